@@ -3,28 +3,24 @@
 Notification: one transition of an alert for one subscription.
 OutgoingMessage: one message of the outbox, of whichever channel. ChannelPause: a channel that takes nothing.
 Announcement: a transition whose messages are queued. RequestCount: how many mails were requested in a day.
-SignOfLife: who was seen alive when. Alarm: what is wrong. CapMessage: in `monitor.cap.records`.
+SignOfLife: who was seen alive when. Alarm: what is wrong. CapMessage: in `monitor.cap.records`. Endpoint: in
+`monitor.channels.records`.
 """
 
 from django.conf import settings
 from django.contrib.gis.db import models
 from django.contrib.postgres.fields import ArrayField
-from django.utils import translation
 from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from detection.models import AlertTransition
 from detection.rules.severity import Severity
 from monitor.cap.records import CapMessage
+from monitor.channels.records import Endpoint, language_of_request
 from monitor.site.roles import ADMINISTRATORS, OPERATORS, VIEWERS
 
-__all__ = ["CapMessage"]  # beside the models below
+__all__ = ["CapMessage", "Endpoint", "language_of_request"]  # beside the models below
 
 DEFAULT_CHANNEL = "mail"
-
-
-def language_of_request() -> str:
-    """The language that whoever asks for something reads."""
-    return translation.get_language() or settings.LANGUAGE_CODE
 
 
 class Subscription(models.Model):
@@ -132,6 +128,8 @@ class OutgoingMessage(models.Model):
         TEST = "test"
         INVITATION = "invitation"
         RESET = "reset"
+        CHECK = "check"  # whether an endpoint answers
+        ENDED = "ended"  # that an endpoint was switched off
 
     class State(models.TextChoices):
         QUEUED = "queued"
@@ -149,6 +147,7 @@ class OutgoingMessage(models.Model):
     transition = models.ForeignKey(AlertTransition, models.CASCADE, null=True, help_text="the news of a single alert")
     invitation = models.ForeignKey(Invitation, models.CASCADE, null=True, help_text="the one to accept")
     account = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, null=True, help_text="whose password is new")
+    endpoint = models.ForeignKey(Endpoint, models.CASCADE, null=True, help_text="where it goes, or which it is about")
     state = models.CharField(max_length=10, choices=State.choices, default=State.QUEUED)
     attempts = models.PositiveSmallIntegerField(default=0)
     created_at = models.DateTimeField(auto_now_add=True)
@@ -170,6 +169,11 @@ class OutgoingMessage(models.Model):
             ),
             models.Index(fields=["next_try_at"], condition=models.Q(state="failed"), name="outgoingmessage_failed"),
         ]
+
+    @property
+    def server(self) -> Endpoint | None:
+        """Where it goes, unless that is the mailbox of `address`."""
+        return self.endpoint if self.channel != DEFAULT_CHANNEL else None
 
     def __str__(self) -> str:
         return f"message {self.pk} ({self.channel}, {self.kind}), {self.state}"

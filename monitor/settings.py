@@ -376,6 +376,7 @@ DEMO_ACCOUNTS_FILE = VAR_DIR / "demo-accounts.json"
 # The outbox, and what carries its messages: name -> folder. Each folder reads settings of its own.
 CHANNELS = {
     "mail": "monitor.channels.mail",
+    "webhook": "monitor.channels.webhook",
 }
 for _folder in CHANNELS.values():
     vars().update(import_module(f"{_folder}.settings").read(env, VAR_DIR))
@@ -395,6 +396,7 @@ MAIL_PUBLIC_DOMAINS = env.list(  # whose many mailboxes belong to many people
     default=["gmail.com", "outlook.com", "hotmail.com", "live.com", "yahoo.com", "icloud.com", "proton.me", "gmx.net"],
 )
 MAIL_LIMIT_PER_IP = env.int("MAIL_LIMIT_PER_IP", default=30)
+ENDPOINT_LIMIT_PER_PERSON = env.int("ENDPOINT_LIMIT_PER_PERSON", default=50)  # tests and repetitions, a day
 MAIL_LIMIT_OVERALL = env.int("MAIL_LIMIT_OVERALL", default=2000)
 
 # What is wrong, and who hears of it: these addresses, and administrators who have one in their account.

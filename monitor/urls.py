@@ -13,6 +13,7 @@ from monitor.api import views as api_page
 from monitor.api.site import api
 from monitor.basemap import views as basemap
 from monitor.cap import views as cap
+from monitor.channels import ways as subscription_ways
 from monitor.channels.mail import views as demo_mail
 from monitor.charts import views as charts
 from monitor.desk import views as desk
@@ -105,6 +106,7 @@ urlpatterns = [
     path("subscriptions/<str:token>/news/", subscription_links.news, name="subscription-news"),
     path("subscriptions/<str:token>/<int:subscription>/where/", subscription_links.move, name="subscription-where"),
     path("subscriptions/<str:token>/export.json", subscription_links.export, name="subscription-export"),
+    path("subscriptions/<str:token>/ways/", subscription_ways.ways, name="subscription-ways"),
     path("demo/mail/", demo_mail.mail_list, name="demo-mail-list"),
     path("demo/mail/<str:name>/", demo_mail.mail_page, name="demo-mail"),
     path("demo/mail/<str:name>/html/", demo_mail.mail_html, name="demo-mail-html"),

@@ -1,13 +1,17 @@
 """The page that lists what programs can ask for, made from the OpenAPI description; no script, no other host."""
 
+from inspect import getsource
 from typing import Any, NamedTuple
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_safe
 
 from monitor.api.site import api
+from monitor.channels.webhook import receiver
+from monitor.wording.figures import whole
 
 
 class Standard(NamedTuple):
@@ -38,6 +42,8 @@ def api_page(request: HttpRequest) -> HttpResponse:
         "operations": operations,
         "description": schema["info"]["description"],
         "standards": STANDARDS,
+        "receiver": getsource(receiver).partition('"""\n\n')[2].strip(),
+        "seconds": whole(round(settings.WEBHOOK_SECONDS)),
         "examples": EXAMPLES,
         "site": request.build_absolute_uri("/")[:-1],
     }

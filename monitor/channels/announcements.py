@@ -9,7 +9,7 @@ from django.utils import timezone
 from detection.models import AlertTransition
 from detection.rules.lifecycle import State
 from ingest.locks import Lock, locked
-from monitor.channels import selectors
+from monitor.channels import endpoints, selectors
 from monitor.channels.outbox import message_key
 from monitor.models import Announcement, Notification, OutgoingMessage, Subscription
 from monitor.subscriptions.selectors import subscriptions_matching
@@ -38,6 +38,7 @@ def transition_announce(*, transition_id: int) -> Announcement | None:
         if news.changes_state:
             _withdraw_older(news, None if rejected or merged else [reader.subscription for reader in readers])
         _queue(news, OutgoingMessage.Kind.CORRECTION if rejected else OutgoingMessage.Kind.ALERT, readers)
+        endpoints.news_queue(news=news)
         announcement.n_notifications = len(readers)
         announcement.save(update_fields=["n_notifications"])
         return announcement

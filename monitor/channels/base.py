@@ -1,6 +1,8 @@
 """What a channel is, and where it is registered. The outbox knows channels by nothing else."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from importlib import import_module
 from typing import Protocol
 
@@ -23,9 +25,13 @@ class Later:
 
 @dataclass(frozen=True)
 class Refused:
-    """This message was refused, which may pass: it is tried again. Where all are refused, the channel is at fault."""
+    """This message was refused, which may pass: it is tried again, not before `retry_after` where that is known.
+
+    Where one server takes all messages and refuses all of them, the channel is at fault.
+    """
 
     reason: str
+    retry_after: timedelta | None = None
 
 
 @dataclass(frozen=True)
@@ -38,11 +44,25 @@ class Never:
 Outcome = Delivered | Later | Refused | Never
 
 
-class Channel(Protocol):
-    """Carries messages to their addresses. One is made for each sender of a round, and closed at the end of it."""
+@dataclass(frozen=True)
+class InHand:
+    """The rest of a delivery, ready to run beside others in a thread of its own: it touches no database."""
 
-    def deliver(self, message: OutgoingMessage) -> Outcome:
-        """Deliver one message, which `selectors.messages_to_deliver` has read, with its `news`.
+    finish: Callable[[], Outcome]
+
+
+class Channel(Protocol):
+    """Carries messages to their addresses. One is made for each sender of a round, and closed at the end of it.
+
+    one_server: whether one server takes all messages, so that several senders share them; otherwise every address is
+    a server of its own (`Endpoint`), and one sender has `at_once` deliveries in hand.
+    """
+
+    one_server: bool = True
+    at_once: int = 1
+
+    def deliver(self, message: OutgoingMessage) -> Outcome | InHand:
+        """Deliver one message, which `selectors.messages_to_deliver` has read, with its `news`, or begin to.
 
         An exception puts off this message alone. Delivering the same `key` again must do no harm.
         """
@@ -51,10 +71,15 @@ class Channel(Protocol):
         """Let go of connections; called again after every `Later`, and the next message opens them anew."""
 
 
-def channel_open(*, name: str) -> Channel:
-    """A channel of settings.CHANNELS, ready to deliver. Raises LookupError for a name that is not registered."""
+def channel_class(*, name: str) -> type[Channel]:
+    """A channel of settings.CHANNELS. Raises LookupError for a name that is not registered."""
     try:
         folder = settings.CHANNELS[name]
     except KeyError:
         raise LookupError(f"no channel {name!r} is registered in settings.CHANNELS") from None
-    return import_module(f"{folder}.channel").Channel()
+    return import_module(f"{folder}.channel").Channel
+
+
+def channel_open(*, name: str) -> Channel:
+    """The same, ready to deliver."""
+    return channel_class(name=name)()

@@ -16,8 +16,9 @@ from django.utils import timezone
 from detection.models import AlertTransition
 from detection.rules.lifecycle import State as AlertState
 from ingest.leases import Lease
-from monitor.channels.base import Channel, Delivered, Later, Never, Outcome, Refused
-from monitor.models import OutgoingMessage, Subscription
+from monitor.channels import endpoints
+from monitor.channels.base import Channel, Delivered, InHand, Later, Never, Outcome, Refused
+from monitor.models import Endpoint, OutgoingMessage, Subscription
 from monitor.subscriptions import selectors as subscriptions
 from monitor.subscriptions.often import subscriptions_silent
 
@@ -59,14 +60,13 @@ def message_claim(*, message: OutgoingMessage) -> bool:
     return claimed
 
 
-def message_deliver(*, message: OutgoingMessage, channel: Channel, in_trouble: bool = False) -> Outcome | None:
+def message_deliver(*, message: OutgoingMessage, channel: Channel, in_trouble: bool = False) -> Outcome | InHand | None:
     """Hand one claimed message to its channel and record what became of it; None where it was withdrawn or is faulty.
 
     message: as `selectors.messages_to_deliver` reads it. in_trouble: the channel took nothing lately, so that its
-    answers say nothing about an address.
+    answers say nothing about an address. Of what is still in hand the outcome is recorded later (`message_settle`).
     """
     try:
-        had_bounces = any(one.subscription.bounces for one in message.news)
         outcome = channel.deliver(message) if _is_still_needed(message) else None
     except Exception as fault:  # one bad message does not hold up the others
         logger.exception("%s could not be made", message)
@@ -76,9 +76,18 @@ def message_deliver(*, message: OutgoingMessage, channel: Channel, in_trouble: b
         outcome = Refused(outcome.reason)
     if outcome is None:
         LEASE.settle(message, State.WITHDRAWN)
+    elif not isinstance(outcome, InHand):
+        message_settle(message=message, outcome=outcome)
+    return outcome
+
+
+def message_settle(*, message: OutgoingMessage, outcome: Outcome) -> None:
+    """Record what became of a claimed message."""
+    if message.server:
+        endpoint_settle(message=message, endpoint=message.server, outcome=outcome)
     elif isinstance(outcome, Delivered):
         LEASE.settle(message, State.SENT, sent_at=timezone.now(), error="")
-        if had_bounces:
+        if any(one.subscription.bounces for one in message.news):
             Subscription.objects.filter(email=message.address, channel=message.channel).update(bounces=0)
     elif isinstance(outcome, Later):
         message_put_off(message=message, error=outcome.reason)
@@ -86,7 +95,27 @@ def message_deliver(*, message: OutgoingMessage, channel: Channel, in_trouble: b
         message_retry(message=message, error=outcome.reason)
     elif isinstance(outcome, Never):
         message_bounce(message=message, error=outcome.reason)
-    return outcome
+
+
+def endpoint_settle(*, message: OutgoingMessage, endpoint: Endpoint, outcome: Outcome) -> None:
+    """Record what became of a message to a server of its own: what fails there delays only what goes there."""
+    if isinstance(outcome, Delivered):
+        LEASE.settle(message, State.SENT, sent_at=timezone.now(), error="")
+        endpoints.endpoint_answered(endpoint=endpoint, checked=message.kind == Kind.CHECK)
+        return
+    logger.warning("%s was not taken: %s", message, outcome.reason)
+    retry_after = outcome.retry_after if isinstance(outcome, Refused) else None
+    until = endpoints.endpoint_failed(endpoint=endpoint, gone=isinstance(outcome, Never), retry_after=retry_after)
+    if message.attempts > len(endpoints.BACK_OFF) or endpoint.ended_at:
+        LEASE.settle(message, State.FAILED, error=outcome.reason[:LONGEST_ERROR])
+    else:
+        at = max(until, timezone.now() + endpoints.back_off(message.attempts))
+        LEASE.settle(message, State.QUEUED, next_try_at=at, error=outcome.reason[:LONGEST_ERROR])
+    waiting = OutgoingMessage.objects.filter(endpoint=endpoint, channel=message.channel, state=State.QUEUED)
+    if endpoint.ended_at:
+        waiting.update(state=State.FAILED, error="The address was switched off.")
+    else:
+        waiting.filter(next_try_at__lt=until).update(next_try_at=until)
 
 
 def message_put_off(*, message: OutgoingMessage, error: str) -> None:
@@ -141,6 +170,8 @@ def _is_still_needed(message: OutgoingMessage) -> bool:
         return silent.filter(email=message.address, channel=message.channel).exists()
     if message.kind in (Kind.LINK, Kind.RESET):
         return True
+    if message.endpoint:
+        return endpoints.is_still_needed(message=message, endpoint=message.endpoint)
     message.news = [one for one in message.news if not _is_overtaken(one.transition)]
     return bool(message.news)
 

@@ -1,109 +1,206 @@
-"""Rounds: one walk through the outbox, message by message, outside transactions. One round goes on at a time."""
+"""Rounds: a walk through the outbox, message by message, outside transactions. Every channel has rounds of its own, one
+at a time: none waits for another.
+"""
 
 import time
-from collections import Counter, defaultdict
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 
 from django.db import connection
 from django.db.models import QuerySet
 from django.db.models.functions import Mod
 from django.utils import timezone
 
-from ingest.locks import Lock, try_locked
+from ingest.locks import Lock, short_text_key, try_locked
 from monitor.channels import selectors
-from monitor.channels.base import Channel, Delivered, Later, Never, Refused, channel_open
-from monitor.channels.outbox import message_claim, message_deliver, message_put_off
+from monitor.channels.base import (
+    Channel,
+    Delivered,
+    InHand,
+    Later,
+    Never,
+    Outcome,
+    Refused,
+    channel_class,
+    channel_open,
+)
+from monitor.channels.outbox import message_claim, message_deliver, message_put_off, message_settle
 from monitor.channels.pauses import channel_pause, channel_resume, channels_paused
-from monitor.models import OutgoingMessage
+from monitor.models import DEFAULT_CHANNEL, OutgoingMessage
 
 MOST_TROUBLES = 3  # in a row, or as many addresses that are refused: then a channel is paused
 BATCH = 200
 FRESH_SECONDS = 2.0  # what was read of alerts and subscriptions is read again after this
+LOOK_AGAIN_SECONDS = 1.0  # at the other channels, while one is still sending
 
 
 def messages_send(*, seconds: float | None = None, senders: int = 1) -> int:
-    """Send what is due, for at most so many seconds; how many were sent. Does nothing while another round goes on.
+    """Send what is due, for at most so many seconds; how many were sent. A channel whose round goes on is left to it.
 
-    Several senders share the messages, each with channels of its own: one sends while another waits for the disk.
+    Several senders share the messages of a channel with one server, each over connections of its own: one sends while
+    another waits for the disk. With one sender everything happens in this thread, channel by channel.
     """
     deadline = None if seconds is None else time.monotonic() + seconds
-    with try_locked(Lock.SENDING) as alone:
+    names = selectors.channels_due(now=timezone.now())
+    if senders == 1:
+        return sum(_send(name, deadline, 1) for name in sorted(names))
+    sent = 0
+    with ThreadPoolExecutor() as pool:
+        running: dict[str, Future[int]] = {}
+        while names or running:
+            running |= {name: pool.submit(_in_thread, name, deadline, senders) for name in names - running.keys()}
+            done, _ = wait(running.values(), timeout=LOOK_AGAIN_SECONDS)
+            for name in [name for name, round_ in running.items() if round_ in done]:
+                sent += running.pop(name).result()
+            over = not running or (deadline is not None and time.monotonic() > deadline)
+            names = set() if over else selectors.channels_due(now=timezone.now())
+    return sent
+
+
+def _in_thread(name: str, deadline: float | None, senders: int) -> int:
+    try:
+        return _send(name, deadline, senders)
+    finally:
+        connection.close()  # this thread's own
+
+
+def _send(name: str, deadline: float | None, senders: int) -> int:
+    """One round of a channel, unless one goes on. The lock of mails is that of the first release."""
+    with try_locked(Lock.SENDING, None if name == DEFAULT_CHANNEL else short_text_key(name)) as alone:
         if not alone:
             return 0
-        if senders == 1:
-            return _Round().run(deadline)
+        if senders == 1 or not _has_one_server(name):
+            return _Round(name).run(deadline)
         with ThreadPoolExecutor(senders) as pool:
-            return sum(pool.map(lambda share: _round_of_a_share(deadline, share, senders), range(senders)))
+            return sum(pool.map(lambda share: _round_of_a_share(name, deadline, share, senders), range(senders)))
 
 
-def _round_of_a_share(deadline: float | None, share: int, senders: int) -> int:
+def _has_one_server(name: str) -> bool:
     try:
-        return _Round(share, senders).run(deadline)
+        return channel_class(name=name).one_server
+    except LookupError:
+        return False
+
+
+def _round_of_a_share(name: str, deadline: float | None, share: int, senders: int) -> int:
+    try:
+        return _Round(name, share, senders).run(deadline)
     finally:
         connection.close()  # this thread's own
 
 
 class _Round:
-    """One walk through a share of the outbox, with one channel of each name."""
+    """One walk through a share of a channel's messages."""
 
-    def __init__(self, share: int = 0, senders: int = 1) -> None:
-        self.share, self.senders = share, senders
-        self.channels: dict[str, Channel] = {}
-        self.troubles: Counter[str] = Counter()  # by channel, in a row
-        self.refused: defaultdict[str, set[str]] = defaultdict(set)  # by channel, the addresses in a row
-        self.paused = channels_paused()
-        self.left_alone = {name for name, next_try_at in self.paused.items() if next_try_at > timezone.now()}
+    def __init__(self, name: str, share: int = 0, senders: int = 1) -> None:
+        self.name, self.share, self.senders = name, share, senders
+        self.has_one_server = _has_one_server(name)
+        self.channel: Channel | None = None
+        self.troubles = 0  # in a row
+        self.refused: set[str] = set()  # addresses in a row
+        next_try_at = channels_paused().get(name)
+        self.paused = next_try_at is not None
+        self.left_alone = next_try_at is not None and next_try_at > timezone.now()
+        self.pool: ThreadPoolExecutor | None = None
+        self.in_hand: dict[Future[Outcome], OutgoingMessage] = {}
         self.sent = 0
 
     def run(self, deadline: float | None) -> int:
         try:
-            while batch := list(self._due()[:BATCH]):
-                fresh_until = time.monotonic() + FRESH_SECONDS
-                for message in batch:
-                    if message.channel not in self.left_alone and message_claim(message=message):
-                        self._deliver(message)
-                    now = time.monotonic()
-                    if deadline is not None and now > deadline:
-                        return self.sent
-                    if now > fresh_until:
-                        break
+            while batch := self._next_batch(deadline):
+                self._walk(batch, deadline)
         finally:
-            for channel in self.channels.values():
-                channel.close()
+            while self.in_hand:
+                self._settle_what_is_done()
+            if self.pool:
+                self.pool.shutdown()
+            if self.channel:
+                self.channel.close()
         return self.sent
 
+    def _next_batch(self, deadline: float | None) -> list[OutgoingMessage]:
+        """What is due, as long as there is time; what comes while deliveries are in hand is among it."""
+        while not self.left_alone and not _is_over(deadline):
+            if batch := list(self._due()[:BATCH]):
+                return batch
+            if not self.in_hand:
+                break
+            self._settle_what_is_done()
+        return []
+
+    def _walk(self, batch: list[OutgoingMessage], deadline: float | None) -> None:
+        fresh_until = time.monotonic() + FRESH_SECONDS
+        for message in batch:
+            if not self._is_busy(message) and message_claim(message=message):
+                self._deliver(message)
+            if self.left_alone or _is_over(deadline) or time.monotonic() > fresh_until:
+                return
+
     def _due(self) -> QuerySet[OutgoingMessage]:
-        due = selectors.messages_to_deliver(now=timezone.now()).exclude(channel__in=self.left_alone)
+        due = selectors.messages_to_deliver(now=timezone.now()).filter(channel=self.name)
+        if not self.has_one_server:  # what was refused before does not hold up what comes after it
+            due = due.order_by("attempts", "next_try_at", "id")
+        if self.in_hand:
+            due = due.exclude(endpoint__in=[message.endpoint_id for message in self.in_hand.values()])
         return due.alias(share=Mod("id", self.senders)).filter(share=self.share) if self.senders > 1 else due
 
+    def _is_busy(self, message: OutgoingMessage) -> bool:
+        """Whether a server of its own has one message in hand: it gets one after the other."""
+        return message.endpoint_id is not None and any(
+            other.endpoint_id == message.endpoint_id for other in self.in_hand.values()
+        )
+
     def _deliver(self, message: OutgoingMessage) -> None:
-        name = message.channel
-        if name not in self.channels:
+        if self.channel is None:
             try:
-                self.channels[name] = channel_open(name=name)
+                self.channel = channel_open(name=self.name)
             except LookupError as fault:
                 message_put_off(message=message, error=str(fault))
                 return
-        outcome = message_deliver(message=message, channel=self.channels[name], in_trouble=name in self.paused)
+        outcome = message_deliver(message=message, channel=self.channel, in_trouble=self.paused)
+        if not isinstance(outcome, InHand):
+            self._note(message, outcome)
+            return
+        self.pool = self.pool or ThreadPoolExecutor(self.channel.at_once)
+        self.in_hand[self.pool.submit(outcome.finish)] = message
+        while len(self.in_hand) >= self.channel.at_once:
+            self._settle_what_is_done()
+
+    def _settle_what_is_done(self) -> None:
+        """Record what became of deliveries in hand; wait for one of them, but not for long."""
+        done, _ = wait(self.in_hand, timeout=LOOK_AGAIN_SECONDS, return_when=FIRST_COMPLETED)
+        for future in done:
+            message = self.in_hand.pop(future)
+            fault = future.exception()
+            outcome = Refused(f"{type(fault).__name__}: {fault}") if fault else future.result()
+            message_settle(message=message, outcome=outcome)
+            self._note(message, outcome)
+
+    def _note(self, message: OutgoingMessage, outcome: Outcome | None) -> None:
         if isinstance(outcome, Delivered):
-            self._note_success(name)
-        elif outcome is not None:
-            self._note_trouble(name, message.address, outcome)
+            self._note_success()
+        elif outcome is not None and not message.server:
+            self._note_trouble(message.address, outcome)
 
-    def _note_success(self, name: str) -> None:
+    def _note_success(self) -> None:
         self.sent += 1
-        self.troubles[name] = 0
-        self.refused[name].clear()
-        if self.paused.pop(name, None):
-            channel_resume(channel=name)
+        self.troubles = 0
+        self.refused.clear()
+        if self.paused:
+            self.paused = False
+            channel_resume(channel=self.name)
 
-    def _note_trouble(self, name: str, address: str, outcome: Later | Refused | Never) -> None:
+    def _note_trouble(self, address: str, outcome: Later | Refused | Never) -> None:
         """Pause a channel that takes nothing; one that took nothing in the last round either, at once."""
         if isinstance(outcome, Later):
-            self.troubles[name] += 1
-            self.channels[name].close()
+            self.troubles += 1
+            if self.channel:
+                self.channel.close()
         else:
-            self.refused[name].add(address)
-        if name in self.paused or max(self.troubles[name], len(self.refused[name])) >= MOST_TROUBLES:
-            self.left_alone.add(name)
-            channel_pause(channel=name, reason=outcome.reason)
+            self.refused.add(address)
+        if self.paused or max(self.troubles, len(self.refused)) >= MOST_TROUBLES:
+            self.left_alone = True
+            channel_pause(channel=self.name, reason=outcome.reason)
+
+
+def _is_over(deadline: float | None) -> bool:
+    return deadline is not None and time.monotonic() > deadline

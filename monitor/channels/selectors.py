@@ -31,6 +31,11 @@ def notifications_waiting() -> QuerySet[Notification]:
     return Notification.objects.filter(message=None, withdrawn_at=None)
 
 
+def channels_due(*, now: datetime) -> set[str]:
+    """Names of the channels that have something to send now."""
+    return set(messages_due(now=now).order_by().values_list("channel", flat=True).distinct())
+
+
 def messages_due(*, now: datetime) -> QuerySet[OutgoingMessage]:
     """To be sent now: queued messages whose time has come, and those whose sender died."""
     due = Q(state=State.QUEUED, next_try_at__lte=now) | LEASE.expired()
@@ -47,7 +52,7 @@ def messages_to_deliver(*, now: datetime) -> QuerySet[OutgoingMessage]:
     )
     return (
         messages_due(now=now)
-        .select_related("subscription", "transition__alert", "transition__update", "invitation", "account")
+        .select_related("subscription", "transition__alert", "transition__update", "invitation", "account", "endpoint")
         .defer("subscription__region", "transition__alert__area")
         .prefetch_related(Prefetch("notifications", queryset=news, to_attr="news"))
     )

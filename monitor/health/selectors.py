@@ -3,12 +3,12 @@
 from datetime import datetime, timedelta
 
 from django.db import connection
-from django.db.models import Case, Count, F, Max, Min, Model, QuerySet, When
+from django.db.models import Case, Count, F, Max, Min, Model, Q, QuerySet, When
 from django.db.models.functions import Greatest, Now
 
 from ingest.models import IngestJob, Product, Scene, SceneDownload, StepFailure
 from ml.models import Run
-from monitor.models import OutgoingMessage
+from monitor.models import DEFAULT_CHANNEL, OutgoingMessage
 
 State = OutgoingMessage.State
 KINDS: dict[str, type[Model]] = {
@@ -35,9 +35,9 @@ def waiting() -> dict[str, QuerySet]:
         "run": Run.objects.filter(state=Run.State.QUEUED).annotate(since=due),
         "file": IngestJob.objects.filter(state=IngestJob.State.QUEUED).annotate(since=due),
         "download": SceneDownload.objects.filter(state=SceneDownload.State.WANTED).annotate(since=due),
-        "message": OutgoingMessage.objects.filter(state=State.QUEUED).annotate(
-            since=Case(tried, default=F("next_try_at"))
-        ),
+        "message": OutgoingMessage.objects.filter(state=State.QUEUED)
+        .exclude(Q(attempts__gt=0) & ~Q(channel=DEFAULT_CHANNEL))  # what a server of a reader's own does not take
+        .annotate(since=Case(tried, default=F("next_try_at"))),
     }
 
 
@@ -77,7 +77,9 @@ def messages_given_up(*, attempts: int) -> QuerySet[OutgoingMessage]:
     them: their readers are gone.
     """
     lately = Now() - timedelta(days=FAILED_DAYS)
-    failed = OutgoingMessage.objects.filter(state=State.FAILED, attempts__gt=attempts, next_try_at__gte=lately)
+    failed = OutgoingMessage.objects.filter(
+        channel=DEFAULT_CHANNEL, state=State.FAILED, attempts__gt=attempts, next_try_at__gte=lately
+    )
     return failed.order_by("-next_try_at")
 
 

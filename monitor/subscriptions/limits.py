@@ -36,6 +36,11 @@ def allowed_for_connection(*, ip: str) -> bool:
     return _count("all", overall)
 
 
+def allowed_for_endpoints(*, email: str) -> bool:
+    """Count one message that a person sends to an endpoint of theirs; False where they sent enough today."""
+    return _count(f"endpoints {mailbox_of(email)}", settings.ENDPOINT_LIMIT_PER_PERSON)
+
+
 def mailbox_of(email: str) -> str:
     """One name for all spellings that reach one mailbox, to count by and not to send to: no +tag, no dots.
 

@@ -24,7 +24,7 @@ from monitor.wording.refusals import Refusal
 PAGE_OR_DEED = ["GET", "HEAD", "POST"]
 
 
-def _private(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+def private_page(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
     """A page for one person: no cache keeps it, no search engine lists it, and a bad link gets a clear page."""
 
     @never_cache
@@ -42,7 +42,7 @@ def _private(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
     return wrapped
 
 
-@_private
+@private_page
 @require_http_methods(PAGE_OR_DEED)
 def confirm(request: HttpRequest, token: str) -> HttpResponse:
     """Mail scanners open links: opening this one confirms nothing."""
@@ -60,7 +60,7 @@ def confirm(request: HttpRequest, token: str) -> HttpResponse:
 
 
 @csrf_exempt  # RFC 8058: the mail program posts, without our cookie; the signed link is what allows it
-@_private
+@private_page
 @require_http_methods(PAGE_OR_DEED)
 def stop(request: HttpRequest, token: str) -> HttpResponse:
     """Unsubscribe: a GET shows a button, a POST acts. It may come twice, and long after everything was deleted."""
@@ -71,11 +71,11 @@ def stop(request: HttpRequest, token: str) -> HttpResponse:
     return render(request, "subscriptions/subscribe_stop.html", {"alive": alive})
 
 
-@_private
+@private_page
 @require_http_methods(PAGE_OR_DEED)
 def manage(request: HttpRequest, token: str) -> HttpResponse:
     """Everything of one person, and what can be done with it."""
-    email = _owner(token)
+    email = owner_of(token)
     if request.method == "POST":
         if request.POST.get("deed") == "delete":
             subscriptions.person_delete(email=email)
@@ -110,11 +110,11 @@ def manage(request: HttpRequest, token: str) -> HttpResponse:
     return render(request, "subscriptions/manage.html", context)
 
 
-@_private
+@private_page
 @require_http_methods(PAGE_OR_DEED)
 def move(request: HttpRequest, token: str, subscription: int) -> HttpResponse:
     """Another place, or another name, for one of a person's subscriptions."""
-    mine = selectors.subscriptions_of(email=_owner(token)).filter(pk=subscription, ended_at=None).first()
+    mine = selectors.subscriptions_of(email=owner_of(token)).filter(pk=subscription, ended_at=None).first()
     if mine is None:
         raise tokens.Expired("it was ended in the meantime")
     as_it_is = DEFAULTS | {"where": places.KEEP, "name": mine.name}
@@ -132,23 +132,23 @@ def move(request: HttpRequest, token: str, subscription: int) -> HttpResponse:
     return render(request, "subscriptions/where.html", context, status=status)
 
 
-@_private
+@private_page
 @require_GET
 def news(request: HttpRequest, token: str) -> HttpResponse:
     """All that the subscriptions of one person have brought, the newest first: where a summary leads."""
-    email = _owner(token)
+    email = owner_of(token)
     return render(request, "subscriptions/news.html", {"token": token, **news_of(email=email)})
 
 
-@_private
+@private_page
 @require_GET
 def export(request: HttpRequest, token: str) -> JsonResponse:
-    response = JsonResponse(subscriptions.person_export(email=_owner(token)), json_dumps_params={"indent": 2})
+    response = JsonResponse(subscriptions.person_export(email=owner_of(token)), json_dumps_params={"indent": 2})
     response["Content-Disposition"] = 'attachment; filename="ground-motion-subscriptions.json"'
     return response
 
 
-def _owner(token: str) -> str:
+def owner_of(token: str) -> str:
     subscription = Subscription.objects.filter(pk=tokens.read_manage(token)).first()
     if subscription is None:
         raise tokens.Expired("everything of this person was deleted")

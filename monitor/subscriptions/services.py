@@ -16,7 +16,8 @@ from shapely import to_wkb
 
 from detection.kinds import KIND_LABELS
 from ingest.errors import one_line
-from monitor.models import Notification, OutgoingMessage, Subscription
+from monitor.channels import endpoints
+from monitor.models import Endpoint, Notification, OutgoingMessage, Subscription
 from monitor.subscriptions import limits, selectors
 from monitor.subscriptions.assets import SiteArea, assets_replace, sites_now
 from monitor.subscriptions.often import morning_of
@@ -261,6 +262,7 @@ def person_export(*, email: str) -> dict[str, Any]:
             {"kind": mail.kind, "state": mail.state, "created": mail.created_at, "sent": mail.sent_at}
             for mail in OutgoingMessage.objects.filter(address=email)
         ],
+        "endpoints": endpoints.endpoints_exported(email=email),
     }
 
 
@@ -268,6 +270,7 @@ def person_delete(*, email: str) -> None:
     """Forget everything of a person."""
     with transaction.atomic():
         OutgoingMessage.objects.filter(address=email).delete()
+        Endpoint.objects.filter(email=email).delete()
         selectors.subscriptions_of(email=email).delete()
 
 
@@ -281,8 +284,9 @@ def purge() -> None:
     finished = OutgoingMessage.objects.exclude(state__in=[OutgoingMessage.State.QUEUED, OutgoingMessage.State.SENDING])
     gone = set(emails) - set(Subscription.objects.filter(email__in=emails).values_list("email", flat=True))
     finished.filter(address__in=gone).delete()
+    Endpoint.objects.filter(email__in=gone).delete()
     kinds = OutgoingMessage.Kind
-    letters = [kinds.CONFIRM, kinds.LINK, kinds.INVITATION, kinds.RESET, kinds.TEST]
+    letters = [kinds.CONFIRM, kinds.LINK, kinds.INVITATION, kinds.RESET, kinds.TEST, kinds.CHECK, kinds.ENDED]
     finished.filter(kind__in=letters, created_at__lt=now - KEEP_LETTERS).delete()
     Notification.objects.filter(created_at__lt=now - KEEP_NEWS).delete()
     finished.filter(created_at__lt=now - KEEP_NEWS).delete()

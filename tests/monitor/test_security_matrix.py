@@ -118,6 +118,7 @@ def links(make_subscription) -> dict[str, dict[str, object]]:
         "subscription-export": manage,
         "subscription-news": manage,
         "subscription-where": manage | {"subscription": old.pk},
+        "subscription-ways": manage,
     }
 
 

@@ -22,6 +22,7 @@ from urllib.parse import SplitResult, urlsplit
 from ingest.sources.client.faults import HostRefused
 
 PORTS = {"http": 80, "https": 443}
+NAT64 = ipaddress.ip_network("64:ff9b::/96")
 _LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 _NAME = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
 _UNWANTED = re.compile(r"[\x00-\x20\x7f\\]")
@@ -72,7 +73,7 @@ class AllowList:
 
     def may_lead_to(self, entry: Entry, address: str) -> bool:
         """Whether a connection that an entry lets through may go to an address that its name was resolved to."""
-        return entry.private or _public(address)
+        return entry.private or is_public(address)
 
 
 def origin(url: str) -> tuple[str, str, int]:
@@ -127,10 +128,16 @@ def _is_address(host: str) -> bool:
     return True
 
 
-def _public(address: str) -> bool:
+def is_public(address: str) -> bool:
+    """Whether an address belongs to the open internet; one that leads on to an IPv4 address is judged by that one."""
     try:
         ip = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:
         return False
-    mapped = getattr(ip, "ipv4_mapped", None)
-    return (mapped or ip).is_global and not (mapped or ip).is_multicast
+    if isinstance(ip, ipaddress.IPv6Address):
+        if inner := ip.ipv4_mapped or ip.sixtofour:
+            return inner.is_global and not inner.is_multicast
+        if ip in NAT64:
+            inner = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
+            return inner.is_global and not inner.is_multicast
+    return ip.is_global and not ip.is_multicast

@@ -48,6 +48,9 @@ class Composer:
         if kind == OutgoingMessage.Kind.SIGN:
             silent = subscriptions_silent(now=timezone.now()).filter(email=message.address, channel=message.channel)
             return letters.sign_mail(key=key, subscriptions=list(silent))
+        if kind == OutgoingMessage.Kind.ENDED:
+            held = subscriptions_of(email=message.address).last()
+            return letters.ended_mail(key=key, endpoint=message.endpoint, subscription=held)
         subscriptions = list({one.subscription_id: one.subscription for one in message.news}.values())
         if kind in (OutgoingMessage.Kind.DIGEST, OutgoingMessage.Kind.SUMMARY):
             places, burst = self._places(message.news), burst_of(news=message.news)

@@ -23,7 +23,7 @@ from monitor.alerts.steps import what_happened
 from monitor.cards.cards import AlertCard
 from monitor.channels.bursts import Burst
 from monitor.channels.gathering import MANY_PLACES
-from monitor.models import Invitation, Subscription
+from monitor.models import Endpoint, Invitation, Subscription
 from monitor.rasters.visibility import visibility_sentence
 from monitor.subscriptions import tokens
 from monitor.subscriptions.rules import SEVERITIES
@@ -86,6 +86,18 @@ def sign_mail(*, key: str, subscriptions: Sequence[Subscription]) -> EmailMultiA
     """Nothing new for a quarter, when we last looked, and where we cannot see."""
     places = [(one.label, visibility_sentence(one.region)) for one in subscriptions]
     return _mail("sign", key, subscriptions[0].email, {"places": places}, subscriptions)
+
+
+def ended_mail(*, key: str, endpoint: Endpoint, subscription: Subscription | None) -> EmailMultiAlternatives:
+    """An endpoint was switched off: it took nothing for a week, or answered that it is gone."""
+    url = absolute("subscription-ways", tokens.manage_token(subscription.pk)) if subscription else ""
+    context = {
+        "host": urlsplit(endpoint.url).hostname,
+        "gone": endpoint.end_reason == Endpoint.EndReason.GONE,
+        "ways_url": url,
+        "subscribe_url": absolute("subscribe"),
+    }
+    return _mail("ended", key, endpoint.email, context)
 
 
 def invitation_mail(*, key: str, invitation: Invitation) -> EmailMultiAlternatives:

@@ -1,0 +1,215 @@
+"""Endpoints of people: added, checked by a first message, told the news of their subscriptions, and ended.
+
+What fails delays only what goes to the same endpoint: from seconds to a day. After a week in which nothing was taken
+the endpoint is ended, and its owner gets one mail that says so.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+from django.db import transaction
+from django.db.models import QuerySet
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from detection.models import AlertTransition
+from detection.rules.lifecycle import State as AlertState
+from monitor.models import DEFAULT_CHANNEL, Endpoint, OutgoingMessage
+from monitor.subscriptions import limits
+from monitor.subscriptions import selectors as subscriptions
+from monitor.wording.figures import whole
+from monitor.wording.refusals import Refusal
+
+BACK_OFF = [timedelta(seconds=seconds) for seconds in (5, 30, 120, 600, 1800, 7200, 21600, 43200, 86400, 86400, 86400)]
+END_AFTER = timedelta(days=7)  # in which nothing was taken
+LONGEST_RETRY_AFTER = timedelta(days=1)
+MOST_PER_PERSON = 10  # of each channel
+LISTED = 20
+WEBHOOK, PUSH = "webhook", "push"
+State, Kind = OutgoingMessage.State, OutgoingMessage.Kind
+
+
+def endpoint_key(kind: str, about: object, endpoint: Endpoint) -> str:
+    """What a message to an endpoint is about, the same for ever."""
+    return f"{kind}:{about}:endpoint:{endpoint.pk}"
+
+
+def message_id(message: OutgoingMessage) -> str:
+    """How receivers know a message, the same each time that it is delivered."""
+    return f"msg_{hashlib.sha256(f'{message.channel}:{message.key}'.encode()).hexdigest()[:32]}"
+
+
+def back_off(failures: int) -> timedelta:
+    """How long to wait after so many failures in a row."""
+    return BACK_OFF[min(failures, len(BACK_OFF)) - 1]
+
+
+def endpoints_of(*, email: str, channel: str) -> QuerySet[Endpoint]:
+    return Endpoint.objects.filter(email=email, channel=channel)
+
+
+def endpoint_add(*, email: str, channel: str, url: str, keys: dict[str, Any]) -> Endpoint:
+    """Keep an address and send a first message there; one that is known gets new keys. Raises Refusal for too many."""
+    mine = endpoints_of(email=email, channel=channel)
+    if mine.exclude(url=url).count() >= MOST_PER_PERSON:
+        raise Refusal(_("You can have %(number)s of these at most.") % {"number": whole(MOST_PER_PERSON)})
+    with transaction.atomic():
+        endpoint, _new = Endpoint.objects.update_or_create(
+            email=email, channel=channel, url=url, defaults={"keys": keys, "verified_at": None}
+        )
+        endpoint_check(endpoint=endpoint)
+    return endpoint
+
+
+def endpoint_check(*, endpoint: Endpoint) -> None:
+    """Send a test; an endpoint that was ended takes part again once it has answered. Raises Refusal for too many."""
+    if not limits.allowed_for_endpoints(email=endpoint.email):
+        raise Refusal(_("That was often enough for today. Try again tomorrow."))
+    Endpoint.objects.filter(pk=endpoint.pk).update(
+        failures=0, failing_since=None, next_try_at=None, ended_at=None, end_reason=""
+    )
+    OutgoingMessage.objects.filter(endpoint=endpoint, kind=Kind.CHECK, state=State.QUEUED).update(state=State.WITHDRAWN)
+    OutgoingMessage.objects.create(
+        channel=endpoint.channel,
+        kind=Kind.CHECK,
+        key=endpoint_key(Kind.CHECK, uuid4().hex[:12], endpoint),
+        address=endpoint.email,
+        language=endpoint.language,
+        endpoint=endpoint,
+        next_try_at=timezone.now(),
+    )
+
+
+def news_queue(*, news: AlertTransition) -> int:
+    """Queue the messages of one transition to endpoints; how many. They come at once, whatever mails wait for."""
+    if news.to_state == AlertState.MERGED:
+        return 0
+    now, ready = timezone.now(), Endpoint.objects.filter(verified_at__isnull=False, ended_at=None)
+    if news.to_state == AlertState.REJECTED:
+        told = OutgoingMessage.objects.filter(transition__alert=news.alert_id, state__in=[State.SENT, State.SENDING])
+        ready, kind = ready.filter(pk__in=told.exclude(endpoint=None).values("endpoint")), Kind.CORRECTION
+    else:
+        readers = subscriptions.subscriptions_matching(transition=news).order_by()
+        ready, kind = ready.filter(email__in=readers.values("email")), Kind.ALERT
+    messages = [
+        OutgoingMessage(
+            channel=endpoint.channel,
+            kind=kind,
+            key=endpoint_key(kind, news.pk, endpoint),
+            address=endpoint.email,
+            language=endpoint.language,
+            transition=news,
+            endpoint=endpoint,
+            next_try_at=max(now, endpoint.next_try_at or now),
+        )
+        for endpoint in ready
+    ]
+    return len(OutgoingMessage.objects.bulk_create(messages, batch_size=2000))
+
+
+def is_still_needed(*, message: OutgoingMessage, endpoint: Endpoint) -> bool:
+    """Whether the endpoint is still to have this message; news only while a subscription of its owner asks for them."""
+    if message.channel == DEFAULT_CHANNEL:
+        return endpoint.ended_at is not None
+    if endpoint.ended_at:
+        return False
+    if message.transition is None:
+        return True
+    rejected = message.transition.alert.state == AlertState.REJECTED
+    if (message.transition.to_state == AlertState.REJECTED) != rejected:
+        return False
+    return bool(labels_of(message))
+
+
+def labels_of(message: OutgoingMessage) -> list[str]:
+    """The regions of the owner in which the news lies, in words, the oldest first."""
+    if message.transition is None:
+        return []
+    if message.kind == Kind.CORRECTION:
+        area = message.transition.alert.area
+        mine = subscriptions.subscriptions_active().filter(region__intersects=area)
+    else:
+        mine = subscriptions.subscriptions_matching(transition=message.transition)
+    return list(mine.filter(email=message.address).values_list("label", flat=True))
+
+
+def endpoint_answered(*, endpoint: Endpoint, checked: bool) -> None:
+    """It took a message; checked: a test, from which on news go there."""
+    now = timezone.now()
+    if endpoint.failures or endpoint.failing_since:
+        mine = Endpoint.objects.filter(pk=endpoint.pk, ended_at=None)
+        mine.update(failures=0, failing_since=None, next_try_at=None)
+    if checked:
+        Endpoint.objects.filter(pk=endpoint.pk, verified_at=None).update(verified_at=now)
+
+
+def endpoint_failed(*, endpoint: Endpoint, gone: bool, retry_after: timedelta | None) -> datetime:
+    """It did not take a message: until when nothing is tried there. Where that was too much, it is ended."""
+    now = timezone.now()
+    with transaction.atomic():
+        mine = Endpoint.objects.select_for_update().get(pk=endpoint.pk)
+        mine.failures = min(mine.failures + 1, 1000)
+        mine.failing_since = mine.failing_since or now
+        delay = min(retry_after or timedelta(0), LONGEST_RETRY_AFTER)
+        until = mine.next_try_at = now + max(delay, back_off(mine.failures))
+        if gone or mine.failing_since < now - END_AFTER:
+            _end(mine, Endpoint.EndReason.GONE if gone else Endpoint.EndReason.FAILING)
+        mine.save(update_fields=["failures", "failing_since", "next_try_at", "ended_at", "end_reason"])
+    endpoint.ended_at = mine.ended_at
+    return until
+
+
+def _end(endpoint: Endpoint, reason: str) -> None:
+    """Switch an endpoint off; its owner hears of one that had worked. A browser that is gone was closed by its owner."""
+    if endpoint.ended_at:
+        return
+    endpoint.ended_at, endpoint.end_reason = timezone.now(), reason
+    if endpoint.channel == WEBHOOK and endpoint.verified_at:
+        OutgoingMessage.objects.create(
+            kind=Kind.ENDED,
+            key=endpoint_key(Kind.ENDED, f"{endpoint.ended_at:%Y%m%d%H%M%S}", endpoint),
+            address=endpoint.email,
+            language=endpoint.language,
+            endpoint=endpoint,
+            next_try_at=endpoint.ended_at,
+        )
+
+
+def deliveries(*, endpoint: Endpoint) -> QuerySet[OutgoingMessage]:
+    """The last messages to an endpoint, the newest first."""
+    mine = OutgoingMessage.objects.filter(endpoint=endpoint, channel=endpoint.channel).select_related(
+        "transition__alert"
+    )
+    return mine.defer("transition__alert__area").order_by("-id")[:LISTED]
+
+
+def delivery_replay(*, endpoint: Endpoint, pk: str) -> None:
+    """Send one of the last messages again, with the same id. Raises Refusal for too many; nonsense changes nothing."""
+    wanted = int(pk) if pk.isdecimal() else 0
+    if wanted not in [one.pk for one in deliveries(endpoint=endpoint)] or endpoint.ended_at:
+        return
+    if not limits.allowed_for_endpoints(email=endpoint.email):
+        raise Refusal(_("That was often enough for today. Try again tomorrow."))
+    OutgoingMessage.objects.filter(pk=wanted).exclude(state=State.SENDING).update(
+        state=State.QUEUED, attempts=0, error="", next_try_at=timezone.now()
+    )
+
+
+def endpoints_exported(*, email: str) -> Sequence[dict[str, Any]]:
+    """What is held of a person's endpoints; secrets are shown once, and not here."""
+    return [
+        {
+            "channel": one.channel,
+            "url": one.url,
+            "language": one.language,
+            "created": one.created_at,
+            "verified": one.verified_at,
+            "failing_since": one.failing_since,
+            "ended": one.ended_at,
+            "end_reason": one.end_reason,
+        }
+        for one in Endpoint.objects.filter(email=email)
+    ]

@@ -1,0 +1,53 @@
+"""Webhooks: one message is one signed POST to the address of an endpoint."""
+
+import json
+import time
+from functools import partial
+
+from django.conf import settings
+
+from monitor.channels import base, endpoints, outward
+from monitor.channels.base import Delivered, InHand, Never, Outcome, Refused
+from monitor.channels.webhook.body import Composer
+from monitor.channels.webhook.keys import secrets_of
+from monitor.channels.webhook.signature import headers
+from monitor.models import OutgoingMessage
+
+GONE = 410
+
+
+class Channel(base.Channel):
+    """Composes the body; the request runs beside others, each server with one in hand."""
+
+    one_server = False
+
+    def __init__(self) -> None:
+        self.at_once = settings.WEBHOOKS_AT_ONCE
+        self.compose = Composer()
+
+    def deliver(self, message: OutgoingMessage) -> Outcome | InHand:
+        if message.endpoint is None:
+            return Never("The endpoint was deleted.")
+        body = json.dumps(self.compose(message), ensure_ascii=False, separators=(",", ":")).encode()
+        signed = headers(
+            secrets_=secrets_of(endpoint=message.endpoint),
+            message_id=endpoints.message_id(message),
+            timestamp=int(time.time()),
+            body=body,
+        )
+        return InHand(partial(_post, message.endpoint.url, body, signed))
+
+    def close(self) -> None:
+        """Connections are closed after each message."""
+
+
+def _post(url: str, body: bytes, signed: dict[str, str]) -> Outcome:
+    given = {"Content-Type": "application/json", **signed}
+    try:
+        answer = outward.post(url=url, body=body, headers=given, seconds=settings.WEBHOOK_SECONDS)
+    except outward.Unreachable as fault:
+        return Refused(str(fault))
+    if 200 <= answer.status < 300:
+        return Delivered()
+    reason = f"{answer.status} {answer.reason}".strip()
+    return Never(reason) if answer.status == GONE else Refused(reason, answer.retry_after)

@@ -1,0 +1,30 @@
+"""Signatures of webhooks, as the specification of Standard Webhooks wants them (standardwebhooks.com, version 1)."""
+
+import base64
+import hmac
+import secrets
+from collections.abc import Sequence
+
+PREFIX = "whsec_"
+
+
+def secret_new() -> str:
+    """32 random bytes."""
+    return PREFIX + base64.b64encode(secrets.token_bytes(32)).decode()
+
+
+def sign(*, secret: str, message_id: str, timestamp: int, body: bytes) -> str:
+    """'v1,…': HMAC-SHA256 of id, time (seconds since 1970) and body. secret: whsec_ and base64."""
+    key = base64.b64decode(secret.removeprefix(PREFIX))
+    signed = f"{message_id}.{timestamp}.".encode() + body
+    return "v1," + base64.b64encode(hmac.digest(key, signed, "sha256")).decode()
+
+
+def headers(*, secrets_: Sequence[str], message_id: str, timestamp: int, body: bytes) -> dict[str, str]:
+    """The three headers; signed with each secret that holds, the newest first."""
+    signatures = (sign(secret=one, message_id=message_id, timestamp=timestamp, body=body) for one in secrets_)
+    return {
+        "webhook-id": message_id,
+        "webhook-timestamp": str(timestamp),
+        "webhook-signature": " ".join(signatures),
+    }
