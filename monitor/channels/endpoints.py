@@ -28,7 +28,7 @@ END_AFTER = timedelta(days=7)  # in which nothing was taken
 LONGEST_RETRY_AFTER = timedelta(days=1)
 MOST_PER_PERSON = 10  # of each channel
 LISTED = 20
-WEBHOOK, PUSH = "webhook", "push"
+WEBHOOK = "webhook"
 State, Kind = OutgoingMessage.State, OutgoingMessage.Kind
 
 
@@ -163,7 +163,7 @@ def endpoint_failed(*, endpoint: Endpoint, gone: bool, retry_after: timedelta | 
 
 
 def _end(endpoint: Endpoint, reason: str) -> None:
-    """Switch an endpoint off; its owner hears of one that had worked. A browser that is gone was closed by its owner."""
+    """Switch an endpoint off; the owner of a webhook that had worked hears of it."""
     if endpoint.ended_at:
         return
     endpoint.ended_at, endpoint.end_reason = timezone.now(), reason

@@ -1,4 +1,4 @@
-"""The table of endpoints: servers and devices of people, beside their mailboxes."""
+"""The table of endpoints: servers of people, beside their mailboxes."""
 
 from django.conf import settings
 from django.db import models
@@ -11,7 +11,7 @@ def language_of_request() -> str:
 
 
 class Endpoint(models.Model):
-    """An address that a person added to their subscriptions: a program that takes webhooks, a browser that takes pushes.
+    """An address that a person added to their subscriptions: a program of theirs that takes webhooks.
 
     Nothing but tests goes there before it has answered one.
     """

@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.conf import settings
-from django.utils import timezone, translation
+from django.utils import translation
 
 from detection.models import Alert, AlertTransition
 from monitor.alerts.steps import update_sentences
@@ -50,7 +50,6 @@ class Composer:
             alert.state,
             alert.updated_at,
             translation.get_language(),
-            timezone.get_current_timezone_name(),
         )
         if key not in self._cards:
             self._cards[key] = alert_card(alert)
