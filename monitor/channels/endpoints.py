@@ -20,6 +20,7 @@ from detection.rules.lifecycle import State as AlertState
 from monitor.models import DEFAULT_CHANNEL, Endpoint, OutgoingMessage
 from monitor.subscriptions import limits
 from monitor.subscriptions import selectors as subscriptions
+from monitor.subscriptions.rules import Wanted, step_of, wants
 from monitor.wording.figures import whole
 from monitor.wording.refusals import Refusal
 
@@ -128,12 +129,14 @@ def labels_of(message: OutgoingMessage) -> list[str]:
     """The regions of the owner in which the news lies, in words, the oldest first."""
     if message.transition is None:
         return []
+    there = subscriptions.subscriptions_active().filter(
+        email=message.address, region__intersects=message.transition.alert.area
+    )
     if message.kind == Kind.CORRECTION:
-        area = message.transition.alert.area
-        mine = subscriptions.subscriptions_active().filter(region__intersects=area)
-    else:
-        mine = subscriptions.subscriptions_matching(transition=message.transition)
-    return list(mine.filter(email=message.address).values_list("label", flat=True))
+        return list(there.values_list("label", flat=True))
+    step = step_of(message.transition)
+    wishes = there.values_list("label", *Wanted._fields)
+    return [label for label, *wish in wishes if wants(Wanted(*wish), step)]
 
 
 def endpoint_answered(*, endpoint: Endpoint, checked: bool) -> None:

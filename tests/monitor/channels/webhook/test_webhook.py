@@ -92,7 +92,7 @@ def test_the_facts_come_in_the_language_of_the_owner(make_alert, make_subscripti
     make_alert()
     send()
     assert json.loads(receiver.received[0][2])["data"]["language"] == "de"
-    assert "Millimeter" in json.loads(receiver.received[0][2])["data"]["alert"]["sentence"]
+    assert "Der Boden hier sank" in json.loads(receiver.received[0][2])["data"]["alert"]["sentence"]
 
 
 def test_nothing_goes_to_an_address_that_has_not_answered_a_test(make_alert, make_subscription, receiver):
@@ -310,6 +310,7 @@ def test_a_person_adds_a_webhook_sees_its_secret_once_and_removes_it(client, mak
     endpoint.refresh_from_db()
     assert endpoint.keys["secret"] in rotated
     client.post(page, {"deed": "again", "endpoint": endpoint.pk, "delivery": to_webhooks().get().pk})
+    send()
     client.post(page, {"deed": "test", "endpoint": endpoint.pk})
     send()
     assert len(receiver.received) == 3
