@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('monitor', '0015_least_exposure'),
+        ('monitor', '0016_lists_of_sites'),
     ]
 
     operations = [
