@@ -1,7 +1,7 @@
 """Plays a scenario through the services of the stage, on days of its own, and says which steps each alert took."""
 
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import count
 from typing import NamedTuple
@@ -19,7 +19,7 @@ from detection.replay import files, pairs
 from detection.replay.found import detections_of, series_stated
 from detection.replay.places import square
 from detection.replay.scenario import Event, Measure, Scenario
-from detection.reviews.services import alert_review, review_take_back
+from detection.reviews.services import alert_review, may_go_on_as, review_take_back
 from detection.rules.updates import MUTED_FOR
 from detection.rules.verdicts import REASONS, Verdict
 from ingest.models import Product
@@ -156,7 +156,17 @@ class Machine:
             internal_note="",
             reviewer=self.reviewer,
             expected_state=alert.state,
+            other=goes_on_as(alert) if verdict is Verdict.DUPLICATE else None,
         )
+
+
+def goes_on_as(alert: Alert) -> Alert | None:
+    """The oldest alert of which this one can be a duplicate."""
+    for other in Alert.objects.order_by("pk"):
+        with suppress(ValueError):
+            may_go_on_as(alert, other)
+            return other
+    return None
 
 
 @contextmanager

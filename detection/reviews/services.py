@@ -48,7 +48,7 @@ def alert_review(
         if (verdict is Verdict.DUPLICATE) != (other is not None):
             raise ValueError("a duplicate, and nothing else, names another alert")
         if other is not None:
-            _may_go_on_as(alert, other)
+            may_go_on_as(alert, other)
         reason, to = REASONS[verdict][reason_code], STATE_AFTER.get(verdict)
         why = f"the same place as alert {other.code}" if other else reason.label
         step = alert_transition(alert=alert, to=to, reason=why, actor=SPECIALIST) if to else None
@@ -130,7 +130,7 @@ def _after(review: Review, before: State) -> None:
     )
 
 
-def _may_go_on_as(alert: Alert, other: Alert) -> None:
+def may_go_on_as(alert: Alert, other: Alert) -> None:
     """ValueError where an alert cannot be the same place as another one."""
     if other.pk == alert.pk:
         raise ValueError("an alert is no duplicate of itself")

@@ -42,6 +42,8 @@ MESSAGES = {
     "test": gettext_lazy("Test message"),
     "invitation": gettext_lazy("Invitation to an account"),
     "reset": gettext_lazy("Link to a new password"),
+    "check": gettext_lazy("Test of a webhook"),
+    "ended": gettext_lazy("End of a webhook"),
 }
 _ADDRESS = re.compile(r"\S+@\S+")
 

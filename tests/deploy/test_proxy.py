@@ -140,7 +140,11 @@ def test_a_form_reaches_the_site_when_it_is_whole_and_a_file_as_it_comes(proxied
 
 
 def test_only_files_may_be_large_and_even_they_have_a_limit(proxied):
-    assert fetch(proxied, "/subscribe/", data=b"a" * 1_100_000)[0] == 413
+    assert fetch(proxied, "/login/", data=b"a" * 1_100_000)[0] == 413
+    assert fetch(proxied, "/subscribe/", data=b"a" * 6_000_000)[0] == 200
+    assert fetch(proxied, "/subscribe/", data=b"a" * 6_400_000)[0] == 413
+    assert fetch(proxied, "/review/4F7K/", data=b"a" * 1_100_000)[0] == 413
+    assert fetch(proxied, "/review/4F7K/notes/", data=b"a" * 7_000_000)[0] == 200
     assert fetch(proxied, "/uploads/", data=b"a" * 4_000_000)[::2] == (200, b"4000000")
     status, _, body = fetch(proxied, "/uploads/", data=b"a" * 5_100_000)
     assert (status, body) == (413, b"This is too large.\n")

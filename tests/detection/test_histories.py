@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from detection.kinds import row_of
 from detection.models import Alert, AlertLife, AlertTransition, AlertUpdate, Detection, GlacierSample
-from detection.replay.machine import Machine
+from detection.replay.machine import Machine, goes_on_as
 from detection.replay.scenario import DELAY, REPEAT_DAYS, WINDOW, Event, Found, Measure
 from detection.reviews.services import may_take_back
 from detection.rules.lifecycle import State, may_become
@@ -132,6 +132,8 @@ def _bring(machine: Machine, day: date, deed: dict, method: str) -> None:
 
 
 def _is_open(alert: Alert, verdict: Verdict) -> bool:
+    if verdict is Verdict.DUPLICATE and goes_on_as(alert) is None:
+        return False
     if verdict is not Verdict.TAKEN_BACK:
         return verdict in verdicts_open(State(alert.state))
     last = alert.reviews.filter(takes_back=None).last()

@@ -50,7 +50,7 @@ def test_a_viewer_who_reads_a_case_does_not_claim_it(viewer, make_alert):
     assert not Claim.objects.exists()
     operator = signed_in("otto", OPERATORS)
     operator.get(f"/review/{alert.code}/")
-    assert "otto has been looking at this" in viewer.get(f"/review/{alert.code}/").content.decode()
+    assert "otto has held this case since" in viewer.get(f"/review/{alert.code}/").content.decode()
 
 
 def test_a_viewer_reads_a_verdict_but_cannot_take_it_back(viewer, make_alert):

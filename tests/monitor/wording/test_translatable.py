@@ -17,7 +17,8 @@ from monitor.map.layers import LAYERS
 from monitor.rasters.catalogue import pair_label
 from monitor.rasters.layers import RASTER_LAYERS
 from monitor.rasters.visibility import Ground, Visibility, visibility_words
-from monitor.subscriptions.forms import DISTANCES, FREQUENCY_WORDS, SEVERITY_WORDS
+from monitor.subscriptions.forms import FREQUENCY_WORDS, SEVERITY_WORDS
+from monitor.subscriptions.places import DISTANCES
 from monitor.uploads import forms as uploads
 from monitor.wording import administrative, glaciers, images, regions, surroundings
 from monitor.wording.places import place_name
