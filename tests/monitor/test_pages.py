@@ -209,7 +209,7 @@ def test_the_analysis_page_opens_for_a_product_and_for_no_other(visitor, watched
 def test_pages_take_few_queries_however_many_alerts(visitor, watched_region, django_assert_max_num_queries):
     with django_assert_max_num_queries(16):
         visitor.get("/")
-    with django_assert_max_num_queries(11):
+    with django_assert_max_num_queries(12):
         visitor.get("/alerts/")
     with django_assert_max_num_queries(12):
         visitor.get("/alerts.atom")
