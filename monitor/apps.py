@@ -22,12 +22,14 @@ class MonitorConfig(AppConfig):
 
         from monitor.accounts.second_factor import other_sessions_end
         from monitor.accounts.sessions import session_renew
+        from monitor.channels.mail import relays
         from monitor.site.roles import roles_ensure
 
         setup_logging.connect(log_as_the_site, dispatch_uid="logging")
         post_migrate.connect(roles_ensure, dispatch_uid="roles")
         authenticator_added.connect(other_sessions_end, dispatch_uid="other sessions")
         authentication_step_completed.connect(session_renew, dispatch_uid="session renew")
+        relays.listen()
 
 
 class GuardedAdminConfig(AdminConfig):

@@ -380,6 +380,7 @@ CHANNELS = {
 }
 for _folder in CHANNELS.values():
     vars().update(import_module(f"{_folder}.settings").read(env, VAR_DIR))
+INSTALLED_APPS += ["anymail"] if ANYMAIL else []  # noqa: F821 (of the channel of mails)
 # Of whoever hears at once: for so many minutes news is gathered into one message, and for so many no other follows.
 GATHERING = {
     "mail": (

@@ -14,6 +14,7 @@ from monitor.api.site import api
 from monitor.basemap import views as basemap
 from monitor.cap import views as cap
 from monitor.channels import ways as subscription_ways
+from monitor.channels.mail import relays
 from monitor.channels.mail import views as demo_mail
 from monitor.charts import views as charts
 from monitor.desk import views as desk
@@ -155,4 +156,5 @@ urlpatterns = [
     path("workbench/", include("monitor.desk.urls")),
     path("admin/password_change/", RedirectView.as_view(pattern_name="own-password"), name="admin-password"),
     path("admin/", admin.site.urls),
+    *relays.addresses(),
 ]

@@ -8,6 +8,7 @@ touched.
 import hashlib
 import logging
 from datetime import timedelta
+from itertools import takewhile
 
 from django.db import connection, transaction
 from django.db.models import F, QuerySet
@@ -140,6 +141,37 @@ def message_bounce(*, message: OutgoingMessage, error: str) -> None:
     LEASE.settle(message, State.FAILED, error=error[:LONGEST_ERROR])
     active = subscriptions.subscriptions_active().filter(email=message.address, channel=message.channel)
     active.update(bounces=F("bounces") + 1)
+    _pause_refused(active)
+
+
+def message_return(*, message_id: int, error: str) -> bool:
+    """A message that had been sent came back: as if it had been refused at once. False where it is not known as sent,
+    so that a report which comes twice counts once."""
+    with transaction.atomic():
+        sent = OutgoingMessage.objects.filter(pk=message_id, state=State.SENT)
+        if not sent.update(state=State.FAILED, error=error[:LONGEST_ERROR]):
+            return False
+        message = OutgoingMessage.objects.get(pk=message_id)
+        active = subscriptions.subscriptions_active().filter(email=message.address, channel=message.channel)
+        active.update(bounces=_failed_in_a_row(message))
+        _pause_refused(active)
+    logger.warning("%s: %s", message, error)
+    return True
+
+
+def _failed_in_a_row(message: OutgoingMessage) -> int:
+    """How many of the last messages to the same address did not arrive; at most as many as pause it.
+
+    Not the counter of refusals: a relay takes every message, which sets that to nought.
+    """
+    finished = OutgoingMessage.objects.filter(
+        address=message.address, channel=message.channel, state__in=[State.SENT, State.FAILED]
+    )
+    states = finished.order_by("-pk").values_list("state", flat=True)[:MOST_BOUNCES]
+    return len(list(takewhile(lambda state: state == State.FAILED, states)))
+
+
+def _pause_refused(active: QuerySet[Subscription]) -> None:
     active.filter(bounces__gte=MOST_BOUNCES).update(
         paused_at=timezone.now(), pause_reason=Subscription.PauseReason.BOUNCED
     )

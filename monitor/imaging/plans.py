@@ -97,13 +97,13 @@ class Plan(NamedTuple):
         return self.width - 22
 
 
-def frame_around(bounds: Bounds, margin: float = 0.08, least_km: float = 0.01) -> Frame:
+def frame_around(bounds: Bounds, margin: float = 0.08, least_km: float = 0.01, tallest: float = TALLEST) -> Frame:
     """The frame that holds a box with a margin, in shares of its longer side, neither too flat nor too tall."""
     west, south, east, north = bounds
     stretch = max(0.02, math.cos(math.radians((south + north) / 2)))
     width, height = (east - west) * stretch, north - south  # in degrees of latitude
     around = 2 * margin * max(width, height, 1e-4)
-    width, height = max(width + around, (height + around) / TALLEST, least_km / KM_PER_DEGREE), height + around
+    width, height = max(width + around, (height + around) / tallest, least_km / KM_PER_DEGREE), height + around
     height = max(height, width * FLATTEST)
     per_degree = WIDTH / width
     middle_x, middle_y = (west + east) / 2, (south + north) / 2
@@ -122,10 +122,10 @@ def drawn(frame: Frame, css: str, shapes: Iterable[BaseGeometry]) -> list[Shape]
     return [Shape(css, path)] if path else []
 
 
-def is_small(frame: Frame, shape: BaseGeometry) -> bool:
+def is_small(frame: Frame, shape: BaseGeometry, smallest: float = SMALLEST) -> bool:
     """Whether an outline would be a speck."""
     west, south, east, north = shape.bounds
-    return max((east - west) * frame.x_per_degree, (north - south) * frame.y_per_degree) < SMALLEST
+    return max((east - west) * frame.x_per_degree, (north - south) * frame.y_per_degree) < smallest
 
 
 def names_on(

@@ -14,13 +14,26 @@ from detection.kinds import row_of
 from detection.models import Alert
 from ingest.models import AdministrativeRegion, Place
 from monitor.cards.cards import AlertCard
-from monitor.imaging.plans import Bounds, Frame, Mark, Plan, Shape, drawn, frame_around, is_small, names_on, scale_of
+from monitor.imaging.plans import (
+    FLATTEST,
+    Bounds,
+    Frame,
+    Mark,
+    Plan,
+    Shape,
+    drawn,
+    frame_around,
+    is_small,
+    names_on,
+    scale_of,
+)
 from monitor.wording.figures import whole
 from monitor.wording.places import land_in
 
 MOST_FEATURES = 3000  # of one layer
 MOST_NAMES = 9
 LEAST_KM = 16.0  # shown around an alert
+SEEN = 24.0  # units of a drawing: a smaller outline gets a mark in a mail
 NEAR_KM = 24.0  # a frame so wide shows small roads too
 LAYERS = (  # class of the style, table, column, condition on rows, widest frame that shows it in km
     ("glacier", "glacier", "outline", "shown", 2000.0),
@@ -65,6 +78,18 @@ def alert_plan(alert: Alert, card: AlertCard, inner: Sequence[dict]) -> Plan:
         *drawn(frame, "inner", [shape(geometry) for geometry in inner]),
     ]
     return _plan(frame, _("The surroundings of alert %(code)s") % {"code": card.code}, shapes, [], alert.simulated)
+
+
+def mail_plan(alert: Alert, card: AlertCard) -> Plan:
+    """The same, always as flat, for a mail; a small outline has a mark on it."""
+    frame = frame_around(alert.area.extent, margin=1.5, least_km=LEAST_KM, tallest=FLATTEST)
+    shapes = [
+        *_ground(frame, alert.simulated),
+        *_context(frame, alert.simulated),
+        *_outlines(frame, [alert], always=True),
+    ]
+    marks = [_mark(frame, card, "")] if is_small(frame, from_wkb(bytes(alert.area.wkb)), SEEN) else []
+    return _plan(frame, card.place, shapes, marks, alert.simulated)
 
 
 def _plan(frame: Frame, title: str, shapes: list[Shape], marks: list[Mark], simulated: bool) -> Plan:

@@ -1,7 +1,6 @@
 """Mail: one message is one mail, sent over one connection to the mail server for as long as it holds."""
 
 import logging
-import re
 import smtplib
 
 from django.core.mail import get_connection
@@ -9,14 +8,13 @@ from django.core.mail import get_connection
 from monitor.channels import base
 from monitor.channels.base import Delivered, Later, Never, Outcome, Refused
 from monitor.channels.mail.compose import Composer
+from monitor.channels.mail.returns import NO_SUCH_ADDRESS
 from monitor.models import OutgoingMessage
 
 logger = logging.getLogger(__name__)
 
 MAILS_PER_CONNECTION = 100
 SERVICE_CLOSES = 421
-# RFC 3463: 5.1.x is about an address; x = 0 does not state which, 7 and 8 are about the sender's
-NO_SUCH_RECIPIENT = re.compile(r"5\.1\.(?!0\b|7\b|8\b)\d{1,3}\b")
 
 
 class Channel(base.Channel):
@@ -60,4 +58,4 @@ def _refusal(code: int, answer: bytes | str) -> Later | Refused | Never:
     reason = f"{code} {text}"
     if code == SERVICE_CLOSES:
         return Later(reason)
-    return Never(reason) if code >= 500 and NO_SUCH_RECIPIENT.match(text) else Refused(reason)
+    return Never(reason) if code >= 500 and NO_SUCH_ADDRESS.match(text) else Refused(reason)

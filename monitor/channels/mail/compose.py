@@ -1,27 +1,34 @@
 """From a message of the outbox to a mail with words, as things stand at the moment of sending."""
 
+import logging
+from email.mime.image import MIMEImage
 from zoneinfo import ZoneInfo
 
+from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
 from django.utils import timezone, translation
 
 from detection.models import Alert, AlertTransition
 from monitor.cards.cards import AlertCard, alert_cards
 from monitor.channels.bursts import burst_of
-from monitor.channels.mail import letters
+from monitor.channels.mail import letters, returns
 from monitor.models import Notification, OutgoingMessage, Subscription
 from monitor.rasters.visibility import visibility_around
 from monitor.subscriptions.assets import sites_of_news
 from monitor.subscriptions.often import subscriptions_silent
 from monitor.subscriptions.selectors import subscriptions_of
 
+logger = logging.getLogger(__name__)
+
 
 class Composer:
-    """Composes the mails of one round. The words about an alert are made once for all its readers of a language."""
+    """Composes the mails of one round. The words about an alert are made once for all its readers of a language, its
+    map once for all of them."""
 
     def __init__(self) -> None:
         self._cards: dict[tuple[object, ...], AlertCard] = {}
         self._unseen: dict[tuple[int, str | None], str] = {}
+        self._maps: dict[tuple[object, ...], MIMEImage | None] = {}
 
     def __call__(self, message: OutgoingMessage) -> EmailMultiAlternatives:
         """The mail to send. message: as `selectors.messages_to_deliver` reads it, and still needed."""
@@ -30,7 +37,11 @@ class Composer:
             reader = subscriptions_of(email=message.address).last()
         language, zone = (reader.language, reader.time_zone) if reader else (message.language, "UTC")
         with translation.override(language), timezone.override(ZoneInfo(zone)):
-            return self._compose(message)
+            mail = self._compose(message)
+        if settings.BOUNCE_ADDRESS:  # what comes back goes there; readers see and answer the other one
+            mail.extra_headers["From"] = mail.from_email
+            mail.from_email = returns.return_address(message.pk)
+        return mail
 
     def _compose(self, message: OutgoingMessage) -> EmailMultiAlternatives:
         key, kind = message.key, message.kind
@@ -60,7 +71,7 @@ class Composer:
         if kind == OutgoingMessage.Kind.CORRECTION:
             return letters.correction_mail(key=key, card=card, transition=transition, subscriptions=subscriptions)
         unseen = self.unseen_around(transition.alert)
-        said = {"unseen": unseen, "sites": sites_of_news(message.news)}
+        said = {"unseen": unseen, "sites": sites_of_news(message.news), "picture": self.map_of(transition.alert, card)}
         return letters.alert_mail(key=key, card=card, transition=transition, subscriptions=subscriptions, **said)
 
     def _places(self, news: list[Notification]) -> list[tuple[Subscription, list[letters.News]]]:
@@ -90,6 +101,17 @@ class Composer:
         if key not in self._unseen:
             self._unseen[key] = visibility_around(alert.area)
         return self._unseen[key]
+
+    def map_of(self, alert: Alert, card: AlertCard) -> MIMEImage | None:
+        """The map of an alert, drawn once; None where it cannot be drawn: better a mail without it than none."""
+        key = (alert.pk, alert.updated_at)
+        if key not in self._maps:
+            try:
+                self._maps[key] = letters.map_part(alert=alert, card=card)
+            except Exception:
+                logger.exception("the map of alert %s could not be drawn", alert.code)
+                self._maps[key] = None
+        return self._maps[key]
 
     def _make_cards(self, alerts: list[Alert]) -> None:
         new = [alert for alert in alerts if _version(alert) not in self._cards]

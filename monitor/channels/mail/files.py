@@ -1,5 +1,6 @@
 """Mails as files, for machines without a mail server: one .eml per mail, named by its Message-ID."""
 
+import base64
 import contextlib
 import hashlib
 import os
@@ -50,7 +51,7 @@ def mails_kept(*, newest: int = 100) -> list[KeptMail]:
     for path in Path(settings.EMAIL_FILE_PATH).glob("*.eml"):
         with contextlib.suppress(FileNotFoundError):
             paths.append((path.stat().st_mtime, path))
-    return [_read(path) for _, path in sorted(paths, reverse=True)[:newest]]
+    return [read_mail(path) for _, path in sorted(paths, reverse=True)[:newest]]
 
 
 def mail_kept(*, name: str) -> KeptMail | None:
@@ -58,10 +59,11 @@ def mail_kept(*, name: str) -> KeptMail | None:
     if len(name) != 16 or not set(name) <= set("0123456789abcdef"):
         return None
     path = Path(settings.EMAIL_FILE_PATH) / f"{name}.eml"
-    return _read(path) if path.is_file() else None
+    return read_mail(path) if path.is_file() else None
 
 
-def _read(path: Path) -> KeptMail:
+def read_mail(path: Path) -> KeptMail:
+    """A mail of one file, as it was written."""
     message = message_from_bytes(path.read_bytes(), policy=policy.default)
     return KeptMail(
         name=path.stem,
@@ -76,5 +78,13 @@ def _read(path: Path) -> KeptMail:
 
 
 def _part(message: Parsed, kind: str) -> str:
+    """Text or HTML; pictures of the mail stand in the HTML itself, where mail programs look for parts."""
     body = message.get_body((kind,))
-    return body.get_content() if body else ""
+    content = body.get_content() if body else ""
+    for part in message.walk():
+        if part.get_content_maintype() == "image":
+            data = base64.b64encode(part.get_content()).decode()
+            content = content.replace(
+                f"cid:{str(part['Content-ID']).strip('<>')}", f"data:{part.get_content_type()};base64,{data}"
+            )
+    return content

@@ -3,6 +3,7 @@
 import hashlib
 from collections import Counter
 from collections.abc import Sequence
+from email.mime.image import MIMEImage
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
@@ -17,12 +18,14 @@ from django.utils.http import urlsafe_base64_encode
 from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
 
-from detection.models import AlertTransition
+from detection.models import Alert, AlertTransition
 from monitor.accounts.tokens import invitation_token
 from monitor.alerts.steps import what_happened
 from monitor.cards.cards import AlertCard
 from monitor.channels.bursts import Burst
 from monitor.channels.gathering import MANY_PLACES
+from monitor.imaging.plan_pictures import plan_png
+from monitor.map.plans import mail_plan
 from monitor.models import Endpoint, Invitation, Subscription
 from monitor.rasters.visibility import visibility_sentence
 from monitor.subscriptions import tokens
@@ -121,18 +124,20 @@ def alert_mail(
     subscriptions: Sequence[Subscription],
     unseen: str,
     sites: Sequence[str] = (),
+    picture: MIMEImage | None = None,
 ) -> EmailMultiAlternatives:
     """What is new about one alert, for all regions of this person that it lies in. unseen: what would not be noticed
     around it; that of each reader's own region stands in digests and on the page of the subscription. sites: which of
-    this person's sites it concerns."""
-    return _alert_mail("alert", key, card, transition, subscriptions, unseen, sites)
+    this person's sites it concerns. picture: of `map_part`."""
+    context = {"sites": sites, "unseen": unseen, "picture": picture, **_of_alert(card, transition)}
+    return _mail("alert", key, subscriptions[0].email, context, subscriptions)
 
 
 def correction_mail(
     *, key: str, card: AlertCard, transition: AlertTransition, subscriptions: Sequence[Subscription]
 ) -> EmailMultiAlternatives:
     """An earlier mail was wrong."""
-    return _alert_mail("correction", key, card, transition, subscriptions)
+    return _mail("correction", key, subscriptions[0].email, _of_alert(card, transition), subscriptions)
 
 
 def digest_mail(
@@ -202,24 +207,21 @@ def _to(card: AlertCard) -> str:
     return settings.PUBLIC_URL + card.url
 
 
-def _alert_mail(
-    name: str,
-    key: str,
-    card: AlertCard,
-    transition: AlertTransition,
-    subscriptions: Sequence[Subscription],
-    unseen: str = "",
-    sites: Sequence[str] = (),
-) -> EmailMultiAlternatives:
-    context = {
-        "sites": sites,
-        "unseen": unseen,
+def map_part(*, alert: Alert, card: AlertCard) -> MIMEImage:
+    """The surroundings of an alert as a picture within a mail: whoever reads it asks no host."""
+    part = MIMEImage(plan_png(mail_plan(alert, card)), "png")
+    part["Content-ID"] = message_id(f"map:{alert.code}")
+    part.add_header("Content-Disposition", "inline", filename=f"{alert.code}.png")
+    return part
+
+
+def _of_alert(card: AlertCard, transition: AlertTransition) -> dict[str, Any]:
+    return {
         "card": card,
         "what_happened": what_happened(transition),
         "alert_url": _to(card),
         "simulated": card.simulated,
     }
-    return _mail(name, key, subscriptions[0].email, context, subscriptions)
 
 
 def _mail(
@@ -239,10 +241,14 @@ def _mail(
             "stop_url": stop_url,
             "manage_url": absolute("subscription-manage", tokens.manage_token(subscriptions[0].pk)),
         }
-    context |= {"site_url": settings.PUBLIC_URL}
+    picture = context.get("picture")
+    context |= {"site_url": settings.PUBLIC_URL, "map_cid": picture["Content-ID"].strip("<>") if picture else ""}
     subject, text, html = (
         get_template(f"mail/{name}{part}").render(context) for part in ("_subject.txt", ".txt", ".html")
     )
     mail = EmailMultiAlternatives(" ".join(subject.split()), text.strip() + "\n", to=[email], headers=headers)
     mail.attach_alternative(html, "text/html")
+    if picture is not None:
+        mail.mixed_subtype = "related"
+        mail.attach(picture)
     return mail

@@ -14,5 +14,8 @@ def read(env: Env, var_dir: Path) -> dict[str, Any]:
         **files,
         **server,
         "EMAIL_TIMEOUT": env.int("EMAIL_TIMEOUT", default=15),
+        "BOUNCE_ADDRESS": env("BOUNCE_ADDRESS", default=""),  # empty: mails come back to DEFAULT_FROM_EMAIL
+        "DKIM_SELECTOR": env("DKIM_SELECTOR", default=""),  # of the key that mails are signed with, for the doctor
+        "ANYMAIL": env.dict("ANYMAIL", default={}),  # of django-anymail: WEBHOOK_SECRET=name:password, and its others
         "DEFAULT_FROM_EMAIL": env("DEFAULT_FROM_EMAIL", default="Ground Motion Monitor <no-reply@localhost>"),
     }

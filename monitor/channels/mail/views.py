@@ -31,6 +31,7 @@ def mail_html(request: HttpRequest, name: str) -> HttpResponse:
         "default-src": ["'none'"],
         "script-src": ["'none'"],
         "style-src": ["'unsafe-inline'"],
+        "img-src": ["data:"],
         "sandbox": ["allow-popups", "allow-top-navigation-by-user-activation"],
     }
     return response

@@ -9,6 +9,7 @@ from ingest.context.selectors import layer_states
 from monitor.health.condition import examine
 from monitor.health.conditions import CONDITIONS
 from monitor.health.deployment import DEPLOYMENT
+from monitor.health.sender import SENDER
 
 
 class Command(BaseCommand):
@@ -16,10 +17,12 @@ class Command(BaseCommand):
     requires_system_checks = []  # it is to speak where they fail, too
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--deploy", action="store_true", help="examine the settings of a public site instead")
+        instead = parser.add_mutually_exclusive_group()
+        instead.add_argument("--deploy", action="store_true", help="examine the settings of a public site instead")
+        instead.add_argument("--dns", action="store_true", help="ask name servers about the sender's domain instead")
 
-    def handle(self, *args, deploy: bool, **options) -> None:
-        conditions = DEPLOYMENT if deploy else CONDITIONS
+    def handle(self, *args, deploy: bool, dns: bool, **options) -> None:
+        conditions = DEPLOYMENT if deploy else SENDER if dns else CONDITIONS
         reports = examine(conditions)
         for report in reports:
             if report.wrong:
@@ -30,7 +33,7 @@ class Command(BaseCommand):
         left_out = len(conditions) - len(reports)
         if left_out:
             self.stdout.write(f"without  {left_out} more conditions, which only the database can answer")
-        if not deploy:
+        if not (deploy or dns):
             self._context()
         if any(report.wrong for report in reports):
             sys.exit(1)

@@ -1,11 +1,16 @@
 """Every kind of mail says the same as text and as HTML, and can be read in the dark."""
 
 import html
+import os
 import re
+from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from django.utils import translation
+from django.utils.translation import gettext
 
 from detection.models import AlertExposure
 from detection.rules.updates import Cause, Change
@@ -14,9 +19,12 @@ from monitor.channels.bursts import Burst
 from monitor.channels.mail import compose, letters
 from monitor.channels.mail.letters import News
 from monitor.management.samples.alerts import step, update
+from monitor.models import Endpoint
 
+ROOT = Path(__file__).resolve().parents[4]
+LANGUAGES = ("en", "de", "fr", "es")
 UNSEEN = "Over most of this region we would probably notice ground that moves faster than about 4 mm a year."
-FRAME = {"ground motion monitor", "if the button does not work:"}  # HTML alone has a head, and a link for its button
+LINK = re.compile(r'<a [^>]*href="([^"]+)"')
 ADDRESS = re.compile(r"https?://\S+")
 
 
@@ -32,30 +40,50 @@ def lines_of_html(page: str) -> list[str]:
 
 
 def lines_of_text(text: str) -> list[str]:
-    return [plain(re.sub(r"^(\* |=== | {2}|-- $)| ===$", "", line)).removesuffix(":") for line in text.splitlines()]
+    lines = (plain(re.sub(r"^(\* |=== | {2}|-- $)| ===$", "", line)) for line in text.splitlines())
+    return [line.removesuffix(":").strip() for line in lines]
 
 
 @pytest.fixture
-def written(make_alert, make_subscription, monkeypatch) -> dict[str, object]:
-    """A mail of every kind, of alerts with everything that can be said."""
+def write(make_alert, make_subscription, monkeypatch) -> Callable[[str], dict[str, object]]:
+    """Mails of every kind in a language, of alerts with everything that can be said."""
     monkeypatch.setattr(letters, "visibility_sentence", lambda region: UNSEEN)
+    monkeypatch.setattr(letters, "default_token_generator", SimpleNamespace(make_token=lambda account: "token"))
     one, other = make_subscription(), make_subscription(label="the place of alert AB12")
     alert = make_alert(class_shares={"mining_subsidence": 0.7}, kind="mining-subsidence", peak_rate_mm_yr=-30.0)
     AlertExposure.objects.create(alert=alert, buildings=12, sources=[])
     rejected = make_alert(state="rejected", simulated=True, longitude=-11.9)
+
+    def written(language: str) -> dict[str, object]:
+        with translation.override(language):
+            mails = _written(one, other, alert, rejected)
+        if folder := os.environ.get("MAIL_PAGES"):  # scripts/mails looks at them
+            for name, mail in mails.items():
+                path = Path(folder, f"{name.replace(' ', '-')}.{language}.eml")
+                path.write_bytes(mail.message().as_bytes())
+        return mails
+
+    return written
+
+
+def _written(one, other, alert, rejected) -> dict[str, object]:
     card, wrong = alert_card(alert), alert_card(rejected)
     first, changed = step(alert, "", "first"), update(alert, Change(Cause.RATE, -8.2, -14.1, "mm/yr", "up"))
     finished, taken_back = step(alert, "first", "finished"), step(rejected, "first", "rejected")
     about = {"key": "k", "card": card, "subscriptions": [one, other]}
+    shown = about | {"picture": letters.map_part(alert=alert, card=card)}
+    sites = ["2 of your 340 sites are concerned: Dam and Mill."]
     person = SimpleNamespace(pk=1, email="a@example.org", get_role_display="operator")
-    monkeypatch.setattr(letters, "default_token_generator", SimpleNamespace(make_token=lambda account: "token"))
+    hook = {"url": "https://hooks.example.org/in", "email": one.email}
     return {
-        "alert": letters.alert_mail(**about, transition=first, unseen=UNSEEN),
-        "update": letters.alert_mail(**about, transition=changed, unseen=""),
-        "finished": letters.alert_mail(**about, transition=finished, unseen=UNSEEN),
+        "alert": letters.alert_mail(**shown, transition=first, unseen=UNSEEN, sites=sites),
+        "update": letters.alert_mail(**shown, transition=changed, unseen=""),
+        "finished": letters.alert_mail(**shown, transition=finished, unseen=UNSEEN),
         "correction": letters.correction_mail(**about | {"card": wrong}, transition=taken_back),
         "digest": letters.digest_mail(
-            key="k", places=[(one, [News(card, (first, changed))]), (other, [News(wrong, (taken_back,))])]
+            key="k",
+            places=[(one, [News(card, (first, changed))]), (other, [News(wrong, (taken_back,))])],
+            sites=sites,
         ),
         "summary": letters.digest_mail(
             key="k",
@@ -67,17 +95,49 @@ def written(make_alert, make_subscription, monkeypatch) -> dict[str, object]:
         "confirm": letters.confirm_mail(key="k", subscription=one),
         "link": letters.link_mail(key="k", email=one.email, subscription=one),
         "nothing held": letters.link_mail(key="k", email="b@example.org", subscription=None),
+        "webhook gone": letters.ended_mail(key="k", endpoint=Endpoint(**hook, end_reason="gone"), subscription=one),
+        "webhook failed": letters.ended_mail(key="k", endpoint=Endpoint(**hook), subscription=None),
         "invitation": letters.invitation_mail(key="k", invitation=person),
         "password": letters.password_mail(key="k", email=person.email, account=person),
     }
 
 
-def test_text_and_html_say_the_same(written):
-    for name, mail in written.items():
+@pytest.fixture
+def written(write) -> dict[str, object]:
+    return write("en")
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_text_and_html_say_the_same_and_lead_to_the_same_pages(write, language):
+    with translation.override(language):  # HTML alone has a head, and a link for its button
+        frame = {"ground motion monitor", plain(gettext("If the button does not work:"))}
+    for name, mail in write(language).items():
         page, text = mail.alternatives[0].content, mail.body
         in_html, in_text = plain(re.sub("<[^>]+>", "", page[page.index("<body") :])), plain(text)
-        assert [line for line in lines_of_html(page) if line not in in_text and line not in FRAME] == [], name
+        assert [line for line in lines_of_html(page) if line not in in_text and line not in frame] == [], name
         assert [line for line in lines_of_text(text) if line not in in_html] == [], name
+        links = {html.unescape(link) for link in LINK.findall(page)} - {f"{letters.settings.PUBLIC_URL}/"}
+        assert links == set(ADDRESS.findall(text)), name
+        for alternative in re.findall(r'<img [^>]*alt="([^"]+)"', page):
+            assert plain(alternative.partition(":")[2]) in in_text, name
+
+
+def test_every_mail_that_there_is_is_among_them(write, monkeypatch):
+    made, get_template = set(), letters.get_template
+    monkeypatch.setattr(letters, "get_template", lambda name: made.add(Path(name).stem) or get_template(name))
+    write("en")
+    there = {path.stem for path in (ROOT / "templates" / "mail").glob("*.txt") if not path.name.startswith("_")}
+    assert there - made == set()
+
+
+def test_a_mail_program_that_knows_little_of_css_shows_them_too(written):
+    """Tables hold the text, colours stand with every cell, and nothing comes from elsewhere."""
+    for name, mail in written.items():
+        page = mail.alternatives[0].content
+        assert not re.search(r"<(div|section|script|link|svg|picture|form)\b", page), name
+        assert all('role="presentation"' in table for table in re.findall("<table[^>]*>", page)), name
+        assert set(re.findall(r'src="(\w+):', page)) <= {"cid"}, name
+        assert "url(" not in page, name
 
 
 def test_every_mail_has_colours_for_the_dark_and_the_words_that_matter(written):

@@ -1,6 +1,7 @@
 """Sending: none lost, none twice, whatever the mail server does."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -17,7 +18,7 @@ from django.utils import timezone
 from ingest.locks import Lock, try_locked
 from monitor import tasks
 from monitor.channels import outbox, rounds, selectors
-from monitor.channels.mail import channel, files
+from monitor.channels.mail import channel, files, letters
 from monitor.models import ChannelPause, OutgoingMessage, Subscription
 from monitor.site.demo import MAIL_FILES_BACKEND
 from monitor.subscriptions import services as subscriptions
@@ -62,17 +63,39 @@ def test_a_mail_is_whole(make_alert, make_subscription, mail_server, settings):
     assert message["List-Unsubscribe"].strip().startswith("<https://motion.example.org/subscribe/stop/")
     assert message["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
     assert message["Auto-Submitted"] == "auto-generated"
-    assert {part.get_content_type() for part in message.walk()} == {
-        "multipart/alternative",
-        "text/plain",
-        "text/html",
-    }
+    types = ["multipart/related", "multipart/alternative", "text/plain", "text/html", "image/png"]
+    assert [part.get_content_type() for part in message.walk()] == types
     stop_url = message["List-Unsubscribe"].strip(" <>")
     for kind in ("plain", "html"):
         body = message.get_body((kind,)).get_content()
         assert stop_url in body
         assert "You get this mail because you asked" in body
         assert "https://motion.example.org/alerts/" in body
+
+
+def test_the_map_lies_in_the_mail_and_is_drawn_once_for_all_its_readers(
+    make_alert, make_subscription, mail_server, monkeypatch
+):
+    drawn, draw = [], letters.plan_png
+    monkeypatch.setattr(letters, "plan_png", lambda plan: drawn.append(draw(plan)) or drawn[-1])
+    make_subscription("clara@example.org", language="de")
+    queued(make_alert, make_subscription, 3)
+    assert rounds.messages_send() == 4
+    assert len(drawn) == 1
+    for message in mail_server.received:
+        (picture,) = [part for part in message.walk() if part.get_content_type() == "image/png"]
+        page = message.get_body(("html",)).get_content()
+        assert f'src="cid:{picture["Content-ID"].strip(" <>")}"' in page
+        assert picture.get_content() == drawn[0]
+        assert len(drawn[0]) <= 60_000
+        assert re.findall(r"https?://(?!localhost)[^\s\"<]+", page) == []  # nothing is fetched from any other host
+
+
+def test_a_map_that_cannot_be_drawn_holds_up_no_mail(make_alert, make_subscription, mail_server, monkeypatch):
+    monkeypatch.setattr(letters, "plan_png", lambda plan: 1 / 0)
+    queued(make_alert, make_subscription, 1)
+    assert rounds.messages_send() == 1
+    assert "cid:" not in mail_server.received[0].get_body(("html",)).get_content()
 
 
 def test_the_name_of_a_mail_stays_when_it_is_sent_again(make_alert, make_subscription, mail_server):
@@ -362,7 +385,9 @@ def test_the_demo_shows_its_mails_and_nobody_else_does(client, make_alert, make_
     for page in pages:
         assert client.get(page).status_code == 200
     assert kept.subject in client.get("/demo/mail/").content.decode()
-    assert "sandbox" in client.get(pages[2])["Content-Security-Policy"]
+    framed = client.get(pages[2])
+    assert "sandbox" in framed["Content-Security-Policy"]
+    assert 'src="data:image/png;base64,' in framed.content.decode()
     for missing in ("/demo/mail/0000000000000000/", "/demo/mail/..%2f..%2fetc/", "/demo/mail/nonsense/html/"):
         assert client.get(missing).status_code == 404
     settings.DEMO = False

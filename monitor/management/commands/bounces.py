@@ -1,0 +1,36 @@
+"""manage.py bounces: what came back to a return address; the mail server pipes each mail in."""
+
+import sys
+from pathlib import Path
+
+from django.core.management.base import BaseCommand, CommandParser
+from django.db import DatabaseError
+
+from monitor.channels.mail.returns import MOST_BYTES, return_take
+
+TRY_AGAIN = 75  # EX_TEMPFAIL of sysexits.h: the mail server keeps the mail
+
+
+class Command(BaseCommand):
+    help = "Take in a mail that came back, from standard input, or all mails of a Maildir; prints no address."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--recipient", default="", help="the address that it came to, as the mail server names it")
+        parser.add_argument("--maildir", type=Path, help="read the mails in new/, and move them to cur/ as read")
+
+    def handle(self, *args, recipient: str, maildir: Path | None, **options) -> None:
+        try:
+            if maildir is None:
+                content = sys.stdin.buffer.read(MOST_BYTES)
+                self.stdout.write(return_take(content=content, recipient=recipient))
+            else:
+                self._read(maildir)
+        except DatabaseError:
+            self.stderr.write("the database does not answer")
+            sys.exit(TRY_AGAIN)
+
+    def _read(self, maildir: Path) -> None:
+        for path in sorted((maildir / "new").iterdir()):
+            with path.open("rb") as file:
+                self.stdout.write(return_take(content=file.read(MOST_BYTES)))
+            path.rename(maildir / "cur" / f"{path.name}:2,S")
