@@ -1,7 +1,9 @@
 """From a message of the outbox to a mail with words, as things stand at the moment of sending."""
 
 import logging
+from datetime import datetime
 from email.mime.image import MIMEImage
+from threading import Lock
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
@@ -19,16 +21,33 @@ from monitor.subscriptions.often import subscriptions_silent
 from monitor.subscriptions.selectors import subscriptions_of
 
 logger = logging.getLogger(__name__)
+MOST_MAPS = 256  # of some 15 kB
+_maps: dict[tuple[int, datetime], MIMEImage] = {}
+_drawing = Lock()
+
+
+def map_of(alert: Alert, card: AlertCard) -> MIMEImage | None:
+    """The map of an alert, drawn once for all its readers; None where it cannot be drawn: better a mail without it."""
+    key = (alert.pk, alert.updated_at)
+    with _drawing:
+        if key not in _maps:
+            try:
+                drawn = letters.map_part(alert=alert, card=card)
+            except Exception:
+                logger.exception("the map of alert %s could not be drawn", alert.code)
+                return None
+            while len(_maps) >= MOST_MAPS:
+                del _maps[next(iter(_maps))]
+            _maps[key] = drawn
+        return _maps[key]
 
 
 class Composer:
-    """Composes the mails of one round. The words about an alert are made once for all its readers of a language, its
-    map once for all of them."""
+    """Composes the mails of one round. The words about an alert are made once for all its readers of a language."""
 
     def __init__(self) -> None:
         self._cards: dict[tuple[object, ...], AlertCard] = {}
         self._unseen: dict[tuple[int, str | None], str] = {}
-        self._maps: dict[tuple[object, ...], MIMEImage | None] = {}
 
     def __call__(self, message: OutgoingMessage) -> EmailMultiAlternatives:
         """The mail to send. message: as `selectors.messages_to_deliver` reads it, and still needed."""
@@ -71,7 +90,7 @@ class Composer:
         if kind == OutgoingMessage.Kind.CORRECTION:
             return letters.correction_mail(key=key, card=card, transition=transition, subscriptions=subscriptions)
         unseen = self.unseen_around(transition.alert)
-        said = {"unseen": unseen, "sites": sites_of_news(message.news), "picture": self.map_of(transition.alert, card)}
+        said = {"unseen": unseen, "sites": sites_of_news(message.news), "picture": map_of(transition.alert, card)}
         return letters.alert_mail(key=key, card=card, transition=transition, subscriptions=subscriptions, **said)
 
     def _places(self, news: list[Notification]) -> list[tuple[Subscription, list[letters.News]]]:
@@ -101,17 +120,6 @@ class Composer:
         if key not in self._unseen:
             self._unseen[key] = visibility_around(alert.area)
         return self._unseen[key]
-
-    def map_of(self, alert: Alert, card: AlertCard) -> MIMEImage | None:
-        """The map of an alert, drawn once; None where it cannot be drawn: better a mail without it than none."""
-        key = (alert.pk, alert.updated_at)
-        if key not in self._maps:
-            try:
-                self._maps[key] = letters.map_part(alert=alert, card=card)
-            except Exception:
-                logger.exception("the map of alert %s could not be drawn", alert.code)
-                self._maps[key] = None
-        return self._maps[key]
 
     def _make_cards(self, alerts: list[Alert]) -> None:
         new = [alert for alert in alerts if _version(alert) not in self._cards]
