@@ -58,7 +58,7 @@ def plan_png(plan: Plan) -> bytes:
     draw.rectangle((0, 0, size[0] - 1, size[1] - 1), outline=colour("line"), width=DRAWN)
     small = image.reduce(DRAWN).quantize(COLOURS, method=Image.Quantize.FASTOCTREE)
     out = BytesIO()
-    small.save(out, "PNG", optimize=True)
+    small.save(out, "PNG")
     return out.getvalue()
 
 
@@ -88,13 +88,16 @@ def _style(css: str) -> Style:
 def _shape(image: Image.Image, draw: ImageDraw.ImageDraw, shape: Shape) -> None:
     style = _style(shape.css)
     lines = list(_lines(shape.d))
-    if style.fill:
+    areas = [points for points, closed in lines if closed and len(points) > 2] if style.fill else []
+    if areas and style.share == 1:
+        for points in areas:
+            draw.polygon(points, fill=colour(style.fill))
+    elif areas:
         mask = Image.new("L", image.size)
-        inside = ImageDraw.Draw(mask)
-        for points, closed in lines:
-            if closed and len(points) > 2:
-                inside.polygon(points, fill=round(255 * style.share))
-        image.paste(colour(style.fill), mask=mask)
+        for points in areas:
+            ImageDraw.Draw(mask).polygon(points, fill=round(255 * style.share))
+        if box := mask.getbbox():
+            image.paste(colour(style.fill), box, mask.crop(box))
     if style.line:
         for points, closed in lines:
             ends = [*points, points[0]] if closed else points
