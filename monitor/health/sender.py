@@ -25,7 +25,7 @@ SHORTEST_RSA_BYTES = 160  # of 1024 bits, as it is published
 def _domain(address: str) -> str:
     domain = parseaddr(address)[1].rpartition("@")[2].lower()
     if "." not in domain:
-        raise Wrong(f"{address} is an address of no domain")
+        raise Wrong(f"{address} is an address of no domain (DEFAULT_FROM_EMAIL, BOUNCE_ADDRESS)")
     return domain
 
 
