@@ -2,7 +2,7 @@
 
 from django.contrib import admin
 
-from detection.models import Alert, AlertRelation, AlertTransition, AlertUpdate, AuditEntry, Review
+from detection.models import Alert, AlertRelation, AlertTransition, AlertUpdate, AuditEntry, Proposal, Review
 from ingest.admin import ReadOnlyAdmin
 
 
@@ -52,6 +52,13 @@ class ReviewAdmin(ReadOnlyAdmin):
     )
     list_filter = ("verdict", "reason_code")
     list_select_related = ("alert", "reviewer", "takes_back__alert")
+
+
+@admin.register(Proposal)
+class ProposalAdmin(ReadOnlyAdmin):
+    list_display = ("alert", "reason_code", "proposer", "outcome", "decided_by", "decided_at", "answer", "created_at")
+    list_filter = ("outcome",)
+    list_select_related = ("alert", "proposer", "decided_by")
 
 
 @admin.register(AuditEntry)

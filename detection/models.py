@@ -4,7 +4,8 @@ Transition: a step of its life; updates and relations are in `detection.alerts.r
 Review: a specialist's verdict. Claim: who is reviewing an alert now. AuditEntry: who did what, kept for ever.
 AlertMotion: since when an alert moves, and whether faster than before.
 GlacierScan, GlacierSample, GlacierMotion: pairs measured for glaciers, one glacier in one pair, and its time series.
-Assignment, SecondLook: in `detection.reviews.records`. What people can check an alert by: `detection.alerts.evidence`.
+Assignment, Proposal, SecondLook: in `detection.reviews.records`.
+What people can check an alert by: `detection.alerts.evidence`.
 """
 
 from django.conf import settings
@@ -14,7 +15,7 @@ from django.urls import reverse
 from detection.alerts.evidence import AlertMethods, SurgeSeries
 from detection.alerts.records import AlertLife, AlertRelation, AlertUpdate
 from detection.kinds import Extent
-from detection.reviews.records import Assignment, SecondLook
+from detection.reviews.records import Assignment, Proposal, SecondLook
 from detection.reviews.tables import AlertEdit, CaseFile, CaseNote, SetByHand
 from detection.rules.codes import encode
 from detection.rules.lifecycle import State
@@ -32,6 +33,7 @@ __all__ = [  # beside the models below
     "Assignment",
     "CaseFile",
     "CaseNote",
+    "Proposal",
     "SecondLook",
     "SetByHand",
     "SurgeSeries",

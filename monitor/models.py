@@ -16,7 +16,7 @@ from detection.models import AlertTransition
 from detection.rules.severity import Severity
 from monitor.cap.records import CapMessage
 from monitor.channels.records import Endpoint, language_of_request
-from monitor.site.roles import ADMINISTRATORS, OPERATORS, VIEWERS
+from monitor.site.roles import ADMINISTRATORS, OPERATORS, PUBLISHERS, VIEWERS
 
 __all__ = ["CapMessage", "Endpoint", "language_of_request"]  # beside the models below
 
@@ -98,6 +98,7 @@ class Invitation(models.Model):
     class Role(models.TextChoices):
         VIEWER = VIEWERS, pgettext_lazy("role", "viewer")
         OPERATOR = OPERATORS, pgettext_lazy("role", "operator")
+        PUBLISHER = PUBLISHERS, pgettext_lazy("role", "publisher")
         ADMINISTRATOR = ADMINISTRATORS, pgettext_lazy("role", "administrator")
 
     email = models.EmailField()

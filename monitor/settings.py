@@ -11,6 +11,7 @@ import rasterio  # before GeoDjango: brings the one GDAL of this process
 from csp.constants import NONCE, NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
+from detection.rules.severity import Severity
 from ml.deformation import DEFAULT_METHOD
 from monitor.paths import BASE_DIR, INSTALLED, SITE_DIR
 from monitor.schedule import BEAT_SCHEDULE, TASK_ROUTES
@@ -290,6 +291,9 @@ OFFSETS_REACH_M_DAY = env.float("OFFSETS_REACH_M_DAY", default=5.0)  # and elsew
 REVIEW_CLAIM_MINUTES = env.float(
     "REVIEW_CLAIM_MINUTES", default=15.0
 )  # that a case is held after the last sign of life
+SECOND_PERSON_FROM = env("SECOND_PERSON_FROM", default="")  # docs/decisions/0009; empty: whoever reviews, publishes
+if SECOND_PERSON_FROM and SECOND_PERSON_FROM not in set(Severity):
+    raise ImproperlyConfigured(f"SECOND_PERSON_FROM is {SECOND_PERSON_FROM!r}; use {', '.join(Severity)}, or nothing.")
 RUN_STALL_MINUTES = env.float("RUN_STALL_MINUTES", default=30.0)  # without progress: ended, and tried again
 RUN_HOURS = env.float("RUN_HOURS", default=6.0)  # that a run may take
 RUN_BEAT_SECONDS = env.float("RUN_BEAT_SECONDS", default=20.0)  # between two signs of life; a lease lasts 90 seconds

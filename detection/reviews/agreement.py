@@ -9,7 +9,7 @@ import numpy as np
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.db.models import Min
 
-from detection.models import Alert, Review, SecondLook
+from detection.models import Alert, Proposal, Review, SecondLook
 from detection.reviews.audit import audit_write
 from detection.reviews.record import JUDGED
 from detection.rules.severity import Severity
@@ -60,7 +60,8 @@ def second_look_record(*, alert: Alert, reviewer: AbstractBaseUser, agrees: bool
 
 
 def agreement() -> list[Agreement]:
-    """Second looks, and verdicts that another person took back or turned round, which count as disagreement.
+    """Second looks, and what counts as disagreement: verdicts that another person took back or turned round, and
+    confirmations that another person did not publish.
 
     One opinion for each verdict and person; their own second thoughts do not count.
     """
@@ -77,6 +78,9 @@ def agreement() -> list[Agreement]:
         "review", "reviewer", "review__verdict", "agrees"
     ):
         opinions.setdefault((pk, person), (verdict, agrees))
+    declined = Proposal.objects.filter(outcome=Proposal.Outcome.DECLINED, change__isnull=True)
+    for pk, person in declined.values_list("pk", "decided_by"):
+        opinions[-pk, person] = Verdict.CONFIRM.value, False
     looked = Counter(verdict for verdict, _agrees in opinions.values())
     agreed = Counter(verdict for verdict, agrees in opinions.values() if agrees)
     return [Agreement(one, agreed[one], n, jeffreys(agreed[one], n)) for one, n in sorted(looked.items())]

@@ -16,6 +16,10 @@ from detection.models import Alert, Assignment, Claim
 from detection.reviews.audit import audit_write
 
 
+class Overtaken(ValueError):
+    """The alert is no longer what the person saw: somebody, or new data, was quicker."""
+
+
 class Claimed(ValueError):
     """Somebody else holds the alert now; .claim says who, and until when."""
 
@@ -27,7 +31,7 @@ class Claimed(ValueError):
 def claim_take(*, alert: Alert, holder: AbstractBaseUser) -> Claim:
     """Hold an alert, unless somebody else does; returns the claim that counts now. One alert a person."""
     Claim.objects.filter(holder=holder).exclude(alert=alert).delete()
-    with _alone(alert) as now:
+    with alone(alert) as now:
         claim = Claim.objects.select_related("holder").filter(alert=alert).first()
         if claim and claim.holder == holder:
             if claim.until < now:
@@ -44,7 +48,7 @@ def claim_take(*, alert: Alert, holder: AbstractBaseUser) -> Claim:
 
 def claim_renew(*, alert: Alert, holder: AbstractBaseUser) -> Claim | None:
     """Hold it for longer, where nobody has taken it since; None where it is held no more."""
-    with _alone(alert) as now:
+    with alone(alert) as now:
         if not Claim.objects.filter(alert=alert, holder=holder).update(until=_ends(now)):
             return None
         return Claim.objects.get(alert=alert)
@@ -61,9 +65,15 @@ def claim_of_another(*, alert: Alert, person: AbstractBaseUser) -> Claim | None:
     return living.exclude(holder=person).first()
 
 
+def unclaimed(*, alert: Alert, person: AbstractBaseUser) -> None:
+    """Raises Claimed where somebody else holds the alert."""
+    if claim := claim_of_another(alert=alert, person=person):
+        raise Claimed(claim)
+
+
 def assign(*, alert: Alert, assignee: AbstractBaseUser | None, by: AbstractBaseUser) -> None:
     """Give a case to somebody, or to nobody; written into the audit where that changes something."""
-    with _alone(alert):
+    with alone(alert):
         known = Assignment.objects.select_related("assignee").filter(alert=alert).first()
         before, after = (one.get_username() if one else "" for one in (known and known.assignee, assignee))
         if before == after:
@@ -75,7 +85,7 @@ def assign(*, alert: Alert, assignee: AbstractBaseUser | None, by: AbstractBaseU
 
 
 @contextmanager
-def _alone(alert: Alert) -> Iterator[datetime]:
+def alone(alert: Alert) -> Iterator[datetime]:
     """The moment, with the alert's row locked until the end of the block."""
     with transaction.atomic():
         Alert.objects.select_for_update().only("pk").get(pk=alert.pk)

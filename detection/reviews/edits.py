@@ -14,12 +14,13 @@ from shapely import from_wkb
 from detection.alerts import life
 from detection.alerts.exposure import exposure_refresh
 from detection.kinds import KINDS, Kind, row_of
-from detection.models import Alert
+from detection.models import Alert, Claim, Proposal
 from detection.reviews.audit import audit_write
 from detection.reviews.by_hand import COLUMNS, area_m2_of, as_json, by_hand_of, from_json
-from detection.reviews.claims import Claimed, claim_of_another
+from detection.reviews.claims import Overtaken, unclaimed
 from detection.reviews.outlines import Unfit, outline_of
-from detection.reviews.services import SPECIALIST, Overtaken
+from detection.reviews.proposals import PUBLISHED, needs_second, proposal_answer, proposal_make, proposal_overtake
+from detection.reviews.services import SPECIALIST
 from detection.reviews.tables import AlertEdit, SetByHand
 from detection.rules.lifecycle import State
 from detection.rules.severity import Severity
@@ -50,8 +51,8 @@ def alert_edit(
     expected_state: str,
     expected_edit: int,
     announce: bool = True,
-) -> AlertEdit | None:
-    """Set columns of an alert for good; None where nothing changes.
+) -> AlertEdit | Proposal | None:
+    """Set columns of an alert for good; None where nothing changes. What a second person has to agree to is proposed.
 
     wanted: of kind, severity, area (GeoJSON text), texts (by language); empty: as computed. announce: whether a
     change of the text alone is told; all else always is. Overtaken where somebody was quicker, Claimed where somebody
@@ -69,10 +70,41 @@ def alert_edit(
         changed = [name for name in FIELDS if after[name] != before[name]]
         if not changed:
             return None
+        change = {name: after[name] for name in changed}
+        severity = after["severity"] or set_by_hand.computed["severity"]
+        if alert.state in PUBLISHED and needs_second(alert=alert, severity=severity):
+            proposal = proposal_make(alert=alert, proposer=editor, change=change, announce=announce)
+            Claim.objects.filter(alert=alert, holder=editor).delete()
+            return proposal
+        proposal_overtake(alert=alert, by=editor)
         silent = changed == ["texts"] and not announce
-        return _set(
-            alert, set_by_hand, editor, {n: before[n] for n in changed}, {n: after[n] for n in changed}, silent=silent
+        return _set(alert, set_by_hand, editor, {name: before[name] for name in changed}, change, silent=silent)
+
+
+def edit_publish(*, proposal: Proposal, publisher: AbstractBaseUser, expected_state: str) -> AlertEdit:
+    """Agree with a proposed change: it is public from now on. Raises as `services.review_publish` does."""
+    alert, change = proposal.alert, proposal.change
+    with transaction.atomic():
+        _locked(alert, publisher)
+        if alert.state != expected_state:
+            raise Overtaken(f"alert {alert.code} was changed by somebody else; look at it again")
+        proposal_answer(proposal=proposal, publisher=publisher, outcome=Proposal.Outcome.PUBLISHED)
+        if alert.state not in PUBLISHED:
+            raise ValueError(f"an alert that is {alert.state} is not changed like this; decline it")
+        set_by_hand = by_hand_of(alert)
+        before, silent = _values(set_by_hand), [*change] == ["texts"] and not proposal.announce
+        proposal.edit = _set(
+            alert,
+            set_by_hand,
+            proposal.proposer,
+            {name: before[name] for name in change},
+            change,
+            silent=silent,
+            publisher=publisher,
         )
+        proposal.save(update_fields=["edit"])
+        Claim.objects.filter(alert=alert, holder=publisher).delete()
+        return proposal.edit
 
 
 def edit_take_back(*, edit: AlertEdit, editor: AbstractBaseUser) -> AlertEdit:
@@ -82,6 +114,7 @@ def edit_take_back(*, edit: AlertEdit, editor: AbstractBaseUser) -> AlertEdit:
         _locked(alert, editor)
         if not may_take_back_edit(edit=edit):
             raise ValueError("this can no longer be taken back; change it again instead")
+        proposal_overtake(alert=alert, by=editor)
         return _set(alert, by_hand_of(alert), editor, edit.after, edit.before, takes_back=edit)
 
 
@@ -105,8 +138,7 @@ def _locked(alert: Alert, person: AbstractBaseUser) -> None:
     """Hold the alert's row until the end of the transaction, and bring the object up to it. Raises Claimed."""
     Alert.objects.select_for_update().get(pk=alert.pk)
     alert.refresh_from_db()
-    if claim := claim_of_another(alert=alert, person=person):
-        raise Claimed(claim)
+    unclaimed(alert=alert, person=person)
 
 
 def _values(set_by_hand: SetByHand) -> dict[str, Any]:
@@ -143,6 +175,7 @@ def _set(
     *,
     takes_back: AlertEdit | None = None,
     silent: bool = False,
+    publisher: AbstractBaseUser | None = None,
 ) -> AlertEdit:
     shown = {name: as_json(getattr(alert, name)) for name in (*COLUMNS, "area_m2")}
     for name, value in after.items():
@@ -160,13 +193,14 @@ def _set(
     if not silent:
         reason = TAKEN_BACK if takes_back else REASON
         step = life.step(alert, State(alert.state), reason, SPECIALIST, changes)
+    kept = {"before": dict(before) | shown, "after": dict(after)}
     audit_write(
-        actor=editor,
+        actor=publisher or editor,
         action="edit.taken-back" if takes_back else "edit",
         subject=alert.code,
         before=", ".join(sorted(before)),
         after=", ".join(sorted(after)),
-        detail=json.dumps({"before": dict(before) | shown, "after": dict(after)}, ensure_ascii=False),
+        detail=json.dumps(kept | ({"proposed_by": str(editor)} if publisher else {}), ensure_ascii=False),
     )
     return AlertEdit.objects.create(
         alert=alert, transition=step, before=before, after=after, editor=editor, takes_back=takes_back

@@ -10,7 +10,7 @@ from django.contrib.gis.geos import Polygon
 from django.db.models import OuterRef, QuerySet, Subquery
 from django.db.models.expressions import RawSQL
 
-from detection.models import Alert, Claim, Detection
+from detection.models import Alert, Claim, Detection, Proposal
 from detection.rules.lifecycle import State
 from detection.rules.queue import priority
 from detection.rules.severity import Severity
@@ -31,14 +31,22 @@ class Wanted(NamedTuple):
     free: bool = False
     given: int | None = None
     given_to_nobody: bool = False
+    proposed: bool = False
 
 
 def cases_wanted(*, wanted: Wanted, person: AbstractBaseUser, now: datetime) -> QuerySet[Alert]:
     """Cases that fit; without a state those that wait for a verdict.
 
-    mine: held by the person; free: held by nobody else; given: to this account.
+    mine: held by the person; free: held by nobody else; given: to this account; proposed: of any state, those where
+    something waits for a second person.
     """
-    cases = alerts_to_review(states=[wanted.state]) if wanted.state else alerts_to_review()
+    proposed = Proposal.objects.filter(outcome=Proposal.Outcome.WAITING).values("alert")
+    if wanted.proposed:
+        cases = alerts_to_review(states=[wanted.state] if wanted.state else State).filter(pk__in=proposed)
+    elif wanted.state:
+        cases = alerts_to_review(states=[wanted.state])
+    else:
+        cases = alerts_to_review().exclude(pk__in=proposed)
     for name in ("kind", "severity"):
         if value := getattr(wanted, name):
             cases = cases.filter(**{name: value})
@@ -52,6 +60,11 @@ def cases_wanted(*, wanted: Wanted, person: AbstractBaseUser, now: datetime) -> 
     if wanted.given is not None:
         cases = cases.filter(assignment__assignee=wanted.given)
     return cases.filter(assignment=None) if wanted.given_to_nobody else cases
+
+
+def rows_proposed() -> set[int]:
+    """Alerts of which something waits for a second person, by their row."""
+    return set(Proposal.objects.filter(outcome=Proposal.Outcome.WAITING).values_list("alert", flat=True))
 
 
 def in_order(*, cases: QuerySet[Alert], now: datetime) -> list[int]:

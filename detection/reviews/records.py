@@ -1,4 +1,4 @@
-"""What is kept of the work on cases beside verdicts: whom a case was given to, and second looks at a verdict."""
+"""What is kept of the work on cases beside verdicts: whom a case was given to, second looks, and what is proposed."""
 
 from django.conf import settings
 from django.contrib.gis.db import models
@@ -30,3 +30,43 @@ class SecondLook(models.Model):
 
     def __str__(self) -> str:
         return f"{self.review}: {'agreed' if self.agrees else 'disagreed'}"
+
+
+class Proposal(models.Model):
+    """What one person decided and a second one has to agree to: a confirmation, or a change of what is published.
+
+    Nothing of it is public. Published, it becomes a review or an edit of the person who proposed it.
+    """
+
+    class Outcome(models.TextChoices):
+        WAITING = "waiting"
+        PUBLISHED = "published"
+        DECLINED = "declined"
+        WITHDRAWN = "withdrawn"
+        OVERTAKEN = "overtaken"  # by another verdict, or a change of the alert
+
+    alert = models.ForeignKey("detection.Alert", models.CASCADE, related_name="proposals")
+    proposer = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
+    reason_code = models.CharField(max_length=20, blank=True, help_text="of a confirmation")
+    public_note = models.TextField(blank=True)
+    internal_note = models.TextField(blank=True)
+    change = models.JSONField(null=True, help_text="what an edit would set, as AlertEdit.after; null: it confirms")
+    announce = models.BooleanField(default=True, help_text="whether a change of the text alone is told")
+    outcome = models.CharField(max_length=10, choices=Outcome.choices, default=Outcome.WAITING)
+    decided_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
+    decided_at = models.DateTimeField(null=True)
+    answer = models.TextField(blank=True, help_text="why it was declined; for reviewers only")
+    review = models.OneToOneField("detection.Review", models.CASCADE, null=True, related_name="proposal")
+    edit = models.OneToOneField("detection.AlertEdit", models.CASCADE, null=True, related_name="proposal")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["created_at", "id"]
+        default_permissions = ("view",)
+        permissions = (("publish_proposal", "Can publish what another person proposed"),)
+        constraints = (
+            models.UniqueConstraint("alert", condition=models.Q(outcome="waiting"), name="one_proposal_waits"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.alert.code}: {'a change' if self.change else 'confirmed'}, {self.outcome}"

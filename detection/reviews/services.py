@@ -7,18 +7,15 @@ from django.utils import timezone
 from detection.alerts.records import MERGED_INTO
 from detection.alerts.transitions import alert_transition
 from detection.kinds import family
-from detection.models import Alert, AlertRelation, Claim, Review
+from detection.models import Alert, AlertRelation, Claim, Proposal, Review, SecondLook
 from detection.reviews.audit import audit_write
-from detection.reviews.claims import Claimed, claim_of_another
+from detection.reviews.claims import Overtaken, unclaimed
+from detection.reviews.proposals import needs_second, proposal_answer, proposal_make, proposal_overtake
 from detection.rules.lifecycle import State
 from detection.rules.verdicts import REASONS, STATE_AFTER, Verdict, verdicts_open
 
 SPECIALIST = "a specialist"  # the public never reads a name
 LONGEST_NOTE = 1000
-
-
-class Overtaken(ValueError):
-    """The alert is no longer what the person saw: somebody, or new data, was quicker."""
 
 
 def alert_review(
@@ -31,11 +28,12 @@ def alert_review(
     reviewer: AbstractBaseUser,
     expected_state: str,
     other: Alert | None = None,
-) -> Review:
+) -> Review | Proposal:
     """Record what a specialist says. Without a note the sentence of the reason is published.
 
-    other: of a duplicate, the alert that goes on. Overtaken where the alert is no longer in expected_state, Claimed
-    where somebody else holds it; ValueError for a verdict that its state does not allow.
+    A confirmation that a second person has to agree to is only proposed (`proposals`). other: of a duplicate, the alert
+    that goes on. Overtaken where the alert is no longer in expected_state, Claimed where somebody else holds it;
+    ValueError for a verdict that its state does not allow.
     """
     if reason_code not in REASONS.get(verdict, {}) or verdict is Verdict.TAKEN_BACK:
         raise ValueError(f"{reason_code!r} is no reason for {verdict}")
@@ -49,22 +47,35 @@ def alert_review(
             raise ValueError("a duplicate, and nothing else, names another alert")
         if other is not None:
             may_go_on_as(alert, other)
-        reason, to = REASONS[verdict][reason_code], STATE_AFTER.get(verdict)
-        why = f"the same place as alert {other.code}" if other else reason.label
-        step = alert_transition(alert=alert, to=to, reason=why, actor=SPECIALIST) if to else None
-        review = Review.objects.create(
-            alert=alert,
-            transition=step,
-            verdict=verdict,
-            reason_code=reason_code,
-            public_note=public_note.strip() or reason.sentence,
-            internal_note=internal_note.strip(),
-            reviewer=reviewer,
-            other=other,
-        )
-        if other is not None:
-            AlertRelation.objects.get_or_create(alert=alert, other=other, relation=MERGED_INTO)
-        _after(review, before)
+        said = {
+            "reason_code": reason_code,
+            "public_note": public_note.strip() or REASONS[verdict][reason_code].sentence,
+            "internal_note": internal_note.strip(),
+        }
+        if verdict is Verdict.CONFIRM and needs_second(alert=alert):
+            proposal = proposal_make(alert=alert, proposer=reviewer, **said)
+            Claim.objects.filter(alert=alert, holder=reviewer).delete()
+            return proposal
+        return _record(Review(alert=alert, verdict=verdict, reviewer=reviewer, other=other, **said), before)
+
+
+def review_publish(*, proposal: Proposal, publisher: AbstractBaseUser, expected_state: str) -> Review:
+    """Agree with a proposed confirmation: it is public from now on, and counts as a second look.
+
+    Overtaken where the alert or the proposal is no longer what the publisher saw, Claimed where somebody else holds it;
+    ValueError for one's own, and where its state allows it no more.
+    """
+    alert = proposal.alert
+    with transaction.atomic():
+        before = _locked(alert, expected_state, publisher)
+        proposal_answer(proposal=proposal, publisher=publisher, outcome=Proposal.Outcome.PUBLISHED)
+        if Verdict.CONFIRM not in verdicts_open(before):
+            raise ValueError(f"an alert that is {before} cannot be confirmed; decline it")
+        said = {name: getattr(proposal, name) for name in ("reason_code", "public_note", "internal_note")}
+        review = Review(alert=alert, verdict=Verdict.CONFIRM, reviewer=proposal.proposer, **said)
+        proposal.review = _record(review, before, publisher)
+        proposal.save(update_fields=["review"])
+        SecondLook.objects.create(review=review, reviewer=publisher, agrees=True)
         return review
 
 
@@ -106,27 +117,42 @@ def may_take_back(*, review: Review, alert: Alert) -> bool:
 
 def _locked(alert: Alert, expected_state: str, person: AbstractBaseUser) -> State:
     """Hold the alert's row until the end of the transaction, and bring the object up to it."""
-    alert.state = Alert.objects.select_for_update().values_list("state", flat=True).get(pk=alert.pk)
+    locked = Alert.objects.select_for_update().values_list("state", "severity")
+    alert.state, alert.severity = locked.get(pk=alert.pk)
     if alert.state != expected_state:
         raise Overtaken(f"alert {alert.code} was changed by somebody else; look at it again")
-    if claim := claim_of_another(alert=alert, person=person):
-        raise Claimed(claim)
+    unclaimed(alert=alert, person=person)
     return State(alert.state)
 
 
-def _after(review: Review, before: State) -> None:
+def _record(review: Review, before: State, publisher: AbstractBaseUser | None = None) -> Review:
+    """Take the step that a verdict asks for, and keep both."""
+    alert, other, to = review.alert, review.other, STATE_AFTER.get(Verdict(review.verdict))
+    why = f"the same place as alert {other.code}" if other else review.reason.label
+    review.transition = alert_transition(alert=alert, to=to, reason=why, actor=SPECIALIST) if to else None
+    review.save()
+    if other is not None:
+        AlertRelation.objects.get_or_create(alert=alert, other=other, relation=MERGED_INTO)
+    _after(review, before, publisher)
+    return review
+
+
+def _after(review: Review, before: State, publisher: AbstractBaseUser | None = None) -> None:
     """What every word of a specialist brings with it: a new date, a free alert, an audit row."""
-    alert, undone = review.alert, review.takes_back
+    alert, undone, actor = review.alert, review.takes_back, publisher or review.reviewer
     alert.updated_at = timezone.now()
     alert.save(update_fields=["updated_at"])
-    Claim.objects.filter(alert=alert, holder=review.reviewer).delete()
+    Claim.objects.filter(alert=alert, holder=actor).delete()
+    if review.transition:
+        proposal_overtake(alert=alert, by=actor)
+    said = f"takes back {undone.verdict}" if undone else f"{review.reason_code}: {review.public_note}"
     audit_write(
-        actor=review.reviewer,
+        actor=actor,
         action=f"review.{review.verdict}",
         subject=alert.code,
         before=before,
         after=alert.state,
-        detail=f"takes back {undone.verdict}" if undone else f"{review.reason_code}: {review.public_note}",
+        detail=f"proposed by {review.reviewer}; {said}" if publisher else said,
     )
 
 

@@ -8,10 +8,12 @@ from django.utils.translation import pgettext
 
 from monitor.accounts.tokens import INVITED_FOR
 from monitor.models import Invitation
-from monitor.site.roles import ADMINISTRATORS, OPERATORS, REVIEW, VIEWERS
+from monitor.site.roles import ADMINISTRATORS, OPERATORS, PUBLISH, PUBLISHERS, REVIEW, VIEWERS
 
+BACKEND = "django.contrib.auth.backends.ModelBackend"
 ROLE_WORDS = [
     (ADMINISTRATORS, Invitation.Role.ADMINISTRATOR.label),
+    (PUBLISHERS, Invitation.Role.PUBLISHER.label),
     (OPERATORS, Invitation.Role.OPERATOR.label),
     (VIEWERS, Invitation.Role.VIEWER.label),
 ]
@@ -45,4 +47,9 @@ def role_in_words(account: User) -> str:
 
 def reviewers() -> QuerySet[User]:
     """Active accounts that may decide cases, superusers too."""
-    return User.objects.with_perm(REVIEW, backend="django.contrib.auth.backends.ModelBackend").order_by("username")
+    return User.objects.with_perm(REVIEW, backend=BACKEND).order_by("username")
+
+
+def publishers() -> QuerySet[User]:
+    """Active accounts that may agree with what a colleague proposed, superusers too."""
+    return User.objects.with_perm(PUBLISH, backend=BACKEND).order_by("username")

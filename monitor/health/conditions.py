@@ -59,6 +59,12 @@ CONDITIONS = (
         needs_database=False,
         alarms=False,
     ),
+    Condition(
+        name="second person",
+        check=site.second_person,
+        remedy="Invite a publisher at /accounts/, or leave SECOND_PERSON_FROM empty.",
+        alarms=False,
+    ),
     Condition(name="GDAL", check=site.gdal, remedy="Install rasterio anew.", needs_database=False, alarms=False),
     Condition(
         name="disk",

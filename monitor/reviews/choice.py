@@ -4,6 +4,7 @@ from functools import cached_property
 from typing import Any
 from urllib.parse import urlencode
 
+from django.conf import settings
 from django.contrib.auth.models import User
 from django.http import HttpRequest
 from django.utils.translation import pgettext_lazy
@@ -19,9 +20,11 @@ CLAIMS = [
     ("mine", pgettext_lazy("cases", "held by me")),
     ("free", pgettext_lazy("cases", "held by nobody else")),
 ]
+PUBLICATION = [("waiting", pgettext_lazy("cases", "waits for a second person"))]
 ME, NOBODY = "me", "nobody"
 CHOICES = {name: {value for value, _ in values} for name, values in (
     ("kind", KINDS), ("state", STATES), ("severity", SEVERITIES), ("claim", CLAIMS),
+    ("publication", PUBLICATION),
 )}  # fmt: skip
 
 
@@ -61,6 +64,7 @@ class QueueChoice:
             among=alerts_touching(self.region) if self.region else None,
             mine=self.values["claim"] == "mine",
             free=self.values["claim"] == "free",
+            proposed=self.values["publication"] == "waiting",
             given=given[self.given] if self.given in given else int(self.given),
             given_to_nobody=self.given == NOBODY,
         )
@@ -82,6 +86,7 @@ class QueueChoice:
             "states": STATES,
             "severities": SEVERITIES,
             "claims": CLAIMS,
+            "publication": PUBLICATION if settings.SECOND_PERSON_FROM or self.values["publication"] else [],
             "colleagues": self.colleagues,
             "given": self.given,
             "region": self.region.slug if self.region else self.region_text,

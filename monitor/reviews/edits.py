@@ -11,9 +11,9 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from detection.kinds import row_of
-from detection.models import Alert, CaseFile
+from detection.models import Alert, CaseFile, Proposal
 from detection.reviews.by_hand import as_json, by_hand_of
-from detection.reviews.claims import Claimed
+from detection.reviews.claims import Claimed, Overtaken
 from detection.reviews.edits import (
     LONGEST_TEXT,
     alert_edit,
@@ -23,7 +23,7 @@ from detection.reviews.edits import (
 )
 from detection.reviews.notes import LONGEST_NOTE, SUFFIXES, Given, note_add
 from detection.reviews.outlines import Unfit
-from detection.reviews.services import Overtaken
+from detection.reviews.proposals import PUBLISHED, needs_second, proposal_waiting
 from detection.rules.severity import Severity
 from detection.selectors import PUBLIC_STATES
 from monitor.cards.cards import alert_card
@@ -60,7 +60,12 @@ def review_edit(request: HttpRequest, code: str) -> HttpResponse:
         return _page(request, alert_or_404(code), fault, request.POST, status=409)
     except Unfit as unfit:
         return _page(request, alert, str(unfit), request.POST, status=400)
+    except ValueError as fault:
+        words = _("Nothing was changed: %(fault)s.") % {"fault": in_language(str(fault))}
+        return _page(request, alert, words, request.POST, status=409)
     done = _("%(code)s was changed.") if edit else _("Nothing was changed: %(code)s is like that already.")
+    if isinstance(edit, Proposal):
+        done = _("Your change of %(code)s waits for a second person.")
     messages.success(request, done % {"code": alert.code})
     return HttpResponseRedirect(reverse("review-case", args=[alert.code]))
 
@@ -148,6 +153,8 @@ def _page(request: HttpRequest, alert: Alert, fault: str = "", draft: Any = None
         "longest_text": LONGEST_TEXT,
         "expected_edit": last_edit(alert),
         "may_change": alert.state in PUBLIC_STATES,
+        "proposes": alert.state in PUBLISHED and needs_second(alert=alert),
+        "proposal": proposal_waiting(alert=alert),
         "notes": alert.notes.select_related("author").prefetch_related("files"),
         "longest_note": LONGEST_NOTE,
         "types": TYPES,

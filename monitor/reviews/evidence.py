@@ -7,7 +7,7 @@ from django.contrib.gis.geos import MultiPolygon
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from detection.models import Alert, Detection
+from detection.models import Alert, Detection, Proposal
 from detection.reviews.queue import alerts_near
 from detection.selectors import detections_shown
 from monitor.alerts.pictures import captions
@@ -15,10 +15,12 @@ from monitor.cards.cards import alert_cards
 from monitor.map.context_tiles import overlays_available
 from monitor.rasters.catalogue import raster_group
 from monitor.rasters.layers import ARROW_LAYER, RASTER_LAYERS_BY_NAME
+from monitor.reviews.proposals import proposed_area
 from monitor.wording.regions import distance_label
 
 
-def case_evidence(alert: Alert) -> dict[str, Any]:
+def case_evidence(alert: Alert, proposal: Proposal | None) -> dict[str, Any]:
+    proposed = proposed_area(alert=alert, proposal=proposal) if proposal else None
     detections, near = detections_shown(alert=alert), alerts_near(alert=alert)
     cards = alert_cards(near)
     return {
@@ -27,6 +29,7 @@ def case_evidence(alert: Alert) -> dict[str, Any]:
         "outlines": {
             "type": "FeatureCollection",
             "features": [
+                *([_outline(proposed, "proposed", "")] if proposed else []),
                 *(_outline(one.area, "detection", str(one.scan.prediction.run.input)) for one in detections),
                 *(_outline(one.area, "neighbour", card.code) for one, card in zip(near, cards, strict=True)),
             ],

@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from detection import selectors as detections
 from detection.models import Alert, Assignment, Claim
-from detection.reviews.queue import cases_wanted, in_order
+from detection.reviews.queue import cases_wanted, in_order, rows_proposed
 from detection.rules.codes import encode
 from detection.rules.lifecycle import State
 from monitor.cards.cards import AlertCard, alert_cards
@@ -28,11 +28,13 @@ def queue_context(request: HttpRequest, chosen: Alert | None = None) -> dict[str
     page = _page(request, at, len(rows))
     start = page * PER_PAGE
     waiting = _in_this_order(rows[start : start + PER_PAGE])
-    listed = _listed([*waiting, *lately], request, now)
+    proposed = rows_proposed()
+    listed = _listed([*waiting, *lately], proposed, request, now)
     return {
         "choice": choice.fields(),
         "query": f"?{choice.query}" if choice.query else "",
         "n_waiting": len(rows),
+        "n_proposed": len(proposed),
         "first_shown": start + 1,
         "last_shown": start + len(waiting),
         "page_before": page if start else 0,  # pages count from 1
@@ -72,14 +74,15 @@ def _in_this_order(numbers: list[int]) -> list[Alert]:
     return [alerts[number] for number in numbers if number in alerts]
 
 
-def _listed(alerts: list[Alert], request: HttpRequest, now: datetime) -> list[dict[str, Any]]:
+def _listed(alerts: list[Alert], proposed: set[int], request: HttpRequest, now: datetime) -> list[dict[str, Any]]:
     claims = detections.claims_living(now=now)
     given = {
         one.alert_id: one.assignee
         for one in Assignment.objects.filter(alert__in=[alert.pk for alert in alerts]).select_related("assignee")
     }
     return [
-        _row(alert, card, claims.get(alert.pk), request) | {"given": given.get(alert.pk)}
+        _row(alert, card, claims.get(alert.pk), request)
+        | {"given": given.get(alert.pk), "proposed": alert.pk in proposed}
         for alert, card in zip(alerts, alert_cards(alerts), strict=True)
     ]
 

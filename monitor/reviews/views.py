@@ -14,10 +14,13 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from detection import selectors as detections
-from detection.models import Alert, Assignment, Claim
+from detection.models import Alert, Assignment, Claim, Proposal
+from detection.reviews import services
 from detection.reviews.agreement import second_look_record, verdict_standing
-from detection.reviews.claims import Claimed, assign, claim_release, claim_renew, claim_take
-from detection.reviews.services import LONGEST_NOTE, Overtaken, alert_review, may_take_back, review_take_back
+from detection.reviews.claims import Claimed, Overtaken, assign, claim_release, claim_renew, claim_take
+from detection.reviews.edits import edit_publish
+from detection.reviews.proposals import needs_second, proposal_decline, proposal_waiting, proposal_withdraw
+from detection.reviews.services import LONGEST_NOTE, alert_review, may_take_back, review_take_back
 from detection.rules.lifecycle import State
 from detection.rules.verdicts import REASONS, Reason, Verdict, verdicts_open
 from detection.selectors import alert_by_code
@@ -28,11 +31,12 @@ from monitor.map import selectors
 from monitor.map.config import map_config
 from monitor.reviews.choice import QueueChoice
 from monitor.reviews.evidence import case_evidence
+from monitor.reviews.proposals import proposal_panel
 from monitor.reviews.quality import quality_context
 from monitor.reviews.queue import case_following, queue_context
 from monitor.reviews.trail import trail_of
-from monitor.site.guards import may_review, reviewers_only
-from monitor.wording.states import VERDICT_FORMS, VERDICT_HEADINGS, in_language, state_label
+from monitor.site.guards import may_review, publishers_only, reviewers_only
+from monitor.wording.states import PROPOSE_FORM, VERDICT_FORMS, VERDICT_HEADINGS, in_language, state_label
 
 FIELDS = ("reason_code", "public_note", "internal_note")
 
@@ -128,6 +132,60 @@ def review_assign(request: HttpRequest, code: str) -> HttpResponse:
     return HttpResponseRedirect(_with_choice(request, reverse("review-case", args=[alert.code])))
 
 
+@require_POST
+@publishers_only
+def review_publish(request: HttpRequest, code: str) -> HttpResponse:
+    """Agree with what a colleague proposed, or give it back with a reason."""
+    alert = alert_or_404(code)
+    proposal, act = _proposal(request, alert), request.POST.get("act", "")
+    if proposal is None or act not in {"publish", "decline"}:
+        return _case(request, alert, fault=_("There is nothing like this to answer. Nothing was changed."), status=400)
+    answer = request.POST.get("answer", "")
+    if act == "decline" and not answer.strip():
+        return _case(request, alert, fault=_("Please say why you decline it."), status=400)
+    publishes = services.review_publish if proposal.change is None else edit_publish
+    try:
+        if act == "decline":
+            proposal_decline(proposal=proposal, publisher=request.user, answer=answer)
+        else:
+            publishes(proposal=proposal, publisher=request.user, expected_state=request.POST.get("expected_state", ""))
+    except Claimed as held:
+        return _case(request, alert, fault=_held(held.claim), status=409)
+    except Overtaken:
+        return _case(request, alert_or_404(code), fault=_overtaken(alert_or_404(code)), status=409)
+    except ValueError as fault:
+        words = _("This was not recorded: %(fault)s.") % {"fault": in_language(str(fault))}
+        return _case(request, alert_or_404(code), fault=words, status=400)
+    done = _("%(code)s is published.") if act == "publish" else _("%(code)s is back in the queue.")
+    messages.success(request, done % {"code": alert.code})
+    return HttpResponseRedirect(_with_choice(request, reverse("review-case", args=[alert.code])))
+
+
+@require_POST
+@reviewers_only
+def review_withdraw(request: HttpRequest, code: str) -> HttpResponse:
+    """Take back what one proposed and nobody has answered yet."""
+    alert = alert_or_404(code)
+    proposal = _proposal(request, alert)
+    if proposal is None:
+        return _case(request, alert, fault=_("There is nothing like this to answer. Nothing was changed."), status=400)
+    try:
+        proposal_withdraw(proposal=proposal, proposer=request.user)
+    except Claimed as held:
+        return _case(request, alert, fault=_held(held.claim), status=409)
+    except ValueError as fault:
+        words = _("Nothing was changed: %(fault)s.") % {"fault": in_language(str(fault))}
+        return _case(request, alert, fault=words, status=409)
+    messages.success(request, _("You have withdrawn what you proposed of %(code)s.") % {"code": alert.code})
+    return HttpResponseRedirect(_with_choice(request, reverse("review-case", args=[alert.code])))
+
+
+def _proposal(request: HttpRequest, alert: Alert) -> Proposal | None:
+    """What the form answers, waiting or not."""
+    number = request.POST.get("proposal", "")
+    return alert.proposals.filter(pk=number).first() if number.isdecimal() and len(number) < 18 else None
+
+
 def _with_choice(request: HttpRequest, path: str, **more: str) -> str:
     """An address with the filters that are chosen."""
     query = urlencode({**QueueChoice(request).chosen, **more})
@@ -168,7 +226,8 @@ def _case(
 ) -> HttpResponse:
     living = detections.claims_living(now=timezone.now())
     claim = claim_take(alert=alert, holder=request.user) if may_review(request.user) else living.get(alert.pk)
-    context = queue_context(request, alert) | alert_context(alert) | case_evidence(alert)
+    waiting = proposal_waiting(alert=alert)
+    context = queue_context(request, alert) | alert_context(alert) | case_evidence(alert, waiting)
     given = Assignment.objects.filter(alert=alert).select_related("assignee").first()
     context |= {
         "claim": claim if claim and claim.holder != request.user else None,
@@ -176,7 +235,8 @@ def _case(
         "renew_seconds": int(settings.REVIEW_CLAIM_MINUTES * 60 / 3),
         "given": given.assignee if given else None,
         "second_look": _second_look(request, alert),
-        "verdicts": [_verdict(verdict, draft or {}) for verdict in verdicts_open(State(alert.state))],
+        "proposal": proposal_panel(request, alert, waiting) if waiting else None,
+        "verdicts": _verdicts(alert, waiting, draft or {}),
         "trail": trail_of(alert),
         "fault": fault,
         "recorded": None if fault else _recorded(request),
@@ -191,17 +251,32 @@ def _recorded(request: HttpRequest) -> dict[str, Any] | None:
         alert = detections.alert_by_code(code=request.GET.get("after", ""))
     except Alert.DoesNotExist:
         return None
+    waiting = proposal_waiting(alert=alert)
+    if waiting and waiting.proposer_id == request.user.pk and waiting.change is None:
+        reason = REASONS[Verdict.CONFIRM][waiting.reason_code].label
+        return {"pk": waiting.pk, "alert": alert, "reason": in_language(reason), "proposed": True}
     review = alert.reviews.filter(reviewer=request.user).last()
     if review is None or not may_take_back(review=review, alert=alert):
         return None
     return {"pk": review.pk, "alert": alert, "reason": in_language(review.reason.label)}
 
 
-def _verdict(verdict: Verdict, draft: dict[str, str]) -> dict[str, Any]:
+def _verdicts(alert: Alert, waiting: Proposal | None, draft: dict[str, str]) -> list[dict[str, Any]]:
+    """The forms of what may be decided; a confirmation that a second person has to agree to is proposed, once."""
+    proposes = needs_second(alert=alert)
+    forms = {verdict: VERDICT_FORMS[verdict] for verdict in verdicts_open(State(alert.state))}
+    if proposes and Verdict.CONFIRM in forms:
+        forms[Verdict.CONFIRM] = PROPOSE_FORM
+        if waiting:
+            del forms[Verdict.CONFIRM]
+    return [_verdict(verdict, words, draft) for verdict, words in forms.items()]
+
+
+def _verdict(verdict: Verdict, words: dict[str, Any], draft: dict[str, str]) -> dict[str, Any]:
     mine = draft if draft.get("verdict") == verdict else {}
     return {
         "value": verdict.value,
-        "words": VERDICT_FORMS[verdict],
+        "words": words,
         "reasons": [(code, Reason(*map(in_language, reason))) for code, reason in REASONS[verdict].items()],
         "open": bool(mine),
         **{name: mine.get(name, "") for name in (*FIELDS, "other")},

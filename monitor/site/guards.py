@@ -7,6 +7,7 @@
 | colleague     | what is public: an account without a role           | change their own password               |
 | viewer        | also images, pairs, events, jobs, who loaded a file | as a colleague                          |
 | operator      | the same                                            | review, add data, report events, jobs   |
+| publisher     | the same                                            | also publish what a colleague proposed  |
 | administrator | also every table, in Django's admin                 | also change the schedule, unlock logins |
 | superuser     | also the list of accounts                           | everything: invite, deactivate          |
 
@@ -31,7 +32,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
 
 from monitor.site.demo import mails_are_shown
-from monitor.site.roles import LOAD, LOOK, REVIEW
+from monitor.site.roles import LOAD, LOOK, PUBLISH, REVIEW
 
 User = AbstractBaseUser | AnonymousUser
 View = Callable[..., HttpResponseBase]
@@ -43,13 +44,18 @@ def second_factor_missing(user: User) -> bool:
     if not settings.MFA_REQUIRED or not user.is_authenticated:
         return False
     if not hasattr(user, "_second_factor_missing"):
-        has_role = user.is_staff or user.has_perm(REVIEW) or user.has_perm(LOAD)
+        has_role = user.is_staff or any(user.has_perm(permission) for permission in (REVIEW, PUBLISH, LOAD))
         user._second_factor_missing = has_role and not is_mfa_enabled(user)
     return user._second_factor_missing
 
 
 def may_review(user: User) -> bool:
     return user.has_perm(REVIEW) and not second_factor_missing(user)
+
+
+def may_publish(user: User) -> bool:
+    """Whether this account may agree with what another person proposed."""
+    return user.has_perm(PUBLISH) and may_review(user)
 
 
 def may_load(user: User) -> bool:
@@ -82,6 +88,10 @@ class Permissions:
         return may_review(self._user)
 
     @cached_property
+    def publish(self) -> bool:
+        return may_publish(self._user)
+
+    @cached_property
     def load(self) -> bool:
         return may_load(self._user)
 
@@ -95,13 +105,17 @@ class Permissions:
 
 
 def reviewers_only(view: View) -> View:
-    """For cases: viewers read, operators decide. A sign-in leads back to the case, not to where only forms go."""
-
-    def back(request: HttpRequest, kwargs: dict[str, Any]) -> str:
-        return reverse("review-case", args=[kwargs["code"]]) if kwargs else request.path
-
+    """For cases: viewers read, operators decide."""
     refusal = gettext_lazy("Your account may not review alerts. An administrator can add it to the operators.")
-    return never_cache(_guarded(view, _reads_or_reviews, refusal, back))
+    return never_cache(_guarded(view, _reads_or_reviews, refusal, _to_case))
+
+
+def publishers_only(view: View) -> View:
+    """For what a second person has to agree to."""
+    refusal = gettext_lazy(
+        "Your account may not publish what a colleague proposed. An administrator can add it to the publishers."
+    )
+    return never_cache(_guarded(view, lambda request: may_publish(request.user), refusal, _to_case))
 
 
 def loaders_only(view: View) -> View:
@@ -151,6 +165,11 @@ def demo_only(view: View) -> View:
         return view(request, **kwargs)
 
     return guarded
+
+
+def _to_case(request: HttpRequest, kwargs: dict[str, Any]) -> str:
+    """A sign-in leads back to the case, not to where only forms go."""
+    return reverse("review-case", args=[kwargs["code"]]) if kwargs else request.path
 
 
 def _reads_or_reviews(request: HttpRequest) -> bool:

@@ -6,9 +6,10 @@ Accounts are made by a superuser only: whoever edits accounts could give themsel
 from django.apps import AppConfig, apps
 from django.db.models import Q
 
-VIEWERS, OPERATORS, ADMINISTRATORS = "viewers", "operators", "administrators"
+VIEWERS, OPERATORS, PUBLISHERS, ADMINISTRATORS = "viewers", "operators", "publishers", "administrators"
 LOOK = "detection.view_review"
 REVIEW = "detection.add_review"
+PUBLISH = "detection.publish_proposal"
 LOAD = "ingest.add_ingestjob"
 
 
@@ -21,9 +22,12 @@ def roles_ensure(sender: AppConfig, using: str, **kwargs: object) -> None:
     read = Q(codename="view_review", content_type__app_label="detection")
     work = read | Q(codename="add_review", content_type__app_label="detection")
     work |= Q(codename="add_ingestjob", content_type__app_label="ingest")
+    publish = work | Q(codename="publish_proposal", content_type__app_label="detection")
     look = Q(codename__startswith="view_")
     schedule = Q(content_type__app_label="django_celery_beat")
     release = Q(codename="delete_accessattempt", content_type__app_label="axes")
-    for name, wanted in ((VIEWERS, read), (OPERATORS, work), (ADMINISTRATORS, work | look | schedule | release)):
+    administrate = publish | look | schedule | release
+    rights = {VIEWERS: read, OPERATORS: work, PUBLISHERS: publish, ADMINISTRATORS: administrate}
+    for name, wanted in rights.items():
         group, _ = Group.objects.using(using).get_or_create(name=name)
         group.permissions.set(Permission.objects.using(using).filter(wanted))

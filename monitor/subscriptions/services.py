@@ -303,7 +303,9 @@ def described(one: Subscription) -> dict[str, Any]:
         "wanted": [
             _("Every kind of motion.") if every_kind else _("Kinds: %(kinds)s.") % {"kinds": ", ".join(kinds)},
             LEAST[one.lowest_severity],
-            _("Also what nobody has checked yet.") if one.unreviewed else _("Only what a specialist has confirmed."),
+            _("Also what no specialist has confirmed yet.")
+            if one.unreviewed
+            else _("Only what a specialist has confirmed."),
             _("Also what changes later.") if one.updates else _("Without what changes later."),
             *_exposure_words(one.least_exposure),
         ],

@@ -43,9 +43,9 @@ def _checked(n_moving: int, n_unreviewed: int) -> str:
     if not n_unreviewed:
         return ngettext("A specialist has checked it.", "Specialists have checked all of them.", n_moving)
     if n_unreviewed == n_moving:
-        return ngettext("Nobody has checked it yet.", "Nobody has checked them yet.", n_moving)
+        return ngettext("No specialist has confirmed it yet.", "No specialist has confirmed any of them yet.", n_moving)
     return ngettext(
-        "Nobody has checked %(number)s of them yet.", "Nobody has checked %(number)s of them yet.", n_unreviewed
+        "%(number)s of them is not confirmed yet.", "%(number)s of them are not confirmed yet.", n_unreviewed
     ) % {"number": whole(n_unreviewed)}
 
 

@@ -12,11 +12,11 @@ from monitor.wording.images import data_set_name
 STATE_LABELS = {
     "first": (
         _("not yet reviewed"),
-        _("A computer detected this in one set of satellite data. Nobody has checked it yet."),
+        _("A computer detected this in one set of satellite data. No specialist has confirmed it yet."),
     ),
     "provisional": (
         _("found in two data sets, not yet reviewed"),
-        _("Two sets of satellite data show it. Nobody has checked it yet."),
+        _("Two sets of satellite data show it. No specialist has confirmed it yet."),
     ),
     "confirmed": (_("confirmed"), _("A specialist has looked at this and agrees that the ground moves.")),
     "rejected": (_("not motion"), _("A specialist has looked at this and decided that it is not ground motion.")),
@@ -61,6 +61,14 @@ VERDICT_FORMS = {
         "meaning": _("It stays as it is until somebody has been there."),
         "button": _("Plan a visit"),
     },
+}
+
+
+PROPOSE_FORM = {  # of a confirmation that a second person has to agree to
+    "key": "c",
+    "title": _("Propose to confirm"),
+    "meaning": _("The ground moves here. It is public when a second person has agreed."),
+    "button": _("Propose"),
 }
 
 

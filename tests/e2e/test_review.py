@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 
 from detection.models import Alert, AuditEntry
 from monitor.cap.services import message_issue, transitions_due
-from monitor.site.roles import OPERATORS
+from monitor.site.roles import OPERATORS, PUBLISHERS
 from tests.e2e.browsers import SIZES, fits, wait_for_map
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -136,8 +136,13 @@ def test_the_queue_works_without_javascript(open_page, operator):
     expect(page.locator(".review-notes")).to_contain_text("We go there in June.")
 
 
-def test_an_operator_draws_the_outline_anew_and_the_public_page_and_cap_show_it(open_page, operator):
-    page = open_page("desktop")
+def test_an_operator_draws_the_outline_anew_a_second_person_publishes_and_page_and_cap_show_it(
+    open_page, operator, settings
+):
+    settings.SECOND_PERSON_FROM = "minor"
+    ben = get_user_model().objects.create_user("ben", password=PASSWORD)
+    ben.groups.add(Group.objects.get(name=PUBLISHERS))
+    page, other = open_page("desktop"), open_page("desktop")
     sign_in(page)
     code = first_case(page)
     page.goto(f"/review/{code}/edit/")
@@ -158,6 +163,23 @@ def test_an_operator_draws_the_outline_anew_and_the_public_page_and_cap_show_it(
     expect(page.locator("#trail + ol li").first).to_contain_text("A specialist has changed its outline")
     for step in transitions_due():
         message_issue(transition=step)
+    page.goto(f"/review/{code}/")
+    sign_in(other, "ben")
+    expect(other.locator(f"[data-case={code}] .held")).to_contain_text("anna")
+    page.keyboard.press("c")
+    page.keyboard.press("1")
+    page.keyboard.press("Control+Enter")
+    expect(page.locator(".recorded")).to_contain_text("It waits for a second person")
+
+    other.goto("/review/")
+    other.get_by_role("link", name="1 case waits for a second person").click()
+    other.locator(f"[data-case={code}] a").click()
+    expect(other.locator("#proposal + p")).to_contain_text("anna proposed to confirm this alert")
+    other.keyboard.press("p")
+    other.keyboard.press("Control+Enter")
+    expect(other.locator(".recorded")).to_contain_text(f"{code} is published")
+    for step in transitions_due():
+        message_issue(transition=step)
 
     visitor = open_page("phone")
     visitor.goto(f"/alerts/{code}/")
@@ -166,4 +188,5 @@ def test_an_operator_draws_the_outline_anew_and_the_public_page_and_cap_show_it(
     assert [len(ring) for part in feature["geometry"]["coordinates"] for ring in part] == [4]
     message = visitor.request.get(f"/cap/{code}.xml").text()
     assert "An old quarry was filled here." in message
-    assert "A specialist has changed its outline" in message
+    assert "<msgType>Update</msgType>" in message
+    assert "A specialist has looked at this and agrees" in message

@@ -58,7 +58,7 @@ def test_an_alert_says_what_where_how_sure_and_what_now(visitor, watched_region)
     assert re.search(r"The ground here sank by about [\d.]+ mm a year \(probably [\d.]+ to [\d.]+\)", content)
     assert "simulated region" in content
     assert "What you can do" in content
-    assert "Nobody has checked it yet" in content
+    assert "No specialist has confirmed it yet" in content
     assert "track 901 ascending" in content
     assert "track 902 descending" in content
     assert f"matched-filter {VERSIONS['matched-filter']}" in content

@@ -22,7 +22,7 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from detection.models import Alert
 from ingest.models import IngestJob, MeasurementPoint, Product, Scene, ScenePair
 from ml.models import GroundEvent, Prediction, Run
-from monitor.site.roles import ADMINISTRATORS, OPERATORS, VIEWERS
+from monitor.site.roles import ADMINISTRATORS, OPERATORS, PUBLISHERS, VIEWERS
 from monitor.subscriptions import tokens
 from tests.makers import glaciers as made_glaciers
 from tests.makers import pairs as made_pairs
@@ -30,7 +30,8 @@ from tests.makers.regions import make_region
 
 pytestmark = pytest.mark.django_db
 TABLE = Path(__file__).resolve().parent.parent.parent / "docs" / "access.csv"
-ROLES = ["anonymous", "subscriber link", "viewer", "operator", "administrator"]
+ROLES = ["anonymous", "subscriber link", "viewer", "operator", "publisher", "administrator"]
+GROUPS = {"viewer": VIEWERS, "operator": OPERATORS, "publisher": PUBLISHERS, "administrator": ADMINISTRATORS}
 # a visit leaves a trace there, and nowhere else: that a session is in use, who looks at a case, Dash's list of its apps
 NOT_COUNTED = {"sessions.session", "usersessions.usersession", "detection.claim", "django_plotly_dash.statelessapp"}
 
@@ -106,12 +107,12 @@ SPECIAL: dict[str, dict[str, object]] = {
 }
 
 
-def links(make_subscription) -> dict[str, dict[str, object]]:
-    """Name of an address: what the signed link of a subscriber carries. Each link is of a subscription of its own."""
+def links(make_subscription) -> dict[str, dict[str, dict[str, object]]]:
+    """Role without an account -> name of an address: what its link carries, each of a subscription of its own."""
     new, old, over = (make_subscription(email=f"{name}@example.org") for name in ("new", "old", "over"))
     type(new).objects.filter(pk=new.pk).update(confirmed_at=None)
     manage = {"token": tokens.manage_token(old.pk)}
-    return {
+    of_subscriber = {
         "subscribe-confirm": {"token": tokens.confirm_token(new.pk)},
         "subscribe-stop": {"token": tokens.stop_token([over.pk])},
         "subscription-manage": manage,
@@ -120,6 +121,7 @@ def links(make_subscription) -> dict[str, dict[str, object]]:
         "subscription-where": manage | {"subscription": old.pk},
         "subscription-ways": manage,
     }
+    return {"subscriber link": of_subscriber}
 
 
 def addresses(resolver: URLResolver | None = None, prefix: str = "") -> Iterator[tuple[str, frozenset[str]]]:
@@ -146,11 +148,11 @@ def row_of(name: str, rows: dict[str, list[str]]) -> list[str] | None:
 
 
 class People:
-    """Every role with an account of its own, and what addresses are made of."""
+    """Every role with an account or links of its own, and what addresses are made of."""
 
-    def __init__(self, links: dict[str, dict[str, object]]) -> None:
+    def __init__(self, links: dict[str, dict[str, dict[str, object]]]) -> None:
         self.accounts, self.links = {}, links
-        for role, group in (("viewer", VIEWERS), ("operator", OPERATORS), ("administrator", ADMINISTRATORS)):
+        for role, group in GROUPS.items():
             self.accounts[role] = get_user_model().objects.create_user(role, is_staff=role == "administrator")
             self.accounts[role].groups.add(Group.objects.get(name=group))
         self.values = parameters()
@@ -172,7 +174,7 @@ class People:
         return self.clients[role, token]
 
     def path(self, role: str, name: str, wanted: frozenset[str]) -> str:
-        own = SPECIAL.get(name, {}) | (self.links.get(name, {}) if role == "subscriber link" else {})
+        own = SPECIAL.get(name, {}) | self.links.get(role, {}).get(name, {})
         return reverse(name, kwargs={parameter: own.get(parameter, self.values.get(parameter)) for parameter in wanted})
 
 
@@ -229,7 +231,7 @@ def test_no_verb_of_an_anonymous_visitor_changes_anything(people):
 def test_without_the_token_of_a_form_nobody_changes_anything(people):
     before, through = counts(), set()
     for name, wanted in addresses():
-        for role in ("viewer", "operator", "administrator"):
+        for role in GROUPS:
             for verb in ("POST", "PUT", "PATCH", "DELETE"):
                 if people.status(role, verb, name, wanted, token=False) < 300:
                     through.add(name)
@@ -253,7 +255,7 @@ def test_no_role_begins_before_the_second_factor_is_set_up(people, settings):
         cells = row_of(name, rows)
         if name in OF_EVERY_ACCOUNT or name.startswith("mfa_"):
             continue
-        for role in ("operator", "administrator"):
+        for role in ("operator", "publisher", "administrator"):
             cell = cells[ROLES.index(role)]
             if cell == cells[0] or cell.startswith("403"):
                 continue

@@ -19,6 +19,7 @@ from django.db.migrations.recorder import MigrationRecorder
 
 from ingest.sources.client.faults import SourceError
 from ingest.sources.configured import geocode, geocoder_kind
+from monitor.accounts.selectors import publishers, reviewers
 from monitor.basemap.archive import fault_of
 from monitor.health.condition import Wrong
 from monitor.map.addresses import geocoder_host
@@ -114,6 +115,16 @@ def geocoder() -> str:
     except (ImproperlyConfigured, SourceError) as fault:
         raise Wrong(str(fault)) from fault
     return f"{kind} at {geocoder_host()}"
+
+
+def second_person() -> str:
+    """Whether two people are here where one of them may not publish alone."""
+    if not settings.SECOND_PERSON_FROM:
+        return "one person confirms"
+    may_publish, may_propose = publishers().count(), reviewers().count()
+    if not may_publish or may_propose < 2:
+        raise Wrong("no second person can agree with what an operator proposes")
+    return f"of {may_propose} who propose, {may_publish} may publish"
 
 
 def gdal() -> str:

@@ -10,7 +10,7 @@ import { addArrows, addRaster } from "gmm/rasters";
 import { formatNumber, gettext, interpolate } from "gmm/words";
 
 const VIEW = { padding: 56, maxZoom: 15 };
-const OUTLINES = { detection: [1, 1.5], neighbour: [4, 2] };
+const OUTLINES = { detection: [1, 1.5], neighbour: [4, 2], proposed: [1, 1] };
 let [map, points, image, arrows, context] = [null, null, null, null, ""];
 
 /** Draws what the page of a case holds; page: its main element. */

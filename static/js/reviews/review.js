@@ -92,12 +92,13 @@ function choose(radio) {
 function open(verdict) {
   for (const other of page.querySelectorAll("details[name=verdict]")) other.open = other === verdict;
   verdict.scrollIntoView({ block: "nearest" });
-  verdict.querySelector("[name=other], [type=radio]:checked, [type=radio], textarea").focus();
+  verdict.querySelector("[name=other], [type=radio]:checked, [type=radio], textarea, button[type=submit]").focus();
 }
 
 /** An empty public note shows the sentence that will stand in its place. */
 function setUpNotes() {
   for (const form of page.querySelectorAll("details[name=verdict] form")) {
+    if (!form.elements.public_note) continue; // an answer to what a colleague proposed
     const show = () => {
       const chosen = form.querySelector("[name=reason_code]:checked, [name=reason_code][type=hidden]");
       form.elements.public_note.placeholder = chosen?.dataset.sentence ?? "";

@@ -52,7 +52,7 @@ def test_a_region_shows_its_alerts_and_no_others(client, make_alert):
         assert inside.get_absolute_url() in page, address
         assert beyond.get_absolute_url() not in page, address
     page = text(client.get("/regions/westshore/"))
-    assert "The ground moves at one place in Westshore. Nobody has checked it yet." in page
+    assert "The ground moves at one place in Westshore. No specialist has confirmed it yet." in page
     assert "1 place was found. None came to rest." in page
     assert "Regions › Atlantis" in page
     assert 'href="/alerts.atom?region=westshore"' in client.get("/regions/westshore/").content.decode()

@@ -18,7 +18,7 @@ from detection.reviews import services as reviews
 from detection.rules.verdicts import Verdict
 from monitor.channels.announcements import transition_announce
 from monitor.models import Notification, OutgoingMessage
-from monitor.site.roles import ADMINISTRATORS, OPERATORS, VIEWERS
+from monitor.site.roles import ADMINISTRATORS, OPERATORS, PUBLISHERS, VIEWERS
 
 pytestmark = pytest.mark.django_db
 PASSWORD = "a long enough pass phrase"
@@ -76,6 +76,7 @@ def verdict(alert: Alert, **changes) -> dict[str, str]:
 def test_the_roles_exist_without_anybody_making_them():
     rights = {group.name: set(group.permissions.values_list("codename", flat=True)) for group in Group.objects.all()}
     assert rights[OPERATORS] == {"view_review", "add_review", "add_ingestjob"}
+    assert rights[PUBLISHERS] == rights[OPERATORS] | {"publish_proposal"}
     assert rights[VIEWERS] == {"view_review"}
     assert {"add_review", "view_alert", "view_auditentry", "change_periodictask"} <= rights[ADMINISTRATORS]
     changes = {right for right in rights[ADMINISTRATORS] if right.startswith(("add_", "change_", "delete_"))}

@@ -1,0 +1,105 @@
+"""Where the setting SECOND_PERSON_FROM says so, a confirmation is public only when a second person has agreed.
+
+Alerts of that importance and above: a person proposes to confirm one, or to change what is published of it; another one
+publishes or declines that. Every step locks the alert's row, so that of two who answer at one moment one is refused.
+Publishing itself is `services.review_publish` and `edits.edit_publish`.
+"""
+
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth.base_user import AbstractBaseUser
+from django.utils import timezone
+
+from detection.models import Alert, Proposal
+from detection.reviews.audit import audit_write
+from detection.reviews.by_hand import by_hand_of
+from detection.reviews.claims import Overtaken, alone, unclaimed
+from detection.rules.lifecycle import State
+from detection.rules.severity import Severity
+
+PUBLISHED = (State.CONFIRMED, State.FINISHED)
+LONGEST_ANSWER = 1000
+Outcome = Proposal.Outcome
+
+
+def needs_second(*, alert: Alert, severity: str = "") -> bool:
+    """Whether one person alone may not confirm this alert, nor change it once it is confirmed.
+
+    severity: that it is to have. The gravest of this, what it has and what the computer says counts: nobody gets round
+    the rule by lowering it first.
+    """
+    if not settings.SECOND_PERSON_FROM:
+        return False
+    set_by_hand = by_hand_of(alert)
+    computed = set_by_hand.computed.get("severity") if set_by_hand else ""
+    grades = list(Severity)
+    gravest = max(grades.index(Severity(one)) for one in (alert.severity, severity, computed) if one)
+    return gravest >= grades.index(Severity(settings.SECOND_PERSON_FROM))
+
+
+def proposal_waiting(*, alert: Alert) -> Proposal | None:
+    """What waits for a second person."""
+    waiting = Proposal.objects.select_related("alert", "proposer")
+    return waiting.filter(alert=alert, outcome=Outcome.WAITING).first()
+
+
+def proposal_make(*, alert: Alert, proposer: AbstractBaseUser, **said: Any) -> Proposal:
+    """Keep what waits for a second person, of an alert whose row is locked. ValueError where something waits already.
+
+    said: columns of Proposal.
+    """
+    if proposal_waiting(alert=alert):
+        raise ValueError("something waits for a second person already; it must be answered or withdrawn first")
+    proposal = Proposal.objects.create(alert=alert, proposer=proposer, **said)
+    words = f"changes {', '.join(sorted(proposal.change))}" if proposal.change else proposal.reason_code
+    _audit(proposal, proposer, "proposal.made", f"{words}: {proposal.public_note}".removesuffix(": "))
+    return proposal
+
+
+def proposal_decline(*, proposal: Proposal, publisher: AbstractBaseUser, answer: str) -> None:
+    """Give it back to the queue, and say why. ValueError without a reason, or for one's own."""
+    if not answer.strip() or len(answer) > LONGEST_ANSWER:
+        raise ValueError(f"say why in at most {LONGEST_ANSWER} characters")
+    with alone(proposal.alert):
+        unclaimed(alert=proposal.alert, person=publisher)
+        proposal_answer(proposal=proposal, publisher=publisher, outcome=Outcome.DECLINED, answer=answer.strip())
+        _audit(proposal, publisher, "proposal.declined", answer.strip())
+
+
+def proposal_withdraw(*, proposal: Proposal, proposer: AbstractBaseUser) -> None:
+    """Take back one's own before it was answered."""
+    if proposal.proposer_id != proposer.pk:
+        raise ValueError("only who proposed it withdraws it")
+    with alone(proposal.alert):
+        unclaimed(alert=proposal.alert, person=proposer)
+        _close(proposal, proposer, Outcome.WITHDRAWN)
+        _audit(proposal, proposer, "proposal.withdrawn")
+
+
+def proposal_answer(*, proposal: Proposal, publisher: AbstractBaseUser, outcome: Outcome, answer: str = "") -> None:
+    """Close a proposal of somebody else, of an alert whose row is locked. Overtaken where it was closed before."""
+    if proposal.proposer_id == publisher.pk:
+        raise ValueError("whoever proposed it does not answer it")
+    _close(proposal, publisher, outcome, answer)
+
+
+def proposal_overtake(*, alert: Alert, by: AbstractBaseUser) -> None:
+    """End what waits, because the alert became another one. Its row is locked."""
+    if proposal := proposal_waiting(alert=alert):
+        _close(proposal, by, Outcome.OVERTAKEN)
+        _audit(proposal, by, "proposal.overtaken")
+
+
+def _close(proposal: Proposal, by: AbstractBaseUser, outcome: Outcome, answer: str = "") -> None:
+    closed = {"outcome": outcome, "decided_by": by, "decided_at": timezone.now(), "answer": answer}
+    if not Proposal.objects.filter(pk=proposal.pk, outcome=Outcome.WAITING).update(**closed):
+        raise Overtaken(f"what was proposed of alert {proposal.alert.code} was answered by somebody else")
+    for name, value in closed.items():
+        setattr(proposal, name, value)
+
+
+def _audit(proposal: Proposal, actor: AbstractBaseUser, action: str, detail: str = "") -> None:
+    whose = f"of {proposal.proposer}" if proposal.proposer and proposal.proposer != actor else ""
+    words = "; ".join(filter(None, (whose, detail)))
+    audit_write(actor=actor, action=action, subject=proposal.alert.code, detail=words)

@@ -1,0 +1,202 @@
+"""A second person publishes: nothing is public before, nobody answers their own, of two answers one counts."""
+
+import json
+from threading import Barrier, Thread
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.contrib.gis.geos import MultiPolygon
+from django.db import connection
+
+from detection.models import Alert, AuditEntry, Proposal, Review, SecondLook
+from detection.reviews import services as reviews
+from detection.reviews.agreement import agreement
+from detection.reviews.claims import Claimed, Overtaken, claim_take
+from detection.reviews.edits import alert_edit, edit_publish, edit_take_back, last_edit
+from detection.reviews.proposals import needs_second, proposal_decline, proposal_waiting, proposal_withdraw
+from detection.reviews.record import judgements
+from detection.rules.verdicts import REASONS, Verdict
+from detection.selectors import reviews_standing
+from tests.waiting import HANG_SECONDS
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def two_highest_levels(settings):
+    settings.SECOND_PERSON_FROM = "moderate"
+
+
+@pytest.fixture
+def people():
+    return [get_user_model().objects.create_user(name) for name in ("anna", "ben", "carl")]
+
+
+def say(alert, verdict, reviewer):
+    fields = {"reason_code": next(iter(REASONS[verdict])), "public_note": "", "internal_note": ""}
+    return reviews.alert_review(alert=alert, verdict=verdict, reviewer=reviewer, expected_state=alert.state, **fields)
+
+
+def publish(proposal, publisher, **changes):
+    seen = {"expected_state": proposal.alert.state} | changes
+    services = reviews.review_publish if proposal.change is None else edit_publish
+    return services(proposal=proposal, publisher=publisher, **seen)
+
+
+def edit(alert, editor, **wanted):
+    alert.refresh_from_db()
+    seen = {"expected_state": alert.state, "expected_edit": last_edit(alert)}
+    return alert_edit(alert=alert, editor=editor, wanted=wanted, **seen)
+
+
+@pytest.mark.parametrize("severity", ["moderate", "strong"])
+def test_a_confirmation_is_public_only_when_a_second_person_agreed(make_alert, people, severity):
+    anna, ben, _ = people
+    alert = make_alert(severity=severity)
+    proposal = say(alert, Verdict.CONFIRM, anna)
+    alert.refresh_from_db()
+    assert (alert.state, alert.transitions.count(), Review.objects.count()) == ("first", 1, 0)
+    assert reviews_standing(alert=alert) == []
+    assert not judgements().exists()
+    review = publish(proposal, ben)
+    alert.refresh_from_db()
+    assert (alert.state, review.reviewer, review.proposal.decided_by) == ("confirmed", anna, ben)
+    assert alert.transitions.last() == review.transition
+    assert reviews_standing(alert=alert) == [review]
+    assert [(one.actor, one.action) for one in AuditEntry.objects.order_by("id")] == [
+        ("anna", "proposal.made"),
+        ("ben", "review.confirm"),
+    ]
+    assert AuditEntry.objects.first().detail.startswith("proposed by anna; plausible")
+    look = SecondLook.objects.get()
+    assert (look.review, look.reviewer, look.agrees) == (review, ben, True)
+    reviews.review_take_back(review=review, reviewer=ben)  # one person is enough to take trust away
+    alert.refresh_from_db()
+    assert alert.state == "first"
+
+
+def test_of_minor_alerts_and_without_the_setting_one_person_confirms(make_alert, people, settings):
+    assert say(make_alert(severity="minor"), Verdict.CONFIRM, people[0]).transition
+    settings.SECOND_PERSON_FROM = ""
+    assert say(make_alert(severity="strong"), Verdict.CONFIRM, people[0]).transition
+    assert not Proposal.objects.exists()
+
+
+def test_lowering_the_importance_first_does_not_get_round_it(make_alert, people):
+    alert = make_alert(severity="strong")
+    edit(alert, people[0], severity="minor")
+    alert.refresh_from_db()
+    assert alert.severity == "minor"
+    assert needs_second(alert=alert)
+    minor = make_alert(severity="minor", state="confirmed", longitude=-11)
+    assert isinstance(edit(minor, people[0], severity="strong"), Proposal)
+    minor.refresh_from_db()
+    assert minor.severity == "minor"
+
+
+def test_nobody_answers_their_own_and_nothing_is_answered_twice(make_alert, people):
+    anna, ben, carl = people
+    alert = make_alert()
+    proposal = say(alert, Verdict.CONFIRM, anna)
+    for own in (
+        lambda: publish(proposal, anna),
+        lambda: proposal_decline(proposal=proposal, publisher=anna, answer="x"),
+    ):
+        with pytest.raises(ValueError, match="whoever proposed it"):
+            own()
+    with pytest.raises(ValueError, match="already"):
+        say(alert, Verdict.CONFIRM, ben)
+    with pytest.raises(ValueError, match="only who proposed"):
+        proposal_withdraw(proposal=proposal, proposer=ben)
+    with pytest.raises(ValueError, match="say why"):
+        proposal_decline(proposal=proposal, publisher=ben, answer=" ")
+    proposal_decline(proposal=proposal, publisher=ben, answer="Look at the winter of 2021.")
+    with pytest.raises(Overtaken):
+        publish(proposal, carl)
+    assert proposal_waiting(alert=alert) is None
+    assert not Review.objects.exists()
+    again = say(alert, Verdict.CONFIRM, anna)
+    proposal_withdraw(proposal=again, proposer=anna)
+    assert [one.outcome for one in alert.proposals.all()] == ["declined", "withdrawn"]
+    assert [one[:3] for one in agreement()] == [("confirm", 0, 1)]
+
+
+def test_what_a_colleague_holds_is_not_answered(make_alert, people):
+    anna, ben, carl = people
+    alert = make_alert()
+    proposal = say(alert, Verdict.CONFIRM, anna)
+    claim_take(alert=alert, holder=carl)
+    with pytest.raises(Claimed):
+        publish(proposal, ben)
+    with pytest.raises(Claimed):
+        proposal_withdraw(proposal=proposal, proposer=anna)
+    assert proposal_waiting(alert=alert) == proposal
+
+
+def test_another_verdict_or_change_ends_what_waits_and_a_late_publisher_is_told(make_alert, people):
+    anna, ben, carl = people
+    judged, changed = make_alert(), make_alert(longitude=-11)
+    first, second = say(judged, Verdict.CONFIRM, anna), say(changed, Verdict.CONFIRM, anna)
+    say(judged, Verdict.REJECT, carl)
+    edit(changed, ben, texts={"en": "My own words."})
+    for late in (first, second):
+        with pytest.raises(Overtaken):
+            publish(late, ben, expected_state=Alert.objects.get(pk=late.alert_id).state)
+    assert set(Proposal.objects.values_list("outcome", flat=True)) == {"overtaken"}
+
+
+def test_whoever_saw_another_state_publishes_nothing(make_alert, people):
+    anna, ben, _ = people
+    alert = make_alert()
+    proposal = say(alert, Verdict.CONFIRM, anna)
+    Alert.objects.update(state="provisional")
+    with pytest.raises(Overtaken):
+        publish(Proposal.objects.get(), ben, expected_state="first")
+    Alert.objects.update(state="finished")
+    with pytest.raises(ValueError, match="decline it"):
+        publish(Proposal.objects.get(), ben, expected_state="finished")
+    assert proposal_waiting(alert=alert) == proposal
+
+
+def test_a_change_of_what_is_published_waits_too_and_names_both_in_the_audit(make_alert, people):
+    anna, ben, _ = people
+    alert = make_alert(state="confirmed")
+    before, later = alert.area, MultiPolygon(alert.area[0].buffer(0.005), srid=4326)
+    proposal = edit(alert, anna, kind="landslide", area=later.geojson, texts={"en": "An old quarry."})
+    alert.refresh_from_db()
+    assert (alert.kind, alert.area.equals(before), alert.by_hand.texts) == ("subsidence", True, {})
+    assert not alert.edits.exists()
+    done = publish(proposal, ben)
+    alert.refresh_from_db()
+    assert (alert.kind, alert.area.equals(before)) == ("landslide", False)
+    assert alert.by_hand.texts == {"en": "An old quarry."}
+    assert (done.editor, done.proposal.decided_by, done.transition) == (anna, ben, alert.transitions.last())
+    entry = AuditEntry.objects.get(action="edit")
+    assert (entry.actor, json.loads(entry.detail)["proposed_by"]) == ("ben", "anna")
+    edit_take_back(edit=done, editor=anna)
+    alert.refresh_from_db()
+    assert (alert.kind, alert.area.equals(before)) == ("subsidence", True)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_two_publishers_at_the_same_moment_one_publishes(make_alert, people):
+    anna, ben, carl = people
+    proposal, outcomes, together = say(make_alert(), Verdict.CONFIRM, anna), [], Barrier(2)
+
+    def answer(publisher):
+        mine = Proposal.objects.select_related("alert").get(pk=proposal.pk)
+        together.wait(timeout=HANG_SECONDS)
+        try:
+            outcomes.append(publish(mine, publisher).verdict)
+        except Overtaken:
+            outcomes.append("overtaken")
+        finally:
+            connection.close()
+
+    threads = [Thread(target=answer, args=(one,)) for one in (ben, carl)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=HANG_SECONDS)
+    assert sorted(outcomes) == ["confirm", "overtaken"]
+    assert Review.objects.count() == SecondLook.objects.count() == 1
