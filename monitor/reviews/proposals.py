@@ -53,7 +53,7 @@ def _changes(alert: Alert, change: dict[str, Any]) -> list[str]:
         grade = voice(alert.kind).severity(_wanted(alert, change, "severity"))
         lines.append(_("Importance: %(importance)s") % {"importance": grade.label})
     if "area" in change:
-        lines.append(_("Outline: the dotted line on the map"))
+        lines.append(_("Outline: the thick dashed line on the map"))
     if "texts" in change and not change["texts"]:
         lines.append(_("Public text: removed"))
     return lines

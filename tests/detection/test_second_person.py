@@ -98,12 +98,10 @@ def test_nobody_answers_their_own_and_nothing_is_answered_twice(make_alert, peop
     anna, ben, carl = people
     alert = make_alert()
     proposal = say(alert, Verdict.CONFIRM, anna)
-    for own in (
-        lambda: publish(proposal, anna),
-        lambda: proposal_decline(proposal=proposal, publisher=anna, answer="x"),
-    ):
-        with pytest.raises(ValueError, match="whoever proposed it"):
-            own()
+    with pytest.raises(ValueError, match="whoever proposed it"):
+        publish(proposal, anna)
+    with pytest.raises(ValueError, match="whoever proposed it"):
+        proposal_decline(proposal=proposal, publisher=anna, answer="x")
     with pytest.raises(ValueError, match="already"):
         say(alert, Verdict.CONFIRM, ben)
     with pytest.raises(ValueError, match="only who proposed"):

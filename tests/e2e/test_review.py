@@ -164,6 +164,7 @@ def test_an_operator_draws_the_outline_anew_a_second_person_publishes_and_page_a
     for step in transitions_due():
         message_issue(transition=step)
     page.goto(f"/review/{code}/")
+    wait_for_map(page)
     sign_in(other, "ben")
     expect(other.locator(f"[data-case={code}] .held")).to_contain_text("anna")
     page.keyboard.press("c")
@@ -175,6 +176,7 @@ def test_an_operator_draws_the_outline_anew_a_second_person_publishes_and_page_a
     other.get_by_role("link", name="1 case waits for a second person").click()
     other.locator(f"[data-case={code}] a").click()
     expect(other.locator("#proposal + p")).to_contain_text("anna proposed to confirm this alert")
+    wait_for_map(other)
     other.keyboard.press("p")
     other.keyboard.press("Control+Enter")
     expect(other.locator(".recorded")).to_contain_text(f"{code} is published")

@@ -10,7 +10,7 @@ import { addArrows, addRaster } from "gmm/rasters";
 import { formatNumber, gettext, interpolate } from "gmm/words";
 
 const VIEW = { padding: 56, maxZoom: 15 };
-const OUTLINES = { detection: [1, 1.5], neighbour: [4, 2], proposed: [1, 1] };
+const OUTLINES = { detection: [1.5, [1, 1.5]], neighbour: [1.5, [4, 2]], proposed: [3, [2, 1]] }; // width, dashes
 let [map, points, image, arrows, context] = [null, null, null, null, ""];
 
 /** Draws what the page of a case holds; page: its main element. */
@@ -47,8 +47,8 @@ function begin(box, { area, outlines }, then) {
 
 function addOtherOutlines(data) {
   map.addSource("others", { type: "geojson", data });
-  for (const [role, dashes] of Object.entries(OUTLINES)) {
-    const paint = { "line-width": 1.5, "line-dasharray": dashes };
+  for (const [role, [width, dashes]] of Object.entries(OUTLINES)) {
+    const paint = { "line-width": width, "line-dasharray": dashes };
     const filter = ["==", ["get", "role"], role];
     map.addLayer({ id: `others-${role}`, type: "line", source: "others", filter, paint });
     onTheme(() => map.setPaintProperty(`others-${role}`, "line-color", css("alert-line")));

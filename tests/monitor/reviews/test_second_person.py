@@ -141,7 +141,7 @@ def test_a_change_of_a_confirmed_alert_is_shown_to_the_publisher_before_it_is_pu
     public = Client()
     assert "flooded" not in words(public.get(alert.get_absolute_url()))
     page = ben.get(case(alert))
-    assert [one["properties"]["role"] for one in page.context["outlines"]["features"]][0] == "proposed"
+    assert page.context["outlines"]["features"][0]["properties"]["role"] == "proposed"
     assert "anna proposed to change this alert" in words(page)
     assert "The pit is flooded." in words(page)
     proposal = Proposal.objects.get(outcome="waiting")
