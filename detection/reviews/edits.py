@@ -71,7 +71,7 @@ def alert_edit(
         if not changed:
             return None
         change = {name: after[name] for name in changed}
-        severity = after["severity"] or set_by_hand.computed["severity"]
+        severity = after["severity"] or set_by_hand.computed.get("severity", "")
         if alert.state in PUBLISHED and needs_second(alert=alert, severity=severity):
             proposal = proposal_make(alert=alert, proposer=editor, change=change, announce=announce)
             Claim.objects.filter(alert=alert, holder=editor).delete()

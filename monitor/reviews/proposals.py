@@ -41,8 +41,7 @@ def proposed_area(*, alert: Alert, proposal: Proposal) -> MultiPolygon | None:
 def _wanted(alert: Alert, change: dict[str, Any], name: str) -> Any:
     """What a column is to be: what was set, or what the computer says."""
     set_by_hand = by_hand_of(alert)
-    computed = set_by_hand.computed[name] if set_by_hand else None
-    return change[name] if change[name] is not None else computed
+    return change[name] if change[name] is not None or set_by_hand is None else set_by_hand.computed.get(name)
 
 
 def _changes(alert: Alert, change: dict[str, Any]) -> list[str]:
