@@ -34,9 +34,9 @@ class Migration(migrations.Migration):
             ],
             options={
                 'ordering': ['created_at', 'id'],
-                'permissions': (('publish_proposal', 'Can publish what another person proposed'),),
+                'permissions': [('publish_proposal', 'Can publish what another person proposed')],
                 'default_permissions': ('view',),
-                'constraints': [models.UniqueConstraint(models.F('alert'), condition=models.Q(('outcome', 'waiting')), name='one_proposal_waits')],
+                'constraints': [models.UniqueConstraint(condition=models.Q(('outcome', 'waiting')), fields=('alert',), name='one_proposal_waits')],
             },
         ),
     ]

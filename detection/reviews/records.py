@@ -63,10 +63,10 @@ class Proposal(models.Model):
     class Meta:
         ordering = ["created_at", "id"]
         default_permissions = ("view",)
-        permissions = (("publish_proposal", "Can publish what another person proposed"),)
-        constraints = (
-            models.UniqueConstraint("alert", condition=models.Q(outcome="waiting"), name="one_proposal_waits"),
-        )
+        permissions = [("publish_proposal", "Can publish what another person proposed")]
+        constraints = [
+            models.UniqueConstraint(fields=["alert"], condition=models.Q(outcome="waiting"), name="one_proposal_waits")
+        ]
 
     def __str__(self) -> str:
         return f"{self.alert.code}: {'a change' if self.change else 'confirmed'}, {self.outcome}"
