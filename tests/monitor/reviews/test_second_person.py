@@ -117,6 +117,7 @@ def test_only_publishers_answer_and_nobody_their_own(anna, ben, alert):
         assert client.post(f"{case(alert)}publish/", answer(proposal, "publish")).status_code == 403
     assert vera.post(f"{case(alert)}withdraw/", {"proposal": proposal.pk}).status_code == 403
     assert carl.post(f"{case(alert)}withdraw/", {"proposal": proposal.pk}).status_code == 409
+    carl.post(f"{case(alert)}claim/", {"act": "release"})
     assert "Publishers and administrators answer it" in words(vera.get(case(alert)))
     proposal.delete()
     own = propose(ben, alert)
