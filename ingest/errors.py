@@ -22,10 +22,22 @@ class UnusableData(ValueError):
         return f"{text[:1].upper()}{text[1:].rstrip('.')}."
 
 
-class InputError(UnusableData):
-    """A file cannot be used: which one, what is wrong with it and what to do about it, on one line."""
+def gettext_noop(text: str) -> str:
+    """Mark a text for the catalogues of the languages; whoever shows it on a page translates it."""
+    return text
 
-    def __init__(self, path: str | PathLike[str], problem: str, remedy: str) -> None:
+
+class InputError(UnusableData):
+    """A file cannot be used: which one, what is wrong with it and what to do about it, on one line.
+
+    values: of the %(names)s in problem and remedy. words: problem and remedy without them, to translate.
+    """
+
+    def __init__(self, path: str | PathLike[str], problem: str, remedy: str, **values: str | int) -> None:
+        self.words, self.values = (problem, remedy), values
+        if values:
+            shown = {name: f"{one:,}" if isinstance(one, int) else one for name, one in values.items()}
+            problem, remedy = problem % shown, remedy % shown
         # the problem may quote the file, and a file may hold anything
         self.path, self.problem, self.remedy = str(path), one_line(problem), remedy
         super().__init__(f"{self.path}: {self.problem}. {remedy}.")

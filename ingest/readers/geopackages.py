@@ -16,14 +16,16 @@ from urllib.parse import quote
 import shapely
 from shapely.geometry.base import BaseGeometry
 
-from ingest.errors import InputError
+from ingest.errors import InputError, gettext_noop
 
 SUFFIXES = frozenset({".gpkg"})
 MAGIC = b"SQLite format 3\0"
 MAX_VALUE_BYTES = 2**20
 ENVELOPE_BYTES = (0, 32, 48, 48, 64)  # by the indicator in the blob's flags; more is invalid
 BATCH_ROWS = 1000
-REMEDY = "Export it again as GeoPackage"
+REMEDY = gettext_noop("Export it again as GeoPackage")
+COPY = gettext_noop("Copy it again")
+DAMAGED = gettext_noop("the GeoPackage is damaged (%(fault)s)")
 SYSTEM_TABLES = frozenset({"gpkg_contents", "gpkg_geometry_columns", "gpkg_spatial_ref_sys", "sqlite_master"})
 
 
@@ -48,7 +50,7 @@ def is_gpkg(path: Path) -> bool:
 def check_is_gpkg(path: Path) -> None:
     """Raise InputError for another format, or a file that was cut off."""
     if not is_gpkg(path):
-        raise InputError(path, "it is no GeoPackage: its content is of another format", REMEDY)
+        raise InputError(path, gettext_noop("it is no GeoPackage: its content is of another format"), REMEDY)
     _check_whole(path)
 
 
@@ -67,7 +69,8 @@ def layer_of(path: Path, listed: tuple[Any, ...]) -> Layer:
     with opened(path, SYSTEM_TABLES) as connection:
         kind = connection.execute("SELECT type, sql FROM sqlite_master WHERE name = ?", [table]).fetchone()
         if kind is None or kind[0] != "table" or not str(kind[1]).upper().lstrip().startswith("CREATE TABLE"):
-            raise InputError(path, f"layer {table!r} is not a plain table", "Save the layer as a table of its own")
+            problem = gettext_noop("layer '%(layer)s' is not a plain table")
+            raise InputError(path, problem, gettext_noop("Save the layer as a table of its own"), layer=table)
         srs = connection.execute(
             "SELECT organization, organization_coordsys_id FROM gpkg_spatial_ref_sys WHERE srs_id = ?", [srs_id]
         ).fetchone()
@@ -76,10 +79,11 @@ def layer_of(path: Path, listed: tuple[Any, ...]) -> Layer:
         described = connection.execute(f"SELECT * FROM {quoted(table)} LIMIT 0").description  # noqa: S608 (quoted)
         columns = [str(column[0]) for column in described]
     if geometry not in columns:
-        raise InputError(path, f"layer {table!r} lacks its geometry column {geometry!r}", REMEDY)
+        problem = gettext_noop("layer '%(layer)s' lacks its geometry column '%(column)s'")
+        raise InputError(path, problem, REMEDY, layer=table, column=geometry)
     names = [name for name in columns if name != geometry]
     if len({name.lower() for name in names}) < len(names) or not isinstance(srs_id, int):
-        raise InputError(path, f"the columns of layer {table!r} are damaged", REMEDY)
+        raise InputError(path, gettext_noop("the columns of layer '%(layer)s' are damaged"), REMEDY, layer=table)
     return Layer(table, geometry, srs_id, srs[1] if is_epsg else None, names)
 
 
@@ -113,7 +117,8 @@ def geometries(path: Path, layer: Layer, blobs: Sequence[Any], most_bytes: int =
     except (shapely.errors.ShapelyError, ValueError) as fault:
         if isinstance(fault, InputError):
             raise
-        raise InputError(path, f"a geometry of layer {layer.table!r} is damaged ({fault})", REMEDY) from fault
+        problem = gettext_noop("a geometry of layer '%(layer)s' is damaged (%(fault)s)")
+        raise InputError(path, problem, REMEDY, layer=layer.table, fault=str(fault)) from fault
 
 
 @contextmanager
@@ -141,7 +146,8 @@ def opened(path: Path, tables: Set[str], check: str | None = None) -> Iterator[s
         connection.set_authorizer(allow)
         yield connection
     except (sqlite3.Error, UnicodeDecodeError, OverflowError, MemoryError) as fault:
-        raise InputError(path, f"the GeoPackage is damaged, or no plain one ({fault})", REMEDY) from fault
+        problem = gettext_noop("the GeoPackage is damaged, or no plain one (%(fault)s)")
+        raise InputError(path, problem, REMEDY, fault=str(fault)) from fault
     finally:
         if connection is not None:
             connection.close()
@@ -158,17 +164,18 @@ def _check_whole(path: Path) -> None:
         head = stream.read(100)
         length = stream.seek(0, 2)
     if len(head) < 100:
-        raise InputError(path, "the file was cut off", "Copy it again")
+        raise InputError(path, gettext_noop("the file was cut off"), COPY)
     page = struct.unpack(">H", head[16:18])[0]
     pages = struct.unpack(">I", head[28:32])[0]
     if head[24:28] == head[92:96] and length < pages * (65536 if page == 1 else page):
-        raise InputError(path, f"the file was cut off: {length:,} bytes of what should be more", "Copy it again")
+        problem = gettext_noop("the file was cut off: %(size)s bytes of what should be more")
+        raise InputError(path, problem, COPY, size=length)
 
 
 def _check_pages(path: Path, connection: sqlite3.Connection, table: str) -> None:
     problems = [str(row[0]) for row in connection.execute(f"PRAGMA quick_check({quoted(table)})")]
     if problems != ["ok"]:
-        raise InputError(path, f"the GeoPackage is damaged ({problems[0] if problems else 'no answer'})", REMEDY)
+        raise InputError(path, DAMAGED, REMEDY, fault=problems[0] if problems else "no answer")
 
 
 def _wkb(path: Path, layer: Layer, blob: Any, most_bytes: int) -> bytes | None:
@@ -176,15 +183,18 @@ def _wkb(path: Path, layer: Layer, blob: Any, most_bytes: int) -> bytes | None:
     if blob is None:
         return None
     if not isinstance(blob, bytes) or len(blob) < 8 or blob[:3] != b"GP\0" or (blob[3] >> 1 & 0b111) > 4:
-        raise InputError(path, f"a geometry of layer {layer.table!r} is damaged", REMEDY)
+        raise InputError(path, gettext_noop("a geometry of layer '%(layer)s' is damaged"), REMEDY, layer=layer.table)
     flags = blob[3]
     if flags & 0b100000:
-        raise InputError(path, f"layer {layer.table!r} holds extended geometries", "Export it with plain geometries")
+        problem = gettext_noop("layer '%(layer)s' holds extended geometries")
+        raise InputError(path, problem, gettext_noop("Export it with plain geometries"), layer=layer.table)
     (srs_id,) = struct.unpack("<i" if flags & 1 else ">i", blob[4:8])
     if srs_id != layer.srs_id:
-        problem = f"a geometry has reference system {srs_id} where its layer has {layer.srs_id}"
-        raise InputError(path, problem, "Re-project the layer as a whole")
+        problem = gettext_noop("a geometry has reference system %(found)s where its layer has %(wanted)s")
+        remedy = gettext_noop("Re-project the layer as a whole")
+        raise InputError(path, problem, remedy, found=str(srs_id), wanted=str(layer.srs_id))
     wkb = blob[8 + ENVELOPE_BYTES[flags >> 1 & 0b111] :]
     if len(wkb) > most_bytes:
-        raise InputError(path, f"a geometry of layer {layer.table!r} has {len(wkb):,} bytes", "Simplify this layer")
+        problem = gettext_noop("a geometry of layer '%(layer)s' has %(size)s bytes")
+        raise InputError(path, problem, gettext_noop("Simplify this layer"), layer=layer.table, size=len(wkb))
     return None if flags & 0b10000 else wkb

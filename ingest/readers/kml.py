@@ -11,11 +11,11 @@ from xml.etree.ElementTree import Element, ParseError
 from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import parse
 
-from ingest.errors import InputError
+from ingest.errors import InputError, gettext_noop
 
 SUFFIX = ".kml"
 OTHERS = ("Point", "LineString", "LinearRing", "Model", "Track")
-REMEDY = "Export it again as KML"
+REMEDY = gettext_noop("Export it again as KML")
 
 
 def features(path: Path) -> Iterator[tuple[dict[str, Any], dict[str, Any] | None]]:
@@ -23,9 +23,11 @@ def features(path: Path) -> Iterator[tuple[dict[str, Any], dict[str, Any] | None
     try:
         root = parse(path, forbid_dtd=True).getroot()
     except (ParseError, DefusedXmlException, ValueError, LookupError) as fault:
-        raise InputError(path, f"it cannot be read as KML ({str(fault)[:120]})", REMEDY) from fault
+        raise InputError(
+            path, gettext_noop("it cannot be read as KML (%(fault)s)"), REMEDY, fault=str(fault)[:120]
+        ) from fault
     if root is None or _tag(root) not in {"kml", "Document", "Placemark"}:
-        raise InputError(path, "it is XML, but no KML", REMEDY)
+        raise InputError(path, gettext_noop("it is XML, but no KML"), REMEDY)
     for placemark in root.iter():
         if _tag(placemark) == "Placemark":
             yield {"name": _text(placemark, "name")}, _geometry(path, placemark)
@@ -52,7 +54,8 @@ def _ring(path: Path, boundary: Element) -> list[tuple[float, float]]:
         try:
             longitude, latitude = (float(number) for number in corner.split(",")[:2])
         except ValueError as fault:
-            raise InputError(path, f"the corner {corner[:40]!r} is no longitude and latitude", REMEDY) from fault
+            problem = gettext_noop("the corner '%(corner)s' is no longitude and latitude")
+            raise InputError(path, problem, REMEDY, corner=corner[:40]) from fault
         ring.append((longitude, latitude))
     return ring
 

@@ -14,13 +14,15 @@ import shapefile
 from pyproj import CRS
 from pyproj.exceptions import ProjError
 
-from ingest.errors import InputError
+from ingest.errors import InputError, gettext_noop
 
 SUFFIX = ".shp"
 HEADER_BYTES = 100
 FILE_CODE = 9994
 MAX_SIDE_BYTES = 2**16  # of a .prj or .cpg
-ALL_PARTS = "Give all its parts (.shp, .dbf, .prj) in one folder or zip"
+ALL_PARTS = gettext_noop("Give all its parts (.shp, .dbf, .prj) in one folder or zip")
+IS_MISSING, WAS_CUT_OFF = gettext_noop("the file %(name)s is missing beside it"), gettext_noop("%(name)s was cut off")
+DOWNLOAD, EXPORT = gettext_noop("Download it again"), gettext_noop("Export it again")
 
 
 def is_shapefile(path: Path) -> bool:
@@ -52,8 +54,9 @@ def reference_system(path: Path) -> CRS | None:
     try:
         return CRS.from_wkt(_side_text(prj))
     except ProjError as fault:
-        problem = f"{prj.name} states no reference system ({str(fault)[:120]})"
-        raise InputError(path, problem, "Export it again, or with EPSG:4326") from fault
+        problem = gettext_noop("%(name)s states no reference system (%(fault)s)")
+        remedy = gettext_noop("Export it again, or with EPSG:4326")
+        raise InputError(path, problem, remedy, name=prj.name, fault=str(fault)[:120]) from fault
 
 
 @contextmanager
@@ -64,22 +67,26 @@ def opened(path: Path, types: Set[int], wanted: str) -> Iterator[shapefile.Reade
     """
     table_path = sibling(path, ".dbf")
     if table_path is None:
-        raise InputError(path, f"the file {path.stem}.dbf is missing beside it", ALL_PARTS)
+        raise InputError(path, IS_MISSING, ALL_PARTS, name=f"{path.stem}.dbf")
     n_shapes = count_shapes(path)
     try:
         with path.open("rb") as shapes, table_path.open("rb") as table:
             reader = shapefile.Reader(shp=shapes, dbf=table, encoding=_encoding(path), encodingErrors="replace")
             if reader.shapeType not in types:
-                raise InputError(path, f"it holds {reader.shapeTypeName.lower()}s, not {wanted}", f"Give {wanted}")
+                problem = gettext_noop("its shapes are of the type %(found)s, not %(wanted)s")
+                remedy = gettext_noop("Give shapes of the type %(wanted)s")
+                raise InputError(path, problem, remedy, found=reader.shapeTypeName.capitalize(), wanted=wanted)
             if n_shapes != reader.numRecords:
-                conflict = f"it holds {n_shapes} shapes and its table {reader.numRecords} rows"
-                raise InputError(path, conflict, "Give parts that belong together")
+                conflict = gettext_noop("it holds %(shapes)s shapes and its table %(rows)s rows")
+                remedy = gettext_noop("Give parts that belong together")
+                raise InputError(path, conflict, remedy, shapes=n_shapes, rows=reader.numRecords)
             _check_table(path, table_path, [field.size for field in reader.fields])
             yield reader
     except (shapefile.ShapefileException, struct.error, ValueError, LookupError, OSError, TypeError) as fault:
         if isinstance(fault, InputError):
             raise
-        raise InputError(path, f"it cannot be read as a shapefile ({str(fault)[:120]})", "Download it again") from fault
+        problem = gettext_noop("it cannot be read as a shapefile (%(fault)s)")
+        raise InputError(path, problem, DOWNLOAD, fault=str(fault)[:120]) from fault
 
 
 def _check_table(path: Path, table_path: Path, widths: list[int]) -> None:
@@ -87,10 +94,10 @@ def _check_table(path: Path, table_path: Path, widths: list[int]) -> None:
     with table_path.open("rb") as stream:
         rows, header, width = struct.unpack("<4xLHH", stream.read(12))
     if sum(widths) != width:
-        problem = f"the columns of {table_path.name} take {sum(widths)} bytes of rows of {width}"
-        raise InputError(path, problem, "Export it again")
+        problem = gettext_noop("the columns of %(name)s take %(columns)s bytes of rows of %(row)s")
+        raise InputError(path, problem, EXPORT, name=table_path.name, columns=sum(widths), row=width)
     if table_path.stat().st_size < header + rows * width:
-        raise InputError(path, f"{table_path.name} was cut off", "Download it again")
+        raise InputError(path, WAS_CUT_OFF, DOWNLOAD, name=table_path.name)
 
 
 def count_shapes(path: Path) -> int:
@@ -99,14 +106,15 @@ def count_shapes(path: Path) -> int:
     with path.open("rb") as stream:
         header = stream.read(HEADER_BYTES)
         if len(header) < HEADER_BYTES or struct.unpack(">i", header[:4])[0] != FILE_CODE:
-            raise InputError(path, "this is not a shapefile", "Download it again")
+            raise InputError(path, gettext_noop("this is not a shapefile"), DOWNLOAD)
         declared = 2 * struct.unpack(">i", header[24:28])[0]
         if declared != size:
-            raise InputError(path, f"it declares {declared:,} bytes and has {size:,}", "Download it again")
+            problem = gettext_noop("it declares %(declared)s bytes and has %(size)s")
+            raise InputError(path, problem, DOWNLOAD, declared=declared, size=size)
         while record := stream.read(8):
             length = 2 * struct.unpack(">i", record[4:])[0] if len(record) == 8 else -1
             if length < 4 or stream.seek(length, 1) > size:
-                raise InputError(path, f"its shape {count + 1} is cut off", "Download it again")
+                raise InputError(path, gettext_noop("its shape %(number)s is cut off"), DOWNLOAD, number=count + 1)
             count += 1
     return count
 

@@ -1,8 +1,9 @@
 """Whether everything that looked at an alert's ground agrees: method by method, and track by track."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
@@ -12,30 +13,18 @@ from detection.selectors import scans_beside
 from ingest.models import Product
 from monitor.wording.components import component_label, direction
 from monitor.wording.figures import figure, mm_a_year, percent
-from monitor.wording.images import data_set_name
+from monitor.wording.images import data_set_name, method_name
 
 SURE, HINT = 0.99, 0.1  # of a method's own scores: where it is clear, and where there is something at all
 
 
-class MethodWords(NamedTuple):
-    """What a method is called, and how it works, for people."""
-
-    name: Any
-    how: Any
-
-
-METHOD_WORDS = {
-    "model": MethodWords(
-        gettext_lazy("Neural network"),
-        gettext_lazy("It has learnt from simulated ground what motion looks like among errors."),
+HOW = {
+    "model": gettext_lazy("It has learnt from simulated ground what motion looks like among errors."),
+    "matched-filter": gettext_lazy(
+        "No learning: the mean rate of the ground against the scatter around it, at several sizes."
     ),
-    "matched-filter": MethodWords(
-        gettext_lazy("Matched filter"),
-        gettext_lazy("No learning: the mean rate of the ground against the scatter around it, at several sizes."),
-    ),
-    "ada": MethodWords(
-        gettext_lazy("Active deformation areas"),
-        gettext_lazy("No learning: five or more points close together that move faster than most points of the map."),
+    "ada": gettext_lazy(
+        "No learning: five or more points close together that move faster than most points of the map."
     ),
 }
 
@@ -70,13 +59,13 @@ def _counted(n_flag: int, n: int) -> str:
 
 def _method_row(look: Mapping[str, Any], own: bool) -> dict[str, str]:
     name = look["method"]
-    words = METHOD_WORDS.get(name, MethodWords(name.replace("-", " ").capitalize(), ""))
     share = ""
     if own:
         share = _("drew the outline")
     elif look["share"]:
         share = _("%(share)s of the outline") % {"share": percent(look["share"])}
-    return words._asdict() | {"answer": _answer(look["score"], look["share"]), "share": share}
+    answer = _answer(look["score"], look["share"])
+    return {"name": capfirst(method_name(name)), "how": str(HOW.get(name, "")), "answer": answer, "share": share}
 
 
 def _answer(score: float, share: float) -> str:

@@ -7,6 +7,7 @@ from django.utils.translation import ngettext
 
 from detection.kinds import Extent, Kind
 from detection.models import Detection, SurgeSeries
+from monitor.wording.images import method_name
 
 OWN_CARDS = frozenset({"matched-filter", "multi-kernel"})  # methods; others stand in the card of their task
 
@@ -19,7 +20,7 @@ def provenance(detection: Detection) -> dict[str, Any]:
     thresholds = series.rule if series else detection.scan.thresholds
     region = detection.extent == Extent.REGION
     return {
-        "method": _("wide look, without learning") if region else version.method.replace("-", " "),
+        "method": _("wide look, without learning") if region else method_name(version.method),
         # Translators: %(version)s is the version of a model, %(device)s is "cpu" or "cuda"
         "run_version": _("%(version)s, code %(code)s, on %(device)s")
         % {"version": version, "code": run.code_version, "device": run.device},

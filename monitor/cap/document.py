@@ -9,10 +9,6 @@ from defusedxml.ElementTree import fromstring
 from django.contrib.gis.geos import MultiPolygon
 
 NAMESPACE = "urn:oasis:names:tc:emergency:cap:1.2"
-NO_WARNING = (
-    "Found in satellite measurements that are days to weeks old. This is not an emergency warning, and it does not "
-    "replace the judgement of an engineer on site."
-)
 # of CAP's severities the lower ones: slow motion is no extraordinary threat, and nobody has measured a damage
 SEVERITIES = {"minor": "Minor", "moderate": "Minor", "strong": "Moderate"}
 CERTAINTIES = {"first": "Possible", "provisional": "Likely", "rejected": "Unlikely"}  # all else was observed
@@ -28,6 +24,7 @@ class Words(NamedTuple):
     instruction: str
     severity_meaning: str
     place: str
+    note: str
 
 
 class Content(NamedTuple):
@@ -69,7 +66,7 @@ def compose(content: Content) -> str:
         "status": "Test" if content.simulated else "Actual",
         "msgType": content.message_type,
         "scope": "Public",
-        "note": f"Simulated data: no real place. {NO_WARNING}" if content.simulated else NO_WARNING,
+        "note": "\n".join(words.note for words in content.words),
         "references": content.references,
         "incidents": content.incident,
     }

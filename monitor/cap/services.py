@@ -88,7 +88,16 @@ def _words(transition: AlertTransition, language: str) -> Words:
             instruction=" ".join(card.voice.advice(alert.kind, alert.state)),
             severity_meaning=card.severity_meaning,
             place=card.place,
+            note=_note(alert.simulated),
         )
+
+
+def _note(simulated: bool) -> str:
+    no_warning = _(
+        "Found in satellite measurements that are days to weeks old. This is not an emergency warning, and it does not "
+        "replace the judgement of an engineer on site."
+    )
+    return f"{_('Simulated data: no real place.')} {no_warning}" if simulated else no_warning
 
 
 def sender() -> str:

@@ -158,7 +158,7 @@ def _run_row(pair: ScenePair, run: Run, label: str, cards: list[Any]) -> dict[st
         "id": run.pk,
         "task": task,
         "label": label,
-        "method": run.model_version.method.replace("-", " "),
+        "method": words.method_name(run.model_version.method),
         "version": run.model_version.version,
         "state": run.state,
         "state_words": words.run_state(run.state, run.share_done),

@@ -23,7 +23,7 @@ from monitor.site.guards import may_look
 from monitor.wording.components import component_label
 from monitor.wording.csv_cells import cell_text
 from monitor.wording.figures import listed, whole
-from monitor.wording.images import DIRECTION_WORDS, data_set_name, not_stated, piece, run_state
+from monitor.wording.images import DIRECTION_WORDS, data_set_name, method_name, not_stated, piece, run_state
 from monitor.wording.points import change_sentence
 
 
@@ -159,7 +159,7 @@ def _track_label(product: Product) -> str:
 def _run(run: Run) -> dict[str, Any]:
     return {
         "id": run.pk,
-        "model": str(run.model_version).replace("-", " "),
+        "model": f"{method_name(run.model_version.method)} {run.model_version.version}",
         "weights_sha256": run.model_version.weights_sha256,
         "state": run_state(run.state, run.share_done),
         "finished_at": run.finished_at,

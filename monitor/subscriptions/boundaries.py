@@ -38,9 +38,16 @@ def boundary(*, content: bytes, name: str) -> regions.Region:
                     raise Refusal(_no_boundary() % {"file": file})
                 return regions.uploaded(_joined(layer, file), file)
         except InputError as fault:
-            problem = one_line(fault.problem.replace(folder, ""))
+            problem, remedy = _translated(fault)
             refusal = _("“%(file)s” cannot be used: %(problem)s. %(remedy)s.")
-            raise Refusal(refusal % {"file": file, "problem": problem, "remedy": fault.remedy}) from fault
+            shown = {"file": file, "problem": one_line(problem.replace(folder, "")), "remedy": remedy}
+            raise Refusal(refusal % shown) from fault
+
+
+def _translated(fault: InputError) -> list[str]:
+    """What is wrong and what to do, in the reader's language; what only a program says stays as it is."""
+    values = {name: whole(one) if isinstance(one, int) else one for name, one in fault.values.items()}
+    return [_(words) % values if values else _(words) for words in fault.words]
 
 
 def check_size(n_bytes: int, most_bytes: int, name: str) -> None:

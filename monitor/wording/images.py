@@ -75,6 +75,23 @@ TASKS = {
     "coherence-change": gettext_lazy("Change of coherence"),
     "offsets": gettext_lazy("Offsets"),
 }
+METHODS = {
+    "ada": gettext_lazy("active deformation areas"),
+    "getis-ord": gettext_lazy("hot spots (Getis–Ord)"),
+    "guarnieri-prati": gettext_lazy("estimator of Guarnieri and Prati"),
+    "matched-filter": gettext_lazy("matched filter"),
+    "model": gettext_lazy("neural network"),
+    "model-32px": gettext_lazy("neural network, one window"),
+    "multi-kernel": gettext_lazy("correlation with several windows"),
+    "ncc": gettext_lazy("normalised cross-correlation"),
+    "pearson": gettext_lazy("sample coherence"),
+    "posterior-mean": gettext_lazy("posterior mean"),
+    "residual-unet": gettext_lazy("neural network"),
+    "robust-z": gettext_lazy("robust standard score"),
+    "threshold": gettext_lazy("threshold of velocity"),
+    "whitened": gettext_lazy("whitened correlation"),
+    "whitening": gettext_lazy("whitened matched filter"),
+}
 NOT_RUN = {
     "coherence": gettext_lazy("No model has compared these two images yet."),
     "coherence-change": gettext_lazy(
@@ -82,6 +99,11 @@ NOT_RUN = {
     ),
     "offsets": gettext_lazy("No model has looked for fast motion between these two images yet."),
 }
+
+
+def method_name(method: str) -> str:
+    """What a method is called within a sentence; a new one by its name in the code."""
+    return str(METHODS.get(method, method.replace("-", " ")))
 
 
 # reasons of ml.offsets, of which statistics hold the shares

@@ -18,9 +18,11 @@ from shapely.errors import ShapelyError
 from shapely.geometry import shape
 from shapely.geometry.base import BaseGeometry
 
-from ingest.errors import InputError
+from ingest.errors import InputError, gettext_noop
 from ingest.readers import geopackages, kml, shapefiles
 
+UNKNOWN_SYSTEM = gettext_noop("its reference system is unknown (%(system)s)")
+EXPORT_4326 = gettext_noop("Export it in degrees (EPSG:4326)")
 TOLERANCE_DEGREES = 0.01  # Natural Earth closes Antarctica a little beyond
 Project = Callable[..., Any] | None
 
@@ -54,7 +56,7 @@ POLYGONS = Wanted(
     frozenset({shapefile.POLYGON, shapefile.POLYGONZ, shapefile.POLYGONM}),
     "an outline",
     "a polygon",
-    "polygons",
+    "Polygon",
     2**30,
 )
 ROADS = Wanted(
@@ -62,7 +64,7 @@ ROADS = Wanted(
     frozenset({shapefile.POLYLINE, shapefile.POLYLINEZ, shapefile.POLYLINEM}),
     "a line",
     "a line",
-    "lines",
+    "LineString",
     2**28,
     "highway",
 )
@@ -73,7 +75,7 @@ BUILDINGS = Wanted(
     POLYGONS.shape_types | {shapefile.POINT, shapefile.POINTZ, shapefile.POINTM},
     "an outline",
     "a polygon or point",
-    "polygons or points",
+    "Polygon, Point",
     2**28,
     "building",
 )
@@ -95,7 +97,8 @@ def read_features(path: Path, wanted: Wanted) -> Iterator[Feature]:
 
 def _geojson(path: Path, wanted: Wanted) -> Iterator[Feature]:
     if path.stat().st_size > wanted.most_geojson_bytes:
-        raise InputError(path, f"it has {path.stat().st_size:,} bytes", "Give it as a GeoPackage, or in parts")
+        remedy = gettext_noop("Give it as a GeoPackage, or in parts")
+        raise InputError(path, gettext_noop("it has %(size)s bytes"), remedy, size=path.stat().st_size)
     try:
         content = json.loads(path.read_bytes())
         features = _members(path, wanted, content)
@@ -107,9 +110,9 @@ def _geojson(path: Path, wanted: Wanted) -> Iterator[Feature]:
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as fault:
         if isinstance(fault, InputError):
             raise
-        raise InputError(
-            path, f"it cannot be read as GeoJSON ({type(fault).__name__}: {str(fault)[:120]})", "Download it again"
-        ) from fault
+        problem = gettext_noop("it cannot be read as GeoJSON (%(fault)s)")
+        found = f"{type(fault).__name__}: {str(fault)[:120]}"
+        raise InputError(path, problem, shapefiles.DOWNLOAD, fault=found) from fault
 
 
 def _members(path: Path, wanted: Wanted, content: Any) -> Any:
@@ -121,7 +124,9 @@ def _members(path: Path, wanted: Wanted, content: Any) -> Any:
         return [content]
     if kind in wanted.types:
         return [{"geometry": content}]
-    raise InputError(path, "this is not a GeoJSON FeatureCollection", "Export it as GeoJSON")
+    raise InputError(
+        path, gettext_noop("this is not a GeoJSON FeatureCollection"), gettext_noop("Export it as GeoJSON")
+    )
 
 
 def _declared_crs(path: Path, content: dict[str, Any]) -> CRS:
@@ -129,14 +134,13 @@ def _declared_crs(path: Path, content: dict[str, Any]) -> CRS:
     try:
         return CRS.from_user_input(str(named))
     except CRSError as fault:
-        problem = f"its reference system {str(named)[:60]!r} is unknown"
-        raise InputError(path, problem, "Export it in EPSG:4326") from fault
+        raise InputError(path, UNKNOWN_SYSTEM, EXPORT_4326, system=str(named)[:60]) from fault
 
 
 def _shapefile(path: Path, wanted: Wanted) -> Iterator[Feature]:
     system = shapefiles.reference_system(path)
     if system is None:
-        raise InputError(path, f"the file {path.stem}.prj is missing beside it", shapefiles.ALL_PARTS)
+        raise InputError(path, shapefiles.IS_MISSING, shapefiles.ALL_PARTS, name=f"{path.stem}.prj")
     to_degrees = _projection(path, system)
     with shapefiles.opened(path, wanted.shape_types, wanted.types_words) as reader:
         for record in reader.iterShapeRecords():
@@ -150,11 +154,12 @@ def _geopackage(path: Path, wanted: Wanted) -> Iterator[Feature]:
     names = {name.upper() for name in wanted.types} | {"GEOMETRY"}
     listed = [row for row in geopackages.layers_listed(path) if str(row[2]).upper() in names]
     if not listed:
-        raise InputError(path, f"it holds no layer of {wanted.types_words}", f"Give {wanted.types_words}")
+        problem = gettext_noop("it holds no layer of the type %(wanted)s")
+        raise InputError(path, problem, gettext_noop("Give a layer of the type %(wanted)s"), wanted=wanted.types_words)
     for layer in [geopackages.layer_of(path, row) for row in listed]:
         if layer.epsg is None:
-            problem = f"layer {layer.table!r} has no reference system with an EPSG number"
-            raise InputError(path, problem, "Export it in EPSG:4326")
+            problem = gettext_noop("layer '%(layer)s' has no reference system with an EPSG number")
+            raise InputError(path, problem, EXPORT_4326, layer=layer.table)
         to_degrees = _projection(path, CRS.from_epsg(layer.epsg))
         for properties, geometry in geopackages.features_of(path, layer, wanted.key):
             if geometry is None or geometry.geom_type in wanted.types:
@@ -168,7 +173,7 @@ def _projection(path: Path, crs: CRS) -> Project:
     try:
         project: Callable[..., Any] = Transformer.from_crs(crs, 4326, always_xy=True).transform
     except CRSError as fault:
-        raise InputError(path, f"its reference system is unknown ({fault})", "Export it in EPSG:4326") from fault
+        raise InputError(path, UNKNOWN_SYSTEM, EXPORT_4326, system=str(fault)) from fault
     return project
 
 
@@ -209,6 +214,7 @@ def _check_degrees(path: Path, wanted: Wanted, bounds: tuple[float, ...]) -> Non
     within = 180 + TOLERANCE_DEGREES
     if south < -90 - TOLERANCE_DEGREES or north > 90 + TOLERANCE_DEGREES or west < -within or east > within:
         swapped = abs(west) <= 90 and abs(east) <= 90 and max(abs(south), abs(north)) <= 180
-        remedy = "Check whether latitude and longitude are swapped" if swapped else "Export it in degrees, EPSG:4326"
-        corners = f"{west:g}, {south:g} to {east:g}, {north:g}"
-        raise InputError(path, f"{wanted.one} from {corners} does not lie on the earth in degrees", remedy)
+        problem = gettext_noop("a geometry does not lie on the earth in degrees (%(corners)s)")
+        check, export = gettext_noop("Check whether latitude and longitude are swapped"), EXPORT_4326
+        corners = f"{west:g}, {south:g}, {east:g}, {north:g}"
+        raise InputError(path, problem, check if swapped else export, corners=corners)

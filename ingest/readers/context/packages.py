@@ -10,7 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 
-from ingest.errors import InputError
+from ingest.errors import InputError, gettext_noop
+from ingest.readers.shapefiles import DOWNLOAD
 from ingest.readers.zips import member_name
 
 MOST_MEMBERS = 200
@@ -19,6 +20,9 @@ MOST_RATIO = 200
 LAYERS = {".shp", ".gpkg", ".geojson", ".json", ".kml", ".csv", ".txt", ".tif", ".tiff"}
 FAULTS = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, NotImplementedError, OSError)
 PARTS = {".shp", ".shx", ".dbf", ".prj", ".cpg"}
+DAMAGED = gettext_noop("the zip file is damaged (%(fault)s)")
+ONE_LAYER = gettext_noop("Give one layer in each zip")
+CHECK_SOURCE = gettext_noop("Check where this file comes from")
 
 
 @contextmanager
@@ -39,7 +43,7 @@ def unpacked(path: Path, named: re.Pattern[str] | None = None, most_bytes: int =
     except FAULTS as fault:
         if isinstance(fault, OSError) and fault.errno is not None:  # of a disk; an unpacker's own has no number
             raise
-        raise InputError(path, f"the zip file is damaged ({str(fault)[:120]})", "Download it again") from fault
+        raise InputError(path, DAMAGED, DOWNLOAD, fault=str(fault)[:120]) from fault
 
 
 def layer_name(path: Path, named: re.Pattern[str] | None = None) -> str:
@@ -50,7 +54,7 @@ def layer_name(path: Path, named: re.Pattern[str] | None = None) -> str:
         with zipfile.ZipFile(path) as archive:
             return PurePosixPath(_chosen(path, archive, named)[0].filename).stem
     except zipfile.BadZipFile as fault:
-        raise InputError(path, f"the zip file is damaged ({str(fault)[:120]})", "Download it again") from fault
+        raise InputError(path, DAMAGED, DOWNLOAD, fault=str(fault)[:120]) from fault
 
 
 def _chosen(
@@ -69,9 +73,8 @@ def _chosen(
     if len(chosen) > 1 and named is not None:
         chosen = [info for info in chosen if named.fullmatch(PurePosixPath(info.filename).stem)]
     if len(chosen) != 1:
-        raise InputError(
-            path, f"the zip holds {len(chosen)} layers where one is expected", "Give one layer in each zip"
-        )
+        problem = gettext_noop("the zip holds %(number)s layers where one is expected")
+        raise InputError(path, problem, ONE_LAYER, number=len(chosen))
     main = chosen[0]
     if not shapes:
         return main, [main]
@@ -83,15 +86,15 @@ def _chosen(
 
 def _check(path: Path, members: list[zipfile.ZipInfo], most_bytes: int) -> None:
     if len(members) > MOST_MEMBERS:
-        raise InputError(path, f"the zip holds {len(members)} files", "Give one layer in each zip")
+        raise InputError(path, gettext_noop("the zip holds %(number)s files"), ONE_LAYER, number=len(members))
     total = sum(info.file_size for info in members)
     if total > most_bytes:
-        raise InputError(path, f"it would unpack to {total:,} bytes", "Check where this file comes from")
+        raise InputError(path, gettext_noop("it would unpack to %(size)s bytes"), CHECK_SOURCE, size=total)
     for info in members:
         member_name(path, info)
         if info.file_size > MOST_RATIO * max(info.compress_size, 1):
-            problem = f"{info.filename[:80]} would unpack to {info.file_size:,} bytes"
-            raise InputError(path, problem, "Check where this file comes from")
+            problem = gettext_noop("%(name)s would unpack to %(size)s bytes")
+            raise InputError(path, problem, CHECK_SOURCE, name=info.filename[:80], size=info.file_size)
 
 
 def _unpack(archive: zipfile.ZipFile, info: zipfile.ZipInfo, target: Path) -> None:

@@ -82,7 +82,7 @@ def _opened(path: Path) -> Iterator[tuple[Path, shapefile.Reader]]:
     given = (_only_shapefile(path) or path) if path.is_dir() else path
     with unpacked(given) as file:
         try:
-            with shapefiles.opened(file, POINT_TYPES, "points") as reader:
+            with shapefiles.opened(file, POINT_TYPES, "Point") as reader:
                 yield file, reader
         except InputError as fault:  # of what was given, not of a file inside it that the submitter does not know
             raise InputError(path, fault.problem, fault.remedy) from fault

@@ -90,7 +90,7 @@ def test_what_could_be_several_kinds_must_be_named(make_geojson):
     ("ring", "message"),
     [
         (square(10, 100), "latitude and longitude are swapped"),
-        (square(500_000, 5_000_000, 1000), "degrees, EPSG:4326"),
+        (square(500_000, 5_000_000, 1000), "EPSG:4326"),
     ],
 )
 def test_outlines_that_are_not_on_earth_say_why(make_geojson, ring, message):

@@ -6,6 +6,7 @@ import feedparser
 import pytest
 import xmlschema
 from defusedxml.ElementTree import fromstring
+from django.conf import settings
 from django.contrib.gis.geos import MultiPolygon, Polygon
 
 from detection.models import Alert, AlertTransition
@@ -67,6 +68,7 @@ def test_a_message_says_what_the_page_says_and_that_it_is_no_warning(client, mak
     assert {"category": "Geo", "status": "Actual", "scope": "Public", "certainty": "Observed"}.items() <= words.items()
     assert (words["severity"], words["urgency"]) == ("Moderate", "Unknown")
     assert "not an emergency warning" in words["note"]
+    assert len(words["note"].splitlines()) == len(settings.LANGUAGES)
     latitude, longitude = (float(part) for part in words["polygon"].split()[0].split(","))
     assert 46 < latitude < 48
     assert -13 < longitude < -11

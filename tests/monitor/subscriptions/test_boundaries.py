@@ -3,6 +3,7 @@
 import io
 import json
 import math
+import re
 import time
 import zipfile
 from pathlib import Path
@@ -15,13 +16,20 @@ from pyproj import CRS, Transformer
 from shapely.geometry import shape
 
 from detection.rules.sizes import area_of
+from ingest import readers
+from ingest.errors import InputError
 from monitor.models import Subscription
+from monitor.subscriptions import boundaries
 from monitor.subscriptions.boundaries import MOST_BYTES, boundary
 from monitor.wording.refusals import Refusal
 from tests.makers import streetmap
 
 SQUARE = [[-12.02, 46.98], [-11.98, 46.98], [-11.98, 47.02], [-12.02, 47.02], [-12.02, 46.98]]
 POLYGON = {"type": "Polygon", "coordinates": [SQUARE]}
+READERS = Path(readers.__file__).parent
+MARKED = {  # what readers say that pages translate
+    text for path in READERS.rglob("*.py") for text in re.findall(r'gettext_noop\(\s*"(.*?)"', path.read_text())
+}
 CORNERS = " ".join(f"{x},{y},0" for x, y in SQUARE)
 KML = f"""<?xml version="1.0"?><kml xmlns="http://www.opengis.net/kml/2.2"><Document><Placemark><name>Home</name>
 <MultiGeometry><Polygon><outerBoundaryIs><LinearRing><coordinates>{CORNERS}</coordinates></LinearRing>
@@ -144,6 +152,16 @@ def test_what_cannot_be_used_is_refused_in_one_line_with_the_file_and_a_remedy(c
     assert "my boundary.x" in line
     assert "/tmp" not in line
     assert line.count(".") >= 2
+    fault = refusal.value.__cause__
+    assert set(fault.words if isinstance(fault, InputError) else ()) <= MARKED, "no catalogue has its words"
+
+
+def test_a_refusal_speaks_the_language_of_the_page(monkeypatch):
+    monkeypatch.setattr(boundaries, "_", lambda words: f"[{words}]")
+    content = zipped(a_geojson=geojson(), b_geojson=geojson())
+    with pytest.raises(Refusal) as refusal:
+        boundary(content=content, name="b.zip")
+    assert "[the zip holds 2 layers where one is expected]. [Give one layer in each zip]" in str(refusal.value)
 
 
 def star(n: int) -> dict:

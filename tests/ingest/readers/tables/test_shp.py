@@ -183,7 +183,7 @@ def test_polygons_are_no_points(tmp_path):
         writer.field("VEL", "N", 24, 15)
         writer.poly([[(11, 47), (11, 48), (12, 48), (11, 47)]])
         writer.record(1.5)
-    refused(path, "it holds polygons, not points")
+    refused(path, "its shapes are of the type Polygon, not Point")
 
 
 def test_a_table_of_other_points_is_refused(tmp_path):
