@@ -98,6 +98,7 @@ class Analyst(FastHttpUser):
         inputs = [
             {"id": "points", "property": "clickData"},
             {"id": "points", "property": "selectedData", "value": marks},
+            {"id": "listed", "property": "value"},
         ]
         body = {"output": "chosen.children", "inputs": inputs, "state": [self.address()]}
         self.call(body, "the workbench's series")

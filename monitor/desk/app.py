@@ -31,12 +31,14 @@ def draw_sheet(search: str | None) -> list[Any]:
     Output("chosen", "children"),
     Input("points", "clickData"),
     Input("points", "selectedData"),
+    Input("listed", "value"),
     State("address", "search"),
 )
-def draw_chosen(clicked: dict | None, selected: dict | None, search: str | None) -> list[Any]:
-    marks = (selected or {}).get("points") or (clicked or {}).get("points")
+def draw_chosen(clicked: dict | None, selected: dict | None, listed: list[str] | None, search: str | None) -> list[Any]:
+    marks = (selected or {}).get("points") or (clicked or {}).get("points") or []
+    pids = [*(listed or []), *(mark["customdata"] for mark in marks if mark.get("customdata"))]
     with _language_of(search or ""):
-        return sheets.chosen(marks, selected, search or "")
+        return sheets.chosen(list(dict.fromkeys(pids)), selected, search or "")
 
 
 def _language_of(search: str) -> AbstractContextManager[None]:

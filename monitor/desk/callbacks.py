@@ -7,6 +7,7 @@ from pydantic import BaseModel, Field, RootModel, StringConstraints, ValidationE
 from monitor.wording.refusals import Refusal
 
 MOST_MARKS = 20_000
+MOST_LISTED = 100
 MOST_LETTERS = 4000
 
 Text = Annotated[str, StringConstraints(max_length=200, pattern=r"^[^\x00]*$")]
@@ -50,6 +51,12 @@ class Selected(BaseModel):
     value: Marks | None = None
 
 
+class Listed(BaseModel):
+    id: Literal["listed"]
+    property: Literal["value"]
+    value: Annotated[list[Text], Field(max_length=MOST_LISTED)] | None = None
+
+
 class DrawSheet(BaseModel):
     output: Literal["sheet.children"]
     inputs: tuple[Address]
@@ -58,7 +65,7 @@ class DrawSheet(BaseModel):
 
 class DrawChosen(BaseModel):
     output: Literal["chosen.children"]
-    inputs: tuple[Clicked, Selected]
+    inputs: tuple[Clicked, Selected, Listed]
     state: tuple[Address]
 
 

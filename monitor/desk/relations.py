@@ -1,4 +1,4 @@
-"""How two attributes of points go together: density, correlation, a robust line."""
+"""How two attributes of points go together: density, correlation, a robust line; and where on the ground they stand."""
 
 from typing import NamedTuple
 
@@ -12,6 +12,8 @@ BANDS = 10  # of x, each with the median of y
 MOST_SINGLE = 1500  # points that are drawn one by one
 PAIRS = 20_000  # of points, whose slopes are looked at
 TAIL = 0.25  # % at each end that the picture leaves out
+SIDES = 3  # parts of the ground along each side
+ROOM_DEGREES = 1e-4  # around the outermost points
 
 
 class Density(NamedTuple):
@@ -48,6 +50,32 @@ class Relation(NamedTuple):
     bands: list[Band]
     x: Float64
     y: Float64
+
+
+class Ninths(NamedTuple):
+    """Ground in three by three boxes, row by row from the north-west. place: (n,), the box of each point; boxes: west,
+    south, east, north of each, degrees.
+    """
+
+    place: NDArray[np.int64]
+    boxes: list[tuple[float, float, float, float]]
+
+
+def ninths(longitude: Float64, latitude: Float64) -> Ninths:
+    """The ground around points, (n,), degrees; at least one."""
+    x, y = (
+        np.linspace(values.min() - ROOM_DEGREES, values.max() + ROOM_DEGREES, SIDES + 1)
+        for values in (longitude, latitude)
+    )
+    column, row = (
+        np.clip(np.searchsorted(edges, values) - 1, 0, SIDES - 1) for edges, values in ((x, longitude), (y, latitude))
+    )
+    boxes = [
+        (float(x[i]), float(y[j]), float(x[i + 1]), float(y[j + 1]))
+        for j in reversed(range(SIDES))
+        for i in range(SIDES)
+    ]
+    return Ninths((SIDES - 1 - row) * SIDES + column, boxes)
 
 
 def relation(x: Float64, y: Float64) -> Relation | None:

@@ -9,6 +9,7 @@ from dash import html
 from dash.development.base_component import Component
 from django.http import QueryDict
 from django.utils.translation import gettext as _
+from numpy.typing import NDArray
 
 from ingest.models import Product
 from ingest.readers.records import Float32
@@ -16,9 +17,22 @@ from monitor.desk import drawings, samples, words
 from monitor.desk.attributes import ATTRIBUTES, BY_NAME, Attribute
 from monitor.desk.benchmarks import SPEED, Result, benchmarks
 from monitor.desk.differences import Difference, Picture, difference, picture
-from monitor.desk.parts import chart, fault, side_by_side, table, verdict
+from monitor.desk.parts import (
+    PARTS,
+    bands_table,
+    cells_table,
+    chart,
+    fault,
+    members_table,
+    points_listed,
+    points_table,
+    series_table,
+    side_by_side,
+    table,
+    verdict,
+)
 from monitor.desk.query import View, address, map_address, view_of
-from monitor.desk.relations import Relation, relation
+from monitor.desk.relations import Ninths, Relation, ninths, relation
 from monitor.desk.series import Groups, fitted, group
 from monitor.wording.figures import percent, whole
 from monitor.wording.refusals import Refusal
@@ -63,7 +77,7 @@ def _points(view: View, product: Product) -> list[Component]:
     if not marks.pid:
         return [_nothing()]
     speed, unit = marks.velocity_mm_yr, str(BY_NAME["velocity"].unit)
-    low, middle, high = np.percentile(speed, [16, 50, 84])
+    low, below, middle, above, high = np.percentile(speed, [16, 25, 50, 75, 84])
     numbers = table(
         _("Velocities of the points shown, %(unit)s") % {"unit": unit},
         [_("Part"), _("Velocity")],
@@ -72,36 +86,57 @@ def _points(view: View, product: Product) -> list[Component]:
             for label, value in (
                 (_("Smallest"), speed.min()),
                 (_("16 % are below"), low),
+                (_("25 % are below"), below),
                 (_("Median"), middle),
+                (_("75 % are below"), above),
                 (_("84 % are below"), high),
                 (_("Largest"), speed.max()),
             )
         ],
     )
     shown = words.extent(len(marks.pid), marks.n_points)
+    ground_parts = ninths(marks.longitude, marks.latitude)
     return [
         html.P(f"{shown} {words.sides(product)}", id="extent", className="soft"),
         side_by_side(
             chart(
                 "histogram",
                 _("How fast the points move"),
-                _("Each bar: the share of points that move at about this speed. The line marks no motion."),
+                _joined_words(
+                    _("Each bar: the share of points that move at about this speed. The line marks no motion."),
+                    words.middle_half(speed),
+                ),
                 drawings.histogram(speed, unit, _("% of points")),
                 numbers,
             ),
             chart(
                 "points",
                 _("Where they are"),
-                _(
-                    "Draw a box or, with the lasso, any shape around points to see their series and to take "
-                    "that ground to the map."
+                _joined_words(
+                    _(
+                        "Draw a box or, with the lasso, any shape around points to see their series and to take "
+                        "that ground to the map."
+                    ),
+                    _("Without a mouse, choose points from the list, or a part of the ground from the table."),
+                    words.where(PARTS, _medians(ground_parts, speed)),
                 ),
                 drawings.point_map(marks, unit, *_place_titles()),
+                points_table(view, product, ground_parts, speed),
                 scrollZoom=True,
             ),
         ),
+        points_listed(marks),
         html.Div(id="chosen", className="desk-part", **{"aria-live": "polite"}),
     ]
+
+
+def _joined_words(*sentences: str) -> str:
+    return " ".join(filter(None, sentences))
+
+
+def _medians(ground: Ninths, values: NDArray[Any]) -> dict[int, float]:
+    """By part of the ground, of those with values."""
+    return {int(part): float(np.median(values[ground.place == part])) for part in np.unique(ground.place)}
 
 
 def _place_titles() -> tuple[str, str]:
@@ -142,7 +177,7 @@ def _cross(view: View, product: Product) -> list[Component]:
             _("%(y)s against %(x)s") % {"y": y.label, "x": x.label},
             drawn,
             drawings.density(found, title_x, title_y, line, _("points")),
-            _bands(found, title_x, title_y),
+            bands_table(found, title_x, title_y, _("Points")),
         ),
         table(
             _("How the two go together"),
@@ -174,19 +209,6 @@ def _related(view: View, product: Product, x: Attribute, y: Attribute) -> tuple[
     return sampled.n_points, len(sampled.series_mm), relation(known[x.name], known[y.name])
 
 
-def _bands(found: Relation, x: str, y: str) -> Component:
-    head = [x, _("Points"), _("%(name)s: 16 %% are below") % {"name": y}, _("Median"), _("84 % are below")]
-    rows = [
-        [
-            _("%(low)s to %(high)s") % {"low": words.number(one.x_low), "high": words.number(one.x_high)},
-            whole(one.n),
-            *(words.number(value) for value in (one.y_16, one.y_50, one.y_84)),
-        ]
-        for one in found.bands
-    ]
-    return table(_("%(y)s in parts of %(x)s") % {"y": y, "x": x}, head, rows)
-
-
 def _compare(view: View, product: Product) -> list[Component]:
     other = Product.objects.get(pk=view.other)
     found, drawn, zoom = _differences(view, product, other)
@@ -196,6 +218,9 @@ def _compare(view: View, product: Product) -> list[Component]:
         ]
     unit, change = str(BY_NAME["velocity"].unit), found.change_mm_yr
     reach = max(1.0, float(np.percentile(np.abs(change), 98)))
+    rows, columns = np.nonzero(np.isfinite(drawn.change_mm_yr))
+    shown = drawn.change_mm_yr[rows, columns]
+    ground_parts = ninths(drawn.longitude[columns], drawn.latitude[rows])
     related = relation(found.first_mm_yr, found.second_mm_yr)
     side_m = 40_075_017 / (samples.CELLS * 2**zoom) * math.cos(math.radians(float(drawn.latitude.mean())))
     cells = _("Cells of about %(side)s m.") % {"side": whole(round(side_m, -1))}
@@ -203,8 +228,13 @@ def _compare(view: View, product: Product) -> list[Component]:
         chart(
             "differences",
             _("Where they differ"),
-            _("Second minus first. Blue: the second is more positive; brown: more negative.") + " " + cells,
+            _joined_words(
+                _("Second minus first. Blue: the second is more positive; brown: more negative."),
+                cells,
+                words.where(PARTS, _medians(ground_parts, shown)),
+            ),
             drawings.cell_map(drawn, reach, unit, *_place_titles()),
+            cells_table(view, product, ground_parts, shown),
         ),
         chart(
             "difference-histogram",
@@ -222,6 +252,7 @@ def _compare(view: View, product: Product) -> list[Component]:
                 _("One against the other"),
                 _("Cells that both see. If both saw the same, all would lie on a line that rises by one per unit."),
                 drawings.density(related, *titles, line, _("cells")),
+                bands_table(related, *titles, _("Cells")),
             )
         )
     return [
@@ -281,6 +312,7 @@ def _groups(view: View, product: Product) -> list[Component]:
     if found is None:
         return [fault(_("Too few points with series stand here to form groups."), _("Choose a larger area."))]
     names = [_("Group %(number)s") % {"number": place + 1} for place in range(len(found.groups))]
+    medians = [(name, one.median_mm) for name, one in zip(names, found.groups, strict=True)]
     n_used = sum(one.members.size for one in found.groups)
     text = _("The %(groups)s groups explain %(share)s of how the series differ from each other.")
     left_out = _("%(count)s more were left out because they miss too many dates.") % {"count": whole(found.n_left_out)}
@@ -321,21 +353,18 @@ def _groups(view: View, product: Product) -> list[Component]:
                 _("Lines: the median series of each group, relative to its own mean; shaded: the middle two thirds.")
                 + " "
                 + words.sides(product),
-                drawings.lines(
-                    product.dates,
-                    [(name, one.median_mm) for name, one in zip(names, found.groups, strict=True)],
-                    "mm",
-                    [(one.low_mm, one.high_mm) for one in found.groups],
-                ),
+                drawings.lines(product.dates, medians, "mm", [(one.low_mm, one.high_mm) for one in found.groups]),
+                series_table(product.dates, medians),
             ),
             chart(
                 "members",
                 _("Where they are"),
-                _("Every group has its colour and its mark."),
+                _("Every group has its colour and its mark. The table counts the points of each by part of ground."),
                 drawings.member_map(
                     [(name, *places[one.members, :2].T) for name, one in zip(names, found.groups, strict=True)],
                     *_place_titles(),
                 ),
+                members_table(view, product, places, found, names),
                 scrollZoom=True,
             ),
         ),
@@ -379,7 +408,7 @@ def _benchmarks(view: View) -> list[Component]:
         chart(
             "figures",
             _("%(benchmark)s: %(metric)s") % {"benchmark": benchmark.name, "metric": title},
-            what,
+            _joined_words(what, words.ends([(name, one.value) for name, one in named])),
             drawings.intervals(named, title, marked),
             table(title, [_("Method"), _("Value"), _("From"), _("To")], rows, is_open=True),
         ),
@@ -399,13 +428,12 @@ def _origins(results: Sequence[Result]) -> list[Component]:
     return parts
 
 
-def chosen(marks: list[dict] | None, shape: dict | None, search: str) -> list[Any]:
-    """The series of chosen points, and where their ground can be taken. marks, shape: as Plotly reports a selection."""
+def chosen(pids: list[str], shape: dict | None, search: str) -> list[Any]:
+    """The series of chosen points, and where their ground can be taken. shape: as Plotly reports a selection."""
     view = view_of(QueryDict(search.removeprefix("?")))
     product = samples.chosen_product(view)
     if product is None:
         return []
-    pids = [mark["customdata"] for mark in marks or [] if mark.get("customdata")]
     if pids:
         return _chosen(view, product, pids, area_text(shape))
     try:
@@ -429,16 +457,17 @@ def _chosen(view: View, product: Product, pids: list[str], area: str) -> list[Co
     said = _("The most negative, the middle and the most positive point, until you choose others.")
     if pids:
         said = _("%(shown)s of the %(all)s points chosen.") % {"shown": whole(len(named)), "all": whole(len(pids))}
-    rows = [[pid, *(words.signed(value) for value in _moved(series))] for pid, series in named]
+    moved = [(pid, _moved(series)) for pid, series in named]
+    rows = [[pid, *map(words.signed, figures)] for pid, figures in moved]
     head = [_("Point"), _("From the first to the last date, mm"), _("Smallest, mm"), _("Largest, mm")]
     return [
         buttons,
         chart(
             "series",
             _("How the chosen points moved"),
-            f"{said} {words.sides(product)}",
+            _joined_words(said, words.moved_most([(pid, figures[0]) for pid, figures in moved]), words.sides(product)),
             drawings.lines(product.dates, named, "mm"),
-            table(_("The chosen points"), head, rows),
+            html.Div([table(_("The chosen points"), head, rows), series_table(product.dates, named)]),
         ),
     ]
 

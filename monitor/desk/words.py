@@ -1,9 +1,14 @@
 """Sentences of the workbench."""
 
 import math
+from collections.abc import Mapping, Sequence
+from typing import Any
 
+import numpy as np
+from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
+from numpy.typing import NDArray
 
 from ingest.models import Product
 from monitor.desk.attributes import Attribute
@@ -42,6 +47,42 @@ def product_title(product: Product) -> str:
         "first": product.dates[0].year,
         "last": product.dates[-1].year,
     }
+
+
+def middle_half(values: NDArray[Any]) -> str:
+    """Between which velocities half of the points lie. mm/yr."""
+    low, high = np.percentile(values, [25, 75])
+    text = _("Half of the points move at %(low)s to %(high)s mm a year.")
+    return text % {"low": signed(float(low)), "high": signed(float(high))}
+
+
+def where(parts: Sequence[Promise | str], medians: Mapping[int, float]) -> str:
+    """In which part of the ground values are lowest and highest; empty for a single part. medians: by part, mm/yr."""
+    if len(medians) < 2:
+        return ""
+    low, high = min(medians, key=lambda at: medians[at]), max(medians, key=lambda at: medians[at])
+    # Translators: %(lowest)s and %(highest)s are parts of the ground: "north-west", "in the middle"
+    text = _("Lowest median: %(low)s mm a year (%(lowest)s). Highest: %(high)s mm a year (%(highest)s).")
+    shown = {"low": signed(medians[low]), "lowest": parts[low], "high": signed(medians[high]), "highest": parts[high]}
+    return text % shown
+
+
+def ends(named: Sequence[tuple[str, float]]) -> str:
+    """The smallest and the largest of named figures."""
+    low, high = min(named, key=lambda one: one[1]), max(named, key=lambda one: one[1])
+    text = _("Smallest: %(low)s (%(lowest)s). Largest: %(high)s (%(highest)s).")
+    shown = {"low": number(low[1], 3), "lowest": low[0], "high": number(high[1], 3), "highest": high[0]}
+    return text % shown
+
+
+def moved_most(named: Sequence[tuple[str, float]]) -> str:
+    """Which of several series moved farthest from its first to its last date, mm; empty where none is known."""
+    known = [one for one in named if math.isfinite(one[1])]
+    if not known:
+        return ""
+    name, change = max(known, key=lambda one: abs(one[1]))
+    text = _("Moved farthest, from the first to the last date: %(name)s, %(change)s mm.")
+    return text % {"name": name, "change": signed(change)}
 
 
 def related(found: Relation) -> str:

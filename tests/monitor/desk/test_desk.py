@@ -29,13 +29,14 @@ def sheet_body(search: str = "", **changes) -> dict:
     return {"output": "sheet.children", "inputs": [address], "changedPropIds": ["address.search"]} | changes
 
 
-def chosen_body(search: str = "", pids=None, **shape) -> dict:
+def chosen_body(search: str = "", pids=None, listed=None, **shape) -> dict:
     marks = {"points": [{"customdata": pid, "x": 1.0} for pid in pids]} | shape if pids else None
     return {
         "output": "chosen.children",
         "inputs": [
             {"id": "points", "property": "clickData"},
             {"id": "points", "property": "selectedData", "value": marks},
+            {"id": "listed", "property": "value", "value": listed},
         ],
         "state": [{"id": "address", "property": "search", "value": search}],
         "changedPropIds": ["points.selectedData"],
@@ -288,6 +289,42 @@ def test_chosen_points_become_series_and_their_ground_goes_to_the_map(make_egms)
     shown = urlsplit(links(answer)["Show on the map"])
     assert parse_qs(shown.query)["area"] == ["7.10000,51.50000,7.20000,51.60000"]
     assert shown.fragment.endswith("/51.5500/7.1500")
+
+
+def test_every_chart_has_sentences_and_a_table_with_its_figures(make_egms):
+    product = product_load(path=make_egms())
+    load_towns(points=500, n_dates=150), load_towns(points=500, track=998)
+    towns = Product.objects.exclude(pk=product.pk).order_by("pk").first()
+    bodies = [sheet_body(f"?on={towns.pk}&tab={tab}") for tab in ("points", "cross", "compare", "groups", "benchmarks")]
+    drawn_charts = 0
+    for body in (*bodies, chosen_body(f"?on={towns.pk}")):
+        for part in (node for node in nodes(drawn(body)) if node["type"] == "Section"):
+            kinds = [node["type"] for node in nodes(part)]
+            if "Graph" not in kinds:
+                continue
+            drawn_charts += 1
+            said = next(texts(node) for node in nodes(part) if node["type"] == "P")
+            assert said.count(".") >= 2, said
+            assert "Table" in kinds or "difference-histogram" in str(part), said
+    assert drawn_charts == 10
+
+
+def test_without_a_mouse_points_are_chosen_from_a_list_and_ground_from_a_table(make_egms):
+    product = product_load(path=make_egms())
+    answer = drawn(sheet_body(f"?on={product.pk}"))
+    options = next(node["props"]["options"] for node in nodes(answer) if node["props"].get("id") == "listed")
+    assert len(options) == 12
+    picked = [options[0]["value"], options[-1]["value"]]
+    series = drawn(chosen_body(f"?on={product.pk}", listed=picked))
+    assert [line["name"] for line in figure(series, "series")["data"]] == picked
+    rows = [texts(node).split() for node in nodes(series) if node["type"] == "Tr"]
+    assert sum(len(row) == 2 + 3 for row in rows) >= len(product.dates) / 2, "a row for each date"
+    parts = {name: url for name, url in links(answer).items() if "area=" in url}
+    counts = []
+    for url in parts.values():
+        inside = texts(drawn(sheet_body(f"?{urlsplit(url).query}")))
+        counts.append(int(inside.split("All ")[1].split()[0]))
+    assert 12 <= sum(counts) <= 14, "one on an edge is in two parts"
 
 
 def test_a_lasso_becomes_an_area_that_the_page_opens_with(client, make_egms):
