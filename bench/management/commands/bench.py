@@ -24,7 +24,9 @@ NAMES = (
     "scenes",
     "tiles",
     "updates",
+    "webhooks",
 )
+IN_ROOMS = {"mail": "messages.mail", "webhooks": "messages.webhooks"}
 
 
 class Command(BaseCommand):
@@ -42,7 +44,7 @@ class Command(BaseCommand):
 
     def handle(self, *args, **options) -> None:
         chosen = {name: options[name] for name in ("points", "rounds") if options[name]}
-        module = import_module(f"bench.{options['name']}")
+        module = import_module(f"bench.{IN_ROOMS.get(options['name'], options['name'])}")
         with as_owner():  # controls make tables of their own
             report = module.run(**chosen)
         if options["json"]:

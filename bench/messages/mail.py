@@ -1,12 +1,13 @@
-"""Mails: 10,000 readers of one alert queued, against plain SQL; mails into a local sink, against bare smtplib."""
+"""Mails: 10,000 readers with 30,000 regions matched, gathered and queued, against plain SQL; mails about one place and
+about several into a local sink, against bare smtplib.
+"""
 
 import smtplib
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date, timedelta
-from pathlib import Path
+from itertools import cycle
+from statistics import median
 from typing import Any
 
 from django.conf import settings
@@ -14,16 +15,18 @@ from django.contrib.gis.geos import MultiPolygon, Polygon
 from django.db import connection, transaction
 from django.utils import timezone
 
-from bench.measure import pairs, report, result
+from bench.measure import pairs, report, result, seconds
+from bench.messages.sink import sink
 from detection.kinds import Kind
 from detection.models import Alert, AlertTransition
 from monitor.channels import announcements, gathering, rounds, selectors
 from monitor.channels.mail.compose import Composer
-from monitor.models import OutgoingMessage, Subscription
+from monitor.models import Announcement, Notification, OutgoingMessage, Subscription
 from monitor.subscriptions.services import to_geos
 from monitor.wording import regions
 
-READERS, MAILS = 10_000, 1_000
+READERS, REGIONS, MAILS, PLACES = 10_000, 3, 1_000, 3
+LATER = timedelta(hours=1)  # when what has been gathered leaves
 _SAME_ROWS = """
     WITH messages AS (
         INSERT INTO monitor_outgoingmessage
@@ -42,41 +45,59 @@ class _Undone(Exception):
 
 
 def run() -> dict[str, Any]:
-    alert, news = made_alert()
+    (alert, news), others = made_alert(), [made_alert() for _ in range(PLACES - 1)]
     try:
-        make_readers()
-        queueing = _queueing(alert, news)
-        announcements.transition_announce(transition_id=news.pk)
-        gathering.messages_gather(now=timezone.now() + timedelta(hours=1))
-        return report("mail", [queueing, _sending()])
+        make_readers(READERS, REGIONS)
+        lines = _queueing(alert, news)
+        _queue(news)
+        lines.append(_sending("mails about one place"))
+        OutgoingMessage.objects.all().delete()
+        _queue(news, *(one for _, one in others))
+        lines.append(_sending(f"mails about {PLACES} places"))
+        note = "control: one SQL statement; the same mails, ready made, through smtplib"
+        return report("mail", lines) | {"note": note}
     finally:
         Subscription.objects.all().delete()
         OutgoingMessage.objects.all().delete()
-        alert.delete()
+        for one in (alert, *(one for one, _ in others)):
+            one.delete()
 
 
-def _queueing(alert: Alert, news: AlertTransition) -> dict[str, Any]:
+def _queue(*news: AlertTransition) -> None:
+    Announcement.objects.filter(transition__in=news).delete()
+    Notification.objects.all().delete()
+    for one in news:
+        announcements.transition_announce(transition_id=one.pk)
+    gathering.messages_gather(now=timezone.now() + LATER)
+
+
+def _queueing(alert: Alert, news: AlertTransition) -> list[dict[str, Any]]:
+    gathered: list[float] = []
+
     def ours() -> None:
         with _rolled_back():
             announcements.transition_announce(transition_id=news.pk)
-            gathering.messages_gather(now=timezone.now() + timedelta(hours=1))
+            gathered.append(seconds(lambda: gathering.messages_gather(now=timezone.now() + LATER)))
 
     def control() -> None:
         with _rolled_back(), connection.cursor() as cursor:
             cursor.execute(_SAME_ROWS, {"transition": news.pk, "alert": alert.pk})
 
-    return result(f"{READERS:,} readers of one alert queued", "s", *pairs(ours, control))
+    what = f"{READERS:,} readers with {READERS * REGIONS:,} regions: matched, gathered and queued"
+    whole = result(what, "s", *pairs(ours, control))
+    alone = {"value": round(median(gathered), 4), "control": None, "ratio": None, "low": None, "high": None}
+    return [whole, whole | alone | {"what": "of that gathered and queued"}]
 
 
-def _sending() -> dict[str, Any]:
+def _sending(what: str) -> dict[str, Any]:
     """A thousand mails at a time; the control sends the same mails, ready made, over one connection."""
-    with sink() as port:
+    with sink("mails") as port:
         settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
         settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", port
         ids = list(OutgoingMessage.objects.values_list("pk", flat=True)[:MAILS])
         OutgoingMessage.objects.exclude(pk__in=ids).update(next_try_at=timezone.now() + timedelta(days=1))
         compose = Composer()
-        due = selectors.messages_to_deliver(now=timezone.now())
+        due = list(selectors.messages_to_deliver(now=timezone.now()))
         ready = [compose(message) for message in due]
         raw = [(mail.to, mail.message().as_bytes()) for mail in ready]
 
@@ -91,7 +112,7 @@ def _sending() -> dict[str, Any]:
                 for to, content in raw:
                     server.sendmail("bench@localhost", to, content)
 
-        return result("mails composed, sent and marked", "mails/s", *pairs(ours, control), amount=MAILS)
+        return result(f"{what}: composed, sent and marked", "mails/s", *pairs(ours, control), amount=MAILS)
 
 
 def made_alert() -> tuple[Alert, AlertTransition]:
@@ -111,15 +132,17 @@ def made_alert() -> tuple[Alert, AlertTransition]:
     return alert, AlertTransition.objects.create(alert=alert, to_state="first", reason="made for a benchmark")
 
 
-def make_readers(readers: int = READERS) -> None:
-    region = regions.circle(7.05, 51.45, 2000)
-    outline, since = to_geos(region), timezone.now() - timedelta(days=1)
+def make_readers(readers: int, regions_each: int = 1) -> None:
+    """So many readers of the alert; their other regions lie elsewhere."""
+    here, since = regions.circle(7.05, 51.45, 2000), timezone.now() - timedelta(days=1)
+    outline = to_geos(here)
+    elsewhere = cycle([to_geos(regions.circle(-10 + n / 10, 43, 2000)) for n in range(199)])
     Subscription.objects.bulk_create(
         (
             Subscription(
                 email=f"reader{n}@example.org",
-                region=outline,
-                label=region.label,
+                region=outline if index == 0 else next(elsewhere),
+                label=here.label,
                 kinds=[k.value for k in Kind],
                 lowest_severity="minor",
                 unreviewed=True,
@@ -127,6 +150,7 @@ def make_readers(readers: int = READERS) -> None:
                 confirmed_at=since,
             )
             for n in range(readers)
+            for index in range(regions_each)
         ),
         batch_size=2000,
     )
@@ -143,15 +167,3 @@ def _rolled_back() -> Iterator[None]:
             raise _Undone
     except _Undone:
         pass
-
-
-@contextmanager
-def sink(*kept: Path) -> Iterator[int]:
-    """A mail server in a process of its own; kept: the file for the ids of what it took."""
-    command = [sys.executable, "-m", "bench.sink", *map(str, kept)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        try:
-            assert process.stdout is not None  # noqa: S101 (for the type checker)
-            yield int(process.stdout.readline())
-        finally:
-            process.terminate()

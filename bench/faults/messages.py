@@ -1,0 +1,106 @@
+"""Messages that are being sent: none may be lost, and a killed sender may cost at most one that is sent twice."""
+
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from django.conf import settings
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from bench.faults.processes import Forked, lasting, row, wait_until_alone
+from bench.messages.mail import made_alert, make_readers
+from bench.messages.sink import sink
+from bench.messages.webhooks import make_endpoints
+from monitor.channels import announcements, gathering, rounds
+from monitor.channels.outbox import LEASE
+from monitor.models import Endpoint, OutgoingMessage, Subscription
+
+SHORT_LEASE = timedelta(seconds=1)
+LATER = timedelta(days=1)
+A_KILL = 25  # messages
+State = OutgoingMessage.State
+
+
+def measure(*, senders: int) -> list[dict[str, Any]]:
+    """Of each channel: senders killed one after the other while messages go to a server; then what is left is sent."""
+    return [line for channel in PREPARE for line in _measured(channel, senders)]
+
+
+def _measured(channel: str, senders: int) -> list[dict[str, Any]]:
+    alert, news = made_alert()
+    what, readers = f"{channel}s", A_KILL * (senders + 4)
+    try:
+        make_readers(readers)
+        with (
+            tempfile.TemporaryDirectory() as folder,
+            lasting(LEASE, SHORT_LEASE),
+            sink(what, taken := Path(folder) / "taken") as port,
+        ):
+            PREPARE[channel](port, readers)
+            announcements.transition_announce(transition_id=news.pk)
+            gathering.messages_gather(now=timezone.now() + timedelta(hours=1))
+            OutgoingMessage.objects.exclude(channel=channel).delete()
+            OutgoingMessage.objects.update(next_try_at=timezone.now() + LATER)
+            _kill_while_sending(senders)
+            _send_what_is_left()
+            copies = Counter(taken.read_text().split())
+    finally:
+        Subscription.objects.all().delete()
+        OutgoingMessage.objects.all().delete()
+        Endpoint.objects.all().delete()
+        alert.delete()
+    doubled = sum(copies.values()) - len(copies)
+    if doubled > senders:
+        raise RuntimeError(f"{doubled} {what} were sent twice by {senders} killed senders")
+    return [
+        row(f"{what} lost of {readers:,}, sender killed {senders} times", readers - len(copies), what, senders),
+        row(f"{what} sent twice", doubled, what, senders),
+    ]
+
+
+def _mail_prepare(port: int, readers: int) -> None:
+    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", port
+
+
+def _webhook_prepare(port: int, readers: int) -> None:
+    make_endpoints(readers, port)
+
+
+PREPARE: dict[str, Callable[[int, int], None]] = {"mail": _mail_prepare, "webhook": _webhook_prepare}
+
+
+def _kill_while_sending(times: int) -> None:
+    """Every sender has some messages to send, and sends some of them before it is killed: it dies at its work."""
+    rng = np.random.default_rng(3)
+    for _ in range(times):
+        due = list(_unsent().filter(attempts=0).values_list("pk", flat=True)[:A_KILL])
+        OutgoingMessage.objects.filter(pk__in=due).update(next_try_at=timezone.now())
+        before = _unsent().count()
+        enough = int(rng.integers(1, A_KILL // 2))
+        sender = Forked(lambda: rounds.messages_send(senders=1))
+        while before - _unsent().count() < enough and sender.poll() is None:
+            time.sleep(rng.uniform(0, 0.02))
+        if sender.kill() == 0:
+            raise RuntimeError("a sender came to its end before it was killed: more messages are needed")
+        wait_until_alone()
+
+
+def _send_what_is_left() -> None:
+    ends = time.monotonic() + 600
+    while _unsent().exists():
+        _unsent().filter(state=State.QUEUED).update(next_try_at=timezone.now())
+        rounds.messages_send(senders=settings.MAIL_SENDERS)
+        if time.monotonic() > ends:
+            raise RuntimeError(f"{_unsent().count()} messages are never sent")
+        time.sleep(0.2)
+
+
+def _unsent() -> QuerySet[OutgoingMessage]:
+    return OutgoingMessage.objects.exclude(state=State.SENT)
