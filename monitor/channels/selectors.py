@@ -7,6 +7,7 @@ from django.db.models import Prefetch, Q, QuerySet
 from detection.models import AlertTransition
 from monitor.channels.outbox import LEASE
 from monitor.models import Notification, OutgoingMessage, Subscription
+from monitor.subscriptions.often import is_held
 from monitor.subscriptions.selectors import subscriptions_active
 
 State = OutgoingMessage.State
@@ -37,9 +38,9 @@ def channels_due(*, now: datetime) -> set[str]:
 
 
 def messages_due(*, now: datetime) -> QuerySet[OutgoingMessage]:
-    """To be sent now: queued messages whose time has come, and those whose sender died."""
+    """To be sent now: queued messages whose time has come, and those whose sender died; none in quiet hours."""
     due = Q(state=State.QUEUED, next_try_at__lte=now) | LEASE.expired()
-    return OutgoingMessage.objects.filter(due).order_by("next_try_at", "id")
+    return OutgoingMessage.objects.filter(due).exclude(is_held(now=now)).order_by("next_try_at", "id")
 
 
 def messages_to_deliver(*, now: datetime) -> QuerySet[OutgoingMessage]:

@@ -5,10 +5,12 @@ from datetime import datetime, timedelta
 from django.db import connection
 from django.db.models import Case, Count, F, Max, Min, Model, Q, QuerySet, When
 from django.db.models.functions import Greatest, Now
+from django.utils import timezone
 
 from ingest.models import IngestJob, Product, Scene, SceneDownload, StepFailure
 from ml.models import Run
 from monitor.models import DEFAULT_CHANNEL, OutgoingMessage
+from monitor.subscriptions.often import is_held
 
 State = OutgoingMessage.State
 KINDS: dict[str, type[Model]] = {
@@ -37,6 +39,7 @@ def waiting() -> dict[str, QuerySet]:
         "download": SceneDownload.objects.filter(state=SceneDownload.State.WANTED).annotate(since=due),
         "message": OutgoingMessage.objects.filter(state=State.QUEUED)
         .exclude(Q(attempts__gt=0) & ~Q(channel=DEFAULT_CHANNEL))  # what a server of a reader's own does not take
+        .exclude(is_held(now=timezone.now()))
         .annotate(since=Case(tried, default=F("next_try_at"))),
     }
 

@@ -1,6 +1,7 @@
 """When messages of a subscription may come: quiet hours, pauses that end by themselves, signs of life."""
 
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
@@ -13,20 +14,49 @@ from monitor.subscriptions.selectors import subscriptions_active
 QUARTER = timedelta(days=91)
 
 
+class Quiet(NamedTuple):
+    """Hours of a reader's day, 0-23, in which no message comes: from `start` up to `end`."""
+
+    zone: str
+    start: int
+    end: int
+
+
 def is_quiet(hour: int, start: int, end: int) -> bool:
     """Whether an hour of the day, 0-23, lies from `start` up to `end`; 22 to 7 goes over midnight."""
     return start <= hour < end if start <= end else hour >= start or hour < end
 
 
+def quiet_ends(at: datetime, quiet: Quiet | None) -> datetime:
+    """When a message may come: at that moment, or at the end of the quiet hours that it lies in."""
+    if quiet is None:
+        return at
+    local = at.astimezone(ZoneInfo(quiet.zone))
+    if not is_quiet(local.hour, quiet.start, quiet.end):
+        return at
+    whole_hour = local.replace(minute=0, second=0, microsecond=0)
+    return (whole_hour + timedelta(hours=(quiet.end - local.hour) % 24)).astimezone(UTC)
+
+
 def awake(*, subscriptions: QuerySet[Subscription], now: datetime) -> QuerySet[Subscription]:
     """Those of them whose readers do not have their quiet hours now."""
+    return subscriptions.exclude(_asleep(now))
+
+
+def is_held(*, now: datetime) -> Exists:
+    """Whether a message that is queued brings news to a subscription with quiet hours now."""
+    asleep = Subscription.objects.filter(_asleep(now))
+    return Exists(Notification.objects.filter(message=OuterRef("pk"), withdrawn_at=None, subscription__in=asleep))
+
+
+def _asleep(now: datetime) -> Q:
     fields = ("time_zone", "quiet_from", "quiet_until")
     kept = Subscription.objects.filter(quiet_from__isnull=False, quiet_until__isnull=False, ended_at=None)
     asleep = Q(pk__in=[])
     for zone, start, end in kept.order_by().values_list(*fields).distinct():
         if is_quiet(now.astimezone(ZoneInfo(zone)).hour, start, end):
             asleep |= Q(time_zone=zone, quiet_from=start, quiet_until=end)
-    return subscriptions.exclude(asleep)
+    return asleep
 
 
 def morning_of(*, day: date, zone: str) -> datetime:

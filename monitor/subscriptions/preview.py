@@ -14,6 +14,7 @@ from monitor.cards.cards import alert_cards
 from monitor.channels.digests import last_moment
 from monitor.channels.gathering import AUTOMATIC, HOLD, MANY_PLACES, Pace, paces
 from monitor.models import DEFAULT_CHANNEL, Subscription
+from monitor.subscriptions.often import Quiet, quiet_ends
 from monitor.subscriptions.rules import Wish, step_of, wants
 
 PREVIEW_YEARS = 2
@@ -31,7 +32,7 @@ class Replay(NamedTuple):
         return max(0, len(self.steps) - SHOWN)
 
 
-def replay(*, region: GEOSGeometry, wish: Wish, frequency: str) -> Replay:
+def replay(*, region: GEOSGeometry, wish: Wish, frequency: str, quiet: Quiet | None = None) -> Replay:
     """What such a subscription would have brought. What was rejected later is left out."""
     past = (
         AlertTransition.objects.filter(
@@ -42,7 +43,7 @@ def replay(*, region: GEOSGeometry, wish: Wish, frequency: str) -> Replay:
         .order_by("-created_at", "-id")
     )
     steps = [one for one in past if wants(wish, step_of(one))]
-    return Replay(steps, _mails(steps, frequency))
+    return Replay(steps, _mails(steps, frequency, quiet))
 
 
 def rows_of(steps: Sequence[AlertTransition]) -> list[dict[str, Any]]:
@@ -53,13 +54,13 @@ def rows_of(steps: Sequence[AlertTransition]) -> list[dict[str, Any]]:
     return [{"card": cards[one.alert_id], "at": one.created_at, "happened": what_happened(one)} for one in shown]
 
 
-def _mails(steps: Sequence[AlertTransition], frequency: str) -> int:
+def _mails(steps: Sequence[AlertTransition], frequency: str, quiet: Quiet | None) -> int:
     if frequency != Subscription.Frequency.AT_ONCE:
         return len({last_moment(frequency=frequency, now=one.created_at) for one in steps})
-    return _gathered(steps, paces().get(DEFAULT_CHANNEL, Pace(timedelta(0), timedelta(0))))
+    return _gathered(steps, paces().get(DEFAULT_CHANNEL, Pace(timedelta(0), timedelta(0))), quiet)
 
 
-def _gathered(steps: Sequence[AlertTransition], pace: Pace) -> int:
+def _gathered(steps: Sequence[AlertTransition], pace: Pace, quiet: Quiet | None) -> int:
     """Into how many mails `monitor.channels.gathering` would have put them."""
     waiting: list[tuple[datetime, AlertTransition]] = sorted(
         ((one.created_at, one) for one in steps), key=lambda each: each[0]
@@ -67,7 +68,7 @@ def _gathered(steps: Sequence[AlertTransition], pace: Pace) -> int:
     count, last = 0, None
     while waiting:
         leaves = waiting[0][0] + pace.delay
-        leaves = max(leaves, last + pace.rest) if last else leaves
+        leaves = quiet_ends(max(leaves, last + pace.rest) if last else leaves, quiet)
         told = {one.alert_id for at, one in waiting if at <= leaves}
         waiting = [each for each in waiting if each[0] > leaves]
         if len(told) > MANY_PLACES:

@@ -25,6 +25,7 @@ from monitor.site.visitors import visitor_network
 from monitor.subscriptions import limits, places, selectors
 from monitor.subscriptions import services as subscriptions
 from monitor.subscriptions.forms import HOURS, ChoiceForm, EmailForm, SubscribeForm
+from monitor.subscriptions.often import Quiet
 from monitor.subscriptions.preview import PREVIEW_YEARS, replay, rows_of
 from monitor.subscriptions.rules import Wanted
 from monitor.wording import regions
@@ -122,7 +123,7 @@ def _look_back(form: ChoiceForm) -> dict[str, Any]:
     choice = form.choice()
     region, frequency = choice.pop("region"), choice.pop("frequency")
     outline = subscriptions.to_geos(region)
-    past = replay(region=outline, wish=Wanted(**choice), frequency=frequency)
+    past = replay(region=outline, wish=Wanted(**choice), frequency=frequency, quiet=_quiet(form))
     more = ngettext("And %(n)s older one.", "And %(n)s older ones.", past.n_more) % {"n": whole(past.n_more)}
     return {
         "label": region.label,
@@ -132,6 +133,12 @@ def _look_back(form: ChoiceForm) -> dict[str, Any]:
         "sentence": preview_sentence(past.n_mails, PREVIEW_YEARS, selectors.records_begin()),
         "unseen": visibility_sentence(outline),
     }
+
+
+def _quiet(form: ChoiceForm) -> Quiet | None:
+    start, end = form.cleaned_data["quiet_from"], form.cleaned_data["quiet_until"]
+    zone = subscriptions.time_zone_known(form.data.get("time_zone", ""))
+    return Quiet(zone, start, end) if start is not None else None
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -8,7 +8,7 @@ from django.core import mail
 from django.utils import timezone
 
 from monitor import tasks
-from monitor.channels import digests, gathering, life, rounds
+from monitor.channels import digests, gathering, life, rounds, selectors
 from monitor.models import OutgoingMessage, Subscription
 from monitor.subscriptions import often, services, tokens
 
@@ -36,6 +36,27 @@ def test_news_of_the_night_comes_in_the_morning_of_its_reader(make_alert, make_s
     assert gathering.messages_gather(now=auckland(23)) == 1
     assert gathering.messages_gather(now=auckland(6)) == 0
     assert gathering.messages_gather(now=auckland(7)) == 1
+
+
+def test_a_mail_that_was_delayed_into_the_night_waits_for_the_morning(make_alert, make_subscription):
+    make_subscription(**NIGHT)
+    make_subscription("awake@example.org")
+    make_alert()
+    tasks.announce_transitions()
+    OutgoingMessage.objects.update(next_try_at=auckland(12))
+    assert [selectors.messages_due(now=auckland(hour)).count() for hour in (21, 22, 23)] == [2, 1, 1]
+    tomorrow = timedelta(days=1)
+    assert [selectors.messages_due(now=auckland(hour) + tomorrow).count() for hour in (6, 7)] == [1, 2]
+    held = OutgoingMessage.objects.filter(often.is_held(now=auckland(23)))
+    assert [one.address for one in held] == ["resident@example.org"]  # and nobody is alarmed that it is late
+
+
+@pytest.mark.parametrize(
+    ("hour", "free"), [(12, "05 12:30"), (21, "05 21:30"), (22, "06 07:00"), (2, "05 07:00"), (7, "05 07:30")]
+)
+def test_quiet_hours_end_in_the_morning(hour, free):
+    ends = often.quiet_ends(auckland(hour), often.Quiet("Pacific/Auckland", 22, 7))
+    assert f"{ends.astimezone(ZoneInfo('Pacific/Auckland')):%d %H:%M}" == free
 
 
 def test_a_digest_comes_at_six_by_the_readers_clock_and_not_in_quiet_hours(make_alert, make_subscription):

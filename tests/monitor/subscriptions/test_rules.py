@@ -9,6 +9,7 @@ from detection.alerts.services import alert_transition
 from detection.models import AlertExposure, AlertTransition
 from detection.rules.lifecycle import State
 from monitor.subscriptions import selectors
+from monitor.subscriptions.often import Quiet
 from monitor.subscriptions.preview import SHOWN, replay, rows_of
 from monitor.subscriptions.rules import Wanted
 
@@ -69,6 +70,21 @@ def test_the_preview_counts_mails_as_they_are_gathered(make_alert, make_subscrip
     settings.GATHERING = {"mail": (5.0, 60.0)}
     assert mails("at-once") == 3
     assert mails("daily") == 2
+
+
+def test_the_preview_keeps_quiet_hours(make_alert, make_subscription, settings, client):
+    settings.GATHERING = {"mail": (5.0, 60.0)}
+    subscription = make_subscription()
+    midnight = (timezone.now() - timedelta(days=20)).replace(hour=0, minute=0, second=0)
+    for hour in (1, 3, 5, 12):
+        make_alert(longitude=-12.0 + hour / 1e6).transitions.update(created_at=midnight + timedelta(hours=hour))
+    past = replay(region=subscription.region, wish=EVERY, frequency="at-once", quiet=Quiet("UTC", 22, 7))
+    assert past.n_mails == 2
+    wish = {"where": "circle", "latitude": "47", "longitude": "-12", "distance": "2000", "kinds": EVERY.kinds}
+    wish |= {"lowest_severity": "minor", "unreviewed": "on", "frequency": "at-once", "updates": "on"}
+    assert client.post("/subscribe/preview.json", wish).json()["mails"] == 4
+    night = {"quiet_from": "22", "quiet_until": "7", "time_zone": "UTC"}
+    assert client.post("/subscribe/preview.json", wish | night).json()["mails"] == 2
 
 
 def test_a_first_load_counts_as_a_summary(make_alert, make_subscription, settings):
