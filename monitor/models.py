@@ -158,6 +158,7 @@ class OutgoingMessage(models.Model):
     error = models.CharField(max_length=300, blank=True)
 
     news: list["Notification"]  # what it reports, as monitor.channels.selectors reads it
+    labels: list[str] | None = None  # of the subscriptions that it is for, as monitor.channels.endpoints reads them
 
     class Meta:
         ordering = ["id"]
@@ -188,6 +189,8 @@ class Notification(models.Model):
     message = models.ForeignKey(OutgoingMessage, models.CASCADE, null=True, related_name="notifications")
     withdrawn_at = models.DateTimeField(null=True, help_text="it was overtaken before it was sent")
     created_at = models.DateTimeField(auto_now_add=True)
+
+    sites: dict[int, str] | None = None  # those concerned, of a list, as monitor.subscriptions.assets reads them
 
     class Meta:
         ordering = ["id"]

@@ -5,6 +5,7 @@ the endpoint is ended, and its owner gets one mail that says so.
 """
 
 import hashlib
+from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -126,17 +127,33 @@ def is_still_needed(*, message: OutgoingMessage, endpoint: Endpoint) -> bool:
 
 
 def labels_of(message: OutgoingMessage) -> list[str]:
-    """The regions of the owner in which the news lies, in words, the oldest first."""
-    if message.transition is None:
-        return []
-    there = subscriptions.subscriptions_active().filter(
-        email=message.address, region__intersects=message.transition.alert.area
-    )
-    if message.kind == Kind.CORRECTION:
-        return list(there.values_list("label", flat=True))
-    step = step_of(message.transition)
-    wishes = there.values_list("label", *Wanted._fields)
-    return [label for label, *wish in wishes if wants(Wanted(*wish), step)]
+    """The owner's subscriptions that this news is for, as the owner calls them, the oldest first."""
+    if message.labels is None:
+        news_read(messages=[message])
+    return message.labels or []
+
+
+def news_read(*, messages: Sequence[OutgoingMessage]) -> None:
+    """Read what messages to endpoints need, however many they are in one query and one more for each step: their steps,
+    shared by all messages about them, and whose subscriptions want these."""
+    by_step: dict[int, list[OutgoingMessage]] = defaultdict(list)
+    for message in messages:
+        message.labels = []
+        if message.transition_id:
+            by_step[message.transition_id].append(message)
+    steps = AlertTransition.objects.select_related("alert__exposure", "update", "review").in_bulk(list(by_step))
+    for pk, about in by_step.items():
+        step, labels = steps[pk], defaultdict[str, list[tuple[str, bool]]](list)
+        asked = step_of(step)
+        there = subscriptions.subscriptions_active().filter(
+            email__in=[message.address for message in about], region__intersects=step.alert.area
+        )
+        for email, name, label, *wish in there.values_list("email", "name", "label", *Wanted._fields):
+            labels[email].append((name or label, wants(Wanted(*wish), asked)))
+        for message in about:
+            message.transition = step
+            told = message.kind == Kind.CORRECTION
+            message.labels = [label for label, wanted in labels[message.address] if wanted or told]
 
 
 def endpoint_answered(*, endpoint: Endpoint, checked: bool) -> None:

@@ -8,9 +8,11 @@ import http.client
 import socket
 import ssl
 import time
+from concurrent.futures import Future
 from datetime import timedelta
 from email.utils import parsedate_to_datetime
 from io import BytesIO
+from threading import Thread
 from typing import NamedTuple
 from urllib.parse import SplitResult, urlsplit
 
@@ -71,11 +73,7 @@ def post(*, url: str, body: bytes, headers: dict[str, str], seconds: float) -> A
 
 def _connected(parts: SplitResult, deadline: float) -> socket.socket:
     host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
-    try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except (socket.gaierror, UnicodeError):
-        raise Unreachable("The name of the server is not known.") from None
-    addresses = list(dict.fromkeys(str(row[4][0]) for row in found))
+    addresses = _addresses(host, port, deadline)
     if not settings.ENDPOINTS_PRIVATE and not all(map(is_public, addresses)):
         raise Unreachable("The name leads to an address that is not public.")
     fault: OSError = Unreachable("The name has no address.")
@@ -93,6 +91,24 @@ def _connected(parts: SplitResult, deadline: float) -> socket.socket:
             plain.close()
             raise
     raise fault
+
+
+def _addresses(host: str, port: int, deadline: float) -> list[str]:
+    """Where a name leads. The lookup has no time limit of its own: a slow one is left to a thread of its own."""
+    found: Future[list[str]] = Future()
+
+    def look_up() -> None:
+        try:
+            rows = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+            found.set_result(list(dict.fromkeys(str(row[4][0]) for row in rows)))
+        except Exception as fault:
+            found.set_exception(fault)
+
+    Thread(target=look_up, name="lookup", daemon=True).start()
+    try:
+        return found.result(timeout=_left(deadline))
+    except (socket.gaierror, UnicodeError):
+        raise Unreachable("The name of the server is not known.") from None
 
 
 def _head(parts: SplitResult, headers: dict[str, str], length: int) -> bytes:

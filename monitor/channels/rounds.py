@@ -11,7 +11,7 @@ from django.db.models.functions import Mod
 from django.utils import timezone
 
 from ingest.locks import Lock, short_text_key, try_locked
-from monitor.channels import selectors
+from monitor.channels import endpoints, selectors
 from monitor.channels.base import (
     Channel,
     Delivered,
@@ -26,11 +26,15 @@ from monitor.channels.base import (
 from monitor.channels.outbox import message_claim, message_deliver, message_put_off, message_settle
 from monitor.channels.pauses import channel_pause, channel_resume, channels_paused
 from monitor.models import DEFAULT_CHANNEL, OutgoingMessage
+from monitor.subscriptions.assets import concerned_read
 
 MOST_TROUBLES = 3  # in a row, or as many addresses that are refused: then a channel is paused
 BATCH = 200
 FRESH_SECONDS = 2.0  # what was read of alerts and subscriptions is read again after this
 LOOK_AGAIN_SECONDS = 1.0  # at the other channels, while one is still sending
+# A server of its own has the round for itself until it has answered, as long as there is time for all that is due: a
+# sender that is killed then repeats one message. Whoever takes longer, or failed before, is waited for beside others.
+ALONE_SECONDS, IN_TURN_SECONDS = 1.0, 15.0
 
 
 def messages_send(*, seconds: float | None = None, senders: int = 1) -> int:
@@ -102,6 +106,7 @@ class _Round:
         self.left_alone = next_try_at is not None and next_try_at > timezone.now()
         self.pool: ThreadPoolExecutor | None = None
         self.in_hand: dict[Future[Outcome], OutgoingMessage] = {}
+        self.in_turn_until, self.alone_seconds = time.monotonic() + IN_TURN_SECONDS, 0.0
         self.sent = 0
 
     def run(self, deadline: float | None) -> int:
@@ -121,6 +126,11 @@ class _Round:
         """What is due, as long as there is time; what comes while deliveries are in hand is among it."""
         while not self.left_alone and not _is_over(deadline):
             if batch := list(self._due()[:BATCH]):
+                concerned_read(news=[one for message in batch for one in message.news])
+                if not self.has_one_server:
+                    endpoints.news_read(messages=batch)
+                    left = max(0.0, self.in_turn_until - time.monotonic())
+                    self.alone_seconds = min(ALONE_SECONDS, left / max(1, self._due().count()))
                 return batch
             if not self.in_hand:
                 break
@@ -161,13 +171,17 @@ class _Round:
             self._note(message, outcome)
             return
         self.pool = self.pool or ThreadPoolExecutor(self.channel.at_once)
-        self.in_hand[self.pool.submit(outcome.finish)] = message
+        future = self.pool.submit(outcome.finish)
+        self.in_hand[future] = message
+        if not (message.endpoint and message.endpoint.failures):
+            wait([future], timeout=self.alone_seconds)
+        self._settle_what_is_done(0.0)
         while len(self.in_hand) >= self.channel.at_once:
             self._settle_what_is_done()
 
-    def _settle_what_is_done(self) -> None:
+    def _settle_what_is_done(self, seconds: float = LOOK_AGAIN_SECONDS) -> None:
         """Record what became of deliveries in hand; wait for one of them, but not for long."""
-        done, _ = wait(self.in_hand, timeout=LOOK_AGAIN_SECONDS, return_when=FIRST_COMPLETED)
+        done, _ = wait(self.in_hand, timeout=seconds, return_when=FIRST_COMPLETED)
         for future in done:
             message = self.in_hand.pop(future)
             fault = future.exception()

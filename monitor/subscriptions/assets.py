@@ -145,6 +145,9 @@ def sites_now(subscription: Subscription) -> str:
 def sites_sentence(names: Sequence[str], subscription: Subscription) -> str:
     """'12 of your 340 sites lie in moving ground: Dam, Mill and 10 more.' names: of those concerned."""
     n, of = len(names), subscription.n_assets
+    if of == 1:
+        one = _("Your site %(name)s lies in moving ground.") % {"name": names[0]} if n else ""
+        return one or _("Your site does not lie in moving ground.")
     if not n:
         return _("None of your %(all)s sites lies in moving ground.") % {"all": whole(of)}
     sentence = ngettext(
@@ -155,17 +158,30 @@ def sites_sentence(names: Sequence[str], subscription: Subscription) -> str:
     return sentence % {"n": whole(n), "all": whole(of), "names": _named(names)}
 
 
+def concerned_read(*, news: Sequence[Notification]) -> None:
+    """Read the sites that news are about, for all of them in one query where there is a list, else in none."""
+    of_lists = [one for one in news if one.subscription.n_assets and one.transition.alert.state != State.REJECTED]
+    lists, alerts = {one.subscription_id for one in of_lists}, {one.transition.alert_id for one in of_lists}
+    found = assets_concerned(alerts=alerts, subscriptions=lists) if lists else {}
+    for one in news:
+        one.sites = found.get((one.subscription_id, one.transition.alert_id), {})
+
+
 def sites_of_news(news: Sequence[Notification]) -> list[str]:
-    """Which sites a mail is about, a sentence for each list of sites; one query where there is a list, else none."""
-    lists = {one.subscription_id: one.subscription for one in news if one.subscription.n_assets}
-    if not lists:
-        return []
-    alerts = {one.transition.alert_id for one in news if one.transition.alert.state != State.REJECTED}
+    """Which sites a mail is about, a sentence for each list of sites."""
+    if any(one.sites is None for one in news):
+        concerned_read(news=news)
+    lists: dict[int, Subscription] = {}
     found: dict[int, dict[int, str]] = {}
-    for (subscription, _alert), names in assets_concerned(alerts=alerts, subscriptions=lists).items():
-        found.setdefault(subscription, {}).update(names)
+    for one in news:
+        if one.sites:
+            lists[one.subscription_id] = one.subscription
+            found.setdefault(one.subscription_id, {}).update(one.sites)
     sentences = []
     for subscription, names in found.items():
+        if lists[subscription].n_assets == 1:
+            sentences.append(_("Your site %(name)s is concerned.") % {"name": next(iter(names.values()))})
+            continue
         sentence = ngettext(
             "%(n)s of your %(all)s sites is concerned: %(names)s.",
             "%(n)s of your %(all)s sites are concerned: %(names)s.",

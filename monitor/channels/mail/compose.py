@@ -12,7 +12,8 @@ from django.utils import timezone, translation
 
 from detection.models import Alert, AlertTransition
 from monitor.cards.cards import AlertCard, alert_cards
-from monitor.channels.bursts import burst_of
+from monitor.channels.bursts import Burst, burst_of
+from monitor.channels.gathering import MANY_PLACES
 from monitor.channels.mail import letters, returns
 from monitor.models import Notification, OutgoingMessage, Subscription
 from monitor.rasters.visibility import visibility_around
@@ -48,6 +49,7 @@ class Composer:
     def __init__(self) -> None:
         self._cards: dict[tuple[object, ...], AlertCard] = {}
         self._unseen: dict[tuple[int, str | None], str] = {}
+        self._bursts: dict[frozenset[int], Burst | None] = {}
 
     def __call__(self, message: OutgoingMessage) -> EmailMultiAlternatives:
         """The mail to send. message: as `selectors.messages_to_deliver` reads it, and still needed."""
@@ -83,7 +85,7 @@ class Composer:
             return letters.ended_mail(key=key, endpoint=message.endpoint, subscription=held)
         subscriptions = list({one.subscription_id: one.subscription for one in message.news}.values())
         if kind in (OutgoingMessage.Kind.DIGEST, OutgoingMessage.Kind.SUMMARY):
-            places, burst = self._places(message.news), burst_of(news=message.news)
+            places, burst = self._places(message.news), self._burst(message.news)
             sites = sites_of_news(message.news)
             return letters.digest_mail(key=key, places=places, readers=subscriptions, burst=burst, sites=sites)
         transition, card = message.transition, self._card(message.transition.alert)
@@ -109,6 +111,14 @@ class Composer:
             item = letters.News(self._card(taken[-1].alert), taken, tuple(dict.fromkeys(one.label for one in others)))
             places.setdefault(first.pk, (first, []))[1].append(item)
         return list(places.values())
+
+    def _burst(self, news: list[Notification]) -> Burst | None:
+        """Worked out once for all who hear of the same, and where it is said."""
+        steps = frozenset(one.transition_id for one in news)
+        if steps not in self._bursts:
+            many = len({one.transition.alert_id for one in news}) > MANY_PLACES
+            self._bursts[steps] = burst_of(news=news) if many else None
+        return self._bursts[steps]
 
     def _card(self, alert: Alert) -> AlertCard:
         self._make_cards([alert])

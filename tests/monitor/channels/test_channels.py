@@ -1,6 +1,9 @@
 """What the outbox does with the answers of a channel, whichever it is."""
 
+import threading
+
 import pytest
+from django.utils import timezone
 
 from monitor import tasks
 from monitor.channels import base, rounds
@@ -69,6 +72,28 @@ def test_a_channel_in_trouble_is_left_alone_and_the_others_go_on(queued, channel
     assert states("signs") == [("queued", 0)] * 2 + [("queued", 1)] * 3
     assert states("letters") == [("sent", 1)] * 5
     assert OutgoingMessage.objects.filter(error="the line is busy").count() == 3
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_channel_that_is_slow_or_dead_delays_no_other(queued, channels):
+    """One waits for its server until the other has sent everything; then it fails, and is left alone by itself."""
+    others_done = threading.Event()
+
+    class Slow(MadeChannel):
+        def deliver(self, message):
+            self.answer = Later("too late" if others_done.wait(20) else "the other channel was held up")
+            return super().deliver(message)
+
+    channels["signs"] = Slow(Delivered())
+    channels["letters"].close = others_done.set
+    assert rounds.messages_send(senders=2) == 5
+    assert states("letters") == [("sent", 1)] * 5
+    assert {error for error in OutgoingMessage.objects.values_list("error", flat=True) if error} == {"too late"}
+    assert [pause.channel for pause in ChannelPause.objects.all()] == ["signs"]
+    channels["signs"] = MadeChannel(Delivered())
+    ChannelPause.objects.all().delete()
+    OutgoingMessage.objects.filter(state="queued").update(next_try_at=timezone.now())
+    assert rounds.messages_send() == 5
 
 
 def test_a_refused_message_counts_against_nobody_and_is_tried_again(queued, channels):

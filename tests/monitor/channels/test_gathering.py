@@ -4,6 +4,8 @@ from datetime import timedelta
 
 import pytest
 from django.core import mail
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from detection.alerts.services import alert_transition
@@ -43,6 +45,24 @@ def test_nine_places_within_minutes_are_one_mail(make_alert, make_subscription, 
     assert letter.subject.startswith("9 places with news")
     assert all(alert.code in letter.body for alert in alerts)
     assert mails_at(start + 90 * MINUTE) == []
+
+
+def test_many_readers_take_no_more_queries_than_few(make_alert, make_subscription, start):
+    """What each message takes for itself is its claim and its mark."""
+
+    def statements(readers: range, now) -> tuple[int, int]:
+        for n in readers:
+            make_subscription(f"reader{n}@example.org")
+        make_alert(longitude=-12.0 + readers.start / 1000)
+        with CaptureQueriesContext(connection) as gathered:
+            tasks.announce_transitions()
+            gathering.messages_gather(now=now)
+        with CaptureQueriesContext(connection) as sent:
+            assert rounds.messages_send() == len(readers)
+        return len(gathered), sum(one["sql"].startswith("SELECT") for one in sent)
+
+    statements(range(1), start + 6 * MINUTE)  # what is read once
+    assert statements(range(1, 3), start + 12 * MINUTE) == statements(range(3, 9), start + 18 * MINUTE)
 
 
 def test_the_first_news_waits_some_minutes_and_the_next_for_the_rest_of_the_hour(make_alert, make_subscription, start):

@@ -5,17 +5,20 @@ from datetime import timedelta
 import pytest
 from django.core import mail
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from detection.alerts.services import alert_transition
+from detection.models import AlertTransition
 from detection.rules.lifecycle import State
 from detection.rules.sizes import area_of
 from monitor import tasks
 from monitor.channels import digests, gathering, rounds
-from monitor.models import Asset, OutgoingMessage, Subscription
+from monitor.models import Asset, Notification, OutgoingMessage, Subscription
+from monitor.subscriptions import assets, tokens
 from monitor.subscriptions import services as subscriptions
-from monitor.subscriptions import tokens
 from monitor.subscriptions.assets import sites_read
 from monitor.wording.refusals import Refusal
 
@@ -107,7 +110,7 @@ def test_the_page_names_the_sites_in_moving_ground_and_everything_goes_with_the_
     move = f"/subscriptions/{token}/{subscription.pk}/where/"
     fewer = SimpleUploadedFile("sites.csv", b"lat,lon\n40,5\n")
     assert visitor.post(move, {"where": "sites", "sites": fewer, "distance": "200"}).status_code == 302
-    assert "None of your 1 sites lies in moving ground." in visitor.get(f"/subscriptions/{token}/").content.decode()
+    assert "Your site does not lie in moving ground." in visitor.get(f"/subscriptions/{token}/").content.decode()
     bad = SimpleUploadedFile("sites.csv", b"lat,lon\n40,5\nx,y\n")
     assert visitor.post(move, {"where": "sites", "sites": bad}).status_code == 422
     assert Asset.objects.count() == 1  # nothing half-done
@@ -138,3 +141,27 @@ def test_a_mail_says_how_many_of_the_sites_are_concerned_and_names_them(make_ale
         assert "Near 9 and 2 more." in letter.body
         assert line in letter.alternatives[0][0]
         assert "Far" not in letter.body
+
+
+@pytest.mark.django_db
+def test_a_list_of_one_site_is_called_by_its_name(make_alert):
+    make_alert()
+    table = SimpleUploadedFile("sites.csv", b"name,lat,lon\nDam,47,-12\n")
+    Client().post("/subscribe/", WISH | {"sites": table, "email": "one@example.org"})
+    subscription = Subscription.objects.get()
+    assert assets.sites_now(subscription) == "Your site Dam lies in moving ground."
+    Notification.objects.create(transition=AlertTransition.objects.get(), subscription=subscription)
+    assert assets.sites_of_news(Notification.objects.all()) == ["Your site Dam is concerned."]
+
+
+@pytest.mark.django_db
+def test_the_sites_of_a_batch_of_mails_are_read_in_one_query(make_alert):
+    make_alert()
+    posted = [post(f"reader{n}@example.org", rows=20) for n in range(5)]
+    step = AlertTransition.objects.get()
+    Notification.objects.bulk_create(Notification(transition=step, subscription=one) for one in posted)
+    news = list(Notification.objects.select_related("subscription", "transition__alert"))
+    with CaptureQueriesContext(connection) as queries:
+        assets.concerned_read(news=news)
+        assert all("12 of your 20 sites" in assets.sites_of_news([one])[0] for one in news)
+    assert len(queries) == 1

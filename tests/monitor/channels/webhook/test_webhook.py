@@ -1,11 +1,14 @@
 """Webhooks: signed, checked before they count, delivered once under one id, and each on its own."""
 
 import json
+import threading
 import time
 from datetime import timedelta
 
 import pytest
 from django.core import mail
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from detection.alerts.services import alert_transition
@@ -219,6 +222,62 @@ def test_a_dead_server_delays_nobody_else(make_alert, make_subscription, receive
     assert sorted(to_webhooks().values_list("state", flat=True)) == ["queued"] * 2 + ["sent"] * 10
 
 
+def test_quick_servers_are_waited_for_one_by_one_and_the_others_beside_each_other(
+    make_alert, make_subscription, receiver, monkeypatch
+):
+    """A killed sender then repeats one message of the quick."""
+    lock, inside, most = threading.Lock(), [], []
+
+    def answer(path: str):
+        with lock:
+            inside.append(path)
+            most.append(len(inside))
+        time.sleep(0.1)
+        with lock:
+            inside.remove(path)
+        return 204, {}
+
+    receiver.answer = answer
+    for index in range(6):
+        endpoint_made(receiver, f"/{index}", f"reader{index}@example.org")
+        make_subscription(f"reader{index}@example.org", frequency="weekly")
+    make_alert()
+    assert send() == 6
+    assert max(most) == 1
+    monkeypatch.setattr(rounds, "IN_TURN_SECONDS", 0.0)  # too many are due
+    most.clear()
+    make_alert(longitude=-12.001)
+    assert send() == 6
+    assert max(most) > 1
+
+
+def test_a_batch_is_read_in_as_many_queries_however_many_messages_it_has(make_alert, make_subscription, receiver):
+    def selects(readers: range) -> int:
+        for index in readers:
+            endpoint_made(receiver, f"/{index}", f"reader{index}@example.org")
+            make_subscription(f"reader{index}@example.org", frequency="weekly")
+        make_alert(longitude=-12.0 + readers.start / 1e5)
+        tasks.announce_transitions()
+        with CaptureQueriesContext(connection) as queries:
+            assert rounds.messages_send() == readers.stop
+        return sum(one["sql"].startswith("SELECT") for one in queries)
+
+    selects(range(1))  # what is read once
+    assert selects(range(1, 3)) == selects(range(3, 9))
+
+
+def test_a_message_names_the_subscriptions_that_want_it_as_their_owner_does(make_alert, make_subscription, receiver):
+    endpoint_made(receiver)
+    make_subscription(name="Our dams")
+    make_subscription(name="Paused", paused_at=timezone.now())
+    make_subscription(name="Other kinds", kinds=["uplift"])
+    make_subscription(name="Elsewhere", longitude=-13.0)
+    make_subscription(name="In quiet hours", quiet_from=0, quiet_until=23)
+    make_alert()
+    send()
+    assert json.loads(receiver.received[0][2])["data"]["subscriptions"] == ["Our dams", "In quiet hours"]
+
+
 def test_a_redirect_is_not_followed(make_alert, make_subscription, receiver):
     endpoint_made(receiver)
     receiver.answer = lambda path: (302, {"Location": f"{receiver.url}/elsewhere"})
@@ -391,7 +450,6 @@ def test_an_address_that_is_not_plain_https_is_refused(url, settings):
 
 def test_an_answer_that_drips_does_not_outlast_its_time(settings):
     import socket
-    import threading
 
     settings.ENDPOINTS_PRIVATE = True
     server = socket.create_server(("127.0.0.1", 0))
@@ -414,6 +472,16 @@ def test_an_answer_that_drips_does_not_outlast_its_time(settings):
     assert time.monotonic() - started < 5
     server.close()
     thread.join()
+
+
+def test_a_name_that_is_looked_up_for_ever_does_not_outlast_its_time(settings, monkeypatch):
+    over = threading.Event()
+    monkeypatch.setattr(outward.socket, "getaddrinfo", lambda *args, **kwargs: over.wait(10) or [])
+    started = time.monotonic()
+    with pytest.raises(outward.Unreachable, match="in time"):
+        outward.post(url="https://slow.example.org/", body=b"", headers={}, seconds=0.1)
+    over.set()
+    assert time.monotonic() - started < 5
 
 
 def test_an_endless_head_is_cut_off(receiver):
