@@ -1,4 +1,7 @@
-"""Messages that are being sent: none may be lost, and a killed sender may cost at most one that is sent twice."""
+"""Messages that are being sent: none may be lost, and none is sent twice but what a killed sender had in hand.
+
+That is one message for each connection to the mail server (MAIL_SENDERS), and one webhook where servers are quick.
+"""
 
 import tempfile
 import time
@@ -19,7 +22,7 @@ from bench.messages.sink import sink
 from bench.messages.webhooks import make_endpoints
 from monitor.channels import announcements, gathering, rounds
 from monitor.channels.outbox import LEASE
-from monitor.models import Endpoint, OutgoingMessage, Subscription
+from monitor.models import DEFAULT_CHANNEL, Endpoint, OutgoingMessage, Subscription
 
 SHORT_LEASE = timedelta(seconds=1)
 LATER = timedelta(days=1)
@@ -34,7 +37,7 @@ def measure(*, senders: int) -> list[dict[str, Any]]:
 
 def _measured(channel: str, senders: int) -> list[dict[str, Any]]:
     alert, news = made_alert()
-    what, readers = f"{channel}s", A_KILL * (senders + 4)
+    what, readers, rng = f"{channel}s", A_KILL * (senders + 4), np.random.default_rng(3)
     try:
         make_readers(readers)
         with (
@@ -47,7 +50,7 @@ def _measured(channel: str, senders: int) -> list[dict[str, Any]]:
             gathering.messages_gather(now=timezone.now() + timedelta(hours=1))
             OutgoingMessage.objects.exclude(channel=channel).delete()
             OutgoingMessage.objects.update(next_try_at=timezone.now() + LATER)
-            _kill_while_sending(senders)
+            in_hand = [_kill_while_sending(rng) for _ in range(senders)]
             _send_what_is_left()
             copies = Counter(taken.read_text().split())
     finally:
@@ -55,12 +58,12 @@ def _measured(channel: str, senders: int) -> list[dict[str, Any]]:
         OutgoingMessage.objects.all().delete()
         Endpoint.objects.all().delete()
         alert.delete()
-    doubled = sum(copies.values()) - len(copies)
-    if doubled > senders:
-        raise RuntimeError(f"{doubled} {what} were sent twice by {senders} killed senders")
+    doubled, most = sum(copies.values()) - len(copies), settings.MAIL_SENDERS if channel == DEFAULT_CHANNEL else 1
+    if max(in_hand) > most or doubled > sum(in_hand):
+        raise RuntimeError(f"{doubled} {what} were sent twice; killed senders had {in_hand} in hand")
     return [
         row(f"{what} lost of {readers:,}, sender killed {senders} times", readers - len(copies), what, senders),
-        row(f"{what} sent twice", doubled, what, senders),
+        row(f"{what} sent twice; a sender had {max(in_hand)} in hand at most", doubled, what, senders),
     ]
 
 
@@ -76,20 +79,25 @@ def _webhook_prepare(port: int, readers: int) -> None:
 PREPARE: dict[str, Callable[[int, int], None]] = {"mail": _mail_prepare, "webhook": _webhook_prepare}
 
 
-def _kill_while_sending(times: int) -> None:
-    """Every sender has some messages to send, and sends some of them before it is killed: it dies at its work."""
-    rng = np.random.default_rng(3)
-    for _ in range(times):
-        due = list(_unsent().filter(attempts=0).values_list("pk", flat=True)[:A_KILL])
-        OutgoingMessage.objects.filter(pk__in=due).update(next_try_at=timezone.now())
-        before = _unsent().count()
-        enough = int(rng.integers(1, A_KILL // 2))
-        sender = Forked(lambda: rounds.messages_send(senders=1))
-        while before - _unsent().count() < enough and sender.poll() is None:
-            time.sleep(rng.uniform(0, 0.02))
-        if sender.kill() == 0:
-            raise RuntimeError("a sender came to its end before it was killed: more messages are needed")
-        wait_until_alone()
+def _kill_while_sending(rng: np.random.Generator) -> int:
+    """A sender has some messages to send, and sends some of them before it is killed: it dies at its work. How many it
+    had in hand."""
+    due = list(_unsent().filter(attempts=0).values_list("pk", flat=True)[:A_KILL])
+    OutgoingMessage.objects.filter(pk__in=due).update(next_try_at=timezone.now())
+    held, unsent = _in_hand(), _unsent().count()
+    enough = int(rng.integers(1, A_KILL // 2))
+    sender = Forked(lambda: rounds.messages_send(senders=settings.MAIL_SENDERS))
+    while unsent - _unsent().count() < enough and sender.poll() is None:
+        time.sleep(rng.uniform(0, 0.02))
+    if sender.kill() == 0:
+        raise RuntimeError("a sender came to its end before it was killed: more messages are needed")
+    wait_until_alone()
+    return len(_in_hand() - held)
+
+
+def _in_hand() -> set[tuple[int, int]]:
+    """What senders had claimed, and at which attempt."""
+    return set(OutgoingMessage.objects.filter(state=State.SENDING).values_list("pk", "attempts"))
 
 
 def _send_what_is_left() -> None:

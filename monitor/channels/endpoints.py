@@ -138,13 +138,11 @@ def news_read(*, messages: Sequence[OutgoingMessage]) -> None:
     shared by all messages about them, and whose subscriptions want these."""
     by_step: dict[int, list[OutgoingMessage]] = defaultdict(list)
     for message in messages:
-        message.labels = []
         if message.transition_id:
             by_step[message.transition_id].append(message)
     steps = AlertTransition.objects.select_related("alert__exposure", "update", "review").in_bulk(list(by_step))
-    for pk, about in by_step.items():
-        step, labels = steps[pk], defaultdict[str, list[tuple[str, bool]]](list)
-        asked = step_of(step)
+    for pk, step in steps.items():
+        about, asked, labels = by_step[pk], step_of(step), defaultdict[str, list[tuple[str, bool]]](list)
         there = subscriptions.subscriptions_active().filter(
             email__in=[message.address for message in about], region__intersects=step.alert.area
         )

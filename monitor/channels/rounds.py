@@ -2,6 +2,7 @@
 at a time: none waits for another.
 """
 
+import logging
 import time
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 
@@ -27,6 +28,8 @@ from monitor.channels.outbox import message_claim, message_deliver, message_put_
 from monitor.channels.pauses import channel_pause, channel_resume, channels_paused
 from monitor.models import DEFAULT_CHANNEL, OutgoingMessage
 from monitor.subscriptions.assets import concerned_read
+
+logger = logging.getLogger(__name__)
 
 MOST_TROUBLES = 3  # in a row, or as many addresses that are refused: then a channel is paused
 BATCH = 200
@@ -126,9 +129,8 @@ class _Round:
         """What is due, as long as there is time; what comes while deliveries are in hand is among it."""
         while not self.left_alone and not _is_over(deadline):
             if batch := list(self._due()[:BATCH]):
-                concerned_read(news=[one for message in batch for one in message.news])
+                self._read_ahead(batch)
                 if not self.has_one_server:
-                    endpoints.news_read(messages=batch)
                     left = max(0.0, self.in_turn_until - time.monotonic())
                     self.alone_seconds = min(ALONE_SECONDS, left / max(1, self._due().count()))
                 return batch
@@ -136,6 +138,15 @@ class _Round:
                 break
             self._settle_what_is_done()
         return []
+
+    def _read_ahead(self, batch: list[OutgoingMessage]) -> None:
+        """What all messages of a batch need, in few queries. Where that fails, each of them reads for itself."""
+        try:
+            concerned_read(news=[one for message in batch for one in message.news])
+            if not self.has_one_server:
+                endpoints.news_read(messages=batch)
+        except Exception:
+            logger.exception("messages of the channel %s are read one by one", self.name)
 
     def _walk(self, batch: list[OutgoingMessage], deadline: float | None) -> None:
         fresh_until = time.monotonic() + FRESH_SECONDS

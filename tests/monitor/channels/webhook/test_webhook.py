@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 from django.core import mail
-from django.db import connection
+from django.db import DatabaseError, connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
@@ -264,6 +264,31 @@ def test_a_batch_is_read_in_as_many_queries_however_many_messages_it_has(make_al
 
     selects(range(1))  # what is read once
     assert selects(range(1, 3)) == selects(range(3, 9))
+
+
+def test_one_message_that_cannot_be_read_does_not_hold_up_its_batch(
+    make_alert, make_subscription, receiver, monkeypatch
+):
+    make_subscription()
+    endpoint_made(receiver, "/bad")
+    endpoint_made(receiver, "/good")
+    read = endpoints.news_read
+
+    def fails(*, messages) -> None:
+        if any(one.endpoint.url.endswith("/bad") for one in messages):
+            raise DatabaseError("no such shape")
+        read(messages=messages)
+
+    monkeypatch.setattr(endpoints, "news_read", fails)
+    make_alert()
+    tasks.announce_transitions()
+    OutgoingMessage.objects.filter(channel="mail").delete()
+    assert rounds.messages_send() == 1
+    assert [path for path, _, _ in receiver.received] == ["/good"]
+    assert sorted(to_webhooks().values_list("state", "error")) == [
+        ("queued", "DatabaseError: no such shape"),
+        ("sent", ""),
+    ]
 
 
 def test_a_message_names_the_subscriptions_that_want_it_as_their_owner_does(make_alert, make_subscription, receiver):
