@@ -138,8 +138,9 @@ def place_search(*, text: str, limit: int = 8) -> list[PlaceMatch]:
 
 def whereabouts_of(*, points: Sequence[tuple[float, float, bool]]) -> list[Whereabouts]:
     """Names of many points (longitude, latitude, simulated) in two queries. Simulated places name simulated points."""
-    layers = list(ContextLayer.objects.filter(kind__in=["places", "regions"]).values_list("kind", "simulated", "pk"))
-    if not layers or not points:
+    known = ContextLayer.objects.filter(kind__in=["places", "regions"]).values_list("kind", "simulated", "pk")
+    layers = list(known) if points else []
+    if not layers:
         return [Whereabouts(None, "", "")] * len(points)
     near: dict[int, NearPlace] = {}
     regions: dict[int, tuple[str, str]] = {}

@@ -46,7 +46,7 @@ def message_key(kind: str, about: object, address: str) -> str:
 
 
 def message_claim(*, message: OutgoingMessage) -> bool:
-    """Take a message for this sender; False where another one was quicker, or it has been withdrawn.
+    """Take a message for this sender; False where another one was quicker, or it was withdrawn or put off meanwhile.
 
     The claim does not wait for the disk: after a crash of the database an unsent message is merely unclaimed again.
     Only the mark that it was sent has to last, and committing that one writes this one as well.
@@ -54,8 +54,8 @@ def message_claim(*, message: OutgoingMessage) -> bool:
     with transaction.atomic():
         with connection.cursor() as cursor:
             cursor.execute("SET LOCAL synchronous_commit = off")
-        waiting = OutgoingMessage.objects.filter(pk=message.pk, state=message.state, attempts=message.attempts)
-        claimed = LEASE.claim(waiting)
+        as_read = {name: getattr(message, name) for name in ("pk", "state", "attempts", "next_try_at")}
+        claimed = LEASE.claim(OutgoingMessage.objects.filter(**as_read))
     if claimed:
         message.state, message.attempts = State.SENDING, message.attempts + 1
     return claimed

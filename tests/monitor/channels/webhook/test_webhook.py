@@ -200,7 +200,8 @@ def test_one_message_that_is_refused_does_not_hold_up_those_behind_it(make_alert
     assert sorted(to_webhooks().values_list("state", "attempts")) == [("queued", 2), ("sent", 1)]
 
 
-def test_a_dead_server_delays_nobody_else(make_alert, make_subscription, receiver, settings):
+def test_a_dead_server_delays_nobody_else(make_alert, make_subscription, receiver, settings, monkeypatch):
+    monkeypatch.setattr(rounds, "ALONE_SECONDS", 0.1)
     settings.WEBHOOK_SECONDS, settings.WEBHOOKS_AT_ONCE = 3.0, 4
     for index in range(12):
         endpoint_made(receiver, f"/{'dead' if index < 2 else 'live'}{index}", f"reader{index}@example.org")
