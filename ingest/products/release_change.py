@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 import numpy as np
-from scipy.spatial import cKDTree
+import scipy
 
 from ingest.products.lattice import Cells, cells_around, count_by_cell, median_by_cell
 from ingest.readers.records import Float32, Float64
@@ -61,6 +61,6 @@ def compare(older: Released, newer: Released) -> Change:
 
 
 def _has_near(points: Released, others: Released) -> np.ndarray:
-    tree = cKDTree(np.column_stack([others.x, others.y]))
+    tree = scipy.spatial.cKDTree(np.column_stack([others.x, others.y]))
     distance, _ = tree.query(np.column_stack([points.x, points.y]), distance_upper_bound=MATCH_M)
     return np.isfinite(distance)

@@ -5,8 +5,8 @@ from datetime import date
 from typing import NamedTuple
 
 import numpy as np
+import scipy  # its parts load when they are used
 from numpy.typing import NDArray
-from scipy.cluster.vq import ClusterError, kmeans2
 
 from ingest.readers.records import Float32, Float64
 
@@ -113,8 +113,10 @@ def _best_labels(parts: Float64, k: int, seed: int) -> NDArray[np.int64]:
     tightest = np.inf
     for start in range(STARTS):
         try:
-            centres, labels = kmeans2(parts, k, minit="++", seed=seed + start, missing="raise", iter=30)
-        except ClusterError:
+            centres, labels = scipy.cluster.vq.kmeans2(
+                parts, k, minit="++", seed=seed + start, missing="raise", iter=30
+            )
+        except scipy.cluster.vq.ClusterError:
             continue
         spread = float(((parts - centres[labels]) ** 2).sum())
         if np.unique(labels).size == k and spread < tightest:

@@ -14,7 +14,6 @@ from pyproj import Geod
 from rasterio.io import DatasetReader
 from rasterio.warp import transform_bounds
 from rasterio.windows import Window
-from rio_tiler.reader import part
 
 from ingest.projections import transformer
 
@@ -89,6 +88,8 @@ def window_values(
     dataset: DatasetReader, bands: Sequence[str], epsg: int, bounds_m: Bounds, shape: tuple[int, int]
 ) -> Float32:
     """The bands in a box of a projected system, nearest cells, (bands, rows, cols), NaN where unknown or outside."""
+    from rio_tiler.reader import part  # brings xarray and dask: a second of every start, for those who draw
+
     rows, cols = shape
     image = part(
         dataset,

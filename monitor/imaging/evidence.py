@@ -6,9 +6,9 @@ from io import BytesIO
 from typing import NamedTuple
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
-from scipy import ndimage
 from shapely.geometry import MultiPolygon
 
 from monitor.imaging.drawing import Bounds, Float32, colour_table
@@ -69,7 +69,7 @@ def smoothed(values: Float32) -> Float32:
     """Mean of what is known in SMOOTHED x SMOOTHED cells around each known one: single points scatter over rings."""
     known = np.isfinite(values)
     planes = np.where(known, values, 0), known.astype(np.float32)
-    total, share = (ndimage.uniform_filter(plane, SMOOTHED, mode="constant") for plane in planes)
+    total, share = (scipy.ndimage.uniform_filter(plane, SMOOTHED, mode="constant") for plane in planes)
     return np.asarray(np.where(known, total / np.maximum(share, 1e-6), np.nan), dtype=np.float32)
 
 

@@ -7,9 +7,9 @@ and whichever way the axes point. Between scattered points hardly any is.
 from typing import NamedTuple
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
 from pyproj import Geod
-from scipy.spatial import cKDTree
 
 from ingest import projections
 from ingest.geometry import utm_epsg
@@ -52,7 +52,7 @@ def lattice_of(x: Float64, y: Float64) -> Lattice | None:
     if len(places) < LEAST_POINTS:
         return None
     sample = places[:: max(1, len(places) // MOST_SAMPLED)]
-    distance, index = cKDTree(places).query(sample, k=NEIGHBOURS + 1)
+    distance, index = scipy.spatial.cKDTree(places).query(sample, k=NEIGHBOURS + 1)
     offsets = (places[index[:, 1:]] - sample[:, None]).reshape(-1, 2)
     step = float(np.percentile(distance[:, 1], 10))
     if step < FINEST_M:

@@ -11,13 +11,13 @@ that are compared pixel by pixel must be wrong alike: `positions_of` takes the h
 """
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+import scipy  # its parts load when they are used
 from affine import Affine
-from scipy.interpolate import CubicSpline, PchipInterpolator
-from scipy.ndimage import map_coordinates
 
 from ingest.pixel_grids import PixelGrid
 from ingest.projections import transformer
@@ -140,14 +140,14 @@ def positions_of(points: GridPoints, epsg: int, ground: GridPoints | None = None
     ground = ground or points
     flat = at_zero if ground is points else _at_zero(ground, epsg)[0]
     line, pixel = flat.image_of(at_zero.x, at_zero.y)
-    height_m = _dense(ground, ground.height_m, PchipInterpolator)
+    height_m = _dense(ground, ground.height_m, scipy.interpolate.PchipInterpolator)
     inside = [
         np.clip(np.nan_to_num((place - first) / step), 0, size - 1)
         for place, first, step, size in zip(
             (line, pixel), (flat.line, flat.pixel), (flat.step_line, flat.step_pixel), height_m.shape, strict=True
         )
     ]
-    lift = lift_per_m * map_coordinates(height_m, inside, order=1)
+    lift = lift_per_m * scipy.ndimage.map_coordinates(height_m, inside, order=1)
     return replace(at_zero, x=at_zero.x + lift[0], y=at_zero.y + lift[1])
 
 
@@ -158,13 +158,16 @@ def _at_zero(points: GridPoints, epsg: int) -> tuple[Positions, Float64]:
     with np.errstate(divide="ignore", invalid="ignore"):
         away /= np.hypot(*away)  # NaN where two points coincide: refused by is_sane
     per_m = away / np.tan(np.radians(points.incidence_deg))
-    flat = [_dense(points, at - lift * points.height_m, CubicSpline) for at, lift in zip((x, y), per_m, strict=True)]
+    flat = [
+        _dense(points, at - lift * points.height_m, scipy.interpolate.CubicSpline)
+        for at, lift in zip((x, y), per_m, strict=True)
+    ]
     line, pixel = _even(points.line), _even(points.pixel)
     positions = Positions(line[0], pixel[0], line[1] - line[0], pixel[1] - pixel[0], *flat)
-    return positions, np.stack([_dense(points, part, PchipInterpolator) for part in per_m])
+    return positions, np.stack([_dense(points, part, scipy.interpolate.PchipInterpolator) for part in per_m])
 
 
-def _dense(points: GridPoints, values: Float64, spline: type[CubicSpline] | type[PchipInterpolator]) -> Float64:
+def _dense(points: GridPoints, values: Float64, spline: Callable[..., Any]) -> Float64:
     """Values of the grid on the even one."""
     along: Float64 = spline(points.line, values, axis=0)(_even(points.line))
     dense: Float64 = spline(points.pixel, along, axis=1)(_even(points.pixel))

@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from typing import NamedTuple, Protocol
 
 import numpy as np
+import scipy
 import shapely
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from ingest.pixel_grids import PixelGrid
 from ingest.readers import raster
@@ -123,17 +123,17 @@ def resampled(
         return None
     whole = bool(seen.all())
     if not whole:
-        nearest = ndimage.distance_transform_edt(~seen, return_distances=False, return_indices=True)
+        nearest = scipy.ndimage.distance_transform_edt(~seen, return_distances=False, return_indices=True)
         amplitude = amplitude[tuple(nearest)]  # so that the spline does not swing at the border
     offset = np.array([sighting.line - window.line, sighting.pixel - window.pixel], dtype=np.float32)
     full = bool(inside.all())
     at = sighting.at + offset[:, None, None] if full else sighting.at[:, inside] + offset[:, None]
-    spline = ndimage.spline_filter(amplitude, 3, output=np.float32, mode="mirror")
-    value = ndimage.map_coordinates(spline, at, output=np.float32, order=3, mode="mirror", prefilter=False)
+    spline = scipy.ndimage.spline_filter(amplitude, 3, output=np.float32, mode="mirror")
+    value = scipy.ndimage.map_coordinates(spline, at, output=np.float32, order=3, mode="mirror", prefilter=False)
     np.maximum(value, np.float32(np.sqrt(LEAST_POWER)), out=value)
     value *= value
     if not whole:
-        near = ndimage.map_coordinates(seen.astype(np.uint8), at, order=0, mode="mirror", prefilter=False)
+        near = scipy.ndimage.map_coordinates(seen.astype(np.uint8), at, order=0, mode="mirror", prefilter=False)
         value[near == 0] = np.nan
     if full:
         return None if np.isnan(value).all() else value
