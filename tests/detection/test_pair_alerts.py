@@ -79,10 +79,10 @@ def test_a_later_change_at_the_same_place_is_another_event(watched_images):
 
 
 @pytest.mark.realdata
-@pytest.mark.parametrize("tracker", ["model", "multi-kernel"])
-def test_real_land_without_known_events_raises_no_alert(real_data, tracker):
-    """The land burst whose fields change most, in both polarisations: 22 dates, 44 pairs."""
-    for path in sorted((real_data / "opera_rtc_10sgd").glob("*-292324-IW2_*.tif")):
+@pytest.mark.parametrize(("tracker", "polarisations"), [("model", "V?"), ("multi-kernel", "VV")])
+def test_real_land_without_known_events_raises_no_alert(real_data, tracker, polarisations):
+    """The land burst whose fields change most: 22 dates, 22 pairs of each polarisation."""
+    for path in sorted((real_data / "opera_rtc_10sgd").glob(f"*-292324-IW2_*_{polarisations}.tif")):
         scenes_load(path=path)
     pairs_make(baselines_days=[6, 12])
     for method in ("guarnieri-prati", "robust-z", tracker):

@@ -115,7 +115,10 @@ def test_pairs_are_measured_under_the_names_of_the_contract(task, benchmark, nam
     out = tmp_path / "result.json"
     measured = next(one for one in TASKS[task] if one.name == benchmark)
     size = 20 if benchmark == "surges" else 2
-    arguments = ["--benchmark", benchmark, "--method", next(iter(measured.methods)), "--size", str(size)]
+    method = next(
+        (method for method in measured.methods if method == "ncc"), next(iter(measured.methods))
+    )  # the quickest
+    arguments = ["--benchmark", benchmark, "--method", method, "--size", str(size)]
     assert main(["evaluate", task, "--json", str(out), *arguments]) == 0
     result = json.loads(out.read_text())
     assert names <= set(result["metrics"]) <= names | (WHERE_KNOWN if benchmark == "offsets-constant" else set())

@@ -18,8 +18,8 @@ def sign_in(name: str, password: str = "wrong", address: str = "192.0.2.1", clie
     return (client or Client()).post("/login/", sent, REMOTE_ADDR=address).status_code
 
 
-def test_one_password_cannot_be_tried_for_two_hundred_names_from_one_address(anna):
-    answers = [sign_in(f"name{number}") for number in range(200)]
+def test_one_password_cannot_be_tried_for_many_names_from_one_address(anna):
+    answers = [sign_in(f"name{number}") for number in range(40)]
     assert answers.count(200) < 20
     assert sign_in("anna", PASSWORD) == 429
     assert sign_in("anna", PASSWORD, address="192.0.2.2") == 302
@@ -30,8 +30,8 @@ def test_the_addresses_of_one_network_count_as_one(anna):
     assert answers.count(200) < 20
 
 
-def test_one_name_cannot_be_tried_from_two_hundred_addresses(anna):
-    answers = [sign_in("anna", address=f"198.51.100.{number}") for number in range(200)]
+def test_one_name_cannot_be_tried_from_many_addresses(anna):
+    answers = [sign_in("anna", address=f"198.51.100.{number}") for number in range(80)]
     assert answers.count(200) < 50
     assert sign_in("anna", PASSWORD, address="203.0.113.9") == 429
 
@@ -40,7 +40,7 @@ def test_its_owner_still_signs_in_with_the_usual_browser(anna):
     usual = Client()
     assert sign_in("anna", PASSWORD, client=usual) == 302
     usual.post("/logout/")
-    for number in range(200):
+    for number in range(80):
         sign_in("anna", address=f"198.51.100.{number}")
     for number in range(30):
         sign_in(f"name{number}", address="203.0.113.9")
