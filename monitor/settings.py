@@ -381,6 +381,7 @@ DEMO_ACCOUNTS_FILE = VAR_DIR / "demo-accounts.json"
 CHANNELS = {
     "mail": "monitor.channels.mail",
     "webhook": "monitor.channels.webhook",
+    "push": "monitor.channels.push",
 }
 for _folder in CHANNELS.values():
     vars().update(import_module(f"{_folder}.settings").read(env, VAR_DIR))

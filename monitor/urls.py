@@ -16,6 +16,7 @@ from monitor.cap import views as cap
 from monitor.channels import ways as subscription_ways
 from monitor.channels.mail import relays
 from monitor.channels.mail import views as demo_mail
+from monitor.channels.push import views as push
 from monitor.charts import views as charts
 from monitor.desk import views as desk
 from monitor.events import views as events
@@ -39,6 +40,7 @@ from monitor.standards import tilejson
 from monitor.standards import views as standards
 from monitor.subscriptions import links as subscription_links
 from monitor.subscriptions import views as subscriptions
+from monitor.subscriptions.feeds import views as subscription_feeds
 from monitor.uploads import views as uploads
 
 urlpatterns = [
@@ -106,8 +108,13 @@ urlpatterns = [
     path("subscriptions/<str:token>/", subscription_links.manage, name="subscription-manage"),
     path("subscriptions/<str:token>/news/", subscription_links.news, name="subscription-news"),
     path("subscriptions/<str:token>/<int:subscription>/where/", subscription_links.move, name="subscription-where"),
+    path("subscriptions/<str:token>/<int:subscription>/feeds/", subscription_feeds.feeds, name="subscription-feeds"),
+    path("feeds/<str:token>/alerts.atom", subscription_feeds.atom, name="feed-atom"),
+    path("feeds/<str:token>/alerts.ics", subscription_feeds.calendar, name="feed-calendar"),
+    path("feeds/<str:token>/cap.atom", subscription_feeds.cap, name="feed-cap"),
     path("subscriptions/<str:token>/export.json", subscription_links.export, name="subscription-export"),
     path("subscriptions/<str:token>/ways/", subscription_ways.ways, name="subscription-ways"),
+    path("service-worker.js", push.service_worker, name="service-worker"),
     path("demo/mail/", demo_mail.mail_list, name="demo-mail-list"),
     path("demo/mail/<str:name>/", demo_mail.mail_page, name="demo-mail"),
     path("demo/mail/<str:name>/html/", demo_mail.mail_html, name="demo-mail-html"),

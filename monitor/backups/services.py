@@ -23,7 +23,7 @@ from ingest.storage import raster_storage, rasters_named
 from ml.runtime.code_version import code_version
 from monitor.backups import manifest as lists
 from monitor.backups import postgres
-from monitor.backups.manifest import RASTERS, SECRET_KEY, SETTINGS, Entry, Manifest, Unusable
+from monitor.backups.manifest import PUSH_KEY, RASTERS, SECRET_KEY, SETTINGS, Entry, Manifest, Unusable
 
 UNFINISHED = "UNFINISHED"
 WAIT_SECONDS, LOOK_SECONDS = 1800.0, 1.0
@@ -38,6 +38,8 @@ def backup_make(*, folder: Path, wait_seconds: float = WAIT_SECONDS) -> Manifest
         database = f"database-{datetime.now(UTC):%Y%m%dT%H%M%S%f}.dump"
         _dump(folder, database, snapshot, files)
     files[SECRET_KEY] = lists.written(folder / SECRET_KEY, BytesIO(settings.SECRET_KEY.encode()))
+    if settings.PUSH_PRIVATE_KEY:
+        files[PUSH_KEY] = lists.written(folder / PUSH_KEY, BytesIO(settings.PUSH_PRIVATE_KEY.encode()))
     if (own := settings.BASE_DIR / ".env").exists():
         with own.open("rb") as source:
             files[SETTINGS] = lists.written(folder / SETTINGS, source)
@@ -60,6 +62,9 @@ def backup_restore(*, folder: Path) -> Manifest:
     if "SECRET_KEY" not in os.environ:
         with (folder / SECRET_KEY).open("rb") as source:
             lists.written(settings.VAR_DIR / "secret_key", source)
+    if "PUSH_PRIVATE_KEY" not in os.environ and PUSH_KEY in manifest.files:
+        with (folder / PUSH_KEY).open("rb") as source:
+            lists.written(settings.PUSH_KEY_FILE, source)
     return manifest
 
 

@@ -53,14 +53,14 @@ def endpoints_of(*, email: str, channel: str) -> QuerySet[Endpoint]:
     return Endpoint.objects.filter(email=email, channel=channel)
 
 
-def endpoint_add(*, email: str, channel: str, url: str, keys: dict[str, Any]) -> Endpoint:
+def endpoint_add(*, email: str, channel: str, url: str, keys: dict[str, Any], name: str = "") -> Endpoint:
     """Keep an address and send a first message there; one that is known gets new keys. Raises Refusal for too many."""
     mine = endpoints_of(email=email, channel=channel)
     if mine.exclude(url=url).count() >= MOST_PER_PERSON:
         raise Refusal(_("You can have %(number)s of these at most.") % {"number": whole(MOST_PER_PERSON)})
     with transaction.atomic():
         endpoint, _new = Endpoint.objects.update_or_create(
-            email=email, channel=channel, url=url, defaults={"keys": keys, "verified_at": None}
+            email=email, channel=channel, url=url, defaults={"keys": keys, "name": name, "verified_at": None}
         )
         endpoint_check(endpoint=endpoint)
     return endpoint
@@ -165,7 +165,10 @@ def endpoint_answered(*, endpoint: Endpoint, checked: bool) -> None:
 
 
 def endpoint_failed(*, endpoint: Endpoint, gone: bool, retry_after: timedelta | None) -> datetime:
-    """It did not take a message: until when nothing is tried there. Where that was too much, it is ended."""
+    """It did not take a message: until when nothing is tried there. Where that was too much, it is ended.
+
+    A device that is gone is forgotten: its browser gave the address up, and will never take it again.
+    """
     now = timezone.now()
     with transaction.atomic():
         mine = Endpoint.objects.select_for_update().get(pk=endpoint.pk)
@@ -175,7 +178,10 @@ def endpoint_failed(*, endpoint: Endpoint, gone: bool, retry_after: timedelta | 
         until = mine.next_try_at = now + max(delay, back_off(mine.failures))
         if gone or mine.failing_since < now - END_AFTER:
             _end(mine, Endpoint.EndReason.GONE if gone else Endpoint.EndReason.FAILING)
-        mine.save(update_fields=["failures", "failing_since", "next_try_at", "ended_at", "end_reason"])
+        if gone and mine.channel != WEBHOOK:
+            mine.delete()
+        else:
+            mine.save(update_fields=["failures", "failing_since", "next_try_at", "ended_at", "end_reason"])
     endpoint.ended_at = mine.ended_at
     return until
 
@@ -222,6 +228,7 @@ def endpoints_exported(*, email: str) -> Sequence[dict[str, Any]]:
         {
             "channel": one.channel,
             "url": one.url,
+            "name": one.name,
             "language": one.language,
             "created": one.created_at,
             "verified": one.verified_at,

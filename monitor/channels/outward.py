@@ -8,6 +8,7 @@ import http.client
 import socket
 import ssl
 import time
+from collections.abc import Container
 from concurrent.futures import Future
 from datetime import timedelta
 from email.utils import parsedate_to_datetime
@@ -20,6 +21,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from ingest.sources.client.allow_list import is_public
+from monitor.channels.base import Delivered, Never, Outcome, Refused
 
 MOST_HEAD_BYTES = 16 * 1024
 USER_AGENT = "ground-motion-monitor"
@@ -49,6 +51,18 @@ def url_fault(url: str) -> str:
     if not parts.hostname or parts.username is not None or port == 0 or not url.isascii() or not url.isprintable():
         return "malformed"
     return "malformed" if " " in url or parts.fragment else ""
+
+
+def deliver(*, url: str, body: bytes, headers: dict[str, str], seconds: float, gone_by: Container[int]) -> Outcome:
+    """Post a message; what its server makes of it. gone_by: the answers that say that there is no such address."""
+    try:
+        answer = post(url=url, body=body, headers=headers, seconds=seconds)
+    except Unreachable as fault:
+        return Refused(str(fault))
+    if 200 <= answer.status < 300:
+        return Delivered()
+    reason = f"{answer.status} {answer.reason}".strip()
+    return Never(reason) if answer.status in gone_by else Refused(reason, answer.retry_after)
 
 
 def post(*, url: str, body: bytes, headers: dict[str, str], seconds: float) -> Answer:

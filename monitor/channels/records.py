@@ -1,4 +1,4 @@
-"""The table of endpoints: servers of people, beside their mailboxes."""
+"""The table of endpoints: servers and devices of people, beside their mailboxes."""
 
 from django.conf import settings
 from django.db import models
@@ -11,7 +11,7 @@ def language_of_request() -> str:
 
 
 class Endpoint(models.Model):
-    """An address that a person added to their subscriptions: a program of theirs that takes webhooks.
+    """An address that a person added to their subscriptions: a program that takes webhooks, or a browser of theirs.
 
     Nothing but tests goes there before it has answered one.
     """
@@ -23,6 +23,7 @@ class Endpoint(models.Model):
     channel = models.CharField(max_length=20, help_text="a name in settings.CHANNELS")
     email = models.EmailField(db_index=True, help_text="in lower case; whoever reads it owns the endpoint")
     url = models.CharField(max_length=2000)
+    name = models.CharField(max_length=80, blank=True, help_text="of a device: its browser and system")
     keys = models.JSONField(default=dict, help_text="what messages are signed or encrypted with")
     language = models.CharField(max_length=10, default=language_of_request, help_text="of settings.LANGUAGES")
     created_at = models.DateTimeField(auto_now_add=True)

@@ -8,6 +8,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from monitor.channels import endpoints, outward
+from monitor.channels.push.devices import PUSH, browser_key, device_add
 from monitor.channels.webhook.keys import secret_rotate
 from monitor.channels.webhook.signature import secret_new
 from monitor.models import Endpoint, OutgoingMessage
@@ -21,13 +22,15 @@ LONGEST_URL = 500
 @private_page
 @require_http_methods(PAGE_OR_DEED)
 def ways(request: HttpRequest, token: str) -> HttpResponse:
-    """Webhooks of one person. A secret is shown once, in the answer to the form that made it."""
+    """Devices and webhooks of one person. A secret is shown once, in the answer to the form that made it."""
     email = owner_of(token)
     if request.method != "POST":
         return _page(request, token, email)
     try:
         shown = _act(request, email)
     except Refusal as refusal:
+        if request.POST.get("deed") == "device-add":
+            return _page(request, token, email, status=422, device_refusal=refusal.error)
         return _page(request, token, email, status=422, refusal=refusal.error, typed=request.POST.get("url", ""))
     return _page(request, token, email, **shown) if shown else redirect("subscription-ways", token=token)
 
@@ -37,6 +40,9 @@ def _act(request: HttpRequest, email: str) -> dict[str, Any]:
     deed = request.POST.get("deed", "")
     if deed == "webhook-add":
         return _webhook_add(email, request.POST.get("url", "").strip())
+    if deed == "device-add":
+        device_add(email=email, given=request.POST.dict(), agent=request.headers.get("User-Agent", ""))
+        return {}
     pk = request.POST.get("endpoint", "")
     mine = Endpoint.objects.filter(email=email, pk=int(pk) if pk.isdecimal() else 0).first()
     if mine is None:
@@ -69,10 +75,13 @@ def _webhook_add(email: str, url: str) -> dict[str, Any]:
 
 def _page(request: HttpRequest, token: str, email: str, status: int = 200, **shown: Any) -> HttpResponse:
     hooks = endpoints.endpoints_of(email=email, channel=endpoints.WEBHOOK)
+    devices = endpoints.endpoints_of(email=email, channel=PUSH)
     active = selectors.subscriptions_active().filter(email=email)
     context = {
         "token": token,
         "email": email,
+        "browser_key": browser_key(),
+        "devices": [(device, _state(device)) for device in devices],
         "webhooks": [(hook, _state(hook), _deliveries(hook)) for hook in hooks],
         "has_active": active.exists(),
         **shown,

@@ -65,6 +65,13 @@ CONDITIONS = (
         remedy="Invite a publisher at /accounts/, or leave SECOND_PERSON_FROM empty.",
         alarms=False,
     ),
+    Condition(
+        name="push key",
+        check=site.push_key,
+        remedy="Run manage.py prepare, which makes one, or set PUSH_PRIVATE_KEY; then restart every process.",
+        needs_database=False,
+        alarms=False,
+    ),
     Condition(name="GDAL", check=site.gdal, remedy="Install rasterio anew.", needs_database=False, alarms=False),
     Condition(
         name="disk",

@@ -21,6 +21,7 @@ LIMITED = {
     "/cap": "feeds",
     "/alerts.geojson": "feeds",
     "/alerts.atom": "feeds",
+    "/feeds/": "feeds",
     "/places": "search",
     "/workbench/": "workbench",
     "/rasters/": "rasters",

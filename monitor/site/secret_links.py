@@ -8,6 +8,7 @@ SECRET_ADDRESSES = (
     "/subscribe/confirm/",
     "/subscribe/stop/",
     "/subscriptions/",
+    "/feeds/",
     "/accounts/join/",
     "/password/new/",
 )

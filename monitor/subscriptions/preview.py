@@ -5,7 +5,6 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from django.contrib.gis.geos import GEOSGeometry
-from django.utils import timezone
 
 from detection.models import AlertTransition
 from detection.rules.lifecycle import State
@@ -16,6 +15,7 @@ from monitor.channels.gathering import AUTOMATIC, HOLD, MANY_PLACES, Pace, paces
 from monitor.models import DEFAULT_CHANNEL, Subscription
 from monitor.subscriptions.often import Quiet, quiet_ends
 from monitor.subscriptions.rules import Wish, step_of, wants
+from monitor.subscriptions.selectors import steps_in
 
 PREVIEW_YEARS = 2
 SHOWN = 20
@@ -34,14 +34,8 @@ class Replay(NamedTuple):
 
 def replay(*, region: GEOSGeometry, wish: Wish, frequency: str, quiet: Quiet | None = None) -> Replay:
     """What such a subscription would have brought. What was rejected later is left out."""
-    past = (
-        AlertTransition.objects.filter(
-            created_at__gte=timezone.now() - timedelta(days=365 * PREVIEW_YEARS), alert__area__intersects=region
-        )
-        .exclude(alert__state=State.REJECTED)
-        .select_related("alert__exposure", "update", "review")
-        .order_by("-created_at", "-id")
-    )
+    past = steps_in(region=region, years=PREVIEW_YEARS).exclude(alert__state=State.REJECTED)
+    past = past.order_by("-created_at", "-id")
     steps = [one for one in past if wants(wish, step_of(one))]
     return Replay(steps, _mails(steps, frequency, quiet))
 

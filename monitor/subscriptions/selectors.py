@@ -1,8 +1,10 @@
 """Reading subscriptions: who is active, who watches a place."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
+from django.contrib.gis.geos import GEOSGeometry
 from django.db.models import QuerySet
+from django.utils import timezone
 
 from detection.models import AlertTransition
 from monitor.models import Subscription
@@ -27,6 +29,13 @@ def subscriptions_matching(*, transition: AlertTransition) -> QuerySet[Subscript
     step = step_of(transition)
     wishes = there.values_list("pk", *Wanted._fields)
     return subscriptions_active().filter(pk__in=[pk for pk, *wish in wishes if wants(Wanted(*wish), step)])
+
+
+def steps_in(*, region: GEOSGeometry, years: int) -> QuerySet[AlertTransition]:
+    """The steps of alerts in a region in the last years, with all that wishes speak of."""
+    since = timezone.now() - timedelta(days=365 * years)
+    there = AlertTransition.objects.filter(created_at__gte=since, alert__area__intersects=region)
+    return there.select_related("alert__exposure", "update", "review")
 
 
 def records_begin() -> datetime | None:

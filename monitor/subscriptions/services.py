@@ -20,6 +20,7 @@ from monitor.channels import endpoints
 from monitor.models import Endpoint, Notification, OutgoingMessage, Subscription
 from monitor.subscriptions import limits, selectors
 from monitor.subscriptions.assets import SiteArea, assets_replace, sites_now
+from monitor.subscriptions.feeds import keys as feeds
 from monitor.subscriptions.often import morning_of
 from monitor.subscriptions.tokens import CONFIRM_FOR
 from monitor.wording import regions
@@ -357,6 +358,7 @@ def _exported(one: Subscription) -> dict[str, Any]:
         "paused_until": one.paused_until,
         "ended": one.ended_at,
         "last_digest": one.last_digest_at,
+        "feeds": list(feeds.addresses(subscription=one).values()),
         "notifications": [
             {"alert": each.transition.alert.code, "state": each.transition.to_state, "at": each.created_at}
             for each in one.notifications.select_related("transition__alert").defer("transition__alert__area")

@@ -24,6 +24,7 @@ from ingest.models import IngestJob, MeasurementPoint, Product, Scene, ScenePair
 from ml.models import GroundEvent, Prediction, Run
 from monitor.site.roles import ADMINISTRATORS, OPERATORS, PUBLISHERS, VIEWERS
 from monitor.subscriptions import tokens
+from monitor.subscriptions.feeds.keys import feeds_open
 from tests.makers import glaciers as made_glaciers
 from tests.makers import pairs as made_pairs
 from tests.makers.regions import make_region
@@ -112,6 +113,8 @@ def links(make_subscription) -> dict[str, dict[str, dict[str, object]]]:
     new, old, over = (make_subscription(email=f"{name}@example.org") for name in ("new", "old", "over"))
     type(new).objects.filter(pk=new.pk).update(confirmed_at=None)
     manage = {"token": tokens.manage_token(old.pk)}
+    feeds_open(subscription=old)
+    old.refresh_from_db()
     of_subscriber = {
         "subscribe-confirm": {"token": tokens.confirm_token(new.pk)},
         "subscribe-stop": {"token": tokens.stop_token([over.pk])},
@@ -120,6 +123,8 @@ def links(make_subscription) -> dict[str, dict[str, dict[str, object]]]:
         "subscription-news": manage,
         "subscription-where": manage | {"subscription": old.pk},
         "subscription-ways": manage,
+        "subscription-feeds": manage | {"subscription": old.pk},
+        **{name: {"token": old.feed_key} for name in ("feed-atom", "feed-calendar", "feed-cap")},
     }
     return {"subscriber link": of_subscriber}
 

@@ -5,10 +5,11 @@ from typing import Any
 from django.conf import settings
 from django.utils import translation
 
-from detection.models import Alert, AlertTransition
+from detection.models import AlertTransition
 from monitor.alerts.steps import update_sentences
-from monitor.cards.cards import AlertCard, alert_card
+from monitor.cards.cards import AlertCard
 from monitor.cards.features import PROPERTIES, alert_title
+from monitor.cards.kept import KeptCards
 from monitor.channels.endpoints import labels_of
 from monitor.models import OutgoingMessage
 
@@ -19,7 +20,7 @@ class Composer:
     """Composes the bodies of one round. The words about an alert are made once for all its readers of a language."""
 
     def __init__(self) -> None:
-        self._cards: dict[tuple[object, ...], AlertCard] = {}
+        self.card = KeptCards()
 
     def __call__(self, message: OutgoingMessage) -> dict[str, Any]:
         """The body: type, timestamp and data. message: as `selectors.messages_to_deliver` reads it."""
@@ -42,18 +43,6 @@ class Composer:
                     "alert": _facts(step, card),
                 },
             }
-
-    def card(self, alert: Alert) -> AlertCard:
-        """Of an alert, in the language that is active."""
-        key = (
-            alert.pk,
-            alert.state,
-            alert.updated_at,
-            translation.get_language(),
-        )
-        if key not in self._cards:
-            self._cards[key] = alert_card(alert)
-        return self._cards[key]
 
 
 def _facts(step: AlertTransition, card: AlertCard) -> dict[str, Any]:

@@ -7,13 +7,13 @@ from functools import partial
 from django.conf import settings
 
 from monitor.channels import base, endpoints, outward
-from monitor.channels.base import Delivered, InHand, Never, Outcome, Refused
+from monitor.channels.base import InHand, Never, Outcome
 from monitor.channels.webhook.body import Composer
 from monitor.channels.webhook.keys import secrets_of
 from monitor.channels.webhook.signature import headers
 from monitor.models import OutgoingMessage
 
-GONE = 410
+GONE = (410,)
 
 
 class Channel(base.Channel):
@@ -35,19 +35,8 @@ class Channel(base.Channel):
             timestamp=int(time.time()),
             body=body,
         )
-        return InHand(partial(_post, message.endpoint.url, body, signed))
+        sent = {"url": message.endpoint.url, "body": body, "headers": {"Content-Type": "application/json", **signed}}
+        return InHand(partial(outward.deliver, **sent, seconds=settings.WEBHOOK_SECONDS, gone_by=GONE))
 
     def close(self) -> None:
         """Connections are closed after each message."""
-
-
-def _post(url: str, body: bytes, signed: dict[str, str]) -> Outcome:
-    given = {"Content-Type": "application/json", **signed}
-    try:
-        answer = outward.post(url=url, body=body, headers=given, seconds=settings.WEBHOOK_SECONDS)
-    except outward.Unreachable as fault:
-        return Refused(str(fault))
-    if 200 <= answer.status < 300:
-        return Delivered()
-    reason = f"{answer.status} {answer.reason}".strip()
-    return Never(reason) if answer.status == GONE else Refused(reason, answer.retry_after)

@@ -12,7 +12,7 @@ from monitor.schedule import QUEUES
 
 
 @pytest.fixture
-def healthy(db, monkeypatch):
+def healthy(db, monkeypatch, push_key):
     """Beat and every worker gave a sign of life and answer. Tests have a database role of their own."""
     for name in (BEAT, *map(queue_sign, QUEUES)):
         sign_give(name=name)

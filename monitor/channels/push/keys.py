@@ -1,0 +1,70 @@
+"""The key by which push services know this site (VAPID, RFC 8292). A device takes messages under this key only: with
+another one, every device has to be added anew.
+"""
+
+import json
+import secrets
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from django.conf import settings
+
+VALID_SECONDS = 12 * 3600  # of a day at most
+CURVE = ec.SECP256R1()
+ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551  # of this curve, FIPS 186-5
+
+
+def key_make(*, path: Path) -> bool:
+    """Make a key, readable by its owner only; False where there is one."""
+    if path.exists():
+        return False
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch(mode=0o600)
+    path.write_text(to_text((secrets.randbelow(ORDER - 1) + 1).to_bytes(32)))
+    return True
+
+
+def private_key(text: str) -> ec.EllipticCurvePrivateKey:
+    """Of its 32 bytes in base64url. Raises ValueError."""
+    raw = from_text(text)
+    if len(raw) != 32:
+        raise ValueError(f"a key has 32 bytes in base64url, and not {len(raw)}")
+    return ec.derive_private_key(int.from_bytes(raw), CURVE)
+
+
+def public_key(text: str) -> str:
+    """What browsers are given, in base64url. text: the private key."""
+    return to_text(point(private_key(text)))
+
+
+def point(key: ec.EllipticCurvePrivateKey) -> bytes:
+    """The public key, 65 bytes."""
+    return key.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
+
+
+def authorization(*, url: str, now: float) -> str:
+    """The header for the push service of an address: who we are, and until when that holds. now: seconds since 1970."""
+    key, service = private_key(settings.PUSH_PRIVATE_KEY), urlsplit(url)
+    claims = {
+        "aud": f"{service.scheme}://{service.netloc}",
+        "exp": int(now) + VALID_SECONDS,
+        "sub": settings.PUBLIC_URL,
+    }
+    signed = ".".join(to_text(json.dumps(part).encode()) for part in ({"typ": "JWT", "alg": "ES256"}, claims))
+    r, s = decode_dss_signature(key.sign(signed.encode(), ec.ECDSA(SHA256())))
+    return f"vapid t={signed}.{to_text(r.to_bytes(32) + s.to_bytes(32))}, k={to_text(point(key))}"
+
+
+def to_text(raw: bytes) -> str:
+    """base64url without padding, as everything of Web Push is written."""
+    return urlsafe_b64encode(raw).rstrip(b"=").decode()
+
+
+def from_text(text: str) -> bytes:
+    """Raises ValueError."""
+    return urlsafe_b64decode(text.rstrip("=") + "=" * (-len(text.rstrip("=")) % 4))

@@ -1,0 +1,20 @@
+"""The settings of messages to phones and other devices (Web Push)."""
+
+from pathlib import Path
+from typing import Any
+
+from environ import Env
+
+KEY_FILE = "push_key"
+
+
+def read(env: Env, var_dir: Path) -> dict[str, Any]:
+    """The key by which push services know this site, how long they may take, and how many are waited for at once."""
+    path = var_dir / KEY_FILE
+    kept = path.read_text().strip() if path.is_file() else ""
+    return {
+        "PUSH_KEY_FILE": path,  # made by manage.py prepare
+        "PUSH_PRIVATE_KEY": env("PUSH_PRIVATE_KEY", default="") or kept,
+        "PUSH_SECONDS": env.float("PUSH_SECONDS", default=10.0),
+        "PUSHES_AT_ONCE": env.int("PUSHES_AT_ONCE", default=64),
+    }

@@ -1,0 +1,74 @@
+"""A subscriber lets a phone show messages. The browser is real; the push service of its maker is a receiver here."""
+
+import json
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from monitor import tasks
+from monitor.channels import rounds
+from monitor.channels.push.keys import public_key
+from monitor.subscriptions import tokens
+from tests.monitor.channels.push.test_push import BROWSER_KEY, SECRET, read
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+SERVICE = """
+  PushManager.prototype.getSubscription = async () => null;
+  PushManager.prototype.subscribe = async ({ userVisibleOnly, applicationServerKey }) => {
+    if (!userVisibleOnly || applicationServerKey !== "KEY") throw new Error("not allowed");
+    return { toJSON: () => (GIVEN) };
+  };
+"""
+
+
+def send() -> None:
+    tasks.announce_transitions()
+    rounds.messages_send()
+
+
+def notified(page: Page, url: str, body: bytes) -> dict:
+    """Hand a message to the page's service worker, as the browser does, and return what it shows."""
+    browser, found = page.context.new_cdp_session(page), []
+    browser.on("ServiceWorker.workerRegistrationUpdated", lambda event: found.extend(event["registrations"]))
+    browser.send("ServiceWorker.enable")
+    page.wait_for_timeout(100)
+    message = {"origin": url, "registrationId": found[0]["registrationId"], "data": body.decode()}
+    browser.send("ServiceWorker.deliverPushMessage", message)
+    shown = """async () => {
+      const registration = await navigator.serviceWorker.ready;
+      for (let n = 0; n < 100; n++) {
+        const [one] = await registration.getNotifications();
+        if (one) return { title: one.title, body: one.body, tag: one.tag, data: one.data };
+        await new Promise((resume) => setTimeout(resume, 50));
+      }
+    }"""
+    return page.evaluate(shown)
+
+
+def test_a_phone_shows_messages_after_a_click_and_until_it_is_removed(
+    open_page, live_server, receiver, push_key, make_alert, make_subscription
+):
+    ways = f"{live_server.url}/subscriptions/{tokens.manage_token(make_subscription().pk)}/ways/"
+    refused = open_page("phone")
+    refused.goto(ways)
+    refused.get_by_role("button", name="Show messages on this device").click()
+    expect(refused.locator("#device-answer")).to_contain_text("allow")
+
+    given = {"endpoint": f"{receiver.url}/phone", "keys": {"p256dh": public_key(BROWSER_KEY), "auth": SECRET}}
+    page = open_page("phone", permissions=["notifications"])
+    page.add_init_script(SERVICE.replace("KEY", public_key(push_key)).replace("GIVEN", json.dumps(given)))
+    page.goto(ways)
+    page.get_by_role("button", name="Show messages on this device").click()
+    expect(page.get_by_text("waiting for its first answer")).to_be_visible()
+    alert = make_alert()
+    send()
+    send()
+    test, news = (read(body) for _, _, body in receiver.received)
+    assert json.loads(test)["body"] == "Messages of this site reach this device."
+    shown = notified(page, live_server.url, news)
+    assert shown["title"].startswith("Sinking ground")
+    assert (shown["tag"], shown["data"]) == (alert.code, f"/alerts/{alert.code}/")
+    page.reload()
+    expect(page.get_by_text("working")).to_be_visible()
+    page.locator("#devices").get_by_role("button", name="Remove").click()
+    expect(page.locator("[data-device]")).to_have_count(0)
