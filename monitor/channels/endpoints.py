@@ -11,8 +11,9 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
+from django.conf import settings
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Count, Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -28,6 +29,7 @@ from monitor.wording.refusals import Refusal
 BACK_OFF = [timedelta(seconds=seconds) for seconds in (5, 30, 120, 600, 1800, 7200, 21600, 43200, 86400, 86400, 86400)]
 END_AFTER = timedelta(days=7)  # in which nothing was taken
 LONGEST_RETRY_AFTER = timedelta(days=1)
+HOUR, SUM_UP_AFTER = timedelta(hours=1), timedelta(minutes=5)
 MOST_PER_PERSON = 10  # of each channel
 LISTED = 20
 WEBHOOK = "webhook"
@@ -86,7 +88,8 @@ def endpoint_check(*, endpoint: Endpoint) -> None:
 
 
 def news_queue(*, news: AlertTransition) -> int:
-    """Queue the messages of one transition to endpoints; how many. They come at once, whatever mails wait for."""
+    """Queue the messages of one transition to endpoints; how many. They come at once, whatever mails wait for; where a
+    channel shows so many of an hour and no more, one message stands for all others of that hour."""
     if news.to_state == AlertState.MERGED:
         return 0
     now, ready = timezone.now(), Endpoint.objects.filter(verified_at__isnull=False, ended_at=None)
@@ -96,20 +99,39 @@ def news_queue(*, news: AlertTransition) -> int:
     else:
         readers = subscriptions.subscriptions_matching(transition=news).order_by()
         ready, kind = ready.filter(email__in=readers.values("email")), Kind.ALERT
-    messages = [
-        OutgoingMessage(
-            channel=endpoint.channel,
-            kind=kind,
-            key=endpoint_key(kind, news.pk, endpoint),
-            address=endpoint.email,
-            language=endpoint.language,
-            transition=news,
-            endpoint=endpoint,
-            next_try_at=max(now, endpoint.next_try_at or now),
+    told_enough = _told_enough(ready, now) if kind == Kind.ALERT else set()
+    messages = [_news(endpoint, news, Kind.SUMMARY if endpoint.pk in told_enough else kind, now) for endpoint in ready]
+    return len(OutgoingMessage.objects.bulk_create(messages, batch_size=2000, ignore_conflicts=True))
+
+
+def _news(endpoint: Endpoint, news: AlertTransition, kind: str, now: datetime) -> OutgoingMessage:
+    """The message of a transition; a summary is the same for all of an hour."""
+    summary = kind == Kind.SUMMARY
+    ready_at = now + SUM_UP_AFTER if summary else now
+    return OutgoingMessage(
+        channel=endpoint.channel,
+        kind=kind,
+        key=endpoint_key(kind, f"{now:%Y%m%d%H}" if summary else news.pk, endpoint),
+        address=endpoint.email,
+        language=endpoint.language,
+        transition=None if summary else news,
+        endpoint=endpoint,
+        next_try_at=max(ready_at, endpoint.next_try_at or now),
+    )
+
+
+def _told_enough(endpoints: QuerySet[Endpoint], now: datetime) -> set[int]:
+    """Those with so many messages in this hour, or waiting, that what else comes is one (settings.MOST_AN_HOUR)."""
+    enough: set[int] = set()
+    for channel, most in settings.MOST_AN_HOUR.items():
+        theirs = OutgoingMessage.objects.filter(
+            Q(created_at__gt=now - HOUR) | Q(state=State.QUEUED),
+            endpoint__in=endpoints.filter(channel=channel),
+            kind=Kind.ALERT,
         )
-        for endpoint in ready
-    ]
-    return len(OutgoingMessage.objects.bulk_create(messages, batch_size=2000))
+        counted = theirs.order_by().values("endpoint").annotate(n=Count("pk")).filter(n__gte=most)
+        enough.update(counted.values_list("endpoint", flat=True))
+    return enough
 
 
 def is_still_needed(*, message: OutgoingMessage, endpoint: Endpoint) -> bool:
@@ -118,6 +140,8 @@ def is_still_needed(*, message: OutgoingMessage, endpoint: Endpoint) -> bool:
         return endpoint.ended_at is not None
     if endpoint.ended_at:
         return False
+    if message.kind == Kind.SUMMARY:
+        return subscriptions.subscriptions_active().filter(email=message.address).exists()
     if message.transition is None:
         return True
     rejected = message.transition.alert.state == AlertState.REJECTED

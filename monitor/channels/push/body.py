@@ -6,6 +6,7 @@ No address of a person and no region of theirs; the push service reads none of i
 import json
 import textwrap
 
+from django.urls import reverse
 from django.utils import translation
 from django.utils.translation import gettext as _
 
@@ -14,6 +15,7 @@ from monitor.cards.features import alert_title
 from monitor.cards.kept import KeptCards
 from monitor.models import OutgoingMessage
 
+SITE = "Ground Motion Monitor"
 LONGEST_TITLE, LONGEST_SENTENCE = 160, 400  # letters
 
 
@@ -21,8 +23,10 @@ def payload(message: OutgoingMessage, cards: KeptCards) -> bytes:
     """JSON for static/js/push/worker.js. message: as `selectors.messages_to_deliver` reads it."""
     with translation.override(message.language):
         if message.transition is None:
-            title, sentence = "Ground Motion Monitor", _("Messages of this site reach this device.")
-            url, tag = "/", message.kind
+            summary = message.kind == OutgoingMessage.Kind.SUMMARY
+            more = _("More has changed in your regions.")
+            title, sentence = SITE, more if summary else _("Messages of this site reach this device.")
+            url, tag = reverse("alert-list") if summary else "/", message.kind
         else:
             alert = message.transition.alert
             title, sentence = alert_title(cards(alert)), what_happened(message.transition)

@@ -9,7 +9,8 @@ KEY_FILE = "push_key"
 
 
 def read(env: Env, var_dir: Path) -> dict[str, Any]:
-    """The key by which push services know this site, how long they may take, and how many are waited for at once."""
+    """The key by which push services know this site, how long they may take, how many are waited for at once, and how
+    many messages of an hour a device shows one by one."""
     path = var_dir / KEY_FILE
     kept = path.read_text().strip() if path.is_file() else ""
     return {
@@ -17,4 +18,5 @@ def read(env: Env, var_dir: Path) -> dict[str, Any]:
         "PUSH_PRIVATE_KEY": env("PUSH_PRIVATE_KEY", default="") or kept,
         "PUSH_SECONDS": env.float("PUSH_SECONDS", default=10.0),
         "PUSHES_AT_ONCE": env.int("PUSHES_AT_ONCE", default=64),
+        "MOST_AN_HOUR": {"push": env.int("PUSH_MOST_AN_HOUR", default=5)},
     }

@@ -226,6 +226,24 @@ def test_a_correction_reaches_the_device_that_was_told(make_alert, make_subscrip
     assert "found that it is not ground motion" in shown(receiver)[1]["body"]
 
 
+def test_of_a_burst_a_device_shows_five_and_one_for_all_others(make_alert, make_subscription, receiver):
+    device_made(receiver)
+    make_subscription(frequency="weekly")
+    for index in range(9):
+        make_alert(longitude=-12.0 + index / 1000)
+    send()
+    assert len(receiver.received) == 5
+    OutgoingMessage.objects.filter(state="queued").update(next_try_at=timezone.now())
+    assert send() == 1
+    assert shown(receiver)[-1] == {
+        "title": "Ground Motion Monitor",
+        "body": "More has changed in your regions.",
+        "url": "/alerts/",
+        "tag": "summary",
+        "lang": "en",
+    }
+
+
 # ---- the page ----
 
 
