@@ -4,7 +4,7 @@ Transition: a step of its life; updates and relations are in `detection.alerts.r
 Review: a specialist's verdict. Claim: who is reviewing an alert now. AuditEntry: who did what, kept for ever.
 AlertMotion: since when an alert moves, and whether faster than before.
 GlacierScan, GlacierSample, GlacierMotion: pairs measured for glaciers, one glacier in one pair, and its time series.
-Assignment, Proposal, SecondLook: in `detection.reviews.records`.
+Assignment, Proposal, SecondLook, ReviewBatch, FieldVisit: in `detection.reviews.records`.
 What people can check an alert by: `detection.alerts.evidence`.
 """
 
@@ -15,10 +15,10 @@ from django.urls import reverse
 from detection.alerts.evidence import AlertMethods, SurgeSeries
 from detection.alerts.records import AlertLife, AlertRelation, AlertUpdate
 from detection.kinds import Extent
-from detection.reviews.records import Assignment, Proposal, SecondLook
+from detection.reviews.records import Assignment, FieldVisit, Proposal, ReviewBatch, SecondLook
 from detection.reviews.tables import AlertEdit, CaseFile, CaseNote, SetByHand
 from detection.rules.codes import encode
-from detection.rules.lifecycle import State
+from detection.rules.lifecycle import Source, State
 from detection.rules.severity import Severity
 from detection.rules.verdicts import REASONS, Reason, Verdict
 from ingest.models import Glacier, Product
@@ -33,7 +33,9 @@ __all__ = [  # beside the models below
     "Assignment",
     "CaseFile",
     "CaseNote",
+    "FieldVisit",
     "Proposal",
+    "ReviewBatch",
     "SecondLook",
     "SetByHand",
     "SurgeSeries",
@@ -120,6 +122,9 @@ class Alert(AreaFigures):
     first_motion = models.DateField(help_text="first date of the data that show it")
     last_motion = models.DateField()
     simulated = models.BooleanField(default=False)
+    source = models.CharField(
+        max_length=8, choices=_choices(Source), default=Source.COMPUTER.value, help_text="who found it first"
+    )
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 
@@ -132,6 +137,12 @@ class Alert(AreaFigures):
     @property
     def code(self) -> str:
         return encode(self.pk)
+
+    @property
+    def is_measured(self) -> bool:
+        """Whether data have shown it; not so of a place that a person drew, until the search finds it, too."""
+        figures = (self.rate_mm_yr, self.speed_m_day, self.change_sigma)
+        return self.source == Source.COMPUTER or any(figure is not None for figure in figures)
 
     def get_absolute_url(self) -> str:
         return reverse("alert-detail", args=[self.code])
@@ -227,6 +238,9 @@ class Review(models.Model):
     takes_back = models.OneToOneField("self", models.CASCADE, null=True, related_name="taken_back_by")
     other = models.ForeignKey(
         Alert, models.SET_NULL, null=True, related_name="+", help_text="of a duplicate: the alert that goes on"
+    )
+    batch = models.ForeignKey(
+        ReviewBatch, models.SET_NULL, null=True, related_name="reviews", help_text="of several verdicts in one act"
     )
     created_at = models.DateTimeField(auto_now_add=True)
 

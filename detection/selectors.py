@@ -6,6 +6,7 @@ from datetime import date, datetime
 from django.contrib.gis.geos import MultiPolygon
 from django.db.models import Case, Exists, F, IntegerField, OuterRef, Q, QuerySet, Value, When
 from django.db.models.functions import Abs, Coalesce
+from django.utils import timezone
 
 from detection.alerts.records import MERGED_INTO
 from detection.kinds import EVENTS, FAMILIES, Family, Kind
@@ -180,10 +181,16 @@ def alerts_related(*, alert: Alert) -> list[AlertRelation]:
 
 
 def alerts_to_review(*, states: Iterable[str] = tuple(UNREVIEWED_STATES)) -> QuerySet[Alert]:
-    """What nobody has judged yet, strongest first; where a visit is planned, after the others (`visit_planned`)."""
+    """What nobody has judged yet, strongest first; where a visit is planned, after the others (`visit_planned`).
+
+    visit_due: its day has come, and nobody has said what was seen.
+    """
     visit = Review.objects.filter(alert=OuterRef("pk"), verdict=Verdict.FIELD_VISIT, taken_back_by=None)
+    today, open_visit = timezone.now().date(), visit.exclude(visit__result__gt="")
+    due = open_visit.filter(visit__day__lte=today)
     waiting = Alert.objects.filter(state__in=list(states))
-    return strongest_first(waiting.annotate(visit_planned=Exists(visit)), "visit_planned")
+    waiting = waiting.annotate(visit_due=Exists(due), visit_planned=Exists(open_visit) & ~Exists(due))
+    return strongest_first(waiting, "visit_planned")
 
 
 def strongest_first(alerts: QuerySet[Alert], *before: str) -> QuerySet[Alert]:
@@ -220,9 +227,12 @@ def followed_as(*, alert: Alert) -> Alert:
 
 
 def reviews_standing(*, alert: Alert) -> list[Review]:
-    """What specialists say of an alert now, latest first: the verdict that made its state, and visits since then."""
+    """What specialists say of an alert now, latest first: the verdict that made its state, and visits since then that
+    are still to come.
+    """
     standing = []
-    reviews = alert.reviews.exclude(verdict=Verdict.TAKEN_BACK).filter(taken_back_by=None).select_related("transition")
+    reviews = alert.reviews.exclude(verdict=Verdict.TAKEN_BACK).exclude(visit__result__gt="")
+    reviews = reviews.filter(taken_back_by=None).select_related("transition")
     for review in reviews.order_by("-created_at", "-id"):
         if review.transition is None:
             standing.append(review)

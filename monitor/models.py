@@ -134,6 +134,7 @@ class OutgoingMessage(models.Model):
         RESET = "reset"
         CHECK = "check"  # whether an endpoint answers
         ENDED = "ended"  # that an endpoint was switched off
+        VISITS = "visits"  # on site, of an account, that are planned for tomorrow
 
     class State(models.TextChoices):
         QUEUED = "queued"

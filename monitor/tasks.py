@@ -17,6 +17,7 @@ from monitor.channels import announcements, digests, gathering, life, rounds, se
 from monitor.health import signs
 from monitor.health.watchman import Watchman
 from monitor.retention import services as retention
+from monitor.reviews import visits
 from monitor.subscriptions import often
 from monitor.subscriptions import services as subscriptions
 
@@ -53,6 +54,7 @@ def queue_digests() -> None:
     often.subscriptions_resume_due()
     digests.digests_queue()
     life.signs_of_life_queue()
+    visits.visits_remind()
 
 
 @stage

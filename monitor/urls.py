@@ -33,7 +33,7 @@ from monitor.products import views as products
 from monitor.rasters import views as rasters
 from monitor.record import views as record
 from monitor.regions import views as regions
-from monitor.reviews import edits
+from monitor.reviews import batches, drawing, edits
 from monitor.reviews import views as reviews
 from monitor.site import accounts
 from monitor.standards import tilejson
@@ -136,7 +136,10 @@ urlpatterns = [
     path("accounts/join/<str:token>/", account_pages.invitation_open, name="invitation-open"),
     path("review/", reviews.review_queue, name="review-queue"),
     path("review/quality/", reviews.review_quality, name="review-quality"),
+    path("review/draw/", drawing.review_draw, name="review-draw"),
+    path("review/batches/<int:batch>/", batches.review_batch, name="review-batch"),
     path("review/<str:code>/", reviews.review_case, name="review-case"),
+    path("review/<str:code>/similar/", batches.review_similar, name="review-similar"),
     path("review/<str:code>/edit/", edits.review_edit, name="review-edit"),
     path("review/<str:code>/edit/undo/", edits.review_edit_undo, name="review-edit-undo"),
     path("review/<str:code>/notes/", edits.review_note, name="review-note"),
@@ -146,6 +149,7 @@ urlpatterns = [
     path("review/<str:code>/second-look/", reviews.review_second_look, name="review-second-look"),
     path("review/<str:code>/publish/", reviews.review_publish, name="review-publish"),
     path("review/<str:code>/withdraw/", reviews.review_withdraw, name="review-withdraw"),
+    path("review/<str:code>/visit/", reviews.review_visit, name="review-visit"),
     path("review/<str:code>/assign/", reviews.review_assign, name="review-assign"),
     path("jobs/", jobs.job_list, name="job-list"),
     path("jobs/<str:kind>/<int:pk>/retry/", jobs.job_retry, name="job-retry"),

@@ -14,6 +14,7 @@ from detection.alerts.describe import describe
 from detection.alerts.reruns import Again, Reruns, runs_behind
 from detection.models import Alert, Detection, Scan
 from detection.reviews.by_hand import as_computed
+from detection.rules.lifecycle import Source
 from detection.search.areas import SEARCHES
 from detection.selectors import detections_current
 from ingest.errors import InputError
@@ -133,7 +134,9 @@ def overlap(one: BaseGeometry, other: BaseGeometry) -> float:
 
 def _not_standing(alert: Alert, stored: Sequence[Detection]) -> Iterator[Missing]:
     """Why an alert cannot be found again whatever is stored of its runs."""
-    if not stored:
+    if not stored and alert.source == Source.PERSON:
+        yield Missing("a person drew it: no run shows it", "drawn by a person")
+    elif not stored:
         reason = "no newest run of any product or pair shows it any more: newer runs have superseded those that did"
         yield Missing(reason, "superseded by newer runs")
     elif overlap(_shape(alert.area), _shape(*(one.area for one in stored))) < LEAST_IOU:

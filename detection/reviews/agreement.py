@@ -12,6 +12,7 @@ from django.db.models import Min
 from detection.models import Alert, Proposal, Review, SecondLook
 from detection.reviews.audit import audit_write
 from detection.reviews.record import JUDGED
+from detection.rules.lifecycle import Source
 from detection.rules.severity import Severity
 from detection.rules.verdicts import Verdict
 from detection.selectors import UNREVIEWED_STATES, reviews_standing
@@ -90,6 +91,7 @@ def time_to_review(*, since: datetime, simulated: bool) -> list[Waiting]:
     """From an alert's first sight to its first verdict that stands, for verdicts since then; the strongest first."""
     decided = (
         Review.objects.filter(verdict__in=DECIDED, taken_back_by=None, alert__simulated=simulated)
+        .filter(alert__source=Source.COMPUTER)
         .values("alert", "alert__severity", "alert__created_at")
         .annotate(first=Min("created_at"))
         .filter(first__gte=since)

@@ -163,6 +163,8 @@ def _checked(alert: Alert, set_by_hand: SetByHand, wanted: Mapping[str, Any]) ->
         checked["area"] = None if area == computed.get("area") else area
     if "texts" in wanted:
         checked["texts"] = texts_of(wanted["texts"])
+    if not computed and any(not checked.get(name, True) for name in COLUMNS):
+        raise Unfit(_("The computer has computed nothing of this place that could be taken instead."))
     return {name: value or None for name, value in checked.items()}
 
 

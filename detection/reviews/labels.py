@@ -1,5 +1,6 @@
 """Verdicts as labels to train with: GeoParquet, one row for each detection of each alert that was judged.
 
+An alert that a person drew has one more row: the outline as it was drawn (found_by: person), without figures or a run.
 No names, no notes. GeoParquet 1.1 (OGC): geometry as WKB, longitude and latitude (OGC:CRS84).
 """
 
@@ -15,6 +16,8 @@ from shapely import from_wkb
 from detection.alerts.describe import data_span
 from detection.models import AREA_FIGURES, Detection, Review
 from detection.reviews.record import judgements
+from detection.rules.lifecycle import Source
+from detection.rules.verdicts import Verdict
 from ingest.models import Product
 
 FIGURES = (*AREA_FIGURES, "score")
@@ -24,6 +27,7 @@ SCHEMA = pa.schema(
         ("verdict", pa.string()),
         ("reason_code", pa.string()),
         ("judged_on", pa.date32()),
+        ("found_by", pa.string()),
         ("found_as", pa.string()),
         ("alert_kind", pa.string()),
         ("kind", pa.string()),
@@ -73,7 +77,9 @@ def labels_write(*, path: Path) -> int:
 def label_rows() -> Iterator[dict[str, Any]]:
     """Rows of SCHEMA, alert by alert."""
     run = "scan__prediction__run"
-    for review in judgements():
+    for review in judgements(source=Source.PERSON):
+        yield _of_review(review) | _of_outline(review) | {"found_by": Source.PERSON.value}
+    for review in [*judgements(), *judgements(source=Source.PERSON)]:
         detections = review.alert.detections.select_related(
             f"{run}__product", f"{run}__pair__reference", f"{run}__pair__secondary", f"{run}__model_version"
         )
@@ -81,12 +87,27 @@ def label_rows() -> Iterator[dict[str, Any]]:
             yield _of_review(review) | _of_detection(detection) | _of_run(detection)
 
 
+def _of_outline(review: Review) -> dict[str, Any]:
+    """What a person drew of a place that the computer had missed."""
+    alert = review.alert
+    return {
+        "kind": alert.kind,
+        "extent": alert.extent,
+        "first_date": alert.first_motion,
+        "last_date": alert.last_motion,
+        "area_m2": alert.area_m2,
+        "class_shares": "{}",
+        "geometry": bytes(alert.area.wkb),
+    }
+
+
 def _of_review(review: Review) -> dict[str, Any]:
     return {
         "alert": review.alert.code,
-        "verdict": review.verdict,
+        "verdict": Verdict.CONFIRM.value if review.verdict == Verdict.DRAWN else review.verdict,
         "reason_code": review.reason_code,
         "judged_on": review.created_at.date(),
+        "found_by": Source.COMPUTER.value,
         "found_as": review.found_as,
         "alert_kind": review.alert.kind,
         "simulated": review.alert.simulated,

@@ -11,17 +11,19 @@ from django.db.models import OuterRef, QuerySet, Subquery
 from django.db.models.expressions import RawSQL
 
 from detection.models import Alert, Claim, Detection, Proposal
-from detection.rules.lifecycle import State
+from detection.rules.lifecycle import LIVING, State
 from detection.rules.queue import priority
 from detection.rules.severity import Severity
-from detection.selectors import PUBLIC_STATES, alerts_to_review
+from detection.selectors import PUBLIC_STATES, UNREVIEWED_STATES, alerts_to_review
 
 NEAR_M = 10_000.0
 MOST_NEIGHBOURS = 8
 
 
 class Wanted(NamedTuple):
-    """Filters of the queue; empty ones filter nothing. among: rows of alerts; mine, free, given: see `cases_wanted`."""
+    """Filters of the queue; empty ones filter nothing. among: rows of alerts; mine, free, given, visit: see
+    `cases_wanted`.
+    """
 
     kind: str = ""
     state: str = ""
@@ -32,21 +34,24 @@ class Wanted(NamedTuple):
     given: int | None = None
     given_to_nobody: bool = False
     proposed: bool = False
+    visit: str = ""
 
 
 def cases_wanted(*, wanted: Wanted, person: AbstractBaseUser, now: datetime) -> QuerySet[Alert]:
-    """Cases that fit; without a state those that wait for a verdict.
+    """Cases that fit; without a state those that wait for a verdict, or for a visit.
 
     mine: held by the person; free: held by nobody else; given: to this account; proposed: of any state, those where
-    something waits for a second person.
+    something waits for a second person; visit: of living ones, those where it is due, or planned for later.
     """
     proposed = Proposal.objects.filter(outcome=Proposal.Outcome.WAITING).values("alert")
+    states = State if wanted.proposed else LIVING if wanted.visit else UNREVIEWED_STATES
+    cases = alerts_to_review(states=[wanted.state] if wanted.state else states)
     if wanted.proposed:
-        cases = alerts_to_review(states=[wanted.state] if wanted.state else State).filter(pk__in=proposed)
-    elif wanted.state:
-        cases = alerts_to_review(states=[wanted.state])
-    else:
-        cases = alerts_to_review().exclude(pk__in=proposed)
+        cases = cases.filter(pk__in=proposed)
+    elif not wanted.state and not wanted.visit:
+        cases = cases.exclude(pk__in=proposed)
+    if wanted.visit:
+        cases = cases.filter(**{f"visit_{wanted.visit}": True})
     for name in ("kind", "severity"):
         if value := getattr(wanted, name):
             cases = cases.filter(**{name: value})

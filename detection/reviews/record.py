@@ -7,6 +7,7 @@ from typing import NamedTuple
 from django.db.models import OuterRef, QuerySet, Subquery
 
 from detection.models import Alert, AlertTransition, Review
+from detection.rules.lifecycle import Source
 from detection.rules.verdicts import Verdict
 from detection.selectors import UNREVIEWED_STATES
 from ml.statistics.intervals import Interval, jeffreys
@@ -23,12 +24,16 @@ class Precision(NamedTuple):
     share: Interval
 
 
-def judgements() -> QuerySet[Review]:
-    """The verdict that stands on each alert, the latest first; what was taken back does not count.
+def judgements(*, source: Source = Source.COMPUTER) -> QuerySet[Review]:
+    """The verdict that stands on each alert of a source, the latest first; what was taken back does not count.
 
-    found_as: the state without review that the alert was in before.
+    That a person drew an alert counts as a verdict once it is confirmed. found_as: the state without review that the
+    alert was in before.
     """
-    standing = Review.objects.filter(verdict__in=JUDGED, taken_back_by=None)
+    verdicts = JUDGED if source is Source.COMPUTER else (*JUDGED, Verdict.DRAWN.value)
+    standing = Review.objects.filter(verdict__in=verdicts, taken_back_by=None, alert__source=source)
+    if source is Source.PERSON:
+        standing = standing.exclude(alert__state__in=UNREVIEWED_STATES)
     latest = standing.order_by("alert_id", "-created_at", "-id").distinct("alert_id").values("pk")
     before = AlertTransition.objects.filter(
         alert=OuterRef("alert"),

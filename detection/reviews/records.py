@@ -1,4 +1,6 @@
-"""What is kept of the work on cases beside verdicts: whom a case was given to, second looks, and what is proposed."""
+"""What is kept of the work on cases beside verdicts: whom a case was given to, second looks, what is proposed, batches,
+visits on site.
+"""
 
 from django.conf import settings
 from django.contrib.gis.db import models
@@ -70,3 +72,42 @@ class Proposal(models.Model):
 
     def __str__(self) -> str:
         return f"{self.alert.code}: {'a change' if self.change else 'confirmed'}, {self.outcome}"
+
+
+class ReviewBatch(models.Model):
+    """Verdicts on several cases that were given in one act, and can be taken back in one."""
+
+    reviewer = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["-id"]
+
+    def __str__(self) -> str:
+        return f"batch {self.pk}"
+
+
+class FieldVisit(models.Model):
+    """A visit on site: when, by whom, and what was seen. One that was planned anew is another row."""
+
+    class Result(models.TextChoices):
+        SEEN = "seen", "traces of motion were seen"
+        NOTHING = "nothing", "nothing was seen"
+        UNREACHED = "unreached", "the place could not be reached"
+        MOVED = "moved", "it was planned anew"
+
+    review = models.OneToOneField("detection.Review", models.CASCADE, related_name="visit")
+    day = models.DateField()
+    visitor = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
+    remind = models.BooleanField(default=True, help_text="the visitor by mail, on the day before")
+    reminded_at = models.DateTimeField(null=True)
+    result = models.CharField(max_length=10, choices=Result.choices, blank=True)
+    note = models.OneToOneField("detection.CaseNote", models.SET_NULL, null=True, related_name="visit")
+    reported_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
+    reported_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["day", "id"]
+
+    def __str__(self) -> str:
+        return f"visit of {self.review.alert.code} on {self.day}"

@@ -107,7 +107,7 @@ def review_take_back(*, review: Review, reviewer: AbstractBaseUser) -> Review:
 
 def may_take_back(*, review: Review, alert: Alert) -> bool:
     """Whether a review still stands, is the last one that changed the state, and the state is still what it made."""
-    if review.verdict == Verdict.TAKEN_BACK or Review.objects.filter(takes_back=review).exists():
+    if review.verdict in {Verdict.TAKEN_BACK, Verdict.DRAWN} or Review.objects.filter(takes_back=review).exists():
         return False
     if review.transition is None:
         return True

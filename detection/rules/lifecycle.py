@@ -28,6 +28,13 @@ class State(StrEnum):
     MERGED = "merged"
 
 
+class Source(StrEnum):
+    """Who found the place of an alert first."""
+
+    COMPUTER = "computer"
+    PERSON = "person"
+
+
 ALLOWED: dict[State, frozenset[State]] = {
     State.FIRST: frozenset({State.PROVISIONAL, State.CONFIRMED, State.REJECTED, State.FINISHED, State.MERGED}),
     State.PROVISIONAL: frozenset({State.CONFIRMED, State.REJECTED, State.FINISHED, State.MERGED}),

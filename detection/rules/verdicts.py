@@ -15,6 +15,7 @@ class Verdict(StrEnum):
     DUPLICATE = "duplicate"
     FIELD_VISIT = "field-visit"
     TAKEN_BACK = "taken-back"
+    DRAWN = "drawn"  # of a place that the computer had missed: nothing is answered by it
 
 
 class Reason(NamedTuple):
@@ -44,6 +45,9 @@ REASONS: dict[Verdict, dict[str, Reason]] = {
         "seasonal": Reason(_("warm and cold seasons"), _("What is seen here comes and goes with the seasons.")),
         "construction": Reason(_("building work"), _("Building work changed the surface here.")),
         "artefact": Reason(_("fault in the processing"), _("The computation left a trace here that is not motion.")),
+        "nothing-on-site": Reason(
+            _("nothing seen on site"), _("Somebody has been there and has seen no traces of motion.")
+        ),
         "other": Reason(_("another cause"), _("A specialist found another cause than motion of the ground.")),
     },
     Verdict.FINISH: {
@@ -57,6 +61,14 @@ REASONS: dict[Verdict, dict[str, Reason]] = {
     },
     Verdict.FIELD_VISIT: {
         "visit": Reason(_("a visit on site is planned"), _("Somebody will go there and look at the ground.")),
+    },
+    Verdict.DRAWN: {
+        "seen-on-site": Reason(_("seen on site"), _("Somebody has been there and has seen traces of the motion.")),
+        "measured": Reason(
+            _("measured on the ground"), _("Instruments on the ground, such as levelling or GNSS, show the motion.")
+        ),
+        "told": Reason(_("reported by people there"), _("People who live or work there have reported the motion.")),
+        "documents": Reason(_("known from documents"), _("Maps or reports of others show the motion.")),
     },
     Verdict.TAKEN_BACK: {"taken-back": Reason(_("taken back"), _("An earlier finding was taken back."))},
 }

@@ -51,12 +51,13 @@ def alert_context(alert: Alert) -> dict[str, Any]:
     sources = [source for detection in detections for source in _sources(detection)]
     stretch, raster = stretch_of(alert), evidence_raster([detection.scan.prediction for detection in detections])
     config = map_config(selectors.layers_available(), list(alert.area.extent))
-    agreement = agreement_rows(alert, detections)
+    agreement = agreement_rows(alert, detections) if alert.is_measured else []
     return {
         "card": card,
         "alert_geojson": alert_feature(alert, card),
         "map_config": config | {"stretch_mm_yr": stretch, "evidence_raster": raster},
         "map_caption": raster["caption"] if raster else colour_caption("los", stretch),
+        "measured": alert.is_measured,
         "advice": card.voice.advice(alert.kind, alert.state),
         "cause": with_surroundings(alert, card.voice.causes(alert)) if card.cause_is_computed else [],
         "steps": alert_steps(alert),
@@ -107,8 +108,8 @@ def _speeds(detections: Sequence[Detection]) -> dict[str, Any]:
 
 
 def _simulated_here(alert: Alert) -> dict[str, Any] | None:
-    """What was simulated where an alert lies, to compare; None for real data."""
-    if not alert.simulated or not truth_is_loaded():
+    """What was simulated where an alert lies, to compare; None for real data, and where nothing was detected."""
+    if not (alert.simulated and alert.is_measured and truth_is_loaded()):
         return None
     return {"put_in": list(truth_in(area=alert.area)), "share": percent(truth_share(area=alert.area))}
 

@@ -51,7 +51,7 @@ class GeoAtom(Atom1Feed):
 class AlertFeed(Feed):
     feed_type = GeoAtom
     title = _("Ground Motion Monitor: places where the ground moves")
-    subtitle = _("Found in radar satellite measurements. Newest changes first.")
+    subtitle = _("Found in radar satellite measurements, or reported by specialists. Newest changes first.")
     link = reverse_lazy("alert-list")
     author_name = "Ground Motion Monitor"
 

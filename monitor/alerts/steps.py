@@ -7,6 +7,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from detection.models import Alert, AlertTransition, AlertUpdate
+from detection.rules.lifecycle import Source
 from detection.selectors import alerts_related
 from monitor.families import voice
 from monitor.wording.states import state_label, step_reason
@@ -25,6 +26,7 @@ WHAT_HAPPENED = {
     "rejected": gettext_lazy("A specialist has looked at this place and found that it is not ground motion."),
     "merged": gettext_lazy("This place is followed under another alert now."),
 }
+REPORTED = gettext_lazy("A specialist reported this place in your region.")
 LOOKED = gettext_lazy("A specialist has looked at this place.")
 MOVES_AGAIN = gettext_lazy("The ground here had come to rest. It moves again.")
 SEEN_AGAIN = gettext_lazy("This place had been called “not motion”. It is being reviewed again.")
@@ -75,6 +77,8 @@ def what_happened(transition: AlertTransition) -> str:
 def _step_words(transition: AlertTransition) -> str:
     if not transition.changes_state:
         return ""
+    if not transition.from_state and transition.alert.source == Source.PERSON:
+        return str(REPORTED)
     if transition.from_state == "finished" and not hasattr(transition, "review"):
         return str(MOVES_AGAIN)
     if transition.to_state == "first" and transition.from_state:

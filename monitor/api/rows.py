@@ -58,6 +58,7 @@ def alert_row(alert: Alert, card: AlertCard) -> dict[str, Any]:
         "exposure",
         "sentence",
         "sentences",
+        "source",
         "simulated",
         "longitude",
         "latitude",

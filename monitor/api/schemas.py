@@ -80,6 +80,7 @@ class AlertOut(Figures):
     exposure: ExposureOut | None = Field(None, description="null: not counted yet")
     sentence: str = Field(description="how the ground moves, in plain words")
     sentences: list[str] = Field(description="the same, then tilt, what stands there and the cause, where known")
+    source: str = Field(description="computer, or person: a specialist drew it; then there may be no figures")
     component: str = Field(description="los: plus is toward the satellite; up: plus is up; east: plus is to the east")
     simulated: bool
     longitude: float

@@ -79,7 +79,7 @@ def _words(transition: AlertTransition, language: str) -> Words:
     with translation.override(language):
         alert, card = transition.alert, alert_card(transition.alert)
         state = _("State: %(meaning)s") % {"meaning": card.state_meaning}
-        said = (card.sentence, card.public_text, *update_sentences(transition), state)
+        said = (card.sentence, card.source_sentence, card.public_text, *update_sentences(transition), state)
         return Words(
             language=language,
             event=card.kind_label,
@@ -88,16 +88,22 @@ def _words(transition: AlertTransition, language: str) -> Words:
             instruction=" ".join(card.voice.advice(alert.kind, alert.state)),
             severity_meaning=card.severity_meaning,
             place=card.place,
-            note=_note(alert.simulated),
+            note=_note(alert),
         )
 
 
-def _note(simulated: bool) -> str:
-    no_warning = _(
-        "Found in satellite measurements that are days to weeks old. This is not an emergency warning, and it does not "
-        "replace the judgement of an engineer on site."
-    )
-    return f"{_('Simulated data: no real place.')} {no_warning}" if simulated else no_warning
+def _note(alert: Alert) -> str:
+    if alert.is_measured:
+        no_warning = _(
+            "Found in satellite measurements that are days to weeks old. This is not an emergency warning, and it does "
+            "not replace the judgement of an engineer on site."
+        )
+    else:
+        no_warning = _(
+            "Reported by a specialist; satellite measurements do not show it. This is not an emergency warning, and it "
+            "does not replace the judgement of an engineer on site."
+        )
+    return f"{_('Simulated data: no real place.')} {no_warning}" if alert.simulated else no_warning
 
 
 def sender() -> str:
@@ -113,7 +119,7 @@ def _standing(alert: Alert) -> list[CapMessage]:
 
 
 def _parameters(alert: Alert) -> list[tuple[str, str]]:
-    facts = [("code", alert.code), ("state", alert.state), ("severity", alert.severity)]
+    facts = [("code", alert.code), ("state", alert.state), ("severity", alert.severity), ("source", alert.source)]
     facts += [("component", alert.component)] if alert.component else []
     facts += [(name, f"{getattr(alert, name):.2f}") for name in FIGURES if getattr(alert, name) is not None]
     return [*facts, ("area_m2", f"{alert.area_m2:.0f}")]

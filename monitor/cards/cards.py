@@ -10,13 +10,13 @@ from django.utils.translation import get_language
 from detection.alerts.tilts import Tilt, steepest_tilts
 from detection.kinds import Mark, row_of
 from detection.models import Alert, AlertExposure, AlertMotion
-from detection.rules.lifecycle import State
+from detection.rules.lifecycle import Source, State
 from monitor.cards.exposure import as_answer, exposures_of, sentence_of, tilt_sentence_of
 from monitor.cards.whereabouts import place_names
-from monitor.families import FamilyVoice, voice
+from monitor.families import FamilyVoice, voice_of
 from monitor.families.changes import is_at_rest
 from monitor.wording.figures import area_label
-from monitor.wording.states import STATE_LABELS
+from monitor.wording.states import REPORTED_BEFORE, REPORTED_MEANINGS, STATE_LABELS
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,8 @@ class AlertCard:
     extent: str
     region_note: str
     sentence: str
+    source: str
+    source_sentence: str
     public_text: str
     first_seen: datetime
     updated: datetime
@@ -54,7 +56,14 @@ class AlertCard:
     @property
     def sentences(self) -> list[str]:
         """All that mails, feeds and programs say of an alert, the motion first."""
-        more = (self.public_text, self.region_note, self.tilt_sentence, self.exposure_sentence, self.cause_sentence)
+        more = (
+            self.source_sentence,
+            self.public_text,
+            self.region_note,
+            self.tilt_sentence,
+            self.exposure_sentence,
+            self.cause_sentence,
+        )
         return [self.sentence, *(one for one in more if one)]
 
 
@@ -74,8 +83,11 @@ def alert_card(alert: Alert) -> AlertCard:
 
 def _card(alert: Alert, place: str, exposure: AlertExposure | None, tilt: Tilt | None) -> AlertCard:
     inside = alert.area.point_on_surface
-    row, family_voice = row_of(alert.kind), voice(alert.kind)
+    row, family_voice = row_of(alert.kind), voice_of(alert)
     state_label, state_meaning = STATE_LABELS[alert.state]
+    by_person = alert.source == Source.PERSON
+    if by_person and alert.state in REPORTED_MEANINGS:
+        state_meaning = REPORTED_MEANINGS[alert.state]
     severity = family_voice.severity(alert.severity)
     by_hand = getattr(alert, "by_hand", None)
     computed_kind = not (by_hand and by_hand.kind)
@@ -103,6 +115,8 @@ def _card(alert: Alert, place: str, exposure: AlertExposure | None, tilt: Tilt |
         extent=alert.extent,
         region_note=family_voice.region_note(alert),
         sentence=family_voice.sentence(alert),
+        source=alert.source,
+        source_sentence=str(REPORTED_BEFORE) if by_person and alert.is_measured else "",
         public_text=by_hand.texts.get(get_language() or "", "") if by_hand else "",
         first_seen=alert.created_at,
         updated=alert.updated_at,

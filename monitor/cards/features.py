@@ -21,6 +21,7 @@ PROPERTIES = (
     "extent",
     "sentence",
     "sentences",
+    "source",
     "simulated",
     "longitude",
     "latitude",

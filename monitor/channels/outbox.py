@@ -15,6 +15,7 @@ from django.db.models import F, QuerySet
 from django.utils import timezone
 
 from detection.models import AlertTransition
+from detection.reviews.visits import visits_coming
 from detection.rules.lifecycle import State as AlertState
 from ingest.leases import Lease
 from monitor.channels import endpoints
@@ -202,6 +203,8 @@ def _is_still_needed(message: OutgoingMessage) -> bool:
         return silent.filter(email=message.address, channel=message.channel).exists()
     if message.kind in (Kind.LINK, Kind.RESET):
         return True
+    if message.kind == Kind.VISITS:
+        return message.account is not None and bool(visits_coming(visitor=message.account))
     if message.endpoint:
         return endpoints.is_still_needed(message=message, endpoint=message.endpoint)
     message.news = [one for one in message.news if not _is_overtaken(one.transition)]

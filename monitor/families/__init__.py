@@ -4,13 +4,14 @@ A kind that differs from its family in words only says so in its row of `detecti
 """
 
 from detection.kinds import Family, Kind, family
+from monitor.families.drawn import DrawnVoice
 from monitor.families.motion import MotionVoice
 from monitor.families.surface import SurfaceVoice
 from monitor.families.surge import SurgeVoice
 from monitor.families.velocity import VelocityVoice
-from monitor.families.voice import FamilyVoice
+from monitor.families.voice import AlertFigures, FamilyVoice
 
-__all__ = ["OWN_VOICES", "VOICES", "FamilyVoice", "voice"]
+__all__ = ["OWN_VOICES", "VOICES", "FamilyVoice", "voice", "voice_of"]
 
 VOICES: dict[Family, FamilyVoice] = {
     Family.VELOCITY: VelocityVoice(),
@@ -23,3 +24,9 @@ OWN_VOICES: dict[Kind, FamilyVoice] = {Kind.GLACIER_SURGE: SurgeVoice()}
 def voice(kind: str) -> FamilyVoice:
     """The voice of a kind: its own, or that of its family."""
     return OWN_VOICES.get(Kind(kind)) or VOICES[family(kind)]
+
+
+def voice_of(alert: AlertFigures) -> FamilyVoice:
+    """The voice of an alert: that of its kind, unless a person drew it and nothing has measured it yet."""
+    own = voice(alert.kind)
+    return own if alert.is_measured else DrawnVoice(own)

@@ -44,8 +44,9 @@ class AreaFigures(Protocol):
 
 
 class AlertFigures(AreaFigures, Protocol):
-    """Figures of an alert."""
+    """Figures of an alert. is_measured: not so of a place that a person drew and no data show."""
 
+    is_measured: bool
     component: str
     first_motion: date
     last_motion: date

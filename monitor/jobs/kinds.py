@@ -44,6 +44,7 @@ MESSAGES = {
     "reset": gettext_lazy("Link to a new password"),
     "check": gettext_lazy("Test of a webhook"),
     "ended": gettext_lazy("End of a webhook"),
+    "visits": gettext_lazy("Reminder of visits on site"),
 }
 _ADDRESS = re.compile(r"\S+@\S+")
 

@@ -21,10 +21,14 @@ CLAIMS = [
     ("free", pgettext_lazy("cases", "held by nobody else")),
 ]
 PUBLICATION = [("waiting", pgettext_lazy("cases", "waits for a second person"))]
+VISITS = [
+    ("due", pgettext_lazy("cases", "visit due")),
+    ("planned", pgettext_lazy("cases", "visit planned for later")),
+]
 ME, NOBODY = "me", "nobody"
 CHOICES = {name: {value for value, _ in values} for name, values in (
     ("kind", KINDS), ("state", STATES), ("severity", SEVERITIES), ("claim", CLAIMS),
-    ("publication", PUBLICATION),
+    ("publication", PUBLICATION), ("visit", VISITS),
 )}  # fmt: skip
 
 
@@ -66,6 +70,7 @@ class QueueChoice:
             free=self.values["claim"] == "free",
             proposed=self.values["publication"] == "waiting",
             given=given[self.given] if self.given in given else int(self.given),
+            visit=self.values["visit"],
             given_to_nobody=self.given == NOBODY,
         )
 
@@ -87,6 +92,7 @@ class QueueChoice:
             "severities": SEVERITIES,
             "claims": CLAIMS,
             "publication": PUBLICATION if settings.SECOND_PERSON_FROM or self.values["publication"] else [],
+            "visits": VISITS,
             "colleagues": self.colleagues,
             "given": self.given,
             "region": self.region.slug if self.region else self.region_text,

@@ -90,6 +90,7 @@ def _listed(alerts: list[Alert], proposed: set[int], request: HttpRequest, now: 
 def _row(alert: Alert, card: AlertCard, claim: Claim | None, request: HttpRequest) -> dict[str, Any]:
     return {
         "card": card,
+        "visit_due": getattr(alert, "visit_due", False),
         "visit_planned": getattr(alert, "visit_planned", False),
         "claim": claim if claim and claim.holder != request.user else None,
     }

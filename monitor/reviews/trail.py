@@ -11,6 +11,7 @@ from detection.models import Alert, Proposal
 from detection.reviews.edits import may_take_back_edit
 from detection.reviews.services import may_take_back
 from monitor.alerts.steps import update_sentences
+from monitor.reviews.visits import visits_in_trail
 from monitor.wording.states import VERDICT_HEADINGS, in_language, state_label, step_reason
 
 OUTCOMES = {
@@ -46,7 +47,8 @@ def trail_of(alert: Alert) -> list[dict[str, Any]]:
         }
         for step in alert.transitions.filter(review=None, edit=None).select_related("update", "alert")
     ]
-    return sorted([*verdicts, *steps, *_edits(alert), *_proposals(alert)], key=lambda entry: entry["at"], reverse=True)
+    entries = [*verdicts, *steps, *_edits(alert), *_proposals(alert), *visits_in_trail(alert)]
+    return sorted(entries, key=lambda entry: entry["at"], reverse=True)
 
 
 def _edits(alert: Alert) -> list[dict[str, Any]]:

@@ -19,8 +19,10 @@ from detection.reviews import services
 from detection.reviews.agreement import second_look_record, verdict_standing
 from detection.reviews.claims import Claimed, Overtaken, assign, claim_release, claim_renew, claim_take
 from detection.reviews.edits import edit_publish
+from detection.reviews.outlines import Unfit
 from detection.reviews.proposals import needs_second, proposal_decline, proposal_waiting, proposal_withdraw
 from detection.reviews.services import LONGEST_NOTE, alert_review, may_take_back, review_take_back
+from detection.reviews.visits import visit_plan
 from detection.rules.lifecycle import State
 from detection.rules.verdicts import REASONS, Reason, Verdict, verdicts_open
 from detection.selectors import alert_by_code
@@ -35,6 +37,7 @@ from monitor.reviews.proposals import proposal_panel
 from monitor.reviews.quality import quality_context
 from monitor.reviews.queue import case_following, queue_context
 from monitor.reviews.trail import trail_of
+from monitor.reviews.visits import PLAN_FIELDS, plan_of, report_of, visit_block
 from monitor.site.guards import may_review, publishers_only, reviewers_only
 from monitor.wording.states import PROPOSE_FORM, VERDICT_FORMS, VERDICT_HEADINGS, in_language, state_label
 
@@ -106,6 +109,24 @@ def review_second_look(request: HttpRequest, code: str) -> HttpResponse:
         words = _("This was not recorded: %(fault)s.") % {"fault": in_language(str(fault))}
         return _case(request, alert, fault=words, status=400)
     messages.success(request, _("Your second look at %(code)s is recorded.") % {"code": alert.code})
+    return HttpResponseRedirect(_with_choice(request, reverse("review-case", args=[alert.code])))
+
+
+@require_POST
+@reviewers_only
+def review_visit(request: HttpRequest, code: str) -> HttpResponse:
+    """What was seen on site, and on wish the verdict that follows from it."""
+    alert = alert_or_404(code)
+    try:
+        report_of(request, alert)
+    except Claimed as held:
+        return _case(request, alert, fault=_held(held.claim), status=409)
+    except Unfit as unfit:
+        return _case(request, alert, fault=str(unfit), status=400)
+    except Overtaken:
+        fault = _("Somebody else has changed this alert in the meantime. Yours was not recorded; look at it again.")
+        return _case(request, alert_or_404(code), fault=fault, status=409)
+    messages.success(request, _("The visit of %(code)s is recorded.") % {"code": alert.code})
     return HttpResponseRedirect(_with_choice(request, reverse("review-case", args=[alert.code])))
 
 
@@ -206,9 +227,18 @@ def _answer(request: HttpRequest, alert: Alert) -> HttpResponse:
         except Alert.DoesNotExist:
             fault = _("There is no alert with this code.")
             return _case(request, alert, draft=draft, fault=fault, status=400)
-    known = {"reviewer": request.user, "expected_state": request.POST.get("expected_state", ""), "other": other}
+    expected_state = request.POST.get("expected_state", "")
+    known = {"reviewer": request.user, "expected_state": expected_state, "other": other}
+    notes = {name: fields[name] for name in ("public_note", "internal_note")}
+    draft |= {name: request.POST.get(name, "") for name in PLAN_FIELDS}
     try:
-        alert_review(alert=alert, verdict=Verdict(verdict), **known, **fields)
+        plan = plan_of(request) if verdict == Verdict.FIELD_VISIT else None
+        if plan:
+            visit_plan(alert=alert, plan=plan, by=request.user, expected_state=expected_state, **notes)
+        else:
+            alert_review(alert=alert, verdict=Verdict(verdict), **known, **fields)
+    except Unfit as unfit:
+        return _case(request, alert, draft=draft, fault=str(unfit), status=400)
     except Claimed as held:
         return _case(request, alert, draft=draft, fault=_held(held.claim), status=409)
     except Overtaken:
@@ -236,6 +266,8 @@ def _case(
         "given": given.assignee if given else None,
         "second_look": _second_look(request, alert),
         "proposal": proposal_panel(request, alert, waiting) if waiting else None,
+        "visit": visit_block(request, alert),
+        "today": timezone.now().date().isoformat(),
         "verdicts": _verdicts(alert, waiting, draft or {}),
         "trail": trail_of(alert),
         "fault": fault,
@@ -279,7 +311,8 @@ def _verdict(verdict: Verdict, words: dict[str, Any], draft: dict[str, str]) -> 
         "words": words,
         "reasons": [(code, Reason(*map(in_language, reason))) for code, reason in REASONS[verdict].items()],
         "open": bool(mine),
-        **{name: mine.get(name, "") for name in (*FIELDS, "other")},
+        **{name: mine.get(name, "") for name in (*FIELDS, "other", "visit_day", "visitor")},
+        "remind": bool(mine.get("remind")) if mine else True,
     }
 
 

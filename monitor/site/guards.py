@@ -169,7 +169,7 @@ def demo_only(view: View) -> View:
 
 def _to_case(request: HttpRequest, kwargs: dict[str, Any]) -> str:
     """A sign-in leads back to the case, not to where only forms go."""
-    return reverse("review-case", args=[kwargs["code"]]) if kwargs else request.path
+    return reverse("review-case", args=[kwargs["code"]]) if "code" in kwargs else request.path
 
 
 def _reads_or_reviews(request: HttpRequest) -> bool:

@@ -26,6 +26,11 @@ STATE_LABELS = {
         _("This place is followed under another alert; the history says under which."),
     ),
 }
+REPORTED_MEANINGS = {
+    "first": _("A specialist reported this place. Nobody else has checked it yet."),
+    "confirmed": _("A specialist reported this place and confirms it."),
+}
+REPORTED_BEFORE = _("A specialist reported this place before satellite data showed it.")
 UNREVIEWED = frozenset({"first", "provisional"})
 VERDICT_HEADINGS = {
     "confirm": _("The ground moves here"),
@@ -34,6 +39,7 @@ VERDICT_HEADINGS = {
     "duplicate": _("This place is followed under another alert"),
     "field-visit": _("A visit on site is planned"),
     "taken-back": _("An earlier verdict was taken back"),
+    "drawn": _("A specialist reported this place"),
 }
 VERDICT_FORMS = {
     "confirm": {"key": "c", "title": _("Confirm"), "meaning": _("The ground moves here."), "button": _("Confirm")},
@@ -99,6 +105,7 @@ STEP_REASONS = (
     (r"the same place as alert (?P<code>\S+)", _("the same place as alert %(code)s")),
     (r"the verdict was taken back", _("the verdict was taken back")),
     (r"changed by a specialist", _("changed by a specialist")),
+    (r"reported by a specialist", _("reported by a specialist")),
     (r"a specialist's change was taken back", _("a specialist’s change was taken back")),
 )
 CONFIRMED_BEFORE = "; a specialist had confirmed the motion, its end is the computer's finding"

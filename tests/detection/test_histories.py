@@ -1,5 +1,6 @@
 """Whatever comes in and whatever people do: no alert is lost or doubled, and no state is impossible."""
 
+import json
 from datetime import date, timedelta
 from itertools import pairwise
 
@@ -10,8 +11,10 @@ from hypothesis import strategies as st
 
 from detection.kinds import row_of
 from detection.models import Alert, AlertLife, AlertTransition, AlertUpdate, Detection, GlacierSample
-from detection.replay.machine import Machine, goes_on_as
+from detection.replay.machine import Machine, clock_at, goes_on_as
+from detection.replay.places import square
 from detection.replay.scenario import DELAY, REPEAT_DAYS, WINDOW, Event, Found, Measure
+from detection.reviews.drawn import KINDS_DRAWN, Drawn, alert_draw
 from detection.reviews.services import may_take_back
 from detection.rules.lifecycle import State, may_become
 from detection.rules.updates import MUTED_FOR
@@ -57,6 +60,7 @@ def comings(measure: Measure, days: list[int]) -> st.SearchStrategy:
 verdicts = st.builds(
     lambda verdict, alert: ("verdict", verdict, alert), st.sampled_from(list(Verdict)), st.integers(1, 3)
 )
+drawings = st.builds(lambda place, kind: ("draw", place, kind), st.integers(0, 2), st.sampled_from(KINDS_DRAWN))
 deletions = st.builds(lambda track: ("delete", track), st.sampled_from([15, 88]))
 DEEDS = (
     comings(Measure.VELOCITY, [1, 20, 40, 200]),
@@ -65,6 +69,7 @@ DEEDS = (
     comings(Measure.OFFSETS, [12, 60]),
     comings(Measure.GLACIER, [12]),
     verdicts,
+    drawings,
     deletions,
 )
 
@@ -114,9 +119,22 @@ def _do(machine: Machine, day: date, deed: dict | tuple, method: str) -> date:
         alert = Alert.objects.order_by("pk")[number - 1 : number].first()
         if alert is not None and _is_open(alert, verdict):
             machine.happen(Event(day=day, verdict=verdict, alert=number))
+    elif kind == "draw":
+        _draw(machine, day, *details)
     elif Product.objects.current().filter(track=details[0]).exists():
         machine.happen(Event(day=day, delete=True, track=details[0]))
     return day
+
+
+def _draw(machine: Machine, day: date, place: int, kind: str) -> None:
+    """A person draws a place, and knows of all others that are there."""
+    west, south, east, north = square(PLACES[place]["x_km"], 0.0, PLACES[place]["size_m"])
+    ring = [(west, south), (east, south), (east, north), (west, north), (west, south)]
+    outline = json.dumps({"type": "Polygon", "coordinates": [ring]})
+    machine.wait_until(day)
+    with clock_at(day):
+        drawn = Drawn(kind=kind, severity="moderate", outline=outline, seen_on=day, reason="told")
+        alert_draw(drawn=drawn, by=machine.reviewer, known=_codes())
 
 
 def _bring(machine: Machine, day: date, deed: dict, method: str) -> None:
@@ -159,6 +177,8 @@ def _nothing_is_impossible() -> None:
         assert not (woken and row_of(alert.kind).event)
         assert alert.state != State.MERGED or alert.relations.filter(relation="merged-into").count() == 1
         assert AlertLife.objects.filter(alert=alert).count() == 1
+        assert (alert.source == "person") == alert.reviews.filter(verdict="drawn").exists()
+        assert alert.source == "computer" or alert.by_hand.kind == alert.kind
     assert not Detection.objects.filter(alert=None).exists()
     assert AlertUpdate.objects.count() == AlertUpdate.objects.values("transition").distinct().count()
     assert AlertTransition.objects.filter(from_state="").count() == Alert.objects.count()

@@ -136,6 +136,38 @@ def test_the_queue_works_without_javascript(open_page, operator):
     expect(page.locator(".review-notes")).to_contain_text("We go there in June.")
 
 
+def draw(page: Page) -> None:
+    """A triangle in the middle of the map."""
+    page.locator("#edit-map").scroll_into_view_if_needed()
+    box = page.locator("#edit-map").bounding_box()
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    for right, down in ((-90, -60), (90, -60), (90, 60), (-90, -60)):
+        page.mouse.move(x + right, y + down)
+        page.mouse.click(x + right, y + down)
+    expect(page.locator("[name=outline]")).not_to_have_value("")
+
+
+def test_an_operator_draws_a_place_that_was_missed_and_the_public_reads_who_reported_it(open_page, operator):
+    page = open_page("phone")
+    sign_in(page)
+    page.get_by_role("link", name="Report a place that the computer missed").click()
+    wait_for_map(page)
+    expect(page.locator("#draw-again")).to_be_enabled()
+    draw(page)
+    page.get_by_label("Seen on site").check()
+    page.get_by_label("English").fill("Cracks in the road to the mill.")
+    assert fits(page)
+    page.get_by_role("button", name="Save the alert").click()
+    if page.get_by_text("There are alerts at this place already").is_visible():
+        page.get_by_role("button", name="It is another place: save it").click()
+    expect(page).to_have_url(re.compile(r"/review/\w+/$"))
+    visitor = open_page("phone")
+    visitor.goto(Alert.objects.get(source="person").get_absolute_url())
+    expect(visitor.get_by_text("A specialist reported that the ground moves here")).to_be_visible()
+    expect(visitor.get_by_text("Cracks in the road to the mill.")).to_be_visible()
+    assert fits(visitor)
+
+
 def test_an_operator_draws_the_outline_anew_a_second_person_publishes_and_page_and_cap_show_it(
     open_page, operator, settings
 ):
@@ -150,13 +182,7 @@ def test_an_operator_draws_the_outline_anew_a_second_person_publishes_and_page_a
     page.get_by_label("Drawn or written anew").check()
     expect(page.locator("#draw-again")).to_be_enabled()
     page.locator("#draw-again").click()
-    page.locator("#edit-map").scroll_into_view_if_needed()
-    box = page.locator("#edit-map").bounding_box()
-    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
-    for right, down in ((-90, -60), (90, -60), (90, 60), (-90, -60)):
-        page.mouse.move(x + right, y + down)
-        page.mouse.click(x + right, y + down)
-    expect(page.locator("[name=outline]")).not_to_have_value("")
+    draw(page)
     page.get_by_label("English").fill("An old quarry was filled here.")
     page.get_by_role("button", name="Change the alert").click()
     expect(page).to_have_url(re.compile(f"/review/{code}/$"))

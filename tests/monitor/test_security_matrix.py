@@ -60,6 +60,7 @@ def parameters() -> dict[str, object]:
         "glacier": "MADE-1",
         "slug": "westshore",
         "file": 0,
+        "batch": 0,
         "event": GroundEvent.objects.first().pk,
         "detection": 0,
         "subscription": 0,

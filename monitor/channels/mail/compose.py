@@ -11,6 +11,7 @@ from django.core.mail import EmailMultiAlternatives
 from django.utils import timezone, translation
 
 from detection.models import Alert, AlertTransition
+from detection.reviews.visits import visits_coming
 from monitor.cards.cards import AlertCard, alert_cards
 from monitor.channels.bursts import Burst, burst_of
 from monitor.channels.gathering import MANY_PLACES
@@ -75,6 +76,11 @@ class Composer:
             return letters.invitation_mail(key=key, invitation=message.invitation)
         if kind == OutgoingMessage.Kind.RESET:
             return letters.password_mail(key=key, email=message.address, account=message.account)
+        if kind == OutgoingMessage.Kind.VISITS:
+            visits = visits_coming(visitor=message.account)
+            cards = alert_cards([one.review.alert for one in visits])
+            coming = list(zip(visits, cards, strict=True))
+            return letters.visits_mail(key=key, email=message.address, visits=coming)
         if kind == OutgoingMessage.Kind.TEST:
             return letters.test_mail(key=key, subscription=message.subscription)
         if kind == OutgoingMessage.Kind.SIGN:

@@ -18,7 +18,7 @@ from django.utils.http import urlsafe_base64_encode
 from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
 
-from detection.models import Alert, AlertTransition
+from detection.models import Alert, AlertTransition, FieldVisit
 from monitor.accounts.tokens import invitation_token
 from monitor.alerts.steps import what_happened
 from monitor.cards.cards import AlertCard
@@ -114,6 +114,12 @@ def password_mail(*, key: str, email: str, account: User) -> EmailMultiAlternati
     owner = urlsafe_base64_encode(force_bytes(account.pk))
     url = absolute("password-new", owner, default_token_generator.make_token(account))
     return _mail("password", key, email, {"account": account, "password_url": url})
+
+
+def visits_mail(*, key: str, email: str, visits: Sequence[tuple[FieldVisit, AlertCard]]) -> EmailMultiAlternatives:
+    """Reminds an operator of visits on site: when, where, and where to report what was seen."""
+    rows = [(one.day, card, absolute("review-case", card.code)) for one, card in visits]
+    return _mail("visits", key, email, {"visits": rows})
 
 
 def alert_mail(

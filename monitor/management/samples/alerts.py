@@ -5,7 +5,7 @@ from typing import Any
 
 from detection.kinds import Extent, Kind
 from detection.models import Alert, AlertMotion, AlertTransition, AlertUpdate, Review
-from detection.rules.lifecycle import State
+from detection.rules.lifecycle import Source, State
 from detection.rules.updates import Change
 from ml.deformation.motion.series import Trend
 
@@ -54,6 +54,12 @@ def moving(kind: Kind, speed: float, sigma: float, usual: float = 0.0) -> Alert:
     first, last = date(2023, 9, 22), date(2023, 11, 9)
     speeds = {"speed_m_day": speed, "speed_sigma_m_day": sigma, "bearing_deg": 118.0}
     return Alert(kind=kind, first_motion=first, last_motion=last, **speeds, **since)
+
+
+def drawn(kind: Kind) -> Alert:
+    """Which a person reported, and no data show."""
+    seen_on = date(2023, 10, 12)
+    return Alert(kind=kind, source=Source.PERSON, first_motion=seen_on, last_motion=seen_on)
 
 
 def step(alert: Alert, before: str, after: str, *changed: Change, reviewed: bool = False) -> AlertTransition:

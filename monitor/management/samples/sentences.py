@@ -10,7 +10,7 @@ from detection.rules.lifecycle import State
 from detection.rules.updates import Cause, Change
 from ml.deformation.motion.series import Trend
 from monitor.alerts.steps import what_happened
-from monitor.families import voice
+from monitor.families import voice_of
 from monitor.families.changes import season_sentence
 from monitor.management.samples import alerts as made
 from monitor.rasters.visibility import Ground, Visibility, visibility_words
@@ -37,7 +37,7 @@ def table() -> str:
 
 
 def _of(alert: Alert) -> str:
-    own = voice(alert.kind)
+    own = voice_of(alert)
     return " ".join(filter(None, (own.sentence(alert), own.region_note(alert), own.cause(alert))))
 
 
@@ -90,6 +90,8 @@ def _pairs() -> list[Row]:
         ("glacier surge", made.moving(Kind.GLACIER_SURGE, 3.1, 0.15, usual=0.4)),
         ("changed surface, clear", made.surface(0.74, 0.35, 4.9)),
         ("changed surface, very clear", made.surface(0.82, 0.21, 11.0)),
+        ("reported by a specialist", made.drawn(Kind.LANDSLIDE)),
+        ("changed surface, reported", made.drawn(Kind.SURFACE_CHANGE)),
     ]
     return [(about, _of(alert)) for about, alert in alerts]
 
@@ -120,6 +122,7 @@ def _steps() -> list[Row]:
         ("moves again", made.step(SINKING, finished, first, *woken)),
         ("seen again after “not motion”", made.step(SINKING, State.REJECTED, first)),
         ("part of another alert", made.step(SINKING, first, State.MERGED)),
+        ("reported by a specialist", made.step(made.drawn(Kind.LANDSLIDE), "", confirmed)),
     ]
     meanings = [(f"badge “{label}”", str(meaning)) for label, meaning in (STATE_LABELS[one] for one in (first, two))]
     return [*((about, what_happened(one)) for about, one in steps), *meanings]

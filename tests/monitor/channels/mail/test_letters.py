@@ -5,6 +5,7 @@ import os
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -23,6 +24,7 @@ from monitor.models import Endpoint
 
 ROOT = Path(__file__).resolve().parents[4]
 LANGUAGES = ("en", "de", "fr", "es")
+VISIT = date(2026, 12, 3)
 UNSEEN = "Over most of this region we would probably notice ground that moves faster than about 4 mm a year."
 LINK = re.compile(r'<a [^>]*href="([^"]+)"')
 ADDRESS = re.compile(r"https?://\S+")
@@ -98,6 +100,7 @@ def _written(one, other, alert, rejected) -> dict[str, object]:
         "webhook gone": letters.ended_mail(key="k", endpoint=Endpoint(**hook, end_reason="gone"), subscription=one),
         "webhook failed": letters.ended_mail(key="k", endpoint=Endpoint(**hook), subscription=None),
         "invitation": letters.invitation_mail(key="k", invitation=person),
+        "visits": letters.visits_mail(key="k", email=person.email, visits=[(SimpleNamespace(day=VISIT), card)]),
         "password": letters.password_mail(key="k", email=person.email, account=person),
     }
 

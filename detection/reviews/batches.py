@@ -1,0 +1,137 @@
+"""Similar cases decided in one act, and taken back in one.
+
+Each case is decided whole or not at all: what somebody else holds, or what has changed since it was shown, is named and
+left as it is.
+"""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import NamedTuple
+
+from django.contrib.auth.base_user import AbstractBaseUser
+from django.contrib.gis.geos import Polygon
+from django.db import transaction
+from django.db.models import Exists, OuterRef, Q
+
+from detection.models import Alert, Detection, Review, ReviewBatch
+from detection.reviews.audit import audit_write
+from detection.reviews.claims import Claimed
+from detection.reviews.services import LONGEST_NOTE, alert_review, may_take_back, review_take_back
+from detection.rules.verdicts import Verdict
+from detection.selectors import RUN, alerts_to_review
+
+VERDICTS = (Verdict.REJECT, Verdict.CONFIRM, Verdict.FINISH)  # that several cases can share
+MOST = 11
+NEAR_TIME = timedelta(days=7)
+NEAR_DEGREES = 0.5
+
+
+class Skipped(NamedTuple):
+    """A case that a batch left as it is. holder: who holds it; empty where something has changed since it was shown."""
+
+    alert: Alert
+    holder: str = ""
+
+
+class Batch(NamedTuple):
+    """What became of the cases of one act. row: None where nothing was decided; proposed: to a second person."""
+
+    row: ReviewBatch | None
+    done: list[Alert]
+    proposed: list[Alert]
+    skipped: list[Skipped]
+
+
+def cases_similar(*, alert: Alert) -> list[Alert]:
+    """Other cases of its kind that wait: found in the same product, pair or burst, or near by in the same week.
+
+    The nearest first.
+    """
+    same_data = Q()
+    for source in (f"{RUN}__product", f"{RUN}__pair", f"{RUN}__pair__reference__burst"):
+        seen_in = {one for one in alert.detections.values_list(source, flat=True) if one}
+        same_data |= Q(**{f"{source}__in": seen_in})
+    same = Detection.objects.filter(same_data, alert=OuterRef("pk"))
+    west, south, east, north = alert.area.extent
+    box = Polygon.from_bbox((west - NEAR_DEGREES, south - NEAR_DEGREES, east + NEAR_DEGREES, north + NEAR_DEGREES))
+    week = (alert.created_at - NEAR_TIME, alert.created_at + NEAR_TIME)
+    near = Q(created_at__range=week, area__bboverlaps=box)
+    waiting = alerts_to_review().filter(kind=alert.kind, simulated=alert.simulated).exclude(pk=alert.pk)
+    found = list(waiting.filter(Exists(same) | near))
+    middle = alert.area.centroid
+    return sorted(found, key=lambda one: (one.area.centroid.distance(middle), one.pk))[:MOST]
+
+
+def batch_review(
+    *,
+    cases: Mapping[int, str],
+    verdict: Verdict,
+    reason_code: str,
+    public_note: str,
+    internal_note: str,
+    reviewer: AbstractBaseUser,
+) -> Batch:
+    """Give one verdict on several cases, in one transaction. cases: rows of alerts, and the state each was shown in.
+
+    ValueError for a verdict that several cases cannot share, and for a note that is too long.
+    """
+    if verdict not in VERDICTS:
+        raise ValueError(f"several cases cannot be answered with {verdict} at once")
+    if max(len(public_note), len(internal_note)) > LONGEST_NOTE:
+        raise ValueError(f"a note of more than {LONGEST_NOTE} characters; shorten it")
+    with transaction.atomic():
+        batch = Batch(ReviewBatch.objects.create(reviewer=reviewer), [], [], [])
+        for alert in Alert.objects.filter(pk__in=cases).order_by("pk"):  # one order, so that two batches do not meet
+            try:
+                with transaction.atomic():
+                    review = alert_review(
+                        alert=alert,
+                        verdict=verdict,
+                        reason_code=reason_code,
+                        public_note=public_note,
+                        internal_note=internal_note,
+                        reviewer=reviewer,
+                        expected_state=cases[alert.pk],
+                    )
+                    if isinstance(review, Review):
+                        Review.objects.filter(pk=review.pk).update(batch=batch.row)
+                (batch.done if isinstance(review, Review) else batch.proposed).append(alert)
+            except Claimed as held:
+                batch.skipped.append(Skipped(alert, held.claim.holder.get_username()))
+            except ValueError:
+                batch.skipped.append(Skipped(alert))
+        return _noted(batch, reviewer, f"batch.{verdict}", reason_code)
+
+
+def batch_take_back(*, batch: ReviewBatch, reviewer: AbstractBaseUser) -> Batch:
+    """Undo the verdicts of a batch that still stand, in one transaction."""
+    with transaction.atomic():
+        undone = Batch(batch, [], [], [])
+        for review in batch.reviews.select_related("alert", "transition").order_by("alert_id"):
+            try:
+                with transaction.atomic():
+                    review_take_back(review=review, reviewer=reviewer)
+                undone.done.append(review.alert)
+            except Claimed as held:
+                undone.skipped.append(Skipped(review.alert, held.claim.holder.get_username()))
+            except ValueError:
+                undone.skipped.append(Skipped(review.alert))
+        return _noted(undone, reviewer, "batch.taken-back", "")
+
+
+def may_take_back_batch(*, batch: ReviewBatch) -> bool:
+    """Whether any of its verdicts can still be taken back."""
+    reviews = batch.reviews.select_related("alert", "transition")
+    return any(may_take_back(review=review, alert=review.alert) for review in reviews)
+
+
+def _noted(batch: Batch, reviewer: AbstractBaseUser, action: str, reason: str) -> Batch:
+    """The batch with its row in the audit; one that did nothing leaves none."""
+    if not batch.done:
+        if batch.row is not None and not batch.row.reviews.exists():
+            batch.row.delete()
+        return batch._replace(row=None)
+    done, skipped = (", ".join(one.code for one in part) for part in (batch.done, [one.alert for one in batch.skipped]))
+    detail = "; ".join(part for part in (reason, done, f"skipped: {skipped}" if skipped else "") if part)
+    audit_write(actor=reviewer, action=action, subject=str(batch.row), detail=detail)
+    return batch

@@ -1,0 +1,143 @@
+"""Alerts that a person draws because the computer missed the place. They begin confirmed, and belong to no run.
+
+Where a second person has to agree (`proposals`), they begin unreviewed, and their confirmation is proposed.
+"""
+
+from collections.abc import Collection, Mapping
+from datetime import date
+from typing import NamedTuple
+
+from django.contrib.auth.base_user import AbstractBaseUser
+from django.contrib.gis.geos import MultiPolygon, Polygon
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from shapely import from_wkb
+from shapely.geometry.base import BaseGeometry
+
+from detection.alerts import life
+from detection.alerts.exposure import exposure_refresh
+from detection.kinds import KINDS, Kind
+from detection.models import Alert, AlertTransition, Review
+from detection.reviews.audit import audit_write
+from detection.reviews.edits import texts_of
+from detection.reviews.outlines import Unfit, distance_m, outline_of
+from detection.reviews.proposals import needs_second, proposal_make
+from detection.reviews.services import LONGEST_NOTE, SPECIALIST
+from detection.reviews.tables import SetByHand
+from detection.rules.lifecycle import LIVING, Source, State
+from detection.rules.severity import Severity
+from detection.rules.sizes import area_of
+from detection.rules.verdicts import REASONS, Verdict
+from detection.search.areas import to_django
+from ingest.locks import Lock, locked
+from ingest.models import Product
+
+KINDS_DRAWN = [kind for kind in KINDS if kind is not Kind.GLACIER_SURGE]  # a surge is followed by its glacier's series
+REASON = "reported by a specialist"
+SAME_PLACE_M = 250.0
+MOST_SHOWN = 8
+EARLIEST = date(1900, 1, 1)
+
+
+class PlaceTaken(ValueError):
+    """Living alerts lie where one was drawn; .alerts says which, the nearest first."""
+
+    def __init__(self, alerts: list[Alert]) -> None:
+        super().__init__(", ".join(alert.code for alert in alerts))
+        self.alerts = alerts
+
+
+class Drawn(NamedTuple):
+    """What a person says of a place. outline: GeoJSON; seen_on: the day on which the motion was seen; texts: public,
+    by language; reason: of REASONS of Verdict.DRAWN; note: for reviewers only.
+    """
+
+    kind: str
+    severity: str
+    outline: str
+    seen_on: date
+    reason: str
+    texts: Mapping[str, str] = {}
+    note: str = ""
+
+
+def alert_draw(*, drawn: Drawn, by: AbstractBaseUser, known: Collection[str] = ()) -> Alert:
+    """Open a confirmed alert whose source is a person, in one transaction; what the person set, later looks leave.
+
+    One whose importance asks for a second person is unreviewed, with the confirmation proposed.
+
+    known: codes of living alerts near by that the person has seen and means no other place than. PlaceTaken where
+    there are others, so that a place is not followed twice; Unfit for what cannot be taken.
+    """
+    outline, texts = _checked(drawn), texts_of(drawn.texts)
+    area = to_django(outline)
+    with locked(Lock.ALERTS):
+        near = living_near(outline)
+        if any(one.code not in known for one in near):
+            raise PlaceTaken(near)
+        alert = Alert.objects.create(
+            kind=drawn.kind,
+            severity=drawn.severity,
+            area=area,
+            area_m2=area_of(outline),
+            first_motion=drawn.seen_on,
+            last_motion=drawn.seen_on,
+            state=State.FIRST,
+            source=Source.PERSON,
+            simulated=_is_simulated(area),
+        )
+        SetByHand.objects.create(alert=alert, kind=alert.kind, severity=alert.severity, area=area, texts=texts)
+        proposed = needs_second(alert=alert)
+        if not proposed:
+            alert.state = State.CONFIRMED
+            alert.save(update_fields=["state"])
+        step = AlertTransition.objects.create(alert=alert, to_state=alert.state, reason=REASON, actor=SPECIALIST)
+        life.life_of(alert, [])
+        exposure_refresh(alert=alert)
+        said = {"public_note": REASONS[Verdict.DRAWN][drawn.reason].sentence, "internal_note": drawn.note.strip()}
+        Review.objects.create(
+            alert=alert, transition=step, verdict=Verdict.DRAWN, reason_code=drawn.reason, reviewer=by, **said
+        )
+        beside = f"; beside {', '.join(sorted(one.code for one in near))}" if near else ""
+        audit_write(
+            actor=by, action="alert.drawn", subject=alert.code, after=alert.state, detail=f"{drawn.reason}{beside}"
+        )
+        if proposed:
+            known_by = drawn.reason if drawn.reason in REASONS[Verdict.CONFIRM] else "plausible"
+            proposal_make(alert=alert, proposer=by, reason_code=known_by, **said)
+        return alert
+
+
+def living_near(outline: BaseGeometry) -> list[Alert]:
+    """Living alerts within 250 metres of an outline in degrees, the nearest first."""
+    west, south, east, north = outline.buffer(SAME_PLACE_M / 30_000).bounds  # wide enough up to 74° north and south
+    box = Polygon.from_bbox((west, south, east, north))
+    alerts = Alert.objects.filter(state__in=LIVING, area__bboverlaps=box)
+    away = [(distance_m(outline, from_wkb(bytes(alert.area.wkb))), alert.pk, alert) for alert in alerts]
+    return [alert for metres, _pk, alert in sorted(away, key=lambda one: one[:2]) if metres <= SAME_PLACE_M][
+        :MOST_SHOWN
+    ]
+
+
+def _checked(drawn: Drawn) -> BaseGeometry:
+    """The outline, where all else can be taken, too. Raises Unfit."""
+    if drawn.kind not in KINDS_DRAWN:
+        raise Unfit(_("Please choose a kind."))
+    if drawn.severity not in set(Severity):
+        raise Unfit(_("There is no such importance."))
+    if drawn.reason not in REASONS[Verdict.DRAWN]:
+        raise Unfit(_("Please say how the motion is known."))
+    if not EARLIEST <= drawn.seen_on <= timezone.now().date():
+        raise Unfit(_("The day on which it was seen lies in the future or too far back."))
+    if len(drawn.note) > LONGEST_NOTE:
+        raise Unfit(_("A note has at most %(most)s characters.") % {"most": LONGEST_NOTE})
+    if not drawn.outline.strip():
+        raise Unfit(_("Draw the outline, or write it as GeoJSON."))
+    return outline_of(drawn.outline)
+
+
+def _is_simulated(area: MultiPolygon) -> bool:
+    """Whether only simulated data see this ground; where no data do, whether there are no others."""
+    here = Product.objects.filter(footprint__intersects=area)
+    seen = set(here.values_list("simulated", flat=True)) or set(Product.objects.values_list("simulated", flat=True))
+    return seen == {True}
