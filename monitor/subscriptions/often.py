@@ -4,6 +4,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
+from django.conf import settings
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import Coalesce
 from django.utils import timezone
@@ -43,10 +44,12 @@ def awake(*, subscriptions: QuerySet[Subscription], now: datetime) -> QuerySet[S
     return subscriptions.exclude(_asleep(now))
 
 
-def is_held(*, now: datetime) -> Exists:
-    """Whether a message that is queued brings news to a subscription with quiet hours now."""
+def is_held(*, now: datetime) -> Q:
+    """Whether a message that is queued brings news to a subscription with quiet hours now, or wakes up its owner."""
     asleep = Subscription.objects.filter(_asleep(now))
-    return Exists(Notification.objects.filter(message=OuterRef("pk"), withdrawn_at=None, subscription__in=asleep))
+    news = Notification.objects.filter(message=OuterRef("pk"), withdrawn_at=None, subscription__in=asleep)
+    wakes = Q(channel__in=settings.QUIET_CHANNELS) & ~Q(kind=OutgoingMessage.Kind.CHECK)
+    return Q(Exists(news)) | (wakes & Exists(asleep.filter(email=OuterRef("address"))))
 
 
 def _asleep(now: datetime) -> Q:

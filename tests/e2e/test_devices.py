@@ -13,7 +13,7 @@ from tests.monitor.channels.push.test_push import BROWSER_KEY, SECRET, read
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 SERVICE = """
-  PushManager.prototype.getSubscription = async () => null;
+  PushManager.prototype.getSubscription = async () => (GIVEN);
   PushManager.prototype.subscribe = async ({ userVisibleOnly, applicationServerKey }) => {
     if (!userVisibleOnly || applicationServerKey !== "KEY") throw new Error("not allowed");
     return { toJSON: () => (GIVEN) };
@@ -70,5 +70,7 @@ def test_a_phone_shows_messages_after_a_click_and_until_it_is_removed(
     assert (shown["tag"], shown["data"]) == (alert.code, f"/alerts/{alert.code}/")
     page.reload()
     expect(page.get_by_text("working")).to_be_visible()
+    expect(page.get_by_text("this device", exact=True)).to_be_visible()
+    expect(page.get_by_role("button", name="Show messages on this device")).to_be_hidden()
     page.locator("#devices").get_by_role("button", name="Remove").click()
     expect(page.locator("[data-device]")).to_have_count(0)

@@ -24,5 +24,6 @@ def read(env: Env, var_dir: Path) -> dict[str, Any]:
         "PUSH_PRIVATE_KEY": key,
         "PUSH_SECONDS": env.float("PUSH_SECONDS", default=10.0),
         "PUSHES_AT_ONCE": env.int("PUSHES_AT_ONCE", default=64),
+        "QUIET_CHANNELS": ["push"],  # to endpoints that wake up a person
         "MOST_AN_HOUR": {"push": env.int("PUSH_MOST_AN_HOUR", default=5)},
     }

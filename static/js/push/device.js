@@ -48,12 +48,14 @@ async function send() {
   form.submit();
 }
 
-/** Says which row is this very device. */
+/** Says which row is this very device, which then needs no button. */
 async function markOwn() {
   const registration = await navigator.serviceWorker.getRegistration("/");
   const own = await registration?.pushManager.getSubscription();
   for (const row of section.querySelectorAll("[data-device]")) {
-    row.querySelector("[data-own]").hidden = row.dataset.device !== own?.endpoint;
+    const isOwn = row.dataset.device === own?.endpoint;
+    row.querySelector("[data-own]").hidden = !isOwn;
+    if (isOwn) form.hidden = true;
   }
 }
 

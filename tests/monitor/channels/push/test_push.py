@@ -16,7 +16,7 @@ from django.utils import timezone
 from detection.alerts.services import alert_transition
 from detection.rules.lifecycle import State
 from monitor import tasks
-from monitor.channels import rounds
+from monitor.channels import endpoints, rounds
 from monitor.channels.push.devices import device_name
 from monitor.channels.push.encryption import encrypt
 from monitor.channels.push.keys import from_text, key_make, point, private_key, public_key, to_text
@@ -224,6 +224,19 @@ def test_a_correction_reaches_the_device_that_was_told(make_alert, make_subscrip
     send()
     assert [message["tag"] for message in shown(receiver)] == [alert.code, alert.code]
     assert "found that it is not ground motion" in shown(receiver)[1]["body"]
+
+
+def test_in_quiet_hours_a_device_gets_tests_alone(make_alert, make_subscription, receiver):
+    device = device_made(receiver)
+    hour = timezone.now().hour
+    subscription = make_subscription(frequency="weekly", quiet_from=hour, quiet_until=(hour + 2) % 24)
+    alert = make_alert()
+    endpoints.endpoint_check(endpoint=device)
+    assert send() == 1
+    assert [message["tag"] for message in shown(receiver)] == ["check"]
+    type(subscription).objects.update(quiet_from=None, quiet_until=None)
+    assert send() == 1
+    assert shown(receiver)[-1]["tag"] == alert.code
 
 
 def test_of_a_burst_a_device_shows_five_and_one_for_all_others(make_alert, make_subscription, receiver):
