@@ -106,6 +106,11 @@ function mapIntoView() {
   if (narrow.matches) window.scrollTo({ top: pane.parentElement.offsetTop });
 }
 
+// on the phone the list lies over the map, which stays where it is: who comes to the map by Tab wants to see it
+pane.addEventListener("focusin", ({ target }) => {
+  if (target.matches(":focus-visible") && getComputedStyle(pane).position === "sticky") mapIntoView();
+});
+
 // ---- choosing ----
 function choose({ alert = null, point = null, scroll = false }) {
   remember({ alert, point });
