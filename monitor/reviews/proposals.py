@@ -50,7 +50,7 @@ def _changes(alert: Alert, change: dict[str, Any]) -> list[str]:
         lines.append(_("Kind: %(kind)s") % {"kind": row_of(_wanted(alert, change, "kind")).label})
     if "severity" in change:
         grade = voice(alert.kind).severity(_wanted(alert, change, "severity"))
-        lines.append(_("Importance: %(importance)s") % {"importance": grade.label})
+        lines.append(capfirst(grade.label))
     if "area" in change:
         lines.append(_("Outline: the thick dashed line on the map"))
     if "texts" in change and not change["texts"]:

@@ -22,7 +22,8 @@ def queue_context(request: HttpRequest, chosen: Alert | None = None) -> dict[str
     """The part of the list in which the chosen case is, and the cases before and after it."""
     now, choice = timezone.now(), QueueChoice(request)
     rows = _waiting(request, choice, now)
-    lately = [] if choice.values["state"] else list(detections.alerts_reviewed_lately(limit=REVIEWED_LATELY))
+    all_open = not (choice.values["state"] or choice.values["publication"])
+    lately = list(detections.alerts_reviewed_lately(limit=REVIEWED_LATELY)) if all_open else []
     numbers = [*rows, *(alert.pk for alert in lately if alert.pk not in set(rows))]
     at = numbers.index(chosen.pk) if chosen and chosen.pk in numbers else -1
     page = _page(request, at, len(rows))

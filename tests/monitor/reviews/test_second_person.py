@@ -138,6 +138,7 @@ def test_a_change_of_a_confirmed_alert_is_shown_to_the_publisher_before_it_is_pu
     form |= {"expected_state": "confirmed", "expected_edit": "0"}
     assert anna.post(f"{case(alert)}edit/", form).status_code == 302
     assert anna.post(f"{case(alert)}edit/", form).status_code == 409
+    assert "waits for a second person already" in words(anna.get(f"{case(alert)}edit/"))
     anna.post(f"{case(alert)}claim/", {"act": "release"})
     public = Client()
     assert "flooded" not in words(public.get(alert.get_absolute_url()))
