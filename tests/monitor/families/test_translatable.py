@@ -23,7 +23,7 @@ from monitor.wording.exposure import exposure_rows, exposure_sentence
 from monitor.wording.figures import area_label, length_words, rate_words, speed_words
 from monitor.wording.glossary import GLOSSARY
 from monitor.wording.points import agreement_sentences, change_sentence, point_sentence, reason_sentences, tilt_sentence
-from monitor.wording.states import STATE_LABELS, VERDICT_FORMS, VERDICT_HEADINGS, in_language, step_reason
+from monitor.wording.states import PROPOSE_FORM, STATE_LABELS, VERDICT_FORMS, VERDICT_HEADINGS, in_language, step_reason
 from tests.fixtures.language import left_over
 from tests.monitor.families.test_changes import motion
 from tests.monitor.families.test_voices import figures, source, velocity
@@ -144,7 +144,9 @@ def test_reasons_that_rows_keep_in_english():
 
 def test_labels_and_figures():
     assert whole(*(text for pair in STATE_LABELS.values() for text in pair), *VERDICT_HEADINGS.values())
-    assert whole(*(text for form in VERDICT_FORMS.values() for name, text in form.items() if name != "key"))
+    assert whole(
+        *(text for form in (*VERDICT_FORMS.values(), PROPOSE_FORM) for name, text in form.items() if name != "key")
+    )
     assert whole(*(text for term in GLOSSARY for text in (term.name, term.meaning)))
     assert whole(*(words(bearing) for bearing in range(0, 360, 45) for words in (compass, toward)))
     assert whole(area_label(1e4), area_label(2e7), length_words(0.3), length_words(40.0), speed_words(0.4, 0.1))
