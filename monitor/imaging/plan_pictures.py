@@ -1,5 +1,6 @@
 """A map as PNG, for mails: the drawing of `plans` in the light colours of the site. Pure: a plan in, bytes out."""
 
+import math
 import re
 from collections.abc import Iterator
 from functools import lru_cache
@@ -15,8 +16,9 @@ VARIABLES = SITE_DIR / "static" / "css" / "variables.css"
 FONT = SITE_DIR / "static" / "vendor" / "dejavu-fonts-ttf" / "DejaVuSansCondensed.ttf"
 DRAWN = 2  # times as large, then made smaller: smooth edges
 COLOURS = 64
-LETTERS = 12.5  # units of the drawing, as in static/css/drawing.css
-MARK, EDGE = 8.0, 3.0
+LARGER = 1.5  # than on a page are letters, which a phone shows half as large
+LETTERS = LARGER * 12.5  # units of the drawing; static/css/drawing.css
+DOT, MARK, EDGE = 3.0, 8.0, 3.0
 Point = tuple[float, float]
 Colour = tuple[int, int, int]
 
@@ -31,7 +33,7 @@ class Style(NamedTuple):
 
 
 STYLES = {  # by the last class of a shape; static/css/drawing.css has the same for pages
-    "land": Style(fill="map-land"),
+    "land": Style("map-border", 1.0, "map-land"),
     "border": Style(line="map-coast"),
     "region": Style("accent", 2.0, "accent", 0.14),
     "glacier": Style("context-glaciers", 1.0, "context-glaciers", 0.25),
@@ -112,14 +114,18 @@ def _lines(path: str) -> Iterator[tuple[list[Point], bool]]:
 
 
 def _names(draw: ImageDraw.ImageDraw, plan: Plan) -> None:
-    dot = 2.5 * DRAWN
-    for name in plan.names:
-        if not _can_write(name.text):
-            continue
+    """Names beside the dots of their places, or in the middle of an area; a mark that covers the dot moves its name."""
+    for name in filter(lambda name: _can_write(name.text), plan.names):
         x, y = name.x * DRAWN, name.y * DRAWN
+        if name.anchor == "middle":
+            _write(draw, (x, y), name.text, "mm")
+            continue
+        dot = DOT * DRAWN
         draw.ellipse((x - dot, y - dot, x + dot, y + dot), fill=colour("text-soft"))
+        covered = any(math.hypot(mark.x - name.x, mark.y - name.y) < MARK + EDGE for mark in plan.marks)
+        beside = (MARK + EDGE if covered else DOT) + 4
         side = -1 if name.anchor == "end" else 1
-        _write(draw, (x + side * 6 * DRAWN, y), name.text, "rm" if side < 0 else "lm")
+        _write(draw, (x + side * beside * DRAWN, y), name.text, "rm" if side < 0 else "lm")
 
 
 def _mark(draw: ImageDraw.ImageDraw, mark: Mark) -> None:
@@ -137,7 +143,7 @@ def _scale(draw: ImageDraw.ImageDraw, plan: Plan) -> None:
     bar = [(left, y - 5 * DRAWN), (left, y), (right, y), (right, y - 5 * DRAWN)]
     for token, width in (("map-halo", 4), ("text", 1.5)):
         draw.line(bar, fill=colour(token), width=round(width * DRAWN))
-    _write(draw, (left + 4 * DRAWN, y - 12 * DRAWN), plan.scale.label, "lm")
+    _write(draw, (left + 4 * DRAWN, y - 14 * DRAWN), plan.scale.label, "lm")
     x, top = plan.north_x * DRAWN, 12 * DRAWN
     arrow = [(x, top), (x + 6 * DRAWN, top + 18 * DRAWN), (x, top + 14 * DRAWN), (x - 6 * DRAWN, top + 18 * DRAWN)]
     draw.polygon(arrow, fill=colour("text"))

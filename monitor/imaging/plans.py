@@ -66,6 +66,8 @@ class Mark(NamedTuple):
 
 
 class Name(NamedTuple):
+    """A name; anchor: which end of it stands at its place, or its middle."""
+
     x: float
     y: float
     text: str
@@ -129,16 +131,26 @@ def is_small(frame: Frame, shape: BaseGeometry, smallest: float = SMALLEST) -> b
 
 
 def names_on(
-    frame: Frame, places: Sequence[tuple[str, float, float]], taken: Sequence[tuple[float, float]], most: int
+    frame: Frame,
+    places: Sequence[tuple[str, float, float]],
+    taken: Sequence[tuple[float, float]],
+    most: int,
+    size: float = 1.0,
 ) -> list[Name]:
-    """Names at places (name, longitude, latitude), the first ones first, none over another or over what is taken."""
+    """Names at places (name, longitude, latitude), the first ones first, none over another or over what is taken; in
+    letters of so many times the usual size."""
     boxes = [(x - 10, y - 10, x + 10, y + 10) for x, y in taken]
     names: list[Name] = []
     for text, longitude, latitude in places:
         x, y = frame.place(longitude, latitude)
-        reach = LETTER * len(text)
+        reach = size * LETTER * len(text)
         left = x + reach + 8 > WIDTH
-        box = (x - reach - 8 if left else x - 4, y - LINE / 2, x + 4 if left else x + reach + 8, y + LINE / 2)
+        box = (
+            x - reach - 8 if left else x - 4,
+            y - size * LINE / 2,
+            x + 4 if left else x + reach + 8,
+            y + size * LINE / 2,
+        )
         inside = box[0] > 0 and box[2] < WIDTH and box[1] > 0 and box[3] < frame.height
         if inside and not any(_meet(box, other) for other in boxes):
             boxes.append(box)

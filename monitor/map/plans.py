@@ -14,6 +14,7 @@ from detection.kinds import row_of
 from detection.models import Alert
 from ingest.models import AdministrativeRegion, Place
 from monitor.cards.cards import AlertCard
+from monitor.imaging.plan_pictures import LARGER
 from monitor.imaging.plans import (
     FLATTEST,
     Bounds,
@@ -28,11 +29,12 @@ from monitor.imaging.plans import (
     scale_of,
 )
 from monitor.wording.figures import whole
-from monitor.wording.places import land_in
+from monitor.wording.places import countries_in, land_in
 
 MOST_FEATURES = 3000  # of one layer
 MOST_NAMES = 9
 LEAST_KM = 16.0  # shown around an alert
+COUNTRIES_KM = 600.0  # and where nothing is known of so near
 SEEN = 24.0  # units of a drawing: a smaller outline gets a mark in a mail
 NEAR_KM = 24.0  # a frame so wide shows small roads too
 LAYERS = (  # class of the style, table, column, condition on rows, widest frame that shows it in km
@@ -81,22 +83,38 @@ def alert_plan(alert: Alert, card: AlertCard, inner: Sequence[dict]) -> Plan:
 
 
 def mail_plan(alert: Alert, card: AlertCard) -> Plan:
-    """The same, always as flat, for a mail; a small outline has a mark on it."""
-    frame = frame_around(alert.area.extent, margin=1.5, least_km=LEAST_KM, tallest=FLATTEST)
-    shapes = [
-        *_ground(frame, alert.simulated),
-        *_context(frame, alert.simulated),
-        *_outlines(frame, [alert], always=True),
-    ]
-    marks = [_mark(frame, card, "")] if is_small(frame, from_wkb(bytes(alert.area.wkb)), SEEN) else []
-    return _plan(frame, card.place, shapes, marks, alert.simulated)
+    """The same, always as flat, for a mail; a small outline has a mark on it. Where nothing of the ground is loaded,
+    the countries around it."""
+    extent, area = alert.area.extent, from_wkb(bytes(alert.area.wkb))
+    frame = frame_around(extent, margin=1.5, least_km=LEAST_KM, tallest=FLATTEST)
+    context, places = _context(frame, alert.simulated), _places(frame, alert.simulated)
+    names = names_on(frame, places, [], MOST_NAMES, LARGER)
+    if not (context or places or alert.simulated):
+        frame = frame_around(extent, margin=1.5, least_km=COUNTRIES_KM, tallest=FLATTEST)
+        countries = names_on(frame, _countries(frame), [], MOST_NAMES, LARGER)
+        names = [name._replace(anchor="middle") for name in countries]
+    shapes = [*_ground(frame, alert.simulated), *context, *_outlines(frame, [alert], always=True)]
+    marks = [_mark(frame, card, "")] if is_small(frame, area, SEEN) else []
+    return Plan(640, frame.height, card.place, shapes, marks, names, scale_of(frame))
 
 
 def _plan(frame: Frame, title: str, shapes: list[Shape], marks: list[Mark], simulated: bool) -> Plan:
-    places = Place.objects.filter(position__within=_box(frame.bounds), layer__simulated=simulated)
-    listed = [(place.name, *place.position.coords) for place in places.order_by("-population", "pk")[: 3 * MOST_NAMES]]
-    names = names_on(frame, listed, [(mark.x, mark.y) for mark in marks], MOST_NAMES)
+    taken = [(mark.x, mark.y) for mark in marks]
+    names = names_on(frame, _places(frame, simulated), taken, MOST_NAMES)
     return Plan(640, frame.height, title, shapes, marks, names, scale_of(frame))
+
+
+def _places(frame: Frame, simulated: bool) -> list[tuple[str, float, float]]:
+    """Names, longitudes and latitudes, the largest first."""
+    places = Place.objects.filter(position__within=_box(frame.bounds), layer__simulated=simulated)
+    return [(place.name, *place.position.coords) for place in places.order_by("-population", "pk")[: 3 * MOST_NAMES]]
+
+
+def _countries(frame: Frame) -> list[tuple[str, float, float]]:
+    """The same of countries, each once, in the middle of what is seen of it."""
+    parts = sorted(countries_in(box(*frame.bounds)), key=lambda part: part[1].area)
+    middles = {name: shape.representative_point() for name, shape in parts}
+    return [(name, middle.x, middle.y) for name, middle in reversed(middles.items())]
 
 
 def _ground(frame: Frame, simulated: bool) -> list[Shape]:

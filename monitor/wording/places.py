@@ -72,8 +72,14 @@ def countries_named(text: str, limit: int) -> list[tuple[str, Bounds]]:
 
 def land_in(area: BaseGeometry) -> list[BaseGeometry]:
     """The land of the offline basemap in an area, degrees."""
-    tree = _countries()[1]
-    return [tree.geometries[index].intersection(area) for index in tree.query(area, predicate="intersects")]
+    return [shape for _name, shape in countries_in(area)]
+
+
+def countries_in(area: BaseGeometry) -> list[tuple[str, BaseGeometry]]:
+    """The same with the name of each part's country."""
+    names, tree = _countries()
+    found = tree.query(area, predicate="intersects")
+    return [(names[index], tree.geometries[index].intersection(area)) for index in found]
 
 
 @lru_cache(maxsize=1)

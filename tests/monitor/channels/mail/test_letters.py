@@ -10,6 +10,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from django.contrib.auth.models import User
 from django.utils import translation
 from django.utils.translation import gettext
 
@@ -20,6 +21,7 @@ from monitor.channels.bursts import Burst
 from monitor.channels.mail import compose, letters
 from monitor.channels.mail.letters import News
 from monitor.management.samples.alerts import step, update
+from monitor.map.plans import mail_plan
 from monitor.models import Endpoint
 
 ROOT = Path(__file__).resolve().parents[4]
@@ -101,7 +103,7 @@ def _written(one, other, alert, rejected) -> dict[str, object]:
         "webhook failed": letters.ended_mail(key="k", endpoint=Endpoint(**hook), subscription=None),
         "invitation": letters.invitation_mail(key="k", invitation=person),
         "visits": letters.visits_mail(key="k", email=person.email, visits=[(SimpleNamespace(day=VISIT), card)]),
-        "password": letters.password_mail(key="k", email=person.email, account=person),
+        "password": letters.password_mail(key="k", email=person.email, account=User(pk=1, username="anna")),
     }
 
 
@@ -163,3 +165,12 @@ def test_what_is_not_seen_around_an_alert_is_worked_out_once_for_all_its_readers
     composer = compose.Composer()
     assert {composer.unseen_around(alert) for _ in range(3)} == {UNSEEN}
     assert len(asked) == 1
+
+
+def test_where_nothing_is_loaded_the_map_shows_the_countries_around(make_alert):
+    alert = make_alert(8.54, 47.37)
+    plan = mail_plan(alert, alert_card(alert))
+    assert {"Switzerland", "France", "Italy"} <= {name.text for name in plan.names}
+    (mark,) = plan.marks
+    assert (mark.x, mark.y) == (pytest.approx(320, abs=1), pytest.approx(plan.height / 2, abs=1))
+    assert plan.scale.label == "100 km"
