@@ -139,7 +139,8 @@ class Composer:
 
     def _make_cards(self, alerts: list[Alert]) -> None:
         new = [alert for alert in alerts if _version(alert) not in self._cards]
-        self._cards |= {_version(alert): card for alert, card in zip(new, alert_cards(new), strict=True)}
+        if new:
+            self._cards |= {_version(alert): card for alert, card in zip(new, alert_cards(new), strict=True)}
 
 
 def _version(alert: Alert) -> tuple[object, ...]:
