@@ -4,7 +4,7 @@ Transition: a step of its life; updates and relations are in `detection.alerts.r
 Review: a specialist's verdict. Claim: who is reviewing an alert now. AuditEntry: who did what, kept for ever.
 AlertMotion: since when an alert moves, and whether faster than before.
 GlacierScan, GlacierSample, GlacierMotion: pairs measured for glaciers, one glacier in one pair, and its time series.
-Assignment, Proposal, SecondLook, ReviewBatch, FieldVisit: in `detection.reviews.records`.
+Assignment, Proposal, SecondLook, ReviewBatch, FieldVisit: in `detection.reviews.tables`.
 What people can check an alert by: `detection.alerts.evidence`.
 """
 
@@ -15,8 +15,17 @@ from django.urls import reverse
 from detection.alerts.evidence import AlertMethods, SurgeSeries
 from detection.alerts.records import AlertLife, AlertRelation, AlertUpdate
 from detection.kinds import Extent
-from detection.reviews.records import Assignment, FieldVisit, Proposal, ReviewBatch, SecondLook
-from detection.reviews.tables import AlertEdit, CaseFile, CaseNote, SetByHand
+from detection.reviews.tables import (
+    AlertEdit,
+    Assignment,
+    CaseFile,
+    CaseNote,
+    FieldVisit,
+    Proposal,
+    ReviewBatch,
+    SecondLook,
+    SetByHand,
+)
 from detection.rules.codes import encode
 from detection.rules.lifecycle import Source, State
 from detection.rules.severity import Severity

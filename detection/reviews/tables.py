@@ -1,4 +1,6 @@
-"""What is kept of the work of people on an alert beside verdicts: what they set, and their notes with files."""
+"""What is kept of the work of people on alerts beside verdicts: what they set, notes with files, whom a case was given
+to, second looks, what is proposed, batches, visits on site.
+"""
 
 from django.conf import settings
 from django.contrib.gis.db import models
@@ -70,3 +72,110 @@ class CaseFile(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class Assignment(models.Model):
+    """Who is to review an alert. It locks nobody out; the audit keeps earlier ones."""
+
+    alert = models.OneToOneField("detection.Alert", models.CASCADE, related_name="assignment")
+    assignee = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="+")
+    assigned_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    def __str__(self) -> str:
+        return f"{self.alert.code}: for {self.assignee}"
+
+
+class SecondLook(models.Model):
+    """Whether another person would have given the same verdict. It changes no state."""
+
+    review = models.ForeignKey("detection.Review", models.CASCADE, related_name="second_looks")
+    reviewer = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
+    agrees = models.BooleanField()
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["created_at", "id"]
+        constraints = [models.UniqueConstraint(fields=["review", "reviewer"], name="one_second_look_each")]
+
+    def __str__(self) -> str:
+        return f"{self.review}: {'agreed' if self.agrees else 'disagreed'}"
+
+
+class Proposal(models.Model):
+    """What one person decided and a second one has to agree to: a confirmation, or a change of what is published.
+
+    Nothing of it is public. Published, it becomes a review or an edit of the person who proposed it.
+    """
+
+    class Outcome(models.TextChoices):
+        WAITING = "waiting"
+        PUBLISHED = "published"
+        DECLINED = "declined"
+        WITHDRAWN = "withdrawn"
+        OVERTAKEN = "overtaken"  # by another verdict, or a change of the alert
+
+    alert = models.ForeignKey("detection.Alert", models.CASCADE, related_name="proposals")
+    proposer = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
+    reason_code = models.CharField(max_length=20, blank=True, help_text="of a confirmation")
+    public_note = models.TextField(blank=True)
+    internal_note = models.TextField(blank=True)
+    change = models.JSONField(null=True, help_text="what an edit would set, as AlertEdit.after; null: it confirms")
+    announce = models.BooleanField(default=True, help_text="whether a change of the text alone is told")
+    outcome = models.CharField(max_length=10, choices=Outcome.choices, default=Outcome.WAITING)
+    decided_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
+    decided_at = models.DateTimeField(null=True)
+    answer = models.TextField(blank=True, help_text="why it was declined; for reviewers only")
+    review = models.OneToOneField("detection.Review", models.CASCADE, null=True, related_name="proposal")
+    edit = models.OneToOneField("detection.AlertEdit", models.CASCADE, null=True, related_name="proposal")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["created_at", "id"]
+        default_permissions = ("view",)
+        permissions = [("publish_proposal", "Can publish what another person proposed")]
+        constraints = [
+            models.UniqueConstraint(fields=["alert"], condition=models.Q(outcome="waiting"), name="one_proposal_waits")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.alert.code}: {'a change' if self.change else 'confirmed'}, {self.outcome}"
+
+
+class ReviewBatch(models.Model):
+    """Verdicts on several cases that were given in one act, and can be taken back in one."""
+
+    reviewer = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["-id"]
+
+    def __str__(self) -> str:
+        return f"batch {self.pk}"
+
+
+class FieldVisit(models.Model):
+    """A visit on site: when, by whom, and what was seen. One that was planned anew is another row."""
+
+    class Result(models.TextChoices):
+        SEEN = "seen", "traces of motion were seen"
+        NOTHING = "nothing", "nothing was seen"
+        UNREACHED = "unreached", "the place could not be reached"
+        MOVED = "moved", "it was planned anew"
+
+    review = models.OneToOneField("detection.Review", models.CASCADE, related_name="visit")
+    day = models.DateField()
+    visitor = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
+    remind = models.BooleanField(default=True, help_text="the visitor by mail, on the day before")
+    reminded_at = models.DateTimeField(null=True)
+    result = models.CharField(max_length=10, choices=Result.choices, blank=True)
+    note = models.OneToOneField("detection.CaseNote", models.SET_NULL, null=True, related_name="visit")
+    reported_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
+    reported_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["day", "id"]
+
+    def __str__(self) -> str:
+        return f"visit of {self.review.alert.code} on {self.day}"

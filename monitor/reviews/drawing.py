@@ -84,6 +84,7 @@ def _page(
     kind = draft.get("kind") if draft.get("kind") in KINDS_DRAWN else Kind.SUBSIDENCE
     context = {
         "drawn": True,
+        "second_person": bool(settings.SECOND_PERSON_FROM),
         "there": alert_cards(there or []),
         "fault": fault,
         "outline": draft.get("outline", ""),
