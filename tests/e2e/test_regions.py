@@ -59,6 +59,7 @@ def longest_alert(watched_region, django_user_model) -> Alert:
     alert = Alert.objects.filter(kind="subsidence").order_by("peak_rate_mm_yr").first()
     detection = alert.detections.first()
     detection.reasons = [one | {"product": f"{one['product']} {n}"} for n in range(20) for one in detection.reasons]
+    detection.save()
     for _ in range(12):
         detection.pk = None
         detection.save()
