@@ -1,10 +1,10 @@
-"""Subscription: one person, one region. Asset: one site, where the region is a list of them.
+"""Subscription: one region, of a person or of an organisation. Asset: one site, where the region is a list of them.
 
 Notification: one transition of an alert for one subscription.
 OutgoingMessage: one message of the outbox, of whichever channel. ChannelPause: a channel that takes nothing.
 Announcement: a transition whose messages are queued. RequestCount: how many mails were requested in a day.
 SignOfLife: who was seen alive when. Alarm: what is wrong. CapMessage: in `monitor.cap.records`. Endpoint: in
-`monitor.channels.records`.
+`monitor.channels.records`. Organisation, Membership: in `monitor.organisations.records`.
 """
 
 from django.conf import settings
@@ -16,9 +16,10 @@ from detection.models import AlertTransition
 from detection.rules.severity import Severity
 from monitor.cap.records import CapMessage
 from monitor.channels.records import Endpoint, language_of_request
+from monitor.organisations.records import Membership, Organisation
 from monitor.site.roles import ADMINISTRATORS, OPERATORS, PUBLISHERS, VIEWERS
 
-__all__ = ["CapMessage", "Endpoint", "language_of_request"]  # beside the models below
+__all__ = ["CapMessage", "Endpoint", "Membership", "Organisation", "language_of_request"]  # beside the models below
 
 DEFAULT_CHANNEL = "mail"
 
@@ -36,11 +37,19 @@ class Subscription(models.Model):
         OWNER = "owner", gettext_lazy("you paused it")
         BOUNCED = "bounced", gettext_lazy("mails to this address were refused")
 
-    email = models.EmailField(db_index=True, help_text="in lower case; whoever reads it owns the subscription")
+    email = models.EmailField(
+        db_index=True, blank=True, help_text="in lower case; whoever reads it owns the subscription"
+    )
+    organisation = models.ForeignKey(
+        Organisation, models.CASCADE, null=True, related_name="subscriptions", help_text="whose it is, with no address"
+    )
+    shared = models.ForeignKey(
+        "self", models.CASCADE, null=True, related_name="seats", help_text="the organisation's that this one follows"
+    )
     channel = models.CharField(max_length=20, default=DEFAULT_CHANNEL, help_text="what carries its messages")
     region = models.MultiPolygonField(srid=4326)
     label = models.CharField(max_length=200, help_text="the region in words")
-    name = models.CharField(max_length=80, blank=True, help_text="what its owner calls it")
+    name = models.CharField(max_length=80, blank=True, help_text="what its owner calls it; of a seat, the organisation")
     n_assets = models.PositiveIntegerField(default=0, help_text="sites, where the region is a list of them")
     kinds = ArrayField(models.CharField(max_length=30), help_text="of detection.kinds.Kind")
     lowest_severity = models.CharField(max_length=10, choices=[(step.value, step.value) for step in Severity])
@@ -68,6 +77,16 @@ class Subscription(models.Model):
 
     class Meta:
         ordering = ["created_at", "id"]
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(models.Q(organisation=None) & ~models.Q(email=""))
+                | models.Q(organisation__isnull=False, email=""),
+                name="of_a_person_or_an_organisation",
+            ),
+            models.UniqueConstraint(
+                fields=["shared", "email"], condition=models.Q(shared__isnull=False), name="one_seat_per_member"
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"subscription {self.pk}: {self.label}"
@@ -76,6 +95,11 @@ class Subscription(models.Model):
     def title(self) -> str:
         """What its owner knows it by."""
         return self.name or self.label
+
+    @property
+    def source(self) -> int:
+        """The one that has the list of sites: of a seat, the organisation's."""
+        return self.shared_id or self.pk
 
 
 class Asset(models.Model):
@@ -131,6 +155,7 @@ class OutgoingMessage(models.Model):
         SIGN = "sign"
         TEST = "test"
         INVITATION = "invitation"
+        MEMBERSHIP = "membership"  # to join an organisation
         RESET = "reset"
         CHECK = "check"  # whether an endpoint answers
         ENDED = "ended"  # that an endpoint was switched off
@@ -151,6 +176,7 @@ class OutgoingMessage(models.Model):
     subscription = models.ForeignKey(Subscription, models.CASCADE, null=True, help_text="the one to confirm")
     transition = models.ForeignKey(AlertTransition, models.CASCADE, null=True, help_text="the news of a single alert")
     invitation = models.ForeignKey(Invitation, models.CASCADE, null=True, help_text="the one to accept")
+    membership = models.ForeignKey(Membership, models.CASCADE, null=True, help_text="the one to accept")
     account = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, null=True, help_text="whose password is new")
     endpoint = models.ForeignKey(Endpoint, models.CASCADE, null=True, help_text="where it goes, or which it is about")
     state = models.CharField(max_length=10, choices=State.choices, default=State.QUEUED)

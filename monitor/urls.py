@@ -28,6 +28,7 @@ from monitor.map import places_view as places
 from monitor.map import points_view as points
 from monitor.map import tiles_view as tiles
 from monitor.map import views as map
+from monitor.organisations import views as organisations
 from monitor.pairs import views as pairs
 from monitor.products import views as products
 from monitor.rasters import views as rasters
@@ -115,6 +116,33 @@ urlpatterns = [
     path("subscriptions/<str:token>/export.json", subscription_links.export, name="subscription-export"),
     path("subscriptions/<str:token>/ways/", subscription_ways.ways, name="subscription-ways"),
     path("service-worker.js", push.service_worker, name="service-worker"),
+    path("subscriptions/<str:token>/organisations/", organisations.organisation_list, name="organisation-list"),
+    path(
+        "subscriptions/<str:token>/organisations/<int:organisation>/",
+        organisations.organisation_page,
+        name="organisation",
+    ),
+    path(
+        "subscriptions/<str:token>/organisations/<int:organisation>/add/",
+        organisations.place_add,
+        name="organisation-add",
+    ),
+    path(
+        "subscriptions/<str:token>/organisations/<int:organisation>/<int:subscription>/",
+        organisations.place_change,
+        name="organisation-place",
+    ),
+    path(
+        "subscriptions/<str:token>/organisations/<int:organisation>/ways/",
+        organisations.organisation_ways,
+        name="organisation-ways",
+    ),
+    path(
+        "subscriptions/<str:token>/organisations/<int:organisation>/export.json",
+        organisations.organisation_export,
+        name="organisation-export",
+    ),
+    path("subscribe/join/<str:token>/", organisations.join, name="organisation-join"),
     path("demo/mail/", demo_mail.mail_list, name="demo-mail-list"),
     path("demo/mail/<str:name>/", demo_mail.mail_page, name="demo-mail"),
     path("demo/mail/<str:name>/html/", demo_mail.mail_html, name="demo-mail-html"),

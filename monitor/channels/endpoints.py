@@ -1,7 +1,7 @@
-"""Endpoints of people: added, checked by a first message, told the news of their subscriptions, and ended.
+"""Endpoints of people and organisations: added, checked by a first message, told the news, and ended.
 
 What fails delays only what goes to the same endpoint: from seconds to a day. After a week in which nothing was taken
-the endpoint is ended, and its owner gets one mail that says so.
+the endpoint is ended, and its owner gets one mail that says so. `owner`: email=… of a person, or organisation=….
 """
 
 import hashlib
@@ -20,6 +20,7 @@ from django.utils.translation import gettext as _
 from detection.models import AlertTransition
 from detection.rules.lifecycle import State as AlertState
 from monitor.models import DEFAULT_CHANNEL, Endpoint, OutgoingMessage
+from monitor.organisations.members import owners
 from monitor.subscriptions import limits
 from monitor.subscriptions import selectors as subscriptions
 from monitor.subscriptions.rules import Wanted, step_of, wants
@@ -51,18 +52,18 @@ def back_off(failures: int) -> timedelta:
     return BACK_OFF[min(failures, len(BACK_OFF)) - 1]
 
 
-def endpoints_of(*, email: str, channel: str) -> QuerySet[Endpoint]:
-    return Endpoint.objects.filter(email=email, channel=channel)
+def endpoints_of(*, channel: str, **owner: Any) -> QuerySet[Endpoint]:
+    return Endpoint.objects.filter(channel=channel, **owner)
 
 
-def endpoint_add(*, email: str, channel: str, url: str, keys: dict[str, Any], name: str = "") -> Endpoint:
+def endpoint_add(*, channel: str, url: str, keys: dict[str, Any], name: str = "", **owner: Any) -> Endpoint:
     """Keep an address and send a first message there; one that is known gets new keys. Raises Refusal for too many."""
-    mine = endpoints_of(email=email, channel=channel)
+    mine = endpoints_of(channel=channel, **owner)
     if mine.exclude(url=url).count() >= MOST_PER_PERSON:
         raise Refusal(_("You can have %(number)s of these at most.") % {"number": whole(MOST_PER_PERSON)})
     with transaction.atomic():
         endpoint, _new = Endpoint.objects.update_or_create(
-            email=email, channel=channel, url=url, defaults={"keys": keys, "name": name, "verified_at": None}
+            channel=channel, url=url, **owner, defaults={"keys": keys, "name": name, "verified_at": None}
         )
         endpoint_check(endpoint=endpoint)
     return endpoint
@@ -70,7 +71,7 @@ def endpoint_add(*, email: str, channel: str, url: str, keys: dict[str, Any], na
 
 def endpoint_check(*, endpoint: Endpoint) -> None:
     """Send a test; an endpoint that was ended takes part again once it has answered. Raises Refusal for too many."""
-    if not limits.allowed_for_endpoints(email=endpoint.email):
+    if not limits.allowed_for_endpoints(email=endpoint.email, organisation=endpoint.organisation_id):
         raise Refusal(_("That was often enough for today. Try again tomorrow."))
     Endpoint.objects.filter(pk=endpoint.pk).update(
         failures=0, failing_since=None, next_try_at=None, ended_at=None, end_reason=""
@@ -98,7 +99,9 @@ def news_queue(*, news: AlertTransition) -> int:
         ready, kind = ready.filter(pk__in=told.exclude(endpoint=None).values("endpoint")), Kind.CORRECTION
     else:
         readers = subscriptions.subscriptions_matching(transition=news).order_by()
-        ready, kind = ready.filter(email__in=readers.values("email")), Kind.ALERT
+        shared = subscriptions.shared_matching(transition=news).order_by()
+        of_person = Q(organisation=None, email__in=readers.values("email"))
+        ready, kind = ready.filter(of_person | Q(organisation__in=shared.values("organisation"))), Kind.ALERT
     told_enough = _told_enough(ready, now) if kind == Kind.ALERT else set()
     messages = [_news(endpoint, news, Kind.SUMMARY if endpoint.pk in told_enough else kind, now) for endpoint in ready]
     return len(OutgoingMessage.objects.bulk_create(messages, batch_size=2000, ignore_conflicts=True))
@@ -166,16 +169,25 @@ def news_read(*, messages: Sequence[OutgoingMessage]) -> None:
             by_step[message.transition_id].append(message)
     steps = AlertTransition.objects.select_related("alert__exposure", "update", "review").in_bulk(list(by_step))
     for pk, step in steps.items():
-        about, asked, labels = by_step[pk], step_of(step), defaultdict[str, list[tuple[str, bool]]](list)
-        there = subscriptions.subscriptions_active().filter(
-            email__in=[message.address for message in about], region__intersects=step.alert.area
+        about, asked, labels = by_step[pk], step_of(step), defaultdict[str | int, list[tuple[str, bool]]](list)
+        of_people = subscriptions.subscriptions_active().filter(email__in=[message.address for message in about])
+        of_organisations = subscriptions.subscriptions_shared().filter(
+            organisation__in=[*filter(None, map(_group, about))]
         )
-        for email, name, label, *wish in there.values_list("email", "name", "label", *Wanted._fields):
-            labels[email].append((name or label, wants(Wanted(*wish), asked)))
+        there = (of_people | of_organisations).filter(region__intersects=step.alert.area)
+        fields = ("email", "organisation", "shared", "name", "label", *Wanted._fields)
+        for email, organisation, seat, name, label, *wish in there.values_list(*fields):
+            called = label if seat else name or label
+            labels[email or organisation].append((called, wants(Wanted(*wish), asked)))
         for message in about:
             message.transition = step
             told = message.kind == Kind.CORRECTION
-            message.labels = [label for label, wanted in labels[message.address] if wanted or told]
+            message.labels = [label for label, wanted in labels[_group(message) or message.address] if wanted or told]
+
+
+def _group(message: OutgoingMessage) -> int | None:
+    """The organisation whose endpoint a message goes to."""
+    return message.endpoint.organisation_id if message.endpoint else None
 
 
 def endpoint_answered(*, endpoint: Endpoint, checked: bool) -> None:
@@ -211,19 +223,28 @@ def endpoint_failed(*, endpoint: Endpoint, gone: bool, retry_after: timedelta | 
 
 
 def _end(endpoint: Endpoint, reason: str) -> None:
-    """Switch an endpoint off; the owner of a webhook that had worked hears of it."""
+    """Switch an endpoint off; the owners of a webhook that had worked hear of it."""
     if endpoint.ended_at:
         return
     endpoint.ended_at, endpoint.end_reason = timezone.now(), reason
-    if endpoint.channel == WEBHOOK and endpoint.verified_at:
+    if endpoint.channel != WEBHOOK or not endpoint.verified_at:
+        return
+    about = f"{endpoint.ended_at:%Y%m%d%H%M%S}"
+    for number, address in enumerate(_owners(endpoint)):
         OutgoingMessage.objects.create(
             kind=Kind.ENDED,
-            key=endpoint_key(Kind.ENDED, f"{endpoint.ended_at:%Y%m%d%H%M%S}", endpoint),
-            address=endpoint.email,
+            key=endpoint_key(Kind.ENDED, f"{about}:{number}" if number else about, endpoint),
+            address=address,
             language=endpoint.language,
             endpoint=endpoint,
             next_try_at=endpoint.ended_at,
         )
+
+
+def _owners(endpoint: Endpoint) -> list[str]:
+    if endpoint.organisation_id is None:
+        return [endpoint.email]
+    return list(owners(organisation=endpoint.organisation_id).values_list("email", flat=True))
 
 
 def deliveries(*, endpoint: Endpoint) -> QuerySet[OutgoingMessage]:
@@ -239,15 +260,15 @@ def delivery_replay(*, endpoint: Endpoint, pk: str) -> None:
     wanted = int(pk) if pk.isdecimal() else 0
     if wanted not in [one.pk for one in deliveries(endpoint=endpoint)] or endpoint.ended_at:
         return
-    if not limits.allowed_for_endpoints(email=endpoint.email):
+    if not limits.allowed_for_endpoints(email=endpoint.email, organisation=endpoint.organisation_id):
         raise Refusal(_("That was often enough for today. Try again tomorrow."))
     OutgoingMessage.objects.filter(pk=wanted).exclude(state=State.SENDING).update(
         state=State.QUEUED, attempts=0, error="", next_try_at=timezone.now()
     )
 
 
-def endpoints_exported(*, email: str) -> Sequence[dict[str, Any]]:
-    """What is held of a person's endpoints; secrets are shown once, and not here."""
+def endpoints_exported(**owner: Any) -> Sequence[dict[str, Any]]:
+    """What is held of somebody's endpoints; secrets are shown once, and not here."""
     return [
         {
             "channel": one.channel,
@@ -260,5 +281,5 @@ def endpoints_exported(*, email: str) -> Sequence[dict[str, Any]]:
             "ended": one.ended_at,
             "end_reason": one.end_reason,
         }
-        for one in Endpoint.objects.filter(email=email)
+        for one in Endpoint.objects.filter(**owner)
     ]

@@ -196,6 +196,9 @@ def _is_still_needed(message: OutgoingMessage) -> bool:
     if message.kind == Kind.INVITATION:
         wanted = message.invitation
         return wanted is not None and not wanted.accepted_at and not wanted.withdrawn_at
+    if message.kind == Kind.MEMBERSHIP:
+        asked = message.membership
+        return asked is not None and not asked.confirmed_at and not asked.left_at
     if message.kind == Kind.TEST:
         return message.subscription is not None and not message.subscription.ended_at
     if message.kind == Kind.SIGN:

@@ -21,7 +21,10 @@ class Endpoint(models.Model):
         GONE = "gone", "it answered that it is gone"
 
     channel = models.CharField(max_length=20, help_text="a name in settings.CHANNELS")
-    email = models.EmailField(db_index=True, help_text="in lower case; whoever reads it owns the endpoint")
+    email = models.EmailField(db_index=True, blank=True, help_text="in lower case; whoever reads it owns the endpoint")
+    organisation = models.ForeignKey(
+        "monitor.Organisation", models.CASCADE, null=True, help_text="whose it is instead, with no mailbox"
+    )
     url = models.CharField(max_length=2000)
     name = models.CharField(max_length=80, blank=True, help_text="of a device: its browser and system")
     keys = models.JSONField(default=dict, help_text="what messages are signed or encrypted with")
@@ -36,7 +39,14 @@ class Endpoint(models.Model):
 
     class Meta:
         ordering = ["id"]
-        constraints = [models.UniqueConstraint(fields=["channel", "email", "url"], name="one_endpoint_per_address")]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["channel", "email", "url"],
+                condition=models.Q(organisation=None),
+                name="one_endpoint_per_address",
+            ),
+            models.UniqueConstraint(fields=["channel", "organisation", "url"], name="one_endpoint_per_organisation"),
+        ]
 
     def __str__(self) -> str:
         return f"endpoint {self.pk} ({self.channel})"

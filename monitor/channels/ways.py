@@ -36,15 +36,19 @@ def ways(request: HttpRequest, token: str) -> HttpResponse:
 
 
 def _act(request: HttpRequest, email: str) -> dict[str, Any]:
-    """Do what the form wants; what the next page shows once. Nonsense changes nothing."""
-    deed = request.POST.get("deed", "")
-    if deed == "webhook-add":
-        return _webhook_add(email, request.POST.get("url", "").strip())
-    if deed == "device-add":
+    if request.POST.get("deed") == "device-add":
         device_add(email=email, given=request.POST.dict(), agent=request.headers.get("User-Agent", ""))
         return {}
+    return act_on_webhooks(request, email=email)
+
+
+def act_on_webhooks(request: HttpRequest, **owner: Any) -> dict[str, Any]:
+    """Do what the form wants; what the next page shows once. Nonsense changes nothing. owner: as endpoints know it."""
+    deed = request.POST.get("deed", "")
+    if deed == "webhook-add":
+        return _webhook_add(request.POST.get("url", "").strip(), **owner)
     pk = request.POST.get("endpoint", "")
-    mine = Endpoint.objects.filter(email=email, pk=int(pk) if pk.isdecimal() else 0).first()
+    mine = Endpoint.objects.filter(**owner, pk=int(pk) if pk.isdecimal() else 0).first()
     if mine is None:
         return {}
     if deed == "remove":
@@ -58,7 +62,7 @@ def _act(request: HttpRequest, email: str) -> dict[str, Any]:
     return {}
 
 
-def _webhook_add(email: str, url: str) -> dict[str, Any]:
+def _webhook_add(url: str, **owner: Any) -> dict[str, Any]:
     fault = outward.url_fault(url)
     if not url:
         raise Refusal(_("Type the address that messages are to be sent to."))
@@ -66,15 +70,14 @@ def _webhook_add(email: str, url: str) -> dict[str, Any]:
         raise Refusal(_("The address must begin with https://."))
     if fault or len(url) > LONGEST_URL:
         raise Refusal(_("This is not an address that messages can be sent to."))
-    if endpoints.endpoints_of(email=email, channel=endpoints.WEBHOOK).filter(url=url).exists():
+    if endpoints.endpoints_of(channel=endpoints.WEBHOOK, **owner).filter(url=url).exists():
         raise Refusal(_("This address is listed already."))
     secret = secret_new()
-    endpoints.endpoint_add(email=email, channel=endpoints.WEBHOOK, url=url, keys={"secret": secret})
+    endpoints.endpoint_add(channel=endpoints.WEBHOOK, url=url, keys={"secret": secret}, **owner)
     return {"secret": secret, "secret_of": url}
 
 
 def _page(request: HttpRequest, token: str, email: str, status: int = 200, **shown: Any) -> HttpResponse:
-    hooks = endpoints.endpoints_of(email=email, channel=endpoints.WEBHOOK)
     devices = endpoints.endpoints_of(email=email, channel=PUSH)
     active = selectors.subscriptions_active().filter(email=email)
     context = {
@@ -82,11 +85,17 @@ def _page(request: HttpRequest, token: str, email: str, status: int = 200, **sho
         "email": email,
         "browser_key": browser_key(),
         "devices": [(device, _state(device)) for device in devices],
-        "webhooks": [(hook, _state(hook), _deliveries(hook)) for hook in hooks],
+        "webhooks": webhooks_listed(email=email),
         "has_active": active.exists(),
         **shown,
     }
     return render(request, "webhook/ways.html", context, status=status)
+
+
+def webhooks_listed(**owner: Any) -> list[tuple[Endpoint, tuple[str, str], list[tuple[OutgoingMessage, str]]]]:
+    """Each with its badge and its last messages."""
+    hooks = endpoints.endpoints_of(channel=endpoints.WEBHOOK, **owner)
+    return [(hook, _state(hook), _deliveries(hook)) for hook in hooks]
 
 
 def _state(endpoint: Endpoint) -> tuple[str, str]:

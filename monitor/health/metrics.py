@@ -12,6 +12,7 @@ from prometheus_client.registry import Collector
 from ingest.disk import disk_places
 from monitor.health import alarms, selectors, signs
 from monitor.health.conditions import CONDITIONS
+from monitor.organisations import members
 
 PREFIX = "ground_motion_"
 
@@ -55,6 +56,8 @@ def _of_database() -> Iterator[Metric]:
         (kind, state): float(n) for kind, states in selectors.counts_by_state().items() for state, n in states.items()
     }
     yield _gauge("work", "Runs, files, downloads, messages and failed steps by state.", counts, "kind", "state")
+    organised = {(what,): float(n) for what, n in members.counts().items()}
+    yield _gauge("organisations", "Organisations, their members, and the places that they follow.", organised, "what")
     failed = {(kind,): float(rows.count()) for kind, rows in selectors.failures().items()}
     yield _gauge("failed_lately", "Work that failed in the last seven days.", failed, "kind")
     ages = {(name,): seconds for name, seconds in signs.sign_ages().items()}

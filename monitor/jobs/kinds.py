@@ -41,6 +41,7 @@ MESSAGES = {
     "sign": gettext_lazy("Sign of life"),
     "test": gettext_lazy("Test message"),
     "invitation": gettext_lazy("Invitation to an account"),
+    "membership": gettext_lazy("Invitation to an organisation"),
     "reset": gettext_lazy("Link to a new password"),
     "check": gettext_lazy("Test of a webhook"),
     "ended": gettext_lazy("End of a webhook"),

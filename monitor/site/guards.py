@@ -4,6 +4,7 @@
 |---------------|-----------------------------------------------------|-----------------------------------------|
 | anonymous     | what is public: map, alerts, data, API              | subscribe                               |
 | subscriber    | also their own subscriptions                        | whatever the signed link is for         |
+| member        | also what their organisation follows                | the same; its owners: change that       |
 | colleague     | what is public: an account without a role           | change their own password               |
 | viewer        | also images, pairs, events, jobs, who loaded a file | as a colleague                          |
 | operator      | the same                                            | review, add data, report events, jobs   |

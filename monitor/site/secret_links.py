@@ -7,6 +7,7 @@ import re
 SECRET_ADDRESSES = (
     "/subscribe/confirm/",
     "/subscribe/stop/",
+    "/subscribe/join/",
     "/subscriptions/",
     "/feeds/",
     "/accounts/join/",

@@ -137,7 +137,7 @@ def sites_now(subscription: Subscription) -> str:
         return ""
     states = [State.CONFIRMED.value, *([State.FIRST.value, State.PROVISIONAL.value] * subscription.unreviewed)]
     alerts = Alert.objects.filter(state__in=states, kind__in=subscription.kinds, area__intersects=subscription.region)
-    found = assets_concerned(alerts=alerts.values_list("pk", flat=True), subscriptions=[subscription.pk])
+    found = assets_concerned(alerts=alerts.values_list("pk", flat=True), subscriptions=[subscription.source])
     names = {pk: name for one in found.values() for pk, name in one.items()}
     return sites_sentence([names[pk] for pk in sorted(names)], subscription)
 
@@ -161,10 +161,10 @@ def sites_sentence(names: Sequence[str], subscription: Subscription) -> str:
 def concerned_read(*, news: Sequence[Notification]) -> None:
     """Read the sites that news are about, for all of them in one query where there is a list, else in none."""
     of_lists = [one for one in news if one.subscription.n_assets and one.transition.alert.state != State.REJECTED]
-    lists, alerts = {one.subscription_id for one in of_lists}, {one.transition.alert_id for one in of_lists}
+    lists, alerts = {one.subscription.source for one in of_lists}, {one.transition.alert_id for one in of_lists}
     found = assets_concerned(alerts=alerts, subscriptions=lists) if lists else {}
     for one in news:
-        one.sites = found.get((one.subscription_id, one.transition.alert_id), {})
+        one.sites = found.get((one.subscription.source, one.transition.alert_id), {})
 
 
 def sites_of_news(news: Sequence[Notification]) -> list[str]:
@@ -175,8 +175,8 @@ def sites_of_news(news: Sequence[Notification]) -> list[str]:
     found: dict[int, dict[int, str]] = {}
     for one in news:
         if one.sites:
-            lists[one.subscription_id] = one.subscription
-            found.setdefault(one.subscription_id, {}).update(one.sites)
+            lists[one.subscription.source] = one.subscription
+            found.setdefault(one.subscription.source, {}).update(one.sites)
     sentences = []
     for subscription, names in found.items():
         if lists[subscription].n_assets == 1:

@@ -36,9 +36,15 @@ def allowed_for_connection(*, ip: str) -> bool:
     return _count("all", overall)
 
 
-def allowed_for_endpoints(*, email: str) -> bool:
-    """Count one message that a person sends to an endpoint of theirs; False where they sent enough today."""
-    return _count(f"endpoints {mailbox_of(email)}", settings.ENDPOINT_LIMIT_PER_PERSON)
+def allowed_for_endpoints(*, email: str, organisation: int | None = None) -> bool:
+    """Count one message that a person or an organisation sends to an endpoint; False where they sent enough today."""
+    who = f"organisation {organisation}" if organisation else mailbox_of(email)
+    return _count(f"endpoints {who}", settings.ENDPOINT_LIMIT_PER_PERSON)
+
+
+def allowed_for_organisation(*, organisation: int, most: int) -> bool:
+    """Count one invitation by an organisation; False where it invited enough today."""
+    return _count(f"organisation {organisation}", most)
 
 
 def mailbox_of(email: str) -> str:

@@ -12,7 +12,8 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_GET, require_http_methods
 
-from monitor.models import Subscription
+from monitor.models import Membership, Subscription
+from monitor.organisations.members import memberships_of
 from monitor.rasters.visibility import visibility_sentence
 from monitor.subscriptions import places, selectors, tokens
 from monitor.subscriptions import services as subscriptions
@@ -95,6 +96,7 @@ def manage(request: HttpRequest, token: str) -> HttpResponse:
         "email": email,
         "token": token,
         "newest": newest,
+        "is_owner": memberships_of(email=email).filter(role=Membership.Role.OWNER).exists(),
         "answer": request.GET.get("answer", ""),
         "hours": HOURS,
         "languages": settings.LANGUAGES,
@@ -114,9 +116,9 @@ def manage(request: HttpRequest, token: str) -> HttpResponse:
 @require_http_methods(PAGE_OR_DEED)
 def move(request: HttpRequest, token: str, subscription: int) -> HttpResponse:
     """Another place, or another name, for one of a person's subscriptions."""
-    mine = selectors.subscriptions_of(email=owner_of(token)).filter(pk=subscription, ended_at=None).first()
+    mine = selectors.subscriptions_of(email=owner_of(token)).filter(pk=subscription, ended_at=None, shared=None).first()
     if mine is None:
-        raise tokens.Expired("it was ended in the meantime")
+        raise tokens.Expired("it was ended in the meantime, or is shared")
     as_it_is = DEFAULTS | {"where": places.KEEP, "name": mine.name}
     if request.method != "POST":
         form, status = places.MoveForm(initial=as_it_is), 200
@@ -149,7 +151,9 @@ def export(request: HttpRequest, token: str) -> JsonResponse:
 
 
 def owner_of(token: str) -> str:
-    subscription = Subscription.objects.filter(pk=tokens.read_manage(token)).first()
-    if subscription is None:
+    subscription, membership = tokens.read_manage(token)
+    held = Subscription.objects.filter(pk=subscription).exclude(email="").first()
+    held = held or Membership.objects.filter(pk=membership).first()
+    if held is None:
         raise tokens.Expired("everything of this person was deleted")
-    return subscription.email
+    return held.email

@@ -1,4 +1,7 @@
-"""Reading subscriptions: who is active, who watches a place."""
+"""Reading subscriptions: who is active, who watches a place.
+
+Those of organisations bring no message themselves: their members' seats do, which are subscriptions of people.
+"""
 
 from datetime import datetime, timedelta
 
@@ -13,7 +16,12 @@ from monitor.subscriptions.rules import Wanted, step_of, wants
 
 def subscriptions_active() -> QuerySet[Subscription]:
     """Confirmed, not paused, not ended: those that messages may go to."""
-    return Subscription.objects.filter(confirmed_at__isnull=False, paused_at=None, ended_at=None)
+    return Subscription.objects.filter(confirmed_at__isnull=False, paused_at=None, ended_at=None, organisation=None)
+
+
+def subscriptions_shared() -> QuerySet[Subscription]:
+    """What organisations watch, whatever their members chose for themselves."""
+    return Subscription.objects.filter(organisation__isnull=False, ended_at=None)
 
 
 def subscriptions_of(*, email: str) -> QuerySet[Subscription]:
@@ -23,12 +31,19 @@ def subscriptions_of(*, email: str) -> QuerySet[Subscription]:
 
 def subscriptions_matching(*, transition: AlertTransition) -> QuerySet[Subscription]:
     """Who is to hear of this step: the region meets the alert, and it is something that they want."""
-    there = subscriptions_active().filter(
-        confirmed_at__lt=transition.created_at, region__intersects=transition.alert.area
-    )
+    return _matching(subscriptions_active(), transition)
+
+
+def shared_matching(*, transition: AlertTransition) -> QuerySet[Subscription]:
+    """The same, of what organisations watch."""
+    return _matching(subscriptions_shared(), transition)
+
+
+def _matching(some: QuerySet[Subscription], transition: AlertTransition) -> QuerySet[Subscription]:
+    there = some.filter(confirmed_at__lt=transition.created_at, region__intersects=transition.alert.area)
     step = step_of(transition)
     wishes = there.values_list("pk", *Wanted._fields)
-    return subscriptions_active().filter(pk__in=[pk for pk, *wish in wishes if wants(Wanted(*wish), step)])
+    return some.filter(pk__in=[pk for pk, *wish in wishes if wants(Wanted(*wish), step)])
 
 
 def steps_in(*, region: GEOSGeometry, years: int) -> QuerySet[AlertTransition]:

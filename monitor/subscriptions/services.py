@@ -17,7 +17,8 @@ from shapely import to_wkb
 from detection.kinds import KIND_LABELS
 from ingest.errors import one_line
 from monitor.channels import endpoints
-from monitor.models import Endpoint, Notification, OutgoingMessage, Subscription
+from monitor.models import Asset, Endpoint, Membership, Notification, OutgoingMessage, Subscription
+from monitor.organisations import members
 from monitor.subscriptions import limits, selectors
 from monitor.subscriptions.assets import SiteArea, assets_replace, sites_now
 from monitor.subscriptions.feeds import keys as feeds
@@ -38,6 +39,7 @@ KEEP_LETTERS = timedelta(days=7)
 KEEP_NEWS = timedelta(days=2 * 365)
 LONGEST_LABEL = 200
 LONGEST_NAME = 80
+SITE_FIELDS = ("name", "latitude", "longitude", "radius_m")
 LEAST = {  # severity from which on something is sent
     "minor": gettext_lazy("Of any importance."),
     "moderate": gettext_lazy("Of medium or high importance."),
@@ -120,7 +122,9 @@ def demo_subscription_make() -> Subscription:
 
 def subscription_confirm(*, subscription: Subscription) -> None:
     """The owner of the mailbox agreed. Raises Refusal for one too many; a second time changes nothing."""
-    held = selectors.subscriptions_of(email=subscription.email).filter(confirmed_at__isnull=False, ended_at=None)
+    held = selectors.subscriptions_of(email=subscription.email).filter(
+        confirmed_at__isnull=False, ended_at=None, shared=None
+    )
     if subscription.confirmed_at is None and held.count() >= MOST_PER_ADDRESS:
         most = _("one address may follow %(number)s regions at most")
         raise Refusal(most % {"number": whole(MOST_PER_ADDRESS)})
@@ -222,7 +226,7 @@ def change(*, email: str, pk: str, deed: str, until: str = "") -> str:
         subscription_resume(subscription=mine)
     elif deed == "stop":
         subscriptions_end(ids=[mine.pk])
-    elif deed in Subscription.Frequency.values:
+    elif deed in Subscription.Frequency.values and mine.shared_id is None:
         subscription_set_frequency(subscription=mine, frequency=deed)
     return ""
 
@@ -258,18 +262,20 @@ def person_export(*, email: str) -> dict[str, Any]:
     """Everything that is held of a person, in a form that a machine can read."""
     return {
         "email": email,
-        "subscriptions": [_exported(one) for one in selectors.subscriptions_of(email=email)],
+        "subscriptions": [_exported_of_person(one) for one in selectors.subscriptions_of(email=email)],
         "mails": [
             {"kind": mail.kind, "state": mail.state, "created": mail.created_at, "sent": mail.sent_at}
             for mail in OutgoingMessage.objects.filter(address=email)
         ],
         "endpoints": endpoints.endpoints_exported(email=email),
+        "organisations": members.person_exported(email=email),
     }
 
 
 def person_delete(*, email: str) -> None:
     """Forget everything of a person."""
     with transaction.atomic():
+        members.person_forget(email=email)
         OutgoingMessage.objects.filter(address=email).delete()
         Endpoint.objects.filter(email=email).delete()
         selectors.subscriptions_of(email=email).delete()
@@ -279,15 +285,19 @@ def purge() -> None:
     """Delete what is over: unconfirmed requests after two days, ended subscriptions, old letters, news and counts."""
     now = timezone.now()
     Subscription.objects.filter(confirmed_at=None, created_at__lt=now - CONFIRM_FOR).delete()
-    ended = Subscription.objects.filter(ended_at__lt=now - KEEP_ENDED)
-    emails = list(ended.values_list("email", flat=True).distinct())
-    ended.delete()
+    members.memberships_purge(now=now, keep=KEEP_ENDED)
+    ended = Subscription.objects.filter(ended_at__lt=now - KEEP_ENDED).exclude(pk__in=members.seats_kept().values("pk"))
+    emails = list(ended.filter(organisation=None).order_by().values_list("email", flat=True).distinct())
+    Subscription.objects.filter(pk__in=list(ended.values_list("pk", flat=True))).delete()
     finished = OutgoingMessage.objects.exclude(state__in=[OutgoingMessage.State.QUEUED, OutgoingMessage.State.SENDING])
-    gone = set(emails) - set(Subscription.objects.filter(email__in=emails).values_list("email", flat=True))
+    gone = set(emails)
+    for held in (Subscription, Membership):
+        gone -= set(held.objects.filter(email__in=emails).values_list("email", flat=True))
     finished.filter(address__in=gone).delete()
     Endpoint.objects.filter(email__in=gone).delete()
     kinds = OutgoingMessage.Kind
-    letters = [kinds.CONFIRM, kinds.LINK, kinds.INVITATION, kinds.RESET, kinds.TEST, kinds.CHECK, kinds.ENDED]
+    letters = [kinds.CONFIRM, kinds.LINK, kinds.INVITATION, kinds.MEMBERSHIP, kinds.RESET, kinds.TEST]
+    letters += [kinds.CHECK, kinds.ENDED]
     finished.filter(kind__in=letters, created_at__lt=now - KEEP_LETTERS).delete()
     Notification.objects.filter(created_at__lt=now - KEEP_NEWS).delete()
     finished.filter(created_at__lt=now - KEEP_NEWS).delete()
@@ -334,21 +344,29 @@ def to_geos(region: Region) -> GEOSGeometry:
     return GEOSGeometry(memoryview(to_wkb(region.outline)), srid=4326)
 
 
-def _exported(one: Subscription) -> dict[str, Any]:
+def exported(one: Subscription) -> dict[str, Any]:
+    """What a subscription asks for, in a form that a machine can read."""
     return {
         "name": one.name,
         "label": one.label,
         "region": one.region.json,
-        "sites": list(one.assets.values("name", "latitude", "longitude", "radius_m")),
+        "sites": list(Asset.objects.filter(subscription=one.source).values(*SITE_FIELDS)),
         "kinds": one.kinds,
         "lowest_severity": one.lowest_severity,
         "unreviewed": one.unreviewed,
         "updates": one.updates,
         "least_exposure": one.least_exposure,
         "frequency": one.frequency,
+        "created": one.created_at,
+        "ended": one.ended_at,
+    }
+
+
+def _exported_of_person(one: Subscription) -> dict[str, Any]:
+    return exported(one) | {
+        "shared": bool(one.shared_id),
         "language": one.language,
         "time_zone": one.time_zone,
-        "created": one.created_at,
         "confirmed": one.confirmed_at,
         "quiet_from": one.quiet_from,
         "quiet_until": one.quiet_until,
@@ -356,7 +374,6 @@ def _exported(one: Subscription) -> dict[str, Any]:
         "last_sign": one.last_sign_at,
         "paused": one.paused_at,
         "paused_until": one.paused_until,
-        "ended": one.ended_at,
         "last_digest": one.last_digest_at,
         "feeds": list(feeds.addresses(subscription=one).values()),
         "notifications": [

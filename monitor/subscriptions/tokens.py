@@ -7,7 +7,8 @@ from django.core import signing
 
 CONFIRM_FOR = timedelta(hours=48)
 MANAGE_FOR = timedelta(days=90)
-_CONFIRM, _MANAGE, _STOP = "monitor.confirm", "monitor.manage", "monitor.stop"
+_CONFIRM, _MANAGE, _STOP, _JOIN = "monitor.confirm", "monitor.manage", "monitor.stop", "monitor.join"
+_MEMBERSHIP = "membership"
 
 
 class Expired(ValueError):
@@ -27,6 +28,15 @@ def manage_token(subscription_id: int) -> str:
     return signing.dumps(subscription_id, salt=_MANAGE)
 
 
+def member_token(membership_id: int) -> str:
+    """The same for somebody who belongs to an organisation, or is invited to one."""
+    return signing.dumps([_MEMBERSHIP, membership_id], salt=_MANAGE)
+
+
+def join_token(membership_id: int) -> str:
+    return signing.dumps(membership_id, salt=_JOIN)
+
+
 def stop_token(subscription_ids: Iterable[int]) -> str:
     """Ends these subscriptions, and can do nothing else; it never expires."""
     return signing.dumps(sorted(subscription_ids), salt=_STOP)
@@ -37,8 +47,15 @@ def read_confirm(token: str) -> int:
     return _read(token, _CONFIRM, CONFIRM_FOR)
 
 
-def read_manage(token: str) -> int:
-    return _read(token, _MANAGE, MANAGE_FOR)
+def read_manage(token: str) -> tuple[int, int]:
+    """A subscription or else a membership of the person; 0: not of this kind."""
+    held = _read(token, _MANAGE, MANAGE_FOR)
+    return (0, held[1]) if isinstance(held, list) else (held, 0)
+
+
+def read_join(token: str, valid_for: timedelta) -> int:
+    """The membership to accept."""
+    return _read(token, _JOIN, valid_for)
 
 
 def read_stop(token: str) -> list[int]:

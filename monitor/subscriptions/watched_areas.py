@@ -12,7 +12,7 @@ from shapely.errors import ShapelyError
 from shapely.geometry.base import BaseGeometry
 
 from ingest.sources.client.areas import coarse
-from monitor.subscriptions.selectors import subscriptions_active
+from monitor.subscriptions.selectors import subscriptions_active, subscriptions_shared
 
 WORLD = box(-180, -90, 180, 90)
 
@@ -25,7 +25,8 @@ def watched_areas() -> list[Polygon]:
             areas.append(area_of(settings.ACQUIRE_AREA))
         except ValueError as fault:
             raise ImproperlyConfigured(f"ACQUIRE_AREA: {fault}") from fault
-    regions = subscriptions_active().values_list("region", flat=True)
+    own = subscriptions_active().filter(shared=None)
+    regions = (own | subscriptions_shared()).values_list("region", flat=True)
     areas += [from_wkb(bytes(region.wkb)) for region in regions.iterator()]
     return coarse(areas)
 

@@ -22,16 +22,19 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from detection.models import Alert
 from ingest.models import IngestJob, MeasurementPoint, Product, Scene, ScenePair
 from ml.models import GroundEvent, Prediction, Run
+from monitor.models import Membership
+from monitor.organisations import services as organisation_services
 from monitor.site.roles import ADMINISTRATORS, OPERATORS, PUBLISHERS, VIEWERS
 from monitor.subscriptions import tokens
 from monitor.subscriptions.feeds.keys import feeds_open
 from tests.makers import glaciers as made_glaciers
 from tests.makers import pairs as made_pairs
+from tests.makers.organisations import make_organisation, share
 from tests.makers.regions import make_region
 
 pytestmark = pytest.mark.django_db
 TABLE = Path(__file__).resolve().parent.parent.parent / "docs" / "access.csv"
-ROLES = ["anonymous", "subscriber link", "viewer", "operator", "publisher", "administrator"]
+ROLES = ["anonymous", "subscriber link", "organisation member", "viewer", "operator", "publisher", "administrator"]
 GROUPS = {"viewer": VIEWERS, "operator": OPERATORS, "publisher": PUBLISHERS, "administrator": ADMINISTRATORS}
 # a visit leaves a trace there, and nowhere else: that a session is in use, who looks at a case, Dash's list of its apps
 NOT_COUNTED = {"sessions.session", "usersessions.usersession", "detection.claim", "django_plotly_dash.statelessapp"}
@@ -64,6 +67,7 @@ def parameters() -> dict[str, object]:
         "event": GroundEvent.objects.first().pk,
         "detection": 0,
         "subscription": 0,
+        "organisation": 0,
         "form": "json",
         "run": Run.objects.filter(pair__isnull=False).first().pk,
         "token": "nonsense",
@@ -110,24 +114,49 @@ SPECIAL: dict[str, dict[str, object]] = {
 
 
 def links(make_subscription) -> dict[str, dict[str, dict[str, object]]]:
-    """Role without an account -> name of an address: what its link carries, each of a subscription of its own."""
+    """By role, name of an address: what a signed link carries. What it ends or confirms has a row of its own.
+
+    The subscriber owns an organisation; its member is somebody who does not, and has a seat there.
+    """
     new, old, over = (make_subscription(email=f"{name}@example.org") for name in ("new", "old", "over"))
     type(new).objects.filter(pk=new.pk).update(confirmed_at=None)
-    manage = {"token": tokens.manage_token(old.pk)}
     feeds_open(subscription=old)
     old.refresh_from_db()
-    of_subscriber = {
-        "subscribe-confirm": {"token": tokens.confirm_token(new.pk)},
-        "subscribe-stop": {"token": tokens.stop_token([over.pk])},
-        "subscription-manage": manage,
-        "subscription-export": manage,
-        "subscription-news": manage,
-        "subscription-where": manage | {"subscription": old.pk},
-        "subscription-ways": manage,
-        "subscription-feeds": manage | {"subscription": old.pk},
-        **{name: {"token": old.feed_key} for name in ("feed-atom", "feed-calendar", "feed-cap")},
+    owner, member = make_organisation(old.email, "member@example.org")
+    place = share(owner)
+    subscriber = _of_person(tokens.manage_token(old.pk), old.pk, owner.organisation_id, place.pk)
+    seat = place.seats.get(email=member.email)
+    return {
+        "subscriber link": subscriber
+        | {
+            "subscribe-confirm": {"token": tokens.confirm_token(new.pk)},
+            "subscribe-stop": {"token": tokens.stop_token([over.pk])},
+            "organisation-join": {"token": _join_token(owner, "first@example.org")},
+            **{name: {"token": old.feed_key} for name in ("feed-atom", "feed-calendar", "feed-cap")},
+        },
+        "organisation member": _of_person(tokens.manage_token(seat.pk), seat.pk, owner.organisation_id, place.pk)
+        | {
+            "subscribe-stop": {"token": tokens.stop_token([seat.pk])},
+            "organisation-join": {"token": _join_token(owner, "second@example.org")},
+        },
     }
-    return {"subscriber link": of_subscriber}
+
+
+def _of_person(token: str, subscription: int, organisation: int, place: int) -> dict[str, dict[str, object]]:
+    pages = ("manage", "export", "news", "ways")
+    here: dict[str, object] = {"token": token, "organisation": organisation}
+    names = ("organisation-list", "organisation", "organisation-add", "organisation-export", "organisation-ways")
+    return {
+        **{f"subscription-{page}": {"token": token} for page in pages},
+        **{f"subscription-{page}": {"token": token, "subscription": subscription} for page in ("where", "feeds")},
+        **dict.fromkeys(names, here),
+        "organisation-place": here | {"subscription": place},
+    }
+
+
+def _join_token(owner: Membership, email: str) -> str:
+    organisation_services.member_invite(owner=owner, email=email)
+    return tokens.join_token(Membership.objects.get(email=email).pk)
 
 
 def addresses(resolver: URLResolver | None = None, prefix: str = "") -> Iterator[tuple[str, frozenset[str]]]:

@@ -17,6 +17,7 @@ from monitor.channels.bursts import Burst, burst_of
 from monitor.channels.gathering import MANY_PLACES
 from monitor.channels.mail import letters, returns
 from monitor.models import Notification, OutgoingMessage, Subscription
+from monitor.organisations.members import manage_token_of
 from monitor.rasters.visibility import visibility_around
 from monitor.subscriptions.assets import sites_of_news
 from monitor.subscriptions.often import subscriptions_silent
@@ -70,10 +71,11 @@ class Composer:
         if kind == OutgoingMessage.Kind.CONFIRM:
             return letters.confirm_mail(key=key, subscription=message.subscription)
         if kind == OutgoingMessage.Kind.LINK:
-            held = subscriptions_of(email=message.address).last()
-            return letters.link_mail(key=key, email=message.address, subscription=held)
+            return letters.link_mail(key=key, email=message.address, token=manage_token_of(email=message.address))
         if kind == OutgoingMessage.Kind.INVITATION:
             return letters.invitation_mail(key=key, invitation=message.invitation)
+        if kind == OutgoingMessage.Kind.MEMBERSHIP:
+            return letters.membership_mail(key=key, membership=message.membership)
         if kind == OutgoingMessage.Kind.RESET:
             return letters.password_mail(key=key, email=message.address, account=message.account)
         if kind == OutgoingMessage.Kind.VISITS:
@@ -87,8 +89,8 @@ class Composer:
             silent = subscriptions_silent(now=timezone.now()).filter(email=message.address, channel=message.channel)
             return letters.sign_mail(key=key, subscriptions=list(silent))
         if kind == OutgoingMessage.Kind.ENDED:
-            held = subscriptions_of(email=message.address).last()
-            return letters.ended_mail(key=key, endpoint=message.endpoint, subscription=held)
+            token = manage_token_of(email=message.address)
+            return letters.ended_mail(key=key, email=message.address, endpoint=message.endpoint, token=token)
         subscriptions = list({one.subscription_id: one.subscription for one in message.news}.values())
         if kind in (OutgoingMessage.Kind.DIGEST, OutgoingMessage.Kind.SUMMARY):
             places, burst = self._places(message.news), self._burst(message.news)

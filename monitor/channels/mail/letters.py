@@ -26,7 +26,7 @@ from monitor.channels.bursts import Burst
 from monitor.channels.gathering import MANY_PLACES
 from monitor.imaging.plan_pictures import plan_png
 from monitor.map.plans import mail_plan
-from monitor.models import Endpoint, Invitation, Subscription
+from monitor.models import Endpoint, Invitation, Membership, Subscription
 from monitor.rasters.visibility import visibility_sentence
 from monitor.subscriptions import tokens
 from monitor.subscriptions.rules import SEVERITIES
@@ -73,9 +73,9 @@ def confirm_mail(*, key: str, subscription: Subscription) -> EmailMultiAlternati
     return _mail("confirm", key, subscription.email, context)
 
 
-def link_mail(*, key: str, email: str, subscription: Subscription | None) -> EmailMultiAlternatives:
+def link_mail(*, key: str, email: str, token: str) -> EmailMultiAlternatives:
     """The link to what is held of this address, or that nothing is."""
-    url = absolute("subscription-manage", tokens.manage_token(subscription.pk)) if subscription else ""
+    url = absolute("subscription-manage", token) if token else ""
     return _mail("link", key, email, {"manage_url": url, "subscribe_url": absolute("subscribe")})
 
 
@@ -91,22 +91,35 @@ def sign_mail(*, key: str, subscriptions: Sequence[Subscription]) -> EmailMultiA
     return _mail("sign", key, subscriptions[0].email, {"places": places}, subscriptions)
 
 
-def ended_mail(*, key: str, endpoint: Endpoint, subscription: Subscription | None) -> EmailMultiAlternatives:
+def ended_mail(*, key: str, email: str, endpoint: Endpoint, token: str) -> EmailMultiAlternatives:
     """An endpoint was switched off: it took nothing for a week, or answered that it is gone."""
-    url = absolute("subscription-ways", tokens.manage_token(subscription.pk)) if subscription else ""
+    page, *about = (
+        ("organisation-ways", endpoint.organisation_id) if endpoint.organisation_id else ("subscription-ways",)
+    )
+    url = absolute(page, token, *about) if token else ""
     context = {
         "host": urlsplit(endpoint.url).hostname,
         "gone": endpoint.end_reason == Endpoint.EndReason.GONE,
         "ways_url": url,
         "subscribe_url": absolute("subscribe"),
     }
-    return _mail("ended", key, endpoint.email, context)
+    return _mail("ended", key, email, context)
 
 
 def invitation_mail(*, key: str, invitation: Invitation) -> EmailMultiAlternatives:
     """Asks somebody to make themselves an account."""
     url = absolute("invitation-open", invitation_token(invitation.pk))
     return _mail("invitation", key, invitation.email, {"invitation": invitation, "join_url": url})
+
+
+def membership_mail(*, key: str, membership: Membership) -> EmailMultiAlternatives:
+    """Asks whether the address joins an organisation. Nothing else is sent to it before it has."""
+    context = {
+        "organisation": membership.organisation.name,
+        "owner": membership.invited_by.email if membership.invited_by else "",
+        "join_url": absolute("organisation-join", tokens.join_token(membership.pk)),
+    }
+    return _mail("membership", key, membership.email, context)
 
 
 def password_mail(*, key: str, email: str, account: User) -> EmailMultiAlternatives:
@@ -209,6 +222,14 @@ def _title(card: AlertCard) -> str:
     return title % {"kind": card.kind_label, "place": card.place}
 
 
+def _label(subscription: Subscription) -> str:
+    """What a mail came for; of a place that an organisation follows, with its name."""
+    if not subscription.shared_id:
+        return subscription.label
+    # Translators: a place, and the organisation that follows it: "2 km around Aldwick (Aldwick Waterworks)"
+    return _("%(place)s (%(organisation)s)") % {"place": subscription.label, "organisation": subscription.name}
+
+
 def _to(card: AlertCard) -> str:
     return settings.PUBLIC_URL + card.url
 
@@ -243,7 +264,7 @@ def _mail(
         stop_url = absolute("subscribe-stop", tokens.stop_token(one.pk for one in subscriptions))
         headers |= {"List-Unsubscribe": f"<{stop_url}>", "List-Unsubscribe-Post": "List-Unsubscribe=One-Click"}
         context |= {
-            "labels": listed(list(dict.fromkeys(one.label for one in subscriptions))),
+            "labels": listed(list(dict.fromkeys(map(_label, subscriptions)))),
             "stop_url": stop_url,
             "manage_url": absolute("subscription-manage", tokens.manage_token(subscriptions[0].pk)),
         }

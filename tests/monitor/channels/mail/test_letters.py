@@ -22,7 +22,7 @@ from monitor.channels.mail import compose, letters
 from monitor.channels.mail.letters import News
 from monitor.management.samples.alerts import step, update
 from monitor.map.plans import mail_plan
-from monitor.models import Endpoint
+from monitor.models import Endpoint, Membership, Organisation
 
 ROOT = Path(__file__).resolve().parents[4]
 LANGUAGES = ("en", "de", "fr", "es")
@@ -78,6 +78,8 @@ def _written(one, other, alert, rejected) -> dict[str, object]:
     shown = about | {"picture": letters.map_part(alert=alert, card=card)}
     sites = ["2 of your 340 sites are concerned: Dam and Mill."]
     person = SimpleNamespace(pk=1, email="a@example.org", get_role_display="operator")
+    water = Organisation(name="Aldwick Waterworks")
+    invited = Membership(pk=1, organisation=water, email=person.email, invited_by=Membership(email="b@example.org"))
     hook = {"url": "https://hooks.example.org/in", "email": one.email}
     return {
         "alert": letters.alert_mail(**shown, transition=first, unseen=UNSEEN, sites=sites),
@@ -97,11 +99,17 @@ def _written(one, other, alert, rejected) -> dict[str, object]:
         "test": letters.test_mail(key="k", subscription=one),
         "sign": letters.sign_mail(key="k", subscriptions=[one, other]),
         "confirm": letters.confirm_mail(key="k", subscription=one),
-        "link": letters.link_mail(key="k", email=one.email, subscription=one),
-        "nothing held": letters.link_mail(key="k", email="b@example.org", subscription=None),
-        "webhook gone": letters.ended_mail(key="k", endpoint=Endpoint(**hook, end_reason="gone"), subscription=one),
-        "webhook failed": letters.ended_mail(key="k", endpoint=Endpoint(**hook), subscription=None),
+        "link": letters.link_mail(key="k", email=one.email, token="token"),
+        "nothing held": letters.link_mail(key="k", email="b@example.org", token=""),
+        "webhook gone": letters.ended_mail(
+            key="k", email=one.email, endpoint=Endpoint(**hook, end_reason="gone"), token="token"
+        ),
+        "webhook failed": letters.ended_mail(key="k", email=one.email, endpoint=Endpoint(**hook), token=""),
         "invitation": letters.invitation_mail(key="k", invitation=person),
+        "membership": letters.membership_mail(key="k", membership=invited),
+        "membership without an owner": letters.membership_mail(
+            key="k", membership=Membership(pk=1, organisation=water)
+        ),
         "visits": letters.visits_mail(key="k", email=person.email, visits=[(SimpleNamespace(day=VISIT), card)]),
         "password": letters.password_mail(key="k", email=person.email, account=User(pk=1, username="anna")),
     }
