@@ -90,9 +90,10 @@ def mail_plan(alert: Alert, card: AlertCard) -> Plan:
     context, places = _context(frame, alert.simulated), _places(frame, alert.simulated)
     names = names_on(frame, places, [], MOST_NAMES, LARGER)
     if not (context or places or alert.simulated):
-        frame = frame_around(extent, margin=1.5, least_km=COUNTRIES_KM, tallest=FLATTEST)
-        countries = names_on(frame, _countries(frame), [], MOST_NAMES, LARGER)
-        names = [name._replace(anchor="middle") for name in countries]
+        wide = frame_around(extent, margin=1.5, least_km=COUNTRIES_KM, tallest=FLATTEST)
+        countries = names_on(wide, _countries(wide), [], MOST_NAMES, LARGER)
+        if countries:
+            frame, names = wide, [name._replace(anchor="middle") for name in countries]
     shapes = [*_ground(frame, alert.simulated), *context, *_outlines(frame, [alert], always=True)]
     marks = [_mark(frame, card, "")] if is_small(frame, area, SEEN) else []
     return Plan(640, frame.height, card.place, shapes, marks, names, scale_of(frame))
