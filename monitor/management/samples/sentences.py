@@ -122,7 +122,7 @@ def _steps() -> list[Row]:
         ("moves again", made.step(SINKING, finished, first, *woken)),
         ("seen again after “not motion”", made.step(SINKING, State.REJECTED, first)),
         ("part of another alert", made.step(SINKING, first, State.MERGED)),
-        ("reported by a specialist", made.step(made.drawn(Kind.LANDSLIDE), "", confirmed)),
+        ("told of a reported place", made.step(made.drawn(Kind.LANDSLIDE), "", confirmed)),
     ]
     meanings = [(f"badge “{label}”", str(meaning)) for label, meaning in (STATE_LABELS[one] for one in (first, two))]
     return [*((about, what_happened(one)) for about, one in steps), *meanings]
