@@ -123,7 +123,7 @@ def links(make_subscription) -> dict[str, dict[str, dict[str, object]]]:
     feeds_open(subscription=old)
     old.refresh_from_db()
     owner, member = make_organisation(old.email, "member@example.org")
-    place = share(owner)
+    place, ended = share(owner), share(owner, longitude=-11.0)
     subscriber = _of_person(tokens.manage_token(old.pk), old.pk, owner.organisation_id, place.pk)
     seat = place.seats.get(email=member.email)
     return {
@@ -136,7 +136,7 @@ def links(make_subscription) -> dict[str, dict[str, dict[str, object]]]:
         },
         "organisation member": _of_person(tokens.manage_token(seat.pk), seat.pk, owner.organisation_id, place.pk)
         | {
-            "subscribe-stop": {"token": tokens.stop_token([seat.pk])},
+            "subscribe-stop": {"token": tokens.stop_token([ended.seats.get(email=member.email).pk])},
             "organisation-join": {"token": _join_token(owner, "second@example.org")},
         },
     }
