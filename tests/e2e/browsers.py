@@ -1,8 +1,12 @@
 """What every test in a browser shares: the flags of headless Chromium, the two sizes, waiting for the map."""
 
+import json
 import re
 
 from playwright.sync_api import Page, expect
+
+from monitor.channels.push.keys import public_key
+from tests.monitor.channels.push.test_push import BROWSER_KEY, SECRET
 
 CHROMIUM = "/usr/bin/chromium"
 FLAGS = [
@@ -40,3 +44,15 @@ def fits(page: Page) -> bool:
 def wait_for_map(page: Page) -> None:
     """Until the map says, as it does to a screen reader, that it has drawn everything."""
     expect(page.locator(".maplibregl-map")).to_have_attribute("aria-busy", "false")
+
+
+def push_service(site_key: str, url: str) -> str:
+    """A script for a page: its browser lets it send messages to url, in place of the service of the browser's maker."""
+    given = json.dumps({"endpoint": url, "keys": {"p256dh": public_key(BROWSER_KEY), "auth": SECRET}})
+    return f"""
+      PushManager.prototype.getSubscription = async () => ({given});
+      PushManager.prototype.subscribe = async ({{ userVisibleOnly, applicationServerKey }}) => {{
+        if (!userVisibleOnly || applicationServerKey !== "{public_key(site_key)}") throw new Error("not allowed");
+        return {{ toJSON: () => ({given}) }};
+      }};
+    """

@@ -7,18 +7,11 @@ from playwright.sync_api import Page, expect
 
 from monitor import tasks
 from monitor.channels import rounds
-from monitor.channels.push.keys import public_key
 from monitor.subscriptions import tokens
-from tests.monitor.channels.push.test_push import BROWSER_KEY, SECRET, read
+from tests.e2e.browsers import push_service
+from tests.monitor.channels.push.test_push import read
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
-SERVICE = """
-  PushManager.prototype.getSubscription = async () => (GIVEN);
-  PushManager.prototype.subscribe = async ({ userVisibleOnly, applicationServerKey }) => {
-    if (!userVisibleOnly || applicationServerKey !== "KEY") throw new Error("not allowed");
-    return { toJSON: () => (GIVEN) };
-  };
-"""
 
 
 def send() -> None:
@@ -54,9 +47,8 @@ def test_a_phone_shows_messages_after_a_click_and_until_it_is_removed(
     refused.get_by_role("button", name="Show messages on this device").click()
     expect(refused.locator("#device-answer")).to_contain_text("allow")
 
-    given = {"endpoint": f"{receiver.url}/phone", "keys": {"p256dh": public_key(BROWSER_KEY), "auth": SECRET}}
     page = open_page("phone", permissions=["notifications"])
-    page.add_init_script(SERVICE.replace("KEY", public_key(push_key)).replace("GIVEN", json.dumps(given)))
+    page.add_init_script(push_service(push_key, f"{receiver.url}/phone"))
     page.goto(ways)
     page.get_by_role("button", name="Show messages on this device").click()
     expect(page.get_by_text("waiting for its first answer")).to_be_visible()

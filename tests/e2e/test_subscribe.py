@@ -12,7 +12,8 @@ from ingest.readers.context.records import ContextKind
 from monitor import tasks
 from monitor.channels import rounds
 from monitor.models import Subscription
-from tests.e2e.browsers import wait_for_map
+from monitor.subscriptions import tokens
+from tests.e2e.browsers import push_service, wait_for_map
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -44,8 +45,8 @@ def reachable(settings, live_server):
     return live_server.url
 
 
-def subscribe_and_hear(page: Page, url: str, mail_server, alert) -> None:
-    """From the filled form to silence."""
+def subscribe(page: Page, mail_server) -> None:
+    """From the filled form to the mailbox and back."""
     expect(page.locator("#preview")).to_contain_text("In the last 2 years this would have sent you one mail.")
     page.get_by_label("Your e-mail address").fill("resident@example.org")
     page.get_by_role("button", name="Subscribe").click()
@@ -56,19 +57,24 @@ def subscribe_and_hear(page: Page, url: str, mail_server, alert) -> None:
     page.get_by_role("button", name="Yes, send me these mails").click()
     expect(page.locator("h1")).to_have_text("You will hear from us")
 
+
+def hear_and_leave(page: Page, mail_server, alert) -> None:
+    """News, an update, one click, and silence."""
     alert_transition(alert=alert, to=State.PROVISIONAL, reason="seen again")
     deliver()
-    _, news = mail_server.received
-    assert news["To"] == "resident@example.org"
+    alert_transition(alert=alert, to=State.CONFIRMED, reason="seen in the field", actor="operator")
+    deliver()
+    _, news, update = mail_server.received
+    assert (news["To"], update["To"]) == ("resident@example.org", "resident@example.org")
     page.goto(link_in(news, "alerts"))
     expect(page.locator("h1")).to_have_text("Sinking ground")
-    page.goto(news["List-Unsubscribe"].strip(" <>"))
+    page.goto(update["List-Unsubscribe"].strip(" <>"))
     page.get_by_role("button", name="Unsubscribe").click()
     expect(page.locator("h1")).to_have_text("You are unsubscribed")
 
-    alert_transition(alert=alert, to=State.CONFIRMED, reason="seen in the field", actor="operator")
+    alert_transition(alert=alert, to=State.FINISHED, reason="at rest", actor="operator")
     deliver()
-    assert len(mail_server.received) == 2
+    assert len(mail_server.received) == 3
 
 
 def test_at_a_desk_an_area_is_drawn_and_its_owner_hears_of_it(open_page, reachable, mail_server, make_alert):
@@ -76,12 +82,16 @@ def test_at_a_desk_an_area_is_drawn_and_its_owner_hears_of_it(open_page, reachab
     page.goto(f"{reachable}/subscribe/")
     wait_for_map(page)
     draw_around(page)
-    subscribe_and_hear(page, reachable, mail_server, alert)
+    subscribe(page, mail_server)
+    hear_and_leave(page, mail_server, alert)
     assert Subscription.objects.get().label.startswith("a drawn area of ")
 
 
-def test_on_a_phone_a_town_is_searched_by_its_name(open_page, reachable, mail_server, make_alert, tmp_path):
-    alert, page = make_alert(), open_page("phone", has_touch=True)
+def test_on_a_phone_a_town_is_searched_and_mail_webhook_and_device_hear_of_it(
+    open_page, reachable, mail_server, receiver, push_key, make_alert, tmp_path
+):
+    alert, page = make_alert(), open_page("phone", has_touch=True, permissions=["notifications"])
+    page.add_init_script(push_service(push_key, f"{receiver.url}/phone"))
     table = tmp_path / "villages.csv"
     table.write_text("name,latitude,longitude,population\nAldwick,47.005,-12,2300\nAldwick,46.2,-11,90\n")
     context_load(path=table, kind=ContextKind.PLACES)
@@ -94,7 +104,20 @@ def test_on_a_phone_a_town_is_searched_by_its_name(open_page, reachable, mail_se
     page.get_by_label("Aldwick 2,300 inhabitants").check()
     expect(page.locator("#latitude")).to_have_value("47.00500")
     page.get_by_text("My neighbourhood (800 m)").click()
-    subscribe_and_hear(page, reachable, mail_server, alert)
+    subscribe(page, mail_server)
+
+    page.goto(f"{reachable}/subscriptions/{tokens.manage_token(Subscription.objects.get().pk)}/")
+    page.get_by_role("link", name="Other ways to hear of it").click()
+    page.get_by_label("Address of your server").fill(f"{receiver.url}/program")
+    page.get_by_role("button", name="Add a webhook").click()
+    expect(page.get_by_text("It is shown only now")).to_be_visible()
+    page.get_by_role("button", name="Show messages on this device").click()
+    expect(page.locator("[data-device]")).to_have_count(1)
+    deliver()
+    assert sorted(path for path, _, _ in receiver.received) == ["/phone", "/program"]  # tests, before they count
+
+    hear_and_leave(page, mail_server, alert)
+    assert sorted(path for path, _, _ in receiver.received[2:]) == ["/phone", "/phone", "/program", "/program"]
     assert Subscription.objects.get().label == "800 m around Aldwick"
 
 
