@@ -16,15 +16,15 @@ ROOT = Path(__file__).resolve().parent.parent
 
 @pytest.mark.demo
 def test_whoever_is_killed_leaves_nothing_in_part_nothing_lost_and_nothing_done_twice(own_servers, tmp_path):
-    """Loaders, PostgreSQL in COPY, children of a worker's pool, whole workers, senders of mails and webhooks."""
+    """Loaders, PostgreSQL in COPY, children of a worker's pool, whole workers, senders of each channel."""
     manage = [sys.executable, ROOT / "manage.py"]
     subprocess.run([*manage, "migrate", "--verbosity", "0", "--skip-checks"], env=own_servers, check=True)
     out = tmp_path / "faults.json"
     subprocess.run([*manage, "bench", "faults", "--rounds", "1", "--json", out], env=own_servers, check=True)
     rows = json.loads(out.read_text())["results"]
     none = [row for row in rows if "sent twice" not in row["what"]]  # of these the benchmark itself knows the bound
-    assert [row["value"] for row in none] == [0] * 6
-    assert [row["n"] for row in rows] == [1] * 8
+    assert [row["value"] for row in none] == [0] * 7
+    assert [row["n"] for row in rows] == [1] * 10
     assert "PostgreSQL restarted 1 times (1 in mid-load)" in none[1]["what"]
 
 

@@ -1,8 +1,10 @@
 """Messages that are being sent: none may be lost, and none is sent twice but what a killed sender had in hand.
 
-That is one message for each connection to the mail server (MAIL_SENDERS), and one webhook where servers are quick.
+That is one message for each connection to the mail server (MAIL_SENDERS), and one webhook or message to a device
+where servers are quick.
 """
 
+import os
 import tempfile
 import time
 from collections import Counter
@@ -22,11 +24,14 @@ from bench.messages.sink import sink
 from bench.messages.webhooks import make_endpoints
 from monitor.channels import announcements, gathering, rounds
 from monitor.channels.outbox import LEASE
+from monitor.channels.push.devices import PUSH
+from monitor.channels.push.keys import to_text
 from monitor.models import DEFAULT_CHANNEL, Endpoint, OutgoingMessage, Subscription
 
 SHORT_LEASE = timedelta(seconds=1)
 LATER = timedelta(days=1)
 A_KILL = 25  # messages
+SUNK = {"mail": "mails", "webhook": "webhooks", PUSH: "pushes"}
 State = OutgoingMessage.State
 
 
@@ -37,7 +42,7 @@ def measure(*, senders: int) -> list[dict[str, Any]]:
 
 def _measured(channel: str, senders: int) -> list[dict[str, Any]]:
     alert, news = made_alert()
-    what, readers, rng = f"{channel}s", A_KILL * (senders + 4), np.random.default_rng(3)
+    what, readers, rng = SUNK[channel], A_KILL * (senders + 4), np.random.default_rng(3)
     try:
         make_readers(readers)
         with (
@@ -76,7 +81,16 @@ def _webhook_prepare(port: int, readers: int) -> None:
     make_endpoints(readers, port)
 
 
-PREPARE: dict[str, Callable[[int, int], None]] = {"mail": _mail_prepare, "webhook": _webhook_prepare}
+def _push_prepare(port: int, readers: int) -> None:
+    settings.PUSH_PRIVATE_KEY = to_text(os.urandom(32))
+    make_endpoints(readers, port, channel=PUSH)
+
+
+PREPARE: dict[str, Callable[[int, int], None]] = {
+    "mail": _mail_prepare,
+    "webhook": _webhook_prepare,
+    PUSH: _push_prepare,
+}
 
 
 def _kill_while_sending(rng: np.random.Generator) -> int:

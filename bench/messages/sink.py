@@ -1,4 +1,4 @@
-"""python -m bench.messages.sink mails|webhooks [FILE]: a server that takes all and keeps the ids, if a file is named.
+"""python -m bench.messages.sink mails|webhooks|pushes [FILE]: a server that takes all and keeps the ids in FILE.
 
 Of webhooks the path says how it behaves: /failing answers 500, /hanging does not answer, /slow answers late.
 """
@@ -14,7 +14,7 @@ from pathlib import Path
 
 ANSWERS = {b"EHLO": b"250 sink\r\n", b"QUIT": b"221 bye\r\n", b"DATA": b"354 go on\r\n"}
 MESSAGE_ID = re.compile(rb"^Message-ID:\s*(\S+)", re.IGNORECASE | re.MULTILINE)
-WEBHOOK_ID = re.compile(rb"^webhook-id:\s*(\S+)", re.IGNORECASE | re.MULTILINE)
+WEBHOOK_ID = re.compile(rb"^(?:webhook-id|topic):\s*(\S+)", re.IGNORECASE | re.MULTILINE)  # topic: of Web Push
 LENGTH = re.compile(rb"^content-length:\s*(\d+)", re.IGNORECASE | re.MULTILINE)
 SLOW_SECONDS, HANGING_SECONDS = 5.0, 3600.0
 
@@ -47,7 +47,7 @@ async def take_webhooks(reader: asyncio.StreamReader, writer: asyncio.StreamWrit
     await writer.drain()
 
 
-TAKES = {"mails": take_mails, "webhooks": take_webhooks}
+TAKES = {"mails": take_mails, "webhooks": take_webhooks, "pushes": take_webhooks}
 
 
 def keep(named: re.Match[bytes] | None) -> None:
@@ -73,7 +73,7 @@ async def serve() -> None:
 
 @contextmanager
 def sink(what: str, *kept: Path) -> Iterator[int]:
-    """Such a server in a process of its own; yields its port. what: mails or webhooks; kept: the file for their ids."""
+    """Such a server in a process of its own; yields its port. what: one of TAKES; kept: the file for their ids."""
     command = [sys.executable, "-m", "bench.messages.sink", what, *map(str, kept)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:

@@ -4,6 +4,7 @@ The dead refuse connections, hang, answer 500 or answer late, each a quarter of 
 The control has none of these. Time runs from the alert's step to the mark that the last of the living has taken it.
 """
 
+import os
 from datetime import datetime
 from itertools import cycle
 from typing import Any
@@ -19,6 +20,7 @@ from bench.messages.sink import sink
 from detection.models import AlertTransition
 from monitor.channels import announcements
 from monitor.channels.endpoints import WEBHOOK
+from monitor.channels.push.keys import public_key, to_text
 from monitor.channels.rounds import messages_send
 from monitor.channels.webhook.signature import secret_new
 from monitor.models import Announcement, Endpoint, OutgoingMessage, Subscription
@@ -47,23 +49,28 @@ def run(rounds: int = ROUNDS) -> dict[str, Any]:
         alert.delete()
 
 
-def make_endpoints(n: int, port: int, dead: int = 0) -> None:
-    """One for each reader, the dead among the others; none has been spoken to before."""
+def make_endpoints(n: int, port: int, dead: int = 0, channel: str = WEBHOOK) -> None:
+    """One for each reader, the dead among the others; none has been spoken to before. channel: webhook or push."""
     settings.ENDPOINTS_PRIVATE = True
     Endpoint.objects.all().delete()
     closed, kinds, now = free_port(), cycle(DEAD), timezone.now()
     every = n // dead if dead else n + 1
     Endpoint.objects.bulk_create(
         Endpoint(
-            channel=WEBHOOK,
+            channel=channel,
             email=f"reader{index}@example.org",
             url=_url(next(kinds) if index % every == every - 1 else "live", index, port, closed),
-            keys={"secret": secret_new()},
+            keys={"secret": secret_new()} if channel == WEBHOOK else _device_keys(),
             language="en",
             verified_at=now,
         )
         for index in range(n)
     )
+
+
+def _device_keys() -> dict[str, str]:
+    """As a browser makes them."""
+    return {"p256dh": public_key(to_text(os.urandom(32))), "auth": to_text(os.urandom(16))}
 
 
 def _url(behaviour: str, index: int, port: int, closed: int) -> str:
