@@ -97,9 +97,9 @@ def test_the_weak_motion_of_donana_is_no_more_than_its_points_show(areas_of, nam
 
 
 def test_few_areas_of_the_anatolian_frames_contradict_what_overlapping_frames_show(areas_of, real_data):
-    """A tenth of what a threshold of 8 mm/yr flags there without any overlapping frame that flags it as well."""
+    """The ascending ones: a tenth of what a threshold of 8 mm/yr flags there and the other does not flag as well."""
     folder = real_data / "velocity_real" / "north_anatolia_licsbas"
-    frames = {path.name: _cells(path) for path in sorted(folder.iterdir())}
+    frames = {path.name: _cells(path) for path in sorted(folder.glob("*A_*"))}
     flagged = {name: [area.outline for area in areas_of(f"north_anatolia_licsbas/{name}")] for name in frames}
     by_threshold = {name: _fast_regions(cells, 8.0) for name, cells in frames.items()}
     assert _unconfirmed(by_threshold, frames) > 100

@@ -105,7 +105,7 @@ def test_runs_that_all_failed_are_no_results(operator):
     event.pairs.get().runs.update(state="failed", error=error)
     assert "no result: every run failed" in operator.get("/events/").content.decode()
     page = operator.get(f"/events/{event.pk}/").content.decode()
-    assert '<p class="reason">the reference has the same value (0) everywhere' in page
+    assert '<p class="reason" lang="en">the reference has the same value (0) everywhere' in page
 
 
 def test_strangers_are_asked_to_sign_in_and_others_are_told_no(client):
