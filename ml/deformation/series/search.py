@@ -54,14 +54,23 @@ class ProjectedSeries(NamedTuple):
         """Product of a step at a date (s,) with one at every date, both without the curves, (s, dates)."""
         rows = np.arange(len(at))
         after_both = np.minimum(self.counts, self.counts[rows, at][:, None])  # they fall from date to date
-        common = self.basis_sums @ self.basis_sums[rows, at][:, :, None]
-        return np.asarray(after_both - common[:, :, 0], dtype=np.float32)
+        common = _product(self.basis_sums, self.basis_sums[rows, at])
+        return np.asarray(after_both - common, dtype=np.float32)
 
     def step(self, at: NDArray[np.intp]) -> Float32:
         """A step of 1 mm at a date (s,), without the curves, (s, dates)."""
         after = (np.arange(self.sums.shape[1]) >= at[:, None]) * self.mask
-        common = self.basis @ self.basis_sums[np.arange(len(at)), at][:, :, None]
-        return np.asarray(after - common[:, :, 0], dtype=np.float32)
+        common = _product(self.basis, self.basis_sums[np.arange(len(at)), at])
+        return np.asarray(after - common, dtype=np.float32)
+
+
+def _product(curves: Float32, factors: Float32) -> Float32:
+    """Curves (s, dates, curves) times factors (s, curves), (s, dates).
+
+    OpenBLAS may raise the flag for invalid values though all are finite: github.com/numpy/numpy/issues/24067.
+    """
+    with np.errstate(invalid="ignore"):
+        return np.asarray((curves @ factors[:, :, None])[:, :, 0])
 
 
 class PickedSteps(NamedTuple):
