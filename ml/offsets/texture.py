@@ -20,15 +20,18 @@ TRACE = 1e-6  # of ground without contrast, which is known all the same
 def texture(log: Tensor) -> Tensor:
     """(n, rows, cols), natural logarithms of power, NaN unknown, to the same without NaN: unknown is 0."""
     known = torch.isfinite(log)
-    weight = known.to(log.dtype)
-    whole = inside(log, WINDOW_PX)
-    share = whole if bool(known.all()) else box(weight, WINDOW_PX)
+    whole, complete = inside(log, WINDOW_PX), bool(known.all())
+    share = whole if complete else box(known.to(log.dtype), WINDOW_PX)
     least = share.clamp_min(1e-3)
-    held = torch.where(known, log, 0.0)
-    amplitude = torch.exp((0.5 * (held - box(held, WINDOW_PX) / least)).clamp_max(math.log(BRIGHTEST))) * weight
+    held = log if complete else torch.where(known, log, 0.0)
+    amplitude = box(held, WINDOW_PX).div_(least).neg_().add_(held).mul_(0.5).clamp_max_(math.log(BRIGHTEST)).exp_()
+    if not complete:
+        amplitude *= known
     # About the mean of the whole, so that squares keep their digits.
-    centred = torch.where(known, amplitude - box(amplitude, WINDOW_PX) / least, 0.0)
-    spread = (box(centred**2, WINDOW_PX) / least).clamp_min(1e-4).sqrt()
-    usable = known & (share >= LEAST_SHARE * whole)
-    seen = (centred / spread).clamp(-LARGEST, LARGEST)
-    return torch.where(usable, torch.where(seen == 0, TRACE, seen), 0.0)
+    centred = amplitude.sub_(box(amplitude, WINDOW_PX).div_(least))
+    if not complete:
+        centred *= known
+    spread = box(centred**2, WINDOW_PX).div_(least).clamp_min_(1e-4).sqrt_()
+    seen = centred.div_(spread).clamp_(-LARGEST, LARGEST)
+    seen.masked_fill_(seen == 0, TRACE)
+    return seen if complete else seen.mul_(known & (share >= LEAST_SHARE * whole))
