@@ -5,10 +5,11 @@ The numbers are those of the first release, so that an old and a new process exc
 
 import hashlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from enum import IntEnum
 
 from django.db import DatabaseError, connection, transaction
+from django.db.backends.base.base import BaseDatabaseWrapper
 
 
 class Lock(IntEnum):
@@ -57,40 +58,53 @@ def locked(key: int) -> Iterator[None]:
         yield
 
 
+class Held:
+    """A lock that is held by a transaction of its own, on a connection of its own, for as long as both live.
+
+    A transaction keeps its connection to PostgreSQL whatever stands in between (PgBouncer), and ends when the process
+    dies. It reads and writes no row, so it keeps none from being vacuumed. Not for use by several threads.
+    """
+
+    def __init__(self, key: Lock, part: int | None = None) -> None:
+        self._keys = [int(key)] if part is None else [int(key), part]
+        self._own: BaseDatabaseWrapper | None = None
+
+    def take(self) -> bool:
+        """Whether the lock is held: since before, or from now on where it was free. Raises DatabaseError."""
+        try:
+            if self._own is None:
+                self._own = connection.copy()
+                self._own.set_autocommit(False)
+                wanted = f"SELECT pg_try_advisory_xact_lock({', '.join(['%s'] * len(self._keys))})"
+            else:
+                wanted = "SELECT true"  # by which a connection that was lost is noticed
+            with self._own.cursor() as cursor:
+                cursor.execute(wanted, self._keys if "%s" in wanted else None)
+                (held,) = cursor.fetchone()
+        except DatabaseError:
+            self.free()
+            raise
+        if not held:
+            self.free()
+        return bool(held)
+
+    def free(self) -> None:
+        """Let go of the lock."""
+        own, self._own = self._own, None
+        if own is not None:
+            with suppress(DatabaseError):
+                own.rollback()
+            own.close()
+
+
 @contextmanager
 def try_locked(key: Lock, part: int | None = None) -> Iterator[bool]:
-    """Whether nobody else has the lock; it is held until the block ends, or until the connection of the process dies.
+    """Whether nobody else has the lock; it is held until the block ends, or until the process dies.
 
     part: a second key, for locks of which there are many.
     """
-    keys = [int(key)] if part is None else [int(key), part]
-    arguments = ", ".join(["%s"] * len(keys))
-    with connection.cursor() as cursor:
-        cursor.execute(f"SELECT pg_try_advisory_lock({arguments})", keys)
-        (held,) = cursor.fetchone()
+    lock = Held(key, part)
     try:
-        yield held
+        yield lock.take()
     finally:
-        if held:
-            _unlock(f"SELECT pg_advisory_unlock({arguments})", keys)
-
-
-def _unlock(statement: str, keys: list[int]) -> None:
-    """Let go of a lock; a connection that cannot is closed, and the lock with it."""
-    try:
-        with connection.cursor() as cursor:
-            cursor.execute(statement, keys)
-    except DatabaseError:
-        connection.close()
-
-
-def keep(key: Lock) -> bool:
-    """Whether this connection has the lock, taken now where it is free; held for as long as the connection lives."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()"
-            " AND classid = 0 AND objid = %s) OR pg_try_advisory_lock(%s)",
-            [int(key), int(key)],
-        )
-        (held,) = cursor.fetchone()
-    return bool(held)
+        lock.free()

@@ -6,6 +6,7 @@ It writes a sign of life after every tick, so that others notice when it has sto
 import logging
 import signal
 import time
+from functools import cached_property
 from typing import Any
 
 from celery.signals import beat_init
@@ -13,7 +14,7 @@ from celery.utils.nodenames import gethostname
 from django.db import DatabaseError, connection
 from django_celery_beat.schedulers import DatabaseScheduler
 
-from ingest.locks import Lock, keep
+from ingest.locks import Held, Lock
 from monitor.health.process import beat_sign
 from monitor.health.signs import BEAT, sign_give
 
@@ -24,7 +25,7 @@ SIGN_SECONDS = 10.0
 
 
 class GuardedScheduler(DatabaseScheduler):
-    """The database scheduler, silent while another beat leads. The lock dies with its connection."""
+    """The database scheduler, silent while another beat leads. The lock dies with its process."""
 
     leading = False
     _last_tick = float("inf")  # by the wall clock: the first tick looks as if the clock had been set back
@@ -41,12 +42,15 @@ class GuardedScheduler(DatabaseScheduler):
         self._give_signs(beat_sign(gethostname()), BEAT)
         return min(wait, LOOK_AGAIN_SECONDS)
 
+    @cached_property
+    def _lock(self) -> Held:
+        return Held(Lock.BEAT)
+
     def _leads(self) -> bool:
-        """Whether this connection holds the lock; it is taken once and then only looked up."""
+        """Whether this process holds the lock; it is taken once and then only looked up."""
         try:
-            leads = keep(Lock.BEAT)
+            leads = self._lock.take()
         except DatabaseError:
-            connection.close()
             leads = False
         if leads != self.leading:
             logger.info("this beat %s", "leads" if leads else "is waiting for another one")

@@ -13,6 +13,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from detection.rules.severity import Severity
 from ml.deformation import DEFAULT_METHOD
+from monitor import broker
 from monitor.paths import BASE_DIR, INSTALLED, SITE_DIR
 from monitor.schedule import BEAT_SCHEDULE, TASK_ROUTES
 
@@ -134,6 +135,11 @@ DATABASE_ROLES = {
 }
 DATABASES["default"]["CONN_MAX_AGE"] = env.int("CONN_MAX_AGE", default=60)
 DATABASES["default"]["CONN_HEALTH_CHECKS"] = True  # a connection may have died with its server
+# PgBouncer in transaction mode: nothing of a session outlives a transaction (docs/decisions/0012)
+DATABASE_POOLER = env("DATABASE_POOLER", default="")
+if DATABASE_POOLER not in ("", "transaction"):
+    raise ImproperlyConfigured(f"DATABASE_POOLER is {DATABASE_POOLER!r}; use transaction, or nothing.")
+DATABASES["default"]["DISABLE_SERVER_SIDE_CURSORS"] = bool(DATABASE_POOLER)
 WEB_STATEMENT_TIMEOUT_SECONDS = env.float("WEB_STATEMENT_TIMEOUT_SECONDS", default=10.0)  # 0: none
 REQUESTS_PER_MINUTE = env.int("REQUESTS_PER_MINUTE", default=1200)  # of one address, to one part; 0: no limit
 
@@ -150,7 +156,7 @@ CACHES = {
         },
     }
 }
-CELERY_BROKER_URL = REDIS_URL.replace("unix://", "redis+socket://")
+CELERY_BROKER_URL = broker.broker_url()  # BROKER_URL: RabbitMQ (amqp://) or another Redis; unset: REDIS_URL
 CELERY_TASK_IGNORE_RESULT = True  # the job table is the truth, the broker only a bell
 CELERY_TASK_ACKS_LATE = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
@@ -161,7 +167,11 @@ CELERY_TASK_ROUTES = TASK_ROUTES
 CELERY_BEAT_SCHEDULE = BEAT_SCHEDULE
 CELERY_BEAT_SCHEDULER = "monitor.beat:GuardedScheduler"
 CELERY_TASK_TIME_LIMIT = env.int("TASK_HOURS", default=12) * 3600  # then the worker kills what even ignores its lease
+CELERY_BROKER_TRANSPORT_OPTIONS = broker.transport_options(
+    CELERY_BROKER_URL, longest_task_seconds=CELERY_TASK_TIME_LIMIT
+)
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_CHANNEL_ERROR_RETRY = True  # RabbitMQ: consumer_timeout ends the channel, not the worker (monitor.broker)
 CELERY_TIMEZONE = "UTC"
 
 AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]

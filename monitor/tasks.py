@@ -71,7 +71,7 @@ def give_sign(queue: str) -> None:
     signs.sign_give(name=signs.queue_sign(queue))
 
 
-@shared_task(ignore_result=True, autoretry_for=(retention.Busy,), default_retry_delay=1800, max_retries=12)
+@shared_task(ignore_result=True, autoretry_for=(retention.Busy,), default_retry_delay=600, max_retries=36)
 def prune() -> None:
     """Delete results, images, releases and rows that are over; what is left after ten minutes waits for tomorrow."""
     retention.prune(seconds=RETENTION_SECONDS)

@@ -19,9 +19,10 @@ from django.db import connection
 from monitor.backups import manifest as lists
 from monitor.backups import services
 from monitor.retention.services import Busy, prune
+from tests.fixtures.servers import ADDRESSES
 
 ROOT = Path(__file__).resolve().parent.parent
-DROPPED = {"DATABASE_URL", "DATABASE_OWNER_URL", "DATABASE_READER_URL", "REDIS_URL", "SECRET_KEY"}
+DROPPED = {*ADDRESSES, "SECRET_KEY"}
 
 
 @pytest.fixture

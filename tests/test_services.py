@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.fixtures.servers import ADDRESSES
+
 ROOT = Path(__file__).resolve().parent.parent
 DUMP = ROOT / "tests" / "data" / "demo-before-the-house.sql.xz"
-DROPPED = {"DATABASE_URL", "DATABASE_OWNER_URL", "DATABASE_READER_URL", "REDIS_URL", "DJANGO_SETTINGS_MODULE"}
+DROPPED = {*ADDRESSES, "DJANGO_SETTINGS_MODULE"}
 # As scripts/services left it before there were roles: one superuser who owns everything, asked for no password.
 AS_IT_WAS = """
     . scripts/common.sh

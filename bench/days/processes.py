@@ -9,16 +9,17 @@ from contextlib import contextmanager
 from typing import NamedTuple
 
 import psutil
-import redis
 from django.conf import settings
 from django.core.management import call_command
 
+from monitor import broker
 from monitor.celery import app
 from monitor.schedule import BEAT_SCHEDULE, QUEUES
 
 QUIET = dict.fromkeys(("worker", "mail-worker"), ("--loglevel", "WARNING"))
 PRUNE = "monitor.tasks.prune"
 PATIENCE_SECONDS = 300.0
+ANSWER_SECONDS = 1.0
 
 
 class Usage(NamedTuple):
@@ -68,9 +69,16 @@ def send(*, prune: bool = False) -> None:
         if (entry["task"] == PRUNE) == prune:
             options = {name: value for name, value in entry.get("options", {}).items() if "expire" not in name}
             app.send_task(entry["task"], args=entry.get("args"), **options)
-    broker = redis.Redis.from_url(settings.REDIS_URL)
     ends_at = time.monotonic() + PATIENCE_SECONDS
-    while broker.hlen("unacked") + sum(broker.llen(queue) for queue in QUEUES):
+    while _unfinished():
         if time.monotonic() > ends_at:
             raise Stuck(f"tasks are not done after {PATIENCE_SECONDS:g} s")
         time.sleep(0.02)
+
+
+def _unfinished() -> bool:
+    """Whether messages wait in a queue, or a worker has tasks. Asked in this order: a message is never in between."""
+    if broker.messages_waiting(settings.CELERY_BROKER_URL, QUEUES, seconds=ANSWER_SECONDS):
+        return True
+    inspect = app.control.inspect(timeout=ANSWER_SECONDS, limit=len(QUIET))
+    return any(tasks for answers in (inspect.reserved(), inspect.active()) for tasks in (answers or {}).values())

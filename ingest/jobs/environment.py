@@ -49,6 +49,8 @@ HARDENED = {
     "MALLOC_ARENA_MAX": "2",  # each arena reserves address space, which is limited
 }
 SECRETS = (
+    "BROKER_URL",
+    "DATABASE_REPLICA_URL",
     "DATABASE_OWNER_URL",
     "DATABASE_READER_URL",
     "EARTHDATA_USER",

@@ -11,7 +11,7 @@ import numpy as np
 from dash.development.base_component import Component
 from django.contrib.gis.geos import GEOSGeometry
 from django.core.cache import cache
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models import QuerySet
 from django.utils.translation import get_language
 from plotly.io.json import to_json_plotly
@@ -239,7 +239,7 @@ def series_of(
 
 
 def _rows(sql: str) -> list[Any]:
-    with connection.cursor() as cursor:
+    with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SET LOCAL random_page_cost = 1.1")  # rows of a sample lie apart, most of them in memory
         cursor.execute(sql)
         return cursor.fetchall()

@@ -28,8 +28,15 @@ CONDITIONS = (
     Condition(
         name="broker",
         check=site.broker,
-        remedy="Start Redis, or correct REDIS_URL. Nothing is lost: waiting work is announced again after a minute.",
+        remedy="Start it, or correct BROKER_URL or REDIS_URL. Nothing is lost: waiting work is announced again after a"
+        " minute.",
         site_needs=True,
+        needs_database=False,
+    ),
+    Condition(
+        name="cache",
+        check=site.cache,
+        remedy="Start Redis, or correct REDIS_URL.",
         needs_database=False,
     ),
     Condition(

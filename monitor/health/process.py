@@ -32,9 +32,10 @@ def web() -> str:
 
 def worker(queue: str) -> str:
     """Whether a worker of this machine that takes from the queue answers over the broker."""
+    from monitor.broker import broker_url
     from monitor.celery import app
 
-    app.config_from_object({"broker_url": os.environ["REDIS_URL"].replace("unix://", "redis+socket://")}, force=True)
+    app.config_from_object({"broker_url": broker_url()}, force=True)
     answers = app.control.inspect(timeout=ANSWER_SECONDS).active_queues() or {}
     own = [queues for name, queues in answers.items() if nodesplit(name)[1] == gethostname()]
     served = {one["name"] for queues in own for one in queues}

@@ -7,7 +7,12 @@ from django.db.backends.signals import connection_created
 
 
 def limit_statements() -> None:
-    """Let every connection that this process opens from now on end statements after WEB_STATEMENT_TIMEOUT_SECONDS."""
+    """Let every connection that this process opens from now on end statements after WEB_STATEMENT_TIMEOUT_SECONDS.
+
+    Behind DATABASE_POOLER that would limit whoever gets the connection next: there, PgBouncer limits the web's pool.
+    """
+    if settings.DATABASE_POOLER:
+        return
     connection_created.connect(_limit, dispatch_uid="statement limits")
 
 

@@ -11,19 +11,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.fixtures.servers import ADDRESSES
 from tests.waiting import HANG_SECONDS
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 pytestmark = pytest.mark.demo
-DROPPED = (
-    "DATABASE_URL",
-    "DATABASE_OWNER_URL",
-    "DATABASE_READER_URL",
-    "REDIS_URL",
-    "GROUND_MOTION_DATABASE",
-    "DJANGO_SETTINGS_MODULE",
-    "POSTGRES_OPTIONS",
-)
+DROPPED = {*ADDRESSES, "GROUND_MOTION_DATABASE", "DJANGO_SETTINGS_MODULE", "POSTGRES_OPTIONS"}
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ from celery.utils.nodenames import gethostname
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from ingest.locks import Lock
+from ingest.locks import Lock, try_locked
 from monitor.beat import LOOK_AGAIN_SECONDS, GuardedScheduler
 from monitor.celery import app
 from monitor.health.process import beat_sign
@@ -58,6 +58,8 @@ def test_of_two_beats_one_stays_silent():
         other.execute("SELECT pg_advisory_unlock(%s)", [Lock.BEAT])
     assert scheduler._leads()
     assert scheduler._leads()  # and keeps it
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_unlock(%s)", [Lock.BEAT])
-        assert cursor.fetchone()[0]
+    with try_locked(Lock.BEAT) as alone:
+        assert not alone
+    scheduler._lock.free()
+    with try_locked(Lock.BEAT) as alone:
+        assert alone

@@ -58,7 +58,8 @@ class Processes:
     def start(self, name: str, hostname: str = "") -> "subprocess.Popen[bytes]":
         program, *arguments = shlex.split(COMMANDS[name])
         database = urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{connection.settings_dict['NAME']}")
-        own = {"DATABASE_URL": urlunsplit(database), "REDIS_URL": f"unix://{self.folder}/redis.sock", "EMAIL_URL": ""}
+        redis_url = f"unix://{self.folder}/redis.sock"
+        own = {"DATABASE_URL": urlunsplit(database), "REDIS_URL": redis_url, "BROKER_URL": "", "EMAIL_URL": ""}
         environment = os.environ | own | self.more
         with (self.folder / f"{name}{hostname}.log").open("wb") as log:
             process = subprocess.Popen(

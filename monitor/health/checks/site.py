@@ -1,8 +1,8 @@
 """What the site stands on: the database and its role, migrations, the broker, storage."""
 
+import functools
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache
 from pathlib import Path
 
 import redis
@@ -19,6 +19,7 @@ from django.db.migrations.recorder import MigrationRecorder
 
 from ingest.sources.client.faults import SourceError
 from ingest.sources.configured import geocode, geocoder_kind
+from monitor import broker as brokers
 from monitor.accounts.selectors import publishers, reviewers
 from monitor.basemap.archive import fault_of
 from monitor.health.condition import Wrong
@@ -31,11 +32,11 @@ ANSWER_SECONDS = 3
 def _asked() -> Iterator[CursorWrapper]:
     """A cursor of a connection of its own that waits a few seconds only: an old connection may hang for ever."""
     own: BaseDatabaseWrapper = connection.copy()
-    options = own.settings_dict.get("OPTIONS", {})
-    limits = f"{options.get('options', '')} -c statement_timeout={1000 * ANSWER_SECONDS}".strip()
-    own.settings_dict["OPTIONS"] = {**options, "connect_timeout": ANSWER_SECONDS, "options": limits}
+    own.settings_dict["OPTIONS"] = {**own.settings_dict.get("OPTIONS", {}), "connect_timeout": ANSWER_SECONDS}
     try:
+        own.set_autocommit(False)
         with own.cursor() as cursor:
+            cursor.execute("SELECT set_config('statement_timeout', %s, true)", [str(1000 * ANSWER_SECONDS)])
             yield cursor
     except DatabaseError as fault:
         raise Wrong("the database does not answer") from fault
@@ -58,20 +59,29 @@ def migrations() -> str:
     return "all applied"
 
 
-@cache
+@functools.cache
 def _last_migrations() -> frozenset[tuple[str, str]]:
     """The last migration of every app of this code."""
     return frozenset(MigrationLoader(None).graph.leaf_nodes())
 
 
 def broker() -> str:
+    url = settings.CELERY_BROKER_URL
+    try:
+        return brokers.version(url, seconds=ANSWER_SECONDS)
+    except brokers.AWAY as fault:
+        raise Wrong(f"{brokers.name(url)} does not answer") from fault
+
+
+def cache() -> str:
     try:
         with redis.Redis.from_url(
             settings.REDIS_URL, socket_timeout=ANSWER_SECONDS, socket_connect_timeout=ANSWER_SECONDS
         ) as client:
-            return f"Redis {client.info('server')['redis_version']}"
+            client.ping()
     except redis.RedisError as fault:
-        raise Wrong("Redis does not answer") from fault
+        raise Wrong("the cache does not answer: pages are slow, and limits on requests do not hold") from fault
+    return "answers"
 
 
 def database_role() -> str:

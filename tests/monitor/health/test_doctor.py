@@ -164,8 +164,15 @@ def test_a_migration_that_is_missing(doctor):
 
 
 def test_a_broker_that_is_gone(doctor, settings):
+    settings.CELERY_BROKER_URL = "redis+socket:///nowhere/redis.sock"
+    assert doctor()["broker"].startswith("Redis does not answer Start it")
+    settings.CELERY_BROKER_URL = "amqp://guest:secret@127.0.0.1:1//"
+    assert doctor()["broker"].startswith("RabbitMQ does not answer Start it")
+
+
+def test_a_cache_that_is_gone(doctor, settings):
     settings.REDIS_URL = "unix:///nowhere/redis.sock"
-    assert doctor()["broker"].startswith("Redis does not answer Start Redis")
+    assert doctor()["cache"].startswith("the cache does not answer")
 
 
 def psycopg_parameters() -> dict[str, object]:

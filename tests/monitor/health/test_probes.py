@@ -42,7 +42,7 @@ def test_a_site_without_its_database_is_not_ready_and_names_no_secret(monkeypatc
 
 @pytest.mark.django_db
 def test_a_site_without_its_broker_is_not_ready(settings):
-    settings.REDIS_URL = "redis://:secret@localhost:1/0"
+    settings.CELERY_BROKER_URL = "redis://:secret@localhost:1/0"
     answer = Client().get("/readyz")
     assert answer.status_code == 503
     assert answer.json() == {"ready": False, "wrong": {"broker": "Redis does not answer"}}

@@ -1,0 +1,76 @@
+"""The broker: Redis or RabbitMQ, as BROKER_URL says. What differs between the two stands here and nowhere else.
+
+A message only wakes a worker. What is to be done, and who does it, stands in tables (`ingest.leases`), so a message
+that is lost, or delivered twice, costs a minute or nothing.
+"""
+
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from typing import Any
+
+import kombu
+import redis
+from amqp.exceptions import AMQPError
+from kombu.exceptions import KombuError
+
+RABBITMQ = ("amqp://", "amqps://")
+AWAY = (KombuError, redis.RedisError, AMQPError, OSError)  # what `version` and `messages_waiting` raise
+
+
+def broker_url(environment: Mapping[str, str] | None = None) -> str:
+    """Of BROKER_URL, or where it is unset or empty of REDIS_URL, as Celery writes it."""
+    known = os.environ if environment is None else environment
+    return (known.get("BROKER_URL") or known["REDIS_URL"]).replace("unix://", "redis+socket://")
+
+
+def is_rabbitmq(url: str) -> bool:
+    return url.startswith(RABBITMQ)
+
+
+def name(url: str) -> str:
+    return "RabbitMQ" if is_rabbitmq(url) else "Redis"
+
+
+def transport_options(url: str, *, longest_task_seconds: int) -> dict[str, Any]:
+    """Options of Celery's `broker_transport_options`.
+
+    A message is acknowledged when its task has ended, so that one of a killed worker goes to another worker. RabbitMQ
+    does that when the connection ends. It also closes connections that leave a message open for longer than its
+    `consumer_timeout`, 30 minutes unless configured; the task goes on, and its lease keeps others from it meanwhile.
+    Redis knows no connections: it delivers again after the visibility timeout, which no task that lives may reach.
+    """
+    if is_rabbitmq(url):
+        return {"confirm_publish": True}  # a message that the server could not keep is an error, not a silence
+    return {"visibility_timeout": longest_task_seconds + 600}
+
+
+def version(url: str, *, seconds: float) -> str:
+    """Name and version of the server, asked over a connection of its own. Raises AWAY where it does not answer."""
+    with _channel(url, seconds) as channel:
+        if is_rabbitmq(url):
+            return f"RabbitMQ {channel.connection.server_properties['version']}"
+        return f"Redis {channel.client.info('server')['redis_version']}"
+
+
+def messages_waiting(url: str, queues: Iterable[str], *, seconds: float) -> int:
+    """How many messages lie in queues that exist, and no worker has taken yet. Raises AWAY."""
+    waiting = 0
+    for queue in queues:
+        with _channel(url, seconds) as channel, suppress(channel.connection.client.channel_errors):
+            waiting += channel.queue_declare(queue, passive=True).message_count
+    return waiting
+
+
+@contextmanager
+def _channel(url: str, seconds: float) -> Iterator[Any]:
+    """A channel of a connection of its own, without the second attempt that kombu makes after two seconds."""
+    options = {"read_timeout": seconds, "write_timeout": seconds}
+    if not is_rabbitmq(url):
+        options = {"socket_timeout": seconds, "socket_connect_timeout": seconds}
+    with kombu.Connection(url, connect_timeout=seconds, transport_options=options) as client:
+        server = client.transport.establish_connection()
+        try:
+            yield client.transport.create_channel(server)
+        finally:
+            client.transport.close_connection(server)

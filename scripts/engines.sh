@@ -1,0 +1,115 @@
+# shellcheck shell=bash
+# Sourced by scripts/services: the engines of a bigger site, private as all else. GROUND_MOTION_ENGINES names those that
+# are wanted: "rabbitmq pgbouncer replica". No service of the system is touched.
+RABBITMQ=$GROUND_MOTION_VAR/rabbitmq
+RABBITMQ_PROGRAMS=/usr/lib/rabbitmq/bin
+POOLER_PORT=6432 REPLICA_PORT=5433 # names of sockets
+
+wanted() { [[ " ${GROUND_MOTION_ENGINES:-} " = *" $1 "* ]]; }
+
+runs() { [ -s "$1" ] && kill -0 "$(cat "$1")" 2>/dev/null; } # $1 the file of a process's number
+
+start_replica() { # $1 the folder of the cluster that it follows
+  local folder=${1%/*}/replica
+  if [ ! -f "$folder/PG_VERSION" ]; then
+    say "copying the cluster to $folder"
+    if [ "$(id -u)" = 0 ]; then install -d -o postgres -g postgres -m 700 "$folder"; else install -d -m 700 "$folder"; fi
+    as_db_owner "$PG_BIN/pg_basebackup" -D "$folder" -R -c fast -h "$SOCKETS" -U ground_motion
+  fi
+  pg_running "$folder" || as_db_owner "$PG_BIN/pg_ctl" -D "$folder" -s -w -t 600 -l "$folder/server.log" \
+    -o "-c port=$REPLICA_PORT -c listen_addresses='' -c unix_socket_directories='$SOCKETS' -c unix_socket_permissions=0700" \
+    start >/dev/null || die "the replica did not start; see $folder/server.log"
+}
+
+start_pgbouncer() { # for any database; NAME_web ends statements that take too long, as WEB_STATEMENT_TIMEOUT_SECONDS does
+  runs "$SOCKETS/pgbouncer.pid" && return
+  command -v pgbouncer >/dev/null || die "PgBouncer is not installed; run scripts/setup with the same GROUND_MOTION_ENGINES"
+  printf '"ground_motion_%s" "%s"\n' owner "$OWNER_PASSWORD" application "$APPLICATION_PASSWORD" reader "$READER_PASSWORD" |
+    as_db_owner sh -c "umask 077; cat >'$SOCKETS/pgbouncer.users'"
+  as_db_owner tee "$SOCKETS/pgbouncer.ini" >/dev/null <<END
+[databases]
+${DATABASE}_web = host=$SOCKETS dbname=$DATABASE connect_query='SET statement_timeout = 10000'
+* = host=$SOCKETS
+[pgbouncer]
+pool_mode = transaction
+unix_socket_dir = $SOCKETS
+unix_socket_mode = 0700
+listen_port = $POOLER_PORT
+auth_type = scram-sha-256
+auth_file = $SOCKETS/pgbouncer.users
+pidfile = $SOCKETS/pgbouncer.pid
+logfile = $SOCKETS/pgbouncer.log
+log_connections = 0
+log_disconnections = 0
+max_client_conn = 1000
+server_idle_timeout = 2
+END
+  as_db_owner pgbouncer -q -d "$SOCKETS/pgbouncer.ini" || die "PgBouncer did not start; see $SOCKETS/pgbouncer.log"
+}
+
+in_rabbitmq() { # run a program of RabbitMQ's with the name, ports, cookie and folders of this node
+  local EPMD PORT DIST PASSWORD
+  # shellcheck disable=SC1091
+  . "$RABBITMQ/node"
+  HOME=$RABBITMQ RABBITMQ_NODENAME=ground-motion-$KEY@localhost RABBITMQ_NODE_IP_ADDRESS=127.0.0.1 \
+    RABBITMQ_NODE_PORT=$PORT RABBITMQ_DIST_PORT=$DIST ERL_EPMD_PORT=$EPMD ERL_EPMD_ADDRESS=127.0.0.1 \
+    RABBITMQ_MNESIA_BASE=$RABBITMQ/data RABBITMQ_LOG_BASE=$RABBITMQ/log RABBITMQ_PID_FILE=$RABBITMQ/pid \
+    RABBITMQ_CONF_ENV_FILE=/dev/null RABBITMQ_CONFIG_FILE=$RABBITMQ/rabbitmq.conf \
+    RABBITMQ_ENABLED_PLUGINS_FILE=$RABBITMQ/plugins "$@"
+}
+
+make_rabbitmq() { # ports, a password and a configuration, new for every start: what it knew is announced again
+  local from=$((20000 + 16#${KEY:0:3} * 10)) name
+  rm -rf "$RABBITMQ"
+  install -d -m 700 "$RABBITMQ"
+  echo '[].' >"$RABBITMQ/plugins"
+  (
+    umask 077
+    for name in EPMD PORT DIST; do
+      from=$("$ROOT/scripts/free-port" "$from")
+      echo "$name=$((from++))"
+    done
+    echo "PASSWORD=$(head -c 24 /dev/urandom | od -An -tx1 | tr -d ' \n')"
+  ) >"$RABBITMQ/node"
+  # shellcheck disable=SC1091
+  . "$RABBITMQ/node"
+  # a task keeps its message open until it has ended: the server must wait for longer than the longest may take
+  (umask 077; printf '%s\n' 'default_user = ground_motion' "default_pass = $PASSWORD" 'consumer_timeout = 50400000' \
+    'vm_memory_high_watermark.absolute = 1GiB' 'disk_free_limit.absolute = 50MB' >"$RABBITMQ/rabbitmq.conf")
+}
+
+start_rabbitmq() {
+  [ -x $RABBITMQ_PROGRAMS/rabbitmq-server ] || die "RabbitMQ is not installed; run scripts/setup with the same GROUND_MOTION_ENGINES"
+  if ! runs "$RABBITMQ/pid"; then
+    make_rabbitmq
+    in_rabbitmq $RABBITMQ_PROGRAMS/rabbitmq-server -detached >"$RABBITMQ/start.log" 2>&1 </dev/null
+    in_rabbitmq $RABBITMQ_PROGRAMS/rabbitmqctl wait --timeout 300 "$RABBITMQ/pid" >>"$RABBITMQ/start.log" 2>&1 ||
+      die "RabbitMQ did not start; see $RABBITMQ/start.log"
+  fi
+  # shellcheck disable=SC1091
+  . "$RABBITMQ/node"
+  echo "BROKER_URL=amqp://ground_motion:$PASSWORD@127.0.0.1:$PORT//" >>"$GROUND_MOTION_VAR/services.env.new"
+}
+
+start_engines() { # $1 whether PostgreSQL is ours
+  if [ -n "$1" ] && wanted pgbouncer; then
+    start_pgbouncer
+    sed -i -E "/^DATABASE(_READER)?_URL/s/@\//@:$POOLER_PORT\//" "$GROUND_MOTION_VAR/services.env.new"
+    echo "DATABASE_POOLER=transaction" >>"$GROUND_MOTION_VAR/services.env.new"
+  fi
+  if [ -n "$1" ] && wanted replica; then
+    start_replica "$(state_folder)"
+    echo "DATABASE_REPLICA_URL=postgis://ground_motion_application:$APPLICATION_PASSWORD@:$REPLICA_PORT/$DATABASE?host=$SOCKETS" >>"$GROUND_MOTION_VAR/services.env.new"
+  fi
+  if wanted rabbitmq; then start_rabbitmq; fi
+}
+
+stop_engines() {
+  if runs "$SOCKETS/pgbouncer.pid"; then as_db_owner kill -TERM "$(cat "$SOCKETS/pgbouncer.pid")"; fi
+  [ -f "$RABBITMQ/node" ] || return 0
+  if runs "$RABBITMQ/pid"; then
+    kill -TERM "$(cat "$RABBITMQ/pid")"
+    for _ in $(seq 600); do runs "$RABBITMQ/pid" || break; sleep 0.1; done
+  fi
+  in_rabbitmq epmd -kill >/dev/null 2>&1 || true
+}
