@@ -33,6 +33,7 @@ def disk_places() -> list[DiskPlace]:
     """The places that fill up, as they are now; those on other machines are left out."""
     places = {
         "rasters": (getattr(storages["rasters"], "location", ""), settings.DISK_SPARE_BYTES),
+        "runs": (settings.WORK_DIR, settings.DISK_SPARE_BYTES),
         "uploads": (settings.UPLOAD_DIR, settings.UPLOAD_SPARE_BYTES),
         "downloads": (settings.ACQUIRE_FOLDER, settings.ACQUIRE_SPARE_BYTES),
         "database": (database_disk(), settings.DISK_SPARE_BYTES),

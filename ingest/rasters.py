@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import rasterio
@@ -84,49 +85,79 @@ def write_cog_blocks(
     Memory stays that of a piece. Overviews are means. What no piece covers is unknown (NaN). The file appears whole or
     not at all. Raises OSError (ENOSPC) where the disk is full.
     """
+    known = 0
+
+    def parts() -> Iterator[Part]:
+        nonlocal known
+        for row, col, power in blocks:
+            known += int(np.isfinite(power).sum())
+            yield (row, col), {band[0]: power}
+
+    place = Place((grid.rows, grid.cols), grid.transform, grid.epsg)
+    write_cog_parts(path, place, parts(), dict([band]), tags, overview_resampling="AVERAGE")
+    return known
+
+
+class Place(NamedTuple):
+    """Where a raster of (rows, cols) lies; epsg None: a plain pixel grid without a place on the ground."""
+
+    shape: tuple[int, int]
+    transform: Affine
+    epsg: int | None
+
+
+Part = tuple[tuple[int, int], Mapping[str, NDArray[np.float32]]]
+
+
+def write_cog_parts(
+    path: Path,
+    place: Place,
+    parts: Iterable[Part],
+    units: Mapping[str, str],
+    tags: Mapping[str, str],
+    **options: str,
+) -> None:
+    """Write bands that come in parts as float32 COG, in the memory of a part. units: of every band, by its name.
+
+    parts: first row and column, and bands by name; what no part holds is unknown (NaN). The file appears whole or not
+    at all. Raises OSError (ENOSPC) where the disk is full.
+    """
     plain = path.with_name(f".{path.name}.plain")
     profile = {
         "driver": "GTiff",
         "dtype": "float32",
-        "count": 1,
-        "height": grid.rows,
-        "width": grid.cols,
+        "count": len(units),
+        "height": place.shape[0],
+        "width": place.shape[1],
         "nodata": np.nan,
-        "crs": CRS.from_epsg(grid.epsg),
-        "transform": grid.transform,
+        "crs": CRS.from_epsg(place.epsg) if place.epsg else None,
+        "transform": place.transform,
         "tiled": True,
+        "interleave": "band",
         "blockxsize": 512,
         "blockysize": 512,
         "sparse_ok": True,
         "bigtiff": "if_safer",
     }
-    known = 0
+    number = {name: index for index, name in enumerate(units, start=1)}
     try:
         with (
-            _appearing_whole(path, grid.rows * grid.cols) as partial,
+            _appearing_whole(path, len(units) * place.shape[0] * place.shape[1]) as partial,
             rasterio.Env(GDAL_CACHEMAX=CACHE_MB, GDAL_NUM_THREADS="ALL_CPUS"),
         ):
             with rasterio.open(plain, "w", **profile) as raster:
-                for row, col, power in blocks:
-                    rows, cols = power.shape
-                    raster.write(power.astype(np.float32, copy=False), 1, window=Window(col, row, cols, rows))
-                    known += int(np.isfinite(power).sum())
-                raster.set_band_description(1, band[0])
-                raster.update_tags(1, units=band[1])
+                for (row, col), bands in parts:
+                    for name, values in bands.items():
+                        window = Window(col, row, *values.shape[::-1])
+                        raster.write(values.astype(np.float32, copy=False), number[name], window=window)
+                for name, index in number.items():
+                    raster.set_band_description(index, name)
+                    raster.update_tags(index, units=units[name])
                 raster.update_tags(**tags)
-            rasterio.shutil.copy(
-                plain,
-                partial,
-                driver="COG",
-                compress="DEFLATE",
-                level=1,
-                predictor=3,
-                bigtiff="IF_SAFER",
-                overview_resampling="AVERAGE",
-            )
+            packed = {"compress": "DEFLATE", "level": 1, "predictor": 3, "bigtiff": "IF_SAFER"}
+            rasterio.shutil.copy(plain, partial, driver="COG", **packed, **options)
     finally:
         plain.unlink(missing_ok=True)
-    return known
 
 
 def copy_as_cog(source: Path, path: Path) -> None:

@@ -1,7 +1,8 @@
 """What a run does, task by task: rows in, a raster out. Every method is registered here once."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from datetime import date
 from types import ModuleType
 from typing import NamedTuple
@@ -18,8 +19,8 @@ from ingest.scenes.images import read_pair
 from ml import selectors
 from ml.coherence import change as change_infer
 from ml.coherence import infer as coherence_infer
-from ml.coherence.confirm import Evidence, confirmed
-from ml.coherence.log_ratio import backscatter_change_db
+from ml.coherence.change import Stack
+from ml.coherence.compared import Beside, Compared, compared
 from ml.coherence.network import COMPARABLE
 from ml.deformation import infer as deformation_infer
 from ml.deformation.points import PointCloud, project, usual
@@ -28,10 +29,11 @@ from ml.deformation.wide.look import Track, wide_regions
 from ml.models import ModelVersion, Prediction, Run
 from ml.offsets import infer as offsets_infer
 from ml.offsets.motion import PixelScale
-from ml.rasters.imagery import PairSource
+from ml.rasters.imagery import Float32, PairSource, Window
 from ml.rasters.pair_command import pair_sha256
+from ml.rasters.pieces import Pieces
 from ml.rasters.results import NotRepeatable, RasterResult
-from ml.stored import read_prediction
+from ml.stored import RasterWindows, opened_prediction
 
 Task = ModelVersion.Task
 BESIDE_M = 3_000.0  # beyond a product's points another track's are looked at as well: the network sees as far
@@ -41,14 +43,15 @@ MOST_POINTS_WITH_SERIES = 3_000_000  # a million points of 300 dates take about 
 
 class Job(NamedTuple):
     """methods: the module that names METHODS, VERSIONS, parameters, and WEIGHTS where there are networks (method ->
-    name of the card); work: the job itself.
+    name of the card); work: the job itself, which makes its
+    pieces only once.
     """
 
     methods: ModuleType
-    work: Callable[[Run, torch.device], RasterResult]
+    work: Callable[[Run, torch.device, Pieces], RasterResult]
 
 
-def deformation(run: Run, device: torch.device) -> RasterResult:
+def deformation(run: Run, device: torch.device, _: Pieces) -> RasterResult:
     """A product, together with another track that shows the same ground where there is one."""
     product = run.product
     companions = sorted(selectors.companions_of(run=run), key=lambda one: one.pk)  # as a finished run keeps them
@@ -110,13 +113,13 @@ def _cloud(
     return cloud._replace(velocity_mm_yr=velocity, sigma_mm_yr=sigma, cycles_undone=True), corrected
 
 
-def coherence(run: Run, device: torch.device) -> RasterResult:
+def coherence(run: Run, device: torch.device, pieces: Pieces) -> RasterResult:
     method, looks = run.model_version.method, looks_of(run.pair)
     result = coherence_infer.estimate_coherence(_images(run.pair), method, device, looks=looks, truth=COMPARABLE)
     return _with_pair(result, run.pair)
 
 
-def offsets(run: Run, device: torch.device) -> RasterResult:
+def offsets(run: Run, device: torch.device, pieces: Pieces) -> RasterResult:
     """How far is searched follows from how fast ground may move there; a run that is repeated searches as it did."""
     fastest = selectors.fastest_motion(pair=run.pair)
     scale = PixelScale(run.pair.pixel_grid.posting_m, run.pair.temporal_baseline_days)
@@ -125,48 +128,68 @@ def offsets(run: Run, device: torch.device) -> RasterResult:
     return _with_pair(result._replace(parameters=requested | result.parameters), run.pair)
 
 
-def coherence_change(run: Run, device: torch.device) -> RasterResult:
+def coherence_change(run: Run, device: torch.device, pieces: Pieces) -> RasterResult:
     """A pair's coherence against that of its predecessors, and what the changes of other pairs confirm of it."""
-    own, predecessors, beside = _compared(run)
-    now = read_prediction(own)
-    own_coherence, own_sigma = change_infer.of_scatterers(now.bands)
-    past = [change_infer.of_scatterers(read_prediction(prediction, now).bands) for prediction in predecessors]
-    history, sigma = (np.stack(bands) for bands in zip(*past, strict=True))
-    change = change_infer.coherence_change(history, sigma, own_coherence)
-    around = [Evidence(*_dates(run.pair), change.change_sigma, change.before)]
-    for one in beside:
-        bands = read_prediction(one, now).bands
-        around.append(Evidence(*_dates(one.run.pair), bands["change_sigma"], bands["coherence_before"]))
-    ratio_db = backscatter_change_db(_images(run.pair), device)
-    event = confirmed(around, span=_dates(run.pair))
-    area_sigma = own_sigma * np.float32(coherence_infer.area_share(own.run.model_version.method))
-    result = change_infer.as_result(change, area_sigma, event, ratio_db, now.transform, now.epsg)
+    own, predecessors, beside = _compared(pieces.once("compared", lambda: run.parameters or _due(run)))
+    share = np.float32(coherence_infer.area_share(own.run.model_version.method))
+    with ExitStack() as stack:
+        now = stack.enter_context(opened_prediction(own))
+        past = [stack.enter_context(opened_prediction(one, now)) for one in predecessors]
+        others = [stack.enter_context(opened_prediction(one, now)) for one in beside]
+        coherence_of, sigma_of = change_infer.of_scatterers(now.names)
+
+        def past_at(at: Window) -> tuple[Float32, Float32]:
+            read = [[one.read(name, at) for name in change_infer.of_scatterers(one.names)] for one in past]
+            history, sigma = (np.stack(bands) for bands in zip(*read, strict=True))
+            return history, sigma
+
+        def changes(one: Prediction, raster: RasterWindows) -> Beside:
+            names = ("change_sigma", "coherence_before")
+            return Beside(*_dates(one.run.pair), lambda at: tuple(raster.read(name, at) for name in names))
+
+        these = Compared(
+            Stack(now.shape, past_at, lambda at: now.read(coherence_of, at)),
+            len(past),
+            _dates(run.pair),
+            [changes(*one) for one in zip(beside, others, strict=True)],
+            lambda at: now.read(sigma_of, at) * share,
+            _images(run.pair),
+        )
+        result = compared(these, now.transform, now.epsg, device, pieces)
     hashes = " ".join(prediction.raster_sha256 for prediction in [own, *predecessors, *beside])
     tags = {
         "input_sha256": hashlib.sha256(hashes.encode()).hexdigest(),
         "predecessors": str(len(predecessors)),
         "confirming_pairs": str(len(beside)),
     }
-    compared = dict(zip(COMPARED, ([one.pk for one in each] for each in ([own], predecessors, beside)), strict=True))
-    return _with_pair(result._replace(tags=result.tags | tags, parameters=compared), run.pair)
+    ids = dict(zip(COMPARED, ([one.pk for one in each] for each in ([own], predecessors, beside)), strict=True))
+    return _with_pair(result._replace(tags=result.tags | tags, parameters=ids), run.pair)
 
 
-def _compared(run: Run) -> tuple[Prediction, list[Prediction], list[Prediction]]:
-    """Its pair's coherence, that of the predecessors, and changes of pairs beside; a run that is repeated compares the
-    same ones, whatever came since. NotRepeatable where they are no longer stored.
+def _due(run: Run) -> dict[str, list[int]]:
+    """The predictions that a run is to compare, as they are now: its pair's coherence, that of the predecessors, and
+    changes of pairs beside.
     """
-    if run.parameters:
-        kept = Prediction.objects.select_related("run__pair__reference", "run__pair__secondary").in_bulk(
-            [pk for name in COMPARED for pk in run.parameters[name]]
-        )
-        own, predecessors, beside = ([kept.get(pk) for pk in run.parameters[name]] for name in COMPARED)
-        if None in (*own, *predecessors, *beside):
-            reason = f"results of other pairs that run {run.pk} compared are no longer stored"
-            raise NotRepeatable(reason, "missing: results of other pairs")
-        return own[0], predecessors, beside
-    history = selectors.coherence_history(pair=run.pair, most=change_infer.MOST_PREDECESSORS)
+    own, predecessors = selectors.coherence_history(pair=run.pair, most=change_infer.MOST_PREDECESSORS)
     newest = {one.run.pair_id: one for one in selectors.changes_beside(pair=run.pair)}
-    return *history, list(newest.values())
+    groups = ([own], predecessors, newest.values())
+    return dict(zip(COMPARED, ([one.pk for one in each] for each in groups), strict=True))
+
+
+def _compared(ids: Mapping[str, list[int]]) -> tuple[Prediction, list[Prediction], list[Prediction]]:
+    """The predictions of `_due`: a run that is repeated, or begun again, compares the same ones, whatever came since.
+
+    NotRepeatable where they are no longer stored.
+    """
+    kept = Prediction.objects.select_related(
+        "run__model_version", "run__pair__reference", "run__pair__secondary"
+    ).in_bulk([pk for name in COMPARED for pk in ids[name]])
+    own, predecessors, beside = ([kept.get(pk) for pk in ids[name]] for name in COMPARED)
+    if None in (*own, *predecessors, *beside):
+        raise NotRepeatable(
+            "results of other pairs that the run compared are no longer stored", "missing: results of other pairs"
+        )
+    return own[0], predecessors, beside
 
 
 def _dates(pair: ScenePair) -> tuple[date, date]:

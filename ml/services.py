@@ -1,8 +1,12 @@
 """Making and executing runs; how they are claimed and given back stands in `ml.queue`."""
 
+import hashlib
+import json
 import logging
+import shutil
 import tempfile
 import time
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
@@ -17,12 +21,12 @@ from ingest.failures import Cause, cause_of, reason_of
 from ingest.hashing import file_sha256
 from ingest.leases import NO_FAULT, Progress, heartbeat
 from ingest.models import Product, ScenePair
-from ingest.rasters import write_cog
 from ml import selectors
 from ml.jobs import JOBS, METHODS
 from ml.models import ModelVersion, Prediction, Run
 from ml.queue import LEASE, is_finished, run_claim
-from ml.rasters.results import RasterResult
+from ml.rasters.pieces import Folder, Pieces
+from ml.rasters.results import RasterResult, write_result
 from ml.runtime.checkpoints import read_card
 from ml.runtime.code_version import code_version
 from ml.runtime.device import choose_device
@@ -88,6 +92,8 @@ def run_execute(*, run_id: int) -> Run | None:
     run = run_claim(run_id=run_id)
     if run is None:
         return None
+    Path(settings.WORK_DIR).mkdir(parents=True, exist_ok=True)
+    pieces_prune()
 
     progress = Progress(
         stalled_after=timedelta(minutes=settings.RUN_STALL_MINUTES), most=timedelta(hours=settings.RUN_HOURS)
@@ -102,27 +108,55 @@ def run_execute(*, run_id: int) -> Run | None:
     started = time.monotonic()
     try:
         with heartbeat(prolong, settings.RUN_BEAT_SECONDS), listening(progress.report):
-            result, device = run_compute(run, choose_device(settings.ML_DEVICE))
+            result, device = run_compute(
+                run, choose_device(settings.ML_DEVICE), lambda device: Pieces(_folder(run, device))
+            )
             _finish(run, result, str(device), time.monotonic() - started)
+        shutil.rmtree(_work_folder(run.pk), ignore_errors=True)
     except Exception as fault:
         LEASE.give_back(run, reason_of(fault), cause_of(fault))
         raise
     return run
 
 
-def run_compute(run: Run, device: torch.device) -> tuple[RasterResult, torch.device]:
-    """What a run makes, and where: on the CPU if the memory of the GPU does not do."""
+def run_compute(
+    run: Run, device: torch.device, pieces_on: Callable[[torch.device], Pieces] = lambda _: Pieces()
+) -> tuple[RasterResult, torch.device]:
+    """What a run makes, and where: on the CPU if the memory of the GPU does not do. pieces_on: where its pieces lie."""
     try:
-        return _work(run, device), device
+        return _work(run, device, pieces_on(device)), device
     except torch.OutOfMemoryError:
         if device.type != "cuda":
             raise
     logger.warning("run %s needs more memory than the GPU has; it is computed on the CPU", run.pk)
     torch.cuda.empty_cache()
-    return _work(run, torch.device("cpu")), torch.device("cpu")
+    return _work(run, torch.device("cpu"), pieces_on(torch.device("cpu"))), torch.device("cpu")
 
 
-def _work(run: Run, device: torch.device) -> RasterResult:
+def _work_folder(run_id: int) -> Path:
+    return Path(settings.WORK_DIR) / str(run_id)
+
+
+def _folder(run: Run, device: torch.device) -> Folder:
+    """Where the pieces of a run lie until it has ended, those of runs that have are deleted.
+
+    What decides what they hold is in its key; scenes and products never change under their number.
+    """
+    version = run.model_version
+    facts = [version.task, str(version), version.weights_sha256, code_version(), device.type, run.parameters]
+    return Folder(_work_folder(run.pk), hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16])
+
+
+def pieces_prune() -> None:
+    """Delete the pieces of runs that have ended."""
+    folders = {int(path.name): path for path in _work_folder(0).parent.glob("[0-9]*")}
+    for run_id in set(folders) - set(
+        Run.objects.filter(pk__in=folders, state__in=Run.UNSETTLED).values_list("pk", flat=True)
+    ):
+        shutil.rmtree(folders[run_id], ignore_errors=True)
+
+
+def _work(run: Run, device: torch.device, pieces: Pieces) -> RasterResult:
     """What the run's version makes of its input. InputError where this machine holds other weights than the run's."""
     version = run.model_version
     task = ModelVersion.Task(version.task)
@@ -134,7 +168,7 @@ def _work(run: Run, device: torch.device) -> RasterResult:
                 f"its sha-256 is {here[:12]}…, the run wants {version.weights_sha256[:12]}…",
                 "Put back the weights of that version, or queue the new ones (manage.py run)",
             )
-    return JOBS[task].work(run, device)
+    return JOBS[task].work(run, device, pieces)
 
 
 def _finish(run: Run, result: RasterResult, device: str, seconds: float) -> None:
@@ -143,9 +177,9 @@ def _finish(run: Run, result: RasterResult, device: str, seconds: float) -> None
     if version.has_weights:
         tags["weights_sha256"] = version.weights_sha256
     subject = f"p{run.product_id}" if run.product_id else f"pair{run.pair_id}"
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(dir=settings.WORK_DIR) as folder:
         path = Path(folder) / f"{version.task}_{subject}_r{run.pk}.tif"
-        write_cog(path, result.bands, result.transform, result.epsg, result.units, result.tags | tags)
+        write_result(path, result, tags)
         sha256 = file_sha256(path)
         with transaction.atomic(), path.open("rb") as stream:
             owned = LEASE.settle(

@@ -1,15 +1,21 @@
 """Rasters in storage become arrays. Nothing here imports torch, so that every floor above may use it."""
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import NamedTuple
 
 import numpy as np
+import rasterio
 from affine import Affine
 from numpy.typing import NDArray
 from rasterio.crs import CRS
 from rasterio.warp import reproject
+from rasterio.windows import Window
 
 from ingest.storage import stored_tiff
 from ml.models import Prediction
+
+Part = tuple[int, int, int, int]  # first row and column, how many of each
 
 
 class StoredRaster(NamedTuple):
@@ -25,19 +31,53 @@ class StoredRaster(NamedTuple):
         return rows, cols
 
 
-def read_prediction(prediction: Prediction, onto: StoredRaster | None = None) -> StoredRaster:
-    """All bands of a run's raster, by name; where another raster is given, its nearest cells on that one's grid."""
+class RasterWindows(NamedTuple):
+    """A raster in storage that is read window by window, on its own grid or another. read: band and part to (rows,
+    cols) float32, NaN unknown.
+    """
+
+    shape: tuple[int, int]
+    transform: Affine
+    epsg: int
+    names: tuple[str, ...]
+    read: Callable[[str, Part], NDArray[np.float32]]
+
+
+@contextmanager
+def opened_prediction(prediction: Prediction, onto: RasterWindows | None = None) -> Iterator[RasterWindows]:
+    """A run's raster, open; where another one is given, its nearest cells on that one's grid."""
     with stored_tiff(prediction.raster) as raster:
-        own = raster.transform, raster.crs.to_epsg(), raster.shape
+        names = raster.descriptions
+
+        def own(name: str, part: Part) -> NDArray[np.float32]:
+            row, col, rows, cols = part
+            return np.asarray(raster.read(names.index(name) + 1, window=Window(col, row, cols, rows)))
+
+        def moved(name: str, part: Part) -> NDArray[np.float32]:
+            return _moved(rasterio.band(raster, names.index(name) + 1), part, grid)
+
+        here = RasterWindows(raster.shape, raster.transform, raster.crs.to_epsg(), names, own)
+        grid = onto or here
+        yield here if here[:3] == grid[:3] else RasterWindows(*grid[:3], names, moved)
+
+
+def read_prediction(prediction: Prediction) -> StoredRaster:
+    """All bands of a run's raster, by name."""
+    with stored_tiff(prediction.raster) as raster:
         bands = {name: raster.read(index) for index, name in enumerate(raster.descriptions, start=1)}
-    stored = StoredRaster(bands, *own[:2])
-    if onto is None or own == (onto.transform, onto.epsg, onto.shape):
-        return stored
-    return StoredRaster({name: _moved(band, stored, onto) for name, band in bands.items()}, onto.transform, onto.epsg)
+        return StoredRaster(bands, raster.transform, raster.crs.to_epsg())
 
 
-def _moved(band: NDArray[np.float32], source: StoredRaster, onto: StoredRaster) -> NDArray[np.float32]:
-    moved = np.full(onto.shape, np.nan, dtype=np.float32)
-    crs = {"src_crs": CRS.from_epsg(source.epsg), "dst_crs": CRS.from_epsg(onto.epsg)}
-    reproject(band, moved, src_transform=source.transform, dst_transform=onto.transform, src_nodata=np.nan, **crs)
+def _moved(band: rasterio.Band, part: Part, onto: RasterWindows) -> NDArray[np.float32]:
+    row, col, rows, cols = part
+    moved = np.full((rows, cols), np.nan, dtype=np.float32)
+    reproject(
+        band,
+        moved,
+        src_nodata=np.nan,
+        dst_transform=onto.transform @ Affine.translation(col, row),
+        dst_crs=CRS.from_epsg(onto.epsg),
+        dst_nodata=np.nan,
+        tolerance=0,  # an approximation would depend on where the parts are cut
+    )
     return moved

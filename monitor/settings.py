@@ -308,6 +308,7 @@ RUN_STALL_MINUTES = env.float("RUN_STALL_MINUTES", default=30.0)  # without prog
 RUN_HOURS = env.float("RUN_HOURS", default=6.0)  # that a run may take
 RUN_BEAT_SECONDS = env.float("RUN_BEAT_SECONDS", default=20.0)  # between two signs of life; a lease lasts 90 seconds
 ML_DEVICE = env("ML_DEVICE", default="auto")
+WORK_DIR = env("WORK_DIR", default=str(VAR_DIR / "work"))  # of workers: pieces of runs that have not ended
 
 # Files that are given: a watched folder, uploads, and the limits of the process that reads one.
 WATCH_FOLDER = env("WATCH_FOLDER", default="")  # empty: none

@@ -113,13 +113,14 @@ def one_file_at_a_time(settings):
 
 
 @pytest.fixture(autouse=True)
-def own_rasters(monkeypatch, tmp_path) -> Path:
+def own_rasters(monkeypatch, settings, tmp_path) -> Path:
     """No test writes rasters where the service keeps its own. (A field holds its storage from the start.)"""
     from django.core.files.storage import storages
 
     from ingest.models import ElevationTile, ReleaseChange, Scene
     from ml.models import Prediction
 
+    settings.WORK_DIR = str(tmp_path / "work")
     storage = type(storages["rasters"])(location=tmp_path / "rasters")
     monkeypatch.setitem(storages._storages, "rasters", storage)
     for model in (ElevationTile, Scene, Prediction, ReleaseChange):

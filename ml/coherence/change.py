@@ -1,16 +1,16 @@
 """Change of coherence: a pair against its own predecessors, in robust standard deviations."""
 
-import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import date
 from typing import Any, NamedTuple
 
 import numpy as np
-from affine import Affine
 from numpy.typing import NDArray
 
-from ml.coherence.confirm import FEWEST_ACQUISITIONS, HIGH_SIGMA, LOW_SIGMA, Confirmed, averaged
-from ml.rasters.results import RasterResult
+from ml.coherence.confirm import AVERAGED_PX, FEWEST_ACQUISITIONS, HIGH_SIGMA, LOW_SIGMA, averaged
+from ml.rasters.imagery import Window
+from ml.rasters.pieces import Arrays, Pieces, grown, inner
+from ml.statistics.quantiles import MEDIAN
 from ml.statistics.robust import MAD_TO_SIGMA
 
 METHODS = ("robust-z",)
@@ -24,6 +24,7 @@ FEWEST_IN_SEASON = 6  # predecessors, for the others to be left out
 SMALL_SAMPLES = ((3, 4, 5, 6, 7, 8, 9, 12), (1.495, 1.363, 1.206, 1.200, 1.140, 1.129, 1.107, 1.07))
 BELOW_ONE_SIGMA = 16  # per cent of a Gaussian
 SPREAD_PX = 13  # over which the spread of the past is averaged: the network's resolution
+MARGIN_PX = AVERAGED_PX // 2  # around a piece, that its neighbours have as well
 LEAST_SIGMA_SHARE = 0.5  # of an estimate's own sigma: the rest of its error is the same in every pair and cancels
 
 
@@ -40,10 +41,29 @@ class CoherenceChange(NamedTuple):
     weather: float
 
 
-def of_scatterers(bands: Mapping[str, Float32]) -> tuple[Float32, Float32]:
-    """The coherence of a raster's bands in which change is found, and its sigma: the only one where it holds one."""
-    prefix = "scatterers_" if "scatterers_coherence" in bands else ""
-    return bands[f"{prefix}coherence"], bands[f"{prefix}coherence_sigma"]
+def of_scatterers(names: Collection[str]) -> tuple[str, str]:
+    """Of a raster's bands the coherence in which change is found, and its sigma: the only one where it holds one."""
+    prefix = "scatterers_" if "scatterers_coherence" in names else ""
+    return f"{prefix}coherence", f"{prefix}coherence_sigma"
+
+
+class Stack(NamedTuple):
+    """What a change is made of, read window by window. past: coherence of the predecessors and its sigma, (n, rows,
+    cols) each; now: coherence of the pair, (rows, cols); 0-1, NaN unknown.
+    """
+
+    shape: tuple[int, int]
+    past: Callable[[Window], tuple[Float32, Float32]]
+    now: Callable[[Window], Float32]
+
+
+class ScaledChange(NamedTuple):
+    """A change of which all that concerns the whole scene is known. read: a window that reaches no farther than
+    MARGIN_PX around one of PIECE_PX, to change_sigma, before and after, see CoherenceChange.
+    """
+
+    weather: float
+    read: Callable[[str, Window], tuple[Float32, Float32, Float32]]
 
 
 def coherence_change(history: Float32, history_sigma: Float32, coherence: Float32) -> CoherenceChange:
@@ -54,39 +74,113 @@ def coherence_change(history: Float32, history_sigma: Float32, coherence: Float3
     is uncertain by where that is more; it is widened where the sixth of the scene that lost most lies farther below
     than that, since bad weather also decorrelates unevenly.
     """
-    if len(history) < FEWEST_PREDECESSORS:
-        raise ValueError(f"{len(history)} predecessors are too few: at least {FEWEST_PREDECESSORS} are needed")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # pixels that are never known
-        past, before = _without_weather(history)
-        n = np.isfinite(history).sum(axis=0)
-        spread = MAD_TO_SIGMA * np.nanmedian(np.abs(past - before), axis=0) * np.interp(n, *SMALL_SAMPLES)
-        usual = LEAST_SIGMA_SHARE * np.nanmedian(history_sigma, axis=0)
-        known = np.isfinite(coherence) & (n >= FEWEST_PREDECESSORS)
-        difference = np.where(known, coherence - before, np.nan)
-        lost = _lost_share(difference, before)
-        difference += lost * before
-        around = averaged(spread.astype(np.float32), SPREAD_PX)
-        own = np.maximum(around, usual) * np.sqrt(1 + np.pi / 2 / np.maximum(n, 1))  # a median is not exact either
-        z = difference / np.maximum(own, 1e-3)
-        of_the_day = -float(np.nanpercentile(z, BELOW_ONE_SIGMA)) if known.any() else 0.0
-        weather = -lost * float(np.nanmedian(np.where(known, before, np.nan))) if known.any() else 0.0
-    z = (z / max(1.0, of_the_day)).astype(np.float32)
-    blank = np.where(known, np.float32(1), np.float32(np.nan))
-    return CoherenceChange(z, (before * blank).astype(np.float32), (coherence * blank).astype(np.float32), weather)
+
+    def past(at: Window) -> tuple[Float32, Float32]:
+        return _part(history, at), _part(history_sigma, at)
+
+    rows, cols = coherence.shape
+    whole = Window(0, 0, rows, cols)
+    stack = Stack((rows, cols), past, lambda at: _part(coherence, at))
+    change = scaled_change(stack, len(history), Pieces(), {"all": whole})
+    return CoherenceChange(*change.read("all", whole), change.weather)
 
 
-def _without_weather(history: Float32) -> tuple[Float32, Float32]:
-    """The past as if no pair had lost more than the others all over the scene, and its median, of each pixel."""
-    before = np.nanmedian(history, axis=0)
-    past = np.stack([one + _lost_share(one - before, before) * before for one in history])
-    return past, np.nanmedian(past, axis=0)
+def _part(values: Float32, at: Window) -> Float32:
+    return values[..., at.row : at.row + at.rows, at.col : at.col + at.cols]
 
 
-def _lost_share(difference: Float32, before: Float32) -> float:
-    """Share of its coherence that the more coherent half of a scene lost, its median; negative: won."""
-    upper = np.isfinite(difference) & (before >= np.nanmedian(before))
-    return -float(np.median(difference[upper] / np.maximum(before[upper], 0.05))) if upper.any() else 0.0
+def scaled_change(stack: Stack, n_past: int, pieces: Pieces, at: Mapping[str, Window]) -> ScaledChange:
+    """The same in pieces, at: place -> window, as far as what concerns the whole scene."""
+    if n_past < FEWEST_PREDECESSORS:
+        raise ValueError(f"{n_past} predecessors are too few: at least {FEWEST_PREDECESSORS} are needed")
+
+    def first(here: Window) -> Arrays:
+        return {"before": _median(stack.past(here)[0])}
+
+    pieces.each("first", at, first)
+    places = {place: place for place in at}
+    (middle,) = pieces.quantiles("first-median", places, lambda place: [pieces.get("first", place)["before"]], MEDIAN)
+
+    def past_lost(place: str) -> list[Float32]:
+        before = pieces.get("first", place)["before"]
+        return [_share_lost(one - before, before, middle) for one in stack.past(at[place])[0]]
+
+    lost_before = [value or 0.0 for value in pieces.quantiles("past-lost", places, past_lost, MEDIAN)]
+
+    def scale(here: Window) -> Arrays:
+        wide = grown(here, MARGIN_PX, stack.shape)
+        return _scale(stack, here, wide, lost_before)
+
+    pieces.each("scale", at, scale)
+
+    def scaled(place: str) -> tuple[Float32, Float32, Float32]:
+        """Before, scale and now of a piece; now is NaN where the change is not known."""
+        here, part = at[place], pieces.get("scale", place)
+        own = inner(here, grown(here, MARGIN_PX, stack.shape))
+        before, by = part["before"][own], part["scale"][own]
+        return before, by, np.where(part["enough"][own], stack.now(here), np.float32(np.nan))
+
+    (level,) = pieces.quantiles("before-median", places, lambda place: [scaled(place)[0]], MEDIAN)
+
+    def now_lost(place: str) -> list[Float32]:
+        before, _, now = scaled(place)
+        return [_share_lost(now - before, before, level), np.where(np.isfinite(now), before, np.float32(np.nan))]
+
+    of_now, known_level = pieces.quantiles("now-lost", places, now_lost, MEDIAN)
+    lost = of_now or 0.0
+
+    def plain(place: str) -> list[Float32]:
+        before, by, now = scaled(place)
+        return [_z(now, before, by, lost)]
+
+    (below,) = pieces.quantiles("below", places, plain, BELOW_ONE_SIGMA / 100)
+    widened = max(1.0, -(below or 0.0))
+
+    def read(place: str, window: Window) -> tuple[Float32, Float32, Float32]:
+        wide, part = grown(at[place], MARGIN_PX, stack.shape), pieces.get("scale", place)
+        own = inner(window, wide)
+        now = np.where(part["enough"][own], stack.now(window), np.float32(np.nan))
+        before = np.where(np.isfinite(now), part["before"][own], np.float32(np.nan))
+        return (_z(now, before, part["scale"][own], lost) / np.float32(widened)), before, now
+
+    return ScaledChange(-lost * (known_level or 0.0), read)
+
+
+def _scale(stack: Stack, here: Window, wide: Window, lost: Sequence[float]) -> Arrays:
+    """Of a window: what the past was, how far a pair usually is off that, and where there is enough of a past."""
+    history, history_sigma = stack.past(grown(wide, SPREAD_PX // 2, stack.shape))
+    before = _median(history)
+    past = np.stack([one + share * before for one, share in zip(history, lost, strict=True)])
+    before = _median(past)
+    n = np.isfinite(history).sum(axis=0)
+    spread = MAD_TO_SIGMA * _median(np.abs(past - before)) * np.interp(n, *SMALL_SAMPLES)
+    around = averaged(spread.astype(np.float32), SPREAD_PX)
+    own = np.maximum(around, LEAST_SIGMA_SHARE * _median(history_sigma))
+    own = np.maximum(own * np.sqrt(1 + np.pi / 2 / np.maximum(n, 1)), 1e-3)  # a median is not exact either
+    part = inner(wide, grown(wide, SPREAD_PX // 2, stack.shape))
+    return {"before": before[part], "scale": own[part].astype(np.float32), "enough": n[part] >= FEWEST_PREDECESSORS}
+
+
+def _z(now: Float32, before: Float32, scale: Float32, lost: float) -> Float32:
+    return np.asarray((now - before + np.float32(lost) * before) / scale, dtype=np.float32)
+
+
+def _share_lost(difference: Float32, before: Float32, middle: float | None) -> Float32:
+    """Share of its coherence that each pixel of the more coherent half of a scene lost, else NaN; negative: won."""
+    if middle is None:
+        return np.full_like(before, np.nan)
+    with np.errstate(invalid="ignore"):
+        upper = before >= np.float32(middle)
+    return np.where(upper, -difference / np.maximum(before, np.float32(0.05)), np.float32(np.nan))
+
+
+def _median(values: Float32) -> Float32:
+    """The median of what is known along the first axis: (n, rows, cols) to (rows, cols)."""
+    ordered = np.sort(values, axis=0)  # NaN last
+    n = np.isfinite(values).sum(axis=0)[None]
+    low, high = np.maximum(n - 1, 0) // 2, np.minimum(n // 2, len(values) - 1)
+    both = np.take_along_axis(ordered, low, axis=0) + np.take_along_axis(ordered, high, axis=0)
+    return np.asarray(both[0] / np.float32(2), dtype=np.float32)
 
 
 def in_season(days: Sequence[date], day: date, most: int = MOST_PREDECESSORS) -> list[int]:
@@ -114,32 +208,3 @@ def parameters(method: str) -> dict[str, Any]:
         "confirmed_at_sigma": [HIGH_SIGMA, LOW_SIGMA],
         "fewest_acquisitions": FEWEST_ACQUISITIONS,
     }
-
-
-def as_result(
-    change: CoherenceChange, area_sigma: Float32, event: Confirmed, ratio_db: Float32, transform: Affine, epsg: int
-) -> RasterResult:
-    """The change as bands on the ground: against the past, what other pairs confirm of it, and backscatter beside it.
-
-    area_sigma: of the mean coherence of a small area, (rows, cols); ratio_db: likewise, positive: brighter than in the
-    reference.
-    """
-    bands = {
-        "change_sigma": change.change_sigma,
-        "coherence_before": change.before,
-        "coherence_after": change.after,
-        "area_sigma": area_sigma,
-        "confirmed_sigma": event.change_sigma,
-        "onset_day": event.onset_day,
-        "confidence": event.confidence,
-        "backscatter_change_db": ratio_db,
-    }
-    known = np.isfinite(change.change_sigma)
-    statistics = {
-        "known_share": round(float(known.mean()), 4),
-        "weather": round(change.weather, 4),
-        "lowest_sigma": round(float(change.change_sigma[known].min()), 2) if known.any() else 0.0,
-        "confirmed_share": round(float(np.isfinite(event.confidence[known]).mean()), 6) if known.any() else 0.0,
-    }
-    units = ("1", "1", "1", "1", "1", "days since 1970-01-01", "1", "dB")
-    return RasterResult(bands, units, transform, epsg, {"weather": f"{change.weather:.4f}"}, statistics)

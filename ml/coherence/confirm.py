@@ -10,7 +10,7 @@ the low threshold is reported with them.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from itertools import pairwise
 from typing import NamedTuple
@@ -30,6 +30,8 @@ NO_COHERENCE = 0.2  # what estimates from detected images do not fall below
 LEAST_WEIGHT = 0.05
 EPOCH = date(1970, 1, 1)
 Span = tuple[date, date]
+Part = tuple[slice, slice]
+Ints = NDArray[np.int64]
 
 
 class Evidence(NamedTuple):
@@ -60,6 +62,16 @@ class _Pair(NamedTuple):
     weight: Float32
 
 
+class Patches(NamedTuple):
+    """Cells of one part of a scene that may be reported. touching: (n, 4) of those at its edges: which explanation, row
+    and column in the scene, number of the patch there; strong: (n, 2), explanation and number of patches that hold a
+    cell which passes all.
+    """
+
+    touching: Ints
+    strong: Ints
+
+
 def confirmed(
     evidence: Sequence[Evidence], high: float = HIGH_SIGMA, low: float = LOW_SIGMA, span: Span | None = None
 ) -> Confirmed:
@@ -68,11 +80,92 @@ def confirmed(
 
     ValueError without evidence and for rasters of different sizes.
     """
+    return confirmed_part(evidence, None, np.zeros((0, 2), dtype=np.int64), high, low, span)
+
+
+def confirmed_part(
+    evidence: Sequence[Evidence],
+    part: Part | None,
+    joined: Ints,
+    high: float = HIGH_SIGMA,
+    low: float = LOW_SIGMA,
+    span: Span | None = None,
+) -> Confirmed:
+    """The same of a part of a scene, which the evidence reaches AVERAGED_PX / 2 beyond. joined: of joined_patches."""
+    result: Confirmed | None = None
+    for number, (onset, event, weak, strong) in enumerate(_explanations(evidence, part, high, low, span)):
+        result = result or Confirmed(*(np.full(event.shape, np.nan, dtype=np.float32) for _ in range(3)))
+        patches, _ = ndimage.label(weak)
+        elsewhere = joined[joined[:, 0] == number, 1]
+        reported = weak & np.isin(patches, np.union1d(patches[strong], elsewhere))
+        better = reported & ~(event <= -result.change_sigma)
+        result.change_sigma[better] = -event[better]
+        result.onset_day[better] = (onset - EPOCH).days
+        result.confidence[better] = 1 - 1 / np.maximum(event[better] ** 2, 1)
+    if result is None:
+        shape = evidence[0].change_sigma[part or ...].shape
+        result = Confirmed(*(np.full(shape, np.nan, dtype=np.float32) for _ in range(3)))
+    return result
+
+
+def patches_of(
+    evidence: Sequence[Evidence],
+    part: Part,
+    corner: tuple[int, int],
+    high: float = HIGH_SIGMA,
+    low: float = LOW_SIGMA,
+    span: Span | None = None,
+) -> Patches:
+    """What the parts around have to know of a part whose first row and column in the scene are its corner."""
+    touching, passed = [np.zeros((0, 4), dtype=np.int64)], [np.zeros((0, 2), dtype=np.int64)]
+    for number, (_, _, weak, strong) in enumerate(_explanations(evidence, part, high, low, span)):
+        patches, _ = ndimage.label(weak)
+        edge = np.zeros_like(weak)
+        edge[[0, -1]] = edge[:, [0, -1]] = True
+        row, col = np.nonzero(weak & edge)
+        label = patches[row, col]
+        touching.append(np.column_stack([np.full_like(label, number), row + corner[0], col + corner[1], label]))
+        numbers = np.unique(patches[strong])
+        passed.append(np.column_stack([np.full_like(numbers, number), numbers]))
+    return Patches(np.concatenate(touching), np.concatenate(passed))
+
+
+def joined_patches(parts: Mapping[str, Patches]) -> dict[str, Ints]:
+    """By part: (n, 2), explanation and number of the patches at its edges that are one with a reported patch."""
+    at: dict[tuple[int, int, int], tuple[str, int, int]] = {}
+    one_with: dict[tuple[str, int, int], tuple[str, int, int]] = {}
+
+    def root(patch: tuple[str, int, int]) -> tuple[str, int, int]:
+        while one_with.setdefault(patch, patch) != patch:
+            one_with[patch] = one_with[one_with[patch]]
+            patch = one_with[patch]
+        return patch
+
+    for name, patches in parts.items():
+        for number, row, col, label in patches.touching.tolist():
+            at[number, row, col] = (name, number, label)
+    for (number, row, col), patch in at.items():
+        for beside in ((number, row + 1, col), (number, row, col + 1)):
+            if beside in at:
+                one_with[root(at[beside])] = root(patch)
+    strong = {(name, *patch) for name, patches in parts.items() for patch in map(tuple, patches.strong.tolist())}
+    reported = {root(patch) for patch in strong if patch in one_with}
+    joined: dict[str, list[tuple[int, int]]] = {name: [] for name in parts}
+    for name, number, label in set(at.values()):
+        if root((name, number, label)) in reported:
+            joined[name].append((number, label))
+    return {name: np.array(sorted(each), dtype=np.int64).reshape(-1, 2) for name, each in joined.items()}
+
+
+def _explanations(
+    evidence: Sequence[Evidence], part: Part | None, high: float, low: float, span: Span | None
+) -> Iterator[tuple[date, Float32, Bools, Bools]]:
+    """Each onset and set of lowered pairs: how well an event explains them, cells beyond the low threshold, and those
+    of them that pass all.
+    """
     if not evidence or len({one.change_sigma.shape for one in evidence}) != 1:
         raise ValueError("pairs on one grid are needed, at least one")
-    shape = evidence[0].change_sigma.shape
-    result = Confirmed(*(np.full(shape, np.nan, dtype=np.float32) for _ in range(3)))
-    pairs = [_prepared(one) for one in evidence]
+    pairs = [_prepared(one, part) for one in evidence]
     days = sorted(frozenset.union(*(pair.images for pair in pairs)))
     for index, (before, onset) in enumerate(pairwise(days)):
         if span is not None and not (span[0] <= before and onset <= span[1]):
@@ -85,19 +178,15 @@ def confirmed(
         image = _by_one_image([*spanning, *later], pairs)
         for lowered in (spanning, [*spanning, *later]):
             event = _explained(lowered)
-            reported = _reported(event, image, lowered, high, low)
-            better = reported & ~(event <= -result.change_sigma)
-            result.change_sigma[better] = -event[better]
-            result.onset_day[better] = (onset - EPOCH).days
-            result.confidence[better] = 1 - 1 / np.maximum(event[better] ** 2, 1)
-    return result
+            yield onset, event, *_reported(event, image, lowered, high, low)
 
 
-def _prepared(one: Evidence) -> _Pair:
+def _prepared(one: Evidence, part: Part | None) -> _Pair:
     z = averaged(one.change_sigma, AVERAGED_PX)
     weight = np.ones_like(z) if one.before is None else np.maximum(one.before - NO_COHERENCE, LEAST_WEIGHT)
     unknown = ~np.isfinite(one.change_sigma) | ~np.isfinite(weight)
-    return _Pair(frozenset((one.reference, one.secondary)), np.where(unknown, np.nan, z), weight)
+    z = np.where(unknown, np.float32(np.nan), z)
+    return _Pair(frozenset((one.reference, one.secondary)), z[part or ...], weight[part or ...])
 
 
 def averaged(values: Float32, window: int) -> Float32:
@@ -122,13 +211,11 @@ def _by_one_image(lowered: Sequence[_Pair], pairs: Sequence[_Pair]) -> Float32:
     return np.asarray(np.max(alone, axis=0))
 
 
-def _reported(event: Float32, image: Float32, lowered: Sequence[_Pair], high: float, low: float) -> Bools:
-    """Cells beyond the low threshold whose patch holds one that passes all."""
+def _reported(event: Float32, image: Float32, lowered: Sequence[_Pair], high: float, low: float) -> tuple[Bools, Bools]:
+    """Cells beyond the low threshold, and those that pass all, with whose patches they are reported."""
     rise = np.max([pair.z for pair in lowered], axis=0)  # unknown in one is unknown
     weak = (event >= low) & (event >= image) & (rise <= MOST_RISE)
-    strong = weak & (event >= high) & (event**2 - image**2 >= low**2)
-    patches, _ = ndimage.label(weak)
-    return np.asarray(weak & np.isin(patches, np.unique(patches[strong])))
+    return weak, weak & (event >= high) & (event**2 - image**2 >= low**2)
 
 
 def _independent(spanning: Sequence[_Pair]) -> bool:

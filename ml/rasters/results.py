@@ -1,12 +1,16 @@
 """What every method gives back: named bands on a grid, and what is worth knowing about them."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
 from affine import Affine
 from numpy.typing import NDArray
+
+from ingest.rasters import Place, write_cog, write_cog_parts
+from ml.rasters.pieces import PieceBands
 
 
 class NotRepeatable(ValueError):
@@ -18,14 +22,15 @@ class NotRepeatable(ValueError):
 
 
 class RasterResult(NamedTuple):
-    """bands: name -> (rows, cols) float32, NaN unknown; units: one for each band; epsg None: a plain pixel grid.
+    """bands: name -> (rows, cols) float32, NaN unknown, in memory or in pieces; units: one for each band; epsg None: a
+    plain pixel grid.
 
     regions: wide motion beside what the bands show, as GeoJSON features; parameters: what it was made with beside the
     constants of its version; note: what a person should know of it, a sentence or nothing; companions: keys of the
     products that were looked at beside its own.
     """
 
-    bands: dict[str, NDArray[np.float32]]
+    bands: Mapping[str, NDArray[np.float32]]
     units: tuple[str, ...]
     transform: Affine
     epsg: int | None
@@ -35,3 +40,14 @@ class RasterResult(NamedTuple):
     parameters: Mapping[str, Any] = MappingProxyType({})
     note: str = ""
     companions: Sequence[int] = ()
+
+
+def write_result(path: Path, result: RasterResult, tags: Mapping[str, str]) -> None:
+    """Write the bands as COG, whole or not at all; piece by piece where they lie in pieces."""
+    tags = result.tags | dict(tags)
+    if not isinstance(result.bands, PieceBands):
+        write_cog(path, result.bands, result.transform, result.epsg, result.units, tags)
+        return
+    place = Place(result.bands.shape, result.transform, result.epsg)
+    parts = (((at.row, at.col), bands) for at, bands in result.bands.blocks())
+    write_cog_parts(path, place, parts, dict(zip(result.bands, result.units, strict=True)), tags)

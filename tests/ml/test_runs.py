@@ -80,7 +80,7 @@ def at_once(run: Run) -> None:
 
 
 def failing(run: Run, monkeypatch, fault: Exception) -> None:
-    def fail(run, device):
+    def fail(*_):
         raise fault
 
     task = run.model_version.task
@@ -171,11 +171,11 @@ def test_a_run_that_the_gpu_has_no_memory_for_is_computed_on_the_cpu(run, monkey
     task, tried = run.model_version.task, []
     work = services.JOBS[task].work
 
-    def out_of_memory_on_the_gpu(run, device):
+    def out_of_memory_on_the_gpu(run, device, pieces):
         tried.append(device.type)
         if device.type == "cuda":
             raise torch.OutOfMemoryError
-        return work(run, device)
+        return work(run, device, pieces)
 
     monkeypatch.setitem(services.JOBS, task, services.JOBS[task]._replace(work=out_of_memory_on_the_gpu))
     monkeypatch.setattr(services, "choose_device", lambda wish: torch.device("cuda"))
@@ -196,7 +196,7 @@ def test_a_run_that_the_gpu_has_no_memory_for_is_computed_on_the_cpu(run, monkey
     ],
 )
 def test_a_failed_run_states_its_reason_in_a_sentence(run, monkeypatch, fault, sentence):
-    def fail(run, device):
+    def fail(*_):
         raise fault
 
     task = run.model_version.task

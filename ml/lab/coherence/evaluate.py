@@ -56,7 +56,7 @@ def make_structured(
 def estimated(method: str, pair: SarPair, window: int) -> dict[str, Float32]:
     """Bands of a method on a pair; the number of looks is given, as a product states it."""
     images = ImagePair(pair.power[0], pair.power[1], Affine.identity(), None)
-    return estimate_coherence(images, method, torch.device("cpu"), window, pair.looks).bands
+    return dict(estimate_coherence(images, method, torch.device("cpu"), window, pair.looks).bands)
 
 
 def errors(bands: dict[str, Float32], pair: SarPair) -> Float64:

@@ -57,7 +57,7 @@ def tracked(images: ImagePair, methods: Iterable[str], search: int, posting: int
             continue
         base = AVERAGES[method].base if method in AVERAGES else "ncc" if method == MEDIAN else method
         if base not in served:
-            served[base] = track_offsets(images, base, torch.device("cpu"), search, posting).bands
+            served[base] = dict(track_offsets(images, base, torch.device("cpu"), search, posting).bands)
         results[method] = served[base]
         if method in AVERAGES:
             results[method] = of_base(served[base], AVERAGES[method], posting)

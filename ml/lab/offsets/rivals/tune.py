@@ -52,7 +52,7 @@ def tried(pair: SarPair, search: int) -> Iterator[Tried]:
     """What every rival with every set of parameters makes of a pair; sigmas are those that calibration starts from."""
     images = ImagePair(pair.power[0], pair.power[1], Affine.identity(), None)
     for base in ("ncc", "whitened"):
-        bands = track_offsets(images, base, torch.device("cpu"), search, POSTING_PX).bands
+        bands = dict(track_offsets(images, base, torch.device("cpu"), search, POSTING_PX).bands)
         for size in SIZES_PX:
             for within in LIMITS:
                 rows = errors(averaged(bands, size, POSTING_PX, within), pair)

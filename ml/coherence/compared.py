@@ -1,0 +1,127 @@
+"""A pair's change of coherence with all that is said beside it, in pieces: a whole frame in the memory of a few."""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from affine import Affine
+
+from ml.coherence.change import MARGIN_PX, ScaledChange, Stack, scaled_change
+from ml.coherence.confirm import Evidence, Patches, Span, confirmed_part, joined_patches, patches_of
+from ml.coherence.log_ratio import ratio_db
+from ml.rasters.imagery import Float32, PairSource, Window
+from ml.rasters.pieces import Arrays, PieceBands, Pieces, cut, grown, inner
+from ml.rasters.results import RasterResult
+from ml.statistics.quantiles import MEDIAN
+
+PIECE_PX = 1024  # with twelve predecessors and twenty pairs beside about a gigabyte
+UNITS = {
+    "change_sigma": "1",
+    "coherence_before": "1",
+    "coherence_after": "1",
+    "area_sigma": "1",
+    "confirmed_sigma": "1",
+    "onset_day": "days since 1970-01-01",
+    "confidence": "1",
+    "backscatter_change_db": "dB",
+}
+
+
+class Beside(NamedTuple):
+    """Another pair's change. read: change_sigma and the coherence before, (rows, cols) of a window each."""
+
+    reference: date
+    secondary: date
+    read: Callable[[Window], tuple[Float32, Float32]]
+
+
+class Compared(NamedTuple):
+    """What a pair is compared with. stack: its past and present; dates: its images'; area_sigma: of the mean coherence
+    of a small area; images: the pair itself.
+    """
+
+    stack: Stack
+    n_past: int
+    dates: Span
+    beside: Sequence[Beside]
+    area_sigma: Callable[[Window], Float32]
+    images: PairSource
+
+
+def compared(these: Compared, transform: Affine, epsg: int, device: torch.device, pieces: Pieces) -> RasterResult:
+    """The change as bands on the ground: against the past, what other pairs confirm of it, and backscatter beside it.
+
+    ValueError where there are too few predecessors.
+    """
+    shape, at = these.stack.shape, cut(these.stack.shape, PIECE_PX)
+    change = scaled_change(these.stack, these.n_past, pieces, at)
+
+    def brightness(here: Window) -> Arrays:
+        return {"ratio_db": ratio_db(these.images, here, device)}
+
+    pieces.each("ratio", at, brightness)
+    places = {place: place for place in at}
+    (usual,) = pieces.quantiles("ratio-median", places, lambda place: [pieces.get("ratio", place)["ratio_db"]], MEDIAN)
+
+    def edges(place: str) -> Arrays:
+        here = at[place]
+        part = inner(here, grown(here, MARGIN_PX, shape))
+        patches = patches_of(_evidence(these, change, place, here), part, (here.row, here.col), span=these.dates)
+        return patches._asdict()
+
+    pieces.each("patches", places, edges)
+
+    def joined() -> dict[str, list[list[int]]]:
+        patches = {place: Patches(**pieces.get("patches", place)) for place in at}
+        return {place: each.tolist() for place, each in joined_patches(patches).items()}
+
+    elsewhere = pieces.once("joined", joined)
+
+    def bands(place: str) -> Arrays:
+        here = at[place]
+        part = inner(here, grown(here, MARGIN_PX, shape))
+        joined_here = np.array(elsewhere[place], dtype=np.int64).reshape(-1, 2)
+        event = confirmed_part(_evidence(these, change, place, here), part, joined_here, span=these.dates)
+        ratio = pieces.get("ratio", place)["ratio_db"] - np.float32(usual or 0.0)
+        values = (*change.read(place, here), these.area_sigma(here), *event, ratio)
+        return known_bands(dict(zip(UNITS, values, strict=True)))
+
+    pieces.each("change", places, bands)
+    whole = PieceBands(pieces, "change", shape, list(UNITS), at)
+    tags = {"weather": f"{change.weather:.4f}"}
+    statistics = _statistics(whole) | {"weather": round(change.weather, 4)}
+    return RasterResult(whole, tuple(UNITS.values()), transform, epsg, tags, statistics)
+
+
+def known_bands(bands: Mapping[str, Float32]) -> dict[str, Float32]:
+    """Those bands of a piece that have a value anywhere."""
+    return {name: values for name, values in bands.items() if np.isfinite(values).any()}
+
+
+def _evidence(these: Compared, change: ScaledChange, place: str, here: Window) -> list[Evidence]:
+    wide = grown(here, MARGIN_PX, these.stack.shape)
+    own, before, _ = change.read(place, wide)
+    return [
+        Evidence(*these.dates, own, before),
+        *(Evidence(one.reference, one.secondary, *one.read(wide)) for one in these.beside),
+    ]
+
+
+def _statistics(bands: PieceBands) -> dict[str, float]:
+    n, known, sure, lowest = 0, 0, 0, np.inf
+    for at, part in bands.blocks():
+        n += at.rows * at.cols
+        if "change_sigma" not in part:
+            continue
+        where = np.isfinite(part["change_sigma"])
+        known += int(where.sum())
+        lowest = min(lowest, float(part["change_sigma"][where].min()))
+        if "confidence" in part:
+            sure += int(np.isfinite(part["confidence"][where]).sum())
+    return {
+        "known_share": round(known / n, 4),
+        "lowest_sigma": round(lowest, 2) if known else 0.0,
+        "confirmed_share": round(sure / known, 6) if known else 0.0,
+    }

@@ -1,0 +1,255 @@
+"""Work in pieces: each is made once and kept whole, so that whoever comes back after a kill makes what is missing.
+
+A computation is a sequence of stages. A piece is named by its stage and its place; what it holds must depend on nothing
+but the inputs, so that it does not matter who made it, when, or in which order.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.numpy import load, save
+
+from ml.rasters.imagery import Float32, Window
+from ml.runtime.progress import report_progress
+from ml.statistics import quantiles
+
+Arrays = Mapping[str, NDArray[Any]]
+Item = TypeVar("Item")
+
+
+class Store(Protocol):
+    """Where finished pieces lie. A piece is there wholly or not at all."""
+
+    def names(self) -> set[str]: ...
+
+    def put(self, name: str, arrays: Arrays) -> None: ...
+
+    def get(self, name: str) -> Arrays:
+        """KeyError for a piece that is not there, or is damaged; a damaged one is taken away."""
+
+    def drop(self, names: Iterable[str]) -> None: ...
+
+
+class Memory:
+    """Pieces of a computation that is small, or nobody will come back to."""
+
+    def __init__(self) -> None:
+        self._pieces: dict[str, Arrays] = {}
+
+    def names(self) -> set[str]:
+        return set(self._pieces)
+
+    def put(self, name: str, arrays: Arrays) -> None:
+        self._pieces[name] = arrays
+
+    def get(self, name: str) -> Arrays:
+        return self._pieces[name]
+
+    def drop(self, names: Iterable[str]) -> None:
+        for name in names:
+            self._pieces.pop(name, None)
+
+
+class Folder:
+    """Pieces as files: a checksum, then the arrays. key: of all that decides what they hold; those of others go."""
+
+    def __init__(self, path: Path, key: str) -> None:
+        self.path = path / key
+        self.path.mkdir(parents=True, exist_ok=True)
+        for other in path.iterdir():
+            if other.name != key:
+                shutil.rmtree(other, ignore_errors=True)
+
+    def names(self) -> set[str]:
+        return {name for name in os.listdir(self.path) if not name.endswith(".partial")}
+
+    def put(self, name: str, arrays: Arrays) -> None:
+        content = save({key: np.ascontiguousarray(values) for key, values in arrays.items()})
+        partial = self.path / f"{name}.{os.getpid()}.partial"
+        with partial.open("wb") as file:
+            file.write(hashlib.sha256(content).digest())
+            file.write(content)
+        partial.replace(self.path / name)
+
+    def get(self, name: str) -> Arrays:
+        try:
+            with (self.path / name).open("rb") as file:
+                digest, content = file.read(hashlib.sha256().digest_size), file.read()
+            if hashlib.sha256(content).digest() == digest:
+                return load(content)
+        except FileNotFoundError as fault:
+            raise KeyError(name) from fault
+        except SafetensorError:
+            pass
+        (self.path / name).unlink(missing_ok=True)
+        raise KeyError(name)
+
+    def drop(self, names: Iterable[str]) -> None:
+        for name in names:
+            (self.path / name).unlink(missing_ok=True)
+
+    def close(self) -> None:
+        """The result is safe: its pieces go."""
+        shutil.rmtree(self.path, ignore_errors=True)
+        with suppress(OSError):  # pieces of another key, or of somebody else
+            self.path.parent.rmdir()
+
+
+class Pieces:
+    """The pieces of one computation. between: called before each piece is begun; it may raise to leave the work."""
+
+    def __init__(self, store: Store | None = None, between: Callable[[], None] = lambda: None) -> None:
+        self.store: Store = Memory() if store is None else store
+        self._between = between
+
+    def each(self, stage: str, items: Mapping[str, Item], work: Callable[[Item], Arrays]) -> None:
+        """Make the pieces of a stage that are missing. items: place -> what the work is given."""
+        names = {f"{stage}@{place}": place for place in items}
+        there = {name for name in self.store.names() & set(names) if self._whole(name)}
+        for done, (name, place) in enumerate(names.items()):
+            report_progress(done / len(names))
+            if name not in there:
+                self._between()
+                self.store.put(name, work(items[place]))
+
+    def _whole(self, name: str) -> bool:
+        try:
+            self.store.get(name)
+        except KeyError:
+            return False
+        return True
+
+    def get(self, stage: str, place: str) -> Arrays:
+        """A piece that was made."""
+        return self.store.get(f"{stage}@{place}")
+
+    def once(self, stage: str, make: Callable[[], Any]) -> Any:
+        """What is worked out once for the whole, as JSON can say it: numbers, lists, dicts."""
+
+        def kept() -> Arrays:
+            return {"json": np.frombuffer(json.dumps(make()).encode(), dtype=np.uint8)}
+
+        self.each(stage, {"all": kept}, lambda work: work())
+        return json.loads(self.get(stage, "all")["json"].tobytes())
+
+    def drop(self, *stages: str) -> None:
+        """Delete pieces that nothing needs any more."""
+        self.store.drop(name for name in self.store.names() if name.partition("@")[0] in stages)
+
+    def quantiles(
+        self, stage: str, items: Mapping[str, Item], values: Callable[[Item], Sequence[Float32]], share: float
+    ) -> list[float | None]:
+        """Exact quantiles over the whole of what is finite in each of the arrays of every item; None without any."""
+        upper, lower = f"{stage}-upper", f"{stage}-lower"
+        if not self._whole(f"{stage}@all"):
+            self.each(upper, items, lambda item: _sparse([quantiles.upper_counts(one) for one in values(item)]))
+            buckets = self.once(f"{stage}-buckets", lambda: _buckets(self._summed(upper, items), share))
+            self.each(lower, items, lambda item: _sparse(_within(values(item), buckets)))
+
+        def found() -> list[float | None]:
+            parts = zip(
+                self._summed(upper, items), self._summed(lower, items).reshape(-1, 2, quantiles.BUCKETS), strict=True
+            )
+            return [quantiles.between(*part, share) if part[0].any() else None for part in parts]
+
+        result: list[float | None] = self.once(stage, found)
+        self.drop(upper, lower)
+        return result
+
+    def _summed(self, stage: str, places: Iterable[str]) -> NDArray[np.int64]:
+        total = np.zeros((0, quantiles.BUCKETS), dtype=np.int64)
+        for place in places:
+            piece = self.get(stage, place)
+            if not len(total):
+                total = np.zeros((int(piece["rows"][0]), quantiles.BUCKETS), dtype=np.int64)
+            total.reshape(-1)[piece["at"]] += piece["n"]
+        return total
+
+
+def _buckets(counts: NDArray[np.int64], share: float) -> list[tuple[int, int]]:
+    return [quantiles.buckets_of(row, share) if row.any() else (0, 0) for row in counts]
+
+
+def _within(arrays: Sequence[Float32], buckets: Sequence[Sequence[int]]) -> list[NDArray[np.int64]]:
+    rows = (quantiles.lower_counts(one, both) for one, both in zip(arrays, buckets, strict=True))
+    return [row for both in rows for row in both]
+
+
+def _sparse(rows: Sequence[NDArray[np.int64]]) -> Arrays:
+    counts = np.concatenate(rows)
+    flat = np.flatnonzero(counts)
+    return {"at": flat.astype(np.uint32), "n": counts[flat], "rows": np.array([len(rows)])}
+
+
+def cut(shape: tuple[int, int], side: int) -> dict[str, Window]:
+    """Windows (side, side) that cover (rows, cols), by the name of their place."""
+    return {
+        f"{row}-{col}": Window(row, col, min(side, shape[0] - row), min(side, shape[1] - col))
+        for row in range(0, shape[0], side)
+        for col in range(0, shape[1], side)
+    }
+
+
+def grown(at: Window, margin: int, shape: tuple[int, int]) -> Window:
+    """A window with so many pixels around it, as far as there are any."""
+    row, col = max(0, at.row - margin), max(0, at.col - margin)
+    rows, cols = min(at.row + at.rows + margin, shape[0]), min(at.col + at.cols + margin, shape[1])
+    return Window(row, col, rows - row, cols - col)
+
+
+def inner(at: Window, outer: Window) -> tuple[slice, slice]:
+    """Where a window lies in a wider one."""
+    row, col = at.row - outer.row, at.col - outer.col
+    return slice(row, row + at.rows), slice(col, col + at.cols)
+
+
+class PieceBands(Mapping[str, Float32]):
+    """Bands (rows, cols) of a whole that lie in pieces. A band is put together when it is asked for; NaN unknown.
+
+    at: place -> the part of the whole that a piece of the stage holds; what has no value in a whole piece may lack
+    there.
+    """
+
+    def __init__(
+        self, pieces: Pieces, stage: str, shape: tuple[int, int], names: Sequence[str], at: Mapping[str, Window]
+    ) -> None:
+        self._pieces, self._stage, self.shape, self._names, self._at = pieces, stage, shape, tuple(names), at
+
+    def __getitem__(self, name: str) -> Float32:
+        if name not in self._names:
+            raise KeyError(name)
+        whole = np.full(self.shape, np.nan, dtype=np.float32)
+        for at, bands in self.blocks():
+            if name in bands:
+                whole[inner(at, Window(0, 0, *self.shape))] = bands[name]
+        return whole
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    def blocks(self) -> Iterator[tuple[Window, Mapping[str, Float32]]]:
+        """Each piece and where it lies."""
+        for place, at in self._at.items():
+            yield at, self._pieces.get(self._stage, place)
+
+
+def blocks_of(bands: Mapping[str, Float32]) -> Iterator[tuple[Window, Mapping[str, Float32]]]:
+    """Bands part by part, wherever they lie."""
+    if isinstance(bands, PieceBands):
+        yield from bands.blocks()
+    else:
+        yield Window(0, 0, *next(iter(bands.values())).shape), bands
