@@ -29,10 +29,11 @@ from ml.deformation.wide.look import Track, wide_regions
 from ml.models import ModelVersion, Prediction, Run
 from ml.offsets import infer as offsets_infer
 from ml.offsets.motion import PixelScale
-from ml.rasters.imagery import Float32, PairSource, Window
+from ml.rasters.imagery import Float32, PairSource
 from ml.rasters.pair_command import pair_sha256
 from ml.rasters.pieces import Pieces
 from ml.rasters.results import NotRepeatable, RasterResult
+from ml.rasters.windows import Window
 from ml.stored import RasterWindows, opened_prediction
 
 Task = ModelVersion.Task

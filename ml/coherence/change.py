@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ml.coherence.confirm import AVERAGED_PX, FEWEST_ACQUISITIONS, HIGH_SIGMA, LOW_SIGMA, averaged
-from ml.rasters.imagery import Window
-from ml.rasters.pieces import Arrays, Pieces, grown, inner
+from ml.rasters.pieces import Arrays, Pieces
+from ml.rasters.windows import Window, grown, inner
 from ml.statistics.quantiles import MEDIAN
 from ml.statistics.robust import MAD_TO_SIGMA
 

@@ -11,9 +11,10 @@ from affine import Affine
 from ml.coherence.change import MARGIN_PX, ScaledChange, Stack, scaled_change
 from ml.coherence.confirm import Evidence, Patches, Span, confirmed_part, joined_patches, patches_of
 from ml.coherence.log_ratio import ratio_db
-from ml.rasters.imagery import Float32, PairSource, Window
-from ml.rasters.pieces import Arrays, PieceBands, Pieces, cut, grown, inner
+from ml.rasters.imagery import Float32, PairSource
+from ml.rasters.pieces import Arrays, PieceBands, Pieces
 from ml.rasters.results import RasterResult
+from ml.rasters.windows import Window, cut, grown, inner
 from ml.statistics.quantiles import MEDIAN
 
 PIECE_PX = 1024  # with twelve predecessors and twenty pairs beside about a gigabyte

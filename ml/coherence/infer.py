@@ -9,9 +9,10 @@ import torch
 from ml.coherence import baseline, network, posterior
 from ml.coherence.features import Facts
 from ml.coherence.registration import FARTHEST_PX, facts_of, laid
-from ml.rasters.imagery import Float32, ImagePair, PairSource, Window
+from ml.rasters.imagery import Float32, ImagePair, PairSource
 from ml.rasters.results import RasterResult
 from ml.rasters.tiling import over_tiles, samples
+from ml.rasters.windows import Window
 
 NETWORK = "residual-unet"
 # raise when the numbers change

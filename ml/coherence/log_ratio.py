@@ -3,8 +3,8 @@
 import numpy as np
 import torch
 
-from ml.rasters.imagery import Float32, PairSource, Window, box_mean
-from ml.rasters.pieces import grown, inner
+from ml.rasters.imagery import Float32, PairSource, box_mean
+from ml.rasters.windows import Window, grown, inner
 
 WINDOW_PX = 7
 TO_DECIBEL = 10 / np.log(10)

@@ -12,7 +12,8 @@ from torch.nn import functional
 
 from ml.offsets.resampling import NODE_PX
 from ml.offsets.texture import WINDOW_PX, texture
-from ml.rasters.imagery import Float32, PairSource, Window
+from ml.rasters.imagery import Float32, PairSource
+from ml.rasters.windows import Window
 
 BLOCK_PX = 1024  # at 2,048 the same takes 1.6 times as long on a CPU: tensors no longer stay near it
 ALIGN_PX = 64

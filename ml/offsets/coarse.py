@@ -21,7 +21,7 @@ from ml.offsets.blocks import BLOCK_PX, Textures, aligned, blocks, in_memory, no
 from ml.offsets.consensus import agrees_with_neighbours
 from ml.offsets.correlate import Peaks, correlate
 from ml.offsets.resampling import NODE_PX
-from ml.rasters.imagery import Window
+from ml.rasters.windows import Window
 
 KERNELS_PX = (32, 64)  # of the image as it is; the smallest that stands out is taken
 NEAR_PX = SEARCH_PX  # what is searched everywhere

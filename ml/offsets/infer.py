@@ -18,9 +18,10 @@ from ml.offsets.blocks import of_source
 from ml.offsets.coarse import FARTHEST_PX, NEAR_PX, SQUARE_PX, Reason, Search
 from ml.offsets.motion import PixelScale
 from ml.offsets.regrid import at_posting
-from ml.rasters.imagery import Float32, ImagePair, PairSource, Window, pixels_per_cell
+from ml.rasters.imagery import Float32, ImagePair, PairSource, pixels_per_cell
 from ml.rasters.results import RasterResult
 from ml.rasters.tiling import over_tiles, samples
+from ml.rasters.windows import Window
 
 NETWORK, ONE_WINDOW = "model", "model-32px"  # the network's choice of windows; its window of 32 px everywhere
 METHODS = (NETWORK, "multi-kernel", "ncc", "whitened", ONE_WINDOW)

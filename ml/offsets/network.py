@@ -25,8 +25,9 @@ from ml.offsets import averaging, coarse
 from ml.offsets.baseline import Offsets
 from ml.offsets.blocks import BLOCK_PX, Textures, blocks, of_source
 from ml.offsets.resampling import TAPS, gathered, in_parts, surroundings, whole
-from ml.rasters.imagery import Float32, ImagePair, PairSource, Window, pixels_per_cell
+from ml.rasters.imagery import Float32, ImagePair, PairSource, pixels_per_cell
 from ml.rasters.tiling import samples
+from ml.rasters.windows import Window
 from ml.runtime.checkpoints import WEIGHTS, Card, load, read_card
 from ml.runtime.device import low_precision
 

@@ -17,6 +17,7 @@ from rasterio.io import DatasetReader
 from rasterio.windows import Window as RasterWindow
 
 from ingest.errors import InputError
+from ml.rasters.windows import Window
 
 Float32 = NDArray[np.float32]
 MAX_PIXELS = 10**9
@@ -28,15 +29,6 @@ SCALES: dict[str, Callable[[Float32], Float32]] = {
     "amplitude": lambda values: values**2,
     "db": lambda values: np.asarray(10 ** (values / 10), dtype=np.float32),
 }
-
-
-class Window(NamedTuple):
-    """A part of an image: its first row and column, how many of each."""
-
-    row: int
-    col: int
-    rows: int
-    cols: int
 
 
 class PairSource(NamedTuple):

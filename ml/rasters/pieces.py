@@ -20,10 +20,11 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
-from ml.rasters.imagery import Float32, Window
+from ml.rasters.windows import Window, inner
 from ml.runtime.progress import report_progress
 from ml.statistics import quantiles
 
+Float32 = NDArray[np.float32]
 Arrays = Mapping[str, NDArray[Any]]
 Item = TypeVar("Item")
 
@@ -190,28 +191,6 @@ def _sparse(rows: Sequence[NDArray[np.int64]]) -> Arrays:
     counts = np.concatenate(rows)
     flat = np.flatnonzero(counts)
     return {"at": flat.astype(np.uint32), "n": counts[flat], "rows": np.array([len(rows)])}
-
-
-def cut(shape: tuple[int, int], side: int) -> dict[str, Window]:
-    """Windows (side, side) that cover (rows, cols), by the name of their place."""
-    return {
-        f"{row}-{col}": Window(row, col, min(side, shape[0] - row), min(side, shape[1] - col))
-        for row in range(0, shape[0], side)
-        for col in range(0, shape[1], side)
-    }
-
-
-def grown(at: Window, margin: int, shape: tuple[int, int]) -> Window:
-    """A window with so many pixels around it, as far as there are any."""
-    row, col = max(0, at.row - margin), max(0, at.col - margin)
-    rows, cols = min(at.row + at.rows + margin, shape[0]), min(at.col + at.cols + margin, shape[1])
-    return Window(row, col, rows - row, cols - col)
-
-
-def inner(at: Window, outer: Window) -> tuple[slice, slice]:
-    """Where a window lies in a wider one."""
-    row, col = at.row - outer.row, at.col - outer.col
-    return slice(row, row + at.rows), slice(col, col + at.cols)
 
 
 class PieceBands(Mapping[str, Float32]):

@@ -9,7 +9,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.rasters.imagery import PairSource, Window
+from ml.rasters.imagery import PairSource
+from ml.rasters.windows import Window
 from ml.runtime.progress import report_progress
 
 Float32 = NDArray[np.float32]

@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 
 from ml.offsets.baseline import POSTING_PX, SEARCH_PX
 from ml.offsets.infer import METHODS, track_offsets
-from ml.rasters.imagery import Float32, PairSource, Window
+from ml.rasters.imagery import Float32, PairSource
+from ml.rasters.windows import Window
 from ml.runtime.device import choose_device
 from ml.simulation.sar.recipes import constant_shift
 from ml.simulation.seeds import Purpose, generator

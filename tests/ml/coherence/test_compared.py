@@ -10,8 +10,9 @@ from affine import Affine
 from ml.coherence import compared as room
 from ml.coherence.change import Stack
 from ml.coherence.compared import Beside, Compared, compared
-from ml.rasters.imagery import PairSource, Window
+from ml.rasters.imagery import PairSource
 from ml.rasters.pieces import Folder, Pieces
+from ml.rasters.windows import Window
 
 ROWS, COLS, N = 150, 170, 6
 DAYS = [date(2024, 1, 1) + timedelta(days=12 * number) for number in range(4)]

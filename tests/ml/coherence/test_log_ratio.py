@@ -6,7 +6,8 @@ import torch
 from affine import Affine
 
 from ml.coherence.log_ratio import ratio_db
-from ml.rasters.imagery import ImagePair, Window
+from ml.rasters.imagery import ImagePair
+from ml.rasters.windows import Window
 
 
 def test_a_field_that_grew_brighter_stands_out_and_a_gain_does_not():

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from ml.rasters.imagery import Window
-from ml.rasters.pieces import Folder, Memory, PieceBands, Pieces, cut, grown, inner
+from ml.rasters.pieces import Folder, Memory, PieceBands, Pieces
+from ml.rasters.windows import Window, cut, grown, inner
 from ml.statistics.quantiles import quantile
 
 

@@ -8,8 +8,9 @@ from affine import Affine
 from ml.coherence.infer import estimate_coherence
 from ml.offsets.infer import track_offsets
 from ml.rasters import tiling
-from ml.rasters.imagery import ImagePair, Window
+from ml.rasters.imagery import ImagePair
 from ml.rasters.tiling import over_tiles, tiles
+from ml.rasters.windows import Window
 
 CPU = torch.device("cpu")
 

@@ -23,7 +23,8 @@ from ml.coherence.infer import NETWORK, VERSIONS, WEIGHTS, WINDOW_PX, estimate_c
 from ml.coherence.network import TRUTHS
 from ml.lab.benchmark import Benchmark
 from ml.lab.real_data import folder
-from ml.rasters.imagery import ImagePair, Window, open_pair
+from ml.rasters.imagery import ImagePair, open_pair
+from ml.rasters.windows import Window
 from ml.simulation.sar.system import Float32
 from ml.statistics.intervals import Float64, Interval, bootstrap_over
 

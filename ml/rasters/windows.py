@@ -1,0 +1,34 @@
+"""Parts of an image: how it is cut, and what lies around a part."""
+
+from typing import NamedTuple
+
+
+class Window(NamedTuple):
+    """A part of an image: its first row and column, how many of each."""
+
+    row: int
+    col: int
+    rows: int
+    cols: int
+
+
+def cut(shape: tuple[int, int], side: int) -> dict[str, Window]:
+    """Windows (side, side) that cover (rows, cols), by the name of their place."""
+    return {
+        f"{row}-{col}": Window(row, col, min(side, shape[0] - row), min(side, shape[1] - col))
+        for row in range(0, shape[0], side)
+        for col in range(0, shape[1], side)
+    }
+
+
+def grown(at: Window, margin: int, shape: tuple[int, int]) -> Window:
+    """A window with so many pixels around it, as far as there are any."""
+    row, col = max(0, at.row - margin), max(0, at.col - margin)
+    rows, cols = min(at.row + at.rows + margin, shape[0]), min(at.col + at.cols + margin, shape[1])
+    return Window(row, col, rows - row, cols - col)
+
+
+def inner(at: Window, outer: Window) -> tuple[slice, slice]:
+    """Where a window lies in a wider one."""
+    row, col = at.row - outer.row, at.col - outer.col
+    return slice(row, row + at.rows), slice(col, col + at.cols)
