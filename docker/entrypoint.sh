@@ -9,7 +9,7 @@ case ${1:-web} in
     find /tmp -mindepth 1 -delete # what a worker that was killed had unpacked
     exec celery --app monitor worker --queues ingest,cpu --concurrency "${WORKERS:-2}" --loglevel INFO
     ;;
-  mail-worker) exec celery --app monitor worker --queues mail,housekeeping --concurrency 2 --loglevel INFO ;;
+  mail-worker) exec celery --app monitor worker --queues mail,housekeeping --concurrency 4 --loglevel INFO ;;
   gpu-worker) exec celery --app monitor worker --queues gpu --pool solo --loglevel INFO ;;
   beat) exec celery --app monitor beat --pidfile= --loglevel INFO ;;
   health) exec python -m monitor.health.process "${2:-web}" ;; # exit code 1 where this machine's process is dead

@@ -405,7 +405,7 @@ GATHERING = {
     ),
 }
 PUBLIC_URL = env("PUBLIC_URL", default="http://localhost:8000").rstrip("/")  # what addresses in messages begin with
-MAIL_SENDERS = env.int("MAIL_SENDERS", default=3)  # messages on their way at once, each over connections of its own
+MAIL_SENDERS = env.int("MAIL_SENDERS", default=3)  # processes of the mail worker that send side by side
 MAIL_LIMIT_PER_ADDRESS = env.int("MAIL_LIMIT_PER_ADDRESS", default=3)  # confirmations and links, a day
 MAIL_LIMIT_PER_DOMAIN = env.int("MAIL_LIMIT_PER_DOMAIN", default=100)  # all names of a small domain may be one mailbox
 MAIL_PUBLIC_DOMAINS = env.list(  # whose many mailboxes belong to many people

@@ -7,6 +7,7 @@ from celery import current_app, shared_task
 from celery.signals import beat_init, worker_ready
 from django.conf import settings
 from django.core.management import call_command
+from django.utils import timezone
 
 from ingest.stages import stage
 from ingest.steps import Step, attempt, rows_due
@@ -46,7 +47,17 @@ def issue_cap_messages() -> None:
 
 @stage
 def send_messages() -> None:
-    rounds.messages_send(seconds=SEND_SECONDS, senders=settings.MAIL_SENDERS)
+    """Send what is due; of much that goes to one server, other processes of the worker take their shares."""
+    if selectors.messages_due(now=timezone.now())[rounds.BATCH :].exists():
+        for share in range(1, settings.MAIL_SENDERS):
+            help_to_send.apply_async(args=[share], expires=SEND_SECONDS)
+    rounds.messages_send(seconds=SEND_SECONDS, of=settings.MAIL_SENDERS, beside=True)
+
+
+@shared_task(ignore_result=True)
+def help_to_send(share: int) -> None:
+    """Send one share of MAIL_SENDERS. If no worker takes this up, the shares of the others include its messages."""
+    rounds.messages_help(share=share, of=settings.MAIL_SENDERS, seconds=SEND_SECONDS)
 
 
 @stage

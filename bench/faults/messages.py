@@ -1,7 +1,7 @@
 """Messages that are being sent: none may be lost, and none is sent twice but what a killed sender had in hand.
 
-That is one message for each connection to the mail server (MAIL_SENDERS), and one webhook or message to a device
-where servers are quick.
+That is one mail for each process that is killed (MAIL_SENDERS of them at once here), and one webhook or message to a
+device where servers are quick.
 """
 
 import os
@@ -10,6 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -100,11 +101,15 @@ def _kill_while_sending(rng: np.random.Generator) -> int:
     OutgoingMessage.objects.filter(pk__in=due).update(next_try_at=timezone.now())
     held, unsent = _in_hand(), _unsent().count()
     enough = int(rng.integers(1, A_KILL // 2))
-    sender = Forked(lambda: rounds.messages_send(senders=settings.MAIL_SENDERS))
+    of = settings.MAIL_SENDERS
+    helpers = [Forked(partial(rounds.messages_help, share=share, of=of)) for share in range(1, of)]
+    sender = Forked(partial(rounds.messages_send, of=of, beside=True))
     while unsent - _unsent().count() < enough and sender.poll() is None:
         time.sleep(rng.uniform(0, 0.02))
     if sender.kill() == 0:
         raise RuntimeError("a sender came to its end before it was killed: more messages are needed")
+    for helper in helpers:
+        helper.kill()
     wait_until_alone()
     return len(_in_hand() - held)
 
@@ -118,7 +123,7 @@ def _send_what_is_left() -> None:
     ends = time.monotonic() + 600
     while _unsent().exists():
         _unsent().filter(state=State.QUEUED).update(next_try_at=timezone.now())
-        rounds.messages_send(senders=settings.MAIL_SENDERS)
+        rounds.messages_send()
         if time.monotonic() > ends:
             raise RuntimeError(f"{_unsent().count()} messages are never sent")
         time.sleep(0.2)

@@ -82,7 +82,7 @@ def _seconds_behind(news: AlertTransition) -> float:
     OutgoingMessage.objects.all().delete()
     started = timezone.now()
     announcements.transition_announce(transition_id=news.pk)
-    messages_send(seconds=SEND_SECONDS, senders=settings.MAIL_SENDERS)
+    messages_send(seconds=SEND_SECONDS, beside=True)
     living = OutgoingMessage.objects.filter(endpoint__url__contains="/live/")
     if missing := living.exclude(state=OutgoingMessage.State.SENT).count():
         raise RuntimeError(f"{missing} of the living took nothing")

@@ -1,6 +1,6 @@
 """What a channel is, and where it is registered. The outbox knows channels by nothing else."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from importlib import import_module
@@ -60,6 +60,9 @@ class Channel(Protocol):
 
     one_server: bool = True
     at_once: int = 1
+
+    def read_ahead(self, messages: Sequence[OutgoingMessage]) -> None:
+        """What a batch of messages needs that is to be delivered next, in few queries."""
 
     def deliver(self, message: OutgoingMessage) -> Outcome | InHand:
         """Deliver one message, which `selectors.messages_to_deliver` has read, with its `news`, or begin to.

@@ -39,6 +39,15 @@ LEASE = Lease(
     cancelled=State.WITHDRAWN,
     duration=timedelta(minutes=5),
 )
+# What the lease does, for each message that is sent: as plain statements they take a third of the time
+_CLAIM = """
+    UPDATE monitor_outgoingmessage
+    SET state = %s, attempts = attempts + 1, lease_until = statement_timestamp() + %s
+    WHERE id = %s AND state = %s AND attempts = %s AND next_try_at = %s
+        AND set_config('synchronous_commit', 'off', true) = 'off'"""
+_MARK_SENT = """
+    UPDATE monitor_outgoingmessage SET state = %s, lease_until = NULL, sent_at = %s, error = ''
+    WHERE id = %s AND state = %s AND attempts = %s"""
 
 
 def message_key(kind: str, about: object, address: str) -> str:
@@ -52,14 +61,19 @@ def message_claim(*, message: OutgoingMessage) -> bool:
     The claim does not wait for the disk: after a crash of the database an unsent message is merely unclaimed again.
     Only the mark that it was sent has to last, and committing that one writes this one as well.
     """
-    with transaction.atomic():
-        with connection.cursor() as cursor:
-            cursor.execute("SET LOCAL synchronous_commit = off")
-        as_read = {name: getattr(message, name) for name in ("pk", "state", "attempts", "next_try_at")}
-        claimed = LEASE.claim(OutgoingMessage.objects.filter(**as_read))
+    as_read = (message.pk, message.state, message.attempts, message.next_try_at)
+    with connection.cursor() as cursor:
+        cursor.execute(_CLAIM, [State.SENDING, LEASE.duration, *as_read])
+        claimed = bool(cursor.rowcount)
     if claimed:
         message.state, message.attempts = State.SENDING, message.attempts + 1
     return claimed
+
+
+def message_mark_sent(*, message: OutgoingMessage) -> None:
+    """The channel has it; nothing where this sender has lost it."""
+    with connection.cursor() as cursor:
+        cursor.execute(_MARK_SENT, [State.SENT, timezone.now(), message.pk, State.SENDING, message.attempts])
 
 
 def message_deliver(*, message: OutgoingMessage, channel: Channel, in_trouble: bool = False) -> Outcome | InHand | None:
@@ -88,7 +102,7 @@ def message_settle(*, message: OutgoingMessage, outcome: Outcome) -> None:
     if message.server:
         endpoint_settle(message=message, endpoint=message.server, outcome=outcome)
     elif isinstance(outcome, Delivered):
-        LEASE.settle(message, State.SENT, sent_at=timezone.now(), error="")
+        message_mark_sent(message=message)
         if any(one.subscription.bounces for one in message.news):
             Subscription.objects.filter(email=message.address, channel=message.channel).update(bounces=0)
     elif isinstance(outcome, Later):
@@ -102,7 +116,7 @@ def message_settle(*, message: OutgoingMessage, outcome: Outcome) -> None:
 def endpoint_settle(*, message: OutgoingMessage, endpoint: Endpoint, outcome: Outcome) -> None:
     """Record what became of a message to a server of its own: what fails there delays only what goes there."""
     if isinstance(outcome, Delivered):
-        LEASE.settle(message, State.SENT, sent_at=timezone.now(), error="")
+        message_mark_sent(message=message)
         endpoints.endpoint_answered(endpoint=endpoint, checked=message.kind == Kind.CHECK)
         return
     logger.warning("%s was not taken: %s", message, outcome.reason)

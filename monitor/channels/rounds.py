@@ -40,21 +40,21 @@ LOOK_AGAIN_SECONDS = 1.0  # at the other channels, while one is still sending
 ALONE_SECONDS, IN_TURN_SECONDS = 1.0, 15.0
 
 
-def messages_send(*, seconds: float | None = None, senders: int = 1) -> int:
+def messages_send(*, seconds: float | None = None, of: int = 1, beside: bool = False) -> int:
     """Send what is due, for at most so many seconds; how many were sent. A channel whose round goes on is left to it.
 
-    Several senders share the messages of a channel with one server, each over connections of its own: one sends while
-    another waits for the disk. With one sender everything happens in this thread, channel by channel.
+    of: processes that share the messages of a channel with one server, this one included (`messages_help`).
+    beside: each channel in a thread of its own, so that none waits for another; else all of them in this one.
     """
     deadline = None if seconds is None else time.monotonic() + seconds
     names = selectors.channels_due(now=timezone.now())
-    if senders == 1:
-        return sum(_send(name, deadline, 1) for name in sorted(names))
+    if not beside:
+        return sum(_send(name, deadline, 0, of) for name in sorted(names))
     sent = 0
     with ThreadPoolExecutor() as pool:
         running: dict[str, Future[int]] = {}
         while names or running:
-            running |= {name: pool.submit(_in_thread, name, deadline, senders) for name in names - running.keys()}
+            running |= {name: pool.submit(_in_thread, name, deadline, of) for name in names - running.keys()}
             done, _ = wait(running.values(), timeout=LOOK_AGAIN_SECONDS)
             for name in [name for name, round_ in running.items() if round_ in done]:
                 sent += running.pop(name).result()
@@ -63,22 +63,30 @@ def messages_send(*, seconds: float | None = None, senders: int = 1) -> int:
     return sent
 
 
-def _in_thread(name: str, deadline: float | None, senders: int) -> int:
+def messages_help(*, share: int, of: int, seconds: float | None = None) -> int:
+    """Send a share of what is due on channels with one server, beside the process that has share 0; how many."""
+    deadline = None if seconds is None else time.monotonic() + seconds
+    names = filter(_has_one_server, sorted(selectors.channels_due(now=timezone.now())))
+    return sum(_send(name, deadline, share, of) for name in names)
+
+
+def _in_thread(name: str, deadline: float | None, of: int) -> int:
     try:
-        return _send(name, deadline, senders)
+        return _send(name, deadline, 0, of)
     finally:
         connection.close()  # this thread's own
 
 
-def _send(name: str, deadline: float | None, senders: int) -> int:
-    """One round of a channel, unless one goes on. The lock of mails is that of the first release."""
-    with try_locked(Lock.SENDING, None if name == DEFAULT_CHANNEL else short_text_key(name)) as alone:
+def _send(name: str, deadline: float | None, share: int, of: int) -> int:
+    """One round of a share of a channel, unless one goes on. The lock of mails is that of the first release."""
+    if share:
+        key: int | None = short_text_key(f"{name}, share {share}")
+    else:
+        key = None if name == DEFAULT_CHANNEL else short_text_key(name)
+    with try_locked(Lock.SENDING, key) as alone:
         if not alone:
             return 0
-        if senders == 1 or not _has_one_server(name):
-            return _Round(name).run(deadline)
-        with ThreadPoolExecutor(senders) as pool:
-            return sum(pool.map(lambda share: _round_of_a_share(name, deadline, share, senders), range(senders)))
+        return _Round(name, share, of if _has_one_server(name) else 1).run(deadline)
 
 
 def _has_one_server(name: str) -> bool:
@@ -88,18 +96,11 @@ def _has_one_server(name: str) -> bool:
         return False
 
 
-def _round_of_a_share(name: str, deadline: float | None, share: int, senders: int) -> int:
-    try:
-        return _Round(name, share, senders).run(deadline)
-    finally:
-        connection.close()  # this thread's own
-
-
 class _Round:
-    """One walk through a share of a channel's messages."""
+    """One walk through a share of a channel's messages, and then through what is left of the others' shares."""
 
-    def __init__(self, name: str, share: int = 0, senders: int = 1) -> None:
-        self.name, self.share, self.senders = name, share, senders
+    def __init__(self, name: str, share: int, of: int) -> None:
+        self.name, self.share, self.of = name, share, of
         self.has_one_server = _has_one_server(name)
         self.channel: Channel | None = None
         self.troubles = 0  # in a row
@@ -134,6 +135,9 @@ class _Round:
                     left = max(0.0, self.in_turn_until - time.monotonic())
                     self.alone_seconds = min(ALONE_SECONDS, left / max(1, self._due().count()))
                 return batch
+            if self.of > 1:
+                self.share, self.of = 0, 1
+                continue
             if not self.in_hand:
                 break
             self._settle_what_is_done()
@@ -142,9 +146,13 @@ class _Round:
     def _read_ahead(self, batch: list[OutgoingMessage]) -> None:
         """What all messages of a batch need, in few queries. Where that fails, each of them reads for itself."""
         try:
+            self.channel = self.channel or channel_open(name=self.name)
+            self.channel.read_ahead(batch)
             concerned_read(news=[one for message in batch for one in message.news])
             if not self.has_one_server:
                 endpoints.news_read(messages=batch)
+        except LookupError:
+            return  # each of them is put off
         except Exception:
             logger.exception("messages of the channel %s are read one by one", self.name)
 
@@ -162,7 +170,7 @@ class _Round:
             due = due.order_by("attempts", "next_try_at", "id")
         if self.in_hand:
             due = due.exclude(endpoint__in=[message.endpoint_id for message in self.in_hand.values()])
-        return due.alias(share=Mod("id", self.senders)).filter(share=self.share) if self.senders > 1 else due
+        return due.alias(share=Mod("id", self.of)).filter(share=self.share) if self.of > 1 else due
 
     def _is_busy(self, message: OutgoingMessage) -> bool:
         """Whether a server of its own has one message in hand: it gets one after the other."""

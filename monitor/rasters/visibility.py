@@ -2,7 +2,7 @@
 
 import hashlib
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from enum import StrEnum
 from typing import NamedTuple
@@ -10,12 +10,12 @@ from typing import NamedTuple
 import numpy as np
 from django.contrib.gis.geos import MultiPolygon, Polygon
 from django.core.cache import cache
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from rasterio.features import geometry_mask
 from rasterio.transform import from_bounds
-from shapely import from_wkb
+from shapely import STRtree, from_wkb
 from shapely import transform as transform_geometry
 
 from ingest.projections import transformer
@@ -90,7 +90,28 @@ class Visibility(NamedTuple):
 def visibility_in(region: MultiPolygon | None) -> Visibility | None:
     """Of a region, or of everything that the current velocity fields cover; None where none says what it sees."""
     here = Q() if region is None else Q(run__product__footprint__intersects=region)
-    latest = (
+    return _visibility(region, list(_latest(here)[: MOST_RASTERS + 1]))
+
+
+def visibilities_in(regions: Mapping[int, MultiPolygon]) -> dict[int, Visibility | None]:
+    """The same of many regions, in one query however many there are."""
+    if not regions:
+        return {}
+    west, south, east, north = zip(*(region.extent for region in regions.values()), strict=True)
+    around = Polygon.from_bbox((min(west), min(south), max(east), max(north)))
+    predictions = list(_latest(Q(run__product__footprint__bboverlaps=around)))
+    tree = STRtree([from_wkb(one.run.product.footprint.wkb.tobytes()) for one in predictions])
+    outlines = [from_wkb(region.wkb.tobytes()) for region in regions.values()]
+    here: dict[int, list[Prediction]] = {pk: [] for pk in regions}
+    pks = list(regions)
+    for place, found in sorted(tree.query(outlines, predicate="intersects").T.tolist()):
+        here[pks[place]].append(predictions[found])
+    return {pk: _visibility(regions[pk], found) for pk, found in here.items()}
+
+
+def _latest(here: Q) -> QuerySet[Prediction]:
+    """What the newest run on each current velocity field says."""
+    return (
         Prediction.objects.filter(
             here,
             run__state=Run.State.SUCCEEDED,
@@ -102,7 +123,9 @@ def visibility_in(region: MultiPolygon | None) -> Visibility | None:
         .order_by("run__product_id", "-run__finished_at", "-id")
         .distinct("run__product_id")
     )
-    predictions = list(latest[: MOST_RASTERS + 1])
+
+
+def _visibility(region: MultiPolygon | None, predictions: Sequence[Prediction]) -> Visibility | None:
     if not 0 < len(predictions) <= MOST_RASTERS:
         return None
     outline = MultiPolygon([one.run.product.footprint for one in predictions], srid=4326) if region is None else region

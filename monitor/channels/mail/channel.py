@@ -2,6 +2,7 @@
 
 import logging
 import smtplib
+from collections.abc import Sequence
 
 from django.core.mail import get_connection
 
@@ -24,6 +25,9 @@ class Channel(base.Channel):
         self.server = get_connection()
         self.compose = Composer()
         self.sent = 0
+
+    def read_ahead(self, messages: Sequence[OutgoingMessage]) -> None:
+        self.compose.read_ahead(messages)
 
     def deliver(self, message: OutgoingMessage) -> Outcome:
         mail = self.compose(message)

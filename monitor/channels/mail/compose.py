@@ -1,6 +1,8 @@
 """From a message of the outbox to a mail with words, as things stand at the moment of sending."""
 
 import logging
+from collections import defaultdict
+from collections.abc import Sequence
 from datetime import datetime
 from email.mime.image import MIMEImage
 from threading import Lock
@@ -16,14 +18,16 @@ from monitor.cards.cards import AlertCard, alert_cards
 from monitor.channels.bursts import Burst, burst_of
 from monitor.channels.gathering import MANY_PLACES
 from monitor.channels.mail import letters, returns
+from monitor.channels.mail.drafts import Draft, Drafts
 from monitor.models import Notification, OutgoingMessage, Subscription
 from monitor.organisations.members import manage_token_of
-from monitor.rasters.visibility import visibility_around
+from monitor.rasters.visibility import Ground, Visibility, visibilities_in, visibility_around, visibility_words
 from monitor.subscriptions.assets import sites_of_news
 from monitor.subscriptions.often import subscriptions_silent
 from monitor.subscriptions.selectors import subscriptions_of
 
 logger = logging.getLogger(__name__)
+DIGESTS = {OutgoingMessage.Kind.DIGEST, OutgoingMessage.Kind.SUMMARY}
 MOST_MAPS = 256  # of some 15 kB
 _maps: dict[tuple[int, datetime], MIMEImage] = {}
 _drawing = Lock()
@@ -52,6 +56,22 @@ class Composer:
         self._cards: dict[tuple[object, ...], AlertCard] = {}
         self._unseen: dict[tuple[int, str | None], str] = {}
         self._bursts: dict[frozenset[int], Burst | None] = {}
+        self._drafts = Drafts()
+        self._seen: dict[int, Visibility | None] = {}
+
+    def read_ahead(self, messages: Sequence[OutgoingMessage]) -> None:
+        """What these digests say of alerts and regions, in as many queries however many there are."""
+        digests = [one for one in messages if one.kind in DIGESTS and one.news]
+        subscriptions = {one.subscription_id for message in digests for one in message.news}
+        regions = Subscription.objects.filter(pk__in=subscriptions).values_list("pk", "region")
+        self._seen = visibilities_in(dict(regions)) if subscriptions else {}
+        by_language: dict[str, list[Alert]] = defaultdict(list)
+        for message in digests:
+            language = message.news[-1].subscription.language
+            by_language[language] += [one.transition.alert for one in message.news]
+        for language, alerts in by_language.items():
+            with translation.override(language):
+                self._make_cards(alerts)
 
     def __call__(self, message: OutgoingMessage) -> EmailMultiAlternatives:
         """The mail to send. message: as `selectors.messages_to_deliver` reads it, and still needed."""
@@ -92,18 +112,37 @@ class Composer:
             token = manage_token_of(email=message.address)
             return letters.ended_mail(key=key, email=message.address, endpoint=message.endpoint, token=token)
         subscriptions = list({one.subscription_id: one.subscription for one in message.news}.values())
-        if kind in (OutgoingMessage.Kind.DIGEST, OutgoingMessage.Kind.SUMMARY):
-            places, burst = self._places(message.news), self._burst(message.news)
-            sites = sites_of_news(message.news)
-            return letters.digest_mail(key=key, places=places, readers=subscriptions, burst=burst, sites=sites)
-        transition, card = message.transition, self._card(message.transition.alert)
-        if kind == OutgoingMessage.Kind.CORRECTION:
-            return letters.correction_mail(key=key, card=card, transition=transition, subscriptions=subscriptions)
-        unseen = self.unseen_around(transition.alert)
-        said = {"unseen": unseen, "sites": sites_of_news(message.news), "picture": map_of(transition.alert, card)}
-        return letters.alert_mail(key=key, card=card, transition=transition, subscriptions=subscriptions, **said)
+        sites = sites_of_news(message.news)
+        if kind in DIGESTS:
+            return self._digest(message, subscriptions, sites)
+        draft = self._alert_draft(kind, message.transition, sites)
+        return letters.to_reader(draft, key=key, subscriptions=subscriptions)
 
-    def _places(self, news: list[Notification]) -> list[tuple[Subscription, list[letters.News]]]:
+    def _alert_draft(self, kind: str, transition: AlertTransition, sites: list[str]) -> Draft:
+        alert = transition.alert
+
+        def make() -> Draft:
+            card = self._card(alert)
+            if kind == OutgoingMessage.Kind.CORRECTION:
+                return letters.correction_draft(card=card, transition=transition)
+            shown = {"unseen": self.unseen_around(alert), "sites": sites, "picture": map_of(alert, card)}
+            return letters.alert_draft(card=card, transition=transition, **shown)
+
+        about = (kind, transition.pk, *_version(alert), timezone.get_current_timezone_name(), *sites)
+        return self._drafts.get_or_make(about, make)
+
+    def _digest(
+        self, message: OutgoingMessage, subscriptions: list[Subscription], sites: list[str]
+    ) -> EmailMultiAlternatives:
+        places, burst = self._places(message.news), self._burst(message.news)
+        about = tuple((place.unseen, *map(_said, place.items)) for place in places)
+        draft = self._drafts.get_or_make(
+            (about, burst, *sites, translation.get_language(), timezone.get_current_timezone_name()),
+            lambda: letters.digest_draft(places=places, burst=burst, sites=sites),
+        )
+        return letters.digest_to_reader(draft, key=message.key, places=places, readers=subscriptions)
+
+    def _places(self, news: list[Notification]) -> list[letters.Place]:
         """News by region, each alert once, with all that happened to it since the last digest. An alert in several
         regions stands in the first of them and names the others."""
         self._make_cards([one.transition.alert for one in news])
@@ -118,7 +157,13 @@ class Composer:
             taken = tuple(happened[pk] for pk in sorted(happened))
             item = letters.News(self._card(taken[-1].alert), taken, tuple(dict.fromkeys(one.label for one in others)))
             places.setdefault(first.pk, (first, []))[1].append(item)
-        return list(places.values())
+        return [letters.Place(one, items, self._unseen_in(one)) for one, items in places.values()]
+
+    def _unseen_in(self, subscription: Subscription) -> str:
+        if subscription.pk not in self._seen:
+            self._seen |= visibilities_in({subscription.pk: subscription.region})
+        seen = self._seen[subscription.pk]
+        return visibility_words(seen, Ground.REGION) if seen else ""
 
     def _burst(self, news: list[Notification]) -> Burst | None:
         """Worked out once for all who hear of the same, and where it is said."""
@@ -140,10 +185,19 @@ class Composer:
         return self._unseen[key]
 
     def _make_cards(self, alerts: list[Alert]) -> None:
-        new = [alert for alert in alerts if _version(alert) not in self._cards]
+        new = {_version(alert): alert for alert in alerts if _version(alert) not in self._cards}
         if new:
-            self._cards |= {_version(alert): card for alert, card in zip(new, alert_cards(new), strict=True)}
+            areas = dict(Alert.objects.filter(pk__in=[one.pk for one in new.values()]).values_list("pk", "area"))
+            for alert in new.values():
+                alert.area = areas[alert.pk]
+            self._cards |= dict(zip(new, alert_cards(new.values()), strict=True))
 
 
 def _version(alert: Alert) -> tuple[object, ...]:
+    """What the card of an alert depends on."""
     return alert.pk, alert.state, alert.updated_at, translation.get_language()
+
+
+def _said(news: letters.News) -> tuple[object, ...]:
+    """What an item of a digest depends on, besides the language."""
+    return tuple(step.pk for step in news.steps), news.also, news.card.state, news.card.updated

@@ -15,6 +15,7 @@ from django.template.loader import get_template
 from django.urls import reverse
 from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_encode
+from django.utils.text import capfirst
 from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
 
@@ -24,6 +25,7 @@ from monitor.alerts.steps import what_happened
 from monitor.cards.cards import AlertCard
 from monitor.channels.bursts import Burst
 from monitor.channels.gathering import MANY_PLACES
+from monitor.channels.mail.drafts import Draft, blank
 from monitor.imaging.plan_pictures import plan_png
 from monitor.map.plans import mail_plan
 from monitor.models import Endpoint, Invitation, Membership, Subscription
@@ -53,8 +55,16 @@ class News(NamedTuple):
     also: tuple[str, ...] = ()  # other regions of this reader that it lies in
 
 
+class Place(NamedTuple):
+    """What is new in the region of a subscription. unseen: what would not be noticed there."""
+
+    subscription: Subscription
+    items: Sequence[News]
+    unseen: str
+
+
 class Part(NamedTuple):
-    """The news of one region in a digest; of many places the most important ones, and how many there are of a kind."""
+    """The same as it is shown; of many places the most important ones, and how many there are of a kind."""
 
     label: str
     unseen: str
@@ -82,13 +92,13 @@ def link_mail(*, key: str, email: str, token: str) -> EmailMultiAlternatives:
 def test_mail(*, key: str, subscription: Subscription) -> EmailMultiAlternatives:
     """Shows that mails arrive, and states what comes when."""
     context = {"subscription": subscription, "wanted": described(subscription)["wanted"]}
-    return _mail("test", key, subscription.email, context, [subscription])
+    return to_reader(_draft("test", context), key=key, subscriptions=[subscription])
 
 
 def sign_mail(*, key: str, subscriptions: Sequence[Subscription]) -> EmailMultiAlternatives:
     """Nothing new for a quarter, when we last looked, and where we cannot see."""
     places = [(one.label, visibility_sentence(one.region)) for one in subscriptions]
-    return _mail("sign", key, subscriptions[0].email, {"places": places}, subscriptions)
+    return to_reader(_draft("sign", {"places": places}), key=key, subscriptions=subscriptions)
 
 
 def ended_mail(*, key: str, email: str, endpoint: Endpoint, token: str) -> EmailMultiAlternatives:
@@ -135,67 +145,72 @@ def visits_mail(*, key: str, email: str, visits: Sequence[tuple[FieldVisit, Aler
     return _mail("visits", key, email, {"visits": rows})
 
 
-def alert_mail(
+def alert_draft(
     *,
-    key: str,
     card: AlertCard,
     transition: AlertTransition,
-    subscriptions: Sequence[Subscription],
     unseen: str,
     sites: Sequence[str] = (),
     picture: MIMEImage | None = None,
-) -> EmailMultiAlternatives:
-    """What is new about one alert, for all regions of this person that it lies in. unseen: what would not be noticed
-    around it; that of each reader's own region stands in digests and on the page of the subscription. sites: which of
-    this person's sites it concerns. picture: of `map_part`."""
-    context = {"sites": sites, "unseen": unseen, "picture": picture, **_of_alert(card, transition)}
-    return _mail("alert", key, subscriptions[0].email, context, subscriptions)
+) -> Draft:
+    """What is new about one alert, for `to_reader`. unseen: what would not be noticed around it; that of each reader's
+    own region stands in digests and on the page of the subscription. sites: which of a person's sites it concerns.
+    picture: of `map_part`."""
+    return _draft("alert", {"sites": sites, "unseen": unseen, "picture": picture, **_of_alert(card, transition)})
 
 
-def correction_mail(
-    *, key: str, card: AlertCard, transition: AlertTransition, subscriptions: Sequence[Subscription]
-) -> EmailMultiAlternatives:
+def correction_draft(*, card: AlertCard, transition: AlertTransition) -> Draft:
     """An earlier mail was wrong."""
-    return _mail("correction", key, subscriptions[0].email, _of_alert(card, transition), subscriptions)
+    return _draft("correction", _of_alert(card, transition))
 
 
-def digest_mail(
-    *,
-    key: str,
-    places: Sequence[tuple[Subscription, Sequence[News]]],
-    readers: Sequence[Subscription] = (),
-    burst: Burst | None = None,
-    sites: Sequence[str] = (),
-) -> EmailMultiAlternatives:
-    """What is new since the last digest, by region. Many places become a summary with a link to all of them.
-
-    readers: the subscriptions that brought it, those included whose places stand under another one; one click ends all.
-    """
-    subscriptions = list(readers) or [subscription for subscription, _ in places]
-    cards = {news.card.code: news.card for _, items in places for news in items}
+def digest_draft(*, places: Sequence[Place], burst: Burst | None = None, sites: Sequence[str] = ()) -> Draft:
+    """What is new since the last digest, by region, for `digest_to_reader`. Many places become a summary with a link to
+    all of them."""
+    cards = {news.card.code: news.card for place in places for news in place.items}
     many = len(cards) > MANY_PLACES
     context = {
         "sites": sites,
-        "places": [_part(subscription, items, many) for subscription, items in places],
+        "places": [_part(blank(f"place{n}"), place, many) for n, place in enumerate(places)],
         "n_alerts": len(cards),
         "place_names": sorted({card.place for card in cards.values()}),
         "simulated": any(card.simulated for card in cards.values()),
         "burst": BURST_WORDS[burst] if many and burst else "",
-        "news_url": absolute("subscription-news", tokens.manage_token(subscriptions[0].pk)) if many else "",
+        "news_url": blank("news") if many else "",
     }
-    return _mail("digest", key, subscriptions[0].email, context, subscriptions)
+    return _draft("digest", context)
 
 
-def _part(subscription: Subscription, items: Sequence[News], many: bool) -> Part:
-    kinds = Counter(news.card.kind_label for news in items)
+def to_reader(
+    draft: Draft, *, key: str, subscriptions: Sequence[Subscription], words: dict[str, str] | None = None
+) -> EmailMultiAlternatives:
+    """The mail of one reader. subscriptions: those that brought it; it names them, and one click ends them all (RFC
+    8058). words: what else stands in blanks."""
+    stop_url = absolute("subscribe-stop", tokens.stop_token(one.pk for one in subscriptions))
+    headers = {"List-Unsubscribe": f"<{stop_url}>", "List-Unsubscribe-Post": "List-Unsubscribe=One-Click"}
+    words = (words or {}) | {
+        "labels": listed(list(dict.fromkeys(map(_label, subscriptions)))),
+        "stop": stop_url,
+        "manage": absolute("subscription-manage", tokens.manage_token(subscriptions[0].pk)),
+    }
+    return draft.mail(to=subscriptions[0].email, headers=_headers(key) | headers, words=words)
+
+
+def digest_to_reader(
+    draft: Draft, *, key: str, places: Sequence[Place], readers: Sequence[Subscription] = ()
+) -> EmailMultiAlternatives:
+    """The same for a digest. readers: the subscriptions that brought it, those included whose places stand under
+    another one."""
+    subscriptions = list(readers) or [place.subscription for place in places]
+    words = {f"place{n}": capfirst(place.subscription.label) for n, place in enumerate(places)}
+    words["news"] = absolute("subscription-news", tokens.manage_token(subscriptions[0].pk))
+    return to_reader(draft, key=key, subscriptions=subscriptions, words=words)
+
+
+def _part(label: str, place: Place, many: bool) -> Part:
+    items, kinds = place.items, Counter(news.card.kind_label for news in place.items)
     shown = sorted(items, key=lambda news: -SEVERITIES.index(news.card.severity))[:SHOWN_OF_MANY] if many else items
-    return Part(
-        subscription.label,
-        visibility_sentence(subscription.region),
-        len(items),
-        kinds.most_common() if many else [],
-        [_item(news) for news in shown],
-    )
+    return Part(label, place.unseen, len(items), kinds.most_common() if many else [], [_item(news) for news in shown])
 
 
 def _item(news: News) -> tuple[AlertCard, str, str, str, str]:
@@ -251,31 +266,26 @@ def _of_alert(card: AlertCard, transition: AlertTransition) -> dict[str, Any]:
     }
 
 
-def _mail(
-    name: str, key: str, email: str, context: dict[str, Any], subscriptions: Sequence[Subscription] = ()
-) -> EmailMultiAlternatives:
-    """Put a mail together. With subscriptions it says why it came, and carries the ways to end it (RFC 8058)."""
-    headers = {
-        "Message-ID": message_id(key),
-        "Auto-Submitted": "auto-generated",
-        "Content-Language": get_language() or settings.LANGUAGE_CODE,
-    }
-    if subscriptions:
-        stop_url = absolute("subscribe-stop", tokens.stop_token(one.pk for one in subscriptions))
-        headers |= {"List-Unsubscribe": f"<{stop_url}>", "List-Unsubscribe-Post": "List-Unsubscribe=One-Click"}
-        context |= {
-            "labels": listed(list(dict.fromkeys(map(_label, subscriptions)))),
-            "stop_url": stop_url,
-            "manage_url": absolute("subscription-manage", tokens.manage_token(subscriptions[0].pk)),
-        }
+def _draft(name: str, context: dict[str, Any], signed: bool = True) -> Draft:
+    """The words of a mail. signed: it says for which subscriptions it came, and how to end them."""
+    if signed:
+        context |= {"labels": blank("labels"), "stop_url": blank("stop"), "manage_url": blank("manage")}
     picture = context.get("picture")
     context |= {"site_url": settings.PUBLIC_URL, "map_cid": picture["Content-ID"].strip("<>") if picture else ""}
     subject, text, html = (
         get_template(f"mail/{name}{part}").render(context) for part in ("_subject.txt", ".txt", ".html")
     )
-    mail = EmailMultiAlternatives(" ".join(subject.split()), text.strip() + "\n", to=[email], headers=headers)
-    mail.attach_alternative(html, "text/html")
-    if picture is not None:
-        mail.mixed_subtype = "related"
-        mail.attach(picture)
-    return mail
+    return Draft(subject=" ".join(subject.split()), text=text.strip() + "\n", html=html, picture=picture)
+
+
+def _mail(name: str, key: str, email: str, context: dict[str, Any]) -> EmailMultiAlternatives:
+    """A mail that no subscription brought."""
+    return _draft(name, context, signed=False).mail(to=email, headers=_headers(key), words={})
+
+
+def _headers(key: str) -> dict[str, str]:
+    return {
+        "Message-ID": message_id(key),
+        "Auto-Submitted": "auto-generated",
+        "Content-Language": get_language() or settings.LANGUAGE_CODE,
+    }

@@ -1,6 +1,5 @@
 """manage.py sendalerts: what the schedule does by itself, now and in this process."""
 
-from django.conf import settings
 from django.core.management.base import BaseCommand
 
 from monitor import tasks
@@ -12,4 +11,4 @@ class Command(BaseCommand):
 
     def handle(self, *args, **options) -> None:
         tasks.announce_transitions()
-        self.stdout.write(f"mails sent: {rounds.messages_send(senders=settings.MAIL_SENDERS)}")
+        self.stdout.write(f"mails sent: {rounds.messages_send(beside=True)}")

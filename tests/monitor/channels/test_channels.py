@@ -13,7 +13,7 @@ from monitor.models import ChannelPause, OutgoingMessage, Subscription
 pytestmark = pytest.mark.django_db
 
 
-class MadeChannel:
+class MadeChannel(base.Channel):
     """Answers as its test wants it to, and keeps what it was given."""
 
     def __init__(self, answer: base.Outcome | Exception) -> None:
@@ -86,7 +86,7 @@ def test_a_channel_that_is_slow_or_dead_delays_no_other(queued, channels):
 
     channels["signs"] = Slow(Delivered())
     channels["letters"].close = others_done.set
-    assert rounds.messages_send(senders=2) == 5
+    assert rounds.messages_send(beside=True) == 5
     assert states("letters") == [("sent", 1)] * 5
     assert {error for error in OutgoingMessage.objects.values_list("error", flat=True) if error} == {"too late"}
     assert [pause.channel for pause in ChannelPause.objects.all()] == ["signs"]

@@ -6,11 +6,13 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
+from email import message_from_bytes, policy
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 from django.contrib.auth.models import User
+from django.core.mail import EmailMultiAlternatives
 from django.utils import translation
 from django.utils.translation import gettext
 
@@ -19,7 +21,7 @@ from detection.rules.updates import Cause, Change
 from monitor.cards.cards import alert_card
 from monitor.channels.bursts import Burst
 from monitor.channels.mail import compose, letters
-from monitor.channels.mail.letters import News
+from monitor.channels.mail.letters import News, Place
 from monitor.management.samples.alerts import step, update
 from monitor.map.plans import mail_plan
 from monitor.models import Endpoint, Membership, Organisation
@@ -74,28 +76,31 @@ def _written(one, other, alert, rejected) -> dict[str, object]:
     card, wrong = alert_card(alert), alert_card(rejected)
     first, changed = step(alert, "", "first"), update(alert, Change(Cause.RATE, -8.2, -14.1, "mm/yr", "up"))
     finished, taken_back = step(alert, "first", "finished"), step(rejected, "first", "rejected")
-    about = {"key": "k", "card": card, "subscriptions": [one, other]}
-    shown = about | {"picture": letters.map_part(alert=alert, card=card)}
+    shown = {"card": card, "picture": letters.map_part(alert=alert, card=card)}
     sites = ["2 of your 340 sites are concerned: Dam and Mill."]
     person = SimpleNamespace(pk=1, email="a@example.org", get_role_display="operator")
     water = Organisation(name="Aldwick Waterworks")
     invited = Membership(pk=1, organisation=water, email=person.email, invited_by=Membership(email="b@example.org"))
     hook = {"url": "https://hooks.example.org/in", "email": one.email}
+    here = Place(one, [News(card, (first, changed))], UNSEEN)
+    there = Place(other, [News(wrong, (taken_back,))], UNSEEN)
+    many = [News(replace(card, code=f"A{n:03}"), (first,), ("the street",)) for n in range(12)]
+    drafts = {
+        "alert": letters.alert_draft(**shown, transition=first, unseen=UNSEEN, sites=sites),
+        "update": letters.alert_draft(**shown, transition=changed, unseen=""),
+        "finished": letters.alert_draft(**shown, transition=finished, unseen=UNSEEN),
+        "correction": letters.correction_draft(card=wrong, transition=taken_back),
+    }
+    digests = {
+        "digest": ([here, there], {"sites": sites}),
+        "summary": ([Place(one, many, UNSEEN)], {"burst": Burst.NEW_MODEL}),
+    }
     return {
-        "alert": letters.alert_mail(**shown, transition=first, unseen=UNSEEN, sites=sites),
-        "update": letters.alert_mail(**shown, transition=changed, unseen=""),
-        "finished": letters.alert_mail(**shown, transition=finished, unseen=UNSEEN),
-        "correction": letters.correction_mail(**about | {"card": wrong}, transition=taken_back),
-        "digest": letters.digest_mail(
-            key="k",
-            places=[(one, [News(card, (first, changed))]), (other, [News(wrong, (taken_back,))])],
-            sites=sites,
-        ),
-        "summary": letters.digest_mail(
-            key="k",
-            places=[(one, [News(replace(card, code=f"A{n:03}"), (first,), ("the street",)) for n in range(12)])],
-            burst=Burst.NEW_MODEL,
-        ),
+        **{name: letters.to_reader(draft, key="k", subscriptions=[one, other]) for name, draft in drafts.items()},
+        **{
+            name: letters.digest_to_reader(letters.digest_draft(places=places, **more), key="k", places=places)
+            for name, (places, more) in digests.items()
+        },
         "test": letters.test_mail(key="k", subscription=one),
         "sign": letters.sign_mail(key="k", subscriptions=[one, other]),
         "confirm": letters.confirm_mail(key="k", subscription=one),
@@ -173,6 +178,39 @@ def test_what_is_not_seen_around_an_alert_is_worked_out_once_for_all_its_readers
     composer = compose.Composer()
     assert {composer.unseen_around(alert) for _ in range(3)} == {UNSEEN}
     assert len(asked) == 1
+
+
+def test_a_mail_made_of_a_draft_is_the_one_that_django_makes(written):
+    for name, mail in written.items():
+        mail.extra_headers["Date"] = "Mon, 23 Nov 2026 01:02:03 -0000"
+        made = [mail.message(), EmailMultiAlternatives.message(mail)]
+        contents = [one.as_bytes(linesep="\r\n") for one in made]
+        assert "\ue000".encode() not in contents[0]
+        ours, theirs = ([*message_from_bytes(one, policy=policy.default).walk()] for one in contents)
+        assert len(ours) == len(theirs)
+        for one, other in zip(ours, theirs, strict=True):
+            same = set(other.keys()) - {"Content-Type", "Content-Transfer-Encoding"}
+            assert set(one.keys()) - {"Content-Type", "Content-Transfer-Encoding"} == same
+            assert [str(one[key]).strip() for key in same] == [str(other[key]).strip() for key in same], name
+            assert one.get_content_type() == other.get_content_type()
+            assert one.is_multipart() or one.get_content() == other.get_content()
+
+
+def test_a_line_that_is_too_long_for_mail_servers_is_broken(make_subscription):
+    subscription = make_subscription()
+    subscription.label = "x" * 1100
+    mail = letters.test_mail(key="k", subscription=subscription)
+    content = mail.message().as_bytes(linesep="\r\n")
+    assert max(map(len, content.split(b"\r\n"))) <= 998
+    parsed = message_from_bytes(content, policy=policy.default)
+    assert "x" * 1100 in parsed.get_body(("html",)).get_content()
+
+
+def test_what_a_reader_calls_a_place_becomes_no_markup(make_subscription):
+    mail = letters.test_mail(key="k", subscription=make_subscription(label="<b>Mill & Söhne</b>"))
+    page = message_from_bytes(mail.message().as_bytes(), policy=policy.default).get_body(("html",)).get_content()
+    assert "<strong>&lt;b&gt;Mill &amp; Söhne&lt;/b&gt;</strong>" in page
+    assert "<b>Mill & Söhne</b>" in mail.body
 
 
 def test_where_nothing_is_loaded_the_map_shows_the_countries_around(make_alert):

@@ -5,7 +5,9 @@ import re
 import signal
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
@@ -323,9 +325,40 @@ def test_a_sender_killed_between_two_mails_loses_none_and_sends_none_twice(make_
 @pytest.mark.django_db(transaction=True)
 def test_several_senders_share_the_mails_and_send_each_once(make_alert, make_subscription, mail_server):
     emails = queued(make_alert, make_subscription, 12)
-    assert rounds.messages_send(senders=3) == 12
+    with ThreadPoolExecutor(3) as pool:
+        sent = sum(
+            pool.map(in_a_thread, [rounds.messages_send, *(partial(rounds.messages_help, share=n) for n in (1, 2))])
+        )
+    assert sent == 12
     assert received_by(mail_server) == sorted(emails)
     assert set(OutgoingMessage.objects.values_list("state", "attempts")) == {("sent", 1)}
+
+
+def in_a_thread(send) -> int:
+    try:
+        return send(of=3)
+    finally:
+        connection.close()
+
+
+def test_one_sender_takes_the_shares_of_all_who_do_not_come(make_alert, make_subscription, mail_server):
+    emails = queued(make_alert, make_subscription, 7)
+    assert rounds.messages_help(share=1, of=3) == 7
+    assert received_by(mail_server) == sorted(emails)
+
+
+def test_helpers_are_called_for_much_and_not_for_little(make_alert, make_subscription, monkeypatch):
+    asked = []
+    monkeypatch.setattr(rounds, "BATCH", 3)
+    monkeypatch.setattr(rounds, "messages_send", lambda **how: asked.append(how["of"]))
+    monkeypatch.setattr(tasks.help_to_send, "apply_async", lambda args, expires: asked.extend(args))
+    queued(make_alert, make_subscription, 3)
+    tasks.send_messages()
+    assert asked == [3]
+    make_alert(longitude=-12.01)
+    tasks.announce_transitions()
+    tasks.send_messages()
+    assert asked == [3, 1, 2, 3]
 
 
 @pytest.mark.django_db(transaction=True)
@@ -344,7 +377,7 @@ def own_environment(mail_server) -> dict[str, str]:
     """A process of its own on the database of the tests, with this mail server."""
     database = urlunsplit(urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{connection.settings_dict['NAME']}"))
     kept = {key: value for key, value in os.environ.items() if key != "DJANGO_SETTINGS_MODULE"}
-    server = {"EMAIL_URL": f"smtp://127.0.0.1:{mail_server.port}", "MAIL_SENDERS": "1"}
+    server = {"EMAIL_URL": f"smtp://127.0.0.1:{mail_server.port}"}
     return kept | {"DATABASE_URL": database} | server
 
 

@@ -209,7 +209,7 @@ def test_a_push_service_that_hangs_delays_neither_mails_nor_other_devices(
     tasks.announce_transitions()
     mails = mail_server.received
     mail_server.on_data = lambda count: arrived.setdefault("mail", time.monotonic() - started) and None
-    assert rounds.messages_send(seconds=30, senders=2) == 3
+    assert rounds.messages_send(seconds=30, beside=True) == 3
     assert len(mails) == 2
     assert max(arrived["/phone"], arrived["mail"]) < 3.5  # before the hanging one has used up its time
     assert OutgoingMessage.objects.get(channel="push", address="hangs@example.org").error == "No answer came in time."

@@ -1,0 +1,109 @@
+"""Drafts: what is the same in the mails of many readers is written and encoded once; blanks stand for the rest."""
+
+import re
+from collections.abc import Callable, Hashable, Mapping
+from email.message import Message
+from email.mime.image import MIMEImage
+from email.utils import formatdate
+from html import escape
+
+from django.conf import settings
+from django.core.mail import EmailMultiAlternatives
+from django.core.mail.message import RFC5322_EMAIL_LINE_LENGTH_LIMIT, forbid_multi_line_headers
+
+MOST_DRAFTS = 256  # of some 50 kB
+# Private use, so that no text holds a blank; and not ASCII, so that a body with one is not declared as 7bit
+BLANK, BLANKS = "\ue000{}\ue001", re.compile("\ue000([a-z0-9]+)\ue001")
+
+
+def blank(name: str) -> str:
+    """What stands in a draft for a word of its reader. name: small letters and digits."""
+    return BLANK.format(name)
+
+
+class Draft:
+    """A mail to many readers. Its subject is the same for all of them; text and HTML may have blanks.
+
+    picture: lies within the HTML.
+    """
+
+    def __init__(self, *, subject: str, text: str, html: str, picture: MIMEImage | None = None) -> None:
+        self.subject, self.picture = subject, picture
+        self._text, self._html = BLANKS.split(text), BLANKS.split(html)
+        self._frame: list[bytes] | None = None
+
+    def mail(self, *, to: str, headers: dict[str, str], words: Mapping[str, str]) -> "Letter":
+        """The mail of one reader. words: by the names of the blanks, as plain text."""
+        safe = {name: escape(value) for name, value in words.items()}
+        letter = Letter(self.subject, _filled(self._text, words), to=[to], headers=headers)
+        letter.attach_alternative(_filled(self._html, safe), "text/html")
+        letter.draft = self
+        self.attach_picture(letter)
+        return letter
+
+    def attach_picture(self, mail: EmailMultiAlternatives) -> None:
+        if self.picture is not None:
+            mail.mixed_subtype = "related"
+            mail.attach(self.picture)
+
+    def frame(self) -> list[bytes]:
+        """What lies around text and HTML, encoded once: before them, between them, after them."""
+        if self._frame is None:
+            text, html = blank("text"), blank("html")
+            mail = EmailMultiAlternatives(self.subject, text)
+            mail.attach_alternative(html, "text/html")
+            self.attach_picture(mail)
+            message = mail.message()
+            del message["Date"], message["Message-ID"]
+            head, rest = message.as_bytes(linesep="\r\n").split(text.encode())
+            self._frame = [head, *rest.split(html.encode())]
+        return self._frame
+
+
+class Letter(EmailMultiAlternatives):
+    """A mail made of a draft: what all its readers have in common is not encoded again."""
+
+    draft: Draft
+
+    def message(self) -> Message:
+        """As Django makes it, headers and parts alike; with a line that is too long, made by Django itself."""
+        bodies = [part.replace("\n", "\r\n").encode() for part in (self.body, self.alternatives[0].content)]
+        if any(len(line) > RFC5322_EMAIL_LINE_LENGTH_LIMIT for body in bodies for line in body.split(b"\r\n")):
+            return super().message()
+        date = formatdate(localtime=settings.EMAIL_USE_LOCALTIME)
+        message = Encoded()
+        for name, value in {"To": ", ".join(self.to), "Date": date, **self.extra_headers}.items():
+            if name != "From":  # stands in the frame
+                message[name] = value
+        lines = "".join(f"{name}: {value}\r\n" for name, value in message.items())
+        before, between, after = self.draft.frame()
+        message.content = b"".join([lines.encode(), before, bodies[0], between, bodies[1], after])
+        return message
+
+
+class Encoded(Message):
+    """The headers of one reader, and the bytes of the whole mail."""
+
+    content: bytes
+
+    def __setitem__(self, name: str, value: str) -> None:
+        super().__setitem__(*forbid_multi_line_headers(name, value, settings.DEFAULT_CHARSET))
+
+    def as_bytes(self, unixfrom: bool = False, policy: object = None, linesep: str = "\n") -> bytes:
+        return self.content if linesep == "\r\n" else self.content.replace(b"\r\n", linesep.encode())
+
+
+class Drafts(dict[Hashable, Draft]):
+    """Drafts by what they say and in which language; the oldest are forgotten."""
+
+    def get_or_make(self, about: Hashable, make: Callable[[], Draft]) -> Draft:
+        if about not in self:
+            while len(self) >= MOST_DRAFTS:
+                del self[next(iter(self))]
+            self[about] = make()
+        return self[about]
+
+
+def _filled(parts: list[str], words: Mapping[str, str]) -> str:
+    """parts: literals and names of blanks in turn."""
+    return "".join(words[part] if index % 2 else part for index, part in enumerate(parts))
