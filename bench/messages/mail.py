@@ -132,8 +132,8 @@ def _sending(what: str, times: int) -> dict[str, Any]:
 @contextmanager
 def _mail_worker(port: int) -> Iterator[None]:
     """The worker of mails, as the service runs it; its mails go to this port."""
-    command = [sys.executable, "-m", "celery", "--app", "monitor", "worker", "--queues", "mail"]
-    more = ["--concurrency", str(settings.MAIL_SENDERS + 1), "--hostname", f"bench-{port}@%h", "--quiet"]
+    command = [sys.executable, "-m", "celery", "--quiet", "--app", "monitor", "worker", "--queues", "mail"]
+    more = ["--concurrency", str(settings.MAIL_SENDERS + 1), "--hostname", f"bench-{port}@%h"]
     environment = os.environ | {"EMAIL_URL": f"smtp://127.0.0.1:{port}", "LOG_LEVEL": "WARNING"}
     with subprocess.Popen([*command, *more], env=environment) as process:
         try:
