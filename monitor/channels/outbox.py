@@ -29,6 +29,8 @@ logger = logging.getLogger(__name__)
 BACK_OFF = [timedelta(minutes=minutes) for minutes in (1, 5, 30, 120, 360, 720, 1440)]
 GIVE_UP_AFTER = timedelta(days=3)
 MOST_BOUNCES = 3
+MOST_RETURNS = 10  # in a row, of whatever kind
+PASSING = "for now: "  # how the error of a mail begins that came back for a reason which may pass
 LONGEST_ERROR = 300
 State, Kind = OutgoingMessage.State, OutgoingMessage.Kind
 LEASE = Lease(
@@ -159,31 +161,38 @@ def message_bounce(*, message: OutgoingMessage, error: str) -> None:
     _pause_refused(active)
 
 
-def message_return(*, message_id: int, error: str) -> bool:
+def message_return(*, message_id: int, error: str, passing: bool = False) -> bool:
     """A message that had been sent came back: as if it had been refused at once. False where it is not known as sent,
-    so that a report which comes twice counts once."""
+    so that a report which comes twice counts once.
+
+    passing: the address may take mails again, as a mailbox that is full: only many of these pause it.
+    """
     with transaction.atomic():
         sent = OutgoingMessage.objects.filter(pk=message_id, state=State.SENT)
-        if not sent.update(state=State.FAILED, error=error[:LONGEST_ERROR]):
+        reason = (f"{PASSING}{error}" if passing else error)[:LONGEST_ERROR]
+        if not sent.update(state=State.FAILED, error=reason):
             return False
         message = OutgoingMessage.objects.get(pk=message_id)
         active = subscriptions.subscriptions_active().filter(email=message.address, channel=message.channel)
         active.update(bounces=_failed_in_a_row(message))
         _pause_refused(active)
-    logger.warning("%s: %s", message, error)
+    logger.warning("%s: %s", message, reason)
     return True
 
 
 def _failed_in_a_row(message: OutgoingMessage) -> int:
-    """How many of the last messages to the same address did not arrive; at most as many as pause it.
+    """How many of the last messages to the same address did not arrive for a reason that lasts; at most as many as
+    pause it, and so many where none has arrived for long, whatever the reasons.
 
     Not the counter of refusals: a relay takes every message, which sets that to nought.
     """
     finished = OutgoingMessage.objects.filter(
         address=message.address, channel=message.channel, state__in=[State.SENT, State.FAILED]
     )
-    states = finished.order_by("-pk").values_list("state", flat=True)[:MOST_BOUNCES]
-    return len(list(takewhile(lambda state: state == State.FAILED, states)))
+    last = finished.order_by("-pk").values_list("state", "error")[:MOST_RETURNS]
+    errors = [error for _, error in takewhile(lambda one: one[0] == State.FAILED, last)]
+    lasting = sum(not error.startswith(PASSING) for error in errors)
+    return MOST_BOUNCES if len(errors) == MOST_RETURNS else min(lasting, MOST_BOUNCES)
 
 
 def _pause_refused(active: QuerySet[Subscription]) -> None:

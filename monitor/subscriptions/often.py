@@ -45,11 +45,14 @@ def awake(*, subscriptions: QuerySet[Subscription], now: datetime) -> QuerySet[S
 
 
 def is_held(*, now: datetime) -> Q:
-    """Whether a message that is queued brings news to a subscription with quiet hours now, or wakes up its owner."""
+    """Whether a message that is queued brings news, or a sign of life, to a subscription with quiet hours now, or wakes
+    up its owner."""
     asleep = Subscription.objects.filter(_asleep(now))
     news = Notification.objects.filter(message=OuterRef("pk"), withdrawn_at=None, subscription__in=asleep)
+    silent = asleep.filter(sign_of_life=True, channel=OuterRef("channel"))
+    sign = Q(kind=OutgoingMessage.Kind.SIGN) & Exists(silent.filter(email=OuterRef("address")))
     wakes = Q(channel__in=settings.QUIET_CHANNELS) & ~Q(kind=OutgoingMessage.Kind.CHECK)
-    return Q(Exists(news)) | (wakes & Exists(asleep.filter(email=OuterRef("address"))))
+    return Q(Exists(news)) | sign | (wakes & Exists(asleep.filter(email=OuterRef("address"))))
 
 
 def _asleep(now: datetime) -> Q:

@@ -5,11 +5,13 @@ from typing import Any
 from django.conf import settings
 from django.urls import URLPattern, URLResolver, include, path
 
+from monitor.channels.mail.returns import CODE, PASSING
 from monitor.channels.outbox import message_return
 from monitor.models import DEFAULT_CHANNEL, OutgoingMessage
 from monitor.subscriptions.services import email_normal
 
 FAILED = {"bounced", "rejected"}
+TIMED_OUT = "timed_out"
 OURS = {"blocked", "spam", "other", None}  # reasons that are about this service, or unknown
 
 
@@ -35,4 +37,6 @@ def tracked(sender: object, event: Any, **more: object) -> None:
     )
     last = sent.order_by("-pk").values_list("pk", flat=True).first()
     if last is not None:
-        message_return(message_id=last, error=f"came back: {event.reject_reason}")
+        codes = CODE.findall(event.mta_response or "")
+        passing = event.reject_reason == TIMED_OUT or any(map(PASSING.match, codes))
+        message_return(message_id=last, error=f"came back: {event.reject_reason}", passing=passing)

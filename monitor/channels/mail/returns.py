@@ -27,6 +27,7 @@ CODE = re.compile(r"\b[245]\.\d{1,3}\.\d{1,3}\b")
 # 5.1.x is about an address; x = 0 does not state which, 7 and 8 are about the sender's
 NO_SUCH_ADDRESS = re.compile(r"5\.1\.(?!0\b|7\b|8\b)\d{1,3}\b")
 OUT_OF_REACH = re.compile(r"[45]\.[24]\.")  # a full or closed mailbox, a host that does not answer
+PASSING = re.compile(r"4\.|5\.2\.2\b")  # given up after days, or a mailbox that is full: it may take mails again
 
 
 class Report(NamedTuple):
@@ -93,6 +94,7 @@ def return_take(*, content: bytes, recipient: str = "") -> str:
         return f"ignored: no report of a failure, message {message_id}"
     if not report.about_reader:
         return f"message {message_id} was refused, for a reason that is not its reader's: {report.code}"
-    if not message_return(message_id=message_id, error=f"came back: {report.code}"):
+    passing = bool(PASSING.match(report.code))
+    if not message_return(message_id=message_id, error=f"came back: {report.code}", passing=passing):
         return f"ignored: message {message_id} is not known as sent, or has come back before"
     return f"message {message_id} came back: {report.code}"

@@ -13,12 +13,14 @@ from ml.stored import read_prediction
 from monitor.rasters.visibility import (
     Ground,
     Visibility,
+    visibilities_in,
     visibility_around,
     visibility_in,
     visibility_sentence,
     visibility_words,
 )
 
+AWAY = MultiPolygon(Polygon.from_bbox((50, 10, 51, 11)), srid=4326)
 pytestmark = pytest.mark.django_db
 
 
@@ -56,6 +58,7 @@ def test_the_best_view_counts_and_the_date_is_the_last_one(client, limits):
         assert least <= seen.unseen <= most
         assert seen.noticed_mm_yr == noticed_mm_yr
         assert seen.last_look == max(one.run.product.dates[-1] for one in limits)
+        assert visibilities_in({7: region, 8: AWAY}) == {7: seen, 8: None}
 
 
 def test_lists_and_subscriptions_say_it(client, limits):
@@ -67,8 +70,7 @@ def test_lists_and_subscriptions_say_it(client, limits):
     answer = client.post("/subscribe/preview.json", wish | {"latitude": inside.y, "longitude": inside.x}).json()
     assert "of this region we would" in answer["unseen"]
     assert "The last measurement is of" in visibility_around(MultiPolygon(inside.buffer(0.001), srid=4326))
-    far = MultiPolygon(Polygon.from_bbox((50, 10, 51, 11)), srid=4326)
-    assert visibility_sentence(far) == ""
+    assert visibility_sentence(AWAY) == ""
 
 
 @pytest.mark.parametrize(

@@ -70,6 +70,15 @@ def test_a_digest_comes_at_six_by_the_readers_clock_and_not_in_quiet_hours(make_
     assert [digests.digests_queue(now=auckland(hour)) for hour in (5, 6, 7, 8)] == [0, 1, 1, 0]
 
 
+def test_a_sign_of_life_that_was_delayed_waits_for_the_end_of_quiet_hours(make_subscription):
+    one = make_subscription(sign_of_life=True, confirmed_at=auckland(12) - timedelta(days=100), **NIGHT)
+    assert life.signs_of_life_queue(now=auckland(12)) == 1
+    OutgoingMessage.objects.update(next_try_at=auckland(12))
+    assert [selectors.messages_due(now=auckland(hour)).exists() for hour in (12, 22, 23)] == [True, False, False]
+    make_subscription(one.email, sign_of_life=False, **NIGHT | {"quiet_from": 12})
+    assert selectors.messages_due(now=auckland(12)).exists()
+
+
 @pytest.mark.parametrize(
     ("now", "moment"),
     [

@@ -15,11 +15,12 @@ import psycopg
 import pytest
 from django.core.management import call_command
 from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from ingest.locks import Lock, try_locked
 from monitor import tasks
-from monitor.channels import outbox, rounds, selectors
+from monitor.channels import digests, outbox, rounds, selectors
 from monitor.channels.mail import channel, files, letters
 from monitor.models import ChannelPause, OutgoingMessage, Subscription
 from monitor.site.demo import MAIL_FILES_BACKEND
@@ -290,6 +291,26 @@ def test_a_mail_is_claimed_by_one_sender(make_alert, make_subscription):
     (again,) = selectors.messages_due(now=timezone.now())
     assert outbox.message_claim(message=again)
     assert again.attempts == 2
+
+
+def test_digests_are_read_in_as_many_queries_however_many_regions_there_are(make_alert, make_subscription, mail_server):
+    def selects(readers: range, alerts: int) -> int:
+        Subscription.objects.update(ended_at=timezone.now())
+        for n in readers:
+            make_subscription(f"reader{n}@example.org", frequency="daily", label=f"the place of reader {n}")
+        for n in range(alerts):
+            make_alert(longitude=-12.0 + n / 1e5)
+        tasks.announce_transitions()
+        digests.digests_queue(now=timezone.now() + timedelta(days=2))
+        let_time_pass()
+        with CaptureQueriesContext(connection) as queries:
+            assert rounds.messages_send() == len(readers)
+        return sum(one["sql"].startswith("SELECT") for one in queries)
+
+    selects(range(1), 2)  # what is read once
+    assert selects(range(1, 3), 2) == selects(range(3, 9), 5)
+    bodies = [message.get_body(("plain",)).get_content() for message in mail_server.received]
+    assert all(f"The place of reader {n}" in body for n, body in enumerate(bodies))
 
 
 @pytest.mark.django_db(transaction=True)

@@ -115,7 +115,7 @@ def test_mails_go_out_under_the_return_address_and_readers_see_the_sender(make_a
     assert returns.read_return_address(mail_server.senders[0]) == OutgoingMessage.objects.get().pk
 
 
-@pytest.mark.parametrize("code", [NO_SUCH_USER, FULL, VAGUE])
+@pytest.mark.parametrize("code", [NO_SUCH_USER, VAGUE])
 def test_three_mails_in_a_row_that_come_back_pause_the_address_and_one_report_counts_once(code, make_subscription):
     subscription, states = make_subscription(READER), []
     for _ in range(3):
@@ -125,6 +125,17 @@ def test_three_mails_in_a_row_that_come_back_pause_the_address_and_one_report_co
         subscription.refresh_from_db()
         states.append((subscription.bounces, subscription.pause_reason))
     assert states == [(1, ""), (2, ""), (3, "bounced")]
+
+
+@pytest.mark.parametrize("code", [FULL, ("4.4.7", "smtp; 451 4.4.1 no answer for five days")])
+def test_a_mailbox_that_is_full_for_a_while_is_not_paused_until_ten_mails_came_back(code, make_subscription):
+    subscription = make_subscription(READER)
+    for number in range(1, 11):
+        (pk,) = sent()
+        assert "came back" in returns.return_take(content=report(pk, NO_SUCH_USER if number == 2 else code))
+        subscription.refresh_from_db()
+        count = 0 if number < 2 else 1
+        assert (subscription.bounces, subscription.pause_reason) == ((3, "bounced") if number == 10 else (count, ""))
 
 
 def test_a_mail_that_arrived_in_between_begins_the_count_anew(make_subscription):
