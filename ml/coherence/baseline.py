@@ -21,6 +21,7 @@ SPREAD_GUARNIERI_PRATI = 1.45
 SPREAD_PEARSON = 1.6
 LEAST_LOOKS, MOST_LOOKS = 1.0, 30.0
 LOOKS_WINDOW = 7
+MOST_VARIANCES = 10**6  # that a quantile is read from
 BRIGHT_WINDOW, BRIGHT_SPREADS = 21, 8.0  # px; standard deviations of speckle
 
 
@@ -99,10 +100,9 @@ def looks_of(power: torch.Tensor, shared: float) -> float:
     """estimate_looks where it is known how many pixels share a cell of speckle."""
     # A mean over pixels of band-limited speckle has a log variance of 1 / L where L independent looks would have
     # trigamma(L), about 1 / (L - 0.5): measured on simulated images.
-    mean = box_mean(power, LOOKS_WINDOW)
-    ratio = box_mean(power**2, LOOKS_WINDOW) / mean**2 - 1
-    log = torch.log(power.clamp_min(1e-9))
-    of_log = box_mean(log**2, LOOKS_WINDOW) - box_mean(log, LOOKS_WINDOW) ** 2
+    ratio = box_mean(power**2, LOOKS_WINDOW).div_(box_mean(power, LOOKS_WINDOW).square_()).sub_(1)
+    log = power.clamp_min(1e-9).log_()
+    of_log = box_mean(log**2, LOOKS_WINDOW).sub_(box_mean(log, LOOKS_WINDOW).square_())
     looks = max(
         1 / _speckle(of_log, shared, lambda looks: 2.5), 1 / _speckle(ratio, shared, lambda looks: 2 + 6 / looks)
     )
@@ -111,8 +111,8 @@ def looks_of(power: torch.Tensor, shared: float) -> float:
 
 def _speckle(variance: torch.Tensor, shared: float, tails: Callable[[float], float]) -> float:
     """The variance of speckle alone, from local ones. tails: kurtosis less one at so many looks; shared: px a cell."""
-    known = variance[torch.isfinite(variance)]
-    low = max(1e-3, float(np.quantile((known if known.numel() < 10**7 else known[::97]).cpu().numpy(), 0.2)))
+    some = variance.flatten()[:: 1 + variance.numel() // MOST_VARIANCES]
+    low = max(1e-3, float(np.quantile(some[torch.isfinite(some)].cpu().numpy(), 0.2)))
     n = LOOKS_WINDOW**2
     speckle = low
     for _ in range(5):  # the scatter depends on the looks, a little

@@ -14,6 +14,7 @@ import torch.nn.functional as functional
 from torch import Tensor, nn
 
 FULL_WIDTH = 16  # channels at full resolution: each costs as much as four at half resolution
+STRIP_ROWS, STRIP_MARGIN = 128, 2  # of half resolution: without gradients, on a CPU, full resolution comes in strips
 
 
 class Block(nn.Module):
@@ -29,8 +30,8 @@ class Block(nn.Module):
                 self.second.weight *= 0.3
 
     def forward(self, x: Tensor) -> Tensor:
-        inside = torch.as_tensor(self.second(functional.relu(self.first(functional.relu(x)))))
-        return x + inside if self.residual else inside
+        inside = torch.as_tensor(self.second(functional.relu_(self.first(functional.relu(x)))))
+        return inside.add_(x) if self.residual else inside
 
 
 class ResidualUNet(nn.Module):
@@ -87,10 +88,21 @@ class ResidualUNet(nn.Module):
                 kept.append(x)
                 x = self.down[level](functional.avg_pool2d(x, 2))
         for level in reversed(range(len(self.up))):
-            wide = functional.interpolate(self.up[level](functional.relu(x)), scale_factor=2.0, mode="nearest")
-            x = self.outward[level](kept[level] + wide)
-        full = functional.pixel_shuffle(self.unfold(functional.relu(x)), 2) + self.detail(detail)
-        full = functional.relu(self.mix(functional.relu(full)) + full)
+            wide = functional.interpolate(self.up[level](functional.relu_(x)), scale_factor=2.0, mode="nearest")
+            x = self.outward[level](wide.add_(kept[level]))
+        if torch.is_grad_enabled() or x.device.type != "cpu":
+            return self._at_full_resolution(x, detail)
+        rows, strips = x.shape[2], []
+        for row in range(0, rows, STRIP_ROWS):
+            first, last = max(0, row - STRIP_MARGIN), min(rows, row + STRIP_ROWS + STRIP_MARGIN)
+            strip = self._at_full_resolution(x[:, :, first:last], detail[:, :, 2 * first : 2 * last])
+            strips.append(strip[:, :, 2 * (row - first) :][:, :, : 2 * STRIP_ROWS])
+        return torch.cat(strips, dim=2)
+
+    def _at_full_resolution(self, x: Tensor, detail: Tensor) -> Tensor:
+        """x: (n, widths[0], rows / 2, cols / 2); sees no farther than STRIP_MARGIN of these."""
+        full = self.detail(detail).add_(functional.pixel_shuffle(self.unfold(functional.relu(x)), 2))
+        full = functional.relu_(self.mix(functional.relu(full)).add_(full))
         with torch.autocast(full.device.type, enabled=False):  # rounded to bfloat16, a logit has steps that can be seen
             return torch.as_tensor(self.head(full.float()))
 

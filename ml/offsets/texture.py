@@ -8,7 +8,7 @@ import math
 import torch
 from torch import Tensor
 
-from ml.rasters.imagery import box, inside
+from ml.networks.box_mean import box, inside
 
 WINDOW_PX = 21
 LEAST_SHARE = 0.5  # of a window that must be known

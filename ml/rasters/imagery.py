@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 import numpy as np
 import rasterio
 import torch
-import torch.nn.functional as functional
 from affine import Affine
 from numpy.typing import NDArray
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
@@ -17,13 +16,13 @@ from rasterio.io import DatasetReader
 from rasterio.windows import Window as RasterWindow
 
 from ingest.errors import InputError
+from ml.networks.box_mean import box, inside
 from ml.rasters.windows import Window
 
 Float32 = NDArray[np.float32]
 MAX_PIXELS = 10**9
 STRIP_ROWS = 512
 HIGH_PASS_PX = 21
-BOX_ROWS = 128  # of a strip
 SCALES: dict[str, Callable[[Float32], Float32]] = {
     "power": lambda values: values,
     "amplitude": lambda values: values**2,
@@ -158,45 +157,6 @@ def box_mean(values: torch.Tensor, window: int, least_share: float = 0.5) -> tor
     total = box(torch.where(known, values, 0.0), window)
     share = box(known.to(values.dtype), window)
     return torch.where(share >= least_share * whole, total.div_(share.clamp_min(1e-9)), torch.nan)
-
-
-def inside(values: torch.Tensor, window: int) -> torch.Tensor:
-    """Share of each pixel's window that lies inside the image, (rows, cols)."""
-    rows, cols = values.shape[-2:]
-    across, down = values.new_ones(1, 1, cols), values.new_ones(1, rows, 1)
-    return (box(across, window) * window * (box(down, window) * window))[0]
-
-
-def box(values: torch.Tensor, window: int) -> torch.Tensor:
-    """Mean over a window, beyond the edge counted as 0. values: (n, rows, cols).
-
-    On a CPU in strips that stay near it: an eighth of the time of whole images.
-    """
-    n, rows, cols = values.shape
-    margin, step = window // 2, BOX_ROWS if values.device.type == "cpu" else rows
-    wide = functional.pad(values, (margin,) * 4)
-    means = torch.empty_like(values, memory_format=torch.contiguous_format)
-    for image in range(n):
-        for row in range(0, rows, step):
-            high = min(step, rows - row)
-            strip = _sums(wide[image, row : row + high + 2 * margin], window, 0, high)
-            torch.mul(_sums(strip, window, 1, cols), 1 / window**2, out=means[image, row : row + high])
-    return means
-
-
-def _sums(values: torch.Tensor, window: int, dim: int, size: int) -> torch.Tensor:
-    """Of windows along an axis, the first `size` of them, from sums of 2, 4, 8 … that are made of each other."""
-    total, taken = None, 0
-    for many in (1 << bit for bit in range(window.bit_length())):
-        if many > 1:
-            left = values.shape[dim] - many // 2
-            values = values.narrow(dim, 0, left) + values.narrow(dim, many // 2, left)
-        if window & many:
-            part = values.narrow(dim, taken, size)
-            total = part if total is None else total + part
-            taken += many
-    assert total is not None  # noqa: S101 (a window has a pixel)
-    return total
 
 
 def high_pass(power: torch.Tensor, window: int = HIGH_PASS_PX) -> torch.Tensor:
