@@ -13,28 +13,37 @@ def box_mean(values: Tensor, size: int) -> Tensor:
     values: (..., rows, cols), all known.
     """
     planes = values.reshape(-1, *values.shape[-2:])
-    return box(planes, size).div_(inside(planes, size)).reshape(values.shape)
+    return _box_sums(planes, size).div_(_counts(planes, size)).reshape(values.shape)
 
 
 def inside(values: Tensor, window: int) -> Tensor:
     """Share of each pixel's window that lies inside the image, (rows, cols)."""
-    rows, cols = values.shape[-2:]
-    across, down = values.new_ones(1, 1, cols), values.new_ones(1, rows, 1)
-    return (box(across, window) * window * (box(down, window) * window))[0]
+    return _counts(values, window) / window**2
 
 
 def box(values: Tensor, window: int) -> Tensor:
     """Mean over a window, beyond the edge counted as 0. values: (n, rows, cols). No gradient."""
+    return _box_sums(values, window, 1 / window**2)
+
+
+def _counts(values: Tensor, window: int) -> Tensor:
+    rows, cols = values.shape[-2:]
+    across, down = values.new_ones(1, 1, cols), values.new_ones(1, rows, 1)
+    return (_box_sums(across, window) * _box_sums(down, window))[0]
+
+
+def _box_sums(values: Tensor, window: int, scale: float = 1.0) -> Tensor:
+    """Sums over windows times scale, (n, rows, cols): those of whole numbers are exact."""
     n, rows, cols = values.shape
     margin, step = window // 2, STRIP_ROWS if values.device.type == "cpu" else rows
     wide = functional.pad(values.detach(), (margin,) * 4)
-    means = torch.empty_like(values, memory_format=torch.contiguous_format)
+    sums = torch.empty_like(values, memory_format=torch.contiguous_format)
     for image in range(n):
         for row in range(0, rows, step):
             high = min(step, rows - row)
             strip = _sums(wide[image, row : row + high + 2 * margin], window, 0, high)
-            torch.mul(_sums(strip, window, 1, cols), 1 / window**2, out=means[image, row : row + high])
-    return means
+            torch.mul(_sums(strip, window, 1, cols), scale, out=sums[image, row : row + high])
+    return sums
 
 
 def _sums(values: Tensor, window: int, dim: int, size: int) -> Tensor:
