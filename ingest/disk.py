@@ -2,12 +2,14 @@
 
 import os
 import shutil
+import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
 from django.conf import settings
-from django.core.files.storage import storages
 from django.db import OperationalError, connection
+
+from ingest.storage import raster_folder
 
 LOCAL_HOSTS = {"", "localhost", "127.0.0.1", "::1"}
 
@@ -32,7 +34,7 @@ class DiskPlace(NamedTuple):
 def disk_places() -> list[DiskPlace]:
     """The places that fill up, as they are now; those on other machines are left out."""
     places = {
-        "rasters": (getattr(storages["rasters"], "location", ""), settings.DISK_SPARE_BYTES),
+        "rasters": (raster_folder() or tempfile.gettempdir(), settings.DISK_SPARE_BYTES),  # they are made there
         "runs": (settings.WORK_DIR, settings.DISK_SPARE_BYTES),
         "uploads": (settings.UPLOAD_DIR, settings.UPLOAD_SPARE_BYTES),
         "downloads": (settings.ACQUIRE_FOLDER, settings.ACQUIRE_SPARE_BYTES),

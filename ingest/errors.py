@@ -62,6 +62,16 @@ class DiskFull(OSError):
         return str(self.strerror)
 
 
+class StorageFailed(OSError):
+    """The object store did not do what was wanted. Nothing of the work was kept, and it can be done later."""
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__(errno.EIO, one_line(sentence))
+
+    def __str__(self) -> str:
+        return str(self.strerror)
+
+
 def sentence_of(fault: Exception) -> str:
     """Why something failed, for people: the sentence of unusable data; anything else is a fault of this program."""
     if isinstance(fault, UnusableData):

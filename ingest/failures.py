@@ -13,7 +13,7 @@ from typing import NamedTuple
 from django.db import DatabaseError, InterfaceError, OperationalError
 from kombu.exceptions import OperationalError as BrokerError
 
-from ingest.errors import DiskFull, UnusableData, one_line, sentence_of
+from ingest.errors import DiskFull, StorageFailed, UnusableData, one_line, sentence_of
 
 FIRST_DELAY, LONGEST_DELAY = timedelta(minutes=1), timedelta(minutes=30)
 FIRST_DELAY_OF_A_FAULT = timedelta(minutes=5)  # few tries are made, so they are spread
@@ -150,7 +150,7 @@ def _is_full(fault: BaseException) -> bool:
 
 def _disk_sentence(fault: Exception) -> str:
     chain = list(_chain(fault))
-    if stated := next((one for one in chain if isinstance(one, DiskFull)), None):
+    if stated := next((one for one in chain if isinstance(one, DiskFull | StorageFailed)), None):
         return str(stated)
     if not any(_is_full(one) for one in chain):
         return one_line(f"The disk could not be used ({_first_line(fault)}): see whether it is mounted and healthy.")

@@ -33,6 +33,10 @@ NO_FAULT: dict[str, Any] = {"faults": 0, "cause": "", "next_try_at": None}  # of
 Row = TypeVar("Row", bound=Model)
 
 
+class Overtaken(Exception):
+    """Another worker has the row now: nothing of this attempt may stay."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Lease(Generic[Row]):
     """How the rows of a table are claimed: the names of its states, and how long a claim lasts."""

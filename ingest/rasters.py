@@ -14,7 +14,8 @@ import rasterio.shutil
 from affine import Affine
 from numpy.typing import NDArray
 from rasterio.crs import CRS
-from rasterio.io import DatasetReader, MemoryFile
+from rasterio.io import DatasetReader
+from rasterio.session import DummySession, Session
 from rasterio.windows import Window
 
 from ingest.errors import UnusableData
@@ -23,20 +24,19 @@ from ingest.readers.images.scenes import Block
 
 # no side files: a raster says everything itself, and names no other file
 PLAIN = {"GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR", "GDAL_PAM_ENABLED": False}
+NO_SESSION = DummySession()  # else rasterio looks for keys at each opening, where the environment has some
 CACHE_MB = 256  # GDAL's own would be a share of all memory
 FULL_RATIO = 2  # room for so many unpacked copies is left: then a fault was not that of the disk
 
 
 @contextmanager
-def open_tiff(source: Path | bytes) -> Iterator[DatasetReader]:
-    """Open a GeoTIFF with that one driver: a VRT in its place is refused. Raises rasterio.errors.RasterioIOError."""
-    with rasterio.Env(**PLAIN):
-        if isinstance(source, bytes):
-            with MemoryFile(source) as memory, memory.open(driver="GTiff") as dataset:
-                yield dataset
-        else:
-            with rasterio.open(source, driver="GTiff") as dataset:
-                yield dataset
+def open_tiff(source: Path | str, session: Session = NO_SESSION, **options: str | float) -> Iterator[DatasetReader]:
+    """Open a GeoTIFF with that one driver: a VRT in its place is refused. Raises rasterio.errors.RasterioIOError.
+
+    session, options: of GDAL, where the source is an object in a store.
+    """
+    with rasterio.Env(session, **PLAIN, **options), rasterio.open(source, driver="GTiff") as dataset:
+        yield dataset
 
 
 def write_cog(

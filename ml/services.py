@@ -12,15 +12,15 @@ from pathlib import Path
 
 import torch
 from django.conf import settings
-from django.core.files import File
 from django.db import transaction
 from django.utils import timezone
 
 from ingest.errors import InputError
 from ingest.failures import Cause, cause_of, reason_of
 from ingest.hashing import file_sha256
-from ingest.leases import NO_FAULT, Progress, heartbeat
+from ingest.leases import NO_FAULT, Overtaken, Progress, heartbeat
 from ingest.models import Product, ScenePair
+from ingest.storage import raster_put
 from ml import selectors
 from ml.jobs import JOBS, METHODS
 from ml.models import ModelVersion, Prediction, Run
@@ -113,6 +113,8 @@ def run_execute(*, run_id: int) -> Run | None:
             )
             _finish(run, result, str(device), time.monotonic() - started)
         shutil.rmtree(_work_folder(run.pk), ignore_errors=True)
+    except Overtaken:
+        logger.warning("run %s was taken over by another worker; its result is left out", run.pk)
     except Exception as fault:
         LEASE.give_back(run, reason_of(fault), cause_of(fault))
         raise
@@ -181,7 +183,7 @@ def _finish(run: Run, result: RasterResult, device: str, seconds: float) -> None
         path = Path(folder) / f"{version.task}_{subject}_r{run.pk}.tif"
         write_result(path, result, tags)
         sha256 = file_sha256(path)
-        with transaction.atomic(), path.open("rb") as stream:
+        with raster_put(path) as name, transaction.atomic():
             owned = LEASE.settle(
                 run,
                 Run.State.SUCCEEDED,
@@ -195,12 +197,11 @@ def _finish(run: Run, result: RasterResult, device: str, seconds: float) -> None
                 parameters=dict(result.parameters),
             )
             if not owned:
-                logger.warning("run %s was taken over by another worker; its result is left out", run.pk)
-                return
+                raise Overtaken
             run.companions.set(result.companions)
             Prediction.objects.create(
                 run=run,
-                raster=File(stream, name=path.name),
+                raster=name,
                 raster_sha256=sha256,
                 statistics=result.statistics,
                 regions=list(result.regions),

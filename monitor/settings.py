@@ -16,6 +16,7 @@ from ml.deformation import DEFAULT_METHOD
 from monitor import broker
 from monitor.paths import BASE_DIR, INSTALLED, SITE_DIR
 from monitor.schedule import BEAT_SCHEDULE, TASK_ROUTES
+from monitor.storages import storages_of
 
 VAR_DIR = Path(os.environ.get("GROUND_MOTION_VAR", BASE_DIR / "var"))
 
@@ -248,11 +249,8 @@ PLOTLY_COMPONENTS = ["dpd_components"]
 PLOTLY_DASH = {"serve_locally": True}
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
-    "rasters": {
-        "BACKEND": "ingest.storage.WholeFileStorage",
-        "OPTIONS": {"location": env("RASTER_DIR", default=str(VAR_DIR / "rasters"))},
-    },
     "staticfiles": {"BACKEND": "monitor.site.static_files.StaticFiles"},
+    **storages_of(env, VAR_DIR),
 }
 
 BASEMAP_STYLE_URL = env("BASEMAP_STYLE_URL", default="")

@@ -13,6 +13,7 @@ pytest_plugins = [
     "tests.fixtures.region",
     "tests.fixtures.rows",
     "tests.fixtures.servers",
+    "tests.fixtures.storage",
 ]
 
 os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")  # Playwright keeps an event loop in the test's thread
@@ -110,19 +111,3 @@ def passwords_alone(settings):
 def one_file_at_a_time(settings):
     """A test's transaction is seen by its own connection only, so files are not loaded in threads."""
     settings.INGEST_WORKERS = 1
-
-
-@pytest.fixture(autouse=True)
-def own_rasters(monkeypatch, settings, tmp_path) -> Path:
-    """No test writes rasters where the service keeps its own. (A field holds its storage from the start.)"""
-    from django.core.files.storage import storages
-
-    from ingest.models import ElevationTile, ReleaseChange, Scene
-    from ml.models import Prediction
-
-    settings.WORK_DIR = str(tmp_path / "work")
-    storage = type(storages["rasters"])(location=tmp_path / "rasters")
-    monkeypatch.setitem(storages._storages, "rasters", storage)
-    for model in (ElevationTile, Scene, Prediction, ReleaseChange):
-        monkeypatch.setattr(model._meta.get_field("raster"), "storage", storage)
-    return Path(storage.location)

@@ -15,19 +15,16 @@ from ingest.hashing import file_sha256
 from ingest.jobs.arrivals import Loaded, arrival_load
 from ingest.jobs.services import LEASE, job_reject
 from ingest.jobs.wording import refusal
-from ingest.leases import NO_FAULT
+from ingest.leases import NO_FAULT, Overtaken
 from ingest.models import IngestJob, Product, Scene
 from ingest.readers.records import Declaration, Direction
 from ingest.readers.submission import Submission
 from ingest.scenes.services import scene_refuse, scenes_forget
+from ingest.storage.inputs import input_path
 
 logger = logging.getLogger(__name__)
 
 WRITE_SECONDS = 1.0
-
-
-class Overtaken(Exception):
-    """Another worker has the job now: nothing of this attempt may stay."""
 
 
 class Progress:
@@ -57,11 +54,17 @@ class Progress:
         self._connection.close()
 
 
-def job_carry_out(*, job_id: int, attempt: int) -> None:
-    """Load the file of a job that this attempt owns. Whatever happens is in its row afterwards."""
+def job_carry_out(*, job_id: int, attempt: int, folder: Path | None = None) -> None:
+    """Load the file of a job that this attempt owns. Whatever happens is in its row afterwards.
+
+    folder: where copies of files from the object store lie.
+    """
     job = IngestJob.objects.filter(pk=job_id, attempts=attempt, state=IngestJob.State.RUNNING).first()
     if job is None:
         return
+    if folder is not None:  # from here on paths; the row keeps what it has
+        job.stored_path = str(input_path(job.stored_path, folder))
+        job.mapping_path = str(input_path(job.mapping_path, folder)) if job.mapping_path else ""
     name = job.original_name
     try:
         _load(job)

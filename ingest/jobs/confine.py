@@ -58,8 +58,9 @@ def run_confined(
     limits: Limits,
     go_on: Callable[[float], bool],
     every_seconds: float,
+    descriptors: Sequence[int] = (),
 ) -> Outcome:
-    """Run a command and wait for it.
+    """Run a command and wait for it. descriptors: what it inherits besides its error stream.
 
     go_on is called every few seconds with the seconds that it has computed; when it returns False, it is killed.
     """
@@ -80,6 +81,7 @@ def run_confined(
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         start_new_session=True,
+        pass_fds=descriptors,
     )
     ends_at = time.monotonic() + limits.wall_seconds
     try:

@@ -57,6 +57,13 @@ SECRETS = (
     "EARTHDATA_PASSWORD",
     "EARTHDATA_TOKEN",
     "STAC_TOKEN",
+    "RASTER_STORAGE_URL",
+    "S3_ACCESS_KEY_ID",
+    "S3_SECRET_ACCESS_KEY",
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "AWS_SHARED_CREDENTIALS_FILE",
 )
 LEFT_OUT = ("http_proxy", "https_proxy", "all_proxy", "ftp_proxy", "no_proxy")
 

@@ -4,7 +4,9 @@ import logging
 import shutil
 import signal
 import sys
+import tempfile
 from collections.abc import Callable
+from contextlib import ExitStack
 from datetime import timedelta
 from pathlib import Path
 
@@ -17,18 +19,22 @@ from kombu.exceptions import OperationalError as BrokerError
 
 from ingest.disk import database_disk, disk_full
 from ingest.errors import one_line
-from ingest.failures import Cause
+from ingest.failures import Cause, cause_of, reason_of
 from ingest.jobs.confine import Ended, Limits, Outcome, run_confined
 from ingest.jobs.environment import job_environment
-from ingest.leases import NO_FAULT, Lease, Progress
+from ingest.leases import NO_FAULT, Lease, Progress, heartbeat
 from ingest.locks import Lock
 from ingest.models import IngestJob
 from ingest.readers.submission import PLAIN_SUBMISSION, Submission
+from ingest.storage import raster_folder
+from ingest.storage.handed import Handed, storage_handed
+from ingest.storage.inputs import input_delete, input_exists, input_fetch, is_path
 
 logger = logging.getLogger(__name__)
 
 State = IngestJob.State
 BEAT_SECONDS = 10.0
+UPLOADS = "uploads"  # keys of uploads in the object store begin so
 LEASE = Lease(
     model=IngestJob,
     queued=State.QUEUED,
@@ -42,13 +48,16 @@ LEASE = Lease(
 def job_queue(
     *,
     source: IngestJob.Source,
-    path: Path,
+    path: Path | str,
     original_name: str,
     submission: Submission = PLAIN_SUBMISSION,
     size_bytes: int = 0,
     sha256: str = "",
 ) -> IngestJob:
-    """Make a waiting job for a file that lies at path, and announce it to the broker once this is committed."""
+    """Make a waiting job for a file, and announce it to the broker once this is committed.
+
+    path: where it lies, or its key in the object store.
+    """
     job = IngestJob.objects.create(
         source=source,
         stored_path=str(path),
@@ -109,19 +118,37 @@ def job_execute(*, job_id: int, limits: Limits | None = None, every_seconds: flo
             return False
         return LEASE.prolong(job)
 
-    command = [sys.executable, "-m", "django", "ingestjob", str(job.pk), "--attempt", str(job.attempts)]
-    outcome = run_confined(
-        command,
-        environment=job_environment() | {"DATABASE_DISK_PATH": database_disk()},
-        folder=settings.BASE_DIR,
-        limits=limits,
-        go_on=go_on,
-        every_seconds=every_seconds,
-    )
-    _judge(job, outcome, limits)
+    try:
+        with tempfile.TemporaryDirectory(prefix="job-") as folder, ExitStack() as stack:
+            _fetch(job, Path(folder))
+            remote = raster_folder() is None
+            handed = stack.enter_context(storage_handed(Path(folder))) if remote else Handed({}, ())
+            outcome = run_confined(
+                [sys.executable, "-m", "django", "ingestjob", f"{job.pk}", "--attempt", f"{job.attempts}", folder],
+                environment=job_environment() | {"DATABASE_DISK_PATH": database_disk()} | handed.environment,
+                folder=settings.BASE_DIR,
+                limits=limits,
+                go_on=go_on,
+                every_seconds=every_seconds,
+                descriptors=handed.descriptors,
+            )
+    except OSError as fault:
+        logger.warning("the file of job %s could not be brought here: %s", job.pk, fault)
+        LEASE.give_back(job, f"{job.original_name}: {reason_of(fault)}", cause_of(fault))
+    else:
+        _judge(job, outcome, limits)
     job.refresh_from_db()
     job_tidy(job=job)
     return job
+
+
+def _fetch(job: IngestJob, folder: Path) -> None:
+    """Bring what lies in the object store here. Raises OSError."""
+    elsewhere = [place for place in (job.stored_path, job.mapping_path) if place and not is_path(place)]
+    if elsewhere:
+        with heartbeat(lambda: LEASE.prolong(job), BEAT_SECONDS, lost=lambda: None):
+            for place in elsewhere:
+                input_fetch(place, folder)
 
 
 def job_retry(*, job: IngestJob, submission: Submission) -> bool:
@@ -148,7 +175,7 @@ def job_retry(*, job: IngestJob, submission: Submission) -> bool:
 def may_retry(job: IngestJob) -> bool:
     """Whether a job came to nothing and its file is still there."""
     ended = job.state in (State.FAILED, State.REJECTED, State.CANCELLED)
-    return ended and job.source == IngestJob.Source.UPLOAD and bool(job.stored_path) and Path(job.stored_path).exists()
+    return ended and job.source == IngestJob.Source.UPLOAD and bool(job.stored_path) and input_exists(job.stored_path)
 
 
 def jobs_requeue_expired() -> int:
@@ -161,7 +188,7 @@ def jobs_retry(*, jobs: QuerySet[IngestJob]) -> int:
 
     A refused file would be refused again: `job_retry` takes it with other declared values.
     """
-    there = [job.pk for job in jobs.exclude(stored_path="") if Path(job.stored_path).exists()]
+    there = [job.pk for job in jobs.exclude(stored_path="") if input_exists(job.stored_path)]
     return LEASE.retry(jobs.filter(pk__in=there), **NO_FAULT, queued_at=None, finished_at=None, points_done=0)
 
 
@@ -186,6 +213,7 @@ def job_tidy(*, job: IngestJob) -> None:
         over = timezone.now() >= (job.finished_at or timezone.now()) + timedelta(hours=settings.UPLOAD_KEEP_HOURS)
     if over and IngestJob.objects.filter(pk=job.pk, state=job.state).update(stored_path="", mapping_path=""):
         folder_delete(Path(job.stored_path).parent)
+        input_delete(str(Path(job.stored_path).parent))
 
 
 def uploads_tidy() -> None:

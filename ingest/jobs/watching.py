@@ -22,11 +22,13 @@ from time import time as clock
 from typing import NamedTuple
 
 from django.conf import settings
+from django.db.models import Q
 from django.utils import timezone
 
 from ingest.jobs.services import job_queue
 from ingest.locks import Lock, short_text_key, try_locked
 from ingest.models import IngestJob
+from ingest.storage.inputs import input_delete, input_put
 
 logger = logging.getLogger(__name__)
 
@@ -69,9 +71,11 @@ def _own_folder(path: Path) -> None:
 
 def _settle(folder: Path) -> None:
     """Move what is loaded to done/ and what is not to rejected/."""
-    inside = IngestJob.objects.filter(source=IngestJob.Source.WATCH, stored_path__startswith=f"{folder / WORKING}/")
-    for job in inside.exclude(state__in=IngestJob.UNSETTLED):
-        path = Path(job.stored_path)
+    keys = {_key(path): path for path in (folder / WORKING).glob("*/*")}
+    inside = Q(stored_path__startswith=f"{folder / WORKING}/") | Q(stored_path__in=keys)
+    jobs = IngestJob.objects.filter(inside, source=IngestJob.Source.WATCH)
+    for job in jobs.exclude(state__in=IngestJob.UNSETTLED):
+        path = keys.get(job.stored_path) or Path(job.stored_path)
         if os.path.lexists(path):
             note = f"{job.finished_at or timezone.now():%Y-%m-%d %H:%M:%S} UTC  {job.error}\n" if job.error else ""
             if job.state == IngestJob.State.LOADED:
@@ -80,7 +84,13 @@ def _settle(folder: Path) -> None:
                 _put(path, folder / REJECTED, note, "reason")
         if path.parent.is_dir() and not any(path.parent.iterdir()):
             path.parent.rmdir()
+        input_delete(job.stored_path)
         IngestJob.objects.filter(pk=job.pk).update(stored_path="")
+
+
+def _key(path: Path) -> str:
+    """Of something in .working/ in the object store."""
+    return f"watched/{path.parent.name}/{path.name}"
 
 
 def _take_up(folder: Path) -> int:
@@ -88,8 +98,12 @@ def _take_up(folder: Path) -> int:
     new = 0
     for own in sorted((folder / WORKING).iterdir()):
         for path in sorted(own.iterdir()) if own.is_dir() and not own.is_symlink() else ():
-            if not IngestJob.objects.filter(stored_path=str(path)).exists():
+            if IngestJob.objects.filter(stored_path__in=[str(path), _key(path)]).exists():
+                continue
+            try:
                 new += _queue(folder, path)
+            except OSError:
+                logger.exception("%r in the watched folder cannot be taken", path.name)
     return new
 
 
@@ -184,7 +198,8 @@ def _queue(folder: Path, path: Path) -> int:
     except Refused as refused:
         _refuse(folder, path, refused)
         return 0
-    job = job_queue(source=IngestJob.Source.WATCH, path=path, original_name=path.name, size_bytes=look.size_bytes)
+    place = input_put(path, _key(path))
+    job = job_queue(source=IngestJob.Source.WATCH, path=place, original_name=path.name, size_bytes=look.size_bytes)
     logger.info("%s has arrived and is job %s", job.original_name, job.pk)
     return 1
 

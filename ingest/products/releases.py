@@ -5,7 +5,6 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from django.core.files import File
 from django.db import transaction
 from django.db.models import F, QuerySet
 
@@ -17,7 +16,7 @@ from ingest.products.release_change import Released, compare
 from ingest.products.selectors import product_points
 from ingest.projections import transformer
 from ingest.rasters import write_cog
-from ingest.storage import delete_files
+from ingest.storage import delete_files, raster_put
 
 
 def releases_settle(*, like: Product) -> None:
@@ -61,12 +60,12 @@ def release_change_make(*, older: Product) -> ReleaseChange:
     change = compare(_projected(older, epsg), _projected(newer, epsg))
     bands = {"gone": change.gone, "new": change.new, "velocity_change_mm_yr": change.velocity_change_mm_yr}
     tags = {"older_sha256": older.file_sha256, "newer_sha256": newer.file_sha256}
-    with tempfile.TemporaryDirectory() as folder, transaction.atomic():
-        before = [change.raster for change in ReleaseChange.objects.filter(older=older)]
+    with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"change_p{older.pk}_p{newer.pk}.tif"
         write_cog(path, bands, change.cells.transform, epsg, ["points", "points", "mm/yr"], tags)
         median = change.median_change_mm_yr
-        with path.open("rb") as stream:
+        with raster_put(path) as name, transaction.atomic():
+            before = [change.raster for change in ReleaseChange.objects.filter(older=older)]
             row, _ = ReleaseChange.objects.update_or_create(
                 older=older,
                 defaults={
@@ -75,10 +74,10 @@ def release_change_make(*, older: Product) -> ReleaseChange:
                     "n_new": change.n_new,
                     "n_kept": change.n_kept,
                     "median_change_mm_yr": None if math.isnan(median) else median,
-                    "raster": File(stream, name=path.name),
+                    "raster": name,
                 },
             )
-        delete_files(raster for raster in before if raster.name != row.raster.name)
+            delete_files(raster for raster in before if raster.name != name)
     return row
 
 

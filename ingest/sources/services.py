@@ -17,7 +17,7 @@ from shapely import Polygon
 from ingest.disk import disk_full
 from ingest.failures import Cause, cause_of, reason_of
 from ingest.jobs.services import job_queue
-from ingest.leases import Progress
+from ingest.leases import Progress, heartbeat
 from ingest.locks import Lock, locked
 from ingest.models import IngestJob, SceneDownload
 from ingest.readers.records import Declaration, Direction
@@ -30,6 +30,7 @@ from ingest.sources.client.quota import folder_bytes, make_way
 from ingest.sources.client.scene import CatalogueScene
 from ingest.sources.queue import LEASE, downloads_due
 from ingest.sources.selectors import downloads_processed, is_known
+from ingest.storage.inputs import input_delete, input_put, input_store, is_path
 
 logger = logging.getLogger(__name__)
 
@@ -133,7 +134,11 @@ def download_fetch(
         logger.exception("download %s was not fetched", download.pk)
         LEASE.give_back(download, reason_of(fault), cause_of(fault))
     else:
-        _hand_over(download, wanted.path, fetched.size_bytes)
+        try:
+            _hand_over(download, wanted.path, fetched.size_bytes)
+        except OSError as fault:  # the object store is away; what was fetched is kept
+            wanted.path.replace(wanted.part)
+            LEASE.give_back(download, reason_of(fault), cause_of(fault))
     download.refresh_from_db()
     return download
 
@@ -166,7 +171,8 @@ def room_make(*, needed_bytes: int, besides: int | None = None) -> list[int]:
     with locked(Lock.DOWNLOADS):
         coming = LEASE.alive().exclude(pk=besides)
         promised = sum(max(0, (row.size_bytes or 0) - row.bytes_done) for row in coming)
-        over_quota = folder_bytes(folder) + promised + needed_bytes - settings.ACQUIRE_QUOTA_BYTES
+        stored = sum(entry.size_bytes for entry in store.entries("downloads/")) if (store := input_store()) else 0
+        over_quota = folder_bytes(folder) + stored + promised + needed_bytes - settings.ACQUIRE_QUOTA_BYTES
         over_disk = promised + needed_bytes + settings.ACQUIRE_SPARE_BYTES - shutil.disk_usage(folder).free
         going = make_way(must_free_bytes=max(0, over_quota, over_disk), processed=downloads_processed())
         for file in going:
@@ -175,8 +181,9 @@ def room_make(*, needed_bytes: int, besides: int | None = None) -> list[int]:
 
 
 def _delete_file(row: SceneDownload) -> None:
-    """Delete a processed row's file and its own folder, and nothing outside ACQUIRE_FOLDER."""
+    """Delete a processed row's file and its own folder, and nothing outside ACQUIRE_FOLDER or the object store."""
     path = Path(row.stored_path)
+    input_delete(row.stored_path)
     if path.parent.parent == Path(settings.ACQUIRE_FOLDER):
         shutil.rmtree(path.parent, ignore_errors=True)
     now = timezone.now()
@@ -237,12 +244,14 @@ def _hand_over(download: SceneDownload, path: Path, size_bytes: int) -> None:
         platform=download.platform or None,
         direction=Direction(download.direction) if download.direction else None,
     )
+    with heartbeat(lambda: LEASE.prolong(download), lost=lambda: None):
+        place = input_put(path, f"downloads/{download.pk}-{download.attempts}/{path.name}")
     with transaction.atomic():
         owned = LEASE.settle(
             download,
             State.FETCHED,
             bytes_done=size_bytes,
-            stored_path=str(path),
+            stored_path=place,
             faults=0,
             next_try_at=None,
             error="",
@@ -251,12 +260,16 @@ def _hand_over(download: SceneDownload, path: Path, size_bytes: int) -> None:
         if owned:
             job = job_queue(
                 source=IngestJob.Source.FETCHED,
-                path=path,
+                path=place,
                 original_name=download.file_name,
                 submission=Submission(declared=declared),
                 size_bytes=size_bytes,
             )
             SceneDownload.objects.filter(pk=download.pk).update(job=job)
+    if not owned:
+        input_delete(place)
+    elif not is_path(place):
+        shutil.rmtree(path.parent, ignore_errors=True)
 
 
 def _put_off(download: SceneDownload, fault: Later) -> None:

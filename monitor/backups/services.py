@@ -19,7 +19,7 @@ from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
 
 from ingest.locks import Lock, try_locked
-from ingest.storage import raster_storage, rasters_named
+from ingest.storage import raster_put_back, raster_storage, rasters_named
 from ml.runtime.code_version import code_version
 from monitor.backups import manifest as lists
 from monitor.backups import postgres
@@ -168,4 +168,4 @@ def _rasters_restore(folder: Path, manifest: Manifest) -> None:
                         raise Unusable(f"the raster storage holds another {name}; restore into an empty one")
             elif not check:
                 with (folder / RASTERS / name).open("rb") as file:
-                    storage.save(name, File(file))
+                    raster_put_back(name, File(file))

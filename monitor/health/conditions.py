@@ -49,7 +49,8 @@ CONDITIONS = (
     Condition(
         name="raster storage",
         check=site.storage,
-        remedy="Make RASTER_DIR writable for the account that runs the service, or free its disk.",
+        remedy="Make RASTER_DIR writable for the account that runs the service, or free its disk; where"
+        " RASTER_STORAGE_URL is set, see whether the object store runs, takes writes and has the same time.",
         needs_database=False,
     ),
     Condition(

@@ -1,7 +1,8 @@
 """What is over, kind by kind, and how much room it takes. Everything that somebody still needs is left out here."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
+from pathlib import PurePosixPath
 
 from django.conf import settings
 from django.db.models import Exists, F, OuterRef, Q, QuerySet, Window
@@ -13,7 +14,8 @@ from detection.models import Detection, GlacierSample
 from detection.rules.lifecycle import State as AlertState
 from ingest.models import IngestJob, Product, Scene, SceneDownload, ScenePair
 from ingest.products.releases import releases_older_than
-from ingest.storage import raster_storage, rasters_named
+from ingest.storage import Entry, raster_entries, raster_storage, rasters_named
+from ingest.storage.inputs import input_store
 from ml.models import ModelVersion, Prediction, Run
 
 GROUND = ("source_format", "track", "direction", "burst", "polarisation")
@@ -116,16 +118,32 @@ def downloads_over() -> QuerySet[SceneDownload]:
 
 def orphans() -> Iterator[tuple[str, int]]:
     """Files in the raster storage that no row names, with their bytes; young ones may be on their way to a row."""
-    storage, oldest_kept = raster_storage(), timezone.now() - ORPHAN_AFTER
-    if not storage.exists(""):
+    oldest_kept = timezone.now() - ORPHAN_AFTER
+    old = sorted(entry for entry in raster_entries() if entry.modified < oldest_kept)
+    for start in range(0, len(old), BATCH):
+        part = old[start : start + BATCH]
+        known = set(rasters_named(among=[entry.name for entry in part]))
+        yield from ((entry.name, entry.size_bytes) for entry in part if entry.name not in known)
+
+
+def inputs_without_row() -> Iterator[Entry]:
+    """Given files in the object store that no job or download names, left a day ago."""
+    if (store := input_store()) is None:
         return
-    names = sorted(storage.listdir("")[1])
-    for start in range(0, len(names), BATCH):
-        part = names[start : start + BATCH]
-        known = set(rasters_named(among=part))
-        for name in part:
-            if name not in known and storage.get_modified_time(name) < oldest_kept:
-                yield name, storage.size(name)
+    oldest_kept = timezone.now() - ORPHAN_AFTER
+    rows = ((IngestJob, "stored_path"), (IngestJob, "mapping_path"), (SceneDownload, "stored_path"))
+    named = {place for model, field in rows for place in model.objects.values_list(field, flat=True).distinct()}
+    for entry in store.entries():
+        of = {entry.name, *map(str, PurePosixPath(entry.name).parents)}  # a key may name a folder
+        if entry.modified < oldest_kept and not of & named:
+            yield entry
+
+
+def uploads_unfinished() -> Iterator[Callable[[], object]]:
+    """What discards the parts of uploads to the object store that broke off a day ago."""
+    if store := input_store():
+        for storage in (store, raster_storage()):
+            yield from storage.unfinished(before=timezone.now() - ORPHAN_AFTER)
 
 
 def _before(days: float) -> datetime:

@@ -19,6 +19,7 @@ from ingest.models import Product
 from ingest.products.services import product_delete, product_points_delete
 from ingest.scenes.services import scene_image_delete
 from ingest.storage import delete_files, raster_storage
+from ingest.storage.inputs import input_delete
 from ml.models import Prediction
 from monitor.retention import selectors
 from monitor.retention.sizes import product_bytes
@@ -131,6 +132,10 @@ def _rows(due: Callable[[], QuerySet[Any]]) -> Callable[[], Iterator[Over]]:
 def _orphans() -> Iterator[Over]:
     for name, size_bytes in selectors.orphans():
         yield Over(size_bytes, lambda name=name: raster_storage().delete(name))
+    for entry in selectors.inputs_without_row():
+        yield Over(entry.size_bytes, lambda key=entry.name: input_delete(key))
+    for discard in selectors.uploads_unfinished():
+        yield Over(0, discard)
 
 
 def _one_by_one(due: QuerySet[Any]) -> Iterator[Model]:

@@ -8,7 +8,7 @@ from django.db import connection
 from ingest.models import Product
 from ingest.products.partitions import POINTS, SERIES
 from ingest.sources.client.quota import folder_bytes
-from ingest.storage import raster_storage
+from ingest.storage import raster_entries
 
 OUTBOX = ("monitor_outgoingmessage", "monitor_notification")
 PYRAMID = "ingest_pyramidcell"
@@ -58,11 +58,6 @@ def _table_bytes() -> tuple[dict[str, int], int]:
 
 def _raster_bytes() -> dict[str, int]:
     taken = dict.fromkeys([*RASTER_KINDS.values(), "predictions"], 0)
-    folder = Path(getattr(raster_storage(), "location", ""))
-    for path in folder.iterdir() if folder.is_dir() else ():
-        kind = RASTER_KINDS.get(path.name.split("_")[0], "predictions")
-        try:
-            taken[kind] += path.stat().st_size
-        except FileNotFoundError:
-            continue
+    for entry in raster_entries():
+        taken[RASTER_KINDS.get(entry.name.split("_")[0], "predictions")] += entry.size_bytes
     return taken

@@ -1,5 +1,6 @@
 """Sending files through the browser, and the state of every file that was given; for operators."""
 
+import logging
 import shutil
 from pathlib import Path
 
@@ -16,12 +17,15 @@ from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from ingest.jobs import selectors as job_selectors
-from ingest.jobs.services import job_queue, job_retry
+from ingest.jobs.services import UPLOADS, job_queue, job_retry
 from ingest.models import IngestJob
 from ingest.readers import SUFFIXES_OF_ONE_FILE
+from ingest.storage.inputs import input_put
 from monitor.site.guards import loaders_only
 from monitor.uploads.forms import FileForm, job_row, plain_reason, state_words
 from monitor.uploads.resumable import MAPPING_FIELD, NO_ROOM, PrivateFolderHandler, in_words, too_much
+
+logger = logging.getLogger(__name__)
 
 SHOWN = 40
 BROKEN_OFF = gettext_lazy("The transfer was interrupted. Nothing was kept; please send it again.")
@@ -91,11 +95,19 @@ def _receive(request: HttpRequest, handler: PrivateFolderHandler, kept: set[Path
             fault = _("%(file)s is in the list already, waiting or being read. It was not added again.")
             faults.append(fault % {"file": file.name})
             continue
-        beside = Path(shutil.copy(mapping.path, file.folder)) if mapping else None
-        kept.add(file.folder)
+        if mapping:
+            shutil.copy(mapping.path, file.folder)
+        try:
+            folder = Path(input_put(file.folder, f"{UPLOADS}/{file.folder.name}"))
+        except OSError as fault:
+            logger.warning("an upload could not be stored: %s", fault)
+            faults.append(str(BROKEN_OFF))
+            continue
+        kept |= {folder}
+        beside = folder / mapping.path.name if mapping else None
         job_queue(
             source=IngestJob.Source.UPLOAD,
-            path=file.path,
+            path=folder / file.path.name,
             original_name=file.name,
             size_bytes=file.size,
             sha256=file.sha256,

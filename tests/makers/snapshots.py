@@ -5,10 +5,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
+from django.core.files import File
 from django.db import connection, transaction
 
 from ingest.models import Product
 from ingest.products import partitions
+from ingest.storage import raster_put_back, raster_storage, rasters_named
 
 PARTITIONED = (partitions.POINTS, partitions.SERIES)
 
@@ -21,10 +23,10 @@ class Snapshot(NamedTuple):
     rasters: Path
 
 
-def take(fill: Callable[[], object], rasters: Path, keep: Path) -> Snapshot | None:
+def take(fill: Callable[[], object], keep: Path) -> Snapshot | None:
     """Run `fill` and copy what it stored; None where rows of its own are mixed with older ones.
 
-    rasters: the folder it writes to; keep: where its copy goes.
+    keep: where the copies of its rasters go.
     """
     before = _counts()
     fill()
@@ -33,8 +35,10 @@ def take(fill: Callable[[], object], rasters: Path, keep: Path) -> Snapshot | No
     if any(before[table] for table in changed):
         return None
     products = [*Product.objects.values_list("pk", flat=True)]
-    if rasters.exists():
-        shutil.copytree(rasters, keep)
+    keep.mkdir()
+    for name in rasters_named():
+        with raster_storage().open(name) as source, (keep / name).open("wb") as copy:
+            shutil.copyfileobj(source, copy)
     return Snapshot(
         {table: _read(table) for table in changed if table not in PARTITIONED},
         {(table, pk): _read(f"{table}_p{pk:d}") for table in PARTITIONED for pk in products},
@@ -42,7 +46,7 @@ def take(fill: Callable[[], object], rasters: Path, keep: Path) -> Snapshot | No
     )
 
 
-def give(snapshot: Snapshot, rasters: Path) -> None:
+def give(snapshot: Snapshot) -> None:
     """Put it into an empty database; foreign keys are checked at the end of the transaction."""
     products = {pk for _, pk in snapshot.product_rows}
     with transaction.atomic(), connection.cursor() as cursor:
@@ -54,8 +58,9 @@ def give(snapshot: Snapshot, rasters: Path) -> None:
             for table in PARTITIONED:
                 _write(cursor, f"{table}_p{pk:d}", snapshot.product_rows[table, pk])
             cursor.execute(partitions.index_and_attach(pk))
-    if snapshot.rasters.exists():
-        shutil.copytree(snapshot.rasters, rasters, dirs_exist_ok=True)
+    for path in snapshot.rasters.iterdir():
+        with path.open("rb") as stream:
+            raster_put_back(path.name, File(stream))
 
 
 def _counts() -> dict[str, int]:

@@ -17,7 +17,9 @@ HOSTS = {  # of examples, of this machine, and of sources of data
     "host",
     "localhost",
     "motion.example.org",
+    "bucket",  # of an object store
     "nominatim.example.org",
+    "s3.example.org",
     "stac.dataspace.copernicus.eu",
     "user",
     "ground_motion",
@@ -48,7 +50,9 @@ def test_no_package_is_locked_twice_and_no_cuda():
 def test_all_that_the_project_asks_for_is_locked():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     extras = project["optional-dependencies"]
-    wanted = project["dependencies"] + extras["acquire"] + extras["mail"] + extras["terrain"] + extras["dev"]
+    wanted = project["dependencies"] + [
+        text for name in ("acquire", "mail", "s3", "terrain", "dev") for text in extras[name]
+    ]
     names = {canonicalize_name(Requirement(text).name) for text in wanted} - {"torch", project["name"]}
     assert names <= {name for lock in LOCKS for name in pins(lock)}
     torch = next(text for text in project["dependencies"] if text.startswith("torch"))

@@ -1,5 +1,7 @@
 """manage.py ingestjob ID: what a worker runs, with limits, to read one given file. Not meant for people."""
 
+from pathlib import Path
+
 from django.core.management.base import BaseCommand, CommandParser
 
 from ingest.jobs.child import job_carry_out
@@ -12,6 +14,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("job", type=int)
         parser.add_argument("--attempt", type=int, required=True)
+        parser.add_argument("folder", type=Path, help="where copies of files from the object store lie")
 
     def handle(self, *args, **options) -> None:
-        job_carry_out(job_id=options["job"], attempt=options["attempt"])
+        job_carry_out(job_id=options["job"], attempt=options["attempt"], folder=options["folder"])

@@ -19,6 +19,7 @@ from django.db.migrations.recorder import MigrationRecorder
 
 from ingest.sources.client.faults import SourceError
 from ingest.sources.configured import geocode, geocoder_kind
+from ingest.storage import raster_folder
 from monitor import broker as brokers
 from monitor.accounts.selectors import publishers, reviewers
 from monitor.basemap.archive import fault_of
@@ -26,6 +27,7 @@ from monitor.health.condition import Wrong
 from monitor.map.addresses import geocoder_host
 
 ANSWER_SECONDS = 3
+MOST_CLOCK_SECONDS = 120  # object stores refuse requests after 900
 
 
 @contextmanager
@@ -105,7 +107,12 @@ def storage() -> str:
         rasters.delete(rasters.save("doctor.txt", ContentFile(b"written by the doctor")))
     except OSError as fault:
         raise Wrong(f"rasters cannot be written: {fault.strerror}") from fault
-    return "writable"
+    if raster_folder():
+        return "writable"
+    ahead = rasters.clock_ahead_seconds()
+    if abs(ahead) > MOST_CLOCK_SECONDS:
+        raise Wrong(f"the clock of this machine is {ahead:.0f} s ahead of that of {rasters.place}")
+    return f"writable, {rasters.place}"
 
 
 def base_map() -> str:

@@ -1,0 +1,137 @@
+"""Where rasters are kept: a Django storage on a disk or in an object store, never the database.
+
+Whoever reads or writes a raster does it through this module, and never asks where it lies.
+"""
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import NamedTuple, Protocol, cast
+
+from django.apps import apps
+from django.core.files import File
+from django.core.files.base import ContentFile
+from django.core.files.storage import FileSystemStorage, Storage, storages
+from django.db import transaction
+from django.db.models import FileField, Model
+from django.db.models.fields.files import FieldFile
+from rasterio.io import DatasetReader
+
+from ingest.rasters import open_tiff
+
+
+class Entry(NamedTuple):
+    """Something that lies in a storage."""
+
+    name: str
+    size_bytes: int
+    modified: datetime
+
+
+class RasterStorage(Protocol):
+    """What a storage of rasters does besides what every Django storage does."""
+
+    def tiff(self, name: str) -> "contextmanager[DatasetReader]":
+        """Open a raster where it lies, so that only the parts in use are read. Raises OSError, RasterioError."""
+
+    def entries(self) -> Iterator[Entry]:
+        """Everything in it."""
+
+    def _save(self, name: str, content: File) -> str: ...
+
+
+class WholeFileStorage(FileSystemStorage):
+    """Files of this machine that appear whole or not at all, also where the disk is full."""
+
+    def _save(self, name: str, content: File) -> str:
+        name = super()._save(name, ContentFile(b""))  # nobody else can have this name any more
+        partial = f"{name}.partial"
+        try:
+            super()._save(partial, content)
+            os.replace(self.path(partial), self.path(name))
+        except BaseException:
+            for left in (partial, name):
+                self.delete(left)
+            raise
+        return name
+
+    @contextmanager
+    def tiff(self, name: str) -> Iterator[DatasetReader]:
+        with open_tiff(Path(self.path(name))) as raster:
+            yield raster
+
+    def entries(self) -> Iterator[Entry]:
+        for path in Path(self.location).iterdir() if Path(self.location).is_dir() else ():
+            try:
+                entry = path.stat()
+            except FileNotFoundError:
+                continue
+            yield Entry(path.name, entry.st_size, datetime.fromtimestamp(entry.st_mtime, UTC))
+
+
+def raster_storage() -> Storage:
+    return storages["rasters"]
+
+
+def raster_folder() -> Path | None:
+    """The folder of the rasters where they lie on a disk of this machine; None where they are elsewhere."""
+    storage = raster_storage()
+    return Path(storage.location) if isinstance(storage, FileSystemStorage) else None
+
+
+def raster_entries() -> Iterator[Entry]:
+    """Everything in the raster storage."""
+    return cast(RasterStorage, raster_storage()).entries()
+
+
+@contextmanager
+def raster_put(path: Path) -> Iterator[str]:
+    """Put a finished file into the storage, under the name that this gives; taken out where the block fails.
+
+    The block commits the row that names it.
+    """
+    storage = raster_storage()
+    with path.open("rb") as stream:
+        name = storage.save(path.name, File(stream, name=path.name), max_length=200)
+    try:
+        yield name
+    except BaseException:
+        storage.delete(name)
+        raise
+
+
+def raster_put_back(name: str, stream: File) -> None:
+    """Store a raster under exactly this name, which is free."""
+    cast(RasterStorage, raster_storage())._save(name, stream)
+
+
+def save_with_raster(row: Model, path: Path) -> None:
+    """Save a row whose field `raster` is this file: both, or neither."""
+    with raster_put(path) as name:
+        row.raster = name  # type: ignore[attr-defined]
+        row.save()
+
+
+def rasters_named(*, among: Sequence[str] | None = None) -> Iterator[str]:
+    """The files in the raster storage that rows of any table name; among: only of these."""
+    for model in apps.get_models():
+        for field in model._meta.local_fields:
+            if isinstance(field, FileField):
+                rows = model._default_manager.exclude(**{field.name: ""}).order_by()
+                chosen = rows if among is None else rows.filter(**{f"{field.name}__in": among})
+                yield from chosen.values_list(field.name, flat=True).iterator()
+
+
+def delete_files(files: Iterable[FieldFile]) -> None:
+    """Delete rasters once this transaction is committed: a file may be left without its row, never the reverse."""
+    for file in [file for file in files if file]:
+        transaction.on_commit(lambda storage=file.storage, name=file.name: storage.delete(name))
+
+
+@contextmanager
+def stored_tiff(file: FieldFile) -> Iterator[DatasetReader]:
+    """Open a raster where it lies, so that only the parts in use are read. Raises OSError, RasterioError."""
+    with file.storage.tiff(file.name) as raster:
+        yield raster

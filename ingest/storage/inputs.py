@@ -1,0 +1,87 @@
+"""Where given files lie until they are loaded: a path of this machine, or a key of the object store.
+
+A path begins with a slash, a key (uploads/…, downloads/…, watched/…) does not. A key may name a folder.
+"""
+
+import os
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from django.core.files import File
+from django.core.files.storage import storages
+
+from ingest.errors import DiskFull
+from ingest.storage import Entry
+
+if TYPE_CHECKING:
+    from ingest.storage.objects import ObjectStorage  # whose libraries are an extra
+
+SPARE = 1.1  # of a file's size that is free before it is fetched
+
+
+def input_store() -> "ObjectStorage | None":
+    """The object store of given files; None where they stay on the disk."""
+    return cast("ObjectStorage", storages["inputs"]) if "inputs" in storages.backends else None
+
+
+def is_path(place: str) -> bool:
+    """Whether it lies on a disk."""
+    return os.path.isabs(place)
+
+
+def input_put(path: Path, key: str) -> str:
+    """Where a file or folder lies from now on: under the key, the whole of it, or where it is. Raises OSError."""
+    if (store := input_store()) is None:
+        return str(path)
+    try:
+        for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
+            if file.is_file():
+                with file.open("rb") as stream:
+                    store._save(key if file == path else f"{key}/{file.relative_to(path)}", File(stream))
+    except BaseException:
+        input_delete(key)
+        raise
+    return key
+
+
+def input_path(place: str, folder: Path) -> Path:
+    """Where a file or folder is on this machine: at its own path, or, of the object store, its copy in the folder."""
+    return Path(place) if is_path(place) else folder / Path(place).name
+
+
+def input_fetch(place: str, folder: Path) -> None:
+    """Copy what lies in the object store into the folder, a part at a time; its size is looked at first.
+
+    Raises OSError (DiskFull, StorageFailed).
+    """
+    store, there = cast("ObjectStorage", input_store()), _entries(place)
+    if not there:
+        raise FileNotFoundError(f"{Path(place).name} is no longer in {store.place}")
+    needed, free = sum(entry.size_bytes for entry in there), shutil.disk_usage(folder).free
+    if needed * SPARE > free:
+        raise DiskFull(
+            f"The disk of temporary files has {free / 1e9:.1f} GB free and {needed / 1e9:.1f} GB are needed."
+        )
+    here = input_path(place, folder)
+    for entry in there:
+        path = here / entry.name[len(place) + 1 :] if entry.name != place else here
+        path.parent.mkdir(parents=True, exist_ok=True)
+        store.fetch(entry.name, path)
+
+
+def input_exists(place: str) -> bool:
+    """Whether the file is still there."""
+    return Path(place).exists() if is_path(place) else bool(place and input_store() and _entries(place))
+
+
+def input_delete(key: str) -> None:
+    """Delete what lies in the object store under a key; a path is left alone."""
+    if (store := input_store()) is not None and key and not is_path(key):
+        for entry in _entries(key):
+            store.delete(entry.name)
+
+
+def _entries(key: str) -> list[Entry]:
+    store = cast("ObjectStorage", input_store())
+    return [entry for entry in store.entries(key) if entry.name == key or entry.name.startswith(f"{key}/")]

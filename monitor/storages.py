@@ -1,0 +1,42 @@
+"""What the settings say of storage: rasters and inputs on a disk, or in an S3-compatible object store."""
+
+import os
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import environ
+from django.core.exceptions import ImproperlyConfigured
+
+PARENT = "RASTER_STORAGE_PARENT"  # of the process that reads a given file: the socket of the worker that started it
+
+
+def storages_of(env: environ.Env, var_dir: Path) -> dict[str, dict[str, Any]]:
+    """The storages of rasters, and of given files where those lie in the object store, too. ImproperlyConfigured."""
+    folder = {"location": env("RASTER_DIR", default=str(var_dir / "rasters"))}
+    on_disk = {"BACKEND": "ingest.storage.WholeFileStorage", "OPTIONS": folder}
+    if PARENT in os.environ:
+        parent = {"descriptor": int(os.environ[PARENT])}
+        return {"rasters": {"BACKEND": "ingest.storage.handed.HandedStorage", "OPTIONS": parent}}
+    if not (url := env("RASTER_STORAGE_URL", default="")):
+        return {"rasters": on_disk}
+    address, endpoint = urlsplit(url), env("S3_ENDPOINT_URL", default="")
+    if address.scheme != "s3" or not address.netloc or "?" in url or "#" in url:
+        raise ImproperlyConfigured(f"RASTER_STORAGE_URL is {url!r}; write s3://bucket or s3://bucket/prefix.")
+    if urlsplit(endpoint).scheme not in ("http", "https") or urlsplit(endpoint).path.strip("/"):
+        raise ImproperlyConfigured("RASTER_STORAGE_URL needs S3_ENDPOINT_URL, such as https://s3.example.org.")
+    return {name: object_storage(env, address.netloc, address.path, endpoint, name) for name in ("rasters", "inputs")}
+
+
+def object_storage(env: environ.Env, bucket: str, prefix: str, endpoint: str, folder: str) -> dict[str, Any]:
+    """Keys that are not set are looked for where boto looks: ~/.aws/credentials, AWS_SHARED_CREDENTIALS_FILE."""
+    os.environ.setdefault("AWS_EC2_METADATA_DISABLED", "true")  # and nowhere on the network
+    options = {
+        "bucket_name": bucket,
+        "location": f"{prefix.strip('/')}/{folder}".strip("/"),
+        "endpoint_url": endpoint.rstrip("/"),
+        "region_name": env("S3_REGION", default="us-east-1"),
+        "access_key": env("S3_ACCESS_KEY_ID", default="") or None,
+        "secret_key": env("S3_SECRET_ACCESS_KEY", default="") or None,
+    }
+    return {"BACKEND": "ingest.storage.objects.ObjectStorage", "OPTIONS": options}
