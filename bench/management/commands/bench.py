@@ -22,6 +22,7 @@ NAMES = (
     "offsets",
     "page",
     "scenes",
+    "storage",
     "tiles",
     "updates",
     "webhooks",

@@ -145,7 +145,7 @@ def test_nothing_is_half_stored_and_the_error_is_clear(wire, tmp_path, begin):
         pytest.fail("nothing was stored")
     assert cause_of(error.value) == Cause.DISK  # tried again for as long as it takes
     assert reason_of(error.value) == str(error.value)
-    assert "tests only" not in str(error.value)
+    assert "made up" not in str(error.value)
     wire.mend()
     assert [*raster_entries()] == []
     with raster_put(path) as name:
