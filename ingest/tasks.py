@@ -25,7 +25,7 @@ FETCH_SECONDS = 50.0  # then the worker is free for other tasks; the next round 
 
 @stage
 def pair_new_scenes() -> None:
-    pair_services.pairs_make(baselines_days=settings.PAIR_BASELINES_DAYS)
+    pair_services.pairs_make(baselines_days=settings.PAIR_BASELINES_DAYS, new_only=True)
 
 
 @stage

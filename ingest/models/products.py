@@ -44,6 +44,9 @@ class Product(FromFile):
     has_series = models.BooleanField(default=True)
     superseded_by = models.ForeignKey("self", models.SET_NULL, null=True, blank=True, related_name="supersedes")
     derived_from = models.ManyToManyField("self", symmetrical=False, blank=True, related_name="derived")
+    derived_at = models.DateTimeField(
+        null=True, help_text="when products were derived where it lies, or not; null: not yet, or not since it went"
+    )
     points_deleted_at = models.DateTimeField(null=True, help_text="an old release, of which only the row is kept")
     file_sha256 = models.CharField(max_length=64)
     footprint = models.PolygonField(srid=4326, help_text="bounding box of the points")

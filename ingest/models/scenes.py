@@ -54,6 +54,7 @@ class Scene(FromFile):
     raster = models.FileField(storage=raster_storage, max_length=200, blank=True)
     looks = models.FloatField(null=True, help_text="equivalent number of looks, where that of the product is known")
     ground = models.TextField(blank=True, help_text="elevation model of its correction; later passes use the same")
+    paired_at = models.DateTimeField(null=True, help_text="when others were looked for to pair it with; null: not yet")
     # a file may hold several polarisations, each a scene of its own
     file_sha256 = models.CharField(max_length=64, db_index=True)
 

@@ -7,13 +7,16 @@ was made from: when they change, it is made again and the old one goes.
 import hashlib
 from collections.abc import Iterator
 from datetime import date, datetime
-from functools import partial
+from functools import partial, reduce
+from operator import or_
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from django.contrib.gis.geos import Polygon
 from django.db import connection, transaction
+from django.db.models import Q, QuerySet
+from django.utils import timezone
 
 from ingest.errors import InputError
 from ingest.geometry import utm_epsg
@@ -29,8 +32,31 @@ from ingest.readers.records import UNIT_VECTORS, Component, FieldHeader, PointBa
 
 TILE_M, POSTING_M, BAND_M = 100_000.0, 100.0, 5_000.0
 LEVEL = "derived"
+EDGE_POINTS = 5  # along an edge: it bends in degrees
+MOST_PLACES = 50  # of more, all are looked at
 METHOD = "up and east from two directions, version 1"
 COMPONENTS = (Component.UP, Component.EAST)
+
+
+class Place(NamedTuple):
+    """A square of 100 km of one source's grid."""
+
+    source_format: str
+    epsg: int
+    east: int
+    north: int
+
+    @property
+    def burst(self) -> str:
+        return f"E{self.east}N{self.north}"
+
+    @property
+    def outline(self) -> Polygon:
+        """A box in degrees that holds it."""
+        along = np.linspace(0, TILE_M, EDGE_POINTS)
+        x, y = (axis.ravel() for axis in np.meshgrid(self.east * TILE_M + along, self.north * TILE_M + along))
+        longitude, latitude = transformer(self.epsg, 4326).transform(x, y)
+        return Polygon.from_bbox((longitude.min(), latitude.min(), longitude.max(), latitude.max()))
 
 
 class Tile(NamedTuple):
@@ -46,13 +72,26 @@ class Tile(NamedTuple):
     descending: tuple[Product, ...]
 
     @property
+    def burst(self) -> str:
+        return f"E{self.east}N{self.north}"
+
+    @property
     def name(self) -> str:
-        return f"{self.source_format}/{self.level}/{self.epsg}/E{self.east}N{self.north}"
+        return f"{self.source_format}/{self.level}/{self.epsg}/{self.burst}"
+
+    @property
+    def products(self) -> tuple[Product, ...]:
+        return (*self.ascending, *self.descending)
+
+    @property
+    def loaded_at(self) -> datetime:
+        """When the last of its products came."""
+        return max(product.loaded_at for product in self.products)
 
     @property
     def key(self) -> str:
         """What the derived products are known by: their method and the files that went in."""
-        inputs = sorted(product.file_sha256 for product in (*self.ascending, *self.descending))
+        inputs = sorted(product.file_sha256 for product in self.products)
         return hashlib.sha256("\n".join([METHOD, self.name, *inputs]).encode()).hexdigest()
 
     @property
@@ -62,39 +101,81 @@ class Tile(NamedTuple):
 
 
 def derived_make(*, settled_before: datetime | None = None) -> list[Product]:
-    """Make what is missing, and remove what was made from products that are no longer shown.
+    """Make what is missing where products came or went, and remove what was made from those that are no longer shown.
 
     settled_before: leave out tiles of which a product came later, because its neighbours may be on their way.
     """
-    tiles = list(tiles_of_two_directions())
+    changed = list(_products_changed())
+    if not changed:
+        return []
+    places: set[Place] | None = {place for product in changed for place in _places(product)}
+    if places is not None and len(places) > MOST_PLACES:
+        places = None
+    tiles = list(tiles_of_two_directions(places))
     keys = [tile.key for tile in tiles]
-    for stale in Product.objects.filter(level=LEVEL).exclude(file_sha256__in=keys):
+    for stale in Product.objects.filter(_derived_in(places), level=LEVEL).exclude(file_sha256__in=keys):
         product_delete(product=stale)
-    DerivedTile.objects.exclude(key__in=keys).delete()
-    known = set(DerivedTile.objects.values_list("key", flat=True))
+    DerivedTile.objects.filter(_named_in(places)).exclude(key__in=keys).delete()
+    known = set(DerivedTile.objects.filter(key__in=keys).values_list("key", flat=True))
     due = [tile for tile in tiles if tile.key not in known]
-    if settled_before is not None:
-        due = [tile for tile in due if max(p.loaded_at for p in (*tile.ascending, *tile.descending)) < settled_before]
-    return [product for tile in due for product in tile_derive(tile=tile)]
+    settled = [tile for tile in due if settled_before is None or tile.loaded_at < settled_before]
+    made = [product for tile in settled for product in tile_derive(tile=tile)]
+    waiting = {product.pk for tile in due if tile not in settled for product in tile.products}
+    over = [product for product in changed if product.pk not in waiting]
+    came, went = ([p.pk for p in over if (p.superseded_by_id is None) == is_current] for is_current in (True, False))
+    Product.objects.filter(pk__in=came).update(derived_at=timezone.now())
+    Product.objects.filter(pk__in=went).update(derived_at=None)
+    return made
 
 
-def tiles_of_two_directions() -> Iterator[Tile]:
-    """Tiles that an ascending and a descending product may both see, and whose vertical product nobody published."""
-    candidates = Product.objects.current().filter(component=Component.LOS, technique=Technique.INSAR)
+def tiles_of_two_directions(places: set[Place] | None = None) -> Iterator[Tile]:
+    """Tiles that an ascending and a descending product may both see, and whose vertical product nobody published.
+
+    places: only there; None: anywhere.
+    """
+    candidates = Product.objects.current().filter(_around(places), component=Component.LOS, technique=Technique.INSAR)
     candidates = candidates.exclude(direction="").order_by("source_format", "level", "simulated", "id")
-    published = Product.objects.current().filter(component=Component.UP).exclude(level=LEVEL)
     groups: dict[tuple, list[Product]] = {}
     for product in candidates:
-        for east, north in _squares(product):
-            place = (product.source_format, product.level, product.simulated, _epsg(product), east, north)
-            groups.setdefault(place, []).append(product)
-    for place, products in groups.items():
+        for place in _places(product):
+            if places is None or place in places:
+                group = (place.source_format, product.level, product.simulated, *place[1:])
+                groups.setdefault(group, []).append(product)
+    published = Product.objects.current().filter(component=Component.UP).exclude(level=LEVEL)
+    if places is not None:
+        published = published.filter(burst__in=[place.burst for place in places])
+    taken = set(published.values_list("source_format", "simulated", "burst"))
+    for group, products in groups.items():
         ascending, descending = (
             tuple(product for product in products if product.direction == way) for way in ("ascending", "descending")
         )
-        tile = Tile(*place, ascending, descending)
-        if ascending and descending and not _is_published(tile, published):
+        tile = Tile(*group, ascending, descending)
+        if ascending and descending and (tile.source_format, tile.simulated, tile.burst) not in taken:
             yield tile
+
+
+def _products_changed() -> QuerySet[Product]:
+    """Those that came, or were superseded, since what is derived where they lie was last looked at."""
+    came = Q(superseded_by=None, derived_at=None)
+    went = Q(superseded_by__isnull=False, derived_at__isnull=False)
+    return Product.objects.filter(came | went).exclude(level=LEVEL)
+
+
+def _around(places: set[Place] | None) -> Q:
+    """What may lie in these places."""
+    return reduce(or_, (Q(footprint__bboverlaps=place.outline) for place in places or ()), Q())
+
+
+def _derived_in(places: set[Place] | None) -> Q:
+    each = (Q(source_format=one.source_format, grid_epsg=one.epsg, burst=one.burst) for one in places or ())
+    return reduce(or_, each, Q())
+
+
+def _named_in(places: set[Place] | None) -> Q:
+    each = (
+        Q(name__startswith=f"{one.source_format}/", name__endswith=f"/{one.epsg}/{one.burst}") for one in places or ()
+    )
+    return reduce(or_, each, Q())
 
 
 def tile_derive(*, tile: Tile) -> list[Product]:
@@ -112,16 +193,16 @@ def tile_derive(*, tile: Tile) -> list[Product]:
                     product = field_publish(cursor, path=Path(tile.name), sha256=tile.key, field=field)
             except InputError:  # no cell has both
                 return made
-            product.derived_from.set([*tile.ascending, *tile.descending])
+            product.derived_from.set(tile.products)
             made.append(product)
     return made
 
 
-def _squares(product: Product) -> Iterator[tuple[int, int]]:
+def _places(product: Product) -> Iterator[Place]:
     x, y = _project(product.footprint, _epsg(product))
     for east in range(int(x.min() // TILE_M), int(x.max() // TILE_M) + 1):
         for north in range(int(y.min() // TILE_M), int(y.max() // TILE_M) + 1):
-            yield east, north
+            yield Place(product.source_format, _epsg(product), east, north)
 
 
 def _epsg(product: Product) -> int:
@@ -133,21 +214,15 @@ def _project(footprint: Polygon, epsg: int) -> tuple[np.ndarray, np.ndarray]:
     return transformer(4326, epsg).transform(longitude, latitude)
 
 
-def _is_published(tile: Tile, published) -> bool:
-    return published.filter(
-        source_format=tile.source_format, simulated=tile.simulated, burst=f"E{tile.east}N{tile.north}"
-    ).exists()
-
-
 def _dates(products: tuple[Product, ...]) -> tuple[date, ...]:
     """The dates of the product that has most; others are brought onto them."""
     return tuple(max((product.dates for product in products if product.has_series), key=len, default=()))
 
 
 def _header(tile: Tile, component: Component) -> FieldHeader:
-    tracks = sorted({product.track for product in (*tile.ascending, *tile.descending) if product.track is not None})
+    tracks = sorted({product.track for product in tile.products if product.track is not None})
     dates = common_dates(_dates(tile.ascending), _dates(tile.descending))
-    sources = (*tile.ascending, *tile.descending)
+    sources = tile.products
     period = (min(product.dates[0] for product in sources), max(product.dates[-1] for product in sources))
     tied = all(product.reference == Reference.GNSS for product in sources)
     return FieldHeader(
@@ -156,7 +231,7 @@ def _header(tile: Tile, component: Component) -> FieldHeader:
         component=component,
         dates=dates or period,
         has_series=bool(dates),
-        burst=f"E{tile.east}N{tile.north}",
+        burst=tile.burst,
         posting_m=POSTING_M,
         reference=Reference.GNSS if tied else Reference.LOCAL,
         grid_epsg=tile.epsg,

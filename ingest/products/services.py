@@ -70,6 +70,8 @@ def product_delete(*, product: Product) -> None:
         functions.product_drop(product.pk)
         product.delete()
         releases_settle(like=product)
+        # what was derived with it, or not derived because of it, is looked at again
+        Product.objects.filter(footprint__intersects=product.footprint).update(derived_at=None)
 
 
 def product_points_delete(*, product: Product) -> None:

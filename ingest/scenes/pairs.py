@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from django.db import connection
+from django.utils import timezone
 
 from ingest.models import Scene, ScenePair
 from ingest.pixel_grids import common_grid, footprint_of, same_lattice
@@ -20,15 +21,16 @@ _APART = "round(extract(epoch FROM secondary.acquired_at - reference.acquired_at
 _SHARES = """
     ST_Intersects(reference.footprint, secondary.footprint)
     AND ST_Area(ST_Intersection(reference.footprint, secondary.footprint))
-        >= %s * LEAST(ST_Area(reference.footprint), ST_Area(secondary.footprint))
+        >= %(share)s * LEAST(ST_Area(reference.footprint), ST_Area(secondary.footprint))
     AND coalesce(reference.header->>'geolocation', '') = coalesce(secondary.header->>'geolocation', '')
     AND abs(reference.posting_m - secondary.posting_m) < 1e-6 * reference.posting_m"""
-_NEW = f"""
-    SELECT reference.id, secondary.id, {_APART} FROM ingest_scene reference {_ALIKE}
-    WHERE reference.state = 'ready' AND secondary.state = 'ready' AND {_APART} = ANY(%s) AND {_SHARES}
+_MISSING = f"""
+    SELECT reference.id, secondary.id, {_APART} AS days, secondary.acquired_at FROM ingest_scene reference {_ALIKE}
+    WHERE reference.state = 'ready' AND secondary.state = 'ready' AND {_APART} = ANY(%(days)s) AND {_SHARES}
       AND NOT EXISTS (SELECT 1 FROM ingest_scenepair known
-                      WHERE known.reference_id = reference.id AND known.secondary_id = secondary.id)
-    ORDER BY secondary.acquired_at, reference.id, secondary.id"""  # noqa: S608
+                      WHERE known.reference_id = reference.id AND known.secondary_id = secondary.id)"""  # noqa: S608
+_OF_NEW = f"{_MISSING} AND reference.id = ANY(%(new)s) UNION {_MISSING} AND secondary.id = ANY(%(new)s)"
+_IN_ORDER = "SELECT * FROM ({missing}) AS missing (reference, secondary, days, acquired_at) ORDER BY 4, 1, 2"
 # of every image in no pair: how many others there are of its kind, how many show its ground, how near in time
 _ALONE = f"""
     SELECT reference.id, count(secondary.id), count(secondary.id) FILTER (WHERE shares),
@@ -40,8 +42,9 @@ _ALONE = f"""
                secondary.mode, secondary.backscatter, secondary.simulated)
             = (reference.source_format, reference.track, reference.direction, reference.burst, reference.polarisation,
                reference.mode, reference.backscatter, reference.simulated)) secondary ON true
-    WHERE reference.state = 'ready' AND NOT EXISTS (
-        SELECT 1 FROM ingest_scenepair known WHERE reference.id IN (known.reference_id, known.secondary_id))
+    WHERE reference.state = 'ready' AND (%(tracks)s::int[] IS NULL OR reference.track = ANY(%(tracks)s))
+      AND NOT EXISTS (SELECT 1 FROM ingest_scenepair known
+                      WHERE reference.id IN (known.reference_id, known.secondary_id))
     GROUP BY reference.id"""  # noqa: S608
 
 
@@ -54,18 +57,25 @@ class Alone(NamedTuple):
     nearest_days: int | None
 
 
-def pairs_make(*, baselines_days: Sequence[int]) -> int:
+def pairs_make(*, baselines_days: Sequence[int], new_only: bool = False) -> int:
     """Pair every two scenes that share ground and are so many days apart; returns how many pairs are new.
 
+    new_only: look for partners of those alone that nobody has looked for yet, and touch no other track.
     A scene that is in no pair afterwards says why in its row.
     """
+    unpaired = dict(Scene.objects.ready().filter(paired_at=None).values_list("pk", "track"))
+    if new_only and not unpaired:
+        return 0
+    missing = _OF_NEW if new_only else _MISSING
     with connection.cursor() as cursor:
-        cursor.execute(_NEW, [list(baselines_days), LEAST_SHARE])
-        rows = cursor.fetchall()
+        wanted = {"days": list(baselines_days), "share": LEAST_SHARE, "new": list(unpaired)}
+        cursor.execute(_IN_ORDER.format(missing=missing), wanted)
+        rows = [row[:3] for row in cursor.fetchall()]
     before = ScenePair.objects.count()
     for start in range(0, len(rows), BATCH):
         _make(rows[start : start + BATCH])
-    _say_why_alone(baselines_days)
+    _say_why_alone(baselines_days, sorted(set(unpaired.values())) if new_only else None)
+    Scene.objects.filter(pk__in=unpaired).update(paired_at=timezone.now())
     return ScenePair.objects.count() - before
 
 
@@ -93,11 +103,12 @@ def _make(rows: Sequence[tuple[int, int, int]]) -> None:
     ScenePair.objects.bulk_create(pairs, ignore_conflicts=True)
 
 
-def _say_why_alone(baselines_days: Sequence[int]) -> None:
+def _say_why_alone(baselines_days: Sequence[int], tracks: list[int] | None) -> None:
+    """tracks: touch these alone; None: all."""
     with connection.cursor() as cursor:
-        cursor.execute(_ALONE, [LEAST_SHARE])
+        cursor.execute(_ALONE, {"share": LEAST_SHARE, "tracks": tracks})
         alone = {row.scene: _why(row, baselines_days) for row in map(Alone._make, cursor.fetchall())}
-    ready = Scene.objects.ready()
+    ready = Scene.objects.ready() if tracks is None else Scene.objects.ready().filter(track__in=tracks)
     changed = [scene for scene in ready.in_bulk(alone).values() if scene.reason != alone[scene.pk]]
     for scene in changed:
         scene.reason = alone[scene.pk]

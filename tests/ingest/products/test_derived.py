@@ -4,6 +4,8 @@ from datetime import date, timedelta
 
 import numpy as np
 import pytest
+from django.contrib.gis.geos import Polygon
+from django.utils import timezone
 
 from ingest.models import MeasurementPoint, Product
 from ingest.products import derived
@@ -53,6 +55,10 @@ def test_a_series_reaches_no_further_than_its_dates():
 
 @pytest.fixture
 def two_tracks(make_egms, db) -> list[Product]:
+    return load_two(make_egms)
+
+
+def load_two(make_egms) -> list[Product]:
     products = []
     for name, los in (("117_0227", ASCENDING), ("022_0845", DESCENDING)):
         path = make_egms(
@@ -104,6 +110,59 @@ def test_a_tile_without_a_cell_in_common_is_tried_once(two_tracks, monkeypatch):
     assert derived_make() == []
     monkeypatch.undo()
     assert derived_make() == []
+
+
+def test_a_round_touches_what_is_new_however_many_products_there_are(
+    make_egms, db, monkeypatch, django_assert_num_queries
+):
+    Product.objects.bulk_create(elsewhere(2000))
+    looked, places = [], derived._places
+    monkeypatch.setattr(derived, "_places", lambda product: looked.append(product.pk) or places(product))
+    assert load_two(make_egms)
+    made = derived_make()
+    assert [product.component for product in made] == ["up", "east"]
+    assert len(looked) <= 4
+    with django_assert_num_queries(1):
+        assert derived_make() == []
+
+
+def elsewhere(n: int) -> list[Product]:
+    """Products of both directions, long since looked at, each pair in a place of its own."""
+    now = timezone.now()
+    figures = {"source_format": "egms", "level": "L2b", "component": "los", "dates": DAYS, "n_points": 1}
+    return [
+        Product(
+            name=f"product {index}",
+            file_name=f"{index}.csv",
+            file_sha256=f"{index}",
+            direction=("ascending", "descending")[index % 2],
+            footprint=Polygon.from_bbox((west, 60.0, west + 0.01, 60.01)),
+            derived_at=now,
+            **figures,
+        )
+        for index in range(n)
+        for west in [-20.0 + 0.03 * (index // 2)]
+    ]
+
+
+def test_a_release_that_is_superseded_takes_what_was_derived_from_it_along(two_tracks):
+    (up, east), (ascending, _) = derived_make(), two_tracks
+    newer = Product.objects.get(pk=ascending.pk)
+    newer.pk, newer.file_sha256, newer.derived_at = None, "newer", timezone.now()
+    newer.footprint = Polygon.from_bbox((50.0, 60.0, 50.1, 60.1))
+    newer.save()
+    Product.objects.filter(pk=ascending.pk).update(superseded_by=newer)
+    assert derived_make() == []
+    assert not Product.objects.filter(pk__in=[up.pk, east.pk]).exists()
+    Product.objects.filter(pk=ascending.pk).update(superseded_by=None)
+    assert [product.component for product in derived_make()] == ["up", "east"]
+
+
+def test_tiles_whose_products_came_just_now_wait(two_tracks):
+    before = timezone.now() - timedelta(hours=1)
+    assert derived_make(settled_before=before) == []
+    Product.objects.update(loaded_at=before - timedelta(hours=1))
+    assert len(derived_make(settled_before=before)) == 2
 
 
 def test_without_its_sources_a_derived_product_goes(two_tracks):

@@ -10,6 +10,7 @@ from django.core.management import CommandError, call_command
 
 from ingest.errors import AlreadyLoaded, InputError
 from ingest.models import Scene, ScenePair
+from ingest.scenes import pairs
 from ingest.scenes import services as scene_services
 from ingest.scenes.images import read_pair, read_scene
 from ingest.scenes.pairs import pairs_make
@@ -203,6 +204,22 @@ def test_the_scheduled_task_pairs(make_rtc):
         scenes_load(path=make_rtc(date))
     pair_new_scenes()
     assert ScenePair.objects.get().temporal_baseline_days == 12
+
+
+def test_a_round_reads_nothing_where_nothing_is_new_and_pairs_new_images_alone(
+    make_rtc, django_assert_num_queries, monkeypatch
+):
+    for date in ("20211119", "20211201", "20211213"):
+        scenes_load(path=make_rtc(date))
+    assert pairs_make(baselines_days=[12], new_only=True) == 2
+    with django_assert_num_queries(1):
+        assert pairs_make(baselines_days=[12, 24], new_only=True) == 0
+    made, make = [], pairs._make
+    monkeypatch.setattr(pairs, "_make", lambda rows: made.extend(rows) or make(rows))
+    (scene,) = scenes_load(path=make_rtc("20211225"))
+    assert pairs_make(baselines_days=[12, 24], new_only=True) == 2
+    assert {row[1] for row in made} == {scene.pk}  # the older two of 24 days are left to manage.py pairscenes
+    assert pairs_make(baselines_days=[12, 24]) == 1
 
 
 @pytest.mark.realdata
