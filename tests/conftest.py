@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.waiting import once_per_run
+
 ROOT = Path(__file__).resolve().parent.parent
 
 pytest_plugins = [
@@ -49,12 +51,33 @@ def static_folder():
 
 
 @pytest.fixture(scope="session")
-def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix):
-    """The tests make, fill and empty a database: they are its owner. What other roles may is tested as those roles."""
+def django_db_modify_db_settings(request, django_db_modify_db_settings_parallel_suffix, tmp_path_factory):
+    """The tests make, fill and empty a database: they are its owner. What other roles may is tested as those roles.
+
+    Migrations run once: every worker's database is a copy of the first.
+    """
     from django.conf import settings
     from django.db import connection
 
     connection.settings_dict.update({name: settings.DATABASE_OWNER[name] for name in ("USER", "PASSWORD")})
+    if not request.config.getvalue("reuse_db") or request.config.getvalue("create_db"):
+        blocker = request.getfixturevalue("django_db_blocker")
+        with blocker.unblock():
+            connection.settings_dict["TEST"]["TEMPLATE"] = once_per_run(tmp_path_factory, "template", make_template)
+
+
+def make_template(folder: Path) -> str:
+    """Migrate a database that nothing is written to; its name."""
+    from django.conf import settings
+    from django.db import connection
+
+    usual, test = connection.settings_dict["NAME"], connection.settings_dict["TEST"]
+    suffixed, test["NAME"] = test["NAME"], f"template_{usual}"
+    made = connection.creation.create_test_db(verbosity=0, autoclobber=True, serialize=False)
+    connection.close()
+    test["NAME"] = suffixed
+    settings.DATABASES["default"]["NAME"] = connection.settings_dict["NAME"] = usual
+    return made
 
 
 KEPT = {"django_content_type", "auth_permission", "auth_group", "auth_group_permissions"}  # migrations fill them

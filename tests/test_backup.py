@@ -20,26 +20,29 @@ from monitor.backups import manifest as lists
 from monitor.backups import services
 from monitor.retention.services import Busy, prune
 from tests.fixtures.servers import ADDRESSES
+from tests.fixtures.servers import services as servers
 
 ROOT = Path(__file__).resolve().parent.parent
 DROPPED = {*ADDRESSES, "SECRET_KEY"}
 
 
 @pytest.fixture
-def new_service(tmp_path) -> Iterator[Callable[[str], dict[str, str]]]:
-    """Private servers with an empty database and a state folder of their own; returns their environment."""
+def new_service(tmp_path) -> Iterator[Callable[..., dict[str, str]]]:
+    """Private servers and a state folder of their own; returns their environment. Without a template the database is
+    empty.
+    """
     made = []
 
-    def make(name: str) -> dict[str, str]:
+    def make(name: str, template: str = "") -> dict[str, str]:
         around = {key: value for key, value in os.environ.items() if key not in DROPPED}
         around["GROUND_MOTION_VAR"] = str(tmp_path / name)
         made.append(around)
-        subprocess.run([ROOT / "scripts" / "services", "start"], env=around, check=True)
+        servers("start", around | {"POSTGRES_TEMPLATE": template})
         return around
 
     yield make
     for around in made:
-        subprocess.run([ROOT / "scripts" / "services", "remove"], env=around, check=True)
+        servers("remove", around)
 
 
 def manage(around: dict[str, str], *arguments: object, fails: bool = False) -> str:
@@ -55,9 +58,8 @@ def state(around: dict[str, str], *arguments: str):
 
 
 @pytest.mark.demo
-def test_a_service_comes_back_from_its_backup(new_service, make_egms, tmp_path):
-    first, folder = new_service("first"), tmp_path / "backup"
-    manage(first, "migrate", "--verbosity", "0", "--skip-checks")
+def test_a_service_comes_back_from_its_backup(new_service, migrated_cluster, make_egms, tmp_path):
+    first, folder = new_service("first", migrated_cluster), tmp_path / "backup"
     manage(first, "ingest", make_egms())
     stop_link = state(first, "make")
 
@@ -89,7 +91,7 @@ def test_a_service_comes_back_from_its_backup(new_service, make_egms, tmp_path):
     key = (tmp_path / "first" / "secret_key").read_text()
     assert (folder / "secret_key").read_text() == key
 
-    subprocess.run([ROOT / "scripts" / "services", "stop"], env=first, check=True)
+    servers("stop", first)
     shutil.rmtree(tmp_path / "first" / "rasters")
     assert "restored as of" in manage(second, "restore", folder)
     assert state(second, "content") == before

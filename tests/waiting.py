@@ -1,7 +1,15 @@
-"""How tests wait: until something holds. The one ceiling is there against hanging; no working machine is that slow."""
+"""How tests wait: until something holds, or until another worker has made what all of them use.
 
+The one ceiling is there against hanging; no working machine is that slow.
+"""
+
+import fcntl
+import os
 import time
 from collections.abc import Callable
+from pathlib import Path
+
+import pytest
 
 HANG_SECONDS = 1200.0
 
@@ -12,3 +20,16 @@ def wait_until(holds: Callable[[], object]) -> None:
     while not holds():
         assert time.monotonic() < ends, "waited in vain"
         time.sleep(0.02)
+
+
+def once_per_run(tmp_path_factory: pytest.TempPathFactory, name: str, make: Callable[[Path], str]) -> str:
+    """What `make` returned for the folder `name`, called by whichever worker comes first; the others wait for it."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / name
+    done = folder.with_suffix(".made")
+    with folder.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not done.exists():
+            folder.mkdir()
+            done.write_text(make(folder))
+    return done.read_text()

@@ -94,7 +94,6 @@ def test_nothing_stays_of_a_load_that_the_disk_has_no_room_for_and_it_is_done_on
         leave(servers_folder, left_bytes)
         return json.loads(run("shell", "--verbosity", "0", "-c", ATTEMPT, **changed))
 
-    run("migrate", "--verbosity", "0")
     run("shell", "--verbosity", "0", "-c", QUEUE.format(path=path))
     state, error, *left = attempt(50 * MB, DATABASE_DISK_PATH="/")  # it looks at another disk, and cannot know
     assert (state, *left) == ("queued", 0, 0, [])

@@ -1,8 +1,12 @@
-"""What tests of pages, tiles and the interface for programs may ask for."""
+"""What tests of pages, tiles, the interface for programs and the schedule may ask for."""
+
+from collections.abc import Callable, Iterator
 
 import pytest
 
 from ml.models import Prediction
+from monitor.beat import GuardedScheduler
+from monitor.celery import app
 from tests.makers import pairs as made_pairs
 
 
@@ -10,3 +14,17 @@ from tests.makers import pairs as made_pairs
 def pair_predictions(db) -> list[Prediction]:
     """Three simulated images twelve days apart: coherence, its change and offsets of both pairs, in that order."""
     return made_pairs.make_dates()
+
+
+@pytest.fixture
+def make_scheduler() -> Iterator[Callable[..., GuardedScheduler]]:
+    """The scheduler of a beat in this process. It would write again as the process ends, when no database is left."""
+    made = []
+
+    def make(**options) -> GuardedScheduler:
+        made.append(GuardedScheduler(app=app, **options))
+        return made[-1]
+
+    yield make
+    for scheduler in made:
+        scheduler._finalize.cancel()

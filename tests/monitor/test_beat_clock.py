@@ -8,7 +8,6 @@ from django_celery_beat.models import IntervalSchedule, PeriodicTask
 from django_celery_beat.schedulers import ModelEntry
 
 from monitor.beat import GuardedScheduler
-from monitor.celery import app
 
 pytestmark = pytest.mark.django_db(transaction=True)  # the scheduler opens its connection anew
 NAMES = {"every five seconds", "every minute", "every six hours"}
@@ -30,7 +29,7 @@ def clock(monkeypatch):
 
 
 @pytest.fixture
-def beat(clock, monkeypatch):
+def beat(clock, monkeypatch, make_scheduler):
     """Start a beat; what it sends in so many seconds is listed instead."""
     sent: list[str] = []
     monkeypatch.setattr(GuardedScheduler, "setup_schedule", lambda self: None)  # that of the service
@@ -41,7 +40,7 @@ def beat(clock, monkeypatch):
         PeriodicTask.objects.create(name=name, task="made", interval=interval, last_run_at=clock())
 
     def start():
-        scheduler = GuardedScheduler(app=app)
+        scheduler = make_scheduler()
 
         def run(seconds: int) -> set[str]:
             sent.clear()

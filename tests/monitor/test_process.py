@@ -9,7 +9,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from ingest.locks import Lock, try_locked
-from monitor.beat import LOOK_AGAIN_SECONDS, GuardedScheduler
+from monitor.beat import LOOK_AGAIN_SECONDS
 from monitor.celery import app
 from monitor.health.process import beat_sign
 from monitor.health.signs import sign_ages
@@ -28,9 +28,9 @@ def test_every_scheduled_task_exists():
 
 
 @pytest.mark.django_db(transaction=True)
-def test_every_scheduled_message_expires_before_the_next_one_comes():
+def test_every_scheduled_message_expires_before_the_next_one_comes(make_scheduler):
     """By the scheduler that sends it: django-celery-beat dropped Celery's own `expires` without a word."""
-    scheduler = GuardedScheduler(app=app)
+    scheduler = make_scheduler()
     entries = {name: entry for name, entry in scheduler.schedule.items() if name in BEAT_SCHEDULE}
     assert set(entries) == set(BEAT_SCHEDULE)
     for name, entry in entries.items():
@@ -38,7 +38,7 @@ def test_every_scheduled_message_expires_before_the_next_one_comes():
 
 
 @pytest.mark.django_db(transaction=True)
-def test_of_two_beats_one_stays_silent():
+def test_of_two_beats_one_stays_silent(make_scheduler):
     import psycopg
 
     parameters = connection.get_connection_params()
@@ -49,7 +49,7 @@ def test_of_two_beats_one_stays_silent():
         password=parameters.get("password"),
     ) as other:
         other.execute("SELECT pg_advisory_lock(%s)", [Lock.BEAT])
-        scheduler = GuardedScheduler(app=app, lazy=True)
+        scheduler = make_scheduler(lazy=True)
         with CaptureQueriesContext(connection) as queries:
             assert scheduler.tick() == LOOK_AGAIN_SECONDS
         assert not scheduler.leading

@@ -43,11 +43,6 @@ def test_a_killed_beat_and_a_killed_worker_are_told_of(own_servers, mail_server)
         "EMAIL_URL": f"smtp://127.0.0.1:{mail_server.port}",
         "UPLOAD_SPARE_BYTES": "0",
     }
-    subprocess.run(
-        [sys.executable, ROOT / "manage.py", "migrate", "--verbosity", "0", "--skip-checks"],
-        env=environment,
-        check=True,
-    )
     servers = dict(
         line.split("=", 1)
         for line in (Path(own_servers["GROUND_MOTION_VAR"]) / "services.env").read_text().splitlines()
