@@ -26,9 +26,15 @@ def watch(path) -> Scan:
     return services.prediction_scan(prediction=prediction)
 
 
-def test_one_track_opens_one_alert_per_place_with_its_first_transition(tracks):
-    scan = watch(tracks[0])
-    assert scan.n_detections == Alert.objects.count() >= 3
+@pytest.fixture
+def first_scan(filled_once, tracks) -> Scan:
+    """The first track watched."""
+    filled_once("first track", lambda: watch(tracks[0]))
+    return Scan.objects.get()
+
+
+def test_one_track_opens_one_alert_per_place_with_its_first_transition(first_scan):
+    assert first_scan.n_detections == Alert.objects.count() >= 3
     for alert in Alert.objects.all():
         (transition,) = alert.transitions.all()
         assert (transition.from_state, transition.to_state) == ("", "first")
@@ -37,8 +43,7 @@ def test_one_track_opens_one_alert_per_place_with_its_first_transition(tracks):
         assert alert.rate_sigma_mm_yr > 0
 
 
-def test_every_detection_is_measured_on_the_points_of_its_product(tracks):
-    watch(tracks[0])
+def test_every_detection_is_measured_on_the_points_of_its_product(first_scan):
     for alert in Alert.objects.all():
         (detection,) = alert.detections.all()
         low, peak, high = (abs(alert.peak_low_mm_yr), abs(alert.peak_rate_mm_yr), abs(alert.peak_high_mm_yr))
@@ -49,8 +54,8 @@ def test_every_detection_is_measured_on_the_points_of_its_product(tracks):
         assert {place[name]["type"] for name in ("motion", "half", "core")} == {"MultiPolygon"}
 
 
-def test_the_second_track_joins_the_same_alerts_and_makes_them_provisional(tracks):
-    first = watch(tracks[0]).n_detections
+def test_the_second_track_joins_the_same_alerts_and_makes_them_provisional(first_scan, tracks):
+    first = first_scan.n_detections
     codes = {alert.code for alert in Alert.objects.all()}
     second = watch(tracks[1]).n_detections
     assert Detection.objects.count() == first + second
@@ -60,24 +65,21 @@ def test_the_second_track_joins_the_same_alerts_and_makes_them_provisional(track
     assert AlertTransition.objects.filter(to_state="provisional").count() == provisional.count()
 
 
-def test_two_directions_tell_sinking_rising_and_sideways_apart(tracks):
-    watch(tracks[0])
+def test_two_directions_tell_sinking_rising_and_sideways_apart(first_scan, tracks):
     watch(tracks[1])
     kinds = sorted(alert.kind for alert in Alert.objects.filter(state=State.PROVISIONAL))
     assert kinds == ["subsidence", "subsidence", "unknown", "uplift"]  # mine, groundwater, landslide, mine water
 
 
-def test_a_prediction_is_searched_once(tracks):
-    scan = watch(tracks[0])
+def test_a_prediction_is_searched_once(first_scan):
     before = Detection.objects.count()
-    assert services.prediction_scan(prediction=scan.prediction) is None
+    assert services.prediction_scan(prediction=first_scan.prediction) is None
     assert Detection.objects.count() == before
 
 
-def test_replaying_the_same_product_raises_no_new_alert_and_no_new_transition(tracks):
-    scan = watch(tracks[0])
+def test_replaying_the_same_product_raises_no_new_alert_and_no_new_transition(first_scan):
     alerts, transitions = Alert.objects.count(), AlertTransition.objects.count()
-    product, version = scan.prediction.run.product, scan.prediction.run.model_version
+    product, version = first_scan.prediction.run.product, first_scan.prediction.run.model_version
     version.pk, version.version = None, "replay"
     version.save()
     run = ml_services.run_queue(subject=product, version=version)
@@ -87,8 +89,7 @@ def test_replaying_the_same_product_raises_no_new_alert_and_no_new_transition(tr
     assert (Alert.objects.count(), AlertTransition.objects.count()) == (alerts, transitions)
 
 
-def test_a_rejected_place_stays_quiet_when_it_is_seen_again(tracks):
-    watch(tracks[0])
+def test_a_rejected_place_stays_quiet_when_it_is_seen_again(first_scan, tracks):
     for alert in Alert.objects.all():
         services.alert_transition(alert=alert, to=State.REJECTED, reason="a known dump", actor="operator")
     known = {alert.pk for alert in Alert.objects.all()}
@@ -97,16 +98,14 @@ def test_a_rejected_place_stays_quiet_when_it_is_seen_again(tracks):
     assert not set(selectors.alerts_public().values_list("pk", flat=True)) & known
 
 
-def test_a_change_that_life_does_not_allow_is_refused(tracks):
-    watch(tracks[0])
+def test_a_change_that_life_does_not_allow_is_refused(first_scan):
     alert = Alert.objects.first()
     services.alert_transition(alert=alert, to=State.FINISHED, reason="at rest")
     with pytest.raises(ValueError, match="cannot become"):
         services.alert_transition(alert=alert, to=State.REJECTED, reason="no")
 
 
-def test_of_two_people_who_decide_at_once_one_is_told(tracks):
-    watch(tracks[0])
+def test_of_two_people_who_decide_at_once_one_is_told(first_scan):
     mine, theirs = Alert.objects.first(), Alert.objects.first()
     services.alert_transition(alert=mine, to=State.CONFIRMED, reason="seen in the field")
     with pytest.raises(ValueError, match="somebody else"):

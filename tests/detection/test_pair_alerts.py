@@ -16,13 +16,16 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture(params=["model", "multi-kernel"])
-def watched_images(request, simulated_scenes) -> None:
-    for path in simulated_scenes:
-        scenes_load(path=path)
-    pairs_make(baselines_days=[12])
-    for method in ("guarnieri-prati", "robust-z", request.param):
-        for run in ml_services.runs_queue(method=method, task="offsets" if method == request.param else None):
-            ml_services.run_execute(run_id=run.pk)
+def watched_images(request, simulated_scenes, filled_once) -> None:
+    def watch() -> None:
+        for path in simulated_scenes:
+            scenes_load(path=path)
+        pairs_make(baselines_days=[12])
+        for method in ("guarnieri-prati", "robust-z", request.param):
+            for run in ml_services.runs_queue(method=method, task="offsets" if method == request.param else None):
+                ml_services.run_execute(run_id=run.pk)
+
+    filled_once(f"images, {request.param}", watch)
 
 
 def test_one_alert_for_what_changed_and_one_for_what_moves(watched_images, capsys):
