@@ -2,6 +2,9 @@
 # prepare | web | worker | mail-worker | beat | gpu-worker | health web|worker|mail-worker|beat, or any command.
 set -euo pipefail
 
+# nobody but `prepare` migrates: here or on another machine, before these or after
+case ${1:-web} in web | worker | mail-worker | gpu-worker | beat) ground-motion prepare --wait ;; esac
+
 case ${1:-web} in
   prepare) exec ground-motion prepare ;; # as the owner of the tables, before the others begin
   web) exec gunicorn monitor.wsgi --config python:monitor.gunicorn --bind "0.0.0.0:${PORT:-8000}" ;;

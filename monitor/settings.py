@@ -141,6 +141,12 @@ DATABASE_POOLER = env("DATABASE_POOLER", default="")
 if DATABASE_POOLER not in ("", "transaction"):
     raise ImproperlyConfigured(f"DATABASE_POOLER is {DATABASE_POOLER!r}; use transaction, or nothing.")
 DATABASES["default"]["DISABLE_SERVER_SIDE_CURSORS"] = bool(DATABASE_POOLER)
+if env("DATABASE_REPLICA_URL", default=""):  # public pages read it (monitor.database.replica)
+    _replica = {"OPTIONS": {}, "TEST": {"MIRROR": "default"}, **env.db_url("DATABASE_REPLICA_URL", engine=POSTGIS)}
+    DATABASES["replica"] = {**DATABASES["default"], **_replica}
+    DATABASES["replica"]["OPTIONS"] |= {"connect_timeout": 2}
+    MIDDLEWARE += ["monitor.database.replica.ReadReplica"]
+REPLICA_LAG_SECONDS = env.float("REPLICA_LAG_SECONDS", default=5.0)  # behind the primary; beyond, the primary answers
 WEB_STATEMENT_TIMEOUT_SECONDS = env.float("WEB_STATEMENT_TIMEOUT_SECONDS", default=10.0)  # 0: none
 REQUESTS_PER_MINUTE = env.int("REQUESTS_PER_MINUTE", default=1200)  # of one address, to one part; 0: no limit
 

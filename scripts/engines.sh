@@ -7,7 +7,9 @@ POOLER_PORT=6432 REPLICA_PORT=5433 # names of sockets
 
 wanted() { [[ " ${GROUND_MOTION_ENGINES:-} " = *" $1 "* ]]; }
 
-runs() { [ -s "$1" ] && kill -0 "$(cat "$1")" 2>/dev/null; } # $1 the file of a process's number
+runs() { # $1 the file of a process's number; one that has ended may still be in the table
+  [ -s "$1" ] && kill -0 "$(cat "$1")" 2>/dev/null && ! grep -qs '^State:\sZ' "/proc/$(cat "$1")/status"
+}
 
 start_replica() { # $1 the folder of the cluster that it follows
   local folder=${1%/*}/replica
@@ -58,24 +60,35 @@ in_rabbitmq() { # run a program of RabbitMQ's with the name, ports, cookie and f
     RABBITMQ_ENABLED_PLUGINS_FILE=$RABBITMQ/plugins "$@"
 }
 
-make_rabbitmq() { # ports, a password and a configuration, new for every start: what it knew is announced again
+make_rabbitmq() { # ports and a password, kept as long as the ports are free; no messages: what is waiting is announced again
   local from=$((20000 + 16#${KEY:0:3} * 10)) name
-  rm -rf "$RABBITMQ"
+  rm -rf "$RABBITMQ/data" "$RABBITMQ/pid"
   install -d -m 700 "$RABBITMQ"
-  echo '[].' >"$RABBITMQ/plugins"
-  (
-    umask 077
-    for name in EPMD PORT DIST; do
-      from=$("$ROOT/scripts/free-port" "$from")
-      echo "$name=$((from++))"
-    done
-    echo "PASSWORD=$(head -c 24 /dev/urandom | od -An -tx1 | tr -d ' \n')"
-  ) >"$RABBITMQ/node"
+  if ! ports_free; then
+    install -m 600 /dev/null "$RABBITMQ/node"
+    (
+      for name in EPMD PORT DIST; do
+        from=$("$ROOT/scripts/free-port" "$from")
+        echo "$name=$((from++))"
+      done
+      echo "PASSWORD=$(head -c 24 /dev/urandom | od -An -tx1 | tr -d ' \n')"
+    ) >"$RABBITMQ/node"
+  fi
   # shellcheck disable=SC1091
   . "$RABBITMQ/node"
+  echo '[].' >"$RABBITMQ/plugins"
   # a task keeps its message open until it has ended: the server must wait for longer than the longest may take
   (umask 077; printf '%s\n' 'default_user = ground_motion' "default_pass = $PASSWORD" 'consumer_timeout = 50400000' \
     'vm_memory_high_watermark.absolute = 1GiB' 'disk_free_limit.absolute = 50MB' >"$RABBITMQ/rabbitmq.conf")
+}
+
+ports_free() { # those of the start before
+  local EPMD PORT DIST PASSWORD port
+  [ -f "$RABBITMQ/node" ] || return 1
+  in_rabbitmq epmd -kill >/dev/null 2>&1 || true
+  # shellcheck disable=SC1091
+  . "$RABBITMQ/node"
+  for port in $EPMD $PORT $DIST; do [ "$("$ROOT/scripts/free-port" "$port")" = "$port" ] || return 1; done
 }
 
 start_rabbitmq() {

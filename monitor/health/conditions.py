@@ -34,6 +34,11 @@ CONDITIONS = (
         needs_database=False,
     ),
     Condition(
+        name="replica",
+        check=site.replica,
+        remedy="Start it, or correct DATABASE_REPLICA_URL; until then the primary answers all readers.",
+    ),
+    Condition(
         name="cache",
         check=site.cache,
         remedy="Start Redis, or correct REDIS_URL.",

@@ -5,14 +5,17 @@ import sys
 
 import pytest
 from celery.utils.nodenames import gethostname
+from django.core.management import call_command
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from ingest.locks import Lock, try_locked
 from monitor.beat import LOOK_AGAIN_SECONDS
 from monitor.celery import app
+from monitor.health.condition import Wrong
 from monitor.health.process import beat_sign
 from monitor.health.signs import sign_ages
+from monitor.management.commands import prepare
 from monitor.schedule import BEAT_SCHEDULE
 from tests.waiting import HANG_SECONDS
 
@@ -63,3 +66,17 @@ def test_of_two_beats_one_stays_silent(make_scheduler):
     scheduler._lock.free()
     with try_locked(Lock.BEAT) as alone:
         assert alone
+
+
+def test_a_process_waits_until_another_has_migrated_and_says_so_once(monkeypatch, capsys):
+    answers = iter([Wrong("a.0002 is missing"), Wrong("a.0002 is missing"), None])
+
+    def migrations() -> None:
+        if fault := next(answers):
+            raise fault
+
+    monkeypatch.setattr(prepare, "migrations", migrations)
+    monkeypatch.setattr(prepare, "ASK_SECONDS", 0.0)
+    call_command("prepare", "--wait")
+    assert capsys.readouterr().err.count("waiting, because a.0002 is missing") == 1
+    assert next(answers, "none left") == "none left"

@@ -1,6 +1,7 @@
 """What the site stands on: the database and its role, migrations, the broker, storage."""
 
 import functools
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,7 +12,7 @@ from django.contrib.gis.gdal import gdal_version
 from django.core.exceptions import ImproperlyConfigured
 from django.core.files.base import ContentFile
 from django.core.files.storage import storages
-from django.db import DatabaseError, connection
+from django.db import DatabaseError, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.utils import CursorWrapper
 from django.db.migrations.loader import MigrationLoader
@@ -23,17 +24,19 @@ from ingest.storage import raster_folder
 from monitor import broker as brokers
 from monitor.accounts.selectors import publishers, reviewers
 from monitor.basemap.archive import fault_of
+from monitor.database.replica import REPLAYED, REPLICA, WRITTEN
 from monitor.health.condition import Wrong
 from monitor.map.addresses import geocoder_host
+from monitor.uploads.resumable import in_words
 
 ANSWER_SECONDS = 3
 MOST_CLOCK_SECONDS = 120  # object stores refuse requests after 900
 
 
 @contextmanager
-def _asked() -> Iterator[CursorWrapper]:
+def _asked(alias: str = "default") -> Iterator[CursorWrapper]:
     """A cursor of a connection of its own that waits a few seconds only: an old connection may hang for ever."""
-    own: BaseDatabaseWrapper = connection.copy()
+    own: BaseDatabaseWrapper = connections[alias].copy()
     own.settings_dict["OPTIONS"] = {**own.settings_dict.get("OPTIONS", {}), "connect_timeout": ANSWER_SECONDS}
     try:
         own.set_autocommit(False)
@@ -41,7 +44,7 @@ def _asked() -> Iterator[CursorWrapper]:
             cursor.execute("SELECT set_config('statement_timeout', %s, true)", [str(1000 * ANSWER_SECONDS)])
             yield cursor
     except DatabaseError as fault:
-        raise Wrong("the database does not answer") from fault
+        raise Wrong(f"the {'database' if alias == 'default' else alias} does not answer") from fault
     finally:
         own.close()
 
@@ -50,6 +53,26 @@ def database() -> str:
     with _asked() as cursor:
         cursor.execute("SELECT split_part(version(), ' ', 2), postgis_lib_version()")
         return "PostgreSQL {}, PostGIS {}".format(*cursor.fetchone())
+
+
+def replica() -> str:
+    """Whether the replica has, within REPLICA_LAG_SECONDS, what the primary has now."""
+    if REPLICA not in settings.DATABASES:
+        return "none"
+    with _asked() as primary, _asked(REPLICA) as follower:
+        primary.execute(WRITTEN)
+        (written,) = primary.fetchone()
+        ends_at = time.monotonic() + settings.REPLICA_LAG_SECONDS
+        while True:
+            follower.execute(REPLAYED)
+            (replayed,) = follower.fetchone()
+            if replayed is None:
+                raise Wrong("the replica follows no other database")
+            if replayed >= written:
+                return "follows"
+            if time.monotonic() > ends_at:
+                raise Wrong(f"the replica is behind by {in_words(int(written - replayed))}")
+            time.sleep(0.05)
 
 
 def migrations() -> str:

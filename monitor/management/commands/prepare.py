@@ -1,17 +1,49 @@
 """manage.py prepare: bring database, static files and keys up to this code; does little where they are."""
 
+import time
+
 from django.conf import settings
 from django.core.management import call_command
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandParser
 
 from monitor.channels.push.keys import key_make
+from monitor.health.checks.site import migrations
+from monitor.health.condition import Wrong
+
+ASK_SECONDS = 2.0
 
 
 class Command(BaseCommand):
     help = "Apply migrations, collect static files, and make the key for messages to devices."
 
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--wait",
+            action="store_true",
+            help="only wait until the database is at the migrations of this code: another machine applies them",
+        )
+
     def handle(self, *args, **options) -> None:
+        if options["wait"]:
+            self._wait()
+            return
         call_command("migrate", verbosity=0, interactive=False)
         call_command("collectstatic", verbosity=0, interactive=False)
         if not settings.PUSH_PRIVATE_KEY:
             key_make(path=settings.PUSH_KEY_FILE)
+
+    def _wait(self) -> None:
+        said = ""
+        while fault := _missing():
+            if fault != said:
+                self.stderr.write(f"waiting, because {fault}; manage.py prepare (as the tables' owner) mends that")
+            said = fault
+            time.sleep(ASK_SECONDS)
+
+
+def _missing() -> str:
+    try:
+        migrations()
+    except Wrong as fault:
+        return str(fault)
+    return ""

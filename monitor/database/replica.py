@@ -1,0 +1,159 @@
+"""Public pages read from a replica of the database (DATABASE_REPLICA_URL) while it follows closely; all else does not.
+
+Read from it: what people who are not signed in GET of the public pages and data. Whoever has just sent something reads
+the primary until the replica must have it. Where the replica is away or too far behind, fails, or does not know what is
+asked for, the primary answers.
+"""
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from django.conf import settings
+from django.db import DatabaseError, connections
+from django.http import Http404, HttpRequest, HttpResponseBase
+
+logger = logging.getLogger(__name__)
+
+REPLICA = "replica"  # the name of its connections
+WROTE = "wrote"  # the cookie of a browser that has sent something
+SAFE = ("GET", "HEAD", "OPTIONS")
+PUBLIC = (
+    "/about/",
+    "/alerts",
+    "/api/",
+    "/cap",
+    "/charts/",
+    "/embed/",
+    "/events/",
+    "/glaciers/",
+    "/ogc/",
+    "/places",
+    "/products/",
+    "/rasters",
+    "/reading/",
+    "/record/",
+    "/regions/",
+    "/stac/",
+    "/tilejson/",
+    "/tiles/",
+)
+LOOK_SECONDS = 1.0
+LOOK_AGAIN_SECONDS = 10.0  # where it did not answer
+POSITION = "SELECT {} - '0/0'::pg_lsn"  # bytes of the log; nothing of a replica that has become a primary
+WRITTEN = POSITION.format("pg_current_wal_lsn()")
+REPLAYED = POSITION.format("CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() END")
+
+
+class Follower:
+    """Whether the replica follows closely enough; one for all threads of a process."""
+
+    def __init__(self) -> None:
+        self._usable, self._look_at = False, 0.0
+        self._unreplayed: deque[tuple[float, int]] = deque(maxlen=1000)  # when the primary had written so many bytes
+        self._one_looks = threading.Lock()
+
+    def usable(self) -> bool:
+        """Whether what the replica says is at most REPLICA_LAG_SECONDS old; looked up at most every second."""
+        if time.monotonic() >= self._look_at and self._one_looks.acquire(blocking=False):
+            try:
+                self._look()
+            finally:
+                self._one_looks.release()
+        return self._usable
+
+    def distrust(self) -> None:
+        """Use it no more until it has been looked up again."""
+        self._usable, self._look_at = False, time.monotonic() + LOOK_AGAIN_SECONDS
+
+    def _look(self) -> None:
+        now = time.monotonic()
+        try:
+            replayed = _number(REPLICA, REPLAYED)
+        except DatabaseError as fault:
+            logger.warning("the replica is away, the primary answers: %s", fault)
+            connections[REPLICA].close()
+            self.distrust()
+            return
+        if replayed is None:
+            logger.error("DATABASE_REPLICA_URL leads to a database that follows no other")
+            self.distrust()
+            return
+        self._look_at = now + LOOK_SECONDS
+        try:
+            self._unreplayed.append((now, _number("default", WRITTEN) or 0))
+        except DatabaseError:  # pages can still be read
+            connections["default"].close()
+            return
+        while self._unreplayed and self._unreplayed[0][1] <= replayed:
+            self._unreplayed.popleft()
+        self._usable = not self._unreplayed or now - self._unreplayed[0][0] <= settings.REPLICA_LAG_SECONDS
+
+
+FOLLOWER = Follower()
+
+
+def _number(alias: str, query: str) -> int | None:
+    with connections[alias].cursor() as cursor:
+        cursor.execute(query)
+        (number,) = cursor.fetchone()
+    return None if number is None else int(number)
+
+
+@contextmanager
+def from_replica() -> Iterator[None]:
+    """What this thread asks the database until the block ends, by the ORM or in SQL, is asked of the replica."""
+    primary = connections["default"]
+    connections["default"] = connections[REPLICA]
+    try:
+        yield
+    finally:
+        connections["default"] = primary
+
+
+class ReadReplica:
+    """Middleware, the last one: calls a view that may read from the replica with it."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        response = self.get_response(request)
+        if request.method not in SAFE:
+            response.set_cookie(  # type: ignore[attr-defined]
+                WROTE,
+                "1",
+                max_age=int(settings.REPLICA_LAG_SECONDS + LOOK_SECONDS) + 1,
+                secure=settings.SESSION_COOKIE_SECURE,
+                httponly=True,
+                samesite="Lax",
+            )
+        return response
+
+    def process_view(
+        self, request: HttpRequest, view: Callable[..., HttpResponseBase], args: Any, kwargs: Any
+    ) -> HttpResponseBase | None:
+        if not may_be_a_little_old(request) or not FOLLOWER.usable():
+            return None
+        try:
+            with from_replica():
+                response = view(request, *args, **kwargs)
+        except Http404:  # it may be new
+            return None
+        except DatabaseError as fault:
+            logger.warning("the replica could not answer %s, the primary does: %s", request.path, fault)
+            connections[REPLICA].close()
+            FOLLOWER.distrust()
+            return None
+        return None if response.status_code == 404 else response
+
+
+def may_be_a_little_old(request: HttpRequest) -> bool:
+    """Whether the answer is for anybody, and not for somebody who has just sent something."""
+    known = {settings.SESSION_COOKIE_NAME, WROTE} & set(request.COOKIES)
+    public = request.path == "/" or request.path.startswith(PUBLIC)
+    return request.method in SAFE and public and not known and "Authorization" not in request.headers
