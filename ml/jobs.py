@@ -116,7 +116,9 @@ def _cloud(
 
 def coherence(run: Run, device: torch.device, pieces: Pieces) -> RasterResult:
     method, looks = run.model_version.method, looks_of(run.pair)
-    result = coherence_infer.estimate_coherence(_images(run.pair), method, device, looks=looks, truth=COMPARABLE)
+    result = coherence_infer.estimate_coherence(
+        _images(run.pair), method, device, looks=looks, truth=COMPARABLE, pieces=pieces
+    )
     return _with_pair(result, run.pair)
 
 
@@ -124,8 +126,10 @@ def offsets(run: Run, device: torch.device, pieces: Pieces) -> RasterResult:
     """How far is searched follows from how fast ground may move there; a run that is repeated searches as it did."""
     fastest = selectors.fastest_motion(pair=run.pair)
     scale = PixelScale(run.pair.pixel_grid.posting_m, run.pair.temporal_baseline_days)
-    requested = {"reach_m_day": fastest, "search_px": offsets_infer.reach_px(fastest, scale)} | run.parameters
-    result = offsets_infer.track_offsets(_images(run.pair), run.model_version.method, device, requested["search_px"])
+    first = {"reach_m_day": fastest, "search_px": offsets_infer.reach_px(fastest, scale)}
+    requested = pieces.once("requested", lambda: first | run.parameters)
+    search, method = requested["search_px"], run.model_version.method
+    result = offsets_infer.track_offsets(_images(run.pair), method, device, search, pieces=pieces)
     return _with_pair(result._replace(parameters=requested | result.parameters), run.pair)
 
 

@@ -39,7 +39,9 @@ def run(args: argparse.Namespace) -> int:
 
     return pair_command.run(
         args,
-        lambda pair, device: estimate_coherence(pair, args.method, device, args.window, args.looks, args.truth),
+        lambda pair, device, pieces: estimate_coherence(
+            pair, args.method, device, args.window, args.looks, args.truth, pieces
+        ),
         VERSIONS[args.method],
         SLACK_PX,
     )

@@ -1,6 +1,6 @@
 """One interface for every estimator of coherence: a pair in, coherence and its uncertainty out."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -10,9 +10,11 @@ from ml.coherence import baseline, network, posterior
 from ml.coherence.features import Facts
 from ml.coherence.registration import FARTHEST_PX, facts_of, laid
 from ml.rasters.imagery import Float32, ImagePair, PairSource
+from ml.rasters.pieces import Pieces, blocks_of
 from ml.rasters.results import RasterResult
 from ml.rasters.tiling import over_tiles, samples
 from ml.rasters.windows import Window
+from ml.statistics.quantiles import MEDIAN, quantile
 
 NETWORK = "residual-unet"
 # raise when the numbers change
@@ -55,25 +57,33 @@ def estimate_coherence(
     window: int = WINDOW_PX,
     looks: float | None = None,
     truth: str = network.TRUTHS[0],
+    pieces: Pieces | None = None,
 ) -> RasterResult:
     """Estimate a pair's coherence, 0-1, tile by tile, the secondary registered first. looks None: estimated.
 
-    window: of the classical estimators. Bands coherence and coherence_sigma; of the network they are those of truth,
-    and those of the other of network.TRUTHS follow. ValueError for a method unknown, and for a pair without ground.
+    window: of the classical estimators; pieces: where a large pair's lie. Bands coherence and coherence_sigma; of the
+    network they are those of truth, and those of the other of network.TRUTHS follow. ValueError for a method unknown,
+    and for a pair without ground.
     """
     if method not in METHODS:
         raise ValueError(f"there is no method {method!r}; choose one of {', '.join(METHODS)}")
     source = pair.source() if isinstance(pair, ImagePair) else pair
-    sampled = [torch.from_numpy(sample).to(device) for sample in samples(source)]
-    facts = facts_of(sampled, looks)
+    kept = Pieces() if pieces is None else pieces
+
+    def sampled() -> list[torch.Tensor]:
+        return [torch.from_numpy(sample).to(device) for sample in samples(source)]
+
+    facts = Facts(**kept.once("facts", lambda: facts_of(sampled(), looks)._asdict()))
     if method == NETWORK:
         ready = network.shipped(device)
-        bands = over_tiles(source, _by_network(ready, facts, truth, device), ready.halo_px(), core=TILE_PX)
+        bands = over_tiles(
+            source, _by_network(ready, facts, truth, device), ready.halo_px(), core=TILE_PX, pieces=pieces
+        )
         return _result(source, bands, facts.looks, _registration_tags(facts) | {"truth": truth})
-    speckle = baseline.speckle_of(sampled, looks)
+    speckle = baseline.Speckle(*kept.once("speckle", lambda: baseline.speckle_of(sampled(), looks)))
     used = 1.0 if method == "pearson" else speckle.looks
     halo = window // 2 + baseline.BRIGHT_WINDOW + RESAMPLED_PX
-    bands = over_tiles(source, _by_window(method, window, speckle, facts, device), halo)
+    bands = over_tiles(source, _by_window(method, window, speckle, facts, device), halo, pieces=pieces)
     return _result(source, bands, used, _registration_tags(facts) | {"window_px": str(window)})
 
 
@@ -108,13 +118,18 @@ def _registration_tags(facts: Facts) -> dict[str, str]:
     return {"shift_rows_px": f"{facts.shift_px[0]:.3f}", "shift_cols_px": f"{facts.shift_px[1]:.3f}"}
 
 
-def _result(source: PairSource, bands: Bands, looks: float, tags: dict[str, str]) -> RasterResult:
-    known = np.isfinite(bands["coherence"])
+def _result(source: PairSource, bands: Mapping[str, Float32], looks: float, tags: dict[str, str]) -> RasterResult:
+    n, total = 0, 0.0
+    for _, part in blocks_of(bands):
+        if "coherence" in part:
+            known = part["coherence"][np.isfinite(part["coherence"])]
+            n, total = n + known.size, total + float(known.sum(dtype=np.float64))
+    sigma = quantile(lambda: (part["coherence_sigma"] for _, part in blocks_of(bands) if part), MEDIAN)
     statistics = {
         "looks": round(looks, 2),
-        "known_share": round(float(known.mean()), 4),
-        "mean_coherence": round(float(bands["coherence"][known].mean()), 4) if known.any() else 0.0,
-        "median_sigma": round(float(np.median(bands["coherence_sigma"][known])), 4) if known.any() else 0.0,
+        "known_share": round(n / (source.shape[0] * source.shape[1]), 4),
+        "mean_coherence": round(total / n, 4) if n else 0.0,
+        "median_sigma": round(sigma or 0.0, 4),
     }
     units = ("1",) * len(bands)
     return RasterResult(bands, units, source.transform, source.epsg, tags | {"looks": f"{looks:.2f}"}, statistics)

@@ -13,6 +13,7 @@ from torch.nn import functional
 from ml.offsets.resampling import NODE_PX
 from ml.offsets.texture import WINDOW_PX, texture
 from ml.rasters.imagery import Float32, PairSource
+from ml.rasters.pieces import Arrays, Pieces
 from ml.rasters.windows import Window
 
 BLOCK_PX = 1024  # at 2,048 the same takes 1.6 times as long on a CPU: tensors no longer stay near it
@@ -64,6 +65,29 @@ def blocks(shape: tuple[int, int], block: int, halo: int) -> Iterator[tuple[Wind
                 for at, size, n in zip((row, col), (core.rows, core.cols), shape, strict=True)
             )
             yield core, Window(*first, *(end - begin for end, begin in zip(last, first, strict=True)))
+
+
+def over_blocks(
+    pieces: Pieces,
+    stage: str,
+    shape: tuple[int, int],
+    size: tuple[int, int],
+    work: Callable[[Window, Window], Tensor | None],
+) -> Iterator[tuple[Window, Tensor]]:
+    """What the work makes of the core and outer window of each block, made once; blocks without any are left out.
+
+    size: of a block and of its halo.
+    """
+    at = {f"{both[0].row}-{both[0].col}": both for both in blocks(shape, *size)}
+
+    def made(both: tuple[Window, Window]) -> Arrays:
+        values = work(*both)
+        return {} if values is None else {"values": values.numpy()}
+
+    pieces.each(stage, at, made)
+    for place, (core, _) in at.items():
+        if piece := pieces.get(stage, place):
+            yield core, torch.from_numpy(piece["values"])
 
 
 def aligned(size: int) -> int:

@@ -17,10 +17,11 @@ from torch.nn import functional
 
 from ml.networks.box_mean import box_mean
 from ml.offsets.baseline import SEARCH_PX, chance_peak
-from ml.offsets.blocks import BLOCK_PX, Textures, aligned, blocks, in_memory, nodes_of
+from ml.offsets.blocks import BLOCK_PX, Textures, aligned, in_memory, nodes_of, over_blocks
 from ml.offsets.consensus import agrees_with_neighbours
 from ml.offsets.correlate import Peaks, correlate
 from ml.offsets.resampling import NODE_PX
+from ml.rasters.pieces import Pieces
 from ml.rasters.windows import Window
 
 KERNELS_PX = (32, 64)  # of the image as it is; the smallest that stands out is taken
@@ -78,16 +79,27 @@ def coarse(images: Tensor, search: int, kernels: tuple[int, ...] = KERNELS_PX) -
     return searched(in_memory(images), search, kernels).offset
 
 
-def searched(textures: Textures, reach: int, kernels: tuple[int, ...] = KERNELS_PX, block: int = BLOCK_PX) -> Search:
-    """Search a pair. reach: px; matches up to twice as far widen it to twice, again and again, up to FARTHEST_PX."""
-    near = _near(textures, min(reach, NEAR_PX), kernels, block)
+def searched(
+    textures: Textures,
+    reach: int,
+    kernels: tuple[int, ...] = KERNELS_PX,
+    block: int = BLOCK_PX,
+    pieces: Pieces | None = None,
+) -> Search:
+    """Search a pair. reach: px; matches up to twice as far widen it to twice, again and again, up to FARTHEST_PX.
+
+    pieces: where a large pair's lie.
+    """
+    pieces = pieces or Pieces()
+    near = _near(textures, min(reach, NEAR_PX), kernels, block, pieces)
     missing = torch.isnan(near.offset[0]) & (near.known >= LEAST_KNOWN) & (near.contrast >= LEAST_TEXTURE)
     offset, far = near.offset, torch.full_like(near.offset, torch.nan)
     if missing.any():
-        far = _far(textures, missing, block)
+        far = _far(textures, missing, block, pieces)
         reach = widened(far, reach)
         within = (far.abs() <= reach).all(dim=0)
-        offset = _followed(textures, near.offset, torch.where(within, far, torch.nan), missing, reach, kernels, block)
+        far_within = torch.where(within, far, torch.nan)
+        offset = _followed(textures, near.offset, far_within, missing, reach, kernels, block, pieces)
     reason = torch.full_like(missing, Reason.NO_MATCH, dtype=torch.uint8)
     reason[(far.abs() > reach).any(dim=0)] = Reason.BEYOND_REACH
     reason[near.contrast < LEAST_TEXTURE] = Reason.NO_TEXTURE
@@ -121,22 +133,31 @@ def far_starts(found: Search) -> Tensor | None:
     return start if bool(start.any()) else None
 
 
-def _near(textures: Textures, search: int, kernels: tuple[int, ...], block: int) -> _Near:
+def _near(textures: Textures, search: int, kernels: tuple[int, ...], block: int, pieces: Pieces) -> _Near:
     rows, cols = (n // STEP for n in nodes_of(textures.shape))
     offset, shares = torch.full((2, rows, cols), torch.nan), torch.zeros(2, rows, cols)
     halo = aligned(max(KERNELS_PX) // 2 + NEAR_PX + 6 * NODE_PX)
-    for core, outer in blocks(textures.shape, block, halo):
+
+    def work(core: Window, outer: Window) -> Tensor | None:
         images = textures.read(outer)
         if not (images != 0).all(dim=0).any():
-            continue
+            return None
         inner = images[:, core.row - outer.row :, core.col - outer.col :][:, : core.rows, : core.cols]
-        at = Window(*(value // SQUARE_PX for value in core))
+        at = _squares(core)
         matched = _matched(smaller(images, 2), 2, search, kernels).cpu()
         above, left = (core.row - outer.row) // SQUARE_PX, (core.col - outer.col) // SQUARE_PX
-        _place(offset, at, matched[:, above : above + at.rows, left : left + at.cols])
-        _place(shares, at, _shares(inner).cpu())
+        own = matched[:, above : above + at.rows, left : left + at.cols]
+        return torch.cat([own, _shares(inner).cpu()])
+
+    for core, values in over_blocks(pieces, "near", textures.shape, (block, halo), work):
+        _place(offset, _squares(core), values[:2])
+        _place(shares, _squares(core), values[2:])
     known, contrast = box_mean(shares, 3)
     return _Near(offset, torch.minimum(known, shares[0]), contrast / known.clamp_min(1e-3))
+
+
+def _squares(at: Window) -> Window:
+    return Window(*(value // SQUARE_PX for value in at))
 
 
 def _place(whole: Tensor, at: Window, values: Tensor) -> None:
@@ -151,7 +172,7 @@ def _shares(images: Tensor) -> Tensor:
     return torch.stack([means[0], torch.minimum(means[1], means[2])])
 
 
-def _far(textures: Textures, missing: Tensor, block: int) -> Tensor:
+def _far(textures: Textures, missing: Tensor, block: int, pieces: Pieces) -> Tensor:
     """Offsets (2, rows, cols), px, up to FARTHEST_PX, of the sparse nodes near what is missing; NaN unknown.
 
     What has matched is removed from the reference: still ground around what moves would speak for it.
@@ -160,18 +181,24 @@ def _far(textures: Textures, missing: Tensor, block: int) -> Tensor:
     wanted = functional.avg_pool2d(missing[None].float(), each)[0] >= SPARSE_SHARE
     found = torch.full((2, *wanted.shape), torch.nan)
     halo = aligned(max(size for _, size in SPARSE_LOOKS) // 2 + FARTHEST_PX)
-    for core, outer in blocks(textures.shape, SPARSE_BLOCKS * block, halo):
+
+    def work(core: Window, outer: Window) -> Tensor | None:
         own = Window(*(value // SPARSE_PX for value in core))
         row, col = torch.nonzero(wanted[own.row : own.row + own.rows, own.col : own.col + own.cols], as_tuple=True)
         if not len(row):
-            continue
-        at = Window(*(value // SQUARE_PX for value in outer))
+            return None
+        at = _squares(outer)
         left = missing[at.row : at.row + at.rows, at.col : at.col + at.cols].to(torch.float32)
         images = textures.read(outer)
         images[0] *= left.repeat_interleave(SQUARE_PX, 0).repeat_interleave(SQUARE_PX, 1).to(images.device)
-        row, col = row + own.row, col + own.col
-        middle = [where * SPARSE_PX + SPARSE_PX // 2 - first for where, first in ((row, outer.row), (col, outer.col))]
-        found[:, row, col] = _sparse(images, middle)
+        values = torch.full((2, own.rows, own.cols), torch.nan)
+        in_outer = ((row, own.row, outer.row), (col, own.col, outer.col))
+        middle = [(where + start) * SPARSE_PX + SPARSE_PX // 2 - first for where, start, first in in_outer]
+        values[:, row, col] = _sparse(images, middle)
+        return values
+
+    for core, values in over_blocks(pieces, "far", textures.shape, (SPARSE_BLOCKS * block, halo), work):
+        _place(found, Window(*(value // SPARSE_PX for value in core)), values)
     found = torch.where(_moves_alike(found), found, torch.nan)
     return found.repeat_interleave(each, 1).repeat_interleave(each, 2)
 
@@ -208,16 +235,17 @@ def _followed(
     reach: int,
     kernels: tuple[int, ...],
     block: int,
+    pieces: Pieces,
 ) -> Tensor:
     """near, and where it is missing what is found around what the look far away and matched neighbours say."""
     offset = near
-    for _ in range(FOLLOWED):
+    for turn in range(FOLLOWED):
         likely = filled(torch.where(torch.isfinite(offset), offset, far))
         wanted = missing & torch.isnan(offset[0]) & (likely.abs() > NEAR_PX / 2).any(dim=0)
         if not wanted.any():
             break
-        candidates = offset.clone()
-        candidates[:, wanted] = _around(textures, likely, wanted, reach, kernels, block)
+        around = _around(textures, likely, wanted, kernels, block, (pieces, f"followed-{turn}"))
+        candidates = torch.where(wanted, around, offset)
         kept = agrees_with_neighbours(candidates, 2 * AROUND_PX) & (candidates.abs() <= reach).all(dim=0)
         new = wanted & kept
         if not new.any():
@@ -227,24 +255,35 @@ def _followed(
 
 
 def _around(
-    textures: Textures, likely: Tensor, wanted: Tensor, reach: int, kernels: tuple[int, ...], block: int
+    textures: Textures,
+    likely: Tensor,
+    wanted: Tensor,
+    kernels: tuple[int, ...],
+    block: int,
+    stage: tuple[Pieces, str],
 ) -> Tensor:
-    """Offsets (2, n), px, of the wanted nodes, looked for within AROUND_PX of where likely (2, rows, cols) points."""
+    """Offsets (2, rows, cols), px, of the wanted nodes, found within AROUND_PX of where likely points; else NaN."""
     found = torch.full_like(likely, torch.nan)
     halo = aligned(max(KERNELS_PX) // 2 + AROUND_PX + FARTHEST_PX)
-    for core, outer in blocks(textures.shape, block, halo):
-        own = Window(*(value // SQUARE_PX for value in core))
+
+    def work(core: Window, outer: Window) -> Tensor | None:
+        own = _squares(core)
         row, col = torch.nonzero(wanted[own.row : own.row + own.rows, own.col : own.col + own.cols], as_tuple=True)
         if not len(row):
-            continue
+            return None
         halves = smaller(textures.read(outer), 2)
-        row, col = row + own.row, col + own.col
-        at = [(where * SQUARE_PX + NODE_PX - first) // 2 for where, first in ((row, outer.row), (col, outer.col))]
-        start = (likely[:, row, col] / 2).round()
-        found[:, row, col] = (
+        in_outer = ((row + own.row, outer.row), (col + own.col, outer.col))
+        at = [(where * SQUARE_PX + NODE_PX - first) // 2 for where, first in in_outer]
+        start = (likely[:, row + own.row, col + own.col] / 2).round()
+        values = torch.full((2, own.rows, own.cols), torch.nan)
+        values[:, row, col] = (
             2 * _smallest_that_stands_out(halves, at, 2, kernels, AROUND_PX, MARGIN, start, whole=False).cpu()
         )
-    return found[:, wanted]
+        return values
+
+    for core, values in over_blocks(*stage, textures.shape, (block, halo), work):
+        _place(found, _squares(core), values)
+    return found
 
 
 def smaller(images: Tensor, by: int) -> Tensor:

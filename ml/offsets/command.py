@@ -42,7 +42,9 @@ def run(args: argparse.Namespace) -> int:
         raise ValueError(f"--reach-m-per-day {args.reach_m_per_day:g} and --days {args.days} are not both positive")
     return pair_command.run(
         args,
-        lambda pair, device: track_offsets(pair, args.method, device, _search(args, pair), args.posting),
+        lambda pair, device, pieces: track_offsets(
+            pair, args.method, device, _search(args, pair), args.posting, pieces
+        ),
         VERSIONS[args.method],
         lay=True,
     )

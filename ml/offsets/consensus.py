@@ -11,6 +11,7 @@ from ml.statistics.robust import MAD_TO_SIGMA
 
 FLOOR_PX = 0.05  # kernels that agree better than this agree
 NEIGHBOURS, FEWEST_NEIGHBOURS = 5, 8
+STRIP_ROWS = 128
 NEAR_SHARE = 0.2  # of the search range
 SPREADS = 4.0
 
@@ -40,6 +41,13 @@ def agrees_with_neighbours(offset: torch.Tensor, search: int) -> torch.Tensor:
     """
     rows, cols = offset.shape[1:]
     margin = NEIGHBOURS // 2
+    if rows > 2 * STRIP_ROWS:  # a frame's neighbours would fill the memory
+        parts = []
+        for row in range(0, rows, STRIP_ROWS):
+            first = max(0, row - margin)
+            part = agrees_with_neighbours(offset[:, first : row + STRIP_ROWS + margin], search)
+            parts.append(part[row - first :][:STRIP_ROWS])
+        return torch.cat(parts)
     padded = functional.pad(offset, (margin,) * 4, value=torch.nan)
     around = functional.unfold(torch.nan_to_num(padded, nan=1e9)[None], NEIGHBOURS)
     around = around.reshape(2, NEIGHBOURS**2, rows, cols)

@@ -19,6 +19,7 @@ from ml.offsets.coarse import FARTHEST_PX, NEAR_PX, SQUARE_PX, Reason, Search
 from ml.offsets.motion import PixelScale
 from ml.offsets.regrid import at_posting
 from ml.rasters.imagery import Float32, ImagePair, PairSource, pixels_per_cell
+from ml.rasters.pieces import Pieces
 from ml.rasters.results import RasterResult
 from ml.rasters.tiling import over_tiles, samples
 from ml.rasters.windows import Window
@@ -58,22 +59,23 @@ def track_offsets(
     device: torch.device,
     search: int = FARTHEST_PX,
     posting: int = baseline.POSTING_PX,
+    pieces: Pieces | None = None,
 ) -> RasterResult:
     """Track a pair's offsets tile by tile, px of the input: columns right, rows down.
 
-    search: reach, px, which matches up to twice as far widen. ValueError for a pair that is too small or shows no
-    ground.
+    search: reach, px, which matches up to twice as far widen; pieces: where a large pair's lie. ValueError for a pair
+    that is too small or shows no ground.
     """
     source = pair.source() if isinstance(pair, ImagePair) else pair
     kernels = _kernels(method)
     sampled = usable_samples(source, posting)
-    found = coarse.searched(of_source(source, device), search)
+    found = coarse.searched(of_source(source, device), search, pieces=pieces)
     if method in WEIGHTS:
-        tracked = network.track_from(source, network.shipped(device, choose=method == NETWORK), found)
+        tracked = network.track_from(source, network.shipped(device, choose=method == NETWORK), found, pieces)
         bands = {name: band.numpy() for name, band in at_posting(tracked, source.shape, posting)._asdict().items()}
     else:
         on_device = [torch.from_numpy(sample).to(device) for sample in sampled]
-        bands = _correlated(source, method, on_device, found, min(search, NEAR_PX), posting)
+        bands = _correlated(source, method, on_device, found, min(search, NEAR_PX), posting, pieces)
     statistics = _statistics(bands) | {"reach_px": found.reach_px} | _reasons(bands, found, posting)
     tags = {"kernels_px": " ".join(map(str, kernels)), "search_px": str(search), "posting_px": str(posting)}
     tags |= {"reach_px": str(found.reach_px)}
@@ -91,7 +93,13 @@ def track_offsets(
 
 
 def _correlated(
-    source: PairSource, method: str, sampled: list[torch.Tensor], found: Search, search: int, posting: int
+    source: PairSource,
+    method: str,
+    sampled: list[torch.Tensor],
+    found: Search,
+    search: int,
+    posting: int,
+    pieces: Pieces | None,
 ) -> dict[str, Float32]:
     """Bands of the methods that correlate windows. sampled: parts of the pair, on the device to be used."""
     kernels, device, far = _kernels(method), sampled[0].device, coarse.far_starts(found)
@@ -111,7 +119,7 @@ def _correlated(
 
     halo = whitened.reach(search, posting) if whitening else baseline.reach(kernels, search, posting)
     halo += 0 if far is None else int(far.abs().max())
-    return over_tiles(source, work, halo, posting)
+    return dict(over_tiles(source, work, halo, posting, pieces=pieces))
 
 
 def _at_nodes(squares: torch.Tensor, at: Window, posting: int) -> torch.Tensor:

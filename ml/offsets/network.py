@@ -23,9 +23,10 @@ from ml.networks.cc_res_siamnet import NODE_PX, CCResSiamNet
 from ml.networks.window_choice import REACH_NODES
 from ml.offsets import averaging, coarse
 from ml.offsets.baseline import Offsets
-from ml.offsets.blocks import BLOCK_PX, Textures, blocks, of_source
+from ml.offsets.blocks import BLOCK_PX, Textures, of_source, over_blocks
 from ml.offsets.resampling import TAPS, gathered, in_parts, surroundings, whole
 from ml.rasters.imagery import Float32, ImagePair, PairSource, pixels_per_cell
+from ml.rasters.pieces import Pieces
 from ml.rasters.tiling import samples
 from ml.rasters.windows import Window
 from ml.runtime.checkpoints import WEIGHTS, Card, load, read_card
@@ -112,9 +113,9 @@ def track(source: PairSource, tracker: Tracker, search: int) -> Offsets:
     return track_from(source, tracker, begun(source, tracker, search))
 
 
-def track_from(source: PairSource, tracker: Tracker, found: coarse.Search) -> Offsets:
+def track_from(source: PairSource, tracker: Tracker, found: coarse.Search, pieces: Pieces | None = None) -> Offsets:
     """The same, from a search that has been made."""
-    return offsets_of(_answered(source, tracker, found), tracker, found.reach_px)
+    return offsets_of(_answered(source, tracker, found, pieces or Pieces()), tracker, found.reach_px)
 
 
 def begun(source: PairSource, tracker: Tracker, search: int) -> coarse.Search:
@@ -124,10 +125,10 @@ def begun(source: PairSource, tracker: Tracker, search: int) -> coarse.Search:
 
 def answered(source: PairSource, tracker: Tracker, search: int) -> Answer:
     """The network's output, before the windows are chosen; NaN where a whole block is unknown."""
-    return _answered(source, tracker, begun(source, tracker, search))
+    return _answered(source, tracker, begun(source, tracker, search), Pieces())
 
 
-def _answered(source: PairSource, tracker: Tracker, found: coarse.Search) -> Answer:
+def _answered(source: PairSource, tracker: Tracker, found: coarse.Search, pieces: Pieces) -> Answer:
     """Where the search has no match in reach the start is a guess, and the answer is not known."""
     textures = of_source(source, tracker.device)
     start, in_reach = whole(coarse.on_nodes(found.offset)), _in_reach(found)
@@ -135,7 +136,7 @@ def _answered(source: PairSource, tracker: Tracker, found: coarse.Search) -> Ans
     for turn in range(tracker.iterations):
         if turn:
             start = _again(start, answer)
-        answer = _pass(textures, tracker, start)
+        answer = _pass(textures, tracker, start, (pieces, f"turn-{turn}"))
         answer[8] *= in_reach
     rows, cols = (max(1, size // NODE_PX) for size in source.shape)
     held = answer[:, :rows, :cols]
@@ -199,23 +200,26 @@ def _in_reach(found: coarse.Search) -> Tensor:
     return supported.repeat_interleave(coarse.STEP, 0).repeat_interleave(coarse.STEP, 1)
 
 
-def _pass(textures: Textures, tracker: Tracker, shift: Tensor) -> Tensor:
+def _pass(textures: Textures, tracker: Tracker, shift: Tensor, stage: tuple[Pieces, str]) -> Tensor:
     """(9, nodes, nodes): own and near of Residuals, share of pixels known. Unknown blocks are NaN."""
     near = surroundings(shift)
-    answer = torch.full((9, *shift.shape[1:]), torch.nan)
-    for core, outer in blocks(textures.shape, tracker.block, HALO_PX):
+
+    def work(core: Window, outer: Window) -> Tensor | None:
         at = Window(*(value // NODE_PX for value in outer))
         by, mean = _part(shift, at), _part(near, at)
         images = _gathered(textures, outer, by)
         if not (images != 0).all(dim=0).any():
-            continue
+            return None
         known = functional.avg_pool2d((images != 0).all(dim=0).float()[None, None], NODE_PX)
         answered = _answers(tracker, images[None], (by - mean)[None], (by - by.floor())[None], known)[0].cpu()
         for first in (0, 4):
             answered[first : first + 2] += mean
         own = Window(*(value // NODE_PX for value in core))
-        inner = _part(answered, own._replace(row=own.row - at.row, col=own.col - at.col))
-        _part(answer, own).copy_(inner)
+        return _part(answered, own._replace(row=own.row - at.row, col=own.col - at.col))
+
+    answer = torch.full((9, *shift.shape[1:]), torch.nan)
+    for core, values in over_blocks(*stage, textures.shape, (tracker.block, HALO_PX), work):
+        _part(answer, Window(*(value // NODE_PX for value in core))).copy_(values)
     return answer
 
 
@@ -247,7 +251,20 @@ def _answers(tracker: Tracker, images: Tensor, beyond: Tensor, part: Tensor, kno
 
 
 def offsets_of(answer: Answer, tracker: Tracker, search: int) -> Offsets:
-    """With sigma as calibrated; unknown where the images are, where sigma is too large, beyond the search."""
+    """With sigma as calibrated; unknown where the images are, where sigma is too large, beyond the search.
+
+    In strips as high as a block, each with one on either side: more than the choice and the averages reach.
+    """
+    step, parts = tracker.block // NODE_PX, []
+    for row in range(0, answer.known.shape[0], step):
+        first = max(0, row - step)
+        rows = slice(first, row + 2 * step)
+        strip = Answer(answer.own[:, rows], answer.near[:, rows], answer.known[rows], answer.cell_px)
+        parts.append([band[row - first :][:step] for band in _offsets_of(strip, tracker, search)])
+    return Offsets(*(torch.cat(bands) for bands in zip(*parts, strict=True)))
+
+
+def _offsets_of(answer: Answer, tracker: Tracker, search: int) -> Offsets:
     if tracker.choose:
         found = averages(answer, tracker, search)
         offset, sigma = found.offset, averaging.calibrated(found, tracker.gain, answer.cell_px < FOLDED_CELL_PX)

@@ -1,7 +1,8 @@
 """Images in the geometry of their swaths, laid on one map by their ground control points."""
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,23 +12,33 @@ from affine import Affine
 from numpy.typing import NDArray
 from rasterio.control import GroundControlPoint
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
+from rasterio.io import DatasetReader
+from rasterio.transform import GCPTransformer
 from rasterio.warp import Resampling, reproject
+from rasterio.windows import Window as RasterWindow
 
 from ingest.errors import InputError
 from ingest.geometry import utm_epsg
 from ingest.projections import transformer
-from ml.rasters.imagery import MAX_PIXELS, SCALES, Float32, ImagePair
+from ml.rasters.imagery import MAX_PIXELS, SCALES, Float32, PairSource
+from ml.rasters.pieces import Pieces
+from ml.rasters.windows import Window, cut, inner, shared
 
 FEWEST = 6  # points, for a polynomial of the second order
 UTM_ENDS = 84.0  # degrees from the equator; polar stereographic beyond
+PIECE_PX = 512  # small: what is read reaches over a few
+MARGIN_PX = 8  # around what is resampled: more than its kernel reaches
+EDGE_POINTS = 9  # on each side of a part of the map, where its place in the swath is worked out
 POLAR = {True: 5041, False: 5042}  # north, south
 Points = Sequence[GroundControlPoint]
 
 
 class _Swath(NamedTuple):
-    """An image (rows, cols) of amplitude, NaN unknown, and its control points in a coordinate system."""
+    """An image of (rows, cols) in a file whose values have a scale, and its control points in a coordinate system."""
 
-    amplitude: Float32
+    path: Path
+    scale: str
+    shape: tuple[int, int]
     points: Points
     crs: str
 
@@ -43,7 +54,7 @@ def has_control_points(path: Path) -> bool:
         return False
 
 
-def laid_on_one_grid(reference: Path, secondary: Path, scale: str) -> ImagePair:
+def laid_on_one_grid(reference: Path, secondary: Path, scale: str) -> PairSource:
     """Both images where both show ground, on UTM (polar stereographic beyond 84 degrees), at the coarser posting.
 
     Amplitude by a cubic kernel. scale: of the values, as of open_pair. InputError for too few control points, images
@@ -63,21 +74,46 @@ def laid_on_one_grid(reference: Path, secondary: Path, scale: str) -> ImagePair:
     if rows * cols > MAX_PIXELS:
         raise InputError(secondary, f"both images share {rows} x {cols} pixels", "Cut them into tiles")
     grid = Affine(posting, 0, float(west), 0, -posting, float(north))
-    first, second = (_laid(swath, grid, (rows, cols), epsg) for swath in swaths)
-    return ImagePair(first, second, grid, epsg)
+
+    def read(at: Window) -> Float32:
+        return np.stack([_laid(swath, grid, at, epsg) for swath in swaths])
+
+    return PairSource((rows, cols), grid, epsg, read)
+
+
+def in_pieces(source: PairSource, pieces: Pieces) -> PairSource:
+    """A pair that is read many times and costs something each time: kept in pieces."""
+    at = cut(source.shape, PIECE_PX)
+    pieces.each("images", at, lambda here: {"images": source.read(here)})
+
+    def read(window: Window) -> Float32:
+        whole = np.full((2, window.rows, window.cols), np.nan, dtype=np.float32)
+        for row in range(window.row // PIECE_PX * PIECE_PX, window.row + window.rows, PIECE_PX):
+            for col in range(window.col // PIECE_PX * PIECE_PX, window.col + window.cols, PIECE_PX):
+                here, images = at[f"{row}-{col}"], pieces.get("images", f"{row}-{col}")["images"]
+                both = shared(here, window)
+                whole[:, *inner(both, window)] = images[:, *inner(both, here)]
+        return whole
+
+    return source._replace(read=read)
 
 
 def _read(path: Path, scale: str) -> _Swath:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", NotGeoreferencedWarning)
-        with rasterio.open(path, driver="GTiff") as raster:
-            points, crs = raster.gcps
-            values = raster.read(1, masked=True)
+    with _opened(path) as raster:
+        points, crs = raster.gcps
+        shape = raster.shape
     if len(points) < FEWEST or crs is None:
         found = f"it has {len(points)} ground control points" + ("" if crs else " without a coordinate system")
         raise InputError(path, f"{found}, at least {FEWEST} are needed", "Lay both images on one grid first")
-    power = SCALES[scale](values.astype(np.float32).filled(np.nan))
-    return _Swath(np.sqrt(np.where(power > 0, power, np.nan)).astype(np.float32), points, crs.to_wkt())
+    return _Swath(path, scale, shape, points, crs.to_wkt())
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[DatasetReader]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        with rasterio.open(path, driver="GTiff") as raster:
+            yield raster
 
 
 def _map_of(swath: _Swath) -> int:
@@ -101,18 +137,46 @@ def _posting_m(points: Points, placed: NDArray[np.float64]) -> float:
     return float(np.sqrt(abs(np.linalg.det(plane[1:]))))
 
 
-def _laid(swath: _Swath, grid: Affine, shape: tuple[int, int], epsg: int) -> Float32:
-    """Linear power on a grid of the map, NaN unknown."""
-    laid = np.full(shape, np.nan, dtype=np.float32)
+def _laid(swath: _Swath, grid: Affine, at: Window, epsg: int) -> Float32:
+    """Linear power on a part of a grid of the map, NaN unknown. Only what lies there is read of the swath."""
+    laid = np.full((at.rows, at.cols), np.nan, dtype=np.float32)
+    transform = grid @ Affine.translation(at.col, at.row)
+    seen = _seen(swath, transform, at, epsg)
+    if seen is None:
+        return laid
+    with _opened(swath.path) as raster:
+        values = raster.read(1, window=RasterWindow(seen.col, seen.row, seen.cols, seen.rows), masked=True)
+    power = SCALES[swath.scale](values.astype(np.float32).filled(np.nan))
     reproject(
-        swath.amplitude,
+        np.sqrt(np.where(power > 0, power, np.nan)).astype(np.float32),
         laid,
-        gcps=swath.points,
+        gcps=[_moved(point, seen) for point in swath.points],
         src_crs=swath.crs,
-        dst_transform=grid,
+        dst_transform=transform,
         dst_crs=f"EPSG:{epsg}",
         src_nodata=np.nan,
         dst_nodata=np.nan,
         resampling=Resampling.cubic,
+        tolerance=0,  # an approximation, an eighth of a pixel by default, would depend on where the parts are cut
     )
     return np.where(laid > 0, laid, np.float32(np.nan)) ** 2
+
+
+def _seen(swath: _Swath, transform: Affine, at: Window, epsg: int) -> Window | None:
+    """The part of a swath that a part of the map shows, with what its kernel needs; None where it shows nothing."""
+    along = np.linspace(0, 1, EDGE_POINTS)
+    row, col = (part.ravel() * size for part, size in zip(np.meshgrid(along, along), at[2:], strict=True))
+    east, north = transform.c + transform.a * col, transform.f + transform.e * row
+    x, y = transformer(epsg, swath.crs).transform(east, north)
+    with GCPTransformer(swath.points) as of_map:
+        rows, cols = of_map.rowcol(x, y, op=lambda value: value)
+    first = [max(0, int(np.floor(np.min(part))) - MARGIN_PX) for part in (rows, cols)]
+    last = [
+        min(size, int(np.ceil(np.max(part))) + MARGIN_PX) for part, size in zip((rows, cols), swath.shape, strict=True)
+    ]
+    size = [end - begin for begin, end in zip(first, last, strict=True)]
+    return Window(*first, *size) if min(size) > 0 else None
+
+
+def _moved(point: GroundControlPoint, seen: Window) -> GroundControlPoint:
+    return GroundControlPoint(point.row - seen.row, point.col - seen.col, point.x, point.y, point.z)

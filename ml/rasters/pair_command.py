@@ -2,23 +2,27 @@
 
 import argparse
 import hashlib
+import json
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
+import rasterio
 import torch
 
 from ingest.errors import InputError
 from ingest.hashing import file_sha256
-from ingest.rasters import write_cog
-from ml.rasters.control_points import has_control_points, laid_on_one_grid
+from ingest.rasters import CACHE_MB
+from ml.rasters.control_points import has_control_points, in_pieces, laid_on_one_grid
 from ml.rasters.imagery import SCALES, PairSource, open_pair
-from ml.rasters.results import RasterResult
+from ml.rasters.pieces import Folder, Pieces
+from ml.rasters.results import RasterResult, write_result
+from ml.runtime.code_version import code_version
 from ml.runtime.device import choose_device
 from ml.runtime.methods import help_of, method_of
 
-Method = Callable[[PairSource, torch.device], RasterResult]
+Method = Callable[[PairSource, torch.device, Pieces], RasterResult]
 
 
 def add_arguments(parser: argparse.ArgumentParser, task: str, methods: Sequence[str], out: str) -> None:
@@ -38,34 +42,51 @@ def add_arguments(parser: argparse.ArgumentParser, task: str, methods: Sequence[
 def run(args: argparse.Namespace, method: Method, version: str, slack_px: int = 0, lay: bool = False) -> int:
     """Read, run, write, print a summary. slack_px: by which the grids may differ; lay: lay swaths on one map.
 
-    InputError or ValueError for what cannot be used.
+    Pieces lie beside the result until it is written: a command that was killed and is given again makes what is
+    missing. InputError or ValueError for what cannot be used.
     """
     if not args.out.parent.is_dir():
         raise InputError(args.out, "its folder does not exist", "Make the folder first")
     device, started = choose_device(args.device), time.monotonic()
-    if lay and all(map(has_control_points, (args.reference, args.secondary))):
-        laid = laid_on_one_grid(args.reference, args.secondary, args.scale)
-        print(
-            f"The images are in the geometry of their swaths: both were laid on one grid of {laid.transform.a:g} m, "
-            f"EPSG:{laid.epsg}, by their ground control points."
-        )
-        pair = laid.source()
-    else:
-        pair = open_pair(args.reference, args.secondary, args.scale, slack_px)
-    result = method(pair, device)
-    tags = {
-        "method": args.method,
-        "model_version": f"{args.method} {version}",
-        "input_sha256": pair_sha256(file_sha256(args.reference), file_sha256(args.secondary)),
-        "reference": args.reference.name,
-        "secondary": args.secondary.name,
-    }
-    write_cog(args.out, result.bands, result.transform, result.epsg, result.units, result.tags | tags)
+    with rasterio.Env(GDAL_CACHEMAX=CACHE_MB):
+        lay = lay and all(map(has_control_points, (args.reference, args.secondary)))
+        if lay:
+            pair = laid_on_one_grid(args.reference, args.secondary, args.scale)
+            print(
+                f"The images are in the geometry of their swaths: both were laid on one grid of {pair.transform.a:g} "
+                f"m, EPSG:{pair.epsg}, by their ground control points."
+            )
+        else:
+            pair = open_pair(args.reference, args.secondary, args.scale, slack_px)
+        sha256 = pair_sha256(file_sha256(args.reference), file_sha256(args.secondary))
+        tags = {
+            "method": args.method,
+            "model_version": f"{args.method} {version}",
+            "input_sha256": sha256,
+            "reference": args.reference.name,
+            "secondary": args.secondary.name,
+        }
+        folder = _folder(args, [sha256, version, code_version(), str(device)])
+        try:
+            pieces = Pieces(folder)
+            result = method(in_pieces(pair, pieces) if lay else pair, device, pieces)
+            write_result(args.out, result, tags)
+        except ValueError:  # nobody will come back
+            folder.close()
+            raise
+        folder.close()
     summary = ", ".join(f"{name.replace('_', ' ')} {value:g}" for name, value in result.statistics.items())
     print(f"{args.method} on {device}, {time.monotonic() - started:.1f} s: {summary} -> {args.out}")
     if result.note:
         print(result.note)
     return 0
+
+
+def _folder(args: argparse.Namespace, facts: Sequence[str]) -> Folder:
+    """Pieces of this command; those of other options, inputs or code in their place are deleted."""
+    given = {name: str(value) for name, value in vars(args).items() if name not in ("out", "run")}
+    key = hashlib.sha256(json.dumps([given, facts], sort_keys=True).encode()).hexdigest()
+    return Folder(args.out.with_name(f".{args.out.name}.pieces"), key[:16])
 
 
 def pair_sha256(reference_sha256: str, secondary_sha256: str) -> str:

@@ -76,7 +76,8 @@ class Folder:
         return {name for name in os.listdir(self.path) if not name.endswith(".partial")}
 
     def put(self, name: str, arrays: Arrays) -> None:
-        content = save({key: np.ascontiguousarray(values) for key, values in arrays.items()})
+        ordered = {f"{number:03d} {key}": values for number, (key, values) in enumerate(arrays.items())}
+        content = save({key: np.ascontiguousarray(values) for key, values in ordered.items()})
         partial = self.path / f"{name}.{os.getpid()}.partial"
         with partial.open("wb") as file:
             file.write(hashlib.sha256(content).digest())
@@ -88,7 +89,7 @@ class Folder:
             with (self.path / name).open("rb") as file:
                 digest, content = file.read(hashlib.sha256().digest_size), file.read()
             if hashlib.sha256(content).digest() == digest:
-                return load(content)
+                return {key.partition(" ")[2]: values for key, values in sorted(load(content).items())}
         except FileNotFoundError as fault:
             raise KeyError(name) from fault
         except SafetensorError:

@@ -3,15 +3,15 @@
 A tile is read with a halo at least as wide as the method looks, so that its result does not know where tiles end.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ml.rasters.imagery import PairSource
+from ml.rasters.pieces import PieceBands, Pieces
 from ml.rasters.windows import Window
-from ml.runtime.progress import report_progress
 
 Float32 = NDArray[np.float32]
 CORE_PX = 2048
@@ -46,31 +46,36 @@ def over_tiles(
     halo: int,
     posting: int = 1,
     core: int = CORE_PX,
-) -> dict[str, Float32]:
-    """Bands of the whole from those of its tiles.
+    pieces: Pieces | None = None,
+) -> Mapping[str, Float32]:
+    """Bands of the whole from those of its tiles; in memory, or in pieces where those are given.
 
     work: images (2, rows, cols), and where they lie, to bands (rows, cols) at the posting. Pixels at the lower and
     right edge that fill no whole posting are left out, as in one piece.
     """
     rows, cols = (max(1, size // posting) for size in source.shape)
-    bands: dict[str, Float32] = {}
-    cut = list(tiles(source.shape, halo, posting, core))
-    for done, tile in enumerate(cut):
-        report_progress(done / len(cut))
+    cut = {f"{tile.core.row}-{tile.core.col}": tile for tile in tiles(source.shape, halo, posting, core)}
+    at = {}
+    for place, tile in cut.items():
+        row, col = tile.core.row // posting, tile.core.col // posting
+        height, width = (-(-size // posting) for size in tile.core[2:])
+        at[place] = Window(row, col, min(height, rows - row), min(width, cols - col))
+    at = {place: here for place, here in at.items() if min(here) >= 0 and here.rows and here.cols}
+
+    def answered(place: str) -> dict[str, Float32]:
+        tile, here = cut[place], at[place]
         images = source.read(tile.outer)
         if not np.isfinite(images).all(axis=0).any():
-            continue
-        gathered = work(images, tile.outer)
-        row, col = tile.core.row // posting, tile.core.col // posting
-        inner = (tile.core.row - tile.outer.row) // posting, (tile.core.col - tile.outer.col) // posting
-        height = min(-(-tile.core.rows // posting), rows - row)
-        width = min(-(-tile.core.cols // posting), cols - col)
-        for name, values in gathered.items():
-            whole = bands.setdefault(name, np.full((rows, cols), np.nan, dtype=np.float32))
-            whole[row : row + height, col : col + width] = values[
-                inner[0] : inner[0] + height, inner[1] : inner[1] + width
-            ]
-    return bands
+            return {}
+        row, col = (tile.core.row - tile.outer.row) // posting, (tile.core.col - tile.outer.col) // posting
+        part = slice(row, row + here.rows), slice(col, col + here.cols)
+        return {name: values[part] for name, values in work(images, tile.outer).items()}
+
+    kept = Pieces() if pieces is None else pieces
+    kept.each("tiles", {place: place for place in at}, answered)
+    names: list[str] = next((list(part) for place in at if (part := kept.get("tiles", place))), [])
+    bands = PieceBands(kept, "tiles", (rows, cols), names, at)
+    return dict(bands) if pieces is None else bands
 
 
 def samples(source: PairSource) -> list[Float32]:

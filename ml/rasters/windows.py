@@ -32,3 +32,10 @@ def inner(at: Window, outer: Window) -> tuple[slice, slice]:
     """Where a window lies in a wider one."""
     row, col = at.row - outer.row, at.col - outer.col
     return slice(row, row + at.rows), slice(col, col + at.cols)
+
+
+def shared(one: Window, other: Window) -> Window:
+    """What two windows that overlap have in common."""
+    row, col = max(one.row, other.row), max(one.col, other.col)
+    rows, cols = min(one.row + one.rows, other.row + other.rows), min(one.col + one.cols, other.col + other.cols)
+    return Window(row, col, rows - row, cols - col)

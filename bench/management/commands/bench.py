@@ -15,6 +15,7 @@ NAMES = (
     "desk",
     "drip",
     "faults",
+    "frames",
     "ingest",
     "load",
     "mail",
@@ -37,6 +38,7 @@ class Command(BaseCommand):
         parser.add_argument("name", choices=NAMES)
         parser.add_argument("--json", type=Path, metavar="OUT")
         parser.add_argument("--points", type=int, help="how many points (desk, load)")
+        parser.add_argument("--size", help="rows x columns x predecessors (frames), as 25000x16500x12")
         parser.add_argument(
             "--rounds",
             type=int,
@@ -44,7 +46,7 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args, **options) -> None:
-        chosen = {name: options[name] for name in ("points", "rounds") if options[name]}
+        chosen = {name: options[name] for name in ("points", "rounds", "size") if options[name]}
         module = import_module(f"bench.{IN_ROOMS.get(options['name'], options['name'])}")
         with as_owner():  # controls make tables of their own
             report = module.run(**chosen)

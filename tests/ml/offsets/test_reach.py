@@ -18,6 +18,7 @@ from ml.offsets.infer import reach_px, track_offsets
 from ml.offsets.motion import PixelScale
 from ml.rasters.control_points import laid_on_one_grid
 from ml.rasters.imagery import ImagePair, high_pass
+from ml.rasters.windows import Window
 from ml.simulation.sar.pairs import SarPair, padded, simulate_pair
 from ml.simulation.sar.recipes import even_ground
 from ml.simulation.sar.system import GRDH, Float32
@@ -236,7 +237,8 @@ def test_sea_ice_is_laid_on_one_grid_and_tracked_over_the_whole_overlap(real_dat
     reference, secondary = (folder / f"{name}.tif" for name in SEA_ICE)
     assert main(["offsets", str(reference), str(secondary), "--out", str(tmp_path / "drift.tif")]) == 0
     assert "laid on one grid of 39.9 m, EPSG:5041, by their ground control points" in capsys.readouterr().out
-    shown = np.isfinite(np.stack(laid_on_one_grid(reference, secondary, "power")[:2])).all(axis=0)
+    laid = laid_on_one_grid(reference, secondary, "power")
+    shown = np.isfinite(laid.read(Window(0, 0, *laid.shape))).all(axis=0)
     with rasterio.open(tmp_path / "drift.tif") as raster:
         dx, dy = raster.read([1, 2])
     both = shown[: 8 * dx.shape[0], : 8 * dx.shape[1]].reshape(dx.shape[0], 8, dx.shape[1], 8).all(axis=(1, 3))

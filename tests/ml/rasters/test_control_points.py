@@ -10,7 +10,10 @@ from rasterio.transform import from_origin
 from ingest.errors import InputError
 from ingest.projections import transformer
 from ml.__main__ import main
-from ml.rasters.control_points import has_control_points, laid_on_one_grid
+from ml.rasters import control_points
+from ml.rasters.control_points import has_control_points, in_pieces, laid_on_one_grid
+from ml.rasters.pieces import Pieces
+from ml.rasters.windows import Window
 from ml.simulation.sar.recipes import constant_shift
 from ml.simulation.seeds import Purpose, generator
 
@@ -48,12 +51,21 @@ def test_what_is_laid_stands_where_it_does_on_the_map(swaths):
     assert laid.epsg == EPSG
     assert laid.transform.a == -laid.transform.e == POSTING_M
     assert (laid.transform.c, laid.transform.f) == (pytest.approx(WEST, abs=1), pytest.approx(NORTH, abs=1))
-    for image, truth in zip(laid[:2], pair.power, strict=True):
+    for image, truth in zip(laid.read(Window(0, 0, *laid.shape)), pair.power, strict=True):
         inner = slice(10, -10)
         held, wanted = (np.log(part[: image.shape[0], : image.shape[1]])[inner, inner] for part in (image, truth))
         known = np.isfinite(held)
         assert known.mean() > 0.99
         assert np.corrcoef(held[known], wanted[known])[0, 1] > 0.98
+
+
+def test_a_part_of_what_is_laid_is_the_same_as_in_the_whole(swaths, monkeypatch):
+    paths, _ = swaths
+    laid = laid_on_one_grid(*paths, "power")
+    whole, at = laid.read(Window(0, 0, *laid.shape)), Window(50, 60, 90, 100)
+    monkeypatch.setattr(control_points, "PIECE_PX", 64)
+    for source in (laid, in_pieces(laid, Pieces())):
+        np.testing.assert_allclose(source.read(at), whole[:, 50:140, 60:160], rtol=1e-3)
 
 
 def test_the_command_lays_both_says_so_and_tracks_them(swaths, tmp_path, capsys):

@@ -6,6 +6,7 @@ import rasterio
 
 from ml.__main__ import main
 from ml.coherence.infer import VERSIONS
+from ml.rasters.pieces import Folder
 
 
 @pytest.fixture(scope="module")
@@ -144,3 +145,28 @@ def test_rasters_without_a_place_are_plain_pixel_grids(tmp_path, recwarn):
     with rasterio.open(tmp_path / "offsets.tif") as raster:
         assert raster.crs is None
         assert raster.transform.a == 8
+
+
+@pytest.mark.parametrize("task", ["coherence", "offsets"])
+def test_a_command_that_is_killed_makes_only_what_is_missing_and_writes_the_same(task, pair, tmp_path, monkeypatch):
+    """Killed after each of its first pieces in turn; nothing is left beside the result."""
+    paths = [str(pair / "reference.tif"), str(pair / "secondary.tif")]
+    assert main([task, *paths, "--out", str(tmp_path / "calm.tif")]) == 0
+    put, made = Folder.put, []
+
+    def killed(self, name, arrays):
+        put(self, name, arrays)
+        made.append(name)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Folder, "put", killed)
+        for _ in range(2):
+            with pytest.raises(KeyboardInterrupt):
+                main([task, *paths, "--out", str(tmp_path / "killed.tif")])
+    assert len(set(made)) == 2
+    assert main([task, *paths, "--out", str(tmp_path / "killed.tif")]) == 0
+    with rasterio.open(tmp_path / "calm.tif") as calm, rasterio.open(tmp_path / "killed.tif") as killed_often:
+        np.testing.assert_array_equal(calm.read(), killed_often.read())
+        assert calm.tags() == killed_often.tags()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["calm.tif", "killed.tif"]

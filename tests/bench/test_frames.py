@@ -1,0 +1,37 @@
+"""The benchmark of frames in miniature: what it makes can be read, and its change does not know of kills."""
+
+import numpy as np
+import pytest
+import rasterio
+
+from bench import frames
+from ml.coherence import compared
+from ml.rasters.pieces import Folder
+
+
+def test_a_small_frame_goes_through_change_whole_or_killed(tmp_path, monkeypatch):
+    monkeypatch.setattr(compared, "PIECE_PX", 256)
+    frame = frames.Frame(500, 420, 3)
+    frames.write_frame(tmp_path, frame)
+    frames.change(tmp_path, tmp_path / "calm.tif", frame.past)
+    put = Folder.put
+    for last in ("scale", "patches"):
+        with monkeypatch.context() as patched:
+
+            def killed(self, name, arrays, last=last):
+                if name.startswith(last):
+                    raise KeyboardInterrupt
+                put(self, name, arrays)
+
+            patched.setattr(Folder, "put", killed)
+            with pytest.raises(KeyboardInterrupt):
+                frames.change(tmp_path, tmp_path / "killed.tif", frame.past)
+    frames.change(tmp_path, tmp_path / "killed.tif", frame.past)
+    assert (tmp_path / "calm.tif").read_bytes() == (tmp_path / "killed.tif").read_bytes()
+    with rasterio.open(tmp_path / "calm.tif") as raster:
+        bands = dict(zip(raster.descriptions, raster.read(), strict=True))
+        assert raster.shape == (frame.rows, frame.cols)
+    assert np.nanmedian(bands["change_sigma"][30:170, 20:80]) < -4
+    assert np.isfinite(bands["confidence"]).mean() > 0.005
+    with rasterio.open(tmp_path / "reference.tif") as raster:
+        assert (raster.dtypes[0], len(raster.gcps[0])) == ("uint16", 100)
