@@ -15,6 +15,7 @@ from amqp.exceptions import AMQPError
 from kombu.exceptions import KombuError
 
 RABBITMQ = ("amqp://", "amqps://")
+ANSWER_SECONDS = 5.0  # that the server may take to confirm a message
 AWAY = (KombuError, redis.RedisError, AMQPError, OSError)  # what `version` and `messages_waiting` raise
 
 
@@ -36,12 +37,13 @@ def transport_options(url: str, *, longest_task_seconds: int) -> dict[str, Any]:
     """Options of Celery's `broker_transport_options`.
 
     A message is acknowledged when its task has ended, so that one of a killed worker goes to another worker. RabbitMQ
-    does that when the connection ends. It also closes connections that leave a message open for longer than its
-    `consumer_timeout`, 30 minutes unless configured; the task goes on, and its lease keeps others from it meanwhile.
+    does that when the connection ends. It also closes channels that leave a message open for longer than its
+    `consumer_timeout`, 30 minutes unless configured: the worker connects again, the task goes on, and its lease keeps
+    others from it meanwhile. While RabbitMQ is short of memory or disk it confirms nothing, and nobody waits for ever.
     Redis knows no connections: it delivers again after the visibility timeout, which no task that lives may reach.
     """
     if is_rabbitmq(url):
-        return {"confirm_publish": True}  # a message that the server could not keep is an error, not a silence
+        return {"confirm_publish": True, "read_timeout": ANSWER_SECONDS}
     return {"visibility_timeout": longest_task_seconds + 600}
 
 

@@ -10,6 +10,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from ingest.locks import Lock, try_locked
+from monitor import broker
 from monitor.beat import LOOK_AGAIN_SECONDS
 from monitor.celery import app
 from monitor.health.condition import Wrong
@@ -80,3 +81,13 @@ def test_a_process_waits_until_another_has_migrated_and_says_so_once(monkeypatch
     call_command("prepare", "--wait")
     assert capsys.readouterr().err.count("waiting, because a.0002 is missing") == 1
     assert next(answers, "none left") == "none left"
+
+
+def test_the_broker_is_redis_unless_another_is_named():
+    known = {"REDIS_URL": "unix:///run/redis.sock", "BROKER_URL": ""}
+    assert broker.broker_url(known) == "redis+socket:///run/redis.sock"
+    assert broker.broker_url(known | {"BROKER_URL": "amqp://a:b@host//"}) == "amqp://a:b@host//"
+    redis, rabbitmq = (broker.transport_options(url, longest_task_seconds=60) for url in ("redis://h", "amqp://h"))
+    assert redis["visibility_timeout"] > 60  # or a task that lives would be given to a second worker
+    assert rabbitmq["confirm_publish"]
+    assert rabbitmq["read_timeout"]  # a server that is short of memory confirms nothing
