@@ -4,6 +4,7 @@ Each request is a line of JSON over a socket; the files lie in a folder that bot
 it stores files of that folder only, gives elevation only, and deletes only what it stored for this process.
 """
 
+import contextlib
 import json
 import os
 import socket
@@ -77,7 +78,8 @@ def storage_handed(folder: Path) -> Iterator[Handed]:
             descriptor = theirs.fileno()
             yield Handed({"RASTER_STORAGE_PARENT": str(descriptor), "TMPDIR": str(folder)}, (descriptor,))
     finally:
-        ours.shutdown(socket.SHUT_RDWR)
+        with contextlib.suppress(OSError):  # it has ended by itself
+            ours.shutdown(socket.SHUT_RDWR)
         thread.join()
 
 

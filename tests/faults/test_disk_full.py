@@ -29,6 +29,7 @@ from ml.models import Prediction, Run
 from ml.queue import runs_retry
 from monitor.site.roles import OPERATORS
 
+pytestmark = pytest.mark.parametrize("storage_kind", ["disk"])
 PLACES = ["rasters", "temporary files"]
 
 
@@ -67,12 +68,13 @@ def small_disk(tmp_path, settings) -> Iterator[SmallDisk]:
 
 
 @pytest.fixture(params=PLACES)
-def full_disk(request, small_disk, monkeypatch) -> SmallDisk:
+def full_disk(request, small_disk, settings, monkeypatch) -> SmallDisk:
     """Full under the rasters, or under what is made before they are put there."""
     if request.param == "rasters":
         monkeypatch.setitem(storages["rasters"].__dict__, "location", str(small_disk.folder))
     else:
         monkeypatch.setattr(tempfile, "tempdir", str(small_disk.folder))
+        settings.WORK_DIR = str(small_disk.folder)
     small_disk.fill()
     return small_disk
 
