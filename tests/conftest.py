@@ -1,5 +1,6 @@
 """What holds for every test: settings of its own, one database, and the real data beside the project."""
 
+import gc
 import os
 from pathlib import Path
 
@@ -25,6 +26,12 @@ os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")  # Playwright keeps a
 def pytest_collection_modifyitems(items):
     """The longest tests first and together: no worker is left alone with them, and one worker has the shared demo."""
     items.sort(key=lambda item: item.get_closest_marker("demo") is None)
+
+
+def pytest_collection_finish():
+    """What is imported stays: looking through it for garbage again and again took a quarter of the time."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)

@@ -125,9 +125,7 @@ def test_a_mail_leaves_while_two_stages_hold_every_slot_of_the_worker(processes,
         now = timezone.now()
         OutgoingMessage.objects.create(kind="link", key="link:1", address="anna@example.org", next_try_at=now)
         processes.app.send_task("monitor.tasks.send_messages")
-        ends = time.monotonic() + 60
-        while not mail_server.received and time.monotonic() < ends:
-            time.sleep(0.1)
+        wait_until(lambda: mail_server.received)
         assert backends_waiting() == 2  # the stages are still at it
         assert len(mail_server.received) == 1
 
@@ -189,10 +187,8 @@ def test_files_are_loaded_after_redis_was_emptied_and_restarted(processes, make_
     processes.server.wait()
     processes.start_redis()
     assert not processes.redis.llen("ingest")
-    started = time.monotonic()
     try:
         wait_until(lambda: not IngestJob.objects.exclude(state="loaded").exists())
-        assert time.monotonic() - started < 180
         assert [job.pk for job in jobs] == list(IngestJob.objects.values_list("pk", flat=True))
         assert Product.objects.count() == 1
     finally:

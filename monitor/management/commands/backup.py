@@ -9,6 +9,7 @@ from monitor.backups.services import backup_make
 
 
 class Command(BaseCommand):
+    requires_system_checks = []  # they would import the whole site
     help = "Copy database, rasters, secret key and .env into a folder; again into the same one copies what is new."
 
     def add_arguments(self, parser: CommandParser) -> None:

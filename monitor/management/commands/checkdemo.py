@@ -74,7 +74,7 @@ class Command(BaseCommand):
                 before, deadline = left, time.monotonic() + patience
             if time.monotonic() > deadline:
                 raise CommandError(f"{what} made no progress for {patience:g} s; see the logs")
-            time.sleep(0.3)
+            time.sleep(1)
 
     def _unfinished(self) -> tuple[int, ...]:
         """Counts of products and pairs without finished runs, predictions not searched, and glaciers not followed."""

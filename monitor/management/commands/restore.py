@@ -10,6 +10,7 @@ from monitor.backups.services import backup_restore
 
 
 class Command(BaseCommand):
+    requires_system_checks = []  # they would import the whole site
     help = "Fill an empty database, the raster storage and the secret key from a backup; migrate."
 
     def add_arguments(self, parser: CommandParser) -> None:

