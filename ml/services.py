@@ -1,5 +1,6 @@
 """Making and executing runs; how they are claimed and given back stands in `ml.queue`."""
 
+import errno
 import hashlib
 import json
 import logging
@@ -15,6 +16,7 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
+from ingest.disk import disk_full
 from ingest.errors import InputError
 from ingest.failures import Cause, cause_of, reason_of
 from ingest.hashing import file_sha256
@@ -22,6 +24,7 @@ from ingest.leases import NO_FAULT, Overtaken, Progress, heartbeat
 from ingest.models import Product, ScenePair
 from ingest.storage import raster_put
 from ml import selectors
+from ml.events import runs_urgent
 from ml.jobs import JOBS, METHODS
 from ml.models import ModelVersion, Prediction, Run
 from ml.queue import LEASE, is_finished, run_claim
@@ -109,10 +112,12 @@ def run_execute(*, run_id: int) -> Run | None:
     try:
         with heartbeat(prolong, settings.RUN_BEAT_SECONDS), listening(progress.report):
             result, device = run_compute(
-                run, choose_device(settings.ML_DEVICE), lambda device: Pieces(_folder(run, device))
+                run, choose_device(settings.ML_DEVICE), lambda device: Pieces(_folder(run, device), lambda: _go_on(run))
             )
             _finish(run, result, str(device), time.monotonic() - started)
         shutil.rmtree(_work_folder(run.pk), ignore_errors=True)
+    except GivesWay:
+        LEASE.settle(run, Run.State.QUEUED, queued_at=None)
     except Overtaken:
         logger.warning("run %s was taken over by another worker; its result is left out", run.pk)
     except Exception as fault:
@@ -133,6 +138,18 @@ def run_compute(
     logger.warning("run %s needs more memory than the GPU has; it is computed on the CPU", run.pk)
     torch.cuda.empty_cache()
     return _work(run, torch.device("cpu"), pieces_on(torch.device("cpu"))), torch.device("cpu")
+
+
+class GivesWay(Exception):
+    """A run leaves its worker to another one, and comes back to the pieces that it has made."""
+
+
+def _go_on(run: Run) -> None:
+    """Before each piece: GivesWay where an urgent run waits, OSError (ENOSPC) where there is no room for more."""
+    if full := disk_full():
+        raise OSError(errno.ENOSPC, full)
+    if runs_urgent().filter(LEASE.due()).exists() and not (run.pair and run.pair.events.exists()):
+        raise GivesWay
 
 
 def _work_folder(run_id: int) -> Path:

@@ -336,3 +336,28 @@ def test_another_method_at_the_same_version_does_not_count_as_seen(product):
         services.run_queue(subject=product, version=row)
     assert list(selectors.inputs_due(task="deformation", method="matched-filter", version="2")) == [product]
     assert not selectors.inputs_due(task="deformation", method="matched-filter", version="1").exists()
+
+
+def test_a_run_gives_way_to_an_urgent_one_and_goes_on_where_it_was(run, monkeypatch):
+    task, made = run.model_version.task, []
+    work = services.JOBS[task].work
+    version = ModelVersion.objects.create(task="deformation", method="model", version="1", weights_sha256="a" * 64)
+    urgent = services.run_queue(subject=run.product, version=version)
+
+    def in_two_pieces(run, device, pieces):
+        def piece(number: int) -> dict[str, np.ndarray]:
+            made.append(number)
+            return {"number": np.array([number])}
+
+        pieces.each("two", {"first": 1, "second": 2}, piece)
+        return work(run, device, pieces)
+
+    monkeypatch.setitem(services.JOBS, task, services.JOBS[task]._replace(work=in_two_pieces))
+    with monkeypatch.context() as waiting:
+        waiting.setattr(services, "runs_urgent", lambda: Run.objects.filter(pk__in=[urgent.pk] * len(made)))
+        services.run_execute(run_id=run.pk)
+    run.refresh_from_db()
+    assert (run.state, run.faults, run.queued_at, made) == (Run.State.QUEUED, 0, None, [1])
+    services.run_execute(run_id=run.pk)
+    run.refresh_from_db()
+    assert (run.state, made) == (Run.State.SUCCEEDED, [1, 2])
