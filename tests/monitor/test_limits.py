@@ -1,6 +1,7 @@
 """Too many requests, statements that take too long, a cache or a database that is away: never an error 500."""
 
 import io
+import os
 import subprocess
 import sys
 import threading
@@ -87,11 +88,21 @@ def test_only_web_processes_end_long_statements():
     ask += "; print(cursor.fetchone())"
     web = f"import monitor.wsgi; {ask}"
     others = f"import django, monitor.celery; django.setup(); {ask}"
-    assert [_output(web), _output(others)] == ["('10s',)", "('0',)"]
+    of_web = os.environ["DATABASE_URL"]
+    if "DATABASE_POOLER" in os.environ:  # there, PgBouncer limits what comes through this name
+        of_web = of_web.replace("/ground_motion?", "/ground_motion_web?")
+    assert [_output(web, DATABASE_URL=of_web), _output(others)] == ["('10s',)", "('0',)"]
 
 
-def _output(code: str) -> str:
-    run = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, timeout=HANG_SECONDS)
+def _output(code: str, **changed: str) -> str:
+    run = subprocess.run(
+        [sys.executable, "-c", code],
+        env=os.environ | changed,
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=HANG_SECONDS,
+    )
     return run.stdout.strip().splitlines()[-1]
 
 
@@ -152,6 +163,7 @@ def _status(address: str) -> int:
     return statuses[0]
 
 
+@pytest.mark.skipif("DATABASE_POOLER" in os.environ, reason="behind PgBouncer a connection cannot choose its victim")
 @pytest.mark.django_db(transaction=True)
 def test_after_a_restart_of_the_database_the_next_request_is_answered():
     statuses: list[int] = []

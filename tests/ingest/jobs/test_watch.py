@@ -12,7 +12,7 @@ from django.db import connections
 
 from ingest.jobs import services as jobs
 from ingest.jobs import watching
-from ingest.locks import Lock, short_text_key
+from ingest.locks import Lock, short_text_key, try_locked
 from ingest.models import IngestJob, Product
 from ingest.products.services import product_load
 from tests.waiting import HANG_SECONDS
@@ -262,17 +262,8 @@ def test_two_watchers_at_once_take_every_file_once(inbox):
 
 def test_a_watcher_stays_silent_while_another_one_is_at_work(inbox, give):
     give()
-    apart = connections.create_connection("default")
-    try:
-        with apart.cursor() as cursor:
-            cursor.execute(
-                "SELECT pg_advisory_lock(%s, %s)", [Lock.WATCHED_FOLDER, short_text_key(str(inbox.resolve()))]
-            )
+    with try_locked(Lock.WATCHED_FOLDER, short_text_key(str(inbox.resolve()))):
         assert watching.round_make(folder=inbox) == 0
-        with apart.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_unlock_all()")
-    finally:
-        apart.close()
     assert watching.round_make(folder=inbox) == 1
 
 
