@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from datetime import date, datetime
 
 from django.contrib.gis.geos import MultiPolygon
-from django.db.models import Case, Exists, F, IntegerField, OuterRef, Q, QuerySet, Value, When
-from django.db.models.functions import Abs, Coalesce
+from django.db.models import Case, Exists, F, IntegerField, OuterRef, Q, QuerySet, Value, When, Window
+from django.db.models.functions import Abs, Coalesce, RowNumber
 from django.utils import timezone
 
 from detection.alerts.records import MERGED_INTO
@@ -16,7 +16,7 @@ from detection.rules.lifecycle import LIVING, State
 from detection.rules.severity import Severity
 from detection.rules.verdicts import Verdict
 from ingest.models import Product, ScenePair
-from ml.models import ModelVersion, Prediction, Run
+from ml.models import GroundEvent, ModelVersion, Prediction, Run
 from ml.selectors import predictions_finished
 
 Task = ModelVersion.Task
@@ -41,6 +41,15 @@ def predictions_unscanned() -> QuerySet[Prediction]:
         .exclude(run__model_version__task=Task.COHERENCE)
         .exclude(Q(run__model_version__task=Task.COHERENCE_CHANGE) & Q(run__pair__in=awaited.values("pair")))
     )
+
+
+def predictions_in_turn() -> QuerySet[Prediction]:
+    """The same, in the order in which they are searched: those across an event first, then one of each product or track
+    in turn."""
+    track = [f"run__pair__reference__{name}" for name in ("source_format", "track", "direction", "burst")]
+    urgent = GroundEvent.pairs.through.objects.filter(scenepair=OuterRef("run__pair"))
+    turn = Window(RowNumber(), partition_by=["run__product", *track], order_by="id")
+    return predictions_unscanned().annotate(urgent=Exists(urgent), turn=turn).order_by("-urgent", "turn", "id")
 
 
 def offsets_of(*, pair: ScenePair) -> Prediction | None:

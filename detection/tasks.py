@@ -1,7 +1,10 @@
 """Celery's entry points of the stage."""
 
 import logging
+from collections.abc import Iterable
 
+from celery import shared_task
+from django.conf import settings
 from django.utils import timezone
 
 from detection import selectors
@@ -9,16 +12,37 @@ from detection.alerts import glaciers as glacier_services
 from detection.alerts import methods, services
 from detection.glaciers import selectors as glacier_selectors
 from detection.rules.updates import MUTED_FOR
+from ingest.locks import Lock, short_text_key, try_locked
 from ingest.stages import stage
 from ingest.steps import Step, attempt, rows_due
+from ml.models import Prediction
 
 logger = logging.getLogger(__name__)
+
+HELP_SECONDS = 60.0  # a worker that is free later is not called
 
 
 @stage
 def scan_finished_predictions() -> None:
-    """Search every finished prediction that has not been searched; a bad one does not hold up the others."""
-    for prediction in rows_due(Step.SEARCH, selectors.predictions_unscanned()):
+    """Search every finished prediction that has not been searched; of several, other workers take some."""
+    due = list(rows_due(Step.SEARCH, selectors.predictions_in_turn()))
+    if len(due) > 1:
+        for number in range(1, settings.SEARCHES_AT_ONCE):
+            help_to_scan.apply_async(args=[number], expires=HELP_SECONDS)
+    _scan(due)
+
+
+@shared_task(ignore_result=True)
+def help_to_scan(number: int) -> None:
+    """The same beside it; nothing where another worker does so under this number."""
+    with try_locked(Lock.STAGE, short_text_key(f"{help_to_scan.name} {number}")) as alone:
+        if alone:
+            _scan(rows_due(Step.SEARCH, selectors.predictions_in_turn()))
+
+
+def _scan(due: Iterable[Prediction]) -> None:
+    """A bad one does not hold up the others."""
+    for prediction in due:
         with attempt(Step.SEARCH, prediction):
             services.prediction_scan(prediction=prediction)
 

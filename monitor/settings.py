@@ -322,6 +322,7 @@ UPLOAD_MAX_BYTES = env.int("UPLOAD_MAX_BYTES", default=10 * 10**9)
 UPLOAD_SPARE_BYTES = env.int("UPLOAD_SPARE_BYTES", default=2 * 10**9)  # of the disk, left free
 UPLOAD_KEEP_LOADED = env.bool("UPLOAD_KEEP_LOADED", default=False)
 UPLOAD_KEEP_HOURS = env.float("UPLOAD_KEEP_HOURS", default=24.0)  # refused and failed ones, to be tried again; 0: none
+SEARCHES_AT_ONCE = env.int("SEARCHES_AT_ONCE", default=2)  # workers that look for areas in finished predictions
 INGEST_JOBS_AT_ONCE = env.int("INGEST_JOBS_AT_ONCE", default=1)  # so that a worker of two has a hand free for the rest
 INGEST_MEMORY_GB = env.float("INGEST_MEMORY_GB", default=4.0)  # address space
 INGEST_CPU_MINUTES = env.float("INGEST_CPU_MINUTES", default=120.0)

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from django.db import transaction
 from django.utils import timezone
 from shapely import from_wkb
 
@@ -21,7 +22,7 @@ from detection.rules.lifecycle import LIVING, State, after_sighting
 from detection.rules.updates import Cause, Change
 from detection.search.areas import SEARCHES, search
 from detection.selectors import alerts_overtaken, alerts_touching, detections_current, followed_as
-from ingest.locks import Lock, locked
+from ingest.locks import Lock, lock, locked
 from ml.models import Prediction, Run
 from ml.runtime.code_version import code_version
 
@@ -30,15 +31,20 @@ INSIDE_SHARE = 0.5  # of an alert that another one takes over
 
 
 def prediction_scan(*, prediction: Prediction, thresholds: Any = None) -> Scan | None:
-    """Search a prediction and merge its detections into alerts, in one transaction; None where that has been done."""
+    """Search a prediction and merge its detections into alerts, in one transaction; None where that has been done, or
+    another worker is at it.
+
+    Several workers search side by side, for no search reads an alert; they merge one after the other.
+    """
     used = thresholds or SEARCHES[prediction.run.model_version.task].thresholds
-    with locked(Lock.ALERTS):
-        made_with = {"thresholds": used._asdict(), "code_version": code_version()}
-        scan, created = Scan.objects.get_or_create(prediction=prediction, defaults=made_with)
-        if not created:
+    with transaction.atomic():
+        mine = Prediction.objects.select_for_update(skip_locked=True, no_key=True).filter(pk=prediction.pk)
+        if not mine.values_list("pk") or Scan.objects.filter(prediction=prediction).exists():
             return None
-        life.lives_begin()
         detections = search(prediction, used)
+        lock(Lock.ALERTS)
+        scan = Scan.objects.create(prediction=prediction, thresholds=used._asdict(), code_version=code_version())
+        life.lives_begin()
         for detection in detections:
             detection.scan = scan
         # all places before any changes: an alert that falls into pieces keeps them all, it does not shrink to the first

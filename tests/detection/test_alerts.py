@@ -2,11 +2,13 @@
 
 import pytest
 from django.core.management import call_command
+from django.db import connection
 
 from detection import selectors, tasks
 from detection.alerts import services
 from detection.models import Alert, AlertTransition, Detection, Scan
 from detection.rules.lifecycle import State
+from ingest.locks import Lock
 from ingest.products.services import product_load
 from ml import services as ml_services
 
@@ -110,6 +112,21 @@ def test_of_two_people_who_decide_at_once_one_is_told(first_scan):
     services.alert_transition(alert=mine, to=State.CONFIRMED, reason="seen in the field")
     with pytest.raises(ValueError, match="somebody else"):
         services.alert_transition(alert=theirs, to=State.REJECTED, reason="no motion")
+
+
+def test_predictions_are_searched_side_by_side_and_merged_one_after_the_other(make_egms, monkeypatch):
+    states, search = [], services.search
+    held = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND (classid, objid) = (0, %s)"
+
+    def watched(prediction, used):
+        with connection.cursor() as cursor:
+            cursor.execute(held, [int(Lock.ALERTS)])
+            states.append(cursor.fetchone()[0])
+        return search(prediction, used)
+
+    monkeypatch.setattr(services, "search", watched)
+    watch(make_egms(n=100, velocity_mm_yr=0.2))
+    assert states == [0]
 
 
 def test_still_ground_opens_no_alert(make_egms):

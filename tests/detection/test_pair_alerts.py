@@ -7,10 +7,11 @@ from detection import selectors
 from detection.alerts import services
 from detection.models import Alert
 from detection.rules.lifecycle import State
+from ingest.models import ScenePair
 from ingest.scenes.pairs import pairs_make
 from ingest.scenes.services import scenes_load
 from ml import services as ml_services
-from ml.models import Run
+from ml.models import GroundEvent, Run
 
 pytestmark = pytest.mark.django_db
 
@@ -47,12 +48,23 @@ def test_one_alert_for_what_changed_and_one_for_what_moves(watched_images, capsy
     assert all(alert.simulated and alert.rate_mm_yr is None for alert in (changed, moving))
 
 
+def across_an_event(pair: ScenePair) -> None:
+    times = {"happened_at": pair.reference.acquired_at, "over_at": pair.secondary.acquired_at}
+    where = {"position": pair.footprint.centroid, "reported_by": "test", "kind": "earthquake"}
+    GroundEvent.objects.create(name="made", **times, **where).pairs.add(pair)
+
+
 def test_a_change_waits_for_the_offsets_of_its_pair(watched_images):
     of_change = Run.objects.filter(model_version__task="coherence-change").order_by("id")
     pair = of_change[0].pair
     Run.objects.filter(pair=pair, model_version__task="offsets").update(state=Run.State.QUEUED)
     waiting = {prediction.run_id for prediction in selectors.predictions_unscanned()}
     assert not waiting & set(of_change.values_list("pk", flat=True))  # offsets that are not searched yet come first
+    in_turn = list(selectors.predictions_in_turn())
+    assert {prediction.run_id for prediction in in_turn} == waiting
+    urgent = in_turn[-1].run.pair
+    across_an_event(urgent)
+    assert selectors.predictions_in_turn()[0].run.pair == urgent
     for prediction in selectors.predictions_unscanned():
         services.prediction_scan(prediction=prediction)
     left = {prediction.run for prediction in selectors.predictions_unscanned()}
