@@ -124,5 +124,9 @@ stop_engines() {
     kill -TERM "$(cat "$RABBITMQ/pid")"
     for _ in $(seq 600); do runs "$RABBITMQ/pid" || break; sleep 0.1; done
   fi
-  in_rabbitmq epmd -kill >/dev/null 2>&1 || true
+  for _ in $(seq 50); do # it stays while it knows of a node
+    in_rabbitmq epmd -kill >/dev/null 2>&1 || true
+    in_rabbitmq epmd -names >/dev/null 2>&1 || break
+    sleep 0.1
+  done
 }
