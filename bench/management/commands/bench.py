@@ -22,6 +22,7 @@ NAMES = (
     "nations",
     "offsets",
     "page",
+    "plan",
     "scenes",
     "storage",
     "tiles",
