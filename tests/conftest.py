@@ -126,6 +126,12 @@ def own_cache(settings):
 
 
 @pytest.fixture(autouse=True)
+def no_heartbeat(settings):
+    """A test's transaction hides its run from the heartbeat's connection, which would end the process after a while."""
+    settings.RUN_BEAT_SECONDS = 3600.0
+
+
+@pytest.fixture(autouse=True)
 def quick_passwords(settings):
     """Argon2 is slow on purpose; accounts of tests last for a moment."""
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher", *settings.PASSWORD_HASHERS]
