@@ -43,10 +43,13 @@ def disk_places() -> list[DiskPlace]:
     return [_place(name, Path(path), spare) for name, (path, spare) in places.items() if path]
 
 
-def disk_full() -> str:
-    """Why no new work may begin, in one sentence that says what to do; empty where there is room enough."""
+def disk_full(share: float = 1.0) -> str:
+    """Why no new work may begin, in one sentence that says what to do; empty where there is room enough.
+
+    share: of what is to stay free. Work that has begun may use the rest of it.
+    """
     for place in disk_places():
-        if place.state == "full":
+        if place.free_bytes < share * place.spare_bytes:
             return (
                 f"The disk of {place.name} ({place.path}) has {place.free_bytes / 1e9:.2f} GB free and"
                 f" {place.spare_bytes / 1e9:.2f} GB are to stay free: no new work begins until there is more room."

@@ -36,6 +36,7 @@ from ml.runtime.device import choose_device
 from ml.runtime.progress import listening
 
 logger = logging.getLogger(__name__)
+SPARE_IN_USE = 0.5  # of the room that is to stay free: a run that has begun may use the rest
 
 
 def model_version_current(*, method: str, task: str | None = None) -> ModelVersion:
@@ -146,7 +147,7 @@ class GivesWay(Exception):
 
 def _go_on(run: Run) -> None:
     """Before each piece: GivesWay where an urgent run waits, OSError (ENOSPC) where there is no room for more."""
-    if full := disk_full():
+    if full := disk_full(SPARE_IN_USE):
         raise OSError(errno.ENOSPC, full)
     if runs_urgent().filter(LEASE.due()).exists() and not (run.pair and run.pair.events.exists()):
         raise GivesWay

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-HANG_SECONDS = 1200.0
+HANG_SECONDS = 600.0
 
 
 def wait_until(holds: Callable[[], object]) -> None:

@@ -6,7 +6,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from django.conf import settings
-from django.core.files.storage import FileSystemStorage
 from django.test.utils import override_settings
 
 from detection.alerts.glaciers import glacier_follow, glaciers_measure
@@ -18,11 +17,12 @@ from detection.replay.pairs import glacier_stated
 from detection.replay.scenario import REPEAT_DAYS, Event, Measure
 from detection.selectors import predictions_unscanned
 from ingest.errors import AlreadyLoaded
-from ingest.models import Product, ReleaseChange, Scene
+from ingest.models import Product
 from ingest.products.services import product_delete, product_load
 from ingest.scenes.pairs import pairs_make
 from ingest.scenes.services import scenes_load
-from ml.models import ModelVersion, Prediction
+from ingest.storage import rasters_in
+from ml.models import ModelVersion
 from ml.services import run_execute, runs_queue
 
 Task = ModelVersion.Task
@@ -84,14 +84,6 @@ def _run(task: str) -> None:
 @contextmanager
 def workshop() -> Iterator[Workshop]:
     """A workshop in a folder that is deleted afterwards, with its rasters."""
-    fields = [model._meta.get_field("raster") for model in (Scene, Prediction, ReleaseChange)]
-    before = [field.storage for field in fields]
-    with TemporaryDirectory() as folder, override_settings(RUN_BEAT_SECONDS=HOUR_SECONDS):
-        storage = FileSystemStorage(location=Path(folder) / "rasters")
-        try:
-            for field in fields:
-                field.storage = storage
-            yield Workshop(Path(folder))
-        finally:
-            for field, usual in zip(fields, before, strict=True):
-                field.storage = usual
+    unseen = override_settings(RUN_BEAT_SECONDS=HOUR_SECONDS)  # other connections do not see what is rolled back
+    with TemporaryDirectory() as folder, unseen, rasters_in(Path(folder) / "rasters"):
+        yield Workshop(Path(folder))

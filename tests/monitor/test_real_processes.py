@@ -117,9 +117,9 @@ def test_a_mail_leaves_while_two_stages_hold_every_slot_of_the_worker(processes,
     for name in (name for name in COMMANDS if "worker" in name):
         processes.start(name)
     with another_connection() as other:
-        other.execute("LOCK TABLE ingest_releasechange, ingest_derivedtile IN ACCESS EXCLUSIVE MODE")
+        other.execute("LOCK TABLE ingest_releasechange, ingest_scene IN ACCESS EXCLUSIVE MODE")
         processes.app.send_task("ingest.tasks.compare_releases")
-        processes.app.send_task("ingest.tasks.derive_products")
+        processes.app.send_task("ingest.tasks.pair_new_scenes")
         wait_until(lambda: backends_waiting() == 2 and not processes.redis.llen("ingest"))
         wait_until(lambda: "mail" in queues_served(processes))
         now = timezone.now()

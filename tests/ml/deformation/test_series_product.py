@@ -19,6 +19,7 @@ from ml.deformation import inputs
 from ml.deformation.inputs import read_tracks
 from ml.deformation.series.product import SeriesReader, half_wave_mm, has_cycles
 from ml.deformation.series.steps import HALF_WAVE_MM
+from ml.rasters.pieces import Pieces
 from tests.makers.egms import DATES
 
 FIRST = date(2020, 1, 3)
@@ -68,12 +69,12 @@ def test_the_rates_of_a_file_are_those_without_unwrapping_errors(egms, monkeypat
 def test_a_run_of_the_service_flags_no_unwrapping_error_where_the_product_has_its_series(egms):
     product = product_load(path=egms)
     (run,) = services.runs_queue(method="matched-filter")
-    result = jobs.deformation(run, torch.device("cpu"))
+    result = jobs.deformation(run, torch.device("cpu"), Pieces())
     assert result.statistics["cells_moving"] == 0
     assert result.statistics["points_corrected"] > 80
     Product.objects.filter(pk=product.pk).update(has_series=False)
     run.product.refresh_from_db()
-    result = jobs.deformation(run, torch.device("cpu"))
+    result = jobs.deformation(run, torch.device("cpu"), Pieces())
     assert result.statistics["cells_moving"] > 20
     assert "points_corrected" not in result.statistics
 
@@ -83,7 +84,7 @@ def test_a_product_too_large_for_its_series_is_taken_as_released(egms, monkeypat
     product_load(path=egms)
     (run,) = services.runs_queue(method="matched-filter")
     monkeypatch.setattr(jobs, "MOST_POINTS_WITH_SERIES", 1_000)
-    assert jobs.deformation(run, torch.device("cpu")).statistics["cells_moving"] > 20
+    assert jobs.deformation(run, torch.device("cpu"), Pieces()).statistics["cells_moving"] > 20
 
 
 @pytest.mark.django_db

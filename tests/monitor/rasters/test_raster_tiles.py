@@ -2,14 +2,11 @@
 
 import math
 from datetime import UTC, datetime
-from io import BytesIO
-from pathlib import Path
 
 import numpy as np
 import pytest
 import rasterio
 from django.core.files.base import ContentFile
-from django.core.files.storage import FileSystemStorage
 from rasterio.io import MemoryFile
 
 from ml.models import Prediction, Run
@@ -231,18 +228,6 @@ def test_a_missing_file_or_band_leaves_a_hole_and_no_error(client, pair_predicti
     change.raster.name = offsets.raster.name
     change.save()
     assert not shown(client, "coherence-change", FIRST).any()
-
-
-def test_a_storage_without_paths_serves_the_same_tile(client, pair_predictions, monkeypatch):
-    here = client.get(f"/tiles/rasters/coherence/{FIRST}/{MIDDLE}.png").content
-
-    def no_path(self, name):
-        raise NotImplementedError
-
-    content = {one.raster.name: Path(one.raster.path).read_bytes() for one in pair_predictions}
-    monkeypatch.setattr(FileSystemStorage, "path", no_path)
-    monkeypatch.setattr(FileSystemStorage, "open", lambda self, name, mode="rb": BytesIO(content[name]))
-    assert client.get(f"/tiles/rasters/coherence/{FIRST}/{MIDDLE}.png").content == here
 
 
 def arrows_in(client, bbox: str = "-12.2,46.8,-11.8,47.2", group: str = FIRST) -> list[dict]:
