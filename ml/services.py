@@ -169,7 +169,7 @@ def _folder(run: Run, device: torch.device) -> Folder:
 
 def pieces_prune() -> None:
     """Delete the pieces of runs that have ended."""
-    folders = {int(path.name): path for path in _work_folder(0).parent.glob("[0-9]*")}
+    folders = {int(path.name): path for path in Path(settings.WORK_DIR).glob("[0-9]*")}
     for run_id in set(folders) - set(
         Run.objects.filter(pk__in=folders, state__in=Run.UNSETTLED).values_list("pk", flat=True)
     ):

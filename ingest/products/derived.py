@@ -108,9 +108,8 @@ def derived_make(*, settled_before: datetime | None = None) -> list[Product]:
     changed = list(_products_changed())
     if not changed:
         return []
-    places: set[Place] | None = {place for product in changed for place in _places(product)}
-    if places is not None and len(places) > MOST_PLACES:
-        places = None
+    touched = {place for product in changed for place in _places(product)}
+    places = touched if len(touched) <= MOST_PLACES else None
     tiles = list(tiles_of_two_directions(places))
     keys = [tile.key for tile in tiles]
     for stale in Product.objects.filter(_derived_in(places), level=LEVEL).exclude(file_sha256__in=keys):
