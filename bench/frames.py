@@ -219,7 +219,9 @@ def change(folder: Path, out: Path, past: int) -> None:
         own = rasters[-1]
 
         def history(at: Window) -> tuple[Float32, Float32]:
-            both = np.stack([_read(one, at) for one in rasters[:-1]])
+            both = np.empty((past, 2, at.rows, at.cols), dtype=np.float32)
+            for one, raster in zip(both, rasters[:-1], strict=True):
+                raster.read(out=one, window=RasterWindow(at.col, at.row, at.cols, at.rows))
             return both[:, 0], both[:, 1]
 
         def beside(number: int, at: Window) -> tuple[Float32, Float32]:

@@ -11,7 +11,7 @@ from ml.coherence.confirm import AVERAGED_PX, FEWEST_ACQUISITIONS, HIGH_SIGMA, L
 from ml.rasters.pieces import Arrays, Pieces
 from ml.rasters.windows import Window, grown, inner
 from ml.statistics.quantiles import MEDIAN
-from ml.statistics.robust import MAD_TO_SIGMA
+from ml.statistics.robust import MAD_TO_SIGMA, median_of_known
 
 METHODS = ("robust-z",)
 VERSIONS = {"robust-z": "4"}  # raise when the numbers change
@@ -95,7 +95,7 @@ def scaled_change(stack: Stack, n_past: int, pieces: Pieces, at: Mapping[str, Wi
         raise ValueError(f"{n_past} predecessors are too few: at least {FEWEST_PREDECESSORS} are needed")
 
     def first(here: Window) -> Arrays:
-        return {"before": _median(stack.past(here)[0])}
+        return {"before": median_of_known(stack.past(here)[0])}
 
     pieces.each("first", at, first)
     places = {place: place for place in at}
@@ -103,7 +103,8 @@ def scaled_change(stack: Stack, n_past: int, pieces: Pieces, at: Mapping[str, Wi
 
     def past_lost(place: str) -> list[Float32]:
         before = pieces.get("first", place)["before"]
-        return [_share_lost(one - before, before, middle) for one in stack.past(at[place])[0]]
+        able = _able_to_lose(before, middle)
+        return [(before - one) / able for one in stack.past(at[place])[0]]
 
     lost_before = [value or 0.0 for value in pieces.quantiles("past-lost", places, past_lost, MEDIAN)]
 
@@ -124,7 +125,7 @@ def scaled_change(stack: Stack, n_past: int, pieces: Pieces, at: Mapping[str, Wi
 
     def now_lost(place: str) -> list[Float32]:
         before, _, now = scaled(place)
-        return [_share_lost(now - before, before, level), np.where(np.isfinite(now), before, np.float32(np.nan))]
+        return [(before - now) / _able_to_lose(before, level), np.where(np.isfinite(now), before, np.float32(np.nan))]
 
     of_now, known_level = pieces.quantiles("now-lost", places, now_lost, MEDIAN)
     lost = of_now or 0.0
@@ -149,14 +150,16 @@ def scaled_change(stack: Stack, n_past: int, pieces: Pieces, at: Mapping[str, Wi
 def _scale(stack: Stack, here: Window, wide: Window, lost: Sequence[float]) -> Arrays:
     """Of a window: what the past was, how far a pair usually is off that, and where there is enough of a past."""
     history, history_sigma = stack.past(grown(wide, SPREAD_PX // 2, stack.shape))
-    before = _median(history)
+    floor = LEAST_SIGMA_SHARE * median_of_known(history_sigma)
+    before = median_of_known(history)
     past = np.stack([one + share * before for one, share in zip(history, lost, strict=True)])
-    before = _median(past)
-    n = np.isfinite(history).sum(axis=0)
-    spread = MAD_TO_SIGMA * _median(np.abs(past - before)) * np.interp(n, *SMALL_SAMPLES)
-    around = averaged(spread.astype(np.float32), SPREAD_PX)
-    own = np.maximum(around, LEAST_SIGMA_SHARE * _median(history_sigma))
-    own = np.maximum(own * np.sqrt(1 + np.pi / 2 / np.maximum(n, 1)), 1e-3)  # a median is not exact either
+    before = median_of_known(past)
+    deviation = np.abs(np.subtract(past, before, out=past), out=past)
+    n = np.isfinite(history).sum(axis=0, dtype=np.int16)
+    most = np.arange(len(history) + 1)
+    spread = MAD_TO_SIGMA * median_of_known(deviation) * np.interp(most, *SMALL_SAMPLES)[n]
+    own = np.maximum(averaged(spread.astype(np.float32), SPREAD_PX), floor)
+    own = np.maximum(own * np.sqrt(1 + np.pi / 2 / np.maximum(most, 1))[n], 1e-3)  # a median is not exact either
     part = inner(wide, grown(wide, SPREAD_PX // 2, stack.shape))
     return {"before": before[part], "scale": own[part].astype(np.float32), "enough": n[part] >= FEWEST_PREDECESSORS}
 
@@ -165,22 +168,10 @@ def _z(now: Float32, before: Float32, scale: Float32, lost: float) -> Float32:
     return np.asarray((now - before + np.float32(lost) * before) / scale, dtype=np.float32)
 
 
-def _share_lost(difference: Float32, before: Float32, middle: float | None) -> Float32:
-    """Share of its coherence that each pixel of the more coherent half of a scene lost, else NaN; negative: won."""
-    if middle is None:
-        return np.full_like(before, np.nan)
-    with np.errstate(invalid="ignore"):
-        upper = before >= np.float32(middle)
-    return np.where(upper, -difference / np.maximum(before, np.float32(0.05)), np.float32(np.nan))
-
-
-def _median(values: Float32) -> Float32:
-    """The median of what is known along the first axis: (n, rows, cols) to (rows, cols)."""
-    ordered = np.sort(values, axis=0)  # NaN last
-    n = np.isfinite(values).sum(axis=0)[None]
-    low, high = np.maximum(n - 1, 0) // 2, np.minimum(n // 2, len(values) - 1)
-    both = np.take_along_axis(ordered, low, axis=0) + np.take_along_axis(ordered, high, axis=0)
-    return np.asarray(both[0] / np.float32(2), dtype=np.float32)
+def _able_to_lose(before: Float32, middle: float | None) -> Float32:
+    """Of each pixel of the more coherent half of a scene its coherence, else NaN."""
+    upper = before >= np.float32(np.inf if middle is None else middle)
+    return np.where(upper, np.maximum(before, np.float32(0.05)), np.float32(np.nan))
 
 
 def in_season(days: Sequence[date], day: date, most: int = MOST_PREDECESSORS) -> list[int]:

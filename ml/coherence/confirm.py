@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
+from functools import reduce
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -57,9 +58,12 @@ class Confirmed(NamedTuple):
 
 
 class _Pair(NamedTuple):
+    """z: NaN unknown; weighed: it times its weight, and the square of the weight, both 0 unknown."""
+
     images: frozenset[date]
     z: Float32
-    weight: Float32
+    weighed: Float32
+    squared: Float32
 
 
 class Patches(NamedTuple):
@@ -185,8 +189,10 @@ def _prepared(one: Evidence, part: Part | None) -> _Pair:
     z = averaged(one.change_sigma, AVERAGED_PX)
     weight = np.ones_like(z) if one.before is None else np.maximum(one.before - NO_COHERENCE, LEAST_WEIGHT)
     unknown = ~np.isfinite(one.change_sigma) | ~np.isfinite(weight)
-    z = np.where(unknown, np.float32(np.nan), z)
-    return _Pair(frozenset((one.reference, one.secondary)), z[part or ...], weight[part or ...])
+    weight = np.where(unknown, np.float32(0), weight)
+    weighed, z = weight * z, np.where(unknown, np.float32(np.nan), z)
+    own = part or ...
+    return _Pair(frozenset((one.reference, one.secondary)), z[own], weighed[own], weight[own] ** 2)
 
 
 def averaged(values: Float32, window: int) -> Float32:
@@ -199,21 +205,20 @@ def averaged(values: Float32, window: int) -> Float32:
 
 def _explained(pairs: Sequence[_Pair]) -> Float32:
     """How well one loss in just these pairs explains them, in sigma, of those that are known; 0 where they rose."""
-    total = np.nansum([pair.weight * pair.z for pair in pairs], axis=0)
-    squares = np.sum([np.where(np.isfinite(pair.z), pair.weight, 0) ** 2 for pair in pairs], axis=0)
+    total, squares = (reduce(np.add, values) for values in zip(*(pair[2:] for pair in pairs), strict=True))
     return np.asarray(np.maximum(-total, 0) / np.sqrt(np.maximum(squares, LEAST_WEIGHT**2)))
 
 
 def _by_one_image(lowered: Sequence[_Pair], pairs: Sequence[_Pair]) -> Float32:
     """The same of all pairs that hold one image of those that an event lowers: the image that explains most."""
     images = frozenset.union(*(pair.images for pair in lowered))
-    alone = [_explained([pair for pair in pairs if image in pair.images]) for image in sorted(images)]
-    return np.asarray(np.max(alone, axis=0))
+    alone = (_explained([pair for pair in pairs if image in pair.images]) for image in sorted(images))
+    return np.asarray(reduce(np.maximum, alone))
 
 
 def _reported(event: Float32, image: Float32, lowered: Sequence[_Pair], high: float, low: float) -> tuple[Bools, Bools]:
     """Cells beyond the low threshold, and those that pass all, with whose patches they are reported."""
-    rise = np.max([pair.z for pair in lowered], axis=0)  # unknown in one is unknown
+    rise = reduce(np.maximum, [pair.z for pair in lowered])  # unknown in one is unknown
     weak = (event >= low) & (event >= image) & (rise <= MOST_RISE)
     return weak, weak & (event >= high) & (event**2 - image**2 >= low**2)
 

@@ -5,7 +5,9 @@ bucket that holds the quantile by their lower half.
 """
 
 import math
+import sys
 from collections.abc import Callable, Iterable, Sequence
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +15,8 @@ from numpy.typing import NDArray
 Float32 = NDArray[np.float32]
 BUCKETS = 1 << 16
 SIGN = np.uint32(1 << 31)
+NEGATIVE, EXPONENT = 1 << 15, 0x7F80  # in the upper half
+UPPER = 1 if sys.byteorder == "little" else 0  # half of a value
 MEDIAN = 0.5
 
 
@@ -35,7 +39,9 @@ def quantile(blocks: Callable[[], Iterable[Float32]], share: float) -> float | N
 
 def upper_counts(values: Float32) -> NDArray[np.int64]:
     """(BUCKETS,): how many of the finite values fall into each bucket."""
-    return np.bincount(_keys(values) >> 16, minlength=BUCKETS)
+    counts = np.bincount(_halves(values)[:, UPPER], minlength=BUCKETS)
+    counts[(np.arange(BUCKETS) & EXPONENT) == EXPONENT] = 0  # not finite
+    return counts[_sorted_halves()]
 
 
 def buckets_of(counts: NDArray[np.int64], share: float) -> tuple[int, int]:
@@ -46,9 +52,12 @@ def buckets_of(counts: NDArray[np.int64], share: float) -> tuple[int, int]:
 
 def lower_counts(values: Float32, buckets: Sequence[int]) -> NDArray[np.int64]:
     """(buckets, BUCKETS): those in each of these buckets by the lower half of their bits."""
-    keys = _keys(values)
-    upper = keys >> 16
-    return np.stack([np.bincount(keys[upper == bucket] & 0xFFFF, minlength=BUCKETS) for bucket in buckets])
+    halves, found = _halves(values), {}
+    for bucket in set(buckets):
+        upper = _sorted_halves()[bucket]
+        counts = np.bincount(halves[halves[:, UPPER] == upper, 1 - UPPER], minlength=BUCKETS)
+        found[bucket] = counts[::-1] if upper & NEGATIVE else counts
+    return np.stack([found[bucket] for bucket in buckets])
 
 
 def between(counts: NDArray[np.int64], within: NDArray[np.int64], share: float) -> float:
@@ -69,10 +78,15 @@ def _ranks(counts: NDArray[np.int64], share: float) -> tuple[int, int]:
     return math.floor(place), math.ceil(place)
 
 
-def _keys(values: Float32) -> NDArray[np.uint32]:
-    """Unsigned numbers that sort as the finite values do, (n,)."""
-    bits = np.ascontiguousarray(values[np.isfinite(values)], dtype=np.float32).view(np.uint32)
-    return np.where(bits & SIGN, ~bits, bits | SIGN)
+def _halves(values: Float32) -> NDArray[np.uint16]:
+    """The bits of each value, (n, 2)."""
+    return np.ascontiguousarray(values, dtype=np.float32).reshape(-1).view(np.uint16).reshape(-1, 2)
+
+
+@cache
+def _sorted_halves() -> NDArray[np.int64]:
+    """(BUCKETS,): upper halves of bits in the order of the values: of negative ones backwards, then the others."""
+    return np.concatenate([np.arange(BUCKETS - 1, NEGATIVE - 1, -1), np.arange(NEGATIVE)])
 
 
 def _value(key: int) -> np.float32:

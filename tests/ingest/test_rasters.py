@@ -1,0 +1,33 @@
+"""Rasters written in parts: every value where it belongs, overviews are means of what is known."""
+
+import numpy as np
+import pytest
+import rasterio
+from affine import Affine
+
+from ingest.rasters import Place, write_cog_parts
+
+
+@pytest.mark.parametrize(("shape", "levels"), [((512, 300), 0), ((514, 300), 1), ((1500, 2500), 3)])
+def test_a_raster_written_in_parts_has_means_as_overviews_until_one_tile_holds_it(tmp_path, shape, levels):
+    rng = np.random.default_rng(1)
+    whole = {name: rng.normal(0, 1, shape).astype(np.float32) for name in ("a", "b", "nowhere")}
+    whole["a"][:3] = np.nan
+    whole["nowhere"][:] = np.nan
+    parts = (((row, 0), {name: whole[name][row : row + 400] for name in ("a", "b")}) for row in range(0, shape[0], 400))
+    units = {"a": "m", "b": "1", "nowhere": "1"}
+    path = tmp_path / "a.tif"
+    write_cog_parts(path, Place(shape, Affine(10, 0, 5e5, 0, -10, 5e6), 32632), parts, units, {"tag": "kept"})
+    with rasterio.open(path) as raster:
+        assert {name: raster.tags(index)["units"] for index, name in enumerate(raster.descriptions, 1)} == units
+        assert (raster.tags()["tag"], raster.tags(ns="IMAGE_STRUCTURE")["LAYOUT"]) == ("kept", "COG")
+        assert raster.overviews(1) == [2**step for step in range(1, levels + 1)]
+        for band, (name, values) in zip(raster.read(), whole.items(), strict=True):
+            np.testing.assert_array_equal(band, values, err_msg=name)
+    if levels:
+        with rasterio.open(path, overview_level=0) as raster:
+            half = raster.read(2)
+            assert np.isnan(raster.read(3)).all()
+        even = whole["b"][: shape[0] // 2 * 2, : shape[1] // 2 * 2].astype(np.float64)
+        means = even.reshape(shape[0] // 2, 2, shape[1] // 2, 2).mean(axis=(1, 3))
+        np.testing.assert_allclose(half[: shape[0] // 2, : shape[1] // 2], means, atol=1e-6)
