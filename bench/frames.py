@@ -1,21 +1,28 @@
 """A frame as the satellite sends it through coherence, change and offsets: peak of memory, time, and kills.
 
-Each task is a process of its own, on a simulated frame of two heights: memory must not know which. Then it is killed
-again and again at moments drawn by chance; what comes out must be the same to the byte. The frame is speckle over
-smooth ground, made window by window; it says nothing of accuracy.
+Each task is a process of its own, on a simulated frame and on one of an eighth of its height: memory must not know
+which. Then it is killed again and again at moments drawn by chance over the whole run; what comes out must be the same
+to the byte. The frame is speckle over smooth ground, made window by window from a few pieces of noise; it says nothing
+of accuracy. Its predecessors are one raster of coherence, each read so many columns farther on.
+
+With a folder to keep, what was measured there is not measured again: a benchmark that was interrupted goes on.
 """
 
 import hashlib
+import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import ExitStack
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -34,13 +41,15 @@ from ingest.rasters import CACHE_MB
 from ml.rasters.windows import Window, cut
 
 SIZE = "4000x3000x4"  # rows, columns, predecessors; a frame of Sentinel-1 against a year is 25000x16500x12
+CONTROL = 8  # so many times lower
 SEED = 4_711
-BLOCK_PX = 1024
+BLOCK_PX, NOISES = 1024, 8
+APART_PX = 512  # columns between what is read for one predecessor and for the next
 LOOKS, COHERENCE, SPREAD, STEP = 4, 0.6, 0.06, 0.005
 POSTING_DEG = 9e-5
-TASKS = ("coherence", "change", "offsets")
+TASKS = ("coherence", "offsets", "change")
 FIRST, REPEAT = date(2026, 1, 1), timedelta(days=12)
-DEADLINE_S = 24 * 3600
+LOOK_S, REPORT_S = 0.5, 60.0
 Float32 = NDArray[np.float32]
 
 
@@ -53,36 +62,61 @@ class Frame(NamedTuple):
 
 
 class Ended(NamedTuple):
-    """What a process took. peak_mb: largest resident set; sha256: of what it wrote, empty where it was killed."""
+    """What a process took. peak_mb: largest resident set; sha256: of what it wrote, empty where it was killed; pieces:
+    that lay there when it ended.
+    """
 
     wall_s: float
     cpu_s: float
     peak_mb: float
     sha256: str
+    pieces: int
+    load: float
 
 
-def run(rounds: int = 5, size: str = SIZE, tasks: Sequence[str] = TASKS) -> dict[str, Any]:
-    """Make a frame and one of half its height, put both through the tasks, kill each task so many times."""
+def run(rounds: int = 5, size: str = SIZE, tasks: Sequence[str] = TASKS, folder: Path | None = None) -> dict[str, Any]:
+    """Make a frame and a lower one, put both through the tasks, kill each task on the first so many times."""
     frame = Frame(*map(int, size.split("x")))
-    half = frame._replace(rows=frame.rows // 2)
+    lower = frame._replace(rows=frame.rows // CONTROL)
     rows: list[dict[str, Any]] = []
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        for of in (half, frame):
-            (folder / str(of.rows)).mkdir()
-            write_frame(folder / str(of.rows), of)
+    with tempfile.TemporaryDirectory() as temporary:
+        kept = folder or Path(temporary)
+        for of in (lower, frame):
+            _made(kept / str(of.rows), of)
         for task in tasks:
-            low = _ended(task, folder / str(half.rows), half, "calm")
-            calm = _ended(task, folder / str(frame.rows), frame, "calm")
-            same = _killed(task, folder / str(frame.rows), frame, rounds, calm)
+            (low,) = _ended(task, kept / str(lower.rows), lower, [])
+            (whole,) = _ended(task, kept / str(frame.rows), frame, [])
+            killed = _ended(task, kept / str(frame.rows), frame, _moments(rounds, whole.wall_s))
             megapixels = frame.rows * frame.cols / 1e6
+            peak = max(one.peak_mb for one in (whole, *killed))
             rows += [
-                _row(f"{task}: peak of memory, half the height as control", calm.peak_mb, "MB", low.peak_mb),
-                _row(f"{task}: time on this machine", calm.wall_s / megapixels, "s/Mpx"),
-                _row(f"{task}: computing time", calm.cpu_s / megapixels, "s/Mpx"),
-                _row(f"{task}: killed {rounds} times, same bytes", float(same), "of 1"),
+                _row(f"{task}: peak of memory, an eighth of the height as control", peak, "MB", low.peak_mb),
+                _row(f"{task}: time at a load of {whole.load:.0f}", whole.wall_s / megapixels, "s/Mpx"),
+                _row(f"{task}: computing time", whole.cpu_s / megapixels, "s/Mpx"),
+                _row(f"{task}: killed {rounds} times, same bytes", float(killed[-1].sha256 == whole.sha256), "of 1"),
+                _row(f"{task}: computing time with the kills", sum(one.cpu_s for one in killed) / megapixels, "s/Mpx"),
             ]
     return report(f"frames of {size}", rows)
+
+
+def _made(folder: Path, frame: Frame) -> None:
+    """Make a frame where there is none."""
+    folder.mkdir(parents=True, exist_ok=True)
+    if not (folder / "made").exists():
+        _say(f"{folder.name}: making the frame")
+        write_frame(folder, frame)
+        (folder / "made").touch()
+
+
+def _moments(kills: int, whole_s: float) -> list[float]:
+    """After how many seconds each process is killed: by chance over a whole run, whose parts they do."""
+    draw = random.Random(SEED)  # noqa: S311
+    at = sorted(draw.uniform(0, whole_s) for _ in range(kills))
+    return [late - early for early, late in pairwise([0.0, *at])]
+
+
+def _say(what: str) -> None:
+    print(f"{datetime.now():%H:%M:%S} {what}", file=sys.stderr, flush=True)  # noqa: DTZ005
 
 
 def _row(what: str, value: float, unit: str, control: float | None = None) -> dict[str, Any]:
@@ -94,42 +128,70 @@ def _row(what: str, value: float, unit: str, control: float | None = None) -> di
     }
 
 
-def _killed(task: str, folder: Path, frame: Frame, kills: int, calm: Ended) -> bool:
-    draw = random.Random(SEED)  # noqa: S311
-    for _ in range(kills):
-        _ended(task, folder, frame, "killed", draw.uniform(0.1, 0.9) * calm.wall_s)
-    return _ended(task, folder, frame, "killed").sha256 == calm.sha256
+def _ended(task: str, folder: Path, frame: Frame, after_s: Sequence[float]) -> list[Ended]:
+    """Run a task again and again, killed after so many seconds each time, then to its end; or what was noted of it."""
+    out = folder / f"{task}-{'killed' if after_s else 'whole'}.tif"
+    notes, pieces = out.with_suffix(".json"), out.with_name(f".{out.name}.pieces")
+    ended = [Ended(*one) for one in json.loads(notes.read_text())] if notes.exists() else []
+    if not ended:
+        shutil.rmtree(pieces, ignore_errors=True)
+    for seconds in [*after_s, None][len(ended) :]:
+        ended.append(_process(task, folder, frame, out, seconds))
+        notes.write_text(json.dumps(ended))
+    return ended
 
 
-def _ended(task: str, folder: Path, frame: Frame, name: str, after_s: float | None = None) -> Ended:
-    """Run a task in a process of its own, to its end or for so many seconds."""
-    out = folder / f"{task}-{name}.tif"
+def _process(task: str, folder: Path, frame: Frame, out: Path, after_s: float | None) -> Ended:
+    """A task in a process of its own, to its end or for so many seconds."""
     command = [sys.executable, "-m", "ml", task, str(folder / "reference.tif"), str(folder / "secondary.tif")]
     command += ["--out", str(out), "--scale", "amplitude", *(["--search", "12"] if task == "offsets" else [])]
     if task == "change":
         command = [sys.executable, "-m", "bench.frames", str(folder), str(out), str(frame.past)]
-    started = time.perf_counter()
+    name = f"{frame.rows} rows: {out.stem}"
+    _say(f"{name}: begun" + ("" if after_s is None else f", to be killed after {after_s:.0f} s"))
+    started, killed, reported = time.perf_counter(), False, 0.0
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-    if after_s is not None:
-        try:
-            process.wait(after_s)
-        except subprocess.TimeoutExpired:
+    while True:
+        pid, status, usage = os.wait4(process.pid, os.WNOHANG)
+        wall_s = time.perf_counter() - started
+        if pid:
+            break
+        if after_s is not None and wall_s >= after_s and not killed:
             process.send_signal(signal.SIGKILL)
-        process.wait()
-        return Ended(time.perf_counter() - started, 0.0, 0.0, "")
-    _, status, usage = os.wait4(process.pid, 0)
+            killed = True
+        if wall_s - reported >= REPORT_S:
+            reported = wall_s
+            _say(f"{name}: {wall_s:.0f} s, pieces: {_pieces(out)}")
+        time.sleep(LOOK_S)
     process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
+    if process.returncode and not killed:
         raise RuntimeError(f"{task} ended with {process.returncode}")
-    wall_s = time.perf_counter() - started
-    return Ended(wall_s, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, file_sha256(out))
+    stages, sha256 = _pieces(out), "" if killed else file_sha256(out)
+    if not killed:
+        out.unlink()  # a frame is many gigabytes
+    ended = Ended(
+        wall_s,
+        usage.ru_utime + usage.ru_stime,
+        usage.ru_maxrss / 1024,
+        sha256,
+        sum(stages.values()),
+        os.getloadavg()[1],
+    )
+    _say(f"{name}: {'killed' if killed else 'done'}, {ended}, pieces: {stages}")
+    return ended
+
+
+def _pieces(out: Path) -> dict[str, int]:
+    """How many pieces of each stage lie beside a result that is being made."""
+    found = out.with_name(f".{out.name}.pieces").glob("*/*@*")
+    return dict(sorted(Counter(path.name.partition("@")[0] for path in found).items()))
 
 
 # ---- what is simulated ----
 
 
 def write_frame(folder: Path, frame: Frame) -> None:
-    """The pair, reference.tif and secondary.tif, and coherence of its predecessors and itself, past-N.tif."""
+    """The pair, reference.tif and secondary.tif, its coherence, own.tif, and that of its predecessors, past.tif."""
     shape = frame.rows, frame.cols
     swath = {
         "driver": "GTiff",
@@ -138,26 +200,31 @@ def write_frame(folder: Path, frame: Frame) -> None:
         "gcps": _control_points(shape),
         "crs": CRS.from_epsg(4326),
     }
+    grid = {"driver": "GTiff", "dtype": "float32", "nodata": np.nan, "crs": CRS.from_epsg(32632)}
+    grid |= {"transform": Affine(10, 0, 500_000, 0, -10, 5_800_000)}
+    wide = frame.rows, frame.cols + (frame.past - 1) * APART_PX
+    rng = np.random.default_rng(SEED)
+    powers = [_powers(rng) for _ in range(NOISES)]
+    spreads = SPREAD * rng.standard_normal((NOISES, BLOCK_PX, BLOCK_PX), dtype=np.float32)
     with rasterio.Env(GDAL_CACHEMAX=CACHE_MB), ExitStack() as stack:
         pair = [
             stack.enter_context(rasterio.open(folder / f"{name}.tif", "w", **swath, **_tiled(shape, 1)))
             for name in ("reference", "secondary")
         ]
-        grid = {"driver": "GTiff", "dtype": "float32", "nodata": np.nan, "crs": CRS.from_epsg(32632)}
-        grid |= {"transform": Affine(10, 0, 500_000, 0, -10, 5_800_000)}
-        past = [
-            stack.enter_context(rasterio.open(folder / f"past-{number}.tif", "w", **grid, **_tiled(shape, 2)))
-            for number in range(frame.past + 1)
-        ]
+        own = stack.enter_context(rasterio.open(folder / "own.tif", "w", **grid, **_tiled(shape, 2)))
+        past = stack.enter_context(rasterio.open(folder / "past.tif", "w", **grid, **_tiled(wide, 2)))
+        for at in cut(wide, BLOCK_PX).values():
+            here, number = _window(at), (5 * at.row + 3 * at.col) // BLOCK_PX
+            past.write(_coherence(spreads[number % NOISES], at, lost=False), [1, 2], window=here)
         for at in cut(shape, BLOCK_PX).values():
-            window = RasterWindow(at.col, at.row, at.cols, at.rows)
-            rng = np.random.default_rng([SEED, at.row, at.col])
-            for raster, amplitude in zip(pair, _amplitudes(rng, at), strict=True):
-                raster.write(amplitude, 1, window=window)
-            for number, raster in enumerate(past):
-                raster.write(_coherence(rng, at, lost=number == frame.past), [1, 2], window=window)
-        for raster in past:
-            raster.descriptions = ("coherence", "coherence_sigma")
+            here, number = _window(at), (3 * at.row + 5 * at.col) // BLOCK_PX
+            for raster, power in zip(pair, powers[number % NOISES], strict=True):
+                raster.write(_amplitude(power, at), 1, window=here)
+            own.write(_coherence(spreads[number % NOISES].T, at, lost=True), [1, 2], window=here)
+
+
+def _window(at: Window) -> RasterWindow:
+    return RasterWindow(at.col, at.row, at.cols, at.rows)
 
 
 def _tiled(shape: tuple[int, int], count: int) -> dict[str, Any]:
@@ -180,16 +247,20 @@ def _ground(at: Window) -> Float32:
     return np.asarray(1 + 0.5 * np.sin(row / 37) * np.cos(col / 53), dtype=np.float32)
 
 
-def _amplitudes(rng: np.random.Generator, at: Window) -> NDArray[np.uint16]:
-    parts = rng.standard_normal((LOOKS, 2, 2, at.rows, at.cols), dtype=np.float32)
+def _powers(rng: np.random.Generator) -> Float32:
+    """Speckle of two images that are coherent, about 1: (2, BLOCK_PX, BLOCK_PX)."""
+    parts = rng.standard_normal((LOOKS, 2, 2, BLOCK_PX, BLOCK_PX), dtype=np.float32)
     parts[:, 1] = COHERENCE * parts[:, 0] + np.sqrt(1 - COHERENCE**2) * parts[:, 1]
-    power = (parts**2).mean(axis=(0, 2)) * _ground(at)
-    return np.asarray(100 * np.sqrt(power) + 1, dtype=np.uint16)
+    return np.asarray((parts**2).mean(axis=(0, 2)))
 
 
-def _coherence(rng: np.random.Generator, at: Window, lost: bool) -> Float32:
+def _amplitude(power: Float32, at: Window) -> NDArray[np.uint16]:
+    return np.asarray(100 * np.sqrt(power[: at.rows, : at.cols] * _ground(at)) + 1, dtype=np.uint16)
+
+
+def _coherence(spread: Float32, at: Window, lost: bool) -> Float32:
     """Coherence and its sigma, rounded so that files stay small; lost: in squares that lie across seams."""
-    values = COHERENCE + SPREAD * rng.standard_normal((at.rows, at.cols), dtype=np.float32)
+    values = COHERENCE + spread[: at.rows, : at.cols]
     if lost:
         row, col = np.ogrid[at.row : at.row + at.rows, at.col : at.col + at.cols]
         values -= np.where((row // 200 % 5 == 0) & (col // 100 % 10 == 0), 0.4, 0).astype(np.float32)
@@ -201,9 +272,9 @@ def _coherence(rng: np.random.Generator, at: Window, lost: bool) -> Float32:
 
 
 def change(folder: Path, out: Path, past: int) -> None:
-    """The change of the last of the coherence rasters in a folder against the others, its pieces beside the result.
+    """The change of a frame's coherence against its predecessors', its pieces beside the result.
 
-    Two of the others stand for changes of pairs beside it.
+    Two of these stand for changes of pairs beside it.
     """
     import torch
 
@@ -215,17 +286,17 @@ def change(folder: Path, out: Path, past: int) -> None:
 
     days = [FIRST + number * REPEAT for number in range(4)]
     with rasterio.Env(GDAL_CACHEMAX=CACHE_MB), ExitStack() as stack:
-        rasters = [stack.enter_context(rasterio.open(folder / f"past-{number}.tif")) for number in range(past + 1)]
-        own = rasters[-1]
+        own = stack.enter_context(rasterio.open(folder / "own.tif"))
+        earlier = stack.enter_context(rasterio.open(folder / "past.tif"))
 
         def history(at: Window) -> tuple[Float32, Float32]:
             both = np.empty((past, 2, at.rows, at.cols), dtype=np.float32)
-            for one, raster in zip(both, rasters[:-1], strict=True):
-                raster.read(out=one, window=RasterWindow(at.col, at.row, at.cols, at.rows))
+            for number, one in enumerate(both):
+                earlier.read(out=one, window=_window(at._replace(col=at.col + number * APART_PX)))
             return both[:, 0], both[:, 1]
 
         def beside(number: int, at: Window) -> tuple[Float32, Float32]:
-            coherence = _read(rasters[number], at)[0]
+            coherence = _read(earlier, at._replace(col=at.col + number * APART_PX))[0]
             return (_read(own, at)[0] - coherence) / np.float32(SPREAD), coherence
 
         these = Compared(
@@ -247,7 +318,7 @@ def change(folder: Path, out: Path, past: int) -> None:
 
 
 def _read(raster: DatasetReader, at: Window) -> Float32:
-    return np.asarray(raster.read(window=RasterWindow(at.col, at.row, at.cols, at.rows)))
+    return np.asarray(raster.read(window=_window(at)))
 
 
 if __name__ == "__main__":

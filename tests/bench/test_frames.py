@@ -35,3 +35,32 @@ def test_a_small_frame_goes_through_change_whole_or_killed(tmp_path, monkeypatch
     assert np.isfinite(bands["confidence"]).mean() > 0.005
     with rasterio.open(tmp_path / "reference.tif") as raster:
         assert (raster.dtypes[0], len(raster.gcps[0])) == ("uint16", 100)
+
+
+def test_an_interrupted_benchmark_goes_on_where_it_was(tmp_path, monkeypatch):
+    """Each kill counts once, and comes after its part of a whole run."""
+    killed_after = []
+
+    def process(task, folder, frame, out, after_s):
+        if len(killed_after) == 2:
+            monkeypatch.setattr(frames, "_process", goes_on)
+            raise KeyboardInterrupt
+        return goes_on(task, folder, frame, out, after_s)
+
+    def goes_on(task, folder, frame, out, after_s):
+        killed_after.append(after_s)
+        return frames.Ended(1.0, 1.0, 1.0, "" if after_s else "a", 0, 0.0)
+
+    monkeypatch.setattr(frames, "_process", process)
+    moments = frames._moments(3, 100.0)
+    assert len(moments) == 3
+    assert min(moments) >= 0
+    assert sum(moments) <= 100
+    for _ in range(2):
+        try:
+            ended = frames._ended("offsets", tmp_path, frames.Frame(1, 1, 1), moments)
+        except KeyboardInterrupt:
+            assert killed_after == moments[:2]
+    assert killed_after == [*moments, None]
+    assert [one.sha256 for one in ended] == ["", "", "", "a"]
+    assert frames._ended("offsets", tmp_path, frames.Frame(1, 1, 1), moments) == ended

@@ -40,6 +40,8 @@ class Command(BaseCommand):
         parser.add_argument("--json", type=Path, metavar="OUT")
         parser.add_argument("--points", type=int, help="how many points (desk, load)")
         parser.add_argument("--size", help="rows x columns x predecessors (frames), as 25000x16500x12")
+        parser.add_argument("--tasks", nargs="+", help="which of its tasks (frames)")
+        parser.add_argument("--folder", type=Path, help="where it works, and goes on when it was interrupted (frames)")
         parser.add_argument(
             "--rounds",
             type=int,
@@ -47,7 +49,7 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args, **options) -> None:
-        chosen = {name: options[name] for name in ("points", "rounds", "size") if options[name]}
+        chosen = {name: options[name] for name in ("points", "rounds", "size", "tasks", "folder") if options[name]}
         module = import_module(f"bench.{IN_ROOMS.get(options['name'], options['name'])}")
         with as_owner():  # controls make tables of their own
             report = module.run(**chosen)
