@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -52,13 +53,13 @@ def run() -> dict[str, Any]:
 def field_of(points: int, n_dates: int) -> VelocityField:
     """Points in batches that are made beforehand and used again and again, so that their making costs nothing."""
     kinds = [made_batch(min(CHUNK, points), seed=seed) for seed in range(4)]
+    kinds = [replace(one, displacement_mm=one.displacement_mm[:, :n_dates].copy()) for one in kinds]
+    ids = [numbered(first, min(CHUNK, points - first)) for first in range(0, points, CHUNK)]
 
     def batches() -> Iterator[PointBatch]:
-        for first in range(0, points, CHUNK):
-            one, n = kinds[first // CHUNK % len(kinds)], min(CHUNK, points - first)
-            columns = {name: column[:n] for name, column in one.columns().items()}
-            columns |= {"pid": numbered(first, n), "displacement_mm": one.displacement_mm[:n, :n_dates]}
-            yield PointBatch(**columns)
+        for number, pid in enumerate(ids):
+            columns = {name: column[: pid.size] for name, column in kinds[number % len(kinds)].columns().items()}
+            yield PointBatch(**columns | {"pid": pid})
 
     header = FieldHeader(source_format="egms", level="L2b", component=Component.LOS, dates=DATES[:n_dates])
     return VelocityField(header=header, batches=batches)

@@ -2,13 +2,27 @@
 
 from functools import lru_cache
 
+import numpy as np
+from numpy.typing import NDArray
 from pyproj import CRS, Transformer
+
+SEMI_MAJOR_M = 6_378_137.0  # of WGS 84
 
 
 @lru_cache(maxsize=64)
 def transformer(source: int | str, target: int | str) -> Transformer:
     """From one EPSG code or WKT text to another, x before y in and out; threads may share it."""
     return Transformer.from_crs(source, target, always_xy=True)
+
+
+def web_mercator(
+    longitude: NDArray[np.float64], latitude: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Degrees in EPSG:4326 to metres in EPSG:3857, many times faster than PROJ. longitude: within ±180.
+
+    EPSG guidance note 7-2, method 1024, Popular Visualisation Pseudo Mercator.
+    """
+    return SEMI_MAJOR_M * np.radians(longitude), SEMI_MAJOR_M * np.arcsinh(np.tan(np.radians(latitude)))
 
 
 def local_system(longitude: float, latitude: float) -> str:

@@ -22,21 +22,23 @@ _EWKB_POINT_WITH_SRID = 0x20000001
 
 def fits_int16(displacement_mm: Float32) -> NDArray[np.bool_]:
     """Whether, per row, every value fits 16 bits. displacement_mm: (n, dates), mm, NaN where missing."""
+    return _range_fits(displacement_mm, axis=1)
+
+
+def _range_fits(displacement_mm: Float32, axis: int | None) -> NDArray[np.bool_]:
     # fmin and fmax leave NaN out, and need no array of the size of the input
-    least, most = (f.reduce(displacement_mm, axis=1, initial=0) for f in (np.fmin, np.fmax))
-    fits: NDArray[np.bool_] = (least >= -_LARGEST_MM) & (most <= _LARGEST_MM)
-    return fits
+    least, most = (f.reduce(displacement_mm, axis=axis, initial=0) for f in (np.fmin, np.fmax))
+    return np.asarray((least >= -_LARGEST_MM) & (most <= _LARGEST_MM))
 
 
 def pack_int16(displacement_mm: Float32) -> NDArray[np.int16]:
     """Round to steps of 0.1 mm (error at most 0.05 mm). displacement_mm: (n, dates), mm; ValueError where too large."""
-    if not fits_int16(displacement_mm).all():
+    if not _range_fits(displacement_mm, axis=None):
         raise ValueError(f"a displacement exceeds {_LARGEST_MM:.0f} mm and does not fit 16 bits")
     steps = displacement_mm * np.float32(1 / STEP_MM)
     np.rint(steps, out=steps)
-    missing = np.isnan(steps)
-    if missing.any():
-        steps[missing] = MISSING_INT16
+    if np.isnan(steps.min(initial=0)):
+        steps[np.isnan(steps)] = MISSING_INT16
     return steps.astype("<i2")
 
 
@@ -84,7 +86,8 @@ def copy_rows(columns: Sequence[NDArray[np.generic]]) -> list[memoryview]:
 
 def _null_key(column: NDArray[np.generic]) -> NDArray[np.int32] | None:
     if column.dtype.kind == "f" and column.ndim == 1:
-        return np.asarray(np.isnan(column), dtype=np.int32)
+        missing = np.isnan(column)
+        return missing.astype(np.int32) if missing.any() else None
     if column.dtype.kind == "S":
         return np.char.str_len(column.astype(np.bytes_)).astype(np.int32)
     return None

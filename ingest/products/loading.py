@@ -13,7 +13,7 @@ from ingest.errors import InputError
 from ingest.products import encoding, functions, partitions
 from ingest.products.limits import LoadWatch
 from ingest.products.prefetch import ahead
-from ingest.projections import transformer
+from ingest.projections import web_mercator
 from ingest.readers.records import PointBatch, RefusedRow, VelocityField
 
 Progress = Callable[[int], None]
@@ -119,7 +119,10 @@ def _with_writable_ids(batch: PointBatch) -> PointBatch:
     if not batch.pid.size or not batch.pid.dtype.itemsize:
         return batch
     letters = np.ascontiguousarray(batch.pid).view(np.uint8).reshape(batch.pid.size, -1)
-    good = (letters != 0).sum(axis=1) == np.char.str_len(batch.pid)
+    lengths = np.char.str_len(batch.pid)
+    if letters.max() < 128 and np.count_nonzero(letters) == lengths.sum():
+        return batch
+    good = (letters != 0).sum(axis=1) == lengths
     for row in np.flatnonzero((letters >= 128).any(axis=1)):
         try:
             bytes(batch.pid[row]).decode()
@@ -156,7 +159,7 @@ def _copy_into(cursor, table: str, columns: str, blocks: list[memoryview]) -> No
 
 
 def _point_rows(batch: PointBatch) -> list[memoryview]:
-    x, y = transformer(4326, 3857).transform(batch.longitude, batch.latitude)
+    x, y = web_mercator(batch.longitude, batch.latitude)
     return encoding.copy_rows(
         [
             batch.pid,
@@ -175,9 +178,16 @@ def _point_rows(batch: PointBatch) -> list[memoryview]:
 
 
 def _series_rows(batch: PointBatch) -> list[memoryview]:
+    try:
+        packed = encoding.pack_int16(batch.displacement_mm)
+    except ValueError:
+        return _mixed_series_rows(batch)
+    return encoding.copy_rows([batch.pid, packed])
+
+
+def _mixed_series_rows(batch: PointBatch) -> list[memoryview]:
+    """Rows of 16 bits where they fit, of float32 where not. Slower: it looks at each row."""
     small = encoding.fits_int16(batch.displacement_mm)
-    if small.all():
-        return encoding.copy_rows([batch.pid, encoding.pack_int16(batch.displacement_mm)])
     packed = encoding.pack_int16(batch.displacement_mm[small])
     wide = batch.displacement_mm[~small].astype("<f4")
     rows = [(batch.pid[small], packed), (batch.pid[~small], wide)]

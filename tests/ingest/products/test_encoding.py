@@ -37,6 +37,12 @@ def test_large_displacements_are_kept_as_float32():
     assert encoding.unpack_series([series.tobytes()], 2) == pytest.approx(series)
 
 
+def test_one_row_that_does_not_fit_leaves_the_others_their_16_bits():
+    series = np.array([[3276.7, np.nan], [-3276.8, 0], [np.nan, np.nan]], dtype=np.float32)
+    assert encoding.fits_int16(series).tolist() == [True, False, True]
+    assert encoding.fits_int16(series[[0, 2]]).tolist() == [True, True]
+
+
 def test_a_series_of_the_wrong_length_is_noticed():
     with pytest.raises(ValueError, match="does not hold 3 dates"):
         encoding.unpack_series([bytes(5)], 3)
