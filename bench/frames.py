@@ -259,11 +259,12 @@ def _amplitude(power: Float32, at: Window) -> NDArray[np.uint16]:
 
 
 def _coherence(spread: Float32, at: Window, lost: bool) -> Float32:
-    """Coherence and its sigma, rounded so that files stay small; lost: in squares that lie across seams."""
+    """Coherence and its sigma, rounded so that files stay small; lost: here and there, in squares across seams."""
     values = COHERENCE + spread[: at.rows, : at.cols]
     if lost:
         row, col = np.ogrid[at.row : at.row + at.rows, at.col : at.col + at.cols]
-        values -= np.where((row // 200 % 5 == 0) & (col // 100 % 10 == 0), 0.4, 0).astype(np.float32)
+        here = (row // 2048 % 4 == 0) & (col // 2048 % 4 == 0)
+        values -= np.where(here & (row // 200 % 5 == 0) & (col // 100 % 10 == 0), 0.4, 0).astype(np.float32)
     held = np.round(values.clip(0, 1) / STEP) * STEP
     return np.stack([held, np.full_like(held, SPREAD)]).astype(np.float32)
 

@@ -94,19 +94,8 @@ def scaled_change(stack: Stack, n_past: int, pieces: Pieces, at: Mapping[str, Wi
     if n_past < FEWEST_PREDECESSORS:
         raise ValueError(f"{n_past} predecessors are too few: at least {FEWEST_PREDECESSORS} are needed")
 
-    def first(here: Window) -> Arrays:
-        return {"before": median_of_known(stack.past(here)[0])}
-
-    pieces.each("first", at, first)
     places = {place: place for place in at}
-    (middle,) = pieces.quantiles("first-median", places, lambda place: [pieces.get("first", place)["before"]], MEDIAN)
-
-    def past_lost(place: str) -> list[Float32]:
-        before = pieces.get("first", place)["before"]
-        able = _able_to_lose(before, middle)
-        return [(before - one) / able for one in stack.past(at[place])[0]]
-
-    lost_before = [value or 0.0 for value in pieces.quantiles("past-lost", places, past_lost, MEDIAN)]
+    lost_before = _lost_before(stack, pieces, at)
 
     def scale(here: Window) -> Arrays:
         wide = grown(here, MARGIN_PX, stack.shape)
@@ -145,6 +134,25 @@ def scaled_change(stack: Stack, n_past: int, pieces: Pieces, at: Mapping[str, Wi
         return (_z(now, before, part["scale"][own], lost) / np.float32(widened)), before, now
 
     return ScaledChange(-lost * (known_level or 0.0), read)
+
+
+def _lost_before(stack: Stack, pieces: Pieces, at: Mapping[str, Window]) -> list[float]:
+    """The share of its coherence that the whole scene lost in each of the predecessors, against all of them."""
+    places, middle = {place: place for place in at}, None
+    if not pieces.complete("past-lost"):
+        pieces.each("first", at, lambda here: {"before": median_of_known(stack.past(here)[0])})
+        (middle,) = pieces.quantiles(
+            "first-median", places, lambda place: [pieces.get("first", place)["before"]], MEDIAN
+        )
+
+    def lost(place: str) -> list[Float32]:
+        before = pieces.get("first", place)["before"]
+        able = _able_to_lose(before, middle)
+        return [(before - one) / able for one in stack.past(at[place])[0]]
+
+    found = pieces.quantiles("past-lost", places, lost, MEDIAN)
+    pieces.drop("first")
+    return [value or 0.0 for value in found]
 
 
 def _scale(stack: Stack, here: Window, wide: Window, lost: Sequence[float]) -> Arrays:

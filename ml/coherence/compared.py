@@ -56,7 +56,20 @@ def compared(these: Compared, transform: Affine, epsg: int, device: torch.device
 
     ValueError where there are too few predecessors.
     """
-    shape, at = these.stack.shape, cut(these.stack.shape, PIECE_PX)
+    at = cut(these.stack.shape, PIECE_PX)
+    whole = PieceBands(pieces, "change", these.stack.shape, list(UNITS), at)
+    if not (pieces.complete("statistics") and pieces.complete("change", at)):
+        weather = _made(these, at, device, pieces)
+        pieces.once("statistics", lambda: _statistics(whole) | {"weather": round(weather, 4)})
+    statistics = pieces.once("statistics", dict)
+    pieces.drop("scale", "ratio", "patches")
+    tags = {"weather": f"{statistics['weather']:.4f}"}
+    return RasterResult(whole, tuple(UNITS.values()), transform, epsg, tags, statistics)
+
+
+def _made(these: Compared, at: Mapping[str, Window], device: torch.device, pieces: Pieces) -> float:
+    """Make all pieces; returns what the weather did to the whole scene."""
+    shape = these.stack.shape
     change = scaled_change(these.stack, these.n_past, pieces, at)
 
     def brightness(here: Window) -> Arrays:
@@ -90,10 +103,7 @@ def compared(these: Compared, transform: Affine, epsg: int, device: torch.device
         return known_bands(dict(zip(UNITS, values, strict=True)))
 
     pieces.each("change", places, bands)
-    whole = PieceBands(pieces, "change", shape, list(UNITS), at)
-    tags = {"weather": f"{change.weather:.4f}"}
-    statistics = _statistics(whole) | {"weather": round(change.weather, 4)}
-    return RasterResult(whole, tuple(UNITS.values()), transform, epsg, tags, statistics)
+    return change.weather
 
 
 def known_bands(bands: Mapping[str, Float32]) -> dict[str, Float32]:

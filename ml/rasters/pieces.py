@@ -145,6 +145,10 @@ class Pieces:
         self.each(stage, {"all": kept}, lambda work: work())
         return json.loads(self.get(stage, "all")["json"].tobytes())
 
+    def complete(self, stage: str, places: Iterable[str] = ("all",)) -> bool:
+        """Whether these pieces are there, undamaged: then none is needed that they were made from."""
+        return all(self._whole(f"{stage}@{place}") for place in places)
+
     def drop(self, *stages: str) -> None:
         """Delete pieces that nothing needs any more."""
         self.store.drop(name for name in self.store.names() if name.partition("@")[0] in stages)
@@ -154,7 +158,7 @@ class Pieces:
     ) -> list[float | None]:
         """Exact quantiles over the whole of what is finite in each of the arrays of every item; None without any."""
         upper, lower = f"{stage}-upper", f"{stage}-lower"
-        if not self._whole(f"{stage}@all"):
+        if not self.complete(stage):
             self.each(upper, items, lambda item: _sparse([quantiles.upper_counts(one) for one in values(item)]))
             buckets = self.once(f"{stage}-buckets", lambda: _buckets(self._summed(upper, items), share))
             self.each(lower, items, lambda item: _sparse(_within(values(item), buckets)))

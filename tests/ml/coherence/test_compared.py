@@ -102,3 +102,19 @@ def test_a_computation_that_is_killed_again_and_again_comes_out_the_same(scene, 
     for name, values in expected.items():
         np.testing.assert_array_equal(bands[name], values, err_msg=name)
     assert {made.count(attempt) for attempt in range(5)} == {11, 18, 25, 32, 39}
+
+
+def test_what_nothing_needs_any_more_is_deleted_and_made_again_where_a_piece_is_damaged(scene, monkeypatch, tmp_path):
+    monkeypatch.setattr(room, "PIECE_PX", 64)
+    folder = Folder(tmp_path, "a")
+    expected = bands_of(scene, Pieces(folder))
+    left = {name.partition("@")[0] for name in folder.names()}
+    assert "change" in left
+    assert left.isdisjoint({"first", "scale", "ratio", "patches", "past-lost-upper"})
+    made = []
+    assert compared(scene, Affine.identity(), 32632, CPU, Pieces(folder, lambda: made.append(1))).statistics
+    assert made == []
+    (folder.path / "change@64-0").write_bytes(b"torn")
+    again = bands_of(scene, Pieces(folder))
+    for name, values in expected.items():
+        np.testing.assert_array_equal(again[name], values, err_msg=name)
