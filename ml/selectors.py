@@ -40,7 +40,8 @@ def inputs_due(
     pairs = pairs_with_history() if task == Task.COHERENCE_CHANGE else ScenePair.objects.all()
     pairs = pairs.filter(reference__state=Scene.State.READY, secondary__state=Scene.State.READY)
     unseen = pairs.exclude(pk__in=runs.filter(product=None).values("pair"))
-    return unseen.select_related("reference", "secondary").order_by("secondary__acquired_at", "id")
+    in_turn = unseen.order_by("secondary__acquired_at", "-reference__acquired_at", "id")  # as `_earlier` counts
+    return in_turn.select_related("reference", "secondary")
 
 
 def companions_of(*, run: Run) -> list[Product]:
@@ -127,16 +128,23 @@ def coherence_history(*, pair: ScenePair, most: int) -> tuple[Prediction, list[P
 
 
 def changes_beside(*, pair: ScenePair) -> QuerySet[Prediction]:
-    """Changes of coherence of other pairs of the same ground whose time overlaps or meets that of a pair.
+    """Changes of coherence of earlier pairs of the same ground whose time overlaps or meets that of a pair.
 
-    Those that only meet it hold one of its images: whether that image is a bad one shows in them.
+    Those that only meet it hold one of its images: whether that image is a bad one shows in them. Earlier pairs ended
+    before it, or with it and are shorter: what a run sees does not depend on which worker was quicker.
     """
-    others = _same_ground(_fields_of(pair).__getitem__).filter(
-        reference__acquired_at__lte=pair.secondary.acquired_at, secondary__acquired_at__gte=pair.reference.acquired_at
-    )
-    beside = list(others.exclude(pk=pair.pk).values_list("pk", flat=True))  # few, and found once
+    beside = list(_beside(_fields_of(pair).__getitem__).values_list("pk", flat=True))  # few, and found once
     changes = Prediction.objects.filter(run__model_version__task=Task.COHERENCE_CHANGE, run__pair__in=beside)
     return changes.select_related("run__pair__reference", "run__pair__secondary").order_by("id")
+
+
+def changes_held_up() -> QuerySet[Run]:
+    """Runs of changes of coherence that wait: what they are compared with may still come from earlier pairs."""
+    to_come = Run.objects.filter(
+        pair=OuterRef("pk"), model_version__task__in=(Task.COHERENCE, Task.COHERENCE_CHANGE), state__in=Run.UNSETTLED
+    )
+    earlier = _earlier(lambda name: OuterRef(f"pair__{name}")).filter(Exists(to_come))
+    return Run.objects.filter(Exists(earlier), model_version__task=Task.COHERENCE_CHANGE, state__in=Run.UNSETTLED)
 
 
 def fastest_motion(*, pair: ScenePair) -> float:
@@ -154,6 +162,8 @@ LEAST_SHARE = 0.5  # of a pair's ground that a predecessor shows; slices of one 
 def _fields_of(pair: ScenePair) -> dict[str, object]:
     """What is compared of a pair, by the name of the field."""
     return {
+        "pk": pair.pk,
+        "reference__acquired_at": pair.reference.acquired_at,
         "secondary__acquired_at": pair.secondary.acquired_at,
         "temporal_baseline_days": pair.temporal_baseline_days,
         "footprint": _polygon(pair.footprint),
@@ -167,6 +177,18 @@ def _predecessors(value: Callable[[str], object]) -> QuerySet[ScenePair]:
         secondary__acquired_at__lt=value("secondary__acquired_at"),
         temporal_baseline_days=value("temporal_baseline_days"),
     )
+
+
+def _earlier(value: Callable[[str], object]) -> QuerySet[ScenePair]:
+    """Pairs of its ground that ended before, or together and are shorter; value: name of a field -> what it is."""
+    began, ended = (value(f"{image}__acquired_at") for image in ("reference", "secondary"))
+    together = Q(reference__acquired_at__gt=began) | Q(reference__acquired_at=began, pk__lt=value("pk"))
+    return _same_ground(value).filter(Q(secondary__acquired_at__lt=ended) | Q(together, secondary__acquired_at=ended))
+
+
+def _beside(value: Callable[[str], object]) -> QuerySet[ScenePair]:
+    """Those of them whose time overlaps or meets."""
+    return _earlier(value).filter(secondary__acquired_at__gte=value("reference__acquired_at"))
 
 
 def _same_ground(value: Callable[[str], object]) -> QuerySet[ScenePair]:
@@ -193,8 +215,9 @@ def _at_least(n: int, rows: QuerySet[ScenePair]) -> Exists:
 
 
 def runs_to_announce(*, queued_before: datetime) -> QuerySet[Run]:
-    """Runs that are due and were never announced to the broker, or before this time."""
+    """Runs that are due and were never announced to the broker, or before this time; none that must wait for others."""
     waiting = Run.objects.filter(LEASE.due(), Q(queued_at=None) | Q(queued_at__lt=queued_before))
+    waiting = waiting.exclude(pk__in=changes_held_up().values("pk"))
     return waiting.select_related("model_version").order_by("id")
 
 

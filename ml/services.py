@@ -112,6 +112,8 @@ def run_execute(*, run_id: int) -> Run | None:
     started = time.monotonic()
     try:
         with heartbeat(prolong, settings.RUN_BEAT_SECONDS), listening(progress.report):
+            if selectors.changes_held_up().filter(pk=run.pk).exists():
+                raise GivesWay
             result, device = run_compute(
                 run, choose_device(settings.ML_DEVICE), lambda device: Pieces(_folder(run, device), lambda: _go_on(run))
             )
@@ -142,7 +144,7 @@ def run_compute(
 
 
 class GivesWay(Exception):
-    """A run leaves its worker to another one, and comes back to the pieces that it has made."""
+    """A run leaves its worker to another one that goes before, and comes back to the pieces that it has made."""
 
 
 def _go_on(run: Run) -> None:

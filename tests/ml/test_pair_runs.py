@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from django.contrib.gis.geos import MultiPolygon
+from django.utils import timezone
 
 from ingest.models import ContextLayer, Glacier, ScenePair
 from ingest.rasters import write_cog
@@ -131,7 +132,7 @@ def test_change_is_found_in_the_coherence_of_the_scatterers_where_a_raster_holds
     assert np.nanmedian(bands["area_sigma"]) == pytest.approx(0.1 * area_share("guarnieri-prati"))
 
 
-def test_changes_of_other_pairs_of_the_ground_that_overlap_or_meet_in_time_count(pairs, make_rtc):
+def test_changes_of_earlier_pairs_of_the_ground_that_overlap_or_meet_in_time_count(pairs, make_rtc):
     scenes_load(path=make_rtc("20211231"))
     pairs_make(baselines_days=[12, 24])
     execute("guarnieri-prati")
@@ -140,8 +141,24 @@ def test_changes_of_other_pairs_of_the_ground_that_overlap_or_meet_in_time_count
     assert set(dates) == {"1207-1219", "1219-1231", "1207-1231"}
     beside = selectors.changes_beside(pair=dates["1207-1231"].pair)
     assert [one.run for one in beside] == [dates["1207-1219"], dates["1219-1231"]]
-    beside = selectors.changes_beside(pair=dates["1207-1219"].pair)
-    assert {one.run for one in beside} == {dates["1219-1231"], dates["1207-1231"]}
+    assert not selectors.changes_beside(pair=dates["1207-1219"].pair)
+    assert [one.run for one in selectors.changes_beside(pair=dates["1219-1231"].pair)] == [dates["1207-1219"]]
+
+
+def test_a_change_waits_for_the_changes_that_it_is_compared_with_whichever_worker_is_first(pairs, make_rtc):
+    scenes_load(path=make_rtc("20211231"))
+    pairs_make(baselines_days=[12])
+    execute("guarnieri-prati")
+    first, second = services.runs_queue(method="robust-z")
+    assert list(selectors.runs_to_announce(queued_before=timezone.now())) == [first]
+    services.run_execute(run_id=second.pk)
+    second.refresh_from_db()
+    assert (second.state, second.parameters) == (Run.State.QUEUED, {})
+    services.run_execute(run_id=first.pk)
+    assert list(selectors.runs_to_announce(queued_before=timezone.now())) == [second]
+    services.run_execute(run_id=second.pk)
+    second.refresh_from_db()
+    assert second.parameters["changes_beside"] == [first.prediction.pk]
 
 
 def test_a_predecessor_that_failed_is_not_waited_for(pairs, make_rtc):
