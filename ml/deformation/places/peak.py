@@ -51,25 +51,25 @@ def field_draws(cells: Cells, radius_m: float, sign: float) -> Float64:
     at = np.column_stack([cells.x, cells.y])
     away = np.sqrt(5.0) * cdist(at, at) / radius_m
     variance = max(float(np.var(rate)), float(np.median(cells.sigma_mm_yr)) ** 2)
-    fits = []
+    sills, noises = (np.array(each)[:, None] for each in zip(*product(SILLS, NOISES), strict=True))
+    fits, likelihoods = [], []
     for reach in RANGES:
         scaled = away / reach
         matern = (1 + scaled + scaled**2 / 3) * np.exp(-scaled)
         values, vectors = np.linalg.eigh(matern / np.outer(cells.sigma_mm_yr, cells.sigma_mm_yr))
         values, turned = values.clip(min=0), vectors.T @ (rate / cells.sigma_mm_yr)
         level = vectors.T @ (1 / cells.sigma_mm_yr)
-        for sill, noise in product(SILLS, NOISES):
-            signal = sill * variance / noise**2 * values
-            mean = float((level * turned / (signal + 1)).sum() / (level**2 / (signal + 1)).sum())
-            left = turned - mean * level
-            likelihood = -0.5 * float((left**2 / (signal + 1)).sum() / noise**2 + np.log((signal + 1) * noise**2).sum())
-            share = signal / (signal + 1)
-            fits.append((likelihood, vectors, mean * level + share * left, noise * np.sqrt(share)))
-    likelihoods = np.array([fit[0] for fit in fits])
-    weights = np.exp(likelihoods - likelihoods.max())
+        signal = sills * variance / noises**2 * values  # (sills and noises, cells)
+        mean = ((level * turned / (signal + 1)).sum(axis=1) / (level**2 / (signal + 1)).sum(axis=1))[:, None]
+        left = turned - mean * level
+        misfit = (left**2 / (signal + 1)).sum(axis=1) / noises[:, 0] ** 2
+        likelihoods.append(-0.5 * (misfit + np.log((signal + 1) * noises**2).sum(axis=1)))
+        share = signal / (signal + 1)
+        fits += [(vectors, *fit) for fit in zip(mean * level + share * left, noises * np.sqrt(share), strict=True)]
+    weights = np.exp(np.concatenate(likelihoods) - np.max(likelihoods))
     counts = rng.multinomial(DRAWS, weights / weights.sum())
     fields = []
-    for count, (_, vectors, middle, spread) in zip(counts, fits, strict=True):
+    for count, (vectors, middle, spread) in zip(counts, fits, strict=True):
         if count:
             draws = middle[:, None] + spread[:, None] * rng.standard_normal((middle.size, count))
             fields.append(cells.sigma_mm_yr[:, None] * (vectors @ draws))
