@@ -32,7 +32,7 @@ from ml.rasters.pieces import Folder, Pieces
 from ml.rasters.results import RasterResult, write_result
 from ml.runtime.checkpoints import read_card
 from ml.runtime.code_version import code_version
-from ml.runtime.device import choose_device
+from ml.runtime.device import choose_device, precision
 from ml.runtime.progress import listening
 
 logger = logging.getLogger(__name__)
@@ -165,7 +165,8 @@ def _folder(run: Run, device: torch.device) -> Folder:
     What decides what they hold is in its key; scenes and products never change under their number.
     """
     version = run.model_version
-    facts = [version.task, str(version), version.weights_sha256, code_version(), device.type, run.parameters]
+    place = [device.type, precision(device)]
+    facts = [version.task, str(version), version.weights_sha256, code_version(), *place, run.parameters]
     return Folder(_work_folder(run.pk), hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16])
 
 

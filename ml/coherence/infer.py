@@ -14,6 +14,8 @@ from ml.rasters.pieces import Pieces, blocks_of
 from ml.rasters.results import RasterResult
 from ml.rasters.tiling import over_tiles, samples
 from ml.rasters.windows import Window
+from ml.runtime.device import precision
+from ml.runtime.memory import freed_memory_kept
 from ml.statistics.quantiles import MEDIAN, quantile
 
 NETWORK = "residual-unet"
@@ -50,6 +52,7 @@ def area_share(method: str) -> float:
     return 1.0 if method == NETWORK else WINDOW_PX / AREA_PX
 
 
+@freed_memory_kept()
 def estimate_coherence(
     pair: ImagePair | PairSource,
     method: str,
@@ -79,7 +82,9 @@ def estimate_coherence(
         bands = over_tiles(
             source, _by_network(ready, facts, truth, device), ready.halo_px(), core=TILE_PX, pieces=pieces
         )
-        return _result(source, bands, facts.looks, _registration_tags(facts) | {"truth": truth})
+        record = {"precision": precision(device)}
+        result = _result(source, bands, facts.looks, _registration_tags(facts) | {"truth": truth} | record)
+        return result._replace(parameters=record)
     speckle = baseline.Speckle(*kept.once("speckle", lambda: baseline.speckle_of(sampled(), looks)))
     used = 1.0 if method == "pearson" else speckle.looks
     halo = window // 2 + baseline.BRIGHT_WINDOW + RESAMPLED_PX

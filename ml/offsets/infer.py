@@ -23,10 +23,12 @@ from ml.rasters.pieces import Pieces
 from ml.rasters.results import RasterResult
 from ml.rasters.tiling import over_tiles, samples
 from ml.rasters.windows import Window
+from ml.runtime.device import precision
+from ml.runtime.memory import freed_memory_kept
 
 NETWORK, ONE_WINDOW = "model", "model-32px"  # the network's choice of windows; its window of 32 px everywhere
 METHODS = (NETWORK, "multi-kernel", "ncc", "whitened", ONE_WINDOW)
-VERSIONS = {"multi-kernel": "2", "ncc": "3", "whitened": "3", NETWORK: "7", ONE_WINDOW: "6"}  # raise with the numbers
+VERSIONS = {"multi-kernel": "2", "ncc": "3", "whitened": "3", NETWORK: "8", ONE_WINDOW: "7"}  # raise with the numbers
 WEIGHTS = dict.fromkeys((NETWORK, ONE_WINDOW), network.NAME)  # networks, and the names of their cards
 UNITS = ("px", "px", "px", "px", "1")
 FLAT = 1e-6  # of the largest value: less range than this is none
@@ -53,6 +55,7 @@ def reach_px(m_per_day: float, scale: PixelScale) -> int:
     return min(FARTHEST_PX, max(NEAR_PX, math.ceil(m_per_day * scale.days / scale.posting_m)))
 
 
+@freed_memory_kept()
 def track_offsets(
     pair: ImagePair | PairSource,
     method: str,
@@ -79,15 +82,16 @@ def track_offsets(
     statistics = _statistics(bands) | {"reach_px": found.reach_px} | _reasons(bands, found, posting)
     tags = {"kernels_px": " ".join(map(str, kernels)), "search_px": str(search), "posting_px": str(posting)}
     tags |= {"reach_px": str(found.reach_px)}
+    of_network = {"precision": precision(device)} if method in WEIGHTS else {}
     grid = source.transform @ Affine.scale(posting)
     return RasterResult(
         bands,
         UNITS,
         grid,
         source.epsg,
-        tags,
+        tags | of_network,
         statistics,
-        parameters={"search_px": search, "reach_px": found.reach_px},
+        parameters={"search_px": search, "reach_px": found.reach_px} | of_network,
         note=_why_nothing(statistics),
     )
 

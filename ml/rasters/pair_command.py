@@ -19,7 +19,7 @@ from ml.rasters.imagery import SCALES, PairSource, open_pair
 from ml.rasters.pieces import Folder, Pieces
 from ml.rasters.results import RasterResult, write_result
 from ml.runtime.code_version import code_version
-from ml.runtime.device import choose_device
+from ml.runtime.device import choose_device, precision
 from ml.runtime.methods import help_of, method_of
 
 Method = Callable[[PairSource, torch.device, Pieces], RasterResult]
@@ -66,7 +66,7 @@ def run(args: argparse.Namespace, method: Method, version: str, slack_px: int = 
             "reference": args.reference.name,
             "secondary": args.secondary.name,
         }
-        folder = _folder(args, [sha256, version, code_version(), str(device)])
+        folder = _folder(args, [sha256, version, code_version(), str(device), precision(device)])
         try:
             pieces = Pieces(folder)
             result = method(in_pieces(pair, pieces) if lay else pair, device, pieces)

@@ -1,9 +1,12 @@
 """Which device the numerics run on, and in which precision. Nothing here touches CUDA at import."""
 
+import os
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
+
+AUTO, FLOAT32, BFLOAT16 = "auto", "float32", "bfloat16"
 
 
 def choose_device(wish: str = "auto") -> torch.device:
@@ -17,9 +20,20 @@ def choose_device(wish: str = "auto") -> torch.device:
 
 def low_precision(device: torch.device) -> AbstractContextManager[Any]:
     """bfloat16 where the hardware multiplies in it, else nothing."""
-    if device.type == "cuda" or has_fast_bfloat16():
+    if precision(device) == BFLOAT16:
         return torch.autocast(device.type, dtype=torch.bfloat16)
     return nullcontext()
+
+
+def precision(device: torch.device) -> str:
+    """What networks multiply in on a device: bfloat16 where it is fast, unless ML_PRECISION=float32 forbids it.
+
+    ValueError for any other ML_PRECISION than that and auto.
+    """
+    wish = os.environ.get("ML_PRECISION") or AUTO
+    if wish not in (AUTO, FLOAT32):
+        raise ValueError(f"ML_PRECISION is {wish!r}; use {AUTO} or {FLOAT32}")
+    return BFLOAT16 if wish == AUTO and (device.type == "cuda" or has_fast_bfloat16()) else FLOAT32
 
 
 def has_fast_bfloat16() -> bool:

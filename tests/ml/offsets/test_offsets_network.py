@@ -10,7 +10,7 @@ from affine import Affine
 from ml.lab.offsets.calibrate import tables_of
 from ml.lab.offsets.evaluate import width_px
 from ml.networks.box_mean import box_mean
-from ml.networks.cc_res_siamnet import LAGS, NODE_PX, REACH_WEIGHTS, Alike, CCResSiamNet, correlated
+from ml.networks.cc_res_siamnet import LAGS, NODE_PX, REACH_WEIGHTS, STRIP_ROWS, Alike, CCResSiamNet, correlated
 from ml.offsets import coarse, network
 from ml.offsets.baseline import Offsets
 from ml.offsets.infer import track_offsets
@@ -18,6 +18,7 @@ from ml.offsets.regrid import at_posting
 from ml.offsets.resampling import gathered, in_parts, surroundings, whole
 from ml.offsets.texture import texture
 from ml.rasters.imagery import ImagePair, PairSource
+from ml.runtime.device import precision
 from ml.simulation.sar.recipes import stepped
 from ml.simulation.seeds import Purpose, generator
 from tests.makers.offset_pairs import pair_of
@@ -84,6 +85,27 @@ def test_texture_does_not_know_the_gain_and_leaves_holes_at_zero():
     assert bool((seen[0, 20:40, 20:40] == 0).all())
     torch.testing.assert_close(texture(log + 2.3), seen, atol=1e-4, rtol=0)
     assert 0.8 < float(seen[0, :20].std()) < 1.2
+
+
+def test_the_network_answers_in_strips_as_it_does_at_once():
+    """Within what convolutions of different heights are rounded by."""
+    tracker, size = network.shipped(CPU), 2 * STRIP_ROWS + 64
+    images = torch.randn(1, 2, size, 96, generator=torch.Generator().manual_seed(1))
+    nodes = torch.zeros(1, 2, size // NODE_PX, 96 // NODE_PX)
+    given = images, nodes + 0.1, nodes + 0.4, torch.ones_like(nodes[:, :1])
+    at_once = tracker.network(*given)  # as in training
+    with torch.no_grad():
+        in_strips = tracker.network(*given)
+    for one, other in zip(at_once, in_strips, strict=True):
+        assert torch.allclose(one, other, atol=1e-5)
+
+
+def test_correlation_is_the_mean_of_products():
+    first, second = torch.randn(2, 2, 3, 8, 12, generator=torch.Generator().manual_seed(1))
+    wide = torch.nn.functional.pad(second, (2,) * 4)
+    wanted = [(first * wide[..., 2 + y : 10 + y, 2 + x : 14 + x]) for y, x in LAGS]
+    wanted = [product.unflatten(3, (3, 4)).unflatten(2, (2, 4)).mean(dim=(3, 5)) for product in wanted]
+    assert torch.allclose(correlated(first, second), torch.cat(wanted, dim=1), atol=1e-6)
 
 
 def test_features_are_correlated_at_the_lag_at_which_they_agree():
@@ -261,6 +283,16 @@ def test_bfloat16_changes_offsets_by_less_than_a_hundredth_of_a_pixel():
     plain, exact = (network.track(source, replace(tracker, exact=exact), 6) for exact in (False, True))
     difference = (plain.dx_px - exact.dx_px).abs()
     assert float(difference[torch.isfinite(difference)].quantile(0.99)) < 0.01
+
+
+def test_float32_can_be_asked_for_and_a_run_records_it(monkeypatch):
+    pair, tracker = pair_of(0.4, 0.1, gamma=0.8, size=128), network.shipped(CPU)
+    assert track_offsets(pair, "model", CPU).tags["precision"] == precision(CPU)
+    monkeypatch.setenv("ML_PRECISION", "float32")
+    result, exact = track_offsets(pair, "model", CPU), network.track(pair.source(), replace(tracker, exact=True), 6)
+    assert result.tags["precision"] == result.parameters["precision"] == "float32"
+    assert np.array_equal(result.bands["dx_px"], exact.dx_px.numpy(), equal_nan=True)
+    assert "precision" not in track_offsets(pair, "ncc", CPU).parameters
 
 
 # ---- pairs that cannot be tracked ----

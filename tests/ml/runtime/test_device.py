@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from ml.runtime.device import low_precision
+from ml.runtime.device import low_precision, precision
 
 
 @pytest.mark.parametrize(
@@ -14,3 +14,16 @@ def test_a_cpu_computes_in_what_it_holds(held, lower, monkeypatch):
     with low_precision(torch.device("cpu")):
         product = torch.ones(2, 2) @ torch.ones(2, 2)
     assert product.dtype == (torch.bfloat16 if lower else torch.float32)
+
+
+def test_float32_can_be_forced_and_is_what_a_run_records(monkeypatch):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": True})
+    cpu = torch.device("cpu")
+    assert precision(cpu) == "bfloat16"
+    monkeypatch.setenv("ML_PRECISION", "float32")
+    assert precision(cpu) == precision(torch.device("cuda")) == "float32"
+    with low_precision(cpu):
+        assert (torch.ones(2, 2) @ torch.ones(2, 2)).dtype == torch.float32
+    monkeypatch.setenv("ML_PRECISION", "int8")
+    with pytest.raises(ValueError, match="use auto or float32"):
+        precision(cpu)
