@@ -212,7 +212,8 @@ def _pooled_products(first: Tensor, wide: Tensor) -> Tensor:
         total = inner[:, ::POOL_PX] * around[:, ::POOL_PX]
         for row in range(1, POOL_PX):
             total.addcmul_(inner[:, row::POOL_PX], around[:, row::POOL_PX])
-        lags.append(reduce(torch.add, total.unflatten(2, (-1, POOL_PX)).unbind(dim=3)))
+        squares = total.view(*total.shape[:2], -1, POOL_PX, total.shape[3])
+        lags.append(reduce(torch.add, squares.unbind(dim=3)))
     return torch.cat(lags, dim=3).div_(POOL_PX**2).to(first.dtype).permute(0, 3, 1, 2)
 
 
