@@ -1,14 +1,15 @@
 """Rasters in storage become arrays. Nothing here imports torch, so that every floor above may use it."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import rasterio
 from affine import Affine
 from numpy.typing import NDArray
 from rasterio.crs import CRS
+from rasterio.io import DatasetReader
 from rasterio.warp import reproject
 from rasterio.windows import Window
 
@@ -18,10 +19,22 @@ from ml.models import Prediction
 Part = tuple[int, int, int, int]  # first row and column, how many of each
 
 
-class StoredRaster(NamedTuple):
-    """bands: name -> (rows, cols) float32, NaN unknown."""
+class StoredBand:
+    """A band of an open raster, of which only what is asked for is read: band[rows, cols], float32, NaN unknown."""
 
-    bands: dict[str, NDArray[np.float32]]
+    def __init__(self, raster: DatasetReader, number: int) -> None:
+        self._raster, self._number, self.shape = raster, number, raster.shape
+
+    def __getitem__(self, part: tuple[slice, slice]) -> NDArray[np.float32]:
+        rows, cols = (range(size)[one] for one, size in zip(part, self.shape, strict=True))
+        window = Window(cols.start, rows.start, len(cols), len(rows))
+        return np.asarray(self._raster.read(self._number, window=window))
+
+
+class StoredRaster(NamedTuple):
+    """bands: name -> (rows, cols) float32, NaN unknown; of one that is open StoredBand."""
+
+    bands: Mapping[str, Any]
     transform: Affine
     epsg: int
 
@@ -59,6 +72,14 @@ def opened_prediction(prediction: Prediction, onto: RasterWindows | None = None)
         here = RasterWindows(raster.shape, raster.transform, raster.crs.to_epsg(), names, own)
         grid = onto or here
         yield here if here[:3] == grid[:3] else RasterWindows(*grid[:3], names, moved)
+
+
+@contextmanager
+def opened_bands(prediction: Prediction) -> Iterator[StoredRaster]:
+    """All bands of a run's raster, by name, none of them read yet."""
+    with stored_tiff(prediction.raster) as raster:
+        bands = {name: StoredBand(raster, index) for index, name in enumerate(raster.descriptions, start=1)}
+        yield StoredRaster(bands, raster.transform, raster.crs.to_epsg())
 
 
 def read_prediction(prediction: Prediction) -> StoredRaster:

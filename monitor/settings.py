@@ -48,6 +48,8 @@ for _name in ("DATABASE_URL", "REDIS_URL"):
             f"{_name} is not set and no private server was started. Run scripts/services start, or set it."
         )
 
+os.environ.setdefault("GDAL_CACHEMAX", "256")  # MB in each process; GDAL's own is a share of all memory
+
 SECRET_KEY = env("SECRET_KEY", default=None) or _own_secret()
 DEBUG = env.bool("DEBUG", default=False)
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from typing import Any, NamedTuple
 
 from django.contrib.gis.geos import GEOSGeometry, MultiPolygon
@@ -34,7 +35,7 @@ from ml.rasters.looks import look_of
 from ml.selectors import products_of
 from ml.statistics.reasons import track_reason
 from ml.statistics.series import fit_series
-from ml.stored import StoredRaster, read_prediction
+from ml.stored import StoredRaster, opened_bands, read_prediction
 
 Task = ModelVersion.Task
 WITHIN_90 = 1.645  # standard deviations
@@ -43,10 +44,13 @@ MOST_SERIES = 1_000  # points inside whose series are looked at one by one
 
 
 class Search(NamedTuple):
-    """thresholds: a named tuple, kept with the scan; find: what a prediction's raster shows, not yet saved."""
+    """thresholds: a named tuple, kept with the scan; find: what a prediction's raster shows, not yet saved; by_parts:
+    it reads what it needs of a raster that does not fit into memory.
+    """
 
     thresholds: Any
     find: Callable[[Prediction, StoredRaster, Any], list[Detection]]
+    by_parts: bool = False
 
 
 class View(NamedTuple):
@@ -59,7 +63,8 @@ class View(NamedTuple):
 def search(prediction: Prediction, thresholds: Any = None) -> list[Detection]:
     """Everything that a prediction shows, strongest first, without scan and alert."""
     way = SEARCHES[prediction.run.model_version.task]
-    return way.find(prediction, read_prediction(prediction), thresholds or way.thresholds)
+    with opened_bands(prediction) if way.by_parts else nullcontext(read_prediction(prediction)) as raster:
+        return way.find(prediction, raster, thresholds or way.thresholds)
 
 
 def _in_velocity(prediction: Prediction, raster: StoredRaster, thresholds: Any) -> list[Detection]:
@@ -170,7 +175,7 @@ def _moving(prediction: Prediction, raster: StoredRaster, thresholds: Any) -> li
 
 SEARCHES = {
     Task.DEFORMATION: Search(DEFAULT_THRESHOLDS, _in_velocity),
-    Task.COHERENCE_CHANGE: Search(CHANGE, _in_change),
+    Task.COHERENCE_CHANGE: Search(CHANGE, _in_change, by_parts=True),
     Task.OFFSETS: Search(MOTION, _in_offsets),
 }
 

@@ -1,21 +1,42 @@
 """Whether a pair of images has a value for the ground of an alert."""
 
+import math
+
 import numpy as np
+from affine import Affine
 from django.contrib.gis.geos import MultiPolygon
 from rasterio.features import geometry_mask
 from shapely import from_wkb, transform
+from shapely.geometry.base import BaseGeometry
 
 from ingest.projections import transformer
 from ml.models import ModelVersion, Prediction
-from ml.stored import read_prediction
+from ml.rasters.windows import Window
+from ml.stored import RasterWindows, opened_prediction
 
 BANDS = {ModelVersion.Task.COHERENCE_CHANGE: "change_sigma", ModelVersion.Task.OFFSETS: "dx_px"}
 
 
 def known_share(*, prediction: Prediction, area: MultiPolygon) -> float:
     """Share of an area's cells for which the result of a pair has a value, 0-1; 0 where it lies outside."""
-    raster = read_prediction(prediction)
-    on_map = transform(from_wkb(bytes(area.wkb)), transformer(4326, raster.epsg).transform, interleaved=False)
-    inside = geometry_mask([on_map], raster.shape, raster.transform, all_touched=True, invert=True)
-    values = raster.bands[BANDS[ModelVersion.Task(prediction.run.model_version.task)]][inside]
+    with opened_prediction(prediction) as raster:
+        on_map = transform(from_wkb(bytes(area.wkb)), transformer(4326, raster.epsg).transform, interleaved=False)
+        part = _around(on_map, raster)
+        if part is None:
+            return 0.0
+        grid = raster.transform @ Affine.translation(part.col, part.row)
+        inside = geometry_mask([on_map], part[2:], grid, all_touched=True, invert=True)
+        name = BANDS[ModelVersion.Task(prediction.run.model_version.task)]
+        values = raster.read(name, part)[inside]
     return float(np.isfinite(values).mean()) if values.size else 0.0
+
+
+def _around(area: BaseGeometry, raster: RasterWindows) -> Window | None:
+    """The part of a raster in which an area lies; None where it lies outside."""
+    west, south, east, north = area.bounds
+    first_col, first_row = ~raster.transform @ (west, north)
+    last_col, last_row = ~raster.transform @ (east, south)
+    row, col = max(0, math.floor(first_row)), max(0, math.floor(first_col))
+    rows = min(raster.shape[0], math.floor(last_row) + 1) - row
+    cols = min(raster.shape[1], math.floor(last_col) + 1) - col
+    return Window(row, col, rows, cols) if min(rows, cols) > 0 else None

@@ -1,7 +1,8 @@
 """Rasters of image pairs become patches: where the surface changed, and where the ground moved by metres."""
 
 import math
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from affine import Affine
@@ -11,12 +12,24 @@ from shapely import MultiPolygon, Polygon
 
 from detection.kinds import Kind
 from ingest.projections import transformer
-from ml.rasters.areas import grow, outline
+from ml.rasters.areas import outline
+from ml.rasters.regions import Region, regions, regions_by_strips
+from ml.rasters.windows import Window
 from ml.statistics.robust import MAD_TO_SIGMA
 
 Float32 = NDArray[np.float32]
 Bands = dict[str, Float32]
+CHANGE_BANDS = ("change_sigma", "coherence_before", "coherence_after", "area_sigma", "confidence")
 _GEOD = Geod(ellps="WGS84")
+
+
+class Band(Protocol):
+    """A band in memory, or one of which only what is asked for is read."""
+
+    @property
+    def shape(self) -> tuple[int, int]: ...
+
+    def __getitem__(self, part: tuple[slice, slice]) -> Float32: ...
 
 
 class ChangeThresholds(NamedTuple):
@@ -68,39 +81,57 @@ class Patch(NamedTuple):
 
 
 def changed_patches(
-    bands: Bands, transform: Affine, weather: float, thresholds: ChangeThresholds = CHANGE
+    bands: Mapping[str, Band], transform: Affine, weather: float, thresholds: ChangeThresholds = CHANGE
 ) -> list[Patch]:
-    """Find where coherence was lost. bands: change_sigma, coherence_before, coherence_after and, in rasters that hold
-    them, area_sigma (of an area's coherence) and confidence (by other pairs).
+    """Find where coherence was lost, in the memory of a strip of the raster. bands: change_sigma, coherence_before,
+    coherence_after and, in rasters that hold them, area_sigma (of an area's coherence) and confidence (by other pairs).
 
     A cell that is confirmed enters whatever its own z; a patch confirmed in half of its cells may be smaller and within
     area_sigma, and its score is that confidence. weather: what the whole scene lost or won, as the change gave it.
     """
-    patches = []
+    layers = {name: bands[name] for name in CHANGE_BANDS if name in bands}
+
+    def loss(at: Window) -> Float32:
+        rows, cols = slice(at.row, at.row + at.rows), slice(at.col, at.col + at.cols)
+        own = -layers["change_sigma"][rows, cols]
+        if "confidence" not in layers:
+            return own
+        confirmed = np.isfinite(layers["confidence"][rows, cols])
+        return np.where(confirmed, np.maximum(own, np.float32(thresholds.enter)), own)
+
+    found = regions_by_strips(loss, layers["change_sigma"].shape, thresholds.enter, thresholds.leave)
+    patches = [_changed(region, layers, transform, weather, thresholds) for region in found]
+    return sorted((patch for patch in patches if patch), key=lambda patch: -patch.polygon.area)
+
+
+def _changed(
+    region: Region, layers: Mapping[str, Band], transform: Affine, weather: float, thresholds: ChangeThresholds
+) -> Patch | None:
+    mask = region.mask
+    bands = {name: layer[region.window][mask] for name, layer in layers.items()}
+    confidence = bands.get("confidence", np.full(1, np.nan, dtype=np.float32))
+    sure = float(np.isfinite(confidence).mean()) >= CONFIRMED_SHARE
+    fewest = thresholds.fewest_confirmed if sure else thresholds.fewest_cells
     drop = bands["coherence_before"] - bands["coherence_after"] + weather
+    if mask.sum() < fewest or np.median(drop) < thresholds.least_drop:
+        return None
     certain = drop / np.maximum(bands.get("area_sigma", np.zeros_like(drop)), 1e-3)
-    confidence = bands.get("confidence", np.full_like(drop, np.nan))
-    loss = np.where(
-        np.isfinite(confidence), np.maximum(-bands["change_sigma"], thresholds.enter), -bands["change_sigma"]
-    )
-    for mask in grow(loss, thresholds.enter, thresholds.leave):
-        sure = float(np.isfinite(confidence[mask]).mean()) >= CONFIRMED_SHARE
-        fewest = thresholds.fewest_confirmed if sure else thresholds.fewest_cells
-        if mask.sum() < fewest or np.median(drop[mask]) < thresholds.least_drop:
-            continue
-        if not sure and np.median(certain[mask]) < thresholds.least_certain:
-            continue
-        cell_m2 = abs(transform.a * transform.e)
-        polygon = outline(mask, transform, fewest * cell_m2)
-        strongest = float(bands["change_sigma"][mask].min())
-        figures = {
-            "change_sigma": strongest,
-            "coherence_before": float(np.median(bands["coherence_before"][mask])),
-            "coherence_after": float(np.median(bands["coherence_after"][mask])),
-        }
-        score = float(np.nanmedian(confidence[mask])) if sure else _score(strongest)
-        patches.append(Patch(Kind.SURFACE_CHANGE, polygon, score, int(mask.sum()), figures))
-    return sorted(patches, key=lambda patch: -patch.polygon.area)
+    if not sure and np.median(certain) < thresholds.least_certain:
+        return None
+    polygon = outline(mask, _corner(region, transform), fewest * abs(transform.a * transform.e))
+    strongest = float(bands["change_sigma"].min())
+    figures = {
+        "change_sigma": strongest,
+        "coherence_before": float(np.median(bands["coherence_before"])),
+        "coherence_after": float(np.median(bands["coherence_after"])),
+    }
+    score = float(np.nanmedian(confidence)) if sure else _score(strongest)
+    return Patch(Kind.SURFACE_CHANGE, polygon, score, int(mask.sum()), figures)
+
+
+def _corner(region: Region, transform: Affine) -> Affine:
+    rows, cols = region.window
+    return transform @ Affine.translation(cols.start, rows.start)
 
 
 def moving_patches(
@@ -126,19 +157,21 @@ def moving_patches(
     )
     z = np.where(length >= thresholds.least_px, length / sigma, 0.0).astype(np.float32)
     patches = []
-    for mask in grow(z, thresholds.enter, thresholds.leave):
-        aligned = math.hypot(float((dx / length)[mask].mean()), float((dy / length)[mask].mean()))
+    for region in regions(z, thresholds.enter, thresholds.leave):
+        mask = region.mask
+        right, down, far, wrong, sure = (part[region.window][mask] for part in (dx, dy, length, sigma, z))
+        aligned = math.hypot(float((right / far).mean()), float((down / far).mean()))
         if mask.sum() < thresholds.fewest_nodes or aligned < thresholds.agreement:
             continue
-        polygon = outline(mask, transform, 16 * abs(transform.a * transform.e))
+        polygon = outline(mask, _corner(region, transform), 16 * abs(transform.a * transform.e))
         per_day = posting_m / days
         figures = {
-            "speed_m_day": float(np.median(length[mask])) * per_day,
-            "peak_speed_m_day": float(np.percentile(length[mask], 95)) * per_day,
-            "speed_sigma_m_day": float(np.median(sigma[mask])) * per_day,
-            "bearing_deg": bearing(polygon, epsg, float(np.median(dx[mask])), float(np.median(dy[mask]))),
+            "speed_m_day": float(np.median(far)) * per_day,
+            "peak_speed_m_day": float(np.percentile(far, 95)) * per_day,
+            "speed_sigma_m_day": float(np.median(wrong)) * per_day,
+            "bearing_deg": bearing(polygon, epsg, float(np.median(right)), float(np.median(down))),
         }
-        patches.append(Patch(Kind.MOVING_GROUND, polygon, _score(float(z[mask].max())), int(mask.sum()), figures))
+        patches.append(Patch(Kind.MOVING_GROUND, polygon, _score(float(sure.max())), int(mask.sum()), figures))
     return sorted(patches, key=lambda patch: -patch.figures["peak_speed_m_day"])
 
 

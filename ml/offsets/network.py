@@ -132,10 +132,11 @@ def _answered(source: PairSource, tracker: Tracker, found: coarse.Search, pieces
     """Where the search has no match in reach the start is a guess, and the answer is not known."""
     textures = of_source(source, tracker.device)
     start, in_reach = whole(coarse.on_nodes(found.offset)), _in_reach(found)
-    answer = torch.full((9, *start.shape[1:]), torch.nan)
+    answer = torch.full((9, 0, 0), torch.nan)
     for turn in range(tracker.iterations):
         if turn:
             start = _again(start, answer)
+            del answer  # before there is another: of a frame it fills a quarter of a gigabyte
         answer = _pass(textures, tracker, start, (pieces, f"turn-{turn}"))
         answer[8] *= in_reach
     rows, cols = (max(1, size // NODE_PX) for size in source.shape)

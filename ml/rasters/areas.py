@@ -1,7 +1,7 @@
 """A probability raster becomes areas: enter at a high probability, leave at a low one."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,11 +16,11 @@ from shapely.geometry.base import BaseGeometry
 
 from ingest.projections import transformer
 from ml.rasters.looks import Look
+from ml.rasters.regions import Region, regions
 
 CLASSES = ("subsidence", "uplift")  # bands of a raster of a method that knows the sign only
 KINDS = ("mining_subsidence", "uplift", "groundwater_subsidence", "landslide", "fill_or_quarry")  # and one that names
 SURE_SHARE = 0.6  # of one kind: more than all others together, with a margin; below, an area is named by its sign only
-EIGHT = np.ones((3, 3), dtype=bool)
 Float32 = NDArray[np.float32]
 
 
@@ -95,13 +95,6 @@ class AreaThresholds(NamedTuple):
 
 
 DEFAULT_THRESHOLDS = AreaThresholds()
-
-
-class Region(NamedTuple):
-    """Cells that belong together: a window around them, and which of its cells they are."""
-
-    window: tuple[slice, slice]
-    mask: NDArray[np.bool_]
 
 
 class Motion(NamedTuple):
@@ -221,37 +214,6 @@ def _as_one(larger: Motion, smaller: Motion, kinds: Mapping[str, Float32]) -> Mo
     main = _laid(Region(larger.region.window, larger.main), smaller.region)[1]
     region = Region(window, mask | more)
     return Motion(region, main, larger.sign, _shares(region, kinds))
-
-
-def grow(score: Float32, enter: float, leave: float) -> list[NDArray[np.bool_]]:
-    """Masks of the connected regions (eight neighbours) above `leave` that reach `enter`. score: (rows, cols)."""
-    masks = []
-    for region in regions(score, enter, leave):
-        mask = np.zeros(score.shape, dtype=bool)
-        mask[region.window] = region.mask
-        masks.append(mask)
-    return masks
-
-
-def regions(score: Float32, enter: float, leave: float, widened: int = 0) -> Iterator[Region]:
-    """The same, each in its own window: on a nation a mask of the whole for each would fill the memory.
-
-    widened: regions that touch when all are widened by so many cells are one; windows are as wide.
-    """
-    labels, n = ndimage.label(score >= leave, structure=EIGHT)  # NaN is not above anything
-    if not n:
-        return
-    highest = np.zeros(n + 1, dtype=np.float32)
-    inside = labels > 0
-    np.maximum.at(highest, labels[inside], score[inside])
-    highest[0] = -np.inf
-    kept = (highest >= enter)[labels]
-    if widened:
-        labels, _ = ndimage.label(ndimage.maximum_filter(kept.view(np.uint8), 2 * widened + 1), structure=EIGHT)
-    for label, window in enumerate(ndimage.find_objects(labels), 1):
-        mask = (labels[window] == label) & kept[window]
-        if mask.any():
-            yield Region(window, mask)
 
 
 def outline(mask: NDArray[np.bool_], transform: Affine, smallest_hole_m2: float) -> Polygon | MultiPolygon:

@@ -13,7 +13,8 @@ from ml.deformation.baseline import logistic
 from ml.deformation.points import Float32
 from ml.deformation.wide.cells import WideCells, smoothed
 from ml.deformation.wide.scores import Scores, Shape
-from ml.rasters.areas import EIGHT, outline
+from ml.rasters.areas import outline
+from ml.rasters.regions import EIGHT
 from ml.statistics.robust import MAD_TO_SIGMA
 
 SIGNIFICANT = 4.5  # score of a bowl that is reported

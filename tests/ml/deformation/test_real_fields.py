@@ -17,7 +17,7 @@ from shapely.geometry.base import BaseGeometry
 
 from ingest.readers import open_velocity_field
 from ml.__main__ import main
-from ml.rasters.areas import EIGHT
+from ml.rasters.regions import EIGHT
 
 pytestmark = pytest.mark.realdata
 

@@ -15,7 +15,7 @@ from ml.deformation.points import Float32, PointCloud
 from ml.deformation.wide.cells import WideCells, smoothed, wide_cells
 from ml.deformation.wide.look import fit_wide
 from ml.deformation.wide.regions import SMALLEST_M2, Bowl, draw_regions
-from ml.rasters.areas import regions
+from ml.rasters.regions import regions
 
 LOWEST = 3.5  # lowest score at which the wide look reports bowls
 STILL_WITHIN_MM_YR = 5.0
