@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import psutil
 import rasterio
 from affine import Affine
 from numpy.typing import NDArray
@@ -86,7 +87,7 @@ def run(rounds: int = 5, size: str = SIZE, tasks: Sequence[str] = TASKS, folder:
         for task in tasks:
             (low,) = _ended(task, kept / str(lower.rows), lower, [])
             (whole,) = _ended(task, kept / str(frame.rows), frame, [])
-            killed = _ended(task, kept / str(frame.rows), frame, _moments(rounds, whole.wall_s))
+            killed = _ended(task, kept / str(frame.rows), frame, _moments(rounds, whole.cpu_s))
             megapixels = frame.rows * frame.cols / 1e6
             peak = max(one.peak_mb for one in (whole, *killed))
             rows += [
@@ -109,7 +110,10 @@ def _made(folder: Path, frame: Frame) -> None:
 
 
 def _moments(kills: int, whole_s: float) -> list[float]:
-    """After how many seconds each process is killed: by chance over a whole run, whose parts they do."""
+    """After how much computing time each process is killed: by chance over a whole run, whose parts they do.
+
+    It is not measured by the clock: on a busy machine, or one that was paused, a run would end before its kills.
+    """
     draw = random.Random(SEED)  # noqa: S311
     at = sorted(draw.uniform(0, whole_s) for _ in range(kills))
     return [late - early for early, late in pairwise([0.0, *at])]
@@ -129,7 +133,7 @@ def _row(what: str, value: float, unit: str, control: float | None = None) -> di
 
 
 def _ended(task: str, folder: Path, frame: Frame, after_s: Sequence[float]) -> list[Ended]:
-    """Run a task again and again, killed after so many seconds each time, then to its end; or what was noted of it."""
+    """Run a task again and again, killed after so much computing each time, then to its end; or what was noted."""
     out = folder / f"{task}-{'killed' if after_s else 'whole'}.tif"
     notes, pieces = out.with_suffix(".json"), out.with_name(f".{out.name}.pieces")
     ended = [Ended(*one) for one in json.loads(notes.read_text())] if notes.exists() else []
@@ -142,21 +146,22 @@ def _ended(task: str, folder: Path, frame: Frame, after_s: Sequence[float]) -> l
 
 
 def _process(task: str, folder: Path, frame: Frame, out: Path, after_s: float | None) -> Ended:
-    """A task in a process of its own, to its end or for so many seconds."""
+    """A task in a process of its own, to its end or for so many seconds of computing."""
     command = [sys.executable, "-m", "ml", task, str(folder / "reference.tif"), str(folder / "secondary.tif")]
     command += ["--out", str(out), "--scale", "amplitude", *(["--search", "12"] if task == "offsets" else [])]
     if task == "change":
         command = [sys.executable, "-m", "bench.frames", str(folder), str(out), str(frame.past)]
     name = f"{frame.rows} rows: {out.stem}"
-    _say(f"{name}: begun" + ("" if after_s is None else f", to be killed after {after_s:.0f} s"))
+    _say(f"{name}: begun" + ("" if after_s is None else f", to be killed after computing for {after_s:.0f} s"))
     started, killed, reported = time.perf_counter(), False, 0.0
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    watched = psutil.Process(process.pid)
     while True:
         pid, status, usage = os.wait4(process.pid, os.WNOHANG)
         wall_s = time.perf_counter() - started
         if pid:
             break
-        if after_s is not None and wall_s >= after_s and not killed:
+        if after_s is not None and not killed and sum(watched.cpu_times()[:2]) >= after_s:
             process.send_signal(signal.SIGKILL)
             killed = True
         if wall_s - reported >= REPORT_S:
