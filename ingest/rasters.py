@@ -205,7 +205,8 @@ def _read_through(path: Path) -> None:
     """Unpack every tile of every size of a raster. Raises rasterio.errors.RasterioIOError where one is damaged."""
     with open_tiff(path) as raster:
         levels = len(raster.overviews(1))
+    bounded = {"GDAL_CACHEMAX": CACHE_MB, "GDAL_NUM_THREADS": "ALL_CPUS"}
     for level in ({}, *({"OVERVIEW_LEVEL": level} for level in range(levels))):
-        with rasterio.Env(GDAL_NUM_THREADS="ALL_CPUS"), rasterio.open(path, driver="GTiff", **level) as raster:
+        with rasterio.Env(**bounded), rasterio.open(path, driver="GTiff", **level) as raster:
             for _, window in raster.block_windows(1):
                 raster.read(window=window)
