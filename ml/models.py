@@ -76,6 +76,9 @@ class Run(models.Model):
     code_version = models.CharField(max_length=60, blank=True)
     input_sha256 = models.CharField(max_length=64, blank=True)
     parameters = models.JSONField(default=dict, help_text="beside its version's: the reach of a search")
+    shared_key = models.CharField(
+        max_length=16, blank=True, help_text="of its pieces, while other workers may make some of them"
+    )
     error = models.TextField(blank=True)
 
     class Meta:
@@ -97,6 +100,21 @@ class Run(models.Model):
     @property
     def input(self) -> Product | ScenePair:
         return self.product or self.pair
+
+
+class PieceClaim(models.Model):
+    """A piece of a running run that a worker has in hand, or has made."""
+
+    run = models.ForeignKey(Run, models.CASCADE, related_name="claims")
+    piece = models.CharField(max_length=100)
+    worker = models.CharField(max_length=80)
+    until = models.DateTimeField(help_text="another worker may take it after this")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["run", "piece"], name="one_claim_per_piece")]
+
+    def __str__(self) -> str:
+        return f"{self.piece} of run {self.run_id} by {self.worker}"
 
 
 class Prediction(models.Model):

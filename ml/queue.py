@@ -24,7 +24,7 @@ def run_claim(*, run_id: int) -> Run | None:
     if disk_full():
         return None
     waiting = Run.objects.filter(LEASE.due(), pk=run_id)
-    if not LEASE.claim(waiting, started_at=timezone.now(), share_done=0.0, error=""):
+    if not LEASE.claim(waiting, started_at=timezone.now(), share_done=0.0, shared_key="", error=""):
         return None
     return Run.objects.select_related("product", "pair__reference", "pair__secondary", "model_version").get(pk=run_id)
 

@@ -6,14 +6,14 @@ from datetime import datetime
 from django.conf import settings
 from django.contrib.gis.db.models import PolygonField
 from django.contrib.gis.geos import Polygon
-from django.db.models import Exists, F, FloatField, Func, Max, OuterRef, Q, QuerySet, Value
-from django.db.models.functions import Coalesce
+from django.db.models import Count, Exists, F, FloatField, Func, Max, OuterRef, Q, QuerySet, Subquery, Value
+from django.db.models.functions import Coalesce, Now
 from django.db.models.lookups import GreaterThanOrEqual
 
 from ingest.models import Glacier, Product, Scene, ScenePair
 from ingest.readers.records import Component, Technique
 from ml.coherence.change import FEWEST_PREDECESSORS, in_season
-from ml.models import ModelVersion, Prediction, Run
+from ml.models import GroundEvent, ModelVersion, PieceClaim, Prediction, Run
 from ml.queue import LEASE
 
 Task = ModelVersion.Task
@@ -219,6 +219,16 @@ def runs_to_announce(*, queued_before: datetime) -> QuerySet[Run]:
     waiting = Run.objects.filter(LEASE.due(), Q(queued_at=None) | Q(queued_at__lt=queued_before))
     waiting = waiting.exclude(pk__in=changes_held_up().values("pk"))
     return waiting.select_related("model_version").order_by("id")
+
+
+def runs_shared() -> QuerySet[Run]:
+    """Running runs that more workers may help with: those on pairs across an event first, then the oldest."""
+    at_work = PieceClaim.objects.filter(run=OuterRef("pk"), until__gt=Now()).order_by().values("run")
+    workers = Subquery(at_work.annotate(n=Count("worker", distinct=True)).values("n"))
+    urgent = Exists(GroundEvent.objects.filter(pairs=OuterRef("pair")))
+    shared = LEASE.alive().exclude(shared_key="").annotate(workers=Coalesce(workers, Value(0)), urgent=urgent)
+    rows = shared.filter(workers__lt=settings.RUN_WORKERS).order_by("-urgent", "id")
+    return rows.select_related("product", "pair__reference", "pair__secondary", "model_version")
 
 
 def runs_of_products() -> dict[int, list[Run]]:

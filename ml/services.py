@@ -4,7 +4,6 @@ import errno
 import hashlib
 import json
 import logging
-import shutil
 import tempfile
 import time
 from collections.abc import Callable
@@ -28,12 +27,13 @@ from ml.events import runs_urgent
 from ml.jobs import JOBS, METHODS
 from ml.models import ModelVersion, Prediction, Run
 from ml.queue import LEASE, is_finished, run_claim
-from ml.rasters.pieces import Folder, Pieces
+from ml.rasters.pieces import Pieces
 from ml.rasters.results import RasterResult, write_result
 from ml.runtime.checkpoints import read_card
 from ml.runtime.code_version import code_version
-from ml.runtime.device import choose_device, precision
+from ml.runtime.device import choose_device, numerics
 from ml.runtime.progress import listening
+from ml.sharing import Claims, pieces_delete, pieces_prune, store_of
 
 logger = logging.getLogger(__name__)
 SPARE_IN_USE = 0.5  # of the room that is to stay free: a run that has begun may use the rest
@@ -98,15 +98,21 @@ def run_execute(*, run_id: int) -> Run | None:
         return None
     Path(settings.WORK_DIR).mkdir(parents=True, exist_ok=True)
     pieces_prune()
+    claims: list[Claims] = []
 
-    progress = Progress(
-        stalled_after=timedelta(minutes=settings.RUN_STALL_MINUTES), most=timedelta(hours=settings.RUN_HOURS)
-    )
+    def pieces_on(device: torch.device) -> Pieces:
+        key = pieces_key(run, device)
+        claims.append(Claims(run, key, str(device)))
+        return Pieces(store_of(run, key), lambda: _go_on(run), claims[-1])
+
+    progress = run_progress()
 
     def prolong() -> bool:
         if fault := progress.fault():
             LEASE.give_back(run, fault, Cause.STALLED)
             return False
+        for one in claims[-1:]:
+            one.prolong()
         return LEASE.prolong(run, share_done=progress.done or 0.0) or is_finished(run)
 
     started = time.monotonic()
@@ -114,11 +120,10 @@ def run_execute(*, run_id: int) -> Run | None:
         with heartbeat(prolong, settings.RUN_BEAT_SECONDS), listening(progress.report):
             if selectors.changes_held_up().filter(pk=run.pk).exists():
                 raise GivesWay
-            result, device = run_compute(
-                run, choose_device(settings.ML_DEVICE), lambda device: Pieces(_folder(run, device), lambda: _go_on(run))
-            )
+            result, device = run_compute(run, choose_device(settings.ML_DEVICE), pieces_on)
+            claims[-1].end()
             _finish(run, result, str(device), time.monotonic() - started)
-        shutil.rmtree(_work_folder(run.pk), ignore_errors=True)
+        pieces_delete(run.pk)
     except GivesWay:
         LEASE.settle(run, Run.State.QUEUED, queued_at=None)
     except Overtaken:
@@ -126,7 +131,17 @@ def run_execute(*, run_id: int) -> Run | None:
     except Exception as fault:
         LEASE.give_back(run, reason_of(fault), cause_of(fault))
         raise
+    finally:
+        for one in claims:
+            one.leave()
     return run
+
+
+def run_progress() -> Progress:
+    """Of a run from now on, within what the settings allow."""
+    return Progress(
+        stalled_after=timedelta(minutes=settings.RUN_STALL_MINUTES), most=timedelta(hours=settings.RUN_HOURS)
+    )
 
 
 def run_compute(
@@ -134,13 +149,13 @@ def run_compute(
 ) -> tuple[RasterResult, torch.device]:
     """What a run makes, and where: on the CPU if the memory of the GPU does not do. pieces_on: where its pieces lie."""
     try:
-        return _work(run, device, pieces_on(device)), device
+        return run_work(run, device, pieces_on(device)), device
     except torch.OutOfMemoryError:
         if device.type != "cuda":
             raise
     logger.warning("run %s needs more memory than the GPU has; it is computed on the CPU", run.pk)
     torch.cuda.empty_cache()
-    return _work(run, torch.device("cpu"), pieces_on(torch.device("cpu"))), torch.device("cpu")
+    return run_work(run, torch.device("cpu"), pieces_on(torch.device("cpu"))), torch.device("cpu")
 
 
 class GivesWay(Exception):
@@ -155,31 +170,19 @@ def _go_on(run: Run) -> None:
         raise GivesWay
 
 
-def _work_folder(run_id: int) -> Path:
-    return Path(settings.WORK_DIR) / str(run_id)
+def pieces_key(run: Run, device: torch.device) -> str:
+    """Of all that decides what the pieces of a run hold; scenes and products never change under their number.
 
-
-def _folder(run: Run, device: torch.device) -> Folder:
-    """Where the pieces of a run lie until it has ended, those of runs that have are deleted.
-
-    What decides what they hold is in its key; scenes and products never change under their number.
+    The weights are those of this machine: where they are not the run's, its pieces are not either.
     """
     version = run.model_version
-    place = [device.type, precision(device)]
-    facts = [version.task, str(version), version.weights_sha256, code_version(), *place, run.parameters]
-    return Folder(_work_folder(run.pk), hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16])
+    weights = card_of(ModelVersion.Task(version.task), version.method)
+    here = read_card(weights).weights_sha256 if weights else ""
+    facts = [version.task, str(version), here, code_version(), device.type, *numerics(device), run.parameters]
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def pieces_prune() -> None:
-    """Delete the pieces of runs that have ended."""
-    folders = {int(path.name): path for path in Path(settings.WORK_DIR).glob("[0-9]*")}
-    for run_id in set(folders) - set(
-        Run.objects.filter(pk__in=folders, state__in=Run.UNSETTLED).values_list("pk", flat=True)
-    ):
-        shutil.rmtree(folders[run_id], ignore_errors=True)
-
-
-def _work(run: Run, device: torch.device, pieces: Pieces) -> RasterResult:
+def run_work(run: Run, device: torch.device, pieces: Pieces) -> RasterResult:
     """What the run's version makes of its input. InputError where this machine holds other weights than the run's."""
     version = run.model_version
     task = ModelVersion.Task(version.task)

@@ -10,9 +10,11 @@ from kombu.exceptions import OperationalError
 
 from ingest.stages import stage
 from ml import events, queue, selectors
+from ml.models import Run
 
 ANNOUNCE_AGAIN_AFTER = timedelta(seconds=60)  # the broker may have lost its messages
 INSPECT_SECONDS = 1.0
+CALL_EXPIRES_SECONDS = 5  # then there is the next one, or nothing to help with
 
 
 @stage
@@ -33,6 +35,16 @@ def queue_due_runs() -> None:
             run.save(update_fields=["queued_at"])
             transaction.on_commit(lambda run_id=run.pk, wanted=wanted: execute_run.apply_async((run_id,), queue=wanted))
 
+    if not waiting:
+        for run in selectors.runs_shared():
+            _call_for_help(run)
+
+
+def _call_for_help(run: Run) -> None:
+    """To a worker that has nothing to do now, on a device such as the run's."""
+    queue = "gpu" if run.device.startswith("cuda") else "cpu"
+    join_run.apply_async((), queue=queue, expires=CALL_EXPIRES_SECONDS)
+
 
 def _gpu_listens() -> bool:
     """Whether any worker takes from the queue `gpu`. Without an answer, the queue `cpu` is safe."""
@@ -52,6 +64,15 @@ def execute_run(run_id: int) -> None:
     if urgent is not None:
         services.run_execute(run_id=urgent.pk)
     services.run_execute(run_id=run_id)
+
+
+@shared_task(ignore_result=True)
+def join_run() -> None:
+    """Help with a run that another worker has, for a while; then once more, behind whatever waits by then."""
+    from ml import joining
+
+    if run := joining.run_join():
+        _call_for_help(run)
 
 
 @stage

@@ -313,6 +313,7 @@ if SECOND_PERSON_FROM and SECOND_PERSON_FROM not in set(Severity):
 RUN_STALL_MINUTES = env.float("RUN_STALL_MINUTES", default=30.0)  # without progress: ended, and tried again
 RUN_HOURS = env.float("RUN_HOURS", default=6.0)  # that a run may take
 RUN_BEAT_SECONDS = env.float("RUN_BEAT_SECONDS", default=20.0)  # between two signs of life; a lease lasts 90 seconds
+RUN_WORKERS = env.int("RUN_WORKERS", default=8)  # that work on one run together, where they have nothing else to do
 ML_DEVICE = env("ML_DEVICE", default="auto")
 WORK_DIR = env("WORK_DIR", default=str(VAR_DIR / "work"))  # of workers: pieces of runs that have not ended
 

@@ -1,4 +1,4 @@
-"""What the settings say of storage: rasters and inputs on a disk, or in an S3-compatible object store."""
+"""What the settings say of storage: rasters, inputs and pieces on a disk, or in an S3-compatible object store."""
 
 import os
 from pathlib import Path
@@ -12,7 +12,7 @@ PARENT = "RASTER_STORAGE_PARENT"  # of the process that reads a given file: the 
 
 
 def storages_of(env: environ.Env, var_dir: Path) -> dict[str, dict[str, Any]]:
-    """The storages of rasters, and of given files where those lie in the object store, too. ImproperlyConfigured."""
+    """The storages of rasters, and in an object store of given files and of runs' pieces, too. ImproperlyConfigured."""
     folder = {"location": env("RASTER_DIR", default=str(var_dir / "rasters"))}
     on_disk = {"BACKEND": "ingest.storage.WholeFileStorage", "OPTIONS": folder}
     if PARENT in os.environ:
@@ -25,7 +25,8 @@ def storages_of(env: environ.Env, var_dir: Path) -> dict[str, dict[str, Any]]:
         raise ImproperlyConfigured(f"RASTER_STORAGE_URL is {url!r}; write s3://bucket or s3://bucket/prefix.")
     if urlsplit(endpoint).scheme not in ("http", "https") or urlsplit(endpoint).path.strip("/"):
         raise ImproperlyConfigured("RASTER_STORAGE_URL needs S3_ENDPOINT_URL, such as https://s3.example.org.")
-    return {name: object_storage(env, address.netloc, address.path, endpoint, name) for name in ("rasters", "inputs")}
+    names = ("rasters", "inputs", "pieces")
+    return {name: object_storage(env, address.netloc, address.path, endpoint, name) for name in names}
 
 
 def object_storage(env: environ.Env, bucket: str, prefix: str, endpoint: str, folder: str) -> dict[str, Any]:

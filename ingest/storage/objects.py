@@ -3,7 +3,7 @@
 import io
 import posixpath
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from email.utils import parsedate_to_datetime
@@ -33,6 +33,7 @@ R = TypeVar("R")
 TRIES = 4  # of one request, with growing pauses; then the work as a whole is tried again later
 CONNECT_SECONDS, READ_SECONDS = 5, 60
 CHUNK_BYTES = 2**20
+MOST_DELETED = 1000  # by one request, as S3 has it
 TRANSFER = TransferConfig(multipart_threshold=32 * 2**20, multipart_chunksize=16 * 2**20, max_concurrency=4)
 CLIENT = Config(
     s3={"addressing_style": "path"},  # one host for every bucket
@@ -125,6 +126,13 @@ class ObjectStorage(S3Storage):
             for one in page.get("Contents", ())
         )
         return iter([Entry(one["Key"].removeprefix(top), one["Size"], one["LastModified"]) for one in there])
+
+    @_failing_clearly
+    def delete_all(self, names: Iterable[str]) -> None:
+        """Delete many, with few requests."""
+        keys = [{"Key": self.key(name)} for name in names]
+        for first in range(0, len(keys), MOST_DELETED):
+            self.bucket.delete_objects(Delete={"Objects": keys[first : first + MOST_DELETED], "Quiet": True})
 
     @contextmanager
     def tiff(self, name: str) -> Iterator[DatasetReader]:

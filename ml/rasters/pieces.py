@@ -1,7 +1,8 @@
 """Work in pieces: each is made once and kept whole, so that whoever comes back after a kill makes what is missing.
 
 A computation is a sequence of stages. A piece is named by its stage and its place; what it holds must depend on nothing
-but the inputs, so that it does not matter who made it, when, or in which order.
+but the inputs, so that it does not matter who made it, when, or in which order. So several workers may go through the
+same stages together: each makes pieces that nobody else has in hand, and waits at the end of a stage for the rest.
 """
 
 from __future__ import annotations
@@ -9,7 +10,9 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import secrets
 import shutil
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -28,11 +31,15 @@ Float32 = NDArray[np.float32]
 Arrays = Mapping[str, NDArray[Any]]
 Item = TypeVar("Item")
 
+WAIT_SECONDS = 0.3  # between two looks at what other workers have made
+DIGEST_BYTES = hashlib.sha256().digest_size
+
 
 class Store(Protocol):
     """Where finished pieces lie. A piece is there wholly or not at all."""
 
-    def names(self) -> set[str]: ...
+    def names(self, stage: str = "") -> set[str]:
+        """Those of a stage, or of all."""
 
     def put(self, name: str, arrays: Arrays) -> None: ...
 
@@ -42,14 +49,34 @@ class Store(Protocol):
     def drop(self, names: Iterable[str]) -> None: ...
 
 
+class Team(Protocol):
+    """The workers that make the pieces of one computation. That two make the same one costs time and nothing else."""
+
+    def share(self, missing: int) -> bool:
+        """Whether others take part from now on, where so many pieces of a stage are missing."""
+
+    def take(self, name: str) -> bool:
+        """Have a piece in hand; False where somebody else has."""
+
+
+class Alone:
+    """Nobody else."""
+
+    def share(self, missing: int) -> bool:
+        return False
+
+    def take(self, name: str) -> bool:
+        return True
+
+
 class Memory:
     """Pieces of a computation that is small, or nobody will come back to."""
 
     def __init__(self) -> None:
         self._pieces: dict[str, Arrays] = {}
 
-    def names(self) -> set[str]:
-        return set(self._pieces)
+    def names(self, stage: str = "") -> set[str]:
+        return {name for name in self._pieces if _is_of(name, stage)}
 
     def put(self, name: str, arrays: Arrays) -> None:
         self._pieces[name] = arrays
@@ -63,39 +90,36 @@ class Memory:
 
 
 class Folder:
-    """Pieces as files: a checksum, then the arrays. key: of all that decides what they hold; those of others go."""
+    """Pieces as files. key: of all that decides what they hold; those of others go, but where another worker has begun.
 
-    def __init__(self, path: Path, key: str) -> None:
+    joined: another worker has.
+    """
+
+    def __init__(self, path: Path, key: str, joined: bool = False) -> None:
         self.path = path / key
         self.path.mkdir(parents=True, exist_ok=True)
-        for other in path.iterdir():
+        for other in () if joined else path.iterdir():
             if other.name != key:
                 shutil.rmtree(other, ignore_errors=True)
 
-    def names(self) -> set[str]:
-        return {name for name in os.listdir(self.path) if not name.endswith(".partial")}
+    def names(self, stage: str = "") -> set[str]:
+        return {name for name in os.listdir(self.path) if _is_of(name, stage) and not name.endswith(".partial")}
 
     def put(self, name: str, arrays: Arrays) -> None:
-        ordered = {f"{number:03d} {key}": values for number, (key, values) in enumerate(arrays.items())}
-        content = save({key: np.ascontiguousarray(values) for key, values in ordered.items()})
-        partial = self.path / f"{name}.{os.getpid()}.partial"
+        partial = self.path / f"{name}.{secrets.token_hex(4)}.partial"
         with partial.open("wb") as file:
-            file.write(hashlib.sha256(content).digest())
-            file.write(content)
+            file.writelines(packed(arrays))
         partial.replace(self.path / name)
 
     def get(self, name: str) -> Arrays:
         try:
             with (self.path / name).open("rb") as file:
-                digest, content = file.read(hashlib.sha256().digest_size), file.read()
-            if hashlib.sha256(content).digest() == digest:
-                return {key.partition(" ")[2]: values for key, values in sorted(load(content).items())}
+                return unpacked(name, file.read(DIGEST_BYTES), file.read())
         except FileNotFoundError as fault:
             raise KeyError(name) from fault
-        except SafetensorError:
-            pass
-        (self.path / name).unlink(missing_ok=True)
-        raise KeyError(name)
+        except KeyError:
+            self.drop([name])
+            raise
 
     def drop(self, names: Iterable[str]) -> None:
         for name in names:
@@ -108,22 +132,56 @@ class Folder:
             self.path.parent.rmdir()
 
 
-class Pieces:
-    """The pieces of one computation. between: called before each piece is begun; it may raise to leave the work."""
+def packed(arrays: Arrays) -> tuple[bytes, bytes]:
+    """A checksum and the content that it is of."""
+    ordered = {f"{number:03d} {key}": values for number, (key, values) in enumerate(arrays.items())}
+    content = save({key: np.ascontiguousarray(values) for key, values in ordered.items()})
+    return hashlib.sha256(content).digest(), content
 
-    def __init__(self, store: Store | None = None, between: Callable[[], None] = lambda: None) -> None:
+
+def unpacked(name: str, digest: bytes, content: bytes) -> Arrays:
+    """The arrays of a piece. KeyError where it is damaged."""
+    if hashlib.sha256(content).digest() == digest:
+        with suppress(SafetensorError):
+            return {key.partition(" ")[2]: values for key, values in sorted(load(content).items())}
+    raise KeyError(name)
+
+
+def _is_of(name: str, stage: str) -> bool:
+    return not stage or name.partition("@")[0] == stage
+
+
+class Pieces:
+    """The pieces of one computation. between: called before each piece is begun, and while others are waited for; it
+    may raise to leave the work.
+    """
+
+    def __init__(
+        self, store: Store | None = None, between: Callable[[], None] = lambda: None, team: Team | None = None
+    ) -> None:
         self.store: Store = Memory() if store is None else store
-        self._between = between
+        self._between, self._team = between, team or Alone()
+        self._shared = self._team.share(0)
 
     def each(self, stage: str, items: Mapping[str, Item], work: Callable[[Item], Arrays]) -> None:
         """Make the pieces of a stage that are missing. items: place -> what the work is given."""
         names = {f"{stage}@{place}": place for place in items}
-        there = {name for name in self.store.names() & set(names) if self._whole(name)}
-        for done, (name, place) in enumerate(names.items()):
-            report_progress(done / len(names))
-            if name not in there:
-                self._between()
-                self.store.put(name, work(items[place]))
+        there = self.store.names(stage) & set(names)
+        if not self._shared:  # then a worker that is at work has made them
+            there = {name for name in there if self._whole(name)}
+        missing = {name: place for name, place in names.items() if name not in there}
+        self._shared = self._shared or self._team.share(len(missing))
+        while missing:
+            report_progress(1 - len(missing) / len(names))
+            self._between()
+            if self._shared:  # looked at before one is taken: whoever has made one keeps it in hand for a while
+                there = self.store.names(stage)
+                missing = {name: place for name, place in missing.items() if name not in there}
+            name = next((one for one in missing if not self._shared or self._team.take(one)), None)
+            if name is not None:
+                self.store.put(name, work(items[missing.pop(name)]))
+            elif missing:
+                time.sleep(WAIT_SECONDS)
 
     def _whole(self, name: str) -> bool:
         try:
@@ -150,8 +208,9 @@ class Pieces:
         return all(self._whole(f"{stage}@{place}") for place in places)
 
     def drop(self, *stages: str) -> None:
-        """Delete pieces that nothing needs any more."""
-        self.store.drop(name for name in self.store.names() if name.partition("@")[0] in stages)
+        """Delete pieces that nothing needs any more; where others take part they stay until the end."""
+        for stage in () if self._shared else stages:
+            self.store.drop(self.store.names(stage))
 
     def quantiles(
         self, stage: str, items: Mapping[str, Item], values: Callable[[Item], Sequence[Float32]], share: float

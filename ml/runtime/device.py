@@ -40,3 +40,14 @@ def has_fast_bfloat16() -> bool:
     """Whether this CPU multiplies in bfloat16, by tile units (AMX) or AVX-512: a step takes half as long."""
     held = torch.cpu.get_capabilities()
     return bool(held.get("amx_bf16", False) or held.get("avx512_bf16", False))
+
+
+def numerics(device: torch.device) -> list[str]:
+    """What the last bits of a result may depend on beside code and weights. Pieces made otherwise are not put together.
+
+    On a CPU the number of threads is among them: it decides in which order a network adds up.
+    """
+    if device.type == "cuda":
+        return [torch.__version__, torch.cuda.get_device_name(device)]
+    precision = "bfloat16" if has_fast_bfloat16() else "float32"
+    return [torch.__version__, torch.backends.cpu.get_cpu_capability(), precision, f"{torch.get_num_threads()} threads"]

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from pathlib import PurePosixPath
 
 from django.conf import settings
+from django.core.files.storage import storages
 from django.db.models import Exists, F, OuterRef, Q, QuerySet, Window
 from django.db.models.functions import RowNumber
 from django.utils import timezone
@@ -142,7 +143,7 @@ def inputs_without_row() -> Iterator[Entry]:
 def uploads_unfinished() -> Iterator[Callable[[], object]]:
     """What discards the parts of uploads to the object store that broke off a day ago."""
     if store := input_store():
-        for storage in (store, raster_storage()):
+        for storage in (store, raster_storage(), storages["pieces"]):
             yield from storage.unfinished(before=timezone.now() - ORPHAN_AFTER)
 
 

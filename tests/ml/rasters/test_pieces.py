@@ -1,16 +1,47 @@
-"""Pieces: there wholly or not at all, made once, and quantiles of all of them exact."""
+"""Pieces: there wholly or not at all, made once, by one worker or several, and quantiles of all of them exact."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 
-from ml.rasters.pieces import Folder, Memory, PieceBands, Pieces
+from ml.rasters.pieces import Folder, Memory, PieceBands, Pieces, packed
 from ml.rasters.windows import Window, cut, grown, inner
+from ml.sharing import Objects
 from ml.statistics.quantiles import quantile
 
 
-@pytest.fixture(params=["folder", "memory"])
+@pytest.fixture(params=["folder", "memory", "objects"])
 def store(request, tmp_path):
+    if request.param == "objects":
+        return Objects(request.getfixturevalue("object_storages")()["pieces"], "7/a")
     return Folder(tmp_path / "pieces", "a") if request.param == "folder" else Memory()
+
+
+class Board:
+    """A team within this process: whoever has a piece in hand keeps it."""
+
+    def __init__(self) -> None:
+        self.taken = set()
+        self._lock = threading.Lock()
+
+    def share(self, missing: int) -> bool:
+        return True
+
+    def take(self, name: str) -> bool:
+        with self._lock:
+            free = name not in self.taken
+            self.taken.add(name)
+        return free
+
+
+class Careless(Board):
+    """A team without claims."""
+
+    def take(self, name: str) -> bool:
+        self.taken.add(name)
+        return True
 
 
 def test_a_piece_is_made_once_and_only_what_is_missing_is_made_again(store):
@@ -31,11 +62,13 @@ def test_a_piece_is_made_once_and_only_what_is_missing_is_made_again(store):
     )
 
 
-def test_a_damaged_piece_is_made_again(tmp_path):
-    store = Folder(tmp_path / "pieces", "a")
-    Pieces(store).each("first", {"x": 1}, lambda _: {"a": np.arange(5)})
-    path = store.path / "first@x"
-    path.write_bytes(path.read_bytes()[:-1] + b"?")
+@pytest.mark.parametrize("store", ["folder", "objects"], indirect=True)
+def test_a_damaged_piece_is_made_again(store, monkeypatch):
+    with monkeypatch.context() as broken:
+        module = f"{type(store).__module__}.packed"
+        broken.setattr(module, lambda arrays: (packed(arrays)[0], packed(arrays)[1][:-1] + b"?"))
+        Pieces(store).each("first", {"x": 1}, lambda _: {"a": np.arange(5)})
+    assert store.names("first") == {"first@x"}
     with pytest.raises(KeyError):
         store.get("first@x")
     Pieces(store).each("first", {"x": 1}, lambda _: {"a": np.arange(6)})
@@ -46,6 +79,60 @@ def test_pieces_of_other_code_or_weights_are_not_taken(tmp_path):
     Folder(tmp_path / "pieces", "a").put("x", {"a": np.arange(5)})
     assert not Folder(tmp_path / "pieces", "b").names()
     assert not Folder(tmp_path / "pieces", "a").names()
+
+
+def test_a_worker_that_joins_deletes_nothing(tmp_path):
+    Folder(tmp_path / "pieces", "a").put("x", {"a": np.arange(5)})
+    assert not Folder(tmp_path / "pieces", "b", joined=True).names()
+    assert Folder(tmp_path / "pieces", "a", joined=True).names() == {"x"}
+
+
+def staged(pieces: Pieces, made: list[str]) -> tuple[object, ...]:
+    """A computation of several stages that depend on the whole of those before, and what it comes to."""
+    items = {str(number): number for number in range(8)}
+
+    def first(number: int) -> dict[str, np.ndarray]:
+        made.append(f"first@{number}")
+        return {"a": np.random.default_rng(number).normal(size=500).astype(np.float32)}
+
+    def second(number: int) -> dict[str, np.ndarray]:
+        made.append(f"second@{number}")
+        return {"b": pieces.get("first", str(number))["a"] - np.float32(middle) * np.float32(scale)}
+
+    pieces.each("first", items, first)
+    (middle,) = pieces.quantiles("middle", items, lambda number: [pieces.get("first", str(number))["a"]], 0.5)
+    scale = pieces.once("scale", lambda: float(sum(pieces.get("first", place)["a"][0] for place in items)))
+    pieces.each("second", items, second)
+    return (middle, scale, *(pieces.get("second", place)["b"].tobytes() for place in items))
+
+
+@pytest.mark.parametrize("n", [2, 4])
+@pytest.mark.parametrize("team", [Board, Careless])
+def test_several_workers_make_the_same_as_one(store, team, n):
+    board, made = team(), []
+    with ThreadPoolExecutor(n) as pool:
+        results = {*pool.map(lambda _: staged(Pieces(store, team=board), made), range(n))}
+    assert results == {staged(Pieces(), [])}
+    assert len(set(made)) == 16
+    assert team is Careless or len(made) == 16  # each was made once
+
+
+def test_a_worker_waits_for_what_another_one_has_in_hand_and_makes_what_that_one_gave_up(store, monkeypatch):
+    board, made, waits = Board(), [], []
+    board.taken = {"first@x", "first@y"}
+    pieces = Pieces(store, team=board)
+
+    def others_go_on(_: float) -> None:
+        waits.append(len(made))
+        if len(waits) == 2:
+            store.put("first@x", {"a": np.array([10])})
+        if len(waits) == 4:
+            board.taken.remove("first@y")  # whoever had it is dead, and its claim has expired
+
+    monkeypatch.setattr("ml.rasters.pieces.time.sleep", others_go_on)
+    pieces.each("first", {"x": 1, "y": 2, "z": 3}, lambda number: made.append(number) or {"a": np.array([number])})
+    assert (made, waits) == ([3, 2], [1, 1, 1, 1])
+    assert [int(pieces.get("first", place)["a"][0]) for place in "xyz"] == [10, 2, 3]
 
 
 @pytest.mark.parametrize("share", [0.5, 0.16, 0.0, 1.0])

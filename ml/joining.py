@@ -1,0 +1,85 @@
+"""A worker that has nothing else to do makes pieces of a run that another worker holds (docs/decisions/0014).
+
+It goes through the same stages as the one that holds the run, and writes neither its row nor its result.
+"""
+
+import logging
+import time
+
+import torch
+from django.conf import settings
+from django.db.models import QuerySet
+
+from ingest.disk import disk_full
+from ingest.leases import heartbeat
+from ml import selectors
+from ml.models import Run
+from ml.queue import LEASE
+from ml.rasters.pieces import Pieces
+from ml.runtime.device import choose_device
+from ml.runtime.progress import listening
+from ml.services import SPARE_IN_USE, pieces_key, run_progress, run_work
+from ml.sharing import Claims, store_of
+
+logger = logging.getLogger(__name__)
+HELP_SECONDS = 60.0  # then what else waits for this worker comes first, and it returns
+_failed: set[tuple[int, int]] = set()  # attempts of runs that this process could not help with
+
+
+class Leaves(Exception):
+    """The run needs no help any more, or something else comes before."""
+
+
+def run_join() -> Run | None:
+    """Help with the first run that can be helped with from here; the run where it may be helped with again.
+
+    What goes wrong is not the run's fault: it is logged.
+    """
+    if not _may_help():
+        return None
+    device = choose_device(settings.ML_DEVICE)
+    for run in selectors.runs_shared():
+        if (run.pk, run.attempts) not in _failed and pieces_key(run, device) == run.shared_key:
+            return run if _help(run, device) else None
+    return None
+
+
+def _help(run: Run, device: torch.device) -> bool:
+    """Make pieces of a run; whether the time of this turn was over before the work was."""
+    ends, over = time.monotonic() + HELP_SECONDS, False
+    claims, progress = Claims(run, run.shared_key, str(device), joined=True), run_progress()
+
+    def between() -> None:
+        nonlocal over
+        over = time.monotonic() > ends
+        if over or not _may_help() or not _shared(run).exists():
+            raise Leaves
+
+    def alive() -> bool:
+        claims.prolong()
+        return not progress.fault()
+
+    logger.info("run %s: helped with from here", run.pk)
+    try:
+        with heartbeat(alive, settings.RUN_BEAT_SECONDS), listening(progress.report):
+            run_work(run, device, Pieces(store_of(run, run.shared_key, joined=True), between, claims))
+        claims.end()
+    except Leaves:
+        pass
+    except Exception:
+        if _shared(run).exists():  # else its pieces were deleted meanwhile
+            _failed.add((run.pk, run.attempts))
+            logger.exception("run %s could not be helped with; whoever has it goes on", run.pk)
+    finally:
+        claims.leave()
+    return over
+
+
+def _may_help() -> bool:
+    """Whether nothing that waits comes first, and there is room."""
+    return not Run.objects.filter(LEASE.due()).exists() and not disk_full(SPARE_IN_USE)
+
+
+def _shared(run: Run) -> QuerySet[Run]:
+    """The run, while the same attempt at it shares the same pieces."""
+    return LEASE.held(run).filter(shared_key=run.shared_key)

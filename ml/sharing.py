@@ -1,0 +1,155 @@
+"""Several workers on one run: where its pieces lie, and who has which of them in hand (docs/decisions/0014)."""
+
+import io
+import logging
+import os
+import secrets
+import shutil
+import socket
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from django.conf import settings
+from django.core.files import File
+from django.core.files.storage import storages
+from django.db import DatabaseError, connection
+from django.db.models.functions import Now
+
+from ml.models import PieceClaim, Run
+from ml.queue import LEASE
+from ml.rasters.pieces import DIGEST_BYTES, Arrays, Folder, Store, packed, unpacked
+
+if TYPE_CHECKING:
+    from ingest.storage.objects import ObjectStorage  # whose libraries are an extra
+
+logger = logging.getLogger(__name__)
+FEWEST_SHARED = 4  # missing pieces of a stage; fewer are made before another worker has read what it needs
+TAKE = """
+INSERT INTO ml_piececlaim (run_id, piece, worker, until) VALUES (%s, %s, %s, clock_timestamp() + %s)
+ON CONFLICT (run_id, piece) DO UPDATE SET worker = EXCLUDED.worker, until = EXCLUDED.until
+WHERE ml_piececlaim.until < clock_timestamp() OR ml_piececlaim.worker = EXCLUDED.worker
+"""
+
+
+class Objects:
+    """Pieces as objects, each a checksum and its arrays. folder: of the run and the key, as in `Folder`."""
+
+    def __init__(self, storage: "ObjectStorage", folder: str) -> None:
+        self._storage, self._folder = storage, folder
+
+    def names(self, stage: str = "") -> set[str]:
+        start = f"{self._folder}/{stage}{'@' if stage else ''}"
+        return {one.name.rpartition("/")[2] for one in self._storage.entries(start)}
+
+    def put(self, name: str, arrays: Arrays) -> None:
+        content = b"".join(packed(arrays))
+        self._storage._save(self._named(name), File(io.BytesIO(content), name=name))
+
+    def get(self, name: str) -> Arrays:
+        try:
+            with self._storage.open(self._named(name)) as file:
+                return unpacked(name, file.read(DIGEST_BYTES), file.read())
+        except FileNotFoundError as fault:
+            raise KeyError(name) from fault
+        except KeyError:
+            self.drop([name])
+            raise
+
+    def drop(self, names: Iterable[str]) -> None:
+        self._storage.delete_all(map(self._named, names))
+
+    def _named(self, name: str) -> str:
+        return f"{self._folder}/{name}"
+
+
+class Claims:
+    """The team of one run. What is taken stands in the database; where that does not answer, everybody takes all.
+
+    joined: this worker helps another one, which holds the run.
+    """
+
+    def __init__(self, run: Run, key: str, device: str, joined: bool = False) -> None:
+        self._run, self._key, self._device, self._shared = run, key, device, joined
+        self._worker = f"{socket.gethostname()[:40]}:{os.getpid()}:{secrets.token_hex(4)}"
+        self._in_hand = ""
+
+    def share(self, missing: int) -> bool:
+        if not self._shared and missing >= FEWEST_SHARED and settings.RUN_WORKERS > 1:
+            try:
+                self._shared = LEASE.held(self._run).update(shared_key=self._key, device=self._device) == 1
+            except DatabaseError:
+                _without_database("not shared")
+        return self._shared
+
+    def take(self, name: str) -> bool:
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute(TAKE, [self._run.pk, name, self._worker, LEASE.duration])
+                taken = cursor.rowcount == 1
+        except DatabaseError:
+            _without_database("worked on without claims")
+            return True
+        if taken:
+            self._in_hand = name
+        return taken
+
+    def prolong(self) -> None:
+        """Keep what is in hand, from the thread of the heartbeat. Raises DatabaseError."""
+        if self._in_hand:
+            own = PieceClaim.objects.filter(run=self._run, piece=self._in_hand, worker=self._worker)
+            own.update(until=Now() + LEASE.duration)
+
+    def end(self) -> None:
+        """Nothing is left to share: every stage is made."""
+        if self._shared:
+            LEASE.held(self._run).filter(shared_key=self._key).update(shared_key="")
+
+    def leave(self) -> None:
+        """Let go of what is in hand; others take it at once."""
+        if self._shared:
+            try:
+                PieceClaim.objects.filter(run=self._run, worker=self._worker).delete()
+            except DatabaseError:
+                _without_database("left; its claims expire")
+
+
+def _without_database(what: str) -> None:
+    logger.warning("the database does not answer: the run is %s", what, exc_info=True)
+    connection.close()
+
+
+def store_of(run: Run, key: str, joined: bool = False) -> Store:
+    """Where the pieces of a run lie until it has ended: beside the rasters, where those are in an object store."""
+    if (objects := _objects()) is None:
+        return Folder(_folder(run.pk), key, joined)
+    if not joined:
+        there = [one.name for one in objects.entries(f"{run.pk}/")]
+        objects.delete_all(name for name in there if name.split("/")[1] != key)
+    return Objects(objects, f"{run.pk}/{key}")
+
+
+def pieces_delete(run_id: int) -> None:
+    """A run has ended: its pieces go, and who had them in hand."""
+    PieceClaim.objects.filter(run=run_id).delete()
+    shutil.rmtree(_folder(run_id), ignore_errors=True)
+    if (objects := _objects()) is not None:
+        objects.delete_all(one.name for one in objects.entries(f"{run_id}/"))
+
+
+def pieces_prune() -> None:
+    """Delete the pieces of runs that have ended otherwise."""
+    objects, here = _objects(), {path.name for path in Path(settings.WORK_DIR).glob("[0-9]*")}
+    there = set() if objects is None else set(objects.listdir("")[0])
+    numbers = {int(name) for name in here | there}
+    unsettled = Run.objects.filter(pk__in=numbers, state__in=Run.UNSETTLED).values_list("pk", flat=True)
+    for number in numbers - set(unsettled):
+        pieces_delete(number)
+
+
+def _folder(run_id: int) -> Path:
+    return Path(settings.WORK_DIR) / str(run_id)
+
+
+def _objects() -> "ObjectStorage | None":
+    return cast("ObjectStorage", storages["pieces"]) if "pieces" in storages.backends else None
