@@ -179,6 +179,7 @@ def test_a_run_that_the_gpu_has_no_memory_for_is_computed_on_the_cpu(run, monkey
 
     monkeypatch.setitem(services.JOBS, task, services.JOBS[task]._replace(work=out_of_memory_on_the_gpu))
     monkeypatch.setattr(services, "choose_device", lambda wish: torch.device("cuda"))
+    monkeypatch.setattr(services, "numerics", lambda device: [device.type])
     services.run_execute(run_id=run.pk)
     run.refresh_from_db()
     assert (tried, run.state, run.device) == (["cuda", "cpu"], Run.State.SUCCEEDED, "cpu")
