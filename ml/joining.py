@@ -77,7 +77,7 @@ def _help(run: Run, device: torch.device) -> bool:
 
 def _may_help() -> bool:
     """Whether nothing that waits comes first, and there is room."""
-    return not Run.objects.filter(LEASE.due()).exists() and not disk_full(SPARE_IN_USE)
+    return not selectors.runs_due().exists() and not disk_full(SPARE_IN_USE)
 
 
 def _shared(run: Run) -> QuerySet[Run]:

@@ -216,9 +216,13 @@ def _at_least(n: int, rows: QuerySet[ScenePair]) -> Exists:
 
 def runs_to_announce(*, queued_before: datetime) -> QuerySet[Run]:
     """Runs that are due and were never announced to the broker, or before this time; none that must wait for others."""
-    waiting = Run.objects.filter(LEASE.due(), Q(queued_at=None) | Q(queued_at__lt=queued_before))
-    waiting = waiting.exclude(pk__in=changes_held_up().values("pk"))
+    waiting = runs_due().filter(Q(queued_at=None) | Q(queued_at__lt=queued_before))
     return waiting.select_related("model_version").order_by("id")
+
+
+def runs_due() -> QuerySet[Run]:
+    """Runs that a worker may begin now."""
+    return Run.objects.filter(LEASE.due()).exclude(pk__in=changes_held_up().values("pk"))
 
 
 def runs_shared() -> QuerySet[Run]:
