@@ -47,7 +47,7 @@ def numerics(device: torch.device) -> list[str]:
 
     On a CPU the number of threads is among them: it decides in which order a network adds up.
     """
+    common = [torch.__version__, precision(device)]
     if device.type == "cuda":
-        return [torch.__version__, torch.cuda.get_device_name(device)]
-    precision = "bfloat16" if has_fast_bfloat16() else "float32"
-    return [torch.__version__, torch.backends.cpu.get_cpu_capability(), precision, f"{torch.get_num_threads()} threads"]
+        return [*common, torch.cuda.get_device_name(device)]
+    return [*common, torch.backends.cpu.get_cpu_capability(), f"{torch.get_num_threads()} threads"]
