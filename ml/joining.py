@@ -11,6 +11,7 @@ from django.conf import settings
 from django.db.models import QuerySet
 
 from ingest.disk import disk_full
+from ingest.errors import InputError
 from ingest.leases import heartbeat
 from ml import selectors
 from ml.models import Run
@@ -39,7 +40,7 @@ def run_join() -> Run | None:
         return None
     device = choose_device(settings.ML_DEVICE)
     for run in selectors.runs_shared():
-        if (run.pk, run.attempts) not in _failed and pieces_key(run, device) == run.shared_key:
+        if (run.pk, run.attempts) not in _failed and _makes_the_same(run, device):
             return run if _help(run, device) else None
     return None
 
@@ -73,6 +74,13 @@ def _help(run: Run, device: torch.device) -> bool:
     finally:
         claims.leave()
     return over
+
+
+def _makes_the_same(run: Run, device: torch.device) -> bool:
+    try:
+        return pieces_key(run, device) == run.shared_key
+    except InputError:  # its weights are not on this machine
+        return False
 
 
 def _may_help() -> bool:

@@ -367,7 +367,7 @@ def test_a_run_gives_way_to_an_urgent_one_and_goes_on_where_it_was(run, monkeypa
 def test_pieces_are_not_taken_over_where_the_precision_is_another(run, monkeypatch):
     cpu = torch.device("cpu")
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": True})
-    in_bfloat16 = services._folder(run, cpu).path
-    assert services._folder(run, cpu).path == in_bfloat16
+    in_bfloat16 = services.pieces_key(run, cpu)
+    assert services.pieces_key(run, cpu) == in_bfloat16
     monkeypatch.setenv("ML_PRECISION", "float32")
-    assert services._folder(run, cpu).path != in_bfloat16
+    assert services.pieces_key(run, cpu) != in_bfloat16
