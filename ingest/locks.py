@@ -24,6 +24,7 @@ class Lock(IntEnum):
     DOWNLOADS = 0x5CE7E  # counting downloads and the room that they need
     INGEST_JOBS = 0x1A6E57  # counting jobs
     RETENTION = 0x6A5F  # deleting what is over, or copying it: never both
+    PARTS = 0x6A70  # merging the partitions of points, or taking one away
     STAGE = 0x57A6E  # with the task (`short_text_key`): one scheduled task of a kind at a time
     RIGHTS = 0x6A6D  # granting rights after a migration: two at once would meet in the catalogue
     CONTEXT_LAYERS = 0x6374780000  # plus the number of the kind: loading a layer of it

@@ -12,6 +12,7 @@ from ingest.disk import disk_full
 from ingest.jobs import services as jobs
 from ingest.jobs import watching
 from ingest.products.derived import derived_make
+from ingest.products.parts import parts_merge
 from ingest.products.releases import release_changes_make
 from ingest.scenes import pairs as pair_services
 from ingest.stages import stage
@@ -38,6 +39,13 @@ def compare_releases() -> None:
 def derive_products() -> None:
     if not disk_full():
         derived_make(settled_before=timezone.now() - timedelta(seconds=settings.DERIVE_AFTER_SECONDS))
+
+
+@stage
+def merge_points() -> None:
+    """One group of small partitions, then the worker is free for other tasks."""
+    if not disk_full():
+        parts_merge()
 
 
 @shared_task(ignore_result=True)

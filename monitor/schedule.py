@@ -39,6 +39,7 @@ BEAT_SCHEDULE = {
     "2 pair new images": every(STAGE, "ingest.tasks.pair_new_scenes"),
     "2 compare a release with the one before": every(FOLLOW_UP, "ingest.tasks.compare_releases"),
     "2 derive up and east from two directions": every(FOLLOW_UP, "ingest.tasks.derive_products"),
+    "2 merge small partitions of neighbours": every(FETCH, "ingest.tasks.merge_points"),
     "3 queue runs for every new product and pair": every(STAGE, "ml.tasks.queue_due_runs"),
     "4 turn finished predictions into alerts": every(STAGE, "detection.tasks.scan_finished_predictions"),
     "5 follow the glaciers through their pairs": every(FOLLOW_UP, "detection.tasks.follow_glaciers"),

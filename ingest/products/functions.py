@@ -2,12 +2,15 @@
 
 Nobody who loads a file owns a table. Whoever begins a product may put rows into its two tables until they are attached,
 which happens in the same transaction; after that nobody may, and the tables of another product are out of reach.
+Parts are merged from numbers: nothing that a caller gives becomes a name or SQL.
 """
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from django.db import connection
 
+from ingest.locks import Lock
 from ingest.products import partitions, pyramid, sampling
 from ingest.products.partitions import POINTS, SERIES
 
@@ -28,24 +31,101 @@ _SETTLE = """
     WHERE release.id = ordered.id AND release.superseded_by_id IS DISTINCT FROM ordered.following;"""
 
 
-def _function(head: str, body: str) -> str:
+def _function(head: str, body: str, options: str = "") -> str:
     """One that runs as its owner; nothing that a caller made is found by its names."""
     return (
         f"CREATE OR REPLACE FUNCTION {head} LANGUAGE plpgsql SECURITY DEFINER"
-        f" SET search_path = public, pg_temp AS $function$ {body} $function$;"
+        f" SET search_path = public, pg_temp {options} AS $function$ {body} $function$;"
     )
+
+
+def _filled(sql: str, **variables: str) -> str:
+    """Carry out SQL in which names in capitals stand for the texts of expressions."""
+    expression = f"$sql${sql}$sql$"
+    for name, value in variables.items():
+        expression = f"replace({expression}, '{name}', {value})"
+    return f"EXECUTE {expression};"
 
 
 def _of_product(*statements: str) -> str:
     """Statements about a product; PRODUCT stands for its number, CALLER for the role that is signed in."""
-    sql = "".join(statements)
-    return f"EXECUTE replace(replace($sql${sql}$sql$, 'PRODUCT', product::text), 'CALLER', quote_ident(session_user));"
+    return _filled("".join(statements), PRODUCT="product::text", CALLER="quote_ident(session_user)")
 
 
 def _for_others(statement: str) -> str:
     """A statement about the rights of a caller who is not the owner."""
     return f"IF session_user <> current_user THEN {_of_product(statement)} END IF;"
 
+
+def _of_parts(sql: str) -> str:
+    """A statement about a merged part, a source that is copied into it, and its members, the ids of its products."""
+    variables = {"MERGED": "merged::text", "SOURCE": "source::text", "MEMBERS": "members", "PRODUCT": "product::text"}
+    return _filled(sql, **{name: value for name, value in variables.items() if name in sql})
+
+
+def _samples(part: str, of: Callable[[str], str]) -> str:
+    """The indexes of the samples that so many points are worth."""
+    return "".join(
+        f"IF points > {least} THEN {of(sampling.create_index(part, share))} END IF;"
+        for share, least in sampling.LEAST_POINTS.items()
+    )
+
+
+LOCK_MS = 1000  # so long at most readers wait behind an exchange that waits itself
+_COPY_POINTS, _COPY_SERIES = (_of_parts(copy) for copy in partitions.copy_part("SOURCE", "MERGED"))
+_MEMBERS = f"""
+    (SELECT string_agg(id::text, ', ' ORDER BY id) FROM ingest_product WHERE points_deleted_at IS NULL AND id IN
+        (SELECT unnest(known.products) FROM ({partitions.PARTS}) AS known WHERE known.part = ANY (parts)))"""  # noqa: S608
+_DROP = f"""
+    DECLARE source bigint; beside bigint[]; others boolean; BEGIN
+    PERFORM pg_advisory_xact_lock({Lock.PARTS:d});
+    SELECT part, products INTO source, beside FROM ({partitions.PARTS}) AS known WHERE product = ANY (products);
+    IF cardinality(beside) > 1 THEN
+        EXECUTE format('SELECT EXISTS (SELECT FROM {POINTS}_p%s WHERE product_id <> %s)', source, product) INTO others;
+    END IF;
+    IF others THEN {_of_parts(partitions.delete("SOURCE", "PRODUCT"))}
+    ELSIF source IS NOT NULL THEN {_of_parts(partitions.drop("SOURCE"))} END IF;
+    {_of_product(pyramid.drop("PRODUCT"))} END"""  # noqa: S608
+_BUILD = f"""
+    DECLARE merged bigint; members text := {_MEMBERS}; source bigint; points bigint := 0; copied bigint; BEGIN
+    IF members IS NULL THEN
+        RAISE EXCEPTION 'the parts % hold no points', parts USING ERRCODE = 'no_data_found';
+    END IF;
+    merged := nextval(pg_get_serial_sequence('ingest_product', 'id'));
+    {_of_parts(partitions.create_merged("MERGED", "MEMBERS"))}
+    FOREACH source IN ARRAY parts LOOP
+        {_COPY_POINTS} GET DIAGNOSTICS copied = ROW_COUNT; points := points + copied; {_COPY_SERIES}
+    END LOOP;
+    {_of_parts(partitions.index("MERGED"))} {_samples("MERGED", _of_parts)}
+    RETURN merged; END"""
+# Whoever waits holds nothing yet: an exchange and a reader never wait for each other.
+_SWAP = f"""
+    DECLARE members text := {_MEMBERS}; built text; tables text; BEGIN
+    SELECT string_agg(matched[1], ', ' ORDER BY matched[1]::bigint) INTO built
+    FROM pg_constraint, regexp_matches(pg_get_constraintdef(oid), '[0-9]+', 'g') AS matched
+    WHERE conrelid = to_regclass('{POINTS}_p' || merged) AND conname = '{partitions.MERGED}';
+    IF built IS NULL OR built IS DISTINCT FROM members
+        OR cardinality(parts) <> (SELECT count(*) FROM ({partitions.PARTS}) AS known WHERE part = ANY (parts)) THEN
+        RAISE EXCEPTION 'part % does not hold what the parts % hold', merged, parts
+            USING ERRCODE = 'object_not_in_prerequisite_state';
+    END IF;
+    LOCK TABLE ONLY {POINTS} IN ACCESS EXCLUSIVE MODE;
+    LOCK TABLE ONLY {SERIES} IN ACCESS EXCLUSIVE MODE NOWAIT;
+    SELECT string_agg(format('{POINTS}_p%s, {SERIES}_p%s', source, source), ', ') INTO tables
+    FROM unnest(parts) AS source;
+    EXECUTE format('LOCK TABLE %s IN ACCESS EXCLUSIVE MODE NOWAIT; DROP TABLE %s;', tables, tables);
+    {_of_parts(partitions.attach("MERGED", "MEMBERS", partitions.MERGED))} END"""  # noqa: S608
+_SWEEP = f"""
+    DECLARE orphan regclass; n bigint := 0; BEGIN
+    FOR orphan IN
+        SELECT conrelid FROM pg_constraint JOIN pg_class ON pg_class.oid = conrelid
+        WHERE conname = '{partitions.MERGED}' AND contype = 'c' AND NOT relispartition
+          AND relname ~ '^({POINTS}|{SERIES})_p[0-9]+$' AND relnamespace = 'public'::regnamespace
+    LOOP
+        EXECUTE format('DROP TABLE %s', orphan);
+        n := n + 1;
+    END LOOP;
+    RETURN n; END"""  # noqa: S608
 
 CREATE_FUNCTIONS = "".join(
     (
@@ -60,17 +140,21 @@ CREATE_FUNCTIONS = "".join(
             "ingest_product_attach(product bigint, points bigint) RETURNS void",
             f"BEGIN {_ONLY_WHO_BEGAN} "
             + _for_others(f"REVOKE INSERT ON {_BOTH_TABLES} FROM CALLER;")
-            + _of_product(partitions.index_and_attach("PRODUCT"), pyramid.build("PRODUCT"))
-            + "".join(
-                f"IF points > {least} THEN {_of_product(sampling.create_index('PRODUCT', share))} END IF;"
-                for share, least in sampling.LEAST_POINTS.items()
-            )
+            + _of_product(partitions.index("PRODUCT"), pyramid.build("PRODUCT"))
+            + _samples("PRODUCT", _of_product)
+            + _of_product(partitions.attach("PRODUCT", "PRODUCT"))  # last, for it locks the parents
             + " END",
         ),
+        _function("ingest_product_drop(product bigint) RETURNS void", _DROP),
         _function(
-            "ingest_product_drop(product bigint) RETURNS void",
-            "BEGIN " + _of_product(partitions.drop("PRODUCT"), pyramid.drop("PRODUCT")) + " END",
+            "ingest_parts_build(parts bigint[]) RETURNS bigint",
+            _BUILD,
+            "SET work_mem = '128MB' SET synchronize_seqscans = off",
         ),
+        _function(
+            "ingest_parts_swap(merged bigint, parts bigint[]) RETURNS void", _SWAP, f"SET lock_timeout = '{LOCK_MS}ms'"
+        ),
+        _function("ingest_parts_sweep() RETURNS bigint", _SWEEP),
         _function(
             "ingest_releases_settle(of_format text, of_tile text, of_component text, of_simulated boolean)"
             " RETURNS void",
@@ -91,8 +175,26 @@ def product_attach(product_id: int, n_points: int) -> None:
 
 
 def product_drop(product_id: int) -> None:
-    """Remove a product's tables and its pyramid with all their rows."""
+    """Remove a product's points, series and pyramid. Waits while parts are merged, with no table locked."""
     _call("ingest_product_drop", product_id)
+
+
+def parts_build(parts: Sequence[int]) -> int:
+    """Copy parts into one that is detached, and index it; its number. To be committed before `parts_swap`."""
+    return int(_call("ingest_parts_build", list(parts)))
+
+
+def parts_swap(merged: int, parts: Sequence[int]) -> None:
+    """Put a merged part in the place of those it was copied from.
+
+    An OperationalError (LockNotAvailable) where that would keep readers waiting for longer than a second.
+    """
+    _call("ingest_parts_swap", merged, list(parts))
+
+
+def parts_sweep() -> int:
+    """Drop the tables of merged parts that did not get into place; how many tables."""
+    return int(_call("ingest_parts_sweep"))
 
 
 def releases_order(source_format: str, tile: str, component: str, simulated: bool) -> None:

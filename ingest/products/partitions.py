@@ -1,10 +1,14 @@
-"""SQL of the two partitioned tables: building a product's partitions apart, then attaching them."""
+"""SQL of the two partitioned tables: building a product's partitions apart, then attaching them.
+
+A part is a partition of each of the two, of the same products. One that was loaded has the number of its product; parts
+that are merged get a number from the same sequence (docs/decisions/0010).
+"""
 
 POINTS = "ingest_measurementpoint"
 SERIES = "ingest_displacementseries"
 
-CREATE_PARENTS = f"""
-CREATE TABLE {POINTS} (
+_COLUMNS = {
+    POINTS: """
     product_id bigint NOT NULL,
     pid text COLLATE "C" NOT NULL,
     velocity_mm_yr real NOT NULL,
@@ -16,46 +20,95 @@ CREATE TABLE {POINTS} (
     los_north real,
     los_up real,
     position geometry(Point, 4326) NOT NULL,
-    tile_point geometry(Point, 3857) NOT NULL,
-    PRIMARY KEY (product_id, pid)
-) PARTITION BY LIST (product_id);
-CREATE INDEX {POINTS}_tile_point ON {POINTS} USING gist (tile_point);
-CREATE TABLE {SERIES} (
+    tile_point geometry(Point, 3857) NOT NULL""",
+    SERIES: """
     product_id bigint NOT NULL,
     pid text COLLATE "C" NOT NULL,
-    packed bytea NOT NULL,
-    PRIMARY KEY (product_id, pid)
-) PARTITION BY LIST (product_id);
-"""
+    packed bytea NOT NULL""",
+}
+CREATE_PARENTS = "".join(
+    f"CREATE TABLE {table} ({columns}, PRIMARY KEY (product_id, pid)) PARTITION BY LIST (product_id);"
+    for table, columns in _COLUMNS.items()
+)
+CREATE_PARENTS += f"CREATE INDEX {POINTS}_tile_point ON {POINTS} USING gist (tile_point);"
 
 POINT_COLUMNS = (
     "pid, velocity_mm_yr, velocity_std_mm_yr, height_m, temporal_coherence, rmse_mm, "
     "los_east, los_north, los_up, position, tile_point"
 )
 
+MERGED = "merged"  # the constraint of a merged part until it is attached
+
 
 def create_detached(product_id: int | str) -> str:
-    """Two tables shaped like the parents, with nobody looking; the CHECK spares the scan when they are attached."""
+    """Two tables shaped like the parents, with nobody looking; the CHECK spares the scan when they are attached.
+
+    They are not made LIKE the parents: that would lock those until the end of the transaction.
+    """
     return "".join(
-        f"CREATE TABLE {table}_p{product_id} (LIKE {table} INCLUDING DEFAULTS INCLUDING CONSTRAINTS);"
-        f"ALTER TABLE {table}_p{product_id} ALTER product_id SET DEFAULT {product_id},"
-        f" ADD CONSTRAINT whole_product CHECK (product_id = {product_id});"
+        f"CREATE TABLE {table}_p{product_id} ({columns},"
+        f" CONSTRAINT whole_product CHECK (product_id = {product_id}));"
+        f"ALTER TABLE {table}_p{product_id} ALTER product_id SET DEFAULT {product_id};"
+        for table, columns in _COLUMNS.items()
+    )
+
+
+def create_merged(part: str, products: str) -> str:
+    """Two detached tables for the rows of several products. products: their ids, with commas between them."""
+    return "".join(
+        f"CREATE TABLE {table}_p{part} ({columns}, CONSTRAINT {MERGED} CHECK (product_id IN ({products})));"
+        for table, columns in _COLUMNS.items()
+    )
+
+
+def copy_part(source: str, part: str) -> tuple[str, str]:
+    """Copy all points, and all series, of one part into another: points of a product by Hilbert's curve."""
+    points = f"product_id, {POINT_COLUMNS}"
+    rows = f"SELECT {points} FROM {POINTS}_p{source} ORDER BY product_id, tile_point"  # noqa: S608
+    series = "product_id, pid, packed"
+    return (
+        f"INSERT INTO {POINTS}_p{part} ({points}) {rows}",
+        f"INSERT INTO {SERIES}_p{part} ({series}) SELECT {series} FROM {SERIES}_p{source}",  # noqa: S608
+    )
+
+
+def index(part: int | str) -> str:
+    """Index filled tables as their parents are, and let the planner know them."""
+    spatial = f"CREATE INDEX ON {POINTS}_p{part} USING gist (tile_point);"
+    return spatial + "".join(
+        f"ALTER TABLE {table}_p{part} ADD PRIMARY KEY (product_id, pid);ANALYZE {table}_p{part};"
+        for table in (POINTS, SERIES)
+    )
+
+
+def attach(part: int | str, products: int | str, constraint: str = "whole_product") -> str:
+    """Make indexed tables partitions. constraint: that which says that they hold these products and no others."""
+    return "".join(
+        f"ALTER TABLE {table} ATTACH PARTITION {table}_p{part} FOR VALUES IN ({products});"
+        f"ALTER TABLE {table}_p{part} DROP CONSTRAINT {constraint};"
         for table in (POINTS, SERIES)
     )
 
 
 def index_and_attach(product_id: int | str) -> str:
-    """Index the filled tables and make them partitions."""
-    spatial = f"CREATE INDEX ON {POINTS}_p{product_id} USING gist (tile_point);"
-    return spatial + "".join(
-        f"ALTER TABLE {table}_p{product_id} ADD PRIMARY KEY (product_id, pid);"
-        f"ALTER TABLE {table} ATTACH PARTITION {table}_p{product_id} FOR VALUES IN ({product_id});"
-        f"ALTER TABLE {table}_p{product_id} DROP CONSTRAINT whole_product;"
-        f"ANALYZE {table}_p{product_id};"
-        for table in (POINTS, SERIES)
-    )
+    """Index the filled tables of a product and make them partitions."""
+    return index(product_id) + attach(product_id, product_id)
 
 
-def drop(product_id: int | str) -> str:
-    """Remove a product's partitions with all their rows."""
-    return "".join(f"DROP TABLE IF EXISTS {table}_p{product_id};" for table in (POINTS, SERIES))
+def drop(part: int | str) -> str:
+    """Remove a part with all its rows."""
+    return "".join(f"DROP TABLE IF EXISTS {table}_p{part};" for table in (POINTS, SERIES))
+
+
+def delete(part: str, product_id: str) -> str:
+    """Remove the rows of one product from a part that holds others, too."""
+    return "".join(f"DELETE FROM {table}_p{part} WHERE product_id = {product_id};" for table in (POINTS, SERIES))  # noqa: S608
+
+
+PARTS = f"""
+    SELECT substring(child.relname FROM '[0-9]+$')::bigint AS part, child.reltuples AS n_points,
+           (SELECT array_agg(matched[1]::bigint)
+            FROM regexp_matches(pg_get_expr(child.relpartbound, child.oid), '[0-9]+', 'g') AS matched) AS products
+    FROM pg_inherits JOIN pg_class AS child ON child.oid = inhrelid
+    WHERE inhparent = '{POINTS}'::regclass"""  # noqa: S608
+"""SQL of all parts: their numbers, about how many points they hold, and of which products."""

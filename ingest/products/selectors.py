@@ -17,6 +17,7 @@ from ingest.products.decomposition import View, on_dates
 from ingest.products.encoding import unpack_series
 from ingest.products.lattice import Cells
 from ingest.products.partitions import POINTS, SERIES
+from ingest.products.parts import part_points
 from ingest.projections import transformer
 from ingest.readers.records import Float32, Float64
 
@@ -94,17 +95,28 @@ def product_points(*, product: Product, area: GEOSGeometry | None = None, most: 
 def usual_velocity_std(*, product: Product) -> float | None:
     """Median of the stated standard deviations of the rates, mm/yr; None where none is stated.
 
-    Of a large product, from an even sample of the table's pages: all of it need not be read.
+    Of a large product, from an even sample: all of it need not be read.
     """
-    percent = min(100.0, 100 * STD_SAMPLED / max(product.n_points, 1))
+    source, condition = rows_sampled(product=product, n_points=product.n_points, most=STD_SAMPLED)
     sql = f"""
         SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY velocity_std_mm_yr::float8)
-        FROM {POINTS} TABLESAMPLE SYSTEM (%s) REPEATABLE (0)
-        WHERE product_id = {product.pk:d} AND velocity_std_mm_yr <> 'NaN'"""  # noqa: S608
+        FROM {source}
+        WHERE product_id = {product.pk:d} AND {condition} AND velocity_std_mm_yr <> 'NaN'"""  # noqa: S608
     with connection.cursor() as cursor:
-        cursor.execute(sql, [percent])
+        cursor.execute(sql)
         median: float | None = cursor.fetchone()[0]
     return median
+
+
+def rows_sampled(*, product: Product, n_points: int, most: int) -> tuple[str, str]:
+    """What to read FROM, and the condition on its rows, to get about `most` of n_points of a product; of fewer, all.
+
+    Whole pages of the table, for neighbours come together and few pages; where its part holds so much else that more
+    would be read than the product has, an even sample by an index.
+    """
+    if n_points > most and part_points(product=product) * most <= product.n_points * n_points:
+        return f"{POINTS} TABLESAMPLE SYSTEM ({100 * most / n_points!r}) REPEATABLE (0)", "true"
+    return POINTS, sampling.condition(sampling.share_leaving(n_points=n_points, most=most))
 
 
 def product_series(*, product: Product, area: GEOSGeometry | None = None, at_once: int = 20_000) -> Iterator[Float32]:

@@ -22,7 +22,7 @@ from ingest.products.encoding import unpack_series
 from ingest.products.partitions import POINTS, SERIES
 from ingest.products.pyramid import CELLS, FINEST_ZOOM
 from ingest.products.pyramid import TABLE as PYRAMID
-from ingest.products.selectors import usual_velocity_std
+from ingest.products.selectors import rows_sampled, usual_velocity_std
 from ingest.readers.records import Float32, Float64
 from ml.runtime.code_version import code_version
 from monitor.charts.selectors import bounded, products_over
@@ -174,14 +174,11 @@ def columns_of(
     """
     n_points = points_about(product=product, ground=ground)
     chosen = ", ".join(f"coalesce(({_sql_of(one, product, ground)})::float8, 'NaN')" for one in attributes)
-    if n_points > most and n_points > product.n_points / 8:
-        percent = 100 * most / n_points
-        source = f"{POINTS} TABLESAMPLE SYSTEM ({percent!r}) REPEATABLE (0)"
-        sql = f"SELECT {chosen} FROM {source} WHERE product_id = {product.pk:d} {_on(ground)}"  # noqa: S608
+    if n_points > product.n_points / 8:
+        source, condition = rows_sampled(product=product, n_points=n_points, most=most)
     else:
-        share = sampling.share_leaving(n_points=n_points, most=most)
-        condition = sampling.condition(share)
-        sql = f"SELECT {chosen} FROM {POINTS} WHERE product_id = {product.pk:d} AND {condition} {_on(ground)}"  # noqa: S608
+        source, condition = POINTS, sampling.condition(sampling.share_leaving(n_points=n_points, most=most))
+    sql = f"SELECT {chosen} FROM {source} WHERE product_id = {product.pk:d} AND {condition} {_on(ground)}"  # noqa: S608
     values = _copied(f"{sql} LIMIT {2 * most}", len(attributes))
     return Columns(n_points if len(values) * 2 < n_points or n_points > most else len(values), values)
 

@@ -16,13 +16,13 @@ from django.template.defaultfilters import filesizeformat
 
 from ingest.locks import Lock, try_locked
 from ingest.models import Product
+from ingest.products.parts import product_bytes
 from ingest.products.services import product_delete, product_points_delete
 from ingest.scenes.services import scene_image_delete
 from ingest.storage import delete_files, raster_storage
 from ingest.storage.inputs import input_delete
 from ml.models import Prediction
 from monitor.retention import selectors
-from monitor.retention.sizes import product_bytes
 
 logger = logging.getLogger(__name__)
 

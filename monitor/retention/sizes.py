@@ -5,7 +5,6 @@ from pathlib import Path
 from django.conf import settings
 from django.db import connection
 
-from ingest.models import Product
 from ingest.products.partitions import POINTS, SERIES
 from ingest.sources.client.quota import folder_bytes
 from ingest.storage import raster_entries
@@ -28,17 +27,6 @@ def sizes() -> dict[str, int]:
         "uploads": folder_bytes(Path(settings.UPLOAD_DIR)),
         "downloads": folder_bytes(Path(settings.ACQUIRE_FOLDER)),
     }
-
-
-def product_bytes(*, product: Product) -> int:
-    """Of the points and series of one product, with their indexes."""
-    with connection.cursor() as cursor:
-        names = [f"{table}_p{product.pk:d}" for table in (POINTS, SERIES)]
-        cursor.execute(
-            "SELECT coalesce(sum(pg_total_relation_size(to_regclass(name))), 0) FROM unnest(%s::text[]) name", [names]
-        )
-        (total,) = cursor.fetchone()
-    return int(total)
 
 
 def _table_bytes() -> tuple[dict[str, int], int]:

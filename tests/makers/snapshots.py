@@ -9,7 +9,7 @@ from django.core.files import File
 from django.db import connection, transaction
 
 from ingest.models import Product
-from ingest.products import partitions
+from ingest.products import functions, partitions
 from ingest.storage import raster_put_back, raster_storage, rasters_named
 
 PARTITIONED = (partitions.POINTS, partitions.SERIES)
@@ -40,8 +40,12 @@ def take(fill: Callable[[], object], keep: Path) -> Snapshot | None:
         with raster_storage().open(name) as source, (keep / name).open("wb") as copy:
             shutil.copyfileobj(source, copy)
     return Snapshot(
-        {table: _read(table) for table in changed if table not in PARTITIONED},
-        {(table, pk): _read(f"{table}_p{pk:d}") for table in PARTITIONED for pk in products},
+        {table: _read(f'"{table}"') for table in changed if table not in PARTITIONED},
+        {
+            (table, pk): _read(f"(SELECT * FROM {table} WHERE product_id = {pk:d})")
+            for table in PARTITIONED
+            for pk in products
+        },
         keep,
     )
 
@@ -53,7 +57,7 @@ def give(snapshot: Snapshot) -> None:
         for table, rows in snapshot.rows.items():
             _write(cursor, table, rows)
         for pk in products:
-            cursor.execute(partitions.drop(pk))  # a sweep after a test empties partitions and leaves them
+            functions.product_drop(pk)  # a sweep after a test empties partitions and leaves them
             cursor.execute(partitions.create_detached(pk))
             for table in PARTITIONED:
                 _write(cursor, f"{table}_p{pk:d}", snapshot.product_rows[table, pk])
@@ -73,8 +77,12 @@ def _counts() -> dict[str, int]:
         return dict(cursor.fetchall())
 
 
-def _read(table: str) -> bytes:
-    with connection.cursor() as cursor, cursor.copy(f'COPY "{table}" TO STDOUT (FORMAT BINARY)') as copy:
+def _of_product(table: str, product_id: int) -> str:
+    return f"(SELECT * FROM {table} WHERE product_id = {product_id:d})"
+
+
+def _read(rows: str) -> bytes:
+    with connection.cursor() as cursor, cursor.copy(f"COPY {rows} TO STDOUT (FORMAT BINARY)") as copy:
         return b"".join(bytes(part) for part in copy)
 
 

@@ -167,6 +167,9 @@ OF_OTHERS = [
     f"TRUNCATE {SERIES}_p{{pk}}",
     "SELECT ingest_product_drop({pk})",
     "SELECT ingest_product_attach({pk}, 1)",
+    "SELECT ingest_parts_build(ARRAY[{pk}])",
+    "SELECT ingest_parts_swap({pk}, ARRAY[{pk}])",
+    "SELECT ingest_parts_sweep()",
     "UPDATE ingest_product SET n_points = 0",
     "DELETE FROM ingest_product",
     "UPDATE ingest_pyramidcell SET n = 0",
@@ -218,6 +221,26 @@ def test_points_come_into_a_product_of_ones_own_until_it_is_attached_and_never_a
     assert list(MeasurementPoint.objects.filter(product=mine).values_list("pid", flat=True)) == ["a"]
     with connection.cursor() as cursor:
         cursor.callproc("ingest_product_drop", [mine])
+
+
+def test_the_application_merges_parts_by_their_numbers_and_owns_none_of_them(product, make_egms):
+    other = product_load(path=make_egms(name="EGMS_L2b_044_0300_IW1_VV_2020_2024_1.zip", n=9, xml=None))
+    numbers = f"ARRAY[{product.pk}, {other.pk}]"
+    with session("application") as application:
+        (merged,) = application.execute(f"SELECT ingest_parts_build({numbers})").fetchone()
+        tables = [f"{table}_p{merged}" for table in (POINTS, SERIES)]
+        forbidden = [f"{verb} {table}" for verb in ("DELETE FROM", "TRUNCATE", "DROP TABLE") for table in tables]
+        for statement in forbidden:
+            with pytest.raises(errors.InsufficientPrivilege):
+                application.execute(statement)
+        application.execute(f"SELECT ingest_parts_swap({merged}, {numbers})")
+        assert application.execute(f"SELECT count(*) FROM {POINTS}").fetchone() == (21,)
+        for statement in forbidden:
+            with pytest.raises(errors.InsufficientPrivilege):
+                application.execute(statement)
+        application.execute("SELECT ingest_product_drop(%s)", [other.pk])
+        assert application.execute(f"SELECT count(*) FROM {POINTS}").fetchone() == (12,)
+    other.delete()
 
 
 def test_the_confined_process_is_the_reader_and_knows_no_other_password(make_egms, monkeypatch):

@@ -1,0 +1,14 @@
+"""manage.py mergepoints: merge small partitions of points, now; the scheduled job merges one group a minute."""
+
+from django.core.management.base import BaseCommand
+
+from ingest.products.parts import parts, parts_merge
+
+
+class Command(BaseCommand):
+    help = "Merge the partitions of small data sets that are neighbours, so that their number stays bounded."
+
+    def handle(self, *args, **options) -> None:
+        while merged := parts_merge():
+            self.stdout.write(str(merged))
+        self.stdout.write(f"{len(parts())} parts of points and of series")

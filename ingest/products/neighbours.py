@@ -1,0 +1,75 @@
+"""Which partitions to merge, so that their number stays bounded whatever the number of products.
+
+A row is copied only into a part at least twice as large as the one it lies in: at most log2 of the points times.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+LEAST_FULL = 4_000_000
+MOST_FULL = 64
+FEWEST_LOOSE = 32
+MOST_AT_ONCE = 128  # their tables and indexes are locked together
+_BITS = 16  # of each coordinate on the curve: half a kilometre
+
+
+class Part(NamedTuple):
+    """A partition. kind: of its products, what the map draws apart; longitude, latitude: of their middle, degrees."""
+
+    number: int
+    n_points: int
+    kind: str
+    longitude: float
+    latitude: float
+
+
+def groups_of(parts: Sequence[Part]) -> list[list[Part]]:
+    """Groups of parts, each of which is to become one.
+
+    A part is full at a 64th of all points, or four million if that is more, and stays as it is. Of fewer than 32 others
+    nothing is merged. Where there is no group, there are fewer than 96 parts (of less than 10^11 points).
+    """
+    full = full_at(sum(part.n_points for part in parts))
+    loose = sorted((part for part in parts if part.n_points < full), key=_place)
+    if len(loose) < FEWEST_LOOSE:
+        return []
+    groups: list[list[Part]] = []
+    group: list[Part] = []
+    for part in loose:
+        group.append(part)
+        if sum(one.n_points for one in group) >= full and _worth(group):
+            groups.append(group)
+            group = []
+        elif len(group) == MOST_AT_ONCE:
+            groups.append(_without_largest(group))
+            group = []
+    if len(group) >= FEWEST_LOOSE:
+        groups.append(_without_largest(group))
+    return groups
+
+
+def full_at(n_points: int) -> int:
+    """How many points a part holds at least that is merged no more. n_points: of all parts together."""
+    return max(LEAST_FULL, -(-n_points // MOST_FULL))
+
+
+def _worth(group: Sequence[Part]) -> bool:
+    """Whether every row comes into a part at least twice as large as its own."""
+    sizes = [part.n_points for part in group]
+    return sum(sizes) >= 2 * max(sizes)
+
+
+def _without_largest(group: Sequence[Part]) -> list[Part]:
+    """Those of a group that are worth merging: of n parts, all but log2 of the largest."""
+    kept = sorted(group, key=lambda part: part.n_points)
+    while not _worth(kept):
+        kept.pop()
+    return [part for part in group if part in kept]
+
+
+def _place(part: Part) -> tuple[str, int, int]:
+    """Its place on Morton's curve, so that neighbours in the order are neighbours on the ground."""
+    x, y = (part.longitude + 180) / 360, (part.latitude + 90) / 180
+    column, row = (min(max(int(share * 2**_BITS), 0), 2**_BITS - 1) for share in (x, y))
+    place = sum((column >> bit & 1) << 2 * bit | (row >> bit & 1) << 2 * bit + 1 for bit in range(_BITS))
+    return part.kind, place, part.number

@@ -1,0 +1,143 @@
+"""The partitions that points and series lie in, and merging those of neighbours (docs/decisions/0010)."""
+
+import logging
+import time
+from typing import NamedTuple
+
+import psycopg
+from django.contrib.gis.db.models.functions import Centroid
+from django.db import OperationalError, connection
+from django.db.models import FloatField, Func
+
+from ingest.disk import database_room_bytes
+from ingest.locks import Held, Lock, try_locked
+from ingest.models import Product
+from ingest.products import functions
+from ingest.products.neighbours import FEWEST_LOOSE, Part, full_at, groups_of
+from ingest.products.partitions import PARTS, POINTS, SERIES
+
+logger = logging.getLogger(__name__)
+
+PAUSES_SECONDS = (0.5, 1.0, 2.0, 4.0)  # between attempts to put a merged part into place
+ROOM = 1.5  # for a second copy of a group and its log
+
+
+class Merged(NamedTuple):
+    """So many parts of so many points became one."""
+
+    n_parts: int
+    n_points: int
+
+    def __str__(self) -> str:
+        return f"{self.n_parts} parts of {self.n_points:,} points became one"
+
+
+def parts() -> list[Part]:
+    """All parts that hold points of a product, with what decides on their merging."""
+    middle = {
+        axis: Func(Centroid("footprint"), function=f"ST_{axis.upper()}", output_field=FloatField()) for axis in "xy"
+    }
+    loaded = Product.objects.filter(points_deleted_at=None).order_by().annotate(**middle)
+    columns = loaded.values_list("id", "n_points", "component", "direction", "x", "y")
+    products = {row[0]: row[1:] for row in columns.iterator()}
+    known = []
+    for number, _, ids in _catalogue():
+        if held := [products[pk] for pk in ids if pk in products]:
+            n_points = sum(row[0] for row in held)
+            _, component, direction, _, _ = max(held)
+            x, y = (sum(row[0] * row[place] for row in held) / max(n_points, 1) for place in (3, 4))
+            known.append(Part(number, max(n_points, 1), f"{component} {direction}", x, y))
+    return known
+
+
+def parts_merge() -> Merged | None:
+    """Merge one group of small parts that are neighbours; None where there is none, or it cannot be done now.
+
+    Readers see the same rows all the time. What a process left behind that died in between is dropped first.
+    """
+    lock = Held(Lock.PARTS)
+    try:
+        if not lock.take():
+            return None
+        functions.parts_sweep()
+        group = next(iter(groups_of(parts())), []) if _enough_loose() else []
+        numbers = [part.number for part in group]
+        if not group or not _may_begin(numbers):
+            return None
+        merged = functions.parts_build(numbers)
+        if lock.take() and _swap(merged, numbers):
+            return Merged(len(group), sum(part.n_points for part in group))
+        functions.parts_sweep()
+        return None
+    finally:
+        lock.free()
+
+
+def part_points(*, product: Product) -> int:
+    """About how many points stand in the part that a product lies in; 0 where it holds none."""
+    sql = f"""
+        SELECT reltuples FROM pg_class
+        WHERE oid = (SELECT tableoid FROM {POINTS} WHERE product_id = %s ORDER BY product_id, pid LIMIT 1)"""  # noqa: S608
+    with connection.cursor() as cursor:
+        cursor.execute(sql, [product.pk])
+        row = cursor.fetchone()
+    return max(int(row[0]), 0) if row else 0
+
+
+def product_bytes(*, product: Product) -> int:
+    """Of the points and series of one product, with their indexes: its share of the part that it lies in."""
+    for number, _, ids in _catalogue():
+        if product.pk in ids:
+            held = Product.objects.filter(pk__in=ids, points_deleted_at=None).values_list("n_points", flat=True)
+            return round(_bytes([number]) * product.n_points / max(sum(held), product.n_points, 1))
+    return 0
+
+
+def _catalogue() -> list[tuple[int, float, list[int]]]:
+    """Number, about how many points, and ids of products of every part."""
+    with connection.cursor() as cursor:
+        cursor.execute(PARTS)
+        return cursor.fetchall()
+
+
+def _enough_loose() -> bool:
+    """Whether a group is possible at all: a look at the catalogue alone."""
+    sizes = [max(int(n_points), 0) for _, n_points, _ in _catalogue()]
+    full = full_at(sum(sizes))
+    return sum(size < 1.1 * full for size in sizes) >= FEWEST_LOOSE  # they are counted from a sample
+
+
+def _may_begin(numbers: list[int]) -> bool:
+    """Whether there is room for a second copy, and nobody makes a backup: the exchange would fail."""
+    room = database_room_bytes()
+    if room is not None and room < ROOM * _bytes(numbers):
+        logger.warning("%d parts are not merged: there is no room for a second copy of them", len(numbers))
+        return False
+    with try_locked(Lock.RETENTION) as nobody_copies:
+        return nobody_copies
+
+
+def _bytes(numbers: list[int]) -> int:
+    tables = [f"{table}_p{number:d}" for table in (POINTS, SERIES) for number in numbers]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT coalesce(sum(pg_total_relation_size(to_regclass(name))), 0) FROM unnest(%s::text[]) name", [tables]
+        )
+        return int(cursor.fetchone()[0])
+
+
+def _swap(merged: int, numbers: list[int]) -> bool:
+    """Put a merged part into place, between the readers and between the backups; False where they leave no gap."""
+    for pause in (*PAUSES_SECONDS, None):
+        try:
+            with try_locked(Lock.RETENTION) as nobody_copies:
+                if nobody_copies:
+                    functions.parts_swap(merged, numbers)
+                    return True
+        except OperationalError as fault:
+            if not isinstance(fault.__cause__, psycopg.errors.LockNotAvailable):
+                raise
+        if pause:
+            time.sleep(pause)
+    logger.info("%d parts are not merged now: their points are being read", len(numbers))
+    return False
