@@ -19,6 +19,7 @@ from ingest.readers.submission import Submission
 
 DATES = tuple(date(2019, 1, 3) + timedelta(days=6 * n) for n in range(300))
 TOWNS = 40
+TOWNS_AT = (7.0, 51.5)
 CHUNK = 50_000
 KINDS_OF_BATCHES = 4  # made once and used again, so that loading is what takes time
 
@@ -30,7 +31,8 @@ def made_batch(n: int, seed: int = 1, first: int = 0) -> PointBatch:
     towns = rng.uniform(-0.7, 0.7, (TOWNS, 2))
     town = rng.integers(0, TOWNS, n)
     scatter = rng.normal(0, 0.02, (n, 2))
-    longitude, latitude = 7.0 + towns[town, 0] * 1.6 + scatter[:, 0], 51.5 + towns[town, 1] + scatter[:, 1]
+    longitude = TOWNS_AT[0] + towns[town, 0] * 1.6 + scatter[:, 0]
+    latitude = TOWNS_AT[1] + towns[town, 1] + scatter[:, 1]
     velocity = rng.normal(0, 1, n).astype(np.float32)
     years = np.array([(day - DATES[0]).days for day in DATES], dtype=np.float32) / 365.25
     displacement = velocity[:, None] * years + rng.normal(0, 3, (n, len(DATES))).astype(np.float32)
@@ -51,21 +53,31 @@ def made_batch(n: int, seed: int = 1, first: int = 0) -> PointBatch:
     )
 
 
-def load_towns(*, points: int, n_dates: int = 2, track: int = 999, shift: tuple[float, float] = (0.0, 0.0)) -> Product:
+def load_towns(
+    *,
+    points: int,
+    n_dates: int = 2,
+    track: int = 999,
+    shift: tuple[float, float] = (0.0, 0.0),
+    squeeze: float = 1.0,
+    first_seed: int = 0,
+) -> Product:
     """A product of so many points, as if it came from a file; with two dates its series are short, too.
 
-    shift: degrees east and north of where the towns are.
+    shift: degrees east and north of where the towns are; squeeze: how much nearer to each other they are.
     """
     header = FieldHeader(source_format="egms", level="L2b", component=Component.LOS, dates=DATES[:n_dates], track=track)
     east, north = shift
-    made = [made_batch(min(CHUNK, points), seed=seed) for seed in range(min(KINDS_OF_BATCHES, -(-points // CHUNK)))]
+    seeds = range(first_seed, first_seed + min(KINDS_OF_BATCHES, -(-points // CHUNK)))
+    made = [made_batch(min(CHUNK, points), seed=seed) for seed in seeds]
 
     def batches() -> Iterator[PointBatch]:
         for first in range(0, points, CHUNK):
             n = min(CHUNK, points - first)
             columns = {name: column[:n] for name, column in made[first // CHUNK % len(made)].columns().items()}
             columns |= {"pid": numbered(first, n), "displacement_mm": columns["displacement_mm"][:, :n_dates]}
-            columns |= {"longitude": columns["longitude"] + east, "latitude": columns["latitude"] + north}
+            for name, middle, moved in (("longitude", TOWNS_AT[0], east), ("latitude", TOWNS_AT[1], north)):
+                columns[name] = middle + squeeze * (columns[name] - middle) + moved
             yield PointBatch(**columns)
 
     path = Path("bench.csv")

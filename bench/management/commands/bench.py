@@ -23,6 +23,7 @@ NAMES = (
     "offsets",
     "page",
     "plan",
+    "points",
     "scenes",
     "storage",
     "tiles",
@@ -38,7 +39,8 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("name", choices=NAMES)
         parser.add_argument("--json", type=Path, metavar="OUT")
-        parser.add_argument("--points", type=int, help="how many points (desk, load)")
+        parser.add_argument("--points", type=int, help="how many points (desk, load, points)")
+        parser.add_argument("--products", type=int, help="in how many products they come (points)")
         parser.add_argument("--size", help="rows x columns x predecessors (frames), as 25000x16500x12")
         parser.add_argument("--tasks", nargs="+", help="which of its tasks (frames)")
         parser.add_argument("--folder", type=Path, help="where it works, and goes on when it was interrupted (frames)")
@@ -49,7 +51,8 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args, **options) -> None:
-        chosen = {name: options[name] for name in ("points", "rounds", "size", "tasks", "folder") if options[name]}
+        wanted = ("points", "products", "rounds", "size", "tasks", "folder")
+        chosen = {name: options[name] for name in wanted if options[name]}
         module = import_module(f"bench.{IN_ROOMS.get(options['name'], options['name'])}")
         with as_owner():  # controls make tables of their own
             report = module.run(**chosen)
