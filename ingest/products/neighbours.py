@@ -45,7 +45,7 @@ def groups_of(parts: Sequence[Part]) -> list[list[Part]]:
             group = []
     if len(group) >= FEWEST_LOOSE:
         groups.append(_without_largest(group))
-    return groups
+    return [group for group in groups if group]
 
 
 def full_at(n_points: int) -> int:
@@ -62,7 +62,7 @@ def _worth(group: Sequence[Part]) -> bool:
 def _without_largest(group: Sequence[Part]) -> list[Part]:
     """Those of a group that are worth merging: of n parts, all but log2 of the largest."""
     kept = sorted(group, key=lambda part: part.n_points)
-    while not _worth(kept):
+    while kept and not _worth(kept):
         kept.pop()
     return [part for part in group if part in kept]
 
