@@ -10,7 +10,7 @@ from django.db import OperationalError, connection, connections, transaction
 
 from ingest.locks import Lock, try_locked
 from ingest.models import DisplacementSeries, MeasurementPoint, Product
-from ingest.products import functions, neighbours, partitions, parts, selectors
+from ingest.products import functions, neighbours, partitions, parts, pyramid, selectors
 from ingest.products.partitions import POINTS, SERIES
 from ingest.products.services import product_delete, product_load
 from ingest.projections import transformer
@@ -18,6 +18,7 @@ from monitor.desk import samples
 from monitor.desk.attributes import ATTRIBUTES
 from monitor.map.layers import BY_NAME
 from monitor.map.selectors import layer_products, points_tile
+from tests.makers import snapshots
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -369,3 +370,22 @@ def test_a_sample_of_a_product_beside_many_others_reads_no_more_than_the_product
 def test_the_command_merges_all_that_is_to_be_merged(loaded, capsys):
     call_command("mergepoints")
     assert capsys.readouterr().out == "5 parts of 200 points became one\n1 parts of points and of series\n"
+
+
+def test_a_snapshot_of_merged_products_is_given_where_their_emptied_part_still_is(make_egms, tmp_path):
+    def fill() -> None:
+        for index in range(4):
+            product_load(path=make_egms(name=name(index), n=N_POINTS, change=moved(index), xml=None))
+        assert parts.parts_merge() == (4, 4 * N_POINTS)
+
+    taken = snapshots.take(fill, tmp_path / "rasters")
+    before = list(MeasurementPoint.objects.order_by("product_id", "pid").values_list("product_id", "pid"))
+    with connection.cursor() as cursor:
+        for table in (POINTS, SERIES, pyramid.TABLE):
+            cursor.execute(f"DELETE FROM {table}")  # as the sweep after a test
+    Product.objects.all().delete()
+    snapshots.give(taken)
+    assert list(MeasurementPoint.objects.order_by("product_id", "pid").values_list("product_id", "pid")) == before
+    assert DisplacementSeries.objects.count() == 4 * N_POINTS
+    for product in Product.objects.all():
+        product_delete(product=product)
