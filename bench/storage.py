@@ -59,6 +59,12 @@ def s3_server() -> Iterator[str]:
         server.wait()
 
 
+def object_environment(address: str, location: str) -> dict[str, str]:
+    """What leads another process to the storages below that prefix."""
+    keys = {"S3_ACCESS_KEY_ID": KEYS["access_key"], "S3_SECRET_ACCESS_KEY": KEYS["secret_key"]}
+    return {"RASTER_STORAGE_URL": f"s3://{BUCKET}/{location}", "S3_ENDPOINT_URL": address, **keys}
+
+
 def object_storage(address: str, location: str) -> ObjectStorage:
     """A storage in the bucket of that server."""
     made: dict[str, Any] = {"bucket_name": BUCKET, "endpoint_url": address, "region_name": "us-east-1", **KEYS}

@@ -106,7 +106,7 @@ def reason_of(fault: Exception) -> str:
     if cause is Cause.DATABASE:
         return one_line(f"The database could not be used ({_first_line(fault)}): see whether it runs.")
     if cause is Cause.BROKER:
-        return one_line(f"The message broker could not be used ({_first_line(fault)}): see whether Redis runs.")
+        return one_line(f"The message broker could not be used ({_first_line(fault)}): see whether it runs.")
     return sentence_of(fault)
 
 

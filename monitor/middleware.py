@@ -8,6 +8,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.middleware.http import ConditionalGetMiddleware
 from django.shortcuts import render
 
+from ingest.errors import StorageFailed
 from monitor.site.problems import as_problem, problem
 from monitor.site.request_limits import seconds_to_wait
 
@@ -71,7 +72,7 @@ class LimitRequests:
 
 
 class AnswerBusy:
-    """Answers 503 where the database took too long, or is away, instead of an error without an explanation."""
+    """Answers 503 where the database took too long, or it or the object store is away: no error without a reason."""
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
@@ -80,6 +81,9 @@ class AnswerBusy:
         return self.get_response(request)
 
     def process_exception(self, request: HttpRequest, fault: Exception) -> HttpResponseBase | None:
+        if isinstance(fault, StorageFailed):
+            logger.error("no answer to %s: %s", request.path, fault)
+            return _later(request, 503, "images and results cannot be read at the moment", BUSY_SECONDS)
         if not isinstance(fault, OperationalError):
             return None
         logger.error("the database did not answer %s: %s", request.path, fault)

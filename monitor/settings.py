@@ -180,6 +180,7 @@ CELERY_BROKER_TRANSPORT_OPTIONS = broker.transport_options(
     CELERY_BROKER_URL, longest_task_seconds=CELERY_TASK_TIME_LIMIT
 )
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_WORKER_CONSUMER = "monitor.worker:SteadyConsumer"
 CELERY_BROKER_CHANNEL_ERROR_RETRY = True  # RabbitMQ: consumer_timeout ends the channel, not the worker (monitor.broker)
 CELERY_TIMEZONE = "UTC"
 

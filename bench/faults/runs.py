@@ -1,5 +1,6 @@
 """Runs that a real worker computes: each is done once and its raster is whole, whoever was killed meanwhile."""
 
+import hashlib
 import os
 import signal
 import time
@@ -12,11 +13,11 @@ from typing import Any
 import numpy as np
 import psutil
 from django.db import connection, transaction
+from django.db.models.fields.files import FieldFile
 from django.utils import timezone
 
 from bench.faults.processes import Forked, lasting, row
 from bench.simulated import DATES, made_batch
-from ingest.hashing import file_sha256
 from ingest.models import Product
 from ingest.products.services import field_publish, product_delete
 from ingest.readers.records import Component, Direction, FieldHeader, VelocityField
@@ -107,8 +108,13 @@ def _wait_until(holds: Callable[[], bool]) -> None:
 
 def _is_done_once(run: Run) -> bool:
     predictions = list(Prediction.objects.filter(run=run))
-    whole = [file_sha256(Path(one.raster.path)) == one.raster_sha256 for one in predictions]
+    whole = [_sha256(one.raster) == one.raster_sha256 for one in predictions]
     return _state(run) == Run.State.SUCCEEDED and whole == [True]
+
+
+def _sha256(raster: FieldFile) -> str:
+    with raster.open() as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _made_product() -> Product:

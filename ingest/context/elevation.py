@@ -60,7 +60,7 @@ def elevation_over(*, area: GEOSGeometry, epsg: int, posting_m: float, path: Pat
                     ) as warped,
                 ):
                     _lay_over(merged, warped)
-            except (OSError, RasterioError) as fault:
+            except (FileNotFoundError, RasterioError) as fault:
                 logger.warning("elevation tile %s cannot be read: %s", tile.raster.name, fault)
     return True
 

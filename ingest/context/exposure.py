@@ -94,7 +94,7 @@ def _people(area: GEOSGeometry, layers: list[int]) -> float | None:
         try:
             with stored_tiff(tile.raster) as raster:
                 found.append(people_in(raster, shape))
-        except (OSError, RasterioError):  # a raster that is gone is no reason to hide the rest
+        except (FileNotFoundError, RasterioError):  # a raster that is gone is no reason to hide the rest
             continue
     return max(found, default=None)
 

@@ -17,6 +17,7 @@ from shapely import transform, wkb
 from shapely.geometry.base import BaseGeometry
 
 from ingest.context.terrain import mean_bearing
+from ingest.errors import StorageFailed
 from ingest.models import (
     AdministrativeRegion,
     ContextLayer,
@@ -167,20 +168,31 @@ def context_at(*, area: GEOSGeometry, simulated: bool = False) -> Context:
         list(_glaciers_in(area).filter(**of_layer)[:MOST_NAMED]) if ContextKind.GLACIERS in loaded else [],
         list(Mine.objects.filter(outline__intersects=area, **of_layer).defer("outline")[:MOST_NAMED]),
         _landslides_near(area, simulated) if ContextKind.LANDSLIDES in loaded else [],
-        ground_at(area=area, simulated=simulated) if ContextKind.ELEVATION in loaded else None,
+        _ground_shown(area, simulated) if ContextKind.ELEVATION in loaded else None,
         [kind for kind in ContextKind if kind not in loaded | MAP_ONLY],
     )
 
 
+def _ground_shown(area: GEOSGeometry, simulated: bool) -> Ground | None:
+    """To read beside other things, which need not wait for an object store that is away."""
+    try:
+        return ground_at(area=area, simulated=simulated)
+    except StorageFailed:
+        return None
+
+
 def ground_at(*, area: GEOSGeometry, simulated: bool = False) -> Ground | None:
-    """Mean height, slope and aspect of an area from the finest tile that has any of it; None without one."""
+    """Mean height, slope and aspect of an area from the finest tile that has any of it; None without one.
+
+    Raises StorageFailed.
+    """
     shape = wkb.loads(bytes(area.wkb))
     tiles = ElevationTile.objects.filter(footprint__intersects=area, layer__simulated=simulated)
     for tile in tiles.order_by("posting_m", "pk"):
         try:
             with stored_tiff(tile.raster) as raster:
                 ground = _ground(raster, shape)
-        except (OSError, RasterioError):  # a raster that is gone is no reason to hide the rest
+        except (FileNotFoundError, RasterioError):  # a raster that is gone is no reason to hide the rest
             continue
         if ground is not None:
             return ground

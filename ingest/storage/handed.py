@@ -28,7 +28,7 @@ GIVEN = "elevation_"  # names of what an image is placed with begin so
 
 
 class HandedStorage(Storage):
-    """The process's end. What cannot be done raises StorageFailed."""
+    """The process's end. What is not there raises FileNotFoundError, what cannot be done StorageFailed."""
 
     def __init__(self, descriptor: int) -> None:
         self._stream = socket.socket(fileno=descriptor).makefile("rw", encoding="utf-8")
@@ -55,6 +55,8 @@ class HandedStorage(Storage):
         self._stream.write(json.dumps({"what": what, **values}) + "\n")
         self._stream.flush()
         answer = json.loads(self._stream.readline() or '{"fault": "The worker that stores for this process is gone."}')
+        if "gone" in answer:
+            raise FileNotFoundError(answer["gone"])
         if "fault" in answer:
             raise StorageFailed(answer["fault"])
         return answer["done"]
@@ -89,6 +91,8 @@ def _serve(ours: socket.socket, folder: Path) -> None:
         while request := stream.readline(LONGEST_REQUEST):
             try:
                 answer = {"done": _done(json.loads(request), folder, stored)}
+            except FileNotFoundError as fault:
+                answer = {"gone": one_line(str(fault))}
             except Exception as fault:
                 answer = {"fault": one_line(str(fault))}
             try:

@@ -24,12 +24,13 @@ from rasterio.io import DatasetReader
 from rasterio.session import AWSSession
 from storages.backends.s3 import S3Storage
 
-from ingest.errors import StorageFailed
+from ingest.errors import DiskFull, StorageFailed
 from ingest.rasters import open_tiff
 from ingest.storage import Entry
 
 R = TypeVar("R")
 
+FULL = {"507", "QuotaExceeded", "XMinioAdminBucketQuotaExceeded", "XMinioStorageFull"}  # what servers call it
 TRIES = 4  # of one request, with growing pauses; then the work as a whole is tried again later
 CONNECT_SECONDS, READ_SECONDS = 5, 60
 CHUNK_BYTES = 2**20
@@ -58,7 +59,7 @@ READING = {
 
 
 def _failing_clearly(method: Callable[..., R]) -> Callable[..., R]:
-    """Faults of the store as OSError: FileNotFoundError, or StorageFailed with what to do."""
+    """Faults of the store as OSError: FileNotFoundError, DiskFull or StorageFailed, the last two with what to do."""
 
     @wraps(method)
     def clear(self: "ObjectStorage", *args: Any, **kwargs: Any) -> R:
@@ -82,9 +83,14 @@ class ObjectStorage(S3Storage):
 
     def fault(self, fault: Exception) -> OSError:
         """What an exception of boto means here."""
-        response = getattr(fault, "response", None) or {}
-        if response.get("Error", {}).get("Code") in ("404", "NoSuchKey"):
+        code = str((getattr(fault, "response", None) or {}).get("Error", {}).get("Code", ""))
+        if code in ("404", "NoSuchKey"):
             return FileNotFoundError(f"there is no such object in {self.place}")
+        if code in FULL:
+            return DiskFull(
+                f"The object store {self.place} has no room ({code}): free some there, or raise its quota; manage.py"
+                " prune --dry-run shows what may go."
+            )
         return StorageFailed(
             f"The object store {self.place} could not be used ({fault}): see whether it runs, and whether"
             " RASTER_STORAGE_URL and the S3_ settings are right."

@@ -75,7 +75,7 @@ def pair_picture(detection: Detection, name: str, frame: Frame, epsg: int, outli
         if gone := missing_images(pair):
             raise ImageGone(gone_words(gone))
         images = _images(pair, frame, epsg)
-    except (OSError, RasterioError, ValueError) as fault:
+    except (FileNotFoundError, RasterioError, ValueError) as fault:
         raise ImageGone(_("A file behind this picture is no longer in the storage, or it is broken.")) from fault
     if name == "difference":
         return picture(ratio_db(*images), RATIO_STOPS, -RATIO_DB, RATIO_DB, frame, outline)

@@ -154,7 +154,7 @@ def _score_png(detection: Detection, frame: Frame, epsg: int, outline: MultiPoly
     try:
         with stored_tiff(detection.scan.prediction.raster) as raster:
             values = window_values(raster, SCORE.bands, epsg, frame.bounds_m, frame.shape)
-    except (OSError, RasterioError, ValueError) as fault:
+    except (FileNotFoundError, RasterioError, ValueError) as fault:
         words = _("The file with the result of this run is no longer in the storage, or it is broken.")
         raise ImageGone(words) from fault
     return picture(SCORE.value(values), SCORE.stops, SCORE.low, SCORE.high, frame, outline)

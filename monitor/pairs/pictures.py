@@ -92,7 +92,7 @@ def run_png(prediction: Prediction, layer: RasterLayer, piece: Piece) -> bytes:
     try:
         with stored_tiff(prediction.raster) as dataset:
             values = rasters.window_values(dataset, layer.bands, part.epsg, part.bounds_m, piece.shape)
-    except (OSError, RasterioError, ValueError) as fault:
+    except (FileNotFoundError, RasterioError, ValueError) as fault:
         gone = _("The file with the result of this run is no longer in the storage, or it is broken.")
         raise ImageGone(gone) from fault
     value = layer.value(layer.of_pair(values, images_of(prediction)))
@@ -118,7 +118,7 @@ def _files_of(pair: ScenePair) -> Iterator[None]:
         raise ImageGone(gone_words(gone))
     try:
         yield
-    except (OSError, RasterioError) as fault:
+    except (FileNotFoundError, RasterioError) as fault:
         raise ImageGone(_("A file of this pair cannot be read: it is broken. Load the image again.")) from fault
 
 

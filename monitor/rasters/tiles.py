@@ -66,10 +66,13 @@ def _merged(shown: Float32, values: Float32, overlap: str) -> Float32:
 
 
 def read_source(source: RasterSource, work: Callable[[DatasetReader], Result]) -> Result | None:
-    """What `work` finds in the raster; None where the file is gone or broken: a map with a hole is better than none."""
+    """What `work` finds in the raster; None where the file is gone or broken: a map with a hole is better than none.
+
+    Raises StorageFailed: such a hole would be kept by browsers, and closes by itself.
+    """
     try:
         with stored_tiff(source.file) as dataset:
             return work(dataset)
-    except (OSError, RasterioError, ValueError) as fault:
+    except (FileNotFoundError, RasterioError, ValueError) as fault:
         logger.warning("raster %s cannot be shown: %s", source.file.name, fault)
         return None

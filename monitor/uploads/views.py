@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from ingest.errors import DiskFull
 from ingest.jobs import selectors as job_selectors
 from ingest.jobs.services import UPLOADS, job_queue, job_retry
 from ingest.models import IngestJob
@@ -89,19 +90,21 @@ def _receive(request: HttpRequest, handler: PrivateFolderHandler, kept: set[Path
         return _answer(request, [], faults or [str(BROKEN_OFF)], status=400)
     if form.errors or (not files and not faults):
         return _answer(request, [], faults or [_("Choose at least one file.")], status=422)
-    names = []
+    names, refused = [], 422
     for file in files:
         if job_selectors.is_waiting(sha256=file.sha256):
             fault = _("%(file)s is in the list already, waiting or being read. It was not added again.")
             faults.append(fault % {"file": file.name})
             continue
-        if mapping:
-            shutil.copy(mapping.path, file.folder)
         try:
+            if mapping:
+                shutil.copy(mapping.path, file.folder)
             folder = Path(input_put(file.folder, f"{UPLOADS}/{file.folder.name}"))
         except OSError as fault:
             logger.warning("an upload could not be stored: %s", fault)
-            faults.append(str(BROKEN_OFF))
+            full = isinstance(fault, DiskFull)
+            faults.append(str(NO_ROOM if full else BROKEN_OFF))
+            refused = 507 if full else 503
             continue
         kept |= {folder}
         beside = folder / mapping.path.name if mapping else None
@@ -114,7 +117,7 @@ def _receive(request: HttpRequest, handler: PrivateFolderHandler, kept: set[Path
             submission=form.submission(request.user.get_username(), beside),
         )
         names.append(file.name)
-    return _answer(request, names, faults, status=422 if faults and not names else 200)
+    return _answer(request, names, faults, status=refused if faults and not names else 200)
 
 
 def _answer(

@@ -1,4 +1,4 @@
-"""The engines of a bigger site, where scripts/test --engines starts them: RabbitMQ and a replica that fail."""
+"""The engines of a bigger site, where scripts/test --engines runs: RabbitMQ, PgBouncer and a replica that fail."""
 
 import hashlib
 import os
@@ -10,8 +10,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
 import pytest
 
+from tests.fixtures.servers import services
 from tests.waiting import wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -26,16 +28,15 @@ pytestmark = [
 
 @pytest.fixture
 def server_engines() -> str:
-    return "rabbitmq pgbouncer replica"
+    return "rabbitmq pgbouncer"
 
 
-def shell(site: dict[str, str], *command: str) -> str:
-    ran = subprocess.run([sys.executable, ROOT / "manage.py", *command], env=site, stdout=subprocess.PIPE, check=True)
-    return ran.stdout.decode().strip()
+def in_shell(code: str) -> list[str | Path]:
+    return [sys.executable, ROOT / "manage.py", "shell", "--verbosity", "0", "-c", code]
 
 
 def tell(site: dict[str, str], code: str) -> str:
-    return shell(site, "shell", "--verbosity", "0", "-c", code)
+    return subprocess.run(in_shell(code), env=site, stdout=subprocess.PIPE, text=True, check=True).stdout.strip()
 
 
 @contextmanager
@@ -70,25 +71,83 @@ def wait_for(site: dict[str, str], code: str, answer: str) -> None:
     wait_until(lambda: tell(site, code) == answer)
 
 
+def kill(pid: int, number: int = signal.SIGKILL) -> None:
+    os.kill(pid, number)
+    wait_until(lambda: not Path(f"/proc/{pid}").exists())
+
+
+def kill_rabbitmq(site: dict[str, str]) -> None:
+    kill(int((Path(site["GROUND_MOTION_VAR"]) / "rabbitmq" / "pid").read_text()))
+
+
 def test_files_are_loaded_after_rabbitmq_came_back_empty_and_after_a_worker_was_killed(
     own_servers, tmp_path, make_egms
 ):
     """F2, F3 and F5: its messages are gone, two beats run, and the worker dies with what it was sent."""
-    services = ROOT / "scripts" / "services"
     with running(own_servers, tmp_path, "worker", "mail-worker", "beat", "beat") as (worker, *_):
         tell(own_servers, QUEUE.format(path=str(make_egms(n=12))))
         wait_for(own_servers, LOADED, "loaded")
-        pid = int((Path(own_servers["GROUND_MOTION_VAR"]) / "rabbitmq" / "pid").read_text())
-        os.kill(pid, signal.SIGKILL)
-        wait_until(lambda: not Path(f"/proc/{pid}").exists())
-        subprocess.run([services, "start"], env=own_servers, check=True)
+        kill_rabbitmq(own_servers)
+        services("start", own_servers)
         tell(own_servers, QUEUE.format(path=str(make_egms(n=13))))
         os.killpg(worker.pid, signal.SIGKILL)
         with running(own_servers, tmp_path, "worker"):
             wait_for(own_servers, LOADED, "loaded loaded")
 
 
-READ = """
+def test_a_file_is_loaded_although_rabbitmq_was_away_when_everything_started(own_servers, tmp_path, make_egms):
+    kill_rabbitmq(own_servers)
+    with running(own_servers, tmp_path, "worker", "mail-worker", "beat") as started:
+        tell(own_servers, QUEUE.format(path=str(make_egms(n=12))))
+        assert tell(own_servers, LOADED) == "queued"
+        services("start", own_servers)
+        wait_for(own_servers, LOADED, "loaded")
+        assert [process.poll() for process in started] == [None] * 3
+
+
+IMPATIENT = (
+    "application:set_env(rabbit, consumer_timeout, 1000), application:set_env(rabbit, channel_tick_interval, 500)."
+)
+
+
+def test_a_worker_goes_on_when_rabbitmq_is_tired_of_waiting_and_when_its_connections_are_cut(
+    own_servers, tmp_path, make_egms
+):
+    """A message is open for as long as its file is read: longer than consumer_timeout, here a second."""
+    services("rabbitmqctl", own_servers, "eval", IMPATIENT)
+    with running(own_servers, tmp_path, "worker", "mail-worker", "beat") as (worker, *_):
+        log = tmp_path / "0.worker.log"
+        tell(own_servers, QUEUE.format(path=str(make_egms(n=12))))
+        wait_until(lambda: "delivery acknowledgement on channel" in log.read_text())
+        wait_for(own_servers, LOADED, "loaded")
+        tell(own_servers, QUEUE.format(path=str(make_egms(n=13))))
+        services("rabbitmqctl", own_servers, "close_all_connections", "cut")
+        wait_for(own_servers, LOADED, "loaded loaded")
+        assert worker.poll() is None
+    assert tell(own_servers, WHOLE) == "2 []"
+
+
+WHOLE = """
+from bench.faults.loads import what_is_partial
+from ingest.models import Product
+print(Product.objects.count(), what_is_partial())
+"""
+STATE = "from ingest.models import IngestJob as J; print(J.objects.get().state)"
+
+
+def test_a_file_is_loaded_once_although_pgbouncer_is_killed_while_it_is_read(own_servers, tmp_path, make_egms):
+    with running(own_servers, tmp_path, "worker", "mail-worker", "beat") as started:
+        tell(own_servers, QUEUE.format(path=str(make_egms(n=20_000))))
+        wait_for(own_servers, STATE, "running")
+        kill(int((sockets(own_servers) / "pgbouncer.pid").read_text()))
+        services("start", own_servers)
+        wait_for(own_servers, STATE, "loaded")
+        assert [process.poll() for process in started] == [None] * 3
+    assert tell(own_servers, WHOLE) == "1 []"
+
+
+READER = """
+import sys
 from django.conf import settings
 from django.test import Client
 from django.db import connections
@@ -101,22 +160,54 @@ def note(name):
     return wrapper
 for name in ("default", "replica"):
     connections[name].execute_wrappers.append(note(name))
-print(Client().get("/alerts/").status_code, *sorted(seen))
+for line in sys.stdin:
+    seen.clear()
+    print(Client().get("/alerts/").status_code, *sorted(seen), flush=True)
 """
+SOMETHING = "from django.contrib.auth.models import User; User.objects.create_user('anna')"
 
 
-def test_a_replica_is_read_follows_and_may_go_away(own_servers):
-    assert tell(own_servers, READ) == "200 replica"
-    doctor = "from monitor.health.checks import site; print(site.replica())"
-    assert tell(own_servers, doctor) == "follows"
-    folder = Path(own_servers["GROUND_MOTION_VAR"])
+@pytest.mark.parametrize("server_engines", ["replica"])
+def test_a_replica_is_read_follows_and_may_lag_or_go_away_while_pages_are_read(own_servers):
+    """One web process: every page is answered."""
+    site = own_servers | {"REPLICA_LAG_SECONDS": "1"}
+    reader = subprocess.Popen(in_shell(READER), env=site, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def asked() -> str:
+        reader.stdin.write("\n")
+        reader.stdin.flush()
+        answer = reader.stdout.readline().strip()
+        assert answer.startswith("200 ")
+        return answer
+
+    with reader:
+        wait_until(lambda: asked() == "200 replica")
+        assert tell(site, "from monitor.health.checks import site; print(site.replica())") == "follows"
+        postmaster = psutil.Process(replica_pid(site))
+        (replaying,) = [child for child in postmaster.children() if "startup" in " ".join(child.cmdline())]
+        replaying.suspend()
+        tell(site, SOMETHING)
+        wait_until(lambda: asked() == "200 default")
+        replaying.resume()
+        wait_until(lambda: asked() == "200 replica")
+        kill(postmaster.pid, signal.SIGQUIT)  # at once
+        assert asked() == "200 default"
+        services("start", site)
+        wait_until(lambda: asked() == "200 replica")
+        reader.stdin.close()
+    assert reader.returncode == 0
+
+
+def replica_pid(site: dict[str, str]) -> int:
+    folder = Path(site["GROUND_MOTION_VAR"])
     (replica,) = [*folder.glob("replica"), *Path("/var/lib/ground-motion-monitor").glob(f"{state_key(folder)}/replica")]
-    pid = int((replica / "postmaster.pid").read_text().split()[0])
-    os.kill(pid, signal.SIGQUIT)  # at once
-    wait_until(lambda: not Path(f"/proc/{pid}").exists())
-    assert tell(own_servers, READ) == "200 default"
+    return int((replica / "postmaster.pid").read_text().split()[0])
+
+
+def sockets(site: dict[str, str]) -> Path:
+    return Path(f"/tmp/ground-motion-{state_key(Path(site['GROUND_MOTION_VAR']))}")
 
 
 def state_key(folder: Path) -> str:
-    """How scripts/services calls a state folder that the owner of the cluster cannot reach."""
+    """What scripts/services calls sockets after, and a cluster whose owner cannot reach its folder."""
     return hashlib.sha256(str(folder).encode()).hexdigest()[:12]

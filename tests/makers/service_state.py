@@ -3,11 +3,11 @@
 python -m tests.makers.service_state make | content | stop PATH
 """
 
+import hashlib
 import json
 import os
 import sys
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import django
 
@@ -58,10 +58,9 @@ def make() -> str:
 
 def content() -> dict[str, object]:
     """Of every table how many rows it has and their hash, of every sequence its value, of every raster its hash."""
-    from django.core.files.storage import storages
     from django.db import connection
 
-    from ingest.hashing import file_sha256
+    from ingest.storage import raster_entries, raster_storage
     from monitor.database.roles import as_owner
 
     with as_owner(), connection.cursor() as cursor:
@@ -77,7 +76,10 @@ def content() -> dict[str, object]:
             rows[table] = cursor.fetchone()
         cursor.execute("SELECT sequencename, last_value FROM pg_sequences WHERE schemaname = 'public'")
         sequences = dict(cursor.fetchall())
-    rasters = {path.name: file_sha256(path) for path in Path(storages["rasters"].location).iterdir()}
+    rasters = {}
+    for entry in raster_entries():
+        with raster_storage().open(entry.name) as stream:
+            rasters[entry.name] = hashlib.sha256(stream.read()).hexdigest()
     return {"rows": rows, "sequences": sequences, "rasters": rasters}
 
 

@@ -1,9 +1,17 @@
-"""A wire to a server that counts what passes, and that can refuse, break, be slow, or answer 503."""
+"""A wire to a server that counts what passes, and that can refuse, break, be slow, answer 503, or have no room."""
 
 import contextlib
+import os
 import socket
 import threading
 import time
+from functools import partial
+
+import pytest
+
+BUSY = b"HTTP/1.1 503 Slow Down\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+NO_ROOM = b"<Error><Code>XMinioStorageFull</Code><Message>Storage backend has reached its threshold</Message></Error>"
+FULL = b"HTTP/1.1 507 Insufficient Storage\r\nContent-Length: %d\r\nConnection: close\r\n\r\n" % len(NO_ROOM) + NO_ROOM
 
 
 class Wire:
@@ -21,7 +29,7 @@ class Wire:
     def mend(self) -> None:
         """Everything passes again, and counting begins anew."""
         self.sent = self.received = 0
-        self.refuses = self.busy = False
+        self.refuses = self.busy = self.full = False
         self.breaks_after, self.pause = 0, 0.0
 
     def close(self) -> None:
@@ -62,7 +70,10 @@ class Wire:
                     if self.refuses or (self.breaks_after and self.sent > self.breaks_after):
                         break
                     if self.busy:
-                        source.sendall(b"HTTP/1.1 503 Slow Down\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+                        source.sendall(BUSY)
+                        break
+                    if self.full and part.startswith((b"PUT ", b"POST ")):
+                        source.sendall(FULL)
                         break
                 else:
                     self.received += len(part)
@@ -75,3 +86,41 @@ class Wire:
 def _shut(end: socket.socket) -> None:
     with contextlib.suppress(OSError):
         end.shutdown(socket.SHUT_RDWR)
+
+
+def refuse(wire: Wire) -> None:
+    wire.refuses = True
+
+
+def be_busy(wire: Wire) -> None:
+    wire.busy = True
+
+
+def break_off(wire: Wire, after: int = 200_000) -> None:
+    """after: bytes from now."""
+    wire.breaks_after = wire.sent + after
+
+
+def be_slow(wire: Wire) -> None:
+    wire.pause = 3.0
+
+
+def be_full(wire: Wire) -> None:
+    """What is there can be read."""
+    wire.full = True
+
+
+with_the_rest = pytest.mark.skipif(
+    os.environ.get("GROUND_MOTION_TEST_STORAGE") != "s3", reason="takes long: GROUND_MOTION_TEST_STORAGE=s3"
+)
+_REST = [pytest.param(fault, marks=with_the_rest) for fault in (be_busy, be_slow)]
+_SOON = partial(break_off, after=1)
+_IN_MID_UPLOAD = partial(break_off, after=1500)  # the head of a request has passed
+FAULTS = [break_off, pytest.param(refuse, marks=with_the_rest), *_REST]
+FAULTS_OF_READING = [refuse, pytest.param(_SOON, id="break_off", marks=with_the_rest), *_REST]
+FAULTS_OF_WRITING = [
+    be_full,
+    pytest.param(_IN_MID_UPLOAD, id="break_off"),
+    pytest.param(refuse, marks=with_the_rest),
+    *_REST,
+]

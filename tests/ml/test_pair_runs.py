@@ -1,7 +1,6 @@
 """Runs on pairs: what is due when, what a run leaves, and what the real chips of land and sea must show."""
 
 from collections import defaultdict
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +11,7 @@ from ingest.models import ContextLayer, Glacier, ScenePair
 from ingest.rasters import write_cog
 from ingest.scenes.pairs import pairs_make
 from ingest.scenes.services import scenes_load
+from ingest.storage import save_with_raster
 from ml import selectors, services, tasks
 from ml.coherence.infer import area_share
 from ml.models import ModelVersion, Prediction, Run
@@ -116,7 +116,7 @@ def test_a_change_needs_three_predecessors_whose_coherence_is_known(pairs):
     assert np.isnan(raster.bands["confidence"]).all()  # one pair confirms nothing
 
 
-def test_change_is_found_in_the_coherence_of_the_scatterers_where_a_raster_holds_it(pairs):
+def test_change_is_found_in_the_coherence_of_the_scatterers_where_a_raster_holds_it(pairs, tmp_path):
     runs = execute("guarnieri-prati")
     for run, of_scatterers in zip(runs, (None, 0.7, 0.7, 0.5), strict=True):  # the oldest holds one coherence only
         stored = read_prediction(run.prediction)
@@ -124,7 +124,8 @@ def test_change_is_found_in_the_coherence_of_the_scatterers_where_a_raster_holds
         both = {"coherence": 0.7 * level if of_scatterers is None else 0.1 * level, "coherence_sigma": 0.05 * level}
         if of_scatterers is not None:
             both |= {"scatterers_coherence": of_scatterers * level, "scatterers_coherence_sigma": 0.1 * level}
-        write_cog(Path(run.prediction.raster.path), both, stored.transform, stored.epsg, ["1"] * len(both), {})
+        write_cog(tmp_path / "both.tif", both, stored.transform, stored.epsg, ["1"] * len(both), {})
+        save_with_raster(run.prediction, tmp_path / "both.tif")
     (run,) = execute("robust-z")
     bands = read_prediction(run.prediction).bands
     assert np.nanmedian(bands["coherence_before"]) == pytest.approx(0.7)

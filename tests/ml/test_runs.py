@@ -7,13 +7,13 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-import rasterio
 import torch
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from ingest.errors import InputError, UnusableData
 from ingest.products.services import product_load
+from ingest.storage import stored_tiff
 from ml import queue, selectors, services, tasks
 from ml.deformation.infer import VERSIONS
 from ml.models import ModelVersion, Prediction, Run
@@ -49,7 +49,7 @@ def test_a_finished_run_can_be_traced(run, product):
     assert run.seconds > 0
     assert run.code_version
     assert run.model_version.parameters["smallest_rate_mm_yr"] == 2.0
-    with rasterio.open(run.prediction.raster.path) as raster:
+    with stored_tiff(run.prediction.raster) as raster:
         assert raster.tags()["input_sha256"] == product.file_sha256
         assert raster.tags()["model_version"] == f"matched-filter {VERSIONS['matched-filter']}"
 
@@ -59,12 +59,12 @@ def test_a_run_repeats_exactly(product):
     first = services.run_queue(subject=product, version=version)
     services.run_execute(run_id=first.pk)
     before = Prediction.objects.get(run=first)
-    with rasterio.open(before.raster.path) as raster:
+    with stored_tiff(before.raster) as raster:
         once = raster.read()
     first.delete()
     again = services.run_queue(subject=product, version=version)
     services.run_execute(run_id=again.pk)
-    with rasterio.open(again.prediction.raster.path) as raster:
+    with stored_tiff(again.prediction.raster) as raster:
         np.testing.assert_array_equal(raster.read(), once)
 
 

@@ -4,11 +4,8 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pytest
-import rasterio
 import shapefile
-from affine import Affine
 from pyproj import CRS
 
 GEONAMES_FIELDS = 19
@@ -79,34 +76,6 @@ def make_shapefile(tmp_path: Path) -> Callable[..., Path]:
                 writer.record(**properties)
         if epsg is not None:
             path.with_suffix(".prj").write_text(CRS.from_epsg(epsg).to_wkt("WKT1_ESRI"))
-        return path
-
-    return make
-
-
-@pytest.fixture
-def make_dem(tmp_path: Path) -> Callable[..., Path]:
-    """Write heights as GeoTIFF; by default a plane that rises to the east, 40 x 50 pixels of 30 m, UTM zone 32 N."""
-
-    def make(height=None, name: str = "dem.tif", **profile) -> Path:
-        height = np.tile(500.0 + 3.0 * np.arange(50), (40, 1)) if height is None else height
-        unit = profile.pop("unit", None)
-        wanted = {
-            "driver": "GTiff",
-            "dtype": "float32",
-            "count": 1,
-            "height": height.shape[0],
-            "width": height.shape[1],
-            "crs": "EPSG:32632",
-            "transform": Affine(30, 0, 500_000, 0, -30, 5_200_000),
-            "nodata": -9999.0,
-        } | profile
-        path = tmp_path / name
-        with rasterio.open(path, "w", **wanted) as raster:
-            for band in range(1, wanted["count"] + 1):
-                raster.write(height.astype(wanted["dtype"]), band)
-            if unit:
-                raster.units = (unit,)
         return path
 
     return make

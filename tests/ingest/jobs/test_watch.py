@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import tempfile
 import threading
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from ingest.jobs import watching
 from ingest.locks import Lock, short_text_key, try_locked
 from ingest.models import IngestJob, Product
 from ingest.products.services import product_load
+from ingest.storage.inputs import input_exists
 from tests.waiting import HANG_SECONDS
 
 State = IngestJob.State
@@ -36,7 +38,7 @@ def give(inbox, make_egms):
 
 
 @pytest.fixture(autouse=True)
-def here(monkeypatch):
+def here(monkeypatch, tmp_path):
     """Jobs are carried out in the test's own transaction; tests/ingest/jobs/test_jobs.py has the confined process."""
     from ingest.jobs.child import job_carry_out
 
@@ -56,7 +58,9 @@ def here(monkeypatch):
 
     def execute(*, job_id):
         job = jobs.job_claim(job_id=job_id)
-        job_carry_out(job_id=job_id, attempt=job.attempts)
+        with tempfile.TemporaryDirectory(dir=tmp_path) as folder:
+            jobs._fetch(job, Path(folder))
+            job_carry_out(job_id=job_id, attempt=job.attempts, folder=Path(folder))
         return IngestJob.objects.get(pk=job_id)
 
     monkeypatch.setattr(jobs, "job_execute", execute)
@@ -257,7 +261,7 @@ def test_two_watchers_at_once_take_every_file_once(inbox):
     for watcher in watchers:
         watcher.join()
     assert sorted(int(job.original_name[:-4]) for job in IngestJob.objects.all()) == list(range(40))
-    assert all(Path(job.stored_path).exists() for job in IngestJob.objects.all())
+    assert all(input_exists(job.stored_path) for job in IngestJob.objects.all())
 
 
 def test_a_watcher_stays_silent_while_another_one_is_at_work(inbox, give):

@@ -1,13 +1,11 @@
 """Rasters in a real S3 server: whole or not at all, and read by ranges; the server refuses, breaks, is slow or busy."""
 
-import os
 import threading
 from datetime import timedelta
 
 import numpy as np
 import pytest
 from affine import Affine
-from botocore.config import Config
 from django.core.files.base import ContentFile
 from django.core.files.storage import storages
 from django.utils import timezone
@@ -23,7 +21,7 @@ from ingest.storage import objects, raster_entries, raster_put, raster_storage
 from monitor.health.checks import site
 from monitor.health.condition import Wrong
 from monitor.retention.services import KINDS
-from tests.makers.wire import Wire
+from tests.makers.wire import FAULTS, be_busy, with_the_rest
 
 MB = 10**6
 
@@ -37,43 +35,6 @@ def written(path, pixels):
 @pytest.fixture
 def cog(tmp_path):
     return written(tmp_path / "one.tif", 64)[0]
-
-
-@pytest.fixture
-def wire(s3_server, object_storages, use_storages, monkeypatch):
-    """Between this process and the store; it tries twice only, without a pause."""
-    quick = Config(connect_timeout=2, read_timeout=2, retries={"mode": "standard", "total_max_attempts": 2})
-    monkeypatch.setattr(objects, "CLIENT", objects.CLIENT.merge(quick))
-    monkeypatch.setitem(objects.READING, "GDAL_HTTP_RETRY_DELAY", 0.05)
-    monkeypatch.setitem(objects.READING, "GDAL_HTTP_LOW_SPEED_TIME", 2)
-    wire = Wire(s3_server)
-    use_storages(object_storages(wire.address))
-    yield wire
-    wire.close()
-
-
-def refuse(wire):
-    wire.refuses = True
-
-
-def be_busy(wire):
-    wire.busy = True
-
-
-def break_off(wire):
-    wire.breaks_after = wire.sent + 200_000
-
-
-def be_slow(wire):
-    wire.pause = 3.0
-
-
-with_the_rest = pytest.mark.skipif(
-    os.environ.get("GROUND_MOTION_TEST_STORAGE") != "s3", reason="takes long: GROUND_MOTION_TEST_STORAGE=s3"
-)
-FAULTS = pytest.mark.parametrize(
-    "begin", [break_off, *(pytest.param(fault, marks=with_the_rest) for fault in (refuse, be_busy, be_slow))]
-)
 
 
 @pytest.mark.parametrize("storage_kind", ["disk", "s3"])
@@ -133,7 +94,7 @@ def test_a_tile_of_a_large_raster_moves_little_and_a_second_one_less(wire, tmp_p
     assert wire.received == cold
 
 
-@FAULTS
+@pytest.mark.parametrize("begin", FAULTS)
 def test_nothing_is_half_stored_and_the_error_is_clear(wire, tmp_path, begin):
     path, _ = written(tmp_path / "one.tif", 1200)
     begin(wire)
@@ -154,7 +115,7 @@ def test_nothing_is_half_stored_and_the_error_is_clear(wire, tmp_path, begin):
     assert [entry.name for entry in raster_entries()] == [name]
 
 
-@FAULTS
+@pytest.mark.parametrize("begin", FAULTS)
 def test_what_cannot_be_read_now_is_read_later(wire, tmp_path, begin):
     path, values = written(tmp_path / "one.tif", 1200)
     with raster_put(path) as name:

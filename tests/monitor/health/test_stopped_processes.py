@@ -57,7 +57,7 @@ def test_a_killed_beat_and_a_killed_worker_are_told_of(own_servers, mail_server)
         return lambda: any(words in mail["Subject"] for mail in mail_server.received)
 
     address = environment["DATABASE_URL"].replace("postgis://", "postgresql://", 1)
-    with psycopg.connect(address, autocommit=True) as database:
+    with psycopg.connect(address, autocommit=True, prepare_threshold=None) as database:  # perhaps PgBouncer
 
         def is_well() -> bool:
             signs = {name for (name,) in database.execute("SELECT name FROM monitor_signoflife")}

@@ -1,10 +1,10 @@
 """Pictures of a pair and of what was measured in it: that a grey is its value, and what is refused."""
 
 from io import BytesIO
-from pathlib import Path
 
 import numpy as np
 import pytest
+from django.core.files.base import ContentFile
 from PIL import Image
 
 from monitor.imaging import pixels as pair_pixels
@@ -93,7 +93,7 @@ def test_a_picture_is_not_sent_again_while_its_files_stay(operator, pair):
 
 
 def test_a_file_that_is_gone_is_said_and_not_found(operator, pair):
-    Path(pair.secondary.raster.path).unlink()
+    pair.secondary.raster.delete(save=False)
     answer = operator.get(f"/pairs/{pair.pk}/image/reference.png")
     assert answer.status_code == 404
     assert "the image of 13 December 2021 is no longer in the storage" in answer.content.decode()
@@ -105,7 +105,7 @@ def test_a_file_that_is_gone_is_said_and_not_found(operator, pair):
 
 
 def test_a_broken_file_leaves_no_picture_and_no_fault_of_the_server(operator, pair):
-    Path(pair.reference.raster.path).write_bytes(b"no picture at all")
+    pair.reference.raster.save("broken.tif", ContentFile(b"no picture at all"))
     answer = operator.get(f"/pairs/{pair.pk}/image/reference.png")
     assert answer.status_code == 404
     assert "it is broken" in answer.content.decode()

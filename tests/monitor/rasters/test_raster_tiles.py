@@ -14,6 +14,7 @@ from monitor.imaging import drawing as rasters
 from monitor.rasters.catalogue import evidence_raster, pair_label, raster_group
 from monitor.rasters.layers import RASTER_LAYERS, RASTER_LAYERS_BY_NAME
 from tests.makers import pairs as made_pairs
+from tests.makers.wire import FAULTS_OF_READING
 
 pytestmark = [
     pytest.mark.django_db,
@@ -216,7 +217,8 @@ def test_a_vrt_in_place_of_a_raster_is_not_followed(client, pair_predictions, tm
     prediction = pair_predictions[0]
     assert shown(client, "coherence", FIRST).any()
     prediction.raster.save("run.tif", ContentFile(vrt.encode()))
-    with rasterio.open(prediction.raster.path) as followed:  # without the one driver it would be
+    (tmp_path / "run.tif").write_text(vrt)
+    with rasterio.open(tmp_path / "run.tif") as followed:  # without the one driver it would be
         assert followed.read(1).max() == pytest.approx(0.9)
     assert not shown(client, "coherence", FIRST).any()
 
@@ -288,3 +290,22 @@ def test_a_box_that_is_none_is_refused_with_its_remedy(client, bbox):
 def test_arrows_of_no_date_are_not_found(client):
     assert client.get("/rasters/nonsense/arrows.geojson?bbox=0,0,1,1").status_code == 404
     assert arrows_in(client, group="1999-01-01-12d") == []
+
+
+@pytest.mark.parametrize("begin", FAULTS_OF_READING)
+def test_a_tile_is_refused_for_a_moment_and_never_drawn_empty_and_pages_stay(
+    wire, begin, client, pair_predictions, make_alert
+):
+    address = f"/tiles/rasters/coherence/{FIRST}/{MIDDLE}.png"
+    begin(wire)
+    answer = client.get(address)
+    assert (answer.status_code, answer["Cache-Control"], answer["Retry-After"]) == (503, "no-store", "10")
+    assert "ETag" not in answer
+    assert "images and results cannot be read" in answer.json()["error"]
+    assert client.get(f"/rasters/{pair_predictions[0].pk}.tif").status_code == 503
+    for page in ("/", "/alerts/", make_alert().get_absolute_url()):
+        assert client.get(page).status_code == 200
+    wire.mend()
+    answer = client.get(address)
+    assert answer.status_code == 200
+    assert list(pixels(answer.content)[:3, 128, 128]) == colour("coherence", 0.8)

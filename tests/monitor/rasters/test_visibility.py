@@ -1,13 +1,13 @@
 """Where slow motion would not be seen: the map layer, and the sentence about a region."""
 
 from datetime import date
-from pathlib import Path
 
 import numpy as np
 import pytest
 from django.contrib.gis.geos import MultiPolygon, Polygon
 
 from ingest.rasters import write_cog
+from ingest.storage import save_with_raster
 from ml.models import Prediction
 from ml.stored import read_prediction
 from monitor.rasters.visibility import (
@@ -25,17 +25,17 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def limits(watched_region) -> list[Prediction]:
+def limits(watched_region, tmp_path) -> list[Prediction]:
     """Two tracks: the first sees 4 mm a year in its northern half and nothing south of it, the second 30 mm."""
     predictions = list(Prediction.objects.order_by("run__product_id"))
     for prediction, (north, south) in zip(predictions, ((4.0, np.nan), (30.0, 30.0)), strict=True):
         raster = read_prediction(prediction)
         half = np.where(np.arange(raster.shape[0])[:, None] < raster.shape[0] // 2, north, south)
         bands = {"smallest_rate_mm_yr": np.broadcast_to(half, raster.shape).astype(np.float32)}
-        path = Path(prediction.raster.path)
+        path = tmp_path / "limits.tif"
         write_cog(path, bands, raster.transform, raster.epsg, ["mm/yr"], {})
         prediction.statistics["smallest_rate_mm_yr"] = 4.0
-        prediction.save(update_fields=["statistics"])
+        save_with_raster(prediction, path)
     return predictions
 
 

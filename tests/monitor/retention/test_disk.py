@@ -17,7 +17,7 @@ from ml.services import run_claim, run_execute, runs_queue
 from monitor.retention.sizes import sizes
 from tests.makers import pairs as made
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.parametrize("storage_kind", ["disk"])]
 SPARE, SIZE = 16 * 2**20, 64 * 2**20
 
 

@@ -4,7 +4,6 @@ import os
 import time
 from datetime import timedelta
 from io import StringIO
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -344,4 +343,4 @@ def test_every_page_of_an_alert_stands_after_everything_else_is_pruned(
         assert answer.status_code == 200
         if address.endswith(".json"):
             assert answer.content == was
-    assert all(Path(one.raster.path).exists() for one in Prediction.objects.all())
+    assert all(one.raster.storage.exists(one.raster.name) for one in Prediction.objects.all())

@@ -1,0 +1,21 @@
+"""How a worker meets the end of its connection to the broker."""
+
+import logging
+
+from celery.worker.consumer import Consumer
+
+logger = logging.getLogger(__name__)
+
+
+class SteadyConsumer(Consumer):
+    """Connects again also where kombu, closing a connection that Redis has ended, fails with an AttributeError.
+
+    It takes its own connection apart before it gives back what was not acknowledged. That stands in tables anyway.
+    """
+
+    def on_connection_error_after_connected(self, exc: Exception) -> None:
+        try:
+            super().on_connection_error_after_connected(exc)
+        except AttributeError as fault:
+            logger.warning("the broken connection to the broker was left as it is: %s", fault)
+            self.connection = None
