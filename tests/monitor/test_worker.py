@@ -1,0 +1,48 @@
+"""A worker outlives its broker, also while it holds what it has not acknowledged."""
+
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+
+import kombu
+import pytest
+
+from monitor.celery import app
+from monitor.worker import SteadyConsumer
+from tests.waiting import wait_until
+
+
+@pytest.fixture
+def broker() -> Iterator[tuple[str, "subprocess.Popen[bytes]"]]:
+    """The address of a Redis of the test's own, and its process."""
+    with tempfile.TemporaryDirectory(prefix="gmm-") as folder:  # short: a socket's path holds about 100 characters
+        path = Path(folder) / "redis.sock"
+        command = ["redis-server", "--port", "0", "--unixsocket", str(path), "--save", "", "--dir", folder]
+        server = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+        wait_until(path.exists)
+        yield f"redis+socket://{path}", server
+        server.kill()
+        server.wait()
+
+
+def test_a_worker_whose_redis_is_killed_while_it_holds_a_message_connects_again(broker):
+    """kombu 5.7 fails there with an AttributeError, which ended the worker."""
+    address, server = broker
+    connection = kombu.Connection(address)
+    connection.Producer().publish({}, routing_key="work", declare=[kombu.Queue("work")])
+    taken = []
+    take = [lambda body, message: taken.append(message)]
+    kombu.Consumer(connection.channel(), queues=[kombu.Queue("work")], callbacks=take).consume()
+    wait_until(lambda: connection.drain_events(timeout=5) or taken)
+    consumer = SteadyConsumer.__new__(SteadyConsumer)
+    conf = SimpleNamespace(
+        worker_cancel_long_running_tasks_on_connection_loss=True, worker_enable_prefetch_count_reduction=False
+    )
+    consumer.connection, consumer.app = connection, SimpleNamespace(conf=conf)
+    server.kill()
+    server.wait()
+    consumer.on_connection_error_after_connected(ConnectionError("gone"))
+    assert consumer.connection is None  # the worker makes a new one
+    assert app.conf.worker_consumer == "monitor.worker:SteadyConsumer"
