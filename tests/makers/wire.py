@@ -102,7 +102,7 @@ def break_off(wire: Wire, after: int = 200_000) -> None:
 
 
 def be_slow(wire: Wire) -> None:
-    wire.pause = 3.0
+    wire.pause = 6.0  # longer than anything waits in a test
 
 
 def be_full(wire: Wire) -> None:

@@ -31,11 +31,14 @@ def test_a_worker_whose_redis_is_killed_while_it_holds_a_message_connects_again(
     """kombu 5.7 fails there with an AttributeError, which ended the worker."""
     address, server = broker
     connection = kombu.Connection(address)
-    connection.Producer().publish({}, routing_key="work", declare=[kombu.Queue("work")])
-    taken = []
-    take = [lambda body, message: taken.append(message)]
-    kombu.Consumer(connection.channel(), queues=[kombu.Queue("work")], callbacks=take).consume()
-    wait_until(lambda: connection.drain_events(timeout=5) or taken)
+    taken, channels = [], [connection.default_channel, connection.channel()]  # workers have several
+    for name, channel in zip(("work", "more"), channels, strict=True):
+        kombu.Producer(channel).publish({}, routing_key=name, declare=[kombu.Queue(name)])
+        take = [lambda body, message: taken.append(message)]
+        kombu.Consumer(channel, queues=[kombu.Queue(name)], callbacks=take).consume()
+    wait_until(lambda: connection.drain_events(timeout=5) or len(taken) == 2)
+    with pytest.raises(TimeoutError):
+        connection.drain_events(timeout=0.1)  # they ask for the next one
     consumer = SteadyConsumer.__new__(SteadyConsumer)
     conf = SimpleNamespace(
         worker_cancel_long_running_tasks_on_connection_loss=True, worker_enable_prefetch_count_reduction=False
@@ -45,4 +48,6 @@ def test_a_worker_whose_redis_is_killed_while_it_holds_a_message_connects_again(
     server.wait()
     consumer.on_connection_error_after_connected(ConnectionError("gone"))
     assert consumer.connection is None  # the worker makes a new one
+    for channel in channels:
+        channel.qos._delivered.clear()  # or it would be given back when this process ends
     assert app.conf.worker_consumer == "monitor.worker:SteadyConsumer"
