@@ -125,11 +125,17 @@ def product_series(*, product: Product, area: GEOSGeometry | None = None, at_onc
     mm, NaN where missing.
     """
     joined = f"{SERIES} JOIN {POINTS} USING (product_id, pid)" if area else SERIES
-    sql = f"SELECT packed FROM {joined} WHERE product_id = {product.pk:d} {_in_box(area)} ORDER BY pid"  # noqa: S608
-    with connection.chunked_cursor() as cursor:
-        cursor.execute(sql)
-        while rows := cursor.fetchmany(at_once):
-            yield unpack_series([bytes(blob) for (blob,) in rows], len(product.dates))
+    chosen = f"SELECT pid, packed FROM {joined} WHERE product_id = {product.pk:d} {_in_box(area)}"  # noqa: S608
+    after, parameters = "", [at_once]
+    while True:  # block by block: a cursor of the server would not outlive the transaction behind PgBouncer
+        with connection.cursor() as cursor:
+            cursor.execute(f"{chosen} {after} ORDER BY pid LIMIT %s", parameters)
+            rows = cursor.fetchall()
+        if rows:
+            yield unpack_series([bytes(blob) for _, blob in rows], len(product.dates))
+        if len(rows) < at_once:
+            return
+        after, parameters = "AND pid > %s", [rows[-1][0], at_once]
 
 
 def _share(product: Product, area: GEOSGeometry | None, most: int | None) -> int:
