@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 import shlex
 import signal
 import subprocess
@@ -138,7 +139,8 @@ STATE = "from ingest.models import IngestJob as J; print(J.objects.get().state)"
 def test_a_file_is_loaded_once_although_pgbouncer_is_killed_while_it_is_read(own_servers, tmp_path, make_egms):
     with running(own_servers, tmp_path, "worker", "mail-worker", "beat") as started:
         tell(own_servers, QUEUE.format(path=str(make_egms(n=20_000))))
-        wait_for(own_servers, STATE, "running")
+        log = tmp_path / "0.worker.log"
+        wait_until(lambda: re.search(r"ingest\.tasks\.execute_job\S* received", log.read_text()))
         kill(int((sockets(own_servers) / "pgbouncer.pid").read_text()))
         services("start", own_servers)
         wait_for(own_servers, STATE, "loaded")

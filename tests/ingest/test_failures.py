@@ -73,7 +73,7 @@ def test_a_connection_that_the_server_ended_is_a_failure_of_the_database():
         (OSError(errno.EIO, "Input/output error"), "see whether it is mounted"),
         (MemoryError(), "--concurrency"),
         (of_database(psycopg.OperationalError("connection failed")), "see whether it runs"),
-        (BrokerError("Connection refused"), "Redis"),
+        (BrokerError("Connection refused"), "broker could not be used (Connection refused): see whether it runs"),
         (InputError("a.csv", "a column is missing", "Add it"), "a.csv: a column is missing. Add it."),
     ],
 )
