@@ -100,9 +100,10 @@ def pairs_with_history() -> QuerySet[ScenePair]:
     """
     coherence = Run.objects.filter(model_version__task=Task.COHERENCE)
     before = _predecessors(lambda name: OuterRef(f"pair__{name}"))
+    to_come = before.filter(reference__state=Scene.State.READY, secondary__state=Scene.State.READY)  # images are kept
     alike = coherence.filter(model_version=OuterRef(OuterRef("model_version")), pair=OuterRef("pk"))
     ready = coherence.filter(prediction__isnull=False).annotate(  # old results are deleted, their runs are not
-        waited_for=Exists(before.exclude(Exists(alike.exclude(state__in=Run.UNSETTLED)))),
+        waited_for=Exists(to_come.exclude(Exists(alike.exclude(state__in=Run.UNSETTLED)))),
         enough=_at_least(FEWEST_PREDECESSORS, before.filter(Exists(alike.filter(prediction__isnull=False)))),
     )
     return ScenePair.objects.filter(pk__in=ready.filter(waited_for=False, enough=True).values("pair"))

@@ -7,7 +7,7 @@ import pytest
 from django.contrib.gis.geos import MultiPolygon
 from django.utils import timezone
 
-from ingest.models import ContextLayer, Glacier, ScenePair
+from ingest.models import ContextLayer, Glacier, Scene, ScenePair
 from ingest.rasters import write_cog
 from ingest.scenes.pairs import pairs_make
 from ingest.scenes.services import scenes_load
@@ -169,6 +169,21 @@ def test_a_predecessor_that_failed_is_not_waited_for(pairs, make_rtc):
     Run.objects.filter(pk=first.pk).update(state=Run.State.FAILED)
     for run in others:
         services.run_execute(run_id=run.pk)
+    due = selectors.inputs_due(task="coherence-change", method="robust-z")
+    assert [f"{pair.secondary.acquired_at:%Y%m%d}" for pair in due] == ["20211231"]
+
+
+def test_a_predecessor_whose_images_are_deleted_is_not_waited_for(pairs, make_rtc):
+    """By a new version of the method, say: it will never be looked at again."""
+    scenes_load(path=make_rtc("20211231"))
+    pairs_make(baselines_days=[12])
+    first, *others = services.runs_queue(method="guarnieri-prati")
+    oldest = first.pair.reference
+    first.delete()
+    for run in others:
+        services.run_execute(run_id=run.pk)
+    assert not selectors.inputs_due(task="coherence-change", method="robust-z").exists()
+    Scene.objects.filter(pk=oldest.pk).update(state=Scene.State.DELETED, reason="too old", raster="")
     due = selectors.inputs_due(task="coherence-change", method="robust-z")
     assert [f"{pair.secondary.acquired_at:%Y%m%d}" for pair in due] == ["20211231"]
 
