@@ -41,11 +41,7 @@ def take(fill: Callable[[], object], keep: Path) -> Snapshot | None:
             shutil.copyfileobj(source, copy)
     return Snapshot(
         {table: _read(f'"{table}"') for table in changed if table not in PARTITIONED},
-        {
-            (table, pk): _read(f"(SELECT * FROM {table} WHERE product_id = {pk:d})")
-            for table in PARTITIONED
-            for pk in products
-        },
+        {(table, pk): _read(_of_product(table, pk)) for table in PARTITIONED for pk in products},
         keep,
     )
 
@@ -54,10 +50,11 @@ def give(snapshot: Snapshot) -> None:
     """Put it into an empty database; foreign keys are checked at the end of the transaction."""
     products = {pk for _, pk in snapshot.product_rows}
     with transaction.atomic(), connection.cursor() as cursor:
+        for pk in products:
+            functions.product_drop(pk)  # a sweep after a test empties partitions and leaves them
         for table, rows in snapshot.rows.items():
             _write(cursor, table, rows)
         for pk in products:
-            functions.product_drop(pk)  # a sweep after a test empties partitions and leaves them
             cursor.execute(partitions.create_detached(pk))
             for table in PARTITIONED:
                 _write(cursor, f"{table}_p{pk:d}", snapshot.product_rows[table, pk])

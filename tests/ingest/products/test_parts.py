@@ -36,7 +36,10 @@ def few_are_many(monkeypatch):
 
 @pytest.fixture
 def loaded(make_egms) -> Iterator[list[Product]]:
-    """Five products, each half over the one before."""
+    """Five products, each half over the one before, and nothing else: a sweep after a test leaves empty partitions."""
+    with connection.cursor() as cursor:
+        for number in layout():
+            cursor.execute(partitions.drop(int(number)))
     made = [
         product_load(path=make_egms(name=name(index), n=N_POINTS, change=moved(index), xml=None)) for index in range(5)
     ]
