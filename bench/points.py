@@ -33,7 +33,7 @@ ZOOMS, TILES, WARM_UP = (10, 12, 14, 16), 100, 10
 LAYER = "los"
 TABLES = (partitions.POINTS, partitions.SERIES)
 N_PARTS = "SELECT count(*) FROM pg_inherits WHERE inhparent = %s::regclass"
-SIZE = "SELECT coalesce(sum(pg_total_relation_size(relid)), 0) FROM pg_partition_tree(%s)"
+SIZE = "SELECT coalesce(sum(pg_total_relation_size(relid)), 0)::bigint FROM pg_partition_tree(%s)"
 DRAWN = """
     SELECT ST_AsMVT(rows, 'points', 4096, 'geometry') FROM (
         SELECT n AS product, 'bench' || n AS pid, round((n % 100)::numeric / 10, 1)::float4 AS v,
