@@ -35,12 +35,12 @@ START_SECONDS = 60
 
 
 @contextmanager
-def s3_server() -> Iterator[str]:
-    """The address of an S3 server in a process of its own, with one bucket."""
+def s3_server(host: str = "127.0.0.1", port: int = 0) -> Iterator[str]:
+    """The address of an S3 server in a process of its own, with one bucket. port: 0 for any that is free."""
     with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
+        probe.bind((host, port))
         address = "http://{}:{}".format(*probe.getsockname())
-    command = [sys.executable, "-m", "moto.server", "--host", "127.0.0.1", "--port", address.rpartition(":")[2]]
+    command = [sys.executable, "-m", "moto.server", "--host", host, "--port", address.rpartition(":")[2]]
     quiet, ends_at = subprocess.DEVNULL, time.monotonic() + START_SECONDS
     server = subprocess.Popen(command, stdout=quiet, stderr=quiet, env={**os.environ, "PYTHONPATH": ""})
     try:

@@ -1,9 +1,11 @@
 # shellcheck shell=bash
 # Sourced by scripts/services: the engines of a bigger site, private as all else. GROUND_MOTION_ENGINES names those that
-# are wanted: "rabbitmq pgbouncer replica". No service of the system is touched.
+# are wanted: "rabbitmq pgbouncer replica". No service of the system is touched. GROUND_MOTION_ENGINES_ADDRESS, an address
+# of a private network, lets RabbitMQ and PgBouncer (before the replica, too) listen there for other machines.
 RABBITMQ=$GROUND_MOTION_VAR/rabbitmq
 RABBITMQ_PROGRAMS=/usr/lib/rabbitmq/bin
 POOLER_PORT=6432 REPLICA_PORT=5433 # names of sockets
+ADDRESS=${GROUND_MOTION_ENGINES_ADDRESS:-}
 
 wanted() { [[ " ${GROUND_MOTION_ENGINES:-} " = *" $1 "* ]]; }
 
@@ -31,6 +33,7 @@ start_pgbouncer() { # for any database; NAME_web ends statements that take too l
   as_db_owner tee "$SOCKETS/pgbouncer.ini" >/dev/null <<END
 [databases]
 ${DATABASE}_web = host=$SOCKETS dbname=$DATABASE connect_query='SET statement_timeout = 10000'
+${DATABASE}_replica = host=$SOCKETS port=$REPLICA_PORT dbname=$DATABASE
 * = host=$SOCKETS
 [pgbouncer]
 pool_mode = transaction
@@ -45,6 +48,10 @@ log_connections = 0
 log_disconnections = 0
 max_client_conn = 1000
 server_idle_timeout = 2
+${ADDRESS:+listen_addr = $ADDRESS}
+tcp_keepidle = 30
+tcp_keepintvl = 10
+tcp_keepcnt = 3
 END
   as_db_owner pgbouncer -q -d "$SOCKETS/pgbouncer.ini" || die "PgBouncer did not start; see $SOCKETS/pgbouncer.log"
 }
@@ -53,7 +60,7 @@ in_rabbitmq() { # run a program of RabbitMQ's with the name, ports, cookie and f
   local EPMD PORT DIST PASSWORD
   # shellcheck disable=SC1091
   . "$RABBITMQ/node"
-  HOME=$RABBITMQ RABBITMQ_NODENAME=ground-motion-$KEY@localhost RABBITMQ_NODE_IP_ADDRESS=127.0.0.1 \
+  HOME=$RABBITMQ RABBITMQ_NODENAME=ground-motion-$KEY@localhost RABBITMQ_NODE_IP_ADDRESS=${ADDRESS:-127.0.0.1} \
     RABBITMQ_NODE_PORT=$PORT RABBITMQ_DIST_PORT=$DIST ERL_EPMD_PORT=$EPMD ERL_EPMD_ADDRESS=127.0.0.1 \
     RABBITMQ_MNESIA_BASE=$RABBITMQ/data RABBITMQ_LOG_BASE=$RABBITMQ/log RABBITMQ_PID_FILE=$RABBITMQ/pid \
     RABBITMQ_CONF_ENV_FILE=/dev/null RABBITMQ_CONFIG_FILE=$RABBITMQ/rabbitmq.conf \
@@ -101,18 +108,22 @@ start_rabbitmq() {
   fi
   # shellcheck disable=SC1091
   . "$RABBITMQ/node"
-  echo "BROKER_URL=amqp://ground_motion:$PASSWORD@127.0.0.1:$PORT//" >>"$GROUND_MOTION_VAR/services.env.new"
+  echo "BROKER_URL=amqp://ground_motion:$PASSWORD@${ADDRESS:-127.0.0.1}:$PORT//" >>"$GROUND_MOTION_VAR/services.env.new"
 }
 
 start_engines() { # $1 whether PostgreSQL is ours
   if [ -n "$1" ] && wanted pgbouncer; then
     start_pgbouncer
-    sed -i -E "/^DATABASE(_READER)?_URL/s/@\//@:$POOLER_PORT\//" "$GROUND_MOTION_VAR/services.env.new"
+    sed -i -E "/^DATABASE(_READER)?_URL/s/@\//@$ADDRESS:$POOLER_PORT\//" "$GROUND_MOTION_VAR/services.env.new"
     echo "DATABASE_POOLER=transaction" >>"$GROUND_MOTION_VAR/services.env.new"
   fi
   if [ -n "$1" ] && wanted replica; then
     start_replica "$(state_folder)"
     echo "DATABASE_REPLICA_URL=postgis://ground_motion_application:$APPLICATION_PASSWORD@:$REPLICA_PORT/$DATABASE?host=$SOCKETS" >>"$GROUND_MOTION_VAR/services.env.new"
+  fi
+  if [ -n "$1" ] && [ -n "$ADDRESS" ] && wanted pgbouncer; then # from elsewhere no socket is reached
+    sed -i -E "/^DATABASE_REPLICA_URL/s/@.*/@$ADDRESS:$POOLER_PORT\/${DATABASE}_replica/; /^DATABASE(_READER)?_URL/s/\?host=.*//" \
+      "$GROUND_MOTION_VAR/services.env.new"
   fi
   if wanted rabbitmq; then start_rabbitmq; fi
 }

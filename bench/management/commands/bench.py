@@ -16,6 +16,7 @@ NAMES = (
     "drip",
     "faults",
     "frames",
+    "hosts",
     "ingest",
     "load",
     "mail",
@@ -41,7 +42,7 @@ class Command(BaseCommand):
         parser.add_argument("--json", type=Path, metavar="OUT")
         parser.add_argument("--points", type=int, help="how many points (desk, load, points)")
         parser.add_argument("--products", type=int, help="in how many products they come (points)")
-        parser.add_argument("--size", help="rows x columns x predecessors (frames), as 25000x16500x12")
+        parser.add_argument("--size", help="rows x columns x predecessors (frames), as 25000x16500x12; x pairs (hosts)")
         parser.add_argument("--tasks", nargs="+", help="which of its tasks (frames)")
         parser.add_argument("--folder", type=Path, help="where it works, and goes on when it was interrupted (frames)")
         parser.add_argument(
