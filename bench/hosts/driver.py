@@ -202,6 +202,7 @@ def killing(hosts: Sequence[Host], wanted: Made, rounds: int) -> list[dict[str, 
         host.start()
 
     for number, host in product(range(rounds), hosts):
+        wait_for_workers(hosts)  # one has just come up again
         work(partial(kill, host, silently=bool(number % 2)))
         compare(wanted, f"{host.name} killed")
     times = rounds * len(hosts)
