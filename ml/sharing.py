@@ -18,7 +18,7 @@ from django.db.models.functions import Now
 
 from ml.models import PieceClaim, Run
 from ml.queue import LEASE
-from ml.rasters.pieces import DIGEST_BYTES, Arrays, Folder, Store, packed, unpacked
+from ml.rasters.pieces import DIGEST_BYTES, Arrays, Checked, Folder, Store, packed
 
 if TYPE_CHECKING:
     from ingest.storage.objects import ObjectStorage  # whose libraries are an extra
@@ -32,7 +32,7 @@ WHERE ml_piececlaim.until < clock_timestamp() OR ml_piececlaim.worker = EXCLUDED
 """
 
 
-class Objects:
+class Objects(Checked):
     """Pieces as objects, each a checksum and its arrays. folder: of the run and the key, as in `Folder`."""
 
     def __init__(self, storage: "ObjectStorage", folder: str) -> None:
@@ -46,18 +46,12 @@ class Objects:
         content = b"".join(packed(arrays))
         self._storage._save(self._named(name), File(io.BytesIO(content), name=name))
 
-    def get(self, name: str) -> Arrays:
-        try:
-            with self._storage.open(self._named(name)) as file:
-                return unpacked(name, file.read(DIGEST_BYTES), file.read())
-        except FileNotFoundError as fault:
-            raise KeyError(name) from fault
-        except KeyError:
-            self.drop([name])
-            raise
-
     def drop(self, names: Iterable[str]) -> None:
         self._storage.delete_all(map(self._named, names))
+
+    def _read(self, name: str) -> tuple[bytes, bytes]:
+        with self._storage.open(self._named(name)) as file:
+            return file.read(DIGEST_BYTES), file.read()
 
     def _named(self, name: str) -> str:
         return f"{self._folder}/{name}"

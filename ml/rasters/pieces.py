@@ -89,7 +89,27 @@ class Memory:
             self._pieces.pop(name, None)
 
 
-class Folder:
+class Checked:
+    """A store whose pieces carry a checksum. A subclass says how one is read and deleted."""
+
+    def get(self, name: str) -> Arrays:
+        try:
+            return unpacked(name, *self._read(name))
+        except FileNotFoundError as fault:
+            raise KeyError(name) from fault
+        except KeyError:
+            self.drop([name])
+            raise
+
+    def drop(self, names: Iterable[str]) -> None:
+        raise NotImplementedError
+
+    def _read(self, name: str) -> tuple[bytes, bytes]:
+        """The checksum of a piece and the content that it is of. Raises FileNotFoundError."""
+        raise NotImplementedError
+
+
+class Folder(Checked):
     """Pieces as files. key: of all that decides what they hold; those of others go, but where another worker has begun.
 
     joined: another worker has.
@@ -111,19 +131,13 @@ class Folder:
             file.writelines(packed(arrays))
         partial.replace(self.path / name)
 
-    def get(self, name: str) -> Arrays:
-        try:
-            with (self.path / name).open("rb") as file:
-                return unpacked(name, file.read(DIGEST_BYTES), file.read())
-        except FileNotFoundError as fault:
-            raise KeyError(name) from fault
-        except KeyError:
-            self.drop([name])
-            raise
-
     def drop(self, names: Iterable[str]) -> None:
         for name in names:
             (self.path / name).unlink(missing_ok=True)
+
+    def _read(self, name: str) -> tuple[bytes, bytes]:
+        with (self.path / name).open("rb") as file:
+            return file.read(DIGEST_BYTES), file.read()
 
     def close(self) -> None:
         """The result is safe: its pieces go."""
