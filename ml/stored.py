@@ -9,7 +9,6 @@ import rasterio
 from affine import Affine
 from numpy.typing import NDArray
 from rasterio.crs import CRS
-from rasterio.io import DatasetReader
 from rasterio.warp import reproject
 from rasterio.windows import Window
 
@@ -17,18 +16,6 @@ from ingest.storage import stored_tiff
 from ml.models import Prediction
 
 Part = tuple[int, int, int, int]  # first row and column, how many of each
-
-
-class StoredBand:
-    """A band of an open raster, of which only what is asked for is read: band[rows, cols], float32, NaN unknown."""
-
-    def __init__(self, raster: DatasetReader, number: int) -> None:
-        self._raster, self._number, self.shape = raster, number, raster.shape
-
-    def __getitem__(self, part: tuple[slice, slice]) -> NDArray[np.float32]:
-        rows, cols = (range(size)[one] for one, size in zip(part, self.shape, strict=True))
-        window = Window(cols.start, rows.start, len(cols), len(rows))
-        return np.asarray(self._raster.read(self._number, window=window))
 
 
 class StoredRaster(NamedTuple):
@@ -56,6 +43,17 @@ class RasterWindows(NamedTuple):
     read: Callable[[str, Part], NDArray[np.float32]]
 
 
+class StoredBand:
+    """A band of an open raster, of which only what is asked for is read: band[rows, cols], float32, NaN unknown."""
+
+    def __init__(self, raster: RasterWindows, name: str) -> None:
+        self._raster, self._name, self.shape = raster, name, raster.shape
+
+    def __getitem__(self, part: tuple[slice, slice]) -> NDArray[np.float32]:
+        rows, cols = (range(size)[one] for one, size in zip(part, self.shape, strict=True))
+        return self._raster.read(self._name, (rows.start, cols.start, len(rows), len(cols)))
+
+
 @contextmanager
 def opened_prediction(prediction: Prediction, onto: RasterWindows | None = None) -> Iterator[RasterWindows]:
     """A run's raster, open; where another one is given, its nearest cells on that one's grid."""
@@ -77,9 +75,8 @@ def opened_prediction(prediction: Prediction, onto: RasterWindows | None = None)
 @contextmanager
 def opened_bands(prediction: Prediction) -> Iterator[StoredRaster]:
     """All bands of a run's raster, by name, none of them read yet."""
-    with stored_tiff(prediction.raster) as raster:
-        bands = {name: StoredBand(raster, index) for index, name in enumerate(raster.descriptions, start=1)}
-        yield StoredRaster(bands, raster.transform, raster.crs.to_epsg())
+    with opened_prediction(prediction) as raster:
+        yield StoredRaster({name: StoredBand(raster, name) for name in raster.names}, raster.transform, raster.epsg)
 
 
 def read_prediction(prediction: Prediction) -> StoredRaster:
