@@ -1,8 +1,9 @@
 """A hundred million points of two thousand products, merged as they come: loading, partitions, tiles, start of a site.
 
 Products lie side by side, each a tenth over its neighbours, and are loaded as files are, without parsing. At 10^6, 10^7
-and 10^8 points, tiles at random places are asked for once each. Control: a tile of points that lie in no table, in turn
-with the others, so that what else the machine does is in both.
+and 10^8 points, tiles at random places are asked for twice each: the first time much is read from the disk, as there is
+more than the memory holds, the second time nothing. Control: a tile of points that lie in no table, in turn with the
+others, so that what else the machine does is in both.
 """
 
 import math
@@ -26,10 +27,11 @@ POINTS, PRODUCTS = 10**8, 2_000
 FIRST_STAGE = 10**6
 SQUEEZE = 0.25  # towns as near to each other as in a burst of EGMS
 STEP_DEGREES = (0.5, 0.315)
-ACROSS = 45  # products side by side
+MIDDLE = (32, 16)  # of 64 by 32 products, which come in Morton's order: whatever is there is about as wide as high
 SEEDS = 4  # kinds of products; made once
 MERGE_EVERY = 8  # products; the job looks once a minute
 ZOOMS, TILES, WARM_UP = (10, 12, 14, 16), 100, 10
+WHEN = {"first": "the first time", "again": "once more"}
 LAYER = "los"
 TABLES = (partitions.POINTS, partitions.SERIES)
 N_PARTS = "SELECT count(*) FROM pg_inherits WHERE inhparent = %s::regclass"
@@ -52,18 +54,27 @@ class Loaded(NamedTuple):
         return self.loading + self.merging
 
 
+class Times(NamedTuple):
+    """Of tiles, asked for the first time and once more, and of their control, ms: lists or percentiles."""
+
+    first: Any
+    again: Any
+    control: Any
+
+
 class Stage(NamedTuple):
-    """times: of tiles and of their control by zoom, ms."""
+    """times: of tiles by zoom."""
 
     points: int
     loaded: Loaded
-    times: dict[int, tuple[list[float], list[float]]]
+    times: dict[int, Times]
     n_parts: tuple[int, int]
     bytes_a_point: float
     start_seconds: float
 
-    def p95(self, zoom: int) -> tuple[float, float]:
-        return tuple(float(np.percentile(one, 95)) for one in self.times[zoom])
+    def p95(self, zoom: int) -> Times:
+        """One figure each."""
+        return Times(*(float(np.percentile(one, 95)) for one in self.times[zoom]))
 
 
 def run(points: int = POINTS, products: int = PRODUCTS) -> dict[str, Any]:
@@ -107,18 +118,19 @@ def _load(numbers: range, each: int, before: Loaded) -> Loaded:
 
 
 def _load_one(number: int, each: int) -> None:
-    down, across = divmod(number, ACROSS)
     load_towns(
         points=each,
         track=number % 175 + 1,
-        shift=_shift(across, down),
+        shift=_shift(number),
         squeeze=SQUEEZE,
         first_seed=number % SEEDS,
     )
 
 
-def _shift(across: int, down: int) -> tuple[float, float]:
-    return (across - ACROSS / 2) * STEP_DEGREES[0], (down - ACROSS / 2) * STEP_DEGREES[1]
+def _shift(number: int) -> tuple[float, float]:
+    bits = range(number.bit_length())
+    across, down = (sum((number >> bit & 1) << bit // 2 for bit in bits if bit % 2 == odd) for odd in (0, 1))
+    return (across - MIDDLE[0]) * STEP_DEGREES[0], (down - MIDDLE[1]) * STEP_DEGREES[1]
 
 
 def _stage(points: int, products: int, each: int, loaded: Loaded) -> Stage:
@@ -140,26 +152,30 @@ def _start_site() -> None:
         pass
 
 
-def _at_zoom(zoom: int, products: int, each: int) -> tuple[list[float], list[float]]:
-    """Tiles around points drawn at random, so that towns are asked for as people ask; each for the first time."""
+def _at_zoom(zoom: int, products: int, each: int) -> Times:
+    """Tiles around points drawn at random, so that towns are asked for as people ask."""
     rng, client = np.random.default_rng(zoom * products), Client(SERVER_NAME="localhost")
-    ours: list[float] = []
-    control: list[float] = []
+    times = Times([], [], [])
     for turn in range(WARM_UP + TILES):
         number = int(rng.integers(products))
         x, y = _tile(number, int(rng.integers(each)), each, zoom)
-        both = [(ours, lambda x=x, y=y: _fetch(client, f"/tiles/points/{LAYER}/{zoom}/{x}/{y}.mvt")), (control, _draw)]
-        for times, work in both if turn % 2 else reversed(both):
-            times.append(1000 * seconds(work))
-    return ours[WARM_UP:], control[WARM_UP:]
+
+        def fetch(x: int = x, y: int = y) -> None:
+            _fetch(client, f"/tiles/points/{LAYER}/{zoom}/{x}/{y}.mvt")
+
+        ours = [(times.first, fetch), (times.again, fetch)]
+        control = [(times.control, _draw)]
+        for into, work in [*ours, *control] if turn % 2 else [*control, *ours]:
+            into.append(1000 * seconds(work))
+    return Times(*(one[WARM_UP:] for one in times))
 
 
 def _tile(number: int, index: int, each: int, zoom: int) -> tuple[int, int]:
-    batch, (down, across) = made_batch(min(CHUNK, each), seed=number % SEEDS), divmod(number, ACROSS)
+    batch = made_batch(min(CHUNK, each), seed=number % SEEDS)
     places = (batch.longitude, batch.latitude)
     longitude, latitude = (
         middle + SQUEEZE * (float(place[index % place.size]) - middle) + moved
-        for place, middle, moved in zip(places, TOWNS_AT, _shift(across, down), strict=True)
+        for place, middle, moved in zip(places, TOWNS_AT, _shift(number), strict=True)
     )
     mercator = math.asinh(math.tan(math.radians(latitude)))
     return int((longitude + 180) / 360 * 2**zoom), int((1 - mercator / math.pi) / 2 * 2**zoom)
@@ -181,30 +197,35 @@ def _rows(stage: Stage, stages: list[Stage]) -> list[dict[str, Any]]:
     of, before = f"{stage.points:,} points", stages[: stages.index(stage)]
     rows = []
     for zoom in ZOOMS:
-        ours, control = stage.p95(zoom)
-        row = result(f"{of}: tile at zoom {zoom}, 95 %", "ms", *stage.times[zoom])
-        rows.append(row | {"value": round(ours, 1), "control": round(control, 1), "ratio": round(ours / control, 3)})
-        if before:
-            few, few_control = before[0].p95(zoom)
-            what = f"{of}: tile at zoom {zoom}, 95 %, beside that of {before[0].points:,}"
-            rows.append(_figure(what, "times", ours / few))
-            rows.append(_figure(f"{what}, each against its control", "times", ours / control / (few / few_control)))
+        times, p95 = stage.times[zoom], stage.p95(zoom)
+        for when in ("first", "again"):
+            ours, what = getattr(p95, when), f"{of}: tile at zoom {zoom}, asked for {WHEN[when]}, 95 %"
+            row = result(what, "ms", getattr(times, when), times.control)
+            values = {"value": ours, "control": p95.control, "ratio": ours / p95.control}
+            rows.append(row | {name: round(value, 2) for name, value in values.items()})
+            if before:
+                few = before[0].p95(zoom)
+                grown = ours / p95.control / (getattr(few, when) / few.control)
+                what = f"{what}: beside that of {before[0].points:,}, each against its control"
+                rows.append(_figure(what, "times", grown))
     rows += [
         _figure(f"{of}: loaded and merged", "s", stage.loaded.all),
         _figure(f"{of}: of which merging", "share", stage.loaded.merging / stage.loaded.all),
         *(
-            _figure(
-                f"{of}: growth of time from {last.points:,} points",
-                "exponent",
-                math.log(stage.loaded.all / last.loaded.all) / math.log(stage.points / last.points),
-            )
+            _figure(f"{of}: growth of {what} from {last.points:,} points", "exponent", _exponent(last, stage, name))
             for last in before[-1:]
+            for name, what in (("loading", "the time of loading"), ("all", "it with merging"))
         ),
         *(_figure(f"{of}: partitions of {table}", "", n) for table, n in zip(TABLES, stage.n_parts, strict=True)),
         _figure(f"{of}: disk for a point", "bytes", stage.bytes_a_point),
         _figure(f"{of}: the site has started", "s", stage.start_seconds),
     ]
     return rows
+
+
+def _exponent(few: Stage, many: Stage, what: str) -> float:
+    """Of the time for `loading` alone, or `all` with merging, in the number of points."""
+    return math.log(getattr(many.loaded, what) / getattr(few.loaded, what)) / math.log(many.points / few.points)
 
 
 def _figure(what: str, unit: str, value: float) -> dict[str, Any]:

@@ -6,8 +6,8 @@ from datetime import datetime
 from django.conf import settings
 from django.contrib.gis.db.models import PolygonField
 from django.contrib.gis.geos import Polygon
-from django.db.models import Count, Exists, F, FloatField, Func, Max, OuterRef, Q, QuerySet, Subquery, Value
-from django.db.models.functions import Coalesce, Now
+from django.db.models import Count, Exists, F, FloatField, Func, Max, OuterRef, Q, QuerySet, Subquery, Value, Window
+from django.db.models.functions import Coalesce, Now, RowNumber
 from django.db.models.lookups import GreaterThanOrEqual
 
 from ingest.models import Glacier, Product, Scene, ScenePair
@@ -17,6 +17,7 @@ from ml.models import GroundEvent, ModelVersion, PieceClaim, Prediction, Run
 from ml.queue import LEASE
 
 Task = ModelVersion.Task
+MOST_ANNOUNCED = 128  # and not begun; more than workers begin between two looks
 MOST_COMPANIONS = 8  # neighbouring files of one track; each is a track of its own, for each has a zero of its own
 
 
@@ -215,10 +216,21 @@ def _at_least(n: int, rows: QuerySet[ScenePair]) -> Exists:
     return Exists(rows.order_by("id")[n - 1 : n])
 
 
-def runs_to_announce(*, queued_before: datetime) -> QuerySet[Run]:
-    """Runs that are due and were never announced to the broker, or before this time; none that must wait for others."""
-    waiting = runs_due().filter(Q(queued_at=None) | Q(queued_at__lt=queued_before))
-    return waiting.select_related("model_version").order_by("id")
+def runs_to_announce(*, queued_before: datetime) -> list[Run]:
+    """Runs that are due and were never announced to the broker, or before this time; none that must wait for others.
+
+    Only the first MOST_ANNOUNCED of those that are due are ever announced, so that messages do not pile up: pairs
+    across an event, then one of each track in turn, so that a nation does not keep a burst waiting.
+    """
+    grounds = [Coalesce(f"pair__reference__{name}", f"product__{name}") for name in ("source_format", "track")]
+    in_turn = Window(RowNumber(), partition_by=[*grounds, "pair__reference__burst"], order_by="id")
+    first = runs_due().annotate(urgent=Exists(_events_of_pair()), turn=in_turn).order_by("-urgent", "turn", "id")
+    waiting = first.select_related("model_version")[:MOST_ANNOUNCED]
+    return [run for run in waiting if run.queued_at is None or run.queued_at < queued_before]
+
+
+def _events_of_pair() -> QuerySet[GroundEvent]:
+    return GroundEvent.objects.filter(pairs=OuterRef("pair"))
 
 
 def runs_due() -> QuerySet[Run]:
@@ -230,8 +242,8 @@ def runs_shared() -> QuerySet[Run]:
     """Running runs that more workers may help with: those on pairs across an event first, then the oldest."""
     at_work = PieceClaim.objects.filter(run=OuterRef("pk"), until__gt=Now()).order_by().values("run")
     workers = Subquery(at_work.annotate(n=Count("worker", distinct=True)).values("n"))
-    urgent = Exists(GroundEvent.objects.filter(pairs=OuterRef("pair")))
-    shared = LEASE.alive().exclude(shared_key="").annotate(workers=Coalesce(workers, Value(0)), urgent=urgent)
+    shared = LEASE.alive().exclude(shared_key="").annotate(workers=Coalesce(workers, Value(0)))
+    shared = shared.annotate(urgent=Exists(_events_of_pair()))
     rows = shared.filter(workers__lt=settings.RUN_WORKERS).order_by("-urgent", "id")
     return rows.select_related("product", "pair__reference", "pair__secondary", "model_version")
 

@@ -96,8 +96,6 @@ def run_execute(*, run_id: int) -> Run | None:
     run = run_claim(run_id=run_id)
     if run is None:
         return None
-    Path(settings.WORK_DIR).mkdir(parents=True, exist_ok=True)
-    pieces_prune()
     claims: list[Claims] = []
 
     def pieces_on(device: torch.device) -> Pieces:
@@ -118,6 +116,8 @@ def run_execute(*, run_id: int) -> Run | None:
     started = time.monotonic()
     try:
         with heartbeat(prolong, settings.RUN_BEAT_SECONDS), listening(progress.report):
+            Path(settings.WORK_DIR).mkdir(parents=True, exist_ok=True)
+            pieces_prune()
             if selectors.changes_held_up().filter(pk=run.pk).exists():
                 raise GivesWay
             result, device = run_compute(run, choose_device(settings.ML_DEVICE), pieces_on)

@@ -84,7 +84,7 @@ def _kill_child(worker: Forked) -> None:
 def _return_lost() -> int:
     """As the schedule does: runs whose lease is over go back to the queue and are announced. How many are not done."""
     queue.runs_requeue_expired()
-    _announce(list(selectors.runs_to_announce(queued_before=timezone.now() - SHORT_LEASE)))
+    _announce(selectors.runs_to_announce(queued_before=timezone.now() - SHORT_LEASE))
     return Run.objects.filter(state__in=Run.UNSETTLED).count()
 
 

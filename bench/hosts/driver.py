@@ -19,12 +19,13 @@ from typing import Any, NamedTuple
 
 import django
 import numpy as np
+import requests
 
 django.setup()
 
 from django.conf import settings  # noqa: E402 (the applications must be there first)
 from django.core.management import call_command  # noqa: E402
-from django.db import connection  # noqa: E402
+from django.db import connection, connections  # noqa: E402
 from django.db.models import Count, QuerySet  # noqa: E402
 
 from bench.faults.processes import row  # noqa: E402
@@ -38,12 +39,14 @@ from ingest.storage import raster_entries, raster_storage, rasters_named, stored
 from ml.models import Prediction, Run  # noqa: E402
 from ml.selectors import inputs_due, runs_unfinished  # noqa: E402
 from monitor.celery import app  # noqa: E402
+from monitor.database.replica import REPLICA  # noqa: E402
 from monitor.database.roles import as_owner  # noqa: E402
 
 LATEST_SECONDS = 3.0  # into a run, or two
 OFF_SECONDS = 25.0  # that a host is away: longer than a living worker needs to prolong its lease
 PATIENCE_SECONDS = 3600.0
 QUEUES = ("ingest", "cpu")  # of a host
+PAGES = 20  # asked of each host's site
 
 
 class Made(NamedTuple):
@@ -87,7 +90,8 @@ def apart(folder: Path, rounds: int) -> list[dict[str, Any]]:
                 times[n].append(work())
                 compare(wanted, f"{n} hosts")
         take_part(hosts, [])
-        return [*lines(times, len(wanted.results), megapixels()), *killing(hosts, wanted, rounds)]
+        rows = [*lines(times, len(wanted.results), megapixels()), reading(hosts)]
+        return [*rows, *killing(hosts, wanted, rounds)]
 
 
 def load(images: Path) -> None:
@@ -184,6 +188,35 @@ def take_part(hosts: Sequence[Host], rest: Sequence[Host]) -> None:
 def wait_for_workers(hosts: Sequence[Host]) -> None:
     names = {host.worker for host in hosts}
     wait_until(lambda: names <= set(app.control.inspect(timeout=2).ping() or ()), lambda: f"{names} do not answer")
+
+
+def reading(hosts: Sequence[Host]) -> dict[str, Any]:
+    """The sites of both hosts show all alerts. RuntimeError where they do not, or where the primary answered them."""
+    for host in hosts:
+        with host.site() as address:
+            wait_until(lambda at=address: asked(at) is not None, lambda at=address: f"{at} does not answer")
+            before, shown = transactions_of_replica(), [asked(address) for _ in range(PAGES)]
+            if set(shown) != {Alert.objects.count()}:
+                raise RuntimeError(f"{host.name} shows {shown} alerts of {Alert.objects.count()}")
+            wait_until(lambda n=before: transactions_of_replica() >= n + PAGES, lambda: "the replica was not asked")
+    return row("answers of two hosts' sites that the replica did not give", 0, "answers", PAGES * len(hosts))
+
+
+def asked(site: str) -> int | None:
+    """How many alerts a site knows; None where nobody answers."""
+    try:
+        answer = requests.get(f"{site}/api/v1/alerts", headers={"Host": "localhost"}, timeout=60)
+    except requests.ConnectionError:
+        return None
+    answer.raise_for_status()
+    return int(answer.json()["count"])
+
+
+def transactions_of_replica() -> int:
+    with connections[REPLICA].cursor() as cursor:
+        cursor.execute("SELECT xact_commit FROM pg_stat_database WHERE datname = current_database()")
+        (n,) = cursor.fetchone()
+    return int(n)
 
 
 def killing(hosts: Sequence[Host], wanted: Made, rounds: int) -> list[dict[str, Any]]:

@@ -1,9 +1,11 @@
 """A host: a worker that sees its own disk, a network, and of the rest of the machine what an image holds."""
 
+import contextlib
 import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -12,6 +14,8 @@ from django.conf import settings
 from bench.hosts import network
 
 OWN = Path("/mnt")  # where a host has its disk, in a folder of its name
+PORT = 8000
+SITE = f"python:monitor.gunicorn --bind 0.0.0.0:{PORT} --workers 1"
 WORKER = "--queues ingest,cpu --concurrency 1 --loglevel INFO --hostname worker@%h"  # the Procfile's, of one core
 # The rest of the disk is read only, and what the centre and other hosts keep there is covered.
 BOOT = """
@@ -69,18 +73,42 @@ class Host:
 
     def sees(self, path: Path) -> bool:
         """Whether there is such a file for whatever works on it."""
-        (first,) = psutil.Process(self._running.pid).children()
-        return subprocess.run(["nsenter", f"--target={first.pid}", "--mount", "test", "-e", path]).returncode == 0
+        return subprocess.run([*self._inside(), "test", "-e", path]).returncode == 0
+
+    @contextlib.contextmanager
+    def site(self) -> Iterator[str]:
+        """Its web process while the block lasts, as a worker of its own would run it; its address."""
+        python = [*self._inside(), "env", f"--chdir={settings.BASE_DIR}", sys.executable]
+        with self.log.open("ab") as log:
+
+            def run(*arguments: str) -> "subprocess.Popen[bytes]":
+                return subprocess.Popen([*python, *arguments], env=self.environment, stdout=log, stderr=log)
+
+            if run("manage.py", "collectstatic", "--noinput", "--verbosity", "0").wait():
+                raise RuntimeError(f"{self.name} has no static files: {self.log.read_text()[-2000:]}")
+            with run("-m", "gunicorn", "monitor.wsgi", "--config", *SITE.split()) as process:
+                try:
+                    yield f"http://{network.HOSTS[self.name]}:{PORT}"
+                finally:
+                    process.terminate()
 
     def kill(self) -> None:
         """SIGKILL to all of its processes at once: the first of a namespace takes the others with it."""
-        (first,) = psutil.Process(self._running.pid).children()
-        os.kill(first.pid, signal.SIGKILL)
+        os.kill(self._first, signal.SIGKILL)
         self._running.wait()
 
     def end(self) -> None:
         if self._process is not None and self._process.poll() is None:
             self.kill()
+
+    def _inside(self) -> list[str]:
+        return ["nsenter", f"--target={self._first}", "--mount", "--uts", "--ipc", "--net", "--pid"]
+
+    @property
+    def _first(self) -> int:
+        """The process whose end is the host's."""
+        (first,) = psutil.Process(self._running.pid).children()
+        return first.pid
 
     @property
     def _running(self) -> "subprocess.Popen[bytes]":

@@ -17,6 +17,7 @@ import logging
 import os
 import secrets
 import stat
+import unicodedata
 from pathlib import Path
 from time import time as clock
 from typing import NamedTuple
@@ -138,10 +139,8 @@ def _refuse(folder: Path, path: Path, refused: Refused) -> None:
 
 def _look_of(path: Path) -> Look | None:
     """From outside only: nothing is opened. None for a folder that is empty or still receives. Raises Refused."""
-    try:
-        path.name.encode()
-    except UnicodeEncodeError as fault:
-        raise Refused("its name is not readable text. Give it another name") from fault
+    if not _readable(path.name):
+        raise Refused("its name is not readable text. Give it another name")
     entry = path.lstat()
     if stat.S_ISREG(entry.st_mode):
         return Look(1, entry.st_size, entry.st_mtime_ns)
@@ -154,12 +153,19 @@ def _look_of(path: Path) -> Look | None:
     return _look_inside(path)
 
 
+def _readable(name: str) -> bool:
+    """Whether a name is text on one line, as an object store may demand: no controls, nor bytes that are no text."""
+    return not any(unicodedata.category(letter) in ("Cc", "Cs") for letter in name)
+
+
 def _look_inside(path: Path) -> Look | None:
     files = size = changed = 0
     for inside in path.rglob("*"):
         about = inside.lstat()
         if stat.S_ISDIR(about.st_mode):
             continue
+        if not _readable(inside.name):
+            raise Refused("the name of a file in it is not readable text. Give that another name")
         if not stat.S_ISREG(about.st_mode):
             raise Refused("something in it is a link or no file. Put the files themselves into the folder")
         if inside.suffix.lower() in UNFINISHED:

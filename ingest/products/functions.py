@@ -72,7 +72,14 @@ def _samples(part: str, of: Callable[[str], str]) -> str:
 
 
 LOCK_MS = 1000  # so long at most readers wait behind an exchange that waits itself
-_COPY_POINTS, _COPY_SERIES = (_of_parts(copy) for copy in partitions.copy_part("SOURCE", "MERGED"))
+# Points of a product lie by Hilbert's curve in a part that was merged, and nothing is put into it later. Sorting by the
+# point alone takes a quarter of the time of sorting by product and point.
+_COPY = f"""
+    IF (SELECT cardinality(products) FROM ({partitions.PARTS}) AS known WHERE part = source) > 1
+        THEN {_of_parts(partitions.copy_points("SOURCE", "MERGED"))}
+        ELSE {_of_parts(partitions.copy_points("SOURCE", "MERGED", "ORDER BY tile_point"))} END IF;
+    GET DIAGNOSTICS copied = ROW_COUNT; points := points + copied;
+    {_of_parts(partitions.copy_series("SOURCE", "MERGED"))}"""  # noqa: S608
 _MEMBERS = f"""
     (SELECT string_agg(id::text, ', ' ORDER BY id) FROM ingest_product WHERE points_deleted_at IS NULL AND id IN
         (SELECT unnest(known.products) FROM ({partitions.PARTS}) AS known WHERE known.part = ANY (parts)))"""  # noqa: S608
@@ -94,7 +101,8 @@ _BUILD = f"""
     merged := nextval(pg_get_serial_sequence('ingest_product', 'id'));
     {_of_parts(partitions.create_merged("MERGED", "MEMBERS"))}
     FOREACH source IN ARRAY parts LOOP
-        {_COPY_POINTS} GET DIAGNOSTICS copied = ROW_COUNT; points := points + copied; {_COPY_SERIES}
+        {_of_parts(partitions.rest("SOURCE"))}
+        {_COPY}
     END LOOP;
     {_of_parts(partitions.index("MERGED"))} {_samples("MERGED", _of_parts)}
     RETURN merged; END"""
@@ -114,7 +122,7 @@ _SWAP = f"""
     SELECT string_agg(format('{POINTS}_p%s, {SERIES}_p%s', source, source), ', ') INTO tables
     FROM unnest(parts) AS source;
     EXECUTE format('LOCK TABLE %s IN ACCESS EXCLUSIVE MODE NOWAIT; DROP TABLE %s;', tables, tables);
-    {_of_parts(partitions.attach("MERGED", "MEMBERS", partitions.MERGED))} END"""  # noqa: S608
+    {_of_parts(partitions.attach_merged("MERGED", "MEMBERS"))} END"""  # noqa: S608
 _SWEEP = f"""
     DECLARE orphan regclass; n bigint := 0; BEGIN
     FOR orphan IN
@@ -149,7 +157,7 @@ CREATE_FUNCTIONS = "".join(
         _function(
             "ingest_parts_build(parts bigint[]) RETURNS bigint",
             _BUILD,
-            "SET work_mem = '128MB' SET synchronize_seqscans = off",
+            "SET work_mem = '128MB' SET maintenance_work_mem = '256MB' SET synchronize_seqscans = off",
         ),
         _function(
             "ingest_parts_swap(merged bigint, parts bigint[]) RETURNS void", _SWAP, f"SET lock_timeout = '{LOCK_MS}ms'"

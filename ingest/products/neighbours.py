@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 LEAST_FULL = 4_000_000
 MOST_FULL = 64
-FEWEST_LOOSE = 32
+FEWEST_LOOSE = 96  # so that products of usual size are copied once: 80 of 50,000 points fill a part
 MOST_AT_ONCE = 128  # their tables and indexes are locked together
 _BITS = 16  # of each coordinate on the curve: half a kilometre
 
@@ -26,8 +26,8 @@ class Part(NamedTuple):
 def groups_of(parts: Sequence[Part]) -> list[list[Part]]:
     """Groups of parts, each of which is to become one.
 
-    A part is full at a 64th of all points, or four million if that is more, and stays as it is. Of fewer than 32 others
-    nothing is merged. Where there is no group, there are fewer than 96 parts (of less than 10^11 points).
+    A part is full at a 64th of all points, or four million if that is more, and stays as it is. Of fewer than 96 others
+    nothing is merged. Where there is no group, there are fewer than 160 parts (of less than 10^11 points).
     """
     full = full_at(sum(part.n_points for part in parts))
     loose = sorted((part for part in parts if part.n_points < full), key=_place)

@@ -38,6 +38,7 @@ POINT_COLUMNS = (
 )
 
 MERGED = "merged"  # the constraint of a merged part until it is attached
+REST = "autovacuum_enabled = off"  # it gives way to who waits for its lock, but an exchange does not wait
 
 
 def create_detached(product_id: int | str) -> str:
@@ -56,20 +57,34 @@ def create_detached(product_id: int | str) -> str:
 def create_merged(part: str, products: str) -> str:
     """Two detached tables for the rows of several products. products: their ids, with commas between them."""
     return "".join(
-        f"CREATE TABLE {table}_p{part} ({columns}, CONSTRAINT {MERGED} CHECK (product_id IN ({products})));"
+        f"CREATE TABLE {table}_p{part} ({columns},"
+        f" CONSTRAINT {MERGED} CHECK (product_id IN ({products}))) WITH ({REST});"
         for table, columns in _COLUMNS.items()
     )
 
 
-def copy_part(source: str, part: str) -> tuple[str, str]:
-    """Copy all points, and all series, of one part into another: points of a product by Hilbert's curve."""
-    points = f"product_id, {POINT_COLUMNS}"
-    rows = f"SELECT {points} FROM {POINTS}_p{source} ORDER BY product_id, tile_point"  # noqa: S608
-    series = "product_id, pid, packed"
-    return (
-        f"INSERT INTO {POINTS}_p{part} ({points}) {rows}",
-        f"INSERT INTO {SERIES}_p{part} ({series}) SELECT {series} FROM {SERIES}_p{source}",  # noqa: S608
+def rest(part: str) -> str:
+    """Keep autovacuum away from a part that is to be exchanged, and wait until it has left."""
+    return "".join(f"ALTER TABLE {table}_p{part} SET ({REST});" for table in (POINTS, SERIES))
+
+
+def attach_merged(part: str, products: str) -> str:
+    """Make the tables of a merged part partitions, and let autovacuum look after them again."""
+    return attach(part, products, MERGED) + "".join(
+        f"ALTER TABLE {table}_p{part} RESET (autovacuum_enabled);" for table in (POINTS, SERIES)
     )
+
+
+def copy_points(source: str, part: str, order: str = "") -> str:
+    """Copy all points of one part into another, as they lie or in an order."""
+    columns = f"product_id, {POINT_COLUMNS}"
+    return f"INSERT INTO {POINTS}_p{part} ({columns}) SELECT {columns} FROM {POINTS}_p{source} {order}"  # noqa: S608
+
+
+def copy_series(source: str, part: str) -> str:
+    """Copy all series of one part into another."""
+    columns = "product_id, pid, packed"
+    return f"INSERT INTO {SERIES}_p{part} ({columns}) SELECT {columns} FROM {SERIES}_p{source}"  # noqa: S608
 
 
 def index(part: int | str) -> str:

@@ -40,27 +40,39 @@ def features(log_power: Tensor, facts: Tensor, symmetric: bool = True) -> Seen:
     log = torch.where(blank, 0.0, log_power).clamp(-LARGEST, LARGEST)
     looks = torch.exp(facts[:, 0])[:, None, None, None]
     level, ratio = log.mean(dim=1, keepdim=True), log[:, 1:] - log[:, :1]
-    wide = _wide_mean(torch.cat([level, ratio, log], dim=1))
+    wide = _wide_mean(level, ratio, log)
     m, d = level - wide[:, :1], (ratio - wide[:, 1:2]) * (looks / 2).sqrt()
     held = torch.minimum(log - wide[:, 2:], torch.log1p(8 / looks.sqrt()))
     x = torch.exp(held)
     shown = d if not symmetric else d.abs()
-    moments = functional.avg_pool2d(torch.cat([d, d**2, m, m**2, x[:, :1] * x[:, 1:], x**2], dim=1), 2)
+    moments = _moments(d, m, x)
     parts = [functional.pixel_unshuffle(torch.cat([m, shown.clamp(-6, 6), x.prod(dim=1, keepdim=True).log1p()], 1), 2)]
     parts += [_statistics(box_mean(moments, window // 2), looks) for window in WINDOWS_PX]
-    tilt = functional.avg_pool2d(wide[:, :2], 2)
+    tilt = _halved(wide[:, :2])
     parts += [tilt[:, :1] / 2, tilt[:, 1:].abs() if symmetric else tilt[:, 1:]]
-    parts.append(functional.avg_pool2d(blank.to(log), 2))
+    parts.append(_halved(blank.to(log)))
     parts.append(facts[:, :, None, None].expand(-1, -1, *moments.shape[-2:]))
     detail = torch.cat([m, shown.clamp(-6, 6), (d**2).clamp_max(16) / 4, blank.to(log)], dim=1)
     return Seen(torch.cat(parts, dim=1), detail)
 
 
-def _wide_mean(values: Tensor) -> Tensor:
-    """Mean over WIDE_PX, worked out at a quarter of the resolution."""
-    rows, cols = values.shape[-2:]
-    quarter = box_mean(functional.avg_pool2d(values, 4, ceil_mode=True), WIDE_PX // 4)
+def _wide_mean(*parts: Tensor) -> Tensor:
+    """Means of channels over WIDE_PX, worked out at a quarter of the resolution."""
+    rows, cols = parts[0].shape[-2:]
+    quarter = torch.cat([functional.avg_pool2d(part, 4, ceil_mode=True) for part in parts], dim=1)
+    quarter = box_mean(quarter, WIDE_PX // 4)
     return functional.interpolate(quarter, size=(rows, cols), mode="bilinear", align_corners=False)
+
+
+def _moments(d: Tensor, m: Tensor, x: Tensor) -> Tensor:
+    """(n, 7, rows / 2, cols / 2): what _statistics takes, before windows."""
+    return torch.cat([_halved(part) for part in (d, d**2, m, m**2, x[:, :1] * x[:, 1:], x**2)], dim=1)
+
+
+def _halved(values: Tensor) -> Tensor:
+    """Means of 2 x 2 px, sizes even: the bits of avg_pool2d, in less than half of its time on a CPU."""
+    top, bottom = values[..., ::2, :], values[..., 1::2, :]
+    return (top[..., ::2] + top[..., 1::2]).add_(bottom[..., ::2]).add_(bottom[..., 1::2]).div_(4)
 
 
 def _statistics(means: Tensor, looks: Tensor) -> Tensor:
@@ -82,10 +94,10 @@ def history_features(log_power: Tensor, past: Tensor, facts: Tensor) -> Tensor:
     log = log - _wide_mean(log)
     m, d = log.mean(dim=1, keepdim=True), (log[:, 1:] - log[:, :1]) * (looks / 2).sqrt()
     x = torch.exp(torch.minimum(log, torch.log1p(8 / looks.sqrt())))
-    moments = functional.avg_pool2d(torch.cat([d, d**2, m, m**2, x[:, :1] * x[:, 1:], x**2], dim=1), 2)
+    moments = _moments(d, m, x)
     parts = [functional.pixel_unshuffle(m, 2)]
     parts += [_statistics(box_mean(moments, window // 2), looks) for window in WINDOWS_PX]
-    parts += [functional.avg_pool2d(spread, 2), functional.avg_pool2d((~known).to(log), 2)]
+    parts += [_halved(spread), _halved((~known).to(log))]
     return torch.cat(parts, dim=1)
 
 

@@ -14,7 +14,7 @@ from ml.coherence.features import DETAILS, HISTORY, INPUTS, Facts, features, his
 from ml.coherence.registration import laid
 from ml.networks.residual_unet import ResidualUNet
 from ml.runtime.checkpoints import Card, load, read_card
-from ml.runtime.device import low_precision
+from ml.runtime.device import low_precision, ready
 
 NAME = "coherence"
 OUTPUTS = 4  # logit of gamma, its log sigma, logit of the sample coherence, its log sigma
@@ -129,4 +129,4 @@ def shipped(device: torch.device) -> CoherenceNetwork:
     card = card_shipped()
     unet = made(card.network)
     load(card, unet)
-    return from_card(card, unet.to(device).to(memory_format=torch.channels_last))  # type: ignore[call-overload]
+    return from_card(card, ready(unet, device))

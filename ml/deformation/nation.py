@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
-from contextlib import nullcontext
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any, NamedTuple
@@ -23,6 +22,8 @@ from ml.deformation.features.surroundings import Ahead
 from ml.deformation.gridding.cells import RobustGrid
 from ml.deformation.kinds import KINDS
 from ml.deformation.network import REACH_M, DeformationNetwork, Lattice, NetworkMaps, on_lattice, read_out
+from ml.runtime.device import full_precision, ready
+from ml.runtime.feeding import feed_of
 from ml.runtime.progress import report_progress
 
 READ_CELLS = 8  # a cell's maps depend on nothing farther in the network's answer
@@ -75,7 +76,7 @@ def predict(
 ) -> tuple[NetworkMaps, Lattice]:
     """Maps of everything that any track saw, and the lattice that they lie on. ValueError where grids do not match."""
     config, device = config or NetworkConfig(), device or torch.device("cpu")
-    ahead = Ahead()
+    ahead, feed = Ahead(), feed_of(device)
     lattice = on_lattice(grids, look=ahead)
     shape = lattice.tracks[0].velocity_mm_yr.shape
     results = np.full((len(KINDS) + 2, *shape), np.nan, dtype=np.float32)
@@ -87,7 +88,8 @@ def predict(
     def image(batch: list[Window]) -> Tensor:
         ahead.wait(max(window.outer[0].stop for window in batch))
         shown = [network.image([_cut(lattice.tracks[i], w.outer) for i in w.tracks]) for w in batch]
-        return torch.cat(shown).contiguous(memory_format=torch.channels_last)
+        laid = torch.cat(shown).contiguous(memory_format=torch.channels_last)
+        return laid.pin_memory() if feed.pinned else laid
 
     def lay(batch: list[Window], out: list[Tensor]) -> None:
         for window, values in zip(batch, out, strict=True):
@@ -180,7 +182,7 @@ class _Runner:
     def __init__(self, network: DeformationNetwork, device: torch.device, config: NetworkConfig) -> None:
         self.network, self.device, self.config = network, device, config
         self.batch = config.batch if device.type == "cuda" else 1
-        network.module.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        ready(network.module, device)
 
     def run(self, images: Tensor, tracks: int) -> list[Tensor]:
         """Outputs for some windows of one shape. images: (windows * tracks, channels, rows, cols)."""
@@ -196,9 +198,9 @@ class _Runner:
         return results
 
     def _one(self, image: Tensor, tracks: int) -> list[Tensor]:
-        precision: Any = torch.autocast(self.device.type, torch.bfloat16) if self.config.bfloat16 else nullcontext()
-        with torch.inference_mode(), precision:
-            return list(self.network.module(image.to(self.device), tracks).float().cpu())
+        lower = torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.bfloat16)
+        with torch.inference_mode(), full_precision(self.device), lower:
+            return list(self.network.module(image.to(self.device, non_blocking=True), tracks).float().cpu())
 
     def _do_with_less(self) -> None:
         if self.batch > 1:

@@ -1,7 +1,8 @@
 """`scripts/figures`: the tables in documents, made from the results under docs/figures.
 
 A table stands in a document between `<!-- figures: NAME -->` and `<!-- end -->`; docs/figures/tables.toml says which
-results and which figures it shows. Under each table stand the weights, the commit and the command of its results.
+results and which figures it shows: `shown` and `left_out` keep a table short, while all labels stay for the workbench.
+Under each table stand the weights, the commit and the command of its results.
 """
 
 import argparse
@@ -21,6 +22,7 @@ TABLES = FOLDER / "tables.toml"
 BLOCK = re.compile(r"(<!-- figures: (\S+) -->\n).*?(<!-- end -->)", flags=re.DOTALL)
 HASH_DIGITS = 8
 NO_VALUE = "–"
+WHOLE_FROM = 100
 
 
 class Result(NamedTuple):
@@ -72,15 +74,16 @@ def render(table: Mapping[str, Any], folder: Path = FOLDER) -> str:
     """A definition becomes a table in Markdown, with what made it underneath."""
     contents = [read(name, folder) for name in table["results"]]
     if table.get("kind") == "bench":
-        return _speeds(contents)
+        return _speeds(contents, table.get("left_out", ()))
     if table.get("kind") == "accuracy":
         return _accuracies(contents)
     results = [result for content in contents for result in results_of(content)]
     if chosen := table.get("methods"):
         results = [next(result for result in results if result.method == method) for method in chosen]
     names = {result.method: table.get("labels", {}).get(result.method, result.method) for result in results}
-    metrics = table["metrics"]
-    labels = [metrics[metric] if isinstance(metrics, dict) else f"`{metric}`" for metric in metrics]
+    labelled = table["metrics"]
+    metrics = table.get("shown", list(labelled))
+    labels = [labelled[metric] if isinstance(labelled, dict) else f"`{metric}`" for metric in metrics]
     digits, bounds = table.get("digits", 2), table.get("intervals", True)
     cells = [[_interval(result.metrics.get(metric), digits, bounds) for metric in metrics] for result in results]
     if table.get("methods_down"):
@@ -100,29 +103,45 @@ def _interval(interval: Mapping[str, float | None] | None, digits: int, bounds: 
     if interval is None or interval["value"] is None:
         return NO_VALUE
     value, low, high = (_number(interval.get(part), digits) for part in ("value", "low", "high"))
-    return value if not bounds or NO_VALUE in (low, high) else f"{value} ({low}–{high})"
+    return value if not bounds or NO_VALUE in (low, high) or low == high else f"{value} ({low}–{high})"
 
 
 def _number(value: float | None, digits: int) -> str:
-    return NO_VALUE if value is None or value != value else f"{value:.{digits}f}"
+    """Digits after the point; none from 100 on."""
+    if value is None or value != value:
+        return NO_VALUE
+    return f"{value:,.{digits if abs(value) < WHOLE_FROM else 0}f}"
 
 
 def _made_by(results: Sequence[Result], names: Mapping[str, str]) -> Iterator[str]:
     """Lines on weights, commits, commands and notes; methods that share them share a line."""
-    origins = _grouped((f"{_weights(one)}, {one.origin}", names[one.method]) for one in results)
-    yield " ".join(f"{what}." if len(origins) == 1 else f"{what}: {', '.join(who)}." for what, who in origins)
+    if len({(one.weights_sha256, one.origin) for one in results}) == 1:
+        yield f"{_weights(results[0]) or 'No weights'}, {results[0].origin}."
+    else:
+        origins = _grouped((one.origin, _with_weights(one, names)) for one in results)
+        yield " ".join(f"{origin[0].upper()}{origin[1:]}: {', '.join(who)}." for origin, who in origins)
     commands = _grouped((_general(one, len(results) > 1), one.method) for one in results)
+    own = {one.method: _general(one, False) for one in results}
     yield ""
     for command, methods in commands:
-        chosen = f"   # METHOD: {', '.join(methods)}" if len(commands) > 1 else ""
-        yield f"    {command}{chosen}"
+        if len(methods) == 1:
+            yield f"    {own[methods[0]]}"
+        elif len(commands) == 1 or command == own[methods[0]]:
+            yield f"    {command}"
+        else:
+            yield f"    {command}   # METHOD: {', '.join(methods)}"
     for note in dict.fromkeys(one.note for one in results if one.note):
         yield ""
         yield f"Note: {note}"
 
 
 def _weights(result: Result) -> str:
-    return f"Weights {result.weights_sha256[:HASH_DIGITS]}" if result.weights_sha256 else "No weights"
+    return f"Weights {result.weights_sha256[:HASH_DIGITS]}" if result.weights_sha256 else ""
+
+
+def _with_weights(result: Result, names: Mapping[str, str]) -> str:
+    name = names[result.method]
+    return f"{name} ({_weights(result).lower()})" if result.weights_sha256 else name
 
 
 def _general(result: Result, several: bool) -> str:
@@ -144,14 +163,16 @@ def _grouped(pairs: Iterable[tuple[str, str]]) -> list[tuple[str, list[str]]]:
     return list(groups.items())
 
 
-def _speeds(contents: Sequence[Mapping[str, Any]]) -> str:
-    """Results of scripts/bench: value, control, ratio and its range."""
+def _speeds(contents: Sequence[Mapping[str, Any]], left_out: Sequence[str] = ()) -> str:
+    """Results of scripts/bench: value, control, ratio and its range; without lines named in left_out."""
     rows = [["", "measured", "control", "ratio (range)"]]
     made = []
     for content in contents:
         note = f"; {content['note']}" if content.get("note") else ""
         made.append(f"* `scripts/bench {content['name']}`: commit {content['commit']}{note}.")
         for line in content["results"]:
+            if any(part in line["what"] for part in left_out):
+                continue
             ratio = _interval({"value": line.get("ratio"), "low": line.get("low"), "high": line.get("high")}, 2)
             control = NO_VALUE if line.get("control") is None else f"{line['control']:,}"
             rows.append([line["what"], f"{line['value']:,} {line['unit']}".strip(), control, ratio])

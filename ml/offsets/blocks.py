@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import torch
@@ -14,44 +14,71 @@ from ml.offsets.resampling import NODE_PX
 from ml.offsets.texture import WINDOW_PX, texture
 from ml.rasters.imagery import Float32, PairSource
 from ml.rasters.pieces import Arrays, Pieces
-from ml.rasters.windows import Window
+from ml.rasters.windows import Window, cut
+from ml.runtime.ahead import AT_ONCE, Feed, fed
+from ml.runtime.feeding import feed_of, may_hold, on_device, pinned
 
-BLOCK_PX = 1024  # at 2,048 the same takes 1.6 times as long on a CPU: tensors no longer stay near it
+BLOCK_PX = 1024  # larger ones take as long on a CPU, and two or three times the memory
 ALIGN_PX = 64
+LOADED_PX = 2048  # at once, of a pair that a GPU holds
+Read = TypeVar("Read")
 
 
 class Textures(NamedTuple):
     """Texture of a pair of images of shape (rows, cols). read: a window that may reach beyond them, (2, rows, cols)
-    on the device, 0 unknown and beyond.
+    on the device, 0 unknown and beyond; feed: by how many threads at once.
     """
 
     shape: tuple[int, int]
     read: Callable[[Window], Tensor]
+    feed: Feed = AT_ONCE
 
 
 def of_source(source: PairSource, device: torch.device) -> Textures:
-    """Of a pair that is read when it is needed, with what the high-pass needs around each window."""
-    margin = WINDOW_PX // 2
+    """Of a pair that is read when it is needed, with what the high-pass needs around each window.
+
+    A GPU with room for the pair reads it once: the search and each pass look at it again.
+    """
+    margin, feed = WINDOW_PX // 2, feed_of(device)
+    held = loaded(source, device, feed) if may_hold(device, 8 * source.shape[0] * source.shape[1]) else None
+
+    def log_power(at: Window) -> Tensor:
+        if held is not None:
+            return _part_beyond(held, at, torch.nan).log()
+        power = read_beyond(source, at)
+        return (
+            torch.from_numpy(np.log(power)) if device.type == "cpu" else on_device(pinned(power, feed), device).log_()
+        )
 
     def read(at: Window) -> Tensor:
         wide = Window(at.row - margin, at.col - margin, at.rows + 2 * margin, at.cols + 2 * margin)
-        log = torch.from_numpy(np.log(_read(source, wide))).to(device)
-        return texture(log)[:, margin:-margin, margin:-margin]
+        return texture(log_power(wide))[:, margin:-margin, margin:-margin]
 
-    return Textures(source.shape, read)
+    return Textures(source.shape, read, feed if held is None else AT_ONCE)
+
+
+def loaded(source: PairSource, device: torch.device, feed: Feed) -> Tensor:
+    """A whole pair on a device, (2, rows, cols), linear power, NaN unknown."""
+    whole = torch.empty((2, *source.shape), device=device)
+    parts = cut(source.shape, LOADED_PX).values()
+    for at, images in fed(parts, lambda at: pinned(source.read(at), feed), feed):
+        whole[:, at.row : at.row + at.rows, at.col : at.col + at.cols] = on_device(images, device)
+    return whole
 
 
 def in_memory(images: Tensor) -> Textures:
     """Of texture (2, rows, cols) that is there already."""
     rows, cols = images.shape[1:]
+    return Textures((rows, cols), lambda at: _part_beyond(images, at, 0.0))
 
-    def read(at: Window) -> Tensor:
-        row, col = max(0, at.row), max(0, at.col)
-        last_row, last_col = min(at.row + at.rows, rows), min(at.col + at.cols, cols)
-        around = (col - at.col, at.col + at.cols - last_col, row - at.row, at.row + at.rows - last_row)
-        return functional.pad(images[:, row:last_row, col:last_col], around)
 
-    return Textures((rows, cols), read)
+def _part_beyond(images: Tensor, at: Window, outside: float) -> Tensor:
+    """(n, rows, cols) of a window that may reach beyond images."""
+    rows, cols = images.shape[1:]
+    row, col = max(0, at.row), max(0, at.col)
+    last_row, last_col = min(at.row + at.rows, rows), min(at.col + at.cols, cols)
+    around = (col - at.col, at.col + at.cols - last_col, row - at.row, at.row + at.rows - last_row)
+    return functional.pad(images[:, row:last_row, col:last_col], around, value=outside)
 
 
 def blocks(shape: tuple[int, int], block: int, halo: int) -> Iterator[tuple[Window, Window]]:
@@ -68,25 +95,30 @@ def blocks(shape: tuple[int, int], block: int, halo: int) -> Iterator[tuple[Wind
 
 
 def over_blocks(
-    pieces: Pieces,
-    stage: str,
-    shape: tuple[int, int],
+    stage: tuple[Pieces, str],
+    textures: Textures,
     size: tuple[int, int],
-    work: Callable[[Window, Window], Tensor | None],
+    read: Callable[[Window, Window], Read | None],
+    work: Callable[[Window, Window, Read], Tensor],
 ) -> Iterator[tuple[Window, Tensor]]:
-    """What the work makes of the core and outer window of each block, made once; blocks without any are left out.
+    """What is made of each block, once; blocks without any are left out.
 
-    size: of a block and of its halo.
+    size: of a block and of its halo; read: what its core and outer window need, ahead of the work where textures.feed
+    says so; None where there is nothing to do; work: of both and what was read.
     """
-    at = {f"{both[0].row}-{both[0].col}": both for both in blocks(shape, *size)}
+    pieces, name = stage
+    at = {f"{both[0].row}-{both[0].col}": both for both in blocks(textures.shape, *size)}
 
-    def made(both: tuple[Window, Window]) -> Arrays:
-        values = work(*both)
-        return {} if values is None else {"values": values.numpy()}
+    def begun(both: tuple[Window, Window]) -> tuple[tuple[Window, Window], Read | None]:
+        return both, read(*both)
 
-    pieces.each(stage, at, made)
+    def made(of: tuple[tuple[Window, Window], Read | None]) -> Arrays:
+        both, held = of
+        return {} if held is None else {"values": work(*both, held).numpy()}
+
+    pieces.each(name, at, made, begun, textures.feed)
     for place, (core, _) in at.items():
-        if piece := pieces.get(stage, place):
+        if piece := pieces.get(name, place):
             yield core, torch.from_numpy(piece["values"])
 
 
@@ -100,10 +132,12 @@ def nodes_of(shape: tuple[int, int]) -> tuple[int, int]:
     return aligned(shape[0]) // NODE_PX, aligned(shape[1]) // NODE_PX
 
 
-def _read(source: PairSource, at: Window) -> Float32:
+def read_beyond(source: PairSource, at: Window) -> Float32:
     """(2, rows, cols) of a window that may reach beyond the image, NaN there."""
     row, col = max(0, at.row), max(0, at.col)
     rows, cols = min(at.row + at.rows, source.shape[0]) - row, min(at.col + at.cols, source.shape[1]) - col
+    if at == (row, col, rows, cols):
+        return source.read(at)
     held = np.full((2, at.rows, at.cols), np.nan, dtype=np.float32)
     if rows > 0 and cols > 0:
         held[:, row - at.row : row - at.row + rows, col - at.col : col - at.col + cols] = source.read(

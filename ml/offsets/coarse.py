@@ -71,6 +71,14 @@ class _Near(NamedTuple):
     contrast: Tensor
 
 
+class _Nodes(NamedTuple):
+    """Of a part of a field, the nodes that are wanted: rows and columns (n,) in it."""
+
+    at: Window
+    row: Tensor
+    col: Tensor
+
+
 def coarse(images: Tensor, search: int, kernels: tuple[int, ...] = KERNELS_PX) -> Tensor:
     """Offsets (2, rows, cols), px, of one node for STEP * NODE_PX pixels; NaN unknown.
 
@@ -138,10 +146,11 @@ def _near(textures: Textures, search: int, kernels: tuple[int, ...], block: int,
     offset, shares = torch.full((2, rows, cols), torch.nan), torch.zeros(2, rows, cols)
     halo = aligned(max(KERNELS_PX) // 2 + NEAR_PX + 6 * NODE_PX)
 
-    def work(core: Window, outer: Window) -> Tensor | None:
+    def read(_: Window, outer: Window) -> Tensor | None:
         images = textures.read(outer)
-        if not (images != 0).all(dim=0).any():
-            return None
+        return images if (images != 0).all(dim=0).any() else None
+
+    def work(core: Window, outer: Window, images: Tensor) -> Tensor:
         inner = images[:, core.row - outer.row :, core.col - outer.col :][:, : core.rows, : core.cols]
         at = _squares(core)
         matched = _matched(smaller(images, 2), 2, search, kernels).cpu()
@@ -149,11 +158,16 @@ def _near(textures: Textures, search: int, kernels: tuple[int, ...], block: int,
         own = matched[:, above : above + at.rows, left : left + at.cols]
         return torch.cat([own, _shares(inner).cpu()])
 
-    for core, values in over_blocks(pieces, "near", textures.shape, (block, halo), work):
+    for core, values in over_blocks((pieces, "near"), textures, (block, halo), read, work):
         _place(offset, _squares(core), values[:2])
         _place(shares, _squares(core), values[2:])
     known, contrast = box_mean(shares, 3)
     return _Near(offset, torch.minimum(known, shares[0]), contrast / known.clamp_min(1e-3))
+
+
+def _nodes(wanted: Tensor, at: Window) -> _Nodes:
+    row, col = torch.nonzero(wanted[at.row : at.row + at.rows, at.col : at.col + at.cols], as_tuple=True)
+    return _Nodes(at, row, col)
 
 
 def _squares(at: Window) -> Window:
@@ -182,14 +196,14 @@ def _far(textures: Textures, missing: Tensor, block: int, pieces: Pieces) -> Ten
     found = torch.full((2, *wanted.shape), torch.nan)
     halo = aligned(max(size for _, size in SPARSE_LOOKS) // 2 + FARTHEST_PX)
 
-    def work(core: Window, outer: Window) -> Tensor | None:
-        own = Window(*(value // SPARSE_PX for value in core))
-        row, col = torch.nonzero(wanted[own.row : own.row + own.rows, own.col : own.col + own.cols], as_tuple=True)
-        if not len(row):
-            return None
+    def read(core: Window, outer: Window) -> tuple[Tensor, _Nodes] | None:
+        nodes = _nodes(wanted, Window(*(value // SPARSE_PX for value in core)))
+        return (textures.read(outer), nodes) if len(nodes.row) else None
+
+    def work(_: Window, outer: Window, begun: tuple[Tensor, _Nodes]) -> Tensor:
+        images, (own, row, col) = begun
         at = _squares(outer)
         left = missing[at.row : at.row + at.rows, at.col : at.col + at.cols].to(torch.float32)
-        images = textures.read(outer)
         images[0] *= left.repeat_interleave(SQUARE_PX, 0).repeat_interleave(SQUARE_PX, 1).to(images.device)
         values = torch.full((2, own.rows, own.cols), torch.nan)
         in_outer = ((row, own.row, outer.row), (col, own.col, outer.col))
@@ -197,7 +211,7 @@ def _far(textures: Textures, missing: Tensor, block: int, pieces: Pieces) -> Ten
         values[:, row, col] = _sparse(images, middle)
         return values
 
-    for core, values in over_blocks(pieces, "far", textures.shape, (SPARSE_BLOCKS * block, halo), work):
+    for core, values in over_blocks((pieces, "far"), textures, (SPARSE_BLOCKS * block, halo), read, work):
         _place(found, Window(*(value // SPARSE_PX for value in core)), values)
     found = torch.where(_moves_alike(found), found, torch.nan)
     return found.repeat_interleave(each, 1).repeat_interleave(each, 2)
@@ -266,12 +280,12 @@ def _around(
     found = torch.full_like(likely, torch.nan)
     halo = aligned(max(KERNELS_PX) // 2 + AROUND_PX + FARTHEST_PX)
 
-    def work(core: Window, outer: Window) -> Tensor | None:
-        own = _squares(core)
-        row, col = torch.nonzero(wanted[own.row : own.row + own.rows, own.col : own.col + own.cols], as_tuple=True)
-        if not len(row):
-            return None
-        halves = smaller(textures.read(outer), 2)
+    def read(core: Window, outer: Window) -> tuple[Tensor, _Nodes] | None:
+        nodes = _nodes(wanted, _squares(core))
+        return (smaller(textures.read(outer), 2), nodes) if len(nodes.row) else None
+
+    def work(_: Window, outer: Window, begun: tuple[Tensor, _Nodes]) -> Tensor:
+        halves, (own, row, col) = begun
         in_outer = ((row + own.row, outer.row), (col + own.col, outer.col))
         at = [(where * SQUARE_PX + NODE_PX - first) // 2 for where, first in in_outer]
         start = (likely[:, row + own.row, col + own.col] / 2).round()
@@ -281,7 +295,7 @@ def _around(
         )
         return values
 
-    for core, values in over_blocks(*stage, textures.shape, (block, halo), work):
+    for core, values in over_blocks(stage, textures, (block, halo), read, work):
         _place(found, _squares(core), values)
     return found
 

@@ -14,7 +14,7 @@ from affine import Affine
 
 from ingest.errors import UnusableData
 from ml.offsets import baseline, coarse, network, whitened
-from ml.offsets.blocks import of_source
+from ml.offsets.blocks import BLOCK_PX, of_source
 from ml.offsets.coarse import FARTHEST_PX, NEAR_PX, SQUARE_PX, Reason, Search
 from ml.offsets.motion import PixelScale
 from ml.offsets.regrid import at_posting
@@ -24,6 +24,7 @@ from ml.rasters.results import RasterResult
 from ml.rasters.tiling import over_tiles, samples
 from ml.rasters.windows import Window
 from ml.runtime.device import precision
+from ml.runtime.feeding import feed_of, on_device, window_px
 from ml.runtime.memory import freed_memory_kept
 
 NETWORK, ONE_WINDOW = "model", "model-32px"  # the network's choice of windows; its window of 32 px everywhere
@@ -72,9 +73,11 @@ def track_offsets(
     source = pair.source() if isinstance(pair, ImagePair) else pair
     kernels = _kernels(method)
     sampled = usable_samples(source, posting)
-    found = coarse.searched(of_source(source, device), search, pieces=pieces)
+    textures = of_source(source, device)
+    found = coarse.searched(textures, search, block=window_px(device, BLOCK_PX), pieces=pieces)
     if method in WEIGHTS:
-        tracked = network.track_from(source, network.shipped(device, choose=method == NETWORK), found, pieces)
+        tracker = network.shipped(device, choose=method == NETWORK)
+        tracked = network.track_from(source, tracker, found, pieces, textures)
         bands = {name: band.numpy() for name, band in at_posting(tracked, source.shape, posting)._asdict().items()}
     else:
         on_device = [torch.from_numpy(sample).to(device) for sample in sampled]
@@ -112,7 +115,7 @@ def _correlated(
     whitening = whitened.whitening_of(sampled) if method == "whitened" else None
 
     def work(images: Float32, at: Window) -> dict[str, Float32]:
-        power = torch.from_numpy(images).to(device)
+        power = on_device(images, device)
         start = None if far is None else _at_nodes(far, at, posting).to(device)
         if whitening:
             tracked = whitened.track(power, whitening, search, posting, shared, start)
@@ -123,7 +126,7 @@ def _correlated(
 
     halo = whitened.reach(search, posting) if whitening else baseline.reach(kernels, search, posting)
     halo += 0 if far is None else int(far.abs().max())
-    return dict(over_tiles(source, work, halo, posting, pieces=pieces))
+    return dict(over_tiles(source, work, halo, posting, pieces=pieces, feed=feed_of(device)))
 
 
 def _at_nodes(squares: torch.Tensor, at: Window, posting: int) -> torch.Tensor:

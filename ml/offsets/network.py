@@ -30,7 +30,8 @@ from ml.rasters.pieces import Pieces
 from ml.rasters.tiling import samples
 from ml.rasters.windows import Window
 from ml.runtime.checkpoints import WEIGHTS, Card, load, read_card
-from ml.runtime.device import low_precision
+from ml.runtime.device import full_precision, low_precision, ready
+from ml.runtime.feeding import window_px
 
 NAME = "offsets"
 HALO_PX = 64
@@ -89,13 +90,22 @@ def tracker_of(card: Card, folder: Path, device: torch.device, choose: bool = Tr
     """The network of a card, ready. InputError where its weights are missing or not its own."""
     network = CCResSiamNet(**card.network)
     load(card, network, folder)
-    network.eval().to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    ready(network, device)
     of_choice, of_window = (
         Calibration(**{part: tuple(values) for part, values in card.settings[name].items()})
         for name in ("calibration", "calibration_of_window")
     )
     gain = averaging.Gain(**{part: tuple(values) for part, values in card.settings["gain_of_averages"].items()})
-    return Tracker(network, card.settings["iterations"], of_choice, of_window, device, choose=choose, gain=gain)
+    return Tracker(
+        network,
+        card.settings["iterations"],
+        of_choice,
+        of_window,
+        device,
+        block=window_px(device, BLOCK_PX),
+        choose=choose,
+        gain=gain,
+    )
 
 
 def shipped(device: torch.device, name: str = NAME, folder: Path = WEIGHTS, choose: bool = True) -> Tracker:
@@ -113,9 +123,16 @@ def track(source: PairSource, tracker: Tracker, search: int) -> Offsets:
     return track_from(source, tracker, begun(source, tracker, search))
 
 
-def track_from(source: PairSource, tracker: Tracker, found: coarse.Search, pieces: Pieces | None = None) -> Offsets:
-    """The same, from a search that has been made."""
-    return offsets_of(_answered(source, tracker, found, pieces or Pieces()), tracker, found.reach_px)
+def track_from(
+    source: PairSource,
+    tracker: Tracker,
+    found: coarse.Search,
+    pieces: Pieces | None = None,
+    textures: Textures | None = None,
+) -> Offsets:
+    """The same, from a search that has been made, and the textures that it was made in."""
+    textures = textures or of_source(source, tracker.device)
+    return offsets_of(_answered(source, textures, tracker, found, pieces or Pieces()), tracker, found.reach_px)
 
 
 def begun(source: PairSource, tracker: Tracker, search: int) -> coarse.Search:
@@ -125,12 +142,12 @@ def begun(source: PairSource, tracker: Tracker, search: int) -> coarse.Search:
 
 def answered(source: PairSource, tracker: Tracker, search: int) -> Answer:
     """The network's output, before the windows are chosen; NaN where a whole block is unknown."""
-    return _answered(source, tracker, begun(source, tracker, search), Pieces())
-
-
-def _answered(source: PairSource, tracker: Tracker, found: coarse.Search, pieces: Pieces) -> Answer:
-    """Where the search has no match in reach the start is a guess, and the answer is not known."""
     textures = of_source(source, tracker.device)
+    return _answered(source, textures, tracker, begun(source, tracker, search), Pieces())
+
+
+def _answered(source: PairSource, textures: Textures, tracker: Tracker, found: coarse.Search, pieces: Pieces) -> Answer:
+    """Where the search has no match in reach the start is a guess, and the answer is not known."""
     start, in_reach = whole(coarse.on_nodes(found.offset)), _in_reach(found)
     answer = torch.full((9, 0, 0), torch.nan)
     for turn in range(tracker.iterations):
@@ -205,12 +222,13 @@ def _pass(textures: Textures, tracker: Tracker, shift: Tensor, stage: tuple[Piec
     """(9, nodes, nodes): own and near of Residuals, share of pixels known. Unknown blocks are NaN."""
     near = surroundings(shift)
 
-    def work(core: Window, outer: Window) -> Tensor | None:
+    def read(_: Window, outer: Window) -> Tensor | None:
+        images = _gathered(textures, outer, _part(shift, Window(*(value // NODE_PX for value in outer))))
+        return images if (images != 0).all(dim=0).any() else None
+
+    def work(core: Window, outer: Window, images: Tensor) -> Tensor:
         at = Window(*(value // NODE_PX for value in outer))
         by, mean = _part(shift, at), _part(near, at)
-        images = _gathered(textures, outer, by)
-        if not (images != 0).all(dim=0).any():
-            return None
         known = functional.avg_pool2d((images != 0).all(dim=0).float()[None, None], NODE_PX)
         answered = _answers(tracker, images[None], (by - mean)[None], (by - by.floor())[None], known)[0].cpu()
         for first in (0, 4):
@@ -219,7 +237,7 @@ def _pass(textures: Textures, tracker: Tracker, shift: Tensor, stage: tuple[Piec
         return _part(answered, own._replace(row=own.row - at.row, col=own.col - at.col))
 
     answer = torch.full((9, *shift.shape[1:]), torch.nan)
-    for core, values in over_blocks(*stage, textures.shape, (tracker.block, HALO_PX), work):
+    for core, values in over_blocks(stage, textures, (tracker.block, HALO_PX), read, work):
         _part(answer, Window(*(value // NODE_PX for value in core))).copy_(values)
     return answer
 
@@ -242,12 +260,8 @@ def _answers(tracker: Tracker, images: Tensor, beyond: Tensor, part: Tensor, kno
     """(n, 9, nodes, nodes), relative to the surroundings."""
     laid = images.contiguous(memory_format=torch.channels_last)
     inputs = beyond.to(tracker.device), part.to(tracker.device), known
-    with torch.no_grad():
-        if tracker.exact:
-            chosen_offsets = tracker.network(laid, *inputs)
-        else:
-            with low_precision(tracker.device):
-                chosen_offsets = tracker.network(laid, *inputs)
+    with torch.no_grad(), (full_precision if tracker.exact else low_precision)(tracker.device):
+        chosen_offsets = tracker.network(laid, *inputs)
     return torch.cat([*chosen_offsets, known], dim=1).float()
 
 

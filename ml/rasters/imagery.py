@@ -21,7 +21,7 @@ from ml.rasters.windows import Window
 
 Float32 = NDArray[np.float32]
 MAX_PIXELS = 10**9
-STRIP_ROWS = 512
+STRIP_ROWS, LINEAR_ROWS = 512, 64
 HIGH_PASS_PX = 21
 SCALES: dict[str, Callable[[Float32], Float32]] = {
     "power": lambda values: values,
@@ -76,12 +76,12 @@ def open_pair(reference: Path, secondary: Path, scale: str = "power", slack_px: 
     _, transform, epsg = grids[0]
 
     def read(at: Window) -> Float32:
-        images = []
-        for path, (row, col) in zip(paths, corners, strict=True):
+        images = np.empty((2, at.rows, at.cols), dtype=np.float32)
+        for image, path, (row, col) in zip(images, paths, corners, strict=True):
             window = RasterWindow(at.col + col, at.row + row, at.cols, at.rows)
             with _opened(path) as raster:
-                images.append(_linear(raster.read(1, window=window, masked=True), scale))
-        return np.stack(images)
+                _write_linear(raster.read(1, window=window, masked=True), scale, image)
+        return images
 
     return PairSource(shape, transform @ Affine.translation(*corners[0][::-1]), epsg, read)
 
@@ -138,9 +138,12 @@ def _grid_of(path: Path, scale: str) -> Grid:
         return raster.shape, raster.transform, raster.crs.to_epsg() if raster.crs else None
 
 
-def _linear(values: Any, scale: str) -> Float32:
-    power = SCALES[scale](values.astype(np.float32).filled(np.nan))
-    return np.where(power > 0, power, np.float32(np.nan)).astype(np.float32, copy=False)
+def _write_linear(values: Any, scale: str, power: Float32) -> None:
+    """Values of a scale, masked where unknown, as linear power; in strips that stay near the processor."""
+    for first in range(0, len(power), LINEAR_ROWS):
+        strip = slice(first, first + LINEAR_ROWS)
+        linear = SCALES[scale](values[strip].astype(np.float32).filled(np.nan))
+        power[strip] = np.where(linear > 0, linear, np.float32(np.nan))
 
 
 def _words(grid: Grid) -> str:

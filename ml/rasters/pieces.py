@@ -14,7 +14,7 @@ import secrets
 import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -24,6 +24,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from ml.rasters.windows import Window, inner
+from ml.runtime.ahead import AT_ONCE, Feed, fed
 from ml.runtime.progress import report_progress
 from ml.statistics import quantiles
 
@@ -177,24 +178,51 @@ class Pieces:
         self._between, self._team = between, team or Alone()
         self._shared = self._team.share(0)
 
-    def each(self, stage: str, items: Mapping[str, Item], work: Callable[[Item], Arrays]) -> None:
-        """Make the pieces of a stage that are missing. items: place -> what the work is given."""
+    def each(
+        self,
+        stage: str,
+        items: Mapping[str, Item],
+        work: Callable[[Any], Arrays],
+        read: Callable[[Item], Any] | None = None,
+        feed: Feed = AT_ONCE,
+    ) -> None:
+        """Make the pieces of a stage that are missing. items: place -> what the work is given, or what is read of it.
+
+        feed: by how many threads it is read.
+        """
         names = {f"{stage}@{place}": place for place in items}
         there = self.store.names(stage) & set(names)
         if not self._shared:  # then a worker that is at work has made them
             there = {name for name in there if self._whole(name)}
         missing = {name: place for name, place in names.items() if name not in there}
         self._shared = self._shared or self._team.share(len(missing))
+
+        def taken() -> Iterator[str]:
+            """Pieces that are in hand now, until others have all that are missing."""
+            nonlocal missing
+            while missing:
+                report_progress(1 - len(missing) / len(names))
+                self._between()
+                if self._shared:  # looked at before one is taken: whoever has made one keeps it in hand for a while
+                    there = self.store.names(stage)
+                    missing = {name: place for name, place in missing.items() if name not in there}
+                name = next((one for one in missing if not self._shared or self._team.take(one)), None)
+                if name is None:
+                    return
+                del missing[name]
+                yield name
+
+        def given(name: str) -> Any:
+            item = items[names[name]]
+            return item if read is None else read(item)
+
         while missing:
-            report_progress(1 - len(missing) / len(names))
-            self._between()
-            if self._shared:  # looked at before one is taken: whoever has made one keeps it in hand for a while
-                there = self.store.names(stage)
-                missing = {name: place for name, place in missing.items() if name not in there}
-            name = next((one for one in missing if not self._shared or self._team.take(one)), None)
-            if name is not None:
-                self.store.put(name, work(items[missing.pop(name)]))
-            elif missing:
+            with closing(fed(taken(), given, feed)) as begun:
+                for name, held in begun:
+                    arrays = work(held)
+                    del held  # before the next is read
+                    self.store.put(name, arrays)
+            if missing:
                 time.sleep(WAIT_SECONDS)
 
     def _whole(self, name: str) -> bool:

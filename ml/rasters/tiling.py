@@ -12,9 +12,11 @@ from numpy.typing import NDArray
 from ml.rasters.imagery import PairSource
 from ml.rasters.pieces import PieceBands, Pieces
 from ml.rasters.windows import Window
+from ml.runtime.ahead import AT_ONCE, Feed
+from ml.runtime.feeding import pinned
 
 Float32 = NDArray[np.float32]
-CORE_PX = 2048
+CORE_PX, STRIP_ROWS = 2048, 64
 SAMPLE_PX, SAMPLES = 512, 16  # of a large pair, for what is estimated once
 
 
@@ -47,11 +49,12 @@ def over_tiles(
     posting: int = 1,
     core: int = CORE_PX,
     pieces: Pieces | None = None,
+    feed: Feed = AT_ONCE,
 ) -> Mapping[str, Float32]:
     """Bands of the whole from those of its tiles; in memory, or in pieces where those are given.
 
     work: images (2, rows, cols), and where they lie, to bands (rows, cols) at the posting. Pixels at the lower and
-    right edge that fill no whole posting are left out, as in one piece.
+    right edge that fill no whole posting are left out, as in one piece. feed: how images are read.
     """
     rows, cols = (max(1, size // posting) for size in source.shape)
     cut = {f"{tile.core.row}-{tile.core.col}": tile for tile in tiles(source.shape, halo, posting, core)}
@@ -62,20 +65,30 @@ def over_tiles(
         at[place] = Window(row, col, min(height, rows - row), min(width, cols - col))
     at = {place: here for place, here in at.items() if min(here) >= 0 and here.rows and here.cols}
 
-    def answered(place: str) -> dict[str, Float32]:
-        tile, here = cut[place], at[place]
-        images = source.read(tile.outer)
-        if not np.isfinite(images).all(axis=0).any():
+    def read(place: str) -> tuple[str, Float32 | None]:
+        images = source.read(cut[place].outer)
+        return place, pinned(images, feed) if _shows_ground(images) else None
+
+    def answered(begun: tuple[str, Float32 | None]) -> dict[str, Float32]:
+        place, images = begun
+        if images is None:
             return {}
+        tile, here = cut[place], at[place]
         row, col = (tile.core.row - tile.outer.row) // posting, (tile.core.col - tile.outer.col) // posting
         part = slice(row, row + here.rows), slice(col, col + here.cols)
         return {name: values[part] for name, values in work(images, tile.outer).items()}
 
     kept = Pieces() if pieces is None else pieces
-    kept.each("tiles", {place: place for place in at}, answered)
+    kept.each("tiles", {place: place for place in at}, answered, read, feed)
     names: list[str] = next((list(part) for place in at if (part := kept.get("tiles", place))), [])
     bands = PieceBands(kept, "tiles", (rows, cols), names, at)
     return dict(bands) if pieces is None else bands
+
+
+def _shows_ground(images: Float32) -> bool:
+    """Whether all images know any pixel; looked at in strips, as the first usually says so."""
+    strips = range(0, images.shape[1], STRIP_ROWS)
+    return any(bool(np.isfinite(images[:, row : row + STRIP_ROWS]).all(axis=0).any()) for row in strips)
 
 
 def samples(source: PairSource) -> list[Float32]:

@@ -1,12 +1,15 @@
 """Which device the numerics run on, and in which precision. Nothing here touches CUDA at import."""
 
 import os
-from contextlib import AbstractContextManager, nullcontext
-from typing import Any
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TypeVar
 
 import torch
+from torch import nn
 
-AUTO, FLOAT32, BFLOAT16 = "auto", "float32", "bfloat16"
+AUTO, FLOAT32, TF32, BFLOAT16 = "auto", "float32", "tf32", "bfloat16"
+Network = TypeVar("Network", bound=nn.Module)
 
 
 def choose_device(wish: str = "auto") -> torch.device:
@@ -18,21 +21,55 @@ def choose_device(wish: str = "auto") -> torch.device:
     return torch.device(wish)
 
 
-def low_precision(device: torch.device) -> AbstractContextManager[Any]:
-    """bfloat16 where the hardware multiplies in it, else nothing."""
-    if precision(device) == BFLOAT16:
-        return torch.autocast(device.type, dtype=torch.bfloat16)
-    return nullcontext()
+def ready(network: Network, device: torch.device) -> Network:
+    """A network on its device, to be asked only; on a GPU compiled where ML_COMPILE=yes says so."""
+    network.eval().to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    if is_compiled(device):
+        network.compile()
+    return network
+
+
+def is_compiled(device: torch.device) -> bool:
+    """Whether networks are compiled before they run. ValueError for any other ML_COMPILE than yes and no."""
+    wish = os.environ.get("ML_COMPILE") or "no"
+    if wish not in ("yes", "no"):
+        raise ValueError(f"ML_COMPILE is {wish!r}; use yes or no")
+    return wish == "yes" and device.type == "cuda"
+
+
+@contextmanager
+def low_precision(device: torch.device) -> Iterator[None]:
+    """bfloat16 where `precision` says so, else `full_precision`, which also holds for what stays in float32."""
+    with full_precision(device), torch.autocast(device.type, torch.bfloat16, enabled=precision(device) == BFLOAT16):
+        yield
+
+
+@contextmanager
+def full_precision(device: torch.device) -> Iterator[None]:
+    """float32 with all its digits. Else a GPU multiplies it with ten bits (TF32), which is for ML_PRECISION=tf32."""
+    if device.type != "cuda":
+        yield
+        return
+    convolutions = torch.backends.cudnn.conv  # type: ignore[attr-defined]  # set up by an assignment to its module
+    before = convolutions.fp32_precision
+    convolutions.fp32_precision = "tf32" if precision(device) == TF32 else "ieee"
+    try:
+        yield
+    finally:
+        convolutions.fp32_precision = before
 
 
 def precision(device: torch.device) -> str:
-    """What networks multiply in on a device: bfloat16 where it is fast, unless ML_PRECISION=float32 forbids it.
+    """What networks multiply in on a device: bfloat16 where it is fast, unless ML_PRECISION=float32 forbids it or
+    ML_PRECISION=tf32 has a GPU multiply in that, and a CPU in float32.
 
-    ValueError for any other ML_PRECISION than that and auto.
+    ValueError for any other ML_PRECISION than these and auto.
     """
     wish = os.environ.get("ML_PRECISION") or AUTO
-    if wish not in (AUTO, FLOAT32):
-        raise ValueError(f"ML_PRECISION is {wish!r}; use {AUTO} or {FLOAT32}")
+    if wish not in (AUTO, FLOAT32, TF32):
+        raise ValueError(f"ML_PRECISION is {wish!r}; use {AUTO}, {TF32} or {FLOAT32}")
+    if wish == TF32 and device.type == "cuda":
+        return TF32
     return BFLOAT16 if wish == AUTO and (device.type == "cuda" or has_fast_bfloat16()) else FLOAT32
 
 
@@ -49,5 +86,5 @@ def numerics(device: torch.device) -> list[str]:
     """
     common = [torch.__version__, precision(device)]
     if device.type == "cuda":
-        return [*common, torch.cuda.get_device_name(device)]
+        return [*common, torch.cuda.get_device_name(device), *["compiled"] * is_compiled(device)]
     return [*common, torch.backends.cpu.get_cpu_capability(), f"{torch.get_num_threads()} threads"]

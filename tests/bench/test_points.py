@@ -10,15 +10,21 @@ EACH = 2_000
 
 
 def ground(number: int) -> tuple[float, float, float, float]:
-    """West, south, east, north of a product of the first row or the one above it, degrees."""
-    batch, (east, north) = made_batch(EACH, seed=0), _shift(number % 45, number // 45)
+    """West, south, east, north of a product, degrees."""
+    batch, (east, north) = made_batch(EACH, seed=0), _shift(number)
     longitude = TOWNS_AT[0] + SQUEEZE * (batch.longitude - TOWNS_AT[0]) + east
     latitude = TOWNS_AT[1] + SQUEEZE * (batch.latitude - TOWNS_AT[1]) + north
     return longitude.min(), latitude.min(), longitude.max(), latitude.max()
 
 
+def test_products_fill_a_rectangle_as_they_come():
+    assert len({_shift(number) for number in range(2_000)}) == 2_000
+    for few in (4, 16, 64):
+        assert [len(set(axis)) for axis in zip(*map(_shift, range(few)), strict=True)] == [few**0.5] * 2
+
+
 def test_neighbours_overlap_by_about_a_tenth():
-    here, beside, above = (np.array(ground(number)) for number in (0, 1, 45))
+    here, beside, above = (np.array(ground(number)) for number in (0, 1, 2))
     assert 0.05 < (here[2] - beside[0]) / (here[2] - here[0]) < 0.2
     assert 0.05 < (here[3] - above[1]) / (here[3] - here[1]) < 0.2
 

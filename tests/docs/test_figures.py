@@ -68,3 +68,37 @@ def test_accuracies_of_a_bench_stand_in_a_column_for_each_case(tmp_path):
     assert "| | one track | two tracks |" in text.replace("|  |", "| |")
     assert "| kinds, macro-F1 | 0.80 (0.80–0.90) | 0.87 (0.80–0.90) |" in text
     assert "* `scripts/bench nations`: commit c; ten of them." in text
+
+
+def test_a_table_shows_what_is_chosen_and_no_interval_without_width(tmp_path):
+    metrics = {
+        "a": {"value": 1, "low": 1, "high": 1},
+        "b": {"value": 134.7, "low": 120.2, "high": 150.1},
+        "c": {"value": 2},
+    }
+    about = {"method": "m", "weights_sha256": None, "commit": "c", "command": "python -m ml evaluate x"}
+    (tmp_path / "r.json").write_text(json.dumps(about | {"metrics": metrics}))
+    table = {"results": ["r"], "metrics": {"a": "first", "b": "second", "c": "third"}, "shown": ["b", "a"]}
+    text = figures.render(table, tmp_path)
+    assert "| second | 135 (120–150) |\n| first | 1.00 |\n" in text
+    assert "third" not in text
+
+
+def test_a_table_of_speeds_leaves_lines_out(tmp_path):
+    lines = [{"what": what, "value": 1, "unit": "s"} for what in ("a tile", "a tile, other median")]
+    (tmp_path / "r.json").write_text(json.dumps({"name": "tiles", "commit": "c", "results": lines}))
+    text = figures.render({"results": ["r"], "kind": "bench", "left_out": ["other median"]}, tmp_path)
+    assert "| a tile | 1 s |" in text
+    assert "other median" not in text
+
+
+def test_results_of_different_commands_have_each_their_own(tmp_path):
+    for name, size in (("a", "10"), ("b", "20")):
+        about = {"method": name, "weights_sha256": "b4" * 8 if name == "b" else None, "commit": "c1"}
+        about["metrics"] = {"epe": {"value": 1}}
+        command = f"python -m ml evaluate offsets --method {name} --size {size} --json docs/figures/{name}.json"
+        (tmp_path / f"{name}.json").write_text(json.dumps(about | {"command": command}))
+    text = figures.render({"results": ["a", "b"], "metrics": ["epe"]}, tmp_path)
+    assert "Commit c1: a, b (weights b4b4b4b4)." in text
+    assert "    python -m ml evaluate offsets --method a --size 10\n" in text
+    assert "    python -m ml evaluate offsets --method b --size 20\n" in text

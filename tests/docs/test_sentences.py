@@ -1,13 +1,14 @@
-"""docs/sentences.md is what the code says now, and what it says keeps to the rules for words that people read."""
+"""sentences.md, beside this file, is what the code says now and keeps to the rules for words that people read."""
 
 import re
+from pathlib import Path
 
 import pytest
 
 from monitor.management.commands.sentences import page
 from monitor.management.samples.sentences import rows
-from tests.docs.test_references import ROOT
 
+TABLE = Path(__file__).with_name("sentences.md")
 ROWS = rows()
 JARGON = re.compile(
     r"±|\b(line of sight|LOS|InSAR|interferogram|coherence|sigma|z-score|mm/yr|unwrapp\w+|baseline|pixel)\b",
@@ -17,7 +18,7 @@ MOST_WORDS = 50  # of a first sentence
 
 
 def test_the_document_is_what_the_code_says():
-    assert (ROOT / "docs" / "sentences.md").read_text() == page(), "run manage.py sentences > docs/sentences.md"
+    assert TABLE.read_text() == page(), "run manage.py sentences > tests/docs/sentences.md"
 
 
 def test_every_kind_of_sentence_is_there_once():

@@ -151,12 +151,12 @@ def test_a_change_waits_for_the_changes_that_it_is_compared_with_whichever_worke
     pairs_make(baselines_days=[12])
     execute("guarnieri-prati")
     first, second = services.runs_queue(method="robust-z")
-    assert list(selectors.runs_to_announce(queued_before=timezone.now())) == [first]
+    assert selectors.runs_to_announce(queued_before=timezone.now()) == [first]
     services.run_execute(run_id=second.pk)
     second.refresh_from_db()
     assert (second.state, second.parameters) == (Run.State.QUEUED, {})
     services.run_execute(run_id=first.pk)
-    assert list(selectors.runs_to_announce(queued_before=timezone.now())) == [second]
+    assert selectors.runs_to_announce(queued_before=timezone.now()) == [second]
     services.run_execute(run_id=second.pk)
     second.refresh_from_db()
     assert second.parameters["changes_beside"] == [first.prediction.pk]

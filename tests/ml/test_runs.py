@@ -124,7 +124,26 @@ def test_a_fault_of_this_program_is_tried_again_later_and_given_up_the_third_tim
 def test_a_run_is_not_taken_before_its_time(run):
     Run.objects.filter(pk=run.pk).update(next_try_at=timezone.now() + timedelta(minutes=1))
     assert queue.run_claim(run_id=run.pk) is None
-    assert not selectors.runs_to_announce(queued_before=timezone.now()).exists()
+    assert not selectors.runs_to_announce(queued_before=timezone.now())
+
+
+def test_tracks_are_announced_in_turn_and_no_more_than_can_begin_soon(make_egms, monkeypatch):
+    monkeypatch.setattr(selectors, "MOST_ANNOUNCED", 3)
+    files = [(117, "0200"), (117, "0201"), (44, "0200"), (44, "0201"), (117, "0202")]
+    loaded = [
+        product_load(path=make_egms(name=f"EGMS_L2b_{track:03d}_{burst}_IW2_VV_2020_2024_1.zip", n=20, xml=None))
+        for track, burst in files
+    ]
+    services.runs_queue(method="matched-filter")
+    now = timezone.now()
+    announced = selectors.runs_to_announce(queued_before=now)
+    assert [run.product for run in announced] == [loaded[0], loaded[2], loaded[1]]
+    Run.objects.filter(pk__in=[run.pk for run in announced]).update(queued_at=now)
+    assert selectors.runs_to_announce(queued_before=now) == []
+    assert selectors.runs_to_announce(queued_before=now + timedelta(seconds=1)) == announced
+    queue.run_claim(run_id=announced[0].pk)
+    (following,) = selectors.runs_to_announce(queued_before=now)
+    assert following.product == loaded[3]
 
 
 def test_a_disk_that_is_full_for_hours_fails_no_run(run, monkeypatch):

@@ -267,7 +267,7 @@ infer.over_tiles = partial(infer.over_tiles, core=12)
 made = []
 each = Pieces.each
 
-def slowly(self, stage, items, work):
+def slowly(self, stage, items, work, *how):
     def of(item):
         if stage == "tiles" and what == "hold" and not made:  # another one has a piece in hand before the first is made
             made.append(1)
@@ -278,7 +278,7 @@ def slowly(self, stage, items, work):
             time.sleep(3600)
         made.append(1) if stage == "tiles" and what == "hang" else None
         return work(item)
-    each(self, stage, items, of)
+    each(self, stage, items, of, *how)
 
 Pieces.each, mine = slowly, f":{os.getpid()}:"
 if what == "hold":

@@ -28,3 +28,5 @@ def make_scheduler() -> Iterator[Callable[..., GuardedScheduler]]:
     yield make
     for scheduler in made:
         scheduler._finalize.cancel()
+        if connection := vars(scheduler).pop("connection", None):  # to RabbitMQ
+            connection.release()

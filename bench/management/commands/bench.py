@@ -16,6 +16,7 @@ NAMES = (
     "drip",
     "faults",
     "frames",
+    "gpu",
     "hosts",
     "ingest",
     "load",

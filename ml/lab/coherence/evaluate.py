@@ -116,7 +116,7 @@ def _step_responses(name: str, methods: Sequence[str], scene: int) -> list[Float
     return [np.asarray(line, dtype=np.float64)[:, None] for line in lines]
 
 
-def _width(cols: int, rows: Float64) -> float:
+def step_width(cols: int, rows: Float64) -> float:
     """10 to 90 per cent of the fall between the method's estimates well left and well right of the step."""
     line = rows.reshape(-1, cols).mean(axis=0)
     quarter = cols // 4
@@ -137,7 +137,7 @@ def compared(name: str, methods: Sequence[str], pairs: int) -> list[dict[str, In
         groups, lines = [one[at] for one in straight], [one[at] for one in steps]
         metrics = {metric: bootstrap_over(groups, statistic) for metric, statistic in STATISTICS.items()}
         metrics["rmse_misregistered"] = bootstrap_over([one[at] for one in shifted], _rmse)
-        metrics["resolution_px"] = bootstrap_over(lines, partial(_width, len(lines[0])))
+        metrics["resolution_px"] = bootstrap_over(lines, partial(step_width, len(lines[0])))
         results.append(metrics)
     return results
 

@@ -1,4 +1,4 @@
-"""Print every kind of sentence that people read, as docs/sentences.md holds it."""
+"""Print every kind of sentence that people read, as tests/docs/sentences.md holds it."""
 
 from django.core.management.base import BaseCommand
 
@@ -19,7 +19,7 @@ def page() -> str:
 
 
 class Command(BaseCommand):
-    help = "prints the table of sentences in docs/sentences.md"
+    help = "prints the table of sentences in tests/docs/sentences.md"
 
     def handle(self, *args: object, **options: object) -> None:
         self.stdout.write(page(), ending="")

@@ -149,6 +149,25 @@ def test_a_merged_part_has_the_indexes_of_its_size_and_no_constraint_left(loaded
     assert "(product_id, pid)" in indexes
 
 
+def test_autovacuum_keeps_away_from_what_is_exchanged_and_comes_back_after_it(loaded):
+    numbers = [product.pk for product in loaded]
+
+    def without_autovacuum() -> list[str]:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT relname FROM pg_class WHERE reloptions @> '{autovacuum_enabled=off}' ORDER BY relname"
+            )
+            return [name for (name,) in cursor.fetchall()]
+
+    merged = functions.parts_build(numbers)
+    assert without_autovacuum() == sorted(
+        f"{table}_p{number}" for table in (POINTS, SERIES) for number in (*numbers, merged)
+    )
+    functions.parts_swap(merged, numbers)
+    assert list(layout()) == [str(merged)]
+    assert not without_autovacuum()
+
+
 def test_the_rows_of_a_part_lie_by_product_and_then_as_on_the_ground(loaded):
     parts.parts_merge()
     with connection.cursor() as cursor:
@@ -343,7 +362,7 @@ def test_attaching_a_merged_part_scans_nothing_however_many_products_it_holds(lo
         cursor.execute(partitions.create_merged("999999999", many))
         cursor.execute(partitions.index("999999999"))
         cursor.execute(partitions.drop(numbers[0]) + "".join(partitions.drop(number) for number in numbers[1:]))
-        cursor.execute(partitions.attach("999999999", many, partitions.MERGED))
+        cursor.execute(partitions.attach_merged("999999999", many))
         transaction.set_rollback(True)
     implied = [text for text in notices if "implied by existing constraints" in text]
     assert len(implied) == 2

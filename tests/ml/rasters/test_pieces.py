@@ -8,6 +8,7 @@ import pytest
 
 from ml.rasters.pieces import Folder, Memory, PieceBands, Pieces, packed
 from ml.rasters.windows import Window, cut, grown, inner
+from ml.runtime.ahead import AT_ONCE, Feed
 from ml.sharing import Objects
 from ml.statistics.quantiles import quantile
 
@@ -87,7 +88,7 @@ def test_a_worker_that_joins_deletes_nothing(tmp_path):
     assert Folder(tmp_path / "pieces", "a", joined=True).names() == {"x"}
 
 
-def staged(pieces: Pieces, made: list[str]) -> tuple[object, ...]:
+def staged(pieces: Pieces, made: list[str], feed: Feed = AT_ONCE) -> tuple[object, ...]:
     """A computation of several stages that depend on the whole of those before, and what it comes to."""
     items = {str(number): number for number in range(8)}
 
@@ -99,18 +100,19 @@ def staged(pieces: Pieces, made: list[str]) -> tuple[object, ...]:
         made.append(f"second@{number}")
         return {"b": pieces.get("first", str(number))["a"] - np.float32(middle) * np.float32(scale)}
 
-    pieces.each("first", items, first)
+    pieces.each("first", items, first, lambda number: number, feed)
     (middle,) = pieces.quantiles("middle", items, lambda number: [pieces.get("first", str(number))["a"]], 0.5)
     scale = pieces.once("scale", lambda: float(sum(pieces.get("first", place)["a"][0] for place in items)))
     pieces.each("second", items, second)
     return (middle, scale, *(pieces.get("second", place)["b"].tobytes() for place in items))
 
 
+@pytest.mark.parametrize("feed", [AT_ONCE, Feed(readers=2)])
 @pytest.mark.parametrize("team", [Board, Careless])
-def test_several_workers_make_the_same_as_one(store, team):
+def test_several_workers_make_the_same_as_one(store, team, feed):
     n, board, made = 3, team(), []
     with ThreadPoolExecutor(n) as pool:
-        results = {*pool.map(lambda _: staged(Pieces(store, team=board), made), range(n))}
+        results = {*pool.map(lambda _: staged(Pieces(store, team=board), made, feed), range(n))}
     assert results == {staged(Pieces(), [])}
     assert len(set(made)) == 16
     assert team is Careless or len(made) == 16  # each was made once
@@ -132,6 +134,30 @@ def test_a_worker_waits_for_what_another_one_has_in_hand_and_makes_what_that_one
     pieces.each("first", {"x": 1, "y": 2, "z": 3}, lambda number: made.append(number) or {"a": np.array([number])})
     assert (made, waits) == ([3, 2], [1, 1, 1, 1])
     assert [int(pieces.get("first", place)["a"][0]) for place in "xyz"] == [10, 2, 3]
+
+
+def test_one_that_leaves_the_work_begins_no_more_and_leaves_no_reader():
+    class Leaves(Exception):
+        pass
+
+    store, begun, read = Memory(), [], []
+
+    def between() -> None:
+        begun.append(len(store.names()))
+        if len(begun) > 6:
+            raise Leaves
+
+    def of(number: int) -> np.ndarray:
+        read.append(number)
+        return np.array([number])
+
+    pieces = Pieces(store, between)
+    items = {str(number): number for number in range(20)}
+    with pytest.raises(Leaves):
+        pieces.each("first", items, lambda values: {"a": values}, of, Feed(readers=2))
+    assert store.names() == {f"first@{number}" for number in range(3)}  # of six begun, as many as one waits for
+    assert set(read) <= set(range(6))
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("reader")]
 
 
 @pytest.mark.parametrize("share", [0.5, 0.16, 0.0, 1.0])

@@ -11,6 +11,7 @@ from ml.rasters import tiling
 from ml.rasters.imagery import ImagePair
 from ml.rasters.tiling import over_tiles, tiles
 from ml.rasters.windows import Window
+from ml.runtime.ahead import AT_ONCE
 
 CPU = torch.device("cpu")
 
@@ -42,7 +43,7 @@ def test_tiles_cover_every_pixel_once_and_begin_at_whole_postings():
 def test_offsets_and_coherence_do_not_know_where_tiles_end(core, monkeypatch):
     pair = made_pair()
     whole = track_offsets(pair, "multi-kernel", CPU).bands | estimate_coherence(pair, "guarnieri-prati", CPU).bands
-    monkeypatch.setattr(tiling.over_tiles, "__defaults__", (1, core, None))
+    monkeypatch.setattr(tiling.over_tiles, "__defaults__", (1, core, None, AT_ONCE))
     cut = track_offsets(pair, "multi-kernel", CPU).bands | estimate_coherence(pair, "guarnieri-prati", CPU).bands
     assert np.isfinite(whole["dx_px"]).mean() > 0.3
     for name, values in whole.items():

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from ml.runtime.device import low_precision, precision
+from ml.runtime.device import full_precision, low_precision, precision, ready
 
 
 @pytest.mark.parametrize(
@@ -25,5 +25,36 @@ def test_float32_can_be_forced_and_is_what_a_run_records(monkeypatch):
     with low_precision(cpu):
         assert (torch.ones(2, 2) @ torch.ones(2, 2)).dtype == torch.float32
     monkeypatch.setenv("ML_PRECISION", "int8")
-    with pytest.raises(ValueError, match="use auto or float32"):
+    with pytest.raises(ValueError, match="use auto, tf32 or float32"):
         precision(cpu)
+
+
+@pytest.mark.parametrize(
+    ("wish", "on_cpu", "on_gpu", "convolutions"),
+    [("tf32", "float32", "tf32", "tf32"), ("auto", "float32", "bfloat16", "ieee")],
+)
+def test_a_gpu_multiplies_float32_in_tf32_only_where_it_may(wish, on_cpu, on_gpu, convolutions, monkeypatch):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", dict)
+    monkeypatch.setenv("ML_PRECISION", wish)
+    assert (precision(torch.device("cpu")), precision(torch.device("cuda"))) == (on_cpu, on_gpu)
+    before = torch.backends.cudnn.conv.fp32_precision
+    with full_precision(torch.device("cuda")):
+        assert torch.backends.cudnn.conv.fp32_precision == convolutions
+    assert torch.backends.cudnn.conv.fp32_precision == before
+
+
+def test_networks_are_compiled_on_a_gpu_that_should(monkeypatch):
+    compiled = []
+    monkeypatch.setattr(torch.nn.Module, "compile", lambda module: compiled.append(module))
+    monkeypatch.setattr(torch.nn.Module, "to", lambda module, *_, **__: module)  # no GPU is needed
+    network = torch.nn.Conv2d(1, 1, 1)
+    for wish, device in (("no", "cuda"), ("", "cuda"), ("yes", "cpu")):
+        monkeypatch.setenv("ML_COMPILE", wish)
+        assert ready(network, torch.device(device)) is network
+    assert not compiled
+    monkeypatch.setenv("ML_COMPILE", "yes")
+    ready(network, torch.device("cuda"))
+    assert compiled == [network]
+    monkeypatch.setenv("ML_COMPILE", "1")
+    with pytest.raises(ValueError, match="use yes or no"):
+        ready(network, torch.device("cuda"))
