@@ -35,8 +35,8 @@ from ml.offsets.blocks import loaded
 from ml.rasters.imagery import PairSource, open_pair
 from ml.rasters.pieces import Folder, Pieces
 from ml.rasters.results import RasterResult, write_result
-from ml.rasters.tiling import over_tiles, tiles
-from ml.rasters.windows import Window
+from ml.rasters.tiling import Tile, over_tiles, tiles
+from ml.rasters.windows import Window, inner
 from ml.runtime.ahead import Feed
 from ml.runtime.device import precision
 from ml.runtime.feeding import ON_A_LARGE_CARD_PX
@@ -126,8 +126,9 @@ def _writing(pair: PairSource, folder: Path) -> dict[str, Any]:
     }
 
     def written() -> None:
-        def work(_: Float32, at: Window) -> dict[str, Float32]:
-            return {name: band[at.row : at.row + at.rows, at.col : at.col + at.cols] for name, band in bands.items()}
+        def work(_: Float32, tile: Tile) -> dict[str, Float32]:
+            part = inner(tile.core, Window(0, 0, *shape))
+            return {name: band[part] for name, band in bands.items()}
 
         pieces = Pieces(Folder(folder / "pieces", "a"))
         quarter = PairSource(shape, PLACE, 32632, lambda _: np.ones((2, 1, 1), dtype=np.float32))

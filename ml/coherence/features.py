@@ -22,6 +22,7 @@ FACTS = 10
 INPUTS = 12 + 4 * len(WINDOWS_PX) + 3 + FACTS
 DETAILS = 4
 HISTORY = 4 + 4 * len(WINDOWS_PX) + 2
+STRIP_ROWS, STRIP_MARGIN = 256, 32  # px, fours of them; no window reaches farther than the margin
 LARGEST = 8.0  # natural logarithm of power against the image's median
 
 
@@ -32,28 +33,53 @@ class Seen(NamedTuple):
     detail: Tensor
 
 
+def shown(log_power: Tensor, facts: Tensor, symmetric: bool, kind: torch.dtype) -> Seen:
+    """`features` of one pair, of the type that a network takes them in; on a CPU made strip by strip."""
+    rows, cols = log_power.shape[-2:]
+    step = STRIP_ROWS if log_power.device.type == "cpu" else rows
+
+    def empty(channels: int, by: int) -> Tensor:
+        return log_power.new_empty((1, channels, rows // by, cols // by), dtype=kind)
+
+    seen = Seen(empty(INPUTS, 2), empty(DETAILS, 1))
+    for row in range(0, rows, step):
+        first, last = max(0, row - STRIP_MARGIN), min(rows, row + step)
+        strip = _parts(log_power[:, :, first : last + STRIP_MARGIN], facts, symmetric)
+        for whole, parts, by in zip(seen, strip, (2, 1), strict=True):
+            own, at = slice((row - first) // by, (last - first) // by), 0
+            for part in parts:
+                whole[:, at : at + part.shape[1], row // by : last // by] = part[:, :, own]
+                at += part.shape[1]
+    return seen
+
+
 def features(log_power: Tensor, facts: Tensor, symmetric: bool = True) -> Seen:
     """log_power: (n, 2, rows, cols), natural logarithms against each image's median, registered, NaN unknown; sizes
     even. facts: (n, FACTS), of Facts.row(). symmetric False: the sign of the log ratio is shown (an ablation).
     """
-    blank = ~torch.isfinite(log_power).all(dim=1, keepdim=True)
+    return Seen(*(torch.cat(parts, dim=1) for parts in _parts(log_power, facts, symmetric)))
+
+
+def _parts(log_power: Tensor, facts: Tensor, symmetric: bool) -> tuple[list[Tensor], list[Tensor]]:
+    """What `features` puts together."""
+    blank = ~torch.isfinite(log_power[:, :1] + log_power[:, 1:])
     log = torch.where(blank, 0.0, log_power).clamp(-LARGEST, LARGEST)
     looks = torch.exp(facts[:, 0])[:, None, None, None]
-    level, ratio = log.mean(dim=1, keepdim=True), log[:, 1:] - log[:, :1]
+    level, ratio = (log[:, :1] + log[:, 1:]) / 2, log[:, 1:] - log[:, :1]
     wide = _wide_mean(level, ratio, log)
     m, d = level - wide[:, :1], (ratio - wide[:, 1:2]) * (looks / 2).sqrt()
     held = torch.minimum(log - wide[:, 2:], torch.log1p(8 / looks.sqrt()))
     x = torch.exp(held)
-    shown = d if not symmetric else d.abs()
-    moments = _moments(d, m, x)
-    parts = [functional.pixel_unshuffle(torch.cat([m, shown.clamp(-6, 6), x.prod(dim=1, keepdim=True).log1p()], 1), 2)]
+    both = x[:, :1] * x[:, 1:]
+    held_d, unknown = (d.abs() if symmetric else d).clamp(-6, 6), blank.to(log)
+    moments = _moments(d, m, x, both)
+    parts = [functional.pixel_unshuffle(torch.cat([m, held_d, both.log1p()], 1), 2)]
     parts += [_statistics(box_mean(moments, window // 2), looks) for window in WINDOWS_PX]
     tilt = _halved(wide[:, :2])
     parts += [tilt[:, :1] / 2, tilt[:, 1:].abs() if symmetric else tilt[:, 1:]]
-    parts.append(_halved(blank.to(log)))
+    parts.append(_halved(unknown))
     parts.append(facts[:, :, None, None].expand(-1, -1, *moments.shape[-2:]))
-    detail = torch.cat([m, shown.clamp(-6, 6), (d**2).clamp_max(16) / 4, blank.to(log)], dim=1)
-    return Seen(torch.cat(parts, dim=1), detail)
+    return parts, [m, held_d, (d**2).clamp_max(16) / 4, unknown]
 
 
 def _wide_mean(*parts: Tensor) -> Tensor:
@@ -64,9 +90,9 @@ def _wide_mean(*parts: Tensor) -> Tensor:
     return functional.interpolate(quarter, size=(rows, cols), mode="bilinear", align_corners=False)
 
 
-def _moments(d: Tensor, m: Tensor, x: Tensor) -> Tensor:
+def _moments(d: Tensor, m: Tensor, x: Tensor, both: Tensor) -> Tensor:
     """(n, 7, rows / 2, cols / 2): what _statistics takes, before windows."""
-    return torch.cat([_halved(part) for part in (d, d**2, m, m**2, x[:, :1] * x[:, 1:], x**2)], dim=1)
+    return torch.cat([_halved(part) for part in (d, d**2, m, m**2, both, x**2)], dim=1)
 
 
 def _halved(values: Tensor) -> Tensor:
@@ -94,7 +120,7 @@ def history_features(log_power: Tensor, past: Tensor, facts: Tensor) -> Tensor:
     log = log - _wide_mean(log)
     m, d = log.mean(dim=1, keepdim=True), (log[:, 1:] - log[:, :1]) * (looks / 2).sqrt()
     x = torch.exp(torch.minimum(log, torch.log1p(8 / looks.sqrt())))
-    moments = _moments(d, m, x)
+    moments = _moments(d, m, x, x[:, :1] * x[:, 1:])
     parts = [functional.pixel_unshuffle(m, 2)]
     parts += [_statistics(box_mean(moments, window // 2), looks) for window in WINDOWS_PX]
     parts += [_halved(spread), _halved((~known).to(log))]

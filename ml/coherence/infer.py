@@ -8,12 +8,12 @@ import torch
 
 from ml.coherence import baseline, network, posterior
 from ml.coherence.features import Facts
-from ml.coherence.registration import FARTHEST_PX, facts_of, laid
+from ml.coherence.registration import RESAMPLED_PX, facts_of, laid
 from ml.rasters.imagery import Float32, ImagePair, PairSource
 from ml.rasters.pieces import Pieces, blocks_of
 from ml.rasters.results import RasterResult
-from ml.rasters.tiling import over_tiles, samples
-from ml.rasters.windows import Window
+from ml.rasters.tiling import Tile, over_tiles, samples
+from ml.rasters.windows import inner
 from ml.runtime.device import precision
 from ml.runtime.feeding import feed_of, on_device, window_px
 from ml.runtime.memory import freed_memory_kept
@@ -24,12 +24,11 @@ NETWORK = "residual-unet"
 VERSIONS = {NETWORK: "5", "guarnieri-prati": "2", "pearson": "2", "posterior-mean": "2"}
 WEIGHTS = {NETWORK: network.NAME}  # the card of a method that needs one
 WINDOW_PX = 9
-TILE_PX = 1280  # of the network on a CPU: of 2,048 px take 0.7 of the time, and a whole frame more than 2 GiB
-RESAMPLED_PX = FARTHEST_PX + 3  # a shift of FARTHEST_PX, found a little beyond it, and two taps of the interpolation
+TILE_PX = 1280  # of the network on a CPU: of 2,048 px take as long, with less halo, and more memory
 AREA_PX = 14  # side of the smallest area in which a change is reported
 
 Bands = dict[str, Float32]
-Work = Callable[[Float32, Window], Bands]
+Work = Callable[[Float32, Tile], Bands]
 Estimator = Callable[[torch.Tensor, int, baseline.Speckle], baseline.Coherence]
 
 # by name: linear power (2, rows, cols), window in px and the pair's speckle to coherence and sigma
@@ -101,8 +100,8 @@ def estimate_coherence(
 
 
 def _by_network(ready: network.CoherenceNetwork, facts: Facts, truth: str, device: torch.device) -> Work:
-    def work(images: Float32, _: Window) -> Bands:
-        by_truth = ready.estimate(on_device(images, device), facts)
+    def work(images: Float32, tile: Tile) -> Bands:
+        by_truth = ready.estimate(on_device(images, device), facts, within=inner(tile.core, tile.outer))
         bands = _bands(by_truth.pop(truth))
         for other, pair_estimate in by_truth.items():
             bands |= _bands(pair_estimate, f"{other}_")
@@ -112,9 +111,9 @@ def _by_network(ready: network.CoherenceNetwork, facts: Facts, truth: str, devic
 
 
 def _by_window(method: str, window: int, speckle: baseline.Speckle, facts: Facts, device: torch.device) -> Work:
-    def work(images: Float32, _: Window) -> Bands:
+    def work(images: Float32, tile: Tile) -> Bands:
         power = laid(on_device(images, device), facts.shift_px)
-        return _bands(ESTIMATORS[method](power, window, speckle))
+        return tile.own(_bands(ESTIMATORS[method](power, window, speckle)))
 
     return work
 

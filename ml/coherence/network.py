@@ -10,11 +10,11 @@ import torch
 import torch.nn.functional as functional
 from torch import Tensor, nn
 
-from ml.coherence.features import DETAILS, HISTORY, INPUTS, Facts, features, history_features
-from ml.coherence.registration import laid
+from ml.coherence.features import DETAILS, HISTORY, INPUTS, STRIP_ROWS, Facts, history_features, shown
+from ml.coherence.registration import RESAMPLED_PX, laid
 from ml.networks.residual_unet import ResidualUNet
 from ml.runtime.checkpoints import Card, load, read_card
-from ml.runtime.device import low_precision, ready
+from ml.runtime.device import input_type, low_precision, ready
 
 NAME = "coherence"
 OUTPUTS = 4  # logit of gamma, its log sigma, logit of the sample coherence, its log sigma
@@ -41,10 +41,15 @@ def estimates(maps: Tensor) -> tuple[Estimate, Estimate]:
 
 def registered(power: Tensor, facts: Facts) -> Tensor:
     """Log power (2, rows, cols) against each image's level, the secondary laid onto the reference; NaN unknown."""
-    return (
-        torch.log(laid(power, facts.shift_px).clamp_min(1e-9))
-        - torch.tensor(facts.level, device=power.device)[:, None, None]
-    )
+    rows, far = power.shape[1], RESAMPLED_PX
+    step = STRIP_ROWS if power.device.type == "cpu" else rows
+    level = torch.tensor(facts.level, device=power.device)[:, None, None]
+    log_power = torch.empty_like(power)
+    for row in range(0, rows, step):
+        first, last = max(0, row - far), min(rows, row + step)
+        part = laid(power[:, first : last + far], facts.shift_px)[:, row - first : last - first]
+        log_power[:, row:last] = torch.log(part.clamp_min(1e-9)).sub_(level)
+    return log_power
 
 
 @dataclass(frozen=True)
@@ -81,25 +86,31 @@ class CoherenceNetwork(NamedTuple):
         """What a tile must be read with: less than a pixel could see; no more arrives (a test holds it)."""
         return self.unet.reach_px // 2 + 4 * self.unet.stride
 
-    def estimate(self, power: Tensor, facts: Facts, past: Tensor | None = None) -> dict[str, Estimate]:
+    def estimate(
+        self, power: Tensor, facts: Facts, past: Tensor | None = None, within: tuple[slice, slice] | None = None
+    ) -> dict[str, Estimate]:
         """Coherence, by each of TRUTHS, of power (2, rows, cols), linear, NaN unknown; NaN where either is unknown.
 
-        past: (2, rows, cols), what features.temporal says of earlier images of the track, where there are any.
+        past: (2, rows, cols), what features.temporal says of earlier images of the track, where there are any; within:
+        rows and columns that are answered for, else all: beyond them full resolution is left out.
         """
         log_power, stride = registered(power.float(), facts), self.unet.stride
         rows, cols = log_power.shape[-2:]
         pad = (0, -cols % stride, 0, -rows % stride)
         row = torch.tensor([facts.row()], device=power.device)
-        whole = functional.pad(log_power, pad, value=torch.nan)[None]
-        seen, history = features(whole, row, self.settings.symmetric), None
+        whole = (functional.pad(log_power, pad, value=torch.nan) if any(pad) else log_power)[None]
+        seen, history = shown(whole, row, self.settings.symmetric, input_type(power.device)), None
         if past is not None:
             history = history_features(whole, functional.pad(past, pad, value=torch.nan)[None], row)
+        own = within or (slice(0, rows), slice(0, cols))
+        half_rows, half_cols = (slice(part.start // 2, -(-part.stop // 2)) for part in own)
         with torch.inference_mode(), low_precision(power.device):  # which changes coherence by 0.002 at most
-            both = estimates(self.unet(seen.half, seen.detail, history))
-        blank = torch.where(torch.isfinite(log_power).all(dim=0), 1.0, torch.nan)
+            both = estimates(self.unet(seen.half, seen.detail, history, (half_rows, half_cols)))
+        down, right = (slice(part.start % 2, part.start % 2 + part.stop - part.start) for part in own)
+        blank = torch.where(torch.isfinite(log_power[0, *own] + log_power[1, *own]), 1.0, torch.nan)
         by_truth = {}
         for truth, pair_estimate in zip(TRUTHS, both, strict=True):
-            values, sigma = (part[0, :rows, :cols] for part in pair_estimate)
+            values, sigma = (part[0, down, right] for part in pair_estimate)
             by_truth[truth] = Estimate(values * blank, self.settings.calibrated(sigma, truth) * blank)
         return by_truth
 

@@ -16,6 +16,7 @@ from ml.coherence.features import Facts
 from ml.rasters.imagery import high_pass
 
 FARTHEST_PX = 4
+RESAMPLED_PX = FARTHEST_PX + 3  # a shift of FARTHEST_PX, found a little beyond it, and two taps of the interpolation
 LEAST_SHIFT_PX = 0.05
 SPECKLE_PX = 15  # what is wider is texture
 STEP_PX = 0.5

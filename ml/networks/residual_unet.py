@@ -6,7 +6,7 @@ what it was trained beside (batches of one number of looks misled a trial) nor o
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 import torch
@@ -14,7 +14,8 @@ import torch.nn.functional as functional
 from torch import Tensor, nn
 
 FULL_WIDTH = 16  # channels at full resolution: each costs as much as four at half resolution
-STRIP_ROWS, STRIP_MARGIN = 128, 2  # of half resolution: without gradients, on a CPU, full resolution comes in strips
+STRIP_VALUES = 1 << 21  # without gradients, on a CPU, large layers come in strips of rows that stay near it
+STRIP_MARGIN = 2  # rows that a block, or the layers of full resolution, look beyond a strip
 
 
 class Block(nn.Module):
@@ -30,8 +31,28 @@ class Block(nn.Module):
                 self.second.weight *= 0.3
 
     def forward(self, x: Tensor) -> Tensor:
-        inside = torch.as_tensor(self.second(functional.relu_(self.first(functional.relu(x)))))
-        return inside.add_(x) if self.residual else inside
+        """Without gradients x may be overwritten."""
+        if not _in_strips(x):
+            inside = self._inside(functional.relu(x))
+            return inside.add_(x) if self.residual else inside
+        before = x[:, :, :0]  # of what the last strip saw, the rows that this one sees too; x is another there now
+        for seen, own, rows in _strips(x):
+            known = before.shape[2]
+            rectified = torch.empty(
+                (*x.shape[:2], seen.stop - seen.start, x.shape[3]), dtype=x.dtype, memory_format=torch.channels_last
+            )
+            rectified[:, :, :known] = before
+            torch.clamp_min(x[:, :, seen.start + known : seen.stop], 0, out=rectified[:, :, known:])
+            inside = self._inside(rectified)[:, :, own]
+            if self.residual:
+                x[:, :, rows] += inside
+            else:
+                x[:, :, rows] = inside
+            before = rectified[:, :, max(0, own.stop - STRIP_MARGIN) :]
+        return x
+
+    def _inside(self, x: Tensor) -> Tensor:
+        return torch.as_tensor(self.second(functional.relu_(self.first(x))))
 
 
 class ResidualUNet(nn.Module):
@@ -72,10 +93,17 @@ class ResidualUNet(nn.Module):
         self.mix = nn.Conv2d(FULL_WIDTH, FULL_WIDTH, 3, padding=1)
         self.head = nn.Conv2d(FULL_WIDTH, outputs, 3, padding=1)
 
-    def forward(self, half: Tensor, detail: Tensor, optional: Tensor | None = None) -> Tensor:
+    def forward(
+        self,
+        half: Tensor,
+        detail: Tensor,
+        optional: Tensor | None = None,
+        within: tuple[slice, slice] | None = None,
+    ) -> Tensor:
         """half: (n, inputs, rows / 2, cols / 2); detail: (n, details, rows, cols), sizes multiples of stride.
 
-        optional: (n, optionals, rows / 2, cols / 2) where it is at hand. ValueError for a network without optionals.
+        optional: (n, optionals, rows / 2, cols / 2) where it is at hand; within: rows and columns of half that are
+        answered for, else all. ValueError for a network without optionals.
         """
         x, kept = self.stem(half), []
         if optional is not None:
@@ -87,16 +115,23 @@ class ResidualUNet(nn.Module):
             if level < len(self.down):
                 kept.append(x)
                 x = self.down[level](functional.avg_pool2d(x, 2))
+        answered = within or (slice(0, half.shape[2]), slice(0, half.shape[3]))
+        rows, cols = (_around(part, size) for part, size in zip(answered, half.shape[2:], strict=True))
         for level in reversed(range(len(self.up))):
-            wide = functional.interpolate(self.up[level](functional.relu_(x)), scale_factor=2.0, mode="nearest")
-            x = self.outward[level](wide.add_(kept[level]))
-        if torch.is_grad_enabled() or x.device.type != "cpu":
+            seen = kept.pop()
+            if level == 0 and within:  # from here on no layer looks farther than _around
+                x, seen = x[:, :, _half(rows), _half(cols)], seen[:, :, rows, cols]
+            x = self.outward[level](_wider(self.up[level], functional.relu_(x), seen))
+        out = self._out(x, detail[:, :, _twice(rows), _twice(cols)])
+        return out[:, :, _twice(_from(rows, answered[0])), _twice(_from(cols, answered[1]))]
+
+    def _out(self, x: Tensor, detail: Tensor) -> Tensor:
+        if not _in_strips(x):
             return self._at_full_resolution(x, detail)
-        rows, strips = x.shape[2], []
-        for row in range(0, rows, STRIP_ROWS):
-            first, last = max(0, row - STRIP_MARGIN), min(rows, row + STRIP_ROWS + STRIP_MARGIN)
-            strip = self._at_full_resolution(x[:, :, first:last], detail[:, :, 2 * first : 2 * last])
-            strips.append(strip[:, :, 2 * (row - first) :][:, :, : 2 * STRIP_ROWS])
+        strips = [
+            self._at_full_resolution(x[:, :, seen], detail[:, :, _twice(seen)])[:, :, _twice(own)]
+            for seen, own, _ in _strips(x)
+        ]
         return torch.cat(strips, dim=2)
 
     def _at_full_resolution(self, x: Tensor, detail: Tensor) -> Tensor:
@@ -105,6 +140,49 @@ class ResidualUNet(nn.Module):
         full = functional.relu_(self.mix(functional.relu(full)).add_(full))
         with torch.autocast(full.device.type, enabled=False):  # rounded to bfloat16, a logit has steps that can be seen
             return torch.as_tensor(self.head(full.float()))
+
+
+def _in_strips(x: Tensor) -> bool:
+    return x.device.type == "cpu" and not torch.is_grad_enabled()
+
+
+def _strips(x: Tensor) -> Iterator[tuple[slice, slice, slice]]:
+    """Of each strip of x (n, channels, rows, cols): rows that are looked at, its own among these, and its own in x."""
+    rows = x.shape[2]
+    step = max(1, STRIP_VALUES // max(1, 2 * x[:, :, 0].numel())) * 2
+    for row in range(0, rows, step):
+        first, last = max(0, row - STRIP_MARGIN), min(rows, row + step)
+        yield slice(first, min(rows, last + STRIP_MARGIN)), slice(row - first, last - first), slice(row, last)
+
+
+def _wider(mix: nn.Module, coarse: Tensor, fine: Tensor) -> Tensor:
+    """fine (n, channels, 2 rows, 2 cols) and, on each of its pixels, what mix makes of that of coarse.
+
+    Without gradients fine is overwritten.
+    """
+    if not _in_strips(fine):
+        return functional.interpolate(mix(coarse), scale_factor=2.0, mode="nearest").add_(fine)
+    for _, _, rows in _strips(fine):
+        fine[:, :, rows] += functional.interpolate(mix(coarse[:, :, _half(rows)]), scale_factor=2.0, mode="nearest")
+    return fine
+
+
+def _around(part: slice, size: int) -> slice:
+    """With what the last block and the layers after it look at, from an even number to another."""
+    return slice(max(0, part.start - 2 * STRIP_MARGIN) // 2 * 2, min(size, -(-(part.stop + 2 * STRIP_MARGIN) // 2) * 2))
+
+
+def _from(outer: slice, part: slice) -> slice:
+    """Where a part lies in another that holds it."""
+    return slice(part.start - outer.start, part.stop - outer.start)
+
+
+def _half(part: slice) -> slice:
+    return slice(part.start // 2, part.stop // 2)
+
+
+def _twice(part: slice) -> slice:
+    return slice(2 * part.start, 2 * part.stop)
 
 
 def _reach_px(blocks: Sequence[int]) -> int:

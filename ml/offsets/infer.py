@@ -21,7 +21,7 @@ from ml.offsets.regrid import at_posting
 from ml.rasters.imagery import Float32, ImagePair, PairSource, pixels_per_cell
 from ml.rasters.pieces import Pieces
 from ml.rasters.results import RasterResult
-from ml.rasters.tiling import over_tiles, samples
+from ml.rasters.tiling import Tile, over_tiles, samples
 from ml.rasters.windows import Window
 from ml.runtime.device import precision
 from ml.runtime.feeding import feed_of, on_device, window_px
@@ -114,15 +114,16 @@ def _correlated(
     margin = baseline.SINGLE_MARGIN if method == "ncc" else baseline.CHANCE_MARGIN
     whitening = whitened.whitening_of(sampled) if method == "whitened" else None
 
-    def work(images: Float32, at: Window) -> dict[str, Float32]:
+    def work(images: Float32, tile: Tile) -> dict[str, Float32]:
         power = on_device(images, device)
-        start = None if far is None else _at_nodes(far, at, posting).to(device)
+        start = None if far is None else _at_nodes(far, tile.outer, posting).to(device)
         if whitening:
             tracked = whitened.track(power, whitening, search, posting, shared, start)
         else:
             tracked = baseline.track(power, kernels, search, posting, shared, margin, start)
         within = (torch.stack([tracked.dx_px, tracked.dy_px]).abs() <= found.reach_px + 1).all(dim=0)
-        return {name: torch.where(within, band, torch.nan).cpu().numpy() for name, band in tracked._asdict().items()}
+        bands = {name: torch.where(within, band, torch.nan).cpu().numpy() for name, band in tracked._asdict().items()}
+        return tile.own(bands, posting)
 
     halo = whitened.reach(search, posting) if whitening else baseline.reach(kernels, search, posting)
     halo += 0 if far is None else int(far.abs().max())

@@ -26,6 +26,11 @@ class Tile(NamedTuple):
     core: Window
     outer: Window
 
+    def own(self, bands: Mapping[str, Float32], posting: int = 1) -> dict[str, Float32]:
+        """Of bands (rows, cols) of the outer window, at the posting, the part of the core."""
+        row, col = (self.core.row - self.outer.row) // posting, (self.core.col - self.outer.col) // posting
+        return {name: values[row:, col:] for name, values in bands.items()}
+
 
 def tiles(shape: tuple[int, int], halo: int, posting: int = 1, core: int = CORE_PX) -> Iterator[Tile]:
     """Cut (rows, cols) into tiles that begin at whole multiples of the posting."""
@@ -44,7 +49,7 @@ def tiles(shape: tuple[int, int], halo: int, posting: int = 1, core: int = CORE_
 
 def over_tiles(
     source: PairSource,
-    work: Callable[[Float32, Window], dict[str, Float32]],
+    work: Callable[[Float32, Tile], Mapping[str, Float32]],
     halo: int,
     posting: int = 1,
     core: int = CORE_PX,
@@ -53,8 +58,9 @@ def over_tiles(
 ) -> Mapping[str, Float32]:
     """Bands of the whole from those of its tiles; in memory, or in pieces where those are given.
 
-    work: images (2, rows, cols), and where they lie, to bands (rows, cols) at the posting. Pixels at the lower and
-    right edge that fill no whole posting are left out, as in one piece. feed: how images are read.
+    work: images (2, rows, cols) of a tile's outer window to bands (rows, cols) of its core, or more to the lower right,
+    at the posting. Pixels at the lower and right edge that fill no whole posting are left out, as in one piece. feed:
+    how images are read.
     """
     rows, cols = (max(1, size // posting) for size in source.shape)
     cut = {f"{tile.core.row}-{tile.core.col}": tile for tile in tiles(source.shape, halo, posting, core)}
@@ -73,10 +79,8 @@ def over_tiles(
         place, images = begun
         if images is None:
             return {}
-        tile, here = cut[place], at[place]
-        row, col = (tile.core.row - tile.outer.row) // posting, (tile.core.col - tile.outer.col) // posting
-        part = slice(row, row + here.rows), slice(col, col + here.cols)
-        return {name: values[part] for name, values in work(images, tile.outer).items()}
+        here = at[place]
+        return {name: values[: here.rows, : here.cols] for name, values in work(images, cut[place]).items()}
 
     kept = Pieces() if pieces is None else pieces
     kept.each("tiles", {place: place for place in at}, answered, read, feed)

@@ -73,6 +73,11 @@ def precision(device: torch.device) -> str:
     return BFLOAT16 if wish == AUTO and (device.type == "cuda" or has_fast_bfloat16()) else FLOAT32
 
 
+def input_type(device: torch.device) -> torch.dtype:
+    """What a network that runs in `low_precision` turns its input into."""
+    return torch.bfloat16 if precision(device) == BFLOAT16 else torch.float32
+
+
 def has_fast_bfloat16() -> bool:
     """Whether this CPU multiplies in bfloat16, by tile units (AMX) or AVX-512: a step takes half as long."""
     held = torch.cpu.get_capabilities()

@@ -7,11 +7,12 @@ import pytest
 import torch
 from affine import Affine
 
-from ml.coherence import infer
+from ml.coherence import features as of_features
+from ml.coherence import infer, network
 from ml.coherence.change import of_scatterers
 from ml.coherence.features import DETAILS, FACTS, INPUTS, features
 from ml.coherence.infer import NETWORK, estimate_coherence
-from ml.coherence.network import OUTPUTS, TRUTHS, made, registered
+from ml.coherence.network import OUTPUTS, TRUTHS, made, registered, shipped
 from ml.coherence.registration import facts_of, moved, shift_of
 from ml.lab.coherence.evaluate import errors, estimated, make_structured
 from ml.lab.coherence.training.scenes import coherence_pair, drawn_system
@@ -90,6 +91,24 @@ def test_features_do_not_know_which_image_came_first(pair):
     assert len(facts.row()) == FACTS
 
 
+def test_what_is_made_in_strips_is_the_whole(pair, monkeypatch):
+    power = torch.from_numpy(pair.power).clone()
+    power[0, 40:47, :9] = torch.nan
+    facts = facts_of([power], 4.45)._replace(shift_px=(2.3, -1.6))
+    row = torch.tensor([facts.row()])
+    log_power = registered(power, facts)
+    whole, within = features(log_power[None], row), (slice(11, 77), slice(64, 101))
+    answered = shipped(torch.device("cpu")).estimate(power, facts)
+    for module in (network, of_features):
+        monkeypatch.setattr(module, "STRIP_ROWS", 20)
+    torch.testing.assert_close(registered(power, facts), log_power, rtol=0, atol=0, equal_nan=True)
+    for one, other in zip(of_features.shown(log_power[None], row, True, torch.float32), whole, strict=True):
+        torch.testing.assert_close(one, other, rtol=0, atol=0)
+    for truth, part in shipped(torch.device("cpu")).estimate(power, facts, within=within).items():
+        for values, all_values in zip(part, answered[truth], strict=True):
+            torch.testing.assert_close(values, all_values[within], rtol=0, atol=1e-6, equal_nan=True)
+
+
 def test_facts_turn_with_the_image():
     facts = facts_of([torch.rand(2, 64, 48) + 0.1])._replace(lags=(0.1, 0.2, 0.3, 0.4), shift_px=(1.0, 0.5))
     assert facts.transposed().lags == (0.3, 0.4, 0.1, 0.2)
@@ -99,12 +118,12 @@ def test_facts_turn_with_the_image():
 
 def test_a_pixel_depends_on_nothing_beyond_the_halo():
     torch.manual_seed(1)
-    network = made(SMALL).eval()
-    size = 4 * network.reach_px
+    small = made(SMALL).eval()
+    size = 4 * small.reach_px
     half, detail = torch.randn(1, INPUTS, size // 2, size // 2), torch.randn(1, DETAILS, size, size)
-    before = network(half, detail)
-    half[:, :, : size // 4 - network.reach_px // 2], detail[:, :, : size // 2 - network.reach_px] = 0.0, 0.0
-    after = network(half, detail)
+    before = small(half, detail)
+    half[:, :, : size // 4 - small.reach_px // 2], detail[:, :, : size // 2 - small.reach_px] = 0.0, 0.0
+    after = small(half, detail)
     assert before.shape == (1, OUTPUTS, size, size)
     assert torch.allclose(before[..., size // 2 :, :], after[..., size // 2 :, :], atol=1e-6)
     assert not torch.allclose(before[..., : size // 4, :], after[..., : size // 4, :], atol=1e-3)

@@ -31,11 +31,17 @@ def test_windows_around_nodes_are_the_pooled_ones(size):
     torch.testing.assert_close(_window_mean(values, size), pooled, rtol=1e-5, atol=1e-6)
 
 
-def test_strips_of_full_resolution_are_the_whole(monkeypatch):
-    monkeypatch.setattr(residual_unet, "STRIP_ROWS", 5)
+@pytest.mark.parametrize("residual", [True, False])
+@pytest.mark.parametrize("batch", [1, 2])
+def test_strips_are_the_whole_and_a_part_is_that_of_the_whole(monkeypatch, residual, batch):
+    monkeypatch.setattr(residual_unet, "STRIP_VALUES", 8 * 16 * 2)  # two rows at a time
     torch.manual_seed(1)
-    network = residual_unet.ResidualUNet(INPUTS, DETAILS, 4, widths=(8, 8), blocks=(1, 1)).eval()
-    half, detail = torch.randn(1, INPUTS, 12, 8), torch.randn(1, DETAILS, 24, 16)
+    network = residual_unet.ResidualUNet(INPUTS, DETAILS, 4, widths=(8, 8), blocks=(2, 1), residual=residual).eval()
+    half, detail = torch.randn(batch, INPUTS, 28, 16), torch.randn(batch, DETAILS, 56, 32)
     whole = network(half, detail).detach()  # with gradients, in one piece
     with torch.no_grad():
         torch.testing.assert_close(network(half, detail), whole, rtol=1e-5, atol=1e-6)
+        for rows, cols in [((0, 28), (0, 16)), ((9, 13), (7, 8)), ((0, 3), (11, 16)), ((27, 28), (2, 5))]:
+            part = network(half, detail, None, (slice(*rows), slice(*cols)))
+            inner = whole[:, :, 2 * rows[0] : 2 * rows[1], 2 * cols[0] : 2 * cols[1]]
+            torch.testing.assert_close(part, inner, rtol=1e-5, atol=1e-6)
