@@ -33,7 +33,7 @@ from monitor.glaciers.rows import glacier_link, series_table
 from monitor.map import selectors
 from monitor.map.config import map_config
 from monitor.rasters.catalogue import evidence_raster
-from monitor.wording.components import colour_caption, direction
+from monitor.wording.components import colour_caption, component_label, direction
 from monitor.wording.figures import area_label, figure, percent, whole
 from monitor.wording.images import data_set_name
 from monitor.wording.states import VERDICT_HEADINGS, in_language
@@ -162,7 +162,9 @@ def _analysis_url(product: Product | None) -> str:
 def _series_row(product, series) -> dict[str, Any]:
     change = float(series.mean_mm[-1] - series.mean_mm[0])
     return {
+        "product_id": product.pk,
         "product_name": data_set_name(product.name),
+        "component_label": component_label(product.component),
         "first_date": series.dates[0],
         "last_date": series.dates[-1],
         "n_dates": len(series.dates),

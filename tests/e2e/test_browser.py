@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from detection.models import Alert
 from ingest.models import MeasurementPoint
@@ -27,6 +27,21 @@ def test_a_visitor_opens_the_map_clicks_an_alert_and_reads_its_sentence(page, li
     expect(page.locator("h1")).to_have_text("Sinking ground")
     expect(page.locator(".verdict")).to_contain_text("The ground here sank")
     expect(page.locator("#series canvas").first).to_be_visible()
+
+
+def test_charts_that_come_late_move_nothing_that_stands_below_them(page, live_server, watched_region):
+    alert = Alert.objects.filter(kind="subsidence").order_by("peak_rate_mm_yr").first()
+    held: list[Route] = []
+    page.route("**/series.json", lambda route: held.append(route))
+    with page.expect_request("**/series.json"):
+        page.goto(f"{live_server.url}{alert.get_absolute_url()}", wait_until="load")
+    expect(page.locator("#motion .waiting")).to_have_count(0)
+    places = page.locator("#series .waiting").count()
+    assert places >= 2
+    before = page.locator("#series").bounding_box()
+    held[0].continue_()
+    expect(page.locator("#series .uplot")).to_have_count(places)
+    assert page.locator("#series").bounding_box() == before
 
 
 def test_a_click_on_a_point_draws_its_series_and_says_what_it_means(page, live_server, watched_region):

@@ -21,8 +21,9 @@ WANTED = """() => {
   window.reached = [];
   document.querySelector(".skip").focus();
 }"""
-# Of the focused element: whether anything of it, or of its label, is to be seen, and whether it comes behind the last.
-STOP = """() => {
+# Of the focused element: whether anything of it, or of its label, is to be seen, at the latest when the next frame is
+# drawn, and whether it comes behind the last.
+STOP = """async () => {
   const focused = document.activeElement;
   if (!focused || focused === document.body || (reached.length > 1 && focused === reached[0])) return null;
   const owns = (one, over) => over && (one.contains(over) || (over.contains(one) && over === one.closest("label")));
@@ -33,17 +34,19 @@ STOP = """() => {
       return owns(one, document.elementFromPoint(...at));
     }));
   });
+  const isSeen = () => [focused, ...(focused.labels ?? [])].some(shows);
+  const nextFrame = () => new Promise((then) => requestAnimationFrame(() => requestAnimationFrame(then)));
+  const seen = isSeen() || (await nextFrame(), isSeen());
   const last = reached.at(-1);
   const again = last === focused;
   const behind = !last || again || Boolean(last.compareDocumentPosition(focused) & Node.DOCUMENT_POSITION_FOLLOWING);
   if (!again) reached.push(focused);
   wanted.delete(focused);
-  const seen = [focused, ...(focused.labels ?? [])].some(shows);
   return { again, behind, seen, name: focused.outerHTML.slice(0, 100) };
 }"""
-# The map follows its window a moment later, and hides the marks that are now outside.
-FOLLOWED = """() => [...document.querySelectorAll(".maplibregl-map[aria-busy]")].every((map) =>
-  map.getAttribute("aria-busy") === "false" && map.querySelector("canvas").clientWidth === map.clientWidth)"""
+# What is drawn by script is there, and the map has followed its window: it hides the marks that are now outside.
+DRAWN = """() => !document.querySelector(".waiting") && [...document.querySelectorAll("#map, .small-map")].every(
+  (map) => map.getAttribute("aria-busy") === "false" && map.querySelector("canvas").clientWidth === map.clientWidth)"""
 LEFT = """() => [...wanted].filter((one) => one.isConnected && one.checkVisibility({ visibilityProperty: true }))
   .map((one) => one.outerHTML.slice(0, 100))"""
 
@@ -77,7 +80,7 @@ def test_every_control_is_reached_and_seen_by_tab(open_page, live_server, watche
             expect(page.locator("#panel .verdict")).to_be_visible()
         for name, size in (SIZES | ENLARGED).items():
             page.set_viewport_size(size)
-            page.wait_for_function(FOLLOWED)
+            page.wait_for_function(DRAWN)
             faults += [f"{address}, {name}: {fault}" for fault in faults_by_tab(page)]
         page.set_viewport_size(SIZES["desktop"])
     assert faults == [], "\n".join(faults)

@@ -1,37 +1,23 @@
 // The series of an alert, one chart for each data set.
 import { element as h } from "gmm/dom";
-import { formatNumber, gettext, interpolate, ngettext } from "gmm/words";
+import { gettext } from "gmm/words";
 
-function headingOf({ product, n_points: n }) {
-  const heading = ngettext("%(product)s: %(component)s, %(n)s point", "%(product)s: %(component)s, %(n)s points", n);
-  return interpolate(heading, { product: product.name, component: product.component_label, n: formatNumber(n) });
-}
-
-/** Draws the series of an alert into a box that names their address in data-series-url. */
+/** Draws the series of an alert into the places of a box that names their address in data-series-url. */
 export async function drawSeries(box) {
   try {
     const [response, { drawChart }] = await Promise.all([fetch(box.dataset.seriesUrl), import("gmm/chart")]);
     if (!response.ok) throw new Error(`HTTP ${response.status}`);
     const { series, positive_word: positiveWord, negative_word: negativeWord } = await response.json();
-    const blocks = series.map((one) => ({ one, chart: h("div", { class: "chart" }) }));
-    box.replaceChildren(
-      ...blocks.map(({ one, chart }) =>
-        h(
-          "div",
-          { class: "series-block" },
-          h("h3", {}, headingOf(one)),
-          chart,
-        ),
-      ),
-    );
-    for (const { one, chart } of blocks) {
-      drawChart(chart, {
+    for (const place of box.querySelectorAll("[data-product]")) {
+      const one = series.find(({ product }) => product.id === Number(place.dataset.product));
+      if (!one) throw new Error(`no series of data set ${place.dataset.product}`);
+      drawChart(place, {
         dates: one.dates,
         line: one.mean_mm,
         low: one.low_mm,
         high: one.high_mm,
-        positiveWord: one.positive_word ?? positiveWord,
-        negativeWord: one.negative_word ?? negativeWord,
+        positiveWord,
+        negativeWord,
         names: {
           line: gettext("mean"),
           short: gettext("mean"),
@@ -41,17 +27,18 @@ export async function drawSeries(box) {
     }
   } catch (error) {
     console.warn(error);
+    const places = [...box.children];
+    const again = () => {
+      box.replaceChildren(...places);
+      drawSeries(box);
+    };
     box.replaceChildren(
       h(
         "p",
         { class: "empty", role: "alert" },
         gettext("The chart could not be loaded. The table below holds the figures."),
       ),
-      h(
-        "p",
-        {},
-        h("button", { type: "button", class: "button", onclick: () => drawSeries(box) }, gettext("Try again")),
-      ),
+      h("p", {}, h("button", { type: "button", class: "button", onclick: again }, gettext("Try again"))),
     );
   }
 }
