@@ -21,9 +21,8 @@ WANTED = """() => {
   window.reached = [];
   document.querySelector(".skip").focus();
 }"""
-# Of the focused element: whether anything of it, or of its label, is to be seen, at the latest when the next frame is
-# drawn, and whether it comes behind the last.
-STOP = """async () => {
+# Of the focused element: whether anything of it, or of its label, is to be seen, and whether it comes behind the last.
+STOP = """() => {
   const focused = document.activeElement;
   if (!focused || focused === document.body || (reached.length > 1 && focused === reached[0])) return null;
   const owns = (one, over) => over && (one.contains(over) || (over.contains(one) && over === one.closest("label")));
@@ -34,14 +33,12 @@ STOP = """async () => {
       return owns(one, document.elementFromPoint(...at));
     }));
   });
-  const isSeen = () => [focused, ...(focused.labels ?? [])].some(shows);
-  const nextFrame = () => new Promise((then) => requestAnimationFrame(() => requestAnimationFrame(then)));
-  const seen = isSeen() || (await nextFrame(), isSeen());
   const last = reached.at(-1);
   const again = last === focused;
   const behind = !last || again || Boolean(last.compareDocumentPosition(focused) & Node.DOCUMENT_POSITION_FOLLOWING);
   if (!again) reached.push(focused);
   wanted.delete(focused);
+  const seen = [focused, ...(focused.labels ?? [])].some(shows);
   return { again, behind, seen, name: focused.outerHTML.slice(0, 100) };
 }"""
 # What is drawn by script is there, and the map has followed its window: it hides the marks that are now outside.

@@ -74,7 +74,7 @@ const waiting = () => [
   h("p", { class: "visually-hidden", role: "status" }, gettext("Loading the measurements…")),
   h("span", { class: "waiting waiting--line" }),
   h("span", { class: "waiting waiting--line" }),
-  h("span", { class: "waiting waiting--chart" }),
+  h("div", { class: "chart" }, h("span", { class: "waiting" })),
 ];
 
 /** A button that copies the address of the page; it says whether that worked. */
