@@ -10,8 +10,8 @@ from shapely import transform as transform_geometry
 
 from detection.kinds import Extent, Family, family
 from detection.models import Alert, AlertCause, Detection
-from detection.rules.sizes import area_of
 from detection.search.classify import mean_shares
+from ingest.areas import area_of
 from ingest.context.nearby import nearby
 from ingest.geometry import utm_epsg
 from ingest.projections import transformer

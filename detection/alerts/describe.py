@@ -11,9 +11,9 @@ from detection.alerts.exposure import exposure_at
 from detection.kinds import Extent, Family, family, row_of
 from detection.models import AlertMotion, Detection
 from detection.rules.severity import Exposure, severity, severity_of_change, severity_of_speed
-from detection.rules.sizes import area_of
 from detection.search.areas import to_django
 from detection.search.classify import UNKNOWN_PLACE, Evidence, classify, evidence_of, mean_shares
+from ingest.areas import area_of
 from ingest.models import Product, ScenePair
 from ml.deformation.places.context import OTHER, Surroundings, weigh
 from ml.models import Run

@@ -30,8 +30,8 @@ from detection.glaciers.surge import (
 )
 from detection.kinds import Kind
 from detection.models import Detection, GlacierMotion, GlacierSample, GlacierScan, SurgeSeries
-from detection.rules.sizes import area_of
 from detection.search.areas import to_django
+from ingest.areas import area_of
 from ingest.locks import Lock, locked
 from ingest.models import Glacier, ScenePair
 from ingest.projections import transformer

@@ -10,7 +10,7 @@ from shapely import from_wkb
 
 from detection.models import Alert
 from detection.reviews.tables import SetByHand
-from detection.rules.sizes import area_of
+from ingest.areas import area_of
 
 COLUMNS = ("kind", "severity", "area")  # of an alert, which a look and a person may both state
 

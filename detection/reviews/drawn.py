@@ -26,9 +26,9 @@ from detection.reviews.services import LONGEST_NOTE, SPECIALIST
 from detection.reviews.tables import SetByHand
 from detection.rules.lifecycle import LIVING, Source, State
 from detection.rules.severity import Severity
-from detection.rules.sizes import area_of
 from detection.rules.verdicts import REASONS, Verdict
 from detection.search.areas import to_django
+from ingest.areas import area_of
 from ingest.locks import Lock, locked
 from ingest.models import Product
 

@@ -1,22 +1,20 @@
 """Private notes on an alert, with photos and documents. What a file is, its content says; photos lose all metadata."""
 
-import io
-import warnings
 from collections.abc import Sequence
 from typing import NamedTuple
 
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.db import transaction
 from django.utils.translation import gettext as _
-from PIL import Image, ImageOps
 
 from detection.models import Alert, CaseFile, CaseNote
 from detection.reviews.audit import audit_write
 from detection.reviews.outlines import Unfit
+from ingest.errors import InputError
+from ingest.jobs.given import NotRead, read_given
 
 LONGEST_NOTE = 4000
 MOST_FILES, MOST_BYTES = 6, 10_000_000
-MOST_PIXELS = 60_000_000
 LONGEST_NAME = 100
 SUFFIXES = {"image/jpeg": ".jpg", "image/png": ".png", "application/pdf": ".pdf"}
 
@@ -58,23 +56,20 @@ def _kept(given: Given) -> CaseFile:
 
 
 def _cleaned(given: Given) -> tuple[str, bytes]:
-    """The type by content, and the content; a photo drawn anew, upright, without what the camera wrote beside it."""
+    """Return the type by content, and the content; a photo is drawn anew by a confined process. Raises Unfit."""
     if given.content.startswith(b"%PDF-"):
         return "application/pdf", given.content
-    refused = Unfit(_("%(file)s was not taken: only JPEG, PNG and PDF are.") % {"file": given.name})
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            image = Image.open(io.BytesIO(given.content), formats=["JPEG", "PNG"])
-            if image.width * image.height > MOST_PIXELS:
-                raise Unfit(_("%(file)s was not taken: a picture has at most 60 megapixels.") % {"file": given.name})
-            form, upright = image.format, ImageOps.exif_transpose(image)
-    except Unfit:
-        raise
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as fault:
-        raise refused from fault
-    mode = "RGB" if form == "JPEG" else "RGBA" if "A" in upright.getbands() or "transparency" in upright.info else "RGB"
-    plain, out = Image.new(mode, upright.size), io.BytesIO()
-    plain.paste(upright.convert(mode))
-    plain.save(out, form, **({"quality": 90} if form == "JPEG" else {}))
-    return f"image/{str(form).lower()}", out.getvalue()
+        content = read_given("picture", given.content)
+    except NotRead as fault:
+        problem, remedy = _("it is damaged or too complicated"), _("Make it smaller, or save it again")
+        raise _not_taken(given, problem, remedy) from fault
+    except InputError as fault:
+        problem, remedy = (_(words) % fault.values if fault.values else _(words) for words in fault.words)
+        raise _not_taken(given, problem, remedy) from fault
+    return ("image/png" if content.startswith(b"\x89PNG") else "image/jpeg"), content
+
+
+def _not_taken(given: Given, problem: str, remedy: str) -> Unfit:
+    refusal = _("%(file)s was not taken: %(problem)s. %(remedy)s.")
+    return Unfit(refusal % {"file": given.name, "problem": problem, "remedy": remedy})

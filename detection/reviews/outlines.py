@@ -12,7 +12,7 @@ from shapely.geometry.base import BaseGeometry
 from shapely.ops import nearest_points
 from shapely.validation import explain_validity
 
-from detection.rules.sizes import area_of
+from ingest.areas import area_of
 
 LEAST_M2, MOST_M2 = 100.0, 2e9  # a house; more than the widest region that was found
 MOST_CORNERS = 5000

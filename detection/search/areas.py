@@ -15,10 +15,10 @@ from detection.glaciers.selectors import ice_share
 from detection.glaciers.surge import MOSTLY_ICE, slides
 from detection.kinds import Extent, Kind
 from detection.models import Detection
-from detection.rules.sizes import area_of
 from detection.search.classify import Evidence, classify, evidence_of
 from detection.search.patches import CHANGE, MOTION, Patch, changed_patches, moving_patches
 from detection.selectors import offsets_of
+from ingest.areas import area_of
 from ingest.context.selectors import ground_at
 from ingest.models import Product
 from ingest.products import selectors as ingest_selectors

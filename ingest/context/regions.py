@@ -5,7 +5,7 @@ from django.db.models import Exists, OuterRef, QuerySet
 
 from ingest.context.selectors import named
 from ingest.models import AdministrativeRegion, Product
-from ingest.readers.context.text import search_key
+from ingest.text import search_key
 
 MOST_WITHIN = 200
 

@@ -17,7 +17,7 @@ from ingest.readers.context.records import (
     RegionRecord,
     WaterRecord,
 )
-from ingest.readers.context.text import search_key
+from ingest.text import search_key
 
 Values = tuple[Any, ...]
 

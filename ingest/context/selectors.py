@@ -28,8 +28,8 @@ from ingest.models import (
     Place,
 )
 from ingest.readers.context.records import ContextKind
-from ingest.readers.context.text import search_key
 from ingest.storage import stored_tiff
+from ingest.text import search_key
 
 FARTHEST_PLACE_M = 100_000.0
 LANDSLIDES_WITHIN_M = 5_000.0

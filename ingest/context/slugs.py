@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from django.db import connection
 
-from ingest.readers.context.text import search_key
+from ingest.text import search_key
 
 LONGEST = 100
 

@@ -20,16 +20,20 @@ from typing import NamedTuple
 
 PR_SET_PDEATHSIG, PR_SET_NO_NEW_PRIVS = 1, 38  # linux/prctl.h
 MOST_OPEN_FILES = 256
-NICE = 10
 
 
 class Limits(NamedTuple):
-    """memory_bytes: address space, which libraries reserve generously; file_bytes: the largest file it may write."""
+    """What a confined command may take.
+
+    memory_bytes: address space, which libraries reserve generously; file_bytes: the largest file it may write;
+    niceness: added to that of the caller, 0 where somebody waits for the answer.
+    """
 
     memory_bytes: int
     cpu_seconds: int
     file_bytes: int
     wall_seconds: float
+    niceness: int = 10
 
 
 class Ended(StrEnum):
@@ -72,6 +76,7 @@ def run_confined(
         str(limits.memory_bytes),
         str(limits.cpu_seconds),
         str(limits.file_bytes),
+        str(limits.niceness),
         *command,
     ]
     process = subprocess.Popen(
@@ -124,7 +129,7 @@ def _kill_group(process: "subprocess.Popen[bytes]") -> None:
 def main(arguments: Sequence[str]) -> None:
     """Become the command, with the limits set."""
     parser = argparse.ArgumentParser(prog="python -m ingest.jobs.confine")
-    for name in ("parent", "memory_bytes", "cpu_seconds", "file_bytes"):
+    for name in ("parent", "memory_bytes", "cpu_seconds", "file_bytes", "niceness"):
         parser.add_argument(name, type=int)
     parser.add_argument("command", nargs=argparse.REMAINDER)
     options = parser.parse_args(arguments)
@@ -133,7 +138,7 @@ def main(arguments: Sequence[str]) -> None:
     libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
     if os.getppid() != options.parent:
         sys.exit(1)
-    os.nice(NICE)
+    os.nice(options.niceness)
     limit_to = resource.setrlimit
     limit_to(resource.RLIMIT_AS, (options.memory_bytes, options.memory_bytes))
     limit_to(resource.RLIMIT_CPU, (options.cpu_seconds, options.cpu_seconds + 5))

@@ -8,7 +8,7 @@ import zipfile
 from pathlib import Path
 
 from ingest.errors import InputError
-from ingest.readers import hdf5, raster, shapefiles
+from ingest.readers import hdf5, raster
 from ingest.readers.images import earth_engine, hyp3_rtc, opera_rtc
 from ingest.readers.images import geotiff as image_geotiff
 from ingest.readers.images.scenes import ParsedName, SceneFile
@@ -31,6 +31,7 @@ from ingest.readers.velocity import (
 from ingest.readers.velocity.mintpy import he5 as mintpy_he5
 from ingest.readers.velocity.mintpy import native as mintpy
 from ingest.readers.velocity.opera_disp import frame as opera_disp
+from ingest.vectors import shapefiles
 
 # in the order in which they are tried: the particular before the general
 REGISTERED: tuple[VelocityReader | SceneReader, ...] = (

@@ -7,7 +7,7 @@ from django.utils.translation import gettext as _
 from shapely.geometry import shape
 
 from detection.models import Detection
-from detection.rules.sizes import area_of
+from ingest.areas import area_of
 from monitor.wording.figures import area_label, figure, mm_a_year
 from monitor.wording.points import tilt_sentence
 

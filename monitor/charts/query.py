@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from pyproj import Geod
 from shapely import to_wkb
 
-from detection.rules.sizes import area_of
+from ingest.areas import area_of
 from monitor.map.layers import BY_NAME, Layer
 from monitor.site.refusals import boxes, choice
 from monitor.wording import regions

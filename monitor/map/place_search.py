@@ -12,8 +12,8 @@ from ingest.context.coordinates import parse_position
 from ingest.context.selectors import PlaceMatch, kinds_loaded
 from ingest.context.selectors import place_search as search_loaded
 from ingest.readers.context.records import ContextKind
-from ingest.readers.context.text import search_key
 from ingest.sources.client.geocoder import Found
+from ingest.text import search_key
 from monitor.map.addresses import addresses_named, geocoder_host
 from monitor.wording.figures import whole
 from monitor.wording.places import coordinates, countries_named

@@ -21,7 +21,7 @@ from detection.reviews.edits import (
     kinds_open,
     last_edit,
 )
-from detection.reviews.notes import LONGEST_NOTE, SUFFIXES, Given, note_add
+from detection.reviews.notes import LONGEST_NOTE, MOST_FILES, SUFFIXES, Given, note_add
 from detection.reviews.outlines import Unfit
 from detection.reviews.proposals import PUBLISHED, needs_second, proposal_waiting
 from detection.rules.severity import Severity
@@ -93,7 +93,8 @@ def review_edit_undo(request: HttpRequest, code: str) -> HttpResponse:
 @reviewers_only
 def review_note(request: HttpRequest, code: str) -> HttpResponse:
     alert = alert_or_404(code)
-    files = [Given(file.name or "", file.read()) for file in request.FILES.getlist("files")]
+    sent = request.FILES.getlist("files")[: MOST_FILES + 1]  # one too many, which is refused
+    files = [Given(file.name or "", file.read()) for file in sent]
     try:
         note_add(alert=alert, author=request.user, text=request.POST.get("note", ""), files=files)
     except Unfit as unfit:

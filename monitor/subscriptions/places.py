@@ -14,7 +14,7 @@ from ingest.context.regions import region_by_name, region_by_slug, regions_liste
 from ingest.models import AdministrativeRegion
 from monitor.map.number_field import NumberField
 from monitor.map.place_search import Hit, place_search
-from monitor.subscriptions import assets, boundaries
+from monitor.subscriptions import assets, given_files
 from monitor.wording import regions
 from monitor.wording.administrative import level_label
 from monitor.wording.refusals import Refusal
@@ -167,16 +167,16 @@ class WhereForm(forms.Form):
         file = cleaned.get("boundary")
         if file is None:
             raise Refusal(_file_fault(self, "boundary") or _("Choose a file with a boundary."))
-        boundaries.check_size(file.size, boundaries.MOST_BYTES, file.name)
-        return Chosen(boundaries.boundary(content=file.read(), name=file.name))
+        given_files.check_size(file.size, given_files.MOST_BYTES, file.name)
+        return Chosen(given_files.boundary(content=file.read(), name=file.name))
 
     def _sites(self, cleaned: dict[str, Any]) -> Chosen:
         file = cleaned.get("sites")
         if file is None:
             raise Refusal(_file_fault(self, "sites") or _("Choose a table (CSV) with your sites."))
-        boundaries.check_size(file.size, assets.MOST_BYTES, file.name)
-        sites = assets.sites_read(content=file.read(), name=file.name, radius_m=self._distance(cleaned))
-        return Chosen(assets.sites_region(sites), sites)
+        given_files.check_size(file.size, given_files.MOST_BYTES_OF_SITES, file.name)
+        radius_m = self._distance(cleaned)
+        return Chosen(*given_files.sites_read(content=file.read(), name=file.name, radius_m=radius_m))
 
 
 class MoveForm(WhereForm):

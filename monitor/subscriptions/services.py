@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from shapely import to_wkb
 
 from detection.kinds import KIND_LABELS
+from ingest.areas import FARTHEST_M
 from ingest.errors import one_line
 from monitor.channels import endpoints
 from monitor.models import Asset, Endpoint, Membership, Notification, OutgoingMessage, Subscription
@@ -103,7 +104,7 @@ def subscription_request(
 
 def demo_subscription_make() -> Subscription:
     """Somebody in the simulated region who has confirmed, so that the demo has a mail to show."""
-    region = regions.circle(*DEMO_PLACE, regions.FARTHEST_M)
+    region = regions.circle(*DEMO_PLACE, FARTHEST_M)
     subscription, _ = Subscription.objects.get_or_create(
         email=DEMO_ADDRESS,
         defaults={

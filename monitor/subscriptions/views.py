@@ -14,7 +14,7 @@ from shapely import from_wkb
 from shapely.geometry import mapping
 
 from detection.kinds import KIND_LABELS, Kind
-from detection.rules.sizes import area_of
+from ingest.areas import FARTHEST_M, area_of
 from ingest.context.regions import region_by_name, region_by_slug
 from monitor.cards.filters import alert_or_404
 from monitor.map.config import urls
@@ -188,7 +188,7 @@ def where_config(form: places.WhereForm, kept: GEOSGeometry | None = None) -> di
         "kept": mapping(from_wkb(bytes(kept.wkb))) if kept else None,
         "bounds": map_totals().bounds,
         "alerts_url": urls()["alerts"],
-        "farthest_km": regions.FARTHEST_M / 1000,
+        "farthest_km": FARTHEST_M / 1000,
     }
 
 

@@ -10,7 +10,7 @@ from django.utils.translation import pgettext
 from shapely import Point, Polygon, STRtree, make_valid
 from shapely.geometry.base import BaseGeometry
 
-from ingest.readers.context.text import search_key
+from ingest.text import search_key
 from monitor.paths import SITE_DIR
 from monitor.wording.figures import decimal
 

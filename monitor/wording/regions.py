@@ -6,38 +6,29 @@ from typing import NamedTuple
 
 import numpy as np
 from django.utils.translation import gettext, ngettext
-from pyproj import Geod
 from shapely import (
     LineString,
     MultiPolygon,
-    Polygon,
-    box,
     force_2d,
     get_num_coordinates,
     make_valid,
     transform,
     unary_union,
 )
-from shapely.affinity import translate
 from shapely.errors import ShapelyError
 from shapely.geometry import shape
 from shapely.geometry.base import BaseGeometry
 from shapely.validation import explain_validity
 
-from detection.rules.sizes import area_of
+from ingest import areas
+from ingest.areas import LARGEST_KM2, MOST_VERTICES, area_of, on_the_map, polygons_of, simple_border
+from ingest.errors import UnusableData
 from ingest.projections import local_system, transformer
 from monitor.wording.figures import area_label, decimal, whole
 from monitor.wording.places import coordinates
 from monitor.wording.refusals import Refusal
 
-LARGEST_KM2 = 200_000.0
-MOST_VERTICES = 500
-FARTHEST_M = 50_000.0
-FINEST_BORDER_DEGREES = 0.001  # about 100 m, to begin with
 MARGIN_M = 200.0  # around an alert that somebody follows: its outline changes a little with every image
-_GEOD = Geod(ellps="WGS84")
-_WORLD = box(-180, -90, 180, 90)
-_CORNERS = 64
 
 
 class Region(NamedTuple):
@@ -54,48 +45,30 @@ def circle(longitude: float, latitude: float, distance_m: float, name: str = "")
     return Region(outline, label % {"distance": distance_label(distance_m), "place": place})
 
 
-def disc(longitude: float, latitude: float, distance_m: float, corners: int = _CORNERS) -> MultiPolygon:
-    """The outline of everything within a distance of a point. Raises Refusal."""
-    if not (-180 <= longitude <= 180 and -90 <= latitude <= 90):
-        raise Refusal(gettext("Latitude goes from −90 to 90, longitude from −180 to 180."))
-    if not 0 < distance_m <= FARTHEST_M:
-        raise Refusal(gettext("The distance must be more than 0 and at most 50 km."))
-    if abs(latitude) + distance_m / 111_000 > 89:
-        raise Refusal(gettext("This is too close to a pole: the satellites do not look there."))
-    bearings = np.linspace(0, 360, corners, endpoint=False)
-    same = np.ones(corners)
-    xs, ys, _ = _GEOD.fwd(longitude * same, latitude * same, bearings, distance_m * same)
-    xs = longitude + (np.asarray(xs) - longitude + 180) % 360 - 180  # without the jump at 180°
-    return _onto_the_map(Polygon(np.column_stack([xs, ys])))
+def disc(longitude: float, latitude: float, distance_m: float) -> MultiPolygon:
+    """Return the outline of everything within a distance of a point. Raises Refusal."""
+    try:
+        return areas.disc(longitude, latitude, distance_m)
+    except UnusableData as fault:
+        raise Refusal(gettext(str(fault))) from fault
 
 
-def discs(areas: Sequence[MultiPolygon]) -> Region:
-    """The discs of a list of sites as one region. Raises Refusal."""
-    joined = _multi(unary_union(areas))
+def discs(joined: MultiPolygon, n_sites: int) -> Region:
+    """Return the joined discs of a list of sites as one region. Raises Refusal."""
     size = area_of(joined) / 1e6
     if size > LARGEST_KM2:
         refusal = gettext("The sites cover %(size)s km²; the limit is %(most)s km². Give them smaller radii.")
         raise Refusal(refusal % {"size": whole(size), "most": whole(LARGEST_KM2)})
-    label = ngettext("%(number)s site of a list", "%(number)s sites of a list", len(areas))
-    return Region(joined, label % {"number": whole(len(areas))})
+    label = ngettext("%(number)s site of a list", "%(number)s sites of a list", n_sites)
+    return Region(joined, label % {"number": whole(n_sites)})
 
 
-def uploaded(outline: BaseGeometry, file: str) -> Region:
-    """The area in a file, its border a little wider where it has too many corners. Raises Refusal."""
-    if outline.is_empty or area_of(outline) <= 0:
-        raise Refusal(gettext("“%(file)s” holds no area. Choose a file with polygons.") % {"file": file})
-    if get_num_coordinates(outline) > MOST_VERTICES:
-        outline = outline.simplify(FINEST_BORDER_DEGREES / 10)
-    n_corners, (west, south, east, north) = int(get_num_coordinates(outline)), outline.bounds
-    is_dense = 2 * FINEST_BORDER_DEGREES * outline.length > (east - west) * (north - south)
-    if n_corners > MOST_VERTICES and is_dense:  # to widen it would take minutes
-        refusal = gettext("The border in “%(file)s” has %(corners)s corners close to each other. Simplify it first.")
-        raise Refusal(refusal % {"file": file, "corners": whole(n_corners)})
-    border = administrative(outline, f"“{file}”").outline
+def uploaded(border: MultiPolygon, size_m2: float) -> Region:
+    """Return the area of an uploaded file as a region. size_m2: before its border was simplified."""
     middle = border.representative_point()
     # Translators: "an uploaded area of 2.1 km² around 19.41° N 99.08° W"
     label = gettext("an uploaded area of %(size)s around %(place)s")
-    return Region(border, label % {"size": area_label(area_of(outline)), "place": coordinates(middle.x, middle.y)})
+    return Region(border, label % {"size": area_label(size_m2), "place": coordinates(middle.x, middle.y)})
 
 
 def drawn(text: str) -> Region:
@@ -115,7 +88,7 @@ def drawn(text: str) -> Region:
         refusal = gettext("The area has %(corners)s corners; %(most)s are allowed. Draw a simpler outline.")
         raise Refusal(refusal % {"corners": whole(int(n_vertices)), "most": whole(MOST_VERTICES)})
     _check(geometry)
-    outline = _onto_the_map(geometry)
+    outline = on_the_map(geometry)
     middle = outline.representative_point()
     # Translators: "a drawn area of 2.1 km² around 19.41° N 99.08° W"
     label = gettext("a drawn area of %(size)s around %(place)s")
@@ -124,15 +97,11 @@ def drawn(text: str) -> Region:
 
 def administrative(outline: BaseGeometry, name: str) -> Region:
     """All of an administrative region, its border a little wider where it has too many corners. Raises Refusal."""
-    size, step = area_of(outline) / 1e6, FINEST_BORDER_DEGREES
+    size = area_of(outline) / 1e6
     if size > LARGEST_KM2:
         refusal = gettext("%(region)s has %(size)s km²; the limit is %(most)s km². Choose a smaller region within it.")
         raise Refusal(refusal % {"region": name, "size": whole(size), "most": whole(LARGEST_KM2)})
-    border = outline
-    while get_num_coordinates(border) > MOST_VERTICES:
-        border = make_valid(outline.buffer(step, quad_segs=1).simplify(step))
-        step *= 2
-    return Region(_onto_the_map(border), name)
+    return Region(simple_border(outline), name)
 
 
 def rectangle(west: float, south: float, east: float, north: float) -> str:
@@ -147,7 +116,7 @@ def around(area: BaseGeometry, label: str) -> Region:
     degrees_up = MARGIN_M / 111_000
     stretch = 1 / max(0.02, float(np.cos(np.radians(middle.y))))
     grown = make_valid(area.simplify(degrees_up / 10).buffer(degrees_up * (1 + stretch) / 2, quad_segs=3))
-    return Region(_multi(grown), label)
+    return Region(polygons_of(grown), label)
 
 
 def around_line(line: Sequence[tuple[float, float]], width_m: float) -> Region:
@@ -158,7 +127,7 @@ def around_line(line: Sequence[tuple[float, float]], width_m: float) -> Region:
     ends = [end.buffer(1.0, quad_segs=3) for end in metres.boundary.geoms]  # what stands at an end belongs to it
     strip = unary_union([metres.buffer(width_m / 2, cap_style="flat", quad_segs=3), *ends])
     outline = transform(strip, lambda xy: np.column_stack(transformer(local, 4326).transform(*xy.T)))
-    return Region(_onto_the_map(outline), gettext("%(width)s m around a line") % {"width": whole(width_m)})
+    return Region(on_the_map(outline), gettext("%(width)s m around a line") % {"width": whole(width_m)})
 
 
 def distance_label(distance_m: float) -> str:
@@ -193,17 +162,3 @@ def _check(geometry: BaseGeometry) -> None:
         raise Refusal(refusal % {"size": whole(size), "most": whole(LARGEST_KM2)})
     if size <= 0:
         raise Refusal(gettext("The drawn area is too small to be seen. Draw a larger one."))
-
-
-def _onto_the_map(geometry: BaseGeometry) -> MultiPolygon:
-    """The same area with longitudes from -180 to 180, in two parts where it lies across the date line."""
-    parts = [translate(geometry, xoff=turn).intersection(_WORLD) for turn in (-360, 0, 360)]
-    return _multi(*(part for part in parts if not part.is_empty))
-
-
-def _multi(*geometries: BaseGeometry) -> MultiPolygon:
-    polygons = []
-    for geometry in geometries:
-        for part in getattr(geometry, "geoms", [geometry]):
-            polygons += [p for p in getattr(part, "geoms", [part]) if isinstance(p, Polygon) and not p.is_empty]
-    return MultiPolygon(polygons)

@@ -4,7 +4,7 @@ from django.contrib.gis.geos import MultiPolygon, Polygon
 
 from ingest.context.slugs import slugs_give
 from ingest.models import AdministrativeRegion, ContextLayer
-from ingest.readers.context.text import search_key
+from ingest.text import search_key
 
 AROUND_THE_MADE_ALERT = (-12.1, 46.9, -11.9, 47.1)
 

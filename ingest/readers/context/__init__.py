@@ -7,11 +7,12 @@ from functools import partial
 from pathlib import Path
 
 from ingest.errors import InputError
-from ingest.readers.context import features, glaciers, landslides, mines, places, regions, streetmap
+from ingest.readers.context import glaciers, landslides, mines, places, regions, streetmap
 from ingest.readers.context.outlines import parts_of, property_names
-from ingest.readers.context.packages import layer_name, unpacked
 from ingest.readers.context.records import ContextFile, ContextKind, Record, Remark
 from ingest.readers.context.tables import column_names
+from ingest.vectors import features
+from ingest.vectors.packages import layer_name, unpacked
 
 Reader = Callable[[Path], Iterator[Record | Remark]]
 OUTLINES, TABLES, RASTERS = {".geojson", ".json", ".shp", ".gpkg"}, {".csv", ".txt", ".tsv"}, {".tif", ".tiff"}

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ingest.readers.context.records import LandslideRecord, Remark
 from ingest.readers.context.tables import position, read_rows
-from ingest.readers.context.text import repair_mojibake
+from ingest.text import repair_mojibake
 
 NEEDED = ("date", "latitude", "longitude", "landslide_type", "trigger", "location_accuracy", "landslide_size")
 ATTRIBUTION = "Landslides: NASA Global Landslide Catalog"

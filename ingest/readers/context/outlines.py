@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 
 from shapely import MultiPolygon, Polygon, make_valid
 
-from ingest.readers import shapefiles
-from ingest.readers.context.features import POLYGONS, read_features
+from ingest.vectors import shapefiles
+from ingest.vectors.features import POLYGONS, read_features
 
 
 class Outline(NamedTuple):

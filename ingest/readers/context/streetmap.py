@@ -14,7 +14,6 @@ from shapely import LineString, MultiLineString, MultiPolygon, Polygon, get_part
 from shapely.geometry.base import BaseGeometry
 
 from ingest.errors import InputError
-from ingest.readers.context import features
 from ingest.readers.context.outlines import text_of
 from ingest.readers.context.records import (
     BuildingRecord,
@@ -24,6 +23,7 @@ from ingest.readers.context.records import (
     WaterClass,
     WaterRecord,
 )
+from ingest.vectors import features
 
 ATTRIBUTION, LICENCE = "© OpenStreetMap contributors", "Open Database Licence 1.0 (ODbL)"
 MAIN_ROADS = {"motorway", "trunk", "primary", "secondary"}

@@ -1,4 +1,4 @@
-"""GeoPackage: one point layer as a table. See `ingest.readers.geopackages`."""
+"""GeoPackage: one point layer as a table. See `ingest.vectors.geopackages`."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -8,9 +8,9 @@ import pyarrow as pa
 import shapely
 
 from ingest.errors import InputError
-from ingest.readers import geopackages
-from ingest.readers.geopackages import SUFFIXES, Layer, is_gpkg
 from ingest.readers.tables.columns import GEOMETRY, Source, array_of
+from ingest.vectors import geopackages
+from ingest.vectors.geopackages import SUFFIXES, Layer, is_gpkg
 
 __all__ = ["SUFFIXES", "is_gpkg", "source"]
 

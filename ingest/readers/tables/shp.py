@@ -17,9 +17,9 @@ import pyarrow as pa
 import shapefile
 
 from ingest.errors import InputError
-from ingest.readers import shapefiles
-from ingest.readers.context.packages import unpacked
 from ingest.readers.tables.columns import GEOMETRY, Source, array_of
+from ingest.vectors import shapefiles
+from ingest.vectors.packages import unpacked
 
 SUFFIXES = frozenset({shapefiles.SUFFIX})
 MOST_LOOKED_AT = 5000

@@ -10,7 +10,7 @@ from ingest.readers.context import opened, recognise
 from ingest.readers.context.glaciers import position_in_glims_id
 from ingest.readers.context.landslides import accuracy
 from ingest.readers.context.records import ContextKind, Remark, Surge
-from ingest.readers.context.text import repair_mojibake, search_key
+from ingest.text import repair_mojibake, search_key
 from tests.ingest.context.conftest import square
 
 LANDSLIDES = "id,date,latitude,longitude,landslide_type,trigger,location_accuracy,landslide_size,near"

@@ -13,13 +13,13 @@ from django.utils import timezone
 from detection.alerts.services import alert_transition
 from detection.models import AlertTransition
 from detection.rules.lifecycle import State
-from detection.rules.sizes import area_of
+from ingest.areas import area_of
 from monitor import tasks
 from monitor.channels import digests, gathering, rounds
 from monitor.models import Asset, Notification, OutgoingMessage, Subscription
 from monitor.subscriptions import assets, tokens
 from monitor.subscriptions import services as subscriptions
-from monitor.subscriptions.assets import sites_read
+from monitor.subscriptions.given_files import sites_read
 from monitor.wording.refusals import Refusal
 
 WISH = {
@@ -36,7 +36,7 @@ EXPECTED = [("Dam", 47.0, -12.0, 500.0), ("Mill", 46.5, -11.25, 200.0)]
 
 def read(text: str | bytes) -> list[tuple[str, float, float, float]]:
     content = text if isinstance(text, bytes) else text.encode()
-    sites = sites_read(content=content, name="sites.csv", radius_m=200)
+    _, sites = sites_read(content=content, name="sites.csv", radius_m=200)
     return [(site.name, site.latitude, site.longitude, site.radius_m) for site in sites]
 
 
@@ -56,7 +56,7 @@ def test_tables_as_spreadsheets_write_them_give_the_same_sites(table):
 
 
 def test_a_site_without_a_name_gets_its_number_and_a_disc_of_its_radius():
-    (site,) = sites_read(content=b"lat,lon\n47,-12\n", name="s.csv", radius_m=800)
+    _, (site,) = sites_read(content=b"lat,lon\n47,-12\n", name="s.csv", radius_m=800)
     assert site.name == "Site 1"
     assert area_of(site.area) == pytest.approx(3.1416 * 800**2, rel=0.02)
 

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from detection.rules.sizes import area_of
+from ingest.areas import area_of
 from monitor.subscriptions import services as subscriptions
 from monitor.wording import regions
 from monitor.wording.refusals import Refusal

@@ -4,8 +4,10 @@ Source: OGC 12-128r19, GeoPackage Encoding Standard 1.4, clause 2.1.3 for the ge
 No GDAL here: rasterio brings the one GDAL of the process.
 """
 
+import math
 import sqlite3
 import struct
+import time
 from collections.abc import Iterator, Sequence, Set
 from contextlib import contextmanager
 from itertools import islice
@@ -26,7 +28,10 @@ BATCH_ROWS = 1000
 REMEDY = gettext_noop("Export it again as GeoPackage")
 COPY = gettext_noop("Copy it again")
 DAMAGED = gettext_noop("the GeoPackage is damaged (%(fault)s)")
-SYSTEM_TABLES = frozenset({"gpkg_contents", "gpkg_geometry_columns", "gpkg_spatial_ref_sys", "sqlite_master"})
+SYSTEM_TABLES = frozenset({"gpkg_contents", "gpkg_geometry_columns", "gpkg_spatial_ref_sys"})
+MOST_LAYERS = 1000
+SYSTEM_SECONDS = 5.0  # for everything that is asked of the system tables, which are small
+STEPS_BETWEEN_LOOKS_AT_THE_CLOCK = 10_000  # of SQLite's virtual machine
 
 
 class Layer(NamedTuple):
@@ -55,22 +60,25 @@ def check_is_gpkg(path: Path) -> None:
 
 
 def layers_listed(path: Path) -> list[tuple[Any, ...]]:
-    """Table, geometry column, geometry type and srs_id of every layer that the file lists."""
-    with opened(path, SYSTEM_TABLES) as connection:
-        return connection.execute(
+    """Return table, geometry column, geometry type and srs_id of every layer that the file lists.
+
+    Raises InputError, also for a file that lists a layer twice.
+    """
+    with opened(path, SYSTEM_TABLES, seconds=SYSTEM_SECONDS) as connection:
+        listed: list[tuple[Any, ...]] = connection.execute(
             "SELECT g.table_name, g.column_name, g.geometry_type_name, g.srs_id FROM gpkg_geometry_columns g"
             " JOIN gpkg_contents c ON c.table_name = g.table_name"
-        ).fetchmany(1000)
+        ).fetchmany(MOST_LAYERS)
+    tables = [str(row[0]).lower() for row in listed]
+    if len(set(tables)) < len(tables):
+        raise InputError(path, gettext_noop("it lists the same layer more than once"), REMEDY)
+    return listed
 
 
 def layer_of(path: Path, listed: tuple[Any, ...]) -> Layer:
-    """A layer as `layers_listed` has it, its table checked. Raises InputError."""
+    """Return a layer as `layers_listed` has it, its table checked. Raises InputError."""
     table, geometry, _, srs_id = listed
-    with opened(path, SYSTEM_TABLES) as connection:
-        kind = connection.execute("SELECT type, sql FROM sqlite_master WHERE name = ?", [table]).fetchone()
-        if kind is None or kind[0] != "table" or not str(kind[1]).upper().lstrip().startswith("CREATE TABLE"):
-            problem = gettext_noop("layer '%(layer)s' is not a plain table")
-            raise InputError(path, problem, gettext_noop("Save the layer as a table of its own"), layer=table)
+    with opened(path, SYSTEM_TABLES, seconds=SYSTEM_SECONDS) as connection:
         srs = connection.execute(
             "SELECT organization, organization_coordsys_id FROM gpkg_spatial_ref_sys WHERE srs_id = ?", [srs_id]
         ).fetchone()
@@ -122,11 +130,16 @@ def geometries(path: Path, layer: Layer, blobs: Sequence[Any], most_bytes: int =
 
 
 @contextmanager
-def opened(path: Path, tables: Set[str], check: str | None = None) -> Iterator[sqlite3.Connection]:
-    """Open read-only, without journals beside it, for selects from these tables and nothing else.
+def opened(
+    path: Path, tables: Set[str], check: str | None = None, seconds: float = math.inf
+) -> Iterator[sqlite3.Connection]:
+    """Open a GeoPackage read-only, without journals beside it, for selects from these plain tables and nothing else.
 
-    check: a table whose pages are walked through first: a damaged one could lose rows without a word.
+    check: a table whose pages are walked through first, because a damaged one could lose rows silently; seconds: after
+    which SQLite is interrupted. Raises InputError, also where one of the tables is a view or a virtual table: reading
+    it would run whatever statement the file holds.
     """
+    ends_at = time.monotonic() + seconds
 
     def allow(action: int, one: str | None, _two: str | None, _database: str | None, _trigger: str | None) -> int:
         if action == sqlite3.SQLITE_SELECT or (action == sqlite3.SQLITE_READ and one in tables):
@@ -141,6 +154,9 @@ def opened(path: Path, tables: Set[str], check: str | None = None) -> Iterator[s
         connection.text_factory = lambda content: content.decode("utf-8", "replace")
         for pragma in ("trusted_schema=OFF", "cell_size_check=ON", "mmap_size=0"):
             connection.execute(f"PRAGMA {pragma}")
+        connection.set_progress_handler(lambda: time.monotonic() > ends_at, STEPS_BETWEEN_LOOKS_AT_THE_CLOCK)
+        for table in tables:
+            _check_plain(path, connection, table)
         if check is not None:
             _check_pages(path, connection, check)
         connection.set_authorizer(allow)
@@ -170,6 +186,14 @@ def _check_whole(path: Path) -> None:
     if head[24:28] == head[92:96] and length < pages * (65536 if page == 1 else page):
         problem = gettext_noop("the file was cut off: %(size)s bytes of what should be more")
         raise InputError(path, problem, COPY, size=length)
+
+
+def _check_plain(path: Path, connection: sqlite3.Connection, table: str) -> None:
+    """Raise InputError for a view or a virtual table. SQLite's names know no case."""
+    kinds = connection.execute("SELECT type, sql FROM sqlite_master WHERE name = ? COLLATE NOCASE", [table]).fetchall()
+    if any(kind != "table" or not str(sql).upper().lstrip().startswith("CREATE TABLE") for kind, sql in kinds):
+        problem = gettext_noop("layer '%(layer)s' is not a plain table")
+        raise InputError(path, problem, gettext_noop("Save the layer as a table of its own"), layer=table)
 
 
 def _check_pages(path: Path, connection: sqlite3.Connection, table: str) -> None:

@@ -1,7 +1,7 @@
 """Geometries with their properties, from GeoJSON, KML, a shapefile or a GeoPackage, in degrees. One at a time.
 
 GeoJSON: RFC 7946; a `crs` of the 2008 draft is honoured. Shapefile: ESRI, Shapefile Technical Description, 1998,
-read by pyshp; its reference system is that of its .prj. GeoPackage: see `ingest.readers.geopackages`.
+read by pyshp; its reference system is that of its .prj. GeoPackage: see `ingest.vectors.geopackages`.
 """
 
 import json
@@ -19,10 +19,11 @@ from shapely.geometry import shape
 from shapely.geometry.base import BaseGeometry
 
 from ingest.errors import InputError, gettext_noop
-from ingest.readers import geopackages, kml, shapefiles
+from ingest.vectors import geopackages, kml, shapefiles
 
 UNKNOWN_SYSTEM = gettext_noop("its reference system is unknown (%(system)s)")
 EXPORT_4326 = gettext_noop("Export it in degrees (EPSG:4326)")
+MOST_LAYERS = 20  # of one type in a GeoPackage; Geofabrik's extracts of OpenStreetMap have 18
 TOLERANCE_DEGREES = 0.01  # Natural Earth closes Antarctica a little beyond
 Project = Callable[..., Any] | None
 
@@ -156,6 +157,9 @@ def _geopackage(path: Path, wanted: Wanted) -> Iterator[Feature]:
     if not listed:
         problem = gettext_noop("it holds no layer of the type %(wanted)s")
         raise InputError(path, problem, gettext_noop("Give a layer of the type %(wanted)s"), wanted=wanted.types_words)
+    if len(listed) > MOST_LAYERS:
+        problem = gettext_noop("it holds %(number)s layers; the limit is %(most)s")
+        raise InputError(path, problem, gettext_noop("Give one layer"), number=len(listed), most=MOST_LAYERS)
     for layer in [geopackages.layer_of(path, row) for row in listed]:
         if layer.epsg is None:
             problem = gettext_noop("layer '%(layer)s' has no reference system with an EPSG number")

@@ -9,7 +9,7 @@ from typing import Any
 from xml.etree.ElementTree import Element, ParseError
 
 from defusedxml.common import DefusedXmlException
-from defusedxml.ElementTree import parse
+from defusedxml.ElementTree import iterparse
 
 from ingest.errors import InputError, gettext_noop
 
@@ -19,18 +19,32 @@ REMEDY = gettext_noop("Export it again as KML")
 
 
 def features(path: Path) -> Iterator[tuple[dict[str, Any], dict[str, Any] | None]]:
-    """Name and geometry (as in GeoJSON) of every placemark; None where it has none. Raises InputError."""
+    """Yield name and geometry (as in GeoJSON) of every placemark, one at a time; None where it has no geometry.
+
+    Raises InputError.
+    """
     try:
-        root = parse(path, forbid_dtd=True).getroot()
+        with path.open("rb") as stream:
+            events = iterparse(stream, events=("start", "end"), forbid_dtd=True)
+            _, root = next(events)
+            if _tag(root) not in {"kml", "Document", "Placemark"}:
+                raise InputError(path, gettext_noop("it is XML, but no KML"), REMEDY)
+            depth = int(_tag(root) == "Placemark")  # of placemarks within each other, which is no KML
+            for event, element in events:
+                is_placemark = _tag(element) == "Placemark"
+                if event == "start":
+                    depth += is_placemark
+                    continue
+                if is_placemark:
+                    depth -= 1
+                    yield {"name": _text(element, "name")}, _geometry(path, element)
+                if not depth:
+                    element.clear()
     except (ParseError, DefusedXmlException, ValueError, LookupError) as fault:
-        raise InputError(
-            path, gettext_noop("it cannot be read as KML (%(fault)s)"), REMEDY, fault=str(fault)[:120]
-        ) from fault
-    if root is None or _tag(root) not in {"kml", "Document", "Placemark"}:
-        raise InputError(path, gettext_noop("it is XML, but no KML"), REMEDY)
-    for placemark in root.iter():
-        if _tag(placemark) == "Placemark":
-            yield {"name": _text(placemark, "name")}, _geometry(path, placemark)
+        if isinstance(fault, InputError):
+            raise
+        problem = gettext_noop("it cannot be read as KML (%(fault)s)")
+        raise InputError(path, problem, REMEDY, fault=str(fault)[:120]) from fault
 
 
 def _geometry(path: Path, placemark: Element) -> dict[str, Any] | None:

@@ -11,8 +11,8 @@ from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 
 from ingest.errors import InputError, gettext_noop
-from ingest.readers.shapefiles import DOWNLOAD
-from ingest.readers.zips import member_name
+from ingest.vectors.shapefiles import DOWNLOAD
+from ingest.vectors.zips import member_name
 
 MOST_MEMBERS = 200
 MOST_BYTES = 8 * 2**30  # GeoNames' table of all countries is 1.7 GB

@@ -1,0 +1,34 @@
+"""Run one reader on one file and write its answer: what the confined process of ingest.jobs.given does."""
+
+import errno
+import json
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from ingest.errors import InputError
+from ingest.given import boundaries, pictures, sites
+
+READERS: dict[str, Callable[..., bytes]] = {"boundary": boundaries.read, "sites": sites.read, "picture": pictures.read}
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Write one line of JSON, then the answer. arguments: reader, file, descriptor of the answer, options as JSON."""
+    reader, file, descriptor, options = arguments
+    head: dict[str, object] = {}
+    answer = b""
+    try:
+        answer = READERS[reader](Path(file), **json.loads(options))
+    except InputError as fault:
+        head = {"words": fault.words, "values": fault.values}
+    except OSError as fault:
+        if fault.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        head = {"disk_full": True}
+    with open(int(descriptor), "wb") as out:
+        out.write(json.dumps(head).encode() + b"\n")
+        out.write(answer)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,99 @@
+"""A boundary in GeoJSON, KML, KMZ, a GeoPackage, or a zip of one of these or of a shapefile, joined to one area."""
+
+import json
+from pathlib import Path
+
+from shapely import coverage_is_valid, coverage_union_all, get_num_coordinates, make_valid, to_wkb, unary_union
+from shapely.geometry.base import BaseGeometry
+
+from ingest.areas import FINEST_BORDER_DEGREES, LARGEST_KM2, MOST_VERTICES, area_of, simple_border
+from ingest.errors import InputError, gettext_noop
+from ingest.vectors import geopackages, kml, shapefiles
+from ingest.vectors.features import POLYGONS, read_features
+from ingest.vectors.packages import unpacked
+
+MOST_UNPACKED_BYTES = 10 * 2**20
+MOST_FEATURES = 2000
+MOST_CORNERS = 20_000
+MOST_CORNERS_MENDED = 500
+LAYERS = {shapefiles.SUFFIX, kml.SUFFIX, ".geojson", ".json", *geopackages.SUFFIXES}
+NO_BOUNDARY = gettext_noop("it is no boundary")
+SIMPLIFY = gettext_noop("Simplify it first")
+
+
+def read(path: Path) -> bytes:
+    """Return the area of all polygons in a file, and what it measured before its border was simplified.
+
+    path: named anyhow, since the type is recognised by the content. The answer is JSON: outline, a MultiPolygon in
+    degrees as hexadecimal WKB; size_m2. Raises InputError.
+    """
+    named = path.rename(path.with_name(f"boundary{_suffix(path)}"))
+    with unpacked(named, most_bytes=MOST_UNPACKED_BYTES) as layer:
+        if layer.suffix.lower() not in LAYERS:
+            raise _no_boundary(path)
+        outline = _joined(layer)
+    return json.dumps(
+        {"outline": to_wkb(_border(path, outline), hex=True), "size_m2": area_of(outline)}, allow_nan=False
+    ).encode()
+
+
+def _no_boundary(path: Path) -> InputError:
+    return InputError(path, NO_BOUNDARY, gettext_noop("Choose GeoJSON, KML, a GeoPackage, or a zip with a shapefile"))
+
+
+def _suffix(path: Path) -> str:
+    """Return how the name of such a file ends, by its first bytes. Raises InputError."""
+    with path.open("rb") as stream:
+        first = stream.read(1000)
+    if first.startswith(geopackages.MAGIC):
+        return ".gpkg"
+    if first.startswith(b"PK\x03\x04"):
+        return ".zip"
+    if first.startswith(shapefiles.FILE_CODE.to_bytes(4, "big")):
+        remedy = gettext_noop("Zip its parts (.shp, .dbf, .prj) and choose the zip")
+        raise InputError(path, gettext_noop("it is one part of a shapefile"), remedy)
+    begins = first.removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
+    if begins not in {b"{", b"<"}:
+        raise _no_boundary(path)
+    return ".geojson" if begins == b"{" else kml.SUFFIX
+
+
+def _joined(layer: Path) -> BaseGeometry:
+    """Return all polygons of a layer as one area in degrees, empty where there are none. Raises InputError.
+
+    Mending and joining take time with the square of the corners that cross: only small outlines may need it.
+    """
+    outlines: list[BaseGeometry] = []
+    n_corners = 0
+    for number, row in enumerate(read_features(layer, POLYGONS), start=1):
+        if row.geometry is not None:
+            n_corners += int(get_num_coordinates(row.geometry))
+            outlines.append(row.geometry)
+        if number > MOST_FEATURES or n_corners > MOST_CORNERS:
+            problem = gettext_noop("it has more than %(features)s features or %(corners)s corners")
+            raise InputError(layer, problem, SIMPLIFY, features=MOST_FEATURES, corners=MOST_CORNERS)
+    if all(one.is_valid for one in outlines) and coverage_is_valid(outlines):
+        return coverage_union_all(outlines)
+    if n_corners > MOST_CORNERS_MENDED:
+        remedy = gettext_noop("Mend and dissolve them first")
+        raise InputError(layer, gettext_noop("its outlines cross each other"), remedy)
+    return unary_union([make_valid(one) for one in outlines])
+
+
+def _border(path: Path, outline: BaseGeometry) -> BaseGeometry:
+    """Return an outline with few corners, a little wider where it had too many. Raises InputError."""
+    size_km2 = area_of(outline) / 1e6 if not outline.is_empty else 0.0
+    if size_km2 <= 0:
+        raise InputError(path, gettext_noop("it holds no area"), gettext_noop("Choose a file with polygons"))
+    if size_km2 > LARGEST_KM2:
+        problem = gettext_noop("it covers %(size)s km²; the limit is %(most)s km²")
+        remedy = gettext_noop("Choose a smaller area within it")
+        raise InputError(path, problem, remedy, size=round(size_km2), most=round(LARGEST_KM2))
+    if get_num_coordinates(outline) > MOST_VERTICES:
+        outline = outline.simplify(FINEST_BORDER_DEGREES / 10)
+    n_corners, (west, south, east, north) = int(get_num_coordinates(outline)), outline.bounds
+    is_dense = 2 * FINEST_BORDER_DEGREES * outline.length > (east - west) * (north - south)
+    if n_corners > MOST_VERTICES and is_dense:  # to widen it would take minutes
+        problem = gettext_noop("its border has %(corners)s corners close to each other")
+        raise InputError(path, problem, SIMPLIFY, corners=n_corners)
+    return simple_border(outline)

@@ -1,0 +1,50 @@
+"""A photo drawn anew: upright, without what the camera wrote beside it, and nothing but a picture."""
+
+import io
+import warnings
+from pathlib import Path
+
+from PIL import Image, ImageOps
+
+from ingest.errors import InputError, gettext_noop
+
+MOST_PIXELS = 25_000_000  # drawn anew: what 512 MB of memory and five seconds allow
+MOST_JPEG_PIXELS = 4 * MOST_PIXELS  # JPEG is read at half its size at once
+JPEG_QUALITY = 90
+
+
+def read(path: Path) -> bytes:
+    """Return a JPEG or PNG as a new file of the same format. A large JPEG gets half as wide. Raises InputError."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            image = Image.open(path, formats=["JPEG", "PNG"])
+            return _drawn_anew(path, image)
+    except InputError:
+        raise
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as fault:
+        if isinstance(fault, OSError) and fault.errno is not None:  # of a disk; Pillow's own has no number
+            raise
+        problem = gettext_noop("it is no picture that can be read")
+        raise InputError(path, problem, gettext_noop("Give JPEG, PNG or PDF")) from fault
+
+
+def _drawn_anew(path: Path, image: Image.Image) -> bytes:
+    n_pixels = image.width * image.height
+    if n_pixels > (MOST_JPEG_PIXELS if image.format == "JPEG" else MOST_PIXELS):
+        problem = gettext_noop("it has %(found)s megapixels; the limit is %(most)s for JPEG and %(png)s for PNG")
+        limits = {"most": MOST_JPEG_PIXELS // 1_000_000, "png": MOST_PIXELS // 1_000_000}
+        raise InputError(path, problem, gettext_noop("Make it smaller"), found=n_pixels // 1_000_000, **limits)
+    form, out = image.format, io.BytesIO()
+    if n_pixels > MOST_PIXELS:
+        image.draft(None, (image.width // 2, image.height // 2))
+    ImageOps.exif_transpose(image, in_place=True)
+    has_alpha = "A" in image.getbands() or "transparency" in image.info
+    mode = "RGBA" if form == "PNG" and has_alpha else "RGB"
+    plain = image if image.mode == mode else image.convert(mode)
+    plain.info.clear()
+    if form == "JPEG":
+        plain.save(out, "JPEG", quality=JPEG_QUALITY)
+    else:
+        plain.save(out, "PNG", compress_level=3)
+    return out.getvalue()
