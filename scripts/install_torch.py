@@ -21,12 +21,13 @@ from typing import NamedTuple
 from packaging.requirements import Requirement
 
 LOCK = Path(__file__).resolve().parent.parent / "requirements-torch.lock"
+ONLY_CPU = "The package index has torch's CPU build only; TORCH_INDEX_URL can name another one."
 ONLY_CUDA = (
     "The package index has torch {version} with CUDA only: 4 GB, which a machine without a GPU cannot use. To save "
     "them, set TORCH_INDEX_URL to an index with CPU builds (PyTorch has one, named on its site under Get started)."
 )
 UNKNOWN = (
-    "torch {version} of the package index has the sha256 {sha256}, which is not in requirements-torch.lock, so it is not "
+    "torch {version} of the package index has the sha256 {sha256}, which is not in requirements-torch.lock: it is not "
     "installed. If the publisher of this build states the same sha256, set TORCH_SHA256 to it."
 )
 UNCHECKED = (
@@ -89,21 +90,23 @@ def installed() -> Build | None:
 
 
 def chosen(version: str, gpu: bool) -> Build:
-    """The build to install: the wanted one, else the other with a warning; ends the program where there is none."""
+    """Return the build to install: the wanted one, else the other with a warning; end where there is none."""
     # where an index has two builds, PyTorch names the one for CPUs so
     wanted = (version,) if gpu else (f"{version}+cpu", version)
-    builds = [build for build in (offered(f"torch=={one}") for one in wanted) if build]
-    if not builds:
+    only_cuda = None
+    for one in wanted:
+        build = offered(f"torch=={one}")
+        if build and gpu and not build.cuda:
+            print(ONLY_CPU, file=sys.stderr)
+        if build and (gpu or not build.cuda):
+            return build
+        only_cuda = build
+    if not only_cuda:
         sys.exit(
             f"No package index in use has torch {version} for this machine. Set TORCH_INDEX_URL to one that has it."
         )
-    usable = [build for build in builds if gpu or not build.cuda]
-    if not usable:
-        print(ONLY_CUDA.format(version=version), file=sys.stderr)
-        return builds[0]
-    if gpu and not usable[0].cuda:
-        print("The package index has torch's CPU build only; TORCH_INDEX_URL can name another one.", file=sys.stderr)
-    return usable[0]
+    print(ONLY_CUDA.format(version=version), file=sys.stderr)
+    return only_cuda
 
 
 def install(version: str, *arguments: str) -> None:
