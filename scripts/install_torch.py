@@ -21,6 +21,7 @@ from typing import NamedTuple
 from packaging.requirements import Requirement
 
 LOCK = Path(__file__).resolve().parent.parent / "requirements-torch.lock"
+SOUGHT = Path(sys.prefix, ".torch-sought")  # where the index had only the other build, it is not asked each time
 ONLY_CPU = "The package index has torch's CPU build only; TORCH_INDEX_URL can name another one."
 ONLY_CUDA = (
     "The package index has torch {version} with CUDA only: 4 GB, which a machine without a GPU cannot use. To save "
@@ -138,12 +139,15 @@ def main() -> None:
     locked = lock_entries(LOCK.read_text())
     version = next(iter(locked)).removeprefix("torch==")  # of the default index's build, which comes first
     gpu, present = wants_gpu(), installed()
-    if present and present.version.split("+")[0] == version and present.cuda == gpu:
+    allowed = os.environ.get("TORCH_SHA256", "").split()
+    sought = f"torch {version}, gpu {gpu}, index {os.environ.get('TORCH_INDEX_URL', '')}, sha256 {allowed}\n"
+    is_answered = present and (present.cuda == gpu or (SOUGHT.exists() and SOUGHT.read_text() == sought))
+    if is_answered and present.version.split("+")[0] == version:
         return
     build = chosen(version, gpu)
-    if present and present[:2] == build[:2]:
-        return
-    install_build(build, locked, os.environ.get("TORCH_SHA256", "").split())
+    if not present or present[:2] != build[:2]:
+        install_build(build, locked, allowed)
+    SOUGHT.write_text(sought)
 
 
 if __name__ == "__main__":

@@ -174,6 +174,14 @@ class TestTheHashOfTorch:
         assert machine.install(GROUND_MOTION_GPU="yes").returncode == 1
         assert machine.has() == {}
 
+    def test_where_only_the_other_build_is_to_be_had_the_index_is_asked_once(self, machine):
+        torch = machine.offer("torch", "2.0", requires="nvidia-cublas>=1")
+        machine.lock(torch=torch, cpu="11", library=machine.offer("nvidia-cublas", "1.0"))
+        assert "TORCH_INDEX_URL" in machine.install().stderr
+        shutil.rmtree(machine.index)
+        again = machine.install()
+        assert (again.returncode, again.stderr) == (0, "")
+
     def test_libraries_that_no_lock_knows_are_announced(self, machine):
         machine.lock(torch="00", cpu="11")
         torch = machine.offer("torch", "2.0", requires="nvidia-cublas>=1")
