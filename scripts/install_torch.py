@@ -1,12 +1,16 @@
 """Install the locked torch into the environment whose Python runs this: its CPU build, or its CUDA build for a GPU.
 
 The CPU build is taken unless nvidia-smi finds a GPU; GROUND_MOTION_GPU=yes or no decides instead. TORCH_INDEX_URL is
-the package index that has the wanted build; unset, pip's own. A CUDA build (4 GB) is never installed where a CPU build
-is wanted: where an index has CUDA builds only, this ends with one line.
+the package index that has the wanted build; unset, pip's own. Where an index has the CUDA build (4 GB) only, that is
+installed, with a warning where a CPU build is wanted.
+
+A build is installed only if requirements-torch.lock or TORCH_SHA256 has its hash. The lock has the hashes of the CUDA
+libraries of its own builds; those of a build that TORCH_SHA256 allows are installed as the index gives them.
 """
 
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -17,15 +21,31 @@ from typing import NamedTuple
 from packaging.requirements import Requirement
 
 LOCK = Path(__file__).resolve().parent.parent / "requirements-torch.lock"
+SOUGHT = Path(sys.prefix, ".torch-sought")  # where the index had only the other build, it is not asked each time
+ONLY_CPU = "The package index has torch's CPU build only; TORCH_INDEX_URL can name another one."
 ONLY_CUDA = (
     "The package index has torch {version} with CUDA only: 4 GB, which a machine without a GPU cannot use. To save "
     "them, set TORCH_INDEX_URL to an index with CPU builds (PyTorch has one, named on its site under Get started)."
+)
+UNKNOWN = (
+    "torch {version} of the package index has the sha256 {sha256}, which is not in requirements-torch.lock: it is not "
+    "installed. If the publisher of this build states the same sha256, set TORCH_SHA256 to it."
+)
+UNCHECKED = (
+    "requirements-torch.lock has no hashes of the CUDA libraries of torch {version}; they are installed as the index "
+    "gives them."
 )
 
 
 class Build(NamedTuple):
     version: str
     cuda: bool
+    sha256: str = ""
+
+
+def lock_entries(text: str) -> dict[str, str]:
+    """Return a lock's entries, each with its hashes, by the requirement that it begins with ("torch==2.13.0")."""
+    return {entry.split()[0]: entry for entry in re.findall(r"^[a-z].*\\\n(?: .*\n)+", text, re.MULTILINE)}
 
 
 def wants_gpu() -> bool:
@@ -57,8 +77,9 @@ def offered(requirement: str) -> Build | None:
         report = Path(folder, "report.json")
         if pip("--dry-run", "--ignore-installed", "--no-deps", "--report", str(report), requirement).returncode:
             return None
-        torch = json.loads(report.read_text())["install"][0]["metadata"]
-        return Build(torch["version"], needs_cuda(torch.get("requires_dist", [])))
+        found = json.loads(report.read_text())["install"][0]
+        torch, sha256 = found["metadata"], found["download_info"]["archive_info"]["hashes"]["sha256"]
+        return Build(torch["version"], needs_cuda(torch.get("requires_dist", [])), sha256)
 
 
 def installed() -> Build | None:
@@ -70,38 +91,63 @@ def installed() -> Build | None:
 
 
 def chosen(version: str, gpu: bool) -> Build:
-    """The build to install: the wanted one, else the other with a warning; ends the program where there is none."""
+    """Return the build to install: the wanted one, else the other with a warning; end where there is none."""
     # where an index has two builds, PyTorch names the one for CPUs so
     wanted = (version,) if gpu else (f"{version}+cpu", version)
-    builds = [build for build in (offered(f"torch=={one}") for one in wanted) if build]
-    if not builds:
+    only_cuda = None
+    for one in wanted:
+        build = offered(f"torch=={one}")
+        if build and gpu and not build.cuda:
+            print(ONLY_CPU, file=sys.stderr)
+        if build and (gpu or not build.cuda):
+            return build
+        only_cuda = build
+    if not only_cuda:
         sys.exit(
             f"No package index in use has torch {version} for this machine. Set TORCH_INDEX_URL to one that has it."
         )
-    usable = [build for build in builds if gpu or not build.cuda]
-    if not usable:
-        print(ONLY_CUDA.format(version=version), file=sys.stderr)
-        return builds[0]
-    if gpu and not usable[0].cuda:
-        print("The package index has torch's CPU build only; TORCH_INDEX_URL can name another one.", file=sys.stderr)
-    return usable[0]
+    print(ONLY_CUDA.format(version=version), file=sys.stderr)
+    return only_cuda
+
+
+def install(version: str, *arguments: str) -> None:
+    done = pip(*arguments)
+    if done.returncode:
+        sys.exit(f"torch {version} could not be installed: {(done.stderr.strip().splitlines() or [''])[-1]}")
+
+
+def install_build(build: Build, locked: dict[str, str], allowed: list[str]) -> None:
+    """Install a build whose hash is locked or allowed, with its CUDA libraries; else end the program."""
+    requirement = f"torch=={build.version}"
+    is_locked = build.sha256 in locked.get(requirement, "")
+    if not is_locked and build.sha256 not in allowed:
+        sys.exit(UNKNOWN.format(version=build.version, sha256=build.sha256))
+    print(f"installing torch {build.version}{' with CUDA' if build.cuda else ''}", file=sys.stderr)
+    with tempfile.TemporaryDirectory() as folder:
+        torch, libraries = Path(folder, "torch"), Path(folder, "libraries")
+        torch.write_text(f"{requirement} --hash=sha256:{build.sha256}\n")
+        libraries.write_text("".join(entry for name, entry in locked.items() if not name.startswith("torch==")))
+        if build.cuda and is_locked:  # before torch: where this fails, the next run tries it again
+            install(build.version, "--no-deps", "--require-hashes", "-r", str(libraries))
+        install(build.version, "--no-deps", "--require-hashes", "--force-reinstall", "-r", str(torch))
+    if build.cuda and not is_locked:
+        print(UNCHECKED.format(version=build.version), file=sys.stderr)
+        install(build.version, requirement)  # all else that it needs is in requirements.lock
 
 
 def main() -> None:
-    version = next(line for line in LOCK.read_text().splitlines() if line.startswith("torch==")).removeprefix("torch==")
+    locked = lock_entries(LOCK.read_text())
+    version = next(iter(locked)).removeprefix("torch==")  # of the default index's build, which comes first
     gpu, present = wants_gpu(), installed()
-    if present and present.version.split("+")[0] == version and present.cuda == gpu:
+    allowed = os.environ.get("TORCH_SHA256", "").split()
+    sought = f"torch {version}, gpu {gpu}, index {os.environ.get('TORCH_INDEX_URL', '')}, sha256 {allowed}\n"
+    is_answered = present and (present.cuda == gpu or (SOUGHT.exists() and SOUGHT.read_text() == sought))
+    if is_answered and present.version.split("+")[0] == version:
         return
     build = chosen(version, gpu)
-    if build == present:
-        return
-    print(f"installing torch {build.version}{' with CUDA' if build.cuda else ''}", file=sys.stderr)
-    requirement = f"torch=={build.version}"
-    done = pip("--no-deps", "--force-reinstall", requirement)
-    if build.cuda and not done.returncode:
-        done = pip(requirement)  # and its CUDA libraries; all else that it needs is in requirements.lock
-    if done.returncode:
-        sys.exit(f"torch {build.version} could not be installed: {(done.stderr.strip().splitlines() or [''])[-1]}")
+    if not present or present[:2] != build[:2]:
+        install_build(build, locked, allowed)
+    SOUGHT.write_text(sought)
 
 
 if __name__ == "__main__":
