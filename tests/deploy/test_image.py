@@ -76,8 +76,7 @@ def libraries(*packages: str) -> set[str]:
 
 
 def added(dockerfile: str) -> list[str]:
-    (names,) = re.findall(r"apt-get install --yes --no-install-recommends (.*) \\", dockerfile)
-    return names.split()
+    return " ".join(re.findall(r"apt-get install --yes --no-install-recommends (.*) \\", dockerfile)).split()
 
 
 def test_every_shared_module_of_the_packages_finds_its_libraries_in_the_image():
