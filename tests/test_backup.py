@@ -91,6 +91,7 @@ def test_a_service_comes_back_from_its_backup(new_service, migrated_cluster, mak
     assert len(list(folder.glob("database-*"))) == 1
     key = (tmp_path / "first" / "secret_key").read_text()
     assert (folder / "secret_key").read_text() == key
+    folder = newest_of_a_series(first, folder, tmp_path / "backups")
 
     servers("stop", first)
     if storage_kind == "disk":
@@ -101,6 +102,28 @@ def test_a_service_comes_back_from_its_backup(new_service, migrated_cluster, mak
     with_another_key = second | {"SECRET_KEY": "x" * 60}  # as where only database and rasters are copied back
     assert state(with_another_key, "stop", stop_link) == {"status": 404, "ended": 0}
     assert state(second, "stop", stop_link) == {"status": 200, "ended": 1}
+
+
+def newest_of_a_series(around: dict[str, str], old: Path, series: Path) -> Path:
+    """Let the process that makes backups every day add one to two of the last week; then stop it."""
+    for name in ("2026-11-01T030000Z", "2026-11-02T030000Z"):
+        shutil.copytree(old, series / name)
+    (series / ".2026-11-03T030000Z" / "rasters").mkdir(parents=True)  # it was killed
+    dumps = {path: path.read_bytes() for path in series.glob("*-02T*/database-*")}
+    daily = subprocess.Popen(
+        [sys.executable, ROOT / "manage.py", "backup", series, "--keep", "2", "--daily"], env=around
+    )
+    while len(list(series.iterdir())) != 2 or (series / "2026-11-01T030000Z").exists():
+        assert daily.poll() is None
+        time.sleep(0.01)
+    daily.send_signal(signal.SIGTERM)
+    assert daily.wait() == 0
+    before, newest = sorted(series.iterdir())
+    assert before.name == "2026-11-02T030000Z"
+    assert {path: path.read_bytes() for path in before.glob("database-*")} == dumps
+    shared = [[path.stat().st_ino for path in sorted((one / "rasters").iterdir())] for one in (before, newest)]
+    assert shared[0] == shared[1]
+    return newest
 
 
 def made_backup(folder: Path, *migrations: str) -> Path:

@@ -1,10 +1,12 @@
 """A backup: the database at one moment, every raster that a row of it names, the secret key and the settings.
 
 Rasters never change under a name, so a second backup into the same folder copies only new ones. Until its list is
-written, the folder holds the backup before.
+written, the folder holds the backup before. In a series every backup has a folder of its own, named by its time, and
+shares what has not changed with the one before by hard links.
 """
 
 import os
+import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,9 +26,11 @@ from ml.runtime.code_version import code_version
 from monitor.backups import manifest as lists
 from monitor.backups import postgres
 from monitor.backups.manifest import PUSH_KEY, RASTERS, SECRET_KEY, SETTINGS, Entry, Manifest, Unusable
+from monitor.health.signs import BACKUP, sign_give
 
 UNFINISHED = "UNFINISHED"
 WAIT_SECONDS, LOOK_SECONDS = 1800.0, 1.0
+SERIES, SERIES_TIME = "????-??-??T??????Z", "%Y-%m-%dT%H%M%SZ"  # names of the folders
 
 
 def backup_make(*, folder: Path, wait_seconds: float = WAIT_SECONDS) -> Manifest:
@@ -47,7 +51,32 @@ def backup_make(*, folder: Path, wait_seconds: float = WAIT_SECONDS) -> Manifest
     made.write(folder)
     lists.tidy(folder, files)
     (folder / UNFINISHED).unlink()
+    sign_give(name=BACKUP)
     return made
+
+
+def backup_add(*, series: Path, keep: int) -> tuple[Path, Manifest]:
+    """Add a backup to a series, and delete all but the newest `keep` of it. Raises Unusable; then no backup is harmed.
+
+    Returns the folder of the backup, below that of the series, and its list.
+    """
+    before = series_folders(series)
+    name = f"{datetime.now(UTC):{SERIES_TIME}}"
+    unfinished = series / f".{name}"  # becomes a backup in one step
+    series.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if before:
+        shutil.copytree(before[-1], unfinished, copy_function=os.link)
+    made = backup_make(folder=unfinished)
+    folder = unfinished.rename(series / name)
+    given_up = (path for path in series.glob(f".{SERIES}") if path.name < unfinished.name)
+    for path in (*[*before, folder][:-keep], *given_up):
+        shutil.rmtree(path)
+    return folder, made
+
+
+def series_folders(series: Path) -> list[Path]:
+    """Return the folders of the backups of a series, oldest first."""
+    return sorted(path for path in series.glob(SERIES) if (path / lists.NAME).exists())
 
 
 def backup_restore(*, folder: Path) -> Manifest:

@@ -10,6 +10,10 @@ START_WORKER = (
     "Start the worker of this queue (Procfile or docker/compose.yml say how), or look into its log; where it runs,"
     " compare the clocks of the machines: a scheduled task expires within seconds."
 )
+BACK_UP = (
+    "See why manage.py backup fails: the log of the service backup (docker/compose.yml) or of"
+    " ground-motion-backup.service (docker/systemd) says it. Where neither runs, start one."
+)
 DATABASE = Condition(
     name="database",
     check=site.database,
@@ -105,6 +109,7 @@ CONDITIONS = (
         remedy="Start beat, or look into its log. Until then nothing is fetched, loaded, searched or sent.",
     ),
     *(Condition(name=f"queue {queue}", check=partial(processes.queue, queue), remedy=START_WORKER) for queue in QUEUES),
+    Condition(name="backup", check=processes.backup, remedy=BACK_UP),
     Condition(
         name="stuck work",
         check=work.stuck,

@@ -7,8 +7,9 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.core.checks import run_checks
 
+from monitor.health.checks.processes import backup_exists
 from monitor.health.condition import Condition, Wrong
-from monitor.health.conditions import CONDITIONS
+from monitor.health.conditions import BACK_UP, CONDITIONS
 from monitor.site.demo import MAIL_FILES_BACKEND
 
 SHORTEST_KEY = 50
@@ -109,4 +110,5 @@ DEPLOYMENT = (
         for name, check, remedy in _SETTINGS
     ),
     *(condition for condition in CONDITIONS if condition.name in ("database", "database role")),
+    Condition(name="backup", check=backup_exists, remedy=BACK_UP, alarms=False),
 )

@@ -8,6 +8,7 @@ from django.db.models.functions import Now
 from monitor.models import SignOfLife
 
 BEAT = "beat"
+BACKUP = "backup"  # of the last one that was finished
 KEEP = timedelta(days=1)  # of processes that are gone for good
 
 
@@ -24,7 +25,7 @@ def sign_give(*, name: str) -> None:
 
 def signs_forget() -> None:
     """Delete the signs of processes that are gone for good."""
-    SignOfLife.objects.filter(seen_at__lt=Now() - KEEP).delete()
+    SignOfLife.objects.filter(seen_at__lt=Now() - KEEP).exclude(name=BACKUP).delete()
 
 
 def sign_ages() -> dict[str, float]:

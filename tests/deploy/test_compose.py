@@ -32,8 +32,8 @@ def test_every_process_of_the_procfile_is_a_service():
     assert processes < set(LASTING)
 
 
-def test_who_owns_the_tables_is_known_to_migrations_only():
-    for name in set(SERVICES) - {"db", "prepare"}:
+def test_who_owns_the_tables_is_known_to_migrations_and_backups_only():
+    for name in set(SERVICES) - {"db", "prepare", "backup"}:
         given = SERVICES[name].get("environment", {})
         assert not [key for key in ("DATABASE_OWNER_URL", "OWNER_PASSWORD", "POSTGRES_PASSWORD") if given.get(key)]
         assert "env_file" not in SERVICES[name] or "OWNER_PASSWORD" in given  # emptied, whatever .env holds

@@ -60,7 +60,7 @@ def test_django_has_nothing_to_say_about_the_settings_of_a_public_site():
 
 def test_the_doctor_has_nothing_to_say_about_them_either():
     examined = manage("doctor", "--deploy")
-    assert set(wrong(examined.stdout)) <= {"database", "database role"}  # the private cluster of the tests
+    assert set(wrong(examined.stdout)) <= {"database", "database role", "backup"}  # of the private cluster of the tests
     assert "ok       HTTPS" in examined.stdout
     assert "mail.example.org" not in examined.stdout
 

@@ -1,14 +1,15 @@
-"""Who works: beat, and the workers of each queue."""
+"""Who works: beat, the workers of each queue, and what makes backups."""
 
 from monitor.celery import app
 from monitor.health.condition import Wrong
-from monitor.health.signs import BEAT, queue_sign, sign_ages
+from monitor.health.signs import BACKUP, BEAT, queue_sign, sign_ages
 from monitor.schedule import QUEUES
 from monitor.wording.dates import duration_words
 
 BEAT_SILENT_SECONDS = 60.0
 QUEUE_SILENT_SECONDS = 15 * 60.0  # a worker may have its hands full for a while
 MAIL_SILENT_SECONDS = 3 * 60.0
+BACKUP_SECONDS = 2 * 86400.0  # one is made every day
 ANSWER_SECONDS = 2.0
 
 
@@ -29,6 +30,22 @@ def workers() -> str:
     if missing:
         raise Wrong(f"no worker answers for {', '.join(missing)}")
     return ", ".join(sorted(answers))
+
+
+def backup() -> str:
+    """Whether the last backup is new. Whoever has never made one with manage.py may have other means."""
+    age = sign_ages().get(BACKUP)
+    if age is None:
+        return "manage.py backup has made none yet"
+    if age > BACKUP_SECONDS:
+        raise Wrong(f"the last one was made {duration_words(age)} ago")
+    return f"made {duration_words(age)} ago"
+
+
+def backup_exists() -> str:
+    if BACKUP not in sign_ages():
+        raise Wrong("manage.py backup has never made one")
+    return backup()
 
 
 def _seen(name: str, most_seconds: float) -> str:

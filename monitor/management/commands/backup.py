@@ -1,11 +1,19 @@
-"""manage.py backup FOLDER: database, rasters, secret key and settings, as of one moment."""
+"""manage.py backup FOLDER: database, rasters, secret key and settings, as of one moment; once, or every day."""
 
+import signal
+import sys
+import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import Error, connection
 
 from monitor.backups.manifest import Unusable
-from monitor.backups.services import backup_make
+from monitor.backups.services import SERIES_TIME, backup_add, backup_make, series_folders
+
+EVERY = timedelta(days=1)
+TRY_AGAIN_SECONDS = 3600.0
 
 
 class Command(BaseCommand):
@@ -14,14 +22,54 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("folder", type=Path)
+        parser.add_argument(
+            "--keep",
+            type=int,
+            metavar="N",
+            help="add a folder named by the time to this one, and delete all but the newest N; what has not changed is"
+            " shared by hard links",
+        )
+        parser.add_argument("--daily", action="store_true", help="with --keep: go on, and add one every day")
 
-    def handle(self, *args, **options) -> None:
-        folder = options["folder"].absolute()
-        try:
+    def handle(self, *args, folder: Path, keep: int | None, daily: bool, **options) -> None:
+        if (keep is not None and keep < 1) or (daily and keep is None):
+            raise CommandError("--keep takes a number above 0; --daily needs it")
+        folder = folder.absolute()
+        if daily:
+            self._every_day(folder, keep)
+        else:
+            try:
+                self._make(folder, keep)
+            except (Unusable, OSError) as fault:
+                raise CommandError(f"no backup was made: {fault}") from fault
+
+    def _every_day(self, series: Path, keep: int) -> None:
+        """Add a backup a day after the last one, and an hour after one that failed."""
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # the first process of a container has to ask for it
+        while True:
+            time.sleep(_seconds_until_due(series))
+            try:
+                self._make(series, keep)
+            except (Unusable, OSError, Error) as fault:
+                self.stderr.write(f"no backup was made: {fault}")
+                time.sleep(TRY_AGAIN_SECONDS)
+            finally:
+                connection.close()
+
+    def _make(self, folder: Path, keep: int | None) -> None:
+        if keep is None:
             made = backup_make(folder=folder)
-        except (Unusable, OSError) as fault:
-            raise CommandError(f"no backup was made: {fault}") from fault
+        else:
+            folder, made = backup_add(series=folder, keep=keep)
         size = sum(entry.size_bytes for entry in made.files.values())
         self.stdout.write(f"{len(made.files)} files, {size / 1e6:,.1f} MB in {folder}; keep it secret")
         for name in made.missing:
             self.stdout.write(f"missing: raster {name}, which a row names, is not in the storage")
+
+
+def _seconds_until_due(series: Path) -> float:
+    folders = series_folders(series)
+    if not folders:
+        return 0.0
+    last = datetime.strptime(folders[-1].name, SERIES_TIME).replace(tzinfo=UTC)
+    return max((last + EVERY - datetime.now(UTC)).total_seconds(), 0.0)

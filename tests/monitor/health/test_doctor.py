@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import psycopg
 import pytest
+from django.core.management import call_command
 from django.db import connection
 from django.utils import timezone
 
@@ -11,7 +12,7 @@ from ingest.models import IngestJob, StepFailure
 from ml.models import Run
 from monitor.channels.outbox import BACK_OFF
 from monitor.channels.pauses import channel_pause
-from monitor.health.signs import BEAT, queue_sign
+from monitor.health.signs import BACKUP, BEAT, queue_sign, sign_give, signs_forget
 from monitor.models import OutgoingMessage, SignOfLife
 
 pytestmark = pytest.mark.django_db
@@ -37,6 +38,21 @@ def test_a_stopped_beat(doctor):
         "beat": "no sign of life for 5 minutes Start beat, or look into its log."
         " Until then nothing is fetched, loaded, searched or sent."
     }
+
+
+def test_a_backup_that_is_days_old(doctor):
+    sign_give(name=BACKUP)
+    age(BACKUP, hours=47)
+    signs_forget()
+    assert doctor() == {}
+    age(BACKUP, days=3)
+    assert doctor()["backup"].startswith("the last one was made 3 days ago See why manage.py backup fails")
+
+
+def test_a_public_site_without_any_backup(healthy, capsys):
+    with pytest.raises(SystemExit):
+        call_command("doctor", "--deploy")
+    assert "WRONG    backup: manage.py backup has never made one" in capsys.readouterr().out
 
 
 def test_a_queue_whose_worker_hangs(doctor):
