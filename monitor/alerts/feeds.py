@@ -122,7 +122,7 @@ def largest_ring(area: MultiPolygon) -> str:
 
 
 class ListState(NamedTuple):
-    """All that a list of alerts is made of: whatever changes it changes one of these."""
+    """Figures that change whenever a list of alerts changes."""
 
     n_alerts: int
     alerts_changed_at: datetime | None
@@ -134,6 +134,7 @@ class ListState(NamedTuple):
 
 
 def _list_state() -> ListState:
+    """Query the figures of now."""
     alerts = Alert.objects.aggregate(n=Count("id"), last=Max("updated_at"))
     messages = CapMessage.objects.aggregate(newest=Max("id"), last=Max("sent_at"))
     layers = ContextLayer.objects.aggregate(n=Count("id"), last=Max("loaded_at"))
@@ -147,7 +148,7 @@ def _last_change(request: HttpRequest) -> datetime | None:
 
 
 def _etag(request: HttpRequest) -> str:
-    """Of a whole list, under its address: addresses of alerts carry the host."""
+    """Return the tag of the list under this address; the addresses of its alerts carry the host."""
     whole_list = f"{request.build_absolute_uri()} {_list_state()}"
     return f'"{uuid.uuid5(uuid.NAMESPACE_URL, whole_list).hex}"'
 

@@ -79,7 +79,10 @@ def archive(request: HttpRequest) -> HttpResponseBase:
 
 
 def _life(request: HttpRequest, version: str) -> str:
-    """A day where the address names what is loaded now. Any other would still be kept when it becomes the right one."""
+    """Return how long copies may be kept: a day under the version that is loaded now, else a minute.
+
+    A copy under a version to come would still be there when that version is loaded.
+    """
     return DAY if request.GET.get("v") == version else MINUTE
 
 

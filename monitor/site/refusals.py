@@ -29,13 +29,13 @@ def refusals_as_json(view: View) -> View:
 
 
 def only_parameters(*known: str) -> Callable[[View], View]:
-    """Make a view refuse other parameters, for a proxy keeps a copy of its answer under each address."""
+    """Make a view refuse all other parameters: a proxy keeps a copy of the answer under each address."""
 
     def decorate(view: View) -> View:
         @refusals_as_json
         @wraps(view)
         def guarded(request: HttpRequest, *args, **kwargs) -> HttpResponseBase:
-            parameters_known(request.GET, known)
+            refuse_unknown(request.GET, known)
             return view(request, *args, **kwargs)
 
         return guarded
@@ -43,8 +43,8 @@ def only_parameters(*known: str) -> Callable[[View], View]:
     return decorate
 
 
-def parameters_known(asked: QueryDict, known: Sequence[str]) -> None:
-    """Refuse an address with a parameter that has no meaning there. Raises Refusal."""
+def refuse_unknown(asked: QueryDict, known: Sequence[str]) -> None:
+    """Refuse an address with a parameter that means nothing there. Raises Refusal."""
     for name in asked:
         if name not in known:
             remedy = f"Give some of {', '.join(known)}." if known else "Give none."
