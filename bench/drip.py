@@ -181,7 +181,7 @@ def running(command: list[str], environment: Mapping[str, str], port: int) -> It
     """A server from its first accepted connection on."""
     with subprocess.Popen(command, env=environment, cwd=settings.BASE_DIR) as process:
         try:
-            while not _listens(port):
+            while not listens(port):
                 if process.poll() is not None:
                     raise RuntimeError(f"{command[0]} ended with {process.returncode}")
                 time.sleep(0.05)
@@ -190,7 +190,8 @@ def running(command: list[str], environment: Mapping[str, str], port: int) -> It
             process.terminate()
 
 
-def _listens(port: int) -> bool:
+def listens(port: int) -> bool:
+    """Whether somebody accepts connections there."""
     with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
         return True
     return False

@@ -3,7 +3,7 @@
 import uuid
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.contrib.gis.geos import MultiPolygon
 from django.contrib.syndication.views import Feed
@@ -18,6 +18,8 @@ from django.views.decorators.http import condition, require_safe
 
 from detection.models import Alert, AlertTransition
 from ingest.context.regions import region_by_slug
+from ingest.models import ContextLayer
+from ml.runtime.code_version import code_version
 from monitor.alerts.steps import update_sentences
 from monitor.cap.records import CapMessage
 from monitor.cap.views import MEDIA_TYPE
@@ -119,14 +121,35 @@ def largest_ring(area: MultiPolygon) -> str:
     return " ".join(f"{y:.5f} {x:.5f}" for x, y in ring.coords)
 
 
+class ListState(NamedTuple):
+    """Figures that change whenever a list of alerts changes."""
+
+    n_alerts: int
+    alerts_changed_at: datetime | None
+    newest_message: int | None
+    message_sent_at: datetime | None
+    n_layers: int
+    layers_loaded_at: datetime | None
+    code: str
+
+
+def _list_state() -> ListState:
+    """Query the figures of now."""
+    alerts = Alert.objects.aggregate(n=Count("id"), last=Max("updated_at"))
+    messages = CapMessage.objects.aggregate(newest=Max("id"), last=Max("sent_at"))
+    layers = ContextLayer.objects.aggregate(n=Count("id"), last=Max("loaded_at"))
+    return ListState(*alerts.values(), *messages.values(), *layers.values(), code_version())
+
+
 def _last_change(request: HttpRequest) -> datetime | None:
-    return Alert.objects.aggregate(last=Max("updated_at"))["last"]
+    state = _list_state()
+    known = (state.alerts_changed_at, state.message_sent_at, state.layers_loaded_at)
+    return max((moment for moment in known if moment), default=None)
 
 
 def _etag(request: HttpRequest) -> str:
-    """Any change to any alert, as one that is taken away changes the list too; addresses carry the host."""
-    whole = Alert.objects.aggregate(last=Max("updated_at"), n=Count("id"))
-    whole_list = f"{request.build_absolute_uri()} {whole['last']} {whole['n']}"
+    """Return the tag of the list under this address; the addresses of its alerts carry the host."""
+    whole_list = f"{request.build_absolute_uri()} {_list_state()}"
     return f'"{uuid.uuid5(uuid.NAMESPACE_URL, whole_list).hex}"'
 
 

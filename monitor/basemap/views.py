@@ -12,8 +12,10 @@ from monitor.basemap.ground import ground_tile, ground_version
 from monitor.basemap.heights import FROM_ZOOM, heights_tile, heights_version, heights_zoom
 from monitor.basemap.world import FINEST_ZOOM, world_tile
 from monitor.rasters.tiles import is_tile
+from monitor.site.refusals import only_parameters
 
-DAY = "public, max-age=86400"  # the address changes with what is loaded
+DAY = "public, max-age=86400"
+MINUTE = "public, max-age=60"
 
 
 @require_safe
@@ -33,20 +35,23 @@ def description(request: HttpRequest) -> JsonResponse:
             "archive": reverse("basemap-archive") if _has_archive() else None,
         }
     )
-    response["Cache-Control"] = "public, max-age=60"
+    response["Cache-Control"] = MINUTE
     return response
 
 
 @require_safe
+@only_parameters("v")
 def ground(request: HttpRequest, z: int, x: int, y: int) -> HttpResponse:
     if not is_tile(z, x, y):
         raise Http404("There is no such tile.")
+    life = _life(request, ground_version())  # before the tile: a layer may be loaded between the two
     response = HttpResponse(ground_tile(z=z, x=x, y=y), content_type="application/vnd.mapbox-vector-tile")
-    response["Cache-Control"] = DAY
+    response["Cache-Control"] = life
     return response
 
 
 @require_safe
+@only_parameters()
 def world(request: HttpRequest, z: int, x: int, y: int) -> HttpResponse:
     if not is_tile(z, x, y) or z > FINEST_ZOOM:
         raise Http404("There is no such tile.")
@@ -56,11 +61,13 @@ def world(request: HttpRequest, z: int, x: int, y: int) -> HttpResponse:
 
 
 @require_safe
+@only_parameters("v")
 def heights(request: HttpRequest, z: int, x: int, y: int) -> HttpResponse:
     if not is_tile(z, x, y) or z < FROM_ZOOM:
         raise Http404("There is no such tile.")
+    life = _life(request, heights_version())  # before the tile: a layer may be loaded between the two
     response = HttpResponse(heights_tile(z=z, x=x, y=y), content_type="image/png")
-    response["Cache-Control"] = DAY
+    response["Cache-Control"] = life
     return response
 
 
@@ -69,6 +76,14 @@ def archive(request: HttpRequest) -> HttpResponseBase:
     if not _has_archive():
         raise Http404("This site has no base map of its own.")
     return archives.part_of(request, Path(settings.BASEMAP_ARCHIVE))
+
+
+def _life(request: HttpRequest, version: str) -> str:
+    """Return how long copies may be kept: a day under the version that is loaded now, else a minute.
+
+    A copy under a version to come would still be there when that version is loaded.
+    """
+    return DAY if request.GET.get("v") == version else MINUTE
 
 
 def _has_archive() -> bool:

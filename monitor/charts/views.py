@@ -17,7 +17,7 @@ from monitor.charts.traces import traces_of
 from monitor.map.layers import BY_NAME
 from monitor.map.selectors import layer_products, points_tile, tile_fingerprint
 from monitor.rasters.tiles import is_tile
-from monitor.site.refusals import refusals_as_json
+from monitor.site.refusals import only_parameters, refusals_as_json
 
 REACH_DEGREES = 0.01  # on the map, a little more than the distance that counts
 CACHE = "public, max-age=300"
@@ -69,7 +69,7 @@ def frames(request: HttpRequest) -> JsonResponse:
 
 
 @require_safe
-@refusals_as_json
+@only_parameters("from", "until")
 def tile(request: HttpRequest, layer: str, z: int, x: int, y: int) -> HttpResponseBase:
     """?from=&until=: points with their rates in that period; below zoom 12 with those that are stated."""
     if layer not in BY_NAME or not is_tile(z, x, y):

@@ -8,9 +8,11 @@ from monitor.map import selectors
 from monitor.map.context_tiles import BY_KIND, context_tile
 from monitor.map.layers import BY_NAME
 from monitor.rasters.tiles import is_tile
+from monitor.site.refusals import only_parameters
 
 
 @require_safe
+@only_parameters()
 def points(request: HttpRequest, layer: str, z: int, x: int, y: int) -> HttpResponseBase:
     if layer not in BY_NAME or not is_tile(z, x, y):
         raise Http404("There is no such tile.")
@@ -26,6 +28,7 @@ def points(request: HttpRequest, layer: str, z: int, x: int, y: int) -> HttpResp
 
 
 @require_safe
+@only_parameters()
 def context(request: HttpRequest, kind: str, z: int, x: int, y: int) -> HttpResponse:
     if kind not in BY_KIND or not is_tile(z, x, y):
         raise Http404("There is no such tile.")

@@ -10,7 +10,7 @@ from monitor.imaging.drawing import Bounds
 from monitor.rasters import tiles as raster_tiles
 from monitor.rasters.catalogue import RasterSource, raster_sources, rasters_available
 from monitor.rasters.layers import ARROW_LAYER, RASTER_LAYERS_BY_NAME, RasterLayer
-from monitor.site.refusals import boxes, refusals_as_json
+from monitor.site.refusals import boxes, only_parameters, refusals_as_json
 
 MIN_ZOOM = 5  # below, a tile would open hundreds of rasters
 MARGIN_DEG = 0.01  # a raster may reach a cell beyond the footprint that the database knows
@@ -29,6 +29,7 @@ def catalogue(request: HttpRequest) -> JsonResponse:
 
 
 @require_safe
+@only_parameters()
 def tile(request: HttpRequest, layer: str, group: str, z: int, x: int, y: int) -> HttpResponseBase:
     if layer not in RASTER_LAYERS_BY_NAME or not raster_tiles.is_tile(z, x, y):
         raise Http404("There is no such tile.")

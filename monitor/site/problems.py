@@ -4,6 +4,7 @@ from http import HTTPStatus
 from typing import Any
 
 from django.http import HttpRequest, HttpResponseBase, JsonResponse
+from django.utils.cache import patch_vary_headers
 
 PROBLEM = "application/problem+json"
 KEPT_HEADERS = ("Allow", "Retry-After", "Cache-Control")
@@ -28,10 +29,13 @@ def problem(status: int, error: str, remedy: str = "") -> JsonResponse:
 def as_problem(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
     """An error that carries no words for programs, with words; people who look with a browser keep their page."""
     says_why = response.headers.get("Content-Type", "").startswith(PROBLEM)
-    if response.status_code < 400 or says_why or "text/html" in request.headers.get("Accept", ""):
+    if response.status_code < 400 or says_why:
         return response
-    answer = problem(response.status_code, *WORDS.get(response.status_code, FAULT))
-    for name in KEPT_HEADERS:
-        if name in response.headers:
-            answer[name] = response.headers[name]
+    answer = response
+    if "text/html" not in request.headers.get("Accept", ""):
+        answer = problem(response.status_code, *WORDS.get(response.status_code, FAULT))
+        for name in KEPT_HEADERS:
+            if name in response.headers:
+                answer[name] = response.headers[name]
+    patch_vary_headers(answer, ["Accept"])
     return answer

@@ -1,19 +1,21 @@
 """Parameters of addresses, checked, and refusals for programs: one line of what is wrong and one of what to do."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime
 from functools import wraps
 
 from django.contrib.gis.geos import MultiPolygon, Polygon
-from django.http import HttpRequest, HttpResponseBase
+from django.http import HttpRequest, HttpResponseBase, QueryDict
 
 from monitor.site.problems import problem
 from monitor.wording.places import Bounds
 from monitor.wording.refusals import Refusal
 
+View = Callable[..., HttpResponseBase]
 
-def refusals_as_json(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
+
+def refusals_as_json(view: View) -> View:
     """A view whose refusals become answers with status 400, or 404."""
 
     @wraps(view)
@@ -24,6 +26,29 @@ def refusals_as_json(view: Callable[..., HttpResponseBase]) -> Callable[..., Htt
             return problem(refusal.status, refusal.error, refusal.remedy)
 
     return guarded
+
+
+def only_parameters(*known: str) -> Callable[[View], View]:
+    """Make a view refuse all other parameters: a proxy keeps a copy of the answer under each address."""
+
+    def decorate(view: View) -> View:
+        @refusals_as_json
+        @wraps(view)
+        def guarded(request: HttpRequest, *args, **kwargs) -> HttpResponseBase:
+            refuse_unknown(request.GET, known)
+            return view(request, *args, **kwargs)
+
+        return guarded
+
+    return decorate
+
+
+def refuse_unknown(asked: QueryDict, known: Sequence[str]) -> None:
+    """Refuse an address with a parameter that means nothing there. Raises Refusal."""
+    for name in asked:
+        if name not in known:
+            remedy = f"Give some of {', '.join(known)}." if known else "Give none."
+            raise Refusal(f"there is no parameter {name[:40]!r}", remedy)
 
 
 def boxes(text: str) -> list[Bounds]:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from django.contrib.gis.geos import MultiPolygon
 from django.http import QueryDict
 
-from monitor.site.refusals import area_of, boxes, choice, moment, whole_number
+from monitor.site.refusals import area_of, boxes, choice, moment, refuse_unknown, whole_number
 from monitor.wording.refusals import Refusal
 
 FEW = 100
@@ -44,10 +44,7 @@ def read_query(parameters: QueryDict, filters: Mapping[str, Filter], most: int, 
 
     Raises Refusal, also for a parameter that is not known: a filter with a typing error would find everything.
     """
-    known = [*COMMON, *filters]
-    for name in parameters:
-        if name not in known:
-            raise Refusal(f"there is no parameter {name[:40]!r}", f"Give some of {', '.join(known)}.")
+    refuse_unknown(parameters, [*COMMON, *filters])
     bbox = parameters.get("bbox", "")
     return Query(
         min(whole_number("limit", parameters.get("limit", str(few)), 1, 10**9), most),

@@ -1,16 +1,16 @@
 """The proxy as shipped: slow visitors stop nobody; what it passes on, what it keeps back, what it writes down."""
 
 import json
+import math
 import os
 import socket
 import ssl
 import subprocess
-import threading
+import sys
 import time
 import urllib.error
 import urllib.request
 from http.client import HTTPConnection, HTTPSConnection
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit, urlunsplit
 
 import numpy as np
@@ -19,7 +19,10 @@ from django.contrib.auth.models import Group, User
 from django.db import connection
 
 from bench import drip
+from ingest.models import MeasurementPoint
+from ingest.products.services import product_load
 from monitor.site.roles import OPERATORS
+from tests.makers.echo import echoing
 from tests.waiting import wait_until
 
 TOKEN = "MTk4NA:1vLr9x:s3cret-of-a-subscriber"
@@ -52,39 +55,10 @@ def test_what_stops_gunicorn_alone_keeps_nobody_waiting_behind_the_proxy(web, op
     assert max(times) < drip.PATIENCE_SECONDS
 
 
-class Echo(BaseHTTPRequestHandler):
-    """Answers with what reached it."""
-
-    protocol_version = "HTTP/1.1"
-
-    def do_GET(self):
-        body = json.dumps({"path": self.path, "headers": dict(self.headers)}).encode()
-        self._answer(body)
-
-    def do_POST(self):
-        self.server.begun.append(self.path)
-        length = int(self.headers["Content-Length"])
-        self._answer(str(len(self.rfile.read(length))).encode())
-
-    def _answer(self, body: bytes):
-        self.send_response(200)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *args):
-        pass
-
-
 @pytest.fixture
 def echo():
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Echo)
-    server.begun, server.daemon_threads = [], True
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield server
-    server.shutdown()
-    server.server_close()
+    with echoing() as server:
+        yield server
 
 
 @pytest.fixture
@@ -150,16 +124,65 @@ def test_only_files_may_be_large_and_even_they_have_a_limit(proxied):
     assert (status, body) == (413, b"This is too large.\n")
 
 
-def test_three_files_are_sent_at_once_and_the_fourth_sender_is_told(proxied, echo):
-    senders = [begin(proxied, drip.upload(f"session-{n}")) for n in range(3)]
+@pytest.fixture(params=["no", "yes"])
+def session_cookie(request) -> str:
+    """The name that a session's cookie has, without and with HTTPS."""
+    ask = "from django.conf import settings; print(settings.SESSION_COOKIE_NAME)"
+    environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "monitor.settings", "BEHIND_HTTPS": request.param}
+    asked = subprocess.run([sys.executable, "-c", ask], env=environment, check=True, capture_output=True, text=True)
+    return asked.stdout.strip()
+
+
+def test_three_files_are_sent_at_once_and_the_fourth_sender_is_told(proxied, echo, session_cookie):
+    start = drip.upload("a-session").replace(b"sessionid=", f"{session_cookie}=".encode())
+    senders = [begin(proxied, start) for _ in range(3)]
     wait_until(lambda: len(echo.begun) == 3)
-    headers = {"Cookie": "sessionid=another", "Accept": "application/json"}
-    status, _, body = fetch(proxied, "/uploads/", data=b"aaa", **headers)
+    asked = {"Cookie": f"csrftoken=a; {session_cookie}=another", "Accept": "application/json"}
+    status, headers, body = fetch(proxied, "/uploads/", data=b"aaa", **asked)
     assert status == 429
-    assert "try again" in json.loads(body)["faults"][0]  # the words that the page shows
-    assert fetch(proxied, "/uploads/", Cookie="sessionid=another")[0] == 200  # looking at the page is no sending
+    assert (headers["Content-Type"], headers["Retry-After"]) == ("application/problem+json", "60")
+    answer = json.loads(body)
+    assert answer["status"] == 429
+    assert answer["queued"] == []
+    assert "try again" in answer["faults"][0]  # the words that the page shows
+    assert "try again" in answer["detail"]
+    status, headers, body = fetch(proxied, "/uploads/", data=b"aaa", Cookie=asked["Cookie"], Accept="text/html")
+    assert (status, headers["Content-Type"]) == (429, "text/plain")
+    assert b"try again" in body
+    assert fetch(proxied, "/uploads/", Cookie=asked["Cookie"])[0] == 200  # looking at the page is no sending
     for sender in senders:
         sender.close()
+
+
+def test_an_answer_is_kept_under_all_that_the_site_was_asked(proxied, echo):
+    addresses = ["/tiles/a", "/tiles/a?from=1", "/tiles/a?from=2", "/tiles/a?from=2&from=1", "/tiles/a?FROM=1"]
+    addresses += ["/tiles/a?", "/tiles//a", "/tiles/b/../a", "/tiles/%61", "/tiles/a%3Ffrom=1"]
+    for _ in range(2):
+        for address in addresses:
+            assert json.loads(fetch(proxied, address)[2])["path"] == address
+    assert sorted(echo.begun) == sorted(addresses)  # each once
+
+
+def test_two_periods_are_two_tiles_and_one_period_is_asked_for_once(web, make_egms, tmp_path):
+    def bent(table):
+        for day in [name for name in table if name.isdigit()]:
+            table[day] = [round(-20.0 * max(0.0, int(day[:4]) + int(day[4:6]) / 12 - 2021), 1)] * len(table[day])
+
+    product = product_load(path=make_egms(change=bent))
+    at = MeasurementPoint.objects.filter(product=product).order_by("pid")[0].position
+    y = (1 - math.asinh(math.tan(math.radians(at.y))) / math.pi) / 2
+    tile = f"/tiles/periods/los/14/{int((at.x + 180) / 360 * 2**14)}/{int(y * 2**14)}.mvt"
+    before, after = f"{tile}?until=2021-02-01", f"{tile}?from=2020-12-31"
+    alone = {address: fetch(web, address, Host="localhost")[2] for address in (before, after)}
+    assert alone[before] != alone[after]
+    assert all(b"points" in tile for tile in alone.values())  # none without any rate
+    log = tmp_path / "access.log"
+    with drip.proxy(f"127.0.0.1:{web}", ACCESS_LOG=str(log)) as port:
+        for address in (before, after, before, after):
+            assert fetch(port, address, Host="localhost")[::2] == (200, alone[address])
+        wait_until(lambda: len(log.read_text().splitlines()) == 4)
+    at_the_site = [line.rpartition(" ")[2] for line in log.read_text().splitlines()]
+    assert [seconds == "-" for seconds in at_the_site] == [False, False, True, True]
 
 
 def test_neither_visitors_nor_signed_links_are_written_down(echo, tmp_path, capfd):
@@ -190,6 +213,8 @@ def test_over_https_the_site_is_told_so_and_plain_http_is_led_there(echo, tmp_pa
         there = HTTPSConnection("localhost", https, context=ssl.create_default_context(cafile=certificate), timeout=60)
         there.request("GET", "/")
         assert json.load(there.getresponse())["headers"]["X-Forwarded-Proto"] == "https"
+        there.request("GET", "/.well-known/security.txt")
+        assert json.load(there.getresponse())["path"] == "/.well-known/security.txt"
         there.close()
         plain = HTTPConnection("127.0.0.1", http, timeout=60)
         plain.request("GET", "/alerts/?a=1", headers={"Host": "motion.example.org"})

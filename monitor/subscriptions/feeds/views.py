@@ -11,12 +11,14 @@ from django.utils.cache import get_conditional_response
 from django.utils.http import http_date
 from django.views.decorators.http import require_http_methods, require_safe
 
+from ml.runtime.code_version import code_version
+from monitor.cap.records import CapMessage
 from monitor.models import Subscription
 from monitor.subscriptions import selectors, tokens
 from monitor.subscriptions.feeds import keys
 from monitor.subscriptions.feeds.atom import SubscriptionAtom, SubscriptionCap
 from monitor.subscriptions.feeds.calendar import calendar_of
-from monitor.subscriptions.feeds.entries import Entry, entries_of, messages_of
+from monitor.subscriptions.feeds.entries import Entry, entries_of
 from monitor.subscriptions.links import PAGE_OR_DEED, owner_of, private_page
 
 KEEP_SECONDS = 300
@@ -55,9 +57,11 @@ def _private_feed(make: Make) -> Callable[[HttpRequest, str], HttpResponseBase]:
             return _private(HttpResponse("This subscription has ended.\n", content_type="text/plain", status=410))
         with translation.override(subscription.language):
             entries = entries_of(subscription=subscription)
-            etag = _etag(request, subscription, entries)
-            changed = max((entry.changed for entry in entries), default=subscription.confirmed_at)
-            stamp = int(changed.timestamp())
+            alerts = [entry.alert.pk for entry in entries]
+            issued = dict(CapMessage.objects.filter(alert__in=alerts).order_by("pk").values_list("pk", "sent_at"))
+            etag = _etag(request, subscription, entries, list(issued))
+            changed = [*(entry.changed for entry in entries), *issued.values()]
+            stamp = int(max(changed, default=subscription.confirmed_at).timestamp())
             response = get_conditional_response(request, etag=etag, last_modified=stamp)
             response = response or make(request, subscription, entries)
         response["ETag"], response["Last-Modified"] = etag, http_date(stamp)
@@ -85,12 +89,11 @@ def calendar(request: HttpRequest, subscription: Subscription, entries: list[Ent
     return response
 
 
-def _etag(request: HttpRequest, subscription: Subscription, entries: list[Entry]) -> str:
-    """Of all that an answer is made of; a CAP message is issued some time after its step."""
-    messages = [one.pk for one in messages_of(entries=entries)] if request.path.endswith("/cap.atom") else []
+def _etag(request: HttpRequest, subscription: Subscription, entries: list[Entry], messages: list[int]) -> str:
+    """Return a tag that changes with the answer. messages: CAP messages of the entries, issued after their steps."""
     versions = [(entry.alert.pk, entry.changed.isoformat(), len(entry.steps)) for entry in entries]
     reader = (subscription.language, subscription.title, subscription.time_zone)
-    made_of = f"{request.build_absolute_uri()} {reader} {versions} {messages}"
+    made_of = f"{request.build_absolute_uri()} {reader} {versions} {messages} {code_version()}"
     return f'"{uuid.uuid5(uuid.NAMESPACE_URL, made_of).hex}"'
 
 

@@ -132,6 +132,15 @@ def test_what_has_not_changed_is_not_sent_again(client, watched_region, address)
     assert client.get(address, headers={"If-None-Match": first["ETag"]}).status_code == 200
 
 
+def test_a_message_issued_after_its_step_reaches_readers_who_have_the_feed_already(client, watched_region):
+    first = client.get("/alerts.atom")
+    assert b"application/cap+xml" not in first.content
+    issue_cap_messages()
+    again = client.get("/alerts.atom", headers={"If-None-Match": first["ETag"]})
+    assert again.status_code == 200
+    assert b"application/cap+xml" in again.content
+
+
 @pytest.mark.parametrize("address", ["/alerts.atom", "/alerts.geojson"])
 def test_any_page_may_read_the_feeds_and_nobody_may_write(client, watched_region, address):
     assert client.get(address)["Access-Control-Allow-Origin"] == "*"

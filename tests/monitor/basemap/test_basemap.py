@@ -95,6 +95,17 @@ def test_land_is_drawn_for_a_simulated_country_alone_and_a_new_layer_changes_the
     assert client.get("/basemap.json").json()["ground"] != before
 
 
+def test_only_under_the_address_of_what_is_loaded_a_tile_is_kept_for_a_day(client, load):
+    def life(address: str) -> str:
+        return client.get(address)["Cache-Control"].partition("max-age=")[2]
+
+    load("lakes", SQUARE, natural="water")
+    known = client.get("/basemap.json").json()["ground"].format(z=3, x=4, y=2)
+    assert (life(known), life(known.partition("?")[0]), life(f"{known}0")) == ("86400", "60", "60")
+    load("roads", LINE, highway="primary")
+    assert life(known) == "60"
+
+
 def test_heights_come_back_out_of_the_colours_of_their_tile(client, tmp_path):
     heights = np.tile(np.linspace(100.0, 500.0, 400, dtype=np.float32), (400, 1))
     profile = {"driver": "GTiff", "dtype": "float32", "count": 1, "height": 400, "width": 400, "crs": "EPSG:4326"}

@@ -132,3 +132,30 @@ def test_the_box_of_a_tile_holds_all_that_its_query_reads(tile):
     box = tile_box(*tile).transform(3857, clone=True)
     assert box.contains(read)
     assert box.area < (1.05 * width) ** 2
+
+
+@pytest.mark.parametrize(
+    "tile",
+    [
+        "points/los/5/16/10.mvt",
+        "periods/los/5/16/10.mvt",
+        "context/buildings/5/16/10.mvt",
+        "rasters/velocity/2024/5/16/10.png",
+        "ground/5/16/10.mvt",
+        "world/5/16/10.mvt",
+        "heights/5/16/10.png",
+    ],
+)
+def test_a_tile_has_no_copies_under_parameters_that_mean_nothing(client, tile):
+    answer = client.get(f"/tiles/{tile}?copy=1")
+    assert answer.status_code == 400
+    assert "copy" in answer.json()["error"]
+    assert "Cache-Control" not in answer
+
+
+def test_an_error_says_that_people_and_programs_get_other_words(client):
+    address = "/tiles/points/nothing/5/16/10.mvt"
+    page, words = client.get(address, headers={"Accept": "text/html"}), client.get(address)
+    assert (page.status_code, words.status_code) == (404, 404)
+    assert page["Content-Type"] != words["Content-Type"]
+    assert all("Accept" in answer["Vary"].split(", ") for answer in (page, words))

@@ -131,6 +131,14 @@ def test_feeds_are_in_the_language_of_the_reader_and_hold_no_address(client, mak
     assert b"Zu Hause\\, am Berg" in answers["alerts.ics"].content
 
 
+def test_a_message_issued_after_its_step_reaches_readers_who_have_the_feed_already(client, make_alert, make_feeds):
+    subscription, _ = make_feeds(), make_alert()
+    first = client.get(address(subscription, "alerts.atom"))
+    issue_cap_messages()
+    again = client.get(address(subscription, "alerts.atom"), headers={"If-None-Match": first["ETag"]})
+    assert (again.status_code, b"application/cap+xml" in again.content) == (200, True)
+
+
 @pytest.mark.parametrize("name", ALL)
 def test_what_has_not_changed_is_not_sent_again(client, make_alert, make_feeds, name):
     subscription, alert = make_feeds(), make_alert()
