@@ -442,6 +442,7 @@ if "PROMETHEUS_MULTIPROC_DIR" in os.environ:  # there the web processes share wh
         *MIDDLEWARE,
         "django_prometheus.middleware.PrometheusAfterMiddleware",
     ]
+SECURITY_CONTACT = env.list("SECURITY_CONTACT", default=[])  # public; empty: there is no /.well-known/security.txt
 METRICS_TOKEN = env("METRICS_TOKEN", default="")  # empty: there is no /metrics
 
 LOGGING = {

@@ -46,7 +46,9 @@ MOMENT_PATTERN = r"^(\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?(Z|[+-]\
 
 
 def _written(pattern: str, longest: int, description: str) -> FieldInfo:
-    return Query(max_length=longest, description=description, json_schema_extra={"pattern": pattern})
+    written = Query(max_length=longest, description=description)
+    written.json_schema_extra["pattern"] = pattern  # which Query itself would enforce
+    return written
 
 
 Box = Annotated[str, _written(BOX_PATTERN, 100, "west,south,east,north in degrees")]
