@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from monitor.site.well_known import FOLLOWED, LEFT_ALONE
 
+pytestmark = pytest.mark.django_db
 SECURITY = "/.well-known/security.txt"
 
 
