@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable
 
 from django.db import OperationalError
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseNotAllowed
 from django.middleware.http import ConditionalGetMiddleware
 from django.shortcuts import render
 
@@ -26,6 +26,7 @@ PUBLIC_DATA = (
     "/tilejson/",
     "/tiles/",
 )
+SEARCHES = ("/stac/search",)  # take a body
 ANY_ORIGIN = {"Access-Control-Allow-Origin": "*", "Access-Control-Expose-Headers": "ETag, Retry-After"}
 PREFLIGHT = {
     "Access-Control-Allow-Methods": "GET, HEAD",
@@ -53,6 +54,19 @@ def public_data(get_response: GetResponse) -> GetResponse:
         for name, value in ANY_ORIGIN.items():
             response[name] = value
         return response
+
+    return middleware
+
+
+def known_methods(get_response: GetResponse) -> GetResponse:
+    """Answer 405 to a method that an address does not take; the later check of tokens in forms would say 403."""
+
+    def middleware(request: HttpRequest) -> HttpResponseBase:
+        is_data = request.path.startswith(PUBLIC_DATA) and request.path not in SEARCHES
+        allowed = ["GET", "HEAD"] if is_data else ["GET", "HEAD", "POST"]
+        if request.method in (*allowed, "OPTIONS"):  # which the address itself answers
+            return get_response(request)
+        return HttpResponseNotAllowed(allowed)
 
     return middleware
 

@@ -89,6 +89,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
+    "monitor.site.typed_text.CleanTypedText",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "monitor.languages.choice.follow_language",
     "django.middleware.common.CommonMiddleware",
@@ -99,6 +100,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "monitor.middleware.public_data",
+    "monitor.middleware.known_methods",
     "monitor.middleware.LimitRequests",
     "monitor.middleware.AnswerBusy",
     "axes.middleware.AxesMiddleware",
@@ -265,7 +267,8 @@ STORAGES = {
 BASEMAP_STYLE_URL = env("BASEMAP_STYLE_URL", default="")
 BASEMAP_ARCHIVE = env("BASEMAP_ARCHIVE", default="")  # a PMTiles file
 X_FRAME_OPTIONS = "SAMEORIGIN"  # the analysis page frames its own Dash app, hence not DENY
-SILENCED_SYSTEM_CHECKS = ["security.W019"]
+# W005, W021: whether every subdomain speaks HTTPS, and for ever, only the owner of the domain knows (HSTS_SUBDOMAINS)
+SILENCED_SYSTEM_CHECKS = ["security.W019", "security.W005", "security.W021"]
 _BASEMAP_ORIGIN = ["/".join(BASEMAP_STYLE_URL.split("/")[:3])] if "://" in BASEMAP_STYLE_URL else []
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
@@ -287,7 +290,10 @@ SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = LANGUAGE_COOKIE_SECURE = SECURE_SSL
 SECURE_REDIRECT_EXEMPT = [r"^(healthz|readyz|metrics)$"]  # asked from inside, past the proxy that speaks HTTPS
 if BEHIND_HTTPS:
     SECURE_HSTS_SECONDS = 31_536_000
-    SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = True
+    SECURE_HSTS_INCLUDE_SUBDOMAINS = env.bool("HSTS_SUBDOMAINS", default=False)  # binds hosts that are not ours
+    SECURE_HSTS_PRELOAD = env.bool("HSTS_PRELOAD", default=False)  # asks for a place in the lists inside browsers
+    if SECURE_HSTS_PRELOAD and not SECURE_HSTS_INCLUDE_SUBDOMAINS:
+        raise ImproperlyConfigured("HSTS_PRELOAD needs HSTS_SUBDOMAINS=yes: the lists take a domain as a whole.")
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
     # browsers take cookies with this prefix from this very host only, and over HTTPS only
     SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = "__Host-sessionid", "__Host-csrftoken"
@@ -436,6 +442,7 @@ if "PROMETHEUS_MULTIPROC_DIR" in os.environ:  # there the web processes share wh
         *MIDDLEWARE,
         "django_prometheus.middleware.PrometheusAfterMiddleware",
     ]
+SECURITY_CONTACT = env.list("SECURITY_CONTACT", default=[])  # public; empty: there is no /.well-known/security.txt
 METRICS_TOKEN = env("METRICS_TOKEN", default="")  # empty: there is no /metrics
 
 LOGGING = {

@@ -36,7 +36,7 @@ from monitor.record import views as record
 from monitor.regions import views as regions
 from monitor.reviews import batches, drawing, edits
 from monitor.reviews import views as reviews
-from monitor.site import accounts
+from monitor.site import accounts, well_known
 from monitor.standards import tilejson
 from monitor.standards import views as standards
 from monitor.subscriptions import links as subscription_links
@@ -190,6 +190,8 @@ urlpatterns = [
     path("pairs/<int:pair>/", pairs.pair_detail, name="pair-detail"),
     path("pairs/<int:pair>/image/<str:image>.png", pairs.pair_image, name="pair-image"),
     path("pairs/<int:pair>/runs/<int:run>.png", pairs.pair_run_image, name="pair-run-image"),
+    path(".well-known/security.txt", well_known.security_txt, name="security-txt"),
+    path("robots.txt", well_known.robots_txt, name="robots-txt"),
     path("healthz", health.healthz, name="healthz"),
     path("metrics", health.metrics, name="metrics"),
     path("readyz", health.readyz, name="readyz"),

@@ -5,7 +5,6 @@ import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any
 
 from django.contrib.gis.geos import GEOSGeometry, MultiPolygon
 from django.db import connection, transaction
@@ -20,6 +19,7 @@ from ingest.geometry import METRES_PER_DEGREE
 from ingest.hashing import file_sha256
 from ingest.locks import Lock, lock
 from ingest.models import AdministrativeRegion, ContextLayer, ElevationTile, PopulationTile
+from ingest.plain_text import plain_values
 from ingest.rasters import copy_as_cog, write_cog
 from ingest.readers.context import elevation, opened, population
 from ingest.readers.context.records import ContextFile, ContextKind, Record, Remark
@@ -119,7 +119,7 @@ def _load_rows(cursor, path: Path, file: ContextFile, layer: ContextLayer, progr
             if isinstance(record, Remark):
                 remarks[record] += 1
                 continue
-            copy.write_row((layer.pk, *(_clean(value) for value in values(record))))
+            copy.write_row((layer.pk, *map(plain_values, values(record))))
             copied += 1
     layer.n_features = copied
     layer.n_refused = sum(times for remark, times in remarks.items() if remark.refused)
@@ -139,11 +139,6 @@ def _counted(rows: Iterator[Record | Remark], progress: Progress) -> Iterator[Re
             progress(waiting)
             waiting = 0
     progress(waiting)
-
-
-def _clean(value: Any) -> Any:
-    """Text without the one character that PostgreSQL cannot keep."""
-    return value.replace("\0", "") if isinstance(value, str) else value
 
 
 # The file of a country says nothing of the one beside it: a layer is taken as complete near its features, within so

@@ -19,6 +19,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
 from monitor.accounts.second_factor import sessions_end
+from monitor.site.refusals import number_or_none
 
 BEGAN, SEEN = "signed_in_at", "seen_at"  # seconds since 1970, in the session
 WRITTEN_EVERY_SECONDS = 60
@@ -61,8 +62,9 @@ def session_list(request: HttpRequest) -> HttpResponse:
             return HttpResponseRedirect(reverse("login"))
         if wanted == "others":
             sessions_end(user=request.user, but=here)
-        elif wanted.isdecimal():
-            for session in UserSession.objects.filter(user=request.user, pk=wanted).exclude(session_key=here):
+        else:
+            named = UserSession.objects.filter(user=request.user, pk=number_or_none(wanted))
+            for session in named.exclude(session_key=here):
                 session.end()
         return HttpResponseRedirect(f"{request.path}?ended=yes")
     rows = [

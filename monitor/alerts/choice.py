@@ -20,7 +20,7 @@ from detection.selectors import PUBLIC_STATES
 from ingest.context.regions import region_by_name
 from ingest.models import AdministrativeRegion
 from monitor.cards.regions import alerts_touching
-from monitor.site.refusals import area_of, boxes
+from monitor.site.refusals import area_of
 from monitor.wording.refusals import Refusal
 from monitor.wording.states import STATE_LABELS
 
@@ -92,7 +92,7 @@ class ChoiceForm(forms.Form):
     def clean_bbox(self) -> MultiPolygon | None:
         text = self.cleaned_data["bbox"]
         try:
-            return area_of(boxes(text)) if text else None
+            return area_of(text) if text else None
         except Refusal as refusal:
             raise forms.ValidationError(f"{refusal.error.capitalize()}. {refusal.remedy}") from refusal
 

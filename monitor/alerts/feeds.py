@@ -10,7 +10,6 @@ from django.contrib.syndication.views import Feed
 from django.db.models import Count, Exists, Max, OuterRef
 from django.http import HttpRequest, HttpResponseBase, JsonResponse
 from django.urls import reverse, reverse_lazy
-from django.utils.feedgenerator import Atom1Feed
 from django.utils.text import capfirst
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
@@ -26,6 +25,7 @@ from monitor.cap.views import MEDIA_TYPE
 from monitor.cards.cards import AlertCard, alert_cards
 from monitor.cards.features import alert_feature, alert_title
 from monitor.cards.filters import alerts_requested
+from monitor.site.feeds import PlainAtom
 from monitor.site.refusals import refusals_as_json, whole_number
 
 MOST_ENTRIES = 100
@@ -33,7 +33,7 @@ MOST_OFFSET = 1_000_000
 MOST_FEATURES = 500  # of one answer, about 750 kB; `next` leads to the others
 
 
-class GeoAtom(Atom1Feed):
+class GeoAtom(PlainAtom):
     """Atom 1.0 with GeoRSS Simple and categories with their schemes."""
 
     def root_attributes(self) -> dict[str, str]:

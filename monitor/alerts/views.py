@@ -19,9 +19,9 @@ from monitor.map.series import alert_body
 from monitor.rasters.pictures import png_response
 from monitor.rasters.visibility import visibility_sentence
 from monitor.site.guards import may_look
+from monitor.site.refusals import BIGGEST_KEY
 
 ALERTS_ON_A_PAGE = 100
-HIGHEST = 2**63 - 1  # number of a row
 
 
 class CountedPages(Paginator):
@@ -70,7 +70,7 @@ def report(request: HttpRequest, code: str) -> HttpResponse:
 @require_safe
 def alert_picture(request: HttpRequest, code: str, detection: int, name: str) -> HttpResponseBase:
     """What one run shows of the alert: its score map, the points, or their rates wrapped."""
-    seen = detection_of(alert=alert_or_404(code), number=detection) if detection <= HIGHEST else None
+    seen = detection_of(alert=alert_or_404(code), number=detection) if detection <= BIGGEST_KEY else None
     if seen is None or name not in {one.name for one in captions(seen)}:
         raise Http404("There is no such picture of this alert.")
     return png_response(request, fingerprint(seen, name), lambda: evidence_png(seen, name))

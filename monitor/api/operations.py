@@ -33,17 +33,27 @@ from monitor.api.schemas import (
 from monitor.cards.filters import alerts_requested
 from monitor.map.series import alert_body, point_body, point_find
 from monitor.rasters.catalogue import rasters_available
-from monitor.site.refusals import area_of, boxes, moment
+from monitor.site.refusals import BIGGEST_KEY, area_of, moment
 
 router = Router()
 MOST_ROWS = 200
-BIGGEST_ID = 2**63 - 1
 
 Limit = Annotated[int, Query(ge=1, le=MOST_ROWS, description="how many at most")]
 Offset = Annotated[int, Query(ge=0, le=1_000_000, description="how many to leave out first")]
-Box = Annotated[str, Query(max_length=100, description="west,south,east,north in degrees")]
-Since = Annotated[str, Query(max_length=40, description="ISO 8601, UTC where no zone is named")]
-Id = Annotated[int, Path(ge=1, le=BIGGEST_ID)]
+# for programs that read the description; what does not fit is refused in words of ours
+BOX_PATTERN = r"^(-?\d+(\.\d+)?(,-?\d+(\.\d+)?){3})?$"
+MOMENT_PATTERN = r"^(\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?(Z|[+-]\d{2}:\d{2})?)?)?$"
+
+
+def _written(pattern: str, longest: int, description: str) -> FieldInfo:
+    written = Query(max_length=longest, description=description)
+    written.json_schema_extra["pattern"] = pattern  # which Query itself would enforce
+    return written
+
+
+Box = Annotated[str, _written(BOX_PATTERN, 100, "west,south,east,north in degrees")]
+Since = Annotated[str, _written(MOMENT_PATTERN, 40, "ISO 8601, UTC where no zone is named")]
+Id = Annotated[int, Path(ge=1, le=BIGGEST_KEY)]
 
 
 def _one_of(words: Iterable[str]) -> FieldInfo:
@@ -141,7 +151,7 @@ def pairs(
     if (first := moment("since", since)) is not None:
         wanted &= Q(secondary__acquired_at__gte=first)
     if bbox:
-        wanted &= Q(footprint__intersects=area_of(boxes(bbox)))
+        wanted &= Q(footprint__intersects=area_of(bbox))
     found = _pairs().filter(wanted).order_by("-secondary__acquired_at", "-id")
     return rows.page(request, found, limit, offset, rows.pair_row)
 

@@ -13,6 +13,8 @@ from typing import BinaryIO
 
 from django.http import FileResponse, HttpRequest, HttpResponse, HttpResponseBase
 
+from monitor.site.refusals import number_or_none
+
 MAGIC, VERSION = b"PMTiles", 3
 MOST_BYTES = 16 * 2**20  # of one part; the reader asks for much less
 HEADER = struct.Struct("<8s 11Q x 3B 27x")  # section 3: magic, offsets and lengths, counts, how it is packed
@@ -91,9 +93,9 @@ def part_of(request: HttpRequest, path: Path) -> HttpResponseBase:
     if wanted is None:
         response = FileResponse(path.open("rb"), content_type="application/vnd.pmtiles")
     else:
-        first = int(wanted[1])
-        last = min(int(wanted[2] or state.st_size), first + MOST_BYTES - 1, state.st_size - 1)
-        if first > last:
+        first, end = (number_or_none(text) for text in wanted.groups())
+        last = min(state.st_size if end is None else end, (first or 0) + MOST_BYTES - 1, state.st_size - 1)
+        if first is None or first > last:
             response = HttpResponse(status=416, headers={"Content-Range": f"bytes */{state.st_size}"})
         else:
             with path.open("rb") as file:

@@ -8,6 +8,8 @@ from xml.etree.ElementTree import Element, SubElement, tostring
 from defusedxml.ElementTree import fromstring
 from django.contrib.gis.geos import MultiPolygon
 
+from ingest.plain_text import plain_text
+
 NAMESPACE = "urn:oasis:names:tc:emergency:cap:1.2"
 # of CAP's severities the lower ones: slow motion is no extraordinary threat, and nobody has measured a damage
 SEVERITIES = {"minor": "Minor", "moderate": "Minor", "strong": "Moderate"}
@@ -78,7 +80,7 @@ def compose(content: Content) -> str:
 
 def headline(xml: str, language: str) -> str:
     """Of a message in one language, or in its first one."""
-    infos = fromstring(xml).findall(f"{{{NAMESPACE}}}info")
+    infos = fromstring(plain_text(xml)).findall(f"{{{NAMESPACE}}}info")
     found = {info.findtext(f"{{{NAMESPACE}}}language"): info for info in reversed(infos)}
     return found.get(language, infos[0]).findtext(f"{{{NAMESPACE}}}headline") or ""
 
@@ -115,13 +117,8 @@ def _add(parent: Element, children: dict[str, str]) -> None:
     """Those that say something."""
     for name, text in children.items():
         if text:
-            SubElement(parent, name).text = _allowed(text)
+            SubElement(parent, name).text = plain_text(text)
 
 
 def _add_named(parent: Element, tag: str, name: str, value: str) -> None:
     _add(SubElement(parent, tag), {"valueName": name, "value": value})
-
-
-def _allowed(text: str) -> str:
-    """Without control characters, which XML does not have."""
-    return "".join(letter for letter in text if letter >= " " or letter in "\n\t")

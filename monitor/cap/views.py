@@ -7,22 +7,23 @@ from django.conf import settings
 from django.contrib.syndication.views import Feed
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.urls import reverse_lazy
-from django.utils.feedgenerator import Atom1Feed
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_safe
 
+from ingest.plain_text import plain_text
 from monitor.cap.document import headline
 from monitor.cap.records import CapMessage
 from monitor.cards.filters import alert_or_404, touching_region
-from monitor.site.refusals import area_of, boxes, moment, refusals_as_json
+from monitor.site.feeds import PlainAtom
+from monitor.site.refusals import area_of, moment, refusals_as_json
 from monitor.wording.refusals import Missing
 
 MEDIA_TYPE = "application/cap+xml"
 MOST_ENTRIES = 100
 
 
-class CapAtom(Atom1Feed):
+class CapAtom(PlainAtom):
     """Entries lead to messages, and say so."""
 
     def add_item_elements(self, handler, item: dict[str, Any]) -> None:
@@ -44,7 +45,7 @@ class CapFeed(Feed):
         self.english = get_language() == settings.LANGUAGE_CODE
         messages = CapMessage.objects.defer("references", *(["xml"] if self.english else []))
         if bbox := request.GET.get("bbox", ""):
-            messages = messages.filter(alert__area__intersects=area_of(boxes(bbox)))
+            messages = messages.filter(alert__area__intersects=area_of(bbox))
         if slug := request.GET.get("region", ""):
             messages = messages.filter(alert__in=touching_region(slug))
         if since := moment("since", request.GET.get("since", "")):
@@ -85,10 +86,10 @@ def cap_atom(request: HttpRequest) -> HttpResponseBase:
 def message(request: HttpRequest, name: str) -> HttpResponse:
     """A message by its identifier; by the code of an alert, its last one."""
     if "-" in name:
-        messages = CapMessage.objects.filter(identifier=name.replace("\0", ""))
+        messages = CapMessage.objects.filter(identifier=name)
     else:
         messages = CapMessage.objects.filter(alert=alert_or_404(name))
     found = messages.first()
     if found is None:
         raise Missing("There is no such message.", "The messages are listed in /cap.atom.")
-    return HttpResponse(found.xml, content_type=f"{MEDIA_TYPE}; charset=utf-8")
+    return HttpResponse(plain_text(found.xml), content_type=f"{MEDIA_TYPE}; charset=utf-8")

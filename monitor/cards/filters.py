@@ -14,7 +14,7 @@ from detection.selectors import alert_by_code
 from ingest.context.regions import region_by_slug
 from ingest.models import AdministrativeRegion
 from monitor.cards.regions import alerts_touching
-from monitor.site.refusals import area_of, boxes, choice, day, moment
+from monitor.site.refusals import area_of, choice, day, moment
 from monitor.wording.refusals import Refusal
 
 
@@ -26,7 +26,7 @@ def alerts_requested(query: Mapping[str, str], newest_first: bool = True) -> Que
         kind=choice("kind", query.get("kind", ""), list(Kind)),
         state=choice("state", query.get("state", ""), list(State)),
         severity=choice("severity", query.get("severity", ""), list(Severity)),
-        area=area_of(boxes(bbox)) if bbox else None,
+        area=area_of(bbox) if bbox else None,
         among=touching_region(region) if region else None,
         updated_since=moment("updated_since", query.get("updated_since", "")),
         found=_period(query, "found"),

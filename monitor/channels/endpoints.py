@@ -21,6 +21,7 @@ from detection.models import AlertTransition
 from detection.rules.lifecycle import State as AlertState
 from monitor.models import DEFAULT_CHANNEL, Endpoint, OutgoingMessage
 from monitor.organisations.members import owners
+from monitor.site.refusals import number_or_none
 from monitor.subscriptions import limits
 from monitor.subscriptions import selectors as subscriptions
 from monitor.subscriptions.rules import Wanted, step_of, wants
@@ -257,7 +258,7 @@ def deliveries(*, endpoint: Endpoint) -> QuerySet[OutgoingMessage]:
 
 def delivery_replay(*, endpoint: Endpoint, pk: str) -> None:
     """Send one of the last messages again, with the same id. Raises Refusal for too many; nonsense changes nothing."""
-    wanted = int(pk) if pk.isdecimal() else 0
+    wanted = number_or_none(pk)
     if wanted not in [one.pk for one in deliveries(endpoint=endpoint)] or endpoint.ended_at:
         return
     if not limits.allowed_for_endpoints(email=endpoint.email, organisation=endpoint.organisation_id):

@@ -12,6 +12,7 @@ from monitor.channels.push.devices import PUSH, browser_key, device_add
 from monitor.channels.webhook.keys import secret_rotate
 from monitor.channels.webhook.signature import secret_new
 from monitor.models import Endpoint, OutgoingMessage
+from monitor.site.refusals import number_or_none
 from monitor.subscriptions import selectors
 from monitor.subscriptions.links import PAGE_OR_DEED, owner_of, private_page
 from monitor.wording.refusals import Refusal
@@ -47,8 +48,7 @@ def act_on_webhooks(request: HttpRequest, **owner: Any) -> dict[str, Any]:
     deed = request.POST.get("deed", "")
     if deed == "webhook-add":
         return _webhook_add(request.POST.get("url", "").strip(), **owner)
-    pk = request.POST.get("endpoint", "")
-    mine = Endpoint.objects.filter(**owner, pk=int(pk) if pk.isdecimal() else 0).first()
+    mine = Endpoint.objects.filter(**owner, pk=number_or_none(request.POST.get("endpoint", ""))).first()
     if mine is None:
         return {}
     if deed == "remove":

@@ -1,7 +1,6 @@
 """What is asked of a chart: points, an area, a line, a period, a reference. Checked; degrees are EPSG:4326."""
 
 import json
-import math
 from collections.abc import Sequence
 from datetime import date
 from typing import NamedTuple
@@ -16,7 +15,7 @@ from shapely import to_wkb
 
 from ingest.areas import area_of
 from monitor.map.layers import BY_NAME, Layer
-from monitor.site.refusals import boxes, choice
+from monitor.site.refusals import boxes, choice, finite_numbers, number_or_none
 from monitor.wording import regions
 from monitor.wording.figures import decimal, whole
 from monitor.wording.refusals import Refusal
@@ -150,8 +149,9 @@ def geometry_of(region: Region) -> GEOSGeometry:
 
 def _point(text: str) -> PointName:
     product, slash, pid = text.partition("/")
-    if slash and pid and "\0" not in pid and product.isascii() and product.isdigit() and len(product) < 19:
-        return PointName(int(product), pid)
+    number = number_or_none(product)
+    if slash and pid and number is not None:
+        return PointName(number, pid)
     raise Refusal(f"point is no name of a point: {text[:40]!r}", "Give point=PRODUCT/POINT, for example point=12/pt7.")
 
 
@@ -189,20 +189,17 @@ def _position(text: str, name: str, remedy: str) -> tuple[float, float]:
 
 
 def _numbers(text: str, name: str, remedy: str = "") -> list[float]:
-    try:
-        values = [float(part) for part in text.split(",")]
-    except ValueError:
-        values = []
-    if values and all(map(math.isfinite, values)):
+    values = finite_numbers(text)
+    if values:
         return values
     raise Refusal(f"{name} holds no position: {text[:40]!r}", remedy or _SHAPES.format(name=name))
 
 
 def _number(name: str, text: str, usual: float) -> float:
-    try:
-        return float(text) if text else usual
-    except ValueError as fault:
-        raise Refusal(f"{name} is no number: {text[:40]!r}", f"Give {name}={usual:g}.") from fault
+    numbers = finite_numbers(text or str(usual))
+    if len(numbers) != 1:
+        raise Refusal(f"{name} is no number: {text[:40]!r}", f"Give {name}={usual:g}.")
+    return numbers[0]
 
 
 def _layer(asked: QueryDict) -> Layer | None:

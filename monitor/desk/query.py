@@ -13,7 +13,7 @@ from monitor.desk.attributes import BY_NAME, USUAL
 from monitor.map.config import map_at
 from monitor.map.layers import BY_NAME as LAYERS
 from monitor.map.layers import Layer
-from monitor.site.refusals import area_of, boxes, choice, whole_number
+from monitor.site.refusals import area_of, choice, whole_number
 from monitor.wording.refusals import Refusal
 from monitor.wording.regions import LARGEST_KM2
 
@@ -43,7 +43,7 @@ class View(NamedTuple):
     def ground(self) -> GEOSGeometry | None:
         """What is chosen of the ground: a box of any size, or an area as the map's tools draw it. Raises Refusal."""
         if self.area.count(",") == 3 and ";" not in self.area:
-            return area_of(boxes(self.area))
+            return area_of(self.area)
         region = named_area("area", self.area, LARGEST_KM2)
         return geometry_of(region) if region else None
 

@@ -1,6 +1,5 @@
 """The life of an organisation: founded, joined, left, passed on, dissolved; what it watches, and its members' seats."""
 
-import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -14,6 +13,7 @@ from ingest.errors import one_line
 from monitor.channels.endpoints import endpoints_exported
 from monitor.models import Membership, Organisation, OutgoingMessage, Subscription, language_of_request
 from monitor.organisations.members import invitations, members, memberships_of, owners
+from monitor.organisations.names import title_of
 from monitor.subscriptions import limits
 from monitor.subscriptions import selectors as subscriptions
 from monitor.subscriptions.assets import SiteArea, assets_replace
@@ -31,13 +31,10 @@ from monitor.wording.figures import whole
 from monitor.wording.refusals import Refusal
 from monitor.wording.regions import Region
 
-LONGEST_TITLE = 60
 MOST_MEMBERS = 50  # the invited included
 MOST_SHARED = 20
 MOST_OWNED = 3
 MOST_INVITATIONS = 20  # of one organisation in a day
-TITLE = re.compile(r"\w[\w \-–'’&,.()/+]*")  # it stands in mails to people who have not joined: nothing like a link
-LINK = re.compile(r"\.\S|//|www", re.IGNORECASE)
 FOLLOWED = (
     *("region", "label", "n_assets", "kinds", "lowest_severity", "unreviewed"),
     *("updates", "least_exposure", "frequency"),
@@ -81,6 +78,7 @@ def member_invite(*, owner: Membership, email: str) -> None:
     """Ask an address to join, by mail. Who declined is not asked again while that is kept. Raises Refusal."""
     email = email_normal(email)
     with _alone(owner.organisation) as organisation:
+        _title(organisation.name)  # which may be older than the rule
         known = organisation.memberships.filter(email=email).first()
         if known and known.left_at is None:
             raise Refusal(_("This address is listed already."))
@@ -262,8 +260,8 @@ def _check_other_owner(organisation: Organisation, membership: Membership) -> No
 
 
 def _title(name: str) -> str:
-    title = one_line(name)
-    if not title or len(title) > LONGEST_TITLE or not TITLE.fullmatch(title) or LINK.search(title):
+    title = title_of(name)
+    if title is None:
         raise Refusal(_("Type a name of at most 60 letters and digits, without a link."))
     return title
 

@@ -11,6 +11,8 @@ from django.views.decorators.http import require_GET, require_http_methods
 from monitor.channels import ways
 from monitor.models import Membership, Organisation, Subscription
 from monitor.organisations import members, services
+from monitor.organisations.names import LONGEST_TITLE
+from monitor.site.refusals import number_or_none
 from monitor.subscriptions import places, tokens
 from monitor.subscriptions import services as subscriptions
 from monitor.subscriptions.forms import ChoiceForm, EmailForm
@@ -40,7 +42,7 @@ def organisation_list(request: HttpRequest, token: str) -> HttpResponse:
     context |= {
         "memberships": members.memberships_of(email=email),
         "may_found": services.may_found(email=email),
-        "longest": services.LONGEST_TITLE,
+        "longest": LONGEST_TITLE,
     }
     return render(request, "organisations/list.html", context, status=422 if "refusal" in context else 200)
 
@@ -150,8 +152,7 @@ def member_of(token: str, organisation: int, as_owner: bool = False) -> Membersh
 
 def _act(deed: str, request: HttpRequest, mine: Membership) -> None:
     """Do what the form wants. Nonsense changes nothing. Raises Refusal."""
-    organisation, about = mine.organisation, request.POST.get("about", "")
-    pk = int(about) if about.isdecimal() else 0
+    organisation, pk = mine.organisation, number_or_none(request.POST.get("about", "")) or 0
     if deed in ("mails", "no-mails"):
         services.mails_set(membership=mine, wanted=deed == "mails")
     elif deed == "leave":
@@ -194,7 +195,7 @@ def _page(request: HttpRequest, token: str, mine: Membership, status: int = 200,
         "members": joined,
         "owners": [one for one in joined if one.is_owner],
         "invited": members.invitations(organisation=organisation) if mine.is_owner else [],
-        "longest": services.LONGEST_TITLE,
+        "longest": LONGEST_TITLE,
         "invited_days": members.INVITED_FOR.days,
         "answer": request.GET.get("answer", ""),
         "typed": request.POST.get("email", ""),

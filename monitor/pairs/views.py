@@ -20,7 +20,7 @@ from monitor.pairs.selectors import ImageChoice, PairChoice
 from monitor.rasters.layers import LAYER_OF_TASK
 from monitor.rasters.pictures import png_response
 from monitor.site.guards import operators_only
-from monitor.site.refusals import refusals_as_json
+from monitor.site.refusals import number_or_none, refusals_as_json
 from monitor.wording.images import tracks_in_words
 from monitor.wording.refusals import Refusal
 
@@ -138,8 +138,7 @@ def _pair_or_404(pair: int) -> ScenePair:
 
 def _number(request: HttpRequest, name: str) -> int | None:
     """A number of the address; None for what is no number."""
-    text = request.GET.get(name, "")
-    return int(text) if text.isascii() and text.isdecimal() and len(text) <= 9 else None
+    return number_or_none(request.GET.get(name, ""), HIGHEST)
 
 
 def _page(request: HttpRequest, rows: QuerySet[Any]) -> Page:

@@ -20,7 +20,7 @@ LONGEST = 100
 @require_safe
 def region_list(request: HttpRequest) -> HttpResponse:
     """Those with measurements, by name; ?q= searches, ?level= chooses a level, ?all=1 lists the others too."""
-    text = " ".join(request.GET.get("q", "").replace("\0", "").split())[:LONGEST]
+    text = " ".join(request.GET.get("q", "").split())[:LONGEST]
     levels, everything = levels_loaded(), request.GET.get("all") == "1"
     chosen = next((level for level in levels if str(level) == request.GET.get("level")), None)
     regions = regions_listed(text=text, level=chosen, covered=not everything)

@@ -27,6 +27,7 @@ from monitor.cards.cards import alert_cards
 from monitor.cards.filters import alert_or_404
 from monitor.map.plans import alert_plan
 from monitor.site.guards import reviewers_only
+from monitor.site.refusals import number_or_none
 from monitor.wording.figures import listed
 from monitor.wording.states import VERDICT_FORMS, VERDICT_HEADINGS, in_language
 
@@ -78,7 +79,8 @@ def review_batch(request: HttpRequest, batch: int) -> HttpResponse:
 def _ticked(request: HttpRequest) -> dict[int, str]:
     """Rows of the ticked cases, and the state in which each was shown. A tick is 'row:state'."""
     ticks = [tick.partition(":") for tick in request.POST.getlist("case")[: MOST + 1]]
-    return {int(row): state for row, _colon, state in ticks if row.isdecimal() and len(row) < 18}
+    numbered = [(number_or_none(row), state) for row, _colon, state in ticks]
+    return {row: state for row, state in numbered if row is not None}
 
 
 def _tell(request: HttpRequest, batch: Batch, done: str) -> None:

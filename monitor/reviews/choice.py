@@ -40,7 +40,7 @@ class QueueChoice:
         self.values = {
             name: value if (value := request.GET.get(name, "")) in known else "" for name, known in CHOICES.items()
         }
-        self.region_text = request.GET.get("region", "")[:200].replace("\0", "")
+        self.region_text = request.GET.get("region", "")[:200]
         self.given = request.GET.get("given", "")
         if self.given not in {ME, NOBODY, *(str(one.pk) for one in self.colleagues)}:
             self.given = ""

@@ -32,6 +32,7 @@ from monitor.families import voice
 from monitor.map import selectors
 from monitor.map.config import map_config
 from monitor.site.guards import reviewers_only
+from monitor.site.refusals import number_or_none
 from monitor.wording.states import in_language
 
 TYPES = ",".join(SUFFIXES)
@@ -43,14 +44,14 @@ def review_edit(request: HttpRequest, code: str) -> HttpResponse:
     alert = alert_or_404(code)
     if request.method != "POST":
         return _page(request, alert)
-    number = request.POST.get("expected_edit", "")
+    expected_edit = number_or_none(request.POST.get("expected_edit", ""))
     try:
         edit = alert_edit(
             alert=alert,
             editor=request.user,
             wanted=wanted_of(request),
             expected_state=request.POST.get("expected_state", ""),
-            expected_edit=int(number) if number.isdecimal() and len(number) < 18 else -1,
+            expected_edit=-1 if expected_edit is None else expected_edit,
             announce="announce" in request.POST,
         )
     except Claimed as held:
@@ -74,8 +75,7 @@ def review_edit(request: HttpRequest, code: str) -> HttpResponse:
 @reviewers_only
 def review_edit_undo(request: HttpRequest, code: str) -> HttpResponse:
     alert = alert_or_404(code)
-    number = request.POST.get("edit", "")
-    edit = alert.edits.filter(pk=number).first() if number.isdecimal() and len(number) < 18 else None
+    edit = alert.edits.filter(pk=number_or_none(request.POST.get("edit", ""))).first()
     if edit is None:
         return _page(request, alert, _("There is no such entry in the trail. Nothing was changed."), status=400)
     try:

@@ -13,6 +13,7 @@ from detection.rules.codes import encode
 from detection.rules.lifecycle import State
 from monitor.cards.cards import AlertCard, alert_cards
 from monitor.reviews.choice import QueueChoice
+from monitor.site.refusals import number_or_none
 
 REVIEWED_LATELY = 12
 PER_PAGE = 40  # rows of the list; the keys lead on beyond them
@@ -65,9 +66,8 @@ def _page(request: HttpRequest, at: int, n_rows: int) -> int:
     """Which part of the list, from 0: that of the chosen case, else the one that the address names."""
     if 0 <= at < n_rows:
         return at // PER_PAGE
-    text = request.GET.get("page", "")
-    number = int(text) - 1 if text.isascii() and text.isdecimal() and len(text) < 7 else 0
-    return min(max(number, 0), max(0, (n_rows - 1) // PER_PAGE))
+    number = number_or_none(request.GET.get("page", "")) or 1
+    return min(max(number - 1, 0), max(0, (n_rows - 1) // PER_PAGE))
 
 
 def _in_this_order(numbers: list[int]) -> list[Alert]:

@@ -39,6 +39,7 @@ from monitor.reviews.queue import case_following, queue_context
 from monitor.reviews.trail import trail_of
 from monitor.reviews.visits import PLAN_FIELDS, plan_of, report_of, visit_block
 from monitor.site.guards import may_review, publishers_only, reviewers_only
+from monitor.site.refusals import number_or_none
 from monitor.wording.states import PROPOSE_FORM, VERDICT_FORMS, VERDICT_HEADINGS, in_language, state_label
 
 FIELDS = ("reason_code", "public_note", "internal_note")
@@ -68,8 +69,7 @@ def review_case(request: HttpRequest, code: str) -> HttpResponse:
 @reviewers_only
 def review_undo(request: HttpRequest, code: str) -> HttpResponse:
     alert = alert_or_404(code)
-    entry = request.POST.get("review", "")
-    review = alert.reviews.filter(pk=entry).first() if entry.isdecimal() else None
+    review = alert.reviews.filter(pk=number_or_none(request.POST.get("review", ""))).first()
     if review is None:
         return _case(request, alert, fault=_("There is no such entry in the trail. Nothing was changed."), status=400)
     try:
@@ -203,8 +203,7 @@ def review_withdraw(request: HttpRequest, code: str) -> HttpResponse:
 
 def _proposal(request: HttpRequest, alert: Alert) -> Proposal | None:
     """What the form answers, waiting or not."""
-    number = request.POST.get("proposal", "")
-    return alert.proposals.filter(pk=number).first() if number.isdecimal() and len(number) < 18 else None
+    return alert.proposals.filter(pk=number_or_none(request.POST.get("proposal", ""))).first()
 
 
 def _with_choice(request: HttpRequest, path: str, **more: str) -> str:

@@ -13,6 +13,10 @@ from monitor.wording.places import Bounds
 from monitor.wording.refusals import Refusal
 
 View = Callable[..., HttpResponseBase]
+BIGGEST_KEY = 2**63 - 1  # of a row in any table
+LONGEST_NUMBER = 20  # digits, more than that number has
+HAIR_DEGREES = 5e-7  # half of the last digit of positions that are given out: 5 cm
+BOX_REMEDY = "Give bbox=west,south,east,north in degrees, for example bbox=5.9,45.8,10.5,47.8."
 
 
 def refusals_as_json(view: View) -> View:
@@ -53,28 +57,58 @@ def refuse_unknown(asked: QueryDict, known: Sequence[str]) -> None:
 
 def boxes(text: str) -> list[Bounds]:
     """'west,south,east,north' in degrees; two boxes where west > east, over the 180th meridian. Raises Refusal."""
-    remedy = "Give bbox=west,south,east,north in degrees, for example bbox=5.9,45.8,10.5,47.8."
-    try:
-        west, south, east, north = (float(part) for part in text.split(","))
-    except ValueError as fault:
-        raise Refusal("bbox is not four numbers", remedy) from fault
-    if not all(map(math.isfinite, (west, south, east, north))):
-        raise Refusal("bbox is not four numbers", remedy)
-    if not (-180 <= west <= 180 and -180 <= east <= 180 and -90 <= south < north <= 90 and west != east):
-        raise Refusal("bbox is not a box on the earth", remedy)
-    if west < east:
+    parts = [(west, south, east, north) for west, south, east, north in _parts(text) if west < east and south < north]
+    if not parts:
+        raise Refusal("bbox is not a box on the earth", BOX_REMEDY)
+    return parts
+
+
+def area_of(text: str) -> MultiPolygon:
+    """What 'west,south,east,north' in degrees covers; it may be a line or a point. Raises Refusal."""
+    return MultiPolygon([Polygon.from_bbox(_widened(*part)) for part in _parts(text)], srid=4326)
+
+
+def _parts(text: str) -> list[Bounds]:
+    edges = finite_numbers(text)
+    if len(edges) != 4:
+        raise Refusal("bbox is not four numbers", BOX_REMEDY)
+    west, south, east, north = edges
+    if not (-180 <= west <= 180 and -180 <= east <= 180 and -90 <= south <= north <= 90):
+        raise Refusal("bbox is not a box on the earth", BOX_REMEDY)
+    if west <= east:
         return [(west, south, east, north)]
-    return [box for box in ((west, south, 180.0, north), (-180.0, south, east, north)) if box[0] < box[2]]
+    return [(west, south, 180.0, north), (-180.0, south, east, north)]
 
 
-def area_of(parts: list[Bounds]) -> MultiPolygon:
-    return MultiPolygon([Polygon.from_bbox(part) for part in parts], srid=4326)
+def _widened(west: float, south: float, east: float, north: float) -> Bounds:
+    """Give a line or a point the width to which positions are rounded before anybody reads them."""
+    x, y = (HAIR_DEGREES if low == high else 0.0 for low, high in ((west, east), (south, north)))
+    return west - x, south - y, east + x, north + y
+
+
+def number_or_none(text: str, most: int = BIGGEST_KEY) -> int | None:
+    """Return a whole number from 0 to `most` that a form or an address states; None for any other text.
+
+    Python refuses to convert more than 4,300 digits, and the database to look for more than its columns hold.
+    """
+    number = int(text) if text.isascii() and text.isdigit() and len(text) < LONGEST_NUMBER else None
+    return None if number is None or number > most else number
+
+
+def finite_numbers(text: str) -> list[float]:
+    """Return numbers with commas between them; an empty list for any other text, and for infinity and NaN."""
+    try:
+        numbers = [float(part) for part in text.split(",")]
+    except ValueError:
+        return []
+    return numbers if all(map(math.isfinite, numbers)) else []
 
 
 def whole_number(name: str, text: str, low: int, high: int) -> int:
     """A number from low to high. Raises Refusal."""
-    if text.isascii() and text.isdigit() and len(text) < 20 and low <= int(text) <= high:
-        return int(text)
+    number = number_or_none(text, high)
+    if number is not None and number >= low:
+        return number
     raise Refusal(f"{name} is not a whole number from {low} to {high}", f"Give for example {name}={high}.")
 
 

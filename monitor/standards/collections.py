@@ -8,13 +8,13 @@ from typing import Any, ClassVar, NamedTuple
 from django.contrib.gis.geos import GEOSGeometry
 from django.db.models import Model, QuerySet
 
+from monitor.site.refusals import number_or_none
 from monitor.standards.queries import FEW, Filter, Query
 from monitor.wording.places import Bounds
 from monitor.wording.refusals import Refusal
 
 Feature = dict[str, Any]  # GeoJSON; addresses in it begin with a slash
 DIGITS = 6  # of a degree: 10 cm
-BIGGEST_KEY = 2**63 - 1
 
 
 class Extent(NamedTuple):
@@ -76,8 +76,9 @@ class Rows(Collection):
 
 
 def _key(text: str) -> int:
-    if text.isascii() and text.isdigit() and len(text) < 20 and int(text) <= BIGGEST_KEY:
-        return int(text)
+    number = number_or_none(text)
+    if number is not None:
+        return number
     raise Refusal(f"after is no key of this collection: {text[:40]!r}", "Follow the link with rel=next.")
 
 

@@ -20,7 +20,8 @@ from ingest.readers.records import Component
 from monitor.api.rows import product_row
 from monitor.cards.cards import alert_cards
 from monitor.glaciers.rows import ident_of
-from monitor.standards.collections import BIGGEST_KEY, Extent, Feature, Rows, geojson
+from monitor.site.refusals import number_or_none
+from monitor.standards.collections import Extent, Feature, Rows, geojson
 from monitor.standards.queries import Filter, Query
 
 CARD_WORDS = (
@@ -144,7 +145,7 @@ class Glaciers(Rows):
         ]
 
     def feature(self, ident: str) -> Feature | None:
-        motion = None if "\0" in ident else motion_of(ident=ident)
+        motion = motion_of(ident=ident)
         return None if motion is None or motion.speed_m_day is None else self.only(motion)
 
     def extent(self) -> Extent:
@@ -170,5 +171,4 @@ def _glacier_properties(motion: GlacierMotion) -> dict[str, Any]:
 
 def row_of(rows: QuerySet, ident: str) -> Any | None:
     """The row with this key, or None for what is no key."""
-    is_key = ident.isascii() and ident.isdigit() and len(ident) < 20 and int(ident) <= BIGGEST_KEY
-    return rows.filter(pk=int(ident)).first() if is_key else None
+    return rows.filter(pk=number_or_none(ident)).first()

@@ -9,6 +9,7 @@ from django.urls import reverse
 from ingest.models import MeasurementPoint, Product
 from ingest.products.selectors import point_get, points_behind
 from monitor.map.series import number
+from monitor.site.refusals import number_or_none
 from monitor.standards.collections import DIGITS, Collection, Extent, Feature, Part
 from monitor.standards.ground import extent_of_products, products_wanted, row_of
 from monitor.standards.queries import Filter, Query
@@ -59,7 +60,7 @@ class Points(Collection):
     def feature(self, ident: str) -> Feature | None:
         product_id, _, pid = ident.partition(".")
         product = row_of(Product.objects.filter(points_deleted_at=None), product_id)
-        if product is None or "\0" in pid:
+        if product is None:
             return None
         try:
             point = point_get(product_id=product.pk, pid=pid)
@@ -90,8 +91,9 @@ def _key(after: str) -> tuple[int, str]:
     product, dot, pid = after.partition(".")
     if not after:
         return 0, ""
-    if dot and "\0" not in pid and product.isascii() and product.isdigit() and len(product) < 19:
-        return int(product), pid
+    number = number_or_none(product)
+    if dot and number is not None:
+        return number, pid
     raise Refusal(f"after is no key of this collection: {after[:40]!r}", "Follow the link with rel=next.")
 
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from django.contrib.gis.geos import MultiPolygon
 from django.http import QueryDict
 
-from monitor.site.refusals import area_of, boxes, choice, moment, refuse_unknown, whole_number
+from monitor.site.refusals import BIGGEST_KEY, area_of, choice, moment, refuse_unknown, whole_number
 from monitor.wording.refusals import Refusal
 
 FEW = 100
@@ -49,7 +49,7 @@ def read_query(parameters: QueryDict, filters: Mapping[str, Filter], most: int, 
     return Query(
         min(whole_number("limit", parameters.get("limit", str(few)), 1, 10**9), most),
         parameters.get("after", ""),
-        area_of(boxes(_level(bbox))) if bbox else None,
+        area_of(_level(bbox)) if bbox else None,
         period(parameters.get("datetime", "")),
         {name: _value(name, parameters[name], filters[name]) for name in filters if parameters.get(name)},
     )
@@ -64,7 +64,7 @@ def _level(bbox: str) -> str:
 def _value(name: str, text: str, allowed: Filter) -> str:
     if allowed.values:
         return choice(name, text, list(allowed.values))
-    return str(whole_number(name, text, 0, 2**63 - 1))
+    return str(whole_number(name, text, 0, BIGGEST_KEY))
 
 
 def period(text: str) -> Period | None:

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.http import QueryDict
 
+from ingest.plain_text import plain_values
 from monitor.standards.collections import Collection, Feature
 from monitor.standards.queries import Query, read_query
 from monitor.wording.refusals import Refusal
@@ -36,7 +37,7 @@ def search(known: Mapping[str, Collection], parameters: QueryDict) -> tuple[Foun
 def posted(content: bytes) -> dict[str, Any]:
     """The body of a search. Raises Refusal."""
     try:
-        body = json.loads(content)
+        body = plain_values(json.loads(content))
     except (ValueError, RecursionError):
         body = None
     if not isinstance(body, dict):

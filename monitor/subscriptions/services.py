@@ -20,6 +20,7 @@ from ingest.errors import one_line
 from monitor.channels import endpoints
 from monitor.models import Asset, Endpoint, Membership, Notification, OutgoingMessage, Subscription
 from monitor.organisations import members
+from monitor.site.refusals import number_or_none
 from monitor.subscriptions import limits, selectors
 from monitor.subscriptions.assets import SiteArea, assets_replace, sites_now
 from monitor.subscriptions.feeds import keys as feeds
@@ -214,7 +215,7 @@ def time_zone_known(name: str) -> str:
 def change(*, email: str, pk: str, deed: str, until: str = "") -> str:
     """A change by the owner of an address on the page of their subscriptions; nonsense changes nothing. Returns what
     the page has to say of it: "test-sent", "test-limit" or nothing."""
-    mine = Subscription.objects.filter(email=email, ended_at=None, pk=int(pk) if pk.isdecimal() else 0).first()
+    mine = Subscription.objects.filter(email=email, ended_at=None, pk=number_or_none(pk)).first()
     if mine is None:
         return ""
     if deed == "pause":

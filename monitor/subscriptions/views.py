@@ -1,6 +1,5 @@
 """Subscribing: the form and its preview. No account, no password; the owner of the address confirms by mail."""
 
-import math
 from typing import Any
 
 from django.contrib.gis.geos import GEOSGeometry
@@ -21,6 +20,7 @@ from monitor.map.config import urls
 from monitor.map.selectors import map_totals
 from monitor.models import Subscription
 from monitor.rasters.visibility import visibility_sentence
+from monitor.site.refusals import finite_numbers
 from monitor.site.visitors import visitor_network
 from monitor.subscriptions import limits, places, selectors
 from monitor.subscriptions import services as subscriptions
@@ -217,8 +217,5 @@ def _prefilled(request: HttpRequest) -> dict[str, Any]:
 
 
 def _numbers(text: str, count: int) -> list[float]:
-    try:
-        numbers = [float(part) for part in text.split(",")]
-    except ValueError:
-        return []
-    return numbers if len(numbers) == count and all(map(math.isfinite, numbers)) else []
+    numbers = finite_numbers(text)
+    return numbers if len(numbers) == count else []

@@ -23,6 +23,8 @@ from ingest.models import IngestJob
 from ingest.readers import SUFFIXES_OF_ONE_FILE
 from ingest.storage.inputs import input_put
 from monitor.site.guards import loaders_only
+from monitor.site.refusals import number_or_none
+from monitor.site.typed_text import cleaned
 from monitor.uploads.forms import FileForm, job_row, plain_reason, state_words
 from monitor.uploads.resumable import MAPPING_FIELD, NO_ROOM, PrivateFolderHandler, in_words, too_much
 
@@ -38,7 +40,7 @@ BROKEN_OFF = gettext_lazy("The transfer was interrupted. Nothing was kept; pleas
 def uploads(request: HttpRequest) -> HttpResponse:
     if request.method != "POST":
         return _page(request)
-    fault = too_much(int(request.META.get("CONTENT_LENGTH") or 0))
+    fault = too_much(number_or_none(request.META.get("CONTENT_LENGTH") or "") or 0)
     if fault:
         return _answer(request, [], [fault], status=507 if fault == str(NO_ROOM) else 413, unread=True)
     handler, kept = PrivateFolderHandler(), set[Path]()
@@ -79,7 +81,7 @@ def upload_again(request: HttpRequest, job: int) -> HttpResponse:
 def _receive(request: HttpRequest, handler: PrivateFolderHandler, kept: set[Path]) -> HttpResponse:
     """The whole body is read here. `whole` is the form's last field: without it the end is missing."""
     try:
-        form, files = FileForm(request.POST), request.FILES.getlist("files")
+        form, files = FileForm(cleaned(request.POST)), request.FILES.getlist("files")
         mapping = request.FILES.get(MAPPING_FIELD)
     except (UnreadablePostError, MultiPartParserError):
         return _answer(request, [], [str(BROKEN_OFF)], status=400)

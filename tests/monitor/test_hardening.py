@@ -38,12 +38,17 @@ print(json.dumps({
 """
 
 
+def started(script: str, **values: str) -> subprocess.CompletedProcess[str]:
+    """A process of a site behind HTTPS."""
+    environment = {**os.environ, "BEHIND_HTTPS": "yes", "DJANGO_SETTINGS_MODULE": "monitor.settings", **values}
+    return subprocess.run([sys.executable, "-c", script], env=environment, cwd=ROOT, capture_output=True, text=True)
+
+
 @pytest.fixture(scope="module")
 def public_site() -> dict:
     """The settings and answers of a site behind HTTPS."""
-    environment = {**os.environ, "BEHIND_HTTPS": "yes", "DJANGO_SETTINGS_MODULE": "monitor.settings"}
-    command = [sys.executable, "-c", PUBLIC_SITE]
-    done = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, check=True)
+    done = started(PUBLIC_SITE)
+    assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 
 
@@ -59,7 +64,15 @@ def test_every_cookie_of_a_public_site_is_bound_to_its_host(public_site):
 
 
 def test_a_public_site_promises_https_for_a_year(public_site):
-    assert public_site["hsts"] == "max-age=31536000; includeSubDomains; preload"
+    assert public_site["hsts"] == "max-age=31536000"  # for this host: what else the domain holds is not ours
+
+
+def test_subdomains_and_the_lists_of_browsers_are_bound_where_that_is_wanted():
+    done = started(PUBLIC_SITE, HSTS_SUBDOMAINS="yes", HSTS_PRELOAD="yes")
+    assert json.loads(done.stdout)["hsts"] == "max-age=31536000; includeSubDomains; preload"
+    alone = started("import django; django.setup()", HSTS_PRELOAD="yes")
+    assert alone.returncode != 0
+    assert "HSTS_SUBDOMAINS=yes" in alone.stderr
 
 
 @pytest.mark.django_db

@@ -27,6 +27,7 @@ from monitor.organisations import services as organisation_services
 from monitor.site.roles import ADMINISTRATORS, OPERATORS, PUBLISHERS, VIEWERS
 from monitor.subscriptions import tokens
 from monitor.subscriptions.feeds.keys import feeds_open
+from tests.makers import basemaps
 from tests.makers import glaciers as made_glaciers
 from tests.makers import pairs as made_pairs
 from tests.makers.organisations import make_organisation, share
@@ -300,3 +301,113 @@ def test_no_role_begins_before_the_second_factor_is_set_up(people, settings):
                 through.append((role, name, answer.status_code, answer.get("Location")))
     assert requested > 50
     assert through == []
+
+
+STANDS_FOR = 987654321  # in an address that is made, the number that is then written there
+NUMBERS = ["9223372036854775808", "9" * 5000]  # too big for every table; for Python, too
+STRANGE = [NUMBERS[1], "nan"]
+QUERIED = [
+    "page",
+    "track",
+    "days",
+    "image",
+    "given",
+    "level",
+    "row",
+    "cols",
+    "limit",
+    "offset",
+    "k",
+    "on",
+    "with",
+    "hit",
+]
+QUERIED += ["width", "lat", "lon", "point", "at", "bbox", "period", "after", "product", "version", "detection"]
+POSTED = [
+    "about",
+    "endpoint",
+    "delivery",
+    "subscription",
+    "review",
+    "proposal",
+    "edit",
+    "expected_edit",
+    "visit",
+    "hit",
+]
+POSTED += ["case", "assignee", "visitor", "known", "track", "own_km", "latitude", "longitude", "radius_km", "end"]
+DEEDS = {"organisation": ["remove", "share", "end"], "subscription-ways": ["remove", "again"], "": [""]}
+
+
+def own_role(people: People, name: str) -> str:
+    """Who gets furthest: the owner of a link, or an administrator."""
+    return next((role for role in people.links if name in people.links[role]), "administrator")
+
+
+def test_no_number_in_an_address_is_an_error(people):
+    wrong, n_asked = [], 0
+    for name, wanted in addresses():
+        if name.startswith("admin:"):
+            continue
+        role = own_role(people, name)
+        own = people.values | SPECIAL.get(name, {}) | people.links.get(role, {}).get(name, {})
+        made = {parameter: own.get(parameter) for parameter in wanted}
+        for parameter in (one for one, value in made.items() if str(value).isdecimal()):
+            path = reverse(name, kwargs=made | {parameter: STANDS_FOR})
+            for number in NUMBERS:
+                n_asked += 1
+                answer = people.client(role, True).get(path.replace(str(STANDS_FOR), number))
+                if answer.status_code >= 500:
+                    wrong.append((name, parameter, number[:8]))
+    assert wrong == []
+    assert n_asked > 80
+
+
+def test_no_number_in_a_filter_or_a_form_is_an_error(people):
+    wrong = []
+    for name, wanted in addresses():
+        if name.startswith("admin:") or "logout" in name:
+            continue
+        role = own_role(people, name)
+        path = people.path(role, name, wanted)
+        deeds = next(deeds for start, deeds in DEEDS.items() if name.startswith(start))
+        answers = [people.client(role, True).get(path, dict.fromkeys(QUERIED, number)) for number in STRANGE]
+        for deed in deeds:
+            body = dict.fromkeys(POSTED, NUMBERS[1]) | {"deed": deed, "where": "circle", "result": "seen"}
+            answers.append(people.client(role, True).post(path, body))
+        wrong += [(name, answer.status_code) for answer in answers if answer.status_code >= 500]
+        for answer in answers:
+            answer.close()
+    assert wrong == []
+
+
+@pytest.mark.parametrize("wrong", ["9" * 25, "9" * 5000])
+def test_no_number_in_a_header_is_an_error(client, settings, tmp_path, wrong):
+    settings.BASEMAP_ARCHIVE = str(basemaps.archive(tmp_path / "world.pmtiles"))
+    for whole in (f"bytes={wrong}-", f"bytes=0-{wrong}", f"bytes={wrong}-{wrong}"):
+        assert client.get("/basemap.pmtiles", headers={"Range": whole}).status_code in (206, 416)
+
+
+@pytest.mark.parametrize("width", ["nan", "inf", "-inf", "9" * 5000, "1,2", "x"])
+def test_what_is_no_number_is_refused(client, width):
+    asked = {"line": "9.1,48.7;9.2,48.8", "layer": "los", "width": width}
+    assert client.get("/charts/profile.json", asked).status_code == 400
+
+
+@pytest.mark.parametrize("verb", ["QUERY", "PUT", "PATCH", "DELETE", "TRACE", "PROPFIND", "NONSENSE"])
+def test_a_method_that_no_address_takes_is_named_as_such(verb):
+    """The check of tokens in forms would say 403, as if somebody could sign in to it."""
+    visitor = Client(enforce_csrf_checks=True)
+    data = ["/alerts.atom", "/cap.atom", "/api/v1/alerts", "/ogc/collections", "/tilejson/", "/rasters.json"]
+    for path in (*data, "/stac/search", "/", "/alerts/", "/login/", "/nothing/"):
+        answer = visitor.generic(verb, path)
+        assert answer.status_code == 405, path
+        assert answer["Allow"] == ("GET, HEAD" if path in data else "GET, HEAD, POST")
+        assert (answer["Content-Type"] == "application/problem+json") == (path in data or path == "/stac/search")
+
+
+def test_data_for_everybody_take_no_form(client):
+    visitor = Client(enforce_csrf_checks=True)
+    assert visitor.post("/alerts.atom", {"a": "b"}).status_code == 405
+    assert visitor.post("/stac/search", "{}", content_type="application/json").status_code == 200
+    assert visitor.post("/login/", {"username": "x"}).status_code == 403  # a form without its token

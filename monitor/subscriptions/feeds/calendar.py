@@ -10,6 +10,7 @@ from django.conf import settings
 from django.utils.translation import gettext as _
 from icalendar import Calendar, Event, vText
 
+from ingest.plain_text import plain_text, plain_values
 from monitor.alerts.feeds import entry_id
 from monitor.alerts.steps import what_happened
 from monitor.cards.cards import AlertCard, alert_cards
@@ -21,13 +22,20 @@ ASK_AGAIN = timedelta(hours=6)
 STATUSES = {"first": "TENTATIVE", "provisional": "TENTATIVE"} | dict.fromkeys(map(str, TAKEN_BACK), "CANCELLED")
 
 
+class PlainEvent(Event):
+    """An event whose text is plain: a lone carriage return in a stored row would begin another property."""
+
+    def add(self, name: str, value: object, **more: object) -> None:
+        super().add(name, plain_values(value), **more)
+
+
 def calendar_of(*, subscription: Subscription, entries: Sequence[Entry]) -> bytes:
     """In the language that is active; days by the clock of the reader."""
     calendar, zone = Calendar(), ZoneInfo(subscription.time_zone)
     calendar.add("prodid", "-//Ground Motion Monitor//EN")
     calendar.add("version", "2.0")
     calendar.add("method", "PUBLISH")
-    name = vText(_("Ground Motion Monitor: %(place)s") % {"place": subscription.title})
+    name = vText(plain_text(_("Ground Motion Monitor: %(place)s") % {"place": subscription.title}))
     calendar.add("name", name)
     calendar.add("x-wr-calname", name)  # by which most programs know it
     calendar.add("refresh-interval", ASK_AGAIN, parameters={"VALUE": "DURATION"})
@@ -55,7 +63,7 @@ def _period(entry: Entry, card: AlertCard, zone: ZoneInfo) -> Event:
 
 
 def _event(about: str, card: AlertCard, changed: datetime) -> Event:
-    event = Event()
+    event = PlainEvent()
     event.add("uid", str(uuid.uuid5(uuid.NAMESPACE_URL, about)))
     event.add("dtstamp", changed)
     event.add("last-modified", changed)

@@ -25,7 +25,7 @@ def feeds_close(*, subscription: Subscription) -> None:
 
 def subscription_of(*, key: str) -> Subscription | None:
     """Whose feeds these are, also where it has ended."""
-    return Subscription.objects.filter(feed_key=key.replace("\0", "")).first()
+    return Subscription.objects.filter(feed_key=key).first()
 
 
 def addresses(*, subscription: Subscription) -> dict[str, str]:

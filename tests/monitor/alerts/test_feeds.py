@@ -250,7 +250,7 @@ def test_filters_of_the_geojson(client, watched_region):
         "bbox=1,2,3",
         "bbox=nan,1,2,3",
         "bbox=1e999,0,1,1",
-        "bbox=1,1,1,1",
+        "bbox=1,1,1,1,1",
         "bbox=0,5,9,1",
         "updated_since=yesterday",
         "updated_since=0001-01-01T00:00:00%2B23:59",

@@ -206,3 +206,30 @@ def test_the_description_is_json_for_any_page(client):
     answer = client.get("/api/v1/openapi.json")
     assert answer["Access-Control-Allow-Origin"] == "*"
     assert json.loads(answer.content)["info"]["version"] == "1"
+
+
+@pytest.mark.parametrize(
+    ("name", "good", "bad"),
+    [
+        (
+            "bbox",
+            ["", "5.9,45.8,10.5,47.8", "-13,46,-11,48", "0,0,0,0"],
+            ["1,2,3", "a,b,c,d", "1,2,3,4,5", "nan,0,1,1"],
+        ),
+        (
+            "updated_since",
+            ["", "2024-05-01", "2024-05-01T12:00Z", "2024-05-01T12:00:00.5+02:00"],
+            ["yesterday", "2024", "1.5.2024", "2024-05-01T"],
+        ),
+    ],
+)
+def test_the_description_says_how_a_text_is_written(client, schema, name, good, bad):
+    """What fits is taken and what does not is refused, so that a program may check first."""
+    listed = schema["paths"]["/api/v1/alerts"]["get"]["parameters"]
+    (pattern,) = [one["schema"]["pattern"] for one in listed if one["name"] == name]
+    for text in good:
+        assert re.fullmatch(pattern, text)
+        assert client.get("/api/v1/alerts", {name: text}).status_code == 200
+    for text in bad:
+        assert not re.fullmatch(pattern, text)
+        assert client.get("/api/v1/alerts", {name: text}).status_code == 400

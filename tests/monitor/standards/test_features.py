@@ -240,6 +240,22 @@ def test_what_is_not_there_is_a_problem_too(client, address):
     assert missing.json()["remedy"]
 
 
+def test_a_box_may_be_a_point_or_a_line(client, make_alert, make_egms):
+    make_alert()  # a square of 0.02 degrees around 12° W 47° N
+    product_load(path=make_egms())
+    for box in ("-12,47,-12,47", "-13,47,-11,47", "-12,46,-12,48", "-12,47,0,-12,47,9", "-12.01,47.01,-12.01,47.01"):
+        for address in (f"{ALERTS}?bbox={box}", f"/alerts.geojson?bbox={box}", f"/api/v1/alerts?bbox={box}"):
+            found = answer(client, address)
+            assert len(found.get("features", found.get("items"))) == 1, address
+    for box in ("0,0,0,0", "-11.9,47,-11.9,47", "180,-90,-180,90", "-12,48,-12,49"):
+        assert answer(client, f"{ALERTS}?bbox={box}")["numberReturned"] == 0
+    point = answer(client, f"{POINTS}?limit=1")["features"][0]
+    longitude, latitude = point["geometry"]["coordinates"]
+    found = answer(client, f"{POINTS}?bbox={longitude},{latitude},{longitude},{latitude}")["features"]
+    assert [one["id"] for one in found] == [point["id"]]
+    assert client.get(f"{ALERTS}?bbox=1,2,1,1").status_code == 400
+
+
 def test_a_limit_above_the_most_gets_the_most(client, make_alert):
     make_alert()
     assert answer(client, f"{ALERTS}?limit=100000")["numberReturned"] == 1

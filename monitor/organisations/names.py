@@ -1,0 +1,63 @@
+"""Names of organisations. They stand in mails to people who never asked for one: none may read as an address.
+
+Honest names have dots, too: "St. Gallen", "Co. KG", "S.A.". Hence a dot stands between single letters or at the end of
+a word, no ending of addresses follows it, and a word keeps to one alphabet.
+"""
+
+import re
+import unicodedata
+
+from ingest.errors import one_line
+
+LONGEST_TITLE = 60
+_TITLE = re.compile(r"\w[\w \-–'’&,.()/+]*")
+# letters that show as Latin ones, after marks are taken off: endings are compared in Latin
+_LOOK_ALIKES = str.maketrans("ıȷłøđħɡасԁеһіјӏморѕтухѵԝαεικνορτυχ", "ijlodhgacdehijlmopstyxvwaeikvoptyx")
+_ADDRESS = re.compile(r"www|https?|hxxp|//")
+_DOT = r"(?:\.[\s)\-–]*|,|\b(?:dot|punkt|punto)\b[\s)]*)"
+_ENDINGS = "com|net|org|info|biz|app|dev|edu|gov|mil|xyz|top|online|site|website|shop|store|club|link|click|icu|vip"
+_ENDS_AS_ADDRESS = re.compile(rf"{_DOT}(?:{_ENDINGS})\b")
+_DOT_WITHIN = re.compile(r"\.(?![\s,)/\-–]|$)")
+_SINGLE_LETTERS = re.compile(r"(?<![^\W\d_])[^\W\d_](?:\.[^\W\d_])+(?![^\W_])")  # S.A., e.V., s.r.o.
+_DOT_ALONE = re.compile(r"(?<!\w)\.")
+_NUMBERS = re.compile(r"\d\s*\.\s*\d")
+_LAST_COUNTRY = re.compile(r"(\w+)\.\s+([^\W\d_]{2})(?=\s*(?:/|$))")
+_LONGEST_ABBREVIATION = 3  # letters before "KG" or "No": Co., Dr.
+_ALPHABETS = {"LATIN", "CYRILLIC", "GREEK", "ARMENIAN", "CHEROKEE", "COPTIC", "LISU"}
+_ALPHABETS |= {"ARABIC", "ARABIC-INDIC", "EXTENDED"}  # whose zero is a dot
+
+
+def title_of(name: str) -> str | None:
+    """Return a name as it is kept and shown; None where it cannot stand in a mail to strangers."""
+    title = one_line(unicodedata.normalize("NFKC", name))
+    fits = 0 < len(title) <= LONGEST_TITLE and _TITLE.fullmatch(title)
+    return title if fits and not _reads_as_address(title) else None
+
+
+def _reads_as_address(title: str) -> bool:
+    folded = _folded(title)
+    return bool(
+        _ADDRESS.search(folded)
+        or _DOT_WITHIN.search(_SINGLE_LETTERS.sub("X", title))
+        or _DOT_ALONE.search(title)
+        or _NUMBERS.search(title)
+        or _ENDS_AS_ADDRESS.search(folded)
+        or any(_is_country(*found.groups()) for found in _LAST_COUNTRY.finditer(title))
+        or any(len(_alphabets(word)) > 1 for word in re.split(r"\W+", title))
+    )
+
+
+def _is_country(before: str, ending: str) -> bool:
+    """Return whether two letters end an address, as in 'Evil. ru': 'Co. KG' and 'Dr. No' are short, with capitals."""
+    return ending.islower() or len(before) > _LONGEST_ABBREVIATION
+
+
+def _folded(title: str) -> str:
+    """Return it in lower case, without marks, in letters of the Latin alphabet where others look the same."""
+    apart = unicodedata.normalize("NFKD", title.casefold())
+    return "".join(letter for letter in apart if not unicodedata.combining(letter)).translate(_LOOK_ALIKES)
+
+
+def _alphabets(word: str) -> set[str]:
+    """Return those of a word whose letters can be taken for each other's."""
+    return {unicodedata.name(letter, "").partition(" ")[0] for letter in word} & _ALPHABETS

@@ -1,0 +1,42 @@
+"""What programs look for on every site: whom to write about a weakness, and what crawlers leave alone."""
+
+from datetime import UTC, datetime, timedelta
+
+from django.conf import settings
+from django.http import Http404, HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.http import require_safe
+
+VALID_DAYS = 180  # RFC 9116 recommends less than a year
+PLAIN = "text/plain; charset=utf-8"
+# costly, private, or data that no search finds anything in; lists are followed page by page, not filter by filter
+LEFT_ALONE = (
+    *("/accounts/", "/admin/", "/anymail/", "/api/", "/basemap", "/cap/", "/charts/", "/demo/", "/embed/", "/feeds/"),
+    *("/jobs/", "/login/", "/ogc/", "/pairs/", "/password/", "/places", "/products/", "/rasters", "/review/"),
+    *("/second-factor/", "/sessions/", "/stac/", "/subscribe/", "/subscriptions/", "/tilejson/", "/tiles/"),
+    *("/uploads/", "/workbench/", "/*.atom", "/*.csv", "/*.geojson", "/*/report/", "/*/subscribe/", "/*?"),
+)
+FOLLOWED = ("/*?language=", "/*?page=")
+
+
+@require_safe
+def security_txt(request: HttpRequest) -> HttpResponse:
+    """Whom to write about a weakness (RFC 9116), where SECURITY_CONTACT says so."""
+    if not settings.SECURITY_CONTACT:
+        raise Http404("This service names nobody to write to.")
+    today = datetime.combine(timezone.now().astimezone(UTC), datetime.min.time(), UTC)
+    lines = [f"Contact: {contact if ':' in contact else f'mailto:{contact}'}" for contact in settings.SECURITY_CONTACT]
+    lines += [
+        f"Expires: {today + timedelta(days=VALID_DAYS):%Y-%m-%dT%H:%M:%SZ}",
+        f"Preferred-Languages: {', '.join(code for code, _name in settings.LANGUAGES)}",
+        f"Canonical: {settings.PUBLIC_URL}{reverse('security-txt')}",
+    ]
+    return HttpResponse("\n".join(lines) + "\n", content_type=PLAIN)
+
+
+@require_safe
+def robots_txt(request: HttpRequest) -> HttpResponse:
+    """Pages about alerts, regions and glaciers may be found; what costs much or is private is left alone (RFC 9309)."""
+    rules = [*(f"Disallow: {path}" for path in LEFT_ALONE), *(f"Allow: {path}" for path in FOLLOWED)]
+    return HttpResponse("\n".join(["User-agent: *", *rules]) + "\n", content_type=PLAIN)
