@@ -60,6 +60,8 @@ class Rows(Collection):
 
     def part(self, query: Query) -> Part:
         rows = self.rows(query)
+        if query.ids:
+            rows = rows.filter(pk__in=[key for key in map(row_key, query.ids) if key is not None])
         behind = rows.order_by("pk").filter(pk__gt=_key(query.after)) if query.after else rows.order_by("pk")
         listed = list(behind[: query.limit + 1])
         shown = listed[: query.limit]
@@ -75,9 +77,16 @@ class Rows(Collection):
         return self.features([row])[0] if row else None
 
 
+def row_key(text: str) -> int | None:
+    """Return the key of a row that an id states, or None for what is no key."""
+    is_key = text.isascii() and text.isdigit() and len(text) < 20 and int(text) <= BIGGEST_KEY
+    return int(text) if is_key else None
+
+
 def _key(text: str) -> int:
-    if text.isascii() and text.isdigit() and len(text) < 20 and int(text) <= BIGGEST_KEY:
-        return int(text)
+    key = row_key(text)
+    if key is not None:
+        return key
     raise Refusal(f"after is no key of this collection: {text[:40]!r}", "Follow the link with rel=next.")
 
 

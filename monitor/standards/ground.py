@@ -20,7 +20,7 @@ from ingest.readers.records import Component
 from monitor.api.rows import product_row
 from monitor.cards.cards import alert_cards
 from monitor.glaciers.rows import ident_of
-from monitor.standards.collections import BIGGEST_KEY, Extent, Feature, Rows, geojson
+from monitor.standards.collections import Extent, Feature, Rows, geojson, row_key
 from monitor.standards.queries import Filter, Query
 
 CARD_WORDS = (
@@ -170,5 +170,5 @@ def _glacier_properties(motion: GlacierMotion) -> dict[str, Any]:
 
 def row_of(rows: QuerySet, ident: str) -> Any | None:
     """The row with this key, or None for what is no key."""
-    is_key = ident.isascii() and ident.isdigit() and len(ident) < 20 and int(ident) <= BIGGEST_KEY
-    return rows.filter(pk=int(ident)).first() if is_key else None
+    key = row_key(ident)
+    return None if key is None else rows.filter(pk=key).first()
