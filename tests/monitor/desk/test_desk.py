@@ -160,7 +160,7 @@ def test_the_second_answer_reads_no_points():
 
 def test_while_other_sheets_are_computed_a_visitor_is_told_and_nothing_piles_up(make_egms, monkeypatch):
     product = product_load(path=make_egms())
-    taken = [places.place_take("workbench") for _ in range(places.at_once("workbench"))]
+    taken = [places.place_take("workbench") for _ in range(places.EACH_PROCESS["workbench"])]
     monkeypatch.setattr(places, "WAIT_SECONDS", 0.01)
     with CaptureQueriesContext(connection) as queries:
         answer = drawn(sheet_body(f"?on={product.pk}"))
