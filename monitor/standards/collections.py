@@ -60,6 +60,8 @@ class Rows(Collection):
 
     def part(self, query: Query) -> Part:
         rows = self.rows(query)
+        if query.ids:
+            rows = rows.filter(pk__in=[key for key in map(number_or_none, query.ids) if key is not None])
         behind = rows.order_by("pk").filter(pk__gt=_key(query.after)) if query.after else rows.order_by("pk")
         listed = list(behind[: query.limit + 1])
         shown = listed[: query.limit]

@@ -30,13 +30,16 @@ class Period(NamedTuple):
 
 
 class Query(NamedTuple):
-    """after: key of the last feature of the page before, empty for the first page. area: EPSG:4326."""
+    """after: key of the last feature of the page before, empty for the first page. area: EPSG:4326. ids: those wanted
+    of `Rows`; empty: all.
+    """
 
     limit: int
     after: str
     area: MultiPolygon | None
     during: Period | None
     filters: Mapping[str, str]
+    ids: frozenset[str] = frozenset()
 
 
 def read_query(parameters: QueryDict, filters: Mapping[str, Filter], most: int, few: int = FEW) -> Query:

@@ -12,9 +12,10 @@ from monitor.standards.queries import Query, read_query
 from monitor.wording.refusals import Refusal
 
 MOST = 1000
+MOST_IDS = MOST  # more could not stand in one answer
 PARAMETERS = {
     "collections": "names with commas between them; all where none is given",
-    "ids": "ids with commas between them",
+    "ids": f"at most {MOST_IDS} ids with commas between them",
 }
 Found = list[tuple[Collection, Feature]]
 
@@ -23,15 +24,14 @@ def search(known: Mapping[str, Collection], parameters: QueryDict) -> tuple[Foun
     """Items, collection after collection, and the key behind which the next part begins. Raises Refusal."""
     common = parameters.copy()
     names, idents = (_listed(common.pop(name, [""])[-1]) for name in PARAMETERS)
+    if len(idents) > MOST_IDS:
+        raise Refusal(f"{len(idents)} ids were asked for", f"Give at most {MOST_IDS} ids in one search.")
     unknown = [name for name in names if name not in known]
     if unknown:
         raise Refusal(f"there is no collection {unknown[0][:40]!r}", f"Give some of {', '.join(known)}.")
     chosen = [one for name, one in known.items() if not names or name in names]
     query = read_query(common, {}, MOST)
-    if idents:
-        found = [(one, feature) for one in chosen for ident in idents if (feature := one.feature(ident))]
-        return found[: query.limit], ""
-    return _one_after_the_other(chosen, query)
+    return _one_after_the_other(chosen, query._replace(ids=frozenset(idents)))
 
 
 def posted(content: bytes) -> dict[str, Any]:

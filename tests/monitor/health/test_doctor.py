@@ -55,6 +55,24 @@ def test_a_public_site_without_any_backup(healthy, capsys):
     assert "WRONG    backup: manage.py backup has never made one" in capsys.readouterr().out
 
 
+def test_a_site_that_does_not_answer_or_not_with_a_page(doctor, site, settings):
+    site.status = 500
+    assert doctor() == {
+        "web": "the first page answers with status 500 Start the web process, or look into its log; where it runs on"
+        " another machine, set WEB."
+    }
+    settings.WEB = "127.0.0.1:1"
+    assert doctor()["web"].startswith("no web process answers at 127.0.0.1:1 Start the web process")
+
+
+def test_a_web_process_that_was_ended_for_a_request_that_hung(doctor):
+    sign_give(name="web process ended: POST /subscribe/preview.json")
+    age("web process ended: POST /subscribe/preview.json", minutes=5)
+    assert doctor()["requests"].startswith(
+        "a web process was ended 5 minutes ago, because a request hung: POST /subscribe/preview.json Look into the log"
+    )
+
+
 def test_a_queue_whose_worker_hangs(doctor):
     age(queue_sign("mail"), minutes=4)
     age(queue_sign("cpu"), minutes=14)  # which may be a long run

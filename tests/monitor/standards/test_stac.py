@@ -6,6 +6,8 @@ from urllib.parse import urlsplit
 
 import pystac
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from pystac import Catalog, Item
 from pystac import Collection as StacCollection
 from stac_validator import utilities
@@ -168,6 +170,38 @@ def test_a_search_goes_through_all_collections_page_by_page(client, pair_predict
     assert (
         client.get("/stac/search?collections=none").status_code == client.get("/stac/search?after=x").status_code == 400
     )
+
+
+def test_ids_are_found_page_by_page_and_narrowed_by_the_other_parameters(client, pair_predictions):
+    ids = [str(scene.pk) for scene in Scene.objects.order_by("pk")]
+    wanted = f"/stac/search?collections=radar-images&ids={','.join(reversed(ids))}"
+    first = answer(client, f"{wanted}&limit=2")
+    (following,) = [link["href"] for link in first["links"] if link["rel"] == "next"]
+    second = answer(client, following.removeprefix("http://testserver"))
+    assert [one["id"] for page in (first, second) for one in page["features"]] == ids
+    assert answer(client, f"{wanted}&bbox=0,0,1,1")["features"] == []
+
+
+def test_a_search_by_ids_costs_as_many_queries_for_one_as_for_a_thousand(client, pair_predictions):
+    def n_queries(ids: list[str]) -> int:
+        with CaptureQueriesContext(connection) as queries:
+            found = client.post("/stac/search", {"ids": ids, "limit": 1000}, content_type="application/json")
+        assert len(found.json()["features"]) == Scene.objects.count() + len(pair_predictions)
+        return len(queries)
+
+    present = [str(row.pk) for row in (*Scene.objects.all(), *pair_predictions)]
+    absent = [str(number) for number in range(10**6, 10**6 + 1000 - len(present))]
+    assert n_queries([*present, *absent]) == n_queries(present)
+
+
+def test_too_many_ids_are_refused_with_the_limit(client):
+    refused = client.post("/stac/search", {"ids": [*range(1, 1002)]}, content_type="application/json")
+    assert refused.status_code == 400
+    assert (refused.json()["error"], refused.json()["remedy"]) == (
+        "1001 ids were asked for",
+        "Give at most 1000 ids in one search.",
+    )
+    assert client.post("/stac/search", {"ids": [*range(1, 1001)]}, content_type="application/json").status_code == 200
 
 
 def test_a_search_may_be_posted_and_leads_on_in_the_same_way(client, pair_predictions):
