@@ -16,6 +16,7 @@ pytest_plugins = [
     "tests.fixtures.region",
     "tests.fixtures.rows",
     "tests.fixtures.servers",
+    "tests.fixtures.slow_servers",
     "tests.fixtures.storage",
 ]
 

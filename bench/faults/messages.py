@@ -74,7 +74,7 @@ def _measured(channel: str, senders: int) -> list[dict[str, Any]]:
 
 
 def _mail_prepare(port: int, readers: int) -> None:
-    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    settings.EMAIL_BACKEND = "monitor.channels.mail.server.EmailBackend"
     settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", port
 
 

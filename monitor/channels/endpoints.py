@@ -19,6 +19,7 @@ from django.utils.translation import gettext as _
 
 from detection.models import AlertTransition
 from detection.rules.lifecycle import State as AlertState
+from monitor.channels import outward
 from monitor.models import DEFAULT_CHANNEL, Endpoint, OutgoingMessage
 from monitor.organisations.members import owners
 from monitor.site.refusals import number_or_none
@@ -58,22 +59,40 @@ def endpoints_of(*, channel: str, **owner: Any) -> QuerySet[Endpoint]:
 
 
 def endpoint_add(*, channel: str, url: str, keys: dict[str, Any], name: str = "", **owner: Any) -> Endpoint:
-    """Keep an address and send a first message there; one that is known gets new keys. Raises Refusal for too many."""
+    """Keep an address and send a first message there; one that is known gets new keys. Raises Refusal."""
     mine = endpoints_of(channel=channel, **owner)
     if mine.exclude(url=url).count() >= MOST_PER_PERSON:
         raise Refusal(_("You can have %(number)s of these at most.") % {"number": whole(MOST_PER_PERSON)})
+    _refuse_sending(Endpoint(channel=channel, url=url, **owner))
     with transaction.atomic():
         endpoint, _new = Endpoint.objects.update_or_create(
             channel=channel, url=url, **owner, defaults={"keys": keys, "name": name, "verified_at": None}
         )
-        endpoint_check(endpoint=endpoint)
+        _check_queue(endpoint)
     return endpoint
 
 
 def endpoint_check(*, endpoint: Endpoint) -> None:
-    """Send a test; an endpoint that was ended takes part again once it has answered. Raises Refusal for too many."""
+    """Send a test; an endpoint that was ended takes part again once it has answered. Raises Refusal."""
+    _refuse_sending(endpoint)
+    with transaction.atomic():
+        _check_queue(endpoint)
+
+
+def _refuse_sending(endpoint: Endpoint) -> None:
+    """Raise Refusal for too many messages of a day, and for an address that leads into a private network.
+
+    An unknown name gets the same sentence: nobody learns here which names a private network knows.
+    """
     if not limits.allowed_for_endpoints(email=endpoint.email, organisation=endpoint.organisation_id):
         raise Refusal(_("That was often enough for today. Try again tomorrow."))
+    if not outward.leads_out(endpoint.url):
+        raise Refusal(
+            _("Messages cannot be sent to this address: its name is not known, or leads into a private network.")
+        )
+
+
+def _check_queue(endpoint: Endpoint) -> None:
     Endpoint.objects.filter(pk=endpoint.pk).update(
         failures=0, failing_since=None, next_try_at=None, ended_at=None, end_reason=""
     )

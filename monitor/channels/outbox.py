@@ -47,6 +47,9 @@ _CLAIM = """
     SET state = %s, attempts = attempts + 1, lease_until = statement_timestamp() + %s
     WHERE id = %s AND state = %s AND attempts = %s AND next_try_at = %s
         AND set_config('synchronous_commit', 'off', true) = 'off'"""
+_IS_HELD = """
+    SELECT FROM monitor_outgoingmessage
+    WHERE id = %s AND state = %s AND attempts = %s AND lease_until > statement_timestamp() + %s"""
 _MARK_SENT = """
     UPDATE monitor_outgoingmessage SET state = %s, lease_until = NULL, sent_at = %s, error = ''
     WHERE id = %s AND state = %s AND attempts = %s"""
@@ -70,6 +73,14 @@ def message_claim(*, message: OutgoingMessage) -> bool:
     if claimed:
         message.state, message.attempts = State.SENDING, message.attempts + 1
     return claimed
+
+
+def message_is_held(*, message: OutgoingMessage, seconds: float) -> bool:
+    """Return whether this sender has a message, and will have it for so long: nobody else sends it meanwhile."""
+    with connection.cursor() as cursor:
+        held = [message.pk, State.SENDING, message.attempts, timedelta(seconds=seconds)]
+        cursor.execute(_IS_HELD, held)
+        return bool(cursor.rowcount)
 
 
 def message_mark_sent(*, message: OutgoingMessage) -> None:

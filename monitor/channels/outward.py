@@ -7,13 +7,10 @@ answer is read up to the end of its head, and the whole takes no longer than it 
 import http.client
 import socket
 import ssl
-import time
 from collections.abc import Container
-from concurrent.futures import Future
 from datetime import timedelta
 from email.utils import parsedate_to_datetime
 from io import BytesIO
-from threading import Thread
 from typing import NamedTuple
 from urllib.parse import SplitResult, urlsplit
 
@@ -22,7 +19,9 @@ from django.utils import timezone
 
 from ingest.sources.client.allow_list import is_public
 from monitor.channels.base import Delivered, Never, Outcome, Refused
+from monitor.channels.deadlines import Deadline
 
+LOOKUP_SECONDS = 3.0  # while somebody waits for a page
 MOST_HEAD_BYTES = 16 * 1024
 USER_AGENT = "ground-motion-monitor"
 
@@ -53,6 +52,23 @@ def url_fault(url: str) -> str:
     return "malformed" if " " in url or parts.fragment else ""
 
 
+def leads_out(url: str) -> bool:
+    """Return whether messages may be sent to where a URL leads now; each message looks at it again.
+
+    True where no resolver answers: that says nothing about the address.
+    """
+    parts = urlsplit(url)
+    try:
+        addresses = Deadline(LOOKUP_SECONDS).addresses(parts.hostname or "", _port(parts))
+    except socket.gaierror as fault:
+        return fault.errno == socket.EAI_AGAIN
+    except TimeoutError:
+        return True
+    except UnicodeError:
+        return False
+    return settings.ENDPOINTS_PRIVATE or all(map(is_public, addresses))
+
+
 def deliver(*, url: str, body: bytes, headers: dict[str, str], seconds: float, gone_by: Container[int]) -> Outcome:
     """Post a message; what its server makes of it. gone_by: the answers that say that there is no such address."""
     try:
@@ -67,13 +83,12 @@ def deliver(*, url: str, body: bytes, headers: dict[str, str], seconds: float, g
 
 def post(*, url: str, body: bytes, headers: dict[str, str], seconds: float) -> Answer:
     """Send a body and read the head of the answer. Raises Unreachable where none comes in time."""
-    parts, deadline = urlsplit(url), time.monotonic() + seconds
+    parts, deadline = urlsplit(url), Deadline(seconds)
     if url_fault(url):
         raise Unreachable("The address is not allowed.")
     try:
         with _connected(parts, deadline) as connection:
-            _limit(connection, deadline)
-            connection.sendall(_head(parts, headers, len(body)) + body)
+            deadline.send(connection, _head(parts, headers, len(body)) + body)
             return _answer(_read_head(connection, deadline))
     except Unreachable:
         raise
@@ -85,44 +100,29 @@ def post(*, url: str, body: bytes, headers: dict[str, str], seconds: float) -> A
         raise Unreachable(f"{type(fault).__name__}: {getattr(fault, 'strerror', None) or 'no answer'}") from None
 
 
-def _connected(parts: SplitResult, deadline: float) -> socket.socket:
-    host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
-    addresses = _addresses(host, port, deadline)
-    if not settings.ENDPOINTS_PRIVATE and not all(map(is_public, addresses)):
-        raise Unreachable("The name leads to an address that is not public.")
-    fault: OSError = Unreachable("The name has no address.")
-    for address in addresses:
-        try:
-            plain = socket.create_connection((address, port), timeout=_left(deadline))
-        except OSError as refused:
-            fault = refused
-            continue
-        if parts.scheme == "http":
-            return plain
-        try:
-            return ssl.create_default_context().wrap_socket(plain, server_hostname=host)
-        except BaseException:
-            plain.close()
-            raise
-    raise fault
-
-
-def _addresses(host: str, port: int, deadline: float) -> list[str]:
-    """Where a name leads. The lookup has no time limit of its own: a slow one is left to a thread of its own."""
-    found: Future[list[str]] = Future()
-
-    def look_up() -> None:
-        try:
-            rows = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-            found.set_result(list(dict.fromkeys(str(row[4][0]) for row in rows)))
-        except Exception as fault:
-            found.set_exception(fault)
-
-    Thread(target=look_up, name="lookup", daemon=True).start()
+def _connected(parts: SplitResult, deadline: Deadline) -> socket.socket:
+    host = parts.hostname or ""
     try:
-        return found.result(timeout=_left(deadline))
+        plain = deadline.connect(host, _port(parts), check=_check_public)
     except (socket.gaierror, UnicodeError):
         raise Unreachable("The name of the server is not known.") from None
+    if parts.scheme == "http":
+        return plain
+    try:
+        deadline.limit(plain)
+        return ssl.create_default_context().wrap_socket(plain, server_hostname=host)
+    except BaseException:
+        plain.close()
+        raise
+
+
+def _port(parts: SplitResult) -> int:
+    return parts.port or (443 if parts.scheme == "https" else 80)
+
+
+def _check_public(address: str) -> None:
+    if not settings.ENDPOINTS_PRIVATE and not is_public(address):
+        raise Unreachable("The name leads to an address that is not public.")
 
 
 def _head(parts: SplitResult, headers: dict[str, str], length: int) -> bytes:
@@ -135,11 +135,10 @@ def _head(parts: SplitResult, headers: dict[str, str], length: int) -> bytes:
     return "\r\n".join([*lines, "", ""]).encode("latin-1")
 
 
-def _read_head(connection: socket.socket, deadline: float) -> bytes:
+def _read_head(connection: socket.socket, deadline: Deadline) -> bytes:
     head = b""
     while b"\r\n\r\n" not in head:
-        _limit(connection, deadline)
-        piece = connection.recv(4096)
+        piece = deadline.receive(connection, 4096)
         if not piece:
             raise Unreachable("The connection was closed without an answer.")
         head += piece
@@ -167,14 +166,3 @@ def _retry_after(text: str) -> timedelta | None:
         return parsedate_to_datetime(text) - timezone.now()
     except (ValueError, TypeError):
         return None
-
-
-def _limit(connection: socket.socket, deadline: float) -> None:
-    connection.settimeout(_left(deadline))
-
-
-def _left(deadline: float) -> float:
-    left = deadline - time.monotonic()
-    if left <= 0:
-        raise TimeoutError
-    return left

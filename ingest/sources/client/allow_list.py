@@ -22,7 +22,19 @@ from urllib.parse import SplitResult, urlsplit
 from ingest.sources.client.faults import HostRefused
 
 PORTS = {"http": 80, "https": 443}
-NAT64 = ipaddress.ip_network("64:ff9b::/96")
+# What the IANA registries of special-purpose addresses call not globally reachable, and some more: 192.0.0.0/24 and
+# 2001::/23 as a whole, because they hold anycast addresses of services in one's own network, and tunnels (6to4 in
+# 2002::/16, Teredo in 2001::/23), because they hold an IPv4 address that may be private.
+NOT_PUBLIC = tuple(
+    map(
+        ipaddress.ip_network,
+        ("0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.0.0.0/24",
+         "192.0.2.0/24", "192.88.99.0/24", "192.168.0.0/16", "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24",
+         "224.0.0.0/4", "240.0.0.0/4", "2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20"),
+    )
+)  # fmt: skip
+GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")  # nothing else of IPv6 is
+STANDING_FOR_IPV4 = (ipaddress.IPv6Network("::ffff:0:0/96"), ipaddress.IPv6Network("64:ff9b::/96"))  # mapped; NAT64
 _LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 _NAME = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
 _UNWANTED = re.compile(r"[\x00-\x20\x7f\\]")
@@ -129,15 +141,20 @@ def _is_address(host: str) -> bool:
 
 
 def is_public(address: str) -> bool:
-    """Whether an address belongs to the open internet; one that leads on to an IPv4 address is judged by that one."""
+    """Return whether an address belongs to the open internet.
+
+    One that stands for an IPv4 address is judged by that one; one with a zone never is public. The tables stand here,
+    because those of `ipaddress` differ between versions of Python.
+    """
     try:
-        ip = ipaddress.ip_address(address.partition("%")[0])
+        ip = ipaddress.ip_address(address)
     except ValueError:
         return False
     if isinstance(ip, ipaddress.IPv6Address):
-        if inner := ip.ipv4_mapped or ip.sixtofour:
-            return inner.is_global and not inner.is_multicast
-        if ip in NAT64:
-            inner = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
-            return inner.is_global and not inner.is_multicast
-    return ip.is_global and not ip.is_multicast
+        if ip.scope_id:
+            return False
+        if any(ip in network for network in STANDING_FOR_IPV4):
+            ip = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
+        elif ip not in GLOBAL_UNICAST:
+            return False
+    return not any(ip in network for network in NOT_PUBLIC)

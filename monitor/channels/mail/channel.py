@@ -4,12 +4,14 @@ import logging
 import smtplib
 from collections.abc import Sequence
 
+from django.conf import settings
 from django.core.mail import get_connection
 
 from monitor.channels import base
 from monitor.channels.base import Delivered, Later, Never, Outcome, Refused
 from monitor.channels.mail.compose import Composer
 from monitor.channels.mail.returns import NO_SUCH_ADDRESS
+from monitor.channels.outbox import message_is_held
 from monitor.models import OutgoingMessage
 
 logger = logging.getLogger(__name__)
@@ -35,6 +37,8 @@ class Channel(base.Channel):
             if self.sent and self.sent % MAILS_PER_CONNECTION == 0:
                 self.server.close()
             self.server.open()
+            if not message_is_held(message=message, seconds=3 * settings.EMAIL_TIMEOUT):
+                return Later("The lease of the message ended before it could be sent.")
             self.server.send_messages([mail])
         except smtplib.SMTPRecipientsRefused as fault:
             code, answer = next(iter(fault.recipients.values()))

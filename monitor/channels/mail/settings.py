@@ -5,15 +5,21 @@ from typing import Any
 
 from environ import Env
 
+from monitor.channels.deadlines import seconds_setting
+
+SMTP = "django.core.mail.backends.smtp.EmailBackend"
+
 
 def read(env: Env, var_dir: Path) -> dict[str, Any]:
     """Django's settings of mail, from the environment."""
     files = {"EMAIL_BACKEND": "monitor.channels.mail.files.EmailBackend", "EMAIL_FILE_PATH": var_dir / "mail"}
     server = env.email_url("EMAIL_URL") if env("EMAIL_URL", default="") else {}
+    if server.get("EMAIL_BACKEND") == SMTP:
+        server["EMAIL_BACKEND"] = "monitor.channels.mail.server.EmailBackend"
     return {
         **files,
         **server,
-        "EMAIL_TIMEOUT": env.int("EMAIL_TIMEOUT", default=15),
+        "EMAIL_TIMEOUT": seconds_setting(env, "EMAIL_TIMEOUT", default=30.0),
         "BOUNCE_ADDRESS": env("BOUNCE_ADDRESS", default=""),  # empty: mails come back to DEFAULT_FROM_EMAIL
         "DKIM_SELECTOR": env("DKIM_SELECTOR", default=""),  # of the key that mails are signed with, for the doctor
         "ANYMAIL": env.dict("ANYMAIL", default={}),  # of django-anymail: WEBHOOK_SECRET=name:password, and its others

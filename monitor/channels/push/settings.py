@@ -7,6 +7,8 @@ from typing import Any
 from django.core.exceptions import ImproperlyConfigured
 from environ import Env
 
+from monitor.channels.deadlines import seconds_setting
+
 KEY_FILE = "push_key"
 KEY = re.compile(r"[A-Za-z0-9_-]{43}=?")  # 32 bytes in base64url
 
@@ -22,7 +24,7 @@ def read(env: Env, var_dir: Path) -> dict[str, Any]:
     return {
         "PUSH_KEY_FILE": path,  # made by manage.py prepare
         "PUSH_PRIVATE_KEY": key,
-        "PUSH_SECONDS": env.float("PUSH_SECONDS", default=10.0),
+        "PUSH_SECONDS": seconds_setting(env, "PUSH_SECONDS", default=10.0),
         "PUSHES_AT_ONCE": env.int("PUSHES_AT_ONCE", default=64),
         "QUIET_CHANNELS": ["push"],  # to endpoints that wake up a person
         "MOST_AN_HOUR": {"push": env.int("PUSH_MOST_AN_HOUR", default=5)},

@@ -292,6 +292,15 @@ def test_what_no_browser_gives_is_refused_in_words(client, make_subscription, re
     assert not Endpoint.objects.exists()
 
 
+def test_a_device_whose_push_service_is_said_to_be_inside_is_refused(client, make_subscription, receiver, settings):
+    settings.ENDPOINTS_PRIVATE = False
+    given = given_by(receiver) | {"deed": "device-add", "url": "https://[64:ff9b:1::1]/phone"}
+    answer = client.post(ways_of(make_subscription()), given)
+    assert answer.status_code == 422
+    assert "leads into a private network" in answer.content.decode()
+    assert not Endpoint.objects.exists()
+
+
 def test_without_a_key_nothing_is_offered(client, make_subscription, settings):
     settings.PUSH_PRIVATE_KEY = ""
     assert "device-add" not in client.get(ways_of(make_subscription())).content.decode()

@@ -1,6 +1,7 @@
 """Webhooks: signed, checked before they count, delivered once under one id, and each on its own."""
 
 import json
+import socket
 import threading
 import time
 from datetime import timedelta
@@ -423,11 +424,47 @@ def test_what_is_no_address_is_refused_in_words(client, make_subscription, setti
     assert not Endpoint.objects.exists()
 
 
+@pytest.mark.parametrize(
+    "host", ["localhost", "127.0.0.1", "127.1", "0x7f000001", "[::1]", "[::127.0.0.1]", "[64:ff9b:1::1]", "192.0.0.8",
+             "10.0.0.1:8080", "unknown..example.org"],
+)  # fmt: skip
+def test_an_address_that_leads_inside_is_refused_when_it_is_typed(host, client, make_subscription, settings):
+    settings.ENDPOINTS_PRIVATE = False
+    given = {"deed": "webhook-add", "url": f"https://{host}/hook"}
+    answer = client.post(ways_of(make_subscription()), given)
+    assert answer.status_code == 422
+    assert "its name is not known, or leads into a private network" in answer.content.decode()
+    assert not Endpoint.objects.exists()
+
+
+def test_an_endpoint_that_leads_inside_by_now_is_not_tested_again(client, make_subscription, receiver, settings):
+    endpoint = endpoint_made(receiver)
+    settings.ENDPOINTS_PRIVATE = False
+    answer = client.post(ways_of(make_subscription()), {"deed": "test", "endpoint": endpoint.pk})
+    assert answer.status_code == 422
+    assert not OutgoingMessage.objects.exists()
+
+
+def test_a_name_is_taken_while_no_resolver_answers_and_looked_up_when_a_message_is_sent(
+    client, make_subscription, settings, monkeypatch
+):
+    def away(*args: object, **kwargs: object) -> None:
+        raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
+
+    settings.ENDPOINTS_PRIVATE = False
+    with monkeypatch.context() as resolver:
+        resolver.setattr("socket.getaddrinfo", away)
+        client.post(ways_of(make_subscription()), {"deed": "webhook-add", "url": "https://localhost/hook"})
+    assert Endpoint.objects.count() == 1
+    assert rounds.messages_send() == 0
+    assert "not public" in OutgoingMessage.objects.get().error
+
+
 def test_a_person_has_ten_webhooks_at_most_and_fifty_tests_a_day(client, make_subscription, settings):
     page = ways_of(make_subscription())
     settings.ENDPOINT_LIMIT_PER_PERSON = 10
     for index in range(11):
-        client.post(page, {"deed": "webhook-add", "url": f"https://example.org/{index}"})
+        client.post(page, {"deed": "webhook-add", "url": f"https://93.184.216.34/{index}"})
     assert Endpoint.objects.count() == 10
     answer = client.post(page, {"deed": "test", "endpoint": Endpoint.objects.first().pk})
     assert answer.status_code == 422
@@ -457,8 +494,8 @@ def test_no_private_address_is_contacted(address, settings):
 def test_a_name_is_judged_by_where_it_leads(settings, monkeypatch):
     settings.ENDPOINTS_PRIVATE = False
     rows = [(2, 1, 6, "", ("93.184.216.34", 443)), (2, 1, 6, "", ("10.0.0.1", 443))]
-    monkeypatch.setattr(outward.socket, "getaddrinfo", lambda *args, **kwargs: rows)
-    monkeypatch.setattr(outward.socket, "create_connection", lambda *args, **kwargs: pytest.fail("it was contacted"))
+    monkeypatch.setattr("socket.getaddrinfo", lambda *args, **kwargs: rows)
+    monkeypatch.setattr("socket.create_connection", lambda *args, **kwargs: pytest.fail("it was contacted"))
     with pytest.raises(outward.Unreachable, match="not public"):
         outward.post(url="https://rebind.example.org/", body=b"", headers={}, seconds=1)
 
@@ -475,8 +512,6 @@ def test_an_address_that_is_not_plain_https_is_refused(url, settings):
 
 
 def test_an_answer_that_drips_does_not_outlast_its_time(settings):
-    import socket
-
     settings.ENDPOINTS_PRIVATE = True
     server = socket.create_server(("127.0.0.1", 0))
 
@@ -502,7 +537,7 @@ def test_an_answer_that_drips_does_not_outlast_its_time(settings):
 
 def test_a_name_that_is_looked_up_for_ever_does_not_outlast_its_time(settings, monkeypatch):
     over = threading.Event()
-    monkeypatch.setattr(outward.socket, "getaddrinfo", lambda *args, **kwargs: over.wait(120) or [])
+    monkeypatch.setattr("socket.getaddrinfo", lambda *args, **kwargs: over.wait(120) or [])
     started = time.monotonic()
     with pytest.raises(outward.Unreachable, match="in time"):
         outward.post(url="https://slow.example.org/", body=b"", headers={}, seconds=0.1)
