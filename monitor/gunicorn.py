@@ -3,21 +3,49 @@
 A visitor who sends or reads slowly holds a thread, so a public site needs the proxy of docker/nginx in front.
 """
 
+import faulthandler
 import os
+import sys
 from pathlib import Path
+from typing import Any
 
 bind = f"127.0.0.1:{os.environ.get('PORT', '8000')}"
 workers = int(os.environ.get("WEB_WORKERS", "2"))
-threads = 4  # docker/nginx lets fewer files in at once than these
+threads = 8  # some wait for a place, some are kept for pages (monitor/site/places.py)
 worker_tmp_dir = "/dev/shm"  # noqa: S108 (a heartbeat must not wait for a disk)
-timeout = 60  # without a heartbeat, not of a request
+timeout = 60  # without a heartbeat; a request has its deadline in monitor/site/deadlines.py
 graceful_timeout = 25  # for requests under way when the process is asked to stop; docker/ waits a little longer
 max_requests, max_requests_jitter = 20_000, 2_000  # a process that grew begins anew
 accesslog = None  # there is no log of visits
 control_socket_disable = True  # it would be written to the account's home
 
 
-def on_starting(server: object) -> None:
+def on_starting(server: Any) -> None:
     """What the web processes of an earlier start have counted is not counted again."""
     for path in Path(os.environ.get("PROMETHEUS_MULTIPROC_DIR", "/nowhere")).glob("*.db"):
         path.unlink()
+
+
+def when_ready(server: Any) -> None:
+    """Let the parent of the web processes see that they answer."""
+    from monitor.health.keeper import Keeper
+
+    Keeper.start_where_wanted(server)
+
+
+def post_worker_init(worker: Any) -> None:
+    """Give every request of this web process a deadline; where gunicorn ends the process, its stacks are written."""
+    from django.urls import get_resolver
+
+    from monitor.site.deadlines import Watchdog
+
+    get_resolver().url_patterns  # noqa: B018 (all pages are loaded now, while no visitor waits)
+    faulthandler.enable()
+    Watchdog().start()
+
+
+def child_exit(server: Any, worker: Any) -> None:
+    """Note that a web process was ended because it gave no heartbeat; in a process of its own, which may wait."""
+    if worker.aborted and "DATABASE_URL" in os.environ:
+        command = [sys.executable, "-m", "monitor.health.ended", "no heartbeat"]
+        os.posix_spawn(sys.executable, command, os.environ)

@@ -1,16 +1,23 @@
 """Headers that belong to whole parts of the site, and answers of a site that has too much to do."""
 
+import errno
 import logging
+import sys
+import weakref
 from collections.abc import Callable
 
 from django.db import OperationalError
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.middleware.http import ConditionalGetMiddleware
 from django.shortcuts import render
+from django.views.defaults import server_error
 
 from ingest.errors import StorageFailed
+from monitor.site.deadlines import clock_of
+from monitor.site.places import Busy, place_take
 from monitor.site.problems import as_problem, problem
-from monitor.site.request_limits import seconds_to_wait
+from monitor.site.request_limits import request_kind, seconds_charge, seconds_to_wait
+from monitor.site.visitors import visitor_network
 
 logger = logging.getLogger(__name__)
 
@@ -33,6 +40,10 @@ PREFLIGHT = {
     "Access-Control-Max-Age": "86400",
 }
 BUSY_SECONDS = 10
+DISK_SECONDS = 300  # somebody has to free it
+DISK_IS_FULL = (errno.ENOSPC, errno.EDQUOT)
+UPLOAD_SECONDS = 600.0  # a large file may be put into an object store while its sender waits; so long docker/nginx does
+TAKE_PLACES_THEMSELVES = ("workbench",)  # for what is not drawn yet (monitor.desk.samples)
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 
@@ -58,17 +69,47 @@ def public_data(get_response: GetResponse) -> GetResponse:
 
 
 class LimitRequests:
-    """Answers 429 to an address that asks too often for what is costly (`monitor.site.request_limits`)."""
+    """Answers what is costly from a place of its kind, and to a network whose seconds are not used up.
+
+    Else 503 and 429 (`monitor.site.places`, `monitor.site.request_limits`).
+    """
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        kind = request_kind(method=request.method or "", path=request.path, content_type=request.content_type or "")
+        if not kind:
+            return self.get_response(request)
         remote, forwarded = request.META.get("REMOTE_ADDR", ""), request.META.get("HTTP_X_FORWARDED_FOR", "")
-        wait = seconds_to_wait(path=request.path, remote_address=remote, forwarded_for=forwarded)
+        network = visitor_network(remote_address=remote, forwarded_for=forwarded)
+        wait = seconds_to_wait(kind=kind, network=network)
         if wait:
             return _later(request, 429, "too many requests came from your network", wait)
-        return self.get_response(request)
+        try:
+            give_back = place_take(kind) if kind not in TAKE_PLACES_THEMSELVES else None
+        except Busy:
+            return _later(request, 503, "the service is answering too many such requests just now", BUSY_SECONDS)
+        clock = clock_of(request.environ)
+        if kind == "uploads":
+            clock.most_seconds = max(clock.most_seconds, UPLOAD_SECONDS)
+        before = clock.worked_seconds()
+
+        def end() -> None:
+            if give_back is not None:
+                give_back()
+            seconds_charge(kind=kind, network=network, seconds=clock.worked_seconds() - before)
+
+        try:
+            response = self.get_response(request)
+        except BaseException:
+            end()
+            raise
+        if not response.streaming:
+            end()
+        else:  # once: when it has been sent or broke off, or when another answer took its place
+            response._resource_closers.append(weakref.finalize(response, end))
+        return response
 
 
 class AnswerBusy:
@@ -88,6 +129,23 @@ class AnswerBusy:
             return None
         logger.error("the database did not answer %s: %s", request.path, fault)
         return _later(request, 503, "the service is very busy and could not answer in time", BUSY_SECONDS)
+
+
+def answer_fault(request: HttpRequest) -> HttpResponseBase:
+    """Answer where something failed without a word of its own: 507 for a full disk, else 500.
+
+    Django calls this while the fault is handled. A form's body is put on the disk before any view is called, where no
+    middleware hears of it.
+    """
+    fault = sys.exc_info()[1]
+    if isinstance(fault, OSError) and fault.errno in DISK_IS_FULL:
+        return _no_room(request, fault)
+    return server_error(request)
+
+
+def _no_room(request: HttpRequest, fault: OSError) -> HttpResponse:
+    logger.error("a disk is full, no answer to %s: %s", request.path, fault)
+    return _later(request, 507, "a disk of the server is full", DISK_SECONDS)
 
 
 def _later(request: HttpRequest, status: int, error: str, seconds: int) -> HttpResponse:

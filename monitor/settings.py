@@ -150,7 +150,10 @@ if env("DATABASE_REPLICA_URL", default=""):  # public pages read it (monitor.dat
     MIDDLEWARE += ["monitor.database.replica.ReadReplica"]
 REPLICA_LAG_SECONDS = env.float("REPLICA_LAG_SECONDS", default=5.0)  # behind the primary; beyond, the primary answers
 WEB_STATEMENT_TIMEOUT_SECONDS = env.float("WEB_STATEMENT_TIMEOUT_SECONDS", default=10.0)  # 0: none
-REQUESTS_PER_MINUTE = env.int("REQUESTS_PER_MINUTE", default=1200)  # of one address, to one part; 0: no limit
+REQUEST_SECONDS = env.float("REQUEST_SECONDS", default=60.0)  # of computing; then the web process ends
+WORK_SECONDS_PER_MINUTE = env.float("WORK_SECONDS_PER_MINUTE", default=60.0)  # for one network and kind; 0: no limit
+PLACES_DIR = VAR_DIR / "places"  # locks of the web processes of one machine
+WEB = env("WEB", default=f"127.0.0.1:{os.environ.get('PORT', '8000')}")  # where they listen, as beat and workers see it
 
 REDIS_URL = env("REDIS_URL")
 CACHES = {

@@ -44,6 +44,7 @@ from monitor.subscriptions import views as subscriptions
 from monitor.subscriptions.feeds import views as subscription_feeds
 from monitor.uploads import views as uploads
 
+handler500 = "monitor.middleware.answer_fault"
 urlpatterns = [
     path("", map.map_view, name="map"),
     path("about/", map.about, name="about"),

@@ -1,9 +1,12 @@
 import os
+import tempfile
 
 from django.core.wsgi import get_wsgi_application
 
+from monitor.site.deadlines import with_deadline
 from monitor.site.statement_limits import limit_statements
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "monitor.settings")
+tempfile.gettempdir()  # found while it can be written to: once its disk is full, it would be looked for elsewhere
 limit_statements()
-application = get_wsgi_application()
+application = with_deadline(get_wsgi_application())

@@ -126,6 +126,12 @@ def own_cache(settings):
 
 
 @pytest.fixture(autouse=True)
+def own_places(settings, tmp_path_factory):
+    """Workers of pytest stand for machines of their own."""
+    settings.PLACES_DIR = tmp_path_factory.getbasetemp() / "places"
+
+
+@pytest.fixture(autouse=True)
 def no_heartbeat(settings):
     """A test's transaction hides its run from the heartbeat's connection, which would end the process after a while."""
     settings.RUN_BEAT_SECONDS = 3600.0

@@ -2,7 +2,6 @@
 
 import json
 import math
-import threading
 from collections.abc import Callable, Sequence
 from hashlib import sha256
 from typing import Any, NamedTuple
@@ -30,6 +29,7 @@ from monitor.desk.attributes import Attribute
 from monitor.desk.differences import Cells, cells_of_points
 from monitor.desk.query import View
 from monitor.map.layers import BY_NAME as LAYERS
+from monitor.site.places import place_held
 
 MOST_MARKS = 3000  # what a browser draws quickly as SVG
 MOST_BINNED = 100_000
@@ -39,13 +39,6 @@ FEW_CELLS = 400  # of the pyramid's finest level: below that, points make smalle
 SMALL_CELLS_ZOOM = 12  # about 50 m in the middle of Europe
 MOST_LISTED = 200  # data sets to choose from
 KEPT_SECONDS = 24 * 3600
-WAIT_SECONDS = 5.0
-
-_one_at_a_time = threading.Lock()  # of each web process
-
-
-class Busy(Exception):
-    """Another sheet is being computed; this one may be asked for again in a moment."""
 
 
 class Marks(NamedTuple):
@@ -111,7 +104,7 @@ def partners_of(product: Product) -> list[Product]:
 
 
 def kept(product: Product, about: Sequence[object], make: Callable[[], list[Component]]) -> list[Any]:
-    """What is drawn of a product, kept for a day in every language; one sheet at a time. Raises Busy.
+    """What is drawn of a product, kept for a day in every language; from a place of the workbench. Raises Busy.
 
     As plain values: the cache takes nothing that would have to be unpickled.
     """
@@ -119,16 +112,12 @@ def kept(product: Product, about: Sequence[object], make: Callable[[], list[Comp
     key = f"desk-{code_version()}-{product.pk}-{product.loaded_at:%Y%m%dT%H%M%S.%f}-{named}"
     found: str | None = cache.get(key)
     if found is None:
-        if not _one_at_a_time.acquire(timeout=WAIT_SECONDS):
-            raise Busy
-        try:
+        with place_held("workbench"):
             found = cache.get(key)  # perhaps drawn while this one waited
             if found is None:
                 with bounded():
                     found = to_json_plotly(make())
                 cache.set(key, found, timeout=KEPT_SECONDS)
-        finally:
-            _one_at_a_time.release()
     drawn: list[Any] = json.loads(found)
     return drawn
 

@@ -34,6 +34,7 @@ from monitor.desk.parts import (
 from monitor.desk.query import View, address, map_address, view_of
 from monitor.desk.relations import Ninths, Relation, ninths, relation
 from monitor.desk.series import Groups, fitted, group
+from monitor.site.places import Busy
 from monitor.wording.figures import percent, whole
 from monitor.wording.refusals import Refusal
 
@@ -63,7 +64,7 @@ def sheet(search: str) -> list[Any]:
         return samples.kept(product, about, lambda: SHEETS[view.tab](view, product))
     except Refusal as refusal:
         return [fault(refusal.error, refusal.remedy)]
-    except samples.Busy:
+    except Busy:
         return [_busy()]
 
 
@@ -438,7 +439,7 @@ def chosen(pids: list[str], shape: dict | None, search: str) -> list[Any]:
         return _chosen(view, product, pids, area_text(shape))
     try:
         return samples.kept(product, ["chosen", view.area], lambda: _chosen(view, product, [], ""))
-    except samples.Busy:
+    except Busy:
         return [_busy()]
 
 

@@ -34,6 +34,17 @@ CONDITIONS = (
         needs_database=False,
     ),
     Condition(
+        name="web",
+        check=site.web,
+        remedy="Start the web process, or look into its log; where it runs on another machine, set WEB.",
+    ),
+    Condition(
+        name="requests",
+        check=site.requests,
+        remedy="Look into the log of the web process for “longer than it may”: the lines below it say where it hung."
+        " Another process has taken its place.",
+    ),
+    Condition(
         name="replica",
         check=site.replica,
         remedy="Start it, or correct DATABASE_REPLICA_URL; until then the primary answers all readers.",

@@ -19,12 +19,16 @@ def beat_sign(host: str) -> str:
     return f"beat@{host}"
 
 
+def own_host() -> str:
+    """A name under which the site may be asked."""
+    return os.environ.get("ALLOWED_HOSTS", "localhost").split(",")[0].replace("*", "localhost").lstrip(".")
+
+
 def web() -> str:
     """Empty where this machine's web process answers, else what is wrong; so are those below."""
-    host = os.environ.get("ALLOWED_HOSTS", "localhost").split(",")[0].replace("*", "localhost").lstrip(".")
     address = f"http://127.0.0.1:{os.environ.get('PORT', '8000')}/healthz"
     try:
-        urllib.request.urlopen(urllib.request.Request(address, headers={"Host": host}), timeout=ANSWER_SECONDS)
+        urllib.request.urlopen(urllib.request.Request(address, headers={"Host": own_host()}), timeout=ANSWER_SECONDS)
     except OSError as fault:
         return f"the web process does not answer: {fault}"
     return ""

@@ -1,45 +1,66 @@
-"""How many requests one address may make in a minute: a fixed window, counted in the cache, for each part of the site.
+"""What is costly to answer: its kind, and for how many seconds a minute the site works for one network on each kind.
 
-Pages, tiles and images of the map have no such limit: fifty people behind one address may pan at once.
+Pages, tiles and images of the map are of no kind: fifty people behind one address may pan at once. The seconds are
+counted in the cache after each answer, in a fixed window. A program that sends one request after the other never uses
+more of them than there are.
 """
 
+import re
 import time
+from collections.abc import Mapping
 
 from django.conf import settings
 from django.core.cache import cache
 from django.utils.crypto import salted_hmac
 
-from monitor.site.visitors import visitor_network
-
 WINDOW_SECONDS = 60
-# what is computed for programs or anew for every question; the same word shares a count
-LIMITED = {
-    "/api/": "api",
-    "/ogc/": "ogc",
-    "/stac/": "stac",
-    "/tilejson/": "api",
-    "/cap": "feeds",
-    "/alerts.geojson": "feeds",
-    "/alerts.atom": "feeds",
-    "/feeds/": "feeds",
-    "/places": "search",
-    "/workbench/": "workbench",
-    "/rasters/": "rasters",
-    "/charts/": "charts",
+# what is computed for programs or anew for every question
+READ = {
+    r"/api/|/tilejson/": "api",
+    r"/ogc/": "ogc",
+    r"/stac/": "stac",
+    r"/cap|/alerts\.geojson|/alerts\.atom|/feeds/": "feeds",
+    r"/places": "search",
+    r"/workbench/": "workbench",
+    r"/rasters/|/products/\d+/change\.tif": "rasters",
+    r"/charts/|/alerts/[^/]+/series\.json|/glaciers/[^/]+/series\.csv": "charts",
+    r"/alerts/[^/]+/report/|/regions/[^/]+/report/|/record/alerts\.csv|/products/\d+/refused\.csv": "reports",
 }
+POSTED = {
+    r"/login/|/admin/login/|/password/|/accounts/join/|/second-factor/": "sign-in",  # passwords are slow to check
+    r"/subscribe/|/subscriptions/": "previews",
+    r"/uploads/$": "uploads",
+}
+WITH_FILES = r"/subscribe/|/subscriptions/|/review/"
 
 
-def seconds_to_wait(*, path: str, remote_address: str, forwarded_for: str) -> int:
-    """Count one request; 0, or how long its sender must wait because the limit is used up."""
-    part = next((part for prefix, part in LIMITED.items() if path.startswith(prefix)), None)
-    if part is None or not settings.REQUESTS_PER_MINUTE:
+def request_kind(*, method: str, path: str, content_type: str) -> str:
+    """Return the kind of a costly request, empty for all others."""
+    if method == "POST" and content_type == "multipart/form-data" and re.match(WITH_FILES, path):
+        return "given files"
+    tables: list[Mapping[str, str]] = [READ, POSTED] if method == "POST" else [READ]
+    return next((kind for table in tables for pattern, kind in table.items() if re.match(pattern, path)), "")
+
+
+def seconds_to_wait(*, kind: str, network: str) -> int:
+    """Return 0, or how long a network must wait because its seconds of this window are used up."""
+    if not settings.WORK_SECONDS_PER_MINUTE:
         return 0
     window, spent = divmod(int(time.time()), WINDOW_SECONDS)
-    visitor = visitor_network(remote_address=remote_address, forwarded_for=forwarded_for)
-    key = salted_hmac("monitor.request_limits", f"{part} {visitor} {window}", algorithm="sha256").hexdigest()
+    used_ms = cache.get(_key(kind, network, window), 0)
+    return WINDOW_SECONDS - spent if used_ms >= 1000 * settings.WORK_SECONDS_PER_MINUTE else 0
+
+
+def seconds_charge(*, kind: str, network: str, seconds: float) -> None:
+    """Count what the site worked for a network; of an answer begun in an earlier window only what lies in this one."""
+    window, spent = divmod(time.time(), WINDOW_SECONDS)
+    key = _key(kind, network, int(window))
     cache.add(key, 0, timeout=WINDOW_SECONDS)
     try:
-        count = cache.incr(key)
+        cache.incr(key, max(1, round(1000 * min(seconds, spent))))
     except ValueError:  # the cache is away, or the window has just ended
-        return 0
-    return WINDOW_SECONDS - spent if count > settings.REQUESTS_PER_MINUTE else 0
+        return
+
+
+def _key(kind: str, network: str, window: int) -> str:
+    return salted_hmac("monitor.request_limits", f"{kind} {network} {window}", algorithm="sha256").hexdigest()

@@ -4,6 +4,8 @@ import functools
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http import HTTPStatus
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
 import redis
@@ -26,10 +28,15 @@ from monitor.accounts.selectors import publishers, reviewers
 from monitor.basemap.archive import fault_of
 from monitor.database.replica import REPLAYED, REPLICA, WRITTEN
 from monitor.health.condition import Wrong
+from monitor.health.ended import PREFIX
+from monitor.health.process import own_host
+from monitor.health.signs import sign_ages
 from monitor.map.addresses import geocoder_host
 from monitor.uploads.resumable import in_words
+from monitor.wording.dates import duration_words
 
 ANSWER_SECONDS = 3
+PAGE_SECONDS = 10.0
 MOST_CLOCK_SECONDS = 120  # object stores refuse requests after 900
 
 
@@ -96,6 +103,30 @@ def broker() -> str:
         return brokers.version(url, seconds=ANSWER_SECONDS)
     except brokers.AWAY as fault:
         raise Wrong(f"{brokers.name(url)} does not answer") from fault
+
+
+def web() -> str:
+    """Whether the first page comes, asked past the proxy."""
+    connection = HTTPConnection(settings.WEB, timeout=PAGE_SECONDS)
+    try:
+        connection.request("GET", "/", headers={"Host": own_host(), "X-Forwarded-Proto": "https"})
+        status = connection.getresponse().status
+    except (OSError, HTTPException) as fault:
+        raise Wrong(f"no web process answers at {settings.WEB}") from fault
+    finally:
+        connection.close()
+    if status != HTTPStatus.OK:
+        raise Wrong(f"the first page answers with status {status}")
+    return f"answers at {settings.WEB}"
+
+
+def requests() -> str:
+    """Whether no web process had to be ended in the last day."""
+    ages = {name.removeprefix(PREFIX): age for name, age in sign_ages().items() if name.startswith(PREFIX)}
+    if not ages:
+        return "none hung in the last day"
+    what, age = min(ages.items(), key=lambda one: one[1])
+    raise Wrong(f"a web process was ended {duration_words(age)} ago, because a request hung: {what}")
 
 
 def cache() -> str:

@@ -1,7 +1,6 @@
 """The workbench is open to everybody: it costs little, refuses nonsense, and keeps to the site's policy."""
 
 import json
-import threading
 import tracemalloc
 from datetime import date, timedelta
 from urllib.parse import parse_qs, urlsplit
@@ -19,6 +18,7 @@ from ingest.products.services import product_load, product_points_delete
 from monitor.desk import samples
 from monitor.desk.attributes import BY_NAME
 from monitor.desk.query import View
+from monitor.site import places
 
 pytestmark = pytest.mark.django_db
 MANY = 200_000
@@ -158,23 +158,14 @@ def test_the_second_answer_reads_no_points():
         assert not any("ingest_measurementpoint" in query["sql"] for query in queries)
 
 
-def test_while_another_sheet_is_computed_a_visitor_is_told_and_nothing_piles_up(make_egms, monkeypatch):
+def test_while_other_sheets_are_computed_a_visitor_is_told_and_nothing_piles_up(make_egms, monkeypatch):
     product = product_load(path=make_egms())
-    monkeypatch.setattr(samples, "WAIT_SECONDS", 0.01)
-    held = threading.Event(), threading.Event()
-
-    def hold() -> None:
-        with samples._one_at_a_time:
-            held[0].set()
-            held[1].wait(60)
-
-    other = threading.Thread(target=hold)
-    other.start()
-    held[0].wait(60)
+    taken = [places.place_take("workbench") for _ in range(places.EACH_PROCESS["workbench"])]
+    monkeypatch.setattr(places, "WAIT_SECONDS", 0.01)
     with CaptureQueriesContext(connection) as queries:
         answer = drawn(sheet_body(f"?on={product.pk}"))
-    held[1].set()
-    other.join()
+    for give_back in taken:
+        give_back()
     assert "Reload the page in a few seconds" in texts(answer)
     assert not any("ingest_measurementpoint" in query["sql"] for query in queries)
     assert "All 12 points." in texts(drawn(sheet_body(f"?on={product.pk}")))

@@ -12,8 +12,8 @@ from monitor.schedule import QUEUES
 
 
 @pytest.fixture
-def healthy(db, monkeypatch, push_key):
-    """Beat and every worker gave a sign of life and answer. Tests have a database role of their own."""
+def healthy(db, monkeypatch, push_key, site):
+    """Beat, every worker and the site answer or gave a sign of life. Tests have a database role of their own."""
     for name in (BEAT, *map(queue_sign, QUEUES)):
         sign_give(name=name)
     answers = {"worker@here": [{"name": queue} for queue in QUEUES]}

@@ -11,7 +11,7 @@ from ingest.models import IngestJob, StepFailure
 from ml.models import Run
 from monitor.channels.outbox import BACK_OFF
 from monitor.channels.pauses import channel_pause
-from monitor.health.signs import BEAT, queue_sign
+from monitor.health.signs import BEAT, queue_sign, sign_give
 from monitor.models import OutgoingMessage, SignOfLife
 
 pytestmark = pytest.mark.django_db
@@ -37,6 +37,24 @@ def test_a_stopped_beat(doctor):
         "beat": "no sign of life for 5 minutes Start beat, or look into its log."
         " Until then nothing is fetched, loaded, searched or sent."
     }
+
+
+def test_a_site_that_does_not_answer_or_not_with_a_page(doctor, site, settings):
+    site.status = 500
+    assert doctor() == {
+        "web": "the first page answers with status 500 Start the web process, or look into its log; where it runs on"
+        " another machine, set WEB."
+    }
+    settings.WEB = "127.0.0.1:1"
+    assert doctor()["web"].startswith("no web process answers at 127.0.0.1:1 Start the web process")
+
+
+def test_a_web_process_that_was_ended_for_a_request_that_hung(doctor):
+    sign_give(name="web process ended: POST /subscribe/preview.json")
+    age("web process ended: POST /subscribe/preview.json", minutes=5)
+    assert doctor()["requests"].startswith(
+        "a web process was ended 5 minutes ago, because a request hung: POST /subscribe/preview.json Look into the log"
+    )
 
 
 def test_a_queue_whose_worker_hangs(doctor):

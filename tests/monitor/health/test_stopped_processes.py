@@ -36,12 +36,13 @@ def started(command: tuple[str, ...], environment: dict[str, str]) -> Iterator[s
 
 
 @pytest.mark.demo
-def test_a_killed_beat_and_a_killed_worker_are_told_of(own_servers, mail_server):
+def test_a_killed_beat_and_a_killed_worker_are_told_of(own_servers, mail_server, site):
     environment = own_servers | {
         "ADMIN_EMAILS": "night-shift@example.org",
         "ALARM_AFTER_MINUTES": "0.05",
         "EMAIL_URL": f"smtp://127.0.0.1:{mail_server.port}",
         "UPLOAD_SPARE_BYTES": "0",
+        "WEB": f"127.0.0.1:{site.server_port}",
     }
     servers = dict(
         line.split("=", 1)

@@ -258,10 +258,10 @@ def test_what_has_not_changed_is_not_sent_again_and_other_sites_may_ask(client, 
 
 
 def test_too_many_requests_are_refused_in_words_and_say_when_to_come_back(client, settings):
-    settings.REQUESTS_PER_MINUTE = 2
+    settings.WORK_SECONDS_PER_MINUTE = 0.001
     for address in ("/ogc/", "/stac/", "/cap.atom"):
-        statuses = [client.get(address).status_code for _ in range(3)]
-        assert statuses == [200, 200, 429]
+        statuses = [client.get(address).status_code for _ in range(2)]
+        assert statuses == [200, 429]
         refused = client.get(address)
         assert refused["Content-Type"] == "application/problem+json"
         assert int(refused["Retry-After"]) <= 60

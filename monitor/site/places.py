@@ -1,0 +1,98 @@
+"""Places for costly requests: so many of one kind at once, and so many of all kinds in one web process.
+
+A request that waits for a place holds a thread as well, so waiting counts: some threads of every web process are always
+left for pages. Where the whole machine has so many places, one is a locked file, which the kernel unlocks when its
+process dies.
+"""
+
+import contextlib
+import fcntl
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from django.conf import settings
+
+from monitor.gunicorn import threads
+
+FOR_PAGES = 3  # threads of each web process
+WAIT_SECONDS = 5.0
+TRY_EVERY_SECONDS = 0.05
+EACH_PROCESS = {  # the interpreter runs one thread at a time, and pages are to have their turn
+    "api": 1,
+    "charts": 1,
+    "feeds": 1,
+    "ogc": 1,
+    "previews": 1,
+    "rasters": 2,  # files, which are sent rather than made
+    "reports": 1,
+    "search": 1,
+    "sign-in": 1,
+    "stac": 1,
+    "workbench": 1,
+}
+WHOLE_MACHINE = {
+    "given files": 2,  # each is read by a process that takes hundreds of megabytes
+    "uploads": 3,  # as many as docker/nginx lets in
+}
+
+_in_hand = threading.BoundedSemaphore(threads - FOR_PAGES)  # waiting ones included
+_of_kind = {kind: threading.BoundedSemaphore(n) for kind, n in EACH_PROCESS.items()}
+
+
+class Busy(Exception):
+    """No place is free; the same may be asked for again in a moment."""
+
+
+@contextlib.contextmanager
+def place_held(kind: str) -> Iterator[None]:
+    """Hold a place for what stands in the block. Raises Busy."""
+    give_back = place_take(kind)
+    try:
+        yield
+    finally:
+        give_back()
+
+
+def place_take(kind: str) -> Callable[[], None]:
+    """Take a place, waiting a little for one; return what gives it back, to be called once. Raises Busy."""
+    if not _in_hand.acquire(blocking=False):
+        raise Busy
+    try:
+        unlock = _file_locked(kind) if kind in WHOLE_MACHINE else _counted(kind)
+    except BaseException:
+        _in_hand.release()
+        raise
+
+    def give_back() -> None:
+        unlock()
+        _in_hand.release()
+
+    return give_back
+
+
+def _counted(kind: str) -> Callable[[], None]:
+    """Take one of the places of this process."""
+    if not _of_kind[kind].acquire(timeout=WAIT_SECONDS):
+        raise Busy
+    return _of_kind[kind].release
+
+
+def _file_locked(kind: str) -> Callable[[], None]:
+    """Take one of the places of the machine."""
+    folder, ends = Path(settings.PLACES_DIR), time.monotonic() + WAIT_SECONDS
+    folder.mkdir(parents=True, exist_ok=True)
+    while True:
+        for number in range(WHOLE_MACHINE[kind]):
+            descriptor = os.open(folder / f"{kind} {number}", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                os.close(descriptor)
+            else:
+                return lambda: os.close(descriptor)
+        if time.monotonic() > ends:
+            raise Busy
+        time.sleep(TRY_EVERY_SECONDS)

@@ -1,0 +1,233 @@
+"""The web process as shipped: what is costly or hangs stops nobody, and what does not answer is started again."""
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from http.client import HTTPConnection, RemoteDisconnected
+from pathlib import Path
+from types import SimpleNamespace
+from urllib.parse import urlsplit, urlunsplit
+
+import psutil
+import psycopg
+import pytest
+from django.conf import settings
+from django.db import connection
+
+from bench import drip
+from monitor.gunicorn import child_exit, threads
+from monitor.health.ended import PREFIX
+from monitor.models import SignOfLife
+from tests.waiting import HANG_SECONDS, wait_until
+
+TOKEN = "a" * 32
+HEAD = (
+    "POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {length}\r\nCookie: csrftoken={token}\r\n"
+    "Accept: text/html\r\nContent-Type: {content_type}\r\n\r\n"
+)
+FILE = (
+    f'--edge\r\nContent-Disposition: form-data; name="csrfmiddlewaretoken"\r\n\r\n{TOKEN}\r\n--edge\r\n'
+    'Content-Disposition: form-data; name="boundary"; filename="a.geojson"\r\n\r\n'
+)
+SIGN_IN = f"csrfmiddlewaretoken={TOKEN}&username=somebody&password=a-long-passphrase"
+
+
+class Served:
+    """gunicorn, its port, and what it has written."""
+
+    def __init__(self, process: subprocess.Popen, port: int, log: Path) -> None:
+        self.process, self.port, self._log = process, port, log
+
+    def log(self) -> str:
+        return self._log.read_text()
+
+    def web_processes(self) -> list[psutil.Process]:
+        return psutil.Process(self.process.pid).children()
+
+    def status(self, path: str) -> int:
+        return drip.get(self.port, path, HANG_SECONDS)
+
+    def post(self, path: str, body: str, content_type: str = "application/x-www-form-urlencoded", sent: int = 0):
+        """A visitor who has sent a form, or only the first bytes of it."""
+        visitor = socket.create_connection(("127.0.0.1", self.port), HANG_SECONDS)
+        head = HEAD.format(path=path, length=len(body), token=TOKEN, content_type=content_type)
+        visitor.sendall((head + (body[:sent] if sent else body)).encode())
+        return visitor
+
+
+def database_url() -> str:
+    """The database of the tests."""
+    return urlunsplit(urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{connection.settings_dict['NAME']}"))
+
+
+@pytest.fixture
+def serve(tmp_path):
+    """Start gunicorn with a folder of its own, on the database of the tests."""
+
+    @contextlib.contextmanager
+    def started(**changed: str) -> Iterator[Served]:
+        port, log = drip.free_port(), tmp_path / "log"
+        own = {"GROUND_MOTION_VAR": str(tmp_path), "SECRET_KEY": settings.SECRET_KEY, "PORT": str(port)}
+        own |= {"DATABASE_URL": database_url(), "WEB_WORKERS": "1", "WORK_SECONDS_PER_MINUTE": "0"}
+        (tmp_path / "static").mkdir(exist_ok=True)
+        command = [sys.executable, "-m", "gunicorn", "monitor.wsgi"]
+        command += ["--config", "python:monitor.gunicorn", "--log-level", "warning"]
+        with (
+            log.open("w") as stream,
+            subprocess.Popen(
+                command,
+                env=os.environ | own | changed,
+                cwd=settings.BASE_DIR,
+                stdout=stream,
+                stderr=stream,
+                start_new_session=True,
+            ) as process,
+        ):
+            served = Served(process, port, log)
+            try:
+                wait_until(lambda: process.poll() is not None or drip._listens(port))
+                assert served.status("/healthz") == 200, served.log()
+                yield served
+            finally:
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)
+
+    return started
+
+
+@pytest.fixture
+def hold_accounts(transactional_db):
+    """Whoever reads accounts waits as long as the block lasts."""
+
+    @contextlib.contextmanager
+    def hold() -> Iterator[None]:
+        parameters = connection.get_connection_params()
+        names = ("dbname", "host", "port", "user", "password")
+        with psycopg.connect(**{name: parameters[name] for name in names if parameters.get(name)}) as other:
+            other.execute("LOCK TABLE auth_user IN ACCESS EXCLUSIVE MODE")
+            yield
+
+    return hold
+
+
+def answer(visitor: socket.socket) -> bytes:
+    """What a visitor is answered, empty where the connection ends without a word."""
+    pieces = []
+    with visitor, contextlib.suppress(ConnectionResetError):
+        while piece := visitor.recv(65536):
+            pieces.append(piece)
+    return b"".join(pieces)
+
+
+def status_of(visitor: socket.socket) -> int:
+    return int(answer(visitor).split()[1])
+
+
+def test_costly_requests_that_are_held_leave_room_for_pages(serve, hold_accounts):
+    with serve(WEB_STATEMENT_TIMEOUT_SECONDS="0") as served, contextlib.ExitStack() as held:
+        held.enter_context(hold_accounts())
+        sign_ins = [served.post("/login/", SIGN_IN) for _ in range(2 * threads)]
+        files = [
+            served.post("/subscribe/preview.json", FILE + 1000 * "a", "multipart/form-data; boundary=edge", len(FILE))
+            for _ in range(2 * threads)
+        ]
+        for _ in range(3):
+            assert (served.status("/healthz"), served.status("/")) == (200, 200)
+        assert {status_of(visitor) for visitor in sign_ins[1:]} == {503}
+        assert (served.status("/healthz"), served.status("/")) == (200, 200)
+        held.close()
+        assert status_of(sign_ins[0]) == 200
+        for visitor in files:
+            visitor.close()
+
+
+def test_a_request_that_hangs_is_reported_and_goes_with_its_process_while_others_end(serve, hold_accounts):
+    with serve(WEB_STATEMENT_TIMEOUT_SECONDS="0", REQUEST_SECONDS="5") as served, hold_accounts():
+        (first,) = served.web_processes()
+        body = f"csrfmiddlewaretoken={TOKEN}&email=nobody"
+        slow = served.post("/subscribe/", body, sent=10)  # takes longer to come than a request may compute
+        hung = HTTPConnection("127.0.0.1", served.port, timeout=HANG_SECONDS)
+        hung.request("GET", "/password/new/MQ.s3cret-of-a-person/")
+        wait_until(lambda: "longer than it may" in served.log())
+        slow.sendall(body[10:].encode())
+        assert status_of(slow) == 422
+        with pytest.raises((RemoteDisconnected, ConnectionResetError)):
+            hung.getresponse()
+        wait_until(lambda: not first.is_running())
+        assert served.status("/") == 200
+        log = served.log()
+    assert "GET /password/new/[removed]/ computes for" in log
+    assert "psycopg" in log  # where it hung
+    assert "s3cret" not in log
+    (note,) = SignOfLife.objects.filter(name__startswith=PREFIX)
+    assert note.name == f"{PREFIX}GET /password/new/[removed]/"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_process_that_gives_no_heartbeat_is_reported(monkeypatch):
+    monkeypatch.setenv("DATABASE_URL", database_url())
+    child_exit(None, SimpleNamespace(aborted=True))
+    wait_until(lambda: SignOfLife.objects.filter(name=f"{PREFIX}no heartbeat").exists())
+
+
+def test_systemd_hears_of_the_service_while_it_answers(serve, transactional_db):
+    with tempfile.TemporaryDirectory() as folder, socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind(f"{folder}/notify")
+        systemd.settimeout(HANG_SECONDS)
+        with serve(NOTIFY_SOCKET=f"{folder}/notify", WATCHDOG_USEC="4000000") as served:
+            assert systemd.recv(1000).startswith(b"READY=1")
+            assert systemd.recv(1000) == b"WATCHDOG=1"
+            assert systemd.recv(1000) == b"WATCHDOG=1"
+            (web,) = served.web_processes()
+            web.suspend()
+            systemd.settimeout(2.0)
+            with contextlib.suppress(TimeoutError):
+                while systemd.recv(1000) == b"WATCHDOG=1":
+                    pass  # what was under way
+            web.resume()
+            systemd.settimeout(HANG_SECONDS)
+            assert systemd.recv(1000) == b"WATCHDOG=1"
+            assert served.process.poll() is None  # that systemd's to end
+
+
+def test_without_systemd_the_service_ends_when_it_does_not_answer(serve, transactional_db):
+    with serve(WATCHDOG_USEC="15000000") as served:
+        (web,) = served.web_processes()
+        web.suspend()
+        assert served.process.wait(HANG_SECONDS) == 1
+        wait_until(lambda: not web.is_running())
+        assert "The site has not answered for 15 s" in served.log()
+
+
+@pytest.fixture
+def small_disk(tmp_path) -> Iterator[Path]:
+    """A file system of 8 MB."""
+    folder = tmp_path / "small"
+    folder.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", folder]
+    mounted = subprocess.run(command, capture_output=True, text=True, check=False)
+    if mounted.returncode:
+        pytest.skip(f"no file system can be mounted here: {mounted.stderr.strip()}")
+    yield folder
+    subprocess.run(["umount", "-l", folder], check=True)
+
+
+def test_where_the_disk_of_temporary_files_is_full_visitors_are_told(serve, transactional_db, small_disk):
+    form = FILE + 3_000_000 * "a" + "\r\n--edge--\r\n"  # what is larger than 2.5 MB goes through the disk
+    kind = "multipart/form-data; boundary=edge"
+    with serve(TMPDIR=str(small_disk)) as served:
+        assert status_of(served.post("/subscribe/", form, kind)) == 422
+        with contextlib.suppress(OSError), (small_disk / "ballast").open("wb", buffering=0) as ballast:
+            while True:
+                ballast.write(bytes(2**16))
+        told = answer(served.post("/subscribe/", form, kind))
+        assert told.startswith(b"HTTP/1.1 507 ")
+        assert b"Retry-After: 300" in told
+        assert b"has no room left" in told
+        (small_disk / "ballast").unlink()
+        assert status_of(served.post("/subscribe/", form, kind)) == 422
