@@ -13,6 +13,7 @@ from monitor.middleware import LimitRequests
 from monitor.site import places
 from tests.waiting import wait_until
 
+pytestmark = pytest.mark.django_db  # at the end of an answer old connections are closed
 HOLD = """
 import sys, time, django
 django.setup()
