@@ -103,7 +103,8 @@ def _note(alert: Alert) -> str:
             "Reported by a specialist; satellite measurements do not show it. This is not an emergency warning, and it "
             "does not replace the judgement of an engineer on site."
         )
-    return f"{_('Simulated data: no real place.')} {no_warning}" if alert.simulated else no_warning
+    simulated = _("Simulated data: no real place.")
+    return f"{simulated} {no_warning}" if alert.simulated else no_warning
 
 
 def sender() -> str:

@@ -78,7 +78,8 @@ def without_addresses(text: str) -> str:
 
 
 def _run_title(run: Run) -> str:
-    return f"{TASKS.get(run.model_version.task) or _('Ground motion')}: {run.input}"
+    task = TASKS.get(run.model_version.task) or _("Ground motion")
+    return f"{task}: {run.input}"
 
 
 def _message_title(message: OutgoingMessage) -> str:
