@@ -8,7 +8,7 @@ from django.core.management import call_command
 from ingest.context import selectors
 from ingest.context.services import context_load, layer_delete
 from ingest.errors import AlreadyLoaded, InputError
-from ingest.models import ContextLayer, ElevationTile, Glacier, Landslide, Mine, Place
+from ingest.models import AdministrativeRegion, ContextLayer, ElevationTile, Glacier, Landslide, Mine, Place
 from ingest.readers.context.records import ContextKind
 from tests.ingest.context.conftest import square
 from tests.ingest.context.test_readers import LANDSLIDES, LIST, RGI
@@ -236,3 +236,9 @@ def test_real_files_answer_questions(real_data):
     assert svalbard.filter(surge="observed").count() > 200
     assert Landslide.objects.filter(accuracy_m__isnull=False).count() > 1500
     assert not Mine.objects.filter(outline__contains=Point(0, 0)).exists()
+
+
+def test_names_in_files_are_kept_as_plain_text(make_geojson):
+    feature = ({"name": "Nie\u000bder\u202edorf \u0000\ufffe", "level": 1}, square(0, 0, 4))
+    context_load(path=make_geojson(feature), kind=ContextKind.REGIONS)
+    assert AdministrativeRegion.objects.get().name.strip() == "Nie derdorf"

@@ -214,6 +214,18 @@ def test_a_name_is_no_advertisement(three, name):
         services.organisation_rename(organisation=three[0].organisation, name=name)
 
 
+def test_an_organisation_named_before_the_rule_writes_to_no_stranger(three):
+    owner = three[0]
+    Organisation.objects.filter(pk=owner.organisation_id).update(name="Evıl. com")
+    waiting = OutgoingMessage.objects.count()
+    with pytest.raises(Refusal, match="without a link"):
+        services.member_invite(owner=owner, email="stranger@example.org")
+    assert OutgoingMessage.objects.count() == waiting
+    services.organisation_rename(organisation=owner.organisation, name="Aldwick e.V.")
+    services.member_invite(owner=owner, email="stranger@example.org")
+    assert OutgoingMessage.objects.count() == waiting + 1
+
+
 def test_only_somebody_who_confirmed_a_subscription_founds_one(make_subscription):
     make_subscription(ANNA, confirmed_at=None)
     with pytest.raises(Refusal, match="Confirm"):
