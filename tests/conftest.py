@@ -11,7 +11,9 @@ from tests.waiting import once_per_run
 ROOT = Path(__file__).resolve().parent.parent
 
 pytest_plugins = [
+    "tests.fixtures.clocks",
     "tests.fixtures.files",
+    "tests.fixtures.gpu",
     "tests.fixtures.language",
     "tests.fixtures.region",
     "tests.fixtures.rows",

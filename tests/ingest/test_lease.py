@@ -1,7 +1,11 @@
 """A heartbeat beats while the work lasts, and not a beat longer."""
 
+import subprocess
+import sys
 import threading
+import time
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from django.db import OperationalError
@@ -11,6 +15,8 @@ from ingest.jobs.services import LEASE, jobs_requeue_expired
 from ingest.leases import heartbeat
 from ingest.models import IngestJob
 from tests.waiting import HANG_SECONDS
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def test_the_lease_is_prolonged_while_the_block_works():
@@ -68,9 +74,31 @@ def test_a_worker_that_lives_through_such_a_clock_keeps_its_row(claimed):
     assert jobs_requeue_expired() == 0
 
 
-def test_a_worker_whose_own_clock_is_wrong_has_the_same_lease(claimed, monkeypatch):
-    wrong = timezone.now() - timedelta(hours=1)
-    monkeypatch.setattr("django.utils.timezone.now", lambda: wrong)
-    assert LEASE.prolong(claimed)
-    assert list(LEASE.alive()) == [claimed]
-    assert jobs_requeue_expired() == 0
+WORKER = """
+from django.utils import timezone
+from ingest.jobs.services import LEASE, jobs_requeue_expired
+from ingest.models import IngestJob
+job = IngestJob.objects.get()
+print(timezone.now().timestamp(), LEASE.prolong(job), len(LEASE.alive()), jobs_requeue_expired())
+"""
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("jump", ["-2h", "+2h"])
+def test_a_worker_whose_own_clock_is_wrong_has_the_same_lease(jump, wrong_clock, own_environment):
+    """A process of its own: by its clock, the lease of everybody is over, or lasts for hours."""
+    job = IngestJob.objects.create(source="upload")
+    assert LEASE.claim(IngestJob.objects.filter(pk=job.pk))
+    wrong_clock.set(jump)
+    asked = subprocess.run(
+        [sys.executable, ROOT / "manage.py", "shell", "--verbosity", "0", "-c", WORKER],
+        env=own_environment(0) | wrong_clock.environment,
+        check=True,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    now, *answers = asked.stdout.split()
+    assert abs(abs(float(now) - time.time()) - 7200) < 600
+    assert answers == ["True", "1", "0"]
+    job.refresh_from_db()
+    assert abs(job.lease_until - timezone.now()) < LEASE.duration + timedelta(minutes=1)

@@ -1,6 +1,8 @@
 """The job table is the truth: claims, leases, attempts, repetition."""
 
 import errno
+import subprocess
+import sys
 from contextlib import contextmanager
 from datetime import timedelta
 from types import SimpleNamespace
@@ -12,6 +14,7 @@ from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from ingest.errors import InputError, UnusableData
+from ingest.failures import Cause, next_step
 from ingest.products.services import product_load
 from ingest.storage import stored_tiff
 from ml import queue, selectors, services, tasks
@@ -186,22 +189,32 @@ def test_a_failed_run_is_put_back_and_an_old_worker_of_it_still_knows_that_it_ha
     assert not queue.LEASE.settle(late, Run.State.SUCCEEDED)
 
 
-def test_a_run_that_the_gpu_has_no_memory_for_is_computed_on_the_cpu(run, monkeypatch):
-    task, tried = run.model_version.task, []
-    work = services.JOBS[task].work
-
-    def out_of_memory_on_the_gpu(run, device, pieces):
-        tried.append(device.type)
-        if device.type == "cuda":
-            raise torch.OutOfMemoryError
-        return work(run, device, pieces)
-
-    monkeypatch.setitem(services.JOBS, task, services.JOBS[task]._replace(work=out_of_memory_on_the_gpu))
-    monkeypatch.setattr(services, "choose_device", lambda wish: torch.device("cuda"))
-    monkeypatch.setattr(services, "numerics", lambda device: [device.type])
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device is here, so none can run out of memory")
+def test_a_run_that_the_gpu_has_no_memory_for_is_computed_on_the_cpu(product, little_gpu_memory):
+    little_gpu_memory(2**20)
+    (run,) = services.runs_queue(method="model")
     services.run_execute(run_id=run.pk)
     run.refresh_from_db()
-    assert (tried, run.state, run.device) == (["cuda", "cpu"], Run.State.SUCCEEDED, "cpu")
+    assert (run.state, run.device) == (Run.State.SUCCEEDED, "cpu")
+
+
+LITTLE_MEMORY = """
+import resource, torch
+from ingest.failures import cause_of
+pages = int(open("/proc/self/statm").read().split()[0])
+resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + 2**28,) * 2)
+try:
+    torch.empty(2**30)
+except RuntimeError as fault:
+    print(type(fault).__name__, cause_of(fault))
+"""
+
+
+def test_memory_that_the_cpu_has_not_is_known_as_such_and_tried_again_later():
+    """The error is that of the allocator of torch, in a process that may take 256 MB more."""
+    asked = subprocess.run([sys.executable, "-c", LITTLE_MEMORY], check=True, stdout=subprocess.PIPE, text=True)
+    assert asked.stdout.split() == ["RuntimeError", "memory"]
+    assert next_step(Cause.MEMORY, faults=0, cause_before="", now=timezone.now()).next_try_at
 
 
 @pytest.mark.parametrize(

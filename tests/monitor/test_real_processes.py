@@ -11,6 +11,7 @@ import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Iterator
+from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
@@ -171,6 +172,37 @@ def test_of_two_beats_one_sends_each_task_once_and_the_other_goes_on_when_it_is_
     seen.clear()
     wait_until(senders)
     assert senders() != {leader}
+
+
+def tasks_sent(processes: Processes, wanted: set[str]) -> None:
+    """Wait until each of these tasks was sent from now on."""
+    sent(processes)
+    seen: set[str] = set()
+
+    def are_sent() -> bool:
+        seen.update(task.removesuffix("()") for _, task, _ in sent(processes))
+        return wanted <= seen
+
+    wait_until(are_sent)
+
+
+def test_beat_goes_on_when_the_clock_of_its_machine_jumps(processes, wrong_clock):
+    """Back by an hour while it runs and before it starts again, and forward by seven, when all of six hours is due."""
+    processes.more = wrong_clock.environment
+    stages = {entry["task"] for entry in BEAT_SCHEDULE.values() if entry["schedule"] == STAGE}
+    without_arguments = [entry for entry in BEAT_SCHEDULE.values() if not entry["args"]]
+    due = {entry["task"] for entry in without_arguments if entry["schedule"] <= timedelta(hours=6)}
+    beat = processes.start("beat")
+    tasks_sent(processes, stages)
+    wrong_clock.set("-1h")
+    tasks_sent(processes, stages)
+    os.killpg(beat.pid, signal.SIGKILL)
+    beat.wait()
+    wrong_clock.set("-2h")
+    processes.start("beat", "again")
+    tasks_sent(processes, stages)
+    wrong_clock.set("+5h")
+    tasks_sent(processes, due)
 
 
 def test_files_are_loaded_after_redis_was_emptied_and_restarted(processes, make_egms, settings, monkeypatch):

@@ -1,7 +1,9 @@
 """Who hears of what: news of alerts become mails that wait, each once."""
 
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
-from zoneinfo import ZoneInfo
+from pathlib import Path
 
 import pytest
 from django.core import mail
@@ -17,6 +19,7 @@ from monitor.models import Announcement, Notification, OutgoingMessage, Subscrip
 from monitor.subscriptions import services as subscriptions
 
 pytestmark = pytest.mark.django_db
+ROOT = Path(__file__).resolve().parents[3]
 
 
 def announce_and_send() -> list:
@@ -219,18 +222,57 @@ def test_a_digest_leaves_out_what_was_rejected_meanwhile_and_corrects_what_was_s
     assert "The ground here sank" not in letter.body
 
 
-@pytest.mark.parametrize("jump", [timedelta(hours=1), timedelta(hours=-1), timedelta(days=-2)])
-def test_a_clock_that_jumps_and_is_set_right_makes_no_digest_twice_and_loses_none(jump, make_alert, make_subscription):
+HOURS = """
+import os, sys
+from monitor.channels.digests import digests_queue
+for moment in sys.stdin.read().splitlines():
+    with open(os.environ["FAKETIME_TIMESTAMP_FILE"], "w") as clock:
+        clock.write(f"@{moment}\\n")
+    print(digests_queue())
+"""
+
+
+def digests_at(moments: list[str], wrong_clock, environment: dict[str, str]) -> list[int]:
+    """How many digests one process queues when its clock shows these moments (UTC), one after the other."""
+    asked = subprocess.run(
+        [
+            sys.executable,
+            ROOT / "manage.py",
+            "shell",
+            "--verbosity",
+            "0",
+            "-c",
+            HOURS.replace("sys.stdin.read()", repr("\n".join(moments))),
+        ],
+        env=environment | wrong_clock.environment,
+        check=True,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    return [int(line) for line in asked.stdout.split()]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_clock_that_jumps_back_and_is_set_right_makes_no_digest_twice_and_loses_none(
+    make_alert, make_subscription, wrong_clock, own_environment
+):
     make_subscription(frequency="daily", confirmed_at=MONDAY - timedelta(days=3))
     make_alert()
     tasks.announce_transitions()
-    assert digests.digests_queue(now=MONDAY + jump) == 1  # 5:30 belongs to the day before
-    digests.digests_queue(now=MONDAY)
-    digests.digests_queue(now=MONDAY + jump)
-    assert sum(one.news_count for one in messages_with_news()) == 1
+    moments = [
+        f"{day} {hour}:30:00"
+        for day, hour in (
+            ("2026-03-02", "06"),
+            ("2026-03-02", "05"),
+            ("2026-03-02", "07"),
+            ("2026-02-28", "06"),
+            ("2026-03-02", "08"),
+        )
+    ]
+    assert digests_at(moments, wrong_clock, own_environment(0)) == [1, 0, 0, 0, 0]
     make_alert(longitude=-12.01)
     tasks.announce_transitions()
-    digests.digests_queue(now=MONDAY + timedelta(days=1))
+    assert digests_at(["2026-03-03 06:30:00"], wrong_clock, own_environment(0)) == [1]
     assert sum(one.news_count for one in messages_with_news()) == 2
 
 
@@ -238,20 +280,20 @@ def messages_with_news():
     return OutgoingMessage.objects.annotate(news_count=Count("notifications"))
 
 
-@pytest.mark.parametrize("spring_or_autumn", [datetime(2026, 3, 29, tzinfo=UTC), datetime(2026, 10, 25, tzinfo=UTC)])
-def test_each_day_has_one_digest_when_clocks_are_changed_for_daylight_saving(
-    spring_or_autumn, make_alert, make_subscription
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(("day", "six"), [("2026-03-29", 4), ("2026-10-25", 5)])
+def test_a_reader_has_one_digest_on_the_day_when_clocks_are_changed_for_daylight_saving(
+    day, six, make_alert, make_subscription, wrong_clock, own_environment
 ):
-    """The schedule asks each hour; a machine in Europe shows 23 or 25 of them on that day."""
-    start = spring_or_autumn - timedelta(days=1)
-    make_subscription(frequency="daily", confirmed_at=start - timedelta(days=9))
-    hours = [(start + timedelta(hours=n)).astimezone(ZoneInfo("Europe/Oslo")) for n in range(72)]
-    queued = 0
-    for n, now in enumerate(hours):
-        make_alert(longitude=-12.0 + n / 10_000) if n % 12 == 0 else None
-        tasks.announce_transitions()
-        queued += digests.digests_queue(now=now.astimezone(UTC))
-    assert queued == 3
+    """At six by the reader's clock, which is another hour of UTC from this night on. six: that hour."""
+    start = datetime.fromisoformat(day).replace(tzinfo=UTC) - timedelta(days=9)
+    make_subscription(
+        frequency="daily", confirmed_at=start, time_zone="Europe/Oslo", last_digest_at=start + timedelta(8, 6 * 3600)
+    )
+    make_alert()
+    tasks.announce_transitions()
+    moments = [f"{day} {hour:02}:30:00" for hour in range(24)]
+    assert digests_at(moments, wrong_clock, own_environment(0)) == [int(hour == six) for hour in range(24)]
 
 
 def test_changing_from_daily_to_at_once_loses_nothing(make_alert, make_subscription):
