@@ -191,7 +191,7 @@ def running(command: list[str], environment: Mapping[str, str], port: int) -> It
 
 
 def listens(port: int) -> bool:
-    """Whether somebody accepts connections there."""
+    """Return whether a port of this machine accepts connections."""
     with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
         return True
     return False

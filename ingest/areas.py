@@ -1,4 +1,4 @@
-"""Areas in degrees (EPSG:4326): sizes on the ellipsoid, discs, simple borders, parts on the map. No Django in here."""
+"""Areas in degrees (EPSG:4326): sizes on the ellipsoid, discs, simple borders, the date line. No Django in here."""
 
 import numpy as np
 from pyproj import Geod
@@ -8,22 +8,22 @@ from shapely.geometry.base import BaseGeometry
 
 from ingest.errors import UnusableData, gettext_noop
 
-LARGEST_KM2 = 200_000.0  # that somebody may watch
+LARGEST_KM2 = 200_000.0  # largest area to be watched
 MOST_VERTICES = 500
 FARTHEST_M = 50_000.0
-FINEST_BORDER_DEGREES = 0.001  # about 100 m, to begin with
+FINEST_BORDER_DEGREES = 0.001  # about 100 m; the first step
 _CORNERS = 64
 _GEOD = Geod(ellps="WGS84")
 _WORLD = box(-180, -90, 180, 90)
 
 
 def area_of(geographic: BaseGeometry) -> float:
-    """Return the square metres of an area."""
+    """Return the size of an area in square metres, on the ellipsoid."""
     return abs(float(_GEOD.geometry_area_perimeter(geographic)[0]))
 
 
 def disc(longitude: float, latitude: float, distance_m: float, corners: int = _CORNERS) -> MultiPolygon:
-    """Return the outline of everything within a distance of a point.
+    """Return the outline of all points within a distance of a point.
 
     Raises UnusableData, whose text is a sentence marked for translation.
     """
@@ -50,13 +50,13 @@ def simple_border(outline: BaseGeometry) -> MultiPolygon:
 
 
 def on_the_map(geometry: BaseGeometry) -> MultiPolygon:
-    """Return an area with longitudes from -180 to 180, in two parts where it lies across the date line."""
+    """Return an area with longitudes from -180 to 180, split in two where it crosses the date line."""
     parts = [translate(geometry, xoff=turn).intersection(_WORLD) for turn in (-360, 0, 360)]
     return polygons_of(*(part for part in parts if not part.is_empty))
 
 
 def polygons_of(*geometries: BaseGeometry) -> MultiPolygon:
-    """Return the polygons of geometries as one; lines and points are left out."""
+    """Return the polygons of geometries as one MultiPolygon; lines and points are left out."""
     polygons = []
     for geometry in geometries:
         for part in getattr(geometry, "geoms", [geometry]):

@@ -33,7 +33,7 @@ PUBLIC_DATA = (
     "/tilejson/",
     "/tiles/",
 )
-SEARCHES = ("/stac/search",)  # take a body
+SEARCHES = ("/stac/search",)  # accept a body
 ANY_ORIGIN = {"Access-Control-Allow-Origin": "*", "Access-Control-Expose-Headers": "ETag, Retry-After"}
 PREFLIGHT = {
     "Access-Control-Allow-Methods": "GET, HEAD",
@@ -41,10 +41,10 @@ PREFLIGHT = {
     "Access-Control-Max-Age": "86400",
 }
 BUSY_SECONDS = 10
-DISK_SECONDS = 300  # somebody has to free it
+DISK_SECONDS = 300  # somebody has to free space
 DISK_IS_FULL = (errno.ENOSPC, errno.EDQUOT)
-UPLOAD_SECONDS = 600.0  # a large file may be put into an object store while its sender waits; so long docker/nginx does
-TAKE_PLACES_THEMSELVES = ("workbench",)  # for what is not drawn yet (monitor.desk.samples)
+UPLOAD_SECONDS = 600.0  # as in docker/nginx: a large file may be stored while its sender waits
+TAKE_PLACES_THEMSELVES = ("workbench",)  # only for figures that are not cached (monitor.desk.samples)
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 
@@ -70,12 +70,12 @@ def public_data(get_response: GetResponse) -> GetResponse:
 
 
 def known_methods(get_response: GetResponse) -> GetResponse:
-    """Answer 405 to a method that an address does not take; the later check of tokens in forms would say 403."""
+    """Answer 405 to a method that an address does not allow; the later CSRF check would answer 403."""
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
         is_data = request.path.startswith(PUBLIC_DATA) and request.path not in SEARCHES
         allowed = ["GET", "HEAD"] if is_data else ["GET", "HEAD", "POST"]
-        if request.method in (*allowed, "OPTIONS"):  # which the address itself answers
+        if request.method in (*allowed, "OPTIONS"):  # views answer OPTIONS themselves
             return get_response(request)
         return HttpResponseNotAllowed(allowed)
 
@@ -83,9 +83,9 @@ def known_methods(get_response: GetResponse) -> GetResponse:
 
 
 class LimitRequests:
-    """Answers what is costly from a place of its kind, and to a network whose seconds are not used up.
+    """Middleware that limits costly requests: 503 if no place is free, 429 if a network's seconds are used up.
 
-    Else 503 and 429 (`monitor.site.places`, `monitor.site.request_limits`).
+    See `monitor.site.places` and `monitor.site.request_limits`.
     """
 
     def __init__(self, get_response: GetResponse) -> None:
@@ -121,7 +121,7 @@ class LimitRequests:
             raise
         if not response.streaming:
             end()
-        else:  # once: when it has been sent or broke off, or when another answer took its place
+        else:  # runs once: when the answer was sent, was cut off, or was replaced by another
             response._resource_closers.append(weakref.finalize(response, end))
         return response
 
@@ -146,10 +146,10 @@ class AnswerBusy:
 
 
 def answer_fault(request: HttpRequest) -> HttpResponseBase:
-    """Answer where something failed without a word of its own: 507 for a full disk, else 500.
+    """Answer an exception that no view handled: 507 for a full disk, else 500.
 
-    Django calls this while the fault is handled. A form's body is put on the disk before any view is called, where no
-    middleware hears of it.
+    Django calls this while it handles the exception. A form's body is written to the disk before any view is called,
+    where no middleware sees the error.
     """
     fault = sys.exc_info()[1]
     if isinstance(fault, OSError) and fault.errno in DISK_IS_FULL:

@@ -152,10 +152,10 @@ if env("DATABASE_REPLICA_URL", default=""):  # public pages read it (monitor.dat
     MIDDLEWARE += ["monitor.database.replica.ReadReplica"]
 REPLICA_LAG_SECONDS = env.float("REPLICA_LAG_SECONDS", default=5.0)  # behind the primary; beyond, the primary answers
 WEB_STATEMENT_TIMEOUT_SECONDS = env.float("WEB_STATEMENT_TIMEOUT_SECONDS", default=10.0)  # 0: none
-REQUEST_SECONDS = env.float("REQUEST_SECONDS", default=60.0)  # of computing; then the web process ends
+REQUEST_SECONDS = env.float("REQUEST_SECONDS", default=60.0)  # of computing for a request; then its web process ends
 WORK_SECONDS_PER_MINUTE = env.float("WORK_SECONDS_PER_MINUTE", default=60.0)  # for one network and kind; 0: no limit
 PLACES_DIR = VAR_DIR / "places"  # locks of the web processes of one machine
-WEB = env("WEB", default=f"127.0.0.1:{os.environ.get('PORT', '8000')}")  # where they listen, as beat and workers see it
+WEB = env("WEB", default=f"127.0.0.1:{os.environ.get('PORT', '8000')}")  # of the web processes, for beat and workers
 
 REDIS_URL = env("REDIS_URL")
 CACHES = {
@@ -270,7 +270,7 @@ STORAGES = {
 BASEMAP_STYLE_URL = env("BASEMAP_STYLE_URL", default="")
 BASEMAP_ARCHIVE = env("BASEMAP_ARCHIVE", default="")  # a PMTiles file
 X_FRAME_OPTIONS = "SAMEORIGIN"  # the analysis page frames its own Dash app, hence not DENY
-# W005, W021: whether every subdomain speaks HTTPS, and for ever, only the owner of the domain knows (HSTS_SUBDOMAINS)
+# W005, W021: only the owner of the domain knows whether all its subdomains will always use HTTPS (HSTS_SUBDOMAINS)
 SILENCED_SYSTEM_CHECKS = ["security.W019", "security.W005", "security.W021"]
 _BASEMAP_ORIGIN = ["/".join(BASEMAP_STYLE_URL.split("/")[:3])] if "://" in BASEMAP_STYLE_URL else []
 CONTENT_SECURITY_POLICY = {
@@ -293,8 +293,8 @@ SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = LANGUAGE_COOKIE_SECURE = SECURE_SSL
 SECURE_REDIRECT_EXEMPT = [r"^(healthz|readyz|metrics)$"]  # asked from inside, past the proxy that speaks HTTPS
 if BEHIND_HTTPS:
     SECURE_HSTS_SECONDS = 31_536_000
-    SECURE_HSTS_INCLUDE_SUBDOMAINS = env.bool("HSTS_SUBDOMAINS", default=False)  # binds hosts that are not ours
-    SECURE_HSTS_PRELOAD = env.bool("HSTS_PRELOAD", default=False)  # asks for a place in the lists inside browsers
+    SECURE_HSTS_INCLUDE_SUBDOMAINS = env.bool("HSTS_SUBDOMAINS", default=False)  # applies to hosts of others, too
+    SECURE_HSTS_PRELOAD = env.bool("HSTS_PRELOAD", default=False)  # agrees to inclusion in the lists of browsers
     if SECURE_HSTS_PRELOAD and not SECURE_HSTS_INCLUDE_SUBDOMAINS:
         raise ImproperlyConfigured("HSTS_PRELOAD needs HSTS_SUBDOMAINS=yes: the lists take a domain as a whole.")
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")

@@ -7,6 +7,6 @@ from monitor.site.deadlines import with_deadline
 from monitor.site.statement_limits import limit_statements
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "monitor.settings")
-tempfile.gettempdir()  # found while it can be written to: once its disk is full, it would be looked for elsewhere
+tempfile.gettempdir()  # cached here: Python would choose another folder once this disk is full
 limit_statements()
 application = with_deadline(get_wsgi_application())

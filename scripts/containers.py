@@ -1,4 +1,4 @@
-"""podman and buildah on a store of our own, and what stands in for the bases of docker/ where no registry answers."""
+"""Containers, by podman and buildah with a store of their own, and substitutes for base images without a registry."""
 
 import re
 import subprocess
@@ -10,17 +10,17 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 DEBIAN = "bookworm"
 PYTHON_BASE, NGINX_BASE = "python:3.11-slim-bookworm", "nginx:1.28-bookworm"
-LISTED = {  # of the base: package -> its shared libraries
+LISTED = {  # packages of the base, with their shared libraries
     package: set(libraries)
     for package, *libraries in map(str.split, (ROOT / "docker" / "base-packages.txt").read_text().splitlines())
     if not package.startswith(("#", "+"))
 }
-BASES = {  # what stands in for a base image where no registry answers: Debian, with these packages
+BASES = {  # substitutes for base images if no registry answers: Debian with these packages
     PYTHON_BASE: tuple(LISTED),
     NGINX_BASE: ("nginx", "gettext-base", "curl"),
 }
 PYTHON_PACKAGES = ("python3-pip", "python-is-python3")
-EXPAT, OWN_EXPAT = "libexpat.so.1", "libexpat.so.P"  # of the same length
+EXPAT, OWN_EXPAT = "libexpat.so.1", "libexpat.so.P"  # of the same length, because it is replaced within binaries
 
 
 def say(words: str) -> None:
@@ -28,12 +28,12 @@ def say(words: str) -> None:
 
 
 def limits() -> list[str]:
-    """podman raises limits of its own accord, which takes a right that may be missing here: modest ones instead."""
+    """Return options for modest limits: podman raises limits by default, which takes a right that may be missing."""
     return ["--ulimit", "nofile=4096:4096", "--ulimit", "nproc=4096:4096"]
 
 
 class Engine:
-    """podman and buildah on a store of our own."""
+    """podman and buildah, with a store of their own."""
 
     def __init__(self, store: Path) -> None:
         store.mkdir(parents=True, exist_ok=True)
@@ -63,7 +63,7 @@ class Engine:
                 self.podman("import", "--quiet", "-", f"docker.io/library/{name}", stdin=packed.stdout)
 
     def compare_base(self) -> None:
-        """End the program where the base of the Dockerfile is not what the list says."""
+        """End the program if the base of docker/Dockerfile differs from docker/base-packages.txt."""
         run = ("run", "--rm", "--network", "none", *limits(), "--entrypoint", "sh", PYTHON_BASE, "-c")
         packages = set(self.out(*run, "dpkg-query --show --showformat '${Package} '").split())
         if packages != LISTED.keys():
@@ -96,10 +96,10 @@ class Engine:
 
 
 def unpack_python(root: Path) -> None:
-    """Lay Debian's Python and pip into a root without installing their packages, and so without libexpat1.
+    """Unpack Debian's Python and pip into a root without installing their packages, and so without libexpat1.
 
-    The official image compiles Python with an expat of its own. Debian's Python is linked to the library, which it gets
-    here under a name that no other module asks for.
+    The official image compiles Python with an expat of its own. Debian's Python is linked to the shared library, which
+    is put here under a name that no other module looks for.
     """
     apt = ["chroot", root, "apt-get", "--quiet=2"]
     for arguments in (["clean"], ["update"], ["--download-only", "--no-install-recommends", "install"]):
@@ -119,7 +119,7 @@ def unpack_python(root: Path) -> None:
 
 
 def machines_pip(into: Any) -> list[str]:
-    """Write this machine's configuration of pip; the volumes by which a build finds it and all that it names."""
+    """Write this machine's pip configuration; return the volumes that give a build all files it names."""
     listed = subprocess.run([sys.executable, "-m", "pip", "config", "list"], check=True, capture_output=True, text=True)
     values = dict(re.findall(r"^(?:global|:env:)\.([\w-]+)='(.*)'$", listed.stdout, re.MULTILINE))
     into.write("[global]\n" + "".join(f"{name} = {value}\n" for name, value in values.items()))

@@ -21,7 +21,7 @@ from typing import NamedTuple
 from packaging.requirements import Requirement
 
 LOCK = Path(__file__).resolve().parent.parent / "requirements-torch.lock"
-SOUGHT = Path(sys.prefix, ".torch-sought")  # where the index had only the other build, it is not asked each time
+SOUGHT = Path(sys.prefix, ".torch-sought")  # the last search: an index with only the other build is not asked again
 ONLY_CPU = "The package index has torch's CPU build only; TORCH_INDEX_URL can name another one."
 ONLY_CUDA = (
     "The package index has torch {version} with CUDA only: 4 GB, which a machine without a GPU cannot use. To save "
@@ -91,7 +91,7 @@ def installed() -> Build | None:
 
 
 def chosen(version: str, gpu: bool) -> Build:
-    """Return the build to install: the wanted one, else the other with a warning; end where there is none."""
+    """Return the wanted build, else the other one with a warning; end the program if there is none."""
     # where an index has two builds, PyTorch names the one for CPUs so
     wanted = (version,) if gpu else (f"{version}+cpu", version)
     only_cuda = None
@@ -117,7 +117,7 @@ def install(version: str, *arguments: str) -> None:
 
 
 def install_build(build: Build, locked: dict[str, str], allowed: list[str]) -> None:
-    """Install a build whose hash is locked or allowed, with its CUDA libraries; else end the program."""
+    """Install a build whose hash is locked or allowed, with its CUDA libraries; otherwise end the program."""
     requirement = f"torch=={build.version}"
     is_locked = build.sha256 in locked.get(requirement, "")
     if not is_locked and build.sha256 not in allowed:
@@ -127,12 +127,12 @@ def install_build(build: Build, locked: dict[str, str], allowed: list[str]) -> N
         torch, libraries = Path(folder, "torch"), Path(folder, "libraries")
         torch.write_text(f"{requirement} --hash=sha256:{build.sha256}\n")
         libraries.write_text("".join(entry for name, entry in locked.items() if not name.startswith("torch==")))
-        if build.cuda and is_locked:  # before torch: where this fails, the next run tries it again
+        if build.cuda and is_locked:  # before torch: if this fails, the next run tries it again
             install(build.version, "--no-deps", "--require-hashes", "-r", str(libraries))
         install(build.version, "--no-deps", "--require-hashes", "--force-reinstall", "-r", str(torch))
     if build.cuda and not is_locked:
         print(UNCHECKED.format(version=build.version), file=sys.stderr)
-        install(build.version, requirement)  # all else that it needs is in requirements.lock
+        install(build.version, requirement)  # its other requirements are in requirements.lock
 
 
 def main() -> None:

@@ -130,7 +130,7 @@ def own_cache(settings):
 
 @pytest.fixture(autouse=True)
 def own_places(settings, tmp_path_factory):
-    """Workers of pytest stand for machines of their own."""
+    """Give each worker of pytest its own places, as if it were a machine of its own."""
     settings.PLACES_DIR = tmp_path_factory.getbasetemp() / "places"
 
 

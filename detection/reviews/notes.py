@@ -56,7 +56,7 @@ def _kept(given: Given) -> CaseFile:
 
 
 def _cleaned(given: Given) -> tuple[str, bytes]:
-    """Return the type by content, and the content; a photo is drawn anew by a confined process. Raises Unfit."""
+    """Return media type and content; a photo is encoded anew by a confined process. Raises Unfit."""
     if given.content.startswith(b"%PDF-"):
         return "application/pdf", given.content
     try:

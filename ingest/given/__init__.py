@@ -1,1 +1,1 @@
-"""Readers of what visitors and operators give on a page. They run in a confined process only (ingest.jobs.given)."""
+"""Readers of files that visitors and operators upload. They run in a confined process only (ingest.jobs.given)."""

@@ -1,4 +1,4 @@
-"""Run one reader on one file and write its answer: what the confined process of ingest.jobs.given does."""
+"""Program of the confined process of ingest.jobs.given: runs one reader on one file and writes its answer."""
 
 import errno
 import json
@@ -13,7 +13,10 @@ READERS: dict[str, Callable[..., bytes]] = {"boundary": boundaries.read, "sites"
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Write one line of JSON, then the answer. arguments: reader, file, descriptor of the answer, options as JSON."""
+    """Run a reader; write one line of JSON, which holds its fault if there is one, then its answer.
+
+    arguments: reader, file, descriptor of the answer, options as JSON.
+    """
     reader, file, descriptor, options = arguments
     head: dict[str, object] = {}
     answer = b""

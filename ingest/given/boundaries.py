@@ -22,9 +22,9 @@ SIMPLIFY = gettext_noop("Simplify it first")
 
 
 def read(path: Path) -> bytes:
-    """Return the area of all polygons in a file, and what it measured before its border was simplified.
+    """Return the joined polygons of a file, and their area before the border was simplified.
 
-    path: named anyhow, since the type is recognised by the content. The answer is JSON: outline, a MultiPolygon in
+    path: with any name, since the type is recognised by the content. The answer is JSON: outline, a MultiPolygon in
     degrees as hexadecimal WKB; size_m2. Raises InputError.
     """
     named = path.rename(path.with_name(f"boundary{_suffix(path)}"))
@@ -42,7 +42,7 @@ def _no_boundary(path: Path) -> InputError:
 
 
 def _suffix(path: Path) -> str:
-    """Return how the name of such a file ends, by its first bytes. Raises InputError."""
+    """Return the suffix of a file's type, recognised by its first bytes. Raises InputError."""
     with path.open("rb") as stream:
         first = stream.read(1000)
     if first.startswith(geopackages.MAGIC):
@@ -59,9 +59,9 @@ def _suffix(path: Path) -> str:
 
 
 def _joined(layer: Path) -> BaseGeometry:
-    """Return all polygons of a layer as one area in degrees, empty where there are none. Raises InputError.
+    """Return all polygons of a layer as one area in degrees, empty if there are none. Raises InputError.
 
-    Mending and joining take time with the square of the corners that cross: only small outlines may need it.
+    The time to repair and join outlines grows with the square of the crossing corners: only small ones may need it.
     """
     outlines: list[BaseGeometry] = []
     n_corners = 0
@@ -81,7 +81,7 @@ def _joined(layer: Path) -> BaseGeometry:
 
 
 def _border(path: Path, outline: BaseGeometry) -> BaseGeometry:
-    """Return an outline with few corners, a little wider where it had too many. Raises InputError."""
+    """Return an outline with few corners, slightly wider if it had too many. Raises InputError."""
     size_km2 = area_of(outline) / 1e6 if not outline.is_empty else 0.0
     if size_km2 <= 0:
         raise InputError(path, gettext_noop("it holds no area"), gettext_noop("Choose a file with polygons"))
@@ -93,7 +93,7 @@ def _border(path: Path, outline: BaseGeometry) -> BaseGeometry:
         outline = outline.simplify(FINEST_BORDER_DEGREES / 10)
     n_corners, (west, south, east, north) = int(get_num_coordinates(outline)), outline.bounds
     is_dense = 2 * FINEST_BORDER_DEGREES * outline.length > (east - west) * (north - south)
-    if n_corners > MOST_VERTICES and is_dense:  # to widen it would take minutes
+    if n_corners > MOST_VERTICES and is_dense:  # widening it would take minutes
         problem = gettext_noop("its border has %(corners)s corners close to each other")
         raise InputError(path, problem, SIMPLIFY, corners=n_corners)
     return simple_border(outline)

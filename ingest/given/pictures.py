@@ -1,4 +1,4 @@
-"""A photo drawn anew: upright, without what the camera wrote beside it, and nothing but a picture."""
+"""Photos, encoded anew: upright, without metadata, and without anything else that is hidden in a file."""
 
 import io
 import warnings
@@ -8,13 +8,13 @@ from PIL import Image, ImageOps
 
 from ingest.errors import InputError, gettext_noop
 
-MOST_PIXELS = 25_000_000  # drawn anew: what 512 MB of memory and five seconds allow
-MOST_JPEG_PIXELS = 4 * MOST_PIXELS  # JPEG is read at half its size at once
+MOST_PIXELS = 25_000_000  # encoded anew within 512 MB of memory and five seconds
+MOST_JPEG_PIXELS = 4 * MOST_PIXELS  # a large JPEG is decoded at half its width and height
 JPEG_QUALITY = 90
 
 
 def read(path: Path) -> bytes:
-    """Return a JPEG or PNG as a new file of the same format. A large JPEG gets half as wide. Raises InputError."""
+    """Return a JPEG or PNG as a new file of the same format; a large JPEG becomes half as wide. Raises InputError."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
@@ -23,7 +23,7 @@ def read(path: Path) -> bytes:
     except InputError:
         raise
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as fault:
-        if isinstance(fault, OSError) and fault.errno is not None:  # of a disk; Pillow's own has no number
+        if isinstance(fault, OSError) and fault.errno is not None:  # of a disk; errors of Pillow have no number
             raise
         problem = gettext_noop("it is no picture that can be read")
         raise InputError(path, problem, gettext_noop("Give JPEG, PNG or PDF")) from fault

@@ -1,4 +1,4 @@
-"""A list of sites as a table: one row each, by aliases of column names; comma, semicolon or tab."""
+"""Lists of sites as tables: one site per row, columns recognised by aliases; comma, semicolon or tab."""
 
 import csv
 import io
@@ -18,7 +18,7 @@ MOST_ROWS = 2000
 LONGEST_NAME = 120
 CORNERS = 24  # of the outline of one site
 EXPORT = gettext_noop("Export it as CSV")
-HEADERS = {  # as search_key writes them; the particular before the general
+HEADERS = {  # as normalised by search_key; specific names before general ones
     "latitude": ("latitude", "lat", "breite", "breitengrad", "latitud", "geogr breite", "wgs84 lat", "y"),
     "longitude": (
         "longitude",
@@ -45,12 +45,12 @@ HEADERS = {  # as search_key writes them; the particular before the general
 
 
 def read(path: Path, radius_m: float) -> bytes:
-    """Return the sites of a table, or what is wrong with its rows.
+    """Return the sites of a table, or the faults of its rows.
 
-    UTF-8 with or without a mark, UTF-16, else Windows-1252; decimal point or comma. radius_m: of rows without one.
-    The answer is JSON: sites, each [name, longitude, latitude, radius_m, outline]; joined, the outline of all; faults,
-    each [row, text to translate, its values]. Outlines are MultiPolygons in degrees as hexadecimal WKB; with a fault
-    there are no sites. Raises InputError where the table as a whole cannot be used.
+    Encodings are UTF-8 with or without a byte order mark, UTF-16, else Windows-1252; decimals have a point or a comma.
+    radius_m: of rows without one. The answer is JSON: sites, each [name, longitude, latitude, radius_m, outline];
+    joined, the outline of all; faults, each [row, text to translate, its values]. Outlines are MultiPolygons in degrees
+    as hexadecimal WKB. If there are faults, there are no sites. Raises InputError if the whole table cannot be used.
     """
     rows = _rows(path)
     columns = _columns(path, next(rows, []))
@@ -103,7 +103,7 @@ def _rows(path: Path) -> Iterator[list[str]]:
 
 
 def _columns(path: Path, header: Sequence[str]) -> dict[str, int]:
-    """Return the position of each column that is known."""
+    """Return the position of each known column. Raises InputError if a coordinate has none."""
     keys = [search_key(cell) for cell in header]
     found = {
         role: keys.index(next(alias for alias in aliases if alias in keys))
@@ -119,7 +119,7 @@ def _columns(path: Path, header: Sequence[str]) -> dict[str, int]:
 
 
 def _site(path: Path, row: Sequence[str], columns: dict[str, int], radius_m: float) -> tuple[str, float, float, float]:
-    """Return name, longitude, latitude and radius of a row. Raises InputError whose problem is a whole sentence."""
+    """Return name, longitude, latitude and radius of a row. Raises InputError with a whole sentence as problem."""
 
     def cell(role: str) -> str:
         at = columns.get(role, len(row))

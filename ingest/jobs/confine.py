@@ -23,10 +23,10 @@ MOST_OPEN_FILES = 256
 
 
 class Limits(NamedTuple):
-    """What a confined command may take.
+    """Limits of a confined command.
 
-    memory_bytes: address space, which libraries reserve generously; file_bytes: the largest file it may write;
-    niceness: added to that of the caller, 0 where somebody waits for the answer.
+    memory_bytes: address space, of which libraries reserve more than they use; file_bytes: the largest file it may
+    write; niceness: added to that of the caller, 0 if somebody waits for the answer.
     """
 
     memory_bytes: int

@@ -1,4 +1,4 @@
-"""Files that visitors and operators give on a page are read in a confined process, while they wait for the answer."""
+"""Reading of uploaded files in a confined process, while visitors and operators wait for the answer."""
 
 import json
 import os
@@ -14,24 +14,24 @@ from ingest.jobs.environment import HARDENED
 
 LIMITS = Limits(
     memory_bytes=512 * 2**20,
-    cpu_seconds=4,  # with its start, an answer takes five seconds at most where a core is free
+    cpu_seconds=4,  # an answer takes at most five seconds, start included, if a core is free
     file_bytes=64 * 2**20,
-    wall_seconds=15.0,  # where the cores are busy
+    wall_seconds=15.0,  # if all cores are busy
     niceness=0,
 )
-KEPT = ("LANG", "LD_LIBRARY_PATH", "OPENBLAS_CORETYPE", "PATH", "PYTHONPATH")  # of the environment; no secrets
-ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}  # each reserves address space
+KEPT = ("LANG", "LD_LIBRARY_PATH", "OPENBLAS_CORETYPE", "PATH", "PYTHONPATH")  # environment variables; no secrets
+ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}  # every thread reserves address space
 
 
 class NotRead(Exception):
-    """A file took more than the confined process may take, or made it crash."""
+    """A file exceeded the limits of the confined process, or made it crash."""
 
 
 def read_given(reader: str, content: bytes, **options: float) -> bytes:
-    """Return what a reader of ingest.given makes of a file's content.
+    """Return the answer of a reader of ingest.given about a file's content.
 
-    reader: "boundary", "sites" or "picture"; options: of this reader. Raises the reader's InputError, NotRead, and
-    DiskFull where the temporary folder has no room.
+    reader: "boundary", "sites" or "picture"; options: arguments of the reader. Raises the reader's InputError, NotRead,
+    and DiskFull if the temporary folder has no room.
     """
     with TemporaryDirectory(prefix="given-") as folder, open(os.memfd_create("answer"), "rb") as answer:
         given = Path(folder) / "given"
@@ -46,7 +46,7 @@ def read_given(reader: str, content: bytes, **options: float) -> bytes:
             every_seconds=LIMITS.wall_seconds,
             descriptors=(descriptor,),
         )
-        answer.seek(0)  # the position in the file is one for both processes
+        answer.seek(0)  # both processes share the position in the file
         head, _, body = answer.read().partition(b"\n")
     if not head:
         raise NotRead

@@ -1,1 +1,1 @@
-"""Vector layers (GeoJSON, KML, shapefiles, GeoPackages, zips of them), by modules without Django, quick to import."""
+"""Readers of vector layers (GeoJSON, KML, shapefiles, GeoPackages, zips of them), quick to import, without Django."""

@@ -30,7 +30,7 @@ COPY = gettext_noop("Copy it again")
 DAMAGED = gettext_noop("the GeoPackage is damaged (%(fault)s)")
 SYSTEM_TABLES = frozenset({"gpkg_contents", "gpkg_geometry_columns", "gpkg_spatial_ref_sys"})
 MOST_LAYERS = 1000
-SYSTEM_SECONDS = 5.0  # for everything that is asked of the system tables, which are small
+SYSTEM_SECONDS = 5.0  # for all queries of the system tables, which are small
 STEPS_BETWEEN_LOOKS_AT_THE_CLOCK = 10_000  # of SQLite's virtual machine
 
 
@@ -76,7 +76,7 @@ def layers_listed(path: Path) -> list[tuple[Any, ...]]:
 
 
 def layer_of(path: Path, listed: tuple[Any, ...]) -> Layer:
-    """Return a layer as `layers_listed` has it, its table checked. Raises InputError."""
+    """Return the layer of a row of `layers_listed`, after checking its table. Raises InputError."""
     table, geometry, _, srs_id = listed
     with opened(path, SYSTEM_TABLES, seconds=SYSTEM_SECONDS) as connection:
         srs = connection.execute(
@@ -133,11 +133,11 @@ def geometries(path: Path, layer: Layer, blobs: Sequence[Any], most_bytes: int =
 def opened(
     path: Path, tables: Set[str], check: str | None = None, seconds: float = math.inf
 ) -> Iterator[sqlite3.Connection]:
-    """Open a GeoPackage read-only, without journals beside it, for selects from these plain tables and nothing else.
+    """Open a GeoPackage read-only, without journal files, for SELECT from the given plain tables only.
 
-    check: a table whose pages are walked through first, because a damaged one could lose rows silently; seconds: after
-    which SQLite is interrupted. Raises InputError, also where one of the tables is a view or a virtual table: reading
-    it would run whatever statement the file holds.
+    check: a table whose pages are checked first, because rows of a damaged one could be lost silently; seconds: time
+    after which SQLite is interrupted. Raises InputError, also if a table is a view or a virtual table, because reading
+    it would run any statement in the file.
     """
     ends_at = time.monotonic() + seconds
 
@@ -189,7 +189,7 @@ def _check_whole(path: Path) -> None:
 
 
 def _check_plain(path: Path, connection: sqlite3.Connection, table: str) -> None:
-    """Raise InputError for a view or a virtual table. SQLite's names know no case."""
+    """Raise InputError if a table is a view or a virtual table. SQLite ignores case in names."""
     kinds = connection.execute("SELECT type, sql FROM sqlite_master WHERE name = ? COLLATE NOCASE", [table]).fetchall()
     if any(kind != "table" or not str(sql).upper().lstrip().startswith("CREATE TABLE") for kind, sql in kinds):
         problem = gettext_noop("layer '%(layer)s' is not a plain table")

@@ -19,9 +19,9 @@ REMEDY = gettext_noop("Export it again as KML")
 
 
 def features(path: Path) -> Iterator[tuple[dict[str, Any], dict[str, Any] | None]]:
-    """Yield name and geometry (as in GeoJSON) of every placemark, one at a time; None where it has no geometry.
+    """Yield name and geometry of every placemark, one at a time.
 
-    Raises InputError.
+    The geometry is as in GeoJSON; None if the placemark has none. Raises InputError.
     """
     try:
         with path.open("rb") as stream:
@@ -29,7 +29,7 @@ def features(path: Path) -> Iterator[tuple[dict[str, Any], dict[str, Any] | None
             _, root = next(events)
             if _tag(root) not in {"kml", "Document", "Placemark"}:
                 raise InputError(path, gettext_noop("it is XML, but no KML"), REMEDY)
-            depth = int(_tag(root) == "Placemark")  # of placemarks within each other, which is no KML
+            depth = int(_tag(root) == "Placemark")  # of nested placemarks, which KML does not allow
             for event, element in events:
                 is_placemark = _tag(element) == "Placemark"
                 if event == "start":

@@ -122,7 +122,7 @@ def largest_ring(area: MultiPolygon) -> str:
 
 
 class ListState(NamedTuple):
-    """Figures that change whenever a list of alerts changes."""
+    """Figures that change with the content of a list of alerts."""
 
     n_alerts: int
     alerts_changed_at: datetime | None
@@ -134,7 +134,7 @@ class ListState(NamedTuple):
 
 
 def _list_state() -> ListState:
-    """Query the figures of now."""
+    """Query the current figures."""
     alerts = Alert.objects.aggregate(n=Count("id"), last=Max("updated_at"))
     messages = CapMessage.objects.aggregate(newest=Max("id"), last=Max("sent_at"))
     layers = ContextLayer.objects.aggregate(n=Count("id"), last=Max("loaded_at"))
@@ -148,7 +148,7 @@ def _last_change(request: HttpRequest) -> datetime | None:
 
 
 def _etag(request: HttpRequest) -> str:
-    """Return the tag of the list under this address; the addresses of its alerts carry the host."""
+    """Return the ETag of the list at this address, which includes the host because links to alerts contain it."""
     whole_list = f"{request.build_absolute_uri()} {_list_state()}"
     return f'"{uuid.uuid5(uuid.NAMESPACE_URL, whole_list).hex}"'
 

@@ -40,14 +40,14 @@ MOST_ROWS = 200
 
 Limit = Annotated[int, Query(ge=1, le=MOST_ROWS, description="how many at most")]
 Offset = Annotated[int, Query(ge=0, le=1_000_000, description="how many to leave out first")]
-# for programs that read the description; what does not fit is refused in words of ours
+# The description states these formats for programs; invalid values are refused with messages of this site.
 BOX_PATTERN = r"^(-?\d+(\.\d+)?(,-?\d+(\.\d+)?){3})?$"
 MOMENT_PATTERN = r"^(\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?(Z|[+-]\d{2}:\d{2})?)?)?$"
 
 
 def _written(pattern: str, longest: int, description: str) -> FieldInfo:
     written = Query(max_length=longest, description=description)
-    written.json_schema_extra["pattern"] = pattern  # which Query itself would enforce
+    written.json_schema_extra["pattern"] = pattern  # not given to Query, which would enforce it
     return written
 
 

@@ -1,8 +1,8 @@
 """A backup: the database at one moment, every raster that a row of it names, the secret key and the settings.
 
 Rasters never change under a name, so a second backup into the same folder copies only new ones. Until its list is
-written, the folder holds the backup before. In a series every backup has a folder of its own, named by its time, and
-shares what has not changed with the one before by hard links.
+written, the folder holds the previous backup. In a series, every backup has a folder of its own, named by its time;
+unchanged files are hard links to those of the previous backup.
 """
 
 import os
@@ -56,13 +56,13 @@ def backup_make(*, folder: Path, wait_seconds: float = WAIT_SECONDS) -> Manifest
 
 
 def backup_add(*, series: Path, keep: int) -> tuple[Path, Manifest]:
-    """Add a backup to a series, and delete all but the newest `keep` of it. Raises Unusable; then no backup is harmed.
+    """Add a backup to a series and delete all but the newest `keep`. Raises Unusable, leaving all backups intact.
 
-    Returns the folder of the backup, below that of the series, and its list.
+    Returns the folder of the new backup, below that of the series, and its list.
     """
     before = series_folders(series)
     name = f"{datetime.now(UTC):{SERIES_TIME}}"
-    unfinished = series / f".{name}"  # becomes a backup in one step
+    unfinished = series / f".{name}"  # renamed when the backup is complete
     series.mkdir(mode=0o700, parents=True, exist_ok=True)
     if before:
         shutil.copytree(before[-1], unfinished, copy_function=os.link)

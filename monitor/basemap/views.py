@@ -44,7 +44,7 @@ def description(request: HttpRequest) -> JsonResponse:
 def ground(request: HttpRequest, z: int, x: int, y: int) -> HttpResponse:
     if not is_tile(z, x, y):
         raise Http404("There is no such tile.")
-    life = _life(request, ground_version())  # before the tile: a layer may be loaded between the two
+    life = _life(request, ground_version())  # read before the tile: a layer may be loaded in between
     response = HttpResponse(ground_tile(z=z, x=x, y=y), content_type="application/vnd.mapbox-vector-tile")
     response["Cache-Control"] = life
     return response
@@ -65,7 +65,7 @@ def world(request: HttpRequest, z: int, x: int, y: int) -> HttpResponse:
 def heights(request: HttpRequest, z: int, x: int, y: int) -> HttpResponse:
     if not is_tile(z, x, y) or z < FROM_ZOOM:
         raise Http404("There is no such tile.")
-    life = _life(request, heights_version())  # before the tile: a layer may be loaded between the two
+    life = _life(request, heights_version())  # read before the tile: a layer may be loaded in between
     response = HttpResponse(heights_tile(z=z, x=x, y=y), content_type="image/png")
     response["Cache-Control"] = life
     return response
@@ -79,9 +79,9 @@ def archive(request: HttpRequest) -> HttpResponseBase:
 
 
 def _life(request: HttpRequest, version: str) -> str:
-    """Return how long copies may be kept: a day under the version that is loaded now, else a minute.
+    """Return how long copies may be kept: a day if the address names the loaded version, else a minute.
 
-    A copy under a version to come would still be there when that version is loaded.
+    A copy made under a future version would still be served once that version is loaded.
     """
     return DAY if request.GET.get("v") == version else MINUTE
 

@@ -1,8 +1,8 @@
-"""Deadlines of conversations: all of one ends in time, however slowly the other side answers.
+"""Deadlines of network conversations, which end in time however slowly the other side answers.
 
-The timeout of a socket begins anew with every byte that comes. A deadline does not: before each step the socket gets
-the time that is left. Under TLS too, because the ssl module takes a timeout as that of the whole handshake, of one
-`recv` or of one record that is written, however many packets these are.
+A socket's own timeout starts anew with every byte received. A deadline does not: before each step, the socket's timeout
+is set to the time left. This also holds under TLS, because the ssl module applies a timeout to a whole handshake, a
+whole `recv` or a whole record written, however many packets these take.
 """
 
 import socket
@@ -14,12 +14,15 @@ from threading import Thread
 from django.core.exceptions import ImproperlyConfigured
 from environ import Env
 
-MOST_SECONDS = 60.0  # that a setting may allow: no sender may outlast the lease of its message (five minutes)
+MOST_SECONDS = 60.0  # largest setting: no sender may outlast the lease of its message (five minutes)
 TLS_RECORD_BYTES = 16 * 1024
 
 
 class Deadline:
-    """A moment, so many seconds from now, at which a conversation is over. Every method raises TimeoutError then."""
+    """The moment, `seconds` from its creation, at which a conversation ends.
+
+    After it, all methods but `limit` raise TimeoutError.
+    """
 
     def __init__(self, seconds: float) -> None:
         self.ends = time.monotonic() + seconds
@@ -31,22 +34,22 @@ class Deadline:
         return left
 
     def limit(self, connection: socket.socket) -> None:
-        """Give a socket what is left, and a moment at least, for what it does next."""
+        """Set a socket's timeout to the time left, at least one millisecond."""
         connection.settimeout(max(self.ends - time.monotonic(), 0.001))
 
     def receive(self, connection: socket.socket, most_bytes: int) -> bytes:
-        """Return what comes next; b"" where the other side has closed."""
+        """Return the next bytes, at most `most_bytes`; b"" if the other side has closed the connection."""
         connection.settimeout(self.left_seconds())
         return connection.recv(most_bytes)
 
     def send(self, connection: socket.socket, data: bytes) -> None:
-        """Send all of it."""
+        """Send all of `data`."""
         for start in range(0, len(data), TLS_RECORD_BYTES):
             connection.settimeout(self.left_seconds())
             connection.sendall(data[start : start + TLS_RECORD_BYTES])
 
     def connect(self, host: str, port: int, check: Callable[[str], object] = lambda address: None) -> socket.socket:
-        """Look a name up once, and connect to one of its addresses. Raises OSError where none answers.
+        """Resolve a host name once and connect to one of its addresses. Raises OSError if none accepts.
 
         check: called with every address before the first is contacted; may raise.
         """
@@ -62,9 +65,9 @@ class Deadline:
         raise fault
 
     def addresses(self, host: str, port: int) -> list[str]:
-        """Return where a name leads. Raises socket.gaierror or UnicodeError for one that is not known.
+        """Return the addresses of a host name. Raises socket.gaierror or UnicodeError if it is unknown.
 
-        The lookup has no time limit of its own: a slow one is left to a thread of its own.
+        The lookup has no time limit of its own, so it runs in a thread that is abandoned at the deadline.
         """
         found: Future[list[str]] = Future()
 
@@ -80,7 +83,7 @@ class Deadline:
 
 
 def seconds_setting(env: Env, name: str, *, default: float) -> float:
-    """Read a time limit. Raises ImproperlyConfigured for one that is not between 0 and MOST_SECONDS."""
+    """Read a time limit. Raises ImproperlyConfigured unless it is above 0 and at most MOST_SECONDS."""
     seconds: float = env.float(name, default=default)
     if not 0 < seconds <= MOST_SECONDS:
         raise ImproperlyConfigured(f"{name} is {seconds:g}: give more than 0 and at most {MOST_SECONDS:g} seconds.")

@@ -59,7 +59,7 @@ def endpoints_of(*, channel: str, **owner: Any) -> QuerySet[Endpoint]:
 
 
 def endpoint_add(*, channel: str, url: str, keys: dict[str, Any], name: str = "", **owner: Any) -> Endpoint:
-    """Keep an address and send a first message there; one that is known gets new keys. Raises Refusal."""
+    """Save an address and send a first message there; a known address gets new keys. Raises Refusal."""
     mine = endpoints_of(channel=channel, **owner)
     if mine.exclude(url=url).count() >= MOST_PER_PERSON:
         raise Refusal(_("You can have %(number)s of these at most.") % {"number": whole(MOST_PER_PERSON)})
@@ -73,16 +73,16 @@ def endpoint_add(*, channel: str, url: str, keys: dict[str, Any], name: str = ""
 
 
 def endpoint_check(*, endpoint: Endpoint) -> None:
-    """Send a test; an endpoint that was ended takes part again once it has answered. Raises Refusal."""
+    """Send a test; an endpoint that was ended becomes active again once it answers. Raises Refusal."""
     _refuse_sending(endpoint)
     with transaction.atomic():
         _check_queue(endpoint)
 
 
 def _refuse_sending(endpoint: Endpoint) -> None:
-    """Raise Refusal for too many messages of a day, and for an address that leads into a private network.
+    """Raise Refusal after too many messages in a day, or if the address leads into a private network.
 
-    An unknown name gets the same sentence: nobody learns here which names a private network knows.
+    An unknown name gets the same message, so that nobody can find out which names a private network knows.
     """
     if not limits.allowed_for_endpoints(email=endpoint.email, organisation=endpoint.organisation_id):
         raise Refusal(_("That was often enough for today. Try again tomorrow."))

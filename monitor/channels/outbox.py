@@ -76,7 +76,10 @@ def message_claim(*, message: OutgoingMessage) -> bool:
 
 
 def message_is_held(*, message: OutgoingMessage, seconds: float) -> bool:
-    """Return whether this sender has a message, and will have it for so long: nobody else sends it meanwhile."""
+    """Return whether this sender holds the lease of a message for `seconds` more.
+
+    While it does, no other process sends the message.
+    """
     with connection.cursor() as cursor:
         held = [message.pk, State.SENDING, message.attempts, timedelta(seconds=seconds)]
         cursor.execute(_IS_HELD, held)

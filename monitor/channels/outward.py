@@ -21,7 +21,7 @@ from ingest.sources.client.allow_list import is_public
 from monitor.channels.base import Delivered, Never, Outcome, Refused
 from monitor.channels.deadlines import Deadline
 
-LOOKUP_SECONDS = 3.0  # while somebody waits for a page
+LOOKUP_SECONDS = 3.0  # a visitor waits for the page meanwhile
 MOST_HEAD_BYTES = 16 * 1024
 USER_AGENT = "ground-motion-monitor"
 
@@ -53,9 +53,9 @@ def url_fault(url: str) -> str:
 
 
 def leads_out(url: str) -> bool:
-    """Return whether messages may be sent to where a URL leads now; each message looks at it again.
+    """Return whether messages may be sent to the addresses of a URL's host; each delivery checks them again.
 
-    True where no resolver answers: that says nothing about the address.
+    True if no resolver answers, which says nothing about the address.
     """
     parts = urlsplit(url)
     try:

@@ -104,9 +104,9 @@ def partners_of(product: Product) -> list[Product]:
 
 
 def kept(product: Product, about: Sequence[object], make: Callable[[], list[Component]]) -> list[Any]:
-    """What is drawn of a product, kept for a day in every language; from a place of the workbench. Raises Busy.
+    """Return the figures of a product, cached for a day in each language. Raises Busy if no place is free to draw them.
 
-    As plain values: the cache takes nothing that would have to be unpickled.
+    They are plain values, so that the cache never holds pickled objects.
     """
     named = sha256(repr([get_language(), *about]).encode()).hexdigest()
     key = f"desk-{code_version()}-{product.pk}-{product.loaded_at:%Y%m%dT%H%M%S.%f}-{named}"

@@ -1,7 +1,7 @@
-"""Web processes that were ended because a request hung: noted when it happens, told of for a day.
+"""Record of web processes that were ended because a request hung; reported for a day.
 
-The note is a last sign of life. It is written without Django, so that the parent of the web processes can let it be
-written: python -m monitor.health.ended WORDS.
+It is stored as a sign of life. No Django is used, so that the parent of the web processes can have it written:
+python -m monitor.health.ended WORDS.
 """
 
 import logging
@@ -13,12 +13,12 @@ import psycopg
 logger = logging.getLogger(__name__)
 
 PREFIX = "web process ended: "
-LONGEST_NAME = 120  # of a sign of life
+LONGEST_NAME = 120  # of the name of a sign of life
 ANSWER_SECONDS = 3
 
 
 def ended_note(*, what: str) -> None:
-    """Write that a web process was ended. what: what it hung in, without secrets."""
+    """Record that a web process was ended. what: the request that hung, or another reason, without secrets."""
     address = os.environ["DATABASE_URL"].replace("postgis://", "postgresql://", 1)
     row = (
         "INSERT INTO monitor_signoflife (name, seen_at) VALUES (%s, now())"
@@ -28,7 +28,7 @@ def ended_note(*, what: str) -> None:
         with psycopg.connect(address, connect_timeout=ANSWER_SECONDS) as connection:
             connection.execute(row, [(PREFIX + what)[:LONGEST_NAME]])
     except psycopg.Error as fault:
-        logger.error("it could not be noted that a web process was ended (%s): %s", what, fault)
+        logger.error("could not record that a web process was ended (%s): %s", what, fault)
 
 
 if __name__ == "__main__":

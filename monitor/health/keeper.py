@@ -1,9 +1,9 @@
-"""The keeper: a thread in the parent of the web processes, which asks the site over HTTP whether it answers.
+"""Keeper: a thread in the parent of the web processes that checks over HTTP whether the site answers.
 
-It works where somebody starts the service again when it ends, which is said in WATCHDOG_USEC: systemd sets that from
-WatchdogSec=, and docker/compose.yml does so itself. systemd is sent WATCHDOG=1 after every answer, and ends the service
-when that has not come for so long. Under compose, where a container that is not healthy is not started again, the
-keeper ends all web processes and their parent after the same time.
+It runs only if WATCHDOG_USEC says that something restarts the service when it ends. systemd sets this from
+WatchdogSec=; docker/compose.yml sets it itself. systemd receives WATCHDOG=1 after every answer, and ends the service if
+none arrives within that time. Compose does not restart an unhealthy container, so there the keeper kills all web
+processes and their parent after the same time.
 """
 
 import os
@@ -17,13 +17,16 @@ from gunicorn import systemd
 
 from monitor.health.process import own_host
 
-ASKS = 8  # within the time after which the service is ended
-MOST_SECONDS = 10.0  # between two of them, and for an answer
+ASKS = 8  # requests within the time after which the service is ended
+MOST_SECONDS = 10.0  # between two requests, and for an answer
 REQUEST = "GET /healthz HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"
 
 
 class Keeper(threading.Thread):
-    """silent_seconds: without an answer, after which the service is ended. server: gunicorn's arbiter."""
+    """Thread that checks whether the site answers, and has the service ended if it does not.
+
+    silent_seconds: time without an answer after which the service is ended. server: gunicorn's arbiter.
+    """
 
     def __init__(self, server: Any, *, silent_seconds: float) -> None:
         super().__init__(name="keeper", daemon=True)
@@ -32,7 +35,7 @@ class Keeper(threading.Thread):
 
     @classmethod
     def start_where_wanted(cls, server: Any) -> None:
-        """Start the thread, where WATCHDOG_USEC is set for this very process."""
+        """Start the thread if WATCHDOG_USEC is set for this process."""
         wanted, whose = os.environ.get("WATCHDOG_USEC", "0"), os.environ.get("WATCHDOG_PID", str(os.getpid()))
         if int(wanted) and whose == str(os.getpid()):
             cls(server, silent_seconds=int(wanted) / 1e6).start()
@@ -48,12 +51,12 @@ class Keeper(threading.Thread):
             time.sleep(self.pause_seconds)
 
     def _answers(self) -> bool:
-        """Return whether a web process answers, whatever it says."""
+        """Return whether a web process answers, with any status."""
         for listener in self.server.LISTENERS:
             try:
                 with socket.socket(listener.sock.family) as asking:
                     asking.settimeout(self.pause_seconds)
-                    asking.connect(listener.sock.getsockname())  # 0.0.0.0 is this machine, too
+                    asking.connect(listener.sock.getsockname())  # 0.0.0.0 also reaches this machine
                     asking.sendall(REQUEST.format(host=own_host()).encode())
                     return asking.recv(5) == b"HTTP/"
             except OSError:
@@ -61,7 +64,7 @@ class Keeper(threading.Thread):
         return False
 
     def _end(self) -> None:
-        """End every process of the service, so that whoever started it starts it again."""
+        """Kill every process of the service, so that it is started again."""
         self.server.log.critical("The site has not answered for %.0f s: it is ended.", self.silent_seconds)
         self.server.kill_workers(signal.SIGKILL)
         os._exit(1)

@@ -20,7 +20,7 @@ def beat_sign(host: str) -> str:
 
 
 def own_host() -> str:
-    """A name under which the site may be asked."""
+    """Return a host name under which the site may be requested."""
     return os.environ.get("ALLOWED_HOSTS", "localhost").split(",")[0].replace("*", "localhost").lstrip(".")
 
 

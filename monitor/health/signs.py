@@ -8,7 +8,7 @@ from django.db.models.functions import Now
 from monitor.models import SignOfLife
 
 BEAT = "beat"
-BACKUP = "backup"  # of the last one that was finished
+BACKUP = "backup"  # sign of the last completed backup
 KEEP = timedelta(days=1)  # of processes that are gone for good
 
 

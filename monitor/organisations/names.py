@@ -1,7 +1,7 @@
-"""Names of organisations. They stand in mails to people who never asked for one: none may read as an address.
+"""Names of organisations. They appear in mails to strangers, so none may read as an internet address.
 
-Honest names have dots, too: "St. Gallen", "Co. KG", "S.A.". Hence a dot stands between single letters or at the end of
-a word, no ending of addresses follows it, and a word keeps to one alphabet.
+Real names contain dots too: "St. Gallen", "Co. KG", "S.A.". A dot is therefore allowed only between single letters or
+at the end of a word, and not before an ending of internet addresses; each word must use one alphabet.
 """
 
 import re
@@ -11,7 +11,7 @@ from ingest.errors import one_line
 
 LONGEST_TITLE = 60
 _TITLE = re.compile(r"\w[\w \-–'’&,.()/+]*")
-# letters that show as Latin ones, after marks are taken off: endings are compared in Latin
+# letters that look like Latin ones once marks are removed; endings are compared in Latin
 _LOOK_ALIKES = str.maketrans("ıȷłøđħɡасԁеһіјӏморѕтухѵԝαεικνορτυχ", "ijlodhgacdehijlmopstyxvwaeikvoptyx")
 _ADDRESS = re.compile(r"www|https?|hxxp|//")
 _DOT = r"(?:\.[\s)\-–]*|,|\b(?:dot|punkt|punto)\b[\s)]*)"
@@ -24,11 +24,11 @@ _NUMBERS = re.compile(r"\d\s*\.\s*\d")
 _LAST_COUNTRY = re.compile(r"(\w+)\.\s+([^\W\d_]{2})(?=\s*(?:/|$))")
 _LONGEST_ABBREVIATION = 3  # letters before "KG" or "No": Co., Dr.
 _ALPHABETS = {"LATIN", "CYRILLIC", "GREEK", "ARMENIAN", "CHEROKEE", "COPTIC", "LISU"}
-_ALPHABETS |= {"ARABIC", "ARABIC-INDIC", "EXTENDED"}  # whose zero is a dot
+_ALPHABETS |= {"ARABIC", "ARABIC-INDIC", "EXTENDED"}  # their zero looks like a dot
 
 
 def title_of(name: str) -> str | None:
-    """Return a name as it is kept and shown; None where it cannot stand in a mail to strangers."""
+    """Return a name as it is stored and shown; None if it must not appear in a mail to strangers."""
     title = one_line(unicodedata.normalize("NFKC", name))
     fits = 0 < len(title) <= LONGEST_TITLE and _TITLE.fullmatch(title)
     return title if fits and not _reads_as_address(title) else None
@@ -48,16 +48,19 @@ def _reads_as_address(title: str) -> bool:
 
 
 def _is_country(before: str, ending: str) -> bool:
-    """Return whether two letters end an address, as in 'Evil. ru': 'Co. KG' and 'Dr. No' are short, with capitals."""
+    """Return whether a two-letter word ends an address, as in 'Evil. ru'.
+
+    In names such as 'Co. KG' and 'Dr. No', the word before the dot is short and the word after it has a capital.
+    """
     return ending.islower() or len(before) > _LONGEST_ABBREVIATION
 
 
 def _folded(title: str) -> str:
-    """Return it in lower case, without marks, in letters of the Latin alphabet where others look the same."""
+    """Return a title in lower case, without marks, and with look-alike letters replaced by Latin ones."""
     apart = unicodedata.normalize("NFKD", title.casefold())
     return "".join(letter for letter in apart if not unicodedata.combining(letter)).translate(_LOOK_ALIKES)
 
 
 def _alphabets(word: str) -> set[str]:
-    """Return those of a word whose letters can be taken for each other's."""
+    """Return the alphabets of a word, among those whose letters can be mistaken for each other."""
     return {unicodedata.name(letter, "").partition(" ")[0] for letter in word} & _ALPHABETS

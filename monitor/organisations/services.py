@@ -78,7 +78,7 @@ def member_invite(*, owner: Membership, email: str) -> None:
     """Ask an address to join, by mail. Who declined is not asked again while that is kept. Raises Refusal."""
     email = email_normal(email)
     with _alone(owner.organisation) as organisation:
-        _title(organisation.name)  # which may be older than the rule
+        _title(organisation.name)  # a stored name may be older than the rule
         known = organisation.memberships.filter(email=email).first()
         if known and known.left_at is None:
             raise Refusal(_("This address is listed already."))

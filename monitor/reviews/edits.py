@@ -93,7 +93,7 @@ def review_edit_undo(request: HttpRequest, code: str) -> HttpResponse:
 @reviewers_only
 def review_note(request: HttpRequest, code: str) -> HttpResponse:
     alert = alert_or_404(code)
-    sent = request.FILES.getlist("files")[: MOST_FILES + 1]  # one too many, which is refused
+    sent = request.FILES.getlist("files")[: MOST_FILES + 1]  # one more than allowed, so that it is refused
     files = [Given(file.name or "", file.read()) for file in sent]
     try:
         note_add(alert=alert, author=request.user, text=request.POST.get("note", ""), files=files)

@@ -1,9 +1,8 @@
-"""A request has a deadline: the web process that holds one which computes for longer ends, and another one begins.
+"""Deadline of each request: a web process that computes too long for one is ended and replaced.
 
-A thread cannot be killed, so its process goes. The clock of a request runs while the site computes, and starts anew
-whenever a piece of its body has arrived or a piece of its answer has been sent: it stands while the visitor sends or
-reads, so long uploads and downloads are not ended. What keeps the whole interpreter from running is seen by gunicorn,
-which misses the heartbeat.
+A thread cannot be killed, so its whole process ends. The clock of a request runs only while the site computes. It stops
+while the visitor sends or reads, and the limit applies anew after each piece of the body or of the answer; long uploads
+and downloads are therefore not ended. If the whole interpreter is blocked, gunicorn misses the heartbeat.
 """
 
 import logging
@@ -24,14 +23,17 @@ from monitor.site.secret_links import without_secrets
 logger = logging.getLogger(__name__)
 
 CHECK_EVERY_SECONDS = 1.0
-GRACE_SECONDS = 5.0  # for other requests of the process; the proxy is told of those that break off
-CLOCK = "ground_motion.clock"  # its name in the environ of WSGI
+GRACE_SECONDS = 5.0  # for other requests of the process; the proxy reports an error for those cut off
+CLOCK = "ground_motion.clock"  # key in the WSGI environ
 
 Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 
 class Clock:
-    """How long the site computes for one request. what: method and path; most_seconds: without a pause."""
+    """Time that the site has computed for one request.
+
+    what: method and path; most_seconds: limit without a pause.
+    """
 
     def __init__(self, what: str) -> None:
         self.what = what
@@ -41,28 +43,28 @@ class Clock:
         self._since: float | None = None
 
     def start(self) -> None:
-        """Begin a stretch of work."""
+        """Start a stretch of computing."""
         self._since = time.monotonic()
 
     def stop(self) -> None:
-        """End the stretch of work, where there is one."""
+        """End the current stretch, if there is one."""
         self._worked, self._since = self.worked_seconds(), None
 
     def worked_seconds(self) -> float:
-        """Return how long the site has computed in all."""
+        """Return the computing time of all stretches."""
         return self._worked + self.stretch_seconds()
 
     def stretch_seconds(self) -> float:
-        """Return for how long it has been computing without a pause."""
+        """Return the computing time of the current stretch."""
         since = self._since
         return 0.0 if since is None else time.monotonic() - since
 
 
-_clocks: dict[int, Clock] = {}  # of the requests under way, by thread
+_clocks: dict[int, Clock] = {}  # of the requests in progress, by thread
 
 
 def clock_of(environ: dict[str, Any]) -> Clock:
-    """Return the clock of a request; a new one that runs where the application was called without `with_deadline`."""
+    """Return the clock of a request; start a new one if the application was called without `with_deadline`."""
     if CLOCK not in environ:
         clock = environ[CLOCK] = Clock(_what(environ))
         clock.start()
@@ -70,7 +72,7 @@ def clock_of(environ: dict[str, Any]) -> Clock:
 
 
 def with_deadline(application: Wsgi) -> Wsgi:
-    """Return the application with a clock for each of its requests."""
+    """Return a WSGI application that gives each request a clock."""
 
     def clocked(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         clock = environ[CLOCK] = Clock(_what(environ))
@@ -93,7 +95,7 @@ def with_deadline(application: Wsgi) -> Wsgi:
 
 
 class _Body:
-    """The body of a request; while a piece of it is awaited the clock stands."""
+    """Body of a request; the clock stops while its next piece is awaited."""
 
     def __init__(self, stream: Any, clock: Clock) -> None:
         self._stream, self._clock = stream, clock
@@ -116,7 +118,7 @@ class _Body:
 
 
 class _Answer:
-    """The pieces of an answer; the clock runs while one is made, and stands while it is sent."""
+    """Answer in pieces; the clock runs while a piece is made, and stops while it is sent."""
 
     def __init__(self, pieces: Iterable[bytes], clock: Clock) -> None:
         self._pieces, self._iterator, self._clock = pieces, iter(pieces), clock
@@ -138,7 +140,7 @@ class _Answer:
 
 
 class Watchdog(threading.Thread):
-    """Ends this web process once a request has passed its deadline; gunicorn then starts another one."""
+    """Thread that ends this web process once a request has passed its deadline; gunicorn starts another one."""
 
     def __init__(self) -> None:
         super().__init__(name="request watchdog", daemon=True)
@@ -150,7 +152,7 @@ class Watchdog(threading.Thread):
 
 
 def _end_process(late: list[Clock]) -> None:
-    """Report the requests that are late, let the others end for a moment, and end whatever still runs."""
+    """Log the late requests, give the others a moment to finish, and end the process."""
     frames = sys._current_frames()
     for clock in late:
         stack = "".join(traceback.format_stack(frames.get(clock.thread)))

@@ -1,4 +1,4 @@
-"""What all feeds of this site share."""
+"""Base class of the site's Atom feeds."""
 
 from django.utils.feedgenerator import Atom1Feed
 
@@ -6,7 +6,7 @@ from ingest.plain_text import plain_values
 
 
 class PlainAtom(Atom1Feed):
-    """Atom 1.0 whose text is plain: a row that was stored with a character that XML lacks would end the whole feed."""
+    """Atom 1.0 feed of plain text: one stored character that XML forbids would break the whole feed."""
 
     def write(self, outfile, encoding: str) -> None:
         self.feed, self.items = plain_values(self.feed), plain_values(self.items)

@@ -1,8 +1,7 @@
-"""Places for costly requests: so many of one kind at once, and so many of all kinds in one web process.
+"""Places for costly requests: limits per kind, and for all kinds in one web process.
 
-A request that waits for a place holds a thread as well, so waiting counts: some threads of every web process are always
-left for pages. Where the whole machine has so many places, one is a locked file, which the kernel unlocks when its
-process dies.
+A request that waits for a place also holds a thread, so it counts as well: some threads of every web process are always
+left for pages. The places of a whole machine are locked files, which the kernel unlocks when their process dies.
 """
 
 import contextlib
@@ -17,16 +16,16 @@ from django.conf import settings
 
 from monitor.gunicorn import threads
 
-FOR_PAGES = 3  # threads of each web process
+FOR_PAGES = 3  # threads of each web process that are kept free
 WAIT_SECONDS = 5.0
 TRY_EVERY_SECONDS = 0.05
-EACH_PROCESS = {  # the interpreter runs one thread at a time, and pages are to have their turn
+EACH_PROCESS = {  # few: the interpreter runs one thread at a time, and pages need their turn
     "api": 1,
     "charts": 1,
     "feeds": 1,
     "ogc": 1,
     "previews": 1,
-    "rasters": 2,  # files, which are sent rather than made
+    "rasters": 2,  # files that are sent, not computed
     "reports": 1,
     "search": 1,
     "sign-in": 1,
@@ -38,17 +37,17 @@ WHOLE_MACHINE = {
     "uploads": 3,  # as many as docker/nginx lets in
 }
 
-_in_hand = threading.BoundedSemaphore(threads - FOR_PAGES)  # waiting ones included
+_in_hand = threading.BoundedSemaphore(threads - FOR_PAGES)  # waiting requests included
 _of_kind = {kind: threading.BoundedSemaphore(n) for kind, n in EACH_PROCESS.items()}
 
 
 class Busy(Exception):
-    """No place is free; the same may be asked for again in a moment."""
+    """No place is free; the request may be repeated in a moment."""
 
 
 @contextlib.contextmanager
 def place_held(kind: str) -> Iterator[None]:
-    """Hold a place for what stands in the block. Raises Busy."""
+    """Hold a place during a `with` block. Raises Busy."""
     give_back = place_take(kind)
     try:
         yield
@@ -57,7 +56,7 @@ def place_held(kind: str) -> Iterator[None]:
 
 
 def place_take(kind: str) -> Callable[[], None]:
-    """Take a place, waiting a little for one; return what gives it back, to be called once. Raises Busy."""
+    """Take a place, after a short wait if need be; return its release, to be called once. Raises Busy."""
     if not _in_hand.acquire(blocking=False):
         raise Busy
     try:
@@ -74,14 +73,14 @@ def place_take(kind: str) -> Callable[[], None]:
 
 
 def _counted(kind: str) -> Callable[[], None]:
-    """Take one of the places of this process."""
+    """Take one of the places of this process; return its release. Raises Busy."""
     if not _of_kind[kind].acquire(timeout=WAIT_SECONDS):
         raise Busy
     return _of_kind[kind].release
 
 
 def _file_locked(kind: str) -> Callable[[], None]:
-    """Take one of the places of the machine."""
+    """Take one of the places of the machine; return its release. Raises Busy."""
     folder, ends = Path(settings.PLACES_DIR), time.monotonic() + WAIT_SECONDS
     folder.mkdir(parents=True, exist_ok=True)
     while True:

@@ -13,9 +13,9 @@ from monitor.wording.places import Bounds
 from monitor.wording.refusals import Refusal
 
 View = Callable[..., HttpResponseBase]
-BIGGEST_KEY = 2**63 - 1  # of a row in any table
-LONGEST_NUMBER = 20  # digits, more than that number has
-HAIR_DEGREES = 5e-7  # half of the last digit of positions that are given out: 5 cm
+BIGGEST_KEY = 2**63 - 1  # largest key of a row in any table
+LONGEST_NUMBER = 20  # more digits than BIGGEST_KEY has
+HAIR_DEGREES = 5e-7  # half a unit of the last digit of published positions: 5 cm
 BOX_REMEDY = "Give bbox=west,south,east,north in degrees, for example bbox=5.9,45.8,10.5,47.8."
 
 
@@ -33,7 +33,7 @@ def refusals_as_json(view: View) -> View:
 
 
 def only_parameters(*known: str) -> Callable[[View], View]:
-    """Make a view refuse all other parameters: a proxy keeps a copy of the answer under each address."""
+    """Make a view refuse unknown parameters, because the proxy caches an answer for each address."""
 
     def decorate(view: View) -> View:
         @refusals_as_json
@@ -48,7 +48,7 @@ def only_parameters(*known: str) -> Callable[[View], View]:
 
 
 def refuse_unknown(asked: QueryDict, known: Sequence[str]) -> None:
-    """Refuse an address with a parameter that means nothing there. Raises Refusal."""
+    """Raise Refusal if an address has an unknown parameter."""
     for name in asked:
         if name not in known:
             remedy = f"Give some of {', '.join(known)}." if known else "Give none."
@@ -64,7 +64,7 @@ def boxes(text: str) -> list[Bounds]:
 
 
 def area_of(text: str) -> MultiPolygon:
-    """What 'west,south,east,north' in degrees covers; it may be a line or a point. Raises Refusal."""
+    """Return the area of 'west,south,east,north' in degrees; it may be a line or a point. Raises Refusal."""
     return MultiPolygon([Polygon.from_bbox(_widened(*part)) for part in _parts(text)], srid=4326)
 
 
@@ -81,22 +81,22 @@ def _parts(text: str) -> list[Bounds]:
 
 
 def _widened(west: float, south: float, east: float, north: float) -> Bounds:
-    """Give a line or a point the width to which positions are rounded before anybody reads them."""
+    """Widen a line or a point by the precision to which published positions are rounded."""
     x, y = (HAIR_DEGREES if low == high else 0.0 for low, high in ((west, east), (south, north)))
     return west - x, south - y, east + x, north + y
 
 
 def number_or_none(text: str, most: int = BIGGEST_KEY) -> int | None:
-    """Return a whole number from 0 to `most` that a form or an address states; None for any other text.
+    """Return a whole number from 0 to `most` from a form or an address; None for any other text.
 
-    Python refuses to convert more than 4,300 digits, and the database to look for more than its columns hold.
+    Python does not convert more than 4,300 digits, and the database does not compare numbers beyond its columns' range.
     """
     number = int(text) if text.isascii() and text.isdigit() and len(text) < LONGEST_NUMBER else None
     return None if number is None or number > most else number
 
 
 def finite_numbers(text: str) -> list[float]:
-    """Return numbers with commas between them; an empty list for any other text, and for infinity and NaN."""
+    """Return comma-separated numbers; an empty list if one is invalid, infinite or NaN."""
     try:
         numbers = [float(part) for part in text.split(",")]
     except ValueError:

@@ -1,8 +1,8 @@
-"""What is costly to answer: its kind, and for how many seconds a minute the site works for one network on each kind.
+"""Kinds of costly requests, and the seconds a minute that the site works for one network on each kind.
 
-Pages, tiles and images of the map are of no kind: fifty people behind one address may pan at once. The seconds are
-counted in the cache after each answer, in a fixed window. A program that sends one request after the other never uses
-more of them than there are.
+Pages, tiles and images of the map have no limit: fifty people behind one address may pan at once. The seconds are
+counted in the cache after each answer, in a fixed window. A program that sends one request after the other cannot
+exceed 60 seconds a minute, the default limit.
 """
 
 import re
@@ -14,7 +14,7 @@ from django.core.cache import cache
 from django.utils.crypto import salted_hmac
 
 WINDOW_SECONDS = 60
-# what is computed for programs or anew for every question
+# computed for programs, or anew for every request
 READ = {
     r"/api/|/tilejson/": "api",
     r"/ogc/": "ogc",
@@ -35,7 +35,7 @@ WITH_FILES = r"/subscribe/|/subscriptions/|/review/"
 
 
 def request_kind(*, method: str, path: str, content_type: str) -> str:
-    """Return the kind of a costly request, empty for all others."""
+    """Return the kind of a costly request; an empty string for any other."""
     if method == "POST" and content_type == "multipart/form-data" and re.match(WITH_FILES, path):
         return "given files"
     tables: list[Mapping[str, str]] = [READ, POSTED] if method == "POST" else [READ]
@@ -43,7 +43,7 @@ def request_kind(*, method: str, path: str, content_type: str) -> str:
 
 
 def seconds_to_wait(*, kind: str, network: str) -> int:
-    """Return 0, or how long a network must wait because its seconds of this window are used up."""
+    """Return how long a network must wait because its seconds are used up; 0 if it need not wait."""
     if not settings.WORK_SECONDS_PER_MINUTE:
         return 0
     window, spent = divmod(int(time.time()), WINDOW_SECONDS)
@@ -52,7 +52,7 @@ def seconds_to_wait(*, kind: str, network: str) -> int:
 
 
 def seconds_charge(*, kind: str, network: str, seconds: float) -> None:
-    """Count what the site worked for a network; of an answer begun in an earlier window only what lies in this one."""
+    """Count the working time of an answer for a network, except for the part before the current window."""
     window, spent = divmod(time.time(), WINDOW_SECONDS)
     key = _key(kind, network, int(window))
     cache.add(key, 0, timeout=WINDOW_SECONDS)

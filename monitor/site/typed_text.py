@@ -1,4 +1,4 @@
-"""One place cleans what visitors type, for every form, page and filter; bodies in JSON are cleaned as they are read."""
+"""Cleaning of text that visitors type, for all forms, pages and filters; JSON bodies are cleaned when parsed."""
 
 from collections.abc import Callable
 from typing import Any
@@ -12,9 +12,9 @@ UNKNOWN = "\N{REPLACEMENT CHARACTER}"
 
 
 class CleanTypedText:
-    """Give views the fields of forms and addresses as plain text, and answer 404 where a path is none.
+    """Middleware that gives views plain text from forms and addresses; 404 if a path contains anything else.
 
-    In an address, unwanted characters are replaced and not left out: a filter must not become an empty one.
+    In an address, unwanted characters are replaced, not removed, because a filter must not become empty.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
@@ -30,15 +30,15 @@ class CleanTypedText:
         if any(isinstance(part, str) and plain_text(part) != part for part in kwargs.values()):
             raise Http404("No address holds such characters.")
         request.GET = cleaned(request.GET, UNKNOWN)
-        if request.method == "POST" and not getattr(view, "csrf_exempt", False):  # these read their bodies themselves
+        if request.method == "POST" and not getattr(view, "csrf_exempt", False):  # those read their bodies themselves
             try:
                 request.POST = cleaned(request.POST)
             except UnreadablePostError:
-                return  # the view has to say what a body that broke off means
+                return  # the view handles a body that was cut off
 
 
 def cleaned(given: QueryDict, instead: str = "") -> QueryDict:
-    """Return fields as plain text. Passwords stay as they were typed: nobody is shown them."""
+    """Return fields as plain text. Passwords stay as typed, because they are never shown."""
     fields = QueryDict(mutable=True, encoding=given.encoding)
     for name, values in given.lists():
         typed = values if "password" in name else [plain_text(value, instead) for value in values]

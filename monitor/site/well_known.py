@@ -1,4 +1,4 @@
-"""What programs look for on every site: whom to write about a weakness, and what crawlers leave alone."""
+"""Pages that programs expect on every site: security.txt (contact for vulnerabilities) and robots.txt (crawlers)."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -10,7 +10,7 @@ from django.views.decorators.http import require_safe
 
 VALID_DAYS = 180  # RFC 9116 recommends less than a year
 PLAIN = "text/plain; charset=utf-8"
-# costly, private, or data that no search finds anything in; lists are followed page by page, not filter by filter
+# costly, private, or of no use to a search engine; lists are crawled page by page, not filter by filter
 LEFT_ALONE = (
     *("/accounts/", "/admin/", "/anymail/", "/api/", "/basemap", "/cap/", "/charts/", "/demo/", "/embed/", "/feeds/"),
     *("/jobs/", "/login/", "/ogc/", "/pairs/", "/password/", "/places", "/products/", "/rasters", "/review/"),
@@ -22,7 +22,7 @@ FOLLOWED = ("/*?language=", "/*?page=")
 
 @require_safe
 def security_txt(request: HttpRequest) -> HttpResponse:
-    """Whom to write about a weakness (RFC 9116), where SECURITY_CONTACT says so."""
+    """Serve the contact for vulnerabilities (RFC 9116), if SECURITY_CONTACT is set."""
     if not settings.SECURITY_CONTACT:
         raise Http404("This service names nobody to write to.")
     today = datetime.combine(timezone.now().astimezone(UTC), datetime.min.time(), UTC)
@@ -37,6 +37,6 @@ def security_txt(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def robots_txt(request: HttpRequest) -> HttpResponse:
-    """Pages about alerts, regions and glaciers may be found; what costs much or is private is left alone (RFC 9309)."""
+    """Let crawlers read pages about alerts, regions and glaciers, but not costly or private ones (RFC 9309)."""
     rules = [*(f"Disallow: {path}" for path in LEFT_ALONE), *(f"Allow: {path}" for path in FOLLOWED)]
     return HttpResponse("\n".join(["User-agent: *", *rules]) + "\n", content_type=PLAIN)

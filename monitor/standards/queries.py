@@ -30,8 +30,10 @@ class Period(NamedTuple):
 
 
 class Query(NamedTuple):
-    """after: key of the last feature of the page before, empty for the first page. area: EPSG:4326. ids: those wanted
-    of `Rows`; empty: all.
+    """Parameters of a query.
+
+    after: key of the last feature of the previous page, empty for the first page. area: EPSG:4326. ids: of the wanted
+    `Rows`; empty: all.
     """
 
     limit: int

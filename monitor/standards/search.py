@@ -12,7 +12,7 @@ from monitor.standards.queries import Query, read_query
 from monitor.wording.refusals import Refusal
 
 MOST = 1000
-MOST_IDS = MOST  # more could not stand in one answer
+MOST_IDS = MOST  # an answer holds no more features
 PARAMETERS = {
     "collections": "names with commas between them; all where none is given",
     "ids": f"at most {MOST_IDS} ids with commas between them",

@@ -1,4 +1,4 @@
-"""Lists of sites: kept beside a subscription, and which of them lie in moving ground."""
+"""Lists of sites stored with a subscription, and the sites that lie in moving ground."""
 
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple

@@ -1,4 +1,4 @@
-"""Files that visitors give, a boundary or a list of sites: read in a confined process, refused in their language."""
+"""Boundaries and lists of sites that visitors upload: read in a confined process, refused in their language."""
 
 import json
 from pathlib import Path
@@ -15,22 +15,22 @@ from monitor.wording import regions
 from monitor.wording.figures import whole
 from monitor.wording.refusals import Refusal
 
-MOST_BYTES = 5 * 2**20  # of a boundary; docker/nginx/site.conf lets a little more pass
+MOST_BYTES = 5 * 2**20  # of a boundary; docker/nginx/site.conf allows slightly more
 MOST_BYTES_OF_SITES = 2**20
 FAULTS_NAMED = 3
 
 
 def boundary(*, content: bytes, name: str) -> regions.Region:
-    """Return the area of a boundary's file. name: of the file, for messages only. Raises Refusal."""
+    """Return the region of a boundary file. name: of the file, for messages only. Raises Refusal."""
     check_size(len(content), MOST_BYTES, name)
     read = _read("boundary", content, name)
     return regions.uploaded(_area(read["outline"]), float(read["size_m2"]))
 
 
 def sites_read(*, content: bytes, name: str, radius_m: float) -> tuple[regions.Region, list[SiteArea]]:
-    """Return the sites of a table as one region and one by one: all of them, or none.
+    """Return the sites of a table, as one region and one by one; one faulty row refuses the whole table.
 
-    name: of the file; radius_m: of rows that have none. Raises Refusal, which names row, value and remedy.
+    name: of the file, for messages only; radius_m: for rows without one. Raises Refusal, with row, value and remedy.
     """
     check_size(len(content), MOST_BYTES_OF_SITES, name)
     read = _read("sites", content, name, radius_m=radius_m)
@@ -44,7 +44,7 @@ def sites_read(*, content: bytes, name: str, radius_m: float) -> tuple[regions.R
 
 
 def check_size(n_bytes: int, most_bytes: int, name: str) -> None:
-    """Raise Refusal for an empty file, or one that is too large to be read while somebody waits."""
+    """Raise Refusal if a file is empty, or too large to be read while somebody waits."""
     file = shown_name(name)
     if not n_bytes:
         raise Refusal(_("“%(file)s” is empty. Export it again.") % {"file": file})
@@ -54,12 +54,12 @@ def check_size(n_bytes: int, most_bytes: int, name: str) -> None:
 
 
 def shown_name(name: str) -> str:
-    """Return the name of a file as a message may quote it."""
+    """Return the name of a file for use in a message."""
     return one_line(Path(name.replace("\\", "/")).name)[:80]
 
 
 def _read(reader: str, content: bytes, name: str, **options: float) -> Any:
-    """Return a reader's answer. Raises Refusal in the visitor's language."""
+    """Return the answer of a reader. Raises Refusal in the visitor's language."""
     file = shown_name(name)
     try:
         return json.loads(read_given(reader, content, **options))
@@ -70,7 +70,7 @@ def _read(reader: str, content: bytes, name: str, **options: float) -> Any:
         values = {name: whole(one) if isinstance(one, int) else one for name, one in fault.values.items()}
         problem, remedy = (_(words) % values if values else _(words) for words in fault.words)
         refusal = _("“%(file)s” cannot be used: %(problem)s. %(remedy)s.")
-        folder = str(Path(fault.path).parent)  # a temporary one, which is nobody's business
+        folder = str(Path(fault.path).parent)  # a temporary folder, which must not be shown
         shown = {"file": file, "problem": one_line(problem.replace(folder, "")), "remedy": remedy}
         raise Refusal(refusal % shown) from fault
 
@@ -83,7 +83,7 @@ def _area(wkb: str) -> MultiPolygon:
 
 
 def _faults(faults: list[tuple[int, str, dict[str, str]]], file: str) -> str:
-    """Return what is wrong with the first rows, and how many more there are."""
+    """Return a message with the faults of the first rows and the number of further faulty rows."""
     rows = [
         _("Row %(row)s: %(problem)s") % {"row": whole(row), "problem": _(problem) % values if values else _(problem)}
         for row, problem, values in faults[:FAULTS_NAMED]

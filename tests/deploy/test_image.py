@@ -20,7 +20,7 @@ DT_NEEDED, DT_STRTAB, DT_RPATH, DT_RUNPATH = 1, 5, 15, 29
 
 
 class Dynamic(NamedTuple):
-    """Of a shared module: the libraries it needs, and the folders it looks for them in before those of the system."""
+    """Libraries that a shared module needs, and the folders searched for them before those of the system."""
 
     needed: list[str]
     folders: list[Path]

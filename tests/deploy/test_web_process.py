@@ -38,7 +38,7 @@ SIGN_IN = f"csrfmiddlewaretoken={TOKEN}&username=somebody&password=a-long-passph
 
 
 class Served:
-    """gunicorn, its port, and what it has written."""
+    """A running gunicorn with its port and its log."""
 
     def __init__(self, process: subprocess.Popen, port: int, log: Path) -> None:
         self.process, self.port, self._log = process, port, log
@@ -53,7 +53,7 @@ class Served:
         return drip.get(self.port, path, HANG_SECONDS)
 
     def post(self, path: str, body: str, content_type: str = "application/x-www-form-urlencoded", sent: int = 0):
-        """A visitor who has sent a form, or only the first bytes of it."""
+        """Return the connection of a visitor who has sent a form, or only the first `sent` bytes of it."""
         visitor = socket.create_connection(("127.0.0.1", self.port), HANG_SECONDS)
         head = HEAD.format(path=path, length=len(body), token=TOKEN, content_type=content_type)
         visitor.sendall((head + (body[:sent] if sent else body)).encode())
@@ -102,7 +102,7 @@ def serve(tmp_path):
 
 @pytest.fixture
 def hold_accounts(transactional_db):
-    """Whoever reads accounts waits as long as the block lasts."""
+    """Block every query of the table of accounts while the `with` block runs."""
 
     @contextlib.contextmanager
     def hold() -> Iterator[None]:
@@ -116,7 +116,7 @@ def hold_accounts(transactional_db):
 
 
 def answer(visitor: socket.socket) -> bytes:
-    """What a visitor is answered, empty where the connection ends without a word."""
+    """Return everything a visitor receives; empty if the connection ends without an answer."""
     pieces = []
     with visitor, contextlib.suppress(ConnectionResetError):
         while piece := visitor.recv(65536):
@@ -188,11 +188,11 @@ def test_systemd_hears_of_the_service_while_it_answers(serve, transactional_db):
             systemd.settimeout(2.0)
             with contextlib.suppress(TimeoutError):
                 while systemd.recv(1000) == b"WATCHDOG=1":
-                    pass  # what was under way
+                    pass  # sent before the pause
             web.resume()
             systemd.settimeout(HANG_SECONDS)
             assert systemd.recv(1000) == b"WATCHDOG=1"
-            assert served.process.poll() is None  # that systemd's to end
+            assert served.process.poll() is None  # systemd has to end it
 
 
 def test_without_systemd_the_service_ends_when_it_does_not_answer(serve, transactional_db):

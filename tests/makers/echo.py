@@ -8,7 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
 class EchoServer(ThreadingHTTPServer):
-    """begun: the paths whose headers have come, one by one."""
+    """HTTP server. begun: the paths of the requests received so far."""
 
     daemon_threads = True
 
@@ -18,7 +18,7 @@ class EchoServer(ThreadingHTTPServer):
 
 
 class Echo(BaseHTTPRequestHandler):
-    """Tiles may be kept for a minute."""
+    """Answers with path and headers of the request; tiles may be cached for a minute."""
 
     protocol_version = "HTTP/1.1"
 

@@ -187,7 +187,7 @@ def tasks_sent(processes: Processes, wanted: set[str]) -> None:
 
 
 def test_beat_goes_on_when_the_clock_of_its_machine_jumps(processes, wrong_clock):
-    """Back by an hour while it runs and before it starts again, and forward by seven, when all of six hours is due."""
+    """The clock goes back an hour, with and without a restart, then forward seven: what runs every six hours is due."""
     processes.more = wrong_clock.environment
     stages = {entry["task"] for entry in BEAT_SCHEDULE.values() if entry["schedule"] == STAGE}
     without_arguments = [entry for entry in BEAT_SCHEDULE.values() if not entry["args"]]

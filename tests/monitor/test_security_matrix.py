@@ -303,7 +303,7 @@ def test_no_role_begins_before_the_second_factor_is_set_up(people, settings):
     assert through == []
 
 
-STANDS_FOR = 987654321  # in an address that is made, the number that is then written there
+STANDS_FOR = 987654321  # placeholder in an address, replaced by the number to test
 NUMBERS = ["9223372036854775808", "9" * 5000]  # too big for every table; for Python, too
 STRANGE = [NUMBERS[1], "nan"]
 QUERIED = [
@@ -340,7 +340,7 @@ DEEDS = {"organisation": ["remove", "share", "end"], "subscription-ways": ["remo
 
 
 def own_role(people: People, name: str) -> str:
-    """Who gets furthest: the owner of a link, or an administrator."""
+    """Return the role with access to an address: the owner of a link, or else an administrator."""
     return next((role for role in people.links if name in people.links[role]), "administrator")
 
 

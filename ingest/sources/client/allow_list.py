@@ -22,9 +22,9 @@ from urllib.parse import SplitResult, urlsplit
 from ingest.sources.client.faults import HostRefused
 
 PORTS = {"http": 80, "https": 443}
-# What the IANA registries of special-purpose addresses call not globally reachable, and some more: 192.0.0.0/24 and
-# 2001::/23 as a whole, because they hold anycast addresses of services in one's own network, and tunnels (6to4 in
-# 2002::/16, Teredo in 2001::/23), because they hold an IPv4 address that may be private.
+# Networks that the IANA registries of special-purpose addresses call not globally reachable, and some more: all of
+# 192.0.0.0/24 and 2001::/23, because they contain anycast addresses of services in one's own network, and tunnels (6to4
+# in 2002::/16, Teredo in 2001::/23), because their addresses contain an IPv4 address that may be private.
 NOT_PUBLIC = tuple(
     map(
         ipaddress.ip_network,
@@ -33,7 +33,7 @@ NOT_PUBLIC = tuple(
          "224.0.0.0/4", "240.0.0.0/4", "2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20"),
     )
 )  # fmt: skip
-GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")  # nothing else of IPv6 is
+GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")  # no other IPv6 address is public
 STANDING_FOR_IPV4 = (ipaddress.IPv6Network("::ffff:0:0/96"), ipaddress.IPv6Network("64:ff9b::/96"))  # mapped; NAT64
 _LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 _NAME = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
@@ -141,10 +141,10 @@ def _is_address(host: str) -> bool:
 
 
 def is_public(address: str) -> bool:
-    """Return whether an address belongs to the open internet.
+    """Return whether an address belongs to the public internet.
 
-    One that stands for an IPv4 address is judged by that one; one with a zone never is public. The tables stand here,
-    because those of `ipaddress` differ between versions of Python.
+    An address that embeds an IPv4 address is judged by that one; an address with a zone is never public. The networks
+    are listed here, because those of `ipaddress` differ between versions of Python.
     """
     try:
         ip = ipaddress.ip_address(address)

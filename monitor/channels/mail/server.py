@@ -1,8 +1,8 @@
-"""Mails to a mail server: Django's backend, with an end to each part of a conversation.
+"""SMTP backend: that of Django, with a time limit for each part of a conversation.
 
-EMAIL_TIMEOUT is the time to connect and sign in, and again the time to hand a mail over; twice as long is waited for
-the answer to a whole mail, because a server that gets no chance to give it has the mail, and would get it again
-(RFC 5321, 4.5.3.2.6). All of it ends before the lease of the message does: four times EMAIL_TIMEOUT, and QUIT.
+EMAIL_TIMEOUT limits connecting and signing in, and again the transfer of a mail. The answer to a whole mail may take
+twice as long: a server that is cut off before it answers has the mail, and would get it again (RFC 5321, 4.5.3.2.6).
+The sum, four times EMAIL_TIMEOUT plus QUIT, is shorter than the lease of the message.
 """
 
 import re
@@ -19,7 +19,7 @@ QUIT_SECONDS = 5.0
 
 
 class EmailBackend(smtp.EmailBackend):
-    """Sends mails by SMTP, each in limited time; the same for readers and for administrators."""
+    """SMTP backend with time limits, for mails to readers and to administrators."""
 
     @property
     def connection_class(self) -> Any:
@@ -27,7 +27,7 @@ class EmailBackend(smtp.EmailBackend):
 
     def open(self) -> bool | None:
         if self.connection is not None and self.connection.sock is None:
-            self.connection = None  # it was closed when its time was over
+            self.connection = None  # it was closed when its time was up
         return super().open()
 
     def _close_connection(self, connection: "_Conversation") -> None:
@@ -36,7 +36,7 @@ class EmailBackend(smtp.EmailBackend):
 
 
 class _Lines:
-    """The lines that a server sends. unread: what has come of the next ones; answer: of the present answer."""
+    """Lines received from a server. unread: bytes not yet returned; answer: bytes of the current answer."""
 
     def __init__(self, conversation: "_Conversation") -> None:
         self.conversation, self.unread, self.answer = conversation, b"", b""
@@ -52,11 +52,11 @@ class _Lines:
         return line
 
     def close(self) -> None:
-        """Keep what has come: whoever gave up looks at it."""
+        """Keep the received bytes, because `_Conversation.data` examines them after the connection is closed."""
 
 
 class _Conversation(smtplib.SMTP):
-    """SMTP with a deadline. timeout: seconds for each part."""
+    """An SMTP connection with a deadline. timeout: seconds for each part of the conversation."""
 
     sock: socket.socket | None
     file: _Lines | None = None
@@ -64,11 +64,11 @@ class _Conversation(smtplib.SMTP):
     def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
         self.deadline = Deadline(timeout)
         connection = self.deadline.connect(host, port)
-        self.deadline.limit(connection)  # in the handshake, where one follows
+        self.deadline.limit(connection)  # for the TLS handshake, if one follows
         return connection
 
     def getreply(self) -> tuple[int, bytes]:
-        """Read an answer; a connection whose time is over is closed."""
+        """Read an answer; close a connection whose time is up."""
         self.file = self.file or _Lines(self)
         self.file.answer = self.file.unread
         answer = super().getreply()
@@ -77,7 +77,7 @@ class _Conversation(smtplib.SMTP):
         return answer
 
     def send(self, s: Any) -> None:
-        """Send a command or a mail; a connection whose time is over is closed."""
+        """Send a command or a mail; close a connection whose time is up."""
         if self.sock is None:
             raise smtplib.SMTPServerDisconnected("The connection is closed.")
         try:
@@ -87,16 +87,16 @@ class _Conversation(smtplib.SMTP):
             raise smtplib.SMTPServerDisconnected(f"The connection was lost: {fault}") from None
 
     def sendmail(self, *args: Any, **kwargs: Any) -> dict[str, tuple[int, bytes]]:
-        """Hand one mail over, in a time of its own."""
+        """Send one mail, with a deadline of its own."""
         self.deadline = Deadline(self.timeout)
         return super().sendmail(*args, **kwargs)
 
     def data(self, msg: bytes) -> tuple[int, bytes]:
-        """Send a mail, its lines ending in CRLF; what the server says of it.
+        """Send a mail whose lines end in CRLF; return code and text of the server's answer.
 
-        The first digit says that the server has it (RFC 5321, 4.2.1), even where the rest does not come in time: sent
-        again, it would arrive twice. Where not even that comes, nobody knows; the mail is sent again under the same
-        Message-ID, because none may be lost.
+        An answer that begins with 2 shows that the server has the mail (RFC 5321, 4.2.1), even if the rest does not
+        arrive in time; sent again, the mail would arrive twice. If nothing arrives, the outcome is unknown: the mail is
+        sent again under the same Message-ID, because none may be lost.
         """
         code, answer = self.docmd("data")
         if code != 354:
@@ -113,4 +113,4 @@ class _Conversation(smtplib.SMTP):
 
 
 class _SecureConversation(smtplib.SMTP_SSL, _Conversation):
-    """The same under TLS from the first byte."""
+    """An SMTP connection with a deadline, under TLS from the first byte."""

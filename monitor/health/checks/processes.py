@@ -1,4 +1,4 @@
-"""Who works: beat, the workers of each queue, and what makes backups."""
+"""Checks of the processes: beat, the workers of each queue, and backups."""
 
 from monitor.celery import app
 from monitor.health.condition import Wrong
@@ -33,7 +33,10 @@ def workers() -> str:
 
 
 def backup() -> str:
-    """Whether the last backup is new. Whoever has never made one with manage.py may have other means."""
+    """Return the age of the last backup in words. Raises Wrong if it is too old.
+
+    A site without any backup by manage.py passes, because it may use other tools.
+    """
     age = sign_ages().get(BACKUP)
     if age is None:
         return "manage.py backup has made none yet"

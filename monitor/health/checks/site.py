@@ -106,7 +106,7 @@ def broker() -> str:
 
 
 def web() -> str:
-    """Whether the first page comes, asked past the proxy."""
+    """Check that the web process serves the first page, bypassing the proxy. Raises Wrong."""
     connection = HTTPConnection(settings.WEB, timeout=PAGE_SECONDS)
     try:
         connection.request("GET", "/", headers={"Host": own_host(), "X-Forwarded-Proto": "https"})
@@ -121,7 +121,7 @@ def web() -> str:
 
 
 def requests() -> str:
-    """Whether no web process had to be ended in the last day."""
+    """Check that no web process was ended in the last day because of a request that hung. Raises Wrong."""
     ages = {name.removeprefix(PREFIX): age for name, age in sign_ages().items() if name.startswith(PREFIX)}
     if not ages:
         return "none hung in the last day"

@@ -44,8 +44,8 @@ class Command(BaseCommand):
                 raise CommandError(f"no backup was made: {fault}") from fault
 
     def _every_day(self, series: Path, keep: int) -> None:
-        """Add a backup a day after the last one, and an hour after one that failed."""
-        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # the first process of a container has to ask for it
+        """Add a backup a day after the last one, or an hour after one that failed; run until stopped."""
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # otherwise ignored by the first process of a container
         while True:
             time.sleep(_seconds_until_due(series))
             try:

@@ -23,7 +23,7 @@ STATUSES = {"first": "TENTATIVE", "provisional": "TENTATIVE"} | dict.fromkeys(ma
 
 
 class PlainEvent(Event):
-    """An event whose text is plain: a lone carriage return in a stored row would begin another property."""
+    """Event of plain text: a lone carriage return in a stored row would start another property."""
 
     def add(self, name: str, value: object, **more: object) -> None:
         super().add(name, plain_values(value), **more)

@@ -90,7 +90,7 @@ def calendar(request: HttpRequest, subscription: Subscription, entries: list[Ent
 
 
 def _etag(request: HttpRequest, subscription: Subscription, entries: list[Entry], messages: list[int]) -> str:
-    """Return a tag that changes with the answer. messages: CAP messages of the entries, issued after their steps."""
+    """Return the ETag of an answer. messages: CAP messages of the entries, which are issued after their steps."""
     versions = [(entry.alert.pk, entry.changed.isoformat(), len(entry.steps)) for entry in entries]
     reader = (subscription.language, subscription.title, subscription.time_zone)
     made_of = f"{request.build_absolute_uri()} {reader} {versions} {messages} {code_version()}"
