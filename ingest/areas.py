@@ -28,11 +28,11 @@ def disc(longitude: float, latitude: float, distance_m: float, corners: int = _C
     Raises UnusableData, whose text is a sentence marked for translation.
     """
     if not (-180 <= longitude <= 180 and -90 <= latitude <= 90):
-        raise UnusableData(gettext_noop("Latitude goes from −90 to 90, longitude from −180 to 180."))
+        raise UnusableData(gettext_noop("Latitude must be between −90 and 90, longitude between −180 and 180."))
     if not 0 < distance_m <= FARTHEST_M:
         raise UnusableData(gettext_noop("The distance must be more than 0 and at most 50 km."))
     if abs(latitude) + distance_m / 111_000 > 89:
-        raise UnusableData(gettext_noop("This is too close to a pole: the satellites do not look there."))
+        raise UnusableData(gettext_noop("This is too close to a pole: the satellites do not cover it."))
     bearings = np.linspace(0, 360, corners, endpoint=False)
     same = np.ones(corners)
     xs, ys, _ = _GEOD.fwd(longitude * same, latitude * same, bearings, distance_m * same)

@@ -17,7 +17,7 @@ MOST_FEATURES = 2000
 MOST_CORNERS = 20_000
 MOST_CORNERS_MENDED = 500
 LAYERS = {shapefiles.SUFFIX, kml.SUFFIX, ".geojson", ".json", *geopackages.SUFFIXES}
-NO_BOUNDARY = gettext_noop("it is no boundary")
+NO_BOUNDARY = gettext_noop("it is not a boundary file")
 SIMPLIFY = gettext_noop("Simplify it first")
 
 
@@ -51,7 +51,7 @@ def _suffix(path: Path) -> str:
         return ".zip"
     if first.startswith(shapefiles.FILE_CODE.to_bytes(4, "big")):
         remedy = gettext_noop("Zip its parts (.shp, .dbf, .prj) and choose the zip")
-        raise InputError(path, gettext_noop("it is one part of a shapefile"), remedy)
+        raise InputError(path, gettext_noop("it is only one part of a shapefile"), remedy)
     begins = first.removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
     if begins not in {b"{", b"<"}:
         raise _no_boundary(path)
@@ -75,7 +75,7 @@ def _joined(layer: Path) -> BaseGeometry:
     if all(one.is_valid for one in outlines) and coverage_is_valid(outlines):
         return coverage_union_all(outlines)
     if n_corners > MOST_CORNERS_MENDED:
-        remedy = gettext_noop("Mend and dissolve them first")
+        remedy = gettext_noop("Repair and merge them first")
         raise InputError(layer, gettext_noop("its outlines cross each other"), remedy)
     return unary_union([make_valid(one) for one in outlines])
 
@@ -84,7 +84,7 @@ def _border(path: Path, outline: BaseGeometry) -> BaseGeometry:
     """Return an outline with few corners, slightly wider if it had too many. Raises InputError."""
     size_km2 = area_of(outline) / 1e6 if not outline.is_empty else 0.0
     if size_km2 <= 0:
-        raise InputError(path, gettext_noop("it holds no area"), gettext_noop("Choose a file with polygons"))
+        raise InputError(path, gettext_noop("it contains no polygons"), gettext_noop("Choose a file with polygons"))
     if size_km2 > LARGEST_KM2:
         problem = gettext_noop("it covers %(size)s km²; the limit is %(most)s km²")
         remedy = gettext_noop("Choose a smaller area within it")

@@ -25,7 +25,7 @@ def read(path: Path) -> bytes:
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as fault:
         if isinstance(fault, OSError) and fault.errno is not None:  # of a disk; errors of Pillow have no number
             raise
-        problem = gettext_noop("it is no picture that can be read")
+        problem = gettext_noop("it is not a readable picture")
         raise InputError(path, problem, gettext_noop("Give JPEG, PNG or PDF")) from fault
 
 

@@ -76,7 +76,7 @@ def read(path: Path, radius_m: float) -> bytes:
         raise InputError(path, problem, gettext_noop("Split it into several subscriptions"), most=MOST_ROWS)
     if not n_rows:
         raise InputError(
-            path, gettext_noop("it has no row below its header"), gettext_noop("Add one row for each site")
+            path, gettext_noop("it has no rows below its header"), gettext_noop("Add one row for each site")
         )
     if faults:
         return json.dumps({"sites": [], "joined": "", "faults": faults}).encode()
@@ -92,7 +92,7 @@ def _rows(path: Path) -> Iterator[list[str]]:
     except UnicodeDecodeError:
         text = content.decode("cp1252", "replace")
     if "\0" in text:
-        raise InputError(path, gettext_noop("it is no table of text"), EXPORT)
+        raise InputError(path, gettext_noop("it is not a text table"), EXPORT)
     header = text.lstrip().partition("\n")[0]
     delimiter = max(";\t,", key=header.count)
     try:
@@ -114,7 +114,7 @@ def _columns(path: Path, header: Sequence[str]) -> dict[str, int]:
         if role not in found:
             problem = gettext_noop("it has no column “%(column)s” (found: %(found)s)")
             columns = one_line(", ".join(cell for cell in header if cell.strip()))[:200] or "–"
-            raise InputError(path, problem, gettext_noop("Name the column so"), column=role, found=columns)
+            raise InputError(path, problem, gettext_noop("Add a column with this name"), column=role, found=columns)
     return found
 
 
@@ -148,6 +148,6 @@ def _number(path: Path, text: str, column: str) -> float:
     except ValueError:
         value = math.nan
     if not math.isfinite(value):
-        problem = gettext_noop("“%(value)s” in column “%(column)s” is no number. Write it as 46.99.")
+        problem = gettext_noop("“%(value)s” in column “%(column)s” is not a number. Write it like 46.99.")
         raise InputError(path, problem, "", value=one_line(text)[:40], column=column)
     return value

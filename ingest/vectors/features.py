@@ -159,7 +159,8 @@ def _geopackage(path: Path, wanted: Wanted) -> Iterator[Feature]:
         raise InputError(path, problem, gettext_noop("Give a layer of the type %(wanted)s"), wanted=wanted.types_words)
     if len(listed) > MOST_LAYERS:
         problem = gettext_noop("it holds %(number)s layers; the limit is %(most)s")
-        raise InputError(path, problem, gettext_noop("Give one layer"), number=len(listed), most=MOST_LAYERS)
+        remedy = gettext_noop("Give a file with a single layer")
+        raise InputError(path, problem, remedy, number=len(listed), most=MOST_LAYERS)
     for layer in [geopackages.layer_of(path, row) for row in listed]:
         if layer.epsg is None:
             problem = gettext_noop("layer '%(layer)s' has no reference system with an EPSG number")

@@ -85,10 +85,10 @@ def _refuse_sending(endpoint: Endpoint) -> None:
     An unknown name gets the same message, so that nobody can find out which names a private network knows.
     """
     if not limits.allowed_for_endpoints(email=endpoint.email, organisation=endpoint.organisation_id):
-        raise Refusal(_("That was often enough for today. Try again tomorrow."))
+        raise Refusal(_("Daily limit reached. Try again tomorrow."))
     if not outward.leads_out(endpoint.url):
         raise Refusal(
-            _("Messages cannot be sent to this address: its name is not known, or leads into a private network.")
+            _("Messages cannot be sent to this address: the host name is unknown or belongs to a private network.")
         )
 
 
@@ -281,7 +281,7 @@ def delivery_replay(*, endpoint: Endpoint, pk: str) -> None:
     if wanted not in [one.pk for one in deliveries(endpoint=endpoint)] or endpoint.ended_at:
         return
     if not limits.allowed_for_endpoints(email=endpoint.email, organisation=endpoint.organisation_id):
-        raise Refusal(_("That was often enough for today. Try again tomorrow."))
+        raise Refusal(_("Daily limit reached. Try again tomorrow."))
     OutgoingMessage.objects.filter(pk=wanted).exclude(state=State.SENDING).update(
         state=State.QUEUED, attempts=0, error="", next_try_at=timezone.now()
     )

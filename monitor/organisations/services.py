@@ -86,7 +86,7 @@ def member_invite(*, owner: Membership, email: str) -> None:
             raise Refusal(_("This address declined. Let the person write to you first."))
         if members(organisation=organisation).count() + invitations(organisation=organisation).count() >= MOST_MEMBERS:
             raise Refusal(_("An organisation has %(number)s members at most.") % {"number": whole(MOST_MEMBERS)})
-        enough = Refusal(_("That was often enough for today. Try again tomorrow."))
+        enough = Refusal(_("Daily limit reached. Try again tomorrow."))
         if not limits.allowed_for_organisation(organisation=organisation.pk, most=MOST_INVITATIONS):
             raise enough
         if not limits.allowed_for_address(email=email):

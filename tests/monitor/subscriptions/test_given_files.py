@@ -122,10 +122,10 @@ def test_lines_that_cross_are_mended_and_a_fine_border_gets_coarser():
     [
         (b"", "is empty"),
         (b"x" * (MOST_BYTES + 1), "the limit is 5,120 kB"),
-        (b"\x89PNG\r\n", "is no boundary"),
+        (b"\x89PNG\r\n", "is not a boundary file"),
         (b"{", "cannot be read as GeoJSON"),
         (b'{"type": "Topology"}', "not a GeoJSON FeatureCollection"),
-        (geojson({"type": "Point", "coordinates": [0, 0]}), "holds no area"),
+        (geojson({"type": "Point", "coordinates": [0, 0]}), "contains no polygons"),
         (geojson({"type": "Polygon", "coordinates": [[[500_000, 5_200_000], [1, 2], [3, 4], [5, 6]]]}), "EPSG:4326"),
         (
             geojson({"type": "Polygon", "coordinates": [[[0, 0], [9, 0], [9, 9], [0, 9], [0, 0]]]}),
@@ -141,7 +141,7 @@ def test_lines_that_cross_are_mended_and_a_fine_border_gets_coarser():
         (b"\x00\x00\x27\x0a" + b"\0" * 200, "Zip its parts"),
         (b"PK\x03\x04" + b"\0" * 50, "zip file is damaged"),
         (zipped(a_geojson=geojson(), b_geojson=geojson()), "2 layers where one is expected"),
-        (zipped(points_csv=b"name,lat,lon"), "is no boundary"),
+        (zipped(points_csv=b"name,lat,lon"), "is not a boundary file"),
         (zipped(big_geojson=b" " * 20_000_000), "would unpack to"),
         (zipped(**{".._.._etc_geojson": geojson()}), "layers where one"),
     ],

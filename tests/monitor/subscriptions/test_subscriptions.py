@@ -85,7 +85,7 @@ def test_the_page_works_from_a_link_of_the_map(visitor):
     [
         ({"latitude": ""}, "Search for a place, click it on the map"),
         ({"latitude": "north"}, "Type a number"),
-        ({"latitude": "97"}, "Latitude goes from"),
+        ({"latitude": "97"}, "Latitude must be between"),
         ({"latitude": "nan"}, "Type a number"),
         ({"latitude": "89.5"}, "too close to a pole"),
         ({"distance": "own", "own_km": "51"}, "at most 50 km"),

@@ -297,7 +297,7 @@ def test_a_device_whose_push_service_is_said_to_be_inside_is_refused(client, mak
     given = given_by(receiver) | {"deed": "device-add", "url": "https://[64:ff9b:1::1]/phone"}
     answer = client.post(ways_of(make_subscription()), given)
     assert answer.status_code == 422
-    assert "leads into a private network" in answer.content.decode()
+    assert "belongs to a private network" in answer.content.decode()
     assert not Endpoint.objects.exists()
 
 

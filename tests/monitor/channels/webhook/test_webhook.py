@@ -433,7 +433,7 @@ def test_an_address_that_leads_inside_is_refused_when_it_is_typed(host, client, 
     given = {"deed": "webhook-add", "url": f"https://{host}/hook"}
     answer = client.post(ways_of(make_subscription()), given)
     assert answer.status_code == 422
-    assert "its name is not known, or leads into a private network" in answer.content.decode()
+    assert "the host name is unknown or belongs to a private network" in answer.content.decode()
     assert not Endpoint.objects.exists()
 
 
