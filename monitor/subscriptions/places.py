@@ -14,7 +14,6 @@ from ingest.context.regions import region_by_name, region_by_slug, regions_liste
 from ingest.models import AdministrativeRegion
 from monitor.map.number_field import NumberField
 from monitor.map.place_search import Hit, place_search
-from monitor.site.refusals import finite_numbers
 from monitor.subscriptions import assets, given_files
 from monitor.wording import regions
 from monitor.wording.administrative import level_label
@@ -220,8 +219,11 @@ def _offer(hit: Hit) -> Offer | None:
 
 def _position(value: str) -> tuple[float, float] | None:
     """Longitude and latitude of an offer's value."""
-    numbers = finite_numbers(value)
-    return (numbers[1], numbers[0]) if len(numbers) == 2 else None
+    try:
+        latitude, longitude = (float(part) for part in value.split(","))
+    except ValueError:
+        return None
+    return longitude, latitude
 
 
 def _file_fault(form: forms.Form, name: str) -> str:
