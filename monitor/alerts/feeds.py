@@ -133,23 +133,27 @@ class ListState(NamedTuple):
     code: str
 
 
-def _list_state() -> ListState:
-    """Query the current figures."""
-    alerts = Alert.objects.aggregate(n=Count("id"), last=Max("updated_at"))
-    messages = CapMessage.objects.aggregate(newest=Max("id"), last=Max("sent_at"))
-    layers = ContextLayer.objects.aggregate(n=Count("id"), last=Max("loaded_at"))
-    return ListState(*alerts.values(), *messages.values(), *layers.values(), code_version())
+def _list_state(request: HttpRequest) -> ListState:
+    """Return the current figures, which are queried once for each request."""
+    state: ListState | None = getattr(request, "list_state", None)
+    if state is None:
+        alerts = Alert.objects.aggregate(n=Count("id"), last=Max("updated_at"))
+        messages = CapMessage.objects.aggregate(newest=Max("id"), last=Max("sent_at"))
+        layers = ContextLayer.objects.aggregate(n=Count("id"), last=Max("loaded_at"))
+        state = ListState(*alerts.values(), *messages.values(), *layers.values(), code_version())
+        request.list_state = state  # type: ignore[attr-defined]
+    return state
 
 
 def _last_change(request: HttpRequest) -> datetime | None:
-    state = _list_state()
+    state = _list_state(request)
     known = (state.alerts_changed_at, state.message_sent_at, state.layers_loaded_at)
     return max((moment for moment in known if moment), default=None)
 
 
 def _etag(request: HttpRequest) -> str:
     """Return the ETag of the list at this address, which includes the host because links to alerts contain it."""
-    whole_list = f"{request.build_absolute_uri()} {_list_state()}"
+    whole_list = f"{request.build_absolute_uri()} {_list_state(request)}"
     return f'"{uuid.uuid5(uuid.NAMESPACE_URL, whole_list).hex}"'
 
 

@@ -45,7 +45,7 @@ def web(transactional_db):
 
 
 def test_what_stops_gunicorn_alone_keeps_nobody_waiting_behind_the_proxy(web, operator_session):
-    with drip.dripping(web, [drip.BODY] * 24):  # eight do where they are spread evenly over the web processes
+    with drip.dripping(web, [drip.HEADER] * 48):  # sixteen do where they are spread evenly over the web processes
         assert max(drip.answer_seconds(web, 1.0)) == drip.PATIENCE_SECONDS
     drips = [*[drip.BODY] * 16, *[drip.HEADER] * 16, *[drip.upload(operator_session)] * 16]
     with drip.proxy(f"127.0.0.1:{web}") as port, drip.dripping(port, drips) as counts:
