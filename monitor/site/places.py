@@ -23,17 +23,17 @@ EACH_PROCESS = {  # few: the interpreter runs one thread at a time, and pages ne
     "api": 1,
     "charts": 1,
     "feeds": 1,
-    "ogc": 1,
     "previews": 1,
     "rasters": 2,  # files that are sent, not computed
     "reports": 1,
-    "search": 1,
     "sign-in": 1,
     "stac": 1,
     "workbench": 1,
 }
 WHOLE_MACHINE = {
     "given files": 2,  # each is read by a process that takes hundreds of megabytes
+    "ogc": 1,  # a core is left for pages
+    "search": 1,
     "uploads": 3,  # as many as docker/nginx lets in
 }
 

@@ -90,7 +90,7 @@ def serve(tmp_path):
         ):
             served = Served(process, port, log)
             try:
-                wait_until(lambda: process.poll() is not None or drip._listens(port))
+                wait_until(lambda: process.poll() is not None or drip.listens(port))
                 assert served.status("/healthz") == 200, served.log()
                 yield served
             finally:
