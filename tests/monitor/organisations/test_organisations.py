@@ -131,7 +131,7 @@ def test_a_change_of_the_place_is_one_for_all_and_nobody_moves_it_alone(three, m
 
 
 def test_a_list_of_sites_is_kept_once_and_named_in_every_mail(three, make_alert):
-    area = regions.disc(-12.0, 47.0, 500, 24)
+    area = regions.disc(-12.0, 47.0, 500)
     share(three[0], sites=(SiteArea("Dam", -12.0, 47.0, 500, area),))
     make_alert()
     sent = announce_and_send()
@@ -201,7 +201,7 @@ def test_invitations_of_a_day_and_members_are_limited(three, settings, monkeypat
     monkeypatch.setattr(services, "MOST_INVITATIONS", 2)
     for name in ("carla", "dora"):
         services.member_invite(owner=owner, email=f"{name}@example.org")
-    with pytest.raises(Refusal, match="often enough"):
+    with pytest.raises(Refusal, match="Daily limit"):
         services.member_invite(owner=owner, email="eva@example.org")
     monkeypatch.setattr(services, "MOST_MEMBERS", 5)
     with pytest.raises(Refusal, match="5 members"):
