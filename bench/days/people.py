@@ -17,6 +17,7 @@ from detection.models import Alert, Review
 from detection.reviews.services import alert_review, may_take_back, review_take_back
 from detection.rules.verdicts import REASONS, Verdict
 from detection.selectors import alerts_to_review
+from ingest.areas import FARTHEST_M
 from monitor.management.checks.site import Site
 from monitor.models import Subscription
 from monitor.subscriptions.services import DEMO_PLACE, subscription_request
@@ -58,7 +59,7 @@ def mail_server() -> Iterator[Mailbox]:
 def somebody_subscribes(day: int) -> None:
     subscription_request(
         email=f"reader{day}@example{day}.org",
-        region=regions.circle(*DEMO_PLACE, regions.FARTHEST_M),
+        region=regions.circle(*DEMO_PLACE, FARTHEST_M),
         kinds=[kind.value for kind in Kind],
         lowest_severity="minor",
         unreviewed=True,
