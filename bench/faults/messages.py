@@ -29,7 +29,8 @@ from monitor.channels.push.devices import PUSH
 from monitor.channels.push.keys import to_text
 from monitor.models import DEFAULT_CHANNEL, Endpoint, OutgoingMessage, Subscription
 
-SHORT_LEASE = timedelta(seconds=1)
+SHORT_LEASE = timedelta(seconds=3)
+MAIL_SECONDS = 0.5  # EMAIL_TIMEOUT: three times this must fit into the lease of a message
 LATER = timedelta(days=1)
 A_KILL = 25  # messages
 SUNK = {"mail": "mails", "webhook": "webhooks", PUSH: "pushes"}
@@ -75,7 +76,7 @@ def _measured(channel: str, senders: int) -> list[dict[str, Any]]:
 
 def _mail_prepare(port: int, readers: int) -> None:
     settings.EMAIL_BACKEND = "monitor.channels.mail.server.EmailBackend"
-    settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", port
+    settings.EMAIL_HOST, settings.EMAIL_PORT, settings.EMAIL_TIMEOUT = "127.0.0.1", port, MAIL_SECONDS
 
 
 def _webhook_prepare(port: int, readers: int) -> None:

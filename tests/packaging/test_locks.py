@@ -28,6 +28,7 @@ HOSTS = {  # of examples, of this machine, and of sources of data
     "host",
     "localhost",
     "motion.example.org",
+    "git.example.org",
     "bucket",  # of an object store
     "nominatim.example.org",
     "s3.example.org",
