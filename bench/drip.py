@@ -25,7 +25,7 @@ from django.contrib.auth.models import Group, User
 from django.test import Client
 
 from bench.measure import report
-from monitor.site.roles import OPERATORS
+from monitor.web.roles import OPERATORS
 
 VISITORS, SECONDS = 8, 60.0
 DROP_SECONDS = 0.5

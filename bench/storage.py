@@ -25,7 +25,7 @@ from bench.measure import report, result, seconds
 from ingest.rasters import write_cog
 from ingest.storage import WholeFileStorage
 from ingest.storage.objects import ObjectStorage
-from monitor.imaging.drawing import tile_values
+from monitor.maps.imaging.drawing import tile_values
 
 BUCKET = "ground-motion"
 KEYS = {"access_key": "made up", "secret_key": "made up, too"}

@@ -16,8 +16,8 @@ from bench.measure import report, result, seconds
 from bench.simulated import load_towns, made_batch
 from ingest.models import Product
 from ingest.products import pyramid, services
-from monitor.map import selectors
-from monitor.map.layers import BY_NAME
+from monitor.maps.map import selectors
+from monitor.maps.map.layers import BY_NAME
 
 PRODUCTS, TOGETHER, POINTS = 200, 10, 50_000  # points of each
 ACROSS, STEP_DEGREES = 5, (3.0, 2.0)  # groups side by side

@@ -16,6 +16,6 @@ case ${1:-web} in
   gpu-worker) exec celery --app monitor worker --queues gpu --pool solo --loglevel INFO ;;
   beat) exec celery --app monitor beat --pidfile= --loglevel INFO ;;
   backup) exec ground-motion backup /backups --keep 7 --daily ;; # as the owner of the tables
-  health) exec python -m monitor.health.process "${2:-web}" ;; # exit code 1 where this machine's process is dead
+  health) exec python -m monitor.operations.health.process "${2:-web}" ;; # exit code 1 where this machine's process is dead
   *) exec "$@" ;;
 esac

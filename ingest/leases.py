@@ -114,7 +114,7 @@ class Lease(Generic[Row]):
         return unfinished.update(state=self.cancelled, lease_until=None, error=one_line(error), **values)
 
     def _take(self, waiting: QuerySet[Row], values: dict[str, Any]) -> int:
-        """Every claim is made here, but those of messages, of which there are many (`monitor.channels.outbox`)."""
+        """Every claim is made here, but those of messages, of which there are many (`monitor.notifications.outbox`)."""
         return waiting.update(
             state=self.running, attempts=F("attempts") + 1, lease_until=Now() + self.duration, **values
         )

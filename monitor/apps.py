@@ -20,10 +20,10 @@ class MonitorConfig(AppConfig):
         from allauth.account.signals import authentication_step_completed
         from allauth.mfa.signals import authenticator_added
 
-        from monitor.accounts.second_factor import other_sessions_end
-        from monitor.accounts.sessions import session_renew
-        from monitor.channels.mail import relays
-        from monitor.site.roles import roles_ensure
+        from monitor.notifications.mail import relays
+        from monitor.subscribers.accounts.second_factor import other_sessions_end
+        from monitor.subscribers.accounts.sessions import session_renew
+        from monitor.web.roles import roles_ensure
 
         setup_logging.connect(log_as_the_site, dispatch_uid="logging")
         post_migrate.connect(roles_ensure, dispatch_uid="roles")
@@ -33,5 +33,5 @@ class MonitorConfig(AppConfig):
 
 
 class GuardedAdminConfig(AdminConfig):
-    default_site = "monitor.site.admin.AdminSite"
+    default_site = "monitor.web.admin.AdminSite"
     default = False

@@ -11,9 +11,9 @@ from typing import Any
 
 bind = f"127.0.0.1:{os.environ.get('PORT', '8000')}"
 workers = int(os.environ.get("WEB_WORKERS", "2"))
-threads = 8  # some requests wait for a place, some threads are kept for pages (monitor/site/places.py)
+threads = 8  # some requests wait for a place, some threads are kept for pages (monitor/web/places.py)
 worker_tmp_dir = "/dev/shm"  # noqa: S108 (a heartbeat must not wait for a disk)
-timeout = 60  # without a heartbeat; the deadline of a request is in monitor/site/deadlines.py
+timeout = 60  # without a heartbeat; the deadline of a request is in monitor/web/deadlines.py
 graceful_timeout = 25  # for requests under way when the process is asked to stop; docker/ waits a little longer
 max_requests, max_requests_jitter = 20_000, 2_000  # a process that grew begins anew
 accesslog = None  # there is no log of visits
@@ -28,7 +28,7 @@ def on_starting(server: Any) -> None:
 
 def when_ready(server: Any) -> None:
     """Start the keeper, which checks that the web processes answer."""
-    from monitor.health.keeper import Keeper
+    from monitor.operations.health.keeper import Keeper
 
     Keeper.start_where_wanted(server)
 
@@ -37,7 +37,7 @@ def post_worker_init(worker: Any) -> None:
     """Start the watchdog of request deadlines; write all stacks if gunicorn aborts this process."""
     from django.urls import get_resolver
 
-    from monitor.site.deadlines import Watchdog
+    from monitor.web.deadlines import Watchdog
 
     get_resolver().url_patterns  # noqa: B018 (all pages are loaded now, while no visitor waits)
     faulthandler.enable()
@@ -47,5 +47,5 @@ def post_worker_init(worker: Any) -> None:
 def child_exit(server: Any, worker: Any) -> None:
     """Record that a web process was ended for lack of a heartbeat, in a new process, which may wait."""
     if worker.aborted and "DATABASE_URL" in os.environ:
-        command = [sys.executable, "-m", "monitor.health.ended", "no heartbeat"]
+        command = [sys.executable, "-m", "monitor.web.ended", "no heartbeat"]
         os.posix_spawn(sys.executable, command, os.environ)

@@ -3,8 +3,8 @@
 Notification: one transition of an alert for one subscription.
 OutgoingMessage: one message of the outbox, of whichever channel. ChannelPause: a channel that takes nothing.
 Announcement: a transition whose messages are queued. RequestCount: how many mails were requested in a day.
-SignOfLife: who was seen alive when. Alarm: what is wrong. CapMessage: in `monitor.cap.records`. Endpoint: in
-`monitor.channels.records`. Organisation, Membership: in `monitor.organisations.records`.
+SignOfLife: who was seen alive when. Alarm: what is wrong. CapMessage: in `monitor.models.cap`. Endpoint: in
+`monitor.models.messages`. Organisation, Membership: in `monitor.models.organisations`.
 """
 
 from django.conf import settings
@@ -14,10 +14,10 @@ from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from detection.models import AlertTransition
 from detection.rules.severity import Severity
-from monitor.cap.records import CapMessage
-from monitor.channels.records import Endpoint, language_of_request
-from monitor.organisations.records import Membership, Organisation
-from monitor.site.roles import ADMINISTRATORS, OPERATORS, PUBLISHERS, VIEWERS
+from monitor.models.cap import CapMessage
+from monitor.models.messages import Endpoint, language_of_request
+from monitor.models.organisations import Membership, Organisation
+from monitor.web.roles import ADMINISTRATORS, OPERATORS, PUBLISHERS, VIEWERS
 
 __all__ = ["CapMessage", "Endpoint", "Membership", "Organisation", "language_of_request"]  # beside the models below
 
@@ -187,8 +187,10 @@ class OutgoingMessage(models.Model):
     sent_at = models.DateTimeField(null=True)
     error = models.CharField(max_length=300, blank=True)
 
-    news: list["Notification"]  # what it reports, as monitor.channels.selectors reads it
-    labels: list[str] | None = None  # of the subscriptions that it is for, as monitor.channels.endpoints reads them
+    news: list["Notification"]  # what it reports, as monitor.notifications.selectors reads it
+    labels: list[str] | None = (
+        None  # of the subscriptions that it is for, as monitor.subscribers.subscriptions.endpoints reads them
+    )
 
     class Meta:
         ordering = ["id"]
@@ -220,7 +222,9 @@ class Notification(models.Model):
     withdrawn_at = models.DateTimeField(null=True, help_text="it was overtaken before it was sent")
     created_at = models.DateTimeField(auto_now_add=True)
 
-    sites: dict[int, str] | None = None  # those concerned, of a list, as monitor.subscriptions.assets reads them
+    sites: dict[int, str] | None = (
+        None  # those concerned, of a list, as monitor.subscribers.subscriptions.assets reads them
+    )
 
     class Meta:
         ordering = ["id"]
@@ -288,7 +292,7 @@ class SignOfLife(models.Model):
 class Alarm(models.Model):
     """A condition that does not hold: seen, then open once that has lasted, then over once it has held as long."""
 
-    condition = models.CharField(max_length=40, help_text="its name in monitor.health.conditions")
+    condition = models.CharField(max_length=40, help_text="its name in monitor.operations.health.conditions")
     sentence = models.CharField(max_length=600, help_text="what is wrong, as it was last seen")
     first_seen_at = models.DateTimeField(help_text="since when it has been wrong")
     right_since = models.DateTimeField(null=True, help_text="since when it has been right again")

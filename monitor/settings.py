@@ -89,20 +89,20 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
-    "monitor.site.typed_text.CleanTypedText",
+    "monitor.web.typed_text.CleanTypedText",
     "django.contrib.sessions.middleware.SessionMiddleware",
-    "monitor.languages.choice.follow_language",
+    "monitor.web.languages.choice.follow_language",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "monitor.accounts.sessions.limit_sessions",
+    "monitor.subscribers.accounts.sessions.limit_sessions",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
-    "monitor.middleware.public_data",
-    "monitor.middleware.known_methods",
-    "monitor.middleware.LimitRequests",
-    "monitor.middleware.AnswerBusy",
+    "monitor.web.middleware.public_data",
+    "monitor.web.middleware.known_methods",
+    "monitor.web.middleware.LimitRequests",
+    "monitor.web.middleware.AnswerBusy",
     "axes.middleware.AxesMiddleware",
 ]
 
@@ -117,12 +117,12 @@ TEMPLATES = [
         "DIRS": [SITE_DIR / "templates"],
         "APP_DIRS": True,
         "OPTIONS": {
-            "libraries": {"languages": "monitor.languages.tags", "words": "monitor.site.tags"},
+            "libraries": {"languages": "monitor.web.languages.tags", "words": "monitor.web.tags"},
             "context_processors": [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
-                "monitor.site.context.site",
+                "monitor.web.context.site",
             ],
         },
     }
@@ -145,11 +145,11 @@ DATABASE_POOLER = env("DATABASE_POOLER", default="")
 if DATABASE_POOLER not in ("", "transaction"):
     raise ImproperlyConfigured(f"DATABASE_POOLER is {DATABASE_POOLER!r}; use transaction, or nothing.")
 DATABASES["default"]["DISABLE_SERVER_SIDE_CURSORS"] = bool(DATABASE_POOLER)
-if env("DATABASE_REPLICA_URL", default=""):  # public pages read it (monitor.database.replica)
+if env("DATABASE_REPLICA_URL", default=""):  # public pages read it (monitor.operations.database.replica)
     _replica = {"OPTIONS": {}, "TEST": {"MIRROR": "default"}, **env.db_url("DATABASE_REPLICA_URL", engine=POSTGIS)}
     DATABASES["replica"] = {**DATABASES["default"], **_replica}
     DATABASES["replica"]["OPTIONS"] |= {"connect_timeout": 2}
-    MIDDLEWARE += ["monitor.database.replica.ReadReplica"]
+    MIDDLEWARE += ["monitor.operations.database.replica.ReadReplica"]
 REPLICA_LAG_SECONDS = env.float("REPLICA_LAG_SECONDS", default=5.0)  # behind the primary; beyond, the primary answers
 WEB_STATEMENT_TIMEOUT_SECONDS = env.float("WEB_STATEMENT_TIMEOUT_SECONDS", default=10.0)  # 0: none
 REQUEST_SECONDS = env.float("REQUEST_SECONDS", default=60.0)  # of computing for a request; then its web process ends
@@ -160,11 +160,11 @@ WEB = env("WEB", default=f"127.0.0.1:{os.environ.get('PORT', '8000')}")  # of th
 REDIS_URL = env("REDIS_URL")
 CACHES = {
     "default": {
-        "BACKEND": "monitor.site.fail_open_cache.FailOpenRedisCache",
+        "BACKEND": "monitor.web.fail_open_cache.FailOpenRedisCache",
         "LOCATION": REDIS_URL,
         "KEY_PREFIX": "cache",
         "OPTIONS": {
-            "serializer": "monitor.site.fail_open_cache.JsonSerializer",
+            "serializer": "monitor.web.fail_open_cache.JsonSerializer",
             "socket_connect_timeout": 1,
             "socket_timeout": 1,
         },
@@ -206,32 +206,32 @@ SESSION_COOKIE_AGE = 12 * 3600  # a working day
 SESSION_IDLE_MINUTES = env.int("SESSION_IDLE_MINUTES", default=120)  # without a click
 SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
-# wrong passwords and codes in a quarter of an hour, then a pause as long (monitor/site/throttle.py); only the first
+# wrong passwords and codes in a quarter of an hour, then a pause as long (monitor/web/throttle.py); only the first
 # counts in browsers where this name has signed in before
 SIGN_IN_LIMITS = [(["username", "ip_address"], 5), (["ip_address"], 20), (["username"], 50)]
-AXES_HANDLER = "monitor.site.throttle.SignInThrottle"
+AXES_HANDLER = "monitor.web.throttle.SignInThrottle"
 AXES_FAILURE_LIMIT = 1  # of these limits
 AXES_COOLOFF_TIME = timedelta(minutes=15)
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_RESET_ON_SUCCESS = True
 AXES_SENSITIVE_PARAMETERS = ["old_password", "new_password1", "new_password2", "code"]  # and password: never kept
 AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
-AXES_LOCKOUT_CALLABLE = "monitor.site.accounts.locked_out"
-AXES_CLIENT_IP_CALLABLE = "monitor.site.accounts.client_address"
+AXES_LOCKOUT_CALLABLE = "monitor.web.accounts.locked_out"
+AXES_CLIENT_IP_CALLABLE = "monitor.web.accounts.client_address"
 AXES_DISABLE_ACCESS_LOG = True  # who signed in from where is nobody's business
 AXES_VERBOSE = False
 
 # The second factor of operators, administrators and superusers; a demo's accounts are made up. Nobody signs up.
 DEMO = env.bool("GROUND_MOTION_DEMO", default=False)
 MFA_REQUIRED = env.bool("MFA_REQUIRED", default=not DEMO)
-MFA_ADAPTER = "monitor.accounts.second_factor.FactorAdapter"
+MFA_ADAPTER = "monitor.subscribers.accounts.second_factor.FactorAdapter"
 MFA_FORMS = {
-    "authenticate": "monitor.accounts.second_factor.CodeForm",
-    "reauthenticate": "monitor.accounts.second_factor.CodeAgainForm",
+    "authenticate": "monitor.subscribers.accounts.second_factor.CodeForm",
+    "reauthenticate": "monitor.subscribers.accounts.second_factor.CodeAgainForm",
 }
 MFA_TOTP_ISSUER = "Ground Motion Monitor"
 MFA_ALLOW_UNVERIFIED_EMAIL = True  # accounts are made by invitation
-ACCOUNT_ADAPTER = "monitor.accounts.second_factor.AccountAdapter"
+ACCOUNT_ADAPTER = "monitor.subscribers.accounts.second_factor.AccountAdapter"
 ACCOUNT_LOGIN_METHODS = {"username"}
 ACCOUNT_SIGNUP_FIELDS = ["username*", "password1*"]
 ACCOUNT_EMAIL_VERIFICATION = "none"
@@ -263,7 +263,7 @@ PLOTLY_COMPONENTS = ["dpd_components"]
 PLOTLY_DASH = {"serve_locally": True}
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
-    "staticfiles": {"BACKEND": "monitor.site.static_files.StaticFiles"},
+    "staticfiles": {"BACKEND": "monitor.web.static_files.StaticFiles"},
     **storages_of(env, VAR_DIR),
 }
 
@@ -351,7 +351,7 @@ DATABASE_DISK_PATH = env("DATABASE_DISK_PATH", default="")  # a folder on the da
 DATABASE_MOST_BYTES = env.int("DATABASE_MOST_BYTES", default=0)  # to which it may grow on another host; 0: any
 
 # For how long what was computed, fetched and replaced is kept; 0: for ever. What an alert, an event, a glacier's series
-# or an unfinished run needs is kept whatever its age (monitor/retention).
+# or an unfinished run needs is kept whatever its age (monitor/operations/retention).
 KEEP_PREDICTION_RASTERS_DAYS = env.int("KEEP_PREDICTION_RASTERS_DAYS", default=800)  # two winters: changes need them
 KEEP_SCENE_DAYS = env.int("KEEP_SCENE_DAYS", default=400)
 KEEP_SCENES = env.int("KEEP_SCENES", default=10)  # the newest of each track and polarisation, whatever their age
@@ -408,9 +408,9 @@ DEMO_ACCOUNTS_FILE = VAR_DIR / "demo-accounts.json"
 
 # The outbox, and what carries its messages: name -> folder. Each folder reads settings of its own.
 CHANNELS = {
-    "mail": "monitor.channels.mail",
-    "webhook": "monitor.channels.webhook",
-    "push": "monitor.channels.push",
+    "mail": "monitor.notifications.mail",
+    "webhook": "monitor.notifications.webhook",
+    "push": "monitor.notifications.push",
 }
 for _folder in CHANNELS.values():
     vars().update(import_module(f"{_folder}.settings").read(env, VAR_DIR))
@@ -452,7 +452,7 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"plain": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
-    "filters": {"no secret links": {"()": "monitor.site.secret_links.NoSecretLinks"}},
+    "filters": {"no secret links": {"()": "monitor.web.secret_links.NoSecretLinks"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain", "filters": ["no secret links"]}},
     "loggers": {name: {"handlers": [], "propagate": True} for name in ("django", "django.server")}  # the root's only
     | {

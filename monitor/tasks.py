@@ -11,16 +11,16 @@ from django.utils import timezone
 
 from ingest.stages import stage
 from ingest.steps import Step, attempt, rows_due
-from monitor.accounts import services as accounts
-from monitor.accounts.sessions import sessions_forget
-from monitor.cap import services as cap
-from monitor.channels import announcements, digests, gathering, life, rounds, selectors
-from monitor.health import signs
-from monitor.health.watchman import Watchman
-from monitor.retention import services as retention
-from monitor.reviews import visits
-from monitor.subscriptions import often
-from monitor.subscriptions import services as subscriptions
+from monitor.notifications import announcements, digests, gathering, life, rounds, selectors
+from monitor.open_data.cap import services as cap
+from monitor.operations.health.checks import signs
+from monitor.operations.health.watchman import Watchman
+from monitor.operations.retention import services as retention
+from monitor.pages.reviews import visits
+from monitor.subscribers.accounts import services as accounts
+from monitor.subscribers.accounts.sessions import sessions_forget
+from monitor.subscribers.subscriptions import often
+from monitor.subscribers.subscriptions import services as subscriptions
 
 logger = logging.getLogger(__name__)
 
@@ -101,7 +101,7 @@ def search_images() -> None:
         return
     from ingest.sources import services
     from ingest.sources.client.faults import SourceError
-    from monitor.subscriptions.watched_areas import watched_areas
+    from monitor.subscribers.subscriptions.watched_areas import watched_areas
 
     try:
         search = services.scenes_search(

@@ -5,46 +5,46 @@ from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView
 
-from monitor.accounts import sessions
-from monitor.accounts import views as account_pages
-from monitor.alerts import feeds
-from monitor.alerts import views as alerts
-from monitor.api import views as api_page
-from monitor.api.site import api
-from monitor.basemap import views as basemap
-from monitor.cap import views as cap
-from monitor.channels import ways as subscription_ways
-from monitor.channels.mail import relays
-from monitor.channels.mail import views as demo_mail
-from monitor.channels.push import views as push
-from monitor.charts import views as charts
-from monitor.desk import views as desk
-from monitor.events import views as events
-from monitor.glaciers import views as glaciers
-from monitor.health import views as health
-from monitor.jobs import views as jobs
-from monitor.languages import views as languages
-from monitor.map import places_view as places
-from monitor.map import points_view as points
-from monitor.map import tiles_view as tiles
-from monitor.map import views as map
-from monitor.organisations import views as organisations
-from monitor.pairs import views as pairs
-from monitor.products import views as products
-from monitor.rasters import views as rasters
-from monitor.record import views as record
-from monitor.regions import views as regions
-from monitor.reviews import batches, drawing, edits
-from monitor.reviews import views as reviews
-from monitor.site import accounts, well_known
-from monitor.standards import tilejson
-from monitor.standards import views as standards
-from monitor.subscriptions import links as subscription_links
-from monitor.subscriptions import views as subscriptions
-from monitor.subscriptions.feeds import views as subscription_feeds
-from monitor.uploads import views as uploads
+from monitor.maps.basemap import views as basemap
+from monitor.maps.charts import views as charts
+from monitor.maps.map import places_view as places
+from monitor.maps.map import points_view as points
+from monitor.maps.map import tiles_view as tiles
+from monitor.maps.map import views as map
+from monitor.maps.rasters import views as rasters
+from monitor.notifications.mail import relays
+from monitor.open_data.api import views as api_page
+from monitor.open_data.api.site import api
+from monitor.open_data.cap import views as cap
+from monitor.open_data.feeds import alerts as feeds
+from monitor.open_data.feeds import views as subscription_feeds
+from monitor.open_data.standards import tilejson
+from monitor.open_data.standards import views as standards
+from monitor.operations.health import views as health
+from monitor.operations.jobs import views as jobs
+from monitor.pages.alerts import views as alerts
+from monitor.pages.desk import views as desk
+from monitor.pages.events import views as events
+from monitor.pages.glaciers import views as glaciers
+from monitor.pages.pairs import views as pairs
+from monitor.pages.products import views as products
+from monitor.pages.record import views as record
+from monitor.pages.regions import views as regions
+from monitor.pages.reviews import batches, drawing, edits
+from monitor.pages.reviews import views as reviews
+from monitor.pages.uploads import views as uploads
+from monitor.self_service import organisations
+from monitor.self_service.accounts import views as account_pages
+from monitor.self_service.channels import mail as demo_mail
+from monitor.self_service.channels import push
+from monitor.self_service.channels import ways as subscription_ways
+from monitor.self_service.subscriptions import links as subscription_links
+from monitor.self_service.subscriptions import views as subscriptions
+from monitor.subscribers.accounts import sessions
+from monitor.web import accounts, well_known
+from monitor.web.languages import views as languages
 
-handler500 = "monitor.middleware.answer_fault"
+handler500 = "monitor.web.middleware.answer_fault"
 urlpatterns = [
     path("", map.map_view, name="map"),
     path("about/", map.about, name="about"),
@@ -197,7 +197,7 @@ urlpatterns = [
     path("metrics", health.metrics, name="metrics"),
     path("readyz", health.readyz, name="readyz"),
     path("admin/login/", accounts.admin_sign_in, name="admin-sign-in"),
-    path("workbench/", include("monitor.desk.urls")),
+    path("workbench/", include("monitor.pages.desk.urls")),
     path("admin/password_change/", RedirectView.as_view(pattern_name="own-password"), name="admin-password"),
     path("admin/", admin.site.urls),
     *relays.addresses(),

@@ -17,9 +17,9 @@ import pytest
 from django.db import connection
 
 from ingest.storage import raster_entries
-from monitor.backups import manifest as lists
-from monitor.backups import services
-from monitor.retention.services import Busy, prune
+from monitor.operations.backups import manifest as lists
+from monitor.operations.backups import services
+from monitor.operations.retention.services import Busy, prune
 from tests.fixtures.servers import ADDRESSES
 from tests.fixtures.servers import services as servers
 

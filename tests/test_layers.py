@@ -4,7 +4,13 @@ import ast
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-WORDS = ["detection/kinds.py", "monitor/events/words.py", "monitor/families", "monitor/imaging", "monitor/wording"]
+WORDS = [
+    "detection/kinds.py",
+    "monitor/pages/events/words.py",
+    "monitor/wording/families",
+    "monitor/maps/imaging",
+    "monitor/wording",
+]
 KNOWN = (
     "django.utils.dateformat",
     "django.utils.formats",

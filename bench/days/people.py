@@ -20,7 +20,7 @@ from detection.selectors import alerts_to_review
 from ingest.areas import FARTHEST_M
 from monitor.management.checks.site import Site
 from monitor.models import Subscription
-from monitor.subscriptions.services import DEMO_PLACE, subscription_request
+from monitor.subscribers.subscriptions.services import DEMO_PLACE, subscription_request
 from monitor.wording import regions
 
 PAGES = ("", "alerts/", "products/", "glaciers/", "subscribe/", "alerts.geojson", "rasters.json", "about/")

@@ -23,11 +23,11 @@ from bench.faults.processes import Forked, lasting, row, wait_until_alone
 from bench.messages.mail import made_alert, make_readers
 from bench.messages.sink import sink
 from bench.messages.webhooks import make_endpoints
-from monitor.channels import announcements, gathering, rounds
-from monitor.channels.outbox import LEASE
-from monitor.channels.push.devices import PUSH
-from monitor.channels.push.keys import to_text
 from monitor.models import DEFAULT_CHANNEL, Endpoint, OutgoingMessage, Subscription
+from monitor.notifications import announcements, gathering, rounds
+from monitor.notifications.outbox import LEASE
+from monitor.notifications.push.devices import PUSH
+from monitor.notifications.push.keys import to_text
 
 SHORT_LEASE = timedelta(seconds=3)
 MAIL_SECONDS = 0.5  # EMAIL_TIMEOUT: three times this must fit into the lease of a message
@@ -75,7 +75,7 @@ def _measured(channel: str, senders: int) -> list[dict[str, Any]]:
 
 
 def _mail_prepare(port: int, readers: int) -> None:
-    settings.EMAIL_BACKEND = "monitor.channels.mail.server.EmailBackend"
+    settings.EMAIL_BACKEND = "monitor.notifications.mail.server.EmailBackend"
     settings.EMAIL_HOST, settings.EMAIL_PORT, settings.EMAIL_TIMEOUT = "127.0.0.1", port, MAIL_SECONDS
 
 

@@ -39,8 +39,8 @@ from ingest.storage import raster_entries, raster_storage, rasters_named, stored
 from ml.models import Prediction, Run  # noqa: E402
 from ml.selectors import inputs_due, runs_unfinished  # noqa: E402
 from monitor.celery import app  # noqa: E402
-from monitor.database.replica import REPLICA  # noqa: E402
-from monitor.database.roles import as_owner  # noqa: E402
+from monitor.operations.database.replica import REPLICA  # noqa: E402
+from monitor.operations.database.roles import as_owner  # noqa: E402
 
 LATEST_SECONDS = 3.0  # into a run, or two
 OFF_SECONDS = 25.0  # that a host is away: longer than a living worker needs to prolong its lease

@@ -25,10 +25,10 @@ from detection.kinds import Kind
 from detection.models import Alert, AlertTransition
 from ingest.locks import Lock, short_text_key, try_locked
 from monitor import tasks
-from monitor.channels import announcements, gathering, selectors
-from monitor.channels.mail.compose import Composer
 from monitor.models import Announcement, Notification, OutgoingMessage, Subscription
-from monitor.subscriptions.services import to_geos
+from monitor.notifications import announcements, gathering, selectors
+from monitor.notifications.mail.compose import Composer
+from monitor.subscribers.subscriptions.services import to_geos
 from monitor.wording import regions
 
 READERS, REGIONS, MAILS, PLACES, ROUNDS = 10_000, 3, 1_000, 3, 5

@@ -18,12 +18,12 @@ from bench.measure import report, result
 from bench.messages.mail import made_alert, make_readers
 from bench.messages.sink import sink
 from detection.models import AlertTransition
-from monitor.channels import announcements
-from monitor.channels.endpoints import WEBHOOK
-from monitor.channels.push.keys import public_key, to_text
-from monitor.channels.rounds import messages_send
-from monitor.channels.webhook.signature import secret_new
 from monitor.models import Announcement, Endpoint, OutgoingMessage, Subscription
+from monitor.notifications import announcements
+from monitor.notifications.push.keys import public_key, to_text
+from monitor.notifications.rounds import messages_send
+from monitor.notifications.webhook.signature import secret_new
+from monitor.subscribers.subscriptions.endpoints import WEBHOOK
 from monitor.tasks import SEND_SECONDS
 
 WEBHOOKS, DEAD_SHARE, ROUNDS = 1_000, 0.1, 5

@@ -19,7 +19,7 @@ class Scene(FromFile):
     """One calibrated, map-projected image in one polarisation: linear power in storage, NaN where there is no data.
 
     A file that is no usable image leaves a row as well, with what its name states and the reason. So does one whose
-    image was deleted for its age (monitor.retention), as long as a pair needs the row.
+    image was deleted for its age (monitor.operations.retention), as long as a pair needs the row.
     """
 
     class State(models.TextChoices):

@@ -21,7 +21,7 @@ from django.db import connection
 from bench import drip
 from ingest.models import MeasurementPoint
 from ingest.products.services import product_load
-from monitor.site.roles import OPERATORS
+from monitor.web.roles import OPERATORS
 from tests.makers.echo import echoing
 from tests.waiting import wait_until
 

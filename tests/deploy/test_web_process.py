@@ -21,8 +21,8 @@ from django.db import connection
 
 from bench import drip
 from monitor.gunicorn import child_exit, threads
-from monitor.health.ended import PREFIX
 from monitor.models import SignOfLife
+from monitor.web.ended import PREFIX
 from tests.waiting import HANG_SECONDS, wait_until
 
 TOKEN = "a" * 32

@@ -8,7 +8,7 @@ import pytest
 from detection.alerts.motion import alert_motion_refresh
 from detection.models import Alert, AlertMotion
 from detection.selectors import detections_current
-from monitor.cards.cards import alert_card
+from monitor.wording.cards.cards import alert_card
 from tests.detection.test_series_evidence import detections_of
 from tests.ml.deformation.test_series_product import DAYS, FIRST, with_a_jump
 

@@ -10,8 +10,8 @@ from detection.kinds import Extent, Kind
 from detection.models import Alert, AlertMotion, Detection
 from ingest.products.services import product_load
 from ml import services as ml_services
-from monitor.alerts.places import places_rows
-from monitor.cards.cards import alert_card
+from monitor.pages.alerts.places import places_rows
+from monitor.wording.cards.cards import alert_card
 
 pytestmark = [pytest.mark.realdata, pytest.mark.django_db]
 

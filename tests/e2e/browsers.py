@@ -5,8 +5,8 @@ import re
 
 from playwright.sync_api import Page, expect
 
-from monitor.channels.push.keys import public_key
-from tests.monitor.channels.push.test_push import BROWSER_KEY, SECRET
+from monitor.notifications.push.keys import public_key
+from tests.monitor.notifications.push.test_push import BROWSER_KEY, SECRET
 
 CHROMIUM = "/usr/bin/chromium"
 FLAGS = [

@@ -6,10 +6,10 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from monitor import tasks
-from monitor.channels import rounds
-from monitor.subscriptions import tokens
+from monitor.notifications import rounds
+from monitor.subscribers.subscriptions import tokens
 from tests.e2e.browsers import push_service
-from tests.monitor.channels.push.test_push import read
+from tests.monitor.notifications.push.test_push import read
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 

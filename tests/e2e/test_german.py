@@ -11,8 +11,8 @@ from detection.rules.lifecycle import State
 from ingest.context.services import context_load
 from ingest.readers.context.records import ContextKind
 from monitor import tasks
-from monitor.channels import rounds
 from monitor.models import Subscription
+from monitor.notifications import rounds
 from tests.e2e.browsers import wait_for_map
 from tests.makers.regions import make_region
 

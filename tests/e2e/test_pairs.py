@@ -10,7 +10,7 @@ from django.contrib.auth.models import Group
 from playwright.sync_api import Page, expect
 
 from ingest.models import Scene
-from monitor.site.roles import OPERATORS
+from monitor.web.roles import OPERATORS
 from tests.e2e.browsers import SIZES, fits
 from tests.makers import pairs as made_pairs
 

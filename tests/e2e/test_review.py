@@ -9,8 +9,8 @@ from django.contrib.auth.models import Group
 from playwright.sync_api import Page, expect
 
 from detection.models import Alert, AuditEntry
-from monitor.cap.services import message_issue, transitions_due
-from monitor.site.roles import OPERATORS, PUBLISHERS
+from monitor.open_data.cap.services import message_issue, transitions_due
+from monitor.web.roles import OPERATORS, PUBLISHERS
 from tests.e2e.browsers import SIZES, fits, wait_for_map
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]

@@ -10,9 +10,9 @@ from detection.rules.lifecycle import State
 from ingest.context.services import context_load
 from ingest.readers.context.records import ContextKind
 from monitor import tasks
-from monitor.channels import rounds
 from monitor.models import Subscription
-from monitor.subscriptions import tokens
+from monitor.notifications import rounds
+from monitor.subscribers.subscriptions import tokens
 from tests.e2e.browsers import push_service, wait_for_map
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]

@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 from ingest.jobs import services as jobs
 from ingest.models import IngestJob, Product
 from ingest.products.services import product_delete
-from monitor.site.roles import OPERATORS
+from monitor.web.roles import OPERATORS
 from tests.e2e.browsers import SIZES, fits
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]

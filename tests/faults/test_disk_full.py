@@ -27,7 +27,7 @@ from ingest.readers.images.scenes import Block
 from ml import services as ml_services
 from ml.models import Prediction, Run
 from ml.queue import runs_retry
-from monitor.site.roles import OPERATORS
+from monitor.web.roles import OPERATORS
 
 pytestmark = pytest.mark.parametrize("storage_kind", ["disk"])
 PLACES = ["rasters", "temporary files"]
@@ -139,7 +139,7 @@ def test_an_upload_onto_a_disk_that_fills_up_meanwhile_keeps_nothing_and_says_so
     small_disk, settings, monkeypatch, size
 ):
     settings.UPLOAD_DIR = str(small_disk.folder / "uploads")
-    monkeypatch.setattr("monitor.uploads.views.too_much", lambda content_length: "")
+    monkeypatch.setattr("monitor.pages.uploads.views.too_much", lambda content_length: "")
     user = get_user_model().objects.create_user("olga")
     user.groups.add(Group.objects.get(name=OPERATORS))
     client = Client()

@@ -31,9 +31,9 @@ from ingest.storage import raster_entries, raster_storage
 from ml import services as ml_services
 from ml.models import Prediction, Run
 from ml.queue import runs_retry
-from monitor.backups import manifest, services
-from monitor.retention.services import KINDS
-from monitor.site.roles import OPERATORS
+from monitor.operations.backups import manifest, services
+from monitor.operations.retention.services import KINDS
+from monitor.web.roles import OPERATORS
 from tests.makers import streetmap
 from tests.makers.wire import FAULTS_OF_READING, FAULTS_OF_WRITING, be_full, be_slow, refuse, with_the_rest
 
@@ -55,7 +55,7 @@ def unfinished() -> list:
 def sweep(begin, monkeypatch) -> None:
     """What was given up as too slow may still arrive: it is deleted a day later, as nothing names it."""
     if begin is be_slow:
-        monkeypatch.setattr("monitor.retention.selectors.ORPHAN_AFTER", timedelta(seconds=-60))
+        monkeypatch.setattr("monitor.operations.retention.selectors.ORPHAN_AFTER", timedelta(seconds=-60))
         for over in KINDS[-1].due():
             over.delete()
 

@@ -2,8 +2,8 @@
 
 from detection.kinds import KIND_LABELS
 from monitor.models import Membership, Subscription
-from monitor.organisations import services
-from monitor.subscriptions.assets import SiteArea
+from monitor.subscribers.organisations import services
+from monitor.subscribers.subscriptions.assets import SiteArea
 from monitor.wording import regions
 
 WISH = {

@@ -22,9 +22,9 @@ def make() -> str:
     from detection.models import Alert, AlertTransition, AuditEntry, Detection, Scan
     from ingest.models import Scene
     from ml.models import Prediction
-    from monitor.channels import announcements, gathering, rounds
-    from monitor.channels.mail.files import mails_kept
-    from monitor.subscriptions.services import demo_subscription_make
+    from monitor.notifications import announcements, gathering, rounds
+    from monitor.notifications.mail.files import mails_kept
+    from monitor.subscribers.subscriptions.services import demo_subscription_make
     from tests.makers import pairs
 
     pairs.make_dates()
@@ -64,7 +64,7 @@ def content() -> dict[str, object]:
     from django.db import connection
 
     from ingest.storage import raster_entries, raster_storage
-    from monitor.database.roles import as_owner
+    from monitor.operations.database.roles import as_owner
 
     with as_owner(), connection.cursor() as cursor:
         cursor.execute(

@@ -15,8 +15,8 @@ from django.db import connection, connections
 from django.test import Client
 from django.urls import reverse
 
-from monitor.map import place_search
-from monitor.site import request_limits
+from monitor.maps.map import place_search
+from monitor.web import request_limits
 from tests.waiting import HANG_SECONDS, wait_until
 
 LIMITED = [
@@ -151,7 +151,7 @@ def test_a_cache_that_is_away_breaks_no_page_and_limits_nobody(client, settings,
     settings.WORK_SECONDS_PER_MINUTE = VERY_LITTLE
     settings.CACHES = {
         "default": {
-            "BACKEND": "monitor.site.fail_open_cache.FailOpenRedisCache",
+            "BACKEND": "monitor.web.fail_open_cache.FailOpenRedisCache",
             "LOCATION": f"unix://{tmp_path}/nowhere.sock",
         }
     }
@@ -170,10 +170,10 @@ def test_a_cache_that_is_away_breaks_no_page_and_limits_nobody(client, settings,
 def test_the_cache_keeps_values_while_its_server_runs(settings):
     settings.CACHES = {
         "default": {
-            "BACKEND": "monitor.site.fail_open_cache.FailOpenRedisCache",
+            "BACKEND": "monitor.web.fail_open_cache.FailOpenRedisCache",
             "LOCATION": settings.REDIS_URL,
             "KEY_PREFIX": "tests",
-            "OPTIONS": {"serializer": "monitor.site.fail_open_cache.JsonSerializer"},
+            "OPTIONS": {"serializer": "monitor.web.fail_open_cache.JsonSerializer"},
         }
     }
     cache.set("list", ["ä", 1, 2.5, None], timeout=60)

@@ -13,10 +13,10 @@ from ingest.locks import Lock, try_locked
 from monitor import broker
 from monitor.beat import LOOK_AGAIN_SECONDS
 from monitor.celery import app
-from monitor.health.condition import Wrong
-from monitor.health.process import beat_sign
-from monitor.health.signs import sign_ages
 from monitor.management.commands import prepare
+from monitor.operations.health.checks.condition import Wrong
+from monitor.operations.health.checks.signs import sign_ages
+from monitor.operations.health.process import beat_sign
 from monitor.schedule import BEAT_SCHEDULE
 from tests.waiting import HANG_SECONDS
 

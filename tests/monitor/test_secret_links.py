@@ -14,7 +14,7 @@ from django.conf import settings
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 
-from monitor.site.secret_links import SECRET_ADDRESSES, without_secrets
+from monitor.web.secret_links import SECRET_ADDRESSES, without_secrets
 
 SECRET = "eyJzIjoxfQ:1vM3xQ:dGhpcy1pcy1hLXNlY3JldA_-"
 SECRET_PARAMETERS = {"token", "key", "uidb36", "uidb64"}

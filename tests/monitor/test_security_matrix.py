@@ -23,10 +23,10 @@ from detection.models import Alert
 from ingest.models import IngestJob, MeasurementPoint, Product, Scene, ScenePair
 from ml.models import GroundEvent, Prediction, Run
 from monitor.models import Membership
-from monitor.organisations import services as organisation_services
-from monitor.site.roles import ADMINISTRATORS, OPERATORS, PUBLISHERS, VIEWERS
-from monitor.subscriptions import tokens
-from monitor.subscriptions.feeds.keys import feeds_open
+from monitor.subscribers.organisations import services as organisation_services
+from monitor.subscribers.subscriptions import tokens
+from monitor.subscribers.subscriptions.feed_keys import feeds_open
+from monitor.web.roles import ADMINISTRATORS, OPERATORS, PUBLISHERS, VIEWERS
 from tests.makers import basemaps
 from tests.makers import glaciers as made_glaciers
 from tests.makers import pairs as made_pairs

@@ -10,12 +10,12 @@ from collections.abc import Callable
 
 from django.core.management.base import CommandError
 
-from monitor.channels.mail import files
 from monitor.management.checks.site import Site
 from monitor.models import Subscription
-from monitor.site.demo import mails_are_shown
-from monitor.subscriptions import tokens
-from monitor.subscriptions.services import DEMO_ADDRESS
+from monitor.notifications.mail import files
+from monitor.subscribers.subscriptions import tokens
+from monitor.subscribers.subscriptions.services import DEMO_ADDRESS
+from monitor.web.demo import mails_are_shown
 
 SECONDS = 300.0
 CHOICE = {

@@ -8,7 +8,7 @@ from ingest.sources import services
 from ingest.sources.client.areas import coarse
 from ingest.sources.client.faults import SourceError
 from ingest.sources.queue import downloads_retry
-from monitor.subscriptions.watched_areas import area_of, watched_areas
+from monitor.subscribers.subscriptions.watched_areas import area_of, watched_areas
 
 NOWHERE = "Nothing is watched: no subscription is confirmed. Name an --area, or set ACQUIRE_AREA."
 

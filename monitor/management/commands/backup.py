@@ -9,8 +9,8 @@ from pathlib import Path
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import Error, connection
 
-from monitor.backups.manifest import Unusable
-from monitor.backups.services import SERIES_TIME, backup_add, backup_make, series_folders
+from monitor.operations.backups.manifest import Unusable
+from monitor.operations.backups.services import SERIES_TIME, backup_add, backup_make, series_folders
 
 EVERY = timedelta(days=1)
 TRY_AGAIN_SECONDS = 3600.0

@@ -6,7 +6,7 @@ from pathlib import Path
 from django.core.management.base import BaseCommand, CommandParser
 from django.db import DatabaseError
 
-from monitor.channels.mail.returns import MOST_BYTES, return_take
+from monitor.notifications.mail.returns import MOST_BYTES, return_take
 
 TRY_AGAIN = 75  # EX_TEMPFAIL of sysexits.h: the mail server keeps the mail
 

@@ -9,7 +9,7 @@ from django.conf import settings
 from django.contrib.auth.models import Group, User
 from django.core.management.base import BaseCommand, CommandError
 
-from monitor.site.roles import ADMINISTRATORS, OPERATORS
+from monitor.web.roles import ADMINISTRATORS, OPERATORS
 
 ACCOUNTS = {"operator": OPERATORS, "administrator": ADMINISTRATORS}
 MARK = "Demo"  # a first name by which the command knows its own

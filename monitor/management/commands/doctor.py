@@ -6,10 +6,10 @@ from django.core.management.base import BaseCommand, CommandParser
 from django.db import DatabaseError
 
 from ingest.context.selectors import layer_states
-from monitor.health.condition import examine
-from monitor.health.conditions import CONDITIONS
-from monitor.health.deployment import DEPLOYMENT
-from monitor.health.sender import SENDER
+from monitor.operations.health.checks.condition import examine
+from monitor.operations.health.conditions import CONDITIONS
+from monitor.operations.health.deployment import DEPLOYMENT
+from monitor.operations.health.sender import SENDER
 
 
 class Command(BaseCommand):

@@ -4,8 +4,8 @@ from django.core.management.commands import migrate
 from django.db import connection, transaction
 from django.db.migrations.executor import MigrationExecutor
 
-from monitor.database.rights import rights_settle
-from monitor.database.roles import as_owner
+from monitor.operations.database.rights import rights_settle
+from monitor.operations.database.roles import as_owner
 
 
 class WholeMigrationExecutor(MigrationExecutor):

@@ -2,7 +2,7 @@
 
 from django.core.management.base import BaseCommand, CommandParser
 
-from monitor.subscriptions.services import address_pause
+from monitor.subscribers.subscriptions.services import address_pause
 
 
 class Command(BaseCommand):

@@ -6,9 +6,9 @@ from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandParser
 
-from monitor.channels.push.keys import key_make
-from monitor.health.checks.site import migrations
-from monitor.health.condition import Wrong
+from monitor.notifications.push.keys import key_make
+from monitor.operations.health.checks.condition import Wrong
+from monitor.operations.health.checks.site import migrations
 
 ASK_SECONDS = 2.0
 

@@ -3,7 +3,7 @@
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.template.defaultfilters import filesizeformat
 
-from monitor.retention import services
+from monitor.operations.retention import services
 
 
 class Command(BaseCommand):

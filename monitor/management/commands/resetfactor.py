@@ -3,7 +3,7 @@
 from django.contrib.auth.models import User
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from monitor.accounts.second_factor import factor_reset
+from monitor.subscribers.accounts.second_factor import factor_reset
 
 
 class Command(BaseCommand):

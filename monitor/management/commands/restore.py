@@ -5,8 +5,8 @@ from pathlib import Path
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from monitor.backups.manifest import SETTINGS, Unusable
-from monitor.backups.services import backup_restore
+from monitor.operations.backups.manifest import SETTINGS, Unusable
+from monitor.operations.backups.services import backup_restore
 
 
 class Command(BaseCommand):

@@ -2,7 +2,7 @@
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from monitor.jobs.kinds import KINDS
+from monitor.operations.jobs.kinds import KINDS
 
 
 class Command(BaseCommand):

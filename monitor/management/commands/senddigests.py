@@ -3,7 +3,7 @@
 from django.core.management.base import BaseCommand
 
 from monitor import tasks
-from monitor.channels import rounds
+from monitor.notifications import rounds
 
 
 class Command(BaseCommand):

@@ -9,12 +9,12 @@ from detection.models import Alert, AlertTransition
 from detection.rules.lifecycle import State
 from detection.rules.updates import Cause, Change
 from ml.deformation.motion.series import Trend
-from monitor.alerts.steps import what_happened
-from monitor.families import voice_of
-from monitor.families.changes import season_sentence
 from monitor.management.samples import alerts as made
-from monitor.rasters.visibility import Ground, Visibility, visibility_words
+from monitor.maps.rasters.visibility import Ground, Visibility, visibility_words
 from monitor.wording.exposure import building_tilt_sentence, exposure_sentence
+from monitor.wording.families import voice_of
+from monitor.wording.families.changes import season_sentence
+from monitor.wording.families.steps import what_happened
 from monitor.wording.points import point_sentence
 from monitor.wording.states import STATE_LABELS
 from monitor.wording.subscriptions import preview_sentence

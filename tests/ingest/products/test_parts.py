@@ -14,10 +14,10 @@ from ingest.products import functions, neighbours, partitions, parts, pyramid, s
 from ingest.products.partitions import POINTS, SERIES
 from ingest.products.services import product_delete, product_load
 from ingest.projections import transformer
-from monitor.desk import samples
-from monitor.desk.attributes import ATTRIBUTES
-from monitor.map.layers import BY_NAME
-from monitor.map.selectors import layer_products, points_tile
+from monitor.maps.map.layers import BY_NAME
+from monitor.maps.map.selectors import layer_products, points_tile
+from monitor.pages.desk import samples
+from monitor.pages.desk.attributes import ATTRIBUTES
 from tests.makers import snapshots
 from tests.waiting import wait_until
 

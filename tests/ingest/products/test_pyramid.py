@@ -9,8 +9,8 @@ from ingest.products import pyramid
 from ingest.products.selectors import product_points
 from ingest.products.services import product_delete, product_load
 from ingest.projections import transformer
-from monitor.map import selectors
-from monitor.map.layers import BY_NAME
+from monitor.maps.map import selectors
+from monitor.maps.map.layers import BY_NAME
 
 pytestmark = pytest.mark.django_db
 

@@ -10,8 +10,8 @@ from ingest.products.release_change import Released, compare
 from ingest.products.releases import release_changes_make
 from ingest.products.services import product_delete, product_load
 from ml.services import runs_queue
-from monitor.map.layers import BY_NAME
-from monitor.map.selectors import layer_products
+from monitor.maps.map.layers import BY_NAME
+from monitor.maps.map.selectors import layer_products
 from tests.makers import geotiff as made_geotiff
 
 NAMES = [f"EGMS_L2b_117_0227_IW2_VV_{years}.zip" for years in ("2018_2022_1", "2019_2023_1", "2020_2024_1")]

@@ -9,7 +9,7 @@ from ingest.jobs.environment import job_environment
 from ingest.models import SceneDownload
 from monitor import tasks as monitor_tasks
 from monitor.schedule import BEAT_SCHEDULE
-from monitor.subscriptions.watched_areas import area_of, watched_areas
+from monitor.subscribers.subscriptions.watched_areas import area_of, watched_areas
 from tests.ingest.sources import recorded, replay
 from tests.ingest.sources.wanted import DATA, State, fetched, wanted
 

@@ -14,7 +14,7 @@ from ingest.jobs import services as jobs
 from ingest.jobs import watching
 from ingest.models import IngestJob, Product, Scene
 from ingest.storage import raster_entries
-from monitor.site.roles import OPERATORS
+from monitor.web.roles import OPERATORS
 
 
 @pytest.fixture

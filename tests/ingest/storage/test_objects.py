@@ -18,9 +18,9 @@ from ingest.models import IngestJob, Scene
 from ingest.rasters import write_cog
 from ingest.scenes.services import scenes_load
 from ingest.storage import objects, raster_entries, raster_put, raster_storage
-from monitor.health.checks import site
-from monitor.health.condition import Wrong
-from monitor.retention.services import KINDS
+from monitor.operations.health.checks import site
+from monitor.operations.health.checks.condition import Wrong
+from monitor.operations.retention.services import KINDS
 from tests.makers.wire import FAULTS, be_busy, with_the_rest
 
 MB = 10**6
@@ -154,7 +154,7 @@ def test_objects_without_a_row_and_uploads_without_an_end_are_swept_up(cog, monk
     lost, client = KINDS[-1], storage.connection.meta.client
     assert [*lost.due()] == []
     client.create_multipart_upload(Bucket=storage.bucket_name, Key=storage.key("never.tif"))
-    monkeypatch.setattr("monitor.retention.selectors.ORPHAN_AFTER", timedelta(seconds=-60))
+    monkeypatch.setattr("monitor.operations.retention.selectors.ORPHAN_AFTER", timedelta(seconds=-60))
     for over in lost.due():
         over.delete()
     assert [*raster_entries()] == []

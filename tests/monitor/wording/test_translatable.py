@@ -7,19 +7,19 @@ from itertools import product
 import pytest
 from django.contrib.auth import get_user_model
 
-from monitor.charts.words import LINE_MOVED, Line, chart_sentence, profile_sentence
-from monitor.events.words import KIND_WORDS, LOOK_FOR, coherence_near, motion_near, waiting_sentence, when_words
-from monitor.imaging.event_figures import NearCoherence, NearMotion
-from monitor.imaging.pixels import RATIO_WORDS
-from monitor.jobs import kinds as jobs
-from monitor.jobs.rows import ADVICE
-from monitor.map.layers import LAYERS
-from monitor.rasters.catalogue import pair_label
-from monitor.rasters.layers import RASTER_LAYERS
-from monitor.rasters.visibility import Ground, Visibility, visibility_words
-from monitor.subscriptions.forms import FREQUENCY_WORDS, SEVERITY_WORDS
-from monitor.subscriptions.places import DISTANCES
-from monitor.uploads import forms as uploads
+from monitor.maps.charts.words import LINE_MOVED, Line, chart_sentence, profile_sentence
+from monitor.maps.imaging.event_figures import NearCoherence, NearMotion
+from monitor.maps.imaging.pixels import RATIO_WORDS
+from monitor.maps.map.layers import LAYERS
+from monitor.maps.rasters.catalogue import pair_label
+from monitor.maps.rasters.layers import RASTER_LAYERS
+from monitor.maps.rasters.visibility import Ground, Visibility, visibility_words
+from monitor.operations.jobs import kinds as jobs
+from monitor.operations.jobs.rows import ADVICE
+from monitor.pages.events.words import KIND_WORDS, LOOK_FOR, coherence_near, motion_near, waiting_sentence, when_words
+from monitor.pages.uploads import forms as uploads
+from monitor.self_service.subscriptions.forms import FREQUENCY_WORDS, SEVERITY_WORDS
+from monitor.subscribers.subscriptions.places import DISTANCES
 from monitor.wording import administrative, glaciers, images, regions, surroundings
 from monitor.wording.places import place_name
 from monitor.wording.refusals import Refusal

@@ -1,0 +1,90 @@
+"""Land, waters, roads, railways, buildings and places that are loaded, as vector tiles under everything else."""
+
+from typing import NamedTuple
+
+from django.db import connection
+from django.db.models import Max
+
+from ingest.models import ContextLayer
+from ingest.readers.context.records import ContextKind
+from monitor.maps.map.tile_geometry import BOUNDS, drawn, parameters
+
+KINDS = (
+    ContextKind.REGIONS,
+    ContextKind.RIVERS,
+    ContextKind.LAKES,
+    ContextKind.ROADS,
+    ContextKind.RAILWAYS,
+    ContextKind.BUILDINGS,
+    ContextKind.PLACES,
+)
+MOST_FEATURES = 20_000  # of a layer in a tile; the same ones every time, evenly chosen
+
+
+class Drawn(NamedTuple):
+    """One layer of the tiles. from_zoom: of a row; further out it is left out. Names differ, or readers lose one."""
+
+    name: str
+    table: str
+    columns: str
+    geometry: str
+    from_zoom: str
+    where: str = "true"
+
+
+DRAWN = (
+    # the world's own coasts are drawn from the atlas; a simulated country is not in it
+    Drawn("land", "administrativeregion", "row.name", "outline", "0", "level = 0 AND simulated"),
+    Drawn("lakes", "water", "row.name", "shape", "7", "water_class = 'lake'"),
+    Drawn(
+        "rivers",
+        "water",
+        "row.name, water_class",
+        "shape",
+        "CASE water_class WHEN 'river' THEN 7 ELSE 11 END",
+        "water_class <> 'lake'",
+    ),
+    Drawn(
+        "roads",
+        "transportline",
+        "line_class, tunnel",
+        "line",
+        "CASE line_class WHEN 'main' THEN 8 ELSE 12 END",
+        "line_class <> 'rail'",
+    ),
+    Drawn("railways", "transportline", "tunnel", "line", "9", "line_class = 'rail'"),
+    Drawn("buildings", "building", "row.id", "position", "14"),
+    Drawn(
+        "places",
+        "place",
+        "row.name, population",
+        "position",
+        """CASE WHEN population >= 100000 THEN 4 WHEN population >= 10000 THEN 6
+            WHEN population >= 1000 THEN 8 ELSE 10 END""",
+    ),
+)
+
+
+def ground_version() -> str:
+    """Changes when a layer is loaded or goes; empty where nothing of it is loaded."""
+    loaded = ContextLayer.objects.filter(kind__in=KINDS)
+    newest = loaded.aggregate(at=Max("loaded_at"))["at"]
+    return f"{newest.timestamp():.0f}-{loaded.count()}" if newest else ""
+
+
+def ground_tile(*, z: int, x: int, y: int) -> bytes:
+    """A vector tile with the layers of DRAWN, as fine as it can show."""
+    parts = " || ".join(map(_part, DRAWN))  # layers of a tile can stand one after the other
+    with connection.cursor() as cursor:
+        cursor.execute(f"WITH {BOUNDS} SELECT {parts}", parameters(z, x, y))
+        (tile,) = cursor.fetchone()
+    return bytes(tile)
+
+
+def _part(layer: Drawn) -> str:
+    geometry = f"row.{layer.geometry}"
+    return f"""(SELECT ST_AsMVT(rows, '{layer.name}', 4096, 'geometry') FROM (
+        SELECT {layer.columns}, simulated, {drawn(geometry)} AS geometry
+        FROM ingest_{layer.table} AS row JOIN ingest_contextlayer AS layer ON layer.id = row.layer_id, bounds
+        WHERE {layer.where} AND {layer.from_zoom} <= %(z)s AND {geometry} && clip
+        ORDER BY hashtext(row.id::text) LIMIT {MOST_FEATURES}) AS rows)"""  # noqa: S608

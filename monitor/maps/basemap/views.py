@@ -1,0 +1,91 @@
+"""What lies under the maps: a description, tiles of what is loaded, and the file that the settings name."""
+
+from pathlib import Path
+
+from django.conf import settings
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
+from django.urls import reverse
+from django.views.decorators.http import require_safe
+
+from monitor.maps.basemap import archive as archives
+from monitor.maps.basemap.ground import ground_tile, ground_version
+from monitor.maps.basemap.heights import FROM_ZOOM, heights_tile, heights_version, heights_zoom
+from monitor.maps.basemap.world import FINEST_ZOOM, world_tile
+from monitor.maps.rasters.tiles import is_tile
+from monitor.wording.refused_requests import only_parameters
+
+DAY = "public, max-age=86400"
+MINUTE = "public, max-age=60"
+
+
+@require_safe
+def description(request: HttpRequest) -> JsonResponse:
+    """What a map can draw; null where nothing of it is there."""
+    ground, finest = ground_version(), heights_zoom()
+    response = JsonResponse(
+        {
+            "ground": f"/tiles/ground/{{z}}/{{x}}/{{y}}.mvt?v={ground}" if ground else None,
+            "heights": None
+            if finest is None
+            else {
+                "tiles": f"/tiles/heights/{{z}}/{{x}}/{{y}}.png?v={heights_version()}",
+                "minzoom": FROM_ZOOM,
+                "maxzoom": finest,
+            },
+            "archive": reverse("basemap-archive") if _has_archive() else None,
+        }
+    )
+    response["Cache-Control"] = MINUTE
+    return response
+
+
+@require_safe
+@only_parameters("v")
+def ground(request: HttpRequest, z: int, x: int, y: int) -> HttpResponse:
+    if not is_tile(z, x, y):
+        raise Http404("There is no such tile.")
+    life = _life(request, ground_version())  # read before the tile: a layer may be loaded in between
+    response = HttpResponse(ground_tile(z=z, x=x, y=y), content_type="application/vnd.mapbox-vector-tile")
+    response["Cache-Control"] = life
+    return response
+
+
+@require_safe
+@only_parameters()
+def world(request: HttpRequest, z: int, x: int, y: int) -> HttpResponse:
+    if not is_tile(z, x, y) or z > FINEST_ZOOM:
+        raise Http404("There is no such tile.")
+    response = HttpResponse(world_tile(z=z, x=x, y=y), content_type="application/vnd.mapbox-vector-tile")
+    response["Cache-Control"] = DAY
+    return response
+
+
+@require_safe
+@only_parameters("v")
+def heights(request: HttpRequest, z: int, x: int, y: int) -> HttpResponse:
+    if not is_tile(z, x, y) or z < FROM_ZOOM:
+        raise Http404("There is no such tile.")
+    life = _life(request, heights_version())  # read before the tile: a layer may be loaded in between
+    response = HttpResponse(heights_tile(z=z, x=x, y=y), content_type="image/png")
+    response["Cache-Control"] = life
+    return response
+
+
+@require_safe
+def archive(request: HttpRequest) -> HttpResponseBase:
+    if not _has_archive():
+        raise Http404("This site has no base map of its own.")
+    return archives.part_of(request, Path(settings.BASEMAP_ARCHIVE))
+
+
+def _life(request: HttpRequest, version: str) -> str:
+    """Return how long copies may be kept: a day if the address names the loaded version, else a minute.
+
+    A copy made under a future version would still be served once that version is loaded.
+    """
+    return DAY if request.GET.get("v") == version else MINUTE
+
+
+def _has_archive() -> bool:
+    """Whether the settings name one that can be read; of one that cannot, the doctor tells, and maps do without."""
+    return bool(settings.BASEMAP_ARCHIVE) and not archives.fault_of(Path(settings.BASEMAP_ARCHIVE))

@@ -1,0 +1,133 @@
+"""Land, coasts, borders and names of countries (Natural Earth, 1 : 50 million) as vector tiles: the map without any
+other source.
+"""
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
+from math import cos, radians
+from typing import Any, NamedTuple
+
+import numpy as np
+import shapely
+from django.db import connection
+from shapely import LineString, Point, Polygon, STRtree
+from shapely.affinity import translate
+from shapely.geometry.base import BaseGeometry
+
+from monitor.maps.map.tile_geometry import MERCATOR_DEGREES, tile_box
+from monitor.wording.places import WORLD, atlas_arcs
+
+FINEST_ZOOM = 6  # a browser enlarges these further in; the atlas is no finer
+UNITS = 4096  # along a tile
+TURNS = (-360.0, 0.0, 360.0)
+Line = np.ndarray[Any, np.dtype[np.float64]]
+
+_SHAPES = """(SELECT ST_AsMVT(rows, '{layer}', 4096, 'geometry') FROM (
+    SELECT ST_AsMVTGeom(ST_Transform(ST_GeomFromWKB(shape, 4326), 3857), tile, 4096, 64) AS geometry
+    FROM unnest(%({layer})s::bytea[]) AS shape, bounds) AS rows)"""
+_NAMES = """(SELECT ST_AsMVT(rows, 'countries', 4096, 'geometry') FROM (
+    SELECT name, size, ST_AsMVTGeom(ST_Transform(ST_GeomFromWKB(shape, 4326), 3857), tile, 4096, 64) AS geometry
+    FROM unnest(%(countries)s::bytea[], %(names)s::text[], %(sizes)s::float4[]) AS row (shape, name, size), bounds
+    ) AS rows)"""
+_TILE = (
+    "WITH bounds AS (SELECT ST_TileEnvelope(%(z)s, %(x)s, %(y)s) AS tile) SELECT "
+    + " || ".join(_SHAPES.format(layer=layer) for layer in ("land", "borders", "coast"))
+    + f" || {_NAMES}"
+)
+
+
+class World(NamedTuple):
+    """Shapes in degrees. size: of the largest part of a country, square degrees of the equator."""
+
+    land: STRtree
+    borders: STRtree
+    coast: STRtree
+    countries: STRtree
+    names: list[str]
+    sizes: list[float]
+
+
+@lru_cache(maxsize=512)
+def world_tile(*, z: int, x: int, y: int) -> bytes:
+    """A vector tile with the layers land, borders, coast and countries (points: name, size)."""
+    world, box = _world(), tile_box(z, x, y).extent
+    values: dict[str, object] = {"z": z, "x": x, "y": y}
+    for layer in ("land", "borders", "coast"):
+        values[layer] = _within(getattr(world, layer), box, 360 / 2**z / UNITS)
+    named = [int(index) for index in world.countries.query(shapely.box(*box))]
+    values["countries"] = list(shapely.to_wkb(world.countries.geometries[named]))
+    values |= {"names": [world.names[i] for i in named], "sizes": [world.sizes[i] for i in named]}
+    with connection.cursor() as cursor:
+        cursor.execute(_TILE, values)
+        (tile,) = cursor.fetchone()
+    return bytes(tile)
+
+
+def _within(tree: STRtree, box: tuple[float, float, float, float], fine: float) -> list[bytes]:
+    shapes = shapely.clip_by_rect(tree.geometries[tree.query(shapely.box(*box))], *box)
+    shapes = shapely.simplify(shapes, fine)
+    return list(shapely.to_wkb(shapes[~shapely.is_empty(shapes)]))
+
+
+@lru_cache(maxsize=1)
+def _world() -> World:
+    atlas = json.loads(WORLD.read_text())
+    arcs, countries = atlas_arcs(atlas), atlas["objects"]["countries"]["geometries"]
+    land = [part for one in atlas["objects"]["land"]["geometries"] for part in _polygons(one, arcs)]
+    users = defaultdict(set)
+    for number, country in enumerate(countries):
+        for arc in np.hstack([ring for part in _parts(country) for ring in part] or [[]]).astype(int):
+            users[max(arc, ~arc)].add(number)
+    lines = {arc: LineString(_unwrapped(arcs[arc])) for arc in users}
+    labels = [(one["properties"]["name"], max(_polygons(one, arcs), key=_size)) for one in countries if "id" in one]
+    return World(
+        _tree(land),
+        _tree(lines[arc] for arc, by in users.items() if len(by) > 1),
+        _tree(lines[arc] for arc, by in users.items() if len(by) == 1),
+        STRtree([Point(_turned(part.centroid.x), part.centroid.y) for _, part in labels]),
+        [name for name, _ in labels],
+        [_size(part) for _, part in labels],
+    )
+
+
+def _parts(country: dict[str, Any]) -> list[list[list[int]]]:
+    """Rings of arcs, polygon by polygon."""
+    return [country["arcs"]] if country["type"] == "Polygon" else country.get("arcs", [])
+
+
+def _polygons(country: dict[str, Any], arcs: list[Line]) -> Iterator[Polygon]:
+    for part in _parts(country):
+        shell, *holes = ([arcs[i] if i >= 0 else arcs[~i][::-1] for i in ring] for ring in part)
+        yield Polygon(_ring(shell), [_ring(hole) for hole in holes])
+
+
+def _ring(chains: list[Line]) -> Line:
+    """Around the pole a ring does not close on a flat map: it is led along the edge."""
+    ring = _unwrapped(np.concatenate([chain[1:] if n else chain for n, chain in enumerate(chains)]))
+    if abs(ring[0, 0] - ring[-1, 0]) < 180:
+        return ring
+    return np.vstack([ring, [ring[-1, 0], -90.0], [ring[0, 0], -90.0]])
+
+
+def _unwrapped(line: Line) -> Line:
+    """The same line with longitudes that run on past 180° instead of jumping back: the atlas is made for a globe."""
+    return np.column_stack([np.unwrap(line[:, 0], period=360), line[:, 1]])
+
+
+def _tree(shapes: Iterable[BaseGeometry]) -> STRtree:
+    """The shapes on a flat map, also those that pass its edge."""
+    valid = [shape if shape.is_valid else shape.buffer(0) for shape in shapes]
+    turned = np.array([translate(shape, turn) for shape in valid for turn in TURNS])
+    flat = shapely.clip_by_rect(turned, -180.0, -MERCATOR_DEGREES, 180.0, MERCATOR_DEGREES)
+    parts = shapely.get_parts(flat[~shapely.is_empty(flat)])
+    return STRtree(parts[shapely.get_dimensions(parts) == shapely.get_dimensions(np.array(valid)).max()])
+
+
+def _size(part: Polygon) -> float:
+    return float(part.area * cos(radians(part.centroid.y)))
+
+
+def _turned(longitude: float) -> float:
+    return (longitude + 180.0) % 360.0 - 180.0

@@ -1,0 +1,68 @@
+"""Displacement of the points of a view, date by date, for the slider that plays it."""
+
+from collections.abc import Sequence
+from datetime import date, timedelta
+
+import numpy as np
+from django.contrib.gis.geos import GEOSGeometry
+from django.utils.translation import gettext as _
+
+from ingest.products.decomposition import on_dates
+from ingest.readers.records import Float32
+from monitor.maps.charts import selectors
+from monitor.maps.charts.selectors import PointsIn
+from monitor.maps.map.layers import Layer
+from monitor.wording.refusals import Refusal
+
+MOST_POINTS = 1200
+MOST_FRAMES = 48
+MOST_PRODUCTS = 8
+AT_START = 3  # frames whose mean is the zero of a point
+
+
+def frames_body(layer: Layer, view: GEOSGeometry) -> dict[str, object]:
+    """Whole mm since a point's first frames, by point and frame; None where unknown. Raises Refusal."""
+    products = [one for one in selectors.products_over(area=view, layer=layer) if one.has_series][:MOST_PRODUCTS]
+    most = MOST_POINTS // max(1, len(products))
+    found = [selectors.points_in_view(product=product, area=view, most=most) for product in products]
+    parts = [one for one in found if one.pids]
+    if not parts:
+        raise Refusal(
+            _("no measurement point of this layer with a series over time is in view"),
+            _("Move the map to where points are, or choose another layer."),
+        )
+    days = frame_days([part.product.dates for part in parts])
+    return {
+        "layer": layer.name,
+        "dates": [day.isoformat() for day in days],
+        "n_points": sum(len(part.pids) for part in parts),
+        "points": [row for part in parts for row in _rows(part, days)],
+    }
+
+
+def frame_days(dates: Sequence[Sequence[date]]) -> list[date]:
+    """At most 48 days for all products: the dates of the only one where they are few, else evenly spaced."""
+    if len(dates) == 1 and len(dates[0]) <= MOST_FRAMES:
+        return list(dates[0])
+    first, last = min(one[0] for one in dates), max(one[-1] for one in dates)
+    span, n_frames = (last - first).days, min(MOST_FRAMES, max(len(one) for one in dates))
+    return [first + timedelta(days=round(span * i / (n_frames - 1))) for i in range(n_frames)]
+
+
+def since_start(series_mm: Float32) -> Float32:
+    """Displacement since the mean of each point's first known frames. (n, frames), mm, NaN where missing."""
+    known = np.isfinite(series_mm)
+    early = known & (np.cumsum(known, axis=1) <= AT_START)
+    count = early.sum(axis=1, keepdims=True)
+    start = np.where(early, series_mm, 0.0).sum(axis=1, keepdims=True) / np.where(count, count, np.nan)
+    return np.asarray(series_mm - start, dtype=np.float32)
+
+
+def _rows(points: PointsIn, days: Sequence[date]) -> list[list[object]]:
+    """[longitude, latitude, [mm, …]] of each point."""
+    moved = since_start(on_dates(points.series_mm, points.product.dates, days))
+    whole = [[None if np.isnan(value) else round(float(value)) for value in row] for row in moved]
+    return [
+        [round(float(longitude), 5), round(float(latitude), 5), row]
+        for longitude, latitude, row in zip(points.longitude, points.latitude, whole, strict=True)
+    ]

@@ -1,0 +1,79 @@
+"""Vector tiles whose rates are fitted to the series of a period, as a chart fits them; for close views only."""
+
+from collections import defaultdict
+from datetime import date
+
+import numpy as np
+from django.db import connection
+
+from ingest.models import Product
+from ingest.products import sampling
+from ingest.products.encoding import unpack_series
+from ingest.products.partitions import POINTS, SERIES
+from ingest.readers.records import Float64
+from ml.statistics.series import fit_rates
+from monitor.maps.charts.query import Period
+from monitor.maps.map import selectors
+
+FROM_ZOOM = 12  # further out tiles show the rates that are stated
+MOST_FITTED = 2500  # points of a tile; an even sample of more
+
+_SERIES_OF_TILE = f"""
+    WITH bounds AS (SELECT ST_TileEnvelope(%(z)s, %(x)s, %(y)s) AS tile),
+    chosen AS MATERIALIZED (
+        SELECT product_id, pid, ST_AsMVTGeom(tile_point, bounds.tile, 4096, 64) AS at FROM {POINTS}, bounds
+        WHERE product_id = ANY(%(products)s) AND tile_point && ST_Expand(bounds.tile, %(margin)s)
+        AND {{sample}} ORDER BY {sampling.ORDER} LIMIT %(most)s)
+    SELECT product_id, pid, ST_X(at), ST_Y(at), packed FROM chosen JOIN {SERIES} USING (product_id, pid)
+    WHERE product_id = ANY(%(products)s) AND at IS NOT NULL"""  # noqa: S608
+_TILE = """
+    SELECT ST_AsMVT(rows, 'points', 4096, 'geometry') FROM (
+        SELECT product, pid, v::float4 AS v, ST_MakePoint(x, y) AS geometry
+        FROM unnest(%s::int[], %s::text[], %s::float8[], %s::float8[], %s::float8[]) AS row(product, pid, v, x, y)
+    ) AS rows"""
+_UNFITTED_NOTE = """
+    SELECT ST_AsMVT(rows, 'unfitted', 4096, 'geometry') FROM (
+        SELECT %s::int AS n, ST_MakePoint(2048, 2048) AS geometry) AS rows"""
+
+
+def period_tile(*, products: list[int], period: Period, z: int, x: int, y: int) -> bytes:
+    """A tile of points with the rates of a period, from FROM_ZOOM on; `sample` holds how many points there are where it
+    shows a part of them, `unfitted` for how many of those the dates do not suffice: they are left out.
+    """
+    counts = selectors.points_in_tile(products=products, z=z, x=x, y=y)
+    n_points = sum(counts.values())
+    if not n_points:
+        return b""
+    dates = dict(Product.objects.filter(pk__in=counts, has_series=True).values_list("pk", "dates"))
+    share = sampling.share_leaving(n_points=n_points, most=MOST_FITTED)
+    values = {"z": z, "x": x, "y": y, "products": list(dates), "most": 2 * MOST_FITTED}
+    values["margin"] = selectors.WORLD_M / 2**z / 64
+    by_product: dict[int, list[tuple[str, float, float, bytes]]] = defaultdict(list)
+    with connection.cursor() as cursor:
+        cursor.execute(_SERIES_OF_TILE.format(sample=sampling.condition(share)), values)
+        for product, *row in cursor.fetchall():
+            by_product[product].append(tuple(row))
+        columns: list[list] = [[], [], [], [], []]
+        n_unfitted = sum(n for product, n in counts.items() if product not in dates)
+        for product, rows in by_product.items():
+            rates = _rates([row[3] for row in rows], dates[product], period)
+            fitted = [(row, rate) for row, rate in zip(rows, rates, strict=True) if np.isfinite(rate)]
+            n_unfitted += len(rows) - len(fitted)
+            for (pid, px, py, _), rate in fitted:
+                for column, value in zip(columns, (product, pid, round(float(rate), 1), px, py), strict=True):
+                    column.append(value)
+        tile = _one(cursor, _TILE, columns) if columns[0] else b""
+        tile += _one(cursor, selectors.SAMPLE_NOTE, {"n": n_points}) if share > 1 else b""
+        return tile + (_one(cursor, _UNFITTED_NOTE, [n_unfitted]) if n_unfitted else b"")
+
+
+def _rates(packed: list[bytes], dates: list[date], period: Period) -> Float64:
+    inside = period.holds(dates)
+    days = [day for day, holds in zip(dates, inside, strict=True) if holds]
+    return fit_rates(days, unpack_series([bytes(one) for one in packed], len(dates))[:, inside])
+
+
+def _one(cursor, sql: str, values: list | dict) -> bytes:
+    cursor.execute(sql, values)
+    (tile,) = cursor.fetchone()
+    return bytes(tile)

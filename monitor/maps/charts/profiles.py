@@ -1,0 +1,187 @@
+"""A profile: how fast the ground moves along a line, and how its displacement grew there."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import date, timedelta
+from typing import Any
+
+import numpy as np
+from django.contrib.gis.geos import Point
+from django.utils.translation import gettext as _
+from shapely import LineString
+
+from ingest.products.decomposition import on_dates
+from ingest.projections import local_system, transformer
+from ingest.readers.records import Float64
+from ml.statistics.profile import Along, along_line, binned
+from monitor.maps.charts import selectors
+from monitor.maps.charts.query import ProfileQuery, geometry_of
+from monitor.maps.charts.rows import numbers, reference_body
+from monitor.maps.charts.selectors import PointsIn
+from monitor.maps.charts.traces import Reference, reference_of
+from monitor.maps.charts.words import profile_sentence
+from monitor.maps.map.series import number
+from monitor.wording.components import both_directions
+from monitor.wording.figures import whole
+from monitor.wording.images import data_set_name
+from monitor.wording.refusals import Refusal
+from monitor.wording.regions import around_line
+
+MOST_SHOWN = 2000
+FEWEST_BINS, MOST_BINS = 4, 40
+POINTS_OF_BIN = 5
+SHORTEST_BIN_M = 25.0
+EPOCHS = 6
+AVERAGED = 5  # dates around each epoch: one date alone is mostly scatter
+
+
+def profile_body(query: ProfileQuery) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """The profile, and its points as rows to take away. Raises Refusal where no point stands near the line."""
+    strip = around_line(query.line, query.width_m)
+    area = geometry_of(strip)
+    found = [
+        selectors.points_in(product=product, area=area, most=MOST_SHOWN)
+        for product in selectors.products_over(area=area, layer=query.layer)
+    ]
+    parts = _most_seen([one for one in found if one.n_points])
+    if not parts:
+        raise Refusal(
+            _("no measurement point of this layer stands within %(distance)s m of the line")
+            % {"distance": whole(query.width_m / 2)},
+            _("Draw it elsewhere, or give a larger width."),
+        )
+    references = [reference_of(part.product, query.reference) for part in parts]
+    places = [_along(query.line, part) for part in parts]
+    distance, velocity = _joined(places), _velocities(parts, references)
+    n_bins = int(np.clip(min(query.length_m / SHORTEST_BIN_M, distance.size / POINTS_OF_BIN), FEWEST_BINS, MOST_BINS))
+    usual = binned(distance, velocity, query.length_m, n_bins)
+    product = parts[0].product
+    peak = int(np.nanargmax(np.abs(usual.median))) if np.isfinite(usual.median).any() else None
+    n_points = sum(part.n_points for part in parts)
+    highest = (0.0, 0.0) if peak is None else (float(usual.distance_m[peak]), float(usual.median[peak]))
+    negative, positive = both_directions(product.component)
+    order = np.argsort(distance)
+    body = {
+        "sentence": profile_sentence(product.component, query.length_m, query.width_m, n_points, highest),
+        "length_m": round(query.length_m),
+        "width_m": query.width_m,
+        "n_points": n_points,
+        "n_shown": distance.size,
+        "layer": str(query.layer.label),
+        "direction": product.direction,
+        "products": [data_set_name(part.product.name) for part in parts],
+        "attribution": product.attribution,
+        "simulated": product.simulated,
+        "negative_word": negative,
+        "positive_word": positive,
+        "reference": reference_body(query.reference),
+        "distance_m": numbers(distance[order], 0),
+        "velocity_mm_yr": numbers(velocity[order]),
+        "bins": {
+            "distance_m": numbers(usual.distance_m, 0),
+            "median_mm_yr": numbers(usual.median),
+            "low_mm_yr": numbers(usual.low),
+            "high_mm_yr": numbers(usual.high),
+            "n_points": usual.n_points.tolist(),
+        },
+        "epochs": _epochs(parts, references, distance, query.length_m, n_bins),
+    }
+    return body, _rows(parts, places, velocity)
+
+
+def _most_seen(found: list[PointsIn]) -> list[PointsIn]:
+    """Of the directions from which the line was seen, that with the most points: two have no common speed."""
+    by_direction: dict[str, list[PointsIn]] = defaultdict(list)
+    for one in found:
+        by_direction[one.product.direction].append(one)
+    return max(by_direction.values(), key=lambda parts: sum(part.n_points for part in parts), default=[])
+
+
+def _along(line: list[tuple[float, float]], points: PointsIn) -> Along:
+    """In metres around the middle of the line, as the crow flies from there."""
+    middle = LineString(line).interpolate(0.5, normalized=True)
+    onto = transformer(4326, local_system(middle.x, middle.y))
+    corners = np.column_stack(onto.transform(*np.array(line, dtype=np.float64).T))
+    x, y = onto.transform(points.longitude, points.latitude)
+    return along_line(np.asarray(x), np.asarray(y), corners)
+
+
+def _joined(places: list[Along]) -> Float64:
+    return np.concatenate([place.distance_m for place in places])
+
+
+def _velocities(parts: list[PointsIn], references: Sequence[Reference | None]) -> Float64:
+    return np.concatenate(
+        [
+            part.velocity_mm_yr - (reference.rate_mm_yr if reference else 0.0)
+            for part, reference in zip(parts, references, strict=True)
+        ]
+    )
+
+
+def _epochs(
+    parts: list[PointsIn],
+    references: Sequence[Reference | None],
+    distance_m: Float64,
+    length_m: float,
+    n_bins: int,
+) -> list[dict[str, Any]]:
+    """Usual displacement along the line on a few days, since the first of them: mm."""
+    dated = [part.product.dates for part in parts if part.product.has_series]
+    if len(dated) < len(parts):
+        return []
+    first, last = max(dates[0] for dates in dated), min(dates[-1] for dates in dated)
+    if (last - first).days < EPOCHS:
+        return []
+    days = [first + timedelta(days=round((last - first).days * i / EPOCHS)) for i in range(EPOCHS + 1)]
+    series = np.concatenate(
+        [_on_days(part, reference, days) for part, reference in zip(parts, references, strict=True)]
+    )
+    since = series - series[:, :1]
+    return [
+        {
+            "date": day.isoformat(),
+            "displacement_mm": numbers(binned(distance_m, since[:, i], length_m, n_bins).median),
+        }
+        for i, day in enumerate(days)
+        if i
+    ]
+
+
+def _on_days(points: PointsIn, reference: Reference | None, days: list[date]) -> Float64:
+    """Displacement around each day, (n, days), mm: the mean of a few dates."""
+    series = points.series_mm.astype(np.float64) - (reference.series_mm if reference else 0.0)
+    dates = points.product.dates
+    if len(dates) < 3 * EPOCHS:
+        return on_dates(series.astype(np.float32), dates, days).astype(np.float64)
+    ordinals = np.array([day.toordinal() for day in dates])
+    near = [np.argsort(np.abs(ordinals - day.toordinal()))[:AVERAGED] for day in days]
+    return np.stack([_mean(series[:, one]) for one in near], axis=1)
+
+
+def _mean(series: Float64) -> Float64:
+    """Over the dates, NaN where none is known."""
+    known = np.isfinite(series)
+    return np.asarray(np.where(known, series, 0.0).sum(axis=1) / np.where(known.any(axis=1), known.sum(axis=1), np.nan))
+
+
+def _rows(parts: list[PointsIn], places: list[Along], velocity: Float64) -> list[dict[str, Any]]:
+    rows, at = [], 0
+    for part, place in zip(parts, places, strict=True):
+        for i, pid in enumerate(part.pids):
+            rows.append(
+                {
+                    "data_set": data_set_name(part.product.name),
+                    "component": part.product.component,
+                    "direction": part.product.direction,
+                    "point": pid,
+                    "distance_m": number(place.distance_m[i], 1),
+                    "offset_m": number(place.offset_m[i], 1),
+                    "velocity_mm_yr": number(velocity[at + i]),
+                    "attribution": part.product.attribution,
+                    "simulated": part.product.simulated,
+                    "geometry": Point(part.longitude[i], part.latitude[i], srid=4326),
+                }
+            )
+        at += len(part.pids)
+    return sorted(rows, key=lambda row: row["distance_m"])

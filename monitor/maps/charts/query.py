@@ -1,0 +1,228 @@
+"""What is asked of a chart: points, an area, a line, a period, a reference. Checked; degrees are EPSG:4326."""
+
+import json
+from collections.abc import Sequence
+from datetime import date
+from typing import NamedTuple
+
+import numpy as np
+from django.contrib.gis.geos import GEOSGeometry
+from django.http import QueryDict
+from django.utils.translation import gettext as _
+from numpy.typing import NDArray
+from pyproj import Geod
+from shapely import to_wkb
+
+from ingest.areas import area_of
+from monitor.maps.map.layers import BY_NAME, Layer
+from monitor.wording import regions
+from monitor.wording.figures import decimal, whole
+from monitor.wording.refusals import Refusal
+from monitor.wording.refused_requests import boxes, choice, finite_numbers, number_or_none
+from monitor.wording.regions import Region
+
+MOST_POINTS = 6  # lines that can be told apart
+LARGEST_AREA_KM2 = 100.0
+LARGEST_REFERENCE_KM2 = 25.0
+MOST_CORNERS = 20
+LONGEST_KM = 100.0
+WIDTHS_M = (20.0, 5000.0)
+USUAL_WIDTH_M = 200.0
+LARGEST_VIEW_DEGREES = 4.0
+_GEOD = Geod(ellps="WGS84")
+_SHAPES = (
+    "Give {name}=west,south,east,north, or {name}=longitude,latitude,metres for a circle, or the corners of an area, "
+    "{name}=longitude,latitude;longitude,latitude;…, in degrees."
+)
+
+
+class Period(NamedTuple):
+    """Both days belong to it; None: from the first or to the last date."""
+
+    first: date | None
+    last: date | None
+
+    def holds(self, days: Sequence[date]) -> NDArray[np.bool_]:
+        """Which days are in it, (dates,)."""
+        first, last = self.first or date.min, self.last or date.max
+        return np.array([first <= day <= last for day in days], dtype=bool)
+
+
+class PointName(NamedTuple):
+    product_id: int
+    pid: str
+
+
+class SeriesQuery(NamedTuple):
+    """What one chart of series shows."""
+
+    points: list[PointName]
+    area: Region | None
+    layer: Layer | None
+    period: Period
+    reference: Region | None
+
+
+class ProfileQuery(NamedTuple):
+    """line: corners (longitude, latitude); width_m: of the strip around it."""
+
+    line: list[tuple[float, float]]
+    length_m: float
+    width_m: float
+    layer: Layer
+    reference: Region | None
+
+
+def series_query(asked: QueryDict) -> SeriesQuery:
+    """Raises Refusal."""
+    query = SeriesQuery(
+        [_point(text) for text in dict.fromkeys(asked.getlist("point"))],
+        named_area("area", asked.get("area", ""), LARGEST_AREA_KM2),
+        _layer(asked),
+        _period(asked),
+        named_area("reference", asked.get("reference", ""), LARGEST_REFERENCE_KM2),
+    )
+    if len(query.points) > MOST_POINTS:
+        raise Refusal(
+            _("%(number)s points were asked for") % {"number": whole(len(query.points))},
+            _("Choose at most %(most)s.") % {"most": whole(MOST_POINTS)},
+        )
+    if not query.points and query.area is None:
+        raise Refusal("no point and no area was asked for", "Give point=PRODUCT/POINT, or area=west,south,east,north.")
+    return query
+
+
+def profile_query(asked: QueryDict) -> ProfileQuery:
+    """Raises Refusal."""
+    remedy = "Give line=longitude,latitude;longitude,latitude in degrees, with at least two corners."
+    line = [_position(part, "line", remedy) for part in asked.get("line", "").split(";")]
+    if not 2 <= len(line) <= MOST_CORNERS:
+        corners = _("the line has %(number)s corners; 2 to %(most)s are allowed")
+        raise Refusal(corners % {"number": whole(len(line)), "most": whole(MOST_CORNERS)}, remedy)
+    length_m = float(_GEOD.line_length([x for x, _ in line], [y for _, y in line]))
+    if not 50 <= length_m <= 1000 * LONGEST_KM:
+        raise Refusal(
+            _("the line is %(length)s km long") % {"length": decimal(length_m / 1000, 2)},
+            _("Draw one of %(least)s to %(most)s km.") % {"least": decimal(0.05, 2), "most": whole(LONGEST_KM)},
+        )
+    width_m = _number("width", asked.get("width", ""), USUAL_WIDTH_M)
+    low, high = WIDTHS_M
+    if not low <= width_m <= high:
+        raise Refusal(
+            _("the width is %(width)s m") % {"width": whole(width_m)},
+            # Translators: width=20 and the like are written in an address, as they stand
+            _("Give width=%(least)s to width=%(most)s, in metres.") % {"least": f"{low:.0f}", "most": f"{high:.0f}"},
+        )
+    reference = named_area("reference", asked.get("reference", ""), LARGEST_REFERENCE_KM2)
+    return ProfileQuery(line, length_m, width_m, _layer_needed(asked), reference)
+
+
+def view_query(asked: QueryDict) -> tuple[Layer, GEOSGeometry]:
+    """Layer and box of the points that are played. Raises Refusal."""
+    parts = boxes(asked.get("bbox", ""))
+    west, south, east, north = parts[0]
+    if len(parts) > 1 or max(east - west, north - south) > LARGEST_VIEW_DEGREES:
+        raise Refusal(
+            _("the view is too wide to play it"),
+            _("Zoom in until it is at most %(degrees)s degrees wide and high.")
+            % {"degrees": whole(LARGEST_VIEW_DEGREES)},
+        )
+    return _layer_needed(asked), geometry_of(regions.drawn(regions.rectangle(*parts[0])))
+
+
+def period_query(asked: QueryDict) -> Period:
+    """Raises Refusal."""
+    period = _period(asked)
+    if period == Period(None, None):
+        raise Refusal("no period was asked for", "Give from=2021-05-31, until=2023-05-31, or both.")
+    return period
+
+
+def position_query(asked: QueryDict) -> tuple[float, float]:
+    """Longitude and latitude. Raises Refusal."""
+    return _position(asked.get("at", ""), "at", "Give at=longitude,latitude in degrees, for example at=9.18,48.78.")
+
+
+def geometry_of(region: Region) -> GEOSGeometry:
+    return GEOSGeometry(memoryview(to_wkb(region.outline)), srid=4326)
+
+
+def _point(text: str) -> PointName:
+    product, slash, pid = text.partition("/")
+    number = number_or_none(product)
+    if slash and pid and number is not None:
+        return PointName(number, pid)
+    raise Refusal(f"point is no name of a point: {text[:40]!r}", "Give point=PRODUCT/POINT, for example point=12/pt7.")
+
+
+def named_area(name: str, text: str, largest_km2: float) -> Region | None:
+    """A box, a circle or a drawn area; None for nothing. Raises Refusal."""
+    if not text:
+        return None
+    parts = text.split(";")
+    if len(parts) > 1:
+        corners = [_position(part, name, _SHAPES.format(name=name)) for part in parts]
+        region = regions.drawn(json.dumps({"type": "Polygon", "coordinates": [[*corners, corners[0]]]}))
+    elif text.count(",") == 2:
+        longitude, latitude, metres = _numbers(text, name)
+        region = regions.circle(longitude, latitude, metres)
+    else:
+        parts_of_box = boxes(text) if text.count(",") == 3 else []
+        if len(parts_of_box) != 1:
+            raise Refusal(f"{name} is no area: {text[:40]!r}", _SHAPES.format(name=name))
+        region = regions.drawn(regions.rectangle(*parts_of_box[0]))
+    size_km2 = area_of(region.outline) / 1e6
+    if size_km2 > largest_km2:
+        large = _("the reference is %(size)s km² large") if name == "reference" else _("the area is %(size)s km² large")
+        raise Refusal(
+            large % {"size": whole(size_km2)},
+            _("Choose one of at most %(most)s km².") % {"most": whole(largest_km2)},
+        )
+    return region
+
+
+def _position(text: str, name: str, remedy: str) -> tuple[float, float]:
+    values = _numbers(text, name, remedy)
+    if len(values) == 2 and -180 <= values[0] <= 180 and -90 <= values[1] <= 90:
+        return values[0], values[1]
+    raise Refusal(f"{name} holds no position: {text[:40]!r}", remedy)
+
+
+def _numbers(text: str, name: str, remedy: str = "") -> list[float]:
+    values = finite_numbers(text)
+    if values:
+        return values
+    raise Refusal(f"{name} holds no position: {text[:40]!r}", remedy or _SHAPES.format(name=name))
+
+
+def _number(name: str, text: str, usual: float) -> float:
+    numbers = finite_numbers(text or str(usual))
+    if len(numbers) != 1:
+        raise Refusal(f"{name} is no number: {text[:40]!r}", f"Give {name}={usual:g}.")
+    return numbers[0]
+
+
+def _layer(asked: QueryDict) -> Layer | None:
+    return BY_NAME.get(choice("layer", asked.get("layer", ""), list(BY_NAME)))
+
+
+def _layer_needed(asked: QueryDict) -> Layer:
+    layer = _layer(asked)
+    if layer is None:
+        raise Refusal("no layer was named", f"Give layer=, one of {', '.join(BY_NAME)}.")
+    return layer
+
+
+def _period(asked: QueryDict) -> Period:
+    first, last = (_day(name, asked.get(name, "")) for name in ("from", "until"))
+    if first and last and first >= last:
+        # Translators: from= and until= are written in an address, as they stand
+        raise Refusal(_("the period ends before it begins"), _("Give from= a day before until=."))
+    return Period(first, last)
+
+
+def _day(name: str, text: str) -> date | None:
+    try:
+        return date.fromisoformat(text) if text else None
+    except ValueError as fault:
+        raise Refusal(f"{name} is no day: {text[:40]!r}", f"Give {name}=2021-05-31.") from fault

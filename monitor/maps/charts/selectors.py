@@ -1,0 +1,116 @@
+"""Points for charts, in bounded queries: so many rows at most, and so long at most."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import NamedTuple
+
+import numpy as np
+from django.contrib.gis.geos import GEOSGeometry
+from django.db import connection, transaction
+from django.db.models import QuerySet
+from django.utils.translation import gettext as _
+
+from ingest.models import Product
+from ingest.products import sampling
+from ingest.products.encoding import unpack_series
+from ingest.products.partitions import POINTS, SERIES
+from ingest.products.selectors import points_count_within
+from ingest.readers.records import Float32, Float64
+from monitor.maps.map.layers import Layer
+from monitor.wording.figures import whole
+from monitor.wording.images import data_set_name
+from monitor.wording.refusals import Refusal
+
+SECONDS = 4  # that one statement may take
+MOST_COUNTED = 50_000  # points of one data set in an area
+_COLUMNS = "pid, ST_X(position), ST_Y(position), velocity_mm_yr::float8, coalesce(velocity_std_mm_yr::float8, 'NaN')"
+
+
+class PointsIn(NamedTuple):
+    """A product's points in an area: n_points of them; the columns hold all or an even sample. Degrees, mm/yr, mm;
+    series_mm: (n, dates), empty without series.
+    """
+
+    product: Product
+    n_points: int
+    pids: list[str]
+    longitude: Float64
+    latitude: Float64
+    velocity_mm_yr: Float64
+    velocity_std_mm_yr: Float64
+    series_mm: Float32
+
+
+class Near(NamedTuple):
+    product: Product
+    pid: str
+    longitude: float
+    latitude: float
+
+
+@contextmanager
+def bounded() -> Iterator[None]:
+    """Statements inside end after a few seconds, with an answer that says so (`monitor.web.middleware.AnswerBusy`)."""
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT set_config('statement_timeout', %s, true)", [f"{SECONDS}s"])
+        yield
+
+
+def products_over(*, area: GEOSGeometry, layer: Layer | None = None) -> QuerySet[Product]:
+    """Current products whose footprint touches an area's box; those of a layer, or every one of InSAR."""
+    products = Product.objects.current().filter(footprint__bboverlaps=area, points_deleted_at=None)
+    if layer is None:
+        return products.filter(technique="insar").order_by("pk")
+    products = products.filter(component=layer.component, technique=layer.technique)
+    return (products.filter(direction=layer.direction) if layer.direction else products).order_by("pk")
+
+
+def points_in(*, product: Product, area: GEOSGeometry, most: int, with_series: bool = True) -> PointsIn:
+    """The points of an area; an even sample, the same every time, where there are more than `most`. Raises Refusal."""
+    n_points = points_count_within(product=product, area=area)
+    if n_points > MOST_COUNTED:
+        raise Refusal(
+            _("%(number)s points of %(data_set)s stand in this area")
+            % {"number": whole(n_points), "data_set": data_set_name(product.name)},
+            _("Choose a smaller one: at most %(most)s are read.") % {"most": whole(MOST_COUNTED)},
+        )
+    return _sample(product, area, n_points, most, with_series and product.has_series)
+
+
+def points_in_view(*, product: Product, area: GEOSGeometry, most: int) -> PointsIn:
+    """An even sample of the points of a view, however many there are; n_points is how many came."""
+    shared = product.footprint.intersection(area).area / (product.footprint.area or 1.0)
+    return _sample(product, area, int(product.n_points * shared), most, product.has_series)
+
+
+def _sample(product: Product, area: GEOSGeometry, n_points: int, most: int, with_series: bool) -> PointsIn:
+    share = sampling.share_leaving(n_points=n_points, most=most)
+    series = f"JOIN {SERIES} USING (product_id, pid)" if with_series else ""
+    sql = f"""
+        SELECT {_COLUMNS} {", packed" if with_series else ""} FROM {POINTS} {series}
+        WHERE product_id = %s AND {sampling.condition(share)}
+          AND ST_Intersects(tile_point, ST_Transform(ST_GeomFromEWKB(%s), 3857))
+        ORDER BY {sampling.ORDER} LIMIT %s"""  # noqa: S608
+    with connection.cursor() as cursor:
+        cursor.execute(sql, [product.pk, bytes(area.ewkb), most])
+        rows = cursor.fetchall()
+    numbers = np.array([row[1:5] for row in rows], dtype=np.float64).reshape(len(rows), 4).T
+    dates = len(product.dates) if with_series else 0
+    packed = unpack_series([bytes(row[5]) for row in rows], dates) if dates else np.empty((len(rows), 0), np.float32)
+    return PointsIn(product, max(n_points, len(rows)), [row[0] for row in rows], *numbers, packed)
+
+
+def nearest_points(*, longitude: float, latitude: float, reach_degrees: float) -> list[Near]:
+    """The nearest point of every current product within reach on the map, in no order."""
+    at = GEOSGeometry(f"SRID=4326;POINT({longitude!r} {latitude!r})")
+    sql = f"""
+        SELECT pid, ST_X(position), ST_Y(position) FROM {POINTS},
+            (SELECT ST_Transform(ST_GeomFromEWKB(%s), 3857) AS here) AS place
+        WHERE product_id = %s AND tile_point && ST_Expand(here, %s) ORDER BY tile_point <-> here LIMIT 1"""  # noqa: S608
+    found = []
+    with connection.cursor() as cursor:
+        for product in products_over(area=at.buffer(reach_degrees)):
+            cursor.execute(sql, [bytes(at.ewkb), product.pk, reach_degrees * 111_320])
+            found += [Near(product, *row) for row in cursor.fetchall()]
+    return found

@@ -1,0 +1,216 @@
+"""The lines of a chart: displacement of points and of areas, against a reference, with what each shows in a period."""
+
+from collections import defaultdict
+from collections.abc import Hashable, Sequence
+from datetime import date
+from typing import NamedTuple
+
+import numpy as np
+from django.contrib.gis.geos import GEOSGeometry
+from django.utils.translation import gettext as _
+
+from ingest.models import MeasurementPoint, Product
+from ingest.products.selectors import point_series
+from ingest.readers.records import Float64
+from ml.deformation.motion.series import DatedChange, SeriesMotion
+from ml.statistics.series import SeriesFit, fit_series
+from monitor.maps.charts import selectors
+from monitor.maps.charts.query import Period, PointName, SeriesQuery, geometry_of
+from monitor.maps.charts.selectors import PointsIn
+from monitor.maps.map.series import motion_of_series, point_find
+from monitor.wording.images import data_set_name
+from monitor.wording.refusals import Refusal
+from monitor.wording.regions import Region
+
+MOST_OF_AREA = 2000  # points whose series are averaged
+MOST_OF_REFERENCE = 400
+MOST_AREA_TRACES = 4
+DAYS_PER_YEAR = 365.25
+
+
+class Trace(NamedTuple):
+    """One line. key: 'PRODUCT/POINT', or 'PRODUCT' of an area. dates, values_mm: (dates,), NaN where missing; low_mm,
+    high_mm: the middle two thirds of an area's points, None for a point. stated_mm_yr ± stated_sigma_mm_yr: as the data
+    set has it, less the reference; of an area the mean of its points, and their scatter.
+    """
+
+    key: str
+    product: Product
+    place: GEOSGeometry
+    n_points: int
+    dates: Sequence[date]
+    values_mm: Float64
+    low_mm: Float64 | None
+    high_mm: Float64 | None
+    stated_mm_yr: float
+    stated_sigma_mm_yr: float | None
+    n_reference: int
+
+    @property
+    def is_area(self) -> bool:
+        return self.low_mm is not None
+
+
+class Shown(NamedTuple):
+    """What a line shows in a period. rate_mm_yr ± sigma_mm_yr: fitted to its dates in the period, or as stated where
+    there are too few. fit_mm: (dates,), NaN outside the period; band_mm: its usual scatter.
+    """
+
+    first: date
+    last: date
+    rate_mm_yr: float
+    sigma_mm_yr: float | None
+    fitted: bool
+    fit_mm: Float64
+    band_mm: float | None
+    changes: tuple[DatedChange, ...]
+
+
+class Reference(NamedTuple):
+    """Of one product: mean series of the reference's points, (dates,), and mean rate."""
+
+    n_points: int
+    series_mm: Float64
+    rate_mm_yr: float
+
+
+def traces_of(query: SeriesQuery) -> tuple[list[Trace], list[PointName]]:
+    """The lines in the order in which they were asked for, and the points that are no longer there. Raises Refusal."""
+    references: dict[int, Reference] = {}
+    traces, missing = [], []
+    for name in query.points:
+        try:
+            point = point_find(product_id=name.product_id, pid=name.pid)
+        except MeasurementPoint.DoesNotExist:
+            missing.append(name)
+        else:
+            traces.append(_of_point(point, _reference(point.product, query.reference, references)))
+    if query.area is not None:
+        area = geometry_of(query.area)
+        found = [
+            selectors.points_in(product=product, area=area, most=MOST_OF_AREA)
+            for product in selectors.products_over(area=area, layer=query.layer)
+        ]
+        views = sorted(_by_view(found), key=lambda parts: -sum(part.n_points for part in parts))
+        traces += [
+            _of_area(parts, area, [_reference(part.product, query.reference, references) for part in parts])
+            for parts in views[:MOST_AREA_TRACES]
+        ]
+    return traces, missing
+
+
+def _by_view(found: Sequence[PointsIn]) -> list[list[PointsIn]]:
+    """Tiles that lie side by side show one motion: what has the same direction, track and dates goes together."""
+    views: dict[Hashable, list[PointsIn]] = defaultdict(list)
+    for one in found:
+        product = one.product
+        view = product.component, product.direction, product.track, product.has_series and tuple(product.dates)
+        if one.n_points:
+            views[view].append(one)
+    return list(views.values())
+
+
+def shown_in(trace: Trace, period: Period) -> Shown:
+    """Fit and changes of the dates in the period."""
+    first, last = trace.product.dates[0], trace.product.dates[-1]
+    nothing = np.full(len(trace.dates), np.nan)
+    stated = Shown(first, last, trace.stated_mm_yr, trace.stated_sigma_mm_yr, False, nothing, None, ())
+    inside = np.flatnonzero(period.holds(trace.dates) & np.isfinite(trace.values_mm))
+    if inside.size < 3:
+        return stated
+    dates, values = [trace.dates[i] for i in inside], trace.values_mm[inside]
+    fit = fit_series(dates, values)
+    if fit is None:
+        return stated
+    motion = motion_of_series(trace.product, dates, values, as_measured=not trace.is_area and not trace.n_reference)
+    curve = nothing.copy()
+    curve[inside[0] : inside[-1] + 1] = np.interp(
+        _days(trace.dates[inside[0] : inside[-1] + 1]), _days(dates), _curve(fit, motion)
+    )
+    band = motion.noise_mm if motion else fit.sigma_mm
+    changes = motion.changes if motion else ()
+    return Shown(dates[0], dates[-1], fit.rate_mm_yr, fit.rate_sigma_mm_yr, True, curve, band, changes)
+
+
+def _curve(fit: SeriesFit, motion: SeriesMotion | None) -> Float64:
+    return np.asarray(motion.fit_mm if motion else fit.fit_mm, dtype=np.float64)
+
+
+def _of_point(point: MeasurementPoint, reference: Reference | None) -> Trace:
+    product = point.product
+    series = point_series(point=point).astype(np.float64)
+    return Trace(
+        key=f"{product.pk}/{point.pid}",
+        product=product,
+        place=point.position,
+        n_points=1,
+        dates=product.dates if product.has_series else [],
+        values_mm=series - (reference.series_mm if reference and series.size else 0.0),
+        low_mm=None,
+        high_mm=None,
+        stated_mm_yr=point.velocity_mm_yr - (reference.rate_mm_yr if reference else 0.0),
+        stated_sigma_mm_yr=None if reference else point.velocity_std_mm_yr,
+        n_reference=reference.n_points if reference else 0,
+    )
+
+
+def _of_area(parts: list[PointsIn], area: GEOSGeometry, references: Sequence[Reference | None]) -> Trace:
+    pairs = list(zip(parts, references, strict=True))
+    series = np.concatenate(
+        [part.series_mm - (ref.series_mm if ref and part.series_mm.size else 0.0) for part, ref in pairs]
+    )
+    rates = np.concatenate([part.velocity_mm_yr - (ref.rate_mm_yr if ref else 0.0) for part, ref in pairs])
+    mean, low, high = _over_points(series.astype(np.float64))
+    product = max(parts, key=lambda part: part.n_points).product
+    return Trace(
+        key=str(product.pk),
+        product=product,
+        place=area,
+        n_points=sum(part.n_points for part in parts),
+        dates=product.dates if product.has_series else [],
+        values_mm=mean,
+        low_mm=low,
+        high_mm=high,
+        stated_mm_yr=float(rates.mean()),
+        stated_sigma_mm_yr=float(rates.std()),
+        n_reference=sum(ref.n_points for _, ref in pairs if ref),
+    )
+
+
+def _over_points(series_mm: Float64) -> tuple[Float64, Float64, Float64]:
+    """Mean and the middle two thirds on each date, (dates,); NaN on dates that no point knows."""
+    figures = np.full((3, series_mm.shape[1]), np.nan)
+    known = np.isfinite(series_mm).any(axis=0)
+    if known.any():
+        figures[0, known] = np.nanmean(series_mm[:, known], axis=0)
+        figures[1:, known] = np.nanpercentile(series_mm[:, known], [16, 84], axis=0)
+    return figures[0], figures[1], figures[2]
+
+
+def reference_of(product: Product, place: Region | None) -> Reference | None:
+    """The ground that everything is measured against; None where none was chosen. Raises Refusal."""
+    if place is None:
+        return None
+    points = selectors.points_in(product=product, area=geometry_of(place), most=MOST_OF_REFERENCE)
+    if not points.n_points:
+        raise Refusal(
+            _("%(data_set)s has no measurement point in the reference area")
+            % {"data_set": data_set_name(product.name)},
+            _("Choose a larger one, or another place."),
+        )
+    mean = _over_points(points.series_mm.astype(np.float64))[0]
+    return Reference(points.n_points, mean, float(points.velocity_mm_yr.mean()))
+
+
+def _reference(product: Product, place: Region | None, known: dict[int, Reference]) -> Reference | None:
+    """The same, looked up once for each product."""
+    if product.pk not in known:
+        found = reference_of(product, place)
+        if found is None:
+            return None
+        known[product.pk] = found
+    return known[product.pk]
+
+
+def _days(days: Sequence[date]) -> Float64:
+    return np.array([day.toordinal() for day in days], dtype=np.float64)

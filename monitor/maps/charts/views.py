@@ -1,0 +1,109 @@
+"""Charts of several points, of areas and along lines, and frames of displacement, as data."""
+
+from collections.abc import Sequence
+
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
+from django.utils.cache import get_conditional_response
+from django.views.decorators.http import require_safe
+
+from monitor.maps.charts import query
+from monitor.maps.charts.downloads import FORMATS, Row, series_rows
+from monitor.maps.charts.frames import frames_body
+from monitor.maps.charts.period_tiles import FROM_ZOOM, period_tile
+from monitor.maps.charts.profiles import profile_body
+from monitor.maps.charts.rows import chart_body, near_body
+from monitor.maps.charts.selectors import bounded, nearest_points
+from monitor.maps.charts.traces import traces_of
+from monitor.maps.map.layers import BY_NAME
+from monitor.maps.map.selectors import layer_products, points_tile, tile_fingerprint
+from monitor.maps.rasters.tiles import is_tile
+from monitor.wording.refused_requests import only_parameters, refusals_as_json
+
+REACH_DEGREES = 0.01  # on the map, a little more than the distance that counts
+CACHE = "public, max-age=300"
+
+
+@require_safe
+@refusals_as_json
+def series(request: HttpRequest, form: str) -> HttpResponse:
+    """?point=PRODUCT/POINT up to six times, &area=, &from=, &until=, &reference=."""
+    _known(form)
+    asked = query.series_query(request.GET)
+    with bounded():
+        traces, missing = traces_of(asked)
+    body = chart_body(asked, traces, missing)
+    if form == "json":
+        return _json(body)
+    return _file(form, series_rows(body, [trace.place for trace in traces]), "ground-motion-series")
+
+
+@require_safe
+@refusals_as_json
+def profile(request: HttpRequest, form: str) -> HttpResponse:
+    """?line=longitude,latitude;longitude,latitude&layer=, &width=, &reference=."""
+    _known(form)
+    asked = query.profile_query(request.GET)
+    with bounded():
+        body, rows = profile_body(asked)
+    return _json(body) if form == "json" else _file(form, rows, "ground-motion-profile")
+
+
+@require_safe
+@refusals_as_json
+def near(request: HttpRequest) -> JsonResponse:
+    """?at=longitude,latitude: the nearest point of each data set."""
+    longitude, latitude = query.position_query(request.GET)
+    with bounded():
+        found = nearest_points(longitude=longitude, latitude=latitude, reach_degrees=REACH_DEGREES)
+    return _json(near_body(longitude, latitude, found))
+
+
+@require_safe
+@refusals_as_json
+def frames(request: HttpRequest) -> JsonResponse:
+    """?layer=&bbox=west,south,east,north."""
+    layer, view = query.view_query(request.GET)
+    with bounded():
+        body = frames_body(layer, view)
+    return _json(body)
+
+
+@require_safe
+@only_parameters("from", "until")
+def tile(request: HttpRequest, layer: str, z: int, x: int, y: int) -> HttpResponseBase:
+    """?from=&until=: points with their rates in that period; below zoom 12 with those that are stated."""
+    if layer not in BY_NAME or not is_tile(z, x, y):
+        raise Http404("There is no such tile.")
+    period = query.period_query(request.GET)
+    products = layer_products(layer=BY_NAME[layer], tile=(z, x, y))
+    where = {"z": z, "x": x, "y": y}
+    etag = tile_fingerprint(layer=BY_NAME[layer], products=products, period=f" {period.first} {period.last}", **where)
+    response = get_conditional_response(request, etag=etag)
+    if response is None:
+        if z < FROM_ZOOM:
+            content = points_tile(products=products, **where)
+        else:
+            with bounded():
+                content = period_tile(products=products, period=period, **where)
+        response = HttpResponse(content, content_type="application/vnd.mapbox-vector-tile")
+    response["ETag"] = etag
+    response["Cache-Control"] = "public, max-age=60"
+    return response
+
+
+def _known(form: str) -> None:
+    if form != "json" and form not in FORMATS:
+        raise Http404("There is no such format.")
+
+
+def _json(body: dict[str, object]) -> JsonResponse:
+    response = JsonResponse(body)
+    response["Cache-Control"] = CACHE
+    return response
+
+
+def _file(form: str, rows: Sequence[Row], name: str) -> HttpResponse:
+    content_type, written = FORMATS[form]
+    response = HttpResponse(written(rows), content_type=content_type)
+    response["Content-Disposition"] = f'attachment; filename="{name}.{form}"'
+    return response

@@ -1,0 +1,139 @@
+"""Pictures of the ground around an alert: score map, measurement points, wrapped rates, with its outline. Pure."""
+
+import math
+from collections.abc import Callable, Sequence
+from io import BytesIO
+from typing import NamedTuple
+
+import numpy as np
+import scipy
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw
+from shapely.geometry import MultiPolygon
+
+from monitor.maps.imaging.drawing import Bounds, Float32, colour_table
+
+SIDE_PX = 480  # of a picture, along its longer side
+CELLS = 96  # of the points' picture, along its longer side: gaps between points stay small
+AROUND = 0.75  # of the outline's longer side, that is shown on each side of it
+LEAST_M = 400.0
+SMOOTHED = 5  # cells, before rates are wrapped
+OUTLINE, HALO = (20, 20, 20), (255, 255, 255)
+UNKNOWN = (238, 238, 236)
+RATE_STOPS = ("#762100", "#944c35", "#b07563", "#c8a094", "#d2d1ce", "#97aec6", "#678aae", "#396694", "#014478")
+PHASE_STOPS = ("#3b4cc0", "#5fb4a2", "#f4e04d", "#e07a3f", "#b0305c", "#3b4cc0")  # ends as it begins
+ARROW_PX, HEAD_PX = 16, 5
+RINGS = 3.0  # at least, from the surroundings to the peak: enough to see a shape, few enough to count
+
+
+class Pointer(NamedTuple):
+    """An arrow: where it stands, metres, and toward where it points, degrees clockwise from north."""
+
+    x_m: float
+    y_m: float
+    bearing_deg: float
+
+
+class Frame(NamedTuple):
+    """A box in a projected system, metres, and the size of its picture, pixels."""
+
+    bounds_m: Bounds
+    shape: tuple[int, int]
+
+
+def frame_of(outline: MultiPolygon) -> Frame:
+    """The ground around an outline, both in metres."""
+    west, south, east, north = outline.bounds
+    around = AROUND * max(east - west, north - south, LEAST_M)
+    west, south, east, north = west - around, south - around, east + around, north + around
+    factor = SIDE_PX / max(east - west, north - south)
+    return Frame((west, south, east, north), (round((north - south) * factor), round((east - west) * factor)))
+
+
+def points_on(frame: Frame, x: NDArray[np.float64], y: NDArray[np.float64], values: Float32) -> Float32:
+    """Mean of the points in each of the frame's cells, CELLS along the longer side, NaN where none stands; x, y: m."""
+    west, south, east, north = frame.bounds_m
+    cell = max(east - west, north - south) / CELLS
+    rows, cols = math.ceil((north - south) / cell), math.ceil((east - west) / cell)
+    col, row = np.floor((x - west) / cell).astype(int), np.floor((north - y) / cell).astype(int)
+    inside = (col >= 0) & (col < cols) & (row >= 0) & (row < rows) & np.isfinite(values)
+    flat = row[inside] * cols + col[inside]
+    n = np.bincount(flat, minlength=rows * cols)
+    total = np.bincount(flat, values[inside], minlength=rows * cols)
+    with np.errstate(invalid="ignore"):
+        mean: Float32 = (total / n).reshape(rows, cols).astype(np.float32)
+    return mean
+
+
+def smoothed(values: Float32) -> Float32:
+    """Mean of what is known in SMOOTHED x SMOOTHED cells around each known one: single points scatter over rings."""
+    known = np.isfinite(values)
+    planes = np.where(known, values, 0), known.astype(np.float32)
+    total, share = (scipy.ndimage.uniform_filter(plane, SMOOTHED, mode="constant") for plane in planes)
+    return np.asarray(np.where(known, total / np.maximum(share, 1e-6), np.nan), dtype=np.float32)
+
+
+def fringe_mm_yr(peak_mm_yr: float) -> float:
+    """What one ring of an alert with that peak stands for, mm/yr: 1, 2 or 5 times a power of ten."""
+    value = max(abs(peak_mm_yr), 1.0) / RINGS
+    power = 10.0 ** math.floor(math.log10(value))
+    return power * max(step for step in (1, 2, 5) if step * power <= value * (1 + 1e-9))
+
+
+def wrapped(rate_mm_yr: Float32, fringe: float) -> Float32:
+    """Rates as shares of a ring, 0-1: wrapped again as an interferogram is (Anantrasirichai et al. 2019)."""
+    return np.asarray((rate_mm_yr / np.float32(fringe)) % 1, dtype=np.float32)
+
+
+def picture(
+    values: Float32,
+    stops: Sequence[str],
+    low: float,
+    high: float,
+    frame: Frame,
+    outline: MultiPolygon,
+    pointers: Sequence[Pointer] = (),
+) -> bytes:
+    """A PNG of values, each a square of the frame, with the outline of the alert; grey where nothing is known."""
+    known = np.isfinite(values)
+    share = np.clip((np.where(known, values, low) - low) / (high - low), 0, 1)
+    rgb = colour_table(tuple(stops))[np.rint(share * 255).astype(np.uint8)]
+    rgb[~known] = UNKNOWN
+    rows, cols = frame.shape
+    image = Image.fromarray(rgb).resize((cols, rows), Image.Resampling.NEAREST)
+    draw, place = ImageDraw.Draw(image), _onto(frame)
+    for one in pointers:
+        _point(draw, *place(one.x_m, one.y_m), one.bearing_deg)
+    _draw(draw, outline, place)
+    out = BytesIO()
+    image.save(out, "PNG", optimize=True)
+    return out.getvalue()
+
+
+def _onto(frame: Frame) -> Callable[[float, float], tuple[float, float]]:
+    west, _, east, north = frame.bounds_m
+    factor = frame.shape[1] / (east - west)
+    return lambda x, y: ((x - west) * factor, (north - y) * factor)
+
+
+def _draw(
+    draw: ImageDraw.ImageDraw, outline: MultiPolygon, place: Callable[[float, float], tuple[float, float]]
+) -> None:
+    rings = [ring for polygon in outline.geoms for ring in (polygon.exterior, *polygon.interiors)]
+    for colour, width in ((HALO, 5), (OUTLINE, 2)):
+        for ring in rings:
+            draw.line([place(x, y) for x, y, *_ in ring.coords], fill=colour, width=width, joint="curve")
+
+
+def _point(draw: ImageDraw.ImageDraw, x: float, y: float, bearing_deg: float) -> None:
+    """An arrow whose middle is at a pixel."""
+    turn = math.radians(bearing_deg)
+    along, across = (math.sin(turn), -math.cos(turn)), (math.cos(turn), math.sin(turn))
+    tip, tail = ((x + way * ARROW_PX / 2 * along[0], y + way * ARROW_PX / 2 * along[1]) for way in (1, -1))
+    barbs = [
+        (tip[0] - HEAD_PX * (along[0] + side * across[0]), tip[1] - HEAD_PX * (along[1] + side * across[1]))
+        for side in (-0.7, 0.7)
+    ]
+    for colour, width in ((HALO, 4), (OUTLINE, 2)):
+        draw.line([tail, tip], fill=colour, width=width)
+        draw.line([barbs[0], tip, barbs[1]], fill=colour, width=width)

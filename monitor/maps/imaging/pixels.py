@@ -1,0 +1,130 @@
+"""Pictures of two radar images in one grey, and of what became brighter or darker. Pure: arrays in, PNG out."""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from django.utils.translation import gettext_lazy, pgettext_lazy
+from numpy.typing import NDArray
+
+from monitor.maps.imaging.drawing import Float32, paint, png
+
+MOST_PX = 1200  # of a picture, along one side
+LEAST_PX = 16
+GREY_PERCENTILES = (2.0, 98.0)
+QUICK = 2  # compression of a PNG of speckle, which hardly gets smaller by more work
+NO_STRETCH = (-25.0, 0.0)  # where neither image has a value
+RATIO_DB = 6.0  # four times as bright, or a quarter
+RATIO_MEAN_PX = 5
+RATIO_STOPS = ("#1d4a94", "#7ea2d6", "#f5f5f4", "#e3967d", "#9e2a1c")
+RATIO_WORDS = (
+    gettext_lazy("darker in the second image"),
+    pgettext_lazy("of two radar images", "the same"),
+    gettext_lazy("brighter in the second image"),
+)
+_NUMBER = re.compile(r"\d{1,7}", re.ASCII)
+
+
+class Stretch(NamedTuple):
+    """What is black and what is white, dB."""
+
+    black_db: float
+    white_db: float
+
+
+class Piece(NamedTuple):
+    """A window of a grid and the size of the picture that is made of it, all in pixels."""
+
+    row: int
+    col: int
+    rows: int
+    cols: int
+    shape: tuple[int, int]
+
+
+def decibels(power: Float32) -> Float32:
+    """dB of linear power; NaN where nothing came back or nothing is known."""
+    with np.errstate(invalid="ignore"):
+        return 10 * np.log10(np.where(power > 0, power, np.float32(np.nan)))
+
+
+def common_stretch(images: Sequence[Float32]) -> Stretch:
+    """One stretch for all images, so that equal greys are equal values: the middle 96 per cent of their decibels."""
+    values = np.concatenate([decibels(image).ravel() for image in images])
+    values = values[np.isfinite(values)]
+    if not values.size:
+        return Stretch(*NO_STRETCH)
+    black, white = (float(edge) for edge in np.percentile(values, GREY_PERCENTILES))
+    return Stretch(black, max(white, black + 0.1))
+
+
+def grey_png(power: Float32, stretch: Stretch) -> bytes:
+    """Linear power (rows, cols) as grey by its decibels; unknown pixels are transparent."""
+    values = decibels(power)
+    known = np.isfinite(values)
+    share = (np.where(known, values, stretch.black_db) - stretch.black_db) / (stretch.white_db - stretch.black_db)
+    grey: NDArray[np.uint8] = np.rint(255 * np.clip(share, 0, 1)).astype(np.uint8)
+    return png(np.stack([grey, np.where(known, 255, 0).astype(np.uint8)], axis=-1), level=QUICK)
+
+
+def ratio_db(reference: Float32, secondary: Float32, side: int = RATIO_MEAN_PX) -> Float32:
+    """How much brighter the secondary is, dB, of means over side x side pixels: single ones differ by speckle alone.
+
+    Linear power (rows, cols); NaN where either is unknown.
+    """
+    means = [_box_mean(np.where(image > 0, image, np.float32(np.nan)), side) for image in (reference, secondary)]
+    return decibels(means[1]) - decibels(means[0])
+
+
+def ratio_png(ratio: Float32) -> bytes:
+    """A ratio in dB as picture: red brighter, blue darker, white the same; unknown is transparent."""
+    return paint(ratio, RATIO_STOPS, -RATIO_DB, RATIO_DB, level=QUICK)
+
+
+def _box_mean(values: Float32, side: int) -> Float32:
+    """Mean of the known values around each known one."""
+    if side == 1:
+        return values
+    reach = side // 2
+    known = np.isfinite(values)
+    total, count = (_box_sum(one.astype(np.float32), reach) for one in (np.where(known, values, 0), known))
+    return np.where(known, total / np.maximum(count, 1), np.float32(np.nan))
+
+
+def _box_sum(values: Float32, reach: int) -> Float32:
+    for axis in (0, 1):
+        edges = [(reach, reach) if one == axis else (0, 0) for one in (0, 1)]
+        n, padded = values.shape[axis], np.pad(values, edges)
+        values = sum(
+            (padded[at : at + n] if axis == 0 else padded[:, at : at + n] for at in range(1, 2 * reach + 1)),
+            start=padded[:n] if axis == 0 else padded[:, :n],
+        )
+    return values
+
+
+def piece_of(parameters: Mapping[str, str], rows: int, cols: int) -> Piece:
+    """The window that ?row=&col=&rows=&cols=&side= asks for on a grid of so many rows and columns; all may be left out.
+
+    ValueError, in words, for what is no window of it. side: the longest side of the picture; it is never enlarged.
+    """
+    row, col = (_number(parameters, name, 0) for name in ("row", "col"))
+    if row >= rows or col >= cols:
+        raise ValueError(f"row {row} and column {col} lie outside the grid of {rows} x {cols} pixels")
+    high, wide = _number(parameters, "rows", rows - row), _number(parameters, "cols", cols - col)
+    if not (0 < high <= rows - row and 0 < wide <= cols - col):
+        raise ValueError(f"{high} x {wide} pixels from row {row}, column {col} are not inside {rows} x {cols}")
+    side = _number(parameters, "side", MOST_PX)
+    if not LEAST_PX <= side <= MOST_PX:
+        raise ValueError(f"side is {side}; a picture has {LEAST_PX} to {MOST_PX} pixels along its longer side")
+    factor = min(1.0, side / max(high, wide))
+    return Piece(row, col, high, wide, (max(1, round(high * factor)), max(1, round(wide * factor))))
+
+
+def _number(parameters: Mapping[str, str], name: str, otherwise: int) -> int:
+    text = parameters.get(name, "")
+    if not text:
+        return otherwise
+    if not _NUMBER.fullmatch(text):
+        raise ValueError(f"{name} is no whole number: {text[:20]!r}")
+    return int(text)

@@ -1,0 +1,166 @@
+"""A map as PNG, for mails: the drawing of `plans` in the light colours of the site. Pure: a plan in, bytes out."""
+
+import math
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+from io import BytesIO
+from typing import NamedTuple
+
+from PIL import Image, ImageDraw, ImageFont
+
+from monitor.maps.imaging.plans import Mark, Plan, Shape
+from monitor.paths import SITE_DIR
+
+VARIABLES = SITE_DIR / "static" / "css" / "variables.css"
+FONT = SITE_DIR / "static" / "vendor" / "dejavu-fonts-ttf" / "DejaVuSansCondensed.ttf"
+DRAWN = 2  # times as large, then made smaller: smooth edges
+COLOURS = 64
+LARGER = 1.5  # than on a page are letters, which a phone shows half as large
+LETTERS = LARGER * 12.5  # units of the drawing; static/css/drawing.css
+DOT, MARK, EDGE = 3.0, 8.0, 3.0
+Point = tuple[float, float]
+Colour = tuple[int, int, int]
+
+
+class Style(NamedTuple):
+    """How a shape is drawn: tokens of static/css/variables.css, units of the drawing, share of the fill."""
+
+    line: str = ""
+    width: float = 1.0
+    fill: str = ""
+    share: float = 1.0
+
+
+STYLES = {  # by the last class of a shape; static/css/drawing.css has the same for pages
+    "land": Style("map-border", 1.0, "map-land"),
+    "border": Style(line="map-coast"),
+    "region": Style("accent", 2.0, "accent", 0.14),
+    "glacier": Style("context-glaciers", 1.0, "context-glaciers", 0.25),
+    "water": Style("map-river", 1.4),
+    "mine": Style("context-mines", 1.0, "context-mines", 0.2),
+    "road": Style("map-road", 2.0),
+    "road--small": Style("map-road", 1.0),
+    "railway": Style("map-rail", 1.6),
+    "inner": Style("alert-line"),
+}
+
+
+def plan_png(plan: Plan) -> bytes:
+    """The map, plan.width x plan.height pixels, in few colours; light, whatever the colours around it."""
+    size = (plan.width * DRAWN, plan.height * DRAWN)
+    image = Image.new("RGB", size, colour("map-water"))
+    draw = ImageDraw.Draw(image)
+    for shape in plan.shapes:
+        _shape(image, draw, shape)
+    _names(draw, plan)
+    for mark in plan.marks:
+        _mark(draw, mark)
+    _scale(draw, plan)
+    draw.rectangle((0, 0, size[0] - 1, size[1] - 1), outline=colour("line"), width=DRAWN)
+    small = image.reduce(DRAWN).quantize(COLOURS, method=Image.Quantize.FASTOCTREE)
+    out = BytesIO()
+    small.save(out, "PNG")
+    return out.getvalue()
+
+
+@lru_cache(maxsize=1)
+def _colours() -> dict[str, Colour]:
+    """The tokens of light pages."""
+    light = VARIABLES.read_text().split("@media")[0]
+    return {
+        name: (int(code[0:2], 16), int(code[2:4], 16), int(code[4:6], 16))
+        for name, code in re.findall(r"--([\w-]+): #([0-9a-f]{6});", light)
+    }
+
+
+def colour(token: str) -> Colour:
+    """Red, green and blue of a token. Raises KeyError."""
+    return _colours()[token]
+
+
+def _style(css: str) -> Style:
+    name = css.split()[-1]
+    if name.startswith("tone--"):
+        token = name.replace("tone--", "kind-")
+        return Style(token, 2.0, token, 0.3)
+    return STYLES[name]
+
+
+def _shape(image: Image.Image, draw: ImageDraw.ImageDraw, shape: Shape) -> None:
+    style = _style(shape.css)
+    lines = list(_lines(shape.d))
+    areas = [points for points, closed in lines if closed and len(points) > 2] if style.fill else []
+    if areas and style.share == 1:
+        for points in areas:
+            draw.polygon(points, fill=colour(style.fill))
+    elif areas:
+        mask = Image.new("L", image.size)
+        for points in areas:
+            ImageDraw.Draw(mask).polygon(points, fill=round(255 * style.share))
+        if box := mask.getbbox():
+            image.paste(colour(style.fill), box, mask.crop(box))
+    if style.line:
+        for points, closed in lines:
+            ends = [*points, points[0]] if closed else points
+            draw.line(ends, fill=colour(style.line), width=round(style.width * DRAWN), joint="curve")
+
+
+def _lines(path: str) -> Iterator[tuple[list[Point], bool]]:
+    """The lines of a path of `plans`, in pixels, and whether they are closed."""
+    for part in path.split("M")[1:]:
+        numbers = [float(number) * DRAWN for number in re.findall(r"[-\d.e]+", part)]
+        yield list(zip(numbers[::2], numbers[1::2], strict=True)), part.endswith("Z")
+
+
+def _names(draw: ImageDraw.ImageDraw, plan: Plan) -> None:
+    """Names beside the dots of their places, or in the middle of an area; a mark that covers the dot moves its name."""
+    for name in filter(lambda name: _can_write(name.text), plan.names):
+        x, y = name.x * DRAWN, name.y * DRAWN
+        if name.anchor == "middle":
+            _write(draw, (x, y), name.text, "mm")
+            continue
+        dot = DOT * DRAWN
+        draw.ellipse((x - dot, y - dot, x + dot, y + dot), fill=colour("text-soft"))
+        covered = any(math.hypot(mark.x - name.x, mark.y - name.y) < MARK + EDGE for mark in plan.marks)
+        beside = (MARK + EDGE if covered else DOT) + 4
+        side = -1 if name.anchor == "end" else 1
+        _write(draw, (x + side * beside * DRAWN, y), name.text, "rm" if side < 0 else "lm")
+
+
+def _mark(draw: ImageDraw.ImageDraw, mark: Mark) -> None:
+    """A disc in the colour of its kind."""
+    x, y = mark.x * DRAWN, mark.y * DRAWN
+    tone = next(one for one in mark.css.split() if one.startswith("tone--"))
+    for radius, fill in ((MARK + EDGE, colour("surface")), (MARK, colour(tone.replace("tone--", "kind-")))):
+        reach = radius * DRAWN
+        draw.ellipse((x - reach, y - reach, x + reach, y + reach), fill=fill)
+
+
+def _scale(draw: ImageDraw.ImageDraw, plan: Plan) -> None:
+    """The bar with what it stands for, and north."""
+    left, y, right = 14 * DRAWN, plan.scale_y * DRAWN, (14 + plan.scale.width) * DRAWN
+    bar = [(left, y - 5 * DRAWN), (left, y), (right, y), (right, y - 5 * DRAWN)]
+    for token, width in (("map-halo", 4), ("text", 1.5)):
+        draw.line(bar, fill=colour(token), width=round(width * DRAWN))
+    _write(draw, (left + 4 * DRAWN, y - 14 * DRAWN), plan.scale.label, "lm")
+    x, top = plan.north_x * DRAWN, 12 * DRAWN
+    arrow = [(x, top), (x + 6 * DRAWN, top + 18 * DRAWN), (x, top + 14 * DRAWN), (x - 6 * DRAWN, top + 18 * DRAWN)]
+    draw.polygon(arrow, fill=colour("text"))
+
+
+def _write(draw: ImageDraw.ImageDraw, at: Point, text: str, anchor: str) -> None:
+    halo, edge = colour("map-halo"), 2 * DRAWN
+    draw.text(at, text, colour("text"), _font(), anchor=anchor, stroke_width=edge, stroke_fill=halo)
+
+
+@lru_cache(maxsize=1)
+def _font() -> ImageFont.FreeTypeFont:
+    return ImageFont.truetype(FONT, LETTERS * DRAWN, layout_engine=ImageFont.Layout.BASIC)
+
+
+@lru_cache(maxsize=1024)
+def _can_write(text: str) -> bool:
+    """Whether the font has every letter; a name of empty boxes says nothing."""
+    unknown = bytes(_font().getmask("\uffff"))
+    return all(letter.isspace() or bytes(_font().getmask(letter)) != unknown for letter in text)

@@ -1,0 +1,60 @@
+"""Configuration of the scripts that draw maps."""
+
+import math
+from collections.abc import Sequence
+
+from django.conf import settings
+from django.utils.translation import get_language
+
+from detection.kinds import FAMILIES, KINDS, Family
+from monitor.maps.charts.period_tiles import FROM_ZOOM
+from monitor.maps.map.layers import Layer
+
+URLS = {
+    "tiles": "/tiles/points/{layer}/{z}/{x}/{y}.mvt",
+    "my_house": "/reading/#my-house",
+    "period_tiles": "/tiles/periods/{layer}/{z}/{x}/{y}.mvt",
+    "series": "/api/points/{product}/{pid}/series/",
+    "alerts": "/alerts.geojson",
+    "rasters": "/rasters.json",
+    "raster_tiles": "/tiles/rasters/{layer}/{group}/{z}/{x}/{y}.png",
+    "places": "/places.json",
+    "context": "/tiles/context/{kind}/{z}/{x}/{y}.mvt",
+    "arrows": "/rasters/{group}/arrows.geojson",
+    "glacier": "/glaciers/{glacier}/",
+    "chart_series": "/charts/series.{form}",
+    "chart_profile": "/charts/profile.{form}",
+    "chart_near": "/charts/near.json",
+    "frames": "/charts/frames.json",
+    "desk": "/workbench/",
+}
+
+WORDED = ("series", "alerts", "rasters")  # public data, in the language of their address
+
+
+def urls() -> dict[str, str]:
+    """The addresses for a page in the language that is active."""
+    language = get_language()
+    if language == settings.LANGUAGE_CODE:
+        return URLS
+    return URLS | {name: f"{URLS[name]}?language={language}" for name in WORDED}
+
+
+def map_config(layers: Sequence[Layer], bounds: list[float] | None) -> dict[str, object]:
+    """Configuration of one map. bounds: west, south, east, north in degrees."""
+    return {
+        "layers": [layer.as_dict() for layer in layers],
+        "default_layer": layers[0].name if layers else None,
+        "bounds": bounds,
+        "urls": urls(),
+        "period_from_zoom": FROM_ZOOM,
+        "kinds_of_points": FAMILIES[Family.VELOCITY],
+        "marks": {kind: {"classes": row.mark.classes, "symbol": row.mark.symbol} for kind, row in KINDS.items()},
+        "basemap_style_url": settings.BASEMAP_STYLE_URL,
+    }
+
+
+def map_at(west: float, south: float, east: float, north: float) -> str:
+    """The part of the map's address that opens it on a box, which fills about half of a desktop map."""
+    zoom = max(2.0, min(14.0, math.log2(360 / max(east - west, 0.001))))
+    return f"#{zoom:.1f}/{(south + north) / 2:.4f}/{(west + east) / 2:.4f}"

@@ -1,0 +1,106 @@
+"""Glaciers, mines, landslides and regions as vector tiles, for the map."""
+
+from dataclasses import dataclass
+
+from django.db import connection
+from django.utils.translation import gettext_lazy as _
+
+from ingest.context.selectors import kinds_loaded
+from ingest.context.simulated_truth import truth_is_loaded
+from monitor.maps.map.tile_geometry import BOUNDS, drawn, parameters
+
+ZOOM_OF_OUTLINES = 7  # further out a glacier is smaller than its mark
+MOST_FEATURES = 4000  # the same ones every time, evenly chosen
+# what the address of its page calls it, as `glacier_rows.ident_of` does; nothing where no pair has seen it yet
+PAGE_OF_GLACIER = """(SELECT coalesce(nullif(ingest_glacier.glacier_id, ''), ingest_glacier.id::text)
+    FROM detection_glaciermotion AS motion
+    WHERE motion.glacier_id = ingest_glacier.id AND motion.speed_m_day IS NOT NULL)"""
+
+
+@dataclass(frozen=True)
+class Overlay:
+    """One kind on the map. columns: what a feature states, by name; far, near: the geometry below and from zoom 7."""
+
+    kind: str
+    label: str
+    table: str
+    columns: dict[str, str]
+    far: str
+    near: str
+    where: str = "true"
+
+
+OVERLAYS = (
+    Overlay(
+        "regions",
+        _("Borders of regions"),
+        "administrativeregion",
+        {"name": "name", "level": "level"},
+        "outline",
+        "outline",
+    ),
+    Overlay(
+        "glaciers",
+        _("Glaciers, stronger where they surge"),
+        "glacier",
+        {"name": "name", "surge": "surge", "page": PAGE_OF_GLACIER},
+        "position",
+        "coalesce(outline, position)",
+        "shown",
+    ),
+    Overlay("mines", _("Mines"), "mine", {"name": "name"}, "position", "outline"),
+    Overlay(
+        "landslides",
+        _("Reported landslides"),
+        "landslide",
+        {"name": "landslide_type", "day": "to_char(happened_on, 'YYYY-MM-DD')", "accuracy_m": "accuracy_m"},
+        "position",
+        "position",
+    ),
+)
+# What a simulation put in: a switch of its own, and only where a simulation is loaded.
+TRUTH = Overlay(
+    "truth",
+    _("Show what was simulated"),
+    "simulatedtruth",
+    {"title": "title", "description": "description"},
+    "outline",
+    "outline",
+)
+BY_KIND = {overlay.kind: overlay for overlay in (*OVERLAYS, TRUTH)}
+
+
+def overlays_available() -> list[Overlay]:
+    """Those that have something to show."""
+    loaded = kinds_loaded()
+    return [overlay for overlay in OVERLAYS if overlay.kind in loaded]
+
+
+def truth_overlay() -> Overlay | None:
+    """The switch that shows what was simulated, where a simulation is loaded."""
+    return TRUTH if truth_is_loaded() else None
+
+
+def context_tile(*, overlay: Overlay, z: int, x: int, y: int) -> bytes:
+    """A vector tile with the layer 'context'; outlines are as fine as the tile can show."""
+    columns = ", ".join(f"{value} AS {name}" for name, value in overlay.columns.items())
+    geometry = overlay.near if z >= ZOOM_OF_OUTLINES else overlay.far
+    sql = f"""
+        WITH {BOUNDS}, found AS (
+            SELECT {columns}, {geometry} AS shape FROM ingest_{overlay.table}, bounds
+            WHERE {overlay.where} AND {_indexed(overlay, geometry)}
+            ORDER BY hashtext(ingest_{overlay.table}.id::text) LIMIT {MOST_FEATURES}
+        )
+        SELECT ST_AsMVT(rows, 'context', 4096, 'geometry') FROM (
+            SELECT {", ".join(overlay.columns)}, {drawn("shape")} AS geometry FROM found, bounds) AS rows"""  # noqa: S608
+    with connection.cursor() as cursor:
+        cursor.execute(sql, parameters(z, x, y))
+        (tile,) = cursor.fetchone()
+    return bytes(tile)
+
+
+def _indexed(overlay: Overlay, geometry: str) -> str:
+    """The condition on columns that have an index."""
+    if geometry.startswith("coalesce"):
+        return "(outline && clip OR (outline IS NULL AND position && clip))"
+    return f"{geometry} && clip"

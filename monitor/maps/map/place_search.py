@@ -1,0 +1,150 @@
+"""Where is …? Coordinates, loaded places and regions, and the countries of the offline basemap."""
+
+from collections import Counter
+from dataclasses import asdict, dataclass, replace
+from urllib.parse import urlencode
+
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext, pgettext
+
+from ingest.context.coordinates import parse_position
+from ingest.context.selectors import PlaceMatch, kinds_loaded
+from ingest.context.selectors import place_search as search_loaded
+from ingest.readers.context.records import ContextKind
+from ingest.sources.client.geocoder import Found
+from ingest.text import search_key
+from monitor.maps.map.addresses import addresses_named, geocoder_host
+from monitor.wording.figures import whole
+from monitor.wording.places import coordinates, countries_named
+
+MOST = 8
+LONGEST = 100
+SHORTEST_ADDRESS = 3  # letters
+AROUND_ADDRESS_DEGREES = 0.003  # about 300 m
+AROUND_DEGREES = 0.06  # a place without extent is shown with about 6 km around it
+NO_LIST = gettext_lazy("No list of places is loaded here: only countries and coordinates are found.")
+NO_PLACES = gettext_lazy("No list of places is loaded here: only regions, countries and coordinates are found.")
+
+
+@dataclass(frozen=True)
+class Hit:
+    """One answer, with what of the map to show: west, south, east, north. page: of a region, else empty.
+
+    at: longitude and latitude of a place or address; None for a region or country.
+    """
+
+    name: str
+    detail: str
+    bounds: tuple[float, float, float, float]
+    url: str
+    page: str = ""
+    at: tuple[float, float] | None = None
+
+
+@dataclass(frozen=True)
+class Answer:
+    """hits, the best first; note: a plain line where something is missing or nothing was found; by: the host of the
+    geocoder whose hits they are, else empty."""
+
+    text: str
+    hits: list[Hit]
+    note: str
+    by: str = ""
+
+    def as_dict(self) -> dict[str, object]:
+        return {"text": self.text, "hits": [asdict(hit) for hit in self.hits], "note": self.note, "by": self.by}
+
+
+def place_search(text: str, *, addresses: bool = False) -> Answer:
+    """Search for a text; anything may be typed. addresses: ask the geocoder, too, where nothing here has the name."""
+    text = " ".join(text.replace("\0", "").split())[:LONGEST]
+    at = parse_position(text)
+    if at:
+        return Answer(text, [_at(coordinates(*at), _("coordinates"), *at)], "")
+    matches = search_loaded(text=text, limit=MOST)
+    loaded = [_of(place) for place in matches]
+    known = {search_key(place.name) for place in matches if place.level == 0}
+    countries = [
+        _hit(name, _region(0, ""), bounds)
+        for name, bounds in countries_named(text, MOST)
+        if search_key(name) not in known
+    ]
+    exact = [hit for hit in countries if search_key(hit.name) == search_key(text)]
+    hits = [*exact, *loaded, *(hit for hit in countries if hit not in exact)][:MOST]
+    hits = _told_apart(hits)
+    if hits or not geocoder_host() or len(search_key(text)) < SHORTEST_ADDRESS:
+        return Answer(text, hits, _note(text, bool(hits)))
+    if not addresses:
+        note = _("Nothing here has this name. Press Enter to search for an address at %(host)s.")
+        return Answer(text, [], note % {"host": geocoder_host()})
+    found, note = addresses_named(text, MOST)
+    return Answer(text, [_of_address(one) for one in found], note, geocoder_host())
+
+
+def _told_apart(hits: list[Hit]) -> list[Hit]:
+    """Where two answers read the same, their coordinates."""
+    lines = Counter((hit.name, hit.detail) for hit in hits)
+    names = {line[0] for line, n in lines.items() if n > 1}
+    return [
+        replace(hit, detail=f"{hit.detail}, {coordinates(*hit.at)}") if hit.at and hit.name in names else hit
+        for hit in hits
+    ]
+
+
+def _note(text: str, has_hits: bool) -> str:
+    loaded = kinds_loaded()
+    missing = "" if ContextKind.PLACES in loaded else NO_PLACES if ContextKind.REGIONS in loaded else NO_LIST
+    if has_hits or len(search_key(text)) < 2:
+        return str(missing)
+    nothing = _("No place of this name was found.")
+    return f"{nothing} {missing}".strip()
+
+
+def _of(place: PlaceMatch) -> Hit:
+    if place.bounds:
+        page = reverse("region-detail", args=[place.slug]) if place.slug else ""
+        return replace(_hit(place.name, _region(place.level, place.detail), place.bounds), page=page)
+    people = ngettext("%(number)s inhabitant", "%(number)s inhabitants", place.population)
+    people = people % {"number": whole(place.population)} if place.population else ""
+    detail = ", ".join(part for part in (place.detail, people) if part) or pgettext("answer to a search", "place")
+    return _at(place.name, detail, place.longitude, place.latitude)
+
+
+def _region(level: int | None, country: str) -> str:
+    """What a region is: 'country', 'region of Atlantis'."""
+    if level == 0:
+        return pgettext("answer to a search", "country")
+    if country:
+        return _("region of %(country)s") % {"country": country}
+    return pgettext("answer to a search", "region")
+
+
+def _of_address(found: Found) -> Hit:
+    west, south, east, north = found.bounds or (found.longitude, found.latitude) * 2
+    around = AROUND_ADDRESS_DEGREES
+    box = min(west, found.longitude - around), min(south, found.latitude - around)
+    bounds = (
+        max(-180.0, box[0]),
+        max(-85.0, box[1]),
+        min(180.0, max(east, found.longitude + around)),
+        min(85.0, max(north, found.latitude + around)),
+    )
+    return replace(_hit(found.name, found.detail, bounds), at=_rounded(found.longitude, found.latitude))
+
+
+def _at(name: str, detail: str, longitude: float, latitude: float) -> Hit:
+    south, north = max(-85.0, latitude - AROUND_DEGREES), min(85.0, latitude + AROUND_DEGREES)
+    west, east = max(-180.0, longitude - AROUND_DEGREES), min(180.0, longitude + AROUND_DEGREES)
+    hit = _hit(name, detail, (west, min(south, 84.9), east, max(north, -84.9)))
+    return replace(hit, at=_rounded(longitude, latitude))
+
+
+def _rounded(longitude: float, latitude: float) -> tuple[float, float]:
+    return round(longitude, 5), round(latitude, 5)
+
+
+def _hit(name: str, detail: str, bounds: tuple[float, float, float, float]) -> Hit:
+    rounded = tuple(round(value, 4) for value in bounds)
+    address = f"{reverse('map')}?{urlencode({'bbox': ','.join(f'{value:g}' for value in rounded)}, safe=',')}"
+    return Hit(name, detail, rounded, address)

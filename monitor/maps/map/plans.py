@@ -1,0 +1,184 @@
+"""Maps that the server draws, for pages without scripts and for paper: a region with its alerts, and one alert."""
+
+from collections.abc import Sequence
+
+from django.contrib.gis.geos import GEOSGeometry, Polygon
+from django.db import connection
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from shapely import MultiPolygon, from_wkb
+from shapely.geometry import box, shape
+from shapely.geometry.base import BaseGeometry
+
+from detection.kinds import row_of
+from detection.models import Alert
+from ingest.models import AdministrativeRegion, Place
+from monitor.maps.imaging.plan_pictures import LARGER
+from monitor.maps.imaging.plans import (
+    FLATTEST,
+    Bounds,
+    Frame,
+    Mark,
+    Plan,
+    Shape,
+    drawn,
+    frame_around,
+    is_small,
+    names_on,
+    scale_of,
+)
+from monitor.wording.cards.cards import AlertCard
+from monitor.wording.figures import whole
+from monitor.wording.places import countries_in, land_in
+
+MOST_FEATURES = 3000  # of one layer
+MOST_NAMES = 9
+LEAST_KM = 16.0  # shown around an alert
+COUNTRIES_KM = 600.0  # and where nothing is known of so near
+SEEN = 24.0  # units of a drawing: a smaller outline gets a mark in a mail
+NEAR_KM = 24.0  # a frame so wide shows small roads too
+LAYERS = (  # class of the style, table, column, condition on rows, widest frame that shows it in km
+    ("glacier", "glacier", "outline", "shown", 2000.0),
+    ("water", "water", "shape", "true", 150.0),
+    ("mine", "mine", "outline", "true", 200.0),
+    ("road road--small", "transportline", "line", "line_class = 'other'", NEAR_KM),
+    ("road", "transportline", "line", "line_class = 'main'", 150.0),
+    ("railway", "transportline", "line", "line_class = 'rail'", 400.0),
+)
+
+
+def region_plan(
+    region: AdministrativeRegion, alerts: Sequence[Alert], cards: Sequence[AlertCard], numbered: bool
+) -> Plan:
+    """The region with marks of these alerts; numbered as they come, else with the symbols of their kinds."""
+    frame = frame_around(region.view.extent)
+    outline = _fine(frame, from_wkb(bytes(region.outline.wkb)))
+    shapes = [
+        *_ground(frame, region.layer.simulated),
+        *drawn(frame, "region", [outline]),
+        *_context(frame, region.layer.simulated),
+        *_outlines(frame, alerts),
+    ]
+    marks = [
+        _mark(frame, card, str(number) if numbered else row_of(card.kind).mark.symbol)
+        for number, card in enumerate(cards, 1)
+    ]
+    title = ngettext(
+        "%(region)s with %(number)s moving place", "%(region)s with %(number)s moving places", len(marks)
+    ) % {"region": region.name, "number": whole(len(marks))}
+    return _plan(frame, title, shapes, marks[::-1], region.layer.simulated)  # the strongest lie on top
+
+
+def alert_plan(alert: Alert, card: AlertCard, inner: Sequence[dict]) -> Plan:
+    """The surroundings of an alert with its outline. inner: outlines within it, GeoJSON."""
+    west, south, east, north = alert.area.extent
+    frame = frame_around((west, south, east, north), margin=1.5, least_km=LEAST_KM)
+    shapes = [
+        *_ground(frame, alert.simulated),
+        *_context(frame, alert.simulated),
+        *_outlines(frame, [alert], always=True),
+        *drawn(frame, "inner", [shape(geometry) for geometry in inner]),
+    ]
+    return _plan(frame, _("The surroundings of alert %(code)s") % {"code": card.code}, shapes, [], alert.simulated)
+
+
+def mail_plan(alert: Alert, card: AlertCard) -> Plan:
+    """The same, always as flat, for a mail; a small outline has a mark on it. Where nothing of the ground is loaded,
+    the countries around it."""
+    extent, area = alert.area.extent, from_wkb(bytes(alert.area.wkb))
+    frame = frame_around(extent, margin=1.5, least_km=LEAST_KM, tallest=FLATTEST)
+    context, places = _context(frame, alert.simulated), _places(frame, alert.simulated)
+    names = names_on(frame, places, [], MOST_NAMES, LARGER)
+    if not (context or places or alert.simulated):
+        wide = frame_around(extent, margin=1.5, least_km=COUNTRIES_KM, tallest=FLATTEST)
+        countries = names_on(wide, _countries(wide), [], MOST_NAMES, LARGER)
+        if countries:
+            frame, names = wide, [name._replace(anchor="middle") for name in countries]
+    shapes = [*_ground(frame, alert.simulated), *context, *_outlines(frame, [alert], always=True)]
+    marks = [_mark(frame, card, "")] if is_small(frame, area, SEEN) else []
+    return Plan(640, frame.height, card.place, shapes, marks, names, scale_of(frame))
+
+
+def _plan(frame: Frame, title: str, shapes: list[Shape], marks: list[Mark], simulated: bool) -> Plan:
+    taken = [(mark.x, mark.y) for mark in marks]
+    names = names_on(frame, _places(frame, simulated), taken, MOST_NAMES)
+    return Plan(640, frame.height, title, shapes, marks, names, scale_of(frame))
+
+
+def _places(frame: Frame, simulated: bool) -> list[tuple[str, float, float]]:
+    """Names, longitudes and latitudes, the largest first."""
+    places = Place.objects.filter(position__within=_box(frame.bounds), layer__simulated=simulated)
+    return [(place.name, *place.position.coords) for place in places.order_by("-population", "pk")[: 3 * MOST_NAMES]]
+
+
+def _countries(frame: Frame) -> list[tuple[str, float, float]]:
+    """The same of countries, each once, in the middle of what is seen of it."""
+    parts = sorted(countries_in(box(*frame.bounds)), key=lambda part: part[1].area)
+    middles = {name: shape.representative_point() for name, shape in parts}
+    return [(name, middle.x, middle.y) for name, middle in reversed(middles.items())]
+
+
+def _ground(frame: Frame, simulated: bool) -> list[Shape]:
+    """Land and borders."""
+    borders = _shapes(frame, "administrativeregion", "outline", "true", simulated)
+    land = [] if simulated else land_in(box(*frame.bounds))
+    return [*drawn(frame, "land", [*land, *borders]), *drawn(frame, "border", borders)]
+
+
+def _context(frame: Frame, simulated: bool) -> list[Shape]:
+    return [
+        one
+        for css, table, column, condition, widest_km in LAYERS
+        if frame.width_km <= widest_km
+        for one in drawn(frame, css, _shapes(frame, table, column, condition, simulated))
+    ]
+
+
+def _outlines(frame: Frame, alerts: Sequence[Alert], always: bool = False) -> list[Shape]:
+    """Outlines of alerts, each in the colour of its kind, where they are more than a speck."""
+    shapes: list[Shape] = []
+    for alert in alerts:
+        area = from_wkb(bytes(alert.area.wkb))
+        if always or not is_small(frame, area):
+            shapes += drawn(frame, f"area tone--{row_of(alert.kind).mark.colour}", [_fine(frame, area)])
+    return shapes
+
+
+def _mark(frame: Frame, card: AlertCard, text: str) -> Mark:
+    x, y = frame.place(card.longitude, card.latitude)
+    tone = f"tone--{card.mark.colour} state--{card.state}"
+    # Translators: a mark on a drawn map: kind, place, how fast, and the state of the alert
+    title = _("%(kind)s, %(place)s: %(rate)s (%(state)s)") % {
+        "kind": card.kind_label,
+        "place": card.place,
+        "rate": card.rate_label,
+        "state": card.state_label,
+    }
+    return Mark(x, y, tone, card.mark.shape, text, title, card.url)
+
+
+def _fine(frame: Frame, outline: BaseGeometry) -> BaseGeometry:
+    """As fine as the drawing shows."""
+    clipped = outline if isinstance(outline, MultiPolygon) and outline.is_valid else outline.buffer(0)
+    return clipped.intersection(box(*frame.bounds)).simplify(0.5 / frame.y_per_degree)
+
+
+def _shapes(frame: Frame, table: str, column: str, condition: str, simulated: bool) -> list[BaseGeometry]:
+    """Those of a layer that the frame meets, clipped and as fine as the drawing shows."""
+    sql = f"""
+        SELECT ST_AsBinary(ST_Simplify(ST_ClipByBox2D(feature.{column}, frame.box), %(fine)s))
+        FROM (SELECT ST_MakeEnvelope(%(west)s, %(south)s, %(east)s, %(north)s, 4326) AS box) AS frame,
+             ingest_{table} AS feature JOIN ingest_contextlayer AS layer ON layer.id = feature.layer_id
+        WHERE feature.{column} && frame.box AND layer.simulated = %(simulated)s AND {condition}
+        ORDER BY feature.id LIMIT {MOST_FEATURES}"""  # noqa: S608
+    west, south, east, north = frame.bounds
+    values = {"fine": 0.5 / frame.y_per_degree, "simulated": simulated}
+    with connection.cursor() as cursor:
+        cursor.execute(sql, values | {"west": west, "south": south, "east": east, "north": north})
+        return [from_wkb(bytes(row[0])) for row in cursor.fetchall() if row[0] is not None]
+
+
+def _box(bounds: Bounds) -> GEOSGeometry:
+    area = Polygon.from_bbox(bounds)
+    area.srid = 4326
+    return area

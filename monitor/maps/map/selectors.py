@@ -1,0 +1,162 @@
+"""What pages and tiles need, in few queries."""
+
+import hashlib
+from math import log2
+from typing import NamedTuple
+
+from django.contrib.gis.db.models import Extent
+from django.db import connection
+from django.db.models import Count, Q, Sum
+
+from detection.models import Alert
+from detection.selectors import alerts_public
+from ingest.models import Product, Scene, ScenePair
+from ingest.products import sampling
+from ingest.products.partitions import POINTS
+from ingest.products.pyramid import CELLS, FINEST_ZOOM
+from ingest.products.pyramid import TABLE as PYRAMID
+from ingest.products.selectors import area_series
+from ingest.readers.records import Technique
+from ml.models import Run
+from ml.selectors import products_of
+from monitor.maps.map.layers import LAYERS, Layer
+from monitor.maps.map.tile_geometry import tile_box
+
+ZOOM_OF_SINGLE_POINTS = FINEST_ZOOM + 1
+
+MOST_POINTS_OF_TILE = 5000  # as many as cover a tile on the screen; about 200 kB
+ZOOM_OF_CELL = int(log2(CELLS))  # a cell of the pyramid is a whole tile so many levels further in
+TILE_VERSION = 2  # raise when tiles of the same products look different
+
+_POINTS_TILE = """
+    WITH bounds AS (SELECT ST_TileEnvelope(%(z)s, %(x)s, %(y)s) AS tile)
+    SELECT ST_AsMVT(rows, 'points', 4096, 'geometry') FROM (
+        SELECT product_id AS product, pid, round(velocity_mm_yr::numeric, 1)::float4 AS v,
+               ST_AsMVTGeom(tile_point, bounds.tile, 4096, 64) AS geometry
+        FROM {table}, bounds WHERE product_id = ANY(%(products)s) AND tile_point && ST_Expand(bounds.tile, %(margin)s)
+        AND {sample} ORDER BY {order} LIMIT %(most)s
+    ) AS rows"""
+# a layer of its own with one feature, where a tile shows a sample: how many points there are
+SAMPLE_NOTE = """
+    SELECT ST_AsMVT(rows, 'sample', 4096, 'geometry') FROM (
+        SELECT %(n)s AS n, ST_MakePoint(2048, 2048) AS geometry) AS rows"""
+_COUNTS = f"""
+    SELECT product_id, n FROM {PYRAMID}
+    WHERE z = %s AND tile_x = %s AND tile_y = %s AND cell = %s AND product_id = ANY(%s)"""  # noqa: S608
+_PYRAMID_TILE = f"""
+    SELECT ST_AsMVT(cells, 'points', 4096, 'geometry') FROM (
+        SELECT (round(sum(velocity_mm_yr * n) / sum(n) * 10) / 10)::float4 AS v, sum(n)::int AS n,
+               ST_MakePoint((cell %% {CELLS} + 0.5) * {4096 // CELLS}, (cell / {CELLS} + 0.5) * {4096 // CELLS})
+                   AS geometry
+        FROM {PYRAMID} WHERE z = %(z)s AND tile_x = %(x)s AND tile_y = %(y)s AND product_id = ANY(%(products)s)
+        GROUP BY cell
+    ) AS cells"""  # noqa: S608
+WORLD_M = 2 * 20037508.342789244
+
+
+class MapTotals(NamedTuple):
+    n_products: int
+    n_points: int
+    n_pairs: int
+    bounds: list[float] | None
+
+
+def layer_products(*, layer: Layer, tile: tuple[int, int, int] | None = None) -> list[int]:
+    """Ids of the products that a layer shows; of a tile (z, x, y), those whose footprint reaches into it."""
+    products = Product.objects.current().filter(component=layer.component, technique=layer.technique)
+    if layer.direction is not None:
+        products = products.filter(direction=layer.direction)
+    if tile is not None:
+        products = products.filter(footprint__bboverlaps=tile_box(*tile))
+    return list(products.order_by("id").values_list("id", flat=True))
+
+
+def layers_available() -> list[Layer]:
+    """The layers that have data; a direction of its own only where there are several."""
+    known = set(Product.objects.current().values_list("component", "technique", "direction"))
+    los_directions = {direction for component, technique, direction in known if component == "los"}
+    kinds = {(component, technique) for component, technique, _ in known}
+    return [
+        layer
+        for layer in LAYERS
+        if (layer.direction is None and (layer.component, layer.technique) in kinds)
+        or (len(los_directions) > 1 and layer.direction in los_directions and layer.direction)
+    ]
+
+
+def tile_fingerprint(*, layer: Layer, products: list[int], z: int, x: int, y: int, period: str = "") -> str:
+    """An ETag: the same while the tile shows the same products, for a product's points never change."""
+    shown = hashlib.sha256(f"{TILE_VERSION} {layer.name}{period} {z}/{x}/{y} {sorted(products)}".encode())
+    return f'"{shown.hexdigest()[:32]}"'
+
+
+def points_tile(*, products: list[int], z: int, x: int, y: int) -> bytes:
+    """A vector tile of the points of products; below zoom 10 their averages on a grid, further in an even sample where
+    there are more than MOST_POINTS_OF_TILE, and then a layer `sample` that holds how many there are.
+    """
+    if z < ZOOM_OF_SINGLE_POINTS:
+        return _one_tile(*tile_query(products=products, z=z, x=x, y=y))
+    counts = points_in_tile(products=products, z=z, x=x, y=y)
+    n_points = sum(counts.values())
+    if not n_points:
+        return b""
+    return _one_tile(*tile_query(products=list(counts), z=z, x=x, y=y, n_points=n_points))
+
+
+def tile_query(*, products: list[int], z: int, x: int, y: int, n_points: int = 0) -> tuple[str, dict[str, object]]:
+    """The SQL of a tile and its values. n_points: how many are in a tile of single points; decides on the sample."""
+    values: dict[str, object] = {"z": z, "x": x, "y": y, "products": products}
+    if z < ZOOM_OF_SINGLE_POINTS:
+        return _PYRAMID_TILE, values
+    share = sampling.share_leaving(n_points=n_points, most=MOST_POINTS_OF_TILE)
+    sql = _POINTS_TILE.format(table=POINTS, sample=sampling.condition(share), order=sampling.ORDER)
+    if n_points > MOST_POINTS_OF_TILE:
+        sql = f"SELECT ({sql}) || ({SAMPLE_NOTE})"
+    return sql, values | {"margin": WORLD_M / 2**z / 64, "most": 2 * MOST_POINTS_OF_TILE, "n": n_points}
+
+
+def points_in_tile(*, products: list[int], z: int, x: int, y: int) -> dict[int, int]:
+    """How many points each product has in a tile; in the smallest tile around it that the pyramid counts."""
+    below = max(0, z - FINEST_ZOOM - ZOOM_OF_CELL)
+    z, x, y = z - below - ZOOM_OF_CELL, x >> below, y >> below
+    cell = (y % CELLS) * CELLS + x % CELLS
+    with connection.cursor() as cursor:
+        cursor.execute(_COUNTS, [z, x // CELLS, y // CELLS, cell, products])
+        return dict(cursor.fetchall())
+
+
+def _one_tile(sql: str, values: dict[str, object]) -> bytes:
+    with connection.cursor() as cursor:
+        cursor.execute(sql, values)
+        (tile,) = cursor.fetchone()
+    return bytes(tile)
+
+
+def map_totals() -> MapTotals:
+    """How much is loaded, and where the map opens: at the alerts, else at the data."""
+    searched = Product.objects.current().filter(derived_from=None)
+    insar = Q(technique=Technique.INSAR)  # ice is shown, and not searched
+    totals = searched.aggregate(
+        n=Count("id", filter=insar), points=Sum("n_points", filter=insar), bounds=Extent("footprint")
+    )
+    bounds = alerts_public().aggregate(bounds=Extent("area"))["bounds"] or totals["bounds"]
+    bounds = bounds or Scene.objects.aggregate(bounds=Extent("footprint"))["bounds"]
+    return MapTotals(totals["n"], totals["points"] or 0, ScenePair.objects.count(), list(bounds) if bounds else None)
+
+
+def alert_series(*, alert: Alert) -> list[dict[str, object]]:
+    """Mean series of the newest release of every product that saw the alert, over the alert's whole area."""
+    runs = Run.objects.filter(prediction__scan__detections__alert=alert, product__isnull=False).distinct()
+    products = {_newest_release(product) for run in runs for product in products_of(run=run)}
+    by_product = []
+    for product in sorted(products, key=lambda p: p.pk):
+        series = area_series(product=product, area=alert.area)
+        if series is not None:
+            by_product.append({"product": product, "series": series})
+    return by_product
+
+
+def _newest_release(product: Product) -> Product:
+    while product.superseded_by is not None:
+        product = product.superseded_by
+    return product

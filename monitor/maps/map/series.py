@@ -1,0 +1,124 @@
+"""Series over time as programs and charts read them: of one point, and of an alert's area."""
+
+from collections.abc import Iterable, Sequence
+from datetime import date
+
+import numpy as np
+from django.urls import reverse
+from numpy.typing import NDArray
+
+from detection.models import Alert
+from ingest.models import MeasurementPoint, Product
+from ingest.products.selectors import point_get, point_series
+from ingest.readers.records import Float32, Technique
+from ml.deformation.motion.series import SeriesMotion, series_motion
+from ml.deformation.series.product import half_wave_mm, has_cycles
+from ml.statistics.series import SeriesFit, fit_series
+from monitor.maps.map import selectors
+from monitor.wording.components import both_directions, component_label
+from monitor.wording.families.changes import what_changed
+from monitor.wording.images import data_set_name
+from monitor.wording.points import point_sentence
+
+
+def point_find(*, product_id: int, pid: str) -> MeasurementPoint:
+    """A point with its product. Raises MeasurementPoint.DoesNotExist, also for what can be no name of a point."""
+    if "\0" in pid:
+        raise MeasurementPoint.DoesNotExist("no point has a zero byte in its name")
+    return point_get(product_id=product_id, pid=pid)
+
+
+def point_body(point: MeasurementPoint) -> dict[str, object]:
+    """A point's displacements with a fit and a sentence. mm; sign as the product's component says."""
+    product, displacement = point.product, point_series(point=point)
+    dates = product.dates if product.has_series else []
+    fit, motion = _fits(product, displacement)
+    negative, positive = both_directions(product.component)
+    return {
+        "product": product_summary(product),
+        "pid": point.pid,
+        "longitude": round(point.position.x, 6),
+        "latitude": round(point.position.y, 6),
+        "height_m": number(point.height_m),
+        "velocity_mm_yr": number(point.velocity_mm_yr),
+        "velocity_std_mm_yr": number(point.velocity_std_mm_yr),
+        "temporal_coherence": number(point.temporal_coherence),
+        "rmse_mm": number(point.rmse_mm),
+        "los_east": number(point.los_east, 4),
+        "los_north": number(point.los_north, 4),
+        "los_up": number(point.los_up, 4),
+        "sentence": point_sentence(
+            product.component, point.velocity_mm_yr, point.velocity_std_mm_yr, product.dates[0], product.dates[-1]
+        ),
+        "dates": [day.isoformat() for day in dates],
+        "displacement_mm": [number(value) for value in displacement],
+        "fit_mm": [number(value) for value in (motion or fit).fit_mm] if fit else None,
+        "band_mm": number(motion.noise_mm if motion else fit.sigma_mm) if fit else None,
+        "changes": [
+            one.as_dict() | {"sentence": what_changed(product.component, one.as_dict())}
+            for one in (motion.changes if motion else ())
+        ],
+        "negative_word": negative,
+        "positive_word": positive,
+        "csv_url": reverse("point-series-csv", args=[product.pk, point.pid]),
+    }
+
+
+def _fits(product: Product, displacement: Float32) -> tuple[SeriesFit | None, SeriesMotion | None]:
+    """A line with a season, and, for ground and where the dates suffice, one with the changes that the series shows."""
+    if not product.has_series:
+        return None, None
+    return fit_series(product.dates, displacement), motion_of_series(product, product.dates, displacement)
+
+
+def motion_of_series(
+    product: Product, dates: Sequence[date], displacement: NDArray[np.floating], as_measured: bool = True
+) -> SeriesMotion | None:
+    """The changes that a series of a product shows, (dates,), mm; None for ice and where the dates do not suffice.
+
+    as_measured: the series of one point, which may jump by whole cycles; of means and differences it does not.
+    """
+    if product.technique != Technique.INSAR:
+        return None
+    cycles = as_measured and has_cycles(product.has_series, product.component, product.technique)
+    return series_motion(dates, displacement, half_wave_mm(product.header) if cycles else None)
+
+
+def alert_body(alert: Alert) -> dict[str, object]:
+    """Mean series of every product that saw the alert, with the middle two thirds of its points. mm."""
+    negative, positive = both_directions(alert.component)
+    series = [
+        {
+            "product": product_summary(entry["product"]),
+            "n_points": entry["series"].n_points,
+            "n_sampled": entry["series"].n_sampled,
+            "dates": [day.isoformat() for day in entry["series"].dates],
+            "mean_mm": _rounded(entry["series"].mean_mm),
+            "low_mm": _rounded(entry["series"].low_mm),
+            "high_mm": _rounded(entry["series"].high_mm),
+        }
+        for entry in selectors.alert_series(alert=alert)
+    ]
+    return {"code": alert.code, "series": series, "negative_word": negative, "positive_word": positive}
+
+
+def product_summary(product: Product) -> dict[str, object]:
+    """What a chart says of the product it draws."""
+    return {
+        "id": product.pk,
+        "name": data_set_name(product.name),
+        "track": product.track,
+        "component": product.component,
+        "component_label": component_label(product.component),
+        "attribution": product.attribution,
+        "simulated": product.simulated,
+        "url": reverse("product-analysis", args=[product.pk]),
+    }
+
+
+def number(value: float | None, digits: int = 2) -> float | None:
+    return None if value is None or np.isnan(value) else round(float(value), digits)
+
+
+def _rounded(values: Iterable[float]) -> list[float]:
+    return [round(float(value), 2) for value in values]

@@ -1,0 +1,286 @@
+"""Which rasters there are: for each layer its dates, and the files behind one date in one place."""
+
+import re
+from collections.abc import Sequence
+from datetime import date, datetime
+from typing import Any, NamedTuple
+
+from django.contrib.gis.db.models import Extent
+from django.contrib.gis.geos import Polygon
+from django.contrib.postgres.aggregates import BoolOr
+from django.db.models import Count, F, Max, Min, Q, QuerySet
+from django.db.models.fields.files import FieldFile
+from django.db.models.functions import ExtractYear, TruncDate
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from ingest.models import Scene
+from ingest.products.selectors import last_date
+from ml.models import ModelVersion, Prediction, Run
+from monitor.maps.imaging.drawing import Bounds, InputGrid
+from monitor.maps.rasters.layers import ARROW_LAYER, LAYER_OF_TASK, RASTER_LAYERS, RASTER_LAYERS_BY_NAME, RasterLayer
+from monitor.wording.figures import whole
+
+OF_PRODUCTS = ModelVersion.Task.DEFORMATION
+OF_PAIRS = frozenset(ModelVersion.Task) - {OF_PRODUCTS}
+POLARISATIONS = ("VV", "HH", "VH", "HV")  # the first one there is, is shown
+_PAIR = re.compile(r"(\d{4}-\d{2}-\d{2})-(\d{1,4})d", re.ASCII)
+_DAY = re.compile(r"(\d{4}-\d{2}-\d{2})", re.ASCII)
+_YEAR = re.compile(r"(\d{4})", re.ASCII)
+
+
+class RasterGroup(NamedTuple):
+    """The rasters of one layer that are shown together. bounds: west, south, east, north in degrees."""
+
+    key: str
+    label: str
+    date: date
+    n_rasters: int
+    bounds: Bounds
+    simulated: bool
+
+    def as_dict(self) -> dict[str, Any]:
+        return self._asdict() | {"date": self.date.isoformat(), "bounds": [round(edge, 5) for edge in self.bounds]}
+
+
+class RasterSource(NamedTuple):
+    """One file in the storage "rasters". grid: of what was found in a pair, its images."""
+
+    file: FieldFile
+    fingerprint: str
+    grid: InputGrid | None = None
+
+
+def rasters_available() -> list[tuple[RasterLayer, list[RasterGroup]]]:
+    """The layers that have rasters, each with its dates, oldest first. A query for scenes, and one for products and for
+    pairs with each figure that their layers need.
+    """
+    products = {one.needs: _groups_of_products(one.needs) for one in RASTER_LAYERS if one.task == OF_PRODUCTS}
+    pairs = {needs: _groups_of_pairs(needs) for needs in {one.needs for one in RASTER_LAYERS if one.task in OF_PAIRS}}
+    scenes = _groups_of_scenes()
+
+    def groups(layer: RasterLayer) -> list[RasterGroup]:
+        if layer.task == OF_PRODUCTS:
+            return products[layer.needs]
+        return pairs[layer.needs].get(layer.task, []) if layer.task else scenes
+
+    layers = [(layer, groups(layer)) for layer in RASTER_LAYERS]
+    return [(layer, dates) for layer, dates in layers if dates]
+
+
+def raster_sources(*, layer: RasterLayer, group: str, bounds: Bounds) -> list[RasterSource] | None:
+    """The files of a layer's date that may reach into a box, what counts first first; None for what is no date."""
+    box = Polygon.from_bbox(bounds)
+    box.srid = 4326
+    if layer.task == ModelVersion.Task.DEFORMATION:
+        return _sources_of_products(layer, group, box)
+    return _sources_of_pairs(layer, group, box) if layer.task else _sources_of_scenes(group, box)
+
+
+def raster_group(prediction: Prediction) -> tuple[str, str] | None:
+    """The layer and the group in which a prediction is shown, or None; its run, product and pair are read."""
+    run = prediction.run
+    layer = LAYER_OF_TASK.get(run.model_version.task)
+    if layer is None:
+        return None
+    if run.product is not None:
+        return layer.name, f"{run.product.dates[-1]:%Y}"
+    return layer.name, _pair_key(run.pair.secondary.acquired_at.date(), run.pair.temporal_baseline_days)
+
+
+def evidence_raster(predictions: Sequence[Prediction]) -> dict[str, Any] | None:
+    """What a small map shows of an alert from image pairs: its newest one. None where velocity fields are behind it."""
+    of_pairs = [one for one in predictions if one.run.pair is not None]
+    newest = max(of_pairs, key=lambda one: (one.run.pair.secondary.acquired_at, one.pk), default=None)
+    place = raster_group(newest) if newest else None
+    if newest is None or place is None:
+        return None
+    name, group = place
+    layer, pair = RASTER_LAYERS_BY_NAME[name], newest.run.pair
+    days = (pair.reference.acquired_at.date(), pair.secondary.acquired_at.date())
+    # Translators: a layer and its date: "Coherence, 13 Dec 2021 (12 days since 1 December)."
+    shown = _("%(layer)s, %(date)s.") % {
+        "layer": layer.label,
+        "date": pair_label(*days, pair.temporal_baseline_days),
+    }
+    caption = f"{shown} {layer.caption}"
+    return {"layer": name, "group": group, "arrows": layer is ARROW_LAYER, "fastest": layer.high, "caption": caption}
+
+
+def day_label(day: date) -> str:
+    """'13 Dec 2021'."""
+    return date_format(day, "SHORT_DATE_FORMAT")
+
+
+def pair_label(reference: date, secondary: date, days: int) -> str:
+    """'13 Dec 2021 (12 days since 1 Dec 2021)'."""
+    # Translators: two dates, "13 Dec 2021 (12 days since 1 Dec 2021)"
+    return ngettext("%(last)s (%(days)s day since %(first)s)", "%(last)s (%(days)s days since %(first)s)", days) % {
+        "last": day_label(secondary),
+        "days": whole(days),
+        "first": day_label(reference),
+    }
+
+
+def _pair_key(secondary: date, days: int) -> str:
+    return f"{secondary.isoformat()}-{days}d"
+
+
+def _succeeded() -> QuerySet[Prediction]:
+    return Prediction.objects.filter(run__state=Run.State.SUCCEEDED)
+
+
+def _groups_of_pairs(needs: str) -> dict[str, list[RasterGroup]]:
+    """By task. needs: a figure of the statistics that must be above 0."""
+    rows = (
+        _succeeded()
+        .filter(run__pair__isnull=False, **_with_figure(needs))
+        .values(
+            task=F("run__model_version__task"),
+            last=TruncDate("run__pair__secondary__acquired_at"),
+            days=F("run__pair__temporal_baseline_days"),
+        )
+        .annotate(
+            first=Min(TruncDate("run__pair__reference__acquired_at")),
+            n=Count("run__pair", distinct=True),
+            bounds=Extent("run__pair__footprint"),
+            made_up=BoolOr(Q(run__pair__secondary__simulated=True) | Q(run__pair__reference__simulated=True)),
+        )
+        .order_by("last", "-days")  # of two pairs that end on one day the shorter one comes last, as the newest does
+    )
+    by_task: dict[str, list[RasterGroup]] = {}
+    for row in rows:
+        key, label = _pair_key(row["last"], row["days"]), pair_label(row["first"], row["last"], row["days"])
+        group = RasterGroup(key, label, row["last"], row["n"], row["bounds"], row["made_up"])
+        by_task.setdefault(row["task"], []).append(group)
+    return by_task
+
+
+def _with_figure(needs: str) -> dict[str, float]:
+    return {f"statistics__{needs}__gt": 0} if needs else {}
+
+
+def _groups_of_products(needs: str) -> list[RasterGroup]:
+    """Products by the year in which they end: tracks of one release end days apart and belong together."""
+    rows = (
+        _succeeded()
+        .filter(run__product__isnull=False, run__model_version__task=OF_PRODUCTS, **_with_figure(needs))
+        .annotate(last=last_date("run__product__dates"))
+        .values(year=ExtractYear("last"))
+        .annotate(
+            last_day=Max("last"),
+            n=Count("run__product", distinct=True),
+            bounds=Extent("run__product__footprint"),
+            made_up=BoolOr("run__product__simulated"),
+        )
+        .order_by("year")
+    )
+    return [
+        RasterGroup(
+            f"{row['year']:04d}",
+            # Translators: %(month)s is "March 2024"
+            _("measured until %(month)s") % {"month": date_format(row["last_day"], "YEAR_MONTH_FORMAT")},
+            row["last_day"],
+            row["n"],
+            row["bounds"],
+            row["made_up"],
+        )
+        for row in rows
+    ]
+
+
+def _groups_of_scenes() -> list[RasterGroup]:
+    rows = (
+        Scene.objects.exclude(raster="")
+        .values(day=TruncDate("acquired_at"))
+        .annotate(n=Count("id"), bounds=Extent("footprint"), made_up=BoolOr("simulated"))
+        .order_by("day")
+    )
+    return [
+        RasterGroup(row["day"].isoformat(), day_label(row["day"]), row["day"], row["n"], row["bounds"], row["made_up"])
+        for row in rows
+    ]
+
+
+def _sources_of_products(layer: RasterLayer, group: str, box: Polygon) -> list[RasterSource] | None:
+    year = _YEAR.fullmatch(group)
+    if year is None or not int(year[1]):
+        return None
+    predictions = (
+        _succeeded()
+        .annotate(last=last_date("run__product__dates"))
+        .filter(
+            run__model_version__task=ModelVersion.Task.DEFORMATION,
+            last__year=int(year[1]),
+            run__product__footprint__bboverlaps=box,
+            **_with_figure(layer.needs),
+        )
+        .order_by("run__product_id", "-run__finished_at", "-id")
+        .distinct("run__product_id")
+    )
+    return [RasterSource(one.raster, f"{one.pk} {one.raster_sha256}") for one in predictions]
+
+
+def _sources_of_pairs(layer: RasterLayer, group: str, box: Polygon) -> list[RasterSource] | None:
+    parts = _PAIR.fullmatch(group)
+    day = _day(parts[1]) if parts else None
+    if parts is None or day is None:
+        return None
+    predictions = (
+        _succeeded()
+        .filter(
+            run__model_version__task=layer.task,
+            run__pair__secondary__acquired_at__date=day,
+            run__pair__temporal_baseline_days=int(parts[2]),
+            run__pair__footprint__bboverlaps=box,
+        )
+        .select_related("run__pair__reference", "run__pair__secondary")
+        .order_by("run__pair_id", "-run__finished_at", "-id")
+        .distinct("run__pair_id")
+    )
+    chosen = _one_polarisation(
+        [(one.run.pair.reference, one.run.pair.secondary.acquired_at, one) for one in predictions]
+    )
+    return [
+        RasterSource(one.raster, f"{one.pk} {one.raster_sha256}", images_of(one))
+        for one in chosen
+        if not layer.needs or one.statistics.get(layer.needs, 0) > 0
+    ]
+
+
+def _sources_of_scenes(group: str, box: Polygon) -> list[RasterSource] | None:
+    parts = _DAY.fullmatch(group)
+    day = _day(parts[1]) if parts else None
+    if day is None:
+        return None
+    scenes = Scene.objects.exclude(raster="").filter(acquired_at__date=day, footprint__bboverlaps=box).order_by("id")
+    chosen = _one_polarisation([(scene, None, scene) for scene in scenes])
+    return [RasterSource(one.raster, f"{one.pk} {one.file_sha256}") for one in chosen]
+
+
+def _one_polarisation(images: Sequence[tuple[Scene, datetime | None, Any]]) -> list[Any]:
+    """The polarisation shown of each image, or of each pair (with the time of its second image)."""
+    best: dict[tuple[Any, ...], tuple[int, Any]] = {}
+    for scene, until, one in images:
+        place = (scene.track, scene.burst, scene.acquired_at, until)
+        order = POLARISATIONS.index(scene.polarisation) if scene.polarisation in POLARISATIONS else len(POLARISATIONS)
+        if place not in best or order < best[place][0]:
+            best[place] = (order, one)
+    return [best[place][1] for place in sorted(best)]
+
+
+def images_of(prediction: Prediction) -> InputGrid:
+    """What the values of a raster on a pair are counted in."""
+    pair, statistics = prediction.run.pair, prediction.statistics
+    shift = statistics.get("median_dx_px", 0.0), statistics.get("median_dy_px", 0.0)
+    a, b, _, d, e, _ = pair.reference.grid
+    last = (pair.secondary.acquired_at.date() - date(1970, 1, 1)).days
+    return InputGrid(pair.reference.posting_m, (a, d), (b, e), pair.temporal_baseline_days, last, shift)
+
+
+def _day(text: str) -> date | None:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        return None

@@ -1,0 +1,270 @@
+"""The raster layers that the map can show: what they are made of, and what their colours mean. The only such table.
+
+Its words are translated where they are shown.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+from django.utils.translation import gettext_lazy, pgettext_lazy
+
+from ml.models import ModelVersion
+from monitor.maps.imaging.drawing import Float32, InputGrid
+
+Task = ModelVersion.Task
+
+
+class RasterLayer(NamedTuple):
+    """Values run from low to high, coloured through evenly spaced stops; beyond, the end colours hold.
+
+    task: whose predictions it shows; empty for the radar images. bands go into `value` as (bands, rows, cols).
+    caption: the colours in words, where no legend stands.
+    overlap: which value counts where several rasters lie over each other, the first one, the highest or the lowest.
+    of_pair: what becomes of the bands, before `value`, with the images that they stand on. needs: only results in whose
+    statistics this figure is above 0 are shown.
+    """
+
+    name: str
+    label: str
+    task: str
+    bands: tuple[str, ...]
+    value: Callable[[Float32], Float32]
+    unit: str
+    low: float
+    high: float
+    stops: tuple[str, ...]
+    low_word: str
+    middle_word: str
+    high_word: str
+    description: str
+    details: str
+    caption: str
+    overlap: str = "first"
+    of_pair: Callable[[Float32, InputGrid], Float32] = lambda bands, images: bands
+    needs: str = ""
+
+    def as_dict(self) -> dict[str, object]:
+        """For the map's legend."""
+        words = ("label", "unit", "low_word", "middle_word", "high_word", "description", "details")
+        return {name: str(getattr(self, name)) for name in words} | {
+            "name": self.name,
+            "low": self.low,
+            "high": self.high,
+            "colours": list(self.stops),
+            "arrows": self.task == Task.OFFSETS,
+        }
+
+
+def _only(bands: Float32) -> Float32:
+    return bands[0]
+
+
+def _length(bands: Float32) -> Float32:
+    return np.hypot(bands[0], bands[1])
+
+
+def _percent(bands: Float32) -> Float32:
+    return 100 * bands[0]
+
+
+def _metres_a_day(offsets: Float32, images: InputGrid) -> Float32:
+    """Against the image as a whole, as alerts are found. offsets: (2, rows, cols), px."""
+    shift = np.array(images.shift_px, dtype=np.float32)[:, None, None]
+    return (offsets - shift) * np.float32(images.posting_m / images.days)
+
+
+def _days_before(day: Float32, images: InputGrid) -> Float32:
+    """Days from that day to the later image."""
+    return np.float32(images.last_day) - day
+
+
+def _decibel(bands: Float32) -> Float32:
+    """dB of linear power; unknown where nothing came back."""
+    return 10 * np.log10(np.where(bands[0] > 0, bands[0], np.nan))
+
+
+RASTER_LAYERS = (
+    RasterLayer(
+        "probability",
+        gettext_lazy("Likelihood of motion"),
+        Task.DEFORMATION,
+        ("probability",),
+        _only,
+        "",
+        0,
+        1,
+        ("#f8e6ef", "#ebbdd5", "#d98fb8", "#c06099", "#9c3178", "#6b0a52"),
+        pgettext_lazy("legend", "unlikely"),
+        "",
+        pgettext_lazy("legend", "nearly certain"),
+        gettext_lazy(
+            "How likely the computer considers it that this ground moves differently from the ground around it."
+        ),
+        gettext_lazy(
+            "Found in the measurement points; empty where there are none. Where tracks overlap, the highest value "
+            "counts."
+        ),
+        gettext_lazy("Dark: nearly certain that this ground moves. Pale: unlikely."),
+        "highest",
+    ),
+    RasterLayer(
+        "smallest-rate",
+        gettext_lazy("Where we cannot see"),
+        Task.DEFORMATION,
+        ("smallest_rate_mm_yr",),
+        _only,
+        pgettext_lazy("unit", "mm a year"),
+        2,
+        20,
+        ("#f3efe2", "#dccfa8", "#b9a674", "#8f7c4c", "#63532d", "#382d13"),
+        pgettext_lazy("legend", "slow motion is seen"),
+        "",
+        pgettext_lazy("legend", "only fast motion"),
+        gettext_lazy(
+            "Here we would probably notice motion of more than so many millimetres a year, as the satellite sees it."
+        ),
+        gettext_lazy(
+            "For a place 1,600 metres across: nine of ten such places would be noticed. Small places have to move "
+            "faster. Computed from the number of points, their scatter, errors made by the atmosphere and the tracks. "
+            "Where there is no colour, too few points stand: nothing would be noticed, whatever its speed."
+        ),
+        gettext_lazy("Pale: slow motion would be seen. Dark: only fast motion. No colour: none."),
+        "lowest",
+        needs="smallest_rate_mm_yr",
+    ),
+    RasterLayer(
+        "coherence",
+        gettext_lazy("Coherence"),
+        Task.COHERENCE,
+        ("coherence",),
+        _only,
+        "",
+        0,
+        1,
+        ("#dcefec", "#aed5cf", "#7fb9b1", "#4f9c93", "#237b73", "#00544e"),
+        pgettext_lazy("legend", "changed"),
+        "",
+        pgettext_lazy("legend", "stayed the same"),
+        gettext_lazy(
+            "How alike two radar images of one place are. Where they are alike, the surface stayed the same in between."
+        ),
+        gettext_lazy(
+            "Water, forest and growing fields are always low. Fresh snow, ploughing or building work lower it for a "
+            "time."
+        ),
+        gettext_lazy("Dark: the surface stayed the same. Pale: it changed."),
+    ),
+    RasterLayer(
+        "coherence-change",
+        gettext_lazy("Change of coherence"),
+        Task.COHERENCE_CHANGE,
+        ("change_sigma",),
+        _only,
+        pgettext_lazy("unit", "times the usual scatter"),
+        -6,
+        6,
+        ("#55156a", "#8a559d", "#bd9bc8", "#e4e2e0", "#a0c7a4", "#599a63", "#1a6832"),
+        pgettext_lazy("legend", "less alike"),
+        pgettext_lazy("legend", "as before"),
+        pgettext_lazy("legend", "more alike"),
+        gettext_lazy(
+            "Where two radar images are less alike than the pairs of images before them: the surface itself has "
+            "changed."
+        ),
+        gettext_lazy(
+            "Counted in the usual scatter of this place (robust standard deviations). "
+            "Below −3 is rare by chance. Rain or snow can lower whole slopes at once."
+        ),
+        gettext_lazy("Purple: less alike than before. Grey: as before. Green: more alike."),
+    ),
+    RasterLayer(
+        "confirmed-change",
+        gettext_lazy("Confirmed change"),
+        Task.COHERENCE_CHANGE,
+        ("confidence",),
+        _percent,
+        pgettext_lazy("unit", "% sure, at least"),
+        80,
+        100,
+        ("#fbe3b8", "#f0bd74", "#dc9440", "#b86c1c", "#874809", "#532a02"),
+        pgettext_lazy("legend", "likely"),
+        "",
+        pgettext_lazy("legend", "nearly certain"),
+        gettext_lazy("Where the surface changed, as several pairs of images confirm that have no image in common."),
+        gettext_lazy(
+            "One rainy or windy day cannot do that. A harvest, building work, a flood, a fire or a landslide can. "
+            "Where there is no colour, nothing is confirmed: that does not mean that nothing changed. Only dates with "
+            "a confirmed change can be chosen. The figure holds for a single place, whatever the noise is like."
+        ),
+        gettext_lazy("Dark: nearly certain that the surface changed. Pale: likely."),
+        needs="confirmed_share",
+    ),
+    RasterLayer(
+        "change-onset",
+        gettext_lazy("When it changed"),
+        Task.COHERENCE_CHANGE,
+        ("onset_day",),
+        _only,
+        pgettext_lazy("unit", "days earlier"),
+        0,
+        24,
+        ("#0b3a5c", "#2b628a", "#5a8cb1", "#8fb3cf", "#c0d6e6", "#e4edf4"),
+        pgettext_lazy("legend", "just appeared"),
+        "",
+        pgettext_lazy("legend", "there for weeks"),
+        gettext_lazy("How long before the later image a confirmed change of the surface was first seen."),
+        gettext_lazy(
+            "The change happened between that image and the one before it, 6 or 12 days earlier in most places. "
+            "Only dates with a confirmed change can be chosen."
+        ),
+        gettext_lazy("Dark: first seen in the later image. Pale: seen in images up to 24 days before."),
+        of_pair=_days_before,
+        needs="confirmed_share",
+    ),
+    RasterLayer(
+        "speed",
+        gettext_lazy("Speed of fast motion"),
+        Task.OFFSETS,
+        ("dx_px", "dy_px"),
+        _length,
+        pgettext_lazy("unit", "m a day"),
+        0,
+        2,
+        ("#ece7f8", "#ccc0ea", "#a997da", "#8669c6", "#633bad", "#3e1184"),
+        pgettext_lazy("legend", "slow"),
+        "",
+        pgettext_lazy("legend", "fast"),
+        gettext_lazy(
+            "How far the surface moved between two radar images: glaciers, and landslides that move metres in a week."
+        ),
+        gettext_lazy(
+            "Arrows stand only where the motion is more than three times its uncertainty. The overall shift between "
+            "the two images is removed. Slow motion of millimetres does not show here; the points show that."
+        ),
+        gettext_lazy("Dark: fast, 2 m a day or more. Pale: slow. Arrows point to where it moves."),
+        of_pair=_metres_a_day,
+    ),
+    RasterLayer(
+        "radar",
+        gettext_lazy("Radar image"),
+        "",
+        (),
+        _decibel,
+        "dB",
+        -22,
+        0,
+        ("#0d0d0d", "#565656", "#8f8f8f", "#c4c4c4", "#f7f7f7"),
+        pgettext_lazy("legend", "smooth, calm water"),
+        "",
+        pgettext_lazy("legend", "rough, buildings"),
+        gettext_lazy("The image itself, as the radar on the satellite saw it."),
+        gettext_lazy(
+            "Backscatter of one polarisation. Steep slopes that face the satellite are bright whatever covers them."
+        ),
+        gettext_lazy("Bright: much of the radar's signal came back. Dark: little."),
+    ),
+)
+RASTER_LAYERS_BY_NAME = {layer.name: layer for layer in RASTER_LAYERS}
+ARROW_LAYER = RASTER_LAYERS_BY_NAME["speed"]
+LAYER_OF_TASK = {layer.task: layer for layer in reversed(RASTER_LAYERS) if layer.task}  # the first one of each

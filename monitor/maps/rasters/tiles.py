@@ -1,0 +1,78 @@
+"""Tiles and arrows of a layer's date: files from the storage through `monitor.maps.imaging.drawing`."""
+
+import hashlib
+import logging
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+import numpy as np
+from rasterio.errors import RasterioError
+from rasterio.io import DatasetReader
+
+from ingest.storage import stored_tiff
+from monitor.maps.imaging import drawing as rasters
+from monitor.maps.imaging.drawing import Arrow, Bounds, Float32
+from monitor.maps.rasters.catalogue import RasterSource
+from monitor.maps.rasters.layers import RasterLayer
+
+logger = logging.getLogger(__name__)
+Result = TypeVar("Result")
+
+PAINT_VERSION = 2  # raise when tiles of the same rasters look different
+MOST_ARROWS = 400
+MAX_ZOOM = 22
+
+
+def is_tile(z: int, x: int, y: int) -> bool:
+    """Whether the numbers name a tile of Web Mercator that a map can show."""
+    return z <= MAX_ZOOM and x < 2**z and y < 2**z
+
+
+def fingerprint(layer: RasterLayer, sources: Sequence[RasterSource], place: str) -> str:
+    """An ETag: the same while neither the rasters nor the way they are painted change."""
+    looks = (PAINT_VERSION, layer.name, layer.bands, layer.low, layer.high, layer.stops, layer.overlap)
+    parts = [*map(str, looks), place, *(source.fingerprint for source in sources)]
+    return f'"{hashlib.sha256(chr(0).join(parts).encode()).hexdigest()[:32]}"'
+
+
+def tile_png(layer: RasterLayer, sources: Sequence[RasterSource], z: int, x: int, y: int) -> bytes:
+    """A PNG of 256 x 256 with every source that reaches into the tile; transparent where nothing is known."""
+    shown: Float32 | None = None
+    for source in sources:
+        values = read_source(source, lambda dataset: rasters.tile_values(dataset, layer.bands, z, x, y))
+        if values is None:
+            continue
+        value = layer.value(values if source.grid is None else layer.of_pair(values, source.grid))
+        shown = value if shown is None else _merged(shown, value, layer.overlap)
+        if layer.overlap == "first" and np.isfinite(shown).all():
+            break
+    return rasters.empty_tile() if shown is None else rasters.paint(shown, layer.stops, layer.low, layer.high)
+
+
+def group_arrows(sources: Sequence[RasterSource], bounds: Bounds) -> list[Arrow]:
+    """At most about 400 arrows in a box of degrees."""
+    drawn: list[Arrow] = []
+    for source in sources:
+        if (grid := source.grid) is not None:
+            most = max(1, MOST_ARROWS // len(sources))
+            drawn += read_source(source, lambda dataset, g=grid, m=most: rasters.arrows(dataset, g, bounds, m)) or []
+    return drawn
+
+
+def _merged(shown: Float32, values: Float32, overlap: str) -> Float32:
+    if overlap == "first":
+        return np.where(np.isfinite(shown), shown, values)
+    return np.fmax(shown, values) if overlap == "highest" else np.fmin(shown, values)
+
+
+def read_source(source: RasterSource, work: Callable[[DatasetReader], Result]) -> Result | None:
+    """What `work` finds in the raster; None where the file is gone or broken: a map with a hole is better than none.
+
+    Raises StorageFailed: such a hole would be kept by browsers, and closes by itself.
+    """
+    try:
+        with stored_tiff(source.file) as dataset:
+            return work(dataset)
+    except (FileNotFoundError, RasterioError, ValueError) as fault:
+        logger.warning("raster %s cannot be shown: %s", source.file.name, fault)
+        return None

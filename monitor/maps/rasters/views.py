@@ -1,0 +1,87 @@
+"""Raster layers for the map: what there is, tiles, and arrows."""
+
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
+from django.utils.cache import get_conditional_response
+from django.views.decorators.http import require_safe
+
+from ml.models import Prediction
+from monitor.maps.imaging import drawing as rasters
+from monitor.maps.imaging.drawing import Bounds
+from monitor.maps.rasters import tiles as raster_tiles
+from monitor.maps.rasters.catalogue import RasterSource, raster_sources, rasters_available
+from monitor.maps.rasters.layers import ARROW_LAYER, RASTER_LAYERS_BY_NAME, RasterLayer
+from monitor.wording.refused_requests import boxes, only_parameters, refusals_as_json
+
+MIN_ZOOM = 5  # below, a tile would open hundreds of rasters
+MARGIN_DEG = 0.01  # a raster may reach a cell beyond the footprint that the database knows
+CACHE = "public, max-age=300"
+
+
+@require_safe
+def catalogue(request: HttpRequest) -> JsonResponse:
+    """The layers that have rasters, their dates, and what their colours mean."""
+    layers = [
+        layer.as_dict() | {"groups": [group.as_dict() for group in groups]} for layer, groups in rasters_available()
+    ]
+    response = JsonResponse({"min_zoom": MIN_ZOOM, "layers": layers})
+    response["Cache-Control"] = "public, max-age=30"
+    return response
+
+
+@require_safe
+@only_parameters()
+def tile(request: HttpRequest, layer: str, group: str, z: int, x: int, y: int) -> HttpResponseBase:
+    if layer not in RASTER_LAYERS_BY_NAME or not raster_tiles.is_tile(z, x, y):
+        raise Http404("There is no such tile.")
+    chosen = RASTER_LAYERS_BY_NAME[layer]
+    sources = _sources_or_404(chosen, group, rasters.tile_bounds_deg(z, x, y, MARGIN_DEG))
+    sources = sources if z >= MIN_ZOOM else []
+    etag = raster_tiles.fingerprint(chosen, sources, f"{group}/{z}/{x}/{y}")
+    response = get_conditional_response(request, etag=etag)
+    if response is None:
+        response = HttpResponse(raster_tiles.tile_png(chosen, sources, z, x, y), content_type="image/png")
+    response["ETag"] = etag
+    response["Cache-Control"] = CACHE
+    return response
+
+
+@require_safe
+@refusals_as_json
+def arrows(request: HttpRequest, group: str) -> JsonResponse:
+    """Arrows of the motion between two images, thinned to about 400 for the box ?bbox=west,south,east,north."""
+    drawn = [
+        arrow
+        for box in boxes(request.GET.get("bbox", ""))
+        for arrow in raster_tiles.group_arrows(_sources_or_404(ARROW_LAYER, group, box), box)
+    ]
+    features = [
+        {
+            "type": "Feature",
+            "geometry": {"type": "Point", "coordinates": [round(arrow.longitude, 6), round(arrow.latitude, 6)]},
+            "properties": {
+                "speed_m_day": round(arrow.speed_m_day, 4),
+                "sigma_m_day": round(arrow.sigma_m_day, 4),
+                "bearing_deg": round(arrow.bearing_deg, 1),
+            },
+        }
+        for arrow in drawn
+    ]
+    response = JsonResponse({"type": "FeatureCollection", "features": features}, content_type="application/geo+json")
+    response["Cache-Control"] = CACHE
+    return response
+
+
+def _sources_or_404(layer: RasterLayer, group: str, bounds: Bounds) -> list[RasterSource]:
+    sources = raster_sources(layer=layer, group=group, bounds=bounds)
+    if sources is None:
+        raise Http404("There is no such date.")
+    return sources
+
+
+@require_safe
+def prediction_raster(request: HttpRequest, prediction: int) -> FileResponse:
+    """The Cloud-Optimised GeoTIFF of a run, to download."""
+    row = Prediction.objects.filter(pk=prediction).first()
+    if row is None or not row.raster.storage.exists(row.raster.name):
+        raise Http404("There is no such raster.")
+    return FileResponse(row.raster.open("rb"), as_attachment=True, filename=row.raster.name, content_type="image/tiff")

@@ -1,0 +1,209 @@
+"""How slow motion may be that we would notice in a region, in how much of it we would not, and when we last looked."""
+
+import hashlib
+import math
+from collections.abc import Mapping, Sequence
+from datetime import date
+from enum import StrEnum
+from typing import NamedTuple
+
+import numpy as np
+from django.contrib.gis.geos import MultiPolygon, Polygon
+from django.core.cache import cache
+from django.db.models import Q, QuerySet
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from rasterio.features import geometry_mask
+from rasterio.transform import from_bounds
+from shapely import STRtree, from_wkb
+from shapely import transform as transform_geometry
+
+from ingest.projections import transformer
+from ml.models import ModelVersion, Prediction, Run
+from monitor.maps.imaging.drawing import Float32, window_values
+from monitor.maps.rasters.catalogue import RasterSource
+from monitor.maps.rasters.layers import RASTER_LAYERS_BY_NAME
+from monitor.maps.rasters.tiles import read_source
+from monitor.wording.dates import day_words
+from monitor.wording.figures import percent, whole
+
+LAYER = RASTER_LAYERS_BY_NAME["smallest-rate"]
+SLOW_MM_YR = 10.0
+AROUND_KM, KM_PER_DEGREE = 3.0, 111.0
+MOST_OF_IT = 0.75  # share of a region
+CELLS = 128  # along the longer side of a region
+MOST_RASTERS = 100  # each takes some milliseconds; of more, nothing is stated
+KEPT_S = 24 * 3600
+
+
+class Ground(StrEnum):
+    """Of which a sentence speaks: what our data cover, a region, or the surroundings of a place."""
+
+    COVERED = "covered"
+    REGION = "region"
+    AROUND = "around"
+
+
+# Translators: %(share)s is "12 %" or "less than 1 %"
+UNSEEN = {
+    Ground.COVERED: gettext_lazy(
+        "In %(share)s of the ground that our data cover we would not notice ground that moves by less than %(slow)s mm "
+        "a year: measurements are too few or too noisy there."
+    ),
+    Ground.REGION: gettext_lazy(
+        "In %(share)s of this region we would not notice ground that moves by less than %(slow)s mm a year: "
+        "measurements are too few or too noisy there."
+    ),
+    Ground.AROUND: gettext_lazy(
+        "In %(share)s of the ground around this place we would not notice ground that moves by less than %(slow)s mm a "
+        "year: measurements are too few or too noisy there."
+    ),
+}
+SEEN = {
+    Ground.COVERED: gettext_lazy(
+        "Over most of the ground that our data cover we would probably notice ground that moves faster than about "
+        "%(rate)s mm a year over a kilometre and a half."
+    ),
+    Ground.REGION: gettext_lazy(
+        "Over most of this region we would probably notice ground that moves faster than about %(rate)s mm a year over "
+        "a kilometre and a half."
+    ),
+    Ground.AROUND: gettext_lazy(
+        "Over most of the ground around this place we would probably notice ground that moves faster than about "
+        "%(rate)s mm a year over a kilometre and a half."
+    ),
+}
+
+
+class Visibility(NamedTuple):
+    """unseen: share of the region where motion slower than SLOW_MM_YR would not be noticed, 0-1.
+
+    noticed_mm_yr: rate from which on nine of ten places (`ml.deformation.detection_limit`) would be noticed in most of
+    the region; infinite where too much of it has no points.
+    """
+
+    unseen: float
+    noticed_mm_yr: float
+    last_look: date
+
+
+def visibility_in(region: MultiPolygon | None) -> Visibility | None:
+    """Of a region, or of everything that the current velocity fields cover; None where none says what it sees."""
+    here = Q() if region is None else Q(run__product__footprint__intersects=region)
+    return _visibility(region, list(_latest(here)[: MOST_RASTERS + 1]))
+
+
+def visibilities_in(regions: Mapping[int, MultiPolygon]) -> dict[int, Visibility | None]:
+    """The same of many regions, in one query however many there are."""
+    if not regions:
+        return {}
+    west, south, east, north = zip(*(region.extent for region in regions.values()), strict=True)
+    around = Polygon.from_bbox((min(west), min(south), max(east), max(north)))
+    predictions = list(_latest(Q(run__product__footprint__bboverlaps=around)))
+    tree = STRtree([from_wkb(one.run.product.footprint.wkb.tobytes()) for one in predictions])
+    outlines = [from_wkb(region.wkb.tobytes()) for region in regions.values()]
+    here: dict[int, list[Prediction]] = {pk: [] for pk in regions}
+    pks = list(regions)
+    for place, found in sorted(tree.query(outlines, predicate="intersects").T.tolist()):
+        here[pks[place]].append(predictions[found])
+    return {pk: _visibility(regions[pk], found) for pk, found in here.items()}
+
+
+def _latest(here: Q) -> QuerySet[Prediction]:
+    """What the newest run on each current velocity field says."""
+    return (
+        Prediction.objects.filter(
+            here,
+            run__state=Run.State.SUCCEEDED,
+            run__model_version__task=ModelVersion.Task.DEFORMATION,
+            run__product__superseded_by=None,
+            **{f"statistics__{LAYER.needs}__gt": 0},
+        )
+        .select_related("run__product")
+        .order_by("run__product_id", "-run__finished_at", "-id")
+        .distinct("run__product_id")
+    )
+
+
+def _visibility(region: MultiPolygon | None, predictions: Sequence[Prediction]) -> Visibility | None:
+    if not 0 < len(predictions) <= MOST_RASTERS:
+        return None
+    outline = MultiPolygon([one.run.product.footprint for one in predictions], srid=4326) if region is None else region
+    return Visibility(*_shares(outline, predictions), max(one.run.product.dates[-1] for one in predictions))
+
+
+def visibility_sentence(region: MultiPolygon | None) -> str:
+    """What a list of alerts, a mail or a subscription says of its region, see `visibility_words`; empty where nothing
+    is known of it."""
+    seen = visibility_in(region)
+    return "" if seen is None else visibility_words(seen, Ground.COVERED if region is None else Ground.REGION)
+
+
+def visibility_around(area: MultiPolygon) -> str:
+    """The same of the surroundings of an alert, about three kilometres to each side."""
+    west, south, east, north = area.extent
+    up = AROUND_KM / KM_PER_DEGREE
+    aside = up / max(0.02, math.cos(math.radians((south + north) / 2)))
+    box = Polygon.from_bbox((west - aside, south - up, east + aside, north + up))
+    seen = visibility_in(MultiPolygon(box, srid=4326))
+    return "" if seen is None else visibility_words(seen, Ground.AROUND)
+
+
+def visibility_words(seen: Visibility, ground: Ground) -> str:
+    """'Over most of this region we would probably notice ground that moves faster than about 4 mm a year …'."""
+    figures = {
+        "share": _share(seen.unseen),
+        "slow": whole(SLOW_MM_YR),
+        "rate": whole(max(1.0, min(seen.noticed_mm_yr, SLOW_MM_YR))),
+        "day": day_words(seen.last_look),
+    }
+    looked = _("The last measurement is of %(day)s.")
+    if seen.noticed_mm_yr > SLOW_MM_YR:
+        return f"{UNSEEN[ground]} {looked}" % figures
+    rest = (
+        _(
+            "Smaller places have to move faster, and in %(share)s of it motion of less than %(slow)s mm a year stays "
+            "hidden."
+        )
+        if seen.unseen >= 0.01
+        else _("Smaller places have to move faster.")
+    )
+    return f"{SEEN[ground]} {rest} {looked}" % figures
+
+
+def _share(share: float) -> str:
+    if share >= 0.01:
+        return percent(share)
+    # Translators: "less than 1 %"
+    return _("less than %(share)s") % {"share": percent(0.01)}
+
+
+def _shares(region: MultiPolygon, predictions: Sequence[Prediction]) -> tuple[float, float]:
+    """`unseen` and `noticed_mm_yr` of Visibility; kept, for they cost a look into every raster."""
+    parts = [region.wkb.tobytes(), *(f"{one.pk} {one.raster_sha256}".encode() for one in predictions)]
+    key = f"noticed-{hashlib.sha256(b''.join(parts)).hexdigest()}"
+    shares: tuple[float, float] | None = cache.get(key)
+    if shares is None:
+        shares = _worked_out(region, predictions)
+        cache.set(key, shares, KEPT_S)
+    return shares
+
+
+def _worked_out(region: MultiPolygon, predictions: Sequence[Prediction]) -> tuple[float, float]:
+    outline = transform_geometry(from_wkb(region.wkb.tobytes()), transformer(4326, 3857).transform, interleaved=False)
+    west, south, east, north = outline.bounds
+    cell = max(east - west, north - south) / CELLS
+    rows, cols = max(1, math.ceil((north - south) / cell)), max(1, math.ceil((east - west) / cell))
+    smallest: Float32 = np.full((rows, cols), np.nan, dtype=np.float32)
+    for one in predictions:
+        source = RasterSource(one.raster, one.raster_sha256)
+        values = read_source(
+            source, lambda dataset: window_values(dataset, LAYER.bands, 3857, outline.bounds, (rows, cols))
+        )
+        if values is not None:
+            smallest = np.fmin(smallest, values[0])
+    inside = geometry_mask(
+        [outline], (rows, cols), from_bounds(*outline.bounds, cols, rows), invert=True, all_touched=True
+    )
+    limits = np.where(np.isfinite(smallest), smallest, np.inf)[inside]
+    return float((limits > SLOW_MM_YR).mean()), float(np.quantile(limits, MOST_OF_IT, method="higher"))

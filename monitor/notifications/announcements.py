@@ -1,0 +1,115 @@
+"""Announcing transitions of alerts: who is to hear of what. Messages are queued here, and none is sent."""
+
+from typing import NamedTuple
+
+from django.conf import settings
+from django.db.models import F, Q, QuerySet
+from django.utils import timezone
+
+from detection.models import AlertTransition
+from detection.rules.lifecycle import State
+from ingest.locks import Lock, locked
+from monitor.models import Announcement, Notification, OutgoingMessage, Subscription
+from monitor.notifications import selectors
+from monitor.notifications.outbox import message_key
+from monitor.subscribers.subscriptions import endpoints
+from monitor.subscribers.subscriptions.selectors import subscriptions_matching
+
+BATCH = 2000
+
+
+class Reader(NamedTuple):
+    """A subscription, as far as queueing needs it."""
+
+    subscription: int
+    email: str
+    channel: str
+    frequency: str
+
+
+def transition_announce(*, transition_id: int) -> Announcement | None:
+    """Queue the messages of one transition; None where that has been done. All of it or nothing, in their order."""
+    with locked(Lock.ANNOUNCING):
+        announcement, created = Announcement.objects.get_or_create(transition_id=transition_id)
+        if not created:
+            return None
+        news = AlertTransition.objects.select_related("alert").get(pk=transition_id)
+        rejected, merged = news.to_state == State.REJECTED, news.to_state == State.MERGED
+        readers = [] if merged else _readers(news)  # a merged place is reported under its other code
+        if news.changes_state:
+            _withdraw_older(news, None if rejected or merged else [reader.subscription for reader in readers])
+        _queue(news, OutgoingMessage.Kind.CORRECTION if rejected else OutgoingMessage.Kind.ALERT, readers)
+        endpoints.news_queue(news=news)
+        announcement.n_notifications = len(readers)
+        announcement.save(update_fields=["n_notifications"])
+        return announcement
+
+
+def _readers(news: AlertTransition) -> list[Reader]:
+    """Whoever watches the place; a correction goes to those who had been notified."""
+    rejected = news.to_state == State.REJECTED
+    audience = (
+        selectors.subscriptions_notified(transition=news) if rejected else subscriptions_matching(transition=news)
+    )
+    if news.from_state == State.MERGED:  # it was no duplicate: nobody who had a mail was told that it was one
+        audience = audience.exclude(pk__in=selectors.subscriptions_notified(transition=news).values("pk"))
+    if not news.changes_state:  # a mail that waits will state the newest figures: nothing changed for its reader
+        audience = audience.exclude(pk__in=_unsent(news).values("subscription"))
+    return [Reader(*row) for row in audience.values_list("pk", "email", "channel", "frequency")]
+
+
+def _queue(news: AlertTransition, kind: str, readers: list[Reader]) -> None:
+    """One notification per subscription. It waits for a digest, or is gathered with others; where the channel does
+    not gather, every address that hears at once gets a message."""
+    now = timezone.now()
+    at_once = [
+        reader
+        for reader in readers
+        if reader.frequency == Subscription.Frequency.AT_ONCE and reader.channel not in settings.GATHERING
+    ]
+    messages = {
+        (channel, email): OutgoingMessage(
+            channel=channel,
+            kind=kind,
+            key=message_key(kind, news.pk, email),
+            address=email,
+            transition=news,
+            next_try_at=now,
+        )
+        for channel, email in sorted({(reader.channel, reader.email) for reader in at_once})
+    }
+    OutgoingMessage.objects.bulk_create(messages.values(), batch_size=BATCH)
+    of_reader = {reader: messages[reader.channel, reader.email] for reader in at_once}
+    notifications = [
+        Notification(transition=news, subscription_id=reader.subscription, message=of_reader.get(reader))
+        for reader in readers
+    ]
+    Notification.objects.bulk_create(notifications, batch_size=BATCH, ignore_conflicts=True)
+
+
+def _unsent(news: AlertTransition) -> QuerySet[Notification]:
+    """Earlier news of the same alert that has not been sent yet."""
+    return Notification.objects.filter(
+        Q(message=None) | Q(message__state=OutgoingMessage.State.QUEUED),
+        transition__alert=news.alert_id,
+        transition__lt=news.pk,
+        withdrawn_at=None,
+    )
+
+
+def _withdraw_older(news: AlertTransition, subscriptions: list[int] | None) -> None:
+    """Take back what was not sent yet and is overtaken by this news: for these subscriptions, or for all.
+
+    A new state overtakes the one before, but no update: what has changed is told beside it.
+    """
+    unsent = _unsent(news)
+    if subscriptions is not None:
+        unsent = unsent.filter(subscription__in=subscriptions).exclude(transition__from_state=F("transition__to_state"))
+    unsent_ids = list(unsent.values_list("pk", flat=True))
+    if not unsent_ids:
+        return
+    Notification.objects.filter(pk__in=unsent_ids).update(withdrawn_at=timezone.now())
+    still_needed = Notification.objects.filter(withdrawn_at=None, message__isnull=False).values("message")
+    OutgoingMessage.objects.filter(
+        state=OutgoingMessage.State.QUEUED, transition__alert=news.alert_id, transition__lt=news.pk
+    ).exclude(pk__in=still_needed).update(state=OutgoingMessage.State.WITHDRAWN)

@@ -1,0 +1,85 @@
+"""Daily, weekly and monthly digests: what was not sent at once, in one message per address."""
+
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models.functions import Coalesce
+from django.utils import timezone
+
+from monitor.models import Notification, OutgoingMessage, Subscription
+from monitor.notifications.gathering import told_already_withdraw
+from monitor.notifications.outbox import message_key
+from monitor.notifications.selectors import notifications_waiting
+from monitor.subscribers.subscriptions.often import awake
+from monitor.subscribers.subscriptions.selectors import subscriptions_active
+
+DIGEST_HOUR = 6  # of the reader's morning
+
+
+class Reader(NamedTuple):
+    """Whoever gets one digest."""
+
+    email: str
+    channel: str
+    frequency: str
+    time_zone: str
+
+
+def last_moment(*, frequency: str, now: datetime, zone: str = "UTC") -> datetime:
+    """When digests of this frequency were last due: each day, each Monday, or each first of a month, at six by the
+    reader's clock. At once: this very hour."""
+    if frequency == Subscription.Frequency.AT_ONCE:
+        return now.replace(minute=0, second=0, microsecond=0)
+    local = now.astimezone(ZoneInfo(zone))
+    morning = local.replace(hour=DIGEST_HOUR, minute=0, second=0, microsecond=0)
+    if morning > local:
+        morning -= timedelta(days=1)
+    if frequency == Subscription.Frequency.WEEKLY:
+        morning -= timedelta(days=morning.weekday())
+    elif frequency == Subscription.Frequency.MONTHLY:
+        morning = morning.replace(day=1)
+    return morning.astimezone(UTC)
+
+
+def digests_queue(*, now: datetime | None = None) -> int:
+    """Queue a message for every address whose digest is due and that has news; how many were queued."""
+    now = now or timezone.now()
+    clocks = subscriptions_active().order_by().values_list("frequency", "time_zone").distinct()
+    return sum(_digests_of(frequency, zone, now) for frequency, zone in sorted(clocks))
+
+
+def _digests_of(frequency: str, zone: str, now: datetime) -> int:
+    queued, moment = 0, last_moment(frequency=frequency, now=now, zone=zone)
+    due = awake(subscriptions=subscriptions_active().filter(frequency=frequency, time_zone=zone), now=now)
+    if frequency == Subscription.Frequency.AT_ONCE:  # waits only after a change from daily or weekly
+        due = due.exclude(channel__in=settings.GATHERING)
+    else:
+        due = due.alias(since=Coalesce("last_digest_at", "confirmed_at")).filter(since__lt=moment)
+    news = notifications_waiting().filter(subscription__in=due)
+    addresses = news.order_by("subscription__email", "subscription__channel")
+    for email, channel in list(addresses.values_list("subscription__email", "subscription__channel").distinct()):
+        queued += _digest_queue(Reader(email, channel, frequency, zone), moment, now)
+    if frequency != Subscription.Frequency.AT_ONCE:
+        due.exclude(pk__in=news.values("subscription")).update(last_digest_at=now)
+    return queued
+
+
+def _digest_queue(reader: Reader, moment: datetime, now: datetime) -> bool:
+    """The digest of one address; False where it was made already, and what has come since waits for the next."""
+    with transaction.atomic():
+        message, created = OutgoingMessage.objects.get_or_create(
+            key=message_key("digest", f"{reader.frequency}:{moment:%Y%m%d%H}", reader.email),
+            channel=reader.channel,
+            defaults={"kind": OutgoingMessage.Kind.DIGEST, "address": reader.email, "next_try_at": now},
+        )
+        if not created:
+            return False
+        mine = awake(subscriptions=subscriptions_active().filter(**reader._asdict()), now=now)
+        waiting = notifications_waiting().filter(subscription__in=mine)
+        told_already_withdraw(waiting=waiting)
+        Notification.objects.filter(pk__in=list(waiting.values_list("pk", flat=True))).update(message=message)
+        mine.update(last_digest_at=now)
+    return True

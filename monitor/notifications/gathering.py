@@ -1,0 +1,150 @@
+"""Gathering: "at once" is soon, not often. What comes close together for one address is one message.
+
+A first message leaves some minutes after its news, and no other follows within the hour. A message about many places is
+a summary: after it, what a computer alone has found waits for a day. Channels that are not in settings.GATHERING carry
+each step as a message of its own.
+"""
+
+from collections import defaultdict
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from django.conf import settings
+from django.db import connection
+from django.db.models import Exists, Min, OuterRef, QuerySet
+from django.utils import timezone
+
+from detection.rules.lifecycle import State as AlertState
+from ingest.locks import Lock, locked
+from monitor.models import Notification, OutgoingMessage, Subscription
+from monitor.notifications.outbox import message_key
+from monitor.notifications.selectors import notifications_waiting
+from monitor.subscribers.subscriptions.often import awake
+from monitor.subscribers.subscriptions.selectors import subscriptions_active
+
+MANY_PLACES = 10  # of more, a message is a summary
+HOLD = timedelta(days=1)  # after a summary, of what no person has looked at
+AUTOMATIC = "automatic"
+BATCH = 2000
+State, Kind = OutgoingMessage.State, OutgoingMessage.Kind
+NEWS = (Kind.ALERT, Kind.CORRECTION, Kind.DIGEST, Kind.SUMMARY)
+_PUT_INTO = """
+    UPDATE monitor_notification SET message_id = pairs.message
+    FROM unnest(%s::bigint[], %s::bigint[]) AS pairs(id, message) WHERE monitor_notification.id = pairs.id"""
+
+
+class Pace(NamedTuple):
+    """How long news is gathered, and how long it is quiet after a message."""
+
+    delay: timedelta
+    rest: timedelta
+
+
+class Item(NamedTuple):
+    """A notification that waits, as far as gathering needs it."""
+
+    pk: int
+    email: str
+    transition: int
+    alert: int
+    to_state: str
+
+
+def paces() -> dict[str, Pace]:
+    """The channels that gather, each with its pace."""
+    return {
+        channel: Pace(timedelta(minutes=delay), timedelta(minutes=rest))
+        for channel, (delay, rest) in settings.GATHERING.items()
+    }
+
+
+def messages_gather(*, now: datetime | None = None) -> int:
+    """Queue one message for every address whose news has been gathered long enough; how many were queued."""
+    now, queued = now or timezone.now(), 0
+    for channel, pace in paces().items():
+        if not _of_addresses_due(channel, pace, now).exists():
+            continue
+        with locked(Lock.ANNOUNCING):
+            queued += _queue(channel, pace, now)
+    return queued
+
+
+def told_already_withdraw(*, waiting: QuerySet[Notification]) -> None:
+    """One person, two subscriptions: what one of them has brought already, the other does not bring again."""
+    brought = Notification.objects.filter(
+        transition=OuterRef("transition"),
+        subscription__email=OuterRef("subscription__email"),
+        subscription__channel=OuterRef("subscription__channel"),
+        message__isnull=False,
+        withdrawn_at=None,
+    )
+    again = list(waiting.filter(Exists(brought)).values_list("pk", flat=True))
+    if again:
+        Notification.objects.filter(pk__in=again).update(withdrawn_at=timezone.now())
+
+
+def _waiting(channel: str, now: datetime) -> QuerySet[Notification]:
+    """What waits for readers who hear at once, without what is held back after a summary."""
+    readers = subscriptions_active().filter(frequency=Subscription.Frequency.AT_ONCE, channel=channel)
+    readers = awake(subscriptions=readers, now=now)
+    summaries = _messages(channel).filter(kind=Kind.SUMMARY, created_at__gt=now - HOLD)
+    held = Exists(summaries.filter(address=OuterRef("subscription__email")))
+    waiting = notifications_waiting().filter(subscription__in=readers)
+    return waiting.exclude(held, transition__actor=AUTOMATIC)
+
+
+def _of_addresses_due(channel: str, pace: Pace, now: datetime) -> QuerySet[Notification, str]:
+    """The addresses whose first news has waited long enough, and that had no message for a while."""
+    lately = _messages(channel).filter(created_at__gt=now - pace.rest, address=OuterRef("subscription__email"))
+    return (
+        _waiting(channel, now)
+        .filter(~Exists(lately))
+        .order_by()
+        .values("subscription__email")
+        .annotate(first=Min("created_at"))
+        .filter(first__lte=now - pace.delay)
+        .values_list("subscription__email", flat=True)
+    )
+
+
+def _messages(channel: str) -> QuerySet[OutgoingMessage]:
+    """The news that were sent through a channel, or are on their way."""
+    return OutgoingMessage.objects.filter(
+        channel=channel, kind__in=NEWS, state__in=[State.QUEUED, State.SENDING, State.SENT]
+    )
+
+
+def _queue(channel: str, pace: Pace, now: datetime) -> int:
+    """One message for each address that is due, in few statements however many there are."""
+    due = list(_of_addresses_due(channel, pace, now))
+    told_already_withdraw(waiting=_waiting(channel, now).filter(subscription__email__in=due))
+    fields = ("pk", "subscription__email", "transition", "transition__alert", "transition__to_state")
+    rows = _waiting(channel, now).filter(subscription__email__in=due).order_by("pk").values_list(*fields)
+    by_address: dict[str, list[Item]] = defaultdict(list)
+    for item in map(Item._make, rows):
+        by_address[item.email].append(item)
+    made = OutgoingMessage.objects.bulk_create(
+        (_message(channel, items, now) for items in by_address.values()), batch_size=BATCH
+    )
+    pairs = [(item.pk, message.pk) for message, items in zip(made, by_address.values(), strict=True) for item in items]
+    if pairs:
+        with connection.cursor() as cursor:
+            cursor.execute(_PUT_INTO, [list(one) for one in zip(*pairs, strict=True)])
+    return len(made)
+
+
+def _message(channel: str, items: list[Item], now: datetime) -> OutgoingMessage:
+    """One step of one alert is told by itself, more in a list, many in a summary."""
+    address, transitions = items[0].email, {item.transition for item in items}
+    if len(transitions) == 1:
+        kind = Kind.CORRECTION if items[0].to_state == AlertState.REJECTED else Kind.ALERT
+    else:
+        kind = Kind.SUMMARY if len({item.alert for item in items}) > MANY_PLACES else Kind.DIGEST
+    return OutgoingMessage(
+        channel=channel,
+        kind=kind,
+        key=message_key(kind, f"from:{items[0].pk}", address),
+        address=address,
+        transition_id=items[0].transition if len(transitions) == 1 else None,
+        next_try_at=timezone.now(),
+    )

@@ -1,0 +1,69 @@
+"""Mail: one message is one mail, sent over one connection to the mail server for as long as it holds."""
+
+import logging
+import smtplib
+from collections.abc import Sequence
+
+from django.conf import settings
+from django.core.mail import get_connection
+
+from monitor.models import OutgoingMessage
+from monitor.notifications import base
+from monitor.notifications.base import Delivered, Later, Never, Outcome, Refused
+from monitor.notifications.mail.compose import Composer
+from monitor.notifications.mail.returns import NO_SUCH_ADDRESS
+from monitor.notifications.outbox import message_is_held
+
+logger = logging.getLogger(__name__)
+
+MAILS_PER_CONNECTION = 100
+SERVICE_CLOSES = 421
+
+
+class Channel(base.Channel):
+    """Composes a mail and hands it to Django's mail backend: a server, or files on a machine without one."""
+
+    def __init__(self) -> None:
+        self.server = get_connection()
+        self.compose = Composer()
+        self.sent = 0
+
+    def read_ahead(self, messages: Sequence[OutgoingMessage]) -> None:
+        self.compose.read_ahead(messages)
+
+    def deliver(self, message: OutgoingMessage) -> Outcome:
+        mail = self.compose(message)
+        try:
+            if self.sent and self.sent % MAILS_PER_CONNECTION == 0:
+                self.server.close()
+            self.server.open()
+            if not message_is_held(message=message, seconds=3 * settings.EMAIL_TIMEOUT):
+                return Later("The lease of the message ended before it could be sent.")
+            self.server.send_messages([mail])
+        except smtplib.SMTPRecipientsRefused as fault:
+            code, answer = next(iter(fault.recipients.values()))
+            return _refusal(code, answer)
+        except smtplib.SMTPDataError as fault:
+            return _refusal(fault.smtp_code, fault.smtp_error)
+        except (smtplib.SMTPException, OSError) as fault:
+            return Later(f"{type(fault).__name__}: {fault}")
+        self.sent += 1
+        return Delivered()
+
+    def close(self) -> None:
+        try:
+            self.server.close()
+        except (smtplib.SMTPException, OSError) as fault:
+            logger.info("the connection to the mail server could not be closed: %s", fault)
+
+
+def _refusal(code: int, answer: bytes | str) -> Later | Refused | Never:
+    """What an answer of the server about one mail means. Only an address that does not exist is refused for good.
+
+    Other codes from 500 on are often about this service, not about the reader: "554 relay access denied".
+    """
+    text = answer.decode(errors="replace") if isinstance(answer, bytes) else answer
+    reason = f"{code} {text}"
+    if code == SERVICE_CLOSES:
+        return Later(reason)
+    return Never(reason) if code >= 500 and NO_SUCH_ADDRESS.match(text) else Refused(reason)

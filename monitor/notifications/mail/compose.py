@@ -1,0 +1,203 @@
+"""From a message of the outbox to a mail with words, as things stand at the moment of sending."""
+
+import logging
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import datetime
+from email.mime.image import MIMEImage
+from threading import Lock
+from zoneinfo import ZoneInfo
+
+from django.conf import settings
+from django.core.mail import EmailMultiAlternatives
+from django.utils import timezone, translation
+
+from detection.models import Alert, AlertTransition
+from detection.reviews.visits import visits_coming
+from monitor.maps.rasters.visibility import Ground, Visibility, visibilities_in, visibility_around, visibility_words
+from monitor.models import Notification, OutgoingMessage, Subscription
+from monitor.notifications.bursts import Burst, burst_of
+from monitor.notifications.gathering import MANY_PLACES
+from monitor.notifications.mail import letters, returns
+from monitor.notifications.mail.drafts import Draft, Drafts
+from monitor.subscribers.subscriptions.assets import sites_of_news
+from monitor.subscribers.subscriptions.members import manage_token_of
+from monitor.subscribers.subscriptions.often import subscriptions_silent
+from monitor.subscribers.subscriptions.selectors import subscriptions_of
+from monitor.wording.cards.cards import AlertCard, alert_cards
+
+logger = logging.getLogger(__name__)
+DIGESTS = {OutgoingMessage.Kind.DIGEST, OutgoingMessage.Kind.SUMMARY}
+MOST_MAPS = 256  # of some 15 kB
+_maps: dict[tuple[int, datetime], MIMEImage] = {}
+_drawing = Lock()
+
+
+def map_of(alert: Alert, card: AlertCard) -> MIMEImage | None:
+    """The map of an alert, drawn once for all its readers; None where it cannot be drawn: better a mail without it."""
+    key = (alert.pk, alert.updated_at)
+    with _drawing:
+        if key not in _maps:
+            try:
+                drawn = letters.map_part(alert=alert, card=card)
+            except Exception:
+                logger.exception("the map of alert %s could not be drawn", alert.code)
+                return None
+            while len(_maps) >= MOST_MAPS:
+                del _maps[next(iter(_maps))]
+            _maps[key] = drawn
+        return _maps[key]
+
+
+class Composer:
+    """Composes the mails of one round. The words about an alert are made once for all its readers of a language."""
+
+    def __init__(self) -> None:
+        self._cards: dict[tuple[object, ...], AlertCard] = {}
+        self._unseen: dict[tuple[int, str | None], str] = {}
+        self._bursts: dict[frozenset[int], Burst | None] = {}
+        self._drafts = Drafts()
+        self._seen: dict[int, Visibility | None] = {}
+
+    def read_ahead(self, messages: Sequence[OutgoingMessage]) -> None:
+        """What these digests say of alerts and regions, in as many queries however many there are."""
+        digests = [one for one in messages if one.kind in DIGESTS and one.news]
+        subscriptions = {one.subscription_id for message in digests for one in message.news}
+        regions = Subscription.objects.filter(pk__in=subscriptions).values_list("pk", "region")
+        self._seen = visibilities_in(dict(regions)) if subscriptions else {}
+        by_language: dict[str, list[Alert]] = defaultdict(list)
+        for message in digests:
+            language = message.news[-1].subscription.language
+            by_language[language] += [one.transition.alert for one in message.news]
+        for language, alerts in by_language.items():
+            with translation.override(language):
+                self._make_cards(alerts)
+
+    def __call__(self, message: OutgoingMessage) -> EmailMultiAlternatives:
+        """The mail to send. message: as `selectors.messages_to_deliver` reads it, and still needed."""
+        reader = message.news[-1].subscription if message.news else message.subscription
+        if reader is None and message.kind == OutgoingMessage.Kind.SIGN:
+            reader = subscriptions_of(email=message.address).last()
+        language, zone = (reader.language, reader.time_zone) if reader else (message.language, "UTC")
+        with translation.override(language), timezone.override(ZoneInfo(zone)):
+            mail = self._compose(message)
+        if settings.BOUNCE_ADDRESS:  # what comes back goes there; readers see and answer the other one
+            mail.extra_headers["From"] = mail.from_email
+            mail.from_email = returns.return_address(message.pk)
+        return mail
+
+    def _compose(self, message: OutgoingMessage) -> EmailMultiAlternatives:
+        key, kind = message.key, message.kind
+        if kind == OutgoingMessage.Kind.CONFIRM:
+            return letters.confirm_mail(key=key, subscription=message.subscription)
+        if kind == OutgoingMessage.Kind.LINK:
+            return letters.link_mail(key=key, email=message.address, token=manage_token_of(email=message.address))
+        if kind == OutgoingMessage.Kind.INVITATION:
+            return letters.invitation_mail(key=key, invitation=message.invitation)
+        if kind == OutgoingMessage.Kind.MEMBERSHIP:
+            return letters.membership_mail(key=key, membership=message.membership)
+        if kind == OutgoingMessage.Kind.RESET:
+            return letters.password_mail(key=key, email=message.address, account=message.account)
+        if kind == OutgoingMessage.Kind.VISITS:
+            visits = visits_coming(visitor=message.account)
+            cards = alert_cards([one.review.alert for one in visits])
+            coming = list(zip(visits, cards, strict=True))
+            return letters.visits_mail(key=key, email=message.address, visits=coming)
+        if kind == OutgoingMessage.Kind.TEST:
+            return letters.test_mail(key=key, subscription=message.subscription)
+        if kind == OutgoingMessage.Kind.SIGN:
+            silent = subscriptions_silent(now=timezone.now()).filter(email=message.address, channel=message.channel)
+            return letters.sign_mail(key=key, subscriptions=list(silent))
+        if kind == OutgoingMessage.Kind.ENDED:
+            token = manage_token_of(email=message.address)
+            return letters.ended_mail(key=key, email=message.address, endpoint=message.endpoint, token=token)
+        subscriptions = list({one.subscription_id: one.subscription for one in message.news}.values())
+        sites = sites_of_news(message.news)
+        if kind in DIGESTS:
+            return self._digest(message, subscriptions, sites)
+        draft = self._alert_draft(kind, message.transition, sites)
+        return letters.to_reader(draft, key=key, subscriptions=subscriptions)
+
+    def _alert_draft(self, kind: str, transition: AlertTransition, sites: list[str]) -> Draft:
+        alert = transition.alert
+
+        def make() -> Draft:
+            card = self._card(alert)
+            if kind == OutgoingMessage.Kind.CORRECTION:
+                return letters.correction_draft(card=card, transition=transition)
+            shown = {"unseen": self.unseen_around(alert), "sites": sites, "picture": map_of(alert, card)}
+            return letters.alert_draft(card=card, transition=transition, **shown)
+
+        about = (kind, transition.pk, *_version(alert), timezone.get_current_timezone_name(), *sites)
+        return self._drafts.get_or_make(about, make)
+
+    def _digest(
+        self, message: OutgoingMessage, subscriptions: list[Subscription], sites: list[str]
+    ) -> EmailMultiAlternatives:
+        places, burst = self._places(message.news), self._burst(message.news)
+        about = tuple((place.unseen, *map(_said, place.items)) for place in places)
+        draft = self._drafts.get_or_make(
+            (about, burst, *sites, translation.get_language(), timezone.get_current_timezone_name()),
+            lambda: letters.digest_draft(places=places, burst=burst, sites=sites),
+        )
+        return letters.digest_to_reader(draft, key=message.key, places=places, readers=subscriptions)
+
+    def _places(self, news: list[Notification]) -> list[letters.Place]:
+        """News by region, each alert once, with all that happened to it since the last digest. An alert in several
+        regions stands in the first of them and names the others."""
+        self._make_cards([one.transition.alert for one in news])
+        steps: dict[int, dict[int, AlertTransition]] = {}
+        regions: dict[int, dict[int, Subscription]] = {}
+        for one in news:
+            steps.setdefault(one.transition.alert_id, {})[one.transition_id] = one.transition
+            regions.setdefault(one.transition.alert_id, {})[one.subscription_id] = one.subscription
+        places: dict[int, tuple[Subscription, list[letters.News]]] = {}
+        for alert, happened in steps.items():
+            first, *others = regions[alert].values()
+            taken = tuple(happened[pk] for pk in sorted(happened))
+            item = letters.News(self._card(taken[-1].alert), taken, tuple(dict.fromkeys(one.label for one in others)))
+            places.setdefault(first.pk, (first, []))[1].append(item)
+        return [letters.Place(one, items, self._unseen_in(one)) for one, items in places.values()]
+
+    def _unseen_in(self, subscription: Subscription) -> str:
+        if subscription.pk not in self._seen:
+            self._seen |= visibilities_in({subscription.pk: subscription.region})
+        seen = self._seen[subscription.pk]
+        return visibility_words(seen, Ground.REGION) if seen else ""
+
+    def _burst(self, news: list[Notification]) -> Burst | None:
+        """Worked out once for all who hear of the same, and where it is said."""
+        steps = frozenset(one.transition_id for one in news)
+        if steps not in self._bursts:
+            many = len({one.transition.alert_id for one in news}) > MANY_PLACES
+            self._bursts[steps] = burst_of(news=news) if many else None
+        return self._bursts[steps]
+
+    def _card(self, alert: Alert) -> AlertCard:
+        self._make_cards([alert])
+        return self._cards[_version(alert)]
+
+    def unseen_around(self, alert: Alert) -> str:
+        """What would not be noticed around an alert; worked out once."""
+        key = (alert.pk, translation.get_language())
+        if key not in self._unseen:
+            self._unseen[key] = visibility_around(alert.area)
+        return self._unseen[key]
+
+    def _make_cards(self, alerts: list[Alert]) -> None:
+        new = {_version(alert): alert for alert in alerts if _version(alert) not in self._cards}
+        if new:
+            areas = dict(Alert.objects.filter(pk__in=[one.pk for one in new.values()]).values_list("pk", "area"))
+            for alert in new.values():
+                alert.area = areas[alert.pk]
+            self._cards |= dict(zip(new, alert_cards(new.values()), strict=True))
+
+
+def _version(alert: Alert) -> tuple[object, ...]:
+    """What the card of an alert depends on."""
+    return alert.pk, alert.state, alert.updated_at, translation.get_language()
+
+
+def _said(news: letters.News) -> tuple[object, ...]:
+    """What an item of a digest depends on, besides the language."""
+    return tuple(step.pk for step in news.steps), news.also, news.card.state, news.card.updated

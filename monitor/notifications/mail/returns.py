@@ -1,0 +1,100 @@
+"""Mails that come back later: a return address that names the message and is signed, and the reports that it gets.
+
+Reports: RFC 3464; codes: RFC 3463. An answer that is no report, such as "out of office", changes nothing.
+"""
+
+import re
+from collections.abc import Iterator
+from datetime import date, timedelta
+from email import message_from_bytes, policy
+from email.message import EmailMessage, Message
+from typing import NamedTuple
+
+from django.conf import settings
+from django.utils import timezone
+from django.utils.crypto import constant_time_compare, salted_hmac
+from django.utils.http import base36_to_int, int_to_base36
+
+from monitor.notifications.outbox import message_return
+
+VALID_FOR = timedelta(days=30)
+FIRST_DAY = date(2024, 1, 1)
+MOST_BYTES = 2 * 2**20
+SIGNED = 20  # hexadecimal digits: 80 bits, and the whole name stays below the 64 letters that RFC 5321 allows
+RECIPIENTS = ("Delivered-To", "X-Original-To", "Envelope-To", "To")
+TOKEN = re.compile(r"\+([0-9a-z]{1,13})-([0-9a-z]{1,4})-([0-9a-f]{20})@", re.IGNORECASE)
+CODE = re.compile(r"\b[245]\.\d{1,3}\.\d{1,3}\b")
+# 5.1.x is about an address; x = 0 does not state which, 7 and 8 are about the sender's
+NO_SUCH_ADDRESS = re.compile(r"5\.1\.(?!0\b|7\b|8\b)\d{1,3}\b")
+OUT_OF_REACH = re.compile(r"[45]\.[24]\.")  # a full or closed mailbox, a host that does not answer
+PASSING = re.compile(r"4\.|5\.2\.2\b")  # given up after days, or a mailbox that is full: it may take mails again
+
+
+class Report(NamedTuple):
+    """What a report says of a mail that was not delivered. about_reader: else it is about this service, as 5.7.1 is."""
+
+    code: str
+    about_reader: bool
+
+
+def return_address(message_id: int, today: date | None = None) -> str:
+    """Where a message comes back to, if it does; the name of nobody is in it. Lower case: servers change it."""
+    name, _, host = settings.BOUNCE_ADDRESS.partition("@")
+    day = ((today or timezone.now().date()) - FIRST_DAY).days
+    return f"{name}+{int_to_base36(message_id)}-{int_to_base36(day)}-{_signature(message_id, day)}@{host}"
+
+
+def read_return_address(text: str, today: date | None = None) -> int | None:
+    """The message of a return address of ours; None for a forged one, and for one that is too old."""
+    found = TOKEN.search(text)
+    if found is None:
+        return None
+    message_id, day = base36_to_int(found[1].lower()), base36_to_int(found[2].lower())
+    age = (today or timezone.now().date()) - FIRST_DAY - timedelta(days=day)
+    if not constant_time_compare(found[3].lower(), _signature(message_id, day)):
+        return None
+    return message_id if timedelta(days=-1) <= age <= VALID_FOR else None
+
+
+def _signature(message_id: int, day: int) -> str:
+    return salted_hmac("monitor.return", f"{message_id}:{day}", algorithm="sha256").hexdigest()[:SIGNED]
+
+
+def report_of(mail: Message) -> Report | None:
+    """What a report says; None where it is none, or about a mail that is merely late or was delivered."""
+    for fields in _recipients(mail):
+        if str(fields.get("Action", "")).strip().lower() != "failed":
+            continue
+        texts = [str(fields.get(name, "")) for name in ("Status", "Diagnostic-Code")]
+        codes = [code for text in texts for code in CODE.findall(text)]
+        telling = [code for code in codes if NO_SUCH_ADDRESS.match(code) or OUT_OF_REACH.match(code)]
+        return Report((telling or codes or ["5.0.0"])[0], bool(telling))
+    return None
+
+
+def _recipients(mail: Message) -> Iterator[Message]:
+    """The blocks of a report that are about a recipient each."""
+    for part in mail.walk():
+        if part.get_content_type() == "message/delivery-status" and part.is_multipart():
+            yield from (block for block in part.get_payload() if "Action" in block)
+
+
+def return_take(*, content: bytes, recipient: str = "") -> str:
+    """Take in a mail that came to a return address; what became of it, in a few words without any address.
+
+    recipient: as the mail server names it; without one the mail's own headers are read.
+    """
+    mail: EmailMessage = message_from_bytes(content[:MOST_BYTES], policy=policy.default)
+    named = [recipient] if recipient else [str(value) for name in RECIPIENTS for value in mail.get_all(name, [])]
+    message_id = next((one for one in map(read_return_address, named) if one is not None), None)
+    if message_id is None:
+        return "ignored: not sent to a return address of ours, or too old"
+    report = report_of(mail)
+    if report is None:
+        return f"ignored: no report of a failure, message {message_id}"
+    if not report.about_reader:
+        return f"message {message_id} was refused, for a reason that is not its reader's: {report.code}"
+    passing = bool(PASSING.match(report.code))
+    if not message_return(message_id=message_id, error=f"came back: {report.code}", passing=passing):
+        return f"ignored: message {message_id} is not known as sent, or has come back before"
+    return f"message {message_id} came back: {report.code}"

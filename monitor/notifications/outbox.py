@@ -1,0 +1,256 @@
+"""The outbox: what becomes of a message, whichever channel carries it.
+
+A message is claimed by a conditional update and holds a lease; after its channel has delivered it, it is marked as
+sent. A sender that dies in between leaves one claimed message, which is sent when its lease has run out; no other is
+touched.
+"""
+
+import hashlib
+import logging
+from datetime import timedelta
+from itertools import takewhile
+
+from django.db import connection, transaction
+from django.db.models import F, QuerySet
+from django.utils import timezone
+
+from detection.models import AlertTransition
+from detection.reviews.visits import visits_coming
+from detection.rules.lifecycle import State as AlertState
+from ingest.leases import Lease
+from monitor.models import Endpoint, OutgoingMessage, Subscription
+from monitor.notifications.base import Channel, Delivered, InHand, Later, Never, Outcome, Refused
+from monitor.subscribers.subscriptions import endpoints
+from monitor.subscribers.subscriptions import selectors as subscriptions
+from monitor.subscribers.subscriptions.often import subscriptions_silent
+
+logger = logging.getLogger(__name__)
+
+BACK_OFF = [timedelta(minutes=minutes) for minutes in (1, 5, 30, 120, 360, 720, 1440)]
+GIVE_UP_AFTER = timedelta(days=3)
+MOST_BOUNCES = 3
+MOST_RETURNS = 10  # in a row, of whatever kind
+PASSING = "for now: "  # how the error of a mail begins that came back for a reason which may pass
+LONGEST_ERROR = 300
+State, Kind = OutgoingMessage.State, OutgoingMessage.Kind
+LEASE = Lease(
+    model=OutgoingMessage,
+    queued=State.QUEUED,
+    running=State.SENDING,
+    failed=State.FAILED,
+    cancelled=State.WITHDRAWN,
+    duration=timedelta(minutes=5),
+)
+# What the lease does, for each message that is sent: as plain statements they take a third of the time
+_CLAIM = """
+    UPDATE monitor_outgoingmessage
+    SET state = %s, attempts = attempts + 1, lease_until = statement_timestamp() + %s
+    WHERE id = %s AND state = %s AND attempts = %s AND next_try_at = %s
+        AND set_config('synchronous_commit', 'off', true) = 'off'"""
+_IS_HELD = """
+    SELECT FROM monitor_outgoingmessage
+    WHERE id = %s AND state = %s AND attempts = %s AND lease_until > statement_timestamp() + %s"""
+_MARK_SENT = """
+    UPDATE monitor_outgoingmessage SET state = %s, lease_until = NULL, sent_at = %s, error = ''
+    WHERE id = %s AND state = %s AND attempts = %s"""
+
+
+def message_key(kind: str, about: object, address: str) -> str:
+    """What a message is about, the same for ever: the same news for the same address is the same message."""
+    return f"{kind}:{about}:{hashlib.sha256(address.encode()).hexdigest()[:32]}"
+
+
+def message_claim(*, message: OutgoingMessage) -> bool:
+    """Take a message for this sender; False where another one was quicker, or it was withdrawn or put off meanwhile.
+
+    The claim does not wait for the disk: after a crash of the database an unsent message is merely unclaimed again.
+    Only the mark that it was sent has to last, and committing that one writes this one as well.
+    """
+    as_read = (message.pk, message.state, message.attempts, message.next_try_at)
+    with connection.cursor() as cursor:
+        cursor.execute(_CLAIM, [State.SENDING, LEASE.duration, *as_read])
+        claimed = bool(cursor.rowcount)
+    if claimed:
+        message.state, message.attempts = State.SENDING, message.attempts + 1
+    return claimed
+
+
+def message_is_held(*, message: OutgoingMessage, seconds: float) -> bool:
+    """Return whether this sender holds the lease of a message for `seconds` more.
+
+    While it does, no other process sends the message.
+    """
+    with connection.cursor() as cursor:
+        held = [message.pk, State.SENDING, message.attempts, timedelta(seconds=seconds)]
+        cursor.execute(_IS_HELD, held)
+        return bool(cursor.rowcount)
+
+
+def message_mark_sent(*, message: OutgoingMessage) -> None:
+    """The channel has it; nothing where this sender has lost it."""
+    with connection.cursor() as cursor:
+        cursor.execute(_MARK_SENT, [State.SENT, timezone.now(), message.pk, State.SENDING, message.attempts])
+
+
+def message_deliver(*, message: OutgoingMessage, channel: Channel, in_trouble: bool = False) -> Outcome | InHand | None:
+    """Hand one claimed message to its channel and record what became of it; None where it was withdrawn or is faulty.
+
+    message: as `selectors.messages_to_deliver` reads it. in_trouble: the channel took nothing lately, so that its
+    answers say nothing about an address. Of what is still in hand the outcome is recorded later (`message_settle`).
+    """
+    try:
+        outcome = channel.deliver(message) if _is_still_needed(message) else None
+    except Exception as fault:  # one bad message does not hold up the others
+        logger.exception("%s could not be made", message)
+        message_retry(message=message, error=f"{type(fault).__name__}: {fault}")
+        return None
+    if in_trouble and isinstance(outcome, Never):
+        outcome = Refused(outcome.reason)
+    if outcome is None:
+        LEASE.settle(message, State.WITHDRAWN)
+    elif not isinstance(outcome, InHand):
+        message_settle(message=message, outcome=outcome)
+    return outcome
+
+
+def message_settle(*, message: OutgoingMessage, outcome: Outcome) -> None:
+    """Record what became of a claimed message."""
+    if message.server:
+        endpoint_settle(message=message, endpoint=message.server, outcome=outcome)
+    elif isinstance(outcome, Delivered):
+        message_mark_sent(message=message)
+        if any(one.subscription.bounces for one in message.news):
+            Subscription.objects.filter(email=message.address, channel=message.channel).update(bounces=0)
+    elif isinstance(outcome, Later):
+        message_put_off(message=message, error=outcome.reason)
+    elif isinstance(outcome, Refused):
+        message_retry(message=message, error=outcome.reason)
+    elif isinstance(outcome, Never):
+        message_bounce(message=message, error=outcome.reason)
+
+
+def endpoint_settle(*, message: OutgoingMessage, endpoint: Endpoint, outcome: Outcome) -> None:
+    """Record what became of a message to a server of its own: what fails there delays only what goes there."""
+    if isinstance(outcome, Delivered):
+        message_mark_sent(message=message)
+        endpoints.endpoint_answered(endpoint=endpoint, checked=message.kind == Kind.CHECK)
+        return
+    logger.warning("%s was not taken: %s", message, outcome.reason)
+    retry_after = outcome.retry_after if isinstance(outcome, Refused) else None
+    until = endpoints.endpoint_failed(endpoint=endpoint, gone=isinstance(outcome, Never), retry_after=retry_after)
+    if message.attempts > len(endpoints.BACK_OFF) or endpoint.ended_at:
+        LEASE.settle(message, State.FAILED, error=outcome.reason[:LONGEST_ERROR])
+    else:
+        at = max(until, timezone.now() + endpoints.back_off(message.attempts))
+        LEASE.settle(message, State.QUEUED, next_try_at=at, error=outcome.reason[:LONGEST_ERROR])
+    waiting = OutgoingMessage.objects.filter(endpoint=endpoint, channel=message.channel, state=State.QUEUED)
+    if endpoint.ended_at:
+        waiting.update(state=State.FAILED, error="The address was switched off.")
+    else:
+        waiting.filter(next_try_at__lt=until).update(next_try_at=until)
+
+
+def message_put_off(*, message: OutgoingMessage, error: str) -> None:
+    """The channel takes nothing now: try again later, for as long as it takes."""
+    logger.warning("%s was put off: %s", message, error)
+    delay = BACK_OFF[min(message.attempts, len(BACK_OFF)) - 1]
+    LEASE.settle(message, State.QUEUED, next_try_at=timezone.now() + delay, error=error[:LONGEST_ERROR])
+
+
+def message_retry(*, message: OutgoingMessage, error: str) -> None:
+    """This message was refused, or is faulty: try again later; give up after the last delay, and not before days."""
+    if message.attempts > len(BACK_OFF) and message.created_at < timezone.now() - GIVE_UP_AFTER:
+        logger.error("%s is given up: %s", message, error)
+        LEASE.settle(message, State.FAILED, error=error[:LONGEST_ERROR])
+    else:
+        message_put_off(message=message, error=error)
+
+
+def message_bounce(*, message: OutgoingMessage, error: str) -> None:
+    """There is no such address: not tried again; after three in a row its subscriptions are paused."""
+    logger.warning("%s was refused: %s", message, error)
+    LEASE.settle(message, State.FAILED, error=error[:LONGEST_ERROR])
+    active = subscriptions.subscriptions_active().filter(email=message.address, channel=message.channel)
+    active.update(bounces=F("bounces") + 1)
+    _pause_refused(active)
+
+
+def message_return(*, message_id: int, error: str, passing: bool = False) -> bool:
+    """A message that had been sent came back: as if it had been refused at once. False where it is not known as sent,
+    so that a report which comes twice counts once.
+
+    passing: the address may take mails again, as a mailbox that is full: only many of these pause it.
+    """
+    with transaction.atomic():
+        sent = OutgoingMessage.objects.filter(pk=message_id, state=State.SENT)
+        reason = (f"{PASSING}{error}" if passing else error)[:LONGEST_ERROR]
+        if not sent.update(state=State.FAILED, error=reason):
+            return False
+        message = OutgoingMessage.objects.get(pk=message_id)
+        active = subscriptions.subscriptions_active().filter(email=message.address, channel=message.channel)
+        active.update(bounces=_failed_in_a_row(message))
+        _pause_refused(active)
+    logger.warning("%s: %s", message, reason)
+    return True
+
+
+def _failed_in_a_row(message: OutgoingMessage) -> int:
+    """How many of the last messages to the same address did not arrive for a reason that lasts; at most as many as
+    pause it, and so many where none has arrived for long, whatever the reasons.
+
+    Not the counter of refusals: a relay takes every message, which sets that to nought.
+    """
+    finished = OutgoingMessage.objects.filter(
+        address=message.address, channel=message.channel, state__in=[State.SENT, State.FAILED]
+    )
+    last = finished.order_by("-pk").values_list("state", "error")[:MOST_RETURNS]
+    errors = [error for _, error in takewhile(lambda one: one[0] == State.FAILED, last)]
+    lasting = sum(not error.startswith(PASSING) for error in errors)
+    return MOST_BOUNCES if len(errors) == MOST_RETURNS else min(lasting, MOST_BOUNCES)
+
+
+def _pause_refused(active: QuerySet[Subscription]) -> None:
+    active.filter(bounces__gte=MOST_BOUNCES).update(
+        paused_at=timezone.now(), pause_reason=Subscription.PauseReason.BOUNCED
+    )
+
+
+def messages_retry(*, messages: QuerySet[OutgoingMessage]) -> int:
+    """Send failed and delayed messages in the next round; how many. What was withdrawn stays so."""
+    return LEASE.retry(messages.exclude(state=State.WITHDRAWN), next_try_at=timezone.now())
+
+
+def messages_cancel(*, messages: QuerySet[OutgoingMessage], by: str) -> int:
+    """Withdraw waiting messages; how many. One that is being sent cannot be called back."""
+    return LEASE.cancel(messages.filter(state=State.QUEUED), error=f"Cancelled by {by}.")
+
+
+def _is_still_needed(message: OutgoingMessage) -> bool:
+    """Whether there is something left to report; news that has been overtaken is removed from the message."""
+    if message.kind == Kind.CONFIRM:
+        wanted = message.subscription
+        return wanted is not None and not wanted.confirmed_at and not wanted.ended_at
+    if message.kind == Kind.INVITATION:
+        wanted = message.invitation
+        return wanted is not None and not wanted.accepted_at and not wanted.withdrawn_at
+    if message.kind == Kind.MEMBERSHIP:
+        asked = message.membership
+        return asked is not None and not asked.confirmed_at and not asked.left_at
+    if message.kind == Kind.TEST:
+        return message.subscription is not None and not message.subscription.ended_at
+    if message.kind == Kind.SIGN:
+        silent = subscriptions_silent(now=timezone.now())
+        return silent.filter(email=message.address, channel=message.channel).exists()
+    if message.kind in (Kind.LINK, Kind.RESET):
+        return True
+    if message.kind == Kind.VISITS:
+        return message.account is not None and bool(visits_coming(visitor=message.account))
+    if message.endpoint:
+        return endpoints.is_still_needed(message=message, endpoint=message.endpoint)
+    message.news = [one for one in message.news if not _is_overtaken(one.transition)]
+    return bool(message.news)
+
+
+def _is_overtaken(transition: AlertTransition) -> bool:
+    """Motion is reported as long as nobody has rejected it, and a correction as long as the rejection stands."""
+    return (transition.to_state == AlertState.REJECTED) != (transition.alert.state == AlertState.REJECTED)

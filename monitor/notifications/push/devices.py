@@ -1,0 +1,50 @@
+"""Devices of people: a browser that its owner allowed to show messages of this site. A device is an endpoint whose
+address and keys its browser gave."""
+
+from collections.abc import Mapping
+
+from django.conf import settings
+from django.utils.translation import gettext as _
+
+from monitor.models import Endpoint
+from monitor.notifications.push.encryption import encrypt
+from monitor.notifications.push.keys import from_text, public_key
+from monitor.subscribers.subscriptions import endpoints
+from monitor.web.outgoing import outward
+from monitor.wording.refusals import Refusal
+
+PUSH = "push"
+LONGEST_URL = 2000
+BROWSERS = {"Edg": "Edge", "OPR/": "Opera", "SamsungBrowser": "Samsung Internet", "Firefox": "Firefox",
+            "Chrome": "Chrome", "CriOS": "Chrome", "Safari": "Safari"}  # fmt: skip
+SYSTEMS = {"Android": "Android", "iPhone": "iPhone", "iPad": "iPad", "Windows": "Windows", "Mac OS": "macOS",
+           "CrOS": "ChromeOS", "Linux": "Linux"}  # fmt: skip
+
+
+def browser_key() -> str:
+    """What a browser needs to let this site send; empty where the site has no key."""
+    return public_key(settings.PUSH_PRIVATE_KEY) if settings.PUSH_PRIVATE_KEY else ""
+
+
+def device_add(*, email: str, given: Mapping[str, str], agent: str) -> Endpoint:
+    """Keep a device and send it a first message. given: url, p256dh and auth, as the browser states them; agent: how
+    the browser calls itself. Raises Refusal."""
+    url, keys = given.get("url", ""), {name: given.get(name, "")[:100] for name in ("p256dh", "auth")}
+    if not browser_key() or outward.url_fault(url) or len(url) > LONGEST_URL or not _are_keys(keys):
+        raise Refusal(_("This browser gave no address that messages can be sent to. Reload the page and try again."))
+    return endpoints.endpoint_add(email=email, channel=PUSH, url=url, keys=keys, name=device_name(agent))
+
+
+def device_name(agent: str) -> str:
+    """'Chrome, Android' of the User-Agent of a browser, as far as it says so."""
+    named = (next((name for mark, name in table.items() if mark in agent), "") for table in (BROWSERS, SYSTEMS))
+    return ", ".join(filter(None, named))
+
+
+def _are_keys(keys: Mapping[str, str]) -> bool:
+    try:
+        secret = from_text(keys["auth"])
+        encrypt(plain=b"", browser=from_text(keys["p256dh"]), secret=secret)
+    except ValueError:
+        return False
+    return len(secret) == 16

@@ -1,0 +1,240 @@
+"""Rounds: a walk through the outbox, message by message, outside transactions. Every channel has rounds of its own, one
+at a time: none waits for another.
+"""
+
+import logging
+import time
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+
+from django.db import connection
+from django.db.models import QuerySet
+from django.db.models.functions import Mod
+from django.utils import timezone
+
+from ingest.locks import Lock, short_text_key, try_locked
+from monitor.models import DEFAULT_CHANNEL, OutgoingMessage
+from monitor.notifications import selectors
+from monitor.notifications.base import (
+    Channel,
+    Delivered,
+    InHand,
+    Later,
+    Never,
+    Outcome,
+    Refused,
+    channel_class,
+    channel_open,
+)
+from monitor.notifications.outbox import message_claim, message_deliver, message_put_off, message_settle
+from monitor.notifications.pauses import channel_pause, channel_resume, channels_paused
+from monitor.subscribers.subscriptions import endpoints
+from monitor.subscribers.subscriptions.assets import concerned_read
+
+logger = logging.getLogger(__name__)
+
+MOST_TROUBLES = 3  # in a row, or as many addresses that are refused: then a channel is paused
+BATCH = 200
+FRESH_SECONDS = 2.0  # what was read of alerts and subscriptions is read again after this
+LOOK_AGAIN_SECONDS = 1.0  # at the other channels, while one is still sending
+# A server of its own has the round for itself until it has answered, as long as there is time for all that is due: a
+# sender that is killed then repeats one message. Whoever takes longer, or failed before, is waited for beside others.
+ALONE_SECONDS, IN_TURN_SECONDS = 1.0, 15.0
+
+
+def messages_send(*, seconds: float | None = None, of: int = 1, beside: bool = False) -> int:
+    """Send what is due, for at most so many seconds; how many were sent. A channel whose round goes on is left to it.
+
+    of: processes that share the messages of a channel with one server, this one included (`messages_help`).
+    beside: each channel in a thread of its own, so that none waits for another; else all of them in this one.
+    """
+    deadline = None if seconds is None else time.monotonic() + seconds
+    names = selectors.channels_due(now=timezone.now())
+    if not beside:
+        return sum(_send(name, deadline, 0, of) for name in sorted(names))
+    sent = 0
+    with ThreadPoolExecutor() as pool:
+        running: dict[str, Future[int]] = {}
+        while names or running:
+            running |= {name: pool.submit(_in_thread, name, deadline, of) for name in names - running.keys()}
+            done, _ = wait(running.values(), timeout=LOOK_AGAIN_SECONDS)
+            for name in [name for name, round_ in running.items() if round_ in done]:
+                sent += running.pop(name).result()
+            over = not running or (deadline is not None and time.monotonic() > deadline)
+            names = set() if over else selectors.channels_due(now=timezone.now())
+    return sent
+
+
+def messages_help(*, share: int, of: int, seconds: float | None = None) -> int:
+    """Send a share of what is due on channels with one server, beside the process that has share 0; how many."""
+    deadline = None if seconds is None else time.monotonic() + seconds
+    names = filter(_has_one_server, sorted(selectors.channels_due(now=timezone.now())))
+    return sum(_send(name, deadline, share, of) for name in names)
+
+
+def _in_thread(name: str, deadline: float | None, of: int) -> int:
+    try:
+        return _send(name, deadline, 0, of)
+    finally:
+        connection.close()  # this thread's own
+
+
+def _send(name: str, deadline: float | None, share: int, of: int) -> int:
+    """One round of a share of a channel, unless one goes on. The lock of mails is that of the first release."""
+    if share:
+        key: int | None = short_text_key(f"{name}, share {share}")
+    else:
+        key = None if name == DEFAULT_CHANNEL else short_text_key(name)
+    with try_locked(Lock.SENDING, key) as alone:
+        if not alone:
+            return 0
+        return _Round(name, share, of if _has_one_server(name) else 1).run(deadline)
+
+
+def _has_one_server(name: str) -> bool:
+    try:
+        return channel_class(name=name).one_server
+    except LookupError:
+        return False
+
+
+class _Round:
+    """One walk through a share of a channel's messages, and then through what is left of the others' shares."""
+
+    def __init__(self, name: str, share: int, of: int) -> None:
+        self.name, self.share, self.of = name, share, of
+        self.has_one_server = _has_one_server(name)
+        self.channel: Channel | None = None
+        self.troubles = 0  # in a row
+        self.refused: set[str] = set()  # addresses in a row
+        next_try_at = channels_paused().get(name)
+        self.paused = next_try_at is not None
+        self.left_alone = next_try_at is not None and next_try_at > timezone.now()
+        self.pool: ThreadPoolExecutor | None = None
+        self.in_hand: dict[Future[Outcome], OutgoingMessage] = {}
+        self.in_turn_until, self.alone_seconds = time.monotonic() + IN_TURN_SECONDS, 0.0
+        self.sent = 0
+
+    def run(self, deadline: float | None) -> int:
+        try:
+            while batch := self._next_batch(deadline):
+                self._walk(batch, deadline)
+        finally:
+            while self.in_hand:
+                self._settle_what_is_done()
+            if self.pool:
+                self.pool.shutdown()
+            if self.channel:
+                self.channel.close()
+        return self.sent
+
+    def _next_batch(self, deadline: float | None) -> list[OutgoingMessage]:
+        """What is due, as long as there is time; what comes while deliveries are in hand is among it."""
+        while not self.left_alone and not _is_over(deadline):
+            if batch := list(self._due()[:BATCH]):
+                self._read_ahead(batch)
+                if not self.has_one_server:
+                    left = max(0.0, self.in_turn_until - time.monotonic())
+                    self.alone_seconds = min(ALONE_SECONDS, left / max(1, self._due().count()))
+                return batch
+            if self.of > 1:
+                self.share, self.of = 0, 1
+                continue
+            if not self.in_hand:
+                break
+            self._settle_what_is_done()
+        return []
+
+    def _read_ahead(self, batch: list[OutgoingMessage]) -> None:
+        """What all messages of a batch need, in few queries. Where that fails, each of them reads for itself."""
+        try:
+            self.channel = self.channel or channel_open(name=self.name)
+            self.channel.read_ahead(batch)
+            concerned_read(news=[one for message in batch for one in message.news])
+            if not self.has_one_server:
+                endpoints.news_read(messages=batch)
+        except LookupError:
+            return  # each of them is put off
+        except Exception:
+            logger.exception("messages of the channel %s are read one by one", self.name)
+
+    def _walk(self, batch: list[OutgoingMessage], deadline: float | None) -> None:
+        fresh_until = time.monotonic() + FRESH_SECONDS
+        for message in batch:
+            if not self._is_busy(message) and message_claim(message=message):
+                self._deliver(message)
+            if self.left_alone or _is_over(deadline) or time.monotonic() > fresh_until:
+                return
+
+    def _due(self) -> QuerySet[OutgoingMessage]:
+        due = selectors.messages_to_deliver(now=timezone.now()).filter(channel=self.name)
+        if not self.has_one_server:  # what was refused before does not hold up what comes after it
+            due = due.order_by("attempts", "next_try_at", "id")
+        if self.in_hand:
+            due = due.exclude(endpoint__in=[message.endpoint_id for message in self.in_hand.values()])
+        return due.alias(share=Mod("id", self.of)).filter(share=self.share) if self.of > 1 else due
+
+    def _is_busy(self, message: OutgoingMessage) -> bool:
+        """Whether a server of its own has one message in hand: it gets one after the other."""
+        return message.endpoint_id is not None and any(
+            other.endpoint_id == message.endpoint_id for other in self.in_hand.values()
+        )
+
+    def _deliver(self, message: OutgoingMessage) -> None:
+        if self.channel is None:
+            try:
+                self.channel = channel_open(name=self.name)
+            except LookupError as fault:
+                message_put_off(message=message, error=str(fault))
+                return
+        outcome = message_deliver(message=message, channel=self.channel, in_trouble=self.paused)
+        if not isinstance(outcome, InHand):
+            self._note(message, outcome)
+            return
+        self.pool = self.pool or ThreadPoolExecutor(self.channel.at_once)
+        future = self.pool.submit(outcome.finish)
+        self.in_hand[future] = message
+        if not (message.endpoint and message.endpoint.failures):
+            wait([future], timeout=self.alone_seconds)
+        self._settle_what_is_done(0.0)
+        while len(self.in_hand) >= self.channel.at_once:
+            self._settle_what_is_done()
+
+    def _settle_what_is_done(self, seconds: float = LOOK_AGAIN_SECONDS) -> None:
+        """Record what became of deliveries in hand; wait for one of them, but not for long."""
+        done, _ = wait(self.in_hand, timeout=seconds, return_when=FIRST_COMPLETED)
+        for future in done:
+            message = self.in_hand.pop(future)
+            fault = future.exception()
+            outcome = Refused(f"{type(fault).__name__}: {fault}") if fault else future.result()
+            message_settle(message=message, outcome=outcome)
+            self._note(message, outcome)
+
+    def _note(self, message: OutgoingMessage, outcome: Outcome | None) -> None:
+        if isinstance(outcome, Delivered):
+            self._note_success()
+        elif outcome is not None and not message.server:
+            self._note_trouble(message.address, outcome)
+
+    def _note_success(self) -> None:
+        self.sent += 1
+        self.troubles = 0
+        self.refused.clear()
+        if self.paused:
+            self.paused = False
+            channel_resume(channel=self.name)
+
+    def _note_trouble(self, address: str, outcome: Later | Refused | Never) -> None:
+        """Pause a channel that takes nothing; one that took nothing in the last round either, at once."""
+        if isinstance(outcome, Later):
+            self.troubles += 1
+            if self.channel:
+                self.channel.close()
+        else:
+            self.refused.add(address)
+        if self.paused or max(self.troubles, len(self.refused)) >= MOST_TROUBLES:
+            self.left_alone = True
+            channel_pause(channel=self.name, reason=outcome.reason)
+
+
+def _is_over(deadline: float | None) -> bool:
+    return deadline is not None and time.monotonic() > deadline

@@ -1,0 +1,59 @@
+"""Reading the outbox: what is due, what waits for a digest, who has been notified."""
+
+from datetime import datetime
+
+from django.db.models import Prefetch, Q, QuerySet
+
+from detection.models import AlertTransition
+from monitor.models import Notification, OutgoingMessage, Subscription
+from monitor.notifications.outbox import LEASE
+from monitor.subscribers.subscriptions.often import is_held
+from monitor.subscribers.subscriptions.selectors import subscriptions_active
+
+State = OutgoingMessage.State
+
+
+def subscriptions_notified(*, transition: AlertTransition) -> QuerySet[Subscription]:
+    """Who has had a message about this transition's alert, or has one on its way."""
+    earlier = Notification.objects.filter(
+        transition__alert=transition.alert_id,
+        transition__lt=transition.pk,
+        message__state__in=[State.SENT, State.SENDING],
+    )
+    return subscriptions_active().filter(pk__in=earlier.values("subscription"))
+
+
+def transitions_unannounced() -> QuerySet[AlertTransition]:
+    return AlertTransition.objects.filter(announcement=None).select_related("alert").order_by("id")
+
+
+def notifications_waiting() -> QuerySet[Notification]:
+    """What stands in no message yet: the content of digests."""
+    return Notification.objects.filter(message=None, withdrawn_at=None)
+
+
+def channels_due(*, now: datetime) -> set[str]:
+    """Names of the channels that have something to send now."""
+    return set(messages_due(now=now).order_by().values_list("channel", flat=True).distinct())
+
+
+def messages_due(*, now: datetime) -> QuerySet[OutgoingMessage]:
+    """To be sent now: queued messages whose time has come, and those whose sender died; none in quiet hours."""
+    due = Q(state=State.QUEUED, next_try_at__lte=now) | LEASE.expired()
+    return OutgoingMessage.objects.filter(due).exclude(is_held(now=now)).order_by("next_try_at", "id")
+
+
+def messages_to_deliver(*, now: datetime) -> QuerySet[OutgoingMessage]:
+    """Messages that are due, with all that their words need; `news` are their notifications of active subscriptions."""
+    news = (
+        Notification.objects.filter(withdrawn_at=None, subscription__in=subscriptions_active())
+        .select_related("subscription", "transition__alert", "transition__update")
+        .defer("subscription__region", "transition__alert__area")
+        .order_by("subscription_id", "transition_id")
+    )
+    return (
+        messages_due(now=now)
+        .select_related("subscription", "transition__alert", "transition__update", "invitation", "account", "endpoint")
+        .defer("subscription__region", "transition__alert__area")
+        .prefetch_related(Prefetch("notifications", queryset=news, to_attr="news"))
+    )

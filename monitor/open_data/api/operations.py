@@ -1,0 +1,193 @@
+"""The operations of /api/v1/. Each reads, makes rows, and returns."""
+
+from collections.abc import Iterable
+from typing import Annotated, Any
+
+from django.db.models import Prefetch, Q
+from django.http import Http404, HttpRequest
+from ninja import Path, Query, Router
+from pydantic.fields import FieldInfo
+
+from detection import kinds
+from detection.models import Alert
+from detection.rules import lifecycle
+from detection.rules import severity as severities
+from detection.selectors import alert_by_code
+from ingest.models import MeasurementPoint, Product, ScenePair
+from ingest.products.selectors import products
+from ml.models import Run
+from monitor.maps.map.series import alert_body, point_body, point_find
+from monitor.maps.rasters.catalogue import rasters_available
+from monitor.open_data.api import rows
+from monitor.open_data.api.schemas import (
+    AlertDetail,
+    AlertPage,
+    AlertSeries,
+    DetectionPage,
+    Fault,
+    PairOut,
+    PairPage,
+    PointSeries,
+    ProductOut,
+    ProductPage,
+    RasterLayerOut,
+)
+from monitor.wording.cards.filters import alerts_requested
+from monitor.wording.refused_requests import BIGGEST_KEY, area_of, moment
+
+router = Router()
+MOST_ROWS = 200
+
+Limit = Annotated[int, Query(ge=1, le=MOST_ROWS, description="how many at most")]
+Offset = Annotated[int, Query(ge=0, le=1_000_000, description="how many to leave out first")]
+# The description states these formats for programs; invalid values are refused with messages of this site.
+BOX_PATTERN = r"^(-?\d+(\.\d+)?(,-?\d+(\.\d+)?){3})?$"
+MOMENT_PATTERN = r"^(\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?(Z|[+-]\d{2}:\d{2})?)?)?$"
+
+
+def _written(pattern: str, longest: int, description: str) -> FieldInfo:
+    written = Query(max_length=longest, description=description)
+    written.json_schema_extra["pattern"] = pattern  # not given to Query, which would enforce it
+    return written
+
+
+Box = Annotated[str, _written(BOX_PATTERN, 100, "west,south,east,north in degrees")]
+Since = Annotated[str, _written(MOMENT_PATTERN, 40, "ISO 8601, UTC where no zone is named")]
+Id = Annotated[int, Path(ge=1, le=BIGGEST_KEY)]
+
+
+def _one_of(words: Iterable[str]) -> FieldInfo:
+    return Query(max_length=40, description=f"one of {', '.join(words)}")
+
+
+Kind = Annotated[str, _one_of(kinds.Kind)]
+State = Annotated[str, _one_of(lifecycle.State)]
+Severity = Annotated[str, _one_of(severities.Severity)]
+BAD = {400: Fault}
+MISSING = {400: Fault, 404: Fault}
+
+
+@router.get("/alerts", response={200: AlertPage, **BAD}, tags=["alerts"], summary="Places that move")
+def alerts(
+    request: HttpRequest,
+    kind: Kind = "",
+    state: State = "",
+    severity: Severity = "",
+    bbox: Box = "",
+    updated_since: Since = "",
+    limit: Limit = 50,
+    offset: Offset = 0,
+) -> Any:
+    """The last changed first. Rejected ones come only with state=rejected."""
+    query = {"kind": kind, "state": state, "severity": severity, "bbox": bbox, "updated_since": updated_since}
+    return rows.alert_page(request, alerts_requested(query), limit, offset)
+
+
+@router.get("/alerts/{code}", response={200: AlertDetail, **MISSING}, tags=["alerts"], summary="One place")
+def alert(request: HttpRequest, code: str) -> Any:
+    """With its outline."""
+    return rows.alert_detail_row(_alert(code))
+
+
+@router.get(
+    "/alerts/{code}/detections",
+    response={200: DetectionPage, **MISSING},
+    tags=["alerts"],
+    summary="The detections behind an alert",
+)
+def alert_detections(request: HttpRequest, code: str, limit: Limit = 50, offset: Offset = 0) -> Any:
+    """Each is one area in one run, the newest first."""
+    detections = _alert(code).detections.select_related("scan__prediction__run__model_version").order_by("-id")
+    return rows.page(request, detections, limit, offset, rows.detection_row)
+
+
+@router.get(
+    "/alerts/{code}/series", response={200: AlertSeries, **MISSING}, tags=["alerts"], summary="How an area moved"
+)
+def alert_series(request: HttpRequest, code: str) -> Any:
+    """The mean of the measurement points in the area, for each data set that saw it."""
+    return alert_body(_alert(code))
+
+
+@router.get("/products", response={200: ProductPage, **BAD}, tags=["data"], summary="Data sets: velocity fields")
+def product_list(request: HttpRequest, limit: Limit = 50, offset: Offset = 0) -> Any:
+    """The last loaded first."""
+    return rows.page(request, products(), limit, offset, rows.product_row)
+
+
+@router.get("/products/{product_id}", response={200: ProductOut, **MISSING}, tags=["data"], summary="One data set")
+def product(request: HttpRequest, product_id: Id) -> Any:
+    row = Product.objects.filter(pk=product_id).first()
+    if row is None:
+        raise Http404("There is no such product.")
+    return rows.product_row(row)
+
+
+@router.get(
+    "/products/{product_id}/points/{pid}/series",
+    response={200: PointSeries, **MISSING},
+    tags=["data"],
+    summary="How a point moved",
+)
+def point(request: HttpRequest, product_id: Id, pid: str) -> Any:
+    """The displacement of one measurement point, with a fit and a sentence."""
+    try:
+        return point_body(point_find(product_id=product_id, pid=pid))
+    except MeasurementPoint.DoesNotExist as fault:
+        raise Http404("There is no such point.") from fault
+
+
+@router.get("/pairs", response={200: PairPage, **BAD}, tags=["images"], summary="Pairs of radar images")
+def pairs(
+    request: HttpRequest,
+    track: Annotated[int | None, Query(ge=0, le=32_767, description="relative orbit")] = None,
+    since: Since = "",
+    bbox: Box = "",
+    limit: Limit = 50,
+    offset: Offset = 0,
+) -> Any:
+    """With the results of models; the newest secondary image first."""
+    wanted = Q() if track is None else Q(secondary__track=track)
+    if (first := moment("since", since)) is not None:
+        wanted &= Q(secondary__acquired_at__gte=first)
+    if bbox:
+        wanted &= Q(footprint__intersects=area_of(bbox))
+    found = _pairs().filter(wanted).order_by("-secondary__acquired_at", "-id")
+    return rows.page(request, found, limit, offset, rows.pair_row)
+
+
+@router.get("/pairs/{pair_id}", response={200: PairOut, **MISSING}, tags=["images"], summary="One pair")
+def pair(request: HttpRequest, pair_id: Id) -> Any:
+    row = _pairs().filter(pk=pair_id).first()
+    if row is None:
+        raise Http404("There is no such pair.")
+    return rows.pair_row(row)
+
+
+@router.get("/rasters", response=list[RasterLayerOut], tags=["images"], summary="Layers of images, as tiles")
+def raster_layers(request: HttpRequest) -> Any:
+    """Layers under the points of the map, with their dates and the meaning of their colours."""
+    return [
+        layer.as_dict()
+        | {
+            "groups": [group.as_dict() for group in groups],
+            "tiles_url": f"/tiles/rasters/{layer.name}/{{group}}/{{z}}/{{x}}/{{y}}.png",
+        }
+        for layer, groups in rasters_available()
+    ]
+
+
+def _alert(code: str) -> Alert:
+    try:
+        return alert_by_code(code=code)
+    except Alert.DoesNotExist as fault:
+        raise Http404("There is no alert with this code.") from fault
+
+
+def _pairs():
+    finished = Run.objects.filter(state=Run.State.SUCCEEDED, prediction__isnull=False).select_related(
+        "prediction", "model_version"
+    )
+    return ScenePair.objects.select_related("reference", "secondary").prefetch_related(
+        Prefetch("runs", queryset=finished.order_by("id"), to_attr="finished_runs")
+    )

@@ -1,0 +1,322 @@
+"""Answers of the interface. Units stand in the names; signs as docs/units-and-signs.md says."""
+
+from datetime import date, datetime
+from typing import Any
+
+from pydantic import Field
+
+from monitor.open_data.api.answers import Answer
+from monitor.open_data.api.exposure import ExposureOut
+
+
+class Fault(Answer):
+    """What was wrong, and what to do about it: RFC 9457, `detail` says both."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    error: str
+    remedy: str
+
+
+class Figures(Answer):
+    """Figures of an area.
+
+    Rates come from velocity fields, speeds from offsets between two images, coherence and its change from image pairs;
+    the others are null. Uncertainties are one standard deviation.
+    """
+
+    area_m2: float
+    extent: str = Field("local", description="local: a place, against the ground around; region: against `reference`")
+    reference: str = Field("", description="of a region's rates: gnss, stations; local, the stillest part of the data")
+    rate_mm_yr: float | None = Field(None, description="median inside; sign: see component")
+    peak_rate_mm_yr: float | None = None
+    peak_low_mm_yr: float | None = Field(None, description="90 % interval of the peak rate: its end closer to zero")
+    peak_high_mm_yr: float | None = None
+    rate_sigma_mm_yr: float | None = None
+    speed_m_day: float | None = Field(None, description="median inside, never negative")
+    peak_speed_m_day: float | None = None
+    speed_sigma_m_day: float | None = None
+    bearing_deg: float | None = Field(None, description="toward where it moves, clockwise from north")
+    coherence_before: float | None = Field(None, description="0 to 1")
+    coherence_after: float | None = Field(None, description="0 to 1")
+    change_sigma: float | None = Field(None, description="change of coherence in usual scatters; negative: lost")
+    class_shares: dict[str, float] = Field({}, description="how likely each cause is; what is missing to 1: none")
+
+
+class MotionOut(Answer):
+    """How the ground moves over time, against the ground around it; mm a year, sign: see component of the alert."""
+
+    trend: str = Field(description="steady, faster, slower, at rest, began or reversed: at the last change of the rate")
+    rate_mm_yr: float = Field(description="at the end of the series")
+    rate_sigma_mm_yr: float
+    before_mm_yr: float | None = Field(description="before the last change")
+    before_sigma_mm_yr: float | None
+    changed_on: date | None
+    changed_sigma_days: float | None
+    accelerating_since: date | None
+    at_rest_since: date | None
+    moving_since: date | None = Field(
+        description="null where it moved from the first date on, or the series cannot tell"
+    )
+    season_mm: float = Field(description="half of the way from lowest to highest, 0 where no season is sure")
+    season_month: int | None
+    n_dates: int
+
+
+class AlertOut(Figures):
+    """A place that moves, with one code for its whole life."""
+
+    code: str
+    url: str
+    kind: str
+    kind_label: str
+    place: str
+    state: str
+    state_label: str
+    severity: str
+    severity_label: str
+    exposure: ExposureOut | None = Field(None, description="null: not counted yet")
+    sentence: str = Field(description="how the ground moves, in plain words")
+    sentences: list[str] = Field(description="the same, then tilt, what stands there and the cause, where known")
+    source: str = Field(description="computer, or person: a specialist drew it; then there may be no figures")
+    component: str = Field(description="los: plus is toward the satellite; up: plus is up; east: plus is to the east")
+    simulated: bool
+    longitude: float
+    latitude: float
+    bbox: list[float] = Field(description="west, south, east, north in degrees")
+    first_motion: date
+    last_motion: date
+    motion: MotionOut | None = Field(None, description="null where no product has a series of the place")
+    first_seen: datetime
+    updated: datetime
+
+
+class Geometry(Answer):
+    type: str
+    coordinates: list[list[list[list[float]]]]
+
+
+class Change(Answer):
+    """One figure that changed, and what it was when it was last reported."""
+
+    cause: str = Field(description="rate, peak, area, kind, severity, acceleration, finished or woken")
+    before: float | str | None
+    after: float | str | None
+    unit: str = Field(description="mm/yr, m/day, m2 or date; empty for words")
+    component: str = Field(description="of rates: los, up or east")
+
+
+class Step(Answer):
+    """A step of an alert's life: a change of state, or, where the state stays, of figures."""
+
+    at: datetime
+    from_state: str
+    to_state: str
+    reason: str
+    changes: list[Change]
+    sentences: list[str]
+
+
+class AlertDetail(AlertOut):
+    """One alert with its outline, EPSG:4326, and its history."""
+
+    state_meaning: str
+    severity_meaning: str
+    area: Geometry
+    history: list[Step] = Field(description="the first step first")
+
+
+class DetectionOut(Figures):
+    """One area in one run: an alert is what its detections have in common."""
+
+    id: int
+    kind: str
+    score: float = Field(description="highest probability inside, 0 to 1")
+    places: list[dict[str, Any]] = Field(
+        description="each peak inside, strongest first: rate and tilt (mm a year per m) with 90 % intervals, and "
+        "outlines (GeoJSON) of what moves, of half and of 0.8 of the peak"
+    )
+    reasons: list[dict[str, float | str | None]] = Field(description="points inside against those around, mm a year")
+    n_points: int = Field(description="measurement points, or cells of an image pair, inside")
+    task: str
+    method: str
+    version: str
+    product_id: int | None
+    pair_id: int | None
+    prediction_id: int
+    raster_url: str
+    run_finished_at: datetime | None
+
+
+class ProductSummary(Answer):
+    id: int
+    name: str
+    track: int | None
+    component: str
+    component_label: str
+    attribution: str
+    simulated: bool
+    url: str
+
+
+class ProductOut(ProductSummary):
+    """One velocity field as it was published."""
+
+    source_format: str
+    level: str
+    direction: str
+    release: str
+    superseded_by: int | None = Field(description="id of the newer release that stands in its place")
+    posting_m: float | None
+    n_points: int
+    n_dates: int
+    first_date: date
+    last_date: date
+    bbox: list[float] = Field(description="west, south, east, north in degrees")
+    licence: str
+    file_name: str
+    file_sha256: str
+    loaded_at: datetime
+
+
+class SeriesChange(Answer):
+    """A change that a series shows, and between which dates it probably (9 in 10) was."""
+
+    kind: str = Field(description="rate, mm a year; step, mm; curve, mm a year each year; unwrapping, mm: an error")
+    day: date
+    first: date
+    last: date
+    size: float
+    sigma: float = Field(description="one standard deviation of the size")
+    sentence: str
+
+
+class PointSeries(Answer):
+    """One point over time. Displacements in mm on `dates`; null where nothing was measured."""
+
+    product: ProductSummary
+    pid: str
+    longitude: float
+    latitude: float
+    height_m: float | None
+    velocity_mm_yr: float | None
+    velocity_std_mm_yr: float | None
+    temporal_coherence: float | None
+    rmse_mm: float | None
+    los_east: float | None = Field(description="unit vector from the ground to the satellite")
+    los_north: float | None
+    los_up: float | None
+    sentence: str
+    dates: list[date]
+    displacement_mm: list[float | None]
+    fit_mm: list[float | None] | None
+    changes: list[SeriesChange] = Field(description="of the rate, and jumps: only those that chance hardly makes")
+    band_mm: float | None = Field(description="one standard deviation around the fit")
+    negative_word: str
+    positive_word: str
+    csv_url: str
+
+
+class AreaSeriesOut(Answer):
+    product: ProductSummary
+    n_points: int
+    n_sampled: int = Field(description="how many of the points were averaged")
+    dates: list[date]
+    mean_mm: list[float]
+    low_mm: list[float] = Field(description="16th percentile of the points")
+    high_mm: list[float] = Field(description="84th percentile of the points")
+
+
+class AlertSeries(Answer):
+    """Mean series of every product that saw the alert."""
+
+    code: str
+    series: list[AreaSeriesOut]
+    negative_word: str
+    positive_word: str
+
+
+class PredictionOut(Answer):
+    """The result of one run on a pair: a raster and its statistics."""
+
+    id: int
+    task: str
+    method: str
+    version: str
+    raster_url: str
+    raster_sha256: str
+    statistics: dict[str, Any]
+    layer: str | None = Field(description="in which layer of /rasters it is shown")
+    group: str | None = Field(description="under which date of that layer")
+    created_at: datetime
+
+
+class PairOut(Answer):
+    """Two radar images of one track and polarisation and the ground both show; the reference is the earlier one."""
+
+    id: int
+    platform: str
+    track: int
+    direction: str
+    burst: str
+    polarisation: str
+    reference_at: datetime
+    secondary_at: datetime
+    temporal_baseline_days: int
+    posting_m: float
+    bbox: list[float] = Field(description="west, south, east, north in degrees")
+    simulated: bool
+    predictions: list[PredictionOut]
+
+
+class RasterGroupOut(Answer):
+    key: str
+    label: str
+    date: date
+    n_rasters: int
+    bounds: list[float] = Field(description="west, south, east, north in degrees")
+    simulated: bool
+
+
+class RasterLayerOut(Answer):
+    """A layer of images: its dates, and what its colours mean from low to high."""
+
+    name: str
+    label: str
+    unit: str
+    low: float
+    high: float
+    low_word: str
+    middle_word: str
+    high_word: str
+    description: str
+    details: str
+    colours: list[str]
+    arrows: bool
+    tiles_url: str = Field(description="PNG tiles, {group}/{z}/{x}/{y}, Web Mercator")
+    groups: list[RasterGroupOut]
+
+
+class Page(Answer):
+    count: int = Field(description="how many there are in all")
+    limit: int
+    offset: int
+    next: str | None = Field(description="address of the next part")
+
+
+class AlertPage(Page):
+    items: list[AlertOut]
+
+
+class DetectionPage(Page):
+    items: list[DetectionOut]
+
+
+class ProductPage(Page):
+    items: list[ProductOut]
+
+
+class PairPage(Page):
+    items: list[PairOut]

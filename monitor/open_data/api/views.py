@@ -1,0 +1,72 @@
+"""The page that lists what programs can ask for, made from the OpenAPI description; no script, no other host."""
+
+from inspect import getsource
+from typing import Any, NamedTuple
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils.translation import gettext_lazy as _
+from django.views.decorators.http import require_safe
+
+from monitor.notifications.webhook import receiver
+from monitor.open_data.api.site import api
+from monitor.wording.figures import whole
+
+
+class Standard(NamedTuple):
+    purpose: str
+    name: str
+    path: str
+
+
+STANDARDS = (
+    Standard(_("Maps and GIS"), _("OGC API Features 1.0: alerts, points, data sets, glaciers"), "/ogc/"),
+    Standard(_("Analysts"), _("STAC 1.1: velocity fields, radar images, results of models"), "/stac/"),
+    Standard(_("Maps of others"), _("TileJSON 3.0 of every layer of points and images"), "/tilejson/"),
+    Standard(_("Feed readers"), _("Atom with GeoRSS outlines"), "/alerts.atom"),
+    Standard(_("Alerting systems"), _("CAP 1.2: Alert, Update, Cancel"), "/cap.atom"),
+    Standard(_("Maps"), _("GeoJSON of the alerts, 500 at a time"), "/alerts.geojson"),
+)
+EXAMPLES = (
+    "/ogc/collections/alerts/items?kind=subsidence&bbox=-13,46,-11,48",
+    "/ogc/collections/points/items?bbox=-12.01,46.99,-11.99,47.01&limit=1000",
+)
+
+
+@require_safe
+def api_page(request: HttpRequest) -> HttpResponse:
+    schema = api.get_openapi_schema()
+    operations = [_operation(path, methods["get"]) for path, methods in schema["paths"].items()]
+    context = {
+        "operations": operations,
+        "description": schema["info"]["description"],
+        "standards": STANDARDS,
+        "receiver": getsource(receiver).partition('"""\n\n')[2].strip(),
+        "seconds": whole(round(settings.WEBHOOK_SECONDS)),
+        "examples": EXAMPLES,
+        "site": request.build_absolute_uri("/")[:-1],
+    }
+    return render(request, "api/api.html", context)
+
+
+def _operation(path: str, operation: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "path": path,
+        "summary": operation["summary"],
+        "description": operation.get("description", ""),
+        "parameters": [_parameter(one) for one in operation["parameters"]],
+        "link": "" if "{" in path else path,
+    }
+
+
+def _parameter(parameter: dict[str, Any]) -> dict[str, Any]:
+    schema = parameter["schema"]
+    limits = [f"{word} {schema[key]}" for word, key in (("from", "minimum"), ("to", "maximum")) if key in schema]
+    return {
+        "name": parameter["name"],
+        "required": parameter["required"],
+        "description": schema.get("description", ""),
+        "limits": " ".join(limits) if schema.get("maximum", 0) < 2**32 else "",
+        "default": "no filter" if schema.get("default") in ("", None) else str(schema["default"]),
+    }

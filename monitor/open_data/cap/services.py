@@ -1,0 +1,126 @@
+"""Issuing a message after each step of an alert's life."""
+
+import secrets
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.db import transaction as database
+from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
+from django.utils import timezone, translation
+from django.utils.translation import gettext as _
+
+from detection.models import Alert, AlertTransition
+from detection.rules.lifecycle import State
+from monitor.models.cap import CapMessage
+from monitor.open_data.cap.document import Content, Words, compose, reference
+from monitor.wording.cards.cards import alert_card
+from monitor.wording.cards.features import alert_title
+from monitor.wording.families.steps import update_sentences
+
+Type = CapMessage.Type
+OVER = (State.REJECTED, State.MERGED, State.FINISHED)
+FIGURES = ("rate_mm_yr", "rate_sigma_mm_yr", "peak_rate_mm_yr", "speed_m_day", "speed_sigma_m_day", "change_sigma")
+
+
+def transitions_due() -> QuerySet[AlertTransition]:
+    """The latest step of each alert, where no message tells of it; an alert that is over is only taken back."""
+    later = AlertTransition.objects.filter(alert=OuterRef("alert"), pk__gt=OuterRef("pk"))
+    last = CapMessage.objects.filter(alert=OuterRef("alert")).order_by("-pk").values("message_type")[:1]
+    nothing_to_take_back = Q(last_type=None) | Q(last_type=Type.CANCEL)
+    return (
+        AlertTransition.objects.filter(cap_message=None)
+        .exclude(Exists(later))
+        .annotate(last_type=Subquery(last))
+        .exclude(nothing_to_take_back & Q(to_state__in=OVER))
+        .select_related("alert")
+        .order_by("pk")
+    )
+
+
+@database.atomic
+def message_issue(*, transition: AlertTransition) -> CapMessage:
+    """Write the message of a step. A place that wakes up after its end begins with a new Alert."""
+    alert, now = transition.alert, timezone.now()
+    standing = _standing(alert)
+    over = transition.to_state in OVER
+    message_type = Type.CANCEL if over else Type.UPDATE if standing else Type.ALERT
+    references = " ".join(reference(sender(), one.identifier, one.sent_at) for one in standing)
+    words = [_words(transition, language) for language, _name in settings.LANGUAGES]
+    content = Content(
+        sender=sender(),
+        identifier=f"{alert.code}-{secrets.token_hex(8)}",
+        sent=now,
+        message_type=message_type,
+        references=references,
+        incident=alert.code,
+        simulated=alert.simulated,
+        kind=alert.kind,
+        state=transition.to_state,
+        severity=alert.severity,
+        over=over,
+        web=settings.PUBLIC_URL + alert.get_absolute_url(),
+        parameters=_parameters(alert),
+        area=alert.area,
+        words=words,
+    )
+    return CapMessage.objects.create(
+        transition=transition,
+        alert=alert,
+        identifier=content.identifier,
+        message_type=message_type,
+        references=references,
+        headline=words[0].headline,
+        sent_at=now,
+        xml=compose(content),
+    )
+
+
+def _words(transition: AlertTransition, language: str) -> Words:
+    with translation.override(language):
+        alert, card = transition.alert, alert_card(transition.alert)
+        state = _("State: %(meaning)s") % {"meaning": card.state_meaning}
+        said = (card.sentence, card.source_sentence, card.public_text, *update_sentences(transition), state)
+        return Words(
+            language=language,
+            event=card.kind_label,
+            headline=alert_title(card),
+            description=" ".join(part for part in said if part),
+            instruction=" ".join(card.voice.advice(alert.kind, alert.state)),
+            severity_meaning=card.severity_meaning,
+            place=card.place,
+            note=_note(alert),
+        )
+
+
+def _note(alert: Alert) -> str:
+    if alert.is_measured:
+        no_warning = _(
+            "Found in satellite measurements that are days to weeks old. This is not an emergency warning, and it does "
+            "not replace the judgement of an engineer on site."
+        )
+    else:
+        no_warning = _(
+            "Reported by a specialist; satellite measurements do not show it. This is not an emergency warning, and it "
+            "does not replace the judgement of an engineer on site."
+        )
+    simulated = _("Simulated data: no real place.")
+    return f"{simulated} {no_warning}" if alert.simulated else no_warning
+
+
+def sender() -> str:
+    """The host of this service: no other has it."""
+    return urlsplit(settings.PUBLIC_URL).hostname or "localhost"
+
+
+def _standing(alert: Alert) -> list[CapMessage]:
+    """Messages since the last one that took everything back, the first first."""
+    issued = list(alert.cap_messages.defer("xml").order_by("pk"))
+    ends = [index for index, one in enumerate(issued) if one.message_type == Type.CANCEL]
+    return issued[ends[-1] + 1 :] if ends else issued
+
+
+def _parameters(alert: Alert) -> list[tuple[str, str]]:
+    facts = [("code", alert.code), ("state", alert.state), ("severity", alert.severity), ("source", alert.source)]
+    facts += [("component", alert.component)] if alert.component else []
+    facts += [(name, f"{getattr(alert, name):.2f}") for name in FIGURES if getattr(alert, name) is not None]
+    return [*facts, ("area_m2", f"{alert.area_m2:.0f}")]

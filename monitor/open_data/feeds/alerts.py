@@ -1,0 +1,188 @@
+"""Alerts for feed readers and maps of others: Atom with GeoRSS, and GeoJSON."""
+
+import uuid
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from django.contrib.gis.geos import MultiPolygon
+from django.contrib.syndication.views import Feed
+from django.db.models import Count, Exists, Max, OuterRef
+from django.http import HttpRequest, HttpResponseBase, JsonResponse
+from django.urls import reverse, reverse_lazy
+from django.utils.text import capfirst
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+from django.views.decorators.http import condition, require_safe
+
+from detection.models import Alert, AlertTransition
+from ingest.context.regions import region_by_slug
+from ingest.models import ContextLayer
+from ml.runtime.code_version import code_version
+from monitor.models.cap import CapMessage
+from monitor.open_data.cap.views import MEDIA_TYPE
+from monitor.open_data.feeds.plain import PlainAtom
+from monitor.wording.cards.cards import AlertCard, alert_cards
+from monitor.wording.cards.features import alert_feature, alert_title
+from monitor.wording.cards.filters import alerts_requested
+from monitor.wording.families.steps import update_sentences
+from monitor.wording.refused_requests import refusals_as_json, whole_number
+
+MOST_ENTRIES = 100
+MOST_OFFSET = 1_000_000
+MOST_FEATURES = 500  # of one answer, about 750 kB; `next` leads to the others
+
+
+class GeoAtom(PlainAtom):
+    """Atom 1.0 with GeoRSS Simple and categories with their schemes."""
+
+    def root_attributes(self) -> dict[str, str]:
+        return {**super().root_attributes(), "xmlns:georss": "http://www.georss.org/georss"}
+
+    def add_item_elements(self, handler, item: dict[str, Any]) -> None:
+        super().add_item_elements(handler, item)
+        for scheme, term, label in item["labels"]:
+            handler.addQuickElement(
+                "category", "", {"term": term, "scheme": f"{self.feed['link']}#{scheme}", "label": label}
+            )
+        handler.addQuickElement("georss:polygon", item["polygon"])
+        if item["message"]:
+            handler.addQuickElement("link", "", {"rel": "alternate", "type": MEDIA_TYPE, "href": item["message"]})
+
+
+class AlertFeed(Feed):
+    feed_type = GeoAtom
+    title = _("Ground Motion Monitor: places where the ground moves")
+    subtitle = _("Found in radar satellite measurements, or reported by specialists. Newest changes first.")
+    link = reverse_lazy("alert-list")
+    author_name = "Ground Motion Monitor"
+
+    def get_object(self, request: HttpRequest) -> list[tuple[Alert, AlertCard]]:
+        has_message = Exists(CapMessage.objects.filter(alert=OuterRef("pk")))
+        alerts = list(alerts_requested(request.GET).annotate(has_message=has_message)[:MOST_ENTRIES])
+        self.last_steps = last_steps(alerts)
+        self.address, self.site = request.build_absolute_uri(), request.build_absolute_uri("/")[:-1]
+        return list(zip(alerts, alert_cards(alerts), strict=True))
+
+    def feed_guid(self, entries: list[tuple[Alert, AlertCard]]) -> str:
+        """A feed of a box, or of a kind, is another one than that of everything."""
+        return self.address
+
+    def feed_url(self, entries: list[tuple[Alert, AlertCard]]) -> str:
+        return self.address
+
+    def items(self, entries: list[tuple[Alert, AlertCard]]) -> list[tuple[Alert, AlertCard]]:
+        return entries
+
+    def item_title(self, item: tuple[Alert, AlertCard]) -> str:
+        return alert_title(item[1])
+
+    def item_description(self, item: tuple[Alert, AlertCard]) -> str:
+        alert, card = item
+        last = self.last_steps.get(alert.pk)
+        size = gettext("The area measures %(size)s.") % {"size": card.area_label}
+        changes = update_sentences(last) if last else []
+        return " ".join([*card.sentences, f"{capfirst(card.severity_label)}.", size, *changes])
+
+    def item_link(self, item: tuple[Alert, AlertCard]) -> str:
+        return item[1].url
+
+    def item_guid(self, item: tuple[Alert, AlertCard]) -> str:
+        return entry_id(item[0])
+
+    def item_pubdate(self, item: tuple[Alert, AlertCard]) -> datetime:
+        return item[1].first_seen
+
+    def item_updateddate(self, item: tuple[Alert, AlertCard]) -> datetime:
+        return item[1].updated
+
+    def item_extra_kwargs(self, item: tuple[Alert, AlertCard]) -> dict[str, Any]:
+        alert, card = item
+        labels = [("kind", card.kind, card.kind_label), ("state", card.state, card.state_label)]
+        labels.append(("severity", card.severity, card.severity_label))
+        message = self.site + reverse("cap-message", args=[alert.code]) if alert.has_message else ""
+        return {"labels": labels, "polygon": largest_ring(alert.area), "message": message}
+
+
+def last_steps(alerts: Sequence[Alert]) -> dict[int, AlertTransition]:
+    """The newest step of each alert."""
+    steps = AlertTransition.objects.filter(alert__in=alerts).select_related("update", "alert")
+    return {step.alert_id: step for step in steps.order_by("alert_id", "-created_at", "-pk").distinct("alert_id")}
+
+
+def entry_id(alert: Alert) -> str:
+    """The same for an alert's whole life, whatever the address of the site; another one in every installation."""
+    return uuid.uuid5(uuid.NAMESPACE_URL, f"alerts/{alert.code}/{alert.created_at.isoformat()}").urn
+
+
+def largest_ring(area: MultiPolygon) -> str:
+    """The outline of the largest part, 'latitude longitude' pairs to about a metre: GeoRSS holds one polygon."""
+    ring = max(area, key=lambda polygon: polygon.area).exterior_ring
+    return " ".join(f"{y:.5f} {x:.5f}" for x, y in ring.coords)
+
+
+class ListState(NamedTuple):
+    """Figures that change with the content of a list of alerts."""
+
+    n_alerts: int
+    alerts_changed_at: datetime | None
+    newest_message: int | None
+    message_sent_at: datetime | None
+    n_layers: int
+    layers_loaded_at: datetime | None
+    code: str
+
+
+def _list_state(request: HttpRequest) -> ListState:
+    """Return the current figures, which are queried once for each request."""
+    state: ListState | None = getattr(request, "list_state", None)
+    if state is None:
+        alerts = Alert.objects.aggregate(n=Count("id"), last=Max("updated_at"))
+        messages = CapMessage.objects.aggregate(newest=Max("id"), last=Max("sent_at"))
+        layers = ContextLayer.objects.aggregate(n=Count("id"), last=Max("loaded_at"))
+        state = ListState(*alerts.values(), *messages.values(), *layers.values(), code_version())
+        request.list_state = state  # type: ignore[attr-defined]
+    return state
+
+
+def _last_change(request: HttpRequest) -> datetime | None:
+    state = _list_state(request)
+    known = (state.alerts_changed_at, state.message_sent_at, state.layers_loaded_at)
+    return max((moment for moment in known if moment), default=None)
+
+
+def _etag(request: HttpRequest) -> str:
+    """Return the ETag of the list at this address, which includes the host because links to alerts contain it."""
+    whole_list = f"{request.build_absolute_uri()} {_list_state(request)}"
+    return f'"{uuid.uuid5(uuid.NAMESPACE_URL, whole_list).hex}"'
+
+
+@require_safe
+@refusals_as_json
+@condition(etag_func=_etag, last_modified_func=_last_change)
+def alerts_atom(request: HttpRequest) -> HttpResponseBase:
+    """The last hundred changes."""
+    feed, region = AlertFeed(), region_by_slug(slug=request.GET.get("region", ""))
+    if region:
+        title = gettext("Ground Motion Monitor: places where the ground moves in %(region)s")
+        feed.title = title % {"region": region.name}
+    return feed(request)
+
+
+@require_safe
+@refusals_as_json
+@condition(etag_func=_etag, last_modified_func=_last_change)
+def alerts_geojson(request: HttpRequest) -> JsonResponse:
+    """Public alerts with their outlines, EPSG:4326, the strongest first; `next` is the address of further ones."""
+    offset = whole_number("offset", request.GET.get("offset", "0"), 0, MOST_OFFSET)
+    limit = whole_number("limit", request.GET.get("limit", str(MOST_FEATURES)), 1, MOST_FEATURES)
+    requested = alerts_requested(request.GET, newest_first=False)
+    alerts = list(requested[offset : offset + limit + 1])
+    shown = alerts[:limit]
+    features = [alert_feature(alert, card) for alert, card in zip(shown, alert_cards(shown), strict=True)]
+    body: dict[str, Any] = {"type": "FeatureCollection", "numberMatched": requested.count(), "features": features}
+    if len(alerts) > limit:
+        query = request.GET.copy()
+        query["offset"] = offset + limit
+        body["next"] = f"{request.path}?{query.urlencode()}"
+    return JsonResponse(body, content_type="application/geo+json")

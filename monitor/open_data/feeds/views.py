@@ -1,0 +1,103 @@
+"""The feeds of a subscription, and the page where its owner makes, renews and takes away their links."""
+
+import uuid
+from collections.abc import Callable
+from functools import wraps
+
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import redirect, render
+from django.utils import translation
+from django.utils.cache import get_conditional_response
+from django.utils.http import http_date
+from django.views.decorators.http import require_http_methods, require_safe
+
+from ml.runtime.code_version import code_version
+from monitor.models import Subscription
+from monitor.models.cap import CapMessage
+from monitor.open_data.feeds.atom import SubscriptionAtom, SubscriptionCap
+from monitor.open_data.feeds.calendar import calendar_of
+from monitor.open_data.feeds.entries import Entry, entries_of
+from monitor.self_service.subscriptions.links import PAGE_OR_DEED, owner_of, private_page
+from monitor.subscribers.subscriptions import feed_keys as keys
+from monitor.subscribers.subscriptions import selectors, tokens
+
+KEEP_SECONDS = 300
+
+Make = Callable[[HttpRequest, Subscription, list[Entry]], HttpResponseBase]
+
+
+@private_page
+@require_http_methods(PAGE_OR_DEED)
+def feeds(request: HttpRequest, token: str, subscription: int) -> HttpResponse:
+    """The links of one of a person's subscriptions."""
+    mine = selectors.subscriptions_of(email=owner_of(token)).filter(pk=subscription, ended_at=None).first()
+    if mine is None or not mine.confirmed_at:
+        raise tokens.Expired("it was ended in the meantime")
+    if request.method == "POST":
+        if request.POST.get("deed") == "open":
+            keys.feeds_open(subscription=mine)
+        elif request.POST.get("deed") == "close":
+            keys.feeds_close(subscription=mine)
+        return redirect("subscription-feeds", token=token, subscription=mine.pk)
+    context = {"token": token, "subscription": mine, "addresses": keys.addresses(subscription=mine)}
+    return render(request, "subscriptions/feeds.html", context)
+
+
+def _private_feed(make: Make) -> Callable[[HttpRequest, str], HttpResponseBase]:
+    """A feed in the language of its reader. No shared cache keeps it, no search engine lists it, and it is made again
+    only where something has changed."""
+
+    @require_safe
+    @wraps(make)
+    def feed(request: HttpRequest, token: str) -> HttpResponseBase:
+        subscription = keys.subscription_of(key=token)
+        if subscription is None:
+            raise Http404("There is no such feed.")
+        if subscription.ended_at:
+            return _private(HttpResponse("This subscription has ended.\n", content_type="text/plain", status=410))
+        with translation.override(subscription.language):
+            entries = entries_of(subscription=subscription)
+            alerts = [entry.alert.pk for entry in entries]
+            issued = dict(CapMessage.objects.filter(alert__in=alerts).order_by("pk").values_list("pk", "sent_at"))
+            etag = _etag(request, subscription, entries, list(issued))
+            changed = [*(entry.changed for entry in entries), *issued.values()]
+            stamp = int(max(changed, default=subscription.confirmed_at).timestamp())
+            response = get_conditional_response(request, etag=etag, last_modified=stamp)
+            response = response or make(request, subscription, entries)
+        response["ETag"], response["Last-Modified"] = etag, http_date(stamp)
+        response["Content-Language"] = subscription.language
+        return _private(response)
+
+    return feed
+
+
+@_private_feed
+def atom(request: HttpRequest, subscription: Subscription, entries: list[Entry]) -> HttpResponseBase:
+    return SubscriptionAtom(subscription, entries)(request)
+
+
+@_private_feed
+def cap(request: HttpRequest, subscription: Subscription, entries: list[Entry]) -> HttpResponseBase:
+    return SubscriptionCap(subscription, entries)(request)
+
+
+@_private_feed
+def calendar(request: HttpRequest, subscription: Subscription, entries: list[Entry]) -> HttpResponseBase:
+    body = calendar_of(subscription=subscription, entries=entries)
+    response = HttpResponse(body, content_type="text/calendar; charset=utf-8")
+    response["Content-Disposition"] = 'inline; filename="ground-motion.ics"'
+    return response
+
+
+def _etag(request: HttpRequest, subscription: Subscription, entries: list[Entry], messages: list[int]) -> str:
+    """Return the ETag of an answer. messages: CAP messages of the entries, which are issued after their steps."""
+    versions = [(entry.alert.pk, entry.changed.isoformat(), len(entry.steps)) for entry in entries]
+    reader = (subscription.language, subscription.title, subscription.time_zone)
+    made_of = f"{request.build_absolute_uri()} {reader} {versions} {messages} {code_version()}"
+    return f'"{uuid.uuid5(uuid.NAMESPACE_URL, made_of).hex}"'
+
+
+def _private(response: HttpResponseBase) -> HttpResponseBase:
+    response["Cache-Control"] = f"private, max-age={KEEP_SECONDS}"
+    response["X-Robots-Tag"] = "noindex"
+    return response

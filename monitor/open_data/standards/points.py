@@ -1,0 +1,120 @@
+"""The collection of measurement points: tens of millions of rows, product by product in the order of their ids."""
+
+from typing import Any
+
+from django.contrib.gis.geos import MultiPolygon, Polygon
+from django.db.models import QuerySet, Sum
+from django.urls import reverse
+
+from ingest.models import MeasurementPoint, Product
+from ingest.products.selectors import point_get, points_behind
+from monitor.maps.map.series import number
+from monitor.open_data.standards.collections import DIGITS, Collection, Extent, Feature, Part
+from monitor.open_data.standards.ground import extent_of_products, products_wanted, row_of
+from monitor.open_data.standards.queries import Filter, Query
+from monitor.wording.refusals import Refusal
+from monitor.wording.refused_requests import number_or_none
+
+MERCATOR_DEGREES = 85.06  # the index of the points is in Web Mercator
+FIGURES = {
+    "velocity_mm_yr": 2,
+    "velocity_std_mm_yr": 2,
+    "height_m": 2,
+    "temporal_coherence": 2,
+    "rmse_mm": 2,
+    "los_east": 4,
+    "los_north": 4,
+    "los_up": 4,
+}
+
+
+class Points(Collection):
+    name = "points"
+    title = "Measurement points"
+    description = (
+        "Spots that reflect radar steadily, of the newest release of each data set. Velocities are in mm a year, sign: "
+        "see component; uncertainties are one standard deviation; unknown is null."
+    )
+    filters = {"product": Filter("id of a data set")}
+    most, few = 10_000, 1000  # a GIS asks for page after page
+
+    def part(self, query: Query) -> Part:
+        product_behind, pid_behind = _key(query.after)
+        products = _products(query)
+        found: list[Feature] = []
+        for product in products.filter(pk__gte=product_behind).order_by("pk"):
+            rows = points_behind(
+                product_id=product.pk,
+                pid=pid_behind if product.pk == product_behind else "",
+                boxes=_within_mercator(query.area) if query.area else [],
+                most=query.limit + 1 - len(found),
+            )
+            found += [_feature(product, row) for row in rows]
+            if len(found) > query.limit:
+                break
+        shown = found[: query.limit]
+        anywhere = query.area is None
+        matched = (products.aggregate(n=Sum("n_points"))["n"] or 0) if anywhere else None
+        return Part(shown, shown[-1]["id"] if len(found) > query.limit else "", matched)
+
+    def feature(self, ident: str) -> Feature | None:
+        product_id, _, pid = ident.partition(".")
+        product = row_of(Product.objects.filter(points_deleted_at=None), product_id)
+        if product is None:
+            return None
+        try:
+            point = point_get(product_id=product.pk, pid=pid)
+        except MeasurementPoint.DoesNotExist:
+            return None
+        position = {"longitude": point.position.x, "latitude": point.position.y}
+        feature = _feature(product, {"pid": pid} | position | {name: getattr(point, name) for name in FIGURES})
+        series = reverse("api-1:point", args=[product.pk, pid])
+        return feature | {"links": [{"rel": "related", "href": series, "title": "How this point moved"}]}
+
+    def extent(self) -> Extent:
+        return extent_of_products(_shown())
+
+
+def _shown() -> QuerySet[Product]:
+    return Product.objects.current().filter(points_deleted_at=None)
+
+
+def _products(query: Query) -> QuerySet[Product]:
+    """One data set, an older release too where it is asked for by its id; else the newest of each."""
+    if "product" in query.filters:
+        asked = Product.objects.filter(points_deleted_at=None, pk=int(query.filters["product"]))
+        return products_wanted(asked, query)
+    return products_wanted(_shown(), query)
+
+
+def _key(after: str) -> tuple[int, str]:
+    product, dot, pid = after.partition(".")
+    if not after:
+        return 0, ""
+    number = number_or_none(product)
+    if dot and number is not None:
+        return number, pid
+    raise Refusal(f"after is no key of this collection: {after[:40]!r}", "Follow the link with rel=next.")
+
+
+def _within_mercator(area: MultiPolygon) -> list[Polygon]:
+    """The boxes of an area."""
+    boxes = []
+    for west, south, east, north in (part.extent for part in area):
+        boxes.append(Polygon.from_bbox((west, max(south, -MERCATOR_DEGREES), east, min(north, MERCATOR_DEGREES))))
+        boxes[-1].srid = 4326
+    return boxes
+
+
+def _feature(product: Product, row: dict[str, Any]) -> Feature:
+    """row: longitude, latitude, pid and the figures of a point."""
+    position = [round(row["longitude"], DIGITS), round(row["latitude"], DIGITS)]
+    figures = {name: number(row[name], digits) for name, digits in FIGURES.items()}
+    return {
+        "type": "Feature",
+        "id": f"{product.pk}.{row['pid']}",
+        "geometry": {"type": "Point", "coordinates": position},
+        "properties": {"product": product.pk, "pid": row["pid"], "component": product.component}
+        | figures
+        | {"simulated": product.simulated},
+    }

@@ -1,0 +1,95 @@
+"""What an address asks of a collection: bbox, datetime, limit, the key of the page before, and its own filters."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
+
+from django.contrib.gis.geos import MultiPolygon
+from django.http import QueryDict
+
+from monitor.wording.refusals import Refusal
+from monitor.wording.refused_requests import BIGGEST_KEY, area_of, choice, moment, refuse_unknown, whole_number
+
+FEW = 100
+COMMON = ("limit", "bbox", "datetime", "after")
+BEGINNING, END = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
+
+
+class Filter(NamedTuple):
+    """A parameter of one collection. values: those it may have; empty: a whole number."""
+
+    description: str
+    values: tuple[str, ...] = ()
+
+
+class Period(NamedTuple):
+    """From start to end, both included, UTC."""
+
+    start: datetime
+    end: datetime
+
+
+class Query(NamedTuple):
+    """Parameters of a query.
+
+    after: key of the last feature of the previous page, empty for the first page. area: EPSG:4326. ids: of the wanted
+    `Rows`; empty: all.
+    """
+
+    limit: int
+    after: str
+    area: MultiPolygon | None
+    during: Period | None
+    filters: Mapping[str, str]
+    ids: frozenset[str] = frozenset()
+
+
+def read_query(parameters: QueryDict, filters: Mapping[str, Filter], most: int, few: int = FEW) -> Query:
+    """most: features of an answer; few: where no limit is given.
+
+    Raises Refusal, also for a parameter that is not known: a filter with a typing error would find everything.
+    """
+    refuse_unknown(parameters, [*COMMON, *filters])
+    bbox = parameters.get("bbox", "")
+    return Query(
+        min(whole_number("limit", parameters.get("limit", str(few)), 1, 10**9), most),
+        parameters.get("after", ""),
+        area_of(_level(bbox)) if bbox else None,
+        period(parameters.get("datetime", "")),
+        {name: _value(name, parameters[name], filters[name]) for name in filters if parameters.get(name)},
+    )
+
+
+def _level(bbox: str) -> str:
+    """A box without its heights."""
+    parts = bbox.split(",")
+    return ",".join((*parts[:2], *parts[3:5])) if len(parts) == 6 else bbox
+
+
+def _value(name: str, text: str, allowed: Filter) -> str:
+    if allowed.values:
+        return choice(name, text, list(allowed.values))
+    return str(whole_number(name, text, 0, BIGGEST_KEY))
+
+
+def period(text: str) -> Period | None:
+    """A moment, or two with a slash between them of which one may be '..' or empty; None for nothing. Raises Refusal.
+
+    A day stands for the whole of it.
+    """
+    if not text:
+        return None
+    first, slash, last = text.partition("/")
+    last = last if slash else first
+    start, _ = _bounds(first)
+    _, end = _bounds(last)
+    if start > end or (first in ("", "..") and last in ("", "..")):
+        raise Refusal(f"datetime is no period: {text[:80]!r}", "Give datetime=2020-01-01/2024-12-31.")
+    return Period(start, end)
+
+
+def _bounds(text: str) -> tuple[datetime, datetime]:
+    if text in ("", ".."):
+        return BEGINNING, END
+    at = moment("datetime", text) or BEGINNING
+    return at, at + timedelta(days=1, microseconds=-1) if len(text) == len("2024-12-31") else at

@@ -1,0 +1,134 @@
+"""Collections of the STAC catalogue: velocity fields, radar images, and what models made of them."""
+
+from collections.abc import Sequence
+
+from django.contrib.gis.db.models import Extent as BoundsOf
+from django.db.models import Max, Min, Q, QuerySet
+
+from ingest.models import Product, Scene
+from ingest.products.selectors import last_date, products
+from ml.models import ModelVersion, Prediction, Run
+from monitor.open_data.standards.collections import Extent, Feature, Rows
+from monitor.open_data.standards.ground import extent_of_products, products_wanted, row_of
+from monitor.open_data.standards.queries import Filter, Query
+from monitor.open_data.standards.stac_items import (
+    COG,
+    GEOJSON,
+    PREDICTIONS,
+    RADAR_IMAGES,
+    VELOCITY_FIELDS,
+    at,
+    of_prediction,
+    of_product,
+    of_scene,
+)
+
+
+def _named(name: str) -> Filter:
+    return Filter("the name once more, as some clients give it", (name,))
+
+
+class VelocityFields(Rows):
+    name = VELOCITY_FIELDS
+    title = "Velocity fields"
+    description = "Data sets of measurement points: velocities and, where there are any, series of displacements."
+    filters = {"collections": _named(VELOCITY_FIELDS)}
+    items = {"item_assets": {"points": {"type": GEOJSON, "roles": ["data"]}}}
+
+    def rows(self, query: Query) -> QuerySet[Product]:
+        return products_wanted(products(), query)
+
+    def features(self, rows: Sequence[Product]) -> list[Feature]:
+        return [of_product(row) for row in rows]
+
+    def feature(self, ident: str) -> Feature | None:
+        return self.only(row_of(products(), ident))
+
+    def extent(self) -> Extent:
+        return extent_of_products(products())
+
+
+class RadarImages(Rows):
+    name = RADAR_IMAGES
+    title = "Radar images"
+    description = "Calibrated, map-projected radar images in one polarisation each; they are shown, not given out."
+    filters = {"collections": _named(RADAR_IMAGES)}
+
+    def rows(self, query: Query) -> QuerySet[Scene]:
+        found = Scene.objects.ready()
+        if query.area is not None:
+            found = found.filter(footprint__intersects=query.area)
+        if query.during is None:
+            return found
+        return found.filter(acquired_at__range=(query.during.start, query.during.end))
+
+    def features(self, rows: Sequence[Scene]) -> list[Feature]:
+        return [of_scene(row) for row in rows]
+
+    def feature(self, ident: str) -> Feature | None:
+        return self.only(row_of(Scene.objects.ready(), ident))
+
+    def extent(self) -> Extent:
+        whole = Scene.objects.ready().aggregate(
+            box=BoundsOf("footprint"), first=Min("acquired_at"), last=Max("acquired_at")
+        )
+        return Extent(whole["box"], whole["first"], whole["last"])
+
+
+class Predictions(Rows):
+    name = PREDICTIONS
+    title = "Results of models"
+    description = "Rasters that models made of velocity fields and of pairs of radar images, with their statistics."
+    filters = {
+        "collections": _named(PREDICTIONS),
+        "task": Filter("what was computed", tuple(ModelVersion.Task.values)),
+    }
+    items = {"item_assets": {"raster": {"type": COG, "roles": ["data"]}}}
+
+    def rows(self, query: Query) -> QuerySet[Prediction]:
+        found = _predictions()
+        if "task" in query.filters:
+            found = found.filter(run__model_version__task=query.filters["task"])
+        if query.area is not None:
+            of_product = Q(run__product__footprint__intersects=query.area)
+            found = found.filter(of_product | Q(run__pair__footprint__intersects=query.area))
+        if query.during is None:
+            return found
+        start, end = query.during
+        of_product = Q(run__product__dates__0__lte=end.date(), last__gte=start.date())
+        of_pair = Q(run__pair__reference__acquired_at__lte=end, run__pair__secondary__acquired_at__gte=start)
+        return found.alias(last=last_date("run__product__dates")).filter(of_product | of_pair)
+
+    def features(self, rows: Sequence[Prediction]) -> list[Feature]:
+        return [of_prediction(row) for row in rows]
+
+    def feature(self, ident: str) -> Feature | None:
+        return self.only(row_of(_predictions(), ident))
+
+    def extent(self) -> Extent:
+        found = _predictions().select_related(None)
+        of_products = extent_of_products(Product.objects.filter(runs__prediction__in=found))
+        whole = found.aggregate(
+            box=BoundsOf("run__pair__footprint"),
+            first=Min("run__pair__reference__acquired_at"),
+            last=Max("run__pair__secondary__acquired_at"),
+        )
+        return _both(of_products, Extent(whole["box"], whole["first"], whole["last"]))
+
+
+def _predictions() -> QuerySet[Prediction]:
+    run = ("run__model_version", "run__product", "run__pair__reference", "run__pair__secondary")
+    return (
+        Prediction.objects.filter(run__state=Run.State.SUCCEEDED)
+        .select_related(*run)
+        .prefetch_related("run__companions")
+    )
+
+
+def _both(one: Extent, other: Extent) -> Extent:
+    known = [each for each in (one, other) if each.bounds]
+    if not known:
+        return Extent()
+    sides = list(zip(*(each.bounds for each in known if each.bounds), strict=True))
+    bounds = (min(sides[0]), min(sides[1]), max(sides[2]), max(sides[3]))
+    return Extent(bounds, min(at(each.first) for each in known), max(at(each.last) for each in known))

@@ -1,0 +1,172 @@
+"""TileJSON 3.0 of every layer of tiles that the map shows, and the list of them."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from django.contrib.gis.db.models import Extent
+from django.http import HttpRequest, JsonResponse
+from django.urls import reverse
+from django.views.decorators.http import require_safe
+
+from ingest.models import ContextLayer, Product
+from monitor.maps.basemap.ground import DRAWN, KINDS, ground_version
+from monitor.maps.basemap.heights import FROM_ZOOM, heights_version, heights_zoom
+from monitor.maps.map.context_tiles import TRUTH, Overlay, overlays_available, truth_overlay
+from monitor.maps.map.layers import Layer
+from monitor.maps.map.selectors import layer_products, layers_available
+from monitor.maps.rasters.catalogue import RasterGroup, rasters_available
+from monitor.maps.rasters.layers import RasterLayer
+from monitor.maps.rasters.views import MIN_ZOOM
+from monitor.wording.refusals import Missing
+from monitor.wording.refused_requests import refusals_as_json
+
+Document = dict[str, Any]
+# beyond these zooms a client enlarges tiles, as our map does
+DEEPEST_POINTS, DEEPEST_CONTEXT, DEEPEST_GROUND, DEEPEST_RASTER = 17, 13, 14, 14
+GROUND = "What is loaded, under the maps of this site."
+SIMULATED = "Simulated data: nothing in it is a real place."
+POINT_FIELDS = {
+    "product": "id of the data set; not where points are averaged",
+    "pid": "id of the point; not where points are averaged",
+    "v": "velocity, mm a year; sign as the layer says",
+    "n": "how many points an average stands for; below zoom 10",
+}
+SAMPLE_FIELDS = {"n": "how many points there are, where a tile shows an even sample"}
+
+
+@require_safe
+def index(request: HttpRequest) -> JsonResponse:
+    """Every layer with the address of its TileJSON."""
+    vectors = [("points", one.name, one.label) for one in layers_available()]
+    vectors += [("context", one.kind, one.label) for one in _overlays()]
+    vectors += [("base", name, document["name"]) for name, document in _base().items()]
+    rasters = [
+        (layer.name, group.key, f"{layer.label}, {group.label}")
+        for layer, groups in rasters_available()
+        for group in groups
+    ]
+    layers = [_entry(request, "tilejson-vector", *one) for one in vectors]
+    return JsonResponse({"layers": layers + [_entry(request, "tilejson-raster", *one) for one in rasters]})
+
+
+@require_safe
+@refusals_as_json
+def vector(request: HttpRequest, source: str, layer: str) -> JsonResponse:
+    layers: dict[tuple[str, str], Document] = {
+        **{("points", one.name): _of_points(one) for one in layers_available() if one.name == layer},
+        **{("context", one.kind): _of_context(one) for one in _overlays() if one.kind == layer},
+        **{("base", name): document for name, document in _base().items()},
+    }
+    return _answer(request, layers.get((source, layer)))
+
+
+@require_safe
+@refusals_as_json
+def raster(request: HttpRequest, layer: str, group: str) -> JsonResponse:
+    chosen = (
+        _of_raster(one, date)
+        for one, dates in rasters_available()
+        for date in dates
+        if (one.name, date.key) == (layer, group)
+    )
+    return _answer(request, next(chosen, None))
+
+
+def _entry(request: HttpRequest, name: str, source: str, part: str, title: str) -> Document:
+    return {"title": title, "tilejson": request.build_absolute_uri(reverse(name, args=[source, part]))}
+
+
+def _answer(request: HttpRequest, document: Document | None) -> JsonResponse:
+    """Raises Missing. The address of the tiles gets the host; braces stay braces."""
+    if document is None:
+        raise Missing("There is no such layer.", "The layers are listed at /tilejson/.")
+    tiles = [request.build_absolute_uri("/")[:-1] + template for template in document["tiles"]]
+    return JsonResponse({"tilejson": "3.0.0", "scheme": "xyz"} | document | {"tiles": tiles})
+
+
+def _of_points(layer: Layer) -> Document:
+    shown = Product.objects.filter(pk__in=layer_products(layer=layer))
+    described = f"{layer.description} Minus: {layer.negative_word}; plus: {layer.positive_word}."
+    depths = {"minzoom": 0, "maxzoom": DEEPEST_POINTS}
+    return {
+        "name": layer.label,
+        **_source(shown.values_list("attribution", "simulated").distinct(), described),
+        "tiles": [f"/tiles/points/{layer.name}/{{z}}/{{x}}/{{y}}.mvt"],
+        "bounds": _rounded(shown.aggregate(box=Extent("footprint"))["box"]),
+        **depths,
+        "vector_layers": [
+            {"id": "points", "description": described, "fields": POINT_FIELDS, **depths},
+            {"id": "sample", "fields": SAMPLE_FIELDS, **depths},
+        ],
+    }
+
+
+def _of_context(overlay: Overlay) -> Document:
+    sources = ContextLayer.objects.filter(kind=overlay.kind).values_list("attribution", "simulated").distinct()
+    depths = {"minzoom": 0, "maxzoom": DEEPEST_CONTEXT}
+    fields = dict.fromkeys(overlay.columns, "")
+    return {
+        "name": overlay.label,
+        **_source(sources, overlay.label if overlay is not TRUTH else SIMULATED),
+        "tiles": [f"/tiles/context/{overlay.kind}/{{z}}/{{x}}/{{y}}.mvt"],
+        **depths,
+        "vector_layers": [{"id": "context", "fields": fields, **depths}],
+    }
+
+
+def _base() -> dict[str, Document]:
+    """What lies under the maps, as far as it is loaded."""
+    known: dict[str, Document] = {}
+    if version := ground_version():
+        depths = {"minzoom": 0, "maxzoom": DEEPEST_GROUND}
+        known["ground"] = {
+            "name": "Land, waters, roads and places",
+            **_source(ContextLayer.objects.filter(kind__in=KINDS).values_list("attribution", "simulated"), GROUND),
+            "tiles": [f"/tiles/ground/{{z}}/{{x}}/{{y}}.mvt?v={version}"],
+            **depths,
+            "vector_layers": [{"id": one.name, "fields": _fields(one.columns), **depths} for one in DRAWN],
+        }
+    if (finest := heights_zoom()) is not None:
+        known["heights"] = {
+            "name": "Heights of the ground",
+            "description": "Metres above sea level as colours (Terrarium): red * 256 + green + blue / 256 - 32768.",
+            "encoding": "terrarium",
+            "tiles": [f"/tiles/heights/{{z}}/{{x}}/{{y}}.png?v={heights_version()}"],
+            "minzoom": FROM_ZOOM,
+            "maxzoom": finest,
+        }
+    return known
+
+
+def _fields(columns: str) -> dict[str, str]:
+    """Of a layer of the base map, from its columns in the database."""
+    return dict.fromkeys([*(part.strip().removeprefix("row.") for part in columns.split(",")), "simulated"], "")
+
+
+def _of_raster(layer: RasterLayer, group: RasterGroup) -> Document:
+    meaning = f"{layer.description} From {layer.low:g} to {layer.high:g} {layer.unit}".strip()
+    return {
+        "name": f"{layer.label}, {group.label}",
+        "description": f"{meaning}. {SIMULATED}" if group.simulated else f"{meaning}.",
+        "tiles": [f"/tiles/rasters/{layer.name}/{group.key}/{{z}}/{{x}}/{{y}}.png"],
+        "bounds": _rounded(group.bounds),
+        "minzoom": MIN_ZOOM,
+        "maxzoom": DEEPEST_RASTER,
+    }
+
+
+def _source(rows: Iterable[tuple[str, bool]], described: str) -> dict[str, str]:
+    """Who made the data of a layer, and whether any are simulated. rows: attribution, simulated."""
+    listed = list(rows)
+    attribution = "; ".join(sorted({credit for credit, _ in listed if credit}))
+    made_up = any(simulated for _, simulated in listed)
+    return {"attribution": attribution, "description": f"{described} {SIMULATED}" if made_up else described}
+
+
+def _rounded(bounds: Sequence[float]) -> list[float]:
+    return [round(edge, 5) for edge in bounds]
+
+
+def _overlays() -> list[Overlay]:
+    truth = truth_overlay()
+    return [*overlays_available(), *([truth] if truth else [])]

@@ -1,0 +1,200 @@
+"""A backup: the database at one moment, every raster that a row of it names, the secret key and the settings.
+
+Rasters never change under a name, so a second backup into the same folder copies only new ones. Until its list is
+written, the folder holds the previous backup. In a series, every backup has a folder of its own, named by its time;
+unchanged files are hard links to those of the previous backup.
+"""
+
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from io import BytesIO
+from pathlib import Path
+
+from django.conf import settings
+from django.core.files import File
+from django.db import connection, transaction
+from django.db.migrations.loader import MigrationLoader
+from django.db.migrations.recorder import MigrationRecorder
+
+from ingest.locks import Lock, try_locked
+from ingest.storage import raster_put_back, raster_storage, rasters_named
+from ml.runtime.code_version import code_version
+from monitor.operations.backups import manifest as lists
+from monitor.operations.backups import postgres
+from monitor.operations.backups.manifest import PUSH_KEY, RASTERS, SECRET_KEY, SETTINGS, Entry, Manifest, Unusable
+from monitor.operations.health.checks.signs import BACKUP, sign_give
+
+UNFINISHED = "UNFINISHED"
+WAIT_SECONDS, LOOK_SECONDS = 1800.0, 1.0
+SERIES, SERIES_TIME = "????-??-??T??????Z", "%Y-%m-%dT%H%M%SZ"  # names of the folders
+
+
+def backup_make(*, folder: Path, wait_seconds: float = WAIT_SECONDS) -> Manifest:
+    """Copy everything into a folder, readable by its owner only. Raises Unusable; then its last backup is unharmed."""
+    before = _own_folder(folder)
+    with _nothing_is_deleted(wait_seconds), _snapshot() as snapshot:
+        migrations = sorted(f"{app}.{name}" for app, name in MigrationRecorder(connection).applied_migrations())
+        files, missing = _rasters_copy(folder, before)
+        database = f"database-{datetime.now(UTC):%Y%m%dT%H%M%S%f}.dump"
+        _dump(folder, database, snapshot, files)
+    files[SECRET_KEY] = lists.written(folder / SECRET_KEY, BytesIO(settings.SECRET_KEY.encode()))
+    if settings.PUSH_PRIVATE_KEY:
+        files[PUSH_KEY] = lists.written(folder / PUSH_KEY, BytesIO(settings.PUSH_PRIVATE_KEY.encode()))
+    if (own := settings.BASE_DIR / ".env").exists():
+        with own.open("rb") as source:
+            files[SETTINGS] = lists.written(folder / SETTINGS, source)
+    made = Manifest(datetime.now(UTC).isoformat(), code_version(), migrations, database, files, missing)
+    made.write(folder)
+    lists.tidy(folder, files)
+    (folder / UNFINISHED).unlink()
+    sign_give(name=BACKUP)
+    return made
+
+
+def backup_add(*, series: Path, keep: int) -> tuple[Path, Manifest]:
+    """Add a backup to a series and delete all but the newest `keep`. Raises Unusable, leaving all backups intact.
+
+    Returns the folder of the new backup, below that of the series, and its list.
+    """
+    before = series_folders(series)
+    name = f"{datetime.now(UTC):{SERIES_TIME}}"
+    unfinished = series / f".{name}"  # renamed when the backup is complete
+    series.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if before:
+        shutil.copytree(before[-1], unfinished, copy_function=os.link)
+    made = backup_make(folder=unfinished)
+    folder = unfinished.rename(series / name)
+    given_up = (path for path in series.glob(f".{SERIES}") if path.name < unfinished.name)
+    for path in (*[*before, folder][:-keep], *given_up):
+        shutil.rmtree(path)
+    return folder, made
+
+
+def series_folders(series: Path) -> list[Path]:
+    """Return the folders of the backups of a series, oldest first."""
+    return sorted(path for path in series.glob(SERIES) if (path / lists.NAME).exists())
+
+
+def backup_restore(*, folder: Path) -> Manifest:
+    """Fill an empty service from a backup. Raises Unusable, before anything is changed wherever that can be known."""
+    manifest = lists.read(folder)
+    for refuse in (_refuse_newer, _refuse_other_key, _refuse_filled_database):
+        refuse(folder, manifest)
+    lists.check(folder, manifest)
+    _rasters_restore(folder, manifest)
+    connection.close()
+    postgres.restore(folder / manifest.database)
+    if "SECRET_KEY" not in os.environ:
+        with (folder / SECRET_KEY).open("rb") as source:
+            lists.written(settings.VAR_DIR / "secret_key", source)
+    if "PUSH_PRIVATE_KEY" not in os.environ and PUSH_KEY in manifest.files:
+        with (folder / PUSH_KEY).open("rb") as source:
+            lists.written(settings.PUSH_KEY_FILE, source)
+    return manifest
+
+
+def _own_folder(folder: Path) -> dict[str, Entry]:
+    """Make the folder ours, and say what its last backup holds. Raises Unusable where other things lie in it."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    finished = (folder / lists.NAME).exists()
+    if not finished and not (folder / UNFINISHED).exists() and any(folder.iterdir()):
+        raise Unusable(f"{folder} holds other things; give an empty folder, or that of an earlier backup")
+    folder.chmod(0o700)
+    (folder / UNFINISHED).touch(mode=0o600)
+    return lists.read(folder).files if finished else {}
+
+
+@contextmanager
+def _nothing_is_deleted(wait_seconds: float) -> Iterator[None]:
+    """Hold off manage.py prune, after the one that may be at it."""
+    ends_at = time.monotonic() + wait_seconds
+    while True:
+        with try_locked(Lock.RETENTION) as alone:
+            if alone:
+                yield
+                return
+        if time.monotonic() > ends_at:
+            raise Unusable("another backup or manage.py prune is running; try again when it has ended")
+        time.sleep(LOOK_SECONDS)
+
+
+@contextmanager
+def _snapshot() -> Iterator[str]:
+    """One moment of the database, for this process and for pg_dump."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        cursor.execute("SELECT pg_export_snapshot()")
+        (name,) = cursor.fetchone()
+        yield name
+
+
+def _rasters_copy(folder: Path, before: dict[str, Entry]) -> tuple[dict[str, Entry], list[str]]:
+    """Copy the rasters that are not in the folder yet: what is there now, and what rows name in vain."""
+    storage, files, missing = raster_storage(), {}, []
+    for name in sorted(set(rasters_named())):
+        path = f"{RASTERS}/{name}"
+        try:
+            known = before.get(path)
+            if known and (folder / path).exists() and storage.size(name) == known.size_bytes:
+                files[path] = known
+                continue
+            with storage.open(name) as source:
+                files[path] = lists.written(folder / path, source)
+        except FileNotFoundError:
+            missing.append(name)
+    return files, missing
+
+
+def _dump(folder: Path, name: str, snapshot: str, files: dict[str, Entry]) -> None:
+    path = folder / name
+    path.touch(mode=0o600)
+    postgres.dump(path, snapshot)
+    with path.open("rb") as file:
+        files[name] = lists.entry_of(file)
+
+
+def _refuse_newer(folder: Path, manifest: Manifest) -> None:
+    known = MigrationLoader(None).disk_migrations
+    names, ours = {f"{app}.{name}" for app, name in known}, {app for app, _ in known}
+    newer = [name for name in manifest.migrations if name not in names and name.split(".")[0] in ours]
+    if newer:
+        raise Unusable(
+            f"this backup was made by a newer version ({manifest.code_version}, migration {newer[-1]});"
+            " install that version first"
+        )
+
+
+def _refuse_other_key(folder: Path, manifest: Manifest) -> None:
+    """With another key every link in mails that were sent would be dead."""
+    if "SECRET_KEY" in os.environ and (folder / SECRET_KEY).read_text() != settings.SECRET_KEY:
+        raise Unusable(f"SECRET_KEY is not that of the backup; set it to what {folder / SECRET_KEY} holds, or unset it")
+
+
+def _refuse_filled_database(folder: Path, manifest: Manifest) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*) FROM pg_class c WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p')"
+            " AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = c.oid AND d.deptype = 'e')"
+        )
+        (n_tables,) = cursor.fetchone()
+    if n_tables:
+        raise Unusable(f"the database is not empty ({n_tables} tables); restore into a new one")
+
+
+def _rasters_restore(folder: Path, manifest: Manifest) -> None:
+    """Put every raster into the storage under its name; one that is there already must be the same."""
+    storage = raster_storage()
+    rasters = {name.removeprefix(f"{RASTERS}/"): entry for name, entry in manifest.files.items() if "/" in name}
+    for check in (True, False):  # first look at all, then change something
+        for name, entry in rasters.items():
+            if storage.exists(name):
+                with storage.open(name) as file:
+                    if lists.entry_of(file) != entry:
+                        raise Unusable(f"the raster storage holds another {name}; restore into an empty one")
+            elif not check:
+                with (folder / RASTERS / name).open("rb") as file:
+                    raster_put_back(name, File(file))

@@ -1,0 +1,131 @@
+"""Alarms: a condition that stays wrong becomes a row, and a mail to administrators.
+
+Both have to last ALARM_AFTER_MINUTES, being wrong and being right again, so that what comes and goes makes one alarm.
+One mail reports everything that has opened or ended since the one before, and once a day of what is still wrong. It
+goes straight to the mail server: the outbox may be what is wrong.
+"""
+
+import logging
+import smtplib
+from collections.abc import Iterable
+from datetime import timedelta
+from typing import NamedTuple
+
+from django.conf import settings
+from django.contrib.auth import get_user_model
+from django.core.mail import EmailMessage
+from django.db.models import Q, QuerySet
+from django.template.loader import render_to_string
+
+from monitor.models import Alarm
+from monitor.operations.health.checks.condition import Report
+from monitor.operations.health.conditions import CONDITIONS
+from monitor.operations.health.selectors import database_now
+from monitor.web.roles import ADMINISTRATORS
+
+logger = logging.getLogger(__name__)
+
+REMIND_AFTER = timedelta(days=1)
+LONGEST_SENTENCE = 600
+TITLES = ("Wrong", "Still wrong", "Right again")
+
+
+class News(NamedTuple):
+    """Alarms to report: opened ones, ones that are still open after a day, and ended ones."""
+
+    opened: list[Alarm]
+    still: list[Alarm]
+    ended: list[Alarm]
+
+
+def alarms_open() -> QuerySet[Alarm]:
+    """What is wrong for so long that somebody has to look, the newest first."""
+    return Alarm.objects.filter(opened_at__isnull=False, ended_at=None)
+
+
+def recipients() -> list[str]:
+    """ADMIN_EMAILS, and administrators who have an address in their account."""
+    accounts = get_user_model().objects.filter(Q(groups__name=ADMINISTRATORS) | Q(is_superuser=True), is_active=True)
+    own = accounts.exclude(email="").values_list("email", flat=True)
+    return list(dict.fromkeys(address.lower() for address in (*settings.ADMIN_EMAILS, *own)))
+
+
+def alarms_update(reports: Iterable[Report]) -> None:
+    """Bring the alarms of these conditions up to what was found just now."""
+    unfinished = {alarm.condition: alarm for alarm in Alarm.objects.filter(ended_at=None)}
+    for report in reports:
+        known = unfinished.get(report.condition.name)
+        if report.wrong:
+            _see_wrong(known or Alarm(condition=report.condition.name, first_seen_at=database_now()), report.wrong)
+        elif known:
+            _see_right(known)
+    for name in unfinished.keys() - {condition.name for condition in CONDITIONS}:
+        _see_right(unfinished[name])  # a condition of an earlier version
+
+
+def alarms_mail(*, to: list[str]) -> None:
+    """Send what has not been reported yet in one mail; what cannot be sent now is in the next round's mail."""
+    news = _news()
+    if any(news) and news_mail(news=news, to=to):
+        now = database_now()
+        Alarm.objects.filter(pk__in=[one.pk for one in (*news.opened, *news.still)]).update(mailed_at=now)
+        Alarm.objects.filter(pk__in=[one.pk for one in news.ended]).update(end_mailed_at=now)
+
+
+def news_mail(*, news: News, to: list[str]) -> bool:
+    """Send one mail; False where there is nobody to send it to, or it cannot be sent now."""
+    words = {"groups": [(title, with_remedies(rows)) for title, rows in zip(TITLES, news, strict=True)]}
+    text = render_to_string("health/alarm_mail.txt", words | {"public_url": settings.PUBLIC_URL})
+    try:
+        return bool(to) and EmailMessage(_subject(news), text, to=to).send() > 0
+    except (smtplib.SMTPException, OSError) as fault:
+        logger.error("alarms could not be reported to administrators (%s): %s", _subject(news), fault)
+        return False
+
+
+def with_remedies(alarms: Iterable[Alarm]) -> list[tuple[Alarm, str]]:
+    """Alarms, each with what to do, for pages and mails."""
+    remedies = {condition.name: condition.remedy for condition in CONDITIONS}
+    return [(alarm, remedies.get(alarm.condition, "")) for alarm in alarms]
+
+
+def long_enough() -> timedelta:
+    """How long something must be wrong to become an alarm, and right to end it."""
+    return timedelta(minutes=settings.ALARM_AFTER_MINUTES)
+
+
+def _see_wrong(alarm: Alarm, sentence: str) -> None:
+    now = database_now()
+    alarm.sentence, alarm.right_since = sentence[:LONGEST_SENTENCE], None
+    alarm.first_seen_at = min(alarm.first_seen_at, now)  # the clock may have been set back
+    if alarm.opened_at is None and now - alarm.first_seen_at >= long_enough():
+        alarm.opened_at = now
+        logger.error("alarm: %s: %s", alarm.condition, alarm.sentence)
+    alarm.save()
+
+
+def _see_right(alarm: Alarm) -> None:
+    if alarm.opened_at is None:
+        alarm.delete()
+        return
+    now = database_now()
+    alarm.right_since = min(alarm.right_since or now, now)
+    if now - alarm.right_since >= long_enough():
+        alarm.ended_at = now
+        logger.warning("the alarm is over: %s", alarm.condition)
+    alarm.save(update_fields=["right_since", "ended_at"])
+
+
+def _news() -> News:
+    unmailed = alarms_open().filter(mailed_at=None)
+    still = alarms_open().filter(mailed_at__lt=database_now() - REMIND_AFTER)
+    ended = Alarm.objects.filter(ended_at__isnull=False, end_mailed_at=None)
+    return News(list(unmailed), list(still), list(ended))
+
+
+def _subject(news: News) -> str:
+    wrong = [one.condition for one in (*news.opened, *news.still)]
+    over = [one.condition for one in news.ended]
+    parts = [f"needs attention: {', '.join(wrong)}"] if wrong else []
+    parts += [f"right again: {', '.join(over)}"] if over else []
+    return f"Ground Motion Monitor {'; '.join(parts)}"

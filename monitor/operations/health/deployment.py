@@ -1,0 +1,114 @@
+"""What must hold before a site is public: settings, and the role in the database; `manage.py doctor --deploy` asks."""
+
+import os
+from email.utils import parseaddr
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.core.checks import run_checks
+
+from monitor.operations.health.checks.condition import Condition, Wrong
+from monitor.operations.health.checks.processes import backup_exists
+from monitor.operations.health.conditions import BACK_UP, CONDITIONS
+from monitor.web.demo import MAIL_FILES_BACKEND
+
+SHORTEST_KEY = 50
+NOT_PUBLIC = (".localhost", ".local", ".internal", ".invalid", ".test", ".example")
+
+
+def _is_public(host: str) -> bool:
+    return "." in host and not f".{host.lower()}".endswith(NOT_PUBLIC) and not host.replace(".", "").isdigit()
+
+
+def _public_host() -> str:
+    return urlsplit(settings.PUBLIC_URL).hostname or ""
+
+
+def address() -> str:
+    if urlsplit(settings.PUBLIC_URL).scheme != "https" or not _is_public(_public_host()):
+        raise Wrong(f"PUBLIC_URL is {settings.PUBLIC_URL}: links in mails lead nowhere, or are not encrypted")
+    return settings.PUBLIC_URL
+
+
+def hosts() -> str:
+    if "*" in settings.ALLOWED_HOSTS:
+        raise Wrong("ALLOWED_HOSTS holds *: anybody can make the site write links to a host of theirs")
+    if _public_host() not in settings.ALLOWED_HOSTS:
+        raise Wrong(f"ALLOWED_HOSTS ({','.join(settings.ALLOWED_HOSTS)}) lacks the host of PUBLIC_URL")
+    return ", ".join(settings.ALLOWED_HOSTS)
+
+
+def https() -> str:
+    if not settings.BEHIND_HTTPS:
+        raise Wrong("BEHIND_HTTPS is off: cookies travel unencrypted")
+    return "cookies and addresses over HTTPS only"
+
+
+def proxies() -> str:
+    if settings.PROXIES < 1:
+        raise Wrong("PROXIES is 0: all visitors share the proxy's address, and one locks out the others")
+    return f"{settings.PROXIES} in front"
+
+
+def secret_key() -> str:
+    key = os.environ.get("SECRET_KEY", "")
+    if not key:
+        raise Wrong("SECRET_KEY is not set: links in mails and logins die with the file that it is kept in")
+    if len(key) < SHORTEST_KEY or key.startswith("django-insecure-"):
+        raise Wrong(f"SECRET_KEY can be guessed: it has {len(key)} characters, of at least {SHORTEST_KEY}")
+    return "set, and long"
+
+
+def mail_server() -> str:
+    if settings.EMAIL_BACKEND == MAIL_FILES_BACKEND:
+        raise Wrong("EMAIL_URL is not set: mails become files and reach nobody")
+    return "set"
+
+
+def sender() -> str:
+    domain = parseaddr(settings.DEFAULT_FROM_EMAIL)[1].rpartition("@")[2]
+    if not _is_public(domain):
+        raise Wrong(f"DEFAULT_FROM_EMAIL is {settings.DEFAULT_FROM_EMAIL}: mail servers refuse it")
+    return settings.DEFAULT_FROM_EMAIL
+
+
+def debug() -> str:
+    if settings.DEBUG:
+        raise Wrong("DEBUG is on: every error shows settings and data to whoever caused it")
+    return "off"
+
+
+def demo() -> str:
+    if settings.DEMO:
+        raise Wrong("GROUND_MOTION_DEMO is on: anybody may read its mails")
+    return "off"
+
+
+def framework() -> str:
+    messages = run_checks(include_deployment_checks=True)
+    problems = [message for message in messages if not message.is_silenced()]
+    if problems:
+        raise Wrong(f"manage.py check --deploy reports {len(problems)}, first: {problems[0].msg}")
+    return "manage.py check --deploy finds nothing"
+
+
+_SETTINGS = (
+    ("public address", address, "Set PUBLIC_URL to the address that visitors type, as https://motion.example.org."),
+    ("names of the site", hosts, "Set ALLOWED_HOSTS to the host of PUBLIC_URL, and to no name that is not yours."),
+    ("HTTPS", https, "Put docker/nginx/start in front with TLS_CERTIFICATE and TLS_KEY, and set BEHIND_HTTPS=yes."),
+    ("proxies", proxies, "Set PROXIES=1 behind docker/nginx/start; one more for each other proxy of yours."),
+    ("secret key", secret_key, "Set SECRET_KEY to random text, as of: openssl rand -base64 48"),
+    ("mail server", mail_server, "Set EMAIL_URL, as smtp+tls://user:password@mail.example.org:587"),
+    ("sender of mails", sender, "Set DEFAULT_FROM_EMAIL to an address of a domain of yours."),
+    ("debugging", debug, "Set DEBUG=no."),
+    ("demo", demo, "Set GROUND_MOTION_DEMO=no."),
+    ("framework", framework, "Run manage.py check --deploy and mend what it says."),
+)
+DEPLOYMENT = (
+    *(
+        Condition(name=name, check=check, remedy=remedy, needs_database=False, alarms=False)
+        for name, check, remedy in _SETTINGS
+    ),
+    *(condition for condition in CONDITIONS if condition.name in ("database", "database role")),
+    Condition(name="backup", check=backup_exists, remedy=BACK_UP, alarms=False),
+)

@@ -1,0 +1,82 @@
+"""Is this one process alive? For container health checks: python -m monitor.operations.health.process web|worker|mail-worker|beat.
+
+It starts without Django, which would take seconds of every minute. Exit code 1 and one line where the process is dead.
+"""
+
+import os
+import sys
+import urllib.request
+from collections.abc import Callable
+
+from celery.utils.nodenames import gethostname, nodesplit
+
+ANSWER_SECONDS = 3.0
+SILENT_SECONDS = 60.0
+
+
+def beat_sign(host: str) -> str:
+    """The name of the sign of life of one machine's beat, whether it leads or waits for another."""
+    return f"beat@{host}"
+
+
+def own_host() -> str:
+    """Return a host name under which the site may be requested."""
+    return os.environ.get("ALLOWED_HOSTS", "localhost").split(",")[0].replace("*", "localhost").lstrip(".")
+
+
+def web() -> str:
+    """Empty where this machine's web process answers, else what is wrong; so are those below."""
+    address = f"http://127.0.0.1:{os.environ.get('PORT', '8000')}/healthz"
+    try:
+        urllib.request.urlopen(urllib.request.Request(address, headers={"Host": own_host()}), timeout=ANSWER_SECONDS)
+    except OSError as fault:
+        return f"the web process does not answer: {fault}"
+    return ""
+
+
+def worker(queue: str) -> str:
+    """Whether a worker of this machine that takes from the queue answers over the broker."""
+    from monitor.broker import broker_url
+    from monitor.celery import app
+
+    app.config_from_object({"broker_url": broker_url()}, force=True)
+    answers = app.control.inspect(timeout=ANSWER_SECONDS).active_queues() or {}
+    own = [queues for name, queues in answers.items() if nodesplit(name)[1] == gethostname()]
+    served = {one["name"] for queues in own for one in queues}
+    return "" if queue in served else f"no worker of this machine answers for the queue {queue}"
+
+
+def beat() -> str:
+    import psycopg
+
+    address = os.environ["DATABASE_URL"].replace("postgis://", "postgresql://", 1)
+    try:
+        with psycopg.connect(address, connect_timeout=int(ANSWER_SECONDS)) as connection:
+            age = "SELECT abs(extract(epoch FROM now() - seen_at)) FROM monitor_signoflife WHERE name = %s"
+            row = connection.execute(age, [beat_sign(gethostname())]).fetchone()
+    except psycopg.Error:
+        return "the database does not answer, or is not migrated"
+    return "" if row and row[0] < SILENT_SECONDS else "beat of this machine gives no sign of life"
+
+
+PROCESSES: dict[str, Callable[[], str]] = {
+    "web": web,
+    "worker": lambda: worker("cpu"),
+    "mail-worker": lambda: worker("mail"),
+    "beat": beat,
+}
+
+
+def main() -> int:
+    name = sys.argv[1] if len(sys.argv) == 2 else ""
+    if name not in PROCESSES:
+        print(f"usage: python -m monitor.operations.health.process {'|'.join(PROCESSES)}", file=sys.stderr)
+        return 2
+    fault = PROCESSES[name]()
+    if fault:
+        print(fault, file=sys.stderr)
+    return 1 if fault else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,117 @@
+"""What is waiting, what failed, what came last: a few cheap queries, by the clock of the database."""
+
+from datetime import datetime, timedelta
+
+from django.db import connection
+from django.db.models import Case, Count, F, Max, Min, Model, Q, QuerySet, When
+from django.db.models.functions import Greatest, Now
+from django.utils import timezone
+
+from ingest.models import IngestJob, Product, Scene, SceneDownload, StepFailure
+from ml.models import Run
+from monitor.models import DEFAULT_CHANNEL, OutgoingMessage
+from monitor.subscribers.subscriptions.often import is_held
+
+State = OutgoingMessage.State
+KINDS: dict[str, type[Model]] = {
+    "run": Run,
+    "file": IngestJob,
+    "download": SceneDownload,
+    "message": OutgoingMessage,
+    "step": StepFailure,
+}
+RUNNING = {
+    "run": Run.State.RUNNING,
+    "file": IngestJob.State.RUNNING,
+    "download": SceneDownload.State.FETCHING,
+    "message": State.SENDING,
+}
+FAILED_DAYS = 7.0  # older failures are history
+
+
+def waiting() -> dict[str, QuerySet]:
+    """Rows that are waiting for their turn, each with `since`; what was put off on purpose waits from then on."""
+    due = Greatest("created_at", "next_try_at")  # of the two that there are
+    tried = When(attempts__gt=0, then=F("created_at"))
+    return {
+        "run": Run.objects.filter(state=Run.State.QUEUED).annotate(since=due),
+        "file": IngestJob.objects.filter(state=IngestJob.State.QUEUED).annotate(since=due),
+        "download": SceneDownload.objects.filter(state=SceneDownload.State.WANTED).annotate(since=due),
+        "message": OutgoingMessage.objects.filter(state=State.QUEUED)
+        .exclude(Q(attempts__gt=0) & ~Q(channel=DEFAULT_CHANNEL))  # what a server of a reader's own does not take
+        .exclude(is_held(now=timezone.now()))
+        .annotate(since=Case(tried, default=F("next_try_at"))),
+    }
+
+
+def longest_waits() -> dict[str, float]:
+    """Seconds that the oldest waiting row of each kind has been waiting; 0 where none is waiting."""
+    now = database_now()
+    oldest = {kind: rows.aggregate(oldest=Min("since"))["oldest"] for kind, rows in waiting().items()}
+    return {kind: max(0.0, (now - since).total_seconds()) if since else 0.0 for kind, since in oldest.items()}
+
+
+def counts_by_state() -> dict[str, dict[str, int]]:
+    """Kind -> state -> how many; states without a row count 0. Messages that were sent are too many to be counted."""
+    counts = {}
+    for kind, model in KINDS.items():
+        if kind != "message":
+            known = dict(model._default_manager.order_by().values_list("state").annotate(Count("pk")))
+            counts[kind] = {state.value: known.get(state.value, 0) for state in model.State}
+    unsent = (State.QUEUED, State.SENDING, State.FAILED)  # each has an index
+    counts["message"] = {state.value: OutgoingMessage.objects.filter(state=state).count() for state in unsent}
+    return counts
+
+
+def failures() -> dict[str, QuerySet]:
+    """Runs, files, downloads and later steps that have failed lately, each with `failed_at`, the last one first."""
+    times = {"run": "finished_at", "file": "finished_at", "download": "finished_at", "step": "created_at"}
+    return {
+        kind: KINDS[kind]
+        ._default_manager.annotate(failed_at=F(time))
+        .filter(state="failed", failed_at__gte=Now() - timedelta(days=FAILED_DAYS))
+        .order_by("-failed_at")
+        for kind, time in times.items()
+    }
+
+
+def messages_given_up(*, attempts: int) -> QuerySet[OutgoingMessage]:
+    """Messages that failed lately after more than so many attempts, the last one first. Refused ones are not among
+    them: their readers are gone.
+    """
+    lately = Now() - timedelta(days=FAILED_DAYS)
+    failed = OutgoingMessage.objects.filter(
+        channel=DEFAULT_CHANNEL, state=State.FAILED, attempts__gt=attempts, next_try_at__gte=lately
+    )
+    return failed.order_by("-next_try_at")
+
+
+def abandoned(*, seconds: float) -> dict[str, int]:
+    """How many rows of each kind are marked as running although their lease ended so long ago."""
+    ended = Now() - timedelta(seconds=seconds)
+    return {
+        kind: KINDS[kind]._default_manager.filter(state=running, lease_until__lt=ended).count()
+        for kind, running in RUNNING.items()
+    }
+
+
+def is_worked_on(kind: str) -> bool:
+    """Whether a living worker has a row of this kind."""
+    return KINDS[kind]._default_manager.filter(state=RUNNING[kind], lease_until__gte=Now()).exists()
+
+
+def newest_data_ages() -> dict[str, float]:
+    """Seconds since the newest product and the newest usable scene were loaded; a kind without any is left out."""
+    now = database_now()
+    newest = {
+        "product": Product.objects.aggregate(at=Max("loaded_at"))["at"],
+        "scene": Scene.objects.ready().aggregate(at=Max("loaded_at"))["at"],
+    }
+    return {kind: (now - at).total_seconds() for kind, at in newest.items() if at}
+
+
+def database_now() -> datetime:
+    """The time by the clock of the database."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT statement_timestamp()")
+        return cursor.fetchone()[0]

@@ -1,0 +1,55 @@
+"""Probes: does this process live, and can it answer pages? And metrics, for whoever has the token."""
+
+import time
+from functools import lru_cache
+
+from django.conf import settings
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.utils.crypto import constant_time_compare
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+from prometheus_client import CONTENT_TYPE_LATEST
+
+from monitor.operations.health.checks.condition import Report, examine
+from monitor.operations.health.conditions import CONDITIONS
+from monitor.operations.health.metrics import metrics_text
+
+KEEP_SECONDS = 2.0
+
+
+@require_safe
+@never_cache
+def healthz(request: HttpRequest) -> HttpResponse:
+    """The process lives. Nothing else is checked."""
+    return HttpResponse("alive\n", content_type="text/plain; charset=utf-8")
+
+
+@require_safe
+@never_cache
+def readyz(request: HttpRequest) -> JsonResponse:
+    """Whether database, migrations and broker are right, and 503 where one is not. Public: no details."""
+    reports = _examined(int(time.monotonic() / KEEP_SECONDS))
+    wrong = {report.condition.name: _for_strangers(report) for report in reports if report.wrong}
+    return JsonResponse({"ready": not wrong, "wrong": wrong}, status=503 if wrong else 200)
+
+
+@require_safe
+@never_cache
+def metrics(request: HttpRequest) -> HttpResponse:
+    """For Prometheus, with METRICS_TOKEN as bearer token; without that setting there is no such page."""
+    if not settings.METRICS_TOKEN:
+        raise Http404("This service offers no metrics.")
+    if not constant_time_compare(request.headers.get("Authorization", ""), f"Bearer {settings.METRICS_TOKEN}"):
+        raise PermissionDenied("Metrics are read with the token of METRICS_TOKEN.")
+    return HttpResponse(metrics_text(), content_type=CONTENT_TYPE_LATEST)
+
+
+@lru_cache(maxsize=1)
+def _examined(moment: int) -> list[Report]:
+    """What the site needs; once a moment, so that a visitor who asks all the time costs nothing."""
+    return examine(condition for condition in CONDITIONS if condition.site_needs)
+
+
+def _for_strangers(report: Report) -> str:
+    return "it could not be checked" if report.unexpected else report.wrong

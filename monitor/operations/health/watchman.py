@@ -1,0 +1,81 @@
+"""The watchman: examines the service every minute, in a thread of the mail worker and in one of beat.
+
+Whoever of the two is left reports the other's death. Beat asks only what the database alone can answer: it may run on
+a machine without the disks. Without a database the mail worker writes to the addresses that it knew last.
+"""
+
+import logging
+import threading
+import time
+
+from django.conf import settings
+from django.db import DatabaseError, connection
+from django.utils import timezone
+
+from ingest.locks import Lock, try_locked
+from monitor.models import Alarm
+from monitor.operations.health import alarms
+from monitor.operations.health.checks.condition import examine
+from monitor.operations.health.conditions import CONDITIONS, DATABASE
+
+logger = logging.getLogger(__name__)
+
+MOST_SECONDS = 60.0
+
+
+class Watchman(threading.Thread):
+    """everything: whether this machine is examined as well, and mails go out without a database."""
+
+    def __init__(self, *, everything: bool) -> None:
+        super().__init__(name="watchman", daemon=True)
+        self.everything = everything
+        self.recipients: list[str] = list(settings.ADMIN_EMAILS)
+        self.lost: Alarm | None = None  # the database; kept here, because there is nowhere else
+
+    def run(self) -> None:
+        pause = max(1.0, min(MOST_SECONDS, 60 * settings.ALARM_AFTER_MINUTES / 4))
+        while True:
+            try:
+                self.round()
+            except Exception:  # the next round may see it otherwise, and nobody else would report it
+                logger.exception("the service could not be examined")
+            time.sleep(pause)
+
+    def round(self) -> None:
+        """Examine the service once, and report to administrators what is new; one watchman at a time."""
+        try:
+            with try_locked(Lock.WATCHING) as alone:
+                if alone:
+                    self._examine()
+        except DatabaseError:
+            if self.everything:
+                self._see_no_database()
+        finally:
+            connection.close()
+
+    def _examine(self) -> None:
+        if self.lost is not None:
+            self._see_database(self.lost)
+        conditions = [one for one in CONDITIONS if one.alarms and (self.everything or one.needs_database)]
+        alarms.alarms_update(examine(one for one in conditions if one is not DATABASE))
+        self.recipients = alarms.recipients()
+        alarms.alarms_mail(to=self.recipients)
+
+    def _see_no_database(self) -> None:
+        """Report that the database is gone, once, after it has been so for long enough."""
+        if self.lost is None:
+            self.lost = Alarm(condition=DATABASE.name, sentence="the database does not answer")
+            self.lost.first_seen_at = timezone.now()
+        if self.lost.opened_at is None and timezone.now() - self.lost.first_seen_at >= alarms.long_enough():
+            self.lost.opened_at = timezone.now()
+            logger.error("alarm: %s", self.lost)
+        if self.lost.opened_at is not None and self.lost.mailed_at is None:
+            sent = alarms.news_mail(news=alarms.News([self.lost], [], []), to=self.recipients)
+            self.lost.mailed_at = timezone.now() if sent else None
+
+    def _see_database(self, lost: Alarm) -> None:
+        """It is back: what was kept here becomes a row, and its end a mail."""
+        self.lost = None
+        if lost.opened_at is not None:
+            lost.right_since = lost.ended_at = timezone.now()
+            lost.save()

@@ -1,0 +1,183 @@
+"""The kinds of job, in one table: where their rows are, which states they have, and how they are tried again or ended.
+
+What has an address (messages) shows none: only what it is about.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import Model, QuerySet
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext, pgettext_lazy
+
+from ingest.jobs.services import jobs_cancel, jobs_retry
+from ingest.models import IngestJob, SceneDownload, StepFailure
+from ingest.sources.queue import downloads_cancel, downloads_retry
+from ingest.steps import failures_retry
+from ml.models import Run
+from ml.queue import runs_cancel, runs_retry
+from monitor.models import OutgoingMessage
+from monitor.notifications.outbox import messages_cancel, messages_retry
+from monitor.wording.figures import percent, whole
+from monitor.wording.images import TASKS
+
+GROUPS = {
+    "waiting": pgettext_lazy("jobs", "Waiting"),
+    "running": pgettext_lazy("jobs", "Running"),
+    "failed": pgettext_lazy("jobs", "Failed"),
+    "refused": pgettext_lazy("jobs", "Refused"),
+    "cancelled": pgettext_lazy("jobs", "Cancelled"),
+    "done": pgettext_lazy("jobs", "Done"),
+}
+MESSAGES = {
+    "confirm": gettext_lazy("Link to confirm a subscription"),
+    "link": gettext_lazy("Link to manage subscriptions"),
+    "alert": gettext_lazy("News of an alert"),
+    "correction": gettext_lazy("Correction of an alert"),
+    "digest": gettext_lazy("Digest"),
+    "summary": gettext_lazy("Summary of much news"),
+    "sign": gettext_lazy("Sign of life"),
+    "test": gettext_lazy("Test message"),
+    "invitation": gettext_lazy("Invitation to an account"),
+    "membership": gettext_lazy("Invitation to an organisation"),
+    "reset": gettext_lazy("Link to a new password"),
+    "check": gettext_lazy("Test of a webhook"),
+    "ended": gettext_lazy("End of a webhook"),
+    "visits": gettext_lazy("Reminder of visits on site"),
+}
+_ADDRESS = re.compile(r"\S+@\S+")
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobKind:
+    """One kind of job. states: state of a row -> group; retry, cancel: how many rows of a queryset they changed.
+
+    may_retry: whether a row that failed or was cancelled can be tried again.
+    """
+
+    label: str
+    model: type[Model]
+    states: dict[str, str]
+    related: tuple[str, ...] = ()
+    title: Callable[[Any], str]
+    progress: Callable[[Any], str] = lambda row: ""
+    retry: Callable[[QuerySet[Any]], int]
+    cancel: Callable[[QuerySet[Any], str], int] | None = None
+    may_cancel: tuple[str, ...] = ("waiting", "running")
+    may_retry: Callable[[Any], bool] = lambda row: True
+
+    def rows(self) -> QuerySet[Any]:
+        return self.model._default_manager.select_related(*self.related)
+
+
+def without_addresses(text: str) -> str:
+    """A server's answer quotes the address that it refuses; it is nobody's business here."""
+    return _ADDRESS.sub("…", text)
+
+
+def _run_title(run: Run) -> str:
+    task = TASKS.get(run.model_version.task) or _("Ground motion")
+    return f"{task}: {run.input}"
+
+
+def _message_title(message: OutgoingMessage) -> str:
+    about = f" {message.transition.alert.code}" if message.transition else ""
+    return f"{MESSAGES[message.kind]}{about}"
+
+
+def _share(done: float, everything: float | None) -> str:
+    return percent(done / everything) if everything else ""
+
+
+def _points(n_points: int) -> str:
+    return ngettext("%(number)s point", "%(number)s points", n_points) % {"number": whole(n_points)}
+
+
+_STEPS = {
+    StepFailure.Step.SEARCH: gettext_lazy("Search for moving areas"),
+    StepFailure.Step.MEASURE: gettext_lazy("Measurement of glaciers"),
+    StepFailure.Step.FOLLOW: gettext_lazy("Series of a glacier"),
+    StepFailure.Step.COMPARE: gettext_lazy("Comparison of methods"),
+    StepFailure.Step.ANNOUNCE: gettext_lazy("Messages about an alert"),
+    StepFailure.Step.CAP: gettext_lazy("CAP message about an alert"),
+}
+_Job, _Download, _Message = IngestJob.State, SceneDownload.State, OutgoingMessage.State
+KINDS = {
+    "files": JobKind(
+        label=pgettext_lazy("jobs", "Files"),
+        model=IngestJob,
+        states={
+            _Job.QUEUED: "waiting",
+            _Job.RUNNING: "running",
+            _Job.FAILED: "failed",
+            _Job.REJECTED: "refused",
+            _Job.CANCELLED: "cancelled",
+            _Job.LOADED: "done",
+        },
+        title=lambda job: job.original_name,
+        progress=lambda job: _points(job.points_done) if job.points_done else "",
+        retry=lambda rows: jobs_retry(jobs=rows),
+        may_retry=lambda job: bool(job.stored_path),
+        cancel=lambda rows, by: jobs_cancel(jobs=rows, by=by),
+    ),
+    "runs": JobKind(
+        label=pgettext_lazy("jobs", "Computations"),
+        model=Run,
+        states={
+            Run.State.QUEUED: "waiting",
+            Run.State.RUNNING: "running",
+            Run.State.FAILED: "failed",
+            Run.State.CANCELLED: "cancelled",
+            Run.State.SUCCEEDED: "done",
+        },
+        related=("model_version", "product", "pair__reference", "pair__secondary"),
+        title=_run_title,
+        progress=lambda run: _share(run.share_done, 1.0) if run.state == Run.State.RUNNING else "",
+        retry=lambda rows: runs_retry(runs=rows),
+        cancel=lambda rows, by: runs_cancel(runs=rows, by=by),
+    ),
+    "downloads": JobKind(
+        label=pgettext_lazy("jobs", "Downloads"),
+        model=SceneDownload,
+        states={
+            _Download.WANTED: "waiting",
+            _Download.FETCHING: "running",
+            _Download.FETCHED: "done",
+            _Download.FAILED: "failed",
+            _Download.CANCELLED: "cancelled",
+            _Download.LOADED: "done",
+            _Download.DELETED: "done",
+        },
+        title=lambda download: download.scene_id,
+        progress=lambda download: _share(download.bytes_done, download.size_bytes) if download.bytes_done else "",
+        retry=lambda rows: downloads_retry(downloads=rows),
+        may_retry=lambda download: download.job_id is None,
+        cancel=lambda rows, by: downloads_cancel(downloads=rows, by=by),
+    ),
+    "messages": JobKind(
+        label=pgettext_lazy("jobs", "Messages"),
+        model=OutgoingMessage,
+        states={
+            _Message.QUEUED: "waiting",
+            _Message.SENDING: "running",
+            _Message.FAILED: "failed",
+            _Message.WITHDRAWN: "cancelled",
+            _Message.SENT: "done",
+        },
+        related=("transition__alert",),
+        title=_message_title,
+        retry=lambda rows: messages_retry(messages=rows),
+        may_retry=lambda message: message.state == _Message.FAILED,
+        cancel=lambda rows, by: messages_cancel(messages=rows, by=by),
+        may_cancel=("waiting",),
+    ),
+    "steps": JobKind(
+        label=pgettext_lazy("jobs", "Follow-up steps"),
+        model=StepFailure,
+        states={StepFailure.State.QUEUED: "waiting", StepFailure.State.FAILED: "failed"},
+        title=lambda failure: f"{_STEPS[failure.step]}: {failure.subject}",
+        retry=lambda rows: failures_retry(failures=rows),
+    ),
+}

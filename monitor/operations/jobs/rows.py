@@ -1,0 +1,54 @@
+"""Jobs as rows of the page: what each is, how far it is, why it failed and what to do about it."""
+
+from datetime import datetime
+from typing import Any
+
+from django.utils import timezone
+from django.utils.translation import gettext_lazy, pgettext
+
+from ingest.failures import Cause
+from monitor.operations.jobs.kinds import GROUPS, KINDS, JobKind, without_addresses
+
+ADVICE = {
+    Cause.DISK: gettext_lazy("It goes on by itself when there is room again."),
+    Cause.MEMORY: gettext_lazy(
+        "It is tried again by itself. If it fails again and again, it needs more memory than there is."
+    ),
+    Cause.DATABASE: gettext_lazy("It goes on by itself when the database answers again."),
+    Cause.BROKER: gettext_lazy("It goes on by itself when the message broker answers again."),
+    Cause.LOST: gettext_lazy(
+        "It is tried again by itself. If its worker ends again and again, show an administrator this line."
+    ),
+    Cause.STALLED: gettext_lazy(
+        "It was ended and is tried again. If it stops again and again, show an administrator this line."
+    ),
+    Cause.INPUT: gettext_lazy("Trying again does not help: the data must be different."),
+    Cause.PROGRAM: gettext_lazy("Show an administrator this line. Try again when the fault is mended."),
+}
+LATER = ("failed", "cancelled")
+
+
+def job_rows(kind: str, jobs: list[Any]) -> list[dict[str, Any]]:
+    now = timezone.now()
+    return [_row(KINDS[kind], kind, job, now) for job in jobs]
+
+
+def _row(kind: JobKind, name: str, job: Any, now: datetime) -> dict[str, Any]:
+    group = kind.states[job.state]
+    next_try_at = job.next_try_at if group == "waiting" and job.next_try_at and job.next_try_at > now else None
+    cause = getattr(job, "cause", "")
+    return {
+        "kind": name,
+        "id": job.pk,
+        "title": kind.title(job),
+        "group": group,
+        "state_words": pgettext("jobs", "Waiting to be tried again") if next_try_at else GROUPS[group],
+        "progress": kind.progress(job),
+        "reason": without_addresses(job.error) if group != "done" else "",
+        "advice": ADVICE[Cause(cause)] if cause and group in ("waiting", "failed") else "",
+        "created_at": job.created_at,
+        "next_try_at": next_try_at,
+        "tries": getattr(job, "attempts", getattr(job, "faults", 0)),
+        "may_retry": bool(next_try_at) or (group in LATER and kind.may_retry(job)),
+        "may_cancel": kind.cancel is not None and group in kind.may_cancel,
+    }

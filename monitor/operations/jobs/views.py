@@ -1,0 +1,82 @@
+"""What the service is working on, what failed and why; for operators."""
+
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import urlencode
+
+from django.contrib import messages
+from django.core.paginator import Paginator
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST, require_safe
+
+from monitor.operations.health.alarms import alarms_open, with_remedies
+from monitor.operations.jobs import services
+from monitor.operations.jobs.kinds import GROUPS, KINDS
+from monitor.operations.jobs.rows import job_rows
+from monitor.operations.jobs.selectors import JobChoice, job_counts, jobs_of
+from monitor.web.guards import job_keepers_only
+
+PER_PAGE = 50
+
+
+@require_safe
+@job_keepers_only
+def job_list(request: HttpRequest) -> HttpResponse:
+    choice = _choice(request.GET)
+    page = Paginator(jobs_of(choice=choice), PER_PAGE).get_page(request.GET.get("page"))
+    counts = job_counts()
+    kinds = [{"name": name, "label": kind.label, "counts": counts[name]} for name, kind in KINDS.items()]
+    context = {
+        "choice": choice,
+        "kinds": kinds,
+        "label": KINDS[choice.kind].label,
+        "groups": [(name, GROUPS[name]) for name in GROUPS if name in KINDS[choice.kind].states.values()],
+        "failed": sum(numbers["failed"] for numbers in counts.values()),
+        "alarms": with_remedies(alarms_open()),
+        "jobs": job_rows(choice.kind, list(page)),
+        "page": page,
+        "query": f"{_query(choice)}&",
+    }
+    return render(request, "jobs/list.html", context)
+
+
+@require_POST
+@job_keepers_only
+def job_retry(request: HttpRequest, kind: str, pk: int) -> HttpResponse:
+    return _change(
+        request, services.job_retry, kind, pk, _("%(job)s is tried again."), _("%(job)s cannot be tried again now.")
+    )
+
+
+@require_POST
+@job_keepers_only
+def job_cancel(request: HttpRequest, kind: str, pk: int) -> HttpResponse:
+    return _change(
+        request, services.job_cancel, kind, pk, _("%(job)s is cancelled."), _("%(job)s cannot be cancelled any more.")
+    )
+
+
+def _change(
+    request: HttpRequest, change: Callable[..., bool], kind: str, pk: int, done: str, refused: str
+) -> HttpResponse:
+    """Change one job and go back to the list that it stood in."""
+    row = KINDS[kind].rows().filter(pk=pk).first() if kind in KINDS else None
+    if row is None:
+        raise Http404("There is no such job.")
+    changed = change(kind=kind, pk=pk, by=request.user)
+    words = (done if changed else refused) % {"job": KINDS[kind].title(row)}
+    (messages.success if changed else messages.error)(request, words)
+    back = _choice({"kind": kind, "state": request.POST.get("state", "")})
+    return HttpResponseRedirect(f"{reverse('job-list')}?{_query(back)}")
+
+
+def _choice(given: Any) -> JobChoice:
+    kind, group = given.get("kind", ""), given.get("state", "")
+    return JobChoice(kind if kind in KINDS else next(iter(KINDS)), group if group in GROUPS else "")
+
+
+def _query(choice: JobChoice) -> str:
+    return urlencode({"kind": choice.kind, "state": choice.group})

@@ -1,0 +1,177 @@
+"""Deleting what is over: row and file together, one at a time, so that it may be stopped and begun again anywhere.
+
+The row goes first and its file once that is committed: what a crash leaves is a file without a row, and those are swept
+up as well.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+from django.db import transaction
+from django.db.models import Model, QuerySet
+from django.db.models.fields.files import FieldFile
+from django.template.defaultfilters import filesizeformat
+
+from ingest.locks import Lock, try_locked
+from ingest.models import Product
+from ingest.products.parts import product_bytes
+from ingest.products.services import product_delete, product_points_delete
+from ingest.scenes.services import scene_image_delete
+from ingest.storage import delete_files, raster_storage
+from ingest.storage.inputs import input_delete
+from ml.models import Prediction
+from monitor.operations.retention import selectors
+
+logger = logging.getLogger(__name__)
+
+BATCH = 500
+IMAGE_DELETED = "Its image was deleted because it is older than this service keeps images (KEEP_SCENE_DAYS)."
+
+
+class Busy(RuntimeError):
+    """Somebody else deletes, or makes a backup."""
+
+
+class Over(NamedTuple):
+    """One thing that may go: its bytes on the disk (of a row alone 0), and how it is deleted."""
+
+    size_bytes: int
+    delete: Callable[[], object]
+
+
+class Kind(NamedTuple):
+    """name and why: in words; due: what may go now."""
+
+    name: str
+    why: str
+    due: Callable[[], Iterator[Over]]
+
+
+class Pruned(NamedTuple):
+    """What became of a kind: how many were deleted, or would be, and their bytes."""
+
+    kind: Kind
+    n: int
+    size_bytes: int
+
+    def __str__(self) -> str:
+        size = f" ({filesizeformat(self.size_bytes)})".replace("\xa0", " ") if self.size_bytes else ""
+        return f"{self.n} {self.kind.name}{size}"
+
+
+def prune(*, dry_run: bool = False, seconds: float | None = None) -> list[Pruned]:
+    """Delete what is over, for so many seconds; dry_run: only count it. Raises Busy where somebody else is at it."""
+    ends_at = None if seconds is None else time.monotonic() + seconds
+    with try_locked(Lock.RETENTION) as alone:
+        if not alone:
+            raise Busy("Nothing was deleted: another process deletes, or a backup is being made. Try again later.")
+        pruned = [_prune(kind, dry_run, ends_at) for kind in KINDS]
+    if not dry_run:
+        done = [str(one) for one in pruned if one.n]
+        logger.info("deleted what is over: %s", ", ".join(done) or "nothing")
+    return pruned
+
+
+def _prune(kind: Kind, dry_run: bool, ends_at: float | None) -> Pruned:
+    n = size_bytes = 0
+    for over in kind.due():
+        if ends_at is not None and time.monotonic() > ends_at:
+            break
+        if dry_run or over.delete() is not False:
+            n, size_bytes = n + 1, size_bytes + over.size_bytes
+    return Pruned(kind, n, size_bytes)
+
+
+def _predictions() -> Iterator[Over]:
+    for row in _one_by_one(selectors.predictions_over()):
+        yield Over(_size(row.raster), lambda row=row: _prediction_delete(row))
+
+
+def _prediction_delete(row: Prediction) -> bool:
+    """Delete a result and its raster; its run stays, so that it is not run again. False where it is needed again."""
+    with transaction.atomic():
+        Prediction.objects.select_for_update().filter(pk=row.pk).first()
+        still = selectors.predictions_over().filter(pk=row.pk).first()
+        if still is None:
+            return False
+        delete_files([still.raster])
+        still.delete()
+        return True
+
+
+def _images() -> Iterator[Over]:
+    for row in _one_by_one(selectors.images_over()):
+        yield Over(_size(row.raster), lambda row=row: scene_image_delete(scene=row, reason=IMAGE_DELETED))
+
+
+def _releases() -> Iterator[Over]:
+    for release, points_only in selectors.releases_over():
+        delete = product_points_delete if points_only else _release_delete
+        yield Over(product_bytes(product=release), lambda release=release, delete=delete: delete(product=release))
+
+
+def _release_delete(*, product: Product) -> None:
+    """A release and the results of its runs, in which nothing was seen."""
+    with transaction.atomic():
+        delete_files([one.raster for one in Prediction.objects.filter(run__product=product)])
+        product_delete(product=product)
+
+
+def _rows(due: Callable[[], QuerySet[Any]]) -> Callable[[], Iterator[Over]]:
+    """Rows without a file; deleted in batches, and again only those that are still over."""
+
+    def chosen() -> Iterator[Over]:
+        for row in _one_by_one(due()):
+            yield Over(0, lambda pk=row.pk: bool(due().filter(pk=pk).delete()[0]))
+
+    return chosen
+
+
+def _orphans() -> Iterator[Over]:
+    for name, size_bytes in selectors.orphans():
+        yield Over(size_bytes, lambda name=name: raster_storage().delete(name))
+    for entry in selectors.inputs_without_row():
+        yield Over(entry.size_bytes, lambda key=entry.name: input_delete(key))
+    for discard in selectors.uploads_unfinished():
+        yield Over(0, discard)
+
+
+def _one_by_one(due: QuerySet[Any]) -> Iterator[Model]:
+    """Rows in the order of their keys, a batch at a time: what is deleted meanwhile does no harm."""
+    after = None
+    while batch := list(
+        due.order_by("pk")[:BATCH] if after is None else due.filter(pk__gt=after).order_by("pk")[:BATCH]
+    ):
+        yield from batch
+        after = batch[-1].pk
+
+
+def _size(file: FieldFile) -> int:
+    """Bytes of a file; 0 where it is gone."""
+    return file.storage.size(file.name) if file and file.storage.exists(file.name) else 0
+
+
+KINDS = (
+    Kind(
+        "results of image pairs and old releases",
+        "older than KEEP_PREDICTION_RASTERS_DAYS; no alert, glacier or event needs them",
+        _predictions,
+    ),
+    Kind("radar images", "older than KEEP_SCENE_DAYS, and not of the newest KEEP_SCENES of their track", _images),
+    Kind("image pairs", "an image of theirs is deleted and no result is left", _rows(selectors.pairs_over)),
+    Kind(
+        "rows of images",
+        "deleted and in no pair, or refused and older than KEEP_JOB_DAYS",
+        _rows(selectors.scene_rows_over),
+    ),
+    Kind(
+        "superseded releases",
+        "older than the newest KEEP_RELEASES of their tile; no alert needs their points",
+        _releases,
+    ),
+    Kind("rows of finished downloads", "older than KEEP_JOB_DAYS", _rows(selectors.downloads_over)),
+    Kind("rows of finished files", "older than KEEP_JOB_DAYS", _rows(selectors.jobs_over)),
+    Kind("files without a row", "left by a process that died, more than a day ago", _orphans),
+)

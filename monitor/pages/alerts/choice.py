@@ -1,0 +1,160 @@
+"""What a reader chose of the list of alerts: a form whose values stand in the address, with numbers of alerts."""
+
+from collections.abc import Iterable, Sequence
+from functools import cached_property
+from typing import Any, NamedTuple
+from urllib.parse import urlencode
+
+from django import forms
+from django.contrib.gis.geos import MultiPolygon
+from django.db.models import QuerySet
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, pgettext_lazy
+
+from detection.kinds import KIND_LABELS
+from detection.lists import AlertCount, Order, Period, alerts_matching, alerts_within
+from detection.models import Alert
+from detection.rules.lifecycle import State
+from detection.rules.severity import Severity
+from detection.selectors import PUBLIC_STATES
+from ingest.context.regions import region_by_name
+from ingest.models import AdministrativeRegion
+from monitor.wording.cards.regions import alerts_touching
+from monitor.wording.refusals import Refusal
+from monitor.wording.refused_requests import area_of
+from monitor.wording.states import STATE_LABELS
+
+KINDS = list(KIND_LABELS.items())
+STATES = [(state.value, STATE_LABELS[state][0]) for state in State]
+GRADES = (
+    pgettext_lazy("importance", "low"),
+    pgettext_lazy("importance", "medium"),
+    pgettext_lazy("importance", "high"),
+)
+SEVERITIES = [(step.value, label) for step, label in zip(Severity, GRADES, strict=True)]
+ORDERS = [
+    (Order.STRONGEST.value, gettext_lazy("Strongest first")),
+    (Order.CHANGED.value, gettext_lazy("Latest change first")),
+    (Order.FOUND.value, gettext_lazy("Latest found first")),
+    (Order.LARGEST.value, gettext_lazy("Largest first")),
+]
+FACETS = (
+    ("kind", pgettext_lazy("of an alert", "Kind"), gettext_lazy("Any kind"), KINDS),
+    ("state", pgettext_lazy("of an alert", "State"), gettext_lazy("Any state"), STATES),
+    ("severity", gettext_lazy("Importance"), gettext_lazy("Any importance"), SEVERITIES),
+)
+NOT_OF_FEEDS = {"sort"}
+DAY = forms.DateInput(attrs={"type": "date"})
+
+
+class Option(NamedTuple):
+    """One value of a filter, with the number of alerts that it leaves."""
+
+    value: str
+    label: Any
+    n: int
+    chosen: bool
+
+
+class Facet(NamedTuple):
+    """A filter with its values. total: alerts that are left without it."""
+
+    name: str
+    label: Any
+    any_label: Any
+    total: int
+    options: list[Option]
+
+
+class ChoiceForm(forms.Form):
+    """Filters and order of the list; everything may be left out, and what makes no sense is named and left out."""
+
+    kind = forms.ChoiceField(choices=KINDS, required=False)
+    state = forms.ChoiceField(choices=STATES, required=False)
+    severity = forms.ChoiceField(choices=SEVERITIES, required=False)
+    sort = forms.ChoiceField(choices=ORDERS, required=False)
+    region = forms.CharField(max_length=200, required=False)
+    bbox = forms.CharField(max_length=200, required=False)
+    found_from = forms.DateField(required=False, widget=DAY)
+    found_to = forms.DateField(required=False, widget=DAY)
+    moving_from = forms.DateField(required=False, widget=DAY)
+    moving_to = forms.DateField(required=False, widget=DAY)
+
+    def clean_region(self) -> AdministrativeRegion | None:
+        text = self.cleaned_data["region"]
+        region = region_by_name(text=text) if text else None
+        if text and region is None:
+            raise forms.ValidationError(
+                _("No region called “%(name)s” is loaded.") % {"name": text[:60]}, code="region"
+            )
+        return region
+
+    def clean_bbox(self) -> MultiPolygon | None:
+        text = self.cleaned_data["bbox"]
+        try:
+            return area_of(text) if text else None
+        except Refusal as refusal:
+            raise forms.ValidationError(f"{refusal.error.capitalize()}. {refusal.remedy}") from refusal
+
+
+class Choice:
+    """The filters of one request. Nonsense is left out; `faults` says what."""
+
+    def __init__(self, query: Any) -> None:
+        self.form = ChoiceForm(query)
+        self.form.is_valid()
+        self.values = self.form.cleaned_data
+        self.faults = [fault for faults in self.form.errors.values() for fault in faults]
+        self.region: AdministrativeRegion | None = self.values.get("region")
+
+    @cached_property
+    def place(self) -> dict[str, Any]:
+        """Where and when: what the numbers of all other filters are counted within."""
+        found, moving = (
+            Period(self.values.get(f"{name}_from"), self.values.get(f"{name}_to")) for name in ("found", "moving")
+        )
+        among = alerts_touching(self.region) if self.region else None
+        return {"area": self.values.get("bbox"), "among": among, "found": found, "moving": moving}
+
+    def alerts(self) -> QuerySet[Alert]:
+        named = {name: self.values.get(name, "") for name, *_ in FACETS}
+        return alerts_matching(**named, **self.place, order=Order(self.values.get("sort") or Order.STRONGEST))
+
+    def alerts_around(self) -> QuerySet[Alert]:
+        """Of any kind, state and severity."""
+        return alerts_within(**self.place)
+
+    def query(self, for_feeds: bool = False) -> str:
+        """The choice as the part of an address behind '?', without what is not chosen."""
+        return urlencode(
+            {
+                name: self.region.slug if name == "region" and self.region else self.form.data.get(name)
+                for name in self.form.fields
+                if self.values.get(name) and not (for_feeds and name in NOT_OF_FEEDS)
+            },
+            safe=",",
+        )
+
+    def facets(self, counts: Sequence[AlertCount]) -> list[Facet]:
+        """The three filters that are chosen from lists, with numbers given the other two."""
+        return [
+            Facet(
+                name,
+                label,
+                any_label,
+                self._n(counts, name, ""),
+                [Option(*one, self._n(counts, name, one[0]), self.values.get(name) == one[0]) for one in choices],
+            )
+            for name, label, any_label, choices in FACETS
+        ]
+
+    def n_alerts(self, counts: Iterable[AlertCount]) -> int:
+        return sum(one.n for one in counts if self._fits(one, {}))
+
+    def _n(self, counts: Iterable[AlertCount], name: str, value: str) -> int:
+        return sum(one.n for one in counts if self._fits(one, {name: value}))
+
+    def _fits(self, one: AlertCount, instead: dict[str, str]) -> bool:
+        wanted = {name: self.values.get(name, "") for name, *_ in FACETS} | instead
+        state = one.state == wanted["state"] if wanted["state"] else one.state in PUBLIC_STATES
+        return state and wanted["kind"] in {"", one.kind} and wanted["severity"] in {"", one.severity}

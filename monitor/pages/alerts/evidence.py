@@ -1,0 +1,175 @@
+"""The page of an alert: its card, what it rests on, its limits, its surroundings. For everybody, and for reviewers."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from detection.alerts.describe import data_end
+from detection.glaciers.moving_series import series_of
+from detection.glaciers.selectors import motions_touching
+from detection.kinds import Extent
+from detection.models import Alert, Detection, Review
+from detection.rules.verdicts import Verdict
+from detection.selectors import detections_shown, reviews_standing
+from ingest.context.simulated_truth import truth_in, truth_is_loaded, truth_share
+from ingest.models import Product, ScenePair
+from ml.deformation.reliability import BASE_RATE, MOVING_MM_YR, reliability_of
+from ml.selectors import products_of
+from monitor.maps.map import selectors
+from monitor.maps.map.config import map_config
+from monitor.maps.rasters.catalogue import evidence_raster
+from monitor.pages.alerts.agreement import agreement_rows, agreement_sentence, method_block
+from monitor.pages.alerts.motion import motion_rows
+from monitor.pages.alerts.pictures import captions, stretch_of
+from monitor.pages.alerts.places import places_rows
+from monitor.pages.alerts.provenance import provenance
+from monitor.pages.glaciers.rows import glacier_link, series_table
+from monitor.wording.cards.cards import AlertCard, alert_card
+from monitor.wording.cards.causes import with_surroundings
+from monitor.wording.cards.exposure import exposure_block
+from monitor.wording.cards.features import alert_feature
+from monitor.wording.cards.whereabouts import surroundings
+from monitor.wording.components import colour_caption, component_label, direction
+from monitor.wording.families.steps import alert_steps, kin
+from monitor.wording.figures import area_label, figure, percent, whole
+from monitor.wording.images import data_set_name
+from monitor.wording.states import VERDICT_HEADINGS, in_language
+
+
+def alert_page(alert: Alert, with_missing: bool) -> dict[str, Any]:
+    """The public page. with_missing: also what is not loaded, for those who run the service."""
+    reviews = [_review(review) for review in reviews_standing(alert=alert)]
+    return alert_context(alert) | surroundings(alert, with_missing) | exposure_block(alert) | {"reviews": reviews}
+
+
+def alert_context(alert: Alert) -> dict[str, Any]:
+    """What the public page and the page of a reviewer share."""
+    card, detections = alert_card(alert), detections_shown(alert=alert)
+    sources = [source for detection in detections for source in _sources(detection)]
+    stretch, raster = stretch_of(alert), evidence_raster([detection.scan.prediction for detection in detections])
+    config = map_config(selectors.layers_available(), list(alert.area.extent))
+    agreement = agreement_rows(alert, detections) if alert.is_measured else []
+    return {
+        "card": card,
+        "alert_geojson": alert_feature(alert, card),
+        "map_config": config | {"stretch_mm_yr": stretch, "evidence_raster": raster},
+        "map_caption": raster["caption"] if raster else colour_caption("los", stretch),
+        "measured": alert.is_measured,
+        "advice": card.voice.advice(alert.kind, alert.state),
+        "cause": with_surroundings(alert, card.voice.causes(alert)) if card.cause_is_computed else [],
+        "steps": alert_steps(alert),
+        "kin": kin(alert),
+        "evidence": [_evidence(detection, card) for detection in _newest_first(detections)],
+        "evidence_words": card.voice.evidence,
+        "agreement": agreement,
+        "agreement_sentence": agreement_sentence(agreement),
+        "methods": method_block(alert, detections),
+        **(_speeds(detections) if card.voice.evidence.series == "speeds" else {}),
+        "limits": card.voice.limits(alert, sources),
+        "simulated_here": _simulated_here(alert),
+        "glaciers": [glacier_link(one) for one in motions_touching(area=alert.area, simulated=alert.simulated)],
+        "motion": motion_rows(alert),
+        "places": places_rows(detections),
+        "series_summary": [_series_row(**one) for one in selectors.alert_series(alert=alert)],
+    }
+
+
+def _review(review: Review) -> dict[str, Any]:
+    """The verdict of a specialist, for everybody: no name, no internal note."""
+    return {
+        "heading": VERDICT_HEADINGS[review.verdict],
+        "reason": "" if review.verdict == Verdict.FIELD_VISIT else in_language(review.reason.label),
+        "note": in_language(review.public_note),
+        "at": review.created_at,
+    }
+
+
+def _sources(detection: Detection) -> list[Product | ScenePair]:
+    """What a detection rests on: its run's input, and other tracks that were looked at with it and show it too."""
+    run = detection.scan.prediction.run
+    if run.pair_id:
+        return [run.pair]
+    own, *others = products_of(run=run)
+    shown = {one["product"] for one in detection.reasons if one.get("seen")}
+    return [own, *(one for one in others if one.name in shown)]
+
+
+def _newest_first(detections: Sequence[Detection]) -> list[Detection]:
+    return sorted(detections, key=lambda one: data_end(one.scan.prediction.run.input), reverse=True)
+
+
+def _speeds(detections: Sequence[Detection]) -> dict[str, Any]:
+    """The series of ground that has no outline of its own; a glacier's stands on the glacier's page."""
+    charts = series_of(detections)
+    return {"charts": charts, "views": [series_table(view) for view in charts]}
+
+
+def _simulated_here(alert: Alert) -> dict[str, Any] | None:
+    """What was simulated where an alert lies, to compare; None for real data, and where nothing was detected."""
+    if not (alert.simulated and alert.is_measured and truth_is_loaded()):
+        return None
+    return {"put_in": list(truth_in(area=alert.area)), "share": percent(truth_share(area=alert.area))}
+
+
+def _evidence(detection: Detection, card: AlertCard) -> dict[str, Any]:
+    run = detection.scan.prediction.run
+    finding = card.voice.finding(detection, run.input)
+    return {
+        "source": data_set_name(str(run.input)),
+        "product_url": _analysis_url(run.product),
+        "pair_url": reverse("pair-detail", args=[run.pair_id]) if run.pair_id else "",  # for operators
+        "figure": finding.figure,
+        "direction": finding.direction,
+        "pictures": captions(detection),
+        "detection": detection.pk,
+        "likely": how_likely(run.model_version.parameters, detection),
+        "reasons": finding.reasons,
+        "counted": card.voice.evidence.counted,
+        "score": round(detection.score, 2),
+        "area_label": area_label(detection.area_m2),
+        "n_points": detection.n_points,
+        "finished_at": run.finished_at,
+        "raster_url": reverse("prediction-raster", args=[detection.scan.prediction_id]),
+        "raster_label": card.voice.evidence.raster_label,
+        **provenance(detection),
+    }
+
+
+def how_likely(parameters: Mapping[str, Any], detection: Detection) -> str:
+    """How often a score like this one is right, where the method's parameters state it."""
+    reliability = reliability_of(parameters.get("settings", {}), max(1, len(detection.reasons)))
+    if reliability is None or detection.extent != Extent.LOCAL:
+        return ""
+    share = min(99, math.floor(100 * float(reliability.probability(detection.score))))
+    likely = _("Of 100 places that look like this to the computer, about %(share)s move by %(rate)s mm a year or more.")
+    assumed = _("Assumed for that: one place in %(places)s of the country does.")
+    return " ".join(
+        [
+            likely % {"share": share, "rate": whole(MOVING_MM_YR)},
+            assumed % {"places": whole(1 / BASE_RATE)},
+        ]
+    )
+
+
+def _analysis_url(product: Product | None) -> str:
+    """Of a velocity field whose points are kept."""
+    return reverse("product-analysis", args=[product.pk]) if product and not product.points_deleted_at else ""
+
+
+def _series_row(product, series) -> dict[str, Any]:
+    change = float(series.mean_mm[-1] - series.mean_mm[0])
+    return {
+        "product_id": product.pk,
+        "product_name": data_set_name(product.name),
+        "component_label": component_label(product.component),
+        "first_date": series.dates[0],
+        "last_date": series.dates[-1],
+        "n_dates": len(series.dates),
+        "n_points": series.n_points,
+        # Translators: %(size)s is "12", %(way)s is "sinking" or "away from the satellite"
+        "change_label": _("%(size)s mm (%(way)s)")
+        % {"size": figure(change), "way": direction(product.component, change)},
+    }

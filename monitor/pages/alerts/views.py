@@ -1,0 +1,81 @@
+"""Alerts: the list that needs no script, one page for each, and the same as data."""
+
+from django.core.paginator import Paginator
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+
+from detection.lists import alert_counts
+from detection.models import Alert
+from detection.selectors import detection_of
+from monitor.maps.map.series import alert_body
+from monitor.maps.rasters.pictures import png_response
+from monitor.maps.rasters.visibility import visibility_sentence
+from monitor.pages.alerts.choice import ORDERS, Choice
+from monitor.pages.alerts.evidence import alert_page
+from monitor.pages.alerts.pictures import captions, evidence_png, fingerprint
+from monitor.pages.alerts.report import alert_report
+from monitor.web.guards import may_look
+from monitor.wording.cards.cards import alert_cards
+from monitor.wording.cards.filters import alert_or_404
+from monitor.wording.refused_requests import BIGGEST_KEY
+
+ALERTS_ON_A_PAGE = 100
+
+
+class CountedPages(Paginator):
+    """Pages of a list whose length is known already."""
+
+    count = 0
+
+    def __init__(self, rows: QuerySet[Alert], per_page: int, count: int) -> None:
+        super().__init__(rows, per_page)
+        self.count = count
+
+
+@require_safe
+def alert_list(request: HttpRequest) -> HttpResponse:
+    choice = Choice(request.GET)
+    counts = alert_counts(alerts=choice.alerts_around())
+    page = CountedPages(choice.alerts(), ALERTS_ON_A_PAGE, choice.n_alerts(counts)).get_page(request.GET.get("page"))
+    query = choice.query()
+    context = {
+        "cards": alert_cards(page.object_list),
+        "page": page,
+        "n_alerts": page.paginator.count,
+        "unseen": visibility_sentence(choice.region.outline if choice.region else None),
+        "choice": choice,
+        "facets": choice.facets(counts),
+        "orders": ORDERS,
+        "feed_query": f"?{feed_query}" if (feed_query := choice.query(for_feeds=True)) else "",
+        "query": query,
+        "chosen": f"{query}&" if query else "",
+    }
+    return render(request, "alerts/list.html", context)
+
+
+@require_safe
+def alert_detail(request: HttpRequest, code: str) -> HttpResponse:
+    alert = alert_or_404(code)
+    return render(request, "alerts/detail.html", alert_page(alert, with_missing=may_look(request.user)))
+
+
+@require_safe
+def report(request: HttpRequest, code: str) -> HttpResponse:
+    """For paper: what the page says, without scripts."""
+    return render(request, "alerts/report.html", alert_report(alert_or_404(code)))
+
+
+@require_safe
+def alert_picture(request: HttpRequest, code: str, detection: int, name: str) -> HttpResponseBase:
+    """What one run shows of the alert: its score map, the points, or their rates wrapped."""
+    seen = detection_of(alert=alert_or_404(code), number=detection) if detection <= BIGGEST_KEY else None
+    if seen is None or name not in {one.name for one in captions(seen)}:
+        raise Http404("There is no such picture of this alert.")
+    return png_response(request, fingerprint(seen, name), lambda: evidence_png(seen, name))
+
+
+@require_safe
+def alert_series(request: HttpRequest, code: str) -> JsonResponse:
+    return JsonResponse(alert_body(alert_or_404(code)))

@@ -1,0 +1,110 @@
+"""Two products over the same ground, cell by cell."""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ingest.products.pyramid import CELLS
+from ingest.readers.records import Float64
+from monitor.pages.desk.relations import correlation
+
+MOST_PIXELS = 160  # along a side of the map of differences
+
+
+class Cells(NamedTuple):
+    """Means of a product on cells of the web map. column, row: (n,), from the north-west; sigma: NaN where unknown."""
+
+    column: NDArray[np.int64]
+    row: NDArray[np.int64]
+    velocity_mm_yr: Float64
+    sigma_mm_yr: Float64
+
+
+class Difference(NamedTuple):
+    """Second minus first where both have a cell, (n,), mm/yr. spread: 1.4826 times the median absolute deviation.
+
+    share_beyond: of the cells that differ from the median by more than two standard deviations of both; NaN where none
+    is stated.
+    """
+
+    column: NDArray[np.int64]
+    row: NDArray[np.int64]
+    first_mm_yr: Float64
+    second_mm_yr: Float64
+    n_only_first: int
+    n_only_second: int
+    median_mm_yr: float
+    spread_mm_yr: float
+    correlation: float
+    share_beyond: float
+    usual_sigma_mm_yr: float
+
+    @property
+    def change_mm_yr(self) -> Float64:
+        return self.second_mm_yr - self.first_mm_yr
+
+
+class Picture(NamedTuple):
+    """longitude: (columns,); latitude: (rows,), degrees; change_mm_yr: (rows, columns), NaN where nothing is known."""
+
+    longitude: Float64
+    latitude: Float64
+    change_mm_yr: Float64
+
+
+def difference(first: Cells, second: Cells) -> Difference | None:
+    """None where they share no cell."""
+    mine, theirs = (cells.column << 32 | cells.row for cells in (first, second))
+    shared, here, there = np.intersect1d(mine, theirs, return_indices=True)
+    if not shared.size:
+        return None
+    before, after = first.velocity_mm_yr[here], second.velocity_mm_yr[there]
+    sigma = np.hypot(first.sigma_mm_yr[here], second.sigma_mm_yr[there])
+    change = after - before
+    median = float(np.median(change))
+    stated = np.isfinite(sigma) & (sigma > 0)
+    beyond = np.abs(change - median)[stated] > 2 * sigma[stated]
+    return Difference(
+        column=first.column[here],
+        row=first.row[here],
+        first_mm_yr=before,
+        second_mm_yr=after,
+        n_only_first=int(mine.size - shared.size),
+        n_only_second=int(theirs.size - shared.size),
+        median_mm_yr=median,
+        spread_mm_yr=1.4826 * float(np.median(np.abs(change - median))),
+        correlation=correlation(before, after) if shared.size > 2 else float("nan"),
+        share_beyond=float(beyond.mean()) if beyond.size else float("nan"),
+        usual_sigma_mm_yr=float(np.median(sigma[stated])) if beyond.size else float("nan"),
+    )
+
+
+def cells_of_points(
+    longitude: Float64, latitude: Float64, velocity_mm_yr: Float64, sigma_mm_yr: Float64, zoom: int
+) -> Cells:
+    """Means of points, (n,), on the cells of a zoom level. Their errors have much in common, so the sigma of a cell is
+    the mean of its points' and no smaller.
+    """
+    across = CELLS * 2**zoom
+    column = ((longitude + 180) / 360 * across).astype(np.int64)
+    row = ((1 - np.arcsinh(np.tan(np.radians(latitude))) / np.pi) / 2 * across).astype(np.int64)
+    keys, place, count = np.unique(column << 32 | row, return_inverse=True, return_counts=True)
+    means = [np.bincount(place, weights=values) / count for values in (velocity_mm_yr, sigma_mm_yr)]
+    return Cells(keys >> 32, keys & 0xFFFFFFFF, *means)
+
+
+def picture(column: NDArray[np.int64], row: NDArray[np.int64], values: Float64, zoom: int) -> Picture:
+    """A map of cells; several share a pixel where they are many."""
+    left, top = int(column.min()), int(row.min())
+    step = -(-max(int(column.max()) - left + 1, int(row.max()) - top + 1) // MOST_PIXELS)
+    across, down = (column - left) // step, (row - top) // step
+    columns, rows = int(across.max()) + 1, int(down.max()) + 1
+    place = down * columns + across
+    count = np.bincount(place, minlength=rows * columns)
+    with np.errstate(invalid="ignore"):
+        mean = np.bincount(place, weights=values, minlength=rows * columns) / count
+    side = CELLS * 2**zoom
+    longitude = (left + step * (np.arange(columns) + 0.5)) / side * 360 - 180
+    north = np.pi * (1 - 2 * (top + step * (np.arange(rows) + 0.5)) / side)
+    return Picture(longitude, np.degrees(np.arctan(np.sinh(north))), mean.reshape(rows, columns))

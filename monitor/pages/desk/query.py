@@ -1,0 +1,117 @@
+"""What the address of the workbench says: everything that is shown follows from it. Degrees are EPSG:4326."""
+
+from typing import Any, NamedTuple
+from urllib.parse import urlencode
+
+from django.contrib.gis.geos import GEOSGeometry
+from django.http import QueryDict
+from django.urls import reverse
+
+from ingest.models import Product
+from monitor.maps.charts.query import LARGEST_AREA_KM2, geometry_of, named_area
+from monitor.maps.map.config import map_at
+from monitor.maps.map.layers import BY_NAME as LAYERS
+from monitor.maps.map.layers import Layer
+from monitor.pages.desk.attributes import BY_NAME, USUAL
+from monitor.wording.refusals import Refusal
+from monitor.wording.refused_requests import area_of, choice, whole_number
+from monitor.wording.regions import LARGEST_KM2
+
+TABS = ("points", "cross", "compare", "groups", "benchmarks")
+USUAL_GROUPS, FEWEST_GROUPS, MOST_GROUPS = 4, 2, 8
+WAYS = ("motion", "shape")
+MOST_CORNERS = 40
+MOST_LETTERS = 2000
+
+
+class View(NamedTuple):
+    """One sheet of the workbench. product, other: numbers of data sets; area: as it stands in the address."""
+
+    tab: str = "points"
+    product: int | None = None
+    other: int | None = None
+    area: str = ""
+    layer: str = ""
+    x: str = USUAL[0]
+    y: str = USUAL[1]
+    groups: int = USUAL_GROUPS
+    way: str = WAYS[0]
+    benchmark: str = ""
+    metric: str = ""
+
+    @property
+    def ground(self) -> GEOSGeometry | None:
+        """What is chosen of the ground: a box of any size, or an area as the map's tools draw it. Raises Refusal."""
+        if self.area.count(",") == 3 and ";" not in self.area:
+            return area_of(self.area)
+        region = named_area("area", self.area, LARGEST_KM2)
+        return geometry_of(region) if region else None
+
+
+NAMES = {"product": "on", "other": "with", "groups": "k", "way": "by"}  # in the address; the others as they are
+
+
+def view_of(asked: QueryDict) -> View:
+    """Raises Refusal."""
+    view = View(
+        tab=choice("tab", asked.get("tab", ""), list(TABS)) or TABS[0],
+        product=_product("on", asked),
+        other=_product("with", asked),
+        area=asked.get("area") or asked.get("bbox", ""),
+        layer=choice("layer", asked.get("layer", ""), list(LAYERS)),
+        x=choice("x", asked.get("x", ""), list(BY_NAME)) or USUAL[0],
+        y=choice("y", asked.get("y", ""), list(BY_NAME)) or USUAL[1],
+        groups=whole_number("k", asked.get("k") or str(USUAL_GROUPS), FEWEST_GROUPS, MOST_GROUPS),
+        way=choice("by", asked.get("by", ""), list(WAYS)) or WAYS[0],
+        benchmark=asked.get("benchmark", "")[:100],
+        metric=asked.get("metric", "")[:100],
+    )
+    if len(view.area) > MOST_LETTERS or view.area.count(";") >= MOST_CORNERS:
+        raise Refusal("the area has too many corners", f"Draw one of at most {MOST_CORNERS}.")
+    _ = view.ground  # parsed once, so that a faulty one is refused
+    return view
+
+
+def _product(name: str, asked: QueryDict) -> int | None:
+    text = asked.get(name, "")
+    return whole_number(name, text, 1, 2**31 - 1) if text else None
+
+
+def address(view: View, **changes: Any) -> str:
+    """The view's address, with changes; what is as usual is left out."""
+    view, usual = view._replace(**changes), View()
+    said = {
+        NAMES.get(name, name): value
+        for name, value in view._asdict().items()
+        if value and value != getattr(usual, name)
+    }
+    return f"{reverse('workbench')}?{urlencode(said, safe=',;')}"
+
+
+def layer_of(product: Product) -> Layer | None:
+    """The layer of the map that shows a product alone, or with few others."""
+    fitting = [
+        layer
+        for layer in LAYERS.values()
+        if layer.component == product.component
+        and layer.technique == product.technique
+        and layer.direction in (None, product.direction)
+    ]
+    return max(fitting, key=lambda layer: layer.direction is not None, default=None)
+
+
+def map_address(product: Product, view: View) -> str:
+    """The map on the ground chosen, or on a product; of ground that is small enough, with its mean series."""
+    layer, ground = layer_of(product), view.ground
+    said = {"layer": layer.name} if layer else {}
+    if _is_charted(view.area):
+        said["area"] = view.area
+    at = map_at(*(ground or product.footprint).extent)
+    return f"{reverse('map')}?{urlencode(said, safe=',;')}{at}"
+
+
+def _is_charted(area: str) -> bool:
+    try:
+        return named_area("area", area, LARGEST_AREA_KM2) is not None
+    except Refusal:
+        return False

@@ -1,0 +1,271 @@
+"""What the workbench draws, in numbers, whatever the size of a product: even samples, and cells of the pyramid."""
+
+import json
+import math
+from collections.abc import Callable, Sequence
+from hashlib import sha256
+from typing import Any, NamedTuple
+
+import numpy as np
+from dash.development.base_component import Component
+from django.contrib.gis.geos import GEOSGeometry
+from django.core.cache import cache
+from django.db import connection, transaction
+from django.db.models import QuerySet
+from django.utils.translation import get_language
+from plotly.io.json import to_json_plotly
+
+from ingest.models import DisplacementSeries, Product
+from ingest.products import sampling
+from ingest.products.encoding import unpack_series
+from ingest.products.partitions import POINTS, SERIES
+from ingest.products.pyramid import CELLS, FINEST_ZOOM
+from ingest.products.pyramid import TABLE as PYRAMID
+from ingest.products.selectors import rows_sampled, usual_velocity_std
+from ingest.readers.records import Float32, Float64
+from ml.runtime.code_version import code_version
+from monitor.maps.charts.selectors import bounded, products_over
+from monitor.maps.map.layers import BY_NAME as LAYERS
+from monitor.pages.desk.attributes import Attribute
+from monitor.pages.desk.differences import Cells, cells_of_points
+from monitor.pages.desk.query import View
+from monitor.web.places import place_held
+
+MOST_MARKS = 3000  # what a browser draws quickly as SVG
+MOST_BINNED = 100_000
+MOST_SERIES = 2000
+MOST_CELLS = 40_000
+FEW_CELLS = 400  # of the pyramid's finest level: below that, points make smaller ones
+SMALL_CELLS_ZOOM = 12  # about 50 m in the middle of Europe
+MOST_LISTED = 200  # data sets to choose from
+KEPT_SECONDS = 24 * 3600
+
+
+class Marks(NamedTuple):
+    """An even sample of a product's points, (n,). Degrees, mm/yr. n_points: how many stand there, about."""
+
+    n_points: int
+    pid: list[str]
+    longitude: Float64
+    latitude: Float64
+    velocity_mm_yr: Float64
+
+    def extreme_pids(self) -> list[str]:
+        """The most negative, the middle and the most positive point: something to look at before a choice is made."""
+        order = np.argsort(self.velocity_mm_yr)
+        return [self.pid[order[index]] for index in (0, len(order) // 2, -1)] if len(order) else []
+
+
+class Columns(NamedTuple):
+    """values: (n, attributes), NaN where not stated, of n_points that stand there, about."""
+
+    n_points: int
+    values: Float64
+
+
+class SampledSeries(NamedTuple):
+    """series_mm: (n, dates), mm, NaN where missing; columns: (n, attributes)."""
+
+    n_points: int
+    columns: Float64
+    series_mm: Float32
+
+
+def chosen_product(view: View) -> Product | None:
+    """The data set of a view: the one it names, else the largest on its ground and layer, else the newest."""
+    if view.product:
+        return Product.objects.filter(pk=view.product, points_deleted_at=None).first()
+    ground = view.ground
+    if ground:
+        found = products_over(area=ground, layer=LAYERS.get(view.layer)).order_by("-n_points")
+        return found.first()
+    return Product.objects.current().filter(points_deleted_at=None).order_by("-technique", "-n_points").first()
+
+
+def products_listed(view: View) -> QuerySet[Product]:
+    """The data sets to choose from, older releases included: those on the chosen ground."""
+    found = Product.objects.filter(points_deleted_at=None)
+    ground = view.ground
+    return (found.filter(footprint__bboverlaps=ground) if ground else found).order_by("name", "pk")[:MOST_LISTED]
+
+
+def partners_of(product: Product) -> list[Product]:
+    """What a data set can be compared with: other releases first, then other views of the same ground."""
+    found = Product.objects.filter(points_deleted_at=None, technique=product.technique).exclude(pk=product.pk)
+    over = list(found.filter(footprint__bboverlaps=product.footprint)[:MOST_LISTED])
+
+    def distance(other: Product) -> tuple[bool, bool, bool, float]:
+        released = other.superseded_by_id == product.pk or product.superseded_by_id == other.pk
+        same_tile = bool(product.tile) and other.tile == product.tile and other.component == product.component
+        shared = float(other.footprint.intersection(product.footprint).area)
+        return not released, not same_tile, other.component != product.component, -shared
+
+    return sorted(over, key=distance)
+
+
+def kept(product: Product, about: Sequence[object], make: Callable[[], list[Component]]) -> list[Any]:
+    """Return the figures of a product, cached for a day in each language. Raises Busy if no place is free to draw them.
+
+    They are plain values, so that the cache never holds pickled objects.
+    """
+    named = sha256(repr([get_language(), *about]).encode()).hexdigest()
+    key = f"desk-{code_version()}-{product.pk}-{product.loaded_at:%Y%m%dT%H%M%S.%f}-{named}"
+    found: str | None = cache.get(key)
+    if found is None:
+        with place_held("workbench"):
+            found = cache.get(key)  # perhaps drawn while this one waited
+            if found is None:
+                with bounded():
+                    found = to_json_plotly(make())
+                cache.set(key, found, timeout=KEPT_SECONDS)
+    drawn: list[Any] = json.loads(found)
+    return drawn
+
+
+def points_about(*, product: Product, ground: GEOSGeometry | None) -> int:
+    """About how many points stand in the box around an area: the cells of the pyramid know."""
+    if ground is None:
+        return product.n_points
+    west, north, east, south = _cells_around(ground, 1.0)
+    zoom = FINEST_ZOOM
+    while zoom and max(east - west, south - north) * CELLS * 2**zoom > 200:  # cells along a side: enough to count by
+        zoom -= 1
+    side = CELLS * 2**zoom
+    left, top, right, bottom = (math.floor(edge * side) for edge in (west, north, east, south))
+    sql = f"""
+        SELECT coalesce(sum(n), 0) FROM {PYRAMID}
+        WHERE z = %s AND product_id = %s AND tile_x BETWEEN %s AND %s AND tile_y BETWEEN %s AND %s
+          AND tile_x * {CELLS} + cell %% {CELLS} BETWEEN %s AND %s
+          AND tile_y * {CELLS} + cell / {CELLS} BETWEEN %s AND %s"""  # noqa: S608
+    tiles = [edge // CELLS for edge in (left, right, top, bottom)]
+    with connection.cursor() as cursor:
+        cursor.execute(sql, [zoom, product.pk, *tiles, left, right, top, bottom])
+        return int(cursor.fetchone()[0])
+
+
+def _cells_around(ground: GEOSGeometry, side: float) -> tuple[float, float, float, float]:
+    """West, north, east, south of the box around an area on the square map of the world, whose side is `side`."""
+    west, south, east, north = ground.extent
+
+    def down(latitude: float) -> float:
+        latitude = math.radians(max(-85.0, min(85.0, latitude)))
+        return (1 - math.asinh(math.tan(latitude)) / math.pi) / 2
+
+    return (west + 180) / 360 * side, down(north) * side, (east + 180) / 360 * side, down(south) * side
+
+
+def columns_of(
+    *, product: Product, ground: GEOSGeometry | None, attributes: Sequence[Attribute], most: int = MOST_BINNED
+) -> Columns:
+    """Attributes of the points of an area or of a whole product; of an even sample where there are more than `most`.
+
+    Of a product or a large part of it, whole pages of the table are read: neighbours come together, and few pages.
+    """
+    n_points = points_about(product=product, ground=ground)
+    chosen = ", ".join(f"coalesce(({_sql_of(one, product, ground)})::float8, 'NaN')" for one in attributes)
+    if n_points > product.n_points / 8:
+        source, condition = rows_sampled(product=product, n_points=n_points, most=most)
+    else:
+        source, condition = POINTS, sampling.condition(sampling.share_leaving(n_points=n_points, most=most))
+    sql = f"SELECT {chosen} FROM {source} WHERE product_id = {product.pk:d} AND {condition} {_on(ground)}"  # noqa: S608
+    values = _copied(f"{sql} LIMIT {2 * most}", len(attributes))
+    return Columns(n_points if len(values) * 2 < n_points or n_points > most else len(values), values)
+
+
+def _sql_of(attribute: Attribute, product: Product, ground: GEOSGeometry | None) -> str:
+    west, south, east, north = (ground or product.footprint).extent
+    return attribute.sql.format(longitude=repr((west + east) / 2), latitude=repr((south + north) / 2))
+
+
+def _on(ground: GEOSGeometry | None) -> str:
+    if ground is None:
+        return ""
+    return f"AND ST_Intersects(tile_point, ST_Transform('{ground.hexewkb.decode()}'::geometry, 3857))"
+
+
+def _copied(sql: str, columns: int) -> Float64:
+    """Rows of numbers, none of them NULL, (n, columns)."""
+    row = np.dtype([("n", ">i2"), *(part for i in range(columns) for part in ((f"b{i}", ">i4"), (f"v{i}", ">f8")))])
+    with connection.cursor() as cursor, cursor.copy(f"COPY ({sql}) TO STDOUT (FORMAT binary)") as copy:
+        raw = b"".join(copy)  # header 19 bytes, trailer 2
+    rows = np.frombuffer(raw, dtype=row, offset=19, count=(len(raw) - 21) // row.itemsize)
+    return np.column_stack([rows[f"v{i}"].astype(np.float64) for i in range(columns)])
+
+
+def marks_of(*, product: Product, ground: GEOSGeometry | None, most: int = MOST_MARKS) -> Marks:
+    """At most so many points, the same ones every time; a few times as many rows are read."""
+    n_points = points_about(product=product, ground=ground)
+    share = sampling.share_leaving(n_points=n_points, most=sampling.SHARES[0] * most)
+    sql = f"""
+        SELECT pid, ST_X(position), ST_Y(position), velocity_mm_yr::float8 FROM {POINTS}
+        WHERE product_id = {product.pk:d} AND {sampling.condition(share)} {_on(ground)}
+        ORDER BY {sampling.ORDER} LIMIT {most:d}"""  # noqa: S608
+    rows = _rows(sql)
+    numbers = np.array([row[1:] for row in rows], dtype=np.float64).reshape(len(rows), 3).T
+    return Marks(n_points if len(rows) >= most or share > 1 else len(rows), [row[0] for row in rows], *numbers)
+
+
+def series_of(
+    *, product: Product, ground: GEOSGeometry | None, attributes: Sequence[Attribute], most: int = MOST_SERIES
+) -> SampledSeries:
+    """Series and attributes of the points of an area, or of an even sample of `most` of them."""
+    n_points = points_about(product=product, ground=ground)
+    share = sampling.share_leaving(n_points=n_points, most=sampling.SHARES[0] * most)
+    chosen = "".join(f", coalesce(({_sql_of(one, product, ground)})::float8, 'NaN')" for one in attributes)
+    sql = f"""
+        SELECT packed{chosen} FROM (
+            SELECT * FROM {POINTS} WHERE product_id = {product.pk:d} AND {sampling.condition(share)} {_on(ground)}
+            ORDER BY {sampling.ORDER} LIMIT {most:d}
+        ) AS points JOIN {SERIES} USING (product_id, pid)
+        WHERE product_id = {product.pk:d}"""  # noqa: S608
+    rows = _rows(sql) if product.has_series else []
+    columns = np.array([row[1:] for row in rows], dtype=np.float64).reshape(len(rows), len(attributes))
+    series = unpack_series([bytes(row[0]) for row in rows], len(product.dates))
+    return SampledSeries(n_points if len(rows) >= most or share > 1 else len(rows), columns, series)
+
+
+def _rows(sql: str) -> list[Any]:
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET LOCAL random_page_cost = 1.1")  # rows of a sample lie apart, most of them in memory
+        cursor.execute(sql)
+        return cursor.fetchall()
+
+
+def chosen_series(*, product: Product, pids: list[str]) -> list[tuple[str, Float32]]:
+    """The series of some points, in the given order; mm, NaN where missing."""
+    rows = dict(DisplacementSeries.objects.filter(product=product, pid__in=pids).values_list("pid", "packed"))
+    known = [pid for pid in pids if pid in rows]
+    return list(zip(known, unpack_series([bytes(rows[pid]) for pid in known], len(product.dates)), strict=True))
+
+
+def cells_zoom(ground: GEOSGeometry) -> int:
+    """The level of the cells that two products are compared on: the finest that leaves not too many."""
+    west, north, east, south = _cells_around(ground, CELLS * 2.0**FINEST_ZOOM)
+    n_cells = max(east - west, 1.0) * max(south - north, 1.0)
+    if n_cells <= FEW_CELLS:
+        return SMALL_CELLS_ZOOM
+    return max(0, FINEST_ZOOM - max(0, math.ceil(math.log(n_cells / MOST_CELLS, 4))))
+
+
+def cells_of(*, product: Product, ground: GEOSGeometry, zoom: int, attributes: Sequence[Attribute]) -> Cells:
+    """Mean velocities on cells: of the pyramid, or, below its finest level, of points. Their sigma is what is stated
+    for the points, and not smaller for their number: neighbours share their errors.
+
+    attributes: longitude, latitude, velocity, uncertainty.
+    """
+    if zoom > FINEST_ZOOM:
+        points = columns_of(product=product, ground=ground, attributes=attributes).values
+        return cells_of_points(*points.T, zoom)
+    left, top, right, bottom = (math.floor(edge) for edge in _cells_around(ground, CELLS * 2.0**zoom))
+    sql = f"""
+        SELECT (tile_x * {CELLS} + cell % {CELLS})::float8, (tile_y * {CELLS} + cell / {CELLS})::float8,
+               velocity_mm_yr::float8
+        FROM {PYRAMID}
+        WHERE z = {zoom:d} AND product_id = {product.pk:d}
+          AND tile_x BETWEEN {left // CELLS:d} AND {right // CELLS:d}
+          AND tile_y BETWEEN {top // CELLS:d} AND {bottom // CELLS:d}"""  # noqa: S608
+    column, row, velocity = _copied(sql, 3).T
+    inside = (column >= left) & (column <= right) & (row >= top) & (row <= bottom)
+    usual = usual_velocity_std(product=product)
+    sigma = np.full(int(inside.sum()), np.nan if usual is None else usual)
+    return Cells(column[inside].astype(np.int64), row[inside].astype(np.int64), velocity[inside], sigma)

@@ -1,0 +1,163 @@
+"""The page of the workbench: its controls, and Dash's own layout and callbacks, without a session."""
+
+import re
+from functools import cache
+from typing import Any
+
+from dash.exceptions import PreventUpdate
+from dash.fingerprint import check_fingerprint
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.templatetags.static import static
+from django.urls import reverse
+from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import gettext as _
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_POST, require_safe
+from django_plotly_dash.dash_wrapper import WrappedDash
+
+from ingest.models import Product
+from monitor.pages.desk import samples, sheets
+from monitor.pages.desk.app import app
+from monitor.pages.desk.benchmarks import SPEED, benchmarks
+from monitor.pages.desk.callbacks import callback_body
+from monitor.pages.desk.query import FEWEST_GROUPS, MOST_GROUPS, View, address, map_address, view_of
+from monitor.pages.desk.words import product_title
+from monitor.wording.refusals import Refusal
+from monitor.wording.refused_requests import refusals_as_json
+
+BASE = "/workbench/"
+SCRIPT = re.compile(r'src="/workbench/_dash-component-suites/([^"?]+)[^"]*"')
+LATER = ("plotly/package_data/plotly.min.js", "dash/dcc/async-graph.js")  # what Dash asks for when it draws a chart
+PARTS = "{%app_entry%}{%config%}{%scripts%}{%renderer%}"  # of Dash's page, which stand in ours
+
+
+@require_safe
+def desk(request: HttpRequest) -> HttpResponse:
+    """The page of every sheet: controls as a form, below it what Dash draws."""
+    try:
+        view = view_of(request.GET)
+    except Refusal as refusal:
+        context = {"refusal": refusal, "view": View(), "tabs": _tabs(View())}
+        return render(request, "desk/desk.html", context, status=refusal.status)
+    product = None if view.tab == "benchmarks" else samples.chosen_product(view)
+    if view.product and view.tab != "benchmarks" and product is None:
+        raise Http404("There is no such data set, or its points are deleted; a newer one replaces it.")
+    context = {"view": view, "tabs": _tabs(view), "product": product, "dash": _dash_parts(request.csp_nonce)}
+    context["later"] = [reverse("workbench-component", args=[resource]) for resource in LATER]
+    return render(request, "desk/desk.html", context | _controls(view, product))
+
+
+def _tabs(view: View) -> list[dict[str, object]]:
+    labels = {
+        "points": _("One data set"),
+        "cross": _("Cross-plot"),
+        "compare": _("Two data sets"),
+        "groups": _("Groups of series"),
+        "benchmarks": _("Benchmarks"),
+    }
+    return [
+        {"label": label, "url": address(view, tab=tab), "current": tab == view.tab} for tab, label in labels.items()
+    ]
+
+
+def _controls(view: View, product: Product | None) -> dict[str, Any]:
+    """Choices of the form; the name of each stands in the address."""
+    if view.tab == "benchmarks":
+        known = benchmarks()
+        benchmark = known.get(view.benchmark) or next(iter(known.values()), None)
+        is_speed = benchmark is None or benchmark.name.startswith(SPEED)
+        return {
+            "benchmarks": [_option(name, name, benchmark.name if benchmark else "") for name in known],
+            "metrics": [] if is_speed else [_option(*one, view.metric) for one in benchmark.metrics.items()],
+        }
+    if product is None:
+        return {}
+    listed = {one.pk: one for one in (*samples.products_listed(view), product)}
+    controls: dict[str, Any] = {
+        "products": [_option(pk, product_title(one), product.pk) for pk, one in listed.items()],
+        "ground_url": map_address(product, view),
+    }
+    if view.tab == "cross":
+        controls["axes"] = [
+            (name, label, [_option(*one, chosen) for one in sheets.ATTRIBUTE_CHOICES])
+            for name, label, chosen in (("x", _("Across"), view.x), ("y", _("Up"), view.y))
+        ]
+    if view.tab == "compare":
+        second = sheets.second_product(view, product)
+        controls["others"] = [
+            _option(one.pk, product_title(one), second.pk if second else 0) for one in samples.partners_of(product)
+        ]
+    if view.tab == "groups":
+        controls["numbers"] = [_option(k, k, view.groups) for k in range(FEWEST_GROUPS, MOST_GROUPS + 1)]
+        controls["ways"] = [
+            _option("motion", _("how far they moved"), view.way),
+            _option("shape", _("the form of the motion alone"), view.way),
+        ]
+    return controls
+
+
+def _option(value: object, label: object, chosen: object) -> dict[str, object]:
+    return {"value": str(value), "label": label, "selected": value == chosen}
+
+
+@require_safe
+def of_product(request: HttpRequest, product: int) -> HttpResponse:
+    """The workbench of one data set, as it was once addressed."""
+    if not Product.objects.filter(pk=product, points_deleted_at=None).exists():
+        raise Http404("There is no such data set, or its points are deleted; a newer one replaces it.")
+    return HttpResponseRedirect(address(View(product=product)))
+
+
+@require_safe
+def layout(request: HttpRequest) -> HttpResponse:
+    made = _dash().locate_endpoint_function("dash-layout")()
+    body, mimetype = _dash().augment_initial_layout(made)
+    return HttpResponse(body, content_type=mimetype)
+
+
+@require_safe
+def dependencies(request: HttpRequest) -> HttpResponse:
+    with _dash().app_context():
+        made = _dash().locate_endpoint_function("dash-dependencies")()
+    return HttpResponse(made.data, content_type=made.mimetype)
+
+
+@csrf_exempt
+@require_POST
+@refusals_as_json
+def update(request: HttpRequest) -> HttpResponse:
+    """The answer of a callback, which only reads. Status 204 where there is nothing to draw."""
+    body = callback_body(request.body)
+    try:
+        return HttpResponse(_dash().dispatch_with_args(body, {}), content_type="application/json")
+    except PreventUpdate:
+        return HttpResponse(status=204)
+
+
+@require_safe
+def component(request: HttpRequest, resource: str) -> HttpResponse:
+    """Scripts that Dash loads lie among the static files."""
+    return HttpResponseRedirect(_lies_at(resource))
+
+
+@cache
+def _dash() -> WrappedDash:
+    """One application for all pages: making it takes longer than answering."""
+    made = app.form_dash_instance(ndid="Desk", base_pathname=BASE)
+    made.index_string = PARTS
+    return made
+
+
+def _dash_parts(nonce: object) -> SafeString:
+    """Dash's scripts, which no visitor can influence, with the nonce of the site's content security policy; each at the
+    address where it lies, so that the browser need not be sent on.
+    """
+    page: str = _dash().locate_endpoint_function()()
+    page = SCRIPT.sub(lambda found: f'src="{_lies_at(found[1])}"', page)
+    return mark_safe(page.replace("<script", f'<script nonce="{nonce}"'))  # noqa: S308
+
+
+def _lies_at(resource: str) -> str:
+    path, _is_fingerprinted = check_fingerprint(resource)
+    return static(f"dash/component/{path}")

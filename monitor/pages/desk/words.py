@@ -1,0 +1,150 @@
+"""Sentences of the workbench."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from numpy.typing import NDArray
+
+from ingest.models import Product
+from monitor.pages.desk.attributes import Attribute
+from monitor.pages.desk.differences import Difference
+from monitor.pages.desk.relations import Relation
+from monitor.wording.components import both_directions, component_label
+from monitor.wording.figures import decimal, percent, whole
+from monitor.wording.images import data_set_name
+
+STRONG, WEAK = 0.7, 0.3  # of a correlation, as it is called
+
+
+def extent(n_drawn: int, n_points: int) -> str:
+    """Of how many points a sheet speaks."""
+    if n_drawn >= n_points:
+        text = ngettext("All %(drawn)s point.", "All %(drawn)s points.", n_drawn)
+        return text % {"drawn": whole(n_drawn)}
+    return _("An even sample of %(drawn)s of about %(all)s points.") % {"drawn": whole(n_drawn), "all": whole(n_points)}
+
+
+def sides(product: Product) -> str:
+    """What the signs of a data set mean."""
+    negative, positive = both_directions(product.component)
+    return _("Negative: %(negative)s. Positive: %(positive)s.") % {"negative": negative, "positive": positive}
+
+
+def titled(attribute: Attribute) -> str:
+    return _("%(name)s (%(unit)s)") % {"name": attribute.label, "unit": attribute.unit}
+
+
+def product_title(product: Product) -> str:
+    """As it stands in lists: name, component, first and last year."""
+    return _("%(name)s, %(component)s, %(first)s–%(last)s") % {
+        "name": data_set_name(product.name),
+        "component": component_label(product.component),
+        "first": product.dates[0].year,
+        "last": product.dates[-1].year,
+    }
+
+
+def middle_half(values: NDArray[Any]) -> str:
+    """Between which velocities half of the points lie. mm/yr."""
+    low, high = np.percentile(values, [25, 75])
+    text = _("Half of the points move at %(low)s to %(high)s mm a year.")
+    return text % {"low": signed(float(low)), "high": signed(float(high))}
+
+
+def where(parts: Sequence[Promise | str], medians: Mapping[int, float]) -> str:
+    """In which part of the ground values are lowest and highest; empty for a single part. medians: by part, mm/yr."""
+    if len(medians) < 2:
+        return ""
+    low, high = min(medians, key=lambda at: medians[at]), max(medians, key=lambda at: medians[at])
+    # Translators: %(lowest)s and %(highest)s are parts of the ground: "north-west", "in the middle"
+    text = _("Lowest median: %(low)s mm a year (%(lowest)s). Highest: %(high)s mm a year (%(highest)s).")
+    shown = {"low": signed(medians[low]), "lowest": parts[low], "high": signed(medians[high]), "highest": parts[high]}
+    return text % shown
+
+
+def ends(named: Sequence[tuple[str, float]]) -> str:
+    """The smallest and the largest of named figures."""
+    low, high = min(named, key=lambda one: one[1]), max(named, key=lambda one: one[1])
+    text = _("Smallest: %(low)s (%(lowest)s). Largest: %(high)s (%(highest)s).")
+    shown = {"low": number(low[1], 3), "lowest": low[0], "high": number(high[1], 3), "highest": high[0]}
+    return text % shown
+
+
+def moved_most(named: Sequence[tuple[str, float]]) -> str:
+    """Which of several series moved farthest from its first to its last date, mm; empty where none is known."""
+    known = [one for one in named if math.isfinite(one[1])]
+    if not known:
+        return ""
+    name, change = max(known, key=lambda one: abs(one[1]))
+    text = _("Moved farthest, from the first to the last date: %(name)s, %(change)s mm.")
+    return text % {"name": name, "change": signed(change)}
+
+
+def related(found: Relation) -> str:
+    """How two attributes go together, in one sentence."""
+    if not math.isfinite(found.spearman) or not math.isfinite(found.slope):
+        return _("One of the two is the same for all points: nothing can be said about how they go together.")
+    strength = abs(found.spearman)
+    if strength < WEAK:
+        text = _("The two hardly go together (rank correlation %(number)s).")
+    elif found.spearman > 0 and strength >= STRONG:
+        text = _("Where one is larger, the other is larger, too (rank correlation %(number)s).")
+    elif found.spearman > 0:
+        text = _("Where one is larger, the other is often larger, too (rank correlation %(number)s).")
+    elif strength >= STRONG:
+        text = _("Where one is larger, the other is smaller (rank correlation %(number)s).")
+    else:
+        text = _("Where one is larger, the other is often smaller (rank correlation %(number)s).")
+    return text % {"number": number(found.spearman)}
+
+
+def compared(found: Difference) -> str:
+    """By how much two data sets differ, in two sentences."""
+    first = _("The second minus the first is %(median)s mm a year in the middle, on %(cells)s cells that both see.")
+    second = _("Two thirds of the cells lie within %(spread)s mm a year of that.")
+    middle = {"median": signed(found.median_mm_yr), "cells": whole(found.column.size)}
+    return f"{first % middle} {second % {'spread': decimal(found.spread_mm_yr, 1)}}"
+
+
+def beyond(found: Difference) -> str:
+    if not math.isfinite(found.share_beyond):
+        return _("The files state no uncertainty, so it cannot be said which changes are more than noise.")
+    return _(
+        "%(share)s of the cells differ from that shift by more than two standard deviations (of "
+        "both together: %(sigma)s mm a year); pure noise would leave 5 %%."
+    ) % {
+        "share": percent(found.share_beyond, 1),
+        "sigma": decimal(found.usual_sigma_mm_yr, 1),
+    }
+
+
+def views(first: Product, second: Product) -> str:
+    """What a difference of these two means."""
+    if first.component != second.component:
+        return _("The two measure different directions of motion: their difference is no change over time.")
+    if first.direction != second.direction:
+        return _(
+            "The two look from different sides: motion to the east or west has opposite signs in "
+            "them, so a difference can be sideways motion and need not be a change."
+        )
+    if first.dates[-1] != second.dates[-1]:
+        return _("The two cover different periods: a difference can be a change of the ground's motion.")
+    return _("The two cover the same period: a difference is one of processing, of reference or of noise.")
+
+
+def signed(value: float, digits: int = 1) -> str:
+    """With its sign; a dash where nothing is known."""
+    value = round(value, digits)
+    sign = "−" if value < 0 else "+" if value > 0 else ""
+    return f"{sign}{decimal(abs(value), digits)}" if math.isfinite(value) else "–"
+
+
+def number(value: float, digits: int = 2) -> str:
+    if not math.isfinite(value):
+        return "–"
+    return f"{'−' if round(value, digits) < 0 else ''}{decimal(abs(value), digits)}"

@@ -1,0 +1,106 @@
+"""Events in words: their progress, and what the pair across one shows near its place. Pure."""
+
+from datetime import datetime
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from monitor.maps.imaging.event_figures import NearCoherence, NearMotion
+from monitor.wording.compass import toward
+from monitor.wording.dates import day_words
+from monitor.wording.figures import alternatives, decimal, percent, short
+from monitor.wording.images import single_values
+
+KIND_WORDS = {
+    "earthquake": gettext_lazy("Earthquake"),
+    "eruption": gettext_lazy("Eruption"),
+    "landslide": gettext_lazy("Landslide"),
+    "calving": gettext_lazy("Calving of a glacier"),
+}
+LOOK_FOR = {
+    "earthquake": gettext_lazy(
+        "Look for a step across a fault in the arrows, and for towns and slopes that lost their coherence."
+    ),
+    "eruption": gettext_lazy("Look for coherence lost under fresh lava and ash, and for flanks that moved."),
+    "landslide": gettext_lazy(
+        "A slope that has collapsed leaves no arrows: look for coherence lost there, and arrows around it."
+    ),
+    "calving": gettext_lazy(
+        "Look for coherence lost at the front, and for ice behind it that flows faster than before."
+    ),
+}
+LARGE_M = 10.0
+
+
+def when_words(first: datetime, last: datetime) -> str:
+    """'on 14 October 2023' (UTC), 'on 14 October 2023 at 06:30 UTC'."""
+    if last > first:
+        return _("on %(day)s") % {"day": day_words(first)}
+    return _("on %(day)s at %(time)s UTC") % {"day": day_words(first), "time": f"{first:%H:%M}"}
+
+
+def motion_near(near: NearMotion | None, radius_km: float) -> str:
+    """One sentence of the offsets near the place."""
+    if near is None:
+        return _("Within %(radius)s km of the place these offsets have no value.") % {"radius": short(radius_km)}
+    if near.fastest_m is None:
+        sentence = _(
+            "Within %(radius)s km nothing moved clearly: motion of less than about %(least)s m would not show."
+        )
+        return sentence % {"radius": short(radius_km), "least": _metres(5 * near.sigma_m)}
+    # Translators: %(share)s is "12 %" or "less than 1 %"; %(direction)s is "to the east"
+    return _(
+        "Within %(radius)s km %(share)s of the measurements moved clearly, the fastest of it by about %(fastest)s m "
+        "(± %(margin)s m) %(direction)s."
+    ) % {
+        "radius": short(radius_km),
+        "share": _share(near.share),
+        "fastest": _metres(near.fastest_m),
+        "margin": _metres(2 * near.sigma_m),
+        "direction": toward(near.bearing_deg),
+    }
+
+
+def coherence_near(near: NearCoherence | None, radius_km: float) -> str:
+    """The coherence near the place, and how sure it is."""
+    if near is None:
+        return _("Within %(radius)s km of the place this coherence has no value.") % {"radius": short(radius_km)}
+    match = _(
+        "Within %(radius)s km the two images match to %(median)s or better on half of the ground; on the %(part)s that "
+        "changed most, to %(lowest)s or less."
+    ) % {
+        "radius": short(radius_km),
+        "median": percent(near.median),
+        "part": percent(0.05),
+        "lowest": percent(near.lowest),
+    }
+    return f"{match} {single_values(near.sigma)}"
+
+
+def waiting_sentence(before: datetime | None, after: datetime | None, days: list[int]) -> str:
+    """Why there is no pair yet."""
+    if before is None and after is None:
+        return _("No radar image of this place is loaded.")
+    if before is None:
+        return _("No radar image of this place from before the event is loaded.")
+    if after is None:
+        return _(
+            "The last image before the event is of %(day)s. None from after it is loaded yet; as soon as one makes a "
+            "pair, it is run before everything else and shown here."
+        ) % {"day": day_words(before)}
+    # Translators: %(days)s is a list of numbers, "6, 12 or 24"
+    return _(
+        "There are images of %(before)s and %(after)s, but no pair spans the event: the images of a pair share a track "
+        "and are %(days)s days apart."
+    ) % {"before": day_words(before), "after": day_words(after), "days": alternatives([str(one) for one in days])}
+
+
+def _metres(value: float) -> str:
+    return decimal(value, 0 if value >= LARGE_M else 1)
+
+
+def _share(share: float) -> str:
+    if share >= 0.01:
+        return percent(share)
+    # Translators: "less than 1 %"
+    return _("less than %(share)s") % {"share": percent(0.01)}

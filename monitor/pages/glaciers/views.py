@@ -1,0 +1,50 @@
+"""How the glaciers move: the list that needs no script, one page for each, and its series as a table."""
+
+import csv
+
+from django.core.paginator import Paginator
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+
+from detection.glaciers import selectors as glacier_selectors
+from detection.models import GlacierMotion
+from monitor.pages.glaciers.rows import glacier_context, glacier_rows
+from monitor.wording.csv_cells import cell_text
+
+PER_PAGE = 50
+
+
+@require_safe
+def glacier_list(request: HttpRequest) -> HttpResponse:
+    page = Paginator(glacier_selectors.motions_known(), PER_PAGE).get_page(request.GET.get("page"))
+    context = {"page": page, "glaciers": glacier_rows(list(page)), "query": ""}
+    return render(request, "glaciers/list.html", context)
+
+
+@require_safe
+def glacier_detail(request: HttpRequest, glacier: str) -> HttpResponse:
+    return render(request, "glaciers/detail.html", glacier_context(_motion_or_404(glacier)))
+
+
+@require_safe
+def glacier_csv(request: HttpRequest, glacier: str) -> HttpResponse:
+    """One row a step and track: m/day, one standard deviation, empty where nothing is known."""
+    motion = _motion_or_404(glacier)
+    response = HttpResponse(content_type="text/csv; charset=utf-8")
+    response["Content-Disposition"] = 'attachment; filename="glacier-series.csv"'
+    writer = csv.writer(response)
+    columns = ("start", "end", "speed_m_day", "sigma_m_day", "usual_m_day")
+    writer.writerow(["glacier", "track", *columns])
+    for view in motion.views:
+        for values in zip(*(view[name] for name in columns), strict=True):
+            name = motion.glacier.glacier_id or motion.glacier.name
+            writer.writerow([cell_text(name), cell_text(view["name"]), *("" if v is None else v for v in values)])
+    return response
+
+
+def _motion_or_404(ident: str) -> GlacierMotion:
+    motion = glacier_selectors.motion_of(ident=ident)
+    if motion is None or motion.speed_m_day is None:
+        raise Http404("No series of this glacier is known.")
+    return motion

@@ -1,0 +1,146 @@
+"""Pictures of windows of a pair and of what models detected in it: stored files through `monitor.maps.imaging.pixels`."""
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from django.core.cache import cache
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from rasterio.errors import RasterioError
+
+from ingest.models import Scene, ScenePair
+from ingest.pixel_grids import PixelGrid
+from ingest.scenes.images import read_pair, read_scene
+from ingest.storage import stored_tiff
+from ml.models import Prediction
+from monitor.maps.imaging import drawing as rasters
+from monitor.maps.imaging.drawing import Float32
+from monitor.maps.imaging.pixels import (
+    RATIO_DB,
+    RATIO_MEAN_PX,
+    RATIO_STOPS,
+    Piece,
+    Stretch,
+    common_stretch,
+    grey_png,
+    ratio_db,
+    ratio_png,
+)
+from monitor.maps.rasters.catalogue import images_of
+from monitor.maps.rasters.layers import RasterLayer
+from monitor.maps.rasters.pictures import ImageGone
+from monitor.wording.dates import day_words
+from monitor.wording.figures import listed
+
+IMAGES = ("reference", "secondary", "ratio")
+OVERVIEW_PX = 400  # what the stretch is computed from, along the longer side
+STRETCH_KEPT_S = 24 * 3600
+PAINT_VERSION = 2  # raise when pictures of the same files look different
+
+
+def missing_images(pair: ScenePair) -> list[Scene]:
+    """The images of a pair whose files are gone."""
+    return [scene for scene in (pair.reference, pair.secondary) if not _is_there(scene)]
+
+
+def pair_png(pair: ScenePair, image: str, piece: Piece) -> bytes:
+    """A window of one image, or of how they differ. Raises ImageGone."""
+    part = pair.pixel_grid.part(*piece[:4])
+    with _files_of(pair):
+        if image == "ratio":
+            return ratio_png(_ratio(pair, piece))
+        scene = pair.reference if image == "reference" else pair.secondary
+        return grey_png(read_scene(scene, part, piece.shape), pair_stretch(pair))
+
+
+def _ratio(pair: ScenePair, piece: Piece) -> Float32:
+    """The ratio of means over RATIO_MEAN_PX pixels of the pair, or over as much ground where the picture is coarser.
+
+    At full resolution the neighbours of a window count, so that windows fit together.
+    """
+    factor = piece.shape[1] / piece.cols
+    side = 2 * round((RATIO_MEAN_PX * factor - 1) / 2) + 1
+    if piece.shape != (piece.rows, piece.cols):
+        return ratio_db(*read_pair(pair, pair.pixel_grid.part(*piece[:4]), piece.shape), max(1, side))
+    reach = RATIO_MEAN_PX // 2
+    row, col = max(0, piece.row - reach), max(0, piece.col - reach)
+    bottom, right = min(pair.rows, piece.row + piece.rows + reach), min(pair.cols, piece.col + piece.cols + reach)
+    around = pair.pixel_grid.part(row, col, bottom - row, right - col)
+    ratio = ratio_db(*read_pair(pair, around))
+    top, left = piece.row - row, piece.col - col
+    return ratio[top : top + piece.rows, left : left + piece.cols]
+
+
+def pair_stretch(pair: ScenePair) -> Stretch:
+    """What is black and white in both images, computed once from an overview of them."""
+    key = f"pair-stretch-{_digest(_of_files(pair))}"
+    stretch = cache.get(key)
+    if stretch is None:
+        grid = pair.pixel_grid
+        factor = min(1.0, OVERVIEW_PX / max(grid.rows, grid.cols))
+        shape = (max(1, round(grid.rows * factor)), max(1, round(grid.cols * factor)))
+        stretch = tuple(common_stretch(read_pair(pair, grid, shape)))
+        cache.set(key, stretch, STRETCH_KEPT_S)
+    return Stretch(*stretch)
+
+
+def run_png(prediction: Prediction, layer: RasterLayer, piece: Piece) -> bytes:
+    """What a run on a pair detected in a window of the pair's grid. Raises ImageGone."""
+    pair = prediction.run.pair
+    part: PixelGrid = pair.pixel_grid.part(*piece[:4])
+    try:
+        with stored_tiff(prediction.raster) as dataset:
+            values = rasters.window_values(dataset, layer.bands, part.epsg, part.bounds_m, piece.shape)
+    except (FileNotFoundError, RasterioError, ValueError) as fault:
+        gone = _("The file with the result of this run is no longer in the storage, or it is broken.")
+        raise ImageGone(gone) from fault
+    value = layer.value(layer.of_pair(values, images_of(prediction)))
+    return rasters.paint(value, layer.stops, layer.low, layer.high)
+
+
+def fingerprint(pair: ScenePair, image: str, piece: Piece) -> str:
+    """An ETag: the same while neither the files nor the way they are painted change."""
+    looks = (PAINT_VERSION, image, piece, RATIO_DB, RATIO_MEAN_PX, RATIO_STOPS)
+    return f'"{_digest([*map(str, looks), *_of_files(pair)])}"'
+
+
+def run_fingerprint(prediction: Prediction, layer: RasterLayer, piece: Piece) -> str:
+    looks = (PAINT_VERSION, layer.name, layer.bands, layer.low, layer.high, layer.stops, piece)
+    return f'"{_digest([*map(str, looks), str(prediction.pk), prediction.raster_sha256])}"'
+
+
+@contextmanager
+def _files_of(pair: ScenePair) -> Iterator[None]:
+    """Reading files that may be gone or broken."""
+    gone = missing_images(pair)
+    if gone:
+        raise ImageGone(gone_words(gone))
+    try:
+        yield
+    except (FileNotFoundError, RasterioError) as fault:
+        raise ImageGone(_("A file of this pair cannot be read: it is broken. Load the image again.")) from fault
+
+
+def gone_words(scenes: list[Scene]) -> str:
+    """What to say where files are missing."""
+    # Translators: %(days)s is "1 December 2021", or two such days
+    return ngettext(
+        "The file of the image of %(days)s is no longer in the storage, so there is nothing to show. Load it again.",
+        "The files of the images of %(days)s are no longer in the storage, so there is nothing to show. Load them "
+        "again.",
+        len(scenes),
+    ) % {"days": listed([day_words(scene.acquired_at.date()) for scene in scenes])}
+
+
+def _is_there(scene: Scene) -> bool:
+    return bool(scene.raster) and scene.raster.storage.exists(scene.raster.name)
+
+
+def _of_files(pair: ScenePair) -> list[str]:
+    scenes = (pair.reference, pair.secondary)
+    return [str((s.pk, s.raster.name, s.file_sha256)) for s in scenes] + [str((pair.epsg, pair.grid, pair.rows))]
+
+
+def _digest(parts: list[str]) -> str:
+    return hashlib.sha256(chr(0).join(parts).encode()).hexdigest()[:32]

@@ -1,0 +1,221 @@
+"""Images and pairs as the operators' pages show them: every label made once, in one place."""
+
+from collections.abc import Sequence
+from typing import Any
+from urllib.parse import urlencode
+
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import pgettext, pgettext_lazy
+
+from detection.models import Alert
+from ingest.models import Scene, ScenePair
+from ingest.readers import TITLES
+from ml.models import Run
+from monitor.maps.map.config import map_at
+from monitor.maps.rasters.catalogue import day_label, raster_group
+from monitor.maps.rasters.layers import LAYER_OF_TASK, RASTER_LAYERS
+from monitor.pages.pairs import selectors as pair_selectors
+from monitor.wording import images as words
+from monitor.wording.cards.cards import alert_cards
+from monitor.wording.cards.whereabouts import area_names
+from monitor.wording.refusals import plain_words
+
+IMAGE_STATES = {
+    "refused": pgettext_lazy("radar image", "not usable"),
+    "alone": pgettext_lazy("radar image", "in no pair"),
+    "ready": pgettext_lazy("radar image", "usable"),
+    "deleted": pgettext_lazy("radar image", "image deleted"),
+}
+WHERE_TO_SAY = "on the page “Add data”, and send the file again"
+
+
+def pair_rows(pairs: Sequence[ScenePair]) -> list[dict[str, Any]]:
+    """A page of the list; their runs are expected to be prefetched. Two queries, and those for the names of places."""
+    alerts = pair_selectors.alerts_counted(pairs=pairs)
+    places = area_names([(pair.footprint, pair.simulated) for pair in pairs])
+    return [_pair_row(pair, place, alerts[pair.pk]) for pair, place in zip(pairs, places, strict=True)]
+
+
+def _pair_row(pair: ScenePair, place: str, n_alerts: int) -> dict[str, Any]:
+    days = _days(pair)
+    return {
+        "url": reverse("pair-detail", args=[pair.pk]),
+        "days": words.two_days(*days),
+        "apart": words.apart(pair.temporal_baseline_days),
+        "piece": words.piece(pair.reference),
+        "polarisation": pair.reference.polarisation,
+        "place": place,
+        "simulated": pair.simulated,
+        "picture": reverse("pair-image", args=[pair.pk, "secondary"]) if pair.secondary.raster else "",
+        "runs": [_run_mark(run) for run in pair.runs.all()],
+        "n_alerts": n_alerts,
+    }
+
+
+def _run_mark(run: Run) -> dict[str, str]:
+    task = run.model_version.task
+    return {"label": words.TASKS[task], "state": run.state, "state_words": words.run_state(run.state, run.share_done)}
+
+
+def image_rows(scenes: Sequence[Scene]) -> list[dict[str, Any]]:
+    """A page of the list of images. One query."""
+    counted = pair_selectors.pairs_counted(scenes=scenes)
+    return [_image_row(scene, counted[scene.pk]) for scene in scenes]
+
+
+def _image_row(scene: Scene, n_pairs: int) -> dict[str, Any]:
+    state = "alone" if scene.state == Scene.State.READY and scene.reason else scene.state
+    return {
+        "name": scene.file_name,
+        "title": _("Simulated image") if scene.simulated else TITLES.get(scene.source_format, scene.source_format),
+        "acquired_at": scene.acquired_at,
+        "facts": [
+            fact
+            for fact in (
+                words.PLATFORMS.get(scene.platform, scene.platform),
+                words.piece(scene),
+                scene.polarisation,
+                words.size(scene.rows, scene.cols, scene.posting_m) if scene.rows else "",
+            )
+            if fact
+        ],
+        "state": state,
+        "state_words": IMAGE_STATES[state],
+        "reason": plain_words(scene.reason.removeprefix(f"{scene.file_name}: "), WHERE_TO_SAY),
+        "n_pairs": n_pairs,
+        "pairs_url": f"{reverse('pair-list')}?{urlencode({'image': scene.pk})}",
+        "loaded_at": scene.loaded_at,
+        "loaded_by": scene.loaded_by,
+    }
+
+
+def pair_facts(pair: ScenePair) -> dict[str, Any]:
+    """What is known of a pair, in words."""
+    first, second = pair.reference, pair.secondary
+    west, south, east, north = pair.footprint.extent
+    day = second.acquired_at.date().isoformat()
+    licences = dict.fromkeys((scene.attribution, scene.licence) for scene in (first, second))
+    return {
+        "headline": words.headline(*_days(pair), pair.temporal_baseline_days),
+        "place": area_names([(pair.footprint, pair.simulated)])[0],
+        "source": pgettext("source", "simulated")
+        if first.simulated
+        else TITLES.get(first.source_format, first.source_format),
+        "platform": words.platforms(first.platform, second.platform),
+        "piece": words.piece(first),
+        "look": words.look(first.direction, first.look_direction),
+        "mode": first.mode,
+        "polarisation": words.polarisation(first.polarisation),
+        "apart": words.apart(pair.temporal_baseline_days),
+        "posting_m": first.posting_m,
+        "size": words.size(pair.rows, pair.cols, first.posting_m),
+        "epsg": pair.epsg,
+        "grid": _("The later image is resampled once, onto the pixels of the earlier one.")
+        if pair.resampled
+        else _("Both images share one grid; nothing is resampled."),
+        "placed": words.PLACED.get(second.header.get("geolocation", ""), ""),
+        "backscatter": words.BACKSCATTER.get(first.backscatter, first.backscatter or words.not_stated()),
+        "extent": words.extent(west, south, east, north),
+        "map_url": f"{reverse('map')}?raster=radar&date={day}{map_at(west, south, east, north)}",
+        "licences": [(attribution, licence) for attribution, licence in licences if attribution or licence],
+        "images": [
+            _file_row("earlier", first),
+            _file_row("later", second),
+        ],
+        "simulated": pair.simulated,
+    }
+
+
+def _file_row(which: str, scene: Scene) -> dict[str, Any]:
+    return {
+        "which": which,
+        "name": scene.file_name,
+        "sha256": scene.file_sha256,
+        "acquired_at": scene.acquired_at,
+        "orbit": scene.absolute_orbit,
+        "loaded_at": scene.loaded_at,
+        "loaded_by": scene.loaded_by,
+        "day": day_label(scene.acquired_at.date()),
+    }
+
+
+def run_rows(pair: ScenePair, runs: Sequence[Run], alerts: dict[int, list[Alert]]) -> list[dict[str, Any]]:
+    """The result of each run, task by task; tasks without a run say so."""
+    cards = {card.code: card for card in alert_cards({a.pk: a for of_run in alerts.values() for a in of_run}.values())}
+    rows = []
+    for task, label in words.TASKS.items():
+        of_task = [run for run in runs if run.model_version.task == task]
+        rows += [_run_row(pair, run, label, [cards[alert.code] for alert in alerts.get(run.pk, [])]) for run in of_task]
+        if not of_task:
+            rows.append({"task": task, "label": label, "state": "none", "not_run": words.NOT_RUN[task]})
+    return rows
+
+
+def _run_row(pair: ScenePair, run: Run, label: str, cards: list[Any]) -> dict[str, Any]:
+    task = run.model_version.task
+    row: dict[str, Any] = {
+        "id": run.pk,
+        "task": task,
+        "label": label,
+        "method": words.method_name(run.model_version.method),
+        "version": run.model_version.version,
+        "state": run.state,
+        "state_words": words.run_state(run.state, run.share_done),
+        "device": run.device,
+        "seconds": run.seconds,
+        "code_version": run.code_version,
+        "finished_at": run.finished_at,
+        "started_at": run.started_at,
+        "attempts": run.attempts,
+        "error": run.reason,
+        "alerts": cards,
+    }
+    prediction = getattr(run, "prediction", None)
+    if prediction is None or run.state != Run.State.SUCCEEDED:
+        return row
+    layer, (_, group) = LAYER_OF_TASK[task], raster_group(prediction)
+    where = map_at(*pair.footprint.extent)
+    has_values = prediction.statistics.get("known_share") != 0
+    return row | {
+        "sentences": words.result_sentences(
+            task, prediction.statistics, pair.reference.posting_m, pair.temporal_baseline_days
+        ),
+        "layer": layer,
+        "picture": reverse("pair-run-image", args=[pair.pk, run.pk]) if has_values else "",
+        "map_url": f"{reverse('map')}?raster={layer.name}&date={group}{where}" if has_values else "",
+        "more_maps": [
+            (one.label, f"{reverse('map')}?raster={one.name}&date={group}{where}")
+            for one in RASTER_LAYERS
+            if one.task == task and one.needs and prediction.statistics.get(one.needs, 0) > 0
+        ],
+        "download_url": reverse("prediction-raster", args=[prediction.pk]),
+    }
+
+
+def neighbour_rows(pair: ScenePair) -> list[dict[str, str]]:
+    """Links to the pair before and after of the same ground."""
+    rows = zip(("earlier", "later"), pair_selectors.neighbours(pair=pair), strict=True)
+    return [
+        {"which": which, "days": words.two_days(*_days(one)), "url": reverse("pair-detail", args=[one.pk])}
+        for which, one in rows
+        if one is not None
+    ]
+
+
+def viewer(pair: ScenePair, rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """What the script of the comparison needs."""
+    images = {name: reverse("pair-image", args=[pair.pk, name]) for name in ("reference", "secondary", "ratio")}
+    results = {f"run-{row['id']}": row["picture"] for row in rows if row.get("picture")}
+    first, second = (day_label(scene.acquired_at.date()) for scene in (pair.reference, pair.secondary))
+    return {
+        "rows": pair.rows,
+        "cols": pair.cols,
+        "posting_m": pair.reference.posting_m,
+        "urls": images | results,
+        "days": {"reference": first, "secondary": second},
+    }
+
+
+def _days(pair: ScenePair) -> tuple[Any, Any]:
+    return pair.reference.acquired_at.date(), pair.secondary.acquired_at.date()

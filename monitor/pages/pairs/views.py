@@ -1,0 +1,153 @@
+"""Images and their pairs, and what models detected in them; for operators."""
+
+from typing import Any
+
+from django.core.paginator import Page, Paginator
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import render
+from django.utils.translation import pgettext_lazy
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+
+from ingest.models import ScenePair
+from monitor.maps.imaging.pixels import RATIO_DB, RATIO_MEAN_PX, RATIO_STOPS, RATIO_WORDS, Piece, piece_of
+from monitor.maps.rasters.layers import LAYER_OF_TASK
+from monitor.maps.rasters.pictures import png_response
+from monitor.pages.pairs import pictures as pair_pictures
+from monitor.pages.pairs import selectors as pair_selectors
+from monitor.pages.pairs.pictures import IMAGES
+from monitor.pages.pairs.rows import image_rows, neighbour_rows, pair_facts, pair_rows, run_rows, viewer
+from monitor.pages.pairs.selectors import ImageChoice, PairChoice
+from monitor.web.guards import operators_only
+from monitor.wording.images import tracks_in_words
+from monitor.wording.refusals import Refusal
+from monitor.wording.refused_requests import number_or_none, refusals_as_json
+
+PER_PAGE = 30
+IMAGE_STATES = {
+    "refused": pgettext_lazy("radar image", "not usable"),
+    "alone": pgettext_lazy("radar image", "in no pair"),
+    "paired": pgettext_lazy("radar image", "in a pair"),
+}
+HIGHEST = 2**31 - 1
+CACHE = "private, max-age=3600"
+
+
+@require_safe
+@never_cache
+@operators_only
+def pair_list(request: HttpRequest) -> HttpResponse:
+    wanted = PairChoice(
+        track=_number(request, "track"),
+        burst=request.GET.get("burst", "")[:20],
+        polarisation=request.GET.get("polarisation", "")[:2],
+        days=_number(request, "days"),
+        detected=request.GET.get("found") == "yes",
+        image=_number(request, "image"),
+    )
+    page, choices = _page(request, pair_selectors.pairs_matching(wanted=wanted)), pair_selectors.pair_choices()
+    context = {
+        "wanted": wanted,
+        "chosen": any(wanted),
+        "choices": choices._replace(tracks=tracks_in_words(choices.tracks)),
+        "pairs": pair_rows(list(page)),
+    }
+    return render(request, "pairs/list.html", context | _around(request, page))
+
+
+@require_safe
+@never_cache
+@operators_only
+def image_list(request: HttpRequest) -> HttpResponse:
+    state = request.GET.get("state", "")
+    wanted = ImageChoice(state if state in IMAGE_STATES else "", _number(request, "track"))
+    page = _page(request, pair_selectors.images_matching(wanted=wanted))
+    context = {
+        "wanted": wanted,
+        "chosen": bool(wanted.state or wanted.track is not None),
+        "states": IMAGE_STATES.items(),
+        "tracks": tracks_in_words(pair_selectors.image_tracks()),
+        "images": image_rows(list(page)),
+    }
+    return render(request, "pairs/image_list.html", context | _around(request, page))
+
+
+@require_safe
+@never_cache
+@operators_only
+def pair_detail(request: HttpRequest, pair: int) -> HttpResponse:
+    known = _pair_or_404(pair)
+    alerts = pair_selectors.alerts_of_runs(pair=known)
+    rows = run_rows(known, pair_selectors.runs_of_pair(pair=known), alerts)
+    gone = pair_pictures.missing_images(known)
+    ratio = {"colours": RATIO_STOPS, "words": RATIO_WORDS, "reach_db": RATIO_DB, "mean_px": RATIO_MEAN_PX}
+    context = {
+        "pair": pair_facts(known),
+        "neighbours": neighbour_rows(known),
+        "runs": rows,
+        "results": [row for row in rows if row.get("picture")],
+        "gone": pair_pictures.gone_words(gone) if gone else "",
+        "viewer": viewer(known, rows),
+        "ratio": ratio,
+    }
+    return render(request, "pairs/detail.html", context)
+
+
+@require_safe
+@operators_only
+@refusals_as_json
+def pair_image(request: HttpRequest, pair: int, image: str) -> HttpResponseBase:
+    """A window of an image of the common grid, ?row=&col=&rows=&cols=&side=, as PNG of at most 1200 x 1200."""
+    if image not in IMAGES:
+        raise Http404("A pair has the images reference, secondary and ratio.")
+    known = _pair_or_404(pair)
+    piece = _piece(request, known)
+    etag = pair_pictures.fingerprint(known, image, piece)
+    return png_response(request, etag, lambda: pair_pictures.pair_png(known, image, piece), CACHE)
+
+
+@require_safe
+@operators_only
+@refusals_as_json
+def pair_run_image(request: HttpRequest, pair: int, run: int) -> HttpResponseBase:
+    """The result of a run, in a window of the pair's common grid."""
+    known = _pair_or_404(pair)
+    of_pair = pair_selectors.run_of_pair(pair=known, number=run) if run <= HIGHEST else None
+    if of_pair is None:
+        raise Http404("There is no such run on this pair, or it has no result yet.")
+    piece, layer = _piece(request, known), LAYER_OF_TASK[of_pair.model_version.task]
+    etag = pair_pictures.run_fingerprint(of_pair.prediction, layer, piece)
+    return png_response(request, etag, lambda: pair_pictures.run_png(of_pair.prediction, layer, piece), CACHE)
+
+
+def _piece(request: HttpRequest, pair: ScenePair) -> Piece:
+    try:
+        return piece_of(request.GET, pair.rows, pair.cols)
+    except ValueError as fault:
+        remedy = f"Give row, col, rows and cols inside {pair.rows} x {pair.cols} pixels, or leave them out."
+        raise Refusal(str(fault), remedy) from fault
+
+
+def _pair_or_404(pair: int) -> ScenePair:
+    known = pair_selectors.pair_by_number(number=pair) if pair <= HIGHEST else None
+    if known is None:
+        raise Http404("There is no such pair.")
+    return known
+
+
+def _number(request: HttpRequest, name: str) -> int | None:
+    """A number of the address; None for what is no number."""
+    return number_or_none(request.GET.get(name, ""), HIGHEST)
+
+
+def _page(request: HttpRequest, rows: QuerySet[Any]) -> Page:
+    return Paginator(rows, PER_PAGE).get_page(request.GET.get("page"))
+
+
+def _around(request: HttpRequest, page: Page) -> dict[str, Any]:
+    """What both lists have: counts, and the way to other pages of the same choice."""
+    choice = request.GET.copy()
+    choice.pop("page", None)
+    query = choice.urlencode()
+    return {"page": page, "totals": pair_selectors.totals(), "query": f"{query}&" if query else ""}

@@ -1,0 +1,178 @@
+"""What is loaded: provenance of every product."""
+
+import csv
+from datetime import date
+from itertools import groupby
+from typing import Any
+from urllib.parse import urlencode
+
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from django.views.decorators.http import require_safe
+
+from ingest.models import Product, ReleaseChange, Scene
+from ingest.products.selectors import products, scenes_by_ground
+from ingest.readers import TITLES
+from ml.models import Run
+from ml.selectors import runs_of_products
+from monitor.maps.map.config import map_at
+from monitor.web.guards import may_look
+from monitor.wording.components import component_label
+from monitor.wording.csv_cells import cell_text
+from monitor.wording.figures import listed, whole
+from monitor.wording.images import DIRECTION_WORDS, data_set_name, method_name, not_stated, piece, run_state
+from monitor.wording.points import change_sentence
+
+
+@require_safe
+def product_list(request: HttpRequest) -> HttpResponse:
+    runs = runs_of_products() if may_look(request.user) else {}
+    rows = [_row(product) | {"runs": [_run(run) for run in runs.get(product.pk, [])]} for product in products()]
+    context = {
+        "products": [row for row in rows if not row["superseded_by"]],
+        "older": [row for row in rows if row["superseded_by"]],
+        "stacks": [_stack(list(scenes)) for _, scenes in groupby(scenes_by_ground(), key=_ground)],
+    }
+    return render(request, "products/list.html", context)
+
+
+@require_safe
+def refused_rows(request: HttpRequest, product: int) -> HttpResponse:
+    """Which rows of the file were left out, and why: the first thousand, as CSV."""
+    loaded = _product_or_404(product)
+    response = HttpResponse(content_type="text/csv; charset=utf-8")
+    response["Content-Disposition"] = f'attachment; filename="product-{product:d}-refused-rows.csv"'
+    writer = csv.writer(response)
+    writer.writerow(["point", "reason"])
+    writer.writerows([cell_text(pid), cell_text(reason)] for pid, reason in loaded.refused_rows)
+    listed = len(loaded.refused_rows)
+    if listed < loaded.n_refused:
+        writer.writerow(["", f"and {loaded.n_refused - listed} more"])
+    return response
+
+
+@require_safe
+def release_change(request: HttpRequest, product: int) -> FileResponse:
+    """What changed since the release before, per cell, as a Cloud-Optimised GeoTIFF."""
+    change = _product_or_404(product).changes_before.order_by("updated_at").last()
+    if change is None or not change.raster.storage.exists(change.raster.name):
+        raise Http404("There is no release before this one.")
+    return FileResponse(
+        change.raster.open("rb"),
+        as_attachment=True,
+        filename=f"product-{product:d}-change.tif",
+        content_type="image/tiff",
+    )
+
+
+def _product_or_404(product: int) -> Product:
+    loaded = Product.objects.filter(pk=product).first()
+    if loaded is None:
+        raise Http404("There is no such product.")
+    return loaded
+
+
+def _ground(scene: Scene) -> tuple[object, ...]:
+    return scene.source_format, scene.simulated, scene.track, scene.burst
+
+
+def _stack(scenes: list[Scene]) -> dict[str, Any]:
+    """All images of one piece of one track."""
+    first, last = scenes[0], scenes[-1]
+    west, south, east, north = first.footprint.extent
+    title = (
+        _("Simulated images")
+        if first.simulated
+        # Translators: %(format)s is the name of a format or a source, "Sentinel-1 GRD"
+        else _("%(format)s images") % {"format": TITLES[first.source_format]}
+    )
+    return {
+        "name": ", ".join(part for part in (title, piece(first)) if part),
+        "polarisations": listed(sorted({scene.polarisation for scene in scenes})),
+        "period_label": _between(first.acquired_at.date(), last.acquired_at.date()),
+        "n_images": len(scenes),
+        "posting_m": first.posting_m,
+        "scenes": scenes,
+        "attribution": first.attribution,
+        "licence": first.licence,
+        "simulated": first.simulated,
+        "bounds_url": f"{reverse('map')}?raster=radar{map_at(west, south, east, north)}",
+        "pairs_url": f"{reverse('pair-list')}?{urlencode({'track': first.track, 'burst': first.burst})}",
+    }
+
+
+def _row(product: Product) -> dict[str, Any]:
+    west, south, east, north = product.footprint.extent
+    return {
+        "id": product.pk,
+        "name": data_set_name(product.name),
+        "level_label": f"{TITLES[product.source_format]} {product.level}",
+        "component": product.component,
+        "component_label": component_label(product.component),
+        "track_label": _track_label(product),
+        "period_label": f"{_between(product.dates[0], product.dates[-1])}, {_dates_label(product)}",
+        "n_points": product.n_points,
+        "n_refused": product.n_refused,
+        "refused_reasons": product.refused_reasons,
+        "refused_url": reverse("product-refused", args=[product.pk]),
+        "release": product.release,
+        "superseded_by": product.superseded_by and data_set_name(product.superseded_by.name),
+        "changes": [_change(change) for change in product.changes_before.all()],
+        "derived_from": [data_set_name(source.name) for source in product.derived_from.all()],
+        "loaded_by": product.loaded_by,
+        "source_file": product.file_name,
+        "sha256": product.file_sha256,
+        "sha256_short": product.file_sha256[:12],
+        "attribution": product.attribution,
+        "licence": product.licence,
+        "simulated": product.simulated,
+        "loaded_at": product.loaded_at,
+        "bounds_url": reverse("map") + map_at(west, south, east, north),
+        "points_deleted_at": product.points_deleted_at,
+        "analysis_url": "" if product.points_deleted_at else reverse("product-analysis", args=[product.pk]),
+    }
+
+
+def _between(first: date, last: date) -> str:
+    # Translators: two dates, "2019-01-05 to 2023-12-28"
+    return _("%(first)s to %(last)s") % {"first": first.isoformat(), "last": last.isoformat()}
+
+
+def _dates_label(product: Product) -> str:
+    if not product.has_series:
+        return _("velocities only")
+    dates = ngettext("%(number)s date", "%(number)s dates", product.n_dates)
+    return dates % {"number": whole(product.n_dates)}
+
+
+def _track_label(product: Product) -> str:
+    """'117 ascending'."""
+    direction = str(DIRECTION_WORDS.get(product.direction, product.direction))
+    if product.track is None:
+        return direction or not_stated()
+    return f"{product.track:03d} {direction}".strip()
+
+
+def _run(run: Run) -> dict[str, Any]:
+    return {
+        "id": run.pk,
+        "model": f"{method_name(run.model_version.method)} {run.model_version.version}",
+        "weights_sha256": run.model_version.weights_sha256,
+        "state": run_state(run.state, run.share_done),
+        "finished_at": run.finished_at,
+        "seconds": run.seconds,
+        "device": run.device,
+        "error": run.reason,
+    }
+
+
+def _change(change: ReleaseChange) -> dict[str, Any]:
+    return {
+        "sentence": change_sentence(
+            change.older.release, change.n_gone, change.n_new, change.median_change_mm_yr, change.newer.component
+        ),
+        "url": reverse("product-change", args=[change.newer_id]),
+    }

@@ -1,0 +1,131 @@
+"""A region as its page, its report and its widget show it."""
+
+from collections.abc import Sequence
+from datetime import date
+from typing import Any
+
+from django.conf import settings
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.html import escape
+from django.utils.translation import gettext as _
+from django.utils.translation import pgettext_lazy
+
+from detection.kinds import KIND_LABELS
+from detection.lists import AlertCount, Month, Order, alert_counts, alerts_matching, alerts_within, monthly_counts
+from detection.rules.lifecycle import LIVING, State
+from ingest.context.regions import regions_around, regions_within
+from ingest.models import AdministrativeRegion
+from monitor.maps.imaging.charts import column_chart
+from monitor.maps.map.plans import region_plan
+from monitor.maps.rasters.visibility import visibility_sentence
+from monitor.pages.alerts.choice import ORDERS, Choice
+from monitor.pages.regions.selectors import fields_in, looks_at
+from monitor.web.context import MOST_CREDITS, shortened, site_facts
+from monitor.wording import administrative as words
+from monitor.wording.cards.cards import alert_cards
+from monitor.wording.cards.regions import alerts_touching
+from monitor.wording.states import UNREVIEWED
+
+MOST_CARDS = 24
+MOST_ON_WIDGET = 5
+MOST_ON_REPORT = 12
+MOST = {"fields": 6, "credits": MOST_CREDITS}  # on paper
+MONTHS = 12
+STATES = {  # of a place that moves or moved, as headings of columns
+    State.FIRST: pgettext_lazy("heading of a column", "Not yet reviewed"),
+    State.PROVISIONAL: pgettext_lazy("heading of a column", "In two data sets"),
+    State.CONFIRMED: pgettext_lazy("heading of a column", "Confirmed"),
+    State.FINISHED: pgettext_lazy("heading of a column", "At rest"),
+}
+
+
+def region_page(region: AdministrativeRegion, most: int = MOST_CARDS, numbered: bool = False) -> dict[str, Any]:
+    """Its alerts, trend and surroundings; the number of queries does not grow with their number."""
+    among = alerts_touching(region)
+    counts = alert_counts(alerts=alerts_within(among=among))
+    alerts = list(alerts_matching(among=among, order=Order.STRONGEST)[:most])
+    cards = alert_cards(alerts)
+    today = timezone.now().date()
+    months = monthly_counts(among=among, until=today, n_months=MONTHS)
+    looks = looks_at(region=region.outline)
+    is_measured = bool(looks.n_products or looks.last_image)
+    n_moving = _n(counts, LIVING)
+    return {
+        "region": region,
+        "simulated": region.layer.simulated,
+        "bbox": ",".join(f"{value:.4f}" for value in region.view.extent),
+        "level": words.level_label(region.level),
+        "sentence": words.moving_sentence(region.name, n_moving, _n(counts, UNREVIEWED), is_measured),
+        "year": words.year_sentence(today.year, *_this_year(months, today)) if counts else "",
+        "looks": words.looks_sentence(*looks._replace(last_image=looks.last_image and looks.last_image.date())),
+        "unseen": visibility_sentence(region.outline),
+        "n_moving": n_moving,
+        "n_listed": n_moving + _n(counts, (State.FINISHED,)),
+        "cards": cards,
+        "by_kind": _table(counts),
+        "states": list(STATES.values()),
+        "months": months,
+        "trend": column_chart([(date_format(one.first_day, "M"), one.living, one.found) for one in months]),
+        "plan": region_plan(region, alerts, cards, numbered),
+    }
+
+
+def region_report(region: AdministrativeRegion) -> dict[str, Any]:
+    """For paper: the strongest alerts numbered as on the map, where the figures come from, and the layer's hash."""
+    address = reverse("region-detail", args=[region.slug])
+    lists = {"fields": fields_in(region=region.outline), "credits": site_facts()["attributions"]}
+    return (
+        region_page(region, most=MOST_ON_REPORT, numbered=True)
+        | shortened(lists, MOST)
+        | {
+            "printed_on": timezone.now(),
+            "permalink": f"{settings.PUBLIC_URL}{address}",
+            "products": f"{settings.PUBLIC_URL}{reverse('product-list')}",
+        }
+    )
+
+
+def with_neighbours(region: AdministrativeRegion) -> dict[str, Any]:
+    """The larger regions around it and the smaller ones within."""
+    return {"around": regions_around(region=region), "within": regions_within(region=region)}
+
+
+def filters_of(region: AdministrativeRegion) -> dict[str, Any]:
+    """Every filter of the list of alerts, with this region chosen."""
+    choice = Choice({"region": region.slug})
+    return {"choice": choice, "facets": choice.facets(alert_counts(alerts=choice.alerts_around())), "orders": ORDERS}
+
+
+def embed_line(region: AdministrativeRegion, address: str) -> str:
+    """The line of HTML that puts the widget on another page."""
+    title = _("Moving ground: %(region)s") % {"region": region.name}
+    return (
+        f'<iframe src="{escape(address)}" title="{escape(title)}" width="100%" height="620" '
+        'style="border:0" loading="lazy"></iframe>'
+    )
+
+
+def embed_address(region: AdministrativeRegion) -> str:
+    return reverse("region-embed", args=[region.slug])
+
+
+def _n(counts: Sequence[AlertCount], states: Any) -> int:
+    return sum(one.n for one in counts if one.state in states)
+
+
+def _this_year(months: Sequence[Month], today: date) -> tuple[int, int]:
+    own = [one for one in months if one.first_day.year == today.year]
+    return sum(one.found for one in own), sum(one.finished for one in own)
+
+
+def _table(counts: Sequence[AlertCount]) -> list[dict[str, Any]]:
+    """Kinds that there are, with their number in each state."""
+    rows = []
+    for kind, label in KIND_LABELS.items():
+        own = [one for one in counts if one.kind == kind]
+        numbers = [(_n(own, (state,)), heading) for state, heading in STATES.items()]
+        if any(n for n, _ in numbers):
+            rows.append({"kind": kind, "label": label, "numbers": numbers})
+    return rows

@@ -1,0 +1,158 @@
+"""Similar cases side by side: one verdict on several of them, in one act, and the way back."""
+
+from typing import Any
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from django.views.decorators.http import require_http_methods
+
+from detection.models import Alert, ReviewBatch
+from detection.reviews.batches import (
+    MOST,
+    VERDICTS,
+    Batch,
+    Skipped,
+    batch_review,
+    batch_take_back,
+    cases_similar,
+    may_take_back_batch,
+)
+from detection.reviews.services import LONGEST_NOTE
+from detection.rules.verdicts import REASONS, Verdict
+from monitor.maps.map.plans import alert_plan
+from monitor.web.guards import reviewers_only
+from monitor.wording.cards.cards import alert_cards
+from monitor.wording.cards.filters import alert_or_404
+from monitor.wording.figures import listed
+from monitor.wording.refused_requests import number_or_none
+from monitor.wording.states import VERDICT_FORMS, VERDICT_HEADINGS, in_language
+
+NOTES = ("public_note", "internal_note")
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@reviewers_only
+def review_similar(request: HttpRequest, code: str) -> HttpResponse:
+    """A case and those like it, each with a tick; the verdict goes to those that are ticked."""
+    alert = alert_or_404(code)
+    if request.method != "POST":
+        return _similar(request, alert)
+    verdict, _colon, reason = request.POST.get("answer", "").partition(":")
+    if verdict not in VERDICTS or reason not in REASONS[Verdict(verdict)]:
+        return _similar(request, alert, _("Please choose a verdict and a reason."))
+    cases = _ticked(request)
+    if not cases:
+        return _similar(request, alert, _("Please tick at least one case."))
+    try:
+        notes = {name: request.POST.get(name, "") for name in NOTES}
+        batch = batch_review(cases=cases, verdict=Verdict(verdict), reason_code=reason, reviewer=request.user, **notes)
+    except ValueError as fault:
+        return _similar(request, alert, _("This was not recorded: %(fault)s.") % {"fault": in_language(str(fault))})
+    if not batch.done and not batch.proposed:
+        return _similar(request, alert, _left(batch.skipped), status=409)
+    _tell(request, batch, _recorded(len(batch.done)) if batch.done else "")
+    page = reverse("review-batch", args=[batch.row.pk]) if batch.row else reverse("review-queue")
+    return HttpResponseRedirect(page)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@reviewers_only
+def review_batch(request: HttpRequest, batch: int) -> HttpResponse:
+    """What one act did; a POST takes it back."""
+    row = ReviewBatch.objects.filter(pk=batch).first() if batch < 2**63 else None
+    if row is None:
+        raise Http404("There is no such batch.")
+    if request.method != "POST":
+        return _batch(request, row)
+    undone = batch_take_back(batch=row, reviewer=request.user)
+    if not undone.done:
+        return _batch(request, row, _left(undone.skipped), status=409)
+    n = len(undone.done)
+    _tell(request, undone, ngettext("%(n)s verdict taken back.", "%(n)s verdicts taken back.", n) % {"n": n})
+    return HttpResponseRedirect(reverse("review-batch", args=[row.pk]))
+
+
+def _ticked(request: HttpRequest) -> dict[int, str]:
+    """Rows of the ticked cases, and the state in which each was shown. A tick is 'row:state'."""
+    ticks = [tick.partition(":") for tick in request.POST.getlist("case")[: MOST + 1]]
+    numbered = [(number_or_none(row), state) for row, _colon, state in ticks]
+    return {row: state for row, state in numbered if row is not None}
+
+
+def _tell(request: HttpRequest, batch: Batch, done: str) -> None:
+    if done:
+        messages.success(request, done)
+    if batch.proposed:
+        codes = listed([alert.code for alert in batch.proposed])
+        messages.success(request, _("Proposed; a second person has to agree: %(codes)s.") % {"codes": codes})
+    if batch.skipped:
+        messages.warning(request, _left(batch.skipped))
+
+
+def _recorded(n: int) -> str:
+    return ngettext("%(n)s case recorded.", "%(n)s cases recorded.", n) % {"n": n}
+
+
+def _left(skipped: list[Skipped]) -> str:
+    """Which cases were left as they are, and why."""
+    others = [one.alert.code for one in skipped if not one.holder]
+    sentences = [
+        _("%(code)s was left as it is: %(who)s holds it.") % {"code": one.alert.code, "who": one.holder}
+        for one in skipped
+        if one.holder
+    ]
+    if others:
+        sentences.append(_("Left as they are, because something has changed: %(codes)s.") % {"codes": listed(others)})
+    return " ".join(sentences)
+
+
+def _similar(request: HttpRequest, alert: Alert, fault: str = "", status: int = 0) -> HttpResponse:
+    alerts = [alert, *cases_similar(alert=alert)]
+    ticked = set(_ticked(request)) if request.method == "POST" else {alert.pk}
+    if request.GET.get("tick") == "all":
+        ticked = {one.pk for one in alerts}
+    cards = alert_cards(alerts)
+    context = {
+        "code": alert.code,
+        "kind_label": cards[0].kind_label,
+        "cases": [
+            {"alert": one, "card": card, "ticked": one.pk in ticked, "plan": alert_plan(one, card, [])}
+            for one, card in zip(alerts, cards, strict=True)
+        ],
+        "full": len(alerts) > MOST,
+        "most": MOST,
+        "answers": [(VERDICT_FORMS[verdict]["title"], _reasons(request, verdict)) for verdict in VERDICTS],
+        "longest_note": LONGEST_NOTE,
+        "fault": fault,
+        **{name: request.POST.get(name, "") for name in NOTES},
+    }
+    return render(request, "reviews/similar.html", context, status=status or (400 if fault else 200))
+
+
+def _reasons(request: HttpRequest, verdict: Verdict) -> list[tuple[str, str, bool]]:
+    """Value, words and whether it is chosen, of every reason for a verdict."""
+    chosen = request.POST.get("answer", "")
+    values = [(f"{verdict}:{code}", in_language(reason.label)) for code, reason in REASONS[verdict].items()]
+    return [(value, words, value == chosen) for value, words in values]
+
+
+def _batch(request: HttpRequest, row: ReviewBatch, fault: str = "", status: int = 200) -> HttpResponse:
+    reviews = list(row.reviews.select_related("alert", "taken_back_by").order_by("alert_id"))
+    if not reviews:
+        raise Http404("There is nothing left of this batch.")
+    context: dict[str, Any] = {
+        "batch": row,
+        "heading": VERDICT_HEADINGS[reviews[0].verdict],
+        "reason": in_language(reviews[0].reason.label),
+        "rows": [
+            {"card": card, "undone": hasattr(review, "taken_back_by")}
+            for review, card in zip(reviews, alert_cards([one.alert for one in reviews]), strict=True)
+        ],
+        "may_undo": may_take_back_batch(batch=row),
+        "fault": fault,
+    }
+    return render(request, "reviews/batch.html", context, status=status)

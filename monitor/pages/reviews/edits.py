@@ -1,0 +1,166 @@
+"""Changing an alert: kind, outline, importance and public text; private notes with files."""
+
+from typing import Any
+
+from django.conf import settings
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from detection.kinds import row_of
+from detection.models import Alert, CaseFile, Proposal
+from detection.reviews.by_hand import as_json, by_hand_of
+from detection.reviews.claims import Claimed, Overtaken
+from detection.reviews.edits import (
+    LONGEST_TEXT,
+    alert_edit,
+    edit_take_back,
+    kinds_open,
+    last_edit,
+)
+from detection.reviews.notes import LONGEST_NOTE, MOST_FILES, SUFFIXES, Given, note_add
+from detection.reviews.outlines import Unfit
+from detection.reviews.proposals import PUBLISHED, needs_second, proposal_waiting
+from detection.rules.severity import Severity
+from detection.selectors import PUBLIC_STATES
+from monitor.maps.map import selectors
+from monitor.maps.map.config import map_config
+from monitor.web.guards import reviewers_only
+from monitor.wording.cards.cards import alert_card
+from monitor.wording.cards.filters import alert_or_404
+from monitor.wording.families import voice
+from monitor.wording.refused_requests import number_or_none
+from monitor.wording.states import in_language
+
+TYPES = ",".join(SUFFIXES)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@reviewers_only
+def review_edit(request: HttpRequest, code: str) -> HttpResponse:
+    alert = alert_or_404(code)
+    if request.method != "POST":
+        return _page(request, alert)
+    expected_edit = number_or_none(request.POST.get("expected_edit", ""))
+    try:
+        edit = alert_edit(
+            alert=alert,
+            editor=request.user,
+            wanted=wanted_of(request),
+            expected_state=request.POST.get("expected_state", ""),
+            expected_edit=-1 if expected_edit is None else expected_edit,
+            announce="announce" in request.POST,
+        )
+    except Claimed as held:
+        return _page(request, alert, _held(held), request.POST, status=409)
+    except Overtaken:
+        fault = _("Somebody else has changed this alert in the meantime. Yours was not recorded; look at it again.")
+        return _page(request, alert_or_404(code), fault, request.POST, status=409)
+    except Unfit as unfit:
+        return _page(request, alert, str(unfit), request.POST, status=400)
+    except ValueError as fault:
+        words = _("Nothing was changed: %(fault)s.") % {"fault": in_language(str(fault))}
+        return _page(request, alert, words, request.POST, status=409)
+    done = _("%(code)s was changed.") if edit else _("Nothing was changed: %(code)s is like that already.")
+    if isinstance(edit, Proposal):
+        done = _("Your change of %(code)s waits for a second person.")
+    messages.success(request, done % {"code": alert.code})
+    return HttpResponseRedirect(reverse("review-case", args=[alert.code]))
+
+
+@require_POST
+@reviewers_only
+def review_edit_undo(request: HttpRequest, code: str) -> HttpResponse:
+    alert = alert_or_404(code)
+    edit = alert.edits.filter(pk=number_or_none(request.POST.get("edit", ""))).first()
+    if edit is None:
+        return _page(request, alert, _("There is no such entry in the trail. Nothing was changed."), status=400)
+    try:
+        edit_take_back(edit=edit, editor=request.user)
+    except Claimed as held:
+        return _page(request, alert, _held(held), status=409)
+    except ValueError as fault:
+        words = _("Nothing was changed: %(fault)s.") % {"fault": in_language(str(fault))}
+        return _page(request, alert, words, status=409)
+    messages.success(request, _("Taken back. %(code)s is as it was before.") % {"code": alert.code})
+    return HttpResponseRedirect(reverse("review-case", args=[alert.code]))
+
+
+@require_POST
+@reviewers_only
+def review_note(request: HttpRequest, code: str) -> HttpResponse:
+    alert = alert_or_404(code)
+    sent = request.FILES.getlist("files")[: MOST_FILES + 1]  # one more than allowed, so that it is refused
+    files = [Given(file.name or "", file.read()) for file in sent]
+    try:
+        note_add(alert=alert, author=request.user, text=request.POST.get("note", ""), files=files)
+    except Unfit as unfit:
+        return _page(request, alert, str(unfit), status=400)
+    messages.success(request, _("The note was kept."))
+    return HttpResponseRedirect(reverse("review-edit", args=[alert.code]) + "#notes")
+
+
+@require_safe
+@reviewers_only
+def review_file(request: HttpRequest, code: str, file: int) -> HttpResponse:
+    """Always as an attachment: nothing that a person sent opens inside this site."""
+    kept = CaseFile.objects.filter(note__alert=alert_or_404(code), pk=file).first() if file < 2**63 else None
+    if kept is None:
+        raise Http404("There is no such file.")
+    response = HttpResponse(bytes(kept.content), content_type=kept.media_type)
+    response["X-Content-Type-Options"] = "nosniff"
+    response.headers["Content-Disposition"] = f'attachment; filename="{kept.name.encode("ascii", "replace").decode()}"'
+    return response
+
+
+def _held(held: Claimed) -> str:
+    holder = held.claim.holder.get_username()
+    return _("%(who)s holds this case. Nothing was changed.") % {"who": holder}
+
+
+def wanted_of(request: HttpRequest) -> dict[str, Any]:
+    """What the form asks for; a field that was not sent stays as it is."""
+    wanted: dict[str, Any] = {name: request.POST[name] for name in ("kind", "severity") if name in request.POST}
+    if request.POST.get("outline_is", "same") != "same":
+        wanted["area"] = request.POST.get("outline", "") if request.POST["outline_is"] == "drawn" else ""
+        if request.POST["outline_is"] == "drawn" and not wanted["area"].strip():
+            raise Unfit(_("Draw the outline, or write it as GeoJSON."))
+    texts = {code: request.POST[f"text_{code}"] for code, _n in settings.LANGUAGES if f"text_{code}" in request.POST}
+    return wanted | ({"texts": texts} if texts else {})
+
+
+def choices(kinds: list[Any], kind: str, severity: str) -> dict[str, Any]:
+    """Kinds and grades as a form offers them."""
+    grades = voice(kind)
+    return {
+        "kinds": [(one.value, row_of(one).label, one == kind) for one in kinds],
+        "severities": [(one.value, grades.severity(one).label, one == severity) for one in reversed(Severity)],
+    }
+
+
+def _page(request: HttpRequest, alert: Alert, fault: str = "", draft: Any = None, status: int = 200) -> HttpResponse:
+    given, set_by_hand = draft or {}, by_hand_of(alert)
+    texts = set_by_hand.texts if set_by_hand else {}
+    context = {
+        "card": alert_card(alert),
+        "alert_area": as_json(alert.area),
+        "outline": given.get("outline", ""),
+        "outline_is": given.get("outline_is", "same"),
+        "outline_by_hand": bool(set_by_hand and set_by_hand.area and set_by_hand.computed),
+        "texts": [(c, name, given.get(f"text_{c}", texts.get(c, ""))) for c, name in settings.LANGUAGES],
+        "longest_text": LONGEST_TEXT,
+        "expected_edit": last_edit(alert),
+        "may_change": alert.state in PUBLIC_STATES,
+        "proposes": alert.state in PUBLISHED and needs_second(alert=alert),
+        "proposal": proposal_waiting(alert=alert),
+        "notes": alert.notes.select_related("author").prefetch_related("files"),
+        "longest_note": LONGEST_NOTE,
+        "types": TYPES,
+        "fault": fault,
+        "map_config": map_config(selectors.layers_available(), list(alert.area.extent)),
+        **choices(kinds_open(alert.kind), given.get("kind", alert.kind), given.get("severity", alert.severity)),
+    }
+    return render(request, "reviews/edit.html", context, status=status)

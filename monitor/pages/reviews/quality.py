@@ -1,0 +1,56 @@
+"""How well reviewing goes, in words: agreement between people, time to a verdict, precision by kind. No names."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from detection.models import Review
+from detection.reviews.agreement import Agreement, agreement, oldest_waiting, time_to_review
+from detection.reviews.record import judgements
+from monitor.pages.alerts.choice import SEVERITIES
+from monitor.pages.record.rows import record_of
+from monitor.wording.dates import duration_words
+from monitor.wording.figures import whole
+from monitor.wording.states import VERDICT_FORMS
+
+LOOKED_BACK = timedelta(days=365)
+
+
+def quality_context() -> dict[str, Any]:
+    reviews = list(judgements())
+    return {
+        "agreement": [_agreement(one) for one in agreement()],
+        "parts": [part for part in (_part(reviews, simulated) for simulated in (False, True)) if part["anything"]],
+    }
+
+
+def _agreement(one: Agreement) -> dict[str, Any]:
+    ends = {"low": whole(100 * one.share.low), "high": whole(100 * one.share.high)}
+    # Translators: the ends of an interval
+    words = _("of 100 second opinions %(low)s to %(high)s would agree") % ends
+    return one._asdict() | {"title": VERDICT_FORMS[one.verdict]["title"], "words": words}
+
+
+def _part(reviews: Sequence[Review], simulated: bool) -> dict[str, Any]:
+    n_waiting, oldest = oldest_waiting(simulated=simulated)
+    times = time_to_review(since=timezone.now() - LOOKED_BACK, simulated=simulated)
+    kinds = record_of(reviews, simulated=simulated)["groups"][0]
+    return {
+        "simulated": simulated,
+        "n_waiting": n_waiting,
+        "oldest": oldest,
+        "times": [
+            {
+                "severity": dict(SEVERITIES)[one.severity],
+                "decided": one.decided,
+                "median": duration_words(one.median.total_seconds()),
+                "nine_of_ten": duration_words(one.nine_of_ten.total_seconds()),
+            }
+            for one in times
+        ],
+        "kinds": kinds,
+        "anything": bool(n_waiting or times or kinds.rows),
+    }

@@ -1,0 +1,91 @@
+"""The trail of a case: every change of state, every verdict and every change by hand."""
+
+from typing import Any
+
+from django.contrib.auth.base_user import AbstractBaseUser
+from django.utils.text import capfirst
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from detection.models import Alert, Proposal
+from detection.reviews.edits import may_take_back_edit
+from detection.reviews.services import may_take_back
+from monitor.pages.reviews.visits import visits_in_trail
+from monitor.wording.families.steps import update_sentences
+from monitor.wording.states import VERDICT_HEADINGS, in_language, state_label, step_reason
+
+OUTCOMES = {
+    Proposal.Outcome.DECLINED: gettext_lazy("What was proposed was declined"),
+    Proposal.Outcome.WITHDRAWN: gettext_lazy("What was proposed was withdrawn"),
+    Proposal.Outcome.OVERTAKEN: gettext_lazy("What was proposed ended: the alert became another one"),
+}
+
+
+def trail_of(alert: Alert) -> list[dict[str, Any]]:
+    """Every change of state and every verdict, latest first."""
+    reviews = list(alert.reviews.select_related("reviewer", "transition", "takes_back", "proposal__decided_by"))
+    undone = {review.takes_back_id for review in reviews if review.takes_back_id}
+    verdicts = [
+        {
+            "at": review.created_at,
+            "who": _who(review.reviewer, getattr(review, "proposal", None)),
+            "what": VERDICT_HEADINGS[review.verdict],
+            "reason": in_language(review.reason.label),
+            "note": in_language(review.public_note),
+            "review": review,
+            "undone": review.pk in undone,
+            "may_undo": may_take_back(review=review, alert=alert),
+        }
+        for review in reviews
+    ]
+    steps = [
+        {
+            "at": step.created_at,
+            "who": _("the computer"),
+            "what": capfirst(state_label(step.to_state)) if step.changes_state else _("New figures"),
+            "reason": ". ".join([step_reason(step.reason), " ".join(update_sentences(step))]).removesuffix(". "),
+        }
+        for step in alert.transitions.filter(review=None, edit=None).select_related("update", "alert")
+    ]
+    entries = [*verdicts, *steps, *_edits(alert), *_proposals(alert), *visits_in_trail(alert)]
+    return sorted(entries, key=lambda entry: entry["at"], reverse=True)
+
+
+def _edits(alert: Alert) -> list[dict[str, Any]]:
+    kept = ("editor", "transition__update", "transition__alert", "proposal__decided_by")
+    edits = list(alert.edits.select_related(*kept))
+    undone = {edit.takes_back_id for edit in edits if edit.takes_back_id}
+    return [
+        {
+            "at": edit.created_at,
+            "who": _who(edit.editor, getattr(edit, "proposal", None)),
+            "what": _("A change was taken back") if edit.takes_back_id else _("Changed by hand"),
+            "reason": " ".join(update_sentences(edit.transition)) if edit.transition else _("The text, not announced."),
+            "edit": edit,
+            "undone": edit.pk in undone,
+            "may_undo": may_take_back_edit(edit=edit),
+        }
+        for edit in edits
+    ]
+
+
+def _proposals(alert: Alert) -> list[dict[str, Any]]:
+    """That something was proposed, and what became of it; what was published stands in the trail itself."""
+    entries = []
+    for one in alert.proposals.select_related("proposer", "decided_by"):
+        what = _("Proposed to change it") if one.change else _("Proposed to confirm it")
+        entries.append(
+            {"at": one.created_at, "who": _who(one.proposer), "what": what, "reason": in_language(one.public_note)}
+        )
+        if one.outcome in OUTCOMES:
+            words = OUTCOMES[one.outcome]
+            entries.append({"at": one.decided_at, "who": _who(one.decided_by), "what": words, "reason": one.answer})
+    return entries
+
+
+def _who(person: AbstractBaseUser | None, proposal: Proposal | None = None) -> str:
+    """A name, and that of whoever published what this person had proposed."""
+    name = str(person or _("an account that is gone"))
+    if proposal is None:
+        return name
+    return _("%(name)s, published by %(other)s") % {"name": name, "other": _who(proposal.decided_by)}

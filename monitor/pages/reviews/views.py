@@ -1,0 +1,339 @@
+"""The review queue: what waits for a specialist, one case at a time, with its evidence, its trail and the verdict."""
+
+from typing import Any
+from urllib.parse import urlencode
+
+from django.conf import settings
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.formats import time_format
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from detection import selectors as detections
+from detection.models import Alert, Assignment, Claim, Proposal
+from detection.reviews import services
+from detection.reviews.agreement import second_look_record, verdict_standing
+from detection.reviews.claims import Claimed, Overtaken, assign, claim_release, claim_renew, claim_take
+from detection.reviews.edits import edit_publish
+from detection.reviews.outlines import Unfit
+from detection.reviews.proposals import needs_second, proposal_decline, proposal_waiting, proposal_withdraw
+from detection.reviews.services import LONGEST_NOTE, alert_review, may_take_back, review_take_back
+from detection.reviews.visits import visit_plan
+from detection.rules.lifecycle import State
+from detection.rules.verdicts import REASONS, Reason, Verdict, verdicts_open
+from detection.selectors import alert_by_code
+from monitor.maps.map import selectors
+from monitor.maps.map.config import map_config
+from monitor.pages.alerts.evidence import alert_context
+from monitor.pages.reviews.choice import QueueChoice
+from monitor.pages.reviews.evidence import case_evidence
+from monitor.pages.reviews.proposals import proposal_panel
+from monitor.pages.reviews.quality import quality_context
+from monitor.pages.reviews.queue import case_following, queue_context
+from monitor.pages.reviews.trail import trail_of
+from monitor.pages.reviews.visits import PLAN_FIELDS, plan_of, report_of, visit_block
+from monitor.subscribers.accounts.selectors import reviewers
+from monitor.web.guards import may_review, publishers_only, reviewers_only
+from monitor.wording.cards.filters import alert_or_404
+from monitor.wording.refused_requests import number_or_none
+from monitor.wording.states import PROPOSE_FORM, VERDICT_FORMS, VERDICT_HEADINGS, in_language, state_label
+
+FIELDS = ("reason_code", "public_note", "internal_note")
+
+
+@require_safe
+@reviewers_only
+def review_queue(request: HttpRequest) -> HttpResponse:
+    totals = selectors.map_totals()
+    context = queue_context(request) | {
+        "map_config": map_config(selectors.layers_available(), totals.bounds),
+        "recorded": _recorded(request),
+    }
+    return render(request, "reviews/queue.html", context)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@reviewers_only
+def review_case(request: HttpRequest, code: str) -> HttpResponse:
+    alert = alert_or_404(code)
+    if request.method == "POST":
+        return _answer(request, alert)
+    return _case(request, alert)
+
+
+@require_POST
+@reviewers_only
+def review_undo(request: HttpRequest, code: str) -> HttpResponse:
+    alert = alert_or_404(code)
+    review = alert.reviews.filter(pk=number_or_none(request.POST.get("review", ""))).first()
+    if review is None:
+        return _case(request, alert, fault=_("There is no such entry in the trail. Nothing was changed."), status=400)
+    try:
+        review_take_back(review=review, reviewer=request.user)
+    except Claimed as held:
+        return _case(request, alert, fault=_held(held.claim), status=409)
+    except ValueError as fault:
+        alert.refresh_from_db()
+        # Translators: %(fault)s is an explanation in English
+        words = _("Nothing was changed: %(fault)s.") % {"fault": in_language(str(fault))}
+        return _case(request, alert, fault=words, status=409)
+    messages.success(request, _("Taken back. %(code)s is as it was before.") % {"code": alert.code})
+    return HttpResponseRedirect(reverse("review-case", args=[alert.code]))
+
+
+@require_POST
+@reviewers_only
+def review_claim(request: HttpRequest, code: str) -> HttpResponse:
+    """Keep holding a case, as JSON for the page that is open: {"held": …}; or let it go, and back to the list."""
+    alert = alert_or_404(code)
+    if request.POST.get("act") == "release":
+        claim_release(alert=alert, holder=request.user)
+        return HttpResponseRedirect(_with_choice(request, reverse("review-queue")))
+    return JsonResponse({"held": claim_renew(alert=alert, holder=request.user) is not None})
+
+
+@require_POST
+@reviewers_only
+def review_second_look(request: HttpRequest, code: str) -> HttpResponse:
+    """Whether another person agrees with the verdict; it changes no state."""
+    alert, said = alert_or_404(code), request.POST.get("agrees", "")
+    if said not in {"yes", "no"}:
+        return _case(request, alert, fault=_("Please choose an answer."), status=400)
+    try:
+        second_look_record(alert=alert, reviewer=request.user, agrees=said == "yes")
+    except ValueError as fault:
+        words = _("This was not recorded: %(fault)s.") % {"fault": in_language(str(fault))}
+        return _case(request, alert, fault=words, status=400)
+    messages.success(request, _("Your second look at %(code)s is recorded.") % {"code": alert.code})
+    return HttpResponseRedirect(_with_choice(request, reverse("review-case", args=[alert.code])))
+
+
+@require_POST
+@reviewers_only
+def review_visit(request: HttpRequest, code: str) -> HttpResponse:
+    """What was seen on site, and on wish the verdict that follows from it."""
+    alert = alert_or_404(code)
+    try:
+        report_of(request, alert)
+    except Claimed as held:
+        return _case(request, alert, fault=_held(held.claim), status=409)
+    except Unfit as unfit:
+        return _case(request, alert, fault=str(unfit), status=400)
+    except Overtaken:
+        fault = _("Somebody else has changed this alert in the meantime. Yours was not recorded; look at it again.")
+        return _case(request, alert_or_404(code), fault=fault, status=409)
+    messages.success(request, _("The visit of %(code)s is recorded.") % {"code": alert.code})
+    return HttpResponseRedirect(_with_choice(request, reverse("review-case", args=[alert.code])))
+
+
+@require_safe
+@reviewers_only
+def review_quality(request: HttpRequest) -> HttpResponse:
+    return render(request, "reviews/quality.html", quality_context())
+
+
+@require_POST
+@reviewers_only
+def review_assign(request: HttpRequest, code: str) -> HttpResponse:
+    """Give a case to a colleague, or to nobody."""
+    alert, person = alert_or_404(code), request.POST.get("assignee", "")
+    colleague = next((one for one in reviewers() if str(one.pk) == person), None)
+    if person and colleague is None:
+        return _case(request, alert, fault=_("There is no such colleague. Nothing was changed."), status=400)
+    assign(alert=alert, assignee=colleague, by=request.user)
+    if colleague:
+        words = _("%(code)s is now assigned to %(name)s.") % {"code": alert.code, "name": colleague}
+    else:
+        words = _("%(code)s is assigned to nobody.") % {"code": alert.code}
+    messages.success(request, words)
+    return HttpResponseRedirect(_with_choice(request, reverse("review-case", args=[alert.code])))
+
+
+@require_POST
+@publishers_only
+def review_publish(request: HttpRequest, code: str) -> HttpResponse:
+    """Agree with what a colleague proposed, or give it back with a reason."""
+    alert = alert_or_404(code)
+    proposal, act = _proposal(request, alert), request.POST.get("act", "")
+    if proposal is None or act not in {"publish", "decline"}:
+        return _case(request, alert, fault=_("There is nothing like this to answer. Nothing was changed."), status=400)
+    answer = request.POST.get("answer", "")
+    if act == "decline" and not answer.strip():
+        return _case(request, alert, fault=_("Please say why you decline it."), status=400)
+    publishes = services.review_publish if proposal.change is None else edit_publish
+    try:
+        if act == "decline":
+            proposal_decline(proposal=proposal, publisher=request.user, answer=answer)
+        else:
+            publishes(proposal=proposal, publisher=request.user, expected_state=request.POST.get("expected_state", ""))
+    except Claimed as held:
+        return _case(request, alert, fault=_held(held.claim), status=409)
+    except Overtaken:
+        return _case(request, alert_or_404(code), fault=_overtaken(alert_or_404(code)), status=409)
+    except ValueError as fault:
+        words = _("This was not recorded: %(fault)s.") % {"fault": in_language(str(fault))}
+        return _case(request, alert_or_404(code), fault=words, status=400)
+    done = _("%(code)s is published.") if act == "publish" else _("%(code)s is back in the queue.")
+    messages.success(request, done % {"code": alert.code})
+    return HttpResponseRedirect(_with_choice(request, reverse("review-case", args=[alert.code])))
+
+
+@require_POST
+@reviewers_only
+def review_withdraw(request: HttpRequest, code: str) -> HttpResponse:
+    """Take back what one proposed and nobody has answered yet."""
+    alert = alert_or_404(code)
+    proposal = _proposal(request, alert)
+    if proposal is None:
+        return _case(request, alert, fault=_("There is nothing like this to answer. Nothing was changed."), status=400)
+    try:
+        proposal_withdraw(proposal=proposal, proposer=request.user)
+    except Claimed as held:
+        return _case(request, alert, fault=_held(held.claim), status=409)
+    except ValueError as fault:
+        words = _("Nothing was changed: %(fault)s.") % {"fault": in_language(str(fault))}
+        return _case(request, alert, fault=words, status=409)
+    messages.success(request, _("You have withdrawn what you proposed of %(code)s.") % {"code": alert.code})
+    return HttpResponseRedirect(_with_choice(request, reverse("review-case", args=[alert.code])))
+
+
+def _proposal(request: HttpRequest, alert: Alert) -> Proposal | None:
+    """What the form answers, waiting or not."""
+    return alert.proposals.filter(pk=number_or_none(request.POST.get("proposal", ""))).first()
+
+
+def _with_choice(request: HttpRequest, path: str, **more: str) -> str:
+    """An address with the filters that are chosen."""
+    query = urlencode({**QueueChoice(request).chosen, **more})
+    return f"{path}?{query}" if query else path
+
+
+def _answer(request: HttpRequest, alert: Alert) -> HttpResponse:
+    """Record the verdict of the form and open the next case; or explain why not, and keep what was written."""
+    verdict, fields = request.POST.get("verdict", ""), {name: request.POST.get(name, "") for name in FIELDS}
+    draft = fields | {"verdict": verdict}
+    if verdict not in set(Verdict) or fields["reason_code"] not in REASONS[Verdict(verdict)]:
+        return _case(request, alert, draft=draft, fault=_("Please choose a verdict and a reason."), status=400)
+    other = None
+    if verdict == Verdict.DUPLICATE:
+        draft["other"] = request.POST.get("other", "").strip().upper()
+        try:
+            other = alert_by_code(code=draft["other"])
+        except Alert.DoesNotExist:
+            fault = _("There is no alert with this code.")
+            return _case(request, alert, draft=draft, fault=fault, status=400)
+    expected_state = request.POST.get("expected_state", "")
+    known = {"reviewer": request.user, "expected_state": expected_state, "other": other}
+    notes = {name: fields[name] for name in ("public_note", "internal_note")}
+    draft |= {name: request.POST.get(name, "") for name in PLAN_FIELDS}
+    try:
+        plan = plan_of(request) if verdict == Verdict.FIELD_VISIT else None
+        if plan:
+            visit_plan(alert=alert, plan=plan, by=request.user, expected_state=expected_state, **notes)
+        else:
+            alert_review(alert=alert, verdict=Verdict(verdict), **known, **fields)
+    except Unfit as unfit:
+        return _case(request, alert, draft=draft, fault=str(unfit), status=400)
+    except Claimed as held:
+        return _case(request, alert, draft=draft, fault=_held(held.claim), status=409)
+    except Overtaken:
+        return _case(request, alert, draft=draft, fault=_overtaken(alert), status=409)
+    except ValueError as fault:
+        words = _("This was not recorded: %(fault)s.") % {"fault": in_language(str(fault))}
+        return _case(request, alert, draft=draft, fault=words, status=400)
+    following = case_following(request, alert)
+    page = reverse("review-case", args=[following.code]) if following else reverse("review-queue")
+    return HttpResponseRedirect(_with_choice(request, page, after=alert.code))
+
+
+def _case(
+    request: HttpRequest, alert: Alert, draft: dict[str, str] | None = None, fault: str = "", status: int = 200
+) -> HttpResponse:
+    living = detections.claims_living(now=timezone.now())
+    claim = claim_take(alert=alert, holder=request.user) if may_review(request.user) else living.get(alert.pk)
+    waiting = proposal_waiting(alert=alert)
+    context = queue_context(request, alert) | alert_context(alert) | case_evidence(alert, waiting)
+    given = Assignment.objects.filter(alert=alert).select_related("assignee").first()
+    context |= {
+        "claim": claim if claim and claim.holder != request.user else None,
+        "held": claim if claim and claim.holder == request.user else None,
+        "renew_seconds": int(settings.REVIEW_CLAIM_MINUTES * 60 / 3),
+        "given": given.assignee if given else None,
+        "second_look": _second_look(request, alert),
+        "proposal": proposal_panel(request, alert, waiting) if waiting else None,
+        "visit": visit_block(request, alert),
+        "today": timezone.now().date().isoformat(),
+        "verdicts": _verdicts(alert, waiting, draft or {}),
+        "trail": trail_of(alert),
+        "fault": fault,
+        "recorded": None if fault else _recorded(request),
+        "longest_note": LONGEST_NOTE,
+    }
+    return render(request, "reviews/case.html", context, status=status)
+
+
+def _recorded(request: HttpRequest) -> dict[str, Any] | None:
+    """The reviewer's last verdict on ?after=CODE, where it can still be taken back."""
+    try:
+        alert = detections.alert_by_code(code=request.GET.get("after", ""))
+    except Alert.DoesNotExist:
+        return None
+    waiting = proposal_waiting(alert=alert)
+    if waiting and waiting.proposer_id == request.user.pk and waiting.change is None:
+        reason = REASONS[Verdict.CONFIRM][waiting.reason_code].label
+        return {"pk": waiting.pk, "alert": alert, "reason": in_language(reason), "proposed": True}
+    review = alert.reviews.filter(reviewer=request.user).last()
+    if review is None or not may_take_back(review=review, alert=alert):
+        return None
+    return {"pk": review.pk, "alert": alert, "reason": in_language(review.reason.label)}
+
+
+def _verdicts(alert: Alert, waiting: Proposal | None, draft: dict[str, str]) -> list[dict[str, Any]]:
+    """The forms of what may be decided; a confirmation that a second person has to agree to is proposed, once."""
+    proposes = needs_second(alert=alert)
+    forms = {verdict: VERDICT_FORMS[verdict] for verdict in verdicts_open(State(alert.state))}
+    if proposes and Verdict.CONFIRM in forms:
+        forms[Verdict.CONFIRM] = PROPOSE_FORM
+        if waiting:
+            del forms[Verdict.CONFIRM]
+    return [_verdict(verdict, words, draft) for verdict, words in forms.items()]
+
+
+def _verdict(verdict: Verdict, words: dict[str, Any], draft: dict[str, str]) -> dict[str, Any]:
+    mine = draft if draft.get("verdict") == verdict else {}
+    return {
+        "value": verdict.value,
+        "words": words,
+        "reasons": [(code, Reason(*map(in_language, reason))) for code, reason in REASONS[verdict].items()],
+        "open": bool(mine),
+        **{name: mine.get(name, "") for name in (*FIELDS, "other", "visit_day", "visitor")},
+        "remind": bool(mine.get("remind")) if mine else True,
+    }
+
+
+def _second_look(request: HttpRequest, alert: Alert) -> dict[str, Any] | None:
+    """The verdict of somebody else that stands, and what this person said of it."""
+    review = verdict_standing(alert=alert)
+    if review is None or review.reviewer_id == request.user.pk:
+        return None
+    own = review.second_looks.filter(reviewer=request.user).first()
+    return {"heading": VERDICT_HEADINGS[review.verdict], "agrees": own.agrees if own else None}
+
+
+def _held(claim: Claim) -> str:
+    words = _("%(name)s holds this case until %(time)s UTC. Yours was not recorded.")
+    return words % {"name": claim.holder, "time": time_format(claim.until, "H:i")}
+
+
+def _overtaken(alert: Alert) -> str:
+    last = alert.reviews.select_related("reviewer").last()
+    if last and last.reviewer:
+        first = _("%(name)s decided first: this alert is now “%(state)s”.")
+    else:
+        first = _("Something has changed in the meantime: this alert is now “%(state)s”.")
+    known = {"name": str(last.reviewer) if last else "", "state": state_label(alert.state)}
+    return " ".join([first % known, _("Yours was not recorded. Look at it again, then decide.")])

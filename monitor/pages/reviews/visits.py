@@ -1,0 +1,130 @@
+"""Visits on site: the plan beside the verdict, and what was seen there."""
+
+from datetime import date, timedelta
+from typing import Any
+
+from django.contrib.auth.base_user import AbstractBaseUser
+from django.db import transaction
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from detection.models import Alert, FieldVisit
+from detection.reviews.claims import Overtaken
+from detection.reviews.notes import LONGEST_NOTE, SUFFIXES, Given
+from detection.reviews.outlines import Unfit
+from detection.reviews.visits import (
+    RESULTS,
+    Plan,
+    Result,
+    results_that_judge,
+    visit_of,
+    visit_report,
+    visits_open,
+)
+from monitor.models import OutgoingMessage
+from monitor.subscribers.accounts.selectors import reviewers
+
+RESULT_WORDS = {
+    Result.SEEN: gettext_lazy("Traces of motion were seen"),
+    Result.NOTHING: gettext_lazy("Nothing was seen"),
+    Result.UNREACHED: gettext_lazy("The place could not be reached"),
+    Result.MOVED: gettext_lazy("The visit was planned anew"),
+}
+VERDICT_WORDS = {
+    Result.SEEN: gettext_lazy("and confirm the alert"),
+    Result.NOTHING: gettext_lazy("and record it as not motion"),
+}
+PLAN_FIELDS = ("visit_day", "visitor", "remind")
+
+
+def plan_of(request: HttpRequest) -> Plan | None:
+    """The plan in the form of a verdict; None where no day is given. Raises Unfit."""
+    written = request.POST.get("visit_day", "").strip()
+    if not written:
+        return None
+    try:
+        day = date.fromisoformat(written)
+    except ValueError as fault:
+        raise Unfit(_("The day of the visit must be today or later, within two years.")) from fault
+    chosen = request.POST.get("visitor", "") or str(request.user.pk)
+    visitor = next((one for one in reviewers() if str(one.pk) == chosen), None)
+    if visitor is None:
+        raise Unfit(_("There is no such colleague. Nothing was changed."))
+    return Plan(day, visitor, "remind" in request.POST)
+
+
+def report_of(request: HttpRequest, alert: Alert) -> FieldVisit:
+    """Record the result that a form states. A result may end in ':judge'. Raises what `visit_report` raises."""
+    visit = visit_of(alert=alert)
+    if visit is None or str(visit.pk) != request.POST.get("visit", ""):
+        raise Overtaken(f"the visit of {alert.code} has been reported or planned anew")
+    result, _colon, judge = request.POST.get("result", "").partition(":")
+    return visit_report(
+        visit=visit,
+        by=request.user,
+        result=result,
+        text=request.POST.get("note", ""),
+        files=[Given(file.name or "", file.read()) for file in request.FILES.getlist("files")],
+        judge=judge == "judge",
+        expected_state=request.POST.get("expected_state", ""),
+    )
+
+
+def visit_block(request: HttpRequest, alert: Alert) -> dict[str, Any] | None:
+    """The visit that is planned, or due, and its form, with what was written where it comes back."""
+    visit = visit_of(alert=alert)
+    if visit is None:
+        return None
+    judging = results_that_judge(state=alert.state)
+    results = [(one.value, RESULT_WORDS[one]) for one in RESULTS]
+    judged = [(f"{one.value}:judge", RESULT_WORDS[one], VERDICT_WORDS[one]) for one in judging]
+    return {
+        "pk": visit.pk,
+        "day": visit.day,
+        "visitor": visit.visitor or _("an account that is gone"),
+        "due": visit.day <= timezone.now().date(),
+        "results": [*((value, words, "") for value, words in results), *judged],
+        "result": request.POST.get("result", ""),
+        "note": request.POST.get("note", ""),
+        "longest_note": LONGEST_NOTE,
+        "types": ",".join(SUFFIXES),
+    }
+
+
+def visits_in_trail(alert: Alert) -> list[dict[str, Any]]:
+    """What visits have brought, as entries of the trail."""
+    reported = FieldVisit.objects.filter(review__alert=alert).exclude(result="").exclude(result=Result.MOVED)
+    return [
+        {
+            "at": visit.reported_at,
+            "who": _who(visit.reported_by),
+            "what": _("Visit on site: %(result)s") % {"result": RESULT_WORDS[Result(visit.result)]},
+            "reason": visit.note.text if visit.note else "",
+        }
+        for visit in reported.select_related("reported_by", "note")
+    ]
+
+
+def _who(account: AbstractBaseUser | None) -> str:
+    return str(account or _("an account that is gone"))
+
+
+def visits_remind() -> int:
+    """Queue a mail to everybody who goes somewhere tomorrow or today and wished it, once for each visit; how many."""
+    tomorrow = timezone.now().date() + timedelta(days=1)
+    with transaction.atomic():
+        wished = visits_open().filter(remind=True, reminded_at=None, day__lte=tomorrow, visitor__is_active=True)
+        due = list(wished.exclude(visitor__email="").select_for_update(of=("self",)))
+        visitors = {visit.visitor_id: visit.visitor for visit in due}
+        for visitor in visitors.values():
+            OutgoingMessage.objects.create(
+                kind=OutgoingMessage.Kind.VISITS,
+                key=f"visits:{max(visit.pk for visit in due if visit.visitor_id == visitor.pk)}",
+                address=visitor.email,
+                account=visitor,
+                next_try_at=timezone.now(),
+            )
+        FieldVisit.objects.filter(pk__in=[visit.pk for visit in due]).update(reminded_at=timezone.now())
+    return len(visitors)

@@ -1,0 +1,165 @@
+"""What a person may declare about the files that they send, and a job as a row of the list."""
+
+from pathlib import Path
+from typing import Any
+
+from django import forms
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext, pgettext_lazy
+
+from ingest.jobs.services import may_retry
+from ingest.models import DIRECTIONS, IngestJob
+from ingest.readers import TITLES
+from ingest.readers.images.scenes import POLARISATIONS
+from ingest.readers.raster import MM_PER_UNIT, TOWARD
+from ingest.readers.records import Declaration, Direction
+from ingest.readers.submission import Submission
+from monitor.pages.uploads.resumable import in_words
+from monitor.wording.figures import whole
+from monitor.wording.images import DIRECTION_WORDS
+from monitor.wording.refusals import plain_words
+
+UNIT_WORDS = {
+    "mm/yr": gettext_lazy("millimetres a year"),
+    "cm/yr": gettext_lazy("centimetres a year"),
+    "m/yr": gettext_lazy("metres a year"),
+    "m/day": gettext_lazy("metres a day"),
+}
+SIGN_WORDS = {
+    "toward": gettext_lazy("toward the satellite"),
+    "away": gettext_lazy("away from the satellite"),
+    "up": gettext_lazy("upward"),
+    "down": gettext_lazy("downward"),
+    "east": gettext_lazy("to the east"),
+    "west": gettext_lazy("to the west"),
+    "north": gettext_lazy("to the north"),
+    "south": gettext_lazy("to the south"),
+}
+SCALE_WORDS = {
+    "db": pgettext_lazy("scale of an image", "decibels"),
+    "power": pgettext_lazy("scale of an image", "power (linear)"),
+    "amplitude": pgettext_lazy("scale of an image", "amplitude"),
+}
+STATE_WORDS = {
+    IngestJob.State.QUEUED: pgettext_lazy("file", "waiting"),
+    IngestJob.State.RUNNING: pgettext_lazy("file", "being read"),
+    IngestJob.State.LOADED: pgettext_lazy("file", "loaded"),
+    IngestJob.State.REJECTED: pgettext_lazy("file", "not loaded"),
+    IngestJob.State.FAILED: pgettext_lazy("file", "failed"),
+    IngestJob.State.CANCELLED: pgettext_lazy("file", "cancelled"),
+}
+
+SOURCE_WORDS = {
+    IngestJob.Source.UPLOAD: gettext_lazy("sent from the page"),
+    IngestJob.Source.WATCH: gettext_lazy("watched folder"),
+    IngestJob.Source.FETCHED: gettext_lazy("fetched from a search service"),
+}
+
+
+class FileForm(forms.Form):
+    """Everything may be left empty; then the file speaks for itself."""
+
+    source_format = forms.ChoiceField(
+        required=False,
+        choices=lambda: [("auto", _("find out by itself")), *sorted(TITLES.items(), key=lambda at: at[1])],
+    )
+    unit = forms.ChoiceField(
+        required=False, choices=lambda: [("", _("the file says it")), *((u, UNIT_WORDS.get(u, u)) for u in MM_PER_UNIT)]
+    )
+    positive = forms.ChoiceField(
+        required=False, choices=lambda: [("", _("the file says it")), *((s, SIGN_WORDS.get(s, s)) for s in TOWARD)]
+    )
+    track = forms.IntegerField(
+        required=False,
+        min_value=1,
+        max_value=999,
+        error_messages={"invalid": gettext_lazy("The track is a number, such as 117.")},
+    )
+    first_day = forms.DateField(required=False, widget=forms.DateInput({"type": "date"}))
+    last_day = forms.DateField(required=False, widget=forms.DateInput({"type": "date"}))
+    scale = forms.ChoiceField(required=False, choices=[("", gettext_lazy("the file says it")), *SCALE_WORDS.items()])
+    polarisation = forms.ChoiceField(
+        required=False, choices=[("", gettext_lazy("all there are")), *((p, p) for p in POLARISATIONS)]
+    )
+    acquired_at = forms.DateTimeField(
+        required=False,
+        widget=forms.DateTimeInput({"type": "datetime-local", "step": "1"}, "%Y-%m-%dT%H:%M:%S"),
+        error_messages={
+            "invalid": gettext_lazy("The time of an image is a day and a time, such as 2021-01-19 03:16:53.")
+        },
+    )
+    platform = forms.CharField(required=False, max_length=10)
+    direction = forms.ChoiceField(
+        required=False,
+        choices=[
+            ("", gettext_lazy("the file says it")),
+            *((value, DIRECTION_WORDS.get(value, label)) for value, label in DIRECTIONS),
+        ],
+    )
+    attribution = forms.CharField(required=False, max_length=300)
+    licence = forms.CharField(required=False, max_length=300)
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean()
+        first, last = cleaned.get("first_day"), cleaned.get("last_day")
+        if (first is None) != (last is None):
+            raise forms.ValidationError(_("Give both the first and the last day, or neither."))
+        if first and last and last <= first:
+            raise forms.ValidationError(_("The last day must be after the first."))
+        return cleaned
+
+    def submission(self, account: str, mapping: Path | None = None) -> Submission:
+        entered: dict[str, Any] = self.cleaned_data
+        period = (entered["first_day"], entered["last_day"]) if entered["first_day"] else None
+        direction = Direction(entered["direction"]) if entered["direction"] else None
+        names = ("unit", "positive", "track", "scale", "polarisation", "acquired_at", "platform")
+        values = {name: entered[name] or None for name in names}
+        return Submission(
+            source_format=entered["source_format"] or "auto",
+            declared=Declaration(mapping=mapping, period=period, direction=direction, **values),
+            attribution=entered["attribution"],
+            licence=entered["licence"],
+            loaded_by=account,
+        )
+
+
+def job_row(job: IngestJob) -> dict[str, Any]:
+    """A job in the list; for operators only. Products and scenes are expected to be prefetched."""
+    declared = {name: getattr(job, name) for name in FileForm.base_fields if name not in {"attribution", "licence"}}
+    return {
+        "id": job.pk,
+        "name": job.original_name,
+        "state": job.state,
+        "state_words": state_words(job),
+        "reason": plain_reason(job),
+        "size": in_words(job.size_bytes),
+        "source": SOURCE_WORDS[IngestJob.Source(job.source)],
+        "given_by": job.given_by,
+        "created_at": job.created_at,
+        "products": [
+            {"name": product.name, "url": reverse("product-analysis", args=[product.pk])}
+            for product in job.products.all()
+        ],
+        "scenes": [
+            {"name": scene.name, "url": f"{reverse('pair-list')}?image={scene.pk}", "reason": scene.reason}
+            for scene in job.scenes.all()
+        ],
+        "again": may_retry(job),
+        "form": FileForm(initial=declared, auto_id=f"job-{job.pk}-%s"),
+    }
+
+
+def state_words(job: IngestJob) -> str:
+    figures = {"number": whole(job.points_done)}
+    if job.state == IngestJob.State.RUNNING and job.points_done:
+        words = ngettext("being read, %(number)s point so far", "being read, %(number)s points so far", job.points_done)
+        return words % figures
+    if job.state == IngestJob.State.LOADED and job.points_done:
+        return ngettext("loaded, %(number)s point", "loaded, %(number)s points", job.points_done) % figures
+    return str(STATE_WORDS[IngestJob.State(job.state)])
+
+
+def plain_reason(job: IngestJob) -> str:
+    """A line for the command line in the words of the page."""
+    return plain_words(job.error, "below and try again" if may_retry(job) else "on this page, and send the file")

@@ -1,0 +1,164 @@
+"""Sending files through the browser, and the state of every file that was given; for operators."""
+
+import logging
+import shutil
+from pathlib import Path
+
+from django.conf import settings
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
+from django.http.multipartparser import MultiPartParserError
+from django.http.request import UnreadablePostError
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+from django.views.decorators.csrf import csrf_exempt, csrf_protect
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from ingest.errors import DiskFull
+from ingest.jobs import selectors as job_selectors
+from ingest.jobs.services import UPLOADS, job_queue, job_retry
+from ingest.models import IngestJob
+from ingest.readers import SUFFIXES_OF_ONE_FILE
+from ingest.storage.inputs import input_put
+from monitor.pages.uploads.forms import FileForm, job_row, plain_reason, state_words
+from monitor.pages.uploads.resumable import MAPPING_FIELD, NO_ROOM, PrivateFolderHandler, in_words, too_much
+from monitor.web.guards import loaders_only
+from monitor.web.typed_text import cleaned
+from monitor.wording.refused_requests import number_or_none
+
+logger = logging.getLogger(__name__)
+
+SHOWN = 40
+BROKEN_OFF = gettext_lazy("The transfer was interrupted. Nothing was kept; please send it again.")
+
+
+@csrf_exempt  # the form's token is checked below: it stands in the same body as the files
+@require_http_methods(["GET", "HEAD", "POST"])
+@loaders_only
+def uploads(request: HttpRequest) -> HttpResponse:
+    if request.method != "POST":
+        return _page(request)
+    fault = too_much(number_or_none(request.META.get("CONTENT_LENGTH") or "") or 0)
+    if fault:
+        return _answer(request, [], [fault], status=507 if fault == str(NO_ROOM) else 413, unread=True)
+    handler, kept = PrivateFolderHandler(), set[Path]()
+    request.upload_handlers = [handler]
+    try:
+        return _receive(request, handler, kept)
+    finally:
+        handler.discard(kept)
+
+
+@require_safe
+@loaders_only
+def uploads_jobs(request: HttpRequest) -> HttpResponse:
+    """What changes while a job runs."""
+    jobs = list(job_selectors.jobs_lately(limit=SHOWN))
+    rows = [{"id": job.pk, "state": job.state, "words": state_words(job), "reason": plain_reason(job)} for job in jobs]
+    return JsonResponse({"busy": any(job.state in IngestJob.UNSETTLED for job in jobs), "jobs": rows})
+
+
+@require_POST
+@loaders_only
+def upload_again(request: HttpRequest, job: int) -> HttpResponse:
+    known = IngestJob.objects.filter(pk=job).first()
+    if known is None:
+        raise Http404("There is no such file in the list.")
+    form = FileForm(request.POST)
+    if not form.is_valid():
+        return _page(request, faults=_faults(form), status=400)
+    mapping = Path(known.mapping_path) if known.mapping_path else None
+    if not job_retry(job=known, submission=form.submission(known.given_by, mapping)):
+        fault = _("%(file)s was not tried again: declare something else about it, or send the file again.")
+        return _page(request, faults=[fault % {"file": known.original_name}], status=409)
+    messages.success(request, _("%(file)s is tried again.") % {"file": known.original_name})
+    return HttpResponseRedirect(reverse("uploads"))
+
+
+@csrf_protect
+def _receive(request: HttpRequest, handler: PrivateFolderHandler, kept: set[Path]) -> HttpResponse:
+    """The whole body is read here. `whole` is the form's last field: without it the end is missing."""
+    try:
+        form, files = FileForm(cleaned(request.POST)), request.FILES.getlist("files")
+        mapping = request.FILES.get(MAPPING_FIELD)
+    except (UnreadablePostError, MultiPartParserError):
+        return _answer(request, [], [str(BROKEN_OFF)], status=400)
+    if handler.full:
+        return _answer(request, [], [str(NO_ROOM)], status=507)
+    faults = handler.faults + _faults(form)
+    if "whole" not in request.POST:
+        return _answer(request, [], faults or [str(BROKEN_OFF)], status=400)
+    if form.errors or (not files and not faults):
+        return _answer(request, [], faults or [_("Choose at least one file.")], status=422)
+    names, refused = [], 422
+    for file in files:
+        if job_selectors.is_waiting(sha256=file.sha256):
+            fault = _("%(file)s is in the list already, waiting or being read. It was not added again.")
+            faults.append(fault % {"file": file.name})
+            continue
+        try:
+            if mapping:
+                shutil.copy(mapping.path, file.folder)
+            folder = Path(input_put(file.folder, f"{UPLOADS}/{file.folder.name}"))
+        except OSError as fault:
+            logger.warning("an upload could not be stored: %s", fault)
+            full = isinstance(fault, DiskFull)
+            faults.append(str(NO_ROOM if full else BROKEN_OFF))
+            refused = 507 if full else 503
+            continue
+        kept |= {folder}
+        beside = folder / mapping.path.name if mapping else None
+        job_queue(
+            source=IngestJob.Source.UPLOAD,
+            path=folder / file.path.name,
+            original_name=file.name,
+            size_bytes=file.size,
+            sha256=file.sha256,
+            submission=form.submission(request.user.get_username(), beside),
+        )
+        names.append(file.name)
+    return _answer(request, names, faults, status=refused if faults and not names else 200)
+
+
+def _answer(
+    request: HttpRequest, names: list[str], faults: list[str], status: int, unread: bool = False
+) -> HttpResponse:
+    """For the page's script as JSON, for a plain form as a page."""
+    if "application/json" in request.headers.get("Accept", ""):
+        response: HttpResponse = JsonResponse({"queued": names, "faults": faults}, status=status)
+    elif faults:
+        response = _page(request, faults=faults, status=status)
+    else:
+        received = ngettext(
+            "%(number)s file was received. Below you see what becomes of it.",
+            "%(number)s files were received. Below you see what becomes of it.",
+            len(names),
+        )
+        messages.success(request, received % {"number": len(names)})
+        response = HttpResponseRedirect(reverse("uploads"))
+    if unread:
+        response["Connection"] = "close"
+    return response
+
+
+def _page(request: HttpRequest, faults: list[str] | None = None, status: int = 200) -> HttpResponse:
+    rows = [job_row(job) for job in job_selectors.jobs_lately(limit=SHOWN)]
+    context = {
+        "form": FileForm(),
+        "jobs": rows,
+        "busy": any(row["state"] in IngestJob.UNSETTLED for row in rows),
+        "faults": faults or [],
+        "suffixes": sorted(SUFFIXES_OF_ONE_FILE),
+        "max_bytes": settings.UPLOAD_MAX_BYTES,
+        "max_words": in_words(settings.UPLOAD_MAX_BYTES),
+        "keep_loaded": settings.UPLOAD_KEEP_LOADED,
+        "keep_hours": settings.UPLOAD_KEEP_HOURS,
+        "watch": bool(settings.WATCH_FOLDER),
+    }
+    return render(request, "uploads/uploads.html", context, status=status)
+
+
+def _faults(form: FileForm) -> list[str]:
+    return [error for errors in form.errors.values() for error in errors]

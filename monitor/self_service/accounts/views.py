@@ -1,0 +1,166 @@
+"""Pages of accounts: the list for superusers, joining by an invitation, a new password by mail."""
+
+from typing import Any
+
+from allauth.account.decorators import reauthentication_required
+from allauth.usersessions.models import UserSession
+from django.contrib import messages
+from django.contrib.auth import authenticate
+from django.contrib.auth.forms import PasswordChangeForm, SetPasswordForm
+from django.contrib.auth.models import User
+from django.contrib.auth.views import PasswordChangeView, PasswordResetConfirmView
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse_lazy
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from monitor.models import Invitation
+from monitor.self_service.accounts.forms import AcceptForm, AddressForm, InvitationForm, OwnPasswordForm
+from monitor.subscribers.accounts import selectors, services
+from monitor.subscribers.accounts.second_factor import sessions_end
+from monitor.subscribers.accounts.tokens import read_invitation
+from monitor.subscribers.subscriptions import limits
+from monitor.web.accounts import sign_in
+from monitor.web.guards import superusers_only
+from monitor.web.throttle import browser_remember
+from monitor.web.visitors import visitor_network
+from monitor.wording.refusals import Refusal
+
+PAGE_OR_DEED = ["GET", "HEAD", "POST"]
+OPENED = "invitation"  # in the session: so that the link stands in no address that is passed on
+
+
+@require_http_methods(PAGE_OR_DEED)
+@superusers_only
+@reauthentication_required
+def account_list(request: HttpRequest) -> HttpResponse:
+    """Who has an account and who is invited; a POST invites."""
+    form = InvitationForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        try:
+            services.invitation_send(**form.cleaned_data, invited_by=request.user)
+        except Refusal as refusal:
+            form.add_error("email", refusal.error)
+        else:
+            sent = _("The invitation is on its way to %(address)s.")
+            messages.success(request, sent % {"address": form.cleaned_data["email"]})
+            return redirect("accounts")
+    context = {
+        "form": form,
+        "accounts": [
+            {"row": one, "role": selectors.role_in_words(one), "own": one == request.user}
+            for one in selectors.accounts_listed()
+        ],
+        "invitations": selectors.invitations_open(),
+        "roles": Invitation.Role.choices,
+    }
+    return render(request, "accounts/accounts.html", context, status=422 if form.errors else 200)
+
+
+@require_POST
+@superusers_only
+@reauthentication_required
+def account_change(request: HttpRequest, account: int) -> HttpResponse:
+    """Deactivate an account, or let it in again."""
+    chosen = get_object_or_404(User, pk=account)
+    active = request.POST.get("deed") == "activate"
+    try:
+        services.account_set_active(account=chosen, active=active, actor=request.user)
+    except Refusal as refusal:
+        messages.error(request, f"{refusal.error} {refusal.remedy}")
+    else:
+        done = _("%(name)s may sign in again.") if active else _("%(name)s may not sign in any more.")
+        messages.success(request, done % {"name": chosen})
+    return redirect("accounts")
+
+
+@require_POST
+@superusers_only
+@reauthentication_required
+def invitation_withdraw(request: HttpRequest, invitation: int) -> HttpResponse:
+    chosen = get_object_or_404(Invitation, pk=invitation)
+    services.invitation_withdraw(invitation=chosen, actor=request.user)
+    messages.success(request, _("The invitation of %(address)s was withdrawn.") % {"address": chosen.email})
+    return redirect("accounts")
+
+
+@require_GET
+@never_cache
+def invitation_open(request: HttpRequest, token: str) -> HttpResponse:
+    """The link of the mail: kept in the session, so that no page passes the link on."""
+    invitation = selectors.invitations_open().filter(pk=read_invitation(token)).first()
+    if invitation is None:
+        return _no_invitation(request)
+    request.session[OPENED] = invitation.pk
+    return redirect("invitation-accept")
+
+
+@sensitive_post_parameters()
+@require_http_methods(PAGE_OR_DEED)
+@never_cache
+def invitation_accept(request: HttpRequest) -> HttpResponse:
+    """Choose a name and a password; the second factor, where the role needs one, is next."""
+    invitation = selectors.invitations_open().filter(pk=request.session.get(OPENED)).first()
+    if invitation is None or request.user.is_authenticated:
+        return _no_invitation(request)
+    form = AcceptForm(request.POST or None, instance=User(email=invitation.email))
+    if request.method == "POST" and form.is_valid():
+        name, password = form.cleaned_data["username"], form.cleaned_data["password1"]
+        try:
+            services.invitation_accept(invitation=invitation, username=name, password=password)
+        except Refusal:
+            return _no_invitation(request)
+        del request.session[OPENED]
+        return sign_in(request, authenticate(request, username=name, password=password))
+    context = {"form": form, "invitation": invitation}
+    return render(request, "accounts/join.html", context, status=422 if form.errors else 200)
+
+
+@require_http_methods(PAGE_OR_DEED)
+def password_forgotten(request: HttpRequest) -> HttpResponse:
+    """Send a link to a new password. The answer is the same whether there is such an account or not."""
+    form = AddressForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        remote, forwarded = request.META.get("REMOTE_ADDR", ""), request.META.get("HTTP_X_FORWARDED_FOR", "")
+        if limits.allowed_for_connection(ip=visitor_network(remote_address=remote, forwarded_for=forwarded)):
+            services.password_link_request(email=form.cleaned_data["email"])
+        return HttpResponseRedirect(f"{request.path}?sent=yes")
+    return render(request, "accounts/forgotten.html", {"form": form}, status=422 if form.errors else 200)
+
+
+class OwnPassword(PasswordChangeView):
+    """The own password; all other sessions end."""
+
+    template_name = "site/password.html"
+    form_class = OwnPasswordForm
+
+    def get_form_kwargs(self) -> dict[str, Any]:
+        return super().get_form_kwargs() | {"request": self.request}
+
+    def form_valid(self, form: PasswordChangeForm) -> HttpResponse:
+        response = super().form_valid(form)
+        sessions_end(user=self.request.user, but=self.request.session.session_key)
+        UserSession.objects.create_from_request(self.request)
+        return response
+
+    def get_success_url(self) -> str:
+        return f"{self.request.path}?done=yes"
+
+
+class NewPassword(PasswordResetConfirmView):
+    """Whoever opened the mailed link chooses a password; all sessions end, the second factor stays."""
+
+    template_name = "accounts/new_password.html"
+    success_url = reverse_lazy("login")
+
+    def form_valid(self, form: SetPasswordForm) -> HttpResponse:
+        response = super().form_valid(form)
+        browser_remember(response, self.user.get_username())  # whoever reads the owner's mail is the owner
+        return response
+
+
+def _no_invitation(request: HttpRequest) -> HttpResponse:
+    return render(request, "accounts/no_invitation.html", status=404)

@@ -1,0 +1,119 @@
+"""A page of a subscriber: other ways than mail to hear of news. Behind the same signed link as their subscriptions."""
+
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods
+
+from monitor.models import Endpoint, OutgoingMessage
+from monitor.notifications.push.devices import PUSH, browser_key, device_add
+from monitor.notifications.webhook.keys import secret_rotate
+from monitor.notifications.webhook.signature import secret_new
+from monitor.self_service.subscriptions.links import PAGE_OR_DEED, owner_of, private_page
+from monitor.subscribers.subscriptions import endpoints, selectors
+from monitor.web.outgoing import outward
+from monitor.wording.refusals import Refusal
+from monitor.wording.refused_requests import number_or_none
+
+LONGEST_URL = 500
+
+
+@private_page
+@require_http_methods(PAGE_OR_DEED)
+def ways(request: HttpRequest, token: str) -> HttpResponse:
+    """Devices and webhooks of one person. A secret is shown once, in the answer to the form that made it."""
+    email = owner_of(token)
+    if request.method != "POST":
+        return _page(request, token, email)
+    try:
+        shown = _act(request, email)
+    except Refusal as refusal:
+        if request.POST.get("deed") == "device-add":
+            return _page(request, token, email, status=422, device_refusal=refusal.error)
+        return _page(request, token, email, status=422, refusal=refusal.error, typed=request.POST.get("url", ""))
+    return _page(request, token, email, **shown) if shown else redirect("subscription-ways", token=token)
+
+
+def _act(request: HttpRequest, email: str) -> dict[str, Any]:
+    if request.POST.get("deed") == "device-add":
+        device_add(email=email, given=request.POST.dict(), agent=request.headers.get("User-Agent", ""))
+        return {}
+    return act_on_webhooks(request, email=email)
+
+
+def act_on_webhooks(request: HttpRequest, **owner: Any) -> dict[str, Any]:
+    """Do what the form wants; what the next page shows once. Nonsense changes nothing. owner: as endpoints know it."""
+    deed = request.POST.get("deed", "")
+    if deed == "webhook-add":
+        return _webhook_add(request.POST.get("url", "").strip(), **owner)
+    mine = Endpoint.objects.filter(**owner, pk=number_or_none(request.POST.get("endpoint", ""))).first()
+    if mine is None:
+        return {}
+    if deed == "remove":
+        mine.delete()
+    elif deed == "test":
+        endpoints.endpoint_check(endpoint=mine)
+    elif deed == "secret" and mine.channel == endpoints.WEBHOOK:
+        return {"secret": secret_rotate(endpoint=mine), "secret_of": mine.url, "is_rotated": True}
+    elif deed == "again":
+        endpoints.delivery_replay(endpoint=mine, pk=request.POST.get("delivery", ""))
+    return {}
+
+
+def _webhook_add(url: str, **owner: Any) -> dict[str, Any]:
+    fault = outward.url_fault(url)
+    if not url:
+        raise Refusal(_("Type the address that messages are to be sent to."))
+    if fault == "scheme":
+        raise Refusal(_("The address must begin with https://."))
+    if fault or len(url) > LONGEST_URL:
+        raise Refusal(_("This is not an address that messages can be sent to."))
+    if endpoints.endpoints_of(channel=endpoints.WEBHOOK, **owner).filter(url=url).exists():
+        raise Refusal(_("This address is listed already."))
+    secret = secret_new()
+    endpoints.endpoint_add(channel=endpoints.WEBHOOK, url=url, keys={"secret": secret}, **owner)
+    return {"secret": secret, "secret_of": url}
+
+
+def _page(request: HttpRequest, token: str, email: str, status: int = 200, **shown: Any) -> HttpResponse:
+    devices = endpoints.endpoints_of(email=email, channel=PUSH)
+    active = selectors.subscriptions_active().filter(email=email)
+    context = {
+        "token": token,
+        "email": email,
+        "browser_key": browser_key(),
+        "devices": [(device, _state(device)) for device in devices],
+        "webhooks": webhooks_listed(email=email),
+        "has_active": active.exists(),
+        **shown,
+    }
+    return render(request, "webhook/ways.html", context, status=status)
+
+
+def webhooks_listed(**owner: Any) -> list[tuple[Endpoint, tuple[str, str], list[tuple[OutgoingMessage, str]]]]:
+    """Each with its badge and its last messages."""
+    hooks = endpoints.endpoints_of(channel=endpoints.WEBHOOK, **owner)
+    return [(hook, _state(hook), _deliveries(hook)) for hook in hooks]
+
+
+def _state(endpoint: Endpoint) -> tuple[str, str]:
+    """The badge of an endpoint: its look, and what it says."""
+    if endpoint.ended_at:
+        return "finished", _("switched off")
+    if not endpoint.verified_at:
+        return "first", _("waiting for its first answer")
+    return ("first", _("failing")) if endpoint.failing_since else ("provisional", _("working"))
+
+
+def _deliveries(endpoint: Endpoint) -> list[tuple[OutgoingMessage, str]]:
+    """The last messages, each with what became of it in a word."""
+    words = {
+        OutgoingMessage.State.QUEUED: _("waiting"),
+        OutgoingMessage.State.SENDING: _("on its way"),
+        OutgoingMessage.State.SENT: _("taken"),
+        OutgoingMessage.State.FAILED: _("given up"),
+        OutgoingMessage.State.WITHDRAWN: _("not needed any more"),
+    }
+    return [(one, words[OutgoingMessage.State(one.state)]) for one in endpoints.deliveries(endpoint=endpoint)]

@@ -1,0 +1,244 @@
+"""Pages of organisations, behind the signed link of each member, and the page to join one, behind that of a mail."""
+
+from typing import Any
+
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.views.decorators.http import require_GET, require_http_methods
+
+from monitor.models import Membership, Organisation, Subscription
+from monitor.self_service.channels import ways
+from monitor.self_service.subscriptions.forms import ChoiceForm, EmailForm
+from monitor.self_service.subscriptions.links import PAGE_OR_DEED, owner_of, private_page
+from monitor.self_service.subscriptions.views import DEFAULTS, where_config
+from monitor.subscribers.organisations import services
+from monitor.subscribers.organisations.names import LONGEST_TITLE
+from monitor.subscribers.subscriptions import members, places, tokens
+from monitor.subscribers.subscriptions import services as subscriptions
+from monitor.wording.refusals import Refusal
+from monitor.wording.refused_requests import number_or_none
+
+OWNERS_MAY = {"invite", "remove", "share", "end", "rename", "dissolve"}
+
+
+class ChangeForm(places.MoveForm, ChoiceForm):
+    """Where, what and how often, of a place that there is."""
+
+
+@private_page
+@require_http_methods(PAGE_OR_DEED)
+def organisation_list(request: HttpRequest, token: str) -> HttpResponse:
+    """Where somebody belongs to, and a form to found another one."""
+    email = owner_of(token)
+    context: dict[str, Any] = {"token": token}
+    if request.method == "POST":
+        try:
+            founded = services.organisation_found(email=email, name=request.POST.get("name", ""))
+            return redirect("organisation", token=token, organisation=founded.organisation_id)
+        except Refusal as refusal:
+            context |= {"refusal": refusal.error, "typed": request.POST.get("name", "")}
+    context |= {
+        "memberships": members.memberships_of(email=email),
+        "may_found": services.may_found(email=email),
+        "longest": LONGEST_TITLE,
+    }
+    return render(request, "organisations/list.html", context, status=422 if "refusal" in context else 200)
+
+
+@private_page
+@require_http_methods(PAGE_OR_DEED)
+def organisation_page(request: HttpRequest, token: str, organisation: int) -> HttpResponse:
+    """What an organisation follows, who belongs to it, and what its reader may do there."""
+    mine = member_of(token, organisation)
+    if request.method != "POST":
+        return _page(request, token, mine)
+    deed = request.POST.get("deed", "")
+    if deed in OWNERS_MAY and not mine.is_owner:
+        raise PermissionDenied
+    try:
+        _act(deed, request, mine)
+    except Refusal as refusal:
+        return _page(request, token, mine, status=422, refusal=refusal.error, deed=deed)
+    if deed == "dissolve":
+        return redirect("organisation-list", token=token)
+    if deed == "leave":
+        return redirect("subscription-manage", token=token)
+    page = reverse("organisation", args=[token, organisation])
+    return redirect(f"{page}?answer=invited" if deed == "invite" else page)
+
+
+@private_page
+@require_http_methods(PAGE_OR_DEED)
+def place_add(request: HttpRequest, token: str, organisation: int) -> HttpResponse:
+    """One more place for everybody: the form of subscribing, without an address."""
+    mine = member_of(token, organisation, as_owner=True)
+    return _place(request, token, mine.organisation, None)
+
+
+@private_page
+@require_http_methods(PAGE_OR_DEED)
+def place_change(request: HttpRequest, token: str, organisation: int, subscription: int) -> HttpResponse:
+    """Where, what and how often, of a place that there is: for everybody."""
+    mine = member_of(token, organisation, as_owner=True)
+    shared = mine.organisation.subscriptions.filter(pk=subscription, ended_at=None).first()
+    if shared is None:
+        raise tokens.Expired("it was ended in the meantime")
+    return _place(request, token, mine.organisation, shared)
+
+
+@private_page
+@require_http_methods(PAGE_OR_DEED)
+def organisation_ways(request: HttpRequest, token: str, organisation: int) -> HttpResponse:
+    """Webhooks of an organisation: they go on whoever of its members pauses or leaves."""
+    mine = member_of(token, organisation, as_owner=True)
+    shown: dict[str, Any] = {}
+    if request.method == "POST":
+        try:
+            shown = ways.act_on_webhooks(request, organisation=mine.organisation)
+            if not shown:
+                return redirect("organisation-ways", token=token, organisation=organisation)
+        except Refusal as refusal:
+            shown = {"refusal": refusal.error, "typed": request.POST.get("url", "")}
+    context = {
+        "token": token,
+        "organisation": mine.organisation,
+        "webhooks": ways.webhooks_listed(organisation=mine.organisation),
+        **shown,
+    }
+    return render(request, "organisations/ways.html", context, status=422 if "refusal" in shown else 200)
+
+
+@private_page
+@require_GET
+def organisation_export(request: HttpRequest, token: str, organisation: int) -> JsonResponse:
+    mine = member_of(token, organisation, as_owner=True)
+    content = services.organisation_exported(organisation=mine.organisation)
+    response = JsonResponse(content, json_dumps_params={"indent": 2})
+    response["Content-Disposition"] = 'attachment; filename="ground-motion-organisation.json"'
+    return response
+
+
+@private_page
+@require_http_methods(PAGE_OR_DEED)
+def join(request: HttpRequest, token: str) -> HttpResponse:
+    """Mail scanners open links: opening this one accepts nothing."""
+    asked = Membership.objects.filter(pk=tokens.read_join(token, members.INVITED_FOR), left_at=None)
+    membership = asked.select_related("organisation", "invited_by").first()
+    if membership is None:
+        raise tokens.Expired("it was withdrawn, declined, or left again")
+    context = {"membership": membership, "organisation": membership.organisation}
+    if request.method == "POST" and request.POST.get("deed") == "decline":
+        services.invitation_decline(membership=membership)
+        return render(request, "organisations/declined.html", context)
+    if request.method == "POST":
+        services.invitation_accept(membership=membership, time_zone=request.POST.get("time_zone", ""))
+        membership.refresh_from_db()
+    if membership.confirmed_at:
+        context["manage_token"] = tokens.member_token(membership.pk)
+    return render(request, "organisations/join.html", context)
+
+
+def member_of(token: str, organisation: int, as_owner: bool = False) -> Membership:
+    """The membership of whoever has this link. Raises Expired where there is none, PermissionDenied for no owner."""
+    mine = members.memberships_of(email=owner_of(token)).filter(organisation=organisation).first()
+    if mine is None:
+        raise tokens.Expired("it was dissolved, or the person has left")
+    if as_owner and not mine.is_owner:
+        raise PermissionDenied
+    return mine
+
+
+def _act(deed: str, request: HttpRequest, mine: Membership) -> None:
+    """Do what the form wants. Nonsense changes nothing. Raises Refusal."""
+    organisation, pk = mine.organisation, number_or_none(request.POST.get("about", "")) or 0
+    if deed in ("mails", "no-mails"):
+        services.mails_set(membership=mine, wanted=deed == "mails")
+    elif deed == "leave":
+        services.member_leave(membership=mine)
+    elif deed == "give-up":
+        services.ownership_give_up(membership=mine)
+    elif deed == "invite":
+        form = EmailForm(request.POST)
+        if not form.is_valid():
+            raise Refusal(form.errors["email"][0])
+        services.member_invite(owner=mine, email=form.cleaned_data["email"])
+    elif deed == "remove":
+        services.member_remove(organisation=organisation, pk=pk)
+    elif deed == "share":
+        services.ownership_share(organisation=organisation, pk=pk)
+    elif deed == "end":
+        services.shared_end(organisation=organisation, pk=pk)
+    elif deed == "rename":
+        services.organisation_rename(organisation=organisation, name=request.POST.get("name", ""))
+    elif deed == "dissolve":
+        services.organisation_dissolve(organisation=organisation)
+
+
+def _page(request: HttpRequest, token: str, mine: Membership, status: int = 200, **shown: Any) -> HttpResponse:
+    organisation = mine.organisation
+    seats = {
+        one.shared_id: one
+        for one in Subscription.objects.filter(
+            email=mine.email, shared__organisation=organisation, ended_at=None
+        ).defer("region")
+    }
+    followed = organisation.subscriptions.filter(ended_at=None)
+    joined = list(members.members(organisation=organisation))
+    context = {
+        "token": token,
+        "mine": mine,
+        "organisation": organisation,
+        "places": [subscriptions.described(one) | {"seat": seats.get(one.pk)} for one in followed],
+        "has_all_mails": mine.wants_mails and len(seats) == len(followed),
+        "members": joined,
+        "owners": [one for one in joined if one.is_owner],
+        "invited": members.invitations(organisation=organisation) if mine.is_owner else [],
+        "longest": LONGEST_TITLE,
+        "invited_days": members.INVITED_FOR.days,
+        "answer": request.GET.get("answer", ""),
+        "typed": request.POST.get("email", ""),
+        **shown,
+    }
+    return render(request, "organisations/organisation.html", context, status=status)
+
+
+def _place(request: HttpRequest, token: str, organisation: Organisation, shared: Subscription | None) -> HttpResponse:
+    form_class = ChangeForm if shared else ChoiceForm
+    status = 200
+    if request.method != "POST":
+        form = form_class(initial=_as_it_is(shared) if shared else DEFAULTS)
+    elif "search" in request.POST:
+        form = places.searched(form_class, request.POST)
+    else:
+        form, status = form_class(request.POST, request.FILES), 422
+        if form.is_valid() and _keep(form, organisation, shared):
+            return redirect("organisation", token=token, organisation=organisation.pk)
+    context = {
+        "token": token,
+        "organisation": organisation,
+        "subscription": shared,
+        "form": form,
+        "where_config": where_config(form, shared.region if shared else None),
+    }
+    return render(request, "organisations/place.html", context, status=status)
+
+
+def _keep(form: ChoiceForm, organisation: Organisation, shared: Subscription | None) -> bool:
+    """Whether that was possible; if not, the form says why."""
+    wanted = form.choice() | {name: form.cleaned_data[name] for name in ("name", "sites")}
+    try:
+        if shared:
+            services.shared_change(shared=shared, **wanted)
+        else:
+            services.shared_add(organisation=organisation, **wanted)
+    except Refusal as refusal:
+        form.add_error(None, refusal.error)
+        return False
+    return True
+
+
+def _as_it_is(shared: Subscription) -> dict[str, Any]:
+    fields = ("name", "kinds", "lowest_severity", "unreviewed", "updates", "least_exposure", "frequency")
+    return DEFAULTS | {"where": places.KEEP} | {name: getattr(shared, name) for name in fields}

@@ -1,0 +1,98 @@
+"""The forms of the subscription pages: what, how often, and to whom. Where: monitor/subscribers/subscriptions/places.py."""
+
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from detection.kinds import KIND_LABELS
+from monitor.models import Subscription
+from monitor.subscribers.subscriptions.places import WhereForm
+
+SEVERITY_WORDS = [
+    ("minor", gettext_lazy("Any motion")),
+    (
+        "moderate",
+        gettext_lazy(
+            "Medium and high importance: over 10 mm a year, a square kilometre, or many buildings or people on it"
+        ),
+    ),
+    (
+        "strong",
+        gettext_lazy(
+            "High importance only: over 50 mm a year, or over 10 mm under many buildings, people or a railway"
+        ),
+    ),
+]
+EXPOSURE_WORDS = [
+    ("0", gettext_lazy("Whatever stands there")),
+    ("1", gettext_lazy("Where somebody lives or a building stands")),
+    ("10", gettext_lazy("Where at least 10 people live or 10 buildings stand")),
+    ("100", gettext_lazy("Where at least 100 people live or 100 buildings stand")),
+]
+FREQUENCY_WORDS = [
+    (Subscription.Frequency.AT_ONCE.value, gettext_lazy("At once: within minutes, and at most one mail an hour")),
+    (
+        Subscription.Frequency.DAILY.value,
+        gettext_lazy("Once a day: one mail in the morning, if there is something new"),
+    ),
+    (
+        Subscription.Frequency.WEEKLY.value,
+        gettext_lazy("Once a week: one mail on Monday, if there is something new"),
+    ),
+    (
+        Subscription.Frequency.MONTHLY.value,
+        gettext_lazy("Once a month: one mail on the first day, if there is something new"),
+    ),
+]
+HOURS = [(str(hour), f"{hour:02}:00") for hour in range(24)]
+
+
+class ChoiceForm(WhereForm):
+    """Where, what and how often: all that a preview needs."""
+
+    kinds = forms.MultipleChoiceField(
+        choices=list(KIND_LABELS.items()),
+        error_messages={"required": gettext_lazy("Choose at least one kind of motion.")},
+    )
+    lowest_severity = forms.ChoiceField(choices=SEVERITY_WORDS)
+    unreviewed = forms.BooleanField(required=False)
+    updates = forms.BooleanField(required=False)
+    least_exposure = forms.TypedChoiceField(choices=EXPOSURE_WORDS, coerce=int, empty_value=0, required=False)
+    frequency = forms.ChoiceField(choices=FREQUENCY_WORDS)
+    quiet_from = forms.TypedChoiceField(choices=HOURS, coerce=int, empty_value=None, required=False)
+    quiet_until = forms.TypedChoiceField(choices=HOURS, coerce=int, empty_value=None, required=False)
+    sign_of_life = forms.BooleanField(required=False)
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        hours = {cleaned.get("quiet_from"), cleaned.get("quiet_until")}
+        if (len(hours) == 1 and hours != {None}) or (len(hours) == 2 and None in hours):
+            self.add_error("quiet_from", _("Choose two different hours, or none."))
+        return cleaned
+
+    def choice(self) -> dict[str, Any]:
+        """The choices, by the names of the services' parameters."""
+        names = ("region", "kinds", "lowest_severity", "unreviewed", "updates", "least_exposure", "frequency")
+        return {name: self.cleaned_data[name] for name in names}
+
+    def often(self) -> dict[str, Any]:
+        """When messages may come, by the names of the services' parameters."""
+        return {name: self.cleaned_data[name] for name in ("quiet_from", "quiet_until", "sign_of_life")}
+
+
+class EmailForm(forms.Form):
+    """One field."""
+
+    email = forms.EmailField(
+        max_length=254,
+        error_messages={
+            "required": gettext_lazy("Type your e-mail address."),
+            "invalid": gettext_lazy("This does not look like an e-mail address, such as name@example.org."),
+        },
+    )
+
+
+class SubscribeForm(EmailForm, ChoiceForm):
+    """The whole page; the address comes last."""

@@ -1,0 +1,159 @@
+"""What the links in mails open: confirm, manage, export, stop. A GET only shows; whoever presses the button acts."""
+
+from collections.abc import Callable
+from functools import wraps
+from zoneinfo import available_timezones
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_GET, require_http_methods
+
+from monitor.maps.rasters.visibility import visibility_sentence
+from monitor.models import Membership, Subscription
+from monitor.self_service.subscriptions.forms import HOURS
+from monitor.self_service.subscriptions.views import DEFAULTS, where_config
+from monitor.subscribers.subscriptions import places, selectors, tokens
+from monitor.subscribers.subscriptions import services as subscriptions
+from monitor.subscribers.subscriptions.members import memberships_of
+from monitor.subscribers.subscriptions.news import news_of
+from monitor.wording.refusals import Refusal
+
+PAGE_OR_DEED = ["GET", "HEAD", "POST"]
+
+
+def private_page(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    """A page for one person: no cache keeps it, no search engine lists it, and a bad link gets a clear page."""
+
+    @never_cache
+    @wraps(view)
+    def wrapped(request: HttpRequest, *args, **kwargs) -> HttpResponse:
+        try:
+            response = view(request, *args, **kwargs)
+        except tokens.Expired:
+            response = render(request, "subscriptions/bad_link.html", {"expired": True}, status=410)
+        except tokens.Wrong:
+            response = render(request, "subscriptions/bad_link.html", status=404)
+        response["X-Robots-Tag"] = "noindex"
+        return response
+
+    return wrapped
+
+
+@private_page
+@require_http_methods(PAGE_OR_DEED)
+def confirm(request: HttpRequest, token: str) -> HttpResponse:
+    """Mail scanners open links: opening this one confirms nothing."""
+    subscription = Subscription.objects.filter(pk=tokens.read_confirm(token), ended_at=None).first()
+    if subscription is None:
+        raise tokens.Expired("it was deleted in the meantime")
+    if request.method == "POST":
+        try:
+            subscriptions.subscription_confirm(subscription=subscription)
+        except Refusal as refusal:
+            return render(request, "subscriptions/bad_link.html", {"too_many": refusal.error}, status=409)
+        subscription.refresh_from_db()
+    context = {"subscription": subscription, "manage_token": tokens.manage_token(subscription.pk)}
+    return render(request, "subscriptions/subscribe_confirm.html", context)
+
+
+@csrf_exempt  # RFC 8058: the mail program posts, without our cookie; the signed link is what allows it
+@private_page
+@require_http_methods(PAGE_OR_DEED)
+def stop(request: HttpRequest, token: str) -> HttpResponse:
+    """Unsubscribe: a GET shows a button, a POST acts. It may come twice, and long after everything was deleted."""
+    ids = tokens.read_stop(token)
+    if request.method == "POST":
+        subscriptions.subscriptions_end(ids=ids)
+    alive = Subscription.objects.filter(pk__in=ids, ended_at=None)
+    return render(request, "subscriptions/subscribe_stop.html", {"alive": alive})
+
+
+@private_page
+@require_http_methods(PAGE_OR_DEED)
+def manage(request: HttpRequest, token: str) -> HttpResponse:
+    """Everything of one person, and what can be done with it."""
+    email = owner_of(token)
+    if request.method == "POST":
+        if request.POST.get("deed") == "delete":
+            subscriptions.person_delete(email=email)
+            return render(request, "subscriptions/deleted.html")
+        if request.POST.get("deed") == "read":
+            reads = {name: request.POST.get(name, "") for name in ("language", "time_zone")}
+            quiet = subscriptions.quiet_hours(request.POST.get("quiet_from", ""), request.POST.get("quiet_until", ""))
+            subscriptions.reader_set(email=email, **reads, quiet=quiet)
+            return redirect("subscription-manage", token=token)
+        wish = {name: request.POST.get(name, "") for name in ("deed", "until")}
+        answer = subscriptions.change(email=email, pk=request.POST.get("subscription", ""), **wish)
+        page = reverse("subscription-manage", args=[token])
+        return redirect(f"{page}?answer={answer}" if answer else page)
+    held = selectors.subscriptions_of(email=email)
+    newest = held.filter(ended_at=None).last()
+    context = {
+        "email": email,
+        "token": token,
+        "newest": newest,
+        "is_owner": memberships_of(email=email).filter(role=Membership.Role.OWNER).exists(),
+        "answer": request.GET.get("answer", ""),
+        "hours": HOURS,
+        "languages": settings.LANGUAGES,
+        "time_zones": sorted(available_timezones()) if newest else [],
+        "subscriptions": [
+            subscriptions.described(one) | {"unseen": visibility_sentence(one.region)}
+            for one in held.filter(ended_at=None)
+        ],
+        "n_ended": held.exclude(ended_at=None).count(),
+        "frequencies": Subscription.Frequency.choices,
+        "keep_days": subscriptions.KEEP_ENDED.days,
+    }
+    return render(request, "subscriptions/manage.html", context)
+
+
+@private_page
+@require_http_methods(PAGE_OR_DEED)
+def move(request: HttpRequest, token: str, subscription: int) -> HttpResponse:
+    """Another place, or another name, for one of a person's subscriptions."""
+    mine = selectors.subscriptions_of(email=owner_of(token)).filter(pk=subscription, ended_at=None, shared=None).first()
+    if mine is None:
+        raise tokens.Expired("it was ended in the meantime, or is shared")
+    as_it_is = DEFAULTS | {"where": places.KEEP, "name": mine.name}
+    if request.method != "POST":
+        form, status = places.MoveForm(initial=as_it_is), 200
+    elif "search" in request.POST:
+        form, status = places.searched(places.MoveForm, request.POST), 200
+    else:
+        form, status = places.MoveForm(request.POST, request.FILES), 422
+        if form.is_valid():
+            wanted = {name: form.cleaned_data[name] for name in ("name", "region", "sites")}
+            subscriptions.subscription_move(subscription=mine, **wanted)
+            return redirect("subscription-manage", token=token)
+    context = {"subscription": mine, "token": token, "form": form, "where_config": where_config(form, mine.region)}
+    return render(request, "subscriptions/where.html", context, status=status)
+
+
+@private_page
+@require_GET
+def news(request: HttpRequest, token: str) -> HttpResponse:
+    """All that the subscriptions of one person have brought, the newest first: where a summary leads."""
+    email = owner_of(token)
+    return render(request, "subscriptions/news.html", {"token": token, **news_of(email=email)})
+
+
+@private_page
+@require_GET
+def export(request: HttpRequest, token: str) -> JsonResponse:
+    response = JsonResponse(subscriptions.person_export(email=owner_of(token)), json_dumps_params={"indent": 2})
+    response["Content-Disposition"] = 'attachment; filename="ground-motion-subscriptions.json"'
+    return response
+
+
+def owner_of(token: str) -> str:
+    subscription, membership = tokens.read_manage(token)
+    held = Subscription.objects.filter(pk=subscription).exclude(email="").first()
+    held = held or Membership.objects.filter(pk=membership).first()
+    if held is None:
+        raise tokens.Expired("everything of this person was deleted")
+    return held.email

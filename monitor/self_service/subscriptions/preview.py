@@ -1,0 +1,72 @@
+"""What a subscription would have brought in the last two years: the past, replayed through the rules of today."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
+
+from django.contrib.gis.geos import GEOSGeometry
+
+from detection.models import AlertTransition
+from detection.rules.lifecycle import State
+from monitor.models import DEFAULT_CHANNEL, Subscription
+from monitor.notifications.digests import last_moment
+from monitor.notifications.gathering import AUTOMATIC, HOLD, MANY_PLACES, Pace, paces
+from monitor.subscribers.subscriptions.often import Quiet, quiet_ends
+from monitor.subscribers.subscriptions.rules import Wish, step_of, wants
+from monitor.subscribers.subscriptions.selectors import steps_in
+from monitor.wording.cards.cards import alert_cards
+from monitor.wording.families.steps import what_happened
+
+PREVIEW_YEARS = 2
+SHOWN = 20
+
+
+class Replay(NamedTuple):
+    """steps: what would have been told, the newest first. n_mails: in how many mails."""
+
+    steps: list[AlertTransition]
+    n_mails: int
+
+    @property
+    def n_more(self) -> int:
+        return max(0, len(self.steps) - SHOWN)
+
+
+def replay(*, region: GEOSGeometry, wish: Wish, frequency: str, quiet: Quiet | None = None) -> Replay:
+    """What such a subscription would have brought. What was rejected later is left out."""
+    past = steps_in(region=region, years=PREVIEW_YEARS).exclude(alert__state=State.REJECTED)
+    past = past.order_by("-created_at", "-id")
+    steps = [one for one in past if wants(wish, step_of(one))]
+    return Replay(steps, _mails(steps, frequency, quiet))
+
+
+def rows_of(steps: Sequence[AlertTransition]) -> list[dict[str, Any]]:
+    """The newest steps for a list with links."""
+    shown = steps[:SHOWN]
+    alerts = {one.alert_id: one.alert for one in shown}
+    cards = dict(zip(alerts, alert_cards(alerts.values()), strict=True))
+    return [{"card": cards[one.alert_id], "at": one.created_at, "happened": what_happened(one)} for one in shown]
+
+
+def _mails(steps: Sequence[AlertTransition], frequency: str, quiet: Quiet | None) -> int:
+    if frequency != Subscription.Frequency.AT_ONCE:
+        return len({last_moment(frequency=frequency, now=one.created_at) for one in steps})
+    return _gathered(steps, paces().get(DEFAULT_CHANNEL, Pace(timedelta(0), timedelta(0))), quiet)
+
+
+def _gathered(steps: Sequence[AlertTransition], pace: Pace, quiet: Quiet | None) -> int:
+    """Into how many mails `monitor.notifications.gathering` would have put them."""
+    waiting: list[tuple[datetime, AlertTransition]] = sorted(
+        ((one.created_at, one) for one in steps), key=lambda each: each[0]
+    )
+    count, last = 0, None
+    while waiting:
+        leaves = waiting[0][0] + pace.delay
+        leaves = quiet_ends(max(leaves, last + pace.rest) if last else leaves, quiet)
+        told = {one.alert_id for at, one in waiting if at <= leaves}
+        waiting = [each for each in waiting if each[0] > leaves]
+        if len(told) > MANY_PLACES:
+            held = [(max(at, leaves + HOLD) if one.actor == AUTOMATIC else at, one) for at, one in waiting]
+            waiting = sorted(held, key=lambda each: each[0])
+        count, last = count + 1, leaves
+    return count

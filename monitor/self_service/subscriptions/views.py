@@ -1,0 +1,221 @@
+"""Subscribing: the form and its preview. No account, no password; the owner of the address confirms by mail."""
+
+from typing import Any
+
+from django.contrib.gis.geos import GEOSGeometry
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from shapely import from_wkb
+from shapely.geometry import mapping
+
+from detection.kinds import KIND_LABELS, Kind
+from ingest.areas import FARTHEST_M, area_of
+from ingest.context.regions import region_by_name, region_by_slug
+from monitor.maps.map.config import urls
+from monitor.maps.map.selectors import map_totals
+from monitor.maps.rasters.visibility import visibility_sentence
+from monitor.models import Subscription
+from monitor.self_service.subscriptions.forms import HOURS, ChoiceForm, EmailForm, SubscribeForm
+from monitor.self_service.subscriptions.preview import PREVIEW_YEARS, replay, rows_of
+from monitor.subscribers.subscriptions import limits, places, selectors
+from monitor.subscribers.subscriptions import services as subscriptions
+from monitor.subscribers.subscriptions.often import Quiet
+from monitor.subscribers.subscriptions.rules import Wanted
+from monitor.web.visitors import visitor_network
+from monitor.wording import regions
+from monitor.wording.cards.filters import alert_or_404
+from monitor.wording.dates import day_words
+from monitor.wording.figures import whole
+from monitor.wording.refusals import Refusal
+from monitor.wording.refused_requests import finite_numbers
+from monitor.wording.subscriptions import preview_sentence
+
+DEFAULTS = {
+    "where": "circle",
+    "distance": "2000",
+    "own_km": "5",
+    "kinds": list(KIND_LABELS),
+    "lowest_severity": "minor",
+    "unreviewed": True,
+    "updates": True,
+    "least_exposure": "0",
+    "frequency": "at-once",
+}
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def subscribe(request: HttpRequest) -> HttpResponse:
+    """The form, perhaps filled in from the map (?bbox=…, ?lat=…&lon=…, ?region=…), or a subscription to keep."""
+    if request.method != "POST":
+        return _page(request, SubscribeForm(initial=DEFAULTS | _prefilled(request)))
+    if "search" in request.POST:
+        return _page(request, places.searched(SubscribeForm, request.POST))
+    form = SubscribeForm(request.POST, request.FILES)
+    if "look" in request.POST:  # before an address is asked for, and without a script
+        form.fields["email"].required = False
+        return _page(request, form, look_back=True, status=200 if form.is_valid() else 422)
+    if not form.is_valid():
+        return _page(request, form, status=422)
+    entered = {name: form.cleaned_data[name] for name in ("email", "name", "sites")}
+    return _keep(request, **entered, **form.choice(), **form.often())
+
+
+@require_POST
+def subscribe_alert(request: HttpRequest, code: str) -> HttpResponse:
+    """'Tell me when this changes': the place of one alert, with one field to fill in."""
+    alert, form = alert_or_404(code), EmailForm(request.POST)
+    if not form.is_valid():
+        return render(request, "subscriptions/subscribe_alert.html", {"alert": alert, "form": form}, status=422)
+    return _keep(
+        request,
+        email=form.cleaned_data["email"],
+        region=regions.around(from_wkb(bytes(alert.area.wkb)), _("the place of alert %(code)s") % {"code": alert.code}),
+        kinds=[kind.value for kind in Kind],
+        lowest_severity="minor",
+        unreviewed=True,
+        frequency=Subscription.Frequency.AT_ONCE.value,
+    )
+
+
+@require_GET
+def subscribe_sent(request: HttpRequest) -> HttpResponse:
+    """The same page for every address."""
+    return render(request, "subscriptions/subscribe_sent.html")
+
+
+@require_POST
+def subscribe_preview(request: HttpRequest) -> JsonResponse:
+    """How many mails this would have brought. By POST: a region is nobody's business, and addresses end up in logs."""
+    form = ChoiceForm(request.POST, request.FILES)
+    form.asks_geocoder = bool(request.POST.get("hit"))  # then its answer is known already
+    if not form.is_valid():
+        return JsonResponse({"errors": {name: list(faults) for name, faults in form.errors.items()}}, status=422)
+    region = form.cleaned_data["region"]
+    looked = _look_back(form)
+    return JsonResponse(
+        {
+            "mails": looked["n_mails"],
+            "years": PREVIEW_YEARS,
+            "label": region.label,
+            "outline": mapping(region.outline),
+            "area_km2": round(area_of(region.outline) / 1e6, 3),
+            "sentence": looked["sentence"],
+            "unseen": looked["unseen"],
+            "more": looked["more"],
+            "items": [
+                {
+                    "title": _("%(kind)s, %(place)s") % {"kind": row["card"].kind_label, "place": row["card"].place},
+                    "url": row["card"].url,
+                    "about": f"{day_words(timezone.localtime(row['at']))} · {row['happened']}",
+                }
+                for row in looked["rows"]
+            ],
+        }
+    )
+
+
+def _look_back(form: ChoiceForm) -> dict[str, Any]:
+    """What the choice of a valid form would have brought, for the page and for its script."""
+    choice = form.choice()
+    region, frequency = choice.pop("region"), choice.pop("frequency")
+    outline = subscriptions.to_geos(region)
+    past = replay(region=outline, wish=Wanted(**choice), frequency=frequency, quiet=_quiet(form))
+    more = ngettext("And %(n)s older one.", "And %(n)s older ones.", past.n_more) % {"n": whole(past.n_more)}
+    return {
+        "label": region.label,
+        "n_mails": past.n_mails,
+        "rows": rows_of(past.steps),
+        "more": more if past.n_more else "",
+        "sentence": preview_sentence(past.n_mails, PREVIEW_YEARS, selectors.records_begin()),
+        "unseen": visibility_sentence(outline),
+    }
+
+
+def _quiet(form: ChoiceForm) -> Quiet | None:
+    start, end = form.cleaned_data["quiet_from"], form.cleaned_data["quiet_until"]
+    zone = subscriptions.time_zone_known(form.data.get("time_zone", ""))
+    return Quiet(zone, start, end) if start is not None else None
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def subscription_link(request: HttpRequest) -> HttpResponse:
+    """For people who lost their link: it is sent to the address, whether we hold anything of it or not."""
+    form = EmailForm(request.POST if request.method == "POST" else None)
+    if not form.is_valid():
+        status = 422 if form.is_bound else 200
+        return render(request, "subscriptions/link.html", {"form": form}, status=status)
+    if not _within_limits(request):
+        return too_many(request)
+    subscriptions.link_request(email=form.cleaned_data["email"])
+    return redirect("subscribe-sent")
+
+
+def too_many(request: HttpRequest) -> HttpResponse:
+    return render(request, "subscriptions/subscribe_limit.html", status=429)
+
+
+def _keep(request: HttpRequest, **choice: Any) -> HttpResponse:
+    if not _within_limits(request):
+        return too_many(request)
+    subscriptions.subscription_request(**choice, time_zone=request.POST.get("time_zone", ""))
+    return redirect("subscribe-sent")
+
+
+def _within_limits(request: HttpRequest) -> bool:
+    forwarded = request.headers.get("X-Forwarded-For", "")
+    ip = visitor_network(remote_address=request.META.get("REMOTE_ADDR", ""), forwarded_for=forwarded)
+    return limits.allowed_for_connection(ip=ip)
+
+
+def _page(request: HttpRequest, form: places.WhereForm, status: int = 200, look_back: bool = False) -> HttpResponse:
+    context = {
+        "form": form,
+        "hours": HOURS,
+        "past": _look_back(form) if look_back and form.is_valid() else None,
+        "where_config": where_config(form),
+    }
+    return render(request, "subscriptions/subscribe.html", context, status=status)
+
+
+def where_config(form: places.WhereForm, kept: GEOSGeometry | None = None) -> dict[str, Any]:
+    """What the map to choose a place on needs. kept: the region of a subscription as it is."""
+    return {
+        "region": _outline(form),
+        "kept": mapping(from_wkb(bytes(kept.wkb))) if kept else None,
+        "bounds": map_totals().bounds,
+        "alerts_url": urls()["alerts"],
+        "farthest_km": FARTHEST_M / 1000,
+    }
+
+
+def _outline(form: places.WhereForm) -> dict[str, Any] | None:
+    """Of the administrative region that is filled in, for the map."""
+    chosen = form.chosen_region() if form["where"].value() == "region" else None
+    if chosen is None:
+        return None
+    try:
+        return mapping(regions.administrative(from_wkb(bytes(chosen.outline.wkb)), chosen.name).outline)
+    except Refusal:
+        return None  # the form says that it is too large
+
+
+def _prefilled(request: HttpRequest) -> dict[str, Any]:
+    """What the address of the page fills in; nonsense is left out."""
+    box = _numbers(request.GET.get("bbox", ""), 4)
+    if box and box[0] < box[2] and box[1] < box[3]:
+        return {"where": "drawn", "drawn": regions.rectangle(*box)}
+    region = region_by_slug(slug=request.GET.get("region", ""))
+    if region:
+        namesake = region_by_name(text=region.name)
+        return {"where": "region", "region": region.name if namesake == region else region.slug}
+    place = _numbers(f"{request.GET.get('lat', '')},{request.GET.get('lon', '')}", 2)
+    return {"latitude": f"{place[0]:.5f}", "longitude": f"{place[1]:.5f}"} if place else {}
+
+
+def _numbers(text: str, count: int) -> list[float]:
+    numbers = finite_numbers(text)
+    return numbers if len(numbers) == count else []

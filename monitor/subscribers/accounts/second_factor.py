@@ -1,0 +1,132 @@
+"""The second factor: an app's codes, and recovery codes; django-allauth keeps and checks them.
+
+Here stands what this site adds: who needs one, that wrong codes count as wrong passwords do, that a code works once
+whichever process sees it, and that the secrets lie encrypted in the database.
+"""
+
+import base64
+import hashlib
+import logging
+
+from allauth.account.adapter import DefaultAccountAdapter
+from allauth.core import context
+from allauth.mfa.adapter import DefaultMFAAdapter
+from allauth.mfa.base.forms import AuthenticateForm, ReauthenticateForm
+from allauth.mfa.models import Authenticator
+from allauth.mfa.totp.internal.auth import format_hotp_value, hotp_value, yield_hotp_counters_from_time
+from allauth.mfa.utils import decrypt
+from allauth.usersessions.models import UserSession
+from cryptography.fernet import Fernet, MultiFernet
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse
+from django.utils.translation import gettext as _
+
+from detection.models import AuditEntry
+from monitor.web.accounts import client_address
+from monitor.web.throttle import browser_remember, failure_count, refuse_while_paused
+
+logger = logging.getLogger(__name__)
+
+NOWHERE = "::"  # a connection without an address, for example over a Unix socket
+
+
+class AccountAdapter(DefaultAccountAdapter):
+    """Nobody signs up; sessions and limits know the network of a visitor, not the address."""
+
+    def is_open_for_signup(self, request: HttpRequest) -> bool:
+        return False
+
+    def add_message(self, *args, **kwargs) -> None:
+        """The pages themselves say what happened."""
+
+    def get_client_ip(self, request: HttpRequest) -> str:
+        return coarse_address(client_address(request) or NOWHERE)
+
+    def post_login(self, request: HttpRequest, user: User, **kwargs) -> HttpResponse:
+        response = super().post_login(request, user, **kwargs)
+        browser_remember(response, user.get_username())
+        return response
+
+
+class FactorAdapter(DefaultMFAAdapter):
+    """Secrets are kept encrypted with a key made of SECRET_KEY."""
+
+    def get_totp_label(self, user: User) -> str:
+        return user.get_username()
+
+    def encrypt(self, text: str) -> str:
+        return _box().encrypt(text.encode()).decode()
+
+    def decrypt(self, encrypted_text: str) -> str:
+        return _box().decrypt(encrypted_text.encode()).decode()
+
+
+class Throttled:
+    """A form for a code: wrong ones count as wrong passwords do, and a code of the app works once."""
+
+    def clean_code(self) -> str:
+        refuse_while_paused(context.request, self.user.get_username())
+        code = super().clean_code()
+        if self.authenticator.type == Authenticator.Type.TOTP and not _first_use(self.authenticator, code):
+            raise ValidationError(_("This code was used already. Wait for the next one."))
+        return code
+
+    def _emit_authentication_failed(self, authenticator: Authenticator) -> None:
+        super()._emit_authentication_failed(authenticator)
+        failure_count(context.request, self.user.get_username())
+
+
+class CodeForm(Throttled, AuthenticateForm):
+    pass
+
+
+class CodeAgainForm(Throttled, ReauthenticateForm):
+    pass
+
+
+def factor_reset(*, user: User, actor: str) -> int:
+    """Take the second factor from an account that lost it, and end its sessions; how many means there were."""
+    with transaction.atomic():
+        n_removed, _ = Authenticator.objects.filter(user=user).delete()
+        AuditEntry.objects.create(actor=actor, action="second factor reset", subject=user.get_username()[:40])
+    sessions_end(user=user)
+    logger.warning("the second factor of %s was reset by %s", user.get_username(), actor)
+    return n_removed
+
+
+def sessions_end(*, user: User, but: str | None = None) -> None:
+    """Sign an account out everywhere, except in the session with this key."""
+    for session in UserSession.objects.filter(user=user).exclude(session_key=but or ""):
+        session.end()
+
+
+def other_sessions_end(sender: type, request: HttpRequest, user: User, **kwargs: object) -> None:
+    """After a second factor was set up: sessions that began with a password alone end."""
+    sessions_end(user=user, but=request.session.session_key)
+
+
+def coarse_address(address: str) -> str:
+    """The network in which an address lies: of IPv4 without its last part."""
+    return f"{address.rpartition('.')[0]}.0" if "." in address else address
+
+
+def _first_use(authenticator: Authenticator, code: str) -> bool:
+    """Whether no code of this step or a later one was used before; remembered in the row, which all processes see."""
+    secret = decrypt(authenticator.data["secret"])
+    fitting = [step for step in yield_hotp_counters_from_time() if format_hotp_value(hotp_value(secret, step)) == code]
+    with transaction.atomic():
+        row = Authenticator.objects.select_for_update().get(pk=authenticator.pk)
+        if not fitting or max(fitting) <= row.data.get("last_step", 0):
+            return False
+        row.data["last_step"] = max(fitting)
+        row.save(update_fields=["data"])
+    return True
+
+
+def _box() -> MultiFernet:
+    keys = [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]
+    digests = [hashlib.sha256(f"monitor.second-factor:{key}".encode()).digest() for key in keys]
+    return MultiFernet([Fernet(base64.urlsafe_b64encode(digest)) for digest in digests])

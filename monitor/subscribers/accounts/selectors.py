@@ -1,0 +1,55 @@
+"""Reading accounts and invitations."""
+
+from allauth.mfa.models import Authenticator
+from django.contrib.auth.models import User
+from django.db.models import Exists, OuterRef, QuerySet
+from django.utils import timezone
+from django.utils.translation import pgettext
+
+from monitor.models import Invitation
+from monitor.subscribers.accounts.tokens import INVITED_FOR
+from monitor.web.roles import ADMINISTRATORS, OPERATORS, PUBLISH, PUBLISHERS, REVIEW, VIEWERS
+
+BACKEND = "django.contrib.auth.backends.ModelBackend"
+ROLE_WORDS = [
+    (ADMINISTRATORS, Invitation.Role.ADMINISTRATOR.label),
+    (PUBLISHERS, Invitation.Role.PUBLISHER.label),
+    (OPERATORS, Invitation.Role.OPERATOR.label),
+    (VIEWERS, Invitation.Role.VIEWER.label),
+]
+
+
+def accounts_listed() -> QuerySet[User]:
+    """Every account, with its groups and whether it has a second factor."""
+    factor = Authenticator.objects.filter(user=OuterRef("pk"))
+    return (
+        User.objects.prefetch_related("groups").annotate(has_factor=Exists(factor)).order_by("-is_active", "username")
+    )
+
+
+def accounts_of(*, email: str) -> QuerySet[User]:
+    return User.objects.filter(email__iexact=email.strip())
+
+
+def invitations_open() -> QuerySet[Invitation]:
+    """What was neither accepted nor withdrawn, and is not too old."""
+    return Invitation.objects.filter(
+        accepted_at=None, withdrawn_at=None, created_at__gte=timezone.now() - INVITED_FOR
+    ).select_related("invited_by")
+
+
+def role_in_words(account: User) -> str:
+    if account.is_superuser:
+        return pgettext("role", "superuser")
+    groups = {group.name for group in account.groups.all()}
+    return next((str(words) for name, words in ROLE_WORDS if name in groups), pgettext("role", "none"))
+
+
+def reviewers() -> QuerySet[User]:
+    """Active accounts that may decide cases, superusers too."""
+    return User.objects.with_perm(REVIEW, backend=BACKEND).order_by("username")
+
+
+def publishers() -> QuerySet[User]:
+    """Active accounts that may agree with what a colleague proposed, superusers too."""
+    return User.objects.with_perm(PUBLISH, backend=BACKEND).order_by("username")

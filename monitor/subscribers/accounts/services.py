@@ -1,0 +1,95 @@
+"""How an account begins and ends: invited, accepted, deactivated; and the link to a new password.
+
+Whatever changes an account is written to the audit.
+"""
+
+from datetime import timedelta
+from uuid import uuid4
+
+from django.contrib.auth.models import Group, User
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from detection.models import AuditEntry
+from monitor.models import Invitation, OutgoingMessage
+from monitor.subscribers.accounts import selectors
+from monitor.subscribers.accounts.second_factor import sessions_end
+from monitor.subscribers.subscriptions.limits import allowed_for_address
+from monitor.wording.refusals import Refusal
+
+KEEP_INVITATIONS = timedelta(days=30)
+
+
+def invitation_send(*, email: str, role: str, invited_by: User) -> Invitation:
+    """Queue a mail with a link to make an account; it replaces earlier ones. Raises Refusal for a known address."""
+    email = email.strip().lower()
+    if selectors.accounts_of(email=email).exists():
+        raise Refusal(_("There is an account with this address."), _("Change its role in Django's admin."))
+    with transaction.atomic():
+        selectors.invitations_open().filter(email=email).update(withdrawn_at=timezone.now())
+        invitation = Invitation.objects.create(email=email, role=Invitation.Role(role), invited_by=invited_by)
+        OutgoingMessage.objects.create(
+            kind=OutgoingMessage.Kind.INVITATION,
+            key=f"invitation:{invitation.pk}",
+            address=email,
+            invitation=invitation,
+            next_try_at=timezone.now(),
+        )
+        _audit(invited_by.get_username(), "invited", f"invitation {invitation.pk}", detail=invitation.role)
+    return invitation
+
+
+def invitation_withdraw(*, invitation: Invitation, actor: User) -> None:
+    """Its link opens nothing from now on."""
+    if selectors.invitations_open().filter(pk=invitation.pk).update(withdrawn_at=timezone.now()):
+        _audit(actor.get_username(), "invitation withdrawn", f"invitation {invitation.pk}")
+
+
+def invitation_accept(*, invitation: Invitation, username: str, password: str) -> User:
+    """Make the account, once. Raises Refusal where the link was used or withdrawn in the meantime."""
+    with transaction.atomic():
+        if not selectors.invitations_open().filter(pk=invitation.pk).update(accepted_at=timezone.now()):
+            raise Refusal(_("This invitation was used or withdrawn."), _("Ask for a new one."))
+        is_staff = invitation.role == Invitation.Role.ADMINISTRATOR
+        account = User.objects.create_user(username, invitation.email, password, is_staff=is_staff)
+        account.groups.add(Group.objects.get(name=invitation.role))
+        _audit(username, "account made", f"invitation {invitation.pk}", after=invitation.role)
+    return account
+
+
+def account_set_active(*, account: User, active: bool, actor: User) -> None:
+    """Let an account in, or not any more: then it is signed out everywhere. Raises Refusal for one's own."""
+    if account == actor:
+        raise Refusal(_("You cannot deactivate your own account."), _("Another superuser can."))
+    with transaction.atomic():
+        changed = User.objects.filter(pk=account.pk).exclude(is_active=active).update(is_active=active)
+        if changed:
+            action = "account activated" if active else "account deactivated"
+            _audit(actor.get_username(), action, account.get_username())
+    if not active:
+        sessions_end(user=account)
+
+
+def password_link_request(*, email: str) -> None:
+    """Queue a mail with a link to a new password for every account of an address; nothing for an unknown one."""
+    if not allowed_for_address(email=email):
+        return
+    for account in selectors.accounts_of(email=email).filter(is_active=True):
+        if account.has_usable_password():
+            OutgoingMessage.objects.create(
+                kind=OutgoingMessage.Kind.RESET,
+                key=f"password:{uuid4()}",
+                address=account.email,
+                account=account,
+                next_try_at=timezone.now(),
+            )
+
+
+def invitations_forget() -> int:
+    """Delete invitations that are over; how many."""
+    return Invitation.objects.filter(created_at__lt=timezone.now() - KEEP_INVITATIONS).delete()[0]
+
+
+def _audit(actor: str, action: str, subject: str, after: str = "", detail: str = "") -> None:
+    AuditEntry.objects.create(actor=actor, action=action, subject=subject[:40], after=after, detail=detail)

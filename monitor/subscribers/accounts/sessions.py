@@ -1,0 +1,126 @@
+"""How long a session lasts, and the page on which people see and end theirs."""
+
+import time
+from collections.abc import Callable
+from datetime import timedelta
+
+from allauth.account.decorators import reauthentication_required
+from allauth.usersessions.models import UserSession
+from django.conf import settings
+from django.contrib.auth import logout
+from django.contrib.auth.decorators import login_required
+from django.contrib.auth.views import LogoutView
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods
+
+from monitor.subscribers.accounts.second_factor import sessions_end
+from monitor.wording.refused_requests import number_or_none
+
+BEGAN, SEEN = "signed_in_at", "seen_at"  # seconds since 1970, in the session
+WRITTEN_EVERY_SECONDS = 60
+BROWSERS = [("Edg", "Edge"), ("OPR", "Opera"), ("Firefox", "Firefox"), ("Chrom", "Chrome"), ("Safari", "Safari")]
+DEVICES = [
+    ("Android", "Android"),
+    ("iPhone", "iPhone"),
+    ("iPad", "iPad"),
+    ("Windows", "Windows"),
+    ("Mac OS", "Mac"),
+    ("Linux", "Linux"),
+]
+
+
+def limit_sessions(
+    get_response: Callable[[HttpRequest], HttpResponseBase],
+) -> Callable[[HttpRequest], HttpResponseBase]:
+    """End sessions that nobody has used for a while, and those that began too long ago, used or not."""
+
+    def middleware(request: HttpRequest) -> HttpResponseBase:
+        if settings.SESSION_COOKIE_NAME in request.COOKIES and request.user.is_authenticated:
+            _end_or_note(request)
+        return get_response(request)
+
+    return middleware
+
+
+@never_cache
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+@reauthentication_required(allow_get=True)
+def session_list(request: HttpRequest) -> HttpResponse:
+    """Where an account is signed in; a POST ends one session, all others, or all."""
+    here = request.session.session_key
+    if request.method == "POST":
+        wanted = request.POST.get("end", "")
+        if wanted == "all":
+            sessions_end(user=request.user)
+            logout(request)
+            return HttpResponseRedirect(reverse("login"))
+        if wanted == "others":
+            sessions_end(user=request.user, but=here)
+        else:
+            named = UserSession.objects.filter(user=request.user, pk=number_or_none(wanted))
+            for session in named.exclude(session_key=here):
+                session.end()
+        return HttpResponseRedirect(f"{request.path}?ended=yes")
+    rows = [
+        {"row": one, "device": device_in_words(one.user_agent), "here": one.session_key == here}
+        for one in UserSession.objects.purge_and_list(request.user)
+    ]
+    rows.sort(key=lambda row: (not row["here"], -row["row"].last_seen_at.timestamp()))
+    context = {
+        "sessions": rows,
+        "idle_hours": settings.SESSION_IDLE_MINUTES / 60,
+        "longest_hours": settings.SESSION_COOKIE_AGE // 3600,
+    }
+    return render(request, "accounts/sessions.html", context)
+
+
+class SignOut(LogoutView):
+    """Signing out; the browser forgets the pages that it kept."""
+
+    def post(self, request: HttpRequest, *args, **kwargs) -> HttpResponse:
+        response = super().post(request, *args, **kwargs)
+        response["Clear-Site-Data"] = '"cache", "storage"'
+        return response
+
+
+def sessions_forget() -> int:
+    """Delete what is kept of sessions that have ended by themselves; how many."""
+    over = timezone.now() - timedelta(seconds=settings.SESSION_COOKIE_AGE)
+    return UserSession.objects.filter(last_seen_at__lt=over).delete()[0]
+
+
+def session_renew(request: HttpRequest, **kwargs: object) -> None:
+    """Whoever proves again who they are goes on under another key of the session."""
+    if request.user.is_authenticated and kwargs.get("reauthenticated"):
+        before = request.session.session_key
+        request.session.cycle_key()
+        UserSession.objects.filter(session_key=before).update(session_key=request.session.session_key)
+
+
+def device_in_words(user_agent: str) -> str:
+    """Browser and system as people call them."""
+    browser = next((name for mark, name in BROWSERS if mark in user_agent), "")
+    device = next((name for mark, name in DEVICES if mark in user_agent), "")
+    if not device:
+        return browser or _("A browser")
+    if not browser:
+        return _("a browser on %(device)s") % {"device": device}
+    # Translators: names of a program and a system, "Firefox on Linux"
+    return _("%(browser)s on %(device)s") % {"browser": browser, "device": device}
+
+
+def _end_or_note(request: HttpRequest) -> None:
+    session, now = request.session, int(time.time())
+    began, seen = session.get(BEGAN, now), session.get(SEEN, 0)
+    idle = seen and now - seen > settings.SESSION_IDLE_MINUTES * 60
+    if idle or now - began > settings.SESSION_COOKIE_AGE:
+        logout(request)
+    elif now - seen >= WRITTEN_EVERY_SECONDS:
+        session.update({BEGAN: began, SEEN: now})
+        UserSession.objects.create_from_request(request)

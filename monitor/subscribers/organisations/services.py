@@ -1,0 +1,276 @@
+"""The life of an organisation: founded, joined, left, passed on, dissolved; what it watches, and its members' seats."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+from uuid import uuid4
+
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from ingest.errors import one_line
+from monitor.models import Membership, Organisation, OutgoingMessage, Subscription, language_of_request
+from monitor.subscribers.organisations.names import title_of
+from monitor.subscribers.subscriptions import limits
+from monitor.subscribers.subscriptions import selectors as subscriptions
+from monitor.subscribers.subscriptions.assets import SiteArea, assets_replace
+from monitor.subscribers.subscriptions.endpoints import endpoints_exported
+from monitor.subscribers.subscriptions.members import invitations, members, memberships_of, owners
+from monitor.subscribers.subscriptions.services import (
+    LONGEST_LABEL,
+    LONGEST_NAME,
+    email_normal,
+    exported,
+    subscription_move,
+    subscriptions_end,
+    time_zone_known,
+    to_geos,
+)
+from monitor.wording.figures import whole
+from monitor.wording.refusals import Refusal
+from monitor.wording.regions import Region
+
+MOST_MEMBERS = 50  # the invited included
+MOST_SHARED = 20
+MOST_OWNED = 3
+MOST_INVITATIONS = 20  # of one organisation in a day
+FOLLOWED = (
+    *("region", "label", "n_assets", "kinds", "lowest_severity", "unreviewed"),
+    *("updates", "least_exposure", "frequency"),
+)
+READER = ("language", "time_zone", "quiet_from", "quiet_until")
+
+
+def organisation_found(*, email: str, name: str) -> Membership:
+    """A new organisation, and its first owner: somebody with a confirmed subscription. Raises Refusal."""
+    if not may_found(email=email):
+        raise Refusal(_("Confirm a subscription of your own first."))
+    if memberships_of(email=email).filter(role=Membership.Role.OWNER).count() >= MOST_OWNED:
+        raise Refusal(_("You can own %(number)s organisations at most.") % {"number": whole(MOST_OWNED)})
+    with transaction.atomic():
+        organisation = Organisation.objects.create(name=_title(name))
+        return Membership.objects.create(
+            organisation=organisation, email=email, role=Membership.Role.OWNER, confirmed_at=timezone.now()
+        )
+
+
+def may_found(*, email: str) -> bool:
+    own = subscriptions.subscriptions_of(email=email)
+    return own.filter(confirmed_at__isnull=False, ended_at=None, shared=None).exists()
+
+
+def organisation_rename(*, organisation: Organisation, name: str) -> None:
+    """Raises Refusal for a name that cannot stand in a mail."""
+    title = _title(name)
+    with _alone(organisation) as mine:
+        mine.name = title
+        mine.save(update_fields=["name"])
+        seats_settle(organisation=mine)
+
+
+def organisation_dissolve(*, organisation: Organisation) -> None:
+    """Delete it with all that is its own: what it watches, seats, memberships, webhooks. Its members get no mail."""
+    organisation.delete()
+
+
+def member_invite(*, owner: Membership, email: str) -> None:
+    """Ask an address to join, by mail. Who declined is not asked again while that is kept. Raises Refusal."""
+    email = email_normal(email)
+    with _alone(owner.organisation) as organisation:
+        _title(organisation.name)  # a stored name may be older than the rule
+        known = organisation.memberships.filter(email=email).first()
+        if known and known.left_at is None:
+            raise Refusal(_("This address is listed already."))
+        if known and known.confirmed_at is None:
+            raise Refusal(_("This address declined. Let the person write to you first."))
+        if members(organisation=organisation).count() + invitations(organisation=organisation).count() >= MOST_MEMBERS:
+            raise Refusal(_("An organisation has %(number)s members at most.") % {"number": whole(MOST_MEMBERS)})
+        enough = Refusal(_("Daily limit reached. Try again tomorrow."))
+        if not limits.allowed_for_organisation(organisation=organisation.pk, most=MOST_INVITATIONS):
+            raise enough
+        if not limits.allowed_for_address(email=email):
+            raise enough
+        if known:
+            known.delete()  # somebody who left is asked like anybody else
+        invited = Membership.objects.create(organisation=organisation, email=email, invited_by=owner)
+        OutgoingMessage.objects.create(
+            kind=OutgoingMessage.Kind.MEMBERSHIP,
+            key=f"membership:{uuid4()}",
+            address=email,
+            membership=invited,
+            next_try_at=timezone.now(),
+        )
+
+
+def invitation_accept(*, membership: Membership, time_zone: str = "") -> None:
+    """The owner of the mailbox agreed, and reads in the language of this page; a second time changes nothing."""
+    with _alone(membership.organisation) as organisation:
+        asked = invitations(organisation=organisation).filter(pk=membership.pk)
+        zone = time_zone_known(time_zone)
+        if asked.update(confirmed_at=timezone.now(), language=language_of_request(), time_zone=zone):
+            _seats_again(organisation, membership.email)
+            seats_settle(organisation=organisation)
+
+
+def invitation_decline(*, membership: Membership) -> None:
+    invitations(organisation=membership.organisation).filter(pk=membership.pk).update(left_at=timezone.now())
+
+
+def member_leave(*, membership: Membership) -> None:
+    """Out of the organisation, and no more of its mails. Raises Refusal for the last owner."""
+    with _alone(membership.organisation) as organisation:
+        _check_other_owner(organisation, membership)
+        members(organisation=organisation).filter(pk=membership.pk).update(
+            left_at=timezone.now(), role=Membership.Role.MEMBER
+        )
+        seats_settle(organisation=organisation)
+
+
+def member_remove(*, organisation: Organisation, pk: int) -> None:
+    """By an owner: somebody who is no owner leaves, or an invitation is withdrawn. Nonsense changes nothing."""
+    with _alone(organisation) as mine:
+        invitations(organisation=mine).filter(pk=pk).delete()
+        gone = members(organisation=mine).filter(pk=pk, role=Membership.Role.MEMBER)
+        if gone.update(left_at=timezone.now()):
+            seats_settle(organisation=mine)
+
+
+def ownership_share(*, organisation: Organisation, pk: int) -> None:
+    """A member becomes an owner beside those that there are. Nonsense changes nothing."""
+    with _alone(organisation) as mine:
+        members(organisation=mine).filter(pk=pk).update(role=Membership.Role.OWNER)
+
+
+def ownership_give_up(*, membership: Membership) -> None:
+    """An owner is a member from now on. Raises Refusal for the last one."""
+    with _alone(membership.organisation) as organisation:
+        _check_other_owner(organisation, membership)
+        members(organisation=organisation).filter(pk=membership.pk).update(role=Membership.Role.MEMBER)
+
+
+def mails_set(*, membership: Membership, wanted: bool) -> None:
+    """Whether a member gets the mails of all that the organisation watches, now and later."""
+    with _alone(membership.organisation) as organisation:
+        members(organisation=organisation).filter(pk=membership.pk).update(wants_mails=wanted)
+        if wanted:
+            _seats_again(organisation, membership.email)
+        seats_settle(organisation=organisation)
+
+
+def shared_add(
+    *, organisation: Organisation, region: Region, name: str = "", sites: Sequence[SiteArea] = (), **wish: Any
+) -> Subscription:
+    """One more place that all follow. wish: kinds … frequency, as `subscription_request` has them. Raises Refusal."""
+    with _alone(organisation) as mine:
+        if mine.subscriptions.filter(ended_at=None).count() >= MOST_SHARED:
+            raise Refusal(_("An organisation has %(number)s places at most.") % {"number": whole(MOST_SHARED)})
+        added = Subscription.objects.create(
+            organisation=mine,
+            region=to_geos(region),
+            label=region.label[:LONGEST_LABEL],
+            name=one_line(name)[:LONGEST_NAME],
+            n_assets=len(sites),
+            confirmed_at=timezone.now(),
+            **wish,
+        )
+        assets_replace(subscription=added, sites=sites)
+        seats_settle(organisation=mine)
+    return added
+
+
+def shared_change(
+    *, shared: Subscription, region: Region | None, name: str, sites: Sequence[SiteArea] = (), **wish: Any
+) -> None:
+    """Another wish, another name, and another region where one is given: for everybody."""
+    with _alone(shared.organisation) as mine:
+        subscription_move(subscription=shared, name=name, region=region, sites=sites)
+        Subscription.objects.filter(pk=shared.pk).update(**wish)
+        seats_settle(organisation=mine)
+
+
+def shared_end(*, organisation: Organisation, pk: int) -> None:
+    """Stop following a place. Nonsense changes nothing."""
+    with _alone(organisation) as mine:
+        subscriptions_end(ids=list(mine.subscriptions.filter(pk=pk).values_list("pk", flat=True)))
+        seats_settle(organisation=mine)
+
+
+def seats_settle(*, organisation: Organisation) -> None:
+    """Every member who wants mails has a seat for each place, which follows it; nobody else has one.
+
+    A seat that its member ended stays ended. Within the caller's transaction; as often as one likes.
+    """
+    shared = list(organisation.subscriptions.filter(ended_at=None))
+    readers = {one.email: one for one in members(organisation=organisation).filter(wants_mails=True)}
+    seats = Subscription.objects.filter(shared__organisation=organisation)
+    over = seats.filter(ended_at=None).exclude(email__in=readers, shared__in=shared)
+    subscriptions_end(ids=list(over.values_list("pk", flat=True)))
+    for one in shared:
+        follows = {field: getattr(one, field) for field in FOLLOWED}
+        one.seats.filter(ended_at=None).update(name=organisation.name, **follows)
+    known, now = set(seats.values_list("shared", "email")), timezone.now()
+    reads = _reads([email for email in readers if any((one.pk, email) not in known for one in shared)])
+    Subscription.objects.bulk_create(
+        Subscription(
+            email=email,
+            shared=one,
+            name=organisation.name,
+            confirmed_at=now,
+            **{field: getattr(one, field) for field in FOLLOWED},
+            **reads.get(email, {"language": reader.language, "time_zone": reader.time_zone}),
+        )
+        for one in shared
+        for email, reader in readers.items()
+        if (one.pk, email) not in known
+    )
+
+
+def organisation_exported(*, organisation: Organisation) -> dict[str, Any]:
+    """Everything that is held of an organisation, for its owners, in a form that a machine can read."""
+    return {
+        "name": organisation.name,
+        "founded": organisation.created_at,
+        "members": list(
+            organisation.memberships.values("email", "role", "wants_mails", "created_at", "confirmed_at", "left_at")
+        ),
+        "subscriptions": [exported(one) for one in organisation.subscriptions.all()],
+        "endpoints": endpoints_exported(organisation=organisation),
+    }
+
+
+def _seats_again(organisation: Organisation, email: str) -> None:
+    """What one member had ended goes on, from now."""
+    ended = Subscription.objects.filter(shared__organisation=organisation, shared__ended_at=None, email=email)
+    ended.exclude(ended_at=None).update(
+        ended_at=None, confirmed_at=timezone.now(), paused_at=None, paused_until=None, pause_reason=""
+    )
+
+
+def _reads(emails: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """In which language and at which hours people read, by their newest subscription."""
+    rows = Subscription.objects.filter(email__in=emails).order_by("email", "-id").distinct("email")
+    return {row["email"]: {field: row[field] for field in READER} for row in rows.values("email", *READER)}
+
+
+def _check_other_owner(organisation: Organisation, membership: Membership) -> None:
+    others = owners(organisation=organisation.pk).exclude(pk=membership.pk)
+    if not others.exists():
+        raise Refusal(_("You are the only owner. Make somebody else an owner first, or dissolve the organisation."))
+
+
+def _title(name: str) -> str:
+    title = title_of(name)
+    if title is None:
+        raise Refusal(_("Type a name of at most 60 letters and digits, without a link."))
+    return title
+
+
+@contextmanager
+def _alone(organisation: Organisation) -> Iterator[Organisation]:
+    """One change of an organisation at a time, whole or not at all. Raises Refusal where it has been dissolved."""
+    with transaction.atomic():
+        mine = Organisation.objects.select_for_update().filter(pk=organisation.pk).first()
+        if mine is None:
+            raise Refusal(_("This organisation was dissolved."))
+        yield mine

@@ -1,0 +1,305 @@
+"""Endpoints of people and organisations: added, checked by a first message, told the news, and ended.
+
+What fails delays only what goes to the same endpoint: from seconds to a day. After a week in which nothing was taken
+the endpoint is ended, and its owner gets one mail that says so. `owner`: email=… of a person, or organisation=….
+"""
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Count, Q, QuerySet
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from detection.models import AlertTransition
+from detection.rules.lifecycle import State as AlertState
+from monitor.models import DEFAULT_CHANNEL, Endpoint, OutgoingMessage
+from monitor.subscribers.subscriptions import limits
+from monitor.subscribers.subscriptions import selectors as subscriptions
+from monitor.subscribers.subscriptions.members import owners
+from monitor.subscribers.subscriptions.rules import Wanted, step_of, wants
+from monitor.web.outgoing import outward
+from monitor.wording.figures import whole
+from monitor.wording.refusals import Refusal
+from monitor.wording.refused_requests import number_or_none
+
+BACK_OFF = [timedelta(seconds=seconds) for seconds in (5, 30, 120, 600, 1800, 7200, 21600, 43200, 86400, 86400, 86400)]
+END_AFTER = timedelta(days=7)  # in which nothing was taken
+LONGEST_RETRY_AFTER = timedelta(days=1)
+HOUR, SUM_UP_AFTER = timedelta(hours=1), timedelta(minutes=5)
+MOST_PER_PERSON = 10  # of each channel
+LISTED = 20
+WEBHOOK = "webhook"
+State, Kind = OutgoingMessage.State, OutgoingMessage.Kind
+
+
+def endpoint_key(kind: str, about: object, endpoint: Endpoint) -> str:
+    """What a message to an endpoint is about, the same for ever."""
+    return f"{kind}:{about}:endpoint:{endpoint.pk}"
+
+
+def message_id(message: OutgoingMessage) -> str:
+    """How receivers know a message, the same each time that it is delivered."""
+    return f"msg_{hashlib.sha256(f'{message.channel}:{message.key}'.encode()).hexdigest()[:32]}"
+
+
+def back_off(failures: int) -> timedelta:
+    """How long to wait after so many failures in a row."""
+    return BACK_OFF[min(failures, len(BACK_OFF)) - 1]
+
+
+def endpoints_of(*, channel: str, **owner: Any) -> QuerySet[Endpoint]:
+    return Endpoint.objects.filter(channel=channel, **owner)
+
+
+def endpoint_add(*, channel: str, url: str, keys: dict[str, Any], name: str = "", **owner: Any) -> Endpoint:
+    """Save an address and send a first message there; a known address gets new keys. Raises Refusal."""
+    mine = endpoints_of(channel=channel, **owner)
+    if mine.exclude(url=url).count() >= MOST_PER_PERSON:
+        raise Refusal(_("You can have %(number)s of these at most.") % {"number": whole(MOST_PER_PERSON)})
+    _refuse_sending(Endpoint(channel=channel, url=url, **owner))
+    with transaction.atomic():
+        endpoint, _new = Endpoint.objects.update_or_create(
+            channel=channel, url=url, **owner, defaults={"keys": keys, "name": name, "verified_at": None}
+        )
+        _check_queue(endpoint)
+    return endpoint
+
+
+def endpoint_check(*, endpoint: Endpoint) -> None:
+    """Send a test; an endpoint that was ended becomes active again once it answers. Raises Refusal."""
+    _refuse_sending(endpoint)
+    with transaction.atomic():
+        _check_queue(endpoint)
+
+
+def _refuse_sending(endpoint: Endpoint) -> None:
+    """Raise Refusal after too many messages in a day, or if the address leads into a private network.
+
+    An unknown name gets the same message, so that nobody can find out which names a private network knows.
+    """
+    if not limits.allowed_for_endpoints(email=endpoint.email, organisation=endpoint.organisation_id):
+        raise Refusal(_("Daily limit reached. Try again tomorrow."))
+    if not outward.leads_out(endpoint.url):
+        raise Refusal(
+            _("Messages cannot be sent to this address: the host name is unknown or belongs to a private network.")
+        )
+
+
+def _check_queue(endpoint: Endpoint) -> None:
+    Endpoint.objects.filter(pk=endpoint.pk).update(
+        failures=0, failing_since=None, next_try_at=None, ended_at=None, end_reason=""
+    )
+    OutgoingMessage.objects.filter(endpoint=endpoint, kind=Kind.CHECK, state=State.QUEUED).update(state=State.WITHDRAWN)
+    OutgoingMessage.objects.create(
+        channel=endpoint.channel,
+        kind=Kind.CHECK,
+        key=endpoint_key(Kind.CHECK, uuid4().hex[:12], endpoint),
+        address=endpoint.email,
+        language=endpoint.language,
+        endpoint=endpoint,
+        next_try_at=timezone.now(),
+    )
+
+
+def news_queue(*, news: AlertTransition) -> int:
+    """Queue the messages of one transition to endpoints; how many. They come at once, whatever mails wait for; where a
+    channel shows so many of an hour and no more, one message stands for all others of that hour."""
+    if news.to_state == AlertState.MERGED:
+        return 0
+    now, ready = timezone.now(), Endpoint.objects.filter(verified_at__isnull=False, ended_at=None)
+    if news.to_state == AlertState.REJECTED:
+        told = OutgoingMessage.objects.filter(transition__alert=news.alert_id, state__in=[State.SENT, State.SENDING])
+        ready, kind = ready.filter(pk__in=told.exclude(endpoint=None).values("endpoint")), Kind.CORRECTION
+    else:
+        readers = subscriptions.subscriptions_matching(transition=news).order_by()
+        shared = subscriptions.shared_matching(transition=news).order_by()
+        of_person = Q(organisation=None, email__in=readers.values("email"))
+        ready, kind = ready.filter(of_person | Q(organisation__in=shared.values("organisation"))), Kind.ALERT
+    told_enough = _told_enough(ready, now) if kind == Kind.ALERT else set()
+    messages = [_news(endpoint, news, Kind.SUMMARY if endpoint.pk in told_enough else kind, now) for endpoint in ready]
+    return len(OutgoingMessage.objects.bulk_create(messages, batch_size=2000, ignore_conflicts=True))
+
+
+def _news(endpoint: Endpoint, news: AlertTransition, kind: str, now: datetime) -> OutgoingMessage:
+    """The message of a transition; a summary is the same for all of an hour."""
+    summary = kind == Kind.SUMMARY
+    ready_at = now + SUM_UP_AFTER if summary else now
+    return OutgoingMessage(
+        channel=endpoint.channel,
+        kind=kind,
+        key=endpoint_key(kind, f"{now:%Y%m%d%H}" if summary else news.pk, endpoint),
+        address=endpoint.email,
+        language=endpoint.language,
+        transition=None if summary else news,
+        endpoint=endpoint,
+        next_try_at=max(ready_at, endpoint.next_try_at or now),
+    )
+
+
+def _told_enough(endpoints: QuerySet[Endpoint], now: datetime) -> set[int]:
+    """Those with so many messages in this hour, or waiting, that what else comes is one (settings.MOST_AN_HOUR)."""
+    enough: set[int] = set()
+    for channel, most in settings.MOST_AN_HOUR.items():
+        theirs = OutgoingMessage.objects.filter(
+            Q(created_at__gt=now - HOUR) | Q(state=State.QUEUED),
+            endpoint__in=endpoints.filter(channel=channel),
+            kind=Kind.ALERT,
+        )
+        counted = theirs.order_by().values("endpoint").annotate(n=Count("pk")).filter(n__gte=most)
+        enough.update(counted.values_list("endpoint", flat=True))
+    return enough
+
+
+def is_still_needed(*, message: OutgoingMessage, endpoint: Endpoint) -> bool:
+    """Whether the endpoint is still to have this message; news only while a subscription of its owner asks for them."""
+    if message.channel == DEFAULT_CHANNEL:
+        return endpoint.ended_at is not None
+    if endpoint.ended_at:
+        return False
+    if message.kind == Kind.SUMMARY:
+        return subscriptions.subscriptions_active().filter(email=message.address).exists()
+    if message.transition is None:
+        return True
+    rejected = message.transition.alert.state == AlertState.REJECTED
+    if (message.transition.to_state == AlertState.REJECTED) != rejected:
+        return False
+    return bool(labels_of(message))
+
+
+def labels_of(message: OutgoingMessage) -> list[str]:
+    """The owner's subscriptions that this news is for, as the owner calls them, the oldest first."""
+    if message.labels is None:
+        news_read(messages=[message])
+    return message.labels or []
+
+
+def news_read(*, messages: Sequence[OutgoingMessage]) -> None:
+    """Read what messages to endpoints need, however many they are in one query and one more for each step: their steps,
+    shared by all messages about them, and whose subscriptions want these."""
+    by_step: dict[int, list[OutgoingMessage]] = defaultdict(list)
+    for message in messages:
+        if message.transition_id:
+            by_step[message.transition_id].append(message)
+    steps = AlertTransition.objects.select_related("alert__exposure", "update", "review").in_bulk(list(by_step))
+    for pk, step in steps.items():
+        about, asked, labels = by_step[pk], step_of(step), defaultdict[str | int, list[tuple[str, bool]]](list)
+        of_people = subscriptions.subscriptions_active().filter(email__in=[message.address for message in about])
+        of_organisations = subscriptions.subscriptions_shared().filter(
+            organisation__in=[*filter(None, map(_group, about))]
+        )
+        there = (of_people | of_organisations).filter(region__intersects=step.alert.area)
+        fields = ("email", "organisation", "shared", "name", "label", *Wanted._fields)
+        for email, organisation, seat, name, label, *wish in there.values_list(*fields):
+            called = label if seat else name or label
+            labels[email or organisation].append((called, wants(Wanted(*wish), asked)))
+        for message in about:
+            message.transition = step
+            told = message.kind == Kind.CORRECTION
+            message.labels = [label for label, wanted in labels[_group(message) or message.address] if wanted or told]
+
+
+def _group(message: OutgoingMessage) -> int | None:
+    """The organisation whose endpoint a message goes to."""
+    return message.endpoint.organisation_id if message.endpoint else None
+
+
+def endpoint_answered(*, endpoint: Endpoint, checked: bool) -> None:
+    """It took a message; checked: a test, from which on news go there."""
+    now = timezone.now()
+    if endpoint.failures or endpoint.failing_since:
+        mine = Endpoint.objects.filter(pk=endpoint.pk, ended_at=None)
+        mine.update(failures=0, failing_since=None, next_try_at=None)
+    if checked:
+        Endpoint.objects.filter(pk=endpoint.pk, verified_at=None).update(verified_at=now)
+
+
+def endpoint_failed(*, endpoint: Endpoint, gone: bool, retry_after: timedelta | None) -> datetime:
+    """It did not take a message: until when nothing is tried there. Where that was too much, it is ended.
+
+    A device that is gone is forgotten: its browser gave the address up, and will never take it again.
+    """
+    now = timezone.now()
+    with transaction.atomic():
+        mine = Endpoint.objects.select_for_update().get(pk=endpoint.pk)
+        mine.failures = min(mine.failures + 1, 1000)
+        mine.failing_since = mine.failing_since or now
+        delay = min(retry_after or timedelta(0), LONGEST_RETRY_AFTER)
+        until = mine.next_try_at = now + max(delay, back_off(mine.failures))
+        if gone or mine.failing_since < now - END_AFTER:
+            _end(mine, Endpoint.EndReason.GONE if gone else Endpoint.EndReason.FAILING)
+        if gone and mine.channel != WEBHOOK:
+            mine.delete()
+        else:
+            mine.save(update_fields=["failures", "failing_since", "next_try_at", "ended_at", "end_reason"])
+    endpoint.ended_at = mine.ended_at
+    return until
+
+
+def _end(endpoint: Endpoint, reason: str) -> None:
+    """Switch an endpoint off; the owners of a webhook that had worked hear of it."""
+    if endpoint.ended_at:
+        return
+    endpoint.ended_at, endpoint.end_reason = timezone.now(), reason
+    if endpoint.channel != WEBHOOK or not endpoint.verified_at:
+        return
+    about = f"{endpoint.ended_at:%Y%m%d%H%M%S}"
+    for number, address in enumerate(_owners(endpoint)):
+        OutgoingMessage.objects.create(
+            kind=Kind.ENDED,
+            key=endpoint_key(Kind.ENDED, f"{about}:{number}" if number else about, endpoint),
+            address=address,
+            language=endpoint.language,
+            endpoint=endpoint,
+            next_try_at=endpoint.ended_at,
+        )
+
+
+def _owners(endpoint: Endpoint) -> list[str]:
+    if endpoint.organisation_id is None:
+        return [endpoint.email]
+    return list(owners(organisation=endpoint.organisation_id).values_list("email", flat=True))
+
+
+def deliveries(*, endpoint: Endpoint) -> QuerySet[OutgoingMessage]:
+    """The last messages to an endpoint, the newest first."""
+    mine = OutgoingMessage.objects.filter(endpoint=endpoint, channel=endpoint.channel).select_related(
+        "transition__alert"
+    )
+    return mine.defer("transition__alert__area").order_by("-id")[:LISTED]
+
+
+def delivery_replay(*, endpoint: Endpoint, pk: str) -> None:
+    """Send one of the last messages again, with the same id. Raises Refusal for too many; nonsense changes nothing."""
+    wanted = number_or_none(pk)
+    if wanted not in [one.pk for one in deliveries(endpoint=endpoint)] or endpoint.ended_at:
+        return
+    if not limits.allowed_for_endpoints(email=endpoint.email, organisation=endpoint.organisation_id):
+        raise Refusal(_("Daily limit reached. Try again tomorrow."))
+    OutgoingMessage.objects.filter(pk=wanted).exclude(state=State.SENDING).update(
+        state=State.QUEUED, attempts=0, error="", next_try_at=timezone.now()
+    )
+
+
+def endpoints_exported(**owner: Any) -> Sequence[dict[str, Any]]:
+    """What is held of somebody's endpoints; secrets are shown once, and not here."""
+    return [
+        {
+            "channel": one.channel,
+            "url": one.url,
+            "name": one.name,
+            "language": one.language,
+            "created": one.created_at,
+            "verified": one.verified_at,
+            "failing_since": one.failing_since,
+            "ended": one.ended_at,
+            "end_reason": one.end_reason,
+        }
+        for one in Endpoint.objects.filter(**owner)
+    ]

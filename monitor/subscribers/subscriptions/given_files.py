@@ -1,0 +1,96 @@
+"""Boundaries and lists of sites that visitors upload: read in a confined process, refused in their language."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from shapely import MultiPolygon, from_wkb
+
+from ingest.errors import InputError, one_line
+from ingest.jobs.given import NotRead, read_given
+from monitor.subscribers.subscriptions.assets import SiteArea
+from monitor.wording import regions
+from monitor.wording.figures import whole
+from monitor.wording.refusals import Refusal
+
+MOST_BYTES = 5 * 2**20  # of a boundary; docker/nginx/site.conf allows slightly more
+MOST_BYTES_OF_SITES = 2**20
+FAULTS_NAMED = 3
+
+
+def boundary(*, content: bytes, name: str) -> regions.Region:
+    """Return the region of a boundary file. name: of the file, for messages only. Raises Refusal."""
+    check_size(len(content), MOST_BYTES, name)
+    read = _read("boundary", content, name)
+    return regions.uploaded(_area(read["outline"]), float(read["size_m2"]))
+
+
+def sites_read(*, content: bytes, name: str, radius_m: float) -> tuple[regions.Region, list[SiteArea]]:
+    """Return the sites of a table, as one region and one by one; one faulty row refuses the whole table.
+
+    name: of the file, for messages only; radius_m: for rows without one. Raises Refusal, with row, value and remedy.
+    """
+    check_size(len(content), MOST_BYTES_OF_SITES, name)
+    read = _read("sites", content, name, radius_m=radius_m)
+    if read["faults"]:
+        raise Refusal(_faults(read["faults"], shown_name(name)))
+    sites = [
+        SiteArea(called or _("Site %(number)s") % {"number": whole(number)}, *at, _area(outline))
+        for number, (called, *at, outline) in enumerate(read["sites"], start=1)
+    ]
+    return regions.discs(_area(read["joined"]), len(sites)), sites
+
+
+def check_size(n_bytes: int, most_bytes: int, name: str) -> None:
+    """Raise Refusal if a file is empty, or too large to be read while somebody waits."""
+    file = shown_name(name)
+    if not n_bytes:
+        raise Refusal(_("“%(file)s” is empty. Export it again.") % {"file": file})
+    if n_bytes > most_bytes:
+        refusal = _("“%(file)s” has %(size)s kB; the limit is %(most)s kB. Simplify it, or give a part of it.")
+        raise Refusal(refusal % {"file": file, "size": whole(n_bytes / 1024), "most": whole(most_bytes / 1024)})
+
+
+def shown_name(name: str) -> str:
+    """Return the name of a file for use in a message."""
+    return one_line(Path(name.replace("\\", "/")).name)[:80]
+
+
+def _read(reader: str, content: bytes, name: str, **options: float) -> Any:
+    """Return the answer of a reader. Raises Refusal in the visitor's language."""
+    file = shown_name(name)
+    try:
+        return json.loads(read_given(reader, content, **options))
+    except NotRead as fault:
+        refusal = _("“%(file)s” could not be read: it is damaged or too complicated. Simplify it, or export it again.")
+        raise Refusal(refusal % {"file": file}) from fault
+    except InputError as fault:
+        values = {name: whole(one) if isinstance(one, int) else one for name, one in fault.values.items()}
+        problem, remedy = (_(words) % values if values else _(words) for words in fault.words)
+        refusal = _("“%(file)s” cannot be used: %(problem)s. %(remedy)s.")
+        folder = str(Path(fault.path).parent)  # a temporary folder, which must not be shown
+        shown = {"file": file, "problem": one_line(problem.replace(folder, "")), "remedy": remedy}
+        raise Refusal(refusal % shown) from fault
+
+
+def _area(wkb: str) -> MultiPolygon:
+    area = from_wkb(wkb)
+    if not isinstance(area, MultiPolygon):
+        raise TypeError(f"a MultiPolygon was expected, not a {type(area).__name__}")
+    return area
+
+
+def _faults(faults: list[tuple[int, str, dict[str, str]]], file: str) -> str:
+    """Return a message with the faults of the first rows and the number of further faulty rows."""
+    rows = [
+        _("Row %(row)s: %(problem)s") % {"row": whole(row), "problem": _(problem) % values if values else _(problem)}
+        for row, problem, values in faults[:FAULTS_NAMED]
+    ]
+    refusal = _("Nothing of “%(file)s” was taken. %(faults)s") % {"file": file, "faults": " ".join(rows)}
+    rest = len(faults) - FAULTS_NAMED
+    if rest <= 0:
+        return refusal
+    more = ngettext("%(n)s more row has a fault.", "%(n)s more rows have faults.", rest) % {"n": whole(rest)}
+    return f"{refusal} {more}"

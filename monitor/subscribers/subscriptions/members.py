@@ -1,0 +1,91 @@
+"""Who belongs to which organisation, for whoever deals with one person: read, exported, forgotten."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet
+
+from monitor.models import Membership, Organisation, Subscription
+from monitor.subscribers.subscriptions import tokens
+
+INVITED_FOR = timedelta(days=7)
+ACTIVE = Q(confirmed_at__isnull=False, left_at=None)
+
+
+def memberships_of(*, email: str) -> QuerySet[Membership]:
+    """Where an address has joined."""
+    return Membership.objects.filter(ACTIVE, email=email).select_related("organisation")
+
+
+def members(*, organisation: Organisation) -> QuerySet[Membership]:
+    """Who has joined and not left, the first one first."""
+    return organisation.memberships.filter(ACTIVE).order_by("confirmed_at", "id")
+
+
+def owners(*, organisation: int) -> QuerySet[Membership]:
+    return Membership.objects.filter(ACTIVE, organisation=organisation, role=Membership.Role.OWNER)
+
+
+def invitations(*, organisation: Organisation) -> QuerySet[Membership]:
+    """Who was asked and has not answered."""
+    return organisation.memberships.filter(confirmed_at=None, left_at=None)
+
+
+def manage_token_of(*, email: str) -> str:
+    """What opens all that is held of an address; empty where nothing is."""
+    held = Subscription.objects.filter(email=email).last()
+    if held:
+        return tokens.manage_token(held.pk)
+    membership = Membership.objects.filter(email=email).last()
+    return tokens.member_token(membership.pk) if membership else ""
+
+
+def seats_kept() -> QuerySet[Subscription]:
+    """Seats that a member has ended, of what the organisation still watches: they remember that no mail is wanted."""
+    mine = Membership.objects.filter(ACTIVE, organisation=OuterRef("shared__organisation"), email=OuterRef("email"))
+    return Subscription.objects.filter(Exists(mine), shared__ended_at=None, shared__isnull=False)
+
+
+def person_forget(*, email: str) -> None:
+    """Out of every organisation. Of one without another owner the longest member becomes the owner; without another
+    member it is deleted. Within the caller's transaction, which deletes the seats."""
+    for one in memberships_of(email=email):
+        others = members(organisation=Organisation.objects.select_for_update().get(pk=one.organisation_id))
+        heir = others.exclude(pk=one.pk).first()
+        if heir is None:
+            one.organisation.delete()
+        elif not owners(organisation=one.organisation_id).exclude(pk=one.pk).exists():
+            Membership.objects.filter(pk=heir.pk).update(role=Membership.Role.OWNER)
+    Membership.objects.filter(email=email).delete()
+
+
+def person_exported(*, email: str) -> list[dict[str, Any]]:
+    """What is held of an address as a member, or as somebody who was invited."""
+    return [
+        {
+            "organisation": one.organisation.name,
+            "role": one.role,
+            "wants_mails": one.wants_mails,
+            "language": one.language,
+            "time_zone": one.time_zone,
+            "invited": one.created_at,
+            "joined": one.confirmed_at,
+            "left": one.left_at,
+        }
+        for one in Membership.objects.filter(email=email).select_related("organisation")
+    ]
+
+
+def memberships_purge(*, now: datetime, keep: timedelta) -> None:
+    """Delete invitations that nobody answered, and whoever left or declined so long ago."""
+    unanswered = Q(confirmed_at=None, left_at=None, created_at__lt=now - INVITED_FOR)
+    Membership.objects.filter(unanswered | Q(left_at__lt=now - keep)).delete()
+
+
+def counts() -> dict[str, int]:
+    """All that anybody but members learns of organisations: how many there are."""
+    joined = Membership.objects.filter(ACTIVE).aggregate(
+        organisations=Count("organisation", distinct=True), members=Count("pk")
+    )
+    watched = Subscription.objects.filter(organisation__isnull=False, ended_at=None)
+    return joined | {"subscriptions": watched.count()}

@@ -1,0 +1,92 @@
+"""When messages of a subscription may come: quiet hours, pauses that end by themselves, signs of life."""
+
+from datetime import UTC, date, datetime, time, timedelta
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+from django.conf import settings
+from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models.functions import Coalesce
+from django.utils import timezone
+
+from monitor.models import Notification, OutgoingMessage, Subscription
+from monitor.subscribers.subscriptions.selectors import subscriptions_active
+
+QUARTER = timedelta(days=91)
+
+
+class Quiet(NamedTuple):
+    """Hours of a reader's day, 0-23, in which no message comes: from `start` up to `end`."""
+
+    zone: str
+    start: int
+    end: int
+
+
+def is_quiet(hour: int, start: int, end: int) -> bool:
+    """Whether an hour of the day, 0-23, lies from `start` up to `end`; 22 to 7 goes over midnight."""
+    return start <= hour < end if start <= end else hour >= start or hour < end
+
+
+def quiet_ends(at: datetime, quiet: Quiet | None) -> datetime:
+    """When a message may come: at that moment, or at the end of the quiet hours that it lies in."""
+    if quiet is None:
+        return at
+    local = at.astimezone(ZoneInfo(quiet.zone))
+    if not is_quiet(local.hour, quiet.start, quiet.end):
+        return at
+    whole_hour = local.replace(minute=0, second=0, microsecond=0)
+    return (whole_hour + timedelta(hours=(quiet.end - local.hour) % 24)).astimezone(UTC)
+
+
+def awake(*, subscriptions: QuerySet[Subscription], now: datetime) -> QuerySet[Subscription]:
+    """Those of them whose readers do not have their quiet hours now."""
+    return subscriptions.exclude(_asleep(now))
+
+
+def is_held(*, now: datetime) -> Q:
+    """Whether a message that is queued brings news, or a sign of life, to a subscription with quiet hours now, or wakes
+    up its owner."""
+    asleep = Subscription.objects.filter(_asleep(now))
+    news = Notification.objects.filter(message=OuterRef("pk"), withdrawn_at=None, subscription__in=asleep)
+    silent = asleep.filter(sign_of_life=True, channel=OuterRef("channel"))
+    sign = Q(kind=OutgoingMessage.Kind.SIGN) & Exists(silent.filter(email=OuterRef("address")))
+    wakes = Q(channel__in=settings.QUIET_CHANNELS) & ~Q(kind=OutgoingMessage.Kind.CHECK)
+    return Q(Exists(news)) | sign | (wakes & Exists(asleep.filter(email=OuterRef("address"))))
+
+
+def _asleep(now: datetime) -> Q:
+    fields = ("time_zone", "quiet_from", "quiet_until")
+    kept = Subscription.objects.filter(quiet_from__isnull=False, quiet_until__isnull=False, ended_at=None)
+    asleep = Q(pk__in=[])
+    for zone, start, end in kept.order_by().values_list(*fields).distinct():
+        if is_quiet(now.astimezone(ZoneInfo(zone)).hour, start, end):
+            asleep |= Q(time_zone=zone, quiet_from=start, quiet_until=end)
+    return asleep
+
+
+def morning_of(*, day: date, zone: str) -> datetime:
+    """When a day begins for a reader in this time zone."""
+    return datetime.combine(day, time(), ZoneInfo(zone))
+
+
+def subscriptions_resume_due(*, now: datetime | None = None) -> int:
+    """End the pauses whose day has come; how many."""
+    due = Subscription.objects.filter(paused_until__lte=now or timezone.now())
+    return due.update(paused_at=None, paused_until=None, pause_reason="", bounces=0)
+
+
+def subscriptions_silent(*, now: datetime) -> QuerySet[Subscription]:
+    """Active ones that want a sign of life and have brought nothing for a quarter."""
+    lately = Notification.objects.filter(
+        subscription=OuterRef("pk"),
+        message__state=OutgoingMessage.State.SENT,
+        message__sent_at__gt=now - QUARTER,
+    )
+    return subscriptions_active().filter(~Exists(lately), sign_of_life=True, confirmed_at__lt=now - QUARTER)
+
+
+def signs_due(*, now: datetime) -> QuerySet[Subscription]:
+    """Those of the silent ones that had no sign of life for a quarter either."""
+    silent = subscriptions_silent(now=now).alias(since=Coalesce("last_sign_at", "confirmed_at"))
+    return awake(subscriptions=silent.filter(since__lt=now - QUARTER), now=now)

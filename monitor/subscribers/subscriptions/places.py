@@ -1,0 +1,232 @@
+"""Where a subscription looks: the part of the forms that chooses a place, and what a search offers for it."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+from django import forms
+from django.http import QueryDict
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from shapely import from_wkb
+
+from ingest.context.regions import region_by_name, region_by_slug, regions_listed
+from ingest.models import AdministrativeRegion
+from monitor.maps.map.number_field import NumberField
+from monitor.maps.map.place_search import Hit, place_search
+from monitor.subscribers.subscriptions import assets, given_files
+from monitor.wording import regions
+from monitor.wording.administrative import level_label
+from monitor.wording.refusals import Refusal
+
+DISTANCES = [
+    ("200", gettext_lazy("My street (200 m)")),
+    ("800", gettext_lazy("My neighbourhood (800 m)")),
+    ("2000", gettext_lazy("My town (2 km)")),
+    ("own", gettext_lazy("Another distance")),
+]
+WHERE_WORDS = [
+    ("circle", gettext_lazy("Around a place")),
+    ("region", gettext_lazy("A whole region")),
+    ("drawn", gettext_lazy("An area that I draw")),
+    ("boundary", gettext_lazy("A boundary from a file")),
+    ("sites", gettext_lazy("A list of sites")),
+]
+KEEP = "keep"
+REGION_MARK = "region:"  # before the part of an address of a region, as a value of `hit`
+SAME_DEGREES = 2e-5
+MOST_REGIONS = 8
+
+
+class Offer(NamedTuple):
+    """Something to choose from what a search found. value: "latitude,longitude", or the mark and a region."""
+
+    value: str
+    name: str
+    detail: str
+
+
+class Chosen(NamedTuple):
+    """A region; of a list of sites also the sites."""
+
+    region: regions.Region
+    sites: Sequence[assets.SiteArea] = ()
+
+
+class WhereForm(forms.Form):
+    """Where: a place with a distance, a region, an area, a file."""
+
+    asks_geocoder = True
+
+    where = forms.ChoiceField(choices=WHERE_WORDS)
+    place = forms.CharField(required=False, max_length=100)
+    hit = forms.CharField(required=False, max_length=200)
+    region = forms.CharField(required=False, max_length=200)
+    latitude = NumberField(required=False)
+    longitude = NumberField(required=False)
+    distance = forms.ChoiceField(choices=DISTANCES, required=False)
+    own_km = NumberField(required=False)
+    drawn = forms.CharField(required=False, max_length=60_000, widget=forms.HiddenInput)
+    boundary = forms.FileField(required=False)
+    sites = forms.FileField(required=False)
+    name = forms.CharField(required=False, max_length=80)
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.offers: list[Offer] = []
+        self.note = ""
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        if "where" in cleaned:
+            try:
+                chosen = WHERE[cleaned["where"]](self, cleaned)
+                cleaned["region"], cleaned["sites"] = chosen or (None, ())
+            except Refusal as refusal:
+                self.add_error("where", refusal.error)
+        return cleaned
+
+    def search(self, text: str) -> None:
+        """Offer what there is of this name; anything may be typed."""
+        answer = place_search(text, addresses=self.asks_geocoder)
+        self.offers, self.note = [offer for hit in answer.hits if (offer := _offer(hit))], answer.note
+
+    def chosen_region(self) -> AdministrativeRegion | None:
+        """The administrative region that was found, typed, or filled in by a link."""
+        hit, text = str(self["hit"].value() or ""), str(self["region"].value() or "")
+        if hit.startswith(REGION_MARK):
+            return region_by_slug(slug=hit.removeprefix(REGION_MARK))
+        return region_by_name(text=text) if text else None
+
+    def _keep(self, cleaned: dict[str, Any]) -> None:
+        return None
+
+    def _region(self, cleaned: dict[str, Any]) -> Chosen:
+        chosen = self.chosen_region()
+        if chosen is not None:
+            return Chosen(regions.administrative(from_wkb(bytes(chosen.outline.wkb)), chosen.name))
+        typed = " ".join((cleaned.get("region") or "").split())
+        if not typed:
+            raise Refusal(_("Type the name of a region."))
+        similar = regions_listed(text=typed, covered=False)[:MOST_REGIONS]
+        self.offers = [Offer(f"{REGION_MARK}{one.slug}", one.name, level_label(one.level)) for one in similar]
+        if self.offers:
+            raise Refusal(_("No region is called exactly so. Choose one of those below."))
+        raise Refusal(_("No region called “%(name)s” is loaded here.") % {"name": typed[:60]})
+
+    def _circle(self, cleaned: dict[str, Any]) -> Chosen | None:
+        if self.errors.keys() & {"latitude", "longitude", "own_km"}:
+            return None
+        hit = cleaned.get("hit") or ""
+        if hit.startswith(REGION_MARK):
+            return self._region(cleaned)
+        at = _position(hit) or self._typed(cleaned) or self._only_one(cleaned)
+        return Chosen(regions.circle(*at, self._distance(cleaned), self._name_of(at, cleaned)))
+
+    def _typed(self, cleaned: dict[str, Any]) -> tuple[float, float] | None:
+        longitude, latitude = cleaned.get("longitude"), cleaned.get("latitude")
+        return None if longitude is None or latitude is None else (longitude, latitude)
+
+    def _only_one(self, cleaned: dict[str, Any]) -> tuple[float, float]:
+        """Longitude and latitude of a place that is the only one of its name."""
+        text = cleaned.get("place") or ""
+        if not text:
+            raise Refusal(_("Search for a place, click it on the map, or type its latitude and longitude."))
+        self.search(text)
+        at = _position(self.offers[0].value) if len(self.offers) == 1 else None
+        if at is not None:
+            return at
+        raise Refusal(_("Choose which of these places you mean.") if self.offers else self.note)
+
+    def _name_of(self, at: tuple[float, float], cleaned: dict[str, Any]) -> str:
+        """What the place that was searched for is called: looked up again, for nobody may write into our mails."""
+        text = cleaned.get("place") or ""
+        if not text:
+            return ""
+        hits = place_search(text, addresses=bool(cleaned.get("hit")) and self.asks_geocoder).hits
+        same = (
+            hit for hit in hits if hit.at and max(abs(a - b) for a, b in zip(hit.at, at, strict=True)) < SAME_DEGREES
+        )
+        found = next(same, None)
+        return "" if found is None or found.detail == _("coordinates") else found.name
+
+    def _distance(self, cleaned: dict[str, Any]) -> float:
+        distance = cleaned.get("distance") or "2000"
+        if distance != "own":
+            return float(distance)
+        if cleaned.get("own_km") is None:
+            raise Refusal(_("Type the distance in kilometres."))
+        return float(1000 * cleaned["own_km"])
+
+    def _drawn(self, cleaned: dict[str, Any]) -> Chosen:
+        if not cleaned.get("drawn"):
+            raise Refusal(_("Draw an area on the map first."))
+        return Chosen(regions.drawn(cleaned["drawn"]))
+
+    def _boundary(self, cleaned: dict[str, Any]) -> Chosen:
+        file = cleaned.get("boundary")
+        if file is None:
+            raise Refusal(_file_fault(self, "boundary") or _("Choose a file with a boundary."))
+        given_files.check_size(file.size, given_files.MOST_BYTES, file.name)
+        return Chosen(given_files.boundary(content=file.read(), name=file.name))
+
+    def _sites(self, cleaned: dict[str, Any]) -> Chosen:
+        file = cleaned.get("sites")
+        if file is None:
+            raise Refusal(_file_fault(self, "sites") or _("Choose a table (CSV) with your sites."))
+        given_files.check_size(file.size, given_files.MOST_BYTES_OF_SITES, file.name)
+        radius_m = self._distance(cleaned)
+        return Chosen(*given_files.sites_read(content=file.read(), name=file.name, radius_m=radius_m))
+
+
+class MoveForm(WhereForm):
+    """Where, of a subscription that there is: it may stay as it is."""
+
+    where = forms.ChoiceField(choices=[(KEEP, gettext_lazy("As it is")), *WHERE_WORDS])
+
+
+WHERE: dict[str, Callable[[Any, dict[str, Any]], Chosen | None]] = {
+    KEEP: WhereForm._keep,
+    "circle": WhereForm._circle,
+    "region": WhereForm._region,
+    "drawn": WhereForm._drawn,
+    "boundary": WhereForm._boundary,
+    "sites": WhereForm._sites,
+}
+
+
+def searched(form_class: type[WhereForm], data: QueryDict) -> WhereForm:
+    """A form that nobody complains about yet, as far as it was filled in, with what its search found."""
+    many = forms.MultipleChoiceField
+    filled = {
+        name: data.getlist(name) if isinstance(field, many) else data.get(name, "")
+        for name, field in form_class.base_fields.items()
+    }
+    form = form_class(initial=filled | {"where": "circle", "hit": "", "latitude": "", "longitude": ""})
+    form.search(data.get("place", ""))
+    return form
+
+
+def _offer(hit: Hit) -> Offer | None:
+    """None for a country of which no outline is loaded."""
+    if hit.at:
+        return Offer(f"{hit.at[1]:.5f},{hit.at[0]:.5f}", hit.name, hit.detail)
+    if hit.page:
+        slug = hit.page.removeprefix(reverse("region-list")).rstrip("/")
+        return Offer(f"{REGION_MARK}{slug}", hit.name, hit.detail)
+    return None
+
+
+def _position(value: str) -> tuple[float, float] | None:
+    """Longitude and latitude of an offer's value."""
+    try:
+        latitude, longitude = (float(part) for part in value.split(","))
+    except ValueError:
+        return None
+    return longitude, latitude
+
+
+def _file_fault(form: forms.Form, name: str) -> str:
+    """What a field says of its file, which is then shown with the place."""
+    faults = form.errors.pop(name, None)
+    return " ".join(faults) if faults else ""

@@ -1,0 +1,383 @@
+"""The life of a subscription: requested, confirmed, paused, changed, ended, deleted."""
+
+from collections.abc import Sequence
+from datetime import date, timedelta
+from typing import Any
+from uuid import uuid4
+from zoneinfo import ZoneInfo
+
+from django.conf import settings
+from django.contrib.gis.geos import GEOSGeometry
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+from shapely import to_wkb
+
+from detection.kinds import KIND_LABELS
+from ingest.areas import FARTHEST_M
+from ingest.errors import one_line
+from monitor.models import Asset, Endpoint, Membership, Notification, OutgoingMessage, Subscription
+from monitor.subscribers.subscriptions import endpoints, limits, members, selectors
+from monitor.subscribers.subscriptions import feed_keys as feeds
+from monitor.subscribers.subscriptions.assets import SiteArea, assets_replace, sites_now
+from monitor.subscribers.subscriptions.often import morning_of
+from monitor.subscribers.subscriptions.tokens import CONFIRM_FOR
+from monitor.wording import regions
+from monitor.wording.figures import whole
+from monitor.wording.refusals import Refusal
+from monitor.wording.refused_requests import number_or_none
+from monitor.wording.regions import Region
+
+MOST_PER_ADDRESS = 20
+DEMO_ADDRESS = "resident@example.org"
+DEMO_PLACE = (-12.0, 47.0)  # the middle of the simulated region
+HOURS = [str(hour) for hour in range(24)]
+KEEP_ENDED = timedelta(days=30)
+LONGEST_PAUSE = timedelta(days=2 * 365)
+KEEP_LETTERS = timedelta(days=7)
+KEEP_NEWS = timedelta(days=2 * 365)
+LONGEST_LABEL = 200
+LONGEST_NAME = 80
+SITE_FIELDS = ("name", "latitude", "longitude", "radius_m")
+LEAST = {  # severity from which on something is sent
+    "minor": gettext_lazy("Of any importance."),
+    "moderate": gettext_lazy("Of medium or high importance."),
+    "strong": gettext_lazy("Of high importance only."),
+}
+
+
+def subscription_request(
+    *,
+    email: str,
+    region: Region,
+    kinds: Sequence[str],
+    lowest_severity: str,
+    unreviewed: bool,
+    frequency: str,
+    updates: bool = True,
+    least_exposure: int = 0,
+    quiet_from: int | None = None,
+    quiet_until: int | None = None,
+    sign_of_life: bool = False,
+    time_zone: str = "",
+    name: str = "",
+    sites: Sequence[SiteArea] = (),
+) -> Subscription | None:
+    """Keep the request, in the language of whoever makes it, and queue a mail to confirm it; None where the address
+    had too many such mails today.
+
+    Known and unknown addresses take the same way: nobody can find out who is subscribed.
+    """
+    email = email_normal(email)
+    if not limits.allowed_for_address(email=email):
+        return None
+    with transaction.atomic():
+        wanted = Subscription.objects.create(
+            email=email,
+            region=to_geos(region),
+            label=region.label[:LONGEST_LABEL],
+            name=one_line(name)[:LONGEST_NAME],
+            n_assets=len(sites),
+            kinds=sorted(kinds),
+            lowest_severity=lowest_severity,
+            unreviewed=unreviewed,
+            updates=updates,
+            least_exposure=least_exposure,
+            quiet_from=quiet_from,
+            quiet_until=quiet_until,
+            sign_of_life=sign_of_life,
+            frequency=frequency,
+            time_zone=time_zone_known(time_zone),
+        )
+        assets_replace(subscription=wanted, sites=sites)
+        OutgoingMessage.objects.create(
+            kind=OutgoingMessage.Kind.CONFIRM,
+            key=f"confirm:{wanted.pk}",
+            address=email,
+            subscription=wanted,
+            next_try_at=timezone.now(),
+        )
+    return wanted
+
+
+def demo_subscription_make() -> Subscription:
+    """Somebody in the simulated region who has confirmed, so that the demo has a mail to show."""
+    region = regions.circle(*DEMO_PLACE, FARTHEST_M)
+    subscription, _ = Subscription.objects.get_or_create(
+        email=DEMO_ADDRESS,
+        defaults={
+            "region": to_geos(region),
+            "label": region.label,
+            "kinds": sorted(KIND_LABELS),
+            "lowest_severity": "minor",
+            "unreviewed": True,
+            "updates": True,
+            "frequency": Subscription.Frequency.AT_ONCE,
+            "confirmed_at": timezone.now(),
+        },
+    )
+    return subscription
+
+
+def subscription_confirm(*, subscription: Subscription) -> None:
+    """The owner of the mailbox agreed. Raises Refusal for one too many; a second time changes nothing."""
+    held = selectors.subscriptions_of(email=subscription.email).filter(
+        confirmed_at__isnull=False, ended_at=None, shared=None
+    )
+    if subscription.confirmed_at is None and held.count() >= MOST_PER_ADDRESS:
+        most = _("one address may follow %(number)s regions at most")
+        raise Refusal(most % {"number": whole(MOST_PER_ADDRESS)})
+    now = timezone.now()
+    Subscription.objects.filter(pk=subscription.pk, confirmed_at=None, ended_at=None).update(confirmed_at=now)
+
+
+def subscription_pause(*, subscription: Subscription, until: date | None = None) -> None:
+    """Pause, until its owner resumes it or, where one is given, until the morning of a day to come."""
+    ends = morning_of(day=until, zone=subscription.time_zone) if until else None
+    Subscription.objects.filter(pk=subscription.pk, paused_at=None).update(
+        paused_at=timezone.now(), paused_until=ends, pause_reason=Subscription.PauseReason.OWNER
+    )
+
+
+def test_request(*, subscription: Subscription) -> OutgoingMessage | None:
+    """Queue a message that shows its owner that messages arrive; None where the address had too many mails today."""
+    if not limits.allowed_for_address(email=subscription.email):
+        return None
+    return OutgoingMessage.objects.create(
+        channel=subscription.channel,
+        kind=OutgoingMessage.Kind.TEST,
+        key=f"test:{uuid4()}",
+        address=subscription.email,
+        subscription=subscription,
+        next_try_at=timezone.now(),
+    )
+
+
+def address_pause(*, email: str) -> int:
+    """Pause every subscription of an address whose mails came back; how many were paused."""
+    active = selectors.subscriptions_active().filter(email=email_normal(email))
+    return active.update(paused_at=timezone.now(), pause_reason=Subscription.PauseReason.BOUNCED)
+
+
+def subscription_resume(*, subscription: Subscription) -> None:
+    """What happened while it was paused is not sent."""
+    Subscription.objects.filter(pk=subscription.pk).update(
+        paused_at=None, paused_until=None, pause_reason="", bounces=0
+    )
+
+
+def subscription_set_frequency(*, subscription: Subscription, frequency: str) -> None:
+    """Raises ValueError for a frequency that there is not."""
+    Subscription.objects.filter(pk=subscription.pk).update(frequency=Subscription.Frequency(frequency))
+
+
+def subscription_move(
+    *, subscription: Subscription, name: str, region: Region | None, sites: Sequence[SiteArea] = ()
+) -> None:
+    """Another name, and another region where one is given. What waits to be sent is still sent."""
+    with transaction.atomic():
+        mine = Subscription.objects.select_for_update().filter(pk=subscription.pk, ended_at=None)
+        if not mine.update(name=one_line(name)[:LONGEST_NAME]) or region is None:
+            return
+        mine.update(region=to_geos(region), label=region.label[:LONGEST_LABEL], n_assets=len(sites))
+        assets_replace(subscription=subscription, sites=sites)
+
+
+def reader_set(*, email: str, language: str, time_zone: str, quiet: tuple[int, int] | None = None) -> None:
+    """In which language, by which clock and at which hours a person reads: all their messages. A language or clock that
+    there is not changes nothing. quiet: from which hour of the day until which no message comes."""
+    mine = selectors.subscriptions_of(email=email)
+    if language in dict(settings.LANGUAGES):
+        mine.update(language=language)
+    if time_zone_known(time_zone) == time_zone:
+        mine.update(time_zone=time_zone)
+    start, end = quiet or (None, None)
+    mine.update(quiet_from=start, quiet_until=end)
+
+
+def quiet_hours(start: str, end: str) -> tuple[int, int] | None:
+    """Two hours of the day as a form sends them; None where they are not two different hours."""
+    hours = [int(text) for text in (start, end) if text in HOURS]
+    return (hours[0], hours[1]) if len(hours) == 2 and hours[0] != hours[1] else None
+
+
+def time_zone_known(name: str) -> str:
+    """A name of the tz database; UTC for one that it does not have."""
+    try:
+        return ZoneInfo(name[:64]).key
+    except (KeyError, ValueError, OSError):  # no such name; one that leads out of the tz database; a folder of it
+        return "UTC"
+
+
+def change(*, email: str, pk: str, deed: str, until: str = "") -> str:
+    """A change by the owner of an address on the page of their subscriptions; nonsense changes nothing. Returns what
+    the page has to say of it: "test-sent", "test-limit" or nothing."""
+    mine = Subscription.objects.filter(email=email, ended_at=None, pk=number_or_none(pk)).first()
+    if mine is None:
+        return ""
+    if deed == "pause":
+        subscription_pause(subscription=mine, until=_day_to_come(until))
+    elif deed == "test":
+        return "test-sent" if mine.confirmed_at and test_request(subscription=mine) else "test-limit"
+    elif deed in ("sign", "no-sign"):
+        Subscription.objects.filter(pk=mine.pk).update(sign_of_life=deed == "sign")
+    elif deed == "resume":
+        subscription_resume(subscription=mine)
+    elif deed == "stop":
+        subscriptions_end(ids=[mine.pk])
+    elif deed in Subscription.Frequency.values and mine.shared_id is None:
+        subscription_set_frequency(subscription=mine, frequency=deed)
+    return ""
+
+
+def _day_to_come(text: str) -> date | None:
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        return None
+    return day if timezone.now().date() < day < timezone.now().date() + LONGEST_PAUSE else None
+
+
+def subscriptions_end(*, ids: Sequence[int]) -> int:
+    """Stop for good; how many were still alive. What waits for them is withdrawn."""
+    ended = Subscription.objects.filter(pk__in=ids, ended_at=None).update(ended_at=timezone.now())
+    Notification.objects.filter(subscription__in=ids, message=None, withdrawn_at=None).update(
+        withdrawn_at=timezone.now()
+    )
+    return ended
+
+
+def link_request(*, email: str) -> OutgoingMessage | None:
+    """Queue a mail with the link to all that is held of an address; None where it had too many such mails today."""
+    email = email_normal(email)
+    if not limits.allowed_for_address(email=email):
+        return None
+    return OutgoingMessage.objects.create(
+        kind=OutgoingMessage.Kind.LINK, key=f"link:{uuid4()}", address=email, next_try_at=timezone.now()
+    )
+
+
+def person_export(*, email: str) -> dict[str, Any]:
+    """Everything that is held of a person, in a form that a machine can read."""
+    return {
+        "email": email,
+        "subscriptions": [_exported_of_person(one) for one in selectors.subscriptions_of(email=email)],
+        "mails": [
+            {"kind": mail.kind, "state": mail.state, "created": mail.created_at, "sent": mail.sent_at}
+            for mail in OutgoingMessage.objects.filter(address=email)
+        ],
+        "endpoints": endpoints.endpoints_exported(email=email),
+        "organisations": members.person_exported(email=email),
+    }
+
+
+def person_delete(*, email: str) -> None:
+    """Forget everything of a person."""
+    with transaction.atomic():
+        members.person_forget(email=email)
+        OutgoingMessage.objects.filter(address=email).delete()
+        Endpoint.objects.filter(email=email).delete()
+        selectors.subscriptions_of(email=email).delete()
+
+
+def purge() -> None:
+    """Delete what is over: unconfirmed requests after two days, ended subscriptions, old letters, news and counts."""
+    now = timezone.now()
+    Subscription.objects.filter(confirmed_at=None, created_at__lt=now - CONFIRM_FOR).delete()
+    members.memberships_purge(now=now, keep=KEEP_ENDED)
+    ended = Subscription.objects.filter(ended_at__lt=now - KEEP_ENDED).exclude(pk__in=members.seats_kept().values("pk"))
+    emails = list(ended.filter(organisation=None).order_by().values_list("email", flat=True).distinct())
+    Subscription.objects.filter(pk__in=list(ended.values_list("pk", flat=True))).delete()
+    finished = OutgoingMessage.objects.exclude(state__in=[OutgoingMessage.State.QUEUED, OutgoingMessage.State.SENDING])
+    gone = set(emails)
+    for held in (Subscription, Membership):
+        gone -= set(held.objects.filter(email__in=emails).values_list("email", flat=True))
+    finished.filter(address__in=gone).delete()
+    Endpoint.objects.filter(email__in=gone).delete()
+    kinds = OutgoingMessage.Kind
+    letters = [kinds.CONFIRM, kinds.LINK, kinds.INVITATION, kinds.MEMBERSHIP, kinds.RESET, kinds.TEST]
+    letters += [kinds.CHECK, kinds.ENDED]
+    finished.filter(kind__in=letters, created_at__lt=now - KEEP_LETTERS).delete()
+    Notification.objects.filter(created_at__lt=now - KEEP_NEWS).delete()
+    finished.filter(created_at__lt=now - KEEP_NEWS).delete()
+    limits.counts_forget()
+
+
+def described(one: Subscription) -> dict[str, Any]:
+    """A subscription in words, for its owner."""
+    kinds = [str(label) for kind, label in KIND_LABELS.items() if kind in one.kinds]
+    every_kind = len(kinds) == len(KIND_LABELS)
+    return {
+        "row": one,
+        "sites": sites_now(one),
+        "wanted": [
+            _("Every kind of motion.") if every_kind else _("Kinds: %(kinds)s.") % {"kinds": ", ".join(kinds)},
+            LEAST[one.lowest_severity],
+            _("Also what no specialist has confirmed yet.")
+            if one.unreviewed
+            else _("Only what a specialist has confirmed."),
+            _("Also what changes later.") if one.updates else _("Without what changes later."),
+            *_exposure_words(one.least_exposure),
+        ],
+        "n_sent": one.notifications.filter(message__state=OutgoingMessage.State.SENT).count(),
+    }
+
+
+def _exposure_words(least: int) -> list[str]:
+    if not least:
+        return []
+    words = ngettext(
+        "Only where somebody lives or a building stands, or where that is not known.",
+        "Only where at least %(n)s people live or as many buildings stand, or where that is not known.",
+        least,
+    )
+    return [words % {"n": whole(least)}]
+
+
+def email_normal(email: str) -> str:
+    """One spelling for one mailbox."""
+    return email.strip().lower()
+
+
+def to_geos(region: Region) -> GEOSGeometry:
+    return GEOSGeometry(memoryview(to_wkb(region.outline)), srid=4326)
+
+
+def exported(one: Subscription) -> dict[str, Any]:
+    """What a subscription asks for, in a form that a machine can read."""
+    return {
+        "name": one.name,
+        "label": one.label,
+        "region": one.region.json,
+        "sites": list(Asset.objects.filter(subscription=one.source).values(*SITE_FIELDS)),
+        "kinds": one.kinds,
+        "lowest_severity": one.lowest_severity,
+        "unreviewed": one.unreviewed,
+        "updates": one.updates,
+        "least_exposure": one.least_exposure,
+        "frequency": one.frequency,
+        "created": one.created_at,
+        "ended": one.ended_at,
+    }
+
+
+def _exported_of_person(one: Subscription) -> dict[str, Any]:
+    return exported(one) | {
+        "shared": bool(one.shared_id),
+        "language": one.language,
+        "time_zone": one.time_zone,
+        "confirmed": one.confirmed_at,
+        "quiet_from": one.quiet_from,
+        "quiet_until": one.quiet_until,
+        "sign_of_life": one.sign_of_life,
+        "last_sign": one.last_sign_at,
+        "paused": one.paused_at,
+        "paused_until": one.paused_until,
+        "last_digest": one.last_digest_at,
+        "feeds": list(feeds.addresses(subscription=one).values()),
+        "notifications": [
+            {"alert": each.transition.alert.code, "state": each.transition.to_state, "at": each.created_at}
+            for each in one.notifications.select_related("transition__alert").defer("transition__alert__area")
+        ],
+    }

@@ -1,0 +1,47 @@
+"""Which areas are watched, as far as a search service may know.
+
+Where people live is nobody's business. Only boxes on a grid of 0.1 degrees (about 10 km) or coarser leave this module,
+joined where they touch: no circle, no outline, no count, no name, no address. Even so a service learns that somebody
+asks about that box; who does not want this gives ACQUIRE_AREA a larger one, into which the subscriptions fall.
+"""
+
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+from shapely import Polygon, box, from_wkb, from_wkt
+from shapely.errors import ShapelyError
+from shapely.geometry.base import BaseGeometry
+
+from ingest.sources.client.areas import coarse
+from monitor.subscribers.subscriptions.selectors import subscriptions_active, subscriptions_shared
+
+WORLD = box(-180, -90, 180, 90)
+
+
+def watched_areas() -> list[Polygon]:
+    """Coarse boxes around ACQUIRE_AREA and the regions of confirmed subscriptions, in degrees."""
+    areas: list[BaseGeometry] = []
+    if settings.ACQUIRE_AREA:
+        try:
+            areas.append(area_of(settings.ACQUIRE_AREA))
+        except ValueError as fault:
+            raise ImproperlyConfigured(f"ACQUIRE_AREA: {fault}") from fault
+    own = subscriptions_active().filter(shared=None)
+    regions = (own | subscriptions_shared()).values_list("region", flat=True)
+    areas += [from_wkb(bytes(region.wkb)) for region in regions.iterator()]
+    return coarse(areas)
+
+
+def area_of(text: str) -> BaseGeometry:
+    """An area that somebody wrote: WKT, or west,south,east,north in degrees. Raises ValueError."""
+    try:
+        west, south, east, north = (float(part) for part in text.split(","))
+        area: BaseGeometry = box(west, south, east, north)
+        turned = not (west < east and south < north)
+    except ValueError:
+        try:
+            area, turned = from_wkt(text), False
+        except ShapelyError as fault:
+            raise ValueError(f"{text!r} is no area. Write west,south,east,north in degrees, or WKT.") from fault
+    if turned or area is None or area.is_empty or not area.is_valid or not WORLD.covers(area):
+        raise ValueError(f"{text!r} is no area on the map. Write west,south,east,north in degrees, or WKT.")
+    return area

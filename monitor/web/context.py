@@ -1,0 +1,49 @@
+"""What every page needs to know."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest
+from django.utils.translation import ngettext
+
+from ingest.models import ContextLayer, Product, Scene
+from monitor.web.demo import mails_are_shown
+from monitor.web.guards import Permissions
+from monitor.wording.figures import whole
+from monitor.wording.states import in_language
+
+MOST_CREDITS = 6  # on paper
+
+
+def site(request: HttpRequest) -> dict[str, object]:
+    """Simulated data or not, whom to thank, which basemap to draw, whether mails are shown, what the reader may do."""
+    return {
+        **site_facts(),
+        "basemap_style_url": settings.BASEMAP_STYLE_URL,
+        "has_demo_mails": mails_are_shown(),
+        "may": Permissions(request),
+    }
+
+
+def site_facts() -> dict[str, object]:
+    """For every page: whether anything shown is simulated, and whom to thank."""
+    lines = {
+        line
+        for model in (Product, Scene, ContextLayer)
+        for line in model.objects.exclude(attribution="").values_list("attribution", flat=True).distinct()
+    }
+    simulated = any(model.objects.filter(simulated=True).exists() for model in (Product, Scene))
+    return {"has_simulated": simulated, "attributions": sorted(map(in_language, lines))}
+
+
+def shortened(lists: Mapping[str, Any], most: Mapping[str, int]) -> dict[str, Any]:
+    """For paper: the lists with at most so many rows each, and under `more`, by name, how many were left out."""
+    left = {name: len(lists[name]) - n for name, n in most.items()}
+    more = {
+        name: ngettext("%(number)s more", "%(number)s more", n) % {"number": whole(n)}
+        for name, n in left.items()
+        if n > 0
+    }
+    cut: dict[str, Sequence[Any]] = {name: lists[name][:n] for name, n in most.items()}
+    return {**lists, **cut, "more": more}

@@ -1,0 +1,35 @@
+"""Record of web processes that were ended because a request hung; reported for a day.
+
+It is stored as a sign of life. No Django is used, so that the parent of the web processes can have it written:
+python -m monitor.web.ended WORDS.
+"""
+
+import logging
+import os
+import sys
+
+import psycopg
+
+logger = logging.getLogger(__name__)
+
+PREFIX = "web process ended: "
+LONGEST_NAME = 120  # of the name of a sign of life
+ANSWER_SECONDS = 3
+
+
+def ended_note(*, what: str) -> None:
+    """Record that a web process was ended. what: the request that hung, or another reason, without secrets."""
+    address = os.environ["DATABASE_URL"].replace("postgis://", "postgresql://", 1)
+    row = (
+        "INSERT INTO monitor_signoflife (name, seen_at) VALUES (%s, now())"
+        " ON CONFLICT (name) DO UPDATE SET seen_at = excluded.seen_at"
+    )
+    try:
+        with psycopg.connect(address, connect_timeout=ANSWER_SECONDS) as connection:
+            connection.execute(row, [(PREFIX + what)[:LONGEST_NAME]])
+    except psycopg.Error as fault:
+        logger.error("could not record that a web process was ended (%s): %s", what, fault)
+
+
+if __name__ == "__main__":
+    ended_note(what=sys.argv[1])

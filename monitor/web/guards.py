@@ -1,0 +1,195 @@
+"""Who may do what: the one module that every view and template asks.
+
+| who           | sees                                                | may                                     |
+|---------------|-----------------------------------------------------|-----------------------------------------|
+| anonymous     | what is public: map, alerts, data, API              | subscribe                               |
+| subscriber    | also their own subscriptions                        | whatever the signed link is for         |
+| member        | also what their organisation follows                | the same; its owners: change that       |
+| colleague     | what is public: an account without a role           | change their own password               |
+| viewer        | also images, pairs, events, jobs, who loaded a file | as a colleague                          |
+| operator      | the same                                            | review, add data, report events, jobs   |
+| publisher     | the same                                            | also publish what a colleague proposed  |
+| administrator | also every table, in Django's admin                 | also change the schedule, unlock logins |
+| superuser     | also the list of accounts                           | everything: invite, deactivate          |
+
+Groups and their permissions stand in `roles`, signed links in `monitor.subscribers.subscriptions.tokens`; docs/access.csv has the
+answer of every address to each of them. From operators on, a role begins once its account has a second factor.
+"""
+
+from collections.abc import Callable
+from functools import cached_property, wraps
+from typing import Any
+
+from allauth.mfa.utils import is_mfa_enabled
+from django.conf import settings
+from django.contrib.auth.base_user import AbstractBaseUser
+from django.contrib.auth.models import AnonymousUser
+from django.contrib.auth.views import redirect_to_login
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponseBase
+from django.shortcuts import redirect
+from django.urls import reverse
+from django.utils.translation import gettext_lazy
+from django.views.decorators.cache import never_cache
+
+from monitor.web.demo import mails_are_shown
+from monitor.web.roles import LOAD, LOOK, PUBLISH, REVIEW
+
+User = AbstractBaseUser | AnonymousUser
+View = Callable[..., HttpResponseBase]
+READING = {"GET", "HEAD", "OPTIONS"}
+
+
+def second_factor_missing(user: User) -> bool:
+    """Whether a role sleeps until its account has a second factor: of everybody who decides, adds or administers."""
+    if not settings.MFA_REQUIRED or not user.is_authenticated:
+        return False
+    if not hasattr(user, "_second_factor_missing"):
+        has_role = user.is_staff or any(user.has_perm(permission) for permission in (REVIEW, PUBLISH, LOAD))
+        user._second_factor_missing = has_role and not is_mfa_enabled(user)
+    return user._second_factor_missing
+
+
+def may_review(user: User) -> bool:
+    return user.has_perm(REVIEW) and not second_factor_missing(user)
+
+
+def may_publish(user: User) -> bool:
+    """Whether this account may agree with what another person proposed."""
+    return user.has_perm(PUBLISH) and may_review(user)
+
+
+def may_load(user: User) -> bool:
+    return user.has_perm(LOAD) and not second_factor_missing(user)
+
+
+def may_look(user: User) -> bool:
+    """Whether the pages of those who work here are shown: cases, images, pairs, events."""
+    return any(user.has_perm(permission) for permission in (LOOK, REVIEW, LOAD)) and not second_factor_missing(user)
+
+
+def may_administrate(user: User) -> bool:
+    """Whether Django's admin lets this account in."""
+    return user.is_active and user.is_staff and not second_factor_missing(user)
+
+
+def may_manage_accounts(user: User) -> bool:
+    """Superusers only: whoever edits accounts could give themselves every right."""
+    return user.is_active and user.is_superuser and not second_factor_missing(user)
+
+
+class Permissions:
+    """What the reader of a page may do, for templates: `{% if may.review %}`. Looked up only where it is used."""
+
+    def __init__(self, request: HttpRequest) -> None:
+        self._user: User = getattr(request, "user", None) or AnonymousUser()
+
+    @cached_property
+    def review(self) -> bool:
+        return may_review(self._user)
+
+    @cached_property
+    def publish(self) -> bool:
+        return may_publish(self._user)
+
+    @cached_property
+    def load(self) -> bool:
+        return may_load(self._user)
+
+    @cached_property
+    def manage_accounts(self) -> bool:
+        return may_manage_accounts(self._user)
+
+    @cached_property
+    def look(self) -> bool:
+        return may_look(self._user)
+
+
+def reviewers_only(view: View) -> View:
+    """For cases: viewers read, operators decide."""
+    refusal = gettext_lazy("Your account may not review alerts. An administrator can add it to the operators.")
+    return never_cache(_guarded(view, _reads_or_reviews, refusal, _to_case))
+
+
+def publishers_only(view: View) -> View:
+    """For what a second person has to agree to."""
+    refusal = gettext_lazy(
+        "Your account may not publish what a colleague proposed. An administrator can add it to the publishers."
+    )
+    return never_cache(_guarded(view, lambda request: may_publish(request.user), refusal, _to_case))
+
+
+def loaders_only(view: View) -> View:
+    """For sending files; nothing of a body is read before."""
+    refusal = gettext_lazy("Your account may not add data. An administrator can add it to the operators.")
+    return never_cache(
+        _guarded(view, lambda request: may_load(request.user), refusal, lambda request, kwargs: reverse("uploads"))
+    )
+
+
+def operators_only(view: View) -> View:
+    """For images, pairs and events: viewers read, operators change."""
+    refusal = gettext_lazy(
+        "Your account may not see or do this. An administrator can add it to the viewers or the operators."
+    )
+    return _guarded(view, _reads_or_reviews, refusal, lambda request, kwargs: request.get_full_path())
+
+
+def superusers_only(view: View) -> View:
+    """For the list of accounts."""
+    refusal = gettext_lazy("Accounts are managed by superusers only.")
+    return never_cache(
+        _guarded(
+            view,
+            lambda request: may_manage_accounts(request.user),
+            refusal,
+            lambda request, kwargs: reverse("accounts"),
+        )
+    )
+
+
+def job_keepers_only(view: View) -> View:
+    """For jobs: viewers read, operators try again and cancel. A sign-in leads to the list."""
+    refusal = gettext_lazy(
+        "Your account may not see or change jobs. An administrator can add it to the viewers or the operators."
+    )
+    return never_cache(_guarded(view, _reads_or_reviews, refusal, lambda request, kwargs: reverse("job-list")))
+
+
+def demo_only(view: View) -> View:
+    """For pages that exist only in a demo whose mails are kept as files."""
+
+    @wraps(view)
+    def guarded(request: HttpRequest, **kwargs: Any) -> HttpResponseBase:
+        if not mails_are_shown():
+            raise Http404("There are no mails to look at here.")
+        return view(request, **kwargs)
+
+    return guarded
+
+
+def _to_case(request: HttpRequest, kwargs: dict[str, Any]) -> str:
+    """A sign-in leads back to the case, not to where only forms go."""
+    return reverse("review-case", args=[kwargs["code"]]) if "code" in kwargs else request.path
+
+
+def _reads_or_reviews(request: HttpRequest) -> bool:
+    return may_look(request.user) if request.method in READING else may_review(request.user)
+
+
+def _guarded(
+    view: View, may: Callable[[HttpRequest], bool], refusal: str, back: Callable[[HttpRequest, dict[str, Any]], str]
+) -> View:
+    """An anonymous visitor is asked to sign in and then led `back`; an account without the role gets the refusal."""
+
+    @wraps(view)
+    def guarded(request: HttpRequest, **kwargs: Any) -> HttpResponseBase:
+        if not request.user.is_authenticated:
+            return redirect_to_login(back(request, kwargs))
+        if second_factor_missing(request.user):
+            return redirect("mfa_activate_totp")
+        if not may(request):
+            raise PermissionDenied(str(refusal))
+        return view(request, **kwargs)
+
+    return guarded

@@ -1,0 +1,173 @@
+"""Headers that belong to whole parts of the site, and answers of a site that has too much to do."""
+
+import errno
+import logging
+import sys
+import weakref
+from collections.abc import Callable
+
+from django.db import OperationalError
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseNotAllowed
+from django.middleware.http import ConditionalGetMiddleware
+from django.shortcuts import render
+from django.views.defaults import server_error
+
+from ingest.errors import StorageFailed
+from monitor.web.deadlines import clock_of
+from monitor.web.places import Busy, place_take
+from monitor.web.request_limits import request_kind, seconds_charge, seconds_to_wait
+from monitor.web.visitors import visitor_network
+from monitor.wording.problems import as_problem, problem
+
+logger = logging.getLogger(__name__)
+
+PUBLIC_DATA = (
+    "/api/",
+    "/alerts.atom",
+    "/alerts.geojson",
+    "/cap.atom",
+    "/cap/",
+    "/ogc/",
+    "/rasters",
+    "/stac/",
+    "/tilejson/",
+    "/tiles/",
+)
+SEARCHES = ("/stac/search",)  # accept a body
+ANY_ORIGIN = {"Access-Control-Allow-Origin": "*", "Access-Control-Expose-Headers": "ETag, Retry-After"}
+PREFLIGHT = {
+    "Access-Control-Allow-Methods": "GET, HEAD",
+    "Access-Control-Allow-Headers": "*",
+    "Access-Control-Max-Age": "86400",
+}
+BUSY_SECONDS = 10
+DISK_SECONDS = 300  # somebody has to free space
+DISK_IS_FULL = (errno.ENOSPC, errno.EDQUOT)
+UPLOAD_SECONDS = 600.0  # as in docker/nginx: a large file may be stored while its sender waits
+TAKE_PLACES_THEMSELVES = ("workbench",)  # only for figures that are not cached (monitor.pages.desk.samples)
+
+GetResponse = Callable[[HttpRequest], HttpResponseBase]
+
+
+def public_data(get_response: GetResponse) -> GetResponse:
+    """Any page may read what everybody may read: no cookies go with such a request, so nothing private can be read.
+
+    Every answer has an ETag and is not sent again where it has not changed; errors say why in words for programs.
+    """
+    conditional = ConditionalGetMiddleware(get_response)
+
+    def middleware(request: HttpRequest) -> HttpResponseBase:
+        if not request.path.startswith(PUBLIC_DATA):
+            return get_response(request)
+        if request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers:
+            return HttpResponse(status=204, headers=ANY_ORIGIN | PREFLIGHT)
+        response = as_problem(request, conditional(request))
+        for name, value in ANY_ORIGIN.items():
+            response[name] = value
+        return response
+
+    return middleware
+
+
+def known_methods(get_response: GetResponse) -> GetResponse:
+    """Answer 405 to a method that an address does not allow; the later CSRF check would answer 403."""
+
+    def middleware(request: HttpRequest) -> HttpResponseBase:
+        is_data = request.path.startswith(PUBLIC_DATA) and request.path not in SEARCHES
+        allowed = ["GET", "HEAD"] if is_data else ["GET", "HEAD", "POST"]
+        if request.method in (*allowed, "OPTIONS"):  # views answer OPTIONS themselves
+            return get_response(request)
+        return HttpResponseNotAllowed(allowed)
+
+    return middleware
+
+
+class LimitRequests:
+    """Middleware that limits costly requests: 503 if no place is free, 429 if a network's seconds are used up.
+
+    See `monitor.web.places` and `monitor.web.request_limits`.
+    """
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        kind = request_kind(method=request.method or "", path=request.path, content_type=request.content_type or "")
+        if not kind:
+            return self.get_response(request)
+        remote, forwarded = request.META.get("REMOTE_ADDR", ""), request.META.get("HTTP_X_FORWARDED_FOR", "")
+        network = visitor_network(remote_address=remote, forwarded_for=forwarded)
+        wait = seconds_to_wait(kind=kind, network=network)
+        if wait:
+            return _later(request, 429, "too many requests came from your network", wait)
+        try:
+            give_back = place_take(kind) if kind not in TAKE_PLACES_THEMSELVES else None
+        except Busy:
+            return _later(request, 503, "the service is answering too many such requests just now", BUSY_SECONDS)
+        clock = clock_of(request.environ)
+        if kind == "uploads":
+            clock.most_seconds = max(clock.most_seconds, UPLOAD_SECONDS)
+        before = clock.worked_seconds()
+
+        def end() -> None:
+            if give_back is not None:
+                give_back()
+            seconds_charge(kind=kind, network=network, seconds=clock.worked_seconds() - before)
+
+        try:
+            response = self.get_response(request)
+        except BaseException:
+            end()
+            raise
+        if not response.streaming:
+            end()
+        else:  # runs once: when the answer was sent, was cut off, or was replaced by another
+            response._resource_closers.append(weakref.finalize(response, end))
+        return response
+
+
+class AnswerBusy:
+    """Answers 503 where the database took too long, or it or the object store is away: no error without a reason."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        return self.get_response(request)
+
+    def process_exception(self, request: HttpRequest, fault: Exception) -> HttpResponseBase | None:
+        if isinstance(fault, StorageFailed):
+            logger.error("no answer to %s: %s", request.path, fault)
+            return _later(request, 503, "images and results cannot be read at the moment", BUSY_SECONDS)
+        if not isinstance(fault, OperationalError):
+            return None
+        logger.error("the database did not answer %s: %s", request.path, fault)
+        return _later(request, 503, "the service is very busy and could not answer in time", BUSY_SECONDS)
+
+
+def answer_fault(request: HttpRequest) -> HttpResponseBase:
+    """Answer an exception that no view handled: 507 for a full disk, else 500.
+
+    Django calls this while it handles the exception. A form's body is written to the disk before any view is called,
+    where no middleware sees the error.
+    """
+    fault = sys.exc_info()[1]
+    if isinstance(fault, OSError) and fault.errno in DISK_IS_FULL:
+        return _no_room(request, fault)
+    return server_error(request)
+
+
+def _no_room(request: HttpRequest, fault: OSError) -> HttpResponse:
+    logger.error("a disk is full, no answer to %s: %s", request.path, fault)
+    return _later(request, 507, "a disk of the server is full", DISK_SECONDS)
+
+
+def _later(request: HttpRequest, status: int, error: str, seconds: int) -> HttpResponse:
+    """A page for people, a problem in JSON for scripts and programs."""
+    if "text/html" in request.headers.get("Accept", ""):
+        response = render(None, "later.html", {"status": status, "seconds": seconds}, status=status)
+    else:
+        response = problem(status, error, f"Try again in {seconds} seconds.")
+    response["Retry-After"] = str(seconds)
+    response["Cache-Control"] = "no-store"
+    return response

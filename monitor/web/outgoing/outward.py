@@ -1,0 +1,168 @@
+"""The way out to addresses that people gave us: one POST over HTTPS to the open internet, short and without redirects.
+
+The name is resolved once, every address that it leads to is looked at, and the connection goes to one of these. The
+answer is read up to the end of its head, and the whole takes no longer than it may, however slowly it comes.
+"""
+
+import http.client
+import socket
+import ssl
+from collections.abc import Container
+from datetime import timedelta
+from email.utils import parsedate_to_datetime
+from io import BytesIO
+from typing import NamedTuple
+from urllib.parse import SplitResult, urlsplit
+
+from django.conf import settings
+from django.utils import timezone
+
+from ingest.sources.client.allow_list import is_public
+from monitor.notifications.base import Delivered, Never, Outcome, Refused
+from monitor.web.outgoing.deadlines import Deadline
+
+LOOKUP_SECONDS = 3.0  # a visitor waits for the page meanwhile
+MOST_HEAD_BYTES = 16 * 1024
+USER_AGENT = "ground-motion-monitor"
+
+
+class Answer(NamedTuple):
+    """The head of an answer. retry_after: how long we are asked to wait."""
+
+    status: int
+    reason: str
+    retry_after: timedelta | None
+
+
+class Unreachable(OSError):
+    """No answer came; the text says why, without the address."""
+
+
+def url_fault(url: str) -> str:
+    """Why nothing can be sent to a URL, in a word for programs; empty for one that looks right."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        return "malformed"
+    if parts.scheme != "https" and not (parts.scheme == "http" and settings.ENDPOINTS_PRIVATE):
+        return "scheme"
+    if not parts.hostname or parts.username is not None or port == 0 or not url.isascii() or not url.isprintable():
+        return "malformed"
+    return "malformed" if " " in url or parts.fragment else ""
+
+
+def leads_out(url: str) -> bool:
+    """Return whether messages may be sent to the addresses of a URL's host; each delivery checks them again.
+
+    True if no resolver answers, which says nothing about the address.
+    """
+    parts = urlsplit(url)
+    try:
+        addresses = Deadline(LOOKUP_SECONDS).addresses(parts.hostname or "", _port(parts))
+    except socket.gaierror as fault:
+        return fault.errno == socket.EAI_AGAIN
+    except TimeoutError:
+        return True
+    except UnicodeError:
+        return False
+    return settings.ENDPOINTS_PRIVATE or all(map(is_public, addresses))
+
+
+def deliver(*, url: str, body: bytes, headers: dict[str, str], seconds: float, gone_by: Container[int]) -> Outcome:
+    """Post a message; what its server makes of it. gone_by: the answers that say that there is no such address."""
+    try:
+        answer = post(url=url, body=body, headers=headers, seconds=seconds)
+    except Unreachable as fault:
+        return Refused(str(fault))
+    if 200 <= answer.status < 300:
+        return Delivered()
+    reason = f"{answer.status} {answer.reason}".strip()
+    return Never(reason) if answer.status in gone_by else Refused(reason, answer.retry_after)
+
+
+def post(*, url: str, body: bytes, headers: dict[str, str], seconds: float) -> Answer:
+    """Send a body and read the head of the answer. Raises Unreachable where none comes in time."""
+    parts, deadline = urlsplit(url), Deadline(seconds)
+    if url_fault(url):
+        raise Unreachable("The address is not allowed.")
+    try:
+        with _connected(parts, deadline) as connection:
+            deadline.send(connection, _head(parts, headers, len(body)) + body)
+            return _answer(_read_head(connection, deadline))
+    except Unreachable:
+        raise
+    except TimeoutError:
+        raise Unreachable("No answer came in time.") from None
+    except ssl.SSLError as fault:
+        raise Unreachable(f"No secure connection: {fault.reason or 'the certificate is not valid'}.") from None
+    except (OSError, http.client.HTTPException, ValueError) as fault:
+        raise Unreachable(f"{type(fault).__name__}: {getattr(fault, 'strerror', None) or 'no answer'}") from None
+
+
+def _connected(parts: SplitResult, deadline: Deadline) -> socket.socket:
+    host = parts.hostname or ""
+    try:
+        plain = deadline.connect(host, _port(parts), check=_check_public)
+    except (socket.gaierror, UnicodeError):
+        raise Unreachable("The name of the server is not known.") from None
+    if parts.scheme == "http":
+        return plain
+    try:
+        deadline.limit(plain)
+        return ssl.create_default_context().wrap_socket(plain, server_hostname=host)
+    except BaseException:
+        plain.close()
+        raise
+
+
+def _port(parts: SplitResult) -> int:
+    return parts.port or (443 if parts.scheme == "https" else 80)
+
+
+def _check_public(address: str) -> None:
+    if not settings.ENDPOINTS_PRIVATE and not is_public(address):
+        raise Unreachable("The name leads to an address that is not public.")
+
+
+def _head(parts: SplitResult, headers: dict[str, str], length: int) -> bytes:
+    target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    host = parts.netloc
+    given = {"Host": host, "User-Agent": USER_AGENT, "Content-Length": str(length), "Connection": "close", **headers}
+    lines = [f"POST {target} HTTP/1.1", *(f"{name}: {value}" for name, value in given.items())]
+    if any("\r" in line or "\n" in line for line in lines):
+        raise Unreachable("The address is not allowed.")
+    return "\r\n".join([*lines, "", ""]).encode("latin-1")
+
+
+def _read_head(connection: socket.socket, deadline: Deadline) -> bytes:
+    head = b""
+    while b"\r\n\r\n" not in head:
+        piece = deadline.receive(connection, 4096)
+        if not piece:
+            raise Unreachable("The connection was closed without an answer.")
+        head += piece
+        if len(head) > MOST_HEAD_BYTES:
+            raise Unreachable("The answer begins with too many headers.")
+    return head
+
+
+def _answer(head: bytes) -> Answer:
+    first, _, rest = head.partition(b"\r\n")
+    version, _, line = first.decode("latin-1").partition(" ")
+    status, _, reason = line.partition(" ")
+    if not version.startswith("HTTP/1.") or not (len(status) == 3 and status.isdecimal()):
+        raise Unreachable("The answer is not one of HTTP.")
+    headers = http.client.parse_headers(BytesIO(rest))
+    words = "".join(letter for letter in reason[:60] if letter.isprintable())
+    return Answer(int(status), words, _retry_after(headers.get("Retry-After", "")))
+
+
+def _retry_after(text: str) -> timedelta | None:
+    """Seconds, or a date (RFC 9110, 10.2.3)."""
+    if text.isdecimal():
+        return timedelta(seconds=min(int(text), 10**6))
+    try:
+        return parsedate_to_datetime(text) - timezone.now()
+    except (ValueError, TypeError):
+        return None

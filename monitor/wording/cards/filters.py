@@ -1,0 +1,61 @@
+"""Filters that the feed, the GeoJSON and the interface for programs share."""
+
+from collections.abc import Mapping
+
+from django.db.models import QuerySet
+from django.http import Http404
+
+from detection.kinds import Kind
+from detection.lists import Order, Period, alerts_matching
+from detection.models import Alert
+from detection.rules.lifecycle import State
+from detection.rules.severity import Severity
+from detection.selectors import alert_by_code
+from ingest.context.regions import region_by_slug
+from ingest.models import AdministrativeRegion
+from monitor.wording.cards.regions import alerts_touching
+from monitor.wording.refusals import Refusal
+from monitor.wording.refused_requests import area_of, choice, day, moment
+
+
+def alerts_requested(query: Mapping[str, str], newest_first: bool = True) -> QuerySet[Alert]:
+    """Public alerts by kind, state, severity, bbox, region, found_from, found_to, moving_from, moving_to,
+    updated_since. Raises Refusal."""
+    bbox, region = query.get("bbox", ""), query.get("region", "")
+    return alerts_matching(
+        kind=choice("kind", query.get("kind", ""), list(Kind)),
+        state=choice("state", query.get("state", ""), list(State)),
+        severity=choice("severity", query.get("severity", ""), list(Severity)),
+        area=area_of(bbox) if bbox else None,
+        among=touching_region(region) if region else None,
+        updated_since=moment("updated_since", query.get("updated_since", "")),
+        found=_period(query, "found"),
+        moving=_period(query, "moving"),
+        order=Order.CHANGED if newest_first else Order.STRONGEST,
+    )
+
+
+def _period(query: Mapping[str, str], name: str) -> Period:
+    return Period(*(day(end, query.get(end, "")) for end in (f"{name}_from", f"{name}_to")))
+
+
+def touching_region(slug: str) -> list[int]:
+    """Rows of the alerts that touch a region's outline. Raises Refusal for one that is not loaded."""
+    region = region_by_slug(slug=slug)
+    if region is None:
+        raise Refusal(f"there is no region {slug[:40]!r}", "Give one that /regions/ lists, by its part of the address.")
+    return alerts_touching(region)
+
+
+def region_or_404(slug: str) -> AdministrativeRegion:
+    region = region_by_slug(slug=slug)
+    if region is None:
+        raise Http404("There is no region of this name.")
+    return region
+
+
+def alert_or_404(code: str) -> Alert:
+    try:
+        return alert_by_code(code=code)
+    except Alert.DoesNotExist as fault:
+        raise Http404("There is no alert with this code.") from fault

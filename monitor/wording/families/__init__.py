@@ -1,0 +1,32 @@
+"""The voice of each family of alerts: `voice(kind)` has everything that pages, mails and feeds say about its alerts.
+
+A kind that differs from its family in words only says so in its row of `detection.kinds.KINDS`.
+"""
+
+from detection.kinds import Family, Kind, family
+from monitor.wording.families.drawn import DrawnVoice
+from monitor.wording.families.motion import MotionVoice
+from monitor.wording.families.surface import SurfaceVoice
+from monitor.wording.families.surge import SurgeVoice
+from monitor.wording.families.velocity import VelocityVoice
+from monitor.wording.families.voice import AlertFigures, FamilyVoice
+
+__all__ = ["OWN_VOICES", "VOICES", "FamilyVoice", "voice", "voice_of"]
+
+VOICES: dict[Family, FamilyVoice] = {
+    Family.VELOCITY: VelocityVoice(),
+    Family.SURFACE: SurfaceVoice(),
+    Family.OFFSETS: MotionVoice(),
+}
+OWN_VOICES: dict[Kind, FamilyVoice] = {Kind.GLACIER_SURGE: SurgeVoice()}
+
+
+def voice(kind: str) -> FamilyVoice:
+    """The voice of a kind: its own, or that of its family."""
+    return OWN_VOICES.get(Kind(kind)) or VOICES[family(kind)]
+
+
+def voice_of(alert: AlertFigures) -> FamilyVoice:
+    """The voice of an alert: that of its kind, unless a person drew it and nothing has measured it yet."""
+    own = voice(alert.kind)
+    return own if alert.is_measured else DrawnVoice(own)

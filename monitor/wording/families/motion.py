@@ -1,0 +1,73 @@
+"""Voice of alerts where ground moved by metres between two images: metres a day, along the ground."""
+
+from typing import Any
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from detection.kinds import Kind, row_of
+from detection.search.patches import MOTION
+from monitor.wording.compass import toward
+from monitor.wording.dates import days_words
+from monitor.wording.families.voice import AlertFigures, DetectionFigures, Evidence, Finding, PairVoice, Severity
+from monitor.wording.figures import likely_speed, speed_words, whole
+
+SEVERITIES = {
+    "minor": Severity(gettext_lazy("low importance"), gettext_lazy("Motion by metres is never small.")),
+    "moderate": Severity(
+        gettext_lazy("medium importance"),
+        gettext_lazy("Less than a metre a day at its fastest; few or no buildings are known on it."),
+    ),
+    "strong": Severity(
+        gettext_lazy("high importance"),
+        gettext_lazy("More than a metre a day at its fastest, or motion by metres under many buildings or people."),
+    ),
+}
+
+
+class MotionVoice(PairVoice):
+    severities = SEVERITIES
+    ended = gettext_lazy("The ground here has come to rest.")
+    evidence = Evidence(
+        gettext_lazy(
+            "A computer looked for each patch of the earlier radar image in the later one. Here they have moved, all "
+            "in one direction, while the rest of the image stayed."
+        ),
+        gettext_lazy("Finding"),
+        gettext_lazy("Cells"),
+        gettext_lazy("cells"),
+        gettext_lazy("Offsets (GeoTIFF)"),
+        series="speeds",
+    )
+
+    def label(self, alert: AlertFigures) -> str:
+        """'moving 3.1 metres a day to the south-east'."""
+        # Translators: %(speed)s is "3.1 metres a day", %(way)s is "to the south-east"
+        return _("moving %(speed)s %(way)s") % {
+            "speed": speed_words(alert.speed_m_day),
+            "way": toward(alert.bearing_deg),
+        }
+
+    def sentence(self, alert: AlertFigures) -> str:
+        figures = {
+            "way": toward(alert.bearing_deg),
+            "speed": likely_speed(alert.speed_m_day, alert.speed_sigma_m_day),
+            "when": days_words(alert.first_motion, alert.last_motion),
+        }
+        return str(row_of(alert.kind).moved % figures)
+
+    def cause(self, alert: AlertFigures) -> str:
+        return "" if alert.kind == Kind.FAST_LANDSLIDE else _("The cause is not identified.")
+
+    def limits_of_pairs(self, cell_m: float, days: int) -> list[str]:
+        return [
+            _("Motion of less than about %(metres)s metres in %(days)s days does not show in these images.")
+            % {"metres": whole(MOTION.least_px * cell_m), "days": days},
+            _("Only motion along the ground is measured, not sinking or rising."),
+        ]
+
+    def finding(self, detection: DetectionFigures, source: Any) -> Finding:
+        speed = speed_words(detection.speed_m_day, detection.speed_sigma_m_day)
+        # Translators: %(speed)s is "3.1 ± 0.2 metres a day", %(way)s is "to the south-east"
+        figure = _("%(speed)s %(way)s") % {"speed": speed, "way": toward(detection.bearing_deg)}
+        return Finding(figure, _("along the ground"), [])

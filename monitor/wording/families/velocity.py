@@ -1,0 +1,258 @@
+"""Voice of alerts from velocity fields: millimetres a year, compared with the ground around."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+
+from detection.kinds import KIND_OF_CLASS, KINDS, Extent, Sign, row_of
+from ingest.readers.records import Reference
+from monitor.wording.components import ROSE, SANK, Way, component_label, direction, way
+from monitor.wording.dates import period_words
+from monitor.wording.families.changes import change_sentences, is_at_rest, motion_of, since_change
+from monitor.wording.families.voice import AlertFigures, DetectionFigures, Evidence, Finding, Severity, advice_in_state
+from monitor.wording.figures import (
+    figure,
+    likely_words,
+    listed,
+    mm_a_year,
+    rate_words,
+    round_figure,
+    whole,
+    with_uncertainty,
+)
+from monitor.wording.points import agreement_sentences, reason_sentences, tilt_sentence
+
+SEVERITIES = {
+    "minor": Severity(
+        gettext_lazy("low importance"),
+        gettext_lazy("Slow motion of a small area; few or no buildings, roads or tracks are known on it."),
+    ),
+    "moderate": Severity(
+        gettext_lazy("medium importance"),
+        gettext_lazy(
+            "More than 10 mm a year where it is fastest, a square kilometre or more, or slow motion under many "
+            "buildings or people."
+        ),
+    ),
+    "strong": Severity(
+        gettext_lazy("high importance"),
+        gettext_lazy(
+            "More than 50 mm a year where it is fastest, or more than 10 mm under many buildings, people or a railway."
+        ),
+    ),
+}
+SIGN_WAYS = {Sign.SINKING: SANK, Sign.RISING: ROSE}
+LEAST_SHARE = 0.1  # of a cause that is worth naming
+AROUND, SEEN_AROUND = (
+    gettext_lazy("This is compared with the ground around it."),
+    gettext_lazy("This is as seen from the satellite and compared with the ground around it."),
+)
+AGAINST = {  # what the rates of a region are compared with: measured as they are stated, or as seen from the satellite
+    "gnss": (
+        gettext_lazy("This is the motion of a wide region, compared with permanent GPS stations."),
+        gettext_lazy(
+            "This is the motion of a wide region as seen from the satellite, compared with permanent GPS stations."
+        ),
+    ),
+    "local": (
+        gettext_lazy("This is the motion of a wide region, compared with the stillest ground in these data."),
+        gettext_lazy(
+            "This is the motion of a wide region as seen from the satellite, compared with the stillest "
+            "ground in these data."
+        ),
+    ),
+}
+ASSUMES = {
+    "gnss": gettext_lazy(
+        "It is kilometres wide. Assumed: the stations themselves do not sink. Between them, errors of about a "
+        "millimetre a year remain."
+    ),
+    "local": gettext_lazy(
+        "It is kilometres wide. Assumed: the stillest ground does not move at all. If it does, the rate is wrong by as "
+        "much."
+    ),
+}
+FEW_IMAGES = 30
+COARSE_M = 50.0
+ALMOST_ALL = 0.95  # share of cases from which on ten of ten would be the nearest
+
+
+class VelocityVoice:
+    ended = gettext_lazy("The ground here has come to rest.")
+    evidence = Evidence(
+        gettext_lazy("A computer compared the speed of this ground with that of the ground around it."),
+        gettext_lazy("Rate"),
+        gettext_lazy("Points"),
+        gettext_lazy("measurement points"),
+        gettext_lazy("Score map (GeoTIFF)"),
+        series="points",
+    )
+
+    def label(self, alert: AlertFigures) -> str:
+        """'sinking 14 mm/year', 'moving up to 17 mm/year away from the satellite' where parts are much faster."""
+        if _uneven(alert):
+            rate = _("up to %(number)s mm/year") % {"number": figure(alert.peak_rate_mm_yr)}
+        else:
+            rate = _("%(number)s mm/year") % {"number": figure(alert.rate_mm_yr)}
+        label: str = _way(alert).rate % {"rate": rate}
+        motion = motion_of(alert)
+        if motion and is_at_rest(alert):
+            # Translators: %(since)s is "since March 2023", %(label)s is "sinking 14 mm/year"
+            label = _("at rest %(since)s; before that: %(label)s") % {"since": since_change(motion), "label": label}
+        return ", ".join([label, _("a wide region")]) if _is_region(alert) else label
+
+    def sentence(self, alert: AlertFigures) -> str:
+        """How it moved and since when; compared with what; where parts are much faster, how fast they are."""
+        motion, when = motion_of(alert), period_words(alert.first_motion, alert.last_motion)
+        own = _way(alert)
+        if motion:
+            moved = change_sentences(motion, alert.component, own, alert.rate_sigma_mm_yr or 0.0)
+        else:
+            moved = [own.moved % {"rate": rate_words(alert.rate_mm_yr, alert.rate_sigma_mm_yr), "when": when}]
+        # without a sign, the direction itself is seen from the satellite
+        seen = row_of(alert.kind).sign is not None and alert.component == "los"
+        compared = (AGAINST[alert.reference] if _is_region(alert) else (AROUND, SEEN_AROUND))[seen]
+        fastest = [_fastest(alert, own, when if motion else _("in the same time"))] if _uneven(alert) else []
+        return " ".join([*moved, str(compared), *fastest])
+
+    def cause(self, alert: AlertFigures) -> str:
+        row, likely = row_of(alert.kind), _likely_causes(alert)
+        if not likely or row.sign is Sign.RISING:
+            return ""
+        own = next((one for one in likely if one[1] == row.network_class), None)
+        share, name = own or likely[0]
+        figures = {"cause": _cause(name), "tenths": whole(10 * share)}
+        # Translators, here and below: %(cause)s is "mining" or "a landslide"
+        if share >= ALMOST_ALL and own:
+            return _("Likely cause: %(cause)s, as in more than 9 of 10 such places.") % figures
+        if share >= ALMOST_ALL:
+            return _("The cause is not sure. The likeliest: %(cause)s, as in more than 9 of 10 such places.") % figures
+        if own:
+            return _("Likely cause: %(cause)s, as in about %(tenths)s of 10 such places.") % figures
+        return _("The cause is not sure. The likeliest: %(cause)s, as in about %(tenths)s of 10 such places.") % figures
+
+    def severity(self, grade: str) -> Severity:
+        return SEVERITIES[grade]
+
+    def region_note(self, alert: AlertFigures) -> str:
+        return str(ASSUMES[alert.reference]) if _is_region(alert) else ""
+
+    def causes(self, alert: AlertFigures) -> list[str]:
+        """By a network: how sure it is, and what that rests on; nothing where no network classified the area."""
+        likely = _likely_causes(alert)
+        if not likely:
+            return []
+        row, causes = row_of(alert.kind), ", ".join(_of_ten(name, share) for share, name in likely)
+        return [
+            str(row.meaning) if row.network_class else _("The computer is not sure enough of a cause to name one."),
+            # Translators: %(causes)s is "mining in 7, a landslide in 2"
+            _("In ten such cases the computer would expect, by all that it knows here: %(causes)s.")
+            % {"causes": causes},
+            _("It has learnt shapes and speeds from simulated ground, and knows no map of wells."),
+        ]
+
+    def advice(self, kind: str, state: str) -> list[str]:
+        steps = (
+            _(
+                "Look for fresh cracks in walls, doors and windows that jam, or pipes that leak. Note the date and "
+                "take a photo."
+            ),
+            *row_of(kind).advice,
+            _("If you see such signs, tell your municipality or the geological survey, and show them this page."),
+        )
+        return advice_in_state(state, steps)
+
+    def limits(self, alert: AlertFigures, sources: Sequence[Any]) -> list[str]:
+        lines = [str(line) for line in row_of(alert.kind).limits]
+        directions = {product.direction for product in sources if product.component == "los"}
+        if alert.component == "los" and len(directions) < 2:
+            lines.append(_("Seen from one direction only: sideways motion looks the same as sinking or rising."))
+        posting_m = max((product.posting_m or 0 for product in sources), default=0)
+        if posting_m > COARSE_M:
+            lines.append(
+                _("Each measurement stands for a square of about %(metres)s metres, not for a single building.")
+                % {"metres": whole(posting_m)}
+            )
+        n_dates = min((product.n_dates for product in sources), default=0)
+        if n_dates == 0:
+            lines.append(_("Only mean speeds are known, no series: seasonal and lasting motion look the same."))
+        elif n_dates < FEW_IMAGES:
+            lines.append(
+                ngettext(
+                    "Only %(n)s image: seasonal swelling and shrinking may look like lasting motion.",
+                    "Only %(n)s images: seasonal swelling and shrinking may look like lasting motion.",
+                    n_dates,
+                )
+                % {"n": n_dates}
+            )
+        measured = _("Measured against the ground around it: motion of the whole region does not show.")
+        return [
+            *lines,
+            *(_limits_of_region(alert) if _is_region(alert) else [measured]),
+            _("Gaps between the points (forest, fields, water, snow) do not mean that the ground is still."),
+        ]
+
+    def finding(self, detection: DetectionFigures, source: Any) -> Finding:
+        rate = with_uncertainty(detection.rate_mm_yr, detection.rate_sigma_mm_yr)
+        reasons = [line for one in detection.reasons for line in reason_sentences(source.component, one)]
+        if len(detection.reasons) > 1:
+            reasons = [*agreement_sentences(detection.reasons), *reasons]
+        if len(detection.places) > 1:
+            rates = listed([figure(place["peak_rate_mm_yr"]) for place in detection.places])
+            # Translators: %(rates)s is "45, 30 and 12"
+            fastest = _("It moves fastest in %(n)s separate places: by up to %(rates)s mm a year.")
+            reasons.append(fastest % {"n": len(detection.places), "rates": rates})
+        reasons += [line for line in [tilt_sentence(detection.places[0])] if line] if detection.places else []
+        figures = [direction(source.component, detection.rate_mm_yr), _("%(number)s mm/year") % {"number": rate}]
+        return Finding(", ".join(figures), component_label(source.component), reasons)
+
+
+def _is_region(alert: AlertFigures) -> bool:
+    return alert.extent == Extent.REGION
+
+
+def _way(alert: AlertFigures) -> Way:
+    """As the kind implies, else as it was measured."""
+    sign = row_of(alert.kind).sign
+    return SIGN_WAYS[sign] if sign else way(alert.component, alert.rate_mm_yr)
+
+
+def _limits_of_region(alert: AlertFigures) -> list[str]:
+    lines = [_("Places inside that move faster than the region have alerts of their own.")]
+    if alert.reference == Reference.GNSS and alert.component == "los":
+        lines.append(_("Slow sideways drift of the whole region, as of continents, may be part of it."))
+    return lines
+
+
+def _of_ten(name: str, share: float) -> str:
+    """'mining in 7'; never all of them: no network is that sure."""
+    if share >= ALMOST_ALL:
+        return _("%(cause)s in more than 9") % {"cause": _cause(name)}
+    # Translators: a part of a list; "mining in 7" of ten cases
+    return _("%(cause)s in %(n)s") % {"cause": _cause(name), "n": whole(10 * share)}
+
+
+def _cause(name: str) -> Any:
+    return KINDS[KIND_OF_CLASS[name]].class_words
+
+
+def _likely_causes(alert: AlertFigures) -> list[tuple[float, str]]:
+    """Share and network's class of each cause that is worth naming, the likeliest first."""
+    shares = sorted(((share, name) for name, share in alert.class_shares.items()), reverse=True)
+    return [(share, name) for share, name in shares if share >= LEAST_SHARE]
+
+
+def _fastest(alert: AlertFigures, own: Way, when: str) -> str:
+    """'The fastest part sank by about 26 mm a year (probably 22 to 30) in the same time.'"""
+    peak = alert.peak_rate_mm_yr
+    if alert.peak_low_mm_yr is None or alert.peak_high_mm_yr is None:
+        return own.fastest_up_to % {"rate": mm_a_year(round_figure(peak)), "when": when}
+    low, high = (math.copysign(1.0, peak) * end for end in (alert.peak_low_mm_yr, alert.peak_high_mm_yr))
+    return own.fastest % {"rate": likely_words(abs(peak), low, high, "mm a year"), "when": when}
+
+
+def _uneven(alert: AlertFigures) -> bool:
+    return abs(alert.peak_rate_mm_yr) > 1.3 * abs(alert.rate_mm_yr)

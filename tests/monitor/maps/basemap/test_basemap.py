@@ -1,0 +1,291 @@
+"""What lies under the maps: the ground that is loaded, its relief, and a base map in one file."""
+
+import gzip
+import io
+import json
+import re
+
+import mapbox_vector_tile
+import numpy as np
+import pytest
+import rasterio
+from affine import Affine
+from PIL import Image
+from pmtiles.reader import Reader
+from shapely import Point, get_parts
+from shapely.geometry import shape
+
+from ingest.context.services import context_load
+from ingest.readers.context.records import ContextKind
+from monitor.maps.basemap.archive import fault_of
+from monitor.operations.health.checks.condition import Wrong
+from monitor.operations.health.checks.site import base_map
+from tests.makers import basemaps
+
+pytestmark = pytest.mark.django_db
+WEST, NORTH = 10.0, 50.0
+LINE = {"type": "LineString", "coordinates": [[WEST, NORTH], [WEST + 0.05, NORTH - 0.03]]}
+SQUARE = {
+    "type": "Polygon",
+    "coordinates": [[[10.0, 49.9], [10.2, 49.9], [10.2, 50.1], [10.0, 50.1], [10.0, 49.9]]],
+}
+
+
+@pytest.fixture
+def load(tmp_path):
+    """Load one feature of a kind."""
+
+    def load(kind: str, geometry: dict, simulated: bool = False, **properties) -> None:
+        feature = {"type": "Feature", "geometry": geometry, "properties": properties}
+        path = tmp_path / f"{kind}-{simulated}.geojson"
+        path.write_text(json.dumps({"type": "FeatureCollection", "features": [feature]}))
+        context_load(path=path, kind=ContextKind(kind), simulated=simulated)
+
+    return load
+
+
+def tile_at(client, z: int) -> dict:
+    """The ground tile around 10.02° E, 49.99° N, decoded."""
+    x = int((10.02 + 180) / 360 * 2**z)
+    y = int((1 - np.arcsinh(np.tan(np.radians(49.99))) / np.pi) / 2 * 2**z)
+    return mapbox_vector_tile.decode(client.get(f"/tiles/ground/{z}/{x}/{y}.mvt").content)
+
+
+def test_where_nothing_is_loaded_there_is_nothing_to_draw(client):
+    assert client.get("/basemap.json").json() == {"ground": None, "heights": None, "archive": None}
+    assert client.get("/basemap.pmtiles").status_code == 404
+    assert client.get("/tiles/ground/3/9/0.mvt").status_code == 404  # there is no ninth tile at zoom 3
+
+
+def test_what_is_loaded_is_drawn_from_its_zoom_on(client, load):
+    load("roads", LINE, highway="primary")
+    load("railways", LINE, railway="rail")
+    load("rivers", LINE, waterway="stream", name="Hart")
+    load("lakes", SQUARE, natural="water", name="Mere")
+    assert set(tile_at(client, 7)) == {"lakes"}
+    assert set(tile_at(client, 8)) == {"lakes", "roads"}
+    assert set(tile_at(client, 9)) == {"lakes", "roads", "railways"}
+    near = tile_at(client, 12)
+    assert {name: layer["features"][0]["properties"] for name, layer in near.items()} == {
+        "lakes": {"name": "Mere", "simulated": False},
+        "roads": {"line_class": "main", "tunnel": False, "simulated": False},
+        "railways": {"tunnel": False, "simulated": False},
+        "rivers": {"name": "Hart", "water_class": "stream", "simulated": False},
+    }
+    assert tile_at(client, 12)["roads"]["features"][0]["geometry"]["type"] == "LineString"
+
+
+def test_roads_of_both_classes_are_in_one_tile(client, tmp_path):
+    features = [
+        {"type": "Feature", "geometry": LINE, "properties": {"highway": name}} for name in ("primary", "residential")
+    ]
+    path = tmp_path / "roads.geojson"
+    path.write_text(json.dumps({"type": "FeatureCollection", "features": features}))
+    context_load(path=path, kind=ContextKind.ROADS)
+    drawn = tile_at(client, 12)["roads"]["features"]
+    assert sorted(one["properties"]["line_class"] for one in drawn) == ["main", "other"]
+
+
+def test_land_is_drawn_for_a_simulated_country_alone_and_a_new_layer_changes_the_address(client, load):
+    load("regions", SQUARE, name="Realia", level=0)
+    before = client.get("/basemap.json").json()["ground"]
+    assert "land" not in tile_at(client, 6)
+    load("regions", SQUARE, simulated=True, name="Velmark", level=0)
+    assert [one["properties"]["name"] for one in tile_at(client, 6)["land"]["features"]] == ["Velmark"]
+    assert client.get("/basemap.json").json()["ground"] != before
+
+
+def test_only_under_the_address_of_what_is_loaded_a_tile_is_kept_for_a_day(client, load):
+    def life(address: str) -> str:
+        return client.get(address)["Cache-Control"].partition("max-age=")[2]
+
+    load("lakes", SQUARE, natural="water")
+    known = client.get("/basemap.json").json()["ground"].format(z=3, x=4, y=2)
+    assert (life(known), life(known.partition("?")[0]), life(f"{known}0")) == ("86400", "60", "60")
+    load("roads", LINE, highway="primary")
+    assert life(known) == "60"
+
+
+def test_heights_come_back_out_of_the_colours_of_their_tile(client, tmp_path):
+    heights = np.tile(np.linspace(100.0, 500.0, 400, dtype=np.float32), (400, 1))
+    profile = {"driver": "GTiff", "dtype": "float32", "count": 1, "height": 400, "width": 400, "crs": "EPSG:4326"}
+    with rasterio.open(tmp_path / "dem.tif", "w", transform=Affine(0.001, 0, 10, 0, -0.001, 50), **profile) as raster:
+        raster.write(heights, 1)
+    context_load(path=tmp_path / "dem.tif")
+    described = client.get("/basemap.json").json()["heights"]
+    assert (described["minzoom"], described["maxzoom"]) == (6, 10)
+    x, y = int((10.2 + 180) / 360 * 2**10), int((1 - np.arcsinh(np.tan(np.radians(49.8))) / np.pi) / 2 * 2**10)
+    answer = client.get(described["tiles"].format(z=10, x=x, y=y))
+    red, green, blue, opacity = np.moveaxis(np.asarray(Image.open(io.BytesIO(answer.content))).astype(float), -1, 0)
+    metres = red * 256 + green + blue / 256 - 32768
+    assert (opacity == 255).all()
+    column = np.arange(256)
+    longitude = (x + (column + 0.5) / 256) / 2**10 * 360 - 180
+    inside = (longitude > 10.001) & (longitude < 10.399)
+    expected = 100 + ((longitude - 10) * 1000 - 0.5) * 400 / 399
+    np.testing.assert_allclose(
+        metres[128][inside], expected[inside], atol=1.6
+    )  # a cell: the nearest of a warped grid is taken; and half a step
+    assert (metres[:, longitude < 9.999] == 0).all()
+    assert client.get(described["tiles"].format(z=5, x=0, y=0)).status_code == 404
+
+
+@pytest.mark.parametrize("schema", basemaps.SCHEMAS)
+def test_a_reader_gets_the_tiles_of_the_archive_by_ranges(client, settings, tmp_path, schema):
+    path = basemaps.archive(tmp_path / "world.pmtiles", schema)
+    settings.BASEMAP_ARCHIVE = str(path)
+    assert client.get("/basemap.json").json()["archive"] == "/basemap.pmtiles"
+    asked = []
+
+    def ranged(offset: int, length: int) -> bytes:
+        answer = client.get("/basemap.pmtiles", HTTP_RANGE=f"bytes={offset}-{offset + length - 1}")
+        assert answer.status_code == 206
+        asked.append(answer["Content-Range"])
+        return answer.content
+
+    reader = Reader(ranged)
+    assert reader.get(0, 0, 0)
+    assert {one["id"] for one in reader.metadata()["vector_layers"]} == {*basemaps.SCHEMAS[schema]}
+    size = path.stat().st_size
+    assert all(part.endswith(f"/{size}") for part in asked)
+    beyond = client.get("/basemap.pmtiles", HTTP_RANGE=f"bytes={size}-")
+    assert (beyond.status_code, beyond["Content-Range"]) == (416, f"bytes */{size}")
+    assert b"".join(client.get("/basemap.pmtiles").streaming_content) == path.read_bytes()
+
+
+@pytest.mark.parametrize("schema", basemaps.SCHEMAS)
+def test_each_of_thousands_of_tiles_is_found_through_leaf_directories_and_runs(client, settings, tmp_path, schema):
+    settings.BASEMAP_ARCHIVE = str(basemaps.country(tmp_path / "country.pmtiles", schema))
+    assert not fault_of(tmp_path / "country.pmtiles")
+
+    def ranged(offset: int, length: int) -> bytes:
+        return client.get("/basemap.pmtiles", HTTP_RANGE=f"bytes={offset}-{offset + length - 1}").content
+
+    reader, tiles = Reader(ranged), list(basemaps.country_tiles())
+    header = reader.header()
+    assert header["leaf_directory_length"] > 0
+    assert header["addressed_tiles_count"] > header["tile_entries_count"] > 10_000  # runs of equal tiles; many others
+    assert (header["min_zoom"], header["max_zoom"]) == (0, basemaps.FINEST_ZOOM)
+    for number in (0, 1, len(tiles) // 2, len(tiles) - 1):
+        tile = mapbox_vector_tile.decode(gzip.decompress(reader.get(*tiles[number])))
+        (place,) = tile["places" if schema == "protomaps" else "place"]["features"]
+        assert place["properties"]["name"] == f"{basemaps.NAME} {number:05d}"
+    seas = {reader.get(z, x, y) for z, x, y in ((0, 0, 0), (3, 5, 1), (5, 31, 31))}
+    assert len(seas) == 1
+    assert list(mapbox_vector_tile.decode(gzip.decompress(seas.pop()))) == ["water"]
+    assert reader.get(basemaps.FINEST_ZOOM, 0, 0) is None
+
+
+def _cut(data: bytes) -> bytes:
+    return data[:-1]
+
+
+def _cut_in_the_header(data: bytes) -> bytes:
+    return data[:100]
+
+
+def _unreadable_directory(data: bytes) -> bytes:
+    return data[:127] + b"\0" * 20 + data[147:]
+
+
+def _unreadable_metadata(data: bytes) -> bytes:
+    start = int.from_bytes(data[24:32], "little")
+    return data[:start] + b"\0" * 20 + data[start + 20 :]
+
+
+def _images(data: bytes) -> bytes:
+    return data[:99] + b"\2" + data[100:]
+
+
+def _zstandard(data: bytes) -> bytes:
+    return data[:98] + b"\4" + data[99:]
+
+
+@pytest.mark.parametrize(
+    ("damage", "fault"),
+    [
+        (_cut, "cut off: 1 bytes are missing"),
+        (_cut_in_the_header, "ends within its header"),
+        (_unreadable_directory, "its directory or its metadata cannot be read"),
+        (_unreadable_metadata, "its directory or its metadata cannot be read"),
+        (_images, "no vector tiles"),
+        (_zstandard, "packed otherwise than by gzip"),
+    ],
+)
+def test_a_damaged_base_map_is_named_by_the_doctor_and_maps_do_without_it(client, settings, tmp_path, damage, fault):
+    path = basemaps.country(tmp_path / "country.pmtiles", finest=8)
+    path.write_bytes(damage(path.read_bytes()))
+    settings.BASEMAP_ARCHIVE = str(path)
+    with pytest.raises(Wrong, match=re.escape(str(path))) as said:
+        base_map()
+    assert fault in str(said.value)
+    assert "\n" not in str(said.value)
+    assert client.get("/basemap.json").json()["archive"] is None
+    assert client.get("/basemap.pmtiles").status_code == 404
+
+
+def test_a_file_of_another_schema_is_no_base_map(tmp_path, monkeypatch):
+    monkeypatch.setitem(basemaps.SCHEMAS, "other", ("fields",))
+    assert "neither those of Protomaps" in fault_of(basemaps.archive(tmp_path / "other.pmtiles", "other"))
+
+
+def test_a_file_that_is_no_base_map_is_named_with_its_fault(tmp_path):
+    assert "there is no such file" in fault_of(tmp_path / "none.pmtiles")
+    wrong = tmp_path / "photo.pmtiles"
+    wrong.write_bytes(b"\x89PNG....")
+    assert str(wrong) in fault_of(wrong)
+    assert "no PMTiles archive" in fault_of(wrong)
+    old = tmp_path / "old.pmtiles"
+    old.write_bytes(b"PMTiles\x02")
+    assert "version 2" in fault_of(old)
+    assert not fault_of(basemaps.archive(tmp_path / "good.pmtiles"))
+
+
+def world_at(client, longitude: float, latitude: float, z: int) -> tuple[dict, Point]:
+    """Layers of the tile around a place, and the place in it."""
+    across = (longitude + 180) / 360 * 2**z
+    down = (1 - np.arcsinh(np.tan(np.radians(latitude))) / np.pi) / 2 * 2**z
+    layers = mapbox_vector_tile.decode(client.get(f"/tiles/world/{z}/{int(across)}/{int(down)}.mvt").content)
+    return layers, Point(across % 1 * 4096, (1 - down % 1) * 4096)  # of this reader, upward
+
+
+LAND = [
+    (8.5, 47.4),
+    (25, 68),
+    (-178, 66.5),
+    (179, 67),
+    (-110, 60),
+    (0, -84),
+    (160, -80),
+    (179.9, -85),
+    (-179.9, -85),
+    (134, -25),
+]
+SEA = [(-40, 40), (0, 0), (-160, 0), (179.9, 45), (-179.9, 45), (5, 55.5), (51, 41)]
+
+
+@pytest.mark.parametrize("z", [0, 2, 6])
+@pytest.mark.parametrize(
+    ("longitude", "latitude", "dry"), [*((*one, True) for one in LAND), *((*one, False) for one in SEA)]
+)
+def test_what_is_land_and_what_is_sea(client, longitude, latitude, dry, z):
+    layers, place = world_at(client, longitude, latitude, z)
+    land = layers.get("land", {"features": []})["features"]
+    assert any(shape(one["geometry"]).contains(place) for one in land) == dry
+
+
+def test_the_world_has_coasts_borders_and_names(client):
+    europe, _ = world_at(client, 8.5, 47.4, 4)
+    assert {"Switzerland", "Germany"} <= {one["properties"]["name"] for one in europe["countries"]["features"]}
+    assert set(europe) == {"land", "borders", "coast", "countries"}
+
+
+def test_no_line_crosses_the_whole_map(client):
+    world = mapbox_vector_tile.decode(client.get("/tiles/world/0/0/0.mvt").content)
+    for one in world["coast"]["features"] + world["borders"]["features"]:
+        line = np.concatenate([np.diff(part.coords, axis=0) for part in get_parts(shape(one["geometry"]))])
+        assert np.abs(line).max() < 400
+
+
+def test_further_in_the_browser_enlarges_the_tiles_of_the_world(client):
+    assert client.get("/tiles/world/7/66/44.mvt").status_code == 404

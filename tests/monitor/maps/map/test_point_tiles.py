@@ -1,0 +1,161 @@
+"""Tiles of points stay small wherever points are dense, and say so; with every zoom more of them are shown."""
+
+import math
+
+import mapbox_vector_tile
+import pytest
+from django.contrib.gis.geos import GEOSGeometry
+from django.db import connection
+
+from bench.simulated import load_towns
+from ingest.models import MeasurementPoint
+from ingest.products.services import product_delete, product_load
+from monitor.maps.map import selectors
+from monitor.maps.map.layers import BY_NAME
+from monitor.maps.map.tile_geometry import tile_box
+
+pytestmark = pytest.mark.django_db
+MANY = 120_000
+
+
+def tile_at(longitude: float, latitude: float, z: int) -> tuple[int, int]:
+    y = (1 - math.asinh(math.tan(math.radians(latitude))) / math.pi) / 2
+    return int((longitude + 180) / 360 * 2**z), int(y * 2**z)
+
+
+def points_of(tile: bytes) -> dict[str, list]:
+    return {name: layer["features"] for name, layer in mapbox_vector_tile.decode(tile).items()}
+
+
+def inside(features: list) -> set[str]:
+    """Ids of the points in the tile itself, without its margin."""
+    return {
+        one["properties"]["pid"]
+        for one in features
+        if all(0 <= coordinate < 4096 for coordinate in one["geometry"]["coordinates"])
+    }
+
+
+@pytest.fixture
+def towns(db):
+    return load_towns(points=MANY)
+
+
+@pytest.mark.parametrize("z", [10, 11, 12, 13])
+def test_a_dense_tile_holds_a_sample_and_says_of_how_many(client, towns, z):
+    first = MeasurementPoint.objects.filter(product=towns).order_by("pid")[0].position
+    x, y = tile_at(first.x, first.y, z)
+    tile = client.get(f"/tiles/points/los/{z}/{x}/{y}.mvt").content
+    layers = points_of(tile)
+    n_points = selectors.points_in_tile(products=[towns.pk], z=z, x=x, y=y)[towns.pk]
+    assert len(tile) < 500_000
+    assert len(layers["points"]) <= 1.1 * selectors.MOST_POINTS_OF_TILE
+    if n_points > selectors.MOST_POINTS_OF_TILE:
+        assert layers["sample"][0]["properties"]["n"] == n_points
+        assert len(layers["points"]) > selectors.MOST_POINTS_OF_TILE / 5
+    else:
+        assert "sample" not in layers
+        assert len(layers["points"]) >= n_points
+    assert client.get(f"/tiles/points/los/{z}/{x}/{y}.mvt").content == tile
+
+
+def test_a_point_that_is_shown_stays_when_one_zooms_in_until_all_are_shown(client, towns):
+    x, y = _densest(towns, 10)
+    seen: set[str] = set()
+    for z in range(10, 18):
+        layers = points_of(client.get(f"/tiles/points/los/{z}/{x}/{y}.mvt").content)
+        here = inside(layers["points"])
+        kept = MeasurementPoint.objects.filter(product=towns, pid__in=seen)
+        below = {one.pid for one in kept if tile_at(one.position.x, one.position.y, z) == (x, y)}
+        assert below <= here
+        seen, n_points = here, selectors.points_in_tile(products=[towns.pk], z=z, x=x, y=y)[towns.pk]
+        if z < 17:
+            centre = MeasurementPoint.objects.get(product=towns, pid=min(here)).position
+            x, y = tile_at(centre.x, centre.y, z + 1)
+    assert "sample" not in layers
+    assert n_points < selectors.MOST_POINTS_OF_TILE
+
+
+def _densest(product, z: int) -> tuple[int, int]:
+    """The tile at zoom 10 with the most points."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT tile_x * 128 + cell %% 128, tile_y * 128 + cell / 128 FROM ingest_pyramidcell"
+            " WHERE product_id = %s AND z = %s ORDER BY n DESC LIMIT 1",
+            [product.pk, z - 7],
+        )
+        return cursor.fetchone()
+
+
+def test_the_count_of_a_tile_is_exact(towns):
+    x, y = _densest(towns, 12)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*) FROM ingest_measurementpoint"
+            " WHERE product_id = %s AND tile_point && ST_TileEnvelope(12, %s, %s)",
+            [towns.pk, x, y],
+        )
+        (n_points,) = cursor.fetchone()
+    assert selectors.points_in_tile(products=[towns.pk], z=12, x=x, y=y) == {towns.pk: n_points}
+
+
+def test_what_has_not_changed_is_not_sent_again(client, make_egms):
+    product = product_load(path=make_egms())
+    point = MeasurementPoint.objects.filter(product=product)[0].position
+    x, y = tile_at(point.x, point.y, 12)
+    address = f"/tiles/points/los/12/{x}/{y}.mvt"
+    first = client.get(address)
+    assert inside(points_of(first.content)["points"])
+    assert client.get(address, headers={"If-None-Match": first["ETag"]}).status_code == 304
+    product_delete(product=product)
+    again = client.get(address, headers={"If-None-Match": first["ETag"]})
+    assert again.status_code == 200
+    assert again.content == b""
+
+
+def test_a_tile_is_of_the_products_that_reach_into_it(client):
+    here, far = load_towns(points=2_000), load_towns(points=2_000, track=2, shift=(3.0, 0.0))
+    x, y = tile_at(7.0, 51.5, 8)
+    assert selectors.layer_products(layer=BY_NAME["los"], tile=(8, x, y)) == [here.pk]
+    assert selectors.layer_products(layer=BY_NAME["los"], tile=(5, x >> 3, y >> 3)) == [here.pk, far.pk]
+    etag = client.get(f"/tiles/points/los/8/{x}/{y}.mvt")["ETag"]
+    product_delete(product=far)
+    assert client.get(f"/tiles/points/los/8/{x}/{y}.mvt")["ETag"] == etag
+
+
+@pytest.mark.parametrize("tile", [(3, 6, 2), (14, 8509, 5455), (17, 68072, 90000)])
+def test_the_box_of_a_tile_holds_all_that_its_query_reads(tile):
+    width = selectors.WORLD_M / 2 ** tile[0]
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT ST_AsText(ST_Expand(ST_TileEnvelope(%s, %s, %s), %s))", [*tile, width / 64])
+        read = GEOSGeometry(cursor.fetchone()[0], srid=3857)
+    box = tile_box(*tile).transform(3857, clone=True)
+    assert box.contains(read)
+    assert box.area < (1.05 * width) ** 2
+
+
+@pytest.mark.parametrize(
+    "tile",
+    [
+        "points/los/5/16/10.mvt",
+        "periods/los/5/16/10.mvt",
+        "context/buildings/5/16/10.mvt",
+        "rasters/velocity/2024/5/16/10.png",
+        "ground/5/16/10.mvt",
+        "world/5/16/10.mvt",
+        "heights/5/16/10.png",
+    ],
+)
+def test_a_tile_has_no_copies_under_parameters_that_mean_nothing(client, tile):
+    answer = client.get(f"/tiles/{tile}?copy=1")
+    assert answer.status_code == 400
+    assert "copy" in answer.json()["error"]
+    assert "Cache-Control" not in answer
+
+
+def test_an_error_says_that_people_and_programs_get_other_words(client):
+    address = "/tiles/points/nothing/5/16/10.mvt"
+    page, words = client.get(address, headers={"Accept": "text/html"}), client.get(address)
+    assert (page.status_code, words.status_code) == (404, 404)
+    assert page["Content-Type"] != words["Content-Type"]
+    assert all("Accept" in answer["Vary"].split(", ") for answer in (page, words))

@@ -1,0 +1,311 @@
+"""Rasters on the map: tiles, dates and arrows say what the rasters say, and nothing else."""
+
+import math
+from datetime import UTC, datetime
+
+import numpy as np
+import pytest
+import rasterio
+from django.core.files.base import ContentFile
+from rasterio.io import MemoryFile
+
+from ml.models import Prediction, Run
+from monitor.maps.imaging import drawing as rasters
+from monitor.maps.rasters.catalogue import evidence_raster, pair_label, raster_group
+from monitor.maps.rasters.layers import RASTER_LAYERS, RASTER_LAYERS_BY_NAME
+from tests.makers import pairs as made_pairs
+from tests.makers.wire import FAULTS_OF_READING
+
+pytestmark = [
+    pytest.mark.django_db,
+    pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning"),  # a picture lies nowhere
+]
+FIRST, SECOND = "2021-12-13-12d", "2021-12-25-12d"
+
+
+def tile_of(longitude: float, latitude: float, zoom: int) -> str:
+    x = int((longitude + 180) / 360 * 2**zoom)
+    y = int((1 - math.asinh(math.tan(math.radians(latitude))) / math.pi) / 2 * 2**zoom)
+    return f"{zoom}/{x}/{y}"
+
+
+MIDDLE = tile_of(made_pairs.LONGITUDE, made_pairs.LATITUDE, 14)
+
+
+def pixels(content: bytes) -> np.ndarray:
+    """(4, 256, 256) red, green, blue, alpha; where there is no colour at all, everything is 0."""
+    with MemoryFile(content) as memory, memory.open(driver="PNG") as image:
+        bands = image.read()
+    return bands if len(bands) == 4 else np.concatenate([np.repeat(bands[:1], 3, axis=0), bands[1:]])
+
+
+def colour(layer: str, value: float) -> list[int]:
+    chosen = RASTER_LAYERS_BY_NAME[layer]
+    share = min(1, max(0, (value - chosen.low) / (chosen.high - chosen.low)))
+    return list(rasters.colour_table(chosen.stops)[round(255 * share)])
+
+
+def shown(client, layer: str, group: str, place: str = MIDDLE) -> np.ndarray:
+    answer = client.get(f"/tiles/rasters/{layer}/{group}/{place}.png")
+    assert answer.status_code == 200
+    assert answer["Content-Type"] == "image/png"
+    return pixels(answer.content)
+
+
+def test_nothing_loaded_means_no_layers_and_an_empty_tile(client):
+    assert client.get("/rasters.json").json()["layers"] == []
+    assert not shown(client, "coherence", FIRST).any()
+
+
+def test_a_tile_has_the_colour_of_its_value_and_nothing_where_nothing_is_known(client, pair_predictions):
+    image = shown(client, "coherence", FIRST)
+    assert (image[3] == 255).all()
+    assert list(image[:3, 128, 128]) == colour("coherence", 0.8)
+    whole = shown(client, "coherence", FIRST, tile_of(made_pairs.LONGITUDE, made_pairs.LATITUDE, 8))
+    assert 0 < (whole[3] > 0).sum() < 256 * 256 / 50
+    assert not shown(client, "coherence", FIRST, tile_of(10, 40, 14)).any()
+
+
+def test_each_date_shows_its_own_rasters(client, pair_predictions):
+    assert list(shown(client, "coherence-change", FIRST)[:3, 128, 128]) == colour("coherence-change", 0)
+    lost = shown(client, "coherence-change", SECOND)[:3].reshape(3, -1).T.tolist()
+    assert any(np.abs(np.subtract(one, colour("coherence-change", -5))).max() <= 3 for one in lost)
+
+
+def test_speed_is_metres_a_day(client, pair_predictions):
+    metres_a_day = math.hypot(*made_pairs.MOVED_PX) * made_pairs.POSTING_M / made_pairs.DAYS
+    image = shown(client, "speed", FIRST, tile_of(made_pairs.LONGITUDE, made_pairs.LATITUDE, 16))
+    assert list(image[:3, 128, 128]) == colour("speed", metres_a_day)
+
+
+def test_what_the_image_as_a_whole_is_off_is_no_motion(client, pair_predictions):
+    """Both pixels of motion are shown as none where the whole image is off by as much, and still ground as moving."""
+    offsets = pair_predictions[2]
+    offsets.statistics = {"median_dx_px": made_pairs.MOVED_PX[0], "median_dy_px": made_pairs.MOVED_PX[1]}
+    offsets.save(update_fields=["statistics"])
+    image = shown(client, "speed", FIRST, tile_of(made_pairs.LONGITUDE, made_pairs.LATITUDE, 16))
+    assert list(image[:3, 128, 128]) == colour("speed", 0)
+    west, south, east, north = offsets.run.pair.footprint.extent
+    arrows = client.get(f"/rasters/{FIRST}/arrows.geojson?bbox={west},{south},{east},{north}").json()["features"]
+    assert arrows
+    for arrow in arrows:  # 1.95 px left, 2.05 px down: 223.6 degrees on a map whose north is off by 2.2
+        assert arrow["properties"]["bearing_deg"] == pytest.approx(221.4, abs=0.5)
+
+
+def test_of_two_polarisations_the_better_one_is_shown(client, pair_predictions):
+    days = [datetime(2021, 12, day, 6, 30, tzinfo=UTC) for day in (1, 13)]
+    pair = made_pairs.make_pair(*(made_pairs.make_scene(day, "VH") for day in days))
+    made_pairs.make_prediction(pair, "coherence", {"coherence": made_pairs.full(0.1)})
+    assert list(shown(client, "coherence", FIRST)[:3, 128, 128]) == colour("coherence", 0.8)
+
+
+def test_rasters_of_one_date_lie_side_by_side_and_the_first_that_knows_counts(client, pair_predictions):
+    days = [datetime(2021, 12, day, 6, 30, tzinfo=UTC) for day in (1, 13)]
+    pair = made_pairs.make_pair(*(made_pairs.make_scene(day, burst="901-0002-IW1") for day in days))
+    made_pairs.make_prediction(pair, "coherence", {"coherence": made_pairs.full(0.3)})
+    place = tile_of(made_pairs.LONGITUDE, made_pairs.LATITUDE, 12)
+    colours = {tuple(one) for one in shown(client, "coherence", FIRST, place)[:3].reshape(3, -1).T.tolist()}
+    assert {tuple(colour("coherence", 0.8)), tuple(colour("coherence", 0.3))} <= colours
+
+
+def test_a_newer_run_on_a_pair_replaces_the_older_one(client, pair_predictions):
+    pair = pair_predictions[0].run.pair
+    version = pair_predictions[0].run.model_version
+    version.pk, version.version = None, "2"
+    version.save()
+    run = Run.objects.create(
+        model_version=version, pair=pair, state="succeeded", finished_at=datetime(2099, 1, 1, tzinfo=UTC)
+    )
+    newer = Prediction(run=run, raster_sha256="f" * 64)
+    made_pairs.keep(newer.raster, {"coherence": made_pairs.full(0.2)}, "newer.tif")
+    newer.save()
+    assert list(shown(client, "coherence", FIRST)[:3, 128, 128]) == colour("coherence", 0.2)
+
+
+def test_a_radar_image_is_grey_and_in_decibels(client):
+    scene = made_pairs.make_scene(datetime(2021, 12, 1, 6, 30, tzinfo=UTC))
+    made_pairs.fill_scene(scene, made_pairs.full(0.01))
+    red, green, blue, _ = shown(client, "radar", "2021-12-01")[:, 128, 128]
+    assert red == green == blue
+    assert [red, green, blue] == colour("radar", -20)
+
+
+def test_likelihoods_of_overlapping_tracks_show_the_highest(client, watched_region):
+    layers = {layer["name"]: layer for layer in client.get("/rasters.json").json()["layers"]}
+    (group,) = layers["probability"]["groups"]
+    assert group["n_rasters"] == 2
+    assert group["simulated"] is True
+    assert "measured until" in group["label"]
+    west, south, east, north = group["bounds"]
+    assert shown(client, "probability", group["key"], tile_of((west + east) / 2, (south + north) / 2, 10))[3].any()
+
+
+def test_dates_come_in_order_with_words_and_bounds(client, pair_predictions, django_assert_max_num_queries):
+    with django_assert_max_num_queries(5):  # images; pairs and velocity fields, all and those with a certain figure
+        layers = {layer["name"]: layer for layer in client.get("/rasters.json").json()["layers"]}
+    assert [one.name for one in RASTER_LAYERS if one.name in layers] == list(layers)
+    groups = layers["coherence"]["groups"]
+    assert [group["key"] for group in groups] == [FIRST, SECOND]
+    assert groups[0]["label"] == "13 Dec 2021 (12 days since 1 Dec 2021)"
+    west, south, east, north = groups[0]["bounds"]
+    assert west < made_pairs.LONGITUDE < east
+    assert south < made_pairs.LATITUDE < north
+    assert layers["speed"]["arrows"] is True
+
+
+def test_a_pair_over_the_turn_of_the_year_names_both_years():
+    reference, secondary = datetime(2021, 12, 25, tzinfo=UTC).date(), datetime(2022, 1, 6, tzinfo=UTC).date()
+    assert pair_label(reference, secondary, 12) == "6 Jan 2022 (12 days since 25 Dec 2021)"
+
+
+def test_a_prediction_knows_where_it_is_shown(client, pair_predictions):
+    assert [raster_group(one) for one in pair_predictions[:3]] == [
+        ("coherence", FIRST),
+        ("coherence-change", FIRST),
+        ("speed", FIRST),
+    ]
+
+
+def test_a_small_map_shows_the_newest_finding_and_says_what_its_colours_mean(pair_predictions):
+    evidence = evidence_raster(pair_predictions[2:5])
+    assert (evidence["layer"], evidence["group"], evidence["arrows"]) == ("coherence-change", SECOND, False)
+    dates = "25 Dec 2021 (12 days since 13 Dec 2021)"
+    assert evidence["caption"].startswith(f"Change of coherence, {dates}. Purple: less alike")
+    assert evidence_raster([]) is None
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "nonsense/2021-12-13-12d/1/0/0",
+        "coherence/2021-12-13/1/0/0",
+        "coherence/2021-13-45-12d/1/0/0",
+        "coherence/2021-12-13-12d/1/5/0",
+        "coherence/2021-12-13-12d/60/0/0",
+        "coherence/%00/1/0/0",
+        "probability/0000/9/1/1",
+        "probability/2021-12-13-12d/9/1/1",
+        "radar/99/9/1/1",
+        "coherence/２０２１-12-13-12d/1/0/0",
+    ],
+)
+def test_a_tile_that_cannot_be_is_not_found(client, address):
+    assert client.get(f"/tiles/rasters/{address}.png").status_code == 404
+
+
+def test_a_tile_is_sent_once(client, pair_predictions):
+    address = f"/tiles/rasters/coherence/{FIRST}/{MIDDLE}.png"
+    first = client.get(address)
+    assert "max-age" in first["Cache-Control"]
+    again = client.get(address, headers={"If-None-Match": first["ETag"]})
+    assert again.status_code == 304
+    assert again["ETag"] == first["ETag"]
+    assert client.get(address.replace(FIRST, SECOND))["ETag"] != first["ETag"]
+    assert client.post(address).status_code == 405
+
+
+def test_a_vrt_in_place_of_a_raster_is_not_followed(client, pair_predictions, tmp_path):
+    secret = tmp_path / "secret.tif"
+    profile = {"driver": "GTiff", "width": 8, "height": 8, "count": 1, "dtype": "float32", "crs": "EPSG:4326"}
+    with rasterio.open(secret, "w", transform=rasterio.Affine(1, 0, -16, 0, -1, 50), **profile) as raster:
+        raster.write(np.full((1, 8, 8), 0.9, dtype=np.float32))
+        raster.set_band_description(1, "coherence")
+    vrt = f"""<VRTDataset rasterXSize="8" rasterYSize="8"><SRS>EPSG:4326</SRS>
+      <GeoTransform>-16, 1, 0, 50, 0, -1</GeoTransform><VRTRasterBand dataType="Float32" band="1">
+      <Description>coherence</Description><SimpleSource><SourceFilename>{secret}</SourceFilename>
+      <SourceBand>1</SourceBand></SimpleSource></VRTRasterBand></VRTDataset>"""
+    prediction = pair_predictions[0]
+    assert shown(client, "coherence", FIRST).any()
+    prediction.raster.save("run.tif", ContentFile(vrt.encode()))
+    (tmp_path / "run.tif").write_text(vrt)
+    with rasterio.open(tmp_path / "run.tif") as followed:  # without the one driver it would be
+        assert followed.read(1).max() == pytest.approx(0.9)
+    assert not shown(client, "coherence", FIRST).any()
+
+
+def test_a_missing_file_or_band_leaves_a_hole_and_no_error(client, pair_predictions):
+    coherence, change, offsets = pair_predictions[:3]
+    coherence.raster.storage.delete(coherence.raster.name)
+    assert not shown(client, "coherence", FIRST).any()
+    change.raster.name = offsets.raster.name
+    change.save()
+    assert not shown(client, "coherence-change", FIRST).any()
+
+
+def arrows_in(client, bbox: str = "-12.2,46.8,-11.8,47.2", group: str = FIRST) -> list[dict]:
+    answer = client.get(f"/rasters/{group}/arrows.geojson?bbox={bbox}")
+    assert answer.status_code == 200
+    return answer.json()["features"]
+
+
+def test_arrows_point_where_the_ground_moves_and_leave_out_what_is_not_clear(client, pair_predictions):
+    arrows = arrows_in(client)
+    assert 10 < len(arrows) <= 400
+    for arrow in arrows:
+        assert arrow["properties"]["speed_m_day"] == pytest.approx(2.357, abs=0.001)
+        assert arrow["properties"]["bearing_deg"] == pytest.approx(45, abs=3)  # grid north is not quite north
+        assert arrow["properties"]["sigma_m_day"] == pytest.approx(0.1 * 10 / 12, abs=0.001)
+        longitude, latitude = arrow["geometry"]["coordinates"]
+        assert abs(longitude + 12) < 0.03
+        assert abs(latitude - 47) < 0.02
+
+
+def test_a_closer_view_has_arrows_between_those_of_the_wider_one(client, pair_predictions):
+    def places(bbox):
+        return {tuple(one["geometry"]["coordinates"]) for one in arrows_in(client, bbox)}
+
+    close = "-12.01,46.993,-11.99,47.007"
+    inside = {(x, y) for x, y in places("-12.2,46.8,-11.8,47.2") if -12.01 < x < -11.99 and 46.993 < y < 47.007}
+    assert inside
+    assert inside < places(close)
+
+
+def test_a_raster_in_degrees_has_the_same_arrows():
+    ones = np.ones((40, 40), dtype=np.float32)
+    bands = {"dx_px": 2 * ones, "dy_px": 0 * ones, "sigma_dx_px": 0.1 * ones, "sigma_dy_px": 0.1 * ones}
+    with MemoryFile() as memory:
+        profile = {"driver": "GTiff", "width": 40, "height": 40, "count": 4, "dtype": "float32", "crs": "EPSG:4326"}
+        with memory.open(transform=rasterio.Affine(0.001, 0, 10, 0, -0.001, 60), **profile) as raster:
+            for number, (name, values) in enumerate(bands.items(), start=1):
+                raster.write(values, number)
+                raster.set_band_description(number, name)
+        grid = rasters.InputGrid(10, (0.0001, 0), (0, -0.0001), 5, 0)
+        with memory.open() as raster:
+            arrows = rasters.arrows(raster, grid, (9, 59, 11, 61), 100)
+    assert len(arrows) == 100
+    assert arrows[0].bearing_deg == pytest.approx(90, abs=0.01)
+    assert arrows[0].speed_m_day == pytest.approx(4)
+
+
+@pytest.mark.parametrize(
+    "bbox", ["", "1,2,3", "a,b,c,d", "nan,0,1,1", "inf,0,1,1", "1,0,1,1", "0,0,999,1", "0,-91,1,1"]
+)
+def test_a_box_that_is_none_is_refused_with_its_remedy(client, bbox):
+    answer = client.get(f"/rasters/{FIRST}/arrows.geojson?bbox={bbox}")
+    assert answer.status_code == 400
+    assert answer["Content-Type"] == "application/problem+json"
+    assert set(answer.json()) == {"type", "title", "status", "detail", "error", "remedy"}
+
+
+def test_arrows_of_no_date_are_not_found(client):
+    assert client.get("/rasters/nonsense/arrows.geojson?bbox=0,0,1,1").status_code == 404
+    assert arrows_in(client, group="1999-01-01-12d") == []
+
+
+@pytest.mark.parametrize("begin", FAULTS_OF_READING)
+def test_a_tile_is_refused_for_a_moment_and_never_drawn_empty_and_pages_stay(
+    wire, begin, client, pair_predictions, make_alert
+):
+    address = f"/tiles/rasters/coherence/{FIRST}/{MIDDLE}.png"
+    begin(wire)
+    answer = client.get(address)
+    assert (answer.status_code, answer["Cache-Control"], answer["Retry-After"]) == (503, "no-store", "10")
+    assert "ETag" not in answer
+    assert "images and results cannot be read" in answer.json()["error"]
+    assert client.get(f"/rasters/{pair_predictions[0].pk}.tif").status_code == 503
+    for page in ("/", "/alerts/", make_alert().get_absolute_url()):
+        assert client.get(page).status_code == 200
+    wire.mend()
+    answer = client.get(address)
+    assert answer.status_code == 200
+    assert list(pixels(answer.content)[:3, 128, 128]) == colour("coherence", 0.8)

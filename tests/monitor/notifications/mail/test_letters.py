@@ -1,0 +1,222 @@
+"""Every kind of mail says the same as text and as HTML, and can be read in the dark."""
+
+import html
+import os
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import date
+from email import message_from_bytes, policy
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from django.contrib.auth.models import User
+from django.core.mail import EmailMultiAlternatives
+from django.utils import translation
+from django.utils.translation import gettext
+
+from detection.models import AlertExposure
+from detection.rules.updates import Cause, Change
+from monitor.management.samples.alerts import step, update
+from monitor.maps.map.plans import mail_plan
+from monitor.models import Endpoint, Membership, Organisation
+from monitor.notifications.bursts import Burst
+from monitor.notifications.mail import compose, letters
+from monitor.notifications.mail.letters import News, Place
+from monitor.wording.cards.cards import alert_card
+
+ROOT = Path(__file__).resolve().parents[4]
+LANGUAGES = ("en", "de", "fr", "es")
+VISIT = date(2026, 12, 3)
+UNSEEN = "Over most of this region we would probably notice ground that moves faster than about 4 mm a year."
+LINK = re.compile(r'<a [^>]*href="([^"]+)"')
+ADDRESS = re.compile(r"https?://\S+")
+
+
+def plain(text: str) -> str:
+    return " ".join(ADDRESS.sub("", html.unescape(text)).split()).lower()
+
+
+def lines_of_html(page: str) -> list[str]:
+    """The text of every paragraph and heading."""
+    body = page[page.index("<body") :]
+    paragraphs = re.findall(r"<p\b.*?</p>", body, flags=re.DOTALL)
+    return [line for one in paragraphs for line in plain(re.sub("<[^>]+>", "", one)).split(" · ")]
+
+
+def lines_of_text(text: str) -> list[str]:
+    lines = (plain(re.sub(r"^(\* |=== | {2}|-- $)| ===$", "", line)) for line in text.splitlines())
+    return [line.removesuffix(":").strip() for line in lines]
+
+
+@pytest.fixture
+def write(make_alert, make_subscription, monkeypatch) -> Callable[[str], dict[str, object]]:
+    """Mails of every kind in a language, of alerts with everything that can be said."""
+    monkeypatch.setattr(letters, "visibility_sentence", lambda region: UNSEEN)
+    monkeypatch.setattr(letters, "default_token_generator", SimpleNamespace(make_token=lambda account: "token"))
+    one, other = make_subscription(), make_subscription(label="the place of alert AB12")
+    alert = make_alert(class_shares={"mining_subsidence": 0.7}, kind="mining-subsidence", peak_rate_mm_yr=-30.0)
+    AlertExposure.objects.create(alert=alert, buildings=12, sources=[])
+    rejected = make_alert(state="rejected", simulated=True, longitude=-11.9)
+
+    def written(language: str) -> dict[str, object]:
+        with translation.override(language):
+            mails = _written(one, other, alert, rejected)
+        if folder := os.environ.get("MAIL_PAGES"):  # scripts/mails looks at them
+            for name, mail in mails.items():
+                path = Path(folder, f"{name.replace(' ', '-')}.{language}.eml")
+                path.write_bytes(mail.message().as_bytes())
+        return mails
+
+    return written
+
+
+def _written(one, other, alert, rejected) -> dict[str, object]:
+    card, wrong = alert_card(alert), alert_card(rejected)
+    first, changed = step(alert, "", "first"), update(alert, Change(Cause.RATE, -8.2, -14.1, "mm/yr", "up"))
+    finished, taken_back = step(alert, "first", "finished"), step(rejected, "first", "rejected")
+    shown = {"card": card, "picture": letters.map_part(alert=alert, card=card)}
+    sites = ["2 of your 340 sites are concerned: Dam and Mill."]
+    person = SimpleNamespace(pk=1, email="a@example.org", get_role_display="operator")
+    water = Organisation(name="Aldwick Waterworks")
+    invited = Membership(pk=1, organisation=water, email=person.email, invited_by=Membership(email="b@example.org"))
+    hook = {"url": "https://hooks.example.org/in", "email": one.email}
+    here = Place(one, [News(card, (first, changed))], UNSEEN)
+    there = Place(other, [News(wrong, (taken_back,))], UNSEEN)
+    many = [News(replace(card, code=f"A{n:03}"), (first,), ("the street",)) for n in range(12)]
+    drafts = {
+        "alert": letters.alert_draft(**shown, transition=first, unseen=UNSEEN, sites=sites),
+        "update": letters.alert_draft(**shown, transition=changed, unseen=""),
+        "finished": letters.alert_draft(**shown, transition=finished, unseen=UNSEEN),
+        "correction": letters.correction_draft(card=wrong, transition=taken_back),
+    }
+    digests = {
+        "digest": ([here, there], {"sites": sites}),
+        "summary": ([Place(one, many, UNSEEN)], {"burst": Burst.NEW_MODEL}),
+    }
+    return {
+        **{name: letters.to_reader(draft, key="k", subscriptions=[one, other]) for name, draft in drafts.items()},
+        **{
+            name: letters.digest_to_reader(letters.digest_draft(places=places, **more), key="k", places=places)
+            for name, (places, more) in digests.items()
+        },
+        "test": letters.test_mail(key="k", subscription=one),
+        "sign": letters.sign_mail(key="k", subscriptions=[one, other]),
+        "confirm": letters.confirm_mail(key="k", subscription=one),
+        "link": letters.link_mail(key="k", email=one.email, token="token"),
+        "nothing held": letters.link_mail(key="k", email="b@example.org", token=""),
+        "webhook gone": letters.ended_mail(
+            key="k", email=one.email, endpoint=Endpoint(**hook, end_reason="gone"), token="token"
+        ),
+        "webhook failed": letters.ended_mail(key="k", email=one.email, endpoint=Endpoint(**hook), token=""),
+        "invitation": letters.invitation_mail(key="k", invitation=person),
+        "membership": letters.membership_mail(key="k", membership=invited),
+        "membership without an owner": letters.membership_mail(
+            key="k", membership=Membership(pk=1, organisation=water)
+        ),
+        "visits": letters.visits_mail(key="k", email=person.email, visits=[(SimpleNamespace(day=VISIT), card)]),
+        "password": letters.password_mail(key="k", email=person.email, account=User(pk=1, username="anna")),
+    }
+
+
+@pytest.fixture
+def written(write) -> dict[str, object]:
+    return write("en")
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_text_and_html_say_the_same_and_lead_to_the_same_pages(write, language):
+    with translation.override(language):  # HTML alone has a head, and a link for its button
+        frame = {"ground motion monitor", plain(gettext("If the button does not work:"))}
+    for name, mail in write(language).items():
+        page, text = mail.alternatives[0].content, mail.body
+        in_html, in_text = plain(re.sub("<[^>]+>", "", page[page.index("<body") :])), plain(text)
+        assert [line for line in lines_of_html(page) if line not in in_text and line not in frame] == [], name
+        assert [line for line in lines_of_text(text) if line not in in_html] == [], name
+        links = {html.unescape(link) for link in LINK.findall(page)} - {f"{letters.settings.PUBLIC_URL}/"}
+        assert links == set(ADDRESS.findall(text)), name
+        for alternative in re.findall(r'<img [^>]*alt="([^"]+)"', page):
+            assert plain(alternative.partition(":")[2]) in in_text, name
+
+
+def test_every_mail_that_there_is_is_among_them(write, monkeypatch):
+    made, get_template = set(), letters.get_template
+    monkeypatch.setattr(letters, "get_template", lambda name: made.add(Path(name).stem) or get_template(name))
+    write("en")
+    there = {path.stem for path in (ROOT / "templates" / "mail").glob("*.txt") if not path.name.startswith("_")}
+    assert there - made == set()
+
+
+def test_a_mail_program_that_knows_little_of_css_shows_them_too(written):
+    """Tables hold the text, colours stand with every cell, and nothing comes from elsewhere."""
+    for name, mail in written.items():
+        page = mail.alternatives[0].content
+        assert not re.search(r"<(div|section|script|link|svg|picture|form)\b", page), name
+        assert all('role="presentation"' in table for table in re.findall("<table[^>]*>", page)), name
+        assert set(re.findall(r'src="(\w+):', page)) <= {"cid"}, name
+        assert "url(" not in page, name
+
+
+def test_every_mail_has_colours_for_the_dark_and_the_words_that_matter(written):
+    for mail in written.values():
+        assert "prefers-color-scheme: dark" in mail.alternatives[0].content
+        assert "danger" not in mail.body.lower()
+    told = written["alert"].body
+    assert "Likely cause: mining, as in about 7 of 10 such places." in told
+    assert "About 12 buildings stand on this ground" in told
+    assert "The fastest part sank by up to 30 mm a year" in told
+    assert UNSEEN in told
+    assert UNSEEN in written["digest"].body
+    assert UNSEEN in written["confirm"].body
+    assert "SIMULATED DATA" in written["correction"].body
+
+
+def test_what_is_not_seen_around_an_alert_is_worked_out_once_for_all_its_readers(make_alert, monkeypatch):
+    asked, alert = [], make_alert()
+    monkeypatch.setattr(compose, "visibility_around", lambda area: asked.append(area) or UNSEEN)
+    composer = compose.Composer()
+    assert {composer.unseen_around(alert) for _ in range(3)} == {UNSEEN}
+    assert len(asked) == 1
+
+
+def test_a_mail_made_of_a_draft_is_the_one_that_django_makes(written):
+    for name, mail in written.items():
+        mail.extra_headers["Date"] = "Mon, 23 Nov 2026 01:02:03 -0000"
+        made = [mail.message(), EmailMultiAlternatives.message(mail)]
+        contents = [one.as_bytes(linesep="\r\n") for one in made]
+        assert "\ue000".encode() not in contents[0]
+        ours, theirs = ([*message_from_bytes(one, policy=policy.default).walk()] for one in contents)
+        assert len(ours) == len(theirs)
+        for one, other in zip(ours, theirs, strict=True):
+            same = set(other.keys()) - {"Content-Type", "Content-Transfer-Encoding"}
+            assert set(one.keys()) - {"Content-Type", "Content-Transfer-Encoding"} == same
+            assert [str(one[key]).strip() for key in same] == [str(other[key]).strip() for key in same], name
+            assert one.get_content_type() == other.get_content_type()
+            assert one.is_multipart() or one.get_content() == other.get_content()
+
+
+def test_a_line_that_is_too_long_for_mail_servers_is_broken(make_subscription):
+    subscription = make_subscription()
+    subscription.label = "x" * 1100
+    mail = letters.test_mail(key="k", subscription=subscription)
+    content = mail.message().as_bytes(linesep="\r\n")
+    assert max(map(len, content.split(b"\r\n"))) <= 998
+    parsed = message_from_bytes(content, policy=policy.default)
+    assert "x" * 1100 in parsed.get_body(("html",)).get_content()
+
+
+def test_what_a_reader_calls_a_place_becomes_no_markup(make_subscription):
+    mail = letters.test_mail(key="k", subscription=make_subscription(label="<b>Mill & Söhne</b>"))
+    page = message_from_bytes(mail.message().as_bytes(), policy=policy.default).get_body(("html",)).get_content()
+    assert "<strong>&lt;b&gt;Mill &amp; Söhne&lt;/b&gt;</strong>" in page
+    assert "<b>Mill & Söhne</b>" in mail.body
+
+
+def test_where_nothing_is_loaded_the_map_shows_the_countries_around(make_alert):
+    alert = make_alert(8.54, 47.37)
+    plan = mail_plan(alert, alert_card(alert))
+    assert {"Switzerland", "France", "Italy"} <= {name.text for name in plan.names}
+    (mark,) = plan.marks
+    assert (mark.x, mark.y) == (pytest.approx(320, abs=1), pytest.approx(plan.height / 2, abs=1))
+    assert plan.scale.label == "100 km"

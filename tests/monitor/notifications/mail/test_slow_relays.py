@@ -1,0 +1,177 @@
+"""A relay that answers a byte at a time costs a mail some time, and nobody a second copy."""
+
+import ssl
+import subprocess
+import sys
+import threading
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from monitor import tasks
+from monitor.models import Alarm, ChannelPause, OutgoingMessage
+from monitor.notifications import outbox, rounds
+from monitor.notifications.mail.server import QUIT_SECONDS
+from monitor.operations.health import alarms
+from monitor.web.outgoing.deadlines import MOST_SECONDS
+from tests.waiting import wait_until
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def queued(make_alert, make_subscription):
+    """One mail that is due."""
+    make_subscription()
+    make_alert()
+    tasks.announce_transitions()
+
+
+def let_time_pass() -> None:
+    past = timezone.now() - timedelta(seconds=1)
+    OutgoingMessage.objects.filter(state="queued").update(next_try_at=past)
+    OutgoingMessage.objects.filter(state="sending").update(lease_until=past)
+    ChannelPause.objects.update(next_try_at=past)
+
+
+def was_cut_off(relay, step: str) -> bool:
+    """Whether the sender did not wait for the end of the slow answer, now that this is over."""
+    wait_until(lambda: relay.waited_for)
+    return relay.waited_for == [(step, False)]
+
+
+def states() -> list[tuple[str, int]]:
+    return list(OutgoingMessage.objects.values_list("state", "attempts"))
+
+
+@pytest.mark.parametrize("step", ["greeting", "EHLO", "MAIL", "RCPT", "DATA"])
+def test_a_relay_that_drips_before_it_has_the_mail_delays_it_and_gets_it_once(step, queued, slow_relay):
+    slow_relay.slow_at = step
+    assert rounds.messages_send() == 0
+    assert was_cut_off(slow_relay, step)
+    assert states() == [("queued", 1)]
+    slow_relay.slow_at = ""
+    let_time_pass()
+    assert rounds.messages_send() == 1
+    assert (states(), len(slow_relay.mails)) == ([("sent", 2)], 1)
+
+
+def test_a_relay_that_drips_its_yes_has_the_mail_and_gets_it_no_second_time(queued, slow_relay):
+    slow_relay.slow_at = "end"
+    assert rounds.messages_send() == 1
+    assert was_cut_off(slow_relay, "end")
+    let_time_pass()
+    assert rounds.messages_send() == 0
+    assert (states(), len(slow_relay.mails)) == ([("sent", 1)], 1)
+
+
+def test_after_a_yes_that_was_cut_off_the_next_mail_gets_a_connection_of_its_own(
+    make_alert, make_subscription, slow_relay
+):
+    for name in ("first", "second"):
+        make_subscription(f"{name}@example.org")
+    make_alert()
+    tasks.announce_transitions()
+    slow_relay.slow_at = "end"
+    assert rounds.messages_send() == 2
+    assert (states(), len(slow_relay.mails)) == ([("sent", 1)] * 2, 2)
+
+
+def test_a_relay_that_says_nothing_after_a_mail_may_get_it_again_under_the_same_name(queued, slow_relay):
+    """Nobody knows whether it has the mail: none may be lost, and mailboxes know the second copy by its name."""
+    slow_relay.slow_at, slow_relay.silent = "end", True
+    assert rounds.messages_send() == 0
+    assert states() == [("queued", 1)]
+    slow_relay.slow_at = ""
+    let_time_pass()
+    assert rounds.messages_send() == 1
+    names = [line for mail in slow_relay.mails for line in mail.splitlines() if line.startswith(b"Message-ID")]
+    assert (len(names), len(set(names))) == (2, 1)
+
+
+def test_a_relay_that_drips_its_goodbye_holds_nobody(queued, slow_relay):
+    slow_relay.slow_at = "QUIT"
+    assert rounds.messages_send() == 1
+    assert was_cut_off(slow_relay, "QUIT")
+    assert states() == [("sent", 1)]
+
+
+@pytest.fixture
+def tls(slow_relay, settings, tmp_path, monkeypatch):
+    """The relay under TLS from the first byte, with a certificate that is trusted here."""
+    made, names = tmp_path / "certificate.pem", "subjectAltName=DNS:localhost"
+    command = [
+        "openssl",
+        "req",
+        "-x509",
+        "-newkey",
+        "ec",
+        "-pkeyopt",
+        "ec_paramgen_curve:P-256",
+        "-nodes",
+        "-days",
+        "2",
+    ]
+    command += ["-subj", "/CN=localhost", "-addext", names, "-keyout", made.with_suffix(".key"), "-out", made]
+    subprocess.run(command, check=True, capture_output=True)
+    slow_relay.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    slow_relay.tls.load_cert_chain(made, made.with_suffix(".key"))
+    monkeypatch.setenv("SSL_CERT_FILE", str(made))
+    settings.EMAIL_USE_SSL = True
+
+
+@pytest.mark.parametrize("step", ["handshake", "greeting", "RCPT"])
+def test_the_same_holds_under_tls(step, queued, slow_relay, tls):
+    slow_relay.slow_at = step
+    assert rounds.messages_send() == 0
+    assert was_cut_off(slow_relay, step)
+    slow_relay.slow_at = ""
+    let_time_pass()
+    assert rounds.messages_send() == 1
+    assert (states(), len(slow_relay.mails)) == ([("sent", 2)], 1)
+
+
+def test_a_yes_that_drips_under_tls_is_a_yes(queued, slow_relay, tls):
+    slow_relay.slow_at = "end"
+    assert rounds.messages_send() == 1
+    assert was_cut_off(slow_relay, "end")
+    assert (states(), len(slow_relay.mails)) == ([("sent", 1)], 1)
+
+
+@pytest.mark.parametrize(("step", "reported"), [("greeting", False), ("end", True)])
+def test_a_relay_that_drips_holds_up_no_alarm(step, reported, slow_relay):
+    slow_relay.slow_at = step
+    now = timezone.now()
+    Alarm.objects.create(condition="beat", sentence="It is silent.", first_seen_at=now, opened_at=now)
+    alarms.alarms_mail(to=["night-shift@example.org"])
+    assert was_cut_off(slow_relay, step)
+    assert bool(Alarm.objects.get().mailed_at) == reported
+    slow_relay.slow_at = ""
+    alarms.alarms_mail(to=["night-shift@example.org"])
+    assert len(slow_relay.mails) == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_sender_that_lost_its_mail_while_it_connected_sends_nothing(queued, slow_relay, own_environment):
+    """Another sender takes the mail after its lease, while the first one still waits for the greeting."""
+    waiting, go_on = threading.Event(), threading.Event()
+
+    def hold_the_first(step: str) -> None:
+        if step == "greeting" and not waiting.is_set():
+            waiting.set()
+            go_on.wait()
+
+    slow_relay.before = hold_the_first
+    environment = own_environment(slow_relay.port) | {"EMAIL_TIMEOUT": "60"}
+    first = subprocess.Popen([sys.executable, "manage.py", "sendalerts"], env=environment)
+    wait_until(waiting.is_set)
+    let_time_pass()
+    assert rounds.messages_help(share=1, of=2) == 1
+    go_on.set()
+    assert first.wait() == 0
+    assert (states(), len(slow_relay.mails)) == ([("sent", 2)], 1)
+
+
+def test_whatever_the_settings_say_a_mail_ends_before_its_lease():
+    assert outbox.LEASE.duration.total_seconds() > 4 * MOST_SECONDS + QUIT_SECONDS

@@ -1,0 +1,334 @@
+"""Messages to devices: encrypted for one browser, checked before they count, each on its own, forgotten with it."""
+
+import json
+import time
+from base64 import urlsafe_b64decode
+from datetime import timedelta
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from django.utils import timezone
+
+from detection.alerts.services import alert_transition
+from detection.rules.lifecycle import State
+from monitor import tasks
+from monitor.models import Endpoint, OutgoingMessage
+from monitor.notifications import rounds
+from monitor.notifications.push.devices import device_name
+from monitor.notifications.push.encryption import encrypt
+from monitor.notifications.push.keys import from_text, key_make, point, private_key, public_key, to_text
+from monitor.subscribers.subscriptions import endpoints, tokens
+from monitor.subscribers.subscriptions import services as subscriptions
+
+pytestmark = pytest.mark.django_db
+RESIDENT = "resident@example.org"
+PHONE = "Mozilla/5.0 (Linux; Android 15; Pixel 9) AppleWebKit/537.36 Chrome/130.0 Mobile Safari/537.36"
+BROWSER_KEY = "q1dXpw3UpT5VOmu_cf_v6ih07Aems3njxI-JWgLcM94"  # RFC 8291, appendix A
+SECRET = "BTBZMqHH6r4Tts7J_aSIgg"
+
+
+@pytest.fixture(autouse=True)
+def _key(push_key):
+    """Every test here has one."""
+
+
+def read(body: bytes, browser: str = BROWSER_KEY, secret: str = SECRET) -> bytes:
+    """What a browser makes of a message: RFC 8188 and 8291, from the receiving end."""
+    salt, length = body[:16], body[20]
+    sender, record = body[21 : 21 + length], body[21 + length :]
+    own = private_key(browser)
+    shared = own.exchange(ec.ECDH(), ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), sender))
+    mixed = HKDF(SHA256(), 32, from_text(secret), b"WebPush: info\0" + point(own) + sender).derive(shared)
+    key = HKDF(SHA256(), 16, salt, b"Content-Encoding: aes128gcm\0").derive(mixed)
+    nonce = HKDF(SHA256(), 12, salt, b"Content-Encoding: nonce\0").derive(mixed)
+    plain = AESGCM(key).decrypt(nonce, record, None)
+    assert plain[-1:] == b"\x02"
+    return plain[:-1]
+
+
+def given_by(receiver, path: str = "/phone") -> dict[str, str]:
+    """What a browser gives a page that may send it messages."""
+    return {"url": receiver.url + path, "p256dh": public_key(BROWSER_KEY), "auth": SECRET}
+
+
+def device_made(receiver, path: str = "/phone", email: str = RESIDENT) -> Endpoint:
+    given = given_by(receiver, path)
+    return Endpoint.objects.create(
+        channel="push", email=email, url=given.pop("url"), keys=given, language="en", verified_at=timezone.now()
+    )
+
+
+def send(**options) -> int:
+    tasks.announce_transitions()
+    return rounds.messages_send(**options)
+
+
+def shown(receiver) -> list[dict[str, str]]:
+    return [json.loads(read(body)) for _, _, body in receiver.received]
+
+
+# ---- the encryption ----
+
+
+def test_a_message_is_encrypted_as_the_example_of_rfc_8291():
+    body = encrypt(
+        plain=b"When I grow up, I want to be a watermelon",
+        browser=point(private_key(BROWSER_KEY)),
+        secret=from_text(SECRET),
+        salt=from_text("DGv6ra1nlYgDCS1FRnbzlw"),
+        sender=private_key("yfWPiYE-n46HLnH0KqZOF1fJJU3MYrct3AELtAQ-oRw"),
+    )
+    assert to_text(body) == (
+        "DGv6ra1nlYgDCS1FRnbzlwAAEABBBP4z9KsN6nGRTbVYI_c7VJSPQTBtkgcy27mlmlMoZIIgDll6e3vCYLocInmYWAmS6TlzAC8wEqKK6PBru3jl7A_yl95bQpu6cVPT"
+        "pK4Mqgkf1CXztLVBSt2Ks3oZwbuwXPXLWyouBWLVWGNWQexSgSxsj_Qulcy4a-fN"
+    )
+    assert read(body) == b"When I grow up, I want to be a watermelon"
+
+
+def test_each_message_has_a_salt_and_a_key_of_its_own():
+    both = [encrypt(plain=b"x", browser=point(private_key(BROWSER_KEY)), secret=from_text(SECRET)) for _ in range(2)]
+    assert both[0][:86] != both[1][:86]
+    with pytest.raises(ValueError, match=r"point|key|encod"):
+        encrypt(plain=b"x", browser=b"\x04" + bytes(64), secret=from_text(SECRET))
+
+
+def test_a_key_is_made_once_and_for_its_owner_only(tmp_path):
+    path = tmp_path / "var" / "push_key"
+    assert key_make(path=path)
+    assert not key_make(path=path)
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert len(from_text(public_key(path.read_text()))) == 65
+
+
+# ---- on the way ----
+
+
+def test_news_reach_a_device_encrypted_and_hold_no_address_and_no_region(
+    make_alert, make_subscription, receiver, settings
+):
+    device_made(receiver)
+    subscription = make_subscription(label="2 km around my house", name="Home")
+    alert = make_alert()
+    assert send() == 2  # a mail as well
+    ((path, headers, body),) = receiver.received
+    assert path == "/phone"
+    assert headers["Content-Encoding"] == "aes128gcm"
+    assert int(headers["TTL"]) > 0
+    message = json.loads(read(body))
+    assert message["title"].startswith("Sinking ground")
+    assert message["url"] == f"/alerts/{alert.code}/"
+    assert message["body"] == "A place in your region was flagged for the first time."
+    assert len(body) < 1500
+    for private in (RESIDENT, subscription.label, subscription.name):
+        assert private not in str(message)
+    assert alert.code not in str(headers)
+
+
+def test_the_push_service_can_check_who_sends(make_alert, make_subscription, receiver, push_key, settings):
+    settings.PUBLIC_URL = "https://motion.example.org"
+    device_made(receiver)
+    make_subscription(frequency="weekly")
+    make_alert()
+    send()
+    scheme, _, rest = receiver.received[0][1]["Authorization"].partition(" ")
+    fields = dict(part.strip().split("=", 1) for part in rest.split(","))
+    assert scheme == "vapid"
+    assert fields["k"] == public_key(push_key)
+    signed, _, signature = fields["t"].rpartition(".")
+    raw = from_text(signature)
+    der = encode_dss_signature(int.from_bytes(raw[:32]), int.from_bytes(raw[32:]))
+    private_key(push_key).public_key().verify(der, signed.encode(), ec.ECDSA(SHA256()))
+    claims = json.loads(urlsafe_b64decode(signed.split(".")[1] + "=="))
+    assert claims["aud"] == receiver.url
+    assert claims["sub"] == "https://motion.example.org"
+    assert 0 < claims["exp"] - time.time() <= 24 * 3600
+
+
+def test_messages_come_in_the_language_of_the_owner(make_alert, make_subscription, receiver):
+    device_made(receiver)
+    Endpoint.objects.update(language="de")
+    make_subscription()
+    make_alert()
+    send()
+    (message,) = shown(receiver)
+    assert message["lang"] == "de"
+    assert message["title"].startswith("Sinkender Boden")
+
+
+@pytest.mark.parametrize("status", [404, 410])
+def test_a_device_that_is_gone_is_forgotten(make_alert, make_subscription, receiver, status):
+    device_made(receiver)
+    other = device_made(receiver, "/other")
+    receiver.answer = lambda path: (status if path == "/phone" else 201, {})
+    make_subscription(frequency="weekly")
+    make_alert()
+    assert send() == 1
+    assert Endpoint.objects.get() == other
+    make_alert(longitude=-12.001)
+    assert send() == 1
+    assert sorted(path for path, _, _ in receiver.received) == ["/other", "/other", "/phone"]
+
+
+def test_what_failed_is_tried_again_later_and_says_so(make_alert, make_subscription, receiver):
+    device = device_made(receiver)
+    receiver.answer = lambda path: (429, {"Retry-After": "600"})
+    make_subscription(frequency="weekly")
+    make_alert()
+    send()
+    message = OutgoingMessage.objects.get(channel="push")
+    assert (message.state, message.error) == ("queued", "429 Too Many Requests")
+    assert message.next_try_at > timezone.now() + timedelta(minutes=9)
+    receiver.answer = lambda path: (201, {})
+    OutgoingMessage.objects.update(next_try_at=timezone.now())
+    assert send() == 1
+    device.refresh_from_db()
+    assert device.failures == 0
+    assert len({headers["Topic"] for _, headers, _ in receiver.received}) == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_push_service_that_hangs_delays_neither_mails_nor_other_devices(
+    make_alert, make_subscription, receiver, mail_server, settings
+):
+    settings.PUSH_SECONDS = settings.WEBHOOK_SECONDS = 4.0
+    started, arrived = time.monotonic(), {}
+
+    def answer(path: str):
+        arrived.setdefault(path, time.monotonic() - started)
+        return None if path == "/hangs" else (201, {})
+
+    receiver.answer = answer
+    for name in ("hangs", "phone"):
+        device_made(receiver, f"/{name}", f"{name}@example.org")
+        make_subscription(f"{name}@example.org")
+    make_alert()
+    tasks.announce_transitions()
+    mails = mail_server.received
+    mail_server.on_data = lambda count: arrived.setdefault("mail", time.monotonic() - started) and None
+    assert rounds.messages_send(seconds=30, beside=True) == 3
+    assert len(mails) == 2
+    assert max(arrived["/phone"], arrived["mail"]) < 3.5  # before the hanging one has used up its time
+    assert OutgoingMessage.objects.get(channel="push", address="hangs@example.org").error == "No answer came in time."
+
+
+def test_a_correction_reaches_the_device_that_was_told(make_alert, make_subscription, receiver):
+    device_made(receiver)
+    make_subscription()
+    alert = make_alert()
+    send()
+    alert_transition(alert=alert, to=State.REJECTED, reason="a field")
+    send()
+    assert [message["tag"] for message in shown(receiver)] == [alert.code, alert.code]
+    assert "found that it is not ground motion" in shown(receiver)[1]["body"]
+
+
+def test_in_quiet_hours_a_device_gets_tests_alone(make_alert, make_subscription, receiver):
+    device = device_made(receiver)
+    hour = timezone.now().hour
+    subscription = make_subscription(frequency="weekly", quiet_from=hour, quiet_until=(hour + 2) % 24)
+    alert = make_alert()
+    endpoints.endpoint_check(endpoint=device)
+    assert send() == 1
+    assert [message["tag"] for message in shown(receiver)] == ["check"]
+    type(subscription).objects.update(quiet_from=None, quiet_until=None)
+    assert send() == 1
+    assert shown(receiver)[-1]["tag"] == alert.code
+
+
+def test_of_a_burst_a_device_shows_five_and_one_for_all_others(make_alert, make_subscription, receiver):
+    device_made(receiver)
+    make_subscription(frequency="weekly")
+    for index in range(9):
+        make_alert(longitude=-12.0 + index / 1000)
+    send()
+    assert len(receiver.received) == 5
+    OutgoingMessage.objects.filter(state="queued").update(next_try_at=timezone.now())
+    assert send() == 1
+    assert shown(receiver)[-1] == {
+        "title": "Ground Motion Monitor",
+        "body": "More has changed in your regions.",
+        "url": "/alerts/",
+        "tag": "summary",
+        "lang": "en",
+    }
+
+
+# ---- the page ----
+
+
+def ways_of(subscription) -> str:
+    return f"/subscriptions/{tokens.manage_token(subscription.pk)}/ways/"
+
+
+def test_a_person_adds_a_phone_gets_a_test_and_removes_it(client, make_subscription, receiver):
+    page = ways_of(make_subscription())
+    answer = client.post(page, {"deed": "device-add", **given_by(receiver)}, headers={"User-Agent": PHONE})
+    assert answer.status_code == 302
+    device = Endpoint.objects.get()
+    assert (device.email, device.channel, device.name) == (RESIDENT, "push", "Chrome, Android")
+    assert "waiting for its first answer" in client.get(page).content.decode()
+    assert send() == 1
+    assert shown(receiver)[0]["body"] == "Messages of this site reach this device."
+    after = client.get(page).content.decode()
+    assert "Chrome, Android" in after
+    assert "working" in after
+    client.post(page, {"deed": "device-add", **given_by(receiver)})  # the same browser once more
+    assert Endpoint.objects.count() == 1
+    assert client.post(page, {"deed": "remove", "endpoint": device.pk}).status_code == 302
+    assert not Endpoint.objects.exists()
+
+
+@pytest.mark.parametrize(
+    "change", [{"url": "http://user@x/"}, {"url": ""}, {"auth": "AAAA"}, {"p256dh": "BAAA"}, {"p256dh": "ä"}]
+)
+def test_what_no_browser_gives_is_refused_in_words(client, make_subscription, receiver, change):
+    answer = client.post(ways_of(make_subscription()), {"deed": "device-add", **given_by(receiver), **change})
+    assert answer.status_code == 422
+    assert "This browser gave no address" in answer.content.decode()
+    assert not Endpoint.objects.exists()
+
+
+def test_a_device_whose_push_service_is_said_to_be_inside_is_refused(client, make_subscription, receiver, settings):
+    settings.ENDPOINTS_PRIVATE = False
+    given = given_by(receiver) | {"deed": "device-add", "url": "https://[64:ff9b:1::1]/phone"}
+    answer = client.post(ways_of(make_subscription()), given)
+    assert answer.status_code == 422
+    assert "belongs to a private network" in answer.content.decode()
+    assert not Endpoint.objects.exists()
+
+
+def test_without_a_key_nothing_is_offered(client, make_subscription, settings):
+    settings.PUSH_PRIVATE_KEY = ""
+    assert "device-add" not in client.get(ways_of(make_subscription())).content.decode()
+
+
+def test_a_person_takes_their_devices_along(make_subscription, receiver):
+    make_subscription()
+    device = device_made(receiver)
+    (held,) = subscriptions.person_export(email=RESIDENT)["endpoints"]
+    assert (held["channel"], held["url"]) == ("push", device.url)
+    assert SECRET not in str(held)
+    subscriptions.person_delete(email=RESIDENT)
+    assert not Endpoint.objects.exists()
+
+
+def test_the_script_for_browsers_lies_at_the_root_and_asks_nobody_else(client):
+    script = client.get("/service-worker.js")
+    assert script["Content-Type"].startswith("text/javascript")
+    assert "worker-src 'self'" in script["Content-Security-Policy"]
+    assert "importScripts" not in script.content.decode()
+    assert "://" not in script.content.decode()
+
+
+@pytest.mark.parametrize(
+    ("agent", "name"),
+    [(PHONE, "Chrome, Android"), ("Mozilla/5.0 (iPhone; CPU iPhone OS 18_1 like Mac OS X) Version/18.1 Safari/604.1",
+      "Safari, iPhone"), ("Mozilla/5.0 (Windows NT 10.0; rv:130.0) Gecko/20100101 Firefox/130.0", "Firefox, Windows"),
+     ("", "")],
+)  # fmt: skip
+def test_a_device_is_named_by_its_browser_and_system(agent, name):
+    assert device_name(agent) == name

@@ -1,0 +1,140 @@
+"""What the outbox does with the answers of a channel, whichever it is."""
+
+import threading
+
+import pytest
+from django.utils import timezone
+
+from monitor import tasks
+from monitor.models import ChannelPause, OutgoingMessage, Subscription
+from monitor.notifications import base, rounds
+from monitor.notifications.base import Delivered, Later, Never, Refused
+
+pytestmark = pytest.mark.django_db
+
+
+class MadeChannel(base.Channel):
+    """Answers as its test wants it to, and keeps what it was given."""
+
+    def __init__(self, answer: base.Outcome | Exception) -> None:
+        self.answer, self.addresses, self.n_closed = answer, [], 0
+
+    def deliver(self, message: OutgoingMessage) -> base.Outcome:
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        self.addresses.append(message.address)
+        return self.answer
+
+    def close(self) -> None:
+        self.n_closed += 1
+
+
+@pytest.fixture
+def channels(monkeypatch) -> dict[str, MadeChannel]:
+    """Two channels by name; both deliver, unless their test says otherwise."""
+    made = {name: MadeChannel(Delivered()) for name in ("signs", "letters")}
+    monkeypatch.setattr(rounds, "channel_open", lambda *, name: made[name])
+    return made
+
+
+@pytest.fixture
+def queued(make_alert, make_subscription, channels) -> list[Subscription]:
+    """Five people on each of the two channels, and a message to each of them."""
+    people = [make_subscription(f"{name}{n}@example.org", channel=name) for name in channels for n in range(5)]
+    make_alert()
+    tasks.announce_transitions()
+    return people
+
+
+def states(channel: str) -> list[tuple[str, int]]:
+    return sorted(OutgoingMessage.objects.filter(channel=channel).values_list("state", "attempts"))
+
+
+def test_every_message_goes_by_its_own_channel(queued, channels):
+    assert rounds.messages_send() == 10
+    assert channels["signs"].addresses == [f"signs{n}@example.org" for n in range(5)]
+    assert channels["letters"].addresses == [f"letters{n}@example.org" for n in range(5)]
+    assert [channel.n_closed for channel in channels.values()] == [1, 1]
+
+
+def test_one_address_on_two_channels_hears_of_the_same_news_on_both(make_alert, make_subscription, channels):
+    for name in channels:
+        make_subscription("resident@example.org", channel=name)
+    make_alert()
+    tasks.announce_transitions()
+    assert rounds.messages_send() == 2
+    assert {channel.addresses[0] for channel in channels.values()} == {"resident@example.org"}
+
+
+def test_a_channel_in_trouble_is_left_alone_and_the_others_go_on(queued, channels):
+    channels["signs"].answer = Later("the line is busy")
+    assert rounds.messages_send() == 5
+    assert states("signs") == [("queued", 0)] * 2 + [("queued", 1)] * 3
+    assert states("letters") == [("sent", 1)] * 5
+    assert OutgoingMessage.objects.filter(error="the line is busy").count() == 3
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_channel_that_is_slow_or_dead_delays_no_other(queued, channels):
+    """One waits for its server until the other has sent everything; then it fails, and is left alone by itself."""
+    others_done = threading.Event()
+
+    class Slow(MadeChannel):
+        def deliver(self, message):
+            self.answer = Later("too late" if others_done.wait(20) else "the other channel was held up")
+            return super().deliver(message)
+
+    channels["signs"] = Slow(Delivered())
+    channels["letters"].close = others_done.set
+    assert rounds.messages_send(beside=True) == 5
+    assert states("letters") == [("sent", 1)] * 5
+    assert {error for error in OutgoingMessage.objects.values_list("error", flat=True) if error} == {"too late"}
+    assert [pause.channel for pause in ChannelPause.objects.all()] == ["signs"]
+    channels["signs"] = MadeChannel(Delivered())
+    ChannelPause.objects.all().delete()
+    OutgoingMessage.objects.filter(state="queued").update(next_try_at=timezone.now())
+    assert rounds.messages_send() == 5
+
+
+def test_a_refused_message_counts_against_nobody_and_is_tried_again(queued, channels):
+    channels["signs"].answer = Refused("not today")
+    assert rounds.messages_send() == 5
+    assert states("signs") == [("queued", 0)] * 2 + [("queued", 1)] * 3
+    assert ChannelPause.objects.get().channel == "signs"
+    assert set(Subscription.objects.values_list("bounces", flat=True)) == {0}
+
+
+def test_what_a_channel_will_never_deliver_is_not_tried_again_and_counts_against_the_address(queued, channels):
+    channels["signs"].answer = Never("no such sign")
+    rounds.messages_send()
+    assert states("signs") == [("failed", 1)] * 3 + [("queued", 0)] * 2  # then it is the channel that is doubted
+    assert sorted(Subscription.objects.filter(channel="signs").values_list("bounces", flat=True)) == [0, 0, 1, 1, 1]
+    assert set(Subscription.objects.filter(channel="letters").values_list("bounces", flat=True)) == {0}
+
+
+def test_a_fault_puts_off_one_message_and_no_other(queued, channels):
+    channels["signs"].answer = ValueError("a bad word")
+    rounds.messages_send()
+    assert states("signs") == [("queued", 1)] * 5
+    assert set(OutgoingMessage.objects.filter(channel="signs").values_list("error", flat=True)) == {
+        "ValueError: a bad word"
+    }
+    assert states("letters") == [("sent", 1)] * 5
+
+
+def test_a_message_of_a_channel_that_is_not_registered_waits(make_alert, make_subscription):
+    make_subscription(channel="pigeons")
+    make_alert()
+    tasks.announce_transitions()
+    assert rounds.messages_send() == 0
+    message = OutgoingMessage.objects.get()
+    assert (message.state, message.attempts) == ("queued", 1)
+    assert "no channel 'pigeons' is registered" in message.error
+
+
+def test_every_registered_channel_can_be_opened(settings):
+    assert "mail" in settings.CHANNELS
+    for name in settings.CHANNELS:
+        channel = base.channel_open(name=name)
+        assert callable(channel.deliver)
+        channel.close()

@@ -1,0 +1,315 @@
+"""Who hears of what: news of alerts become mails that wait, each once."""
+
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from django.core import mail
+from django.db.models import Count
+from django.utils import timezone
+
+from detection.alerts.services import alert_transition
+from detection.models import AlertTransition
+from detection.rules.lifecycle import State
+from monitor import tasks
+from monitor.models import Announcement, Notification, OutgoingMessage, Subscription
+from monitor.notifications import announcements, digests, rounds
+from monitor.subscribers.subscriptions import services as subscriptions
+
+pytestmark = pytest.mark.django_db
+ROOT = Path(__file__).resolve().parents[3]
+
+
+def announce_and_send() -> list:
+    """Queue and send what is due; the mails of this step."""
+    before = len(mail.outbox)
+    tasks.announce_transitions()
+    rounds.messages_send()
+    return mail.outbox[before:]
+
+
+def test_a_resident_hears_of_a_place_in_the_region_and_a_resident_elsewhere_does_not(make_alert, make_subscription):
+    make_subscription("resident@example.org")
+    make_subscription("elsewhere@example.org", longitude=-13.0)
+    alert = make_alert()
+    (letter,) = announce_and_send()
+    assert letter.to == ["resident@example.org"]
+    assert letter.subject.startswith("Sinking ground: ")
+    assert "The ground here sank by about 14" in letter.body
+    assert f"/alerts/{alert.code}/" in letter.body
+
+
+def test_the_same_news_is_sent_once_however_often_it_is_announced(make_alert, make_subscription):
+    make_subscription()
+    make_alert()
+    assert len(announce_and_send()) == 1
+    transition = AlertTransition.objects.get()
+    assert announcements.transition_announce(transition_id=transition.pk) is None
+    assert announce_and_send() == []
+    Announcement.objects.all().delete()
+    assert announce_and_send() == []
+    assert Notification.objects.count() == 1
+
+
+@pytest.mark.parametrize(
+    "wish",
+    [
+        {"kinds": ["uplift"]},
+        {"lowest_severity": "strong"},
+        {"unreviewed": False},
+        {"confirmed_at": None},
+        {"paused_at": timezone.now()},
+        {"ended_at": timezone.now()},
+        {"confirmed_at": timezone.now() + timedelta(hours=1)},
+    ],
+)
+def test_nobody_hears_of_what_they_did_not_choose(make_alert, make_subscription, wish):
+    make_subscription(**wish)
+    make_alert(kind="subsidence", severity="moderate")
+    assert announce_and_send() == []
+
+
+def test_who_wants_reviewed_places_only_hears_when_a_person_has_confirmed(make_alert, make_subscription):
+    make_subscription(unreviewed=False)
+    alert = make_alert()
+    assert announce_and_send() == []
+    alert_transition(alert=alert, to=State.CONFIRMED, reason="seen in the field", actor="operator")
+    (letter,) = announce_and_send()
+    assert "A specialist has looked at this place and confirmed it" in letter.body
+
+
+def test_several_regions_of_one_person_make_one_mail_that_names_them(make_alert, make_subscription):
+    make_subscription(label="the street")
+    make_subscription(label="the town")
+    make_alert()
+    (letter,) = announce_and_send()
+    assert "the street and the town" in letter.body
+    assert Notification.objects.filter(message__state="sent").count() == 2
+
+
+def test_rejected_alert_sends_no_mail(make_alert, make_subscription):
+    make_subscription()
+    alert = make_alert()
+    tasks.announce_transitions()
+    alert_transition(alert=alert, to=State.REJECTED, reason="a known dump", actor="operator")
+    rounds.messages_send()  # the rejection itself has not been looked at yet
+    assert announce_and_send() == []
+    assert mail.outbox == []
+    assert set(OutgoingMessage.objects.values_list("state", flat=True)) == {"withdrawn"}
+
+
+def test_what_waits_is_withdrawn_when_the_alert_is_rejected(make_alert, make_subscription):
+    make_subscription()
+    alert = make_alert()
+    tasks.announce_transitions()
+    alert_transition(alert=alert, to=State.REJECTED, reason="a known dump", actor="operator")
+    tasks.announce_transitions()
+    assert OutgoingMessage.objects.get().state == "withdrawn"
+    assert Notification.objects.get().withdrawn_at is not None
+
+
+def test_only_who_had_been_notified_gets_a_correction(make_alert, make_subscription):
+    make_subscription("notified@example.org")
+    make_subscription("reviewed@example.org", unreviewed=False)
+    alert = make_alert()
+    assert [letter.to for letter in announce_and_send()] == [["notified@example.org"]]
+    alert_transition(alert=alert, to=State.REJECTED, reason="a known dump", actor="operator")
+    (letter,) = announce_and_send()
+    assert letter.to == ["notified@example.org"]
+    assert letter.subject.startswith("Correction: not ground motion")
+    assert "not ground motion" in letter.body
+    assert "sank" not in letter.body
+
+
+def test_news_that_is_overtaken_before_it_is_sent_is_not_sent(make_alert, make_subscription):
+    make_subscription()
+    alert = make_alert()
+    alert_transition(alert=alert, to=State.PROVISIONAL, reason="seen again")
+    (letter,) = announce_and_send()
+    assert "found in two data sets" in letter.subject
+
+
+def test_simulated_alerts_say_so_first(make_alert, make_subscription):
+    make_subscription()
+    make_alert(simulated=True)
+    (letter,) = announce_and_send()
+    assert letter.subject.startswith("[Simulated] ")
+    assert letter.body.startswith("SIMULATED DATA")
+    assert "Simulated data." in letter.alternatives[0].content
+
+
+def test_real_alerts_do_not_say_simulated(make_alert, make_subscription):
+    make_subscription()
+    make_alert()
+    (letter,) = announce_and_send()
+    assert "simulated" not in (letter.subject + letter.body + letter.alternatives[0].content).lower()
+
+
+# ---- digests ----
+
+MONDAY = datetime(2026, 3, 2, 6, 30, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("frequency", "now", "last"),
+    [
+        ("daily", MONDAY, datetime(2026, 3, 2, 6, tzinfo=UTC)),
+        ("daily", MONDAY.replace(hour=5), datetime(2026, 3, 1, 6, tzinfo=UTC)),
+        ("weekly", MONDAY, datetime(2026, 3, 2, 6, tzinfo=UTC)),
+        ("weekly", MONDAY + timedelta(days=6), datetime(2026, 3, 2, 6, tzinfo=UTC)),
+        ("weekly", MONDAY.replace(hour=5), datetime(2026, 2, 23, 6, tzinfo=UTC)),
+    ],
+)
+def test_digests_are_due_at_six_each_day_or_each_monday(frequency, now, last):
+    assert digests.last_moment(frequency=frequency, now=now) == last
+
+
+def test_a_daily_digest_groups_by_region_and_counts(make_alert, make_subscription):
+    make_subscription(frequency="daily", label="the harbour")
+    make_subscription(frequency="daily", label="the airfield", longitude=-13.0)
+    make_alert()
+    make_alert(longitude=-12.01, kind="uplift", rate_mm_yr=9.0, peak_rate_mm_yr=9.5)
+    make_alert(longitude=-13.0)
+    assert announce_and_send() == []
+    assert digests.digests_queue() == 1
+    (letter,) = announce_and_send()
+    assert letter.subject.startswith("3 places with news: ")
+    assert "=== The harbour: 2 places ===" in letter.body
+    assert "=== The airfield: 1 place ===" in letter.body
+    assert "Rising ground" in letter.body
+    assert digests.digests_queue() == 0
+    assert announce_and_send() == []
+
+
+def test_nothing_new_is_no_mail(make_subscription):
+    subscription = make_subscription(frequency="weekly")
+    assert digests.digests_queue() == 0
+    subscription.refresh_from_db()
+    assert subscription.last_digest_at is not None
+
+
+def test_a_digest_comes_once_a_period_and_the_rest_waits(make_alert, make_subscription):
+    make_subscription(frequency="daily")
+    make_alert()
+    announce_and_send()
+    assert digests.digests_queue() == 1
+    assert len(announce_and_send()) == 1
+    make_alert(longitude=-12.01)
+    announce_and_send()
+    assert digests.digests_queue() == 0
+    assert digests.digests_queue(now=timezone.now() + timedelta(days=1)) == 1
+
+
+def test_a_digest_leaves_out_what_was_rejected_meanwhile_and_corrects_what_was_sent(make_alert, make_subscription):
+    make_subscription(frequency="daily")
+    sent, unsent = make_alert(), None
+    announce_and_send()
+    digests.digests_queue()
+    assert len(announce_and_send()) == 1
+    unsent = make_alert(longitude=-12.01)
+    announce_and_send()
+    for alert in (sent, unsent):
+        alert_transition(alert=alert, to=State.REJECTED, reason="a known dump", actor="operator")
+    announce_and_send()
+    digests.digests_queue(now=timezone.now() + timedelta(days=1))
+    OutgoingMessage.objects.filter(state="queued").update(next_try_at=timezone.now())
+    (letter,) = announce_and_send()
+    assert sent.code in letter.body
+    assert unsent.code not in letter.body
+    assert "Correction: Sinking ground" in letter.body
+    assert "The ground here sank" not in letter.body
+
+
+HOURS = """
+import os, sys
+from monitor.notifications.digests import digests_queue
+for moment in sys.stdin.read().splitlines():
+    with open(os.environ["FAKETIME_TIMESTAMP_FILE"], "w") as clock:
+        clock.write(f"@{moment}\\n")
+    print(digests_queue())
+"""
+
+
+def digests_at(moments: list[str], wrong_clock, environment: dict[str, str]) -> list[int]:
+    """How many digests one process queues when its clock shows these moments (UTC), one after the other."""
+    asked = subprocess.run(
+        [
+            sys.executable,
+            ROOT / "manage.py",
+            "shell",
+            "--verbosity",
+            "0",
+            "-c",
+            HOURS.replace("sys.stdin.read()", repr("\n".join(moments))),
+        ],
+        env=environment | wrong_clock.environment,
+        check=True,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    return [int(line) for line in asked.stdout.split()]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_clock_that_jumps_back_and_is_set_right_makes_no_digest_twice_and_loses_none(
+    make_alert, make_subscription, wrong_clock, own_environment
+):
+    make_subscription(frequency="daily", confirmed_at=MONDAY - timedelta(days=3))
+    make_alert()
+    tasks.announce_transitions()
+    moments = [
+        f"{day} {hour}:30:00"
+        for day, hour in (
+            ("2026-03-02", "06"),
+            ("2026-03-02", "05"),
+            ("2026-03-02", "07"),
+            ("2026-02-28", "06"),
+            ("2026-03-02", "08"),
+        )
+    ]
+    assert digests_at(moments, wrong_clock, own_environment(0)) == [1, 0, 0, 0, 0]
+    make_alert(longitude=-12.01)
+    tasks.announce_transitions()
+    assert digests_at(["2026-03-03 06:30:00"], wrong_clock, own_environment(0)) == [1]
+    assert sum(one.news_count for one in messages_with_news()) == 2
+
+
+def messages_with_news():
+    return OutgoingMessage.objects.annotate(news_count=Count("notifications"))
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(("day", "six"), [("2026-03-29", 4), ("2026-10-25", 5)])
+def test_a_reader_has_one_digest_on_the_day_when_clocks_are_changed_for_daylight_saving(
+    day, six, make_alert, make_subscription, wrong_clock, own_environment
+):
+    """At six by the reader's clock, which is another hour of UTC from this night on. six: that hour."""
+    start = datetime.fromisoformat(day).replace(tzinfo=UTC) - timedelta(days=9)
+    make_subscription(
+        frequency="daily", confirmed_at=start, time_zone="Europe/Oslo", last_digest_at=start + timedelta(8, 6 * 3600)
+    )
+    make_alert()
+    tasks.announce_transitions()
+    moments = [f"{day} {hour:02}:30:00" for hour in range(24)]
+    assert digests_at(moments, wrong_clock, own_environment(0)) == [int(hour == six) for hour in range(24)]
+
+
+def test_changing_from_daily_to_at_once_loses_nothing(make_alert, make_subscription):
+    subscription = make_subscription(frequency="daily")
+    make_alert()
+    announce_and_send()
+    subscriptions.subscription_set_frequency(subscription=subscription, frequency="at-once")
+    assert digests.digests_queue() == 0
+    assert len(announce_and_send()) == 1
+
+
+def test_many_readers_are_queued_in_few_statements(make_alert, make_subscription, django_assert_max_num_queries):
+    first = make_subscription("p0@example.org")
+    values = {field.attname: getattr(first, field.attname) for field in first._meta.fields if field.name != "id"}
+    Subscription.objects.bulk_create(Subscription(**values | {"email": f"p{n}@example.org"}) for n in range(1, 300))
+    make_alert()
+    with django_assert_max_num_queries(36):
+        tasks.announce_transitions()
+    assert OutgoingMessage.objects.filter(state="queued").count() == 300

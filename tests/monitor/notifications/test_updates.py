@@ -1,0 +1,169 @@
+"""Updates of alerts are announced as other steps are: once, to those who want them, in words."""
+
+from datetime import date, timedelta
+
+import pytest
+from django.core import mail
+from django.utils import timezone
+
+from detection.alerts import life
+from detection.alerts.services import alert_transition
+from detection.models import AlertUpdate
+from detection.rules.lifecycle import State
+from detection.rules.updates import Cause, Change
+from monitor import tasks
+from monitor.models import Notification, Subscription
+from monitor.notifications import digests, rounds
+from monitor.self_service.subscriptions.forms import ChoiceForm
+from monitor.self_service.subscriptions.preview import replay
+from monitor.subscribers.subscriptions.rules import Wanted
+from monitor.wording.updates import change_sentences
+
+pytestmark = pytest.mark.django_db
+FASTER = Change(Cause.RATE, -8.2, -14.1, "mm/yr", "up")
+
+
+def announce_and_send() -> list:
+    before = len(mail.outbox)
+    tasks.announce_transitions()
+    rounds.messages_send()
+    return mail.outbox[before:]
+
+
+def update(alert, *changes) -> AlertUpdate:
+    return life.step(alert, State(alert.state), "changed in a made field", "automatic", changes).update
+
+
+def test_an_update_is_sent_once_and_says_what_changed(make_alert, make_subscription):
+    make_subscription()
+    alert = make_alert()
+    announce_and_send()
+    update(alert, FASTER)
+    (letter,) = announce_and_send()
+    assert "sank by about 8.2 mm a year when this was last reported" in letter.body
+    assert "Now it is about 14 mm a year." in letter.body
+    assert "flagged for the first time" not in letter.body
+    assert "Now it is about 14 mm a year." in letter.alternatives[0].content
+    assert announce_and_send() == []
+
+
+def test_who_wants_new_alerts_only_hears_of_no_update_and_no_end(make_alert, make_subscription):
+    make_subscription(updates=False)
+    alert = make_alert()
+    assert len(announce_and_send()) == 1
+    update(alert, FASTER)
+    life.step(alert, State.FINISHED, "at rest", "automatic")
+    assert announce_and_send() == []
+
+
+def test_a_mail_that_still_waits_states_the_newest_figures_and_needs_no_second(make_alert, make_subscription):
+    make_subscription()
+    alert = make_alert()
+    tasks.announce_transitions()
+    update(alert, FASTER)
+    (letter,) = announce_and_send()
+    assert "flagged for the first time" in letter.body
+
+
+def test_a_digest_tells_an_update_beside_the_new_state(make_alert, make_subscription):
+    make_subscription(frequency="weekly")
+    alert = make_alert()
+    tasks.announce_transitions()
+    Notification.objects.update(withdrawn_at=timezone.now())  # the first mail was sent long ago
+    update(alert, FASTER)
+    tasks.announce_transitions()
+    alert_transition(alert=alert, to=State.CONFIRMED, reason="plausible motion", actor="a specialist")
+    tasks.announce_transitions()
+    Subscription.objects.update(confirmed_at=timezone.now() - timedelta(days=30))
+    assert digests.digests_queue() == 1
+    (letter,) = announce_and_send()
+    assert "uncertainty of both. A specialist has looked at this place and confirmed it." in letter.body
+
+
+def test_who_was_told_of_a_large_motion_hears_that_it_is_smaller(make_alert, make_subscription):
+    make_subscription(lowest_severity="strong")
+    alert = make_alert(severity="strong")
+    announce_and_send()
+    alert.severity = "moderate"
+    alert.save()
+    update(alert, Change(Cause.SEVERITY, "strong", "moderate"))
+    (letter,) = announce_and_send()
+    assert "Its importance is medium now. It was high before" in letter.body
+
+
+def test_the_end_of_an_unreviewed_alert_is_no_news_for_who_wants_reviewed_ones(make_alert, make_subscription):
+    make_subscription(unreviewed=False)
+    unreviewed, confirmed = make_alert(), make_alert(state="confirmed")
+    assert len(announce_and_send()) == 1
+    for alert in (unreviewed, confirmed):
+        life.step(alert, State.FINISHED, "at rest", "automatic")
+    (letter,) = announce_and_send()
+    assert "The ground here has come to rest." in letter.body
+
+
+def test_a_place_that_moves_again_is_told_as_that(make_alert, make_subscription):
+    make_subscription()
+    alert = make_alert(state="finished")
+    announce_and_send()
+    life.step(alert, State.FIRST, "moves again", "automatic", [Change(Cause.WOKEN, None, None), FASTER])
+    (letter,) = announce_and_send()
+    assert "The ground here had come to rest. It moves again." in letter.body
+    assert "Now it is about 14 mm a year." in letter.body
+
+
+def test_the_page_the_feed_and_the_interface_tell_an_update(make_alert, client):
+    alert = make_alert()
+    update(alert, FASTER)
+    sentence = "Now it is about 14 mm a year."
+    page = client.get(alert.get_absolute_url()).content.decode()
+    assert "New figures" in page
+    assert sentence in page
+    assert sentence in client.get("/alerts.atom").content.decode()
+    first, last = client.get(f"/api/v1/alerts/{alert.code}").json()["history"]
+    assert (first["to_state"], first["changes"]) == ("first", [])
+    assert (last["from_state"], last["to_state"], last["changes"][0]["after"]) == ("first", "first", -14.1)
+
+
+def test_the_preview_counts_updates_where_they_are_wanted(make_alert, make_subscription):
+    region = make_subscription().region
+    update(make_alert(), FASTER)
+    wishes = [Wanted(["subsidence"], "minor", unreviewed=True, updates=one) for one in (True, False)]
+    counted = [replay(region=region, wish=wish, frequency="at-once").n_mails for wish in wishes]
+    assert counted == [2, 1]
+
+
+def test_the_form_hands_the_wish_on():
+    form = ChoiceForm({"where": "circle", "latitude": "47", "longitude": "-12", "distance": "200"})
+    assert not form.is_valid()
+    assert form.cleaned_data["updates"] is False
+
+
+@pytest.mark.parametrize(
+    ("kind", "change", "sentence"),
+    [
+        ("uplift", Change(Cause.RATE, 4.0, -6.0, "mm/yr", "up"), "rose by about 4.0 mm a year"),
+        ("uplift", Change(Cause.RATE, 4.0, -6.0, "mm/yr", "up"), "Now it sinks by about 6.0 mm a year."),
+        (
+            "unknown",
+            Change(Cause.RATE, -4.0, -8.0, "mm/yr", "los"),
+            "moved away from the satellite (down or sideways) by about 4.0 mm",
+        ),
+        ("moving-ground", Change(Cause.RATE, 0.5, 1.2, "m/day"), "and now by about 1.2 metres a day."),
+        ("subsidence", Change(Cause.AREA, 2.1e5, 4.5e5, "m2"), "and now about 45 hectares."),
+        ("mining-subsidence", Change(Cause.KIND, "subsidence", "mining-subsidence"), "“Sinking ground, likely mining”"),
+        ("subsidence", Change(Cause.ACCELERATION, None, "2025-06-01", "date"), "Since June 2025 it has moved faster"),
+        ("subsidence", Change(Cause.FINISHED, -8.0, "2024-03-02", "mm/yr"), "Data after 2 March 2024 show no motion."),
+    ],
+)
+def test_every_change_has_words(kind, change, sentence):
+    (words,) = change_sentences(kind, [change._asdict()], date(2025, 11, 3))
+    assert sentence in words
+
+
+def test_pages_of_two_alerts_of_one_place_name_each_other(make_alert, client):
+    from detection.models import AlertRelation
+
+    whole, part = make_alert(), make_alert(longitude=-12.1)
+    AlertRelation.objects.create(alert=part, other=whole, relation="split-from")
+    assert f"/alerts/{whole.code}/" in client.get(part.get_absolute_url()).content.decode()
+    assert f"/alerts/{part.code}/" in client.get(whole.get_absolute_url()).content.decode()

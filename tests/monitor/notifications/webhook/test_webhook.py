@@ -1,0 +1,561 @@
+"""Webhooks: signed, checked before they count, delivered once under one id, and each on its own."""
+
+import json
+import socket
+import threading
+import time
+from datetime import timedelta
+
+import pytest
+from django.core import mail
+from django.db import DatabaseError, connection
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from detection.alerts.services import alert_transition
+from detection.models import AlertTransition
+from detection.rules.lifecycle import State
+from monitor import tasks
+from monitor.models import Endpoint, OutgoingMessage
+from monitor.notifications import rounds
+from monitor.notifications.webhook.keys import BOTH_FOR, secret_rotate, secrets_of
+from monitor.notifications.webhook.receiver import is_genuine
+from monitor.notifications.webhook.signature import secret_new, sign
+from monitor.subscribers.subscriptions import endpoints, tokens
+from monitor.subscribers.subscriptions import services as subscriptions
+from monitor.web.outgoing import outward
+
+pytestmark = pytest.mark.django_db
+RESIDENT = "resident@example.org"
+
+
+def endpoint_made(receiver, path: str = "/hook", email: str = RESIDENT, verified: bool = True) -> Endpoint:
+    return Endpoint.objects.create(
+        channel="webhook",
+        email=email,
+        url=receiver.url + path,
+        keys={"secret": secret_new()},
+        language="en",
+        verified_at=timezone.now() if verified else None,
+    )
+
+
+def send() -> int:
+    tasks.announce_transitions()
+    return rounds.messages_send()
+
+
+def let_time_pass() -> None:
+    OutgoingMessage.objects.filter(state="queued").update(next_try_at=timezone.now() - timedelta(seconds=1))
+    Endpoint.objects.update(next_try_at=None)
+
+
+def to_webhooks():
+    return OutgoingMessage.objects.filter(channel="webhook")
+
+
+def test_the_signature_is_that_of_the_reference_implementation():
+    """Made with the package standardwebhooks 1.1.0."""
+    signature = sign(
+        secret="whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+        message_id="msg_p5jXN8AQM9LWM0D4loKWxJek",
+        timestamp=1614265330,
+        body=b'{"test": 2432232314}',
+    )
+    assert signature == "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
+
+
+def test_news_arrive_signed_and_say_what_the_page_says(make_alert, make_subscription, receiver):
+    endpoint = endpoint_made(receiver)
+    make_subscription()
+    alert = make_alert()
+    assert send() == 2  # a mail as well
+    ((path, headers, body),) = receiver.received
+    assert path == "/hook"
+    assert is_genuine(headers, body, endpoint.keys["secret"])
+    assert not is_genuine(headers, body + b" ", endpoint.keys["secret"])
+    assert not is_genuine(headers | {"webhook-timestamp": "1600000000"}, body, endpoint.keys["secret"])
+    assert abs(int(headers["webhook-timestamp"]) - time.time()) < 60
+    said = json.loads(body)
+    assert said["type"] == "alert.first"
+    assert said["data"]["subscriptions"] == [endpoint_label()]
+    facts = said["data"]["alert"]
+    assert facts["code"] == alert.code
+    assert facts["rate_mm_yr"] == -14.0
+    assert facts["url"] == f"http://localhost:8000/alerts/{alert.code}/"
+    assert "sank by about 14" in facts["sentence"]
+
+
+def endpoint_label() -> str:
+    return subscriptions.selectors.subscriptions_of(email=RESIDENT).get().label
+
+
+def test_the_facts_come_in_the_language_of_the_owner(make_alert, make_subscription, receiver):
+    endpoint = endpoint_made(receiver)
+    Endpoint.objects.filter(pk=endpoint.pk).update(language="de")
+    make_subscription()
+    make_alert()
+    send()
+    assert json.loads(receiver.received[0][2])["data"]["language"] == "de"
+    assert "Der Boden hier sank" in json.loads(receiver.received[0][2])["data"]["alert"]["sentence"]
+
+
+def test_nothing_goes_to_an_address_that_has_not_answered_a_test(make_alert, make_subscription, receiver):
+    receiver.answer = lambda path: (500, {})
+    endpoint = endpoints.endpoint_add(
+        email=RESIDENT, channel="webhook", url=receiver.url + "/new", keys={"secret": secret_new()}
+    )
+    make_subscription()
+    make_alert()
+    send()
+    assert [json.loads(body)["type"] for _, _, body in receiver.received] == ["test"]
+    receiver.answer = lambda path: (200, {})
+    let_time_pass()
+    send()
+    endpoint.refresh_from_db()
+    assert endpoint.verified_at is not None
+    assert {headers["webhook-id"] for _, headers, _ in receiver.received} == {endpoints.message_id(to_webhooks().get())}
+    make_alert(longitude=-12.001)
+    send()
+    assert json.loads(receiver.received[-1][2])["type"] == "alert.first"
+
+
+def test_what_failed_is_tried_again_with_the_same_id_and_longer_waits(make_alert, make_subscription, receiver):
+    endpoint_made(receiver)
+    receiver.answer = lambda path: (503, {})
+    make_subscription()
+    make_alert()
+    waits = []
+    for _ in range(4):
+        let_time_pass()
+        OutgoingMessage.objects.exclude(channel="webhook").delete()
+        send()
+        waits.append(round((to_webhooks().get().next_try_at - timezone.now()).total_seconds()))
+    assert waits == [5, 30, 120, 600]
+    assert to_webhooks().get().error == "503 Service Unavailable"
+    assert len({headers["webhook-id"] for _, headers, _ in receiver.received}) == 1
+
+
+def test_a_server_that_asks_for_time_gets_it_for_all_its_messages(make_alert, make_subscription, receiver):
+    endpoint = endpoint_made(receiver)
+    receiver.answer = lambda path: (429, {"Retry-After": "3600"})
+    make_subscription()
+    make_alert()
+    make_alert(longitude=-12.001)
+    send()
+    assert len(receiver.received) == 1
+    assert all(one.next_try_at > timezone.now() + timedelta(minutes=59) for one in to_webhooks())
+    make_alert(longitude=-12.002)  # and for those that come later
+    tasks.announce_transitions()
+    assert all(one.next_try_at > timezone.now() + timedelta(minutes=59) for one in to_webhooks())
+    endpoint.refresh_from_db()
+    assert (endpoint.failures, endpoint.ended_at) == (1, None)
+
+
+def test_after_a_week_of_failures_it_is_switched_off_and_one_mail_says_so(make_alert, make_subscription, receiver):
+    endpoint = endpoint_made(receiver)
+    make_subscription(frequency="weekly")
+    receiver.answer = lambda path: (500, {})
+    make_alert()
+    send()
+    Endpoint.objects.update(failing_since=timezone.now() - timedelta(days=7, minutes=1))
+    let_time_pass()
+    send()
+    endpoint.refresh_from_db()
+    assert endpoint.end_reason == "failing"
+    assert to_webhooks().get().state == "failed"
+    make_alert(longitude=-12.001)
+    send()
+    send()
+    (letter,) = mail.outbox
+    assert letter.subject == "Your webhook was switched off"
+    assert "127.0.0.1" in letter.body
+    assert "/subscriptions/" in letter.body
+    assert to_webhooks().count() == 1
+    receiver.answer = lambda path: (200, {})
+    endpoints.endpoint_check(endpoint=endpoint)  # the owner switches it on again
+    send()
+    endpoint.refresh_from_db()
+    assert (endpoint.ended_at, endpoint.failing_since) == (None, None)
+
+
+def test_gone_is_gone(make_alert, make_subscription, receiver):
+    endpoint = endpoint_made(receiver)
+    make_subscription(frequency="weekly")
+    receiver.answer = lambda path: (410, {})
+    make_alert()
+    send()
+    endpoint.refresh_from_db()
+    assert endpoint.end_reason == "gone"
+    assert len(receiver.received) == 1
+
+
+def test_one_message_that_is_refused_does_not_hold_up_those_behind_it(make_alert, make_subscription, receiver):
+    endpoint_made(receiver)
+    make_subscription()
+    first = make_alert()
+    receiver.answer = lambda path: (400, {}) if first.code.encode() in receiver.received[-1][2] else (204, {})
+    send()
+    make_alert(longitude=-12.001)
+    let_time_pass()
+    send()
+    assert sorted(to_webhooks().values_list("state", "attempts")) == [("queued", 2), ("sent", 1)]
+
+
+def test_a_dead_server_delays_nobody_else(make_alert, make_subscription, receiver, settings, monkeypatch):
+    monkeypatch.setattr(rounds, "ALONE_SECONDS", 0.1)
+    settings.WEBHOOK_SECONDS, settings.WEBHOOKS_AT_ONCE = 3.0, 4
+    for index in range(12):
+        endpoint_made(receiver, f"/{'dead' if index < 2 else 'live'}{index}", f"reader{index}@example.org")
+        make_subscription(f"reader{index}@example.org", frequency="weekly")
+    arrived: list[float] = []
+    started = time.monotonic()
+
+    def answer(path: str):
+        if "dead" in path:
+            return None
+        arrived.append(time.monotonic() - started)
+        return 204, {}
+
+    receiver.answer = answer
+    make_alert()
+    send()
+    assert len(arrived) == 10
+    assert max(arrived) < 2.9  # before the dead ones have used up their time
+    assert sorted(to_webhooks().values_list("state", flat=True)) == ["queued"] * 2 + ["sent"] * 10
+
+
+def test_quick_servers_are_waited_for_one_by_one_and_the_others_beside_each_other(
+    make_alert, make_subscription, receiver, monkeypatch
+):
+    """A killed sender then repeats one message of the quick."""
+    lock, inside, most = threading.Lock(), [], []
+
+    def answer(path: str):
+        with lock:
+            inside.append(path)
+            most.append(len(inside))
+        time.sleep(0.1)
+        with lock:
+            inside.remove(path)
+        return 204, {}
+
+    receiver.answer = answer
+    for index in range(6):
+        endpoint_made(receiver, f"/{index}", f"reader{index}@example.org")
+        make_subscription(f"reader{index}@example.org", frequency="weekly")
+    make_alert()
+    assert send() == 6
+    assert max(most) == 1
+    monkeypatch.setattr(rounds, "IN_TURN_SECONDS", 0.0)  # too many are due
+    most.clear()
+    make_alert(longitude=-12.001)
+    assert send() == 6
+    assert max(most) > 1
+
+
+def test_a_batch_is_read_in_as_many_queries_however_many_messages_it_has(make_alert, make_subscription, receiver):
+    def selects(readers: range) -> int:
+        for index in readers:
+            endpoint_made(receiver, f"/{index}", f"reader{index}@example.org")
+            make_subscription(f"reader{index}@example.org", frequency="weekly")
+        make_alert(longitude=-12.0 + readers.start / 1e5)
+        tasks.announce_transitions()
+        with CaptureQueriesContext(connection) as queries:
+            assert rounds.messages_send() == readers.stop
+        return sum(one["sql"].startswith("SELECT") for one in queries)
+
+    selects(range(1))  # what is read once
+    assert selects(range(1, 3)) == selects(range(3, 9))
+
+
+def test_one_message_that_cannot_be_read_does_not_hold_up_its_batch(
+    make_alert, make_subscription, receiver, monkeypatch
+):
+    make_subscription()
+    endpoint_made(receiver, "/bad")
+    endpoint_made(receiver, "/good")
+    read = endpoints.news_read
+
+    def fails(*, messages) -> None:
+        if any(one.endpoint.url.endswith("/bad") for one in messages):
+            raise DatabaseError("no such shape")
+        read(messages=messages)
+
+    monkeypatch.setattr(endpoints, "news_read", fails)
+    make_alert()
+    tasks.announce_transitions()
+    OutgoingMessage.objects.filter(channel="mail").delete()
+    assert rounds.messages_send() == 1
+    assert [path for path, _, _ in receiver.received] == ["/good"]
+    assert sorted(to_webhooks().values_list("state", "error")) == [
+        ("queued", "DatabaseError: no such shape"),
+        ("sent", ""),
+    ]
+
+
+def test_a_message_names_the_subscriptions_that_want_it_as_their_owner_does(make_alert, make_subscription, receiver):
+    endpoint_made(receiver)
+    make_subscription(name="Our dams")
+    make_subscription(name="Paused", paused_at=timezone.now())
+    make_subscription(name="Other kinds", kinds=["uplift"])
+    make_subscription(name="Elsewhere", longitude=-13.0)
+    make_subscription(name="In quiet hours", quiet_from=0, quiet_until=23)
+    make_alert()
+    send()
+    assert json.loads(receiver.received[0][2])["data"]["subscriptions"] == ["Our dams", "In quiet hours"]
+
+
+def test_a_redirect_is_not_followed(make_alert, make_subscription, receiver):
+    endpoint_made(receiver)
+    receiver.answer = lambda path: (302, {"Location": f"{receiver.url}/elsewhere"})
+    make_subscription()
+    make_alert()
+    send()
+    assert [path for path, _, _ in receiver.received] == ["/hook"]
+    assert to_webhooks().get().error == "302 Found"
+
+
+def test_a_correction_goes_to_whom_the_place_was_told(make_alert, make_subscription, receiver):
+    endpoint_made(receiver)
+    make_subscription()
+    alert = make_alert()
+    send()
+    endpoint_made(receiver, "/late")
+    alert_transition(alert=alert, to=State.REJECTED, reason="a field")
+    send()
+    assert [(path, json.loads(body)["type"]) for path, _, body in receiver.received] == [
+        ("/hook", "alert.first"),
+        ("/hook", "alert.rejected"),
+    ]
+
+
+def test_news_of_a_paused_subscription_stay_here(make_alert, make_subscription, receiver):
+    endpoint_made(receiver)
+    subscription = make_subscription()
+    make_alert()
+    tasks.announce_transitions()
+    subscriptions.subscription_pause(subscription=subscription)
+    rounds.messages_send()
+    assert receiver.received == []
+    assert to_webhooks().get().state == "withdrawn"
+
+
+def test_a_delivery_can_be_repeated_under_its_id(make_alert, make_subscription, receiver):
+    endpoint, other = endpoint_made(receiver), endpoint_made(receiver, "/other", "other@example.org")
+    make_subscription()
+    make_alert()
+    send()
+    (delivery,) = endpoints.deliveries(endpoint=endpoint)
+    endpoints.delivery_replay(endpoint=other, pk=str(delivery.pk))
+    assert rounds.messages_send() == 0
+    endpoints.delivery_replay(endpoint=endpoint, pk=str(delivery.pk))
+    assert rounds.messages_send() == 1
+    assert len({headers["webhook-id"] for _, headers, _ in receiver.received}) == 1
+    assert len(receiver.received) == 2
+
+
+def test_a_new_secret_and_the_one_before_both_sign_for_a_day(receiver):
+    endpoint = endpoint_made(receiver)
+    before = endpoint.keys["secret"]
+    secret = secret_rotate(endpoint=endpoint)
+    assert secrets_of(endpoint=endpoint) == [secret, before]
+    endpoint.keys["previous_until"] = (timezone.now() - timedelta(seconds=1)).isoformat()
+    assert secrets_of(endpoint=endpoint) == [secret]
+    assert timedelta(days=1) == BOTH_FOR
+
+
+def test_a_person_takes_their_endpoints_along(make_subscription, receiver):
+    make_subscription()
+    endpoint = endpoint_made(receiver)
+    (held,) = subscriptions.person_export(email=RESIDENT)["endpoints"]
+    assert held["url"] == endpoint.url
+    assert endpoint.keys["secret"] not in str(held)
+    subscriptions.person_delete(email=RESIDENT)
+    assert not Endpoint.objects.exists()
+
+
+# ---- the page ----
+
+
+def ways_of(subscription) -> str:
+    return f"/subscriptions/{tokens.manage_token(subscription.pk)}/ways/"
+
+
+def test_a_person_adds_a_webhook_sees_its_secret_once_and_removes_it(client, make_subscription, receiver):
+    page = ways_of(make_subscription())
+    answer = client.post(page, {"deed": "webhook-add", "url": receiver.url + "/mine"}).content.decode()
+    endpoint = Endpoint.objects.get()
+    assert (endpoint.email, endpoint.verified_at) == (RESIDENT, None)
+    assert endpoint.keys["secret"] in answer
+    send()
+    after = client.get(page).content.decode()
+    assert endpoint.keys["secret"] not in after
+    assert "working" in after
+    assert "taken" in after
+    rotated = client.post(page, {"deed": "secret", "endpoint": endpoint.pk}).content.decode()
+    endpoint.refresh_from_db()
+    assert endpoint.keys["secret"] in rotated
+    client.post(page, {"deed": "again", "endpoint": endpoint.pk, "delivery": to_webhooks().get().pk})
+    send()
+    client.post(page, {"deed": "test", "endpoint": endpoint.pk})
+    send()
+    assert len(receiver.received) == 3
+    assert client.post(page, {"deed": "remove", "endpoint": endpoint.pk}).status_code == 302
+    assert not Endpoint.objects.exists()
+
+
+def test_nobody_touches_the_webhook_of_another(client, make_subscription, receiver):
+    endpoint, stranger = endpoint_made(receiver), make_subscription("stranger@example.org")
+    for deed in ("remove", "secret", "test", "again"):
+        client.post(ways_of(stranger), {"deed": deed, "endpoint": endpoint.pk})
+    assert endpoint.url not in client.get(ways_of(stranger)).content.decode()
+    assert Endpoint.objects.get().keys == endpoint.keys
+    assert not OutgoingMessage.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("url", "says"), [("", "Type the address"), ("http://example.org/", "https://"), ("https://", "not an address")]
+)
+def test_what_is_no_address_is_refused_in_words(client, make_subscription, settings, url, says):
+    settings.ENDPOINTS_PRIVATE = False
+    answer = client.post(ways_of(make_subscription()), {"deed": "webhook-add", "url": url})
+    assert answer.status_code == 422
+    assert says in answer.content.decode()
+    assert not Endpoint.objects.exists()
+
+
+@pytest.mark.parametrize(
+    "host", ["localhost", "127.0.0.1", "127.1", "0x7f000001", "[::1]", "[::127.0.0.1]", "[64:ff9b:1::1]", "192.0.0.8",
+             "10.0.0.1:8080", "unknown..example.org"],
+)  # fmt: skip
+def test_an_address_that_leads_inside_is_refused_when_it_is_typed(host, client, make_subscription, settings):
+    settings.ENDPOINTS_PRIVATE = False
+    given = {"deed": "webhook-add", "url": f"https://{host}/hook"}
+    answer = client.post(ways_of(make_subscription()), given)
+    assert answer.status_code == 422
+    assert "the host name is unknown or belongs to a private network" in answer.content.decode()
+    assert not Endpoint.objects.exists()
+
+
+def test_an_endpoint_that_leads_inside_by_now_is_not_tested_again(client, make_subscription, receiver, settings):
+    endpoint = endpoint_made(receiver)
+    settings.ENDPOINTS_PRIVATE = False
+    answer = client.post(ways_of(make_subscription()), {"deed": "test", "endpoint": endpoint.pk})
+    assert answer.status_code == 422
+    assert not OutgoingMessage.objects.exists()
+
+
+def test_a_name_is_taken_while_no_resolver_answers_and_looked_up_when_a_message_is_sent(
+    client, make_subscription, settings, monkeypatch
+):
+    def away(*args: object, **kwargs: object) -> None:
+        raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
+
+    settings.ENDPOINTS_PRIVATE = False
+    with monkeypatch.context() as resolver:
+        resolver.setattr("socket.getaddrinfo", away)
+        client.post(ways_of(make_subscription()), {"deed": "webhook-add", "url": "https://localhost/hook"})
+    assert Endpoint.objects.count() == 1
+    assert rounds.messages_send() == 0
+    assert "not public" in OutgoingMessage.objects.get().error
+
+
+def test_a_person_has_ten_webhooks_at_most_and_fifty_tests_a_day(client, make_subscription, settings):
+    page = ways_of(make_subscription())
+    settings.ENDPOINT_LIMIT_PER_PERSON = 10
+    for index in range(11):
+        client.post(page, {"deed": "webhook-add", "url": f"https://93.184.216.34/{index}"})
+    assert Endpoint.objects.count() == 10
+    answer = client.post(page, {"deed": "test", "endpoint": Endpoint.objects.first().pk})
+    assert answer.status_code == 422
+    assert "Try again tomorrow" in answer.content.decode()
+
+
+def test_the_page_for_programs_shows_the_example_that_these_tests_run(client):
+    page = client.get("/api/v1/").content.decode()
+    assert "def is_genuine(headers" in page
+    assert "https://www.standardwebhooks.com/" in page
+
+
+# ---- the way out ----
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["127.0.0.1", "10.1.2.3", "192.168.0.9", "169.254.169.254", "172.16.4.4", "[::1]", "[fe80::1]", "[fd00::2]",
+     "[::ffff:10.0.0.1]", "[64:ff9b::a00:1]", "[2002:a00:1::]", "0.0.0.0", "100.64.1.1", "224.0.0.1"],
+)  # fmt: skip
+def test_no_private_address_is_contacted(address, settings):
+    settings.ENDPOINTS_PRIVATE = False
+    with pytest.raises(outward.Unreachable, match="not public"):
+        outward.post(url=f"https://{address}/", body=b"", headers={}, seconds=1)
+
+
+def test_a_name_is_judged_by_where_it_leads(settings, monkeypatch):
+    settings.ENDPOINTS_PRIVATE = False
+    rows = [(2, 1, 6, "", ("93.184.216.34", 443)), (2, 1, 6, "", ("10.0.0.1", 443))]
+    monkeypatch.setattr("socket.getaddrinfo", lambda *args, **kwargs: rows)
+    monkeypatch.setattr("socket.create_connection", lambda *args, **kwargs: pytest.fail("it was contacted"))
+    with pytest.raises(outward.Unreachable, match="not public"):
+        outward.post(url="https://rebind.example.org/", body=b"", headers={}, seconds=1)
+
+
+@pytest.mark.parametrize(
+    "url", ["http://example.org/", "ftp://example.org/", "https://user@example.org/", "https:///x", "https://a b/",
+            "https://example.org:99999/", "https://example.org/\r\nX: y", "https://example.org/#part"],
+)  # fmt: skip
+def test_an_address_that_is_not_plain_https_is_refused(url, settings):
+    settings.ENDPOINTS_PRIVATE = False
+    assert outward.url_fault(url)
+    with pytest.raises(outward.Unreachable, match="not allowed"):
+        outward.post(url=url, body=b"", headers={}, seconds=1)
+
+
+def test_an_answer_that_drips_does_not_outlast_its_time(settings):
+    settings.ENDPOINTS_PRIVATE = True
+    server = socket.create_server(("127.0.0.1", 0))
+
+    def drip() -> None:
+        connection, _ = server.accept()
+        connection.recv(1000)
+        try:
+            while True:
+                connection.sendall(b"H")
+                time.sleep(0.1)
+        except OSError:
+            connection.close()
+
+    thread = threading.Thread(target=drip, daemon=True)
+    thread.start()
+    started = time.monotonic()
+    with pytest.raises(outward.Unreachable, match="in time"):
+        outward.post(url=f"http://127.0.0.1:{server.getsockname()[1]}/", body=b"", headers={}, seconds=0.6)
+    assert time.monotonic() - started < 60  # it would drip for ever
+    server.close()
+    thread.join()
+
+
+def test_a_name_that_is_looked_up_for_ever_does_not_outlast_its_time(settings, monkeypatch):
+    over = threading.Event()
+    monkeypatch.setattr("socket.getaddrinfo", lambda *args, **kwargs: over.wait(120) or [])
+    started = time.monotonic()
+    with pytest.raises(outward.Unreachable, match="in time"):
+        outward.post(url="https://slow.example.org/", body=b"", headers={}, seconds=0.1)
+    over.set()
+    assert time.monotonic() - started < 60
+
+
+def test_an_endless_head_is_cut_off(receiver):
+    receiver.answer = lambda path: (200, {f"X-{index}": "x" * 1000 for index in range(40)})
+    with pytest.raises(outward.Unreachable, match="too many headers"):
+        outward.post(url=receiver.url, body=b"", headers={}, seconds=5)
+
+
+def test_the_mark_of_a_transition_is_queued_once(make_alert, make_subscription, receiver):
+    endpoint_made(receiver)
+    make_subscription()
+    make_alert()
+    tasks.announce_transitions()
+    tasks.announce_transitions()
+    assert to_webhooks().count() == AlertTransition.objects.count() == 1

@@ -1,0 +1,262 @@
+"""What the database itself refuses to the application and to the process that reads files, whatever they run."""
+
+import os
+from collections.abc import Callable, Iterator
+
+import environ
+import psycopg
+import pytest
+from django.conf import settings
+from django.db import connection
+from psycopg import errors, sql
+
+from detection.models import AuditEntry
+from ingest.jobs import services as jobs
+from ingest.models import IngestJob, MeasurementPoint, Product, Scene
+from ingest.products.partitions import POINT_COLUMNS, POINTS, SERIES
+from ingest.products.services import product_delete, product_load
+from ingest.scenes.services import scenes_load
+from monitor.operations.database.rights import READER_TABLES
+
+pytestmark = pytest.mark.django_db(transaction=True)
+ROLES = {"application": os.environ["DATABASE_URL"], "reader": settings.DATABASE_READER_URL}
+Run = Callable[[str], int]
+
+
+@pytest.fixture(autouse=True)
+def apart():
+    if len(set(settings.DATABASE_ROLES.values())) < 3:
+        pytest.skip("one role does everything here (DATABASE_OWNER_URL and DATABASE_READER_URL are not set)")
+
+
+def session(role: str) -> psycopg.Connection:
+    """A connection of a role to the database of this test; every statement is a transaction."""
+    known = environ.Env.db_url_config(ROLES[role])
+    options = connection.get_connection_params() | {"user": known["USER"], "password": known["PASSWORD"]}
+    wanted = ("host", "port", "dbname", "user", "password")
+    return psycopg.connect(**{name: options[name] for name in wanted if name in options}, autocommit=True)
+
+
+@pytest.fixture(params=ROLES)
+def anybody(request) -> Iterator[psycopg.Connection]:
+    with session(request.param) as made:
+        yield made
+
+
+@pytest.fixture
+def reader() -> Iterator[psycopg.Connection]:
+    with session("reader") as made:
+        yield made
+
+
+@pytest.fixture
+def product(make_egms) -> Iterator[Product]:
+    """One that somebody else loaded."""
+    made = product_load(path=make_egms(n=12))
+    yield made
+    product_delete(product=made)
+
+
+AUDIT, TRANSITIONS = "detection_auditentry", "detection_alerttransition"
+POWERS = [
+    *(f"UPDATE {table} SET {column} = 'nobody'" for table, column in ((AUDIT, "actor"), (TRANSITIONS, "reason"))),
+    *(f"DELETE FROM {table}" for table in (AUDIT, TRANSITIONS)),
+    *(f"TRUNCATE {table} CASCADE" for table in (AUDIT, TRANSITIONS)),
+    *(f"ALTER TABLE {table} DISABLE TRIGGER USER" for table in (AUDIT, TRANSITIONS)),
+    f"ALTER TABLE {AUDIT} DISABLE TRIGGER ALL",
+    f"DROP TRIGGER audit_rows_stay ON {AUDIT}",
+    "DROP FUNCTION detection_audit_is_kept() CASCADE",
+    f"DROP TABLE {AUDIT}",
+    f"CREATE RULE nothing AS ON INSERT TO {AUDIT} DO INSTEAD NOTHING",
+    "SET session_replication_role = replica",
+    "SET ROLE {owner}",
+    "SET ROLE {superuser}",
+    "SET SESSION AUTHORIZATION {owner}",
+    "ALTER ROLE CURRENT_USER SUPERUSER",
+    "GRANT {owner} TO CURRENT_USER",
+    "CREATE ROLE another LOGIN SUPERUSER",
+    "ALTER SYSTEM SET log_statement = 'none'",
+    "LOAD '/tmp/library'",
+    "CREATE TABLE mine (secret text)",
+    "CREATE TEMP TABLE mine (secret text)",
+    "CREATE FUNCTION mine() RETURNS int LANGUAGE sql AS 'SELECT 1'",
+    "CREATE FUNCTION pg_temp.mine() RETURNS int LANGUAGE sql AS 'SELECT 1'",
+    "CREATE OR REPLACE FUNCTION ingest_product_begin() RETURNS bigint LANGUAGE sql AS 'SELECT 1::bigint'",
+    "CREATE EXTENSION dblink",
+    "COPY (SELECT 1) TO PROGRAM 'id'",
+    "COPY ingest_product FROM PROGRAM 'id'",
+    "COPY (SELECT 1) TO '/tmp/ground-motion-stolen'",
+    "COPY ingest_product FROM '/etc/passwd'",
+    "SELECT pg_read_file('/etc/passwd')",
+    "SELECT pg_read_binary_file('PG_VERSION')",
+    "SELECT pg_ls_dir('.')",
+    "SELECT lo_import('/etc/passwd')",
+    "SELECT * FROM pg_authid",
+    "ALTER TABLE ingest_scene DISABLE ROW LEVEL SECURITY",
+    "DROP POLICY reader_update ON ingest_ingestjob",
+    "DELETE FROM django_migrations",
+    f"DROP TABLE {POINTS}",
+]
+
+
+@pytest.mark.parametrize("statement", POWERS)
+def test_the_application_and_the_reader_have_no_powers_over_the_audit_the_server_or_the_disk(anybody, statement):
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT rolname FROM pg_roles WHERE rolsuper ORDER BY oid LIMIT 1")
+        names = {"superuser": cursor.fetchone()[0], "owner": settings.DATABASE_ROLES["owner"]}
+    before = AuditEntry.objects.create(actor="anna", action="confirm", subject="AB12")
+    with pytest.raises(errors.InsufficientPrivilege):
+        anybody.execute(statement.format(**names))
+    assert list(AuditEntry.objects.values_list("pk", "actor")) == [(before.pk, "anna")]
+
+
+@pytest.mark.parametrize("part", ["owner", *ROLES])
+def test_no_role_of_the_service_is_a_superuser_or_a_member_of_another(part):
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT rolsuper, rolbypassrls, rolcreaterole, rolreplication FROM pg_roles WHERE rolname = %s",
+            [settings.DATABASE_ROLES[part]],
+        )
+        assert cursor.fetchone() == (False, False, False, False)
+        cursor.execute(
+            "SELECT count(*) FROM pg_auth_members"
+            " WHERE member = %s::regrole AND roleid::regrole::text NOT LIKE 'pg_read_all_%%'",
+            [settings.DATABASE_ROLES[part]],
+        )
+        assert cursor.fetchone() == (0,)
+
+
+def test_the_application_adds_to_the_audit_and_reads_it():
+    with session("application") as application:
+        application.execute(
+            f"INSERT INTO {AUDIT} (created_at, actor, action, subject, before, after, detail)"
+            " VALUES (now(), 'anna', 'confirm', 'AB12', '', '', '')"
+        )
+        assert application.execute(f"SELECT actor FROM {AUDIT}").fetchall() == [("anna",)]
+
+
+def test_the_reader_reads_no_table_but_those_it_works_on(reader):
+    with connection.cursor() as cursor:
+        names = connection.introspection.table_names(cursor)
+    secret = {
+        "auth_user",
+        "django_session",
+        "monitor_subscription",
+        "monitor_outgoingmessage",
+        AUDIT,
+        "detection_alert",
+    }
+    assert secret <= set(names) - set(READER_TABLES)
+    for name in set(names) - set(READER_TABLES) - {"spatial_ref_sys", "geometry_columns", "geography_columns"}:
+        for statement in ("SELECT count(*) FROM {}", "DELETE FROM {}", "TRUNCATE {}", "INSERT INTO {} DEFAULT VALUES"):
+            with pytest.raises(errors.InsufficientPrivilege):
+                reader.execute(sql.SQL(statement).format(sql.Identifier(name)))
+
+
+OF_OTHERS = [
+    f"INSERT INTO {POINTS} SELECT * FROM {POINTS}",
+    f"INSERT INTO {POINTS} (product_id, pid, velocity_mm_yr, position, tile_point)"
+    " VALUES ({pk}, 'x', 0, 'SRID=4326;POINT(0 0)', 'SRID=3857;POINT(0 0)')",
+    f"INSERT INTO {POINTS}_p{{pk}} (pid) VALUES ('x')",
+    f"INSERT INTO {SERIES}_p{{pk}} (pid, packed) VALUES ('x', '')",
+    f"COPY {POINTS}_p{{pk}} ({POINT_COLUMNS}) FROM STDIN (FORMAT binary)",
+    f"UPDATE {POINTS} SET velocity_mm_yr = 0",
+    f"DELETE FROM {POINTS} WHERE product_id = {{pk}}",
+    f"DROP TABLE {POINTS}_p{{pk}}",
+    f"ALTER TABLE {POINTS} DETACH PARTITION {POINTS}_p{{pk}}",
+    f"TRUNCATE {SERIES}_p{{pk}}",
+    "SELECT ingest_product_drop({pk})",
+    "SELECT ingest_product_attach({pk}, 1)",
+    "SELECT ingest_parts_build(ARRAY[{pk}])",
+    "SELECT ingest_parts_swap({pk}, ARRAY[{pk}])",
+    "SELECT ingest_parts_sweep()",
+    "UPDATE ingest_product SET n_points = 0",
+    "DELETE FROM ingest_product",
+    "UPDATE ingest_pyramidcell SET n = 0",
+    "UPDATE detection_alert SET state = 'rejected'",
+    "UPDATE ingest_ingestjob SET given_by = 'anna'",
+    "UPDATE ingest_ingestjob SET stored_path = '/etc/passwd'",
+    "DELETE FROM ingest_ingestjob",
+    "DELETE FROM ingest_ingestjob_products",
+    "UPDATE ingest_elevationtile SET raster = 'x'",
+]
+
+
+@pytest.mark.parametrize("statement", OF_OTHERS)
+def test_the_reader_cannot_touch_what_others_loaded(reader, product, statement):
+    with pytest.raises(errors.InsufficientPrivilege):
+        reader.execute(statement.format(pk=product.pk))
+    assert MeasurementPoint.objects.filter(product=product).count() == 12
+
+
+def test_the_reader_changes_running_jobs_and_refused_images_only(reader, make_rtc):
+    (scene,) = scenes_load(path=make_rtc())
+    job = IngestJob.objects.create(source="watch", original_name="a.csv", state="loaded")
+    running = IngestJob.objects.create(source="watch", original_name="b.csv", state="running")
+    assert reader.execute("UPDATE ingest_ingestjob SET state = 'failed', error = 'x'").rowcount == 1
+    assert reader.execute("UPDATE ingest_scene SET state = 'refused', reason = 'x'").rowcount == 0
+    assert reader.execute("DELETE FROM ingest_scene").rowcount == 0
+    for row in (job, running, scene):
+        row.refresh_from_db()
+    assert (job.state, running.state, scene.state) == ("loaded", "failed", Scene.State.READY)
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_points_come_into_a_product_of_ones_own_until_it_is_attached_and_never_again(role):
+    row = f"INSERT INTO {POINTS}_p{{}} (pid, velocity_mm_yr, position, tile_point)"
+    row += " VALUES ('{}', 0, 'SRID=4326;POINT(0 0)', 'SRID=3857;POINT(0 0)')"
+    other = {"application": "reader", "reader": "application"}[role]
+    with session(role) as loader, session(other) as stranger:
+        (mine,) = loader.execute("SELECT ingest_product_begin()").fetchone()
+        loader.execute(row.format(mine, "a"))
+        for statement in (row.format(mine, "b"), f"SELECT ingest_product_attach({mine}, 1)"):
+            with pytest.raises(errors.InsufficientPrivilege):
+                stranger.execute(statement)
+        with pytest.raises(errors.CheckViolation):
+            loader.execute(row.format(mine, "c").replace("(pid,", "(product_id, pid,").replace("('c',", "(1, 'c',"))
+        loader.execute(f"SELECT ingest_product_attach({mine}, 1)")
+        for statement in (row.format(mine, "d"), f"SELECT ingest_product_attach({mine}, 1)"):
+            with pytest.raises(errors.InsufficientPrivilege):
+                loader.execute(statement)
+    assert list(MeasurementPoint.objects.filter(product=mine).values_list("pid", flat=True)) == ["a"]
+    with connection.cursor() as cursor:
+        cursor.callproc("ingest_product_drop", [mine])
+
+
+def test_the_application_merges_parts_by_their_numbers_and_owns_none_of_them(product, make_egms):
+    other = product_load(path=make_egms(name="EGMS_L2b_044_0300_IW1_VV_2020_2024_1.zip", n=9, xml=None))
+    numbers = f"ARRAY[{product.pk}, {other.pk}]"
+    with session("application") as application:
+        (merged,) = application.execute(f"SELECT ingest_parts_build({numbers})").fetchone()
+        tables = [f"{table}_p{merged}" for table in (POINTS, SERIES)]
+        forbidden = [f"{verb} {table}" for verb in ("DELETE FROM", "TRUNCATE", "DROP TABLE") for table in tables]
+        for statement in forbidden:
+            with pytest.raises(errors.InsufficientPrivilege):
+                application.execute(statement)
+        application.execute(f"SELECT ingest_parts_swap({merged}, {numbers})")
+        assert application.execute(f"SELECT count(*) FROM {POINTS}").fetchone() == (21,)
+        for statement in forbidden:
+            with pytest.raises(errors.InsufficientPrivilege):
+                application.execute(statement)
+        application.execute("SELECT ingest_product_drop(%s)", [other.pk])
+        assert application.execute(f"SELECT count(*) FROM {POINTS}").fetchone() == (12,)
+    other.delete()
+
+
+def test_the_confined_process_is_the_reader_and_knows_no_other_password(make_egms, monkeypatch):
+    seen = {}
+    confined = jobs.run_confined
+
+    def noted(command, *, environment, **options):
+        seen.update(environment)
+        return confined(command, environment=environment, **options)
+
+    monkeypatch.setattr(jobs, "run_confined", noted)
+    job = jobs.job_queue(source=IngestJob.Source.WATCH, path=make_egms(n=12), original_name="a.zip")
+    job = jobs.job_execute(job_id=job.pk)
+    assert job.state == IngestJob.State.LOADED, job.error
+    known = environ.Env.db_url_config(seen["DATABASE_URL"])
+    assert known["USER"] == settings.DATABASE_ROLES["reader"]
+    others = {environ.Env.db_url_config(ROLES["application"])["PASSWORD"], settings.DATABASE_OWNER["PASSWORD"]}
+    assert not [name for name, value in seen.items() for password in others if password in value]
+    product_delete(product=job.products.get())

@@ -1,0 +1,44 @@
+"""A service that is well, until a test breaks something of it."""
+
+from itertools import pairwise
+
+import pytest
+from django.core.management import call_command
+
+from monitor.celery import app
+from monitor.operations.health.checks.signs import BEAT, queue_sign, sign_give
+from monitor.operations.health.conditions import CONDITIONS
+from monitor.schedule import QUEUES
+
+
+@pytest.fixture
+def healthy(db, monkeypatch, push_key, site):
+    """Beat, every worker and the site answer or gave a sign of life. Tests have a database role of their own."""
+    for name in (BEAT, *map(queue_sign, QUEUES)):
+        sign_give(name=name)
+    answers = {"worker@here": [{"name": queue} for queue in QUEUES]}
+    monkeypatch.setattr(type(app.control.inspect()), "active_queues", lambda self: answers)
+    kept = tuple(one for one in CONDITIONS if one.name != "database role")
+    monkeypatch.setattr("monitor.management.commands.doctor.CONDITIONS", kept)
+
+
+@pytest.fixture
+def doctor(healthy, capsys):
+    """Ask the doctor: name of what is wrong -> sentence and remedy. Its exit code is 1 exactly where something is."""
+
+    def ask() -> dict[str, str]:
+        try:
+            call_command("doctor")
+            code = 0
+        except SystemExit as end:
+            code = end.code
+        lines = capsys.readouterr().out.splitlines()
+        reported = {
+            line.split(": ", 1)[0].split(maxsplit=1)[1]: f"{line.split(': ', 1)[1]} {remedy.strip()}"
+            for line, remedy in pairwise(lines)
+            if line.startswith("WRONG")
+        }
+        assert code == (1 if reported else 0)
+        return reported
+
+    return ask

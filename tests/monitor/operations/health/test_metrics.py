@@ -1,0 +1,120 @@
+"""Who may read the metrics, and what they show of each fault."""
+
+import os
+import subprocess
+import sys
+from datetime import timedelta
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from ingest.models import IngestJob
+from monitor.models import Alarm, OutgoingMessage, SignOfLife
+from monitor.operations.health.checks.signs import BEAT
+from tests.waiting import HANG_SECONDS
+
+pytestmark = pytest.mark.django_db
+TOKEN = "made-token"
+
+
+@pytest.fixture
+def metrics(healthy, settings):
+    """Name with its labels -> value, as Prometheus would read them."""
+    settings.METRICS_TOKEN = TOKEN
+
+    def read() -> dict[str, float]:
+        answer = Client().get("/metrics", headers={"Authorization": f"Bearer {TOKEN}"})
+        assert answer.status_code == 200
+        lines = [line for line in answer.content.decode().splitlines() if not line.startswith("#")]
+        return {
+            line.rpartition(" ")[0].removeprefix("ground_motion_"): float(line.rpartition(" ")[2]) for line in lines
+        }
+
+    return read
+
+
+def test_metrics_are_for_nobody_without_a_token_in_the_settings(settings):
+    settings.METRICS_TOKEN = ""
+    for headers in ({}, {"Authorization": "Bearer "}, {"Authorization": f"Bearer {TOKEN}"}):
+        assert Client().get("/metrics", headers=headers).status_code == 404
+
+
+def test_metrics_are_for_whoever_has_the_token(metrics):
+    assert metrics()["database_up"] == 1
+    for headers in ({}, {"Authorization": TOKEN}, {"Authorization": "Bearer other"}, {"Cookie": f"token={TOKEN}"}):
+        assert Client().get("/metrics", headers=headers).status_code == 403
+    assert Client().get(f"/metrics?token={TOKEN}").status_code == 403
+
+
+def test_each_fault_shows_in_its_gauge(metrics, settings):
+    well = metrics()
+    assert well['sign_of_life_age_seconds{name="beat"}'] < 60
+    assert well['oldest_waiting_seconds{kind="message"}'] == well['alarm_open{condition="beat"}'] == 0
+    now = timezone.now()
+    SignOfLife.objects.filter(name=BEAT).update(seen_at=now - timedelta(minutes=10))
+    OutgoingMessage.objects.create(
+        kind="alert", key="made", address="reader@example.org", next_try_at=now - timedelta(hours=2)
+    )
+    OutgoingMessage.objects.create(
+        kind="alert", key="dead", address="reader@example.org", next_try_at=now, state="failed", attempts=8
+    )
+    IngestJob.objects.create(source="upload", state="failed", finished_at=now)
+    Alarm.objects.create(condition="beat", sentence="made", first_seen_at=now, opened_at=now)
+    settings.UPLOAD_SPARE_BYTES = 10**18
+    ill = metrics()
+    assert ill['sign_of_life_age_seconds{name="beat"}'] >= 600
+    assert ill['oldest_waiting_seconds{kind="message"}'] >= 7200
+    assert ill['work{kind="message",state="queued"}'] == ill['work{kind="message",state="failed"}'] == 1
+    assert ill['failed_lately{kind="file"}'] == ill['alarm_open{condition="beat"}'] == 1
+    assert ill['disk_free_bytes{place="uploads"}'] < ill['disk_spare_bytes{place="uploads"}']
+
+
+def test_the_age_of_the_newest_data(metrics, pair_predictions):
+    assert metrics()['newest_data_age_seconds{kind="scene"}'] < 3600
+
+
+def test_metrics_without_a_database(metrics, monkeypatch):
+    def gone(*args, **kwargs):
+        from django.db import OperationalError
+
+        raise OperationalError("gone")
+
+    monkeypatch.setattr("monitor.operations.health.selectors.longest_waits", gone)
+    values = metrics()
+    assert values["database_up"] == 0
+    assert 'disk_free_bytes{place="rasters"}' in values
+
+
+def test_requests_are_counted_over_all_web_processes(tmp_path):
+    """Two processes, each with one request; a third one reports both."""
+    code = (
+        "import django; django.setup()\n"
+        "from django.test import Client\n"
+        "print(Client(headers={{'Authorization': 'Bearer made-token'}}).get('{}').content.decode())"
+    )
+    environment = os.environ | {
+        "PROMETHEUS_MULTIPROC_DIR": str(tmp_path / "metrics"),
+        "METRICS_TOKEN": TOKEN,
+        "DJANGO_SETTINGS_MODULE": "monitor.settings",
+        "ALLOWED_HOSTS": "testserver",
+    }
+
+    def ask(path: str) -> str:
+        done = subprocess.run(
+            [sys.executable, "-c", code.format(path)],
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=HANG_SECONDS,
+        )
+        return done.stdout
+
+    ask("/healthz")
+    ask("/healthz")
+    counted = ask("/metrics")
+    assert (
+        'django_http_responses_total_by_status_view_method_total{method="GET",status="200",view="healthz"} 2.0'
+        in counted
+    )

@@ -1,0 +1,214 @@
+"""The page Jobs: what is waiting, running or failed, why, and what operators may do about it."""
+
+from datetime import timedelta
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Group
+from django.core.management import CommandError, call_command
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from detection.models import AuditEntry
+from ingest.failures import Cause
+from ingest.models import IngestJob, Product, SceneDownload, StepFailure
+from ml.models import ModelVersion, Run
+from monitor.models import OutgoingMessage
+from monitor.operations.jobs.kinds import GROUPS, KINDS, MESSAGES
+from monitor.operations.jobs.rows import ADVICE
+from monitor.web.roles import OPERATORS, VIEWERS
+
+pytestmark = pytest.mark.django_db
+SOON = timedelta(minutes=8)
+
+
+def signed_in(group: str) -> Client:
+    account = get_user_model().objects.create_user(group.removesuffix("s"))
+    account.groups.add(Group.objects.get(name=group))
+    client = Client()
+    client.force_login(account)
+    return client
+
+
+@pytest.fixture
+def operator() -> Client:
+    return signed_in(OPERATORS)
+
+
+def make_run(number: int = 1, **values) -> Run:
+    version, _ = ModelVersion.objects.get_or_create(task="deformation", method="made", version=f"{number}")
+    return Run.objects.create(model_version=version, product=made_product(), **values)
+
+
+def made_product() -> Product:
+    from django.contrib.gis.geos import Polygon
+
+    known = Product.objects.filter(name="made").first()
+    return known or Product.objects.create(
+        name="made",
+        source_format="made",
+        component="los",
+        file_name="made.csv",
+        file_sha256="a" * 64,
+        n_points=1,
+        footprint=Polygon.from_bbox((10, 60, 11, 61)),
+        dates=[],
+    )
+
+
+def make_message(**values) -> OutgoingMessage:
+    n = OutgoingMessage.objects.count()
+    return OutgoingMessage.objects.create(
+        **{"kind": "link", "key": f"link:{n}", "address": "anna@example.org", "next_try_at": timezone.now()} | values
+    )
+
+
+def one_of_each(**values) -> None:
+    error = {"error": "The disk of RASTER_DIR is full: free space.", "cause": "disk"} | values
+    IngestJob.objects.create(source="upload", original_name="a.csv", stored_path="/nowhere/a.csv", **error)
+    make_run(Run.objects.count(), **error)
+    n = SceneDownload.objects.count()
+    state = {"state": "wanted"} if error.get("state") == "queued" else {}
+    SceneDownload.objects.create(source="asf", scene_id=f"S1A-{n}", url="https://x", file_name="x", **(error | state))
+    make_message(error=error["error"], **{name: values[name] for name in ("state", "next_try_at") if name in values})
+    StepFailure.objects.create(step="search", subject_id=n, subject="made on 2026", **error)
+
+
+def test_nothing_to_do_is_said_so(operator):
+    for kind in KINDS:
+        page = operator.get("/jobs/", {"kind": kind}).content.decode()
+        assert f"{KINDS[kind].label}: nothing to do." in page
+        assert "Nothing has failed for good" in page
+
+
+@pytest.mark.parametrize("kind", list(KINDS))
+def test_each_kind_shows_its_reason_the_advice_and_the_next_attempt(operator, kind):
+    one_of_each(state="queued", next_try_at=timezone.now() + SOON)
+    page = operator.get("/jobs/", {"kind": kind}).content.decode()
+    assert "The disk of RASTER_DIR is full: free space." in page
+    assert "Waiting to be tried again" in page
+    assert f"{timezone.now() + SOON:%H:%M}" in page
+    assert "Try now" in page
+    if kind != "messages":
+        assert "It goes on by itself when there is room again." in page
+
+
+def test_no_address_of_a_reader_stands_on_the_page(operator):
+    make_message(state="failed", error="550 5.1.1 <anna@example.org>: Recipient address rejected")
+    page = operator.get("/jobs/", {"kind": "messages"}).content.decode()
+    assert "Recipient address rejected" in page
+    assert "anna" not in page
+    assert "example.org" not in page
+
+
+def test_a_failed_run_is_tried_again_with_a_row_in_the_audit(operator):
+    run = make_run(state="failed", cause="program", error="A fault in this program.", faults=3, attempts=3)
+    answer = operator.post(f"/jobs/runs/{run.pk}/retry/", {"state": "failed"}, follow=True)
+    assert "is tried again" in answer.content.decode()
+    assert answer.redirect_chain[0][0] == "/jobs/?kind=runs&state=failed"
+    run.refresh_from_db()
+    assert (run.state, run.faults, run.attempts, run.error) == ("queued", 0, 3, "")
+    entry = AuditEntry.objects.get()
+    assert (entry.actor, entry.action, entry.subject) == ("operator", "retry a job", f"runs {run.pk}")
+
+
+def test_a_running_run_that_is_cancelled_is_lost_to_its_worker(operator):
+    run = make_run(state="running", attempts=1, lease_until=timezone.now() + timedelta(minutes=1))
+    operator.post(f"/jobs/runs/{run.pk}/cancel/")
+    run.refresh_from_db()
+    assert (run.state, run.lease_until, run.error) == ("cancelled", None, "Cancelled by operator.")
+    assert AuditEntry.objects.get().action == "cancel a job"
+    again = operator.post(f"/jobs/runs/{run.pk}/cancel/", follow=True)
+    assert "cannot be cancelled any more" in again.content.decode()
+    assert AuditEntry.objects.count() == 1
+
+
+def test_a_viewer_reads_and_finds_no_button(operator):
+    viewer, run = signed_in(VIEWERS), make_run(state="failed", cause="program", error="A fault in this program.")
+    page = viewer.get("/jobs/", {"kind": "runs"}).content.decode()
+    assert "A fault in this program." in page
+    assert "Try again</button>" not in page.replace("\n", "")
+    assert f"/jobs/runs/{run.pk}/retry/" not in page
+    assert viewer.post(f"/jobs/runs/{run.pk}/retry/").status_code == 403
+
+
+def test_what_is_not_there_is_not_found_and_nonsense_does_no_harm(operator):
+    for address in ("/jobs/runs/999999/retry/", "/jobs/toys/1/cancel/", f"/jobs/runs/{10**30}/retry/"):
+        assert operator.post(address).status_code == 404
+    assert operator.get("/jobs/", {"kind": "toys", "state": "'", "page": "x"}).status_code == 200
+    assert operator.get("/jobs/runs/1/retry/").status_code == 405
+
+
+def test_a_filter_shows_one_state_and_pages_keep_it(operator):
+    for number in range(60):
+        IngestJob.objects.create(source="watch", original_name=f"f{number}.csv", state="failed")
+    IngestJob.objects.create(source="watch", original_name="waits.csv")
+    page = operator.get("/jobs/", {"kind": "files", "state": "failed"}).content.decode()
+    assert "Page 1 of 2" in page
+    assert "waits.csv" not in page
+    assert "kind=files&amp;state=failed&amp;page=2" in page
+    assert "waits.csv" in operator.get("/jobs/", {"kind": "files", "state": "waiting"}).content.decode()
+
+
+@pytest.mark.parametrize("kind", list(KINDS))
+def test_five_thousand_jobs_of_a_kind_take_as_many_queries_as_one(operator, kind, make_alert):
+    transition = make_alert().transitions.get()
+    one_of_each(state="failed")
+
+    def queries() -> int:
+        with CaptureQueriesContext(connection) as captured:
+            assert operator.get("/jobs/", {"kind": kind}).status_code == 200
+        return len(captured)
+
+    queries()
+    few = queries()
+    row = KINDS[kind].model.objects.get()
+    copies = []
+    for number in range(5000):
+        row.pk = None
+        row._state.adding = True
+        copy = type(row)(**{field.attname: getattr(row, field.attname) for field in row._meta.concrete_fields})
+        if kind == "runs":
+            copy.model_version_id = 0
+        elif kind == "downloads":
+            copy.scene_id = f"copy {number}"
+        elif kind == "messages":
+            copy.key, copy.transition = f"copy {number}", transition
+        elif kind == "steps":
+            copy.subject_id = 10 + number
+        copies.append(copy)
+    if kind == "runs":
+        versions = [ModelVersion(task="offsets", method="made", version=f"v{number}") for number in range(5000)]
+        for copy, version in zip(copies, ModelVersion.objects.bulk_create(versions), strict=True):
+            copy.model_version = version
+    KINDS[kind].model.objects.bulk_create(copies)
+    assert queries() == few
+
+
+def test_the_command_puts_failed_jobs_back(capsys):
+    one_of_each(state="failed")
+    run, waiting = Run.objects.get(), make_run(7, next_try_at=timezone.now() + SOON)
+    call_command("retry", "--failed")
+    output = capsys.readouterr().out
+    assert "runs: 1 are tried again" in output
+    assert "files: 0 are tried again" in output  # its file is gone
+    assert set(Run.objects.values_list("state", flat=True)) == {"queued"}
+    for model in (OutgoingMessage, StepFailure, SceneDownload):
+        assert model.objects.get().state in ("queued", "wanted")
+    call_command("retry", "runs", id=waiting.pk)
+    waiting.refresh_from_db()
+    assert waiting.next_try_at is None
+    with pytest.raises(CommandError, match="has not failed"):
+        call_command("retry", "runs", id=run.pk)
+    with pytest.raises(CommandError, match="name the kind"):
+        call_command("retry", id=1)
+
+
+def test_every_state_every_cause_and_every_message_has_words():
+    for kind in KINDS.values():
+        assert set(kind.states) == set(kind.model.State.values)
+        assert set(kind.states.values()) <= set(GROUPS)
+    assert set(ADVICE) == set(Cause)
+    assert set(MESSAGES) == set(OutgoingMessage.Kind.values)

@@ -1,0 +1,150 @@
+"""Pictures of what each run saw of an alert, and the table of everything that looked at its ground."""
+
+from io import BytesIO
+
+import numpy as np
+import pytest
+from django.test import Client
+from django.utils import timezone
+from PIL import Image
+from shapely.geometry import MultiPolygon, box
+
+from detection.models import Alert, AlertMethods, Detection
+from detection.selectors import detections_current
+from ingest.products.selectors import PointColumns
+from ml.models import Prediction
+from monitor.maps.imaging.evidence import frame_of, fringe_mm_yr, picture, points_on, smoothed, wrapped
+from monitor.pages.alerts import pictures
+from monitor.pages.alerts.agreement import agreement_rows, agreement_sentence, method_block
+from monitor.pages.alerts.pictures import captions, evidence_png
+
+SQUARE = MultiPolygon([box(1_000.0, 1_000.0, 2_000.0, 1_500.0)])
+
+
+def pixels(png: bytes) -> np.ndarray:
+    return np.asarray(Image.open(BytesIO(png)).convert("RGB")).astype(int)
+
+
+def test_a_frame_shows_the_ground_around_and_its_cells_are_means_of_their_points():
+    frame = frame_of(SQUARE)
+    assert frame.bounds_m == (250.0, 250.0, 2_750.0, 2_250.0)
+    assert frame.shape == (384, 480)
+    x, y = np.array([251.0, 252.0, 2_749.0, 9_999.0]), np.array([2_249.0, 2_248.0, 251.0, 0.0])
+    mean = points_on(frame, x, y, np.array([-3.0, -5.0, 2.0, 9.0], dtype=np.float32))
+    assert mean[0, 0] == -4.0  # north-west
+    assert mean[-1, -1] == 2.0
+    assert np.isfinite(mean).sum() == 2
+
+
+def test_rings_are_of_a_round_figure_and_begin_anew():
+    assert [fringe_mm_yr(peak) for peak in (-0.4, 4.0, -14.0, 70.0)] == [0.2, 1.0, 2.0, 20.0]
+    np.testing.assert_allclose(wrapped(np.array([0.5, 2.5, -1.5], dtype=np.float32), 2.0), [0.25, 0.25, 0.25])
+
+
+def test_scatter_is_averaged_before_rates_become_rings_and_gaps_stay():
+    rng = np.random.default_rng(1)
+    rates = (3.0 + rng.normal(0, 1.2, (40, 40))).astype(np.float32)
+    rates[:, 30:] = np.nan
+    means = smoothed(rates)
+    assert np.isnan(means[:, 30:]).all()
+    np.testing.assert_allclose(means[:, :30].mean(), 3.0, atol=0.1)
+    assert np.nanstd(means) < 0.4
+
+
+def test_a_picture_has_its_colours_its_gaps_and_the_outline():
+    frame = frame_of(SQUARE)
+    values = np.full((20, 25), 1.0, dtype=np.float32)
+    values[:, 20:] = np.nan
+    shown = pixels(picture(values, ("#000000", "#ff0000"), 0.0, 1.0, frame, SQUARE))
+    assert shown.shape == (384, 480, 3)
+    assert tuple(shown[192, 240]) == (255, 0, 0)
+    assert tuple(shown[192, 460]) == (238, 238, 236)  # nothing is known
+    assert (shown[:, 144] == 20).all(axis=1).sum() > 50  # the western edge, 1,000 m
+
+
+@pytest.fixture
+def alert(watched_region) -> Alert:
+    return Alert.objects.filter(extent="local", state="provisional").order_by("id").first()
+
+
+@pytest.mark.django_db
+def test_every_run_that_saw_an_alert_has_its_pictures(alert):
+    visitor = Client()
+    page = visitor.get(f"/alerts/{alert.code}/").content.decode()
+    detection = detections_current(alert=alert)[0]
+    address = f"/alerts/{alert.code}/detections/{detection.pk}"
+    for name in ("score", "points-1", "rings-1", "points-2", "rings-2"):  # both tracks were looked at together
+        assert f"{address}/{name}.png" in page
+        answer = visitor.get(f"{address}/{name}.png")
+        shown = pixels(answer.content)
+        assert max(shown.shape) == 480
+        assert len(np.unique(shown.reshape(-1, 3), axis=0)) > 4
+        assert visitor.get(f"{address}/{name}.png", headers={"if-none-match": answer["ETag"]}).status_code == 304
+    assert visitor.get(f"{address}/points-3.png").status_code == 404
+    assert detection.scan.prediction.raster_sha256 in page
+    assert "docs/models/matched-filter.md" in page
+    assert f"manage.py recompute {alert.code}" in page
+    other = Alert.objects.exclude(pk=alert.pk).first().detections.first()
+    assert visitor.get(f"/alerts/{alert.code}/detections/{other.pk}/score.png").status_code == 404
+    Prediction.objects.filter(pk=detection.scan.prediction_id).update(raster="gone.tif", raster_sha256="0")
+    assert visitor.get(f"{address}/score.png").status_code == 404
+
+
+@pytest.mark.django_db
+def test_every_track_that_shows_the_ground_is_listed_whether_it_flagged_it_or_not(alert):
+    (detection, *_) = detections_current(alert=alert)
+    both = agreement_rows(alert, [detection])
+    assert [(row["source"], row["answer"]) for row in both] == [
+        (one["product"], "shows it by itself" if one["seen"] else "not clear by itself") for one in detection.reasons
+    ]
+    detection.reasons = detection.reasons[:1]
+    Detection.objects.filter(alert=alert).exclude(pk=detection.pk).delete()
+    rows = agreement_rows(alert, [detection])
+    assert [row["answer"] for row in rows[1:]] == ["not flagged"]
+    assert rows[1]["source"] != rows[0]["source"]
+    assert agreement_sentence(rows).startswith(("1 of 2 sets of measurements shows", "None of 2"))
+
+
+@pytest.mark.django_db
+def test_a_wide_region_has_pictures_of_its_points_as_the_data_set_states_them(alert):
+    detection = detections_current(alert=alert)[0]
+    Detection.objects.filter(pk=detection.pk).update(extent="region", reference="gnss")
+    visitor, address = Client(), f"/alerts/{alert.code}/detections/{detection.pk}"
+    shown = pixels(visitor.get(f"{address}/points-1.png").content)
+    assert len(np.unique(shown.reshape(-1, 3), axis=0)) > 4
+    assert [visitor.get(f"{address}/{name}.png").status_code for name in ("score", "points-2")] == [404, 404]
+
+
+@pytest.mark.django_db
+def test_the_methods_are_counted_in_a_sentence_and_each_has_its_answer(alert):
+    detections = list(detections_current(alert=alert))
+    assert method_block(alert, detections) is None  # nobody else has looked yet
+    look = {"method": "ada", "version": "2", "score": 0.995, "share": 0.83, "peak_rate_mm_yr": -12.0}
+    kept = AlertMethods.objects.create(alert=alert, looks=[look], basis="", compared_at=timezone.now())
+    page = Client().get(f"/alerts/{alert.code}/").content.decode()
+    assert "Both methods flag this place." in page
+    assert "83 % of the outline" in page
+    kept.looks = [look | {"score": 0.2, "share": 0.0}, look | {"method": "model", "score": 0.0, "share": 0.0}]
+    kept.save()
+    block = method_block(alert, detections)
+    assert block["sentence"].startswith("1 of 3 methods flags this place.")
+    assert [row["answer"] for row in block["rows"][1:]] == ["sees a hint of it, too weak to count", "does not see it"]
+
+
+@pytest.mark.django_db
+def test_ground_that_sinks_is_brown_also_where_hardly_any_point_stands_beside_it(alert, monkeypatch):
+    """A town that sinks as a whole has points inside the outline only: it is compared with what stands around it."""
+    detection = detections_current(alert=alert)[0]
+    own = detection.reasons[0]["product"]
+    beside = {"product": own, "around_mm_yr": -1.0, "scatter_mm_yr": 1.0}
+    detection.reasons = [beside, {"product": "of another place", "around_mm_yr": 0.0}]
+    west, south, east, north = detection.area.extent
+    n = 2_000
+    inside = np.random.default_rng(0).uniform(size=(2, n)) * [[east - west], [north - south]] + [[west], [south]]
+    rates = np.full(n, -14.0, dtype=np.float32)
+    monkeypatch.setattr(pictures, "product_points", lambda **which: PointColumns(*inside, rates, rates))
+    assert [one.name for one in captions(detection)] == ["score", "points-1", "rings-1"]
+    for detection.reasons[0] in (beside, beside | {"around_mm_yr": -34.0, "scatter_mm_yr": 23.0}):  # a faster neighbour
+        shown = pixels(evidence_png(detection, "points-1"))
+        middle = shown[shown.shape[0] // 2, shown.shape[1] // 2]
+        assert middle[0] > middle[2] + 50

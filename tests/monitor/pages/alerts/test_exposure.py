@@ -1,0 +1,63 @@
+"""What stands on an alert reaches its severity, its page, its mails, the lists and the interface for programs."""
+
+import json
+
+import pytest
+from django.core.management import call_command
+from django.template.loader import render_to_string
+
+from detection.models import Alert, AlertExposure
+from detection.selectors import alerts_public
+from ingest.context.services import context_load, layer_delete
+from ingest.models import ContextLayer
+from ingest.readers.context.records import ContextKind
+from monitor.wording.cards.cards import alert_card
+
+
+@pytest.fixture
+def hamlet(watched_region, tmp_path) -> Alert:
+    """A small alert that moves by 20 mm a year, with 60 buildings on it, just loaded; the other alerts have none."""
+    alert = Alert.objects.filter(area_m2__lt=9e5).first() or pytest.fail("the region has no small alert")
+    alert.detections.update(peak_rate_mm_yr=-20.0, rate_sigma_mm_yr=1.0)
+    inside = alert.area.point_on_surface
+    points = [{"type": "Point", "coordinates": [inside.x + 1e-7 * n, inside.y]} for n in range(60)]
+    features = [{"type": "Feature", "properties": {"building": "yes"}, "geometry": point} for point in points]
+    path = tmp_path / "houses.geojson"
+    path.write_text(json.dumps({"type": "FeatureCollection", "features": features}))
+    context_load(path=path, kind=ContextKind.BUILDINGS, simulated=True, attribution="Simulated data")
+    return alert
+
+
+def test_buildings_raise_an_alert_and_are_shown_wherever_it_is(hamlet, client):
+    page = client.get(hamlet.get_absolute_url()).content.decode()
+    assert "What stands here" not in page  # never counted with a layer
+    call_command("surroundings")
+    call_command("surroundings")
+    hamlet.refresh_from_db()
+    assert hamlet.severity == "strong"
+    assert AlertExposure.objects.get(alert=hamlet).buildings == 60
+    sentence = "About 60 buildings stand on this ground."
+    page = client.get(hamlet.get_absolute_url()).content.decode()
+    assert sentence in page
+    assert page.count("not known here") == 4  # roads of two classes, railways, people
+    assert "houses (buildings, Simulated data), loaded" in page
+    answer = client.get(f"/api/v1/alerts/{hamlet.code}").json()["exposure"]
+    assert (answer["buildings"], answer["people"]) == (60, None)
+    assert [source["name"] for source in answer["sources"]] == ["houses"]
+    mail = {"card": alert_card(hamlet), "what_happened": "", "alert_url": ""}
+    assert sentence in render_to_string("mail/alert.txt", mail)
+    assert sentence in render_to_string("mail/alert.html", mail)
+    assert alerts_public().first() == hamlet
+    of_others = [one.buildings for one in AlertExposure.objects.exclude(alert=hamlet)]
+    assert set(of_others) <= {0, None}
+
+
+def test_without_the_layer_nothing_is_said_and_nothing_raised(hamlet, client):
+    call_command("surroundings")
+    layer_delete(layer=ContextLayer.objects.get(kind=ContextKind.BUILDINGS))
+    call_command("surroundings")
+    hamlet.refresh_from_db()
+    assert hamlet.severity == "moderate"
+    assert AlertExposure.objects.get(alert=hamlet).buildings is None
+    assert alert_card(hamlet).exposure_sentence == ""
+    assert "What stands here" not in client.get(hamlet.get_absolute_url()).content.decode()

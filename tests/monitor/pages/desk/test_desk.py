@@ -1,0 +1,475 @@
+"""The workbench is open to everybody: it costs little, refuses nonsense, and keeps to the site's policy."""
+
+import json
+import tracemalloc
+from datetime import date, timedelta
+from urllib.parse import parse_qs, urlsplit
+
+import numpy as np
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from bench.simulated import load_towns
+from ingest.models import MeasurementPoint, Product
+from ingest.products.services import product_load, product_points_delete
+from monitor.pages.desk import samples
+from monitor.pages.desk.attributes import BY_NAME
+from monitor.pages.desk.query import View
+from monitor.web import places
+
+pytestmark = pytest.mark.django_db
+MANY = 200_000
+
+
+def sheet_body(search: str = "", **changes) -> dict:
+    address = {"id": "address", "property": "search", "value": search}
+    return {"output": "sheet.children", "inputs": [address], "changedPropIds": ["address.search"]} | changes
+
+
+def chosen_body(search: str = "", pids=None, listed=None, **shape) -> dict:
+    marks = {"points": [{"customdata": pid, "x": 1.0} for pid in pids]} | shape if pids else None
+    return {
+        "output": "chosen.children",
+        "inputs": [
+            {"id": "points", "property": "clickData"},
+            {"id": "points", "property": "selectedData", "value": marks},
+            {"id": "listed", "property": "value", "value": listed},
+        ],
+        "state": [{"id": "address", "property": "search", "value": search}],
+        "changedPropIds": ["points.selectedData"],
+    }
+
+
+def post(body: object, content_type: str = "application/json"):
+    text = body if isinstance(body, bytes) else json.dumps(body).encode()
+    visitor = Client(raise_request_exception=False)
+    return visitor.generic("POST", "/workbench/_dash-update-component", text, content_type=content_type)
+
+
+def drawn(body: dict) -> list:
+    answer = post(body)
+    assert answer.status_code == 200
+    (properties,) = answer.json()["response"].values()
+    return properties["children"]
+
+
+def nodes(tree: object):
+    """Every component of an answer."""
+    if isinstance(tree, list):
+        for one in tree:
+            yield from nodes(one)
+    elif isinstance(tree, dict) and "props" in tree:
+        yield tree
+        yield from nodes(tree["props"].get("children"))
+
+
+def texts(tree: object) -> str:
+    if isinstance(tree, list):
+        return " ".join(map(texts, tree))
+    if isinstance(tree, dict) and "props" in tree:
+        return texts(tree["props"].get("children"))
+    return "" if tree is None else str(tree)
+
+
+def figure(tree: object, name: str) -> dict:
+    return next(node["props"]["figure"] for node in nodes(tree) if node["props"].get("id") == name)
+
+
+def links(tree: object) -> dict[str, str]:
+    return {texts(node): node["props"]["href"] for node in nodes(tree) if node["type"] == "A"}
+
+
+class Fetched:
+    """Counts the rows that come out of the database."""
+
+    def __init__(self) -> None:
+        self.rows = 0
+
+    def __call__(self, execute, sql, params, many, context):
+        result = execute(sql, params, many, context)
+        self.rows += max(0, context["cursor"].rowcount)
+        return result
+
+
+def test_many_points_cost_no_more_than_a_sample():
+    product = load_towns(points=MANY)
+    post(chosen_body(f"?on={product.pk}", ["bench000000001"]))  # what is imported and made once
+    fetched = Fetched()
+    tracemalloc.start()
+    with connection.execute_wrapper(fetched):
+        answer = drawn(sheet_body(f"?on={product.pk}"))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert fetched.rows < samples.MOST_MARKS + 20
+    assert peak < 30e6
+    assert len(figure(answer, "points")["data"][0]["customdata"]) == samples.MOST_MARKS
+    assert "An even sample of 3,000 of about 200,000 points" in texts(answer)
+
+
+def test_a_cross_plot_of_many_points_reads_some_pages_and_finds_what_all_points_say(monkeypatch):
+    product = load_towns(points=MANY)
+    monkeypatch.setattr(samples, "MOST_BINNED", 20_000)
+    attributes = [BY_NAME["velocity"], BY_NAME["longitude"]]
+    read = samples.columns_of(product=product, ground=None, attributes=attributes, most=20_000)
+    assert 10_000 < len(read.values) < 40_000
+    assert read.n_points == MANY
+    velocities = np.array(MeasurementPoint.objects.filter(product=product).values_list("velocity_mm_yr", flat=True))
+    assert read.values[:, 0].std() == pytest.approx(velocities.std(), rel=0.05)
+    assert read.values[:, 0].mean() == pytest.approx(velocities.mean(), abs=0.05)
+
+
+def boxed(text: str):
+    return View(area=text).ground
+
+
+def test_the_pyramid_knows_about_how_many_points_stand_on_the_ground():
+    product = load_towns(points=30_000)
+    west, south, east, north = product.footprint.extent
+    half = boxed(f"{west},{south},{(west + east) / 2},{north}")
+    points = MeasurementPoint.objects.filter(product=product, position__intersects=half).count()
+    assert samples.points_about(product=product, ground=half) == pytest.approx(points, rel=0.05)
+    assert samples.points_about(product=product, ground=None) == 30_000
+
+
+def test_the_sample_is_even_and_the_same_every_time():
+    product = load_towns(points=MANY)
+    first, second = (samples.marks_of(product=product, ground=None) for _ in range(2))
+    assert first.pid == second.pid
+    velocities = np.array(MeasurementPoint.objects.filter(product=product).values_list("velocity_mm_yr", flat=True))
+    assert first.velocity_mm_yr.std() == pytest.approx(velocities.std(), rel=0.07)
+    assert len(first.pid) == samples.MOST_MARKS
+
+
+def test_a_small_product_is_drawn_whole(make_egms):
+    product = product_load(path=make_egms())
+    assert "All 12 points." in texts(drawn(sheet_body(f"?on={product.pk}")))
+
+
+def test_the_second_answer_reads_no_points():
+    product = load_towns(points=30_000)
+    for tab in ("points", "cross", "groups"):
+        first = post(sheet_body(f"?on={product.pk}&tab={tab}"))
+        with CaptureQueriesContext(connection) as queries:
+            second = post(sheet_body(f"?on={product.pk}&tab={tab}"))
+        assert first.content == second.content
+        assert not any("ingest_measurementpoint" in query["sql"] for query in queries)
+
+
+def test_while_other_sheets_are_computed_a_visitor_is_told_and_nothing_piles_up(make_egms, monkeypatch):
+    product = product_load(path=make_egms())
+    taken = [places.place_take("workbench") for _ in range(places.EACH_PROCESS["workbench"])]
+    monkeypatch.setattr(places, "WAIT_SECONDS", 0.01)
+    with CaptureQueriesContext(connection) as queries:
+        answer = drawn(sheet_body(f"?on={product.pk}"))
+    for give_back in taken:
+        give_back()
+    assert "Reload the page in a few seconds" in texts(answer)
+    assert not any("ingest_measurementpoint" in query["sql"] for query in queries)
+    assert "All 12 points." in texts(drawn(sheet_body(f"?on={product.pk}")))
+
+
+def test_attributes_of_the_table_and_of_the_series_go_together(make_egms):
+    product = product_load(path=make_egms())
+    with_series = load_towns(points=400, n_dates=150)
+    for one, n, x, y in (
+        (product, 12, "height", "velocity"),
+        (product, 12, "distance", "coherence"),
+        (product, 12, "incidence", "noise"),
+        (with_series, 400, "season", "velocity"),
+        (with_series, 400, "season", "acceleration"),
+    ):
+        answer = drawn(sheet_body(f"?on={one.pk}&tab=cross&x={x}&y={y}"))
+        assert figure(answer, "relation")["data"][0]["mode"] == "markers", (x, y)
+        assert f"{BY_NAME[y].label} against {BY_NAME[x].label}" in texts(answer)
+        assert f"All {n} points." in texts(answer)
+        assert f"Points with both {n}" in texts(answer)
+
+
+def test_many_points_become_a_density_and_no_single_ones():
+    product = load_towns(points=30_000)
+    answer = drawn(sheet_body(f"?on={product.pk}&tab=cross&x=longitude&y=velocity"))
+    assert [trace["type"] for trace in figure(answer, "relation")["data"]] == ["heatmap", "scatter"]
+    assert "The two hardly go together" in texts(answer)
+    assert "Points with both 30,000" in texts(answer)
+
+
+def test_a_data_set_without_an_attribute_says_so(make_egms):
+    product = product_load(path=make_egms())
+    MeasurementPoint.objects.filter(product=product).update(height_m=None)
+    assert "does not state both" in texts(drawn(sheet_body(f"?on={product.pk}&tab=cross&x=height&y=velocity")))
+
+
+def two_releases() -> tuple[Product, Product]:
+    """The same points twice; in the second all move by 2 mm a year more."""
+    first, second = load_towns(points=30_000), load_towns(points=30_000, track=998)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE ingest_pyramidcell SET velocity_mm_yr = velocity_mm_yr + 2 WHERE product_id = %s", [second.pk]
+        )
+    MeasurementPoint.objects.filter(product=second).update(velocity_mm_yr=2 + 1e-9)
+    return first, second
+
+
+def test_a_shift_between_two_data_sets_is_found():
+    first, second = two_releases()
+    answer = drawn(sheet_body(f"?on={first.pk}&with={second.pk}&tab=compare"))
+    said = texts(answer)
+    assert "The second minus the first is +2.0 mm a year in the middle" in said
+    assert "Median difference, mm/year +2.00" in said
+    assert "Correlation (Pearson) 1.00" in said
+    assert figure(answer, "differences")["data"][0]["type"] == "heatmap"
+    back = texts(drawn(sheet_body(f"?on={second.pk}&with={first.pk}&tab=compare")))
+    assert "The second minus the first is −2.0 mm a year" in back
+
+
+def test_small_ground_is_compared_by_its_points(make_egms):
+    product = load_towns(points=30_000)
+    second = load_towns(points=30_000, track=998)
+    point = MeasurementPoint.objects.filter(product=product).first().position
+    area = f"{point.x - 0.02:.4f},{point.y - 0.02:.4f},{point.x + 0.02:.4f},{point.y + 0.02:.4f}"
+    said = texts(drawn(sheet_body(f"?on={product.pk}&with={second.pk}&tab=compare&area={area}")))
+    assert "Cells of about 50 m" in said
+    assert "in the middle, on" in said
+    assert "is 0.0 mm a year in the middle" in said
+
+
+def test_other_directions_are_no_change():
+    first, second = load_towns(points=500), load_towns(points=500, track=998)
+    Product.objects.filter(pk=first.pk).update(direction="ascending")
+    Product.objects.filter(pk=second.pk).update(direction="descending")
+    assert "need not be a change" in texts(drawn(sheet_body(f"?on={first.pk}&tab=compare")))
+
+
+def test_a_release_is_compared_with_its_follower_first():
+    old, other = load_towns(points=500), load_towns(points=500, track=997)
+    new = load_towns(points=500, track=998)
+    Product.objects.filter(pk=old.pk).update(superseded_by=new)
+    assert samples.partners_of(Product.objects.get(pk=new.pk)) == [old, other]
+
+
+def test_series_become_groups_with_numbers_and_members(make_egms):
+    product = product_load(path=make_egms())
+    answer = drawn(sheet_body(f"?on={product.pk}&tab=groups&k=3"))
+    shapes, members = figure(answer, "shapes"), figure(answer, "members")
+    assert sum(trace.get("name", "").startswith("Group") for trace in shapes["data"]) == 3
+    assert len(members["data"]) == 3
+    rows = [texts(node).split() for node in nodes(answer) if node["type"] == "Tr"]
+    assert sum(int(row[2]) for row in rows if row[0] == "Group" and row[1].isdigit()) == 12
+
+
+def test_benchmarks_name_their_command_and_weights():
+    answer = drawn(sheet_body("?tab=benchmarks&benchmark=deformation-national&metric=object_f1"))
+    said = texts(answer)
+    assert "python -m ml.lab.deformation.compare model" in said
+    assert "7d60d9a3" in said
+    assert {"model", "matched-filter", "whitening"} <= set(figure(answer, "figures")["data"][0]["y"])
+    speed = drawn(sheet_body("?tab=benchmarks&benchmark=speed-tiles"))
+    assert "scripts/bench tiles" in texts(speed)
+
+
+def test_chosen_points_become_series_and_their_ground_goes_to_the_map(make_egms):
+    product = product_load(path=make_egms())
+    box = {"range": {"x": [7.2, 7.1], "y": [51.5, 51.6]}}
+    answer = drawn(chosen_body(f"?on={product.pk}", ["pt00000003", "pt00000001", "nonsense"], **box))
+    assert [line["name"] for line in figure(answer, "series")["data"]] == ["pt00000003", "pt00000001"]
+    ground = links(answer)["Look at this ground only"]
+    assert parse_qs(urlsplit(ground).query) == {"on": [str(product.pk)], "area": ["7.10000,51.50000,7.20000,51.60000"]}
+    shown = urlsplit(links(answer)["Show on the map"])
+    assert parse_qs(shown.query)["area"] == ["7.10000,51.50000,7.20000,51.60000"]
+    assert shown.fragment.endswith("/51.5500/7.1500")
+
+
+def test_every_chart_has_sentences_and_a_table_with_its_figures(make_egms):
+    product = product_load(path=make_egms())
+    load_towns(points=500, n_dates=150), load_towns(points=500, track=998)
+    towns = Product.objects.exclude(pk=product.pk).order_by("pk").first()
+    bodies = [sheet_body(f"?on={towns.pk}&tab={tab}") for tab in ("points", "cross", "compare", "groups", "benchmarks")]
+    drawn_charts = 0
+    for body in (*bodies, chosen_body(f"?on={towns.pk}")):
+        for part in (node for node in nodes(drawn(body)) if node["type"] == "Section"):
+            kinds = [node["type"] for node in nodes(part)]
+            if "Graph" not in kinds:
+                continue
+            drawn_charts += 1
+            said = next(texts(node) for node in nodes(part) if node["type"] == "P")
+            assert said.count(".") >= 2, said
+            assert "Table" in kinds or "difference-histogram" in str(part), said
+    assert drawn_charts == 10
+
+
+def test_without_a_mouse_points_are_chosen_from_a_list_and_ground_from_a_table(make_egms):
+    product = product_load(path=make_egms())
+    answer = drawn(sheet_body(f"?on={product.pk}"))
+    options = next(node["props"]["options"] for node in nodes(answer) if node["props"].get("id") == "listed")
+    assert len(options) == 12
+    picked = [options[0]["value"], options[-1]["value"]]
+    series = drawn(chosen_body(f"?on={product.pk}", listed=picked))
+    assert [line["name"] for line in figure(series, "series")["data"]] == picked
+    rows = [texts(node).split() for node in nodes(series) if node["type"] == "Tr"]
+    assert sum(len(row) == 2 + 3 for row in rows) >= len(product.dates) / 2, "a row for each date"
+    parts = {name: url for name, url in links(answer).items() if "area=" in url}
+    counts = []
+    for url in parts.values():
+        inside = texts(drawn(sheet_body(f"?{urlsplit(url).query}")))
+        counts.append(int(inside.split("All ")[1].split()[0]))
+    assert 12 <= sum(counts) <= 14, "one on an edge is in two parts"
+
+
+def test_a_lasso_becomes_an_area_that_the_page_opens_with(client, make_egms):
+    product = product_load(path=make_egms())
+    west, south, east, north = product.footprint.extent
+    turn = np.linspace(0, 2 * np.pi, 300, endpoint=False)
+    x = (west + east) / 2 + (east - west) * np.cos(turn)
+    y = (south + north) / 2 + (north - south) * np.sin(turn)
+    answer = drawn(chosen_body(f"?on={product.pk}", ["pt00000003"], lassoPoints={"x": [*x], "y": [*y]}))
+    ground = links(answer)["Look at this ground only"]
+    assert client.get(ground).status_code == 200
+    assert "All 12 points." in texts(drawn(sheet_body(f"?{urlsplit(ground).query}")))
+
+
+def test_before_a_choice_the_extremes_are_shown(make_egms):
+    product = product_load(path=make_egms())
+    assert len(figure(drawn(chosen_body(f"?on={product.pk}")), "series")["data"]) == 3
+
+
+def test_an_area_of_the_map_opens_the_data_set_of_its_layer(client):
+    first, second = load_towns(points=500), load_towns(points=600, track=998)
+    Product.objects.filter(pk=first.pk).update(direction="ascending")
+    Product.objects.filter(pk=second.pk).update(direction="descending")
+    west, south, east, north = first.footprint.extent
+    for layer, product in (("ascending", first), ("descending", second), ("los", second)):
+        page = client.get(f"/workbench/?layer={layer}&bbox={west},{south},{east},{north}")
+        assert page.context["product"] == product, layer
+    far = client.get("/workbench/?bbox=100,10,101,11")
+    assert far.status_code == 200
+    assert "No data set is loaded for this ground" in texts(drawn(sheet_body("?bbox=100,10,101,11")))
+
+
+def test_ground_without_points_says_that_this_is_no_rest():
+    product = load_towns(points=500)
+    said = texts(drawn(sheet_body(f"?on={product.pk}&area=7.0,52.4,7.001,52.401")))
+    assert "does not mean that the ground is still" in said
+
+
+NONSENSE = [
+    b"",
+    b"{",
+    b"\xff\xfe",
+    b"[]",
+    b"null",
+    b"{}",
+    b"7",
+    b"[" * 100_000,
+    b'{"output": ' + b"[" * 50_000,
+    json.dumps(sheet_body(output="nothing.children")).encode(),
+    json.dumps(sheet_body(output=["sheet.children"])).encode(),
+    json.dumps(sheet_body(inputs=None)).encode(),
+    json.dumps(sheet_body(inputs=[])).encode(),
+    json.dumps(sheet_body(inputs=[[{"id": "address"}]])).encode(),
+    json.dumps(sheet_body({"a": 1})).encode(),
+    json.dumps(sheet_body("?x=\0")).encode(),
+    json.dumps(sheet_body("?" + "x" * 5000)).encode(),
+    json.dumps(chosen_body() | {"state": []}).encode(),
+    json.dumps(chosen_body("", ["a\0b"])).encode(),
+    json.dumps(chosen_body("", ["x" * 500])).encode(),
+    json.dumps(chosen_body("", ["x"] * 30_000)).encode(),
+    json.dumps(chosen_body("", ["x"], range={"x": [1e999, 2], "y": [1, 2]})).encode(),
+    json.dumps(chosen_body("?tab=nothing", ["x"])).encode(),
+    b" " * 3_000_000,
+]
+
+
+@pytest.mark.parametrize("body", NONSENSE, ids=lambda body: repr(body[:40]))
+def test_a_malformed_body_is_refused(body):
+    answer = post(body)
+    assert answer.status_code == 400
+    assert b"Traceback" not in answer.content
+
+
+def test_a_form_is_refused():
+    assert post(b"output=1", "application/x-www-form-urlencoded").status_code == 400
+
+
+BAD_ADDRESSES = [
+    "tab=nothing",
+    "on=x",
+    "on=99999999999999999999",
+    "x=pid",
+    "k=1",
+    "k=99",
+    "by=magic",
+    "area=1,2",
+    "area=1,2,-3",
+    "area=nan,1,2,3",
+    "bbox=7,52,8,51",
+    "area=" + ";".join(["7.0,51.0"] * 100),
+    "layer=nothing",
+]
+
+
+@pytest.mark.parametrize("query", BAD_ADDRESSES)
+def test_a_wrong_address_is_explained_by_page_and_sheet(client, query):
+    answer = client.get(f"/workbench/?{query}")
+    assert answer.status_code == 400
+    refusal = answer.context["refusal"]
+    said = texts(drawn(sheet_body(f"?{query}")))
+    assert refusal.error in said
+    assert refusal.remedy in said
+
+
+def test_the_page_has_the_policy_of_the_site(client, make_egms):
+    product_load(path=make_egms())
+    answer = client.get("/workbench/")
+    policy, page = answer["Content-Security-Policy"], answer.content.decode()
+    nonce = policy.split("'nonce-")[1].split("'")[0]
+    for directive in ("script-src 'self'", "connect-src 'self'", "object-src 'none'", "base-uri 'none'"):
+        assert directive in policy
+    assert "unsafe-eval" not in policy
+    scripts = page.split('id="_dash-config"')[1]
+    assert scripts.count("<script") == scripts.count(f'<script nonce="{nonce}"')
+
+
+def test_old_addresses_lead_to_the_desk_of_their_data_set(client, make_egms):
+    product = product_load(path=make_egms())
+    for address in (f"/workbench/{product.pk}/", reverse("product-analysis", args=[product.pk])):
+        page = client.get(address, follow=True)
+        assert page.redirect_chain[-1][0] == f"/workbench/?on={product.pk}"
+        assert page.context["product"] == product
+        assert client.get(address.replace(str(product.pk), "99999")).status_code == 404
+
+
+def test_a_product_whose_points_are_deleted_has_no_desk(client, make_egms):
+    product = product_load(path=make_egms())
+    product_points_delete(product=product)
+    assert client.get(f"/products/{product.pk}/").status_code == 404
+    assert client.get(f"/workbench/?on={product.pk}").status_code == 404
+    assert "No data set is loaded" in texts(drawn(sheet_body(f"?on={product.pk}")))
+
+
+def test_without_any_data_the_desk_says_so(client):
+    assert client.get("/workbench/").status_code == 200
+    assert "No data set is loaded" in texts(drawn(sheet_body()))
+
+
+def test_every_choice_stands_in_the_address_and_in_the_form(client):
+    first, second = load_towns(points=500), load_towns(points=500, track=998)
+    page = client.get(f"/workbench/?tab=compare&on={second.pk}&with={first.pk}").content.decode()
+    for chosen in (first, second):
+        assert f'value="{chosen.pk}" selected' in page
+    page = client.get(f"/workbench/?tab=cross&on={first.pk}&x=height&y=season&area=7,51,8,52").content.decode()
+    assert 'value="height" selected' in page
+    assert 'value="season" selected' in page
+    assert 'value="7,51,8,52"' in page
+    assert f'href="/workbench/?tab=groups&amp;on={first.pk}&amp;area=7,51,8,52&amp;x=height&amp;y=season"' in page
+
+
+def test_a_day_of_dates_is_no_fault():
+    """A period of two dates has neither acceleration nor groups worth the name, and no error."""
+    product = load_towns(points=500)
+    assert product.dates[1] - product.dates[0] < timedelta(days=30)
+    assert date(2019, 1, 3) == product.dates[0]
+    assert "does not state both" in texts(drawn(sheet_body(f"?on={product.pk}&tab=cross&x=acceleration&y=season")))
+    assert post(sheet_body(f"?on={product.pk}&tab=groups")).status_code == 200

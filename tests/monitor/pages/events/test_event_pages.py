@@ -1,0 +1,144 @@
+"""Event response, as operators see it: the report of an event, what it waits for, results near the place."""
+
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pytest
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Group
+from django.test import Client
+
+from detection.models import AuditEntry
+from ml.models import GroundEvent
+from monitor.maps.imaging.event_figures import NearCoherence, NearMotion
+from monitor.pages.events.words import coherence_near, motion_near, waiting_sentence
+from monitor.web.roles import OPERATORS
+from tests.makers import pairs as made_pairs
+from tests.makers.glaciers import make_event
+
+pytestmark = pytest.mark.django_db
+ASKED = {
+    "kind": "landslide",
+    "place": f"{made_pairs.LATITUDE}, {made_pairs.LONGITUDE}",
+    "name": "Made slide",
+    "happened_on": "2021-12-08",
+    "happened_at": "",
+    "radius_km": "2",
+}
+
+
+@pytest.fixture
+def operator() -> Client:
+    account = get_user_model().objects.create_user("operator")
+    account.groups.add(Group.objects.get(name=OPERATORS))
+    client = Client()
+    client.force_login(account)
+    return client
+
+
+def test_an_operator_tells_of_an_event_and_sees_what_the_pair_across_it_shows(operator):
+    made_pairs.make_dates()
+    answer = operator.post("/events/", ASKED)
+    event = GroundEvent.objects.get()
+    assert answer.status_code == 302
+    assert answer["Location"] == f"{event.pk}/"
+    assert (event.happened_at, event.over_at) == (datetime(2021, 12, 8, tzinfo=UTC), datetime(2021, 12, 9, tzinfo=UTC))
+    page = operator.get(f"/events/{event.pk}/").content.decode()
+    assert "Radar images of 1 and 13 December 2021" in page
+    # the middle moves by two pixels right and two up: 28.3 m to the north-east
+    assert "the fastest of it by about 28 m" in page
+    assert "to the north-east" in page
+    assert "match to 80 % or better on half" in page
+    assert page.count("Download (GeoTIFF)") == 2
+    assert "/#" in page  # the map, at the place
+    assert AuditEntry.objects.get().action == "event"
+    assert "Made slide" in operator.get("/events/").content.decode()
+
+
+def test_without_a_pair_the_page_says_what_is_waited_for(operator):
+    made_pairs.make_scene(datetime(2021, 12, 1, 6, 30, tzinfo=UTC))
+    event = make_event(datetime(2021, 12, 8, tzinfo=UTC))
+    page = operator.get(f"/events/{event.pk}/").content.decode()
+    assert "The last image before the event is of 1 December 2021. None from after it is loaded yet" in page
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [
+        ("place", "", "Type the name of a place"),
+        ("place", "Nowhere at all", "No place of this name"),
+        ("happened_on", "", "Choose the day"),
+        ("happened_on", "1999-01-01", "no such images before 2014"),
+        ("happened_on", "2999-01-01", "has not come yet"),
+        ("radius_km", "0", "between 0.5 and 200"),
+        ("radius_km", "far", "Type a number"),
+        ("kind", "party", "Something is missing or wrong"),
+    ],
+)
+def test_what_makes_no_sense_is_asked_again(operator, field, value, message):
+    answer = operator.post("/events/", ASKED | {field: value})
+    assert answer.status_code == 422
+    assert message in answer.content.decode()
+    assert not GroundEvent.objects.exists()
+
+
+def test_a_time_of_day_narrows_it(operator):
+    operator.post("/events/", ASKED | {"happened_at": "05:30"})
+    event = GroundEvent.objects.get()
+    assert event.happened_at == event.over_at == datetime(2021, 12, 8, 5, 30, tzinfo=UTC)
+
+
+def test_a_result_whose_file_is_gone_is_told(operator):
+    made_pairs.make_dates(n=2)
+    event = make_event(datetime(2021, 12, 8, tzinfo=UTC))
+    for prediction in event.pairs.get().runs.all():
+        prediction.prediction.raster.storage.delete(prediction.prediction.raster.name)
+    answer = operator.get(f"/events/{event.pk}/")
+    assert answer.status_code == 200
+    assert "cannot be read" in answer.content.decode()
+
+
+def test_runs_that_all_failed_are_no_results(operator):
+    made_pairs.make_dates(n=2)
+    event = make_event(datetime(2021, 12, 8, tzinfo=UTC))
+    error = "ValueError: the reference has the same value (0) everywhere; check its band and its scale"
+    event.pairs.get().runs.update(state="failed", error=error)
+    assert "no result: every run failed" in operator.get("/events/").content.decode()
+    page = operator.get(f"/events/{event.pk}/").content.decode()
+    assert '<p class="reason" lang="en">the reference has the same value (0) everywhere' in page
+
+
+def test_strangers_are_asked_to_sign_in_and_others_are_told_no(client):
+    event = make_event()
+    assert client.get("/events/").status_code == 302
+    assert client.get(f"/events/{event.pk}/").status_code == 302
+    client.force_login(get_user_model().objects.create_user("somebody"))
+    assert client.get("/events/").status_code == 403
+    assert client.post("/events/", ASKED).status_code == 403
+
+
+def test_figures_become_sentences():
+    still = NearMotion(known=0.9, share=0.0, fastest_m=None, sigma_m=1.0, bearing_deg=0.0)
+    assert motion_near(still, 10) == (
+        "Within 10 km nothing moved clearly: motion of less than about 5.0 m would not show."
+    )
+    moved = NearMotion(known=0.9, share=0.004, fastest_m=12.3, sigma_m=0.6, bearing_deg=182.0)
+    assert "less than 1 % of the measurements moved clearly" in motion_near(moved, 10)
+    assert motion_near(moved, 10).endswith("by about 12 m (± 1.2 m) to the south.")
+    assert "have no value" in motion_near(None, 10)
+    near_words = coherence_near(NearCoherence(1.0, 0.62, 0.1, 0.09), 5)
+    assert "match to 62 %" in near_words
+    assert "Single values are uncertain by ± 9 percentage points." in near_words
+    day = datetime(2024, 5, 1, tzinfo=UTC)
+    assert "No radar image of this place is loaded." in waiting_sentence(None, None, [6, 12])
+    assert "6 or 12 days apart" in waiting_sentence(day, day + timedelta(days=30), [6, 12])
+
+
+def test_without_a_value_near_the_place_the_page_says_so(operator):
+    made_pairs.make_dates(n=2)
+    event = make_event(datetime(2021, 12, 8, tzinfo=UTC), radius_km=1.0)
+    prediction = event.pairs.get().runs.get(model_version__task="coherence").prediction
+    unknown = made_pairs.full(np.nan)
+    made_pairs.keep(prediction.raster, {"coherence": unknown, "coherence_sigma": unknown}, "unknown.tif")
+    prediction.save()
+    assert "this coherence has no value" in operator.get(f"/events/{event.pk}/").content.decode()

@@ -1,0 +1,115 @@
+"""The page of data: releases, what changed, what was refused and why; and the layers of ice."""
+
+import csv
+import io
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Group
+from django.urls import reverse
+from rasterio.io import MemoryFile
+
+from ingest.models import Product
+from ingest.products.releases import release_changes_make
+from ingest.products.services import product_load, products_load
+from ingest.readers.submission import Submission
+from ml.models import ModelVersion, Run
+from monitor.maps.map.selectors import layers_available
+from monitor.web.roles import OPERATORS
+from monitor.wording.csv_cells import cell_text
+from monitor.wording.points import change_sentence
+from tests.makers import its_live as made_its_live
+
+pytestmark = pytest.mark.django_db
+
+
+def incomplete(table):
+    table["mean_velocity"][2] = "nan"
+    table["pid"][2] = '=HYPERLINK("http://example.org")'
+    table["latitude"][5] = "nan"
+
+
+@pytest.fixture
+def two_releases(make_egms) -> list[Product]:
+    def shifted(table):
+        for day in [name for name in table if name.isdigit()]:
+            table[f"{int(day) + 10000}"] = table.pop(day)
+
+    older = product_load(path=make_egms(name="EGMS_L2b_117_0227_IW2_VV_2019_2023_1.zip", n=14, velocity_mm_yr=-5.0))
+    newer = make_egms(name="EGMS_L2b_117_0227_IW2_VV_2020_2024_1.zip", n=12, velocity_mm_yr=-7.0, change=shifted)
+    return [older, product_load(path=newer)]
+
+
+def test_refused_rows_are_counted_by_reason_and_can_be_downloaded(client, make_egms):
+    product = product_load(path=make_egms(change=incomplete))
+    page = client.get(reverse("product-list")).content.decode()
+    assert "its velocity is not a number (1)" in page
+    assert "its position is not a number (1)" in page
+    answer = client.get(reverse("product-refused", args=[product.pk]))
+    assert "attachment" in answer["Content-Disposition"]
+    rows = list(csv.reader(io.StringIO(answer.content.decode())))
+    assert rows[0] == ["point", "reason"]
+    assert ["pt00000005", "its position is not a number"] in rows
+    assert rows[2][0].startswith("'=HYPERLINK")  # no spreadsheet runs it
+
+
+@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@x", "\tx"])
+def test_no_text_starts_a_formula(text):
+    assert cell_text(text) == f"'{text}"
+    assert cell_text("its velocity is not a number") == "its velocity is not a number"
+
+
+def test_an_older_release_is_folded_away_and_the_change_is_reported(client, two_releases):
+    release_changes_make()
+    older, newer = two_releases
+    page = client.get(reverse("product-list")).content.decode()
+    assert "Older releases, kept but no longer shown (1)" in page
+    assert f"Replaced by a newer release: {newer.name}" in page
+    assert "Since the release 2019–2023, version 1, 2 points are gone and 0 are new" in page
+    assert "the usual speed changed by 2.0 mm a year (away from the satellite)" in page
+    answer = client.get(reverse("product-change", args=[newer.pk]))
+    with MemoryFile(b"".join(answer.streaming_content)) as memory, memory.open() as raster:
+        assert raster.descriptions == ("gone", "new", "velocity_change_mm_yr")
+    assert client.get(reverse("product-change", args=[older.pk])).status_code == 404
+
+
+def test_who_loaded_it_is_told_to_operators_only(client, make_egms):
+    product_load(path=make_egms(), submission=Submission(loaded_by="somebody.else"))
+    assert "somebody.else" not in client.get(reverse("product-list")).content.decode()
+    operator = get_user_model().objects.create_user("anna")
+    operator.groups.add(Group.objects.get(name=OPERATORS))
+    client.force_login(operator)
+    assert "somebody.else" in client.get(reverse("product-list")).content.decode()
+
+
+def test_operators_see_what_searched_a_product_and_how_far_it_is(client, make_egms):
+    product = product_load(path=make_egms())
+    version = ModelVersion.objects.create(task="deformation", method="model", version="1", weights_sha256="ab" * 32)
+    Run.objects.create(model_version=version, product=product, state="running", share_done=0.4)
+    page = reverse("product-list")
+    assert "Searched for motion" not in client.get(page).content.decode()
+    operator = get_user_model().objects.create_user("anna")
+    operator.groups.add(Group.objects.get(name=OPERATORS))
+    client.force_login(operator)
+    content = client.get(page).content.decode()
+    assert "running, 40 % done" in content
+    assert "weights <code>abababababab</code>" in content
+
+
+def test_ice_has_layers_of_its_own_and_speaks_in_metres(client, tmp_path, make_egms):
+    products_load(path=made_its_live.make(tmp_path, vx=100))
+    product_load(path=make_egms(name="EGMS_L3_E46N17_100km_E_2020_2024_1.zip"))
+    assert {layer.name for layer in layers_available()} == {"east", "tracked-east", "tracked-north"}
+    east = Product.objects.get(component="east", technique="tracking")
+    point = east.measurementpoint_set.order_by("pid").last()
+    body = client.get(reverse("point-series", args=[east.pk, point.pid])).json()
+    assert "moved east by about 100" in body["sentence"]
+    assert "m a year" in body["sentence"]
+    assert (body["dates"], body["displacement_mm"], body["fit_mm"]) == ([], [], None)
+
+
+def test_the_change_is_said_without_figures_that_mean_nothing():
+    sentence = change_sentence("", 0, 3, 0.01, "up")
+    assert sentence.startswith("Since the previous release, 0 points are gone and 3 are new. ")
+    assert sentence.endswith("Where both measure, the usual speed is the same.")
+    assert change_sentence("2019_2023_1", 0, 3, None, "up").endswith("0 points are gone and 3 are new.")

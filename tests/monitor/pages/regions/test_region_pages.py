@@ -1,0 +1,130 @@
+"""Regions: the list, the page, the widget for other sites, the report, and mails about one."""
+
+import re
+
+import pytest
+from django.contrib.gis.geos import MultiPolygon, Polygon
+
+from monitor.models import Subscription
+from monitor.self_service.subscriptions.forms import ChoiceForm
+from tests.makers.regions import make_region
+
+pytestmark = pytest.mark.django_db
+WISH = {
+    "where": "region",
+    "distance": "2000",
+    "kinds": ["subsidence"],
+    "lowest_severity": "minor",
+    "frequency": "at-once",
+}
+
+
+def text(response) -> str:
+    assert response.status_code == 200
+    return re.sub(
+        r"\s+", " ", re.sub(r"<(script|style|svg).*?</\1>|<[^>]+>", " ", response.content.decode(), flags=re.S)
+    )
+
+
+def test_the_list_finds_regions_by_name_and_shows_measured_ones_first(client, watched_region):
+    make_region("Mid Isle", (-12.1, 46.9, -11.9, 47.1), simulated=True, code="VM-1", country="Velmark")
+    make_region("Elsewhere", (50, 10, 51, 11), simulated=True)
+    measured = text(client.get("/regions/"))
+    assert "Mid Isle Velmark · VM-1" in measured
+    assert "Elsewhere" not in measured
+    assert "Elsewhere" in text(client.get("/regions/?all=1&q=elsew"))
+    assert "No region matches" in text(client.get("/regions/?q=elsew&level=0"))
+    found = client.get("/places/?q=elsewhere").content.decode()
+    assert 'href="/regions/elsewhere/"' in found
+
+
+def test_without_borders_it_says_how_to_load_some(client):
+    assert "No borders of regions are loaded here." in text(client.get("/regions/"))
+    assert client.get("/regions/nowhere/").status_code == 404
+    assert client.get("/embed/regions/nowhere/").status_code == 404
+
+
+def test_a_region_shows_its_alerts_and_no_others(client, make_alert):
+    make_region("Westshore"), make_region("Atlantis", (-13, 46, -11, 48), level=0)
+    inside, beyond = make_alert(), make_alert(longitude=5.0)
+    for address in ("/regions/westshore/", "/regions/westshore/report/", "/embed/regions/westshore/"):
+        page = client.get(address).content.decode()
+        assert inside.get_absolute_url() in page, address
+        assert beyond.get_absolute_url() not in page, address
+    page = text(client.get("/regions/westshore/"))
+    assert "The ground moves at one place in Westshore. No specialist has confirmed it yet." in page
+    assert "1 place was found. None came to rest." in page
+    assert "Regions › Atlantis" in page
+    assert 'href="/alerts.atom?region=westshore"' in client.get("/regions/westshore/").content.decode()
+
+
+def test_nothing_found_and_nothing_measured_are_told_apart(client, watched_region):
+    make_region("Measured", (-12.001, 46.999, -12.0, 47.0), simulated=True)
+    make_region("Unknown", (50, 10, 51, 11), simulated=True)
+    assert "No measurements of Unknown are loaded here" in text(client.get("/regions/unknown/"))
+    measured = text(client.get("/regions/measured/"))
+    assert "The last measurement here is of" in measured
+    assert "No measurements" not in measured
+
+
+def test_pages_of_a_region_take_few_queries_however_many_alerts(client, make_alert, django_assert_max_num_queries):
+    make_region("Westshore")
+    for number in range(30):
+        make_alert(longitude=-12.09 + number / 200)
+    for address, most in (
+        ("/regions/westshore/", 32),
+        ("/regions/westshore/report/", 32),
+        ("/embed/regions/westshore/", 30),
+    ):
+        with django_assert_max_num_queries(most):
+            client.get(address)
+
+
+def test_only_the_widget_may_be_framed_elsewhere(client, make_alert):
+    make_region("Westshore", simulated=True)
+    make_alert()
+    answer = client.get("/embed/regions/westshore/")
+    page = answer.content.decode()
+    assert "frame-ancestors *" in answer["Content-Security-Policy"]
+    assert "script-src 'none'" in answer["Content-Security-Policy"]
+    assert "X-Frame-Options" not in answer
+    assert not answer.cookies
+    assert "<script" not in page
+    assert "Simulated data." in page
+    links = re.findall(r"<a [^>]*>", page)
+    assert links
+    assert all('target="_top"' in link for link in links)
+    for other in ("/regions/westshore/", "/", "/regions/westshore/report/"):
+        plain = client.get(other)
+        assert "frame-ancestors 'self'" in plain["Content-Security-Policy"]
+        assert plain["X-Frame-Options"] == "SAMEORIGIN"
+
+
+def test_the_line_to_copy_is_safe_whatever_the_name_is(client):
+    make_region('"><script>alert(1)</script>')
+    page = client.get("/regions/script-alert-1-script/").content.decode()
+    assert "<script>alert" not in page
+    assert "&lt;iframe src=&quot;http://testserver/embed/regions/script-alert-1-script/&quot;" in page
+
+
+def test_mails_about_a_region_reach_as_far_as_its_border(client):
+    make_region("Westshore")
+    form = client.get("/subscribe/?region=westshore").content.decode()
+    assert re.search(r'name="where" value="region" checked', form)
+    assert 'name="region" value="Westshore"' in form
+    answer = client.post("/subscribe/", WISH | {"region": "westshore", "email": "resident@example.org"})
+    assert answer.status_code == 302
+    one = Subscription.objects.get()
+    assert one.label == "Westshore"
+    assert one.region.equals(MultiPolygon(Polygon.from_bbox((-12.1, 46.9, -11.9, 47.1)), srid=4326))
+
+
+def test_a_region_that_is_unknown_or_too_large_is_refused(client):
+    make_region("Continent", (-30, 0, 30, 60))
+    for typed, reason in (
+        ("Nowhere", "No region called “Nowhere”"),
+        ("", "Type the name"),
+        ("continent", "200,000 km²"),
+    ):
+        form = ChoiceForm(WISH | {"region": typed})
+        assert reason in str(form.errors["where"])

@@ -1,0 +1,172 @@
+"""Reporting a place, deciding several cases at once, and visits on site, as plain forms; and what everybody reads."""
+
+import json
+import re
+from datetime import timedelta
+from xml.etree.ElementTree import fromstring
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Group
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
+from django.utils import timezone
+
+from detection.models import Alert, CaseFile, FieldVisit, ReviewBatch
+from detection.reviews.claims import claim_take
+from monitor.models import OutgoingMessage
+from monitor.notifications.rounds import messages_send
+from monitor.open_data.cap.services import message_issue, transitions_due
+from monitor.pages.reviews.visits import visits_remind
+from monitor.web.roles import OPERATORS, VIEWERS
+from monitor.wording.families.steps import what_happened
+
+pytestmark = pytest.mark.django_db
+PLACE = {"type": "Polygon", "coordinates": [[[7.0, 51.0], [7.01, 51.0], [7.01, 51.01], [7.0, 51.01], [7.0, 51.0]]]}
+
+
+def account(name: str, group: str | None = None):
+    user = get_user_model().objects.create_user(name, email=f"{name}@example.org")
+    if group:
+        user.groups.add(Group.objects.get(name=group))
+    return user
+
+
+def signed_in(user) -> Client:
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+@pytest.fixture
+def anna():
+    return account("anna", OPERATORS)
+
+
+@pytest.fixture
+def operator(anna) -> Client:
+    return signed_in(anna)
+
+
+def words(response) -> str:
+    return re.sub(r"\s+", " ", re.sub(r"<(script|style).*?</\1>|<[^>]+>", " ", response.content.decode(), flags=re.S))
+
+
+def today(days: int = 0) -> str:
+    return (timezone.now().date() + timedelta(days=days)).isoformat()
+
+
+def form(**more) -> dict:
+    plain = {"kind": "landslide", "severity": "strong", "outline": json.dumps(PLACE), "reason": "told"}
+    return plain | {"seen_on": "2026-05-03", "text_en": "Cracks in the <road>.", "text_de": "Risse."} | more
+
+
+def test_everybody_reads_that_a_person_reported_it_and_nobody_reads_a_figure(operator):
+    answer = operator.post("/review/draw/", form())
+    alert = Alert.objects.get()
+    assert answer.headers["Location"] == f"/review/{alert.code}/"
+    assert operator.get(f"/review/{alert.code}/").status_code == 200
+    public = Client()
+    page = public.get(alert.get_absolute_url())
+    read = words(page)
+    assert "A specialist reported that the ground moves here; it was seen on 3 May 2026." in read
+    assert "Cracks in the &lt;road&gt;." in read
+    assert "People who live or work there have reported the motion." in read
+    for invented in ("computer detected", "mm/year", "latest run", "How the ground moved", "anna"):
+        assert invented not in read
+    assert "Risse." in words(public.get(alert.get_absolute_url(), headers={"Accept-Language": "de"}))
+    assert "reported by a specialist" in words(public.get("/alerts/"))
+    assert public.get(f"{alert.get_absolute_url()}report/").status_code == 200
+    feature = public.get("/alerts.geojson").json()["features"][0]["properties"]
+    assert (feature["source"], feature["rate_label"]) == ("person", "reported by a specialist")
+    row = public.get(f"/api/v1/alerts/{alert.code}").json()
+    assert (row["source"], row["rate_mm_yr"], row["motion"]) == ("person", None, None)
+    assert "A specialist reported" in public.get("/alerts.atom").content.decode()
+    assert what_happened(alert.transitions.get()) == "A specialist reported this place in your region."
+    (due,) = transitions_due()
+    xml = message_issue(transition=due).xml
+    assert fromstring(xml).findtext("{*}note").startswith("Reported by a specialist; satellite measurements do not")
+    assert "<value>person</value>" in xml
+    assert "Cracks in the &lt;road&gt;." in xml
+
+
+def test_a_file_is_an_outline_too_and_an_alert_at_the_place_is_shown_before_saving(operator):
+    file = SimpleUploadedFile("place.geojson", json.dumps(PLACE).encode())
+    assert operator.post("/review/draw/", form(outline="", file=file)).status_code == 302
+    first = Alert.objects.get()
+    again = operator.post("/review/draw/", form())
+    assert again.status_code == 409
+    assert first.code in words(again)
+    assert "Cracks in the &lt;road&gt;." in again.content.decode()
+    assert f'name="known" value="{first.code}"' in again.content.decode()
+    assert operator.post("/review/draw/", form(known=first.code)).status_code == 302
+    assert Alert.objects.count() == 2
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"kind": "x"}, {"seen_on": ""}, {"outline": ""}, {"reason": ""}, {"file": SimpleUploadedFile("a", b"\xff\xfe")}],
+)
+def test_what_cannot_be_taken_comes_back_with_what_was_written(operator, wrong):
+    answer = operator.post("/review/draw/", form(**wrong))
+    assert answer.status_code == 400
+    assert "Risse." in answer.content.decode()
+    assert not Alert.objects.exists()
+
+
+def test_viewers_read_the_forms_and_record_nothing(make_alert):
+    alert, viewer = make_alert(longitude=1.0), signed_in(account("vera", VIEWERS))
+    for page in ("/review/draw/", f"/review/{alert.code}/similar/"):
+        assert 'type="submit"' not in viewer.get(page).content.decode().split("<main")[1].split("</main")[0]
+        assert viewer.post(page).status_code == 403
+        assert Client().get(page).status_code == 302
+    assert viewer.post(f"/review/{alert.code}/visit/").status_code == 403
+
+
+def test_ticked_cases_get_one_verdict_and_return_in_one_act(operator, make_alert):
+    first, second, held = (make_alert(longitude=1 + place / 50, state="first") for place in range(3))
+    claim_take(alert=held, holder=account("ben", OPERATORS))
+    page = f"/review/{first.code}/similar/"
+    shown = operator.get(f"{page}?tick=all").content.decode()
+    assert shown.count("checked") == 3
+    assert shown.count('class="plan"') == 3
+    ticks = [f"{one.pk}:first" for one in (first, second, held)]
+    assert operator.post(page, {"case": ticks, "answer": "reject:x"}).status_code == 400
+    assert operator.post(page, {"answer": "reject:surface"}).status_code == 400
+    done = operator.post(page, {"case": ticks, "answer": "reject:surface", "public_note": "Snow."}, follow=True)
+    batch = ReviewBatch.objects.get()
+    assert done.redirect_chain == [(f"/review/batches/{batch.pk}/", 302)]
+    assert "2 cases recorded." in words(done)
+    assert f"{held.code} was left as it is: ben holds it." in words(done)
+    assert Alert.objects.filter(state="rejected").count() == 2
+    undone = operator.post(f"/review/batches/{batch.pk}/", follow=True)
+    assert "2 verdicts taken back." in words(undone)
+    assert "Take all back" not in words(undone)
+    assert not Alert.objects.filter(state="rejected").exists()
+    assert operator.post(f"/review/batches/{batch.pk}/").status_code == 409
+    assert operator.get("/review/batches/99999999999999999999/").status_code == 404
+
+
+def test_a_visit_is_planned_reminded_of_reported_and_becomes_a_verdict(operator, anna, make_alert, mailoutbox):
+    alert = make_alert(longitude=1.0, state="first")
+    page = f"/review/{alert.code}/"
+    plan = {"verdict": "field-visit", "reason_code": "visit", "expected_state": "first", "remind": "on"}
+    assert operator.post(page, plan | {"visit_day": today(-1)}).status_code == 400
+    assert operator.post(page, plan | {"visit_day": today(), "visitor": str(anna.pk)}).status_code == 302
+    visit = FieldVisit.objects.get()
+    assert (visits_remind(), visits_remind()) == (1, 0)
+    messages_send(seconds=5)
+    assert OutgoingMessage.objects.get(kind="visits").state == "sent"
+    assert f"/review/{alert.code}/" in mailoutbox[0].body
+    assert mailoutbox[0].to == ["anna@example.org"]
+    assert "visit due" in words(operator.get("/review/?visit=due"))
+    assert "Report what was seen" in words(operator.get(page))
+    report = {"visit": visit.pk, "expected_state": "first", "note": "Cracks."}
+    assert operator.post(f"{page}visit/", report | {"result": "x"}).status_code == 400
+    photo = SimpleUploadedFile("a.pdf", b"%PDF-1.7 of a crack")
+    done = operator.post(f"{page}visit/", report | {"result": "seen:judge", "files": [photo]}, follow=True)
+    alert.refresh_from_db()
+    assert alert.state == "confirmed"
+    assert CaseFile.objects.get().note.text == "Cracks."
+    assert "Visit on site: Traces of motion were seen" in words(done)
+    assert operator.post(f"{page}visit/", report | {"result": "seen"}).status_code == 409

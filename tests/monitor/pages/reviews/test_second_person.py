@@ -1,0 +1,170 @@
+"""What waits for a second person, on the pages: who may answer it, where it is listed, what the public reads."""
+
+import re
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Group
+from django.test import Client
+
+from detection.models import Alert, Proposal
+from monitor.operations.health.checks.condition import Wrong
+from monitor.operations.health.checks.site import second_person
+from monitor.web.roles import OPERATORS, PUBLISHERS, VIEWERS
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def two_highest_levels(settings):
+    settings.SECOND_PERSON_FROM = "moderate"
+
+
+def signed_in(name: str, group: str) -> Client:
+    user = get_user_model().objects.create_user(name)
+    user.groups.add(Group.objects.get(name=group))
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+@pytest.fixture
+def anna() -> Client:
+    return signed_in("anna", OPERATORS)
+
+
+@pytest.fixture
+def ben() -> Client:
+    return signed_in("ben", PUBLISHERS)
+
+
+@pytest.fixture
+def alert(watched_region) -> Alert:
+    alert = Alert.objects.first()
+    Alert.objects.filter(pk=alert.pk).update(severity="strong")
+    alert.refresh_from_db()
+    return alert
+
+
+def words(response) -> str:
+    return re.sub(r"\s+", " ", re.sub(r"<(script|style).*?</\1>|<[^>]+>", " ", response.content.decode(), flags=re.S))
+
+
+def case(alert: Alert) -> str:
+    return f"/review/{alert.code}/"
+
+
+def propose(client: Client, alert: Alert) -> Proposal:
+    form = {"verdict": "confirm", "reason_code": "known-mining", "public_note": "The pit of 1921."}
+    assert client.post(case(alert), form | {"expected_state": alert.state}).status_code == 302
+    return Proposal.objects.get(outcome="waiting")
+
+
+def answer(proposal: Proposal, act: str, **more) -> dict[str, str]:
+    return {"act": act, "proposal": proposal.pk, "expected_state": proposal.alert.state} | more
+
+
+def listed(client: Client, query: str = "") -> list[str]:
+    return re.findall(r'data-case="(\w+)"', client.get(f"/review/{query}").content.decode())
+
+
+def test_an_operator_proposes_a_publisher_publishes_and_the_public_reads_no_name(anna, ben, alert):
+    assert "Propose to confirm" in words(anna.get(case(alert)))
+    proposal = propose(anna, alert)
+    assert "It waits for a second person" in words(anna.get(f"/review/?after={alert.code}"))
+    own, public = words(anna.get(case(alert))), Client()
+    assert "anna proposed to confirm this alert" in own
+    assert "somebody else publishes it" in own
+    assert "Publish it now" not in own
+    anna.post(f"{case(alert)}claim/", {"act": "release"})
+    assert "pit of 1921" not in words(public.get(alert.get_absolute_url()))
+    assert alert.code not in listed(ben)
+    assert "1 case waits for a second person" in words(ben.get("/review/"))
+    assert listed(ben, "?publication=waiting") == [alert.code]
+    page = words(ben.get(case(alert)))
+    assert "anna proposed to confirm this alert" in page
+    assert "The pit of 1921." in page
+    assert "Publish it now" in page
+    assert "Propose to confirm" not in page
+    assert ben.post(f"{case(alert)}publish/", answer(proposal, "publish")).status_code == 302
+    assert "anna, published by ben" in words(ben.get(case(alert)))
+    page = public.get(alert.get_absolute_url()).content.decode()
+    assert "The pit of 1921." in page
+    assert "anna" not in page
+    assert "ben" not in re.findall(r"\w+", words(public.get(alert.get_absolute_url())))
+
+
+def test_a_publisher_declines_with_a_reason_and_it_is_back_in_the_queue(anna, ben, alert):
+    proposal = propose(anna, alert)
+    ben.get(case(alert))
+    assert ben.post(f"{case(alert)}publish/", answer(proposal, "decline")).status_code == 400
+    assert ben.post(f"{case(alert)}publish/", answer(proposal, "decline", answer="See 2021.")).status_code == 302
+    page = words(anna.get(case(alert)))
+    assert "What was proposed was declined , ben See 2021." in page
+    ben.post(f"{case(alert)}claim/", {"act": "release"})
+    assert alert.code in listed(anna)
+    again = propose(anna, alert)
+    assert anna.post(f"{case(alert)}withdraw/", {"proposal": again.pk}).status_code == 302
+    assert "What was proposed was withdrawn" in words(anna.get(case(alert)))
+    late = ben.post(f"{case(alert)}publish/", answer(again, "publish"))
+    assert late.status_code == 409
+
+
+def test_only_publishers_answer_and_nobody_their_own(anna, ben, alert):
+    proposal = propose(anna, alert)
+    vera, carl = signed_in("vera", VIEWERS), signed_in("carl", OPERATORS)
+    for client in (anna, carl, vera):
+        assert client.post(f"{case(alert)}publish/", answer(proposal, "publish")).status_code == 403
+    assert vera.post(f"{case(alert)}withdraw/", {"proposal": proposal.pk}).status_code == 403
+    assert carl.post(f"{case(alert)}withdraw/", {"proposal": proposal.pk}).status_code == 409
+    carl.post(f"{case(alert)}claim/", {"act": "release"})
+    assert "Publishers and administrators answer it" in words(vera.get(case(alert)))
+    proposal.delete()
+    own = propose(ben, alert)
+    assert ben.post(f"{case(alert)}publish/", answer(own, "publish")).status_code == 400
+    alert.refresh_from_db()
+    assert alert.state != "confirmed"
+
+
+def test_a_change_of_a_confirmed_alert_is_shown_to_the_publisher_before_it_is_public(anna, ben, alert):
+    ben.post(f"{case(alert)}publish/", answer(propose(anna, alert), "publish"))
+    alert.refresh_from_db()
+    assert alert.state == "confirmed"
+    assert "when a second person has agreed" in words(anna.get(f"{case(alert)}edit/"))
+    west, south, east, north = alert.area.extent
+    ring = f"[[[{west}, {south}], [{east}, {south}], [{east}, {north}], [{west}, {south}]]]"
+    form = {"kind": alert.kind, "severity": alert.severity, "outline_is": "drawn", "announce": "on"}
+    form |= {"outline": f'{{"type": "Polygon", "coordinates": {ring}}}', "text_en": "The pit is flooded."}
+    form |= {"expected_state": "confirmed", "expected_edit": "0"}
+    assert anna.post(f"{case(alert)}edit/", form).status_code == 302
+    assert anna.post(f"{case(alert)}edit/", form).status_code == 409
+    assert "waits for a second person already" in words(anna.get(f"{case(alert)}edit/"))
+    anna.post(f"{case(alert)}claim/", {"act": "release"})
+    public = Client()
+    assert "flooded" not in words(public.get(alert.get_absolute_url()))
+    page = ben.get(case(alert))
+    assert page.context["outlines"]["features"][0]["properties"]["role"] == "proposed"
+    assert "anna proposed to change this alert" in words(page)
+    assert "The pit is flooded." in words(page)
+    proposal = Proposal.objects.get(outcome="waiting")
+    assert ben.post(f"{case(alert)}publish/", answer(proposal, "publish")).status_code == 302
+    assert "The pit is flooded." in words(public.get(alert.get_absolute_url()))
+    assert "anna, published by ben" in words(ben.get(case(alert)))
+
+
+def test_the_doctor_says_that_nobody_can_agree(anna, settings):
+    with pytest.raises(Wrong, match="no second person"):
+        second_person()
+    signed_in("ben", PUBLISHERS)
+    assert second_person() == "of 2 who propose, 1 may publish"
+    settings.SECOND_PERSON_FROM = ""
+    assert second_person() == "one person confirms"
+
+
+def test_an_edited_alert_that_nobody_confirmed_says_so(anna, alert):
+    form = {"text_en": "An old quarry.", "expected_state": alert.state, "expected_edit": "0"}
+    anna.post(f"{case(alert)}edit/", form)
+    page = words(Client().get(alert.get_absolute_url()))
+    assert "An old quarry." in page
+    assert "No specialist has confirmed it yet." in page
+    assert "Nobody has" not in page

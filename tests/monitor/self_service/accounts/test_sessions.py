@@ -1,0 +1,190 @@
+"""How long a session lasts, and who ends it."""
+
+import time
+
+import pytest
+from allauth.usersessions.models import UserSession
+from axes.models import AccessAttempt
+from django.contrib.sessions.models import Session
+from django.test import Client
+
+from monitor.subscribers.accounts.sessions import device_in_words, sessions_forget
+from monitor.web.roles import OPERATORS
+from tests.monitor.self_service.accounts.people import PASSWORD, account, is_signed_in, sign_in, with_factor
+
+pytestmark = pytest.mark.django_db
+FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0"
+SAFARI = "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 Version/17.5 Safari/604.1"
+
+
+@pytest.fixture
+def otto():
+    return account("otto", OPERATORS)
+
+
+@pytest.fixture
+def browsers(otto) -> list[Client]:
+    """Two browsers in which otto is signed in."""
+    clients = [Client(HTTP_USER_AGENT=FIREFOX, REMOTE_ADDR="192.0.2.77"), Client(HTTP_USER_AGENT=SAFARI)]
+    for client in clients:
+        sign_in(client, "otto")
+    return clients
+
+
+class Clock:
+    """The time as the limits of sessions see it."""
+
+    def __init__(self, monkeypatch) -> None:
+        self.now = time.time()
+        monkeypatch.setattr("monitor.subscribers.accounts.sessions.time.time", lambda: self.now)
+
+    def forward(self, hours: float) -> None:
+        self.now += 3600 * hours
+
+
+@pytest.fixture
+def clock(monkeypatch) -> Clock:
+    return Clock(monkeypatch)
+
+
+def test_a_session_ends_after_two_hours_without_a_click(browsers, clock):
+    assert is_signed_in(browsers[0])
+    clock.forward(2.1)
+    assert not is_signed_in(browsers[0])
+    assert browsers[0].get("/review/")["Location"].startswith("/login/")
+
+
+def test_a_session_in_use_ends_after_twelve_hours(browsers, clock):
+    for _ in range(12):
+        assert is_signed_in(browsers[0])
+        clock.forward(1)
+    clock.forward(0.1)
+    assert not is_signed_in(browsers[0])
+
+
+def test_the_page_says_where_an_account_is_signed_in(browsers):
+    page = browsers[0].get("/sessions/").content.decode()
+    assert "Firefox on Linux" in page
+    assert "Safari on iPhone" in page
+    assert "192.0.2.0" in page
+    assert "192.0.2.77" not in page
+    assert not UserSession.objects.filter(ip="192.0.2.77").exists()
+
+
+def test_one_session_is_ended(browsers):
+    other = UserSession.objects.get(user_agent=SAFARI)
+    browsers[0].post("/sessions/", {"end": other.pk})
+    assert is_signed_in(browsers[0])
+    assert not is_signed_in(browsers[1])
+
+
+def test_all_others_are_ended(browsers):
+    browsers[0].post("/sessions/", {"end": "others"})
+    assert is_signed_in(browsers[0])
+    assert not is_signed_in(browsers[1])
+
+
+def test_signing_out_everywhere_ends_this_one_too(browsers):
+    browsers[0].post("/sessions/", {"end": "all"})
+    assert not is_signed_in(browsers[0])
+    assert not is_signed_in(browsers[1])
+    assert not Session.objects.exists()
+
+
+def test_nobody_ends_the_session_of_somebody_else(browsers):
+    karl = Client()
+    account("karl")
+    sign_in(karl, "karl")
+    for session in UserSession.objects.exclude(user__username="karl"):
+        karl.post("/sessions/", {"end": session.pk})
+    assert all(is_signed_in(client) for client in browsers)
+
+
+def test_ending_sessions_asks_for_the_password_again(otto, browsers):
+    late = Client()
+    late.force_login(otto)
+    assert late.post("/sessions/", {"end": "others"})["Location"].startswith("/password/again/")
+    assert is_signed_in(browsers[0])
+
+
+def test_a_new_password_ends_the_other_sessions_and_keeps_this_one(browsers):
+    new = "quite another pass phrase"
+    form = {"old_password": PASSWORD, "new_password1": new, "new_password2": new}
+    browsers[0].post("/password/", form)
+    assert is_signed_in(browsers[0])
+    assert not is_signed_in(browsers[1])
+    assert "this browser" in browsers[0].get("/sessions/").content.decode()
+
+
+def test_a_stolen_session_cannot_guess_the_password(browsers):
+    form = {"old_password": "wrong", "new_password1": "x", "new_password2": "x"}
+    answers = [browsers[0].post("/password/", form).status_code for _ in range(6)]
+    assert answers == [200] * 4 + [429] * 2
+
+
+def test_of_a_failed_attempt_no_secret_is_kept(browsers, otto):
+    secrets = {"old_password": "typo-of-the-old", "new_password1": "the-very-new-1", "new_password2": "the-very-new-2"}
+    browsers[0].post("/password/", secrets)
+    with_factor(otto)
+    fresh = Client()
+    sign_in(fresh, "otto")
+    fresh.post("/second-factor/authenticate/", {"code": "314159"})
+    kept = str(list(AccessAttempt.objects.values_list()))
+    assert "otto" in kept
+    assert not [secret for secret in [*secrets.values(), "314159"] if secret in kept]
+
+
+def test_the_administration_changes_passwords_by_the_same_form(browsers):
+    ada = Client()
+    ada.force_login(account("ada", is_staff=True))
+    assert ada.get("/admin/password_change/")["Location"] == "/password/"
+
+
+def test_signing_out_ends_the_session_on_the_server_and_empties_the_browser(browsers):
+    cookie = browsers[0].cookies["sessionid"].value
+    answer = browsers[0].post("/logout/")
+    assert answer["Clear-Site-Data"] == '"cache", "storage"'
+    thief = Client()
+    thief.cookies["sessionid"] = cookie
+    assert not is_signed_in(thief)
+
+
+def test_signing_in_makes_a_new_session(otto):
+    client = Client()
+    client.get("/accounts/join/nonsense/")
+    session = client.session
+    session["kept"] = "before"
+    session.save()
+    client.cookies["sessionid"] = before = session.session_key
+    sign_in(client, "otto")
+    assert client.cookies["sessionid"].value != before
+
+
+def test_typing_the_password_again_makes_a_new_session_too(otto):
+    client = Client()
+    sign_in(client, "otto")
+    before = client.cookies["sessionid"].value
+    client.post("/password/again/", {"password": PASSWORD, "next": "/sessions/"})
+    assert client.cookies["sessionid"].value != before
+    assert "this browser" in client.get("/sessions/").content.decode()
+    thief = Client()
+    thief.cookies["sessionid"] = before
+    assert not is_signed_in(thief)
+
+
+def test_what_is_kept_of_ended_sessions_is_forgotten(browsers, settings):
+    settings.SESSION_COOKIE_AGE = 0
+    assert sessions_forget() == 2
+
+
+@pytest.mark.parametrize(
+    ("user_agent", "words"),
+    [
+        (FIREFOX, "Firefox on Linux"),
+        (SAFARI, "Safari on iPhone"),
+        ("", "A browser"),
+        ("curl/8 Windows", "a browser on Windows"),
+    ],
+)
+def test_a_browser_is_named_in_words(user_agent, words):
+    assert device_in_words(user_agent) == words

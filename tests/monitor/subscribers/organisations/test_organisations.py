@@ -1,0 +1,304 @@
+"""Organisations: who belongs to one, what its members hear of, and what becomes of it."""
+
+from datetime import timedelta
+
+import pytest
+from django.apps import apps
+from django.contrib import admin
+from django.core import mail
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone, translation
+
+from detection.alerts.services import alert_transition
+from detection.models import AlertTransition
+from detection.rules.lifecycle import State
+from monitor import tasks
+from monitor.models import Membership, Organisation, OutgoingMessage, Subscription
+from monitor.notifications import announcements, digests, rounds
+from monitor.subscribers.organisations import services
+from monitor.subscribers.subscriptions import members
+from monitor.subscribers.subscriptions import services as subscriptions
+from monitor.subscribers.subscriptions.assets import SiteArea
+from monitor.subscribers.subscriptions.watched_areas import watched_areas
+from monitor.wording import regions
+from monitor.wording.refusals import Refusal
+from tests.makers.organisations import WISH, make_member, make_organisation, share
+
+pytestmark = pytest.mark.django_db
+OWNER, ANNA, BEN = "owner@example.org", "anna@example.org", "ben@example.org"
+
+
+def announce_and_send() -> dict[str, list]:
+    """Queue and send what is due; the mails of this step by address."""
+    before = len(mail.outbox)
+    tasks.announce_transitions()
+    rounds.messages_send()
+    sent: dict[str, list] = {}
+    for one in mail.outbox[before:]:
+        sent.setdefault(one.to[0], []).append(one)
+    return sent
+
+
+@pytest.fixture
+def three(make_subscription) -> list[Membership]:
+    """An owner, who also watches a place far away alone, and two members."""
+    make_subscription(OWNER, longitude=-13.0)
+    return make_organisation(OWNER, ANNA, BEN)
+
+
+def test_each_member_gets_one_mail_in_their_own_language_and_whoever_left_gets_none(three, make_alert):
+    owner, anna, ben = three
+    share(owner)
+    subscriptions.reader_set(email=ANNA, language="de", time_zone="Europe/Berlin")
+    alert = make_alert()
+    sent = announce_and_send()
+    assert {email: len(letters) for email, letters in sent.items()} == {OWNER: 1, ANNA: 1, BEN: 1}
+    assert sent[ANNA][0].extra_headers["Content-Language"] == "de"
+    assert sent[BEN][0].extra_headers["Content-Language"] == "en"
+    assert "Aldwick Waterworks" in sent[BEN][0].body
+    assert not any(other in sent[BEN][0].body for other in (OWNER, ANNA))
+
+    services.member_leave(membership=ben)
+    alert_transition(alert=alert, to=State.CONFIRMED, reason="seen in the field", actor="operator")
+    assert set(announce_and_send()) == {OWNER, ANNA}
+
+
+def test_what_is_followed_alone_and_together_is_told_once(three, make_alert, make_subscription):
+    share(three[0])
+    make_subscription(ANNA)
+    make_alert()
+    (letter,) = announce_and_send()[ANNA]
+    assert "(Aldwick Waterworks)" in letter.body
+
+
+def test_a_weekly_place_is_one_digest_with_the_members_own(three, make_alert, make_subscription):
+    share(three[0], frequency="weekly")
+    make_subscription(ANNA, frequency="weekly")
+    make_alert()
+    assert announce_and_send() == {}
+    digests.digests_queue(now=timezone.now() + timedelta(days=8))
+    OutgoingMessage.objects.update(next_try_at=timezone.now())
+    sent = announce_and_send()
+    assert {email: len(letters) for email, letters in sent.items()} == {OWNER: 1, ANNA: 1, BEN: 1}
+
+
+def test_one_click_in_the_mail_ends_it_for_one_person_and_one_place(three, make_alert, make_subscription, client):
+    owner, _anna, ben = three
+    share(owner)
+    elsewhere = share(owner, longitude=-11.0)
+    own = make_subscription(ANNA, longitude=-13.0)
+    alert = make_alert()
+    (letter,) = announce_and_send()[ANNA]
+    link = letter.extra_headers["List-Unsubscribe"].strip("<>").removeprefix("http://localhost:8000")
+    assert client.post(link, {"List-Unsubscribe": "One-Click"}).status_code == 200
+
+    services.organisation_rename(organisation=owner.organisation, name="Aldwick Water")  # settles all seats
+    alert_transition(alert=alert, to=State.PROVISIONAL, reason="seen again")
+    assert set(announce_and_send()) == {OWNER, BEN}
+    left = Subscription.objects.filter(email=ANNA, ended_at=None)
+    assert {one.pk for one in left} == {own.pk, elsewhere.seats.get(email=ANNA).pk}
+    subscriptions.purge()
+    Subscription.objects.exclude(ended_at=None).update(ended_at=timezone.now() - timedelta(days=40))
+    subscriptions.purge()  # that no mail is wanted is kept as long as the membership
+
+    services.mails_set(membership=Membership.objects.get(email=ANNA), wanted=True)
+    alert_transition(alert=alert, to=State.CONFIRMED, reason="seen in the field", actor="operator")
+    assert set(announce_and_send()) == {OWNER, ANNA, BEN}
+
+
+def test_whoever_wants_no_mails_gets_none_of_a_new_place_either(three, make_alert):
+    owner, anna, _ben = three
+    services.mails_set(membership=anna, wanted=False)
+    share(owner)
+    make_alert()
+    assert set(announce_and_send()) == {OWNER, BEN}
+
+
+def test_a_change_of_the_place_is_one_for_all_and_nobody_moves_it_alone(three, make_alert):
+    owner, *_ = three
+    place = share(owner)
+    subscriptions.change(email=ANNA, pk=str(place.seats.get(email=ANNA).pk), deed="monthly")
+    assert place.seats.get(email=ANNA).frequency == "at-once"
+    wish = WISH | {"kinds": ["uplift"], "frequency": "daily"}
+    services.shared_change(shared=place, region=regions.circle(-11.0, 47.0, 800), name="Mill", **wish)
+    assert {(one.label, one.frequency, one.name) for one in place.seats.all()} == {
+        ("800 m around 47.00° N 11.00° W", "daily", "Aldwick Waterworks")
+    }
+    make_alert()
+    assert announce_and_send() == {}
+    services.shared_end(organisation=owner.organisation, pk=place.pk)
+    assert not place.seats.filter(ended_at=None).exists()
+
+
+def test_a_list_of_sites_is_kept_once_and_named_in_every_mail(three, make_alert):
+    area = regions.disc(-12.0, 47.0, 500)
+    share(three[0], sites=(SiteArea("Dam", -12.0, 47.0, 500, area),))
+    make_alert()
+    sent = announce_and_send()
+    assert set(sent) == {OWNER, ANNA, BEN}
+    assert all("Dam" in letter.body for letters in sent.values() for letter in letters)
+
+
+def test_thirty_members_are_queued_and_sent_in_as_many_statements_as_three(three, make_alert):
+    owner, *_ = three
+    share(owner)
+    make_alert()
+    few = statements_to_queue()
+    for n in range(27):
+        make_member(owner, f"member{n}@example.org")
+    make_alert(longitude=-12.001)
+    assert statements_to_queue() == few
+    assert sorted(announce_and_send()) == sorted(one.email for one in members.members(organisation=owner.organisation))
+
+
+def statements_to_queue() -> int:
+    with CaptureQueriesContext(
+        connection,
+    ) as queries:
+        for pk in AlertTransition.objects.filter(announcement=None).values_list("pk", flat=True):
+            announcements.transition_announce(transition_id=pk)
+    return len(queries)
+
+
+def test_nothing_comes_before_the_invited_person_agrees(three, make_alert, client):
+    owner, *_ = three
+    share(owner)
+    services.member_invite(owner=owner, email=" Carla@Example.org")
+    make_alert()
+    (question,) = announce_and_send()["carla@example.org"]
+    assert question.subject == "Invitation to Aldwick Waterworks"
+    assert OWNER in question.body
+    link = next(word for word in question.body.split() if "/subscribe/join/" in word)
+    page = client.get(link.removeprefix("http://localhost:8000"))
+    assert page.status_code == 200
+    assert Membership.objects.get(email="carla@example.org").confirmed_at is None
+    make_alert(longitude=-12.001)
+    assert "carla@example.org" not in announce_and_send()
+    with translation.override("fr"):
+        client.post(link.removeprefix("http://localhost:8000"), {"time_zone": "Europe/Paris"})
+    make_alert(longitude=-12.002)
+    assert len(announce_and_send()["carla@example.org"]) == 1
+    seat = Subscription.objects.get(email="carla@example.org")
+    assert seat.time_zone == "Europe/Paris"
+
+
+def test_whoever_declined_is_not_asked_again_and_an_unanswered_question_is_forgotten(three, settings):
+    owner, *_ = three
+    services.member_invite(owner=owner, email="carla@example.org")
+    services.invitation_decline(membership=Membership.objects.get(email="carla@example.org"))
+    with pytest.raises(Refusal, match="declined"):
+        services.member_invite(owner=owner, email="carla@example.org")
+    services.member_invite(owner=owner, email="dora@example.org")
+    Membership.objects.filter(email="dora@example.org").update(created_at=timezone.now() - timedelta(days=8))
+    Membership.objects.filter(email="carla@example.org").update(left_at=timezone.now() - timedelta(days=31))
+    subscriptions.purge()
+    assert set(Membership.objects.values_list("email", flat=True)) == {OWNER, ANNA, BEN}
+    assert not OutgoingMessage.objects.filter(address__in=["carla@example.org", "dora@example.org"]).exists()
+
+
+def test_invitations_of_a_day_and_members_are_limited(three, settings, monkeypatch):
+    owner, *_ = three
+    monkeypatch.setattr(services, "MOST_INVITATIONS", 2)
+    for name in ("carla", "dora"):
+        services.member_invite(owner=owner, email=f"{name}@example.org")
+    with pytest.raises(Refusal, match="Daily limit"):
+        services.member_invite(owner=owner, email="eva@example.org")
+    monkeypatch.setattr(services, "MOST_MEMBERS", 5)
+    with pytest.raises(Refusal, match="5 members"):
+        services.member_invite(owner=owner, email="frida@example.org")
+
+
+@pytest.mark.parametrize("name", ["", "Win at http://x.example", "www.example", "see example.org", "a<b", "x" * 61])
+def test_a_name_is_no_advertisement(three, name):
+    with pytest.raises(Refusal):
+        services.organisation_rename(organisation=three[0].organisation, name=name)
+
+
+def test_an_organisation_named_before_the_rule_writes_to_no_stranger(three):
+    owner = three[0]
+    Organisation.objects.filter(pk=owner.organisation_id).update(name="Evıl. com")
+    waiting = OutgoingMessage.objects.count()
+    with pytest.raises(Refusal, match="without a link"):
+        services.member_invite(owner=owner, email="stranger@example.org")
+    assert OutgoingMessage.objects.count() == waiting
+    services.organisation_rename(organisation=owner.organisation, name="Aldwick e.V.")
+    services.member_invite(owner=owner, email="stranger@example.org")
+    assert OutgoingMessage.objects.count() == waiting + 1
+
+
+def test_only_somebody_who_confirmed_a_subscription_founds_one(make_subscription):
+    make_subscription(ANNA, confirmed_at=None)
+    with pytest.raises(Refusal, match="Confirm"):
+        services.organisation_found(email=ANNA, name="Aldwick")
+    make_subscription(BEN)
+    owner, carla = make_organisation(BEN, "carla@example.org")
+    share(owner)
+    with pytest.raises(Refusal, match="Confirm"):  # a seat is no subscription of one's own
+        services.organisation_found(email=carla.email, name="Aldwick")
+
+
+def test_the_last_owner_passes_it_on_or_dissolves_it(three):
+    owner, anna, _ben = three
+    share(owner)
+    with pytest.raises(Refusal, match="only owner"):
+        services.member_leave(membership=owner)
+    with pytest.raises(Refusal, match="only owner"):
+        services.ownership_give_up(membership=owner)
+    services.ownership_share(organisation=owner.organisation, pk=anna.pk)
+    services.member_leave(membership=owner)
+    assert [one.email for one in members.owners(organisation=owner.organisation_id)] == [ANNA]
+    services.organisation_dissolve(organisation=owner.organisation)
+    assert not Membership.objects.exists()
+    assert [one.email for one in Subscription.objects.all()] == [OWNER]  # the one of their own
+
+
+def test_a_person_is_forgotten_and_the_organisation_goes_on_under_its_longest_member(three, make_alert):
+    owner, anna, ben = three
+    share(owner)
+    exported = subscriptions.person_export(email=ANNA)
+    assert [one["organisation"] for one in exported["organisations"]] == ["Aldwick Waterworks"]
+    assert [one["shared"] for one in exported["subscriptions"]] == [True]
+    assert OWNER not in str(exported)
+    subscriptions.person_delete(email=OWNER)
+    assert [one.email for one in members.owners(organisation=owner.organisation_id)] == [ANNA]
+    make_alert()
+    assert set(announce_and_send()) == {ANNA, BEN}
+    subscriptions.person_delete(email=BEN)
+    subscriptions.person_delete(email=ANNA)
+    assert not Organisation.objects.exists()
+    assert not Subscription.objects.exists()
+    for model in (Membership, Subscription, OutgoingMessage):
+        assert not model.objects.filter(pk__isnull=False).exists()
+
+
+def test_an_organisation_is_exported_whole(three):
+    owner, *_ = three
+    share(owner)
+    exported = services.organisation_exported(organisation=owner.organisation)
+    assert {one["email"] for one in exported["members"]} == {OWNER, ANNA, BEN}
+    assert [one["label"] for one in exported["subscriptions"]] == ["5 km around 47.00° N 12.00° W"]
+
+
+def test_images_are_searched_where_an_organisation_looks_even_if_nobody_wants_mails(three):
+    for one in three:
+        services.mails_set(membership=one, wanted=False)
+    before = watched_areas()
+    share(three[0], longitude=20.0)
+    assert len(watched_areas()) == len(before) + 1
+
+
+def test_operators_and_administrators_see_counts_only(three, django_user_model, client):
+    owner, *_ = three
+    place = share(owner)
+    services.member_invite(owner=owner, email="carla@example.org")
+    assert members.counts() == {"organisations": 1, "members": 3, "subscriptions": 1}
+    for name in ("organisation", "membership", "subscription", "asset", "outgoingmessage", "notification"):
+        assert not admin.site.is_registered(apps.get_model("monitor", name))
+    client.force_login(django_user_model.objects.create_superuser("chief"))
+    pages = [
+        client.get(path).content.decode() for path in ("/jobs/?kind=messages", "/review/", "/admin/", "/accounts/")
+    ]
+    for secret in (OWNER, "carla@example.org", owner.organisation.name, place.label):
+        assert not any(secret in page for page in pages)
+    assert "Invitation to an organisation" in pages[0]

@@ -1,0 +1,162 @@
+"""How often: quiet hours, each by the reader's clock, months, pauses that end, tests, and signs of life."""
+
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+from django.core import mail
+from django.utils import timezone
+
+from monitor import tasks
+from monitor.models import OutgoingMessage, Subscription
+from monitor.notifications import digests, gathering, life, rounds, selectors
+from monitor.subscribers.subscriptions import often, services, tokens
+
+pytestmark = pytest.mark.django_db
+NIGHT = {"quiet_from": 22, "quiet_until": 7, "time_zone": "Pacific/Auckland"}
+
+
+def auckland(hour: int) -> datetime:
+    return datetime(2030, 3, 5, hour, 30, tzinfo=ZoneInfo("Pacific/Auckland")).astimezone(UTC)
+
+
+@pytest.mark.parametrize(("start", "end", "quiet"), [(22, 7, [*range(7), 22, 23]), (1, 3, [1, 2]), (0, 23, range(23))])
+def test_quiet_hours_may_go_over_midnight(start, end, quiet):
+    assert [hour for hour in range(24) if often.is_quiet(hour, start, end)] == list(quiet)
+
+
+def test_news_of_the_night_comes_in_the_morning_of_its_reader(make_alert, make_subscription):
+    make_subscription(**NIGHT)
+    make_subscription("awake@example.org")
+    make_alert()
+    OutgoingMessage.objects.all().delete()
+    from monitor.notifications import announcements
+
+    announcements.transition_announce(transition_id=make_alert().transitions.get().pk)
+    assert gathering.messages_gather(now=auckland(23)) == 1
+    assert gathering.messages_gather(now=auckland(6)) == 0
+    assert gathering.messages_gather(now=auckland(7)) == 1
+
+
+def test_a_mail_that_was_delayed_into_the_night_waits_for_the_morning(make_alert, make_subscription):
+    make_subscription(**NIGHT)
+    make_subscription("awake@example.org")
+    make_alert()
+    tasks.announce_transitions()
+    gathering.messages_gather(now=auckland(12))  # the resident's too, whatever hour it is in Auckland as this runs
+    OutgoingMessage.objects.update(next_try_at=auckland(12))
+    assert [selectors.messages_due(now=auckland(hour)).count() for hour in (21, 22, 23)] == [2, 1, 1]
+    tomorrow = timedelta(days=1)
+    assert [selectors.messages_due(now=auckland(hour) + tomorrow).count() for hour in (6, 7)] == [1, 2]
+    held = OutgoingMessage.objects.filter(often.is_held(now=auckland(23)))
+    assert [one.address for one in held] == ["resident@example.org"]  # and nobody is alarmed that it is late
+
+
+@pytest.mark.parametrize(
+    ("hour", "free"), [(12, "05 12:30"), (21, "05 21:30"), (22, "06 07:00"), (2, "05 07:00"), (7, "05 07:30")]
+)
+def test_quiet_hours_end_in_the_morning(hour, free):
+    ends = often.quiet_ends(auckland(hour), often.Quiet("Pacific/Auckland", 22, 7))
+    assert f"{ends.astimezone(ZoneInfo('Pacific/Auckland')):%d %H:%M}" == free
+
+
+def test_a_digest_comes_at_six_by_the_readers_clock_and_not_in_quiet_hours(make_alert, make_subscription):
+    since = auckland(1) - timedelta(days=2)
+    make_subscription(frequency="daily", time_zone="Pacific/Auckland", confirmed_at=since)
+    make_subscription("late@example.org", frequency="daily", **NIGHT, confirmed_at=since)
+    Subscription.objects.update(last_digest_at=auckland(12) - timedelta(days=1))
+    make_alert()
+    Subscription.objects.update(confirmed_at=timezone.now() - timedelta(days=1))
+    tasks.announce_transitions()
+    assert [digests.digests_queue(now=auckland(hour)) for hour in (5, 6, 7, 8)] == [0, 1, 1, 0]
+
+
+def test_a_sign_of_life_that_was_delayed_waits_for_the_end_of_quiet_hours(make_subscription):
+    one = make_subscription(sign_of_life=True, confirmed_at=auckland(12) - timedelta(days=100), **NIGHT)
+    assert life.signs_of_life_queue(now=auckland(12)) == 1
+    OutgoingMessage.objects.update(next_try_at=auckland(12))
+    assert [selectors.messages_due(now=auckland(hour)).exists() for hour in (12, 22, 23)] == [True, False, False]
+    make_subscription(one.email, sign_of_life=False, **NIGHT | {"quiet_from": 12})
+    assert selectors.messages_due(now=auckland(12)).exists()
+
+
+@pytest.mark.parametrize(
+    ("now", "moment"),
+    [
+        (datetime(2026, 3, 31, 12, tzinfo=UTC), datetime(2026, 3, 1, 6, tzinfo=UTC)),
+        (datetime(2026, 3, 1, 5, tzinfo=UTC), datetime(2026, 2, 1, 6, tzinfo=UTC)),
+        (datetime(2026, 3, 1, 6, tzinfo=UTC), datetime(2026, 3, 1, 6, tzinfo=UTC)),
+    ],
+)
+def test_a_monthly_digest_is_due_on_the_first(now, moment):
+    assert digests.last_moment(frequency="monthly", now=now) == moment
+
+
+def test_a_pause_ends_by_itself_in_the_morning_of_its_day(make_subscription, client):
+    one = make_subscription(time_zone="Pacific/Auckland")
+    day = timezone.now().date() + timedelta(days=9)
+    path = f"/subscriptions/{tokens.manage_token(one.pk)}/"
+    client.post(path, {"deed": "pause", "subscription": one.pk, "until": day.isoformat()})
+    one.refresh_from_db()
+    assert one.paused_at
+    ends = datetime(day.year, day.month, day.day, tzinfo=ZoneInfo("Pacific/Auckland"))
+    assert one.paused_until == ends
+    assert "It goes on by itself on" in client.get(path).content.decode()
+    assert often.subscriptions_resume_due(now=ends - timedelta(minutes=1)) == 0
+    assert often.subscriptions_resume_due(now=ends) == 1
+    one.refresh_from_db()
+    assert (one.paused_at, one.paused_until) == (None, None)
+
+
+@pytest.mark.parametrize("until", ["", "yesterday", "2020-01-01", date(9999, 1, 1).isoformat()])
+def test_a_day_that_is_none_pauses_without_an_end(until, make_subscription):
+    one = make_subscription()
+    services.change(email=one.email, pk=str(one.pk), deed="pause", until=until)
+    one.refresh_from_db()
+    assert (one.paused_at is not None, one.paused_until) == (True, None)
+
+
+def test_a_test_shows_that_mails_arrive_three_times_a_day(make_subscription, client):
+    one = make_subscription(label="the harbour")
+    path = f"/subscriptions/{tokens.manage_token(one.pk)}/"
+    pages = [client.post(path, {"deed": "test", "subscription": one.pk}, follow=True) for _ in range(4)]
+    rounds.messages_send()
+    assert len(mail.outbox) == 3
+    assert "The harbour" in mail.outbox[0].body
+    assert "List-Unsubscribe" in mail.outbox[0].extra_headers
+    assert "A test is on its way" in pages[0].content.decode()
+    assert "No test was sent" in pages[3].content.decode()
+
+
+def test_a_sign_of_life_comes_each_quarter_that_brought_nothing(make_alert, make_subscription):
+    long_ago = timezone.now() - timedelta(days=100)
+    make_subscription(sign_of_life=True, confirmed_at=long_ago, label="the harbour")
+    make_subscription("new@example.org", sign_of_life=True)
+    make_subscription("no@example.org", confirmed_at=long_ago)
+    heard = make_subscription("heard@example.org", sign_of_life=True, confirmed_at=long_ago, longitude=-13.0)
+    make_alert(longitude=-13.0)
+    tasks.announce_transitions()
+    rounds.messages_send()
+    assert [letter.to for letter in mail.outbox] == [[heard.email]]
+    assert life.signs_of_life_queue() == 1
+    assert life.signs_of_life_queue() == 0
+    rounds.messages_send()
+    assert mail.outbox[1].to == ["resident@example.org"]
+    assert "The harbour" in mail.outbox[1].body
+    assert life.signs_of_life_queue(now=timezone.now() + timedelta(days=92)) == 3
+
+
+def test_the_form_keeps_quiet_hours_and_the_sign_and_the_page_changes_them(client):
+    wish = {"where": "circle", "latitude": "47", "longitude": "-12", "distance": "2000", "kinds": ["subsidence"]}
+    wish |= {"lowest_severity": "minor", "frequency": "monthly", "email": "a@example.org"}
+    assert client.post("/subscribe/", wish | {"quiet_from": "22"}).status_code == 422
+    client.post("/subscribe/", wish | {"quiet_from": "22", "quiet_until": "7", "sign_of_life": "on"})
+    one = Subscription.objects.get()
+    assert (one.frequency, one.quiet_from, one.quiet_until, one.sign_of_life) == ("monthly", 22, 7, True)
+    services.subscription_confirm(subscription=one)
+    path = f"/subscriptions/{tokens.manage_token(one.pk)}/"
+    assert 'value="22" selected' in client.get(path).content.decode()
+    client.post(path, {"deed": "read", "language": "de", "time_zone": "Europe/Berlin", "quiet_from": "0"})
+    client.post(path, {"deed": "no-sign", "subscription": one.pk})
+    one.refresh_from_db()
+    assert (one.quiet_from, one.quiet_until, one.sign_of_life) == (None, None, False)

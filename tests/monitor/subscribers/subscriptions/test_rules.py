@@ -1,0 +1,114 @@
+"""What a subscription wants: one function decides of news and of the past alike."""
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from detection.alerts.services import alert_transition
+from detection.models import AlertExposure, AlertTransition
+from detection.rules.lifecycle import State
+from monitor.self_service.subscriptions.preview import SHOWN, replay, rows_of
+from monitor.subscribers.subscriptions import selectors
+from monitor.subscribers.subscriptions.often import Quiet
+from monitor.subscribers.subscriptions.rules import Wanted
+
+pytestmark = pytest.mark.django_db
+EVERY = Wanted(["subsidence", "uplift"], "minor", unreviewed=True)
+WISHES = [
+    EVERY,
+    EVERY._replace(kinds=["uplift"]),
+    EVERY._replace(lowest_severity="strong"),
+    EVERY._replace(unreviewed=False),
+    EVERY._replace(updates=False),
+    EVERY._replace(least_exposure=10),
+]
+
+
+@pytest.fixture
+def lived(make_alert) -> None:
+    """Alerts with all that wishes tell apart: kind, severity, review, an end, and what stands there."""
+    crowded, empty, unknown = make_alert(severity="strong"), make_alert(kind="uplift"), make_alert()
+    AlertExposure.objects.create(alert=crowded, people=4.0, buildings=12)
+    AlertExposure.objects.create(alert=empty, people=0.0, buildings=0)
+    AlertExposure.objects.create(alert=unknown)
+    alert_transition(alert=crowded, to=State.CONFIRMED, reason="seen in the field", actor="operator")
+    alert_transition(alert=unknown, to=State.FINISHED, reason="at rest")
+
+
+@pytest.mark.parametrize("wish", WISHES)
+def test_the_past_is_matched_as_news_are(lived, make_subscription, wish):
+    subscription = make_subscription(**wish._asdict())
+    told = {
+        one.pk
+        for one in AlertTransition.objects.select_related("alert")
+        if subscription in selectors.subscriptions_matching(transition=one)
+    }
+    past = replay(region=subscription.region, wish=wish, frequency="at-once")
+    assert {one.pk for one in past.steps} == told
+    assert told or wish.kinds == []
+
+
+def test_least_exposure_leaves_out_empty_ground_and_keeps_what_nobody_has_counted(lived, make_subscription):
+    subscription = make_subscription(least_exposure=10)
+    past = replay(region=subscription.region, wish=subscription, frequency="at-once")
+    assert {one.alert.kind for one in past.steps} == {"subsidence"}
+    assert len({one.alert_id for one in past.steps}) == 2
+
+
+def test_the_preview_counts_mails_as_they_are_gathered(make_alert, make_subscription, settings):
+    subscription = make_subscription()
+    start = timezone.now() - timedelta(days=20)
+    for minutes in (0, 1, 2, 30, 50, 60 * 24 * 3):
+        alert = make_alert(longitude=-12.0 + minutes / 1e6)
+        alert.transitions.update(created_at=start + timedelta(minutes=minutes))
+
+    def mails(frequency: str) -> int:
+        return replay(region=subscription.region, wish=EVERY, frequency=frequency).n_mails
+
+    assert mails("at-once") == 6
+    settings.GATHERING = {"mail": (5.0, 60.0)}
+    assert mails("at-once") == 3
+    assert mails("daily") == 2
+
+
+def test_the_preview_keeps_quiet_hours(make_alert, make_subscription, settings, client):
+    settings.GATHERING = {"mail": (5.0, 60.0)}
+    subscription = make_subscription()
+    midnight = (timezone.now() - timedelta(days=20)).replace(hour=0, minute=0, second=0)
+    for hour in (1, 3, 5, 12):
+        make_alert(longitude=-12.0 + hour / 1e6).transitions.update(created_at=midnight + timedelta(hours=hour))
+    past = replay(region=subscription.region, wish=EVERY, frequency="at-once", quiet=Quiet("UTC", 22, 7))
+    assert past.n_mails == 2
+    wish = {"where": "circle", "latitude": "47", "longitude": "-12", "distance": "2000", "kinds": EVERY.kinds}
+    wish |= {"lowest_severity": "minor", "unreviewed": "on", "frequency": "at-once", "updates": "on"}
+    assert client.post("/subscribe/preview.json", wish).json()["mails"] == 4
+    night = {"quiet_from": "22", "quiet_until": "7", "time_zone": "UTC"}
+    assert client.post("/subscribe/preview.json", wish | night).json()["mails"] == 2
+
+
+def test_a_first_load_counts_as_a_summary(make_alert, make_subscription, settings):
+    settings.GATHERING = {"mail": (5.0, 60.0)}
+    subscription, start = make_subscription(), timezone.now() - timedelta(days=20)
+    for n in range(36):
+        make_alert(longitude=-12.0 + n / 1e5).transitions.update(created_at=start + timedelta(minutes=n // 12 * 100))
+    past = replay(region=subscription.region, wish=EVERY, frequency="at-once")
+    assert (past.n_mails, past.n_more) == (2, 36 - SHOWN)
+    assert len(rows_of(past.steps)) == SHOWN
+
+
+def test_the_list_has_links_with_and_without_a_script(lived, make_subscription, client):
+    wish = {"where": "circle", "latitude": "47", "longitude": "-12", "distance": "2000", "kinds": ["subsidence"]}
+    wish |= {"lowest_severity": "strong", "unreviewed": "on", "frequency": "weekly", "least_exposure": "10"}
+    answer = client.post("/subscribe/preview.json", wish).json()
+    assert answer["mails"] == 1
+    assert len(answer["items"]) == 2
+    assert all(item["url"].startswith("/alerts/") for item in answer["items"])
+    page = client.post("/subscribe/", wish | {"look": "back"})
+    assert page.status_code == 200
+    text = page.content.decode()
+    assert answer["items"][0]["url"] in text
+    assert answer["sentence"] in text
+    assert client.post("/subscribe/", wish | {"look": "back", "kinds": []}).status_code == 422
+    client.post("/subscribe/", wish | {"email": "a@example.org"})
+    assert selectors.subscriptions_of(email="a@example.org").get().least_exposure == 10

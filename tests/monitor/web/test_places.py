@@ -1,0 +1,112 @@
+"""Places for costly requests: held by so many on a machine, and given back whatever becomes of the answer."""
+
+import gc
+import subprocess
+import sys
+
+import pytest
+from django.http import HttpResponse, HttpResponseNotModified, StreamingHttpResponse
+from django.test import RequestFactory
+
+from monitor.gunicorn import threads
+from monitor.web import places
+from monitor.web.middleware import LimitRequests
+from tests.waiting import wait_until
+
+pytestmark = pytest.mark.django_db  # at the end of an answer old connections are closed
+HOLD = """
+import sys, time, django
+django.setup()
+from django.conf import settings
+from monitor.web import places
+settings.PLACES_DIR = sys.argv[1]
+places.place_take("given files")
+print("held", flush=True)
+time.sleep(600)
+"""
+
+
+@pytest.fixture
+def given_files(settings, tmp_path, monkeypatch):
+    """Ask for an address that is given a file; how many of its places are taken."""
+    settings.PLACES_DIR = tmp_path / "places"
+    monkeypatch.setattr(places, "WAIT_SECONDS", 0.0)
+    boundary = {"boundary": "edge"}
+
+    def ask(view):
+        request = RequestFactory().post("/subscribe/preview.json", boundary)
+        return LimitRequests(view)(request)
+
+    return ask
+
+
+def n_free() -> int:
+    """How many places of given files are free."""
+    taken = []
+    try:
+        while True:
+            taken.append(places.place_take("given files"))
+    except places.Busy:
+        return len(taken)
+    finally:
+        for give_back in taken:
+            give_back()
+
+
+def test_two_files_are_read_at_a_time_and_the_third_is_put_off(given_files):
+    def nested(depth: int):
+        return lambda request: given_files(nested(depth - 1)) if depth else HttpResponse("read")
+
+    assert given_files(nested(1)).content == b"read"
+    refused = given_files(nested(2))
+    assert (refused.status_code, refused["Retry-After"]) == (503, "10")
+    assert n_free() == 2
+
+
+def test_a_view_that_fails_gives_its_place_back(given_files):
+    def fails(request):
+        assert n_free() == 1
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        given_files(fails)
+    assert n_free() == 2
+
+
+@pytest.mark.parametrize("length", [0, 1, 3])
+def test_an_answer_that_streams_holds_its_place_until_it_was_sent_or_broke_off(given_files, length):
+    answer = given_files(lambda request: StreamingHttpResponse(iter([b"1", b"2", b"3"])))
+    for _ in zip(range(length), answer, strict=False):
+        assert n_free() == 1
+    answer.close()
+    assert n_free() == 2
+
+
+def test_an_answer_that_another_one_replaces_gives_its_place_back(given_files):
+    def replaced(request):
+        given_files(lambda request: StreamingHttpResponse(iter([b"never sent"])))
+        gc.collect()
+        return HttpResponseNotModified()
+
+    assert given_files(replaced).status_code == 304
+    assert n_free() == 2
+
+
+def test_places_are_those_of_a_machine_and_come_back_when_a_process_is_killed(given_files, settings):
+    command = [sys.executable, "-c", HOLD, str(settings.PLACES_DIR)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as other:
+        assert other.stdout.readline() == b"held\n"
+        assert n_free() == 1
+        other.kill()
+    wait_until(lambda: n_free() == 2)
+
+
+def test_however_many_kinds_are_asked_for_threads_are_left_for_pages(settings, tmp_path):
+    settings.PLACES_DIR = tmp_path
+    others = [kind for kind in places.EACH_PROCESS if kind != "sign-in"]
+    taken = [places.place_take(kind) for kind in others[: threads - places.FOR_PAGES]]
+    with pytest.raises(places.Busy):
+        places.place_take("sign-in")
+    for give_back in taken:
+        give_back()
+    places.place_take("sign-in")()

@@ -1,0 +1,85 @@
+"""Viewers read what operators read, change nothing, and find no button that they may not press."""
+
+import re
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Group
+from django.test import Client
+
+from detection.models import Claim, Review
+from detection.reviews.services import alert_review
+from detection.rules.verdicts import Verdict
+from monitor.web.roles import OPERATORS, VIEWERS
+
+pytestmark = pytest.mark.django_db
+
+
+def signed_in(name: str, group: str) -> Client:
+    user = get_user_model().objects.create_user(name)
+    user.groups.add(Group.objects.get(name=group))
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+@pytest.fixture
+def viewer() -> Client:
+    return signed_in("vera", VIEWERS)
+
+
+def forms_that_change(page: str) -> list[str]:
+    """Where the forms of a page lead, except the way out and the language of the page."""
+    forms = re.findall(r"<form[^>]*method=\"post\"[^>]*>", page)
+    return [form for form in forms if "/logout/" not in form and "/language/" not in form]
+
+
+def test_a_viewer_reads_a_case_but_finds_no_verdict_to_give(viewer, make_alert):
+    alert = make_alert()
+    page = viewer.get(f"/review/{alert.code}/")
+    assert page.status_code == 200
+    assert forms_that_change(page.content.decode()) == []
+    assert "Operators decide them." in page.content.decode()
+    assert viewer.post(f"/review/{alert.code}/", {"verdict": "confirm"}).status_code == 403
+    assert not Review.objects.exists()
+
+
+def test_a_viewer_who_reads_a_case_does_not_claim_it(viewer, make_alert):
+    alert = make_alert()
+    viewer.get(f"/review/{alert.code}/")
+    assert not Claim.objects.exists()
+    operator = signed_in("otto", OPERATORS)
+    operator.get(f"/review/{alert.code}/")
+    assert "otto has held this case since" in viewer.get(f"/review/{alert.code}/").content.decode()
+
+
+def test_a_viewer_reads_a_verdict_but_cannot_take_it_back(viewer, make_alert):
+    alert = make_alert()
+    otto = get_user_model().objects.create_user("otto")
+    review = alert_review(
+        alert=alert,
+        verdict=Verdict.CONFIRM,
+        reviewer=otto,
+        expected_state="first",
+        reason_code="plausible",
+        public_note="",
+        internal_note="",
+    )
+    page = viewer.get(f"/review/{alert.code}/").content.decode()
+    assert "otto" in page
+    assert forms_that_change(page) == []
+    assert viewer.post(f"/review/{alert.code}/undo/", {"review": review.pk}).status_code == 403
+
+
+@pytest.mark.parametrize("path", ["/review/", "/events/", "/pairs/", "/pairs/images/", "/products/"])
+def test_pages_for_operators_are_read_by_viewers_without_a_button_that_changes(viewer, path):
+    page = viewer.get(path)
+    assert page.status_code == 200
+    assert forms_that_change(page.content.decode()) == []
+    assert "Add data" not in page.content.decode()
+
+
+def test_a_viewer_reports_no_event_and_adds_no_file(viewer):
+    assert viewer.post("/events/", {"kind": "earthquake", "place": "47, 8"}).status_code == 403
+    assert viewer.get("/uploads/").status_code == 403
+    assert viewer.post("/uploads/").status_code == 403

@@ -1,0 +1,137 @@
+"""Alerts from image pairs in words, and on their pages."""
+
+from datetime import date
+from types import SimpleNamespace
+
+import pytest
+
+from ingest.scenes.services import scenes_load
+from monitor.wording.cards.cards import alert_card
+from monitor.wording.compass import compass
+from monitor.wording.dates import days_words
+from monitor.wording.families import voice
+from monitor.wording.figures import speed_words
+from monitor.wording.images import run_state
+
+
+@pytest.mark.parametrize(
+    ("bearing", "expected"), [(0, "north"), (44, "north-east"), (120, "south-east"), (268, "west"), (350, "north")]
+)
+def test_bearings_in_words(bearing, expected):
+    assert compass(bearing) == expected
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "expected"),
+    [
+        (date(2023, 10, 4), date(2023, 10, 16), "between 4 and 16 October 2023"),
+        (date(2023, 9, 28), date(2023, 10, 10), "between 28 September and 10 October 2023"),
+        (date(2023, 12, 27), date(2024, 1, 8), "between 27 December 2023 and 8 January 2024"),
+    ],
+)
+def test_spans_of_days_in_words(first, last, expected):
+    assert days_words(first, last) == expected
+
+
+@pytest.mark.parametrize(
+    ("speed", "sigma", "expected"),
+    [
+        (3.06, 0.1, "3.1 ± 0.2 metres a day"),
+        (12.4, 0.1, "12 ± 1 metres a day"),
+        (0.42, 0.05, "42 ± 10 centimetres a day"),
+        (0.42, None, "42 centimetres a day"),
+        (3.0, 0.001, "3.0 ± 0.1 metres a day"),
+    ],
+)
+def test_speeds_carry_their_unit_and_never_a_margin_of_zero(speed, sigma, expected):
+    assert speed_words(speed, sigma) == expected
+
+
+@pytest.mark.parametrize("kind", ["surface-change", "moving-ground", "glacier-surge", "fast-landslide"])
+def test_nothing_is_claimed_that_two_images_cannot_show(kind):
+    pair = SimpleNamespace(reference=SimpleNamespace(posting_m=30.0), temporal_baseline_days=12)
+    lines = voice(kind).advice(kind, "first") + voice(kind).limits(SimpleNamespace(kind=kind), [pair])
+    text = " ".join(lines).lower()
+    assert "danger" not in text
+    assert "as a hint, not as a finding" in text
+    assert "does not show" in text
+
+
+@pytest.fixture
+def changed(make_alert):
+    return make_alert(
+        kind="surface-change",
+        component="",
+        rate_mm_yr=None,
+        peak_rate_mm_yr=None,
+        rate_sigma_mm_yr=None,
+        coherence_before=0.74,
+        coherence_after=0.21,
+        change_sigma=-6.5,
+        first_motion=date(2023, 10, 4),
+        last_motion=date(2023, 10, 16),
+    )
+
+
+@pytest.fixture
+def moving(make_alert):
+    return make_alert(
+        kind="moving-ground",
+        component="",
+        rate_mm_yr=None,
+        peak_rate_mm_yr=None,
+        rate_sigma_mm_yr=None,
+        speed_m_day=3.1,
+        peak_speed_m_day=3.5,
+        speed_sigma_m_day=0.15,
+        bearing_deg=118.0,
+        longitude=-11.9,
+        first_motion=date(2023, 9, 22),
+        last_motion=date(2023, 11, 9),
+        severity="strong",
+    )
+
+
+def test_a_card_says_what_changed_and_what_moves(changed, moving):
+    card = alert_card(changed)
+    assert card.kind_label == "Changed surface"
+    assert card.rate_label == "surface changed: match fell from 74 % to 21 %"
+    assert card.severity_label.endswith("change")
+    assert "between 4 and 16 October 2023" in card.sentence
+    card = alert_card(moving)
+    assert card.sentence.startswith(
+        "The ground here moved to the south-east by about 3.1 metres a day (probably 2.9 to 3.3) between 22 September"
+    )
+    assert card.severity_meaning.startswith("More than a metre a day at its fastest, or")
+
+
+@pytest.mark.parametrize("path", ["/", "/alerts/", "/alerts.atom", "/alerts.geojson", "/api/v1/alerts"])
+def test_lists_and_feeds_have_them_too(client, changed, moving, path):
+    page = client.get(path).content.decode()
+    assert "Changed surface" in page
+    assert "Fast-moving ground" in page
+
+
+def test_the_images_stand_among_the_data_with_their_source(db, client, make_rtc):
+    for day in ("20211119", "20211201"):
+        scenes_load(path=make_rtc(day))
+    page = client.get("/products/").content.decode()
+    assert "OPERA RTC-S1 images, track 137 ascending, burst 292320-IW2" in page
+    assert "2021-11-19 to 2021-12-01" in page
+    assert "Copernicus Sentinel" in page
+    assert page.count("_VV.tif") == 2
+
+
+def test_their_own_pages_have_no_empty_series(client, changed, moving):
+    for alert in (changed, moving):
+        page = client.get(alert.get_absolute_url()).content.decode()
+        assert alert_card(alert).sentence in page
+        assert "How the ground moved" not in page
+        assert "What you can do" in page
+        assert client.get(f"{alert.get_absolute_url()}series.json").json()["series"] == []
+
+
+def test_a_running_run_shows_its_progress():
+    assert run_state("running", 0.4) == "running, 40 % done"
+    assert run_state("running", 0.0) == "running"
+    assert run_state("succeeded", 1.0) == "finished"

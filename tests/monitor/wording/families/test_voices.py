@@ -1,0 +1,193 @@
+"""Every kind in every state has words and a mark; velocity fields in plain words, never more certain than the data."""
+
+import re
+from datetime import date
+from itertools import product
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from django.conf import settings
+
+from detection.kinds import KIND_OF_CLASS, KINDS, Family, Kind, Shape
+from detection.rules.lifecycle import State
+from detection.rules.severity import Severity
+from ml.rasters.areas import KINDS as NETWORK_CLASSES
+from monitor.wording.families import VOICES, voice
+from monitor.wording.states import STATE_LABELS
+
+PERIOD = (date(2020, 1, 3), date(2024, 12, 25))
+STYLES = Path(settings.BASE_DIR) / "static/css"
+
+
+def figures(kind: str, **values) -> SimpleNamespace:
+    """An alert or a detection with figures of every family."""
+    return SimpleNamespace(
+        **{
+            "kind": kind,
+            "extent": "local",
+            "reference": "",
+            "component": "los",
+            "first_motion": PERIOD[0],
+            "last_motion": PERIOD[1],
+            "class_shares": {},
+            "reasons": [],
+            "rate_mm_yr": -14.0,
+            "peak_rate_mm_yr": -15.0,
+            "peak_low_mm_yr": None,
+            "peak_high_mm_yr": None,
+            "places": [],
+            "rate_sigma_mm_yr": 1.0,
+            "speed_m_day": 3.1,
+            "speed_sigma_m_day": 0.15,
+            "usual_speed_m_day": 0.4,
+            "bearing_deg": 118.0,
+            "onset": date(2023, 9, 20),
+            "onset_sigma_days": 4.0,
+            "coherence_before": 0.74,
+            "coherence_after": 0.21,
+            "change_sigma": -6.5,
+        }
+        | values
+    )
+
+
+def velocity(kind: str, component: str, rate_mm_yr: float, peak_rate_mm_yr: float, **values) -> SimpleNamespace:
+    return figures(kind, component=component, rate_mm_yr=rate_mm_yr, peak_rate_mm_yr=peak_rate_mm_yr, **values)
+
+
+def source(kind: str, **values) -> SimpleNamespace:
+    """What a run read: a product for velocities, a pair of images for all else."""
+    if KINDS[Kind(kind)].family is Family.VELOCITY:
+        named = {"component": "los", "direction": "ascending", "posting_m": None, "n_dates": 200}
+        return SimpleNamespace(**(named | values))
+    return SimpleNamespace(reference=SimpleNamespace(posting_m=30.0), temporal_baseline_days=12)
+
+
+@pytest.mark.parametrize(("kind", "state"), list(product(Kind, State)))
+def test_every_kind_in_every_state_has_words(kind, state):
+    row, alert, family_voice = KINDS[kind], figures(kind), voice(kind)
+    texts = [row.label, row.short, row.meaning, row.mark.shape, row.mark.colour]
+    texts += [family_voice.label(alert), family_voice.sentence(alert), *STATE_LABELS[state]]
+    texts += [text for grade in Severity for text in family_voice.severity(grade)]
+    texts += family_voice.finding(alert, source(kind))[:2]
+    advice, limits = family_voice.advice(kind, state), family_voice.limits(alert, [source(kind)])
+    general = VOICES[row.family].advice(kind, State.REJECTED)
+    assert all(text and text == text.strip() for text in [*texts, *advice, *limits])
+    assert len(advice) > (state in (State.FIRST, State.PROVISIONAL))  # more than the hint that nobody has checked it
+    assert len(limits) > 1
+    assert (advice == general) == (state is State.REJECTED)
+    assert set(row.advice) <= set(advice) or state is State.REJECTED
+    assert set(row.limits) <= set(limits)
+
+
+@pytest.mark.parametrize("kind", Kind)
+def test_every_kind_has_a_mark_of_its_own(kind):
+    style, variables = (STYLES / "mark.css").read_text(), (STYLES / "variables.css").read_text()
+    mark = KINDS[kind].mark
+    assert re.search(rf"\.mark--{mark.shape}\b", style)
+    assert f".tone--{mark.colour} " in style
+    assert f"--kind-{mark.colour}:" in variables
+    assert [other for other, row in KINDS.items() if row.mark == mark] == [kind]
+
+
+def test_the_table_is_complete():
+    assert set(KINDS) == set(Kind)
+    assert set(VOICES) == set(Family)
+    assert set(STATE_LABELS) == set(State)
+    assert set(KIND_OF_CLASS) == set(NETWORK_CLASSES)
+    assert all(row.class_words for row in KINDS.values() if row.network_class)
+    assert {row.mark.shape for row in KINDS.values()} <= set(Shape)
+    names = [row.label for row in KINDS.values()]
+    assert len(names) == len(set(names))
+
+
+def test_the_first_sentence_about_an_area_has_sign_rate_uncertainty_and_period():
+    alert = velocity("subsidence", "up", -8.04, -9.0, rate_sigma_mm_yr=0.9)
+    assert voice("subsidence").sentence(alert) == (
+        "The ground here sank by about 8 mm a year (probably 7 to 10) between 2020 and 2024. This is compared with the "
+        "ground around it."
+    )
+
+
+def test_the_fastest_part_is_named_where_it_differs():
+    alert = velocity("uplift", "los", 12.0, 30.0, first_motion=date(2018, 1, 6), last_motion=date(2018, 7, 17))
+    assert voice("uplift").sentence(alert) == (
+        "The ground here rose by about 12 mm a year (probably 10 to 14) between January and July 2018. This is as "
+        "seen from the satellite and compared with the ground around it. The fastest part rose by up to 30 mm a year "
+        "in the same time."
+    )
+
+
+@pytest.mark.parametrize(
+    ("kind", "component", "rates", "label"),
+    [
+        ("subsidence", "los", (-6.3, -17.2), "sinking up to 17 mm/year"),
+        ("uplift", "up", (5.0, 5.5), "rising 5.0 mm/year"),
+        ("unknown", "east", (-5.0, -5.5), "moving west 5.0 mm/year"),
+        ("landslide", "los", (-20.0, -52.0), "moving up to 52 mm/year away from the satellite"),
+    ],
+)
+def test_a_card_names_the_fastest_part_where_it_differs(kind, component, rates, label):
+    assert voice(kind).label(velocity(kind, component, *rates)) == label
+
+
+def test_motion_of_unknown_kind_is_described_as_it_was_measured():
+    unknown = voice("unknown")
+    assert "moved away from the satellite (down or sideways) by" in unknown.sentence(
+        velocity("unknown", "los", -5.0, -6.0)
+    )
+    assert "moved east" in unknown.sentence(velocity("unknown", "east", 5.0, 6.0))
+
+
+def test_a_likely_landslide_is_described_as_it_was_measured_and_where_to_look():
+    sentence = voice("landslide").sentence(velocity("landslide", "los", 5.0, 6.0))
+    assert "moved toward the satellite" in sentence
+    assert "as seen from" not in sentence
+    assert any("leaning trees" in line for line in voice("landslide").advice("landslide", "first"))
+
+
+def test_one_direction_is_named_as_a_limit():
+    def limits(*sources: SimpleNamespace) -> str:
+        return " ".join(voice("subsidence").limits(figures("subsidence"), sources))
+
+    ascending = source("subsidence")
+    assert "one direction only" in limits(ascending)
+    assert "one direction only" not in limits(ascending, source("subsidence", direction="descending"))
+    few = limits(source("subsidence", posting_m=155.0, n_dates=13))
+    assert "Only 13 images" in few
+    assert "about 155 metres" in few
+
+
+def test_unreviewed_alerts_are_called_hints():
+    assert "as a hint" in voice("subsidence").advice("subsidence", "first")[0]
+    assert "as a hint" not in " ".join(voice("subsidence").advice("subsidence", "confirmed"))
+
+
+def test_a_likely_cause_is_named_with_how_likely_it_is_and_what_that_rests_on():
+    def causes(kind: str, **shares: float) -> list[str]:
+        return voice(kind).causes(figures(kind, class_shares=shares))
+
+    meaning, figures_of_causes, ground = causes(
+        "mining-subsidence", mining_subsidence=0.71, groundwater_subsidence=0.22, landslide=0.07
+    )
+    assert "mines" in meaning
+    assert figures_of_causes.endswith("expect, by all that it knows here: mining in 7, pumped groundwater in 2.")
+    assert "simulated ground" in ground
+    assert "not sure enough" in causes("subsidence", uplift=0.5, landslide=0.5)[0]
+    assert causes("subsidence") == []
+
+
+def test_the_fastest_rate_is_told_with_its_interval_and_separate_places_are_counted():
+    alert = velocity("subsidence", "up", -9.0, -26.0, peak_low_mm_yr=-22.0, peak_high_mm_yr=-30.0)
+    assert (
+        voice("subsidence")
+        .sentence(alert)
+        .endswith(" The fastest part sank by about 26 mm a year (probably 22 to 30) in the same time.")
+    )
+    even = velocity("subsidence", "up", -9.0, -10.0, peak_low_mm_yr=-8.0, peak_high_mm_yr=-12.0)
+    assert "fastest" not in voice("subsidence").sentence(even)
+    places = [{"peak_rate_mm_yr": -45.2}, {"peak_rate_mm_yr": -30.0}]
+    alert = velocity("subsidence", "up", -9.0, -45.2, places=places)
+    reasons = voice("subsidence").finding(alert, source("subsidence")).reasons
+    assert reasons[-1] == "It moves fastest in 2 separate places: by up to 45 and 30 mm a year."
