@@ -186,7 +186,7 @@ def is_read_by_the_application() -> None:
     from ml.models import GroundEvent, Run
     from ml.selectors import predictions_finished, runs_unfinished
     from monitor.celery import app
-    from monitor.models import Subscription
+    from monitor.models.subscriptions import Subscription
 
     alerts = list(alerts_matching())
     assert len(alerts) == 12

@@ -31,7 +31,8 @@ from ml.simulation.files.scenes import write_series  # noqa: E402
 from ml.simulation.ground.scatter import Density  # noqa: E402
 from ml.simulation.sar.scenes import SceneConfig, simulate_scenes  # noqa: E402
 from ml.simulation.velocity.region import RegionConfig, simulate_region  # noqa: E402
-from monitor.models import Notification, OutgoingMessage, Subscription  # noqa: E402
+from monitor.models.messages import Notification, OutgoingMessage  # noqa: E402
+from monitor.models.subscriptions import Subscription  # noqa: E402
 from monitor.notifications.mail.letters import message_id  # noqa: E402
 from monitor.notifications.selectors import messages_due, notifications_waiting, transitions_unannounced  # noqa: E402
 

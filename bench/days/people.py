@@ -19,7 +19,7 @@ from detection.rules.verdicts import REASONS, Verdict
 from detection.selectors import alerts_to_review
 from ingest.areas import FARTHEST_M
 from monitor.management.checks.site import Site
-from monitor.models import Subscription
+from monitor.models.subscriptions import Subscription
 from monitor.subscribers.subscriptions.services import DEMO_PLACE, subscription_request
 from monitor.wording import regions
 

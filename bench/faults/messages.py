@@ -23,7 +23,8 @@ from bench.faults.processes import Forked, lasting, row, wait_until_alone
 from bench.messages.mail import made_alert, make_readers
 from bench.messages.sink import sink
 from bench.messages.webhooks import make_endpoints
-from monitor.models import DEFAULT_CHANNEL, Endpoint, OutgoingMessage, Subscription
+from monitor.models.messages import Endpoint, OutgoingMessage
+from monitor.models.subscriptions import DEFAULT_CHANNEL, Subscription
 from monitor.notifications import announcements, gathering, rounds
 from monitor.notifications.outbox import LEASE
 from monitor.notifications.push.devices import PUSH

@@ -25,7 +25,8 @@ from detection.kinds import Kind
 from detection.models import Alert, AlertTransition
 from ingest.locks import Lock, short_text_key, try_locked
 from monitor import tasks
-from monitor.models import Announcement, Notification, OutgoingMessage, Subscription
+from monitor.models.messages import Announcement, Notification, OutgoingMessage
+from monitor.models.subscriptions import Subscription
 from monitor.notifications import announcements, gathering, selectors
 from monitor.notifications.mail.compose import Composer
 from monitor.subscribers.subscriptions.services import to_geos

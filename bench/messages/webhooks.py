@@ -18,7 +18,8 @@ from bench.measure import report, result
 from bench.messages.mail import made_alert, make_readers
 from bench.messages.sink import sink
 from detection.models import AlertTransition
-from monitor.models import Announcement, Endpoint, OutgoingMessage, Subscription
+from monitor.models.messages import Announcement, Endpoint, OutgoingMessage
+from monitor.models.subscriptions import Subscription
 from monitor.notifications import announcements
 from monitor.notifications.push.keys import public_key, to_text
 from monitor.notifications.rounds import messages_send

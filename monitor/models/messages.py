@@ -1,13 +1,12 @@
-"""The table of endpoints: servers and devices of people, beside their mailboxes."""
+"""Tables of messages: the outbox, its channels and endpoints, and the CAP messages that were issued."""
 
 from django.conf import settings
-from django.db import models
-from django.utils import translation
+from django.contrib.gis.db import models
+from django.utils.translation import pgettext_lazy
 
-
-def language_of_request() -> str:
-    """The language that whoever asks for something reads."""
-    return translation.get_language() or settings.LANGUAGE_CODE
+from detection.models import AlertTransition
+from monitor.models.subscriptions import DEFAULT_CHANNEL, Membership, Subscription, language_of_request
+from monitor.web.roles import ADMINISTRATORS, OPERATORS, PUBLISHERS, VIEWERS
 
 
 class Endpoint(models.Model):
@@ -50,3 +49,176 @@ class Endpoint(models.Model):
 
     def __str__(self) -> str:
         return f"endpoint {self.pk} ({self.channel})"
+
+
+class Invitation(models.Model):
+    """An address that was invited to make an account with a role. Its link is signed when the mail is written."""
+
+    class Role(models.TextChoices):
+        VIEWER = VIEWERS, pgettext_lazy("role", "viewer")
+        OPERATOR = OPERATORS, pgettext_lazy("role", "operator")
+        PUBLISHER = PUBLISHERS, pgettext_lazy("role", "publisher")
+        ADMINISTRATOR = ADMINISTRATORS, pgettext_lazy("role", "administrator")
+
+    email = models.EmailField()
+    role = models.CharField(max_length=20, choices=Role.choices, help_text="the group that the account joins")
+    invited_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
+    created_at = models.DateTimeField(auto_now_add=True)
+    accepted_at = models.DateTimeField(null=True)
+    withdrawn_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["-created_at"]
+
+    def __str__(self) -> str:
+        return f"invitation {self.pk} as {self.role}"
+
+
+class OutgoingMessage(models.Model):
+    """One message of the outbox. Its words are written when it is delivered; its key says what it is about."""
+
+    class Kind(models.TextChoices):
+        CONFIRM = "confirm"
+        LINK = "link"
+        ALERT = "alert"
+        CORRECTION = "correction"
+        DIGEST = "digest"
+        SUMMARY = "summary"
+        SIGN = "sign"
+        TEST = "test"
+        INVITATION = "invitation"
+        MEMBERSHIP = "membership"  # to join an organisation
+        RESET = "reset"
+        CHECK = "check"  # whether an endpoint answers
+        ENDED = "ended"  # that an endpoint was switched off
+        VISITS = "visits"  # on site, of an account, that are planned for tomorrow
+
+    class State(models.TextChoices):
+        QUEUED = "queued"
+        SENDING = "sending"
+        SENT = "sent"
+        FAILED = "failed"
+        WITHDRAWN = "withdrawn"
+
+    channel = models.CharField(max_length=20, default=DEFAULT_CHANNEL, help_text="a name in settings.CHANNELS")
+    kind = models.CharField(max_length=10, choices=Kind.choices)
+    key = models.CharField(max_length=120, help_text="the same for the same news to the same address")
+    address = models.CharField(max_length=254, db_index=True)
+    language = models.CharField(max_length=10, default=language_of_request, help_text="where no subscription says it")
+    subscription = models.ForeignKey(Subscription, models.CASCADE, null=True, help_text="the one to confirm")
+    transition = models.ForeignKey(AlertTransition, models.CASCADE, null=True, help_text="the news of a single alert")
+    invitation = models.ForeignKey(Invitation, models.CASCADE, null=True, help_text="the one to accept")
+    membership = models.ForeignKey(Membership, models.CASCADE, null=True, help_text="the one to accept")
+    account = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, null=True, help_text="whose password is new")
+    endpoint = models.ForeignKey(Endpoint, models.CASCADE, null=True, help_text="where it goes, or which it is about")
+    state = models.CharField(max_length=10, choices=State.choices, default=State.QUEUED)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    created_at = models.DateTimeField(auto_now_add=True)
+    next_try_at = models.DateTimeField()
+    lease_until = models.DateTimeField(null=True)
+    sent_at = models.DateTimeField(null=True)
+    error = models.CharField(max_length=300, blank=True)
+
+    news: list["Notification"]  # what it reports, as monitor.notifications.selectors reads it
+    labels: list[str] | None = (
+        None  # of the subscriptions that it is for, as monitor.subscribers.subscriptions.endpoints reads them
+    )
+
+    class Meta:
+        ordering = ["id"]
+        constraints = [models.UniqueConstraint(fields=["key", "channel"], name="one_message_per_key")]
+        indexes = [
+            models.Index(
+                fields=["next_try_at", "id"],
+                condition=models.Q(state__in=["queued", "sending"]),
+                name="outgoingmessage_unfinished",
+            ),
+            models.Index(fields=["next_try_at"], condition=models.Q(state="failed"), name="outgoingmessage_failed"),
+        ]
+
+    @property
+    def server(self) -> Endpoint | None:
+        """Where it goes, unless that is the mailbox of `address`."""
+        return self.endpoint if self.channel != DEFAULT_CHANNEL else None
+
+    def __str__(self) -> str:
+        return f"message {self.pk} ({self.channel}, {self.kind}), {self.state}"
+
+
+class Notification(models.Model):
+    """One transition for one subscription: in one message, alone or among others, or in none."""
+
+    transition = models.ForeignKey(AlertTransition, models.CASCADE, related_name="notifications")
+    subscription = models.ForeignKey(Subscription, models.CASCADE, related_name="notifications")
+    message = models.ForeignKey(OutgoingMessage, models.CASCADE, null=True, related_name="notifications")
+    withdrawn_at = models.DateTimeField(null=True, help_text="it was overtaken before it was sent")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    sites: dict[int, str] | None = (
+        None  # those concerned, of a list, as monitor.subscribers.subscriptions.assets reads them
+    )
+
+    class Meta:
+        ordering = ["id"]
+        constraints = [models.UniqueConstraint(fields=["transition", "subscription"], name="notified_once")]
+        indexes = [
+            models.Index(
+                fields=["subscription"],
+                condition=models.Q(message__isnull=True, withdrawn_at__isnull=True),
+                name="notification_waiting",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"transition {self.transition_id} for subscription {self.subscription_id}"
+
+
+class ChannelPause(models.Model):
+    """A channel that takes nothing: one message is tried from time to time until one gets through."""
+
+    channel = models.CharField(max_length=20, unique=True, help_text="a name in settings.CHANNELS")
+    reason = models.CharField(max_length=300)
+    attempts = models.PositiveSmallIntegerField(default=1, help_text="rounds in which nothing got through")
+    created_at = models.DateTimeField(auto_now_add=True)
+    next_try_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.channel} takes nothing: {self.reason}"
+
+
+class Announcement(models.Model):
+    """A transition whose messages have been queued: that is done once."""
+
+    transition = models.OneToOneField(AlertTransition, models.CASCADE, related_name="announcement")
+    n_notifications = models.PositiveIntegerField(default=0)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    def __str__(self) -> str:
+        return f"{self.n_notifications} notifications of transition {self.transition_id}"
+
+
+class CapMessage(models.Model):
+    """A message as it was issued after one step of an alert's life. Rows are only added."""
+
+    class Type(models.TextChoices):
+        ALERT = "Alert", "the first of a place"
+        UPDATE = "Update", "replaces those before"
+        CANCEL = "Cancel", "the place is followed no longer"
+
+    transition = models.OneToOneField("detection.AlertTransition", models.CASCADE, related_name="cap_message")
+    alert = models.ForeignKey("detection.Alert", models.CASCADE, related_name="cap_messages")
+    identifier = models.CharField(max_length=60, unique=True)
+    message_type = models.CharField(max_length=6, choices=Type.choices)
+    references = models.TextField(blank=True, help_text="sender,identifier,sent of those that it replaces")
+    headline = models.CharField(max_length=300)
+    sent_at = models.DateTimeField()
+    xml = models.TextField()
+
+    class Meta:
+        ordering = ["-id"]
+
+    def __str__(self) -> str:
+        return f"{self.message_type} {self.identifier}"
+
+    def get_absolute_url(self) -> str:
+        return f"/cap/{self.identifier}.xml"

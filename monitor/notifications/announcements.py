@@ -9,7 +9,8 @@ from django.utils import timezone
 from detection.models import AlertTransition
 from detection.rules.lifecycle import State
 from ingest.locks import Lock, locked
-from monitor.models import Announcement, Notification, OutgoingMessage, Subscription
+from monitor.models.messages import Announcement, Notification, OutgoingMessage
+from monitor.models.subscriptions import Subscription
 from monitor.notifications import selectors
 from monitor.notifications.outbox import message_key
 from monitor.subscribers.subscriptions import endpoints

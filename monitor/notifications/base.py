@@ -8,7 +8,7 @@ from typing import Protocol
 
 from django.conf import settings
 
-from monitor.models import OutgoingMessage
+from monitor.models.messages import OutgoingMessage
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from django.db.models import Exists, OuterRef, Q
 
 from detection.models import Detection
 from ml.models import Run
-from monitor.models import Notification
+from monitor.models.messages import Notification
 
 MOST = 0.5  # share of the alerts
 

@@ -9,7 +9,8 @@ from django.db import transaction
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
-from monitor.models import Notification, OutgoingMessage, Subscription
+from monitor.models.messages import Notification, OutgoingMessage
+from monitor.models.subscriptions import Subscription
 from monitor.notifications.gathering import told_already_withdraw
 from monitor.notifications.outbox import message_key
 from monitor.notifications.selectors import notifications_waiting

@@ -16,7 +16,8 @@ from django.utils import timezone
 
 from detection.rules.lifecycle import State as AlertState
 from ingest.locks import Lock, locked
-from monitor.models import Notification, OutgoingMessage, Subscription
+from monitor.models.messages import Notification, OutgoingMessage
+from monitor.models.subscriptions import Subscription
 from monitor.notifications.outbox import message_key
 from monitor.notifications.selectors import notifications_waiting
 from monitor.subscribers.subscriptions.often import awake

@@ -18,7 +18,8 @@ from detection.models import AlertTransition
 from detection.reviews.visits import visits_coming
 from detection.rules.lifecycle import State as AlertState
 from ingest.leases import Lease
-from monitor.models import Endpoint, OutgoingMessage, Subscription
+from monitor.models.messages import Endpoint, OutgoingMessage
+from monitor.models.subscriptions import Subscription
 from monitor.notifications.base import Channel, Delivered, InHand, Later, Never, Outcome, Refused
 from monitor.subscribers.subscriptions import endpoints
 from monitor.subscribers.subscriptions import selectors as subscriptions

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from django.db import transaction
 from django.utils import timezone
 
-from monitor.models import ChannelPause
+from monitor.models.messages import ChannelPause
 
 logger = logging.getLogger(__name__)
 

@@ -12,7 +12,8 @@ from django.db.models.functions import Mod
 from django.utils import timezone
 
 from ingest.locks import Lock, short_text_key, try_locked
-from monitor.models import DEFAULT_CHANNEL, OutgoingMessage
+from monitor.models.messages import OutgoingMessage
+from monitor.models.subscriptions import DEFAULT_CHANNEL
 from monitor.notifications import selectors
 from monitor.notifications.base import (
     Channel,

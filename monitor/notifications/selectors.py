@@ -5,7 +5,8 @@ from datetime import datetime
 from django.db.models import Prefetch, Q, QuerySet
 
 from detection.models import AlertTransition
-from monitor.models import Notification, OutgoingMessage, Subscription
+from monitor.models.messages import Notification, OutgoingMessage
+from monitor.models.subscriptions import Subscription
 from monitor.notifications.outbox import LEASE
 from monitor.subscribers.subscriptions.often import is_held
 from monitor.subscribers.subscriptions.selectors import subscriptions_active

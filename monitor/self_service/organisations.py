@@ -8,7 +8,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods
 
-from monitor.models import Membership, Organisation, Subscription
+from monitor.models.subscriptions import Membership, Organisation, Subscription
 from monitor.self_service.channels import ways
 from monitor.self_service.subscriptions.forms import ChoiceForm, EmailForm
 from monitor.self_service.subscriptions.links import PAGE_OR_DEED, owner_of, private_page

@@ -12,7 +12,7 @@
 | administrator | also every table, in Django's admin                 | also change the schedule, unlock logins |
 | superuser     | also the list of accounts                           | everything: invite, deactivate          |
 
-Groups and their permissions stand in `roles`, signed links in `monitor.subscribers.subscriptions.tokens`; docs/access.csv has the
+Groups and their permissions stand in `roles`, signed links in `monitor.subscribers`; docs/access.csv has the
 answer of every address to each of them. From operators on, a role begins once its account has a second factor.
 """
 

@@ -21,7 +21,7 @@ from django.db import connection
 
 from bench import drip
 from monitor.gunicorn import child_exit, threads
-from monitor.models import SignOfLife
+from monitor.models.operations import SignOfLife
 from monitor.web.ended import PREFIX
 from tests.waiting import HANG_SECONDS, wait_until
 

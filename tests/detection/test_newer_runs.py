@@ -80,7 +80,7 @@ def test_an_alert_that_the_same_run_still_shows_is_not_taken_over(scanned):
 
 
 def test_a_merged_alert_sends_no_mail_and_takes_back_what_was_not_sent(scanned, make_subscription):
-    from monitor.models import Notification
+    from monitor.models.messages import Notification
     from monitor.notifications.announcements import transition_announce
 
     make_subscription(longitude=12.04, latitude=47.01)

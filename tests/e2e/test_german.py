@@ -11,7 +11,7 @@ from detection.rules.lifecycle import State
 from ingest.context.services import context_load
 from ingest.readers.context.records import ContextKind
 from monitor import tasks
-from monitor.models import Subscription
+from monitor.models.subscriptions import Subscription
 from monitor.notifications import rounds
 from tests.e2e.browsers import wait_for_map
 from tests.makers.regions import make_region

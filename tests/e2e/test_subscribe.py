@@ -10,7 +10,7 @@ from detection.rules.lifecycle import State
 from ingest.context.services import context_load
 from ingest.readers.context.records import ContextKind
 from monitor import tasks
-from monitor.models import Subscription
+from monitor.models.subscriptions import Subscription
 from monitor.notifications import rounds
 from monitor.subscribers.subscriptions import tokens
 from tests.e2e.browsers import push_service, wait_for_map

@@ -1,7 +1,7 @@
 """Organisations for tests: joined by their services, without mails in between."""
 
 from detection.kinds import KIND_LABELS
-from monitor.models import Membership, Subscription
+from monitor.models.subscriptions import Membership, Subscription
 from monitor.subscribers.organisations import services
 from monitor.subscribers.subscriptions.assets import SiteArea
 from monitor.wording import regions

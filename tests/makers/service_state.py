@@ -90,7 +90,7 @@ def stop(path: str) -> dict[str, object]:
     """What one click on a stop link does, as a mail program makes it."""
     from django.test import Client
 
-    from monitor.models import Subscription
+    from monitor.models.subscriptions import Subscription
 
     answer = Client(headers={"host": "localhost"}).post(path, {"List-Unsubscribe": "One-Click"})
     return {"status": answer.status_code, "ended": Subscription.objects.exclude(ended_at=None).count()}

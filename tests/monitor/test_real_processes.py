@@ -26,7 +26,7 @@ from django.utils import timezone
 from ingest.jobs.services import job_queue
 from ingest.models import IngestJob, Product
 from ingest.products.services import product_delete
-from monitor.models import OutgoingMessage
+from monitor.models.messages import OutgoingMessage
 from monitor.schedule import BEAT_SCHEDULE, STAGE, TASK_ROUTES
 from tests.waiting import HANG_SECONDS, wait_until
 

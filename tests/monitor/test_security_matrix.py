@@ -22,7 +22,7 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from detection.models import Alert
 from ingest.models import IngestJob, MeasurementPoint, Product, Scene, ScenePair
 from ml.models import GroundEvent, Prediction, Run
-from monitor.models import Membership
+from monitor.models.subscriptions import Membership
 from monitor.subscribers.organisations import services as organisation_services
 from monitor.subscribers.subscriptions import tokens
 from monitor.subscribers.subscriptions.feed_keys import feeds_open

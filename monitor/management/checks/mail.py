@@ -11,7 +11,7 @@ from collections.abc import Callable
 from django.core.management.base import CommandError
 
 from monitor.management.checks.site import Site
-from monitor.models import Subscription
+from monitor.models.subscriptions import Subscription
 from monitor.notifications.mail import files
 from monitor.subscribers.subscriptions import tokens
 from monitor.subscribers.subscriptions.services import DEMO_ADDRESS

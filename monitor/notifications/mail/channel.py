@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from django.conf import settings
 from django.core.mail import get_connection
 
-from monitor.models import OutgoingMessage
+from monitor.models.messages import OutgoingMessage
 from monitor.notifications import base
 from monitor.notifications.base import Delivered, Later, Never, Outcome, Refused
 from monitor.notifications.mail.compose import Composer

@@ -15,7 +15,8 @@ from django.utils import timezone, translation
 from detection.models import Alert, AlertTransition
 from detection.reviews.visits import visits_coming
 from monitor.maps.rasters.visibility import Ground, Visibility, visibilities_in, visibility_around, visibility_words
-from monitor.models import Notification, OutgoingMessage, Subscription
+from monitor.models.messages import Notification, OutgoingMessage
+from monitor.models.subscriptions import Subscription
 from monitor.notifications.bursts import Burst, burst_of
 from monitor.notifications.gathering import MANY_PLACES
 from monitor.notifications.mail import letters, returns

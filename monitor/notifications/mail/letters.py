@@ -23,7 +23,8 @@ from detection.models import Alert, AlertTransition, FieldVisit
 from monitor.maps.imaging.plan_pictures import plan_png
 from monitor.maps.map.plans import mail_plan
 from monitor.maps.rasters.visibility import visibility_sentence
-from monitor.models import Endpoint, Invitation, Membership, Subscription
+from monitor.models.messages import Endpoint, Invitation
+from monitor.models.subscriptions import Membership, Subscription
 from monitor.notifications.bursts import Burst
 from monitor.notifications.gathering import MANY_PLACES
 from monitor.notifications.mail.drafts import Draft, blank

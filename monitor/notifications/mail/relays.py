@@ -5,7 +5,8 @@ from typing import Any
 from django.conf import settings
 from django.urls import URLPattern, URLResolver, include, path
 
-from monitor.models import DEFAULT_CHANNEL, OutgoingMessage
+from monitor.models.messages import OutgoingMessage
+from monitor.models.subscriptions import DEFAULT_CHANNEL
 from monitor.notifications.mail.returns import CODE, PASSING
 from monitor.notifications.outbox import message_return
 from monitor.subscribers.subscriptions.services import email_normal

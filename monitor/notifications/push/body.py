@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils import translation
 from django.utils.translation import gettext as _
 
-from monitor.models import OutgoingMessage
+from monitor.models.messages import OutgoingMessage
 from monitor.wording.cards.features import alert_title
 from monitor.wording.cards.kept import KeptCards
 from monitor.wording.families.steps import what_happened

@@ -6,7 +6,7 @@ from functools import partial
 
 from django.conf import settings
 
-from monitor.models import OutgoingMessage
+from monitor.models.messages import OutgoingMessage
 from monitor.notifications import base
 from monitor.notifications.base import InHand, Never, Outcome
 from monitor.notifications.push.body import payload

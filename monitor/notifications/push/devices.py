@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from django.conf import settings
 from django.utils.translation import gettext as _
 
-from monitor.models import Endpoint
+from monitor.models.messages import Endpoint
 from monitor.notifications.push.encryption import encrypt
 from monitor.notifications.push.keys import from_text, public_key
 from monitor.subscribers.subscriptions import endpoints

@@ -6,7 +6,7 @@ from django.conf import settings
 from django.utils import translation
 
 from detection.models import AlertTransition
-from monitor.models import OutgoingMessage
+from monitor.models.messages import OutgoingMessage
 from monitor.subscribers.subscriptions.endpoints import labels_of
 from monitor.wording.cards.cards import AlertCard
 from monitor.wording.cards.features import PROPERTIES, alert_title

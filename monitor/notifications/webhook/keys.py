@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 from django.utils import timezone
 
-from monitor.models import Endpoint
+from monitor.models.messages import Endpoint
 from monitor.notifications.webhook.signature import secret_new
 
 BOTH_FOR = timedelta(days=1)

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 
 from detection.models import Alert, AlertTransition
 from detection.rules.lifecycle import State
-from monitor.models.cap import CapMessage
+from monitor.models.messages import CapMessage
 from monitor.open_data.cap.document import Content, Words, compose, reference
 from monitor.wording.cards.cards import alert_card
 from monitor.wording.cards.features import alert_title

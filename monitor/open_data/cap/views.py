@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_safe
 
 from ingest.plain_text import plain_text
-from monitor.models.cap import CapMessage
+from monitor.models.messages import CapMessage
 from monitor.open_data.cap.document import headline
 from monitor.open_data.feeds.plain import PlainAtom
 from monitor.wording.cards.filters import alert_or_404, touching_region

@@ -19,7 +19,7 @@ from detection.models import Alert, AlertTransition
 from ingest.context.regions import region_by_slug
 from ingest.models import ContextLayer
 from ml.runtime.code_version import code_version
-from monitor.models.cap import CapMessage
+from monitor.models.messages import CapMessage
 from monitor.open_data.cap.views import MEDIA_TYPE
 from monitor.open_data.feeds.plain import PlainAtom
 from monitor.wording.cards.cards import AlertCard, alert_cards

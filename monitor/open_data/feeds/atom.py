@@ -10,8 +10,8 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from detection.models import Alert
-from monitor.models import Subscription
-from monitor.models.cap import CapMessage
+from monitor.models.messages import CapMessage
+from monitor.models.subscriptions import Subscription
 from monitor.open_data.cap.views import CapFeed
 from monitor.open_data.feeds.alerts import AlertFeed
 from monitor.open_data.feeds.entries import Entry, messages_of

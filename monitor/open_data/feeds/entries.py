@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 from detection.models import Alert, AlertTransition
 from detection.rules.lifecycle import State
-from monitor.models import Subscription
-from monitor.models.cap import CapMessage
+from monitor.models.messages import CapMessage
+from monitor.models.subscriptions import Subscription
 from monitor.subscribers.subscriptions.rules import step_of, wants
 from monitor.subscribers.subscriptions.selectors import steps_in
 

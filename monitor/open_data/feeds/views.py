@@ -12,8 +12,8 @@ from django.utils.http import http_date
 from django.views.decorators.http import require_http_methods, require_safe
 
 from ml.runtime.code_version import code_version
-from monitor.models import Subscription
-from monitor.models.cap import CapMessage
+from monitor.models.messages import CapMessage
+from monitor.models.subscriptions import Subscription
 from monitor.open_data.feeds.atom import SubscriptionAtom, SubscriptionCap
 from monitor.open_data.feeds.calendar import calendar_of
 from monitor.open_data.feeds.entries import Entry, entries_of

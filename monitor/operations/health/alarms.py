@@ -17,7 +17,7 @@ from django.core.mail import EmailMessage
 from django.db.models import Q, QuerySet
 from django.template.loader import render_to_string
 
-from monitor.models import Alarm
+from monitor.models.operations import Alarm
 from monitor.operations.health.checks.condition import Report
 from monitor.operations.health.conditions import CONDITIONS
 from monitor.operations.health.selectors import database_now

@@ -1,4 +1,6 @@
-"""Is this one process alive? For container health checks: python -m monitor.operations.health.process web|worker|mail-worker|beat.
+"""Check for containers whether one process is alive.
+
+Use: python -m monitor.operations.health.process web|worker|mail-worker|beat.
 
 It starts without Django, which would take seconds of every minute. Exit code 1 and one line where the process is dead.
 """

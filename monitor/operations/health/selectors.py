@@ -9,7 +9,8 @@ from django.utils import timezone
 
 from ingest.models import IngestJob, Product, Scene, SceneDownload, StepFailure
 from ml.models import Run
-from monitor.models import DEFAULT_CHANNEL, OutgoingMessage
+from monitor.models.messages import OutgoingMessage
+from monitor.models.subscriptions import DEFAULT_CHANNEL
 from monitor.subscribers.subscriptions.often import is_held
 
 State = OutgoingMessage.State

@@ -13,7 +13,7 @@ from django.db import DatabaseError, connection
 from django.utils import timezone
 
 from ingest.locks import Lock, try_locked
-from monitor.models import Alarm
+from monitor.models.operations import Alarm
 from monitor.operations.health import alarms
 from monitor.operations.health.checks.condition import examine
 from monitor.operations.health.conditions import CONDITIONS, DATABASE

@@ -18,7 +18,7 @@ from ingest.sources.queue import downloads_cancel, downloads_retry
 from ingest.steps import failures_retry
 from ml.models import Run
 from ml.queue import runs_cancel, runs_retry
-from monitor.models import OutgoingMessage
+from monitor.models.messages import OutgoingMessage
 from monitor.notifications.outbox import messages_cancel, messages_retry
 from monitor.wording.figures import percent, whole
 from monitor.wording.images import TASKS

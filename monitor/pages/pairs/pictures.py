@@ -1,4 +1,4 @@
-"""Pictures of windows of a pair and of what models detected in it: stored files through `monitor.maps.imaging.pixels`."""
+"""Pictures of windows of a pair and of what models detected in it, from stored files (`monitor.maps.imaging`)."""
 
 import hashlib
 from collections.abc import Iterator

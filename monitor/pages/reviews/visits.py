@@ -23,7 +23,7 @@ from detection.reviews.visits import (
     visit_report,
     visits_open,
 )
-from monitor.models import OutgoingMessage
+from monitor.models.messages import OutgoingMessage
 from monitor.subscribers.accounts.selectors import reviewers
 
 RESULT_WORDS = {

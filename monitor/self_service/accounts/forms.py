@@ -6,7 +6,7 @@ from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 
-from monitor.models import Invitation
+from monitor.models.messages import Invitation
 from monitor.web.throttle import failure_count, refuse_while_paused
 
 

@@ -17,7 +17,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from monitor.models import Invitation
+from monitor.models.messages import Invitation
 from monitor.self_service.accounts.forms import AcceptForm, AddressForm, InvitationForm, OwnPasswordForm
 from monitor.subscribers.accounts import selectors, services
 from monitor.subscribers.accounts.second_factor import sessions_end

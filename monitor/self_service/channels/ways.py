@@ -7,7 +7,7 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
-from monitor.models import Endpoint, OutgoingMessage
+from monitor.models.messages import Endpoint, OutgoingMessage
 from monitor.notifications.push.devices import PUSH, browser_key, device_add
 from monitor.notifications.webhook.keys import secret_rotate
 from monitor.notifications.webhook.signature import secret_new

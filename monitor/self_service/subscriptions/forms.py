@@ -1,4 +1,4 @@
-"""The forms of the subscription pages: what, how often, and to whom. Where: monitor/subscribers/subscriptions/places.py."""
+"""The forms of the subscription pages: what, how often, and to whom. Where: `places`."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from detection.kinds import KIND_LABELS
-from monitor.models import Subscription
+from monitor.models.subscriptions import Subscription
 from monitor.subscribers.subscriptions.places import WhereForm
 
 SEVERITY_WORDS = [

@@ -13,7 +13,7 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_GET, require_http_methods
 
 from monitor.maps.rasters.visibility import visibility_sentence
-from monitor.models import Membership, Subscription
+from monitor.models.subscriptions import Membership, Subscription
 from monitor.self_service.subscriptions.forms import HOURS
 from monitor.self_service.subscriptions.views import DEFAULTS, where_config
 from monitor.subscribers.subscriptions import places, selectors, tokens

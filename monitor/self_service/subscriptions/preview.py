@@ -8,7 +8,7 @@ from django.contrib.gis.geos import GEOSGeometry
 
 from detection.models import AlertTransition
 from detection.rules.lifecycle import State
-from monitor.models import DEFAULT_CHANNEL, Subscription
+from monitor.models.subscriptions import DEFAULT_CHANNEL, Subscription
 from monitor.notifications.digests import last_moment
 from monitor.notifications.gathering import AUTOMATIC, HOLD, MANY_PLACES, Pace, paces
 from monitor.subscribers.subscriptions.often import Quiet, quiet_ends

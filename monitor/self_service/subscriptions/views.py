@@ -18,7 +18,7 @@ from ingest.context.regions import region_by_name, region_by_slug
 from monitor.maps.map.config import urls
 from monitor.maps.map.selectors import map_totals
 from monitor.maps.rasters.visibility import visibility_sentence
-from monitor.models import Subscription
+from monitor.models.subscriptions import Subscription
 from monitor.self_service.subscriptions.forms import HOURS, ChoiceForm, EmailForm, SubscribeForm
 from monitor.self_service.subscriptions.preview import PREVIEW_YEARS, replay, rows_of
 from monitor.subscribers.subscriptions import limits, places, selectors

@@ -6,7 +6,7 @@ from django.db.models import Exists, OuterRef, QuerySet
 from django.utils import timezone
 from django.utils.translation import pgettext
 
-from monitor.models import Invitation
+from monitor.models.messages import Invitation
 from monitor.subscribers.accounts.tokens import INVITED_FOR
 from monitor.web.roles import ADMINISTRATORS, OPERATORS, PUBLISH, PUBLISHERS, REVIEW, VIEWERS
 

@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from detection.models import AuditEntry
-from monitor.models import Invitation, OutgoingMessage
+from monitor.models.messages import Invitation, OutgoingMessage
 from monitor.subscribers.accounts import selectors
 from monitor.subscribers.accounts.second_factor import sessions_end
 from monitor.subscribers.subscriptions.limits import allowed_for_address

@@ -10,7 +10,8 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from ingest.errors import one_line
-from monitor.models import Membership, Organisation, OutgoingMessage, Subscription, language_of_request
+from monitor.models.messages import OutgoingMessage
+from monitor.models.subscriptions import Membership, Organisation, Subscription, language_of_request
 from monitor.subscribers.organisations.names import title_of
 from monitor.subscribers.subscriptions import limits
 from monitor.subscribers.subscriptions import selectors as subscriptions

@@ -10,7 +10,8 @@ from shapely import MultiPolygon, to_wkb
 
 from detection.models import Alert
 from detection.rules.lifecycle import State
-from monitor.models import Asset, Notification, Subscription
+from monitor.models.messages import Notification
+from monitor.models.subscriptions import Asset, Subscription
 from monitor.wording.figures import listed, whole
 
 MOST_NAMED = 10

@@ -19,7 +19,8 @@ from django.utils.translation import gettext as _
 
 from detection.models import AlertTransition
 from detection.rules.lifecycle import State as AlertState
-from monitor.models import DEFAULT_CHANNEL, Endpoint, OutgoingMessage
+from monitor.models.messages import Endpoint, OutgoingMessage
+from monitor.models.subscriptions import DEFAULT_CHANNEL
 from monitor.subscribers.subscriptions import limits
 from monitor.subscribers.subscriptions import selectors as subscriptions
 from monitor.subscribers.subscriptions.members import owners

@@ -8,7 +8,7 @@ import secrets
 from django.conf import settings
 from django.urls import reverse
 
-from monitor.models import Subscription
+from monitor.models.subscriptions import Subscription
 
 KEY_BYTES = 24
 FEEDS = ("feed-atom", "feed-calendar", "feed-cap")  # names of addresses

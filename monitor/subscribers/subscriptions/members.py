@@ -5,7 +5,7 @@ from typing import Any
 
 from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 
-from monitor.models import Membership, Organisation, Subscription
+from monitor.models.subscriptions import Membership, Organisation, Subscription
 from monitor.subscribers.subscriptions import tokens
 
 INVITED_FOR = timedelta(days=7)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from monitor.models import Notification
+from monitor.models.messages import Notification
 from monitor.wording.cards.cards import alert_cards
 from monitor.wording.families.steps import what_happened
 

@@ -9,7 +9,8 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
-from monitor.models import Notification, OutgoingMessage, Subscription
+from monitor.models.messages import Notification, OutgoingMessage
+from monitor.models.subscriptions import Subscription
 from monitor.subscribers.subscriptions.selectors import subscriptions_active
 
 QUARTER = timedelta(days=91)

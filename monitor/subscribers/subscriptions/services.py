@@ -17,7 +17,8 @@ from shapely import to_wkb
 from detection.kinds import KIND_LABELS
 from ingest.areas import FARTHEST_M
 from ingest.errors import one_line
-from monitor.models import Asset, Endpoint, Membership, Notification, OutgoingMessage, Subscription
+from monitor.models.messages import Endpoint, Notification, OutgoingMessage
+from monitor.models.subscriptions import Asset, Membership, Subscription
 from monitor.subscribers.subscriptions import endpoints, limits, members, selectors
 from monitor.subscribers.subscriptions import feed_keys as feeds
 from monitor.subscribers.subscriptions.assets import SiteArea, assets_replace, sites_now

@@ -106,7 +106,7 @@ def test_only_coarse_boxes_of_confirmed_subscriptions_go_out(settings, make_subs
 def make_subscription():
     from django.contrib.gis.geos import MultiPolygon, Point
 
-    from monitor.models import Subscription
+    from monitor.models.subscriptions import Subscription
 
     def make(longitude, latitude, *, confirmed=True):
         return Subscription.objects.create(

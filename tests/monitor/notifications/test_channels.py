@@ -6,7 +6,8 @@ import pytest
 from django.utils import timezone
 
 from monitor import tasks
-from monitor.models import ChannelPause, OutgoingMessage, Subscription
+from monitor.models.messages import ChannelPause, OutgoingMessage
+from monitor.models.subscriptions import Subscription
 from monitor.notifications import base, rounds
 from monitor.notifications.base import Delivered, Later, Never, Refused
 

@@ -13,7 +13,8 @@ from detection.models import Detection, Scan
 from detection.rules.lifecycle import State
 from ml.models import ModelVersion, Prediction, Run
 from monitor import tasks
-from monitor.models import Notification, OutgoingMessage, Subscription
+from monitor.models.messages import Notification, OutgoingMessage
+from monitor.models.subscriptions import Subscription
 from monitor.notifications import bursts, digests, gathering, rounds
 from monitor.notifications.bursts import Burst
 

@@ -14,7 +14,8 @@ from detection.alerts.services import alert_transition
 from detection.models import AlertTransition
 from detection.rules.lifecycle import State
 from monitor import tasks
-from monitor.models import Announcement, Notification, OutgoingMessage, Subscription
+from monitor.models.messages import Announcement, Notification, OutgoingMessage
+from monitor.models.subscriptions import Subscription
 from monitor.notifications import announcements, digests, rounds
 from monitor.subscribers.subscriptions import services as subscriptions
 

@@ -12,7 +12,8 @@ from detection.models import AlertUpdate
 from detection.rules.lifecycle import State
 from detection.rules.updates import Cause, Change
 from monitor import tasks
-from monitor.models import Notification, Subscription
+from monitor.models.messages import Notification
+from monitor.models.subscriptions import Subscription
 from monitor.notifications import digests, rounds
 from monitor.self_service.subscriptions.forms import ChoiceForm
 from monitor.self_service.subscriptions.preview import replay

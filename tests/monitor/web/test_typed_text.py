@@ -16,8 +16,8 @@ from detection.reviews.by_hand import COLUMNS, as_json
 from detection.reviews.tables import SetByHand
 from ingest.models import IngestJob
 from ingest.plain_text import plain_text, plain_values
-from monitor.models import Organisation
-from monitor.models.cap import CapMessage
+from monitor.models.messages import CapMessage
+from monitor.models.subscriptions import Organisation
 from monitor.subscribers.subscriptions import tokens
 from monitor.subscribers.subscriptions.feed_keys import feeds_open
 from monitor.tasks import issue_cap_messages

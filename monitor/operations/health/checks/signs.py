@@ -5,7 +5,7 @@ from datetime import timedelta
 from django.db.models import DurationField, ExpressionWrapper, F
 from django.db.models.functions import Now
 
-from monitor.models import SignOfLife
+from monitor.models.operations import SignOfLife
 
 BEAT = "beat"
 BACKUP = "backup"  # sign of the last completed backup

@@ -5,7 +5,7 @@ import re
 from django.conf import settings
 
 from ingest.errors import one_line
-from monitor.models import ChannelPause, OutgoingMessage
+from monitor.models.messages import ChannelPause, OutgoingMessage
 from monitor.notifications.outbox import BACK_OFF
 from monitor.operations.health import selectors
 from monitor.operations.health.checks.condition import Wrong

@@ -6,7 +6,8 @@ from django.test import Client
 from django.utils import timezone, translation
 
 from monitor import tasks
-from monitor.models import OutgoingMessage, Subscription
+from monitor.models.messages import OutgoingMessage
+from monitor.models.subscriptions import Subscription
 from monitor.notifications import rounds
 from monitor.notifications.mail import compose
 from monitor.subscribers.subscriptions import services, tokens

@@ -20,7 +20,8 @@ from detection.models import AlertExposure
 from detection.rules.updates import Cause, Change
 from monitor.management.samples.alerts import step, update
 from monitor.maps.map.plans import mail_plan
-from monitor.models import Endpoint, Membership, Organisation
+from monitor.models.messages import Endpoint
+from monitor.models.subscriptions import Membership, Organisation
 from monitor.notifications.bursts import Burst
 from monitor.notifications.mail import compose, letters
 from monitor.notifications.mail.letters import News, Place

@@ -18,7 +18,8 @@ from django.utils import timezone
 
 from ingest.locks import Lock, try_locked
 from monitor import tasks
-from monitor.models import ChannelPause, OutgoingMessage, Subscription
+from monitor.models.messages import ChannelPause, OutgoingMessage
+from monitor.models.subscriptions import Subscription
 from monitor.notifications import digests, outbox, rounds, selectors
 from monitor.notifications.mail import channel, files, letters
 from monitor.subscribers.subscriptions import services as subscriptions

@@ -15,7 +15,7 @@ from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
 
 from monitor import tasks
-from monitor.models import OutgoingMessage
+from monitor.models.messages import OutgoingMessage
 from monitor.notifications import rounds
 from monitor.notifications.mail import relays, returns
 

@@ -10,7 +10,8 @@ import pytest
 from django.utils import timezone
 
 from monitor import tasks
-from monitor.models import Alarm, ChannelPause, OutgoingMessage
+from monitor.models.messages import ChannelPause, OutgoingMessage
+from monitor.models.operations import Alarm
 from monitor.notifications import outbox, rounds
 from monitor.notifications.mail.server import QUIT_SECONDS
 from monitor.operations.health import alarms

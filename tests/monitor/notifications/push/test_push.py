@@ -16,7 +16,7 @@ from django.utils import timezone
 from detection.alerts.services import alert_transition
 from detection.rules.lifecycle import State
 from monitor import tasks
-from monitor.models import Endpoint, OutgoingMessage
+from monitor.models.messages import Endpoint, OutgoingMessage
 from monitor.notifications import rounds
 from monitor.notifications.push.devices import device_name
 from monitor.notifications.push.encryption import encrypt

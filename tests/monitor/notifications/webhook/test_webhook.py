@@ -16,7 +16,7 @@ from detection.alerts.services import alert_transition
 from detection.models import AlertTransition
 from detection.rules.lifecycle import State
 from monitor import tasks
-from monitor.models import Endpoint, OutgoingMessage
+from monitor.models.messages import Endpoint, OutgoingMessage
 from monitor.notifications import rounds
 from monitor.notifications.webhook.keys import BOTH_FOR, secret_rotate, secrets_of
 from monitor.notifications.webhook.receiver import is_genuine

@@ -10,14 +10,14 @@ from django.conf import settings
 from django.contrib.gis.geos import MultiPolygon, Polygon
 
 from detection.models import Alert, AlertTransition
-from monitor.models.cap import CapMessage
+from monitor.models.messages import CapMessage
 from monitor.tasks import issue_cap_messages
 from monitor.wording.cards.cards import alert_card
 from tests.makers.regions import make_region
 
 pytestmark = pytest.mark.django_db
 CAP = "{urn:oasis:names:tc:emergency:cap:1.2}"
-SCHEMA = Path(__file__).resolve().parents[2] / "data" / "CAP-v1.2.xsd"
+SCHEMA = Path(__file__).resolve().parents[3] / "data" / "CAP-v1.2.xsd"
 
 
 @pytest.fixture(scope="session")

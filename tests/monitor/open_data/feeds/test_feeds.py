@@ -11,7 +11,7 @@ from icalendar import Calendar
 from detection.alerts.services import alert_transition
 from detection.models import AlertTransition
 from detection.rules.lifecycle import State
-from monitor.models import Subscription
+from monitor.models.subscriptions import Subscription
 from monitor.subscribers.subscriptions import services as subscriptions
 from monitor.subscribers.subscriptions import tokens
 from monitor.subscribers.subscriptions.feed_keys import feeds_open

@@ -20,7 +20,7 @@ from tests.makers import pairs as made_pairs
 
 pytestmark = pytest.mark.django_db
 NAMES = ("velocity-fields", "radar-images", "predictions")
-FOLDERS = (Path(pystac.__file__).parent / "validation" / "jsonschemas", Path(__file__).parents[2] / "data" / "stac")
+FOLDERS = (Path(pystac.__file__).parent / "validation" / "jsonschemas", Path(__file__).parents[3] / "data" / "stac")
 EXTENSIONS = {"file": "file/v2.1.0", "proj": "projection/v2.0.0", "sat": "sat/v1.0.0"}
 
 

@@ -9,7 +9,8 @@ from django.db import OperationalError
 from django.utils import timezone
 
 from ingest.models import Scene
-from monitor.models import Alarm, OutgoingMessage, SignOfLife
+from monitor.models.messages import OutgoingMessage
+from monitor.models.operations import Alarm, SignOfLife
 from monitor.notifications.outbox import BACK_OFF
 from monitor.notifications.pauses import channel_pause, channel_resume
 from monitor.operations.health import alarms

@@ -10,7 +10,8 @@ from django.utils import timezone
 
 from ingest.models import IngestJob, StepFailure
 from ml.models import Run
-from monitor.models import OutgoingMessage, SignOfLife
+from monitor.models.messages import OutgoingMessage
+from monitor.models.operations import SignOfLife
 from monitor.notifications.outbox import BACK_OFF
 from monitor.notifications.pauses import channel_pause
 from monitor.operations.health.checks.signs import BACKUP, BEAT, queue_sign, sign_give, signs_forget

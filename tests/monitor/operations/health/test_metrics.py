@@ -10,7 +10,8 @@ from django.test import Client
 from django.utils import timezone
 
 from ingest.models import IngestJob
-from monitor.models import Alarm, OutgoingMessage, SignOfLife
+from monitor.models.messages import OutgoingMessage
+from monitor.models.operations import Alarm, SignOfLife
 from monitor.operations.health.checks.signs import BEAT
 from tests.waiting import HANG_SECONDS
 

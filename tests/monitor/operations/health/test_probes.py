@@ -75,5 +75,8 @@ def test_the_health_check_of_a_container_asks_its_web_process(own_server, monkey
 
 
 def test_the_health_check_of_a_container_loads_neither_settings_nor_torch():
-    code = "import sys, monitor.operations.health.process; sys.exit('monitor.settings' in sys.modules or 'torch' in sys.modules)"
+    code = (
+        "import sys, monitor.operations.health.process;"
+        "sys.exit('monitor.settings' in sys.modules or 'torch' in sys.modules)"
+    )
     assert subprocess.run([sys.executable, "-c", code], check=False, timeout=HANG_SECONDS).returncode == 0

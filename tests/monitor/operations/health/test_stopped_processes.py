@@ -14,7 +14,7 @@ import pytest
 from monitor.operations.health.checks.signs import BEAT, queue_sign
 from tests.waiting import HANG_SECONDS, wait_until
 
-ROOT = Path(__file__).resolve().parent.parent.parent.parent
+ROOT = Path(__file__).resolve().parents[4]
 BEAT_COMMAND = ("beat", "--pidfile=")
 WORKER_COMMAND = ("worker", "--queues", "ingest,cpu,mail,housekeeping", "--concurrency", "1")
 

@@ -15,7 +15,7 @@ from detection.models import AuditEntry
 from ingest.failures import Cause
 from ingest.models import IngestJob, Product, SceneDownload, StepFailure
 from ml.models import ModelVersion, Run
-from monitor.models import OutgoingMessage
+from monitor.models.messages import OutgoingMessage
 from monitor.operations.jobs.kinds import GROUPS, KINDS, MESSAGES
 from monitor.operations.jobs.rows import ADVICE
 from monitor.web.roles import OPERATORS, VIEWERS

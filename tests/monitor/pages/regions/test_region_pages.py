@@ -5,7 +5,7 @@ import re
 import pytest
 from django.contrib.gis.geos import MultiPolygon, Polygon
 
-from monitor.models import Subscription
+from monitor.models.subscriptions import Subscription
 from monitor.self_service.subscriptions.forms import ChoiceForm
 from tests.makers.regions import make_region
 

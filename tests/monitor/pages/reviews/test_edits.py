@@ -9,7 +9,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
 from detection.models import Alert, CaseFile
-from monitor.models.cap import CapMessage
+from monitor.models.messages import CapMessage
 from monitor.open_data.cap.services import message_issue, transitions_due
 from monitor.web.roles import OPERATORS, VIEWERS
 

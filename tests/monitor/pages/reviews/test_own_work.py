@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from detection.models import Alert, CaseFile, FieldVisit, ReviewBatch
 from detection.reviews.claims import claim_take
-from monitor.models import OutgoingMessage
+from monitor.models.messages import OutgoingMessage
 from monitor.notifications.rounds import messages_send
 from monitor.open_data.cap.services import message_issue, transitions_due
 from monitor.pages.reviews.visits import visits_remind

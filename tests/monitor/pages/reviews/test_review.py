@@ -16,7 +16,7 @@ from django.utils import timezone
 from detection.models import Alert, AuditEntry, Claim, Review
 from detection.reviews import services as reviews
 from detection.rules.verdicts import Verdict
-from monitor.models import Notification, OutgoingMessage
+from monitor.models.messages import Notification, OutgoingMessage
 from monitor.notifications.announcements import transition_announce
 from monitor.web.roles import ADMINISTRATORS, OPERATORS, PUBLISHERS, VIEWERS
 

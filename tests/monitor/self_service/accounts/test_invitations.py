@@ -11,7 +11,7 @@ from django.test import Client
 from django.utils import timezone
 
 from detection.models import AuditEntry
-from monitor.models import Invitation, OutgoingMessage
+from monitor.models.messages import Invitation, OutgoingMessage
 from monitor.notifications.rounds import messages_send
 from monitor.subscribers.accounts import services
 from monitor.web.roles import ADMINISTRATORS, OPERATORS

@@ -14,7 +14,8 @@ from detection.alerts.services import alert_transition
 from detection.models import AlertTransition
 from detection.rules.lifecycle import State
 from monitor import tasks
-from monitor.models import Membership, Organisation, OutgoingMessage, Subscription
+from monitor.models.messages import OutgoingMessage
+from monitor.models.subscriptions import Membership, Organisation, Subscription
 from monitor.notifications import announcements, digests, rounds
 from monitor.subscribers.organisations import services
 from monitor.subscribers.subscriptions import members

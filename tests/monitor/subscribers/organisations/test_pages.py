@@ -6,7 +6,8 @@ from django.urls import reverse
 from django.utils import timezone
 
 from monitor import tasks
-from monitor.models import Endpoint, Membership, Organisation, OutgoingMessage, Subscription
+from monitor.models.messages import Endpoint, OutgoingMessage
+from monitor.models.subscriptions import Membership, Organisation, Subscription
 from monitor.notifications import rounds
 from monitor.subscribers.organisations import services
 from monitor.subscribers.subscriptions import endpoints, tokens

@@ -15,7 +15,8 @@ from detection.models import AlertTransition
 from detection.rules.lifecycle import State
 from ingest.areas import area_of
 from monitor import tasks
-from monitor.models import Asset, Notification, OutgoingMessage, Subscription
+from monitor.models.messages import Notification, OutgoingMessage
+from monitor.models.subscriptions import Asset, Subscription
 from monitor.notifications import digests, gathering, rounds
 from monitor.subscribers.subscriptions import assets, tokens
 from monitor.subscribers.subscriptions import services as subscriptions

@@ -19,7 +19,7 @@ import ingest
 from ingest.areas import area_of
 from ingest.errors import InputError
 from ingest.jobs.given import LIMITS
-from monitor.models import Subscription
+from monitor.models.subscriptions import Subscription
 from monitor.subscribers.subscriptions import given_files
 from monitor.subscribers.subscriptions.given_files import MOST_BYTES, boundary
 from monitor.wording.refusals import Refusal

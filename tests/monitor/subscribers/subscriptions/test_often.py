@@ -8,7 +8,8 @@ from django.core import mail
 from django.utils import timezone
 
 from monitor import tasks
-from monitor.models import OutgoingMessage, Subscription
+from monitor.models.messages import OutgoingMessage
+from monitor.models.subscriptions import Subscription
 from monitor.notifications import digests, gathering, life, rounds, selectors
 from monitor.subscribers.subscriptions import often, services, tokens
 

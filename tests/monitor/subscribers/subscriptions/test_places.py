@@ -8,7 +8,7 @@ from django.test import Client
 
 from ingest.context.services import context_load
 from ingest.readers.context.records import ContextKind
-from monitor.models import Subscription
+from monitor.models.subscriptions import Subscription
 from monitor.subscribers.subscriptions import tokens
 
 pytestmark = pytest.mark.django_db

@@ -8,7 +8,9 @@ from django.core import mail, signing
 from django.test import Client
 from django.utils import timezone
 
-from monitor.models import OutgoingMessage, RequestCount, Subscription
+from monitor.models.messages import OutgoingMessage
+from monitor.models.operations import RequestCount
+from monitor.models.subscriptions import Subscription
 from monitor.notifications import rounds
 from monitor.subscribers.subscriptions import limits, tokens
 from monitor.subscribers.subscriptions import services as subscriptions

@@ -1,0 +1,158 @@
+"""Tables of subscriptions, and of the organisations that share them.
+
+What an organisation watches is a `Subscription` without an address (`organisation`). Every member who wants mails has a
+seat: a `Subscription` of their own that follows it (`shared`), and that is matched, gathered and sent like any other.
+"""
+
+from django.conf import settings
+from django.contrib.gis.db import models
+from django.contrib.postgres.fields import ArrayField
+from django.utils import translation
+from django.utils.translation import gettext_lazy, pgettext_lazy
+
+from detection.rules.severity import Severity
+
+DEFAULT_CHANNEL = "mail"
+
+
+def language_of_request() -> str:
+    """The language that whoever asks for something reads."""
+    return translation.get_language() or settings.LANGUAGE_CODE
+
+
+class Organisation(models.Model):
+    """Several people who follow the same places."""
+
+    name = models.CharField(max_length=60)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["name", "id"]
+
+    def __str__(self) -> str:
+        return f"organisation {self.pk}"
+
+
+class Membership(models.Model):
+    """One address in one organisation: invited, then a member until it leaves. Nothing comes before it has agreed."""
+
+    class Role(models.TextChoices):
+        OWNER = "owner", pgettext_lazy("in an organisation", "owner")
+        MEMBER = "member", pgettext_lazy("in an organisation", "member")
+
+    organisation = models.ForeignKey(Organisation, models.CASCADE, related_name="memberships")
+    email = models.EmailField(db_index=True, help_text="in lower case")
+    role = models.CharField(max_length=10, choices=Role.choices, default=Role.MEMBER)
+    wants_mails = models.BooleanField(default=True)
+    language = models.CharField(max_length=10, default=language_of_request, help_text="where no subscription says it")
+    time_zone = models.CharField(max_length=64, default="UTC", help_text="where no subscription says it")
+    invited_by = models.ForeignKey("self", models.SET_NULL, null=True, related_name="+")
+    created_at = models.DateTimeField(auto_now_add=True, help_text="when it was invited")
+    confirmed_at = models.DateTimeField(null=True)
+    left_at = models.DateTimeField(null=True, help_text="of an invitation: when it was declined")
+
+    class Meta:
+        ordering = ["created_at", "id"]
+        constraints = [models.UniqueConstraint(fields=["organisation", "email"], name="one_membership_per_address")]
+
+    def __str__(self) -> str:
+        return f"membership {self.pk} of organisation {self.organisation_id}"
+
+    @property
+    def is_owner(self) -> bool:
+        return self.role == self.Role.OWNER
+
+
+class Subscription(models.Model):
+    """What somebody wants to hear of, and where. Nothing is sent before the address was confirmed."""
+
+    class Frequency(models.TextChoices):
+        AT_ONCE = "at-once", gettext_lazy("At once")
+        DAILY = "daily", gettext_lazy("Once a day")
+        WEEKLY = "weekly", gettext_lazy("Once a week")
+        MONTHLY = "monthly", gettext_lazy("Once a month")
+
+    class PauseReason(models.TextChoices):
+        OWNER = "owner", gettext_lazy("you paused it")
+        BOUNCED = "bounced", gettext_lazy("mails to this address were refused")
+
+    email = models.EmailField(
+        db_index=True, blank=True, help_text="in lower case; whoever reads it owns the subscription"
+    )
+    organisation = models.ForeignKey(
+        Organisation, models.CASCADE, null=True, related_name="subscriptions", help_text="whose it is, with no address"
+    )
+    shared = models.ForeignKey(
+        "self", models.CASCADE, null=True, related_name="seats", help_text="the organisation's that this one follows"
+    )
+    channel = models.CharField(max_length=20, default=DEFAULT_CHANNEL, help_text="what carries its messages")
+    region = models.MultiPolygonField(srid=4326)
+    label = models.CharField(max_length=200, help_text="the region in words")
+    name = models.CharField(max_length=80, blank=True, help_text="what its owner calls it; of a seat, the organisation")
+    n_assets = models.PositiveIntegerField(default=0, help_text="sites, where the region is a list of them")
+    kinds = ArrayField(models.CharField(max_length=30), help_text="of detection.kinds.Kind")
+    lowest_severity = models.CharField(max_length=10, choices=[(step.value, step.value) for step in Severity])
+    unreviewed = models.BooleanField(help_text="also alerts that nobody has reviewed yet")
+    updates = models.BooleanField(default=True, help_text="also what changes in an alert that is known, and its end")
+    least_exposure = models.PositiveIntegerField(default=0, help_text="people or buildings there, where it is known")
+    frequency = models.CharField(max_length=10, choices=Frequency.choices)
+    language = models.CharField(max_length=10, default=language_of_request, help_text="of settings.LANGUAGES")
+    time_zone = models.CharField(max_length=64, default="UTC", help_text="as the tz database names it")
+    quiet_from = models.PositiveSmallIntegerField(null=True, help_text="hour of the reader's day, 0-23: no message")
+    quiet_until = models.PositiveSmallIntegerField(null=True, help_text="and from this hour on messages again")
+    sign_of_life = models.BooleanField(default=False, help_text="a message each quarter that brought nothing")
+    last_sign_at = models.DateTimeField(null=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    confirmed_at = models.DateTimeField(null=True)
+    paused_at = models.DateTimeField(null=True)
+    paused_until = models.DateTimeField(null=True, help_text="then the pause ends by itself")
+    pause_reason = models.CharField(max_length=10, choices=PauseReason.choices, blank=True)
+    ended_at = models.DateTimeField(null=True)
+    last_digest_at = models.DateTimeField(null=True)
+    feed_key = models.CharField(
+        max_length=40, unique=True, null=True, help_text="secret part of the addresses of its feeds; null: it has none"
+    )
+    bounces = models.PositiveSmallIntegerField(default=0, help_text="messages refused for good, one after the other")
+
+    class Meta:
+        ordering = ["created_at", "id"]
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(models.Q(organisation=None) & ~models.Q(email=""))
+                | models.Q(organisation__isnull=False, email=""),
+                name="of_a_person_or_an_organisation",
+            ),
+            models.UniqueConstraint(
+                fields=["shared", "email"], condition=models.Q(shared__isnull=False), name="one_seat_per_member"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"subscription {self.pk}: {self.label}"
+
+    @property
+    def title(self) -> str:
+        """What its owner knows it by."""
+        return self.name or self.label
+
+    @property
+    def source(self) -> int:
+        """The one that has the list of sites: of a seat, the organisation's."""
+        return self.shared_id or self.pk
+
+
+class Asset(models.Model):
+    """One site of a list that somebody watches; its subscription's region is the union of all their areas."""
+
+    subscription = models.ForeignKey(Subscription, models.CASCADE, related_name="assets")
+    name = models.CharField(max_length=120)
+    longitude = models.FloatField(help_text="degrees")
+    latitude = models.FloatField(help_text="degrees")
+    radius_m = models.FloatField()
+    area = models.MultiPolygonField(srid=4326)
+
+    class Meta:
+        ordering = ["id"]
+
+    def __str__(self) -> str:
+        return f"site {self.pk} of subscription {self.subscription_id}"
