@@ -33,5 +33,5 @@ class MonitorConfig(AppConfig):
 
 
 class GuardedAdminConfig(AdminConfig):
-    default_site = "monitor.web.admin.AdminSite"
+    default_site = "monitor.web.accounts.AdminSite"
     default = False

@@ -15,8 +15,8 @@ from django.db import DatabaseError, connection
 from django_celery_beat.schedulers import DatabaseScheduler
 
 from ingest.locks import Held, Lock
-from monitor.operations.health.checks.signs import BEAT, sign_give
 from monitor.operations.health.process import beat_sign
+from monitor.operations.health.signs import BEAT, sign_give
 
 logger = logging.getLogger(__name__)
 

@@ -9,9 +9,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from monitor.web import THREADS
+
 bind = f"127.0.0.1:{os.environ.get('PORT', '8000')}"
 workers = int(os.environ.get("WEB_WORKERS", "2"))
-threads = 8  # some requests wait for a place, some threads are kept for pages (monitor/web/places.py)
+threads = THREADS
 worker_tmp_dir = "/dev/shm"  # noqa: S108 (a heartbeat must not wait for a disk)
 timeout = 60  # without a heartbeat; the deadline of a request is in monitor/web/deadlines.py
 graceful_timeout = 25  # for requests under way when the process is asked to stop; docker/ waits a little longer

@@ -263,7 +263,7 @@ PLOTLY_COMPONENTS = ["dpd_components"]
 PLOTLY_DASH = {"serve_locally": True}
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
-    "staticfiles": {"BACKEND": "monitor.web.static_files.StaticFiles"},
+    "staticfiles": {"BACKEND": "monitor.storages.StaticFiles"},
     **storages_of(env, VAR_DIR),
 }
 

@@ -13,7 +13,7 @@ from ingest.stages import stage
 from ingest.steps import Step, attempt, rows_due
 from monitor.notifications import announcements, digests, gathering, life, rounds, selectors
 from monitor.open_data.cap import services as cap
-from monitor.operations.health.checks import signs
+from monitor.operations.health import signs
 from monitor.operations.health.watchman import Watchman
 from monitor.operations.retention import services as retention
 from monitor.pages.reviews import visits

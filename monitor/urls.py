@@ -33,11 +33,8 @@ from monitor.pages.regions import views as regions
 from monitor.pages.reviews import batches, drawing, edits
 from monitor.pages.reviews import views as reviews
 from monitor.pages.uploads import views as uploads
-from monitor.self_service import organisations
+from monitor.self_service import channels, organisations
 from monitor.self_service.accounts import views as account_pages
-from monitor.self_service.channels import mail as demo_mail
-from monitor.self_service.channels import push
-from monitor.self_service.channels import ways as subscription_ways
 from monitor.self_service.subscriptions import links as subscription_links
 from monitor.self_service.subscriptions import views as subscriptions
 from monitor.subscribers.accounts import sessions
@@ -110,13 +107,13 @@ urlpatterns = [
     path("subscriptions/<str:token>/", subscription_links.manage, name="subscription-manage"),
     path("subscriptions/<str:token>/news/", subscription_links.news, name="subscription-news"),
     path("subscriptions/<str:token>/<int:subscription>/where/", subscription_links.move, name="subscription-where"),
-    path("subscriptions/<str:token>/<int:subscription>/feeds/", subscription_feeds.feeds, name="subscription-feeds"),
+    path("subscriptions/<str:token>/<int:subscription>/feeds/", subscription_links.feeds, name="subscription-feeds"),
     path("feeds/<str:token>/alerts.atom", subscription_feeds.atom, name="feed-atom"),
     path("feeds/<str:token>/alerts.ics", subscription_feeds.calendar, name="feed-calendar"),
     path("feeds/<str:token>/cap.atom", subscription_feeds.cap, name="feed-cap"),
     path("subscriptions/<str:token>/export.json", subscription_links.export, name="subscription-export"),
-    path("subscriptions/<str:token>/ways/", subscription_ways.ways, name="subscription-ways"),
-    path("service-worker.js", push.service_worker, name="service-worker"),
+    path("subscriptions/<str:token>/ways/", channels.ways, name="subscription-ways"),
+    path("service-worker.js", channels.service_worker, name="service-worker"),
     path("subscriptions/<str:token>/organisations/", organisations.organisation_list, name="organisation-list"),
     path(
         "subscriptions/<str:token>/organisations/<int:organisation>/",
@@ -144,9 +141,9 @@ urlpatterns = [
         name="organisation-export",
     ),
     path("subscribe/join/<str:token>/", organisations.join, name="organisation-join"),
-    path("demo/mail/", demo_mail.mail_list, name="demo-mail-list"),
-    path("demo/mail/<str:name>/", demo_mail.mail_page, name="demo-mail"),
-    path("demo/mail/<str:name>/html/", demo_mail.mail_html, name="demo-mail-html"),
+    path("demo/mail/", channels.mail_list, name="demo-mail-list"),
+    path("demo/mail/<str:name>/", channels.mail_page, name="demo-mail"),
+    path("demo/mail/<str:name>/html/", channels.mail_html, name="demo-mail-html"),
     path("language/", languages.choose_language, name="language"),
     path("words/<str:language>/<str:version>.js", languages.words, name="words"),
     path("login/", accounts.SignIn.as_view(), name="login"),

@@ -4,7 +4,7 @@ import tempfile
 from django.core.wsgi import get_wsgi_application
 
 from monitor.web.deadlines import with_deadline
-from monitor.web.statement_limits import limit_statements
+from monitor.web.request_limits import limit_statements
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "monitor.settings")
 tempfile.gettempdir()  # cached here: Python would choose another folder once this disk is full

@@ -1,6 +1,6 @@
 """What a channel is, and where it is registered. The outbox knows channels by nothing else."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from importlib import import_module
@@ -9,6 +9,7 @@ from typing import Protocol
 from django.conf import settings
 
 from monitor.models.messages import OutgoingMessage
+from monitor.web.outgoing import outward
 
 
 @dataclass(frozen=True)
@@ -86,3 +87,15 @@ def channel_class(*, name: str) -> type[Channel]:
 def channel_open(*, name: str) -> Channel:
     """The same, ready to deliver."""
     return channel_class(name=name)()
+
+
+def deliver(*, url: str, body: bytes, headers: dict[str, str], seconds: float, gone_by: Container[int]) -> Outcome:
+    """Post a message to an endpoint and return the outcome. gone_by: answers that mean that the endpoint is gone."""
+    try:
+        answer = outward.post(url=url, body=body, headers=headers, seconds=seconds)
+    except outward.Unreachable as fault:
+        return Refused(str(fault))
+    if 200 <= answer.status < 300:
+        return Delivered()
+    reason = f"{answer.status} {answer.reason}".strip()
+    return Never(reason) if answer.status in gone_by else Refused(reason, answer.retry_after)

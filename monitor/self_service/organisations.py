@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods
 
 from monitor.models.subscriptions import Membership, Organisation, Subscription
-from monitor.self_service.channels import ways
+from monitor.self_service import channels
 from monitor.self_service.subscriptions.forms import ChoiceForm, EmailForm
 from monitor.self_service.subscriptions.links import PAGE_OR_DEED, owner_of, private_page
 from monitor.self_service.subscriptions.views import DEFAULTS, where_config
@@ -17,8 +17,7 @@ from monitor.subscribers.organisations import services
 from monitor.subscribers.organisations.names import LONGEST_TITLE
 from monitor.subscribers.subscriptions import members, places, tokens
 from monitor.subscribers.subscriptions import services as subscriptions
-from monitor.wording.refusals import Refusal
-from monitor.wording.refused_requests import number_or_none
+from monitor.wording.refusals import Refusal, number_or_none
 
 OWNERS_MAY = {"invite", "remove", "share", "end", "rename", "dissolve"}
 
@@ -96,7 +95,7 @@ def organisation_ways(request: HttpRequest, token: str, organisation: int) -> Ht
     shown: dict[str, Any] = {}
     if request.method == "POST":
         try:
-            shown = ways.act_on_webhooks(request, organisation=mine.organisation)
+            shown = channels.act_on_webhooks(request, organisation=mine.organisation)
             if not shown:
                 return redirect("organisation-ways", token=token, organisation=organisation)
         except Refusal as refusal:
@@ -104,10 +103,10 @@ def organisation_ways(request: HttpRequest, token: str, organisation: int) -> Ht
     context = {
         "token": token,
         "organisation": mine.organisation,
-        "webhooks": ways.webhooks_listed(organisation=mine.organisation),
+        "webhooks": channels.webhooks_listed(organisation=mine.organisation),
         **shown,
     }
-    return render(request, "organisations/ways.html", context, status=422 if "refusal" in shown else 200)
+    return render(request, "organisations/channels.html", context, status=422 if "refusal" in shown else 200)
 
 
 @private_page

@@ -5,6 +5,7 @@ from urllib.parse import urlencode
 
 from allauth.account.internal.flows.login import record_authentication
 from allauth.account.utils import perform_login
+from django.contrib import admin
 from django.contrib.auth.forms import AuthenticationForm
 from django.contrib.auth.views import LoginView
 from django.core.exceptions import PermissionDenied
@@ -14,7 +15,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from monitor.web.guards import User, may_administrate, may_look, second_factor_missing
-from monitor.web.visitors import visitor_network
+from monitor.web.request_limits import visitor_network
 
 
 class SignIn(LoginView):
@@ -62,3 +63,8 @@ def client_address(request: HttpRequest) -> str | None:
     """Whose attempts are counted; of an IPv6 address the network."""
     remote, forwarded = request.META.get("REMOTE_ADDR", ""), request.META.get("HTTP_X_FORWARDED_FOR", "")
     return visitor_network(remote_address=remote, forwarded_for=forwarded).partition("/")[0] or None
+
+
+class AdminSite(admin.AdminSite):
+    def has_permission(self, request: HttpRequest) -> bool:
+        return may_administrate(request.user)

@@ -32,7 +32,7 @@ from django.urls import reverse
 from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
 
-from monitor.web.demo import mails_are_shown
+from monitor.web.context import mails_are_shown
 from monitor.web.roles import LOAD, LOOK, PUBLISH, REVIEW
 
 User = AbstractBaseUser | AnonymousUser

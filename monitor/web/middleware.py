@@ -15,9 +15,8 @@ from django.views.defaults import server_error
 from ingest.errors import StorageFailed
 from monitor.web.deadlines import clock_of
 from monitor.web.places import Busy, place_take
-from monitor.web.request_limits import request_kind, seconds_charge, seconds_to_wait
-from monitor.web.visitors import visitor_network
-from monitor.wording.problems import as_problem, problem
+from monitor.web.request_limits import request_kind, seconds_charge, seconds_to_wait, visitor_network
+from monitor.wording.refusals import as_problem, problem
 
 logger = logging.getLogger(__name__)
 

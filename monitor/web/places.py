@@ -14,7 +14,7 @@ from pathlib import Path
 
 from django.conf import settings
 
-from monitor.gunicorn import threads
+from monitor.web import THREADS
 
 FOR_PAGES = 3  # threads of each web process that are kept free
 WAIT_SECONDS = 5.0
@@ -37,7 +37,7 @@ WHOLE_MACHINE = {
     "uploads": 3,  # as many as docker/nginx lets in
 }
 
-_in_hand = threading.BoundedSemaphore(threads - FOR_PAGES)  # waiting requests included
+_in_hand = threading.BoundedSemaphore(THREADS - FOR_PAGES)  # waiting requests included
 _of_kind = {kind: threading.BoundedSemaphore(n) for kind, n in EACH_PROCESS.items()}
 
 

@@ -8,9 +8,12 @@ exceed 60 seconds a minute, the default limit.
 import re
 import time
 from collections.abc import Mapping
+from ipaddress import IPv6Address, ip_address, ip_network
+from typing import Any
 
 from django.conf import settings
 from django.core.cache import cache
+from django.db.backends.signals import connection_created
 from django.utils.crypto import salted_hmac
 
 WINDOW_SECONDS = 60
@@ -64,3 +67,43 @@ def seconds_charge(*, kind: str, network: str, seconds: float) -> None:
 
 def _key(kind: str, network: str, window: int) -> str:
     return salted_hmac("monitor.request_limits", f"{kind} {network} {window}", algorithm="sha256").hexdigest()
+
+
+def limit_statements() -> None:
+    """Let every connection that this process opens from now on end statements after WEB_STATEMENT_TIMEOUT_SECONDS.
+
+    Behind DATABASE_POOLER that would limit whoever gets the connection next: there, PgBouncer limits the web's pool.
+    """
+    if settings.DATABASE_POOLER:
+        return
+    connection_created.connect(_limit, dispatch_uid="statement limits")
+
+
+def _limit(connection: Any, **kwargs: Any) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT set_config('statement_timeout', %s, false)", [_milliseconds()])
+
+
+def _milliseconds() -> str:
+    return str(int(1000 * settings.WEB_STATEMENT_TIMEOUT_SECONDS))
+
+
+def visitor_address(*, remote_address: str, forwarded_for: str) -> str:
+    """Behind n proxies of ours, the n-th address from the right in X-Forwarded-For; others can be made up."""
+    hops = [hop.strip() for hop in forwarded_for.split(",") if hop.strip()]
+    trusted = settings.PROXIES
+    return hops[-trusted] if trusted and len(hops) >= trusted else remote_address
+
+
+def visitor_network(*, remote_address: str, forwarded_for: str) -> str:
+    """Whose request it is. Of an IPv6 address only the network counts: whoever has one has all of its addresses."""
+    visitor = visitor_address(remote_address=remote_address, forwarded_for=forwarded_for)
+    try:
+        address = ip_address(visitor)
+    except ValueError:
+        return visitor
+    if not isinstance(address, IPv6Address):
+        return visitor
+    if address.ipv4_mapped:  # a server that listens on both hears of IPv4 like this
+        return str(address.ipv4_mapped)
+    return str(ip_network(f"{address}/64", strict=False))

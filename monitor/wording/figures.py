@@ -138,3 +138,11 @@ def _joined(parts: Sequence[str], end: str) -> str:
     if len(parts) < 2:
         return "".join(map(str, parts))
     return end % {"others": ", ".join(map(str, parts[:-1])), "last": parts[-1]}
+
+
+_STARTS_A_FORMULA = ("=", "+", "-", "@", "\t", "\r", "|")
+
+
+def cell_text(text: str) -> str:
+    """Text as a cell that no spreadsheet takes for a formula; numbers are written as numbers, not through this."""
+    return f"'{text}" if text.startswith(_STARTS_A_FORMULA) else text

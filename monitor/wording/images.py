@@ -8,10 +8,9 @@ from typing import Protocol
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext, pgettext_lazy
 
-from monitor.wording.compass import toward
 from monitor.wording.dates import two_days
 from monitor.wording.figures import decimal, listed, percent, whole
-from monitor.wording.places import latitude_label, longitude_label
+from monitor.wording.places import latitude_label, longitude_label, toward
 
 _SERIES = re.compile(r"track (\d+)(?: (ascending|descending))?", re.ASCII)
 _CUT = re.compile(r"(burst|tile) (\S+)")

@@ -1,6 +1,21 @@
-"""Refusals: what is wrong and what to do, in words for users; messages of readers in the words of a page."""
+"""Refusals: what is wrong and what to do, in words for users and for programs; parameters of addresses, checked.
 
+Errors for programs are application/problem+json (RFC 9457), with `error` and `remedy` beside its own members.
+"""
+
+import math
 import re
+from collections.abc import Callable, Sequence
+from datetime import UTC, date, datetime
+from functools import wraps
+from http import HTTPStatus
+from typing import Any
+
+from django.contrib.gis.geos import MultiPolygon, Polygon
+from django.http import HttpRequest, HttpResponseBase, JsonResponse, QueryDict
+from django.utils.cache import patch_vary_headers
+
+from monitor.wording.places import Bounds
 
 OPTION_WORDS = {
     "unit": "Choose its unit",
@@ -40,3 +55,166 @@ def plain_words(line: str, where: str) -> str:
         lambda match: f"{OPTION_WORDS.get(match[1], 'Add what is missing')} {where}",
         line.replace(" (None)", "").replace("with --mapping", "with a column list"),
     )
+
+
+PROBLEM = "application/problem+json"
+KEPT_HEADERS = ("Allow", "Retry-After", "Cache-Control")
+WORDS = {
+    404: ("There is nothing at this address.", "The addresses are listed at /api/v1/."),
+    405: ("This address can only be read.", "Send GET or HEAD."),
+}
+FAULT = ("The request could not be answered.", "Try again later.")
+
+
+def problem_body(status: int, error: str, remedy: str) -> dict[str, Any]:
+    detail = f"{error.rstrip('.')}. {remedy}".strip()
+    members = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": detail}
+    return members | {"error": error, "remedy": remedy}
+
+
+def problem(status: int, error: str, remedy: str = "") -> JsonResponse:
+    """What is wrong, and what to do about it."""
+    return JsonResponse(problem_body(status, error, remedy), status=status, content_type=PROBLEM)
+
+
+def as_problem(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+    """An error that carries no words for programs, with words; people who look with a browser keep their page."""
+    says_why = response.headers.get("Content-Type", "").startswith(PROBLEM)
+    if response.status_code < 400 or says_why:
+        return response
+    answer = response
+    if "text/html" not in request.headers.get("Accept", ""):
+        answer = problem(response.status_code, *WORDS.get(response.status_code, FAULT))
+        for name in KEPT_HEADERS:
+            if name in response.headers:
+                answer[name] = response.headers[name]
+    patch_vary_headers(answer, ["Accept"])
+    return answer
+
+
+View = Callable[..., HttpResponseBase]
+BIGGEST_KEY = 2**63 - 1  # largest key of a row in any table
+LONGEST_NUMBER = 20  # more digits than BIGGEST_KEY has
+HAIR_DEGREES = 5e-7  # half a unit of the last digit of published positions: 5 cm
+BOX_REMEDY = "Give bbox=west,south,east,north in degrees, for example bbox=5.9,45.8,10.5,47.8."
+
+
+def refusals_as_json(view: View) -> View:
+    """A view whose refusals become answers with status 400, or 404."""
+
+    @wraps(view)
+    def guarded(request: HttpRequest, *args, **kwargs) -> HttpResponseBase:
+        try:
+            return view(request, *args, **kwargs)
+        except Refusal as refusal:
+            return problem(refusal.status, refusal.error, refusal.remedy)
+
+    return guarded
+
+
+def only_parameters(*known: str) -> Callable[[View], View]:
+    """Make a view refuse unknown parameters, because the proxy caches an answer for each address."""
+
+    def decorate(view: View) -> View:
+        @refusals_as_json
+        @wraps(view)
+        def guarded(request: HttpRequest, *args, **kwargs) -> HttpResponseBase:
+            refuse_unknown(request.GET, known)
+            return view(request, *args, **kwargs)
+
+        return guarded
+
+    return decorate
+
+
+def refuse_unknown(asked: QueryDict, known: Sequence[str]) -> None:
+    """Raise Refusal if an address has an unknown parameter."""
+    for name in asked:
+        if name not in known:
+            remedy = f"Give some of {', '.join(known)}." if known else "Give none."
+            raise Refusal(f"there is no parameter {name[:40]!r}", remedy)
+
+
+def boxes(text: str) -> list[Bounds]:
+    """'west,south,east,north' in degrees; two boxes where west > east, over the 180th meridian. Raises Refusal."""
+    parts = [(west, south, east, north) for west, south, east, north in _parts(text) if west < east and south < north]
+    if not parts:
+        raise Refusal("bbox is not a box on the earth", BOX_REMEDY)
+    return parts
+
+
+def area_of(text: str) -> MultiPolygon:
+    """Return the area of 'west,south,east,north' in degrees; it may be a line or a point. Raises Refusal."""
+    return MultiPolygon([Polygon.from_bbox(_widened(*part)) for part in _parts(text)], srid=4326)
+
+
+def _parts(text: str) -> list[Bounds]:
+    edges = finite_numbers(text)
+    if len(edges) != 4:
+        raise Refusal("bbox is not four numbers", BOX_REMEDY)
+    west, south, east, north = edges
+    if not (-180 <= west <= 180 and -180 <= east <= 180 and -90 <= south <= north <= 90):
+        raise Refusal("bbox is not a box on the earth", BOX_REMEDY)
+    if west <= east:
+        return [(west, south, east, north)]
+    return [(west, south, 180.0, north), (-180.0, south, east, north)]
+
+
+def _widened(west: float, south: float, east: float, north: float) -> Bounds:
+    """Widen a line or a point by the precision to which published positions are rounded."""
+    x, y = (HAIR_DEGREES if low == high else 0.0 for low, high in ((west, east), (south, north)))
+    return west - x, south - y, east + x, north + y
+
+
+def number_or_none(text: str, most: int = BIGGEST_KEY) -> int | None:
+    """Return a whole number from 0 to `most` from a form or an address; None for any other text.
+
+    Python does not convert more than 4,300 digits, and the database does not compare numbers beyond its columns' range.
+    """
+    number = int(text) if text.isascii() and text.isdigit() and len(text) < LONGEST_NUMBER else None
+    return None if number is None or number > most else number
+
+
+def finite_numbers(text: str) -> list[float]:
+    """Return comma-separated numbers; an empty list if one is invalid, infinite or NaN."""
+    try:
+        numbers = [float(part) for part in text.split(",")]
+    except ValueError:
+        return []
+    return numbers if all(map(math.isfinite, numbers)) else []
+
+
+def whole_number(name: str, text: str, low: int, high: int) -> int:
+    """A number from low to high. Raises Refusal."""
+    number = number_or_none(text, high)
+    if number is not None and number >= low:
+        return number
+    raise Refusal(f"{name} is not a whole number from {low} to {high}", f"Give for example {name}={high}.")
+
+
+def choice(name: str, value: str, allowed: list[str]) -> str:
+    """The value, or empty. Raises Refusal for what is not among the allowed ones."""
+    if value and value not in allowed:
+        raise Refusal(f"there is no {name} {value[:40]!r}", f"Give one of {', '.join(allowed)}.")
+    return value
+
+
+def day(name: str, text: str) -> date | None:
+    """A day in ISO 8601; None for nothing. Raises Refusal."""
+    if not text:
+        return None
+    try:
+        return date.fromisoformat(text)
+    except ValueError as fault:
+        raise Refusal(f"{name} is no day: {text[:40]!r}", f"Give {name}=2024-05-01.") from fault
+
+
+def moment(name: str, text: str) -> datetime | None:
+    """A day or a moment in ISO 8601, UTC where it names no zone; None for nothing. Raises Refusal."""
+    if not text:
+        return None
+    try:
+        parsed = datetime.fromisoformat(text.replace(" ", "+"))  # a plus sign that was not encoded
+        return (parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError) as fault:
+        raise Refusal(f"{name} is no moment: {text[:40]!r}", f"Give {name}=2024-05-01T12:00:00Z.") from fault

@@ -7,9 +7,9 @@ from datetime import date
 from django.utils.translation import get_language, gettext_lazy, ngettext
 from django.utils.translation import gettext as _
 
-from monitor.wording.compass import toward
 from monitor.wording.dates import day_words
 from monitor.wording.figures import listed, whole
+from monitor.wording.places import toward
 
 FLAT_DEG = 2.0
 MOST_LISTED = 5

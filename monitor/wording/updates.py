@@ -1,17 +1,17 @@
 """What has changed in an alert since it was last reported, in words. Pure."""
 
 from collections.abc import Callable, Iterable, Mapping
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 
 from detection.kinds import Kind, Sign, row_of
 from detection.rules.updates import Cause
 from monitor.wording.components import ROSE, SANK, Way, way
 from monitor.wording.dates import day_words, month_words
-from monitor.wording.figures import area_label, figure, mm_a_year, speed_words
+from monitor.wording.figures import area_label, figure, mm_a_year, speed_words, whole
 
 Change = Mapping[str, Any]
 GRADES_NOW = {
@@ -149,3 +149,24 @@ _SENTENCES: dict[Cause, Callable[[str, Change, str], list[str]]] = {
     Cause.OUTLINE: _outline,
     Cause.TEXT: _text,
 }
+
+
+def preview_sentence(mails: int, years: int, records_begin: datetime | None) -> str:
+    """What a subscription would have brought in that many years, two or more, and since when there are records."""
+    if mails:
+        # Translators: %(years)s is 2 or more
+        sentence = ngettext(
+            "In the last %(years)s years this would have sent you one mail.",
+            "In the last %(years)s years this would have sent you %(mails)s mails.",
+            mails,
+        )
+    else:
+        sentence = _("In the last %(years)s years this would have sent you no mail.")
+    sentence %= {"years": whole(years), "mails": whole(mails)}
+    if records_begin is None:
+        nothing = _("Nothing has been recorded here yet.")
+        return f"{sentence} {nothing}"
+    if records_begin > datetime.now(UTC) - timedelta(days=365 * years):
+        begin = _("Our records begin on %(day)s.") % {"day": day_words(records_begin)}
+        return f"{sentence} {begin}"
+    return sentence

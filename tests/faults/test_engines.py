@@ -184,7 +184,9 @@ def test_a_replica_is_read_follows_and_may_lag_or_go_away_while_pages_are_read(o
 
     with reader:
         wait_until(lambda: asked() == "200 replica")
-        assert tell(site, "from monitor.operations.health.checks import site; print(site.replica())") == "follows"
+        assert (
+            tell(site, "from monitor.operations.health import site_checks; print(site_checks.replica())") == "follows"
+        )
         postmaster = psutil.Process(replica_pid(site))
         (replaying,) = [child for child in postmaster.children() if "startup" in " ".join(child.cmdline())]
         replaying.suspend()

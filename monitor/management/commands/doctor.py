@@ -6,7 +6,7 @@ from django.core.management.base import BaseCommand, CommandParser
 from django.db import DatabaseError
 
 from ingest.context.selectors import layer_states
-from monitor.operations.health.checks.condition import examine
+from monitor.operations.health.condition import examine
 from monitor.operations.health.conditions import CONDITIONS
 from monitor.operations.health.deployment import DEPLOYMENT
 from monitor.operations.health.sender import SENDER

@@ -7,8 +7,8 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandParser
 
 from monitor.notifications.push.keys import key_make
-from monitor.operations.health.checks.condition import Wrong
-from monitor.operations.health.checks.site import migrations
+from monitor.operations.health.condition import Wrong
+from monitor.operations.health.site_checks import migrations
 
 ASK_SECONDS = 2.0
 

@@ -11,13 +11,13 @@ from detection.rules.updates import Cause, Change
 from ml.deformation.motion.series import Trend
 from monitor.management.samples import alerts as made
 from monitor.maps.rasters.visibility import Ground, Visibility, visibility_words
+from monitor.wording.cards.steps import what_happened
 from monitor.wording.exposure import building_tilt_sentence, exposure_sentence
 from monitor.wording.families import voice_of
 from monitor.wording.families.changes import season_sentence
-from monitor.wording.families.steps import what_happened
 from monitor.wording.points import point_sentence
 from monitor.wording.states import STATE_LABELS
-from monitor.wording.subscriptions import preview_sentence
+from monitor.wording.updates import preview_sentence
 
 Row = tuple[str, str]
 LAST_LOOK = date(2024, 12, 25)

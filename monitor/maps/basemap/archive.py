@@ -13,7 +13,7 @@ from typing import BinaryIO
 
 from django.http import FileResponse, HttpRequest, HttpResponse, HttpResponseBase
 
-from monitor.wording.refused_requests import number_or_none
+from monitor.wording.refusals import number_or_none
 
 MAGIC, VERSION = b"PMTiles", 3
 MOST_BYTES = 16 * 2**20  # of one part; the reader asks for much less

@@ -12,7 +12,7 @@ from monitor.maps.basemap.ground import ground_tile, ground_version
 from monitor.maps.basemap.heights import FROM_ZOOM, heights_tile, heights_version, heights_zoom
 from monitor.maps.basemap.world import FINEST_ZOOM, world_tile
 from monitor.maps.rasters.tiles import is_tile
-from monitor.wording.refused_requests import only_parameters
+from monitor.wording.refusals import only_parameters
 
 DAY = "public, max-age=86400"
 MINUTE = "public, max-age=60"

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from django.contrib.gis.geos import GEOSGeometry
 
-from monitor.wording.csv_cells import cell_text
+from monitor.wording.figures import cell_text
 
 GEOPARQUET = "1.1.0"
 Row = Mapping[str, Any]  # columns of one feature; geometry: GEOSGeometry

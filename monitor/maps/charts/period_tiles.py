@@ -15,7 +15,6 @@ from ml.statistics.series import fit_rates
 from monitor.maps.charts.query import Period
 from monitor.maps.map import selectors
 
-FROM_ZOOM = 12  # further out tiles show the rates that are stated
 MOST_FITTED = 2500  # points of a tile; an even sample of more
 
 _SERIES_OF_TILE = f"""
@@ -37,8 +36,10 @@ _UNFITTED_NOTE = """
 
 
 def period_tile(*, products: list[int], period: Period, z: int, x: int, y: int) -> bytes:
-    """A tile of points with the rates of a period, from FROM_ZOOM on; `sample` holds how many points there are where it
-    shows a part of them, `unfitted` for how many of those the dates do not suffice: they are left out.
+    """Return a tile of points with the rates of a period, from PERIOD_FROM_ZOOM on.
+
+    `sample` holds how many points there are where the tile shows a part of them; `unfitted`, how many are left out
+    because they have too few dates.
     """
     counts = selectors.points_in_tile(products=products, z=z, x=x, y=y)
     n_points = sum(counts.values())

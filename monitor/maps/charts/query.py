@@ -17,8 +17,7 @@ from ingest.areas import area_of
 from monitor.maps.map.layers import BY_NAME, Layer
 from monitor.wording import regions
 from monitor.wording.figures import decimal, whole
-from monitor.wording.refusals import Refusal
-from monitor.wording.refused_requests import boxes, choice, finite_numbers, number_or_none
+from monitor.wording.refusals import Refusal, boxes, choice, finite_numbers, number_or_none
 from monitor.wording.regions import Region
 
 MOST_POINTS = 6  # lines that can be told apart

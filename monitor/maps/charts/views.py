@@ -9,15 +9,15 @@ from django.views.decorators.http import require_safe
 from monitor.maps.charts import query
 from monitor.maps.charts.downloads import FORMATS, Row, series_rows
 from monitor.maps.charts.frames import frames_body
-from monitor.maps.charts.period_tiles import FROM_ZOOM, period_tile
+from monitor.maps.charts.period_tiles import period_tile
 from monitor.maps.charts.profiles import profile_body
 from monitor.maps.charts.rows import chart_body, near_body
 from monitor.maps.charts.selectors import bounded, nearest_points
 from monitor.maps.charts.traces import traces_of
-from monitor.maps.map.layers import BY_NAME
+from monitor.maps.map.layers import BY_NAME, PERIOD_FROM_ZOOM
 from monitor.maps.map.selectors import layer_products, points_tile, tile_fingerprint
 from monitor.maps.rasters.tiles import is_tile
-from monitor.wording.refused_requests import only_parameters, refusals_as_json
+from monitor.wording.refusals import only_parameters, refusals_as_json
 
 REACH_DEGREES = 0.01  # on the map, a little more than the distance that counts
 CACHE = "public, max-age=300"
@@ -80,7 +80,7 @@ def tile(request: HttpRequest, layer: str, z: int, x: int, y: int) -> HttpRespon
     etag = tile_fingerprint(layer=BY_NAME[layer], products=products, period=f" {period.first} {period.last}", **where)
     response = get_conditional_response(request, etag=etag)
     if response is None:
-        if z < FROM_ZOOM:
+        if z < PERIOD_FROM_ZOOM:
             content = points_tile(products=products, **where)
         else:
             with bounded():

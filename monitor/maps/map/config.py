@@ -7,8 +7,7 @@ from django.conf import settings
 from django.utils.translation import get_language
 
 from detection.kinds import FAMILIES, KINDS, Family
-from monitor.maps.charts.period_tiles import FROM_ZOOM
-from monitor.maps.map.layers import Layer
+from monitor.maps.map.layers import PERIOD_FROM_ZOOM, Layer
 
 URLS = {
     "tiles": "/tiles/points/{layer}/{z}/{x}/{y}.mvt",
@@ -47,7 +46,7 @@ def map_config(layers: Sequence[Layer], bounds: list[float] | None) -> dict[str,
         "default_layer": layers[0].name if layers else None,
         "bounds": bounds,
         "urls": urls(),
-        "period_from_zoom": FROM_ZOOM,
+        "period_from_zoom": PERIOD_FROM_ZOOM,
         "kinds_of_points": FAMILIES[Family.VELOCITY],
         "marks": {kind: {"classes": row.mark.classes, "symbol": row.mark.symbol} for kind, row in KINDS.items()},
         "basemap_style_url": settings.BASEMAP_STYLE_URL,

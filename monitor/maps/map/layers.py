@@ -6,6 +6,8 @@ from django.utils.translation import gettext_lazy
 
 from monitor.wording.components import both_directions
 
+PERIOD_FROM_ZOOM = 12  # further out, tiles of points show the stated rates instead of those of a period
+
 
 class Layer(NamedTuple):
     """component and direction select products; direction None takes every one."""

@@ -8,7 +8,7 @@ from monitor.maps.map import selectors
 from monitor.maps.map.context_tiles import BY_KIND, context_tile
 from monitor.maps.map.layers import BY_NAME
 from monitor.maps.rasters.tiles import is_tile
-from monitor.wording.refused_requests import only_parameters
+from monitor.wording.refusals import only_parameters
 
 
 @require_safe

@@ -10,7 +10,7 @@ from monitor.maps.imaging.drawing import Bounds
 from monitor.maps.rasters import tiles as raster_tiles
 from monitor.maps.rasters.catalogue import RasterSource, raster_sources, rasters_available
 from monitor.maps.rasters.layers import ARROW_LAYER, RASTER_LAYERS_BY_NAME, RasterLayer
-from monitor.wording.refused_requests import boxes, only_parameters, refusals_as_json
+from monitor.wording.refusals import boxes, only_parameters, refusals_as_json
 
 MIN_ZOOM = 5  # below, a tile would open hundreds of rasters
 MARGIN_DEG = 0.01  # a raster may reach a cell beyond the footprint that the database knows

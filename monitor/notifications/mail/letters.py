@@ -33,7 +33,7 @@ from monitor.subscribers.subscriptions import tokens
 from monitor.subscribers.subscriptions.rules import SEVERITIES
 from monitor.subscribers.subscriptions.services import described
 from monitor.wording.cards.cards import AlertCard
-from monitor.wording.families.steps import what_happened
+from monitor.wording.cards.steps import what_happened
 from monitor.wording.figures import listed
 
 BURST_WORDS = {

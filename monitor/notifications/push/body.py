@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from monitor.models.messages import OutgoingMessage
 from monitor.wording.cards.features import alert_title
 from monitor.wording.cards.kept import KeptCards
-from monitor.wording.families.steps import what_happened
+from monitor.wording.cards.steps import what_happened
 
 SITE = "Ground Motion Monitor"
 LONGEST_TITLE, LONGEST_SENTENCE = 160, 400  # letters

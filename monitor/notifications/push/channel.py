@@ -12,7 +12,6 @@ from monitor.notifications.base import InHand, Never, Outcome
 from monitor.notifications.push.body import payload
 from monitor.notifications.push.encryption import encrypt
 from monitor.notifications.push.keys import authorization, from_text, to_text
-from monitor.web.outgoing import outward
 from monitor.wording.cards.kept import KeptCards
 
 KEEP_SECONDS = 7 * 24 * 3600  # for a device that is switched off
@@ -43,7 +42,7 @@ class Channel(base.Channel):
             "Urgency": "normal",
         }
         sent = {"url": device.url, "body": body, "headers": headers}
-        return InHand(partial(outward.deliver, **sent, seconds=settings.PUSH_SECONDS, gone_by=GONE))
+        return InHand(partial(base.deliver, **sent, seconds=settings.PUSH_SECONDS, gone_by=GONE))
 
     def close(self) -> None:
         """Connections are closed after each message."""

@@ -11,7 +11,7 @@ from monitor.subscribers.subscriptions.endpoints import labels_of
 from monitor.wording.cards.cards import AlertCard
 from monitor.wording.cards.features import PROPERTIES, alert_title
 from monitor.wording.cards.kept import KeptCards
-from monitor.wording.families.steps import update_sentences
+from monitor.wording.cards.steps import update_sentences
 
 FIGURES = ("rate_mm_yr", "rate_sigma_mm_yr", "peak_rate_mm_yr", "speed_m_day", "speed_sigma_m_day", "area_m2")
 

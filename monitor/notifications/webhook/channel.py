@@ -13,7 +13,6 @@ from monitor.notifications.webhook.body import Composer
 from monitor.notifications.webhook.keys import secrets_of
 from monitor.notifications.webhook.signature import headers
 from monitor.subscribers.subscriptions import endpoints
-from monitor.web.outgoing import outward
 
 GONE = (410,)
 
@@ -38,7 +37,7 @@ class Channel(base.Channel):
             body=body,
         )
         sent = {"url": message.endpoint.url, "body": body, "headers": {"Content-Type": "application/json", **signed}}
-        return InHand(partial(outward.deliver, **sent, seconds=settings.WEBHOOK_SECONDS, gone_by=GONE))
+        return InHand(partial(base.deliver, **sent, seconds=settings.WEBHOOK_SECONDS, gone_by=GONE))
 
     def close(self) -> None:
         """Connections are closed after each message."""

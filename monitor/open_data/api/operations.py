@@ -33,7 +33,7 @@ from monitor.open_data.api.schemas import (
     RasterLayerOut,
 )
 from monitor.wording.cards.filters import alerts_requested
-from monitor.wording.refused_requests import BIGGEST_KEY, area_of, moment
+from monitor.wording.refusals import BIGGEST_KEY, area_of, moment
 
 router = Router()
 MOST_ROWS = 200

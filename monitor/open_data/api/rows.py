@@ -14,7 +14,7 @@ from monitor.maps.rasters.catalogue import raster_group
 from monitor.open_data.api.schemas import Figures, MotionOut
 from monitor.wording.cards.cards import AlertCard, alert_card, alert_cards
 from monitor.wording.cards.features import alert_geometry
-from monitor.wording.families.steps import update_sentences
+from monitor.wording.cards.steps import update_sentences
 from monitor.wording.states import step_reason
 
 

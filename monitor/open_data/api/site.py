@@ -8,8 +8,7 @@ from ninja import NinjaAPI
 from ninja.errors import ValidationError
 
 from monitor.open_data.api.operations import router
-from monitor.wording.problems import PROBLEM, problem
-from monitor.wording.refusals import Refusal
+from monitor.wording.refusals import PROBLEM, Refusal, problem
 
 SEE = "The parameters are listed at /api/v1/."
 

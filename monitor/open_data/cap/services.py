@@ -15,7 +15,7 @@ from monitor.models.messages import CapMessage
 from monitor.open_data.cap.document import Content, Words, compose, reference
 from monitor.wording.cards.cards import alert_card
 from monitor.wording.cards.features import alert_title
-from monitor.wording.families.steps import update_sentences
+from monitor.wording.cards.steps import update_sentences
 
 Type = CapMessage.Type
 OVER = (State.REJECTED, State.MERGED, State.FINISHED)

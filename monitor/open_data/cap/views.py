@@ -7,20 +7,27 @@ from django.conf import settings
 from django.contrib.syndication.views import Feed
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.urls import reverse_lazy
+from django.utils.feedgenerator import Atom1Feed
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_safe
 
-from ingest.plain_text import plain_text
+from ingest.plain_text import plain_text, plain_values
 from monitor.models.messages import CapMessage
 from monitor.open_data.cap.document import headline
-from monitor.open_data.feeds.plain import PlainAtom
 from monitor.wording.cards.filters import alert_or_404, touching_region
-from monitor.wording.refusals import Missing
-from monitor.wording.refused_requests import area_of, moment, refusals_as_json
+from monitor.wording.refusals import Missing, area_of, moment, refusals_as_json
 
 MEDIA_TYPE = "application/cap+xml"
 MOST_ENTRIES = 100
+
+
+class PlainAtom(Atom1Feed):
+    """Atom 1.0 feed of plain text: one stored character that XML forbids would break the whole feed."""
+
+    def write(self, outfile, encoding: str) -> None:
+        self.feed, self.items = plain_values(self.feed), plain_values(self.items)
+        super().write(outfile, encoding)
 
 
 class CapAtom(PlainAtom):

@@ -20,13 +20,12 @@ from ingest.context.regions import region_by_slug
 from ingest.models import ContextLayer
 from ml.runtime.code_version import code_version
 from monitor.models.messages import CapMessage
-from monitor.open_data.cap.views import MEDIA_TYPE
-from monitor.open_data.feeds.plain import PlainAtom
+from monitor.open_data.cap.views import MEDIA_TYPE, PlainAtom
 from monitor.wording.cards.cards import AlertCard, alert_cards
 from monitor.wording.cards.features import alert_feature, alert_title
 from monitor.wording.cards.filters import alerts_requested
-from monitor.wording.families.steps import update_sentences
-from monitor.wording.refused_requests import refusals_as_json, whole_number
+from monitor.wording.cards.steps import update_sentences
+from monitor.wording.refusals import refusals_as_json, whole_number
 
 MOST_ENTRIES = 100
 MOST_OFFSET = 1_000_000

@@ -16,7 +16,7 @@ from monitor.open_data.cap.views import CapFeed
 from monitor.open_data.feeds.alerts import AlertFeed
 from monitor.open_data.feeds.entries import Entry, messages_of
 from monitor.wording.cards.cards import AlertCard, alert_cards
-from monitor.wording.families.steps import what_happened
+from monitor.wording.cards.steps import what_happened
 
 
 def feed_id(subscription: Subscription, name: str) -> str:

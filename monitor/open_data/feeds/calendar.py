@@ -16,7 +16,7 @@ from monitor.open_data.feeds.alerts import entry_id
 from monitor.open_data.feeds.entries import TAKEN_BACK, Entry
 from monitor.wording.cards.cards import AlertCard, alert_cards
 from monitor.wording.cards.features import alert_title
-from monitor.wording.families.steps import what_happened
+from monitor.wording.cards.steps import what_happened
 
 ASK_AGAIN = timedelta(hours=6)
 STATUSES = {"first": "TENTATIVE", "provisional": "TENTATIVE"} | dict.fromkeys(map(str, TAKEN_BACK), "CANCELLED")

@@ -1,15 +1,14 @@
-"""The feeds of a subscription, and the page where its owner makes, renews and takes away their links."""
+"""The feeds of a subscription."""
 
 import uuid
 from collections.abc import Callable
 from functools import wraps
 
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
-from django.shortcuts import redirect, render
 from django.utils import translation
 from django.utils.cache import get_conditional_response
 from django.utils.http import http_date
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_safe
 
 from ml.runtime.code_version import code_version
 from monitor.models.messages import CapMessage
@@ -17,30 +16,11 @@ from monitor.models.subscriptions import Subscription
 from monitor.open_data.feeds.atom import SubscriptionAtom, SubscriptionCap
 from monitor.open_data.feeds.calendar import calendar_of
 from monitor.open_data.feeds.entries import Entry, entries_of
-from monitor.self_service.subscriptions.links import PAGE_OR_DEED, owner_of, private_page
 from monitor.subscribers.subscriptions import feed_keys as keys
-from monitor.subscribers.subscriptions import selectors, tokens
 
 KEEP_SECONDS = 300
 
 Make = Callable[[HttpRequest, Subscription, list[Entry]], HttpResponseBase]
-
-
-@private_page
-@require_http_methods(PAGE_OR_DEED)
-def feeds(request: HttpRequest, token: str, subscription: int) -> HttpResponse:
-    """The links of one of a person's subscriptions."""
-    mine = selectors.subscriptions_of(email=owner_of(token)).filter(pk=subscription, ended_at=None).first()
-    if mine is None or not mine.confirmed_at:
-        raise tokens.Expired("it was ended in the meantime")
-    if request.method == "POST":
-        if request.POST.get("deed") == "open":
-            keys.feeds_open(subscription=mine)
-        elif request.POST.get("deed") == "close":
-            keys.feeds_close(subscription=mine)
-        return redirect("subscription-feeds", token=token, subscription=mine.pk)
-    context = {"token": token, "subscription": mine, "addresses": keys.addresses(subscription=mine)}
-    return render(request, "subscriptions/feeds.html", context)
 
 
 def _private_feed(make: Make) -> Callable[[HttpRequest, str], HttpResponseBase]:

@@ -10,8 +10,7 @@ from django.db.models import Model, QuerySet
 
 from monitor.open_data.standards.queries import FEW, Filter, Query
 from monitor.wording.places import Bounds
-from monitor.wording.refusals import Refusal
-from monitor.wording.refused_requests import number_or_none
+from monitor.wording.refusals import Refusal, number_or_none
 
 Feature = dict[str, Any]  # GeoJSON; addresses in it begin with a slash
 DIGITS = 6  # of a degree: 10 cm

@@ -7,7 +7,7 @@ from monitor.open_data.standards.collections import Collection
 from monitor.open_data.standards.queries import FEW, Filter
 from monitor.open_data.standards.search import MOST, PARAMETERS
 from monitor.open_data.standards.stac_items import GEOJSON, JSON
-from monitor.wording.problems import PROBLEM
+from monitor.wording.refusals import PROBLEM
 
 OPENAPI = "application/vnd.oai.openapi+json;version=3.0"
 BOX = {"type": "array", "items": {"type": "number"}, "minItems": 4, "maxItems": 6}

@@ -22,7 +22,7 @@ from monitor.open_data.standards.collections import Extent, Feature, Rows, geojs
 from monitor.open_data.standards.queries import Filter, Query
 from monitor.pages.glaciers.rows import ident_of
 from monitor.wording.cards.cards import alert_cards
-from monitor.wording.refused_requests import number_or_none
+from monitor.wording.refusals import number_or_none
 
 CARD_WORDS = (
     "code",

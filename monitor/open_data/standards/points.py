@@ -12,8 +12,7 @@ from monitor.maps.map.series import number
 from monitor.open_data.standards.collections import DIGITS, Collection, Extent, Feature, Part
 from monitor.open_data.standards.ground import extent_of_products, products_wanted, row_of
 from monitor.open_data.standards.queries import Filter, Query
-from monitor.wording.refusals import Refusal
-from monitor.wording.refused_requests import number_or_none
+from monitor.wording.refusals import Refusal, number_or_none
 
 MERCATOR_DEGREES = 85.06  # the index of the points is in Web Mercator
 FIGURES = {

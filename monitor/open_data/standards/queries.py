@@ -7,8 +7,7 @@ from typing import NamedTuple
 from django.contrib.gis.geos import MultiPolygon
 from django.http import QueryDict
 
-from monitor.wording.refusals import Refusal
-from monitor.wording.refused_requests import BIGGEST_KEY, area_of, choice, moment, refuse_unknown, whole_number
+from monitor.wording.refusals import BIGGEST_KEY, Refusal, area_of, choice, moment, refuse_unknown, whole_number
 
 FEW = 100
 COMMON = ("limit", "bbox", "datetime", "after")

@@ -17,8 +17,7 @@ from monitor.maps.map.selectors import layer_products, layers_available
 from monitor.maps.rasters.catalogue import RasterGroup, rasters_available
 from monitor.maps.rasters.layers import RasterLayer
 from monitor.maps.rasters.views import MIN_ZOOM
-from monitor.wording.refusals import Missing
-from monitor.wording.refused_requests import refusals_as_json
+from monitor.wording.refusals import Missing, refusals_as_json
 
 Document = dict[str, Any]
 # beyond these zooms a client enlarges tiles, as our map does

@@ -15,8 +15,7 @@ from monitor.open_data.standards.queries import read_query
 from monitor.open_data.standards.search import parameters_of, posted
 from monitor.open_data.standards.search import search as find
 from monitor.open_data.standards.stac_items import GEOJSON
-from monitor.wording.refusals import Missing
-from monitor.wording.refused_requests import refusals_as_json
+from monitor.wording.refusals import Missing, refusals_as_json
 
 
 @require_safe

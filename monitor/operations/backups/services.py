@@ -26,7 +26,7 @@ from ml.runtime.code_version import code_version
 from monitor.operations.backups import manifest as lists
 from monitor.operations.backups import postgres
 from monitor.operations.backups.manifest import PUSH_KEY, RASTERS, SECRET_KEY, SETTINGS, Entry, Manifest, Unusable
-from monitor.operations.health.checks.signs import BACKUP, sign_give
+from monitor.operations.health.signs import BACKUP, sign_give
 
 UNFINISHED = "UNFINISHED"
 WAIT_SECONDS, LOOK_SECONDS = 1800.0, 1.0

@@ -18,7 +18,7 @@ from django.db.models import Q, QuerySet
 from django.template.loader import render_to_string
 
 from monitor.models.operations import Alarm
-from monitor.operations.health.checks.condition import Report
+from monitor.operations.health.condition import Report
 from monitor.operations.health.conditions import CONDITIONS
 from monitor.operations.health.selectors import database_now
 from monitor.web.roles import ADMINISTRATORS

@@ -7,10 +7,10 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.core.checks import run_checks
 
-from monitor.operations.health.checks.condition import Condition, Wrong
-from monitor.operations.health.checks.processes import backup_exists
+from monitor.operations.health.condition import Condition, Wrong
 from monitor.operations.health.conditions import BACK_UP, CONDITIONS
-from monitor.web.demo import MAIL_FILES_BACKEND
+from monitor.operations.health.work_checks import backup_exists
+from monitor.web.context import MAIL_FILES_BACKEND
 
 SHORTEST_KEY = 50
 NOT_PUBLIC = (".localhost", ".local", ".internal", ".invalid", ".test", ".example")

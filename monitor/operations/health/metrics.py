@@ -10,8 +10,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
 from ingest.disk import disk_places
-from monitor.operations.health import alarms, selectors
-from monitor.operations.health.checks import signs
+from monitor.operations.health import alarms, selectors, signs
 from monitor.operations.health.conditions import CONDITIONS
 from monitor.subscribers.subscriptions import members
 

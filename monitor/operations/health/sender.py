@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from django.conf import settings
 
-from monitor.operations.health.checks.condition import Condition, Wrong
+from monitor.operations.health.condition import Condition, Wrong
 
 if TYPE_CHECKING:
     from dns.resolver import Resolver

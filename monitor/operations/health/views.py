@@ -11,7 +11,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 from prometheus_client import CONTENT_TYPE_LATEST
 
-from monitor.operations.health.checks.condition import Report, examine
+from monitor.operations.health.condition import Report, examine
 from monitor.operations.health.conditions import CONDITIONS
 from monitor.operations.health.metrics import metrics_text
 

@@ -15,7 +15,7 @@ from django.utils import timezone
 from ingest.locks import Lock, try_locked
 from monitor.models.operations import Alarm
 from monitor.operations.health import alarms
-from monitor.operations.health.checks.condition import examine
+from monitor.operations.health.condition import examine
 from monitor.operations.health.conditions import CONDITIONS, DATABASE
 
 logger = logging.getLogger(__name__)

@@ -20,8 +20,7 @@ from detection.selectors import PUBLIC_STATES
 from ingest.context.regions import region_by_name
 from ingest.models import AdministrativeRegion
 from monitor.wording.cards.regions import alerts_touching
-from monitor.wording.refusals import Refusal
-from monitor.wording.refused_requests import area_of
+from monitor.wording.refusals import Refusal, area_of
 from monitor.wording.states import STATE_LABELS
 
 KINDS = list(KIND_LABELS.items())

@@ -31,9 +31,9 @@ from monitor.wording.cards.cards import AlertCard, alert_card
 from monitor.wording.cards.causes import with_surroundings
 from monitor.wording.cards.exposure import exposure_block
 from monitor.wording.cards.features import alert_feature
+from monitor.wording.cards.steps import alert_steps, kin
 from monitor.wording.cards.whereabouts import surroundings
 from monitor.wording.components import colour_caption, component_label, direction
-from monitor.wording.families.steps import alert_steps, kin
 from monitor.wording.figures import area_label, figure, percent, whole
 from monitor.wording.images import data_set_name
 from monitor.wording.states import VERDICT_HEADINGS, in_language

@@ -19,7 +19,7 @@ from monitor.pages.alerts.report import alert_report
 from monitor.web.guards import may_look
 from monitor.wording.cards.cards import alert_cards
 from monitor.wording.cards.filters import alert_or_404
-from monitor.wording.refused_requests import BIGGEST_KEY
+from monitor.wording.refusals import BIGGEST_KEY
 
 ALERTS_ON_A_PAGE = 100
 

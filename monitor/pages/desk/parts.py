@@ -20,8 +20,8 @@ from monitor.pages.desk.query import View, address
 from monitor.pages.desk.relations import Ninths, Relation, ninths
 from monitor.pages.desk.samples import Marks
 from monitor.pages.desk.series import Groups
-from monitor.wording.compass import COMPASS
 from monitor.wording.figures import whole
+from monitor.wording.places import COMPASS
 
 MOST_DATES = 60  # rows of a table of series
 MOST_LISTED = 20  # points at each end of a list

@@ -13,8 +13,7 @@ from monitor.maps.map.config import map_at
 from monitor.maps.map.layers import BY_NAME as LAYERS
 from monitor.maps.map.layers import Layer
 from monitor.pages.desk.attributes import BY_NAME, USUAL
-from monitor.wording.refusals import Refusal
-from monitor.wording.refused_requests import area_of, choice, whole_number
+from monitor.wording.refusals import Refusal, area_of, choice, whole_number
 from monitor.wording.regions import LARGEST_KM2
 
 TABS = ("points", "cross", "compare", "groups", "benchmarks")

@@ -23,8 +23,7 @@ from monitor.pages.desk.benchmarks import SPEED, benchmarks
 from monitor.pages.desk.callbacks import callback_body
 from monitor.pages.desk.query import FEWEST_GROUPS, MOST_GROUPS, View, address, map_address, view_of
 from monitor.pages.desk.words import product_title
-from monitor.wording.refusals import Refusal
-from monitor.wording.refused_requests import refusals_as_json
+from monitor.wording.refusals import Refusal, refusals_as_json
 
 BASE = "/workbench/"
 SCRIPT = re.compile(r'src="/workbench/_dash-component-suites/([^"?]+)[^"]*"')

@@ -6,10 +6,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from monitor.maps.imaging.event_figures import NearCoherence, NearMotion
-from monitor.wording.compass import toward
 from monitor.wording.dates import day_words
 from monitor.wording.figures import alternatives, decimal, percent, short
 from monitor.wording.images import single_values
+from monitor.wording.places import toward
 
 KIND_WORDS = {
     "earthquake": gettext_lazy("Earthquake"),

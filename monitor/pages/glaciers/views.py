@@ -10,7 +10,7 @@ from django.views.decorators.http import require_safe
 from detection.glaciers import selectors as glacier_selectors
 from detection.models import GlacierMotion
 from monitor.pages.glaciers.rows import glacier_context, glacier_rows
-from monitor.wording.csv_cells import cell_text
+from monitor.wording.figures import cell_text
 
 PER_PAGE = 50
 

@@ -21,8 +21,7 @@ from monitor.pages.pairs.rows import image_rows, neighbour_rows, pair_facts, pai
 from monitor.pages.pairs.selectors import ImageChoice, PairChoice
 from monitor.web.guards import operators_only
 from monitor.wording.images import tracks_in_words
-from monitor.wording.refusals import Refusal
-from monitor.wording.refused_requests import number_or_none, refusals_as_json
+from monitor.wording.refusals import Refusal, number_or_none, refusals_as_json
 
 PER_PAGE = 30
 IMAGE_STATES = {

@@ -21,8 +21,7 @@ from ml.selectors import runs_of_products
 from monitor.maps.map.config import map_at
 from monitor.web.guards import may_look
 from monitor.wording.components import component_label
-from monitor.wording.csv_cells import cell_text
-from monitor.wording.figures import listed, whole
+from monitor.wording.figures import cell_text, listed, whole
 from monitor.wording.images import DIRECTION_WORDS, data_set_name, method_name, not_stated, piece, run_state
 from monitor.wording.points import change_sentence
 

@@ -9,7 +9,7 @@ from django.views.decorators.http import require_safe
 
 from detection.reviews.record import judgements
 from monitor.pages.record.rows import judged_rows, record_of
-from monitor.wording.csv_cells import cell_text
+from monitor.wording.figures import cell_text
 
 PER_PAGE = 50
 COLUMNS = ("alert", "kind", "place", "simulated", "first_seen", "found_as", "judged_on", "verdict", "reason", "page")

@@ -28,7 +28,7 @@ from monitor.web.guards import reviewers_only
 from monitor.wording.cards.cards import alert_cards
 from monitor.wording.cards.filters import alert_or_404
 from monitor.wording.figures import listed
-from monitor.wording.refused_requests import number_or_none
+from monitor.wording.refusals import number_or_none
 from monitor.wording.states import VERDICT_FORMS, VERDICT_HEADINGS, in_language
 
 NOTES = ("public_note", "internal_note")

@@ -32,7 +32,7 @@ from monitor.web.guards import reviewers_only
 from monitor.wording.cards.cards import alert_card
 from monitor.wording.cards.filters import alert_or_404
 from monitor.wording.families import voice
-from monitor.wording.refused_requests import number_or_none
+from monitor.wording.refusals import number_or_none
 from monitor.wording.states import in_language
 
 TYPES = ",".join(SUFFIXES)

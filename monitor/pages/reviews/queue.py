@@ -13,7 +13,7 @@ from detection.rules.codes import encode
 from detection.rules.lifecycle import State
 from monitor.pages.reviews.choice import QueueChoice
 from monitor.wording.cards.cards import AlertCard, alert_cards
-from monitor.wording.refused_requests import number_or_none
+from monitor.wording.refusals import number_or_none
 
 REVIEWED_LATELY = 12
 PER_PAGE = 40  # rows of the list; the keys lead on beyond them

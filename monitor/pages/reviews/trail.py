@@ -11,7 +11,7 @@ from detection.models import Alert, Proposal
 from detection.reviews.edits import may_take_back_edit
 from detection.reviews.services import may_take_back
 from monitor.pages.reviews.visits import visits_in_trail
-from monitor.wording.families.steps import update_sentences
+from monitor.wording.cards.steps import update_sentences
 from monitor.wording.states import VERDICT_HEADINGS, in_language, state_label, step_reason
 
 OUTCOMES = {

@@ -39,7 +39,7 @@ from monitor.pages.reviews.visits import PLAN_FIELDS, plan_of, report_of, visit_
 from monitor.subscribers.accounts.selectors import reviewers
 from monitor.web.guards import may_review, publishers_only, reviewers_only
 from monitor.wording.cards.filters import alert_or_404
-from monitor.wording.refused_requests import number_or_none
+from monitor.wording.refusals import number_or_none
 from monitor.wording.states import PROPOSE_FORM, VERDICT_FORMS, VERDICT_HEADINGS, in_language, state_label
 
 FIELDS = ("reason_code", "public_note", "internal_note")

@@ -25,8 +25,8 @@ from monitor.subscribers.accounts.tokens import read_invitation
 from monitor.subscribers.subscriptions import limits
 from monitor.web.accounts import sign_in
 from monitor.web.guards import superusers_only
+from monitor.web.request_limits import visitor_network
 from monitor.web.throttle import browser_remember
-from monitor.web.visitors import visitor_network
 from monitor.wording.refusals import Refusal
 
 PAGE_OR_DEED = ["GET", "HEAD", "POST"]

@@ -16,7 +16,7 @@ from monitor.maps.rasters.visibility import visibility_sentence
 from monitor.models.subscriptions import Membership, Subscription
 from monitor.self_service.subscriptions.forms import HOURS
 from monitor.self_service.subscriptions.views import DEFAULTS, where_config
-from monitor.subscribers.subscriptions import places, selectors, tokens
+from monitor.subscribers.subscriptions import feed_keys, places, selectors, tokens
 from monitor.subscribers.subscriptions import services as subscriptions
 from monitor.subscribers.subscriptions.members import memberships_of
 from monitor.subscribers.subscriptions.news import news_of
@@ -157,3 +157,20 @@ def owner_of(token: str) -> str:
     if held is None:
         raise tokens.Expired("everything of this person was deleted")
     return held.email
+
+
+@private_page
+@require_http_methods(PAGE_OR_DEED)
+def feeds(request: HttpRequest, token: str, subscription: int) -> HttpResponse:
+    """Show the feeds of a subscription; its owner makes, renews and takes away their links."""
+    mine = selectors.subscriptions_of(email=owner_of(token)).filter(pk=subscription, ended_at=None).first()
+    if mine is None or not mine.confirmed_at:
+        raise tokens.Expired("it was ended in the meantime")
+    if request.method == "POST":
+        if request.POST.get("deed") == "open":
+            feed_keys.feeds_open(subscription=mine)
+        elif request.POST.get("deed") == "close":
+            feed_keys.feeds_close(subscription=mine)
+        return redirect("subscription-feeds", token=token, subscription=mine.pk)
+    context = {"token": token, "subscription": mine, "addresses": feed_keys.addresses(subscription=mine)}
+    return render(request, "subscriptions/feeds.html", context)

@@ -15,7 +15,7 @@ from monitor.subscribers.subscriptions.often import Quiet, quiet_ends
 from monitor.subscribers.subscriptions.rules import Wish, step_of, wants
 from monitor.subscribers.subscriptions.selectors import steps_in
 from monitor.wording.cards.cards import alert_cards
-from monitor.wording.families.steps import what_happened
+from monitor.wording.cards.steps import what_happened
 
 PREVIEW_YEARS = 2
 SHOWN = 20

@@ -25,14 +25,13 @@ from monitor.subscribers.subscriptions import limits, places, selectors
 from monitor.subscribers.subscriptions import services as subscriptions
 from monitor.subscribers.subscriptions.often import Quiet
 from monitor.subscribers.subscriptions.rules import Wanted
-from monitor.web.visitors import visitor_network
+from monitor.web.request_limits import visitor_network
 from monitor.wording import regions
 from monitor.wording.cards.filters import alert_or_404
 from monitor.wording.dates import day_words
 from monitor.wording.figures import whole
-from monitor.wording.refusals import Refusal
-from monitor.wording.refused_requests import finite_numbers
-from monitor.wording.subscriptions import preview_sentence
+from monitor.wording.refusals import Refusal, finite_numbers
+from monitor.wording.updates import preview_sentence
 
 DEFAULTS = {
     "where": "circle",

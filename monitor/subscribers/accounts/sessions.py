@@ -19,7 +19,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
 from monitor.subscribers.accounts.second_factor import sessions_end
-from monitor.wording.refused_requests import number_or_none
+from monitor.wording.refusals import number_or_none
 
 BEGAN, SEEN = "signed_in_at", "seen_at"  # seconds since 1970, in the session
 WRITTEN_EVERY_SECONDS = 60

@@ -27,8 +27,7 @@ from monitor.subscribers.subscriptions.members import owners
 from monitor.subscribers.subscriptions.rules import Wanted, step_of, wants
 from monitor.web.outgoing import outward
 from monitor.wording.figures import whole
-from monitor.wording.refusals import Refusal
-from monitor.wording.refused_requests import number_or_none
+from monitor.wording.refusals import Refusal, number_or_none
 
 BACK_OFF = [timedelta(seconds=seconds) for seconds in (5, 30, 120, 600, 1800, 7200, 21600, 43200, 86400, 86400, 86400)]
 END_AFTER = timedelta(days=7)  # in which nothing was taken

@@ -4,7 +4,7 @@ from typing import Any
 
 from monitor.models.messages import Notification
 from monitor.wording.cards.cards import alert_cards
-from monitor.wording.families.steps import what_happened
+from monitor.wording.cards.steps import what_happened
 
 MOST = 300
 

@@ -26,8 +26,7 @@ from monitor.subscribers.subscriptions.often import morning_of
 from monitor.subscribers.subscriptions.tokens import CONFIRM_FOR
 from monitor.wording import regions
 from monitor.wording.figures import whole
-from monitor.wording.refusals import Refusal
-from monitor.wording.refused_requests import number_or_none
+from monitor.wording.refusals import Refusal, number_or_none
 from monitor.wording.regions import Region
 
 MOST_PER_ADDRESS = 20

@@ -7,7 +7,6 @@ answer is read up to the end of its head, and the whole takes no longer than it 
 import http.client
 import socket
 import ssl
-from collections.abc import Container
 from datetime import timedelta
 from email.utils import parsedate_to_datetime
 from io import BytesIO
@@ -18,7 +17,6 @@ from django.conf import settings
 from django.utils import timezone
 
 from ingest.sources.client.allow_list import is_public
-from monitor.notifications.base import Delivered, Never, Outcome, Refused
 from monitor.web.outgoing.deadlines import Deadline
 
 LOOKUP_SECONDS = 3.0  # a visitor waits for the page meanwhile
@@ -67,18 +65,6 @@ def leads_out(url: str) -> bool:
     except UnicodeError:
         return False
     return settings.ENDPOINTS_PRIVATE or all(map(is_public, addresses))
-
-
-def deliver(*, url: str, body: bytes, headers: dict[str, str], seconds: float, gone_by: Container[int]) -> Outcome:
-    """Post a message; what its server makes of it. gone_by: the answers that say that there is no such address."""
-    try:
-        answer = post(url=url, body=body, headers=headers, seconds=seconds)
-    except Unreachable as fault:
-        return Refused(str(fault))
-    if 200 <= answer.status < 300:
-        return Delivered()
-    reason = f"{answer.status} {answer.reason}".strip()
-    return Never(reason) if answer.status in gone_by else Refused(reason, answer.retry_after)
 
 
 def post(*, url: str, body: bytes, headers: dict[str, str], seconds: float) -> Answer:

@@ -14,8 +14,7 @@ from detection.selectors import alert_by_code
 from ingest.context.regions import region_by_slug
 from ingest.models import AdministrativeRegion
 from monitor.wording.cards.regions import alerts_touching
-from monitor.wording.refusals import Refusal
-from monitor.wording.refused_requests import area_of, choice, day, moment
+from monitor.wording.refusals import Refusal, area_of, choice, day, moment
 
 
 def alerts_requested(query: Mapping[str, str], newest_first: bool = True) -> QuerySet[Alert]:

@@ -7,10 +7,10 @@ from django.utils.translation import gettext_lazy
 
 from detection.kinds import Kind, row_of
 from detection.search.patches import MOTION
-from monitor.wording.compass import toward
 from monitor.wording.dates import days_words
 from monitor.wording.families.voice import AlertFigures, DetectionFigures, Evidence, Finding, PairVoice, Severity
 from monitor.wording.figures import likely_speed, speed_words, whole
+from monitor.wording.places import toward
 
 SEVERITIES = {
     "minor": Severity(gettext_lazy("low importance"), gettext_lazy("Motion by metres is never small.")),

@@ -3,11 +3,11 @@
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from monitor.wording.compass import toward
 from monitor.wording.dates import day_words
 from monitor.wording.families.motion import MotionVoice
 from monitor.wording.families.voice import AlertFigures
 from monitor.wording.figures import likely_speed, speed_words, whole
+from monitor.wording.places import toward
 
 LEAST_USUAL_M_DAY = 0.01
 

@@ -18,8 +18,8 @@ from ingest.models import IngestJob, Scene
 from ingest.rasters import write_cog
 from ingest.scenes.services import scenes_load
 from ingest.storage import objects, raster_entries, raster_put, raster_storage
-from monitor.operations.health.checks import site
-from monitor.operations.health.checks.condition import Wrong
+from monitor.operations.health import site_checks
+from monitor.operations.health.condition import Wrong
 from monitor.operations.retention.services import KINDS
 from tests.makers.wire import FAULTS, be_busy, with_the_rest
 
@@ -63,12 +63,12 @@ def test_a_raster_is_put_read_listed_and_deleted(tmp_path):
 
 @pytest.mark.parametrize("storage_kind", ["disk", "s3"])
 def test_the_doctor_writes_and_compares_the_clocks(storage_kind, monkeypatch):
-    assert site.storage().startswith("writable")
+    assert site_checks.storage().startswith("writable")
     assert [*raster_entries()] == []
     if storage_kind == "s3":
         monkeypatch.setattr(objects, "now", lambda: timezone.now() + timedelta(minutes=10))
         with pytest.raises(Wrong, match=r"clock of this machine is 6\d\d s ahead"):
-            site.storage()
+            site_checks.storage()
 
 
 @pytest.mark.parametrize("pixels", [2000, pytest.param(3600, marks=with_the_rest)])

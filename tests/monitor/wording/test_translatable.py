@@ -23,7 +23,7 @@ from monitor.subscribers.subscriptions.places import DISTANCES
 from monitor.wording import administrative, glaciers, images, regions, surroundings
 from monitor.wording.places import place_name
 from monitor.wording.refusals import Refusal
-from monitor.wording.subscriptions import preview_sentence
+from monitor.wording.updates import preview_sentence
 from tests.fixtures.language import left_over
 from tests.makers.regions import make_region
 

@@ -18,8 +18,8 @@ from shapely.geometry import shape
 from ingest.context.services import context_load
 from ingest.readers.context.records import ContextKind
 from monitor.maps.basemap.archive import fault_of
-from monitor.operations.health.checks.condition import Wrong
-from monitor.operations.health.checks.site import base_map
+from monitor.operations.health.condition import Wrong
+from monitor.operations.health.site_checks import base_map
 from tests.makers import basemaps
 
 pytestmark = pytest.mark.django_db

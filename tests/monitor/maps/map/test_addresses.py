@@ -8,8 +8,8 @@ from django.core.cache import cache
 from django.test import Client
 
 from ingest.sources.client.geocoder import kind_of
-from monitor.operations.health.checks.condition import Wrong
-from monitor.operations.health.checks.site import geocoder
+from monitor.operations.health.condition import Wrong
+from monitor.operations.health.site_checks import geocoder
 from tests.ingest.sources import replay
 
 pytestmark = pytest.mark.django_db

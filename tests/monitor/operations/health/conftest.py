@@ -6,8 +6,8 @@ import pytest
 from django.core.management import call_command
 
 from monitor.celery import app
-from monitor.operations.health.checks.signs import BEAT, queue_sign, sign_give
 from monitor.operations.health.conditions import CONDITIONS
+from monitor.operations.health.signs import BEAT, queue_sign, sign_give
 from monitor.schedule import QUEUES
 
 

@@ -14,7 +14,7 @@ from monitor.models.operations import Alarm, SignOfLife
 from monitor.notifications.outbox import BACK_OFF
 from monitor.notifications.pauses import channel_pause, channel_resume
 from monitor.operations.health import alarms
-from monitor.operations.health.checks.signs import BEAT, queue_sign, sign_give
+from monitor.operations.health.signs import BEAT, queue_sign, sign_give
 from monitor.operations.health.watchman import Watchman
 from monitor.web.roles import ADMINISTRATORS, OPERATORS
 

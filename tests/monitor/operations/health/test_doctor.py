@@ -14,7 +14,7 @@ from monitor.models.messages import OutgoingMessage
 from monitor.models.operations import SignOfLife
 from monitor.notifications.outbox import BACK_OFF
 from monitor.notifications.pauses import channel_pause
-from monitor.operations.health.checks.signs import BACKUP, BEAT, queue_sign, sign_give, signs_forget
+from monitor.operations.health.signs import BACKUP, BEAT, queue_sign, sign_give, signs_forget
 
 pytestmark = pytest.mark.django_db
 

@@ -12,7 +12,7 @@ from django.utils import timezone
 from ingest.models import IngestJob
 from monitor.models.messages import OutgoingMessage
 from monitor.models.operations import Alarm, SignOfLife
-from monitor.operations.health.checks.signs import BEAT
+from monitor.operations.health.signs import BEAT
 from tests.waiting import HANG_SECONDS
 
 pytestmark = pytest.mark.django_db

@@ -16,7 +16,7 @@ from ingest.readers.submission import Submission
 from ml.models import ModelVersion, Run
 from monitor.maps.map.selectors import layers_available
 from monitor.web.roles import OPERATORS
-from monitor.wording.csv_cells import cell_text
+from monitor.wording.figures import cell_text
 from monitor.wording.points import change_sentence
 from tests.makers import its_live as made_its_live
 

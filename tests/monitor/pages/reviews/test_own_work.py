@@ -19,7 +19,7 @@ from monitor.notifications.rounds import messages_send
 from monitor.open_data.cap.services import message_issue, transitions_due
 from monitor.pages.reviews.visits import visits_remind
 from monitor.web.roles import OPERATORS, VIEWERS
-from monitor.wording.families.steps import what_happened
+from monitor.wording.cards.steps import what_happened
 
 pytestmark = pytest.mark.django_db
 PLACE = {"type": "Polygon", "coordinates": [[[7.0, 51.0], [7.01, 51.0], [7.01, 51.01], [7.0, 51.01], [7.0, 51.0]]]}

@@ -8,8 +8,8 @@ from django.contrib.auth.models import Group
 from django.test import Client
 
 from detection.models import Alert, Proposal
-from monitor.operations.health.checks.condition import Wrong
-from monitor.operations.health.checks.site import second_person
+from monitor.operations.health.condition import Wrong
+from monitor.operations.health.site_checks import second_person
 from monitor.web.roles import OPERATORS, PUBLISHERS, VIEWERS
 
 pytestmark = pytest.mark.django_db

@@ -14,7 +14,7 @@ from monitor.models.subscriptions import Subscription
 from monitor.notifications import rounds
 from monitor.subscribers.subscriptions import limits, tokens
 from monitor.subscribers.subscriptions import services as subscriptions
-from monitor.web.visitors import visitor_network
+from monitor.web.request_limits import visitor_network
 from monitor.wording import regions
 
 pytestmark = pytest.mark.django_db

@@ -7,11 +7,11 @@ import pytest
 
 from ingest.scenes.services import scenes_load
 from monitor.wording.cards.cards import alert_card
-from monitor.wording.compass import compass
 from monitor.wording.dates import days_words
 from monitor.wording.families import voice
 from monitor.wording.figures import speed_words
 from monitor.wording.images import run_state
+from monitor.wording.places import compass
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,6 @@ from ml.deformation.motion.series import Trend
 from monitor.management.samples import sentences as samples
 from monitor.pages.alerts.agreement import _answer, _counted, agreement_sentence
 from monitor.wording.causes import JUDGED, because_sentences
-from monitor.wording.compass import compass, toward
 from monitor.wording.components import WAYS, both_directions, colour_caption, component_label
 from monitor.wording.dates import duration_words, two_days
 from monitor.wording.exposure import exposure_rows, exposure_sentence
@@ -22,6 +21,7 @@ from monitor.wording.families import voice
 from monitor.wording.families.changes import change_rows, curve_sentences
 from monitor.wording.figures import area_label, length_words, rate_words, speed_words
 from monitor.wording.glossary import GLOSSARY
+from monitor.wording.places import compass, toward
 from monitor.wording.points import agreement_sentences, change_sentence, point_sentence, reason_sentences, tilt_sentence
 from monitor.wording.states import PROPOSE_FORM, STATE_LABELS, VERDICT_FORMS, VERDICT_HEADINGS, in_language, step_reason
 from tests.fixtures.language import left_over

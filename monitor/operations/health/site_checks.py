@@ -27,9 +27,9 @@ from monitor import broker as brokers
 from monitor.maps.basemap.archive import fault_of
 from monitor.maps.map.addresses import geocoder_host
 from monitor.operations.database.replica import REPLAYED, REPLICA, WRITTEN
-from monitor.operations.health.checks.condition import Wrong
-from monitor.operations.health.checks.signs import sign_ages
+from monitor.operations.health.condition import Wrong
 from monitor.operations.health.process import own_host
+from monitor.operations.health.signs import sign_ages
 from monitor.pages.uploads.resumable import in_words
 from monitor.subscribers.accounts.selectors import publishers, reviewers
 from monitor.web.ended import PREFIX

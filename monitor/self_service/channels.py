@@ -1,21 +1,25 @@
 """A page of a subscriber: other ways than mail to hear of news. Behind the same signed link as their subscriptions."""
 
+from functools import cache
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_http_methods
+from django.views.decorators.clickjacking import xframe_options_sameorigin
+from django.views.decorators.http import require_GET, require_http_methods, require_safe
 
 from monitor.models.messages import Endpoint, OutgoingMessage
+from monitor.notifications.mail import files
 from monitor.notifications.push.devices import PUSH, browser_key, device_add
 from monitor.notifications.webhook.keys import secret_rotate
 from monitor.notifications.webhook.signature import secret_new
+from monitor.paths import SITE_DIR
 from monitor.self_service.subscriptions.links import PAGE_OR_DEED, owner_of, private_page
 from monitor.subscribers.subscriptions import endpoints, selectors
+from monitor.web.guards import demo_only
 from monitor.web.outgoing import outward
-from monitor.wording.refusals import Refusal
-from monitor.wording.refused_requests import number_or_none
+from monitor.wording.refusals import Refusal, number_or_none
 
 LONGEST_URL = 500
 
@@ -117,3 +121,50 @@ def _deliveries(endpoint: Endpoint) -> list[tuple[OutgoingMessage, str]]:
         OutgoingMessage.State.WITHDRAWN: _("not needed any more"),
     }
     return [(one, words[OutgoingMessage.State(one.state)]) for one in endpoints.deliveries(endpoint=endpoint)]
+
+
+@require_GET
+@demo_only
+def mail_list(request: HttpRequest) -> HttpResponse:
+    return render(request, "mail/demo_mail_list.html", {"mails": files.mails_kept()})
+
+
+@require_GET
+@demo_only
+def mail_page(request: HttpRequest, name: str) -> HttpResponse:
+    return render(request, "mail/demo_mail.html", {"mail": _mail_or_404(name)})
+
+
+@require_GET
+@xframe_options_sameorigin
+@demo_only
+def mail_html(request: HttpRequest, name: str) -> HttpResponse:
+    """The HTML of a mail for a frame that may do nothing."""
+    response = HttpResponse(_mail_or_404(name).html)
+    response._csp_replace = {
+        "default-src": ["'none'"],
+        "script-src": ["'none'"],
+        "style-src": ["'unsafe-inline'"],
+        "img-src": ["data:"],
+        "sandbox": ["allow-popups", "allow-top-navigation-by-user-activation"],
+    }
+    return response
+
+
+def _mail_or_404(name: str) -> files.KeptMail:
+    mail = files.mail_kept(name=name)
+    if mail is None:
+        raise Http404("There is no such mail.")
+    return mail
+
+
+@require_safe
+def service_worker(request: HttpRequest) -> HttpResponse:
+    response = HttpResponse(_script(), content_type="text/javascript; charset=utf-8")
+    response["Cache-Control"] = "no-cache"
+    return response
+
+
+@cache
+def _script() -> str:
+    return (SITE_DIR / "static" / "js" / "push" / "worker.js").read_text(encoding="utf-8")
