@@ -21,7 +21,7 @@ class Migration(migrations.Migration):
             name='Alarm',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('condition', models.CharField(help_text='its name in monitor.health.conditions', max_length=40)),
+                ('condition', models.CharField(help_text='name of the condition', max_length=40)),
                 ('sentence', models.CharField(help_text='what is wrong, as it was last seen', max_length=600)),
                 ('first_seen_at', models.DateTimeField(help_text='since when it has been wrong')),
                 ('right_since', models.DateTimeField(help_text='since when it has been right again', null=True)),

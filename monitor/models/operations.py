@@ -30,7 +30,7 @@ class SignOfLife(models.Model):
 class Alarm(models.Model):
     """A condition that does not hold: seen, then open once that has lasted, then over once it has held as long."""
 
-    condition = models.CharField(max_length=40, help_text="its name in monitor.operations.health.conditions")
+    condition = models.CharField(max_length=40, help_text="name of the condition")
     sentence = models.CharField(max_length=600, help_text="what is wrong, as it was last seen")
     first_seen_at = models.DateTimeField(help_text="since when it has been wrong")
     right_since = models.DateTimeField(null=True, help_text="since when it has been right again")

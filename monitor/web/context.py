@@ -8,7 +8,7 @@ from django.http import HttpRequest
 from django.utils.translation import ngettext
 
 from ingest.models import ContextLayer, Product, Scene
-from monitor.web.guards import Permissions
+from monitor.web.guards import Permissions, mails_are_shown
 from monitor.wording.figures import whole
 from monitor.wording.states import in_language
 
@@ -46,11 +46,3 @@ def shortened(lists: Mapping[str, Any], most: Mapping[str, int]) -> dict[str, An
     }
     cut: dict[str, Sequence[Any]] = {name: lists[name][:n] for name, n in most.items()}
     return {**lists, **cut, "more": more}
-
-
-MAIL_FILES_BACKEND = "monitor.notifications.mail.files.EmailBackend"
-
-
-def mails_are_shown() -> bool:
-    """Whether mails can be looked at: only in a demo, and only mails that were never sent anywhere."""
-    return bool(settings.DEMO and settings.EMAIL_BACKEND == MAIL_FILES_BACKEND)

@@ -103,9 +103,9 @@ def refusals_as_json(view: View) -> View:
     """A view whose refusals become answers with status 400, or 404."""
 
     @wraps(view)
-    def guarded(request: HttpRequest, *args, **kwargs) -> HttpResponseBase:
+    def guarded(request: HttpRequest, *args: object, **kwargs: object) -> HttpResponseBase:
         try:
-            return view(request, *args, **kwargs)
+            return view(request, *args: object, **kwargs: object)
         except Refusal as refusal:
             return problem(refusal.status, refusal.error, refusal.remedy)
 
@@ -118,9 +118,9 @@ def only_parameters(*known: str) -> Callable[[View], View]:
     def decorate(view: View) -> View:
         @refusals_as_json
         @wraps(view)
-        def guarded(request: HttpRequest, *args, **kwargs) -> HttpResponseBase:
+        def guarded(request: HttpRequest, *args: object, **kwargs: object) -> HttpResponseBase:
             refuse_unknown(request.GET, known)
-            return view(request, *args, **kwargs)
+            return view(request, *args: object, **kwargs: object)
 
         return guarded
 

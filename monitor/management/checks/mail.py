@@ -15,7 +15,7 @@ from monitor.models.subscriptions import Subscription
 from monitor.notifications.mail import files
 from monitor.subscribers.subscriptions import tokens
 from monitor.subscribers.subscriptions.services import DEMO_ADDRESS
-from monitor.web.context import mails_are_shown
+from monitor.web.guards import mails_are_shown
 
 SECONDS = 300.0
 CHOICE = {

@@ -24,7 +24,7 @@ from ml.simulation.files.context import write_heights
 from ml.simulation.nation import Nation, NationConfig, simulate_nation
 from ml.simulation.nation_scenes import AreaImages, simulate_images
 from monitor.subscribers.subscriptions.services import demo_subscription_make
-from monitor.web.context import mails_are_shown
+from monitor.web.guards import mails_are_shown
 
 
 class Command(BaseCommand):
