@@ -105,7 +105,7 @@ def refusals_as_json(view: View) -> View:
     @wraps(view)
     def guarded(request: HttpRequest, *args: object, **kwargs: object) -> HttpResponseBase:
         try:
-            return view(request, *args: object, **kwargs: object)
+            return view(request, *args, **kwargs)
         except Refusal as refusal:
             return problem(refusal.status, refusal.error, refusal.remedy)
 
@@ -120,7 +120,7 @@ def only_parameters(*known: str) -> Callable[[View], View]:
         @wraps(view)
         def guarded(request: HttpRequest, *args: object, **kwargs: object) -> HttpResponseBase:
             refuse_unknown(request.GET, known)
-            return view(request, *args: object, **kwargs: object)
+            return view(request, *args, **kwargs)
 
         return guarded
 
