@@ -1,9 +1,14 @@
 """What the contracts of pyproject.toml cannot say: they know packages, not their parts."""
 
 import ast
+from collections import Counter, defaultdict
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).resolve().parent.parent
+PACKAGES = [name for name in ("ingest", "ml", "detection", "monitor", "lab") if (ROOT / name).is_dir()]
+MOST_MODULES = 16  # of a folder
 WORDS = [
     ROOT / "detection/kinds.py",
     ROOT / "monitor/pages/events/words.py",
@@ -20,16 +25,51 @@ KNOWN = (
 )
 
 
+def modules_of(package: str) -> dict[str, Path]:
+    """Return the modules of a package by dotted name, without migrations and commands, whose places Django decides."""
+    found = {}
+    for path in sorted((ROOT / package).rglob("*.py")):
+        parts = path.relative_to(ROOT).with_suffix("").parts
+        if not {"migrations", "commands"} & set(parts):
+            found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+    return found
+
+
 def imported(path: Path) -> set[str]:
+    """Return the dotted names that a module imports, of modules and of what is in them."""
     found = set()
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
             found |= {name.name for name in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            found.add(node.module or "")
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found |= {node.module, *(f"{node.module}.{name.name}" for name in node.names)}
     return found
 
 
+def folder_of(name: str, modules: dict[str, Path]) -> str:
+    return name if modules[name].name == "__init__.py" else name.rpartition(".")[0]
+
+
 def test_words_and_drawings_know_of_django_its_languages_only():
-    django = {name for path in WORDS for name in imported(path) if name.partition(".")[0] == "django"}
-    assert django <= set(KNOWN)
+    modules = {name for path in WORDS for name in imported(path) if name.startswith("django")}
+    assert {name for name in modules if not name.startswith(KNOWN)} <= {"django.utils"}
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_no_two_folders_import_each_other(package):
+    """Modules beside the folders of a package are left out: Django and Celery look for their names there."""
+    modules, arrows = modules_of(package), defaultdict(set)
+    for name, path in modules.items():
+        for other in imported(path) & modules.keys():
+            ends = folder_of(name, modules), folder_of(other, modules)
+            if ends[0] != ends[1] and package not in ends and modules[other].name != "__init__.py":
+                arrows[ends].add(f"{name} -> {other}")
+    both = {f"{a} <-> {b}": arrows[a, b] | arrows[b, a] for a, b in arrows if a < b and (b, a) in arrows}
+    assert not both
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_a_folder_has_at_most_sixteen_modules(package):
+    modules = modules_of(package)
+    counts = Counter(folder_of(name, modules) for name, path in modules.items() if path.stat().st_size)
+    assert {folder: n for folder, n in counts.items() if n > MOST_MODULES and folder != package} == {}

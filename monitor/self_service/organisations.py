@@ -106,7 +106,7 @@ def organisation_ways(request: HttpRequest, token: str, organisation: int) -> Ht
         "webhooks": channels.webhooks_listed(organisation=mine.organisation),
         **shown,
     }
-    return render(request, "organisations/channels.html", context, status=422 if "refusal" in shown else 200)
+    return render(request, "organisations/ways.html", context, status=422 if "refusal" in shown else 200)
 
 
 @private_page

@@ -10,7 +10,7 @@ from django.core.checks import run_checks
 from monitor.operations.health.condition import Condition, Wrong
 from monitor.operations.health.conditions import BACK_UP, CONDITIONS
 from monitor.operations.health.work_checks import backup_exists
-from monitor.web.context import MAIL_FILES_BACKEND
+from monitor.web.guards import MAIL_FILES_BACKEND
 
 SHORTEST_KEY = 50
 NOT_PUBLIC = (".localhost", ".local", ".internal", ".invalid", ".test", ".example")
