@@ -11,7 +11,7 @@ import pytest
 from tests.fixtures.servers import ADDRESSES
 
 ROOT = Path(__file__).resolve().parent.parent
-DUMP = ROOT / "tests" / "data" / "demo-before-the-house.sql.xz"
+DUMP = ROOT / "tests" / "data" / "demo-of-0.4.0.sql.xz"
 DROPPED = {*ADDRESSES, "DJANGO_SETTINGS_MODULE"}
 # As scripts/services left it before there were roles: one superuser who owns everything, asked for no password.
 AS_IT_WAS = """

@@ -1,11 +1,15 @@
 """manage.py migrate: Django's, as the owner of the tables; then every role has its rights and no others."""
 
+from django.core.management import CommandError
 from django.core.management.commands import migrate
 from django.db import connection, transaction
 from django.db.migrations.executor import MigrationExecutor
+from django.db.migrations.loader import MigrationLoader
 
 from monitor.operations.database.rights import rights_settle
 from monitor.operations.database.roles import as_owner
+
+OURS = {"ingest", "ml", "detection", "monitor"}
 
 
 class WholeMigrationExecutor(MigrationExecutor):
@@ -28,12 +32,25 @@ class WholeMigrationExecutor(MigrationExecutor):
             return super().unapply_migration(state, migration, fake)
 
 
+def refuse_older() -> None:
+    """Raise CommandError for a database that has only some of the migrations which one of ours replaces."""
+    loader = MigrationLoader(connection)
+    for migration in loader.disk_migrations.values():
+        missing = [name for name in migration.replaces if name not in loader.applied_migrations]
+        if migration.app_label in OURS and 0 < len(missing) < len(migration.replaces):
+            raise CommandError(
+                f"this database is older than version 0.4.0 ({'.'.join(missing[0])} is missing). Install 0.4.0,"
+                " run its manage.py prepare, then this version's"
+            )
+
+
 migrate.MigrationExecutor = WholeMigrationExecutor  # the command takes it from no other place
 
 
 class Command(migrate.Command):
     def handle(self, *args, **options) -> None:
         with as_owner():
+            refuse_older()
             super().handle(*args, **options)
             executor = WholeMigrationExecutor(connection)
             if not executor.migration_plan(executor.loader.graph.leaf_nodes()):  # rights are to today's tables

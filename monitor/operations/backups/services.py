@@ -158,7 +158,8 @@ def _dump(folder: Path, name: str, snapshot: str, files: dict[str, Entry]) -> No
 
 
 def _refuse_newer(folder: Path, manifest: Manifest) -> None:
-    known = MigrationLoader(None).disk_migrations
+    disk = MigrationLoader(None).disk_migrations
+    known = {*disk, *(replaced for migration in disk.values() for replaced in migration.replaces)}
     names, ours = {f"{app}.{name}" for app, name in known}, {app for app, _ in known}
     newer = [name for name in manifest.migrations if name not in names and name.split(".")[0] in ours]
     if newer:

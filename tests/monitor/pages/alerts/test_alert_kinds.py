@@ -1,10 +1,8 @@
 """Kinds that a network names: on pages, on marks, and for those who subscribed before there were names."""
 
-from importlib import import_module
 from pathlib import Path
 
 import pytest
-from django.apps import apps
 from django.conf import settings
 from django.urls import reverse
 
@@ -50,17 +48,3 @@ def test_legend_and_about_page_have_a_row_for_every_kind(client):
         assert f"<li>{row.short}</li>" in legend
         assert f'<li class="mark {row.mark.classes}"' in legend
         assert str(row.meaning) in about
-
-
-def test_subscribers_to_sinking_ground_are_subscribed_to_its_causes_too(make_subscription):
-    sinking, rising, all_kinds = (
-        make_subscription(email=f"{kinds[0]}@example.org", kinds=kinds)
-        for kinds in (["subsidence"], ["uplift"], ["subsidence", "uplift", "unknown"])
-    )
-    migration = import_module("monitor.migrations.0002_kinds_by_network")
-    migration.also_the_new_kinds(apps, None)
-    for subscription in (sinking, rising, all_kinds):
-        subscription.refresh_from_db()
-    assert set(sinking.kinds) == {"subsidence", "mining-subsidence", "groundwater-subsidence", "fill-or-quarry"}
-    assert rising.kinds == ["uplift"]
-    assert set(all_kinds.kinds) == {*sinking.kinds, "uplift", "unknown", "landslide"}
