@@ -23,7 +23,7 @@ from monitor.models.subscriptions import Subscription
 from monitor.notifications import digests, outbox, rounds, selectors
 from monitor.notifications.mail import channel, files, letters
 from monitor.subscribers.subscriptions import services as subscriptions
-from monitor.web.context import MAIL_FILES_BACKEND
+from monitor.web.guards import MAIL_FILES_BACKEND
 from tests.waiting import HANG_SECONDS, wait_until
 
 ROOT = Path(__file__).resolve().parents[4]
