@@ -1,9 +1,12 @@
-"""Settings, all from the environment; see .env.example. Without any, the private servers under var/ are used."""
+"""Settings. What a person may set comes from the environment, as .env.example lists it; the rest is fixed here.
+
+Without any, the private servers under var/ are used.
+"""
 
 import os
+import re
 import secrets
 from datetime import timedelta
-from importlib import import_module
 from pathlib import Path
 
 import environ
@@ -17,6 +20,7 @@ from monitor import broker
 from monitor.paths import BASE_DIR, INSTALLED, SITE_DIR
 from monitor.schedule import BEAT_SCHEDULE, TASK_ROUTES
 from monitor.storages import storages_of
+from monitor.web.outgoing.deadlines import seconds_setting
 
 VAR_DIR = Path(os.environ.get("GROUND_MOTION_VAR", BASE_DIR / "var"))
 
@@ -138,7 +142,7 @@ DATABASE_ROLES = {
     "application": DATABASES["default"]["USER"],
     "reader": environ.Env.db_url_config(DATABASE_READER_URL, engine=POSTGIS)["USER"],
 }
-DATABASES["default"]["CONN_MAX_AGE"] = env.int("CONN_MAX_AGE", default=60)
+DATABASES["default"]["CONN_MAX_AGE"] = 60
 DATABASES["default"]["CONN_HEALTH_CHECKS"] = True  # a connection may have died with its server
 # PgBouncer in transaction mode: nothing of a session outlives a transaction (docs/decisions/0012)
 DATABASE_POOLER = env("DATABASE_POOLER", default="")
@@ -303,20 +307,18 @@ if BEHIND_HTTPS:
     LANGUAGE_COOKIE_NAME = "__Host-django_language"
 
 # Which images become pairs; which methods run on every new product and pair, and on what.
-INGEST_WORKERS = env.int("INGEST_WORKERS", default=min(4, os.cpu_count() or 1))  # files loaded at a time
+INGEST_WORKERS = min(4, os.cpu_count() or 1)  # files loaded at a time
 DERIVE_AFTER_SECONDS = env.int("DERIVE_AFTER_SECONDS", default=60)  # neighbours of a new track may be on their way
 PAIR_BASELINES_DAYS = env.list("PAIR_BASELINES_DAYS", cast=int, default=[6, 12, 24])
 SCHEDULED_METHODS = {
     "deformation": env("DEFORMATION_METHOD", default=DEFAULT_METHOD),
     "coherence": env("COHERENCE_METHOD", default="residual-unet"),
-    "coherence-change": env("COHERENCE_CHANGE_METHOD", default="robust-z"),
+    "coherence-change": "robust-z",
     "offsets": env("OFFSETS_METHOD", default="model"),
 }
 OFFSETS_REACH_GLACIER_M_DAY = env.float("OFFSETS_REACH_GLACIER_M_DAY", default=50.0)  # where a glacier's outline lies
 OFFSETS_REACH_M_DAY = env.float("OFFSETS_REACH_M_DAY", default=5.0)  # and elsewhere
-REVIEW_CLAIM_MINUTES = env.float(
-    "REVIEW_CLAIM_MINUTES", default=15.0
-)  # that a case is held after the last sign of life
+REVIEW_CLAIM_MINUTES = 15.0  # that a case is held after the last sign of life
 SECOND_PERSON_FROM = env("SECOND_PERSON_FROM", default="")  # docs/decisions/0009; empty: whoever reviews, publishes
 if SECOND_PERSON_FROM and SECOND_PERSON_FROM not in set(Severity):
     raise ImproperlyConfigured(f"SECOND_PERSON_FROM is {SECOND_PERSON_FROM!r}; use {', '.join(Severity)}, or nothing.")
@@ -332,20 +334,21 @@ WATCH_FOLDER = env("WATCH_FOLDER", default="")  # empty: none
 WATCH_STABLE_SECONDS = env.float("WATCH_STABLE_SECONDS", default=10.0)  # unchanged so long: it has arrived
 UPLOAD_DIR = env("UPLOAD_DIR", default=str(VAR_DIR / "uploads"))  # web and worker both reach it; never served
 UPLOAD_MAX_BYTES = env.int("UPLOAD_MAX_BYTES", default=10 * 10**9)
-UPLOAD_SPARE_BYTES = env.int("UPLOAD_SPARE_BYTES", default=2 * 10**9)  # of the disk, left free
 UPLOAD_KEEP_LOADED = env.bool("UPLOAD_KEEP_LOADED", default=False)
-UPLOAD_KEEP_HOURS = env.float("UPLOAD_KEEP_HOURS", default=24.0)  # refused and failed ones, to be tried again; 0: none
-SEARCHES_AT_ONCE = env.int("SEARCHES_AT_ONCE", default=2)  # workers that look for areas in finished predictions
+UPLOAD_KEEP_HOURS = 24.0  # refused and failed ones, to be tried again; 0: none
+SEARCHES_AT_ONCE = 2  # workers that look for areas in finished predictions
 INGEST_JOBS_AT_ONCE = env.int("INGEST_JOBS_AT_ONCE", default=1)  # so that a worker of two has a hand free for the rest
 INGEST_MEMORY_GB = env.float("INGEST_MEMORY_GB", default=4.0)  # address space
-INGEST_CPU_MINUTES = env.float("INGEST_CPU_MINUTES", default=120.0)
 INGEST_MINUTES = env.float("INGEST_MINUTES", default=120.0)
-INGEST_STALL_MINUTES = env.float("INGEST_STALL_MINUTES", default=30.0)  # neither progress nor computing: tried again
+INGEST_CPU_MINUTES = INGEST_MINUTES
+INGEST_STALL_MINUTES = 30.0  # neither progress nor computing: tried again
 INGEST_FILE_GB = env.float("INGEST_FILE_GB", default=4.0)  # the largest file that it may write
 INGEST_MOST_POINTS = env.int("INGEST_MOST_POINTS", default=100_000_000)  # an OPERA frame declares 76 million pixels
 
 # Room on the disks: below what is to stay free, no new run, file or download is begun.
-DISK_SPARE_BYTES = env.int("DISK_SPARE_BYTES", default=2 * 10**9)  # of rasters and of the database
+DISK_SPARE_BYTES = UPLOAD_SPARE_BYTES = ACQUIRE_SPARE_BYTES = env.int(
+    "DISK_SPARE_BYTES", default=2 * 10**9
+)  # of every disk
 DISK_SPARE_PERCENT = env.float("DISK_SPARE_PERCENT", default=1.0)  # of every disk, where that is more
 DATABASE_DISK_PATH = env("DATABASE_DISK_PATH", default="")  # a folder on the database's; empty: asked of a local server
 DATABASE_MOST_BYTES = env.int("DATABASE_MOST_BYTES", default=0)  # to which it may grow on another host; 0: any
@@ -364,16 +367,15 @@ ACQUIRE_AREA = env("ACQUIRE_AREA", default="")  # WKT or west,south,east,north; 
 ACQUIRE_DAYS = env.float("ACQUIRE_DAYS", default=14.0)  # how far a search looks back
 ACQUIRE_PRODUCT = env.list("ACQUIRE_PRODUCT", default=["RTC"])  # of ASF: RTC, GRD
 ACQUIRE_POLARISATION = env("ACQUIRE_POLARISATION", default="VV")  # of sources with one file for each
-ACQUIRE_ASF_HOST = env("ACQUIRE_ASF_HOST", default="cmr.earthdata.nasa.gov")
+ACQUIRE_ASF_HOST = "cmr.earthdata.nasa.gov"
 ACQUIRE_STAC_URL = env("ACQUIRE_STAC_URL", default="https://stac.dataspace.copernicus.eu/v1/")
 ACQUIRE_STAC_COLLECTION = env("ACQUIRE_STAC_COLLECTION", default="sentinel-1-grd")
-ACQUIRE_MOST_FOUND = env.int("ACQUIRE_MOST_FOUND", default=200)  # per area and product in one search
+ACQUIRE_MOST_FOUND = 200  # per area and product in one search
 ACQUIRE_FOLDER = env("ACQUIRE_FOLDER", default=str(VAR_DIR / "downloads"))  # workers only; never served
 ACQUIRE_QUOTA_BYTES = env.int("ACQUIRE_QUOTA_BYTES", default=50 * 10**9)
-ACQUIRE_SPARE_BYTES = env.int("ACQUIRE_SPARE_BYTES", default=2 * 10**9)  # of the disk, left free
-ACQUIRE_AT_ONCE = env.int("ACQUIRE_AT_ONCE", default=1)
-ACQUIRE_CONNECT_SECONDS = env.float("ACQUIRE_CONNECT_SECONDS", default=15.0)
-ACQUIRE_READ_SECONDS = env.float("ACQUIRE_READ_SECONDS", default=60.0)  # between two bytes
+ACQUIRE_AT_ONCE = 1
+ACQUIRE_CONNECT_SECONDS = 15.0
+ACQUIRE_READ_SECONDS = 60.0  # between two bytes
 # Every host that is contacted to find and fetch images; sources/client/allow_list.py says how entries are written.
 OUTBOUND_HOSTS = env.list(
     "OUTBOUND_HOSTS",
@@ -391,47 +393,66 @@ OUTBOUND_HOSTS = env.list(
 # Addresses that no loaded list of places knows; its host belongs into OUTBOUND_HOSTS, too.
 GEOCODER_URL = env("GEOCODER_URL", default="")  # …/search of Nominatim, …/api of Photon
 GEOCODER_KIND = env("GEOCODER_KIND", default="")  # nominatim, photon; empty: told by the address
-GEOCODER_SECONDS = env.int("GEOCODER_SECONDS", default=1)  # between two questions of all visitors; 0: no limit
+GEOCODER_SECONDS = 1  # between two questions of all visitors; 0: no limit
 GEOCODER_ATTRIBUTION = env("GEOCODER_ATTRIBUTION", default="© OpenStreetMap contributors")
 EARTHDATA_TOKEN = env("EARTHDATA_TOKEN", default="")
 EARTHDATA_USER = env("EARTHDATA_USER", default="")
 EARTHDATA_PASSWORD = env("EARTHDATA_PASSWORD", default="")
-EARTHDATA_TOKEN_HOSTS = env.list(
-    "EARTHDATA_TOKEN_HOSTS",
-    default=["datapool.asf.alaska.edu", "sentinel1.asf.alaska.edu", "cumulus.asf.earthdatacloud.nasa.gov"],
-)
-EARTHDATA_LOGIN_HOSTS = env.list("EARTHDATA_LOGIN_HOSTS", default=["urs.earthdata.nasa.gov"])
+EARTHDATA_TOKEN_HOSTS = ["datapool.asf.alaska.edu", "sentinel1.asf.alaska.edu", "cumulus.asf.earthdatacloud.nasa.gov"]
+EARTHDATA_LOGIN_HOSTS = ["urs.earthdata.nasa.gov"]
 STAC_TOKEN = env("STAC_TOKEN", default="")
 STAC_TOKEN_HOSTS = env.list("STAC_TOKEN_HOSTS", default=[])  # empty: the host of ACQUIRE_STAC_URL only
 
 DEMO_ACCOUNTS_FILE = VAR_DIR / "demo-accounts.json"
 
-# The outbox, and what carries its messages: name -> folder. Each folder reads settings of its own.
+# The outbox, and what carries its messages: name -> folder. Without EMAIL_URL every mail becomes a file under var/mail
+# and none leaves this machine.
 CHANNELS = {
     "mail": "monitor.notifications.mail",
     "webhook": "monitor.notifications.webhook",
     "push": "monitor.notifications.push",
 }
-for _folder in CHANNELS.values():
-    vars().update(import_module(f"{_folder}.settings").read(env, VAR_DIR))
-INSTALLED_APPS += ["anymail"] if ANYMAIL else []  # noqa: F821 (of the channel of mails)
+EMAIL_BACKEND, EMAIL_FILE_PATH = "monitor.notifications.mail.files.EmailBackend", VAR_DIR / "mail"
+if env("EMAIL_URL", default=""):
+    _server = env.email_url("EMAIL_URL")
+    if _server["EMAIL_BACKEND"] == "django.core.mail.backends.smtp.EmailBackend":
+        _server["EMAIL_BACKEND"] = "monitor.notifications.mail.server.EmailBackend"
+    vars().update(_server)
+EMAIL_TIMEOUT = seconds_setting(env, "EMAIL_TIMEOUT", default=30.0)  # to connect and sign in, and again for a mail
+BOUNCE_ADDRESS = env("BOUNCE_ADDRESS", default="")  # empty: mails come back to DEFAULT_FROM_EMAIL
+DKIM_SELECTOR = env("DKIM_SELECTOR", default="")  # of the key that mails are signed with, for the doctor
+ANYMAIL = env.dict("ANYMAIL", default={})  # of django-anymail: WEBHOOK_SECRET=name:password, and its others
+INSTALLED_APPS += ["anymail"] if ANYMAIL else []
+DEFAULT_FROM_EMAIL = env("DEFAULT_FROM_EMAIL", default="Ground Motion Monitor <no-reply@localhost>")
+WEBHOOK_SECONDS = PUSH_SECONDS = 10.0  # that a delivery may take
+WEBHOOKS_AT_ONCE = PUSHES_AT_ONCE = 64  # deliveries that are waited for
+ENDPOINTS_PRIVATE = env.bool("ENDPOINTS_PRIVATE", default=False)  # private addresses, and plain HTTP
+PUSH_KEY_FILE = VAR_DIR / "push_key"  # made by manage.py prepare
+_kept_key = PUSH_KEY_FILE.read_text().strip() if PUSH_KEY_FILE.is_file() else ""
+PUSH_PRIVATE_KEY = env("PUSH_PRIVATE_KEY", default="") or _kept_key
+if PUSH_PRIVATE_KEY and not re.fullmatch(r"[A-Za-z0-9_-]{43}=?", PUSH_PRIVATE_KEY):
+    raise ImproperlyConfigured(f"PUSH_PRIVATE_KEY (or {PUSH_KEY_FILE}) is not 32 bytes in base64url.")
+QUIET_CHANNELS = ["push"]  # to endpoints that wake up a person
+MOST_AN_HOUR = {"push": 5}  # messages that a device shows one by one
 # Of whoever hears at once: for so many minutes news is gathered into one message, and for so many no other follows.
-GATHERING = {
-    "mail": (
-        env.float("MAIL_GATHER_MINUTES", default=0.5 if DEMO else 5.0),
-        env.float("MAIL_REST_MINUTES", default=60.0),
-    ),
-}
+GATHERING = {"mail": (0.5 if DEMO else 5.0, 60.0)}
 PUBLIC_URL = env("PUBLIC_URL", default="http://localhost:8000").rstrip("/")  # what addresses in messages begin with
 MAIL_SENDERS = env.int("MAIL_SENDERS", default=3)  # processes of the mail worker that send side by side
-MAIL_LIMIT_PER_ADDRESS = env.int("MAIL_LIMIT_PER_ADDRESS", default=3)  # confirmations and links, a day
-MAIL_LIMIT_PER_DOMAIN = env.int("MAIL_LIMIT_PER_DOMAIN", default=100)  # all names of a small domain may be one mailbox
-MAIL_PUBLIC_DOMAINS = env.list(  # whose many mailboxes belong to many people
-    "MAIL_PUBLIC_DOMAINS",
-    default=["gmail.com", "outlook.com", "hotmail.com", "live.com", "yahoo.com", "icloud.com", "proton.me", "gmx.net"],
-)
+MAIL_LIMIT_PER_ADDRESS = 3  # confirmations and links, a day
+MAIL_LIMIT_PER_DOMAIN = 100  # all names of a small domain may be one mailbox
+# whose many mailboxes belong to many people
+MAIL_PUBLIC_DOMAINS = [
+    "gmail.com",
+    "outlook.com",
+    "hotmail.com",
+    "live.com",
+    "yahoo.com",
+    "icloud.com",
+    "proton.me",
+    "gmx.net",
+]
 MAIL_LIMIT_PER_IP = env.int("MAIL_LIMIT_PER_IP", default=30)
-ENDPOINT_LIMIT_PER_PERSON = env.int("ENDPOINT_LIMIT_PER_PERSON", default=50)  # tests and repetitions, a day
+ENDPOINT_LIMIT_PER_PERSON = 50  # tests and repetitions, a day
 MAIL_LIMIT_OVERALL = env.int("MAIL_LIMIT_OVERALL", default=2000)
 
 # What is wrong, and who hears of it: these addresses, and administrators who have one in their account.

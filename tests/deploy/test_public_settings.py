@@ -33,6 +33,7 @@ MISTAKES = (  # setting -> its wrong value, and the condition that finds it
         "PUBLIC_URL": ("https://192.0.2.7", "public address"),
         "ALLOWED_HOSTS": ("localhost,127.0.0.1", "names of the site"),
         "SECRET_KEY": ("s3cret-and-short", "secret key"),
+        "MAIL_REST_MINUTES": ("30", "removed settings"),
     },
 )
 

@@ -13,6 +13,37 @@ from monitor.operations.health.work_checks import backup_exists
 from monitor.web.guards import MAIL_FILES_BACKEND
 
 SHORTEST_KEY = 50
+NO_SETTINGS_ANY_MORE = (  # since 0.4.0: what they set is fixed now
+    "ACQUIRE_ASF_HOST",
+    "ACQUIRE_AT_ONCE",
+    "ACQUIRE_CONNECT_SECONDS",
+    "ACQUIRE_MOST_FOUND",
+    "ACQUIRE_READ_SECONDS",
+    "ACQUIRE_SPARE_BYTES",
+    "COHERENCE_CHANGE_METHOD",
+    "CONN_MAX_AGE",
+    "EARTHDATA_LOGIN_HOSTS",
+    "EARTHDATA_TOKEN_HOSTS",
+    "ENDPOINT_LIMIT_PER_PERSON",
+    "GEOCODER_SECONDS",
+    "INGEST_CPU_MINUTES",
+    "INGEST_STALL_MINUTES",
+    "INGEST_WORKERS",
+    "MAIL_GATHER_MINUTES",
+    "MAIL_LIMIT_PER_ADDRESS",
+    "MAIL_LIMIT_PER_DOMAIN",
+    "MAIL_PUBLIC_DOMAINS",
+    "MAIL_REST_MINUTES",
+    "PUSHES_AT_ONCE",
+    "PUSH_MOST_AN_HOUR",
+    "PUSH_SECONDS",
+    "REVIEW_CLAIM_MINUTES",
+    "SEARCHES_AT_ONCE",
+    "UPLOAD_KEEP_HOURS",
+    "UPLOAD_SPARE_BYTES",
+    "WEBHOOKS_AT_ONCE",
+    "WEBHOOK_SECONDS",
+)
 NOT_PUBLIC = (".localhost", ".local", ".internal", ".invalid", ".test", ".example")
 
 
@@ -84,6 +115,12 @@ def demo() -> str:
     return "off"
 
 
+def removed_settings() -> str:
+    if ignored := [name for name in NO_SETTINGS_ANY_MORE if name in os.environ]:
+        raise Wrong(f"set, but ignored, for they are no settings any more: {', '.join(ignored)}")
+    return "none is set"
+
+
 def framework() -> str:
     messages = run_checks(include_deployment_checks=True)
     problems = [message for message in messages if not message.is_silenced()]
@@ -102,6 +139,7 @@ _SETTINGS = (
     ("sender of mails", sender, "Set DEFAULT_FROM_EMAIL to an address of a domain of yours."),
     ("debugging", debug, "Set DEBUG=no."),
     ("demo", demo, "Set GROUND_MOTION_DEMO=no."),
+    ("removed settings", removed_settings, "Remove them from the environment: CHANGELOG.md says what holds instead."),
     ("framework", framework, "Run manage.py check --deploy and mend what it says."),
 )
 DEPLOYMENT = (

@@ -41,7 +41,7 @@ def test_a_killed_beat_and_a_killed_worker_are_told_of(own_servers, mail_server,
         "ADMIN_EMAILS": "night-shift@example.org",
         "ALARM_AFTER_MINUTES": "0.05",
         "EMAIL_URL": f"smtp://127.0.0.1:{mail_server.port}",
-        "UPLOAD_SPARE_BYTES": "0",
+        "DISK_SPARE_BYTES": "0",
         "WEB": f"127.0.0.1:{site.server_port}",
     }
     servers = dict(

@@ -1,0 +1,81 @@
+"""`.env.example` against what the code reads from the environment, both ways, and against its defaults."""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from monitor.operations.health.deployment import NO_SETTINGS_ANY_MORE
+
+ROOT = Path(__file__).resolve().parents[2]
+EXAMPLE = (ROOT / ".env.example").read_text()
+LISTED = dict(re.findall(r"^# ([A-Z][A-Z0-9_]*)=(.*)$", EXAMPLE, re.MULTILINE))
+# what reads settings; other modules take them from django.conf
+READERS = [
+    *(ROOT / "monitor" / name for name in ("settings.py", "storages.py", "broker.py", "gunicorn.py")),
+    *(ROOT / "ml" / "runtime").glob("*.py"),
+]
+SET_BY_SCRIPTS = {"GROUND_MOTION_DEMO"}  # by scripts/demo
+OF_OTHERS = {"CUDA_VISIBLE_DEVICES"}  # read by torch
+PLACES = {"docker", "scripts"}  # containers, the proxy and the installation read some of their own
+MOST = 107  # only ever lowered
+SWITCH = {"yes": "1", "true": "1", "no": "0", "false": "0"}
+IS_NUMBER = re.compile(r"true|false|yes|no|\d+(\.\d+)?").fullmatch
+
+READING = r"^(env|environ|known|os)\b(?!.*setdefault)|seconds_setting"
+
+
+def calls() -> Iterator[tuple[str, ast.Call]]:
+    """Each call that reads a variable of the environment, with the variable's name."""
+    for path in READERS:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and re.search(READING, ast.unparse(node.func)):
+                yield from (
+                    (one.value, node)
+                    for one in node.args
+                    if isinstance(one, ast.Constant) and re.fullmatch(r"[A-Z][A-Z0-9_]{2,}", str(one.value))
+                )
+
+
+READ = {name for name, _ in calls()} - SET_BY_SCRIPTS
+
+
+def test_every_setting_is_listed():
+    assert READ - set(LISTED) == set()
+
+
+def test_everything_listed_is_read():
+    left = set(LISTED) - READ - OF_OTHERS
+    elsewhere = "".join(
+        path.read_text(errors="ignore") for place in PLACES for path in (ROOT / place).rglob("*") if path.is_file()
+    )
+    assert {name for name in left if not re.search(rf"\b{name}\b", elsewhere)} == set()
+
+
+def test_there_are_no_more_settings_than_a_person_can_know():
+    assert len(READ) <= MOST
+
+
+def test_numbers_and_switches_are_listed_with_their_defaults():
+    different, n_compared = {}, 0
+    for name, call in calls():
+        default = next((one.value for one in call.keywords if one.arg == "default"), None)
+        if default is None or not IS_NUMBER(LISTED.get(name, "")):
+            continue
+        try:
+            value = eval(ast.unparse(default), {"__builtins__": {}})
+        except NameError:
+            continue  # it depends on another setting
+        n_compared += 1
+        if float(value) != float(SWITCH.get(LISTED[name], LISTED[name])):
+            different[name] = (LISTED[name], value)
+    assert n_compared > 30
+    assert different == {}
+
+
+@pytest.mark.parametrize("name", NO_SETTINGS_ANY_MORE)
+def test_what_is_no_setting_any_more_is_neither_read_nor_listed(name):
+    assert name not in READ
+    assert name not in LISTED
