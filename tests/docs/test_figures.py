@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from ml.lab import figures
+from lab import figures
 
 SHIPPED = {json.loads(path.read_text())["weights_sha256"] for path in (figures.ROOT / "ml" / "weights").glob("*.json")}
 FILES = sorted(figures.FOLDER.glob("*.json"))

@@ -5,7 +5,7 @@ import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from bench.simulated_safe import Flight, Recipe, make
+from lab.speed.simulated_safe import Flight, Recipe, make
 from tests.makers.hostile import VRT, Hostile, Trap
 
 SMALL = Recipe(flight=Flight(lines=32, pixels=48), polarisations=("VV",), grid=(3, 4))

@@ -13,11 +13,11 @@ from django.db import DatabaseError, connection
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from bench import storage
 from ingest.models import ScenePair
 from ingest.products.services import product_load
 from ingest.scenes.pairs import pairs_make
 from ingest.scenes.services import scenes_load
+from lab.speed import storage
 from ml import joining, queue, selectors, services, sharing, tasks
 from ml.events import event_report
 from ml.models import ModelVersion, PieceClaim, Prediction, Run

@@ -5,6 +5,7 @@ import pytest
 import torch
 from affine import Affine
 
+from lab.deformation.training.patches import PATCH, gaussian, slide, starts
 from ml.deformation.baseline import cell_noise
 from ml.deformation.features import surroundings as around
 from ml.deformation.features.atmosphere import RADII_CELLS
@@ -35,7 +36,6 @@ from ml.deformation.network import on_lattice
 from ml.deformation.noise import point_noise
 from ml.deformation.points import PointCloud
 from ml.deformation.still import StillGround, still_ground
-from ml.lab.deformation.training.patches import PATCH, gaussian, slide, starts
 
 WEST, SOUTH = 4_600_000.0, 1_740_000.0
 

@@ -7,6 +7,8 @@ import pytest
 import torch
 from affine import Affine
 
+from lab.deformation import naming
+from lab.deformation.naming import named_areas
 from ml.deformation import infer, nation
 from ml.deformation.features.channels import CHANNELS
 from ml.deformation.features.surroundings import REACH_CELLS
@@ -15,8 +17,6 @@ from ml.deformation.nation import NetworkConfig, predict, windows
 from ml.deformation.network import DeformationNetwork, on_lattice
 from ml.deformation.points import PointCloud
 from ml.deformation.still import StillGround
-from ml.lab.deformation import naming
-from ml.lab.deformation.naming import named_areas
 from ml.networks.deformation_unet import DeformationUnet
 from ml.rasters.areas import KINDS, areas_in
 from ml.runtime.checkpoints import Card

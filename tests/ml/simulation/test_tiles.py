@@ -8,14 +8,15 @@ import pytest
 from scipy.spatial import cKDTree
 
 from ingest.readers import open_velocity_field
+from lab.simulation.histories import HISTORIES, draw_history, of_unit_rate
+from lab.simulation.seeds import Purpose, generator
+from lab.simulation.tile_files import track_points, truth_records, write_tile
+from lab.simulation.tiles import CELL_M, SIDE_M, TileConfig, make_tile, with_sources
 from ml.deformation.points import project
-from ml.simulation.files.tiles import track_points, truth_records, write_tile
 from ml.simulation.ground.deformation import Ellipse, Panel
 from ml.simulation.ground.frame import Offset
 from ml.simulation.ground.sources import GroundwaterSubsidence, MiningSubsidence, QuarrySettlement
 from ml.simulation.ground.terrain import LandCover
-from ml.simulation.seeds import Purpose, generator
-from ml.simulation.velocity.histories import HISTORIES, draw_history, of_unit_rate
 from ml.simulation.velocity.noise import velocity_errors
 from ml.simulation.velocity.nuisance import (
     USTICA,
@@ -30,7 +31,6 @@ from ml.simulation.velocity.nuisance import (
     unwrapping_block,
     warm_buildings,
 )
-from ml.simulation.velocity.tiles import CELL_M, SIDE_M, TileConfig, make_tile, with_sources
 
 CALM = Nuisance()._replace(
     turbulence_mm2_yr2=Range(0, 0),

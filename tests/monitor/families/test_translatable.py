@@ -10,11 +10,11 @@ from detection.kinds import KINDS, Kind
 from detection.rules.lifecycle import State
 from detection.rules.severity import Severity
 from detection.rules.verdicts import REASONS
+from lab.samples import sentences as samples
 from ml.deformation.motion.series import Trend
 from monitor.alerts.agreement import _answer, _counted, agreement_sentence
 from monitor.families import voice
 from monitor.families.changes import change_rows, curve_sentences
-from monitor.management.samples import sentences as samples
 from monitor.wording.causes import JUDGED, because_sentences
 from monitor.wording.compass import compass, toward
 from monitor.wording.components import WAYS, both_directions, colour_caption, component_label

@@ -18,11 +18,11 @@ from django.utils.translation import gettext
 
 from detection.models import AlertExposure
 from detection.rules.updates import Cause, Change
+from lab.samples.alerts import step, update
 from monitor.cards.cards import alert_card
 from monitor.channels.bursts import Burst
 from monitor.channels.mail import compose, letters
 from monitor.channels.mail.letters import News, Place
-from monitor.management.samples.alerts import step, update
 from monitor.map.plans import mail_plan
 from monitor.models import Endpoint, Membership, Organisation
 
