@@ -11,7 +11,7 @@ from ml.statistics.intervals import Interval
 class Benchmark(NamedTuple):
     """size: how many tiles, pairs or glaciers (`of`) its published figures stand on; methods: name -> version.
 
-    evaluate: method and size, and for a method of `ablation` the folder of its weights, to metric name -> interval.
+    evaluate: method and size to metric name -> interval.
     truth_sha256: size to the hash of what is generated; its
     scenes come from seeds that training never draws (lab.simulation.seeds).
     """
@@ -24,7 +24,6 @@ class Benchmark(NamedTuple):
     evaluate: Callable[..., dict[str, Interval]]
     truth_sha256: Callable[[int], str]
     weights: Mapping[str, str] = MappingProxyType({})  # networks, and the names of their cards
-    ablation: frozenset[str] = frozenset()  # methods whose weights are not shipped
 
 
 def scenes_sha256(version: str, size: int, digests: Sequence[bytes]) -> str:

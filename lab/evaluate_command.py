@@ -16,7 +16,7 @@ from lab.deformation.foreign import evaluate as foreign
 from lab.deformation.wide import evaluate as wide
 from lab.offsets import evaluate as offsets
 from lab.offsets.foreign import evaluate as offsets_foreign
-from ml.runtime.checkpoints import WEIGHTS, read_card
+from ml.runtime.checkpoints import read_card
 from ml.runtime.code_version import code_version
 from ml.runtime.methods import help_of, method_of
 
@@ -42,8 +42,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             default=next(iter(methods)),
             help=help_of(name),
         )
-        if any(benchmark.ablation for benchmark in benchmarks):
-            task.add_argument("--weights", type=Path, metavar="DIR", help="folder of an ablation model's weights")
         task.add_argument("--json", type=Path, required=True, metavar="OUT.json", help="file to write")
         task.add_argument(
             "--size", type=int, metavar="N", help="number of scenes; published figures are of the default"
@@ -60,9 +58,7 @@ def run(args: argparse.Namespace) -> int:
     size, started = benchmark.size if args.size is None else args.size, time.monotonic()
     if size < 1:
         raise ValueError("--size must be at least 1.")
-    card, ablation = benchmark.weights.get(args.method), args.method in benchmark.ablation
-    folder = args.weights if ablation else WEIGHTS
-    metrics = benchmark.evaluate(args.method, size, *([folder] if ablation else []))
+    card, metrics = benchmark.weights.get(args.method), benchmark.evaluate(args.method, size)
     result = {
         "task": args.task,
         "benchmark": benchmark.name,
@@ -70,7 +66,7 @@ def run(args: argparse.Namespace) -> int:
         "truth_sha256": benchmark.truth_sha256(size),
         "method": args.method,
         "model_version": f"{args.method} {benchmark.methods[args.method]}",
-        "weights_sha256": read_card(card, folder).weights_sha256 if card else None,
+        "weights_sha256": read_card(card).weights_sha256 if card else None,
         "device": "cpu",
         "seconds": round(time.monotonic() - started, 1),
         "commit": code_version(),

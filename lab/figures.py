@@ -22,6 +22,7 @@ TABLES = FOLDER / "tables.toml"
 BLOCK = re.compile(r"(<!-- figures: (\S+) -->\n).*?(<!-- end -->)", flags=re.DOTALL)
 HASH_DIGITS = 8
 NO_VALUE = "–"
+FROZEN = "Measured once: the code is in that commit and no longer here."
 WHOLE_FROM = 100
 
 
@@ -48,7 +49,8 @@ def tables(path: Path = TABLES) -> dict[str, dict[str, Any]]:
 
 def results_of(content: Mapping[str, Any]) -> list[Result]:
     """The results in one file: one of `evaluate`, or several methods of `compare`, each perhaps with its own commit."""
-    common = str(content["command"]), str(content.get("note", ""))
+    frozen, note = content.get("frozen"), str(content.get("note", ""))
+    common = ("", f"{FROZEN} {note}".strip()) if frozen else (str(content["command"]), note)
     if "methods" in content:
         hashes = content.get("weights_sha256") or {}
         return [
@@ -120,9 +122,10 @@ def _made_by(results: Sequence[Result], names: Mapping[str, str]) -> Iterator[st
     else:
         origins = _grouped((one.origin, _with_weights(one, names)) for one in results)
         yield " ".join(f"{origin[0].upper()}{origin[1:]}: {', '.join(who)}." for origin, who in origins)
-    commands = _grouped((_general(one, len(results) > 1), one.method) for one in results)
+    commands = _grouped((_general(one, len(results) > 1), one.method) for one in results if one.command)
     own = {one.method: _general(one, False) for one in results}
-    yield ""
+    if commands:
+        yield ""
     for command, methods in commands:
         if len(methods) == 1:
             yield f"    {own[methods[0]]}"
@@ -168,8 +171,7 @@ def _speeds(contents: Sequence[Mapping[str, Any]], left_out: Sequence[str] = ())
     rows = [["", "measured", "control", "ratio (range)"]]
     made = []
     for content in contents:
-        note = f"; {content['note']}" if content.get("note") else ""
-        made.append(f"* `scripts/bench {content['name']}`: commit {content['commit']}{note}.")
+        made.append(_bench_made_by(content))
         for line in content["results"]:
             if any(part in line["what"] for part in left_out):
                 continue
@@ -187,8 +189,15 @@ def _accuracies(contents: Sequence[Mapping[str, Any]]) -> str:
         cells.setdefault(f"{row}, {line['unit']}", {})[column] = _interval(line, 2)
     columns = list(dict.fromkeys(column for row in cells.values() for column in row))
     rows = [["", *columns], *([name, *(row.get(one, NO_VALUE) for one in columns)] for name, row in cells.items())]
-    made = [f"* `scripts/bench {one['name']}`: commit {one['commit']}; {one['note']}." for one in contents]
-    return _markdown(rows) + "\n" + "\n".join(made) + "\n"
+    return _markdown(rows) + "\n" + "\n".join(map(_bench_made_by, contents)) + "\n"
+
+
+def _bench_made_by(content: Mapping[str, Any]) -> str:
+    """Return the line on the command, the commit and the note of a result of scripts/bench."""
+    note = f"; {content['note']}" if content.get("note") else ""
+    if content.get("frozen"):
+        return f"* {content['name']}: commit {content['commit']}{note}. {FROZEN}"
+    return f"* `scripts/bench {content['name']}`: commit {content['commit']}{note}."
 
 
 def renewed(text: str, definitions: Mapping[str, Any], folder: Path = FOLDER) -> str:
@@ -205,6 +214,8 @@ def measurable(folder: Path = FOLDER) -> dict[str, list[str]]:
     commands = {}
     for path in sorted(folder.glob("*.json")):
         content = json.loads(path.read_text())
+        if content.get("frozen"):
+            continue
         words = shlex.split(content.get("command") or f"scripts/bench {content['name']} --json OUT")
         if "--json" in words:
             commands[path.stem] = [*words[: words.index("--json")], "--json", str(path.relative_to(ROOT))]

@@ -5,7 +5,8 @@ from pathlib import Path
 
 from lab.coherence.evaluate import GROUNDS, STRUCTURED, compared, even_sha256, structured_sha256
 from lab.results import write
-from ml.coherence.infer import METHODS, WEIGHTS
+from ml.coherence import METHODS
+from ml.coherence.infer import WEIGHTS
 
 SIZE = 60
 

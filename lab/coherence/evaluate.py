@@ -1,7 +1,7 @@
 """Frozen benchmarks of coherence estimators: even ground of one coherence, and ground with everything on it.
 
 The truth is the coherence of what a pixel holds (lab.simulation.sar.pairs). Each classical method runs with the window
-that was best for it on pairs of validation (`python -m lab.coherence.tune`); `resolution_px` shows what that costs.
+that was best for it on pairs of validation; `resolution_px` shows what that costs.
 """
 
 import hashlib
@@ -22,7 +22,8 @@ from lab.simulation.sar.recipes import fingerprint, gamma_step, homogeneous, str
 from lab.simulation.sar.system import Float32
 from lab.simulation.seeds import Purpose, generator
 from lab.workers import over_seeds
-from ml.coherence.infer import VERSIONS, WEIGHTS, WINDOW_PX, estimate_coherence
+from ml.coherence import VERSIONS, WINDOW_PX
+from ml.coherence.infer import WEIGHTS, estimate_coherence
 from ml.rasters.imagery import ImagePair
 from ml.statistics.intervals import Float64, Interval, bootstrap_over
 

@@ -1,7 +1,7 @@
 """`python -m lab.deformation.calibration`: the thresholds of areas, from tiles that no benchmark holds.
 
-For each use of the weights (one track, two; an ablation model's gains) the score at which areas begin is read off at
-ALARMS false alarms per 1,000 km². For the shipped network also on still tiles with an error of another make each
+For each use of the weights (one track, two) the score at which areas begin is read off at
+ALARMS false alarms per 1,000 km². The same on still tiles with an error of another make each
 (`disturbances`, those of training, in turn), whichever is stricter, and it is chosen how alarms are shared between its
 two scores, of small areas and of what moves as is not usual around: as detects most of the table's bowls and gives the
 best F1 and overlap.
@@ -23,8 +23,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ingest.errors import InputError
-from lab.deformation.ablation import ABLATION_MODELS, AblationConfig, ablation_score
 from lab.deformation.benchmark_tiles import CELLS, NATIONAL, bowl_tiles, cloud, field_tile, still_tile
 from lab.deformation.scoring import detects_bowl, on_tile, places_of, score_tile, truth_of
 from lab.deformation.training.disturbances import GROUPS
@@ -32,7 +30,7 @@ from lab.simulation.seeds import Purpose, generator
 from lab.simulation.tiles import SIDE_M, Tile, TileTrack
 from lab.workers import over_seeds
 from ml.deformation.baseline import DeformationMaps
-from ml.deformation.gridding.cells import RobustGrid, grid_robust
+from ml.deformation.gridding.cells import grid_robust
 from ml.deformation.infer import DeformationResult
 from ml.deformation.network import REACH_M, DeformationNetwork, calibrated, on_lattice, predict_logits
 from ml.deformation.points import Float32, Float64
@@ -40,8 +38,7 @@ from ml.deformation.reliability import fit
 from ml.runtime.checkpoints import WEIGHTS, Card, read_card, write_card
 
 ALARMS = 0.45  # per 1,000 km²: a little under one half, since the count on so few tiles is uncertain itself
-ENTERS = tuple(np.arange(-2.1, 4.91, 0.7).tolist())
-FINES = ENTERS[3:]
+FINES = tuple(np.arange(-2.1, 4.91, 0.7).tolist())[3:]
 AGREED = (1.5, 1.75, 2.0, 2.25, 2.5, math.inf)
 GAP = 1.5
 NEVER = 1e3  # a score that nothing reaches
@@ -105,21 +102,6 @@ def network_views(network: DeformationNetwork, tile: Tile, choices: Sequence[Seq
         logits, rate, standing = predict_logits(network, lattice.tracks)
         seen = [tile.tracks[i] for i in choice]
         views.append(_view(seen, logits, rate * np.float32(lattice.scale), standing, lattice))
-    return views
-
-
-def ablation_views(configs: Sequence[AblationConfig], tile: Tile, number: int) -> list[View]:
-    """Each ablation model on one track of a tile."""
-    grids: dict[bool, RobustGrid] = {}
-    views = []
-    for config in configs:
-        despiked = read_card(config.weights, config.place).settings["despiked"]
-        if despiked not in grids:
-            grids[despiked] = grid_robust(cloud(tile.tracks[number]), despiked=despiked, workers=1)
-        lattice = on_lattice([grids[despiked]])
-        score, rate = ablation_score(lattice, config)
-        logits, nothing = np.stack([score, score]), np.zeros((2, *score.shape), dtype=np.float32)
-        views.append(_view([tile.tracks[number]], logits, rate, nothing, lattice))
     return views
 
 
@@ -189,12 +171,6 @@ def shipped_on_bowls(folder: Path, settings: Sequence[Setting], number: int) -> 
     return detected
 
 
-def ablation_on_field(configs: Sequence[AblationConfig], settings: Sequence[Setting], number: int) -> Float64:
-    """(models, settings, 5) on one track of a validation tile, the first and the second in turn."""
-    tile = field_tile(NATIONAL, number, Purpose.VALIDATION)
-    return np.stack([counts(view, tile, settings) for view in ablation_views(configs, tile, number % 2)])
-
-
 def enter_at(enters: Sequence[float], alarms: NDArray[np.float64], wanted: float = ALARMS) -> float:
     """Where the false alarms per 1,000 km² (n,), falling with `enters`, pass `wanted`; between two in their logs."""
     rates = np.log(np.maximum(np.maximum.accumulate(alarms[::-1])[::-1], 0.02))
@@ -248,46 +224,21 @@ def reliabilities(folder: Path, tiles: int, processes: int) -> dict[str, dict[st
     return {str(i): {key: round(value, 4) for key, value in one._asdict().items()} for i, one in enumerate(fitted, 1)}
 
 
-def calibrate_ablation(folder: Path, tiles: int, processes: int) -> dict[str, dict[str, Any]]:
-    """Name of the weights -> label -> score of each ablation model trained in a folder, which has but one."""
-    configs = [replace(one, folder=folder) for one in ABLATION_MODELS.values() if _is_trained(one.weights, folder)]
-    if not configs:
-        raise InputError(folder, "it holds no card of an ablation model", "Train one first (python -m ml train)")
-    grid = [Setting(enter) for enter in ENTERS]
-    sums = np.sum(over_seeds(partial(ablation_on_field, configs, grid), tiles, processes=processes), axis=0)
-    chosen: dict[str, dict[str, Any]] = {}
-    for config, rows in zip(configs, sums, strict=True):
-        enter = enter_at(ENTERS, alarm_rates(rows, tiles))
-        print(f"{config.weights:34s} {config.label:8s} enter {enter:5.2f}")
-        chosen.setdefault(config.weights, {})[config.label] = _scores(enter)
-    return chosen
-
-
-def _is_trained(weights: str, folder: Path) -> bool:
-    return (folder / f"{weights}.json").exists()
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("which", choices=["shipped", "ablation"])
     parser.add_argument("--folder", type=Path, default=WEIGHTS, help="of the card that is changed")
     parser.add_argument("--tiles", type=int, default=300)
     parser.add_argument("--bowls", type=int, default=60)
     parser.add_argument("--processes", type=int, default=2)
     args = parser.parse_args()
-    if args.which == "shipped":
-        _write(args.folder, "deformation", calibrate_shipped(args.folder, args.tiles, args.bowls, args.processes))
-        fitted = reliabilities(args.folder, args.tiles, args.processes)
-        card = read_card("deformation", args.folder)
-        write_card(args.folder, replace(card, settings=card.settings | {"reliability": fitted}))
-        return
-    for name, calibration in calibrate_ablation(args.folder, args.tiles, args.processes).items():
-        _write(args.folder, name, calibration)
+    chosen = calibrate_shipped(args.folder, args.tiles, args.bowls, args.processes)
+    _update(args.folder, calibration=chosen)
+    _update(args.folder, reliability=reliabilities(args.folder, args.tiles, args.processes))
 
 
-def _write(folder: Path, name: str, calibration: dict[str, Any]) -> None:
-    card = read_card(name, folder)
-    write_card(folder, replace(card, settings=card.settings | {"calibration": calibration}))
+def _update(folder: Path, **settings: Any) -> None:
+    card = read_card("deformation", folder)
+    write_card(folder, replace(card, settings=card.settings | settings))
 
 
 if __name__ == "__main__":

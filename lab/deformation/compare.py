@@ -14,9 +14,10 @@ from typing import Any, NamedTuple
 
 from lab.deformation import evaluate
 from lab.deformation.benchmark_tiles import NATIONAL
-from lab.deformation.evaluate import EITHER, card_of, config_of
+from lab.deformation.evaluate import card_of
 from lab.deformation.foreign import evaluate as foreign
 from lab.deformation.foreign.tiles import NAME as FOREIGN
+from ml.deformation.infer import CONFIGS
 from ml.runtime.code_version import code_version
 from ml.statistics.intervals import Interval
 
@@ -44,14 +45,13 @@ BENCHMARKS = {
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("methods", nargs="+", choices=[*EITHER])
+    parser.add_argument("methods", nargs="+", choices=[*CONFIGS])
     parser.add_argument("--benchmark", choices=[*BENCHMARKS], default=NATIONAL)
     parser.add_argument("--size", type=int, metavar="N", help="number of tiles; published figures are of the default")
     parser.add_argument("--processes", type=int, default=2)
-    parser.add_argument("--weights", type=Path, metavar="DIR", help="folder of the weights of ablation models")
     parser.add_argument("--json", type=Path, required=True)
     args = parser.parse_args()
-    configs = [config_of(name, args.weights) for name in args.methods]
+    configs = [CONFIGS[name]() for name in args.methods]
     benchmark = BENCHMARKS[args.benchmark]
     size = benchmark.size if args.size is None else args.size
     scores = benchmark.measure(configs, size, processes=args.processes)

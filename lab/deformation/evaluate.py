@@ -6,16 +6,13 @@ ascending track alone. What each figure means: docs/benchmarks.md.
 
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import replace
-from functools import cache, partial
-from pathlib import Path
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 from scipy.stats import rankdata
 
 from lab.benchmark import Benchmark, scenes_sha256
-from lab.deformation.ablation import ABLATION_MODELS, AblationConfig, detect_ablation
 from lab.deformation.benchmark_tiles import CELLS, NATIONAL, SHIFTED, bowl_tiles, cloud, digest, field_tile
 from lab.deformation.injected.evaluate import BENCHMARK as INJECTED
 from lab.deformation.reliability_figures import reliability_figures
@@ -24,8 +21,8 @@ from lab.deformation.shapes import best_error, shape_metrics, true_shapes
 from lab.simulation.seeds import Purpose
 from lab.simulation.tiles import SIDE_M, Tile, TileTrack
 from lab.workers import over_seeds
-from ml.deformation.gridding.cells import RobustGrid, grid_robust
-from ml.deformation.infer import CONFIGS, VERSIONS, WEIGHTS, Config, DeformationResult, detect_all_with, flagged_areas
+from ml.deformation import VERSIONS
+from ml.deformation.infer import CONFIGS, WEIGHTS, Config, DeformationResult, detect_all_with, flagged_areas
 from ml.deformation.nation import NetworkConfig
 from ml.deformation.points import Float64
 from ml.rasters.areas import CLASSES, KINDS
@@ -52,50 +49,28 @@ _digests: dict[tuple[str, int], str] = {}
 
 
 class FieldScores(NamedTuple):
-    """One tile: scores of each configuration on the first track and on both, None where it is for one track only."""
+    """The scores of each configuration on one tile, on the first track and on both."""
 
     digest: bytes
     one: list[TileScore]
-    both: list[TileScore | None]
+    both: list[TileScore]
 
 
 class BowlScores(NamedTuple):
-    """One still tile with each bowl in turn: detected or not, (configurations, bowls); NaN where not measured."""
+    """Whether each bowl was detected in one still tile, (configurations, bowls), 0 or 1."""
 
     digest: bytes
     one: Float64
     both: Float64
 
 
-Measured = Config | AblationConfig
-EITHER: dict[str, Measured] = {name: config() for name, config in CONFIGS.items()} | ABLATION_MODELS
-METHODS = VERSIONS | dict.fromkeys(ABLATION_MODELS, "1")
-
-
-def first_views(tile: Tile, configs: Sequence[Measured]) -> list[DeformationResult]:
-    """The result of each configuration on the first track."""
-    points = cloud(tile.tracks[0])
-
-    @cache
-    def grid(despiked: bool) -> RobustGrid:
-        return grid_robust(points, despiked=despiked, workers=1)
-
-    return [
-        detect_ablation(grid, config) if isinstance(config, AblationConfig) else detect_all_with([points], config)
-        for config in configs
-    ]
-
-
-def views(tile: Tile, configs: Sequence[Measured]) -> list[tuple[DeformationResult, DeformationResult | None]]:
-    """Results of the first track, and of both, of each configuration; an ablation model looks at the first."""
+def views(tile: Tile, configs: Sequence[Config]) -> list[tuple[DeformationResult, DeformationResult]]:
+    """Return the results of each configuration on the first track and on both tracks."""
     points = [cloud(track) for track in tile.tracks]
-    return [
-        (first, None if isinstance(config, AblationConfig) else detect_all_with(points, config))
-        for first, config in zip(first_views(tile, configs), configs, strict=True)
-    ]
+    return [(detect_all_with(points[:1], config), detect_all_with(points, config)) for config in configs]
 
 
-def measure_field(name: str, configs: Sequence[Measured], purpose: Purpose, number: int) -> FieldScores:
+def measure_field(name: str, configs: Sequence[Config], purpose: Purpose, number: int) -> FieldScores:
     """Score some configurations on one tile."""
     tile = field_tile(name, number, purpose)
     first, both = _Drawn(tile, tile.tracks[:1]), _Drawn(tile, tile.tracks)
@@ -103,7 +78,7 @@ def measure_field(name: str, configs: Sequence[Measured], purpose: Purpose, numb
     return FieldScores(
         digest(tile),
         [first.score(view[0]) for view in seen],
-        [None if view[1] is None else both.score(view[1]) for view in seen],
+        [both.score(view[1]) for view in seen],
     )
 
 
@@ -120,15 +95,14 @@ class _Drawn:
         return score_tile(result, self.tile, self.tracks, self.truth, areas)._replace(shapes=tuple(errors))
 
 
-def measure_bowls(name: str, configs: Sequence[Measured], purpose: Purpose, number: int) -> BowlScores:
+def measure_bowls(name: str, configs: Sequence[Config], purpose: Purpose, number: int) -> BowlScores:
     """Look for each bowl of the table in one tile."""
     tiles = bowl_tiles(name, number, purpose)
-    one, both = np.full((2, len(configs), len(CELLS)), np.nan)
+    one, both = np.zeros((2, len(configs), len(CELLS)))
     for j, (key, tile) in enumerate(tiles.items()):
         for i, (first, together) in enumerate(views(tile, configs)):
             one[i, j] = detects_bowl(first, tile, tile.tracks[:1], CELLS[key].radius_m)
-            if together is not None:
-                both[i, j] = detects_bowl(together, tile, tile.tracks, CELLS[key].radius_m)
+            both[i, j] = detects_bowl(together, tile, tile.tracks, CELLS[key].radius_m)
     return BowlScores(hashlib.sha256(b"".join(map(digest, tiles.values()))).digest(), one, both)
 
 
@@ -140,7 +114,7 @@ class Scores(NamedTuple):
 
 
 def measure(
-    name: str, configs: Sequence[Measured], size: int, purpose: Purpose = Purpose.BENCHMARK, processes: int = 2
+    name: str, configs: Sequence[Config], size: int, purpose: Purpose = Purpose.BENCHMARK, processes: int = 2
 ) -> Scores:
     """Run each configuration on so many tiles and on a fifth as many for each bowl."""
     fields = over_seeds(partial(measure_field, name, configs, purpose), size, processes=processes)
@@ -155,11 +129,8 @@ def measure(
 def figures_of(scores: Scores, i: int) -> dict[str, Interval]:
     """Every figure of configuration i."""
     metrics = _metrics([field.one[i] for field in scores.fields], np.stack([bowl.one[i] for bowl in scores.bowls]))
-    together = [score for field in scores.fields if (score := field.both[i]) is not None]
-    if together:
-        both = _metrics(together, np.stack([bowl.both[i] for bowl in scores.bowls]))
-        metrics |= {f"both_{key}": value for key, value in both.items()}
-    return metrics
+    both = _metrics([field.both[i] for field in scores.fields], np.stack([bowl.both[i] for bowl in scores.bowls]))
+    return metrics | {f"both_{key}": value for key, value in both.items()}
 
 
 def gains(scores: Scores, i: int, over: int) -> dict[str, Interval]:
@@ -167,13 +138,12 @@ def gains(scores: Scores, i: int, over: int) -> dict[str, Interval]:
     detected: dict[str, Interval] = {}
     for prefix, of in (("", "one"), ("both_", "both")):
         more = np.stack([getattr(bowl, of)[i] - getattr(bowl, of)[over] for bowl in scores.bowls])
-        if np.isfinite(more).all():
-            detected |= {prefix + key: bootstrap(more[:, j]) for j, key in enumerate(CELLS)}
+        detected |= {prefix + key: bootstrap(more[:, j]) for j, key in enumerate(CELLS)}
     return detected
 
 
 def evaluate_configs(
-    name: str, configs: Sequence[Measured], size: int, purpose: Purpose = Purpose.BENCHMARK
+    name: str, configs: Sequence[Config], size: int, purpose: Purpose = Purpose.BENCHMARK
 ) -> list[dict[str, Interval]]:
     """Every figure of each configuration, in their order."""
     scores = measure(name, configs, size, purpose)
@@ -271,25 +241,14 @@ def _auc(scores: Sequence[TileScore]) -> float:
     return float((ranks[signal].sum() - n * (n + 1) / 2) / (n * m))
 
 
-def config_of(method: str, weights: Path | None = None) -> Measured:
-    """A method as it is measured. weights: folder of those of an ablation model; ValueError where it needs one."""
-    config = EITHER[method]
-    if isinstance(config, AblationConfig):
-        config = replace(config, folder=weights)
-        read_card(config.weights, config.place)
-    return config
-
-
-def card_of(config: Measured) -> Card | None:
-    """The card of a network; None for what is no network."""
-    if isinstance(config, AblationConfig):
-        return read_card(config.weights, config.place)
+def card_of(config: Config) -> Card | None:
+    """Return the card of a network; None for a method without weights."""
     return read_card(config.weights) if isinstance(config, NetworkConfig) else None
 
 
-def evaluate(name: str, method: str, size: int, weights: Path | None = None) -> dict[str, Interval]:
-    """A method as it is shipped, or an ablation model with the weights of a folder."""
-    return evaluate_configs(name, [config_of(method, weights)], size)[0]
+def evaluate(name: str, method: str, size: int) -> dict[str, Interval]:
+    """Measure a method as it is shipped."""
+    return evaluate_configs(name, [CONFIGS[method]()], size)[0]
 
 
 def truth_sha256(name: str, size: int) -> str:
@@ -309,7 +268,6 @@ def _bowl_digest(name: str, number: int) -> bytes:
     return hashlib.sha256(b"".join(map(digest, bowl_tiles(name, number).values()))).digest()
 
 
-NETWORKS = WEIGHTS | {name: model.weights for name, model in ABLATION_MODELS.items()}
 BENCHMARKS = (
     *(
         Benchmark(
@@ -317,11 +275,10 @@ BENCHMARKS = (
             VERSION,
             size,
             "tiles",
-            METHODS,
+            VERSIONS,
             partial(evaluate, name),
             partial(truth_sha256, name),
-            NETWORKS,
-            frozenset(ABLATION_MODELS),
+            WEIGHTS,
         )
         for name, size in SIZES.items()
     ),

@@ -16,9 +16,8 @@ from affine import Affine
 from lab.benchmark import Benchmark
 from lab.glaciers import evaluate as surge_evaluate
 from lab.glaciers import fast as fast_surges
-from lab.offsets import real_evaluate
+from lab.offsets import baselines, real_evaluate
 from lab.offsets.results import Compared, alone
-from lab.offsets.rivals import tracking
 from lab.simulation.sar.pairs import SarPair
 from lab.simulation.sar.recipes import KINDS, constant_shift, fingerprint, moving, stepped
 from lab.simulation.sar.system import Float32
@@ -62,7 +61,7 @@ def all_tracked(
 ) -> dict[str, dict[str, Float32]]:
     """Bands of each of several methods on a pair."""
     images = ImagePair(pair.power[0], pair.power[1], Affine.identity(), None)
-    return tracking.tracked(images, methods, search, posting)
+    return baselines.tracked(images, methods, search, posting)
 
 
 def errors(bands: dict[str, Float32], pair: SarPair, edge: int = EDGE_NODES) -> Float64:
@@ -300,12 +299,14 @@ BENCHMARKS = (
         VERSION,
         60,
         "pairs at each of three coherences",
-        tracking.VERSIONS,
+        baselines.VERSIONS,
         partial(alone, compare_constant),
         constant_sha256,
         WEIGHTS,
     ),
-    Benchmark(FIELDS, VERSION, 210, "pairs", tracking.VERSIONS, partial(alone, compare_fields), fields_sha256, WEIGHTS),
+    Benchmark(
+        FIELDS, VERSION, 210, "pairs", baselines.VERSIONS, partial(alone, compare_fields), fields_sha256, WEIGHTS
+    ),
     real_evaluate.BENCHMARK,
     surge_evaluate.BENCHMARK,
     fast_surges.BENCHMARK,

@@ -17,9 +17,9 @@ import numpy as np
 from affine import Affine
 
 from lab.benchmark import Benchmark
+from lab.offsets import baselines
 from lab.offsets.real_chips import SEA, TEST_PLACE, ChipPair, chip_pairs, moved
 from lab.offsets.results import Compared, alone
-from lab.offsets.rivals import tracking
 from lab.real_data import folder
 from lab.simulation.sar.system import Float32
 from lab.simulation.seeds import Purpose, generator
@@ -70,7 +70,7 @@ def _rows(methods: Sequence[str], shifted: bool, sea: bool, scene: int) -> dict[
     if shifted:
         secondary = moved(secondary, *case.shift)
     images = ImagePair(np.exp(reference), np.exp(secondary), Affine.identity(), None)
-    found = tracking.tracked(images, methods, SEARCH_PX, POSTING_PX)
+    found = baselines.tracked(images, methods, SEARCH_PX, POSTING_PX)
     return {method: _errors(bands, case.shift) for method, bands in found.items()}
 
 
@@ -178,5 +178,5 @@ def truth_sha256(pairs: int) -> str:
 
 
 BENCHMARK = Benchmark(
-    NAME, VERSION, PAIRS, "pairs of real chips", tracking.VERSIONS, partial(alone, compare), truth_sha256, WEIGHTS
+    NAME, VERSION, PAIRS, "pairs of real chips", baselines.VERSIONS, partial(alone, compare), truth_sha256, WEIGHTS
 )

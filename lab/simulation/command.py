@@ -1,4 +1,4 @@
-"""`python -m ml simulate velocity|pair|report|cache --out DIR`: simulate with known truth, or check the simulator."""
+"""`python -m ml simulate velocity|pair|cache --out DIR`: simulate data with known truth."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import numpy as np
 
 from lab.simulation.region_files import write_region
 from lab.simulation.sar.cache import fill
-from lab.simulation.sar.report import report
 from ml.simulation.files.scenes import write_pair
 from ml.simulation.sar.scenes import simulate_scenes
 from ml.simulation.velocity.region import Region, simulate_region
@@ -25,9 +24,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         kind = kinds.add_parser(name, help=title)
         kind.add_argument("--seed", type=int, default=DEFAULT_SEED, help="same seed, same files (default: %(default)s)")
         kind.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write to, made if missing")
-    report = kinds.add_parser("report", help="check the simulator of pairs, with pictures")
-    report.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the pictures")
-    report.add_argument("--chips", type=Path, metavar="DIR", help="real OPERA RTC-S1 files to compare with")
     cache = kinds.add_parser("cache", help="simulate training pairs ahead of time; an interrupted run continues")
     cache.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder, made if missing")
     cache.add_argument("--pairs", type=int, default=2000, help="number of pairs (default: %(default)s)")
@@ -35,8 +31,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Simulate and write; returns 0. Raises ValueError for a bad seed or folder."""
-    if args.what == "report":
-        return report(args.out, args.chips)
     if args.what == "cache":
         return _cache(args.out, args.pairs)
     region = simulate_region(args.seed)

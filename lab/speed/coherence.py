@@ -8,7 +8,8 @@ import torch
 from affine import Affine
 
 from lab.speed.measure import pairs, report, result
-from ml.coherence.infer import METHODS, NETWORK, estimate_coherence
+from ml.coherence import METHODS, NETWORK
+from ml.coherence.infer import estimate_coherence
 from ml.rasters.imagery import ImagePair
 
 CONTROL = "guarnieri-prati"

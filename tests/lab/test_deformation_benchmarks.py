@@ -23,8 +23,9 @@ from lab.deformation.shapes import best_error, shape_metrics, true_shapes
 from lab.simulation.seeds import Purpose, generator
 from lab.simulation.tiles import CELL_M, with_sources
 from lab.simulation.tiles import CELLS as SIDE
+from ml.deformation import METHODS
 from ml.deformation.baseline import split_by_sign
-from ml.deformation.infer import METHODS, DeformationResult, detect_deformation, flagged_areas
+from ml.deformation.infer import DeformationResult, detect_deformation, flagged_areas
 from ml.rasters.areas import Area, PeakRate, Place
 from ml.simulation.ground.deformation import Ellipse
 from ml.simulation.ground.frame import Offset

@@ -7,7 +7,7 @@ import pytest
 from affine import Affine
 from shapely import Point
 
-from lab.deformation.injected import evaluate, places, rivals, scenes
+from lab.deformation.injected import evaluate, places, scenes, thresholds
 from lab.deformation.injected.evaluate import Entrant, figures_of, gains, measure_scene
 from lab.deformation.injected.places import Fold, Place, RealTrack
 from lab.deformation.injected.scenes import SHAPES, Motion, Shape, View, clouds, motion_in, scene_of, with_motion
@@ -188,31 +188,31 @@ def test_gains_are_paired_and_none_over_itself():
 
 
 def test_a_threshold_is_the_lowest_that_keeps_the_training_places_still(fields, monkeypatch):
-    quiet = rivals.tuned("matched-filter", Fold("one", ("quiet",), ("flat",)), copies=3, processes=3)
+    quiet = thresholds.tuned("matched-filter", Fold("one", ("quiet",), ("flat",)), copies=3, processes=3)
     at = fields["quiet"][0].points
     lump = 5 * np.exp(-(((at.x - 402_000) ** 2 + (at.y - 4_002_000) ** 2) / 300**2))
     moving = fields["quiet"][0]._replace(
         points=at._replace(velocity_mm_yr=(at.velocity_mm_yr + lump).astype(np.float32))
     )
     monkeypatch.setattr(scenes, "residual_tracks", lambda place: (moving,))
-    loud = rivals.tuned("matched-filter", Fold("one", ("quiet",), ("flat",)), copies=3, processes=3)
+    loud = thresholds.tuned("matched-filter", Fold("one", ("quiet",), ("flat",)), copies=3, processes=3)
     assert quiet.score_at_half < 4.8 < loud.score_at_half
 
 
 def test_a_networks_threshold_is_tuned_in_the_same_way(monkeypatch):
     monkeypatch.setattr(
-        rivals, "detect_all_with", lambda tracks, config: detect_all_with(tracks, MatchedFilterConfig())
+        thresholds, "detect_all_with", lambda tracks, config: detect_all_with(tracks, MatchedFilterConfig())
     )
     fold = Fold("one", ("quiet",), ("flat",))
-    assert rivals.raised_by(fold, copies=2, processes=2) < 0
-    monkeypatch.setattr(rivals, "_flags", lambda result, points: True)
-    assert rivals.raised_by(fold, copies=2, processes=2) == rivals.RAISED[-1]
+    assert thresholds.raised_by(fold, copies=2, processes=2) < 0
+    monkeypatch.setattr(thresholds, "_flags", lambda result, points: True)
+    assert thresholds.raised_by(fold, copies=2, processes=2) == thresholds.RAISED[-1]
 
 
 def test_each_place_runs_with_the_threshold_tuned_without_it(monkeypatch):
-    monkeypatch.setattr(rivals, "folds", evaluate.folds)
+    monkeypatch.setattr(thresholds, "folds", evaluate.folds)
     monkeypatch.setattr(
-        rivals, "tuned", lambda method, fold, **_: MatchedFilterConfig(score_at_half=float(len(fold.training[0])))
+        thresholds, "tuned", lambda method, fold, **_: MatchedFilterConfig(score_at_half=float(len(fold.training[0])))
     )
     configs = evaluate.entrant("matched-filter").configs
     assert {name: config.score_at_half for name, config in configs.items()} == {"flat": 5.0, "quiet": 4.0}

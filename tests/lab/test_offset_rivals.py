@@ -1,17 +1,14 @@
-"""Rivals of the offset network that average: what an average may do, and what it must leave alone."""
+"""Baseline methods of offsets that average: what an average may do, and what it must leave alone."""
 
 import numpy as np
 import pytest
-import torch
 from affine import Affine
 
 from lab.evaluate_command import TASKS
-from lab.offsets import real_evaluate
+from lab.offsets import baselines, real_evaluate
+from lab.offsets.baselines import averaged, overlap
 from lab.offsets.evaluate import make_constant
-from lab.offsets.rivals import multi_scale, tracking
-from lab.offsets.rivals.averaging import averaged, overlap
-from lab.simulation.sar.recipes import constant_shift
-from lab.simulation.seeds import Purpose, generator
+from lab.simulation.seeds import Purpose
 from ml.offsets import infer
 from ml.rasters.imagery import ImagePair
 
@@ -84,28 +81,7 @@ def test_a_wide_limit_is_a_box_mean():
     np.testing.assert_allclose(filtered, mean, atol=1e-6)
 
 
-def test_the_widest_window_is_taken_up_to_the_first_that_disagrees():
-    offset = torch.tensor([[0.0, 0.0, 0.0, np.nan], [0.05, 0.0, 0.9, np.nan], [0.02, 0.9, 0.0, 0.1]])
-    both = torch.stack([offset, torch.zeros_like(offset)], dim=1)
-    both[:, 1] = torch.where(torch.isnan(offset), torch.nan, both[:, 1])
-    sigma = torch.full((3, 4), 0.1)
-    assert multi_scale.widest_that_agrees(both, sigma, 2.0).tolist() == [2, 1, 0, 2]
-    assert multi_scale.widest_that_agrees(both * torch.nan, sigma, 2.0).tolist() == [-1] * 4
-
-
-def test_windows_of_many_sizes_begin_where_the_coarse_search_does(monkeypatch):
-    monkeypatch.setattr("lab.simulation.sar.recipes.FARTHEST_PX", 0.0)
-    still = constant_shift(generator(Purpose.TEST, "offsets-rivals", 0), 0.9, 192).power
-    power = torch.from_numpy(np.stack([still[0], np.roll(still[1], (-11, 14), (0, 1))]))
-    tracked = multi_scale.track(power, 24, POSTING_PX, 2.0)
-    inner = slice(6, -6)
-    for band, truth in ((tracked.dx_px, 14), (tracked.dy_px, -11)):
-        held = band[inner, inner]
-        assert torch.isfinite(held).float().mean() > 0.9
-        assert abs(float(held.nanmedian()) - truth) < 0.05
-
-
-def test_every_rival_brings_a_shift_back_with_its_sign_and_each_base_is_tracked_once(monkeypatch):
+def test_every_baseline_brings_a_shift_back_with_its_sign_and_their_base_is_tracked_once(monkeypatch):
     pair = make_constant(0.9, 0, Purpose.TEST)
     truth = pair.dx_px.mean(), pair.dy_px.mean()
     images = ImagePair(pair.power[0], pair.power[1], Affine.identity(), None)
@@ -115,10 +91,10 @@ def test_every_rival_brings_a_shift_back_with_its_sign_and_each_base_is_tracked_
         tracked.append(method)
         return track(pair, method, *rest)
 
-    monkeypatch.setattr(tracking, "track_offsets", counted)
-    results = tracking.tracked(images, tracking.RIVALS, 6, POSTING_PX)
-    assert sorted(tracked) == ["ncc", "whitened"]
-    assert set(results) == set(tracking.RIVALS)
+    monkeypatch.setattr(baselines, "track_offsets", counted)
+    results = baselines.tracked(images, baselines.AVERAGES, 6, POSTING_PX)
+    assert tracked == ["whitened"]
+    assert set(results) == set(baselines.AVERAGES)
     for found in results.values():
         inner = slice(4, -4)
         assert np.nanmedian(found["dx_px"][inner, inner]) == pytest.approx(truth[0], abs=0.05)
@@ -126,11 +102,11 @@ def test_every_rival_brings_a_shift_back_with_its_sign_and_each_base_is_tracked_
         assert np.nanmax(found["sigma_dx_px"]) < 0.5
 
 
-def test_rivals_are_measured_by_three_benchmarks_and_served_by_none():
+def test_baselines_are_measured_by_three_benchmarks_and_served_by_none():
     methods = {benchmark.name: set(benchmark.methods) for benchmark in TASKS["offsets"]}
     for name in ("offsets-constant", "offsets-fields", "offsets-real"):
-        assert set(tracking.RIVALS) < methods[name]
-    assert not set(tracking.RIVALS) & (methods["surges"] | set(infer.METHODS))
+        assert set(baselines.AVERAGES) < methods[name]
+    assert not baselines.AVERAGES.keys() & (methods["surges"] | set(infer.METHODS))
 
 
 def test_a_shift_of_the_whole_pair_is_taken_off_and_nothing_is_known_without_one():

@@ -20,8 +20,9 @@ from lab.coherence.real import chips as real_chips
 from lab.real_data import folder
 from lab.simulation.seeds import Purpose
 from lab.workers import over_seeds
+from ml.coherence import VERSIONS
 from ml.coherence.confirm import HIGH_SIGMA, LOW_SIGMA, Evidence, confirmed
-from ml.coherence.infer import VERSIONS, WEIGHTS
+from ml.coherence.infer import WEIGHTS
 from ml.statistics.intervals import Float64, Interval, bootstrap
 
 NAME, VERSION = "change-real", "1"

@@ -17,9 +17,10 @@ from lab.simulation.sar.series import ImageSeries, change_series
 from lab.simulation.sar.system import Float32
 from lab.simulation.seeds import Purpose, generator
 from lab.workers import over_seeds
+from ml.coherence import VERSIONS
 from ml.coherence.change import coherence_change
 from ml.coherence.confirm import Confirmed, Evidence, confirmed
-from ml.coherence.infer import VERSIONS, WEIGHTS
+from ml.coherence.infer import WEIGHTS
 from ml.statistics.intervals import Interval, bootstrap
 
 NAME, VERSION = "change-confirmed", "1"

@@ -18,8 +18,9 @@ from lab.simulation.sar.series import EVENT_FROM, EVENT_PX, EVENT_TO, ImageSerie
 from lab.simulation.sar.system import GRDH, Float32
 from lab.simulation.seeds import Purpose, generator
 from lab.workers import over_seeds
+from ml.coherence import VERSIONS, WINDOW_PX
 from ml.coherence.change import coherence_change
-from ml.coherence.infer import VERSIONS, WEIGHTS, WINDOW_PX, estimate_coherence
+from ml.coherence.infer import WEIGHTS, estimate_coherence
 from ml.rasters.imagery import ImagePair
 from ml.statistics.intervals import Float64, Interval, bootstrap
 

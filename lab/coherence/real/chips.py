@@ -17,9 +17,10 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
+from ml.coherence import NETWORK
 from ml.coherence.change import FEWEST_PREDECESSORS, coherence_change, in_season
 from ml.coherence.confirm import EPOCH, HIGH_SIGMA, LOW_SIGMA, Evidence, confirmed
-from ml.coherence.infer import NETWORK, estimate_coherence
+from ml.coherence.infer import estimate_coherence
 from ml.rasters.imagery import Float32, open_pair
 
 NAME = re.compile(r"T\d+-(?P<burst>\d+-IW\d)_(?P<date>\d{8})T.*_(?P<polarisation>V[VH])\.tif$")

@@ -22,8 +22,8 @@ from ingest.errors import InputError
 from lab.benchmark import Benchmark
 from lab.real_data import folder
 from lab.simulation.sar.system import Float32
-from ml.coherence.infer import NETWORK, VERSIONS, WEIGHTS, WINDOW_PX, estimate_coherence
-from ml.coherence.network import TRUTHS
+from ml.coherence import NETWORK, TRUTHS, VERSIONS, WINDOW_PX
+from ml.coherence.infer import WEIGHTS, estimate_coherence
 from ml.rasters.imagery import ImagePair, open_pair
 from ml.rasters.windows import Window
 from ml.statistics.intervals import Float64, Interval, bootstrap_over

@@ -8,7 +8,8 @@ import sys
 from collections.abc import Sequence
 
 from lab.coherence.training.task import CoherenceSettings, CoherenceTrainingTask, finish
-from ml.coherence.network import TRUTHS, card_shipped, made
+from ml.coherence import TRUTHS
+from ml.coherence.network import card_shipped, made
 from ml.runtime.checkpoints import WEIGHTS, load, write_card
 
 

@@ -25,8 +25,9 @@ from lab.simulation.sar.system import Float32
 from lab.simulation.seeds import Purpose, generator
 from lab.train_command import TrainingRecipe
 from lab.training import Batch
+from ml.coherence import TRUTHS
 from ml.coherence.features import Facts, features, history_features, temporal
-from ml.coherence.network import NAME, TRUTHS, CoherenceNetwork, Estimate, Settings, estimates, made, registered
+from ml.coherence.network import NAME, CoherenceNetwork, Estimate, Settings, estimates, made, registered
 from ml.coherence.registration import facts_of
 from ml.networks.residual_unet import ResidualUNet
 from ml.runtime.checkpoints import WEIGHTS, Card, load, read_card

@@ -29,8 +29,9 @@ from lab.results import write
 from lab.simulation.sar.pairs import SarPair
 from lab.simulation.sar.system import GRDH, Float32
 from lab.simulation.seeds import Purpose, generator
+from ml.coherence import TRUTHS
 from ml.coherence.features import temporal
-from ml.coherence.network import NAME, TRUTHS, CoherenceNetwork, from_card, made
+from ml.coherence.network import NAME, CoherenceNetwork, from_card, made
 from ml.coherence.registration import facts_of
 from ml.runtime.checkpoints import load, read_card
 from ml.statistics.intervals import Float64, Interval, bootstrap, bootstrap_over

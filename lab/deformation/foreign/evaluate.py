@@ -7,23 +7,13 @@ for with one track. Families weigh evenly. What each figure means: docs/benchmar
 import hashlib
 from collections.abc import Sequence
 from functools import partial
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
 from lab.benchmark import Benchmark, scenes_sha256
-from lab.deformation.ablation import ABLATION_MODELS
-from lab.deformation.evaluate import (
-    METHODS,
-    NETWORKS,
-    TILE_KM2,
-    Measured,
-    config_of,
-    field_metrics,
-    first_views,
-    views,
-)
+from lab.deformation.benchmark_tiles import cloud
+from lab.deformation.evaluate import TILE_KM2, field_metrics, views
 from lab.deformation.foreign.families import FAMILIES
 from lab.deformation.foreign.objects import OBJECTS
 from lab.deformation.foreign.tiles import CELLS, NAME, bowl_tiles, digest, field_tile
@@ -31,6 +21,8 @@ from lab.deformation.scoring import TileScore, detects_bowl, score_tile, truth_o
 from lab.simulation.seeds import Purpose
 from lab.simulation.tiles import Tile
 from lab.workers import over_seeds
+from ml.deformation import VERSIONS
+from ml.deformation.infer import CONFIGS, WEIGHTS, Config, detect_all_with
 from ml.deformation.points import Float64
 from ml.statistics.intervals import Interval, bootstrap
 
@@ -47,7 +39,7 @@ _digests: dict[int, str] = {}
 
 
 class TileFigures(NamedTuple):
-    """One tile of a family: scores of each configuration on the first track and on both, None if for one track only.
+    """The scores of each configuration on one tile of a family, on the first track and on both.
 
     detected: (configurations, bowls) 0 or 1, NaN of families of objects and of tiles that hold no bowl.
     """
@@ -55,7 +47,7 @@ class TileFigures(NamedTuple):
     family: str
     digest: bytes
     one: list[TileScore]
-    both: list[TileScore | None]
+    both: list[TileScore]
     detected: Float64
 
 
@@ -69,7 +61,7 @@ def _bowls_of(family: str, number: int, purpose: Purpose) -> dict[str, Tile]:
     return bowl_tiles(family, number, purpose) if number % 2 == 0 else {}
 
 
-def measure_tile(configs: Sequence[Measured], purpose: Purpose, job: int) -> TileFigures:
+def measure_tile(configs: Sequence[Config], purpose: Purpose, job: int) -> TileFigures:
     """Score some configurations on one tile, and look for each bowl of the table in it."""
     family, number = _job(job)
     tile = field_tile(family, number, purpose)
@@ -78,19 +70,20 @@ def measure_tile(configs: Sequence[Measured], purpose: Purpose, job: int) -> Til
     bowls = _bowls_of(family, number, purpose)
     detected = np.full((len(configs), len(CELLS)), np.nan)
     for j, (key, bowl) in enumerate(bowls.items()):
-        for i, result in enumerate(first_views(bowl, configs)):
-            detected[i, j] = detects_bowl(result, bowl, bowl.tracks[:1], CELLS[key].radius_m)
+        points = [cloud(track) for track in bowl.tracks[:1]]
+        for i, config in enumerate(configs):
+            detected[i, j] = detects_bowl(detect_all_with(points, config), bowl, bowl.tracks[:1], CELLS[key].radius_m)
     return TileFigures(
         family,
         _joined(tile, bowls),
         [score_tile(one, tile, tile.tracks[:1], first) for one, _ in seen],
-        [None if two is None else score_tile(two, tile, tile.tracks, both) for _, two in seen],
+        [score_tile(two, tile, tile.tracks, both) for _, two in seen],
         detected,
     )
 
 
 def measure(
-    configs: Sequence[Measured], size: int, purpose: Purpose = Purpose.BENCHMARK, processes: int = 2
+    configs: Sequence[Config], size: int, purpose: Purpose = Purpose.BENCHMARK, processes: int = 2
 ) -> list[TileFigures]:
     """Run each configuration on so many tiles of each family, on half as many with each bowl in turn."""
     tiles = over_seeds(partial(measure_tile, configs, purpose), size * len(NAMES), processes=processes)
@@ -102,16 +95,13 @@ def measure(
 def figures_of(tiles: Sequence[TileFigures], i: int) -> Metrics:
     """Every figure of configuration i: over all families, then of each as FAMILY_figure."""
     metrics = field_metrics([tile.one[i] for tile in tiles]) | _bowl_metrics(tiles, i)
-    together = [score for tile in tiles if (score := tile.both[i]) is not None]
-    if together:
-        metrics |= {f"both_{key}": value for key, value in field_metrics(together).items()}
+    metrics |= {f"both_{key}": value for key, value in field_metrics([tile.both[i] for tile in tiles]).items()}
     for family in NAMES:
         own = [tile for tile in tiles if tile.family == family]
         metrics |= {f"{family}_{key}": value for key, value in _family_metrics([t.one[i] for t in own], family).items()}
         metrics |= {f"{family}_{key}": value for key, value in _bowl_metrics(own, i).items()}
-        pairs = [score for tile in own if (score := tile.both[i]) is not None]
-        if pairs:
-            metrics |= {f"both_{family}_{key}": value for key, value in _family_metrics(pairs, family).items()}
+        pairs = _family_metrics([tile.both[i] for tile in own], family)
+        metrics |= {f"both_{family}_{key}": value for key, value in pairs.items()}
     return metrics
 
 
@@ -135,9 +125,9 @@ def _bowl_metrics(tiles: Sequence[TileFigures], i: int) -> Metrics:
     return {key: bootstrap(np.stack(held)[:, j]) for j, key in enumerate(CELLS)} if held else {}
 
 
-def evaluate(method: str, size: int, weights: Path | None = None) -> Metrics:
-    """A method as it is shipped, or an ablation model with the weights of a folder."""
-    return figures_of(measure([config_of(method, weights)], size), 0)
+def evaluate(method: str, size: int) -> Metrics:
+    """Measure a method as it is shipped."""
+    return figures_of(measure([CONFIGS[method]()], size), 0)
 
 
 def truth_sha256(size: int) -> str:
@@ -161,9 +151,8 @@ BENCHMARK = Benchmark(
     VERSION,
     SIZE,
     f"tiles of each of {len(NAMES)} families",
-    METHODS,
+    VERSIONS,
     evaluate,
     truth_sha256,
-    NETWORKS,
-    frozenset(ABLATION_MODELS),
+    WEIGHTS,
 )

@@ -25,8 +25,9 @@ from lab.deformation.injected.evaluate import (
 )
 from lab.deformation.injected.places import folds
 from lab.deformation.injected.scenes import NAME
-from lab.deformation.tuning import THRESHOLDS
-from ml.deformation.infer import METHODS, WEIGHTS
+from lab.deformation.injected.thresholds import THRESHOLDS
+from ml.deformation import METHODS
+from ml.deformation.infer import WEIGHTS
 from ml.runtime.checkpoints import read_card
 from ml.runtime.code_version import code_version
 from ml.statistics.intervals import Interval

@@ -1,7 +1,7 @@
 """`deformation-injected`: every figure of a detector on real still fields, with and without motion laid in.
 
 Cross-validated over places: methods without learning run in each place with the threshold that was tuned on the others
-(`rivals`); a network runs as it is shipped, or with weights of its own for each fold. Intervals are 95 % bootstraps
+(`thresholds`); a network runs as it is shipped, or with weights of its own for each fold. Intervals are 95 % bootstraps
 over kilometres of real ground, of which there are few. Names that begin with `both_` are of two tracks together, where
 a place has two.
 """
@@ -18,14 +18,14 @@ from scipy.stats import chi2
 
 from lab.benchmark import Benchmark, scenes_sha256
 from lab.deformation.injected.places import PLACES, folds
-from lab.deformation.injected.rivals import raised_by_place, tuned_by_place
 from lab.deformation.injected.scenes import NAME, SHAPES, Scene, clouds, digest, motion_in, scene, with_motion
 from lab.deformation.injected.scoring import Block, Found, Still, score_motion, score_still
+from lab.deformation.injected.thresholds import raised, raised_by_place, tuned_by_place
 from lab.deformation.scoring import ShapeError
 from lab.deformation.shapes import shape_metrics
-from lab.deformation.tuning import raised
 from lab.workers import over_seeds
-from ml.deformation.infer import CONFIGS, VERSIONS, WEIGHTS, Config, DeformationResult, detect_all_with, with_network
+from ml.deformation import VERSIONS
+from ml.deformation.infer import CONFIGS, WEIGHTS, Config, DeformationResult, detect_all_with, with_network
 from ml.deformation.nation import NetworkConfig
 from ml.deformation.network import DeformationNetwork
 from ml.deformation.points import Float64, PointCloud

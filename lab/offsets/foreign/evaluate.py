@@ -12,11 +12,11 @@ from typing import NamedTuple
 import numpy as np
 
 from lab.benchmark import Benchmark, scenes_sha256
+from lab.offsets import baselines
 from lab.offsets.evaluate import AT, EDGE_NODES, SEARCH_FIELDS_PX, STATISTICS, all_errors, at_nodes
 from lab.offsets.foreign.families import FAMILIES
 from lab.offsets.foreign.imaging import imaged
 from lab.offsets.results import Compared, alone
-from lab.offsets.rivals import tracking
 from lab.simulation.sar.pairs import SarPair
 from lab.simulation.seeds import Purpose, generator
 from lab.workers import over_seeds
@@ -106,7 +106,7 @@ BENCHMARK = Benchmark(
     VERSION,
     SIZE,
     f"pairs of each of {len(NAMES)} families",
-    tracking.VERSIONS,
+    baselines.VERSIONS,
     partial(alone, compare),
     truth_sha256,
     WEIGHTS,

@@ -8,7 +8,6 @@ import pytest
 from ingest.errors import InputError
 from lab import real_data
 from lab.coherence.training import textures, validate
-from lab.coherence.training.blend import blended
 from lab.coherence.training.processing import laid_on_map, measured_looks
 from lab.coherence.training.scenes import textured, textured_pair, with_unseen
 from lab.coherence.training.task import CoherenceSettings, CoherenceTrainingTask, begin_with, independent
@@ -18,8 +17,9 @@ from lab.simulation.sar.pairs import padded, simulate_pair
 from lab.simulation.sar.recipes import even_ground, homogeneous
 from lab.simulation.sar.system import GRDH
 from lab.simulation.seeds import Purpose, generator
+from ml.coherence import TRUTHS
 from ml.coherence.features import HISTORY, features, history_features, temporal
-from ml.coherence.network import NAME, TRUTHS, CoherenceNetwork, Settings, made, registered
+from ml.coherence.network import NAME, CoherenceNetwork, Settings, made, registered
 from ml.coherence.registration import facts_of
 from ml.runtime.checkpoints import Card, save
 
@@ -278,20 +278,3 @@ def test_averaged_pairs_are_told_more_looks_than_they_had(real_data, monkeypatch
     assert coarse.power.shape == (2, 64, 64)
     assert fine.looks < coarse.looks < 4.5 * fine.looks
     assert coarse.sample_gamma.mean() == pytest.approx(fine.sample_gamma.mean(), abs=0.1)
-
-
-def test_blended_weights_lie_between_both_and_keep_what_only_one_has(tmp_path):
-    torch.manual_seed(0)
-    before, after = made(SMALL), made(SMALL | {"history": True})
-    torch.nn.init.ones_(after.optional.weight)
-    for name, network in (("before", before), ("after", after)):
-        (tmp_path / name).mkdir()
-        arguments = SMALL | {"history": name == "after"}
-        save(tmp_path / name, Card("coherence", NAME, "1", arguments), network)
-    card = blended(tmp_path / "before", tmp_path / "after", 0.25, tmp_path)
-    between = validate.opened(tmp_path).unet
-    torch.testing.assert_close(between.stem.weight, 0.75 * before.stem.weight + 0.25 * after.stem.weight)
-    torch.testing.assert_close(between.optional.weight, after.optional.weight)
-    assert card.training["share"] == 0.25
-    with pytest.raises(ValueError, match="not between 0 and 1"):
-        blended(tmp_path / "before", tmp_path / "after", 1.5, tmp_path)

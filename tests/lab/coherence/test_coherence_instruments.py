@@ -1,4 +1,4 @@
-"""Instruments of coherence: fair rivals, the ideal estimator, a real pair in blocks, real series that are judged."""
+"""Instruments of coherence: baseline methods, a real pair in blocks, real series that are judged."""
 
 import json
 from datetime import date
@@ -9,8 +9,7 @@ import pytest
 import rasterio
 
 from ingest.errors import InputError
-from lab.coherence import bound, compare, evaluate
-from lab.coherence.bound import Told, ideal
+from lab.coherence import compare, evaluate
 from lab.coherence.change import chips_evaluate, confirm_evaluate, events
 from lab.coherence.change.chips_evaluate import THRESHOLDS, Judged, by_date, chosen
 from lab.coherence.real import evaluate as real_evaluate
@@ -19,9 +18,10 @@ from lab.coherence.training.task import stretch
 from lab.simulation.sar.series import ImageSeries
 from lab.simulation.seeds import Purpose
 from ml.__main__ import main
+from ml.coherence import NETWORK, TRUTHS
 from ml.coherence.confirm import HIGH_SIGMA, LOW_SIGMA
-from ml.coherence.infer import ESTIMATORS, NETWORK
-from ml.coherence.network import TRUTHS, card_shipped, shipped
+from ml.coherence.infer import ESTIMATORS
+from ml.coherence.network import card_shipped, shipped
 from ml.coherence.registration import facts_of
 
 torch = pytest.importorskip("torch")
@@ -51,36 +51,11 @@ def test_a_pixel_of_misregistration_costs_a_rival_little(method):
     assert np.sqrt((shifted[:, 0] ** 2).mean()) < 1.2 * np.sqrt((straight[:, 0] ** 2).mean())
 
 
-# ---- the ideal estimator ----
-
-
-def test_the_more_an_ideal_estimator_is_told_the_nearer_it_comes():
-    pairs = [evaluate.make_structured(0.0, scene, Purpose.TEST) for scene in range(6)]
-
-    def error(told: Told, window: int) -> float:
-        truths = [bound.around(pair.gamma, 1)[..., 0, 0] for pair in pairs]
-        return np.mean(
-            [((ideal(pair, told, window) - true) ** 2).mean() for pair, true in zip(pairs, truths, strict=True)]
-        )
-
-    both = error(Told(texture=True, region=True), 21)
-    assert both < error(Told(texture=True, region=True), 9)
-    assert both < error(Told(texture=True, region=False), 21)
-    assert both < 0.5 * error(Told(texture=False, region=False), 21)
-    assert error(Told(texture=False, region=False), 5) < error(Told(texture=False, region=False), 21)  # edges
-
-
 def test_the_mean_power_of_a_pair_is_what_its_images_show_on_average():
     pair = evaluate.make_structured(0.0, 3, Purpose.TEST)
     ratio = pair.power / pair.mean_power
     assert ratio.mean(axis=(1, 2)) == pytest.approx([1, 1], abs=0.05)
     assert ratio.var() < 0.5 * (pair.power / pair.power.mean()).var()
-
-
-def test_an_ideal_estimator_needs_the_mean_power():
-    pair = evaluate.make_structured(0.0, 3, Purpose.TEST)._replace(mean_power=None)
-    with pytest.raises(ValueError, match="mean power"):
-        ideal(pair, Told(True, True), 5)
 
 
 # ---- the second truth's sigma ----

@@ -15,12 +15,12 @@ from lab.simulation.sar.pairs import SarPair
 from lab.simulation.sar.recipes import constant_shift
 from lab.simulation.seeds import Purpose, generator
 from lab.training import Schedule, train
+from ml.coherence import NETWORK, TRUTHS, infer, network
 from ml.coherence import features as of_features
-from ml.coherence import infer, network
 from ml.coherence.change import of_scatterers
 from ml.coherence.features import DETAILS, FACTS, INPUTS, features
-from ml.coherence.infer import NETWORK, estimate_coherence
-from ml.coherence.network import OUTPUTS, TRUTHS, made, registered, shipped
+from ml.coherence.infer import estimate_coherence
+from ml.coherence.network import OUTPUTS, made, registered, shipped
 from ml.coherence.registration import facts_of, moved, shift_of
 from ml.rasters.imagery import ImagePair, high_pass
 

@@ -1,11 +1,10 @@
-"""From points to what a network sees: gridding, filling, wrapping, patches."""
+"""From points to what a network sees: gridding, filling, wrapping."""
 
 import numpy as np
 import pytest
 import torch
 from affine import Affine
 
-from lab.deformation.training.patches import PATCH, gaussian, slide, starts
 from ml.deformation.baseline import cell_noise
 from ml.deformation.features import surroundings as around
 from ml.deformation.features.atmosphere import RADII_CELLS
@@ -333,19 +332,3 @@ def test_gains_merge_by_mean_or_by_maximum():
     assert merge(maps, "max").item() == pytest.approx(0.8)
     with pytest.raises(ValueError, match="mean or max"):
         merge(maps, "median")
-
-
-def test_patches_slide_by_a_quarter_and_end_at_the_edge():
-    assert starts(100).tolist() == [0, 8, 16, 24, 32, 40, 48, 56, 64, 68]
-    assert starts(PATCH).tolist() == [0]
-    assert gaussian()[PATCH // 2, PATCH // 2] == pytest.approx(1, abs=0.02)
-
-
-def test_merged_patches_keep_what_all_agree_on_and_leave_out_the_unknown():
-    phase = np.zeros((64, 64), dtype=np.float32)
-    reached = np.ones((64, 64), dtype=bool)
-    reached[:, 24:] = False
-    merged = slide(phase, reached, lambda x: torch.full((len(x),), 0.7))
-    np.testing.assert_allclose(merged[np.isfinite(merged)], 0.7, atol=1e-5)
-    assert np.isfinite(merged[:, :32]).all()
-    assert np.isnan(merged[:, 40:]).all()  # a patch that begins at 8 knows half, one at 16 less

@@ -14,14 +14,21 @@ import numpy as np
 
 from lab.deformation.injected.places import Fold, folds
 from lab.deformation.injected.scenes import clouds, scene_of
-from lab.deformation.tuning import THRESHOLDS, raised, results
 from lab.simulation.seeds import Purpose
 from lab.workers import over_seeds
-from ml.deformation.infer import CONFIGS, Config, DeformationResult, detect_all_with
+from ml.deformation.infer import CONFIGS, Config, DeformationResult, detect_all_with, detect_with, strongest
 from ml.deformation.nation import NetworkConfig
-from ml.deformation.points import PointCloud
+from ml.deformation.points import Float32, PointCloud
 from ml.rasters.areas import DEFAULT_THRESHOLDS, SortedPoints, areas_in, count_within
 
+THRESHOLDS = {
+    "matched-filter": "score_at_half",
+    "threshold": "rate_mm_yr",
+    "ada": "quality_at_half",
+    "getis-ord": "z_at_half",
+    "whitening": "score_at_half",
+}
+WIDTHS = {"score_at_half": "score_width", "quality_at_half": "quality_width", "z_at_half": "z_width"}
 NOISY = frozenset({"amsterdam"})
 COPIES = 20  # scenes of each training place
 TRIED = np.linspace(0.4, 2.5, 43)  # of the shipped threshold
@@ -30,6 +37,30 @@ RAISED = np.linspace(-4.0, 4.0, 41)  # a network's: by so many logits of its sco
 Results = list[DeformationResult]
 Tried = Callable[[Sequence[PointCloud], int], Results]
 T = TypeVar("T")
+
+
+def results(points: Sequence[PointCloud], configs: Sequence[Config], threshold: str) -> list[DeformationResult]:
+    """Each configuration on some tracks together. They differ in `threshold`, so that one run mostly serves for all."""
+    if threshold not in WIDTHS:
+        return [strongest([detect_with(each, config) for each in points]) for config in configs]
+    lowest = min(configs, key=lambda config: float(getattr(config, threshold)))
+    detected = strongest([detect_with(each, lowest) for each in points])
+    at, width = (float(getattr(lowest, name)) for name in (threshold, WIDTHS[threshold]))
+    return [raised(detected, (float(getattr(config, threshold)) - at) / width) for config in configs]
+
+
+def raised(result: DeformationResult, by: float) -> DeformationResult:
+    """The result at a threshold that lies `by` widths of the logistic curve higher."""
+
+    def lower(p: Float32) -> Float32:
+        return np.asarray(p / (p + (1 - p) * np.float32(np.exp(by))), dtype=np.float32)
+
+    maps = result.maps
+    return result._replace(
+        maps=maps._replace(
+            probability=lower(maps.probability), subsidence=lower(maps.subsidence), uplift=lower(maps.uplift)
+        )
+    )
 
 
 def tuned(method: str, fold: Fold, copies: int = COPIES, processes: int = 2) -> Config:

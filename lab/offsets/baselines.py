@@ -1,13 +1,50 @@
-"""Offsets averaged over neighbouring nodes, everywhere alike or only over those that agree; arrays in, arrays out."""
+"""Baseline methods that average as the network does: whitened correlation, averaged over neighbouring nodes.
+
+They are measured, never served. Sizes, limits and calibrations were chosen on validation pairs.
+"""
 
 import math
+from collections.abc import Iterable
+from typing import NamedTuple
 
 import numpy as np
+import torch
 
 from lab.simulation.sar.system import Float32
+from ml.offsets import VERSIONS as SERVED
+from ml.offsets.infer import track_offsets
+from ml.rasters.imagery import ImagePair
 from ml.statistics.intervals import Float64
 
 OFFSETS, SIGMAS = ("dx_px", "dy_px"), ("sigma_dx_px", "sigma_dy_px")
+
+
+class Averaging(NamedTuple):
+    """How offsets are averaged: the side of the box, px; the other two as in `averaged`."""
+
+    size_px: float
+    calibration: float
+    within: float = np.inf
+
+
+BASE = "whitened"
+AVERAGES = {"whitened-mean-96": Averaging(96, 0.49), "whitened-sigma": Averaging(96, 0.37, 3.0)}
+VERSIONS = SERVED | dict.fromkeys(AVERAGES, "1")
+
+
+def tracked(images: ImagePair, methods: Iterable[str], search: int, posting: int) -> dict[str, dict[str, Float32]]:
+    """Return the bands of each method on a small pair; the base of several baseline methods is tracked once."""
+    served: dict[str, dict[str, Float32]] = {}
+    results = {}
+    for method in methods:
+        base = BASE if method in AVERAGES else method
+        if base not in served:
+            served[base] = dict(track_offsets(images, base, torch.device("cpu"), search, posting).bands)
+        results[method] = served[base]
+        if method in AVERAGES:
+            size_px, calibration, within = AVERAGES[method]
+            results[method] = averaged(served[base], size_px, posting, within, calibration)
+    return results
 
 
 def overlap(size_px: float, posting_px: int) -> Float64:

@@ -1,12 +1,11 @@
-"""`python -m lab.offsets.rivals.compare`: methods and rivals on the same pairs of a benchmark, as JSON."""
+"""`python -m lab.offsets.compare`: methods and rivals on the same pairs of a benchmark, as JSON."""
 
 import argparse
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from lab.offsets import evaluate, real_evaluate, results
+from lab.offsets import baselines, evaluate, real_evaluate, results
 from lab.offsets.foreign import evaluate as foreign
-from lab.offsets.rivals import tracking
 
 COMPARE: dict[str, Callable[[Sequence[str], int], results.Compared]] = {
     evaluate.CONSTANT: evaluate.compare_constant,
@@ -21,11 +20,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--benchmark", choices=list(COMPARE), required=True)
     parser.add_argument("--size", type=int, required=True, help="as of `python -m ml evaluate`")
-    parser.add_argument("--methods", nargs="+", choices=list(tracking.VERSIONS), required=True)
+    parser.add_argument("--methods", nargs="+", choices=list(baselines.VERSIONS), required=True)
     parser.add_argument("--json", type=Path, required=True)
     args = parser.parse_args()
     metrics = COMPARE[args.benchmark](args.methods, args.size)
-    results.write(args.json, "lab.offsets.rivals.compare", metrics, "")
+    results.write(args.json, "lab.offsets.compare", metrics, "")
 
 
 if __name__ == "__main__":
