@@ -16,12 +16,12 @@ from torch import Tensor
 from torch.nn import functional
 
 from ml.networks.box_mean import box_mean
+from ml.networks.cc_res_siamnet import NODE_PX
 from ml.offsets import FARTHEST_PX
 from ml.offsets.baseline import SEARCH_PX, chance_peak
 from ml.offsets.blocks import BLOCK_PX, Textures, aligned, in_memory, nodes_of, over_blocks
 from ml.offsets.consensus import agrees_with_neighbours
 from ml.offsets.correlate import Peaks, correlate
-from ml.offsets.resampling import NODE_PX
 from ml.rasters.pieces import Pieces
 from ml.rasters.windows import Window
 

@@ -17,12 +17,12 @@ from ingest.models import ScenePair
 from ingest.products.services import product_load
 from ingest.scenes.pairs import pairs_make
 from ingest.scenes.services import scenes_load
-from lab.speed import storage
 from ml import joining, queue, selectors, services, sharing, tasks
 from ml.events import event_report
 from ml.models import ModelVersion, PieceClaim, Prediction, Run
 from ml.sharing import Claims
 from ml.stored import read_prediction
+from tests.makers import object_store as storage
 from tests.waiting import HANG_SECONDS
 
 PLACES = {str(number): number for number in range(6)}

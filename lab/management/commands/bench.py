@@ -17,13 +17,8 @@ NAMES = (
     "load",
     "mail",
     "offsets",
-    "plan",
-    "scenes",
-    "storage",
     "tiles",
-    "webhooks",
 )
-IN_ROOMS = {"mail": "messages.mail", "webhooks": "messages.webhooks"}
 
 
 class Command(BaseCommand):
@@ -38,7 +33,7 @@ class Command(BaseCommand):
     def handle(self, *args, **options) -> None:
         wanted = ("points", "rounds")
         chosen = {name: options[name] for name in wanted if options[name]}
-        module = import_module(f"lab.speed.{IN_ROOMS.get(options['name'], options['name'])}")
+        module = import_module(f"lab.speed.{options['name']}")
         with as_owner():  # controls make tables of their own
             report = module.run(**chosen)
         if options["json"]:

@@ -20,13 +20,14 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from lab.speed.faults.processes import Forked, lasting, row, wait_until_alone
-from lab.speed.messages.mail import made_alert, make_readers
-from lab.speed.messages.sink import sink
-from lab.speed.messages.webhooks import make_endpoints
+from lab.speed.mail import made_alert, make_readers
+from lab.speed.sink import sink
 from monitor.channels import announcements, gathering, rounds
+from monitor.channels.endpoints import WEBHOOK
 from monitor.channels.outbox import LEASE
 from monitor.channels.push.devices import PUSH
-from monitor.channels.push.keys import to_text
+from monitor.channels.push.keys import public_key, to_text
+from monitor.channels.webhook.signature import secret_new
 from monitor.models import DEFAULT_CHANNEL, Endpoint, OutgoingMessage, Subscription
 
 SHORT_LEASE = timedelta(seconds=3)
@@ -80,12 +81,34 @@ def _mail_prepare(port: int, readers: int) -> None:
 
 
 def _webhook_prepare(port: int, readers: int) -> None:
-    make_endpoints(readers, port)
+    _make_endpoints(readers, port, WEBHOOK, lambda: {"secret": secret_new()})
 
 
 def _push_prepare(port: int, readers: int) -> None:
     settings.PUSH_PRIVATE_KEY = to_text(os.urandom(32))
-    make_endpoints(readers, port, channel=PUSH)
+    _make_endpoints(readers, port, PUSH, _device_keys)
+
+
+def _device_keys() -> dict[str, str]:
+    """Make keys as a browser does."""
+    return {"p256dh": public_key(to_text(os.urandom(32))), "auth": to_text(os.urandom(16))}
+
+
+def _make_endpoints(n: int, port: int, channel: str, keys: Callable[[], dict[str, str]]) -> None:
+    """Make one endpoint for each reader, at the local server."""
+    settings.ENDPOINTS_PRIVATE = True
+    Endpoint.objects.all().delete()
+    Endpoint.objects.bulk_create(
+        Endpoint(
+            channel=channel,
+            email=f"reader{index}@example.org",
+            url=f"http://127.0.0.1:{port}/{index}",
+            keys=keys(),
+            language="en",
+            verified_at=timezone.now(),
+        )
+        for index in range(n)
+    )
 
 
 PREPARE: dict[str, Callable[[int, int], None]] = {

@@ -10,8 +10,8 @@ from django.core.management import call_command
 from ingest.models import Scene, ScenePair
 from ingest.scenes.pairs import pairs_make
 from ingest.scenes.services import scenes_load
-from lab.speed import simulated_safe as made_safe
 from tests.makers import rtc as made_rtc
+from tests.makers import simulated_safe as made_safe
 
 pytestmark = pytest.mark.django_db
 

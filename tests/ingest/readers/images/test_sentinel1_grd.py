@@ -23,7 +23,7 @@ from ingest.readers.images.sentinel1.container import opened
 from ingest.readers.images.sentinel1.geolocation import GridPoints, positions_of
 from ingest.readers.images.sentinel1.safe import annotation_of, annotations_of, calibration_of, noise_of
 from ingest.readers.records import Declaration, Direction
-from lab.speed.simulated_safe import Flight, Recipe, make, random_digital, swath_of
+from tests.makers.simulated_safe import Flight, Recipe, make, random_digital, swath_of
 
 BOTH_WAYS = pytest.mark.parametrize("descending", [True, False], ids=["descending", "ascending"])
 

@@ -1,4 +1,4 @@
-"""Makes Sentinel-1 GRD products (SAFE), for the benchmark and the tests: every file that the reader asks for.
+"""Makes Sentinel-1 GRD products (SAFE), every file that the reader asks for.
 
 The satellite flies a circle over a turning-free Earth; where a line and pixel lie at a height is worked out from that
 circle alone (the place abeam, at that distance, to the right), so that nothing of the reader is used to check it.

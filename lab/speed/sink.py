@@ -1,7 +1,4 @@
-"""python -m lab.speed.messages.sink mails|webhooks|pushes [FILE]: a server that takes all and keeps the ids in FILE.
-
-Of webhooks the path says how it behaves: /failing answers 500, /hanging does not answer, /slow answers late.
-"""
+"""python -m lab.speed.sink mails|webhooks|pushes [FILE]: a server that takes all and keeps the ids in FILE."""
 
 import asyncio
 import contextlib
@@ -16,7 +13,6 @@ ANSWERS = {b"EHLO": b"250 sink\r\n", b"QUIT": b"221 bye\r\n", b"DATA": b"354 go 
 MESSAGE_ID = re.compile(rb"^Message-ID:\s*(\S+)", re.IGNORECASE | re.MULTILINE)
 WEBHOOK_ID = re.compile(rb"^(?:webhook-id|topic):\s*(\S+)", re.IGNORECASE | re.MULTILINE)  # topic: of Web Push
 LENGTH = re.compile(rb"^content-length:\s*(\d+)", re.IGNORECASE | re.MULTILINE)
-SLOW_SECONDS, HANGING_SECONDS = 5.0, 3600.0
 
 
 async def take_mails(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -37,13 +33,8 @@ async def take_webhooks(reader: asyncio.StreamReader, writer: asyncio.StreamWrit
     head = await reader.readuntil(b"\r\n\r\n")
     if length := LENGTH.search(head):
         await reader.readexactly(int(length[1]))
-    behaviour = head.split(b" ", 2)[1].split(b"/")[1]
-    await asyncio.sleep({b"hanging": HANGING_SECONDS, b"slow": SLOW_SECONDS}.get(behaviour, 0.0))
-    if behaviour == b"failing":
-        writer.write(b"HTTP/1.1 500 Internal Server Error\r\nContent-Length: 0\r\n\r\n")
-    else:
-        keep(WEBHOOK_ID.search(head))
-        writer.write(b"HTTP/1.1 204 No Content\r\n\r\n")
+    keep(WEBHOOK_ID.search(head))
+    writer.write(b"HTTP/1.1 204 No Content\r\n\r\n")
     await writer.drain()
 
 
@@ -74,7 +65,7 @@ async def serve() -> None:
 @contextmanager
 def sink(what: str, *kept: Path) -> Iterator[int]:
     """Such a server in a process of its own; yields its port. what: one of TAKES; kept: the file for their ids."""
-    command = [sys.executable, "-m", "lab.speed.messages.sink", what, *map(str, kept)]
+    command = [sys.executable, "-m", "lab.speed.sink", what, *map(str, kept)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None  # noqa: S101 (for the type checker)

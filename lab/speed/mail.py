@@ -23,7 +23,7 @@ from detection.kinds import Kind
 from detection.models import Alert, AlertTransition
 from ingest.locks import Lock, short_text_key, try_locked
 from lab.speed.measure import pairs, report, result, seconds
-from lab.speed.messages.sink import sink
+from lab.speed.sink import sink
 from monitor import tasks
 from monitor.channels import announcements, gathering, selectors
 from monitor.channels.mail.compose import Composer
