@@ -5,36 +5,21 @@ import dataclasses
 import json
 import shlex
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
-from torch import nn
 
 from ingest.errors import InputError
-from lab.training import Schedule, TrainingTask, train
-from ml.runtime.checkpoints import Card, save
+from lab.coherence.training.task import RECIPE as COHERENCE
+from lab.deformation.training.train import RECIPE as DEFORMATION
+from lab.offsets.recipe import RECIPE as OFFSETS
+from lab.training import Schedule, train
+from ml.runtime.checkpoints import save
 from ml.runtime.code_version import code_version
 from ml.runtime.device import choose_device
 
-
-class TrainingRecipe(NamedTuple):
-    """How a task's network is trained.
-
-    settings: a frozen dataclass of everything --config may change. prepare: settings, folder for what is simulated
-    ahead, and seed to network, training task and a card that lacks its training and figures. finish: what is determined
-    on validation scenes once the network is trained (calibration, thresholds) and goes into the card's settings.
-    """
-
-    settings: type
-    prepare: Callable[[Any, Path, int], tuple[nn.Module, TrainingTask, Card]]
-    minutes: float
-    learning_rate: float = 2e-3
-    finish: Callable[[nn.Module, TrainingTask], dict[str, Any]] = lambda network, task: {}
-
-
-RECIPES: dict[str, TrainingRecipe] = {}  # filled by lab.recipes
+RECIPES = {"coherence": COHERENCE, "deformation": DEFORMATION, "offsets": OFFSETS}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

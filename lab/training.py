@@ -9,13 +9,14 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from ml.runtime.checkpoints import Card
 from ml.runtime.device import low_precision
 
 Batch = Mapping[str, Tensor]
@@ -34,6 +35,21 @@ class TrainingTask(Protocol):
 
     def validate(self, network: nn.Module) -> dict[str, float]:
         """Figures on validation scenes."""
+
+
+class TrainingRecipe(NamedTuple):
+    """How `python -m ml train` trains the network of a task.
+
+    settings: a frozen dataclass of everything --config may change. prepare: settings, folder for what is simulated
+    ahead, and seed to network, training task and a card that lacks its training and figures. finish: what is determined
+    on validation scenes once the network is trained (calibration, thresholds) and goes into the card's settings.
+    """
+
+    settings: type
+    prepare: Callable[[Any, Path, int], tuple[nn.Module, TrainingTask, Card]]
+    minutes: float
+    learning_rate: float = 2e-3
+    finish: Callable[[nn.Module, TrainingTask], dict[str, Any]] = lambda network, task: {}
 
 
 @dataclass(frozen=True)

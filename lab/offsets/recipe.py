@@ -12,8 +12,7 @@ from lab.offsets.calibrate import calibration_of
 from lab.offsets.dataset import SIZE_PX
 from lab.offsets.real_chips import training_scenes
 from lab.offsets.training_task import OffsetTrainingTask, Settings
-from lab.train_command import TrainingRecipe
-from lab.training import TrainingTask
+from lab.training import TrainingRecipe, TrainingTask
 from ml.networks.cc_res_siamnet import CCResSiamNet
 from ml.offsets.network import NAME
 from ml.runtime.checkpoints import Card, load, read_card

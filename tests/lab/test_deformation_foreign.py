@@ -5,14 +5,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from scipy import ndimage
-from scipy.spatial import cKDTree
 
 from lab.deformation import compare
 from lab.deformation.benchmark_tiles import NATIONAL, still_tile
 from lab.deformation.foreign import evaluate, nuisances
 from lab.deformation.foreign.families import FAMILIES, NUISANCES
-from lab.deformation.foreign.fields import REGION_M, draw_waves, grown, parcels, slope_of_step, streams
+from lab.deformation.foreign.fields import slope_of_step
 from lab.deformation.foreign.objects import OBJECTS, FaultHalfDome, NestedBowls, PanelRow, Ring, Strip, TunnelLine
 from lab.deformation.foreign.tiles import CELLS, NAME, bowl_tiles, digest, field_tile
 from lab.deformation.scoring import truth_of
@@ -54,46 +52,6 @@ def added(family, number=0):
     return disturbed, [track.errors.rate_mm_yr for track in disturbed.tracks]
 
 
-def test_waves_are_stretched_along_their_bearing_as_their_spectrum_shows():
-    for stretch in (2.0, 4.0):
-        waves = draw_waves(generator(Purpose.TEST, "stretch", 0), -2.0, 1_000.0, 2_500.0).stretched(90.0, stretch)
-        axis = np.arange(200) * 50.0
-        east, north = np.meshgrid(axis, axis)
-        field = waves.at(east.ravel(), north.ravel()).reshape(200, 200)
-        power = np.abs(np.fft.fft2(field * np.outer(np.hanning(200), np.hanning(200)))) ** 2
-        k_north, k_east = np.meshgrid(np.fft.fftfreq(200), np.fft.fftfreq(200), indexing="ij")
-        ratio = np.sqrt((power * k_north**2).sum() / (power * k_east**2).sum())
-        assert ratio == pytest.approx(stretch, rel=0.25)
-
-
-def test_strength_of_waves_is_that_of_the_points_of_a_tile_on_average():
-    measured = []
-    for number in range(12):
-        rng = generator(Purpose.TEST, "strength", number)
-        waves = draw_waves(rng, -3.0).of_semivariance(0.1, 1_250.0)
-        x, y = rng.uniform(0, 8_750, (2, 4_000))
-        measured.append(((waves.at(x + 1_250.0, y) - waves.at(x, y)) ** 2).mean() / 2)
-        measured.append(((waves.at(x, y + 1_250.0) - waves.at(x, y)) ** 2).mean() / 2)
-    assert np.mean(measured) == pytest.approx(0.1, rel=0.25)
-
-
-def test_parcels_have_the_size_of_fields_and_streams_run_downhill(national):
-    _, cells = np.unique(parcels(generator(Purpose.TEST, "parcels", 0)), return_counts=True)
-    assert 0.5e4 < np.average(cells * 625.0, weights=cells) < 20e4  # m²: where a point lies, half a hectare to twenty
-    height_m = np.add.outer(np.abs(np.arange(100.0) - 50) * 5, np.arange(100.0)).astype(np.float32)  # one valley
-    row, _ = np.nonzero(streams(height_m, 400))
-    assert row.size
-    assert np.abs(row - 50).max() <= 1
-
-
-def test_a_region_is_connected_of_the_asked_size_and_stays_where_it_may_grow():
-    cost = np.where(np.arange(40)[:, None] < 20, 1.0, np.inf) * np.ones((40, 40))
-    region = grown(cost, (10, 10), 300)
-    assert region.sum() == 300
-    assert ndimage.label(region, np.ones((3, 3)))[1] == 1
-    assert not region[20:].any()
-
-
 def test_land_cover_bias_is_half_to_one_and_a_half_mm_a_year_and_not_in_town():
     for number in range(3):
         tile, errors = added("landcover", number)
@@ -103,37 +61,6 @@ def test_land_cover_bias_is_half_to_one_and_a_half_mm_a_year_and_not_in_town():
             assert not biased[track.cover == LandCover.TOWN].any()
             assert 0.15 < biased[track.cover == LandCover.OPEN].mean() < 0.9
         assert np.unique(np.round(errors[0][errors[0] != 0], 6)).size > 2  # several uses
-
-
-def test_anisotropic_turbulence_is_as_strong_as_the_national_and_turns_across_the_tile():
-    strength = []
-    for number in range(6):
-        tile, errors = added("anisotropic", number)
-        for track, error in zip(tile.tracks, errors, strict=True):
-            x, y = nuisances.local(track, tile)
-            pairs = cKDTree(np.column_stack([x, y])[::20]).query_pairs(1_400, output_type="ndarray")
-            near, far = x[::20][pairs[:, 0]] - x[::20][pairs[:, 1]], y[::20][pairs[:, 0]] - y[::20][pairs[:, 1]]
-            apart = np.hypot(near, far) > 1_100
-            difference = error[::20][pairs[:, 0]] - error[::20][pairs[:, 1]]
-            strength.append((difference[apart] ** 2).mean() / 2)
-    assert 0.02 < np.mean(strength) < 0.15
-
-
-def test_nonstationary_errors_are_three_times_as_strong_in_one_part_as_in_another(national):
-    tile = nuisances.nonstationary(generator(Purpose.TEST, "nonstationary", 0), of_rate(national, 1e6))
-    for track in tile.tracks:
-        strength = track.errors.rate_mm_yr / 1e6
-        assert 2.2 < strength.max() / strength.min() < 3.01
-
-
-def test_stratification_is_no_line_in_height():
-    unexplained = []
-    for number in range(4):
-        tile, errors = added("stratification", number)
-        for track, error in zip(tile.tracks, errors, strict=True):
-            line = np.polyval(np.polyfit(track.height_m, error, 1), track.height_m)
-            unexplained.append((error - line).std() / error.std())
-    assert np.median(unexplained) > 0.2
 
 
 @pytest.mark.parametrize(
@@ -150,36 +77,6 @@ def test_wrong_regions_are_off_by_whole_cycles_over_the_span(change, cycle_mm):
     assert {1.0} <= {*np.abs(np.rint(cycles))} <= {0.0, 1.0, 2.0}
 
 
-def test_unwrapping_regions_are_irregular_and_of_their_size_and_in_half_of_the_tracks():
-    wrong = 0
-    for number in range(20):
-        tile, errors = added("unwrapping", number)
-        assert 0.5 <= tile.config.years <= 8.0
-        wrong += sum(error.any() for error in errors)
-        region = nuisances.unwrapping_region(generator(Purpose.TEST, "region", number), tile, tile.tracks[0])
-        assert region.sum() * REGION_M**2 <= 3.01e6
-        assert ndimage.label(region, np.ones((3, 3)))[1] == 1
-    assert 10 <= wrong <= 30
-
-
-def test_seams_cross_both_tracks_at_any_bearing():
-    bearings = []
-    for number in range(5):
-        tile, errors = added("seams", number)
-        for track, error in zip(tile.tracks, errors, strict=True):
-            position = np.column_stack(nuisances.local(track, tile))
-            pairs = cKDTree(position).query_pairs(60, output_type="ndarray")
-            step = np.abs(error[pairs[:, 0]] - error[pairs[:, 1]])
-            across = pairs[step > 0.2]
-            assert 0.25 < step.max() < 3.2
-            assert len(across) > 3
-            middle = position[across].mean(axis=1)
-            _, (long, thin), axes = np.linalg.svd(middle - middle.mean(axis=0), full_matrices=False)
-            assert thin / np.sqrt(len(middle)) < 30  # m: they lie on one line
-            bearings.append(np.degrees(np.arctan2(*axes[0])) % 180)
-    assert np.std(bearings) > 25
-
-
 def test_a_step_between_seasons_becomes_the_rate_that_least_squares_fit():
     years = np.linspace(0, 6, 3_001)
     for at_share in (0.1, 0.5, 0.75):
@@ -188,67 +85,12 @@ def test_a_step_between_seasons_becomes_the_rate_that_least_squares_fit():
         assert slope_of_step(nuisances.C_BAND_CYCLE_MM, at_share, 6.0) == pytest.approx(fitted, rel=0.01)
 
 
-def test_snow_spares_low_ground_and_moves_parts_by_rates_of_whole_cycles():
-    matched = []
-    for number in range(12):
-        tile, errors = added("snow", number)
-        years, track, error = tile.config.years, tile.tracks[0], errors[0]
-        changed = error != 0
-        assert 0.02 < changed.mean() < 0.9  # most points are in the valleys
-        assert np.median(track.height_m[changed]) > np.median(track.height_m[~changed])
-        steps = [
-            slope_of_step(nuisances.C_BAND_CYCLE_MM, (winter + 0.5) / years, years) for winter in range(int(years))
-        ]
-        x, y = nuisances.local(track, tile)
-        block = (x // 1_000).astype(int) * 10 + (y // 1_000).astype(int)
-        for one in np.unique(block[changed]):
-            inside = error[changed & (block == one)]
-            if inside.size > 80 and abs(np.median(inside)) > 1.5 and inside.std() < 1.0:
-                matched.append(min(abs(abs(np.median(inside)) - step) for step in steps))
-    assert len(matched) >= 3
-    assert np.median(matched) < 0.15
-
-
-def test_sparse_mountains_have_few_points_and_much_forest(national):
-    for tile in tiles_of("sparse"):
-        assert tile.tracks[0].x_m.size < 0.25 * national.tracks[0].x_m.size
-        assert 0.55 < (tile.land_cover == LandCover.FOREST).mean() < 0.85
-
-
-def test_smoothed_points_stand_on_a_lattice_and_are_nearer_to_their_neighbours(national):
-    for tile in tiles_of("smoothed", 3):
-        x, y = nuisances.local(tile.tracks[0], tile)
-        pitch = np.diff(np.unique(np.round(x, 1))).min()
-        assert 29 < pitch < 101
-        assert np.abs((x / pitch) % 1 - 0.5).max() < 0.2
-
-        def nugget(track):
-            near, at = cKDTree(np.column_stack([track.x_m, track.y_m])).query(
-                np.column_stack([track.x_m, track.y_m]), 2
-            )
-            rate = track.errors.rate_mm_yr
-            return np.median(np.abs(rate - rate[at[:, 1]])[near[:, 1] < 110])
-
-        assert nugget(tile.tracks[0]) < 0.8 * nugget(national.tracks[0])
-
-
 def test_a_processor_smooths_motion_as_it_smooths_errors():
     smooth = bowl_tiles("smoothed", 0, Purpose.TEST)["pd_4mm_300m"]
     track = smooth.tracks[0]
     assert 0.5 < np.abs(track.truth_mm_yr).max() < 4.0
     assert np.array_equal(track.x_m, field_tile("smoothed", 0, Purpose.TEST).tracks[0].x_m)
     assert np.ptp(track.errors.rate_mm_yr - field_tile("smoothed", 0, Purpose.TEST).tracks[0].errors.rate_mm_yr) == 0
-
-
-def test_the_ionosphere_is_long_wave_and_l_band_sees_into_forest():
-    for number in range(3):
-        tile, errors = added("lband", number)
-        track = tile.tracks[0]
-        assert (track.cover == LandCover.FOREST).any()
-        near = cKDTree(np.column_stack([track.x_m, track.y_m])).query_pairs(100, output_type="ndarray")
-        steps = np.abs(errors[0][near[:, 0]] - errors[0][near[:, 1]])
-        assert np.quantile(steps, 0.99) < 0.2  # mm/yr within 100 m
-        assert np.ptp(errors[0]) > 0.8
 
 
 def test_errors_grow_as_one_over_the_span_and_so_do_the_bowls_of_short_series():

@@ -8,7 +8,7 @@ import torch
 from affine import Affine
 
 from lab.offsets.foreign import evaluate
-from lab.offsets.foreign.families import FAMILIES, alike, waves
+from lab.offsets.foreign.families import FAMILIES, alike
 from lab.offsets.foreign.imaging import Scene, imaged
 from lab.simulation.seeds import Purpose, generator
 from ml.__main__ import main
@@ -22,27 +22,6 @@ def drawn(scene: Scene, size: int = 128, number: int = 0):
 
 def even(**of) -> Scene:
     return Scene(alike(1.3, -0.6), alike(1, 1), alike(0.9), **of)
-
-
-def test_even_ground_has_unit_power_and_speckle_of_its_looks():
-    for sampled in (True, False):
-        power = drawn(even(looks=4, sampled=sampled)).power
-        assert power.mean() == pytest.approx(1, abs=0.03)
-        looks = power.mean() ** 2 / power.var()
-        assert 3.6 < looks < (4.4 if sampled else 6.0)
-
-
-def test_power_that_is_sampled_at_its_resolution_is_folded_and_oversampled_power_is_not():
-    """Share of the variance at the highest frequencies: power has twice the band of the complex image."""
-
-    def at_the_end(scene: Scene) -> float:
-        spectrum = np.abs(np.fft.fft2(np.log(drawn(scene).power[0]))) ** 2
-        spectrum[0, 0] = 0
-        high = np.abs(np.fft.fftfreq(128)) > 0.45
-        return float(spectrum[high].mean() / spectrum.mean())
-
-    assert at_the_end(even(resolution_px=(1.0, 1.0), sampled=True)) > 0.6
-    assert at_the_end(even(resolution_px=(3.0, 3.0), looks=4)) < 0.15
 
 
 def test_what_a_pair_shows_moves_as_its_truth_says():
@@ -62,12 +41,6 @@ def test_truth_is_of_what_the_reference_shows():
     slope, start = np.polyfit(y, dy.mean(axis=1), 1)
     assert slope == pytest.approx(0.1 / 0.95, rel=1e-3)
     assert abs(start) <= 0.5 * 0.1 / 0.95 + 1e-3  # all is moved by up to half a pixel
-
-
-def test_waves_have_unit_variance():
-    y, x = np.mgrid[:400, :400].astype(np.float64)
-    values = [waves(np.random.default_rng(seed), 5, 40)(y, x).var() for seed in range(5)]
-    assert np.mean(values) == pytest.approx(1, abs=0.15)
 
 
 @pytest.mark.parametrize("family", FAMILIES)

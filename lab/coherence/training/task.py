@@ -23,8 +23,7 @@ from lab.simulation.sar.cache import PairCache, fill
 from lab.simulation.sar.pairs import SarPair
 from lab.simulation.sar.system import Float32
 from lab.simulation.seeds import Purpose, generator
-from lab.train_command import TrainingRecipe
-from lab.training import Batch
+from lab.training import Batch, TrainingRecipe
 from ml.coherence import TRUTHS
 from ml.coherence.features import Facts, features, history_features, temporal
 from ml.coherence.network import NAME, CoherenceNetwork, Estimate, Settings, estimates, made, registered

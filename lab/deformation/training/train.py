@@ -27,8 +27,7 @@ from lab.deformation.training.compose import (
     weak_motion,
 )
 from lab.deformation.training.dataset import HELD_BACK, NOTHING, fill
-from lab.train_command import TrainingRecipe
-from lab.training import Batch, TrainingTask
+from lab.training import Batch, TrainingRecipe, TrainingTask
 from ml.deformation.features.channels import CHANNELS, channels, phases, shown
 from ml.deformation.features.overwrap import GAINS
 from ml.deformation.kinds import KINDS
