@@ -1,11 +1,17 @@
-"""What a benchmark is: frozen scenes with a known truth, and the figures that a method reaches on them."""
+"""Benchmarks: frozen scenes with a known truth, the figures that a method reaches on them, and processes to measure."""
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
+
+import torch
 
 from ml.statistics.intervals import Interval
+
+T = TypeVar("T")
 
 
 class Benchmark(NamedTuple):
@@ -29,3 +35,11 @@ class Benchmark(NamedTuple):
 def scenes_sha256(version: str, size: int, digests: Sequence[bytes]) -> str:
     """One hash of a benchmark's scenes, from the digest of each."""
     return hashlib.sha256(f"{version} {size}".encode() + b"".join(digests)).hexdigest()
+
+
+def over_seeds(measure: Callable[[int], T], n: int, first: int = 0, processes: int = 2) -> list[T]:
+    """measure(seed) for n seeds from `first` on, in order. Spawned: torch's threads do not survive a fork."""
+    if n <= processes or processes == 1:
+        return [measure(seed) for seed in range(first, first + n)]
+    with ProcessPoolExecutor(processes, get_context("spawn"), torch.set_num_threads, (1,)) as pool:
+        return list(pool.map(measure, range(first, first + n), chunksize=max(1, n // 50)))

@@ -4,7 +4,7 @@ import json
 import math
 import shlex
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from ml.runtime.checkpoints import read_card
@@ -12,11 +12,17 @@ from ml.runtime.code_version import code_version
 from ml.statistics.intervals import Interval
 
 Metrics = Mapping[str, Mapping[str, Interval]]
+Compared = dict[str, dict[str, Interval]]  # method -> metric -> interval
 
 
 def exact(value: float) -> Interval:
     """A figure whose interval is not known."""
     return Interval(value, math.nan, math.nan)
+
+
+def alone(compare: Callable[[Sequence[str], int], Compared], method: str, size: int) -> dict[str, Interval]:
+    """Measure one method by itself."""
+    return compare((method,), size)[method]
 
 
 def write(path: Path, module: str, metrics: Metrics, weights: Mapping[str, str], **about: object) -> None:

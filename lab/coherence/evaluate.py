@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from affine import Affine
 
-from lab.benchmark import Benchmark
+from lab.benchmark import Benchmark, over_seeds
 from lab.coherence.change import chips_evaluate, confirm_evaluate
 from lab.coherence.change import evaluate as change_evaluate
 from lab.coherence.real import evaluate as real_evaluate
@@ -21,7 +21,6 @@ from lab.simulation.sar.pairs import SarPair
 from lab.simulation.sar.recipes import fingerprint, gamma_step, homogeneous, structured_pair
 from lab.simulation.sar.system import Float32
 from lab.simulation.seeds import Purpose, generator
-from lab.workers import over_seeds
 from ml.coherence import VERSIONS, WINDOW_PX
 from ml.coherence.infer import WEIGHTS, estimate_coherence
 from ml.rasters.imagery import ImagePair

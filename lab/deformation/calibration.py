@@ -23,12 +23,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from lab.benchmark import over_seeds
 from lab.deformation.benchmark_tiles import CELLS, NATIONAL, bowl_tiles, cloud, field_tile, still_tile
 from lab.deformation.scoring import detects_bowl, on_tile, places_of, score_tile, truth_of
 from lab.deformation.training.disturbances import GROUPS
 from lab.simulation.seeds import Purpose, generator
 from lab.simulation.tiles import SIDE_M, Tile, TileTrack
-from lab.workers import over_seeds
 from ml.deformation.baseline import DeformationMaps
 from ml.deformation.gridding.cells import grid_robust
 from ml.deformation.infer import DeformationResult

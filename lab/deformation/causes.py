@@ -20,12 +20,12 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 from shapely import contains_xy
 
+from lab.benchmark import over_seeds
 from lab.deformation.benchmark_tiles import CONFIGS, NATIONAL, cloud
 from lab.deformation.scoring import middles
 from lab.deformation.training.dataset import RARE_KINDS
 from lab.simulation.seeds import Purpose, generator
 from lab.simulation.tiles import CELLS, Tile, TileTrack, make_tile, with_sources
-from lab.workers import over_seeds
 from ml.deformation.infer import with_network
 from ml.deformation.kinds import kind_of
 from ml.deformation.network import DeformationNetwork

@@ -15,12 +15,12 @@ from typing import NamedTuple
 import numpy as np
 from scipy.optimize import minimize
 
+from lab.benchmark import over_seeds
 from lab.deformation.benchmark_tiles import KEEP_OFF_M, NATIONAL, cloud, still_tile
 from lab.deformation.calibration import disturbed_tile
 from lab.deformation.scoring import areas_of, on_tile
 from lab.simulation.seeds import Purpose, generator
 from lab.simulation.tiles import CELL_M, SIDE_M, Tile, with_sources
-from lab.workers import over_seeds
 from ml.deformation.detection_limit import (
     CONSTANTS,
     FEWEST_POINTS,

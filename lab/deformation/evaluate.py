@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.stats import rankdata
 
-from lab.benchmark import Benchmark, scenes_sha256
+from lab.benchmark import Benchmark, over_seeds, scenes_sha256
 from lab.deformation.benchmark_tiles import CELLS, NATIONAL, SHIFTED, bowl_tiles, cloud, digest, field_tile
 from lab.deformation.injected.evaluate import BENCHMARK as INJECTED
 from lab.deformation.reliability_figures import reliability_figures
@@ -20,7 +20,6 @@ from lab.deformation.scoring import BINS, TileScore, detects_bowl, score_tile, t
 from lab.deformation.shapes import best_error, shape_metrics, true_shapes
 from lab.simulation.seeds import Purpose
 from lab.simulation.tiles import SIDE_M, Tile, TileTrack
-from lab.workers import over_seeds
 from ml.deformation import VERSIONS
 from ml.deformation.infer import CONFIGS, WEIGHTS, Config, DeformationResult, detect_all_with, flagged_areas
 from ml.deformation.nation import NetworkConfig

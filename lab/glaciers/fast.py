@@ -11,11 +11,10 @@ from functools import partial
 
 import numpy as np
 
-from lab.benchmark import Benchmark
+from lab.benchmark import Benchmark, over_seeds
 from lab.glaciers.evaluate import mean, median, newly_false, outcome, share
 from lab.simulation.sar.glacier_pairs import LONG_DAYS, GlacierPairs, simulate_glacier_pairs
 from lab.simulation.seeds import Purpose, generator
-from lab.workers import over_seeds
 from ml.glaciers.series import PairVelocities, velocity_series
 from ml.glaciers.surges import VERSIONS, Surge, surges
 from ml.statistics.intervals import Float64, Interval, bootstrap_over

@@ -1,11 +1,13 @@
-"""`python -m lab.offsets.compare`: methods and rivals on the same pairs of a benchmark, as JSON."""
+"""`python -m lab.offsets.compare`: methods and baseline methods on the same pairs of a benchmark, as JSON."""
 
 import argparse
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from lab.offsets import baselines, evaluate, real_evaluate, results
+from lab import results
+from lab.offsets import baselines, evaluate, real_evaluate
 from lab.offsets.foreign import evaluate as foreign
+from ml.offsets.infer import WEIGHTS
 
 COMPARE: dict[str, Callable[[Sequence[str], int], results.Compared]] = {
     evaluate.CONSTANT: evaluate.compare_constant,
@@ -24,7 +26,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path, required=True)
     args = parser.parse_args()
     metrics = COMPARE[args.benchmark](args.methods, args.size)
-    results.write(args.json, "lab.offsets.compare", metrics, "")
+    results.write(args.json, "lab.offsets.compare", metrics, WEIGHTS)
 
 
 if __name__ == "__main__":

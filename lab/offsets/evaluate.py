@@ -13,16 +13,15 @@ from typing import NamedTuple
 import numpy as np
 from affine import Affine
 
-from lab.benchmark import Benchmark
+from lab.benchmark import Benchmark, over_seeds
 from lab.glaciers import evaluate as surge_evaluate
 from lab.glaciers import fast as fast_surges
 from lab.offsets import baselines, real_evaluate
-from lab.offsets.results import Compared, alone
+from lab.results import Compared, alone
 from lab.simulation.sar.pairs import SarPair
 from lab.simulation.sar.recipes import KINDS, constant_shift, fingerprint, moving, stepped
 from lab.simulation.sar.system import Float32
 from lab.simulation.seeds import Purpose, generator
-from lab.workers import over_seeds
 from ml.offsets.infer import WEIGHTS
 from ml.rasters.imagery import ImagePair
 from ml.statistics.intervals import Float64, Interval, bootstrap_over

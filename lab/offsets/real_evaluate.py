@@ -16,14 +16,13 @@ from typing import NamedTuple
 import numpy as np
 from affine import Affine
 
-from lab.benchmark import Benchmark
+from lab.benchmark import Benchmark, over_seeds
 from lab.offsets import baselines
 from lab.offsets.real_chips import SEA, TEST_PLACE, ChipPair, chip_pairs, moved
-from lab.offsets.results import Compared, alone
 from lab.real_data import folder
+from lab.results import Compared, alone
 from lab.simulation.sar.system import Float32
 from lab.simulation.seeds import Purpose, generator
-from lab.workers import over_seeds
 from ml.offsets.infer import WEIGHTS
 from ml.rasters.imagery import ImagePair
 from ml.statistics.intervals import Float64, Interval, bootstrap_over

@@ -14,12 +14,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lab.benchmark import Benchmark
+from lab.benchmark import Benchmark, over_seeds
 from lab.coherence.change import confirm_evaluate
 from lab.coherence.real import chips as real_chips
 from lab.real_data import folder
 from lab.simulation.seeds import Purpose
-from lab.workers import over_seeds
 from ml.coherence import VERSIONS
 from ml.coherence.confirm import HIGH_SIGMA, LOW_SIGMA, Evidence, confirmed
 from ml.coherence.infer import WEIGHTS

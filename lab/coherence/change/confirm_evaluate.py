@@ -11,12 +11,11 @@ from functools import partial
 import numpy as np
 from scipy import ndimage
 
-from lab.benchmark import Benchmark
+from lab.benchmark import Benchmark, over_seeds
 from lab.coherence.change.evaluate import EDGE_PX, GUARD_PX, PREDECESSORS, estimates_of
 from lab.simulation.sar.series import ImageSeries, change_series
 from lab.simulation.sar.system import Float32
 from lab.simulation.seeds import Purpose, generator
-from lab.workers import over_seeds
 from ml.coherence import VERSIONS
 from ml.coherence.change import coherence_change
 from ml.coherence.confirm import Confirmed, Evidence, confirmed

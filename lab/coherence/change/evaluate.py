@@ -13,11 +13,10 @@ import torch
 from affine import Affine
 from scipy import ndimage
 
-from lab.benchmark import Benchmark
+from lab.benchmark import Benchmark, over_seeds
 from lab.simulation.sar.series import EVENT_FROM, EVENT_PX, EVENT_TO, ImageSeries, change_series
 from lab.simulation.sar.system import GRDH, Float32
 from lab.simulation.seeds import Purpose, generator
-from lab.workers import over_seeds
 from ml.coherence import VERSIONS, WINDOW_PX
 from ml.coherence.change import coherence_change
 from ml.coherence.infer import WEIGHTS, estimate_coherence

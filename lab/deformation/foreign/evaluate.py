@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lab.benchmark import Benchmark, scenes_sha256
+from lab.benchmark import Benchmark, over_seeds, scenes_sha256
 from lab.deformation.benchmark_tiles import cloud
 from lab.deformation.evaluate import TILE_KM2, field_metrics, views
 from lab.deformation.foreign.families import FAMILIES
@@ -20,7 +20,6 @@ from lab.deformation.foreign.tiles import CELLS, NAME, bowl_tiles, digest, field
 from lab.deformation.scoring import TileScore, detects_bowl, score_tile, truth_of
 from lab.simulation.seeds import Purpose
 from lab.simulation.tiles import Tile
-from lab.workers import over_seeds
 from ml.deformation import VERSIONS
 from ml.deformation.infer import CONFIGS, WEIGHTS, Config, detect_all_with
 from ml.deformation.points import Float64

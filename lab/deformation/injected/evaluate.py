@@ -16,14 +16,13 @@ from typing import NamedTuple
 import numpy as np
 from scipy.stats import chi2
 
-from lab.benchmark import Benchmark, scenes_sha256
+from lab.benchmark import Benchmark, over_seeds, scenes_sha256
 from lab.deformation.injected.places import PLACES, folds
 from lab.deformation.injected.scenes import NAME, SHAPES, Scene, clouds, digest, motion_in, scene, with_motion
 from lab.deformation.injected.scoring import Block, Found, Still, score_motion, score_still
 from lab.deformation.injected.thresholds import raised, raised_by_place, tuned_by_place
 from lab.deformation.scoring import ShapeError
 from lab.deformation.shapes import shape_metrics
-from lab.workers import over_seeds
 from ml.deformation import VERSIONS
 from ml.deformation.infer import CONFIGS, WEIGHTS, Config, DeformationResult, detect_all_with, with_network
 from ml.deformation.nation import NetworkConfig

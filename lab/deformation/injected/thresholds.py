@@ -12,10 +12,10 @@ from typing import TypeVar
 
 import numpy as np
 
+from lab.benchmark import over_seeds
 from lab.deformation.injected.places import Fold, folds
 from lab.deformation.injected.scenes import clouds, scene_of
 from lab.simulation.seeds import Purpose
-from lab.workers import over_seeds
 from ml.deformation.infer import CONFIGS, Config, DeformationResult, detect_all_with, detect_with, strongest
 from ml.deformation.nation import NetworkConfig
 from ml.deformation.points import Float32, PointCloud

@@ -14,10 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ingest.readers.records import Reference
-from lab.benchmark import Benchmark
+from lab.benchmark import Benchmark, over_seeds
 from lab.deformation.wide.detectors import METHODS, At, Found
 from lab.deformation.wide.scenes import DIAMETERS_KM, RATES_MM_YR, Bowl, Noise, bowl_scene, still_scene
-from lab.workers import over_seeds
 from ml.deformation.points import Float64, PointCloud
 from ml.deformation.wide.cells import WideCells
 from ml.deformation.wide.regions import SIGNIFICANT

@@ -9,8 +9,6 @@ from __future__ import annotations
 import numpy as np
 
 from lab.simulation.sar.ground import Ground, Points, power_law_field, smooth_field
-from lab.simulation.sar.motion import zero
-from lab.simulation.sar.pairs import SarPair, padded, simulate_pair
 from lab.simulation.sar.system import Float32, System
 
 CHIP_PX = 100
@@ -30,15 +28,6 @@ def open_land(rng: np.random.Generator, size: tuple[int, int]) -> Ground:
     dry = float(rng.uniform(0.15, 0.8))
     gamma = np.clip(dry + 0.12 * smooth_field(rng, shape, (12.0 * fine[0], 12.0 * fine[1])), 0, 0.97)
     return Ground(np.stack([power, power]), gamma.astype(np.float32), None, points)
-
-
-def chip_pair(rng: np.random.Generator, size: int = CHIP_PX) -> SarPair:
-    """Two images of one place, twelve days apart; weather changes the level a little."""
-    ground = open_land(rng, padded(size))
-    wet = smooth_field(rng, ground.gamma.shape, (20.0 * OPERA.fine[0], 20.0 * OPERA.fine[1]))
-    second = ground.power[1] * np.exp(0.2 * wet)
-    ground = ground._replace(power=np.stack([ground.power[0], second]).astype(np.float32))
-    return simulate_pair(rng, OPERA, ground, zero(rng, padded(size), OPERA.fine), float(rng.normal(0, 0.5)))
 
 
 def _relief(rng: np.random.Generator, shape: tuple[int, int], fine: tuple[int, int]) -> Float32:

@@ -82,29 +82,6 @@ def change_series(rng: np.random.Generator, predecessors: int, size: int = 128, 
     return ImageSeries(images, truth, still, still, inner(place.astype(np.float32)), event)
 
 
-def glacier_series(rng: np.random.Generator, dates: int, surge_at: int, size: int = 192) -> ImageSeries:
-    """A tongue with seasons: 30 dates are about a year; from surge_at on it speeds up to five times as fast."""
-    whole = padded(size)
-    ground = _calm(rng, whole)
-    profile = motion.glacier(rng, whole, GRDH.fine)
-    profile /= max(float(np.hypot(*profile).max()), 1e-6)
-    date = np.arange(dates - 1)
-    season = 1 + 0.4 * np.sin(2 * np.pi * date / 30.4)
-    surge = 1 + 4 * np.clip((date - surge_at) / 4, 0, 1)
-    return _moving(rng, ground, profile, 0.4 * season * surge, surge_at, size)
-
-
-def failing_slope(rng: np.random.Generator, dates: int, fails_at: int, size: int = 192) -> ImageSeries:
-    """A slide that creeps faster and faster (inverse velocity, Fukuzono 1985) and fails: then nothing is coherent."""
-    whole = padded(size)
-    ground = _calm(rng, whole)
-    profile = motion.landslide(rng, whole, GRDH.fine)
-    profile /= max(float(np.hypot(*profile).max()), 1e-6)
-    steps = np.arange(dates - 1)
-    speed = np.where(steps < fails_at, np.minimum(0.5 / np.maximum(fails_at - steps, 1), 3.0), 0.0)
-    return _moving(rng, ground, profile, speed, fails_at, size, lost_at=fails_at)
-
-
 def open_pit(rng: np.random.Generator, dates: int, digs_from: int, size: int = 192) -> ImageSeries:
     """A pit in which, from one date on, a part is dug at every step (a fresh bench each time); nothing moves."""
     whole = padded(size)

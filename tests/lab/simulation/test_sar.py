@@ -8,7 +8,7 @@ from lab.simulation.sar import motion
 from lab.simulation.sar.ground import Likely, Points, even, gamma_texture, smooth_field, structured
 from lab.simulation.sar.pairs import MARGIN_PX, imaged_at, padded, simulate_pair
 from lab.simulation.sar.recipes import even_ground, moving, training_pair
-from lab.simulation.sar.series import change_series, failing_slope, glacier_series, open_pit
+from lab.simulation.sar.series import change_series, open_pit
 from lab.simulation.sar.system import BAND, GRDH, RTC, Places, Spread, System, detected, scatterers
 from lab.simulation.seeds import Purpose, generator
 
@@ -210,15 +210,7 @@ def test_the_fall_of_coherence_is_where_and_when_it_should_be():
     assert series.gamma[-2][event].mean() > 0.45
 
 
-def test_a_glacier_surges_a_slope_fails_and_a_mine_digs():
-    ice = glacier_series(rng_of(1), 12, surge_at=6, size=64)
-    speed = np.hypot(ice.dx_px, ice.dy_px).max(axis=(1, 2))
-    assert speed[-1] > 2 * speed[:6].max()
-    slope = failing_slope(rng_of(2), 8, fails_at=5, size=64)
-    body = slope.event > 0.5
-    speeds = np.hypot(slope.dx_px, slope.dy_px)[:, body].max(axis=1)
-    assert (np.diff(speeds[:5]) > 0).all()
-    assert slope.gamma[5][body].max() == 0
+def test_a_mine_digs_and_loses_coherence():
     pit = open_pit(rng_of(3), 6, digs_from=3, size=64)
     assert pit.gamma[:3][:, pit.event > 0.5].min() > 0.3
     assert pit.gamma[3:][:, pit.event > 0.5].min() < 0.1

@@ -17,7 +17,7 @@ from ml.deformation.features.channels import (
     noise_scale,
     shown,
 )
-from ml.deformation.features.overwrap import merge, overwrapped
+from ml.deformation.features.overwrap import overwrapped
 from ml.deformation.features.relief import relief
 from ml.deformation.features.surroundings import (
     OF_ATMOSPHERE,
@@ -324,11 +324,3 @@ def test_half_a_wavelength_of_motion_is_one_fringe():
     assert shown([track]) is None
     (phase,) = shown([track], "none", 2.0) or []
     assert abs(phase[0, 0]) == pytest.approx(np.pi, abs=1e-3)
-
-
-def test_gains_merge_by_mean_or_by_maximum():
-    maps = [np.array([[0.2]], dtype=np.float32), np.array([[0.8]], dtype=np.float32)]
-    assert merge(maps, "mean").item() == pytest.approx(0.5)
-    assert merge(maps, "max").item() == pytest.approx(0.8)
-    with pytest.raises(ValueError, match="mean or max"):
-        merge(maps, "median")
