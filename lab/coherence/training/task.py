@@ -190,12 +190,6 @@ class CoherenceTrainingTask:
         gamma, sample = batch["truth"].unbind(1)
         return _loss(first, gamma) + self.settings.sample_weight * _loss(second, sample)
 
-    def share(self, other: CoherenceTrainingTask) -> None:
-        """Take over what another task on the same pairs has worked out: scenes, and facts where it registers too."""
-        self.scenes = other.scenes
-        if self.settings.register == other.settings.register:
-            self.kept, self.facts = other.kept, other.facts
-
     @cached_property
     def scenes(self) -> dict[str, list[SarPair]]:
         """Of validation: structured, even, both misregistered by 1 px, and real texture of places kept for this."""

@@ -20,7 +20,7 @@ from ml.rasters.regions import regions
 LOWEST = 3.5  # lowest score at which the wide look reports bowls
 STILL_WITHIN_MM_YR = 5.0
 SCALES_M = (2_500.0, 5_000.0, 10_000.0, 20_000.0)
-LEAVE = 0.5  # of the threshold, at which an outline of the rivals ends
+LEAVE = 0.5  # of the threshold, at which an outline of the baseline methods ends
 
 
 class Found(NamedTuple):
