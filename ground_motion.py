@@ -2,18 +2,12 @@
 
 import os
 import sys
-from importlib import import_module, metadata
+from importlib import metadata
 from pathlib import Path
 
-# Names and words stand here, because the modules of the methods import torch, which takes seconds.
-METHODS = {
-    "deformation": "areas that move, out of a velocity field",
-    "coherence": "coherence of two radar images, and its change",
-    "offsets": "offsets between two radar images",
-    "simulate": "simulated data with their truth",
-    "train": "train a model on simulated data",
-    "evaluate": "measure methods against a known truth",
-}
+from ml.__main__ import COMMANDS
+from ml.__main__ import main as run_method
+
 APPLICATIONS = ("ingest", "detection", "ml", "monitor")
 
 
@@ -25,8 +19,8 @@ def main() -> int | None:
     if name == "--version":
         print(_version())
         return 0
-    if name in METHODS:
-        return import_module("ml.__main__").main([name, *arguments], prog="ground-motion")
+    if name in COMMANDS:
+        return run_method([name, *arguments], prog="ground-motion")
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "monitor.settings")
     from django.core.exceptions import ImproperlyConfigured
     from django.core.management import execute_from_command_line
@@ -50,7 +44,7 @@ def _help() -> str:
             "usage: ground-motion COMMAND …",
             "",
             "Files in, files out, without a database (ground-motion COMMAND --help says more):",
-            *(f"  {name:<12} {words}" for name, words in METHODS.items()),
+            *(f"  {name:<12} {command.help}" for name, command in COMMANDS.items()),
             "",
             "The service and its database (ground-motion help COMMAND says more):",
             f"  {', '.join(own)}",

@@ -2,40 +2,57 @@
 
 import argparse
 import sys
+from importlib import import_module
+from types import ModuleType
+from typing import NamedTuple
 
-from ml.coherence import command as coherence
-from ml.deformation import command as deformation
-from ml.lab import evaluate_command as evaluation
-from ml.lab import (
-    recipes,  # noqa: F401 (registers what can be trained)
-    train_command,
-)
-from ml.offsets import command as offsets
-from ml.simulation import command as simulation
+
+class Command(NamedTuple):
+    """A command: the module with its `add_arguments` and `run`, and one line of help."""
+
+    module: str
+    help: str
+
 
 COMMANDS = {
-    "deformation": deformation,
-    "coherence": coherence,
-    "offsets": offsets,
-    "simulate": simulation,
-    "train": train_command,
-    "evaluate": evaluation,
+    "deformation": Command("ml.deformation.command", "areas that move, out of a velocity field"),
+    "coherence": Command("ml.coherence.command", "coherence of two radar images, and its change"),
+    "offsets": Command("ml.offsets.command", "offsets between two radar images"),
+    "simulate": Command("lab.simulation.command", "simulated data with their truth"),
+    "train": Command("lab.train_command", "train a model on simulated data"),
+    "evaluate": Command("lab.evaluate_command", "measure methods against a known truth"),
 }
 
 
 def main(arguments: list[str] | None = None, prog: str = "python -m ml") -> int:
+    """Run one command and return its exit code. Only the module of that command is imported."""
+    given = sys.argv[1:] if arguments is None else arguments
     parser = argparse.ArgumentParser(prog=prog, description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    for name, module in COMMANDS.items():
-        child = commands.add_parser(name, help=module.__doc__)
-        module.add_arguments(child)
-        child.set_defaults(run=module.run)
-    args = parser.parse_args(arguments)
     try:
+        for name, command in COMMANDS.items():
+            child = commands.add_parser(name, help=command.help)
+            if given[:1] == [name]:
+                module = _imported(name, command.module)
+                module.add_arguments(child)
+                child.set_defaults(run=module.run)
+        args = parser.parse_args(given)
         return args.run(args)
     except ValueError as fault:  # InputError is one
         print(fault, file=sys.stderr)
         return 2
+
+
+def _imported(name: str, module: str) -> ModuleType:
+    """Import the module of a command. ValueError if it belongs to the laboratory, which is not there."""
+    try:
+        return import_module(module)
+    except ModuleNotFoundError as fault:
+        if module.startswith("ml.") or not fault.name or not module.startswith(fault.name):
+            raise
+        raise ValueError(
+            f"'{name}' belongs to the laboratory, which is not installed: run it in a checkout of the repository."
+        ) from None
 
 
 if __name__ == "__main__":

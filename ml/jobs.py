@@ -17,11 +17,11 @@ from ingest.products import selectors as ingest_selectors
 from ingest.readers.records import Component, Reference
 from ingest.scenes.images import read_pair
 from ml import selectors
+from ml.coherence import COMPARABLE
 from ml.coherence import change as change_infer
 from ml.coherence import infer as coherence_infer
 from ml.coherence.change import Stack
 from ml.coherence.compared import Beside, Compared, compared
-from ml.coherence.network import COMPARABLE
 from ml.deformation import infer as deformation_infer
 from ml.deformation.points import PointCloud, project, usual
 from ml.deformation.series.product import SeriesReader, half_wave_mm, has_cycles

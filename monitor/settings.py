@@ -17,7 +17,7 @@ from django.core.exceptions import ImproperlyConfigured
 from detection.rules.severity import Severity
 from ml.deformation import DEFAULT_METHOD
 from monitor import broker
-from monitor.paths import BASE_DIR, INSTALLED, SITE_DIR
+from monitor.paths import BASE_DIR, SITE_DIR
 from monitor.schedule import BEAT_SCHEDULE, TASK_ROUTES
 from monitor.storages import storages_of
 from monitor.web.outgoing.deadlines import seconds_setting
@@ -86,7 +86,7 @@ INSTALLED_APPS = [
     "ml.apps.MlConfig",
     "detection.apps.DetectionConfig",
     "monitor.apps.MonitorConfig",
-    *([] if INSTALLED else ["bench"]),  # the benchmarks belong to a checkout
+    *(["lab"] if (SITE_DIR / "lab").is_dir() else []),  # commands of the laboratory, in a checkout that has it
 ]
 
 MIDDLEWARE = [

@@ -21,7 +21,8 @@ from ingest.geometry import utm_epsg
 from ingest.locks import Lock, locked
 from ingest.models import Product
 from ingest.projections import transformer
-from ml.deformation.classical import COMPARED, VERSIONS, ground_around, looks_at
+from ml.deformation import VERSIONS
+from ml.deformation.classical import COMPARED, ground_around, looks_at
 from ml.deformation.points import PointCloud
 from ml.selectors import products_of
 

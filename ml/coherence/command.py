@@ -2,15 +2,14 @@
 
 import argparse
 
-from ml.coherence.infer import METHODS, VERSIONS, WINDOW_PX, estimate_coherence
-from ml.coherence.network import COMPARABLE, TRUTHS
-from ml.rasters import pair_command
+from ml.coherence import COMPARABLE, METHODS, TRUTHS, VERSIONS, WINDOW_PX
+from ml.rasters import pair_arguments
 
 SLACK_PX = 8  # grids of one product cut twice differ by a few pixels
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    pair_command.add_arguments(parser, "coherence", METHODS, "C.tif")
+    pair_arguments.add_arguments(parser, "coherence", METHODS, "C.tif")
     parser.add_argument(
         "--window",
         type=int,
@@ -36,6 +35,8 @@ def run(args: argparse.Namespace) -> int:
         raise ValueError(f"--window {args.window} is not an odd number of at least 3")
     if args.looks is not None and not 0.5 <= args.looks <= 1000:
         raise ValueError(f"--looks {args.looks:g} is no number of looks")
+    from ml.coherence.infer import estimate_coherence  # torch takes seconds, and --help needs none
+    from ml.rasters import pair_command
 
     return pair_command.run(
         args,

@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from ml.coherence import baseline, network, posterior
+from ml.coherence import METHODS, NETWORK, TRUTHS, WINDOW_PX, baseline, network, posterior
+from ml.coherence import VERSIONS as VERSIONS  # for ml.jobs
 from ml.coherence.features import Facts
 from ml.coherence.registration import RESAMPLED_PX, facts_of, laid
 from ml.rasters.imagery import Float32, ImagePair, PairSource
@@ -19,11 +20,7 @@ from ml.runtime.feeding import feed_of, on_device, window_px
 from ml.runtime.memory import freed_memory_kept
 from ml.statistics.quantiles import MEDIAN, quantile
 
-NETWORK = "residual-unet"
-# raise when the numbers change
-VERSIONS = {NETWORK: "5", "guarnieri-prati": "2", "pearson": "2", "posterior-mean": "2"}
 WEIGHTS = {NETWORK: network.NAME}  # the card of a method that needs one
-WINDOW_PX = 9
 TILE_PX = 1280  # of the network on a CPU: of 2,048 px take as long, with less halo, and more memory
 AREA_PX = 14  # side of the smallest area in which a change is reported
 
@@ -37,7 +34,6 @@ ESTIMATORS: dict[str, Estimator] = {
     "pearson": baseline.pearson,
     "posterior-mean": posterior.posterior_mean,
 }
-METHODS = (NETWORK, *ESTIMATORS)
 
 
 def parameters(method: str) -> dict[str, Any]:
@@ -59,13 +55,13 @@ def estimate_coherence(
     device: torch.device,
     window: int = WINDOW_PX,
     looks: float | None = None,
-    truth: str = network.TRUTHS[0],
+    truth: str = TRUTHS[0],
     pieces: Pieces | None = None,
 ) -> RasterResult:
     """Estimate a pair's coherence, 0-1, tile by tile, the secondary registered first. looks None: estimated.
 
     window: of the classical estimators; pieces: where a large pair's lie. Bands coherence and coherence_sigma; of the
-    network they are those of truth, and those of the other of network.TRUTHS follow. ValueError for a method unknown,
+    network they are those of truth, and those of the other of TRUTHS follow. ValueError for a method unknown,
     and for a pair without ground.
     """
     if method not in METHODS:

@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as functional
 from torch import Tensor, nn
 
+from ml.coherence import TRUTHS
 from ml.coherence.features import DETAILS, HISTORY, INPUTS, STRIP_ROWS, Facts, history_features, shown
 from ml.coherence.registration import RESAMPLED_PX, laid
 from ml.networks.residual_unet import ResidualUNet
@@ -19,8 +20,6 @@ from ml.runtime.device import input_type, low_precision, ready
 NAME = "coherence"
 OUTPUTS = 4  # logit of gamma, its log sigma, logit of the sample coherence, its log sigma
 LEAST_SIGMA, MOST_SIGMA = 0.01, 0.5
-TRUTHS = ("scatterers", "sample")  # gamma of the scatterers; complex sample coherence over 5 x 5 px
-COMPARABLE = TRUTHS[1]  # with coherence from complex images: what maps show; change is found in the first
 
 
 class Estimate(NamedTuple):

@@ -1,3 +1,12 @@
 """Deformation in a velocity field: points become a grid, a grid becomes probability and rate, per pixel."""
 
+VERSIONS = {  # of every method; raise when the numbers change
+    "matched-filter": "3",
+    "threshold": "3",
+    "ada": "2",
+    "getis-ord": "2",
+    "whitening": "3",
+    "model": "7",
+}
+METHODS = (*VERSIONS,)
 DEFAULT_METHOD = "model"  # of the command and of the service, unless its settings name another

@@ -10,6 +10,7 @@ import numpy as np
 from rasterio.features import geometry_mask
 from shapely import MultiPolygon, Polygon, unary_union
 
+from ml.deformation import VERSIONS
 from ml.deformation.baseline import DeformationMaps, MatchedFilterConfig, ThresholdConfig, matched_filter, threshold
 from ml.deformation.gridding.cells import VelocityGrid, grid_median
 from ml.deformation.gridding.despike import despike
@@ -25,7 +26,6 @@ CONFIGS: dict[str, type[ClassicalConfig]] = {
     "ada": AdaConfig,
     "getis-ord": GetisOrdConfig,
 }
-VERSIONS = {"matched-filter": "3", "threshold": "3", "ada": "2", "getis-ord": "2"}  # raise when the numbers change
 COMPARED = ("matched-filter", "ada")  # with a network, place by place
 TILE_M = 10_000.0  # side of the ground that they look at: that of the tiles on which their thresholds were set
 AROUND_M = 3_000.0  # of ground that is wider, on each side of it

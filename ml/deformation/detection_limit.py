@@ -2,7 +2,7 @@
 
 For a bowl of RADIUS_M: the less of it holds points, and the more means of its size differ on the ground around, which
 is atmospheric delay above all, the faster it has to move. Law and constants are fitted to bowls that the network
-found or missed (`ml.lab.deformation.detection_limit`); the points' scatter added nothing to these two.
+found or missed (`lab.deformation.detection_limit`); the points' scatter added nothing to these two.
 """
 
 from collections.abc import Sequence

@@ -9,7 +9,8 @@ import torch
 from affine import Affine
 from numpy.typing import NDArray
 
-from ml.deformation import classical
+from ml.deformation import METHODS, classical
+from ml.deformation import VERSIONS as VERSIONS  # for ml.jobs
 from ml.deformation.baseline import DeformationMaps, background_and_noise
 from ml.deformation.classical import ClassicalConfig, classical_maps
 from ml.deformation.detection_limit import smallest_rate
@@ -30,8 +31,6 @@ Config = ClassicalConfig | WhiteningConfig | NetworkConfig
 CONFIGS: dict[str, type[Config]] = {**classical.CONFIGS, "whitening": WhiteningConfig, "model": NetworkConfig}
 LIMIT_BAND = "smallest_rate_mm_yr"
 WEIGHTS = {"model": "deformation"}  # networks, and the names of their cards
-METHODS = tuple(CONFIGS)
-VERSIONS = {**classical.VERSIONS, "whitening": "3", "model": "7"}  # raise when the numbers change
 
 
 class DeformationResult(NamedTuple):

@@ -53,12 +53,12 @@ class CCResSiamNet(nn.Module):
     ) -> None:
         super().__init__()
         self.stem = nn.Conv2d(1, width, 5, padding=2)
-        self.fine = Residual(width, 3)
+        self.fine = RectifiedResidual(width, 3)
         self.features = nn.Conv2d(width, features - 1, 1)
         self.down = nn.Conv2d(width, 2 * width, POOL_PX, POOL_PX)
         self.coarse_cross = nn.Conv2d(2 * width, 2 * width, 1, bias=False) if cross else None
         self.merge = nn.Conv2d(len(LAGS) * features + 4 * width, nodes, 1)
-        self.joint = Residual(nodes, 3)
+        self.joint = RectifiedResidual(nodes, 3)
         self.weight = nn.Conv2d(nodes, nodes, 1) if attention else None
         self.placed = nn.Conv2d(nodes, nodes // 4, 1)
         evidence = nodes + 2 * (nodes // 4) + 2
@@ -232,7 +232,7 @@ def _crossed(features: Tensor, cross: nn.Module | None) -> Tensor:
     return features + heard
 
 
-class Residual(nn.Module):
+class RectifiedResidual(nn.Module):
     """x + conv(relu(conv(x))), rectified."""
 
     def __init__(self, width: int, kernel: int) -> None:
@@ -281,7 +281,7 @@ class Decoder(nn.Module):
     def __init__(self, channels_in: int, width: int) -> None:
         super().__init__()
         self.enter = nn.Conv2d(channels_in, width, 1)
-        self.blocks = nn.Sequential(Residual(width, 1), Residual(width, 1))
+        self.blocks = nn.Sequential(RectifiedResidual(width, 1), RectifiedResidual(width, 1))
 
     def forward(self, windows: Tensor) -> Tensor:
         return self.blocks(functional.relu_(self.enter(windows)))  # type: ignore[no-any-return]

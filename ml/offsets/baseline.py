@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import torch
 
+from ml.offsets import POSTING_PX
 from ml.offsets.consensus import NEIGHBOURS, agrees_with_neighbours, consensus
 from ml.offsets.correlate import Peaks, correlate
 from ml.offsets.lags import correlate_grid, fits
@@ -15,9 +16,8 @@ KERNELS = (24, 32, 48, 64)
 SINGLE_KERNEL = (32,)
 SEARCH_PX = 6
 CHANCE_MARGIN = 1.5
-SINGLE_MARGIN = 0.0  # of one window: neighbours must agree anyhow (python -m ml.lab.offsets.tune)
+SINGLE_MARGIN = 0.0  # of one window: neighbours must agree anyhow (chosen on validation pairs)
 MOVED_SEARCH_PX = 24  # the range that neighbours agree within a fifth of, where nodes start apart
-POSTING_PX = 8
 CALIBRATION = 1.4  # of the predicted standard deviation, against simulated pairs
 LOCKING_PX = 0.03  # what is left of the draw to whole pixels, as a standard deviation
 

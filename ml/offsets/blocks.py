@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from ml.offsets.resampling import NODE_PX
+from ml.networks.cc_res_siamnet import NODE_PX
 from ml.offsets.texture import WINDOW_PX, texture
 from ml.rasters.imagery import Float32, PairSource
 from ml.rasters.pieces import Arrays, Pieces

@@ -16,18 +16,18 @@ from torch import Tensor
 from torch.nn import functional
 
 from ml.networks.box_mean import box_mean
+from ml.networks.cc_res_siamnet import NODE_PX
+from ml.offsets import FARTHEST_PX
 from ml.offsets.baseline import SEARCH_PX, chance_peak
 from ml.offsets.blocks import BLOCK_PX, Textures, aligned, in_memory, nodes_of, over_blocks
 from ml.offsets.consensus import agrees_with_neighbours
 from ml.offsets.correlate import Peaks, correlate
-from ml.offsets.resampling import NODE_PX
 from ml.rasters.pieces import Pieces
 from ml.rasters.windows import Window
 
 KERNELS_PX = (32, 64)  # of the image as it is; the smallest that stands out is taken
 NEAR_PX = SEARCH_PX  # what is searched everywhere
 AROUND_PX = 12  # what is searched around a first answer
-FARTHEST_PX = 128
 SPECKLE_PX = 2.0  # pixels of the halved image that share a cell of speckle, to distinguish a match from chance
 # Above chance, in its standard deviations: at 0 none of 60 pairs of sea or noise had a node, at -0.5 seven.
 MARGIN = 0.0

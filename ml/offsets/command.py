@@ -1,20 +1,18 @@
 """`python -m ml offsets`: track the offsets between two radar images."""
 
 import argparse
-
-from rasterio.crs import CRS
+from typing import TYPE_CHECKING
 
 from ingest.errors import InputError
-from ml.offsets.baseline import POSTING_PX
-from ml.offsets.coarse import FARTHEST_PX
-from ml.offsets.infer import METHODS, VERSIONS, reach_px, track_offsets
-from ml.offsets.motion import PixelScale
-from ml.rasters import pair_command
-from ml.rasters.imagery import PairSource
+from ml.offsets import FARTHEST_PX, METHODS, POSTING_PX, VERSIONS
+from ml.rasters import pair_arguments
+
+if TYPE_CHECKING:
+    from ml.rasters.imagery import PairSource
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    pair_command.add_arguments(parser, "offsets", METHODS, "O.tif")
+    pair_arguments.add_arguments(parser, "offsets", METHODS, "O.tif")
     parser.add_argument(
         "--posting", type=int, default=POSTING_PX, metavar="N", help="spacing of the offsets, px (default: %(default)s)"
     )
@@ -40,6 +38,9 @@ def run(args: argparse.Namespace) -> int:
         raise ValueError("--search and --reach-m-per-day say the same: give one of them")
     if args.days is not None and not (args.days >= 1 and args.reach_m_per_day > 0):
         raise ValueError(f"--reach-m-per-day {args.reach_m_per_day:g} and --days {args.days} are not both positive")
+    from ml.offsets.infer import track_offsets  # torch takes seconds, and --help needs none
+    from ml.rasters import pair_command
+
     return pair_command.run(
         args,
         lambda pair, device, pieces: track_offsets(
@@ -50,10 +51,15 @@ def run(args: argparse.Namespace) -> int:
     )
 
 
-def _search(args: argparse.Namespace, pair: PairSource) -> int:
+def _search(args: argparse.Namespace, pair: "PairSource") -> int:
     """The reach in pixels. InputError where metres are given and the images' pixels are not counted in metres."""
     if args.days is None:
         return args.search or FARTHEST_PX
+    from rasterio.crs import CRS
+
+    from ml.offsets.infer import reach_px
+    from ml.offsets.motion import PixelScale
+
     if pair.epsg is None or CRS.from_epsg(pair.epsg).is_geographic:
         raise InputError(args.reference, "its pixels are not counted in metres", "Give --search in pixels")
     return reach_px(args.reach_m_per_day, PixelScale(abs(pair.transform.a), args.days))

@@ -13,9 +13,10 @@ import torch
 from affine import Affine
 
 from ingest.errors import UnusableData
-from ml.offsets import baseline, coarse, network, whitened
+from ml.offsets import FARTHEST_PX, METHODS, NETWORK, ONE_WINDOW, POSTING_PX, baseline, coarse, network, whitened
+from ml.offsets import VERSIONS as VERSIONS  # for ml.jobs
 from ml.offsets.blocks import BLOCK_PX, of_source
-from ml.offsets.coarse import FARTHEST_PX, NEAR_PX, SQUARE_PX, Reason, Search
+from ml.offsets.coarse import NEAR_PX, SQUARE_PX, Reason, Search
 from ml.offsets.motion import PixelScale
 from ml.offsets.regrid import at_posting
 from ml.rasters.imagery import Float32, ImagePair, PairSource, pixels_per_cell
@@ -27,9 +28,6 @@ from ml.runtime.device import precision
 from ml.runtime.feeding import feed_of, on_device, window_px
 from ml.runtime.memory import freed_memory_kept
 
-NETWORK, ONE_WINDOW = "model", "model-32px"  # the network's choice of windows; its window of 32 px everywhere
-METHODS = (NETWORK, "multi-kernel", "ncc", "whitened", ONE_WINDOW)
-VERSIONS = {"multi-kernel": "2", "ncc": "3", "whitened": "3", NETWORK: "8", ONE_WINDOW: "7"}  # raise with the numbers
 WEIGHTS = dict.fromkeys((NETWORK, ONE_WINDOW), network.NAME)  # networks, and the names of their cards
 UNITS = ("px", "px", "px", "px", "1")
 FLAT = 1e-6  # of the largest value: less range than this is none
@@ -47,7 +45,7 @@ def parameters(method: str) -> dict[str, Any]:
         "kernels_px": _kernels(method),
         "near_px": NEAR_PX,
         "farthest_px": FARTHEST_PX,
-        "posting_px": baseline.POSTING_PX,
+        "posting_px": POSTING_PX,
     }
 
 
@@ -62,7 +60,7 @@ def track_offsets(
     method: str,
     device: torch.device,
     search: int = FARTHEST_PX,
-    posting: int = baseline.POSTING_PX,
+    posting: int = POSTING_PX,
     pieces: Pieces | None = None,
 ) -> RasterResult:
     """Track a pair's offsets tile by tile, px of the input: columns right, rows down.

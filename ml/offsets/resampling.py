@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 
 from ml.networks.box_mean import box_mean
+from ml.networks.cc_res_siamnet import NODE_PX
 
-NODE_PX = 8
 NEAR_NODES, WIDE_NODES = 5, 31  # surroundings of a node
 PARTS = 32  # of a pixel, that a secondary is interpolated at
 TAPS = 8  # of the interpolation, along each axis

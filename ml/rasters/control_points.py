@@ -20,7 +20,7 @@ from rasterio.windows import Window as RasterWindow
 from ingest.errors import InputError
 from ingest.geometry import utm_epsg
 from ingest.projections import transformer
-from ml.rasters.imagery import MAX_PIXELS, SCALES, Float32, PairSource
+from ml.rasters.imagery import MAX_PIXELS, TO_POWER, Float32, PairSource
 from ml.rasters.pieces import Pieces
 from ml.rasters.windows import Window, cut, inner, shared
 
@@ -146,7 +146,7 @@ def _laid(swath: _Swath, grid: Affine, at: Window, epsg: int) -> Float32:
         return laid
     with _opened(swath.path) as raster:
         values = raster.read(1, window=RasterWindow(seen.col, seen.row, seen.cols, seen.rows), masked=True)
-    power = SCALES[swath.scale](values.astype(np.float32).filled(np.nan))
+    power = TO_POWER[swath.scale](values.astype(np.float32).filled(np.nan))
     reproject(
         np.sqrt(np.where(power > 0, power, np.nan)).astype(np.float32),
         laid,

@@ -23,7 +23,7 @@ Float32 = NDArray[np.float32]
 MAX_PIXELS = 10**9
 STRIP_ROWS, LINEAR_ROWS = 512, 64
 HIGH_PASS_PX = 21
-SCALES: dict[str, Callable[[Float32], Float32]] = {
+TO_POWER: dict[str, Callable[[Float32], Float32]] = {  # from each scale of ingest.readers.images.scenes
     "power": lambda values: values,
     "amplitude": lambda values: values**2,
     "db": lambda values: np.asarray(10 ** (values / 10), dtype=np.float32),
@@ -142,7 +142,7 @@ def _write_linear(values: Any, scale: str, power: Float32) -> None:
     """Values of a scale, masked where unknown, as linear power; in strips that stay near the processor."""
     for first in range(0, len(power), LINEAR_ROWS):
         strip = slice(first, first + LINEAR_ROWS)
-        linear = SCALES[scale](values[strip].astype(np.float32).filled(np.nan))
+        linear = TO_POWER[scale](values[strip].astype(np.float32).filled(np.nan))
         power[strip] = np.where(linear > 0, linear, np.float32(np.nan))
 
 

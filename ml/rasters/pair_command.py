@@ -1,12 +1,10 @@
-"""What `python -m ml coherence` and `python -m ml offsets` share."""
+"""How `python -m ml coherence` and `python -m ml offsets` run a method on two files."""
 
 import argparse
 import hashlib
 import json
 import time
 from collections.abc import Callable, Sequence
-from functools import partial
-from pathlib import Path
 
 import rasterio
 import torch
@@ -15,28 +13,13 @@ from ingest.errors import InputError
 from ingest.hashing import file_sha256
 from ingest.rasters import CACHE_MB
 from ml.rasters.control_points import has_control_points, in_pieces, laid_on_one_grid
-from ml.rasters.imagery import SCALES, PairSource, open_pair
+from ml.rasters.imagery import PairSource, open_pair
 from ml.rasters.pieces import Folder, Pieces
 from ml.rasters.results import RasterResult, write_result
 from ml.runtime.code_version import code_version
 from ml.runtime.device import choose_device, precision
-from ml.runtime.methods import help_of, method_of
 
 Method = Callable[[PairSource, torch.device, Pieces], RasterResult]
-
-
-def add_arguments(parser: argparse.ArgumentParser, task: str, methods: Sequence[str], out: str) -> None:
-    """Declare what both commands take. methods: as they are stored, the default first; out: what --out is shown as."""
-    parser.add_argument("reference", type=Path, metavar="REF.tif", help="earlier image")
-    parser.add_argument("secondary", type=Path, metavar="SEC.tif", help="later image, of the same posting")
-    parser.add_argument("--out", type=Path, required=True, metavar=out, help="raster to write")
-    parser.add_argument(
-        "--scale", choices=list(SCALES), default="power", help="scale of the images' values (default: %(default)s)"
-    )
-    parser.add_argument(
-        "--method", type=partial(method_of, task), choices=methods, default=methods[0], help=help_of(task)
-    )
-    parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto", help="where the network runs")
 
 
 def run(args: argparse.Namespace, method: Method, version: str, slack_px: int = 0, lay: bool = False) -> int:

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import pytest
 
-from bench import drip
+from lab.speed import drip
 from tests.makers.echo import EchoServer, echoing
 from tests.waiting import wait_until
 

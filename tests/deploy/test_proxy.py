@@ -18,9 +18,9 @@ import pytest
 from django.contrib.auth.models import Group, User
 from django.db import connection
 
-from bench import drip
 from ingest.models import MeasurementPoint
 from ingest.products.services import product_load
+from lab.speed import drip
 from monitor.web.roles import OPERATORS
 from tests.makers.echo import echoing
 from tests.waiting import wait_until

@@ -19,7 +19,7 @@ import pytest
 from django.conf import settings
 from django.db import connection
 
-from bench import drip
+from lab.speed import drip
 from monitor.gunicorn import child_exit, threads
 from monitor.models.operations import SignOfLife
 from monitor.web.ended import PREFIX

@@ -10,9 +10,6 @@ from shapely import from_wkb
 
 from detection.alerts.recompute import Recomputer
 from detection.models import Alert, AlertLife, AuditEntry
-from detection.replay.machine import Machine, clock_at
-from detection.replay.places import square
-from detection.replay.scenario import Event, Found, Measure
 from detection.reviews.drawn import Drawn, PlaceTaken, alert_draw
 from detection.reviews.edits import alert_edit, last_edit
 from detection.reviews.labels import labels_write
@@ -21,6 +18,9 @@ from detection.reviews.proposals import proposal_waiting
 from detection.reviews.record import judgements
 from detection.reviews.services import alert_review, may_take_back, review_publish
 from detection.rules.verdicts import Verdict
+from lab.replay.machine import Machine, clock_at
+from lab.replay.places import square
+from lab.replay.scenario import Event, Found, Measure
 
 pytestmark = pytest.mark.django_db
 TODAY = date(2021, 6, 1)

@@ -11,15 +11,15 @@ from hypothesis import strategies as st
 
 from detection.kinds import row_of
 from detection.models import Alert, AlertLife, AlertTransition, AlertUpdate, Detection, GlacierSample
-from detection.replay.machine import Machine, clock_at, goes_on_as
-from detection.replay.places import square
-from detection.replay.scenario import DELAY, REPEAT_DAYS, WINDOW, Event, Found, Measure
 from detection.reviews.drawn import KINDS_DRAWN, Drawn, alert_draw
 from detection.reviews.services import may_take_back
 from detection.rules.lifecycle import State, may_become
 from detection.rules.updates import MUTED_FOR
 from detection.rules.verdicts import Verdict, verdicts_open
 from ingest.models import Product, ScenePair
+from lab.replay.machine import Machine, clock_at, goes_on_as
+from lab.replay.places import square
+from lab.replay.scenario import DELAY, REPEAT_DAYS, WINDOW, Event, Found, Measure
 
 pytestmark = pytest.mark.django_db
 PLACES = ({"x_km": 0.0, "size_m": 800}, {"x_km": 1.2, "size_m": 800}, {"x_km": 0.6, "size_m": 2400})

@@ -2,8 +2,8 @@
 
 import pytest
 
-from detection.replay.machine import play
-from detection.replay.scenario import Scenario, scenarios
+from lab.replay.machine import play
+from lab.replay.scenario import Scenario, scenarios
 
 pytestmark = pytest.mark.django_db
 MOST_EVENTS = 12  # the others take seconds each: manage.py replay --suite plays them all

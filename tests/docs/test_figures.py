@@ -2,13 +2,16 @@
 
 import json
 import re
+import subprocess
 
 import pytest
 
-from ml.lab import figures
+from lab import figures
+from lab.management.commands.bench import NAMES
 
 SHIPPED = {json.loads(path.read_text())["weights_sha256"] for path in (figures.ROOT / "ml" / "weights").glob("*.json")}
 FILES = sorted(figures.FOLDER.glob("*.json"))
+COMMIT = re.compile(r"(?:^|-g|, )([0-9a-f]{7,40})(?=-dirty|,|$)")
 
 
 @pytest.mark.parametrize("path", figures.documents(), ids=lambda path: str(path.relative_to(figures.ROOT)))
@@ -25,14 +28,43 @@ def test_every_table_is_shown_and_every_result_is_used():
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
-def test_a_result_names_its_commit_and_the_weights_that_are_shipped_or_says_why_not(path):
+def test_a_result_has_a_command_or_is_frozen_and_is_of_the_weights_that_are_shipped(path):
     content = json.loads(path.read_text())
-    assert content.get("commit") or content["published_in"]
     if "results" in content:  # of scripts/bench
+        assert content.get("frozen") or content["name"] in NAMES
         return
     for result in figures.results_of(content):
-        assert result.command
-        assert result.weights_sha256 is None or result.weights_sha256 in SHIPPED or result.note
+        assert result.command or content["frozen"]
+        assert result.weights_sha256 is None or result.weights_sha256 in SHIPPED
+
+
+@pytest.fixture(scope="module")
+def commits() -> set[str]:
+    """Every commit before this one; a skip where the history is not at hand."""
+
+    def git(*arguments: str) -> str:
+        command = ["git", "-C", str(figures.ROOT), *arguments]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+    if not (figures.ROOT / ".git").exists():
+        pytest.skip("no checkout, thus no commits")
+    if git("rev-parse", "--is-shallow-repository").strip() == "true":
+        pytest.skip("a shallow clone, which lacks older commits")
+    return set(git("rev-list", "HEAD").split())
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_a_result_names_commits_that_are_in_the_repository(path, commits):
+    content = json.loads(path.read_text())
+    named = {
+        commit
+        for part in [content, *content.get("methods", {}).values()]
+        for key in ("commit", "published_in")
+        for commit in COMMIT.findall(str(part.get(key, "")))
+    }
+    assert named, "it names no commit"
+    lost = [commit for commit in named if not any(known.startswith(commit) for known in commits)]
+    assert not lost, "measure it again (scripts/figures --measure), or take it out"
 
 
 def test_a_table_states_weights_commit_and_command(tmp_path):

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from monitor.management.commands.sentences import page
-from monitor.management.samples.sentences import rows
+from lab.management.commands.sentences import page
+from lab.samples.sentences import rows
 
 TABLE = Path(__file__).with_name("sentences.md")
 ROWS = rows()

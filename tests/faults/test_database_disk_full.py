@@ -23,7 +23,7 @@ from django.conf import settings
 from django.utils import timezone
 from ingest.jobs import services as jobs
 from ingest.models import IngestJob, MeasurementPoint, Product
-from bench.faults.loads import what_is_partial
+from lab.speed.faults.loads import what_is_partial
 rows = IngestJob.objects.filter(source="watch")
 rows.filter(state="running").update(lease_until=timezone.now() - timedelta(seconds=1))
 jobs.jobs_requeue_expired()

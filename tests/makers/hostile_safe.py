@@ -5,8 +5,8 @@ import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from bench.simulated_safe import Flight, Recipe, make
 from tests.makers.hostile import VRT, Hostile, Trap
+from tests.makers.simulated_safe import Flight, Recipe, make
 
 SMALL = Recipe(flight=Flight(lines=32, pixels=48), polarisations=("VV",), grid=(3, 4))
 FILE = f"{SMALL.name}.zip"

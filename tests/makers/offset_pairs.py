@@ -3,11 +3,11 @@
 import numpy as np
 from affine import Affine
 
+from lab.simulation.sar.pairs import padded, simulate_pair
+from lab.simulation.sar.recipes import even_ground
+from lab.simulation.sar.system import GRDH
+from lab.simulation.seeds import Purpose, generator
 from ml.rasters.imagery import ImagePair
-from ml.simulation.sar.pairs import padded, simulate_pair
-from ml.simulation.sar.recipes import even_ground
-from ml.simulation.sar.system import GRDH
-from ml.simulation.seeds import Purpose, generator
 
 
 def pair_of(dx: float, dy: float, gamma: float = 0.9, size: int = 160, scene: int = 1) -> ImagePair:

@@ -12,7 +12,7 @@ import rasterio
 
 from ingest.hashing import file_sha256
 from ingest.projections import transformer
-from ml.__main__ import main
+from ml.__main__ import COMMANDS, main
 from ml.rasters.areas import KINDS
 from ml.runtime.checkpoints import WEIGHTS
 
@@ -30,6 +30,36 @@ def test_linear_algebra_runs_in_one_thread_a_call():
     around = {name: value for name, value in os.environ.items() if name != "OPENBLAS_NUM_THREADS"}
     shown = subprocess.run([sys.executable, "-c", code], env=around, capture_output=True, text=True, check=True)
     assert shown.stdout.split() == ["1", "False"]
+
+
+HELP = """
+import sys
+from ml.__main__ import COMMANDS, main
+try:
+    main(sys.argv[1:])
+finally:
+    assert "torch" not in sys.modules
+    print(*(name for name in sys.modules if name.startswith(("ml.", "lab."))))
+"""
+
+
+@pytest.mark.parametrize("command", ["", "deformation", "coherence", "offsets"])
+def test_help_imports_no_torch_and_no_other_command(command):
+    arguments = [sys.executable, "-c", HELP, *command.split(), "--help"]
+    shown = subprocess.run(arguments, capture_output=True, text=True, check=True).stdout.splitlines()
+    commands = {entry.module for entry in COMMANDS.values()} & set(shown[-1].split())
+    assert commands == ({COMMANDS[command].module} if command else set())
+
+
+@pytest.mark.parametrize("command", ["simulate", "train", "evaluate"])
+def test_without_the_laboratory_its_commands_say_so_in_one_line(command, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "lab", None)
+    for name in [name for name in sys.modules if name.startswith("lab.")]:
+        monkeypatch.delitem(sys.modules, name)
+    assert main([command, "--help"]) == 2
+    assert capsys.readouterr().err == (
+        f"'{command}' belongs to the laboratory, which is not installed: run it in a checkout of the repository.\n"
+    )
 
 
 def overlap(area: dict, truth: dict) -> bool:

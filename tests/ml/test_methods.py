@@ -10,16 +10,16 @@ import rasterio
 from affine import Affine
 from django.core.management import CommandError, call_command
 
+from lab.evaluate_command import TASKS
+from lab.simulation.sar.recipes import homogeneous
+from lab.simulation.seeds import Purpose, generator
 from ml import services
 from ml.__main__ import main
 from ml.coherence import infer as coherence
 from ml.deformation import infer as deformation
 from ml.jobs import JOBS
-from ml.lab.evaluate_command import TASKS
 from ml.offsets import infer as offsets
 from ml.runtime.methods import MODEL, SHIPPED, method_of
-from ml.simulation.sar.recipes import homogeneous
-from ml.simulation.seeds import Purpose, generator
 
 INFER = {"deformation": deformation, "coherence": coherence, "offsets": offsets}
 

@@ -18,7 +18,7 @@ from ingest.failures import Cause, next_step
 from ingest.products.services import product_load
 from ingest.storage import stored_tiff
 from ml import queue, selectors, services, tasks
-from ml.deformation.infer import VERSIONS
+from ml.deformation import VERSIONS
 from ml.models import ModelVersion, Prediction, Run
 from ml.repetition import run_repeat
 from ml.runtime.progress import report_progress

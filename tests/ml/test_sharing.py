@@ -13,7 +13,6 @@ from django.db import DatabaseError, connection
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from bench import storage
 from ingest.models import ScenePair
 from ingest.products.services import product_load
 from ingest.scenes.pairs import pairs_make
@@ -23,6 +22,7 @@ from ml.events import event_report
 from ml.models import ModelVersion, PieceClaim, Prediction, Run
 from ml.sharing import Claims
 from ml.stored import read_prediction
+from tests.makers import object_store as storage
 from tests.waiting import HANG_SECONDS
 
 PLACES = {str(number): number for number in range(6)}

@@ -4,7 +4,7 @@ import pytest
 from django.core.management.base import CommandError
 from django.test import Client
 
-from monitor.management.checks.open import check
+from lab.checks.open import check
 
 pytestmark = pytest.mark.django_db
 

@@ -10,7 +10,7 @@ from django.test import Client
 from detection.models import Alert
 from ingest.models import MeasurementPoint, Product
 from ingest.products.services import product_load
-from ml.deformation.infer import VERSIONS
+from ml.deformation import VERSIONS
 
 pytestmark = pytest.mark.django_db
 PAGES = ["/", "/alerts/", "/products/", "/about/", "/reading/"]

@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 import ground_motion
-from ml.__main__ import COMMANDS
 
 ROOT = Path(__file__).resolve().parents[2]
 PROBE = """
@@ -29,10 +28,6 @@ def called(*arguments: str, environment: dict[str, str]) -> subprocess.Completed
 def nowhere(tmp_path) -> dict[str, str]:
     """An environment without settings: no database, no broker, no state of its own."""
     return {"GROUND_MOTION_VAR": str(tmp_path), "PATH": "/usr/bin:/bin"}
-
-
-def test_every_method_is_listed():
-    assert list(ground_motion.METHODS) == list(COMMANDS)
 
 
 def test_help_lists_both_kinds_of_commands_without_a_database(nowhere):

@@ -28,11 +28,3 @@ def overwrapped(velocity_mm_yr: Float32, gain: float, years: float = YEARS) -> F
     """
     displacement_mm = velocity_mm_yr * np.float32(years)
     return wrap(np.float32(gain * 4 * math.pi / WAVELENGTH_MM) * displacement_mm)
-
-
-def merge(probabilities: list[Float32], how: str) -> Float32:
-    """One map of those of several gains, each (rows, cols). how: mean (the paper's) or max. ValueError for others."""
-    if how not in ("mean", "max"):
-        raise ValueError(f"results merge by mean or max, not by {how!r}")
-    stack = np.stack(probabilities)
-    return np.asarray(stack.mean(axis=0) if how == "mean" else stack.max(axis=0), dtype=np.float32)

@@ -2,7 +2,7 @@
 
 The network names cells; an area as a whole has what cells do not show: how its core differs from its rim, how large,
 fast, sharp and long it is, how steep the ground under it, and whether two tracks see the same. Coefficients are fitted
-by `python -m ml.lab.deformation.causes` to one set of weights and hold for these only.
+by `python -m lab.deformation.causes` to one set of weights and hold for these only.
 """
 
 import json

@@ -2,7 +2,7 @@
 
 The network's shares are the start; each fact multiplies the odds of the causes that it speaks for or against. What is
 not loaded has no term. Besides the network's causes there is `OTHER`: none of them. Factors of the slope were counted
-on simulated ground (`python -m ml.lab.deformation.context`); all others are judgements, with their reasons:
+on simulated ground; all others are judgements, with their reasons:
 docs/models/kinds.md.
 """
 

@@ -78,7 +78,8 @@ def _speed(content: Mapping[str, Any]) -> tuple[str, list[Result]]:
     }
     note = " ".join(filter(None, [content.get("note", ""), str(content.get("machine", ""))]))
     name = content["name"]
-    result = Result("ratio to the control", values, "", str(content.get("commit", "")), f"scripts/bench {name}", note)
+    command = "" if content.get("frozen") else f"scripts/bench {name}"
+    result = Result("ratio to the control", values, "", str(content.get("commit", "")), command, note)
     return SPEED + name, [result] if values else []
 
 

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from django.core.management import call_command
 
-from bench import simulated_safe as made_safe
 from ingest.models import Scene, ScenePair
 from ingest.scenes.pairs import pairs_make
 from ingest.scenes.services import scenes_load
 from tests.makers import rtc as made_rtc
+from tests.makers import simulated_safe as made_safe
 
 pytestmark = pytest.mark.django_db
 

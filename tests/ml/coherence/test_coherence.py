@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 import torch
 
+from ml.coherence import METHODS
 from ml.coherence.baseline import Speckle, estimate_looks, guarnieri_prati, pearson
 from ml.coherence.change import coherence_change, in_season
-from ml.coherence.infer import METHODS, estimate_coherence
+from ml.coherence.infer import estimate_coherence
 from ml.coherence.posterior import posterior_mean
 from ml.rasters.imagery import ImagePair, box_mean
 

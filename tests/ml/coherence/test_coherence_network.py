@@ -7,22 +7,22 @@ import pytest
 import torch
 from affine import Affine
 
+from lab.coherence.evaluate import errors, estimated, make_structured
+from lab.coherence.training.scenes import coherence_pair, drawn_system
+from lab.coherence.training.task import CoherenceSettings, CoherenceTrainingTask
+from lab.simulation.sar.cache import fill
+from lab.simulation.sar.pairs import SarPair
+from lab.simulation.sar.recipes import constant_shift
+from lab.simulation.seeds import Purpose, generator
+from lab.training import Schedule, train
+from ml.coherence import NETWORK, TRUTHS, infer, network
 from ml.coherence import features as of_features
-from ml.coherence import infer, network
 from ml.coherence.change import of_scatterers
 from ml.coherence.features import DETAILS, FACTS, INPUTS, features
-from ml.coherence.infer import NETWORK, estimate_coherence
-from ml.coherence.network import OUTPUTS, TRUTHS, made, registered, shipped
+from ml.coherence.infer import estimate_coherence
+from ml.coherence.network import OUTPUTS, made, registered, shipped
 from ml.coherence.registration import facts_of, moved, shift_of
-from ml.lab.coherence.evaluate import errors, estimated, make_structured
-from ml.lab.coherence.training.scenes import coherence_pair, drawn_system
-from ml.lab.coherence.training.task import CoherenceSettings, CoherenceTrainingTask
-from ml.lab.training import Schedule, train
 from ml.rasters.imagery import ImagePair, high_pass
-from ml.simulation.sar.cache import fill
-from ml.simulation.sar.pairs import SarPair
-from ml.simulation.sar.recipes import constant_shift
-from ml.simulation.seeds import Purpose, generator
 
 CPU = torch.device("cpu")
 SMALL = {"widths": (16, 16), "blocks": (1, 1)}

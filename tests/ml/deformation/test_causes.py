@@ -8,6 +8,7 @@ import pytest
 from affine import Affine
 from shapely import Point
 
+from lab.deformation.causes import Sample, fit, fit_all, macro_f1, network_itself, samples_of, softmax
 from ml.deformation.places.causes import (
     FEATURES,
     NAME,
@@ -19,7 +20,6 @@ from ml.deformation.places.causes import (
     knows_heights,
     named,
 )
-from ml.lab.deformation.causes import Sample, fit, fit_all, macro_f1, network_itself, samples_of, softmax
 from ml.rasters.areas import KINDS, Area, PeakRate, Place, SortedPoints
 
 AT = Point(5_000, 5_000)
@@ -147,7 +147,7 @@ def test_a_method_that_names_no_kinds_keeps_its_signs(folder):
 
 
 def test_the_shipped_coefficients_were_fitted_to_the_shipped_weights():
-    """Else `python -m ml.lab.deformation.causes` is to be run again."""
+    """Else `python -m lab.deformation.causes` is to be run again."""
     fitted.cache_clear()
     assert fitted() is not None
 

@@ -5,11 +5,12 @@ import pytest
 from affine import Affine
 
 from ingest.geometry import utm_epsg
+from ml.deformation import METHODS
 from ml.deformation.baseline import background_and_noise, matched_filter, threshold
 from ml.deformation.gridding.cells import VelocityGrid, assign_cells, cell_mean, grid_median
 from ml.deformation.gridding.despike import despike
 from ml.deformation.hotspots import GetisOrdConfig, active_areas, getis_ord
-from ml.deformation.infer import METHODS, WEIGHTS, detect_deformation, flagged_areas, parameters, strongest
+from ml.deformation.infer import WEIGHTS, detect_deformation, flagged_areas, parameters, strongest
 from ml.deformation.points import PointCloud, project
 from ml.rasters.areas import Area
 

@@ -1,4 +1,4 @@
-"""From points to what a network sees: gridding, filling, wrapping, patches."""
+"""From points to what a network sees: gridding, filling, wrapping."""
 
 import numpy as np
 import pytest
@@ -17,7 +17,7 @@ from ml.deformation.features.channels import (
     noise_scale,
     shown,
 )
-from ml.deformation.features.overwrap import merge, overwrapped
+from ml.deformation.features.overwrap import overwrapped
 from ml.deformation.features.relief import relief
 from ml.deformation.features.surroundings import (
     OF_ATMOSPHERE,
@@ -35,7 +35,6 @@ from ml.deformation.network import on_lattice
 from ml.deformation.noise import point_noise
 from ml.deformation.points import PointCloud
 from ml.deformation.still import StillGround, still_ground
-from ml.lab.deformation.training.patches import PATCH, gaussian, slide, starts
 
 WEST, SOUTH = 4_600_000.0, 1_740_000.0
 
@@ -325,27 +324,3 @@ def test_half_a_wavelength_of_motion_is_one_fringe():
     assert shown([track]) is None
     (phase,) = shown([track], "none", 2.0) or []
     assert abs(phase[0, 0]) == pytest.approx(np.pi, abs=1e-3)
-
-
-def test_gains_merge_by_mean_or_by_maximum():
-    maps = [np.array([[0.2]], dtype=np.float32), np.array([[0.8]], dtype=np.float32)]
-    assert merge(maps, "mean").item() == pytest.approx(0.5)
-    assert merge(maps, "max").item() == pytest.approx(0.8)
-    with pytest.raises(ValueError, match="mean or max"):
-        merge(maps, "median")
-
-
-def test_patches_slide_by_a_quarter_and_end_at_the_edge():
-    assert starts(100).tolist() == [0, 8, 16, 24, 32, 40, 48, 56, 64, 68]
-    assert starts(PATCH).tolist() == [0]
-    assert gaussian()[PATCH // 2, PATCH // 2] == pytest.approx(1, abs=0.02)
-
-
-def test_merged_patches_keep_what_all_agree_on_and_leave_out_the_unknown():
-    phase = np.zeros((64, 64), dtype=np.float32)
-    reached = np.ones((64, 64), dtype=bool)
-    reached[:, 24:] = False
-    merged = slide(phase, reached, lambda x: torch.full((len(x),), 0.7))
-    np.testing.assert_allclose(merged[np.isfinite(merged)], 0.7, atol=1e-5)
-    assert np.isfinite(merged[:, :32]).all()
-    assert np.isnan(merged[:, 40:]).all()  # a patch that begins at 8 knows half, one at 16 less

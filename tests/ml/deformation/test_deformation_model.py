@@ -6,22 +6,22 @@ import numpy as np
 import pytest
 import torch
 
+from lab.deformation.benchmark_tiles import CELLS, NATIONAL, bowl_in, cloud, still_tile
+from lab.deformation.scoring import detects_bowl, score_tile, truth_of
+from lab.simulation.seeds import Purpose, generator
+from lab.simulation.tiles import with_sources
 from ml.deformation.features.channels import TrackCells
 from ml.deformation.gridding.cells import grid_robust
 from ml.deformation.infer import detect_deformation, detect_tracks, flagged_areas
 from ml.deformation.inputs import read_points
 from ml.deformation.network import DeformationNetwork, calibrated, on_lattice, predict_block
 from ml.deformation.points import PointCloud
-from ml.lab.deformation.benchmark_tiles import CELLS, NATIONAL, bowl_in, cloud, still_tile
-from ml.lab.deformation.scoring import detects_bowl, score_tile, truth_of
 from ml.networks.deformation_unet import STRIDE, DeformationUnet
 from ml.rasters.areas import KINDS
 from ml.runtime.checkpoints import WEIGHTS
 from ml.simulation.ground.deformation import Ellipse
 from ml.simulation.ground.frame import Offset
 from ml.simulation.ground.sources import GroundwaterSubsidence
-from ml.simulation.seeds import Purpose, generator
-from ml.simulation.velocity.tiles import with_sources
 
 WEAK_BOWL = "pd_3mm_800m"
 

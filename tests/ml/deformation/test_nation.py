@@ -15,8 +15,6 @@ from ml.deformation.nation import NetworkConfig, predict, windows
 from ml.deformation.network import DeformationNetwork, on_lattice
 from ml.deformation.points import PointCloud
 from ml.deformation.still import StillGround
-from ml.lab.deformation import naming
-from ml.lab.deformation.naming import named_areas
 from ml.networks.deformation_unet import DeformationUnet
 from ml.rasters.areas import KINDS, areas_in
 from ml.runtime.checkpoints import Card
@@ -189,10 +187,3 @@ def test_the_shipped_network_is_the_version_that_the_service_names():
     card = infer.read_card(infer.WEIGHTS["model"])
     assert card.task == "deformation"
     json.dumps(infer.parameters("model"))
-
-
-def test_how_sure_a_name_is_is_measured_on_areas_that_lie_on_something():
-    maps = [one for number in range(naming.FIRST_TILE, naming.FIRST_TILE + 4) for one in named_areas("model", number)]
-    assert maps
-    assert all(0.2 <= one.share <= 1 for one in maps)  # the likeliest of five
-    assert any(one.right for one in maps)

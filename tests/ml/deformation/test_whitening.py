@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
+from ml.deformation import METHODS, VERSIONS
 from ml.deformation.gridding.cells import grid_robust
-from ml.deformation.infer import METHODS, VERSIONS, detect_deformation, flagged_areas
+from ml.deformation.infer import detect_deformation, flagged_areas
 from ml.deformation.points import PointCloud
 from ml.deformation.whitening import WhiteningConfig, whitening
 from ml.simulation.ground.terrain import fractal_field

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from ml.lab.offsets.calibrate import gain_of
+from lab.offsets.calibrate import gain_of
 from ml.networks.box_mean import box_mean
 from ml.offsets.averaging import WINDOWS_NODES, Averaged, Gain, averaged, calibrated
 

@@ -6,16 +6,16 @@ import torch
 from affine import Affine
 from scipy import fft
 
+from lab.simulation.sar.pairs import padded, simulate_pair
+from lab.simulation.sar.recipes import constant_shift, even_ground
+from lab.simulation.sar.system import GRDH
+from lab.simulation.seeds import Purpose, generator
 from ml.offsets.baseline import chance_peak, grid_of_nodes, track
 from ml.offsets.consensus import agrees_with_neighbours, consensus
 from ml.offsets.correlate import correlate
 from ml.offsets.infer import track_offsets
 from ml.offsets.lags import correlate_grid
 from ml.rasters.imagery import ImagePair, high_pass
-from ml.simulation.sar.pairs import padded, simulate_pair
-from ml.simulation.sar.recipes import constant_shift, even_ground
-from ml.simulation.sar.system import GRDH
-from ml.simulation.seeds import Purpose, generator
 
 FINE = 3  # scatterers per pixel and axis
 

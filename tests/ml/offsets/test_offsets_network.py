@@ -7,8 +7,10 @@ import pytest
 import torch
 from affine import Affine
 
-from ml.lab.offsets.calibrate import tables_of
-from ml.lab.offsets.evaluate import width_px
+from lab.offsets.calibrate import tables_of
+from lab.offsets.evaluate import width_px
+from lab.simulation.sar.recipes import stepped
+from lab.simulation.seeds import Purpose, generator
 from ml.networks.box_mean import box_mean
 from ml.networks.cc_res_siamnet import LAGS, NODE_PX, REACH_WEIGHTS, STRIP_ROWS, Alike, CCResSiamNet, correlated
 from ml.offsets import coarse, network
@@ -19,8 +21,6 @@ from ml.offsets.resampling import gathered, in_parts, surroundings, whole
 from ml.offsets.texture import texture
 from ml.rasters.imagery import ImagePair, PairSource
 from ml.runtime.device import precision
-from ml.simulation.sar.recipes import stepped
-from ml.simulation.seeds import Purpose, generator
 from tests.makers.offset_pairs import pair_of
 
 CPU = torch.device("cpu")

@@ -7,17 +7,17 @@ import numpy as np
 import pytest
 import torch
 
+from lab.offsets import real_chips
+from lab.offsets.dataset import make_scene, prepared
+from lab.offsets.recipe import RECIPE
+from lab.offsets.training_task import Settings, bias_of, cut, likely_answer, likely_coarse, likely_start, turned
+from lab.simulation.seeds import Purpose
 from ml.__main__ import main
-from ml.lab.offsets import real_chips
-from ml.lab.offsets.dataset import make_scene, prepared
-from ml.lab.offsets.recipe import RECIPE
-from ml.lab.offsets.training_task import Settings, bias_of, cut, likely_answer, likely_coarse, likely_start, turned
 from ml.networks.box_mean import box_mean
 from ml.offsets import network
 from ml.offsets.resampling import in_parts
 from ml.offsets.texture import texture
 from ml.runtime.checkpoints import WEIGHTS, read_card
-from ml.simulation.seeds import Purpose
 from tests.makers.offset_pairs import pair_of
 
 CPU = torch.device("cpu")

@@ -8,8 +8,12 @@ import rasterio
 import torch
 from affine import Affine
 
+from lab.offsets import real_chips
+from lab.simulation.sar.pairs import SarPair, padded, simulate_pair
+from lab.simulation.sar.recipes import even_ground
+from lab.simulation.sar.system import GRDH, Float32
+from lab.simulation.seeds import Purpose, generator
 from ml.__main__ import main
-from ml.lab.offsets import real_chips
 from ml.offsets import coarse
 from ml.offsets.blocks import in_memory, of_source
 from ml.offsets.coarse import Reason
@@ -19,10 +23,6 @@ from ml.offsets.motion import PixelScale
 from ml.rasters.control_points import laid_on_one_grid
 from ml.rasters.imagery import ImagePair, high_pass
 from ml.rasters.windows import Window
-from ml.simulation.sar.pairs import SarPair, padded, simulate_pair
-from ml.simulation.sar.recipes import even_ground
-from ml.simulation.sar.system import GRDH, Float32
-from ml.simulation.seeds import Purpose, generator
 
 CPU = torch.device("cpu")
 FAR = (31.3, -24.6)  # px, 40 together

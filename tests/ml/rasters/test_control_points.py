@@ -9,13 +9,13 @@ from rasterio.transform import from_origin
 
 from ingest.errors import InputError
 from ingest.projections import transformer
+from lab.simulation.sar.recipes import constant_shift
+from lab.simulation.seeds import Purpose, generator
 from ml.__main__ import main
 from ml.rasters import control_points
 from ml.rasters.control_points import has_control_points, in_pieces, laid_on_one_grid
 from ml.rasters.pieces import Pieces
 from ml.rasters.windows import Window
-from ml.simulation.sar.recipes import constant_shift
-from ml.simulation.seeds import Purpose, generator
 
 EPSG, POSTING_M, SIZE = 32633, 20.0, 256
 WEST, NORTH = 500_000.0, 5_000_000.0

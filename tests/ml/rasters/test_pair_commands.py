@@ -5,7 +5,7 @@ import pytest
 import rasterio
 
 from ml.__main__ import main
-from ml.coherence.infer import VERSIONS
+from ml.coherence import VERSIONS
 from ml.rasters.pieces import Folder
 
 

@@ -15,10 +15,10 @@ import pytest
 import rasterio
 from shapely.geometry import Point, shape
 
-from ml.simulation import command
-from ml.simulation.files import region as region_files
+from lab.simulation import command
+from lab.simulation import region_files as region_files
+from lab.simulation.region_files import write_region
 from ml.simulation.files.egms import csv_bytes
-from ml.simulation.files.region import write_region
 from ml.simulation.velocity.region import simulate_region
 
 REAL_RELEASE = [

@@ -5,6 +5,9 @@ import math
 import numpy as np
 import pytest
 
+from lab.simulation.seeds import Purpose, generator
+from lab.simulation.sources import DRAWS, Site
+from lab.simulation.tiles import CELL_M, TileConfig, make_tile, with_sources
 from ml.simulation.ground.deformation import (
     Ellipse,
     Panel,
@@ -18,10 +21,7 @@ from ml.simulation.ground.deformation import (
     tunnel_settlement_mm,
     tunnel_trough,
 )
-from ml.simulation.ground.draws import DRAWS, Site
 from ml.simulation.ground.frame import LineOfSight, Offset, project_to_los_mm_yr
-from ml.simulation.seeds import Purpose, generator
-from ml.simulation.velocity.tiles import CELL_M, TileConfig, make_tile, with_sources
 
 POSTING_M = 10.0
 EAST_M, NORTH_M = np.meshgrid(np.arange(-3_000.0, 3_000.0, POSTING_M), np.arange(-3_000.0, 3_000.0, POSTING_M))

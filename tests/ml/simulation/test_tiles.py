@@ -1,21 +1,19 @@
 """Tiles: points, errors with their stated statistics, truth, and files that our own reader takes back."""
 
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
 from scipy.spatial import cKDTree
 
 from ingest.readers import open_velocity_field
+from lab.simulation.seeds import Purpose, generator
+from lab.simulation.tiles import CELL_M, SIDE_M, TileConfig, make_tile, with_sources
 from ml.deformation.points import project
-from ml.simulation.files.tiles import track_points, truth_records, write_tile
 from ml.simulation.ground.deformation import Ellipse, Panel
 from ml.simulation.ground.frame import Offset
 from ml.simulation.ground.sources import GroundwaterSubsidence, MiningSubsidence, QuarrySettlement
 from ml.simulation.ground.terrain import LandCover
-from ml.simulation.seeds import Purpose, generator
-from ml.simulation.velocity.histories import HISTORIES, draw_history, of_unit_rate
 from ml.simulation.velocity.noise import velocity_errors
 from ml.simulation.velocity.nuisance import (
     USTICA,
@@ -30,7 +28,6 @@ from ml.simulation.velocity.nuisance import (
     unwrapping_block,
     warm_buildings,
 )
-from ml.simulation.velocity.tiles import CELL_M, SIDE_M, TileConfig, make_tile, with_sources
 
 CALM = Nuisance()._replace(
     turbulence_mm2_yr2=Range(0, 0),
@@ -232,53 +229,15 @@ def test_no_point_stands_on_a_quarrys_floor(still):
         assert away.min() > 150
 
 
-def test_truth_is_drawn_where_the_line_of_sight_moves_by_two_mm_and_names_class_peak_and_size(still):
+def test_truth_is_drawn_where_the_line_of_sight_moves_by_two_mm_and_names_kind_peak_and_size(still):
     bowl = GroundwaterSubsidence(Offset(500.0, 500.0), Ellipse(1000, 1000, 0), -10.0, flatness=1.0)
     moving = with_sources(still, (bowl,))
     track = moving.tracks[0]
-    (record,) = truth_records(moving, track)
+    (truth,) = moving.truths(track.geometry.los)
     peak = -10.0 * track.geometry.los.up
-    assert record.kind == "groundwater_subsidence"
-    assert record.peak_mm_yr == pytest.approx(peak, rel=0.02)
-    assert record.area_m2 == pytest.approx(np.pi * 1000**2 * np.log(abs(peak) / 2), rel=0.03)
-    assert record.polygon.centroid.x == pytest.approx(still.terrain.frame.easting_m + 500, abs=CELL_M)
-
-
-@pytest.mark.parametrize("kind", HISTORIES)
-def test_every_history_starts_at_zero_and_has_a_rate_of_one(kind):
-    years = np.linspace(0, 5, 120)
-    for scene in range(20):
-        name, history = draw_history(rng(scene), kind, years)
-        assert name
-        assert history[0] == 0
-        assert of_unit_rate(history, years) == pytest.approx(history)
-
-
-def test_a_tile_is_written_as_a_release_and_read_back_by_our_own_reader(tmp_path):
-    config = TileConfig(town_share=Range(-0.01, -0.01), suburb_share=Range(0.01, 0.01), forest_share=Range(0.6, 0.6))
-    still = make_tile(rng(20), config._replace(signal_share=0.0))
-    tile = with_sources(still, (GroundwaterSubsidence(Offset(0, 0), Ellipse(2500, 2500, 0), -20.0),))
-    zips = write_tile(rng(21), tile, tmp_path, date_count=60)
-    assert {path.name for path in tmp_path.iterdir()} == {*(path.name for path in zips), "truth.geojson"}
-    for path, track in zip(zips, tile.tracks, strict=True):
-        field = open_velocity_field(Path(path))
-        batches = list(field.batches())
-        assert field.header.simulated
-        velocity = np.concatenate([batch.velocity_mm_yr for batch in batches])
-        assert velocity.size == track.x_m.size
-        # the series' own noise and the yearly wave of 60 dates add some tenths
-        assert np.median(np.abs(velocity - track.velocity_mm_yr)) < 0.4
-        los_up = np.concatenate([batch.los_up for batch in batches])
-        assert los_up == pytest.approx(track.geometry.los.up, abs=1e-6)
-
-
-def test_a_series_has_the_rate_of_its_tile_and_more_noise_makes_no_bias():
-    config = TileConfig(signal_share=0.0, town_share=Range(-0.01, -0.01), suburb_share=Range(0.01, 0.01))
-    tile = make_tile(rng(22), config)
-    points = track_points(rng(23), tile, tile.tracks[0])
-    difference = points.fit.velocity_mm_yr - tile.tracks[0].velocity_mm_yr
-    assert difference.mean() == pytest.approx(0, abs=0.02)
-    assert difference.std() < 0.3
+    assert truth.source.kind == "groundwater_subsidence"
+    assert truth.peak_mm_yr == pytest.approx(peak, rel=0.02)
+    assert truth.mask.sum() * CELL_M**2 == pytest.approx(np.pi * 1000**2 * np.log(abs(peak) / 2), rel=0.03)
 
 
 def test_a_tile_that_moves_elsewhere_has_other_truth_and_the_same_config():

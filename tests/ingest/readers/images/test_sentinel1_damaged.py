@@ -7,13 +7,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from bench.simulated_safe import Flight, Recipe, make, random_digital
 from ingest.errors import InputError
 from ingest.readers import open_scenes, recognise, scene_by_name
 from ingest.readers.images.sentinel1 import container as sentinel1_container
 from ingest.readers.images.sentinel1 import safe as sentinel1_safe
 from ingest.readers.records import Declaration
 from tests.makers.damage import NOISY, flipped, truncated
+from tests.makers.simulated_safe import Flight, Recipe, make, random_digital
 
 SMALL = Recipe(flight=Flight(lines=48, pixels=64), polarisations=("VV",), grid=(3, 4))
 

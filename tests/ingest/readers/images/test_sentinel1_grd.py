@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from pyproj import Transformer
 
-from bench.simulated_safe import Flight, Recipe, make, random_digital, swath_of
 from ingest.errors import InputError
 from ingest.readers import open_scenes, raster, recognise, scene_by_name
 from ingest.readers.images.scenes import Placing
@@ -24,6 +23,7 @@ from ingest.readers.images.sentinel1.container import opened
 from ingest.readers.images.sentinel1.geolocation import GridPoints, positions_of
 from ingest.readers.images.sentinel1.safe import annotation_of, annotations_of, calibration_of, noise_of
 from ingest.readers.records import Declaration, Direction
+from tests.makers.simulated_safe import Flight, Recipe, make, random_digital, swath_of
 
 BOTH_WAYS = pytest.mark.parametrize("descending", [True, False], ids=["descending", "ascending"])
 

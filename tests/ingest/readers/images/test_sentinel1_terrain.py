@@ -5,7 +5,6 @@ import pytest
 import rasterio
 from affine import Affine
 
-from bench.simulated_safe import Flight, Recipe, make
 from ingest.errors import InputError
 from ingest.projections import transformer
 from ingest.readers import open_scenes
@@ -13,6 +12,7 @@ from ingest.readers.images.scenes import Placing
 from ingest.readers.images.sentinel1 import terrain as sentinel1_terrain
 from ingest.readers.images.sentinel1.container import opened
 from ingest.readers.images.sentinel1.safe import annotation_of, annotations_of
+from tests.makers.simulated_safe import Flight, Recipe, make
 
 TARGET = (200, 250)
 FLAT_M = 300.0

@@ -7,9 +7,9 @@ import mapbox_vector_tile
 import numpy as np
 import pytest
 
-from bench.simulated import load_towns
 from ingest.models import MeasurementPoint
 from ingest.products.services import product_load
+from lab.speed.simulated import load_towns
 from ml.statistics.series import fit_rates, fit_series
 from monitor.maps.charts.period_tiles import MOST_FITTED
 

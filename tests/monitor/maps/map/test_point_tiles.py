@@ -7,9 +7,9 @@ import pytest
 from django.contrib.gis.geos import GEOSGeometry
 from django.db import connection
 
-from bench.simulated import load_towns
 from ingest.models import MeasurementPoint
 from ingest.products.services import product_delete, product_load
+from lab.speed.simulated import load_towns
 from monitor.maps.map import selectors
 from monitor.maps.map.layers import BY_NAME
 from monitor.maps.map.tile_geometry import tile_box

@@ -8,7 +8,7 @@ from django.core.management import call_command
 from django.urls import reverse
 
 from ingest.models import ContextLayer, Product, Scene, ScenePair, SimulatedTruth
-from monitor.management.checks import truth
+from lab.checks import truth
 from tests.makers.small_nation import small
 
 pytestmark = pytest.mark.django_db

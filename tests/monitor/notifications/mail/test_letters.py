@@ -18,7 +18,7 @@ from django.utils.translation import gettext
 
 from detection.models import AlertExposure
 from detection.rules.updates import Cause, Change
-from monitor.management.samples.alerts import step, update
+from lab.samples.alerts import step, update
 from monitor.maps.map.plans import mail_plan
 from monitor.models.messages import Endpoint
 from monitor.models.subscriptions import Membership, Organisation

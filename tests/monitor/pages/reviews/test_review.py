@@ -451,8 +451,8 @@ def test_demo_accounts_are_refused_on_a_public_service_and_take_nobodys_account(
 
 @pytest.mark.django_db(transaction=True)
 def test_the_demos_own_check_leaves_the_public_state_as_it_was(live_server, watched_region, settings, tmp_path):
-    from monitor.management.checks import review
-    from monitor.management.checks.site import Site
+    from lab.checks import review
+    from lab.checks.site import Site
 
     settings.DEMO_ACCOUNTS_FILE = tmp_path / "accounts.json"
     call_command("demoaccounts")

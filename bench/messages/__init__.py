@@ -1,1 +1,0 @@
-"""Messages on their way: subscribers, mails and webhooks, and the servers that take them."""

@@ -1,0 +1,1 @@
+"""The laboratory: training, benchmarks of accuracy and speed, replays. No part of the installed product."""

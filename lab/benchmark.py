@@ -1,0 +1,45 @@
+"""Benchmarks: frozen scenes with a known truth, the figures that a method reaches on them, and processes to measure."""
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from types import MappingProxyType
+from typing import NamedTuple, TypeVar
+
+import torch
+
+from ml.statistics.intervals import Interval
+
+T = TypeVar("T")
+
+
+class Benchmark(NamedTuple):
+    """size: how many tiles, pairs or glaciers (`of`) its published figures stand on; methods: name -> version.
+
+    evaluate: method and size to metric name -> interval.
+    truth_sha256: size to the hash of what is generated; its
+    scenes come from seeds that training never draws (lab.simulation.seeds).
+    """
+
+    name: str
+    version: str
+    size: int
+    of: str
+    methods: Mapping[str, str]
+    evaluate: Callable[..., dict[str, Interval]]
+    truth_sha256: Callable[[int], str]
+    weights: Mapping[str, str] = MappingProxyType({})  # networks, and the names of their cards
+
+
+def scenes_sha256(version: str, size: int, digests: Sequence[bytes]) -> str:
+    """One hash of a benchmark's scenes, from the digest of each."""
+    return hashlib.sha256(f"{version} {size}".encode() + b"".join(digests)).hexdigest()
+
+
+def over_seeds(measure: Callable[[int], T], n: int, first: int = 0, processes: int = 2) -> list[T]:
+    """measure(seed) for n seeds from `first` on, in order. Spawned: torch's threads do not survive a fork."""
+    if n <= processes or processes == 1:
+        return [measure(seed) for seed in range(first, first + n)]
+    with ProcessPoolExecutor(processes, get_context("spawn"), torch.set_num_threads, (1,)) as pool:
+        return list(pool.map(measure, range(first, first + n), chunksize=max(1, n // 50)))

@@ -1,0 +1,133 @@
+"""`change-real`: how many cells of real ground without known events are confirmed as changed, on a date.
+
+Every series of chips at hand (three places of land, one of sea, both polarisations, 22 dates) was looked at when the
+rule of confirmation was made, and the sea when the search for shifts was. So the thresholds are chosen anew here by a
+rule that needs no eye, and each place of land is judged with those chosen without it: over the other places no more
+than MOST_SHARE of the cells a date, and then as many events as possible found in simulated series of validation.
+"""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from datetime import date
+from functools import partial
+from typing import NamedTuple
+
+import numpy as np
+
+from lab.benchmark import Benchmark, over_seeds
+from lab.coherence.change import confirm_evaluate
+from lab.coherence.real import chips as real_chips
+from lab.real_data import folder
+from lab.simulation.seeds import Purpose
+from ml.coherence import VERSIONS
+from ml.coherence.confirm import HIGH_SIGMA, LOW_SIGMA, Evidence, confirmed
+from ml.coherence.infer import WEIGHTS
+from ml.statistics.intervals import Float64, Interval, bootstrap
+
+NAME, VERSION = "change-real", "1"
+CHIPS = "opera_rtc_10sgd"
+POLARISATIONS = ("VV", "VH")
+HIGHS, LOWS = (3.5, 4.0, 4.5, 5.0), (2.0, 2.5, 3.0)
+MOST_SHARE = 0.0002  # of the cells a date, over the places that thresholds are chosen on
+SERIES = 40  # of validation
+THRESHOLDS = [(high, low) for high in HIGHS for low in LOWS]
+BASELINES = {name: days for name, days in real_chips.GROUPS.items() if days[1] <= max(real_chips.BASELINES_DAYS) + 1}
+Shares = Mapping[date, float]
+
+
+class Judged(NamedTuple):
+    """shares: by thresholds, of each series (polarisation) of a place; land: or the sea."""
+
+    shares: Mapping[tuple[float, float], list[Shares]]
+    land: bool
+
+
+def series_of(place: str, method: str) -> list[list[Evidence]]:
+    """The changes of a place's pairs, one list a polarisation. ValueError where there are no chips."""
+    files = [real_chips.chips(folder(CHIPS), polarisation)[place] for polarisation in POLARISATIONS]
+    return [real_chips.evidence_of(real_chips.seen_of(one, method, BASELINES)) for one in files]
+
+
+def judged(place: str, method: str) -> Judged:
+    """What every pair of thresholds confirms of a place."""
+    series = series_of(place, method)
+    shares: dict[tuple[float, float], list[Shares]] = {
+        (high, low): [real_chips.shares_by_date(evidence, high, low) for evidence in series] for high, low in THRESHOLDS
+    }
+    return Judged(shares, not place.endswith(real_chips.SEA))
+
+
+def validation(method: str, scene: int) -> Float64:
+    """(thresholds, 4): the outcome of a simulated series of validation, as of `change-confirmed`."""
+    series = confirm_evaluate.make_series(scene, Purpose.VALIDATION)
+    evidence = confirm_evaluate.evidence_of(method, series)
+    return np.array([confirm_evaluate.outcome(confirmed(evidence, *both), series) for both in THRESHOLDS])
+
+
+def chosen(places: Sequence[Judged], found: Float64) -> tuple[float, float]:
+    """Thresholds that find most events in validation of those that confirm little enough over the places.
+
+    found: (thresholds,), share of events found. Where none confirms little enough: the strictest.
+    """
+    series = [[one for place in places for one in place.shares[both]] for both in THRESHOLDS]
+    mean = [by_date(shares).mean() for shares in series]
+    allowed = [at for at, share in enumerate(mean) if share <= MOST_SHARE]
+    return THRESHOLDS[max(allowed, key=lambda at: (found[at], THRESHOLDS[at]))] if allowed else THRESHOLDS[-1]
+
+
+def by_date(series: Sequence[Shares]) -> Float64:
+    """Mean over series, of each date: weather is common to all of them."""
+    dates = sorted({day for one in series for day in one})
+    return np.array([np.mean([one[day] for one in series if day in one]) for day in dates])
+
+
+def evaluate(method: str, places: int) -> dict[str, Interval]:
+    """Judge a method on so many places of land, and on the sea. Returns metric name -> interval over dates."""
+    names = [*real_chips.chips(folder(CHIPS), POLARISATIONS[0])]
+    by_place = {name: judged(name, method) for name in names}
+    land = {name: one for name, one in by_place.items() if one.land}
+    outcomes = np.array(over_seeds(partial(validation, method), SERIES))
+    found = outcomes[:, :, 1].mean(axis=0)
+    left_out, shipped, picked = [], [], []
+    for name in [*land][:places]:
+        both = chosen([one for other, one in land.items() if other != name], found)
+        picked.append(both)
+        left_out += land[name].shares[both]
+        shipped += land[name].shares[HIGH_SIGMA, LOW_SIGMA]
+    of_all = chosen([*land.values()], found)
+    sea = [share for one in by_place.values() if not one.land for share in one.shares[of_all]]
+    at = THRESHOLDS.index(of_all)
+    worst = max(share for one in left_out for share in one.values())
+    return {
+        "confirmed_share": bootstrap(by_date(left_out)),
+        "confirmed_share_worst": Interval(worst, worst, worst),
+        "confirmed_share_shipped": bootstrap(by_date(shipped)),
+        "confirmed_share_sea": bootstrap(by_date(sea)),
+        "high_sigma": _range([high for high, _ in picked]),
+        "low_sigma": _range([low for _, low in picked]),
+        "validation_found_share": bootstrap(outcomes[:, at, 1]),
+        "validation_false_confirmed_share": bootstrap(outcomes[:, at, 3]),
+        "validation_found_share_shipped": bootstrap(outcomes[:, THRESHOLDS.index((HIGH_SIGMA, LOW_SIGMA)), 1]),
+        "validation_false_confirmed_share_shipped": bootstrap(
+            outcomes[:, THRESHOLDS.index((HIGH_SIGMA, LOW_SIGMA)), 3]
+        ),
+    }
+
+
+def _range(values: Sequence[float]) -> Interval:
+    return Interval(float(np.median(values)), min(values), max(values))
+
+
+def truth_sha256(places: int) -> str:
+    """A hash of which chips are judged, and of the series of validation."""
+    chips = [
+        (polarisation, place, [str(day) for day, _ in files])
+        for polarisation in POLARISATIONS
+        for place, files in real_chips.chips(folder(CHIPS), polarisation).items()
+    ]
+    settings = NAME, VERSION, places, THRESHOLDS, MOST_SHARE, SERIES, chips
+    series = confirm_evaluate.truth_sha256(SERIES, Purpose.VALIDATION)
+    return hashlib.sha256((repr(settings) + series).encode()).hexdigest()
+
+
+BENCHMARK = Benchmark(NAME, VERSION, 3, "places of land", VERSIONS, evaluate, truth_sha256, WEIGHTS)

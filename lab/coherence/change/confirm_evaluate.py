@@ -1,0 +1,96 @@
+"""Frozen benchmark of confirmation: the event of `change`, with two more images after it, pairs over one and two steps.
+
+A method is an estimator of coherence followed by the robust z of every pair and by `ml.coherence.confirm`.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterable
+from datetime import date, timedelta
+from functools import partial
+
+import numpy as np
+from scipy import ndimage
+
+from lab.benchmark import Benchmark, over_seeds
+from lab.coherence.change.evaluate import EDGE_PX, GUARD_PX, PREDECESSORS, estimates_of
+from lab.simulation.sar.series import ImageSeries, change_series
+from lab.simulation.sar.system import Float32
+from lab.simulation.seeds import Purpose, generator
+from ml.coherence import VERSIONS
+from ml.coherence.change import coherence_change
+from ml.coherence.confirm import Confirmed, Evidence, confirmed
+from ml.coherence.infer import WEIGHTS
+from ml.statistics.intervals import Interval, bootstrap
+
+NAME, VERSION = "change-confirmed", "1"
+AFTER = 2  # images after the first that shows the event: three in all
+STEPS_APART = (1, 2)
+REPEAT = timedelta(days=12)
+BEGIN = date(2020, 1, 1)
+Estimates = Callable[[Iterable[tuple[Float32, Float32]]], tuple[Float32, Float32]]
+DETECTED_SHARE = 0.5  # of the event's pixels that must be confirmed for it to count as detected
+
+
+def make_series(scene: int, purpose: Purpose = Purpose.BENCHMARK) -> ImageSeries:
+    """A series of the benchmark."""
+    return change_series(generator(purpose, NAME, scene), PREDECESSORS, after=AFTER)
+
+
+def make_quiet(scene: int, purpose: Purpose) -> Float32:
+    """Power (dates, rows, cols) of as many images as in make_series, in which nothing happens."""
+    series = change_series(generator(purpose, f"{NAME}-quiet", scene), PREDECESSORS + AFTER + 1)
+    return series.power[: series.step + 1]
+
+
+def evidence_of(method: str, series: ImageSeries) -> list[Evidence]:
+    """The change of every pair that has predecessors enough, over one step and over two."""
+    return evidence_by(partial(estimates_of, method), series.power)
+
+
+def evidence_by(estimates: Estimates, power: Float32) -> list[Evidence]:
+    """The same from images (dates, rows, cols) by what gives coherence and sigma of pairs of them."""
+    evidence = []
+    for apart in STEPS_APART:
+        coherence, sigma = estimates(list(zip(power[:-apart], power[apart:], strict=True)))
+        for index in range(PREDECESSORS - apart, len(coherence)):
+            past = slice(max(0, index - PREDECESSORS), index)
+            change = coherence_change(coherence[past], sigma[past], coherence[index])
+            days = BEGIN + index * REPEAT, BEGIN + (index + apart) * REPEAT
+            evidence.append(Evidence(*days, change.change_sigma, change.before))
+    return evidence
+
+
+def outcome(event: Confirmed, series: ImageSeries) -> tuple[float, float, float, float]:
+    """Share of the event confirmed, whether it was detected, and at the right date; share of the rest confirmed."""
+    inner = (slice(EDGE_PX, -EDGE_PX),) * 2
+    place = series.event[inner] > 0.5
+    reported = np.isfinite(event.confidence[inner])
+    onset = (BEGIN + (series.step + 1) * REPEAT - date(1970, 1, 1)).days
+    right = float((event.onset_day[inner][place & reported] == onset).mean()) if (place & reported).any() else 0.0
+    share = float(reported[place].mean())
+    elsewhere = ~ndimage.binary_dilation(place, iterations=GUARD_PX)
+    return share, float(share >= DETECTED_SHARE), right, float(reported[elsewhere].mean())
+
+
+def _outcome(method: str, scene: int) -> tuple[float, float, float, float]:
+    series = make_series(scene)
+    return outcome(confirmed(evidence_of(method, series)), series)
+
+
+def evaluate(method: str, series: int) -> dict[str, Interval]:
+    """Measure a method on so many series. Returns metric name -> interval over series."""
+    table = np.array(over_seeds(partial(_outcome, method), series))
+    names = ("confirmed_share", "found_share", "right_onset_share", "false_confirmed_share")
+    return {name: bootstrap(table[:, index]) for index, name in enumerate(names)}
+
+
+def truth_sha256(series: int, purpose: Purpose = Purpose.BENCHMARK) -> str:
+    """A hash of what the series are: settings, and the truth of the first two; of those for choosing: VALIDATION."""
+    digest = hashlib.sha256(repr((NAME, VERSION, series, PREDECESSORS, AFTER, GUARD_PX, EDGE_PX)).encode())
+    for scene in range(2):
+        made = make_series(scene, purpose)
+        digest.update(f"{made.gamma.mean():.3f} {np.argwhere(made.event > 0.5)[0]}".encode())
+    return digest.hexdigest()
+
+
+BENCHMARK = Benchmark(NAME, VERSION, 60, "series of eleven images", VERSIONS, evaluate, truth_sha256, WEIGHTS)

@@ -1,0 +1,97 @@
+"""Frozen benchmark of change: a fall of coherence from 0.7 to 0.2 over 30 x 30 px against six predecessors.
+
+A method is an estimator of coherence followed by the robust z of `ml.coherence.change`.
+"""
+
+import hashlib
+from collections.abc import Iterable
+from functools import partial
+from itertools import pairwise
+
+import numpy as np
+import torch
+from affine import Affine
+from scipy import ndimage
+
+from lab.benchmark import Benchmark, over_seeds
+from lab.simulation.sar.series import EVENT_FROM, EVENT_PX, EVENT_TO, ImageSeries, change_series
+from lab.simulation.sar.system import GRDH, Float32
+from lab.simulation.seeds import Purpose, generator
+from ml.coherence import VERSIONS, WINDOW_PX
+from ml.coherence.change import coherence_change
+from ml.coherence.infer import WEIGHTS, estimate_coherence
+from ml.rasters.imagery import ImagePair
+from ml.statistics.intervals import Float64, Interval, bootstrap
+
+NAME, VERSION = "change", "1"
+PREDECESSORS = 6
+REPORTED_SIGMA = -4.5
+GUARD_PX = WINDOW_PX // 2  # around the event: half of what a pixel there sees is the event
+EDGE_PX = 8
+
+
+def make_series(scene: int, purpose: Purpose = Purpose.BENCHMARK) -> ImageSeries:
+    """A series of the benchmark."""
+    return change_series(generator(purpose, NAME, scene), PREDECESSORS)
+
+
+def auc(scores: Float64, positive: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> float:
+    """Area under the ROC curve (Mann-Whitney); ties count half."""
+    order = np.argsort(scores, kind="stable")
+    ordered = scores[order]
+    first = np.searchsorted(ordered, ordered, side="left")
+    last = np.searchsorted(ordered, ordered, side="right")
+    ranks = np.empty(scores.size)
+    ranks[order] = (first + last + 1) / 2
+    n = int(positive.sum())
+    return float((ranks[positive].sum() - n * (n + 1) / 2) / (n * (scores.size - n)))
+
+
+def estimates_of(method: str, pairs: Iterable[tuple[Float32, Float32]]) -> tuple[Float32, Float32]:
+    """Coherence and sigma (pairs, rows, cols) of GRDH images."""
+    estimates = []
+    for pair in pairs:
+        images = ImagePair(pair[0], pair[1], Affine.identity(), None)
+        bands = estimate_coherence(images, method, torch.device("cpu"), WINDOW_PX, GRDH.equivalent_looks).bands
+        estimates.append((bands["coherence"], bands["coherence_sigma"]))
+    values, sigmas = zip(*estimates, strict=True)
+    return np.stack(values), np.stack(sigmas)
+
+
+def outcome(series: ImageSeries, coherence: Float32, sigma: Float32) -> tuple[float, float]:
+    """AUC of the event's pixels against all others, and the share reported at the step before it (nothing happened).
+
+    coherence, sigma: (steps, rows, cols) of the series.
+    """
+    past, past_sigma = coherence[:PREDECESSORS], sigma[:PREDECESSORS]
+    inner = (slice(EDGE_PX, -EDGE_PX),) * 2
+    event = series.event[inner] > 0.5
+    counted = event | ~ndimage.binary_dilation(event, iterations=GUARD_PX)
+    at_event = coherence_change(past, past_sigma, coherence[series.step]).change_sigma[inner]
+    before = coherence_change(past, past_sigma, coherence[series.step - 1]).change_sigma[inner]
+    reported = float((before <= REPORTED_SIGMA).mean())
+    return auc(-at_event[counted].astype(np.float64), event[counted]), reported
+
+
+def _outcome(method: str, scene: int) -> tuple[float, float]:
+    series = make_series(scene)
+    return outcome(series, *estimates_of(method, pairwise(series.power)))
+
+
+def evaluate(method: str, series: int) -> dict[str, Interval]:
+    """Measure a method on so many series. Returns metric name -> interval over series."""
+    table = np.array(over_seeds(partial(_outcome, method), series))
+    return {"auc_change": bootstrap(table[:, 0]), "false_alarm_share": bootstrap(table[:, 1])}
+
+
+def truth_sha256(series: int) -> str:
+    """A hash of what the series are: settings, and the truth of the first two."""
+    settings = NAME, VERSION, series, PREDECESSORS, EVENT_FROM, EVENT_TO, EVENT_PX, GUARD_PX, EDGE_PX
+    digest = hashlib.sha256(repr(settings).encode())
+    for scene in range(2):
+        made = make_series(scene)
+        digest.update(f"{made.gamma.mean():.3f} {np.argwhere(made.event > 0.5)[0]}".encode())
+    return digest.hexdigest()
+
+
+BENCHMARK = Benchmark(NAME, VERSION, 100, "series of nine images", VERSIONS, evaluate, truth_sha256, WEIGHTS)

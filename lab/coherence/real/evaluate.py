@@ -1,0 +1,221 @@
+"""`coherence-real`: estimates from detected images against the coherence of the complex images, in spatial blocks.
+
+One pair so far: Sentinel-1, Morocco, 12 days with an earthquake between, about three looks; truth is the sample
+coherence that its processor wrote. Every method is registered and is told the looks; windows of the classical ones are
+tuned for each block on all others, for the error and for the correlation by themselves. `averaged`: the same images
+after 2 x 2 px were averaged; `estimated`: the looks are not told. No pair of a single look is at hand.
+"""
+
+import hashlib
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from itertools import pairwise
+from typing import NamedTuple
+
+import numpy as np
+import rasterio
+import torch
+from affine import Affine
+from scipy import ndimage
+
+from ingest.errors import InputError
+from lab.benchmark import Benchmark
+from lab.real_data import folder
+from lab.simulation.sar.system import Float32
+from ml.coherence import NETWORK, TRUTHS, VERSIONS, WINDOW_PX
+from ml.coherence.infer import WEIGHTS, estimate_coherence
+from ml.rasters.imagery import ImagePair, open_pair
+from ml.rasters.windows import Window
+from ml.statistics.intervals import Float64, Interval, bootstrap_over
+
+NAME, VERSION = "coherence-real", "1"
+IMAGES, TRUTH = ("amp_prm_vv.tif", "amp_sec_vv.tif"), "coh_vv.tif"
+LOOKS = 3.0
+AVERAGED = 2  # px on each axis
+# Neighbouring px correlate by 0.4, across corners by 0.15: their mean over 2 x 2 has the variance of 2.1 px.
+AVERAGED_LOOKS = 6.2
+BLOCKS, PARTS = 4, 3  # on each axis: of the scene, and of a block for its interval
+BLOCKS_KNOWN = 14  # of which at least half is known
+LEAST_KNOWN = 0.5
+EVERY_PX, EDGE_PX = 4, 8
+WINDOWS = (5, 7, 9, 13, 17, 21, 29)
+OTHER_TRUTH = f"{NETWORK}-{TRUTHS[1]}"
+METHODS = VERSIONS | {OTHER_TRUTH: VERSIONS[NETWORK]}
+Statistic = Callable[[Float64], float]
+
+
+class RealPair(NamedTuple):
+    """images: linear power, NaN unknown; truth: sample coherence (rows, cols), NaN unknown; looks: equivalent ones,
+    None: to be estimated. averaged: px on each axis.
+    """
+
+    images: ImagePair
+    truth: Float32
+    looks: float | None
+    averaged: int
+
+
+class Block(NamedTuple):
+    """Rows of the pixels of one block, and of its parts: (pixels, 3) of estimate, sigma, truth."""
+
+    rows: Float64
+    parts: list[Float64]
+
+
+@lru_cache(maxsize=2)
+def real_pair(averaged: int = 1) -> RealPair:
+    """The pair, so many pixels averaged on each axis. InputError where it is missing."""
+    at = folder("pairs_real", "morocco_s1")
+    if not (at / TRUTH).is_file():
+        raise InputError(at, f"{TRUTH} is missing", "Set GROUND_MOTION_DATA to the folder of real data")
+    source = open_pair(at / IMAGES[0], at / IMAGES[1], "amplitude")
+    with rasterio.open(at / TRUTH, driver="GTiff") as raster:
+        truth = raster.read(1).astype(np.float32)
+    power = source.read(Window(0, 0, *source.shape))
+    known = np.where(truth > 0, truth, np.float32(np.nan))
+    power, truth = averaged_by(averaged, power), averaged_by(averaged, known)
+    looks = LOOKS if averaged == 1 else AVERAGED_LOOKS
+    return RealPair(ImagePair(power[0], power[1], Affine.identity(), None), truth, looks, averaged)
+
+
+def averaged_by(by: int, values: Float32) -> Float32:
+    """Means over by x by px of values (..., rows, cols); what fills no whole one is left out."""
+    rows, cols = values.shape[-2] // by, values.shape[-1] // by
+    cut = values[..., : rows * by, : cols * by]
+    return np.asarray(cut.reshape(*values.shape[:-2], rows, by, cols, by).mean(axis=(-3, -1)), dtype=np.float32)
+
+
+def answers(pair: RealPair, method: str, window: int = WINDOW_PX) -> tuple[Float32, Float32]:
+    """Coherence and sigma (rows, cols) of a method of METHODS."""
+    truth = TRUTHS[1] if method == OTHER_TRUTH else TRUTHS[0]
+    name = NETWORK if method == OTHER_TRUTH else method
+    bands = estimate_coherence(pair.images, name, torch.device("cpu"), window, pair.looks, truth).bands
+    return bands["coherence"], bands["coherence_sigma"]
+
+
+def blocks_of(pair: RealPair, coherence: Float32, sigma: Float32) -> list[Block]:
+    """Rows of every block of which enough is known, away from edges and gaps."""
+    known = np.isfinite(pair.truth) & np.isfinite(pair.images.reference) & np.isfinite(pair.images.secondary)
+    inner = ndimage.binary_erosion(known, iterations=EDGE_PX // pair.averaged)
+    values = np.stack([coherence, sigma, pair.truth], axis=-1).astype(np.float64)
+    blocks = []
+    for at in _cut(known.shape, BLOCKS):
+        if known[at].mean() < LEAST_KNOWN:
+            continue
+        sampled = (slice(None, None, EVERY_PX // pair.averaged),) * 2
+        picked, rows = inner[at][sampled], values[at][sampled]
+        parts = [rows[part][picked[part]] for part in _cut(picked.shape, PARTS)]
+        blocks.append(Block(rows[picked], [part for part in parts if len(part)]))
+    return blocks
+
+
+def _cut(shape: tuple[int, ...], n: int) -> list[tuple[slice, slice]]:
+    edges = [np.linspace(0, size, n + 1).astype(int) for size in shape]
+    spans = [[slice(first, last) for first, last in pairwise(one)] for one in edges]
+    return [(rows, cols) for rows in spans[0] for cols in spans[1]]
+
+
+def _known(rows: Float64) -> Float64:
+    return np.asarray(rows[np.isfinite(rows).all(axis=1)])
+
+
+def rmse(rows: Float64) -> float:
+    known = _known(rows)
+    return float(np.sqrt(((known[:, 0] - known[:, 2]) ** 2).mean()))
+
+
+def correlation(rows: Float64) -> float:
+    known = _known(rows)
+    return float(np.corrcoef(known[:, 0], known[:, 2])[0, 1])
+
+
+def _bias(rows: Float64) -> float:
+    known = _known(rows)
+    return float((known[:, 0] - known[:, 2]).mean())
+
+
+def _within(times: float) -> Statistic:
+    def share(rows: Float64) -> float:
+        known = _known(rows)
+        return float((np.abs(known[:, 0] - known[:, 2]) <= times * known[:, 1]).mean())
+
+    return share
+
+
+OVER_BLOCKS: dict[str, Statistic] = {
+    "rmse": rmse,
+    "bias": _bias,
+    "within_68": _within(1.0),
+    "within_95": _within(1.96),
+    "known_share": lambda rows: float(np.isfinite(rows).all(axis=1).mean()),
+}
+
+
+def tuned(tried: dict[int, list[Block]], score: Statistic) -> list[int]:
+    """The window of each block: that with the highest score over all other blocks."""
+    windows = []
+    for left_out in range(len(next(iter(tried.values())))):
+        others = {
+            window: np.concatenate([block.rows for at, block in enumerate(blocks) if at != left_out])
+            for window, blocks in tried.items()
+        }
+        windows.append(max(others, key=lambda window: score(others[window])))
+    return windows
+
+
+def tried_windows(method: str, pair: RealPair) -> dict[int, list[Block]]:
+    """The blocks of a method with every window; the network has none to choose."""
+    windows = (WINDOW_PX,) if method.startswith(NETWORK) else WINDOWS
+    return {window: blocks_of(pair, *answers(pair, method, window)) for window in windows}
+
+
+def measured(tried: dict[int, list[Block]], n: int) -> dict[str, Interval]:
+    """Figures over the first n blocks, from the estimates with every window."""
+    chosen: dict[Statistic, list[Block]] = {}
+    metrics = {}
+    for name, score in (("rmse", lambda rows: -rmse(rows)), ("r", correlation)):
+        windows = tuned(tried, score)[:n]
+        chosen[rmse if name == "rmse" else correlation] = [tried[window][at] for at, window in enumerate(windows)]
+        metrics[f"window_px_{name}"] = Interval(float(np.median(windows)), float(min(windows)), float(max(windows)))
+    by_error, by_r = chosen[rmse], chosen[correlation]
+    metrics |= {name: bootstrap_over([block.rows for block in by_error], one) for name, one in OVER_BLOCKS.items()}
+    metrics["r"] = bootstrap_over([block.rows for block in by_r], correlation)
+    for at, (of_error, of_r) in enumerate(zip(by_error, by_r, strict=True), start=1):
+        metrics[f"rmse_block_{at:02d}"] = bootstrap_over(of_error.parts, rmse)
+        metrics[f"r_block_{at:02d}"] = bootstrap_over(of_r.parts, correlation)
+    return metrics
+
+
+def evaluate(method: str, blocks: int) -> dict[str, Interval]:
+    """Measure a method on so many blocks. Returns metric name -> interval over blocks, of a block over its parts."""
+    metrics = measured(tried_windows(method, real_pair()), blocks)
+    variants = {
+        "estimated": real_pair()._replace(looks=None),
+        "averaged": real_pair(AVERAGED),
+        "averaged_estimated": real_pair(AVERAGED)._replace(looks=None),
+    }
+    for variant, pair in variants.items():
+        of_variant = measured(tried_windows(method, pair), blocks)
+        metrics |= {f"{name}_{variant}": value for name, value in of_variant.items() if "block" not in name}
+    return metrics
+
+
+def truth_sha256(blocks: int) -> str:
+    """A hash of which pixels are measured and of their truth, to three decimals."""
+    pair = real_pair()
+    nothing = np.zeros_like(pair.truth)
+    measured_blocks: Sequence[Block] = blocks_of(pair, nothing, nothing)[:blocks]
+    means = [f"{len(block.rows)} {block.rows[:, 2].mean():.3f}" for block in measured_blocks]
+    return hashlib.sha256(repr((NAME, VERSION, LOOKS, WINDOWS, AVERAGED, means)).encode()).hexdigest()
+
+
+BENCHMARK = Benchmark(
+    NAME,
+    VERSION,
+    BLOCKS_KNOWN,
+    "blocks of a real pair",
+    METHODS,
+    evaluate,
+    truth_sha256,
+    WEIGHTS | {OTHER_TRUTH: WEIGHTS[NETWORK]},
+)

@@ -1,0 +1,32 @@
+"""`python -m lab.coherence.training.calibrate [TRUTH ...]`: sigma of the shipped network, on validation.
+
+Of the truths that are named, else of all.
+"""
+
+import dataclasses
+import sys
+from collections.abc import Sequence
+
+from lab.coherence.training.task import CoherenceSettings, CoherenceTrainingTask, finish
+from ml.coherence import TRUTHS
+from ml.coherence.network import card_shipped, made
+from ml.runtime.checkpoints import WEIGHTS, load, write_card
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Measure sigma and errors, write the card, leave the weights. ValueError for a truth that does not exist."""
+    if unknown := set(arguments) - set(TRUTHS):
+        raise ValueError(f"there is no truth {', '.join(sorted(unknown))}; choose of {', '.join(TRUTHS)}")
+    card = card_shipped()
+    network = made(card.network)
+    load(card, network)
+    task = CoherenceTrainingTask([], CoherenceSettings())
+    calibration = finish(network.eval(), task, arguments or TRUTHS)
+    figures = task.validate(network)
+    write_card(WEIGHTS, dataclasses.replace(card, settings=card.settings | calibration, figures=figures))
+    print(calibration)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

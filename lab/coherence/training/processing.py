@@ -1,0 +1,70 @@
+"""What processors do to detected images before anybody sees them: pixels averaged, laid on a map, smoothed.
+
+The number of looks that is left is measured on the pair itself: power over its known mean.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+import torch.nn.functional as functional
+
+from lab.simulation.sar.pairs import SarPair
+from lab.simulation.sar.system import Float32
+
+STEP = (0.7, 1.5)  # pixels of the image a pixel of the map
+TURN_RAD = 0.25
+AMPLITUDE_SHARE = 0.4  # interpolated as amplitude
+CUBIC_SHARE = 0.6
+LOOKS_PX = 16  # looks are measured in squares of so many px
+BRIGHTEST = 6.0  # against the mean: what is farther is a single scatterer
+
+
+def laid_on_map(rng: np.random.Generator, pair: SarPair, size: int) -> SarPair:
+    """A pair as its processor puts it on a map of size px: turned, stretched, interpolated, with its own looks."""
+    steps, turn = rng.uniform(*STEP, 2), float(rng.uniform(-TURN_RAD, TURN_RAD))
+    grid = _grid(steps, turn, pair.gamma.shape[-1], size)
+    mode = "bicubic" if rng.random() < CUBIC_SHARE else "bilinear"
+    if rng.random() < AMPLITUDE_SHARE:
+        power = _sampled(np.sqrt(pair.power), grid, mode) ** 2
+    else:
+        power = np.maximum(_sampled(pair.power, grid, mode), 0.2 * _sampled(pair.power, grid, "nearest"))
+    parts = (pair.gamma, pair.sample_gamma, pair.mean_power, pair.dx_px, pair.dy_px)
+    gamma, sample, mean, dx, dy = (_sampled(part, grid, "bilinear") for part in parts)
+    along, across = np.float32(np.cos(turn)), np.float32(np.sin(turn))
+    return pair._replace(
+        power=power,
+        dx_px=((along * dx + across * dy) / steps[1]).astype(np.float32),
+        dy_px=((along * dy - across * dx) / steps[0]).astype(np.float32),
+        gamma=gamma,
+        sample_gamma=sample,
+        looks=measured_looks(power, mean),
+        mean_power=mean,
+        earlier=None if pair.earlier is None else _sampled(pair.earlier, grid, mode).clip(1e-6),
+    )
+
+
+def measured_looks(power: Float32, mean: Float32) -> float:
+    """Equivalent looks of power (n, rows, cols) of known mean: the median over squares; at least 1/2."""
+    ratio = np.minimum(power / np.maximum(mean, 1e-12), BRIGHTEST)
+    ratio = ratio / np.median(ratio.mean(axis=(1, 2)))
+    rows, cols = (size // LOOKS_PX for size in power.shape[1:])
+    cut = ratio[:, : rows * LOOKS_PX, : cols * LOOKS_PX].reshape(-1, rows, LOOKS_PX, cols, LOOKS_PX)
+    return float(1 / np.clip(np.median(((cut - 1) ** 2).mean(axis=(2, 4))), 0.02, 2.0))
+
+
+def _grid(steps: np.ndarray[tuple[int], np.dtype[np.float64]], turn: float, wide: int, size: int) -> torch.Tensor:
+    """Where the pixels of the map stand in an image `wide` px square, as grid_sample takes it; mirrored beyond it."""
+    along = np.arange(size) - (size - 1) / 2
+    y, x = np.meshgrid(along * steps[0], along * steps[1], indexing="ij")
+    turned = x * np.cos(turn) - y * np.sin(turn), x * np.sin(turn) + y * np.cos(turn)
+    return torch.from_numpy(np.stack(turned, axis=-1) * 2 / wide).float()[None]
+
+
+def _sampled(values: Float32 | None, grid: torch.Tensor, mode: str) -> Float32:
+    """values (n, rows, cols) or (rows, cols) at the places of a grid."""
+    if values is None:
+        raise ValueError("the pair lacks one of its truths")
+    planes = torch.from_numpy(np.ascontiguousarray(values, dtype=np.float32)).reshape(1, -1, *values.shape[-2:])
+    taken = functional.grid_sample(planes, grid, mode=mode, padding_mode="reflection", align_corners=False)
+    return np.asarray(taken.numpy().reshape(*values.shape[:-2], *taken.shape[-2:]), dtype=np.float32)

@@ -1,0 +1,247 @@
+"""What the network of coherence is trained on: pairs of every kind of ground and system, with both truths."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from functools import partial
+
+import numpy as np
+
+from lab.coherence.training.processing import laid_on_map
+from lab.coherence.training.textures import brighter, drawn
+from lab.simulation.sar import motion
+from lab.simulation.sar.ground import Bools, Ground, Likely, Points, smooth_field, structured, with_noise
+from lab.simulation.sar.opera_like import open_land
+from lab.simulation.sar.pairs import SAMPLE_WINDOW_PX, SarPair, padded, simulate_pair
+from lab.simulation.sar.recipes import FARTHEST_PX, GAIN_DB, any_system, even_ground
+from lab.simulation.sar.system import GRDH, RTC, Float32, System
+
+GRDH_SHARE, RTC_SHARE, WIDE_SHARE = 0.25, 0.12, 0.1
+EVEN_SHARE, OPEN_LAND_SHARE, WAVY_SHARE, CITY_SHARE, COMPLEX_SHARE = 0.18, 0.35, 0.05, 0.15, 0.2
+COMPLEX_CITY_SHARE = 0.5  # of single looks
+LIKELY = dataclasses.replace(Likely(), layover=0.06, town=0.45)
+NO_TOWN = dataclasses.replace(Likely(), layover=0.0, town=0.0)
+NO_TEXTURE = dataclasses.replace(
+    Likely(), layover=0.0, textured=0.15, relief=0.1, parcel_db=1.0, town=0.2, water=0.1, texture_shape=(0.7, 5.0)
+)
+LOW_SHARE, STABLE_SHARE, SINGLE_LOOK_SHARE, AVERAGING_SHARE, MAPPED_SHARE = 0.5, 0.7, 0.3, 0.4, 0.6
+MAP_MARGIN_PX = 16  # on each side of what is laid on a map; what lies farther is its mirror image
+LOST_SHARE = 0.6  # of the patches that with_unseen draws
+FINER = 2  # samples of a single look a pixel, on each axis
+
+
+def coherence_pair(rng: np.random.Generator, size: int = 128, unseen_share: float = 0.0) -> SarPair:
+    """One pair at rest, misregistered by up to FARTHEST_PX on each axis, with gamma and sample coherence.
+
+    unseen_share: of grounds with_unseen edges of coherence.
+    """
+    if rng.random() < COMPLEX_SHARE:
+        return single_look_pair(rng, size, partial(ground_of, city_share=COMPLEX_CITY_SHARE, unseen_share=unseen_share))
+    system = drawn_system(rng)
+    ground = ground_of(rng, size, system, unseen_share=unseen_share)
+    field = _misregistration(rng, size, system, FARTHEST_PX)
+    return simulate_pair(rng, system, ground, field, float(rng.uniform(-GAIN_DB, GAIN_DB)), sample=True)
+
+
+def single_look_pair(
+    rng: np.random.Generator,
+    size: int,
+    ground: Callable[[np.random.Generator, int, System], Ground],
+    sample_window: int = SAMPLE_WINDOW_PX,
+    farthest_px: float = FARTHEST_PX,
+    earlier: int = 0,
+) -> SarPair:
+    """As the squared amplitude of a complex image: one look, sampled and not averaged, 1.05 to 1.9 px a response.
+
+    ground: generator, px, system to ground; earlier: images before the pair.
+    """
+    rows, cols = (FINER * rng.uniform(1.05, 1.9, 2)).tolist()
+    system = System(5.0, (rows, cols), 1)
+    drawn_ground = ground(rng, FINER * size, system)
+    field = _misregistration(rng, FINER * size, system, FINER * farthest_px)
+    gain = float(rng.uniform(-GAIN_DB, GAIN_DB))
+    past = _earlier_gamma(rng, drawn_ground, earlier)
+    return _every(simulate_pair(rng, system, drawn_ground, field, gain, True, FINER * sample_window, past))
+
+
+def textured_pair(
+    rng: np.random.Generator,
+    size: int,
+    textures: Sequence[Float32],
+    earlier: int = 0,
+    mixed_share: float = 0.0,
+    unseen_share: float = 0.0,
+) -> SarPair:
+    """A pair of real texture, seen by any system and laid on a map more often than not.
+
+    earlier: images before it; mixed_share: of pairs whose texture is mixed of two; unseen_share: as of coherence_pair.
+    """
+    real = partial(textured, textures=textures, mixed_share=mixed_share, unseen_share=unseen_share)
+    mapped = rng.random() < MAPPED_SHARE
+    wide = size + 2 * MAP_MARGIN_PX if mapped else size
+    if rng.random() < SINGLE_LOOK_SHARE:
+        pair = single_look_pair(rng, wide, real, earlier=earlier)
+    else:
+        system = _averaging(rng) if rng.random() < AVERAGING_SHARE else drawn_system(rng)
+        ground = real(rng, wide, system)
+        field = _misregistration(rng, wide, system, FARTHEST_PX)
+        gain, past = float(rng.uniform(-GAIN_DB, GAIN_DB)), _earlier_gamma(rng, ground, earlier)
+        pair = simulate_pair(rng, system, ground, field, gain, sample=True, earlier=past)
+    return laid_on_map(rng, pair, size) if mapped else pair
+
+
+def textured(
+    rng: np.random.Generator,
+    size: int,
+    system: System,
+    textures: Sequence[Float32],
+    mixed_share: float = 0.0,
+    unseen_share: float = 0.0,
+) -> Ground:
+    """Real texture over parcels of coherence; what is bright is stable more often than not, what is dark is not.
+
+    Most parcels have little coherence, as most ground has after some days.
+    """
+    low = rng.random() < LOW_SHARE
+    likely = dataclasses.replace(NO_TEXTURE, gamma=(0.02, float(rng.uniform(0.3, 0.7))) if low else (0.2, 0.98))
+    ground = structured(rng, padded(size), system, likely)
+    texture = drawn(rng, textures, ground.gamma.shape, system.fine, mixed_share)
+    gamma = ground.gamma.copy()
+    bright = brighter(texture, float(rng.uniform(3, 9)), system.fine)
+    if rng.random() < STABLE_SHARE:
+        gamma[bright] += (float(rng.uniform(0.6, 0.99)) - gamma[bright]) * np.float32(rng.uniform(0.3, 1))
+    gamma[texture < 10 ** (-rng.uniform(0.5, 1.2))] *= np.float32(rng.uniform(0, 1))
+    ground = ground._replace(power=ground.power * texture, gamma=np.clip(gamma, 0, 0.99))
+    return with_unseen(rng, ground, system.fine) if unseen_share and rng.random() < unseen_share else ground
+
+
+def with_unseen(rng: np.random.Generator, ground: Ground, fine: tuple[int, int]) -> Ground:
+    """Up to three rectangles or ellipses of 8 to 60 px whose coherence is another while their power is the same.
+
+    As works, floods that have gone or slopes leave it: without them a network learns that ground which looks alike is
+    alike. Most lose what coherence they have. fine: cells a pixel.
+    """
+    gamma = ground.gamma.copy()
+    for _ in range(int(rng.integers(1, 4))):
+        middle, half = rng.uniform(0, 1, 2) * gamma.shape, np.exp(rng.uniform(np.log(4), np.log(30), 2)) * fine
+        y, x = (np.arange(n) for n in gamma.shape)
+        off = np.abs((y[:, None] - middle[0]) / half[0]), np.abs((x - middle[1]) / half[1])
+        patch = np.maximum(*off) < 1 if rng.random() < 0.5 else off[0] ** 2 + off[1] ** 2 < 1
+        new = rng.uniform(0, 0.6) * gamma[patch] if rng.random() < LOST_SHARE else rng.uniform(0.02, 0.98)
+        gamma[patch] = new
+    return ground._replace(gamma=gamma)
+
+
+def _averaging(rng: np.random.Generator) -> System:
+    """Single looks averaged to pixels wider than they are: 1 to 8 of them, one or two sub-bands."""
+    rows, cols = rng.uniform(0.45, 1.5), rng.uniform(0.3, 1.0)
+    return System(15.0, (rows, cols), int(rng.integers(1, 3)), float(rng.uniform(0, 0.5)))
+
+
+def _earlier_gamma(rng: np.random.Generator, ground: Ground, images: int) -> list[Float32]:
+    """Gamma of earlier images with the reference: from date to date as the pair's own, to a part that stays."""
+    stays = np.float32(rng.uniform(0, 0.5))
+    return [ground.gamma * (stays + (1 - stays) * ground.gamma ** np.float32(date)) for date in range(images)]
+
+
+def _every(pair: SarPair) -> SarPair:
+    """Every second sample of a pair, on each axis."""
+    power, dx, dy, gamma = (np.ascontiguousarray(part[..., ::FINER, ::FINER]) for part in pair[:4])
+    sample, mean, earlier = (
+        None if part is None else np.ascontiguousarray(part[..., ::FINER, ::FINER])
+        for part in (pair.sample_gamma, pair.mean_power, pair.earlier)
+    )
+    return SarPair(power, dx / np.float32(FINER), dy / np.float32(FINER), gamma, sample, pair.looks, mean, earlier)
+
+
+def _misregistration(rng: np.random.Generator, size: int, system: System, farthest_px: float) -> Float32:
+    whole = padded(size)
+    shape = whole[0] * system.fine[0], whole[1] * system.fine[1]
+    field = np.zeros((2, *shape), dtype=np.float32)
+    field += rng.uniform(-farthest_px, farthest_px, (2, 1, 1)).astype(np.float32) * np.float32(rng.random() < 0.75)
+    if rng.random() < WAVY_SHARE:
+        field += 0.3 * motion.wavy(rng, whole, system.fine)
+    return field
+
+
+def drawn_system(rng: np.random.Generator) -> System:
+    """GRDH, RTC, pixels wider than the resolution, or any; 1 to 8 looks, one of them more often than chance has it."""
+    kind = rng.random()
+    if kind < GRDH_SHARE:
+        return GRDH
+    if kind < GRDH_SHARE + RTC_SHARE:
+        return RTC
+    looks = 1 if rng.random() < 0.12 else int(rng.integers(1, 9))
+    uneven = float(rng.uniform(0, 0.7))
+    if kind < GRDH_SHARE + RTC_SHARE + WIDE_SHARE:
+        rows, cols = rng.uniform(0.4, 1.0, 2).tolist()
+        return System(30.0, (rows, cols), looks, uneven)
+    return dataclasses.replace(_of_any(rng), looks=looks, uneven=uneven)
+
+
+def _of_any(rng: np.random.Generator) -> System:
+    system = any_system(rng)
+    while system is GRDH:
+        system = any_system(rng)
+    return system
+
+
+def ground_of(
+    rng: np.random.Generator, size: int, system: System, city_share: float = CITY_SHARE, unseen_share: float = 0.0
+) -> Ground:
+    """Simulated ground of any kind: even, open land, a city, or everything at once; with_unseen or not."""
+    ground = _ground_of(rng, size, system, city_share)
+    return with_unseen(rng, ground, system.fine) if unseen_share and rng.random() < unseen_share else ground
+
+
+def _ground_of(rng: np.random.Generator, size: int, system: System, city_share: float) -> Ground:
+    if rng.random() < EVEN_SHARE:
+        gamma = max(0.0, float(rng.uniform(-0.1, 1)))
+        return with_noise(even_ground(system, size, gamma), float(rng.uniform(-30, -15)))
+    if system is RTC and rng.random() < OPEN_LAND_SHARE:
+        return open_land(rng, padded(size))
+    if rng.random() < city_share:
+        return city(rng, size, system)
+    return structured(rng, padded(size), system, LIKELY)
+
+
+def city(rng: np.random.Generator, size: int, system: System) -> Ground:
+    """Blocks between streets over structured ground: scatterers of every strength in clutter that decorrelates.
+
+    Most of them are stable; some, bright as they are, are others at the second date (vehicles, cranes, works).
+    """
+    ground = structured(rng, padded(size), system, NO_TOWN)
+    fine, shape = system.fine, ground.gamma.shape
+    reach = rng.uniform(15, 60)
+    built = smooth_field(rng, shape, (reach * fine[0], reach * fine[1])) > rng.uniform(-1.5, 0.7)
+    built &= ~_streets(rng, shape, fine)
+    power, gamma = ground.power.copy(), ground.gamma.copy()
+    gamma[built] = gamma[built] * np.float32(rng.uniform(0, 0.3)) + np.float32(rng.uniform(0, 0.4))
+    power[:, built] *= np.float32(10 ** (rng.uniform(-2, 4) / 10))
+    return ground._replace(power=power, gamma=gamma, points=_houses(rng, built, power[0], fine))
+
+
+def _streets(rng: np.random.Generator, shape: tuple[int, int], fine: tuple[int, int]) -> Bools:
+    """Two sets of parallel lines at right angles, a pixel or two wide."""
+    angle, apart = rng.uniform(0, np.pi), rng.uniform(6, 30, 2)
+    width = rng.uniform(0.5, 2.5)
+    y, x = (np.arange(n)[:, None] / cells for n, cells in zip(shape, fine, strict=True))
+    along, across = y * np.cos(angle) + x.T * np.sin(angle), x.T * np.cos(angle) - y * np.sin(angle)
+    return np.asarray((along % apart[0] < width) | (across % apart[1] < width))
+
+
+def _houses(rng: np.random.Generator, built: Bools, power: Float32, fine: tuple[int, int]) -> Points:
+    """Single scatterers on built ground, 1 to 80 of a hundred pixels, log-normal over the clutter around them."""
+    pixel = fine[0] * fine[1]
+    cells = np.flatnonzero(built)
+    share = float(np.exp(rng.uniform(np.log(0.01), np.log(0.8))))
+    chosen = rng.choice(cells, int(cells.size / pixel * share)) if cells.size else cells
+    row, col = np.divmod(chosen, built.shape[1])
+    level_db = np.clip(rng.normal(rng.uniform(0, 12), rng.uniform(4, 9), chosen.size), -6, 42)
+    strength = 10 ** (level_db / 10) * pixel * power.reshape(-1)[chosen]
+    stable = 1 - np.minimum(rng.exponential(rng.uniform(0.01, 0.08), chosen.size), 0.6)
+    other = rng.random(chosen.size) < rng.uniform(0, 0.2)
+    gamma = np.where(other, rng.uniform(0, 0.6, chosen.size), stable)
+    off = rng.uniform(0, 1, (2, chosen.size))
+    return Points(*(np.asarray(part, dtype=np.float32) for part in (row + off[0], col + off[1], strength, gamma)))

@@ -1,0 +1,139 @@
+"""`python -m lab.coherence.training.textures OUT.npz`: real backscatter for the simulator.
+
+Temporal means of five single-look images of a place (`pairs_real/speckle_stacks`), what speckle is left in them taken
+off where a place is even (Lee 1980). Speckle of a known coherence is drawn anew on them. Places of TAUGHT teach, those
+of KEPT are for validation; no place on which a real benchmark is reported is among them.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from scipy import ndimage
+
+from ingest.errors import InputError
+from lab.real_data import folder
+from lab.simulation.sar.ground import Bools
+from lab.simulation.sar.system import Float32
+
+
+class Cut(NamedTuple):
+    """Columns of a place that are used, how many of its dates lie on each other, how often it is drawn."""
+
+    place: str
+    columns: slice
+    dates: int = 5
+    weight: int = 1
+
+
+WEST, EAST, ALL = slice(0, 152), slice(152, None), slice(None)
+TAUGHT = {
+    "lely west": Cut("lely", WEST, weight=2),  # the town among them
+    "limagne": Cut("limagne", ALL),
+    "marais1": Cut("marais1", ALL, 4),  # the fifth is 1 px off
+    "ramb": Cut("ramb", ALL),
+}
+KEPT = {"lely east": Cut("lely", EAST), "marais2": Cut("marais2", ALL, 4)}
+LEE_PX = 7
+BRIGHTEST = 1000.0  # against the median of a place
+ZOOM = (0.6, 1.6)  # pixels of an image a pixel of the texture
+GAIN = (0.8, 1.15)  # exponent: flatter or steeper contrast
+MIXED_GAIN = (0.9, 1.4)  # of two places' geometric mean, which is flatter than either
+
+
+def dates_of(place: str, dates: int) -> Float32:
+    """Power (dates, rows, cols) of a place, each image against its median. InputError where one is missing."""
+    at = folder("pairs_real", "speckle_stacks")
+    paths = [at / f"{place}_{date}.npy" for date in range(1, dates + 1)]
+    for path in paths:
+        if not path.is_file():
+            raise InputError(path, "the image is missing", "Fetch the real data of this place")
+    power = np.stack([np.load(path).astype(np.float32) ** 2 for path in paths])
+    return np.asarray(power / np.median(power, axis=(1, 2), keepdims=True), dtype=np.float32)
+
+
+def texture_of(cut: Cut) -> Float32:
+    """Mean power (rows, cols) against its median. InputError where an image is missing."""
+    mean = despeckled(dates_of(cut.place, cut.dates)[..., cut.columns].mean(axis=0), 1 / cut.dates)
+    return np.asarray(np.clip(mean / np.median(mean), 1e-3, BRIGHTEST), dtype=np.float32)
+
+
+def despeckled(power: Float32, speckle: float) -> Float32:
+    """Lee's filter: power (rows, cols) whose speckle has the given variance over its squared mean."""
+    mean = ndimage.uniform_filter(power, LEE_PX, mode="mirror")
+    variance = np.maximum(ndimage.uniform_filter(power**2, LEE_PX, mode="mirror") - mean**2, 1e-12)
+    kept = np.clip((variance - speckle * mean**2) / (variance * (1 + speckle)), 0, 1)
+    return np.asarray(mean + kept * (power - mean), dtype=np.float32)
+
+
+def textures_of(cuts: Mapping[str, Cut]) -> tuple[Float32, ...]:
+    """Textures of places, each as often as its weight. InputError where an image is missing."""
+    return tuple(texture for cut in cuts.values() for texture in [texture_of(cut)] * cut.weight)
+
+
+def write(path: Path, cuts: Mapping[str, Cut]) -> None:
+    """Textures of places into one file, name by name. InputError where an image is missing."""
+    np.savez_compressed(path, **{name: texture_of(cut).astype(np.float16) for name, cut in cuts.items()})  # type: ignore[arg-type]
+
+
+@lru_cache(maxsize=4)
+def read(path: Path) -> tuple[Float32, ...]:
+    """Textures of a file that write has made, each as often as its weight."""
+    cuts = TAUGHT | KEPT
+    with np.load(path) as held:
+        return tuple(held[name].astype(np.float32) for name in held.files for _ in range(cuts[name].weight))
+
+
+def drawn(
+    rng: np.random.Generator,
+    textures: Sequence[Float32],
+    shape: tuple[int, int],
+    fine: tuple[int, int],
+    mixed_share: float = 0.0,
+) -> Float32:
+    """Power (rows, cols) on a fine grid, median about 1: a texture moved, turned, flipped, stretched, steeper or not.
+
+    fine: cells a pixel; what is wider than a texture is its mirror image. mixed_share: of draws that are the weighted
+    geometric mean of two such textures: ground that no place has.
+    """
+    power = _moved(rng, textures[int(rng.integers(len(textures)))], shape, fine)
+    if mixed_share and rng.random() < mixed_share:
+        other, weight = textures[int(rng.integers(len(textures)))], rng.uniform(0.3, 0.7)
+        mean = power ** (1 - weight) * _moved(rng, other, shape, fine) ** weight
+        return np.asarray(mean ** rng.uniform(*MIXED_GAIN), dtype=np.float32)
+    return np.asarray(power ** rng.uniform(*GAIN), dtype=np.float32)
+
+
+def _moved(rng: np.random.Generator, texture: Float32, shape: tuple[int, int], fine: tuple[int, int]) -> Float32:
+    """A texture moved, turned, flipped and stretched onto a fine grid."""
+    flips = rng.integers(0, 2, 3)
+    texture = texture[:: 1 - 2 * flips[0], :: 1 - 2 * flips[1]]
+    texture = texture.T if flips[2] else texture
+    along = [
+        rng.uniform(0, size) + np.arange(n) / (cells * np.exp(rng.uniform(*np.log(ZOOM))))
+        for size, n, cells in zip(texture.shape, shape, fine, strict=True)
+    ]
+    power = ndimage.map_coordinates(texture, np.meshgrid(*along, indexing="ij"), order=1, mode="mirror")
+    return np.asarray(power, dtype=np.float32)
+
+
+def brighter(power: Float32, by_db: float, fine: tuple[int, int]) -> Bools:
+    """Where power (rows, cols) stands so many decibels above the geometric mean of the 15 px around."""
+    level = np.log(power)
+    around = ndimage.uniform_filter(level, [15 * cells for cells in fine], mode="wrap")
+    return np.asarray(level - around > by_db * np.log(10) / 10)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Write the textures that teach."""
+    write(Path(arguments[0]), TAUGHT)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

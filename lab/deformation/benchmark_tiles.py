@@ -1,0 +1,111 @@
+"""The tiles of the frozen benchmarks of velocity fields: `deformation-national` and `deformation-shifted`.
+
+A tile is named by its benchmark, what it is drawn for and its number; nothing else decides what is in it. A change of
+the simulator that changes a tile is a new version of the benchmark.
+"""
+
+import hashlib
+from typing import NamedTuple
+
+import numpy as np
+
+from lab.simulation.seeds import Purpose, generator
+from lab.simulation.tiles import SIDE_M, Tile, TileConfig, TileTrack, make_tile, with_sources
+from ml.deformation.points import PointCloud
+from ml.simulation.ground.deformation import Ellipse
+from ml.simulation.ground.frame import Offset
+from ml.simulation.ground.scatter import Density
+from ml.simulation.ground.sources import GroundwaterSubsidence
+from ml.simulation.velocity.nuisance import Nuisance, Range
+
+NATIONAL, SHIFTED = "deformation-national", "deformation-shifted"
+CONFIGS = {
+    NATIONAL: TileConfig(signal_share=0.8),
+    SHIFTED: TileConfig(
+        signal_share=0.8,
+        rate_factor=1.3,
+        density=Density(town_per_km2=3_500.0, suburb_per_km2=700.0, open_per_km2=70.0),
+        town_share=Range(-0.02, 0.02),
+        forest_share=Range(0.20, 0.60),
+        nuisance=Nuisance(factor=1.5),
+    ),
+}
+FEWEST_POINTS = 30  # of the first track, within a bowl's radius
+KEEP_OFF_M = 1_000.0
+HEIGHT_ERROR_M = 2.0  # standard deviation, as those of the made regions
+
+
+class Cell(NamedTuple):
+    """One cell of the table of detection probabilities: LOS rate rate_mm_yr · exp(−(r / radius_m)²)."""
+
+    rate_mm_yr: float
+    radius_m: float
+
+
+CELLS = {
+    "pd_3mm_800m": Cell(3.0, 800.0),
+    "pd_4mm_300m": Cell(4.0, 300.0),
+    "pd_4mm_800m": Cell(4.0, 800.0),
+    "pd_3mm_2000m": Cell(3.0, 2000.0),
+    "pd_3mm_300m": Cell(3.0, 300.0),
+    "pd_4mm_2000m": Cell(4.0, 2000.0),
+}
+
+
+def field_tile(name: str, number: int, purpose: Purpose = Purpose.BENCHMARK) -> Tile:
+    """A tile of the benchmark proper, with or without something that moves."""
+    return make_tile(generator(purpose, name, number), CONFIGS[name])
+
+
+def still_tile(name: str, number: int, purpose: Purpose = Purpose.BENCHMARK) -> Tile:
+    """A tile in which nothing moves yet, for the bowls of the table."""
+    return make_tile(generator(purpose, f"{name} still", number), CONFIGS[name]._replace(signal_share=0.0))
+
+
+def bowl_in(tile: Tile, cell: Cell, rng: np.random.Generator, fewest_points: int = FEWEST_POINTS) -> Tile:
+    """The tile with one vertical bowl of that rate along the first track's line of sight, where enough points see it.
+
+    ValueError where no place of a thousand has fewest_points.
+    """
+    track = tile.tracks[0]
+    x_m, y_m = track.x_m - tile.terrain.west_m, track.y_m - tile.terrain.top_m + SIDE_M
+    up_mm_yr = rng.choice([-1.0, 1.0]) * cell.rate_mm_yr / track.geometry.los.up
+    for _ in range(1000):
+        at_x, at_y = rng.uniform(KEEP_OFF_M, SIDE_M - KEEP_OFF_M, 2)
+        if np.count_nonzero((x_m - at_x) ** 2 + (y_m - at_y) ** 2 < cell.radius_m**2) >= fewest_points:
+            break
+    else:
+        raise ValueError(f"no place of radius {cell.radius_m} m has {fewest_points} points")
+    east_m, north_m = tile.terrain.frame.to_local(
+        np.array([tile.terrain.west_m + at_x]), np.array([tile.terrain.top_m - SIDE_M + at_y])
+    )
+    ellipse = Ellipse(cell.radius_m, cell.radius_m, 0.0)
+    bowl = GroundwaterSubsidence(Offset(float(east_m[0]), float(north_m[0])), ellipse, up_mm_yr, flatness=1.0)
+    return with_sources(tile, (bowl,))
+
+
+def bowl_tiles(name: str, number: int, purpose: Purpose = Purpose.BENCHMARK) -> dict[str, Tile]:
+    """One still tile with each bowl of the table in turn."""
+    still = still_tile(name, number, purpose)
+    return {key: bowl_in(still, cell, generator(purpose, f"{name} {key}", number)) for key, cell in CELLS.items()}
+
+
+def cloud(track: TileTrack) -> PointCloud:
+    """A track's points as a detector gets them; their heights err by HEIGHT_ERROR_M, always the same in one track."""
+    error_m = np.random.default_rng(track.x_m.size).normal(0, HEIGHT_ERROR_M, track.x_m.size)
+    height_m = (track.height_m + error_m).astype(np.float32)
+    seen_from = track.geometry.direction
+    return PointCloud(track.x_m, track.y_m, track.velocity_mm_yr, 3035, height_m=height_m, direction=seen_from)
+
+
+def digest(tile: Tile) -> bytes:
+    """What a tile is, in 32 bytes: its truth along both lines of sight, its land cover, its points and their rates."""
+    seen = hashlib.sha256(tile.land_cover.tobytes())
+    for track in tile.tracks:
+        seen.update(np.rint(track.x_m * 100).astype("<i8").tobytes())
+        seen.update(np.rint(track.y_m * 100).astype("<i8").tobytes())
+        seen.update(np.rint(track.velocity_mm_yr * 10).astype("<i4").tobytes())
+        for truth in tile.truths(track.geometry.los):
+            seen.update(truth.kind.encode() + np.packbits(truth.mask).tobytes())
+            seen.update(np.rint(truth.rate_mm_yr * 100).astype("<i4").tobytes())
+    return seen.digest()

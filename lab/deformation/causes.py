@@ -1,0 +1,265 @@
+"""`python -m lab.deformation.causes`: fit what names an area as a whole to the network's weights; a few minutes.
+
+On validation tiles that nothing else uses, as the nation's but with five sources, on every other one of kinds that are
+rare there and with a mine that is worked under sinking ground: each track by itself and both together, with the heights
+of their points and without: where the slope is unknown, other things must show a slide.
+Writes the coefficients beside the weights (see `ml.deformation.places.causes`) with their own figures from
+cross-validation over tiles, and prints these.
+"""
+
+import argparse
+import json
+from collections.abc import Iterator
+from functools import partial
+from itertools import product
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize
+from shapely import contains_xy
+
+from lab.benchmark import over_seeds
+from lab.deformation.benchmark_tiles import CONFIGS, NATIONAL, cloud
+from lab.deformation.scoring import middles
+from lab.deformation.training.dataset import RARE_KINDS
+from lab.simulation.seeds import Purpose, generator
+from lab.simulation.tiles import CELLS, Tile, TileTrack, make_tile, with_sources
+from ml.deformation.infer import with_network
+from ml.deformation.kinds import kind_of
+from ml.deformation.network import DeformationNetwork
+from ml.deformation.places.causes import FEATURES, NAME, core_and_rim, features_of, table_name
+from ml.deformation.places.measure import measure
+from ml.deformation.points import Float64, PointCloud, sorted_points
+from ml.rasters.areas import KINDS, SURE_SHARE, Area, areas_in
+from ml.runtime.checkpoints import WEIGHTS
+from ml.simulation.ground.deformation import Ellipse, Panel
+from ml.simulation.ground.frame import Offset, project_to_los_mm_yr
+from ml.simulation.ground.sources import FillSettlement, MiningSubsidence, Source
+from ml.simulation.velocity.nuisance import Range
+
+SET = "deformation-causes"
+VIEWS = ((0,), (1,), (0, 1))
+RIDGE = 1.0
+FOLDS = 8
+MINE_WITHIN_M = 2_500.0  # of the tile's middle
+HILLS_M, WOODED = Range(100.0, 350.0), Range(0.3, 0.7)  # relief and share of forest where slopes are steep
+WIDE_FILL_M = (300.0, 1_500.0)
+MOVES_MM_YR = 0.5  # an area in which nothing moves faster on average is a false alarm, and of no kind
+
+
+class Sample(NamedTuple):
+    """One area: the tile it lies in, how many tracks saw it, what it is (index of KINDS), its features, and whether the
+    heights of its points are known.
+    """
+
+    tile: int
+    n_tracks: int
+    kind: int
+    features: Float64
+    heights: bool = True
+
+
+def causes_tile(number: int) -> Tile:
+    """A validation tile in which much moves; every other one holds rare kinds only, of these every other in hills."""
+    config, rng = CONFIGS[NATIONAL]._replace(signal_share=1.0, second_share=1.0, most_sources=5), _generator(number)
+    if number % 4 == 1:
+        config = config._replace(kinds=RARE_KINDS)
+    if number % 4 == 3:
+        config = config._replace(kinds=RARE_KINDS, relief_m=HILLS_M, forest_share=WOODED)
+    tile = make_tile(rng, config)
+    if number % 4 == 3:
+        return with_sources(tile, (_worked_panel(rng), _wide_fill(rng)))
+    return with_sources(tile, _worked_mine(rng, tile)) if number % 2 else tile
+
+
+def _wide_fill(rng: np.random.Generator) -> Source:
+    """Reclaimed land, a filled pit, a heap: wider than the fills of the tiles, which end at 500 m."""
+    half_m = _log_uniform(rng, *WIDE_FILL_M) / 2
+    shape = Ellipse(half_m, half_m * rng.uniform(0.5, 1.0), rng.uniform(0, 180))
+    at = rng.uniform(-MINE_WITHIN_M, 0), rng.uniform(-MINE_WITHIN_M, MINE_WITHIN_M)
+    return FillSettlement(Offset(*at), shape, -_log_uniform(rng, 3, 30))
+
+
+def _worked_panel(rng: np.random.Generator) -> Source:
+    """A panel by itself, slow or so fast that its middle has no points."""
+    at = rng.uniform(1_500, MINE_WITHIN_M), rng.uniform(-MINE_WITHIN_M, MINE_WITHIN_M)
+    panel = Panel(_log_uniform(rng, 500, 2_500), rng.uniform(150, 1_200), rng.uniform(0, 180))
+    return MiningSubsidence(Offset(*at), panel, _log_uniform(rng, 6, 800), rng.uniform(150, 600))
+
+
+def _log_uniform(rng: np.random.Generator, low: float, high: float) -> float:
+    return float(np.exp(rng.uniform(np.log(low), np.log(high))))
+
+
+def _generator(number: int) -> np.random.Generator:
+    return generator(Purpose.VALIDATION, SET, number)
+
+
+def _worked_mine(rng: np.random.Generator, tile: Tile) -> tuple[Source, ...]:
+    """A panel being worked inside ground that sinks over older ones: a sharp core in a slow wide rim."""
+    at = rng.uniform(-MINE_WITHIN_M, MINE_WITHIN_M, 2)
+    rim_m, core_m = rng.uniform(1_200, 3_000), rng.uniform(300, 900)
+    rim = Panel(rim_m, rim_m * rng.uniform(0.5, 1.0), rng.uniform(0, 180))
+    core = Panel(core_m, rng.uniform(150, 350), rng.uniform(0, 180))
+    off = rng.uniform(-0.25, 0.25, 2) * rim_m
+    return (
+        MiningSubsidence(Offset(*at), rim, rng.uniform(3, 15), rng.uniform(200, 600)),
+        MiningSubsidence(Offset(*(at + off)), core, rng.uniform(10, 80), rng.uniform(100, 300)),
+    )
+
+
+def samples_of(folder: Path, number: int) -> list[Sample]:
+    """The areas that a network draws in one tile on something that moves."""
+    network, tile = DeformationNetwork.load("deformation", folder), causes_tile(number)
+    clouds = [cloud(track) for track in tile.tracks]
+    blind = [points._replace(height_m=np.full(points.x.size, np.nan, dtype=np.float32)) for points in clouds]
+    return [
+        sample
+        for seen, heights in ((clouds, True), (blind, False))
+        for view in VIEWS
+        for sample in _of_view(network, tile, number, [seen[i] for i in view], [tile.tracks[i] for i in view], heights)
+    ]
+
+
+def _of_view(
+    network: DeformationNetwork,
+    tile: Tile,
+    number: int,
+    clouds: list[PointCloud],
+    tracks: list[TileTrack],
+    heights: bool,
+) -> Iterator[Sample]:
+    result = with_network(clouds, network)
+    held = [sorted_points(points) for points in clouds]
+    bands = result.bands()
+    for flagged in areas_in(bands, result.transform):
+        for area in measure(flagged, held, result.maps.background_mm_yr):
+            kind = true_kind(tile, tracks, area)
+            if area.places and kind is not None:
+                features = features_of(area, *core_and_rim(area, bands, result.transform), held)
+                yield Sample(number, len(tracks), kind, features, heights)
+
+
+def true_kind(tile: Tile, tracks: list[TileTrack], area: Area) -> int | None:
+    """Of the source that moves the area most, as index of KINDS; None where it is still."""
+    inside = contains_xy(area.polygon, *middles(tile.transform, (CELLS, CELLS)))
+    if not inside.any():
+        return None
+    moved = [
+        max(float(np.abs(project_to_los_mm_yr(motion, track.geometry.los)[inside]).mean()) for track in tracks)
+        for motion in tile.motions
+    ]
+    strongest = int(np.argmax(moved))
+    return kind_of(tile.sources[strongest]) if moved[strongest] >= MOVES_MM_YR else None
+
+
+def network_itself(mean: Float64, scale: Float64) -> Float64:
+    """The table, as `fit` gives it, that names by the network's shares alone: means of their logs in core and rim."""
+    table = np.zeros((len(KINDS), len(FEATURES) + 1))
+    for kind in range(len(KINDS)):
+        for column in (kind, len(KINDS) + kind):
+            table[kind, column] = scale[column] / 2
+            table[kind, -1] += mean[column] / 2
+    return table
+
+
+def fit(features: Float64, kinds: NDArray[np.int64], prior: Float64) -> Float64:
+    """Multinomial logistic regression, (kinds, features + 1), last column the bias; ridge toward `prior` on all others.
+
+    features: (n, features), standardised. Every kind counts alike, however many samples there are of it: how often a
+    cause is met differs from country to country.
+    """
+    design, wanted = np.column_stack([features, np.ones(len(features))]), np.eye(len(KINDS))[kinds]
+    weight = (1 / wanted.sum(axis=0).clip(1))[kinds]
+    weight /= weight.mean()
+
+    def loss(flat: Float64) -> tuple[float, Float64]:
+        table = flat.reshape(len(KINDS), -1)
+        chances = softmax(design @ table.T)
+        gradient = ((chances - wanted) * weight[:, None]).T @ design
+        off = (table - prior)[:, :-1]
+        gradient[:, :-1] += 2 * RIDGE * off
+        likelihood = float((weight * np.log((chances * wanted).sum(axis=1) + 1e-12)).sum())
+        return RIDGE * float((off**2).sum()) - likelihood, gradient.ravel()
+
+    found = minimize(loss, prior.ravel(), jac=True, method="L-BFGS-B", options={"maxiter": 1000}).x
+    return np.asarray(found.reshape(len(KINDS), -1), dtype=np.float64)
+
+
+def softmax(scores: Float64) -> Float64:
+    """Of each row."""
+    odds = np.exp(scores - scores.max(axis=1, keepdims=True))
+    return np.asarray(odds / odds.sum(axis=1, keepdims=True))
+
+
+def macro_f1(true: NDArray[np.int64], named: NDArray[np.int64]) -> float:
+    """Mean over KINDS of the F1 of naming, of areas that lie on something that moves."""
+    scores = [
+        2 * ((true == kind) & (named == kind)).sum() / max((true == kind).sum() + (named == kind).sum(), 1)
+        for kind in range(len(KINDS))
+    ]
+    return float(np.mean(scores))
+
+
+def crossed(features: Float64, kinds: NDArray[np.int64], tiles: NDArray[np.int64], prior: Float64) -> dict[str, float]:
+    """Figures of areas that the coefficients were not fitted to: macro-F1 of all, of the sure ones, share of others."""
+    chances = np.zeros((len(kinds), len(KINDS)))
+    for fold in range(FOLDS):
+        left_out = tiles // 2 % FOLDS == fold
+        table = fit(features[~left_out], kinds[~left_out], prior)
+        chances[left_out] = softmax(features[left_out] @ table[:, :-1].T + table[:, -1])
+    named, sure = chances.argmax(axis=1), chances.max(axis=1) >= SURE_SHARE
+    figures = {
+        "areas": float(len(kinds)),
+        "macro_f1": macro_f1(kinds, named),
+        "macro_f1_sure": macro_f1(kinds[sure], named[sure]),
+        "unsure_share": float(1 - sure.mean()),
+    }
+    return {name: round(value, 3) for name, value in figures.items()}
+
+
+def fit_all(samples: list[Sample], weights_sha256: str, command: str) -> dict[str, Any]:
+    """The file's content: coefficients for one track and for two, with heights and without."""
+    features = np.array([sample.features for sample in samples])
+    mean, scale = features.mean(axis=0), np.maximum(features.std(axis=0), 1e-6)
+    standard = (features - mean) / scale
+    kinds, tiles, tracks, heights = (np.array([sample[i] for sample in samples]) for i in (2, 0, 1, 4))
+    coefficients, figures, prior = {}, {}, network_itself(mean, scale)
+    for n_tracks, known in product((1, 2), (True, False)):
+        of, label = (tracks == n_tracks) & (heights == known), table_name(n_tracks, known)
+        if not of.any():
+            continue
+        coefficients[label] = fit(standard[of], kinds[of], prior).round(4).tolist()
+        figures[label] = crossed(standard[of], kinds[of], tiles[of], prior)
+    return {
+        "command": command,
+        "weights_sha256": weights_sha256,
+        "features": list(FEATURES),
+        "mean": mean.round(6).tolist(),
+        "scale": scale.round(6).tolist(),
+        "coefficients": coefficients,
+        "figures": figures,
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument(
+        "--folder", type=Path, default=WEIGHTS, help="of the weights; the coefficients are written there"
+    )
+    parser.add_argument("--tiles", type=int, default=200)
+    parser.add_argument("--processes", type=int, default=1)
+    args = parser.parse_args()
+    each = over_seeds(partial(samples_of, args.folder), args.tiles, processes=args.processes)
+    weights = DeformationNetwork.load("deformation", args.folder).card.weights_sha256
+    command = f"python -m lab.deformation.causes --tiles {args.tiles}"
+    content = fit_all([sample for samples in each for sample in samples], weights, command)
+    (args.folder / NAME).write_text(json.dumps(content, indent=1) + "\n")
+    for label, figures in content["figures"].items():
+        print(f"{label} track(s):", ", ".join(f"{name} {value:g}" for name, value in figures.items()))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,157 @@
+"""Every figure of a detector on `deformation-foreign`, over all families and of each, with 95 % intervals over tiles.
+
+Names that begin with `both_` are of the two tracks together, all others of the ascending track alone; bowls are looked
+for with one track. Families weigh evenly. What each figure means: docs/benchmarks.md.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from functools import partial
+from typing import NamedTuple
+
+import numpy as np
+
+from lab.benchmark import Benchmark, over_seeds, scenes_sha256
+from lab.deformation.benchmark_tiles import cloud
+from lab.deformation.evaluate import TILE_KM2, field_metrics, views
+from lab.deformation.foreign.families import FAMILIES
+from lab.deformation.foreign.objects import OBJECTS
+from lab.deformation.foreign.tiles import CELLS, NAME, bowl_tiles, digest, field_tile
+from lab.deformation.scoring import TileScore, detects_bowl, score_tile, truth_of
+from lab.simulation.seeds import Purpose
+from lab.simulation.tiles import Tile
+from ml.deformation import VERSIONS
+from ml.deformation.infer import CONFIGS, WEIGHTS, Config, detect_all_with
+from ml.deformation.points import Float64
+from ml.statistics.intervals import Interval, bootstrap
+
+VERSION = "1"
+SIZE = 40  # tiles of each family
+FROZEN_SHA256 = {  # tiles of each family -> hash of all that is in them
+    1: "fb185ec8a9504a54ba1540a2066fa70ab6c0e49214ed2abd9e9954eabeaa0557",
+    40: "6ce2b8455d6730e6a47af7e05fdcb25123e489693b07123cd27da67cd4b50c3e",
+}
+NAMES = tuple(FAMILIES)
+Metrics = dict[str, Interval]
+
+_digests: dict[int, str] = {}
+
+
+class TileFigures(NamedTuple):
+    """The scores of each configuration on one tile of a family, on the first track and on both.
+
+    detected: (configurations, bowls) 0 or 1, NaN of families of objects and of tiles that hold no bowl.
+    """
+
+    family: str
+    digest: bytes
+    one: list[TileScore]
+    both: list[TileScore]
+    detected: Float64
+
+
+def _job(number: int) -> tuple[str, int]:
+    """Family and tile of a job: families take turns, so that two processes are done at the same time."""
+    return NAMES[number % len(NAMES)], number // len(NAMES)
+
+
+def _bowls_of(family: str, number: int, purpose: Purpose) -> dict[str, Tile]:
+    """Every second tile, beginning with the first, is used once more for the bowls."""
+    return bowl_tiles(family, number, purpose) if number % 2 == 0 else {}
+
+
+def measure_tile(configs: Sequence[Config], purpose: Purpose, job: int) -> TileFigures:
+    """Score some configurations on one tile, and look for each bowl of the table in it."""
+    family, number = _job(job)
+    tile = field_tile(family, number, purpose)
+    first, both = truth_of(tile, tile.tracks[:1]), truth_of(tile, tile.tracks)
+    seen = views(tile, configs)
+    bowls = _bowls_of(family, number, purpose)
+    detected = np.full((len(configs), len(CELLS)), np.nan)
+    for j, (key, bowl) in enumerate(bowls.items()):
+        points = [cloud(track) for track in bowl.tracks[:1]]
+        for i, config in enumerate(configs):
+            detected[i, j] = detects_bowl(detect_all_with(points, config), bowl, bowl.tracks[:1], CELLS[key].radius_m)
+    return TileFigures(
+        family,
+        _joined(tile, bowls),
+        [score_tile(one, tile, tile.tracks[:1], first) for one, _ in seen],
+        [score_tile(two, tile, tile.tracks, both) for _, two in seen],
+        detected,
+    )
+
+
+def measure(
+    configs: Sequence[Config], size: int, purpose: Purpose = Purpose.BENCHMARK, processes: int = 2
+) -> list[TileFigures]:
+    """Run each configuration on so many tiles of each family, on half as many with each bowl in turn."""
+    tiles = over_seeds(partial(measure_tile, configs, purpose), size * len(NAMES), processes=processes)
+    if purpose == Purpose.BENCHMARK:
+        _digests[size] = scenes_sha256(VERSION, size, [tile.digest for tile in tiles])
+    return tiles
+
+
+def figures_of(tiles: Sequence[TileFigures], i: int) -> Metrics:
+    """Every figure of configuration i: over all families, then of each as FAMILY_figure."""
+    metrics = field_metrics([tile.one[i] for tile in tiles]) | _bowl_metrics(tiles, i)
+    metrics |= {f"both_{key}": value for key, value in field_metrics([tile.both[i] for tile in tiles]).items()}
+    for family in NAMES:
+        own = [tile for tile in tiles if tile.family == family]
+        metrics |= {f"{family}_{key}": value for key, value in _family_metrics([t.one[i] for t in own], family).items()}
+        metrics |= {f"{family}_{key}": value for key, value in _bowl_metrics(own, i).items()}
+        pairs = _family_metrics([tile.both[i] for tile in own], family)
+        metrics |= {f"both_{family}_{key}": value for key, value in pairs.items()}
+    return metrics
+
+
+def gains(tiles: Sequence[TileFigures], i: int, over: int) -> Metrics:
+    """By how much configuration i finds more of each bowl than another on the same tiles: paired over tiles."""
+    held = np.stack([tile.detected for tile in tiles if np.isfinite(tile.detected).all()])
+    return {key: bootstrap(held[:, i, j] - held[:, over, j]) for j, key in enumerate(CELLS)}
+
+
+def _family_metrics(scores: Sequence[TileScore], family: str) -> Metrics:
+    alarms = np.array([score.false_alarms for score in scores], dtype=np.float64)
+    metrics = {"false_alarms_per_1000km2": bootstrap(alarms, 1000 / TILE_KM2)}
+    if family in OBJECTS:
+        whole = field_metrics(scores)
+        metrics |= {"recall": whole["object_recall"], "median_iou": whole["median_iou"]}
+    return metrics
+
+
+def _bowl_metrics(tiles: Sequence[TileFigures], i: int) -> Metrics:
+    held = [tile.detected[i] for tile in tiles if np.isfinite(tile.detected[i]).all()]
+    return {key: bootstrap(np.stack(held)[:, j]) for j, key in enumerate(CELLS)} if held else {}
+
+
+def evaluate(method: str, size: int) -> Metrics:
+    """Measure a method as it is shipped."""
+    return figures_of(measure([CONFIGS[method]()], size), 0)
+
+
+def truth_sha256(size: int) -> str:
+    """The hash of everything that the tiles hold; drawn again where no evaluation has just done so."""
+    if size not in _digests:
+        _digests[size] = scenes_sha256(VERSION, size, over_seeds(_digest, size * len(NAMES)))
+    return _digests[size]
+
+
+def _digest(job: int) -> bytes:
+    family, number = _job(job)
+    return _joined(field_tile(family, number), _bowls_of(family, number, Purpose.BENCHMARK))
+
+
+def _joined(tile: Tile, bowls: dict[str, Tile]) -> bytes:
+    return hashlib.sha256(b"".join(map(digest, (tile, *bowls.values())))).digest()
+
+
+BENCHMARK = Benchmark(
+    NAME,
+    VERSION,
+    SIZE,
+    f"tiles of each of {len(NAMES)} families",
+    VERSIONS,
+    evaluate,
+    truth_sha256,
+    WEIGHTS,
+)

@@ -1,0 +1,123 @@
+"""The families of `deformation-foreign`: their names, how their tiles are drawn, and what is foreign about them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+from lab.deformation.foreign import nuisances
+from lab.deformation.foreign.objects import OBJECTS
+from lab.simulation.tiles import TileConfig
+from ml.simulation.ground.scatter import Density
+from ml.simulation.velocity.nuisance import Nuisance, Range
+
+NATIONAL_YEARS = 5.0  # span of the national benchmark, whose errors are those of such a series
+STILL = TileConfig(signal_share=0.0)
+NONE = Range(0.0, 0.0)
+
+Configure = Callable[[np.random.Generator], TileConfig]
+
+
+class Family(NamedTuple):
+    """configure: draws a tile's configuration; disturb: adds errors to the still tile.
+
+    process: what is done to a tile when all that moves is in it. scaled: rates of the table's bowls grow as the
+    errors of a short series do. fewest_points: of the first track, within a bowl's radius.
+    """
+
+    configure: Configure
+    disturb: nuisances.Change = nuisances.untouched
+    process: nuisances.Change = nuisances.untouched
+    scaled: bool = False
+    fewest_points: int = 30
+
+
+def bowl_factor(family: Family, config: TileConfig) -> float:
+    """What the rates of the table's bowls are multiplied by: 5 years over the span where that is shorter, else 1."""
+    return max(1.0, NATIONAL_YEARS / config.years) if family.scaled else 1.0
+
+
+def _fixed(config: TileConfig) -> Configure:
+    return lambda rng: config
+
+
+def _without(**settings: Range) -> Configure:
+    """The national configuration with some of its errors left out, which the family brings in its own way."""
+    return _fixed(STILL._replace(nuisance=Nuisance(**settings)))  # type: ignore[arg-type]
+
+
+def _of_span(config: TileConfig, years: float) -> TileConfig:
+    """The same errors of phase in a series of another span: rates err as 1 / span."""
+    return config._replace(years=years, nuisance=config.nuisance._replace(factor=NATIONAL_YEARS / years))
+
+
+def _any_span(rng: np.random.Generator) -> TileConfig:
+    """Six months to eight years, evenly in the logarithm; the family's own regions replace the simulator's blocks."""
+    years = float(np.exp(rng.uniform(np.log(0.5), np.log(8.0))))
+    return _of_span(STILL._replace(nuisance=Nuisance(block_share=0.0)), years)
+
+
+def _mountains(rng: np.random.Generator) -> TileConfig:
+    """High relief, three to eight years."""
+    return STILL._replace(relief_m=Range(200.0, 450.0), years=float(rng.uniform(3, 8)))
+
+
+def _sparse(rng: np.random.Generator) -> TileConfig:
+    """Villages of loose points between forests of 60–80 % and meadows; high relief."""
+    return STILL._replace(
+        density=Density(town_per_km2=1_500.0, suburb_per_km2=350.0, open_per_km2=45.0),
+        town_share=NONE,
+        suburb_share=Range(0.01, 0.04),
+        forest_share=Range(0.60, 0.80),
+        relief_m=Range(150.0, 400.0),
+    )
+
+
+def _densities(rng: np.random.Generator) -> TileConfig:
+    """A third to twice the points of EGMS; errors of points 1–1.6 times as large before they are averaged."""
+    times = float(np.exp(rng.uniform(np.log(0.35), np.log(2.0))))
+    noise = STILL.nuisance.noise
+    more = rng.uniform(1.0, 1.6) ** 2
+    return STILL._replace(
+        density=Density(*(per_km2 * times for per_km2 in Density())),
+        nuisance=Nuisance(
+            noise=noise._replace(nugget_mm2_yr2=noise.nugget_mm2_yr2 * more, sill_mm2_yr2=noise.sill_mm2_yr2 * more)
+        ),
+    )
+
+
+def _l_band(rng: np.random.Generator) -> TileConfig:
+    """Points also in forest; noise of 1–1.4 times C-band's in mm, a quarter to a third of it in phase; 2–5 years."""
+    noise, more = STILL.nuisance.noise, rng.uniform(1.0, 1.4) ** 2
+    return STILL._replace(
+        density=Density(open_per_km2=250.0, forest_per_km2=60.0),
+        years=float(rng.uniform(2, 5)),
+        nuisance=Nuisance(
+            noise=noise._replace(nugget_mm2_yr2=noise.nugget_mm2_yr2 * more, sill_mm2_yr2=noise.sill_mm2_yr2 * more),
+            block_share=0.0,
+        ),
+    )
+
+
+NUISANCES: dict[str, Family] = {
+    "landcover": Family(_fixed(STILL), nuisances.land_cover),
+    "anisotropic": Family(_without(turbulence_mm2_yr2=NONE), nuisances.anisotropic),
+    "nonstationary": Family(_without(turbulence_mm2_yr2=NONE), nuisances.nonstationary),
+    "stratification": Family(
+        _fixed(STILL._replace(relief_m=Range(100.0, 350.0), nuisance=Nuisance(stratified_mm_yr_km=NONE))),
+        nuisances.stratification,
+    ),
+    "unwrapping": Family(_any_span, nuisances.unwrapping, scaled=True),
+    "seams": Family(_fixed(STILL._replace(nuisance=Nuisance(ramp_mm_yr=NONE, seam_share=0.0))), nuisances.seams),
+    "snow": Family(_mountains, nuisances.snow),
+    "sparse": Family(_sparse, fewest_points=12),
+    "smoothed": Family(_densities, process=nuisances.smoothed, fewest_points=12),
+    "lband": Family(_l_band, nuisances.long_wave),
+    "short": Family(lambda rng: _of_span(STILL, float(rng.uniform(0.5, 1.0))), scaled=True),
+    "long": Family(lambda rng: _of_span(STILL, 8.0)),
+}
+HILLS = STILL._replace(relief_m=Range(100.0, 250.0))
+MOVING = {name: Family(_fixed(HILLS if name == "lobes" else STILL)) for name in OBJECTS}
+FAMILIES = NUISANCES | MOVING

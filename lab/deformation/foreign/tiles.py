@@ -1,0 +1,83 @@
+"""The tiles of `deformation-foreign`, each named by its family, what it is drawn for and its number.
+
+A change that changes a tile is a new version of the benchmark. Nothing may be tuned here: no training, no validation.
+"""
+
+import hashlib
+
+import numpy as np
+
+from lab.deformation.benchmark_tiles import CELLS as NATIONAL_CELLS
+from lab.deformation.benchmark_tiles import KEEP_OFF_M, Cell, bowl_in
+from lab.deformation.benchmark_tiles import digest as national_digest
+from lab.deformation.foreign.families import FAMILIES, NUISANCES, bowl_factor
+from lab.deformation.foreign.nuisances import local
+from lab.deformation.foreign.objects import OBJECTS
+from lab.simulation.seeds import Purpose, generator
+from lab.simulation.sources import STEEP_ENOUGH
+from lab.simulation.tiles import SIDE_M, Tile, make_tile, with_sources
+from ml.simulation.ground.frame import Offset
+
+NAME = "deformation-foreign"
+CELLS = {key: NATIONAL_CELLS[key] for key in ("pd_3mm_800m", "pd_4mm_300m", "pd_3mm_2000m")}
+SEEN_WITHIN_M, ENOUGH_POINTS = 400.0, 40  # an object's centre stands where so many points of the first track are
+
+
+def _unprocessed(family: str, number: int, purpose: Purpose) -> Tile:
+    configure, disturb = FAMILIES[family].configure, FAMILIES[family].disturb
+    config_rng, tile_rng, error_rng = generator(purpose, f"{NAME} {family}", number).spawn(3)
+    return disturb(error_rng, make_tile(tile_rng, configure(config_rng)))
+
+
+def _processed(tile: Tile, family: str, number: int, purpose: Purpose) -> Tile:
+    """The same processor for a tile whatever moves in it."""
+    return FAMILIES[family].process(generator(purpose, f"{NAME} {family} processor", number), tile)
+
+
+def field_tile(family: str, number: int, purpose: Purpose = Purpose.BENCHMARK) -> Tile:
+    """A still tile of a family of nuisances, or one with an object of a family of objects."""
+    tile = _unprocessed(family, number, purpose)
+    if family in OBJECTS:
+        rng = generator(purpose, f"{NAME} {family} object", number)
+        tile = with_sources(tile, (OBJECTS[family](rng, _site(rng, tile, family == "lobes"), tile.terrain),))
+    return _processed(tile, family, number, purpose)
+
+
+def bowl_tiles(family: str, number: int, purpose: Purpose = Purpose.BENCHMARK) -> dict[str, Tile]:
+    """The still tile with each bowl of the table in turn; none of a family of objects."""
+    if family not in NUISANCES:
+        return {}
+    still, kept = _unprocessed(family, number, purpose), NUISANCES[family]
+    factor = bowl_factor(kept, still.config)
+    tiles = {}
+    for key, cell in CELLS.items():
+        rng = generator(purpose, f"{NAME} {family} {key}", number)
+        tile = bowl_in(still, Cell(cell.rate_mm_yr * factor, cell.radius_m), rng, kept.fewest_points)
+        tiles[key] = _processed(tile, family, number, purpose)
+    return tiles
+
+
+def _site(rng: np.random.Generator, tile: Tile, on_a_slope: bool) -> Offset:
+    """A point of the first track away from the edge, with ENOUGH_POINTS around it if any of 300 has; on a slope."""
+    track = tile.tracks[0]
+    x_m, y_m = local(track, tile)
+    inner = (np.minimum(x_m, y_m) > 1.5 * KEEP_OFF_M) & (np.maximum(x_m, y_m) < SIDE_M - 1.5 * KEEP_OFF_M)
+    if on_a_slope:
+        cell = tile.terrain.cell_of(track.x_m, track.y_m)
+        inner &= np.hypot(tile.terrain.slope_east, tile.terrain.slope_north)[cell] >= STEEP_ENOUGH
+    candidates = rng.choice(np.flatnonzero(inner), 300)
+    around = np.array([np.count_nonzero(np.hypot(x_m - x_m[i], y_m - y_m[i]) < SEEN_WITHIN_M) for i in candidates])
+    at = candidates[int(np.argmax(np.minimum(around, ENOUGH_POINTS)))]  # the first that has enough
+    east_m, north_m = tile.terrain.frame.to_local(track.x_m[at : at + 1], track.y_m[at : at + 1])
+    return Offset(float(east_m[0]), float(north_m[0]))
+
+
+def digest(tile: Tile) -> bytes:
+    """All that a tile holds, in 32 bytes: also heights, land cover and truth of points, relief and lines of sight."""
+    seen = hashlib.sha256(national_digest(tile) + f"{tile.config.years:.6f}".encode())
+    seen.update(np.rint(tile.terrain.height_m * 100).astype("<i4").tobytes())
+    for track in tile.tracks:
+        seen.update(repr(track.geometry.los).encode() + track.cover.astype("u1").tobytes())
+        for values, per_unit in ((track.height_m, 100), (track.truth_mm_yr, 1_000), (track.errors.yearly_mm, 100)):
+            seen.update(np.rint(values * per_unit).astype("<i4").tobytes())
+    return seen.digest()

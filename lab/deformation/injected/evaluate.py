@@ -1,0 +1,237 @@
+"""`deformation-injected`: every figure of a detector on real still fields, with and without motion laid in.
+
+Cross-validated over places: methods without learning run in each place with the threshold that was tuned on the others
+(`thresholds`); a network runs as it is shipped, or with weights of its own for each fold. Intervals are 95 % bootstraps
+over kilometres of real ground, of which there are few. Names that begin with `both_` are of two tracks together, where
+a place has two.
+"""
+
+import hashlib
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import lru_cache, partial
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from scipy.stats import chi2
+
+from lab.benchmark import Benchmark, over_seeds, scenes_sha256
+from lab.deformation.injected.places import PLACES, folds
+from lab.deformation.injected.scenes import NAME, SHAPES, Scene, clouds, digest, motion_in, scene, with_motion
+from lab.deformation.injected.scoring import Block, Found, Still, score_motion, score_still
+from lab.deformation.injected.thresholds import raised, raised_by_place, tuned_by_place
+from lab.deformation.scoring import ShapeError
+from lab.deformation.shapes import shape_metrics
+from ml.deformation import VERSIONS
+from ml.deformation.infer import CONFIGS, WEIGHTS, Config, DeformationResult, detect_all_with, with_network
+from ml.deformation.nation import NetworkConfig
+from ml.deformation.network import DeformationNetwork
+from ml.deformation.points import Float64, PointCloud
+from ml.statistics.intervals import Interval, bootstrap_over
+
+VERSION = "1"
+SIZE = 120
+TUNED = "model-tuned"
+FROZEN_SHA256 = {
+    8: "24830f05c6e2302146307c6ac83bc98e73809af90fcb36fc438bf2c841135ba7"
+}  # size -> hash of everything in its scenes
+BY_PLACE = ("pd_3mm_800m", "pd_4mm_300m", "pd_3mm_2000m")
+
+_digests: dict[int, str] = {}
+
+
+class Entrant(NamedTuple):
+    """A method as it runs in each place. folders: place -> where its weights lie, of a network that has several;
+    raised: place -> by how many logits of its score a network's threshold was raised.
+    """
+
+    method: str
+    configs: Mapping[str, Config]
+    folders: Mapping[str, Path] = {}
+    raised: Mapping[str, float] = {}
+
+    def detect(self, place: str, tracks: Sequence[PointCloud]) -> DeformationResult:
+        result = self._at_its_own_threshold(place, tracks)
+        return raised(result, self.raised[place]) if place in self.raised else result
+
+    def _at_its_own_threshold(self, place: str, tracks: Sequence[PointCloud]) -> DeformationResult:
+        config = self.configs[place]
+        if place in self.folders and isinstance(config, NetworkConfig):
+            return with_network(tracks, _network(config.weights, self.folders[place]), config=config)
+        return detect_all_with(tracks, config)
+
+
+@lru_cache(maxsize=4)
+def _network(weights: str, folder: Path) -> DeformationNetwork:
+    return DeformationNetwork.load(weights, folder)
+
+
+def entrant(method: str, folds_weights: Path | None = None, processes: int = 2) -> Entrant:
+    """A method as it is measured. folds_weights: a folder that holds one with a network's weights for each fold.
+
+    TUNED: the shipped network at thresholds tuned as those of the baseline methods. InputError where the real data is missing.
+    """
+    if method == TUNED:
+        return Entrant(method, {place.name: NetworkConfig() for place in PLACES}, raised=raised_by_place(processes))
+    if method not in WEIGHTS:
+        return Entrant(method, tuned_by_place(method, processes))
+    folders = {name: folds_weights / fold.name for fold in folds() for name in fold.test} if folds_weights else {}
+    return Entrant(method, {place.name: CONFIGS[method]() for place in PLACES}, folders)
+
+
+class View(NamedTuple):
+    """What one method makes of a scene, of its first track or of all: the still field, and each shape in turn."""
+
+    still: Still
+    found: list[Found]
+
+
+class SceneScores(NamedTuple):
+    """both: of every entrant as `one`; None in a place of one track."""
+
+    digest: bytes
+    one: list[View]
+    both: list[View] | None
+
+
+def measure_scene(entrants: Sequence[Entrant], number: int) -> SceneScores:
+    """Score some methods on one scene."""
+    still = scene(number)
+    motions = {key: motion for key in SHAPES if (motion := motion_in(still, key)) is not None}
+    moving = {key: with_motion(still, motion) for key, motion in motions.items()}
+
+    def view(entrant: Entrant, n_tracks: int) -> View:
+        def detected(seen: Scene) -> tuple[DeformationResult, list[PointCloud]]:
+            tracks = clouds(seen)[:n_tracks]
+            return entrant.detect(seen.place, tracks), tracks
+
+        result, tracks = detected(still)
+        found = []
+        for key, seen in moving.items():
+            of_motion, its_tracks = detected(seen)
+            found.append(score_motion(key, of_motion, seen, its_tracks, motions[key]))
+        return View(score_still(result, still, tracks), found)
+
+    n_tracks = len(still.tracks)
+    both = [view(one, n_tracks) for one in entrants] if n_tracks > 1 else None
+    return SceneScores(_digest_of([still, *moving.values()]), [view(one, 1) for one in entrants], both)
+
+
+def _digest_of(scenes: Iterable[Scene]) -> bytes:
+    return hashlib.sha256(b"".join(map(digest, scenes))).digest()
+
+
+def measure(entrants: Sequence[Entrant], size: int = SIZE, processes: int = 2) -> list[SceneScores]:
+    """Run every method on the first scenes."""
+    scores = over_seeds(partial(measure_scene, entrants), size, processes=processes)
+    _digests[size] = scenes_sha256(VERSION, size, [one.digest for one in scores])
+    return scores
+
+
+def figures_of(scores: Sequence[SceneScores], i: int) -> dict[str, Interval]:
+    """Every figure of method i; `_metrics` says what they are."""
+    one = [scene.one[i] for scene in scores]
+    both = [scene.both[i] for scene in scores if scene.both is not None]
+    together = {f"both_{key}": value for key, value in _metrics(both).items()} if both else {}
+    return _metrics(one) | _by_place(one) | together
+
+
+def gains(scores: Sequence[SceneScores], i: int, over: int) -> dict[str, Interval]:
+    """By how much method i finds more of each shape than another in the same scenes: paired, over kilometres."""
+    more: dict[str, Interval] = {}
+    for prefix, pairs in (
+        ("", [(one.one[i], one.one[over]) for one in scores]),
+        ("both_", [(one.both[i], one.both[over]) for one in scores if one.both is not None]),
+    ):
+        by_key: dict[str, list[tuple[Block, float]]] = defaultdict(list)
+        for mine, other in pairs:
+            for found, its in zip(mine.found, other.found, strict=True):
+                by_key[found.key].append((found.block, found.detected - its.detected))
+        more |= {prefix + key: _over_ground(values, np.mean) for key, values in by_key.items()}
+    return more
+
+
+def _metrics(views: Sequence[View]) -> dict[str, Interval]:
+    """Figures of one method: false alarms, shares of each shape found, and how well those found are drawn."""
+    found = [one for view in views for one in view.found]
+    stills = [view.still for view in views]
+    metrics = _alarms(stills) | _shares(found, SHAPES)
+    hits = [one for one in found if one.detected]
+    if hits:
+        metrics["median_iou"] = _over_ground([(one.block, one.iou) for one in hits], np.median)
+    errors: dict[Block, list[ShapeError]] = defaultdict(list)
+    for one in hits:
+        if one.error is not None:
+            errors[one.block].append(one.error)
+    return metrics | shape_metrics([*errors.values()])
+
+
+def _by_place(views: Sequence[View]) -> dict[str, Interval]:
+    metrics: dict[str, Interval] = {}
+    for place in dict.fromkeys(view.still.place for view in views):
+        its = [view for view in views if view.still.place == place]
+        of_place = _alarms([view.still for view in its]) | _shares(
+            [one for view in its for one in view.found], BY_PLACE
+        )
+        metrics |= {f"{place}_{key}": value for key, value in of_place.items()}
+    return metrics
+
+
+def _shares(found: Sequence[Found], keys: Iterable[str]) -> dict[str, Interval]:
+    by_key = {key: [(one.block, one.detected) for one in found if one.key == key] for key in keys}
+    return {key: _over_ground(values, np.mean) for key, values in by_key.items() if values}
+
+
+def _over_ground(values: Sequence[tuple[Block, float]], statistic: Callable[[Float64], np.floating]) -> Interval:
+    """A statistic with its interval over blocks of real ground."""
+    of: dict[Block, list[float]] = defaultdict(list)
+    for block, value in values:
+        of[block].append(value)
+    groups = [np.array(group)[:, None] for group in of.values()]
+    return bootstrap_over(groups, lambda rows: float(statistic(rows[:, 0])))
+
+
+def _alarms(stills: Sequence[Still]) -> dict[str, Interval]:
+    """False alarms per 1,000 km² of all copies; on the fields as they are, a count; and how much real ground there is.
+
+    The upper bound is never below what as much real ground could show: Poisson's, each kilometre counted once.
+    """
+    alarms: Counter[Block] = Counter()
+    copies_km2: Counter[Block] = Counter()
+    real_km2: dict[Block, float] = {}
+    for still in stills:
+        alarms.update(still.alarms)
+        copies_km2.update(still.ground_km2)
+        if still.as_it_is:
+            real_km2 |= still.ground_km2
+    groups = [np.array([[alarms[block], copies_km2[block]]]) for block in copies_km2 | alarms]
+    rate = bootstrap_over(groups, lambda rows: float(1000 * rows[:, 0].sum() / max(rows[:, 1].sum(), 1e-9)))
+    ground = sum(real_km2.values())
+    counted_once = rate.value / 1000 * ground
+    most = float(chi2.ppf(0.975, 2 * counted_once + 2) / 2 / ground * 1000) if ground else np.inf
+    untouched = float(sum(sum(still.alarms.values()) for still in stills if still.as_it_is))
+    return {
+        "false_alarms_per_1000km2": rate._replace(high=max(rate.high, most)),
+        "false_alarms_untouched": Interval(untouched, untouched, untouched),
+        "ground_km2": Interval(ground, ground, ground),
+    }
+
+
+def evaluate(method: str, size: int) -> dict[str, Interval]:
+    """Every figure of a method."""
+    return figures_of(measure([entrant(method)], size), 0)
+
+
+def truth_sha256(size: int) -> str:
+    """The hash of all points, heights, rates and series of so many scenes with every shape."""
+    if size not in _digests:
+        _digests[size] = scenes_sha256(VERSION, size, over_seeds(_scene_digest, size))
+    return _digests[size]
+
+
+def _scene_digest(number: int) -> bytes:
+    return measure_scene([], number).digest
+
+
+BENCHMARK = Benchmark(NAME, VERSION, SIZE, "scenes", VERSIONS, evaluate, truth_sha256, WEIGHTS)

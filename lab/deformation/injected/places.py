@@ -1,0 +1,142 @@
+"""Real still ground under GROUND_MOTION_DATA: what is left of each place's rates after a smooth fit is real noise.
+
+`deformation-injected` lays known motion into it; training may take it as noise, place by place, as `folds` allows.
+"""
+
+from functools import lru_cache
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from ingest.errors import InputError
+from ingest.readers import open_velocity_field
+from ingest.readers.records import Declaration
+from lab.real_data import folder
+from ml.deformation.points import Float32, Float64, PointCloud, project
+from ml.statistics.robust import MAD_TO_SIGMA
+
+MAPPINGS = Path(__file__).parent / "mappings"
+SMOOTH_M = 6_000.0  # the polynomial that is removed has one degree for so much width of a place
+ROUNDS = 20  # of the robust fit
+HUBER = 1.345  # residuals beyond so many standard deviations count less
+
+
+class Place(NamedTuple):
+    """Ground that is still, or nearly. pattern: of its files under the folder, one for each track; mapping: or none."""
+
+    name: str
+    pattern: str
+    mapping: str = ""
+
+
+class Fold(NamedTuple):
+    """Names of the places that a model may be trained and thresholds tuned on, and of those that it is tested on."""
+
+    name: str
+    training: tuple[str, ...]
+    test: tuple[str, ...]
+
+
+class RealTrack(NamedTuple):
+    """One track of a place, the smooth fit removed from rates and series alike.
+
+    los_up: vertical part of the line of sight, 1 where it is not stated; years: (dates,), since the first date;
+    displacement_mm: (n, dates), the sign of the rates; both None where the product has no series.
+    """
+
+    points: PointCloud
+    los_up: float
+    years: Float64 | None
+    displacement_mm: Float32 | None
+
+
+PLACES = (
+    Place("ustica", "egms_ustica/EGMS_L2b_*.zip"),
+    Place("cyprus", "velocity_real/cyprus_egms_l2a/*.csv", "cyprus.toml"),
+    Place("donana", "velocity_real/donana_psbas/*.shp", "donana.toml"),
+    Place("amsterdam", "velocity_real/amsterdam_stm/example.csv", "amsterdam.toml"),
+)
+TESTED_TOGETHER = {"islands": ("ustica", "amsterdam"), "coasts": ("cyprus", "donana")}
+
+
+def places() -> list[Place]:
+    """Every place, in the order in which scenes are drawn."""
+    return list(PLACES)
+
+
+def place(name: str) -> Place:
+    """The place of a name. KeyError where there is none."""
+    return {one.name: one for one in PLACES}[name]
+
+
+def folds() -> list[Fold]:
+    """Each place is tested in one fold, and what trained or tuned for that fold never saw it, nor its other track."""
+    names = [one.name for one in PLACES]
+    return [Fold(name, tuple(one for one in names if one not in test), test) for name, test in TESTED_TOGETHER.items()]
+
+
+def residual_field(place: Place) -> tuple[PointCloud, ...]:
+    """The points of each track with the rates that are left, mm/yr; see `residual_tracks`."""
+    return tuple(track.points for track in residual_tracks(place))
+
+
+@lru_cache(maxsize=len(PLACES))
+def residual_tracks(place: Place) -> tuple[RealTrack, ...]:
+    """Every track of a place after the smooth fit. InputError where its files are missing or cannot be read."""
+    files = sorted(folder().glob(place.pattern))
+    if not files:
+        raise InputError(folder() / place.pattern, "there is no such file", "Fetch the real data of this place")
+    declared = Declaration(mapping=MAPPINGS / place.mapping if place.mapping else None)
+    return tuple(_residual(_read(path, declared)) for path in files)
+
+
+def _read(path: Path, declared: Declaration) -> RealTrack:
+    """A track as it is released."""
+    field = open_velocity_field(path, declared=declared)
+    batches = [batch for batch in field.batches() if batch.pid.size]
+    columns = [
+        np.concatenate([getattr(batch, name) for batch in batches])
+        for name in ("longitude", "latitude", "velocity_mm_yr", "height_m", "los_up", "displacement_mm")
+    ]
+    longitude, latitude, velocity, height, los_up, displacement = columns
+    header = field.header
+    heights = height if np.isfinite(height).any() else None
+    points = project(longitude, latitude, velocity, heights, header.grid_epsg, header.posting_m)
+    up = float(np.nanmedian(los_up)) if np.isfinite(los_up).any() else 1.0
+    if not header.has_series:
+        return RealTrack(points, up, None, None)
+    days = np.array([(day - header.dates[0]).days for day in header.dates], dtype=np.float64)
+    return RealTrack(points, up, days / 365.25, displacement)
+
+
+def _residual(track: RealTrack) -> RealTrack:
+    """What the smooth fit leaves, to 0.01 mm/yr; of the series, what its rate leaves."""
+    points = track.points
+    rate = points.velocity_mm_yr.astype(np.float64)
+    left = np.round(rate - smooth_fit(points.x, points.y, rate), 2)
+    still = track._replace(points=points._replace(velocity_mm_yr=left.astype(np.float32)))
+    if track.displacement_mm is None or track.years is None:
+        return still
+    series = np.round(track.displacement_mm - np.outer(rate - left, track.years), 1)
+    return still._replace(displacement_mm=series.astype(np.float32))
+
+
+def smooth_fit(x: Float64, y: Float64, rate_mm_yr: Float64) -> Float64:
+    """A polynomial of the place, fitted by Huber's weights, at each point (n,), mm/yr.
+
+    Its degree is the width in SMOOTH_M: 0 of a block of houses, a plane of a few kilometres. Delay and stratification
+    that vary within some kilometres stay, for they are noise.
+    """
+    span_m = max(float(np.ptp(x)), float(np.ptp(y)))
+    degree = round(span_m / SMOOTH_M)
+    east, north = ((values - values.mean()) / max(span_m, 1.0) for values in (x, y))
+    terms = np.stack([east**i * north**j for i in range(degree + 1) for j in range(degree + 1 - i)], axis=1)
+    weight = np.ones_like(rate_mm_yr)
+    for _ in range(ROUNDS):
+        root = np.sqrt(weight)
+        fitted: Float64 = terms @ np.linalg.lstsq(terms * root[:, None], rate_mm_yr * root, rcond=None)[0]
+        away = np.abs(rate_mm_yr - fitted)
+        sigma = max(float(MAD_TO_SIGMA * np.median(away)), 0.01)
+        weight = 1 / np.maximum(1, away / (HUBER * sigma))
+    return fitted

@@ -1,0 +1,64 @@
+"""How reliable stated probabilities of motion are: on places of which half move, and at a nation's base rate."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from lab.deformation.scoring import TileScore
+from ml.deformation.points import Float64
+from ml.deformation.reliability import BASE_RATE, Reliability
+from ml.statistics.intervals import Interval
+
+EDGES = np.array(
+    [0.001, 0.003, 0.01, 0.03, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9]
+)  # of bins: most places are still
+ROUNDS = 500
+BASE_RATES = {"balanced": 0.5, "natural": BASE_RATE}
+
+
+def reliability_figures(scores: Sequence[TileScore]) -> dict[str, Interval]:
+    """Expected calibration error and Brier skill over a constant base rate, of both samples; 95 % over tiles.
+
+    Places of the tiles are weighted so that the share of BASE_RATES moves. A constant has a skill of 0 at best. The
+    score itself counts as the probability of a detector that states none.
+    """
+    figures = {}
+    for name, base_rate in BASE_RATES.items():
+        sums = np.stack([_sums(score.places, score.reliability, base_rate) for score in scores])
+        rng = np.random.default_rng(1)
+        times = np.stack(
+            [np.bincount(rng.integers(0, len(sums), len(sums)), minlength=len(sums)) for _ in range(ROUNDS)]
+        )
+        value, drawn = sums.sum(axis=0)[None], np.tensordot(times, sums, 1)
+        for key, statistic in (("ece", _error), ("brier_skill", _skill)):
+            low, high = np.nanpercentile(statistic(drawn, base_rate), [2.5, 97.5])
+            figures[f"{key}_{name}"] = Interval(float(statistic(value, base_rate)[0]), float(low), float(high))
+    return figures
+
+
+def _sums(places: Float64, reliability: Reliability | None, base_rate: float) -> Float64:
+    """(bins, 2 outcomes, 3) of one tile: places, sum of probabilities, sum of squared errors; still ones first."""
+    score, moves = places.T
+    p = score if reliability is None else reliability.probability(score, base_rate)
+    sums = np.zeros((len(EDGES) + 1, 2, 3))
+    np.add.at(
+        sums, (np.digitize(p, EDGES), moves.astype(int)), np.stack([np.ones_like(p), p, (p - moves) ** 2], axis=1)
+    )
+    return sums
+
+
+def _weighted(sums: Float64, base_rate: float) -> Float64:
+    """(rounds, bins, outcomes, 3), each outcome with its share of all."""
+    n = np.maximum(sums[..., 0].sum(axis=1), 1)  # (rounds, outcomes)
+    weighted: Float64 = sums * (np.array([1 - base_rate, base_rate]) / n)[:, None, :, None]
+    return weighted
+
+
+def _error(sums: Float64, base_rate: float) -> Float64:
+    weighted = _weighted(sums, base_rate)
+    stated, moved = weighted[..., 1].sum(axis=2), weighted[:, :, 1, 0]
+    return np.asarray(np.abs(stated - moved).sum(axis=1))
+
+
+def _skill(sums: Float64, base_rate: float) -> Float64:
+    return np.asarray(1 - _weighted(sums, base_rate)[..., 2].sum(axis=(1, 2)) / (base_rate * (1 - base_rate)))

@@ -1,0 +1,278 @@
+"""What a detector flagged on one tile against what was simulated: objects, cells, calibration."""
+
+from collections.abc import Collection, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from affine import Affine
+from numpy.typing import NDArray
+from scipy import ndimage
+from shapely import contains_xy
+
+from lab.simulation.tiles import CELL_M, CELLS, Tile, TileTrack
+from ml.deformation.infer import DeformationResult
+from ml.deformation.kinds import kind_of
+from ml.deformation.points import Float32, Float64
+from ml.deformation.reliability import MOVING_MM_YR, Reliability, highest_of_places
+from ml.rasters.areas import CLASSES, DEFAULT_THRESHOLDS, KINDS, SURE_SHARE, Area, motions, signs_and_names
+
+BoolMap = NDArray[np.bool_]
+MATCHING_IOU = 0.3
+REACH_M = 200.0  # ground farther than this from all points is not scored
+STILL_MM_YR = 1.0  # an area that touches no ground this fast is a false alarm
+BINS = 10
+
+
+class LabelledArea(NamedTuple):
+    """One area: its cells, whether it sinks or rises along the line of sight, and its name among KINDS, or none.
+
+    sure: whether the name is likely enough to be stated.
+    """
+
+    mask: BoolMap
+    kind: str
+    name: str = ""
+    sure: bool = True
+
+
+class Truth(NamedTuple):
+    """All that moves in a view. objects: what can be detected (enough cells and points); hidden: what cannot.
+
+    rate_mm_yr: of every cell, along the line of sight that sees it move faster.
+    """
+
+    objects: list[LabelledArea]
+    hidden: list[BoolMap]
+    rate_mm_yr: Float32
+    known: BoolMap
+
+
+class ShapeError(NamedTuple):
+    """ratio: estimated over true peak; within: the true peak lies in the 90 % interval; iou_half: of known cells."""
+
+    ratio: float
+    within: bool
+    iou_half: float
+
+
+class TileScore(NamedTuple):
+    """Counts of one tile. calibration: (BINS, 3), cells, sum of scores, cells that move; places: (k, 2), highest score
+    of each place (`reliability`, which the detector states or not) and whether ground moves in it.
+
+    per_class: (2, 3) for subsidence and uplift, right, wrongly named or not there, missed; per_kind: (5, 3) the same
+    for KINDS, of a detector that names them, and per_sure_kind without the areas that it is not sure of and without
+    their objects, of which there are n_unsure. overlaps: IoU of each match; shapes: see `shapes`.
+    """
+
+    false_alarms: int
+    n_objects: int
+    n_detected: int
+    n_areas: int
+    overlaps: tuple[float, ...]
+    both_cells: int
+    either_cells: int
+    per_class: NDArray[np.int64]
+    calibration: NDArray[np.float64]
+    places: NDArray[np.float64]
+    reliability: Reliability | None
+    highest: float
+    per_kind: NDArray[np.int64]
+    names_kinds: bool
+    per_sure_kind: NDArray[np.int64]
+    n_unsure: int
+    shapes: tuple[ShapeError, ...] = ()
+
+
+def truth_of(tile: Tile, tracks: Sequence[TileTrack]) -> Truth:
+    """What these tracks could see of a tile."""
+    points = np.zeros((CELLS, CELLS), dtype=np.int64)
+    for track in tracks:
+        row, col = tile.terrain.cell_of(track.x_m, track.y_m)
+        points += np.bincount(row * CELLS + col, minlength=CELLS * CELLS).reshape(CELLS, CELLS)
+    known = within_reach(points > 0, CELL_M)
+    views = [tile.truths(track.geometry.los) for track in tracks]
+    objects, hidden = [], []
+    total = np.zeros((len(tracks), CELLS, CELLS), dtype=np.float32)
+    for view, plane in zip(views, total, strict=True):
+        for truth in view:
+            plane += truth.rate_mm_yr
+    for source in tile.sources:
+        seen = [truth for view in views for truth in view if truth.source is source]
+        if not seen:
+            continue
+        mask = np.logical_or.reduce([truth.mask for truth in seen]) & known
+        peak = max((truth.peak_mm_yr for truth in seen), key=abs)
+        enough = mask.sum() * CELL_M**2 >= DEFAULT_THRESHOLDS.smallest_m2
+        if enough and points[mask].sum() >= DEFAULT_THRESHOLDS.fewest_points:
+            objects.append(LabelledArea(mask, CLASSES[0] if peak < 0 else CLASSES[1], KINDS[kind_of(source)]))
+        else:
+            hidden.append(np.logical_or.reduce([truth.mask for truth in seen]))
+    fastest = np.take_along_axis(total, np.abs(total).argmax(axis=0)[None], axis=0)[0]
+    return Truth(objects, hidden, fastest, known)
+
+
+def within_reach(points: BoolMap, cell_m: float) -> BoolMap:
+    """Cells within REACH_M of one with points."""
+    if not points.any():
+        return points
+    return np.asarray(ndimage.distance_transform_edt(~points) * cell_m <= REACH_M)
+
+
+def middles(transform: Affine, shape: tuple[int, ...]) -> tuple[Float64, Float64]:
+    """x and y of the middle of each cell, both (rows, cols)."""
+    rows, cols = shape
+    col, row = np.meshgrid(np.arange(cols) + 0.5, np.arange(rows) + 0.5)
+    return transform.c + col * transform.a, transform.f + row * transform.e
+
+
+def on_tile(result: DeformationResult, tile: Tile) -> dict[str, Float32]:
+    """The bands of a result on the tile's own grid, (CELLS, CELLS), NaN where it does not reach, cut where it does."""
+    row = round((tile.terrain.top_m - result.transform.f) / CELL_M)
+    col = round((result.transform.c - tile.terrain.west_m) / CELL_M)
+    bands = {}
+    for name, band in result.bands().items():
+        whole = np.full((CELLS, CELLS), np.nan, dtype=np.float32)
+        part = band[max(0, -row) : CELLS - row, max(0, -col) : CELLS - col]
+        whole[max(0, row) :, max(0, col) :][: part.shape[0], : part.shape[1]] = part
+        bands[name] = whole
+    return bands
+
+
+def areas_of(bands: dict[str, Float32], tile: Tile, tracks: Sequence[TileTrack]) -> list[LabelledArea]:
+    """The cells of every area that `flagged_areas` would draw: as large, and with as many points."""
+    x, y = (np.concatenate([getattr(track, axis) for track in tracks]) for axis in ("x_m", "y_m"))
+    row, col = tile.terrain.cell_of(x, y)
+    points = np.bincount(row * CELLS + col, minlength=CELLS * CELLS).reshape(CELLS, CELLS)
+    limits, (signs, kinds) = DEFAULT_THRESHOLDS, signs_and_names(bands)
+    labelled = []
+    for motion in motions(signs, CELL_M, limits, kinds):
+        mask = np.zeros((CELLS, CELLS), dtype=bool)
+        mask[motion.region.window] = motion.region.mask
+        if mask.sum() * CELL_M**2 >= limits.smallest_m2 and points[mask].sum() >= limits.fewest_points:
+            labelled.append(LabelledArea(mask, motion.sign, motion.name))
+    return labelled
+
+
+def drawn_on(tile: Tile, areas: Sequence[Area]) -> list[LabelledArea]:
+    """The cells of areas as people see them: those whose middle lies inside."""
+    x, y = middles(tile.transform, (CELLS, CELLS))
+    labelled = []
+    for area in areas:
+        sure = max(area.kinds.values(), default=1.0) >= SURE_SHARE
+        sign = CLASSES[0] if area.rate_mm_yr < 0 else CLASSES[1]
+        mask = np.asarray(contains_xy(area.polygon, x, y))
+        if mask.any():
+            labelled.append(LabelledArea(mask, sign, area.kind if area.kinds else "", sure))
+    return labelled
+
+
+def score_tile(
+    result: DeformationResult,
+    tile: Tile,
+    tracks: Sequence[TileTrack],
+    truth: Truth,
+    drawn: Sequence[Area] | None = None,
+) -> TileScore:
+    """Match areas and truth, and count. drawn: areas with their measured outlines, in place of the flagged cells."""
+    bands = on_tile(result, tile)
+    areas = areas_of(bands, tile, tracks) if drawn is None else drawn_on(tile, drawn)
+    partner = matched(areas, truth.objects)
+    moving = np.abs(truth.rate_mm_yr) >= STILL_MM_YR
+    hidden = np.logical_or.reduce([np.zeros((CELLS, CELLS), dtype=bool), *truth.hidden])
+    alarms = [not (area.mask & moving).any() for area in areas]
+    counted = [i for i, area in enumerate(areas) if i in partner or not (area.mask & hidden).any()]
+    flagged = np.logical_or.reduce([np.zeros((CELLS, CELLS), dtype=bool), *(area.mask for area in areas)])
+    wanted = np.logical_or.reduce([np.zeros((CELLS, CELLS), dtype=bool), *(thing.mask for thing in truth.objects)])
+    judged = ~hidden | wanted
+    unsure = {i for i, area in enumerate(areas) if not area.sure}
+    probability = bands["probability"]
+    return TileScore(
+        false_alarms=sum(alarms),
+        n_objects=len(truth.objects),
+        n_detected=len(partner),
+        n_areas=len(counted),
+        overlaps=tuple(overlap for _, overlap in partner.values()),
+        both_cells=int((flagged & wanted).sum()),
+        either_cells=int(((flagged | wanted) & judged).sum()),
+        per_class=_class_counts(areas, truth.objects, partner, counted, CLASSES, "kind"),
+        per_kind=_class_counts(areas, truth.objects, partner, counted, KINDS, "name"),
+        per_sure_kind=_class_counts(areas, truth.objects, partner, counted, KINDS, "name", unsure),
+        n_unsure=len(unsure & set(partner)),
+        names_kinds=set(KINDS) <= set(bands),
+        calibration=_calibration(probability, truth.rate_mm_yr, tile.config.moving_mm_yr),
+        places=np.stack(places_of(probability, truth.rate_mm_yr), axis=1),
+        reliability=result.reliability,
+        highest=float(np.nan_to_num(probability).max()),
+    )
+
+
+def matched(areas: list[LabelledArea], objects: list[LabelledArea]) -> dict[int, tuple[int, float]]:
+    """Area -> (object, IoU), each at most once, best overlaps first: IoU ≥ 0.3, or the area's middle is inside."""
+    candidates = []
+    for i, area in enumerate(areas):
+        row, col = (round(float(at.mean())) for at in np.nonzero(area.mask))
+        for j, thing in enumerate(objects):
+            overlap = float((area.mask & thing.mask).sum() / (area.mask | thing.mask).sum())
+            if overlap >= MATCHING_IOU or thing.mask[row, col]:
+                candidates.append((overlap, i, j))
+    partner: dict[int, tuple[int, float]] = {}
+    taken: set[int] = set()
+    for overlap, i, j in sorted(candidates, reverse=True):
+        if i not in partner and j not in taken:
+            partner[i] = (j, overlap)
+            taken.add(j)
+    return partner
+
+
+def _class_counts(
+    areas: list[LabelledArea],
+    objects: list[LabelledArea],
+    partner: dict[int, tuple[int, float]],
+    counted: list[int],
+    classes: Sequence[str],
+    field: str,
+    left_out: Collection[int] = (),
+) -> NDArray[np.int64]:
+    """Right, wrong and missed of each class, (classes, 3). field: of LabelledArea, kind or name; left_out: areas."""
+    counts = np.zeros((len(classes), 3), dtype=np.int64)
+    named = {j: getattr(areas[i], field) for i, (j, _) in partner.items()}
+    not_judged = {j for i, (j, _) in partner.items() if i in left_out}
+    for j, thing in enumerate(objects):
+        if j in not_judged:
+            continue
+        wanted = getattr(thing, field)
+        counts[classes.index(wanted), 0 if named.get(j) == wanted else 2] += 1
+    for i in (i for i in counted if i not in left_out):
+        name = getattr(areas[i], field)
+        if name in classes:
+            counts[classes.index(name), 1] += not (i in partner and getattr(objects[partner[i][0]], field) == name)
+    return counts
+
+
+def _calibration(probability: Float32, rate_mm_yr: Float32, moving_mm_yr: float) -> NDArray[np.float64]:
+    known = np.isfinite(probability)
+    p = probability[known].astype(np.float64)
+    moves = np.abs(rate_mm_yr[known]) >= moving_mm_yr
+    bin_of = np.minimum((p * BINS).astype(int), BINS - 1)
+    sums = [np.bincount(bin_of, weights=weights, minlength=BINS) for weights in (np.ones_like(p), p, moves)]
+    return np.stack(sums, axis=1)
+
+
+def places_of(score: Float32, rate_mm_yr: Float32) -> tuple[Float64, Float64]:
+    """Highest score of each place in which something is known, and 1 where ground there moves, else 0; (k,) each."""
+    known = np.isfinite(score)
+    highest = highest_of_places(score).ravel()
+    speed = highest_of_places(np.where(known, np.abs(rate_mm_yr), np.float32(np.nan))).ravel()
+    seen = np.isfinite(highest)
+    return highest[seen].astype(np.float64), (speed[seen] >= MOVING_MM_YR).astype(np.float64)
+
+
+def detects_bowl(result: DeformationResult, tile: Tile, tracks: Sequence[TileTrack], radius_m: float) -> bool:
+    """Whether an area of the right sign meets the inner half of the tile's only source."""
+    (source,) = tile.sources
+    kind = CLASSES[0] if source.peak_mm_yr < 0 else CLASSES[1]
+    east_m, north_m = tile.terrain.cell_centres()
+    away_m = np.hypot(east_m - source.centre.east_m, north_m - source.centre.north_m)
+    heart = away_m <= max(radius_m / 2, CELL_M)
+    labelled = areas_of(on_tile(result, tile), tile, tracks)
+    return any(area.kind == kind and bool((area.mask & heart).any()) for area in labelled)

@@ -1,0 +1,109 @@
+"""How well measured places fit what was put in: peak rate, its interval, and the outline of half the peak.
+
+For any benchmark whose truth can be laid on a grid: `true_shape` and `best_error` of one object, `shape_metrics` over
+tiles. Only objects of a radius of SMALLEST_M or more count, and only those that an area was drawn on.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from affine import Affine
+from numpy.typing import NDArray
+from shapely import contains_xy
+
+from lab.deformation.scoring import BoolMap, ShapeError, middles, within_reach
+from lab.simulation.tiles import CELL_M, CELLS, Tile, TileTrack
+from ml.deformation.points import Float32, Float64
+from ml.rasters.areas import Area
+from ml.statistics.intervals import Interval
+
+SMALLEST_M = 250.0
+NTH_FASTEST = 3  # a rate that fewer points reach is none that a place can be measured to have
+
+
+class TrueShape(NamedTuple):
+    """One object as the points could show it. half, known: (rows, cols) on cells of `transform`.
+
+    peak_mm_yr: with its sign, the NTH_FASTEST point's own motion; half: where it moves by half of that; known: within
+    reach of points; radius_m: of the Gaussian bowl rate · exp(-(r / radius)²) whose half outline is as large.
+    """
+
+    peak_mm_yr: float
+    half: BoolMap
+    known: BoolMap
+    transform: Affine
+
+    @property
+    def radius_m(self) -> float:
+        return float(np.sqrt(self.half.sum() * self.transform.a**2 / np.pi / np.log(2)))
+
+
+def true_shape(
+    peak_mm_yr: float, rate_mm_yr: Float32 | Float64, known: NDArray[np.bool_], transform: Affine
+) -> TrueShape:
+    """An object of which the rate of every cell is known, (rows, cols)."""
+    return TrueShape(peak_mm_yr, np.sign(peak_mm_yr) * rate_mm_yr >= abs(peak_mm_yr) / 2, known, transform)
+
+
+def best_error(areas: Sequence[Area], truth: TrueShape) -> ShapeError | None:
+    """Of the place whose half outline fits best, in an area of the right sign on the object; None without one."""
+    x, y = middles(truth.transform, truth.half.shape)
+    wanted = truth.half & truth.known
+    errors = []
+    for area in areas:
+        if np.sign(area.rate_mm_yr) != np.sign(truth.peak_mm_yr):
+            continue
+        if not contains_xy(area.polygon, x[wanted], y[wanted]).any():
+            continue
+        for place in area.places:
+            drawn = contains_xy(place.half, x, y) & truth.known
+            overlap = float((drawn & wanted).sum() / max((drawn | wanted).sum(), 1))
+            peak, low, high = (abs(rate) for rate in place.peak)
+            errors.append(ShapeError(peak / abs(truth.peak_mm_yr), low <= abs(truth.peak_mm_yr) <= high, overlap))
+    return max(errors, key=lambda error: error.iou_half, default=None)
+
+
+def true_shapes(tile: Tile, tracks: Sequence[TileTrack]) -> list[TrueShape]:
+    """Every object of a tile that is large enough, as the track sees it that sees it move faster."""
+    shapes = []
+    for source in tile.sources:
+        seen = [_seen(tile, track, source) for track in tracks]
+        largest = max((shape for shape in seen if shape), key=lambda shape: abs(shape.peak_mm_yr), default=None)
+        if largest is not None and largest.radius_m >= SMALLEST_M:
+            shapes.append(largest)
+    return shapes
+
+
+def _seen(tile: Tile, track: TileTrack, source: object) -> TrueShape | None:
+    truth = next((one for one in tile.truths(track.geometry.los) if one.source is source), None)
+    if truth is None:
+        return None
+    row, col = tile.terrain.cell_of(track.x_m, track.y_m)
+    here = np.sign(truth.peak_mm_yr) * track.truth_mm_yr[truth.mask[row, col]]
+    if here.size < NTH_FASTEST:
+        return None
+    peak = float(np.sign(truth.peak_mm_yr) * np.sort(here)[-NTH_FASTEST])
+    points = np.zeros((CELLS, CELLS), dtype=bool)
+    points[row, col] = True
+    return true_shape(peak, truth.rate_mm_yr, within_reach(points, CELL_M), tile.transform)
+
+
+def shape_metrics(errors: Sequence[Sequence[ShapeError]], rounds: int = 500) -> dict[str, Interval]:
+    """Medians over all objects with 95 % intervals over tiles; errors: of each tile. Empty where there are none."""
+    if not any(errors):
+        return {}
+
+    def resampled(statistic: Callable[[Float64], float]) -> Interval:
+        rng = np.random.default_rng(1)
+        tables = [np.array(each, dtype=np.float64).reshape(-1, 3) for each in errors]
+        draws = (np.concatenate([tables[i] for i in rng.integers(0, len(tables), len(tables))]) for _ in range(rounds))
+        values = [statistic(table) for table in draws if len(table)]
+        return Interval(statistic(np.concatenate(tables)), *(float(v) for v in np.percentile(values, [2.5, 97.5])))
+
+    return {
+        "peak_error_median": resampled(lambda table: float(np.median(np.abs(table[:, 0] - 1)))),
+        "peak_bias": resampled(lambda table: float(np.median(table[:, 0]) - 1)),
+        "peak_within_90": resampled(lambda table: float(table[:, 1].mean())),
+        "median_iou_half": resampled(lambda table: float(np.median(table[:, 2]))),
+    }

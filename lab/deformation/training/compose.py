@@ -1,0 +1,364 @@
+"""Training samples made on the fly: the motion of one cached tile, or a weak bowl, over the errors of another."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lab.deformation.training.dataset import CENTRE_STEPS, NOTHING, TileCache
+from lab.deformation.training.disturbances import Disturbed, disturbance, fractal, smoothed, thinned
+from lab.deformation.training.motion_shapes import bowl, draw_shape, log_uniform
+from lab.deformation.training.real_noise import draw_real, known_cells
+from lab.simulation.tiles import CELLS
+from ml.deformation.baseline import background_and_noise
+from ml.deformation.features.channels import STILL_WITHIN_MM_YR, TrackCells, cell_noise_of
+from ml.deformation.features.overwrap import YEARS
+from ml.deformation.features.surroundings import surroundings
+from ml.deformation.gridding.cells import CELL_M, distance_to_points_m
+from ml.deformation.kinds import KINDS
+from ml.deformation.network import REACH_M
+from ml.deformation.points import Float32
+from ml.simulation.velocity.nuisance import HALF_WAVE_MM, Nuisance
+
+QUIET_MM_YR = 10.0  # tiles in which nothing is faster lend their errors: faster motion leaves holes and spread behind
+MOVING_MM_YR = 1.5
+WEAK_MM_YR, STRONG_MM_YR = (1.3, 7.0), (5.0, 60.0)
+GONE_MM_YR = 110.0  # along the line of sight: faster ground loses its points
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Shares of what a sample holds: nothing, its own tile's motion, another's, or weak bowls (the rest).
+
+    crop: cells on a side. despiked: which of the cached grids. offset_mm_yr: standard deviation of what the background
+    of a product misses of a place's own. blocks: share of the tracks that get one more unwrapping error: most
+    false alarms are such errors.
+    heightless: share of the samples whose points have no heights; heights: whether this one's do. disturbed: share of
+    the samples with `disturbances`, thinned and filtered: of the tracks that lose cells and whose rates are filtered in
+    space; without: groups of disturbances that are left out. places: real still ground that lends its errors to the
+    share `real` of the samples. islands: share of which little more than an island of a few kilometres is left.
+    """
+
+    nothing: float = 0.32
+    own: float = 0.2
+    another: float = 0.12
+    crop: int = 96
+    despiked: bool = True
+    offset_mm_yr: float = 0.3
+    blocks: float = 0.2
+    heightless: float = 0.25
+    heights: bool = True
+    disturbed: float = 0.7
+    thinned: float = 0.2
+    filtered: float = 0.15
+    without: frozenset[str] = frozenset()
+    real: float = 0.12
+    islands: float = 0.25
+    places: tuple[str, ...] = ()
+
+
+class Sample(NamedTuple):
+    """tracks: as a detector gets them; rate: (rows, cols), of the track that sees most, mm/yr; kind: uint8.
+
+    wrong: cells of unwrapping errors in any track, as far as they were laid over it here.
+    """
+
+    tracks: list[TrackCells]
+    rate_mm_yr: Float32
+    kind: NDArray[np.uint8]
+    reached: NDArray[np.bool_]
+    wrong: NDArray[np.bool_]
+
+
+class Drawn(NamedTuple):
+    """One track of a sample before it is turned and cut, (rows, cols) each; height: NaN unknown; wrong: see Sample."""
+
+    velocity_mm_yr: Float32
+    n_points: NDArray[Any]
+    mad_mm_yr: Float32
+    raw_mm_yr: Float32
+    height_m: Float32
+    wrong: NDArray[np.bool_]
+
+
+class Motion(NamedTuple):
+    """at_points: (tracks, rows, cols), where each cell's points stand; of_cells: the same at the cells' middles."""
+
+    at_points: Float32
+    of_cells: Float32
+    kind: NDArray[np.uint8]
+
+
+class TilePool(NamedTuple):
+    """A cache, the tiles that lend their errors, and those that hold motion; of each kind in turn, empty ones left out.
+
+    movable: what may be laid over another tile: all but slides, which belong to their slope.
+    """
+
+    cache: TileCache
+    quiet: NDArray[np.intp]
+    moving: list[NDArray[np.intp]]
+    movable: NDArray[np.intp]
+
+
+def tile_pool(cache: TileCache, first: int, last: int) -> TilePool:
+    """Tiles first to last of a cache, sorted by what they are good for."""
+    if first >= last:
+        raise ValueError("there are too few tiles: raise `tiles`")
+    fastest = np.array([np.abs(cache.truth[i].astype(np.float32)).max() for i in range(first, last)])
+    usable = np.array([np.isfinite(cache.errors[i, :, ::4, ::4]).any(axis=(1, 2)).all() for i in range(first, last)])
+    moves = usable & (fastest >= MOVING_MM_YR)
+    holds = np.array([[(cache.kind[i] == kind).any() for i in range(first, last)] for kind in range(len(KINDS))])
+    quiet = np.flatnonzero(usable & (fastest < QUIET_MM_YR)) + first
+    if not quiet.size:
+        raise ValueError("no tile is quiet enough to lend its errors: raise `tiles`")
+    moving = [at + first for kind in holds if (at := np.flatnonzero(moves & kind)).size]
+    return TilePool(cache, quiet, moving, np.flatnonzero(moves & ~holds[KINDS.index("landslide")]) + first)
+
+
+def sample(rng: np.random.Generator, pool: TilePool, n_tracks: int, recipe: Recipe) -> Sample:
+    """Draw one sample seen by one track (either) or both (in either order)."""
+    if recipe.places and rng.random() < recipe.real:
+        return _on_real_ground(rng, n_tracks, recipe)
+    order = rng.permutation(2)[:n_tracks]
+    chance = rng.random()
+    heights, others = rng.random() >= recipe.heightless, float(rng.random() < recipe.disturbed)
+    recipe = replace(recipe, heights=heights, disturbed=others)
+    if recipe.nothing <= chance < recipe.nothing + recipe.own and pool.moving:
+        number = int(rng.choice(pool.moving[int(rng.integers(len(pool.moving)))]))
+        truth = pool.cache.truth[number][order].astype(np.float32)
+        motion = Motion(truth, truth, pool.cache.kind[number])
+        return finish(rng, disturbed(rng, _own_tracks(pool.cache, number, order, recipe), recipe), motion, recipe)
+    number = int(rng.choice(pool.quiet))
+    if chance < recipe.nothing:
+        motion = still(n_tracks)
+    elif chance < recipe.nothing + recipe.own + recipe.another and pool.movable.size:
+        motion = _another(rng, pool, order)
+    else:
+        motion = weak_motion(rng, pool.cache, number, order)
+    tracks = laid_over(rng, pool.cache, number, order, motion, recipe)
+    return finish(rng, disturbed(rng, tracks, recipe), motion, recipe)
+
+
+def disturbed(rng: np.random.Generator, tracks: list[Drawn], recipe: Recipe) -> list[Drawn]:
+    """Tracks with errors of other makes, with fewer points, or filtered in space, as the recipe has it."""
+    if not recipe.disturbed:
+        return tracks
+    done: list[Drawn] = []
+    before = Disturbed(np.zeros((CELLS, CELLS), dtype=np.float32), np.zeros((CELLS, CELLS), dtype=bool))
+    for track in tracks:
+        more = disturbance(rng, track.height_m, recipe.without)
+        if done and rng.random() < 0.5:  # land cover looks alike to both tracks
+            more = Disturbed(before.rate_mm_yr * np.float32(rng.uniform(0.7, 1.1)), before.wrong)
+        before = more
+        velocity, raw = track.velocity_mm_yr + more.rate_mm_yr, track.raw_mm_yr + more.rate_mm_yr
+        if rng.random() < recipe.thinned:
+            velocity[thinned(rng, velocity.shape)] = np.nan
+        if rng.random() < recipe.filtered:
+            velocity, raw = smoothed(rng, velocity), smoothed(rng, raw)
+        known = np.isfinite(velocity)
+        velocity -= np.float32(background_and_noise(velocity, STILL_WITHIN_MM_YR)[0] if known.any() else 0)
+        points = np.where(known, track.n_points, 0)
+        done.append(
+            track._replace(velocity_mm_yr=velocity, raw_mm_yr=raw, n_points=points, wrong=track.wrong | more.wrong)
+        )
+    return done
+
+
+def still(n_tracks: int) -> Motion:
+    """Nothing moves."""
+    zero = np.zeros((n_tracks, CELLS, CELLS), dtype=np.float32)
+    return Motion(zero, zero, np.full((CELLS, CELLS), NOTHING, dtype=np.uint8))
+
+
+def _own_tracks(cache: TileCache, number: int, order: NDArray[np.intp], recipe: Recipe) -> list[Drawn]:
+    tracks = []
+    for t in map(int, order):
+        released, raw, mad = (
+            each[number, t].astype(np.float32) for each in (cache.released, cache.released_raw, cache.mad)
+        )
+        height = _height(cache, number, t, recipe)
+        tracks.append(_drawn(released if recipe.despiked else raw, cache.n_points[number, t], mad, raw, height))
+    return tracks
+
+
+def _height(cache: TileCache, number: int, track: int, recipe: Recipe) -> Float32 | None:
+    return cache.height[number, track].astype(np.float32) if recipe.heights else None
+
+
+def laid_over(
+    rng: np.random.Generator, cache: TileCache, number: int, order: NDArray[np.intp], motion: Motion, recipe: Recipe
+) -> list[Drawn]:
+    """Tracks of a still tile with motion in them: errors of either sign, a little stronger or weaker."""
+    tracks = []
+    for at_points, t in zip(motion.at_points, order, strict=True):
+        factor = 1.0 if cache.block[number, t] else rng.uniform(0.85, 1.2)
+        signed = np.float32(factor * rng.choice([-1.0, 1.0]))
+        off = unwrapping_error(rng, cache, number, int(t)) if rng.random() < recipe.blocks else np.zeros_like(at_points)
+        added = at_points + off
+        added = np.where(np.abs(at_points) > GONE_MM_YR, np.float32(np.nan), added)
+        raw = cache.errors_raw[number, t].astype(np.float32) * signed + added
+        velocity = cache.errors[number, t].astype(np.float32) * signed + added if recipe.despiked else raw
+        points = np.where(np.isnan(velocity), 0, cache.n_points[number, t])
+        mad = cache.mad[number, t].astype(np.float32) * np.float32(factor)
+        drawn = _drawn(velocity, points, mad, raw, _height(cache, number, int(t), recipe))
+        tracks.append(drawn._replace(wrong=off != 0))
+    return tracks
+
+
+def _drawn(velocity: Float32, n_points: NDArray[Any], mad: Float32, raw: Float32, height_m: Float32 | None) -> Drawn:
+    background = background_and_noise(velocity, STILL_WITHIN_MM_YR)[0] if np.isfinite(velocity).any() else 0.0
+    unknown = np.full_like(velocity, np.nan)
+    by = np.float32(background)
+    height = unknown if height_m is None else height_m
+    return Drawn(velocity - by, n_points, mad, raw - by, height, np.zeros(velocity.shape, dtype=bool))
+
+
+def _another(rng: np.random.Generator, pool: TilePool, order: NDArray[np.intp]) -> Motion:
+    """The motion of another tile, turned, slower or faster."""
+    number = int(rng.choice(pool.movable))
+    truth = pool.cache.truth[number][order].astype(np.float32)
+    turned = _turn(np.concatenate([truth, pool.cache.kind[number][None].astype(np.float32)]), int(rng.integers(8)))
+    rate = turned[:-1] * np.float32(log_uniform(rng, 0.3, 1.4))
+    return Motion(rate, rate, turned[-1].astype(np.uint8))
+
+
+def weak_motion(
+    rng: np.random.Generator,
+    cache: TileCache,
+    number: int,
+    order: NDArray[np.intp],
+    one: tuple[float, float] | None = None,
+) -> Motion:
+    """Motion of some shape where a tile has points. one: a bowl of this rate and radius, m."""
+    seen = np.argwhere(cache.n_points[number, order[0], 8:-8, 8:-8] > 0) + 8
+    return shapes_at(rng, seen, cache.centre[number][order].astype(np.float32) / CENTRE_STEPS, one)
+
+
+def shapes_at(
+    rng: np.random.Generator,
+    seen: NDArray[np.intp],
+    centre: Float32,
+    one: tuple[float, float] | None = None,
+) -> Motion:
+    """One shape or two, mostly around the least that can be detected.
+
+    seen: (k, 2), cells with points; centre: (tracks, 2, CELLS, CELLS), east and south of the cell's middle, of what its
+    rate speaks for, cells; one: a bowl of this rate, mm/yr, and radius, m.
+    """
+    motion = still(len(centre))
+    if not len(seen):
+        return motion
+    at_points, of_cells = motion.at_points.copy(), motion.of_cells.copy()
+    for _ in range(1 if one or rng.random() < 0.8 else 2):
+        share = bowl(one[1] / CELL_M) if one else draw_shape(rng)
+        rate = one[0] if one else log_uniform(rng, *(WEAK_MM_YR if rng.random() < 0.75 else STRONG_MM_YR))
+        middle = (seen[rng.integers(len(seen))] + rng.uniform(-0.5, 0.5, 2)).astype(np.float32)
+        if not one and rng.random() < 0.3:
+            middle = rng.uniform(8, CELLS - 8, 2).astype(np.float32)
+        rate *= rng.choice([-1.0, 1.0])
+        for i, (east, south) in enumerate(centre):
+            seen_rate = np.float32(rate * (1.0 if i == 0 else rng.uniform(0.88, 1.12)))  # its own incidence
+            at_points[i] += seen_rate * share(_ROW + south - middle[0], _COL + east - middle[1])
+            of_cells[i] += seen_rate * share(_ROW - middle[0], _COL - middle[1])
+    return Motion(at_points, of_cells, motion.kind)
+
+
+def _on_real_ground(rng: np.random.Generator, n_tracks: int, recipe: Recipe) -> Sample:
+    """The errors of a real place, with motion in half of the samples."""
+    drawn = draw_real(rng, recipe.places, n_tracks)
+    centre = np.zeros((n_tracks, 2, CELLS, CELLS), dtype=np.float32)
+    motion = still(n_tracks) if rng.random() < 0.5 else shapes_at(rng, known_cells(drawn), centre)
+    tracks = []
+    for (velocity, count, mad, raw, height), moved in zip(drawn, motion.at_points, strict=True):
+        added = np.where(np.abs(moved) > GONE_MM_YR, np.float32(np.nan), moved)
+        points = np.where(np.isfinite(velocity + added), np.nan_to_num(count), 0).astype(np.int32)
+        tracks.append(_drawn(velocity + added, points, mad, raw + added, height))
+    return finish(rng, tracks, motion, recipe)
+
+
+def unwrapping_error(rng: np.random.Generator, cache: TileCache, number: int, track: int) -> Float32:
+    """An area off by whole half waves (`simulation.velocity.nuisance`), on the cells of a track, mm/yr."""
+    seen = np.argwhere(cache.n_points[number, track] > 0)
+    east, south = cache.centre[number, track].astype(np.float32) / CENTRE_STEPS
+    row, col = seen[rng.integers(len(seen))]
+    turn, size = rng.uniform(0, math.pi), Nuisance().block_m.draw(rng) / CELL_M
+    right, down = _COL + east - np.float32(col), _ROW + south - np.float32(row)
+    along, across = (
+        np.abs(right * np.float32(math.cos(angle)) + down * np.float32(math.sin(angle)))
+        for angle in (turn, turn + math.pi / 2)
+    )
+    inside = (along < size / 2) & (across < size * rng.uniform(0.3, 0.5))
+    cycles = rng.choice([-1, 1]) * (1 if rng.random() < 0.9 else 2)
+    return np.where(inside, cycles * HALF_WAVE_MM / YEARS, 0).astype(np.float32)
+
+
+_ROW, _COL = np.mgrid[:CELLS, :CELLS].astype(np.float32)
+
+
+def _turn(planes: NDArray[Any], way: int) -> NDArray[Any]:
+    """One of the eight ways in which a square comes to lie on itself."""
+    planes = planes[..., ::-1] if way >= 4 else planes
+    return np.rot90(planes, way % 4, axes=(-2, -1))
+
+
+def finish(rng: np.random.Generator, tracks: list[Drawn], motion: Motion, recipe: Recipe) -> Sample:
+    """Turn all alike, cut a part out, sometimes blank an edge, and measure distances."""
+    way = int(rng.integers(8))
+    at = rng.integers(0, CELLS - recipe.crop + 1, 2)
+    window = (..., slice(at[0], at[0] + recipe.crop), slice(at[1], at[1] + recipe.crop))
+    of_cells, kind = (_turn(each, way)[window] for each in (motion.of_cells, motion.kind))
+    gone = _edge(rng, recipe.crop) if rng.random() < 0.25 else None
+    seen = _turn(tracks[0].n_points, way)[window] > 0
+    beyond = _sea(rng, of_cells[0], seen) if rng.random() < recipe.islands else None
+    done, wrong = [], np.zeros((recipe.crop, recipe.crop), dtype=bool)
+    for track in tracks:
+        velocity, points, mad, raw, height, off = (_turn(plane, way)[window].copy() for plane in track)
+        wrong |= off
+        offset = np.float32(rng.normal(0, recipe.offset_mm_yr))
+        if gone is not None and (len(tracks) == 1 or rng.random() < 0.5):
+            velocity[gone], points[gone] = np.nan, 0
+        if beyond is not None:
+            velocity[beyond], points[beyond] = np.nan, 0
+            if rng.random() < 0.5 and np.isfinite(velocity).any():  # the still ground is all that is left, or beyond it
+                zero = np.float32(background_and_noise(velocity, STILL_WITHIN_MM_YR)[0])
+                velocity, raw = velocity - zero, raw - zero
+        points[np.isnan(velocity)] = 0
+        unseen = points == 0
+        velocity[unseen], height[unseen] = np.nan, np.nan
+        distance, around = (
+            distance_to_points_m(~unseen, CELL_M),
+            surroundings(velocity, points, height, CELL_M, cell_noise_of(velocity)),
+        )
+        done.append(TrackCells(velocity + offset, points, mad, distance, raw + offset, around))
+    reached = np.minimum.reduce([track.distance_m for track in done]) <= REACH_M
+    rate = np.take_along_axis(of_cells, np.abs(of_cells).argmax(axis=0)[None], axis=0)[0]
+    return Sample(done, np.ascontiguousarray(rate), np.ascontiguousarray(kind), reached, wrong)
+
+
+def _sea(rng: np.random.Generator, rate_mm_yr: Float32, seen: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """What lies beyond a coast around cells that are seen, mostly such as move; all (rows, cols).
+
+    Islands, villages, a town among woods: most products that people bring are smaller than a tile.
+    """
+    shape = seen.shape
+    moving = np.argwhere(seen & (np.abs(rate_mm_yr) >= MOVING_MM_YR))
+    around = moving if len(moving) and rng.random() < 0.75 else np.argwhere(seen)
+    middle = around[rng.integers(len(around))] + rng.normal(0, 5, 2) if len(around) else rng.uniform(0, shape[0], 2)
+    radius, aspect, turn = log_uniform(rng, 10, 45), log_uniform(rng, 1, 2.5), rng.uniform(0, math.pi)
+    down, right = np.mgrid[: shape[0], : shape[1]].astype(np.float32) - middle[:, None, None].astype(np.float32)
+    along = down * math.cos(turn) + right * math.sin(turn)
+    across = right * math.cos(turn) - down * math.sin(turn)
+    away = np.hypot(along / math.sqrt(aspect), across * math.sqrt(aspect)) / radius
+    return np.asarray(away + 0.25 * fractal(rng, shape, -3.5) > 1)
+
+
+def _edge(rng: np.random.Generator, size: int) -> NDArray[np.bool_]:
+    """What lies beyond a straight edge: up to half of a square."""
+    turn = rng.uniform(0, 2 * math.pi)
+    row, col = np.mgrid[:size, :size] - size / 2
+    return np.asarray(row * math.sin(turn) + col * math.cos(turn) > rng.uniform(0, 0.6) * size)

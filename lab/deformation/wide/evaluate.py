@@ -1,0 +1,169 @@
+"""Benchmarks of wide motion: bowls of 10-50 km that are found, and false alarms per 10,000 km².
+
+A region in a still scene that an overlapping frame shows too, with errors of its own, is no false alarm: it moves, or
+has a bias that is not noise. Every method's threshold is tuned on the still scenes of one pair of frames, to 0.1 false
+alarms per 10,000 km², and counted on the bowls and still scenes of the other pair; and the other way round.
+"""
+
+import hashlib
+from collections.abc import Callable
+from functools import cache, partial
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ingest.readers.records import Reference
+from lab.benchmark import Benchmark, over_seeds
+from lab.deformation.wide.detectors import METHODS, At, Found
+from lab.deformation.wide.scenes import DIAMETERS_KM, RATES_MM_YR, Bowl, Noise, bowl_scene, still_scene
+from ml.deformation.points import Float64, PointCloud
+from ml.deformation.wide.cells import WideCells
+from ml.deformation.wide.regions import SIGNIFICANT
+from ml.statistics.intervals import Interval, bootstrap
+
+VERSION = "1"
+SIZE = 96  # four frames, twelve bowls, two places
+THRESHOLDS = np.arange(3.5, 25.1, 0.25)
+MOST_FALSE = 0.1  # per 10,000 km²
+DRAWN_MM_YR = 2.0
+MATCHING_IOU = 0.2
+LEAST_SHARED = 0.3  # points of another frame to cells of a region, that it may confirm it
+AS_SHIPPED = "wide-shipped"  # the wide look with the threshold of the service
+
+
+class Still(NamedTuple):
+    """false: (thresholds,), regions in a still scene that no other frame confirms; km2: of its known cells."""
+
+    frame: str
+    false: Float64
+    km2: float
+
+
+class Moving(NamedTuple):
+    """One bowl: (thresholds,) found or not; and where it is, the overlap with its outline and peak over true peak."""
+
+    frame: str
+    case: tuple[float, float]
+    found: Float64
+    overlap: Float64
+    peak_ratio: Float64
+
+
+def measure_still(noise: Noise, method: str, number: int) -> Still:
+    scene = still_scene(noise, noise.frames[number])
+    cells, at = _run(method)(scene.points, noise.reference)
+    km2 = np.count_nonzero(cells.known) * cells.cell_km**2
+    beside = [] if noise is Noise.SIMULATED else [still_scene(noise, one) for one in noise.frames if one != scene.frame]
+
+    @cache
+    def is_false(mask: bytes) -> bool:
+        at_cells = np.frombuffer(mask, dtype=bool).reshape(cells.rate_mm_yr.shape)
+        return not any(_confirms(other.points, cells, at_cells) for other in beside)
+
+    false = [sum(is_false(found.mask.tobytes()) for found in at(threshold)) for threshold in THRESHOLDS]
+    return Still(scene.frame, np.array(false, dtype=np.float64), km2)
+
+
+def _confirms(points: PointCloud, cells: WideCells, mask: NDArray[np.bool_]) -> bool:
+    """Whether an overlapping frame, which has errors of its own, shows half of the same motion or more."""
+    rows, cols = mask.shape
+    col, row = (np.floor(each).astype(np.int64) for each in ~cells.transform @ (points.x, points.y))
+    inside = (row >= 0) & (row < rows) & (col >= 0) & (col < cols)
+    inside[inside] = mask[row[inside], col[inside]]
+    own = float(np.median(cells.rate_mm_yr[mask & cells.known]))
+    if np.count_nonzero(inside) < LEAST_SHARED * np.count_nonzero(mask & cells.known):
+        return False
+    return bool(np.median(points.velocity_mm_yr[inside]) * np.sign(own) >= abs(own) / 2)
+
+
+def measure_bowl(noise: Noise, method: str, number: int) -> Moving:
+    scene = bowl_scene(noise, number)
+    assert scene.bowl is not None  # noqa: S101 (each has one)
+    cells, at = _run(method)(scene.points, noise.reference)
+    rate = _rate_on(cells, scene.bowl)
+    best = [_best(at, threshold, rate) for threshold in THRESHOLDS]
+    found = np.array([overlap >= MATCHING_IOU for overlap, _ in best], dtype=np.float64)
+    overlap, ratio = np.array(best).T
+    case = (scene.bowl.diameter_km, scene.bowl.peak_mm_yr)
+    return Moving(scene.frame, case, found, overlap, ratio / scene.bowl.peak_mm_yr)
+
+
+def _run(method: str) -> Callable[[PointCloud, Reference], tuple[WideCells, At]]:
+    return METHODS["wide" if method == AS_SHIPPED else method]
+
+
+def _rate_on(cells: WideCells, bowl: Bowl) -> Float64:
+    """True rate of each cell (rows, cols); 0 where it is unknown."""
+    rows, cols = cells.rate_mm_yr.shape
+    col, row = np.meshgrid(np.arange(cols) + 0.5, np.arange(rows) + 0.5)
+    x, y = (np.asarray(each, dtype=np.float64) for each in cells.transform @ (col, row))
+    return np.where(cells.known, bowl.rate_mm_yr(x, y), 0.0)
+
+
+def _best(at: At, threshold: float, rate: Float64) -> tuple[float, float]:
+    """Largest IoU, on known cells, of a region of the bowl's sign with the ground that moves by 2 mm/yr; its peak."""
+    truth = rate <= -DRAWN_MM_YR
+
+    def iou(found: Found) -> float:
+        mask = found.mask & (rate != 0)
+        return float((mask & truth).sum() / max((mask | truth).sum(), 1))
+
+    sinking = [(iou(found), found.peak_mm_yr) for found in at(threshold) if found.peak_mm_yr < 0]
+    return max(sinking, default=(0.0, np.nan))
+
+
+def evaluate(noise: Noise, method: str, size: int) -> dict[str, Interval]:
+    """All figures of a method; `false_alarms_per_10000km2` and all shares at thresholds tuned on the other frames."""
+    stills = over_seeds(partial(measure_still, noise, method), len(noise.frames), processes=1)
+    bowls = over_seeds(partial(measure_bowl, noise, method), size, processes=1)
+    threshold: dict[str, int] = {}
+    for tuned, reported in (noise.folds, noise.folds[::-1]):
+        index = _shipped() if method == AS_SHIPPED else _tuned([one for one in stills if one.frame in tuned])
+        threshold |= dict.fromkeys(reported, index)
+    false = np.array([one.false[threshold[one.frame]] / one.km2 * 1e4 for one in stills])
+    found = np.array([one.found[threshold[one.frame]] for one in bowls])
+    rate = np.array([one.case[1] for one in bowls])
+    diameter = np.array([one.case[0] for one in bowls])
+    seen = [one for one, is_found in zip(bowls, found, strict=True) if is_found]
+    metrics = {"found": bootstrap(found), "false_alarms_per_10000km2": bootstrap(false)}
+    metrics |= {f"found_{-each:g}mm": bootstrap(found[rate == each]) for each in RATES_MM_YR if (rate == each).any()}
+    metrics |= {
+        f"found_{each:g}km": bootstrap(found[diameter == each]) for each in DIAMETERS_KM if (diameter == each).any()
+    }
+    if seen:
+        metrics["iou"] = bootstrap(np.array([one.overlap[threshold[one.frame]] for one in seen]))
+        metrics["peak_ratio"] = bootstrap(np.array([one.peak_ratio[threshold[one.frame]] for one in seen]))
+    metrics |= {
+        f"threshold_{number}": Interval(*[float(THRESHOLDS[threshold[fold[0]]])] * 3)
+        for number, fold in enumerate(noise.folds)
+    }
+    return metrics
+
+
+def _tuned(stills: list[Still]) -> int:
+    """The lowest threshold from which on there are few enough false alarms; the highest where there is none."""
+    false = sum(one.false for one in stills) / sum(one.km2 for one in stills) * 1e4
+    above = np.flatnonzero(false > MOST_FALSE)
+    return min(int(above[-1]) + 1 if above.size else 0, len(THRESHOLDS) - 1)
+
+
+def _shipped() -> int:
+    return int(np.argmin(np.abs(THRESHOLDS - SIGNIFICANT)))
+
+
+@cache
+def truth_sha256(noise: Noise, size: int) -> str:
+    """The hash of all rates and bowls."""
+    digest = hashlib.sha256(f"{VERSION} {size}".encode())
+    for scene in [still_scene(noise, frame) for frame in noise.frames] + [bowl_scene(noise, n) for n in range(size)]:
+        for array in (scene.points.x, scene.points.y, scene.points.velocity_mm_yr):
+            digest.update(np.round(array, 1).astype(np.float32).tobytes())
+    return digest.hexdigest()
+
+
+VERSIONS = dict.fromkeys((*METHODS, AS_SHIPPED), "1")
+BENCHMARKS = tuple(
+    Benchmark(noise.value, VERSION, SIZE, "scenes", VERSIONS, partial(evaluate, noise), partial(truth_sha256, noise))
+    for noise in Noise
+)

@@ -1,0 +1,80 @@
+"""`python -m ml evaluate`: measure a method on a benchmark; writes the JSON from which documents take their figures."""
+
+import argparse
+import json
+import shlex
+import sys
+import time
+from functools import partial
+from pathlib import Path
+
+from ingest.errors import InputError
+from lab.benchmark import Benchmark
+from lab.coherence import evaluate as coherence
+from lab.deformation import evaluate as deformation
+from lab.deformation.foreign import evaluate as foreign
+from lab.deformation.wide import evaluate as wide
+from lab.offsets import evaluate as offsets
+from lab.offsets.foreign import evaluate as offsets_foreign
+from ml.runtime.checkpoints import read_card
+from ml.runtime.code_version import code_version
+from ml.runtime.methods import help_of, method_of
+
+TASKS: dict[str, tuple[Benchmark, ...]] = {
+    "deformation": (*deformation.BENCHMARKS, foreign.BENCHMARK, *wide.BENCHMARKS),
+    "coherence": coherence.BENCHMARKS,
+    "offsets": (*offsets.BENCHMARKS, offsets_foreign.BENCHMARK),
+}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    tasks = parser.add_subparsers(dest="task", required=True)
+    for name, benchmarks in TASKS.items():
+        task = tasks.add_parser(name, help=f"benchmarks: {', '.join(benchmark.name for benchmark in benchmarks)}")
+        methods = {method: None for benchmark in benchmarks for method in benchmark.methods}
+        task.add_argument(
+            "--benchmark", choices=[benchmark.name for benchmark in benchmarks], default=benchmarks[0].name
+        )
+        task.add_argument(
+            "--method",
+            type=partial(method_of, name),
+            choices=[*methods],
+            default=next(iter(methods)),
+            help=help_of(name),
+        )
+        task.add_argument("--json", type=Path, required=True, metavar="OUT.json", help="file to write")
+        task.add_argument(
+            "--size", type=int, metavar="N", help="number of scenes; published figures are of the default"
+        )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Measure, write, print. ValueError for a folder that does not exist or a size that measures nothing."""
+    if not args.json.parent.is_dir():
+        raise InputError(args.json, "its folder does not exist", "Make the folder first")
+    benchmark = next(one for one in TASKS[args.task] if one.name == args.benchmark)
+    if args.method not in benchmark.methods:
+        raise ValueError(f"{benchmark.name} measures {', '.join(benchmark.methods)}, not {args.method}")
+    size, started = benchmark.size if args.size is None else args.size, time.monotonic()
+    if size < 1:
+        raise ValueError("--size must be at least 1.")
+    card, metrics = benchmark.weights.get(args.method), benchmark.evaluate(args.method, size)
+    result = {
+        "task": args.task,
+        "benchmark": benchmark.name,
+        "benchmark_version": benchmark.version,
+        "truth_sha256": benchmark.truth_sha256(size),
+        "method": args.method,
+        "model_version": f"{args.method} {benchmark.methods[args.method]}",
+        "weights_sha256": read_card(card).weights_sha256 if card else None,
+        "device": "cpu",
+        "seconds": round(time.monotonic() - started, 1),
+        "commit": code_version(),
+        "command": shlex.join(["python", "-m", "ml", *sys.argv[1:]]),
+        "metrics": {name: interval._asdict() for name, interval in metrics.items()},
+    }
+    args.json.write_text(json.dumps(result, indent=2) + "\n")
+    print(f"{benchmark.name} {benchmark.version}, {size} {benchmark.of}, {args.method}, {result['seconds']} s")
+    for name, interval in metrics.items():
+        print(f"{name:28s} {interval.value:6.3f}   ({interval.low:.3f} to {interval.high:.3f})")
+    return 0

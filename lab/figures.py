@@ -1,0 +1,261 @@
+"""`scripts/figures`: the tables in documents, made from the results under docs/figures.
+
+A table stands in a document between `<!-- figures: NAME -->` and `<!-- end -->`; docs/figures/tables.toml says which
+results and which figures it shows: `shown` and `left_out` keep a table short, while all labels stay for the workbench.
+Under each table stand the weights, the commit and the command of its results.
+"""
+
+import argparse
+import json
+import re
+import shlex
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+ROOT = Path(__file__).resolve().parents[1]
+FOLDER = ROOT / "docs" / "figures"
+TABLES = FOLDER / "tables.toml"
+BLOCK = re.compile(r"(<!-- figures: (\S+) -->\n).*?(<!-- end -->)", flags=re.DOTALL)
+HASH_DIGITS = 8
+NO_VALUE = "–"
+FROZEN = "Measured once: the code is in that commit and no longer here."
+WHOLE_FROM = 100
+
+
+class Result(NamedTuple):
+    """What one method reached. metrics: name -> value, low, high (low and high may be missing). origin: a commit."""
+
+    method: str
+    metrics: Mapping[str, Mapping[str, float | None]]
+    weights_sha256: str | None
+    origin: str
+    command: str
+    note: str
+
+
+def documents(root: Path = ROOT) -> list[Path]:
+    """Every document that may hold a table."""
+    return [root / "README.md", *sorted((root / "docs").rglob("*.md"))]
+
+
+def tables(path: Path = TABLES) -> dict[str, dict[str, Any]]:
+    """Name of a table -> its definition."""
+    return tomllib.loads(path.read_text())
+
+
+def results_of(content: Mapping[str, Any]) -> list[Result]:
+    """The results in one file: one of `evaluate`, or several methods of `compare`, each perhaps with its own commit."""
+    frozen, note = content.get("frozen"), str(content.get("note", ""))
+    common = ("", f"{FROZEN} {note}".strip()) if frozen else (str(content["command"]), note)
+    if "methods" in content:
+        hashes = content.get("weights_sha256") or {}
+        return [
+            Result(method, part["metrics"], hashes.get(method), _origin({**content, **part}), *common)
+            for method, part in content["methods"].items()
+        ]
+    return [
+        Result(str(content["method"]), content["metrics"], content.get("weights_sha256"), _origin(content), *common)
+    ]
+
+
+def _origin(content: Mapping[str, Any]) -> str:
+    return f"commit {content['commit']}" if content.get("commit") else f"published in {content['published_in']}"
+
+
+def read(name: str, folder: Path = FOLDER) -> dict[str, Any]:
+    """The content of docs/figures/NAME.json."""
+    content: dict[str, Any] = json.loads((folder / f"{name}.json").read_text())
+    return content
+
+
+def render(table: Mapping[str, Any], folder: Path = FOLDER) -> str:
+    """A definition becomes a table in Markdown, with what made it underneath."""
+    contents = [read(name, folder) for name in table["results"]]
+    if table.get("kind") == "bench":
+        return _speeds(contents, table.get("left_out", ()))
+    if table.get("kind") == "accuracy":
+        return _accuracies(contents)
+    results = [result for content in contents for result in results_of(content)]
+    if chosen := table.get("methods"):
+        results = [next(result for result in results if result.method == method) for method in chosen]
+    names = {result.method: table.get("labels", {}).get(result.method, result.method) for result in results}
+    labelled = table["metrics"]
+    metrics = table.get("shown", list(labelled))
+    labels = [labelled[metric] if isinstance(labelled, dict) else f"`{metric}`" for metric in metrics]
+    digits, bounds = table.get("digits", 2), table.get("intervals", True)
+    cells = [[_interval(result.metrics.get(metric), digits, bounds) for metric in metrics] for result in results]
+    if table.get("methods_down"):
+        rows = [["", *labels], *([names[result.method], *row] for result, row in zip(results, cells, strict=True))]
+    else:
+        rows = [["", *names.values()]]
+        rows += [[label, *(row[at] for row in cells)] for at, label in enumerate(labels)]
+    return _markdown(rows) + "\n" + "\n".join(_made_by(results, names)) + "\n"
+
+
+def _markdown(rows: Sequence[Sequence[str]]) -> str:
+    head, *body = ["| " + " | ".join(row) + " |" for row in rows]
+    return "\n".join([head, "|" + "---|" * len(rows[0]), *body]) + "\n"
+
+
+def _interval(interval: Mapping[str, float | None] | None, digits: int, bounds: bool = True) -> str:
+    if interval is None or interval["value"] is None:
+        return NO_VALUE
+    value, low, high = (_number(interval.get(part), digits) for part in ("value", "low", "high"))
+    return value if not bounds or NO_VALUE in (low, high) or low == high else f"{value} ({low}–{high})"
+
+
+def _number(value: float | None, digits: int) -> str:
+    """Digits after the point; none from 100 on."""
+    if value is None or value != value:
+        return NO_VALUE
+    return f"{value:,.{digits if abs(value) < WHOLE_FROM else 0}f}"
+
+
+def _made_by(results: Sequence[Result], names: Mapping[str, str]) -> Iterator[str]:
+    """Lines on weights, commits, commands and notes; methods that share them share a line."""
+    if len({(one.weights_sha256, one.origin) for one in results}) == 1:
+        yield f"{_weights(results[0]) or 'No weights'}, {results[0].origin}."
+    else:
+        origins = _grouped((one.origin, _with_weights(one, names)) for one in results)
+        yield " ".join(f"{origin[0].upper()}{origin[1:]}: {', '.join(who)}." for origin, who in origins)
+    commands = _grouped((_general(one, len(results) > 1), one.method) for one in results if one.command)
+    own = {one.method: _general(one, False) for one in results}
+    if commands:
+        yield ""
+    for command, methods in commands:
+        if len(methods) == 1:
+            yield f"    {own[methods[0]]}"
+        elif len(commands) == 1 or command == own[methods[0]]:
+            yield f"    {command}"
+        else:
+            yield f"    {command}   # METHOD: {', '.join(methods)}"
+    for note in dict.fromkeys(one.note for one in results if one.note):
+        yield ""
+        yield f"Note: {note}"
+
+
+def _weights(result: Result) -> str:
+    return f"Weights {result.weights_sha256[:HASH_DIGITS]}" if result.weights_sha256 else ""
+
+
+def _with_weights(result: Result, names: Mapping[str, str]) -> str:
+    name = names[result.method]
+    return f"{name} ({_weights(result).lower()})" if result.weights_sha256 else name
+
+
+def _general(result: Result, several: bool) -> str:
+    """The command without its output; METHOD in place of the method where other columns have another one."""
+    words = shlex.split(result.command)
+    if "--json" in words:
+        at = words.index("--json")
+        del words[at : at + 2]
+    if several and "--method" in words:
+        words[words.index("--method") + 1] = "METHOD"
+    return shlex.join(words)
+
+
+def _grouped(pairs: Iterable[tuple[str, str]]) -> list[tuple[str, list[str]]]:
+    groups: dict[str, list[str]] = {}
+    for key, value in pairs:
+        if value not in groups.setdefault(key, []):
+            groups[key].append(value)
+    return list(groups.items())
+
+
+def _speeds(contents: Sequence[Mapping[str, Any]], left_out: Sequence[str] = ()) -> str:
+    """Results of scripts/bench: value, control, ratio and its range; without lines named in left_out."""
+    rows = [["", "measured", "control", "ratio (range)"]]
+    made = []
+    for content in contents:
+        made.append(_bench_made_by(content))
+        for line in content["results"]:
+            if any(part in line["what"] for part in left_out):
+                continue
+            ratio = _interval({"value": line.get("ratio"), "low": line.get("low"), "high": line.get("high")}, 2)
+            control = NO_VALUE if line.get("control") is None else f"{line['control']:,}"
+            rows.append([line["what"], f"{line['value']:,} {line['unit']}".strip(), control, ratio])
+    return _markdown(rows) + "\n" + "\n".join(made) + "\n"
+
+
+def _accuracies(contents: Sequence[Mapping[str, Any]]) -> str:
+    """Results of scripts/bench that have no control, named "column: row": value and interval."""
+    cells: dict[str, dict[str, str]] = {}
+    for line in (line for content in contents for line in content["results"]):
+        column, row = line["what"].split(": ", 1)
+        cells.setdefault(f"{row}, {line['unit']}", {})[column] = _interval(line, 2)
+    columns = list(dict.fromkeys(column for row in cells.values() for column in row))
+    rows = [["", *columns], *([name, *(row.get(one, NO_VALUE) for one in columns)] for name, row in cells.items())]
+    return _markdown(rows) + "\n" + "\n".join(map(_bench_made_by, contents)) + "\n"
+
+
+def _bench_made_by(content: Mapping[str, Any]) -> str:
+    """Return the line on the command, the commit and the note of a result of scripts/bench."""
+    note = f"; {content['note']}" if content.get("note") else ""
+    if content.get("frozen"):
+        return f"* {content['name']}: commit {content['commit']}{note}. {FROZEN}"
+    return f"* `scripts/bench {content['name']}`: commit {content['commit']}{note}."
+
+
+def renewed(text: str, definitions: Mapping[str, Any], folder: Path = FOLDER) -> str:
+    """A document with every table made anew. KeyError for a table that tables.toml does not define."""
+
+    def table(block: re.Match[str]) -> str:
+        return f"{block[1]}\n{render(definitions[block[2]], folder)}\n{block[3]}"
+
+    return BLOCK.sub(table, text)
+
+
+def measurable(folder: Path = FOLDER) -> dict[str, list[str]]:
+    """Name of a result -> the command that measures it again; commands that write no JSON are left out."""
+    commands = {}
+    for path in sorted(folder.glob("*.json")):
+        content = json.loads(path.read_text())
+        if content.get("frozen"):
+            continue
+        words = shlex.split(content.get("command") or f"scripts/bench {content['name']} --json OUT")
+        if "--json" in words:
+            commands[path.stem] = [*words[: words.index("--json")], "--json", str(path.relative_to(ROOT))]
+    return commands
+
+
+def measure(name: str | None) -> None:
+    """Measure one result again, or all; results without a command for it are listed and left as they are."""
+    commands = measurable()
+    if name and name not in commands:
+        raise SystemExit(f"{name} is not measured by a command that writes JSON. Choose one of: {', '.join(commands)}")
+    for result, words in commands.items():
+        if name in (None, result):
+            print(shlex.join(words), flush=True)
+            program = [sys.executable, *words[1:]] if words[0] == "python" else words
+            subprocess.run(program, cwd=ROOT, check=True)
+    if name is None:
+        left = sorted({path.stem for path in FOLDER.glob("*.json")} - set(commands))
+        print("Measured by hand (see `command` and `note` in the file):", ", ".join(left))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="scripts/figures", description=__doc__)
+    parser.add_argument("--check", action="store_true", help="change nothing; exit code 1 where a table differs")
+    parser.add_argument("--measure", nargs="?", const="", metavar="NAME", help="run the benchmarks first (hours)")
+    args = parser.parse_args()
+    if args.measure is not None:
+        measure(args.measure or None)
+    definitions, stale = tables(), []
+    for path in documents():
+        text = path.read_text()
+        if (new := renewed(text, definitions)) != text:
+            stale.append(str(path.relative_to(ROOT)))
+            if not args.check:
+                path.write_text(new)
+    if stale:
+        print("\n".join(stale))
+    if args.check and stale:
+        raise SystemExit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,49 @@
+"""manage.py bench NAME: measure speed against a control in the same run. scripts/bench brings up servers for it."""
+
+import json
+from importlib import import_module
+from pathlib import Path
+
+from django.core.management.base import BaseCommand, CommandParser
+
+from monitor.operations.database.roles import as_owner
+
+NAMES = (
+    "coherence",
+    "deformation",
+    "drip",
+    "faults",
+    "ingest",
+    "load",
+    "mail",
+    "offsets",
+    "tiles",
+)
+
+
+class Command(BaseCommand):
+    help = "Measure speed: median ratio to a control, both in the same run."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("name", choices=NAMES)
+        parser.add_argument("--json", type=Path, metavar="OUT")
+        parser.add_argument("--points", type=int, help="how many points (load)")
+        parser.add_argument("--rounds", type=int, help="how often each fault is made, or each measurement taken")
+
+    def handle(self, *args, **options) -> None:
+        wanted = ("points", "rounds")
+        chosen = {name: options[name] for name in wanted if options[name]}
+        module = import_module(f"lab.speed.{options['name']}")
+        with as_owner():  # controls make tables of their own
+            report = module.run(**chosen)
+        if options["json"]:
+            options["json"].write_text(json.dumps(report, indent=2) + "\n")
+        self.stdout.write(f"{report['name']} at {report['commit']} on {report['machine']}, load {report['load']:.1f}")
+        for row in report["results"]:
+            if row["value"] is None:
+                continue
+            control = "" if row["control"] is None else f", control {row['control']:,}"
+            against = "" if row["ratio"] is None else f"{control}, ratio {row['ratio']}"
+            self.stdout.write(
+                f"  {row['what']}: {row['value']:,} {row['unit']}{against} ({row['low']} to {row['high']})"
+            )

@@ -1,0 +1,90 @@
+"""manage.py checkdemo --url URL: wait until every job is done, look at the pages, print the first alert's address."""
+
+import json
+import time
+from collections.abc import Callable
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from detection.glaciers.selectors import glaciers_stale, predictions_unmeasured
+from detection.kinds import SINKING, Kind
+from detection.selectors import predictions_unscanned
+from lab.checks import mail, review, truth, upload
+from lab.checks import open as open_data
+from lab.checks.site import Site
+from ml.models import Run
+from ml.selectors import inputs_due, runs_unfinished
+
+SIMULATED_KINDS = {Kind.SUBSIDENCE, Kind.UPLIFT, Kind.SURFACE_CHANGE, Kind.GLACIER_SURGE}
+
+
+class Command(BaseCommand):
+    help = "Check a running service from outside; exit code 1 and one line where something is wrong."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--url", required=True)
+        parser.add_argument(
+            "--patience",
+            "--timeout",  # its name before
+            type=float,
+            default=300,
+            metavar="SECONDS",
+            help="give up when nothing has changed for so long",
+        )
+        parser.add_argument("--require-alerts", choices=["yes", "no"], default="no")
+
+    def handle(self, *args, **options) -> None:
+        site, patience = Site(options["url"]), options["patience"]
+        self._wait("the web server", lambda: (not self._answers(site),), patience)
+        self._wait("the jobs", self._unfinished, patience)
+        failed = Run.objects.filter(state=Run.State.FAILED)
+        if failed:
+            raise CommandError(f"{len(failed)} runs failed; the first: {failed[0]}: {failed[0].reason}")
+        for page in ("", "alerts/", "products/", "about/", "glaciers/", "tiles/points/los/0/0/0.mvt"):
+            site.get(page)
+        self.stderr.write(open_data.check(site))
+        self.stderr.write(upload.check(site))
+        alerts = json.loads(site.get("alerts.geojson"))["features"]
+        kinds = {alert["properties"]["kind"] for alert in alerts}
+        missing = SIMULATED_KINDS - kinds - ({Kind.SUBSIDENCE} if kinds & SINKING else set())
+        if missing and options["require_alerts"] == "yes":
+            raise CommandError(f"the simulated region holds some of each, but none was flagged: {', '.join(missing)}")
+        if not alerts:
+            self.stdout.write("no area was flagged")
+            return
+        for alert in alerts:
+            properties = alert["properties"]
+            self.stderr.write(f"{site.url}{properties['url']}  {properties['kind']}: {properties['sentence']}")
+        first = f"{site.url}{alerts[0]['properties']['url']}"
+        if alerts[0]["properties"]["sentence"] not in site.get(first).decode():
+            raise CommandError(f"{first} does not say what the alert says")
+        site.get(f"{first}series.json")
+        if options["require_alerts"] == "yes":  # the simulated region: real alerts are not touched
+            self.stderr.write(truth.compare())
+            self.stderr.write(review.check(site))
+        self.stderr.write(mail.check(site))
+        self.stdout.write(first)
+
+    def _wait(self, what: str, unfinished: Callable[[], tuple[int, ...]], patience: float) -> None:
+        """Until nothing is left; CommandError where what is left stays the same for `patience` seconds."""
+        before, deadline = None, 0.0
+        while any(left := unfinished()):
+            if left != before:
+                before, deadline = left, time.monotonic() + patience
+            if time.monotonic() > deadline:
+                raise CommandError(f"{what} made no progress for {patience:g} s; see the logs")
+            time.sleep(1)
+
+    def _unfinished(self) -> tuple[int, ...]:
+        """Counts of products and pairs without finished runs, predictions not searched, and glaciers not followed."""
+        due = [inputs_due(task=task, method=method) for task, method in settings.SCHEDULED_METHODS.items()]
+        glaciers = predictions_unmeasured(), glaciers_stale()
+        return tuple(rows.count() for rows in (*due, runs_unfinished(), predictions_unscanned(), *glaciers))
+
+    def _answers(self, site: Site) -> bool:
+        try:
+            site.get("about/")
+        except (CommandError, OSError):
+            return False
+        return True

@@ -1,0 +1,115 @@
+"""`python -m lab.motion.evaluate`: false changes of the trend on steady series, and what is found of real ones.
+
+Critical values of the search were set on series of the purpose VALIDATION; published figures are of BENCHMARK.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from datetime import date, timedelta
+from itertools import product
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from lab.motion.scenes import MOTIONS, NOISES, SimulatedSeries, changing, still
+from lab.results import exact, write
+from lab.simulation.seeds import Purpose, generator
+from ml.deformation.motion.series import SeriesMotion, Trend, series_motion
+from ml.statistics.intervals import Interval, bootstrap_over, proportion
+
+FIRST = date(2019, 1, 3)
+INTERVALS_DAYS = (6, 12)
+CHANGING_NOISES = ("white", "coloured")
+CHANGES_MM_YR = (2.0, 4.0, 8.0, 16.0)
+EXPECTED = {"begins": Trend.BEGAN, "rests": Trend.AT_REST, "faster": Trend.FASTER, "slower": Trend.SLOWER}
+SOON = 2  # acquisitions
+Metrics = dict[str, dict[str, Interval]]
+
+
+class Outcome(NamedTuple):
+    """expected: the right trend; other: a wrong one; late_days: error of its date; held: by its interval, 0 or 1."""
+
+    expected: bool
+    other: bool
+    late_days: float
+    held: float
+
+
+def motion_of(series: SimulatedSeries) -> SeriesMotion:
+    """ValueError for a series that is too short to be looked at."""
+    dates = [FIRST + timedelta(days=int(day)) for day in series.days]
+    motion = series_motion(dates, series.values_mm)
+    if motion is None:
+        raise ValueError(f"{series.days.size} dates are too few")
+    return motion
+
+
+def false_changes(purpose: Purpose, noise: str, every: int, draws: int) -> dict[str, Interval]:
+    """Shares of steady series with a change: of the rate, of any sort."""
+    motions = [motion_of(still(generator(purpose, f"motion {noise} {every}", n), noise, every)) for n in range(draws)]
+    kinds = [{change.kind for change in one.changes} for one in motions]
+    return {
+        f"false_rate_{every}_days": proportion(sum(bool(one & {"rate", "curve"}) for one in kinds), draws),
+        f"false_any_{every}_days": proportion(sum(bool(one - {"unwrapping"}) for one in kinds), draws),
+    }
+
+
+def outcome(series: SimulatedSeries, expected: Trend) -> Outcome:
+    motion = motion_of(series)
+    if motion.changed is None or series.changed_day is None or motion.trend is not expected:
+        return Outcome(False, motion.trend not in (expected, Trend.STEADY), np.nan, np.nan)
+    true = FIRST + timedelta(days=round(series.changed_day))
+    late = abs((motion.changed.day - true).days)
+    return Outcome(True, False, late, float(motion.changed.first <= true <= motion.changed.last))
+
+
+def found_changes(
+    purpose: Purpose, motion: str, noise: str, size: float, every: int, draws: int
+) -> dict[str, Interval]:
+    """What is found of changes of one size: the right trend, another one, and the date of those that are found."""
+    name = f"motion {motion} {noise} {size:g} {every}"
+    made = [changing(generator(purpose, name, n), motion, noise, size, every) for n in range(draws)]
+    rows = [outcome(one, EXPECTED[motion]) for one in made]
+    found, part = [one for one in rows if one.expected], f"{size:g}mm_{every}_days"
+    late = [np.array([[one.late_days / every, one.held]]) for one in found]
+    figures = {
+        f"found_{part}": proportion(len(found), draws),
+        f"other_{part}": proportion(sum(one.other for one in rows), draws),
+    }
+    if len(found) >= draws / 10:
+        soon = sum(one.late_days <= SOON * every for one in found)
+        figures[f"error_{part}"] = bootstrap_over(late, lambda rows: float(np.median(rows[:, 0])))
+        figures[f"soon_{part}"] = proportion(soon, len(found))
+        figures[f"held_{part}"] = proportion(int(sum(one.held for one in found)), len(found))
+    return figures
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--still", type=int, default=1000, help="steady series of each noise and interval")
+    parser.add_argument("--changing", type=int, default=100, help="series of each change, size and interval")
+    parser.add_argument("--purpose", choices=["VALIDATION", "BENCHMARK"], default="BENCHMARK")
+    parser.add_argument("--json", type=Path, required=True)
+    args = parser.parse_args()
+    purpose, metrics, started = Purpose[args.purpose], Metrics(), time.process_time()
+    for noise in NOISES:
+        metrics[noise] = {}
+        for every in INTERVALS_DAYS:
+            metrics[noise] |= false_changes(purpose, noise, every, args.still)
+    for motion in MOTIONS:
+        for noise in CHANGING_NOISES:
+            name = f"{motion}-{noise}"
+            metrics[name] = {}
+            for size, every in product(CHANGES_MM_YR, INTERVALS_DAYS):
+                metrics[name] |= found_changes(purpose, motion, noise, size, every, args.changing)
+    changing_kinds = len(MOTIONS) * len(CHANGING_NOISES) * len(CHANGES_MM_YR)
+    series = len(INTERVALS_DAYS) * (len(NOISES) * args.still + changing_kinds * args.changing)
+    metrics["time"] = {"ms_a_series": exact(1000 * (time.process_time() - started) / series)}
+    write(args.json, "lab.motion.evaluate", metrics, {}, task="deformation", benchmark="series-motion")
+
+
+if __name__ == "__main__":
+    main()

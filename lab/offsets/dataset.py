@@ -1,0 +1,121 @@
+"""What the offsets network learns from: simulated pairs of many kinds with their true motion, kept on disk."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from lab.simulation.sar import motion, opera_like
+from lab.simulation.sar.ground import Likely
+from lab.simulation.sar.hard_scenes import hard_pair
+from lab.simulation.sar.pairs import SarPair, padded, simulate_pair
+from lab.simulation.sar.recipes import (
+    FARTHEST_PX,
+    KINDS,
+    any_system,
+    constant_shift,
+    even_ground,
+    moving,
+    training_pair,
+)
+from lab.simulation.sar.system import Float32
+from lab.simulation.seeds import Purpose, generator
+from ml.offsets.texture import texture
+
+SIZE_PX = 160
+NAME = "offsets-training"
+PLANES = ("texture, reference", "texture, secondary", "dx_px", "dy_px", "gamma")
+KINDS_OF_SCENE = ("even", "varied", "moving", "country", "anything")
+SHARES = (0.40, 0.12, 0.36, 0.04, 0.08)  # the dear ones seldom
+UNLIKE = ("fractional", "glacier", "landslide", "fault", "bowl")  # kinds of motion that are not the same everywhere
+
+
+def scene_kind(scene: int) -> str:
+    """Which kind a scene is: they take turns in the proportion of SHARES."""
+    at = (scene * 0.618034) % 1.0  # spread evenly, whatever the number of scenes
+    return KINDS_OF_SCENE[int(np.searchsorted(np.cumsum(SHARES)[:-1], at, side="right"))]
+
+
+def make_scene(scene: int, purpose: Purpose = Purpose.TRAINING, size: int = SIZE_PX) -> SarPair:
+    """One scene. Never of Purpose.BENCHMARK: ValueError."""
+    if purpose is Purpose.BENCHMARK:
+        raise ValueError("training and choosing never see what a benchmark draws")
+    rng = generator(purpose, NAME, scene)
+    kind = scene_kind(scene)
+    if kind == "even":
+        return _even(rng, size)
+    if kind == "varied":
+        return _varied(rng, size)
+    if kind == "moving":
+        wide = Likely(gamma=(0.3, 0.98) if rng.random() < 0.7 else (0.02, 0.98))
+        return moving(rng, KINDS[int(rng.integers(len(KINDS)))], size, wide)
+    return open_land_pair(rng, size) if kind == "country" else training_pair(rng, size, sample=False)
+
+
+def make_hard_scene(scene: int, size: int = SIZE_PX) -> SarPair:
+    """One scene of lab.simulation.sar.hard_scenes."""
+    return hard_pair(generator(Purpose.TRAINING, f"{NAME}-hard", scene), size)
+
+
+def _even(rng: np.random.Generator, size: int) -> SarPair:
+    """Even ground of any coherence under one shift, mostly GRDH: what a pixel's speckle alone can show."""
+    gamma = float(rng.uniform(0.0, 0.98) if rng.random() < 0.2 else rng.uniform(0.35, 0.97))
+    if rng.random() < 0.6:
+        return constant_shift(rng, gamma, size)
+    system = any_system(rng)
+    shift = rng.uniform(-FARTHEST_PX, FARTHEST_PX, (2, 1, 1)).astype(np.float32)
+    ground = even_ground(system, size, gamma)
+    return simulate_pair(rng, system, ground, np.zeros((2, *ground.gamma.shape), dtype=np.float32) + shift)
+
+
+def _varied(rng: np.random.Generator, size: int) -> SarPair:
+    """Even ground whose motion is not the same everywhere: speckle alone must show where it changes."""
+    system = any_system(rng)
+    ground = even_ground(system, size, float(rng.uniform(0.4, 0.97)))
+    field = motion.MOTIONS[UNLIKE[int(rng.integers(len(UNLIKE)))]](rng, padded(size), system.fine)
+    shift = rng.uniform(-FARTHEST_PX, FARTHEST_PX, (2, 1, 1)).astype(np.float32)
+    return simulate_pair(rng, system, ground, field + shift)
+
+
+def open_land_pair(rng: np.random.Generator, size: int) -> SarPair:
+    """30 m pixels of land, as in OPERA's products, under one shift."""
+    ground = opera_like.open_land(rng, padded(size))
+    shift = rng.uniform(-FARTHEST_PX, FARTHEST_PX, (2, 1, 1)).astype(np.float32)
+    field = motion.zero(rng, padded(size), opera_like.OPERA.fine) + shift
+    return simulate_pair(rng, opera_like.OPERA, ground, field, float(rng.normal(0, 0.7)))
+
+
+def prepared(
+    folder: Path, scenes: int, size: int = SIZE_PX, make: Callable[..., SarPair] = make_scene
+) -> NDArray[np.float16]:
+    """Scenes (scenes, 5, size, size), memory-mapped, planes as in PLANES; what is missing is made, and goes on.
+
+    make: of FILES. ValueError where the folder holds scenes of another size or
+    number.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    path, shape = folder / FILES[make], (scenes, len(PLANES), size, size)
+    mode = "r+" if path.exists() else "w+"
+    held = np.lib.format.open_memmap(path, mode, dtype=np.float16, shape=None if mode == "r+" else shape)
+    if held.shape != shape:
+        raise ValueError(f"{path} holds {held.shape}, not {shape}: name another folder")
+    # A scene that was made has a texture somewhere that is not 0; one that was not is all zeros.
+    for scene in range(scenes):
+        if not held[scene, 1].any():
+            held[scene, [0, 2, 3, 4, 1]] = planes(make(scene, size=size))[[0, 2, 3, 4, 1]]
+    held.flush()
+    return np.load(path, mmap_mode="r")  # type: ignore[no-any-return]
+
+
+FILES: dict[Callable[..., SarPair], str] = {make_scene: "scenes.npy", make_hard_scene: "hard.npy"}
+
+
+def planes(pair: SarPair) -> NDArray[np.float16]:
+    """(5, rows, cols), see PLANES."""
+    seen = texture(torch.from_numpy(np.log(np.maximum(pair.power, np.float32(1e-6))))).numpy()
+    parts: list[Float32] = [seen[0], seen[1], pair.dx_px, pair.dy_px, pair.gamma]
+    return np.stack(parts).astype(np.float16)

@@ -1,0 +1,125 @@
+"""Real OPERA RTC-S1 chips with imposed shifts: what real decorrelation does, for training and for a test.
+
+A shift is imposed by a band-limited kernel (a phase in the Fourier domain of the mirrored logarithm). For training
+both dates are moved, so that neither is the one that was resampled, and the shift that the chips have by themselves is
+added to what is taught. Places and dates of the test are never trained on.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import date
+from itertools import pairwise
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import rasterio
+import torch
+from affine import Affine
+from numpy.typing import NDArray
+from scipy import fft, ndimage
+
+from ingest.errors import InputError
+from lab.simulation.sar.system import Float32
+from ml.offsets.infer import track_offsets
+from ml.offsets.texture import texture
+from ml.rasters.imagery import ImagePair
+from ml.statistics.intervals import Float64
+
+FILE = re.compile(r"OPERA_L2_RTC-S1_T\d+-(\d+-IW\d)_(\d{8})T\d+Z_.*_(VV|VH)\.tif$")
+SEA = "292320-IW1"
+TEST_PLACE = "292324-IW2"
+TRAIN_BEFORE = date(2023, 6, 1)
+LONGEST_DAYS = 12
+MIRROR_PX = 16
+FARTHEST_TRAINED_PX = 2.0
+OWN_SEARCH_PX, LEAST_NODES = 3, 30  # of the shift that chips have by themselves
+
+
+class ChipPair(NamedTuple):
+    """log_power: (2, rows, cols), natural logarithms, NaN unknown. place: burst; days between the dates."""
+
+    place: str
+    polarisation: str
+    reference: date
+    days: int
+    log_power: Float32
+
+    @property
+    def trained_on(self) -> bool:
+        """Whether training may see it."""
+        return self.place not in (SEA, TEST_PLACE) and self.reference < TRAIN_BEFORE
+
+
+def chip_pairs(folder: Path) -> list[ChipPair]:
+    """All neighbouring dates of each place and polarisation, 12 days apart or fewer. InputError for an empty folder."""
+    series: dict[tuple[str, str], list[tuple[date, Path]]] = {}
+    for path in sorted(folder.glob("*.tif")):
+        if match := FILE.search(path.name):
+            when = date.fromisoformat(match[2])
+            series.setdefault((match[1], match[3]), []).append((when, path))
+    if not series:
+        raise InputError(folder, "no OPERA RTC-S1 chips", "Name a folder with OPERA_L2_RTC-S1_*.tif, or none")
+    return list(_pairs(series))
+
+
+def _pairs(series: dict[tuple[str, str], list[tuple[date, Path]]]) -> Iterator[ChipPair]:
+    for (place, polarisation), chips in series.items():
+        for (first, reference), (second, secondary) in pairwise(sorted(chips)):
+            days = (second - first).days
+            if 0 < days <= LONGEST_DAYS:
+                both = np.stack([_log(reference), _log(secondary)])
+                yield ChipPair(place, polarisation, first, days, both)
+
+
+def _log(path: Path) -> Float32:
+    with rasterio.open(path, driver="GTiff") as raster:
+        power = raster.read(1, masked=True).astype(np.float32).filled(np.nan)
+    return np.log(np.where(power > 0, power, np.nan)).astype(np.float32)
+
+
+def moved(log: Float32, dx_px: float, dy_px: float) -> Float32:
+    """What stands at (x, y) then stands at (x + dx, y + dy). log: (rows, cols); unknown pixels stay and grow by 2."""
+    known = np.isfinite(log)
+    held = np.where(known, log, np.float32(np.mean(log[known]) if known.any() else 0))
+    wide = np.pad(held, MIRROR_PX, mode="symmetric")
+    rows, cols = (fft.fftfreq(n) for n in wide.shape)
+    phase = np.exp(-2j * np.pi * (rows[:, None] * dy_px + cols[None, : wide.shape[1] // 2 + 1] * dx_px))
+    result = fft.irfft2(fft.rfft2(wide) * phase, s=wide.shape)[MIRROR_PX:-MIRROR_PX, MIRROR_PX:-MIRROR_PX]
+    if not known.all():
+        gone = ndimage.maximum_filter((~known).astype(np.uint8), 5) == 1
+        result[np.roll(gone, (round(dy_px), round(dx_px)), (0, 1))] = np.nan
+    return np.asarray(result, dtype=np.float32)
+
+
+def own_shift(pair: ChipPair) -> Float64 | None:
+    """Median dx and dy, px, between chips of still ground as they are, by whitened correlation; None if unsure."""
+    reference, secondary = np.exp(pair.log_power)
+    images = ImagePair(reference, secondary, Affine.identity(), None)
+    bands = track_offsets(images, "whitened", torch.device("cpu"), OWN_SEARCH_PX).bands
+    offset = np.stack([bands["dx_px"], bands["dy_px"]]).reshape(2, -1).astype(np.float64)
+    known = offset[:, np.isfinite(offset).all(axis=0)]
+    return np.median(known, axis=1) if known.shape[1] >= LEAST_NODES else None
+
+
+def training_scenes(folder: Path, size: int, rng: np.random.Generator, turns: int = 24) -> NDArray[np.float16]:
+    """Scenes as lab.offsets.dataset keeps them (n, 5, size, size), 0 around smaller chips; gamma unknown."""
+    scenes = []
+    for pair in chip_pairs(folder):
+        own = own_shift(pair) if pair.trained_on else None
+        if own is None:
+            continue
+        for _ in range(turns):
+            shift, common = rng.uniform(-FARTHEST_TRAINED_PX, FARTHEST_TRAINED_PX, 2), rng.uniform(-0.5, 0.5, 2)
+            both = [moved(log, *(common + half * shift)) for log, half in zip(pair.log_power, (-0.5, 0.5), strict=True)]
+            scene = np.full((5, size, size), np.nan, dtype=np.float32)
+            rows, cols = (min(size, n) for n in both[0].shape)
+            scene[:2, :rows, :cols] = np.stack(both)[:, :rows, :cols]
+            scene[:2] = texture(torch.from_numpy(scene[:2])).numpy()
+            scene[2:4] = (own + shift)[:, None, None]
+            scenes.append(scene.astype(np.float16))
+    if not scenes:
+        raise InputError(folder, "none of its pairs may be trained on", "Add other places or dates, or name no folder")
+    return np.stack(scenes)

@@ -1,0 +1,181 @@
+"""`offsets-real`: real OPERA land chips 12 days apart or fewer, with and without an imposed shift, and the sea.
+
+Dates that training never sees, of a place that it never sees and of two that it does (lab.offsets.real_chips): each
+figure stands for all of them, with `_unseen_place` for the first and with `_trained_places` for the others.
+
+The ground is taken to be still, so what a pair's own registration is off by counts as an error of every method;
+`_centred` takes the median of each pair's errors off, `_registered` the shift that the same method measures between the
+same chips before one is moved (its median): what is left of a shift that is the chips' own.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from functools import lru_cache, partial
+from typing import NamedTuple
+
+import numpy as np
+from affine import Affine
+
+from lab.benchmark import Benchmark, over_seeds
+from lab.offsets import baselines
+from lab.offsets.real_chips import SEA, TEST_PLACE, ChipPair, chip_pairs, moved
+from lab.real_data import folder
+from lab.results import Compared, alone
+from lab.simulation.sar.system import Float32
+from lab.simulation.seeds import Purpose, generator
+from ml.offsets.infer import WEIGHTS
+from ml.rasters.imagery import ImagePair
+from ml.statistics.intervals import Float64, Interval, bootstrap_over
+
+NAME, VERSION = "offsets-real", "1"
+PAIRS = 60
+SEA_SHARE = 4  # one pair of the sea for so many of land
+FARTHEST_PX = 2.0
+SEARCH_PX, POSTING_PX = 6, 8
+EDGE_NODES = 2  # 16 px: half of the smallest window
+UNKNOWN_SIGMA_PX = 0.5
+OUTLIER_PX = 1.0
+
+
+class Case(NamedTuple):
+    """One measurement: a chip pair, and the shift (dx, dy), px, that is imposed on its secondary."""
+
+    pair: ChipPair
+    shift: tuple[float, float]
+
+
+@lru_cache(maxsize=2)
+def cases(sea: bool) -> list[ChipPair]:
+    """The pairs that training never sees, in an order drawn once. InputError where there are no chips."""
+    held = [
+        pair for pair in chip_pairs(folder("opera_rtc_10sgd")) if not pair.trained_on and (pair.place == SEA) == sea
+    ]
+    order = generator(Purpose.BENCHMARK, f"{NAME}-order", int(sea)).permutation(len(held))
+    return [held[index] for index in order]
+
+
+def _case(scene: int, shifted: bool, sea: bool) -> Case:
+    pairs = cases(sea)
+    rng = generator(Purpose.BENCHMARK, NAME, scene)
+    length, angle = FARTHEST_PX * rng.random(), 2 * np.pi * rng.random()
+    shift = (float(length * np.cos(angle)), float(length * np.sin(angle))) if shifted else (0.0, 0.0)
+    return Case(pairs[scene % len(pairs)], shift)
+
+
+def _rows(methods: Sequence[str], shifted: bool, sea: bool, scene: int) -> dict[str, Float64]:
+    """(nodes, 5) of each method: errors in x and y, their sigmas, known."""
+    case = _case(scene, shifted, sea)
+    reference, secondary = case.pair.log_power
+    if shifted:
+        secondary = moved(secondary, *case.shift)
+    images = ImagePair(np.exp(reference), np.exp(secondary), Affine.identity(), None)
+    found = baselines.tracked(images, methods, SEARCH_PX, POSTING_PX)
+    return {method: _errors(bands, case.shift) for method, bands in found.items()}
+
+
+def _errors(bands: dict[str, Float32], shift: tuple[float, float]) -> Float64:
+    inner = slice(EDGE_NODES, -EDGE_NODES)
+    dx, dy, sigma_x, sigma_y = (
+        bands[name][inner, inner].ravel() for name in ("dx_px", "dy_px", "sigma_dx_px", "sigma_dy_px")
+    )
+    return np.column_stack([dx - shift[0], dy - shift[1], sigma_x, sigma_y, np.isfinite(dx)]).astype(np.float64)
+
+
+def _known(rows: Float64) -> Float64:
+    return np.asarray(rows[rows[:, 4] == 1])
+
+
+def _rmse(rows: Float64) -> float:
+    known = _known(rows)
+    return float(np.sqrt((known[:, :2] ** 2).mean())) if len(known) else np.nan
+
+
+def without_median(rows: Float64, of: Float64) -> Float64:
+    """Errors of a pair with the median of other errors taken off; NaN where nothing is known of those."""
+    rows, known = rows.copy(), _known(of)
+    rows[:, :2] -= np.median(known[:, :2], axis=0) if len(known) else np.nan
+    rows[:, 4] = np.isfinite(rows[:, 0])
+    return rows
+
+
+def _outliers(rows: Float64) -> float:
+    known = _known(rows)
+    return float((np.hypot(known[:, 0], known[:, 1]) > OUTLIER_PX).mean()) if len(known) else np.nan
+
+
+def _within(times: float, rows: Float64) -> float:
+    known = _known(rows)
+    return float((np.abs(known[:, :2]) <= times * known[:, 2:4]).mean()) if len(known) else np.nan
+
+
+def _known_share(rows: Float64) -> float:
+    return float(rows[:, 4].mean())
+
+
+def _median_motion(rows: Float64) -> float:
+    """Length of the median offset of all nodes of all pairs, px."""
+    known = _known(rows)
+    return float(np.hypot(*np.median(known[:, :2], axis=0))) if len(known) else np.nan
+
+
+def _unknown(rows: Float64) -> float:
+    """Share of nodes that are masked or whose sigma is unknown."""
+    return float(((rows[:, 4] == 0) | (rows[:, 2:4].max(axis=1) > UNKNOWN_SIGMA_PX)).mean())
+
+
+def compare(methods: Sequence[str], pairs: int) -> Compared:
+    """Measure methods on so many land pairs. InputError where the chips are missing."""
+    cases(sea=False)
+    land, still = (over_seeds(partial(_rows, methods, shifted, False), pairs) for shifted in (True, False))
+    sea = over_seeds(partial(_rows, methods, False, True), max(2, pairs // SEA_SHARE))
+    return {method: _metrics(*([rows[method] for rows in part] for part in (land, still, sea))) for method in methods}
+
+
+def _metrics(land: list[Float64], still: list[Float64], sea: list[Float64]) -> dict[str, Interval]:
+    """Of moved land, the same land as it is, and the sea."""
+    unseen = [_case(scene, True, False).pair.place == TEST_PLACE for scene in range(len(land))]
+    metrics = {
+        "rmse": bootstrap_over(land, _rmse),
+        "rmse_centred": bootstrap_over([without_median(rows, rows) for rows in land], _rmse),
+        "outlier_share": bootstrap_over(land, _outliers),
+        "within_68": bootstrap_over(land, partial(_within, 1.0)),
+        "within_95": bootstrap_over(land, partial(_within, 1.96)),
+        "known_share": bootstrap_over(land, _known_share),
+        "unshifted_median_px": bootstrap_over(still, _median_motion),
+        "unshifted_rmse": bootstrap_over(still, _rmse),
+        "sea_unknown_share": bootstrap_over(sea, _unknown),
+    }
+    for where, wanted in (("unseen_place", True), ("trained_places", False)):
+        at = [index for index, is_unseen in enumerate(unseen) if is_unseen == wanted]
+        if at:
+            metrics |= _of_place(where, [land[index] for index in at], [still[index] for index in at])
+    return metrics
+
+
+def _of_place(where: str, land: list[Float64], still: list[Float64]) -> dict[str, Interval]:
+    """Metrics of some of the pairs, moved and as they are. A pair's own shift is in the first, not in the others."""
+    centred = [without_median(rows, rows) for rows in land]
+    registered = [without_median(rows, own) for rows, own in zip(land, still, strict=True)]
+    return {
+        f"rmse_{where}": bootstrap_over(land, _rmse),
+        f"rmse_centred_{where}": bootstrap_over(centred, _rmse),
+        f"rmse_registered_{where}": bootstrap_over(registered, _rmse),
+        f"within_68_{where}": bootstrap_over(land, partial(_within, 1.0)),
+        f"within_68_registered_{where}": bootstrap_over(registered, partial(_within, 1.0)),
+        f"within_95_registered_{where}": bootstrap_over(registered, partial(_within, 1.96)),
+        f"known_share_{where}": bootstrap_over(land, _known_share),
+    }
+
+
+def truth_sha256(pairs: int) -> str:
+    """A hash of which chips are measured and how they are shifted."""
+    digest = hashlib.sha256(repr((NAME, VERSION, pairs, SEARCH_PX)).encode())
+    for scene in range(pairs):
+        pair, shift = _case(scene, True, False)
+        digest.update(f"{pair.place} {pair.polarisation} {pair.reference} {shift[0]:.3f} {shift[1]:.3f}".encode())
+    return digest.hexdigest()
+
+
+BENCHMARK = Benchmark(
+    NAME, VERSION, PAIRS, "pairs of real chips", baselines.VERSIONS, partial(alone, compare), truth_sha256, WEIGHTS
+)

@@ -1,0 +1,89 @@
+"""Scenarios that go through everything: files are read, networks run, rasters are searched, alerts follow."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from django.conf import settings
+from django.test.utils import override_settings
+
+from detection.alerts.glaciers import glacier_follow, glaciers_measure
+from detection.alerts.services import prediction_scan
+from detection.glaciers.selectors import glaciers_stale, predictions_unmeasured
+from detection.selectors import predictions_unscanned
+from ingest.errors import AlreadyLoaded
+from ingest.models import Product
+from ingest.products.services import product_delete, product_load
+from ingest.scenes.pairs import pairs_make
+from ingest.scenes.services import scenes_load
+from ingest.storage import rasters_in
+from lab.replay.fields import write_field
+from lab.replay.images import Camera
+from lab.replay.pairs import glacier_stated
+from lab.replay.scenario import REPEAT_DAYS, Event, Measure
+from ml.models import ModelVersion
+from ml.services import run_execute, runs_queue
+
+Task = ModelVersion.Task
+HOUR_SECONDS = 3600.0  # other connections do not see what is rolled back: no sign of life
+
+
+class Workshop:
+    """Writes the files of a scenario and takes them through the service."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.camera = Camera()
+        self.last: Path | None = None
+
+    def take_in(self, event: Event) -> None:
+        """A file comes in and everything that is due is done; the same file twice is refused, as in the service."""
+        if event.measure is Measure.FIELD:
+            self._field(event)
+        else:
+            self._image(event)
+        for prediction in predictions_unscanned():
+            prediction_scan(prediction=prediction)
+        for prediction in predictions_unmeasured():
+            glaciers_measure(prediction=prediction)
+        for motion in glaciers_stale():
+            glacier_follow(motion=motion)
+
+    def withdraw(self, track: int) -> None:
+        product_delete(product=Product.objects.current().filter(track=track).latest("pk"))
+
+    def _field(self, event: Event) -> None:
+        path = self.last if event.again else write_field(self.folder, event.data, event.track, event.made)
+        self.last = path
+        try:
+            product_load(path=path)
+        except AlreadyLoaded:
+            return
+        _run(Task.DEFORMATION)
+
+    def _image(self, event: Event) -> None:
+        if "ice" in event.made:
+            glacier_stated()
+        path = self.last if event.again else self.camera.take(self.folder, event.day, event.track, event.made)
+        self.last = path
+        try:
+            scenes_load(path=path)
+        except AlreadyLoaded:
+            return
+        pairs_make(baselines_days=[REPEAT_DAYS])
+        for task in (Task.OFFSETS, Task.COHERENCE, Task.COHERENCE_CHANGE):
+            _run(task)
+
+
+def _run(task: str) -> None:
+    for run in runs_queue(method=settings.SCHEDULED_METHODS[task], task=task):
+        run_execute(run_id=run.pk)
+
+
+@contextmanager
+def workshop() -> Iterator[Workshop]:
+    """A workshop in a folder that is deleted afterwards, with its rasters."""
+    unseen = override_settings(RUN_BEAT_SECONDS=HOUR_SECONDS)  # other connections do not see what is rolled back
+    with TemporaryDirectory() as folder, unseen, rasters_in(Path(folder) / "rasters"):
+        yield Workshop(Path(folder))

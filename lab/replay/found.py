@@ -1,0 +1,98 @@
+"""What a search would have found, as a scenario states it."""
+
+from collections.abc import Sequence
+
+from django.contrib.gis.geos import MultiPolygon, Polygon
+
+from detection.kinds import Extent, Kind
+from detection.models import Alert, AlertMotion, Detection
+from detection.search.classify import Evidence, classify
+from ingest.models import Product
+from lab.replay.places import square
+from lab.replay.scenario import Event, Found, Measure
+
+PEAK = 1.2  # times the median
+WITHIN_90 = 1.645  # standard deviations
+COHERENCE_BEFORE, COHERENCE_PER_SIGMA = 0.8, 0.1
+
+
+def detections_of(event: Event, products: Sequence[Product]) -> list[Detection]:
+    """Areas in velocity fields: the product's own first, then those that were looked at with it."""
+    return [_in_velocity(area, event, products) for area in event.areas]
+
+
+def patches_of(event: Event) -> list[Detection]:
+    """Areas in a pair."""
+    return [_changed(area, event) if event.measure is Measure.CHANGE else _moving(area, event) for area in event.areas]
+
+
+def series_stated(event: Event, alert: Alert) -> AlertMotion | None:
+    """The motion of an alert as its series are stated to say; None where they say nothing."""
+    if not event.series:
+        AlertMotion.objects.filter(alert=alert).delete()
+        return None
+    stated = {"accelerating_since": None, "at_rest_since": None} | dict(event.series)
+    product = alert.detections.latest("pk").scan.prediction.run.product
+    columns = {"product": product, "n_dates": 100, "trend": "", "rate_mm_yr": 0.0, "rate_sigma_mm_yr": 1.0}
+    row, _ = AlertMotion.objects.update_or_create(
+        alert=alert, defaults={**columns, "season_mm": 0.0, "fit": {}, "basis": "", **stated}
+    )
+    return row
+
+
+def _in_velocity(area: Found, event: Event, products: Sequence[Product]) -> Detection:
+    own, area_m2 = products[0], area.size_m**2
+    peak, width = area.peak or PEAK * area.value, WITHIN_90 * (area.peak_sigma or 0.0)
+    evidence = [Evidence(own.component, own.direction, area.value, area_m2, area.shares)]
+    rates = {"rate_mm_yr": area.value, "around_mm_yr": 0.0}
+    shows = [True, *(event.beside_shows for _ in products[1:])]
+    reasons = [
+        {"component": one.component, "orbit": one.track, "track": one.direction, "seen": seen, **rates}
+        for one, seen in zip(products, shows, strict=True)
+    ]
+    return Detection(
+        kind=classify(evidence),
+        class_shares=dict(area.shares),
+        reasons=reasons if len(products) > 1 else [],
+        score=0.9,
+        n_points=event.points,
+        rate_mm_yr=area.value,
+        peak_rate_mm_yr=peak,
+        peak_low_mm_yr=peak - width if width else None,
+        peak_high_mm_yr=peak + width if width else None,
+        rate_sigma_mm_yr=area.sigma,
+        area=_ground(area),
+        area_m2=area_m2,
+        extent=Extent(area.extent),
+    )
+
+
+def _changed(area: Found, event: Event) -> Detection:
+    return Detection(
+        kind=Kind.SURFACE_CHANGE,
+        score=0.9,
+        n_points=event.points,
+        change_sigma=area.value,
+        coherence_before=COHERENCE_BEFORE,
+        coherence_after=max(0.0, COHERENCE_BEFORE + COHERENCE_PER_SIGMA * area.value),
+        area=_ground(area),
+        area_m2=area.size_m**2,
+    )
+
+
+def _moving(area: Found, event: Event) -> Detection:
+    return Detection(
+        kind=Kind.FAST_LANDSLIDE if "landslide" in area.shares else Kind.MOVING_GROUND,
+        score=0.9,
+        n_points=event.points,
+        speed_m_day=area.value,
+        peak_speed_m_day=PEAK * area.value,
+        speed_sigma_m_day=area.sigma,
+        bearing_deg=90.0,
+        area=_ground(area),
+        area_m2=area.size_m**2,
+    )
+
+
+def _ground(area: Found) -> MultiPolygon:
+    return MultiPolygon(Polygon.from_bbox(square(area.x_km, area.y_km, area.size_m)), srid=4326)

@@ -1,0 +1,131 @@
+"""Pairs of images in a scenario: what they show of changed or moving ground, and of a glacier."""
+
+from datetime import UTC, date, datetime, time
+from unittest.mock import patch
+
+import numpy as np
+from django.contrib.gis.geos import MultiPolygon, Polygon
+from django.utils import timezone
+from shapely import from_wkb
+
+from detection.alerts import ending, glaciers, services
+from detection.glaciers.cells import cells_of, pack
+from detection.models import GlacierMotion, GlacierSample
+from ingest.models import ContextLayer, Glacier, Scene, ScenePair
+from lab.replay.found import patches_of
+from lab.replay.places import square
+from lab.replay.scenario import Event, Measure
+from ml.models import ModelVersion, Prediction, Run
+from ml.offsets.motion import GroundMotion
+
+POSTING_M, EPSG = 10.0, 32633
+GLACIER_M = 2000.0
+Task = ModelVersion.Task
+
+
+def take_in(event: Event) -> None:
+    """A pair of images comes in and is searched; of a glacier, its speed is measured and followed."""
+    task = Task.COHERENCE_CHANGE if event.measure is Measure.CHANGE else Task.OFFSETS
+    method, version = event.method.split()
+    row, _ = ModelVersion.objects.get_or_create(task=task, method=method, version=version)
+    run, new = Run.objects.get_or_create(model_version=row, pair=_newest(event) if event.again else _pair(event))
+    if not new:
+        return
+    run.state, run.finished_at = Run.State.SUCCEEDED, timezone.now()
+    run.save()
+    prediction = Prediction.objects.create(run=run, statistics={"weather": 0.0})
+    found = [] if event.measure is Measure.GLACIER else patches_of(event)
+    with (
+        patch.object(services, "search", lambda *arguments: found),
+        patch.object(ending, "known_share", lambda **arguments: float(event.points > 0)),
+    ):
+        services.prediction_scan(prediction=prediction)
+    if event.measure is Measure.GLACIER:
+        _follow(event, prediction)
+
+
+def _pair(event: Event) -> ScenePair:
+    reference, secondary = (_scene(event, day) for day in event.data)
+    pair, _ = ScenePair.objects.get_or_create(
+        reference=reference,
+        secondary=secondary,
+        defaults={
+            "temporal_baseline_days": (event.data[1] - event.data[0]).days,
+            "footprint": reference.footprint,
+            "epsg": EPSG,
+            "grid": reference.grid,
+            "rows": reference.rows,
+            "cols": reference.cols,
+        },
+    )
+    return pair
+
+
+def _newest(event: Event) -> ScenePair:
+    return ScenePair.objects.filter(reference__track=event.track).latest("pk")
+
+
+def _scene(event: Event, day: date) -> Scene:
+    pixels = int(2000 * event.view.half_km / POSTING_M)
+    scene, _ = Scene.objects.get_or_create(
+        name=f"track {event.track} {event.polarisation}, {day}",
+        defaults={
+            "source_format": "replay",
+            "platform": "S1A",
+            "track": event.track,
+            "direction": "ascending" if event.track % 2 else "descending",
+            "mode": "IW",
+            "burst": f"{event.track}-0001-IW1",
+            "polarisation": event.polarisation,
+            "backscatter": "gamma0",
+            "acquired_at": datetime.combine(day, time(6), UTC),
+            "epsg": EPSG,
+            "posting_m": POSTING_M,
+            "grid": [POSTING_M, 0, 0, 0, -POSTING_M, 0],
+            "rows": pixels,
+            "cols": pixels,
+            "footprint": Polygon.from_bbox(square(event.view.x_km, event.view.y_km, 2000 * event.view.half_km)),
+            "simulated": True,
+            "file_name": "replay.tif",
+            "file_sha256": f"{day:%Y%m%d}{event.track}{event.polarisation}".ljust(64, "0"),
+        },
+    )
+    return scene
+
+
+def _follow(event: Event, prediction: Prediction) -> None:
+    """Bands of the glacier move north-east, each as fast as stated; nan: nothing is known of one."""
+    glacier = glacier_stated()
+    cells = cells_of(from_wkb(bytes(glacier.outline.wkb)))
+    rows, _ = np.nonzero(cells.number >= 0)
+    number = cells.number[cells.number >= 0]
+    bands = np.minimum(len(event.areas) * rows // cells.number.shape[0], len(event.areas) - 1)
+    along = np.empty(cells.n)
+    along[number] = np.array([one.value for one in event.areas])[bands] / np.sqrt(2)
+    sigma = event.areas[0].sigma
+    rng = np.random.default_rng([event.data[1].toordinal(), event.track])
+    east, north = along + sigma * rng.standard_normal((2, cells.n))
+    sample = GroundMotion(east, north, np.where(np.isfinite(along), sigma, np.nan))
+    GlacierSample.objects.create(glacier=glacier, prediction=prediction, packed=pack(sample))
+    motion, _ = GlacierMotion.objects.update_or_create(glacier=glacier, defaults={"stale": True})
+    glaciers.glacier_follow(motion=motion)
+
+
+def glacier_stated() -> Glacier:
+    """The glacier of the scenarios, loaded where it is not yet."""
+    layer, _ = ContextLayer.objects.get_or_create(
+        kind="glaciers", name="replay", file_name="replay", file_sha256="0" * 64, simulated=True
+    )
+    outline = MultiPolygon(Polygon.from_bbox(square(0.0, 0.0, GLACIER_M)), srid=4326)
+    glacier, _ = Glacier.objects.get_or_create(
+        layer=layer,
+        glacier_id="REPLAY-1",
+        defaults={
+            "name": "Replay Glacier",
+            "position": outline.centroid,
+            "outline": outline,
+            "surge_in_file": "unknown",
+            "surge": "unknown",
+        },
+    )
+    return glacier

@@ -1,0 +1,175 @@
+"""A scenario: a history as a file, and the alerts that it must lead to. Pure.
+
+Where an event states what a search finds (a rate, a change, a speed), the network is replaced and all that follows is
+the service's own. Where it states a field or images, these become files and go through everything.
+scenarios/README.md says how one is written.
+"""
+
+import math
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date, timedelta
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+FOLDER = Path(__file__).parent / "scenarios"
+WINDOW = timedelta(days=5 * 365)  # of a product's data
+DELAY = timedelta(days=10)  # from the last image to the product
+RELEASE_DAYS, REPEAT_DAYS = 180, 12  # from one product, one image, to the next
+
+
+class Measure(StrEnum):
+    """What comes in, by the key that lists its values."""
+
+    VELOCITY = "rates"  # mm/yr
+    CHANGE = "changes"  # by how many standard deviations a pair's coherence changed, negative: lost
+    OFFSETS = "speeds"  # m/day, outside glaciers
+    GLACIER = "ice"  # m/day, of the glacier; of several bands, from the upper one
+    FIELD = "fields"  # a velocity field as a file, `lab.replay.fields`
+    IMAGES = "images"  # an image as a file, `lab.replay.images`
+
+
+PRODUCTS = frozenset({Measure.VELOCITY, Measure.FIELD})
+SIGMAS = {Measure.OFFSETS: 0.05, Measure.GLACIER: 0.05}  # m/day, where a place states none
+
+
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """An area that is found. value: of its measure; x_km, y_km: east and north of the middle; size_m: of its square;
+    peak: where it is fastest, a fifth more where none is stated.
+    """
+
+    value: float
+    x_km: float = 0.0
+    y_km: float = 0.0
+    size_m: float = 800.0
+    sigma: float = 0.8
+    peak: float | None = None
+    peak_sigma: float | None = None
+    shares: Mapping[str, float] = field(default_factory=dict)
+    extent: str = "local"
+
+
+@dataclass(frozen=True, kw_only=True)
+class View:
+    """Ground that a product or pair shows: a square, km from the middle."""
+
+    x_km: float = 0.0
+    y_km: float = 0.0
+    half_km: float = 25.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Event:
+    """What happens on a day: data come in, are deleted or searched anew, or a specialist judges an alert.
+
+    data: first and last date of the images; track: even ones descend; beside: a track that is looked at together with
+    it, beside_shows: whether that one shows it by itself; points: that lie on the place; noise: of the rates, mm/yr;
+    release: its name, the last date where none is given; method: that searches; again: what came last of the track,
+    searched by it once more; delete: what came last of the track; series: what the series of the place say
+    (accelerating_since, at_rest_since, moving_since); made: what is put into a file; verdict: on the alert that was
+    opened as number `alert`; taken-back too.
+    """
+
+    day: date
+    measure: Measure = Measure.VELOCITY
+    data: tuple[date, date] = (date.min, date.min)
+    track: int = 15
+    beside: int = 0
+    beside_shows: bool = True
+    component: str = "los"
+    tile: str = "tile"
+    source: str = "egms"
+    release: str = ""
+    polarisation: str = "VV"
+    view: View = View()
+    areas: tuple[Found, ...] = ()
+    points: int = 50
+    noise: float = 0.8
+    method: str = "network 1"
+    again: bool = False
+    delete: bool = False
+    series: Mapping[str, date] = field(default_factory=dict)
+    made: Mapping[str, Any] = field(default_factory=dict)
+    verdict: str = ""
+    alert: int = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scenario:
+    """alerts: of each, in the order in which they were opened, its steps; 'update: rate' where the state stays.
+
+    files: whether it goes through files, networks and rasters, which takes seconds.
+    """
+
+    name: str
+    about: str
+    anomalous: bool
+    events: tuple[Event, ...]
+    alerts: tuple[tuple[str, ...], ...]
+
+    @property
+    def files(self) -> bool:
+        return any(event.measure in {Measure.FIELD, Measure.IMAGES} for event in self.events)
+
+
+def scenarios(folder: Path = FOLDER) -> list[Scenario]:
+    """All scenarios of a folder, by file and place in it. ValueError for one that cannot be read, naming the file."""
+    found: list[Scenario] = []
+    for path in sorted(folder.glob("*.toml")):
+        try:
+            found += [_scenario(name, table) for name, table in tomllib.loads(path.read_text()).items()]
+        except (tomllib.TOMLDecodeError, TypeError, KeyError, ValueError) as fault:
+            raise ValueError(f"{path.name} is no list of scenarios: {fault}; see README.md beside it") from fault
+    names = [one.name for one in found]
+    if twice := {name for name in names if names.count(name) > 1}:
+        raise ValueError(f"{folder} has several scenarios of the name {', '.join(sorted(twice))}: rename all but one")
+    return found
+
+
+def _scenario(name: str, table: Mapping[str, Any]) -> Scenario:
+    unknown = table.keys() - {"about", "anomalous", "events", "alerts"}
+    if unknown:
+        raise ValueError(f"{name} has {', '.join(sorted(unknown))}, which no scenario has")
+    events = [one for entry in table["events"] for one in _events(dict(entry))]
+    return Scenario(
+        name=name,
+        about=table["about"],
+        anomalous=table.get("anomalous", False),
+        events=tuple(sorted(events, key=lambda one: one.day)),
+        alerts=tuple(tuple(steps) for steps in table["alerts"]),
+    )
+
+
+def _events(entry: dict[str, Any]) -> Iterator[Event]:
+    """One event, or, where values are listed, one for each of them, `every` so many days.
+
+    A value is that of the place, or a list with one for each place: 0 where nothing is found, nan where no data are.
+    """
+    stated = Measure(entry.pop("measure", Measure.VELOCITY))
+    measure = next((one for one in Measure if one in entry), stated)
+    places, values = entry.pop("places", [{}]), entry.pop(measure, [0])
+    window = entry.pop("window", WINDOW.days if measure in PRODUCTS else REPEAT_DAYS)
+    every = timedelta(days=entry.pop("every", RELEASE_DAYS if measure in PRODUCTS else REPEAT_DAYS))
+    day = entry.pop("day")
+    event = Event(**{**entry, "day": day, "measure": measure, "view": View(**entry.pop("view", {}))})
+    for number, value in enumerate(values):
+        came = day + number * every
+        last = came - DELAY if measure in PRODUCTS else came
+        data = tuple(entry.get("data", (last - timedelta(days=window), last)))
+        yield replace(event, day=came, data=data, **_shown(measure, places, value))
+
+
+def _shown(measure: Measure, places: list[dict[str, Any]], value: Any) -> dict[str, Any]:
+    if isinstance(value, Mapping):
+        return {"made": value}
+    listed = value if isinstance(value, list) else [value]
+    places = [{"sigma": SIGMAS.get(measure, Found.sigma)} | place for place in places]
+    if measure is Measure.GLACIER:  # bands of one glacier
+        return {"areas": tuple(Found(value=one, **places[0]) for one in listed)}
+    areas = tuple(Found(value=one, **place) for one, place in zip(listed, places, strict=True) if one)
+    if any(math.isnan(one.value) for one in areas):
+        return {"points": 0}
+    return {"areas": areas}

@@ -1,0 +1,140 @@
+"""What a tracker says of a glacier, pair by pair: 6 and 12 days that overlap, images that are missing, wrong matches.
+
+Simulated where the tracker ends, as in lab.simulation.sar.glaciers, with errors counted in pixels of 10 m: those of the
+network at gamma 0.5 to 0.9 (docs/models/offsets.md), more of them and fewer values the farther the ground moved.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lab.simulation.sar.glaciers import CELL_KM2, YEAR_DAYS, season
+
+Floats = NDArray[np.float64]
+
+POSTING_M = 10.0
+SHORT_DAYS, LONG_DAYS = 6, 12
+NODE_SIGMA_PX = 0.05
+OF_THE_WAY = 0.01  # error by shear and turning within a cell, which sigma does not hold
+FAR_PX = 36.0  # 30 m/day over 12 days
+REACH_M_DAY = 50.0  # within which wrong matches lie
+PEAK_M_DAY = (0.5, 30.0)
+FACTOR = (4.0, 60.0)  # peak over usual speed: surges are about ten to a hundred times quiet flow
+QUIET_M_DAY = (0.03, 3.0)
+TENTH = 0.1
+
+
+class GlacierPairs(NamedTuple):
+    """start, end: (pairs,), days, by the last day; east, north, sigma: (pairs, cells), m/day, NaN unknown.
+
+    onset_day, over_day: the first and last day on which the mean rise of the ice that surges exceeds a tenth of its
+    height, or None; peak_m_day: the highest speed, with or without a surge.
+    """
+
+    start_day: Floats
+    end_day: Floats
+    east_m_day: Floats
+    north_m_day: Floats
+    sigma_m_day: Floats
+    cell_km2: float
+    years: float
+    onset_day: float | None
+    over_day: float | None
+    peak_m_day: float
+
+
+def simulate_glacier_pairs(rng: np.random.Generator, surges: bool) -> GlacierPairs:
+    """One glacier over 4 to 7 years, each day's motion known; a surge peaks at 0.5 to 30 m/day."""
+    years = float(rng.uniform(4, 7))
+    day = np.arange(0, years * YEAR_DAYS) + 0.5
+    cells = int(rng.integers(8, 20))
+    peak, factor = _log_uniform(rng, PEAK_M_DAY), _log_uniform(rng, FACTOR)
+    base = float(np.clip(peak / factor, 0.02, 2.0)) if surges else _log_uniform(rng, QUIET_M_DAY)
+    profile = base * (0.4 + 0.9 * np.sin(np.pi * (np.arange(cells) + 0.5) / cells))
+    trend = 1 + rng.normal(0, 0.03) * (day / YEAR_DAYS)
+    speed = season(rng, day)[:, None] * profile * np.maximum(trend, 0.2)[:, None]
+    onset = end = None
+    if surges:
+        shape, where = _surge(rng, day, cells)
+        body = shape[:, where >= 0.5].mean(axis=1)
+        above = np.flatnonzero(body > TENTH * body.max())
+        onset, end = float(day[above[0]]), float(day[above[-1]])
+        speed = speed + (peak - base) * shape * where
+    return _tracked(rng, speed, years, onset, end)
+
+
+def _log_uniform(rng: np.random.Generator, between: tuple[float, float]) -> float:
+    return float(np.exp(rng.uniform(*np.log(between))))
+
+
+def _surge(rng: np.random.Generator, day: Floats, cells: int) -> tuple[Floats, Floats]:
+    """Share of the rise on each day in each cell, (days, cells), reached later the farther the front has to run; and
+    how much of it each cell takes part in, (cells,).
+    """
+    rise, hold, fall = _log_uniform(rng, (12, 250)), rng.uniform(30, 400), rng.uniform(20, 150)
+    begin = rng.uniform(0.75 * YEAR_DAYS, max(day[-1] - rise - hold, YEAR_DAYS))
+    middle, reach = rng.uniform(0.2, 0.8) * cells, rng.uniform(6, 16)
+    away = np.abs(np.arange(cells) - middle)
+    where = np.exp(-0.5 * (np.maximum(away - reach / 2, 0) / 3) ** 2)
+    since = day[:, None] - begin - away * rng.uniform(0, 6)
+    up, down = np.clip(since / rise, 0, 1), np.clip((since - rise - hold) / fall, 0, 1)
+    return up**2 * (3 - 2 * up) * (1 - down), where
+
+
+def _dates(rng: np.random.Generator, days: int) -> NDArray[np.intp]:
+    """Days of images: every 12, for up to two years every 6; some are missing, and in some series months of them."""
+    dates = np.arange(0, days, SHORT_DAYS)
+    first, length = rng.uniform(0, days), rng.uniform(0, 2 * YEAR_DAYS)
+    both = (dates >= first) & (dates < first + length)
+    kept = ((dates % LONG_DAYS == 0) | both) & (rng.random(dates.size) > 0.06)
+    if rng.random() < 0.3:
+        gap, length = rng.uniform(0, days), rng.uniform(30, 120)
+        kept &= (dates < gap) | (dates > gap + length)
+    return np.asarray(dates[kept])
+
+
+def _tracked(
+    rng: np.random.Generator, speed: Floats, years: float, onset: float | None, end: float | None
+) -> GlacierPairs:
+    """Means between dates as a tracker sees them: noise, errors of whole pairs, wrong matches, cells without value."""
+    way = np.vstack([np.zeros(speed.shape[1]), np.cumsum(speed, axis=0)])
+    dates = _dates(rng, speed.shape[0])
+    spans = [(a, b) for b in dates for a in (b - LONG_DAYS, b - SHORT_DAYS) if a in dates]
+    first, last = (np.array(part) for part in zip(*spans, strict=True))
+    days = (last - first)[:, None].astype(float)
+    truth = (way[last] - way[first]) / days
+    shape = truth.shape
+    sigma = NODE_SIGMA_PX * np.exp(rng.normal(0, 0.5, (days.size, 1)) + rng.normal(0, 0.2, shape)) * POSTING_M / days
+    direction = rng.uniform(0, 2 * np.pi)
+    parts = []
+    for share in (np.sin(direction), np.cos(direction)):
+        of_pair = rng.normal(0, 0.3, (days.size, 1)) * NODE_SIGMA_PX * POSTING_M / days
+        parts.append(truth * share + of_pair + np.hypot(sigma, OF_THE_WAY * truth) * rng.normal(size=shape))
+    wrong = _wrong(rng, shape)
+    east, north = (np.where(np.isfinite(bad), bad, part) for part, bad in zip(parts, wrong, strict=True))
+    far = np.minimum(truth * days / POSTING_M / FAR_PX, 1.5)
+    melt = rng.uniform(0, 0.5) * np.exp(-0.5 * (((last[:, None] % YEAR_DAYS) - 200) / 30) ** 2)
+    lost = (rng.random(shape) < 0.05 + melt + 0.15 * far) | (rng.random((days.size, 1)) < 0.08)
+    east, north = (np.where(lost, np.nan, part) for part in (east, north))
+    told = sigma * np.exp(rng.normal(0, 0.2, (days.size, 1)))
+    return GlacierPairs(
+        first.astype(float), last.astype(float), east, north, told, CELL_KM2, years, onset, end, float(speed.max())
+    )
+
+
+def _wrong(rng: np.random.Generator, shape: tuple[int, ...]) -> tuple[Floats, Floats]:
+    """East and north of wrong matches, m/day, NaN elsewhere: single cells, and in a hundredth of the pairs a third of
+    the glacier by one and the same vector.
+    """
+    pairs, cells = shape
+    single = rng.random(shape) < 0.01
+    east, north = (np.where(single, rng.normal(0, 2.5, shape), np.nan) for _ in range(2))
+    for pair in np.flatnonzero(rng.random(pairs) < 0.01):
+        at = int(rng.integers(cells))
+        length, angle = REACH_M_DAY * np.sqrt(rng.random()), rng.uniform(0, 2 * np.pi)
+        east[pair, at : at + cells // 3] = length * np.sin(angle)
+        north[pair, at : at + cells // 3] = length * np.cos(angle)
+    return east, north

@@ -1,0 +1,43 @@
+"""Coherence of a whole pair through tiles with their halo: the network and the classical estimators in turn."""
+
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+from affine import Affine
+
+from lab.speed.measure import pairs, report, result
+from ml.coherence import METHODS, NETWORK
+from ml.coherence.infer import estimate_coherence
+from ml.rasters.imagery import ImagePair
+
+CONTROL = "guarnieri-prati"
+WINDOW_PX = 17
+LOOKS = 4.45
+
+
+def run(rounds: int = 3, size_px: int = 2048) -> dict[str, Any]:
+    """Mpx a second of one pair, in memory, looks given; on the GPU as well where there is one."""
+    pair = _pair(size_px)
+    devices = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
+    return report(
+        "coherence", [_against(pair, name, device, rounds) for device in devices for name in METHODS if name != CONTROL]
+    )
+
+
+def _pair(size_px: int) -> ImagePair:
+    """Speckle of a coherence of 0.7: what it shows does not change the time it takes."""
+    rng = np.random.default_rng(1)
+    first, fresh = rng.standard_normal((2, 8, size_px, size_px), dtype=np.float32)
+    images = [(field**2).mean(axis=0) for field in (first, 0.7 * first + np.sqrt(0.51) * fresh)]
+    return ImagePair(images[0], images[1], Affine(10, 0, 500_000, 0, -10, 5_000_000), 32632)
+
+
+def _against(pair: ImagePair, method: str, device: str, rounds: int) -> dict[str, Any]:
+    place = torch.device(device)
+    ours, control = (partial(estimate_coherence, pair, name, place, WINDOW_PX, LOOKS) for name in (method, CONTROL))
+    mega = pair.reference.size / 1e6
+    halo = " with its halo" if method == NETWORK else f", window {WINDOW_PX} px"
+    what = f"{method}{halo}, {device}, {mega:.1f} Mpx, {torch.get_num_threads()} threads, against {CONTROL}"
+    return result(what, "Mpx/s", *pairs(ours, control, rounds), amount=mega)

@@ -1,0 +1,203 @@
+"""Visitors who send drop by drop: how long does everybody else wait for the map, through the proxy?
+
+Eight send the body of a form that way, eight the header of a request, and eight a file with the session of an operator.
+"""
+
+import contextlib
+import http.client
+import os
+import secrets
+import selectors
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from allauth.mfa.models import Authenticator
+from django.conf import settings
+from django.contrib.auth.models import Group, User
+from django.test import Client
+
+from lab.speed.measure import report
+from monitor.web.roles import OPERATORS
+
+VISITORS, SECONDS = 8, 60.0
+DROP_SECONDS = 0.5
+PATIENCE_SECONDS = 10.0
+START_SECONDS = 600.0
+BODY = (
+    b"POST /subscribe/ HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000\r\nCookie: csrftoken=%b\r\n"
+    b"Content-Type: application/x-www-form-urlencoded\r\n\r\nemail=" % (b"a" * 32)
+)
+HEADER = b"GET / HTTP/1.1\r\nHost: localhost\r\nX-Slow: "
+
+
+def run() -> dict[str, Any]:
+    Path(settings.STATIC_ROOT).mkdir(parents=True, exist_ok=True)
+    operator = User.objects.create_user(f"drip-{secrets.token_hex(4)}")
+    try:
+        operator.groups.add(Group.objects.get(name=OPERATORS))
+        drips = [*[BODY] * VISITORS, *[HEADER] * VISITORS, *[upload(session_of(operator))] * VISITORS]
+        with gunicorn(os.environ) as web, proxy(f"127.0.0.1:{web}") as port:
+            undisturbed = answer_seconds(port, SECONDS / 6)
+            with dripping(port, drips) as counts:
+                dripped = answer_seconds(port, SECONDS)
+            if counts["drops"] < len(drips):
+                raise RuntimeError("the visitors did not send")
+    finally:
+        operator.delete()
+    rows = [
+        _row("the map beside 24 slow senders, longest answer", np.max, dripped, undisturbed),
+        _row("95th percentile", lambda times: np.percentile(times, 95), dripped, undisturbed),
+    ]
+    return {**report("drip", rows), "note": "through the proxy; control: the same without them"}
+
+
+def _row(what: str, measure: Any, dripped: list[float], undisturbed: list[float]) -> dict[str, Any]:
+    value, control = float(measure(dripped)), float(measure(undisturbed))
+    return {
+        "what": what,
+        "value": round(1000 * value, 1),
+        "unit": "ms",
+        "control": round(1000 * control, 1),
+        "ratio": round(value / control, 3),
+        "n": len(dripped),
+        "low": None,
+        "high": None,
+    }
+
+
+def session_of(user: User) -> str:
+    """A session of somebody who has the second factor that operators need."""
+    Authenticator.objects.get_or_create(user=user, type=Authenticator.Type.TOTP, defaults={"data": {}})
+    client = Client()
+    client.force_login(user, backend=settings.AUTHENTICATION_BACKENDS[-1])
+    return client.cookies[settings.SESSION_COOKIE_NAME].value
+
+
+def upload(session: str) -> bytes:
+    """The beginning of a file being sent."""
+    cookies = f"{settings.SESSION_COOKIE_NAME}={session}; csrftoken={'a' * 32}"
+    head = (
+        f"POST /uploads/ HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000\r\nCookie: {cookies}\r\n"
+        "Content-Type: multipart/form-data; boundary=edge\r\n\r\n"
+        '--edge\r\nContent-Disposition: form-data; name="files"; filename="a.csv"\r\n\r\n'
+    )
+    return head.encode()
+
+
+@contextlib.contextmanager
+def dripping(port: int, starts: Sequence[bytes]) -> Iterator[Mapping[str, int]]:
+    """One visitor per start: it is sent at once, then a byte now and then; whoever is cut off comes again."""
+    stop, counts = threading.Event(), {"drops": 0, "cut off": 0}
+    threads = [threading.Thread(target=_drip, args=(port, start, stop, counts), daemon=True) for start in starts]
+    for thread in threads:
+        thread.start()
+    try:
+        time.sleep(2 * DROP_SECONDS)
+        yield counts
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+
+
+def _drip(port: int, start: bytes, stop: threading.Event, counts: dict[str, int]) -> None:
+    while not stop.is_set():
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), PATIENCE_SECONDS) as visitor:
+            visitor.sendall(start)
+            while not stop.wait(DROP_SECONDS) and not _has_answer(visitor):
+                visitor.sendall(b"a")
+                counts["drops"] += 1
+        counts["cut off"] += not stop.is_set()
+
+
+def _has_answer(visitor: socket.socket) -> bool:
+    with selectors.DefaultSelector() as ready:
+        ready.register(visitor, selectors.EVENT_READ)
+        return bool(ready.select(timeout=0))
+
+
+def answer_seconds(port: int, seconds: float, path: str = "/") -> list[float]:
+    """How long a page takes, asked for again and again; PATIENCE_SECONDS where no answer came."""
+    times, ends = [], time.monotonic() + seconds
+    while time.monotonic() < ends:
+        started = time.monotonic()
+        times.append(PATIENCE_SECONDS)
+        with contextlib.suppress(OSError, http.client.HTTPException):
+            status = get(port, path)
+            times[-1] = time.monotonic() - started
+            if status != 200:
+                raise RuntimeError(f"{path} answers {status}")
+        time.sleep(0.1)
+    return times
+
+
+def get(port: int, path: str, patience: float = PATIENCE_SECONDS) -> int:
+    """The status of the answer to a visitor who waits so long for each of its pieces."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=patience)
+    try:
+        connection.request("GET", path, headers={"Host": "localhost"})
+        answer = connection.getresponse()
+        answer.read()
+        return answer.status
+    finally:
+        connection.close()
+
+
+@contextlib.contextmanager
+def gunicorn(environment: Mapping[str, str]) -> Iterator[int]:
+    """The web process as in Procfile; yields its port when it has answered once."""
+    port = free_port()
+    command = [sys.executable, "-m", "gunicorn", "monitor.wsgi", "--config", "python:monitor.gunicorn"]
+    command += ["--log-level", "warning"]
+    changed = {"PORT": str(port), "PROXIES": "1", "DJANGO_SETTINGS_MODULE": "monitor.settings"}
+    with running(command, {**environment, **changed}, port):
+        for _ in range(2):
+            get(port, "/", START_SECONDS)  # whatever the first visitors wait for
+        yield port
+
+
+@contextlib.contextmanager
+def proxy(web: str, **values: str) -> Iterator[int]:
+    """nginx with the shipped configuration in front of `web` (host:port); values: what docker/nginx/start reads."""
+    port = free_port()
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)  # nginx gives up root's rights
+        log = Path(folder, "access.log")
+        given = {"WEB": web, "HTTP_LISTEN": f"127.0.0.1:{port}", "PROXY_STATE": folder, "ACCESS_LOG": str(log)}
+        with running([str(settings.BASE_DIR / "docker" / "nginx" / "start")], {**os.environ, **given, **values}, port):
+            yield port
+
+
+@contextlib.contextmanager
+def running(command: list[str], environment: Mapping[str, str], port: int) -> Iterator[subprocess.Popen]:
+    """A server from its first accepted connection on."""
+    with subprocess.Popen(command, env=environment, cwd=settings.BASE_DIR) as process:
+        try:
+            while not listens(port):
+                if process.poll() is not None:
+                    raise RuntimeError(f"{command[0]} ended with {process.returncode}")
+                time.sleep(0.05)
+            yield process
+        finally:
+            process.terminate()
+
+
+def listens(port: int) -> bool:
+    """Return whether a port of this machine accepts connections."""
+    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+        return True
+    return False
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]

@@ -1,0 +1,158 @@
+"""Messages that are being sent: none may be lost, and none is sent twice but what a killed sender had in hand.
+
+That is one mail for each process that is killed (MAIL_SENDERS of them at once here), and one webhook or message to a
+device where servers are quick.
+"""
+
+import os
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from django.conf import settings
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from lab.speed.faults.processes import Forked, lasting, row, wait_until_alone
+from lab.speed.mail import made_alert, make_readers
+from lab.speed.sink import sink
+from monitor.models.messages import Endpoint, OutgoingMessage
+from monitor.models.subscriptions import DEFAULT_CHANNEL, Subscription
+from monitor.notifications import announcements, gathering, rounds
+from monitor.notifications.outbox import LEASE
+from monitor.notifications.push.devices import PUSH
+from monitor.notifications.push.keys import public_key, to_text
+from monitor.notifications.webhook.signature import secret_new
+from monitor.subscribers.subscriptions.endpoints import WEBHOOK
+
+SHORT_LEASE = timedelta(seconds=3)
+MAIL_SECONDS = 0.5  # EMAIL_TIMEOUT: three times this must fit into the lease of a message
+LATER = timedelta(days=1)
+A_KILL = 25  # messages
+SUNK = {"mail": "mails", "webhook": "webhooks", PUSH: "pushes"}
+State = OutgoingMessage.State
+
+
+def measure(*, senders: int) -> list[dict[str, Any]]:
+    """Of each channel: senders killed one after the other while messages go to a server; then what is left is sent."""
+    return [line for channel in PREPARE for line in _measured(channel, senders)]
+
+
+def _measured(channel: str, senders: int) -> list[dict[str, Any]]:
+    alert, news = made_alert()
+    what, readers, rng = SUNK[channel], A_KILL * (senders + 4), np.random.default_rng(3)
+    try:
+        make_readers(readers)
+        with (
+            tempfile.TemporaryDirectory() as folder,
+            lasting(LEASE, SHORT_LEASE),
+            sink(what, taken := Path(folder) / "taken") as port,
+        ):
+            PREPARE[channel](port, readers)
+            announcements.transition_announce(transition_id=news.pk)
+            gathering.messages_gather(now=timezone.now() + timedelta(hours=1))
+            OutgoingMessage.objects.exclude(channel=channel).delete()
+            OutgoingMessage.objects.update(next_try_at=timezone.now() + LATER)
+            in_hand = [_kill_while_sending(rng) for _ in range(senders)]
+            _send_what_is_left()
+            copies = Counter(taken.read_text().split())
+    finally:
+        Subscription.objects.all().delete()
+        OutgoingMessage.objects.all().delete()
+        Endpoint.objects.all().delete()
+        alert.delete()
+    doubled, most = sum(copies.values()) - len(copies), settings.MAIL_SENDERS if channel == DEFAULT_CHANNEL else 1
+    if max(in_hand) > most or doubled > sum(in_hand):
+        raise RuntimeError(f"{doubled} {what} were sent twice; killed senders had {in_hand} in hand")
+    return [
+        row(f"{what} lost of {readers:,}, sender killed {senders} times", readers - len(copies), what, senders),
+        row(f"{what} sent twice; a sender had {max(in_hand)} in hand at most", doubled, what, senders),
+    ]
+
+
+def _mail_prepare(port: int, readers: int) -> None:
+    settings.EMAIL_BACKEND = "monitor.notifications.mail.server.EmailBackend"
+    settings.EMAIL_HOST, settings.EMAIL_PORT, settings.EMAIL_TIMEOUT = "127.0.0.1", port, MAIL_SECONDS
+
+
+def _webhook_prepare(port: int, readers: int) -> None:
+    _make_endpoints(readers, port, WEBHOOK, lambda: {"secret": secret_new()})
+
+
+def _push_prepare(port: int, readers: int) -> None:
+    settings.PUSH_PRIVATE_KEY = to_text(os.urandom(32))
+    _make_endpoints(readers, port, PUSH, _device_keys)
+
+
+def _device_keys() -> dict[str, str]:
+    """Make keys as a browser does."""
+    return {"p256dh": public_key(to_text(os.urandom(32))), "auth": to_text(os.urandom(16))}
+
+
+def _make_endpoints(n: int, port: int, channel: str, keys: Callable[[], dict[str, str]]) -> None:
+    """Make one endpoint for each reader, at the local server."""
+    settings.ENDPOINTS_PRIVATE = True
+    Endpoint.objects.all().delete()
+    Endpoint.objects.bulk_create(
+        Endpoint(
+            channel=channel,
+            email=f"reader{index}@example.org",
+            url=f"http://127.0.0.1:{port}/{index}",
+            keys=keys(),
+            language="en",
+            verified_at=timezone.now(),
+        )
+        for index in range(n)
+    )
+
+
+PREPARE: dict[str, Callable[[int, int], None]] = {
+    "mail": _mail_prepare,
+    "webhook": _webhook_prepare,
+    PUSH: _push_prepare,
+}
+
+
+def _kill_while_sending(rng: np.random.Generator) -> int:
+    """A sender has some messages to send, and sends some of them before it is killed: it dies at its work. How many it
+    had in hand."""
+    due = list(_unsent().filter(attempts=0).values_list("pk", flat=True)[:A_KILL])
+    OutgoingMessage.objects.filter(pk__in=due).update(next_try_at=timezone.now())
+    held, unsent = _in_hand(), _unsent().count()
+    enough = int(rng.integers(1, A_KILL // 2))
+    of = settings.MAIL_SENDERS
+    helpers = [Forked(partial(rounds.messages_help, share=share, of=of)) for share in range(1, of)]
+    sender = Forked(partial(rounds.messages_send, of=of, beside=True))
+    while unsent - _unsent().count() < enough and sender.poll() is None:
+        time.sleep(rng.uniform(0, 0.02))
+    if sender.kill() == 0:
+        raise RuntimeError("a sender came to its end before it was killed: more messages are needed")
+    for helper in helpers:
+        helper.kill()
+    wait_until_alone()
+    return len(_in_hand() - held)
+
+
+def _in_hand() -> set[tuple[int, int]]:
+    """What senders had claimed, and at which attempt."""
+    return set(OutgoingMessage.objects.filter(state=State.SENDING).values_list("pk", "attempts"))
+
+
+def _send_what_is_left() -> None:
+    ends = time.monotonic() + 600
+    while _unsent().exists():
+        _unsent().filter(state=State.QUEUED).update(next_try_at=timezone.now())
+        rounds.messages_send()
+        if time.monotonic() > ends:
+            raise RuntimeError(f"{_unsent().count()} messages are never sent")
+        time.sleep(0.2)
+
+
+def _unsent() -> QuerySet[OutgoingMessage]:
+    return OutgoingMessage.objects.exclude(state=State.SENT)

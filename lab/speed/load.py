@@ -1,0 +1,132 @@
+"""Fifty people who pan and click on ten million points, and ten tabs with the workbench, through proxy and gunicorn.
+
+Visitors, proxy, web processes and database share one machine: on two cores the visitors take a part of them.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import psutil
+from django.contrib.gis.geos import MultiPolygon, Polygon
+from django.core.management import call_command
+
+from detection.models import Alert
+from ingest.products.selectors import points_sampled
+from ingest.products.services import product_delete
+from lab.speed.drip import gunicorn, proxy
+from lab.speed.measure import report
+from lab.speed.simulated import load_towns
+
+POINTS, DATES = 10**7, 4  # with 300 dates the series alone would fill 10 GB
+SECONDS = 75
+ALERTS = 300
+SAMPLE = 5000
+MEMORY_EVERY_SECONDS = 1.0
+
+
+def run(points: int = POINTS) -> dict[str, Any]:
+    call_command("collectstatic", verbosity=0, interactive=False)
+    product = load_towns(points=points, n_dates=DATES)
+    pids, longitudes, latitudes, _ = points_sampled(product=product, most=SAMPLE)
+    town = {"product": product.pk, "points": list(zip(pids, longitudes, latitudes, strict=True))}
+    alerts = _alerts(town["points"][:ALERTS])
+    try:
+        with gunicorn(os.environ) as web, proxy(f"127.0.0.1:{web}") as port, tempfile.TemporaryDirectory() as folder:
+            watch = MemoryWatch(web)
+            watch.start()
+            requests = _visit(port, Path(folder), town)
+            watch.end.set()
+            watch.join()
+    finally:
+        Alert.objects.filter(pk__in=[alert.pk for alert in alerts]).delete()
+        product_delete(product=product)
+    return report("load", _rows(points, requests, watch.most_mb))
+
+
+def _alerts(places: list[tuple[str, float, float]]) -> list[Alert]:
+    """One around each place, about a kilometre wide."""
+    return Alert.objects.bulk_create(
+        Alert(
+            area=MultiPolygon(Polygon.from_bbox((x - 0.005, y - 0.005, x + 0.005, y + 0.005)), srid=4326),
+            state="first",
+            kind="subsidence",
+            severity="moderate",
+            component="los",
+            area_m2=8e5,
+            rate_mm_yr=-9.0,
+            peak_rate_mm_yr=-12.0,
+            rate_sigma_mm_yr=1.0,
+            first_motion=date(2019, 1, 3),
+            last_motion=date(2023, 12, 1),
+            simulated=True,
+        )
+        for _, x, y in places
+    )
+
+
+def _visit(port: int, folder: Path, town: dict[str, Any]) -> list[dict[str, Any]]:
+    """What every request took, in the words of locust's own report."""
+    given, report = folder / "town.json", folder / "report"
+    given.write_text(json.dumps(town))
+    command = [sys.executable, "-m", "locust", "--locustfile", str(Path(__file__).with_name("visitors.py"))]
+    command += ["--headless", "--host", f"http://localhost:{port}", "--users", "60", "--spawn-rate", "5"]
+    command += ["--run-time", f"{SECONDS}s", "--stop-timeout", "10s", "--reset-stats", "--exit-code-on-error", "0"]
+    command += ["--only-summary", "--json-file", str(report)]
+    subprocess.run(command, check=True, env=os.environ | {"BENCH_LOAD_TOWN": str(given)}, cwd=folder)
+    return json.loads(report.with_suffix(".json").read_text())
+
+
+class MemoryWatch(threading.Thread):
+    """The most that any web process holds: its own memory and its share of what it shares."""
+
+    def __init__(self, port: int) -> None:
+        super().__init__(daemon=True)
+        self.end, self.most_mb = threading.Event(), 0.0
+        self.master = next(one for one in psutil.Process().children() if "monitor.wsgi" in one.cmdline())
+
+    def run(self) -> None:
+        while not self.end.wait(MEMORY_EVERY_SECONDS):
+            for process in self.master.children():
+                self.most_mb = max(self.most_mb, process.memory_full_info().pss / 1e6)
+
+
+def _rows(points: int, requests: list[dict[str, Any]], most_mb: float) -> list[dict[str, Any]]:
+    n_requests, failed = (sum(one[name] for one in requests) for name in ("num_requests", "num_failures"))
+    rows = [
+        _row(f"50 people, ten workbenches, {points:,} points: failed requests", failed, "", n_requests),
+        _row("all requests, 95 %", _percentile(requests), "ms", n_requests),
+        _row("requests", n_requests / _duration(requests), "/s", n_requests),
+    ]
+    by_name = sorted(requests, key=lambda one: one["name"])
+    each = [_row(f"{one['name']}, 95 %", _percentile([one]), "ms", one["num_requests"]) for one in by_name]
+    return [*rows, *each, _row("most memory of a web process", most_mb, "MB", 1)]
+
+
+def _percentile(requests: list[dict[str, Any]], share: float = 0.95) -> float:
+    """Of response times in ms, which locust rounds to two digits."""
+    counts: dict[float, int] = {}
+    for one in requests:
+        for time_ms, count in one["response_times"].items():
+            counts[float(time_ms)] = counts.get(float(time_ms), 0) + count
+    wanted, seen = share * sum(counts.values()), 0
+    for time_ms in sorted(counts):
+        seen += counts[time_ms]
+        if seen >= wanted:
+            return time_ms
+    raise RuntimeError("no request was answered")
+
+
+def _duration(requests: list[dict[str, Any]]) -> float:
+    return max(one["last_request_timestamp"] for one in requests) - min(one["start_time"] for one in requests)
+
+
+def _row(what: str, value: float, unit: str, n: int) -> dict[str, Any]:
+    nothing = dict.fromkeys(("control", "ratio", "low", "high"))
+    return {"what": what, "value": round(value, 1), "unit": unit, **nothing, "n": n}

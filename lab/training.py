@@ -1,0 +1,216 @@
+"""One loop that trains every network: bounded in time, goes on where it was cut, the same batches for the same seed."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from ml.runtime.checkpoints import Card
+from ml.runtime.device import low_precision
+
+Batch = Mapping[str, Tensor]
+MOST_SKIPPED = 20  # steps in a row whose gradient is not finite, which are left out
+WARM_UP = 0.02  # share of the training in which the learning rate rises
+
+
+class TrainingTask(Protocol):
+    """Batches, loss and validation of one network."""
+
+    def batch(self, rng: np.random.Generator) -> Batch:
+        """One batch, on the CPU; images (n, channels, rows, cols). Called in a thread of its own."""
+
+    def loss(self, network: nn.Module, batch: Batch, progress: float) -> Tensor:
+        """A scalar. progress: 0 at the start of the training, 1 at its end."""
+
+    def validate(self, network: nn.Module) -> dict[str, float]:
+        """Figures on validation scenes."""
+
+
+class TrainingRecipe(NamedTuple):
+    """How `python -m ml train` trains the network of a task.
+
+    settings: a frozen dataclass of everything --config may change. prepare: settings, folder for what is simulated
+    ahead, and seed to network, training task and a card that lacks its training and figures. finish: what is determined
+    on validation scenes once the network is trained (calibration, thresholds) and goes into the card's settings.
+    """
+
+    settings: type
+    prepare: Callable[[Any, Path, int], tuple[nn.Module, TrainingTask, Card]]
+    minutes: float
+    learning_rate: float = 2e-3
+    finish: Callable[[nn.Module, TrainingTask], dict[str, Any]] = lambda network, task: {}
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """minutes: computing time in all, resumed parts included; steps: ends earlier where it is given."""
+
+    minutes: float
+    steps: int | None = None
+    seed: int = 0
+    learning_rate: float = 2e-3
+    weight_decay: float = 1e-4
+    largest_gradient: float = 1.0
+    averaged_steps: float = 200.0  # over about so many steps the weights that are kept are averaged
+    checkpoint_s: float = 60.0
+    validate_s: float = 300.0
+
+
+class Trained(NamedTuple):
+    """weights: the averaged ones; figures: of the last validation."""
+
+    weights: dict[str, Tensor]
+    seconds: float
+    steps: int
+    figures: dict[str, float]
+
+
+def train(
+    network: nn.Module,
+    task: TrainingTask,
+    schedule: Schedule,
+    folder: Path,
+    device: torch.device,
+    report: Callable[[str], None] = print,
+) -> Trained:
+    """Train until the time or the steps are over. folder: of checkpoint.pt and log.jsonl, from which it goes on."""
+    network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    follow = get_ema_multi_avg_fn(1 - 1 / schedule.averaged_steps)  # type: ignore[no-untyped-call]
+    averaged = AveragedModel(network, multi_avg_fn=follow)
+    optimiser = torch.optim.AdamW(network.parameters(), schedule.learning_rate, weight_decay=schedule.weight_decay)
+    state = _State(network, averaged, optimiser, folder / "checkpoint.pt")
+    state.resume(device)
+    clock, reported, saved, checked, running = time.monotonic(), 0.0, state.seconds, state.seconds, math.nan
+    before, step_before, skipped = state.seconds, state.step, 0
+    with ThreadPoolExecutor(1) as ahead:
+        coming = ahead.submit(_batch, task, schedule.seed, state.step)
+        while (progress := _progress(schedule, state)) < 1:
+            batch = _taken(coming, device)
+            coming = ahead.submit(_batch, task, schedule.seed, state.step + 1)
+            value = _step(network, optimiser, task, batch, schedule, progress, device)
+            skipped = skipped + 1 if math.isnan(value) else 0
+            if skipped == MOST_SKIPPED:
+                raise FloatingPointError(
+                    f"{skipped} steps in a row had no finite gradient: step {state.step} in {folder}"
+                )
+            if not skipped:
+                averaged.update_parameters(network)
+                running = value if math.isnan(running) else 0.98 * running + 0.02 * value
+            state.step += 1
+            state.seconds = before + time.monotonic() - clock
+            if state.seconds - reported >= 30:
+                reported = state.seconds
+                rate = (state.step - step_before) / (state.seconds - before)
+                report(f"step {state.step}, {progress:.0%}, loss {running:.4f}, {rate:.1f} steps/s")
+            if state.seconds - checked >= schedule.validate_s:
+                _note(folder, state, running, task.validate(_ready(averaged)), report)
+                checked = state.seconds
+            if state.seconds - saved >= schedule.checkpoint_s:
+                state.save()
+                saved = state.seconds
+        coming.cancel()
+    state.save()
+    figures = task.validate(_ready(averaged))
+    _note(folder, state, running, figures, report)
+    weights = {key: value.detach().cpu() for key, value in averaged.module.state_dict().items()}
+    return Trained(weights, state.seconds, state.step, figures)
+
+
+def _progress(schedule: Schedule, state: _State) -> float:
+    by_steps = state.step / schedule.steps if schedule.steps else 0.0
+    return max(by_steps, state.seconds / (60 * schedule.minutes))
+
+
+def learning_rate_at(progress: float) -> float:
+    """Share of the highest rate: a short rise, then a cosine down to a hundredth."""
+    if progress < WARM_UP:
+        return 0.05 + 0.95 * progress / WARM_UP
+    return 0.01 + 0.99 * (0.5 + 0.5 * math.cos(math.pi * min(1.0, (progress - WARM_UP) / (1 - WARM_UP))))
+
+
+def _batch(task: TrainingTask, seed: int, step: int) -> Batch:
+    return task.batch(np.random.default_rng([seed, step]))
+
+
+def _taken(coming: Future[Batch], device: torch.device) -> Batch:
+    laid = {}
+    for key, value in coming.result().items():
+        moved = value.to(device, non_blocking=True)
+        laid[key] = moved.contiguous(memory_format=torch.channels_last) if moved.dim() == 4 else moved
+    return laid
+
+
+def _step(
+    network: nn.Module,
+    optimiser: torch.optim.Optimizer,
+    task: TrainingTask,
+    batch: Batch,
+    schedule: Schedule,
+    progress: float,
+    device: torch.device,
+) -> float:
+    """The loss; NaN where its gradient is not finite and nothing was learnt from it."""
+    network.train()
+    for group in optimiser.param_groups:
+        group["lr"] = schedule.learning_rate * learning_rate_at(progress)
+    optimiser.zero_grad(set_to_none=True)
+    with low_precision(device):
+        loss = task.loss(network, batch, progress)
+    loss.backward()  # type: ignore[no-untyped-call]
+    size = nn.utils.clip_grad_norm_(network.parameters(), schedule.largest_gradient)
+    if not torch.isfinite(size):
+        return math.nan
+    optimiser.step()
+    return float(loss.detach())
+
+
+def _ready(averaged: AveragedModel) -> nn.Module:
+    averaged.module.eval()
+    return averaged.module
+
+
+def _note(
+    folder: Path, state: _State, loss: float, figures: Mapping[str, float], report: Callable[[str], None]
+) -> None:
+    line = {"step": state.step, "seconds": round(state.seconds, 1), "loss": round(loss, 5)}
+    line |= {key: round(value, 5) for key, value in figures.items()}
+    with (folder / "log.jsonl").open("a") as log:
+        log.write(json.dumps(line) + "\n")
+    report(json.dumps(line))
+
+
+@dataclass
+class _State:
+    """What a cut run needs to go on."""
+
+    network: nn.Module
+    averaged: AveragedModel
+    optimiser: torch.optim.Optimizer
+    path: Path
+    step: int = 0
+    seconds: float = 0.0
+
+    def save(self) -> None:
+        partial = self.path.with_suffix(".partial")
+        parts = {name: getattr(self, name).state_dict() for name in ("network", "averaged", "optimiser")}
+        torch.save(parts | {"step": self.step, "seconds": self.seconds}, partial)
+        partial.replace(self.path)
+
+    def resume(self, device: torch.device) -> None:
+        if not self.path.exists():
+            return
+        kept = torch.load(self.path, map_location=device, weights_only=True)
+        for name in ("network", "averaged", "optimiser"):
+            getattr(self, name).load_state_dict(kept[name])
+        self.step, self.seconds = kept["step"], kept["seconds"]

@@ -1,0 +1,174 @@
+"""Moving areas in velocity products: from files to a probability raster and outlines (`python -m ml deformation`)."""
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from shapely import MultiPolygon, Polygon
+from shapely.geometry import mapping
+from tqdm import tqdm
+
+from ingest.errors import InputError
+from ingest.hashing import files_sha256
+from ingest.rasters import write_cog
+from ingest.readers.records import Declaration, Reference
+from ml.deformation import VERSIONS
+from ml.deformation.infer import WEIGHTS, DeformationResult, detect_tracks, flagged_areas
+from ml.deformation.inputs import InputTrack, read_tracks
+from ml.deformation.still import assumed
+from ml.deformation.wide.look import Track, wide_regions
+from ml.rasters.areas import SURE_SHARE, Area, Place, SortedPoints, count_within, place_as_dict, to_geographic
+from ml.runtime.checkpoints import read_card
+from ml.runtime.device import choose_device
+from ml.runtime.progress import listening
+from ml.statistics.reasons import reach_of, track_reason
+
+
+def run(args: argparse.Namespace) -> int:
+    """Detect, write, print a summary. Raises InputError or ValueError for what cannot be used."""
+    for target in filter(None, (args.out, args.areas)):
+        if not target.parent.is_dir():
+            raise InputError(target, "its folder does not exist", "Make the folder first")
+    device, started = choose_device(args.device), time.monotonic()
+    declared = Declaration(mapping=args.mapping, unit=args.unit, positive=args.positive)
+    tracks, files = read_tracks(args.inputs, declared)
+    clouds = [track.points for track in tracks]
+    with _bar() as show, listening(show):
+        result = detect_tracks(clouds, args.method, device)
+    tags = _tags(args.inputs, files, args.method)
+    write_cog(args.out, result.bands(), result.transform, result.epsg, result.units(), tags)
+    if args.reference:
+        tracks = [track._replace(reference=Reference(args.reference)) for track in tracks]
+    n_areas = _write_areas(args.areas, result, tracks) if args.areas else None
+    points = sum(cloud.x.size for cloud in clouds)
+    areas_note = "" if n_areas is None else f", {n_areas} areas -> {args.areas}"
+    seconds, names = time.monotonic() - started, ", ".join(path.name for path in args.inputs)
+    print(f"{names}: {points:,} points, {args.method} on {device}, {seconds:.1f} s -> {args.out}{areas_note}")
+    return 0
+
+
+@contextmanager
+def _bar() -> Iterator[Callable[[float], None]]:
+    """A progress bar on a terminal, nothing elsewhere; give it the share that is done."""
+    with tqdm(total=100, unit="%", leave=False, disable=not sys.stderr.isatty()) as bar:
+
+        def show(share: float) -> None:
+            bar.update(round(100 * share) - bar.n)
+
+        yield show
+
+
+def _tags(inputs: Sequence[Path], files: Sequence[Path], method: str) -> dict[str, str]:
+    tags = {
+        "method": method,
+        "model_version": f"{method} {VERSIONS[method]}",
+        "input_sha256": files_sha256(files),
+        "input_name": ", ".join(path.name for path in inputs),
+        "sign": "positive toward the satellite (or up, or east)",
+    }
+    if method in WEIGHTS:
+        tags["weights_sha256"] = read_card(WEIGHTS[method]).weights_sha256
+    return tags
+
+
+def _write_areas(path: Path, result: DeformationResult, tracks: Sequence[InputTrack]) -> int:
+    areas_note = flagged_areas(result, [track.points for track in tracks])
+    held = {track.name: SortedPoints(*track.points[:3]) for track in tracks}
+    features = [_feature(area, n_points, result, held) for area, n_points in areas_note]
+    several = [(area, place) for area, _ in areas_note if len(area.places) > 1 for place in area.places]
+    features += [_feature_of_place(area, place, result, held) for area, place in several]
+    reported = [area.polygon for area, _ in areas_note]
+    regions = wide_regions([Track(track.points, track.reference) for track in tracks], reported)
+    features += [_with_points(region.feature(result.epsg), region.region.outline, held) for region in regions]
+    partial = path.with_name(f".{path.name}.partial")
+    partial.write_text(json.dumps({"type": "FeatureCollection", "features": features}))
+    partial.replace(path)
+    return len(areas_note) + len(regions)
+
+
+def _feature(
+    area: Area, n_points: int, result: DeformationResult, tracks: Mapping[str, SortedPoints]
+) -> dict[str, Any]:
+    epsg, reliability = result.epsg, result.reliability
+    _, far_m = reach_of(area.polygon)
+    reasons = [
+        track_reason(name, area.polygon, *points.near(area.polygon, far_m)).as_dict() for name, points in tracks.items()
+    ]
+    return {
+        "type": "Feature",
+        "geometry": mapping(to_geographic(area.polygon, epsg)),
+        "properties": {
+            "class": area.kind,
+            "extent": "local",
+            "score": round(area.score, 4),
+            "probability": None if reliability is None else round(float(reliability.probability(area.score)), 4),
+            "rate_mm_yr": round(area.rate_mm_yr, 2),
+            "peak_rate_mm_yr": round(area.peak_rate_mm_yr, 2),
+            "area_m2": round(area.area_m2),
+            "n_points": n_points,
+            "region": area.region,
+            "assumes": assumed(result.still_share),
+            **_strongest(area),
+            "places": [place_as_dict(place, epsg) for place in area.places],
+            "class_shares": _rounded(area.kinds),
+            "class_sure": max(area.kinds.values(), default=0.0) >= SURE_SHARE,
+            "core_class_shares": _rounded(area.core_kinds),
+            "rim_class_shares": _rounded(area.rim_kinds),
+            "reasons": reasons,
+        },
+    }
+
+
+def _feature_of_place(
+    area: Area, place: Place, result: DeformationResult, tracks: Mapping[str, SortedPoints]
+) -> dict[str, Any]:
+    """One of several places of an area: ground that moves at half of its peak or more."""
+    measured = place_as_dict(place, result.epsg)
+    inside = [points.rates_within(place.half) for points in tracks.values()]
+    rates: list[float] = [float(np.median(rate)) - result.maps.background_mm_yr for rate in inside if rate.size]
+    fastest: float = max(rates, key=abs, default=place.peak.value)
+    return {
+        "type": "Feature",
+        "geometry": measured["half"],
+        "properties": {
+            "class": area.kind,
+            "extent": "place",
+            "score": round(area.score, 4),
+            "rate_mm_yr": round(fastest, 2),
+            **{name: value for name, value in measured.items() if name.endswith("mm_yr")},
+            "area_m2": round(place.half.area),
+            "core_area_m2": round(place.core.area),
+            "n_points": sum(rate.size for rate in inside),
+            "region": area.region,
+        },
+    }
+
+
+def _rounded(shares: Mapping[str, float]) -> dict[str, float]:
+    return {name: round(share, 3) for name, share in shares.items()}
+
+
+def _strongest(area: Area) -> dict[str, float | None]:
+    """Of the strongest place of an area; nothing where the points did not suffice to measure one."""
+    if not area.places:
+        return dict.fromkeys(("peak_low_mm_yr", "peak_high_mm_yr", "half_area_m2", "core_area_m2"))
+    place = area.places[0]
+    return {
+        "peak_low_mm_yr": round(place.peak.low, 2),
+        "peak_high_mm_yr": round(place.peak.high, 2),
+        "half_area_m2": round(place.half.area),
+        "core_area_m2": round(place.core.area),
+    }
+
+
+def _with_points(
+    feature: dict[str, Any], outline: Polygon | MultiPolygon, tracks: Mapping[str, SortedPoints]
+) -> dict[str, Any]:
+    feature["properties"]["n_points"] = count_within(outline, tracks.values())
+    return feature

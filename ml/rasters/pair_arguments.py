@@ -1,0 +1,23 @@
+"""Options that `python -m ml coherence` and `python -m ml offsets` share; importing them imports no torch."""
+
+import argparse
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+from ingest.readers.images.scenes import SCALES
+from ml.runtime.methods import help_of, method_of
+
+
+def add_arguments(parser: argparse.ArgumentParser, task: str, methods: Sequence[str], out: str) -> None:
+    """Declare what both commands take. methods: as they are stored, the default first; out: what --out is shown as."""
+    parser.add_argument("reference", type=Path, metavar="REF.tif", help="earlier image")
+    parser.add_argument("secondary", type=Path, metavar="SEC.tif", help="later image, of the same posting")
+    parser.add_argument("--out", type=Path, required=True, metavar=out, help="raster to write")
+    parser.add_argument(
+        "--scale", choices=SCALES, default="power", help="scale of the images' values (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--method", type=partial(method_of, task), choices=methods, default=methods[0], help=help_of(task)
+    )
+    parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto", help="where the network runs")

@@ -1,0 +1,216 @@
+"""Simulated pairs: speckle obeys its physics, scatterers stand where they were put, images hold what truth states."""
+
+import numpy as np
+import pytest
+from scipy import ndimage, stats
+
+from lab.simulation.sar import motion
+from lab.simulation.sar.ground import Likely, Points, even, gamma_texture, smooth_field, structured
+from lab.simulation.sar.pairs import MARGIN_PX, imaged_at, padded, simulate_pair
+from lab.simulation.sar.recipes import even_ground, moving, training_pair
+from lab.simulation.sar.series import change_series, open_pit
+from lab.simulation.sar.system import BAND, GRDH, RTC, Places, Spread, System, detected, scatterers
+from lab.simulation.seeds import Purpose, generator
+
+
+def rng_of(scene: int = 0) -> np.random.Generator:
+    return generator(Purpose.TEST, "test-sar", scene)
+
+
+def still(ground):
+    return np.zeros((2, *ground.gamma.shape), dtype=np.float32)
+
+
+def even_power(gamma: float, size: int = 256) -> np.ndarray:
+    ground = even_ground(GRDH, size, gamma)
+    return simulate_pair(rng_of(), GRDH, ground, still(ground)).power
+
+
+# ---- the system ----
+
+
+def test_scatterers_stand_where_they_were_put():
+    rng = rng_of()
+    places = Places(*rng.uniform(0, 64, (2, 30)).astype(np.float32))
+    amplitudes = scatterers(rng, (2, 30))
+    estimate = Spread(places, (64, 64)).spectrum(amplitudes)
+    frequency = np.fft.fftfreq(64)
+    rows, cols = (np.exp(-2j * np.pi * np.outer(at.astype(float), frequency)) for at in places)
+    exact = np.einsum("ln,nr,nc->lrc", amplitudes, rows, cols)
+    inside = np.abs(frequency) <= 0.25
+    error = np.abs(estimate - exact)[:, inside][:, :, inside]
+    assert error.max() < 1e-4 * np.abs(exact).max()
+
+
+def test_placing_one_by_one_gives_what_the_shift_theorem_gives():
+    ground = even_ground(GRDH, 64, 0.9)
+    field = scatterers(rng_of(), (GRDH.looks, *ground.gamma.shape))
+    uniform = still(ground) + np.float32(0.37)
+    uneven = uniform.copy()
+    uneven[0, 0, 0] += 1e-6  # no longer uniform, so every scatterer is placed by itself
+    exact, placed = (detected(imaged_at(GRDH, field, ground, way, (0.1, -0.2)), GRDH) for way in (uniform, uneven))
+    assert ((exact - placed) ** 2).mean() < 1e-8 * (exact**2).mean()
+
+
+def test_the_band_is_as_wide_as_the_resolution_asks():
+    frequency = np.fft.fftfreq(1 << 16)
+    edge = BAND / 2 / 64
+    band = np.where(np.abs(frequency) <= edge, 0.75 + 0.25 * np.cos(np.pi * frequency / edge), 0)
+    response = np.abs(np.fft.ifft(band)) ** 2
+    half = int(np.argmax(response < response[0] / 2))
+    assert 2 * half == pytest.approx(64, abs=2)
+
+
+def test_power_on_even_ground_follows_a_gamma_distribution_of_its_looks():
+    power = even_power(0.5)[0]
+    power /= power.mean()
+    looks = 1 / float(power.var())
+    assert 4.3 <= looks <= 5.0
+    assert stats.kstest(power[::3, ::3].ravel(), "gamma", args=(looks, 0, 1 / looks)).statistic < 0.02
+
+
+@pytest.mark.parametrize("system", [GRDH, RTC, System(10.0, (1.2, 3.0), 3, 0.4)])
+def test_the_looks_that_are_stated_are_the_looks_of_the_images(system):
+    ground = even_ground(system, 160, 0.5)
+    power = simulate_pair(rng_of(), system, ground, still(ground)).power[0]
+    assert power.mean() ** 2 / power.var() == pytest.approx(system.equivalent_looks, rel=0.06)
+
+
+def test_speckle_correlates_over_pixels_as_its_band_predicts():
+    power = even_power(0.5)[0]
+    x = power - power.mean()
+    estimate = [float((x[:, lag:] * x[:, :-lag]).mean() / (x**2).mean()) for lag in (1, 2, 3)]
+    frequency = np.fft.fftfreq(4096)
+    edge = 0.5 / GRDH.resolution_px[1]
+    band = np.where(np.abs(frequency) <= edge, 0.75 + 0.25 * np.cos(np.pi * frequency / edge), 0.0)
+    shared = np.abs(np.fft.ifft(band**2)) ** 2
+    np.testing.assert_allclose(estimate, shared[1:4] / shared[0], atol=0.02)
+
+
+@pytest.mark.parametrize("gamma", [0.3, 0.5, 0.7, 0.9])
+def test_powers_correlate_as_the_square_of_the_coherence(gamma):
+    first, second = even_power(gamma, 384)
+    assert np.corrcoef(first.ravel(), second.ravel())[0, 1] == pytest.approx(gamma**2, abs=0.02)
+
+
+# ---- ground and truth ----
+
+
+def test_the_truth_of_even_ground_is_what_was_put_in():
+    ground = even_ground(GRDH, 64, 0.6)
+    field = still(ground) + np.array([0.8, -1.7], dtype=np.float32)[:, None, None]
+    pair = simulate_pair(rng_of(), GRDH, ground, field, sample=True)
+    np.testing.assert_allclose(pair.dx_px, 0.8, atol=1e-3)
+    np.testing.assert_allclose(pair.dy_px, -1.7, atol=1e-3)
+    np.testing.assert_allclose(pair.gamma, 0.6, atol=1e-3)
+    assert pair.sample_gamma.mean() == pytest.approx(0.6, abs=0.05)  # and a little above: a sample is never 0
+
+
+def test_a_stable_point_is_coherent_where_its_surroundings_are_not():
+    size = padded(64)
+    point = Points(*(np.array([value], np.float32) for value in (48.3, 47.6, 3000.0, 1.0)))
+    ground = even(size, 0.1)._replace(points=point)
+    pair = simulate_pair(rng_of(), GRDH, ground, still(ground), sample=True)
+    at = tuple(int(value) - MARGIN_PX for value in (48, 48))
+    assert pair.gamma[at] > 0.95
+    assert pair.sample_gamma[at] > 0.9
+    assert pair.gamma[5, 5] == pytest.approx(0.1, abs=1e-3)
+    assert pair.power[0].max() > 30 * np.median(pair.power[0])
+
+
+def test_a_point_moves_with_its_ground():
+    size = padded(64)
+    point = Points(*(np.array([value], np.float32) for value in (48.0, 48.0, 1e4, 1.0)))
+    ground = even(size, 0.0)._replace(points=point)
+    field = still(ground) + np.array([3.0, -2.0], dtype=np.float32)[:, None, None]
+    pair = simulate_pair(rng_of(), GRDH, ground, field)
+    first, second = (np.array(ndimage.center_of_mass(np.where(p > 0.2 * p.max(), p, 0))) for p in pair.power)
+    np.testing.assert_allclose(second - first, (-2.0, 3.0), atol=0.15)
+
+
+def test_thermal_noise_takes_coherence_from_what_is_dark():
+    ground = structured(rng_of(1), padded(64), GRDH, Likely(noise_db=(-6, -6), water=0, town=0, textured=0))
+    clean = structured(rng_of(1), padded(64), GRDH, Likely(noise_db=(-60, -60), water=0, town=0, textured=0))
+    assert (ground.gamma <= clean.gamma + 1e-6).all()
+    assert ground.gamma.mean() < 0.95 * clean.gamma.mean()
+
+
+def test_texture_has_unit_mean_and_the_spread_of_its_shape():
+    normal = smooth_field(rng_of(), (256, 256), (3.0, 3.0))
+    for shape in (2.0, 10.0):
+        power = gamma_texture(normal, shape)
+        assert power.mean() == pytest.approx(1, abs=0.08)
+        assert power.var() == pytest.approx(1 / shape, rel=0.25)
+
+
+@pytest.mark.parametrize("scene", range(6))
+def test_structured_ground_with_layover_still_gives_a_finite_truth(scene):
+    likely = Likely(relief=1, layover=1, town=1, water=1, roads=1, change=1)
+    ground = structured(rng_of(scene), padded(48), GRDH, likely)
+    pair = simulate_pair(rng_of(scene), GRDH, ground, still(ground), 1.0, sample=True)
+    for part in pair[:5]:
+        assert np.isfinite(part).all()
+    assert (pair.power > 0).all()
+    assert ((pair.gamma >= 0) & (pair.gamma <= 1)).all()
+    np.testing.assert_allclose(pair.dx_px, 0, atol=1e-4)
+
+
+# ---- motion ----
+
+
+@pytest.mark.parametrize("kind", motion.MOTIONS)
+def test_every_kind_of_motion_stays_within_its_description(kind):
+    fields = np.stack([motion.MOTIONS[kind](rng_of(scene), (96, 96), (1, 1)) for scene in range(12)])
+    length = np.hypot(fields[:, 0], fields[:, 1]).max(axis=(1, 2))
+    most = {"zero": 0, "constant": 4.3, "fractional": 9, "glacier": 20.5, "landslide": 6, "fault": 2.01, "bowl": 3.01}
+    assert length.max() <= most[kind]
+    assert kind == "zero" or length.max() > 0.5
+    if kind == "fractional":
+        assert fields.var(axis=(2, 3)) == pytest.approx(0.5, abs=0.01)
+
+
+def test_a_fault_is_where_the_truth_has_it_and_half_on_each_side():
+    size = padded(96)
+    field = motion.step(size, (1, 1), 2.0, along_rows=False)
+    ground = even_ground(GRDH, 96, 0.9)
+    pair = simulate_pair(rng_of(), GRDH, ground, field)
+    assert pair.dx_px[:, :40].max() < 0.02
+    assert pair.dx_px[:, 56:].min() > 1.98
+    middle = np.interp(1.0, pair.dx_px.mean(axis=0), np.arange(96))
+    assert middle == pytest.approx(47.5, abs=1.6)  # the reference stands half of the step and a part of a pixel away
+
+
+def test_a_moving_pair_shows_its_motion_at_its_truth():
+    """Where the field is smooth, the secondary looked up at x + d is the reference at x."""
+    pair = moving(rng_of(3), "bowl", 96, Likely(gamma=(0.95, 0.98), water=0, town=0, change=0, layover=0, roads=0))
+    y, x = np.mgrid[0:96, 0:96].astype(float)
+    logs = np.log(pair.power)
+    back = ndimage.map_coordinates(logs[1], [y + pair.dy_px, x + pair.dx_px], order=1, mode="nearest")
+    inner = (slice(12, -12),) * 2
+    moved = np.corrcoef(logs[0][inner].ravel(), back[inner].ravel())[0, 1]
+    as_is = np.corrcoef(logs[0][inner].ravel(), logs[1][inner].ravel())[0, 1]
+    assert moved > max(0.6, as_is)
+
+
+def test_the_same_generator_gives_the_same_pair_and_another_scene_another():
+    first, again, other = (training_pair(rng_of(scene), 48) for scene in (5, 5, 6))
+    np.testing.assert_array_equal(first.power, again.power)
+    assert not np.array_equal(first.power, other.power)
+
+
+# ---- series ----
+
+
+def test_the_fall_of_coherence_is_where_and_when_it_should_be():
+    series = change_series(rng_of(), 3, size=96)
+    assert series.power.shape == (6, 96, 96)
+    event = series.event > 0.5
+    assert event.sum() == 30 * 30
+    assert series.gamma[-1][event].mean() == pytest.approx(0.2, abs=0.06)
+    assert series.gamma[-2][event].mean() > 0.45
+
+
+def test_a_mine_digs_and_loses_coherence():
+    pit = open_pit(rng_of(3), 6, digs_from=3, size=64)
+    assert pit.gamma[:3][:, pit.event > 0.5].min() > 0.3
+    assert pit.gamma[3:][:, pit.event > 0.5].min() < 0.1

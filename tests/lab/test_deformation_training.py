@@ -1,0 +1,205 @@
+"""What the deformation network is trained on: tiles on disk, samples made of them, the loss, the thresholds."""
+
+import numpy as np
+import pytest
+import torch
+
+from lab.deformation.benchmark_tiles import NATIONAL, digest, field_tile, still_tile
+from lab.deformation.calibration import Setting, counts, enter_at, network_views
+from lab.deformation.training.compose import Recipe, laid_over, sample, still, tile_pool, weak_motion
+from lab.deformation.training.dataset import NOTHING, fill, opened, tile_arrays, training_tile
+from lab.deformation.training.train import DeformationTrainingTask, Settings, as_batch, loss_of
+from lab.simulation.seeds import Purpose
+from lab.simulation.tiles import with_sources
+from ml.__main__ import main
+from ml.deformation.features.channels import CHANNELS
+from ml.deformation.kinds import kind_of
+from ml.deformation.network import DeformationNetwork
+from ml.networks.deformation_unet import DeformationUnet
+from ml.rasters.areas import KINDS
+from ml.runtime.checkpoints import read_card
+from ml.simulation.ground.deformation import Ellipse
+from ml.simulation.ground.frame import Offset
+from ml.simulation.ground.sources import GroundwaterSubsidence, MineWaterUplift, PressureSource, QuarrySettlement
+
+TILES = 6
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory):
+    return fill(tmp_path_factory.mktemp("tiles"), TILES, Purpose.TEST)
+
+
+@pytest.fixture(scope="module")
+def pool(cache):
+    return tile_pool(cache, 0, TILES)
+
+
+def test_a_cut_cache_goes_on_and_holds_the_same(tmp_path, cache):
+    fill(tmp_path, 2, Purpose.TEST)
+    done = np.load(tmp_path / "done.npy", mmap_mode="r+")
+    done[1] = 0
+    done.flush()
+    assert len(opened(tmp_path).truth) == 1
+    again = fill(tmp_path, 2, Purpose.TEST)
+    for one, other in zip(again, cache, strict=True):
+        np.testing.assert_array_equal(one, other[:2])
+    with pytest.raises(ValueError, match="name another folder"):
+        fill(tmp_path, 3, Purpose.TEST)
+
+
+def test_no_training_tile_is_a_benchmarks():
+    ours = {digest(training_tile(number)) for number in range(3)}
+    theirs = {digest(field_tile(NATIONAL, number)) for number in range(3)}
+    assert not ours & theirs
+
+
+def test_what_was_put_in_and_what_is_wrong_add_up_to_what_is_released():
+    bowl = GroundwaterSubsidence(Offset(0, 0), Ellipse(1500, 1500, 0), -8.0, flatness=1.0)
+    arrays = tile_arrays(with_sources(still_tile(NATIONAL, 1, Purpose.TEST), (bowl,)))
+    parts = {name: arrays[name].astype(np.float32) for name in ("released", "errors", "truth")}
+    off = parts["released"] - parts["errors"] - parts["truth"]
+    assert np.abs(parts["truth"]).max() > 5
+    assert np.nanmedian(np.abs(off)) < 0.1  # the released are rounded to 0.1
+    assert set(np.unique(arrays["kind"])) == {KINDS.index("groundwater_subsidence"), NOTHING}
+
+
+def test_kinds_follow_what_moves_the_ground_and_which_way():
+    ellipse, here = Ellipse(400, 400, 0), Offset(0, 0)
+    assert KINDS[kind_of(PressureSource(here, 1000.0, 5.0))] == "uplift"
+    assert KINDS[kind_of(PressureSource(here, 1000.0, -5.0))] == "groundwater_subsidence"
+    assert KINDS[kind_of(MineWaterUplift(here, ellipse, 5.0))] == "uplift"
+    assert KINDS[kind_of(QuarrySettlement(here, ellipse, -5.0))] == "fill_or_quarry"
+
+
+def test_a_weak_bowl_has_the_rate_and_the_size_that_are_wanted(cache, pool):
+    rng = np.random.default_rng(0)
+    number = int(pool.quiet[0])
+    motion = weak_motion(rng, cache, number, np.array([0]), (3.0, 800.0))
+    speed = np.abs(motion.of_cells[0])
+    assert speed.max() == pytest.approx(3.0, rel=0.03)
+    assert (speed >= 3 / np.e).sum() * 1e4 == pytest.approx(np.pi * 800**2, rel=0.05)
+    assert (motion.kind == NOTHING).all()
+
+
+def test_motion_laid_over_errors_is_found_again_in_their_difference(cache, pool):
+    number, order, recipe = int(pool.quiet[0]), np.array([0]), Recipe()
+    motion = weak_motion(np.random.default_rng(0), cache, number, order, (3.0, 2000.0))
+    moving = laid_over(np.random.default_rng(1), cache, number, order, motion, recipe)[0].velocity_mm_yr
+    resting = laid_over(np.random.default_rng(1), cache, number, order, still(1), recipe)[0].velocity_mm_yr
+    known = np.isfinite(moving)
+    left = (moving - resting - motion.at_points[0])[known]
+    assert np.ptp(left) < 0.02  # but for the background, which is taken off as a whole
+    assert abs(left.mean()) < 1.0
+
+
+def test_samples_are_what_a_detector_gets(pool):
+    recipe = Recipe(crop=64)
+    for seed in range(12):
+        one = sample(np.random.default_rng(seed), pool, 1 + seed % 2, recipe)
+        assert len(one.tracks) == 1 + seed % 2
+        for track in one.tracks:
+            np.testing.assert_array_equal(np.isfinite(track.velocity_mm_yr), track.n_points > 0)
+            np.testing.assert_array_equal(track.distance_m == 0, track.n_points > 0)
+        assert one.rate_mm_yr.shape == one.kind.shape == (64, 64)
+        batch = as_batch([one], "none", [None])
+        assert bool(torch.isfinite(batch["image"]).all())
+    again = sample(np.random.default_rng(11), pool, 2, recipe)
+    np.testing.assert_array_equal(again.rate_mm_yr, one.rate_mm_yr)
+
+
+def test_an_island_holds_points_and_less_than_the_tile_around_it(pool):
+    shares = []
+    for islands in (0.0, 1.0):
+        recipe = Recipe(crop=64, islands=islands, disturbed=0.0)
+        samples = [sample(np.random.default_rng(seed), pool, 1, recipe) for seed in range(12)]
+        shares.append([np.mean(one.tracks[0].n_points > 0) for one in samples])
+    assert min(shares[1]) > 0
+    assert np.mean(shares[1]) < 0.6 * np.mean(shares[0])
+
+
+def batch_of_truth() -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+    """A bowl of uplift, and the answer that is right in every channel."""
+    row, col = np.mgrid[:32, :32] - 16.0
+    rate = torch.from_numpy(6 * np.exp(-(row**2 + col**2) / 64).astype(np.float32))[None]
+    kind = torch.where(rate > 0.5, 1, NOTHING).long()
+    right = torch.zeros(1, 9, 32, 32)
+    for i, threshold in enumerate((1.0, 2.0, 3.0)):
+        right[:, i] = torch.where(rate >= threshold, 12.0, -12.0)
+    right[:, 4] = 12.0
+    right[:, 8] = torch.arcsinh(rate / 2)
+    everywhere = torch.ones(1, 32, 32, dtype=torch.bool)
+    return right, {"rate": rate, "kind": kind, "reached": everywhere, "wrong": ~everywhere}
+
+
+def test_the_right_answer_costs_nothing_and_every_wrong_one_something():
+    right, batch = batch_of_truth()
+    assert float(loss_of(right, batch)) < 0.01
+    for channel, wrong in ((0, -right[:, 0]), (1, -right[:, 1]), (4, right[:, 4] * 0), (8, -right[:, 8])):
+        answer = right.clone()
+        answer[:, channel] = wrong
+        assert float(loss_of(answer, batch)) > 0.05
+
+
+def test_ground_that_nobody_saw_does_not_count():
+    right, batch = batch_of_truth()
+    batch["reached"][:, :8] = False
+    answer = right.clone()
+    answer[:, :, :8] = 5.0
+    assert float(loss_of(answer, batch)) == pytest.approx(float(loss_of(right, batch)))
+
+
+def test_an_unwrapping_error_is_no_motion_and_costs_more_than_other_still_ground(cache, pool):
+    number, order = int(pool.quiet[0]), np.array([0])
+    for blocks in (0.0, 1.0):
+        (drawn,) = laid_over(np.random.default_rng(2), cache, number, order, still(1), Recipe(blocks=blocks))
+        assert bool(drawn.wrong.any()) == (blocks > 0)
+    right, batch = batch_of_truth()
+    answer = right.clone()
+    answer[:, 0, :4, :4] = 3.0
+    before = float(loss_of(answer, batch))
+    batch["wrong"][:, :4, :4] = True
+    assert float(loss_of(answer, batch)) > 3 * before
+    assert float(loss_of(right, batch)) < 0.01
+
+
+def test_a_network_learns_from_a_handful_of_samples(pool):
+    torch.manual_seed(0)
+    training_task = DeformationTrainingTask(pool, pool, Settings(batch=4))
+    batch = training_task.batch(np.random.default_rng(0))
+    network = DeformationUnet(CHANNELS, widths=(16, 16, 16, 16))
+    optimiser = torch.optim.AdamW(network.parameters(), 3e-3)
+    losses = []
+    for _ in range(25):
+        optimiser.zero_grad()
+        loss = training_task.loss(network, batch, 0.5)
+        loss.backward()
+        optimiser.step()
+        losses.append(float(loss.detach()))
+    assert losses[-1] < 0.6 * losses[0]
+
+
+def test_the_command_trains_and_writes_weights_with_their_card(tmp_path):
+    config = tmp_path / "c.json"
+    config.write_text('{"widths": [8, 8, 8, 8], "wrapped": true, "tiles": 6, "batch": 2}')
+    options = ["--config", str(config), "--out", str(tmp_path), "--minutes", "5", "--steps", "2"]
+    assert main(["train", "deformation", *options]) == 0
+    card = read_card("deformation", tmp_path)
+    assert card.training["steps"] == 2
+    assert card.training["settings"]["tiles"] == 6
+    assert card.settings["fill"] == "none"
+
+
+def test_the_threshold_is_read_off_where_the_alarms_pass_it():
+    assert enter_at([0.0, 1.0, 2.0], np.array([4.0, 1.0, 0.25]), 0.5) == pytest.approx(1.5)
+    assert enter_at([0.0, 1.0], np.array([9.0, 5.0]), 0.5) == 1.0  # none is high enough: the highest
+
+
+def test_a_higher_threshold_flags_no_more():
+    torch.manual_seed(1)
+    network = DeformationNetwork(read_card("deformation"), DeformationUnet(widths=(8, 8, 8, 8)))
+    tile = field_tile(NATIONAL, 3, Purpose.TEST)
+    (view,) = network_views(network, tile, ([0],))
+    alarms = counts(view, tile, [Setting(enter, enter) for enter in (-9.0, 0.0, 9.0)])
+    assert alarms[2, 0] == 0
+    assert alarms[0, 3] >= alarms[2, 3]

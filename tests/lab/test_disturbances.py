@@ -1,0 +1,59 @@
+"""Errors of other makes in training: each is what its name says, and each can be left out."""
+
+import numpy as np
+import pytest
+
+from lab.deformation.training.disturbances import GROUPS, disturbance, fractal, smoothed, thinned
+from ml.simulation.velocity.nuisance import HALF_WAVE_MM
+
+SHAPE = (100, 100)
+
+
+def height(seed: int = 0):
+    return (200 * fractal(np.random.default_rng(seed), SHAPE, -3.8) + 500).astype(np.float32)
+
+
+@pytest.mark.parametrize("name", GROUPS)
+def test_every_group_adds_finite_rates_that_differ_from_draw_to_draw(name):
+    drawn = [GROUPS[name](np.random.default_rng(seed), height()).rate_mm_yr for seed in range(6)]
+    assert all(np.isfinite(rate).all() and rate.shape == SHAPE for rate in drawn)
+    assert sum(bool(rate.any()) for rate in drawn) >= 4
+    assert not np.array_equal(drawn[0], drawn[1])
+
+
+def test_a_group_that_is_left_out_adds_nothing():
+    for seed in range(20):
+        done = disturbance(np.random.default_rng(seed), height(), frozenset(GROUPS))
+        assert not done.rate_mm_yr.any()
+        assert not done.wrong.any()
+
+
+def test_patches_stay_below_what_counts_as_motion():
+    drawn = [GROUPS["patches"](np.random.default_rng(seed), height()).rate_mm_yr for seed in range(30)]
+    assert max(float(np.abs(rate).max()) for rate in drawn) <= 1.6 + 1e-6
+
+
+def test_regions_are_off_by_whole_cycles_over_some_years_and_marked():
+    for seed in range(20):
+        done = GROUPS["regions"](np.random.default_rng(seed), height())
+        values = np.unique(done.rate_mm_yr[done.wrong])
+        assert values.size == 1
+        assert HALF_WAVE_MM / 9 <= abs(values[0]) <= 2 * HALF_WAVE_MM / 2
+        assert not done.rate_mm_yr[~done.wrong].any()
+
+
+def test_a_stretched_field_is_smoother_along_its_direction():
+    field = fractal(np.random.default_rng(3), SHAPE, -3.0, stretch=5.0, turn=0.0)
+    down, right = np.square(np.diff(field, axis=0)).mean(), np.square(np.diff(field, axis=1)).mean()
+    assert down < 0.5 * right
+
+
+def test_points_are_lost_and_rates_filtered_only_where_they_were():
+    rng = np.random.default_rng(5)
+    velocity = rng.normal(0, 1, SHAPE).astype(np.float32)
+    velocity[:, :20] = np.nan
+    done = smoothed(rng, velocity)
+    assert np.array_equal(np.isnan(done), np.isnan(velocity))
+    assert np.nanstd(done) < 0.8 * np.nanstd(velocity)
+    shares = [thinned(np.random.default_rng(seed), SHAPE).mean() for seed in range(20)]
+    assert 0.05 < min(shares) < max(shares) < 0.8

@@ -1,0 +1,59 @@
+"""Real still ground for benchmarks and training: what the smooth fit takes and leaves, and which places may be seen."""
+
+import numpy as np
+import pytest
+
+from ingest.errors import InputError
+from lab.deformation.injected.places import folds, place, places, residual_field, residual_tracks, smooth_fit
+
+
+def test_each_place_is_tested_once_and_never_trained_on_in_that_fold():
+    tested = [name for fold in folds() for name in fold.test]
+    assert sorted(tested) == sorted(one.name for one in places())
+    for fold in folds():
+        assert not set(fold.training) & set(fold.test)
+        assert set(fold.training) | set(fold.test) == set(tested)
+
+
+def test_a_plane_goes_and_a_bowl_and_spikes_stay():
+    rng = np.random.default_rng(3)
+    x, y = rng.uniform(0, 5_000, (2, 4_000))
+    plane = 2.0 + 0.4 * x / 1_000 - 0.3 * y / 1_000
+    bowl = -4 * np.exp(-((x - 2_000) ** 2 + (y - 3_000) ** 2) / 500**2)
+    spikes = np.where(rng.random(x.size) < 0.02, 20.0, 0.0)
+    left = plane + bowl + spikes - smooth_fit(x, y, plane + bowl + spikes)
+    np.testing.assert_allclose(left, bowl + spikes, atol=0.3)
+
+
+def test_a_block_of_houses_keeps_its_slope_and_loses_its_median():
+    x, y = np.meshgrid(np.arange(0, 300.0, 10), np.arange(0, 100.0, 10))
+    rate = 7.0 + 0.01 * (x - x.mean()).ravel()
+    left = rate - smooth_fit(x.ravel(), y.ravel(), rate)
+    np.testing.assert_allclose(left, rate - 7.0, atol=1e-6)
+
+
+def test_a_missing_folder_is_one_clear_error(monkeypatch, tmp_path):
+    monkeypatch.setenv("GROUND_MOTION_DATA", str(tmp_path / "nowhere"))
+    residual_tracks.cache_clear()
+    with pytest.raises(InputError, match="GROUND_MOTION_DATA"):
+        residual_field(place("ustica"))
+    (tmp_path / "empty").mkdir()
+    monkeypatch.setenv("GROUND_MOTION_DATA", str(tmp_path / "empty"))
+    with pytest.raises(InputError, match="there is no such file"):
+        residual_field(place("ustica"))
+
+
+@pytest.mark.realdata
+def test_what_is_left_of_real_places_is_centred_noise_and_series_follow_the_rates(real_data, monkeypatch):
+    monkeypatch.setenv("GROUND_MOTION_DATA", str(real_data))
+    residual_tracks.cache_clear()
+    sizes = {
+        name: [track.points.x.size for track in residual_tracks(place(name))]
+        for name in ("ustica", "cyprus", "donana", "amsterdam")
+    }
+    assert sizes == {"ustica": [11_590, 11_759], "cyprus": [17_340], "donana": [573, 914], "amsterdam": [2_500]}
+    for track in residual_tracks(place("ustica")):
+        rate = track.points.velocity_mm_yr
+        assert abs(float(np.median(rate))) < 0.1
+        slope = np.polyfit(track.years, track.displacement_mm.T, 1)[0]
+        assert np.median(np.abs(slope - rate)) < 0.1

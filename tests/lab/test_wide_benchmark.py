@@ -1,0 +1,58 @@
+"""Benchmarks of wide motion: what lies in their scenes, and how thresholds are tuned."""
+
+import numpy as np
+import pytest
+
+from lab.deformation.wide import evaluate as wide_evaluate
+from lab.deformation.wide.detectors import METHODS
+from lab.deformation.wide.evaluate import MOST_FALSE, THRESHOLDS, Still, measure_bowl, measure_still
+from lab.deformation.wide.scenes import CASES, FRAMES, Bowl, Noise, bowl_scene, still_scene
+
+
+def test_diameter_of_a_bowl_is_that_of_a_tenth_of_its_peak():
+    for order in (2.0, 4.0):
+        bowl = Bowl(0.0, 0.0, 30.0, 1.0, 0.3, order, -8.0)
+        assert bowl.rate_mm_yr(np.array([0.0, 15_000.0]), np.zeros(2)) == pytest.approx([-8.0, -0.8])
+
+
+def test_scenes_are_the_same_every_time_and_hold_every_case_on_every_frame():
+    first, again = (bowl_scene(Noise.SIMULATED, 5) for _ in range(2))
+    assert np.array_equal(first.points.velocity_mm_yr, again.points.velocity_mm_yr)
+    still = still_scene(Noise.SIMULATED, first.frame).points.velocity_mm_yr
+    assert np.abs(first.points.velocity_mm_yr - still).max() == pytest.approx(abs(first.bowl.peak_mm_yr), rel=0.05)
+    cases = {
+        (scene.frame, scene.bowl.diameter_km, scene.bowl.peak_mm_yr)
+        for scene in (bowl_scene(Noise.SIMULATED, number) for number in range(48))
+    }
+    assert len(cases) == 4 * len(CASES)
+
+
+def test_simulated_scenes_are_frozen():
+    digest = "7569e44f853a0f37a53ed9372e299d0e5f08e907d7716d520907f008810de4f8"
+    assert wide_evaluate.truth_sha256(Noise.SIMULATED, 4) == digest
+
+
+def test_threshold_is_the_lowest_that_keeps_false_alarms_few():
+    false = np.zeros(THRESHOLDS.size)
+    false[:5] = 2
+    assert wide_evaluate._tuned([Still("a", false, 30_000.0), Still("b", 0 * false, 30_000.0)]) == 5
+    assert MOST_FALSE < 2 / 6
+
+
+@pytest.mark.parametrize("method", sorted(METHODS))
+def test_a_fast_wide_bowl_is_found_by_every_method_and_a_still_scene_is_quiet_at_high_thresholds(method):
+    number = 4 * CASES.index((30.0, -10.0)) + 1
+    moving = measure_bowl(Noise.SIMULATED, method, number)
+    assert moving.found[0] == 1
+    assert 0.4 < moving.peak_ratio[0] < 1.6
+    assert measure_still(Noise.SIMULATED, method, 1).false[-1] == 0
+
+
+@pytest.mark.realdata
+def test_real_frames_are_known_by_less_than_half_and_calibrating_lowers_their_long_waves(real_data):
+    for frame in FRAMES[:2]:
+        released = still_scene(Noise.UNCORRECTED, frame).points.velocity_mm_yr
+        calibrated = still_scene(Noise.WHOLE, frame).points.velocity_mm_yr
+        assert 30_000 < released.size < 45_000
+        assert np.std(calibrated) < 0.9 * np.std(released)
+        assert abs(np.median(calibrated)) < 0.5
