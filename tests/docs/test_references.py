@@ -1,4 +1,4 @@
-"""What documents name exists: paths, modules, commands and links."""
+"""What documents name exists: paths, modules, commands, options and links; documents are short."""
 
 import re
 from pathlib import Path
@@ -14,9 +14,20 @@ CODE = re.compile(r"`([^`\n]+)`|^ {4,}(\S.*)$", flags=re.MULTILINE)
 LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
 COMMAND = re.compile(r"manage\.py (\w+)")
 OF_DJANGO = {"migrate", "createsuperuser", "check", "axes_reset_username"}  # and of packages
+OPTION = re.compile(r"\b(scripts/[\w-]+) (--[a-z-]+)")
+WING = re.compile(r"(?:^\d\. |\. )`(\w+)`:", flags=re.MULTILINE)
+MOST_WORDS = 15_000  # of all documents but those in the folders of the code
+MOST_WORDS_AT_FIRST = 20
 SETTING = re.compile(r"`([A-Z]+(?:_[A-Z]+)+)`")
 
+READ_BY_PEOPLE = [path for path in DOCUMENTS if path.parent.name != "weights"]  # a head of the folder's cards
 by_document = pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+
+
+def first_sentence(document: Path) -> str:
+    """The first sentence below the title that says more than for whom the document is."""
+    text = " ".join(re.split(r"\n{2,}", document.read_text(), maxsplit=2)[1].replace("*", "").split())
+    return re.split(r"(?<=\.) (?=\S)", re.sub(r"^For [^.:]+[.:] ", "", text), maxsplit=1)[0]
 
 
 def words(document: Path) -> list[str]:
@@ -63,3 +74,26 @@ def test_every_setting_is_read():
     read += (ROOT / ".env.example").read_text()
     named = {name for document in DOCUMENTS for name in SETTING.findall(document.read_text())}
     assert {name for name in named if not re.search(rf"\b{name}\b", read)} == set()
+
+
+def test_documents_are_short():
+    """Words are counted as `wc -w` counts them, tables included."""
+    assert sum(len(path.read_text().split()) for path in READ_BY_PEOPLE) <= MOST_WORDS
+
+
+@pytest.mark.parametrize("document", READ_BY_PEOPLE, ids=lambda path: str(path.relative_to(ROOT)))
+def test_the_first_sentence_is_short(document):
+    assert len(first_sentence(document).split()) <= MOST_WORDS_AT_FIRST
+
+
+@by_document
+def test_every_option_of_a_script_exists(document):
+    """Words that a script looks for stand in it."""
+    named = OPTION.findall("\n".join(span or line for span, line in CODE.findall(document.read_text())))
+    assert [(path, option) for path, option in named if option not in (ROOT / path).read_text()] == []
+
+
+def test_the_ten_wings_are_folders_of_monitor():
+    wings = WING.findall((ROOT / "docs/architecture.md").read_text().split("ten wings of `monitor`")[1])
+    assert len(wings) == 10
+    assert [wing for wing in wings if not (ROOT / "monitor" / wing).is_dir()] == []
