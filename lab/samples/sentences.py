@@ -149,6 +149,6 @@ def _places() -> list[Row]:
         ("one point, still", point_sentence("up", -0.6, 0.4, *period)),
         ("region, seen well", visibility_words(Visibility(0.12, 3.6, LAST_LOOK), Ground.REGION)),
         ("region, seen badly", visibility_words(Visibility(0.71, 99.0, LAST_LOOK), Ground.REGION)),
-        ("simulated data", get_template("mail/alert.txt").render({"simulated": True}).splitlines()[0]),
+        ("simulated data", get_template("notifications/mail/alert.txt").render({"simulated": True}).splitlines()[0]),
         ("before subscribing", preview_sentence(3, 2, datetime(2020, 1, 3, tzinfo=UTC))),
     ]

@@ -93,7 +93,7 @@ def _page(request: HttpRequest, token: str, email: str, status: int = 200, **sho
         "has_active": active.exists(),
         **shown,
     }
-    return render(request, "webhook/ways.html", context, status=status)
+    return render(request, "notifications/webhook/ways.html", context, status=status)
 
 
 def webhooks_listed(**owner: Any) -> list[tuple[Endpoint, tuple[str, str], list[tuple[OutgoingMessage, str]]]]:
@@ -126,13 +126,13 @@ def _deliveries(endpoint: Endpoint) -> list[tuple[OutgoingMessage, str]]:
 @require_GET
 @demo_only
 def mail_list(request: HttpRequest) -> HttpResponse:
-    return render(request, "mail/demo_mail_list.html", {"mails": files.mails_kept()})
+    return render(request, "notifications/mail/demo_mail_list.html", {"mails": files.mails_kept()})
 
 
 @require_GET
 @demo_only
 def mail_page(request: HttpRequest, name: str) -> HttpResponse:
-    return render(request, "mail/demo_mail.html", {"mail": _mail_or_404(name)})
+    return render(request, "notifications/mail/demo_mail.html", {"mail": _mail_or_404(name)})
 
 
 @require_GET

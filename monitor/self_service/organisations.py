@@ -43,7 +43,7 @@ def organisation_list(request: HttpRequest, token: str) -> HttpResponse:
         "may_found": services.may_found(email=email),
         "longest": LONGEST_TITLE,
     }
-    return render(request, "organisations/list.html", context, status=422 if "refusal" in context else 200)
+    return render(request, "self_service/organisations/list.html", context, status=422 if "refusal" in context else 200)
 
 
 @private_page
@@ -106,7 +106,7 @@ def organisation_ways(request: HttpRequest, token: str, organisation: int) -> Ht
         "webhooks": channels.webhooks_listed(organisation=mine.organisation),
         **shown,
     }
-    return render(request, "organisations/ways.html", context, status=422 if "refusal" in shown else 200)
+    return render(request, "self_service/organisations/ways.html", context, status=422 if "refusal" in shown else 200)
 
 
 @private_page
@@ -130,13 +130,13 @@ def join(request: HttpRequest, token: str) -> HttpResponse:
     context = {"membership": membership, "organisation": membership.organisation}
     if request.method == "POST" and request.POST.get("deed") == "decline":
         services.invitation_decline(membership=membership)
-        return render(request, "organisations/declined.html", context)
+        return render(request, "self_service/organisations/declined.html", context)
     if request.method == "POST":
         services.invitation_accept(membership=membership, time_zone=request.POST.get("time_zone", ""))
         membership.refresh_from_db()
     if membership.confirmed_at:
         context["manage_token"] = tokens.member_token(membership.pk)
-    return render(request, "organisations/join.html", context)
+    return render(request, "self_service/organisations/join.html", context)
 
 
 def member_of(token: str, organisation: int, as_owner: bool = False) -> Membership:
@@ -200,7 +200,7 @@ def _page(request: HttpRequest, token: str, mine: Membership, status: int = 200,
         "typed": request.POST.get("email", ""),
         **shown,
     }
-    return render(request, "organisations/organisation.html", context, status=status)
+    return render(request, "self_service/organisations/organisation.html", context, status=status)
 
 
 def _place(request: HttpRequest, token: str, organisation: Organisation, shared: Subscription | None) -> HttpResponse:
@@ -221,7 +221,7 @@ def _place(request: HttpRequest, token: str, organisation: Organisation, shared:
         "form": form,
         "where_config": where_config(form, shared.region if shared else None),
     }
-    return render(request, "organisations/place.html", context, status=status)
+    return render(request, "self_service/organisations/place.html", context, status=status)
 
 
 def _keep(form: ChoiceForm, organisation: Organisation, shared: Subscription | None) -> bool:

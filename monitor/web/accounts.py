@@ -21,7 +21,7 @@ from monitor.web.request_limits import visitor_network
 class SignIn(LoginView):
     """The password; where the account has a second factor, allauth asks for it next."""
 
-    template_name = "site/login.html"
+    template_name = "web/site/login.html"
     redirect_authenticated_user = True
 
     def get_default_redirect_url(self) -> str:
@@ -56,7 +56,7 @@ def admin_sign_in(request: HttpRequest) -> HttpResponse:
 
 def locked_out(request: HttpRequest, response: object, credentials: Mapping[str, str] | None) -> HttpResponse:
     """The answer to too many failed attempts."""
-    return render(request, "site/locked.html", status=429)
+    return render(request, "web/site/locked.html", status=429)
 
 
 def client_address(request: HttpRequest) -> str | None:

@@ -10,7 +10,7 @@ from monitor.maps.map.place_search import place_search
 @require_safe
 def place_list(request: HttpRequest) -> HttpResponse:
     answer = place_search(request.GET.get("q", ""), addresses=True)
-    return render(request, "map/place_list.html", {"answer": answer, "searched": answer.text})
+    return render(request, "maps/map/place_list.html", {"answer": answer, "searched": answer.text})
 
 
 @require_safe

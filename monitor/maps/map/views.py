@@ -45,16 +45,16 @@ def map_view(request: HttpRequest) -> HttpResponse:
         "kinds": KINDS.values(),
         "states": [(state, STATE_LABELS[state][0]) for state in STATES_OF_LEGEND],
     }
-    return render(request, "map/map.html", context)
+    return render(request, "maps/map/map.html", context)
 
 
 @require_safe
 def reading(request: HttpRequest) -> HttpResponse:
-    return render(request, "site/reading.html", {"glossary": sorted(GLOSSARY, key=lambda term: str(term.name).lower())})
+    return render(request, "web/site/reading.html", {"glossary": sorted(GLOSSARY, key=lambda term: str(term.name).lower())})
 
 
 @require_safe
 def about(request: HttpRequest) -> HttpResponse:
     context = {"raster_layers": RASTER_LAYERS, "kinds": KINDS.values(), "states": STATE_LABELS.items()}
     context["geocoder_host"] = geocoder_host()
-    return render(request, "site/about.html", context)
+    return render(request, "web/site/about.html", context)

@@ -1,4 +1,4 @@
-"""The mails, one function for each; their words stand in templates/mail in threes: subject, text, HTML."""
+"""The mails, one function for each; their words stand in templates/notifications/mail in threes: subject, text, HTML."""
 
 import hashlib
 from collections import Counter

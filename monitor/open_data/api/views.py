@@ -47,7 +47,7 @@ def api_page(request: HttpRequest) -> HttpResponse:
         "examples": EXAMPLES,
         "site": request.build_absolute_uri("/")[:-1],
     }
-    return render(request, "api/api.html", context)
+    return render(request, "open_data/api/api.html", context)
 
 
 def _operation(path: str, operation: dict[str, Any]) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from monitor.operations.health.work_checks import backup_exists
 from monitor.web.guards import MAIL_FILES_BACKEND
 
 SHORTEST_KEY = 50
-NO_SETTINGS_ANY_MORE = (  # since 0.4.0: what they set is fixed now
+NO_SETTINGS_ANY_MORE = (  # since 0.5.0: what they set is fixed now
     "ACQUIRE_ASF_HOST",
     "ACQUIRE_AT_ONCE",
     "ACQUIRE_CONNECT_SECONDS",

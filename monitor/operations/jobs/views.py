@@ -40,7 +40,7 @@ def job_list(request: HttpRequest) -> HttpResponse:
         "page": page,
         "query": f"{_query(choice)}&",
     }
-    return render(request, "jobs/list.html", context)
+    return render(request, "operations/jobs/list.html", context)
 
 
 @require_POST

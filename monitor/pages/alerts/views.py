@@ -52,19 +52,19 @@ def alert_list(request: HttpRequest) -> HttpResponse:
         "query": query,
         "chosen": f"{query}&" if query else "",
     }
-    return render(request, "alerts/list.html", context)
+    return render(request, "pages/alerts/list.html", context)
 
 
 @require_safe
 def alert_detail(request: HttpRequest, code: str) -> HttpResponse:
     alert = alert_or_404(code)
-    return render(request, "alerts/detail.html", alert_page(alert, with_missing=may_look(request.user)))
+    return render(request, "pages/alerts/detail.html", alert_page(alert, with_missing=may_look(request.user)))
 
 
 @require_safe
 def report(request: HttpRequest, code: str) -> HttpResponse:
     """For paper: what the page says, without scripts."""
-    return render(request, "alerts/report.html", alert_report(alert_or_404(code)))
+    return render(request, "pages/alerts/report.html", alert_report(alert_or_404(code)))
 
 
 @require_safe

@@ -38,13 +38,13 @@ def desk(request: HttpRequest) -> HttpResponse:
         view = view_of(request.GET)
     except Refusal as refusal:
         context = {"refusal": refusal, "view": View(), "tabs": _tabs(View())}
-        return render(request, "desk/desk.html", context, status=refusal.status)
+        return render(request, "pages/desk/desk.html", context, status=refusal.status)
     product = None if view.tab == "benchmarks" else samples.chosen_product(view)
     if view.product and view.tab != "benchmarks" and product is None:
         raise Http404("There is no such data set, or its points are deleted; a newer one replaces it.")
     context = {"view": view, "tabs": _tabs(view), "product": product, "dash": _dash_parts(request.csp_nonce)}
     context["later"] = [reverse("workbench-component", args=[resource]) for resource in LATER]
-    return render(request, "desk/desk.html", context | _controls(view, product))
+    return render(request, "pages/desk/desk.html", context | _controls(view, product))
 
 
 def _tabs(view: View) -> list[dict[str, object]]:

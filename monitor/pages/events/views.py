@@ -28,7 +28,7 @@ def event_list(request: HttpRequest) -> HttpResponse:
             audit_write(actor=request.user, action="event", subject=f"event {event.pk}", detail=str(event))
         return HttpResponseRedirect(f"{event.pk}/")
     context = {"form": form, "events": event_rows()}
-    return render(request, "events/list.html", context, status=422 if form.is_bound else 200)
+    return render(request, "pages/events/list.html", context, status=422 if form.is_bound else 200)
 
 
 @require_safe
@@ -38,4 +38,4 @@ def event_detail(request: HttpRequest, event: int) -> HttpResponse:
     reported = GroundEvent.objects.filter(pk=event).first() if event <= HIGHEST else None
     if reported is None:
         raise Http404("There is no such event.")
-    return render(request, "events/detail.html", event_context(reported))
+    return render(request, "pages/events/detail.html", event_context(reported))

@@ -19,12 +19,12 @@ PER_PAGE = 50
 def glacier_list(request: HttpRequest) -> HttpResponse:
     page = Paginator(glacier_selectors.motions_known(), PER_PAGE).get_page(request.GET.get("page"))
     context = {"page": page, "glaciers": glacier_rows(list(page)), "query": ""}
-    return render(request, "glaciers/list.html", context)
+    return render(request, "pages/glaciers/list.html", context)
 
 
 @require_safe
 def glacier_detail(request: HttpRequest, glacier: str) -> HttpResponse:
-    return render(request, "glaciers/detail.html", glacier_context(_motion_or_404(glacier)))
+    return render(request, "pages/glaciers/detail.html", glacier_context(_motion_or_404(glacier)))
 
 
 @require_safe

@@ -52,7 +52,7 @@ def pair_list(request: HttpRequest) -> HttpResponse:
         "choices": choices._replace(tracks=tracks_in_words(choices.tracks)),
         "pairs": pair_rows(list(page)),
     }
-    return render(request, "pairs/list.html", context | _around(request, page))
+    return render(request, "pages/pairs/list.html", context | _around(request, page))
 
 
 @require_safe
@@ -69,7 +69,7 @@ def image_list(request: HttpRequest) -> HttpResponse:
         "tracks": tracks_in_words(pair_selectors.image_tracks()),
         "images": image_rows(list(page)),
     }
-    return render(request, "pairs/image_list.html", context | _around(request, page))
+    return render(request, "pages/pairs/image_list.html", context | _around(request, page))
 
 
 @require_safe
@@ -90,7 +90,7 @@ def pair_detail(request: HttpRequest, pair: int) -> HttpResponse:
         "viewer": viewer(known, rows),
         "ratio": ratio,
     }
-    return render(request, "pairs/detail.html", context)
+    return render(request, "pages/pairs/detail.html", context)
 
 
 @require_safe

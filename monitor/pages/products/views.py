@@ -35,7 +35,7 @@ def product_list(request: HttpRequest) -> HttpResponse:
         "older": [row for row in rows if row["superseded_by"]],
         "stacks": [_stack(list(scenes)) for _, scenes in groupby(scenes_by_ground(), key=_ground)],
     }
-    return render(request, "products/list.html", context)
+    return render(request, "pages/products/list.html", context)
 
 
 @require_safe

@@ -26,7 +26,7 @@ def record(request: HttpRequest) -> HttpResponse:
         "judged": judged_rows(list(page)),
         "query": "",
     }
-    return render(request, "record/record.html", context)
+    return render(request, "pages/record/record.html", context)
 
 
 @require_safe

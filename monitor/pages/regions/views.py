@@ -34,7 +34,7 @@ def region_list(request: HttpRequest) -> HttpResponse:
         "everything": everything,
         "query": f"{query.urlencode()}&" if query else "",
     }
-    return render(request, "regions/list.html", context)
+    return render(request, "pages/regions/list.html", context)
 
 
 @require_safe
@@ -42,14 +42,14 @@ def region_detail(request: HttpRequest, slug: str) -> HttpResponse:
     region = region_or_404(slug)
     line = rows.embed_line(region, request.build_absolute_uri(rows.embed_address(region)))
     context = rows.region_page(region) | rows.with_neighbours(region) | rows.filters_of(region) | {"embed_line": line}
-    return render(request, "regions/detail.html", context)
+    return render(request, "pages/regions/detail.html", context)
 
 
 @require_safe
 def region_report(request: HttpRequest, slug: str) -> HttpResponse:
     """For paper: one or two sheets, without scripts."""
     region = region_or_404(slug)
-    return render(request, "regions/report.html", rows.region_report(region))
+    return render(request, "pages/regions/report.html", rows.region_report(region))
 
 
 @require_safe
@@ -59,4 +59,4 @@ def region_report(request: HttpRequest, slug: str) -> HttpResponse:
 def region_embed(request: HttpRequest, slug: str) -> HttpResponse:
     """The only page that other sites may frame: it has no script, no form and no cookie."""
     context = rows.region_page(region_or_404(slug), most=rows.MOST_ON_WIDGET, numbered=True)
-    return render(request, "regions/embed.html", context)
+    return render(request, "pages/regions/embed.html", context)

@@ -130,7 +130,7 @@ def _similar(request: HttpRequest, alert: Alert, fault: str = "", status: int = 
         "fault": fault,
         **{name: request.POST.get(name, "") for name in NOTES},
     }
-    return render(request, "reviews/similar.html", context, status=status or (400 if fault else 200))
+    return render(request, "pages/reviews/similar.html", context, status=status or (400 if fault else 200))
 
 
 def _reasons(request: HttpRequest, verdict: Verdict) -> list[tuple[str, str, bool]]:
@@ -155,4 +155,4 @@ def _batch(request: HttpRequest, row: ReviewBatch, fault: str = "", status: int 
         "may_undo": may_take_back_batch(batch=row),
         "fault": fault,
     }
-    return render(request, "reviews/batch.html", context, status=status)
+    return render(request, "pages/reviews/batch.html", context, status=status)

@@ -100,4 +100,4 @@ def _page(
         "map_config": map_config(selectors.layers_available(), selectors.map_totals().bounds),
         **choices(KINDS_DRAWN, kind, draft.get("severity", Severity.MODERATE)),
     }
-    return render(request, "reviews/draw.html", context, status=status)
+    return render(request, "pages/reviews/draw.html", context, status=status)

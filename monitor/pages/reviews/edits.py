@@ -163,4 +163,4 @@ def _page(request: HttpRequest, alert: Alert, fault: str = "", draft: Any = None
         "map_config": map_config(selectors.layers_available(), list(alert.area.extent)),
         **choices(kinds_open(alert.kind), given.get("kind", alert.kind), given.get("severity", alert.severity)),
     }
-    return render(request, "reviews/edit.html", context, status=status)
+    return render(request, "pages/reviews/edit.html", context, status=status)

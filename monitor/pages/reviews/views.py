@@ -53,7 +53,7 @@ def review_queue(request: HttpRequest) -> HttpResponse:
         "map_config": map_config(selectors.layers_available(), totals.bounds),
         "recorded": _recorded(request),
     }
-    return render(request, "reviews/queue.html", context)
+    return render(request, "pages/reviews/queue.html", context)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -133,7 +133,7 @@ def review_visit(request: HttpRequest, code: str) -> HttpResponse:
 @require_safe
 @reviewers_only
 def review_quality(request: HttpRequest) -> HttpResponse:
-    return render(request, "reviews/quality.html", quality_context())
+    return render(request, "pages/reviews/quality.html", quality_context())
 
 
 @require_POST
@@ -273,7 +273,7 @@ def _case(
         "recorded": None if fault else _recorded(request),
         "longest_note": LONGEST_NOTE,
     }
-    return render(request, "reviews/case.html", context, status=status)
+    return render(request, "pages/reviews/case.html", context, status=status)
 
 
 def _recorded(request: HttpRequest) -> dict[str, Any] | None:

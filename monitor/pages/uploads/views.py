@@ -157,7 +157,7 @@ def _page(request: HttpRequest, faults: list[str] | None = None, status: int = 2
         "keep_hours": settings.UPLOAD_KEEP_HOURS,
         "watch": bool(settings.WATCH_FOLDER),
     }
-    return render(request, "uploads/uploads.html", context, status=status)
+    return render(request, "pages/uploads/uploads.html", context, status=status)
 
 
 def _faults(form: FileForm) -> list[str]:

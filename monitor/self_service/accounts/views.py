@@ -57,7 +57,7 @@ def account_list(request: HttpRequest) -> HttpResponse:
         "invitations": selectors.invitations_open(),
         "roles": Invitation.Role.choices,
     }
-    return render(request, "accounts/accounts.html", context, status=422 if form.errors else 200)
+    return render(request, "self_service/accounts/accounts.html", context, status=422 if form.errors else 200)
 
 
 @require_POST
@@ -116,7 +116,7 @@ def invitation_accept(request: HttpRequest) -> HttpResponse:
         del request.session[OPENED]
         return sign_in(request, authenticate(request, username=name, password=password))
     context = {"form": form, "invitation": invitation}
-    return render(request, "accounts/join.html", context, status=422 if form.errors else 200)
+    return render(request, "self_service/accounts/join.html", context, status=422 if form.errors else 200)
 
 
 @require_http_methods(PAGE_OR_DEED)
@@ -128,13 +128,13 @@ def password_forgotten(request: HttpRequest) -> HttpResponse:
         if limits.allowed_for_connection(ip=visitor_network(remote_address=remote, forwarded_for=forwarded)):
             services.password_link_request(email=form.cleaned_data["email"])
         return HttpResponseRedirect(f"{request.path}?sent=yes")
-    return render(request, "accounts/forgotten.html", {"form": form}, status=422 if form.errors else 200)
+    return render(request, "self_service/accounts/forgotten.html", {"form": form}, status=422 if form.errors else 200)
 
 
 class OwnPassword(PasswordChangeView):
     """The own password; all other sessions end."""
 
-    template_name = "site/password.html"
+    template_name = "web/site/password.html"
     form_class = OwnPasswordForm
 
     def get_form_kwargs(self) -> dict[str, Any]:
@@ -153,7 +153,7 @@ class OwnPassword(PasswordChangeView):
 class NewPassword(PasswordResetConfirmView):
     """Whoever opened the mailed link chooses a password; all sessions end, the second factor stays."""
 
-    template_name = "accounts/new_password.html"
+    template_name = "self_service/accounts/new_password.html"
     success_url = reverse_lazy("login")
 
     def form_valid(self, form: SetPasswordForm) -> HttpResponse:
@@ -163,4 +163,4 @@ class NewPassword(PasswordResetConfirmView):
 
 
 def _no_invitation(request: HttpRequest) -> HttpResponse:
-    return render(request, "accounts/no_invitation.html", status=404)
+    return render(request, "self_service/accounts/no_invitation.html", status=404)

@@ -34,9 +34,9 @@ def private_page(view: Callable[..., HttpResponse]) -> Callable[..., HttpRespons
         try:
             response = view(request, *args, **kwargs)
         except tokens.Expired:
-            response = render(request, "subscriptions/bad_link.html", {"expired": True}, status=410)
+            response = render(request, "self_service/subscriptions/bad_link.html", {"expired": True}, status=410)
         except tokens.Wrong:
-            response = render(request, "subscriptions/bad_link.html", status=404)
+            response = render(request, "self_service/subscriptions/bad_link.html", status=404)
         response["X-Robots-Tag"] = "noindex"
         return response
 
@@ -54,10 +54,10 @@ def confirm(request: HttpRequest, token: str) -> HttpResponse:
         try:
             subscriptions.subscription_confirm(subscription=subscription)
         except Refusal as refusal:
-            return render(request, "subscriptions/bad_link.html", {"too_many": refusal.error}, status=409)
+            return render(request, "self_service/subscriptions/bad_link.html", {"too_many": refusal.error}, status=409)
         subscription.refresh_from_db()
     context = {"subscription": subscription, "manage_token": tokens.manage_token(subscription.pk)}
-    return render(request, "subscriptions/subscribe_confirm.html", context)
+    return render(request, "self_service/subscriptions/subscribe_confirm.html", context)
 
 
 @csrf_exempt  # RFC 8058: the mail program posts, without our cookie; the signed link is what allows it
@@ -69,7 +69,7 @@ def stop(request: HttpRequest, token: str) -> HttpResponse:
     if request.method == "POST":
         subscriptions.subscriptions_end(ids=ids)
     alive = Subscription.objects.filter(pk__in=ids, ended_at=None)
-    return render(request, "subscriptions/subscribe_stop.html", {"alive": alive})
+    return render(request, "self_service/subscriptions/subscribe_stop.html", {"alive": alive})
 
 
 @private_page
@@ -80,7 +80,7 @@ def manage(request: HttpRequest, token: str) -> HttpResponse:
     if request.method == "POST":
         if request.POST.get("deed") == "delete":
             subscriptions.person_delete(email=email)
-            return render(request, "subscriptions/deleted.html")
+            return render(request, "self_service/subscriptions/deleted.html")
         if request.POST.get("deed") == "read":
             reads = {name: request.POST.get(name, "") for name in ("language", "time_zone")}
             quiet = subscriptions.quiet_hours(request.POST.get("quiet_from", ""), request.POST.get("quiet_until", ""))
@@ -109,7 +109,7 @@ def manage(request: HttpRequest, token: str) -> HttpResponse:
         "frequencies": Subscription.Frequency.choices,
         "keep_days": subscriptions.KEEP_ENDED.days,
     }
-    return render(request, "subscriptions/manage.html", context)
+    return render(request, "self_service/subscriptions/manage.html", context)
 
 
 @private_page
@@ -131,7 +131,7 @@ def move(request: HttpRequest, token: str, subscription: int) -> HttpResponse:
             subscriptions.subscription_move(subscription=mine, **wanted)
             return redirect("subscription-manage", token=token)
     context = {"subscription": mine, "token": token, "form": form, "where_config": where_config(form, mine.region)}
-    return render(request, "subscriptions/where.html", context, status=status)
+    return render(request, "self_service/subscriptions/where.html", context, status=status)
 
 
 @private_page
@@ -139,7 +139,7 @@ def move(request: HttpRequest, token: str, subscription: int) -> HttpResponse:
 def news(request: HttpRequest, token: str) -> HttpResponse:
     """All that the subscriptions of one person have brought, the newest first: where a summary leads."""
     email = owner_of(token)
-    return render(request, "subscriptions/news.html", {"token": token, **news_of(email=email)})
+    return render(request, "self_service/subscriptions/news.html", {"token": token, **news_of(email=email)})
 
 
 @private_page
@@ -173,4 +173,4 @@ def feeds(request: HttpRequest, token: str, subscription: int) -> HttpResponse:
             feed_keys.feeds_close(subscription=mine)
         return redirect("subscription-feeds", token=token, subscription=mine.pk)
     context = {"token": token, "subscription": mine, "addresses": feed_keys.addresses(subscription=mine)}
-    return render(request, "subscriptions/feeds.html", context)
+    return render(request, "self_service/subscriptions/feeds.html", context)

@@ -68,7 +68,7 @@ def subscribe_alert(request: HttpRequest, code: str) -> HttpResponse:
     """'Tell me when this changes': the place of one alert, with one field to fill in."""
     alert, form = alert_or_404(code), EmailForm(request.POST)
     if not form.is_valid():
-        return render(request, "subscriptions/subscribe_alert.html", {"alert": alert, "form": form}, status=422)
+        return render(request, "self_service/subscriptions/subscribe_alert.html", {"alert": alert, "form": form}, status=422)
     return _keep(
         request,
         email=form.cleaned_data["email"],
@@ -83,7 +83,7 @@ def subscribe_alert(request: HttpRequest, code: str) -> HttpResponse:
 @require_GET
 def subscribe_sent(request: HttpRequest) -> HttpResponse:
     """The same page for every address."""
-    return render(request, "subscriptions/subscribe_sent.html")
+    return render(request, "self_service/subscriptions/subscribe_sent.html")
 
 
 @require_POST
@@ -146,7 +146,7 @@ def subscription_link(request: HttpRequest) -> HttpResponse:
     form = EmailForm(request.POST if request.method == "POST" else None)
     if not form.is_valid():
         status = 422 if form.is_bound else 200
-        return render(request, "subscriptions/link.html", {"form": form}, status=status)
+        return render(request, "self_service/subscriptions/link.html", {"form": form}, status=status)
     if not _within_limits(request):
         return too_many(request)
     subscriptions.link_request(email=form.cleaned_data["email"])
@@ -154,7 +154,7 @@ def subscription_link(request: HttpRequest) -> HttpResponse:
 
 
 def too_many(request: HttpRequest) -> HttpResponse:
-    return render(request, "subscriptions/subscribe_limit.html", status=429)
+    return render(request, "self_service/subscriptions/subscribe_limit.html", status=429)
 
 
 def _keep(request: HttpRequest, **choice: Any) -> HttpResponse:
@@ -177,7 +177,7 @@ def _page(request: HttpRequest, form: places.WhereForm, status: int = 200, look_
         "past": _look_back(form) if look_back and form.is_valid() else None,
         "where_config": where_config(form),
     }
-    return render(request, "subscriptions/subscribe.html", context, status=status)
+    return render(request, "self_service/subscriptions/subscribe.html", context, status=status)
 
 
 def where_config(form: places.WhereForm, kept: GEOSGeometry | None = None) -> dict[str, Any]:

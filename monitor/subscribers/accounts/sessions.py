@@ -77,7 +77,7 @@ def session_list(request: HttpRequest) -> HttpResponse:
         "idle_hours": settings.SESSION_IDLE_MINUTES / 60,
         "longest_hours": settings.SESSION_COOKIE_AGE // 3600,
     }
-    return render(request, "accounts/sessions.html", context)
+    return render(request, "self_service/accounts/sessions.html", context)
 
 
 class SignOut(LogoutView):

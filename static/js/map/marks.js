@@ -40,7 +40,7 @@ export function boundsOf(geometry) {
   return [Math.min(...xs), Math.min(...ys), Math.max(...xs), Math.max(...ys)];
 }
 
-/** The mark of an alert, as templates/cards/_mark.html has it. */
+/** The mark of an alert, as templates/wording/cards/_mark.html has it. */
 const markOf = (alert, mark) =>
   element("span", {
     class: `mark ${mark.classes} mark--${alert.state} mark--${alert.severity}`,

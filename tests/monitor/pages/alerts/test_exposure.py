@@ -45,8 +45,8 @@ def test_buildings_raise_an_alert_and_are_shown_wherever_it_is(hamlet, client):
     assert (answer["buildings"], answer["people"]) == (60, None)
     assert [source["name"] for source in answer["sources"]] == ["houses"]
     mail = {"card": alert_card(hamlet), "what_happened": "", "alert_url": ""}
-    assert sentence in render_to_string("mail/alert.txt", mail)
-    assert sentence in render_to_string("mail/alert.html", mail)
+    assert sentence in render_to_string("notifications/mail/alert.txt", mail)
+    assert sentence in render_to_string("notifications/mail/alert.html", mail)
     assert alerts_public().first() == hamlet
     of_others = [one.buildings for one in AlertExposure.objects.exclude(alert=hamlet)]
     assert set(of_others) <= {0, None}
