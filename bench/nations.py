@@ -18,8 +18,9 @@ from shapely import contains_xy, from_wkb, unary_union
 from shapely.geometry.base import BaseGeometry
 
 from bench.measure import report
-from detection.alerts.recount import alert_recount
-from detection.alerts.services import SAME_PLACE_SHARE, prediction_scan
+from detection.alerts.describe import alert_recount
+from detection.alerts.plan import SAME_PLACE_SHARE
+from detection.alerts.services import prediction_scan
 from detection.kinds import FAMILIES, KIND_OF_CLASS, Extent, Family
 from detection.models import Alert
 from detection.selectors import PUBLIC_STATES, detections_shown, predictions_unscanned

@@ -14,9 +14,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.measure import report
-from detection.rules.lifecycle import Look, SeriesMotion, ViewLife, after_look, at_rest, is_motion, rest_proof
+from detection.rules.lifecycle import (
+    Observation,
+    SeriesMotion,
+    ViewLife,
+    after_observation,
+    at_rest,
+    is_motion,
+    rest_proof,
+)
 from detection.rules.severity import severity
-from detection.rules.updates import Cause, Figures, Seen, changes, may_be_told, rebased
+from detection.rules.updates import Cause, Figures, ViewFigures, changes, may_report, rebased
 from detection.search.classify import Evidence, classify
 from ml.deformation.motion.series import series_motion
 from ml.lab.motion.scenes import DAYS_PER_YEAR, NOISE_MM, NOISES, YEARS
@@ -71,12 +79,12 @@ def told_in_a_year(dates: list[date], values_mm: Series) -> Iterator[list[str]]:
     life: ViewLife | None = ViewLife(told_on)
     for window in windows[1:]:
         now, day = _figures(dates, values_mm, window), dates[window.stop - 1]
-        life = after_look(life, Look(day, is_motion(now.views[VIEW].rate)))
+        life = after_observation(life, Observation(day, is_motion(now.views[VIEW].rate)))
         if life and at_rest({VIEW: life}, rest_proof(now.views[VIEW].sigma)):
             yield [Cause.FINISHED]
             return
         found = changes(told, now)
-        if may_be_told(found, day - told_on):
+        if may_report(found, day - told_on):
             yield [one.cause for one in found]
             told, told_on = now, day
         else:
@@ -104,7 +112,7 @@ def _figures(dates: list[date], values_mm: Series, window: slice) -> Figures:
         kind=classify([Evidence("los", "ascending", rate, AREA_M2)]),
         severity=severity(PEAK * rate, AREA_M2, sigma_mm_yr=sigma),
         unit="mm/yr",
-        views={VIEW: Seen(rate, sigma, AREA_M2, dates[window.stop - 1], "egms")},
+        views={VIEW: ViewFigures(rate, sigma, AREA_M2, dates[window.stop - 1], "egms")},
         main=VIEW,
         shares={},
         series=SeriesMotion(),

@@ -1,20 +1,20 @@
 """Reading alerts and detections."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 
 from django.contrib.gis.geos import MultiPolygon
-from django.db.models import Case, Exists, F, IntegerField, OuterRef, Q, QuerySet, Value, When, Window
+from django.db.models import Case, Exists, F, Func, IntegerField, JSONField, OuterRef, Q, QuerySet, Value, When, Window
 from django.db.models.functions import Abs, Coalesce, RowNumber
 from django.utils import timezone
 
-from detection.alerts.records import MERGED_INTO
 from detection.kinds import EVENTS, FAMILIES, Family, Kind
 from detection.models import Alert, AlertRelation, Claim, Detection, Review, Scan
 from detection.rules.codes import decode
 from detection.rules.lifecycle import LIVING, State
 from detection.rules.severity import Severity
 from detection.rules.verdicts import Verdict
+from detection.tables.alerts import MERGED_INTO
 from ingest.models import Product, ScenePair
 from ml.models import GroundEvent, ModelVersion, Prediction, Run
 from ml.selectors import predictions_finished
@@ -255,3 +255,31 @@ def reviews_standing(*, alert: Alert) -> list[Review]:
 def claims_living(*, now: datetime) -> dict[int, Claim]:
     """Who looks at what: by the alert's row."""
     return {claim.alert_id: claim for claim in Claim.objects.filter(until__gte=now).select_related("holder")}
+
+
+OF_PLACES = ("tilt_mm_m_yr", "tilt_low_mm_m_yr", "tilt_high_mm_m_yr")  # see `ml.rasters.areas.place_as_dict`
+Tilt = tuple[float, float, float]
+
+
+def steepest_tilts(*, alerts: Sequence[Alert]) -> dict[int, Tilt]:
+    """By the alert's row: mm a year per m, and its 90 % interval; none where it was not measured.
+
+    Of the detections that gave the alert its rates. Their places stay in the database: outlines weigh a lot.
+    """
+    columns = {f"every_{name}": _at_every_place(name) for name in OF_PLACES}
+    rows = Detection.objects.filter(
+        alert__in=[alert.pk for alert in alerts],
+        rate_mm_yr=F("alert__rate_mm_yr"),
+        peak_rate_mm_yr=F("alert__peak_rate_mm_yr"),
+    ).annotate(**columns)
+    steepest: dict[int, Tilt] = {}
+    for number, *tilts in rows.order_by("pk").values_list("alert_id", *columns):
+        if measured := list(zip(*tilts, strict=True)):
+            steepest[number] = max(measured)
+    return steepest
+
+
+def _at_every_place(name: str) -> Func:
+    cast = "%(function)s(%(expressions)s::jsonpath)"
+    places, path = F("places"), Value(f"$[*].{name}")
+    return Func(places, path, function="jsonb_path_query_array", template=cast, output_field=JSONField())

@@ -8,8 +8,8 @@ from django.conf import settings
 from django.utils import timezone
 
 from detection import selectors
+from detection.alerts import evidence, services
 from detection.alerts import glaciers as glacier_services
-from detection.alerts import methods, services
 from detection.glaciers import selectors as glacier_selectors
 from detection.rules.updates import MUTED_FOR
 from ingest.locks import Lock, short_text_key, try_locked
@@ -63,7 +63,7 @@ def complete_evidence() -> None:
     """Let other methods look at the ground of every alert that is new or has changed; its series too, where missing."""
     for alert in rows_due(Step.COMPARE, selectors.alerts_uncompared()):
         with attempt(Step.COMPARE, alert):
-            methods.evidence_complete(alert=alert)
+            evidence.evidence_complete(alert=alert)
 
 
 @stage

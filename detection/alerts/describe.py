@@ -1,23 +1,91 @@
-"""The columns of an alert, from its current detections; each family has figures of its own."""
+"""Columns of an alert from its current detections, with the buildings on its ground and its surroundings."""
 
 from collections.abc import Hashable, Sequence
 from datetime import date
+from math import pi, sqrt
 from typing import Any, NamedTuple
 
-from shapely import from_wkb, unary_union
+import numpy as np
+from django.contrib.gis.geos import GEOSGeometry
+from django.db import transaction
+from shapely import from_wkb, get_coordinates, unary_union
+from shapely import transform as transform_geometry
 
-from detection.alerts.causes import surroundings_at
-from detection.alerts.exposure import exposure_at
+from detection.by_hand import keep_by_hand
 from detection.kinds import Extent, Family, family, row_of
-from detection.models import AlertMotion, Detection
-from detection.rules.severity import Exposure, severity, severity_of_change, severity_of_speed
+from detection.models import Alert, AlertCause, AlertExposure, AlertMotion, Detection
+from detection.rules.severity import Exposure, exposure_points, severity, severity_of_change, severity_of_speed
 from detection.search.areas import to_django
 from detection.search.classify import UNKNOWN_PLACE, Evidence, classify, evidence_of, mean_shares
+from detection.selectors import detections_current
 from ingest.areas import area_of
+from ingest.context.exposure import Exposed, exposed_in
+from ingest.context.nearby import nearby
+from ingest.geometry import utm_epsg
+from ingest.locks import Lock, locked
 from ingest.models import Product, ScenePair
+from ingest.projections import transformer
 from ml.deformation.places.context import OTHER, Surroundings, weigh
 from ml.models import Run
 from ml.selectors import products_of
+
+
+def surroundings_at(*, area: GEOSGeometry, simulated: bool) -> Surroundings:
+    """What is loaded of an area's place, and its shape."""
+    elongation, across_m = shape_of(area)
+    return Surroundings(**nearby(area=area, simulated=simulated)._asdict(), elongation=elongation, across_m=across_m)
+
+
+def shape_of(area: GEOSGeometry) -> tuple[float, float]:
+    """Longer over shorter side of the smallest rectangle around an area, and the diameter of its circle, metres."""
+    shape = from_wkb(bytes(area.wkb))
+    project = transformer(4326, utm_epsg(area.centroid.x, area.centroid.y))
+    flat = transform_geometry(shape, project.transform, interleaved=False)
+    sides = np.hypot(*np.diff(get_coordinates(flat.minimum_rotated_rectangle), axis=0).T)[:2]
+    return float(max(sides) / max(min(sides), 1.0)), 2 * sqrt(area_of(shape) / pi)
+
+
+def cause_refresh(*, alert: Alert, detections: Sequence[Detection]) -> None:
+    """Keep what spoke for the kind of an alert; nothing where no network named a cause."""
+    shares = mean_shares([detection.class_shares for detection in detections])
+    if family(alert.kind) is not Family.VELOCITY or alert.extent != Extent.LOCAL or not shares:
+        AlertCause.objects.filter(alert=alert).delete()
+        return
+    place = surroundings_at(area=alert.area, simulated=alert.simulated)
+    weighed = weigh(shares, place)
+    values = {
+        "network_shares": shares,
+        "other_share": weighed.shares.get(OTHER, 0.0),
+        "terms": [term._asdict() for term in weighed.terms],
+        "elongation": place.elongation,
+        "across_m": place.across_m,
+    }
+    AlertCause.objects.update_or_create(alert=alert, defaults=values)
+
+
+COLUMNS = ("buildings", "main_road_km", "other_road_km", "railway_km", "people")
+
+
+def exposure_at(*, area: GEOSGeometry, simulated: bool) -> Exposure:
+    """What severity asks for, from the layers that are loaded now."""
+    return _for_severity(exposed_in(area=area, simulated=simulated))
+
+
+def exposure_refresh(*, alert: Alert) -> AlertExposure:
+    """Count what stands on an alert's ground now, in place of what was counted before."""
+    exposed = exposed_in(area=alert.area, simulated=alert.simulated)
+    values = {name: getattr(exposed, name) for name in COLUMNS} | {
+        "weight": exposure_points(_for_severity(exposed)),
+        "sources": [source._asdict() | {"loaded_on": source.loaded_on.isoformat()} for source in exposed.sources],
+    }
+    with transaction.atomic():
+        kept, _ = AlertExposure.objects.update_or_create(alert=alert, defaults=values)
+    return kept
+
+
+def _for_severity(exposed: Exposed) -> Exposure:
+    return Exposure(exposed.buildings, exposed.main_road_km, exposed.railway_km, exposed.people)
+
 
 FIGURES_OF_PAIRS = (
     "speed_m_day",
@@ -186,3 +254,24 @@ def _copied(main: Detection) -> dict[str, Any]:
 def _weight(product: Product) -> int:
     """Vertical motion is understood best, then the line of sight, then east-west."""
     return {"up": 2, "los": 1}.get(product.component, 0)
+
+
+BY_SURROUNDINGS = ("kind", "class_shares", "severity")
+
+
+def alert_recount(*, alert: Alert) -> bool:
+    """Bring an alert up to the layers that are loaded; whether its kind or severity changed."""
+    with locked(Lock.ALERTS):
+        alert.refresh_from_db()
+        exposure_refresh(alert=alert)
+        current = list(detections_current(alert=alert))
+        if not current:
+            return False
+        cause_refresh(alert=alert, detections=current)
+        before = (alert.kind, alert.severity)
+        description = keep_by_hand(alert=alert, columns=describe(current))
+        for name in BY_SURROUNDINGS:
+            setattr(alert, name, description.get(name, getattr(alert, name)))
+        changed = (alert.kind, alert.severity) != before
+        alert.save(update_fields=[*BY_SURROUNDINGS, *(["updated_at"] if changed else [])])
+        return changed

@@ -13,8 +13,9 @@ from shapely import from_wkb
 from shapely import transform as transform_geometry
 from shapely.geometry.base import BaseGeometry
 
-from detection.alerts.ending import SurgeLook, end_surge_where_over
-from detection.alerts.services import carry_into_alert
+from detection.alerts import life
+from detection.alerts.describe import data_end, views_of_run
+from detection.alerts.services import alert_end_where_over, carry_into_alert
 from detection.glaciers import selectors
 from detection.glaciers.cells import Cells, cells_of, pack, unpack
 from detection.glaciers.surge import (
@@ -24,19 +25,21 @@ from detection.glaciers.surge import (
     PairSample,
     as_json,
     bearing_of,
+    day_number,
     day_of,
     mean_speed,
     view_of,
 )
 from detection.kinds import Kind
-from detection.models import Detection, GlacierMotion, GlacierSample, GlacierScan, SurgeSeries
+from detection.models import Alert, Detection, GlacierMotion, GlacierSample, GlacierScan, SurgeSeries
+from detection.rules.lifecycle import ViewLife
 from detection.search.areas import to_django
 from ingest.areas import area_of
 from ingest.locks import Lock, locked
 from ingest.models import Glacier, ScenePair
 from ingest.projections import transformer
 from ml.glaciers.surges import Surge
-from ml.models import Prediction
+from ml.models import Prediction, Run
 from ml.offsets.motion import (
     GroundMotion,
     Nodes,
@@ -69,6 +72,13 @@ class Sampled(NamedTuple):
     glacier: Glacier
     cells: Cells
     rows: Sequence[GlacierSample]
+
+
+class SurgeObservation(NamedTuple):
+    """Series of a glacier in one track, and the run on its last pair."""
+
+    view: GlacierView
+    run: Run
 
 
 def glaciers_measure(*, prediction: Prediction) -> GlacierScan:
@@ -136,7 +146,7 @@ def glacier_follow(*, motion: GlacierMotion) -> GlacierMotion:
     with locked(Lock.ALERTS):
         if not GlacierMotion.objects.filter(pk=motion.pk, stale=True).update(stale=False):
             return motion  # another worker has done it
-        made, looks = [], []
+        made, observations = [], []
         for name, rows in selectors.samples_by_view(glacier=glacier).items():
             sampled = Sampled(glacier, cells, rows)
             merged, chosen = _merged(sampled)
@@ -144,13 +154,33 @@ def glacier_follow(*, motion: GlacierMotion) -> GlacierMotion:
                 view = view_of(merged, cells.km2)
                 made.append((name, view))
                 for surge in view.surges:
-                    _surge_tell(sampled, view, surge, chosen)
-                looks += [SurgeLook(view, max(chosen.items())[1].prediction.run)]
-        for alert in selectors.surges_living(glacier=glacier) if looks else ():
-            end_surge_where_over(alert, looks)
+                    _surge_carry(sampled, view, surge, chosen)
+                observations += [SurgeObservation(view, max(chosen.items())[1].prediction.run)]
+        for alert in selectors.surges_living(glacier=glacier) if observations else ():
+            _surge_end_where_over(alert, observations)
         _summarise(motion, made)
         motion.save()
     return motion
+
+
+def _surge_end_where_over(alert: Alert, observations: Sequence[SurgeObservation]) -> None:
+    """Examine each track's whole series of a surge again, and finish the alert of a surge that is over."""
+    begin, end = day_number(alert.first_motion), day_number(alert.last_motion)
+    for view, run in observations:
+        (name,) = views_of_run(run)
+        moved_until, series = life.moved_until(alert, name), view.series
+        if moved_until is None:
+            continue
+        during = [one for one in view.surges if one.onset.day <= end and series.end_day[one.last] >= begin]
+        if during:
+            moved_until = day_of(max(series.end_day[one.last] for one in during))
+        body = np.ones(series.sigma_m_day.shape[1], dtype=bool)
+        if during:
+            body = np.any([one.cells for one in during], axis=0)
+        shown = np.isfinite(mean_speed(series, body)[0]) & (series.start_day >= day_number(moved_until))
+        rest_until = day_of(series.end_day[shown].max()) if shown.any() else None
+        life.view_note(alert, name, ViewLife(moved_until, int(shown.sum()), rest_until))
+    alert_end_where_over(alert, max((one.run for one in observations), key=lambda run: data_end(run.pair)))
 
 
 def surges_in(sampled: Sampled) -> list[Detection]:
@@ -180,7 +210,7 @@ def _merged(sampled: Sampled) -> tuple[list[PairSample], dict[tuple, GlacierSamp
     return samples, chosen
 
 
-def _surge_tell(sampled: Sampled, view: GlacierView, surge: Surge, chosen: dict[tuple, GlacierSample]) -> None:
+def _surge_carry(sampled: Sampled, view: GlacierView, surge: Surge, chosen: dict[tuple, GlacierSample]) -> None:
     """A detection in each pair that shows the surge and was searched, under one alert."""
     newest = view.series.end_day[-1]
     if surge.end is not None and newest - surge.end.day > NEWS_DAYS:

@@ -12,20 +12,20 @@ from django.utils.translation import gettext as _
 from shapely import from_wkb
 
 from detection.alerts import life
-from detection.alerts.exposure import exposure_refresh
+from detection.alerts.describe import exposure_refresh
+from detection.by_hand import COLUMNS, area_m2_of, as_json, by_hand_of, from_json
 from detection.kinds import KINDS, Kind, row_of
 from detection.models import Alert, Claim, Proposal
 from detection.reviews.audit import audit_write
-from detection.reviews.by_hand import COLUMNS, area_m2_of, as_json, by_hand_of, from_json
 from detection.reviews.claims import Overtaken, unclaimed
 from detection.reviews.outlines import Unfit, outline_of
 from detection.reviews.proposals import PUBLISHED, needs_second, proposal_answer, proposal_make, proposal_overtake
 from detection.reviews.services import SPECIALIST
-from detection.reviews.tables import AlertEdit, SetByHand
 from detection.rules.lifecycle import State
 from detection.rules.severity import Severity
 from detection.rules.updates import Cause, Change
 from detection.search.areas import to_django
+from detection.tables.reviews import AlertEdit, SetByHand
 
 FIELDS = (*COLUMNS, "texts")
 LONGEST_TEXT = 1000
@@ -194,7 +194,7 @@ def _set(
     step = None
     if not silent:
         reason = TAKEN_BACK if takes_back else REASON
-        step = life.step(alert, State(alert.state), reason, SPECIALIST, changes)
+        step = life.report(alert, State(alert.state), reason, SPECIALIST, changes)
     kept = {"before": dict(before) | shown, "after": dict(after)}
     audit_write(
         actor=publisher or editor,

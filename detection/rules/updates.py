@@ -36,7 +36,7 @@ class Cause(StrEnum):
     TEXT = "text"
 
 
-class Seen(NamedTuple):
+class ViewFigures(NamedTuple):
     """What one view (a track, a component) shows in its newest data.
 
     rate: mm/yr, or m/day of offsets, of the fastest part found; sigma: one standard deviation; area_m2: all parts
@@ -59,7 +59,7 @@ class Figures(NamedTuple):
     kind: str
     severity: str
     unit: str
-    views: Mapping[str, Seen]
+    views: Mapping[str, ViewFigures]
     main: str
     shares: Mapping[str, float]
     series: SeriesMotion = SeriesMotion()
@@ -97,13 +97,13 @@ def common_view(told: Figures, now: Figures) -> str:
     return next((name for name in (now.main, told.main) if name in newer), min(newer, default=""))
 
 
-def may_be_told(found: Iterable[Change], since_told: timedelta) -> bool:
+def may_report(found: Iterable[Change], since_report: timedelta) -> bool:
     """At most one update a month; a higher grade does not wait."""
     found = tuple(found)
     rises = any(
         one.cause == Cause.SEVERITY and GRADES.index(str(one.after)) > GRADES.index(str(one.before)) for one in found
     )
-    return bool(found) and (since_told >= MUTED_FOR or rises)
+    return bool(found) and (since_report >= MUTED_FOR or rises)
 
 
 def rebased(told: Figures, now: Figures) -> Figures:
@@ -119,7 +119,7 @@ def rebased(told: Figures, now: Figures) -> Figures:
     return told._replace(views=views, series=told.series._replace(accelerating_since=accelerating))
 
 
-def retold(now: Figures, changed: Iterable[Change]) -> Figures:
+def reported(now: Figures, changed: Iterable[Change]) -> Figures:
     """What is told by a step. A view with older data has not shown the change yet; when it does, that is no news."""
     if not {one.cause for one in changed} & {Cause.RATE, Cause.PEAK, Cause.AREA}:
         return now
@@ -136,12 +136,14 @@ def as_json(figures: Figures) -> dict[str, Any]:
 
 def from_json(stored: Mapping[str, Any]) -> Figures:
     """What `as_json` made."""
-    views = {name: Seen(**one | {"until": date.fromisoformat(one["until"])}) for name, one in stored["views"].items()}
+    views = {
+        name: ViewFigures(**one | {"until": date.fromisoformat(one["until"])}) for name, one in stored["views"].items()
+    }
     days = {name: date.fromisoformat(day) if day else None for name, day in stored["series"].items()}
     return Figures(**{**stored, "views": views, "series": SeriesMotion(**days)})
 
 
-def _of_view(view: str, told: Seen, now: Seen, unit: str) -> list[Change]:
+def _of_view(view: str, told: ViewFigures, now: ViewFigures, unit: str) -> list[Change]:
     found, component = [], view.split("/")[0]
     if unit and _rate_changed(told, now):
         found.append(Change(Cause.RATE, told.rate, now.rate, unit, component))
@@ -153,15 +155,15 @@ def _of_view(view: str, told: Seen, now: Seen, unit: str) -> list[Change]:
     return found
 
 
-def _differ(told: Seen, now: Seen) -> bool:
+def _differ(told: ViewFigures, now: ViewFigures) -> bool:
     return abs(now.rate - told.rate) >= SIGMAS * math.hypot(told.sigma, now.sigma)
 
 
-def _rate_changed(told: Seen, now: Seen) -> bool:
+def _rate_changed(told: ViewFigures, now: ViewFigures) -> bool:
     return _differ(told, now) and abs(now.rate - told.rate) >= RATE_SHARE * abs(told.rate)
 
 
-def _peaks_differ(told: Seen, now: Seen) -> bool:
+def _peaks_differ(told: ViewFigures, now: ViewFigures) -> bool:
     if told.peak is None or now.peak is None or told.peak_sigma is None or now.peak_sigma is None:
         return False
     change = abs(now.peak - told.peak)

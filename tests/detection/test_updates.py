@@ -7,14 +7,14 @@ import pytest
 
 from detection.rules.lifecycle import (
     SHORTEST_REST,
-    Look,
+    Observation,
     Proof,
     ViewLife,
-    after_look,
+    after_observation,
     at_rest,
     event_proof,
     moves_again,
-    rest_asked,
+    required_rest,
     rest_proof,
     series_rest,
 )
@@ -22,14 +22,14 @@ from detection.rules.updates import (
     MUTED_FOR,
     Cause,
     Figures,
-    Seen,
     SeriesMotion,
+    ViewFigures,
     as_json,
     changes,
     from_json,
-    may_be_told,
+    may_report,
     rebased,
-    retold,
+    reported,
 )
 
 TOLD, NOW = date(2024, 1, 1), date(2025, 1, 1)
@@ -38,7 +38,7 @@ LOS = "los/15/ascending"
 
 def figures(rate=-8.0, sigma=0.5, area_m2=2e5, until=NOW, view=LOS, by="egms, network", **more) -> Figures:
     fields = {"kind": "subsidence", "severity": "minor", "unit": "mm/yr", "main": view, "shares": {}} | more
-    return Figures(views={view: Seen(rate, sigma, area_m2, until, by)}, **fields)
+    return Figures(views={view: ViewFigures(rate, sigma, area_m2, until, by)}, **fields)
 
 
 def told(**more) -> Figures:
@@ -89,7 +89,7 @@ def test_a_view_that_came_later_is_compared_with_itself_from_then_on():
 
 def test_the_fastest_part_is_news_where_the_outline_grew_with_it():
     def seen(peak: float, until: date, rate: float) -> Figures:
-        view = Seen(rate, 1.5, 2e5, until, "egms, network", peak, 1.5)
+        view = ViewFigures(rate, 1.5, 2e5, until, "egms, network", peak, 1.5)
         return figures()._replace(views={LOS: view})
 
     assert causes(seen(-20.0, TOLD, -6.0), seen(-40.0, NOW, -8.2)) == ["peak"]
@@ -100,10 +100,10 @@ def test_the_fastest_part_is_news_where_the_outline_grew_with_it():
 
 def test_a_change_that_one_view_told_is_no_news_of_a_view_with_older_data():
     other = "los/88/descending"
-    both = figures()._replace(views={LOS: figures().views[LOS], other: Seen(-7.0, 0.5, 2e5, TOLD)})
-    after = retold(both, changes(told(), figures(-14.0)))
+    both = figures()._replace(views={LOS: figures().views[LOS], other: ViewFigures(-7.0, 0.5, 2e5, TOLD)})
+    after = reported(both, changes(told(), figures(-14.0)))
     assert set(after.views) == {LOS}
-    assert retold(both, ()) == both
+    assert reported(both, ()) == both
 
 
 def test_several_causes_are_one_update():
@@ -125,11 +125,11 @@ def test_a_grade_is_news_where_the_ground_explains_it():
 def test_one_update_a_month_and_a_higher_grade_does_not_wait():
     faster, higher = changes(told(), figures(-14.0)), changes(told(), figures(-14.0, severity="moderate"))
     lower = changes(told(severity="moderate"), figures(-4.0))
-    assert may_be_told(faster, MUTED_FOR)
-    assert not may_be_told(faster, MUTED_FOR - timedelta(days=1))
-    assert may_be_told(higher, timedelta(0))
-    assert not may_be_told(lower, timedelta(0))
-    assert not may_be_told((), timedelta(days=1000))
+    assert may_report(faster, MUTED_FOR)
+    assert not may_report(faster, MUTED_FOR - timedelta(days=1))
+    assert may_report(higher, timedelta(0))
+    assert not may_report(lower, timedelta(0))
+    assert not may_report((), timedelta(days=1000))
 
 
 def test_what_was_told_is_kept_as_it_was():
@@ -160,22 +160,22 @@ def test_a_year_of_noise_is_told_less_than_once_for_a_hundred_alerts():
         known, last = told(rate=rates[0], sigma=sigma), 0
         for n, rate_now in enumerate(rates[1:], start=1):
             after = figures(rate_now, sigma, until=TOLD + timedelta(days=6 * n))
-            if may_be_told(changes(known, after), timedelta(days=6 * (n - last))):
+            if may_report(changes(known, after), timedelta(days=6 * (n - last))):
                 n_told, known, last = n_told + 1, after, n
     assert n_told <= 10
 
 
 def test_a_place_is_at_rest_after_two_looks_and_as_long_as_the_noise_asks_for():
-    life = after_look(None, Look(date(2023, 1, 1), True))
+    life = after_observation(None, Observation(date(2023, 1, 1), True))
     assert life == ViewLife(date(2023, 1, 1))
-    once = after_look(life, Look(date(2024, 3, 1), False))
+    once = after_observation(life, Observation(date(2024, 3, 1), False))
     assert at_rest({LOS: once}, rest_proof(1.0)) is None
-    twice = after_look(once, Look(date(2024, 6, 1), False))
+    twice = after_observation(once, Observation(date(2024, 6, 1), False))
     assert at_rest({LOS: twice}, rest_proof(1.0)) == date(2023, 1, 1)
     assert at_rest({LOS: twice}, rest_proof(3.0)) is None  # noisier data
     seen_elsewhere = {LOS: twice, "los/88/descending": ViewLife(date(2024, 5, 1))}
     assert at_rest(seen_elsewhere, rest_proof(1.0)) is None
-    assert rest_asked(0.1) < rest_asked(0.5) < rest_asked(1.0) < rest_asked(5.0)
+    assert required_rest(0.1) < required_rest(0.5) < required_rest(1.0) < required_rest(5.0)
 
 
 @pytest.mark.parametrize(("z", "looks"), [(-9.0, 2), (-6.0, 2), (-5.0, 4), (-4.5, 7), (-3.0, 12)])
@@ -191,15 +191,15 @@ def test_series_that_rest_end_a_place_once_that_is_long_enough():
 
 def test_the_same_data_looked_at_again_are_no_second_look():
     life = ViewLife(date(2023, 1, 1))
-    once = after_look(life, Look(date(2024, 1, 1), False))
-    assert after_look(once, Look(date(2024, 1, 1), False)) == once
-    assert after_look(life, Look(date(2023, 1, 1), False)) == life
+    once = after_observation(life, Observation(date(2024, 1, 1), False))
+    assert after_observation(once, Observation(date(2024, 1, 1), False)) == once
+    assert after_observation(life, Observation(date(2023, 1, 1), False)) == life
 
 
 def test_only_motion_after_a_rest_wakes_a_place():
     resting = ViewLife(date(2023, 1, 1), 2, date(2024, 6, 1))
-    assert moves_again(resting, Look(date(2024, 7, 1), True))
-    assert not moves_again(resting, Look(date(2024, 7, 1), False))
-    assert not moves_again(resting, Look(date(2024, 6, 1), True))  # older data
-    assert not moves_again(ViewLife(date(2023, 1, 1)), Look(date(2024, 7, 1), True))  # has seen no rest
-    assert not moves_again(None, Look(date(2024, 7, 1), True))
+    assert moves_again(resting, Observation(date(2024, 7, 1), True))
+    assert not moves_again(resting, Observation(date(2024, 7, 1), False))
+    assert not moves_again(resting, Observation(date(2024, 6, 1), True))  # older data
+    assert not moves_again(ViewLife(date(2023, 1, 1)), Observation(date(2024, 7, 1), True))  # has seen no rest
+    assert not moves_again(None, Observation(date(2024, 7, 1), True))

@@ -3,7 +3,7 @@ cause, and how much it matters."""
 
 from django.core.management.base import BaseCommand
 
-from detection.alerts.recount import alert_recount
+from detection.alerts.describe import alert_recount
 from detection.selectors import alerts_public
 
 

@@ -9,7 +9,7 @@ from django.contrib.gis.geos import GEOSGeometry, MultiPolygon
 from shapely import from_wkb
 
 from detection.models import Alert
-from detection.reviews.tables import SetByHand
+from detection.tables.reviews import SetByHand
 from ingest.areas import area_of
 
 COLUMNS = ("kind", "severity", "area")  # of an alert, which a look and a person may both state
