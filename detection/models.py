@@ -325,8 +325,10 @@ class AlertMotion(models.Model):
 
 
 class GlacierScan(models.Model):
-    """Offsets in which the glaciers have been measured. stable_ground: the ground that their error is estimated on, in
-    ITS_LIVE's terms."""
+    """Offsets in which the glaciers have been measured.
+
+    stable_ground: the ground that their error is estimated on, in ITS_LIVE's terms.
+    """
 
     prediction = models.OneToOneField(Prediction, models.CASCADE, related_name="glacier_scan")
     n_glaciers = models.PositiveIntegerField()

@@ -34,14 +34,14 @@ def scan_finished_predictions() -> None:
 
 @shared_task(ignore_result=True)
 def help_to_scan(number: int) -> None:
-    """The same beside it; nothing where another worker does so under this number."""
+    """Scan in a parallel slot; skip if the slot is taken."""
     with try_locked(Lock.STAGE, short_text_key(f"{help_to_scan.name} {number}")) as alone:
         if alone:
             _scan(rows_due(Step.SEARCH, selectors.predictions_in_turn()))
 
 
 def _scan(due: Iterable[Prediction]) -> None:
-    """A bad one does not hold up the others."""
+    """Search predictions one by one; a failing one does not hold up the others."""
     for prediction in due:
         with attempt(Step.SEARCH, prediction):
             services.prediction_scan(prediction=prediction)
@@ -68,8 +68,8 @@ def complete_evidence() -> None:
 
 @stage
 def follow_alerts() -> None:
-    """Tell what had to wait because something was told a short time before; a bad alert holds up no other."""
-    for alert in selectors.alerts_untold(told_before=timezone.now() - MUTED_FOR):
+    """Report changes that had to wait for an earlier report; a failing alert holds up no other."""
+    for alert in selectors.alerts_awaiting_update(reported_before=timezone.now() - MUTED_FOR):
         try:
             services.alert_follow(alert=alert)
         except Exception:

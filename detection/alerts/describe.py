@@ -31,7 +31,7 @@ from ml.selectors import products_of
 
 
 def surroundings_at(*, area: GEOSGeometry, simulated: bool) -> Surroundings:
-    """What is loaded of an area's place, and its shape."""
+    """Return the loaded surroundings of an area, and its shape."""
     elongation, across_m = shape_of(area)
     return Surroundings(**nearby(area=area, simulated=simulated)._asdict(), elongation=elongation, across_m=across_m)
 
@@ -67,7 +67,7 @@ COLUMNS = ("buildings", "main_road_km", "other_road_km", "railway_km", "people")
 
 
 def exposure_at(*, area: GEOSGeometry, simulated: bool) -> Exposure:
-    """What severity asks for, from the layers that are loaded now."""
+    """Return the exposure that severity depends on, from the layers that are loaded now."""
     return _for_severity(exposed_in(area=area, simulated=simulated))
 
 
@@ -109,7 +109,7 @@ class Ground(NamedTuple):
 
 
 def describe(detections: Sequence[Detection]) -> dict[str, Any]:
-    """The columns of an alert: the union of its detections, with the figures of the main one."""
+    """Compute the columns of an alert: the union of its detections, with the figures of the main one."""
     area = unary_union([from_wkb(bytes(detection.area.wkb)) for detection in detections])
     area_m2, shape = area_of(area), to_django(area)
     simulated = any(detection.scan.prediction.run.input.simulated for detection in detections)
@@ -129,7 +129,7 @@ def describe(detections: Sequence[Detection]) -> dict[str, Any]:
 
 
 def independent_views(detection: Detection) -> set[Hashable]:
-    """What must differ for a second sighting to count: the track of a velocity field, the later image of a pair.
+    """Return what must differ for a second sighting to count: the track of a field, the later image of a pair.
 
     A run that looks at two tracks together sees twice where each of them shows the motion by itself.
     """
@@ -141,7 +141,7 @@ def independent_views(detection: Detection) -> set[Hashable]:
 
 
 def measured_in(detection: Detection) -> Product | ScenePair:
-    """The data that gave its figures: of several tracks that a run saw, the one that gave the rate."""
+    """Return the data that gave a detection its figures; of several tracks, the one that gave the rate."""
     run = detection.scan.prediction.run
     orbit = detection.reasons[0].get("orbit") if detection.reasons else None
     if run.pair or orbit in {None, run.product.track}:
@@ -150,12 +150,12 @@ def measured_in(detection: Detection) -> Product | ScenePair:
 
 
 def view_of_detection(detection: Detection) -> str:
-    """The name under which its figures are compared with what the same track shows later, by the same processor."""
+    """Name the view with which a detection's figures are compared: the same track by the same processor."""
     return _view_of(measured_in(detection))
 
 
 def views_of_run(run: Run) -> dict[str, date]:
-    """The names of all tracks that a run saw, as `view_of_detection` has them: the last date of the data of each."""
+    """Return the last date of the data of each view of a run, by the names of `view_of_detection`."""
     seen = [run.pair] if run.pair else products_of(run=run)
     views: dict[str, date] = {}
     for one in seen:
@@ -232,13 +232,13 @@ def _evidence(detection: Detection, product: Product) -> list[Evidence]:
 
 
 def _of_surface(detections: Sequence[Detection], area_m2: float, ground: Ground) -> dict[str, Any]:
-    """The strongest change."""
+    """Return the figures of the strongest change."""
     main = min(detections, key=lambda detection: detection.change_sigma)
     return _copied(main) | {"severity": severity_of_change(area_m2)}
 
 
 def _of_offsets(detections: Sequence[Detection], area_m2: float, ground: Ground) -> dict[str, Any]:
-    """The latest speed; once an event was detected, a surge, the alert stays one."""
+    """Return the figures of the latest speed; an alert with a surge stays a surge."""
     detections = [one for one in detections if row_of(one.kind).event] or detections
     main = max(detections, key=lambda detection: (data_span(detection)[1], detection.score))
     return _copied(main) | {"severity": severity_of_speed(main.peak_speed_m_day, ground.exposure)}

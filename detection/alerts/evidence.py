@@ -89,7 +89,7 @@ def _has_cycles(product: Product) -> bool:
 
 
 def _ring(area: MultiPolygon) -> GEOSGeometry:
-    """The ground around an area, as its reasons have it (`ml.statistics.reasons`)."""
+    """Return the ground around an area, as reasons are computed with (`ml.statistics.reasons`)."""
     geographic = from_wkb(bytes(area.wkb))
     epsg = utm_epsg(geographic.centroid.x, geographic.centroid.y)
     metric = transform(geographic, transformer(4326, epsg).transform, interleaved=False)
@@ -121,7 +121,7 @@ def _columns(product: Product, motion: SeriesMotion) -> dict[str, Any]:
 
 
 def _as_json(product: Product, motion: SeriesMotion) -> dict[str, Any]:
-    """What a chart draws: the series against the ground around it, its curve, and every change."""
+    """Return what a chart draws: the series against the ground around it, its curve, and every change."""
     return {
         "dates": [day.isoformat() for day in product.dates],
         "displacement_mm": [None if np.isnan(one) else round(float(one), DIGITS) for one in motion.values_mm],

@@ -105,7 +105,7 @@ def glaciers_measure(*, prediction: Prediction) -> GlacierScan:
 
 
 def measured(raster: StoredRaster, pair: ScenePair, glaciers: Sequence[Glacier]) -> Measured:
-    """What offsets of a pair, in memory, say of the glaciers that it shows. Those too small to surge are left out."""
+    """Measure the glaciers in a pair's offsets, in memory; glaciers too small to surge are left out."""
     shapes = {glacier.pk: from_wkb(bytes(glacier.outline.wkb)) for glacier in glaciers}
     nodes = _nodes(raster)
     motion = ground_motion(nodes, raster.epsg, PixelScale(pair.reference.posting_m, pair.temporal_baseline_days))
@@ -193,7 +193,7 @@ def surges_in(sampled: Sampled) -> list[Detection]:
 
 
 def _merged(sampled: Sampled) -> tuple[list[PairSample], dict[tuple, GlacierSample]]:
-    """Samples of two bursts of one pass become one; and for its two days the sample that stands for them."""
+    """Merge samples of two bursts of one pass; return them with the sample that stands for each pair of days."""
     by_days: dict[tuple, list[tuple[GlacierSample, GroundMotion]]] = {}
     n_cells = sampled.cells.n
     for row in sampled.rows:
@@ -211,7 +211,7 @@ def _merged(sampled: Sampled) -> tuple[list[PairSample], dict[tuple, GlacierSamp
 
 
 def _surge_carry(sampled: Sampled, view: GlacierView, surge: Surge, chosen: dict[tuple, GlacierSample]) -> None:
-    """A detection in each pair that shows the surge and was searched, under one alert."""
+    """Save a detection in each searched pair that shows the surge, under one alert."""
     newest = view.series.end_day[-1]
     if surge.end is not None and newest - surge.end.day > NEWS_DAYS:
         return
@@ -229,7 +229,7 @@ def _surge_carry(sampled: Sampled, view: GlacierView, surge: Surge, chosen: dict
 def _detections(
     cells: Cells, view: GlacierView, surge: Surge, chosen: dict[tuple, GlacierSample]
 ) -> Iterator[Detection]:
-    """A surge in each pair that shows it and was searched; not saved."""
+    """Yield a detection, not saved, in each searched pair that shows a surge."""
     mask = np.isin(cells.number, np.flatnonzero(surge.cells))
     geographic = to_geographic(outline(mask, cells.transform, cells.km2 * 4e6).intersection(cells.outline), cells.epsg)
     speed, sigma = mean_speed(view.series, surge.cells)
@@ -259,7 +259,7 @@ def _detections(
 
 
 def _summarise(motion: GlacierMotion, made: Sequence[tuple[str, GlacierView]]) -> None:
-    """The columns of a glacier's row; its speed is that of the view that saw it last."""
+    """Fill the columns of a glacier's row; its speed is that of the view with the newest data."""
     motion.stale = False
     motion.views = [as_json(view, name) for name, view in made]
     known = [(name, view, np.flatnonzero(np.isfinite(view.speed_m_day))) for name, view in made]

@@ -114,7 +114,7 @@ def report(
         )
     alert.state = to.value
     figures = figures_of(alert, detections_current(alert=alert))
-    life.told, life.told_at = updates.as_json(updates.reported(figures, changed)), now
+    life.told, life.told_at = updates.as_json(updates.reported_by_step(figures, changed)), now
     life.save(update_fields=["told", "told_at"])
     return taken
 

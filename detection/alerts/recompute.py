@@ -83,14 +83,14 @@ class Reruns:
 
 
 def runs_behind(stored: Detection) -> list[Run]:
-    """The runs that a stored detection stands on. NotRepeatable where not all of them are known any more."""
+    """Return the runs behind a stored detection. NotRepeatable where some of them are no longer stored."""
     if stored.kind == Kind.GLACIER_SURGE:
         return [one.run for one in series_of(stored).predictions]
     return [stored.scan.prediction.run]
 
 
 def series_of(stored: Detection) -> Series:
-    """What a surge was found in; of one of an earlier release, which did not record it, the series of today.
+    """Return the series behind a surge; without a record (earlier releases), the series of today.
 
     NotRepeatable where a part of it is no longer there.
     """
@@ -119,7 +119,7 @@ def _series_today(stored: Detection) -> Series:
 
 
 def _searched(prediction: Prediction, result: RasterResult, raster: StoredRaster) -> list[Detection]:
-    """What a search with the stored thresholds finds in a result that is in memory only."""
+    """Search a result in memory with the stored thresholds."""
     scan = getattr(prediction, "scan", None)
     if scan is None:
         return []
@@ -133,7 +133,7 @@ def _searched(prediction: Prediction, result: RasterResult, raster: StoredRaster
 
 
 def _samples(run: Run, raster: StoredRaster) -> dict[int, bytes]:
-    """What offsets show of every glacier, with the outlines that are loaded now."""
+    """Measure every glacier in offsets in memory, with the outlines that are loaded now."""
     if run.model_version.task != ModelVersion.Task.OFFSETS:
         return {}
     samples = measured(raster, run.pair, list(glaciers_in(pair=run.pair))).samples
@@ -156,6 +156,8 @@ FIGURES = (
 
 
 class Outcome(StrEnum):
+    """Outcomes of a recomputation."""
+
     SAME = "same"
     DIFFERENT = "different"
     IMPOSSIBLE = "not recomputed"
@@ -177,8 +179,10 @@ class Missing(NamedTuple):
 
 
 class Recomputation(NamedTuple):
-    """iou: intersection over union of both outlines, 0-1; None where something is missing for it. runs: by whom and
-    from what; notes: what differs on this machine and made no difference by itself.
+    """Outcome of a recomputation, with all differences.
+
+    iou: intersection over union of both outlines, 0-1, None where something is missing for it; runs: code and inputs;
+    notes: what differs on this machine and made no difference by itself.
     """
 
     outcome: Outcome
@@ -234,7 +238,7 @@ class Recomputer:
 
 
 def _twin(stored: Detection, found: Sequence[Detection]) -> Detection | None:
-    """What a stored detection comes out as now: of all that is found, what lies on it most; None where nothing does."""
+    """Return the new detection that overlaps a stored one most; None where none does."""
     place = _shape(stored.area)
     shared = [(overlap(place, _shape(other.area)), other) for other in found]
     best, twin = max(shared, key=lambda pair: pair[0], default=(0.0, None))
@@ -267,7 +271,7 @@ def _not_standing(alert: Alert, stored: Sequence[Detection]) -> Iterator[Missing
 
 
 def _runs(stored: Sequence[Detection]) -> Iterator[dict[str, Any]]:
-    """What each run that an alert stands on was made from and with, for the record."""
+    """Return the inputs and the code of each run behind an alert, for the record."""
     runs: dict[int, Run] = {}
     for one in stored:
         try:

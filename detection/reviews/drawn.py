@@ -48,8 +48,10 @@ class PlaceTaken(ValueError):
 
 
 class Drawn(NamedTuple):
-    """What a person says of a place. outline: GeoJSON; seen_on: the day on which the motion was seen; texts: public,
-    by language; reason: of REASONS of Verdict.DRAWN; note: for reviewers only.
+    """What a person states of a place.
+
+    outline: GeoJSON; seen_on: the day on which the motion was seen; texts: public, by language;
+    reason: of REASONS of Verdict.DRAWN; note: for reviewers only.
     """
 
     kind: str
@@ -120,7 +122,7 @@ def living_near(outline: BaseGeometry) -> list[Alert]:
 
 
 def _checked(drawn: Drawn) -> BaseGeometry:
-    """The outline, where all else can be taken, too. Raises Unfit."""
+    """Return the outline, once all other fields have been checked. Raises Unfit."""
     if drawn.kind not in KINDS_DRAWN:
         raise Unfit(_("Please choose a kind."))
     if drawn.severity not in set(Severity):

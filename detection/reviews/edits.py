@@ -39,7 +39,7 @@ def kinds_open(kind: str) -> list[Kind]:
 
 
 def last_edit(alert: Alert) -> int:
-    """The number of the last act on an alert, by which a form knows whether somebody was quicker."""
+    """Return the number of the last act on an alert, by which a form detects that another person was quicker."""
     return alert.edits.values_list("pk", flat=True).last() or 0
 
 
@@ -55,8 +55,8 @@ def alert_edit(
     """Set columns of an alert for good; None where nothing changes. What a second person has to agree to is proposed.
 
     wanted: of kind, severity, area (GeoJSON text), texts (by language); empty: as computed. announce: whether a
-    change of the text alone is told; all else always is. Overtaken where somebody was quicker, Claimed where somebody
-    else holds the alert, Unfit for what cannot be taken.
+    change of the text alone is reported; all else always is. Overtaken where somebody was quicker, Claimed where
+    somebody else holds the alert, Unfit for what cannot be taken.
     """
     with transaction.atomic():
         _locked(alert, editor)
@@ -146,7 +146,7 @@ def _values(set_by_hand: SetByHand) -> dict[str, Any]:
 
 
 def _checked(alert: Alert, set_by_hand: SetByHand, wanted: Mapping[str, Any]) -> dict[str, Any]:
-    """What is wanted, as rows keep it: nothing where it is what the computer says too."""
+    """Return wanted values as rows keep them: empty where they equal the computed ones."""
     checked: dict[str, Any] = {}
     computed = set_by_hand.computed
     if "kind" in wanted:
@@ -210,7 +210,7 @@ def _set(
 
 
 def _changes(alert: Alert, shown: Mapping[str, Any], after: Mapping[str, Any]) -> Sequence[Change]:
-    """What readers of the alert did not know."""
+    """Return the changes that are new to readers of the alert."""
     changes = []
     if alert.kind != shown["kind"]:
         changes.append(Change(Cause.NAMED, shown["kind"], alert.kind))

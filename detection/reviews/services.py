@@ -138,7 +138,7 @@ def _record(review: Review, before: State, publisher: AbstractBaseUser | None = 
 
 
 def _after(review: Review, before: State, publisher: AbstractBaseUser | None = None) -> None:
-    """What every word of a specialist brings with it: a new date, a free alert, an audit row."""
+    """Apply what follows every verdict: a new date, a free alert, an audit row."""
     alert, undone, actor = review.alert, review.takes_back, publisher or review.reviewer
     alert.updated_at = timezone.now()
     alert.save(update_fields=["updated_at"])

@@ -20,6 +20,8 @@ YEAR = timedelta(days=365)
 
 
 class State(StrEnum):
+    """States of an alert."""
+
     FIRST = "first"
     PROVISIONAL = "provisional"
     CONFIRMED = "confirmed"
@@ -88,11 +90,12 @@ def is_motion(rate_mm_yr: float) -> bool:
 
 
 def may_become(state: State, target: State) -> bool:
+    """Return whether an alert in one state may go to another."""
     return target in ALLOWED[state]
 
 
 def after_sighting(state: State, independent_products: int) -> State:
-    """The state after an area was seen: seen by two products, a first alert is provisional; people decide the rest."""
+    """Return the state after a sighting: a first alert in two products is provisional; people decide the rest."""
     if state is State.FIRST and independent_products >= 2:
         return State.PROVISIONAL
     return state
@@ -125,12 +128,12 @@ def required_rest(sigma_mm_yr: float | None) -> timedelta:
 
 
 def rest_proof(sigma_mm_yr: float | None) -> Proof:
-    """What shows that lasting motion is over."""
+    """Return the proof that lasting motion is over."""
     return Proof(FEWEST_LOOKS, required_rest(sigma_mm_yr))
 
 
 def event_proof(z: float, found_from: float, fewest_looks: int = FEWEST_LOOKS) -> Proof:
-    """What shows that an event is over: looks that would hardly all miss it if it went on, and three months.
+    """Return the proof that an event is over: observations that would hardly all miss it, and three months.
 
     z: by how many standard deviations it stood out; found_from: z from which one look finds it.
     """
@@ -140,7 +143,7 @@ def event_proof(z: float, found_from: float, fewest_looks: int = FEWEST_LOOKS) -
 
 
 def at_rest(views: Mapping[str, ViewLife], proof: Proof) -> date | None:
-    """The last date that showed motion, where no view has shown any for long enough; else None."""
+    """Return the last date that showed motion, where no view has shown any for long enough; else None."""
     if not views:
         return None
     moved_until = max(life.moved_until for life in views.values())

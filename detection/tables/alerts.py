@@ -9,7 +9,7 @@ RELATIONS = [(MERGED_INTO, "became part of"), (SPLIT_FROM, "split from")]
 
 
 class AlertUpdate(models.Model):
-    """What had changed in the figures of an alert when a step of its life was told. Rows are only added.
+    """What had changed in the figures of an alert when a step of its life was reported. Rows are only added.
 
     The step is a transition: to another state, or, where nothing but figures changed, from a state to itself. It is
     announced like any other.
@@ -29,7 +29,7 @@ class AlertUpdate(models.Model):
 
 
 class AlertLife(models.Model):
-    """What was told of an alert last, and what each view has shown of it: the memory that the rules compare with."""
+    """What was last reported of an alert, and what each view has shown: the memory that the rules compare with."""
 
     alert = models.OneToOneField("detection.Alert", models.CASCADE, related_name="life")
     told = models.JSONField(help_text="of detection.rules.updates.Figures")

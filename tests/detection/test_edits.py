@@ -1,4 +1,4 @@
-"""What a person sets of an alert stays, is told, can be taken back, and is kept with before and after."""
+"""What a person sets of an alert stays, is reported, can be taken back, and is kept with before and after."""
 
 import io
 import json
