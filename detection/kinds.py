@@ -11,6 +11,8 @@ from django.utils.translation import gettext_lazy as _
 
 
 class Kind(StrEnum):
+    """Kinds of alerts."""
+
     SUBSIDENCE = "subsidence"
     MINING = "mining-subsidence"
     GROUNDWATER = "groundwater-subsidence"
@@ -246,10 +248,10 @@ KIND_OF_CLASS: dict[str, Kind] = {row.network_class: kind for kind, row in KINDS
 
 
 def row_of(kind: str) -> KindRow:
-    """The row of a kind as the database holds it."""
+    """Return the row of a kind as the database holds it."""
     return KINDS[Kind(kind)]
 
 
 def family(kind: str) -> Family:
-    """The family of a kind."""
+    """Return the family of a kind."""
     return row_of(kind).family

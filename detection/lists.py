@@ -33,6 +33,8 @@ class Order(StrEnum):
 
 
 class AlertCount(NamedTuple):
+    """Number of alerts of one kind, state and severity."""
+
     kind: str
     state: str
     severity: str
@@ -84,10 +86,9 @@ def alerts_within(
     found: Period = ALL_TIME,
     moving: Period = ALL_TIME,
 ) -> QuerySet[Alert]:
-    """Alerts of every state that touch the area, were found in some days, and whose data show motion in some days, in
-    no order; among: their rows.
+    """Return alerts of every state by area, days of detection and days of motion, in no order.
 
-    area: a shape, or a query of the one row and column that holds it.
+    among: their rows; area: a shape, or a query of the one row and column that holds it.
     """
     alerts = Alert.objects.order_by()
     if area is not None:
@@ -132,7 +133,7 @@ def _rows(numbers: Sequence[int]) -> RawSQL:
 
 
 def _months_before(day: date, back: int) -> date:
-    """The first day of the month so many before that of a day."""
+    """Return the first day of the month so many before that of a day."""
     year, month = divmod(12 * day.year + day.month - 1 - back, 12)
     return date(year, month + 1, 1)
 

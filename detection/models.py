@@ -1,21 +1,24 @@
 """Detection: one area in one run. Alert: what people follow, through all its detections.
 
-Transition: a step of its life; updates and relations are in `detection.alerts.records`.
+Transition: a step of its life; updates and relations are in `detection.tables.alerts`.
 Review: a specialist's verdict. Claim: who is reviewing an alert now. AuditEntry: who did what, kept for ever.
 AlertMotion: since when an alert moves, and whether faster than before.
 GlacierScan, GlacierSample, GlacierMotion: pairs measured for glaciers, one glacier in one pair, and its time series.
-Assignment, Proposal, SecondLook, ReviewBatch, FieldVisit: in `detection.reviews.tables`.
-What people can check an alert by: `detection.alerts.evidence`.
+Assignment, Proposal, SecondLook, ReviewBatch, FieldVisit: in `detection.tables.reviews`.
+Evidence by which people check an alert: `detection.tables.alerts`.
 """
 
 from django.conf import settings
 from django.contrib.gis.db import models
 from django.urls import reverse
 
-from detection.alerts.evidence import AlertMethods, SurgeSeries
-from detection.alerts.records import AlertLife, AlertRelation, AlertUpdate
 from detection.kinds import Extent
-from detection.reviews.tables import (
+from detection.rules.codes import encode
+from detection.rules.lifecycle import Source, State
+from detection.rules.severity import Severity
+from detection.rules.verdicts import REASONS, Reason, Verdict
+from detection.tables.alerts import AlertLife, AlertMethods, AlertRelation, AlertUpdate, SurgeSeries
+from detection.tables.reviews import (
     AlertEdit,
     Assignment,
     CaseFile,
@@ -26,10 +29,6 @@ from detection.reviews.tables import (
     SecondLook,
     SetByHand,
 )
-from detection.rules.codes import encode
-from detection.rules.lifecycle import Source, State
-from detection.rules.severity import Severity
-from detection.rules.verdicts import REASONS, Reason, Verdict
 from ingest.models import Glacier, Product
 from ml.models import Prediction
 
@@ -326,8 +325,10 @@ class AlertMotion(models.Model):
 
 
 class GlacierScan(models.Model):
-    """Offsets in which the glaciers have been measured. stable_ground: the ground that their error is estimated on, in
-    ITS_LIVE's terms."""
+    """Offsets in which the glaciers have been measured.
+
+    stable_ground: the ground that their error is estimated on, in ITS_LIVE's terms.
+    """
 
     prediction = models.OneToOneField(Prediction, models.CASCADE, related_name="glacier_scan")
     n_glaciers = models.PositiveIntegerField()

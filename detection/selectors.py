@@ -1,20 +1,20 @@
 """Reading alerts and detections."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 
 from django.contrib.gis.geos import MultiPolygon
-from django.db.models import Case, Exists, F, IntegerField, OuterRef, Q, QuerySet, Value, When, Window
+from django.db.models import Case, Exists, F, Func, IntegerField, JSONField, OuterRef, Q, QuerySet, Value, When, Window
 from django.db.models.functions import Abs, Coalesce, RowNumber
 from django.utils import timezone
 
-from detection.alerts.records import MERGED_INTO
 from detection.kinds import EVENTS, FAMILIES, Family, Kind
 from detection.models import Alert, AlertRelation, Claim, Detection, Review, Scan
 from detection.rules.codes import decode
 from detection.rules.lifecycle import LIVING, State
 from detection.rules.severity import Severity
 from detection.rules.verdicts import Verdict
+from detection.tables.alerts import MERGED_INTO
 from ingest.models import Product, ScenePair
 from ml.models import GroundEvent, ModelVersion, Prediction, Run
 from ml.selectors import predictions_finished
@@ -44,8 +44,10 @@ def predictions_unscanned() -> QuerySet[Prediction]:
 
 
 def predictions_in_turn() -> QuerySet[Prediction]:
-    """The same, in the order in which they are searched: those across an event first, then one of each product or track
-    in turn."""
+    """Return unscanned predictions in the order of search.
+
+    Those across an event come first, then one of each product or track in turn.
+    """
     track = [f"run__pair__reference__{name}" for name in ("source_format", "track", "direction", "burst")]
     urgent = GroundEvent.pairs.through.objects.filter(scenepair=OuterRef("run__pair"))
     turn = Window(RowNumber(), partition_by=["run__product", *track], order_by="id")
@@ -53,13 +55,13 @@ def predictions_in_turn() -> QuerySet[Prediction]:
 
 
 def offsets_of(*, pair: ScenePair) -> Prediction | None:
-    """The latest offsets of a pair."""
+    """Return the latest offsets of a pair."""
     of_pair = predictions_finished().filter(run__model_version__task=Task.OFFSETS, run__pair=pair)
     return of_pair.order_by("-run__finished_at", "-id").first()
 
 
 def detections_current(*, alert: Alert) -> QuerySet[Detection]:
-    """The alert's detections in the latest successful run of each product: what is known of it now.
+    """Return the alert's detections in the latest successful run of each product: what is known of it now.
 
     Where a newer run looked at the same ground in this product and in another track together, its word counts.
     A release counts until a newer one of its tile has been searched.
@@ -91,13 +93,13 @@ def detections_current(*, alert: Alert) -> QuerySet[Detection]:
 
 
 def detections_shown(*, alert: Alert) -> list[Detection]:
-    """What the pages of an alert rest on: its current detections; where newer data show none, the last that did."""
+    """Return the current detections of an alert; where newer data show none, the last one."""
     current = list(detections_current(alert=alert))
     return current or list(alert.detections.select_related(*WITH_RUN).order_by(f"-{RUN}__finished_at", "-pk")[:1])
 
 
 def scans_beside(*, alert: Alert) -> list[Scan]:
-    """The latest searches of velocity fields that show the alert's ground, of which none is one of its detections."""
+    """Return the latest searches of velocity fields that show the alert's ground without detecting it."""
     looked = Scan.objects.filter(
         prediction__run__product__footprint__intersects=alert.area,
         prediction__run__product__superseded_by=None,
@@ -113,7 +115,7 @@ def detection_of(*, alert: Alert, number: int) -> Detection | None:
 
 
 def alerts_public(*, kind: str = "", state: str = "") -> QuerySet[Alert]:
-    """What everybody may see, strongest first; rejected ones only on request."""
+    """Return the alerts that everybody may see, strongest first; rejected ones only on request."""
     alerts = Alert.objects.filter(state__in=[state] if state else [s.value for s in PUBLIC_STATES])
     if kind:
         alerts = alerts.filter(kind=kind)
@@ -121,7 +123,7 @@ def alerts_public(*, kind: str = "", state: str = "") -> QuerySet[Alert]:
 
 
 def alert_by_code(*, code: str) -> Alert:
-    """Raises Alert.DoesNotExist, also for what is no code."""
+    """Return the alert with a code. Raises Alert.DoesNotExist, also for a text that is no code."""
     try:
         return Alert.objects.get(pk=decode(code))
     except (ValueError, OverflowError) as fault:
@@ -171,9 +173,9 @@ def alerts_missed(
     )
 
 
-def alerts_untold(*, told_before: datetime) -> QuerySet[Alert]:
-    """Living alerts of which nothing was told for a while, though new data have come since."""
-    known = Alert.objects.filter(state__in=LIVING, life__told_at__lt=told_before, updated_at__gt=F("life__told_at"))
+def alerts_awaiting_update(*, reported_before: datetime) -> QuerySet[Alert]:
+    """Return living alerts with new data since their last report, which is some time ago."""
+    known = Alert.objects.filter(state__in=LIVING, life__told_at__lt=reported_before, updated_at__gt=F("life__told_at"))
     return known.select_related("life").order_by("pk")
 
 
@@ -190,7 +192,7 @@ def alerts_related(*, alert: Alert) -> list[AlertRelation]:
 
 
 def alerts_to_review(*, states: Iterable[str] = tuple(UNREVIEWED_STATES)) -> QuerySet[Alert]:
-    """What nobody has judged yet, strongest first; where a visit is planned, after the others (`visit_planned`).
+    """Return unreviewed alerts, strongest first; those with a planned visit come last (`visit_planned`).
 
     visit_due: its day has come, and nobody has said what was seen.
     """
@@ -217,7 +219,7 @@ def strongest_first(alerts: QuerySet[Alert], *before: str) -> QuerySet[Alert]:
 
 
 def alerts_reviewed_lately(*, limit: int) -> QuerySet[Alert]:
-    """What people have judged, the latest first."""
+    """Return the alerts that people have judged, the latest first."""
     by_people = Q(state__in=[State.CONFIRMED, State.REJECTED]) | Q(
         state=State.FINISHED, transitions__review__verdict=Verdict.FINISH
     )
@@ -226,7 +228,7 @@ def alerts_reviewed_lately(*, limit: int) -> QuerySet[Alert]:
 
 
 def followed_as(*, alert: Alert) -> Alert:
-    """The alert under which the place of a merged one is followed now; any other one itself."""
+    """Return the alert under which the place of a merged one is followed now; any other alert itself."""
     while alert.state == State.MERGED:
         into = AlertRelation.objects.filter(alert=alert, relation=MERGED_INTO).select_related("other").last()
         if into is None:
@@ -236,8 +238,9 @@ def followed_as(*, alert: Alert) -> Alert:
 
 
 def reviews_standing(*, alert: Alert) -> list[Review]:
-    """What specialists say of an alert now, latest first: the verdict that made its state, and visits since then that
-    are still to come.
+    """Return what specialists say of an alert now, latest first.
+
+    That is the verdict that made its state, and visits since then that are still to come.
     """
     standing = []
     reviews = alert.reviews.exclude(verdict=Verdict.TAKEN_BACK).exclude(visit__result__gt="")
@@ -255,3 +258,31 @@ def reviews_standing(*, alert: Alert) -> list[Review]:
 def claims_living(*, now: datetime) -> dict[int, Claim]:
     """Who looks at what: by the alert's row."""
     return {claim.alert_id: claim for claim in Claim.objects.filter(until__gte=now).select_related("holder")}
+
+
+OF_PLACES = ("tilt_mm_m_yr", "tilt_low_mm_m_yr", "tilt_high_mm_m_yr")  # see `ml.rasters.areas.place_as_dict`
+Tilt = tuple[float, float, float]
+
+
+def steepest_tilts(*, alerts: Sequence[Alert]) -> dict[int, Tilt]:
+    """By the alert's row: mm a year per m, and its 90 % interval; none where it was not measured.
+
+    Of the detections that gave the alert its rates. Their places stay in the database: outlines weigh a lot.
+    """
+    columns = {f"every_{name}": _at_every_place(name) for name in OF_PLACES}
+    rows = Detection.objects.filter(
+        alert__in=[alert.pk for alert in alerts],
+        rate_mm_yr=F("alert__rate_mm_yr"),
+        peak_rate_mm_yr=F("alert__peak_rate_mm_yr"),
+    ).annotate(**columns)
+    steepest: dict[int, Tilt] = {}
+    for number, *tilts in rows.order_by("pk").values_list("alert_id", *columns):
+        if measured := list(zip(*tilts, strict=True)):
+            steepest[number] = max(measured)
+    return steepest
+
+
+def _at_every_place(name: str) -> Func:
+    cast = "%(function)s(%(expressions)s::jsonpath)"
+    places, path = F("places"), Value(f"$[*].{name}")
+    return Func(places, path, function="jsonb_path_query_array", template=cast, output_field=JSONField())

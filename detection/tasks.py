@@ -8,8 +8,8 @@ from django.conf import settings
 from django.utils import timezone
 
 from detection import selectors
+from detection.alerts import evidence, services
 from detection.alerts import glaciers as glacier_services
-from detection.alerts import methods, services
 from detection.glaciers import selectors as glacier_selectors
 from detection.rules.updates import MUTED_FOR
 from ingest.locks import Lock, short_text_key, try_locked
@@ -34,14 +34,14 @@ def scan_finished_predictions() -> None:
 
 @shared_task(ignore_result=True)
 def help_to_scan(number: int) -> None:
-    """The same beside it; nothing where another worker does so under this number."""
+    """Scan in a parallel slot; skip if the slot is taken."""
     with try_locked(Lock.STAGE, short_text_key(f"{help_to_scan.name} {number}")) as alone:
         if alone:
             _scan(rows_due(Step.SEARCH, selectors.predictions_in_turn()))
 
 
 def _scan(due: Iterable[Prediction]) -> None:
-    """A bad one does not hold up the others."""
+    """Search predictions one by one; a failing one does not hold up the others."""
     for prediction in due:
         with attempt(Step.SEARCH, prediction):
             services.prediction_scan(prediction=prediction)
@@ -63,13 +63,13 @@ def complete_evidence() -> None:
     """Let other methods look at the ground of every alert that is new or has changed; its series too, where missing."""
     for alert in rows_due(Step.COMPARE, selectors.alerts_uncompared()):
         with attempt(Step.COMPARE, alert):
-            methods.evidence_complete(alert=alert)
+            evidence.evidence_complete(alert=alert)
 
 
 @stage
 def follow_alerts() -> None:
-    """Tell what had to wait because something was told a short time before; a bad alert holds up no other."""
-    for alert in selectors.alerts_untold(told_before=timezone.now() - MUTED_FOR):
+    """Report changes that had to wait for an earlier report; a failing alert holds up no other."""
+    for alert in selectors.alerts_awaiting_update(reported_before=timezone.now() - MUTED_FOR):
         try:
             services.alert_follow(alert=alert)
         except Exception:

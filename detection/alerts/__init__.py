@@ -1,0 +1,1 @@
+"""Alerts: planned by searches, described, followed and recomputed."""

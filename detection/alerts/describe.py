@@ -1,23 +1,91 @@
-"""The columns of an alert, from its current detections; each family has figures of its own."""
+"""Columns of an alert from its current detections, with the buildings on its ground and its surroundings."""
 
 from collections.abc import Hashable, Sequence
 from datetime import date
+from math import pi, sqrt
 from typing import Any, NamedTuple
 
-from shapely import from_wkb, unary_union
+import numpy as np
+from django.contrib.gis.geos import GEOSGeometry
+from django.db import transaction
+from shapely import from_wkb, get_coordinates, unary_union
+from shapely import transform as transform_geometry
 
-from detection.alerts.causes import surroundings_at
-from detection.alerts.exposure import exposure_at
+from detection.by_hand import keep_by_hand
 from detection.kinds import Extent, Family, family, row_of
-from detection.models import AlertMotion, Detection
-from detection.rules.severity import Exposure, severity, severity_of_change, severity_of_speed
+from detection.models import Alert, AlertCause, AlertExposure, AlertMotion, Detection
+from detection.rules.severity import Exposure, exposure_points, severity, severity_of_change, severity_of_speed
 from detection.search.areas import to_django
 from detection.search.classify import UNKNOWN_PLACE, Evidence, classify, evidence_of, mean_shares
+from detection.selectors import detections_current
 from ingest.areas import area_of
+from ingest.context.exposure import Exposed, exposed_in
+from ingest.context.nearby import nearby
+from ingest.geometry import utm_epsg
+from ingest.locks import Lock, locked
 from ingest.models import Product, ScenePair
+from ingest.projections import transformer
 from ml.deformation.places.context import OTHER, Surroundings, weigh
 from ml.models import Run
 from ml.selectors import products_of
+
+
+def surroundings_at(*, area: GEOSGeometry, simulated: bool) -> Surroundings:
+    """Return the loaded surroundings of an area, and its shape."""
+    elongation, across_m = shape_of(area)
+    return Surroundings(**nearby(area=area, simulated=simulated)._asdict(), elongation=elongation, across_m=across_m)
+
+
+def shape_of(area: GEOSGeometry) -> tuple[float, float]:
+    """Longer over shorter side of the smallest rectangle around an area, and the diameter of its circle, metres."""
+    shape = from_wkb(bytes(area.wkb))
+    project = transformer(4326, utm_epsg(area.centroid.x, area.centroid.y))
+    flat = transform_geometry(shape, project.transform, interleaved=False)
+    sides = np.hypot(*np.diff(get_coordinates(flat.minimum_rotated_rectangle), axis=0).T)[:2]
+    return float(max(sides) / max(min(sides), 1.0)), 2 * sqrt(area_of(shape) / pi)
+
+
+def cause_refresh(*, alert: Alert, detections: Sequence[Detection]) -> None:
+    """Keep what spoke for the kind of an alert; nothing where no network named a cause."""
+    shares = mean_shares([detection.class_shares for detection in detections])
+    if family(alert.kind) is not Family.VELOCITY or alert.extent != Extent.LOCAL or not shares:
+        AlertCause.objects.filter(alert=alert).delete()
+        return
+    place = surroundings_at(area=alert.area, simulated=alert.simulated)
+    weighed = weigh(shares, place)
+    values = {
+        "network_shares": shares,
+        "other_share": weighed.shares.get(OTHER, 0.0),
+        "terms": [term._asdict() for term in weighed.terms],
+        "elongation": place.elongation,
+        "across_m": place.across_m,
+    }
+    AlertCause.objects.update_or_create(alert=alert, defaults=values)
+
+
+COLUMNS = ("buildings", "main_road_km", "other_road_km", "railway_km", "people")
+
+
+def exposure_at(*, area: GEOSGeometry, simulated: bool) -> Exposure:
+    """Return the exposure that severity depends on, from the layers that are loaded now."""
+    return _for_severity(exposed_in(area=area, simulated=simulated))
+
+
+def exposure_refresh(*, alert: Alert) -> AlertExposure:
+    """Count what stands on an alert's ground now, in place of what was counted before."""
+    exposed = exposed_in(area=alert.area, simulated=alert.simulated)
+    values = {name: getattr(exposed, name) for name in COLUMNS} | {
+        "weight": exposure_points(_for_severity(exposed)),
+        "sources": [source._asdict() | {"loaded_on": source.loaded_on.isoformat()} for source in exposed.sources],
+    }
+    with transaction.atomic():
+        kept, _ = AlertExposure.objects.update_or_create(alert=alert, defaults=values)
+    return kept
+
+
+def _for_severity(exposed: Exposed) -> Exposure:
+    return Exposure(exposed.buildings, exposed.main_road_km, exposed.railway_km, exposed.people)
+
 
 FIGURES_OF_PAIRS = (
     "speed_m_day",
@@ -41,7 +109,7 @@ class Ground(NamedTuple):
 
 
 def describe(detections: Sequence[Detection]) -> dict[str, Any]:
-    """The columns of an alert: the union of its detections, with the figures of the main one."""
+    """Compute the columns of an alert: the union of its detections, with the figures of the main one."""
     area = unary_union([from_wkb(bytes(detection.area.wkb)) for detection in detections])
     area_m2, shape = area_of(area), to_django(area)
     simulated = any(detection.scan.prediction.run.input.simulated for detection in detections)
@@ -61,7 +129,7 @@ def describe(detections: Sequence[Detection]) -> dict[str, Any]:
 
 
 def independent_views(detection: Detection) -> set[Hashable]:
-    """What must differ for a second sighting to count: the track of a velocity field, the later image of a pair.
+    """Return what must differ for a second sighting to count: the track of a field, the later image of a pair.
 
     A run that looks at two tracks together sees twice where each of them shows the motion by itself.
     """
@@ -73,7 +141,7 @@ def independent_views(detection: Detection) -> set[Hashable]:
 
 
 def measured_in(detection: Detection) -> Product | ScenePair:
-    """The data that gave its figures: of several tracks that a run saw, the one that gave the rate."""
+    """Return the data that gave a detection its figures; of several tracks, the one that gave the rate."""
     run = detection.scan.prediction.run
     orbit = detection.reasons[0].get("orbit") if detection.reasons else None
     if run.pair or orbit in {None, run.product.track}:
@@ -82,12 +150,12 @@ def measured_in(detection: Detection) -> Product | ScenePair:
 
 
 def view_of_detection(detection: Detection) -> str:
-    """The name under which its figures are compared with what the same track shows later, by the same processor."""
+    """Name the view with which a detection's figures are compared: the same track by the same processor."""
     return _view_of(measured_in(detection))
 
 
 def views_of_run(run: Run) -> dict[str, date]:
-    """The names of all tracks that a run saw, as `view_of_detection` has them: the last date of the data of each."""
+    """Return the last date of the data of each view of a run, by the names of `view_of_detection`."""
     seen = [run.pair] if run.pair else products_of(run=run)
     views: dict[str, date] = {}
     for one in seen:
@@ -164,13 +232,13 @@ def _evidence(detection: Detection, product: Product) -> list[Evidence]:
 
 
 def _of_surface(detections: Sequence[Detection], area_m2: float, ground: Ground) -> dict[str, Any]:
-    """The strongest change."""
+    """Return the figures of the strongest change."""
     main = min(detections, key=lambda detection: detection.change_sigma)
     return _copied(main) | {"severity": severity_of_change(area_m2)}
 
 
 def _of_offsets(detections: Sequence[Detection], area_m2: float, ground: Ground) -> dict[str, Any]:
-    """The latest speed; once an event was detected, a surge, the alert stays one."""
+    """Return the figures of the latest speed; an alert with a surge stays a surge."""
     detections = [one for one in detections if row_of(one.kind).event] or detections
     main = max(detections, key=lambda detection: (data_span(detection)[1], detection.score))
     return _copied(main) | {"severity": severity_of_speed(main.peak_speed_m_day, ground.exposure)}
@@ -186,3 +254,24 @@ def _copied(main: Detection) -> dict[str, Any]:
 def _weight(product: Product) -> int:
     """Vertical motion is understood best, then the line of sight, then east-west."""
     return {"up": 2, "los": 1}.get(product.component, 0)
+
+
+BY_SURROUNDINGS = ("kind", "class_shares", "severity")
+
+
+def alert_recount(*, alert: Alert) -> bool:
+    """Bring an alert up to the layers that are loaded; whether its kind or severity changed."""
+    with locked(Lock.ALERTS):
+        alert.refresh_from_db()
+        exposure_refresh(alert=alert)
+        current = list(detections_current(alert=alert))
+        if not current:
+            return False
+        cause_refresh(alert=alert, detections=current)
+        before = (alert.kind, alert.severity)
+        description = keep_by_hand(alert=alert, columns=describe(current))
+        for name in BY_SURROUNDINGS:
+            setattr(alert, name, description.get(name, getattr(alert, name)))
+        changed = (alert.kind, alert.severity) != before
+        alert.save(update_fields=[*BY_SURROUNDINGS, *(["updated_at"] if changed else [])])
+        return changed

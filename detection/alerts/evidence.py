@@ -1,29 +1,187 @@
-"""What is kept of an alert so that people can check it: the series behind a surge, and what other methods say."""
+"""Evidence beside the search: time series of the alert, and what other methods say of its ground.
 
-from django.contrib.gis.db import models
+Both may be computed after the alert, so that no search waits for them.
+"""
 
-from ingest.models import Glacier
+import hashlib
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from django.contrib.gis.geos import GEOSGeometry, MultiPolygon
+from django.utils import timezone
+from shapely import box, from_wkb, transform
+
+from detection.alerts.describe import alert_recount
+from detection.kinds import Extent, Family, family
+from detection.models import Alert, AlertMethods, AlertMotion, Detection
+from detection.search.areas import points_in, to_django
+from detection.selectors import detections_current
+from ingest.geometry import utm_epsg
+from ingest.locks import Lock, locked
+from ingest.models import Product
+from ingest.products import selectors as ingest_selectors
+from ingest.projections import transformer
+from ml.deformation import VERSIONS
+from ml.deformation.classical import COMPARED, ground_around, looks_at
+from ml.deformation.motion.area import series_of_area
+from ml.deformation.motion.series import WITHIN_90, SeriesMotion, series_motion
+from ml.deformation.points import PointCloud
+from ml.deformation.series.product import half_wave_mm, has_cycles
+from ml.rasters.areas import to_geographic
+from ml.selectors import products_of
+from ml.statistics.reasons import reach_of
+
+VERSION = "1"  # of the method: raise it and rows are made anew when their alerts are refreshed
+MOST_SERIES = 600  # points inside, and around
+DIGITS = 2
 
 
-class SurgeSeries(models.Model):
-    """What a detection of a surge was made from: the pairs of its glacier that were there, and the rule."""
+def alert_motion_refresh(*, alert: Alert, detections: Sequence[Detection]) -> AlertMotion | None:
+    """Bring the motion of an alert up to its current detections; no row where no product has a series of its area.
 
-    detection = models.OneToOneField("detection.Detection", models.CASCADE, related_name="surge_series")
-    glacier = models.ForeignKey(Glacier, models.SET_NULL, null=True, related_name="+")
-    predictions = models.JSONField(help_text="numbers of the offsets, oldest first; they may be deleted")
-    rule = models.JSONField(help_text="of ml.glaciers.surges.SurgeRule")
+    Done again on the same data it changes nothing. What was found stays where the points have been deleted since.
+    """
+    products = _series_products(alert, detections)
+    kept = [product for product in products if not product.points_deleted_at]
+    if products and not kept:
+        return AlertMotion.objects.filter(alert=alert).first()
+    for product in kept:
+        basis = _series_basis(alert, product)
+        row = AlertMotion.objects.filter(alert=alert, basis=basis).first()
+        motion = None if row else _motion_in(alert, product)
+        if motion:
+            values = _columns(product, motion) | {"basis": basis}
+            row, _ = AlertMotion.objects.update_or_create(alert=alert, defaults=values)
+        if row:
+            return row
+    AlertMotion.objects.filter(alert=alert).delete()
+    return None
 
-    def __str__(self) -> str:
-        return f"surge of {self.glacier} in {len(self.predictions)} pairs"
+
+def _series_products(alert: Alert, detections: Sequence[Detection]) -> list[Product]:
+    """Those with series that measure what the alert's rate does: the detections' own first, the longest of them."""
+    if family(alert.kind) is not Family.VELOCITY:
+        return []
+    runs = [detection.scan.prediction.run for detection in detections]
+    own = {run.product_id for run in runs}
+    seen = {product.pk: product for run in runs for product in products_of(run=run)}
+    usable = [one for one in seen.values() if one.has_series and one.component == alert.component]
+    return sorted(usable, key=lambda one: (one.pk not in own, -len(one.dates), one.pk))
 
 
-class AlertMethods(models.Model):
-    """What methods other than the one that flagged an alert's ground say of it; velocity fields only."""
+def _series_basis(alert: Alert, product: Product) -> str:
+    return hashlib.sha256(f"{VERSION} {product.pk} {alert.extent}".encode() + bytes(alert.area.wkb)).hexdigest()
 
-    alert = models.OneToOneField("detection.Alert", models.CASCADE, related_name="methods")
-    looks = models.JSONField(help_text="of ml.deformation.classical.Look, one for each method")
-    basis = models.CharField(max_length=64, help_text="hash of what they looked at")
-    compared_at = models.DateTimeField()
 
-    def __str__(self) -> str:
-        return f"{self.alert.code}: {', '.join(look['method'] for look in self.looks)}"
+def _motion_in(alert: Alert, product: Product) -> SeriesMotion | None:
+    _, inside = ingest_selectors.series_within(product=product, area=alert.area, most=MOST_SERIES)
+    around = None
+    if alert.extent == Extent.LOCAL:
+        ring = _ring(alert.area)
+        _, around = ingest_selectors.series_within(product=product, area=ring, most=MOST_SERIES)
+    days = np.array([(day - product.dates[0]).days for day in product.dates])
+    cycle_mm = half_wave_mm(product.header) if _has_cycles(product) else None
+    return series_motion(product.dates, series_of_area(inside, around, days, cycle_mm), cycle_mm)
+
+
+def _has_cycles(product: Product) -> bool:
+    return has_cycles(product.has_series, product.component, product.technique)
+
+
+def _ring(area: MultiPolygon) -> GEOSGeometry:
+    """Return the ground around an area, as reasons are computed with (`ml.statistics.reasons`)."""
+    geographic = from_wkb(bytes(area.wkb))
+    epsg = utm_epsg(geographic.centroid.x, geographic.centroid.y)
+    metric = transform(geographic, transformer(4326, epsg).transform, interleaved=False)
+    near_m, far_m = reach_of(metric)
+    ring = metric.buffer(far_m).simplify(near_m / 4) - metric.buffer(near_m).simplify(near_m / 4)
+    return to_django(to_geographic(ring, epsg))
+
+
+def _columns(product: Product, motion: SeriesMotion) -> dict[str, Any]:
+    before, changed = motion.before, motion.changed
+    return {
+        "product": product,
+        "direction": product.direction,
+        "n_dates": motion.n_dates,
+        "trend": motion.trend.value,
+        "rate_mm_yr": motion.now.mm_yr,
+        "rate_sigma_mm_yr": motion.now.sigma_mm_yr,
+        "before_mm_yr": before.mm_yr if before else None,
+        "before_sigma_mm_yr": before.sigma_mm_yr if before else None,
+        "changed_on": changed.day if changed else None,
+        "changed_sigma_days": (changed.last - changed.first).days / 2 / WITHIN_90 if changed else None,
+        "accelerating_since": motion.accelerating_since,
+        "at_rest_since": motion.at_rest_since,
+        "moving_since": motion.moving_since,
+        "season_mm": motion.season_mm,
+        "season_month": motion.season_month,
+        "fit": _as_json(product, motion),
+    }
+
+
+def _as_json(product: Product, motion: SeriesMotion) -> dict[str, Any]:
+    """Return what a chart draws: the series against the ground around it, its curve, and every change."""
+    return {
+        "dates": [day.isoformat() for day in product.dates],
+        "displacement_mm": [None if np.isnan(one) else round(float(one), DIGITS) for one in motion.values_mm],
+        "fit_mm": [round(float(one), DIGITS) for one in motion.fit_mm],
+        "changes": [one.as_dict() for one in motion.changes],
+        "noise_mm": round(motion.noise_mm, DIGITS),
+        "noise_share": motion.noise.share,
+        "noise_days": motion.noise.days,
+    }
+
+
+def evidence_complete(*, alert: Alert) -> AlertMethods:
+    """Bring what other methods say of an alert up to its current detections; and its motion, where it has none yet.
+
+    Done again on the same data it changes nothing but the time. What was found stays where points have been deleted.
+    """
+    begun, current = timezone.now(), list(detections_current(alert=alert))
+    if not AlertMotion.objects.filter(alert=alert).exists():
+        _motion_begin(alert, current)
+    products = _products(current) if alert.extent == Extent.LOCAL else []
+    own = {one.scan.prediction.run.model_version.method for one in current}
+    methods = [name for name in COMPARED if name not in own]
+    basis, kept = _basis(alert, products, methods), AlertMethods.objects.filter(alert=alert).first()
+    values: dict[str, Any] = {"compared_at": begun}
+    if kept is None or (kept.basis != basis and not any(one.points_deleted_at for one in products)):
+        looks = _looks(alert, [one for one in products if not one.points_deleted_at], methods)
+        values |= {"basis": basis, "looks": looks}
+    return AlertMethods.objects.update_or_create(alert=alert, defaults=values)[0]
+
+
+def _motion_begin(alert: Alert, current: Sequence[Detection]) -> None:
+    with locked(Lock.ALERTS):
+        motion = alert_motion_refresh(alert=alert, detections=current)
+    if motion and motion.accelerating_since:
+        alert_recount(alert=alert)  # it counts for the importance
+
+
+def _products(current: Sequence[Detection]) -> list[Product]:
+    """Every product that the runs behind an alert saw, once."""
+    seen = {product.pk: product for one in current for product in products_of(run=one.scan.prediction.run)}
+    return [seen[number] for number in sorted(seen)]
+
+
+def _basis(alert: Alert, products: Sequence[Product], methods: Sequence[str]) -> str:
+    made_from = [*(f"{name} {VERSIONS[name]}" for name in methods), *(str(one.pk) for one in products)]
+    return hashlib.sha256(" ".join(made_from).encode() + bytes(alert.area.wkb)).hexdigest()
+
+
+def _looks(alert: Alert, products: Sequence[Product], methods: Sequence[str]) -> list[dict[str, Any]]:
+    """Of the ground around an alert, on the same points and rates as the search of its place saw."""
+    geographic = from_wkb(bytes(alert.area.wkb))
+    epsg = utm_epsg(geographic.centroid.x, geographic.centroid.y)
+    place = transform(geographic, transformer(4326, epsg).transform, interleaved=False)
+    ground = box(*ground_around(place))
+    tracks = [cloud for product in products if (cloud := _cloud(product, ground, epsg)).x.size]
+    looks = looks_at(place, tracks, methods) if tracks else []
+    return [one._replace(score=round(one.score, 4), share=round(one.share, 4))._asdict() for one in looks]
+
+
+def _cloud(product: Product, ground: Any, epsg: int) -> PointCloud:
+    points = points_in(product, ground, epsg)
+    return PointCloud(points.x, points.y, points.velocity_mm_yr, epsg, product.posting_m, points.height_m)

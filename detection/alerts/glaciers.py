@@ -13,8 +13,9 @@ from shapely import from_wkb
 from shapely import transform as transform_geometry
 from shapely.geometry.base import BaseGeometry
 
-from detection.alerts.ending import SurgeLook, end_surge_where_over
-from detection.alerts.services import carry_into_alert
+from detection.alerts import life
+from detection.alerts.describe import data_end, views_of_run
+from detection.alerts.services import alert_end_where_over, carry_into_alert
 from detection.glaciers import selectors
 from detection.glaciers.cells import Cells, cells_of, pack, unpack
 from detection.glaciers.surge import (
@@ -24,19 +25,21 @@ from detection.glaciers.surge import (
     PairSample,
     as_json,
     bearing_of,
+    day_number,
     day_of,
     mean_speed,
     view_of,
 )
 from detection.kinds import Kind
-from detection.models import Detection, GlacierMotion, GlacierSample, GlacierScan, SurgeSeries
+from detection.models import Alert, Detection, GlacierMotion, GlacierSample, GlacierScan, SurgeSeries
+from detection.rules.lifecycle import ViewLife
 from detection.search.areas import to_django
 from ingest.areas import area_of
 from ingest.locks import Lock, locked
 from ingest.models import Glacier, ScenePair
 from ingest.projections import transformer
 from ml.glaciers.surges import Surge
-from ml.models import Prediction
+from ml.models import Prediction, Run
 from ml.offsets.motion import (
     GroundMotion,
     Nodes,
@@ -71,6 +74,13 @@ class Sampled(NamedTuple):
     rows: Sequence[GlacierSample]
 
 
+class SurgeObservation(NamedTuple):
+    """Series of a glacier in one track, and the run on its last pair."""
+
+    view: GlacierView
+    run: Run
+
+
 def glaciers_measure(*, prediction: Prediction) -> GlacierScan:
     """Keep what a pair's offsets say of every glacier that it shows; what it makes of them is worked out later."""
     pair, raster, now = prediction.run.pair, read_prediction(prediction), timezone.now()
@@ -95,7 +105,7 @@ def glaciers_measure(*, prediction: Prediction) -> GlacierScan:
 
 
 def measured(raster: StoredRaster, pair: ScenePair, glaciers: Sequence[Glacier]) -> Measured:
-    """What offsets of a pair, in memory, say of the glaciers that it shows. Those too small to surge are left out."""
+    """Measure the glaciers in a pair's offsets, in memory; glaciers too small to surge are left out."""
     shapes = {glacier.pk: from_wkb(bytes(glacier.outline.wkb)) for glacier in glaciers}
     nodes = _nodes(raster)
     motion = ground_motion(nodes, raster.epsg, PixelScale(pair.reference.posting_m, pair.temporal_baseline_days))
@@ -136,7 +146,7 @@ def glacier_follow(*, motion: GlacierMotion) -> GlacierMotion:
     with locked(Lock.ALERTS):
         if not GlacierMotion.objects.filter(pk=motion.pk, stale=True).update(stale=False):
             return motion  # another worker has done it
-        made, looks = [], []
+        made, observations = [], []
         for name, rows in selectors.samples_by_view(glacier=glacier).items():
             sampled = Sampled(glacier, cells, rows)
             merged, chosen = _merged(sampled)
@@ -144,13 +154,33 @@ def glacier_follow(*, motion: GlacierMotion) -> GlacierMotion:
                 view = view_of(merged, cells.km2)
                 made.append((name, view))
                 for surge in view.surges:
-                    _surge_tell(sampled, view, surge, chosen)
-                looks += [SurgeLook(view, max(chosen.items())[1].prediction.run)]
-        for alert in selectors.surges_living(glacier=glacier) if looks else ():
-            end_surge_where_over(alert, looks)
+                    _surge_carry(sampled, view, surge, chosen)
+                observations += [SurgeObservation(view, max(chosen.items())[1].prediction.run)]
+        for alert in selectors.surges_living(glacier=glacier) if observations else ():
+            _surge_end_where_over(alert, observations)
         _summarise(motion, made)
         motion.save()
     return motion
+
+
+def _surge_end_where_over(alert: Alert, observations: Sequence[SurgeObservation]) -> None:
+    """Examine each track's whole series of a surge again, and finish the alert of a surge that is over."""
+    begin, end = day_number(alert.first_motion), day_number(alert.last_motion)
+    for view, run in observations:
+        (name,) = views_of_run(run)
+        moved_until, series = life.moved_until(alert, name), view.series
+        if moved_until is None:
+            continue
+        during = [one for one in view.surges if one.onset.day <= end and series.end_day[one.last] >= begin]
+        if during:
+            moved_until = day_of(max(series.end_day[one.last] for one in during))
+        body = np.ones(series.sigma_m_day.shape[1], dtype=bool)
+        if during:
+            body = np.any([one.cells for one in during], axis=0)
+        shown = np.isfinite(mean_speed(series, body)[0]) & (series.start_day >= day_number(moved_until))
+        rest_until = day_of(series.end_day[shown].max()) if shown.any() else None
+        life.view_note(alert, name, ViewLife(moved_until, int(shown.sum()), rest_until))
+    alert_end_where_over(alert, max((one.run for one in observations), key=lambda run: data_end(run.pair)))
 
 
 def surges_in(sampled: Sampled) -> list[Detection]:
@@ -163,7 +193,7 @@ def surges_in(sampled: Sampled) -> list[Detection]:
 
 
 def _merged(sampled: Sampled) -> tuple[list[PairSample], dict[tuple, GlacierSample]]:
-    """Samples of two bursts of one pass become one; and for its two days the sample that stands for them."""
+    """Merge samples of two bursts of one pass; return them with the sample that stands for each pair of days."""
     by_days: dict[tuple, list[tuple[GlacierSample, GroundMotion]]] = {}
     n_cells = sampled.cells.n
     for row in sampled.rows:
@@ -180,8 +210,8 @@ def _merged(sampled: Sampled) -> tuple[list[PairSample], dict[tuple, GlacierSamp
     return samples, chosen
 
 
-def _surge_tell(sampled: Sampled, view: GlacierView, surge: Surge, chosen: dict[tuple, GlacierSample]) -> None:
-    """A detection in each pair that shows the surge and was searched, under one alert."""
+def _surge_carry(sampled: Sampled, view: GlacierView, surge: Surge, chosen: dict[tuple, GlacierSample]) -> None:
+    """Save a detection in each searched pair that shows the surge, under one alert."""
     newest = view.series.end_day[-1]
     if surge.end is not None and newest - surge.end.day > NEWS_DAYS:
         return
@@ -199,7 +229,7 @@ def _surge_tell(sampled: Sampled, view: GlacierView, surge: Surge, chosen: dict[
 def _detections(
     cells: Cells, view: GlacierView, surge: Surge, chosen: dict[tuple, GlacierSample]
 ) -> Iterator[Detection]:
-    """A surge in each pair that shows it and was searched; not saved."""
+    """Yield a detection, not saved, in each searched pair that shows a surge."""
     mask = np.isin(cells.number, np.flatnonzero(surge.cells))
     geographic = to_geographic(outline(mask, cells.transform, cells.km2 * 4e6).intersection(cells.outline), cells.epsg)
     speed, sigma = mean_speed(view.series, surge.cells)
@@ -229,7 +259,7 @@ def _detections(
 
 
 def _summarise(motion: GlacierMotion, made: Sequence[tuple[str, GlacierView]]) -> None:
-    """The columns of a glacier's row; its speed is that of the view that saw it last."""
+    """Fill the columns of a glacier's row; its speed is that of the view with the newest data."""
     motion.stale = False
     motion.views = [as_json(view, name) for name, view in made]
     known = [(name, view, np.flatnonzero(np.isfinite(view.speed_m_day))) for name, view in made]

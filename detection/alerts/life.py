@@ -1,49 +1,56 @@
-"""The memory of an alert: what was told of it, what each view has shown, and when that makes it news or ends it."""
+"""Memory and steps of alerts: what was last reported, what each view has shown, and every transition and update."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date
+from datetime import date, timedelta
 from statistics import median
 from typing import Any
 
+from django.db import transaction
 from django.utils import timezone
 
+from detection.alerts import plan
 from detection.alerts.describe import data_end, data_span, measured_in, view_of_detection
 from detection.glaciers.surge import RULE
 from detection.kinds import Family, family, row_of
 from detection.models import Alert, AlertLife, AlertMotion, AlertTransition, AlertUpdate, Detection
-from detection.reviews.tables import SetByHand
 from detection.rules import lifecycle, updates
-from detection.rules.lifecycle import Look, Proof, SeriesMotion, State, ViewLife
-from detection.rules.updates import Cause, Change, Figures, Seen
+from detection.rules.lifecycle import Observation, Proof, SeriesMotion, State, ViewLife, may_become
+from detection.rules.updates import Cause, Change, Figures, ViewFigures
 from detection.search.patches import CHANGE
 from detection.selectors import FOLLOWED_STATES, detections_current
+from detection.tables.reviews import SetByHand
+from ml.models import Run
 
 UNITS = {Family.VELOCITY: "mm/yr", Family.OFFSETS: "m/day", Family.SURFACE: ""}
 WITHIN_90 = 1.645  # standard deviations
-PAIRS_TOGETHER = 3  # of which the middle counts: one wrong pair is no news
+PAIRS_TOGETHER = 3  # of which the middle counts: one wrong pair is not reported
 
 
 def figures_of(alert: Alert, detections: Iterable[Detection]) -> Figures:
-    """What a message would state of an alert now, from its current detections."""
+    """Compute the figures that a message would state of an alert now, from its current detections."""
     unit, by_view = UNITS[family(alert.kind)], _by_view(detections)
-    views = {} if row_of(alert.kind).event else {name: _SEEN[unit](found) for name, found in by_view.items() if unit}
+    views = (
+        {}
+        if row_of(alert.kind).event
+        else {name: _VIEW_FIGURES[unit](found) for name, found in by_view.items() if unit}
+    )
     main = max(views, key=lambda name: (views[name].until, abs(views[name].rate)), default="")
     if unit == "mm/yr" and views:
         main = max(views, key=lambda name: (name.split("/")[0] == alert.component, abs(views[name].rate)))
     return Figures(alert.kind, alert.severity, unit, views, main, alert.class_shares, _series_of(alert))
 
 
-def life_of(alert: Alert, told_by: Iterable[Detection] | None = None) -> AlertLife:
-    """The memory of an alert; of one that has none yet it begins with these detections, or the current ones."""
+def life_of(alert: Alert, detections: Iterable[Detection] | None = None) -> AlertLife:
+    """Return the memory of an alert; a new one begins with these detections, or with the current ones."""
     life = AlertLife.objects.filter(alert=alert).first()
     if life is None:
-        detections = list(detections_current(alert=alert) if told_by is None else told_by)
+        shown = list(detections_current(alert=alert) if detections is None else detections)
         last = alert.transitions.last()
         life = AlertLife.objects.create(
             alert=alert,
-            told=updates.as_json(figures_of(alert, detections)),
+            told=updates.as_json(figures_of(alert, shown)),
             told_at=last.created_at if last else alert.updated_at,
-            views=_stored(_looked_at(alert, {}, detections)),
+            views=_stored(_views_shown(shown)),
         )
     return life
 
@@ -54,10 +61,46 @@ def lives_begin() -> None:
         life_of(alert)
 
 
-def step(
+def begin(alert: Alert, reason: str, detections: Sequence[Detection]) -> None:
+    """Report a new alert and begin its memory with its detections."""
+    AlertTransition.objects.create(alert=alert, to_state=State.FIRST, reason=reason[:300])
+    life_of(alert, detections)
+
+
+def step_apply(alert: Alert, step: plan.Step, run: Run | None = None) -> AlertTransition:
+    """Apply a planned step and report it. run: that showed what the step is based on."""
+    if step.to != alert.state:
+        return alert_transition(alert=alert, to=step.to, reason=step.reason, changed=step.changes, run=run)
+    Alert.objects.filter(pk=alert.pk).update(updated_at=timezone.now())
+    return report(alert, step.to, step.reason, "automatic", step.changes, run.pk if run else None)
+
+
+def alert_transition(
+    *,
+    alert: Alert,
+    to: State,
+    reason: str,
+    actor: str = "automatic",
+    changed: Sequence[Change] = (),
+    run: Run | None = None,
+) -> AlertTransition:
+    """Change an alert's state and report why; no other function changes a state.
+
+    changed: what is new in its figures; run: that showed it. ValueError for a change that is not allowed.
+    """
+    current = State(alert.state)
+    if not may_become(current, to):
+        raise ValueError(f"an alert that is {current} cannot become {to}")
+    with transaction.atomic():
+        if not Alert.objects.filter(pk=alert.pk, state=current).update(state=to, updated_at=timezone.now()):
+            raise ValueError(f"alert {alert.code} was changed by somebody else; look at it again")
+        return report(alert, to, reason, actor, changed, run.pk if run else None)
+
+
+def report(
     alert: Alert, to: State, reason: str, actor: str, changed: Sequence[Change] = (), run_number: int | None = None
 ) -> AlertTransition:
-    """Write a step of a life down, with what has changed since the last one, and remember what is told by it."""
+    """Record a step with the changes since the last one, and remember the figures that it reports."""
     life, now = life_of(alert), timezone.now()
     taken = AlertTransition.objects.create(
         alert=alert, from_state=alert.state, to_state=to, reason=reason[:300], actor=actor
@@ -71,94 +114,106 @@ def step(
         )
     alert.state = to.value
     figures = figures_of(alert, detections_current(alert=alert))
-    life.told, life.told_at = updates.as_json(updates.retold(figures, changed)), now
+    life.told, life.told_at = updates.as_json(updates.reported_by_step(figures, changed)), now
     life.save(update_fields=["told", "told_at"])
     return taken
 
 
-def changes_since_told(alert: Alert, current: Sequence[Detection]) -> tuple[Change, ...]:
-    """What is news, or will be once enough time has passed; what cannot be compared is taken as told from now on."""
+def changes_since_report(alert: Alert, current: Sequence[Detection]) -> tuple[Change, ...]:
+    """Return changes to be reported, now or once enough time has passed.
+
+    Figures without a comparable predecessor become the new baseline.
+    """
     life = life_of(alert)
-    told, now = updates.from_json(life.told), figures_of(alert, current)
-    found = updates.changes(told, now)
+    before, now = updates.from_json(life.told), figures_of(alert, current)
+    found = updates.changes(before, now)
     if SetByHand.objects.filter(alert=alert, area__isnull=False).exists():  # its outline is not that of the data
         found = tuple(one for one in found if one.cause != Cause.AREA)
-    known = updates.as_json(updates.rebased(told, now))
+    known = updates.as_json(updates.rebased(before, now))
     if known != life.told:
         AlertLife.objects.filter(pk=life.pk).update(told=known)
     return found
 
 
-def areas_retell(alert: Alert, kept: Sequence[Detection]) -> None:
-    """A part has got a code of its own, and is told under it: that the rest is smaller is no other news."""
+def areas_rebase(alert: Alert, kept: Sequence[Detection]) -> None:
+    """Make the smaller area that is left after a split the new baseline, so that it is not reported as a change.
+
+    The split-off part is reported under its own code.
+    """
     life = life_of(alert)
-    told, now = updates.from_json(life.told), figures_of(alert, kept).views
-    views = {name: one._replace(area_m2=now[name].area_m2) if name in now else one for name, one in told.views.items()}
-    AlertLife.objects.filter(pk=life.pk).update(told=updates.as_json(told._replace(views=views)))
+    before, now = updates.from_json(life.told), figures_of(alert, kept).views
+    views = {
+        name: one._replace(area_m2=now[name].area_m2) if name in now else one for name, one in before.views.items()
+    }
+    AlertLife.objects.filter(pk=life.pk).update(told=updates.as_json(before._replace(views=views)))
 
 
-def may_be_told(alert: Alert, found: Sequence[Change]) -> bool:
-    return updates.may_be_told(found, timezone.now() - life_of(alert).told_at)
+def since_report(alert: Alert) -> timedelta:
+    """Return the time since the last step of an alert."""
+    return timezone.now() - life_of(alert).told_at
 
 
 def is_newer(alert: Alert, until: date) -> bool:
-    """Whether data end later than all that any view has shown of an alert."""
+    """Return whether data end later than all that any view has shown of an alert."""
     return all(
         until > max(one.moved_until, one.rest_until or one.moved_until) for one in _views(life_of(alert)).values()
     )
 
 
 def view_note(alert: Alert, view: str, seen: ViewLife) -> None:
-    """Replace what is remembered of a view, where all of its data were looked at again."""
+    """Replace the memory of a view, where all of its data were examined again."""
     life = life_of(alert)
     AlertLife.objects.filter(pk=life.pk).update(views=_stored(_views(life) | {view: seen}))
 
 
 def moved_until(alert: Alert, view: str) -> date | None:
-    """The last date on which a view showed an alert; None for one that never did."""
+    """Return the last date on which a view showed an alert; None for one that never did."""
     seen = _views(life_of(alert)).get(view)
     return seen.moved_until if seen else None
 
 
-def look_note(alert: Alert, view: str, until: date, found: Sequence[Detection]) -> bool:
-    """Remember what a run on data until that date says of an alert; whether it is the end of a rest."""
+def observation_note(alert: Alert, view: str, until: date, found: Sequence[Detection]) -> bool:
+    """Remember what a run on data until a date shows of an alert; return whether that ends a rest."""
     life = life_of(alert)
-    views, look = _views(life), Look(until, any(_moves(one) for one in found))
-    again, after = lifecycle.moves_again(views.get(view), look), lifecycle.after_look(views.get(view), look)
+    views, observation = _views(life), Observation(until, any(_moves(one) for one in found))
+    again, after = (
+        lifecycle.moves_again(views.get(view), observation),
+        lifecycle.after_observation(views.get(view), observation),
+    )
     if after is not None and after != views.get(view):
         life.views = _stored(views | {view: after})
         life.save(update_fields=["views"])
     return again
 
 
-def series_wake(alert: Alert) -> bool:
-    """Whether series that had ended an alert show now that its ground moves again."""
+def series_resumed(alert: Alert) -> bool:
+    """Return whether series that had ended an alert show now that its ground moves again."""
     rested = updates.from_json(life_of(alert).told).series.at_rest_since
     return lifecycle.series_moves_again(rested, _series_of(alert))
 
 
 def rest_of(alert: Alert, until: date, noise_mm_yr: float) -> tuple[date, Change] | None:
-    """Since when an alert is at rest, or over, for long enough, and that as the cause of an update; else None.
+    """Return since when an alert is at rest, or over, for long enough, with the change to report; else None.
 
     until: last date of the newest data; noise_mm_yr: one standard deviation of its rates, which counts where it is
     larger than it was.
     """
     life = life_of(alert)
-    told = updates.from_json(life.told)
+    reported = updates.from_json(life.told)
     if row_of(alert.kind).event:
         since = lifecycle.at_rest(_views(life), _event_proof(alert))
     else:
-        sigma = max(alert.rate_sigma_mm_yr or 0.0, noise_mm_yr) if told.unit == "mm/yr" else None
+        sigma = max(alert.rate_sigma_mm_yr or 0.0, noise_mm_yr) if reported.unit == "mm/yr" else None
         since = lifecycle.at_rest(_views(life), lifecycle.rest_proof(sigma))
         since = since or lifecycle.series_rest(_series_of(alert).at_rest_since, until, sigma)
     if since is None:
         return None
-    before = told.views[told.main].rate if told.main in told.views else None
-    return since, Change(Cause.FINISHED, before, since.isoformat(), told.unit, alert.component)
+    before = reported.views[reported.main].rate if reported.main in reported.views else None
+    return since, Change(Cause.FINISHED, before, since.isoformat(), reported.unit, alert.component)
 
 
 def _event_proof(alert: Alert) -> Proof:
-    """A surge may pause for as many pairs as its rule bridges."""
+    """Return the proof that ends an event; a surge may pause for as many pairs as its rule bridges."""
     if family(alert.kind) is Family.SURFACE:
         return lifecycle.event_proof(alert.change_sigma, CHANGE.enter)
     rise = (alert.speed_m_day - alert.usual_speed_m_day) / alert.speed_sigma_m_day
@@ -166,7 +221,7 @@ def _event_proof(alert: Alert) -> Proof:
 
 
 def _series_of(alert: Alert) -> SeriesMotion:
-    """What its series say, where they were examined."""
+    """Return the motion in the series of an alert, where they were examined."""
     motion = AlertMotion.objects.filter(alert=alert).first()
     if motion is None:
         return SeriesMotion()
@@ -180,8 +235,8 @@ def _by_view(detections: Iterable[Detection]) -> dict[str, list[Detection]]:
     return by_view
 
 
-def _seen_as_rate(found: Sequence[Detection]) -> Seen:
-    """The fastest part in the newest data of a view."""
+def _figures_as_rate(found: Sequence[Detection]) -> ViewFigures:
+    """Return the figures of the fastest part in the newest data of a view."""
     ends = [data_end(measured_in(one)) for one in found]
     until = max(ends)
     newest = [one for one, end in zip(found, ends, strict=True) if end == until]
@@ -189,19 +244,19 @@ def _seen_as_rate(found: Sequence[Detection]) -> Seen:
     low, high = main.peak_low_mm_yr, main.peak_high_mm_yr
     sigma = None if low is None or high is None else abs(high - low) / 2 / WITHIN_90
     rate_sigma = main.rate_sigma_mm_yr or 0.0
-    return Seen(main.rate_mm_yr, rate_sigma, area_m2, until, _method(main), main.peak_rate_mm_yr, sigma)
+    return ViewFigures(main.rate_mm_yr, rate_sigma, area_m2, until, _method(main), main.peak_rate_mm_yr, sigma)
 
 
-def _seen_as_speed(found: Sequence[Detection]) -> Seen:
-    """The median of the last pairs, with the error of one of them."""
+def _figures_as_speed(found: Sequence[Detection]) -> ViewFigures:
+    """Return the median of the last pairs, with the error of one of them."""
     last = sorted(found, key=lambda one: data_span(one)[1])[-PAIRS_TOGETHER:]
     speed, sigma, area_m2 = (
         median(getattr(one, name) or 0.0 for one in last) for name in ("speed_m_day", "speed_sigma_m_day", "area_m2")
     )
-    return Seen(speed, sigma, area_m2, data_span(last[-1])[1], _method(last[-1]))
+    return ViewFigures(speed, sigma, area_m2, data_span(last[-1])[1], _method(last[-1]))
 
 
-_SEEN = {"mm/yr": _seen_as_rate, "m/day": _seen_as_speed}
+_VIEW_FIGURES = {"mm/yr": _figures_as_rate, "m/day": _figures_as_speed}
 
 
 def _method(detection: Detection) -> str:
@@ -214,10 +269,12 @@ def _moves(detection: Detection) -> bool:
     return detection.rate_mm_yr is None or lifecycle.is_motion(detection.rate_mm_yr)
 
 
-def _looked_at(alert: Alert, views: dict[str, ViewLife], found: Iterable[Detection]) -> dict[str, ViewLife]:
-    for one in sorted(found, key=lambda each: data_end(measured_in(each))):
+def _views_shown(detections: Iterable[Detection]) -> dict[str, ViewLife]:
+    """Return what each view has shown, from the detections of an alert without a memory."""
+    views: dict[str, ViewLife] = {}
+    for one in sorted(detections, key=lambda each: data_end(measured_in(each))):
         view = view_of_detection(one)
-        after = lifecycle.after_look(views.get(view), Look(data_end(measured_in(one)), _moves(one)))
+        after = lifecycle.after_observation(views.get(view), Observation(data_end(measured_in(one)), _moves(one)))
         views |= {view: after} if after else {}
     return views
 

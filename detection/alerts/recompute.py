@@ -1,7 +1,8 @@
-"""An alert is found again from what is stored of its runs, and compared with what it says. Nothing is written."""
+"""Recomputation: an alert is found again from its stored runs and compared with its columns. Nothing is written."""
 
+import copy
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date
 from enum import StrEnum
 from typing import Any, NamedTuple
@@ -11,16 +12,133 @@ from shapely import MultiPolygon, from_wkb, unary_union
 from shapely.geometry.base import BaseGeometry
 
 from detection.alerts.describe import describe
-from detection.alerts.reruns import Again, Reruns, runs_behind
-from detection.models import Alert, Detection, Scan
-from detection.reviews.by_hand import as_computed
+from detection.alerts.glaciers import Sampled, measured, surges_in
+from detection.by_hand import as_computed
+from detection.glaciers.cells import cells_of, pack
+from detection.glaciers.selectors import glaciers_in, samples_by_view
+from detection.kinds import Kind
+from detection.models import Alert, Detection, GlacierSample, Scan, SurgeSeries
 from detection.rules.lifecycle import Source
 from detection.search.areas import SEARCHES
 from detection.selectors import detections_current
 from ingest.errors import InputError
-from ml.models import Run
-from ml.rasters.results import NotRepeatable
+from ingest.models import Glacier
+from ml.models import ModelVersion, Prediction, Run
+from ml.rasters.results import NotRepeatable, RasterResult
 from ml.runtime.code_version import code_version
+from ml.stored import StoredRaster
+
+Again = Callable[[Run], RasterResult]
+WITH_INPUT = ("scan", "run__model_version", "run__pair__reference", "run__pair__secondary")
+
+
+class Done(NamedTuple):
+    """What is kept of a run that was done again. samples: by the row of the glacier, packed as `cells` says."""
+
+    detections: list[Detection]
+    samples: dict[int, bytes]
+
+
+class Series(NamedTuple):
+    """The offsets that a surge was found in, oldest first."""
+
+    glacier: Glacier
+    predictions: list[Prediction]
+
+
+class Reruns:
+    """Runs that are done once each, however many alerts stand on them. again: does one, or raises NotRepeatable."""
+
+    def __init__(self, again: Again) -> None:
+        self.again = again
+        self._done: dict[int, Done] = {}
+        self._surges: dict[tuple[int, ...], list[Detection]] = {}
+
+    def detections(self, stored: Detection) -> list[Detection]:
+        """Everything that is found in the run of a stored detection now; of a surge, in its series."""
+        if stored.kind != Kind.GLACIER_SURGE:
+            return self._of(stored.scan.prediction).detections
+        series = series_of(stored)
+        key = (series.glacier.pk, *(one.pk for one in series.predictions))
+        if key not in self._surges:
+            self._surges[key] = self._surges_in(series)
+        return [one for one in self._surges[key] if one.scan.pk == stored.scan_id]
+
+    def _surges_in(self, series: Series) -> list[Detection]:
+        glacier, known = series.glacier, [(one, self._of(one).samples) for one in series.predictions]
+        rows = [
+            GlacierSample(glacier=glacier, prediction=prediction, packed=samples[glacier.pk])
+            for prediction, samples in known
+            if glacier.pk in samples
+        ]
+        return surges_in(Sampled(glacier, cells_of(from_wkb(bytes(glacier.outline.wkb))), rows))
+
+    def _of(self, prediction: Prediction) -> Done:
+        run = prediction.run
+        if run.pk not in self._done:
+            result = self.again(run)
+            raster = StoredRaster(result.bands, result.transform, result.epsg)
+            self._done[run.pk] = Done(_searched(prediction, result, raster), _samples(run, raster))
+        return self._done[run.pk]
+
+
+def runs_behind(stored: Detection) -> list[Run]:
+    """Return the runs behind a stored detection. NotRepeatable where some of them are no longer stored."""
+    if stored.kind == Kind.GLACIER_SURGE:
+        return [one.run for one in series_of(stored).predictions]
+    return [stored.scan.prediction.run]
+
+
+def series_of(stored: Detection) -> Series:
+    """Return the series behind a surge; without a record (earlier releases), the series of today.
+
+    NotRepeatable where a part of it is no longer there.
+    """
+    kept = SurgeSeries.objects.filter(detection=stored).select_related("glacier").first()
+    if kept is None:
+        return _series_today(stored)
+    if kept.glacier is None or kept.glacier.outline is None:
+        raise NotRepeatable("the outline of its glacier is no longer loaded", "missing: outline of the glacier")
+    there = Prediction.objects.select_related(*WITH_INPUT).in_bulk(kept.predictions)
+    n = len(kept.predictions)
+    if gone := n - len(there):
+        reason = f"results of {gone} of the {n} pairs that the surge was found in are no longer stored"
+        raise NotRepeatable(reason, f"missing: results of {gone} of {n} pairs")
+    return Series(kept.glacier, [there[number] for number in kept.predictions])
+
+
+def _series_today(stored: Detection) -> Series:
+    samples = GlacierSample.objects.filter(
+        prediction=stored.scan.prediction_id, glacier__shown=True, glacier__outline__intersects=stored.area
+    )
+    for sample in samples.select_related("glacier"):
+        for rows in samples_by_view(glacier=sample.glacier).values():
+            if any(row.prediction_id == sample.prediction_id for row in rows):
+                return Series(sample.glacier, [row.prediction for row in rows])
+    raise NotRepeatable("no measurement of its glacier is kept for this pair", "missing: samples of the glacier")
+
+
+def _searched(prediction: Prediction, result: RasterResult, raster: StoredRaster) -> list[Detection]:
+    """Search a result in memory with the stored thresholds."""
+    scan = getattr(prediction, "scan", None)
+    if scan is None:
+        return []
+    shown = copy.copy(prediction)
+    shown.statistics, shown.regions = result.statistics, list(result.regions)
+    way = SEARCHES[prediction.run.model_version.task]
+    detections = way.find(shown, raster, type(way.thresholds)(**scan.thresholds))
+    for detection in detections:
+        detection.scan = scan
+    return detections
+
+
+def _samples(run: Run, raster: StoredRaster) -> dict[int, bytes]:
+    """Measure every glacier in offsets in memory, with the outlines that are loaded now."""
+    if run.model_version.task != ModelVersion.Task.OFFSETS:
+        return {}
+    samples = measured(raster, run.pair, list(glaciers_in(pair=run.pair))).samples
+    return {number: pack(motion) for number, motion in samples.items()}
+
 
 LEAST_IOU = 0.99
 RELATIVE = 0.005  # of a figure: the rounding of another processor is far below
@@ -38,6 +156,8 @@ FIGURES = (
 
 
 class Outcome(StrEnum):
+    """Outcomes of a recomputation."""
+
     SAME = "same"
     DIFFERENT = "different"
     IMPOSSIBLE = "not recomputed"
@@ -59,8 +179,10 @@ class Missing(NamedTuple):
 
 
 class Recomputation(NamedTuple):
-    """iou: intersection over union of both outlines, 0-1; None where something is missing for it. runs: by whom and
-    from what; notes: what differs on this machine and made no difference by itself.
+    """Outcome of a recomputation, with all differences.
+
+    iou: intersection over union of both outlines, 0-1, None where something is missing for it; runs: code and inputs;
+    notes: what differs on this machine and made no difference by itself.
     """
 
     outcome: Outcome
@@ -116,7 +238,7 @@ class Recomputer:
 
 
 def _twin(stored: Detection, found: Sequence[Detection]) -> Detection | None:
-    """What a stored detection comes out as now: of all that is found, what lies on it most; None where nothing does."""
+    """Return the new detection that overlaps a stored one most; None where none does."""
     place = _shape(stored.area)
     shared = [(overlap(place, _shape(other.area)), other) for other in found]
     best, twin = max(shared, key=lambda pair: pair[0], default=(0.0, None))
@@ -149,7 +271,7 @@ def _not_standing(alert: Alert, stored: Sequence[Detection]) -> Iterator[Missing
 
 
 def _runs(stored: Sequence[Detection]) -> Iterator[dict[str, Any]]:
-    """What each run that an alert stands on was made from and with, for the record."""
+    """Return the inputs and the code of each run behind an alert, for the record."""
     runs: dict[int, Run] = {}
     for one in stored:
         try:

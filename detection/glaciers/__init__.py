@@ -1,0 +1,1 @@
+"""Glaciers: cells, samples, time series and surges."""

@@ -30,6 +30,7 @@ class Cells(NamedTuple):
 
     @property
     def n(self) -> int:
+        """Return the number of cells."""
         return int(self.number.max()) + 1
 
     @property
@@ -38,7 +39,7 @@ class Cells(NamedTuple):
         return float(self.transform.a) ** 2 / 1e6
 
     def of_points(self, epsg: int, x_m: Floats, y_m: Floats) -> NDArray[np.intp]:
-        """Number of the cell in which each point of another system stands, -1 for none; (n,)."""
+        """Return the number of the cell in which each point of another system lies, -1 for none; (n,)."""
         east, north = transformer(epsg, self.epsg).transform(x_m, y_m)
         col, row = (np.floor(part) for part in ~self.transform @ (np.asarray(east), np.asarray(north)))
         rows, cols = self.number.shape
@@ -49,7 +50,7 @@ class Cells(NamedTuple):
 
 
 def cells_of(outline: BaseGeometry) -> Cells:
-    """The cells of an outline in degrees, EPSG:4326; of none where it is smaller than a cell."""
+    """Return the cells of an outline in degrees, EPSG:4326; none where it is smaller than a cell."""
     middle = outline.representative_point()
     epsg = utm_epsg(middle.x, middle.y)
     on_map = transform_geometry(outline, transformer(4326, epsg).transform, interleaved=False)  # type: ignore[arg-type]
@@ -70,6 +71,6 @@ def pack(motion: GroundMotion) -> bytes:
 
 
 def unpack(packed: bytes, cells: int) -> GroundMotion | None:
-    """What `pack` made of so many cells; None where it was made for others (the outline was replaced)."""
+    """Unpack what `pack` made; None where it has another number of cells (the outline was replaced)."""
     values = np.frombuffer(packed, "<f4").astype(np.float64)
     return GroundMotion(*values.reshape(3, cells)) if values.size == 3 * cells else None

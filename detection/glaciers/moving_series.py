@@ -12,7 +12,7 @@ from ml.offsets.motion import GroundMotion
 
 
 def series_of(detections: Iterable[Detection]) -> list[dict[str, Any]]:
-    """A series of each track, as `surge.as_json` has it: mean velocities of the area, m/day, NaN left out.
+    """Return a series of each track, as `surge.as_json` writes it: mean velocities, m/day, NaN left out.
 
     Of two detections in pairs of the same days (two polarisations, two bursts) the first one counts. Pairs in which
     the area did not differ from still ground are missing: the series is no proof of rest.

@@ -26,6 +26,7 @@ def ice_share(*, area: MultiPolygon, simulated: bool) -> float:
 
 
 def glaciers_with_outlines() -> QuerySet[Glacier]:
+    """Return the shown glaciers that have an outline."""
     return Glacier.objects.filter(shown=True, outline__isnull=False)
 
 
@@ -45,7 +46,7 @@ def predictions_unmeasured() -> QuerySet[Prediction]:
 
 
 def samples_by_view(*, glacier: Glacier) -> dict[str, list[GlacierSample]]:
-    """The samples of a glacier by the track that saw it, of each pair those of the latest run; oldest first.
+    """Return the samples of a glacier by track, of each pair those of the latest run; oldest first.
 
     Of a pass that was kept in several polarisations, one is taken.
     """
@@ -79,6 +80,7 @@ def surges_living(*, glacier: Glacier) -> list[Alert]:
 
 
 def glaciers_stale() -> QuerySet[GlacierMotion]:
+    """Return the glaciers whose motion has to be computed again."""
     return GlacierMotion.objects.filter(stale=True).select_related("glacier__layer").order_by("id")
 
 
@@ -90,7 +92,7 @@ def motions_known() -> QuerySet[GlacierMotion]:
 
 
 def motion_of(*, ident: str) -> GlacierMotion | None:
-    """The motion of the glacier with this identifier (RGI), or, where it has none, this row number."""
+    """Return the motion of the glacier with this identifier (RGI) or, where it has none, this row number."""
     wanted = Q(glacier__glacier_id=ident)
     if ident.isascii() and ident.isdecimal() and len(ident) <= 9:
         wanted |= Q(glacier__glacier_id="", glacier=int(ident))

@@ -45,6 +45,7 @@ def day_number(day: dt.date) -> float:
 
 
 def day_of(number: float) -> dt.date:
+    """Return the day of a day number."""
     return EPOCH + dt.timedelta(days=round(number))
 
 
@@ -85,7 +86,7 @@ def bearing_of(series: SpeedSeries, step: int, cells: NDArray[np.bool_]) -> floa
 
 
 def as_json(view: GlacierView, name: str) -> dict[str, Any]:
-    """What is kept of a view: dates in ISO 8601, m/day, null where nothing is known."""
+    """Return what is stored of a view: dates in ISO 8601, m/day, null where nothing is known."""
     steps = range(view.series.day.size)
     return {
         "name": name,

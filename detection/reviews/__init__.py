@@ -1,0 +1,1 @@
+"""Reviews: what specialists say of alerts, and the work around it."""

@@ -40,7 +40,7 @@ class Waiting(NamedTuple):
 
 
 def verdict_standing(*, alert: Alert) -> Review | None:
-    """The verdict that made the alert confirmed or rejected."""
+    """Return the verdict that made the alert confirmed or rejected."""
     return next((one for one in reviews_standing(alert=alert) if one.verdict in JUDGED), None)
 
 
@@ -61,10 +61,10 @@ def second_look_record(*, alert: Alert, reviewer: AbstractBaseUser, agrees: bool
 
 
 def agreement() -> list[Agreement]:
-    """Second looks, and what counts as disagreement: verdicts that another person took back or turned round, and
-    confirmations that another person did not publish.
+    """Return how often second opinions agreed, by kind of opinion.
 
-    One opinion for each verdict and person; their own second thoughts do not count.
+    Disagreement is a verdict that another person took back or reversed, or a confirmation that one did not publish.
+    One opinion counts for each verdict and person; their own second thoughts do not count.
     """
     opinions: dict[tuple[int, int | None], tuple[str, bool]] = {}
     reviews = Review.objects.filter(verdict__in=JUDGED).order_by("alert_id", "id")

@@ -126,7 +126,7 @@ def may_take_back_batch(*, batch: ReviewBatch) -> bool:
 
 
 def _noted(batch: Batch, reviewer: AbstractBaseUser, action: str, reason: str) -> Batch:
-    """The batch with its row in the audit; one that did nothing leaves none."""
+    """Record a batch in the audit and return it; one that did nothing leaves no row."""
     if not batch.done:
         if batch.row is not None and not batch.row.reviews.exists():
             batch.row.delete()

@@ -60,13 +60,13 @@ def claim_release(*, alert: Alert, holder: AbstractBaseUser) -> None:
 
 
 def claim_of_another(*, alert: Alert, person: AbstractBaseUser) -> Claim | None:
-    """The living claim of somebody else, or None."""
+    """Return the living claim of another person, or None."""
     living = Claim.objects.select_related("holder", "alert").filter(alert=alert, until__gte=timezone.now())
     return living.exclude(holder=person).first()
 
 
 def unclaimed(*, alert: Alert, person: AbstractBaseUser) -> None:
-    """Raises Claimed where somebody else holds the alert."""
+    """Raise Claimed where another person holds the alert."""
     if claim := claim_of_another(alert=alert, person=person):
         raise Claimed(claim)
 
@@ -86,7 +86,7 @@ def assign(*, alert: Alert, assignee: AbstractBaseUser | None, by: AbstractBaseU
 
 @contextmanager
 def alone(alert: Alert) -> Iterator[datetime]:
-    """The moment, with the alert's row locked until the end of the block."""
+    """Yield the current time, with the alert's row locked until the end of the block."""
     with transaction.atomic():
         Alert.objects.select_for_update().only("pk").get(pk=alert.pk)
         yield timezone.now()

@@ -15,7 +15,7 @@ from shapely import from_wkb
 from shapely.geometry.base import BaseGeometry
 
 from detection.alerts import life
-from detection.alerts.exposure import exposure_refresh
+from detection.alerts.describe import exposure_refresh
 from detection.kinds import KINDS, Kind
 from detection.models import Alert, AlertTransition, Review
 from detection.reviews.audit import audit_write
@@ -23,11 +23,11 @@ from detection.reviews.edits import texts_of
 from detection.reviews.outlines import Unfit, distance_m, outline_of
 from detection.reviews.proposals import needs_second, proposal_make
 from detection.reviews.services import LONGEST_NOTE, SPECIALIST
-from detection.reviews.tables import SetByHand
 from detection.rules.lifecycle import LIVING, Source, State
 from detection.rules.severity import Severity
 from detection.rules.verdicts import REASONS, Verdict
 from detection.search.areas import to_django
+from detection.tables.reviews import SetByHand
 from ingest.areas import area_of
 from ingest.locks import Lock, locked
 from ingest.models import Product
@@ -48,8 +48,10 @@ class PlaceTaken(ValueError):
 
 
 class Drawn(NamedTuple):
-    """What a person says of a place. outline: GeoJSON; seen_on: the day on which the motion was seen; texts: public,
-    by language; reason: of REASONS of Verdict.DRAWN; note: for reviewers only.
+    """What a person states of a place.
+
+    outline: GeoJSON; seen_on: the day on which the motion was seen; texts: public, by language;
+    reason: of REASONS of Verdict.DRAWN; note: for reviewers only.
     """
 
     kind: str
@@ -120,7 +122,7 @@ def living_near(outline: BaseGeometry) -> list[Alert]:
 
 
 def _checked(drawn: Drawn) -> BaseGeometry:
-    """The outline, where all else can be taken, too. Raises Unfit."""
+    """Return the outline, once all other fields have been checked. Raises Unfit."""
     if drawn.kind not in KINDS_DRAWN:
         raise Unfit(_("Please choose a kind."))
     if drawn.severity not in set(Severity):

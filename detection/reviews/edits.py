@@ -12,20 +12,20 @@ from django.utils.translation import gettext as _
 from shapely import from_wkb
 
 from detection.alerts import life
-from detection.alerts.exposure import exposure_refresh
+from detection.alerts.describe import exposure_refresh
+from detection.by_hand import COLUMNS, area_m2_of, as_json, by_hand_of, from_json
 from detection.kinds import KINDS, Kind, row_of
 from detection.models import Alert, Claim, Proposal
 from detection.reviews.audit import audit_write
-from detection.reviews.by_hand import COLUMNS, area_m2_of, as_json, by_hand_of, from_json
 from detection.reviews.claims import Overtaken, unclaimed
 from detection.reviews.outlines import Unfit, outline_of
 from detection.reviews.proposals import PUBLISHED, needs_second, proposal_answer, proposal_make, proposal_overtake
 from detection.reviews.services import SPECIALIST
-from detection.reviews.tables import AlertEdit, SetByHand
 from detection.rules.lifecycle import State
 from detection.rules.severity import Severity
 from detection.rules.updates import Cause, Change
 from detection.search.areas import to_django
+from detection.tables.reviews import AlertEdit, SetByHand
 
 FIELDS = (*COLUMNS, "texts")
 LONGEST_TEXT = 1000
@@ -39,7 +39,7 @@ def kinds_open(kind: str) -> list[Kind]:
 
 
 def last_edit(alert: Alert) -> int:
-    """The number of the last act on an alert, by which a form knows whether somebody was quicker."""
+    """Return the number of the last act on an alert, by which a form detects that another person was quicker."""
     return alert.edits.values_list("pk", flat=True).last() or 0
 
 
@@ -55,8 +55,8 @@ def alert_edit(
     """Set columns of an alert for good; None where nothing changes. What a second person has to agree to is proposed.
 
     wanted: of kind, severity, area (GeoJSON text), texts (by language); empty: as computed. announce: whether a
-    change of the text alone is told; all else always is. Overtaken where somebody was quicker, Claimed where somebody
-    else holds the alert, Unfit for what cannot be taken.
+    change of the text alone is reported; all else always is. Overtaken where somebody was quicker, Claimed where
+    somebody else holds the alert, Unfit for what cannot be taken.
     """
     with transaction.atomic():
         _locked(alert, editor)
@@ -146,7 +146,7 @@ def _values(set_by_hand: SetByHand) -> dict[str, Any]:
 
 
 def _checked(alert: Alert, set_by_hand: SetByHand, wanted: Mapping[str, Any]) -> dict[str, Any]:
-    """What is wanted, as rows keep it: nothing where it is what the computer says too."""
+    """Return wanted values as rows keep them: empty where they equal the computed ones."""
     checked: dict[str, Any] = {}
     computed = set_by_hand.computed
     if "kind" in wanted:
@@ -194,7 +194,7 @@ def _set(
     step = None
     if not silent:
         reason = TAKEN_BACK if takes_back else REASON
-        step = life.step(alert, State(alert.state), reason, SPECIALIST, changes)
+        step = life.report(alert, State(alert.state), reason, SPECIALIST, changes)
     kept = {"before": dict(before) | shown, "after": dict(after)}
     audit_write(
         actor=publisher or editor,
@@ -210,7 +210,7 @@ def _set(
 
 
 def _changes(alert: Alert, shown: Mapping[str, Any], after: Mapping[str, Any]) -> Sequence[Change]:
-    """What readers of the alert did not know."""
+    """Return the changes that are new to readers of the alert."""
     changes = []
     if alert.kind != shown["kind"]:
         changes.append(Change(Cause.NAMED, shown["kind"], alert.kind))

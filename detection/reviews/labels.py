@@ -88,7 +88,7 @@ def label_rows() -> Iterator[dict[str, Any]]:
 
 
 def _of_outline(review: Review) -> dict[str, Any]:
-    """What a person drew of a place that the computer had missed."""
+    """Return the labels of places that people drew because the computer had missed them."""
     alert = review.alert
     return {
         "kind": alert.kind,
@@ -126,7 +126,7 @@ def _of_detection(detection: Detection) -> dict[str, Any]:
 
 
 def _of_run(detection: Detection) -> dict[str, Any]:
-    """What it was found in and with. An image of a pair states track and direction for both."""
+    """Return the data and method behind a label. An image of a pair states track and direction for both."""
     prediction = detection.scan.prediction
     run, version, source = prediction.run, prediction.run.model_version, prediction.run.input
     files = [source] if isinstance(source, Product) else [source.reference, source.secondary]

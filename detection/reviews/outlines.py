@@ -27,7 +27,7 @@ class Unfit(ValueError):
 
 
 def outline_of(text: str, near: BaseGeometry | None = None) -> MultiPolygon:
-    """The area of a text of GeoJSON, in degrees. near: an outline that it must not be far from. Raises Unfit."""
+    """Parse an area from GeoJSON, in degrees. near: an outline that it must not be far from. Raises Unfit."""
     area = _area(text)
     if not area.is_valid:
         raise Unfit(_("The outline crosses itself or touches itself (%(where)s).") % {"where": explain_validity(area)})

@@ -11,9 +11,9 @@ from django.conf import settings
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.utils import timezone
 
+from detection.by_hand import by_hand_of
 from detection.models import Alert, Proposal
 from detection.reviews.audit import audit_write
-from detection.reviews.by_hand import by_hand_of
 from detection.reviews.claims import Overtaken, alone, unclaimed
 from detection.rules.lifecycle import State
 from detection.rules.severity import Severity
@@ -39,7 +39,7 @@ def needs_second(*, alert: Alert, severity: str = "") -> bool:
 
 
 def proposal_waiting(*, alert: Alert) -> Proposal | None:
-    """What waits for a second person."""
+    """Return the proposals that wait for a second person."""
     waiting = Proposal.objects.select_related("alert", "proposer")
     return waiting.filter(alert=alert, outcome=Outcome.WAITING).first()
 

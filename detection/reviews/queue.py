@@ -21,8 +21,9 @@ MOST_NEIGHBOURS = 8
 
 
 class Wanted(NamedTuple):
-    """Filters of the queue; empty ones filter nothing. among: rows of alerts; mine, free, given, visit: see
-    `cases_wanted`.
+    """Filters of the queue; empty ones filter nothing.
+
+    among: rows of alerts; mine, free, given, visit: see `cases_wanted`.
     """
 
     kind: str = ""

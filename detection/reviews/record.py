@@ -25,7 +25,7 @@ class Precision(NamedTuple):
 
 
 def judgements(*, source: Source = Source.COMPUTER) -> QuerySet[Review]:
-    """The verdict that stands on each alert of a source, the latest first; what was taken back does not count.
+    """Return the standing verdict on each alert of a source, latest first, without verdicts taken back.
 
     That a person drew an alert counts as a verdict once it is confirmed. found_as: the state without review that the
     alert was in before.
@@ -51,7 +51,7 @@ def n_unjudged(*, simulated: bool) -> int:
 
 
 def precision(reviews: Iterable[Review], group_of: Callable[[Review], str]) -> list[Precision]:
-    """The share that was right in each group, the largest group first."""
+    """Return the share that was right in each group, the largest group first."""
     judged: Counter[str] = Counter()
     confirmed: Counter[str] = Counter()
     for review in reviews:

@@ -4,8 +4,7 @@ from django.contrib.auth.base_user import AbstractBaseUser
 from django.db import transaction
 from django.utils import timezone
 
-from detection.alerts.records import MERGED_INTO
-from detection.alerts.transitions import alert_transition
+from detection.alerts.life import alert_transition
 from detection.kinds import family
 from detection.models import Alert, AlertRelation, Claim, Proposal, Review, SecondLook
 from detection.reviews.audit import audit_write
@@ -13,6 +12,7 @@ from detection.reviews.claims import Overtaken, unclaimed
 from detection.reviews.proposals import needs_second, proposal_answer, proposal_make, proposal_overtake
 from detection.rules.lifecycle import State
 from detection.rules.verdicts import REASONS, STATE_AFTER, Verdict, verdicts_open
+from detection.tables.alerts import MERGED_INTO
 
 SPECIALIST = "a specialist"  # the public never reads a name
 LONGEST_NOTE = 1000
@@ -138,7 +138,7 @@ def _record(review: Review, before: State, publisher: AbstractBaseUser | None = 
 
 
 def _after(review: Review, before: State, publisher: AbstractBaseUser | None = None) -> None:
-    """What every word of a specialist brings with it: a new date, a free alert, an audit row."""
+    """Apply what follows every verdict: a new date, a free alert, an audit row."""
     alert, undone, actor = review.alert, review.takes_back, publisher or review.reviewer
     alert.updated_at = timezone.now()
     alert.save(update_fields=["updated_at"])

@@ -39,14 +39,14 @@ def visits_open() -> QuerySet[FieldVisit]:
 
 
 def visits_coming(*, visitor: AbstractBaseUser) -> list[FieldVisit]:
-    """What is planned for a person for tomorrow at the latest, of alerts that are followed."""
+    """Return the visits planned for a person until tomorrow, of alerts that are followed."""
     tomorrow = timezone.now().date() + timedelta(days=1)
     followed = visits_open().filter(visitor=visitor, day__lte=tomorrow, review__alert__state__in=LIVING)
     return list(followed.order_by("day", "pk"))
 
 
 def visit_of(*, alert: Alert) -> FieldVisit | None:
-    """The visit that is planned, or due, of an alert."""
+    """Return the visit of an alert that is planned or due."""
     return visits_open().filter(review__alert=alert).last()
 
 

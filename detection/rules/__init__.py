@@ -1,0 +1,1 @@
+"""Rules of alerts: pure functions of figures, states and dates."""

@@ -20,6 +20,8 @@ YEAR = timedelta(days=365)
 
 
 class State(StrEnum):
+    """States of an alert."""
+
     FIRST = "first"
     PROVISIONAL = "provisional"
     CONFIRMED = "confirmed"
@@ -49,7 +51,7 @@ ALLOWED: dict[State, frozenset[State]] = {
 LIVING = (State.FIRST, State.PROVISIONAL, State.CONFIRMED)
 
 
-class Look(NamedTuple):
+class Observation(NamedTuple):
     """What one run says of a place. until: last date of its data; moves: it finds motion there, `is_motion`."""
 
     until: date
@@ -88,28 +90,32 @@ def is_motion(rate_mm_yr: float) -> bool:
 
 
 def may_become(state: State, target: State) -> bool:
+    """Return whether an alert in one state may go to another."""
     return target in ALLOWED[state]
 
 
 def after_sighting(state: State, independent_products: int) -> State:
-    """The state after an area was seen: seen by two products, a first alert is provisional; people decide the rest."""
+    """Return the state after a sighting: a first alert in two products is provisional; people decide the rest."""
     if state is State.FIRST and independent_products >= 2:
         return State.PROVISIONAL
     return state
 
 
-def after_look(life: ViewLife | None, look: Look) -> ViewLife | None:
-    """The life of a view after another look. Data that end no later than known ones say nothing new about rest."""
+def after_observation(life: ViewLife | None, observation: Observation) -> ViewLife | None:
+    """Return the life of a view after another observation.
+
+    Data that end no later than known ones say nothing new about rest.
+    """
     if life is None:
-        return ViewLife(look.until) if look.moves else None
-    if look.moves:
-        return ViewLife(look.until) if look.until >= (life.rest_until or life.moved_until) else life
-    if look.until <= (life.rest_until or life.moved_until):
+        return ViewLife(observation.until) if observation.moves else None
+    if observation.moves:
+        return ViewLife(observation.until) if observation.until >= (life.rest_until or life.moved_until) else life
+    if observation.until <= (life.rest_until or life.moved_until):
         return life
-    return life._replace(rest_looks=life.rest_looks + 1, rest_until=look.until)
+    return life._replace(rest_looks=life.rest_looks + 1, rest_until=observation.until)
 
 
-def rest_asked(sigma_mm_yr: float | None) -> timedelta:
+def required_rest(sigma_mm_yr: float | None) -> timedelta:
     """How long the data must show rest: a year where the rate's error is half of the leaving level.
 
     The error of a rate falls with the 1.5th power of the time: quieter data need less, noisier more, within bounds.
@@ -117,17 +123,17 @@ def rest_asked(sigma_mm_yr: float | None) -> timedelta:
     """
     if sigma_mm_yr is None:
         return YEAR
-    asked = YEAR * math.pow(sigma_mm_yr / (LEAVING_MM_YR / 2), 2 / 3)
-    return min(max(asked, SHORTEST_REST), LONGEST_REST)
+    required = YEAR * math.pow(sigma_mm_yr / (LEAVING_MM_YR / 2), 2 / 3)
+    return min(max(required, SHORTEST_REST), LONGEST_REST)
 
 
 def rest_proof(sigma_mm_yr: float | None) -> Proof:
-    """What shows that lasting motion is over."""
-    return Proof(FEWEST_LOOKS, rest_asked(sigma_mm_yr))
+    """Return the proof that lasting motion is over."""
+    return Proof(FEWEST_LOOKS, required_rest(sigma_mm_yr))
 
 
 def event_proof(z: float, found_from: float, fewest_looks: int = FEWEST_LOOKS) -> Proof:
-    """What shows that an event is over: looks that would hardly all miss it if it went on, and three months.
+    """Return the proof that an event is over: observations that would hardly all miss it, and three months.
 
     z: by how many standard deviations it stood out; found_from: z from which one look finds it.
     """
@@ -137,7 +143,7 @@ def event_proof(z: float, found_from: float, fewest_looks: int = FEWEST_LOOKS) -
 
 
 def at_rest(views: Mapping[str, ViewLife], proof: Proof) -> date | None:
-    """The last date that showed motion, where no view has shown any for long enough; else None."""
+    """Return the last date that showed motion, where no view has shown any for long enough; else None."""
     if not views:
         return None
     moved_until = max(life.moved_until for life in views.values())
@@ -149,7 +155,7 @@ def at_rest(views: Mapping[str, ViewLife], proof: Proof) -> date | None:
 
 def series_rest(at_rest_since: date | None, until: date, sigma_mm_yr: float | None) -> date | None:
     """Since when the series rest, where that is long enough by the end of the data; else None."""
-    long_enough = at_rest_since is not None and until - at_rest_since >= rest_asked(sigma_mm_yr)
+    long_enough = at_rest_since is not None and until - at_rest_since >= required_rest(sigma_mm_yr)
     return at_rest_since if long_enough else None
 
 
@@ -160,6 +166,8 @@ def series_moves_again(rested_since: date | None, series: SeriesMotion) -> bool:
     return any(day is not None and day > rested_since for day in (series.moving_since, series.accelerating_since))
 
 
-def moves_again(life: ViewLife | None, look: Look) -> bool:
+def moves_again(life: ViewLife | None, observation: Observation) -> bool:
     """Whether a look ends a rest that the same view has seen: data that show motion after data that showed none."""
-    return life is not None and life.rest_until is not None and look.moves and look.until > life.rest_until
+    return (
+        life is not None and life.rest_until is not None and observation.moves and observation.until > life.rest_until
+    )

@@ -21,6 +21,8 @@ from typing import NamedTuple
 
 
 class Severity(StrEnum):
+    """Grades of severity, lowest first."""
+
     MINOR = "minor"
     MODERATE = "moderate"
     STRONG = "strong"

@@ -9,6 +9,8 @@ from detection.rules.lifecycle import State, may_become
 
 
 class Verdict(StrEnum):
+    """Verdicts of a specialist."""
+
     CONFIRM = "confirm"
     REJECT = "reject"
     FINISH = "finish"

@@ -1,0 +1,1 @@
+"""Search: areas in predictions, their figures and kinds."""

@@ -44,8 +44,10 @@ MOST_SERIES = 1_000  # points inside whose series are looked at one by one
 
 
 class Search(NamedTuple):
-    """thresholds: a named tuple, kept with the scan; find: what a prediction's raster shows, not yet saved; by_parts:
-    it reads what it needs of a raster that does not fit into memory.
+    """Search of one task.
+
+    thresholds: a named tuple, kept with the scan; find: returns what a prediction's raster shows, not yet saved;
+    by_parts: whether it reads parts of a raster that does not fit into memory.
     """
 
     thresholds: Any
@@ -68,7 +70,7 @@ def search(prediction: Prediction, thresholds: Any = None) -> list[Detection]:
 
 
 def _in_velocity(prediction: Prediction, raster: StoredRaster, thresholds: Any) -> list[Detection]:
-    """What the raster flags, redrawn and measured on the points of every track that the run saw.
+    """Return the areas that the raster flags, redrawn and measured on the points of every track of the run.
 
     What lies beside the product's own points is left to the runs of the products that lie there.
     """
@@ -120,7 +122,7 @@ def _from_region(prediction: Prediction, feature: Mapping[str, Any]) -> Detectio
 
 
 def _from_area(prediction: Prediction, area: Area, views: Sequence[View], epsg: int) -> Detection:
-    """The track that gave the rates comes first among the reasons."""
+    """Return the reasons with the track that gave the rates first."""
     place = to_django(to_geographic(area.polygon, epsg))
     product, strongest = views[area.track].product, area.places[0].peak if area.places else None
     ordered = [views[area.track], *(view for number, view in enumerate(views) if number != area.track)]
@@ -193,12 +195,12 @@ def _from_patch(patch: Patch, epsg: int) -> Detection:
 
 
 def _points_around(product: Product, area: Area, epsg: int) -> SortedPoints:
-    """The product's points in an area (metres, epsg) and its surroundings."""
+    """Return the product's points in an area (metres, epsg) and its surroundings."""
     return points_in(product, area.polygon.envelope.buffer(reach_m(area)).envelope, epsg)
 
 
 def points_in(product: Product, ground: BaseGeometry, epsg: int) -> SortedPoints:
-    """The product's points in the box of some ground (metres, epsg), as the detector saw them."""
+    """Return the product's points in the box around some ground (metres, epsg), as the detector saw them."""
     box = to_django(to_geographic(ground.envelope, epsg))
     points = ingest_selectors.product_points(product=product, area=box)
     x, y = transformer(4326, epsg).transform(points.longitude, points.latitude)
@@ -218,7 +220,7 @@ def _has_cycles(product: Product) -> bool:
 
 
 def _reason(view: View, polygon: BaseGeometry, place: MultiPolygon) -> dict[str, Any]:
-    """A product's points in an area against those around it, and whether they show by themselves that it moves."""
+    """Compare a product's points in an area with those around it; state whether they show motion by themselves."""
     product, points = view
     reason = track_reason(product.direction, polygon, points.x, points.y, points.velocity_mm_yr)
     seen_by = {"product": product.name, "component": product.component, "orbit": product.track, "seen": reason.shows}
@@ -226,13 +228,13 @@ def _reason(view: View, polygon: BaseGeometry, place: MultiPolygon) -> dict[str,
 
 
 def _assumed(prediction: Prediction) -> dict[str, Any]:
-    """What was taken for still where little is; nothing where most of the product's view stands still."""
+    """Return the stable reference where little ground is still; nothing where most of the view is still."""
     sentence = assumed(prediction.statistics.get("still_share"))
     return {"assumes": sentence} if sentence else {}
 
 
 def _of_series(product: Product, place: MultiPolygon) -> dict[str, Any]:
-    """What the series of the points inside shows; nothing where the product has none of phase."""
+    """Return what the series of the points inside shows; nothing where the product has none of phase."""
     if not _has_cycles(product):
         return {}
     _, series = ingest_selectors.series_within(product=product, area=place, most=MOST_SERIES)
@@ -247,6 +249,6 @@ def _rate_sigma(between: float, product: Product, place: MultiPolygon) -> float:
 
 
 def to_django(geometry: BaseGeometry) -> MultiPolygon:
-    """A shapely area in degrees as GeoDjango keeps it."""
+    """Convert a shapely area in degrees to GeoDjango's."""
     parts = geometry if isinstance(geometry, ShapelyMultiPolygon) else ShapelyMultiPolygon([geometry])
     return GEOSGeometry(memoryview(to_wkb(parts)), srid=4326)

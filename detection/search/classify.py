@@ -30,7 +30,7 @@ def evidence_of(
     area_m2: float,
     shares: Mapping[str, float],
 ) -> list[Evidence]:
-    """What an area's tracks say of its kind: the one that gave its rate, and each other one that sees it move.
+    """Return evidence of an area's kind by track: the one that gave its rate, and each other that sees it move.
 
     reasons: of the tracks, the rate's first, as `ml.statistics.reasons` describes them.
     """

@@ -32,7 +32,7 @@ def known_share(*, prediction: Prediction, area: MultiPolygon) -> float:
 
 
 def _around(area: BaseGeometry, raster: RasterWindows) -> Window | None:
-    """The part of a raster in which an area lies; None where it lies outside."""
+    """Return the part of a raster in which an area lies; None where it lies outside."""
     west, south, east, north = area.bounds
     first_col, first_row = ~raster.transform @ (west, north)
     last_col, last_row = ~raster.transform @ (east, south)

@@ -27,7 +27,8 @@ class Band(Protocol):
     """A band in memory, or one of which only what is asked for is read."""
 
     @property
-    def shape(self) -> tuple[int, int]: ...
+    def shape(self) -> tuple[int, int]:
+        """Return rows and columns."""
 
     def __getitem__(self, part: tuple[slice, slice]) -> Float32: ...
 
@@ -83,7 +84,9 @@ class Patch(NamedTuple):
 def changed_patches(
     bands: Mapping[str, Band], transform: Affine, weather: float, thresholds: ChangeThresholds = CHANGE
 ) -> list[Patch]:
-    """Find where coherence was lost, in the memory of a strip of the raster. bands: change_sigma, coherence_before,
+    """Find where coherence was lost, in the memory of a strip of the raster.
+
+    bands: change_sigma, coherence_before,
     coherence_after and, in rasters that hold them, area_sigma (of an area's coherence) and confidence (by other pairs).
 
     A cell that is confirmed enters whatever its own z; a patch confirmed in half of its cells may be smaller and within

@@ -13,7 +13,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from detection import tasks
-from detection.alerts import ending, services
+from detection.alerts import services
 from detection.models import Alert, AlertTransition
 from detection.reviews.services import alert_review, may_go_on_as, review_take_back
 from detection.rules.updates import MUTED_FOR
@@ -137,7 +137,7 @@ class Machine:
         found = detections_of(event, [product, *companions])
         with (
             patch.object(services, "search", lambda *arguments: found),
-            patch.object(ending, "points_count_within", lambda **arguments: event.points),
+            patch.object(services, "points_count_within", lambda **arguments: event.points),
             patch.object(services, "alert_motion_refresh", lambda alert, detections: series_stated(event, alert)),
         ):
             services.prediction_scan(prediction=prediction)

@@ -8,7 +8,7 @@ from django.contrib.gis.geos import MultiPolygon, Polygon
 from django.utils import timezone
 from shapely import from_wkb
 
-from detection.alerts import ending, glaciers, services
+from detection.alerts import glaciers, services
 from detection.glaciers.cells import cells_of, pack
 from detection.models import GlacierMotion, GlacierSample
 from ingest.models import ContextLayer, Glacier, Scene, ScenePair
@@ -37,7 +37,7 @@ def take_in(event: Event) -> None:
     found = [] if event.measure is Measure.GLACIER else patches_of(event)
     with (
         patch.object(services, "search", lambda *arguments: found),
-        patch.object(ending, "known_share", lambda **arguments: float(event.points > 0)),
+        patch.object(services, "known_share", lambda **arguments: float(event.points > 0)),
     ):
         services.prediction_scan(prediction=prediction)
     if event.measure is Measure.GLACIER:

@@ -5,7 +5,7 @@ from datetime import date
 import numpy as np
 import pytest
 
-from detection.alerts.motion import alert_motion_refresh
+from detection.alerts.evidence import alert_motion_refresh
 from detection.models import Alert, AlertMotion
 from detection.selectors import detections_current
 from monitor.wording.cards.cards import alert_card

@@ -1,4 +1,4 @@
-"""A place that a person draws: confirmed at once, told as what it is, and joined by what the computer finds later."""
+"""A place that a person draws: confirmed at once, reported as such, and joined by later detections."""
 
 import json
 from datetime import date
@@ -48,7 +48,7 @@ def draw(by, known=(), **more) -> Alert:
 
 
 def test_a_drawn_place_is_a_confirmed_alert_without_any_figure(anna):
-    alert = draw(anna, note="Told by the mayor.")
+    alert = draw(anna, note="Reported by the mayor.")
     alert.refresh_from_db()
     assert (alert.state, alert.source, alert.is_measured, alert.simulated) == ("confirmed", "person", False, False)
     assert (alert.rate_mm_yr, alert.speed_m_day, alert.change_sigma, alert.class_shares) == (None, None, None, {})
@@ -57,7 +57,7 @@ def test_a_drawn_place_is_a_confirmed_alert_without_any_figure(anna):
     step = alert.transitions.get()
     assert (step.from_state, step.to_state, step.actor) == ("", "confirmed", "a specialist")
     review = alert.reviews.get()
-    assert (review.verdict, review.reviewer, review.internal_note) == ("drawn", anna, "Told by the mayor.")
+    assert (review.verdict, review.reviewer, review.internal_note) == ("drawn", anna, "Reported by the mayor.")
     assert not may_take_back(review=review, alert=alert)
     assert AlertLife.objects.get(alert=alert).views == {}
     entry = AuditEntry.objects.get(action="alert.drawn")

@@ -1,4 +1,4 @@
-"""What a person sets of an alert stays, is told, can be taken back, and is kept with before and after."""
+"""What a person sets of an alert stays, is reported, can be taken back, and is kept with before and after."""
 
 import io
 import json
@@ -8,10 +8,10 @@ from django.contrib.auth import get_user_model
 from django.contrib.gis.geos import GEOSGeometry
 from PIL import Image
 
+from detection.alerts.describe import alert_recount
 from detection.alerts.recompute import Recomputer
-from detection.alerts.recount import alert_recount
+from detection.by_hand import as_json, keep_by_hand
 from detection.models import Alert, AuditEntry, CaseNote
-from detection.reviews.by_hand import as_json, keep_by_hand
 from detection.reviews.claims import Claimed, claim_take
 from detection.reviews.edits import alert_edit, edit_take_back, last_edit, may_take_back_edit
 from detection.reviews.notes import Given, note_add
@@ -174,7 +174,7 @@ def test_an_alert_is_recomputed_against_what_the_computer_said(alert, anna):
 
 def _missing(recomputer, alert):
     from detection.alerts.recompute import _not_standing
-    from detection.reviews.by_hand import as_computed
+    from detection.by_hand import as_computed
     from detection.selectors import detections_current
 
     return list(_not_standing(as_computed(alert), list(detections_current(alert=alert))))

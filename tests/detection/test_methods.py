@@ -4,7 +4,7 @@ import pytest
 from django.utils import timezone
 from shapely import box
 
-from detection.alerts import methods
+from detection.alerts import evidence
 from detection.models import Alert, AlertMethods, AlertMotion
 from detection.search.areas import points_in
 from detection.selectors import alerts_uncompared
@@ -37,11 +37,11 @@ def test_a_product_that_does_not_reach_the_place_has_no_points_there(watched_reg
 
 def test_done_again_nothing_is_computed_and_deleted_points_take_nothing_away(watched_region, monkeypatch):
     alert = Alert.objects.filter(extent="local").first()
-    before = methods.evidence_complete(alert=alert)
-    monkeypatch.setattr(methods, "looks_at", None)
-    after = methods.evidence_complete(alert=alert)
+    before = evidence.evidence_complete(alert=alert)
+    monkeypatch.setattr(evidence, "looks_at", None)
+    after = evidence.evidence_complete(alert=alert)
     assert (after.looks, after.basis) == (before.looks, before.basis)
     assert after.compared_at > before.compared_at
     Product.objects.update(points_deleted_at=timezone.now())
     AlertMethods.objects.update(basis="older")
-    assert methods.evidence_complete(alert=alert).looks == before.looks
+    assert evidence.evidence_complete(alert=alert).looks == before.looks

@@ -7,14 +7,14 @@ import pytest
 
 from detection.rules.lifecycle import (
     SHORTEST_REST,
-    Look,
+    Observation,
     Proof,
     ViewLife,
-    after_look,
+    after_observation,
     at_rest,
     event_proof,
     moves_again,
-    rest_asked,
+    required_rest,
     rest_proof,
     series_rest,
 )
@@ -22,27 +22,27 @@ from detection.rules.updates import (
     MUTED_FOR,
     Cause,
     Figures,
-    Seen,
     SeriesMotion,
+    ViewFigures,
     as_json,
     changes,
     from_json,
-    may_be_told,
+    may_report,
     rebased,
-    retold,
+    reported_by_step,
 )
 
-TOLD, NOW = date(2024, 1, 1), date(2025, 1, 1)
+REPORTED, NOW = date(2024, 1, 1), date(2025, 1, 1)
 LOS = "los/15/ascending"
 
 
 def figures(rate=-8.0, sigma=0.5, area_m2=2e5, until=NOW, view=LOS, by="egms, network", **more) -> Figures:
     fields = {"kind": "subsidence", "severity": "minor", "unit": "mm/yr", "main": view, "shares": {}} | more
-    return Figures(views={view: Seen(rate, sigma, area_m2, until, by)}, **fields)
+    return Figures(views={view: ViewFigures(rate, sigma, area_m2, until, by)}, **fields)
 
 
-def told(**more) -> Figures:
-    return figures(until=TOLD, **more)
+def reported(**more) -> Figures:
+    return figures(until=REPORTED, **more)
 
 
 def causes(before: Figures, after: Figures) -> list[str]:
@@ -50,7 +50,7 @@ def causes(before: Figures, after: Figures) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("rate", "sigma", "told_again"),
+    ("rate", "sigma", "reported_again"),
     [
         (-14.0, 0.5, True),
         (-4.0, 0.5, True),
@@ -59,77 +59,77 @@ def causes(before: Figures, after: Figures) -> list[str]:
         (+8.0, 0.5, True),
     ],
 )
-def test_a_rate_is_news_beyond_two_sigma_and_a_quarter(rate, sigma, told_again):
-    assert causes(told(sigma=sigma), figures(rate, sigma)) == ["rate"] * told_again
+def test_a_rate_is_news_beyond_two_sigma_and_a_quarter(rate, sigma, reported_again):
+    assert causes(reported(sigma=sigma), figures(rate, sigma)) == ["rate"] * reported_again
 
 
-@pytest.mark.parametrize(("area_m2", "told_again"), [(3.1e5, True), (1.3e5, True), (2.8e5, False), (1.5e5, False)])
-def test_an_area_is_news_from_half_as_large_again(area_m2, told_again):
-    assert causes(told(), figures(area_m2=area_m2)) == ["area"] * told_again
+@pytest.mark.parametrize(("area_m2", "reported_again"), [(3.1e5, True), (1.3e5, True), (2.8e5, False), (1.5e5, False)])
+def test_an_area_is_news_from_half_as_large_again(area_m2, reported_again):
+    assert causes(reported(), figures(area_m2=area_m2)) == ["area"] * reported_again
 
 
 @pytest.mark.parametrize(
     "after",
     [
-        figures(-14.0, until=TOLD),  # the same data, looked at by something else
+        figures(-14.0, until=REPORTED),  # the same data, examined by another method
         figures(-14.0, view="los/88/descending"),  # another direction sees another share of the same motion
         figures(area_m2=6e5, by="egms, another network"),
     ],
 )
 def test_what_cannot_be_compared_is_no_news_and_is_known_from_then_on(after):
-    assert causes(told(), after) == []
-    assert causes(rebased(told(), after), after) == []
+    assert causes(reported(), after) == []
+    assert causes(rebased(reported(), after), after) == []
 
 
 def test_a_view_that_came_later_is_compared_with_itself_from_then_on():
     view = "los/88/descending"
-    known = rebased(told(), figures(-14.0, view=view, until=TOLD))
+    known = rebased(reported(), figures(-14.0, view=view, until=REPORTED))
     assert causes(known, figures(-20.0, view=view)) == ["rate"]
 
 
 def test_the_fastest_part_is_news_where_the_outline_grew_with_it():
     def seen(peak: float, until: date, rate: float) -> Figures:
-        view = Seen(rate, 1.5, 2e5, until, "egms, network", peak, 1.5)
+        view = ViewFigures(rate, 1.5, 2e5, until, "egms, network", peak, 1.5)
         return figures()._replace(views={LOS: view})
 
-    assert causes(seen(-20.0, TOLD, -6.0), seen(-40.0, NOW, -8.2)) == ["peak"]
-    assert causes(seen(-20.0, TOLD, -6.0), seen(-24.0, NOW, -6.0)) == []  # by less than two sigma
-    assert causes(seen(-20.0, TOLD, -6.0), seen(-40.0, NOW, -16.0)) == ["rate"]  # one cause, told once
-    assert causes(told(rate=-6.0), seen(-40.0, NOW, -6.0)) == []  # the peak of then is not known
+    assert causes(seen(-20.0, REPORTED, -6.0), seen(-40.0, NOW, -8.2)) == ["peak"]
+    assert causes(seen(-20.0, REPORTED, -6.0), seen(-24.0, NOW, -6.0)) == []  # by less than two sigma
+    assert causes(seen(-20.0, REPORTED, -6.0), seen(-40.0, NOW, -16.0)) == ["rate"]  # one cause, reported once
+    assert causes(reported(rate=-6.0), seen(-40.0, NOW, -6.0)) == []  # the peak of then is not known
 
 
 def test_a_change_that_one_view_told_is_no_news_of_a_view_with_older_data():
     other = "los/88/descending"
-    both = figures()._replace(views={LOS: figures().views[LOS], other: Seen(-7.0, 0.5, 2e5, TOLD)})
-    after = retold(both, changes(told(), figures(-14.0)))
+    both = figures()._replace(views={LOS: figures().views[LOS], other: ViewFigures(-7.0, 0.5, 2e5, REPORTED)})
+    after = reported_by_step(both, changes(reported(), figures(-14.0)))
     assert set(after.views) == {LOS}
-    assert retold(both, ()) == both
+    assert reported_by_step(both, ()) == both
 
 
 def test_several_causes_are_one_update():
     after = figures(-14.0, area_m2=9e5, severity="moderate", series=SeriesMotion(date(2024, 6, 1)))
-    assert causes(told(), after) == ["rate", "area", "severity", "acceleration"]
+    assert causes(reported(), after) == ["rate", "area", "severity", "acceleration"]
 
 
-@pytest.mark.parametrize(("share", "told_again"), [(0.55, False), (0.3, True)])
-def test_a_named_cause_is_taken_back_only_where_it_is_much_less_sure(share, told_again):
-    before = told(kind="mining-subsidence", shares={"mining_subsidence": 0.62})
-    assert causes(before, figures(shares={"mining_subsidence": share})) == ["kind"] * told_again
+@pytest.mark.parametrize(("share", "reported_again"), [(0.55, False), (0.3, True)])
+def test_a_named_cause_is_taken_back_only_where_it_is_much_less_sure(share, reported_again):
+    before = reported(kind="mining-subsidence", shares={"mining_subsidence": 0.62})
+    assert causes(before, figures(shares={"mining_subsidence": share})) == ["kind"] * reported_again
 
 
 def test_a_grade_is_news_where_the_ground_explains_it():
-    assert causes(told(rate=-8.0), figures(-8.2, severity="moderate")) == []  # the same motion, on the other side
-    assert causes(told(rate=-8.0), figures(-9.9, severity="moderate")) == ["severity"]
+    assert causes(reported(rate=-8.0), figures(-8.2, severity="moderate")) == []  # the same motion, on the other side
+    assert causes(reported(rate=-8.0), figures(-9.9, severity="moderate")) == ["severity"]
 
 
 def test_one_update_a_month_and_a_higher_grade_does_not_wait():
-    faster, higher = changes(told(), figures(-14.0)), changes(told(), figures(-14.0, severity="moderate"))
-    lower = changes(told(severity="moderate"), figures(-4.0))
-    assert may_be_told(faster, MUTED_FOR)
-    assert not may_be_told(faster, MUTED_FOR - timedelta(days=1))
-    assert may_be_told(higher, timedelta(0))
-    assert not may_be_told(lower, timedelta(0))
-    assert not may_be_told((), timedelta(days=1000))
+    faster, higher = changes(reported(), figures(-14.0)), changes(reported(), figures(-14.0, severity="moderate"))
+    lower = changes(reported(severity="moderate"), figures(-4.0))
+    assert may_report(faster, MUTED_FOR)
+    assert not may_report(faster, MUTED_FOR - timedelta(days=1))
+    assert may_report(higher, timedelta(0))
+    assert not may_report(lower, timedelta(0))
+    assert not may_report((), timedelta(days=1000))
 
 
 def test_what_was_told_is_kept_as_it_was():
@@ -140,7 +140,7 @@ def test_what_was_told_is_kept_as_it_was():
 def test_two_hundred_changes_are_all_told_once():
     rng = np.random.default_rng(22)
     for _ in range(200):
-        before = told(rate=-float(rng.uniform(4, 40)), sigma=float(rng.uniform(0.2, 0.8)))
+        before = reported(rate=-float(rng.uniform(4, 40)), sigma=float(rng.uniform(0.2, 0.8)))
         step = before.views[LOS].rate * rng.choice([-0.6, 0.6, 1.0])
         after = figures(before.views[LOS].rate + step, before.views[LOS].sigma)
         assert causes(before, after) == [Cause.RATE]
@@ -157,25 +157,25 @@ def test_a_year_of_noise_is_told_less_than_once_for_a_hundred_alerts():
         series = rate * np.arange(steps + 60) * days / 365.25 + noise_mm * rng.standard_normal(steps + 60)
         sigma = noise_mm * float(np.sqrt((weights**2).sum()))
         rates = [float(weights @ series[n : n + steps]) for n in range(61)]
-        known, last = told(rate=rates[0], sigma=sigma), 0
+        known, last = reported(rate=rates[0], sigma=sigma), 0
         for n, rate_now in enumerate(rates[1:], start=1):
-            after = figures(rate_now, sigma, until=TOLD + timedelta(days=6 * n))
-            if may_be_told(changes(known, after), timedelta(days=6 * (n - last))):
+            after = figures(rate_now, sigma, until=REPORTED + timedelta(days=6 * n))
+            if may_report(changes(known, after), timedelta(days=6 * (n - last))):
                 n_told, known, last = n_told + 1, after, n
     assert n_told <= 10
 
 
 def test_a_place_is_at_rest_after_two_looks_and_as_long_as_the_noise_asks_for():
-    life = after_look(None, Look(date(2023, 1, 1), True))
+    life = after_observation(None, Observation(date(2023, 1, 1), True))
     assert life == ViewLife(date(2023, 1, 1))
-    once = after_look(life, Look(date(2024, 3, 1), False))
+    once = after_observation(life, Observation(date(2024, 3, 1), False))
     assert at_rest({LOS: once}, rest_proof(1.0)) is None
-    twice = after_look(once, Look(date(2024, 6, 1), False))
+    twice = after_observation(once, Observation(date(2024, 6, 1), False))
     assert at_rest({LOS: twice}, rest_proof(1.0)) == date(2023, 1, 1)
     assert at_rest({LOS: twice}, rest_proof(3.0)) is None  # noisier data
     seen_elsewhere = {LOS: twice, "los/88/descending": ViewLife(date(2024, 5, 1))}
     assert at_rest(seen_elsewhere, rest_proof(1.0)) is None
-    assert rest_asked(0.1) < rest_asked(0.5) < rest_asked(1.0) < rest_asked(5.0)
+    assert required_rest(0.1) < required_rest(0.5) < required_rest(1.0) < required_rest(5.0)
 
 
 @pytest.mark.parametrize(("z", "looks"), [(-9.0, 2), (-6.0, 2), (-5.0, 4), (-4.5, 7), (-3.0, 12)])
@@ -191,15 +191,15 @@ def test_series_that_rest_end_a_place_once_that_is_long_enough():
 
 def test_the_same_data_looked_at_again_are_no_second_look():
     life = ViewLife(date(2023, 1, 1))
-    once = after_look(life, Look(date(2024, 1, 1), False))
-    assert after_look(once, Look(date(2024, 1, 1), False)) == once
-    assert after_look(life, Look(date(2023, 1, 1), False)) == life
+    once = after_observation(life, Observation(date(2024, 1, 1), False))
+    assert after_observation(once, Observation(date(2024, 1, 1), False)) == once
+    assert after_observation(life, Observation(date(2023, 1, 1), False)) == life
 
 
 def test_only_motion_after_a_rest_wakes_a_place():
     resting = ViewLife(date(2023, 1, 1), 2, date(2024, 6, 1))
-    assert moves_again(resting, Look(date(2024, 7, 1), True))
-    assert not moves_again(resting, Look(date(2024, 7, 1), False))
-    assert not moves_again(resting, Look(date(2024, 6, 1), True))  # older data
-    assert not moves_again(ViewLife(date(2023, 1, 1)), Look(date(2024, 7, 1), True))  # has seen no rest
-    assert not moves_again(None, Look(date(2024, 7, 1), True))
+    assert moves_again(resting, Observation(date(2024, 7, 1), True))
+    assert not moves_again(resting, Observation(date(2024, 7, 1), False))
+    assert not moves_again(resting, Observation(date(2024, 6, 1), True))  # older data
+    assert not moves_again(ViewLife(date(2023, 1, 1)), Observation(date(2024, 7, 1), True))  # has seen no rest
+    assert not moves_again(None, Observation(date(2024, 7, 1), True))

@@ -9,9 +9,12 @@ from detection.glaciers import selectors as glacier_selectors
 
 
 class Command(BaseCommand):
+    """Command detect."""
+
     help = "Search every finished prediction that has not been searched yet, and follow the glaciers in them."
 
     def handle(self, *args, **options) -> None:
+        """Search every finished prediction, then follow glaciers."""
         n_areas = 0
         while predictions := list(selectors.predictions_unscanned()):  # some wait for others
             for prediction in predictions:

@@ -19,18 +19,22 @@ MOST_NAMED = 2  # figures of a row of the table
 
 
 class Command(BaseCommand):
+    """Command recompute."""
+
     help = (
         "Do the runs of an alert again and compare: exit code 0 the same (outlines agree, figures within rounding), "
         "1 different, 2 not possible any more. Of several alerts, 1 goes before 2. Nothing is written."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
+        """Add the arguments."""
         parser.add_argument("codes", nargs="*", metavar="CODE")
         parser.add_argument("--random", type=int, metavar="N", help="a table of so many public alerts, drawn at random")
         parser.add_argument("--seed", type=int, default=0, help="of the draw: the same alerts while none comes or goes")
         parser.add_argument("--json", action="store_true", help="one line of JSON for each alert")
 
     def handle(self, *args, **options) -> None:
+        """Recompute the alerts and print the outcome of each."""
         alerts = [self._alert(code) for code in options["codes"]]
         if options["random"]:
             alerts += drawn(options["random"], options["seed"])

@@ -1,16 +1,18 @@
-"""manage.py surroundings: bring every public alert up to the layers that are loaded: what stands on it, its likely
-cause, and how much it matters."""
+"""manage.py surroundings: recount exposure, likely cause and severity of every public alert with the loaded layers."""
 
 from django.core.management.base import BaseCommand
 
-from detection.alerts.recount import alert_recount
+from detection.alerts.describe import alert_recount
 from detection.selectors import alerts_public
 
 
 class Command(BaseCommand):
+    """Command surroundings."""
+
     help = "Bring every public alert up to the layers of context that are loaded now."
 
     def handle(self, *args, **options) -> None:
+        """Bring every public alert up to the loaded layers."""
         alerts = list(alerts_public())
         changed = sum(alert_recount(alert=alert) for alert in alerts)
         self.stdout.write(f"{len(alerts)} alerts looked at, {changed} of another kind or importance than before")

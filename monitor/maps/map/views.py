@@ -50,7 +50,9 @@ def map_view(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def reading(request: HttpRequest) -> HttpResponse:
-    return render(request, "web/site/reading.html", {"glossary": sorted(GLOSSARY, key=lambda term: str(term.name).lower())})
+    return render(
+        request, "web/site/reading.html", {"glossary": sorted(GLOSSARY, key=lambda term: str(term.name).lower())}
+    )
 
 
 @require_safe

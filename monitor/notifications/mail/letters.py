@@ -1,4 +1,4 @@
-"""The mails, one function for each; their words stand in templates/notifications/mail in threes: subject, text, HTML."""
+"""Mails, one function for each; their words stand in templates/notifications/mail: subject, text and HTML."""
 
 import hashlib
 from collections import Counter

@@ -13,7 +13,7 @@ OWN_CARDS = frozenset({"matched-filter", "multi-kernel"})  # methods; others sta
 
 
 def provenance(detection: Detection) -> dict[str, Any]:
-    """Method, thresholds, hashes and model cards of one detection, as templates/pages/alerts/_provenance.html has them."""
+    """Return method, thresholds, hashes and model cards of one detection, for the template `_provenance.html`."""
     prediction = detection.scan.prediction
     run, version = prediction.run, prediction.run.model_version
     series = SurgeSeries.objects.filter(detection=detection).first() if detection.kind == Kind.GLACIER_SURGE else None

@@ -10,9 +10,9 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from detection.by_hand import as_json, by_hand_of
 from detection.kinds import row_of
 from detection.models import Alert, CaseFile, Proposal
-from detection.reviews.by_hand import as_json, by_hand_of
 from detection.reviews.claims import Claimed, Overtaken
 from detection.reviews.edits import (
     LONGEST_TEXT,

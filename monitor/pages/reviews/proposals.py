@@ -8,9 +8,9 @@ from django.http import HttpRequest
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 
+from detection.by_hand import by_hand_of, from_json
 from detection.kinds import row_of
 from detection.models import Alert, Proposal
-from detection.reviews.by_hand import by_hand_of, from_json
 from detection.rules.verdicts import REASONS, Verdict
 from monitor.web.guards import may_publish
 from monitor.wording.families import voice

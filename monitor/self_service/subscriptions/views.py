@@ -68,7 +68,9 @@ def subscribe_alert(request: HttpRequest, code: str) -> HttpResponse:
     """'Tell me when this changes': the place of one alert, with one field to fill in."""
     alert, form = alert_or_404(code), EmailForm(request.POST)
     if not form.is_valid():
-        return render(request, "self_service/subscriptions/subscribe_alert.html", {"alert": alert, "form": form}, status=422)
+        return render(
+            request, "self_service/subscriptions/subscribe_alert.html", {"alert": alert, "form": form}, status=422
+        )
     return _keep(
         request,
         email=form.cleaned_data["email"],

@@ -7,10 +7,10 @@ from datetime import datetime
 from django.db.models import Prefetch, prefetch_related_objects
 from django.utils.translation import get_language
 
-from detection.alerts.tilts import Tilt, steepest_tilts
 from detection.kinds import Mark, row_of
 from detection.models import Alert, AlertExposure, AlertMotion
 from detection.rules.lifecycle import Source, State
+from detection.selectors import Tilt, steepest_tilts
 from monitor.wording.cards.exposure import as_answer, exposures_of, sentence_of, tilt_sentence_of
 from monitor.wording.cards.whereabouts import place_names
 from monitor.wording.families import FamilyVoice, voice_of

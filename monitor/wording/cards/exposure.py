@@ -6,8 +6,8 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from detection.alerts.tilts import Tilt
 from detection.models import Alert, AlertExposure
+from detection.selectors import Tilt
 from monitor.wording.dates import day_words
 from monitor.wording.exposure import building_tilt_sentence, exposure_rows, exposure_sentence
 

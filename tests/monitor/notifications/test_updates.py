@@ -32,7 +32,7 @@ def announce_and_send() -> list:
 
 
 def update(alert, *changes) -> AlertUpdate:
-    return life.step(alert, State(alert.state), "changed in a made field", "automatic", changes).update
+    return life.report(alert, State(alert.state), "changed in a made field", "automatic", changes).update
 
 
 def test_an_update_is_sent_once_and_says_what_changed(make_alert, make_subscription):
@@ -53,7 +53,7 @@ def test_who_wants_new_alerts_only_hears_of_no_update_and_no_end(make_alert, mak
     alert = make_alert()
     assert len(announce_and_send()) == 1
     update(alert, FASTER)
-    life.step(alert, State.FINISHED, "at rest", "automatic")
+    life.report(alert, State.FINISHED, "at rest", "automatic")
     assert announce_and_send() == []
 
 
@@ -97,7 +97,7 @@ def test_the_end_of_an_unreviewed_alert_is_no_news_for_who_wants_reviewed_ones(m
     unreviewed, confirmed = make_alert(), make_alert(state="confirmed")
     assert len(announce_and_send()) == 1
     for alert in (unreviewed, confirmed):
-        life.step(alert, State.FINISHED, "at rest", "automatic")
+        life.report(alert, State.FINISHED, "at rest", "automatic")
     (letter,) = announce_and_send()
     assert "The ground here has come to rest." in letter.body
 
@@ -106,7 +106,7 @@ def test_a_place_that_moves_again_is_told_as_that(make_alert, make_subscription)
     make_subscription()
     alert = make_alert(state="finished")
     announce_and_send()
-    life.step(alert, State.FIRST, "moves again", "automatic", [Change(Cause.WOKEN, None, None), FASTER])
+    life.report(alert, State.FIRST, "moves again", "automatic", [Change(Cause.WOKEN, None, None), FASTER])
     (letter,) = announce_and_send()
     assert "The ground here had come to rest. It moves again." in letter.body
     assert "Now it is about 14 mm a year." in letter.body

@@ -11,9 +11,9 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from icalendar import Calendar
 
+from detection.by_hand import COLUMNS, as_json
 from detection.models import CaseNote
-from detection.reviews.by_hand import COLUMNS, as_json
-from detection.reviews.tables import SetByHand
+from detection.tables.reviews import SetByHand
 from ingest.models import IngestJob
 from ingest.plain_text import plain_text, plain_values
 from monitor.models.messages import CapMessage

@@ -145,7 +145,11 @@ def test_every_mail_that_there_is_is_among_them(write, monkeypatch):
     made, get_template = set(), letters.get_template
     monkeypatch.setattr(letters, "get_template", lambda name: made.add(Path(name).stem) or get_template(name))
     write("en")
-    there = {path.stem for path in (ROOT / "templates" / "mail").glob("*.txt") if not path.name.startswith("_")}
+    there = {
+        path.stem
+        for path in (ROOT / "templates" / "notifications" / "mail").glob("*.txt")
+        if not path.name.startswith("_")
+    }
     assert there - made == set()
 
 

@@ -2,8 +2,8 @@
 
 from types import SimpleNamespace
 
-from detection.alerts.tilts import OF_PLACES, steepest_tilts
 from detection.models import Alert, Detection
+from detection.selectors import OF_PLACES, steepest_tilts
 from monitor.pages.alerts.places import places_rows
 from monitor.wording.cards.cards import alert_cards
 from monitor.wording.points import tilt_sentence

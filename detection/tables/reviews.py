@@ -1,6 +1,4 @@
-"""What is kept of the work of people on alerts beside verdicts: what they set, notes with files, whom a case was given
-to, second looks, what is proposed, batches, visits on site.
-"""
+"""Tables of the work of people on alerts: edits, notes, assignments, second looks, proposals, batches and visits."""
 
 from django.conf import settings
 from django.contrib.gis.db import models

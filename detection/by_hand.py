@@ -9,14 +9,14 @@ from django.contrib.gis.geos import GEOSGeometry, MultiPolygon
 from shapely import from_wkb
 
 from detection.models import Alert
-from detection.reviews.tables import SetByHand
+from detection.tables.reviews import SetByHand
 from ingest.areas import area_of
 
 COLUMNS = ("kind", "severity", "area")  # of an alert, which a look and a person may both state
 
 
 def by_hand_of(alert: Alert) -> SetByHand | None:
-    """What people have set of an alert; None where nobody has set anything yet."""
+    """Return what people have set of an alert; None where nobody has set anything yet."""
     return SetByHand.objects.filter(alert=alert).first()
 
 
@@ -36,7 +36,7 @@ def keep_by_hand(*, alert: Alert, columns: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def as_computed(alert: Alert) -> Alert:
-    """A copy of an alert, not to be saved, with what the last look said where people have set something else."""
+    """Copy an alert, not to be saved, with computed values in place of those that people have set."""
     set_by_hand = by_hand_of(alert)
     if set_by_hand is None or not set_by_hand.computed:
         return alert
@@ -48,6 +48,7 @@ def as_computed(alert: Alert) -> Alert:
 
 
 def area_m2_of(area: MultiPolygon) -> float:
+    """Return the area of an outline in square metres."""
     return area_of(from_wkb(bytes(area.wkb)))
 
 
@@ -57,5 +58,5 @@ def as_json(value: Any) -> Any:
 
 
 def from_json(value: Any) -> Any:
-    """What `as_json` made."""
+    """Restore a value from `as_json`."""
     return GEOSGeometry(json.dumps(value), srid=4326) if isinstance(value, dict) else value

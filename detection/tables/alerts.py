@@ -1,13 +1,15 @@
-"""What is kept of an alert's life beside its transitions: updates, what was told last, and its kin."""
+"""Tables beside alerts: updates, memory, relations, and the evidence by which people check an alert."""
 
 from django.contrib.gis.db import models
+
+from ingest.models import Glacier
 
 MERGED_INTO, SPLIT_FROM = "merged-into", "split-from"
 RELATIONS = [(MERGED_INTO, "became part of"), (SPLIT_FROM, "split from")]
 
 
 class AlertUpdate(models.Model):
-    """What had changed in the figures of an alert when a step of its life was told. Rows are only added.
+    """What had changed in the figures of an alert when a step of its life was reported. Rows are only added.
 
     The step is a transition: to another state, or, where nothing but figures changed, from a state to itself. It is
     announced like any other.
@@ -27,7 +29,7 @@ class AlertUpdate(models.Model):
 
 
 class AlertLife(models.Model):
-    """What was told of an alert last, and what each view has shown of it: the memory that the rules compare with."""
+    """What was last reported of an alert, and what each view has shown: the memory that the rules compare with."""
 
     alert = models.OneToOneField("detection.Alert", models.CASCADE, related_name="life")
     told = models.JSONField(help_text="of detection.rules.updates.Figures")
@@ -55,3 +57,27 @@ class AlertRelation(models.Model):
 
     def __str__(self) -> str:
         return f"{self.alert.code} {self.relation} {self.other.code}"
+
+
+class SurgeSeries(models.Model):
+    """What a detection of a surge was made from: the pairs of its glacier that were there, and the rule."""
+
+    detection = models.OneToOneField("detection.Detection", models.CASCADE, related_name="surge_series")
+    glacier = models.ForeignKey(Glacier, models.SET_NULL, null=True, related_name="+")
+    predictions = models.JSONField(help_text="numbers of the offsets, oldest first; they may be deleted")
+    rule = models.JSONField(help_text="of ml.glaciers.surges.SurgeRule")
+
+    def __str__(self) -> str:
+        return f"surge of {self.glacier} in {len(self.predictions)} pairs"
+
+
+class AlertMethods(models.Model):
+    """What methods other than the one that flagged an alert's ground say of it; velocity fields only."""
+
+    alert = models.OneToOneField("detection.Alert", models.CASCADE, related_name="methods")
+    looks = models.JSONField(help_text="of ml.deformation.classical.Look, one for each method")
+    basis = models.CharField(max_length=64, help_text="hash of what they looked at")
+    compared_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.alert.code}: {', '.join(look['method'] for look in self.looks)}"

@@ -1,0 +1,101 @@
+"""Plan of an alert's life: what a search means for it. Pure: shapes and figures in, steps out; no row is touched."""
+
+import math
+from collections.abc import Iterable, Sequence
+from datetime import date, timedelta
+from typing import NamedTuple
+
+from shapely import affinity, unary_union
+from shapely.geometry.base import BaseGeometry
+
+from detection.kinds import Kind
+from detection.rules.lifecycle import LIVING, State, after_sighting
+from detection.rules.updates import Cause, Change, may_report
+from ml.rasters.areas import DEFAULT_THRESHOLDS
+
+SAME_PLACE_SHARE = 0.1  # of the smaller area
+INSIDE_SHARE = 0.5  # of an alert that another one takes over
+METRES_PER_DEGREE = 111_320.0
+EVENT_WORDS: dict[str, str] = {Kind.SURFACE_CHANGE: "change of the surface", Kind.GLACIER_SURGE: "surge"}
+
+
+class Step(NamedTuple):
+    """One planned change of an alert: to another state, or, with `to` its state of now, an update of its figures."""
+
+    to: State
+    reason: str
+    changes: tuple[Change, ...] = ()
+
+
+class Facts(NamedTuple):
+    """What the next step depends on.
+
+    n_views: independent views among the current detections; n_views_in_run: among those of the newest run alone;
+    since_report: time since the last step; source: the newest data, in words.
+    """
+
+    state: State
+    n_detections: int
+    n_views: int
+    n_views_in_run: int
+    changes: tuple[Change, ...]
+    since_report: timedelta
+    source: str
+
+
+def next_step(facts: Facts) -> Step | None:
+    """Plan the step that current detections require; None where nothing is to be reported, or not yet."""
+    state, source = facts.state, facts.source
+    if state is State.FINISHED:
+        to = after_sighting(State.FIRST, facts.n_views_in_run)
+        return Step(to, f"moves again: seen in {source}", (Change(Cause.WOKEN, None, None), *facts.changes))
+    to = after_sighting(state, facts.n_views)
+    if to is not state:
+        seen_again = facts.n_detections > 1
+        return Step(to, f"seen again in {source}" if seen_again else f"two tracks show it in {source}", facts.changes)
+    if state in LIVING and may_report(facts.changes, facts.since_report):
+        return Step(state, f"changed in {source}", facts.changes)
+    return None
+
+
+def end_step(kind: str, state: State, rest: tuple[date, Change], source: str) -> Step:
+    """Plan the end of an alert that has been at rest, or over, for long enough. rest: since when, and the change."""
+    since, change = rest
+    reason = f"no {EVENT_WORDS.get(kind, 'motion')} after {since:%-d %B %Y} in {source}"
+    if state is State.CONFIRMED:
+        reason = f"{reason}; a specialist had confirmed the motion, its end is the computer's finding"
+    return Step(State.FINISHED, reason, (change,))
+
+
+def best_match(area: BaseGeometry, known: Iterable[tuple[BaseGeometry, State]]) -> int | None:
+    """Return the position of the alert that shares most with an area, at least a tenth of the smaller of both.
+
+    Finished alerts are matched only where no other one is.
+    """
+    shared = []
+    for number, (outline, state) in enumerate(known):
+        overlap = area.intersection(outline).area
+        if overlap >= SAME_PLACE_SHARE * min(area.area, outline.area):
+            shared.append((state != State.FINISHED, overlap, -number))
+    return -max(shared)[2] if shared else None
+
+
+def is_taken_over(outline: BaseGeometry, by: BaseGeometry) -> bool:
+    """Return whether most of one outline lies inside another."""
+    return bool(outline.intersection(by).area >= INSIDE_SHARE * outline.area)
+
+
+def parts_apart(shapes: Sequence[BaseGeometry], areas_m2: Sequence[float]) -> list[list[int]]:
+    """Group outlines, in degrees, into separate parts, the part with the largest outline first; return positions.
+
+    Parts are further from each other than patches that the search joins to one area.
+    """
+    shrink = math.cos(math.radians(shapes[0].centroid.y))
+    on_plane = [affinity.scale(shape, xfact=shrink, origin=(0, 0)) for shape in shapes]
+    grown = unary_union(on_plane).buffer(DEFAULT_THRESHOLDS.joined_m / 2 / METRES_PER_DEGREE)
+    outlines = list(getattr(grown, "geoms", [grown]))
+    parts: dict[int, list[int]] = {}
+    for position, shape in enumerate(on_plane):
+        number = next(at for at, outline in enumerate(outlines) if outline.intersects(shape))
+        parts.setdefault(number, []).append(position)
+    return sorted(parts.values(), key=lambda part: -max(areas_m2[position] for position in part))
