@@ -70,7 +70,7 @@ def _network(weights: str, folder: Path) -> DeformationNetwork:
 def entrant(method: str, folds_weights: Path | None = None, processes: int = 2) -> Entrant:
     """A method as it is measured. folds_weights: a folder that holds one with a network's weights for each fold.
 
-    TUNED: the shipped network at thresholds tuned as those of the baseline methods. Raises InputError without the data.
+    TUNED: the shipped network at thresholds tuned as those of the baseline methods. InputError without the real data.
     """
     if method == TUNED:
         return Entrant(method, {place.name: NetworkConfig() for place in PLACES}, raised=raised_by_place(processes))
