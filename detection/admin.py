@@ -1,4 +1,4 @@
-"""Alerts with their history, to look at; their state changes only by a transition. Reviews and the audit likewise."""
+"""Alerts with their history, read-only; their state changes only by a transition. Reviews and the audit likewise."""
 
 from django.contrib import admin
 

@@ -1,4 +1,4 @@
-"""What people have set of an alert stays as they set it, whatever later looks say; what these say is remembered."""
+"""Columns that people have set: later searches keep them, and computed values are remembered beside them."""
 
 import copy
 import json
@@ -12,7 +12,7 @@ from detection.models import Alert
 from detection.tables.reviews import SetByHand
 from ingest.areas import area_of
 
-COLUMNS = ("kind", "severity", "area")  # of an alert, which a look and a person may both state
+COLUMNS = ("kind", "severity", "area")  # of an alert, which a search and a person may both state
 
 
 def by_hand_of(alert: Alert) -> SetByHand | None:
@@ -21,7 +21,7 @@ def by_hand_of(alert: Alert) -> SetByHand | None:
 
 
 def keep_by_hand(*, alert: Alert, columns: Mapping[str, Any]) -> dict[str, Any]:
-    """Columns that a look has computed, with what people have set in their place."""
+    """Replace computed columns by those that people have set."""
     set_by_hand, kept = by_hand_of(alert), dict(columns)
     if set_by_hand is None:
         return kept

@@ -35,7 +35,7 @@ class Family(StrEnum):
 
 
 class Extent(StrEnum):
-    """Whether motion is of a place or of a region in which such places may lie: each has alerts of its own."""
+    """Extent of motion: a place, or a region in which such places may lie. Each has alerts of its own."""
 
     LOCAL = "local"
     REGION = "region"

@@ -148,7 +148,7 @@ class Alert(AreaFigures):
 
     @property
     def is_measured(self) -> bool:
-        """Whether data have shown it; not so of a place that a person drew, until the search finds it, too."""
+        """Return whether data have shown the alert; a place that a person drew counts once a search finds it."""
         figures = (self.rate_mm_yr, self.speed_m_day, self.change_sigma)
         return self.source == Source.COMPUTER or any(figure is not None for figure in figures)
 
@@ -157,7 +157,7 @@ class Alert(AreaFigures):
 
 
 class AlertExposure(models.Model):
-    """What stands on the ground of an alert. Empty: no loaded layer covers it, which is not 0."""
+    """Exposure on the ground of an alert. Empty: no loaded layer covers it, which is not 0."""
 
     alert = models.OneToOneField(Alert, models.CASCADE, related_name="exposure")
     buildings = models.PositiveIntegerField(null=True)
@@ -174,7 +174,7 @@ class AlertExposure(models.Model):
 
 
 class AlertCause(models.Model):
-    """What spoke for the kind of an alert, besides its network: see `ml.deformation.places.context`."""
+    """Evidence for the kind of an alert, besides its network: see `ml.deformation.places.context`."""
 
     alert = models.OneToOneField(Alert, models.CASCADE, related_name="cause")
     network_shares = models.JSONField(help_text="class of the network: its probability before the surroundings, 0-1")
@@ -264,7 +264,7 @@ class Review(models.Model):
 
 
 class Claim(models.Model):
-    """Who holds an alert, and until when: meanwhile nobody else decides it."""
+    """Claim of a person on an alert until a time; meanwhile nobody else decides it."""
 
     alert = models.OneToOneField(Alert, models.CASCADE, related_name="claim")
     holder = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="+")
@@ -276,7 +276,7 @@ class Claim(models.Model):
 
 
 class AuditEntry(models.Model):
-    """Who did what, and when. The database refuses to change or delete rows; names are kept as text."""
+    """Audit entry: who did what, and when. The database refuses to change or delete rows; names are kept as text."""
 
     created_at = models.DateTimeField(auto_now_add=True)
     actor = models.CharField(max_length=150)

@@ -63,7 +63,7 @@ def offsets_of(*, pair: ScenePair) -> Prediction | None:
 def detections_current(*, alert: Alert) -> QuerySet[Detection]:
     """Return the alert's detections in the latest successful run of each product: what is known of it now.
 
-    Where a newer run looked at the same ground in this product and in another track together, its word counts.
+    Where a newer run searched the same ground in this product and another track together, its result counts.
     A release counts until a newer one of its tile has been searched.
     """
     latest = (
@@ -180,13 +180,13 @@ def alerts_awaiting_update(*, reported_before: datetime) -> QuerySet[Alert]:
 
 
 def alerts_uncompared() -> QuerySet[Alert]:
-    """Followed alerts of velocity fields whose ground other methods have not looked at since they last changed."""
+    """Return followed alerts of velocity fields that other methods have not examined since they last changed."""
     stale = Q(methods=None) | Q(methods__compared_at__lt=F("updated_at"))
     return Alert.objects.filter(stale, state__in=FOLLOWED_STATES, kind__in=FAMILIES[Family.VELOCITY]).order_by("id")
 
 
 def alerts_related(*, alert: Alert) -> list[AlertRelation]:
-    """Who this alert was merged into or split from, and who was merged into or split from it."""
+    """Return the merges and splits of an alert, in both directions."""
     relations = AlertRelation.objects.filter(Q(alert=alert) | Q(other=alert))
     return list(relations.select_related("alert", "other").defer("alert__area", "other__area"))
 
@@ -256,7 +256,7 @@ def reviews_standing(*, alert: Alert) -> list[Review]:
 
 
 def claims_living(*, now: datetime) -> dict[int, Claim]:
-    """Who looks at what: by the alert's row."""
+    """Return the living claims by the alert's row."""
     return {claim.alert_id: claim for claim in Claim.objects.filter(until__gte=now).select_related("holder")}
 
 

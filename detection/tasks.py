@@ -60,7 +60,7 @@ def follow_glaciers() -> None:
 
 @stage
 def complete_evidence() -> None:
-    """Let other methods look at the ground of every alert that is new or has changed; its series too, where missing."""
+    """Run other methods on the ground of every new or changed alert, and examine its series where missing."""
     for alert in rows_due(Step.COMPARE, selectors.alerts_uncompared()):
         with attempt(Step.COMPARE, alert):
             evidence.evidence_complete(alert=alert)

@@ -102,7 +102,7 @@ FIGURES_OF_PAIRS = (
 
 
 class Ground(NamedTuple):
-    """What is known of an alert's place without radar: what stands on it, and what lies around it."""
+    """Knowledge of an alert's place without radar: exposure and surroundings."""
 
     exposure: Exposure
     place: Surroundings
@@ -131,7 +131,7 @@ def describe(detections: Sequence[Detection]) -> dict[str, Any]:
 def independent_views(detection: Detection) -> set[Hashable]:
     """Return what must differ for a second sighting to count: the track of a field, the later image of a pair.
 
-    A run that looks at two tracks together sees twice where each of them shows the motion by itself.
+    A run on two tracks together counts twice where each of them shows the motion by itself.
     """
     seen = detection.scan.prediction.run.input
     if isinstance(seen, ScenePair):
@@ -221,7 +221,7 @@ def _of_velocity(detections: Sequence[Detection], area_m2: float, ground: Ground
 
 
 def _accelerates(detections: Sequence[Detection]) -> bool:
-    """Whether the series of their alert, as far as it was looked at before, moves faster and faster."""
+    """Return whether the series of the detections' alert, where it was examined before, accelerates."""
     alerts = {detection.alert_id for detection in detections if detection.alert_id}
     return AlertMotion.objects.filter(alert__in=alerts, accelerating_since__isnull=False).exists()
 
@@ -252,7 +252,7 @@ def _copied(main: Detection) -> dict[str, Any]:
 
 
 def _weight(product: Product) -> int:
-    """Vertical motion is understood best, then the line of sight, then east-west."""
+    """Rank components: vertical motion is understood best, then the line of sight, then east-west."""
     return {"up": 2, "los": 1}.get(product.component, 0)
 
 

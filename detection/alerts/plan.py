@@ -28,7 +28,7 @@ class Step(NamedTuple):
 
 
 class Facts(NamedTuple):
-    """What the next step depends on.
+    """Facts on which the next step of an alert depends.
 
     n_views: independent views among the current detections; n_views_in_run: among those of the newest run alone;
     since_report: time since the last step; source: the newest data, in words.

@@ -33,7 +33,7 @@ WITH_INPUT = ("scan", "run__model_version", "run__pair__reference", "run__pair__
 
 
 class Done(NamedTuple):
-    """What is kept of a run that was done again. samples: by the row of the glacier, packed as `cells` says."""
+    """Results of a run that was done again. samples: by the row of the glacier, packed as `cells` says."""
 
     detections: list[Detection]
     samples: dict[int, bytes]
@@ -328,7 +328,7 @@ def _of_detection(stored: Detection, again: Detection | None) -> Iterator[Differ
 
 
 def _alike(name: str, stored: Any, again: Any) -> bool:
-    """Whether two figures are equal within rounding, and anything else is equal."""
+    """Return whether two figures are equal within rounding, and anything else is equal."""
     if not (isinstance(stored, int | float) and isinstance(again, int | float)):
         return bool(_plain(stored) == _plain(again))
     absolute = next((step for end, step in ROUNDING.items() if name.endswith(end)), 0.0)

@@ -1,4 +1,4 @@
-"""What a glacier's series comes to, in figures that pages and alerts need; and which moving ground is a slide. Pure."""
+"""Figures of a glacier's series that pages and alerts need, and which moving ground is a slide. Pure."""
 
 import datetime as dt
 import math
@@ -123,7 +123,7 @@ def _numbers(values: Floats) -> list[float | None]:
 
 
 def slides(slope_deg: float, aspect_deg: float | None, bearing_deg: float) -> bool:
-    """Whether ground that moves is a slide: on a slope, and down it."""
+    """Return whether ground that moves is a slide: on a slope, and down it."""
     if not slope_deg >= STEEP_DEG or aspect_deg is None:
         return False
     return abs((bearing_deg - aspect_deg + 180) % 360 - 180) <= DOWNHILL_DEG

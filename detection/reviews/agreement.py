@@ -88,7 +88,7 @@ def agreement() -> list[Agreement]:
 
 
 def time_to_review(*, since: datetime, simulated: bool) -> list[Waiting]:
-    """From an alert's first sight to its first verdict that stands, for verdicts since then; the strongest first."""
+    """Return the time from first detection to first standing verdict by severity, strongest first."""
     decided = (
         Review.objects.filter(verdict__in=DECIDED, taken_back_by=None, alert__simulated=simulated)
         .filter(alert__source=Source.COMPUTER)

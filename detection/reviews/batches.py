@@ -34,7 +34,7 @@ class Skipped(NamedTuple):
 
 
 class Batch(NamedTuple):
-    """What became of the cases of one act. row: None where nothing was decided; proposed: to a second person."""
+    """Outcome of the cases of one batch. row: None where nothing was decided; proposed: to a second person."""
 
     row: ReviewBatch | None
     done: list[Alert]
@@ -120,7 +120,7 @@ def batch_take_back(*, batch: ReviewBatch, reviewer: AbstractBaseUser) -> Batch:
 
 
 def may_take_back_batch(*, batch: ReviewBatch) -> bool:
-    """Whether any of its verdicts can still be taken back."""
+    """Return whether any of its verdicts can still be taken back."""
     reviews = batch.reviews.select_related("alert", "transition")
     return any(may_take_back(review=review, alert=review.alert) for review in reviews)
 

@@ -48,7 +48,7 @@ class PlaceTaken(ValueError):
 
 
 class Drawn(NamedTuple):
-    """What a person states of a place.
+    """Statement of a person about a place.
 
     outline: GeoJSON; seen_on: the day on which the motion was seen; texts: public, by language;
     reason: of REASONS of Verdict.DRAWN; note: for reviewers only.
@@ -64,7 +64,7 @@ class Drawn(NamedTuple):
 
 
 def alert_draw(*, drawn: Drawn, by: AbstractBaseUser, known: Collection[str] = ()) -> Alert:
-    """Open a confirmed alert whose source is a person, in one transaction; what the person set, later looks leave.
+    """Open a confirmed alert whose source is a person, in one transaction; what the person set, later searches leave.
 
     One whose importance asks for a second person is unreviewed, with the confirmation proposed.
 
@@ -139,7 +139,7 @@ def _checked(drawn: Drawn) -> BaseGeometry:
 
 
 def _is_simulated(area: MultiPolygon) -> bool:
-    """Whether only simulated data see this ground; where no data do, whether there are no others."""
+    """Return whether only simulated data see this ground; where no data do, whether there are no others."""
     here = Product.objects.filter(footprint__intersects=area)
     seen = set(here.values_list("simulated", flat=True)) or set(Product.objects.values_list("simulated", flat=True))
     return seen == {True}

@@ -1,4 +1,4 @@
-"""What a person changes of an alert: its kind, outline, importance and public text. Each act can be taken back."""
+"""Edits of an alert by a person: its kind, outline, importance and public text. Each act can be taken back."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -119,7 +119,7 @@ def edit_take_back(*, edit: AlertEdit, editor: AbstractBaseUser) -> AlertEdit:
 
 
 def may_take_back_edit(*, edit: AlertEdit) -> bool:
-    """Whether an act still stands, and no later one that stands changed the same."""
+    """Return whether an act still stands, and no later one that stands changed the same."""
     if edit.takes_back_id or AlertEdit.objects.filter(takes_back=edit).exists():
         return False
     later = AlertEdit.objects.filter(alert=edit.alert, pk__gt=edit.pk, takes_back=None, taken_back_by=None)

@@ -23,7 +23,7 @@ _GEOD = Geod(ellps="WGS84")
 
 
 class Unfit(ValueError):
-    """What a person gave cannot be taken; the message says why, in their language."""
+    """Input of a person that cannot be accepted; the message says why, in their language."""
 
 
 def outline_of(text: str, near: BaseGeometry | None = None) -> MultiPolygon:

@@ -1,4 +1,4 @@
-"""Where the setting SECOND_PERSON_FROM says so, a confirmation is public only when a second person has agreed.
+"""Proposals: where the setting SECOND_PERSON_FROM says so, a confirmation is public only once a second person agrees.
 
 Alerts of that importance and above: a person proposes to confirm one, or to change what is published of it; another one
 publishes or declines that. Every step locks the alert's row, so that of two who answer at one moment one is refused.
@@ -24,7 +24,7 @@ Outcome = Proposal.Outcome
 
 
 def needs_second(*, alert: Alert, severity: str = "") -> bool:
-    """Whether one person alone may not confirm this alert, nor change it once it is confirmed.
+    """Return whether one person alone may not confirm this alert, nor change it once it is confirmed.
 
     severity: that it is to have. The gravest of this, what it has and what the computer says counts: nobody gets round
     the rule by lowering it first.

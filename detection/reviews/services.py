@@ -1,4 +1,4 @@
-"""What people do with alerts: verdicts, and taking them back. Each is written into the audit."""
+"""Verdicts on alerts, and taking them back. Each is written into the audit."""
 
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.db import transaction
@@ -106,7 +106,7 @@ def review_take_back(*, review: Review, reviewer: AbstractBaseUser) -> Review:
 
 
 def may_take_back(*, review: Review, alert: Alert) -> bool:
-    """Whether a review still stands, is the last one that changed the state, and the state is still what it made."""
+    """Return whether a review stands, was the last to change the state, and that state still holds."""
     if review.verdict in {Verdict.TAKEN_BACK, Verdict.DRAWN} or Review.objects.filter(takes_back=review).exists():
         return False
     if review.transition is None:

@@ -26,7 +26,7 @@ LONGEST_AHEAD = timedelta(days=2 * 366)
 
 
 class Plan(NamedTuple):
-    """When somebody goes there, who, and whether they get a mail before."""
+    """Plan of a visit: the day, the person, and whether they get a mail before."""
 
     day: date
     visitor: AbstractBaseUser

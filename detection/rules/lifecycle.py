@@ -13,8 +13,8 @@ from statistics import NormalDist
 from typing import NamedTuple
 
 LEAVING_MM_YR = 2.0  # what counts as motion (ml.deformation.reliability.MOVING_MM_YR); rest is less than half of it
-FEWEST_LOOKS, MOST_LOOKS = 2, 12
-MISSED_BY_ALL = 0.01  # probability that all looks miss an event that goes on
+FEWEST_OBSERVATIONS, MOST_OBSERVATIONS = 2, 12
+MISSED_BY_ALL = 0.01  # probability that all observations miss an event that goes on
 SHORTEST_REST, LONGEST_REST = timedelta(days=90), timedelta(days=3 * 365)
 YEAR = timedelta(days=365)
 
@@ -31,7 +31,7 @@ class State(StrEnum):
 
 
 class Source(StrEnum):
-    """Who found the place of an alert first."""
+    """First finder of an alert's place."""
 
     COMPUTER = "computer"
     PERSON = "person"
@@ -52,14 +52,14 @@ LIVING = (State.FIRST, State.PROVISIONAL, State.CONFIRMED)
 
 
 class Observation(NamedTuple):
-    """What one run says of a place. until: last date of its data; moves: it finds motion there, `is_motion`."""
+    """Observation of a place by one run. until: last date of its data; moves: it finds motion there, `is_motion`."""
 
     until: date
     moves: bool
 
 
 class ViewLife(NamedTuple):
-    """The looks of one view. moved_until: last date of data that show motion; rest_looks: looks since then.
+    """Observations by one view. moved_until: last date of data that show motion; rest_looks: observations since then.
 
     rest_until: last date of the data of those; None where there is none.
     """
@@ -70,14 +70,14 @@ class ViewLife(NamedTuple):
 
 
 class Proof(NamedTuple):
-    """What shows that something is over: looks without it, and the time from the last with it to the last of them."""
+    """Proof that motion is over: observations without it, and the time from the last with it to the last without."""
 
-    looks: int
+    observations: int
     time: timedelta
 
 
 class SeriesMotion(NamedTuple):
-    """What the time series say: since when it is faster than before, is at rest, and moves after it was still."""
+    """Motion in the time series: since when it is faster than before, is at rest, and moves after it was still."""
 
     accelerating_since: date | None = None
     at_rest_since: date | None = None
@@ -85,7 +85,7 @@ class SeriesMotion(NamedTuple):
 
 
 def is_motion(rate_mm_yr: float) -> bool:
-    """Whether a rate is motion for a place that was found: half of what counts for one that was not."""
+    """Return whether a rate is motion for a place that was found: half of what counts for one that was not."""
     return abs(rate_mm_yr) >= LEAVING_MM_YR / 2
 
 
@@ -129,17 +129,17 @@ def required_rest(sigma_mm_yr: float | None) -> timedelta:
 
 def rest_proof(sigma_mm_yr: float | None) -> Proof:
     """Return the proof that lasting motion is over."""
-    return Proof(FEWEST_LOOKS, required_rest(sigma_mm_yr))
+    return Proof(FEWEST_OBSERVATIONS, required_rest(sigma_mm_yr))
 
 
-def event_proof(z: float, found_from: float, fewest_looks: int = FEWEST_LOOKS) -> Proof:
+def event_proof(z: float, found_from: float, fewest: int = FEWEST_OBSERVATIONS) -> Proof:
     """Return the proof that an event is over: observations that would hardly all miss it, and three months.
 
-    z: by how many standard deviations it stood out; found_from: z from which one look finds it.
+    z: by how many standard deviations it stood out; found_from: z from which one observation finds it.
     """
     missed = max(NormalDist().cdf(found_from - abs(z)), MISSED_BY_ALL)
-    looks = math.ceil(math.log(MISSED_BY_ALL) / math.log(missed)) if missed < 1.0 else MOST_LOOKS
-    return Proof(min(max(looks, fewest_looks), MOST_LOOKS), SHORTEST_REST)
+    observations = math.ceil(math.log(MISSED_BY_ALL) / math.log(missed)) if missed < 1.0 else MOST_OBSERVATIONS
+    return Proof(min(max(observations, fewest), MOST_OBSERVATIONS), SHORTEST_REST)
 
 
 def at_rest(views: Mapping[str, ViewLife], proof: Proof) -> date | None:
@@ -148,7 +148,7 @@ def at_rest(views: Mapping[str, ViewLife], proof: Proof) -> date | None:
         return None
     moved_until = max(life.moved_until for life in views.values())
     for life in views.values():
-        if life.rest_until and life.rest_looks >= proof.looks and life.rest_until - moved_until >= proof.time:
+        if life.rest_until and life.rest_looks >= proof.observations and life.rest_until - moved_until >= proof.time:
             return moved_until
     return None
 
@@ -160,14 +160,14 @@ def series_rest(at_rest_since: date | None, until: date, sigma_mm_yr: float | No
 
 
 def series_moves_again(rested_since: date | None, series: SeriesMotion) -> bool:
-    """Whether series that said rest show motion that began, or grew, after it."""
+    """Return whether series that said rest show motion that began, or grew, after it."""
     if rested_since is None or series.at_rest_since is not None:
         return False
     return any(day is not None and day > rested_since for day in (series.moving_since, series.accelerating_since))
 
 
 def moves_again(life: ViewLife | None, observation: Observation) -> bool:
-    """Whether a look ends a rest that the same view has seen: data that show motion after data that showed none."""
+    """Return whether data show motion after data of the same view that showed none."""
     return (
         life is not None and life.rest_until is not None and observation.moves and observation.until > life.rest_until
     )

@@ -29,7 +29,7 @@ class Severity(StrEnum):
 
 
 class Exposure(NamedTuple):
-    """What is on the ground of an alert; None where it is not known."""
+    """Exposure on the ground of an alert; None where it is not known."""
 
     buildings: int | None = None
     main_road_km: float | None = None

@@ -15,7 +15,7 @@ from detection.rules.severity import Severity
 from ml.rasters.areas import SURE_SHARE
 
 SIGMAS = 2.0  # of the difference of two rates
-RATE_SHARE = 0.25  # of the rate that was reported
+RATE_SHARE = 0.25  # of the reported rate
 AREA_FACTOR = 1.5
 SURE_MARGIN = 0.15  # a named cause is taken back where its share is that much below what names one
 MUTED_FOR = timedelta(days=30)
@@ -39,7 +39,7 @@ class Cause(StrEnum):
 
 
 class ViewFigures(NamedTuple):
-    """What one view (a track, a component) shows in its newest data.
+    """Figures of one view (a track, a component) in its newest data.
 
     rate: mm/yr, or m/day of offsets, of the fastest part found; sigma: one standard deviation; area_m2: all parts
     together; until: last date of the data; by: format and method, for outlines of different methods are not compared;
@@ -56,7 +56,7 @@ class ViewFigures(NamedTuple):
 
 
 class Figures(NamedTuple):
-    """All that a message states of an alert. unit: of the rates, mm/yr or m/day, empty where none is measured."""
+    """Figures that a message states of an alert. unit: of the rates, mm/yr or m/day, empty where none is measured."""
 
     kind: str
     severity: str
@@ -175,13 +175,13 @@ def _peaks_differ(reported: ViewFigures, now: ViewFigures) -> bool:
 
 
 def _by_network(kind: str, shares: Mapping[str, float]) -> bool:
-    """Whether a kind is, or was a little while ago, what the network is sure of; else the rate alone names it."""
+    """Return whether the network is, or lately was, sure of a kind; else the rate alone names it."""
     name = row_of(kind).network_class
     return bool(name) and shares.get(name, 0.0) >= SURE_SHARE - SURE_MARGIN
 
 
 def _named_anew(reported: Figures, now: Figures) -> bool:
-    """Whether a kind is another one for more than noise: where the rate alone decides, it must have changed."""
+    """Return whether a kind is another one for more than noise: where the rate alone decides, it must have changed."""
     if now.unit != "mm/yr" or _by_network(reported.kind, reported.shares) or _by_network(now.kind, now.shares):
         return True
     view = common_view(reported, now)
@@ -189,7 +189,7 @@ def _named_anew(reported: Figures, now: Figures) -> bool:
 
 
 def _graded_anew(reported: Figures, now: Figures) -> bool:
-    """Whether the ground explains another grade: a rate beyond its noise, an area or a kind, not a map or a method."""
+    """Return whether the ground explains another grade: a rate beyond noise or an area, not a map or method."""
     view = common_view(reported, now)
     if not view:
         return False

@@ -1,4 +1,4 @@
-"""What a specialist may say of an alert, and why. Every reason has a label and a sentence that the public may read."""
+"""Verdicts of specialists and their reasons. Every reason has a label and a sentence that the public may read."""
 
 from enum import StrEnum
 from typing import NamedTuple

@@ -40,7 +40,7 @@ from ml.stored import StoredRaster, opened_bands, read_prediction
 Task = ModelVersion.Task
 WITHIN_90 = 1.645  # standard deviations
 MOST_CORRECTED = 100_000  # points around an area whose series are read: some seconds
-MOST_SERIES = 1_000  # points inside whose series are looked at one by one
+MOST_SERIES = 1_000  # points inside whose series are examined one by one
 
 
 class Search(NamedTuple):
@@ -157,7 +157,7 @@ def _in_change(prediction: Prediction, raster: StoredRaster, thresholds: Any) ->
 
 
 def _in_offsets(prediction: Prediction, raster: StoredRaster, thresholds: Any) -> list[Detection]:
-    """Ground that moves outside glaciers. That ice flows is no news; its surges are found in series of pairs."""
+    """Find ground that moves outside glaciers; surges of glaciers are found in series of pairs."""
     simulated = prediction.run.pair.simulated
     detections = _moving(prediction, raster, thresholds)
     outside = [one for one in detections if ice_share(area=one.area, simulated=simulated) < MOSTLY_ICE]

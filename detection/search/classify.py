@@ -1,4 +1,4 @@
-"""What kind of motion an area shows. Nothing is claimed that the measurements do not show."""
+"""Kind of motion in an area. Nothing is claimed that the measurements do not show."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -73,7 +73,7 @@ def mean_shares(shares: Sequence[Mapping[str, float]]) -> dict[str, float]:
 
 
 def _fits(kind: Kind, evidence: Sequence[Evidence]) -> bool:
-    """Whether no sign speaks against a kind. One without a sign, a slope, may come from either side.
+    """Return whether no sign speaks against a kind. One without a sign, a slope, may come from either side.
 
     Mined ground goes toward its middle as well as down, and where that has lost its points only one side is seen: one
     direction then sees it come. In the mean of two directions motion along the ground cancels; what is left must be of

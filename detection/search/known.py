@@ -1,4 +1,4 @@
-"""Whether a pair of images has a value for the ground of an alert."""
+"""Coverage: whether a pair of images has a value for the ground of an alert."""
 
 import math
 

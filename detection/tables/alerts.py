@@ -9,7 +9,7 @@ RELATIONS = [(MERGED_INTO, "became part of"), (SPLIT_FROM, "split from")]
 
 
 class AlertUpdate(models.Model):
-    """What had changed in the figures of an alert when a step of its life was reported. Rows are only added.
+    """Changes in the figures of an alert that a step of its life reported. Rows are only added.
 
     The step is a transition: to another state, or, where nothing but figures changed, from a state to itself. It is
     announced like any other.
@@ -29,7 +29,7 @@ class AlertUpdate(models.Model):
 
 
 class AlertLife(models.Model):
-    """What was last reported of an alert, and what each view has shown: the memory that the rules compare with."""
+    """Memory of an alert that the rules compare with: its last report, and what each view has shown."""
 
     alert = models.OneToOneField("detection.Alert", models.CASCADE, related_name="life")
     told = models.JSONField(help_text="of detection.rules.updates.Figures")
@@ -60,7 +60,7 @@ class AlertRelation(models.Model):
 
 
 class SurgeSeries(models.Model):
-    """What a detection of a surge was made from: the pairs of its glacier that were there, and the rule."""
+    """Sources of a surge detection: the pairs of its glacier that existed, and the rule."""
 
     detection = models.OneToOneField("detection.Detection", models.CASCADE, related_name="surge_series")
     glacier = models.ForeignKey(Glacier, models.SET_NULL, null=True, related_name="+")
@@ -72,7 +72,7 @@ class SurgeSeries(models.Model):
 
 
 class AlertMethods(models.Model):
-    """What methods other than the one that flagged an alert's ground say of it; velocity fields only."""
+    """Results of other methods on an alert's ground; velocity fields only."""
 
     alert = models.OneToOneField("detection.Alert", models.CASCADE, related_name="methods")
     looks = models.JSONField(help_text="of ml.deformation.classical.Look, one for each method")

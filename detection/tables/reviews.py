@@ -5,7 +5,7 @@ from django.contrib.gis.db import models
 
 
 class SetByHand(models.Model):
-    """What people have set of an alert, and what the computer says of the same columns. Empty: as computed."""
+    """Columns of an alert that people have set, beside the computed ones. Empty: as computed."""
 
     alert = models.OneToOneField("detection.Alert", models.CASCADE, related_name="by_hand")
     kind = models.CharField(max_length=30, blank=True, help_text="of detection.kinds.Kind")
@@ -73,7 +73,7 @@ class CaseFile(models.Model):
 
 
 class Assignment(models.Model):
-    """Who is to review an alert. It locks nobody out; the audit keeps earlier ones."""
+    """Assignment of an alert to a reviewer. It locks nobody out; the audit keeps earlier ones."""
 
     alert = models.OneToOneField("detection.Alert", models.CASCADE, related_name="assignment")
     assignee = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="+")
@@ -85,7 +85,7 @@ class Assignment(models.Model):
 
 
 class SecondLook(models.Model):
-    """Whether another person would have given the same verdict. It changes no state."""
+    """Second opinion: whether another person would have given the same verdict. It changes no state."""
 
     review = models.ForeignKey("detection.Review", models.CASCADE, related_name="second_looks")
     reviewer = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
@@ -101,7 +101,7 @@ class SecondLook(models.Model):
 
 
 class Proposal(models.Model):
-    """What one person decided and a second one has to agree to: a confirmation, or a change of what is published.
+    """Decision of one person to which a second one has to agree: a confirmation, or a change of what is published.
 
     Nothing of it is public. Published, it becomes a review or an edit of the person who proposed it.
     """
