@@ -15,7 +15,7 @@ from lab.deformation import evaluate as deformation
 from lab.deformation.foreign import evaluate as foreign
 from lab.deformation.wide import evaluate as wide
 from lab.offsets import evaluate as offsets
-from lab.offsets.foreign import evaluate as offsets_foreign
+from lab.offsets import foreign_evaluate as offsets_foreign
 from ml.runtime.checkpoints import read_card
 from ml.runtime.code_version import code_version
 from ml.runtime.methods import help_of, method_of

@@ -23,7 +23,7 @@ from ml.coherence import infer as coherence_infer
 from ml.coherence.change import Stack
 from ml.coherence.compared import Beside, Compared, compared
 from ml.deformation import infer as deformation_infer
-from ml.deformation.points import PointCloud, project, usual
+from ml.deformation.gridding.points import PointCloud, project, usual
 from ml.deformation.series.product import SeriesReader, half_wave_mm, has_cycles
 from ml.deformation.wide.look import Track, wide_regions
 from ml.models import ModelVersion, Prediction, Run

@@ -24,9 +24,9 @@ from ingest.products import selectors as ingest_selectors
 from ingest.projections import transformer
 from ml.deformation import VERSIONS
 from ml.deformation.classical import COMPARED, ground_around, looks_at
+from ml.deformation.gridding.points import PointCloud
 from ml.deformation.motion.area import series_of_area
 from ml.deformation.motion.series import WITHIN_90, SeriesMotion, series_motion
-from ml.deformation.points import PointCloud
 from ml.deformation.series.product import half_wave_mm, has_cycles
 from ml.rasters.areas import to_geographic
 from ml.selectors import products_of

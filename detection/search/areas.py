@@ -24,11 +24,11 @@ from ingest.models import Product
 from ingest.products import selectors as ingest_selectors
 from ingest.projections import transformer
 from ingest.readers.records import Component
+from ml.deformation.filters.still import assumed
 from ml.deformation.places.causes import causes_for, named
 from ml.deformation.places.measure import measure, reach_m
 from ml.deformation.series.evidence import series_evidence
 from ml.deformation.series.product import SeriesReader, half_wave_mm, has_cycles
-from ml.deformation.still import assumed
 from ml.models import ModelVersion, Prediction
 from ml.rasters.areas import DEFAULT_THRESHOLDS, Area, SortedPoints, areas_in, place_as_dict, to_geographic
 from ml.rasters.looks import look_of

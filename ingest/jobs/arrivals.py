@@ -4,10 +4,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ingest.errors import InputError
+from ingest.formats import READERS, SCENE_READERS, SUFFIXES, recognise
 from ingest.models import Product, Scene
 from ingest.products.loading import Expect, Progress
 from ingest.products.services import products_load
-from ingest.readers import READERS, SCENE_READERS, SUFFIXES, recognise
 from ingest.readers.submission import PLAIN_SUBMISSION, Submission
 from ingest.scenes.services import scenes_load
 

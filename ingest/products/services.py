@@ -8,6 +8,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from ingest.errors import AlreadyLoaded, InputError
+from ingest.formats import TITLES, open_velocity_fields
 from ingest.hashing import files_sha256
 from ingest.locks import content_key, locked
 from ingest.models import Product, ReleaseChange
@@ -15,7 +16,6 @@ from ingest.products import functions
 from ingest.products.limits import fields_check
 from ingest.products.loading import Expect, Progress, Totals, field_copy
 from ingest.products.releases import releases_settle
-from ingest.readers import TITLES, open_velocity_fields
 from ingest.readers.records import Component, FieldHeader, VelocityField
 from ingest.readers.submission import PLAIN_SUBMISSION, Submission
 from ingest.storage import delete_files

@@ -12,12 +12,12 @@ from shapely.geometry.base import BaseGeometry
 
 from ingest.context.elevation import elevation_over
 from ingest.errors import AlreadyLoaded, InputError
+from ingest.formats import TITLES, open_scenes, scene_by_name
 from ingest.hashing import files_sha256
 from ingest.locks import content_key, locked
 from ingest.models import Scene
 from ingest.pixel_grids import footprint_of
 from ingest.rasters import write_cog_blocks
-from ingest.readers import TITLES, open_scenes, scene_by_name
 from ingest.readers.images.scenes import Placing, SceneFile, SceneHeader
 from ingest.readers.submission import PLAIN_SUBMISSION, Submission
 from ingest.storage import delete_files, save_with_raster

@@ -24,16 +24,16 @@ import torch
 from numpy.typing import NDArray
 
 from lab.benchmark import over_seeds
-from lab.deformation.benchmark_tiles import CELLS, NATIONAL, bowl_tiles, cloud, field_tile, still_tile
-from lab.deformation.scoring import detects_bowl, on_tile, places_of, score_tile, truth_of
+from lab.deformation.measures.benchmark_tiles import CELLS, NATIONAL, bowl_tiles, cloud, field_tile, still_tile
+from lab.deformation.measures.scoring import detects_bowl, on_tile, places_of, score_tile, truth_of
 from lab.deformation.training.disturbances import GROUPS
 from lab.simulation.seeds import Purpose, generator
 from lab.simulation.tiles import SIDE_M, Tile, TileTrack
-from ml.deformation.baseline import DeformationMaps
+from ml.deformation.filters.baseline import DeformationMaps
 from ml.deformation.gridding.cells import grid_robust
+from ml.deformation.gridding.points import Float32, Float64
 from ml.deformation.infer import DeformationResult
 from ml.deformation.network import REACH_M, DeformationNetwork, calibrated, on_lattice, predict_logits
-from ml.deformation.points import Float32, Float64
 from ml.deformation.reliability import fit
 from ml.runtime.checkpoints import WEIGHTS, Card, read_card, write_card
 

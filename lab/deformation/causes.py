@@ -21,17 +21,17 @@ from scipy.optimize import minimize
 from shapely import contains_xy
 
 from lab.benchmark import over_seeds
-from lab.deformation.benchmark_tiles import CONFIGS, NATIONAL, cloud
-from lab.deformation.scoring import middles
+from lab.deformation.measures.benchmark_tiles import CONFIGS, NATIONAL, cloud
+from lab.deformation.measures.scoring import middles
 from lab.deformation.training.dataset import RARE_KINDS
 from lab.simulation.seeds import Purpose, generator
 from lab.simulation.tiles import CELLS, Tile, TileTrack, make_tile, with_sources
+from ml.deformation.gridding.points import Float64, PointCloud, sorted_points
 from ml.deformation.infer import with_network
 from ml.deformation.kinds import kind_of
 from ml.deformation.network import DeformationNetwork
 from ml.deformation.places.causes import FEATURES, NAME, core_and_rim, features_of, table_name
 from ml.deformation.places.measure import measure
-from ml.deformation.points import Float64, PointCloud, sorted_points
 from ml.rasters.areas import KINDS, SURE_SHARE, Area, areas_in
 from ml.runtime.checkpoints import WEIGHTS
 from ml.simulation.ground.deformation import Ellipse, Panel

@@ -16,9 +16,9 @@ import numpy as np
 from scipy.optimize import minimize
 
 from lab.benchmark import over_seeds
-from lab.deformation.benchmark_tiles import KEEP_OFF_M, NATIONAL, cloud, still_tile
 from lab.deformation.calibration import disturbed_tile
-from lab.deformation.scoring import areas_of, on_tile
+from lab.deformation.measures.benchmark_tiles import KEEP_OFF_M, NATIONAL, cloud, still_tile
+from lab.deformation.measures.scoring import areas_of, on_tile
 from lab.simulation.seeds import Purpose, generator
 from lab.simulation.tiles import CELL_M, SIDE_M, Tile, with_sources
 from ml.deformation.detection_limit import (
@@ -32,9 +32,9 @@ from ml.deformation.detection_limit import (
     square_cells,
 )
 from ml.deformation.gridding.cells import RobustGrid, grid_robust
+from ml.deformation.gridding.points import Float64
 from ml.deformation.infer import on_grids
 from ml.deformation.network import DeformationNetwork, on_lattice
-from ml.deformation.points import Float64
 from ml.rasters.areas import CLASSES
 from ml.simulation.ground.deformation import Ellipse
 from ml.simulation.ground.frame import Offset

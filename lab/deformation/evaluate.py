@@ -13,17 +13,17 @@ import numpy as np
 from scipy.stats import rankdata
 
 from lab.benchmark import Benchmark, over_seeds, scenes_sha256
-from lab.deformation.benchmark_tiles import CELLS, NATIONAL, SHIFTED, bowl_tiles, cloud, digest, field_tile
 from lab.deformation.injected.evaluate import BENCHMARK as INJECTED
+from lab.deformation.measures.benchmark_tiles import CELLS, NATIONAL, SHIFTED, bowl_tiles, cloud, digest, field_tile
+from lab.deformation.measures.scoring import BINS, TileScore, detects_bowl, score_tile, truth_of
+from lab.deformation.measures.shapes import best_error, shape_metrics, true_shapes
 from lab.deformation.reliability_figures import reliability_figures
-from lab.deformation.scoring import BINS, TileScore, detects_bowl, score_tile, truth_of
-from lab.deformation.shapes import best_error, shape_metrics, true_shapes
 from lab.simulation.seeds import Purpose
 from lab.simulation.tiles import SIDE_M, Tile, TileTrack
 from ml.deformation import VERSIONS
+from ml.deformation.gridding.points import Float64
 from ml.deformation.infer import CONFIGS, WEIGHTS, Config, DeformationResult, detect_all_with, flagged_areas
 from ml.deformation.nation import NetworkConfig
-from ml.deformation.points import Float64
 from ml.rasters.areas import CLASSES, KINDS
 from ml.runtime.checkpoints import Card, read_card
 from ml.statistics.intervals import Interval, bootstrap

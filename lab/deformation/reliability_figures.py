@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from lab.deformation.scoring import TileScore
-from ml.deformation.points import Float64
+from lab.deformation.measures.scoring import TileScore
+from ml.deformation.gridding.points import Float64
 from ml.deformation.reliability import BASE_RATE, Reliability
 from ml.statistics.intervals import Interval
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from lab import results
 from lab.offsets import baselines, evaluate, real_evaluate
-from lab.offsets.foreign import evaluate as foreign
+from lab.offsets import foreign_evaluate as foreign
 from ml.offsets.infer import WEIGHTS
 
 COMPARE: dict[str, Callable[[Sequence[str], int], results.Compared]] = {

@@ -22,10 +22,10 @@ from torch import Tensor, nn
 from lab.speed.measure import pairs, report, result
 from ml.deformation.gridding.cells import CELL_M, Cells, assign_cells, grid_median, grid_robust
 from ml.deformation.gridding.interpolation import inverse_distance
+from ml.deformation.gridding.points import PointCloud
 from ml.deformation.infer import WEIGHTS, flagged_areas, on_grids
 from ml.deformation.nation import NetworkConfig
 from ml.deformation.network import DeformationNetwork
-from ml.deformation.points import PointCloud
 
 SIDE_CELLS, POINTS = 4_900, 10_000_000
 TOWNS_PER_10_000_KM2 = 17
@@ -162,7 +162,6 @@ _NATION = """
 import json, sys
 from pathlib import Path
 import ml  # before numpy, as python -m ml
-from lab.speed.deformation import timed_nation
 print(json.dumps(timed_nation(int(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3]))))
 """
 

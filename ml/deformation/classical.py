@@ -11,11 +11,17 @@ from rasterio.features import geometry_mask
 from shapely import MultiPolygon, Polygon, unary_union
 
 from ml.deformation import VERSIONS
-from ml.deformation.baseline import DeformationMaps, MatchedFilterConfig, ThresholdConfig, matched_filter, threshold
+from ml.deformation.filters.baseline import (
+    DeformationMaps,
+    MatchedFilterConfig,
+    ThresholdConfig,
+    matched_filter,
+    threshold,
+)
+from ml.deformation.filters.hotspots import AdaConfig, GetisOrdConfig, active_areas, getis_ord
 from ml.deformation.gridding.cells import VelocityGrid, grid_median
 from ml.deformation.gridding.despike import despike
-from ml.deformation.hotspots import AdaConfig, GetisOrdConfig, active_areas, getis_ord
-from ml.deformation.points import PointCloud
+from ml.deformation.gridding.points import PointCloud
 from ml.rasters.areas import DEFAULT_THRESHOLDS, SortedPoints, areas_in, count_within
 
 ClassicalConfig = MatchedFilterConfig | ThresholdConfig | AdaConfig | GetisOrdConfig

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from ml.deformation.baseline import logistic
 from ml.deformation.features.channels import TrackCells
-from ml.deformation.points import Float32
+from ml.deformation.filters.baseline import logistic
+from ml.deformation.gridding.points import Float32
 
 EVIDENT_MM_YR, BEYOND_CYCLES_MM_YR = 6.0, 15.0  # in units of the product's noise scale
 AROUND_CELLS, FEWEST_CELLS, FEWEST_POINTS = 3, 3, 5

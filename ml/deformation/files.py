@@ -19,9 +19,9 @@ from ingest.hashing import files_sha256
 from ingest.rasters import write_cog
 from ingest.readers.records import Declaration, Reference
 from ml.deformation import VERSIONS
+from ml.deformation.filters.still import assumed
 from ml.deformation.infer import WEIGHTS, DeformationResult, detect_tracks, flagged_areas
 from ml.deformation.inputs import InputTrack, read_tracks
-from ml.deformation.still import assumed
 from ml.deformation.wide.look import Track, wide_regions
 from ml.rasters.areas import SURE_SHARE, Area, Place, SortedPoints, count_within, place_as_dict, to_geographic
 from ml.runtime.checkpoints import read_card

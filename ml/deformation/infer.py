@@ -11,16 +11,16 @@ from numpy.typing import NDArray
 
 from ml.deformation import METHODS, classical
 from ml.deformation import VERSIONS as VERSIONS  # for ml.jobs
-from ml.deformation.baseline import DeformationMaps, background_and_noise
 from ml.deformation.classical import ClassicalConfig, classical_maps
 from ml.deformation.detection_limit import smallest_rate
 from ml.deformation.features.channels import STILL_WITHIN_MM_YR
+from ml.deformation.filters.baseline import DeformationMaps, background_and_noise
 from ml.deformation.gridding.cells import CELL_M, RobustGrid, grid_robust
+from ml.deformation.gridding.points import PointCloud, sorted_points
 from ml.deformation.nation import NetworkConfig, predict
 from ml.deformation.network import DeformationNetwork
 from ml.deformation.places.causes import fitted, named
 from ml.deformation.places.measure import measure
-from ml.deformation.points import PointCloud, sorted_points
 from ml.deformation.reliability import Reliability, reliability_of
 from ml.deformation.whitening import WhiteningConfig, whitening
 from ml.rasters.areas import DEFAULT_THRESHOLDS, KINDS, Area, areas_in, by_sign, count_within

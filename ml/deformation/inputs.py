@@ -7,10 +7,10 @@ from typing import NamedTuple
 import numpy as np
 
 from ingest.errors import InputError
+from ingest.formats import open_velocity_field
 from ingest.geometry import utm_epsg
-from ingest.readers import open_velocity_field
 from ingest.readers.records import Component, Declaration, Float64, Reference, VelocityField
-from ml.deformation.points import Float32, PointCloud, project, usual
+from ml.deformation.gridding.points import Float32, PointCloud, project, usual
 from ml.deformation.series.product import SeriesReader, half_wave_mm, has_cycles
 
 

@@ -28,10 +28,10 @@ from ml.deformation.features.channels import (
     usable_noise,
 )
 from ml.deformation.features.surroundings import FOR_THRESHOLDS, surroundings
+from ml.deformation.filters.still import StillGround, still_ground
 from ml.deformation.gridding.cells import RobustGrid, distance_to_points_m
+from ml.deformation.gridding.points import Float32
 from ml.deformation.kinds import KINDS
-from ml.deformation.points import Float32
-from ml.deformation.still import StillGround, still_ground
 from ml.networks.deformation_unet import STRIDE, THRESHOLDS_MM_YR, DeformationUnet
 from ml.runtime.checkpoints import WEIGHTS, Card, load, read_card
 

@@ -9,11 +9,17 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
-from ml.deformation.baseline import DeformationMaps, background_and_noise, logistic, split_by_sign, weighted_mean
 from ml.deformation.features.atmosphere import RADII_CELLS, standing_out
 from ml.deformation.features.channels import STILL_WITHIN_MM_YR, background_of, cell_noise_of
+from ml.deformation.filters.baseline import (
+    DeformationMaps,
+    background_and_noise,
+    logistic,
+    split_by_sign,
+    weighted_mean,
+)
 from ml.deformation.gridding.cells import CELL_M, RobustGrid, grid_robust
-from ml.deformation.points import Float32, PointCloud
+from ml.deformation.gridding.points import Float32, PointCloud
 
 
 @dataclass(frozen=True)

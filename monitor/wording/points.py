@@ -87,7 +87,7 @@ def reason_sentences(component: str, reason: Mapping[str, Any]) -> list[str]:
 
 
 def _assumed_sentence(kept: str) -> str:
-    """What rates are taken against where little stands still. kept: as `ml.deformation.still.assumed` states it."""
+    """Say what rates are relative to where little stands still. kept: as `ml.deformation.filters.still` states it."""
     if share := re.search(r"(\d+) %", kept):
         only = _("Only %(share)s of the product's view stands still: rates are taken against that.")
         return only % {"share": percent(int(share[1]) / 100)}

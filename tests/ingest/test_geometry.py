@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from ingest.formats import open_velocity_field
 from ingest.geometry import LineOfSight, decompose_up_east
-from ingest.readers import open_velocity_field
 from ml.deformation.gridding.cells import assign_cells, cell_mean
 
 ASCENDING = LineOfSight(np.float64(-0.62), np.float64(-0.10), np.float64(0.78))

@@ -6,7 +6,7 @@ from affine import Affine
 from shapely import Point
 
 from lab.deformation import evaluate
-from lab.deformation.benchmark_tiles import (
+from lab.deformation.measures.benchmark_tiles import (
     CELLS,
     CONFIGS,
     NATIONAL,
@@ -18,13 +18,13 @@ from lab.deformation.benchmark_tiles import (
     field_tile,
     still_tile,
 )
-from lab.deformation.scoring import Truth, areas_of, detects_bowl, drawn_on, on_tile, score_tile, truth_of
-from lab.deformation.shapes import best_error, shape_metrics, true_shapes
+from lab.deformation.measures.scoring import Truth, areas_of, detects_bowl, drawn_on, on_tile, score_tile, truth_of
+from lab.deformation.measures.shapes import best_error, shape_metrics, true_shapes
 from lab.simulation.seeds import Purpose, generator
 from lab.simulation.tiles import CELL_M, with_sources
 from lab.simulation.tiles import CELLS as SIDE
 from ml.deformation import METHODS
-from ml.deformation.baseline import split_by_sign
+from ml.deformation.filters.baseline import split_by_sign
 from ml.deformation.infer import DeformationResult, detect_deformation, flagged_areas
 from ml.rasters.areas import Area, PeakRate, Place
 from ml.simulation.ground.deformation import Ellipse

@@ -6,18 +6,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from lab.deformation import compare
-from lab.deformation.benchmark_tiles import NATIONAL, still_tile
-from lab.deformation.foreign import evaluate, nuisances
+from lab.deformation.foreign import compare, evaluate, nuisances
 from lab.deformation.foreign.families import FAMILIES, NUISANCES
 from lab.deformation.foreign.fields import slope_of_step
 from lab.deformation.foreign.objects import OBJECTS, FaultHalfDome, NestedBowls, PanelRow, Ring, Strip, TunnelLine
 from lab.deformation.foreign.tiles import CELLS, NAME, bowl_tiles, digest, field_tile
-from lab.deformation.scoring import truth_of
+from lab.deformation.measures.benchmark_tiles import NATIONAL, still_tile
+from lab.deformation.measures.scoring import truth_of
 from lab.simulation.seeds import Purpose, generator
 from lab.simulation.tiles import make_tile
 from ml.__main__ import main
-from ml.deformation.baseline import ThresholdConfig
+from ml.deformation.filters.baseline import ThresholdConfig
 from ml.simulation.ground.frame import Offset
 from ml.simulation.ground.terrain import LandCover
 from ml.simulation.velocity.nuisance import Errors

@@ -13,9 +13,9 @@ from lab.deformation.injected.places import Fold, Place, RealTrack
 from lab.deformation.injected.scenes import SHAPES, Motion, Shape, View, clouds, motion_in, scene_of, with_motion
 from lab.deformation.injected.scoring import ground_of, score_motion, score_still
 from ml.__main__ import main
-from ml.deformation.baseline import MatchedFilterConfig, split_by_sign
+from ml.deformation.filters.baseline import MatchedFilterConfig, split_by_sign
+from ml.deformation.gridding.points import PointCloud
 from ml.deformation.infer import DeformationResult, detect_all_with
-from ml.deformation.points import PointCloud
 
 SIDE_M, CELL_M = 4_100.0, 100.0
 YEARS = np.linspace(0, 4, 30)

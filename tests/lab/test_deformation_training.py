@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from lab.deformation.benchmark_tiles import NATIONAL, digest, field_tile, still_tile
 from lab.deformation.calibration import Setting, counts, enter_at, network_views
+from lab.deformation.measures.benchmark_tiles import NATIONAL, digest, field_tile, still_tile
 from lab.deformation.training.compose import Recipe, laid_over, sample, still, tile_pool, weak_motion
 from lab.deformation.training.dataset import NOTHING, fill, opened, tile_arrays, training_tile
 from lab.deformation.training.train import DeformationTrainingTask, Settings, as_batch, loss_of

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from ingest.errors import InputError
-from ingest.readers import open_velocity_fields
+from ingest.formats import open_velocity_fields
 from ingest.readers.records import Declaration, FieldHeader, PointBatch
 
 # GDAL's own messages quote damaged bytes; rasterio's logging cannot decode them, and warns where it cannot be caught

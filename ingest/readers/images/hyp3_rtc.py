@@ -20,7 +20,7 @@ from ingest.errors import InputError
 from ingest.readers import raster
 from ingest.readers.images import raster as scene_raster
 from ingest.readers.images.scenes import POLARISATIONS, Block, ParsedName, SceneFile, SceneHeader, direction_at
-from ingest.readers.images.sentinel1.names import Granule, granules_in, time_of
+from ingest.readers.images.sentinel1_names import Granule, granules_in, time_of
 from ingest.readers.records import Declaration
 from ingest.readers.tables import text_table
 

@@ -10,7 +10,7 @@ from ingest.errors import InputError
 from ingest.readers import raster
 from ingest.readers.images import raster as scene_raster
 from ingest.readers.images.scenes import ParsedName, SceneFile, SceneHeader, direction_at
-from ingest.readers.images.sentinel1.names import time_of
+from ingest.readers.images.sentinel1_names import time_of
 from ingest.readers.records import Declaration
 
 NAME = "opera-rtc"

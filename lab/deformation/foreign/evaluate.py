@@ -12,17 +12,17 @@ from typing import NamedTuple
 import numpy as np
 
 from lab.benchmark import Benchmark, over_seeds, scenes_sha256
-from lab.deformation.benchmark_tiles import cloud
 from lab.deformation.evaluate import TILE_KM2, field_metrics, views
 from lab.deformation.foreign.families import FAMILIES
 from lab.deformation.foreign.objects import OBJECTS
 from lab.deformation.foreign.tiles import CELLS, NAME, bowl_tiles, digest, field_tile
-from lab.deformation.scoring import TileScore, detects_bowl, score_tile, truth_of
+from lab.deformation.measures.benchmark_tiles import cloud
+from lab.deformation.measures.scoring import TileScore, detects_bowl, score_tile, truth_of
 from lab.simulation.seeds import Purpose
 from lab.simulation.tiles import Tile
 from ml.deformation import VERSIONS
+from ml.deformation.gridding.points import Float64
 from ml.deformation.infer import CONFIGS, WEIGHTS, Config, detect_all_with
-from ml.deformation.points import Float64
 from ml.statistics.intervals import Interval, bootstrap
 
 VERSION = "1"

@@ -7,12 +7,12 @@ import hashlib
 
 import numpy as np
 
-from lab.deformation.benchmark_tiles import CELLS as NATIONAL_CELLS
-from lab.deformation.benchmark_tiles import KEEP_OFF_M, Cell, bowl_in
-from lab.deformation.benchmark_tiles import digest as national_digest
 from lab.deformation.foreign.families import FAMILIES, NUISANCES, bowl_factor
 from lab.deformation.foreign.nuisances import local
 from lab.deformation.foreign.objects import OBJECTS
+from lab.deformation.measures.benchmark_tiles import CELLS as NATIONAL_CELLS
+from lab.deformation.measures.benchmark_tiles import KEEP_OFF_M, Cell, bowl_in
+from lab.deformation.measures.benchmark_tiles import digest as national_digest
 from lab.simulation.seeds import Purpose, generator
 from lab.simulation.sources import STEEP_ENOUGH
 from lab.simulation.tiles import SIDE_M, Tile, make_tile, with_sources

@@ -21,13 +21,13 @@ from lab.deformation.injected.places import PLACES, folds
 from lab.deformation.injected.scenes import NAME, SHAPES, Scene, clouds, digest, motion_in, scene, with_motion
 from lab.deformation.injected.scoring import Block, Found, Still, score_motion, score_still
 from lab.deformation.injected.thresholds import raised, raised_by_place, tuned_by_place
-from lab.deformation.scoring import ShapeError
-from lab.deformation.shapes import shape_metrics
+from lab.deformation.measures.scoring import ShapeError
+from lab.deformation.measures.shapes import shape_metrics
 from ml.deformation import VERSIONS
+from ml.deformation.gridding.points import Float64, PointCloud
 from ml.deformation.infer import CONFIGS, WEIGHTS, Config, DeformationResult, detect_all_with, with_network
 from ml.deformation.nation import NetworkConfig
 from ml.deformation.network import DeformationNetwork
-from ml.deformation.points import Float64, PointCloud
 from ml.statistics.intervals import Interval, bootstrap_over
 
 VERSION = "1"

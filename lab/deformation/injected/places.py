@@ -10,10 +10,10 @@ from typing import NamedTuple
 import numpy as np
 
 from ingest.errors import InputError
-from ingest.readers import open_velocity_field
+from ingest.formats import open_velocity_field
 from ingest.readers.records import Declaration
 from lab.real_data import folder
-from ml.deformation.points import Float32, Float64, PointCloud, project
+from ml.deformation.gridding.points import Float32, Float64, PointCloud, project
 from ml.statistics.robust import MAD_TO_SIGMA
 
 MAPPINGS = Path(__file__).parent / "mappings"

@@ -12,11 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from lab.deformation.benchmark_tiles import CELLS, FEWEST_POINTS
 from lab.deformation.injected.places import PLACES, RealTrack, place, residual_tracks
-from lab.deformation.scoring import REACH_M
+from lab.deformation.measures.benchmark_tiles import CELLS, FEWEST_POINTS
+from lab.deformation.measures.scoring import REACH_M
 from lab.simulation.seeds import Purpose, generator
-from ml.deformation.points import Float64, PointCloud
+from ml.deformation.gridding.points import Float64, PointCloud
 
 NAME = "deformation-injected"
 AS_THEY_ARE = 2  # scenes of each place that are not changed: no place has more tracks

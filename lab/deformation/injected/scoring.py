@@ -9,11 +9,11 @@ from affine import Affine
 from shapely import Point, contains_xy
 
 from lab.deformation.injected.scenes import Motion, Scene
-from lab.deformation.scoring import REACH_M, BoolMap, ShapeError, middles, within_reach
-from lab.deformation.shapes import NTH_FASTEST, SMALLEST_M, best_error, true_shape
+from lab.deformation.measures.scoring import REACH_M, BoolMap, ShapeError, middles, within_reach
+from lab.deformation.measures.shapes import NTH_FASTEST, SMALLEST_M, best_error, true_shape
 from ml.deformation.gridding.cells import CELL_M, assign_cells
+from ml.deformation.gridding.points import PointCloud
 from ml.deformation.infer import DeformationResult, flagged_areas
-from ml.deformation.points import PointCloud
 from ml.rasters.areas import Area
 
 MOVING_MM_YR = 2.0  # the outline of the truth, as of the simulated benchmarks

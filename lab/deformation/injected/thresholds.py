@@ -16,9 +16,9 @@ from lab.benchmark import over_seeds
 from lab.deformation.injected.places import Fold, folds
 from lab.deformation.injected.scenes import clouds, scene_of
 from lab.simulation.seeds import Purpose
+from ml.deformation.gridding.points import Float32, PointCloud
 from ml.deformation.infer import CONFIGS, Config, DeformationResult, detect_all_with, detect_with, strongest
 from ml.deformation.nation import NetworkConfig
-from ml.deformation.points import Float32, PointCloud
 from ml.rasters.areas import DEFAULT_THRESHOLDS, SortedPoints, areas_in, count_within
 
 THRESHOLDS = {

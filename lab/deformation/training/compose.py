@@ -14,14 +14,14 @@ from lab.deformation.training.disturbances import Disturbed, disturbance, fracta
 from lab.deformation.training.motion_shapes import bowl, draw_shape, log_uniform
 from lab.deformation.training.real_noise import draw_real, known_cells
 from lab.simulation.tiles import CELLS
-from ml.deformation.baseline import background_and_noise
 from ml.deformation.features.channels import STILL_WITHIN_MM_YR, TrackCells, cell_noise_of
 from ml.deformation.features.overwrap import YEARS
 from ml.deformation.features.surroundings import surroundings
+from ml.deformation.filters.baseline import background_and_noise
 from ml.deformation.gridding.cells import CELL_M, distance_to_points_m
+from ml.deformation.gridding.points import Float32
 from ml.deformation.kinds import KINDS
 from ml.deformation.network import REACH_M
-from ml.deformation.points import Float32
 from ml.simulation.velocity.nuisance import HALF_WAVE_MM, Nuisance
 
 QUIET_MM_YR = 10.0  # tiles in which nothing is faster lend their errors: faster motion leaves holes and spread behind

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from lab.deformation.benchmark_tiles import cloud
+from lab.deformation.measures.benchmark_tiles import cloud
 from lab.simulation.memory_maps import held
 from lab.simulation.seeds import Purpose, generator
 from lab.simulation.tiles import CELLS, Tile, TileConfig, TileTrack, make_tile

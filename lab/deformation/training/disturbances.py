@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from lab.deformation.training.motion_shapes import log_uniform
-from ml.deformation.points import Float32
+from ml.deformation.gridding.points import Float32
 from ml.simulation.velocity.nuisance import HALF_WAVE_MM
 
 FREQUENT = 0.3  # of the tracks have an error of a group

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import numpy as np
 from scipy.special import erf, expit
 
-from ml.deformation.points import Float32
+from ml.deformation.gridding.points import Float32
 
 Share = Callable[[Float32, Float32], Float32]  # (down, right) from the middle, cells -> share of the peak, 0-1
 SMALLEST_CELLS, LARGEST_CELLS = 2.0, 30.0

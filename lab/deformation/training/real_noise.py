@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from lab.deformation.injected.places import place, residual_field
 from lab.simulation.tiles import CELLS
 from ml.deformation.gridding.cells import grid_robust
-from ml.deformation.points import Float32
+from ml.deformation.gridding.points import Float32
 
 PLANES = ("velocity_mm_yr", "n_points", "mad_mm_yr", "raw_mm_yr", "height_m")
 

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from rasterio.features import geometry_mask
 
 from ingest.readers.records import Reference
-from ml.deformation.baseline import MatchedFilterConfig, background_and_noise, matched_filter
+from ml.deformation.filters.baseline import MatchedFilterConfig, background_and_noise, matched_filter
 from ml.deformation.gridding.cells import VelocityGrid
-from ml.deformation.points import Float32, PointCloud
+from ml.deformation.gridding.points import Float32, PointCloud
 from ml.deformation.wide.cells import WideCells, smoothed, wide_cells
 from ml.deformation.wide.look import fit_wide
 from ml.deformation.wide.regions import SMALLEST_M2, Bowl, draw_regions

@@ -17,7 +17,7 @@ from ingest.readers.records import Reference
 from lab.benchmark import Benchmark, over_seeds
 from lab.deformation.wide.detectors import METHODS, At, Found
 from lab.deformation.wide.scenes import DIAMETERS_KM, RATES_MM_YR, Bowl, Noise, bowl_scene, still_scene
-from ml.deformation.points import Float64, PointCloud
+from ml.deformation.gridding.points import Float64, PointCloud
 from ml.deformation.wide.cells import WideCells
 from ml.deformation.wide.regions import SIGNIFICANT
 from ml.statistics.intervals import Interval, bootstrap

@@ -25,7 +25,7 @@ from ingest.errors import InputError
 from ingest.readers.records import Reference
 from lab.real_data import folder
 from lab.simulation.seeds import Purpose, generator
-from ml.deformation.points import Float32, Float64, PointCloud, project
+from ml.deformation.gridding.points import Float32, Float64, PointCloud, project
 from ml.deformation.wide.noise import WideNoise
 from ml.statistics.robust import MAD_TO_SIGMA
 

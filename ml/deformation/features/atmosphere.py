@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from scipy.interpolate import CubicSpline
 from scipy.linalg import lapack
 
-from ml.deformation.points import Float32, Float64
+from ml.deformation.gridding.points import Float32, Float64
 
 SQUARE_CELLS = 8  # rates are averaged over squares of so many cells
 BLOCK, MARGIN = 4, 6  # squares on a side that are answered together, and around them that are looked at

@@ -8,13 +8,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ml.deformation.baseline import cell_noise
 from ml.deformation.features.overwrap import overwrapped
 from ml.deformation.features.surroundings import FOR_THRESHOLDS, PLANES
+from ml.deformation.filters.baseline import cell_noise
+from ml.deformation.filters.still import still_ground
 from ml.deformation.gridding.cells import RobustGrid
 from ml.deformation.gridding.interpolation import FILLS
-from ml.deformation.points import Float32
-from ml.deformation.still import still_ground
+from ml.deformation.gridding.points import Float32
 
 OWN = 7  # channels before those of the surroundings
 CHANNELS = OWN + PLANES - FOR_THRESHOLDS

@@ -9,7 +9,7 @@ import math
 
 import numpy as np
 
-from ml.deformation.points import Float32
+from ml.deformation.gridding.points import Float32
 
 GAINS = (1, 2, 4, 8, 16)
 WAVELENGTH_MM = 55.5

@@ -22,7 +22,7 @@ from ml.deformation.features.atmosphere import PLANES as OF_ATMOSPHERE
 from ml.deformation.features.relief import PLANES as OF_HEIGHTS
 from ml.deformation.features.relief import relief
 from ml.deformation.features.unusual import unusual
-from ml.deformation.points import Float32
+from ml.deformation.gridding.points import Float32
 
 WINDOWS_CELLS = (9, 17, 33)
 PLANES = OF_HEIGHTS + 2 * len(WINDOWS_CELLS) + OF_ATMOSPHERE + 1

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from ml.deformation.points import Float32
+from ml.deformation.gridding.points import Float32
 
 LEAST_MM_YR, SPREADS = 1.8, 4.5  # what is unusual: in units of the product's noise scale; of the means' spread around
 WINDOWS_CELLS, OF_SPREAD_CELLS, SPREAD_CELLS = (5, 7, 9), 7, 99

@@ -10,8 +10,8 @@ from scipy import ndimage
 
 from ingest.errors import UnusableData
 from ml.deformation.gridding.despike import NEIGHBOURS, median_of, neighbours
-from ml.deformation.noise import told_noise
-from ml.deformation.points import Float32, Float64, PointCloud
+from ml.deformation.gridding.noise import told_noise
+from ml.deformation.gridding.points import Float32, Float64, PointCloud
 
 CELL_M = 100.0
 ON_EDGE = 1e-4  # of a cell: products of cells give some of their corners or middles, exactly or to the centimetre

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from ml.deformation.points import Float32, PointCloud
+from ml.deformation.gridding.points import Float32, PointCloud
 
 NEIGHBOURS = 5
 REACH_M = 250.0

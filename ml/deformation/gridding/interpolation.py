@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage, signal
 
-from ml.deformation.points import Float32
+from ml.deformation.gridding.points import Float32
 
 REACH_CELLS = 20  # of the inverse distances
 RANK, ROUNDS, SHRINK = 8, 15, 3.0

@@ -16,6 +16,7 @@ from affine import Affine
 from shapely import MultiPolygon, Polygon, contains_xy, get_coordinates
 from shapely.geometry.base import BaseGeometry
 
+from ml.deformation.gridding.points import Float32, Float64
 from ml.deformation.places.sideways import (
     Sideways,
     down_the_slope,
@@ -26,7 +27,6 @@ from ml.deformation.places.sideways import (
     sideways,
     slope_of,
 )
-from ml.deformation.points import Float32, Float64
 from ml.rasters.areas import KINDS, Area, SortedPoints
 
 WEIGHTS = Path(__file__).parents[2] / "weights"

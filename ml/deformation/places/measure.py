@@ -10,11 +10,11 @@ import numpy as np
 from shapely import MultiPolygon, Polygon, contains_xy, get_parts, unary_union
 from shapely.geometry.base import BaseGeometry
 
+from ml.deformation.gridding.points import Float64
 from ml.deformation.places.outlines import BoolMap, Peak, across_gaps, around, peaks_of, pieces
 from ml.deformation.places.peak import cell_means, field_draws
 from ml.deformation.places.surface import Samples, Surface, rate_surface, square_of, without_spikes
 from ml.deformation.places.tilt import steepest
-from ml.deformation.points import Float64
 from ml.rasters.areas import DEFAULT_THRESHOLDS, Area, PeakRate, Place, SortedPoints, Tilt, outline
 from ml.statistics.robust import MAD_TO_SIGMA
 

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from ml.deformation.points import Float64
+from ml.deformation.gridding.points import Float64
 
 EIGHT = np.ones((3, 3), dtype=bool)
 LEVELS = 40

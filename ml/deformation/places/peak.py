@@ -11,8 +11,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy.spatial.distance import cdist
 
+from ml.deformation.gridding.points import Float64
 from ml.deformation.places.surface import CORRELATED_M, Samples, square_of
-from ml.deformation.points import Float64
 
 MOST_CELLS = 120  # the points are averaged into so many, so that a place takes milliseconds
 RANGES = (0.35, 0.5, 0.7, 1.0, 1.4, 2.0, 3.0)  # of the covariance, in radii

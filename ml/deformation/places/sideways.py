@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from shapely import MultiPolygon, Polygon, contains_xy, points
 from shapely import distance as distance_between
 
+from ml.deformation.gridding.points import Float32, Float64
 from ml.deformation.places.surface import square_of
-from ml.deformation.points import Float32, Float64
 from ml.rasters.areas import SortedPoints
 from ml.rasters.looks import Look
 

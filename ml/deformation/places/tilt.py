@@ -7,8 +7,8 @@ Buildings, pipes and rails are harmed by differences over their length more than
 import numpy as np
 from scipy.spatial import cKDTree
 
+from ml.deformation.gridding.points import Float64
 from ml.deformation.places.peak import Cells
-from ml.deformation.points import Float64
 from ml.rasters.areas import Tilt
 
 NEIGHBOURS = 9  # cells of a plane

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from ml.deformation.gridding.cells import assign_cells, cell_median
-from ml.deformation.points import Float32, PointCloud
+from ml.deformation.gridding.points import Float32, PointCloud
 
 CELL_M = 1_000.0
 MOST_POINTS = 4_000_000  # more are thinned evenly: a dozen points give a cell's median

@@ -16,7 +16,7 @@ from shapely.geometry import mapping
 from shapely.geometry.base import BaseGeometry
 
 from ingest.readers.records import Reference
-from ml.deformation.points import Float32, PointCloud
+from ml.deformation.gridding.points import Float32, PointCloud
 from ml.deformation.wide.cells import WideCells, stable_level, wide_cells
 from ml.deformation.wide.noise import noise_of
 from ml.deformation.wide.regions import SIGNIFICANT, Bowl, WideRegion, draw_regions, find_bowls

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from shapely import MultiPolygon, Polygon
 
-from ml.deformation.baseline import logistic
-from ml.deformation.points import Float32
+from ml.deformation.filters.baseline import logistic
+from ml.deformation.gridding.points import Float32
 from ml.deformation.wide.cells import WideCells, smoothed
 from ml.deformation.wide.scores import Scores, Shape
 from ml.rasters.areas import outline

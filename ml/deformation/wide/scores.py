@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import fft, ndimage
 
-from ml.deformation.points import Float32, Float64
+from ml.deformation.gridding.points import Float32, Float64
 from ml.deformation.wide.noise import WideNoise
 
 RADII_KM = (5.0, 8.0, 12.5, 20.0, 32.0, 50.0)

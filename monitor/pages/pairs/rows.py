@@ -9,8 +9,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import pgettext, pgettext_lazy
 
 from detection.models import Alert
+from ingest.formats import TITLES
 from ingest.models import Scene, ScenePair
-from ingest.readers import TITLES
 from ml.models import Run
 from monitor.maps.map.config import map_at
 from monitor.maps.rasters.catalogue import day_label, raster_group

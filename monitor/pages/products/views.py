@@ -13,9 +13,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_safe
 
+from ingest.formats import TITLES
 from ingest.models import Product, ReleaseChange, Scene
 from ingest.products.selectors import products, scenes_by_ground
-from ingest.readers import TITLES
 from ml.models import Run
 from ml.selectors import runs_of_products
 from monitor.maps.map.config import map_at

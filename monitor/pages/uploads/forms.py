@@ -8,9 +8,9 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext, pgettext_lazy
 
+from ingest.formats import TITLES
 from ingest.jobs.services import may_retry
 from ingest.models import DIRECTIONS, IngestJob
-from ingest.readers import TITLES
 from ingest.readers.images.scenes import POLARISATIONS
 from ingest.readers.raster import MM_PER_UNIT, TOWARD
 from ingest.readers.records import Declaration, Direction

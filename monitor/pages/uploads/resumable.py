@@ -19,8 +19,8 @@ from django.core.files.uploadhandler import FileUploadHandler, SkipFile, StopUpl
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from ingest.formats import SUFFIXES_OF_ONE_FILE
 from ingest.jobs.services import folder_delete
-from ingest.readers import SUFFIXES_OF_ONE_FILE
 from monitor.wording.figures import short, whole
 
 MAPPING_FIELD, MAPPING_SUFFIX = "mapping", ".toml"

@@ -6,8 +6,7 @@ import rasterio
 from affine import Affine
 
 from ingest.models import MeasurementPoint, Product, ReleaseChange
-from ingest.products.release_change import Released, compare
-from ingest.products.releases import release_changes_make
+from ingest.products.releases import Released, compare, release_changes_make
 from ingest.products.services import product_delete, product_load
 from ml.services import runs_queue
 from monitor.maps.map.layers import BY_NAME

@@ -14,11 +14,11 @@ import pytest
 from django.db import connection
 
 from ingest.errors import InputError
+from ingest.formats import SCENE_READERS, open_scenes, open_velocity_fields, recognise
 from ingest.jobs import services as jobs
 from ingest.jobs.environment import HARDENED, job_environment
 from ingest.models import IngestJob, Product, Scene
 from ingest.products.services import product_delete
-from ingest.readers import SCENE_READERS, open_scenes, open_velocity_fields, recognise
 from ingest.readers.records import Declaration
 from ingest.readers.submission import Submission
 from tests.makers.hostile import CANARY, EGMS, RTC, VRT, Hostile, Trap, plain_tiff

@@ -6,12 +6,12 @@ from affine import Affine
 
 from ingest.geometry import utm_epsg
 from ml.deformation import METHODS
-from ml.deformation.baseline import background_and_noise, matched_filter, threshold
+from ml.deformation.filters.baseline import background_and_noise, matched_filter, threshold
+from ml.deformation.filters.hotspots import GetisOrdConfig, active_areas, getis_ord
 from ml.deformation.gridding.cells import VelocityGrid, assign_cells, cell_mean, grid_median
 from ml.deformation.gridding.despike import despike
-from ml.deformation.hotspots import GetisOrdConfig, active_areas, getis_ord
+from ml.deformation.gridding.points import PointCloud, project
 from ml.deformation.infer import WEIGHTS, detect_deformation, flagged_areas, parameters, strongest
-from ml.deformation.points import PointCloud, project
 from ml.rasters.areas import Area
 
 SIDE_M = 8000.0

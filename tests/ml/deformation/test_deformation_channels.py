@@ -5,7 +5,6 @@ import pytest
 import torch
 from affine import Affine
 
-from ml.deformation.baseline import cell_noise
 from ml.deformation.features import surroundings as around
 from ml.deformation.features.atmosphere import RADII_CELLS
 from ml.deformation.features.channels import (
@@ -28,13 +27,14 @@ from ml.deformation.features.surroundings import (
     Ahead,
     surroundings,
 )
+from ml.deformation.filters.baseline import cell_noise
+from ml.deformation.filters.still import StillGround, still_ground
 from ml.deformation.gridding.cells import Cells, RobustGrid, cell_median, distance_to_points_m, grid_robust
 from ml.deformation.gridding.despike import median_of, neighbours
 from ml.deformation.gridding.interpolation import FILLS, inverse_distance, nearest, soft_impute
+from ml.deformation.gridding.noise import point_noise
+from ml.deformation.gridding.points import PointCloud
 from ml.deformation.network import on_lattice
-from ml.deformation.noise import point_noise
-from ml.deformation.points import PointCloud
-from ml.deformation.still import StillGround, still_ground
 
 WEST, SOUTH = 4_600_000.0, 1_740_000.0
 

@@ -6,16 +6,16 @@ import numpy as np
 import pytest
 import torch
 
-from lab.deformation.benchmark_tiles import CELLS, NATIONAL, bowl_in, cloud, still_tile
-from lab.deformation.scoring import detects_bowl, score_tile, truth_of
+from lab.deformation.measures.benchmark_tiles import CELLS, NATIONAL, bowl_in, cloud, still_tile
+from lab.deformation.measures.scoring import detects_bowl, score_tile, truth_of
 from lab.simulation.seeds import Purpose, generator
 from lab.simulation.tiles import with_sources
 from ml.deformation.features.channels import TrackCells
 from ml.deformation.gridding.cells import grid_robust
+from ml.deformation.gridding.points import PointCloud
 from ml.deformation.infer import detect_deformation, detect_tracks, flagged_areas
 from ml.deformation.inputs import read_points
 from ml.deformation.network import DeformationNetwork, calibrated, on_lattice, predict_block
-from ml.deformation.points import PointCloud
 from ml.networks.deformation_unet import STRIDE, DeformationUnet
 from ml.rasters.areas import KINDS
 from ml.runtime.checkpoints import WEIGHTS

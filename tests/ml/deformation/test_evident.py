@@ -5,8 +5,8 @@ import pytest
 
 from ml.deformation.evident import BEYOND_CYCLES_MM_YR, EVIDENT_MM_YR, evident
 from ml.deformation.features.channels import TrackCells
+from ml.deformation.gridding.points import PointCloud
 from ml.deformation.infer import detect_tracks, flagged_areas
-from ml.deformation.points import PointCloud
 
 SIDE_M = 6_000.0
 

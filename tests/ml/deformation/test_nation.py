@@ -10,11 +10,11 @@ from affine import Affine
 from ml.deformation import infer, nation
 from ml.deformation.features.channels import CHANNELS
 from ml.deformation.features.surroundings import REACH_CELLS
+from ml.deformation.filters.still import StillGround
 from ml.deformation.gridding.cells import RobustGrid
+from ml.deformation.gridding.points import PointCloud
 from ml.deformation.nation import NetworkConfig, predict, windows
 from ml.deformation.network import DeformationNetwork, on_lattice
-from ml.deformation.points import PointCloud
-from ml.deformation.still import StillGround
 from ml.networks.deformation_unet import DeformationUnet
 from ml.rasters.areas import KINDS, areas_in
 from ml.runtime.checkpoints import Card

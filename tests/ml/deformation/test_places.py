@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from shapely import Point, Polygon, box, contains_xy
 
+from ml.deformation.gridding.points import PointCloud
 from ml.deformation.infer import detect_deformation, flagged_areas
 from ml.deformation.places.measure import measure
 from ml.deformation.places.outlines import peaks_of
 from ml.deformation.places.surface import rate_surface, without_spikes
-from ml.deformation.points import PointCloud
 from ml.rasters.areas import Area, SortedPoints
 
 WEST, SOUTH = 500_000.0, 5_000_000.0

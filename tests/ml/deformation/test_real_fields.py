@@ -15,7 +15,7 @@ from shapely import Point, contains_xy
 from shapely.geometry import shape
 from shapely.geometry.base import BaseGeometry
 
-from ingest.readers import open_velocity_field
+from ingest.formats import open_velocity_field
 from ml.__main__ import main
 from ml.rasters.regions import EIGHT
 

@@ -5,8 +5,8 @@ import pytest
 
 from ml.deformation import METHODS, VERSIONS
 from ml.deformation.gridding.cells import grid_robust
+from ml.deformation.gridding.points import PointCloud
 from ml.deformation.infer import detect_deformation, flagged_areas
-from ml.deformation.points import PointCloud
 from ml.deformation.whitening import WhiteningConfig, whitening
 from ml.simulation.ground.terrain import fractal_field
 

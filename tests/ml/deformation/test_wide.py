@@ -9,7 +9,7 @@ from shapely.geometry import shape as geometry_of
 
 from ingest.readers.records import Reference
 from ml.__main__ import main
-from ml.deformation.points import PointCloud
+from ml.deformation.gridding.points import PointCloud
 from ml.deformation.wide.cells import WideCells, stable_level, wide_cells
 from ml.deformation.wide.look import PRIORS, Track, look_wide, wide_regions
 from ml.deformation.wide.noise import WideNoise, noise_of

@@ -10,8 +10,8 @@ import torch
 from affine import Affine
 
 from ml.coherence.infer import estimate_coherence
+from ml.deformation.gridding.points import PointCloud
 from ml.deformation.infer import detect_deformation
-from ml.deformation.points import PointCloud
 from ml.offsets.blocks import loaded
 from ml.offsets.infer import track_offsets
 from ml.rasters.imagery import ImagePair

@@ -15,7 +15,7 @@ import pytest
 import rasterio
 from shapely.geometry import Point, shape
 
-from lab.simulation import command
+from lab import simulate_command
 from lab.simulation import region_files as region_files
 from lab.simulation.region_files import write_region
 from ml.simulation.files.egms import csv_bytes
@@ -196,8 +196,11 @@ def test_tracks_with_different_dates_do_not_share_a_csv(region, region_at_rest):
 
 def test_the_command_writes_a_region_and_prints_what_is_in_it(tmp_path, capsys):
     parser = argparse.ArgumentParser()
-    command.add_arguments(parser)
-    assert command.run(parser.parse_args(["velocity", "--seed", "4", "--out", str(tmp_path / "new" / "region")])) == 0
+    simulate_command.add_arguments(parser)
+    assert (
+        simulate_command.run(parser.parse_args(["velocity", "--seed", "4", "--out", str(tmp_path / "new" / "region")]))
+        == 0
+    )
     printed = capsys.readouterr().out
     assert "track 901 (ascending)" in printed
     assert "landslide" in printed
@@ -206,5 +209,5 @@ def test_the_command_writes_a_region_and_prints_what_is_in_it(tmp_path, capsys):
 
 def test_the_command_refuses_a_negative_seed_before_it_writes(tmp_path):
     with pytest.raises(ValueError, match="seed -3"):
-        command.run(argparse.Namespace(what="velocity", seed=-3, out=tmp_path / "region"))
+        simulate_command.run(argparse.Namespace(what="velocity", seed=-3, out=tmp_path / "region"))
     assert not (tmp_path / "region").exists()

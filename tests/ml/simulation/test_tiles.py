@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from scipy.spatial import cKDTree
 
-from ingest.readers import open_velocity_field
+from ingest.formats import open_velocity_field
 from lab.simulation.seeds import Purpose, generator
 from lab.simulation.tiles import CELL_M, SIDE_M, TileConfig, make_tile, with_sources
-from ml.deformation.points import project
+from ml.deformation.gridding.points import project
 from ml.simulation.ground.deformation import Ellipse, Panel
 from ml.simulation.ground.frame import Offset
 from ml.simulation.ground.sources import GroundwaterSubsidence, MiningSubsidence, QuarrySettlement

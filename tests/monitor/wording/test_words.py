@@ -3,7 +3,7 @@
 import pytest
 from django.utils import translation
 
-from ml.deformation.still import assumed
+from ml.deformation.filters.still import assumed
 from monitor.wording.figures import area_label, with_uncertainty
 from monitor.wording.images import data_set_name
 from monitor.wording.places import coordinates, country_near, place_name

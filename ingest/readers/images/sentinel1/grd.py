@@ -18,7 +18,6 @@ from ingest.readers.images.scenes import ParsedName, Placing, SceneFile, SceneHe
 from ingest.readers.images.sentinel1.container import PRODUCT_NAME, Safe, is_safe, opened, product_name
 from ingest.readers.images.sentinel1.geolocation import GridPoints, grid_over, positions_of
 from ingest.readers.images.sentinel1.image import Image, blocks_of, measured
-from ingest.readers.images.sentinel1.names import relative_orbit, time_of
 from ingest.readers.images.sentinel1.safe import (
     KINDS,
     Manifest,
@@ -29,6 +28,7 @@ from ingest.readers.images.sentinel1.safe import (
     noise_of,
 )
 from ingest.readers.images.sentinel1.terrain import terrain_of
+from ingest.readers.images.sentinel1_names import relative_orbit, time_of
 from ingest.readers.records import Declaration
 
 NAME = "sentinel1-grd"

@@ -7,7 +7,7 @@ import pytest
 from affine import Affine
 
 from ingest.errors import InputError
-from ingest.readers import open_scenes, open_velocity_field, recognise
+from ingest.formats import open_scenes, open_velocity_field, recognise
 from ingest.readers.images import opera_rtc
 from ingest.readers.images.scenes import direction_at
 from ingest.readers.records import Direction

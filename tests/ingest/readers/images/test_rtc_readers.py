@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from ingest.errors import InputError
-from ingest.readers import SCENE_READERS, open_scenes, open_velocity_field, recognise, scene_by_name
+from ingest.formats import SCENE_READERS, open_scenes, open_velocity_field, recognise, scene_by_name
 from ingest.readers.images import raster as scene_raster
 from ingest.readers.images.scenes import ParsedName
-from ingest.readers.images.sentinel1.names import granules_in, relative_orbit
+from ingest.readers.images.sentinel1_names import granules_in, relative_orbit
 from ingest.readers.records import Declaration, Direction
 from tests.makers import damage, hostile
 from tests.makers import geotiff as made_geotiff

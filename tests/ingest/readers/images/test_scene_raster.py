@@ -7,7 +7,7 @@ from pyproj import Transformer
 from scipy.ndimage import binary_erosion
 
 from ingest.errors import InputError
-from ingest.readers import open_scenes
+from ingest.formats import open_scenes
 from ingest.readers.images import raster as scene_raster
 from ingest.readers.images.raster import SCALES
 from ingest.readers.images.resampling import resampled

@@ -7,7 +7,8 @@ import pytest
 from pyproj import Transformer
 
 from ingest.errors import InputError
-from ingest.readers import open_scenes, raster, recognise, scene_by_name
+from ingest.formats import open_scenes, recognise, scene_by_name
+from ingest.readers import raster
 from ingest.readers.images.scenes import Placing
 from ingest.readers.images.sentinel1 import grd as sentinel1_grd
 from ingest.readers.images.sentinel1 import projection

@@ -8,7 +8,7 @@ from pyproj import Transformer
 from shapely import Polygon
 
 from ingest.errors import InputError
-from ingest.readers import open_scenes, scene_by_name
+from ingest.formats import open_scenes, scene_by_name
 from ingest.readers.images.sentinel1.container import opened
 from ingest.readers.images.sentinel1.geolocation import positions_of
 from ingest.readers.images.sentinel1.safe import annotation_of, annotations_of, calibration_of, manifest_of, noise_of

@@ -5,7 +5,7 @@ from datetime import date
 import pytest
 
 from ingest.errors import InputError
-from ingest.readers import open_velocity_field
+from ingest.formats import open_velocity_field
 from ingest.readers.records import Declaration
 from tests.makers.generic import DATES, YEARS, csv_text
 

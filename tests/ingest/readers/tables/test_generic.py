@@ -8,9 +8,9 @@ import pytest
 from django.core.management import call_command
 
 from ingest.errors import InputError
+from ingest.formats import open_velocity_field, recognise
 from ingest.models import MeasurementPoint, Product
 from ingest.products.services import product_load
-from ingest.readers import open_velocity_field, recognise
 from ingest.readers.records import Component, Declaration, Direction
 from ingest.readers.submission import Submission
 from ingest.readers.tables import columns

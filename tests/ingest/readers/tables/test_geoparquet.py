@@ -9,7 +9,7 @@ import pytest
 import shapely
 
 from ingest.errors import InputError
-from ingest.readers import open_velocity_field, recognise
+from ingest.formats import open_velocity_field, recognise
 from ingest.readers.records import Declaration
 from ingest.readers.tables import geoparquet
 from tests.makers.generic import make

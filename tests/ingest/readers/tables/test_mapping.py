@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from ingest.errors import InputError
-from ingest.readers import open_velocity_field, recognise
+from ingest.formats import open_velocity_field, recognise
 from ingest.readers.records import Declaration, Direction
 from tests.makers.generic import DATES, make, projected
 

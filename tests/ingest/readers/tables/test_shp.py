@@ -10,8 +10,8 @@ from django.core.management import call_command
 from pyproj import CRS, Transformer
 
 from ingest.errors import InputError
+from ingest.formats import open_velocity_field, recognise
 from ingest.models import Product
-from ingest.readers import open_velocity_field, recognise
 from ingest.readers.records import Component, Declaration, Direction
 from tests.makers import damage, shapefiles
 from tests.makers.generic import DATES, table_of

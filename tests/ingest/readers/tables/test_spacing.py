@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from pyproj import Transformer
 
-from ingest.readers import open_velocity_field
+from ingest.formats import open_velocity_field
 from ingest.readers.records import Declaration
 from ingest.readers.tables.spacing import Spacing, lattice_of, spacing_of
 from tests.makers.generic import csv_text

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from ingest.errors import InputError
+from ingest.formats import open_velocity_field
 from ingest.models import Product
 from ingest.products.services import product_load
-from ingest.readers import open_velocity_field
 from ingest.readers.records import Component, Direction, PointBatch
 from tests.makers import damage
 

@@ -9,7 +9,7 @@ from affine import Affine
 from pyproj import Transformer
 
 from ingest.errors import InputError
-from ingest.readers import open_velocity_field, open_velocity_fields, recognise
+from ingest.formats import open_velocity_field, open_velocity_fields, recognise
 from ingest.readers.records import Component, Declaration, Technique
 from tests.makers import damage
 from tests.makers import geotiff as made_geotiff

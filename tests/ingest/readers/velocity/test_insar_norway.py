@@ -7,8 +7,8 @@ import pytest
 from django.core.management import call_command
 
 from ingest.errors import InputError
+from ingest.formats import open_velocity_field, recognise
 from ingest.models import MeasurementPoint, Product
-from ingest.readers import open_velocity_field, recognise
 from ingest.readers.records import Component, Declaration, Direction
 from tests.makers import damage
 from tests.makers import generic as made_generic

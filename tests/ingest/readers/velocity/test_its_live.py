@@ -7,7 +7,7 @@ import h5py
 import numpy as np
 import pytest
 
-from ingest.readers import open_velocity_fields, recognise
+from ingest.formats import open_velocity_fields, recognise
 from ingest.readers.records import Component, Technique
 from tests.makers import damage
 from tests.makers import its_live as made_its_live

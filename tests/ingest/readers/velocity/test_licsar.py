@@ -8,7 +8,7 @@ import pytest
 from affine import Affine
 
 from ingest.errors import InputError
-from ingest.readers import open_velocity_field, recognise
+from ingest.formats import open_velocity_field, recognise
 from ingest.readers.records import Direction
 from ingest.readers.velocity import stacks
 from tests.makers import damage

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from ingest.errors import InputError
-from ingest.readers import open_velocity_field
+from ingest.formats import open_velocity_field
 from ingest.readers.records import Direction
 from tests.makers import damage
 

@@ -9,8 +9,8 @@ from affine import Affine
 from django.core.management import call_command
 
 from ingest.errors import InputError
+from ingest.formats import open_velocity_field, recognise
 from ingest.models import Product
-from ingest.readers import open_velocity_field, recognise
 from ingest.readers.records import Direction
 from tests.makers import damage, geotiff
 from tests.makers.licsbas import FRAME, make_maps

@@ -9,7 +9,7 @@ from django.core.management import call_command
 from pyproj import Transformer
 
 from ingest.errors import InputError
-from ingest.readers import open_velocity_field, recognise
+from ingest.formats import open_velocity_field, recognise
 from ingest.readers.records import Direction, PointBatch
 from ingest.readers.velocity.opera_disp import frame as opera_disp
 from tests.ingest.products.test_loading import contents

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from ingest.errors import InputError
-from ingest.readers import open_velocity_field, recognise
+from ingest.formats import open_velocity_field, recognise
 from ingest.readers.records import Declaration
 from tests.makers import damage
 from tests.makers import interferograms as ground

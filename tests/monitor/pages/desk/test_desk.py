@@ -263,7 +263,7 @@ def test_series_become_groups_with_numbers_and_members(make_egms):
 def test_benchmarks_name_their_command_and_weights():
     answer = drawn(sheet_body("?tab=benchmarks&benchmark=deformation-national&metric=object_f1"))
     said = texts(answer)
-    assert "python -m lab.deformation.compare model" in said
+    assert "python -m lab.deformation.foreign.compare model" in said
     assert "7d60d9a3" in said
     assert {"model", "matched-filter", "whitening"} <= set(figure(answer, "figures")["data"][0]["y"])
     speed = drawn(sheet_body("?tab=benchmarks&benchmark=speed-tiles"))

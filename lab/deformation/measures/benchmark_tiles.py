@@ -11,7 +11,7 @@ import numpy as np
 
 from lab.simulation.seeds import Purpose, generator
 from lab.simulation.tiles import SIDE_M, Tile, TileConfig, TileTrack, make_tile, with_sources
-from ml.deformation.points import PointCloud
+from ml.deformation.gridding.points import PointCloud
 from ml.simulation.ground.deformation import Ellipse
 from ml.simulation.ground.frame import Offset
 from ml.simulation.ground.scatter import Density

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from lab.offsets.foreign.imaging import Field, Scene
+from lab.offsets.foreign_imaging import Field, Scene
 from ml.statistics.intervals import Float64
 
 Rng = np.random.Generator

@@ -14,8 +14,8 @@ import numpy as np
 from lab.benchmark import Benchmark, over_seeds, scenes_sha256
 from lab.offsets import baselines
 from lab.offsets.evaluate import AT, EDGE_NODES, SEARCH_FIELDS_PX, STATISTICS, all_errors, at_nodes
-from lab.offsets.foreign.families import FAMILIES
-from lab.offsets.foreign.imaging import imaged
+from lab.offsets.foreign_families import FAMILIES
+from lab.offsets.foreign_imaging import imaged
 from lab.results import Compared, alone
 from lab.simulation.sar.pairs import SarPair
 from lab.simulation.seeds import Purpose, generator

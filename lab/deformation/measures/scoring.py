@@ -10,9 +10,9 @@ from scipy import ndimage
 from shapely import contains_xy
 
 from lab.simulation.tiles import CELL_M, CELLS, Tile, TileTrack
+from ml.deformation.gridding.points import Float32, Float64
 from ml.deformation.infer import DeformationResult
 from ml.deformation.kinds import kind_of
-from ml.deformation.points import Float32, Float64
 from ml.deformation.reliability import MOVING_MM_YR, Reliability, highest_of_places
 from ml.rasters.areas import CLASSES, DEFAULT_THRESHOLDS, KINDS, SURE_SHARE, Area, motions, signs_and_names
 

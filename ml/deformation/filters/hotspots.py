@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from scipy.spatial import cKDTree
 
-from ml.deformation.baseline import DeformationMaps, background_and_noise, logistic, split_by_sign
+from ml.deformation.filters.baseline import DeformationMaps, background_and_noise, logistic, split_by_sign
 from ml.deformation.gridding.cells import VelocityGrid, assign_cells
-from ml.deformation.points import Float32, Float64, PointCloud
+from ml.deformation.gridding.points import Float32, Float64, PointCloud
 from ml.statistics.robust import MAD_TO_SIGMA
 
 

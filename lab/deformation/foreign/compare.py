@@ -1,4 +1,4 @@
-"""`python -m lab.deformation.compare METHOD …`: several methods in one pass over a benchmark, and how they differ.
+"""Compare several methods in one pass over a benchmark: python -m lab.deformation.foreign.compare METHOD …
 
 Prints and writes every figure of each, and by how much each finds more of the table's bowls than the last one named.
 """
@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from lab.deformation import evaluate
-from lab.deformation.benchmark_tiles import NATIONAL
 from lab.deformation.evaluate import card_of
 from lab.deformation.foreign import evaluate as foreign
 from lab.deformation.foreign.tiles import NAME as FOREIGN
+from lab.deformation.measures.benchmark_tiles import NATIONAL
 from ml.deformation.infer import CONFIGS
 from ml.runtime.code_version import code_version
 from ml.statistics.intervals import Interval
@@ -60,7 +60,7 @@ def main() -> None:
         name: {"metrics": _plain(benchmark.figures_of(scores, i)), "gains": _plain(benchmark.gains(scores, i, last))}
         for i, name in enumerate(args.methods)
     }
-    command = shlex.join(["python", "-m", "lab.deformation.compare", *sys.argv[1:]])
+    command = shlex.join(["python", "-m", "lab.deformation.foreign.compare", *sys.argv[1:]])
     cards = {name: card_of(config) for name, config in zip(args.methods, configs, strict=True)}
     hashes = {name: card.weights_sha256 for name, card in cards.items() if card}
     about = {

@@ -7,7 +7,7 @@ tells, the differences between cells stand (`baseline.cell_noise`).
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.deformation.points import PointCloud
+from ml.deformation.gridding.points import PointCloud
 
 SAMPLED = 3_000
 DATES_MISS = 2.0  # errors that all dates share are not in a rate's standard deviation: twice it is taken for a cell's

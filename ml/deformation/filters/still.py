@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ml.deformation.points import Float32
+from ml.deformation.gridding.points import Float32
 
 FEWEST_STILL = 5  # cells
 STILL_SPREAD_MM_YR = 1.0  # within which still ground stands, and by how many noises, where

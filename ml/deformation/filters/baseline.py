@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from ml.deformation.gridding.cells import VelocityGrid
-from ml.deformation.points import Float32
+from ml.deformation.gridding.points import Float32
 from ml.statistics.robust import MAD_TO_SIGMA
 
 

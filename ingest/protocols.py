@@ -1,4 +1,4 @@
-"""What a reader offers. A reader is a module; mypy checks each module in `ingest.readers.READERS` against these."""
+"""What a reader offers. A reader is a module; mypy checks each module in `ingest.formats.READERS` against these."""
 
 from pathlib import Path
 from typing import Protocol, runtime_checkable

@@ -12,9 +12,9 @@ from affine import Affine
 from numpy.typing import NDArray
 from shapely import contains_xy
 
-from lab.deformation.scoring import BoolMap, ShapeError, middles, within_reach
+from lab.deformation.measures.scoring import BoolMap, ShapeError, middles, within_reach
 from lab.simulation.tiles import CELL_M, CELLS, Tile, TileTrack
-from ml.deformation.points import Float32, Float64
+from ml.deformation.gridding.points import Float32, Float64
 from ml.rasters.areas import Area
 from ml.statistics.intervals import Interval
 

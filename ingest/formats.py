@@ -1,0 +1,169 @@
+"""One module per format; `recognise` finds the right one by content. No Django in here.
+
+A reader is a module as `ingest.protocols` describes it. A new format is its module, its line in READERS, its
+maker in tests/makers and its test: see CONTRIBUTING.md.
+"""
+
+import zipfile
+from pathlib import Path
+
+from ingest.errors import InputError
+from ingest.protocols import SceneReader, VelocityReader
+from ingest.readers import hdf5, raster
+from ingest.readers.images import earth_engine, hyp3_rtc, opera_rtc
+from ingest.readers.images import geotiff as image_geotiff
+from ingest.readers.images.scenes import ParsedName, SceneFile
+from ingest.readers.images.sentinel1 import grd as sentinel1_grd
+from ingest.readers.records import Declaration, VelocityField
+from ingest.readers.tables import generic, text_table
+from ingest.readers.velocity import (
+    egms,
+    geotiff,
+    hyp3,
+    insar_norway,
+    its_live,
+    licsar,
+    licsbas,
+    licsbas_maps,
+    pyrate,
+    vx_vy,
+)
+from ingest.readers.velocity.mintpy import he5 as mintpy_he5
+from ingest.readers.velocity.mintpy import native as mintpy
+from ingest.readers.velocity.opera_disp import frame as opera_disp
+from ingest.vectors import shapefiles
+
+# in the order in which they are tried: the particular before the general
+REGISTERED: tuple[VelocityReader | SceneReader, ...] = (
+    sentinel1_grd,  # its folder or zip holds files that others would recognise
+    egms,
+    insar_norway,
+    licsbas,
+    licsbas_maps,
+    mintpy,
+    mintpy_he5,
+    opera_disp,
+    licsar,
+    pyrate,
+    hyp3,
+    its_live,
+    vx_vy,
+    opera_rtc,
+    hyp3_rtc,
+    earth_engine,
+    image_geotiff,
+    geotiff,
+    generic,
+)
+GENERAL = frozenset({geotiff.NAME, generic.NAME})  # these also read what a particular reader recognises
+READERS = {reader.NAME: reader for reader in REGISTERED}
+SCENE_READERS = {reader.NAME: reader for reader in REGISTERED if isinstance(reader, SceneReader)}
+VELOCITY_READERS = {reader.NAME: reader for reader in REGISTERED if not isinstance(reader, SceneReader)}
+FORMATS = tuple(READERS)
+TITLES = {reader.NAME: reader.TITLE for reader in REGISTERED}
+SUFFIXES = frozenset[str]().union(*(reader.SUFFIXES for reader in REGISTERED))
+SUFFIXES_OF_ONE_FILE = SUFFIXES - {shapefiles.SUFFIX}  # a shapefile is several; alone it can be sent as a zip
+_PARTICULAR = {name: title for name, title in TITLES.items() if name not in {*GENERAL, image_geotiff.NAME}}
+KNOWN = (
+    f"velocities ({', '.join(title for name, title in _PARTICULAR.items() if name in VELOCITY_READERS)}, "
+    "a table of points with --mapping, a GeoTIFF with --unit) or images "
+    f"({', '.join(title for name, title in _PARTICULAR.items() if name in SCENE_READERS)}, "
+    "a GeoTIFF with --scale), under their original names"
+)
+
+
+def recognise(path: Path, declared: Declaration | None = None) -> str:
+    """Name the reader for a file or folder by its content. Raises InputError.
+
+    What is declared decides where content cannot: a mapping makes any table generic, a scale any GeoTIFF an image.
+    """
+    if not path.exists():
+        raise InputError(path, "there is no such file", "Check the path")
+    if path.is_file() and not path.stat().st_size:
+        raise InputError(path, "the file is empty", "Download or export it again")
+    if path.suffix.lower() == ".zip":
+        _refuse_odd_zip(path)
+    if declared and declared.mapping and path.suffix.lower() in generic.SUFFIXES:
+        return generic.NAME
+    name = next((reader.NAME for reader in REGISTERED if reader.recognises(path)), None)
+    if name is None:
+        raise InputError(path, _describe_unknown(path), f"Give {KNOWN}")
+    return image_geotiff.NAME if name == geotiff.NAME and declared and declared.scale else name
+
+
+def _refuse_odd_zip(path: Path) -> None:
+    """Before every reader looks into it: its list of members alone may be endless."""
+    if not zipfile.is_zipfile(path):
+        raise InputError(path, "this is not a whole zip file", "Download it again: it may have been cut off")
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = len(archive.infolist())
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, UnicodeError) as fault:
+        raise InputError(path, f"its list of files cannot be read ({fault})", "Download it again") from fault
+    if members > text_table.MAX_MEMBERS:
+        raise InputError(path, f"the zip holds {members:,} files", "Give one product per zip")
+
+
+def _describe_unknown(path: Path) -> str:
+    """What a file of no known format holds. Raises InputError where it is damaged."""
+    suffix = path.suffix.lower()
+    if suffix in raster.SUFFIXES:
+        raise InputError(path, "it cannot be read as GeoTIFF: its content is of another format", "Make it again")
+    if suffix in generic.SUFFIXES - text_table.SUFFIXES:
+        return f"it is no {suffix.removeprefix('.')}: its content is of another format"
+    if suffix in text_table.SUFFIXES:
+        return f"its columns {', '.join(text_table.table_of(path).names[:8])} … fit none of the known formats"
+    if suffix in hdf5.SUFFIXES:
+        with hdf5.opened(path) as file:
+            return f"its datasets {', '.join(list(file)[:8])} … fit none of the known formats"
+    return f"content and extension {path.suffix or '(none)'!r} fit none of the known formats"
+
+
+def open_velocity_fields(
+    path: Path, source_format: str = "auto", declared: Declaration | None = None
+) -> tuple[VelocityField, ...]:
+    """Read the headers of a file's components and prepare their batches. Raises InputError for what cannot be used."""
+    reader = VELOCITY_READERS.get(_chosen(path, source_format, declared))
+    if reader is None:
+        raise InputError(path, "this is an image, not a velocity field", f"Give {KNOWN}")
+    return reader.read(path, declared or Declaration())
+
+
+def open_velocity_field(path: Path, source_format: str = "auto", declared: Declaration | None = None) -> VelocityField:
+    """Read the header of a file of one component. Raises InputError, also where there are several."""
+    fields = open_velocity_fields(path, source_format, declared)
+    if len(fields) > 1:
+        problem = f"it holds {len(fields)} components: {', '.join(field.header.component for field in fields)}"
+        raise InputError(path, problem, "Give a file of one component")
+    return fields[0]
+
+
+def open_scenes(path: Path, source_format: str = "auto", declared: Declaration | None = None) -> tuple[SceneFile, ...]:
+    """Read the headers of a file's images (one per polarisation) and prepare to read them. Raises InputError."""
+    reader = SCENE_READERS.get(_chosen(path, source_format, declared))
+    if reader is None:
+        raise InputError(path, "this is a velocity field, not an image", "Give a radar image")
+    return reader.read(path, declared or Declaration())
+
+
+def scene_by_name(path: Path, declared: Declaration | None = None) -> tuple[str, ParsedName] | None:
+    """Format of an image, usable or not, and what its name states; None for what is no image. Never raises InputError.
+
+    What cannot be recognised (an empty file, half a zip) is an image if it has the name of one.
+    """
+    try:
+        recognised = recognise(path, declared)
+    except InputError:
+        named = ((name, reader.parse_name(path)) for name, reader in SCENE_READERS.items())
+        return next(((name, parsed) for name, parsed in named if parsed.platform), None)
+    return (recognised, SCENE_READERS[recognised].parse_name(path)) if recognised in SCENE_READERS else None
+
+
+def _chosen(path: Path, source_format: str, declared: Declaration | None = None) -> str:
+    """The name of the reader to use. Raises InputError where the requested format cannot be right."""
+    recognised = recognise(path, declared)
+    if source_format in {"auto", recognised}:
+        return recognised
+    if recognised in GENERAL or source_format in GENERAL:
+        return source_format
+    raise InputError(path, f"this is not a file of format {source_format!r} but {recognised!r}", "Leave --format out")

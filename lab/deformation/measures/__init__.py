@@ -1,0 +1,1 @@
+"""What evaluations share: tiles of a benchmark, outlines that match, scores."""

@@ -1,0 +1,1 @@
+"""Filters and statistics without learning: the matched filter, what stands still, hotspots."""
