@@ -9,6 +9,7 @@ import pytest
 from tests.waiting import once_per_run
 
 ROOT = Path(__file__).resolve().parent.parent
+LONG = {"lab", "packaging"}  # folders of tests that scripts/test leaves out
 
 pytest_plugins = [
     "tests.fixtures.clocks",
@@ -28,6 +29,9 @@ os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")  # Playwright keeps a
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items):
     """The longest tests first and together: no worker is left alone with them, and one worker has the shared demo."""
+    for item in items:
+        if item.path.relative_to(ROOT / "tests").parts[0] in LONG:
+            item.add_marker(pytest.mark.long)
     items.sort(key=lambda item: item.get_closest_marker("demo") is None)
 
 
