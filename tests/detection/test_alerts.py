@@ -107,7 +107,7 @@ def test_a_change_that_life_does_not_allow_is_refused(first_scan):
         services.alert_transition(alert=alert, to=State.REJECTED, reason="no")
 
 
-def test_of_two_people_who_decide_at_once_one_is_told(first_scan):
+def test_of_two_people_who_decide_at_once_one_is_refused(first_scan):
     mine, theirs = Alert.objects.first(), Alert.objects.first()
     services.alert_transition(alert=mine, to=State.CONFIRMED, reason="seen in the field")
     with pytest.raises(ValueError, match="somebody else"):

@@ -49,7 +49,7 @@ def edit(alert: Alert, editor, announce=True, **wanted):
     )
 
 
-def test_an_edit_changes_the_alert_and_is_told_as_an_update(alert, anna):
+def test_an_edit_changes_the_alert_and_is_reported_as_an_update(alert, anna):
     before, outline = as_json(alert.area), shifted(alert)
     edit(alert, anna, kind="landslide", severity="strong", area=outline, texts={"de": "Hang am Bach.", "fr": " "})
     alert.refresh_from_db()
@@ -117,7 +117,7 @@ def test_a_small_correction_of_the_text_is_not_announced(alert, anna):
     assert edit(alert, anna, announce=False, kind="landslide").transition is not None
 
 
-def test_the_second_of_two_editors_is_told(alert, anna):
+def test_the_second_of_two_editors_is_refused(alert, anna):
     edit(alert, anna, kind="landslide")
     with pytest.raises(Overtaken):
         alert_edit(alert=alert, editor=anna, wanted={"kind": "uplift"}, expected_state=alert.state, expected_edit=0)

@@ -28,7 +28,7 @@ def change(
     return {name: band.astype(np.float32) for name, band in bands.items()}
 
 
-def test_a_lost_coherence_is_told_with_its_figures():
+def test_a_lost_coherence_is_reported_with_its_figures():
     (patch,) = changed_patches(change(), GRID, weather=0.0)
     assert patch.kind is Kind.SURFACE_CHANGE
     assert patch.cells == 16 * 16
@@ -48,7 +48,7 @@ def test_a_lost_coherence_is_told_with_its_figures():
         change(z=8.0),  # more coherent than before
     ],
 )
-def test_what_is_weak_small_or_a_gain_is_not_told(bands):
+def test_what_is_weak_small_or_a_gain_is_not_reported(bands):
     assert changed_patches(bands, GRID, weather=0.0) == []
 
 
@@ -56,7 +56,7 @@ def test_what_the_weather_took_does_not_count_as_lost():
     assert changed_patches(change(drop=0.3), GRID, weather=-0.2) == []
 
 
-def test_what_other_pairs_confirm_is_told_though_weaker_and_smaller():
+def test_what_other_pairs_confirm_is_reported_though_weaker_and_smaller():
     weak = change(z=-3.0, rows=slice(10, 19), cols=slice(10, 19))
     assert changed_patches(weak, GRID, weather=0.0) == []
     confidence = np.where(weak["change_sigma"] < 0, np.float32(0.95), np.float32(np.nan))
@@ -83,7 +83,7 @@ def moving(bands: dict, **options) -> list:
     return moving_patches(bands, NODES, EPSG, posting_m=30.0, days=12.0, **options)
 
 
-def test_moving_ground_is_told_with_speed_and_direction():
+def test_moving_ground_is_reported_with_speed_and_direction():
     (patch,) = moving(offsets())
     assert patch.kind is Kind.MOVING_GROUND
     assert patch.cells == 25
@@ -106,7 +106,7 @@ def test_the_misregistration_of_the_whole_pair_is_no_motion():
         offsets(noise=0.4),  # the scene scatters as much
     ],
 )
-def test_slow_narrow_or_noisy_motion_is_not_told(bands):
+def test_slow_narrow_or_noisy_motion_is_not_reported(bands):
     assert moving(bands) == []
 
 
@@ -116,7 +116,7 @@ def test_offsets_that_point_everywhere_are_no_motion():
     assert moving(bands) == []
 
 
-def test_nothing_known_is_nothing_told():
+def test_nothing_known_is_nothing_reported():
     assert moving({name: np.full((8, 8), np.nan, dtype=np.float32) for name in offsets()}) == []
 
 

@@ -136,7 +136,7 @@ def test_what_was_taken_back_is_not_taken_back_again(alert, anna):
         reviews.review_take_back(review=review, reviewer=anna)
 
 
-def test_whoever_saw_an_older_state_is_told_and_changes_nothing(alert, anna, ben):
+def test_whoever_saw_an_older_state_is_refused_and_changes_nothing(alert, anna, ben):
     seen_by_ben = Alert.objects.get(pk=alert.pk)
     say(alert, Verdict.CONFIRM, anna)
     with pytest.raises(reviews.Overtaken, match="somebody else"):

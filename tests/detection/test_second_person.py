@@ -131,7 +131,7 @@ def test_what_a_colleague_holds_is_not_answered(make_alert, people):
     assert proposal_waiting(alert=alert) == proposal
 
 
-def test_another_verdict_or_change_ends_what_waits_and_a_late_publisher_is_told(make_alert, people):
+def test_another_verdict_or_change_ends_what_waits_and_a_late_publisher_is_refused(make_alert, people):
     anna, ben, carl = people
     judged, changed = make_alert(), make_alert(longitude=-11)
     first, second = say(judged, Verdict.CONFIRM, anna), say(changed, Verdict.CONFIRM, anna)

@@ -1,4 +1,4 @@
-"""What is news of an alert that is known: rules without a database."""
+"""Changes of a known alert that are reported: rules without a database."""
 
 from datetime import date, timedelta
 
@@ -98,7 +98,7 @@ def test_the_fastest_part_is_news_where_the_outline_grew_with_it():
     assert causes(reported(rate=-6.0), seen(-40.0, NOW, -6.0)) == []  # the peak of then is not known
 
 
-def test_a_change_that_one_view_told_is_no_news_of_a_view_with_older_data():
+def test_a_change_that_one_view_reported_is_not_reported_for_a_view_with_older_data():
     other = "los/88/descending"
     both = figures()._replace(views={LOS: figures().views[LOS], other: ViewFigures(-7.0, 0.5, 2e5, REPORTED)})
     after = reported_by_step(both, changes(reported(), figures(-14.0)))
@@ -132,12 +132,12 @@ def test_one_update_a_month_and_a_higher_grade_does_not_wait():
     assert not may_report((), timedelta(days=1000))
 
 
-def test_what_was_told_is_kept_as_it_was():
+def test_what_was_reported_is_kept_as_it_was():
     kept = figures(series=SeriesMotion(date(2024, 6, 1), None), shares={"landslide": 0.7})
     assert from_json(as_json(kept)) == kept
 
 
-def test_two_hundred_changes_are_all_told_once():
+def test_two_hundred_changes_are_all_reported_once():
     rng = np.random.default_rng(22)
     for _ in range(200):
         before = reported(rate=-float(rng.uniform(4, 40)), sigma=float(rng.uniform(0.2, 0.8)))
@@ -147,9 +147,9 @@ def test_two_hundred_changes_are_all_told_once():
         assert causes(after, figures(after.views[LOS].rate, after.views[LOS].sigma, until=date(2025, 2, 1))) == []
 
 
-def test_a_year_of_noise_is_told_less_than_once_for_a_hundred_alerts():
+def test_a_year_of_noise_is_reported_less_than_once_for_a_hundred_alerts():
     """Rates of a window of five years that moves on by six days a time, white noise of 3 to 8 mm, 1000 alerts."""
-    rng, n_told, days, steps = np.random.default_rng(7), 0, 6.0, 304
+    rng, n_reported, days, steps = np.random.default_rng(7), 0, 6.0, 304
     at = np.arange(steps) * days / 365.25
     weights = (at - at.mean()) / ((at - at.mean()) ** 2).sum()
     for _ in range(1000):
@@ -161,8 +161,8 @@ def test_a_year_of_noise_is_told_less_than_once_for_a_hundred_alerts():
         for n, rate_now in enumerate(rates[1:], start=1):
             after = figures(rate_now, sigma, until=REPORTED + timedelta(days=6 * n))
             if may_report(changes(known, after), timedelta(days=6 * (n - last))):
-                n_told, known, last = n_told + 1, after, n
-    assert n_told <= 10
+                n_reported, known, last = n_reported + 1, after, n
+    assert n_reported <= 10
 
 
 def test_a_place_is_at_rest_after_two_looks_and_as_long_as_the_noise_asks_for():
