@@ -55,7 +55,8 @@ class CoherenceSettings:
     share of such steps); with_history: the share of steps that see earlier images. textured_share: of the pairs of all
     others. looks_stated_share: of pairs. sample_weight: of the second truth against the first.
     from_shipped: begin with the shipped weights. The others switch parts off, to measure what they are worth: symmetric
-    features; the secondary registered first; misregistered, structured pairs in training; residual blocks; widths and blocks of the levels.
+    features; the secondary registered first; misregistered, structured pairs in training; residual blocks; widths and
+    blocks of the levels.
     """
 
     pairs: int = 1536
