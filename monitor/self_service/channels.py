@@ -167,4 +167,4 @@ def service_worker(request: HttpRequest) -> HttpResponse:
 
 @cache
 def _script() -> str:
-    return (SITE_DIR / "static" / "js" / "push" / "worker.js").read_text(encoding="utf-8")
+    return (SITE_DIR / "static" / "js" / "notifications" / "push" / "worker.js").read_text(encoding="utf-8")

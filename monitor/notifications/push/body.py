@@ -20,7 +20,7 @@ LONGEST_TITLE, LONGEST_SENTENCE = 160, 400  # letters
 
 
 def payload(message: OutgoingMessage, cards: KeptCards) -> bytes:
-    """JSON for static/js/push/worker.js. message: as `selectors.messages_to_deliver` reads it."""
+    """JSON for static/js/notifications/push/worker.js. message: as `selectors.messages_to_deliver` reads it."""
     with translation.override(message.language):
         if message.transition is None:
             summary = message.kind == OutgoingMessage.Kind.SUMMARY
