@@ -14,7 +14,13 @@ from django.utils import timezone, translation
 
 from detection.models import Alert, AlertTransition
 from detection.reviews.visits import visits_coming
-from monitor.maps.rasters.visibility import Ground, Visibility, visibilities_in, visibility_around, visibility_words
+from monitor.maps.rasters.visibility import (
+    Scope,
+    Visibility,
+    visibilities_in,
+    visibility_around,
+    visibility_words,
+)
 from monitor.models.messages import Notification, OutgoingMessage
 from monitor.models.subscriptions import Subscription
 from monitor.notifications.bursts import Burst, burst_of
@@ -164,7 +170,7 @@ class Composer:
         if subscription.pk not in self._seen:
             self._seen |= visibilities_in({subscription.pk: subscription.region})
         seen = self._seen[subscription.pk]
-        return visibility_words(seen, Ground.REGION) if seen else ""
+        return visibility_words(seen, Scope.REGION) if seen else ""
 
     def _burst(self, news: list[Notification]) -> Burst | None:
         """Worked out once for all who hear of the same, and where it is said."""

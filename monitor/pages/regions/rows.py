@@ -59,7 +59,7 @@ def region_page(region: AdministrativeRegion, most: int = MOST_CARDS, numbered: 
         "level": words.level_label(region.level),
         "sentence": words.moving_sentence(region.name, n_moving, _n(counts, UNREVIEWED), is_measured),
         "year": words.year_sentence(today.year, *_this_year(months, today)) if counts else "",
-        "looks": words.looks_sentence(*looks._replace(last_image=looks.last_image and looks.last_image.date())),
+        "looks": words.measured_sentence(*looks._replace(last_image=looks.last_image and looks.last_image.date())),
         "unseen": visibility_sentence(region.outline),
         "n_moving": n_moving,
         "n_listed": n_moving + _n(counts, (State.FINISHED,)),

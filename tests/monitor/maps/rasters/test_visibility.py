@@ -57,7 +57,7 @@ def test_the_best_view_counts_and_the_date_is_the_last_one(client, limits):
         seen = visibility_in(region)
         assert least <= seen.unseen <= most
         assert seen.noticed_mm_yr == noticed_mm_yr
-        assert seen.last_look == max(one.run.product.dates[-1] for one in limits)
+        assert seen.last_measured == max(one.run.product.dates[-1] for one in limits)
         assert visibilities_in({7: region, 8: AWAY}) == {7: seen, 8: None}
 
 
