@@ -30,7 +30,7 @@ HOW = {
 
 
 def method_block(alert: Alert, detections: Sequence[Detection]) -> dict[str, Any] | None:
-    """A sentence and a row for each method; None where others have not looked at this ground."""
+    """Return a sentence and a row for each method; None where no other method covers this ground."""
     kept = AlertMethods.objects.filter(alert=alert).first()
     if kept is None or not kept.looks or not detections:
         return None
@@ -75,7 +75,7 @@ def _answer(score: float, share: float) -> str:
 
 
 def agreement_rows(alert: Alert, detections: Sequence[Detection]) -> list[dict[str, Any]]:
-    """A row for each velocity field that shows the ground, whether its points show by themselves that it moves."""
+    """Return a row for each velocity field on this ground: whether its own points show the motion."""
     if family(alert.kind) is not Family.VELOCITY:
         return []
     looked = {one["product"]: _seen(one) for detection in detections for one in detection.reasons if "product" in one}
@@ -86,7 +86,7 @@ def agreement_rows(alert: Alert, detections: Sequence[Detection]) -> list[dict[s
 
 
 def agreement_sentence(rows: Sequence[Mapping[str, Any]]) -> str:
-    """How many of `agreement_rows` show the motion by themselves."""
+    """Count how many of `agreement_rows` show the motion by themselves, in one sentence."""
     counts = {"n": sum(row["shows"] for row in rows), "total": len(rows)}
     if counts["n"] == counts["total"] == 2:
         return _("Both sets of measurements show it, each by itself.")

@@ -10,7 +10,7 @@ from monitor.wording.images import data_set_name
 
 
 def motion_rows(alert: Alert) -> dict[str, Any] | None:
-    """Its sentences, its table and what its chart draws; None without a series."""
+    """Return the sentences, table and chart data of the motion; None without a series."""
     motion = AlertMotion.objects.filter(alert=alert).select_related("product").first()
     if motion is None:
         return None

@@ -16,7 +16,7 @@ LEVELS = ("half", "core")  # outlines within that of the alert
 
 
 def places_rows(detections: Sequence[Detection]) -> dict[str, Any] | None:
-    """Rows of the table and outlines of the map, of the detection that sees the fastest motion; None without places."""
+    """Return table rows and map outlines of the detection with the fastest motion; None without places."""
     measured = [detection for detection in detections if detection.places]
     if not measured:
         return None

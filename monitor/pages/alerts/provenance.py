@@ -40,7 +40,7 @@ def _series(series: SurgeSeries) -> str:
 
 
 def _model_cards(detection: Detection) -> list[str]:
-    """Where the documentation describes a method: its data, figures and limits."""
+    """Return the documents that describe a method: its data, figures and limits."""
     version = detection.scan.prediction.run.model_version
     name = version.method if version.method in OWN_CARDS else version.task.removesuffix("-change")
     names = [name, *(["surges"] if detection.kind == Kind.GLACIER_SURGE else [])]

@@ -42,7 +42,7 @@ STATES = {  # of a place that moves or moved, as headings of columns
 
 
 def region_page(region: AdministrativeRegion, most: int = MOST_CARDS, numbered: bool = False) -> dict[str, Any]:
-    """Its alerts, trend and surroundings; the number of queries does not grow with their number."""
+    """Return a region's alerts, trend and surroundings; the number of queries does not grow with the alerts."""
     among = alerts_touching(region)
     counts = alert_counts(alerts=alerts_within(among=among))
     alerts = list(alerts_matching(among=among, order=Order.STRONGEST)[:most])
@@ -73,7 +73,7 @@ def region_page(region: AdministrativeRegion, most: int = MOST_CARDS, numbered: 
 
 
 def region_report(region: AdministrativeRegion) -> dict[str, Any]:
-    """For paper: the strongest alerts numbered as on the map, where the figures come from, and the layer's hash."""
+    """Return the report for paper: the strongest alerts numbered as on the map, and their sources."""
     address = reverse("region-detail", args=[region.slug])
     lists = {"fields": fields_in(region=region.outline), "credits": site_facts()["attributions"]}
     return (
@@ -88,18 +88,18 @@ def region_report(region: AdministrativeRegion) -> dict[str, Any]:
 
 
 def with_neighbours(region: AdministrativeRegion) -> dict[str, Any]:
-    """The larger regions around it and the smaller ones within."""
+    """Return the larger regions around a region and the smaller ones within."""
     return {"around": regions_around(region=region), "within": regions_within(region=region)}
 
 
 def filters_of(region: AdministrativeRegion) -> dict[str, Any]:
-    """Every filter of the list of alerts, with this region chosen."""
+    """Return every filter of the list of alerts, with this region chosen."""
     choice = Choice({"region": region.slug})
     return {"choice": choice, "facets": choice.facets(alert_counts(alerts=choice.alerts_around())), "orders": ORDERS}
 
 
 def embed_line(region: AdministrativeRegion, address: str) -> str:
-    """The line of HTML that puts the widget on another page."""
+    """Return the line of HTML that puts the widget on another page."""
     title = _("Moving ground: %(region)s") % {"region": region.name}
     return (
         f'<iframe src="{escape(address)}" title="{escape(title)}" width="100%" height="620" '
@@ -108,6 +108,7 @@ def embed_line(region: AdministrativeRegion, address: str) -> str:
 
 
 def embed_address(region: AdministrativeRegion) -> str:
+    """Return the address of a region's widget."""
     return reverse("region-embed", args=[region.slug])
 
 
@@ -121,7 +122,7 @@ def _this_year(months: Sequence[Month], today: date) -> tuple[int, int]:
 
 
 def _table(counts: Sequence[AlertCount]) -> list[dict[str, Any]]:
-    """Kinds that there are, with their number in each state."""
+    """Return the kinds that occur, with their number in each state."""
     rows = []
     for kind, label in KIND_LABELS.items():
         own = [one for one in counts if one.kind == kind]

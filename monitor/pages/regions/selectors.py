@@ -25,5 +25,5 @@ def looks_at(*, region: MultiPolygon) -> Looks:
 
 
 def fields_in(*, region: MultiPolygon) -> QuerySet[Product]:
-    """Velocity fields that reach into a region, those that were loaded last first; not those derived from others."""
+    """Return velocity fields that reach into a region, the last loaded first, without derived ones."""
     return Product.objects.current().filter(derived_from=None, footprint__intersects=region)

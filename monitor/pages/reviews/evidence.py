@@ -20,6 +20,7 @@ from monitor.wording.regions import distance_label
 
 
 def case_evidence(alert: Alert, proposal: Proposal | None) -> dict[str, Any]:
+    """Return rasters, overlays, outlines, neighbours and image pairs of a case."""
     proposed = proposed_area(alert=alert, proposal=proposal) if proposal else None
     detections, near = detections_shown(alert=alert), alerts_near(alert=alert)
     cards = alert_cards(near)
@@ -43,7 +44,7 @@ def case_evidence(alert: Alert, proposal: Proposal | None) -> dict[str, Any]:
 
 
 def _rasters(detections: list[Detection]) -> list[dict[str, Any]]:
-    """The results behind a case, one for each layer and date, as the map's script needs them."""
+    """Return the results behind a case, one for each layer and date, as the map's script needs them."""
     rasters = {}
     for prediction in (detection.scan.prediction for detection in detections):
         if place := raster_group(prediction):
@@ -65,7 +66,7 @@ def _outline(area: MultiPolygon, role: str, label: str) -> dict[str, Any]:
 
 
 def _swipe(alert: Alert, detection: Detection) -> dict[str, str] | None:
-    """Both images of the pair behind a detection, where they may be shown."""
+    """Return both images of the pair behind a detection, where they may be shown."""
     titles = {one.name: one.title for one in captions(detection)}
     if not {"before", "after"} <= titles.keys():
         return None

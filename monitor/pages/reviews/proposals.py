@@ -18,7 +18,7 @@ from monitor.wording.states import in_language
 
 
 def proposal_panel(request: HttpRequest, alert: Alert, proposal: Proposal) -> dict[str, Any]:
-    """Who proposed what and when, and whether the reader may answer."""
+    """Return who proposed what and when, and whether the reader may answer."""
     own = proposal.proposer_id == request.user.pk
     said = REASONS[Verdict.CONFIRM].get(proposal.reason_code)
     return {
@@ -34,12 +34,12 @@ def proposal_panel(request: HttpRequest, alert: Alert, proposal: Proposal) -> di
 
 
 def proposed_area(*, alert: Alert, proposal: Proposal) -> MultiPolygon | None:
-    """The outline that a change would bring; None where it stays."""
+    """Return the outline that a change would bring; None where it stays."""
     return from_json(_wanted(alert, proposal.change, "area")) if "area" in (proposal.change or {}) else None
 
 
 def _wanted(alert: Alert, change: dict[str, Any], name: str) -> Any:
-    """What a column is to be: what was set, or what the computer says."""
+    """Return the new value of a column: what was set, or what the computer computed."""
     set_by_hand = by_hand_of(alert)
     return change[name] if change[name] is not None or set_by_hand is None else set_by_hand.computed.get(name)
 
