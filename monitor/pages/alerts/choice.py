@@ -109,8 +109,8 @@ class Choice:
         self.region: AdministrativeRegion | None = self.values.get("region")
 
     @cached_property
-    def place(self) -> dict[str, Any]:
-        """Where and when: what the numbers of all other filters are counted within."""
+    def where_and_when(self) -> dict[str, Any]:
+        """Return the area and the periods, within which the other filters are counted."""
         found, moving = (
             Period(self.values.get(f"{name}_from"), self.values.get(f"{name}_to")) for name in ("found", "moving")
         )
@@ -120,11 +120,11 @@ class Choice:
     def alerts(self) -> QuerySet[Alert]:
         """Return the chosen alerts in the chosen order."""
         named = {name: self.values.get(name, "") for name, *_ in FACETS}
-        return alerts_matching(**named, **self.place, order=Order(self.values.get("sort") or Order.STRONGEST))
+        return alerts_matching(**named, **self.where_and_when, order=Order(self.values.get("sort") or Order.STRONGEST))
 
     def alerts_around(self) -> QuerySet[Alert]:
         """Return alerts of any kind, state and severity in the chosen area and periods."""
-        return alerts_within(**self.place)
+        return alerts_within(**self.where_and_when)
 
     def query(self, for_feeds: bool = False) -> str:
         """Return the choice as the query string of an address, without what is not chosen."""

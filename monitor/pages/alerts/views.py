@@ -72,10 +72,10 @@ def report(request: HttpRequest, code: str) -> HttpResponse:
 @require_safe
 def alert_picture(request: HttpRequest, code: str, detection: int, name: str) -> HttpResponseBase:
     """Return what one run shows of the alert: its score map, the points, or their rates wrapped."""
-    seen = detection_of(alert=alert_or_404(code), number=detection) if detection <= BIGGEST_KEY else None
-    if seen is None or name not in {one.name for one in captions(seen)}:
+    shown = detection_of(alert=alert_or_404(code), number=detection) if detection <= BIGGEST_KEY else None
+    if shown is None or name not in {one.name for one in captions(shown)}:
         raise Http404("There is no such picture of this alert.")
-    return png_response(request, fingerprint(seen, name), lambda: evidence_png(seen, name))
+    return png_response(request, fingerprint(shown, name), lambda: evidence_png(shown, name))
 
 
 @require_safe

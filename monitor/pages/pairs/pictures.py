@@ -101,14 +101,14 @@ def run_png(prediction: Prediction, layer: RasterLayer, piece: Piece) -> bytes:
 
 def fingerprint(pair: ScenePair, image: str, piece: Piece) -> str:
     """Return an ETag that changes with the files and with the way they are painted."""
-    looks = (PAINT_VERSION, image, piece, RATIO_DB, RATIO_MEAN_PX, RATIO_STOPS)
-    return f'"{_digest([*map(str, looks), *_of_files(pair)])}"'
+    appearance = (PAINT_VERSION, image, piece, RATIO_DB, RATIO_MEAN_PX, RATIO_STOPS)
+    return f'"{_digest([*map(str, appearance), *_of_files(pair)])}"'
 
 
 def run_fingerprint(prediction: Prediction, layer: RasterLayer, piece: Piece) -> str:
     """Return an ETag that changes with the result and with the way it is painted."""
-    looks = (PAINT_VERSION, layer.name, layer.bands, layer.low, layer.high, layer.stops, piece)
-    return f'"{_digest([*map(str, looks), str(prediction.pk), prediction.raster_sha256])}"'
+    appearance = (PAINT_VERSION, layer.name, layer.bands, layer.low, layer.high, layer.stops, piece)
+    return f'"{_digest([*map(str, appearance), str(prediction.pk), prediction.raster_sha256])}"'
 
 
 @contextmanager

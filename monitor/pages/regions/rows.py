@@ -1,10 +1,12 @@
 """A region as its page, its report and its widget show it."""
 
 from collections.abc import Sequence
-from datetime import date
-from typing import Any
+from datetime import date, datetime
+from typing import Any, NamedTuple
 
 from django.conf import settings
+from django.contrib.gis.geos import MultiPolygon
+from django.db.models import Count, DateField, F, Func, Max, QuerySet
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import date_format
@@ -16,12 +18,11 @@ from detection.kinds import KIND_LABELS
 from detection.lists import AlertCount, Month, Order, alert_counts, alerts_matching, alerts_within, monthly_counts
 from detection.rules.lifecycle import LIVING, State
 from ingest.context.regions import regions_around, regions_within
-from ingest.models import AdministrativeRegion
+from ingest.models import AdministrativeRegion, Product, Scene
 from monitor.maps.imaging.charts import column_chart
 from monitor.maps.map.plans import region_plan
 from monitor.maps.rasters.visibility import visibility_sentence
 from monitor.pages.alerts.choice import ORDERS, Choice
-from monitor.pages.regions.selectors import fields_in, looks_at
 from monitor.web.context import MOST_CREDITS, shortened, site_facts
 from monitor.wording import administrative as words
 from monitor.wording.cards.cards import alert_cards
@@ -41,6 +42,27 @@ STATES = {  # of a place that moves or moved, as headings of columns
 }
 
 
+class Coverage(NamedTuple):
+    """Data of a region. n_products: velocity fields that reach into it; last_measured: their last date."""
+
+    n_products: int
+    last_measured: date | None
+    last_image: datetime | None
+
+
+def coverage_of(*, region: MultiPolygon) -> Coverage:
+    """Return what of a region was measured, and when last."""
+    last = Func(F("dates"), template="(%(expressions)s)[array_upper(%(expressions)s, 1)]", output_field=DateField())
+    known = fields_in(region=region).order_by().aggregate(n=Count("pk"), last=Max(last))
+    images = Scene.objects.filter(footprint__intersects=region).aggregate(last=Max("acquired_at"))
+    return Coverage(known["n"], known["last"], images["last"])
+
+
+def fields_in(*, region: MultiPolygon) -> QuerySet[Product]:
+    """Return velocity fields that reach into a region, the last loaded first, without derived ones."""
+    return Product.objects.current().filter(derived_from=None, footprint__intersects=region)
+
+
 def region_page(region: AdministrativeRegion, most: int = MOST_CARDS, numbered: bool = False) -> dict[str, Any]:
     """Return a region's alerts, trend and surroundings; the number of queries does not grow with the alerts."""
     among = alerts_touching(region)
@@ -49,8 +71,8 @@ def region_page(region: AdministrativeRegion, most: int = MOST_CARDS, numbered: 
     cards = alert_cards(alerts)
     today = timezone.now().date()
     months = monthly_counts(among=among, until=today, n_months=MONTHS)
-    looks = looks_at(region=region.outline)
-    is_measured = bool(looks.n_products or looks.last_image)
+    coverage = coverage_of(region=region.outline)
+    is_measured = bool(coverage.n_products or coverage.last_image)
     n_moving = _n(counts, LIVING)
     return {
         "region": region,
@@ -59,7 +81,9 @@ def region_page(region: AdministrativeRegion, most: int = MOST_CARDS, numbered: 
         "level": words.level_label(region.level),
         "sentence": words.moving_sentence(region.name, n_moving, _n(counts, UNREVIEWED), is_measured),
         "year": words.year_sentence(today.year, *_this_year(months, today)) if counts else "",
-        "looks": words.looks_sentence(*looks._replace(last_image=looks.last_image and looks.last_image.date())),
+        "coverage": words.looks_sentence(
+            *coverage._replace(last_image=coverage.last_image and coverage.last_image.date())
+        ),
         "unseen": visibility_sentence(region.outline),
         "n_moving": n_moving,
         "n_listed": n_moving + _n(counts, (State.FINISHED,)),

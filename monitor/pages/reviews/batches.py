@@ -54,7 +54,7 @@ def review_similar(request: HttpRequest, code: str) -> HttpResponse:
         return _similar(request, alert, _("This was not recorded: %(fault)s.") % {"fault": in_language(str(fault))})
     if not batch.done and not batch.proposed:
         return _similar(request, alert, _left(batch.skipped), status=409)
-    _tell(request, batch, _recorded(len(batch.done)) if batch.done else "")
+    _report(request, batch, _recorded(len(batch.done)) if batch.done else "")
     page = reverse("review-batch", args=[batch.row.pk]) if batch.row else reverse("review-queue")
     return HttpResponseRedirect(page)
 
@@ -72,7 +72,7 @@ def review_batch(request: HttpRequest, batch: int) -> HttpResponse:
     if not undone.done:
         return _batch(request, row, _left(undone.skipped), status=409)
     n = len(undone.done)
-    _tell(request, undone, ngettext("%(n)s verdict taken back.", "%(n)s verdicts taken back.", n) % {"n": n})
+    _report(request, undone, ngettext("%(n)s verdict taken back.", "%(n)s verdicts taken back.", n) % {"n": n})
     return HttpResponseRedirect(reverse("review-batch", args=[row.pk]))
 
 
@@ -83,7 +83,7 @@ def _ticked(request: HttpRequest) -> dict[int, str]:
     return {row: state for row, state in numbered if row is not None}
 
 
-def _tell(request: HttpRequest, batch: Batch, done: str) -> None:
+def _report(request: HttpRequest, batch: Batch, done: str) -> None:
     if done:
         messages.success(request, done)
     if batch.proposed:

@@ -30,8 +30,7 @@ from monitor.maps.map import selectors
 from monitor.maps.map.config import map_config
 from monitor.pages.alerts.evidence import alert_context
 from monitor.pages.reviews.choice import QueueChoice
-from monitor.pages.reviews.evidence import case_evidence
-from monitor.pages.reviews.proposals import proposal_panel
+from monitor.pages.reviews.evidence import case_evidence, proposal_panel
 from monitor.pages.reviews.quality import quality_context
 from monitor.pages.reviews.queue import case_following, queue_context
 from monitor.pages.reviews.trail import trail_of
