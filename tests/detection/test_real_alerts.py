@@ -10,7 +10,7 @@ from detection.kinds import Extent, Kind
 from detection.models import Alert, AlertMotion, Detection
 from ingest.products.services import product_load
 from ml import services as ml_services
-from monitor.pages.alerts.places import places_rows
+from monitor.pages.alerts.blocks import places_rows
 from monitor.wording.cards.cards import alert_card
 
 pytestmark = [pytest.mark.realdata, pytest.mark.django_db]

@@ -78,14 +78,14 @@ def alerts(
     limit: Limit = 50,
     offset: Offset = 0,
 ) -> Any:
-    """The last changed first. Rejected ones come only with state=rejected."""
+    """Return alerts, the last changed first. Rejected ones come only with state=rejected."""
     query = {"kind": kind, "state": state, "severity": severity, "bbox": bbox, "updated_since": updated_since}
     return rows.alert_page(request, alerts_requested(query), limit, offset)
 
 
 @router.get("/alerts/{code}", response={200: AlertDetail, **MISSING}, tags=["alerts"], summary="One place")
 def alert(request: HttpRequest, code: str) -> Any:
-    """With its outline."""
+    """Return an alert with its outline."""
     return rows.alert_detail_row(_alert(code))
 
 
@@ -96,7 +96,7 @@ def alert(request: HttpRequest, code: str) -> Any:
     summary="The detections behind an alert",
 )
 def alert_detections(request: HttpRequest, code: str, limit: Limit = 50, offset: Offset = 0) -> Any:
-    """Each is one area in one run, the newest first."""
+    """Return detections, each one area in one run, the newest first."""
     detections = _alert(code).detections.select_related("scan__prediction__run__model_version").order_by("-id")
     return rows.page(request, detections, limit, offset, rows.detection_row)
 
@@ -105,18 +105,19 @@ def alert_detections(request: HttpRequest, code: str, limit: Limit = 50, offset:
     "/alerts/{code}/series", response={200: AlertSeries, **MISSING}, tags=["alerts"], summary="How an area moved"
 )
 def alert_series(request: HttpRequest, code: str) -> Any:
-    """The mean of the measurement points in the area, for each data set that saw it."""
+    """Return the mean of the measurement points in the area, for each data set that covers it."""
     return alert_body(_alert(code))
 
 
 @router.get("/products", response={200: ProductPage, **BAD}, tags=["data"], summary="Data sets: velocity fields")
 def product_list(request: HttpRequest, limit: Limit = 50, offset: Offset = 0) -> Any:
-    """The last loaded first."""
+    """Return velocity fields, the last loaded first."""
     return rows.page(request, products(), limit, offset, rows.product_row)
 
 
 @router.get("/products/{product_id}", response={200: ProductOut, **MISSING}, tags=["data"], summary="One data set")
 def product(request: HttpRequest, product_id: Id) -> Any:
+    """Return a velocity field."""
     row = Product.objects.filter(pk=product_id).first()
     if row is None:
         raise Http404("There is no such product.")
@@ -130,7 +131,7 @@ def product(request: HttpRequest, product_id: Id) -> Any:
     summary="How a point moved",
 )
 def point(request: HttpRequest, product_id: Id, pid: str) -> Any:
-    """The displacement of one measurement point, with a fit and a sentence."""
+    """Return the displacement of one measurement point, with a fit and a sentence."""
     try:
         return point_body(point_find(product_id=product_id, pid=pid))
     except MeasurementPoint.DoesNotExist as fault:
@@ -146,7 +147,7 @@ def pairs(
     limit: Limit = 50,
     offset: Offset = 0,
 ) -> Any:
-    """With the results of models; the newest secondary image first."""
+    """Return pairs with the results of models, the newest secondary image first."""
     wanted = Q() if track is None else Q(secondary__track=track)
     if (first := moment("since", since)) is not None:
         wanted &= Q(secondary__acquired_at__gte=first)
@@ -158,6 +159,7 @@ def pairs(
 
 @router.get("/pairs/{pair_id}", response={200: PairOut, **MISSING}, tags=["images"], summary="One pair")
 def pair(request: HttpRequest, pair_id: Id) -> Any:
+    """Return a pair with the results of models."""
     row = _pairs().filter(pk=pair_id).first()
     if row is None:
         raise Http404("There is no such pair.")
@@ -166,7 +168,7 @@ def pair(request: HttpRequest, pair_id: Id) -> Any:
 
 @router.get("/rasters", response=list[RasterLayerOut], tags=["images"], summary="Layers of images, as tiles")
 def raster_layers(request: HttpRequest) -> Any:
-    """Layers under the points of the map, with their dates and the meaning of their colours."""
+    """Return the layers under the points of the map, with their dates and the meaning of their colours."""
     return [
         layer.as_dict()
         | {

@@ -19,12 +19,12 @@ from monitor.wording.states import step_reason
 
 
 def page(request: HttpRequest, rows: QuerySet, limit: int, offset: int, make) -> dict[str, Any]:
-    """A part of the rows, how many there are, and where the next part is."""
+    """Return a part of the rows, how many there are, and where the next part is."""
     return _part(request, rows, limit, offset, [make(row) for row in rows[offset : offset + limit]])
 
 
 def alert_page(request: HttpRequest, alerts: QuerySet[Alert], limit: int, offset: int) -> dict[str, Any]:
-    """A part of the alerts; their places are looked up all at once."""
+    """Return a part of the alerts, whose places are looked up together."""
     listed = list(alerts[offset : offset + limit])
     items = [alert_row(alert, card) for alert, card in zip(listed, alert_cards(listed), strict=True)]
     return _part(request, alerts, limit, offset, items)
@@ -43,6 +43,7 @@ def _with(query: QueryDict, name: str, value: int) -> str:
 
 
 def alert_row(alert: Alert, card: AlertCard) -> dict[str, Any]:
+    """Return an alert as the list has it."""
     words = (
         "code",
         "url",
@@ -76,6 +77,7 @@ def alert_row(alert: Alert, card: AlertCard) -> dict[str, Any]:
 
 
 def alert_detail_row(alert: Alert) -> dict[str, Any]:
+    """Return an alert with its outline and history."""
     return alert_row(alert, alert_card(alert)) | {
         "area": alert_geometry(alert),
         "history": [_step_row(one) for one in alert.transitions.select_related("update", "alert")],
@@ -94,7 +96,7 @@ def _step_row(step: AlertTransition) -> dict[str, Any]:
 
 
 def detection_row(detection: Detection) -> dict[str, Any]:
-    """Reads scan, prediction, run and model version of the detection."""
+    """Return a detection, from its scan, prediction, run and model version."""
     prediction = detection.scan.prediction
     run = prediction.run
     return {
@@ -117,6 +119,7 @@ def detection_row(detection: Detection) -> dict[str, Any]:
 
 
 def product_row(product: Product) -> dict[str, Any]:
+    """Return a velocity field."""
     same = (
         "source_format",
         "level",
@@ -141,7 +144,7 @@ def product_row(product: Product) -> dict[str, Any]:
 
 
 def pair_row(pair: ScenePair) -> dict[str, Any]:
-    """Reads both scenes, and the finished runs in `pair.finished_runs`."""
+    """Return a pair, from both scenes and the finished runs in `pair.finished_runs`."""
     reference, secondary = pair.reference, pair.secondary
     same = ("platform", "track", "direction", "burst", "polarisation", "posting_m")
     return {name: getattr(reference, name) for name in same} | {

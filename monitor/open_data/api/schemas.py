@@ -3,10 +3,19 @@
 from datetime import date, datetime
 from typing import Any
 
-from pydantic import Field
+from django.utils.functional import Promise
+from ninja import Schema
+from pydantic import Field, field_validator
 
-from monitor.open_data.api.answers import Answer
-from monitor.open_data.api.exposure import ExposureOut
+
+class Answer(Schema):
+    """An answer whose words are those of the language of the request."""
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _spoken(cls, value: object) -> object:
+        """Translate words of a table when they are sent."""
+        return str(value) if isinstance(value, Promise) else value
 
 
 class Fault(Answer):
@@ -65,6 +74,26 @@ class MotionOut(Answer):
     n_dates: int
 
 
+class ExposureSource(Answer):
+    """A layer in which what stands on an area was counted."""
+
+    kind: str
+    name: str
+    loaded_on: date
+    attribution: str
+
+
+class ExposureOut(Answer):
+    """What stands on the ground of an alert. null: no loaded layer covers it, which is not 0."""
+
+    buildings: int | None
+    main_road_km: float | None = Field(description="motorways to secondary roads")
+    other_road_km: float | None
+    railway_km: float | None
+    people: float | None
+    sources: list[ExposureSource]
+
+
 class AlertOut(Figures):
     """A place that moves, with one code for its whole life."""
 
@@ -94,6 +123,8 @@ class AlertOut(Figures):
 
 
 class Geometry(Answer):
+    """Outline as GeoJSON."""
+
     type: str
     coordinates: list[list[list[list[float]]]]
 
@@ -151,6 +182,8 @@ class DetectionOut(Figures):
 
 
 class ProductSummary(Answer):
+    """Velocity field in short."""
+
     id: int
     name: str
     track: int | None
@@ -220,6 +253,8 @@ class PointSeries(Answer):
 
 
 class AreaSeriesOut(Answer):
+    """Mean series of the points in an area."""
+
     product: ProductSummary
     n_points: int
     n_sampled: int = Field(description="how many of the points were averaged")
@@ -272,6 +307,8 @@ class PairOut(Answer):
 
 
 class RasterGroupOut(Answer):
+    """One date of a layer of images."""
+
     key: str
     label: str
     date: date
@@ -300,6 +337,8 @@ class RasterLayerOut(Answer):
 
 
 class Page(Answer):
+    """Part of a list."""
+
     count: int = Field(description="how many there are in all")
     limit: int
     offset: int
@@ -307,16 +346,24 @@ class Page(Answer):
 
 
 class AlertPage(Page):
+    """Part of the list of alerts."""
+
     items: list[AlertOut]
 
 
 class DetectionPage(Page):
+    """Part of the list of detections."""
+
     items: list[DetectionOut]
 
 
 class ProductPage(Page):
+    """Part of the list of velocity fields."""
+
     items: list[ProductOut]
 
 
 class PairPage(Page):
+    """Part of the list of pairs."""
+
     items: list[PairOut]

@@ -14,8 +14,10 @@ SEE = "The parameters are listed at /api/v1/."
 
 
 class Interface(NinjaAPI):
+    """API whose errors state the media type that they have."""
+
     def get_openapi_schema(self, **options: Any) -> dict[str, Any]:
-        """The description, with errors under the media type that they have."""
+        """Return the description, with errors under their media type."""
         schema = super().get_openapi_schema(**options)
         for path in schema["paths"].values():
             for status, answer in path["get"]["responses"].items():
@@ -37,11 +39,13 @@ api.add_router("", router)
 
 @api.exception_handler(Refusal)
 def refused(request: HttpRequest, fault: Refusal) -> HttpResponse:
+    """Answer a refused parameter."""
     return problem(fault.status, fault.error, fault.remedy)
 
 
 @api.exception_handler(ValidationError)
 def not_valid(request: HttpRequest, fault: ValidationError) -> HttpResponse:
+    """Answer an invalid parameter."""
     first = fault.errors[0]
     name = str(first["loc"][-1])
     return problem(400, f"{name}: {first['msg']}", SEE)
@@ -49,4 +53,5 @@ def not_valid(request: HttpRequest, fault: ValidationError) -> HttpResponse:
 
 @api.exception_handler(Http404)
 def not_found(request: HttpRequest, fault: Http404) -> HttpResponse:
+    """Answer a row that does not exist."""
     return problem(404, str(fault) or "There is nothing here.", "Ask for a list first. " + SEE)

@@ -15,6 +15,8 @@ from monitor.wording.figures import whole
 
 
 class Standard(NamedTuple):
+    """A way to read the data by an open standard."""
+
     purpose: str
     name: str
     path: str
@@ -36,6 +38,7 @@ EXAMPLES = (
 
 @require_safe
 def api_page(request: HttpRequest) -> HttpResponse:
+    """Show what programs can ask for."""
     schema = api.get_openapi_schema()
     operations = [_operation(path, methods["get"]) for path, methods in schema["paths"].items()]
     context = {

@@ -50,16 +50,17 @@ class Content(NamedTuple):
 
 
 def moment(at: datetime) -> str:
-    """As CAP wants it: UTC is -00:00."""
+    """Format a moment as CAP requires: UTC is -00:00."""
     return f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%S}-00:00"
 
 
 def reference(sender: str, identifier: str, sent: datetime) -> str:
+    """Return how CAP refers to a message."""
     return f"{sender},{identifier},{moment(sent)}"
 
 
 def compose(content: Content) -> str:
-    """The message as XML, with one `info` for each language."""
+    """Write the message as XML, with one `info` for each language."""
     alert = Element("alert", {"xmlns": NAMESPACE})
     head = {
         "identifier": content.identifier,
@@ -79,7 +80,7 @@ def compose(content: Content) -> str:
 
 
 def headline(xml: str, language: str) -> str:
-    """Of a message in one language, or in its first one."""
+    """Return the headline of a message in one language, else in its first one."""
     infos = fromstring(plain_text(xml)).findall(f"{{{NAMESPACE}}}info")
     found = {info.findtext(f"{{{NAMESPACE}}}language"): info for info in reversed(infos)}
     return found.get(language, infos[0]).findtext(f"{{{NAMESPACE}}}headline") or ""
@@ -114,7 +115,7 @@ def _add_info(info: Element, content: Content, words: Words) -> None:
 
 
 def _add(parent: Element, children: dict[str, str]) -> None:
-    """Those that say something."""
+    """Add the children that are not empty."""
     for name, text in children.items():
         if text:
             SubElement(parent, name).text = plain_text(text)

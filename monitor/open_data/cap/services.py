@@ -23,7 +23,7 @@ FIGURES = ("rate_mm_yr", "rate_sigma_mm_yr", "peak_rate_mm_yr", "speed_m_day", "
 
 
 def transitions_due() -> QuerySet[AlertTransition]:
-    """The latest step of each alert, where no message tells of it; an alert that is over is only taken back."""
+    """Return each alert's latest step without a message; a message for an ended alert can only cancel."""
     later = AlertTransition.objects.filter(alert=OuterRef("alert"), pk__gt=OuterRef("pk"))
     last = CapMessage.objects.filter(alert=OuterRef("alert")).order_by("-pk").values("message_type")[:1]
     nothing_to_take_back = Q(last_type=None) | Q(last_type=Type.CANCEL)
@@ -108,12 +108,12 @@ def _note(alert: Alert) -> str:
 
 
 def sender() -> str:
-    """The host of this service: no other has it."""
+    """Return the host of this service, which no other service has."""
     return urlsplit(settings.PUBLIC_URL).hostname or "localhost"
 
 
 def _standing(alert: Alert) -> list[CapMessage]:
-    """Messages since the last one that took everything back, the first first."""
+    """Return the messages since the last cancellation, the oldest first."""
     issued = list(alert.cap_messages.defer("xml").order_by("pk"))
     ends = [index for index, one in enumerate(issued) if one.message_type == Type.CANCEL]
     return issued[ends[-1] + 1 :] if ends else issued

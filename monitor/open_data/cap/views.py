@@ -26,28 +26,51 @@ class PlainAtom(Atom1Feed):
     """Atom 1.0 feed of plain text: one stored character that XML forbids would break the whole feed."""
 
     def write(self, outfile, encoding: str) -> None:
+        """Write the feed without characters that XML forbids."""
         self.feed, self.items = plain_values(self.feed), plain_values(self.items)
         super().write(outfile, encoding)
 
 
+class SiteFeed(Feed):
+    """Feed of this site under the address of the request; `get_object` returns its entries."""
+
+    link = reverse_lazy("alert-list")
+    author_name = "Ground Motion Monitor"
+    address = ""
+
+    def feed_guid(self, entries: list[Any]) -> str:
+        """Identify the feed by its address: one of a box is another one than that of everything."""
+        return self.address
+
+    def feed_url(self, entries: list[Any]) -> str:
+        """Return the address of the feed."""
+        return self.address
+
+    def items(self, entries: list[Any]) -> list[Any]:
+        """Return the entries."""
+        return entries
+
+
 class CapAtom(PlainAtom):
-    """Entries lead to messages, and say so."""
+    """Atom feed whose entries lead to CAP messages."""
 
     def add_item_elements(self, handler, item: dict[str, Any]) -> None:
+        """Add the link to the message."""
         super().add_item_elements(handler, item)
         handler.addQuickElement("link", "", {"rel": "enclosure", "type": MEDIA_TYPE, "href": item["link"]})
 
 
-class CapFeed(Feed):
+class CapFeed(SiteFeed):
+    """Feed of CAP messages."""
+
     feed_type = CapAtom
     title = _("Ground Motion Monitor: CAP messages")
     subtitle = _(
         "Alert, Update and Cancel, the newest first. Not for emergencies. Simulated data have the status Test."
     )
-    link = reverse_lazy("alert-list")
-    author_name = "Ground Motion Monitor"
 
     def get_object(self, request: HttpRequest) -> list[CapMessage]:
+        """Return the last messages that the address asks for."""
         self.address = request.build_absolute_uri()
         self.english = get_language() == settings.LANGUAGE_CODE
         messages = CapMessage.objects.defer("references", *(["xml"] if self.english else []))
@@ -59,39 +82,32 @@ class CapFeed(Feed):
             messages = messages.filter(sent_at__gte=since)
         return list(messages[:MOST_ENTRIES])
 
-    def feed_guid(self, messages: list[CapMessage]) -> str:
-        return self.address
-
-    def feed_url(self, messages: list[CapMessage]) -> str:
-        return self.address
-
-    def items(self, messages: list[CapMessage]) -> list[CapMessage]:
-        return messages
-
     def item_title(self, item: CapMessage) -> str:
+        """Return the type and the headline of a message."""
         return f"{item.message_type}: {self.item_description(item)}"
 
     def item_description(self, item: CapMessage) -> str:
+        """Return the headline in the reader's language."""
         return item.headline if self.english else headline(item.xml, get_language())
 
     def item_pubdate(self, item: CapMessage) -> datetime:
+        """Return when the message was sent."""
         return item.sent_at
 
-    def item_updateddate(self, item: CapMessage) -> datetime:
-        return item.sent_at
+    item_updateddate = item_pubdate
 
 
 @require_safe
 @refusals_as_json
 def cap_atom(request: HttpRequest) -> HttpResponseBase:
-    """The last hundred messages, of one box or region where `bbox` or `region` is given, and not before `since`."""
+    """Return the last hundred messages in `bbox` or `region` and not before `since`, where these are given."""
     return CapFeed()(request)
 
 
 @require_safe
 @refusals_as_json
 def message(request: HttpRequest, name: str) -> HttpResponse:
-    """A message by its identifier; by the code of an alert, its last one."""
+    """Return the message with this identifier, or the last one of the alert with this code."""
     if "-" in name:
         messages = CapMessage.objects.filter(identifier=name)
     else:

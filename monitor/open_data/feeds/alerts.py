@@ -6,10 +6,9 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from django.contrib.gis.geos import MultiPolygon
-from django.contrib.syndication.views import Feed
 from django.db.models import Count, Exists, Max, OuterRef
 from django.http import HttpRequest, HttpResponseBase, JsonResponse
-from django.urls import reverse, reverse_lazy
+from django.urls import reverse
 from django.utils.text import capfirst
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
@@ -20,7 +19,7 @@ from ingest.context.regions import region_by_slug
 from ingest.models import ContextLayer
 from ml.runtime.code_version import code_version
 from monitor.models.messages import CapMessage
-from monitor.open_data.cap.views import MEDIA_TYPE, PlainAtom
+from monitor.open_data.cap.views import MEDIA_TYPE, PlainAtom, SiteFeed
 from monitor.wording.cards.cards import AlertCard, alert_cards
 from monitor.wording.cards.features import alert_feature, alert_title
 from monitor.wording.cards.filters import alerts_requested
@@ -36,9 +35,11 @@ class GeoAtom(PlainAtom):
     """Atom 1.0 with GeoRSS Simple and categories with their schemes."""
 
     def root_attributes(self) -> dict[str, str]:
+        """Declare the namespace of GeoRSS."""
         return {**super().root_attributes(), "xmlns:georss": "http://www.georss.org/georss"}
 
     def add_item_elements(self, handler, item: dict[str, Any]) -> None:
+        """Add categories, the outline and the link to the CAP message."""
         super().add_item_elements(handler, item)
         for scheme, term, label in item["labels"]:
             handler.addQuickElement(
@@ -49,34 +50,27 @@ class GeoAtom(PlainAtom):
             handler.addQuickElement("link", "", {"rel": "alternate", "type": MEDIA_TYPE, "href": item["message"]})
 
 
-class AlertFeed(Feed):
+class AlertFeed(SiteFeed):
+    """Feed of alerts, each with its card."""
+
     feed_type = GeoAtom
     title = _("Ground Motion Monitor: places where the ground moves")
     subtitle = _("Found in radar satellite measurements, or reported by specialists. Newest changes first.")
-    link = reverse_lazy("alert-list")
-    author_name = "Ground Motion Monitor"
 
     def get_object(self, request: HttpRequest) -> list[tuple[Alert, AlertCard]]:
+        """Return the last changed alerts that the address asks for."""
         has_message = Exists(CapMessage.objects.filter(alert=OuterRef("pk")))
         alerts = list(alerts_requested(request.GET).annotate(has_message=has_message)[:MOST_ENTRIES])
         self.last_steps = last_steps(alerts)
         self.address, self.site = request.build_absolute_uri(), request.build_absolute_uri("/")[:-1]
         return list(zip(alerts, alert_cards(alerts), strict=True))
 
-    def feed_guid(self, entries: list[tuple[Alert, AlertCard]]) -> str:
-        """A feed of a box, or of a kind, is another one than that of everything."""
-        return self.address
-
-    def feed_url(self, entries: list[tuple[Alert, AlertCard]]) -> str:
-        return self.address
-
-    def items(self, entries: list[tuple[Alert, AlertCard]]) -> list[tuple[Alert, AlertCard]]:
-        return entries
-
     def item_title(self, item: tuple[Alert, AlertCard]) -> str:
+        """Return the alert's title."""
         return alert_title(item[1])
 
     def item_description(self, item: tuple[Alert, AlertCard]) -> str:
+        """Return the alert's sentences, importance, size and last changes."""
         alert, card = item
         last = self.last_steps.get(alert.pk)
         size = gettext("The area measures %(size)s.") % {"size": card.area_label}
@@ -84,18 +78,23 @@ class AlertFeed(Feed):
         return " ".join([*card.sentences, f"{capfirst(card.severity_label)}.", size, *changes])
 
     def item_link(self, item: tuple[Alert, AlertCard]) -> str:
+        """Return the address of the alert's page."""
         return item[1].url
 
     def item_guid(self, item: tuple[Alert, AlertCard]) -> str:
+        """Return the alert's lasting identifier."""
         return entry_id(item[0])
 
     def item_pubdate(self, item: tuple[Alert, AlertCard]) -> datetime:
+        """Return when the alert was found."""
         return item[1].first_seen
 
     def item_updateddate(self, item: tuple[Alert, AlertCard]) -> datetime:
+        """Return when the alert changed."""
         return item[1].updated
 
     def item_extra_kwargs(self, item: tuple[Alert, AlertCard]) -> dict[str, Any]:
+        """Return categories, outline and the address of the CAP message."""
         alert, card = item
         labels = [("kind", card.kind, card.kind_label), ("state", card.state, card.state_label)]
         labels.append(("severity", card.severity, card.severity_label))
@@ -104,18 +103,18 @@ class AlertFeed(Feed):
 
 
 def last_steps(alerts: Sequence[Alert]) -> dict[int, AlertTransition]:
-    """The newest step of each alert."""
+    """Return the newest step of each alert."""
     steps = AlertTransition.objects.filter(alert__in=alerts).select_related("update", "alert")
     return {step.alert_id: step for step in steps.order_by("alert_id", "-created_at", "-pk").distinct("alert_id")}
 
 
 def entry_id(alert: Alert) -> str:
-    """The same for an alert's whole life, whatever the address of the site; another one in every installation."""
+    """Return an identifier that lasts for an alert's life at any address, and differs between installations."""
     return uuid.uuid5(uuid.NAMESPACE_URL, f"alerts/{alert.code}/{alert.created_at.isoformat()}").urn
 
 
 def largest_ring(area: MultiPolygon) -> str:
-    """The outline of the largest part, 'latitude longitude' pairs to about a metre: GeoRSS holds one polygon."""
+    """Return the outline of the largest part as 'latitude longitude' pairs: GeoRSS holds one polygon."""
     ring = max(area, key=lambda polygon: polygon.area).exterior_ring
     return " ".join(f"{y:.5f} {x:.5f}" for x, y in ring.coords)
 
@@ -160,7 +159,7 @@ def _etag(request: HttpRequest) -> str:
 @refusals_as_json
 @condition(etag_func=_etag, last_modified_func=_last_change)
 def alerts_atom(request: HttpRequest) -> HttpResponseBase:
-    """The last hundred changes."""
+    """Return the last hundred changes."""
     feed, region = AlertFeed(), region_by_slug(slug=request.GET.get("region", ""))
     if region:
         title = gettext("Ground Motion Monitor: places where the ground moves in %(region)s")
@@ -172,7 +171,7 @@ def alerts_atom(request: HttpRequest) -> HttpResponseBase:
 @refusals_as_json
 @condition(etag_func=_etag, last_modified_func=_last_change)
 def alerts_geojson(request: HttpRequest) -> JsonResponse:
-    """Public alerts with their outlines, EPSG:4326, the strongest first; `next` is the address of further ones."""
+    """Return public alerts with outlines, EPSG:4326, the strongest first; `next` leads to further ones."""
     offset = whole_number("offset", request.GET.get("offset", "0"), 0, MOST_OFFSET)
     limit = whole_number("limit", request.GET.get("limit", str(MOST_FEATURES)), 1, MOST_FEATURES)
     requested = alerts_requested(request.GET, newest_first=False)

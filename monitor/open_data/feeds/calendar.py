@@ -1,5 +1,7 @@
-"""A subscription as a calendar (iCalendar, RFC 5545): each alert from the day it was found to its end or last change,
-and a day for each change since."""
+"""Subscription as a calendar (iCalendar, RFC 5545).
+
+Each alert lasts from the day it was found to its end or last change, with a day for each change since.
+"""
 
 import uuid
 from collections.abc import Sequence
@@ -13,7 +15,7 @@ from icalendar import Calendar, Event, vText
 from ingest.plain_text import plain_text, plain_values
 from monitor.models.subscriptions import Subscription
 from monitor.open_data.feeds.alerts import entry_id
-from monitor.open_data.feeds.entries import TAKEN_BACK, Entry
+from monitor.open_data.feeds.subscription import TAKEN_BACK, Entry
 from monitor.wording.cards.cards import AlertCard, alert_cards
 from monitor.wording.cards.features import alert_title
 from monitor.wording.cards.steps import what_happened
@@ -26,11 +28,12 @@ class PlainEvent(Event):
     """Event of plain text: a lone carriage return in a stored row would start another property."""
 
     def add(self, name: str, value: object, **more: object) -> None:
+        """Add a property without control characters."""
         super().add(name, plain_values(value), **more)
 
 
 def calendar_of(*, subscription: Subscription, entries: Sequence[Entry]) -> bytes:
-    """In the language that is active; days by the clock of the reader."""
+    """Return the calendar in the active language, with days by the reader's clock."""
     calendar, zone = Calendar(), ZoneInfo(subscription.time_zone)
     calendar.add("prodid", "-//Ground Motion Monitor//EN")
     calendar.add("version", "2.0")

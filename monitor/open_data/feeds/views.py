@@ -13,9 +13,8 @@ from django.views.decorators.http import require_safe
 from ml.runtime.code_version import code_version
 from monitor.models.messages import CapMessage
 from monitor.models.subscriptions import Subscription
-from monitor.open_data.feeds.atom import SubscriptionAtom, SubscriptionCap
 from monitor.open_data.feeds.calendar import calendar_of
-from monitor.open_data.feeds.entries import Entry, entries_of
+from monitor.open_data.feeds.subscription import Entry, SubscriptionAtom, SubscriptionCap, entries_of
 from monitor.subscribers.subscriptions import feed_keys as keys
 
 KEEP_SECONDS = 300
@@ -24,8 +23,7 @@ Make = Callable[[HttpRequest, Subscription, list[Entry]], HttpResponseBase]
 
 
 def _private_feed(make: Make) -> Callable[[HttpRequest, str], HttpResponseBase]:
-    """A feed in the language of its reader. No shared cache keeps it, no search engine lists it, and it is made again
-    only where something has changed."""
+    """Make a view of a feed in its reader's language, uncached by others and answered only when changed."""
 
     @require_safe
     @wraps(make)
@@ -53,16 +51,19 @@ def _private_feed(make: Make) -> Callable[[HttpRequest, str], HttpResponseBase]:
 
 @_private_feed
 def atom(request: HttpRequest, subscription: Subscription, entries: list[Entry]) -> HttpResponseBase:
+    """Return the feed for feed readers."""
     return SubscriptionAtom(subscription, entries)(request)
 
 
 @_private_feed
 def cap(request: HttpRequest, subscription: Subscription, entries: list[Entry]) -> HttpResponseBase:
+    """Return the index of CAP messages."""
     return SubscriptionCap(subscription, entries)(request)
 
 
 @_private_feed
 def calendar(request: HttpRequest, subscription: Subscription, entries: list[Entry]) -> HttpResponseBase:
+    """Return the calendar."""
     body = calendar_of(subscription=subscription, entries=entries)
     response = HttpResponse(body, content_type="text/calendar; charset=utf-8")
     response["Content-Disposition"] = 'inline; filename="ground-motion.ics"'

@@ -1,12 +1,12 @@
 """What every collection of features offers, and collections that are rows of one table."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any, ClassVar, NamedTuple
 
 from django.contrib.gis.geos import GEOSGeometry
-from django.db.models import Model, QuerySet
+from django.db.models import QuerySet
 
 from monitor.open_data.standards.queries import FEW, Filter, Query
 from monitor.wording.places import Bounds
@@ -17,7 +17,7 @@ DIGITS = 6  # of a degree: 10 cm
 
 
 class Extent(NamedTuple):
-    """bounds: west, south, east, north in degrees; None where there is nothing."""
+    """Extent of a collection. bounds: west, south, east, north in degrees; None where there is nothing."""
 
     bounds: Bounds | None = None
     first: date | datetime | None = None
@@ -25,8 +25,10 @@ class Extent(NamedTuple):
 
 
 class Part(NamedTuple):
-    """after: key behind which the next part begins, empty at the end. matched: how many fit in all, where that is known
-    without counting points."""
+    """Page of features. after: key behind which the next begins, empty at the end.
+
+    matched: how many features fit in all, where that is known without counting points.
+    """
 
     features: list[Feature]
     after: str
@@ -34,6 +36,8 @@ class Part(NamedTuple):
 
 
 class Collection(ABC):
+    """Collection of features: its texts, filters and limits, and how its features are read."""
+
     name: ClassVar[str]
     title: ClassVar[str]
     description: ClassVar[str]
@@ -44,20 +48,25 @@ class Collection(ABC):
 
     @abstractmethod
     def part(self, query: Query) -> Part:
-        """Raises Refusal where the key makes no sense."""
+        """Return a page of features. Raises Refusal for an invalid key."""
 
     @abstractmethod
     def feature(self, ident: str) -> Feature | None:
-        """None where there is none."""
+        """Return the feature with this key; None where there is none."""
 
     @abstractmethod
-    def extent(self) -> Extent: ...
+    def extent(self) -> Extent:
+        """Return the area and the period that the features cover."""
 
 
 class Rows(Collection):
     """Rows in the order of their keys: what is added comes last, and no part is skipped or repeated."""
 
+    known: ClassVar[Callable[[], QuerySet]]  # every row
+    feature_of: ClassVar[Callable[[Any], Feature]]  # the feature of a row
+
     def part(self, query: Query) -> Part:
+        """Return a page of features in the order of their rows."""
         rows = self.rows(query)
         if query.ids:
             rows = rows.filter(pk__in=[key for key in map(number_or_none, query.ids) if key is not None])
@@ -67,13 +76,22 @@ class Rows(Collection):
         return Part(self.features(shown), str(shown[-1].pk) if len(listed) > query.limit else "", rows.count())
 
     @abstractmethod
-    def rows(self, query: Query) -> QuerySet: ...
+    def rows(self, query: Query) -> QuerySet:
+        """Return the rows that fit the query."""
 
-    @abstractmethod
-    def features(self, rows: Sequence[Any]) -> list[Feature]: ...
+    def features(self, rows: Sequence[Any]) -> list[Feature]:
+        """Return the features of these rows."""
+        return [self.feature_of(row) for row in rows]
 
-    def only(self, row: Model | None) -> Feature | None:
-        return self.features([row])[0] if row else None
+    def feature(self, ident: str) -> Feature | None:
+        """Return the feature of the row with this key."""
+        row = row_of(self.known(), ident)
+        return self.feature_of(row) if row else None
+
+
+def row_of(rows: QuerySet, ident: str) -> Any | None:
+    """Return the row with this key; None for what is no key."""
+    return rows.filter(pk=number_or_none(ident)).first()
 
 
 def _key(text: str) -> int:
@@ -84,7 +102,7 @@ def _key(text: str) -> int:
 
 
 def geojson(shape: GEOSGeometry) -> dict[str, Any]:
-    """A geometry, EPSG:4326."""
+    """Return a geometry as GeoJSON, EPSG:4326."""
     return {"type": shape.geom_type, "coordinates": _rounded(shape.coords)}
 
 
@@ -93,4 +111,5 @@ def _rounded(numbers: Any) -> Any:
 
 
 def box(shape: GEOSGeometry) -> list[float]:
+    """Return the box around a shape, degrees."""
     return [round(edge, DIGITS) for edge in shape.extent]

@@ -17,6 +17,7 @@ Document = dict[str, Any]
 
 
 def landing(request: HttpRequest, catalogue: Catalogue) -> Document:
+    """Return the landing page of a catalogue."""
     own = _address(request, catalogue, "landing")
     collections = _address(request, catalogue, "collections")
     links = [
@@ -41,16 +42,19 @@ def landing(request: HttpRequest, catalogue: Catalogue) -> Document:
 
 
 def conformance(catalogue: Catalogue) -> Document:
+    """Return the standards that a catalogue follows."""
     return {"conformsTo": catalogue.conforms_to}
 
 
 def collections(request: HttpRequest, catalogue: Catalogue) -> Document:
+    """Return all collections of a catalogue."""
     links = [_root(request, catalogue), _link("self", _address(request, catalogue, "collections"))]
     every = [collection(request, catalogue, one) for one in catalogue.collections.values()]
     return {"links": links, "collections": every}
 
 
 def collection(request: HttpRequest, catalogue: Catalogue, one: Collection) -> Document:
+    """Return the description of a collection."""
     own = _address(request, catalogue, "collection", one.name)
     links = [
         _root(request, catalogue),
@@ -76,6 +80,7 @@ def collection(request: HttpRequest, catalogue: Catalogue, one: Collection) -> D
 
 
 def page(request: HttpRequest, catalogue: Catalogue, one: Collection, part: Part) -> Document:
+    """Return a page of features of a collection."""
     links = [
         _root(request, catalogue),
         _link("self", request.build_absolute_uri(), GEOJSON),
@@ -89,7 +94,7 @@ def page(request: HttpRequest, catalogue: Catalogue, one: Collection, part: Part
 def search_page(
     request: HttpRequest, catalogue: Catalogue, found: Found, after: str, body: Document | None = None
 ) -> Document:
-    """body: of a search that was posted; the next part is asked for in the same way."""
+    """Return found items. body: of a posted search, whose next part is asked for in the same way."""
     links = [_root(request, catalogue), _link("self", request.build_absolute_uri(), GEOJSON)]
     if body is None or not after:
         return _listed(request, catalogue, found, after, links)
@@ -109,6 +114,7 @@ def _listed(request: HttpRequest, catalogue: Catalogue, found: Found, after: str
 
 
 def item(request: HttpRequest, catalogue: Catalogue, one: Collection, feature: Feature) -> Document:
+    """Return one feature."""
     whole = _with_addresses(request, catalogue, one, feature)
     if catalogue.stac:
         return whole
@@ -121,7 +127,7 @@ def item(request: HttpRequest, catalogue: Catalogue, one: Collection, feature: F
 
 
 def _with_addresses(request: HttpRequest, catalogue: Catalogue, one: Collection, feature: Feature) -> Feature:
-    """A feature whose addresses name the host; one of a STAC catalogue with the links that such an item has."""
+    """Return a feature whose addresses name the host; a STAC item also gets the links that it needs."""
     properties = feature["properties"]
     if "url" in properties:
         feature = feature | {"properties": properties | {"url": request.build_absolute_uri(properties["url"])}}

@@ -1,7 +1,6 @@
 """Collections of what the pages show: alerts, data sets and glaciers."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from django.contrib.gis.db.models import Extent as BoundsOf
 from django.db.models import Max, Min, QuerySet
@@ -22,7 +21,6 @@ from monitor.open_data.standards.collections import Extent, Feature, Rows, geojs
 from monitor.open_data.standards.queries import Filter, Query
 from monitor.pages.glaciers.rows import ident_of
 from monitor.wording.cards.cards import alert_cards
-from monitor.wording.refusals import number_or_none
 
 CARD_WORDS = (
     "code",
@@ -43,6 +41,8 @@ FIGURES = (*AREA_FIGURES, "extent", "component", "first_motion", "last_motion")
 
 
 class Alerts(Rows):
+    """Alerts that are public, or asked for."""
+
     name = "alerts"
     title = "Places where the ground moves"
     description = (
@@ -56,12 +56,14 @@ class Alerts(Rows):
     }
 
     def rows(self, query: Query) -> QuerySet[Alert]:
+        """Return the alerts that fit the query."""
         found = alerts_matching(**query.filters, area=query.area)
         if query.during is None:
             return found
         return found.filter(first_motion__lte=query.during.end.date(), last_motion__gte=query.during.start.date())
 
     def features(self, rows: Sequence[Alert]) -> list[Feature]:
+        """Return alerts with the words of their cards and their figures."""
         return [
             {
                 "type": "Feature",
@@ -74,43 +76,45 @@ class Alerts(Rows):
         ]
 
     def feature(self, ident: str) -> Feature | None:
+        """Return the alert with this code."""
         try:
-            return self.only(alert_by_code(code=ident))
+            return self.features([alert_by_code(code=ident)])[0]
         except Alert.DoesNotExist:
             return None
 
     def extent(self) -> Extent:
+        """Return the extent of all public alerts."""
         whole = alerts_public().aggregate(box=BoundsOf("area"), first=Min("first_motion"), last=Max("last_motion"))
         return Extent(whole["box"], whole["first"], whole["last"])
 
 
+def product_feature(row: Product) -> Feature:
+    """Return a velocity field as a feature."""
+    properties = product_row(row)
+    del properties["bbox"]
+    return {"type": "Feature", "id": str(row.pk), "geometry": geojson(row.footprint), "properties": properties}
+
+
 class Products(Rows):
+    """Velocity fields as boxes."""
+
+    known, feature_of = staticmethod(products), staticmethod(product_feature)
     name = "products"
     title = "Data sets: velocity fields"
     description = "Boxes around the points of each velocity field, with its dates, source and licence."
     filters = {"component": Filter("what its rates measure", tuple(Component))}
 
     def rows(self, query: Query) -> QuerySet[Product]:
+        """Return the velocity fields that fit the query."""
         return products_wanted(products(), query).filter(**query.filters)
 
-    def features(self, rows: Sequence[Product]) -> list[Feature]:
-        return [product_feature(row) for row in rows]
-
-    def feature(self, ident: str) -> Feature | None:
-        return self.only(row_of(products(), ident))
-
     def extent(self) -> Extent:
+        """Return the extent of all velocity fields."""
         return extent_of_products(products())
 
 
-def product_feature(row: Product) -> Feature:
-    properties = product_row(row)
-    del properties["bbox"]
-    return {"type": "Feature", "id": str(row.pk), "geometry": geojson(row.footprint), "properties": properties}
-
-
 def products_wanted(rows: QuerySet[Product], query: Query) -> QuerySet[Product]:
-    """Those on the ground and in the time that are asked for."""
+    """Return the rows in the area and the period of the query."""
     if query.area is not None:
         rows = rows.filter(footprint__intersects=query.area)
     if query.during is None:
@@ -120,41 +124,15 @@ def products_wanted(rows: QuerySet[Product], query: Query) -> QuerySet[Product]:
 
 
 def extent_of_products(rows: QuerySet[Product]) -> Extent:
+    """Return the extent of velocity fields."""
     whole = rows.aggregate(box=BoundsOf("footprint"), first=Min("dates__0"), last=Max(last_date("dates")))
     return Extent(whole["box"], whole["first"], whole["last"])
 
 
-class Glaciers(Rows):
-    name = "glaciers"
-    title = "Glaciers whose motion is followed"
-    description = "Outlines of glaciers with their speed in the newest pair of radar images, m a day."
-
-    def rows(self, query: Query) -> QuerySet[GlacierMotion]:
-        found = motions_known()
-        return found if query.area is None else found.filter(glacier__outline__intersects=query.area)
-
-    def features(self, rows: Sequence[GlacierMotion]) -> list[Feature]:
-        return [
-            {
-                "type": "Feature",
-                "id": ident_of(motion.glacier),
-                "geometry": geojson(motion.glacier.outline),
-                "properties": _glacier_properties(motion),
-            }
-            for motion in rows
-        ]
-
-    def feature(self, ident: str) -> Feature | None:
-        motion = motion_of(ident=ident)
-        return None if motion is None or motion.speed_m_day is None else self.only(motion)
-
-    def extent(self) -> Extent:
-        return Extent(motions_known().aggregate(box=BoundsOf("glacier__outline"))["box"])
-
-
-def _glacier_properties(motion: GlacierMotion) -> dict[str, Any]:
+def glacier_feature(motion: GlacierMotion) -> Feature:
+    """Return a glacier with its speed as a feature."""
     glacier = motion.glacier
-    return {
+    properties = {
         "name": glacier.name,
         "state": motion.state,
         "speed_m_day": motion.speed_m_day,
@@ -167,8 +145,28 @@ def _glacier_properties(motion: GlacierMotion) -> dict[str, Any]:
         "attribution": glacier.layer.attribution,
         "url": reverse("glacier-detail", args=[ident_of(glacier)]),
     }
+    outline = geojson(glacier.outline)
+    return {"type": "Feature", "id": ident_of(glacier), "geometry": outline, "properties": properties}
 
 
-def row_of(rows: QuerySet, ident: str) -> Any | None:
-    """The row with this key, or None for what is no key."""
-    return rows.filter(pk=number_or_none(ident)).first()
+class Glaciers(Rows):
+    """Glaciers whose motion is known."""
+
+    feature_of = staticmethod(glacier_feature)
+    name = "glaciers"
+    title = "Glaciers whose motion is followed"
+    description = "Outlines of glaciers with their speed in the newest pair of radar images, m a day."
+
+    def rows(self, query: Query) -> QuerySet[GlacierMotion]:
+        """Return the glaciers that fit the query."""
+        found = motions_known()
+        return found if query.area is None else found.filter(glacier__outline__intersects=query.area)
+
+    def feature(self, ident: str) -> Feature | None:
+        """Return the glacier with this identifier."""
+        motion = motion_of(ident=ident)
+        return None if motion is None or motion.speed_m_day is None else glacier_feature(motion)
+
+    def extent(self) -> Extent:
+        """Return the area of all glaciers."""
+        return Extent(motions_known().aggregate(box=BoundsOf("glacier__outline"))["box"])

@@ -9,8 +9,8 @@ from django.urls import reverse
 from ingest.models import MeasurementPoint, Product
 from ingest.products.selectors import point_get, points_behind
 from monitor.maps.map.series import number
-from monitor.open_data.standards.collections import DIGITS, Collection, Extent, Feature, Part
-from monitor.open_data.standards.ground import extent_of_products, products_wanted, row_of
+from monitor.open_data.standards.collections import DIGITS, Collection, Extent, Feature, Part, row_of
+from monitor.open_data.standards.ground import extent_of_products, products_wanted
 from monitor.open_data.standards.queries import Filter, Query
 from monitor.wording.refusals import Refusal, number_or_none
 
@@ -28,6 +28,8 @@ FIGURES = {
 
 
 class Points(Collection):
+    """Measurement points of the newest release of each data set."""
+
     name = "points"
     title = "Measurement points"
     description = (
@@ -38,6 +40,7 @@ class Points(Collection):
     most, few = 10_000, 1000  # a GIS asks for page after page
 
     def part(self, query: Query) -> Part:
+        """Return a page of points, product by product."""
         product_behind, pid_behind = _key(query.after)
         products = _products(query)
         found: list[Feature] = []
@@ -57,6 +60,7 @@ class Points(Collection):
         return Part(shown, shown[-1]["id"] if len(found) > query.limit else "", matched)
 
     def feature(self, ident: str) -> Feature | None:
+        """Return the point with this key, 'product.pid'."""
         product_id, _, pid = ident.partition(".")
         product = row_of(Product.objects.filter(points_deleted_at=None), product_id)
         if product is None:
@@ -71,6 +75,7 @@ class Points(Collection):
         return feature | {"links": [{"rel": "related", "href": series, "title": "How this point moved"}]}
 
     def extent(self) -> Extent:
+        """Return the extent of all velocity fields with points."""
         return extent_of_products(_shown())
 
 
@@ -79,7 +84,7 @@ def _shown() -> QuerySet[Product]:
 
 
 def _products(query: Query) -> QuerySet[Product]:
-    """One data set, an older release too where it is asked for by its id; else the newest of each."""
+    """Return the data set that is asked for by its id, of any release, else the newest of each."""
     if "product" in query.filters:
         asked = Product.objects.filter(points_deleted_at=None, pk=int(query.filters["product"]))
         return products_wanted(asked, query)
@@ -97,7 +102,7 @@ def _key(after: str) -> tuple[int, str]:
 
 
 def _within_mercator(area: MultiPolygon) -> list[Polygon]:
-    """The boxes of an area."""
+    """Return the boxes of an area, cut at the limits of Web Mercator."""
     boxes = []
     for west, south, east, north in (part.extent for part in area):
         boxes.append(Polygon.from_bbox((west, max(south, -MERCATOR_DEGREES), east, min(north, MERCATOR_DEGREES))))
@@ -106,7 +111,7 @@ def _within_mercator(area: MultiPolygon) -> list[Polygon]:
 
 
 def _feature(product: Product, row: dict[str, Any]) -> Feature:
-    """row: longitude, latitude, pid and the figures of a point."""
+    """Return a point as a feature. row: longitude, latitude, pid and the figures of a point."""
     position = [round(row["longitude"], DIGITS), round(row["latitude"], DIGITS)]
     figures = {name: number(row[name], digits) for name, digits in FIGURES.items()}
     return {

@@ -15,14 +15,14 @@ BEGINNING, END = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=U
 
 
 class Filter(NamedTuple):
-    """A parameter of one collection. values: those it may have; empty: a whole number."""
+    """Parameter of one collection. values: those it may have; empty: a whole number."""
 
     description: str
     values: tuple[str, ...] = ()
 
 
 class Period(NamedTuple):
-    """From start to end, both included, UTC."""
+    """Period from start to end, both included, UTC."""
 
     start: datetime
     end: datetime
@@ -44,7 +44,7 @@ class Query(NamedTuple):
 
 
 def read_query(parameters: QueryDict, filters: Mapping[str, Filter], most: int, few: int = FEW) -> Query:
-    """most: features of an answer; few: where no limit is given.
+    """Read a query. most: features of an answer; few: where no limit is given.
 
     Raises Refusal, also for a parameter that is not known: a filter with a typing error would find everything.
     """
@@ -60,7 +60,7 @@ def read_query(parameters: QueryDict, filters: Mapping[str, Filter], most: int, 
 
 
 def _level(bbox: str) -> str:
-    """A box without its heights."""
+    """Remove the heights of a box."""
     parts = bbox.split(",")
     return ",".join((*parts[:2], *parts[3:5])) if len(parts) == 6 else bbox
 
@@ -72,9 +72,9 @@ def _value(name: str, text: str, allowed: Filter) -> str:
 
 
 def period(text: str) -> Period | None:
-    """A moment, or two with a slash between them of which one may be '..' or empty; None for nothing. Raises Refusal.
+    """Parse a moment or a period 'first/last', of which one may be '..' or empty. Raises Refusal.
 
-    A day stands for the whole of it.
+    A day stands for the whole of it. Returns None for an empty text.
     """
     if not text:
         return None

@@ -21,7 +21,7 @@ Found = list[tuple[Collection, Feature]]
 
 
 def search(known: Mapping[str, Collection], parameters: QueryDict) -> tuple[Found, str]:
-    """Items, collection after collection, and the key behind which the next part begins. Raises Refusal."""
+    """Return items, collection after collection, and the key of the next part. Raises Refusal."""
     common = parameters.copy()
     names, idents = (_listed(common.pop(name, [""])[-1]) for name in PARAMETERS)
     if len(idents) > MOST_IDS:
@@ -35,7 +35,7 @@ def search(known: Mapping[str, Collection], parameters: QueryDict) -> tuple[Foun
 
 
 def posted(content: bytes) -> dict[str, Any]:
-    """The body of a search. Raises Refusal."""
+    """Parse the body of a search. Raises Refusal."""
     try:
         body = plain_values(json.loads(content))
     except (ValueError, RecursionError):
@@ -46,7 +46,7 @@ def posted(content: bytes) -> dict[str, Any]:
 
 
 def parameters_of(body: Mapping[str, Any]) -> QueryDict:
-    """A body as the parameters of an address: lists with commas. Raises Refusal."""
+    """Convert a body to the parameters of an address: lists with commas. Raises Refusal."""
     parameters = QueryDict(mutable=True)
     for name, value in body.items():
         parts = value if isinstance(value, list) else [value]
@@ -57,7 +57,7 @@ def parameters_of(body: Mapping[str, Any]) -> QueryDict:
 
 
 def _one_after_the_other(chosen: list[Collection], query: Query) -> tuple[Found, str]:
-    """The key of a part is the name of its collection and the key in there."""
+    """Search one collection after the other. A key is the name of a collection and the key in there."""
     name, _, behind = query.after.partition(":")
     names = [one.name for one in chosen]
     if name and name not in names:

@@ -1,15 +1,13 @@
 """Collections of the STAC catalogue: velocity fields, radar images, and what models made of them."""
 
-from collections.abc import Sequence
-
 from django.contrib.gis.db.models import Extent as BoundsOf
 from django.db.models import Max, Min, Q, QuerySet
 
 from ingest.models import Product, Scene
 from ingest.products.selectors import last_date, products
 from ml.models import ModelVersion, Prediction, Run
-from monitor.open_data.standards.collections import Extent, Feature, Rows
-from monitor.open_data.standards.ground import extent_of_products, products_wanted, row_of
+from monitor.open_data.standards.collections import Extent, Rows
+from monitor.open_data.standards.ground import extent_of_products, products_wanted
 from monitor.open_data.standards.queries import Filter, Query
 from monitor.open_data.standards.stac_items import (
     COG,
@@ -29,6 +27,9 @@ def _named(name: str) -> Filter:
 
 
 class VelocityFields(Rows):
+    """Velocity fields as STAC items."""
+
+    known, feature_of = staticmethod(products), staticmethod(of_product)
     name = VELOCITY_FIELDS
     title = "Velocity fields"
     description = "Data sets of measurement points: velocities and, where there are any, series of displacements."
@@ -36,25 +37,25 @@ class VelocityFields(Rows):
     items = {"item_assets": {"points": {"type": GEOJSON, "roles": ["data"]}}}
 
     def rows(self, query: Query) -> QuerySet[Product]:
+        """Return the velocity fields that fit the query."""
         return products_wanted(products(), query)
 
-    def features(self, rows: Sequence[Product]) -> list[Feature]:
-        return [of_product(row) for row in rows]
-
-    def feature(self, ident: str) -> Feature | None:
-        return self.only(row_of(products(), ident))
-
     def extent(self) -> Extent:
+        """Return the extent of all velocity fields."""
         return extent_of_products(products())
 
 
 class RadarImages(Rows):
+    """Usable radar images as STAC items."""
+
+    known, feature_of = staticmethod(Scene.objects.ready), staticmethod(of_scene)
     name = RADAR_IMAGES
     title = "Radar images"
     description = "Calibrated, map-projected radar images in one polarisation each; they are shown, not given out."
     filters = {"collections": _named(RADAR_IMAGES)}
 
     def rows(self, query: Query) -> QuerySet[Scene]:
+        """Return the images that fit the query."""
         found = Scene.objects.ready()
         if query.area is not None:
             found = found.filter(footprint__intersects=query.area)
@@ -62,20 +63,27 @@ class RadarImages(Rows):
             return found
         return found.filter(acquired_at__range=(query.during.start, query.during.end))
 
-    def features(self, rows: Sequence[Scene]) -> list[Feature]:
-        return [of_scene(row) for row in rows]
-
-    def feature(self, ident: str) -> Feature | None:
-        return self.only(row_of(Scene.objects.ready(), ident))
-
     def extent(self) -> Extent:
+        """Return the extent of all images."""
         whole = Scene.objects.ready().aggregate(
             box=BoundsOf("footprint"), first=Min("acquired_at"), last=Max("acquired_at")
         )
         return Extent(whole["box"], whole["first"], whole["last"])
 
 
+def _predictions() -> QuerySet[Prediction]:
+    run = ("run__model_version", "run__product", "run__pair__reference", "run__pair__secondary")
+    return (
+        Prediction.objects.filter(run__state=Run.State.SUCCEEDED)
+        .select_related(*run)
+        .prefetch_related("run__companions")
+    )
+
+
 class Predictions(Rows):
+    """Results of models as STAC items."""
+
+    known, feature_of = staticmethod(_predictions), staticmethod(of_prediction)
     name = PREDICTIONS
     title = "Results of models"
     description = "Rasters that models made of velocity fields and of pairs of radar images, with their statistics."
@@ -86,6 +94,7 @@ class Predictions(Rows):
     items = {"item_assets": {"raster": {"type": COG, "roles": ["data"]}}}
 
     def rows(self, query: Query) -> QuerySet[Prediction]:
+        """Return the results that fit the query."""
         found = _predictions()
         if "task" in query.filters:
             found = found.filter(run__model_version__task=query.filters["task"])
@@ -99,13 +108,8 @@ class Predictions(Rows):
         of_pair = Q(run__pair__reference__acquired_at__lte=end, run__pair__secondary__acquired_at__gte=start)
         return found.alias(last=last_date("run__product__dates")).filter(of_product | of_pair)
 
-    def features(self, rows: Sequence[Prediction]) -> list[Feature]:
-        return [of_prediction(row) for row in rows]
-
-    def feature(self, ident: str) -> Feature | None:
-        return self.only(row_of(_predictions(), ident))
-
     def extent(self) -> Extent:
+        """Return the extent of all results."""
         found = _predictions().select_related(None)
         of_products = extent_of_products(Product.objects.filter(runs__prediction__in=found))
         whole = found.aggregate(
@@ -114,15 +118,6 @@ class Predictions(Rows):
             last=Max("run__pair__secondary__acquired_at"),
         )
         return _both(of_products, Extent(whole["box"], whole["first"], whole["last"]))
-
-
-def _predictions() -> QuerySet[Prediction]:
-    run = ("run__model_version", "run__product", "run__pair__reference", "run__pair__secondary")
-    return (
-        Prediction.objects.filter(run__state=Run.State.SUCCEEDED)
-        .select_related(*run)
-        .prefetch_related("run__companions")
-    )
 
 
 def _both(one: Extent, other: Extent) -> Extent:

@@ -21,14 +21,14 @@ SHA256 = "1220"  # how a multihash says that a SHA-256 follows
 
 
 def at(moment: date | datetime | None) -> datetime:
-    """A day as its beginning, UTC."""
+    """Return a moment in UTC; a day as its beginning."""
     if isinstance(moment, datetime):
         return moment.astimezone(UTC)
     return datetime.combine(moment or date.min, time(), UTC)
 
 
 def stamp(moment: date | datetime) -> str:
-    """RFC 3339, UTC."""
+    """Format a moment by RFC 3339, UTC."""
     return at(moment).isoformat().replace("+00:00", "Z")
 
 
@@ -55,6 +55,7 @@ def _between(first: date | datetime, last: date | datetime) -> dict[str, Any]:
 
 
 def of_product(row: Product) -> Feature:
+    """Return the item of a velocity field."""
     properties = (
         _titled(row.name, row.simulated)
         | _between(row.dates[0], row.dates[-1])
@@ -87,6 +88,7 @@ def of_product(row: Product) -> Feature:
 
 
 def of_scene(row: Scene) -> Feature:
+    """Return the item of a radar image."""
     properties: dict[str, Any] = _titled(row.name, row.simulated) | {
         "datetime": stamp(row.acquired_at),
         "created": stamp(row.loaded_at),
@@ -113,6 +115,7 @@ def of_scene(row: Scene) -> Feature:
 
 
 def of_prediction(row: Prediction) -> Feature:
+    """Return the item of a result."""
     run, version = row.run, row.run.model_version
     if run.product is not None:
         between = _between(run.product.dates[0], run.product.dates[-1])

@@ -35,7 +35,7 @@ SAMPLE_FIELDS = {"n": "how many points there are, where a tile shows an even sam
 
 @require_safe
 def index(request: HttpRequest) -> JsonResponse:
-    """Every layer with the address of its TileJSON."""
+    """Return every layer with the address of its TileJSON."""
     vectors = [("points", one.name, one.label) for one in layers_available()]
     vectors += [("context", one.kind, one.label) for one in _overlays()]
     vectors += [("base", name, document["name"]) for name, document in _base().items()]
@@ -51,6 +51,7 @@ def index(request: HttpRequest) -> JsonResponse:
 @require_safe
 @refusals_as_json
 def vector(request: HttpRequest, source: str, layer: str) -> JsonResponse:
+    """Return the TileJSON of a layer of points, of context or of the base map."""
     layers: dict[tuple[str, str], Document] = {
         **{("points", one.name): _of_points(one) for one in layers_available() if one.name == layer},
         **{("context", one.kind): _of_context(one) for one in _overlays() if one.kind == layer},
@@ -62,6 +63,7 @@ def vector(request: HttpRequest, source: str, layer: str) -> JsonResponse:
 @require_safe
 @refusals_as_json
 def raster(request: HttpRequest, layer: str, group: str) -> JsonResponse:
+    """Return the TileJSON of a layer of images on one date."""
     chosen = (
         _of_raster(one, date)
         for one, dates in rasters_available()
@@ -76,7 +78,7 @@ def _entry(request: HttpRequest, name: str, source: str, part: str, title: str) 
 
 
 def _answer(request: HttpRequest, document: Document | None) -> JsonResponse:
-    """Raises Missing. The address of the tiles gets the host; braces stay braces."""
+    """Return the document with the host in its addresses. Raises Missing."""
     if document is None:
         raise Missing("There is no such layer.", "The layers are listed at /tilejson/.")
     tiles = [request.build_absolute_uri("/")[:-1] + template for template in document["tiles"]]
@@ -114,7 +116,7 @@ def _of_context(overlay: Overlay) -> Document:
 
 
 def _base() -> dict[str, Document]:
-    """What lies under the maps, as far as it is loaded."""
+    """Return the layers under the maps that are loaded."""
     known: dict[str, Document] = {}
     if version := ground_version():
         depths = {"minzoom": 0, "maxzoom": DEEPEST_GROUND}
@@ -138,7 +140,7 @@ def _base() -> dict[str, Document]:
 
 
 def _fields(columns: str) -> dict[str, str]:
-    """Of a layer of the base map, from its columns in the database."""
+    """Return the fields of a layer of the base map, from its columns in the database."""
     return dict.fromkeys([*(part.strip().removeprefix("row.") for part in columns.split(",")), "simulated"], "")
 
 
@@ -155,7 +157,7 @@ def _of_raster(layer: RasterLayer, group: RasterGroup) -> Document:
 
 
 def _source(rows: Iterable[tuple[str, bool]], described: str) -> dict[str, str]:
-    """Who made the data of a layer, and whether any are simulated. rows: attribution, simulated."""
+    """Return who made the data, and whether any are simulated. rows: attribution, simulated."""
     listed = list(rows)
     attribution = "; ".join(sorted({credit for credit, _ in listed if credit}))
     made_up = any(simulated for _, simulated in listed)

@@ -20,33 +20,39 @@ from monitor.wording.refusals import Missing, refusals_as_json
 
 @require_safe
 def landing(request: HttpRequest, catalogue: str) -> JsonResponse:
+    """Return the landing page."""
     return JsonResponse(documents.landing(request, CATALOGUES[catalogue]))
 
 
 @require_safe
 def description(request: HttpRequest, catalogue: str) -> JsonResponse:
+    """Return the OpenAPI description."""
     return JsonResponse(describe(CATALOGUES[catalogue], request.build_absolute_uri("/")), content_type=OPENAPI)
 
 
 @require_safe
 def conformance(request: HttpRequest, catalogue: str) -> JsonResponse:
+    """Return the standards that are followed."""
     return JsonResponse(documents.conformance(CATALOGUES[catalogue]))
 
 
 @require_safe
 def collections(request: HttpRequest, catalogue: str) -> JsonResponse:
+    """Return the collections."""
     return JsonResponse(documents.collections(request, CATALOGUES[catalogue]))
 
 
 @require_safe
 @refusals_as_json
 def collection(request: HttpRequest, catalogue: str, name: str) -> JsonResponse:
+    """Return one collection."""
     return JsonResponse(documents.collection(request, CATALOGUES[catalogue], _collection(catalogue, name)))
 
 
 @require_safe
 @refusals_as_json
 def items(request: HttpRequest, catalogue: str, name: str) -> JsonResponse:
+    """Return a page of features."""
     one = _collection(catalogue, name)
     part = one.part(read_query(request.GET, one.filters, one.most, one.few))
     return JsonResponse(documents.page(request, CATALOGUES[catalogue], one, part), content_type=GEOJSON)
@@ -55,6 +61,7 @@ def items(request: HttpRequest, catalogue: str, name: str) -> JsonResponse:
 @require_safe
 @refusals_as_json
 def item(request: HttpRequest, catalogue: str, name: str, ident: str) -> JsonResponse:
+    """Return one feature."""
     one = _collection(catalogue, name)
     feature = one.feature(ident)
     if feature is None:
@@ -66,7 +73,7 @@ def item(request: HttpRequest, catalogue: str, name: str, ident: str) -> JsonRes
 @require_http_methods(["GET", "HEAD", "POST"])
 @refusals_as_json
 def search(request: HttpRequest, catalogue: str) -> JsonResponse:
-    """Of a STAC catalogue: by its address, or by a JSON body."""
+    """Return the items of a STAC catalogue that fit an address, or a JSON body."""
     chosen = CATALOGUES[catalogue]
     body = posted(request.body) if request.method == "POST" else None
     found, after = find(chosen.collections, request.GET if body is None else parameters_of(body))
@@ -74,7 +81,7 @@ def search(request: HttpRequest, catalogue: str) -> JsonResponse:
 
 
 def routes(catalogue: str) -> tuple[list[Any], str]:
-    """The addresses of a catalogue, for `include`."""
+    """Return the addresses of a catalogue, for `include`."""
     own = {"catalogue": catalogue}
     patterns = [
         path("", landing, own, name="landing"),
@@ -91,7 +98,7 @@ def routes(catalogue: str) -> tuple[list[Any], str]:
 
 
 def _collection(catalogue: str, name: str) -> Collection:
-    """Raises Missing."""
+    """Return the collection with this name. Raises Missing."""
     known = CATALOGUES[catalogue].collections
     if name in known:
         return known[name]

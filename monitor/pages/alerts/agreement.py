@@ -1,4 +1,4 @@
-"""Whether everything that looked at an alert's ground agrees: method by method, and track by track."""
+"""Agreement about an alert: method by method, and track by track."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -30,16 +30,16 @@ HOW = {
 
 
 def method_block(alert: Alert, detections: Sequence[Detection]) -> dict[str, Any] | None:
-    """A sentence and a row for each method; None where others have not looked at this ground."""
+    """Return a sentence and a row for each method; None where no other method covers this ground."""
     kept = AlertMethods.objects.filter(alert=alert).first()
     if kept is None or not kept.looks or not detections:
         return None
     best = max(detections, key=lambda one: one.score)
     own = {"method": best.scan.prediction.run.model_version.method, "score": best.score, "share": 1.0}
-    looks = [own, *kept.looks]
+    methods = [own, *kept.looks]
     return {
-        "sentence": _counted(sum(look["share"] > 0 for look in looks), len(looks)),
-        "rows": [_method_row(look, own=look is own) for look in looks],
+        "sentence": _counted(sum(one["share"] > 0 for one in methods), len(methods)),
+        "rows": [_method_row(one, own=one is own) for one in methods],
     }
 
 
@@ -57,14 +57,14 @@ def _counted(n_flag: int, n: int) -> str:
     return f"{some % counts} {silent}"
 
 
-def _method_row(look: Mapping[str, Any], own: bool) -> dict[str, str]:
-    name = look["method"]
+def _method_row(method: Mapping[str, Any], own: bool) -> dict[str, str]:
+    name = method["method"]
     share = ""
     if own:
         share = _("drew the outline")
-    elif look["share"]:
-        share = _("%(share)s of the outline") % {"share": percent(look["share"])}
-    answer = _answer(look["score"], look["share"])
+    elif method["share"]:
+        share = _("%(share)s of the outline") % {"share": percent(method["share"])}
+    answer = _answer(method["score"], method["share"])
     return {"name": capfirst(method_name(name)), "how": str(HOW.get(name, "")), "answer": answer, "share": share}
 
 
@@ -75,18 +75,20 @@ def _answer(score: float, share: float) -> str:
 
 
 def agreement_rows(alert: Alert, detections: Sequence[Detection]) -> list[dict[str, Any]]:
-    """A row for each velocity field that shows the ground, whether its points show by themselves that it moves."""
+    """Return a row for each velocity field on this ground: whether its own points show the motion."""
     if family(alert.kind) is not Family.VELOCITY:
         return []
-    looked = {one["product"]: _seen(one) for detection in detections for one in detection.reasons if "product" in one}
+    flagged = {
+        one["product"]: _track_row(one) for detection in detections for one in detection.reasons if "product" in one
+    }
     beside = [scan.prediction.run.product for scan in scans_beside(alert=alert)]
-    others = {product.name: _not_flagged(product) for product in beside if product.name not in looked}
-    rows = [*looked.values(), *others.values()]
+    others = {product.name: _not_flagged(product) for product in beside if product.name not in flagged}
+    rows = [*flagged.values(), *others.values()]
     return rows if len(rows) > 1 else []
 
 
 def agreement_sentence(rows: Sequence[Mapping[str, Any]]) -> str:
-    """How many of `agreement_rows` show the motion by themselves."""
+    """Count how many of `agreement_rows` show the motion by themselves, in one sentence."""
     counts = {"n": sum(row["shows"] for row in rows), "total": len(rows)}
     if counts["n"] == counts["total"] == 2:
         return _("Both sets of measurements show it, each by itself.")
@@ -102,7 +104,7 @@ def agreement_sentence(rows: Sequence[Mapping[str, Any]]) -> str:
     return some % counts
 
 
-def _seen(reason: Mapping[str, Any]) -> dict[str, Any]:
+def _track_row(reason: Mapping[str, Any]) -> dict[str, Any]:
     """reason: of one track, as `ml.statistics.reasons` gives it."""
     rate, component = reason["rate_mm_yr"], reason["component"]
     answer = _("shows it by itself") if reason["seen"] else _("not clear by itself")

@@ -80,6 +80,7 @@ class ChoiceForm(forms.Form):
     moving_to = forms.DateField(required=False, widget=DAY)
 
     def clean_region(self) -> AdministrativeRegion | None:
+        """Return the loaded region with this name."""
         text = self.cleaned_data["region"]
         region = region_by_name(text=text) if text else None
         if text and region is None:
@@ -89,6 +90,7 @@ class ChoiceForm(forms.Form):
         return region
 
     def clean_bbox(self) -> MultiPolygon | None:
+        """Return the area of the box."""
         text = self.cleaned_data["bbox"]
         try:
             return area_of(text) if text else None
@@ -107,8 +109,8 @@ class Choice:
         self.region: AdministrativeRegion | None = self.values.get("region")
 
     @cached_property
-    def place(self) -> dict[str, Any]:
-        """Where and when: what the numbers of all other filters are counted within."""
+    def where_and_when(self) -> dict[str, Any]:
+        """Return the area and the periods, within which the other filters are counted."""
         found, moving = (
             Period(self.values.get(f"{name}_from"), self.values.get(f"{name}_to")) for name in ("found", "moving")
         )
@@ -116,15 +118,16 @@ class Choice:
         return {"area": self.values.get("bbox"), "among": among, "found": found, "moving": moving}
 
     def alerts(self) -> QuerySet[Alert]:
+        """Return the chosen alerts in the chosen order."""
         named = {name: self.values.get(name, "") for name, *_ in FACETS}
-        return alerts_matching(**named, **self.place, order=Order(self.values.get("sort") or Order.STRONGEST))
+        return alerts_matching(**named, **self.where_and_when, order=Order(self.values.get("sort") or Order.STRONGEST))
 
     def alerts_around(self) -> QuerySet[Alert]:
-        """Of any kind, state and severity."""
-        return alerts_within(**self.place)
+        """Return alerts of any kind, state and severity in the chosen area and periods."""
+        return alerts_within(**self.where_and_when)
 
     def query(self, for_feeds: bool = False) -> str:
-        """The choice as the part of an address behind '?', without what is not chosen."""
+        """Return the choice as the query string of an address, without what is not chosen."""
         return urlencode(
             {
                 name: self.region.slug if name == "region" and self.region else self.form.data.get(name)
@@ -135,7 +138,7 @@ class Choice:
         )
 
     def facets(self, counts: Sequence[AlertCount]) -> list[Facet]:
-        """The three filters that are chosen from lists, with numbers given the other two."""
+        """Return the three filters that are chosen from lists, with counts given the other two."""
         return [
             Facet(
                 name,
@@ -148,6 +151,7 @@ class Choice:
         ]
 
     def n_alerts(self, counts: Iterable[AlertCount]) -> int:
+        """Return the number of chosen alerts."""
         return sum(one.n for one in counts if self._fits(one, {}))
 
     def _n(self, counts: Iterable[AlertCount], name: str, value: str) -> int:

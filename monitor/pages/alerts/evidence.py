@@ -22,10 +22,8 @@ from monitor.maps.map import selectors
 from monitor.maps.map.config import map_config
 from monitor.maps.rasters.catalogue import evidence_raster
 from monitor.pages.alerts.agreement import agreement_rows, agreement_sentence, method_block
-from monitor.pages.alerts.motion import motion_rows
+from monitor.pages.alerts.blocks import motion_rows, places_rows, provenance
 from monitor.pages.alerts.pictures import captions, stretch_of
-from monitor.pages.alerts.places import places_rows
-from monitor.pages.alerts.provenance import provenance
 from monitor.pages.glaciers.rows import glacier_link, series_table
 from monitor.wording.cards.cards import AlertCard, alert_card
 from monitor.wording.cards.causes import with_surroundings
@@ -40,13 +38,13 @@ from monitor.wording.states import VERDICT_HEADINGS, in_language
 
 
 def alert_page(alert: Alert, with_missing: bool) -> dict[str, Any]:
-    """The public page. with_missing: also what is not loaded, for those who run the service."""
+    """Return the context of the public page. with_missing: name layers that are not loaded, for operators."""
     reviews = [_review(review) for review in reviews_standing(alert=alert)]
     return alert_context(alert) | surroundings(alert, with_missing) | exposure_block(alert) | {"reviews": reviews}
 
 
 def alert_context(alert: Alert) -> dict[str, Any]:
-    """What the public page and the page of a reviewer share."""
+    """Return the context that the public page and the page of a reviewer share."""
     card, detections = alert_card(alert), detections_shown(alert=alert)
     sources = [source for detection in detections for source in _sources(detection)]
     stretch, raster = stretch_of(alert), evidence_raster([detection.scan.prediction for detection in detections])
@@ -78,7 +76,7 @@ def alert_context(alert: Alert) -> dict[str, Any]:
 
 
 def _review(review: Review) -> dict[str, Any]:
-    """The verdict of a specialist, for everybody: no name, no internal note."""
+    """Return the verdict of a specialist for everybody: without names and internal notes."""
     return {
         "heading": VERDICT_HEADINGS[review.verdict],
         "reason": "" if review.verdict == Verdict.FIELD_VISIT else in_language(review.reason.label),
@@ -88,7 +86,7 @@ def _review(review: Review) -> dict[str, Any]:
 
 
 def _sources(detection: Detection) -> list[Product | ScenePair]:
-    """What a detection rests on: its run's input, and other tracks that were looked at with it and show it too."""
+    """Return the input of a detection's run, and the other tracks whose points show the motion too."""
     run = detection.scan.prediction.run
     if run.pair_id:
         return [run.pair]
@@ -102,13 +100,13 @@ def _newest_first(detections: Sequence[Detection]) -> list[Detection]:
 
 
 def _speeds(detections: Sequence[Detection]) -> dict[str, Any]:
-    """The series of ground that has no outline of its own; a glacier's stands on the glacier's page."""
+    """Return the speed series of ground without an outline of its own; a glacier's page shows a glacier's."""
     charts = series_of(detections)
     return {"charts": charts, "views": [series_table(view) for view in charts]}
 
 
 def _simulated_here(alert: Alert) -> dict[str, Any] | None:
-    """What was simulated where an alert lies, to compare; None for real data, and where nothing was detected."""
+    """Return what was simulated at an alert; None for real data and where nothing was detected."""
     if not (alert.simulated and alert.is_measured and truth_is_loaded()):
         return None
     return {"put_in": list(truth_in(area=alert.area)), "share": percent(truth_share(area=alert.area))}
@@ -139,7 +137,7 @@ def _evidence(detection: Detection, card: AlertCard) -> dict[str, Any]:
 
 
 def how_likely(parameters: Mapping[str, Any], detection: Detection) -> str:
-    """How often a score like this one is right, where the method's parameters state it."""
+    """Return how often a score like this one is right, where the method's parameters state it."""
     reliability = reliability_of(parameters.get("settings", {}), max(1, len(detection.reasons)))
     if reliability is None or detection.extent != Extent.LOCAL:
         return ""
@@ -155,7 +153,7 @@ def how_likely(parameters: Mapping[str, Any], detection: Detection) -> str:
 
 
 def _analysis_url(product: Product | None) -> str:
-    """Of a velocity field whose points are kept."""
+    """Return the address of a velocity field whose points are kept, else an empty text."""
     return reverse("product-analysis", args=[product.pk]) if product and not product.points_deleted_at else ""
 
 

@@ -43,7 +43,7 @@ def may_be_shown(scene: Scene) -> bool:
 
 
 def pair_captions(detection: Detection) -> Iterator[Captioned]:
-    """The pictures that there are of a detection in a pair of images."""
+    """Yield the available pictures of a detection in a pair of images."""
     pair = detection.scan.prediction.run.pair
     scenes = (pair.reference, pair.secondary)
     if all(may_be_shown(scene) for scene in scenes) and not missing_images(pair):
@@ -67,7 +67,7 @@ def _image_captions(pair: ScenePair) -> Iterator[Captioned]:
 
 
 def pair_picture(detection: Detection, name: str, frame: Frame, epsg: int, outline: MultiPolygon) -> bytes:
-    """One of `pair_captions`, by its name. Raises ImageGone where a file is not in the storage any more, or broken."""
+    """Return the picture of `pair_captions` with this name. Raises ImageGone where a file is gone or broken."""
     pair = detection.scan.prediction.run.pair
     try:
         if name == "result":
@@ -85,7 +85,7 @@ def pair_picture(detection: Detection, name: str, frame: Frame, epsg: int, outli
 
 
 def _images(pair: ScenePair, frame: Frame, epsg: int) -> PairImages:
-    """Both images on the frame, linear power."""
+    """Read both images on the frame, linear power."""
     west, _, east, north = frame.bounds_m
     rows, cols = frame.shape
     side = (east - west) / cols

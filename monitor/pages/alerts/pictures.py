@@ -48,7 +48,7 @@ PAINT_VERSION = 5  # raise when pictures of the same figures look different
 
 
 def captions(detection: Detection) -> list[Captioned]:
-    """The pictures that there are of a detection; points that are deleted have none."""
+    """Return the available pictures of a detection; deleted points have none."""
     run = detection.scan.prediction.run
     if run.product is None:
         return list(pair_captions(detection))
@@ -92,7 +92,7 @@ def _of_product(detection: Detection, product: Product, number: int) -> Iterator
 
 
 def _products(detection: Detection) -> list[Product]:
-    """Those that hold points of the place; of a region, the run's own: it was found in that alone."""
+    """Return the products with points at the place; of a region only the run's own, in which it was found."""
     run = detection.scan.prediction.run
     if _is_region(detection):
         return [run.product]
@@ -105,9 +105,9 @@ def _is_region(detection: Detection) -> bool:
 
 
 def _still_mm_yr(detection: Detection, product: Product) -> float:
-    """What a product's rates are shown against: the ground around a place, where that does not move itself.
+    """Return the rate that a product's rates are shown against, mm/yr.
 
-    Else what counted as still in the run; nothing, of a region.
+    The ground around a place, where it does not move itself, else what counted as still in the run. Regions: 0.
     """
     if _is_region(detection):
         return 0.0
@@ -118,19 +118,19 @@ def _still_mm_yr(detection: Detection, product: Product) -> float:
 
 
 def stretch_of(area: AreaFigures) -> int:
-    """The colour range that shows the differences of an alert or a detection, mm/yr."""
+    """Return the colour range that shows the differences of an alert or a detection, mm/yr."""
     peak = abs(area.peak_rate_mm_yr or 0.0)
     return next((reach for reach in STRETCHES_MM_YR if reach >= peak), STRETCHES_MM_YR[-1])
 
 
 def fingerprint(detection: Detection, name: str) -> str:
-    """An ETag: the same while neither the run nor the way it is painted change."""
+    """Return an ETag that changes with the run and with the way it is painted."""
     parts = (PAINT_VERSION, name, detection.pk, detection.scan.prediction.raster_sha256, detection.area.hexewkb)
     return f'"{hashlib.sha256(chr(0).join(map(str, parts)).encode()).hexdigest()[:32]}"'
 
 
 def evidence_png(detection: Detection, name: str) -> bytes:
-    """One of `captions`, by its name. Raises ImageGone where the run's raster is not in the storage any more."""
+    """Return the picture of `captions` with this name. Raises ImageGone where the run's raster is gone."""
     outline, epsg = _on_plane(detection.area)
     frame = frame_of(outline)
     if name == "score":
@@ -161,7 +161,7 @@ def _score_png(detection: Detection, frame: Frame, epsg: int, outline: MultiPoly
 
 
 def _on_plane(area: GeoArea) -> tuple[MultiPolygon, int]:
-    """An outline in degrees on the UTM zone of its middle, m."""
+    """Project an outline in degrees to the UTM zone of its centroid, m."""
     geographic = from_wkb(bytes(area.wkb))
     epsg = utm_epsg(*geographic.centroid.coords[0])
     project = transformer(4326, epsg).transform

@@ -28,7 +28,7 @@ PICTURES = ("points-1", "score")  # the first that there is
 
 
 def alert_report(alert: Alert) -> dict[str, Any]:
-    """What the template needs; every figure is one of the alert's page."""
+    """Return the context of the printed report; every figure is one of the alert's page."""
     context = alert_page(alert, with_missing=False) | {"credits": site_facts()["attributions"]}
     card, places = context["card"], context["places"]
     inner = [one["geometry"] for one in places["outlines"]["features"]] if places else []
@@ -47,7 +47,7 @@ def alert_report(alert: Alert) -> dict[str, Any]:
 
 
 def likely_words(alert: Alert) -> str:
-    """The 90 % interval of the fastest rate, where it is known."""
+    """Return the 90 % interval of the fastest rate in words, where it is known."""
     if alert.peak_low_mm_yr is None or alert.peak_high_mm_yr is None:
         return ""
     low, high = sorted((abs(alert.peak_low_mm_yr), abs(alert.peak_high_mm_yr)))
@@ -56,7 +56,7 @@ def likely_words(alert: Alert) -> str:
 
 
 def _picture(evidence: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
-    """The picture of the detection that has one: what was measured, else what was scored."""
+    """Return the first available picture: what was measured, else what was scored."""
     for name in PICTURES:
         for item in evidence:
             for picture in item["pictures"]:
@@ -66,7 +66,7 @@ def _picture(evidence: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
 
 
 def _charts(alert: Alert, context: dict[str, Any]) -> list[dict[str, Any]]:
-    """The series against the ground around it; without one the means of each data set, or speeds by pair."""
+    """Return the series against its surroundings; else the means of each data set, or speeds by pair."""
     if context["motion"]:
         return [_of_motion(context["motion"])]
     if context["evidence_words"].series == "points":

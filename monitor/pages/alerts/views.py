@@ -36,6 +36,7 @@ class CountedPages(Paginator):
 
 @require_safe
 def alert_list(request: HttpRequest) -> HttpResponse:
+    """Show the list of alerts with its filters."""
     choice = Choice(request.GET)
     counts = alert_counts(alerts=choice.alerts_around())
     page = CountedPages(choice.alerts(), ALERTS_ON_A_PAGE, choice.n_alerts(counts)).get_page(request.GET.get("page"))
@@ -57,25 +58,27 @@ def alert_list(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def alert_detail(request: HttpRequest, code: str) -> HttpResponse:
+    """Show the page of an alert."""
     alert = alert_or_404(code)
     return render(request, "pages/alerts/detail.html", alert_page(alert, with_missing=may_view_work(request.user)))
 
 
 @require_safe
 def report(request: HttpRequest, code: str) -> HttpResponse:
-    """For paper: what the page says, without scripts."""
+    """Show the page of an alert for paper, without scripts."""
     return render(request, "pages/alerts/report.html", alert_report(alert_or_404(code)))
 
 
 @require_safe
 def alert_picture(request: HttpRequest, code: str, detection: int, name: str) -> HttpResponseBase:
-    """What one run shows of the alert: its score map, the points, or their rates wrapped."""
-    seen = detection_of(alert=alert_or_404(code), number=detection) if detection <= BIGGEST_KEY else None
-    if seen is None or name not in {one.name for one in captions(seen)}:
+    """Return what one run shows of the alert: its score map, the points, or their rates wrapped."""
+    shown = detection_of(alert=alert_or_404(code), number=detection) if detection <= BIGGEST_KEY else None
+    if shown is None or name not in {one.name for one in captions(shown)}:
         raise Http404("There is no such picture of this alert.")
-    return png_response(request, fingerprint(seen, name), lambda: evidence_png(seen, name))
+    return png_response(request, fingerprint(shown, name), lambda: evidence_png(shown, name))
 
 
 @require_safe
 def alert_series(request: HttpRequest, code: str) -> JsonResponse:
+    """Return the series of an alert as JSON."""
     return JsonResponse(alert_body(alert_or_404(code)))

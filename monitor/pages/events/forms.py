@@ -38,7 +38,7 @@ class EventForm(forms.Form):
     )
 
     def clean_place(self) -> str:
-        """Coordinates as they are; of a name the one place that has it."""
+        """Set the position from coordinates, or from a name that only one place has."""
         text = self.cleaned_data["place"]
         at = parse_position(text)
         if at is None:
@@ -56,6 +56,7 @@ class EventForm(forms.Form):
         return text
 
     def clean_happened_on(self) -> Any:
+        """Return the day, which lies between the first satellite image and today."""
         day = self.cleaned_data["happened_on"]
         if day > timezone.now().date():
             raise forms.ValidationError(_("This day has not come yet."))
@@ -64,6 +65,7 @@ class EventForm(forms.Form):
         return day
 
     def clean_radius_km(self) -> float:
+        """Return the radius within its limits."""
         radius_km = float(self.cleaned_data["radius_km"])
         if not NEAREST_KM <= radius_km <= FARTHEST_KM:
             between = _("Type a distance between %(least)s and %(most)s km.")

@@ -29,7 +29,7 @@ logger = logging.getLogger(__name__)
 
 
 def event_rows() -> list[dict[str, Any]]:
-    """The list, the newest first."""
+    """Return the rows of the list, the newest first."""
     rows = GroundEvent.objects.prefetch_related("pairs__runs__model_version")
     return [_row(event) for event in rows]
 
@@ -59,7 +59,7 @@ def _row(event: GroundEvent) -> dict[str, Any]:
 
 
 def event_context(event: GroundEvent) -> dict[str, Any]:
-    """What the page of one event needs."""
+    """Return the context of the page of one event."""
     region = regions.circle(event.position.x, event.position.y, 1000 * event.radius_km)
     area = to_django(region.outline)
     pairs = list(event.pairs.select_related("reference", "secondary").order_by("temporal_baseline_days", "id"))
@@ -96,12 +96,12 @@ def _pair(event: GroundEvent, pair: ScenePair) -> dict[str, Any]:
 
 
 def _with_near(row: dict[str, Any], near: str) -> dict[str, Any]:
-    """The result near the place comes before that of the whole image."""
+    """Put the result near the place before that of the whole image."""
     return row | {"sentences": [near, *row.get("sentences", [])]} if near else row
 
 
 def _near(event: GroundEvent, pair: ScenePair, prediction: Prediction | None) -> str:
-    """A result near the place in one sentence; empty where there is no raster."""
+    """Describe a result near the place in one sentence; empty where there is no raster."""
     if prediction is None:
         return ""
     around = Around(event.position.x, event.position.y, 1000 * event.radius_km)

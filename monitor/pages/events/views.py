@@ -21,6 +21,7 @@ from monitor.web.guards import operators_only
 @operators_only
 @csrf_protect
 def event_list(request: HttpRequest) -> HttpResponse:
+    """Show the reported events, or report one."""
     form = EventForm(request.POST) if request.method == "POST" else EventForm()
     if request.method == "POST" and form.is_valid():
         with transaction.atomic():
@@ -35,6 +36,7 @@ def event_list(request: HttpRequest) -> HttpResponse:
 @never_cache
 @operators_only
 def event_detail(request: HttpRequest, event: int) -> HttpResponse:
+    """Show the page of an event."""
     reported = GroundEvent.objects.filter(pk=event).first() if event <= HIGHEST else None
     if reported is None:
         raise Http404("There is no such event.")

@@ -40,7 +40,7 @@ def when_words(first: datetime, last: datetime) -> str:
 
 
 def motion_near(near: NearMotion | None, radius_km: float) -> str:
-    """One sentence of the offsets near the place."""
+    """Describe the offsets near the place in one sentence."""
     if near is None:
         return _("Within %(radius)s km of the place these offsets have no value.") % {"radius": short(radius_km)}
     if near.fastest_m is None:
@@ -62,7 +62,7 @@ def motion_near(near: NearMotion | None, radius_km: float) -> str:
 
 
 def coherence_near(near: NearCoherence | None, radius_km: float) -> str:
-    """The coherence near the place, and how sure it is."""
+    """Describe the coherence near the place and its uncertainty."""
     if near is None:
         return _("Within %(radius)s km of the place this coherence has no value.") % {"radius": short(radius_km)}
     match = _(
@@ -78,7 +78,7 @@ def coherence_near(near: NearCoherence | None, radius_km: float) -> str:
 
 
 def waiting_sentence(before: datetime | None, after: datetime | None, days: list[int]) -> str:
-    """Why there is no pair yet."""
+    """Explain why there is no pair yet."""
     if before is None and after is None:
         return _("No radar image of this place is loaded.")
     if before is None:

@@ -25,17 +25,18 @@ from monitor.wording.images import track_of_series
 
 
 def ident_of(glacier: Glacier) -> str:
-    """Its part of an address: its identifier, or its row where it has none."""
+    """Return the identifier of a glacier in addresses: its own, or its row where it has none."""
     return glacier.glacier_id or str(glacier.pk)
 
 
 def glacier_link(motion: GlacierMotion) -> dict[str, str]:
+    """Return the name of a glacier and the address of its page."""
     name = motion.glacier.name or _("this glacier")
     return {"name": name, "url": reverse("glacier-detail", args=[ident_of(motion.glacier)])}
 
 
 def glacier_rows(motions: Sequence[GlacierMotion]) -> list[dict[str, Any]]:
-    """A page of the list; the names of places cost two queries."""
+    """Return the rows of one page of the list; names of places cost two queries."""
     places = area_names([(motion.glacier.outline, motion.glacier.layer.simulated) for motion in motions])
     return [_row(motion, place) for motion, place in zip(motions, places, strict=True)]
 
@@ -58,7 +59,7 @@ def _row(motion: GlacierMotion, place: str) -> dict[str, Any]:
 
 
 def glacier_context(motion: GlacierMotion) -> dict[str, Any]:
-    """What the page of one glacier needs."""
+    """Return the context of the page of one glacier."""
     glacier, km2 = motion.glacier, cells_of(from_wkb(bytes(motion.glacier.outline.wkb))).km2
     row = _row(motion, area_names([(glacier.outline, glacier.layer.simulated)])[0])
     speeds = motion.speed_m_day, motion.sigma_m_day, motion.usual_m_day
@@ -81,13 +82,13 @@ def _season(view: dict[str, Any]) -> str:
 
 
 def middles(view: dict[str, Any]) -> list[date]:
-    """The day in the middle of each step."""
+    """Return the day in the middle of each step."""
     starts, ends = ([date.fromisoformat(day) for day in view[name]] for name in ("start", "end"))
     return [start + (end - start) // 2 for start, end in zip(starts, ends, strict=True)]
 
 
 def series_table(view: dict[str, Any]) -> dict[str, Any]:
-    """A series as a table, the newest first."""
+    """Return a series as a table, the newest step first."""
     names = ("start", "end", "speed_m_day", "sigma_m_day", "usual_m_day")
     columns = zip(*(view[name] for name in names), strict=True)
     rows = [
@@ -103,7 +104,7 @@ def series_table(view: dict[str, Any]) -> dict[str, Any]:
 
 
 def _last_pair(motion: GlacierMotion) -> dict[str, Any]:
-    """Where the newest pair is shown on the map, and the error of its speeds."""
+    """Return where the map shows the newest pair, and the error of its speeds."""
     samples = [rows[-1] for rows in samples_by_view(glacier=motion.glacier).values()]
     if not samples:
         return {"speed_url": "", "raster_url": "", "error": ""}

@@ -17,6 +17,7 @@ PER_PAGE = 50
 
 @require_safe
 def glacier_list(request: HttpRequest) -> HttpResponse:
+    """Show the glaciers whose motion is known."""
     page = Paginator(glacier_selectors.motions_known(), PER_PAGE).get_page(request.GET.get("page"))
     context = {"page": page, "glaciers": glacier_rows(list(page)), "query": ""}
     return render(request, "pages/glaciers/list.html", context)
@@ -24,12 +25,13 @@ def glacier_list(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def glacier_detail(request: HttpRequest, glacier: str) -> HttpResponse:
+    """Show the page of a glacier."""
     return render(request, "pages/glaciers/detail.html", glacier_context(_motion_or_404(glacier)))
 
 
 @require_safe
 def glacier_csv(request: HttpRequest, glacier: str) -> HttpResponse:
-    """One row a step and track: m/day, one standard deviation, empty where nothing is known."""
+    """Return one row a step and track: m/day, one standard deviation, empty where nothing is known."""
     motion = _motion_or_404(glacier)
     response = HttpResponse(content_type="text/csv; charset=utf-8")
     response["Content-Disposition"] = 'attachment; filename="glacier-series.csv"'

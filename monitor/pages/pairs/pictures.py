@@ -40,12 +40,12 @@ PAINT_VERSION = 2  # raise when pictures of the same files look different
 
 
 def missing_images(pair: ScenePair) -> list[Scene]:
-    """The images of a pair whose files are gone."""
+    """Return the images of a pair whose files are gone."""
     return [scene for scene in (pair.reference, pair.secondary) if not _is_there(scene)]
 
 
 def pair_png(pair: ScenePair, image: str, piece: Piece) -> bytes:
-    """A window of one image, or of how they differ. Raises ImageGone."""
+    """Return a window of one image, or of how they differ. Raises ImageGone."""
     part = pair.pixel_grid.part(*piece[:4])
     with _files_of(pair):
         if image == "ratio":
@@ -55,7 +55,7 @@ def pair_png(pair: ScenePair, image: str, piece: Piece) -> bytes:
 
 
 def _ratio(pair: ScenePair, piece: Piece) -> Float32:
-    """The ratio of means over RATIO_MEAN_PX pixels of the pair, or over as much ground where the picture is coarser.
+    """Return the ratio of means over RATIO_MEAN_PX pixels, or over as much ground in a coarser picture.
 
     At full resolution the neighbours of a window count, so that windows fit together.
     """
@@ -73,7 +73,7 @@ def _ratio(pair: ScenePair, piece: Piece) -> Float32:
 
 
 def pair_stretch(pair: ScenePair) -> Stretch:
-    """What is black and white in both images, computed once from an overview of them."""
+    """Return what is black and white in both images, computed once from an overview of them."""
     key = f"pair-stretch-{_digest(_of_files(pair))}"
     stretch = cache.get(key)
     if stretch is None:
@@ -86,7 +86,7 @@ def pair_stretch(pair: ScenePair) -> Stretch:
 
 
 def run_png(prediction: Prediction, layer: RasterLayer, piece: Piece) -> bytes:
-    """What a run on a pair detected in a window of the pair's grid. Raises ImageGone."""
+    """Return what a run detected in a window of the pair's grid. Raises ImageGone."""
     pair = prediction.run.pair
     part: PixelGrid = pair.pixel_grid.part(*piece[:4])
     try:
@@ -100,19 +100,20 @@ def run_png(prediction: Prediction, layer: RasterLayer, piece: Piece) -> bytes:
 
 
 def fingerprint(pair: ScenePair, image: str, piece: Piece) -> str:
-    """An ETag: the same while neither the files nor the way they are painted change."""
-    looks = (PAINT_VERSION, image, piece, RATIO_DB, RATIO_MEAN_PX, RATIO_STOPS)
-    return f'"{_digest([*map(str, looks), *_of_files(pair)])}"'
+    """Return an ETag that changes with the files and with the way they are painted."""
+    appearance = (PAINT_VERSION, image, piece, RATIO_DB, RATIO_MEAN_PX, RATIO_STOPS)
+    return f'"{_digest([*map(str, appearance), *_of_files(pair)])}"'
 
 
 def run_fingerprint(prediction: Prediction, layer: RasterLayer, piece: Piece) -> str:
-    looks = (PAINT_VERSION, layer.name, layer.bands, layer.low, layer.high, layer.stops, piece)
-    return f'"{_digest([*map(str, looks), str(prediction.pk), prediction.raster_sha256])}"'
+    """Return an ETag that changes with the result and with the way it is painted."""
+    appearance = (PAINT_VERSION, layer.name, layer.bands, layer.low, layer.high, layer.stops, piece)
+    return f'"{_digest([*map(str, appearance), str(prediction.pk), prediction.raster_sha256])}"'
 
 
 @contextmanager
 def _files_of(pair: ScenePair) -> Iterator[None]:
-    """Reading files that may be gone or broken."""
+    """Turn faults of files that are gone or broken into ImageGone."""
     gone = missing_images(pair)
     if gone:
         raise ImageGone(gone_words(gone))
@@ -123,7 +124,7 @@ def _files_of(pair: ScenePair) -> Iterator[None]:
 
 
 def gone_words(scenes: list[Scene]) -> str:
-    """What to say where files are missing."""
+    """Return the message about missing files."""
     # Translators: %(days)s is "1 December 2021", or two such days
     return ngettext(
         "The file of the image of %(days)s is no longer in the storage, so there is nothing to show. Load it again.",

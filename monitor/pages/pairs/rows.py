@@ -31,7 +31,10 @@ WHERE_TO_SAY = "on the page “Add data”, and send the file again"
 
 
 def pair_rows(pairs: Sequence[ScenePair]) -> list[dict[str, Any]]:
-    """A page of the list; their runs are expected to be prefetched. Two queries, and those for the names of places."""
+    """Return the rows of one page of the list, with two queries and those for the names of places.
+
+    The runs of the pairs are expected to be prefetched.
+    """
     alerts = pair_selectors.alerts_counted(pairs=pairs)
     places = area_names([(pair.footprint, pair.simulated) for pair in pairs])
     return [_pair_row(pair, place, alerts[pair.pk]) for pair, place in zip(pairs, places, strict=True)]
@@ -59,7 +62,7 @@ def _run_mark(run: Run) -> dict[str, str]:
 
 
 def image_rows(scenes: Sequence[Scene]) -> list[dict[str, Any]]:
-    """A page of the list of images. One query."""
+    """Return the rows of one page of the list of images, with one query."""
     counted = pair_selectors.pairs_counted(scenes=scenes)
     return [_image_row(scene, counted[scene.pk]) for scene in scenes]
 
@@ -91,7 +94,7 @@ def _image_row(scene: Scene, n_pairs: int) -> dict[str, Any]:
 
 
 def pair_facts(pair: ScenePair) -> dict[str, Any]:
-    """What is known of a pair, in words."""
+    """Return what is known of a pair, in words."""
     first, second = pair.reference, pair.secondary
     west, south, east, north = pair.footprint.extent
     day = second.acquired_at.date().isoformat()
@@ -141,7 +144,7 @@ def _file_row(which: str, scene: Scene) -> dict[str, Any]:
 
 
 def run_rows(pair: ScenePair, runs: Sequence[Run], alerts: dict[int, list[Alert]]) -> list[dict[str, Any]]:
-    """The result of each run, task by task; tasks without a run say so."""
+    """Return the result of each run, task by task, and a row for tasks without a run."""
     cards = {card.code: card for card in alert_cards({a.pk: a for of_run in alerts.values() for a in of_run}.values())}
     rows = []
     for task, label in words.TASKS.items():
@@ -194,7 +197,7 @@ def _run_row(pair: ScenePair, run: Run, label: str, cards: list[Any]) -> dict[st
 
 
 def neighbour_rows(pair: ScenePair) -> list[dict[str, str]]:
-    """Links to the pair before and after of the same ground."""
+    """Return links to the previous and the next pair of the same ground."""
     rows = zip(("earlier", "later"), pair_selectors.neighbours(pair=pair), strict=True)
     return [
         {"which": which, "days": words.two_days(*_days(one)), "url": reverse("pair-detail", args=[one.pk])}
@@ -204,7 +207,7 @@ def neighbour_rows(pair: ScenePair) -> list[dict[str, str]]:
 
 
 def viewer(pair: ScenePair, rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """What the script of the comparison needs."""
+    """Return the configuration of the comparison's script."""
     images = {name: reverse("pair-image", args=[pair.pk, name]) for name in ("reference", "secondary", "ratio")}
     results = {f"run-{row['id']}": row["picture"] for row in rows if row.get("picture")}
     first, second = (day_label(scene.acquired_at.date()) for scene in (pair.reference, pair.secondary))

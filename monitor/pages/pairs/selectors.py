@@ -14,7 +14,7 @@ RUN_OF = "scan__prediction__run"
 
 
 class PairChoice(NamedTuple):
-    """Which pairs are wanted; what is left out does not matter. image: a scene that they hold."""
+    """Filters of pairs, each left out where it does not matter. image: a scene that they hold."""
 
     track: int | None = None
     burst: str = ""
@@ -25,13 +25,15 @@ class PairChoice(NamedTuple):
 
 
 class ImageChoice(NamedTuple):
-    """Which images are wanted. state: refused, alone (in no pair), paired, or empty for all."""
+    """Filters of images. state: refused, alone (in no pair), paired, or empty for all."""
 
     state: str = ""
     track: int | None = None
 
 
 class Totals(NamedTuple):
+    """Numbers of images, pairs and runs, and of those that need somebody."""
+
     n_images: int
     n_refused: int
     n_alone: int
@@ -41,7 +43,7 @@ class Totals(NamedTuple):
 
 
 class Choices(NamedTuple):
-    """What can be chosen from: tracks with their directions, polarisations, days."""
+    """Values that filters offer: tracks with their directions, polarisations, days."""
 
     tracks: list[tuple[int, str]]
     polarisations: list[str]
@@ -49,7 +51,7 @@ class Choices(NamedTuple):
 
 
 def totals() -> Totals:
-    """How many images, pairs and runs there are, and how many of them need somebody. Three queries."""
+    """Count images, pairs and runs, and those that need somebody, with three queries."""
     ready, refused = Q(state=Scene.State.READY), Q(state=Scene.State.REFUSED)
     images = Scene.objects.aggregate(
         n=Count("id", filter=ready),
@@ -65,7 +67,7 @@ def totals() -> Totals:
 
 
 def pair_choices() -> Choices:
-    """What the pairs differ in. One query."""
+    """Return the values in which pairs differ, with one query."""
     rows = ScenePair.objects.values_list(
         "reference__track", "reference__direction", "reference__polarisation", "temporal_baseline_days"
     )
@@ -78,7 +80,7 @@ def pair_choices() -> Choices:
 
 
 def pairs_matching(*, wanted: PairChoice) -> QuerySet[ScenePair]:
-    """Pairs newest first, each with its images and its runs."""
+    """Return pairs, the newest first, each with its images and its runs."""
     pairs = ScenePair.objects.select_related("reference", "secondary")
     if wanted.track is not None:
         pairs = pairs.filter(reference__track=wanted.track)
@@ -99,7 +101,7 @@ def pairs_matching(*, wanted: PairChoice) -> QuerySet[ScenePair]:
 
 
 def images_matching(*, wanted: ImageChoice) -> QuerySet[Scene]:
-    """Images newest first, those of an unknown day before all others."""
+    """Return images, the newest first, those of an unknown day before all others."""
     scenes = Scene.objects.order_by(F("acquired_at").desc(nulls_first=True), "-id")
     if wanted.track is not None:
         scenes = scenes.filter(track=wanted.track)
@@ -117,30 +119,31 @@ def _in_a_pair(place: str) -> Exists:
 
 
 def image_tracks() -> list[tuple[int, str]]:
-    """Tracks of all images with their directions."""
+    """Return the tracks of all images with their directions."""
     rows = Scene.objects.exclude(track=None).order_by().values_list("track", "direction").distinct()
     return sorted(rows)
 
 
 def pairs_counted(*, scenes: Sequence[Scene]) -> Counter[int]:
-    """In how many pairs each of these images is, by its row. One query."""
+    """Count the pairs of each image by its row, with one query."""
     numbers = [scene.pk for scene in scenes]
     rows = ScenePair.objects.filter(Q(reference__in=numbers) | Q(secondary__in=numbers)).order_by()
     return Counter(number for row in rows.values_list("reference_id", "secondary_id") for number in row)
 
 
 def alerts_counted(*, pairs: Sequence[ScenePair]) -> Counter[int]:
-    """How many alerts each of these pairs had a part in, by its row. One query."""
+    """Count the alerts of each pair by its row, with one query."""
     detections = Detection.objects.filter(**{f"{RUN_OF}__pair__in": [pair.pk for pair in pairs]}).order_by()
     return Counter(pair for pair, _ in detections.values_list(f"{RUN_OF}__pair_id", "alert_id").distinct())
 
 
 def pair_by_number(*, number: int) -> ScenePair | None:
+    """Return the pair with this row, with its images."""
     return ScenePair.objects.select_related("reference", "secondary").filter(pk=number).first()
 
 
 def runs_of_pair(*, pair: ScenePair) -> list[Run]:
-    """The runs on a pair with their results, the newest version of a method first; their pair is this very row."""
+    """Return the runs on a pair with their results, the newest version of a method first."""
     runs = Run.objects.filter(pair=pair).select_related("model_version", "prediction")
     rows = list(runs.order_by("model_version__task", "-id"))
     for run in rows:
@@ -149,7 +152,7 @@ def runs_of_pair(*, pair: ScenePair) -> list[Run]:
 
 
 def run_of_pair(*, pair: ScenePair, number: int) -> Run | None:
-    """A run on this pair that has a result."""
+    """Return a run on this pair that has a result."""
     runs = Run.objects.filter(pair=pair, pk=number, prediction__isnull=False)
     run = runs.select_related("model_version", "prediction").first()
     if run is not None:
@@ -158,7 +161,7 @@ def run_of_pair(*, pair: ScenePair, number: int) -> Run | None:
 
 
 def alerts_of_runs(*, pair: ScenePair) -> dict[int, list[Alert]]:
-    """Alerts in which the runs on a pair had a part, by the run's row. One query."""
+    """Return the alerts of the runs on a pair by the run's row, with one query."""
     rows = (
         Detection.objects.filter(**{f"{RUN_OF}__pair": pair})
         .select_related("alert")
@@ -172,7 +175,7 @@ def alerts_of_runs(*, pair: ScenePair) -> dict[int, list[Alert]]:
 
 
 def neighbours(*, pair: ScenePair) -> tuple[ScenePair | None, ScenePair | None]:
-    """The pair before and the one after, of the same ground, polarisation and temporal baseline."""
+    """Return the previous and the next pair of the same ground, polarisation and temporal baseline."""
     alike = (
         ScenePair.objects.select_related("reference", "secondary")
         .filter(

@@ -37,6 +37,7 @@ CACHE = "private, max-age=3600"
 @never_cache
 @operators_only
 def pair_list(request: HttpRequest) -> HttpResponse:
+    """Show the pairs of images with their filters."""
     wanted = PairChoice(
         track=_number(request, "track"),
         burst=request.GET.get("burst", "")[:20],
@@ -59,6 +60,7 @@ def pair_list(request: HttpRequest) -> HttpResponse:
 @never_cache
 @operators_only
 def image_list(request: HttpRequest) -> HttpResponse:
+    """Show the images with their filters."""
     state = request.GET.get("state", "")
     wanted = ImageChoice(state if state in IMAGE_STATES else "", _number(request, "track"))
     page = _page(request, pair_selectors.images_matching(wanted=wanted))
@@ -76,6 +78,7 @@ def image_list(request: HttpRequest) -> HttpResponse:
 @never_cache
 @operators_only
 def pair_detail(request: HttpRequest, pair: int) -> HttpResponse:
+    """Show the page of a pair."""
     known = _pair_or_404(pair)
     alerts = pair_selectors.alerts_of_runs(pair=known)
     rows = run_rows(known, pair_selectors.runs_of_pair(pair=known), alerts)
@@ -97,7 +100,7 @@ def pair_detail(request: HttpRequest, pair: int) -> HttpResponse:
 @operators_only
 @refusals_as_json
 def pair_image(request: HttpRequest, pair: int, image: str) -> HttpResponseBase:
-    """A window of an image of the common grid, ?row=&col=&rows=&cols=&side=, as PNG of at most 1200 x 1200."""
+    """Return a window of an image of the common grid as PNG of at most 1200 x 1200."""
     if image not in IMAGES:
         raise Http404("A pair has the images reference, secondary and ratio.")
     known = _pair_or_404(pair)
@@ -110,7 +113,7 @@ def pair_image(request: HttpRequest, pair: int, image: str) -> HttpResponseBase:
 @operators_only
 @refusals_as_json
 def pair_run_image(request: HttpRequest, pair: int, run: int) -> HttpResponseBase:
-    """The result of a run, in a window of the pair's common grid."""
+    """Return the result of a run in a window of the pair's common grid."""
     known = _pair_or_404(pair)
     of_pair = pair_selectors.run_of_pair(pair=known, number=run) if run <= HIGHEST else None
     if of_pair is None:
@@ -136,7 +139,7 @@ def _pair_or_404(pair: int) -> ScenePair:
 
 
 def _number(request: HttpRequest, name: str) -> int | None:
-    """A number of the address; None for what is no number."""
+    """Return a number of the address; None for what is no number."""
     return number_or_none(request.GET.get(name, ""), HIGHEST)
 
 
@@ -145,7 +148,7 @@ def _page(request: HttpRequest, rows: QuerySet[Any]) -> Page:
 
 
 def _around(request: HttpRequest, page: Page) -> dict[str, Any]:
-    """What both lists have: counts, and the way to other pages of the same choice."""
+    """Return what both lists share: counts, and the query of other pages of the same choice."""
     choice = request.GET.copy()
     choice.pop("page", None)
     query = choice.urlencode()

@@ -28,6 +28,7 @@ from monitor.wording.points import change_sentence
 
 @require_safe
 def product_list(request: HttpRequest) -> HttpResponse:
+    """Show the velocity fields and the stacks of images that are loaded."""
     runs = runs_of_products() if may_view_work(request.user) else {}
     rows = [_row(product) | {"runs": [_run(run) for run in runs.get(product.pk, [])]} for product in products()]
     context = {
@@ -40,7 +41,7 @@ def product_list(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def refused_rows(request: HttpRequest, product: int) -> HttpResponse:
-    """Which rows of the file were left out, and why: the first thousand, as CSV."""
+    """Return the first thousand rows of a file that were left out, with reasons, as CSV."""
     loaded = _product_or_404(product)
     response = HttpResponse(content_type="text/csv; charset=utf-8")
     response["Content-Disposition"] = f'attachment; filename="product-{product:d}-refused-rows.csv"'
@@ -55,7 +56,7 @@ def refused_rows(request: HttpRequest, product: int) -> HttpResponse:
 
 @require_safe
 def release_change(request: HttpRequest, product: int) -> FileResponse:
-    """What changed since the release before, per cell, as a Cloud-Optimised GeoTIFF."""
+    """Return the change since the previous release per cell as a Cloud-Optimised GeoTIFF."""
     change = _product_or_404(product).changes_before.order_by("updated_at").last()
     if change is None or not change.raster.storage.exists(change.raster.name):
         raise Http404("There is no release before this one.")
@@ -79,7 +80,7 @@ def _ground(scene: Scene) -> tuple[object, ...]:
 
 
 def _stack(scenes: list[Scene]) -> dict[str, Any]:
-    """All images of one piece of one track."""
+    """Return the row of all images of one piece of one track."""
     first, last = scenes[0], scenes[-1]
     west, south, east, north = first.footprint.extent
     title = (
@@ -148,7 +149,7 @@ def _dates_label(product: Product) -> str:
 
 
 def _track_label(product: Product) -> str:
-    """'117 ascending'."""
+    """Return a track in words, such as '117 ascending'."""
     direction = str(DIRECTION_WORDS.get(product.direction, product.direction))
     if product.track is None:
         return direction or not_stated()

@@ -25,7 +25,7 @@ class Group(NamedTuple):
 
 
 def record_of(reviews: Sequence[Review], simulated: bool) -> dict[str, Any]:
-    """The whole record of alerts on real, or on simulated data."""
+    """Return the whole record of alerts on real, or on simulated data."""
     own = [review for review in reviews if review.alert.simulated == simulated]
     return {
         "simulated": simulated,
@@ -43,7 +43,7 @@ def record_of(reviews: Sequence[Review], simulated: bool) -> dict[str, Any]:
 
 
 def judged_rows(reviews: Sequence[Review]) -> list[dict[str, Any]]:
-    """The list behind the shares: each alert with its verdict, without names of persons."""
+    """Return each judged alert with its verdict, without names of persons."""
     cards = alert_cards([review.alert for review in reviews])
     return [
         {
@@ -59,11 +59,12 @@ def judged_rows(reviews: Sequence[Review]) -> list[dict[str, Any]]:
 
 
 def found_words(review: Review) -> str:
+    """Return in how many data sets an alert was found before its review, in words."""
     return str(FOUND_AS[review.found_as])
 
 
 def interval_words(low: float, high: float) -> str:
-    """'of 100 such alerts 71 to 93 were right': the 95 % interval of a share."""
+    """Return the 95 % interval of a share: 'of 100 such alerts 71 to 93 were right'."""
     # Translators: the ends of an interval, "of 100 such alerts 71 to 93 were right"
     return _("of 100 such alerts %(low)s to %(high)s were right") % {"low": whole(100 * low), "high": whole(100 * high)}
 

@@ -17,6 +17,7 @@ COLUMNS = ("alert", "kind", "place", "simulated", "first_seen", "found_as", "jud
 
 @require_safe
 def record(request: HttpRequest) -> HttpResponse:
+    """Show how right the alerts were."""
     reviews = list(judgements())
     records = [record_of(reviews, simulated=False), record_of(reviews, simulated=True)]
     page = Paginator(reviews, PER_PAGE).get_page(request.GET.get("page"))
@@ -31,7 +32,7 @@ def record(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def record_csv(request: HttpRequest) -> HttpResponse:
-    """One row for each alert that was judged, the latest verdict first."""
+    """Return one row for each judged alert, the latest verdict first."""
     response = HttpResponse(content_type="text/csv; charset=utf-8")
     response["Content-Disposition"] = 'attachment; filename="alerts-judged.csv"'
     writer = csv.writer(response)

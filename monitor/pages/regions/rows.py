@@ -1,10 +1,12 @@
 """A region as its page, its report and its widget show it."""
 
 from collections.abc import Sequence
-from datetime import date
-from typing import Any
+from datetime import date, datetime
+from typing import Any, NamedTuple
 
 from django.conf import settings
+from django.contrib.gis.geos import MultiPolygon
+from django.db.models import Count, DateField, F, Func, Max, QuerySet
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import date_format
@@ -16,12 +18,11 @@ from detection.kinds import KIND_LABELS
 from detection.lists import AlertCount, Month, Order, alert_counts, alerts_matching, alerts_within, monthly_counts
 from detection.rules.lifecycle import LIVING, State
 from ingest.context.regions import regions_around, regions_within
-from ingest.models import AdministrativeRegion
+from ingest.models import AdministrativeRegion, Product, Scene
 from monitor.maps.imaging.charts import column_chart
 from monitor.maps.map.plans import region_plan
 from monitor.maps.rasters.visibility import visibility_sentence
 from monitor.pages.alerts.choice import ORDERS, Choice
-from monitor.pages.regions.selectors import fields_in, looks_at
 from monitor.web.context import MOST_CREDITS, shortened, site_facts
 from monitor.wording import administrative as words
 from monitor.wording.cards.cards import alert_cards
@@ -41,16 +42,37 @@ STATES = {  # of a place that moves or moved, as headings of columns
 }
 
 
+class Coverage(NamedTuple):
+    """Data of a region. n_products: velocity fields that reach into it; last_measured: their last date."""
+
+    n_products: int
+    last_measured: date | None
+    last_image: datetime | None
+
+
+def coverage_of(*, region: MultiPolygon) -> Coverage:
+    """Return what of a region was measured, and when last."""
+    last = Func(F("dates"), template="(%(expressions)s)[array_upper(%(expressions)s, 1)]", output_field=DateField())
+    known = fields_in(region=region).order_by().aggregate(n=Count("pk"), last=Max(last))
+    images = Scene.objects.filter(footprint__intersects=region).aggregate(last=Max("acquired_at"))
+    return Coverage(known["n"], known["last"], images["last"])
+
+
+def fields_in(*, region: MultiPolygon) -> QuerySet[Product]:
+    """Return velocity fields that reach into a region, the last loaded first, without derived ones."""
+    return Product.objects.current().filter(derived_from=None, footprint__intersects=region)
+
+
 def region_page(region: AdministrativeRegion, most: int = MOST_CARDS, numbered: bool = False) -> dict[str, Any]:
-    """Its alerts, trend and surroundings; the number of queries does not grow with their number."""
+    """Return a region's alerts, trend and surroundings; the number of queries does not grow with the alerts."""
     among = alerts_touching(region)
     counts = alert_counts(alerts=alerts_within(among=among))
     alerts = list(alerts_matching(among=among, order=Order.STRONGEST)[:most])
     cards = alert_cards(alerts)
     today = timezone.now().date()
     months = monthly_counts(among=among, until=today, n_months=MONTHS)
-    looks = looks_at(region=region.outline)
-    is_measured = bool(looks.n_products or looks.last_image)
+    coverage = coverage_of(region=region.outline)
+    is_measured = bool(coverage.n_products or coverage.last_image)
     n_moving = _n(counts, LIVING)
     return {
         "region": region,
@@ -59,7 +81,9 @@ def region_page(region: AdministrativeRegion, most: int = MOST_CARDS, numbered: 
         "level": words.level_label(region.level),
         "sentence": words.moving_sentence(region.name, n_moving, _n(counts, UNREVIEWED), is_measured),
         "year": words.year_sentence(today.year, *_this_year(months, today)) if counts else "",
-        "looks": words.measured_sentence(*looks._replace(last_image=looks.last_image and looks.last_image.date())),
+        "coverage": words.measured_sentence(
+            *coverage._replace(last_image=coverage.last_image and coverage.last_image.date())
+        ),
         "unseen": visibility_sentence(region.outline),
         "n_moving": n_moving,
         "n_listed": n_moving + _n(counts, (State.FINISHED,)),
@@ -73,7 +97,7 @@ def region_page(region: AdministrativeRegion, most: int = MOST_CARDS, numbered: 
 
 
 def region_report(region: AdministrativeRegion) -> dict[str, Any]:
-    """For paper: the strongest alerts numbered as on the map, where the figures come from, and the layer's hash."""
+    """Return the report for paper: the strongest alerts numbered as on the map, and their sources."""
     address = reverse("region-detail", args=[region.slug])
     lists = {"fields": fields_in(region=region.outline), "credits": site_facts()["attributions"]}
     return (
@@ -88,18 +112,18 @@ def region_report(region: AdministrativeRegion) -> dict[str, Any]:
 
 
 def with_neighbours(region: AdministrativeRegion) -> dict[str, Any]:
-    """The larger regions around it and the smaller ones within."""
+    """Return the larger regions around a region and the smaller ones within."""
     return {"around": regions_around(region=region), "within": regions_within(region=region)}
 
 
 def filters_of(region: AdministrativeRegion) -> dict[str, Any]:
-    """Every filter of the list of alerts, with this region chosen."""
+    """Return every filter of the list of alerts, with this region chosen."""
     choice = Choice({"region": region.slug})
     return {"choice": choice, "facets": choice.facets(alert_counts(alerts=choice.alerts_around())), "orders": ORDERS}
 
 
 def embed_line(region: AdministrativeRegion, address: str) -> str:
-    """The line of HTML that puts the widget on another page."""
+    """Return the line of HTML that puts the widget on another page."""
     title = _("Moving ground: %(region)s") % {"region": region.name}
     return (
         f'<iframe src="{escape(address)}" title="{escape(title)}" width="100%" height="620" '
@@ -108,6 +132,7 @@ def embed_line(region: AdministrativeRegion, address: str) -> str:
 
 
 def embed_address(region: AdministrativeRegion) -> str:
+    """Return the address of a region's widget."""
     return reverse("region-embed", args=[region.slug])
 
 
@@ -121,7 +146,7 @@ def _this_year(months: Sequence[Month], today: date) -> tuple[int, int]:
 
 
 def _table(counts: Sequence[AlertCount]) -> list[dict[str, Any]]:
-    """Kinds that there are, with their number in each state."""
+    """Return the kinds that occur, with their number in each state."""
     rows = []
     for kind, label in KIND_LABELS.items():
         own = [one for one in counts if one.kind == kind]

@@ -19,7 +19,7 @@ LONGEST = 100
 
 @require_safe
 def region_list(request: HttpRequest) -> HttpResponse:
-    """Those with measurements, by name; ?q= searches, ?level= chooses a level, ?all=1 lists the others too."""
+    """List regions with measurements, by name; ?q= searches, ?level= chooses a level, ?all=1 lists all."""
     text = " ".join(request.GET.get("q", "").split())[:LONGEST]
     levels, everything = levels_loaded(), request.GET.get("all") == "1"
     chosen = next((level for level in levels if str(level) == request.GET.get("level")), None)
@@ -39,6 +39,7 @@ def region_list(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def region_detail(request: HttpRequest, slug: str) -> HttpResponse:
+    """Show the page of a region."""
     region = region_or_404(slug)
     line = rows.embed_line(region, request.build_absolute_uri(rows.embed_address(region)))
     context = rows.region_page(region) | rows.with_neighbours(region) | rows.filters_of(region) | {"embed_line": line}
@@ -47,7 +48,7 @@ def region_detail(request: HttpRequest, slug: str) -> HttpResponse:
 
 @require_safe
 def region_report(request: HttpRequest, slug: str) -> HttpResponse:
-    """For paper: one or two sheets, without scripts."""
+    """Show the report of a region for paper, without scripts."""
     region = region_or_404(slug)
     return render(request, "pages/regions/report.html", rows.region_report(region))
 
@@ -57,6 +58,6 @@ def region_report(request: HttpRequest, slug: str) -> HttpResponse:
 @xframe_options_exempt
 @csp_replace({"frame-ancestors": ["*"], "script-src": ["'none'"], "form-action": ["'none'"]})
 def region_embed(request: HttpRequest, slug: str) -> HttpResponse:
-    """The only page that other sites may frame: it has no script, no form and no cookie."""
+    """Show the only page that other sites may frame: without script, form and cookie."""
     context = rows.region_page(region_or_404(slug), most=rows.MOST_ON_WIDGET, numbered=True)
     return render(request, "pages/regions/embed.html", context)

@@ -37,7 +37,7 @@ NOTES = ("public_note", "internal_note")
 @require_http_methods(["GET", "HEAD", "POST"])
 @reviewers_only
 def review_similar(request: HttpRequest, code: str) -> HttpResponse:
-    """A case and those like it, each with a tick; the verdict goes to those that are ticked."""
+    """Show a case and similar ones with ticks, and record one verdict on those that are ticked."""
     alert = alert_or_404(code)
     if request.method != "POST":
         return _similar(request, alert)
@@ -54,7 +54,7 @@ def review_similar(request: HttpRequest, code: str) -> HttpResponse:
         return _similar(request, alert, _("This was not recorded: %(fault)s.") % {"fault": in_language(str(fault))})
     if not batch.done and not batch.proposed:
         return _similar(request, alert, _left(batch.skipped), status=409)
-    _tell(request, batch, _recorded(len(batch.done)) if batch.done else "")
+    _report(request, batch, _recorded(len(batch.done)) if batch.done else "")
     page = reverse("review-batch", args=[batch.row.pk]) if batch.row else reverse("review-queue")
     return HttpResponseRedirect(page)
 
@@ -62,7 +62,7 @@ def review_similar(request: HttpRequest, code: str) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @reviewers_only
 def review_batch(request: HttpRequest, batch: int) -> HttpResponse:
-    """What one act did; a POST takes it back."""
+    """Show what one act changed; a POST takes it back."""
     row = ReviewBatch.objects.filter(pk=batch).first() if batch < 2**63 else None
     if row is None:
         raise Http404("There is no such batch.")
@@ -72,18 +72,18 @@ def review_batch(request: HttpRequest, batch: int) -> HttpResponse:
     if not undone.done:
         return _batch(request, row, _left(undone.skipped), status=409)
     n = len(undone.done)
-    _tell(request, undone, ngettext("%(n)s verdict taken back.", "%(n)s verdicts taken back.", n) % {"n": n})
+    _report(request, undone, ngettext("%(n)s verdict taken back.", "%(n)s verdicts taken back.", n) % {"n": n})
     return HttpResponseRedirect(reverse("review-batch", args=[row.pk]))
 
 
 def _ticked(request: HttpRequest) -> dict[int, str]:
-    """Rows of the ticked cases, and the state in which each was shown. A tick is 'row:state'."""
+    """Return the rows of ticked cases and the state in which each was shown. A tick is 'row:state'."""
     ticks = [tick.partition(":") for tick in request.POST.getlist("case")[: MOST + 1]]
     numbered = [(number_or_none(row), state) for row, _colon, state in ticks]
     return {row: state for row, state in numbered if row is not None}
 
 
-def _tell(request: HttpRequest, batch: Batch, done: str) -> None:
+def _report(request: HttpRequest, batch: Batch, done: str) -> None:
     if done:
         messages.success(request, done)
     if batch.proposed:
@@ -98,7 +98,7 @@ def _recorded(n: int) -> str:
 
 
 def _left(skipped: list[Skipped]) -> str:
-    """Which cases were left as they are, and why."""
+    """Explain which cases were left as they are."""
     others = [one.alert.code for one in skipped if not one.holder]
     sentences = [
         _("%(code)s was left as it is: %(who)s holds it.") % {"code": one.alert.code, "who": one.holder}
@@ -134,7 +134,7 @@ def _similar(request: HttpRequest, alert: Alert, fault: str = "", status: int = 
 
 
 def _reasons(request: HttpRequest, verdict: Verdict) -> list[tuple[str, str, bool]]:
-    """Value, words and whether it is chosen, of every reason for a verdict."""
+    """Return value, words and whether it is chosen, for every reason for a verdict."""
     chosen = request.POST.get("answer", "")
     values = [(f"{verdict}:{code}", in_language(reason.label)) for code, reason in REASONS[verdict].items()]
     return [(value, words, value == chosen) for value, words in values]

@@ -33,7 +33,7 @@ CHOICES = {name: {value for value, _ in values} for name, values in (
 
 
 class QueueChoice:
-    """The filters of one request; what makes no sense is left out. `query` is empty, or ends with '&'."""
+    """Filters of one request, without invalid ones."""
 
     def __init__(self, request: HttpRequest) -> None:
         self.person = request.user
@@ -47,19 +47,22 @@ class QueueChoice:
 
     @cached_property
     def colleagues(self) -> list[User]:
+        """Return the reviewers."""
         return list(reviewers())
 
     @cached_property
     def region(self) -> AdministrativeRegion | None:
+        """Return the chosen region."""
         return region_by_name(text=self.region_text) if self.region_text else None
 
     @property
     def unknown_region(self) -> str:
-        """What was written where no loaded region has that name."""
+        """Return the name that was written where no loaded region has it."""
         return "" if self.region else self.region_text
 
     @property
     def wanted(self) -> Wanted:
+        """Return the filters as the queue needs them."""
         given = {"": None, NOBODY: None, ME: self.person.pk}
         return Wanted(
             kind=self.values["kind"],
@@ -76,15 +79,17 @@ class QueueChoice:
 
     @property
     def chosen(self) -> dict[str, str]:
+        """Return the filters that are set, as parameters of an address."""
         region = self.region.slug if self.region else ""
         return {name: value for name, value in {**self.values, "region": region, "given": self.given}.items() if value}
 
     @property
     def query(self) -> str:
+        """Return the filters that are set, as a query string."""
         return urlencode(self.chosen)
 
     def fields(self) -> dict[str, Any]:
-        """What the form of the filters needs."""
+        """Return the context of the filter form."""
         return {
             "values": self.values,
             "kinds": KINDS,

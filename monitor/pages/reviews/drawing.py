@@ -32,7 +32,7 @@ from monitor.wording.states import in_language
 @require_http_methods(["GET", "HEAD", "POST"])
 @reviewers_only
 def review_draw(request: HttpRequest) -> HttpResponse:
-    """The form; where living alerts lie at the place, it comes back with them and asks again."""
+    """Show the form, and again with a question where living alerts lie at the place; else draw the alert."""
     if request.method != "POST":
         return _page(request, {})
     draft = request.POST.dict()
@@ -51,7 +51,7 @@ def review_draw(request: HttpRequest) -> HttpResponse:
 
 
 def _outline(request: HttpRequest) -> str:
-    """What was drawn or written; a file that was chosen comes before both. Raises Unfit."""
+    """Return the outline of the chosen file, else the one that was drawn or written. Raises Unfit."""
     file = request.FILES.get("file")
     if file is None:
         return request.POST.get("outline", "")

@@ -41,6 +41,7 @@ TYPES = ",".join(SUFFIXES)
 @require_http_methods(["GET", "HEAD", "POST"])
 @reviewers_only
 def review_edit(request: HttpRequest, code: str) -> HttpResponse:
+    """Show the form of a change, or record one."""
     alert = alert_or_404(code)
     if request.method != "POST":
         return _page(request, alert)
@@ -74,6 +75,7 @@ def review_edit(request: HttpRequest, code: str) -> HttpResponse:
 @require_POST
 @reviewers_only
 def review_edit_undo(request: HttpRequest, code: str) -> HttpResponse:
+    """Take a change back."""
     alert = alert_or_404(code)
     edit = alert.edits.filter(pk=number_or_none(request.POST.get("edit", ""))).first()
     if edit is None:
@@ -92,6 +94,7 @@ def review_edit_undo(request: HttpRequest, code: str) -> HttpResponse:
 @require_POST
 @reviewers_only
 def review_note(request: HttpRequest, code: str) -> HttpResponse:
+    """Keep a private note with its files."""
     alert = alert_or_404(code)
     sent = request.FILES.getlist("files")[: MOST_FILES + 1]  # one more than allowed, so that it is refused
     files = [Given(file.name or "", file.read()) for file in sent]
@@ -106,7 +109,7 @@ def review_note(request: HttpRequest, code: str) -> HttpResponse:
 @require_safe
 @reviewers_only
 def review_file(request: HttpRequest, code: str, file: int) -> HttpResponse:
-    """Always as an attachment: nothing that a person sent opens inside this site."""
+    """Return a file as an attachment, so that nothing that a person sent opens inside this site."""
     kept = CaseFile.objects.filter(note__alert=alert_or_404(code), pk=file).first() if file < 2**63 else None
     if kept is None:
         raise Http404("There is no such file.")
@@ -122,7 +125,7 @@ def _held(held: Claimed) -> str:
 
 
 def wanted_of(request: HttpRequest) -> dict[str, Any]:
-    """What the form asks for; a field that was not sent stays as it is."""
+    """Return the changes that a form asks for; a field that was not sent stays as it is."""
     wanted: dict[str, Any] = {name: request.POST[name] for name in ("kind", "severity") if name in request.POST}
     if request.POST.get("outline_is", "same") != "same":
         wanted["area"] = request.POST.get("outline", "") if request.POST["outline_is"] == "drawn" else ""
@@ -133,7 +136,7 @@ def wanted_of(request: HttpRequest) -> dict[str, Any]:
 
 
 def choices(kinds: list[Any], kind: str, severity: str) -> dict[str, Any]:
-    """Kinds and grades as a form offers them."""
+    """Return kinds and grades as a form offers them."""
     grades = voice(kind)
     return {
         "kinds": [(one.value, row_of(one).label, one == kind) for one in kinds],

@@ -1,25 +1,34 @@
-"""What a reviewer sees of a case beyond its public page: every layer for the map, neighbours, both images by swipe."""
+"""Parts of a case beyond its public page: layers of the map, neighbours, both images by swipe, and proposals."""
 
 import json
 from typing import Any
 
+from django.conf import settings
 from django.contrib.gis.geos import MultiPolygon
+from django.http import HttpRequest
 from django.urls import reverse
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 
+from detection.by_hand import by_hand_of, from_json
+from detection.kinds import row_of
 from detection.models import Alert, Detection, Proposal
 from detection.reviews.queue import alerts_near
+from detection.rules.verdicts import REASONS, Verdict
 from detection.selectors import detections_shown
 from monitor.maps.map.context_tiles import overlays_available
 from monitor.maps.rasters.catalogue import raster_group
 from monitor.maps.rasters.layers import ARROW_LAYER, RASTER_LAYERS_BY_NAME
 from monitor.pages.alerts.pictures import captions
-from monitor.pages.reviews.proposals import proposed_area
+from monitor.web.guards import may_publish
 from monitor.wording.cards.cards import alert_cards
+from monitor.wording.families import voice
 from monitor.wording.regions import distance_label
+from monitor.wording.states import in_language
 
 
 def case_evidence(alert: Alert, proposal: Proposal | None) -> dict[str, Any]:
+    """Return rasters, overlays, outlines, neighbours and image pairs of a case."""
     proposed = proposed_area(alert=alert, proposal=proposal) if proposal else None
     detections, near = detections_shown(alert=alert), alerts_near(alert=alert)
     cards = alert_cards(near)
@@ -43,14 +52,14 @@ def case_evidence(alert: Alert, proposal: Proposal | None) -> dict[str, Any]:
 
 
 def _rasters(detections: list[Detection]) -> list[dict[str, Any]]:
-    """The results behind a case, one for each layer and date, as the map's script needs them."""
+    """Return the results behind a case, one for each layer and date, as the map's script needs them."""
     rasters = {}
     for prediction in (detection.scan.prediction for detection in detections):
-        if place := raster_group(prediction):
-            layer = RASTER_LAYERS_BY_NAME[place[0]]
-            rasters[place] = {
-                "layer": place[0],
-                "group": place[1],
+        if shown_as := raster_group(prediction):
+            layer = RASTER_LAYERS_BY_NAME[shown_as[0]]
+            rasters[shown_as] = {
+                "layer": shown_as[0],
+                "group": shown_as[1],
                 "label": f"{layer.label}, {prediction.run.input}",
                 "caption": str(layer.caption),
                 "arrows": layer is ARROW_LAYER,
@@ -65,7 +74,7 @@ def _outline(area: MultiPolygon, role: str, label: str) -> dict[str, Any]:
 
 
 def _swipe(alert: Alert, detection: Detection) -> dict[str, str] | None:
-    """Both images of the pair behind a detection, where they may be shown."""
+    """Return both images of the pair behind a detection, where they may be shown."""
     titles = {one.name: one.title for one in captions(detection)}
     if not {"before", "after"} <= titles.keys():
         return None
@@ -77,3 +86,49 @@ def _swipe(alert: Alert, detection: Detection) -> dict[str, str] | None:
         "before_title": titles["before"],
         "after_title": titles["after"],
     }
+
+
+def proposal_panel(request: HttpRequest, alert: Alert, proposal: Proposal) -> dict[str, Any]:
+    """Return who proposed what and when, and whether the reader may answer."""
+    own = proposal.proposer_id == request.user.pk
+    said = REASONS[Verdict.CONFIRM].get(proposal.reason_code)
+    return {
+        "row": proposal,
+        "who": str(proposal.proposer or _("an account that is gone")),
+        "own": own,
+        "may_answer": may_publish(request.user) and not own,
+        "reason": capfirst(in_language(said.label)) if said else "",
+        "note": in_language(proposal.public_note),
+        "changes": _changes(alert, proposal.change) if proposal.change else [],
+        "texts": _texts(proposal.change or {}),
+    }
+
+
+def proposed_area(*, alert: Alert, proposal: Proposal) -> MultiPolygon | None:
+    """Return the outline that a change would bring; None where it stays."""
+    return from_json(_wanted(alert, proposal.change, "area")) if "area" in (proposal.change or {}) else None
+
+
+def _wanted(alert: Alert, change: dict[str, Any], name: str) -> Any:
+    """Return the new value of a column: what was set, or what the computer computed."""
+    set_by_hand = by_hand_of(alert)
+    return change[name] if change[name] is not None or set_by_hand is None else set_by_hand.computed.get(name)
+
+
+def _changes(alert: Alert, change: dict[str, Any]) -> list[str]:
+    lines = []
+    if "kind" in change:
+        lines.append(_("Kind: %(kind)s") % {"kind": row_of(_wanted(alert, change, "kind")).label})
+    if "severity" in change:
+        grade = voice(alert.kind).severity(_wanted(alert, change, "severity"))
+        lines.append(capfirst(grade.label))
+    if "area" in change:
+        lines.append(_("Outline: the thick dashed line on the map"))
+    if "texts" in change and not change["texts"]:
+        lines.append(_("Public text: removed"))
+    return lines
+
+
+def _texts(change: dict[str, Any]) -> list[tuple[str, str, str]]:
+    texts = change.get("texts") or {}
+    return [(code, name, texts[code]) for code, name in settings.LANGUAGES if code in texts]

@@ -20,6 +20,7 @@ LOOKED_BACK = timedelta(days=365)
 
 
 def quality_context() -> dict[str, Any]:
+    """Return the context of the page about the quality of reviews."""
     reviews = list(judgements())
     return {
         "agreement": [_agreement(one) for one in agreement()],

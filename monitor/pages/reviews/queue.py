@@ -20,7 +20,7 @@ PER_PAGE = 40  # rows of the list; the keys lead on beyond them
 
 
 def queue_context(request: HttpRequest, chosen: Alert | None = None) -> dict[str, Any]:
-    """The part of the list in which the chosen case is, and the cases before and after it."""
+    """Return the part of the list with the chosen case, and the cases before and after it."""
     now, choice = timezone.now(), QueueChoice(request)
     rows = _waiting(request, choice, now)
     all_open = not (choice.values["state"] or choice.values["publication"])
@@ -51,7 +51,7 @@ def queue_context(request: HttpRequest, chosen: Alert | None = None) -> dict[str
 
 
 def case_following(request: HttpRequest, alert: Alert) -> Alert | None:
-    """The next case of the list that nobody else holds: the one after this, or the first."""
+    """Return the first case of the list that nobody else holds."""
     now, choice = timezone.now(), QueueChoice(request)
     held = {pk for pk, claim in detections.claims_living(now=now).items() if claim.holder != request.user}
     free = [pk for pk in _waiting(request, choice, now) if pk not in held and pk != alert.pk]
@@ -63,7 +63,7 @@ def _waiting(request: HttpRequest, choice: QueueChoice, now: datetime) -> list[i
 
 
 def _page(request: HttpRequest, at: int, n_rows: int) -> int:
-    """Which part of the list, from 0: that of the chosen case, else the one that the address names."""
+    """Return the part of the list, from 0: that of the chosen case, else the one in the address."""
     if 0 <= at < n_rows:
         return at // PER_PAGE
     number = number_or_none(request.GET.get("page", "")) or 1

@@ -22,7 +22,7 @@ OUTCOMES = {
 
 
 def trail_of(alert: Alert) -> list[dict[str, Any]]:
-    """Every change of state and every verdict, latest first."""
+    """Return every change of state, verdict, change by hand, proposal and visit, the latest first."""
     reviews = list(alert.reviews.select_related("reviewer", "transition", "takes_back", "proposal__decided_by"))
     undone = {review.takes_back_id for review in reviews if review.takes_back_id}
     verdicts = [
@@ -70,7 +70,7 @@ def _edits(alert: Alert) -> list[dict[str, Any]]:
 
 
 def _proposals(alert: Alert) -> list[dict[str, Any]]:
-    """That something was proposed, and what became of it; what was published stands in the trail itself."""
+    """Return proposals and their answers; what was published stands in the trail itself."""
     entries = []
     for one in alert.proposals.select_related("proposer", "decided_by"):
         what = _("Proposed to change it") if one.change else _("Proposed to confirm it")
@@ -84,7 +84,7 @@ def _proposals(alert: Alert) -> list[dict[str, Any]]:
 
 
 def _who(person: AbstractBaseUser | None, proposal: Proposal | None = None) -> str:
-    """A name, and that of whoever published what this person had proposed."""
+    """Return a name, and that of whoever published what this person had proposed."""
     name = str(person or _("an account that is gone"))
     if proposal is None:
         return name

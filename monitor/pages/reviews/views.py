@@ -30,8 +30,7 @@ from monitor.maps.map import selectors
 from monitor.maps.map.config import map_config
 from monitor.pages.alerts.evidence import alert_context
 from monitor.pages.reviews.choice import QueueChoice
-from monitor.pages.reviews.evidence import case_evidence
-from monitor.pages.reviews.proposals import proposal_panel
+from monitor.pages.reviews.evidence import case_evidence, proposal_panel
 from monitor.pages.reviews.quality import quality_context
 from monitor.pages.reviews.queue import case_following, queue_context
 from monitor.pages.reviews.trail import trail_of
@@ -48,6 +47,7 @@ FIELDS = ("reason_code", "public_note", "internal_note")
 @require_safe
 @reviewers_only
 def review_queue(request: HttpRequest) -> HttpResponse:
+    """Show the list of cases."""
     totals = selectors.map_totals()
     context = queue_context(request) | {
         "map_config": map_config(selectors.layers_available(), totals.bounds),
@@ -59,6 +59,7 @@ def review_queue(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @reviewers_only
 def review_case(request: HttpRequest, code: str) -> HttpResponse:
+    """Show a case, or record a verdict on it."""
     alert = alert_or_404(code)
     if request.method == "POST":
         return _answer(request, alert)
@@ -68,6 +69,7 @@ def review_case(request: HttpRequest, code: str) -> HttpResponse:
 @require_POST
 @reviewers_only
 def review_undo(request: HttpRequest, code: str) -> HttpResponse:
+    """Take a verdict back."""
     alert = alert_or_404(code)
     review = alert.reviews.filter(pk=number_or_none(request.POST.get("review", ""))).first()
     if review is None:
@@ -88,7 +90,7 @@ def review_undo(request: HttpRequest, code: str) -> HttpResponse:
 @require_POST
 @reviewers_only
 def review_claim(request: HttpRequest, code: str) -> HttpResponse:
-    """Keep holding a case, as JSON for the page that is open: {"held": …}; or let it go, and back to the list."""
+    """Keep holding a case, as JSON for the open page, or release it and return to the list."""
     alert = alert_or_404(code)
     if request.POST.get("act") == "release":
         claim_release(alert=alert, holder=request.user)
@@ -99,7 +101,7 @@ def review_claim(request: HttpRequest, code: str) -> HttpResponse:
 @require_POST
 @reviewers_only
 def review_second_look(request: HttpRequest, code: str) -> HttpResponse:
-    """Whether another person agrees with the verdict; it changes no state."""
+    """Record whether another person agrees with the verdict; the state stays."""
     alert, said = alert_or_404(code), request.POST.get("agrees", "")
     if said not in {"yes", "no"}:
         return _case(request, alert, fault=_("Please choose an answer."), status=400)
@@ -115,7 +117,7 @@ def review_second_look(request: HttpRequest, code: str) -> HttpResponse:
 @require_POST
 @reviewers_only
 def review_visit(request: HttpRequest, code: str) -> HttpResponse:
-    """What was seen on site, and on wish the verdict that follows from it."""
+    """Record what was found on site, and on wish the verdict that follows from it."""
     alert = alert_or_404(code)
     try:
         report_of(request, alert)
@@ -133,6 +135,7 @@ def review_visit(request: HttpRequest, code: str) -> HttpResponse:
 @require_safe
 @reviewers_only
 def review_quality(request: HttpRequest) -> HttpResponse:
+    """Show how well reviewing goes."""
     return render(request, "pages/reviews/quality.html", quality_context())
 
 
@@ -202,12 +205,12 @@ def review_withdraw(request: HttpRequest, code: str) -> HttpResponse:
 
 
 def _proposal(request: HttpRequest, alert: Alert) -> Proposal | None:
-    """What the form answers, waiting or not."""
+    """Return the proposal that the form answers, waiting or not."""
     return alert.proposals.filter(pk=number_or_none(request.POST.get("proposal", ""))).first()
 
 
 def _with_choice(request: HttpRequest, path: str, **more: str) -> str:
-    """An address with the filters that are chosen."""
+    """Return an address with the filters that are chosen."""
     query = urlencode({**QueueChoice(request).chosen, **more})
     return f"{path}?{query}" if query else path
 
@@ -277,7 +280,7 @@ def _case(
 
 
 def _recorded(request: HttpRequest) -> dict[str, Any] | None:
-    """The reviewer's last verdict on ?after=CODE, where it can still be taken back."""
+    """Return the reviewer's last verdict on ?after=CODE, where it can still be taken back."""
     try:
         alert = detections.alert_by_code(code=request.GET.get("after", ""))
     except Alert.DoesNotExist:
@@ -293,7 +296,7 @@ def _recorded(request: HttpRequest) -> dict[str, Any] | None:
 
 
 def _verdicts(alert: Alert, waiting: Proposal | None, draft: dict[str, str]) -> list[dict[str, Any]]:
-    """The forms of what may be decided; a confirmation that a second person has to agree to is proposed, once."""
+    """Return the forms of possible decisions; a confirmation that needs a second person is proposed once."""
     proposes = needs_second(alert=alert)
     forms = {verdict: VERDICT_FORMS[verdict] for verdict in verdicts_open(State(alert.state))}
     if proposes and Verdict.CONFIRM in forms:
@@ -316,7 +319,7 @@ def _verdict(verdict: Verdict, words: dict[str, Any], draft: dict[str, str]) -> 
 
 
 def _second_look(request: HttpRequest, alert: Alert) -> dict[str, Any] | None:
-    """The verdict of somebody else that stands, and what this person said of it."""
+    """Return another person's standing verdict, and this person's opinion of it."""
     review = verdict_standing(alert=alert)
     if review is None or review.reviewer_id == request.user.pk:
         return None

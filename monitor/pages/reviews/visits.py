@@ -40,7 +40,7 @@ PLAN_FIELDS = ("visit_day", "visitor", "remind")
 
 
 def plan_of(request: HttpRequest) -> Plan | None:
-    """The plan in the form of a verdict; None where no day is given. Raises Unfit."""
+    """Return the plan in the form of a verdict; None where no day is given. Raises Unfit."""
     written = request.POST.get("visit_day", "").strip()
     if not written:
         return None
@@ -73,7 +73,7 @@ def report_of(request: HttpRequest, alert: Alert) -> FieldVisit:
 
 
 def visit_block(request: HttpRequest, alert: Alert) -> dict[str, Any] | None:
-    """The visit that is planned, or due, and its form, with what was written where it comes back."""
+    """Return the planned or due visit and the values of its form."""
     visit = visit_of(alert=alert)
     if visit is None:
         return None
@@ -94,7 +94,7 @@ def visit_block(request: HttpRequest, alert: Alert) -> dict[str, Any] | None:
 
 
 def visits_in_trail(alert: Alert) -> list[dict[str, Any]]:
-    """What visits have brought, as entries of the trail."""
+    """Return the results of visits as entries of the trail."""
     reported = FieldVisit.objects.filter(review__alert=alert).exclude(result="").exclude(result=Result.MOVED)
     return [
         {
@@ -112,7 +112,7 @@ def _who(account: AbstractBaseUser | None) -> str:
 
 
 def visits_remind() -> int:
-    """Queue a mail to everybody who goes somewhere tomorrow or today and wished it, once for each visit; how many."""
+    """Queue one mail to each visitor who wishes a reminder of visits until tomorrow; return how many."""
     tomorrow = timezone.now().date() + timedelta(days=1)
     with transaction.atomic():
         wished = visits_open().filter(remind=True, reminded_at=None, day__lte=tomorrow, visitor__is_active=True)

@@ -58,7 +58,7 @@ SOURCE_WORDS = {
 
 
 class FileForm(forms.Form):
-    """Everything may be left empty; then the file speaks for itself."""
+    """What a person may declare about files; the file speaks for itself where a field is empty."""
 
     source_format = forms.ChoiceField(
         required=False,
@@ -101,6 +101,7 @@ class FileForm(forms.Form):
     licence = forms.CharField(required=False, max_length=300)
 
     def clean(self) -> dict[str, Any]:
+        """Check that the days are given together and in order."""
         cleaned = super().clean()
         first, last = cleaned.get("first_day"), cleaned.get("last_day")
         if (first is None) != (last is None):
@@ -110,6 +111,7 @@ class FileForm(forms.Form):
         return cleaned
 
     def submission(self, account: str, mapping: Path | None = None) -> Submission:
+        """Return the declaration of a file that an account sends."""
         entered: dict[str, Any] = self.cleaned_data
         period = (entered["first_day"], entered["last_day"]) if entered["first_day"] else None
         direction = Direction(entered["direction"]) if entered["direction"] else None
@@ -125,7 +127,7 @@ class FileForm(forms.Form):
 
 
 def job_row(job: IngestJob) -> dict[str, Any]:
-    """A job in the list; for operators only. Products and scenes are expected to be prefetched."""
+    """Return a job in the list, for operators only. Its products and scenes are expected to be prefetched."""
     declared = {name: getattr(job, name) for name in FileForm.base_fields if name not in {"attribution", "licence"}}
     return {
         "id": job.pk,
@@ -151,6 +153,7 @@ def job_row(job: IngestJob) -> dict[str, Any]:
 
 
 def state_words(job: IngestJob) -> str:
+    """Return the state of a job in words, with the number of points."""
     figures = {"number": whole(job.points_done)}
     if job.state == IngestJob.State.RUNNING and job.points_done:
         words = ngettext("being read, %(number)s point so far", "being read, %(number)s points so far", job.points_done)
@@ -161,5 +164,5 @@ def state_words(job: IngestJob) -> str:
 
 
 def plain_reason(job: IngestJob) -> str:
-    """A line for the command line in the words of the page."""
+    """Return the fault of a job in the words of the page."""
     return plain_words(job.error, "below and try again" if may_retry(job) else "on this page, and send the file")

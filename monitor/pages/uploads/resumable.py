@@ -43,11 +43,12 @@ class Incoming(UploadedFile):
 
     @property
     def sha256(self) -> str:
+        """Return the hash of the bytes received so far."""
         return self.digest.hexdigest()
 
 
 class PrivateFolderHandler(TemporaryFileUploadHandler):
-    """As Django's handler of large files; only that files land where they stay, and unknown kinds are not kept."""
+    """Handler of files that go straight to their folder; unknown kinds are not kept."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -56,6 +57,7 @@ class PrivateFolderHandler(TemporaryFileUploadHandler):
         self.full = False
 
     def new_file(self, *args: Any, **kwargs: Any) -> None:
+        """Open a file in a folder of its own, or refuse its ending."""
         FileUploadHandler.new_file(self, *args, **kwargs)
         known = {MAPPING_SUFFIX} if self.field_name == MAPPING_FIELD else SUFFIXES_OF_ONE_FILE
         if Path(self.file_name).suffix.lower() not in known:
@@ -66,6 +68,7 @@ class PrivateFolderHandler(TemporaryFileUploadHandler):
         self.taken.append(self.file)
 
     def receive_data_chunk(self, raw_data: bytes, start: int) -> None:
+        """Write and hash a part of the file."""
         if self.field_name == MAPPING_FIELD and start + len(raw_data) > MAX_MAPPING_BYTES:
             fault = _("%(file)s was not taken: a column list has at most %(size)s.")
             self._refuse(fault, size=in_words(MAX_MAPPING_BYTES))
@@ -74,6 +77,7 @@ class PrivateFolderHandler(TemporaryFileUploadHandler):
         self.file.digest.update(raw_data)
 
     def file_complete(self, file_size: int) -> Incoming:
+        """Close the file and return it."""
         with self._onto_disk():
             self.file.close()  # writes what is left
         self.file.size = file_size
@@ -81,7 +85,7 @@ class PrivateFolderHandler(TemporaryFileUploadHandler):
 
     @contextmanager
     def _onto_disk(self) -> Iterator[None]:
-        """Around what may write: a full disk ends the transfer."""
+        """End the transfer when the disk is full."""
         try:
             yield
         except OSError as fault:
@@ -93,7 +97,7 @@ class PrivateFolderHandler(TemporaryFileUploadHandler):
         raise SkipFile
 
     def upload_interrupted(self) -> None:
-        """Whoever made this handler discards what became no job."""
+        """Keep the files: whoever made this handler discards what became no job."""
 
     def discard(self, kept: set[Path]) -> None:
         """Delete every folder but those of jobs."""
@@ -104,14 +108,14 @@ class PrivateFolderHandler(TemporaryFileUploadHandler):
 
 
 def clean_name(name: str) -> str:
-    """A name that is harmless in any path: letters, digits, dot, dash and underscore; its ending stays."""
+    """Return a name that is harmless in any path: letters, digits, dot, dash, underscore and its ending."""
     plain = re.sub(r"[^A-Za-z0-9._-]+", "_", Path(name).name).lstrip(".-") or "file"
     suffix = Path(plain).suffix
     return f"{plain.removesuffix(suffix)[: LONGEST_NAME - len(suffix)]}{suffix}"
 
 
 def too_much(content_length: int) -> str:
-    """Why so many bytes cannot be taken, before any is read; empty where they can."""
+    """Explain before reading why so many bytes cannot be taken; empty where they can."""
     if content_length > settings.UPLOAD_MAX_BYTES:
         return _("This is too large: at most %(size)s can be sent at a time.") % {
             "size": in_words(settings.UPLOAD_MAX_BYTES)
@@ -122,7 +126,7 @@ def too_much(content_length: int) -> str:
 
 
 def in_words(size_bytes: float) -> str:
-    """1.5 GB, 20 MB, 300 kB."""
+    """Return a size in words: 1.5 GB, 20 MB, 300 kB."""
     for factor, words in ((10**9, _("%(size)s GB")), (10**6, _("%(size)s MB"))):
         if size_bytes >= factor:
             return words % {"size": short(float(f"{size_bytes / factor:.3g}"))}

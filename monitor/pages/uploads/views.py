@@ -38,6 +38,7 @@ BROKEN_OFF = gettext_lazy("The transfer was interrupted. Nothing was kept; pleas
 @require_http_methods(["GET", "HEAD", "POST"])
 @loaders_only
 def uploads(request: HttpRequest) -> HttpResponse:
+    """Show the files that were given, or receive some."""
     if request.method != "POST":
         return _page(request)
     fault = too_much(number_or_none(request.META.get("CONTENT_LENGTH") or "") or 0)
@@ -54,7 +55,7 @@ def uploads(request: HttpRequest) -> HttpResponse:
 @require_safe
 @loaders_only
 def uploads_jobs(request: HttpRequest) -> HttpResponse:
-    """What changes while a job runs."""
+    """Return as JSON what changes while a job runs."""
     jobs = list(job_selectors.jobs_lately(limit=SHOWN))
     rows = [{"id": job.pk, "state": job.state, "words": state_words(job), "reason": plain_reason(job)} for job in jobs]
     return JsonResponse({"busy": any(job.state in IngestJob.UNSETTLED for job in jobs), "jobs": rows})
@@ -63,6 +64,7 @@ def uploads_jobs(request: HttpRequest) -> HttpResponse:
 @require_POST
 @loaders_only
 def upload_again(request: HttpRequest, job: int) -> HttpResponse:
+    """Try a file again with a new declaration."""
     known = IngestJob.objects.filter(pk=job).first()
     if known is None:
         raise Http404("There is no such file in the list.")
@@ -79,7 +81,7 @@ def upload_again(request: HttpRequest, job: int) -> HttpResponse:
 
 @csrf_protect
 def _receive(request: HttpRequest, handler: PrivateFolderHandler, kept: set[Path]) -> HttpResponse:
-    """The whole body is read here. `whole` is the form's last field: without it the end is missing."""
+    """Read the whole body. `whole` is the form's last field: without it the end is missing."""
     try:
         form, files = FileForm(cleaned(request.POST)), request.FILES.getlist("files")
         mapping = request.FILES.get(MAPPING_FIELD)
@@ -125,7 +127,7 @@ def _receive(request: HttpRequest, handler: PrivateFolderHandler, kept: set[Path
 def _answer(
     request: HttpRequest, names: list[str], faults: list[str], status: int, unread: bool = False
 ) -> HttpResponse:
-    """For the page's script as JSON, for a plain form as a page."""
+    """Answer the page's script with JSON, a plain form with a page."""
     if "application/json" in request.headers.get("Accept", ""):
         response: HttpResponse = JsonResponse({"queued": names, "faults": faults}, status=status)
     elif faults:

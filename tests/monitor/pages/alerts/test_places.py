@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 from detection.models import Alert, Detection
 from detection.selectors import OF_PLACES, steepest_tilts
-from monitor.pages.alerts.places import places_rows
+from monitor.pages.alerts.blocks import places_rows
 from monitor.wording.cards.cards import alert_cards
 from monitor.wording.points import tilt_sentence
 
