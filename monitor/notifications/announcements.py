@@ -61,7 +61,8 @@ def _readers(news: AlertTransition) -> list[Reader]:
 
 def _queue(news: AlertTransition, kind: str, readers: list[Reader]) -> None:
     """One notification per subscription. It waits for a digest, or is gathered with others; where the channel does
-    not gather, every address that hears at once gets a message."""
+    not gather, every address that hears at once gets a message.
+    """
     now = timezone.now()
     at_once = [
         reader

@@ -21,7 +21,8 @@ class Burst(StrEnum):
 
 def burst_of(*, news: Sequence[Notification]) -> Burst | None:
     """Whether most of these alerts were last seen by a new model version in data that an older one had searched, or by
-    the first look at data. None where neither is so."""
+    the first look at data. None where neither is so.
+    """
     alerts = {one.transition.alert_id for one in news if one.transition.actor == "automatic"}
     same_input = Q(product=OuterRef("scan__prediction__run__product")) | Q(pair=OuterRef("scan__prediction__run__pair"))
     before = Run.objects.filter(same_input, state=Run.State.SUCCEEDED, pk__lt=OuterRef("scan__prediction__run"))

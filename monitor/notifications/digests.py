@@ -31,7 +31,8 @@ class Reader(NamedTuple):
 
 def last_moment(*, frequency: str, now: datetime, zone: str = "UTC") -> datetime:
     """When digests of this frequency were last due: each day, each Monday, or each first of a month, at six by the
-    reader's clock. At once: this very hour."""
+    reader's clock. At once: this very hour.
+    """
     if frequency == Subscription.Frequency.AT_ONCE:
         return now.replace(minute=0, second=0, microsecond=0)
     local = now.astimezone(ZoneInfo(zone))

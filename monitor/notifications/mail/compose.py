@@ -145,7 +145,8 @@ class Composer:
 
     def _places(self, news: list[Notification]) -> list[letters.Place]:
         """News by region, each alert once, with all that happened to it since the last digest. An alert in several
-        regions stands in the first of them and names the others."""
+        regions stands in the first of them and names the others.
+        """
         self._make_cards([one.transition.alert for one in news])
         steps: dict[int, dict[int, AlertTransition]] = {}
         regions: dict[int, dict[int, Subscription]] = {}

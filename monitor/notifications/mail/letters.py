@@ -156,7 +156,8 @@ def alert_draft(
 ) -> Draft:
     """What is new about one alert, for `to_reader`. unseen: what would not be noticed around it; that of each reader's
     own region stands in digests and on the page of the subscription. sites: which of a person's sites it concerns.
-    picture: of `map_part`."""
+    picture: of `map_part`.
+    """
     return _draft("alert", {"sites": sites, "unseen": unseen, "picture": picture, **_of_alert(card, transition)})
 
 
@@ -167,7 +168,8 @@ def correction_draft(*, card: AlertCard, transition: AlertTransition) -> Draft:
 
 def digest_draft(*, places: Sequence[Place], burst: Burst | None = None, sites: Sequence[str] = ()) -> Draft:
     """What is new since the last digest, by region, for `digest_to_reader`. Many places become a summary with a link to
-    all of them."""
+    all of them.
+    """
     cards = {news.card.code: news.card for place in places for news in place.items}
     many = len(cards) > MANY_PLACES
     context = {
@@ -186,7 +188,8 @@ def to_reader(
     draft: Draft, *, key: str, subscriptions: Sequence[Subscription], words: dict[str, str] | None = None
 ) -> EmailMultiAlternatives:
     """The mail of one reader. subscriptions: those that brought it; it names them, and one click ends them all (RFC
-    8058). words: what else stands in blanks."""
+    8058). words: what else stands in blanks.
+    """
     stop_url = absolute("subscribe-stop", tokens.stop_token(one.pk for one in subscriptions))
     headers = {"List-Unsubscribe": f"<{stop_url}>", "List-Unsubscribe-Post": "List-Unsubscribe=One-Click"}
     words = (words or {}) | {
@@ -201,7 +204,8 @@ def digest_to_reader(
     draft: Draft, *, key: str, places: Sequence[Place], readers: Sequence[Subscription] = ()
 ) -> EmailMultiAlternatives:
     """The same for a digest. readers: the subscriptions that brought it, those included whose places stand under
-    another one."""
+    another one.
+    """
     subscriptions = list(readers) or [place.subscription for place in places]
     words = {f"place{n}": capfirst(place.subscription.label) for n, place in enumerate(places)}
     words["news"] = absolute("subscription-news", tokens.manage_token(subscriptions[0].pk))

@@ -50,6 +50,7 @@ class Channel(base.Channel):
 
 def _topic(message: OutgoingMessage, secret: bytes) -> str:
     """What a later message about the same place replaces, where no device has taken it yet; the push service learns
-    nothing from it."""
+    nothing from it.
+    """
     about = message.transition.alert.code if message.transition else message.kind
     return to_text(hashlib.sha256(secret + about.encode()).digest())[:32]

@@ -1,5 +1,6 @@
 """Devices of people: a browser that its owner allowed to show messages of this site. A device is an endpoint whose
-address and keys its browser gave."""
+address and keys its browser gave.
+"""
 
 from collections.abc import Mapping
 
@@ -28,7 +29,8 @@ def browser_key() -> str:
 
 def device_add(*, email: str, given: Mapping[str, str], agent: str) -> Endpoint:
     """Keep a device and send it a first message. given: url, p256dh and auth, as the browser states them; agent: how
-    the browser calls itself. Raises Refusal."""
+    the browser calls itself. Raises Refusal.
+    """
     url, keys = given.get("url", ""), {name: given.get(name, "")[:100] for name in ("p256dh", "auth")}
     if not browser_key() or outward.url_fault(url) or len(url) > LONGEST_URL or not _are_keys(keys):
         raise Refusal(_("This browser gave no address that messages can be sent to. Reload the page and try again."))

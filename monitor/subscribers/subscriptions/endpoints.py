@@ -110,7 +110,8 @@ def _check_queue(endpoint: Endpoint) -> None:
 
 def news_queue(*, news: AlertTransition) -> int:
     """Queue the messages of one transition to endpoints; how many. They come at once, whatever mails wait for; where a
-    channel shows so many of an hour and no more, one message stands for all others of that hour."""
+    channel shows so many of an hour and no more, one message stands for all others of that hour.
+    """
     if news.to_state == AlertState.MERGED:
         return 0
     now, ready = timezone.now(), Endpoint.objects.filter(verified_at__isnull=False, ended_at=None)
@@ -182,7 +183,8 @@ def labels_of(message: OutgoingMessage) -> list[str]:
 
 def news_read(*, messages: Sequence[OutgoingMessage]) -> None:
     """Read what messages to endpoints need, however many they are in one query and one more for each step: their steps,
-    shared by all messages about them, and whose subscriptions want these."""
+    shared by all messages about them, and whose subscriptions want these.
+    """
     by_step: dict[int, list[OutgoingMessage]] = defaultdict(list)
     for message in messages:
         if message.transition_id:

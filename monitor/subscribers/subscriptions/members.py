@@ -48,7 +48,8 @@ def seats_kept() -> QuerySet[Subscription]:
 
 def person_forget(*, email: str) -> None:
     """Out of every organisation. Of one without another owner the longest member becomes the owner; without another
-    member it is deleted. Within the caller's transaction, which deletes the seats."""
+    member it is deleted. Within the caller's transaction, which deletes the seats.
+    """
     for one in memberships_of(email=email):
         others = members(organisation=Organisation.objects.select_for_update().get(pk=one.organisation_id))
         heir = others.exclude(pk=one.pk).first()

@@ -186,7 +186,8 @@ def subscription_move(
 
 def reader_set(*, email: str, language: str, time_zone: str, quiet: tuple[int, int] | None = None) -> None:
     """In which language, by which clock and at which hours a person reads: all their messages. A language or clock that
-    there is not changes nothing. quiet: from which hour of the day until which no message comes."""
+    there is not changes nothing. quiet: from which hour of the day until which no message comes.
+    """
     mine = selectors.subscriptions_of(email=email)
     if language in dict(settings.LANGUAGES):
         mine.update(language=language)
@@ -212,7 +213,8 @@ def time_zone_known(name: str) -> str:
 
 def change(*, email: str, pk: str, deed: str, until: str = "") -> str:
     """A change by the owner of an address on the page of their subscriptions; nonsense changes nothing. Returns what
-    the page has to say of it: "test-sent", "test-limit" or nothing."""
+    the page has to say of it: "test-sent", "test-limit" or nothing.
+    """
     mine = Subscription.objects.filter(email=email, ended_at=None, pk=number_or_none(pk)).first()
     if mine is None:
         return ""
