@@ -1,4 +1,4 @@
-"""Why much comes at once: often the ground has not changed, only what we look with or at."""
+"""Reasons why much news comes at once: often the ground has not changed, only the data or the model."""
 
 from collections.abc import Sequence
 from enum import StrEnum
@@ -20,8 +20,10 @@ class Burst(StrEnum):
 
 
 def burst_of(*, news: Sequence[Notification]) -> Burst | None:
-    """Whether most of these alerts were last seen by a new model version in data that an older one had searched, or by
-    the first look at data. None where neither is so.
+    """Return why much news comes at once; None if there is no common reason.
+
+    The reason is a new model version if most of these alerts were last detected by one in data that an older one had
+    searched, and new data if most were last detected in data that had not been searched before.
     """
     alerts = {one.transition.alert_id for one in news if one.transition.actor == "automatic"}
     same_input = Q(product=OuterRef("scan__prediction__run__product")) | Q(pair=OuterRef("scan__prediction__run__pair"))
@@ -30,8 +32,8 @@ def burst_of(*, news: Sequence[Notification]) -> Burst | None:
     before = before.filter(model_version__task=task).exclude(
         model_version=OuterRef("scan__prediction__run__model_version")
     )
-    seen = Detection.objects.filter(alert__in=alerts).order_by("alert_id", "-scan_id").distinct("alert_id")
-    again = list(seen.annotate(again=Exists(before)).values_list("again", flat=True))
+    last = Detection.objects.filter(alert__in=alerts).order_by("alert_id", "-scan_id").distinct("alert_id")
+    again = list(last.annotate(again=Exists(before)).values_list("again", flat=True))
     least = MOST * len({one.transition.alert_id for one in news})
     if again.count(True) > least:
         return Burst.NEW_MODEL

@@ -24,7 +24,7 @@ from monitor.subscribers.subscriptions.often import awake
 from monitor.subscribers.subscriptions.selectors import subscriptions_active
 
 MANY_PLACES = 10  # of more, a message is a summary
-HOLD = timedelta(days=1)  # after a summary, of what no person has looked at
+HOLD = timedelta(days=1)  # after a summary, of what no person has reviewed
 AUTOMATIC = "automatic"
 BATCH = 2000
 State, Kind = OutgoingMessage.State, OutgoingMessage.Kind
@@ -35,7 +35,7 @@ _PUT_INTO = """
 
 
 class Pace(NamedTuple):
-    """How long news is gathered, and how long it is quiet after a message."""
+    """Times of a channel: how long news is gathered, and how long no other message follows."""
 
     delay: timedelta
     rest: timedelta
@@ -52,7 +52,7 @@ class Item(NamedTuple):
 
 
 def paces() -> dict[str, Pace]:
-    """The channels that gather, each with its pace."""
+    """Return the channels that gather, each with its pace."""
     return {
         channel: Pace(timedelta(minutes=delay), timedelta(minutes=rest))
         for channel, (delay, rest) in settings.GATHERING.items()
@@ -70,8 +70,8 @@ def messages_gather(*, now: datetime | None = None) -> int:
     return queued
 
 
-def told_already_withdraw(*, waiting: QuerySet[Notification]) -> None:
-    """One person, two subscriptions: what one of them has brought already, the other does not bring again."""
+def duplicates_withdraw(*, waiting: QuerySet[Notification]) -> None:
+    """Withdraw waiting news that another subscription of the same person has brought already."""
     brought = Notification.objects.filter(
         transition=OuterRef("transition"),
         subscription__email=OuterRef("subscription__email"),
@@ -85,7 +85,7 @@ def told_already_withdraw(*, waiting: QuerySet[Notification]) -> None:
 
 
 def _waiting(channel: str, now: datetime) -> QuerySet[Notification]:
-    """What waits for readers who hear at once, without what is held back after a summary."""
+    """Return the notifications of readers who hear at once, without those held back after a summary."""
     readers = subscriptions_active().filter(frequency=Subscription.Frequency.AT_ONCE, channel=channel)
     readers = awake(subscriptions=readers, now=now)
     summaries = _messages(channel).filter(kind=Kind.SUMMARY, created_at__gt=now - HOLD)
@@ -95,7 +95,7 @@ def _waiting(channel: str, now: datetime) -> QuerySet[Notification]:
 
 
 def _of_addresses_due(channel: str, pace: Pace, now: datetime) -> QuerySet[Notification, str]:
-    """The addresses whose first news has waited long enough, and that had no message for a while."""
+    """Return the addresses whose first news has waited long enough and that had no message for a while."""
     lately = _messages(channel).filter(created_at__gt=now - pace.rest, address=OuterRef("subscription__email"))
     return (
         _waiting(channel, now)
@@ -109,16 +109,16 @@ def _of_addresses_due(channel: str, pace: Pace, now: datetime) -> QuerySet[Notif
 
 
 def _messages(channel: str) -> QuerySet[OutgoingMessage]:
-    """The news that were sent through a channel, or are on their way."""
+    """Return the messages with news that were sent through a channel, or are on their way."""
     return OutgoingMessage.objects.filter(
         channel=channel, kind__in=NEWS, state__in=[State.QUEUED, State.SENDING, State.SENT]
     )
 
 
 def _queue(channel: str, pace: Pace, now: datetime) -> int:
-    """One message for each address that is due, in few statements however many there are."""
+    """Queue one message for each address that is due, in few statements however many there are."""
     due = list(_of_addresses_due(channel, pace, now))
-    told_already_withdraw(waiting=_waiting(channel, now).filter(subscription__email__in=due))
+    duplicates_withdraw(waiting=_waiting(channel, now).filter(subscription__email__in=due))
     fields = ("pk", "subscription__email", "transition", "transition__alert", "transition__to_state")
     rows = _waiting(channel, now).filter(subscription__email__in=due).order_by("pk").values_list(*fields)
     by_address: dict[str, list[Item]] = defaultdict(list)
@@ -135,7 +135,7 @@ def _queue(channel: str, pace: Pace, now: datetime) -> int:
 
 
 def _message(channel: str, items: list[Item], now: datetime) -> OutgoingMessage:
-    """One step of one alert is told by itself, more in a list, many in a summary."""
+    """Make one message of these items: one step of one alert by itself, more in a list, many in a summary."""
     address, transitions = items[0].email, {item.transition for item in items}
     if len(transitions) == 1:
         kind = Kind.CORRECTION if items[0].to_state == AlertState.REJECTED else Kind.ALERT

@@ -14,7 +14,7 @@ PAUSES = [timedelta(minutes=minutes) for minutes in (1, 2, 4, 8, 15)]
 
 
 def channel_pause(*, channel: str, reason: str) -> None:
-    """Nothing got through in this round; each time the pause is longer. Several senders of one round count as one."""
+    """Pause a channel through which nothing got, longer each time. Several senders of one round count as one."""
     logger.error("nothing gets through on the channel %s: %s", channel, reason)
     now = timezone.now()
     reason = reason[: ChannelPause._meta.get_field("reason").max_length]
@@ -29,7 +29,7 @@ def channel_pause(*, channel: str, reason: str) -> None:
 
 
 def channel_resume(*, channel: str) -> None:
-    """A message got through."""
+    """End the pause of a channel, because a message got through."""
     ChannelPause.objects.filter(channel=channel).delete()
     logger.info("messages get through on the channel %s again", channel)
 

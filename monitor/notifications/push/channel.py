@@ -28,6 +28,7 @@ class Channel(base.Channel):
         self.cards = KeptCards()
 
     def deliver(self, message: OutgoingMessage) -> Outcome | InHand:
+        """Encrypt the message; the request runs in a thread."""
         device = message.endpoint
         if device is None:
             return Never("The device was removed.")
@@ -45,12 +46,13 @@ class Channel(base.Channel):
         return InHand(partial(base.deliver, **sent, seconds=settings.PUSH_SECONDS, gone_by=GONE))
 
     def close(self) -> None:
-        """Connections are closed after each message."""
+        """Do nothing: connections are closed after each message."""
 
 
 def _topic(message: OutgoingMessage, secret: bytes) -> str:
-    """What a later message about the same place replaces, where no device has taken it yet; the push service learns
-    nothing from it.
+    """Return the topic of a message; a later one with the same topic replaces it if no device has taken it yet.
+
+    The push service learns nothing from it.
     """
     about = message.transition.alert.code if message.transition else message.kind
     return to_text(hashlib.sha256(secret + about.encode()).digest())[:32]

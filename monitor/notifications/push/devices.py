@@ -1,5 +1,6 @@
-"""Devices of people: a browser that its owner allowed to show messages of this site. A device is an endpoint whose
-address and keys its browser gave.
+"""Devices of people: browsers that their owners allowed to show messages of this site.
+
+A device is an endpoint whose address and keys its browser gave.
 """
 
 from collections.abc import Mapping
@@ -23,13 +24,14 @@ SYSTEMS = {"Android": "Android", "iPhone": "iPhone", "iPad": "iPad", "Windows": 
 
 
 def browser_key() -> str:
-    """What a browser needs to let this site send; empty where the site has no key."""
+    """Return the key with which a browser lets this site send; empty if the site has none."""
     return public_key(settings.PUSH_PRIVATE_KEY) if settings.PUSH_PRIVATE_KEY else ""
 
 
 def device_add(*, email: str, given: Mapping[str, str], agent: str) -> Endpoint:
-    """Keep a device and send it a first message. given: url, p256dh and auth, as the browser states them; agent: how
-    the browser calls itself. Raises Refusal.
+    """Keep a device and send it a first message. Raises Refusal.
+
+    given: url, p256dh and auth, as the browser states them; agent: the browser's User-Agent.
     """
     url, keys = given.get("url", ""), {name: given.get(name, "")[:100] for name in ("p256dh", "auth")}
     if not browser_key() or outward.url_fault(url) or len(url) > LONGEST_URL or not _are_keys(keys):

@@ -22,7 +22,7 @@ def encrypt(
     salt: bytes | None = None,
     sender: ec.EllipticCurvePrivateKey | None = None,
 ) -> bytes:
-    """One record of aes128gcm with its header. browser: its public key (p256dh), 65 bytes; secret: its `auth`, 16.
+    """Encrypt one record of aes128gcm with its header. browser: its public key (p256dh), 65 bytes; secret: `auth`, 16.
 
     salt and sender are new for each message; they are given by tests alone. Raises ValueError for what is no key.
     """

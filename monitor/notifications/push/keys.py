@@ -1,5 +1,6 @@
-"""The key by which push services know this site (VAPID, RFC 8292). A device takes messages under this key only: with
-another one, every device has to be added anew.
+"""Key by which push services know this site (VAPID, RFC 8292).
+
+A device takes messages under this key only: with another one, every device has to be added anew.
 """
 
 import json
@@ -30,7 +31,7 @@ def key_make(*, path: Path) -> bool:
 
 
 def private_key(text: str) -> ec.EllipticCurvePrivateKey:
-    """Of its 32 bytes in base64url. Raises ValueError."""
+    """Return the key of its 32 bytes in base64url. Raises ValueError."""
     raw = from_text(text)
     if len(raw) != 32:
         raise ValueError(f"a key has 32 bytes in base64url, and not {len(raw)}")
@@ -38,17 +39,17 @@ def private_key(text: str) -> ec.EllipticCurvePrivateKey:
 
 
 def public_key(text: str) -> str:
-    """What browsers are given, in base64url. text: the private key."""
+    """Return the public key for browsers, in base64url. text: the private key."""
     return to_text(point(private_key(text)))
 
 
 def point(key: ec.EllipticCurvePrivateKey) -> bytes:
-    """The public key, 65 bytes."""
+    """Return the public key, 65 bytes."""
     return key.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
 
 
 def authorization(*, url: str, now: float) -> str:
-    """The header for the push service of an address: who we are, and until when that holds. now: seconds since 1970."""
+    """Return the header for a push service: who we are, and until when that holds. now: seconds since 1970."""
     key, service = private_key(settings.PUSH_PRIVATE_KEY), urlsplit(url)
     claims = {
         "aud": f"{service.scheme}://{service.netloc}",
@@ -66,5 +67,5 @@ def to_text(raw: bytes) -> str:
 
 
 def from_text(text: str) -> bytes:
-    """Raises ValueError."""
+    """Decode base64url without padding. Raises ValueError."""
     return urlsafe_b64decode(text.rstrip("=") + "=" * (-len(text.rstrip("=")) % 4))

@@ -23,7 +23,7 @@ class Composer:
         self.card = KeptCards()
 
     def __call__(self, message: OutgoingMessage) -> dict[str, Any]:
-        """The body: type, timestamp and data. message: as `selectors.messages_to_deliver` reads it."""
+        """Return type, timestamp and data. message: as `selectors.messages_to_deliver` reads it."""
         with translation.override(message.language):
             if message.transition is None:
                 data: dict[str, Any] = {"language": message.language, "site": settings.PUBLIC_URL}

@@ -27,6 +27,7 @@ class Channel(base.Channel):
         self.compose = Composer()
 
     def deliver(self, message: OutgoingMessage) -> Outcome | InHand:
+        """Sign the message; the request runs in a thread."""
         if message.endpoint is None:
             return Never("The endpoint was deleted.")
         body = json.dumps(self.compose(message), ensure_ascii=False, separators=(",", ":")).encode()
@@ -40,4 +41,4 @@ class Channel(base.Channel):
         return InHand(partial(base.deliver, **sent, seconds=settings.WEBHOOK_SECONDS, gone_by=GONE))
 
     def close(self) -> None:
-        """Connections are closed after each message."""
+        """Do nothing: connections are closed after each message."""

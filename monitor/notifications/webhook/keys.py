@@ -11,7 +11,7 @@ BOTH_FOR = timedelta(days=1)
 
 
 def secret_rotate(*, endpoint: Endpoint) -> str:
-    """A new secret, to be shown once."""
+    """Make a new secret, to be shown once."""
     before, secret = endpoint.keys["secret"], secret_new()
     until = timezone.now() + BOTH_FOR
     endpoint.keys = {"secret": secret, "previous": before, "previous_until": until.isoformat()}
@@ -20,7 +20,7 @@ def secret_rotate(*, endpoint: Endpoint) -> str:
 
 
 def secrets_of(*, endpoint: Endpoint) -> list[str]:
-    """Those that sign now, the newest first."""
+    """Return the secrets that sign now, the newest first."""
     keys = endpoint.keys
     until = datetime.fromisoformat(keys["previous_until"]) if "previous" in keys else None
     return [keys["secret"], *([keys["previous"]] if until and until > timezone.now() else [])]

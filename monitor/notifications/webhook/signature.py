@@ -21,7 +21,7 @@ def sign(*, secret: str, message_id: str, timestamp: int, body: bytes) -> str:
 
 
 def headers(*, secrets_: Sequence[str], message_id: str, timestamp: int, body: bytes) -> dict[str, str]:
-    """The three headers; signed with each secret that holds, the newest first."""
+    """Return the three headers, signed with each valid secret, the newest first."""
     signatures = (sign(secret=one, message_id=message_id, timestamp=timestamp, body=body) for one in secrets_)
     return {
         "webhook-id": message_id,

@@ -1,4 +1,4 @@
-"""Who may do what in the database: the one table of it, and bringing the database up to it after every migration.
+"""Rights in the database: the one table of them, to which the database is brought after every migration.
 
 What is not listed is refused. Row policies, and the functions of `ingest.products.functions`, narrow it to own rows.
 """
@@ -16,7 +16,7 @@ from ingest.products.functions import CREATE_FUNCTIONS
 from ingest.products.partitions import POINTS, SERIES
 
 APPLICATION, READER = "application", "reader"
-LOOK, ADD, CHANGE = "SELECT", "SELECT, INSERT", "SELECT, INSERT, UPDATE, DELETE"
+READ, ADD, CHANGE = "SELECT", "SELECT, INSERT", "SELECT, INSERT, UPDATE, DELETE"
 
 # The application may change the rows of every table but these.
 APPLICATION_TABLES = {
@@ -25,10 +25,10 @@ APPLICATION_TABLES = {
     "detection_alertupdate": ADD,
     "detection_alertrelation": ADD,
     "monitor_capmessage": ADD,
-    POINTS: LOOK,
-    SERIES: LOOK,
-    pyramid.TABLE: LOOK,
-    "django_migrations": LOOK,
+    POINTS: READ,
+    SERIES: READ,
+    pyramid.TABLE: READ,
+    "django_migrations": READ,
 }
 # The process that reads files may do nothing but this.
 READER_TABLES = {
@@ -39,8 +39,8 @@ READER_TABLES = {
     ),
     "ingest_ingestjob_products": ADD,
     "ingest_ingestjob_scenes": ADD,
-    "ingest_contextlayer": LOOK,
-    "ingest_elevationtile": LOOK,
+    "ingest_contextlayer": READ,
+    "ingest_elevationtile": READ,
 }
 FUNCTIONS = {
     "ingest_product_begin()": (APPLICATION, READER),

@@ -1,4 +1,4 @@
-"""Who this process is in the database: the application, except where tables themselves are changed."""
+"""Role of this process in the database: the application, except where tables themselves are changed."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -29,6 +29,7 @@ LATER = ("failed", "cancelled")
 
 
 def job_rows(kind: str, jobs: list[Any]) -> list[dict[str, Any]]:
+    """Return jobs of a kind as rows of the page."""
     now = timezone.now()
     return [_row(KINDS[kind], kind, job, now) for job in jobs]
 

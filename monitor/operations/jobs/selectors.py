@@ -17,7 +17,7 @@ class JobChoice(NamedTuple):
 
 
 def job_counts() -> dict[str, dict[str, int]]:
-    """Kind -> group -> how many. One query a kind."""
+    """Count jobs by kind and group, with one query per kind."""
     counts = {}
     for name, kind in KINDS.items():
         numbers = dict.fromkeys(GROUPS, 0)
@@ -29,7 +29,7 @@ def job_counts() -> dict[str, dict[str, int]]:
 
 
 def jobs_of(*, choice: JobChoice) -> QuerySet[Any]:
-    """The newest first."""
+    """Return jobs of a kind, the newest first."""
     kind, groups = KINDS[choice.kind], [choice.group] if choice.group else OPEN
     return (
         kind.rows().filter(state__in=[state for state, group in kind.states.items() if group in groups]).order_by("-pk")

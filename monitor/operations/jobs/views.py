@@ -25,6 +25,7 @@ PER_PAGE = 50
 @require_safe
 @job_keepers_only
 def job_list(request: HttpRequest) -> HttpResponse:
+    """List jobs by kind and state."""
     choice = _choice(request.GET)
     page = Paginator(jobs_of(choice=choice), PER_PAGE).get_page(request.GET.get("page"))
     counts = job_counts()
@@ -46,6 +47,7 @@ def job_list(request: HttpRequest) -> HttpResponse:
 @require_POST
 @job_keepers_only
 def job_retry(request: HttpRequest, kind: str, pk: int) -> HttpResponse:
+    """Try one job again."""
     return _change(
         request, services.job_retry, kind, pk, _("%(job)s is tried again."), _("%(job)s cannot be tried again now.")
     )
@@ -54,6 +56,7 @@ def job_retry(request: HttpRequest, kind: str, pk: int) -> HttpResponse:
 @require_POST
 @job_keepers_only
 def job_cancel(request: HttpRequest, kind: str, pk: int) -> HttpResponse:
+    """Cancel one job."""
     return _change(
         request, services.job_cancel, kind, pk, _("%(job)s is cancelled."), _("%(job)s cannot be cancelled any more.")
     )

@@ -1,4 +1,4 @@
-"""What is over, kind by kind, and how much room it takes. Everything that somebody still needs is left out here."""
+"""Data that is over, kind by kind, and how much room it takes. Everything that somebody still needs is left out here."""
 
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
@@ -27,7 +27,7 @@ BATCH = 1000
 
 
 def predictions_over() -> QuerySet[Prediction]:
-    """Old results in which no alert and no glacier was seen, and which no event, map or unfinished run needs."""
+    """Return old results in which no alert or glacier was detected, and which no event, map or unfinished run needs."""
     if not settings.KEEP_PREDICTION_RASTERS_DAYS:
         return Prediction.objects.none()
     busy = Run.objects.filter(
@@ -49,7 +49,7 @@ def predictions_over() -> QuerySet[Prediction]:
 
 
 def images_over() -> QuerySet[Scene]:
-    """Old images beyond the newest of their track whose pairs are done, and that nobody looks at in a review."""
+    """Return old images beyond the newest of their track whose pairs are done, and that no review needs."""
     if not settings.KEEP_SCENE_DAYS:
         return Scene.objects.none()
     newest = Window(RowNumber(), partition_by=[F(name) for name in GROUND], order_by=[F("acquired_at").desc(), "-id"])
@@ -72,7 +72,7 @@ def pairs_over() -> QuerySet[ScenePair]:
 
 
 def scene_rows_over() -> QuerySet[Scene]:
-    """Rows of deleted images in no pair, and of refused images."""
+    """Return rows of deleted images in no pair, and of refused images."""
     own = ScenePair.objects.filter(Q(reference=OuterRef("pk")) | Q(secondary=OuterRef("pk")))
     alone = Q(state=Scene.State.DELETED) & ~Exists(own)
     refused = Q(state=Scene.State.REFUSED, loaded_at__lt=_before(settings.KEEP_JOB_DAYS))
@@ -80,23 +80,23 @@ def scene_rows_over() -> QuerySet[Scene]:
 
 
 def releases_over() -> Iterator[tuple[Product, bool]]:
-    """Superseded releases that may go. True: only their points, because alerts were seen in them.
+    """Superseded releases that may go. True: only their points, because alerts were detected in them.
 
     An alert that no later release of the tile shows keeps the whole release: its page draws the series of it.
     """
     for release, later in releases_older_than(keep=settings.KEEP_RELEASES):
         if release.runs.filter(state__in=Run.UNSETTLED).exists() or release.derived.exists():
             continue
-        seen = Detection.objects.filter(scan__prediction__run__product=release)
+        detections = Detection.objects.filter(scan__prediction__run__product=release)
         again = Detection.objects.filter(scan__prediction__run__product__in=later, alert=OuterRef("alert"))
-        if not seen.exists():
+        if not detections.exists():
             yield release, False
-        elif release.points_deleted_at is None and not seen.exclude(Exists(again)).exists():
+        elif release.points_deleted_at is None and not detections.exclude(Exists(again)).exists():
             yield release, True
 
 
 def jobs_over() -> QuerySet[IngestJob]:
-    """Rows of files that were loaded, refused or failed, and of which no file is left."""
+    """Return rows of files that were loaded, refused or failed, and of which no file is left."""
     if not settings.KEEP_JOB_DAYS:
         return IngestJob.objects.none()
     old = IngestJob.objects.filter(created_at__lt=_before(settings.KEEP_JOB_DAYS))
@@ -109,7 +109,7 @@ def jobs_over() -> QuerySet[IngestJob]:
 
 
 def downloads_over() -> QuerySet[SceneDownload]:
-    """Rows of fetched files that are gone from the disk; young enough to be found again, they stay."""
+    """Return rows of fetched files that are gone from the disk; young enough to be found again, they stay."""
     if not settings.KEEP_JOB_DAYS:
         return SceneDownload.objects.none()
     since = _before(settings.KEEP_JOB_DAYS + 2 * settings.ACQUIRE_DAYS)
@@ -141,7 +141,7 @@ def inputs_without_row() -> Iterator[Entry]:
 
 
 def uploads_unfinished() -> Iterator[Callable[[], object]]:
-    """What discards the parts of uploads to the object store that broke off a day ago."""
+    """Yield what discards the parts of uploads to the object store that broke off a day ago."""
     if store := input_store():
         for storage in (store, raster_storage(), storages["pieces"]):
             yield from storage.unfinished(before=timezone.now() - ORPHAN_AFTER)

@@ -1,4 +1,4 @@
-"""How much room everything takes: bytes by kind, from the catalogue of the database and the folders."""
+"""Room that everything takes: bytes by kind, from the catalogue of the database and the folders."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ RASTER_KINDS = {"scene": "images", "change": "changes of releases", "elevation":
 
 
 def sizes() -> dict[str, int]:
-    """Kind of data: its bytes. Two queries of the catalogue and a look at each folder; no table and no file is read."""
+    """Return bytes by kind of data, from two queries of the catalogue and each folder; no table or file is read."""
     tables, database = _table_bytes()
     return {
         "database": database,
@@ -30,7 +30,7 @@ def sizes() -> dict[str, int]:
 
 
 def _table_bytes() -> tuple[dict[str, int], int]:
-    """Bytes by table, partitions under their parent, and of the database."""
+    """Return bytes by table, partitions under their parent, and of the database."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT coalesce(parent.relname, child.relname), sum(pg_total_relation_size(child.oid))"

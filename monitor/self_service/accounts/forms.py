@@ -11,14 +11,14 @@ from monitor.web.throttle import failure_count, refuse_while_paused
 
 
 class InvitationForm(forms.Form):
-    """Whom to invite, and as what."""
+    """Form of an invitation: the address and the role."""
 
     email = forms.EmailField(max_length=254)
     role = forms.ChoiceField(choices=Invitation.Role.choices)
 
 
 class AddressForm(forms.Form):
-    """One field."""
+    """Form with an address alone."""
 
     email = forms.EmailField(max_length=254)
 
@@ -31,6 +31,7 @@ class AcceptForm(BaseUserCreationForm):
         fields = ("username",)
 
     def clean_username(self) -> str:
+        """Refuse a name that differs from a known one in capitals only."""
         username = self.cleaned_data["username"]
         if User.objects.filter(username__iexact=username).exists():
             raise ValidationError(_("This name is taken. Choose another one."))
@@ -45,6 +46,7 @@ class OwnPasswordForm(PasswordChangeForm):
         super().__init__(*args, **kwargs)
 
     def clean_old_password(self) -> str:
+        """Count a wrong password; refuse any while the account is paused."""
         username = self.user.get_username()
         refuse_while_paused(self.request, username)
         try:

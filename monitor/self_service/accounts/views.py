@@ -37,7 +37,7 @@ OPENED = "invitation"  # in the session: so that the link stands in no address t
 @superusers_only
 @reauthentication_required
 def account_list(request: HttpRequest) -> HttpResponse:
-    """Who has an account and who is invited; a POST invites."""
+    """List who has an account and who is invited; a POST invites."""
     form = InvitationForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         try:
@@ -81,6 +81,7 @@ def account_change(request: HttpRequest, account: int) -> HttpResponse:
 @superusers_only
 @reauthentication_required
 def invitation_withdraw(request: HttpRequest, invitation: int) -> HttpResponse:
+    """Withdraw an invitation."""
     chosen = get_object_or_404(Invitation, pk=invitation)
     services.invitation_withdraw(invitation=chosen, actor=request.user)
     messages.success(request, _("The invitation of %(address)s was withdrawn.") % {"address": chosen.email})
@@ -90,7 +91,7 @@ def invitation_withdraw(request: HttpRequest, invitation: int) -> HttpResponse:
 @require_GET
 @never_cache
 def invitation_open(request: HttpRequest, token: str) -> HttpResponse:
-    """The link of the mail: kept in the session, so that no page passes the link on."""
+    """Keep the invitation of a mailed link in the session, so that no page passes the link on."""
     invitation = selectors.invitations_open().filter(pk=read_invitation(token)).first()
     if invitation is None:
         return _no_invitation(request)
@@ -138,25 +139,29 @@ class OwnPassword(PasswordChangeView):
     form_class = OwnPasswordForm
 
     def get_form_kwargs(self) -> dict[str, Any]:
+        """Pass the request to the form."""
         return super().get_form_kwargs() | {"request": self.request}
 
     def form_valid(self, form: PasswordChangeForm) -> HttpResponse:
+        """End all other sessions."""
         response = super().form_valid(form)
         sessions_end(user=self.request.user, but=self.request.session.session_key)
         UserSession.objects.create_from_request(self.request)
         return response
 
     def get_success_url(self) -> str:
+        """Return to the page, which then says that it is done."""
         return f"{self.request.path}?done=yes"
 
 
 class NewPassword(PasswordResetConfirmView):
-    """Whoever opened the mailed link chooses a password; all sessions end, the second factor stays."""
+    """Page of a mailed link, to choose a password; all sessions end, the second factor stays."""
 
     template_name = "self_service/accounts/new_password.html"
     success_url = reverse_lazy("login")
 
     def form_valid(self, form: SetPasswordForm) -> HttpResponse:
+        """Remember the browser: whoever reads the owner's mail is the owner."""
         response = super().form_valid(form)
         browser_remember(response, self.user.get_username())  # whoever reads the owner's mail is the owner
         return response

@@ -26,7 +26,7 @@ PAGE_OR_DEED = ["GET", "HEAD", "POST"]
 
 
 def private_page(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
-    """A page for one person: no cache keeps it, no search engine lists it, and a bad link gets a clear page."""
+    """Wrap a page for one person: it is never cached or listed by search engines, and a bad link gets a clear page."""
 
     @never_cache
     @wraps(view)
@@ -75,7 +75,7 @@ def stop(request: HttpRequest, token: str) -> HttpResponse:
 @private_page
 @require_http_methods(PAGE_OR_DEED)
 def manage(request: HttpRequest, token: str) -> HttpResponse:
-    """Everything of one person, and what can be done with it."""
+    """Show everything of one person, and act on it."""
     email = owner_of(token)
     if request.method == "POST":
         if request.POST.get("deed") == "delete":
@@ -115,7 +115,7 @@ def manage(request: HttpRequest, token: str) -> HttpResponse:
 @private_page
 @require_http_methods(PAGE_OR_DEED)
 def move(request: HttpRequest, token: str, subscription: int) -> HttpResponse:
-    """Another place, or another name, for one of a person's subscriptions."""
+    """Move or rename one of a person's subscriptions."""
     mine = selectors.subscriptions_of(email=owner_of(token)).filter(pk=subscription, ended_at=None, shared=None).first()
     if mine is None:
         raise tokens.Expired("it was ended in the meantime, or is shared")
@@ -137,7 +137,7 @@ def move(request: HttpRequest, token: str, subscription: int) -> HttpResponse:
 @private_page
 @require_GET
 def news(request: HttpRequest, token: str) -> HttpResponse:
-    """All that the subscriptions of one person have brought, the newest first: where a summary leads."""
+    """List all that the subscriptions of one person have brought, the newest first: where a summary leads."""
     email = owner_of(token)
     return render(request, "self_service/subscriptions/news.html", {"token": token, **news_of(email=email)})
 
@@ -145,12 +145,14 @@ def news(request: HttpRequest, token: str) -> HttpResponse:
 @private_page
 @require_GET
 def export(request: HttpRequest, token: str) -> JsonResponse:
+    """Export everything that is held of a person."""
     response = JsonResponse(subscriptions.person_export(email=owner_of(token)), json_dumps_params={"indent": 2})
     response["Content-Disposition"] = 'attachment; filename="ground-motion-subscriptions.json"'
     return response
 
 
 def owner_of(token: str) -> str:
+    """Return the address of the person whose link this is. Raises Expired, Wrong."""
     subscription, membership = tokens.read_manage(token)
     held = Subscription.objects.filter(pk=subscription).exclude(email="").first()
     held = held or Membership.objects.filter(pk=membership).first()

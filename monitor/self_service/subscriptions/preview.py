@@ -22,18 +22,19 @@ SHOWN = 20
 
 
 class Replay(NamedTuple):
-    """steps: what would have been told, the newest first. n_mails: in how many mails."""
+    """Past news of a subscription: the steps that it would have reported, newest first, and the number of mails."""
 
     steps: list[AlertTransition]
     n_mails: int
 
     @property
     def n_more(self) -> int:
+        """Return how many steps are not shown."""
         return max(0, len(self.steps) - SHOWN)
 
 
 def replay(*, region: GEOSGeometry, wish: Wish, frequency: str, quiet: Quiet | None = None) -> Replay:
-    """What such a subscription would have brought. What was rejected later is left out."""
+    """Return what such a subscription would have brought. What was rejected later is left out."""
     past = steps_in(region=region, years=PREVIEW_YEARS).exclude(alert__state=State.REJECTED)
     past = past.order_by("-created_at", "-id")
     steps = [one for one in past if wants(wish, step_of(one))]
@@ -41,7 +42,7 @@ def replay(*, region: GEOSGeometry, wish: Wish, frequency: str, quiet: Quiet | N
 
 
 def rows_of(steps: Sequence[AlertTransition]) -> list[dict[str, Any]]:
-    """The newest steps for a list with links."""
+    """Return the newest steps for a list with links."""
     shown = steps[:SHOWN]
     alerts = {one.alert_id: one.alert for one in shown}
     cards = dict(zip(alerts, alert_cards(alerts.values()), strict=True))
@@ -55,7 +56,7 @@ def _mails(steps: Sequence[AlertTransition], frequency: str, quiet: Quiet | None
 
 
 def _gathered(steps: Sequence[AlertTransition], pace: Pace, quiet: Quiet | None) -> int:
-    """Into how many mails `monitor.notifications.gathering` would have put them."""
+    """Return into how many mails `monitor.notifications.gathering` would have put them."""
     waiting: list[tuple[datetime, AlertTransition]] = sorted(
         ((one.created_at, one) for one in steps), key=lambda each: each[0]
     )
@@ -63,9 +64,9 @@ def _gathered(steps: Sequence[AlertTransition], pace: Pace, quiet: Quiet | None)
     while waiting:
         leaves = waiting[0][0] + pace.delay
         leaves = quiet_ends(max(leaves, last + pace.rest) if last else leaves, quiet)
-        told = {one.alert_id for at, one in waiting if at <= leaves}
+        reported = {one.alert_id for at, one in waiting if at <= leaves}
         waiting = [each for each in waiting if each[0] > leaves]
-        if len(told) > MANY_PLACES:
+        if len(reported) > MANY_PLACES:
             held = [(max(at, leaves + HOLD) if one.actor == AUTOMATIC else at, one) for at, one in waiting]
             waiting = sorted(held, key=lambda each: each[0])
         count, last = count + 1, leaves

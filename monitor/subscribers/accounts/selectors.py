@@ -20,7 +20,7 @@ ROLE_WORDS = [
 
 
 def accounts_listed() -> QuerySet[User]:
-    """Every account, with its groups and whether it has a second factor."""
+    """Return every account, with its groups and whether it has a second factor."""
     factor = Authenticator.objects.filter(user=OuterRef("pk"))
     return (
         User.objects.prefetch_related("groups").annotate(has_factor=Exists(factor)).order_by("-is_active", "username")
@@ -28,17 +28,19 @@ def accounts_listed() -> QuerySet[User]:
 
 
 def accounts_of(*, email: str) -> QuerySet[User]:
+    """Return the accounts of an address."""
     return User.objects.filter(email__iexact=email.strip())
 
 
 def invitations_open() -> QuerySet[Invitation]:
-    """What was neither accepted nor withdrawn, and is not too old."""
+    """Return invitations that were neither accepted nor withdrawn, and are not too old."""
     return Invitation.objects.filter(
         accepted_at=None, withdrawn_at=None, created_at__gte=timezone.now() - INVITED_FOR
     ).select_related("invited_by")
 
 
 def role_in_words(account: User) -> str:
+    """Return the role of an account in words."""
     if account.is_superuser:
         return pgettext("role", "superuser")
     groups = {group.name for group in account.groups.all()}
@@ -46,10 +48,10 @@ def role_in_words(account: User) -> str:
 
 
 def reviewers() -> QuerySet[User]:
-    """Active accounts that may decide cases, superusers too."""
+    """Return active accounts that may decide cases, superusers too."""
     return User.objects.with_perm(REVIEW, backend=BACKEND).order_by("username")
 
 
 def publishers() -> QuerySet[User]:
-    """Active accounts that may agree with what a colleague proposed, superusers too."""
+    """Return active accounts that may agree with what a colleague proposed, superusers too."""
     return User.objects.with_perm(PUBLISH, backend=BACKEND).order_by("username")

@@ -9,11 +9,12 @@ _SALT = "monitor.invitation"
 
 
 def invitation_token(invitation_id: int) -> str:
+    """Return the signed token of an invitation."""
     return signing.dumps(invitation_id, salt=_SALT)
 
 
 def read_invitation(token: str) -> int | None:
-    """The invitation; None for a link that is too old or not one of ours."""
+    """Return the invitation; None for a link that is too old or not one of ours."""
     try:
         return signing.loads(token, salt=_SALT, max_age=INVITED_FOR)
     except signing.BadSignature:

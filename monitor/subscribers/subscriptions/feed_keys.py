@@ -20,15 +20,16 @@ def feeds_open(*, subscription: Subscription) -> None:
 
 
 def feeds_close(*, subscription: Subscription) -> None:
+    """Take the links away."""
     Subscription.objects.filter(pk=subscription.pk).update(feed_key=None)
 
 
 def subscription_of(*, key: str) -> Subscription | None:
-    """Whose feeds these are, also where it has ended."""
+    """Return the subscription of these feeds, even if it has ended."""
     return Subscription.objects.filter(feed_key=key).first()
 
 
 def addresses(*, subscription: Subscription) -> dict[str, str]:
-    """The feeds by the names of their addresses; none where their owner wants none."""
+    """Return the feeds by the names of their addresses; none if their owner wants none."""
     key = subscription.feed_key
     return {name: settings.PUBLIC_URL + reverse(name, args=[key]) for name in FEEDS} if key else {}

@@ -64,8 +64,9 @@ def subscription_request(
     name: str = "",
     sites: Sequence[SiteArea] = (),
 ) -> Subscription | None:
-    """Keep the request, in the language of whoever makes it, and queue a mail to confirm it; None where the address
-    had too many such mails today.
+    """Keep a request, in the language of the page, and queue a mail to confirm it.
+
+    Return None if the address had too many such mails today.
 
     Known and unknown addresses take the same way: nobody can find out who is subscribed.
     """
@@ -121,7 +122,7 @@ def demo_subscription_make() -> Subscription:
 
 
 def subscription_confirm(*, subscription: Subscription) -> None:
-    """The owner of the mailbox agreed. Raises Refusal for one too many; a second time changes nothing."""
+    """Confirm a subscription. Raises Refusal for one too many; a second time changes nothing."""
     held = selectors.subscriptions_of(email=subscription.email).filter(
         confirmed_at__isnull=False, ended_at=None, shared=None
     )
@@ -161,21 +162,21 @@ def address_pause(*, email: str) -> int:
 
 
 def subscription_resume(*, subscription: Subscription) -> None:
-    """What happened while it was paused is not sent."""
+    """Resume a subscription; what happened while it was paused is not sent."""
     Subscription.objects.filter(pk=subscription.pk).update(
         paused_at=None, paused_until=None, pause_reason="", bounces=0
     )
 
 
 def subscription_set_frequency(*, subscription: Subscription, frequency: str) -> None:
-    """Raises ValueError for a frequency that there is not."""
+    """Change how often mails come. Raises ValueError for an unknown frequency."""
     Subscription.objects.filter(pk=subscription.pk).update(frequency=Subscription.Frequency(frequency))
 
 
 def subscription_move(
     *, subscription: Subscription, name: str, region: Region | None, sites: Sequence[SiteArea] = ()
 ) -> None:
-    """Another name, and another region where one is given. What waits to be sent is still sent."""
+    """Change the name, and the region if one is given. What waits to be sent is still sent."""
     with transaction.atomic():
         mine = Subscription.objects.select_for_update().filter(pk=subscription.pk, ended_at=None)
         if not mine.update(name=one_line(name)[:LONGEST_NAME]) or region is None:
@@ -185,8 +186,9 @@ def subscription_move(
 
 
 def reader_set(*, email: str, language: str, time_zone: str, quiet: tuple[int, int] | None = None) -> None:
-    """In which language, by which clock and at which hours a person reads: all their messages. A language or clock that
-    there is not changes nothing. quiet: from which hour of the day until which no message comes.
+    """Set in which language, by which clock and at which hours a person reads all their messages.
+
+    An unknown language or clock changes nothing. quiet: from which hour of the day until which no message comes.
     """
     mine = selectors.subscriptions_of(email=email)
     if language in dict(settings.LANGUAGES):
@@ -204,7 +206,7 @@ def quiet_hours(start: str, end: str) -> tuple[int, int] | None:
 
 
 def time_zone_known(name: str) -> str:
-    """A name of the tz database; UTC for one that it does not have."""
+    """Return a name of the tz database; UTC for one that it does not have."""
     try:
         return ZoneInfo(name[:64]).key
     except (KeyError, ValueError, OSError):  # no such name; one that leads out of the tz database; a folder of it
@@ -212,8 +214,9 @@ def time_zone_known(name: str) -> str:
 
 
 def change(*, email: str, pk: str, deed: str, until: str = "") -> str:
-    """A change by the owner of an address on the page of their subscriptions; nonsense changes nothing. Returns what
-    the page has to say of it: "test-sent", "test-limit" or nothing.
+    """Change one subscription on the page of its owner; nonsense changes nothing.
+
+    Return what the page has to say of it: "test-sent", "test-limit" or nothing.
     """
     mine = Subscription.objects.filter(email=email, ended_at=None, pk=number_or_none(pk)).first()
     if mine is None:
@@ -261,7 +264,7 @@ def link_request(*, email: str) -> OutgoingMessage | None:
 
 
 def person_export(*, email: str) -> dict[str, Any]:
-    """Everything that is held of a person, in a form that a machine can read."""
+    """Return everything that is held of a person, in a form that a machine can read."""
     return {
         "email": email,
         "subscriptions": [_exported_of_person(one) for one in selectors.subscriptions_of(email=email)],
@@ -307,7 +310,7 @@ def purge() -> None:
 
 
 def described(one: Subscription) -> dict[str, Any]:
-    """A subscription in words, for its owner."""
+    """Return a subscription in words, for its owner."""
     kinds = [str(label) for kind, label in KIND_LABELS.items() if kind in one.kinds]
     every_kind = len(kinds) == len(KIND_LABELS)
     return {
@@ -338,16 +341,17 @@ def _exposure_words(least: int) -> list[str]:
 
 
 def email_normal(email: str) -> str:
-    """One spelling for one mailbox."""
+    """Return one spelling for one mailbox."""
     return email.strip().lower()
 
 
 def to_geos(region: Region) -> GEOSGeometry:
+    """Return the outline of a region as a geometry of the database."""
     return GEOSGeometry(memoryview(to_wkb(region.outline)), srid=4326)
 
 
 def exported(one: Subscription) -> dict[str, Any]:
-    """What a subscription asks for, in a form that a machine can read."""
+    """Return what a subscription asks for, in a form that a machine can read."""
     return {
         "name": one.name,
         "label": one.label,

@@ -20,45 +20,48 @@ class Wrong(ValueError):
 
 
 def confirm_token(subscription_id: int) -> str:
+    """Return the token that confirms a subscription."""
     return signing.dumps(subscription_id, salt=_CONFIRM)
 
 
 def manage_token(subscription_id: int) -> str:
-    """Opens everything of the person whose subscription this is."""
+    """Return the token that opens everything of the person whose subscription this is."""
     return signing.dumps(subscription_id, salt=_MANAGE)
 
 
 def member_token(membership_id: int) -> str:
-    """The same for somebody who belongs to an organisation, or is invited to one."""
+    """Return the same token for somebody who belongs to an organisation, or is invited to one."""
     return signing.dumps([_MEMBERSHIP, membership_id], salt=_MANAGE)
 
 
 def join_token(membership_id: int) -> str:
+    """Return the token that accepts an invitation to an organisation."""
     return signing.dumps(membership_id, salt=_JOIN)
 
 
 def stop_token(subscription_ids: Iterable[int]) -> str:
-    """Ends these subscriptions, and can do nothing else; it never expires."""
+    """Return the token that ends these subscriptions, and can do nothing else; it never expires."""
     return signing.dumps(sorted(subscription_ids), salt=_STOP)
 
 
 def read_confirm(token: str) -> int:
-    """The subscription to confirm. Raises Expired after two days, Wrong for anything else."""
+    """Return the subscription to confirm. Raises Expired after two days, Wrong for anything else."""
     return _read(token, _CONFIRM, CONFIRM_FOR)
 
 
 def read_manage(token: str) -> tuple[int, int]:
-    """A subscription or else a membership of the person; 0: not of this kind."""
+    """Return a subscription or else a membership of the person; 0: not of this kind."""
     held = _read(token, _MANAGE, MANAGE_FOR)
     return (0, held[1]) if isinstance(held, list) else (held, 0)
 
 
 def read_join(token: str, valid_for: timedelta) -> int:
-    """The membership to accept."""
+    """Return the membership to accept. Raises Expired, Wrong."""
     return _read(token, _JOIN, valid_for)
 
 
 def read_stop(token: str) -> list[int]:
+    """Return the subscriptions to end. Raises Wrong."""
     return _read(token, _STOP, None)
 
 
