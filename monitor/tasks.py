@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from ingest.stages import stage
 from ingest.steps import Step, attempt, rows_due
-from monitor.notifications import announcements, digests, gathering, life, rounds, selectors
+from monitor.notifications import announcements, digests, gathering, rounds, selectors
 from monitor.open_data.cap import services as cap
 from monitor.operations.health import signs
 from monitor.operations.health.watchman import Watchman
@@ -64,7 +64,7 @@ def help_to_send(share: int) -> None:
 def queue_digests() -> None:
     often.subscriptions_resume_due()
     digests.digests_queue()
-    life.signs_of_life_queue()
+    digests.signs_of_life_queue()
     visits.visits_remind()
 
 

@@ -1,4 +1,4 @@
-"""Daily, weekly and monthly digests: what was not sent at once, in one message per address."""
+"""Daily, weekly and monthly digests, one message per address; and signs of life after a quarter without news."""
 
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
@@ -14,7 +14,7 @@ from monitor.models.subscriptions import Subscription
 from monitor.notifications.gathering import duplicates_withdraw
 from monitor.notifications.outbox import message_key
 from monitor.notifications.selectors import notifications_waiting
-from monitor.subscribers.subscriptions.often import awake
+from monitor.subscribers.subscriptions.often import awake, signs_due
 from monitor.subscribers.subscriptions.selectors import subscriptions_active
 
 DIGEST_HOUR = 6  # of the reader's morning
@@ -86,3 +86,24 @@ def _digest_queue(reader: Reader, moment: datetime, now: datetime) -> bool:
         Notification.objects.filter(pk__in=list(waiting.values_list("pk", flat=True))).update(message=message)
         mine.update(last_digest_at=now)
     return True
+
+
+def signs_of_life_queue(*, now: datetime | None = None) -> int:
+    """Queue a message for every address that has heard nothing for a quarter and wants to know; how many."""
+    now = now or timezone.now()
+    with transaction.atomic():
+        due = list(signs_due(now=now).values_list("pk", "email", "channel"))
+        addresses = sorted({(email, channel) for _, email, channel in due})
+        messages = [
+            OutgoingMessage(
+                channel=channel,
+                kind=OutgoingMessage.Kind.SIGN,
+                key=message_key("sign", f"{now:%Y%m%d}", email),
+                address=email,
+                next_try_at=timezone.now(),
+            )
+            for email, channel in addresses
+        ]
+        OutgoingMessage.objects.bulk_create(messages, batch_size=2000, ignore_conflicts=True)
+        signs_due(now=now).filter(pk__in=[pk for pk, *_ in due]).update(last_sign_at=now)
+    return len(messages)

@@ -6,14 +6,15 @@ Every channel has rounds of its own, one at a time: none waits for another.
 import logging
 import time
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from datetime import datetime, timedelta
 
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models import QuerySet
 from django.db.models.functions import Mod
 from django.utils import timezone
 
 from ingest.locks import Lock, short_text_key, try_locked
-from monitor.models.messages import OutgoingMessage
+from monitor.models.messages import ChannelPause, OutgoingMessage
 from monitor.models.subscriptions import DEFAULT_CHANNEL
 from monitor.notifications import selectors
 from monitor.notifications.base import (
@@ -28,9 +29,39 @@ from monitor.notifications.base import (
     channel_open,
 )
 from monitor.notifications.outbox import message_claim, message_deliver, message_put_off, message_settle
-from monitor.notifications.pauses import channel_pause, channel_resume, channels_paused
 from monitor.subscribers.subscriptions import endpoints
 from monitor.subscribers.subscriptions.assets import concerned_read
+
+logger = logging.getLogger(__name__)
+
+PAUSES = [timedelta(minutes=minutes) for minutes in (1, 2, 4, 8, 15)]
+
+
+def channel_pause(*, channel: str, reason: str) -> None:
+    """Pause a channel through which nothing got, longer each time. Several senders of one round count as one."""
+    logger.error("nothing gets through on the channel %s: %s", channel, reason)
+    now = timezone.now()
+    reason = reason[: ChannelPause._meta.get_field("reason").max_length]
+    with transaction.atomic():
+        pause, new = ChannelPause.objects.select_for_update().get_or_create(
+            channel=channel, defaults={"reason": reason, "next_try_at": now + PAUSES[0]}
+        )
+        if not new and pause.next_try_at <= now:
+            pause.next_try_at = now + PAUSES[min(pause.attempts, len(PAUSES) - 1)]
+            pause.reason, pause.attempts = reason, pause.attempts + 1
+            pause.save()
+
+
+def channel_resume(*, channel: str) -> None:
+    """End the pause of a channel, because a message got through."""
+    ChannelPause.objects.filter(channel=channel).delete()
+    logger.info("messages get through on the channel %s again", channel)
+
+
+def channels_paused() -> dict[str, datetime]:
+    """Channels through which nothing got in the last round, each with the time of its next attempt."""
+    return dict(ChannelPause.objects.values_list("channel", "next_try_at"))
+
 
 logger = logging.getLogger(__name__)
 

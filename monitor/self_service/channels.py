@@ -12,8 +12,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from monitor.models.messages import Endpoint, OutgoingMessage
 from monitor.notifications.mail import files
 from monitor.notifications.push.devices import PUSH, browser_key, device_add
-from monitor.notifications.webhook.keys import secret_rotate
-from monitor.notifications.webhook.signature import secret_new
+from monitor.notifications.webhook.signature import secret_new, secret_rotate
 from monitor.paths import SITE_DIR
 from monitor.self_service.subscriptions.links import PAGE_OR_DEED, owner_of, private_page
 from monitor.subscribers.subscriptions import endpoints, selectors

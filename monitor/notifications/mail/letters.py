@@ -25,10 +25,9 @@ from monitor.maps.map.plans import mail_plan
 from monitor.maps.rasters.visibility import visibility_sentence
 from monitor.models.messages import Endpoint, Invitation
 from monitor.models.subscriptions import Membership, Subscription
-from monitor.notifications.bursts import Burst
-from monitor.notifications.gathering import MANY_PLACES
+from monitor.notifications.gathering import MANY_PLACES, Burst
 from monitor.notifications.mail.drafts import Draft, blank
-from monitor.subscribers.accounts.tokens import invitation_token
+from monitor.subscribers.accounts.selectors import invitation_token
 from monitor.subscribers.subscriptions import tokens
 from monitor.subscribers.subscriptions.rules import SEVERITIES
 from monitor.subscribers.subscriptions.services import described

@@ -9,8 +9,7 @@ from django.conf import settings
 from django.utils.translation import gettext as _
 
 from monitor.models.messages import Endpoint
-from monitor.notifications.push.encryption import encrypt
-from monitor.notifications.push.keys import from_text, public_key
+from monitor.notifications.push.keys import encrypt, from_text, public_key
 from monitor.subscribers.subscriptions import endpoints
 from monitor.web.outgoing import outward
 from monitor.wording.refusals import Refusal

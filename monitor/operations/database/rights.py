@@ -4,6 +4,7 @@ What is not listed is refused. Row policies, and the functions of `ingest.produc
 """
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import NamedTuple
 
 from django.conf import settings
@@ -136,3 +137,22 @@ def _limit_rows(cursor, policy: Policy, role: str) -> None:
         ).format(sql.Identifier(role))
     )
     cursor.execute(f"ALTER TABLE {policy.table} ENABLE ROW LEVEL SECURITY")
+
+
+LOGIN = ("USER", "PASSWORD", "HOST", "PORT", "OPTIONS")
+
+
+@contextmanager
+def as_owner() -> Iterator[None]:
+    """Work as the owner of the tables until the block ends. Not for use in a transaction."""
+    used = {name: connection.settings_dict[name] for name in LOGIN}
+    if used["USER"] == settings.DATABASE_ROLES["owner"]:
+        yield
+        return
+    connection.close()
+    connection.settings_dict.update({name: settings.DATABASE_OWNER.get(name, used[name]) for name in LOGIN})
+    try:
+        yield
+    finally:
+        connection.close()
+        connection.settings_dict.update(used)

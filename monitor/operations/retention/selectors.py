@@ -1,11 +1,12 @@
-"""Data that is over, kind by kind, and how much room it takes. Everything that somebody still needs is left out here."""
+"""Data that is over, kind by kind, and the room it takes. Everything that somebody still needs is left out."""
 
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 from django.conf import settings
 from django.core.files.storage import storages
+from django.db import connection
 from django.db.models import Exists, F, OuterRef, Q, QuerySet, Window
 from django.db.models.functions import RowNumber
 from django.utils import timezone
@@ -14,7 +15,9 @@ from detection.glaciers.selectors import predictions_unmeasured
 from detection.models import Detection, GlacierSample
 from detection.rules.lifecycle import State as AlertState
 from ingest.models import IngestJob, Product, Scene, SceneDownload, ScenePair
+from ingest.products.partitions import POINTS, SERIES
 from ingest.products.releases import releases_older_than
+from ingest.sources.client.quota import folder_bytes
 from ingest.storage import Entry, raster_entries, raster_storage, rasters_named
 from ingest.storage.inputs import input_store
 from ml.models import ModelVersion, Prediction, Run
@@ -149,3 +152,45 @@ def uploads_unfinished() -> Iterator[Callable[[], object]]:
 
 def _before(days: float) -> datetime:
     return timezone.now() - timedelta(days=days)
+
+
+OUTBOX = ("monitor_outgoingmessage", "monitor_notification")
+PYRAMID = "ingest_pyramidcell"
+RASTER_KINDS = {"scene": "images", "change": "changes of releases", "elevation": "elevation"}  # by how names begin
+
+
+def sizes() -> dict[str, int]:
+    """Return bytes by kind of data, from two queries of the catalogue and each folder; no table or file is read."""
+    tables, database = _table_bytes()
+    return {
+        "database": database,
+        "of which points": tables.get(POINTS, 0),
+        "of which series": tables.get(SERIES, 0),
+        "of which pyramid": tables.get(PYRAMID, 0),
+        "of which outbox": sum(tables.get(name, 0) for name in OUTBOX),
+        **_raster_bytes(),
+        "uploads": folder_bytes(Path(settings.UPLOAD_DIR)),
+        "downloads": folder_bytes(Path(settings.ACQUIRE_FOLDER)),
+    }
+
+
+def _table_bytes() -> tuple[dict[str, int], int]:
+    """Return bytes by table, partitions under their parent, and of the database."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT coalesce(parent.relname, child.relname), sum(pg_total_relation_size(child.oid))"
+            " FROM pg_class child LEFT JOIN pg_inherits i ON i.inhrelid = child.oid"
+            " LEFT JOIN pg_class parent ON parent.oid = i.inhparent"
+            " WHERE child.relkind = 'r' AND child.relnamespace = 'public'::regnamespace GROUP BY 1"
+        )
+        tables = {name: int(size) for name, size in cursor.fetchall()}
+        cursor.execute("SELECT pg_database_size(current_database())")
+        (database,) = cursor.fetchone()
+    return tables, database
+
+
+def _raster_bytes() -> dict[str, int]:
+    taken = dict.fromkeys([*RASTER_KINDS.values(), "predictions"], 0)
+    for entry in raster_entries():
+        taken[RASTER_KINDS.get(entry.name.split("_")[0], "predictions")] += entry.size_bytes
+    return taken

@@ -15,11 +15,11 @@ from django.views.decorators.http import require_GET, require_http_methods
 from monitor.maps.rasters.visibility import visibility_sentence
 from monitor.models.subscriptions import Membership, Subscription
 from monitor.self_service.subscriptions.forms import HOURS
+from monitor.self_service.subscriptions.preview import news_of
 from monitor.self_service.subscriptions.views import DEFAULTS, where_config
-from monitor.subscribers.subscriptions import feed_keys, places, selectors, tokens
+from monitor.subscribers.subscriptions import places, selectors, tokens
 from monitor.subscribers.subscriptions import services as subscriptions
 from monitor.subscribers.subscriptions.members import memberships_of
-from monitor.subscribers.subscriptions.news import news_of
 from monitor.wording.refusals import Refusal
 
 PAGE_OR_DEED = ["GET", "HEAD", "POST"]
@@ -170,9 +170,9 @@ def feeds(request: HttpRequest, token: str, subscription: int) -> HttpResponse:
         raise tokens.Expired("it was ended in the meantime")
     if request.method == "POST":
         if request.POST.get("deed") == "open":
-            feed_keys.feeds_open(subscription=mine)
+            tokens.feeds_open(subscription=mine)
         elif request.POST.get("deed") == "close":
-            feed_keys.feeds_close(subscription=mine)
+            tokens.feeds_close(subscription=mine)
         return redirect("subscription-feeds", token=token, subscription=mine.pk)
-    context = {"token": token, "subscription": mine, "addresses": feed_keys.addresses(subscription=mine)}
+    context = {"token": token, "subscription": mine, "addresses": tokens.feed_addresses(subscription=mine)}
     return render(request, "self_service/subscriptions/feeds.html", context)

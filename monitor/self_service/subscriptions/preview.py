@@ -1,4 +1,4 @@
-"""What a subscription would have brought in the last two years: the past, replayed through the rules of today."""
+"""News of the past: what subscriptions have brought, and what one would have brought by the rules of today."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -8,6 +8,7 @@ from django.contrib.gis.geos import GEOSGeometry
 
 from detection.models import AlertTransition
 from detection.rules.lifecycle import State
+from monitor.models.messages import Notification
 from monitor.models.subscriptions import DEFAULT_CHANNEL, Subscription
 from monitor.notifications.digests import last_moment
 from monitor.notifications.gathering import AUTOMATIC, HOLD, MANY_PLACES, Pace, paces
@@ -71,3 +72,32 @@ def _gathered(steps: Sequence[AlertTransition], pace: Pace, quiet: Quiet | None)
             waiting = sorted(held, key=lambda each: each[0])
         count, last = count + 1, leaves
     return count
+
+
+MOST = 300
+
+
+def news_of(*, email: str) -> dict[str, Any]:
+    """rows: each step once, the newest first, with the regions that it lies in; more: whether there are others."""
+    brought = (
+        Notification.objects.filter(subscription__email=email, withdrawn_at=None)
+        .select_related("subscription", "transition__alert", "transition__update", "transition__review")
+        .defer("subscription__region")
+        .order_by("-transition_id", "subscription_id")
+    )
+    steps: dict[int, list[Notification]] = {}
+    for one in brought[: 2 * MOST]:
+        steps.setdefault(one.transition_id, []).append(one)
+    shown = list(steps.values())[:MOST]
+    alerts = {each[0].transition.alert_id: each[0].transition.alert for each in shown}
+    cards = dict(zip(alerts, alert_cards(alerts.values()), strict=True))
+    rows = [
+        {
+            "card": cards[each[0].transition.alert_id],
+            "at": each[0].transition.created_at,
+            "happened": what_happened(each[0].transition),
+            "regions": list(dict.fromkeys(one.subscription.label for one in each)),
+        }
+        for each in shown
+    ]
+    return {"rows": rows, "more": len(steps) > MOST, "most": MOST}

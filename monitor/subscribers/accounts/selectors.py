@@ -1,13 +1,15 @@
 """Reading accounts and invitations."""
 
+from datetime import timedelta
+
 from allauth.mfa.models import Authenticator
 from django.contrib.auth.models import User
+from django.core import signing
 from django.db.models import Exists, OuterRef, QuerySet
 from django.utils import timezone
 from django.utils.translation import pgettext
 
 from monitor.models.messages import Invitation
-from monitor.subscribers.accounts.tokens import INVITED_FOR
 from monitor.web.roles import ADMINISTRATORS, OPERATORS, PUBLISH, PUBLISHERS, REVIEW, VIEWERS
 
 BACKEND = "django.contrib.auth.backends.ModelBackend"
@@ -55,3 +57,20 @@ def reviewers() -> QuerySet[User]:
 def publishers() -> QuerySet[User]:
     """Return active accounts that may agree with what a colleague proposed, superusers too."""
     return User.objects.with_perm(PUBLISH, backend=BACKEND).order_by("username")
+
+
+INVITED_FOR = timedelta(hours=72)
+_SALT = "monitor.invitation"
+
+
+def invitation_token(invitation_id: int) -> str:
+    """Return the signed token of an invitation."""
+    return signing.dumps(invitation_id, salt=_SALT)
+
+
+def read_invitation(token: str) -> int | None:
+    """Return the invitation; None for a link that is too old or not one of ours."""
+    try:
+        return signing.loads(token, salt=_SALT, max_age=INVITED_FOR)
+    except signing.BadSignature:
+        return None

@@ -20,10 +20,9 @@ from ingest.errors import one_line
 from monitor.models.messages import Endpoint, Notification, OutgoingMessage
 from monitor.models.subscriptions import Asset, Membership, Subscription
 from monitor.subscribers.subscriptions import endpoints, limits, members, selectors
-from monitor.subscribers.subscriptions import feed_keys as feeds
 from monitor.subscribers.subscriptions.assets import SiteArea, assets_replace, sites_now
 from monitor.subscribers.subscriptions.often import morning_of
-from monitor.subscribers.subscriptions.tokens import CONFIRM_FOR
+from monitor.subscribers.subscriptions.tokens import CONFIRM_FOR, feed_addresses
 from monitor.wording import regions
 from monitor.wording.figures import whole
 from monitor.wording.refusals import Refusal, number_or_none
@@ -381,7 +380,7 @@ def _exported_of_person(one: Subscription) -> dict[str, Any]:
         "paused": one.paused_at,
         "paused_until": one.paused_until,
         "last_digest": one.last_digest_at,
-        "feeds": list(feeds.addresses(subscription=one).values()),
+        "feeds": list(feed_addresses(subscription=one).values()),
         "notifications": [
             {"alert": each.transition.alert.code, "state": each.transition.to_state, "at": each.created_at}
             for each in one.notifications.select_related("transition__alert").defer("transition__alert__area")

@@ -1,9 +1,14 @@
 """Links that only the owner of a mailbox can have: signed, each for one purpose, without an address in them."""
 
+import secrets
 from collections.abc import Iterable
 from datetime import timedelta
 
+from django.conf import settings
 from django.core import signing
+from django.urls import reverse
+
+from monitor.models.subscriptions import Subscription
 
 CONFIRM_FOR = timedelta(hours=48)
 MANAGE_FOR = timedelta(days=90)
@@ -72,3 +77,28 @@ def _read(token: str, purpose: str, valid_for: timedelta | None):
         raise Expired("the link is too old") from fault
     except signing.BadSignature as fault:
         raise Wrong("the link is not one of ours") from fault
+
+
+KEY_BYTES = 24
+FEEDS = ("feed-atom", "feed-calendar", "feed-cap")  # names of addresses
+
+
+def feeds_open(*, subscription: Subscription) -> None:
+    """Make secret links that open the feeds of this subscription alone; older ones lead nowhere from now on."""
+    Subscription.objects.filter(pk=subscription.pk).update(feed_key=secrets.token_urlsafe(KEY_BYTES))
+
+
+def feeds_close(*, subscription: Subscription) -> None:
+    """Take the links away."""
+    Subscription.objects.filter(pk=subscription.pk).update(feed_key=None)
+
+
+def subscription_of_feed(*, key: str) -> Subscription | None:
+    """Return the subscription of these feeds, even if it has ended."""
+    return Subscription.objects.filter(feed_key=key).first()
+
+
+def feed_addresses(*, subscription: Subscription) -> dict[str, str]:
+    """Return the feeds by the names of their addresses; none if their owner wants none."""
+    key = subscription.feed_key
+    return {name: settings.PUBLIC_URL + reverse(name, args=[key]) for name in FEEDS} if key else {}

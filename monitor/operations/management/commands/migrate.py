@@ -6,8 +6,7 @@ from django.db import connection, transaction
 from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.loader import MigrationLoader
 
-from monitor.operations.database.rights import rights_settle
-from monitor.operations.database.roles import as_owner
+from monitor.operations.database.rights import as_owner, rights_settle
 
 OURS = {"ingest", "ml", "detection", "monitor"}
 

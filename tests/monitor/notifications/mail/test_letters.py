@@ -22,7 +22,7 @@ from lab.samples.alerts import step, update
 from monitor.maps.map.plans import mail_plan
 from monitor.models.messages import Endpoint
 from monitor.models.subscriptions import Membership, Organisation
-from monitor.notifications.bursts import Burst
+from monitor.notifications.gathering import Burst
 from monitor.notifications.mail import compose, letters
 from monitor.notifications.mail.letters import AlertNews, RegionNews
 from monitor.wording.cards.cards import alert_card
