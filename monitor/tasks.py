@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from ingest.stages import stage
 from ingest.steps import Step, attempt, rows_due
-from monitor.notifications import announcements, digests, gathering, life, rounds, selectors
+from monitor.notifications import announcements, digests, gathering, rounds, selectors
 from monitor.open_data.cap import services as cap
 from monitor.operations.health import signs
 from monitor.operations.health.watchman import Watchman
@@ -65,7 +65,7 @@ def queue_digests() -> None:
     """Resume pauses that have ended, and queue digests, signs of life and reminders of visits."""
     often.subscriptions_resume_due()
     digests.digests_queue()
-    life.signs_of_life_queue()
+    digests.signs_of_life_queue()
     visits.visits_remind()
 
 

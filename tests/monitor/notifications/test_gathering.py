@@ -16,7 +16,7 @@ from monitor import tasks
 from monitor.models.messages import Notification, OutgoingMessage
 from monitor.models.subscriptions import Subscription
 from monitor.notifications import bursts, digests, gathering, rounds
-from monitor.notifications.bursts import Burst
+from monitor.notifications.gathering import Burst
 
 pytestmark = pytest.mark.django_db
 MINUTE = timedelta(minutes=1)
