@@ -89,5 +89,5 @@ def _may_help() -> bool:
 
 
 def _shared(run: Run) -> QuerySet[Run]:
-    """The run, while the same attempt at it shares the same pieces."""
+    """Return the run, while the same attempt at it shares the same pieces."""
     return LEASE.held(run).filter(shared_key=run.shared_key)

@@ -22,7 +22,7 @@ MOST_COMPANIONS = 8  # neighbouring files of one track; each is a track of its o
 
 
 def velocity_fields() -> QuerySet[Product]:
-    """Current products that are searched: derived ones add nothing, and glaciers are not searched for slow motion."""
+    """Return current products that are searched: no derived ones, which add nothing, and no glaciers."""
     return Product.objects.current().filter(derived_from=None, technique=Technique.INSAR)
 
 
@@ -77,7 +77,7 @@ def companions_of(*, run: Run) -> list[Product]:
 
 
 def products_of(*, run: Run) -> list[Product]:
-    """What a run on a velocity field saw: its own product first, then its companions."""
+    """Return the products that a run on a velocity field used: its own first, then its companions."""
     return [run.product, *run.companions.order_by("id")]
 
 
@@ -111,7 +111,7 @@ def pairs_with_history() -> QuerySet[ScenePair]:
 
 
 def coherence_history(*, pair: ScenePair, most: int) -> tuple[Prediction, list[Prediction]]:
-    """A pair's coherence and that of its predecessors by the same version, at most so many, latest first.
+    """Return a pair's coherence and at most so many of its predecessors by the same version, latest first.
 
     Those of the pair's season where there are enough (`ml.coherence.change.in_season`), else the latest. Of several
     versions the newest that has predecessors enough. LookupError where none has.
@@ -130,7 +130,7 @@ def coherence_history(*, pair: ScenePair, most: int) -> tuple[Prediction, list[P
 
 
 def changes_beside(*, pair: ScenePair) -> QuerySet[Prediction]:
-    """Changes of coherence of earlier pairs of the same ground whose time overlaps or meets that of a pair.
+    """Return changes of coherence of earlier pairs of the same ground whose time overlaps or meets that of a pair.
 
     Those that only meet it hold one of its images: whether that image is a bad one shows in them. Earlier pairs ended
     before it, or with it and are shorter: what a run sees does not depend on which worker was quicker.
@@ -141,7 +141,7 @@ def changes_beside(*, pair: ScenePair) -> QuerySet[Prediction]:
 
 
 def changes_held_up() -> QuerySet[Run]:
-    """Runs of changes of coherence that wait: what they are compared with may still come from earlier pairs."""
+    """Return waiting runs of changes of coherence whose predecessors may still come from earlier pairs."""
     to_come = Run.objects.filter(
         pair=OuterRef("pk"), model_version__task__in=(Task.COHERENCE, Task.COHERENCE_CHANGE), state__in=Run.UNSETTLED
     )
@@ -162,7 +162,7 @@ LEAST_SHARE = 0.5  # of a pair's ground that a predecessor shows; slices of one 
 
 
 def _fields_of(pair: ScenePair) -> dict[str, object]:
-    """What is compared of a pair, by the name of the field."""
+    """Return what is compared of a pair, by the name of the field."""
     return {
         "pk": pair.pk,
         "reference__acquired_at": pair.reference.acquired_at,
@@ -206,7 +206,7 @@ def _polygon(ground: Polygon) -> Value:
 
 
 def _shared_area(ground: object) -> Func:
-    """What a footprint shares with other ground, in square degrees: to compare, not to report."""
+    """Return the area that a footprint shares with other ground, in square degrees: to compare, not to report."""
     intersection = "ST_Area(ST_Intersection(%(expressions)s))"
     return Func(F("footprint"), ground, template=intersection, output_field=FloatField())
 
@@ -217,7 +217,7 @@ def _at_least(n: int, rows: QuerySet[ScenePair]) -> Exists:
 
 
 def runs_to_announce(*, queued_before: datetime) -> list[Run]:
-    """Runs that are due and were never announced to the broker, or before this time; none that must wait for others.
+    """Return due runs never announced to the broker, or before this time; none that must wait for others.
 
     Only the first MOST_ANNOUNCED of those that are due are ever announced, so that messages do not pile up: pairs
     across an event, then one of each track in turn, so that a nation does not keep a burst waiting.
@@ -234,12 +234,12 @@ def _events_of_pair() -> QuerySet[GroundEvent]:
 
 
 def runs_due() -> QuerySet[Run]:
-    """Runs that a worker may begin now."""
+    """Return runs that a worker may begin now."""
     return Run.objects.filter(LEASE.due()).exclude(pk__in=changes_held_up().values("pk"))
 
 
 def runs_shared() -> QuerySet[Run]:
-    """Running runs that more workers may help with: those on pairs across an event first, then the oldest."""
+    """Return running runs that more workers may help with: those on pairs across an event first, then the oldest."""
     at_work = PieceClaim.objects.filter(run=OuterRef("pk"), until__gt=Now()).order_by().values("run")
     workers = Subquery(at_work.annotate(n=Count("worker", distinct=True)).values("n"))
     shared = LEASE.alive().exclude(shared_key="").annotate(workers=Coalesce(workers, Value(0)))
@@ -257,6 +257,7 @@ def runs_of_products() -> dict[int, list[Run]]:
 
 
 def runs_unfinished() -> QuerySet[Run]:
+    """Return runs that are queued or running."""
     return Run.objects.filter(state__in=Run.UNSETTLED)
 
 

@@ -27,13 +27,15 @@ class StoredRaster(NamedTuple):
 
     @property
     def shape(self) -> tuple[int, int]:
+        """Rows and columns."""
         rows, cols = next(iter(self.bands.values())).shape
         return rows, cols
 
 
 class RasterWindows(NamedTuple):
-    """A raster in storage that is read window by window, on its own grid or another. read: band and part to (rows,
-    cols) float32, NaN unknown.
+    """Stored raster that is read window by window, on its own grid or another.
+
+    read: band and part to (rows, cols) float32, NaN unknown.
     """
 
     shape: tuple[int, int]
@@ -56,7 +58,7 @@ class StoredBand:
 
 @contextmanager
 def opened_prediction(prediction: Prediction, onto: RasterWindows | None = None) -> Iterator[RasterWindows]:
-    """A run's raster, open; where another one is given, its nearest cells on that one's grid."""
+    """Open a run's raster; where another one is given, its nearest cells on that one's grid."""
     with stored_tiff(prediction.raster) as raster:
         names = raster.descriptions
 

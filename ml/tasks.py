@@ -57,7 +57,7 @@ def _gpu_listens() -> bool:
 
 @shared_task(ignore_result=True)
 def execute_run(run_id: int) -> None:
-    """A run, and before it whatever is urgent: the message only wakes a worker, the table says what comes first."""
+    """Execute a run, urgent ones before it: the message only wakes a worker, the table says what comes first."""
     from ml import services
 
     urgent = events.runs_urgent().filter(queue.LEASE.due()).exclude(pk=run_id).first()
@@ -77,4 +77,5 @@ def join_run() -> None:
 
 @stage
 def requeue_expired_runs() -> None:
+    """Queue runs again whose lease has expired."""
     queue.runs_requeue_expired()

@@ -41,7 +41,7 @@ class Speckle(NamedTuple):
 
 
 def speckle_of(samples: Sequence[torch.Tensor], looks: float | None = None) -> Speckle:
-    """The median over samples (2, rows, cols) of two images; looks: those known. ValueError without samples."""
+    """Fit the speckle, median over samples (2, rows, cols). looks: if known. ValueError without samples."""
     if not samples:
         raise UnusableData("nowhere do both images show most of the ground")
     estimates = []
@@ -66,7 +66,7 @@ def guarnieri_prati(
 
 
 def brightest(power: torch.Tensor, looks: float) -> torch.Tensor:
-    """The power that a pixel is held at, from the geometric mean around it: far above what speckle reaches.
+    """Return the power that a pixel is capped at: far above what speckle reaches, from the geometric mean around it.
 
     Second moments follow the brightest pixels. One metal roof that turns a little would spoil its whole window.
     """
@@ -110,7 +110,7 @@ def looks_of(power: torch.Tensor, shared: float) -> float:
 
 
 def _speckle(variance: torch.Tensor, shared: float, tails: Callable[[float], float]) -> float:
-    """The variance of speckle alone, from local ones. tails: kurtosis less one at so many looks; shared: px a cell."""
+    """Return the variance of speckle from local ones. tails: kurtosis less one at so many looks; shared: px a cell."""
     some = variance.flatten()[:: 1 + variance.numel() // MOST_VARIANCES]
     low = max(1e-3, float(np.quantile(some[torch.isfinite(some)].cpu().numpy(), 0.2)))
     n = LOOKS_WINDOW**2

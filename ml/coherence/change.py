@@ -48,8 +48,10 @@ def of_scatterers(names: Collection[str]) -> tuple[str, str]:
 
 
 class Stack(NamedTuple):
-    """What a change is made of, read window by window. past: coherence of the predecessors and its sigma, (n, rows,
-    cols) each; now: coherence of the pair, (rows, cols); 0-1, NaN unknown.
+    """Input of a change, read window by window.
+
+    past: coherence of the predecessors and its sigma, (n, rows, cols) each; now: coherence of the pair, (rows, cols);
+    0-1, NaN unknown.
     """
 
     shape: tuple[int, int]
@@ -58,8 +60,10 @@ class Stack(NamedTuple):
 
 
 class ScaledChange(NamedTuple):
-    """A change of which all that concerns the whole scene is known. read: a window that reaches no farther than
-    MARGIN_PX around one of PIECE_PX, to change_sigma, before and after, see CoherenceChange.
+    """Change whose scene-wide figures are known.
+
+    read: a window that reaches no farther than MARGIN_PX around one of PIECE_PX, to change_sigma, before and after, see
+    CoherenceChange.
     """
 
     weather: float
@@ -90,7 +94,7 @@ def _part(values: Float32, at: Window) -> Float32:
 
 
 def scaled_change(stack: Stack, n_past: int, pieces: Pieces, at: Mapping[str, Window]) -> ScaledChange:
-    """The same in pieces, at: place -> window, as far as what concerns the whole scene."""
+    """Compute the scene-wide figures of a change in pieces. at: place -> window."""
     if n_past < FEWEST_PREDECESSORS:
         raise ValueError(f"{n_past} predecessors are too few: at least {FEWEST_PREDECESSORS} are needed")
 
@@ -137,7 +141,7 @@ def scaled_change(stack: Stack, n_past: int, pieces: Pieces, at: Mapping[str, Wi
 
 
 def _lost_before(stack: Stack, pieces: Pieces, at: Mapping[str, Window]) -> list[float]:
-    """The share of its coherence that the whole scene lost in each of the predecessors, against all of them."""
+    """Return the share of its coherence that the whole scene lost in each predecessor, against all predecessors."""
     places, middle = {place: place for place in at}, None
     if not pieces.complete("past-lost"):
         pieces.each("first", at, lambda here: {"before": median_of_known(stack.past(here)[0])})
@@ -200,7 +204,7 @@ def _apart(one: date, other: date) -> float:
 
 
 def parameters(method: str) -> dict[str, Any]:
-    """The constants the method runs with, for the record."""
+    """Return the constants the method runs with, for the record."""
     return {
         "fewest_predecessors": FEWEST_PREDECESSORS,
         "most_predecessors": MOST_PREDECESSORS,

@@ -36,8 +36,10 @@ Ints = NDArray[np.int64]
 
 
 class Evidence(NamedTuple):
-    """One pair's change. change_sigma: (rows, cols), negative where coherence was lost, NaN unknown; before: coherence
-    that it could lose, likewise; None: alike in all pairs.
+    """Change of one pair.
+
+    change_sigma: (rows, cols), negative where coherence was lost, NaN unknown; before: coherence that it could lose,
+    likewise; None: alike in all pairs.
     """
 
     reference: date
@@ -47,9 +49,10 @@ class Evidence(NamedTuple):
 
 
 class Confirmed(NamedTuple):
-    """(rows, cols), NaN where nothing is confirmed. change_sigma: of the pairs that the event lowers, together;
-    onset_day: first image that shows it, days since 1970-01-01; confidence: 1 - 1 / z^2 of it, a bound whatever the
-    noise.
+    """Confirmed change, (rows, cols), NaN where nothing is confirmed.
+
+    change_sigma: of the pairs that the event lowers, together; onset_day: first image that shows it, days since
+    1970-01-01; confidence: 1 - 1 / z^2 of it, a bound whatever the noise.
     """
 
     change_sigma: Float32
@@ -67,9 +70,10 @@ class _Pair(NamedTuple):
 
 
 class Patches(NamedTuple):
-    """Cells of one part of a scene that may be reported. touching: (n, 4) of those at its edges: which explanation, row
-    and column in the scene, number of the patch there; strong: (n, 2), explanation and number of patches that hold a
-    cell which passes all.
+    """Cells of one part of a scene that may be reported.
+
+    touching: (n, 4) of those at its edges: which explanation, row and column in the scene, number of the patch there;
+    strong: (n, 2), explanation and number of patches that hold a cell which passes all.
     """
 
     touching: Ints
@@ -79,8 +83,9 @@ class Patches(NamedTuple):
 def confirmed(
     evidence: Sequence[Evidence], high: float = HIGH_SIGMA, low: float = LOW_SIGMA, span: Span | None = None
 ) -> Confirmed:
-    """Look for events between any two acquisitions in turn; the strongest counts. span: first and last date, outside
-    of which nothing is looked for.
+    """Find events between any two acquisitions in turn; the strongest counts.
+
+    span: first and last date, outside of which nothing is looked for.
 
     ValueError without evidence and for rasters of different sizes.
     """
@@ -95,7 +100,7 @@ def confirmed_part(
     low: float = LOW_SIGMA,
     span: Span | None = None,
 ) -> Confirmed:
-    """The same of a part of a scene, which the evidence reaches AVERAGED_PX / 2 beyond. joined: of joined_patches."""
+    """Find events in a part of a scene; the evidence reaches AVERAGED_PX / 2 beyond it. joined: of joined_patches."""
     result: Confirmed | None = None
     for number, (onset, event, weak, strong) in enumerate(_explanations(evidence, part, high, low, span)):
         result = result or Confirmed(*(np.full(event.shape, np.nan, dtype=np.float32) for _ in range(3)))
@@ -120,7 +125,7 @@ def patches_of(
     low: float = LOW_SIGMA,
     span: Span | None = None,
 ) -> Patches:
-    """What the parts around have to know of a part whose first row and column in the scene are its corner."""
+    """Return what neighbouring parts must know of a part. corner: its first row and column in the scene."""
     touching, passed = [np.zeros((0, 4), dtype=np.int64)], [np.zeros((0, 2), dtype=np.int64)]
     for number, (_, _, weak, strong) in enumerate(_explanations(evidence, part, high, low, span)):
         patches, _ = ndimage.label(weak)
@@ -164,8 +169,9 @@ def joined_patches(parts: Mapping[str, Patches]) -> dict[str, Ints]:
 def _explanations(
     evidence: Sequence[Evidence], part: Part | None, high: float, low: float, span: Span | None
 ) -> Iterator[tuple[date, Float32, Bools, Bools]]:
-    """Each onset and set of lowered pairs: how well an event explains them, cells beyond the low threshold, and those
-    of them that pass all.
+    """Yield each onset and set of lowered pairs.
+
+    Each with how well an event explains them, cells beyond the low threshold, and those of them that pass all.
     """
     if not evidence or len({one.change_sigma.shape for one in evidence}) != 1:
         raise ValueError("pairs on one grid are needed, at least one")
@@ -210,7 +216,7 @@ def _explained(pairs: Sequence[_Pair]) -> Float32:
 
 
 def _by_one_image(lowered: Sequence[_Pair], pairs: Sequence[_Pair]) -> Float32:
-    """The same of all pairs that hold one image of those that an event lowers: the image that explains most."""
+    """Return how well one image of the lowered pairs explains the change: the image that explains most."""
     images = frozenset.union(*(pair.images for pair in lowered))
     alone = (_explained([pair for pair in pairs if image in pair.images]) for image in sorted(images))
     return np.asarray(reduce(np.maximum, alone))

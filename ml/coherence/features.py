@@ -54,14 +54,16 @@ def shown(log_power: Tensor, facts: Tensor, symmetric: bool, kind: torch.dtype) 
 
 
 def features(log_power: Tensor, facts: Tensor, symmetric: bool = True) -> Seen:
-    """log_power: (n, 2, rows, cols), natural logarithms against each image's median, registered, NaN unknown; sizes
-    even. facts: (n, FACTS), of Facts.row(). symmetric False: the sign of the log ratio is shown (an ablation).
+    """Build the network's input channels.
+
+    log_power: (n, 2, rows, cols), natural logarithms against each image's median, registered, NaN unknown; sizes even.
+    facts: (n, FACTS), of Facts.row(). symmetric False: the sign of the log ratio is shown (an ablation).
     """
     return Seen(*(torch.cat(parts, dim=1) for parts in _parts(log_power, facts, symmetric)))
 
 
 def _parts(log_power: Tensor, facts: Tensor, symmetric: bool) -> tuple[list[Tensor], list[Tensor]]:
-    """What `features` puts together."""
+    """Compute the channels and skips that `features` joins."""
     blank = ~torch.isfinite(log_power[:, :1] + log_power[:, 1:])
     log = torch.where(blank, 0.0, log_power).clamp(-LARGEST, LARGEST)
     looks = torch.exp(facts[:, 0])[:, None, None, None]
@@ -128,8 +130,10 @@ def history_features(log_power: Tensor, past: Tensor, facts: Tensor) -> Tensor:
 
 
 def temporal(log_power: Tensor) -> Tensor:
-    """(2, rows, cols) of earlier images (n, rows, cols): log of their mean power, each against its median, and the
-    standard deviation of their logarithms; over the images in which a pixel is known, NaN where it is in none.
+    """Return log mean power and standard deviation of log power of earlier images, (2, rows, cols).
+
+    log_power: (n, rows, cols) of the earlier images. The mean powers are each against their median; both are over the
+    images in which a pixel is known, NaN where it is in none.
 
     log_power: natural logarithms, NaN unknown, registered onto the reference of the pair.
     """
@@ -141,10 +145,11 @@ def temporal(log_power: Tensor) -> Tensor:
 
 
 class Facts(NamedTuple):
-    """What holds for a whole pair. looks: equivalent ones; looks_known: from the product, not estimated; own_looks:
-    estimated from the images all the same; lags: correlation of the speckle over (1 row, 2 rows, 1 column, 2 columns);
-    shift_px: rows, columns by which the secondary is off; peak: correlation of the images at that shift; level: median
-    log power of each image.
+    """Facts that hold for a whole pair.
+
+    looks: equivalent ones; looks_known: from the product, not estimated; own_looks: estimated from the images all the
+    same; lags: correlation of the speckle over (1 row, 2 rows, 1 column, 2 columns); shift_px: rows, columns by which
+    the secondary is off; peak: correlation of the images at that shift; level: median log power of each image.
     """
 
     looks: float

@@ -37,13 +37,14 @@ ESTIMATORS: dict[str, Estimator] = {
 
 
 def parameters(method: str) -> dict[str, Any]:
-    """The constants a method runs with, for the record."""
+    """Return the constants a method runs with, for the record."""
     return {} if method == NETWORK else {"window_px": WINDOW_PX}
 
 
 def area_share(method: str) -> float:
-    """Of an estimate's sigma, what is left in the mean over AREA_PX: each window errs for itself, a network for a whole
-    parcel at once.
+    """Return the share of an estimate's sigma that is left in the mean over AREA_PX.
+
+    Errors of the estimator's windows are independent; a network's are shared by a whole parcel.
     """
     return 1.0 if method == NETWORK else WINDOW_PX / AREA_PX
 

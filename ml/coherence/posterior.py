@@ -87,11 +87,13 @@ class Weights:
         self.sums = [torch.zeros_like(like) for _ in range(3)]
 
     def add(self, gamma: float, log: torch.Tensor) -> None:
+        """Add the likelihood of one coherence. log: (rows, cols), natural logarithm."""
         largest = torch.maximum(self.largest, log)
         shrink, weight = torch.exp(self.largest - largest), torch.exp(log - largest)
         self.sums = [part * shrink + weight * gamma**order for order, part in enumerate(self.sums)]
         self.largest = largest
 
     def moments(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return mean and standard deviation of the coherence, each (rows, cols)."""
         mean = self.sums[1] / self.sums[0]
         return mean, (self.sums[2] / self.sums[0] - mean**2).clamp_min(0).sqrt()

@@ -89,7 +89,7 @@ def shift_of(passed: Tensor) -> tuple[tuple[float, float], float, float]:
 
 
 def _smooth(power: Tensor) -> Tensor:
-    """A power spectrum averaged over SPECTRUM_BINS on each axis, round its edges."""
+    """Average a power spectrum over SPECTRUM_BINS on each axis, round its edges."""
     margin = SPECTRUM_BINS // 2
     around = functional.pad(power[None, None], (margin,) * 4, mode="circular")
     along = functional.avg_pool2d(around, (1, SPECTRUM_BINS), 1)
@@ -97,7 +97,7 @@ def _smooth(power: Tensor) -> Tensor:
 
 
 def _at(cross: Tensor, lags: Tensor) -> Tensor:
-    """The correlation of a cross-spectrum (rows, cols) at lags in px, (lags, lags), not scaled."""
+    """Return the correlation of a cross-spectrum (rows, cols) at lags in px, (lags, lags), not scaled."""
     rows, cols = (torch.fft.fftfreq(size, device=cross.device) for size in cross.shape)
     by_row = torch.exp(2j * math.pi * lags[:, None] * rows)
     by_col = torch.exp(2j * math.pi * cols[:, None] * lags)
@@ -144,7 +144,7 @@ def _cubic(t: float) -> tuple[float, float, float, float]:
 
 
 def _taken(power: Tensor, by: int, axis: int) -> Tensor:
-    """What stands `by` pixels on along an axis; NaN beyond the end."""
+    """Shift an image by `by` pixels along an axis; NaN beyond the end."""
     size = power.shape[axis]
     if by == 0:
         return power

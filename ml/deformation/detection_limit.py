@@ -30,8 +30,10 @@ HIGHEST_MM_YR = 50.0  # beyond, no rate is stated
 
 
 class LimitConstants(NamedTuple):
-    """rate: at which nine of ten bowls are found that are covered wholly, with the typical delay, mm/yr; exponents of
-    the share that is covered (negative), of the delay, and of tracks: limits add up as their powers of −tracks.
+    """Fitted constants of the detection limit.
+
+    rate: at which nine of ten bowls are found that are covered wholly, with the typical delay, mm/yr; exponents of the
+    share that is covered (negative), of the delay, and of tracks: limits add up as their powers of −tracks.
     """
 
     rate_mm_yr: float
@@ -71,7 +73,7 @@ def square_cells(cell_m: float) -> int:
 
 
 def rate_of(tracks: Sequence[Components], constants: LimitConstants = CONSTANTS) -> Float64:
-    """The smallest rate by all tracks together, of the shape of their components."""
+    """Return the smallest rate by all tracks together, of the shape of their components."""
     powers = sum(_of_track(one, constants) ** -constants.tracks for one in tracks)
     limit = np.asarray(powers) ** (-1 / constants.tracks)
     few = np.maximum.reduce([one.points for one in tracks]) < FEWEST_POINTS
@@ -85,7 +87,7 @@ def _of_track(track: Components, constants: LimitConstants) -> Float64:
 
 
 def components(velocity: Float32, n_points: NDArray[np.integer], cell_m: float) -> Components:
-    """What limits detection in one track. velocity, n_points: as of `smallest_rate`."""
+    """Compute what limits detection in one track. velocity, n_points: as of `smallest_rate`."""
     size = square_cells(cell_m)
     strips = [slice(row, row + STRIP_SQUARES * size) for row in range(0, len(velocity), STRIP_SQUARES * size)]
     by_strip = [_squares(velocity[strip], n_points[strip], size) for strip in strips]
@@ -98,7 +100,7 @@ def components(velocity: Float32, n_points: NDArray[np.integer], cell_m: float) 
 
 
 def _squares(velocity: Float32, n_points: NDArray[np.integer], size: int) -> tuple[Float64, ...]:
-    """Sums over squares of so many cells: of weights, of rates times weight, of points."""
+    """Sum over squares of so many cells: weights, rates times weight, points."""
     known = np.isfinite(velocity)
     weight = np.where(known, n_points / (n_points + np.float32(1)), 0).astype(np.float32)
     rate = np.where(known, np.clip(velocity, -FASTEST_MM_YR, FASTEST_MM_YR), 0).astype(np.float32)

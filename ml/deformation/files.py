@@ -55,7 +55,7 @@ def run(args: argparse.Namespace) -> int:
 
 @contextmanager
 def _bar() -> Iterator[Callable[[float], None]]:
-    """A progress bar on a terminal, nothing elsewhere; give it the share that is done."""
+    """Show a progress bar on a terminal, nothing elsewhere; call it with the share that is done."""
     with tqdm(total=100, unit="%", leave=False, disable=not sys.stderr.isatty()) as bar:
 
         def show(share: float) -> None:

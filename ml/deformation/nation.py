@@ -56,6 +56,7 @@ class Window(NamedTuple):
 
     @property
     def read(self) -> tuple[slice, slice]:
+        """Window to read: the core with its margins."""
         rows, cols = (
             slice(max(outer.start, core.start - READ_CELLS), min(outer.stop, core.stop + READ_CELLS))
             for core, outer in zip(self.core, self.outer, strict=True)
@@ -64,6 +65,7 @@ class Window(NamedTuple):
 
     @property
     def shape(self) -> tuple[int, int]:
+        """Rows and columns of the window."""
         rows, cols = self.outer
         return rows.stop - rows.start, cols.stop - cols.start
 
@@ -74,7 +76,7 @@ def predict(
     device: torch.device | None = None,
     config: NetworkConfig | None = None,
 ) -> tuple[NetworkMaps, Lattice]:
-    """Maps of everything that any track saw, and the lattice that they lie on. ValueError where grids do not match."""
+    """Map everything that any track covers, with the lattice of the maps. ValueError where grids do not match."""
     config, device = config or NetworkConfig(), device or torch.device("cpu")
     ahead, feed = Ahead(), feed_of(device)
     lattice = on_lattice(grids, look=ahead)
@@ -114,7 +116,7 @@ def _by(items: list[Window], size: int) -> list[list[Window]]:
 def _one_ahead(
     pool: Executor, work: Callable[[list[Window]], Tensor], items: Sequence[list[Window]]
 ) -> Iterator[Tensor]:
-    """What is made of each item in turn; the next is being made while one is in use."""
+    """Yield the result of each item in turn, the next being computed meanwhile."""
     following = [pool.submit(work, item) for item in items[:1]]
     for number in range(1, len(items) + 1):
         made = following.pop().result()
@@ -185,7 +187,7 @@ class _Runner:
         ready(network.module, device)
 
     def run(self, images: Tensor, tracks: int) -> list[Tensor]:
-        """Outputs for some windows of one shape. images: (windows * tracks, channels, rows, cols)."""
+        """Run the network on windows of one shape. images: (windows * tracks, channels, rows, cols)."""
         results: list[Tensor] = []
         while len(results) * tracks < len(images):
             some = images[len(results) * tracks : (len(results) + self.batch) * tracks]

@@ -68,12 +68,12 @@ class DeformationNetwork:
         self.halo_cells, self.stride = HALO_CELLS, STRIDE
 
     def image(self, tracks: Sequence[TrackCells]) -> torch.Tensor:
-        """What it is shown of some tracks, (tracks, channels, rows, cols)."""
+        """Build the input channels of one or more tracks, (tracks, channels, rows, cols)."""
         return channels(list(tracks))[:, : self.module.channels]
 
     @classmethod
     def load(cls, name: str = "deformation", folder: Path = WEIGHTS) -> DeformationNetwork:
-        """The shipped network of that name. InputError where card or weights are missing or do not fit."""
+        """Load the shipped network of that name. InputError where card or weights are missing or do not fit."""
         card = read_card(name, folder)
         module = DeformationUnet(**card.network)
         load(card, module, folder)
@@ -155,7 +155,7 @@ def _placed(
 def predict_block(
     network: DeformationNetwork, tracks: Sequence[TrackCells], device: torch.device | None = None
 ) -> NetworkMaps:
-    """Maps of one block, whatever its size. tracks: those of a Lattice, or the same window cut out of each."""
+    """Map one block, whatever its size. tracks: those of a Lattice, or the same window cut out of each."""
     device = device or torch.device("cpu")
     shape = tracks[0].velocity_mm_yr.shape
     reach = np.minimum.reduce([track.distance_m for track in tracks]) <= REACH_M
@@ -167,7 +167,7 @@ def predict_block(
 
 
 def within_measured(rate_mm_yr: Float32, tracks: Sequence[TrackCells]) -> Float32:
-    """The rate, held within what any track measured there; NaN stays.
+    """Limit the rate to the range that any track measured there; NaN stays.
 
     That is the range of a cell's neighbourhood of 3 x 3 where half of it is known, else of all within MEASURED_CELLS,
     and 0. The network's own rate overshoots six times at the edge of fast ground and falls short in its middle.
@@ -209,7 +209,7 @@ def standing(tracks: Sequence[TrackCells]) -> Float32:
 
 
 def _forward(network: DeformationNetwork, tracks: Sequence[TrackCells], device: torch.device) -> torch.Tensor:
-    """The network's output for a block, on the CPU, (thresholds + kinds + 1, rows, cols)."""
+    """Run the network on a block; the output is on the CPU, (thresholds + kinds + 1, rows, cols)."""
     shape = tracks[0].velocity_mm_yr.shape
     margin = [-size % STRIDE for size in shape]
     image = functional.pad(network.image(tracks), (0, margin[1], 0, margin[0]))
@@ -223,7 +223,7 @@ def _rate_of(out: torch.Tensor) -> torch.Tensor:
 
 
 def read_out(card: Card, out: torch.Tensor, tracks: Sequence[TrackCells], reach: np.ndarray) -> NetworkMaps:
-    """The network's channels (thresholds + kinds + 1, rows, cols) as maps, and what moves evidently without them.
+    """Convert the network's channels (thresholds + kinds + 1, rows, cols) to maps; evident motion counts without them.
 
     reach: where there are values.
     """

@@ -26,14 +26,17 @@ class Reliability(NamedTuple):
     slope: float
 
     def probability(self, score: float | NDArray[np.floating], base_rate: float = BASE_RATE) -> NDArray[np.floating]:
-        """That a place with that highest score (0-1) moves by MOVING_MM_YR or more. base_rate: share that does."""
+        """Return the probability that a place moves.
+
+        Of a place with that highest score (0-1), by MOVING_MM_YR or more. base_rate: share that does.
+        """
         prior = math.log(base_rate / (1 - base_rate))
         odds = self.offset + self.slope * _logit(score) + prior
         return np.asarray(1 / (1 + np.exp(-odds)))
 
 
 def reliability_of(settings: Mapping[str, Any], tracks: int) -> Reliability | None:
-    """What a card states for one track, or for several; None where it states nothing."""
+    """Return what a card states for one track, or for several; None where it states nothing."""
     stated = settings.get("reliability")
     return Reliability(**stated[str(min(tracks, 2))]) if stated else None
 

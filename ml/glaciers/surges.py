@@ -90,8 +90,10 @@ def surges(
 
 
 def _surging(day: Floats, speed: Floats, sigma: Floats, usual: Floats, spread: Floats, rule: SurgeRule) -> Bools:
-    """(pairs, cells): pairs of a window of `rule.pairs` pairs that are known, each of which stands out of its season,
-    and whose mean is fast and much faster than usual, if such windows last. Pairs that are not known are skipped.
+    """Return which pairs are part of a surge, (pairs, cells).
+
+    They are pairs of a window of `rule.pairs` known pairs, each of which stands out of its season, and whose mean is
+    fast and much faster than usual, if such windows last. Pairs that are not known are skipped.
     """
     kept = np.zeros(speed.shape, dtype=bool)
     middle = _median(speed)
@@ -168,7 +170,7 @@ def _crossing(days: Floats, rise: Floats, low: float, noise: Floats, peak: int, 
 
 
 def season_and_trend(day: Floats, speed: Floats, sigma: Floats) -> tuple[Floats, Floats]:
-    """What each cell would do without a surge (pairs, cells), and the robust spread around it (cells,).
+    """Fit the speed of each cell without a surge, (pairs, cells), and the robust spread around it, (cells,).
 
     Level, trend and two harmonics of a year (without harmonics below two years, without a trend below one), fitted with
     Tukey's weights from the median on, so that a surge, which only ever adds, does not pull the fit. NaN where a cell

@@ -33,7 +33,7 @@ def _counts(values: Tensor, window: int) -> Tensor:
 
 
 def _box_sums(values: Tensor, window: int, scale: float = 1.0) -> Tensor:
-    """Sums over windows times scale, (n, rows, cols): those of whole numbers are exact."""
+    """Sum over windows and scale, (n, rows, cols): sums of whole numbers are exact."""
     n, rows, cols = values.shape
     margin, step = window // 2, STRIP_ROWS if values.device.type == "cpu" else rows
     wide = functional.pad(values.detach(), (margin,) * 4)

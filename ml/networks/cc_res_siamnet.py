@@ -107,7 +107,7 @@ class CCResSiamNet(nn.Module):
         return met.float()  # type: ignore[no-any-return]
 
     def _merged(self, texture: Tensor) -> Tensor:
-        """What squares show by themselves; without gradients, on a CPU, in strips that stay near it."""
+        """Return the features of squares by themselves; without gradients, on a CPU, in strips that stay near it."""
         if torch.is_grad_enabled() or texture.device.type != "cpu":
             return self._merged_at_once(texture)
         rows, strips = texture.shape[2], []
@@ -128,8 +128,9 @@ class CCResSiamNet(nn.Module):
 
 
 def _conv_after(image: Tensor, x: Tensor, conv: nn.Conv2d) -> Tensor:
-    """An image (n, 1, rows, cols), and behind it a convolution of x over one pixel: a channel is added into a free one,
-    as to join one with seven takes longer than the convolution.
+    """Stack an image (n, 1, rows, cols) on a convolution of x over one pixel.
+
+    A channel is added into a free one, as to join one with seven takes longer than the convolution.
     """
     assert conv.bias is not None  # noqa: S101 (it has one)
     weight, bias = functional.pad(conv.weight, (0, 0, 0, 0, 0, 0, 1, 0)), functional.pad(conv.bias, (1, 0))
@@ -204,7 +205,7 @@ class _Correlated(torch.autograd.Function):
 
 
 def _pooled_products(first: Tensor, wide: Tensor) -> Tensor:
-    """What `correlated` gives; wide: the second, padded. In float32, a square's rows added as they are multiplied."""
+    """Compute `correlated`; wide: the second, padded. In float32, a square's rows added as they are multiplied."""
     inner, outer = (features.float().permute(0, 2, 3, 1).contiguous() for features in (first, wide))
     lags = []
     for _, by_row, by_col in _lagged(first):
@@ -241,6 +242,7 @@ class RectifiedResidual(nn.Module):
         nn.init.zeros_(self.second.weight)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return the offsets of the nodes and their log sigmas."""
         return functional.relu_(self.second(functional.relu_(self.first(x))).add_(x))
 
 
@@ -284,4 +286,5 @@ class Decoder(nn.Module):
         self.blocks = nn.Sequential(RectifiedResidual(width, 1), RectifiedResidual(width, 1))
 
     def forward(self, windows: Tensor) -> Tensor:
+        """Return the offsets of windows and their log sigmas."""
         return self.blocks(functional.relu_(self.enter(windows)))  # type: ignore[no-any-return]

@@ -156,7 +156,7 @@ def _strips(x: Tensor) -> Iterator[tuple[slice, slice, slice]]:
 
 
 def _wider(mix: nn.Module, coarse: Tensor, fine: Tensor) -> Tensor:
-    """fine (n, channels, 2 rows, 2 cols) and, on each of its pixels, what mix makes of that of coarse.
+    """Add to each pixel of fine (n, channels, 2 rows, 2 cols) what mix makes of the coarse pixel.
 
     Without gradients fine is overwritten.
     """

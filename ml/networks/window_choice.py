@@ -54,7 +54,7 @@ class WindowChoice(nn.Module):
 
 
 def candidates(own: Tensor, near: Tensor, known: Tensor) -> tuple[Tensor, Tensor]:
-    """What may be chosen from and what it would err by: offsets and log sigmas, (n, 2, CANDIDATES, nodes, nodes).
+    """Return the candidates and what they would err by: offsets and log sigmas, (n, 2, CANDIDATES, nodes, nodes).
 
     The sigma of a mean is that of answers which err together, the mean of theirs: how much a mean gains is learnt.
     """
@@ -75,7 +75,7 @@ def _mean(own: Tensor, precision: Tensor, size: int) -> tuple[Tensor, Tensor]:
 
 
 def _agreeing(own: Tensor, precision: Tensor, size: int) -> tuple[Tensor, Tensor]:
-    """The mean of neighbours by how likely they move as the node does, given both sigmas."""
+    """Average neighbours by how likely they move as the node does, given both sigmas."""
     reach, (rows, cols) = size // 2, own.shape[-2:]
     held = torch.cat([own[:, :2], torch.exp(2 * own[:, 2:]), precision], dim=1)
     wide = functional.pad(held, (reach,) * 4)

@@ -25,8 +25,10 @@ Read = TypeVar("Read")
 
 
 class Textures(NamedTuple):
-    """Texture of a pair of images of shape (rows, cols). read: a window that may reach beyond them, (2, rows, cols)
-    on the device, 0 unknown and beyond; feed: by how many threads at once.
+    """Texture of a pair of images of shape (rows, cols).
+
+    read: a window that may reach beyond them, (2, rows, cols) on the device, 0 unknown and beyond; feed: by how many
+    threads at once.
     """
 
     shape: tuple[int, int]
@@ -58,7 +60,7 @@ def of_source(source: PairSource, device: torch.device) -> Textures:
 
 
 def loaded(source: PairSource, device: torch.device, feed: Feed) -> Tensor:
-    """A whole pair on a device, (2, rows, cols), linear power, NaN unknown."""
+    """Load a whole pair on a device, (2, rows, cols), linear power, NaN unknown."""
     whole = torch.empty((2, *source.shape), device=device)
     parts = cut(source.shape, LOADED_PX).values()
     for at, images in fed(parts, lambda at: pinned(source.read(at), feed), feed):
@@ -101,7 +103,7 @@ def over_blocks(
     read: Callable[[Window, Window], Read | None],
     work: Callable[[Window, Window, Read], Tensor],
 ) -> Iterator[tuple[Window, Tensor]]:
-    """What is made of each block, once; blocks without any are left out.
+    """Yield what `work` computes of each block, once; blocks without any are left out.
 
     size: of a block and of its halo; read: what its core and outer window need, ahead of the work where textures.feed
     says so; None where there is nothing to do; work: of both and what was read.
@@ -123,7 +125,7 @@ def over_blocks(
 
 
 def aligned(size: int) -> int:
-    """The next multiple of ALIGN_PX."""
+    """Return the next multiple of ALIGN_PX."""
     return -(-size // ALIGN_PX) * ALIGN_PX
 
 

@@ -125,7 +125,7 @@ def _leaves(offset: Tensor, shape: tuple[int, int]) -> Tensor:
 
 
 def widened(far: Tensor, reach: int) -> int:
-    """The reach, doubled as long as there are matches beyond it and within twice of it; far: (2, ...), NaN unknown."""
+    """Double the reach while there are matches beyond it and within twice of it; far: (2, ...), NaN unknown."""
     longest = torch.nan_to_num(far).abs().amax(dim=0)
     while reach < FARTHEST_PX and bool(((longest > reach) & (longest <= 2 * reach)).any()):
         reach = min(2 * reach, FARTHEST_PX)
@@ -133,8 +133,9 @@ def widened(far: Tensor, reach: int) -> int:
 
 
 def far_starts(found: Search) -> Tensor | None:
-    """Whole px (2, rows, cols) to begin at where the ground moved farther than a window in its place would find, else
-    0; None where that is nowhere.
+    """Return the whole px (2, rows, cols) to begin at; None where all are 0.
+
+    They are 0 but where the ground moved farther than a window in its place would find.
     """
     start = filled(found.offset).round()
     start[:, start.abs().amax(dim=0) <= NEAR_PX - 2] = 0
@@ -372,6 +373,6 @@ def filled(offset: Tensor) -> Tensor:
 
 
 def on_nodes(matched: Tensor) -> Tensor:
-    """The offsets of `coarse`, known everywhere, on the network's nodes."""
+    """Return the offsets of `coarse`, known everywhere, on the network's nodes."""
     held = filled(matched)[None]
     return functional.interpolate(held, scale_factor=float(STEP), mode="bilinear", align_corners=False)[0]

@@ -107,7 +107,7 @@ def box_means(image: torch.Tensor, kernel: int) -> torch.Tensor:
 
 
 def peaks_of(surface: torch.Tensor, enough: torch.Tensor, search: int) -> Peaks:
-    """The highest point of each correlation surface (n, 2s + 1, 2s + 1), between its samples."""
+    """Locate the highest point of each correlation surface (n, 2s + 1, 2s + 1), between its samples."""
     n, reach = surface.shape[0], surface.shape[1]
     height, index = surface.reshape(n, -1).max(dim=1)
     row, col = index // reach, index % reach

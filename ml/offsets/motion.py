@@ -71,7 +71,7 @@ def ground_motion(nodes: Nodes, epsg: int, scale: PixelScale) -> GroundMotion:
 
 
 def stable_ground(motion: GroundMotion, stationary: Bools) -> StableGround | None:
-    """What is left of motion where there should be none; None where nothing is known.
+    """Measure the motion left on stable ground, which should be none; None where nothing is known.
 
     stationary: (n,), True where ground is believed to stand still. Without enough of it the slowest quarter speaks;
     its own noise makes it look slower than it is, and the error with it too small.

@@ -43,8 +43,10 @@ SEARCH_SUPPORT = 7  # nodes of the coarse search on a side, 112 px: one of them 
 
 
 class Calibration(NamedTuple):
-    """Tables, flat beyond their ends: by log sigma as the network reports it, by log local scatter, and by the log of
-    the pixels of a cell of speckle: few where power is sampled below its band, which draws offsets to whole pixels.
+    """Calibration of sigma.
+
+    Tables, flat beyond their ends: by log sigma as the network reports it, by log local scatter, and by the log of the
+    pixels of a cell of speckle: few where power is sampled below its band, which pulls offsets to whole pixels.
     """
 
     log_sigma: tuple[float, ...] = (0.0,)
@@ -76,8 +78,10 @@ class Tracker:
 
 
 class Answer(NamedTuple):
-    """The network's output on its grid. own, near: (4, nodes, nodes), see Residuals; known: (nodes, nodes), share;
-    cell_px: pixels of a cell of speckle, see ml.rasters.imagery.pixels_per_cell.
+    """Output of the network on its grid.
+
+    own, near: (4, nodes, nodes), see Residuals; known: (nodes, nodes), share; cell_px: pixels of a cell of speckle, see
+    ml.rasters.imagery.pixels_per_cell.
     """
 
     own: Tensor
@@ -87,7 +91,7 @@ class Answer(NamedTuple):
 
 
 def tracker_of(card: Card, folder: Path, device: torch.device, choose: bool = True) -> Tracker:
-    """The network of a card, ready. InputError where its weights are missing or not its own."""
+    """Load the network of a card. InputError where its weights are missing or not its own."""
     network = CCResSiamNet(**card.network)
     load(card, network, folder)
     ready(network, device)
@@ -109,12 +113,12 @@ def tracker_of(card: Card, folder: Path, device: torch.device, choose: bool = Tr
 
 
 def shipped(device: torch.device, name: str = NAME, folder: Path = WEIGHTS, choose: bool = True) -> Tracker:
-    """The network that the repository ships."""
+    """Load the network that the repository ships."""
     return tracker_of(read_card(name, folder), folder, device, choose)
 
 
 def without_file(power: Float32) -> PairSource:
-    """A pair in memory. power: (2, rows, cols), linear, NaN unknown."""
+    """Wrap a pair in memory. power: (2, rows, cols), linear, NaN unknown."""
     return ImagePair(power[0], power[1], Affine.identity(), None).source()
 
 
@@ -130,18 +134,18 @@ def track_from(
     pieces: Pieces | None = None,
     textures: Textures | None = None,
 ) -> Offsets:
-    """The same, from a search that has been made, and the textures that it was made in."""
+    """Track from a finished search and the textures that it used."""
     textures = textures or of_source(source, tracker.device)
     return offsets_of(_answered(source, textures, tracker, found, pieces or Pieces()), tracker, found.reach_px)
 
 
 def begun(source: PairSource, tracker: Tracker, search: int) -> coarse.Search:
-    """The search that the network begins with."""
+    """Run the search that the network begins with."""
     return coarse.searched(of_source(source, tracker.device), search, tracker.kernels, tracker.block)
 
 
 def answered(source: PairSource, tracker: Tracker, search: int) -> Answer:
-    """The network's output, before the windows are chosen; NaN where a whole block is unknown."""
+    """Run the network, before the windows are chosen; NaN where a whole block is unknown."""
     textures = of_source(source, tracker.device)
     return _answered(source, textures, tracker, begun(source, tracker, search), Pieces())
 
@@ -204,7 +208,7 @@ def log_local_scatter(own: Tensor) -> Tensor:
 
 
 def _again(start: Tensor, answer: Tensor) -> Tensor:
-    """What is begun with next: the answer where it is sure, else its surroundings."""
+    """Return the start of the next pass: the answer where it is sure, else its surroundings."""
     sure = (answer[2:4].exp() < UNKNOWN_SIGMA_PX).all(dim=0) & (answer[8] >= LEAST_KNOWN)
     if not sure.any():
         return start
@@ -243,7 +247,7 @@ def _pass(textures: Textures, tracker: Tracker, shift: Tensor, stage: tuple[Piec
 
 
 def _part(field: Tensor, at: Window) -> Tensor:
-    """A part of a field of nodes (n, rows, cols)."""
+    """Cut a part out of a field of nodes (n, rows, cols)."""
     return field[:, at.row : at.row + at.rows, at.col : at.col + at.cols]
 
 
@@ -292,7 +296,7 @@ def _offsets_of(answer: Answer, tracker: Tracker, search: int) -> Offsets:
 
 
 def averages(answer: Answer, tracker: Tracker, search: int) -> averaging.Averaged:
-    """The choice of windows, averaged where the ground moves alike; NaN unknown. Its sigma is that of the choice.
+    """Average the chosen windows where the ground moves alike; NaN unknown. Sigma is that of the choice.
 
     Where a window of 32 px has no answer averaging gives none either: uncertain neighbours agree with each other.
     """

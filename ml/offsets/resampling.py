@@ -27,12 +27,12 @@ def whole(offset: Tensor, wide: int = WIDE_NODES) -> Tensor:
 
 
 def in_parts(offset: Tensor) -> Tensor:
-    """A field of offsets, px, in whole parts of a pixel."""
+    """Round a field of offsets, px, to whole parts of a pixel."""
     return (offset * PARTS).round() / PARTS
 
 
 def surroundings(shift: Tensor) -> Tensor:
-    """What a node's answer is relative to: the mean of the shifts around it."""
+    """Return the mean of the shifts around each node, which its answer is relative to."""
     return box_mean(shift, NEAR_NODES)
 
 

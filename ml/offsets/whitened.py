@@ -61,7 +61,7 @@ def amplitude_texture(power: torch.Tensor) -> torch.Tensor:
 
 
 def whitening_of(sampled: Sequence[torch.Tensor]) -> Whitening:
-    """The mean autocorrelation over samples (2, rows, cols), linear power. ValueError without samples."""
+    """Average the autocorrelation over samples (2, rows, cols), linear power. ValueError without samples."""
     if not sampled:
         raise UnusableData("nowhere do both images show most of the ground")
     total = torch.zeros((2 * LAGS + 1, 2 * LAGS + 1), device=sampled[0].device)

@@ -135,7 +135,7 @@ def signs_and_names(bands: Mapping[str, Float32]) -> tuple[dict[str, Float32], d
 
 
 def by_sign(probability: Float32, rate_mm_yr: Float32) -> tuple[Float32, Float32]:
-    """The probability where the rate is below zero, and where it is above; NaN stays, 0 elsewhere."""
+    """Split the probability by the sign of the rate, below and above zero; NaN stays, 0 elsewhere."""
     zero = np.float32(0)
     away, toward = (np.where(moves, probability, zero) for moves in (rate_mm_yr < 0, rate_mm_yr > 0))
     unknown = np.isnan(probability)
@@ -165,7 +165,7 @@ def motions(
     thresholds: AreaThresholds = DEFAULT_THRESHOLDS,
     kinds: Mapping[str, Float32] | None = None,
 ) -> list[Motion]:
-    """What moves together. classes: sign -> probability (rows, cols), NaN unknown; kinds: name -> probability.
+    """Group cells that move together. classes: sign -> probability (rows, cols), NaN unknown; kinds: by name.
 
     Cells above `leave` that are connected (eight neighbours) to a cell above `enter` are a patch; patches of one sign
     within `joined_m` of each other are one motion, and so are two of opposite signs that have the same name.
@@ -199,7 +199,7 @@ def _touch(one: Region, other: Region, widened: int) -> bool:
 
 
 def _laid(one: Region, other: Region) -> tuple[tuple[slice, slice], NDArray[np.bool_], NDArray[np.bool_]]:
-    """The window that holds both, and both masks in it."""
+    """Return the window that holds both regions, and both masks in it."""
     pairs = zip(one.window, other.window, strict=True)
     rows, cols = (slice(min(a.start, b.start), max(a.stop, b.stop)) for a, b in pairs)
     masks = np.zeros((2, rows.stop - rows.start, cols.stop - cols.start), dtype=bool)
@@ -217,7 +217,7 @@ def _as_one(larger: Motion, smaller: Motion, kinds: Mapping[str, Float32]) -> Mo
 
 
 def outline(mask: NDArray[np.bool_], transform: Affine, smallest_hole_m2: float) -> Polygon | MultiPolygon:
-    """The edge of a mask's cells in the raster's system; smaller holes are filled."""
+    """Return the edge of a mask's cells in the raster's system; smaller holes are filled."""
     shapes = rasterio.features.shapes(mask.astype(np.uint8), mask=mask, connectivity=4, transform=transform)
     return _without_small_holes(unary_union([shape(candidates) for candidates, _ in shapes]), smallest_hole_m2)
 
@@ -241,7 +241,7 @@ def _area(
 
 
 def _shares(region: Region, kinds: Mapping[str, Float32]) -> dict[str, float]:
-    """The share of every name inside; none where there are no names."""
+    """Return the share of every name inside; none where there are no names."""
     sums = {name: float(np.nansum(band[region.window][region.mask])) for name, band in kinds.items()}
     whole = sum(sums.values())
     return {name: part / whole for name, part in sums.items()} if whole > 0 else {}
@@ -258,7 +258,7 @@ def _without_small_holes(geometry: BaseGeometry, smallest_m2: float) -> Polygon 
 
 
 def to_geographic(polygon: Polygon | MultiPolygon, epsg: int) -> MultiPolygon:
-    """The same area in degrees, EPSG:4326, always as a MultiPolygon."""
+    """Transform an area to degrees, EPSG:4326, always as a MultiPolygon."""
     project = transformer(epsg, 4326).transform
     geographic = transform_geometry(polygon, project, interleaved=False)  # type: ignore[arg-type]  # stubs lag
     return geographic if isinstance(geographic, MultiPolygon) else MultiPolygon([geographic])

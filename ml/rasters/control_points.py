@@ -82,7 +82,7 @@ def laid_on_one_grid(reference: Path, secondary: Path, scale: str) -> PairSource
 
 
 def in_pieces(source: PairSource, pieces: Pieces) -> PairSource:
-    """A pair that is read many times and costs something each time: kept in pieces."""
+    """Keep a pair in pieces, as it is read many times and costs something each time."""
     at = cut(source.shape, PIECE_PX)
     pieces.each("images", at, lambda here: {"images": source.read(here)})
 
@@ -163,7 +163,7 @@ def _laid(swath: _Swath, grid: Affine, at: Window, epsg: int) -> Float32:
 
 
 def _seen(swath: _Swath, transform: Affine, at: Window, epsg: int) -> Window | None:
-    """The part of a swath that a part of the map shows, with what its kernel needs; None where it shows nothing."""
+    """Return the part of a swath under a part of the map, with what its kernel needs; None where there is none."""
     along = np.linspace(0, 1, EDGE_POINTS)
     row, col = (part.ravel() * size for part, size in zip(np.meshgrid(along, along), at[2:], strict=True))
     east, north = transform.c + transform.a * col, transform.f + transform.e * row

@@ -51,6 +51,7 @@ class ImagePair(NamedTuple):
     epsg: int | None
 
     def source(self) -> PairSource:
+        """Images as a source that is read window by window."""
         rows, cols = self.reference.shape
         images = self.reference, self.secondary
 
@@ -119,7 +120,7 @@ def _opened(path: Path) -> Iterator[DatasetReader]:
 
 
 def _grid_of(path: Path, scale: str) -> Grid:
-    """The grid, once every value was looked at: in strips, so that a large image does not fill the memory."""
+    """Check every value and return the grid: in strips, so that a large image does not fill the memory."""
     if not path.is_file():
         raise InputError(path, "there is no such file", "Check the path")
     with _opened(path) as raster:

@@ -96,7 +96,7 @@ def _shows_ground(images: Float32) -> bool:
 
 
 def samples(source: PairSource) -> list[Float32]:
-    """Samples (2, rows, cols) spread over a large pair, those in which most is known; a small pair wholly."""
+    """Read samples (2, rows, cols) spread over a large pair, those in which most is known; a small pair wholly."""
     if max(source.shape) <= CORE_PX:
         return [source.read(Window(0, 0, *source.shape))]
     gathered = []

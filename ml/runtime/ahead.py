@@ -10,7 +10,9 @@ Read = TypeVar("Read")
 
 
 class Feed(NamedTuple):
-    """readers: threads that read; without any, whoever wants an item reads it. So many and one more items are read, or
+    """Settings of reading ahead.
+
+    readers: threads that read; without any, whoever wants an item reads it. So many and one more items are read, or
     being read, beside the one in use. pinned: into memory from which a GPU copies by itself.
     """
 

@@ -22,7 +22,7 @@ def choose_device(wish: str = "auto") -> torch.device:
 
 
 def ready(network: Network, device: torch.device) -> Network:
-    """A network on its device, to be asked only; on a GPU compiled where ML_COMPILE=yes says so."""
+    """Move a network to its device for inference; on a GPU compiled where ML_COMPILE=yes says so."""
     network.eval().to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     if is_compiled(device):
         network.compile()
@@ -60,8 +60,10 @@ def full_precision(device: torch.device) -> Iterator[None]:
 
 
 def precision(device: torch.device) -> str:
-    """What networks multiply in on a device: bfloat16 where it is fast, unless ML_PRECISION=float32 forbids it or
-    ML_PRECISION=tf32 has a GPU multiply in that, and a CPU in float32.
+    """Return the precision that networks multiply in on a device.
+
+    It is bfloat16 where that is fast, unless ML_PRECISION=float32 forbids it or ML_PRECISION=tf32 has a GPU multiply in
+    that, and a CPU in float32.
 
     ValueError for any other ML_PRECISION than these and auto.
     """
@@ -74,7 +76,7 @@ def precision(device: torch.device) -> str:
 
 
 def input_type(device: torch.device) -> torch.dtype:
-    """What a network that runs in `low_precision` turns its input into."""
+    """Return the type that a network in `low_precision` converts its input to."""
     return torch.bfloat16 if precision(device) == BFLOAT16 else torch.float32
 
 
@@ -85,7 +87,9 @@ def has_fast_bfloat16() -> bool:
 
 
 def numerics(device: torch.device) -> list[str]:
-    """What the last bits of a result may depend on beside code and weights. Pieces made otherwise are not put together.
+    """Return what the last bits of a result may depend on beside code and weights.
+
+    Pieces made otherwise are not put together.
 
     On a CPU the number of threads is among them: it decides in which order a network adds up.
     """

@@ -173,7 +173,7 @@ def simulate_nation_terrain(rng: np.random.Generator, config: TerrainConfig, fra
 
 
 def steep_sites(terrain: Terrain, wanted: int) -> list[Offset]:
-    """The steepest places of the valley that face east or west, SPREAD_M apart: a radar sees these slide."""
+    """Return the steepest places of the valley that face east or west, SPREAD_M apart: a radar sees these slide."""
     east_m, north_m = terrain.cell_centres()
     free = np.hypot(east_m - VALLEY.east_m, north_m - VALLEY.north_m) < VALLEY_M
     facing: Floats = np.abs(ndimage.uniform_filter(terrain.slope_east, round(600 / terrain.posting_m)))

@@ -59,7 +59,7 @@ class _Place(NamedTuple):
 
 
 def pair_dates(sparse_pairs: int, dense_dates: int) -> tuple[dt.datetime, ...]:
-    """A pair every 48 days, the last one or the passes of the last months ending on LAST. dense_dates 0: none."""
+    """Return pairs every 48 days, the last one or the passes of the last months ending on LAST. dense_dates 0: none."""
     repeat, sparse = dt.timedelta(days=REPEAT_DAYS), dt.timedelta(days=SPARSE_DAYS)
     dense = [LAST - n * repeat for n in range(dense_dates)][::-1]
     last_pair = dense[0] - sparse if dense else LAST - repeat
@@ -79,7 +79,7 @@ def simulate_images(nation: Nation) -> tuple[AreaImages, ...]:
 
 
 def simulate_glacier_images(nation: Nation) -> AreaImages:
-    """The glacier alone, as `simulate_images` has it."""
+    """Simulate the images of the glacier alone, as `simulate_images` has it."""
     config = nation.config
     return _glacier(_rngs(nation)[0], nation, pair_dates(config.sparse_pairs, config.dense_dates))
 

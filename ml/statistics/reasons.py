@@ -59,7 +59,7 @@ def reach_of(polygon: Polygon | MultiPolygon) -> tuple[float, float]:
 def track_reason(
     track: str, polygon: Polygon | MultiPolygon, x: Float64, y: Float64, velocity_mm_yr: NDArray[np.floating]
 ) -> TrackReason:
-    """What one track's points show of an area. polygon, x and y: (n,), in one projected system, metres.
+    """Describe what one track's points show of an area. polygon, x, y: (n,), in one projected system, metres.
 
     Only points within reach of the area's box are looked at, so that giving more changes nothing.
     """

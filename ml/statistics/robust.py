@@ -12,7 +12,7 @@ STRIP_VALUES = 1 << 18  # of all layers together: they stay near a CPU
 
 
 def median_of_known(values: Float32) -> Float32:
-    """The median of what is known along the first axis: (n, rows, cols) to (rows, cols), NaN unknown.
+    """Return the median of known values along the first axis: (n, rows, cols) to (rows, cols), NaN unknown.
 
     Whole layers are compared with each other (Batcher's sorting network, as far as the middle needs it): a sixth of the
     time of sorting pixel by pixel, which is left for pixels that some layer does not know.

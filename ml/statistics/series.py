@@ -41,7 +41,7 @@ def fit_series(dates: Sequence[date], displacement_mm: NDArray[np.floating]) -> 
 
 
 def fit_rates(dates: Sequence[date], displacement_mm: NDArray[np.floating]) -> NDArray[np.float64]:
-    """The rates of many series by the same curve, (n,), mm/yr; NaN with too few values.
+    """Fit the rates of many series by the same curve, (n,), mm/yr; NaN with too few values.
 
     displacement_mm: (n, dates), mm, NaN where missing. Series that miss dates differently are solved each by their own
     normal equations, all at once.

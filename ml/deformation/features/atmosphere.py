@@ -67,9 +67,11 @@ def standing_out(
     own: slice = slice(None),
     noise_mm_yr: float = CELL_NOISE_MM_YR,
 ) -> Float32:
-    """(PLANES, rows, cols): amplitude of a bowl of RADII_CELLS at each place over its standard deviation, + as the
-    rate; the delay's strength as its index in STRENGTHS, from FIRST_STRENGTH; and the likelihood ratio of the likeliest
-    bowl of any radius to none, as the root of twice its logarithm: standard deviations too, no less than the scores'.
+    """Compute how far a bowl at each place stands out of the atmosphere, (PLANES, rows, cols).
+
+    The planes: amplitude of a bowl of RADII_CELLS at each place over its standard deviation, + as the rate; the delay's
+    strength as its index in STRENGTHS, from FIRST_STRENGTH; and the likelihood ratio of the likeliest bowl of any
+    radius to none, as the root of twice its logarithm: standard deviations too, no less than the scores'.
 
     velocity: (rows, cols), mm/yr, NaN unknown; height_m: NaN unknown, None without heights; own: the rows
     that are answered for, from a whole multiple of ALIGN_CELLS on; noise: standard deviation of one cell's rate. 0
@@ -135,7 +137,7 @@ def _of_block(squares: Squares, row: int, col: int, square_m: float, variance: f
 
 
 def _left(known: Float64) -> Float64:
-    """What a plain fit of what goes free leaves of the rate, mm/yr, (n,). known: (k + 1, n)."""
+    """Return what a plain fit of the free terms leaves of the rate, mm/yr, (n,). known: (k + 1, n)."""
     *free, rate = known
     terms = np.stack(free, axis=1)
     return np.asarray(rate - terms @ np.linalg.lstsq(terms, rate, rcond=None)[0])
@@ -164,8 +166,10 @@ def _bowls(down: Float64, right: Float64, square_m: float) -> Float32:
 
 
 class _Fit(NamedTuple):
-    """Of one delay. delay: its covariance (n, n) at strength 1; at: its strength among STRENGTHS; root: (n, n), of the
-    whole covariance, lower; known: (k + 1, n), over that root; normal: (k + 1, k + 1), products of `known`.
+    """Fit of one delay.
+
+    delay: its covariance (n, n) at strength 1; at: its strength among STRENGTHS; root: (n, n), of the whole covariance,
+    lower; known: (k + 1, n), over that root; normal: (k + 1, k + 1), products of `known`.
     """
 
     delay: Float32
@@ -177,7 +181,7 @@ class _Fit(NamedTuple):
 
 
 def _likeliest(lags: NDArray[np.int32], lag_m: float, noise: Float64, known: Float32) -> _Fit:
-    """The fit at the likeliest strength of the first of SPECTRA, or of another that is likelier.
+    """Fit the likeliest strength of the first of SPECTRA, or of another that is likelier.
 
     lags: (n, n); noise: (n,), variance; known: (k + 1, n), what goes free, then the rate. Which other is tried at all,
     every other square tells where there are many.

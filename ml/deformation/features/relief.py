@@ -48,7 +48,7 @@ def _slope(height: Float32, known: NDArray[np.bool_]) -> Float32:
 
 
 def _with_height(height: Float32, velocity: Float32, known: NDArray[np.bool_]) -> Float32:
-    """What a line through rates and heights of WIDE_CELLS around gives at a cell's height, mm/yr."""
+    """Return the rate at each cell's height by a line through rates and heights of WIDE_CELLS around, mm/yr."""
     rate = np.where(known, np.clip(velocity, -FASTEST_MM_YR, FASTEST_MM_YR), 0).astype(np.float32)
     mean_height, mean_rate, square, product = _means(known, WIDE_CELLS, height, rate, height**2, height * rate)
     variance = square - mean_height**2

@@ -43,8 +43,10 @@ def surroundings(
     cell_m: float,
     noise_mm_yr: float = CELL_NOISE_MM_YR,
 ) -> Float32:
-    """(PLANES, rows, cols): of `relief`; differences of means, mm/yr; the same over their scatter; of `atmosphere`; of
-    `unusual`. 0 unknown.
+    """Describe the surroundings of each cell, (PLANES, rows, cols).
+
+    The planes: of `relief`; differences of means, mm/yr; the same over their scatter; of `atmosphere`; of `unusual`. 0
+    unknown.
 
     velocity: (rows, cols), mm/yr against the product's background, NaN unknown; height_m: mean of each cell's points,
     NaN unknown, None without heights; noise: standard deviation of one cell's rate.
@@ -64,7 +66,7 @@ class Ground(NamedTuple):
     noise_mm_yr: float
 
     def around(self, own: slice, reach: int) -> tuple[Ground, slice]:
-        """These rows and `reach` on both sides of them, and where they lie therein."""
+        """Return these rows with `reach` on both sides of them, and where they lie therein."""
         first = max(0, own.start - reach)
         seen = slice(first, own.stop + reach)
         height = None if self.height_m is None else self.height_m[seen]

@@ -16,7 +16,9 @@ from ml.statistics.robust import MAD_TO_SIGMA
 
 @dataclass(frozen=True)
 class AdaConfig:
-    """sigmas: a point is active beyond so many standard deviations of the map; fewest: active points of one sign within
+    """Settings of active areas.
+
+    sigmas: a point is active beyond so many standard deviations of the map; fewest: active points of one sign within
     influence_m, itself included. quality_at_half: quality index (see `active_areas`) where probability is one half.
     """
 
@@ -72,7 +74,7 @@ def active_areas(points: PointCloud, grid: VelocityGrid, config: AdaConfig | Non
 
 
 def _neighbours(points: PointCloud, z: Float64, config: AdaConfig) -> Neighbours:
-    """Counted for active points only; zero for all others."""
+    """Count the neighbours of active points; zero for all others."""
     at = np.column_stack([points.x, points.y])
     n_active, n_all = np.zeros(z.size, dtype=np.int64), np.zeros(z.size, dtype=np.int64)
     z_sum = np.zeros(z.size)
@@ -94,7 +96,7 @@ def _neighbours(points: PointCloud, z: Float64, config: AdaConfig) -> Neighbours
 
 
 def _into_gaps(score: Float32, grid: VelocityGrid) -> Float32:
-    """A cell without points takes the highest score of the cells around it."""
+    """Fill each cell without points with the highest score of the cells around it."""
     around = ndimage.maximum_filter(score, size=3)
     return np.where(grid.n_points > 0, score, around).astype(np.float32)
 

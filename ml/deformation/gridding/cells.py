@@ -28,6 +28,7 @@ class VelocityGrid(NamedTuple):
 
     @property
     def cell_m(self) -> float:
+        """Size of a cell, metres."""
         return float(self.transform.a)
 
 
@@ -53,6 +54,7 @@ class RobustGrid(NamedTuple):
 
     @property
     def cell_m(self) -> float:
+        """Size of a cell, metres."""
         return float(self.transform.a)
 
 
@@ -143,7 +145,7 @@ def _rank(values: Float32) -> NDArray[np.uint32]:
 
 
 def _ranked(ordered: NDArray[np.uint64]) -> Float32:
-    """The values whose ranks stand in the lower halves."""
+    """Return the values whose ranks stand in the lower halves."""
     rank = ordered.astype(np.uint32)
     return (rank ^ np.where(rank & SIGN, SIGN, ~np.uint32(0))).view(np.float32)
 

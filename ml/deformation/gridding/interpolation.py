@@ -22,7 +22,7 @@ def none(velocity: Float32) -> Float32:
 
 
 def nearest(velocity: Float32) -> Float32:
-    """The rate of the nearest known cell."""
+    """Fill unknown cells with the rate of the nearest known cell."""
     known = np.isfinite(velocity)
     if not known.any():
         return none(velocity)

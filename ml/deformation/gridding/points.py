@@ -50,7 +50,7 @@ def project(
 
 
 def sorted_points(cloud: PointCloud) -> SortedPoints:
-    """The points of a cloud as measuring and naming want them."""
+    """Sort the points of a cloud for the measurement of areas and causes."""
     look = None
     if cloud.x.size and cloud.direction:
         look = look_of(cloud.direction, cloud.epsg, float(np.median(cloud.x)), float(np.median(cloud.y)))

@@ -44,7 +44,7 @@ def _complete(series_mm: Float32) -> Float64:
 
 
 def _over_points(statistic: Callable[..., Float64], series_mm: Float64) -> Float64:
-    """A statistic of the points on each date; NaN on dates that no point knows."""
+    """Apply a statistic to the points on each date; NaN on dates that no point knows."""
     result = np.full(series_mm.shape[1], np.nan)
     known = np.isfinite(series_mm).any(axis=0)
     result[known] = statistic(series_mm[:, known], axis=0)

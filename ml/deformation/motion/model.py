@@ -17,8 +17,10 @@ Kind = Literal["rate", "step", "curve"]
 
 
 class Change(NamedTuple):
-    """kind: the rate changes at once, the ground steps, or the rate changes evenly from here on; day: of the
-    change, and of a step the first date after it.
+    """Change of a curve.
+
+    kind: the rate changes at once, the ground steps, or the rate changes evenly from here on; day: of the change, and
+    of a step the first date after it.
     """
 
     kind: Kind
@@ -77,7 +79,7 @@ def _inflation(rows: Float64) -> float:
 
 
 def curves_of(days: Float64, changes: tuple[Change, ...]) -> Float64:
-    """What changes of 1 mm/yr, 1 mm or 1 mm/yr² add on each date: (changes, dates), mm."""
+    """Return what changes of 1 mm/yr, 1 mm or 1 mm/yr² add on each date, (changes, dates), mm."""
     rows = np.empty((len(changes), days.size))
     for row, change in zip(rows, changes, strict=True):
         since = np.maximum(days - change.day, 0) / DAYS_PER_YEAR
@@ -95,6 +97,7 @@ class SeriesLikelihood:
         self._squares = self.whitening.weighted(values_mm[None])[:, 0] @ values_mm  # (models,)
 
     def candidates(self, changes: tuple[Change, ...]) -> Candidates:
+        """Prepare the likelihood of further changes beside these."""
         rows = curves_of(self.days, changes)
         return Candidates(changes, rows, self.whitening.weighted(rows))
 
@@ -127,7 +130,7 @@ class SeriesLikelihood:
         return Fit(changes, found[best], inverse[best] * variance, sigma, models[best], noises, float(twice_log[best]))
 
     def curve(self, fit: Fit) -> Float64:
-        """The fitted displacement, (dates,), mm."""
+        """Return the fitted displacement, (dates,), mm."""
         return np.asarray(fit.coefficients @ self._rows(fit.changes), dtype=np.float64)
 
     def _rows(self, changes: tuple[Change, ...]) -> Float64:

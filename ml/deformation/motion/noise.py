@@ -49,7 +49,9 @@ class Whitening:
 
 
 class _Bands(NamedTuple):
-    """diagonal, beside: of the inverse covariance of the correlated part, (dates,), (dates - 1,); pivots, below: LDL'
+    """Factors of a covariance.
+
+    diagonal, beside: of the inverse covariance of the correlated part, (dates,), (dates - 1,); pivots, below: LDL'
     factors of one plus (1 - share) times it; log_determinant: of the whole covariance.
     """
 

@@ -33,11 +33,12 @@ class SearchConfig:
     tried: int = 40
 
     def critical(self, change: Change) -> float:
+        """Return the critical value for a change of this kind."""
         return self.critical_rate if change.kind == "rate" else self.critical_step
 
 
 def find_changes(series: SeriesLikelihood, config: SearchConfig) -> Fit:
-    """The curve with every change that is significant beside the others."""
+    """Fit the curve with every change that is significant beside the others."""
     candidates = series.candidates(tuple(_tried(series.days, config)))
     changes: tuple[Change, ...] = ()
     while len(changes) < config.most:
@@ -93,7 +94,7 @@ def _refined(series: SeriesLikelihood, changes: tuple[Change, ...], config: Sear
 
 
 def _near(days: Float64, change: Change, others: tuple[Change, ...], config: SearchConfig) -> tuple[Change, ...]:
-    """The same change on the dates around it."""
+    """Return the same change on the dates around it."""
     possible = _possible(days, change.kind, config)
     reach = 2 * max(1, -(-possible.size // config.tried))
     at = int(np.argmin(np.abs(possible - change.day)))

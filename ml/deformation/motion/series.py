@@ -31,6 +31,8 @@ SURE_SEASON = 4.0  # mean square of the season's coefficients, in their standard
 
 
 class Trend(StrEnum):
+    """Trend of the motion at the end of a series."""
+
     STEADY = "steady"  # no change, or none worth a word
     FASTER = "faster"
     SLOWER = "slower"
@@ -59,17 +61,20 @@ class Rate(NamedTuple):
 
     @property
     def still(self) -> bool:
+        """Whether the ground is at rest."""
         return abs(self.mm_yr) + WITHIN_90 * self.sigma_mm_yr <= STILL_MM_YR
 
     @property
     def moves(self) -> bool:
+        """Whether the ground moves."""
         return abs(self.mm_yr) >= SURELY * self.sigma_mm_yr and not self.still
 
 
 class DatedChange(NamedTuple):
-    """kind: rate, step, curve (the rate changes evenly all the time) or unwrapping: a step of whole cycles, probably an
-    error of processing. first, last: 90 % interval of its day; size: mm/yr, mm or mm/yr², sigma its standard
-    deviation.
+    """Change with its date.
+
+    kind: rate, step, curve (the rate changes evenly all the time) or unwrapping: a step of whole cycles, probably an
+    error of processing. first, last: 90 % interval of its day; size: mm/yr, mm or mm/yr², sigma its standard deviation.
     """
 
     kind: str
@@ -86,7 +91,9 @@ class DatedChange(NamedTuple):
 
 
 class SeriesMotion(NamedTuple):
-    """trend: at the end of the series, after the last change of its rate; now: its rate there; before: the rate before
+    """Motion of a series.
+
+    trend: at the end of the series, after the last change of its rate; now: its rate there; before: the rate before
     that change, None where there was none; changed: that change.
 
     accelerating_since, at_rest_since, moving_since: dates of the first of the changes that led to it, None where it did
@@ -179,7 +186,7 @@ def _dated(series: SeriesLikelihood, fit: Fit, number: int, first: date, config:
 
 
 def _whole(change: DatedChange, half_wave_mm: float | None) -> DatedChange:
-    """A step of whole cycles is named so."""
+    """Name a step of whole cycles an unwrapping error."""
     if change.kind != "step" or half_wave_mm is None:
         return change
     cycles, sigma = change.size / half_wave_mm, change.sigma / half_wave_mm
@@ -209,7 +216,7 @@ def _described(fit: Fit, days: Float64, changes: tuple[DatedChange, ...], first:
         trends[-1] = EVENLY[trends[-1]]
 
     def since(those: set[Trend]) -> date | None:
-        """The first of the last changes that are all of these trends."""
+        """Return the date of the first of the last changes that are all of these trends."""
         number = len(trends)
         while trends[number - 1] in those:
             number -= 1

@@ -78,7 +78,7 @@ def weigh(shares: Mapping[str, float], place: Surroundings) -> Weighed:
 
 
 def terms_of(place: Surroundings) -> tuple[Term, ...]:
-    """A term for each fact that is known."""
+    """Return a term for each fact that is known."""
     return (*_mine(place), *_landslide(place), *_slope(place), *_ice(place), *_line(place))
 
 
@@ -105,7 +105,7 @@ def _landslide(place: Surroundings) -> Sequence[Term]:
 
 
 def _slope(place: Surroundings) -> Sequence[Term]:
-    """The root of the factor: the network knows the slope already where its points have heights."""
+    """Return the slope's term, by the root of its factor: with heights the network knows the slope already."""
     if place.slope_deg is None:
         return ()
     factor = next(factor for least, factor in reversed(SLOPES) if place.slope_deg >= least)
@@ -113,7 +113,7 @@ def _slope(place: Surroundings) -> Sequence[Term]:
 
 
 def _ice(place: Surroundings) -> Sequence[Term]:
-    """What moves on ice is the ice."""
+    """Return the terms of ice: what moves on ice is the ice."""
     if place.ice_share is None or place.ice_share < ON_ICE_SHARE:
         return ()
     return (Term("ice", place.ice_share, {OTHER: 40.0, LANDSLIDE: 0.5}),)

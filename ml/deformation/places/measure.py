@@ -56,7 +56,7 @@ def reach_m(area: Area) -> float:
 
 
 def measure(area: Area, tracks: Sequence[SortedPoints], background_mm_yr: float) -> list[Area]:
-    """The area redrawn by the track that sees it move fastest, with its places; several where its pieces lie apart.
+    """Redraw the area by the track in which it moves fastest, with its places; several where its pieces lie apart.
 
     tracks: points in the area's projected system; background_mm_yr: of the whole product, for where no points are
     around. The area comes back as it is where the points do not suffice, or none moves against them as the area does.
@@ -95,12 +95,12 @@ def _view(area: Area, points: SortedPoints, background_mm_yr: float, sign: float
 
 
 def _fastest(view: View) -> float:
-    """The rate that is surely reached, mm/yr, as the area moves."""
+    """Return the rate that is surely reached, mm/yr, in the area's direction of motion."""
     return float((view.height - view.surface.sigma_mm_yr)[np.isfinite(view.height)].max())
 
 
 def _rough(polygon: Polygon | MultiPolygon, width_m: float) -> BaseGeometry:
-    """What a margin of that width is laid around: without holes; the hull of all where there are very many parts."""
+    """Simplify an outline for a margin of that width: without holes; the hull where there are very many parts."""
     parts = get_parts(polygon)
     if len(parts) > MOST_PARTS:
         return polygon.convex_hull
@@ -128,8 +128,9 @@ def _background(polygon: Polygon | MultiPolygon, samples: Samples, otherwise_mm_
 
 
 def _level(view: View) -> float:
-    """At what height the outline of motion is drawn: above the errors of surface and surroundings, not above half of
-    the peak.
+    """Return the height at which the outline of motion is drawn.
+
+    Above the errors of surface and surroundings, not above half of the peak.
     """
     known = np.isfinite(view.height)
     surface = LEVEL_SIGMAS * float(np.median(view.surface.sigma_mm_yr[known]))
@@ -138,7 +139,7 @@ def _level(view: View) -> float:
 
 
 def _pieces(view: View, level: float) -> list[BoolMap]:
-    """The largest piece, and those farther off that surely stand above the level."""
+    """Return the largest piece, and those farther off that surely stand above the level."""
     gap = round(DEFAULT_THRESHOLDS.joined_m / view.surface.cell_m)
     largest, *others = pieces(view.height >= level, gap)
     sure = view.height - SINGLE_PIECE_SIGMAS * view.surface.sigma_mm_yr

@@ -32,7 +32,7 @@ class Cells(NamedTuple):
 
 
 def cell_means(samples: Samples, x: float, y: float, radius_m: float) -> Cells:
-    """The points within radius_m of a place, averaged into at most about MOST_CELLS squares."""
+    """Average the points within radius_m of a place into at most about MOST_CELLS squares."""
     inside = (samples.x - x) ** 2 + (samples.y - y) ** 2 <= radius_m**2
     if not inside.any():
         return Cells(*np.zeros((4, 0)))

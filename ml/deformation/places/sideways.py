@@ -34,9 +34,11 @@ Outline = Polygon | MultiPolygon
 
 
 class Sideways(NamedTuple):
-    """share: of the motion that goes along the ground, 0 straight up or down to 1; inward: toward the area's middle,
-    in parts of the vertical motion times radii, + inward; known: whether two tracks look at enough common ground from
-    opposite sides, else both are 0.
+    """Sideways share of a motion.
+
+    share: of the motion that goes along the ground, 0 straight up or down to 1; inward: toward the area's middle, in
+    parts of the vertical motion times radii, + inward; known: whether two tracks see enough common ground from opposite
+    sides, else both are 0.
     """
 
     share: float = 0.0
@@ -128,7 +130,7 @@ def sideways(tracks: Sequence[SortedPoints], area: Outline, half: Outline) -> Si
 
 
 def _opposite(tracks: Sequence[SortedPoints]) -> tuple[tuple[Look, SortedPoints], tuple[Look, SortedPoints]] | None:
-    """The two whose looks differ most over the ground, if they do by enough."""
+    """Return the two tracks whose directions differ most over the ground, if they do by enough."""
     seen = [(track.look, track) for track in tracks if track.look is not None]
     pair = max(combinations(seen, 2), key=lambda two: _apart(two[0][0], two[1][0]), default=None)
     return pair if pair and _apart(pair[0][0], pair[1][0]) >= OPPOSITE else None

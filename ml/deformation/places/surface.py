@@ -56,11 +56,12 @@ class Surface(NamedTuple):
 
     @property
     def cell_m(self) -> float:
+        """Size of a cell, metres."""
         return float(self.transform.a)
 
 
 def without_spikes(x: Float64, y: Float64, velocity_mm_yr: Float32, height_m: Float32 | None = None) -> Samples | None:
-    """The points (n,) that their neighbours bear out; None where there are too few to know.
+    """Drop points (n,) that their neighbours contradict; None where there are too few to know.
 
     A point goes that stands out of the median of its nearest NEIGHBOURS, unless FEWEST_ALIKE of these go with it: a
     core of three points that agree is motion.
@@ -89,7 +90,7 @@ def _middle(values: Float64) -> Float64:
 
 
 def square_of(x: Float64, y: Float64, side_m: float) -> NDArray[np.int64]:
-    """A number for the square of a grid that each point (n,) lies in."""
+    """Return the number of the grid square that each point (n,) lies in."""
     col, row = (np.floor(at / side_m).astype(np.int64) for at in (x, y))
     return np.asarray((row - row.min()) * (int(col.max()) - int(col.min()) + 1) + (col - col.min()))
 
@@ -100,7 +101,7 @@ def _tree(at: Float64) -> cKDTree:
 
 
 def _noise_mm_yr(at: Float64, velocity: Float64) -> float:
-    """Standard deviation of one point's rate, from neighbours too far from each other to share their errors."""
+    """Return the standard deviation of a point's rate, mm/yr, from neighbours too far apart to share their errors."""
     _, first = np.unique(square_of(at[:, 0], at[:, 1], CORRELATED_M), return_index=True)
     if first.size <= 3:
         return LEAST_NOISE_MM_YR
@@ -111,7 +112,7 @@ def _noise_mm_yr(at: Float64, velocity: Float64) -> float:
 
 
 def rate_surface(samples: Samples, bounds: tuple[float, float, float, float]) -> Surface:
-    """The rate at each node within bounds (west, south, east, north), from points there and around."""
+    """Fit the rate at each node within bounds (west, south, east, north), from points there and around."""
     west, south, east, north = bounds
     cell = max(FINEST_M, samples.spacing_m / 2, (east - west) / MOST_NODES, (north - south) / MOST_NODES)
     cols, rows = (max(1, int(np.ceil(side / cell))) for side in (east - west, north - south))

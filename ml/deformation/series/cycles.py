@@ -80,7 +80,7 @@ def _look_whole(
     half_wave_mm: float,
     config: CycleConfig,
 ) -> NDArray[np.bool_]:
-    """Steps that by themselves are whole cycles, (s, most)."""
+    """Return whether steps by themselves are whole cycles, (s, most)."""
     size = picked.size_mm / np.float32(half_wave_mm)
     error = np.sqrt(picked.variance) * (noise_mm / half_wave_mm)[:, None]
     cycles = np.rint(size)
@@ -121,7 +121,7 @@ def _gaps(mask: Float32, days: NDArray[np.integer], gap_days: int) -> NDArray[np
 
 
 def _without(series: ProjectedSeries, at: NDArray[np.intp], size_mm: Float32) -> Float32:
-    """The residual without steps at dates (s, most), (s, dates), mm."""
+    """Subtract steps at dates (s, most) from the residual, (s, dates), mm."""
     left = series.residual.copy()
     for date, size in zip(at.T, size_mm.T, strict=True):
         rows = np.flatnonzero(size)

@@ -14,10 +14,12 @@ WHOLE_WITHIN = 0.15  # a median step this near to a whole number of cycles
 
 
 class SeriesEvidence(NamedTuple):
-    """Of the points of an area. jump_share: of them, those whose rate is mostly made by one step within an image of
-    jump_date, the first date after it; jump_mm: its median size, sign as the series'; jump_cycles: the whole number of
-    cycles that it looks like, 0 where it looks like none. odd_even_mm_yr: median difference between the rates of the
-    odd and of the even dates, without sign. None where there are no steps, or no summary.
+    """Evidence on the series of an area's points.
+
+    jump_share: of the points, those whose rate is mostly made by one step within an image of jump_date, the first date
+    after it; jump_mm: its median size, sign as the series'; jump_cycles: its whole number of cycles, 0 where it is not
+    near one. odd_even_mm_yr: median difference between the rates of the odd and of the even dates, without sign. None
+    where there are no steps, or no summary.
     """
 
     jump_share: float = 0.0

@@ -36,7 +36,7 @@ class SeriesReader:
         self._parts: list[SeriesSummary] = []
 
     def add(self, displacement_mm: Float32) -> None:
-        """The series of the next points, (n, dates), mm, NaN where missing."""
+        """Add the series of the next points, (n, dates), mm, NaN where missing."""
         self._parts.append(summarise(displacement_mm, self.days, self.half_wave))
 
     def summary(self, longitude: Float64, latitude: Float64) -> SeriesSummary:

@@ -47,7 +47,7 @@ class Projection(NamedTuple):
     mask: Float32
 
     def residual(self, series_mm: Float32) -> Float32:
-        """What the curves leave of series (n, dates), 0 where a date is missing."""
+        """Return what the curves leave of series (n, dates), 0 where a date is missing."""
         if len(self.basis) == 1:
             fitted: Float32 = (series_mm @ self.basis[0]) @ self.basis[0].T
             return np.asarray((series_mm - fitted) * self.mask, dtype=np.float32)

@@ -17,8 +17,10 @@ LEAST_NOISE_MM = 0.2
 
 @dataclass(frozen=True)
 class SearchConfig:
-    """most: steps of one series; fewest_dates: on each side of a step; smallest: size of a step, in cycles;
-    surest_z: and in standard errors of the noise between neighbouring dates.
+    """Settings of the search for steps.
+
+    most: steps of one series; fewest_dates: on each side of a step; smallest: size of a step, in cycles; surest_z: and
+    in standard errors of the noise between neighbouring dates.
     """
 
     most: int = 5
@@ -44,6 +46,7 @@ class ProjectedSeries(NamedTuple):
     power: Float32
 
     def only(self, rows: NDArray[np.intp]) -> "ProjectedSeries":
+        """Return the series of these rows."""
         return ProjectedSeries(*(part[rows] if len(part) == len(self.residual) else part for part in self)).spread()
 
     def spread(self) -> "ProjectedSeries":
@@ -58,7 +61,7 @@ class ProjectedSeries(NamedTuple):
         return np.asarray(after_both - common, dtype=np.float32)
 
     def step(self, at: NDArray[np.intp]) -> Float32:
-        """A step of 1 mm at a date (s,), without the curves, (s, dates)."""
+        """Return a step of 1 mm at a date (s,), without the curves, (s, dates)."""
         after = (np.arange(self.sums.shape[1]) >= at[:, None]) * self.mask
         common = _product(self.basis, self.basis_sums[np.arange(len(at)), at])
         return np.asarray(after - common, dtype=np.float32)
@@ -144,7 +147,7 @@ def _from_each_on(values: Float32) -> Float32:
 
 
 def _noise_between_dates(residual_mm: Float32, mask: Float32) -> Float32:
-    """Standard deviation of one date, from the differences of neighbouring ones, (n,), mm: steps do not change it."""
+    """Return the standard deviation of one date, (n,), mm, from differences of neighbours: steps do not change it."""
     both = mask[:, 1:] * mask[:, :-1]
     sigma = robust_sigma(np.diff(residual_mm, axis=1), both) / np.sqrt(2)
     return np.asarray(np.maximum(sigma, LEAST_NOISE_MM), dtype=np.float32)
@@ -153,7 +156,7 @@ def _noise_between_dates(residual_mm: Float32, mask: Float32) -> Float32:
 def _best(
     series: ProjectedSeries, sums: Float32, noise_mm: Float32, least_mm: float, config: SearchConfig
 ) -> NDArray[np.intp]:
-    """The date at which a step explains most of what is left, (s,); 0 where none is large and sure enough."""
+    """Return the date at which a step explains most of what is left, (s,); 0 where none is large and sure enough."""
     power = np.maximum(series.power, np.float32(1e-6))
     explained = np.where(series.power > 0, np.abs(sums) / np.sqrt(power), np.float32(0))
     at = np.argmax(explained, axis=1)

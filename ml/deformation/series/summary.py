@@ -67,7 +67,7 @@ def summarise(
 
 
 def joined(parts: Sequence[SeriesSummary]) -> SeriesSummary:
-    """The summaries of pieces of one product as one, in their order."""
+    """Join the summaries of pieces of one product, in their order."""
     parts = parts or [_unknown(0)]
     ends = np.cumsum([0, *(part.rate_mm_yr.size for part in parts)])
     moved = [part.steps._replace(point=part.steps.point + end) for part, end in zip(parts, ends[:-1], strict=True)]

@@ -28,10 +28,12 @@ class WideCells(NamedTuple):
 
     @property
     def cell_km(self) -> float:
+        """Size of a cell, km."""
         return float(self.transform.a) / 1000
 
     @property
     def known(self) -> NDArray[np.bool_]:
+        """Whether each cell's rate is known, (rows, cols)."""
         return np.isfinite(self.rate_mm_yr)
 
 
@@ -48,7 +50,7 @@ def wide_cells(points: PointCloud, cell_m: float = CELL_M) -> WideCells:
 
 
 def stable_level(cells: WideCells, noise_mm_yr: float) -> float:
-    """The rate of the part of a scene that counts as still, where no reference is stated; mm/yr.
+    """Return the rate of the part of a scene that counts as still, where no reference is stated; mm/yr.
 
     A processor refers a scene to ground that it takes for still, so the stable part is what lies near its zero: within
     5 mm/yr or three times the noise, or else the tenth of the cells nearest to it. Its level is the mode of smoothed

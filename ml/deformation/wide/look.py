@@ -44,8 +44,10 @@ class Track(NamedTuple):
 
 
 class WideFit(NamedTuple):
-    """Bowls on the cells of a scene. still: (rows, cols), what counts as still, mm/yr; beside: motion beside the bowls;
-    level_mm_yr: of the product's rates, what counted as still.
+    """Bowls on the cells of a scene.
+
+    still: (rows, cols), what counts as still, mm/yr; beside: motion beside the bowls; level_mm_yr: of the product's
+    rates, what counted as still.
     """
 
     cells: WideCells
@@ -147,7 +149,7 @@ def _inside(cells: WideCells, areas: Sequence[BaseGeometry]) -> NDArray[np.bool_
 
 
 def _is_reported(region: WideRegion, reported: Sequence[BaseGeometry]) -> bool:
-    """A region that is mostly reported, or the rim of what is: areas cover half of its convex hull."""
+    """Return whether a region is mostly reported, or the rim of reported areas: they cover half of its convex hull."""
     hull = region.outline.convex_hull
     near = [area for area in reported if area.intersects(hull)]
     inside = shapely.union_all(near).intersection(hull).area if near else 0.0

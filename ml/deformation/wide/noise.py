@@ -28,7 +28,9 @@ TABLE_KM, TABLE_STEP_KM = 1024.0, 0.5
 
 
 class WideNoise(NamedTuple):
-    """white_mm2_yr2: variance of one cell; long_mm2_yr2: semivariance of the long waves at KNEE_KM; exponent: of their
+    """Noise of long-wavelength cells.
+
+    white_mm2_yr2: variance of one cell; long_mm2_yr2: semivariance of the long waves at KNEE_KM; exponent: of their
     two-dimensional spectrum, f to the power of -exponent up to OUTER_KM.
     """
 
@@ -52,7 +54,7 @@ def noise_of(rate_mm_yr: Float32, cell_km: float) -> WideNoise:
 
 
 def _fitted(exponent: float, lags: Float64, variances: Float64, counts: Float64) -> tuple[float, WideNoise]:
-    """The misfit of one exponent, and its noise. variances: of second differences, (n,), at lags, km."""
+    """Return the misfit of one exponent, and its noise. variances: of second differences, (n,), at lags, km."""
     gamma = 8 * semivariance(lags, exponent) - 2 * semivariance(2 * lags, exponent)
     weight = np.sqrt(np.minimum(counts, 1000.0)) / variances
     parts, misfit = nnls(np.stack([np.full_like(gamma, 6.0), gamma], axis=1) * weight[:, None], variances * weight)

@@ -69,7 +69,7 @@ class WideRegion(NamedTuple):
 
 
 def find_bowls(scores: Scores, transform: Affine, significant: float = SIGNIFICANT) -> list[Bowl]:
-    """The surest shape, removed from the data, and again, until none stands out by `significant`."""
+    """Find the surest shape, subtract it, and repeat until none stands out by `significant`."""
     spreads = {shape: _spread(amplitude / sigma, scores.cell_km, shape) for shape, amplitude, sigma in scores.looks()}
     bowls: list[Bowl] = []
     for _ in range(MOST_BOWLS):
@@ -136,7 +136,7 @@ class _Field:
         self.x, self.y = self.transform @ (col, row)
 
     def model(self, bowl: Bowl) -> Float32:
-        """The fitted shape over the scene, mm/yr."""
+        """Return the fitted shape over the scene, mm/yr."""
         east, south = np.asarray(self.x - bowl.x_m) / 1000, np.asarray(bowl.y_m - self.y) / 1000
         return np.asarray(bowl.peak_mm_yr * bowl.shape.at(south, east), dtype=np.float32)
 
@@ -151,7 +151,7 @@ class _Field:
 
 
 def _is_shadow(bowl: Bowl, surer: Sequence[Bowl]) -> bool:
-    """A weaker bowl of the other sign at the rim of a surer one is a misfit of that one's shape."""
+    """Return whether a bowl is a misfit of a surer one: weaker, of the other sign and at its rim."""
     return any(
         bowl.peak_mm_yr * other.peak_mm_yr < 0
         and abs(bowl.peak_mm_yr) < SHADOW * abs(other.peak_mm_yr)
@@ -162,7 +162,7 @@ def _is_shadow(bowl: Bowl, surer: Sequence[Bowl]) -> bool:
 
 
 def _touching(bowls: list[Bowl], masks: list[NDArray[np.bool_]]) -> list[list[int]]:
-    """Indices of bowls of one sign whose masks share cells, directly or through others."""
+    """Return indices of bowls of one sign whose masks share cells, directly or through others."""
     groups: list[list[int]] = []
     for number, (bowl, mask) in enumerate(zip(bowls, masks, strict=True)):
         touched = [

@@ -167,7 +167,7 @@ class Scores:
         return _forward(np.stack([self._without_free(solved) for solved in self.solve(noise)]))
 
     def bowl(self, shape: Shape) -> Float32:
-        """A shape of 1 mm/yr in the torus' first cell, (rows, cols)."""
+        """Return a shape of 1 mm/yr in the torus' first cell, (rows, cols)."""
         down, right = (fft.fftfreq(size, 1 / size) * self.cell_km for size in self.torus)
         return shape.at(down[:, None], right).astype(np.float32)
 
@@ -205,7 +205,7 @@ class Scores:
 
     @lru_cache(maxsize=1)  # noqa: B019 (of the last place only)
     def _at(self, shape: Shape, row: int, col: int) -> tuple[Float32, Float32, Float32]:
-        """A shape on a cell, as far as it is seen, A^-1 of it, and that with level and slopes left free."""
+        """Return a shape on a cell, as far as it is covered, A^-1 of it, and that with level and slopes left free."""
         bowl = np.roll(self.bowl(shape), (row, col), axis=(0, 1)) * self.known
         solved = self.solve(bowl[None])[0]
         return bowl, solved, self._without_free(solved)
@@ -251,7 +251,7 @@ def _dot(a: Float32, b: Float32) -> Float32:
 
 
 def _by_share(simulated: Float32, share: Float32) -> Float32:
-    """What a shape learns, as a smooth function of the share of it that is seen: means over bins, interpolated."""
+    """Smooth what a shape learns by the share of it that is covered: means over bins, interpolated."""
     bins = np.digitize(share, SEEN_BINS)
     middles, means = [0.0], [0.0]
     for number in range(1, len(SEEN_BINS)):

@@ -54,7 +54,7 @@ def write_provinces(nation: Nation, path: Path) -> Path:
 
 
 def _coast(nation: Nation) -> Polygon:
-    """The largest island in metres of the grid."""
+    """Return the largest island in metres of the grid."""
     land = nation.region.terrain
     grid = Affine(land.posting_m, 0, land.west_m, 0, -land.posting_m, land.top_m)
     dry = np.isfinite(land.height_m).astype(np.uint8)

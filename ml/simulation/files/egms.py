@@ -102,7 +102,7 @@ def _add(archive: zipfile.ZipFile, name: str, content: bytes) -> None:
 
 
 def xml_header(track: TrackPoints) -> str:
-    """The header of a track, in the elements of the real one, plus the mark of a simulation."""
+    """Return the header of a track, in the elements of the real one, plus the mark of a simulation."""
     place = track.geometry
     return HEADER.format(
         track=place.number,
@@ -116,7 +116,7 @@ def xml_header(track: TrackPoints) -> str:
 
 
 def csv_bytes(tracks: Sequence[TrackPoints]) -> bytes:
-    """The wide CSV of some tracks, one below the other. Raises ValueError where their dates differ."""
+    """Write the wide CSV of some tracks, one below the other. Raises ValueError where their dates differ."""
     dates = tracks[0].dates
     if any(track.dates != dates for track in tracks):
         raise ValueError("tracks with different dates do not fit one CSV: write one file per track")

@@ -64,7 +64,7 @@ def rivers_of(land: Terrain, step: int) -> list[River]:
 
 
 def _springs(score: NDArray[np.float64], apart: float) -> list[int]:
-    """The cells of the highest score, so many cells apart."""
+    """Return the cells of the highest score, so many cells apart."""
     rows, cols = np.indices(score.shape)
     left = np.where(np.isfinite(score), score, -np.inf)
     springs = []

@@ -66,7 +66,7 @@ def longwall_mining(
 
 
 def _knothe_profile(offset_m: Floats, side_m: float, influence_m: float) -> tuple[Floats, Floats]:
-    """A strip of width side_m convolved with exp(−πx²/r²)/r: its value (0–1) and its derivative (1/m)."""
+    """Convolve a strip of width side_m with exp(−πx²/r²)/r: its value (0–1) and its derivative (1/m)."""
     near = (offset_m + side_m / 2) / influence_m
     far = (offset_m - side_m / 2) / influence_m
     value = (erf(math.sqrt(math.pi) * near) - erf(math.sqrt(math.pi) * far)) / 2
@@ -122,7 +122,7 @@ class SlideBody(NamedTuple):
 
 
 def landslide(east_m: Floats, north_m: Floats, body: SlideBody, downslope: Downslope, speed_mm_yr: float) -> Motion:
-    """A slide that moves down the slope under each of its points: V · taper · s.
+    """Simulate a slide that moves down the slope under each of its points: V · taper · s.
 
     s is the local downslope unit vector and V the speed along it, never negative; the taper is 1 inside a rounded
     rectangle and falls to 0 over the last edge_m, so the edges are sharp. Raises ValueError for a negative speed.
@@ -138,7 +138,7 @@ def landslide(east_m: Floats, north_m: Floats, body: SlideBody, downslope: Downs
 def mine_water_half_dome(
     east_m: Floats, north_m: Floats, ellipse: Ellipse, up_mm_yr: float, fault_width_m: float
 ) -> Motion:
-    """The dome of `mine_water_dome` cut by a sealing fault along its long axis: only the ground right of it rises.
+    """Cut the dome of `mine_water_dome` by a sealing fault along its long axis: only the ground right of it rises.
 
     Right as seen along the ellipse's bearing; the step across the fault is a Gaussian integral of standard deviation
     fault_width_m. up_mm_yr: rate of the whole dome at its centre; the strongest ground lies just beside the fault.
@@ -152,7 +152,7 @@ POISSON_RATIO = 0.25
 
 
 def mogi(east_m: Floats, north_m: Floats, depth_m: float, volume_m3_yr: float) -> Motion:
-    """A small sphere that swells (volume_m3_yr > 0) or shrinks at depth_m in an elastic half-space. Mogi 1958.
+    """Simulate a sphere that swells (volume_m3_yr > 0) or shrinks at depth_m in an elastic half-space. Mogi 1958.
 
     up = (1 − ν)/π · ΔV · d/(d² + r²)^1.5, outward the same with r in place of d. The uplifted volume is
     2·(1 − ν)·ΔV.
@@ -162,7 +162,7 @@ def mogi(east_m: Floats, north_m: Floats, depth_m: float, volume_m3_yr: float) -
 
 
 def mogi_volume_m3_yr(up_mm_yr: float, depth_m: float) -> float:
-    """The change of volume that lifts the ground right above by up_mm_yr."""
+    """Return the change of volume that lifts the ground right above by up_mm_yr."""
     return up_mm_yr / 1000 * math.pi * depth_m**2 / (1 - POISSON_RATIO)
 
 
@@ -201,5 +201,5 @@ def tunnel_trough(east_m: Floats, north_m: Floats, tunnel: Tunnel, subsidence_mm
 
 
 def settling_ground(east_m: Floats, north_m: Floats, ellipse: Ellipse, up_mm_yr: float) -> Motion:
-    """A quarry's floor or a fill: flat inside and steep at its edge, up = peak · exp(−ρ⁸), purely vertical."""
+    """Simulate a quarry's floor or a fill: flat inside, steep at its edge, up = peak · exp(−ρ⁸), purely vertical."""
     return groundwater_bowl(east_m, north_m, ellipse, up_mm_yr, flatness=4.0)

@@ -40,7 +40,7 @@ class Motion(NamedTuple):
         return Motion(*(mine + theirs for mine, theirs in zip(self, other, strict=True)))
 
     def times(self, factor: float) -> Motion:
-        """The same motion, faster or slower."""
+        """Scale the motion to a faster or slower one."""
         return Motion(*(component * factor for component in self))
 
     def speed_mm_yr(self) -> Floats:
@@ -103,7 +103,7 @@ class LocalFrame:
 
 
 def frame_at(longitude_deg: float, latitude_deg: float) -> LocalFrame:
-    """The local frame around a geographic position, its origin on whole kilometres of the grid."""
+    """Return the local frame around a geographic position, its origin on whole kilometres of the grid."""
     to_grid = transformer(GEOGRAPHIC_EPSG, GRID_EPSG)
     easting_m, northing_m = to_grid.transform(longitude_deg, latitude_deg)
     easting_further_m, northing_further_m = to_grid.transform(longitude_deg, latitude_deg + 0.01)

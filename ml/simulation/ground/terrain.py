@@ -82,7 +82,7 @@ class Terrain:
 
 
 def fractal_field(rng: np.random.Generator, size: int, spectral_slope: float) -> Floats:
-    """A periodic Gaussian field with 2-D power spectrum ∝ k^spectral_slope: (size, size), mean 0, variance 1."""
+    """Generate a periodic Gaussian field of spectrum ∝ k^spectral_slope: (size, size), mean 0, variance 1."""
     wavenumber = np.hypot(*np.meshgrid(np.fft.fftfreq(size), np.fft.rfftfreq(size), indexing="ij"))
     wavenumber[0, 0] = np.inf  # no mean
     spectrum = np.fft.rfft2(rng.standard_normal((size, size))) * wavenumber ** (spectral_slope / 2)

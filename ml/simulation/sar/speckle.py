@@ -17,7 +17,7 @@ def scatterers(rng: np.random.Generator, shape: tuple[int, ...]) -> Complex:
 
 
 def moved(field: Complex, cols: float, rows: float) -> Complex:
-    """The field shifted right by cols and down by rows, in its own cells, exactly (shift theorem)."""
+    """Shift the field right by cols and down by rows, in its own cells, exactly (shift theorem)."""
     phase_rows = np.exp(-2j * np.pi * rows * fft.fftfreq(field.shape[0])).astype(np.complex64)
     phase_cols = np.exp(-2j * np.pi * cols * fft.fftfreq(field.shape[1])).astype(np.complex64)
     spectrum = fft.fft2(field, workers=-1) * phase_rows[:, None] * phase_cols

@@ -30,6 +30,7 @@ class Range(NamedTuple):
     high: float
 
     def draw(self, rng: np.random.Generator) -> float:
+        """Sample a value of the range."""
         return float(rng.uniform(self.low, self.high))
 
 
@@ -111,15 +112,16 @@ def _turbulence_amplitude(size: int, posting_m: float) -> Floats:
 
 
 def turbulence_field(rng: np.random.Generator, size: int, posting_m: float) -> Floats:
-    """Turbulent delay left in a rate, (size, size): a power law of semivariance 1 at 1.25 km. Periodic: cut a part
-    out.
+    """Generate the turbulent delay left in a rate, (size, size).
+
+    It is a power law of semivariance 1 at 1.25 km, and periodic: cut a part out.
     """
     spectrum = np.fft.rfft2(rng.standard_normal((size, size))) * _turbulence_amplitude(size, posting_m)
     return np.asarray(np.fft.irfft2(spectrum, s=(size, size)), dtype=np.float64)
 
 
 def turbulence(rng: np.random.Generator, ground: Ground) -> Floats:
-    """The field at the points, cut from one more than twice as wide."""
+    """Sample the turbulence at the points, cut from a field more than twice as wide."""
     field = turbulence_field(rng, 256, ground.side_m / 100)
     return np.asarray(
         ndimage.map_coordinates(field, [ground.y_m / ground.side_m * 100, ground.x_m / ground.side_m * 100], order=1)
@@ -134,7 +136,7 @@ def stratified(rng: np.random.Generator, ground: Ground, mm_yr_km: float) -> Flo
 
 
 def ramp(rng: np.random.Generator, ground: Ground, across: Range) -> Floats:
-    """An orbit's or a reference's error: a plane that rises by so many mm/yr over the side of the tile."""
+    """Simulate an orbit's or a reference's error: a plane that rises by so many mm/yr over the side of the tile."""
     bearing = rng.uniform(0, 2 * math.pi)
     along = (ground.x_m / ground.side_m - 0.5) * math.sin(bearing) + (ground.y_m / ground.side_m - 0.5) * math.cos(
         bearing
@@ -151,7 +153,7 @@ def seam(rng: np.random.Generator, ground: Ground, step_mm_yr: float) -> Floats:
 
 
 def unwrapping_block(rng: np.random.Generator, ground: Ground, size_m: float, years: float) -> Floats:
-    """An unwrapping error: a sharply cut area, off by whole half waves over the span: n · 28 mm / years."""
+    """Simulate an unwrapping error: a sharply cut area, off by whole half waves over the span: n · 28 mm / years."""
     if not ground.x_m.size:
         return np.zeros(0)
     around = rng.integers(ground.x_m.size)

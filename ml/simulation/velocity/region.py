@@ -194,7 +194,7 @@ def _draw_trend(
     easting_m: Floats,
     northing_m: Floats,
 ) -> Trend:
-    """The truth along the line of sight with the error of the rate, the season and the noise of each point, (n,)."""
+    """Simulate the rate along the line of sight, with its error, the season and the noise of each point, (n,)."""
     count = len(easting_m)
     east_m, north_m = scene.terrain.frame.to_local(easting_m, northing_m)
     velocity_mm_yr, acceleration_mm_yr2 = np.zeros(count), np.zeros(count)

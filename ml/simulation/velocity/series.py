@@ -42,7 +42,7 @@ class SeriesFit(NamedTuple):
 def acquisition_dates(
     rng: np.random.Generator, first: dt.date, years: int, repeat_days: int, count: int
 ) -> tuple[dt.date, ...]:
-    """Passes every repeat_days over some years, thinned at random to count; the first and the last stay.
+    """Sample passes every repeat_days over some years, thinned to count; the first and the last stay.
 
     Raises ValueError where the span holds fewer passes than count.
     """
