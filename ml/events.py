@@ -51,7 +51,7 @@ def event_pairs_find(*, event: GroundEvent) -> list[ScenePair]:
 
 
 def events_followed() -> QuerySet[GroundEvent]:
-    """Events for which images may still come."""
+    """Return events for which images may still come."""
     return GroundEvent.objects.filter(created_at__gte=timezone.now() - MOST_WAIT)
 
 

@@ -125,7 +125,7 @@ def coherence(run: Run, device: torch.device, pieces: Pieces) -> RasterResult:
 
 
 def offsets(run: Run, device: torch.device, pieces: Pieces) -> RasterResult:
-    """How far is searched follows from how fast ground may move there; a run that is repeated searches as it did."""
+    """Measure a pair's offsets, searched as far as ground may move there; a repeated run searches as it did."""
     fastest = selectors.fastest_motion(pair=run.pair)
     scale = PixelScale(run.pair.pixel_grid.posting_m, run.pair.temporal_baseline_days)
     first = {"reach_m_day": fastest, "search_px": offsets_infer.reach_px(fastest, scale)}

@@ -84,7 +84,7 @@ def _makes_the_same(run: Run, device: torch.device) -> bool:
 
 
 def _may_help() -> bool:
-    """Whether nothing that waits comes first, and there is room."""
+    """Return whether nothing that waits comes first, and there is room."""
     return not selectors.runs_due().exists() and not disk_full(SPARE_IN_USE)
 
 

@@ -29,7 +29,7 @@ def velocity_fields() -> QuerySet[Product]:
 def inputs_due(
     *, task: str, method: str, version: str | None = None, weights_sha256: str = ""
 ) -> QuerySet[Product] | QuerySet[ScenePair]:
-    """Products or pairs that are ready for a task and that this version of the method (or any) has no run for.
+    """Return products or pairs that are ready for a task and that this version of the method (or any) has no run for.
 
     A network with other weights is another version.
     """
@@ -46,7 +46,7 @@ def inputs_due(
 
 
 def companions_of(*, run: Run) -> list[Product]:
-    """Products in which a run on a velocity field sees the same ground from another track, largest share first.
+    """Return products in which a run sees the same ground from another track, largest share first.
 
     Those of one track, for the network was trained with two: of the other direction where there is one, and then of
     the track that shares most ground. Both measure the line of sight, at the same time, real or simulated alike. Of a
@@ -88,14 +88,14 @@ def _is_another_track(one: Product, other: Product) -> bool:
 
 
 def _at_the_same_time(one: Product, other: Product) -> bool:
-    """Whether half of the shorter period is common to both."""
+    """Return whether half of the shorter period is common to both."""
     shorter = min(one.dates[-1] - one.dates[0], other.dates[-1] - other.dates[0])
     common = min(one.dates[-1], other.dates[-1]) - max(one.dates[0], other.dates[0])
     return common >= shorter / 2
 
 
 def pairs_with_history() -> QuerySet[ScenePair]:
-    """Pairs whose coherence is known, and that of at least three predecessors, none of which is still waited for.
+    """Return pairs whose coherence is known, and that of three predecessors or more, none of which is waited for.
 
     All by one version of one method: figures of different methods are not compared.
     """
@@ -150,7 +150,7 @@ def changes_held_up() -> QuerySet[Run]:
 
 
 def fastest_motion(*, pair: ScenePair) -> float:
-    """Metres a day that offsets of a pair are looked for: of the glaciers that it shows the fastest, else elsewhere."""
+    """Return the metres a day that offsets of a pair are searched for: of its fastest glacier, else elsewhere."""
     shown = Glacier.objects.filter(shown=True, outline__intersects=pair.footprint, layer__simulated=pair.simulated)
     of_glaciers = Coalesce("reach_m_day", Value(settings.OFFSETS_REACH_GLACIER_M_DAY))
     fastest: float | None = shown.aggregate(fastest=Max(of_glaciers))["fastest"]
@@ -174,7 +174,7 @@ def _fields_of(pair: ScenePair) -> dict[str, object]:
 
 
 def _predecessors(value: Callable[[str], object]) -> QuerySet[ScenePair]:
-    """Pairs of the same ground and temporal baseline that ended earlier; value: name of a field -> what it is."""
+    """Return pairs of the same ground and temporal baseline that ended earlier. value: field name -> value."""
     return _same_ground(value).filter(
         secondary__acquired_at__lt=value("secondary__acquired_at"),
         temporal_baseline_days=value("temporal_baseline_days"),
@@ -182,19 +182,19 @@ def _predecessors(value: Callable[[str], object]) -> QuerySet[ScenePair]:
 
 
 def _earlier(value: Callable[[str], object]) -> QuerySet[ScenePair]:
-    """Pairs of its ground that ended before, or together and are shorter; value: name of a field -> what it is."""
+    """Return pairs of its ground that ended before, or together and are shorter. value: field name -> value."""
     began, ended = (value(f"{image}__acquired_at") for image in ("reference", "secondary"))
     together = Q(reference__acquired_at__gt=began) | Q(reference__acquired_at=began, pk__lt=value("pk"))
     return _same_ground(value).filter(Q(secondary__acquired_at__lt=ended) | Q(together, secondary__acquired_at=ended))
 
 
 def _beside(value: Callable[[str], object]) -> QuerySet[ScenePair]:
-    """Those of them whose time overlaps or meets."""
+    """Return earlier pairs whose time overlaps or meets."""
     return _earlier(value).filter(secondary__acquired_at__gte=value("reference__acquired_at"))
 
 
 def _same_ground(value: Callable[[str], object]) -> QuerySet[ScenePair]:
-    """Pairs of the same track, polarisation and place; value: name of a field -> what it is."""
+    """Return pairs of the same track, polarisation and place. value: field name -> value."""
     same = {f"reference__{name}": value(f"reference__{name}") for name in SAME_GROUND}
     ground = value("footprint")
     whole = Func(ground, function="ST_Area", output_field=FloatField())
@@ -212,7 +212,7 @@ def _shared_area(ground: object) -> Func:
 
 
 def _at_least(n: int, rows: QuerySet[ScenePair]) -> Exists:
-    """Whether a correlated subquery has so many rows."""
+    """Return whether a correlated subquery has so many rows."""
     return Exists(rows.order_by("id")[n - 1 : n])
 
 
@@ -249,7 +249,7 @@ def runs_shared() -> QuerySet[Run]:
 
 
 def runs_of_products() -> dict[int, list[Run]]:
-    """All runs on velocity fields by product, the newest first. One query."""
+    """Return all runs on velocity fields by product, the newest first. One query."""
     runs: dict[int, list[Run]] = {}
     for run in Run.objects.filter(pair=None).select_related("model_version"):
         runs.setdefault(run.product_id, []).append(run)
@@ -262,7 +262,7 @@ def runs_unfinished() -> QuerySet[Run]:
 
 
 def predictions_finished() -> QuerySet[Prediction]:
-    """Predictions of succeeded runs, oldest first."""
+    """Return predictions of succeeded runs, oldest first."""
     return (
         Prediction.objects.filter(run__state=Run.State.SUCCEEDED)
         .select_related("run__product", "run__model_version", "run__pair__reference", "run__pair__secondary")

@@ -138,7 +138,7 @@ def run_execute(*, run_id: int) -> Run | None:
 
 
 def run_progress() -> Progress:
-    """Of a run from now on, within what the settings allow."""
+    """Report the progress of a run from now on, within what the settings allow."""
     return Progress(
         stalled_after=timedelta(minutes=settings.RUN_STALL_MINUTES), most=timedelta(hours=settings.RUN_HOURS)
     )
@@ -163,7 +163,7 @@ class GivesWay(Exception):
 
 
 def _go_on(run: Run) -> None:
-    """Before each piece: GivesWay where an urgent run waits, OSError (ENOSPC) where there is no room for more."""
+    """Check before each piece: GivesWay where an urgent run waits, OSError (ENOSPC) where there is no room."""
     if full := disk_full(SPARE_IN_USE):
         raise OSError(errno.ENOSPC, full)
     if runs_urgent().filter(LEASE.due()).exists() and not (run.pair and run.pair.events.exists()):
@@ -171,7 +171,7 @@ def _go_on(run: Run) -> None:
 
 
 def pieces_key(run: Run, device: torch.device) -> str:
-    """Of all that decides what the pieces of a run hold; scenes and products never change under their number.
+    """Hash all that decides what the pieces of a run hold; scenes and products never change under their number.
 
     The weights are those of this machine: where they are not the run's, its pieces are not either.
     """

@@ -100,7 +100,7 @@ class Claims:
             own.update(until=Now() + LEASE.duration)
 
     def end(self) -> None:
-        """Nothing is left to share: every stage is made."""
+        """Close the run to other workers: every stage is made."""
         if self._shared:
             LEASE.held(self._run).filter(shared_key=self._key).update(shared_key="")
 
@@ -119,7 +119,7 @@ def _without_database(what: str) -> None:
 
 
 def store_of(run: Run, key: str, joined: bool = False) -> Store:
-    """Where the pieces of a run lie until it has ended: beside the rasters, where those are in an object store."""
+    """Return the store of a run's pieces until it has ended: beside the rasters in an object store, else none."""
     if (objects := _objects()) is None:
         return Folder(_folder(run.pk), key, joined)
     if not joined:

@@ -76,13 +76,13 @@ def opened_prediction(prediction: Prediction, onto: RasterWindows | None = None)
 
 @contextmanager
 def opened_bands(prediction: Prediction) -> Iterator[StoredRaster]:
-    """All bands of a run's raster, by name, none of them read yet."""
+    """Open all bands of a run's raster, by name, none of them read yet."""
     with opened_prediction(prediction) as raster:
         yield StoredRaster({name: StoredBand(raster, name) for name in raster.names}, raster.transform, raster.epsg)
 
 
 def read_prediction(prediction: Prediction) -> StoredRaster:
-    """All bands of a run's raster, by name."""
+    """Read all bands of a run's raster, by name."""
     with stored_tiff(prediction.raster) as raster:
         bands = {name: raster.read(index) for index, name in enumerate(raster.descriptions, start=1)}
         return StoredRaster(bands, raster.transform, raster.crs.to_epsg())

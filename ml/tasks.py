@@ -41,13 +41,13 @@ def queue_due_runs() -> None:
 
 
 def _call_for_help(run: Run) -> None:
-    """To a worker that has nothing to do now, on a device such as the run's."""
+    """Call a worker that has nothing to do now, on a device such as the run's."""
     queue = "gpu" if run.device.startswith("cuda") else "cpu"
     join_run.apply_async((), queue=queue, expires=CALL_EXPIRES_SECONDS)
 
 
 def _gpu_listens() -> bool:
-    """Whether any worker takes from the queue `gpu`. Without an answer, the queue `cpu` is safe."""
+    """Return whether any worker takes from the queue `gpu`. Without an answer, the queue `cpu` is safe."""
     try:
         answers = current_app.control.inspect(timeout=INSPECT_SECONDS).active_queues() or {}
     except (OSError, OperationalError):

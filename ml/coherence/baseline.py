@@ -86,7 +86,7 @@ def pearson(power: torch.Tensor, window: int, speckle: Speckle | None = None) ->
 
 
 def estimate_looks(power: torch.Tensor) -> float:
-    """Equivalent number of looks from the local variance where that is least disturbed by texture.
+    """Estimate the equivalent number of looks from the local variance where texture disturbs that least.
 
     The 20th percentile of the local variances stands for pure speckle; what the mere scatter of such variances takes
     from it is put back. Of the variance of the log power and of the power over its squared mean the one that shows
@@ -97,7 +97,7 @@ def estimate_looks(power: torch.Tensor) -> float:
 
 
 def looks_of(power: torch.Tensor, shared: float) -> float:
-    """estimate_looks where it is known how many pixels share a cell of speckle."""
+    """Estimate the looks where it is known how many pixels share a cell of speckle."""
     # A mean over pixels of band-limited speckle has a log variance of 1 / L where L independent looks would have
     # trigamma(L), about 1 / (L - 0.5): measured on simulated images.
     ratio = box_mean(power**2, LOOKS_WINDOW).div_(box_mean(power, LOOKS_WINDOW).square_()).sub_(1)

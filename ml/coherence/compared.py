@@ -109,7 +109,7 @@ def _made(these: Compared, at: Mapping[str, Window], device: torch.device, piece
 
 
 def known_bands(bands: Mapping[str, Float32]) -> dict[str, Float32]:
-    """Those bands of a piece that have a value anywhere."""
+    """Return those bands of a piece that have a value anywhere."""
     return {name: values for name, values in bands.items() if np.isfinite(values).any()}
 
 

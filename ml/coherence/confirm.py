@@ -140,7 +140,7 @@ def patches_of(
 
 
 def joined_patches(parts: Mapping[str, Patches]) -> dict[str, Ints]:
-    """By part: (n, 2), explanation and number of the patches at its edges that are one with a reported patch."""
+    """Return by part the explanation and number, (n, 2), of patches at its edges that join a reported patch."""
     at: dict[tuple[int, int, int], tuple[str, int, int]] = {}
     one_with: dict[tuple[str, int, int], tuple[str, int, int]] = {}
 
@@ -202,7 +202,7 @@ def _prepared(one: Evidence, part: Part | None) -> _Pair:
 
 
 def averaged(values: Float32, window: int) -> Float32:
-    """Mean over a window of what is known (finite) there; 0 where nothing is. values: (rows, cols)."""
+    """Average what is known (finite) in a window; 0 where nothing is. values: (rows, cols)."""
     known = np.isfinite(values)
     total = ndimage.uniform_filter(np.where(known, values, 0).astype(np.float32), window, mode="constant")
     share = ndimage.uniform_filter(known.astype(np.float32), window, mode="constant")
@@ -210,7 +210,7 @@ def averaged(values: Float32, window: int) -> Float32:
 
 
 def _explained(pairs: Sequence[_Pair]) -> Float32:
-    """How well one loss in just these pairs explains them, in sigma, of those that are known; 0 where they rose."""
+    """Return how well one loss in just these pairs explains those that are known, in sigma; 0 where they rose."""
     total, squares = (reduce(np.add, values) for values in zip(*(pair[2:] for pair in pairs), strict=True))
     return np.asarray(np.maximum(-total, 0) / np.sqrt(np.maximum(squares, LEAST_WEIGHT**2)))
 
@@ -223,13 +223,13 @@ def _by_one_image(lowered: Sequence[_Pair], pairs: Sequence[_Pair]) -> Float32:
 
 
 def _reported(event: Float32, image: Float32, lowered: Sequence[_Pair], high: float, low: float) -> tuple[Bools, Bools]:
-    """Cells beyond the low threshold, and those that pass all, with whose patches they are reported."""
+    """Return cells beyond the low threshold, and those that pass all, with whose patches they are reported."""
     rise = reduce(np.maximum, [pair.z for pair in lowered])  # unknown in one is unknown
     weak = (event >= low) & (event >= image) & (rise <= MOST_RISE)
     return weak, weak & (event >= high) & (event**2 - image**2 >= low**2)
 
 
 def _independent(spanning: Sequence[_Pair]) -> bool:
-    """Whether three acquisitions take part and no single one in every pair."""
+    """Return whether three acquisitions take part and no single one in every pair."""
     images = [pair.images for pair in spanning]
     return bool(images) and len(frozenset.union(*images)) >= FEWEST_ACQUISITIONS and not frozenset.intersection(*images)

@@ -34,7 +34,7 @@ class Seen(NamedTuple):
 
 
 def shown(log_power: Tensor, facts: Tensor, symmetric: bool, kind: torch.dtype) -> Seen:
-    """`features` of one pair, of the type that a network takes them in; on a CPU made strip by strip."""
+    """Compute `features` of one pair, in the type that a network takes; on a CPU strip by strip."""
     rows, cols = log_power.shape[-2:]
     step = STRIP_ROWS if log_power.device.type == "cpu" else rows
 
@@ -85,7 +85,7 @@ def _parts(log_power: Tensor, facts: Tensor, symmetric: bool) -> tuple[list[Tens
 
 
 def _wide_mean(*parts: Tensor) -> Tensor:
-    """Means of channels over WIDE_PX, worked out at a quarter of the resolution."""
+    """Average channels over WIDE_PX, at a quarter of the resolution."""
     rows, cols = parts[0].shape[-2:]
     quarter = torch.cat([functional.avg_pool2d(part, 4, ceil_mode=True) for part in parts], dim=1)
     quarter = box_mean(quarter, WIDE_PX // 4)
@@ -93,18 +93,18 @@ def _wide_mean(*parts: Tensor) -> Tensor:
 
 
 def _moments(d: Tensor, m: Tensor, x: Tensor, both: Tensor) -> Tensor:
-    """(n, 7, rows / 2, cols / 2): what _statistics takes, before windows."""
+    """Compute what _statistics takes before windows, (n, 7, rows / 2, cols / 2)."""
     return torch.cat([_halved(part) for part in (d, d**2, m, m**2, both, x**2)], dim=1)
 
 
 def _halved(values: Tensor) -> Tensor:
-    """Means of 2 x 2 px, sizes even: the bits of avg_pool2d, in less than half of its time on a CPU."""
+    """Average 2 x 2 px, sizes even: the bits of avg_pool2d, in less than half of its time on a CPU."""
     top, bottom = values[..., ::2, :], values[..., 1::2, :]
     return (top[..., ::2] + top[..., 1::2]).add_(bottom[..., ::2]).add_(bottom[..., 1::2]).div_(4)
 
 
 def _statistics(means: Tensor, looks: Tensor) -> Tensor:
-    """Of moments (n, 7, …): log variances of ratio and level over those of speckle, two correlations."""
+    """Compute the log variances of ratio and level over those of speckle and two correlations, of moments (n, 7, …)."""
     of_ratio = (means[:, 1:2] - means[:, :1] ** 2).clamp_min(1e-3)
     of_level = (means[:, 3:4] - means[:, 2:3] ** 2).clamp_min(1e-4) * 2 * looks
     correlation = (of_level - of_ratio) / (of_level + of_ratio)
@@ -114,7 +114,10 @@ def _statistics(means: Tensor, looks: Tensor) -> Tensor:
 
 
 def history_features(log_power: Tensor, past: Tensor, facts: Tensor) -> Tensor:
-    """(n, HISTORY, rows / 2, cols / 2) from what `features` takes and `temporal` gives, past (n, 2, rows, cols)."""
+    """Compute the channels of earlier images, (n, HISTORY, rows / 2, cols / 2).
+
+    past: of `temporal`, (n, 2, rows, cols).
+    """
     known = torch.isfinite(log_power).all(dim=1, keepdim=True) & torch.isfinite(past).all(dim=1, keepdim=True)
     log = torch.where(known, log_power - past[:, :1], 0.0).clamp(-LARGEST, LARGEST)
     spread = torch.where(known, past[:, 1:], 0.0)
@@ -161,11 +164,11 @@ class Facts(NamedTuple):
     level: tuple[float, float]
 
     def transposed(self) -> Facts:
-        """Of the same pair with rows and columns exchanged."""
+        """Return the facts of the same pair with rows and columns exchanged."""
         return self._replace(lags=(*self.lags[2:], *self.lags[:2]), shift_px=self.shift_px[::-1])
 
     def row(self) -> list[float]:
-        """(FACTS,) for the network; of the shift only what is no whole pixel."""
+        """Return the facts for the network, (FACTS,); of the shift only the fraction of a pixel."""
         part = [abs(by - round(by)) * 2 for by in self.shift_px]
         return [
             math.log(self.looks),

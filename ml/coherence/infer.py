@@ -123,7 +123,7 @@ def _bands(pair_estimate: network.Estimate | baseline.Coherence, prefix: str = "
 
 
 def _registration_tags(facts: Facts) -> dict[str, str]:
-    """Where the secondary lay, for the raster's tags."""
+    """Return the secondary's registration for the raster's tags."""
     return {"shift_rows_px": f"{facts.shift_px[0]:.3f}", "shift_cols_px": f"{facts.shift_px[1]:.3f}"}
 
 

@@ -39,7 +39,7 @@ def estimates(maps: Tensor) -> tuple[Estimate, Estimate]:
 
 
 def registered(power: Tensor, facts: Facts) -> Tensor:
-    """Log power (2, rows, cols) against each image's level, the secondary laid onto the reference; NaN unknown."""
+    """Return log power (2, rows, cols) against each image's level, the secondary resampled onto the reference."""
     rows, far = power.shape[1], RESAMPLED_PX
     step = STRIP_ROWS if power.device.type == "cpu" else rows
     level = torch.tensor(facts.level, device=power.device)[:, None, None]
@@ -88,7 +88,7 @@ class CoherenceNetwork(NamedTuple):
     def estimate(
         self, power: Tensor, facts: Facts, past: Tensor | None = None, within: tuple[slice, slice] | None = None
     ) -> dict[str, Estimate]:
-        """Coherence, by each of TRUTHS, of power (2, rows, cols), linear, NaN unknown; NaN where either is unknown.
+        """Estimate coherence, by each of TRUTHS, of power (2, rows, cols), linear; NaN where either is unknown.
 
         past: (2, rows, cols), what features.temporal says of earlier images of the track, where there are any; within:
         rows and columns that are answered for, else all: beyond them full resolution is left out.

@@ -24,7 +24,7 @@ LEAST_SIGMA = 0.01
 
 @lru_cache(maxsize=64)
 def _table(tenths_of_looks: int) -> NDArray[np.float64]:
-    """(coherences, values): log of (z/2)^-(L-1) I_(L-1)(z) - z against the logarithm of sqrt(i1 i2)."""
+    """Return log of (z/2)^-(L-1) I_(L-1)(z) - z against the logarithm of sqrt(i1 i2), (coherences, values)."""
     looks = tenths_of_looks / 10
     product = np.exp(TABLE_AT)
     rows = []
@@ -58,7 +58,7 @@ def posterior_mean(power: torch.Tensor, window: int, speckle: Speckle) -> Cohere
 
 
 def likelihoods(ratio: torch.Tensor, looks: float) -> Iterator[tuple[float, torch.Tensor]]:
-    """Each coherence of GRID with log p of every pixel, (rows, cols), up to a constant; NaN unknown.
+    """Yield each coherence of GRID with log p of every pixel, (rows, cols), up to a constant; NaN unknown.
 
     ratio: (2, rows, cols), powers over their means; looks: at least 1, to a tenth.
     """

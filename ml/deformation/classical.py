@@ -66,7 +66,7 @@ def classical_maps(points: PointCloud, config: ClassicalConfig) -> tuple[Deforma
 
 
 def ground_around(place: Polygon | MultiPolygon) -> tuple[float, float, float, float]:
-    """West, south, east, north of what the methods look at to judge a place; as the place, m."""
+    """Return west, south, east, north of what the methods look at to judge a place; as the place, m."""
     west, south, east, north = place.bounds
     half = max(TILE_M, max(east - west, north - south) + 2 * AROUND_M) / 2
     x, y = (west + east) / 2, (south + north) / 2

@@ -56,7 +56,7 @@ class Components(NamedTuple):
 def smallest_rate(
     velocities: Sequence[Float32], n_points: Sequence[NDArray[np.integer]], cell_m: float, scale: float = 1.0
 ) -> Float32:
-    """Rate along the line of sight, mm/yr, from which on nine of ten bowls are found, (rows, cols), NaN: none is.
+    """Return the line-of-sight rate, mm/yr, from which on nine of ten bowls are found, (rows, cols); NaN: none is.
 
     velocities: of each track, (rows, cols), against its background, in units of `scale` mm/yr as the network sees them,
     NaN unknown, all on the same cells; n_points: in each cell.
@@ -68,7 +68,7 @@ def smallest_rate(
 
 
 def square_cells(cell_m: float) -> int:
-    """Cells along the side of a square."""
+    """Return the number of cells along the side of a square."""
     return max(1, round(SQUARE_M / cell_m))
 
 
@@ -110,7 +110,7 @@ def _squares(velocity: Float32, n_points: NDArray[np.integer], size: int) -> tup
 
 
 def _blocks(values: NDArray[np.number], size: int, beyond: float) -> NDArray[np.number]:
-    """(rows, size, cols, size): whole squares of so many values; beyond: the value that fills the last ones."""
+    """Cut whole squares of so many values, (rows, size, cols, size). beyond: the value that fills the last ones."""
     rows, cols = (-(-n // size) for n in values.shape)
     margins = [(0, n * size - whole) for n, whole in zip((rows, cols), values.shape, strict=True)]
     return np.pad(values, margins, constant_values=beyond).reshape(rows, size, cols, size)
@@ -122,7 +122,7 @@ def _mean(total: Float64, weights: Float64, sigma: float) -> Float64:
 
 
 def _around(difference: Float64) -> Float64:
-    """Robust standard deviation of differences in each block, of all where a block holds few; of their shape."""
+    """Return the robust standard deviation of differences by block, of all where a block holds few; of their shape."""
     rows, cols = difference.shape
     blocks = _blocks(difference, AROUND_SQUARES, np.nan).transpose(0, 2, 1, 3)
     flat = blocks.reshape(-1, AROUND_SQUARES**2)

@@ -57,7 +57,7 @@ class DeformationResult(NamedTuple):
         return bands if limit is None else bands | {LIMIT_BAND: limit}
 
     def units(self) -> tuple[str, ...]:
-        """One for each band."""
+        """Return the units, one for each band."""
         return tuple("mm/yr" if name.endswith("mm_yr") else "1" for name in self.bands())
 
     def statistics(self) -> dict[str, float]:

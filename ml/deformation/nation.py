@@ -125,7 +125,7 @@ def _one_ahead(
 
 
 def windows(tracks: Sequence[TrackCells], halo: int, stride: int, core_cells: int) -> Iterator[Window]:
-    """Every window in which there is ground to answer for, once for each choice of tracks that counts in it."""
+    """Yield every window in which there is ground to answer for, once for each choice of tracks that counts in it."""
     rows, cols = tracks[0].velocity_mm_yr.shape
     halo, step = (-(-size // stride) * stride for size in (halo, core_cells))
     for row in range(0, rows, step):
@@ -141,7 +141,7 @@ def windows(tracks: Sequence[TrackCells], halo: int, stride: int, core_cells: in
 
 
 def _choice(tracks: Sequence[TrackCells], core: tuple[slice, slice]) -> np.ndarray:
-    """Which tracks count in each cell, one bit for each; 0 where there is no value."""
+    """Return which tracks count in each cell, one bit for each; 0 where there is no value."""
     code = np.zeros(tracks[0].distance_m[core].shape, dtype=np.int64)
     for number, track in enumerate(tracks):
         code |= (track.distance_m[core] <= JOINT_M).astype(np.int64) << number
@@ -154,7 +154,7 @@ def _tracks_of(code: int, n: int) -> tuple[int, ...]:
 
 
 def _alike(window: Window) -> tuple[int, tuple[int, int], tuple[int, ...]]:
-    """Windows that run together: of one row, for their surroundings are filled from the north."""
+    """Return the key of windows that run together: of one row, for their surroundings are filled from the north."""
     return window.core[0].start, window.shape, window.tracks
 
 
@@ -173,7 +173,7 @@ def _read(network: DeformationNetwork, out: Tensor, window: Window, tracks: Sequ
 
 
 def _within(inner: tuple[slice, slice], outer: tuple[slice, slice]) -> tuple[slice, slice]:
-    """Where rows and columns lie in others that hold them."""
+    """Return where rows and columns lie in others that hold them."""
     rows, cols = (slice(i.start - o.start, i.stop - o.start) for i, o in zip(inner, outer, strict=True))
     return rows, cols
 

@@ -194,13 +194,16 @@ def within_measured(rate_mm_yr: Float32, tracks: Sequence[TrackCells]) -> Float3
 
 
 def predict_logits(network: DeformationNetwork, tracks: Sequence[TrackCells]) -> tuple[Float32, Float32, Float32]:
-    """For calibration: logits of the two lowest thresholds before it, (2, rows, cols); rate in mm/yr; `standing`."""
+    """Return what calibration fits: logits of the two lowest thresholds (2, rows, cols); rate, mm/yr; `standing`."""
     out = _forward(network, tracks, torch.device("cpu"))
     return out[:2].numpy(), _rate_of(out).numpy(), standing(tracks)
 
 
 def standing(tracks: Sequence[TrackCells]) -> Float32:
-    """(2, rows, cols), the most of any track: by how many deviations a bowl stands out of the delay; `unusual`."""
+    """Return by how many deviations a bowl stands out, and `unusual`, the most of any track, (2, rows, cols).
+
+    The first is against the delay.
+    """
     most = np.zeros((FOR_THRESHOLDS, *tracks[0].velocity_mm_yr.shape), dtype=np.float32)
     for track in tracks:
         if track.around is not None:
@@ -243,7 +246,7 @@ def read_out(card: Card, out: torch.Tensor, tracks: Sequence[TrackCells], reach:
 def calibrated(
     logits: torch.Tensor, calibration: dict[str, float], standing: torch.Tensor | None = None
 ) -> torch.Tensor:
-    """One logit of the thresholds' (thresholds, rows, cols), so that areas enter at one half and leave at a fifth.
+    """Combine the thresholds' (thresholds, rows, cols) to one logit: areas enter at one half and leave at a fifth.
 
     The higher of two scores counts: mostly the logit of 2 mm/yr, which shows small areas and where their edge is, from
     the card's `fine` on; and, where the rate is unusual or a bowl stands out of the delay, the logit of the lowest

@@ -42,7 +42,7 @@ def reliability_of(settings: Mapping[str, Any], tracks: int) -> Reliability | No
 
 
 def highest_of_places(score: Float32) -> Float32:
-    """Highest score of each whole place; (rows, cols) of cells to (rows, cols) of places, NaN where none is known."""
+    """Return the highest score of each whole place, (rows, cols) of cells to places, NaN where none is known."""
     rows, cols = (size // PLACE_CELLS for size in score.shape)
     parts = score[: rows * PLACE_CELLS, : cols * PLACE_CELLS].reshape(rows, PLACE_CELLS, cols, PLACE_CELLS)
     highest = np.where(np.isnan(parts), -np.inf, parts).max(axis=(1, 3))
@@ -50,7 +50,7 @@ def highest_of_places(score: Float32) -> Float32:
 
 
 def fit(score: NDArray[np.floating], moves: NDArray[np.bool_], rounds: int = 50) -> Reliability:
-    """Logistic regression of motion on the logit of the score, both outcomes given equal weight. (n,) each.
+    """Fit motion to the logit of the score by logistic regression, both outcomes given equal weight. (n,) each.
 
     ValueError where one of the outcomes is missing.
     """
@@ -69,7 +69,7 @@ def fit(score: NDArray[np.floating], moves: NDArray[np.bool_], rounds: int = 50)
 
 
 def _logit(score: float | NDArray[np.floating]) -> Float64:
-    """Within LARGEST_LOGIT."""
+    """Return the logit within LARGEST_LOGIT."""
     limit = 1 / (1 + math.exp(LARGEST_LOGIT))
     held = np.clip(np.asarray(score, dtype=np.float64), limit, 1 - limit)
     return np.asarray(np.log(held / (1 - held)))

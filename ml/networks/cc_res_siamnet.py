@@ -79,7 +79,9 @@ class CCResSiamNet(nn.Module):
         self.choice = WindowChoice()
 
     def forward(self, texture: Tensor, beyond: Tensor, part: Tensor, known: Tensor) -> Residuals:
-        """texture: (n, 2, rows, cols), reference and gathered secondary, 0 unknown; multiples of ALIGN_PX.
+        """Estimate the residuals of nodes.
+
+        texture: (n, 2, rows, cols), reference and gathered secondary, 0 unknown; multiples of ALIGN_PX.
 
         beyond: (n, 2, nodes, nodes), pixels that a node's secondary was gathered from beyond its surroundings'
         mean; part: the same, by what part of a pixel a secondary was interpolated, which blurs it and moves its finest
@@ -100,7 +102,7 @@ class CCResSiamNet(nn.Module):
         return Residuals(_placed(own, wide[:, -2:]), _placed(close, near[:, -2:]))
 
     def _met(self, texture: Tensor) -> Tensor:
-        """Answers of squares of POOL_PX pixels, (n, nodes, rows / POOL_PX, cols / POOL_PX)."""
+        """Return answers of squares of POOL_PX pixels, (n, nodes, rows / POOL_PX, cols / POOL_PX)."""
         met = self.joint(self._merged(texture))
         if self.weight is not None:
             met = met * torch.sigmoid(self.weight(met))
@@ -140,18 +142,18 @@ def _conv_after(image: Tensor, x: Tensor, conv: nn.Conv2d) -> Tensor:
 
 
 def _joined(parts: Sequence[Tensor]) -> Tensor:
-    """Channels of all parts, in memory side by side: convolutions over one pixel take a third of the time on a CPU."""
+    """Join the channels of all parts side by side: convolutions over one pixel take a third of the time on a CPU."""
     return torch.cat([part.permute(0, 2, 3, 1) for part in parts], dim=3).permute(0, 3, 1, 2)
 
 
 def _placed(answer: Tensor, shift: Tensor) -> Tensor:
-    """Offsets about where a window was gathered from, and bounded log sigmas."""
+    """Return offsets about where a window was gathered from, and bounded log sigmas."""
     log_sigma = LEAST_LOG_SIGMA + functional.softplus(answer[:, 2:] - LEAST_LOG_SIGMA - 2.0)
     return torch.cat([answer[:, :2] + shift, log_sigma], dim=1)
 
 
 def _window_mean(evidence: Tensor, size: int) -> Tensor:
-    """Means over windows of size px around the middle of every node; beyond the edge nothing counts.
+    """Average windows of size px around the middle of every node; beyond the edge nothing counts.
 
     Along one axis and then the other, by adding: in a third of the time of pooling.
     """
@@ -162,7 +164,7 @@ def _window_mean(evidence: Tensor, size: int) -> Tensor:
 
 
 def _window_sum(cells: Tensor, dim: int, size: int) -> Tensor:
-    """Of the cells of each node along an axis, and of those within size px around its middle."""
+    """Sum the cells of each node along an axis, those within size px around its middle."""
     even, odd = (cells[:, :, at::2] if dim == 2 else cells[..., at::2] for at in (0, 1))
     total, nodes = even + odd, even.shape[dim]
     for away in range(1, (size - NODE_PX) // (2 * POOL_PX) + 1):
@@ -174,7 +176,7 @@ def _window_sum(cells: Tensor, dim: int, size: int) -> Tensor:
 
 
 def correlated(first: Tensor, second: Tensor) -> Tensor:
-    """Products of features at every lag, averaged over squares. first, second: (n, c, rows, cols).
+    """Return products of features at every lag, averaged over squares. first, second: (n, c, rows, cols).
 
     Returns (n, lags c, rows / POOL_PX, cols / POOL_PX), lags from the upper left to the lower right.
     """
@@ -219,14 +221,14 @@ def _pooled_products(first: Tensor, wide: Tensor) -> Tensor:
 
 
 def _lagged(features: Tensor) -> Iterator[tuple[EllipsisType, slice, slice]]:
-    """Where features (..., rows, cols) meet others that are padded by FARTHEST_LAG_PX, lag by lag."""
+    """Yield where features (..., rows, cols) meet others that are padded by FARTHEST_LAG_PX, lag by lag."""
     rows, cols = features.shape[-2:]
     for row, col in ((FARTHEST_LAG_PX + y, FARTHEST_LAG_PX + x) for y, x in LAGS):
         yield (..., slice(row, row + rows), slice(col, col + cols))
 
 
 def _crossed(features: Tensor, cross: nn.Module | None) -> Tensor:
-    """Each image's features (2n, ...) hear of the other's at the same place."""
+    """Mix the other image's features at the same place into each image's, (2n, ...)."""
     if cross is None:
         return features
     heard: Tensor = cross(features.roll(features.shape[0] // 2, 0))
@@ -259,7 +261,7 @@ class Alike(nn.Module):
         self.value = nn.Conv2d(evidence, width, 1)
 
     def forward(self, near: Tensor, own: Tensor) -> Tensor:
-        """near: evidence of narrow windows; own: of the nodes' own squares. (n, width, nodes, nodes)."""
+        """Average nodes that agree, (n, width, nodes, nodes). near: evidence of narrow windows; own: of squares."""
         key, value = self.key(near), functional.relu_(self.value(own))
         inside = torch.ones_like(key[:, :1])
         reach = len(REACH_WEIGHTS) // 2

@@ -34,7 +34,9 @@ class WindowChoice(nn.Module):
         self.answer.load_state_dict({"weight": torch.zeros_like(self.answer.weight), "bias": preferred})
 
     def forward(self, own: Tensor, near: Tensor, known: Tensor) -> tuple[Tensor, Tensor]:
-        """own, near: (n, 4, nodes, nodes): dx, dy, px, in one frame for all nodes, and their log sigmas.
+        """Choose each node's window.
+
+        own, near: (n, 4, nodes, nodes): dx, dy, px, in one frame for all nodes, and their log sigmas.
 
         known: (n, 1, nodes, nodes), share of pixels known; where none is, own and near are finite and mean nothing.
         Returns offsets and log sigmas, (n, 2, nodes, nodes) each.

@@ -86,7 +86,7 @@ def track(
 
 
 def reach(kernels: tuple[int, ...], search: int, posting: int) -> int:
-    """How far around a node the images matter, px: window, search, high-pass, and the neighbours that must agree."""
+    """Return how far around a node the images matter, px: window, search, high-pass, agreeing neighbours."""
     return max(kernels) // 2 + search + HIGH_PASS_PX // 2 + 1 + NEIGHBOURS // 2 * posting
 
 
@@ -121,7 +121,7 @@ def expected_sigma(
 def grid_of_nodes(
     size: Sequence[int], posting: int, device: torch.device
 ) -> tuple[torch.Tensor, torch.Tensor, tuple[int, int]]:
-    """Row and column (n,) of the nodes of an image of so many rows and columns, and the shape of their grid."""
+    """Return row and column (n,) of the nodes of an image of so many rows and columns, and the shape of their grid."""
     rows, cols = (torch.arange(max(1, n // posting), device=device) * posting + posting // 2 for n in size)
     row, col = (part.reshape(-1) for part in torch.meshgrid(rows, cols, indexing="ij"))
     return row, col, (len(rows), len(cols))

@@ -50,7 +50,7 @@ def parameters(method: str) -> dict[str, Any]:
 
 
 def reach_px(m_per_day: float, scale: PixelScale) -> int:
-    """How far, px, ground may move between two images at so many metres a day; no less and no more than is searched."""
+    """Return how far, px, ground may move between two images at so many metres a day, within what is searched."""
     return min(FARTHEST_PX, max(NEAR_PX, math.ceil(m_per_day * scale.days / scale.posting_m)))
 
 
@@ -106,7 +106,7 @@ def _correlated(
     posting: int,
     pieces: Pieces | None,
 ) -> dict[str, Float32]:
-    """Bands of the methods that correlate windows. sampled: parts of the pair, on the device to be used."""
+    """Return bands of the methods that correlate windows. sampled: parts of the pair, on the device to be used."""
     kernels, device, far = _kernels(method), sampled[0].device, coarse.far_starts(found)
     shared = median(pixels_per_cell(sample) for sample in sampled)
     margin = baseline.SINGLE_MARGIN if method == "ncc" else baseline.CHANCE_MARGIN
@@ -138,7 +138,7 @@ def _at_nodes(squares: torch.Tensor, at: Window, posting: int) -> torch.Tensor:
 
 
 def _reasons(bands: dict[str, Float32], found: Search, posting: int) -> dict[str, float]:
-    """Shares of all nodes that have no value, by the reason; what was matched and not trusted has no match."""
+    """Return shares of all nodes that have no value, by the reason; what was matched and not trusted has no match."""
     unknown = np.isnan(bands["dx_px"])
     rows, cols = unknown.shape
     why = _at_nodes(found.reason, Window(0, 0, rows * posting, cols * posting), posting).numpy()

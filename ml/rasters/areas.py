@@ -127,7 +127,7 @@ def areas_in(
 
 
 def signs_and_names(bands: Mapping[str, Float32]) -> tuple[dict[str, Float32], dict[str, Float32]]:
-    """Probabilities by sign, CLASSES, and by name, KINDS; no names of a method that knows the sign only."""
+    """Return probabilities by sign, CLASSES, and by name, KINDS; no names of a method that knows the sign only."""
     if not set(KINDS) <= set(bands):
         return {name: bands[name] for name in CLASSES}, {}
     signs = by_sign(bands["probability"], bands["rate_mm_yr"])
@@ -190,7 +190,7 @@ def motions(
 
 
 def _touch(one: Region, other: Region, widened: int) -> bool:
-    """Whether two regions, both widened by so many cells as their windows are, have cells in common."""
+    """Return whether two regions, both widened by so many cells as their windows are, have cells in common."""
     sides = zip(one.window, other.window, strict=True)
     if any(max(a.start, b.start) >= min(a.stop, b.stop) for a, b in sides):
         return False
@@ -229,7 +229,7 @@ def _area(
     transform: Affine,
     thresholds: AreaThresholds,
 ) -> Area:
-    """Its rates are those of the cells that move as most do."""
+    """Describe an area, its rates those of the cells that move as most do."""
     (rows, cols), mask = motion.region.window, motion.region.mask
     polygon = outline(mask, transform @ Affine.translation(cols.start, rows.start), thresholds.smallest_m2)
     rates = rate_mm_yr[rows, cols][motion.main]
@@ -265,7 +265,7 @@ def to_geographic(polygon: Polygon | MultiPolygon, epsg: int) -> MultiPolygon:
 
 
 def place_as_dict(place: Place, epsg: int) -> dict[str, Any]:
-    """For JSON: peak rate and tilt with their 90 % intervals, and the outlines as GeoJSON in degrees."""
+    """Return a place for JSON: peak rate and tilt with 90 % intervals, and the outlines as GeoJSON in degrees."""
     rates = zip(("peak_rate_mm_yr", "peak_low_mm_yr", "peak_high_mm_yr"), place.peak, strict=True)
     outlines = {name: mapping(to_geographic(getattr(place, name), epsg)) for name in ("motion", "half", "core")}
     tilts = zip(("tilt_mm_m_yr", "tilt_low_mm_m_yr", "tilt_high_mm_m_yr"), place.tilt or (), strict=False)
@@ -294,17 +294,17 @@ class SortedPoints:
     def near(
         self, polygon: Polygon | MultiPolygon, reach_m: float = 0.0
     ) -> tuple[NDArray[np.float64], NDArray[np.float64], Float32]:
-        """x, y and velocity of those within the box of a polygon, widened by reach_m."""
+        """Return x, y and velocity of the points within the box of a polygon, widened by reach_m."""
         at = self._near(polygon, reach_m)
         return self.x[at], self.y[at], self.velocity_mm_yr[at]
 
     def rates_within(self, polygon: Polygon | MultiPolygon) -> Float32:
-        """Velocities of those that stand inside a polygon, (m,)."""
+        """Return velocities of the points inside a polygon, (m,)."""
         x, y, velocity = self.near(polygon)
         return velocity[contains_xy(polygon, x, y)]
 
     def heights_near(self, polygon: Polygon | MultiPolygon, reach_m: float = 0.0) -> Float32 | None:
-        """Heights of the same points; None where none are known."""
+        """Return the heights of the points of `near`; None where none are known."""
         return None if self.height_m is None else self.height_m[self._near(polygon, reach_m)]
 
     def _near(self, polygon: Polygon | MultiPolygon, reach_m: float) -> NDArray[np.intp]:
@@ -316,5 +316,5 @@ class SortedPoints:
 
 
 def count_within(polygon: Polygon | MultiPolygon, tracks: Iterable[SortedPoints]) -> int:
-    """How many points of all tracks, in the polygon's system, stand inside."""
+    """Count the points of all tracks, in the polygon's system, that stand inside."""
     return sum(track.rates_within(polygon).size for track in tracks)

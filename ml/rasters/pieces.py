@@ -40,13 +40,13 @@ class Store(Protocol):
     """Where finished pieces lie. A piece is there wholly or not at all."""
 
     def names(self, stage: str = "") -> set[str]:
-        """Those of a stage, or of all."""
+        """Return the names of the pieces of a stage, or of all."""
 
     def put(self, name: str, arrays: Arrays) -> None:
         """Store a piece, wholly or not at all."""
 
     def get(self, name: str) -> Arrays:
-        """KeyError for a piece that is not there, or is damaged; a damaged one is taken away."""
+        """Return a piece. KeyError where it is not there or damaged; a damaged one is deleted."""
 
     def drop(self, names: Iterable[str]) -> None:
         """Delete these pieces."""
@@ -56,7 +56,7 @@ class Team(Protocol):
     """The workers that make the pieces of one computation. That two make the same one costs time and nothing else."""
 
     def share(self, missing: int) -> bool:
-        """Whether others take part from now on, where so many pieces of a stage are missing."""
+        """Return whether others take part from now on, where so many pieces of a stage are missing."""
 
     def take(self, name: str) -> bool:
         """Have a piece in hand; False where somebody else has."""
@@ -212,7 +212,7 @@ class Pieces:
         self._shared = self._shared or self._team.share(len(missing))
 
         def taken() -> Iterator[str]:
-            """Pieces that are in hand now, until others have all that are missing."""
+            """Yield pieces that are in hand now, until others have all that are missing."""
             nonlocal missing
             while missing:
                 report_progress(1 - len(missing) / len(names))
@@ -260,7 +260,7 @@ class Pieces:
         return json.loads(self.get(stage, "all")["json"].tobytes())
 
     def complete(self, stage: str, places: Iterable[str] = ("all",)) -> bool:
-        """Whether these pieces are there, undamaged: then none is needed that they were made from."""
+        """Return whether these pieces are there, undamaged: then none is needed that they were made from."""
         return all(self._whole(f"{stage}@{place}") for place in places)
 
     def drop(self, *stages: str) -> None:
@@ -271,7 +271,7 @@ class Pieces:
     def quantiles(
         self, stage: str, items: Mapping[str, Item], values: Callable[[Item], Sequence[Float32]], share: float
     ) -> list[float | None]:
-        """Exact quantiles over the whole of what is finite in each of the arrays of every item; None without any."""
+        """Return exact quantiles of all finite values of each of the arrays of every item; None without any."""
         upper, lower = f"{stage}-upper", f"{stage}-lower"
         if not self.complete(stage):
             self.each(upper, items, lambda item: _sparse([quantiles.upper_counts(one) for one in values(item)]))
@@ -341,13 +341,13 @@ class PieceBands(Mapping[str, Float32]):
         return len(self._names)
 
     def blocks(self) -> Iterator[tuple[Window, Mapping[str, Float32]]]:
-        """Each piece and where it lies."""
+        """Yield each piece and where it lies."""
         for place, at in self._at.items():
             yield at, self._pieces.get(self._stage, place)
 
 
 def blocks_of(bands: Mapping[str, Float32]) -> Iterator[tuple[Window, Mapping[str, Float32]]]:
-    """Bands part by part, wherever they lie."""
+    """Yield bands part by part, wherever they lie."""
     if isinstance(bands, PieceBands):
         yield from bands.blocks()
     else:

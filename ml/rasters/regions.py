@@ -99,7 +99,7 @@ class _Patches:
         return below
 
     def strong(self) -> list[int]:
-        """Those that enter, each once, in the order of their first cells."""
+        """Return the patches that enter, each once, in the order of their first cells."""
         return sorted({self._root(number) for number, enters in enumerate(self._enters) if enters})
 
     def _root(self, number: int) -> int:

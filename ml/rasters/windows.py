@@ -13,7 +13,7 @@ class Window(NamedTuple):
 
 
 def cut(shape: tuple[int, int], side: int) -> dict[str, Window]:
-    """Windows (side, side) that cover (rows, cols), by the name of their place."""
+    """Return windows (side, side) that cover (rows, cols), by the name of their place."""
     return {
         f"{row}-{col}": Window(row, col, min(side, shape[0] - row), min(side, shape[1] - col))
         for row in range(0, shape[0], side)
@@ -29,7 +29,7 @@ def grown(at: Window, margin: int, shape: tuple[int, int]) -> Window:
 
 
 def inner(at: Window, outer: Window) -> tuple[slice, slice]:
-    """Where a window lies in a wider one."""
+    """Return where a window lies in a wider one."""
     row, col = at.row - outer.row, at.col - outer.col
     return slice(row, row + at.rows), slice(col, col + at.cols)
 

@@ -30,7 +30,7 @@ def ready(network: Network, device: torch.device) -> Network:
 
 
 def is_compiled(device: torch.device) -> bool:
-    """Whether networks are compiled before they run. ValueError for any other ML_COMPILE than yes and no."""
+    """Return whether networks are compiled before they run. ValueError for any other ML_COMPILE than yes and no."""
     wish = os.environ.get("ML_COMPILE") or "no"
     if wish not in ("yes", "no"):
         raise ValueError(f"ML_COMPILE is {wish!r}; use yes or no")
@@ -39,14 +39,17 @@ def is_compiled(device: torch.device) -> bool:
 
 @contextmanager
 def low_precision(device: torch.device) -> Iterator[None]:
-    """bfloat16 where `precision` says so, else `full_precision`, which also holds for what stays in float32."""
+    """Use bfloat16 where `precision` says so, else `full_precision`, which also holds for what stays in float32."""
     with full_precision(device), torch.autocast(device.type, torch.bfloat16, enabled=precision(device) == BFLOAT16):
         yield
 
 
 @contextmanager
 def full_precision(device: torch.device) -> Iterator[None]:
-    """float32 with all its digits. Else a GPU multiplies it with ten bits (TF32), which is for ML_PRECISION=tf32."""
+    """Use float32 with all its digits.
+
+    Else a GPU multiplies it with ten bits (TF32), which is for ML_PRECISION=tf32.
+    """
     if device.type != "cuda":
         yield
         return
@@ -81,7 +84,7 @@ def input_type(device: torch.device) -> torch.dtype:
 
 
 def has_fast_bfloat16() -> bool:
-    """Whether this CPU multiplies in bfloat16, by tile units (AMX) or AVX-512: a step takes half as long."""
+    """Return whether this CPU multiplies in bfloat16, by tile units (AMX) or AVX-512: a step takes half as long."""
     held = torch.cpu.get_capabilities()
     return bool(held.get("amx_bf16", False) or held.get("avx512_bf16", False))
 

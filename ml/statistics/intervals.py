@@ -19,7 +19,7 @@ class Interval(NamedTuple):
 
 
 def bootstrap(values: Float64, scale: float = 1.0, rounds: int = 2000) -> Interval:
-    """Mean of values (n,) times scale with its 95 % interval over tiles."""
+    """Return the mean of values (n,) times scale with its 95 % interval over tiles."""
     rng = np.random.default_rng(1)
     means = values[rng.integers(0, values.size, (rounds, values.size))].mean(axis=1) * scale
     return Interval(float(values.mean() * scale), *(float(v) for v in np.percentile(means, [2.5, 97.5])))

@@ -38,7 +38,7 @@ def quantile(blocks: Callable[[], Iterable[Float32]], share: float) -> float | N
 
 
 def upper_counts(values: Float32) -> NDArray[np.int64]:
-    """(BUCKETS,): how many of the finite values fall into each bucket."""
+    """Count how many of the finite values fall into each bucket, (BUCKETS,)."""
     counts = np.bincount(_halves(values)[:, UPPER], minlength=BUCKETS)
     counts[(np.arange(BUCKETS) & EXPONENT) == EXPONENT] = 0  # not finite
     return counts[_sorted_halves()]
@@ -51,7 +51,7 @@ def buckets_of(counts: NDArray[np.int64], share: float) -> tuple[int, int]:
 
 
 def lower_counts(values: Float32, buckets: Sequence[int]) -> NDArray[np.int64]:
-    """(buckets, BUCKETS): those in each of these buckets by the lower half of their bits."""
+    """Count the values in each of these buckets by the lower half of their bits, (buckets, BUCKETS)."""
     halves, found = _halves(values), {}
     for bucket in set(buckets):
         upper = _sorted_halves()[bucket]
@@ -85,7 +85,7 @@ def _halves(values: Float32) -> NDArray[np.uint16]:
 
 @cache
 def _sorted_halves() -> NDArray[np.int64]:
-    """(BUCKETS,): upper halves of bits in the order of the values: of negative ones backwards, then the others."""
+    """Return upper halves of bits in the order of the values, (BUCKETS,): negative ones backwards, then the others."""
     return np.concatenate([np.arange(BUCKETS - 1, NEGATIVE - 1, -1), np.arange(NEGATIVE)])
 
 

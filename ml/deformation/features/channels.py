@@ -56,7 +56,7 @@ def grid_noise(grid: RobustGrid) -> float:
 
 
 def noise_scale(noises_mm_yr: Sequence[float]) -> float:
-    """How many times noisier a product is than what a network bears, 1 at least. noises: `grid_noise` of each.
+    """Return how many times noisier a product is than a network bears, 1 at least. noises: `grid_noise` of each.
 
     A product of a few months errs by more than the 2 mm/yr at which motion is drawn; its rates are looked at in units
     so much larger.
@@ -86,7 +86,7 @@ def shown(tracks: list[TrackCells], way: str = "none", gain: float | None = None
 
 
 def phases(tracks: Sequence[TrackCells], gains: Sequence[int]) -> Tensor:
-    """(tracks, gains, rows, cols) float32: the rates' phase at each gain, 0 where unknown."""
+    """Return the rates' phase at each gain, (tracks, gains, rows, cols) float32, 0 where unknown."""
     planes = [[overwrapped(FILLS["none"](track.velocity_mm_yr), gain) for gain in gains] for track in tracks]
     return torch.from_numpy(np.asarray(planes, dtype=np.float32))
 

@@ -127,12 +127,12 @@ def cell_noise(velocity_mm_yr: Float32) -> float:
 
 
 def _spread(values: NDArray[np.floating]) -> float:
-    """Robust standard deviation about zero-centred values; 0 where there are too few."""
+    """Return the robust standard deviation about zero-centred values; 0 where there are too few."""
     return float(MAD_TO_SIGMA * np.median(np.abs(values - np.median(values)))) if values.size >= 10 else 0.0
 
 
 def weighted_mean(residual: Float32, weight: Float32, sigma_cells: float) -> tuple[Float32, Float32]:
-    """Mean under a Gaussian of sigma_cells and the number of independent cells under it; both (rows, cols)."""
+    """Return the mean under a Gaussian of sigma_cells and the independent cells under it; both (rows, cols)."""
     total, weights = _gaussian(residual * weight, sigma_cells), _gaussian(weight, sigma_cells)
     squares = _gaussian(weight**2, sigma_cells / float(np.sqrt(2)))
     known = weights > 1e-6
@@ -151,7 +151,7 @@ def _gaussian(values: Float32, sigma_cells: float) -> Float32:
 
 
 def logistic(x: NDArray[np.floating]) -> NDArray[np.floating]:
-    """1 / (1 + e^−x)."""
+    """Return 1 / (1 + e^−x)."""
     p: NDArray[np.floating] = 1 / (1 + np.exp(-np.clip(x, -30, 30)))
     return p
 

@@ -58,6 +58,6 @@ def sorted_points(cloud: PointCloud) -> SortedPoints:
 
 
 def usual(sigma_mm_yr: Float32) -> float | None:
-    """Median of standard deviations (n,), mm/yr, of those that are known; None where none is."""
+    """Return the median of the known standard deviations of (n,), mm/yr; None where none is."""
     known = sigma_mm_yr[np.isfinite(sigma_mm_yr)]
     return float(np.median(known)) if known.size else None

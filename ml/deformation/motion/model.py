@@ -60,7 +60,7 @@ class Profile(NamedTuple):
 
 
 def base(days: Float64) -> Float64:
-    """Offset, years, and the waves of a year and of half a year where the dates carry them: (2, 4 or 6, dates)."""
+    """Return offset, years, and waves of a year and of half a year where the dates carry them, (2, 4 or 6, dates)."""
     years = (days - days.mean()) / DAYS_PER_YEAR
     rows = [np.ones_like(years), years]
     if np.ptp(years) >= SHORTEST_FOR_A_SEASON_YEARS:
@@ -73,7 +73,7 @@ def base(days: Float64) -> Float64:
 
 
 def _inflation(rows: Float64) -> float:
-    """By how much the variance of the worst coefficient grows because the curves resemble each other."""
+    """Return by how much the variance of the worst coefficient grows because the curves resemble each other."""
     normal = rows @ rows.T
     return float((np.diag(np.linalg.inv(normal)) * np.diag(normal)).max())
 
@@ -102,7 +102,7 @@ class SeriesLikelihood:
         return Candidates(changes, rows, self.whitening.weighted(rows))
 
     def profile(self, changes: tuple[Change, ...], candidates: Candidates) -> Profile:
-        """Of each candidate beside the changes."""
+        """Return the likelihood of each candidate beside the changes."""
         design, weighted = self._design(changes)
         factor = np.linalg.inv(np.linalg.cholesky(weighted @ design.T))  # (models, k, k)
         own = (factor @ (weighted @ self.values_mm)[:, :, None])[:, :, 0]
@@ -115,7 +115,7 @@ class SeriesLikelihood:
         return Profile(twice_log.max(axis=0), float(self._twice_log(left[:, None]).max()))
 
     def fit(self, changes: tuple[Change, ...]) -> Fit:
-        """By the likeliest noise model."""
+        """Fit the changes by the likeliest noise model."""
         design, weighted = self._design(changes)
         inverse = np.linalg.inv(weighted @ design.T)
         right = weighted @ self.values_mm  # (models, k)
@@ -137,11 +137,11 @@ class SeriesLikelihood:
         return np.concatenate([self.base, curves_of(self.days, changes)])
 
     def _design(self, changes: tuple[Change, ...]) -> tuple[Float64, Float64]:
-        """Curves (k, dates), and the same weighted, (models, k, dates)."""
+        """Return curves (k, dates), and the same weighted, (models, k, dates)."""
         rows = self._rows(changes)
         return rows, self.whitening.weighted(rows)
 
     def _twice_log(self, left: Float64) -> Float64:
-        """left: (models, m), weighted squares; the variance is their mean."""
+        """Return twice the log-likelihood; the variance is the mean of left, (models, m), weighted squares."""
         fixed, freedom = self.whitening.log_determinant[:, None], self.days.size - len(self.base)
         return np.asarray(-freedom * np.log(np.maximum(left, NO_POWER)) - fixed, dtype=np.float64)

@@ -85,7 +85,7 @@ class DatedChange(NamedTuple):
     sigma: float
 
     def as_dict(self) -> dict[str, Any]:
-        """For JSON: rounded, dates as 2024-05-31."""
+        """Return the change for JSON: rounded, dates as 2024-05-31."""
         days = {name: getattr(self, name).isoformat() for name in ("day", "first", "last")}
         return {"kind": self.kind, **days, "size": round(self.size, 2), "sigma": round(self.sigma, 2)}
 
@@ -125,7 +125,7 @@ def series_motion(
     half_wave_mm: float | None = HALF_WAVE_MM,
     config: SearchConfig | None = None,
 ) -> SeriesMotion | None:
-    """Motion of one series, (dates,), mm, NaN where missing; None with too few dates.
+    """Describe the motion of one series, (dates,), mm, NaN where missing; None with too few dates.
 
     half_wave_mm: size of an unwrapping error, None where the series can hold none.
     """
@@ -155,7 +155,7 @@ def _without_cycles(days: Float64, values_mm: Float64, half_wave_mm: float | Non
 
 
 def _wild(values_mm: Float64) -> NDArray[np.bool_]:
-    """Values far above, or below, both the medians of those before and after: no trend or step makes one."""
+    """Flag values far above, or below, both the medians of those before and after: no trend or step makes one."""
     known = np.flatnonzero(np.isfinite(values_mm))
     wild = np.zeros(values_mm.size, dtype=bool)
     if known.size > BESIDE:
@@ -170,7 +170,7 @@ def _wild(values_mm: Float64) -> NDArray[np.bool_]:
 
 
 def _with_even_change(series: SeriesLikelihood, fit: Fit) -> Fit:
-    """One rate that changes evenly all the time, where that is as likely as rates that change at once."""
+    """Prefer one rate that changes evenly all the time, where that is as likely as rates that change at once."""
     steps = tuple(one for one in fit.changes if one.kind == "step")
     if len(steps) == len(fit.changes):
         return fit
@@ -195,7 +195,7 @@ def _whole(change: DatedChange, half_wave_mm: float | None) -> DatedChange:
 
 
 def _rate_on(fit: Fit, day: float) -> Rate:
-    """Just after a day."""
+    """Return the rate just after a day."""
     parts = np.zeros(fit.coefficients.size)
     parts[RATE] = 1.0
     for at, one in enumerate(fit.changes, parts.size - len(fit.changes)):
@@ -205,7 +205,7 @@ def _rate_on(fit: Fit, day: float) -> Rate:
 
 
 def _described(fit: Fit, days: Float64, changes: tuple[DatedChange, ...], first: date) -> SeriesMotion:
-    """Everything but the curve."""
+    """Describe the motion of a fit, all but the curve."""
     bends = sorted((one for one in changes if one.kind in ("rate", "curve")), key=lambda one: one.day)
     starts = [float(days[0]), *(float((one.day - first).days) for one in bends if one.kind == "rate")]
     rates = [_rate_on(fit, day) for day in starts]
@@ -244,7 +244,7 @@ def _described(fit: Fit, days: Float64, changes: tuple[DatedChange, ...], first:
 
 
 def _trend(before: Rate, now: Rate) -> Trend:
-    """From one section to the next, between which the rate changed significantly."""
+    """Return the trend from one section to the next, between which the rate changed significantly."""
     if abs(now.mm_yr - before.mm_yr) < LEAST_CHANGE_MM_YR or (before.still and now.still):
         return Trend.STEADY
     if not before.moves and now.moves:
@@ -257,7 +257,7 @@ def _trend(before: Rate, now: Rate) -> Trend:
 
 
 def _season(fit: Fit, days: Float64, first: date) -> tuple[float, int | None]:
-    """Half of the way from lowest to highest, mm, and the month of the highest; (0, None) where no season is sure."""
+    """Return half of the way from lowest to highest, mm, and the month of the highest; (0, None): no season is sure."""
     waves = fit.coefficients.size - len(fit.changes) - 2
     if not waves:
         return 0.0, None

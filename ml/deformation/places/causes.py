@@ -90,7 +90,7 @@ class Causes(NamedTuple):
 
 
 def table_name(n_tracks: int, heights: bool) -> str:
-    """Of the coefficients for so many tracks, with heights or without."""
+    """Return the name of the coefficients for so many tracks, with heights or without."""
     return f"{min(n_tracks, 2)}" + ("" if heights else WITHOUT_HEIGHTS)
 
 
@@ -141,7 +141,7 @@ def core_and_rim(
 def features_of(
     area: Area, core: Mapping[str, float], rim: Mapping[str, float], tracks: Sequence[SortedPoints]
 ) -> Float64:
-    """FEATURES of a measured area, (features,). core, rim: see `core_and_rim`."""
+    """Return FEATURES of a measured area, (features,). core, rim: see `core_and_rim`."""
     place = area.places[0]
     peak, size, half = abs(place.peak.value), area.polygon.area, place.half
     slope, rates = slope_of(tracks, half), rates_of(tracks, area.polygon, half)
@@ -205,14 +205,14 @@ def shares_in(
 
 
 def _elongation(outline: Polygon | MultiPolygon) -> float:
-    """Logarithm of the longer over the shorter side of the smallest rectangle around it."""
+    """Return the logarithm of the longer over the shorter side of the smallest rectangle around it."""
     corners = get_coordinates(outline.minimum_rotated_rectangle)
     sides = np.hypot(*np.diff(corners, axis=0).T)[:2]
     return float(np.log(max(sides) / max(min(sides), 1.0)))
 
 
 def knows_heights(tracks: Sequence[SortedPoints], where: Polygon | MultiPolygon) -> bool:
-    """Whether enough points in and near an outline have heights for a slope to be known."""
+    """Return whether enough points in and near an outline have heights for a slope to be known."""
     return slope_of(tracks, where) is not None
 
 

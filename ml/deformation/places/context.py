@@ -62,7 +62,7 @@ SLOPES = ((0.0, 0.12), (2.0, 0.56), (5.0, 1.1), (10.0, 1.7))
 
 
 def weigh(shares: Mapping[str, float], place: Surroundings) -> Weighed:
-    """Causes with the surroundings taken in; the shares themselves where nothing is known. shares: add up to 1."""
+    """Weigh the causes by the surroundings; the shares themselves where nothing is known. shares: add up to 1."""
     known = terms_of(place)
     if not shares or not known:
         return Weighed(dict(shares), ())
@@ -83,7 +83,10 @@ def terms_of(place: Surroundings) -> tuple[Term, ...]:
 
 
 def _mine(place: Surroundings) -> Sequence[Term]:
-    """Ground sinks over workings and rises over those that fill with water; beside pits lie heaps. Lists have gaps."""
+    """Return the terms of mines: ground sinks over workings and rises where they flood; heaps lie beside pits.
+
+    Lists of mines have gaps.
+    """
     if place.mine_m is None:
         return ()
     if place.mine_m > NEAR_MINE_M:
@@ -98,7 +101,7 @@ def _mine(place: Surroundings) -> Sequence[Term]:
 
 
 def _landslide(place: Surroundings) -> Sequence[Term]:
-    """Slopes that slid slide again; that none was reported says little, for few creeping slopes are."""
+    """Return the terms of slides: where none was reported little follows, as few creeping slopes are reported."""
     if place.slide_m is None or place.slide_m > NEAR_SLIDE_M:
         return ()
     return (Term("landslide", place.slide_m, {LANDSLIDE: 4.0 if place.slide_m <= AT_SLIDE_M else 1.5}),)
@@ -120,7 +123,10 @@ def _ice(place: Surroundings) -> Sequence[Term]:
 
 
 def _line(place: Surroundings) -> Sequence[Term]:
-    """Banks settle, and ground sinks over tunnels: long and thin along what is built. No cause of ours is a tunnel."""
+    """Return the terms of long thin motion along lines: banks settle, and ground sinks over tunnels.
+
+    None of KINDS is a tunnel.
+    """
     if place.line_share is None or place.line_share < ALONG_SHARE or place.elongation < LONG:
         return ()
     factors = {OTHER: 20.0, GROUNDWATER: 0.5} if place.in_tunnel else {FILL: 4.0, GROUNDWATER: 0.5}

@@ -51,7 +51,7 @@ class View(NamedTuple):
 
 
 def reach_m(area: Area) -> float:
-    """How far around an area its surroundings reach, m."""
+    """Return how far around an area its surroundings reach, m."""
     return float(max(AROUND_M, AROUND_SHARE * area.polygon.area**0.5))
 
 
@@ -108,7 +108,7 @@ def _rough(polygon: Polygon | MultiPolygon, width_m: float) -> BaseGeometry:
 
 
 def _background(polygon: Polygon | MultiPolygon, samples: Samples, otherwise_mm_yr: float) -> Background:
-    """Median around the area, and the spread of the medians of squares as large as the gap to it."""
+    """Return the median around the area, and the spread of the medians of squares as large as the gap to it."""
     side = polygon.area**0.5
     off = max(OFF_M, OFF_SHARE * side)
     rough = _rough(polygon, off)
@@ -181,7 +181,7 @@ def _place(view: View, height: Float64, peak: Peak, level: float, sign: float) -
 def _peak_and_tilt(
     view: View, at: tuple[float, float], radius_m: float, otherwise: float, sign: float
 ) -> tuple[PeakRate, Tilt | None]:
-    """From draws of the field, with what the surroundings and the model leave open added."""
+    """Measure peak and tilt from draws of the field, with what the surroundings and the model leave open added."""
     cells = cell_means(view.samples, *at, radius_m)
     rng = np.random.default_rng(0)
     tilt = None

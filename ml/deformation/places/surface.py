@@ -84,7 +84,7 @@ def without_spikes(x: Float64, y: Float64, velocity_mm_yr: Float32, height_m: Fl
 
 
 def _middle(values: Float64) -> Float64:
-    """Median of each row of an odd number of values."""
+    """Return the median of each row of an odd number of values."""
     middle = values.shape[1] // 2
     return np.asarray(np.partition(values, middle, axis=1)[:, middle])
 
@@ -96,7 +96,7 @@ def square_of(x: Float64, y: Float64, side_m: float) -> NDArray[np.int64]:
 
 
 def _tree(at: Float64) -> cKDTree:
-    """Halved at the middle and not at the median: built in half of the time, and searched as fast."""
+    """Build a tree halved at the middle, not the median: built in half of the time, and searched as fast."""
     return cKDTree(at, balanced_tree=False, compact_nodes=False)
 
 
@@ -131,7 +131,7 @@ def rate_surface(samples: Samples, bounds: tuple[float, float, float, float]) ->
 
 
 def _widest_that_agrees(total: Float64, count: Float64, noise_mm_yr: float) -> tuple[Float64, Float64]:
-    """Kernel mean and standard error of each node, (rows, cols). total: sum of the points' rates in each cell."""
+    """Return kernel mean and standard error of each node, (rows, cols). total: sum of the points' rates by cell."""
     low, high = np.full(total.shape, -np.inf), np.full(total.shape, np.inf)
     agrees = np.ones(total.shape, dtype=bool)
     rate, sigma = np.full(total.shape, np.nan), np.full(total.shape, np.nan)

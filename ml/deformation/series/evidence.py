@@ -29,7 +29,7 @@ class SeriesEvidence(NamedTuple):
     odd_even_mm_yr: float | None = None
 
     def as_dict(self) -> dict[str, Any]:
-        """For JSON: rounded, the date as 2024-05-31."""
+        """Return the evidence for JSON: rounded, the date as 2024-05-31."""
 
         def as_json(value: Any) -> Any:
             return value.isoformat() if isinstance(value, date) else round(value, 2) if value is not None else None
@@ -38,7 +38,7 @@ class SeriesEvidence(NamedTuple):
 
 
 def series_evidence(displacement_mm: Float32, dates: Sequence[date], half_wave_mm: float) -> SeriesEvidence:
-    """Evidence of series (n, dates), mm, NaN where missing."""
+    """Collect the evidence of series (n, dates), mm, NaN where missing."""
     days = np.array([(day - dates[0]).days for day in dates])
     summary = summarise(displacement_mm, days, half_wave_mm)
     known = np.isfinite(summary.odd_even_mm_yr)

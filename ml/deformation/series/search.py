@@ -50,11 +50,11 @@ class ProjectedSeries(NamedTuple):
         return ProjectedSeries(*(part[rows] if len(part) == len(self.residual) else part for part in self)).spread()
 
     def spread(self) -> "ProjectedSeries":
-        """Every part with a row for each series, without copies."""
+        """Expand every part to a row for each series, without copies."""
         return ProjectedSeries(*(np.broadcast_to(part, (len(self.residual), *part.shape[1:])) for part in self))
 
     def overlaps(self, at: NDArray[np.intp]) -> Float32:
-        """Product of a step at a date (s,) with one at every date, both without the curves, (s, dates)."""
+        """Return the product of a step at a date (s,) with one at every date, both without the curves, (s, dates)."""
         rows = np.arange(len(at))
         after_both = np.minimum(self.counts, self.counts[rows, at][:, None])  # they fall from date to date
         common = _product(self.basis_sums, self.basis_sums[rows, at])
@@ -68,7 +68,7 @@ class ProjectedSeries(NamedTuple):
 
 
 def _product(curves: Float32, factors: Float32) -> Float32:
-    """Curves (s, dates, curves) times factors (s, curves), (s, dates).
+    """Multiply curves (s, dates, curves) by factors (s, curves), (s, dates).
 
     OpenBLAS may raise the flag for invalid values though all are finite: github.com/numpy/numpy/issues/24067.
     """
@@ -89,7 +89,7 @@ class PickedSteps(NamedTuple):
 
 
 def pick(series: ProjectedSeries, least_mm: float, config: SearchConfig) -> tuple[NDArray[np.intp], PickedSteps]:
-    """Which of s series step, (k,), and their steps. least_mm: size of the smallest."""
+    """Return which of s series step, (k,), and their steps. least_mm: size of the smallest."""
     noise_mm = _noise_between_dates(series.residual, series.mask)
     rows = np.flatnonzero(_best(series, series.sums, noise_mm, least_mm, config))
     some, noise_mm = series.only(rows), noise_mm[rows]
@@ -111,7 +111,7 @@ def pick(series: ProjectedSeries, least_mm: float, config: SearchConfig) -> tupl
 
 
 def fit(series: ProjectedSeries, at: NDArray[np.intp]) -> PickedSteps:
-    """Sizes of steps at dates (s, most), together by least squares."""
+    """Fit the sizes of steps at dates (s, most), together by least squares."""
     used = at > 0
     slots = np.flatnonzero(used.any(axis=0))
     overlaps = [series.overlaps(at[:, slot]) for slot in slots]
@@ -131,7 +131,7 @@ def fit(series: ProjectedSeries, at: NDArray[np.intp]) -> PickedSteps:
 
 
 def projected(residual_mm: Float32, curves: Projection, config: SearchConfig) -> ProjectedSeries:
-    """Of series (n, dates) from which `curves` have been taken."""
+    """Prepare series (n, dates) from which `curves` have been taken."""
     counts, basis_sums = (_from_each_on(part) for part in (curves.mask, curves.basis))
     power = counts - np.einsum("mtp,mtp->mt", basis_sums, basis_sums)
     inside = (counts >= config.fewest_dates) & (counts[:, :1] - counts >= config.fewest_dates)

@@ -60,7 +60,7 @@ def find_steps(
 
 
 def undo(series_mm: Float32, steps: Steps, half_wave_mm: float) -> Float32:
-    """Series (n, dates) without the whole cycles of their steps."""
+    """Return series (n, dates) without the whole cycles of their steps."""
     after = np.arange(series_mm.shape[1]) >= steps.date[:, None]
     jumps = after * (steps.cycles * np.float32(half_wave_mm))[:, None]
     mended = series_mm.copy()

@@ -99,7 +99,7 @@ def _surest(shape: Shape, amplitude: Float32, sigma: Float32, spread: float) -> 
 
 
 def _spread(score: Float32, cell_km: float, shape: Shape) -> float:
-    """How much wider the scores of a shape scatter over a scene than one, by their middle and by their tails.
+    """Return how much wider the scores of a shape scatter over a scene than one, by their middle and by their tails.
 
     Unwrapping errors give tails that a Gaussian has not. What moves may hold much of a scene: hence a limit.
     """
@@ -112,7 +112,7 @@ def _spread(score: Float32, cell_km: float, shape: Shape) -> float:
 def draw_regions(
     bowls: Sequence[Bowl], cells: WideCells, still_mm_yr: Float32, beside_mm_yr: Float32
 ) -> list[WideRegion]:
-    """Bowls of one sign whose outlines touch are one region, the surest region first.
+    """Join bowls of one sign whose outlines touch to regions, the surest first.
 
     still_mm_yr: (rows, cols), what counts as still in each cell; beside_mm_yr: (rows, cols), motion beside the bowls.
     """
@@ -141,7 +141,7 @@ class _Field:
         return np.asarray(bowl.peak_mm_yr * bowl.shape.at(south, east), dtype=np.float32)
 
     def inside(self, bowl: Bowl) -> NDArray[np.bool_]:
-        """Where the ground moves with a bowl: faster than 2 mm/yr or its noise, as far as its shape reaches."""
+        """Return where the ground moves with a bowl: faster than 2 mm/yr or its noise, as far as its shape reaches."""
         level = min(max(DRAWN_MM_YR, bowl.sigma_mm_yr), abs(bowl.peak_mm_yr) / 2)
         reach = np.exp(-(FARTHEST_RADII**2)) * abs(bowl.peak_mm_yr)
         return np.asarray(self.faster(bowl, level) & (np.abs(self.model(bowl)) >= reach))
@@ -176,7 +176,7 @@ def _touching(bowls: list[Bowl], masks: list[NDArray[np.bool_]]) -> list[list[in
 
 
 def _region(bowls: list[Bowl], masks: list[NDArray[np.bool_]], field: _Field) -> WideRegion | None:
-    """None where too little ground moves with the bowls."""
+    """Describe a region; None where too little ground moves with the bowls."""
     mask = _without_scraps(np.logical_or.reduce(masks), SMALLEST_M2 / field.transform.a**2)
     if not (mask & field.known).any():
         return None

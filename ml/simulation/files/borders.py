@@ -63,7 +63,7 @@ def _coast(nation: Nation) -> Polygon:
 
 
 def _winding(places_m: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Borders as they run in a landscape, the same for both sides; (n, 2)."""
+    """Return borders as they run in a landscape, the same for both sides; (n, 2)."""
     x, y = places_m.T
     return np.column_stack([x + 700 * np.sin(y / 1_700) + 250 * np.sin(y / 600), y + 700 * np.sin(x / 1_900)])
 

@@ -47,7 +47,7 @@ def write_products(nation: Nation, folder: Path) -> tuple[Path, ...]:
 
 
 def part_of(track: TrackPoints, inside: NDArray[np.bool_], burst: int) -> TrackPoints:
-    """Those points of a track that a burst holds. inside: (n,)."""
+    """Return the points of a track that a burst holds. inside: (n,)."""
     single = {
         name: getattr(track, name)[inside]
         for name in (
@@ -194,7 +194,7 @@ def ellipse(frame: LocalFrame, centre: Offset, half_m: tuple[float, float]) -> P
 
 
 def geographic(frame: LocalFrame, places: Sequence[Offset]) -> list[tuple[float, float]]:
-    """Longitude and latitude of places."""
+    """Return longitude and latitude of places."""
     east_m, north_m = (np.array(part, dtype=np.float64) for part in zip(*places, strict=True))
     longitude, latitude = to_geographic(*frame.to_grid(east_m, north_m))
     return list(zip(longitude.tolist(), latitude.tolist(), strict=True))

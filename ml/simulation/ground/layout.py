@@ -55,7 +55,7 @@ def _nudged(rng: np.random.Generator, place: Offset, by_m: float) -> Offset:
 
 
 def _lowest_bearing_deg(rng: np.random.Generator, terrain: Terrain) -> float:
-    """Bearing from the island's centre whose ground 2.9 km out is lowest and wholly land: towns stand low."""
+    """Return the bearing from the island's centre whose ground 2.9 km out is lowest and all land: towns stand low."""
     start_deg = rng.uniform(0, 30)
     east_m, north_m = terrain.cell_centres()
     choices: list[tuple[float, float]] = []

@@ -162,7 +162,7 @@ class _Ground:
         return level.astype(np.float32)
 
     def quiet_sites(self) -> tuple[Event, Event]:
-        """Where the surface changes and where the body moves: open land, far from each other and from all else."""
+        """Return where the surface changes and where the body moves: open land, far from all else."""
         x, y = self.centres(1)
         cell = self._cells(x, y)
         land = self.region.land_cover[cell] != LandCover.SEA

@@ -130,7 +130,7 @@ def survey(
     date_rng: np.random.Generator,
     track_rngs: Sequence[np.random.Generator],
 ) -> Region:
-    """See land and what moves on it from every track of the config."""
+    """Survey land and what moves on it from every track of the config."""
     dates = acquisition_dates(date_rng, config.first_date, config.years, config.repeat_days, config.date_count)
     scene = Scene(terrain, cover, moving, dates)
     tracks = tuple(
@@ -150,7 +150,7 @@ class Scene(NamedTuple):
 
 
 def observe(rng: np.random.Generator, scene: Scene, geometry: TrackGeometry, config: RegionConfig) -> TrackPoints:
-    """See a scene from one track: points, truth along the line of sight, noise, series, and the fit to them."""
+    """Observe a scene from one track: points, truth along the line of sight, noise, series, and the fit to them."""
     terrain = scene.terrain
     easting_m, northing_m = scatter_points(rng, terrain, scene.land_cover, config.density)
     east_m, north_m = terrain.frame.to_local(easting_m, northing_m)
