@@ -68,7 +68,7 @@ LONGEST_TITLE, LONGEST_SENTENCE = 160, 400  # letters
 
 
 def payload(message: OutgoingMessage, cards: KeptCards) -> bytes:
-    """Return what a device shows, as JSON for static/js/notifications/push/worker.js, without an address or a region of a person.
+    """Return what a device shows, as JSON for its service worker, without an address or a region of a person.
 
     message: as `selectors.messages_to_deliver` reads it.
     """

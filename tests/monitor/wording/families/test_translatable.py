@@ -5,8 +5,8 @@ from itertools import product
 
 import pytest
 from django.utils import translation
-from tests.monitor.families.test_changes import motion
-from tests.monitor.families.test_voices import figures, source, velocity
+from tests.monitor.wording.families.test_changes import motion
+from tests.monitor.wording.families.test_voices import figures, source, velocity
 
 from detection.kinds import KINDS, Kind
 from detection.rules.lifecycle import State
