@@ -11,8 +11,7 @@ from django.utils import translation
 from django.utils.translation import gettext as _
 
 from monitor.models.messages import OutgoingMessage
-from monitor.wording.cards.features import alert_title
-from monitor.wording.cards.kept import KeptCards
+from monitor.wording.cards.cards import KeptCards, alert_title
 from monitor.wording.cards.steps import what_happened
 
 SITE = "Ground Motion Monitor"

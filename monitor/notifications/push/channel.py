@@ -12,7 +12,7 @@ from monitor.notifications.base import InHand, Never, Outcome
 from monitor.notifications.push.body import payload
 from monitor.notifications.push.encryption import encrypt
 from monitor.notifications.push.keys import authorization, from_text, to_text
-from monitor.wording.cards.kept import KeptCards
+from monitor.wording.cards.cards import KeptCards
 
 KEEP_SECONDS = 7 * 24 * 3600  # for a device that is switched off
 GONE = (404, 410)

@@ -8,9 +8,7 @@ from django.utils import translation
 from detection.models import AlertTransition
 from monitor.models.messages import OutgoingMessage
 from monitor.subscribers.subscriptions.endpoints import labels_of
-from monitor.wording.cards.cards import AlertCard
-from monitor.wording.cards.features import PROPERTIES, alert_title
-from monitor.wording.cards.kept import KeptCards
+from monitor.wording.cards.cards import PROPERTIES, AlertCard, KeptCards, alert_title
 from monitor.wording.cards.steps import update_sentences
 
 FIGURES = ("rate_mm_yr", "rate_sigma_mm_yr", "peak_rate_mm_yr", "speed_m_day", "speed_sigma_m_day", "area_m2")

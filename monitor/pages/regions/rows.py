@@ -25,7 +25,7 @@ from monitor.pages.regions.selectors import fields_in, looks_at
 from monitor.web.context import MOST_CREDITS, shortened, site_facts
 from monitor.wording import administrative as words
 from monitor.wording.cards.cards import alert_cards
-from monitor.wording.cards.regions import alerts_touching
+from monitor.wording.cards.filters import alerts_touching
 from monitor.wording.states import UNREVIEWED
 
 MOST_CARDS = 24

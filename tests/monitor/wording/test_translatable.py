@@ -13,7 +13,7 @@ from monitor.maps.imaging.pixels import RATIO_WORDS
 from monitor.maps.map.layers import LAYERS
 from monitor.maps.rasters.catalogue import pair_label
 from monitor.maps.rasters.layers import RASTER_LAYERS
-from monitor.maps.rasters.visibility import Ground, Visibility, visibility_words
+from monitor.maps.rasters.visibility import Scope, Visibility, visibility_words
 from monitor.operations.jobs import kinds as jobs
 from monitor.operations.jobs.rows import ADVICE
 from monitor.pages.events.words import KIND_WORDS, LOOK_FOR, coherence_near, motion_near, waiting_sentence, when_words
@@ -134,9 +134,9 @@ def test_areas_that_people_choose():
         assert whole(refused.value.error), circle
 
 
-@pytest.mark.parametrize(("ground", "unseen", "noticed"), list(product(Ground, (0.0, 0.12), (3.6, float("inf")))))
-def test_what_would_be_noticed(ground, unseen, noticed):
-    assert whole(visibility_words(Visibility(unseen, noticed, DAY), ground))
+@pytest.mark.parametrize(("scope", "unseen", "noticed"), list(product(Scope, (0.0, 0.12), (3.6, float("inf")))))
+def test_what_would_be_noticed(scope, unseen, noticed):
+    assert whole(visibility_words(Visibility(unseen, noticed, DAY), scope))
 
 
 def test_subscriptions():
