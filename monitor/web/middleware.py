@@ -155,13 +155,9 @@ def answer_fault(request: HttpRequest) -> HttpResponseBase:
     """
     fault = sys.exc_info()[1]
     if isinstance(fault, OSError) and fault.errno in DISK_IS_FULL:
-        return _no_room(request, fault)
+        logger.error("a disk is full, no answer to %s: %s", request.path, fault)
+        return _later(request, 507, "a disk of the server is full", DISK_SECONDS)
     return server_error(request)
-
-
-def _no_room(request: HttpRequest, fault: OSError) -> HttpResponse:
-    logger.error("a disk is full, no answer to %s: %s", request.path, fault)
-    return _later(request, 507, "a disk of the server is full", DISK_SECONDS)
 
 
 def _later(request: HttpRequest, status: int, error: str, seconds: int) -> HttpResponse:

@@ -177,8 +177,7 @@ def named_area(name: str, text: str, largest_km2: float) -> Region | None:
     if size_km2 > largest_km2:
         large = _("the reference is %(size)s km² large") if name == "reference" else _("the area is %(size)s km² large")
         raise Refusal(
-            large % {"size": whole(size_km2)},
-            _("Choose one of at most %(most)s km².") % {"most": whole(largest_km2)},
+            large % {"size": whole(size_km2)}, _("Choose one of at most %(most)s km².") % {"most": whole(largest_km2)}
         )
     return region
 

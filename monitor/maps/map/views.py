@@ -5,7 +5,6 @@ import csv
 import numpy as np
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.shortcuts import render
-from django.utils.cache import get_conditional_response
 from django.views.decorators.http import require_safe
 
 from detection.kinds import KINDS
@@ -20,7 +19,9 @@ from monitor.maps.map.context_tiles import BY_KIND, context_tile, overlays_avail
 from monitor.maps.map.layers import BY_NAME
 from monitor.maps.map.place_search import place_search
 from monitor.maps.map.series import point_body, point_find
+from monitor.maps.map.tile_geometry import VECTOR_TILE
 from monitor.maps.rasters.layers import RASTER_LAYERS
+from monitor.maps.rasters.pictures import unless_held
 from monitor.maps.rasters.tiles import is_tile
 from monitor.wording.cards.cards import alert_cards
 from monitor.wording.glossary import GLOSSARY
@@ -125,13 +126,13 @@ def points(request: HttpRequest, layer: str, z: int, x: int, y: int) -> HttpResp
         raise Http404("There is no such tile.")
     products = selectors.layer_products(layer=BY_NAME[layer], tile=(z, x, y))
     etag = selectors.tile_fingerprint(layer=BY_NAME[layer], products=products, z=z, x=x, y=y)
-    response = get_conditional_response(request, etag=etag)
-    if response is None:
-        tile = selectors.points_tile(products=products, z=z, x=x, y=y)
-        response = HttpResponse(tile, content_type="application/vnd.mapbox-vector-tile")
-    response["ETag"] = etag
-    response["Cache-Control"] = "public, max-age=60"
-    return response
+    return unless_held(
+        request,
+        etag,
+        lambda: selectors.points_tile(products=products, z=z, x=x, y=y),
+        VECTOR_TILE,
+        "public, max-age=60",
+    )
 
 
 @require_safe
@@ -141,6 +142,4 @@ def context(request: HttpRequest, kind: str, z: int, x: int, y: int) -> HttpResp
     if kind not in BY_KIND or not is_tile(z, x, y):
         raise Http404("There is no such tile.")
     tile = context_tile(overlay=BY_KIND[kind], z=z, x=x, y=y)
-    response = HttpResponse(tile, content_type="application/vnd.mapbox-vector-tile")
-    response["Cache-Control"] = "public, max-age=300"
-    return response
+    return HttpResponse(tile, content_type=VECTOR_TILE, headers={"Cache-Control": "public, max-age=300"})

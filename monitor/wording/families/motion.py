@@ -61,7 +61,8 @@ class MotionVoice(PairVoice):
 
     def cause(self, alert: AlertFigures) -> str:
         """Return that the cause is not identified, unless the kind names it."""
-        return "" if alert.kind == Kind.FAST_LANDSLIDE else _("The cause is not identified.")
+        named = alert.kind in (Kind.FAST_LANDSLIDE, Kind.GLACIER_SURGE)
+        return "" if named else _("The cause is not identified.")
 
     def limits_of_pairs(self, cell_m: float, days: int) -> list[str]:
         """Return the slowest motion that shows, and that only motion along the ground does."""
@@ -120,7 +121,3 @@ class SurgeVoice(MotionVoice):
             "usual": usual,
         }
         return f"{since} {lately}"
-
-    def cause(self, alert: AlertFigures) -> str:
-        """Return nothing: the kind names the cause."""
-        return ""

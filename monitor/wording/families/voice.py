@@ -135,17 +135,11 @@ def advice_in_state(state: str, steps: Sequence[Any]) -> list[str]:
     return [str(step) for step in ((UNREVIEWED_HINT, *steps) if state in UNREVIEWED else steps)]
 
 
-class PairVoice(ABC):
-    """Base of the voices of families that are detected in pairs of images."""
-
-    severities: Mapping[str, Severity]
-
-    def severity(self, grade: str) -> Severity:
-        """Return the words of a grade."""
-        return self.severities[grade]
+class VoiceWithoutCauses:
+    """Base of voices that know neither causes nor wide regions."""
 
     def region_note(self, alert: AlertFigures) -> str:
-        """Return nothing: pairs show places."""
+        """Return nothing: only places are shown."""
         return ""
 
     def cause(self, alert: AlertFigures) -> str:
@@ -155,6 +149,16 @@ class PairVoice(ABC):
     def causes(self, alert: AlertFigures) -> list[str]:
         """Return nothing: no cause is known."""
         return []
+
+
+class PairVoice(VoiceWithoutCauses, ABC):
+    """Base of the voices of families that are detected in pairs of images."""
+
+    severities: Mapping[str, Severity]
+
+    def severity(self, grade: str) -> Severity:
+        """Return the words of a grade."""
+        return self.severities[grade]
 
     def advice(self, kind: str, state: str) -> list[str]:
         """Return the kind's advice."""
@@ -177,12 +181,12 @@ class PairVoice(ABC):
         """Return the limits of the family. cell_m: widest posting; days: longest temporal baseline."""
 
 
-class DrawnVoice:
+class DrawnVoice(VoiceWithoutCauses):
     """Voice of one alert, in the place of its family's, which lends the names of grades and the advice."""
 
     def __init__(self, own: FamilyVoice) -> None:
         self._own = own
-        self.ended = own.ended
+        self.ended, self.advice, self.finding = own.ended, own.advice, own.finding
         self.evidence: Evidence = own.evidence._replace(
             why=gettext_lazy("A specialist reported this place. No computer found it."), series=""
         )
@@ -201,25 +205,9 @@ class DrawnVoice:
         unknown = _("No satellite data of this service show it, so that nothing is known of its speed.")
         return f"{said % {'day': day_words(alert.last_motion)}} {unknown}"
 
-    def cause(self, alert: AlertFigures) -> str:
-        """Return nothing: no cause is known."""
-        return ""
-
     def severity(self, grade: str) -> Severity:
         """Return the family's name of the grade, with who judged it."""
         return Severity(self._own.severity(grade).label, gettext_lazy("A specialist judged how important this is."))
-
-    def region_note(self, alert: AlertFigures) -> str:
-        """Return nothing: no rate is known."""
-        return ""
-
-    def causes(self, alert: AlertFigures) -> list[str]:
-        """Return nothing: no cause is known."""
-        return []
-
-    def advice(self, kind: str, state: str) -> list[str]:
-        """Return the family's advice."""
-        return self._own.advice(kind, state)
 
     def limits(self, alert: AlertFigures, sources: Sequence[Any]) -> list[str]:
         """Return what a drawn outline cannot show."""
@@ -227,7 +215,3 @@ class DrawnVoice:
             _("The outline was drawn by hand. The ground around it may move as well."),
             _("The computer did not find this place, so its end cannot be seen by the computer either."),
         ]
-
-    def finding(self, detection: DetectionFigures, source: Any) -> Finding:
-        """Return the family's words for a detection."""
-        return self._own.finding(detection, source)
