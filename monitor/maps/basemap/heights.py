@@ -41,7 +41,7 @@ def heights_tile(*, z: int, x: int, y: int) -> bytes:
     box = Polygon.from_bbox(drawing.tile_bounds_deg(z, x, y))
     rows = ElevationTile.objects.filter(footprint__intersects=box).order_by("-posting_m", "-pk")[:MOST_RASTERS]
     heights_m = np.zeros((drawing.TILE_PIXELS, drawing.TILE_PIXELS))
-    for row in rows:  # the finest is laid over the others
+    for row in rows:  # the finest is on top
         read = read_source(
             RasterSource(row.raster, ""), lambda dataset: drawing.tile_values(dataset, ["elevation_m"], z, x, y)
         )
