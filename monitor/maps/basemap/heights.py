@@ -47,13 +47,8 @@ def heights_tile(*, z: int, x: int, y: int) -> bytes:
         )
         if read is not None:
             heights_m = np.where(np.isfinite(read[0]), read[0], heights_m)
-    step_m = _step_m(z)
+    step_m = 2.0 ** math.floor(math.log2(EQUATOR_M / 2**z / drawing.TILE_PIXELS / STEPS_OF_PIXEL))
     return drawing.png(encoded(np.round(heights_m / step_m) * step_m))
-
-
-def _step_m(z: int) -> float:
-    """Return the step of heights in a tile, a power of two."""
-    return 2.0 ** math.floor(math.log2(EQUATOR_M / 2**z / drawing.TILE_PIXELS / STEPS_OF_PIXEL))
 
 
 def encoded(heights_m: NDArray[np.float64]) -> NDArray[np.uint8]:

@@ -66,11 +66,6 @@ def _metres_a_day(offsets: Float32, images: InputGrid) -> Float32:
     return (offsets - shift) * np.float32(images.posting_m / images.days)
 
 
-def _days_before(day: Float32, images: InputGrid) -> Float32:
-    """Return days from that day to the later image."""
-    return np.float32(images.last_day) - day
-
-
 RASTER_LAYERS = (
     RasterLayer(
         "probability",
@@ -206,7 +201,7 @@ RASTER_LAYERS = (
             "Only dates with a confirmed change can be chosen."
         ),
         gettext_lazy("Dark: first seen in the later image. Pale: seen in images up to 24 days before."),
-        of_pair=_days_before,
+        of_pair=lambda day, images: np.float32(images.last_day) - day,
         needs="confirmed_share",
     ),
     RasterLayer(
