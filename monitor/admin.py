@@ -1,4 +1,4 @@
-"""What other applications would show in Django's admin and nobody needs to read there: secrets, sessions, addresses."""
+"""Tables of other applications that Django's admin does not show: secrets, sessions, addresses."""
 
 from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator

@@ -28,7 +28,7 @@ class GuardedScheduler(DatabaseScheduler):
     """The database scheduler, silent while another beat leads. The lock dies with its process."""
 
     leading = False
-    _last_tick = float("inf")  # by the wall clock: the first tick looks as if the clock had been set back
+    _last_tick = float("inf")  # by the wall clock: at the first tick the clock seems to have been set back
     _last_sign = float("-inf")
 
     def tick(self, *args, **kwargs) -> float:

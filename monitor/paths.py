@@ -1,4 +1,4 @@
-"""Where this copy of the code has its templates and static files, and in which folder it works.
+"""Folders of this copy of the code: its templates and static files, and the folder in which it works.
 
 A checkout has them beside its packages and works in itself. A wheel carries them inside the package `monitor`
 (pyproject.toml), and an installed copy works in the folder that its commands are started in.

@@ -7,9 +7,6 @@ from django.views.generic import RedirectView
 
 from monitor.maps.basemap import views as basemap
 from monitor.maps.charts import views as charts
-from monitor.maps.map import places_view as places
-from monitor.maps.map import points_view as points
-from monitor.maps.map import tiles_view as tiles
 from monitor.maps.map import views as map
 from monitor.maps.rasters import views as rasters
 from monitor.notifications.mail import relays
@@ -60,16 +57,16 @@ urlpatterns = [
     path("glaciers/", glaciers.glacier_list, name="glacier-list"),
     path("glaciers/<str:glacier>/", glaciers.glacier_detail, name="glacier-detail"),
     path("glaciers/<str:glacier>/series.csv", glaciers.glacier_csv, name="glacier-csv"),
-    path("places/", places.place_list, name="place-list"),
-    path("places.json", places.places_json, name="places-json"),
+    path("places/", map.place_list, name="place-list"),
+    path("places.json", map.places_json, name="places-json"),
     path("products/", products.product_list, name="product-list"),
     path("products/<int:product>/", desk.of_product, name="product-analysis"),
     path("products/<int:product>/refused.csv", products.refused_rows, name="product-refused"),
     path("products/<int:product>/change.tif", products.release_change, name="product-change"),
     path("api/v1/", api_page.api_page, name="api-page"),
     path("api/v1/", api.urls),
-    path("api/points/<int:product>/<str:pid>/series/", points.series_json, name="point-series"),
-    path("api/points/<int:product>/<str:pid>/series.csv", points.series_csv, name="point-series-csv"),
+    path("api/points/<int:product>/<str:pid>/series/", map.series_json, name="point-series"),
+    path("api/points/<int:product>/<str:pid>/series.csv", map.series_csv, name="point-series-csv"),
     path("ogc/", include(standards.routes("ogc"))),
     path("stac/", include(standards.routes("stac"))),
     path("tilejson/", tilejson.index, name="tilejson-index"),
@@ -81,9 +78,9 @@ urlpatterns = [
     path("charts/frames.json", charts.frames, name="chart-frames"),
     path("record/", record.record, name="record"),
     path("record/alerts.csv", record.record_csv, name="record-csv"),
-    path("tiles/points/<str:layer>/<int:z>/<int:x>/<int:y>.mvt", tiles.points, name="points-tile"),
+    path("tiles/points/<str:layer>/<int:z>/<int:x>/<int:y>.mvt", map.points, name="points-tile"),
     path("tiles/periods/<str:layer>/<int:z>/<int:x>/<int:y>.mvt", charts.tile, name="period-tile"),
-    path("tiles/context/<str:kind>/<int:z>/<int:x>/<int:y>.mvt", tiles.context, name="context-tile"),
+    path("tiles/context/<str:kind>/<int:z>/<int:x>/<int:y>.mvt", map.context, name="context-tile"),
     path("tiles/rasters/<str:layer>/<str:group>/<int:z>/<int:x>/<int:y>.png", rasters.tile, name="raster-tile"),
     path("tiles/ground/<int:z>/<int:x>/<int:y>.mvt", basemap.ground, name="ground-tile"),
     path("tiles/world/<int:z>/<int:x>/<int:y>.mvt", basemap.world, name="world-tile"),

@@ -88,30 +88,11 @@ class Permissions:
     def __init__(self, request: HttpRequest) -> None:
         self._user: User = getattr(request, "user", None) or AnonymousUser()
 
-    @cached_property
-    def review(self) -> bool:
-        """Return whether the reader may decide about alerts."""
-        return may_review(self._user)
-
-    @cached_property
-    def publish(self) -> bool:
-        """Return whether the reader may publish proposals."""
-        return may_publish(self._user)
-
-    @cached_property
-    def load(self) -> bool:
-        """Return whether the reader may add data."""
-        return may_load(self._user)
-
-    @cached_property
-    def manage_accounts(self) -> bool:
-        """Return whether the reader may manage accounts."""
-        return may_manage_accounts(self._user)
-
-    @cached_property
-    def view_work(self) -> bool:
-        """Return whether the reader sees cases, images, pairs and events."""
-        return may_view_work(self._user)
+    review = cached_property(lambda self: may_review(self._user))
+    publish = cached_property(lambda self: may_publish(self._user))
+    load = cached_property(lambda self: may_load(self._user))
+    manage_accounts = cached_property(lambda self: may_manage_accounts(self._user))
+    view_work = cached_property(lambda self: may_view_work(self._user))
 
 
 def reviewers_only(view: ViewFunction) -> ViewFunction:
@@ -131,9 +112,7 @@ def publishers_only(view: ViewFunction) -> ViewFunction:
 def loaders_only(view: ViewFunction) -> ViewFunction:
     """Guard the sending of files; nothing of a body is read before."""
     refusal = gettext_lazy("Your account may not add data. An administrator can add it to the operators.")
-    return never_cache(
-        _guarded(view, lambda request: may_load(request.user), refusal, lambda request, kwargs: reverse("uploads"))
-    )
+    return never_cache(_guarded(view, lambda request: may_load(request.user), refusal, _to_page("uploads")))
 
 
 def operators_only(view: ViewFunction) -> ViewFunction:
@@ -147,14 +126,7 @@ def operators_only(view: ViewFunction) -> ViewFunction:
 def superusers_only(view: ViewFunction) -> ViewFunction:
     """Guard the list of accounts."""
     refusal = gettext_lazy("Accounts are managed by superusers only.")
-    return never_cache(
-        _guarded(
-            view,
-            lambda request: may_manage_accounts(request.user),
-            refusal,
-            lambda request, kwargs: reverse("accounts"),
-        )
-    )
+    return never_cache(_guarded(view, lambda request: may_manage_accounts(request.user), refusal, _to_page("accounts")))
 
 
 def job_keepers_only(view: ViewFunction) -> ViewFunction:
@@ -162,7 +134,7 @@ def job_keepers_only(view: ViewFunction) -> ViewFunction:
     refusal = gettext_lazy(
         "Your account may not see or change jobs. An administrator can add it to the viewers or the operators."
     )
-    return never_cache(_guarded(view, _reads_or_reviews, refusal, lambda request, kwargs: reverse("job-list")))
+    return never_cache(_guarded(view, _reads_or_reviews, refusal, _to_page("job-list")))
 
 
 def demo_only(view: ViewFunction) -> ViewFunction:
@@ -180,6 +152,10 @@ def demo_only(view: ViewFunction) -> ViewFunction:
 def _to_case(request: HttpRequest, kwargs: dict[str, Any]) -> str:
     """Return the address of the case, to which a sign-in leads back; not that of a form."""
     return reverse("review-case", args=[kwargs["code"]]) if "code" in kwargs else request.path
+
+
+def _to_page(name: str) -> Callable[[HttpRequest, dict[str, Any]], str]:
+    return lambda request, kwargs: reverse(name)
 
 
 def _reads_or_reviews(request: HttpRequest) -> bool:

@@ -157,11 +157,6 @@ def answer_fault(request: HttpRequest) -> HttpResponseBase:
     return server_error(request)
 
 
-def _no_room(request: HttpRequest, fault: OSError) -> HttpResponse:
-    logger.error("a disk is full, no answer to %s: %s", request.path, fault)
-    return _later(request, 507, "a disk of the server is full", DISK_SECONDS)
-
-
 def _later(request: HttpRequest, status: int, error: str, seconds: int) -> HttpResponse:
     """Answer that the request may be repeated: a page for people, a problem in JSON for scripts and programs."""
     if "text/html" in request.headers.get("Accept", ""):

@@ -81,12 +81,9 @@ def limit_statements() -> None:
 
 def _limit(connection: Any, **kwargs: Any) -> None:
     """Set the limit of a new connection."""
+    milliseconds = str(int(1000 * settings.WEB_STATEMENT_TIMEOUT_SECONDS))
     with connection.cursor() as cursor:
-        cursor.execute("SELECT set_config('statement_timeout', %s, false)", [_milliseconds()])
-
-
-def _milliseconds() -> str:
-    return str(int(1000 * settings.WEB_STATEMENT_TIMEOUT_SECONDS))
+        cursor.execute("SELECT set_config('statement_timeout', %s, false)", [milliseconds])
 
 
 def visitor_address(*, remote_address: str, forwarded_for: str) -> str:

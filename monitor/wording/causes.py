@@ -19,10 +19,7 @@ JUDGED = gettext_lazy(
 # Of a known mine, by how it is listed: inside it, and so far from it.
 # Translators: %(distance)s is "300 metres"
 MINES = {
-    "": (
-        gettext_lazy("It lies inside a known mine."),
-        gettext_lazy("It lies %(distance)s from a known mine."),
-    ),
+    "": (gettext_lazy("It lies inside a known mine."), gettext_lazy("It lies %(distance)s from a known mine.")),
     "active": (
         gettext_lazy("It lies inside a known mine that is listed as active."),
         gettext_lazy("It lies %(distance)s from a known mine that is listed as active."),

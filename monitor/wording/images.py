@@ -40,7 +40,7 @@ DIRECTION_WORDS = {
     "ascending": pgettext_lazy("direction of flight", "ascending"),
     "descending": pgettext_lazy("direction of flight", "descending"),
 }
-# how an image that came in the satellite's own geometry was laid on the map
+# how an image in the satellite's own geometry was resampled onto the map
 PLACED = {
     "gcp": gettext_lazy(
         "By the product's geolocation grid, without the height of the ground between its points: in mountains hundreds "

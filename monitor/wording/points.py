@@ -35,18 +35,18 @@ def agreement_sentences(reasons: Sequence[Mapping[str, Any]]) -> list[str]:
     """Return which of the tracks searched together show an area by themselves, in the order that follows."""
     n = len(reasons)
     names = ", ".join(f"{one['product']} ({DIRECTION_WORDS.get(one['track'], one['track'])})" for one in reasons)
-    looked = ngettext(
+    searched = ngettext(
         "%(n)s data set was looked at: %(names)s.",
         "%(n)s data sets were looked at together: %(names)s; their points follow in this order.",
         n,
     ) % {"n": n, "names": names}
     n_seen = sum(one["seen"] for one in reasons)
     if n_seen == n:
-        return [looked, _("Each of them shows the motion by itself.")]
+        return [searched, _("Each of them shows the motion by itself.")]
     if n_seen == 0:
-        return [looked, _("None of them shows the motion clearly by itself.")]
+        return [searched, _("None of them shows the motion clearly by itself.")]
     shown = ngettext("One of them shows the motion by itself.", "%(n)s of them show it by themselves.", n_seen)
-    return [looked, shown % {"n": n_seen}]
+    return [searched, shown % {"n": n_seen}]
 
 
 def reason_sentences(component: str, reason: Mapping[str, Any]) -> list[str]:

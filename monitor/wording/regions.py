@@ -6,15 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 from django.utils.translation import gettext, ngettext
-from shapely import (
-    LineString,
-    MultiPolygon,
-    force_2d,
-    get_num_coordinates,
-    make_valid,
-    transform,
-    unary_union,
-)
+from shapely import LineString, MultiPolygon, force_2d, get_num_coordinates, make_valid, transform, unary_union
 from shapely.errors import ShapelyError
 from shapely.geometry import shape
 from shapely.geometry.base import BaseGeometry

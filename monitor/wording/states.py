@@ -98,10 +98,7 @@ STEP_REASONS = (
         r"no change of the surface after (?P<day>\d+ \w+ \d+) in (?P<source>.+)",
         _("no change of the surface after %(day)s in %(source)s"),
     ),
-    (
-        r"no surge after (?P<day>\d+ \w+ \d+) in (?P<source>.+)",
-        _("no surge after %(day)s in %(source)s"),
-    ),
+    (r"no surge after (?P<day>\d+ \w+ \d+) in (?P<source>.+)", _("no surge after %(day)s in %(source)s")),
     (r"the same place as alert (?P<code>\S+)", _("the same place as alert %(code)s")),
     (r"the verdict was taken back", _("the verdict was taken back")),
     (r"changed by a specialist", _("changed by a specialist")),

@@ -18,7 +18,7 @@ def pair_predictions(db) -> list[Prediction]:
 
 @pytest.fixture
 def make_scheduler() -> Iterator[Callable[..., GuardedScheduler]]:
-    """The scheduler of a beat in this process. It would write again as the process ends, when no database is left."""
+    """Make schedulers of a beat in this process, which would write again as it ends, when no database is left."""
     made = []
 
     def make(**options) -> GuardedScheduler:

@@ -39,14 +39,14 @@ print(json.dumps({
 
 
 def started(script: str, **values: str) -> subprocess.CompletedProcess[str]:
-    """A process of a site behind HTTPS."""
+    """Start a process of a site behind HTTPS."""
     environment = {**os.environ, "BEHIND_HTTPS": "yes", "DJANGO_SETTINGS_MODULE": "monitor.settings", **values}
     return subprocess.run([sys.executable, "-c", script], env=environment, cwd=ROOT, capture_output=True, text=True)
 
 
 @pytest.fixture(scope="module")
 def public_site() -> dict:
-    """The settings and answers of a site behind HTTPS."""
+    """Return the settings and answers of a site behind HTTPS."""
     done = started(PUBLIC_SITE)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)

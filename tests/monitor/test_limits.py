@@ -49,7 +49,7 @@ VERY_LITTLE = 0.001  # second, which every answer takes
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("address", LIMITED)
-def test_a_network_that_used_up_its_time_is_told_when_to_come_back(client, settings, address):
+def test_a_network_that_used_up_its_time_learns_when_to_come_back(client, settings, address):
     settings.WORK_SECONDS_PER_MINUTE = VERY_LITTLE
     answers = [client.get(address) for _ in range(3)]  # a minute may end in between
     refused = answers[-1]
@@ -186,7 +186,7 @@ def test_the_cache_keeps_values_while_its_server_runs(settings):
 
 
 def _status(address: str) -> int:
-    """The status of a request as a real server has it handled, between the signals of its beginning and its end."""
+    """Return the status of a request as a real server has it handled, between the signals of its ends."""
     statuses: list[int] = []
     environ = {
         "REQUEST_METHOD": "GET",

@@ -1,15 +1,22 @@
-"""The processes: what the web imports, who beats, what the schedule names."""
+"""Processes: what the web imports, who beats, what the schedule sends, and how soon lost work returns."""
 
+import re
 import subprocess
 import sys
+from datetime import timedelta
 
 import pytest
 from celery.utils.nodenames import gethostname
+from django.conf import settings
 from django.core.management import call_command
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from ingest import tasks as ingest_tasks
+from ingest.failures import Cause, delay
+from ingest.jobs.services import LEASE as OF_FILES
 from ingest.locks import Lock, try_locked
+from ml.queue import LEASE as OF_RUNS
 from monitor import broker
 from monitor.beat import LOOK_AGAIN_SECONDS
 from monitor.celery import app
@@ -17,18 +24,16 @@ from monitor.operations.health.condition import Wrong
 from monitor.operations.health.process import beat_sign
 from monitor.operations.health.signs import sign_ages
 from monitor.operations.management.commands import prepare
-from monitor.schedule import BEAT_SCHEDULE
+from monitor.schedule import BEAT_SCHEDULE, TASK_ROUTES
 from tests.waiting import HANG_SECONDS
+
+SENT = re.compile(r"send_task\(\s*\"([\w.]+)\"")
+MOST_IDLE = timedelta(seconds=150)
 
 
 def test_the_web_process_never_imports_torch():
     code = "import sys, monitor.wsgi, monitor.urls; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False, timeout=HANG_SECONDS).returncode == 0
-
-
-def test_every_scheduled_task_exists():
-    app.loader.import_default_modules()
-    assert {entry["task"] for entry in BEAT_SCHEDULE.values()} <= set(app.tasks)
 
 
 @pytest.mark.django_db(transaction=True)
@@ -91,3 +96,35 @@ def test_the_broker_is_redis_unless_another_is_named():
     assert redis["visibility_timeout"] > 60  # or a task that lives would be given to a second worker
     assert rabbitmq["confirm_publish"]
     assert rabbitmq["read_timeout"]  # a server that is short of memory confirms nothing
+
+
+def test_every_task_that_is_sent_exists():
+    app.loader.import_default_modules()
+    code = [
+        path.read_text()
+        for app_name in ("ingest", "ml", "detection", "monitor")
+        for path in (settings.BASE_DIR / app_name).rglob("*.py")
+    ]
+    sent = {name for text in code for name in SENT.findall(text)} | {row["task"] for row in BEAT_SCHEDULE.values()}
+    assert "ingest.tasks.execute_job" in sent
+    assert sent <= set(app.tasks)
+
+
+def test_every_task_of_ours_has_a_queue():
+    ours = {name for name in app.tasks if name.split(".")[0] in {"ingest", "ml", "detection", "monitor"}}
+    routes = [route.removesuffix("*") for route in TASK_ROUTES]
+    assert all(any(name.startswith(route) for route in routes) for name in ours)
+
+
+@pytest.mark.parametrize(
+    ("lease", "steps"),
+    [
+        (OF_RUNS, ["1 return runs whose worker died", "3 queue runs for every new product and pair"]),
+        (OF_FILES, ["data 2 announce files that are waiting"]),  # which returns them, too
+    ],
+)
+def test_the_work_of_a_killed_worker_is_announced_again_within_150_seconds(lease, steps):
+    assert delay(Cause.LOST, 1) == timedelta(0)
+    waits = [BEAT_SCHEDULE[step]["schedule"] for step in steps]
+    assert lease.duration + sum(waits, timedelta(0)) <= MOST_IDLE
+    assert ingest_tasks.announce_jobs.name == BEAT_SCHEDULE["data 2 announce files that are waiting"]["task"]

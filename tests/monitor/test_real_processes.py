@@ -132,7 +132,7 @@ def test_a_mail_leaves_while_two_stages_hold_every_slot_of_the_worker(processes,
 
 
 def sent(processes: Processes) -> list[tuple[float, str, str]]:
-    """What lies in the queues: when it was seen, which task, and the process that sent it; removed."""
+    """Take all messages from the queues: when each was seen, which task, and the process that sent it."""
     seen = []
     for queue in ("ingest", "cpu", "mail", "housekeeping"):
         while raw := processes.redis.rpop(queue):

@@ -22,7 +22,7 @@ SECRET_PARAMETERS = {"token", "key", "uidb36", "uidb64"}
 
 @pytest.fixture
 def log(monkeypatch) -> Iterator[io.StringIO]:
-    """What the configured handlers write. Loggers are put back afterwards."""
+    """Return what the configured handlers write. Loggers are put back afterwards."""
     stream = io.StringIO()
     loggers = [logging.getLogger(name) for name in (None, "django", "django.server", "django.request")]
     before = [(one, one.handlers[:], one.propagate, one.level) for one in loggers]

@@ -42,7 +42,7 @@ NOT_COUNTED = {"sessions.session", "usersessions.usersession", "detection.claim"
 
 
 def parameters() -> dict[str, object]:
-    """A value that exists for every parameter of an address."""
+    """Return a value that exists for every parameter of an address."""
     product = Product.objects.first()
     return {
         "code": Alert.objects.first().code,
@@ -176,7 +176,7 @@ def table() -> dict[str, list[str]]:
 
 
 def row_of(name: str, rows: dict[str, list[str]]) -> list[str] | None:
-    """The row of that very name; in a group (a name with a colon) the longest pattern that fits."""
+    """Return the row of that very name; in a group (a name with a colon) the longest pattern that fits."""
     if name in rows or ":" not in name:
         return rows.get(name)
     fitting = [pattern for pattern in rows if "*" in pattern and fnmatch(name, pattern)]
@@ -306,36 +306,11 @@ def test_no_role_begins_before_the_second_factor_is_set_up(people, settings):
 STANDS_FOR = 987654321  # placeholder in an address, replaced by the number to test
 NUMBERS = ["9223372036854775808", "9" * 5000]  # too big for every table; for Python, too
 STRANGE = [NUMBERS[1], "nan"]
-QUERIED = [
-    "page",
-    "track",
-    "days",
-    "image",
-    "given",
-    "level",
-    "row",
-    "cols",
-    "limit",
-    "offset",
-    "k",
-    "on",
-    "with",
-    "hit",
-]
-QUERIED += ["width", "lat", "lon", "point", "at", "bbox", "period", "after", "product", "version", "detection"]
-POSTED = [
-    "about",
-    "endpoint",
-    "delivery",
-    "subscription",
-    "review",
-    "proposal",
-    "edit",
-    "expected_edit",
-    "visit",
-    "hit",
-]
-POSTED += ["case", "assignee", "visitor", "known", "track", "own_km", "latitude", "longitude", "radius_km", "end"]
+QUERIED = ["page", "track", "days", "image", "given", "level", "row", "cols", "limit", "offset", "k", "on", "with"]
+QUERIED += ["hit", "width", "lat", "lon", "point", "at", "bbox", "period", "after", "product", "version", "detection"]
+POSTED = ["about", "endpoint", "delivery", "subscription", "review", "proposal", "edit", "visit", "hit", "case"]
+POSTED += ["expected_edit", "assignee", "visitor", "known", "track", "own_km", "latitude", "longitude", "radius_km"]
+POSTED += ["end"]
 DEEDS = {"organisation": ["remove", "share", "end"], "subscription-ways": ["remove", "again"], "": [""]}
 
 

@@ -16,7 +16,7 @@ from tests.waiting import wait_until
 
 @pytest.fixture
 def broker() -> Iterator[tuple[str, "subprocess.Popen[bytes]"]]:
-    """The address of a Redis of the test's own, and its process."""
+    """Start a Redis for the test; return its address and its process."""
     with tempfile.TemporaryDirectory(prefix="gmm-") as folder:  # short: a socket's path holds about 100 characters
         path = Path(folder) / "redis.sock"
         command = ["redis-server", "--port", "0", "--unixsocket", str(path), "--save", "", "--dir", folder]

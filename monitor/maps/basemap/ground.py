@@ -2,12 +2,11 @@
 
 from typing import NamedTuple
 
-from django.db import connection
 from django.db.models import Max
 
 from ingest.models import ContextLayer
 from ingest.readers.context.records import ContextKind
-from monitor.maps.map.tile_geometry import BOUNDS, drawn, parameters
+from monitor.maps.map.tile_geometry import BOUNDS, drawn, parameters, read_tile
 
 KINDS = (
     ContextKind.REGIONS,
@@ -78,10 +77,7 @@ def ground_version() -> str:
 def ground_tile(*, z: int, x: int, y: int) -> bytes:
     """Return a vector tile with the layers of GROUND_LAYERS, as fine as it can show."""
     parts = " || ".join(map(_part, GROUND_LAYERS))  # layers of a tile can stand one after the other
-    with connection.cursor() as cursor:
-        cursor.execute(f"WITH {BOUNDS} SELECT {parts}", parameters(z, x, y))
-        (tile,) = cursor.fetchone()
-    return bytes(tile)
+    return read_tile(f"WITH {BOUNDS} SELECT {parts}", parameters(z, x, y))
 
 
 def _part(layer: GroundLayer) -> str:

@@ -41,19 +41,14 @@ def heights_tile(*, z: int, x: int, y: int) -> bytes:
     box = Polygon.from_bbox(drawing.tile_bounds_deg(z, x, y))
     rows = ElevationTile.objects.filter(footprint__intersects=box).order_by("-posting_m", "-pk")[:MOST_RASTERS]
     heights_m = np.zeros((drawing.TILE_PIXELS, drawing.TILE_PIXELS))
-    for row in rows:  # the finest is laid over the others
+    for row in rows:  # the finest is on top
         read = read_source(
             RasterSource(row.raster, ""), lambda dataset: drawing.tile_values(dataset, ["elevation_m"], z, x, y)
         )
         if read is not None:
             heights_m = np.where(np.isfinite(read[0]), read[0], heights_m)
-    step_m = _step_m(z)
+    step_m = 2.0 ** math.floor(math.log2(EQUATOR_M / 2**z / drawing.TILE_PIXELS / STEPS_OF_PIXEL))
     return drawing.png(encoded(np.round(heights_m / step_m) * step_m))
-
-
-def _step_m(z: int) -> float:
-    """Return the step of heights in a tile, a power of two."""
-    return 2.0 ** math.floor(math.log2(EQUATOR_M / 2**z / drawing.TILE_PIXELS / STEPS_OF_PIXEL))
 
 
 def encoded(heights_m: NDArray[np.float64]) -> NDArray[np.uint8]:

@@ -11,6 +11,7 @@ from monitor.maps.basemap import archive as archives
 from monitor.maps.basemap.ground import ground_tile, ground_version
 from monitor.maps.basemap.heights import FROM_ZOOM, heights_tile, heights_version, heights_zoom
 from monitor.maps.basemap.world import FINEST_ZOOM, world_tile
+from monitor.maps.map.tile_geometry import VECTOR_TILE
 from monitor.maps.rasters.tiles import is_tile
 from monitor.wording.refusals import only_parameters
 
@@ -22,21 +23,16 @@ MINUTE = "public, max-age=60"
 def description(request: HttpRequest) -> JsonResponse:
     """Describe what a map can draw; null for what is missing."""
     ground, finest = ground_version(), heights_zoom()
-    response = JsonResponse(
-        {
-            "ground": f"/tiles/ground/{{z}}/{{x}}/{{y}}.mvt?v={ground}" if ground else None,
-            "heights": None
-            if finest is None
-            else {
-                "tiles": f"/tiles/heights/{{z}}/{{x}}/{{y}}.png?v={heights_version()}",
-                "minzoom": FROM_ZOOM,
-                "maxzoom": finest,
-            },
-            "archive": reverse("basemap-archive") if _has_archive() else None,
-        }
-    )
-    response["Cache-Control"] = MINUTE
-    return response
+    heights = None
+    if finest is not None:
+        tiles = f"/tiles/heights/{{z}}/{{x}}/{{y}}.png?v={heights_version()}"
+        heights = {"tiles": tiles, "minzoom": FROM_ZOOM, "maxzoom": finest}
+    body = {
+        "ground": f"/tiles/ground/{{z}}/{{x}}/{{y}}.mvt?v={ground}" if ground else None,
+        "heights": heights,
+        "archive": reverse("basemap-archive") if _has_archive() else None,
+    }
+    return JsonResponse(body, headers={"Cache-Control": MINUTE})
 
 
 @require_safe
@@ -46,9 +42,7 @@ def ground(request: HttpRequest, z: int, x: int, y: int) -> HttpResponse:
     if not is_tile(z, x, y):
         raise Http404("There is no such tile.")
     life = _life(request, ground_version())  # read before the tile: a layer may be loaded in between
-    response = HttpResponse(ground_tile(z=z, x=x, y=y), content_type="application/vnd.mapbox-vector-tile")
-    response["Cache-Control"] = life
-    return response
+    return HttpResponse(ground_tile(z=z, x=x, y=y), content_type=VECTOR_TILE, headers={"Cache-Control": life})
 
 
 @require_safe
@@ -57,9 +51,7 @@ def world(request: HttpRequest, z: int, x: int, y: int) -> HttpResponse:
     """Answer with a tile of the atlas."""
     if not is_tile(z, x, y) or z > FINEST_ZOOM:
         raise Http404("There is no such tile.")
-    response = HttpResponse(world_tile(z=z, x=x, y=y), content_type="application/vnd.mapbox-vector-tile")
-    response["Cache-Control"] = DAY
-    return response
+    return HttpResponse(world_tile(z=z, x=x, y=y), content_type=VECTOR_TILE, headers={"Cache-Control": DAY})
 
 
 @require_safe
@@ -69,9 +61,7 @@ def heights(request: HttpRequest, z: int, x: int, y: int) -> HttpResponse:
     if not is_tile(z, x, y) or z < FROM_ZOOM:
         raise Http404("There is no such tile.")
     life = _life(request, heights_version())  # read before the tile: a layer may be loaded in between
-    response = HttpResponse(heights_tile(z=z, x=x, y=y), content_type="image/png")
-    response["Cache-Control"] = life
-    return response
+    return HttpResponse(heights_tile(z=z, x=x, y=y), content_type="image/png", headers={"Cache-Control": life})
 
 
 @require_safe

@@ -12,12 +12,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import shapely
-from django.db import connection
 from shapely import LineString, Point, Polygon, STRtree
 from shapely.affinity import translate
 from shapely.geometry.base import BaseGeometry
 
-from monitor.maps.map.tile_geometry import MERCATOR_DEGREES, tile_box
+from monitor.maps.map.tile_geometry import MERCATOR_DEGREES, read_tile, tile_box
 from monitor.wording.places import WORLD, atlas_arcs
 
 FINEST_ZOOM = 6  # a browser enlarges these further in; the atlas is no finer
@@ -60,10 +59,7 @@ def world_tile(*, z: int, x: int, y: int) -> bytes:
     named = [int(index) for index in world.countries.query(shapely.box(*box))]
     values["countries"] = list(shapely.to_wkb(world.countries.geometries[named]))
     values |= {"names": [world.names[i] for i in named], "sizes": [world.sizes[i] for i in named]}
-    with connection.cursor() as cursor:
-        cursor.execute(_TILE, values)
-        (tile,) = cursor.fetchone()
-    return bytes(tile)
+    return read_tile(_TILE, values)
 
 
 def _within(tree: STRtree, box: tuple[float, float, float, float], fine: float) -> list[bytes]:
@@ -87,7 +83,7 @@ def _world() -> World:
         _tree(land),
         _tree(lines[arc] for arc, by in users.items() if len(by) > 1),
         _tree(lines[arc] for arc, by in users.items() if len(by) == 1),
-        STRtree([Point(_turned(part.centroid.x), part.centroid.y) for _, part in labels]),
+        STRtree([Point((part.centroid.x + 180.0) % 360.0 - 180.0, part.centroid.y) for _, part in labels]),
         [name for name, _ in labels],
         [_size(part) for _, part in labels],
     )
@@ -128,7 +124,3 @@ def _tree(shapes: Iterable[BaseGeometry]) -> STRtree:
 
 def _size(part: Polygon) -> float:
     return float(part.area * cos(radians(part.centroid.y)))
-
-
-def _turned(longitude: float) -> float:
-    return (longitude + 180.0) % 360.0 - 180.0

@@ -14,6 +14,7 @@ from ingest.readers.records import Float64
 from ml.statistics.series import fit_rates
 from monitor.maps.charts.query import Period
 from monitor.maps.map import selectors
+from monitor.maps.map.tile_geometry import read_tile
 
 MOST_FITTED = 2500  # points of a tile; an even sample of more
 
@@ -54,27 +55,21 @@ def period_tile(*, products: list[int], period: Period, z: int, x: int, y: int) 
         cursor.execute(_SERIES_OF_TILE.format(sample=sampling.condition(share)), values)
         for product, *row in cursor.fetchall():
             by_product[product].append(tuple(row))
-        columns: list[list] = [[], [], [], [], []]
-        n_unfitted = sum(n for product, n in counts.items() if product not in dates)
-        for product, rows in by_product.items():
-            rates = _rates([row[3] for row in rows], dates[product], period)
-            fitted = [(row, rate) for row, rate in zip(rows, rates, strict=True) if np.isfinite(rate)]
-            n_unfitted += len(rows) - len(fitted)
-            for (pid, px, py, _), rate in fitted:
-                for column, value in zip(columns, (product, pid, round(float(rate), 1), px, py), strict=True):
-                    column.append(value)
-        tile = _one(cursor, _TILE, columns) if columns[0] else b""
-        tile += _one(cursor, selectors.SAMPLE_NOTE, {"n": n_points}) if share > 1 else b""
-        return tile + (_one(cursor, _UNFITTED_NOTE, [n_unfitted]) if n_unfitted else b"")
+    columns: list[list] = [[], [], [], [], []]
+    n_unfitted = sum(n for product, n in counts.items() if product not in dates)
+    for product, rows in by_product.items():
+        rates = _rates([row[3] for row in rows], dates[product], period)
+        fitted = [(row, rate) for row, rate in zip(rows, rates, strict=True) if np.isfinite(rate)]
+        n_unfitted += len(rows) - len(fitted)
+        for (pid, px, py, _), rate in fitted:
+            for column, value in zip(columns, (product, pid, round(float(rate), 1), px, py), strict=True):
+                column.append(value)
+    tile = read_tile(_TILE, columns) if columns[0] else b""
+    tile += read_tile(selectors.SAMPLE_NOTE, {"n": n_points}) if share > 1 else b""
+    return tile + (read_tile(_UNFITTED_NOTE, [n_unfitted]) if n_unfitted else b"")
 
 
 def _rates(packed: list[bytes], dates: list[date], period: Period) -> Float64:
     inside = period.holds(dates)
     days = [day for day, holds in zip(dates, inside, strict=True) if holds]
     return fit_rates(days, unpack_series([bytes(one) for one in packed], len(dates))[:, inside])
-
-
-def _one(cursor, sql: str, values: list | dict) -> bytes:
-    cursor.execute(sql, values)
-    (tile,) = cursor.fetchone()
-    return bytes(tile)

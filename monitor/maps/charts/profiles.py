@@ -52,7 +52,7 @@ def profile_body(query: ProfileQuery) -> tuple[dict[str, Any], list[dict[str, An
         )
     references = [reference_of(part.product, query.reference) for part in parts]
     places = [_along(query.line, part) for part in parts]
-    distance, velocity = _joined(places), _velocities(parts, references)
+    distance, velocity = np.concatenate([place.distance_m for place in places]), _velocities(parts, references)
     n_bins = int(np.clip(min(query.length_m / SHORTEST_BIN_M, distance.size / POINTS_OF_BIN), FEWEST_BINS, MOST_BINS))
     usual = binned(distance, velocity, query.length_m, n_bins)
     product = parts[0].product
@@ -106,10 +106,6 @@ def _along(line: list[tuple[float, float]], points: PointsIn) -> Along:
     return along_line(np.asarray(x), np.asarray(y), corners)
 
 
-def _joined(places: list[Along]) -> Float64:
-    return np.concatenate([place.distance_m for place in places])
-
-
 def _velocities(parts: list[PointsIn], references: Sequence[Reference | None]) -> Float64:
     return np.concatenate(
         [
@@ -120,11 +116,7 @@ def _velocities(parts: list[PointsIn], references: Sequence[Reference | None]) -
 
 
 def _epochs(
-    parts: list[PointsIn],
-    references: Sequence[Reference | None],
-    distance_m: Float64,
-    length_m: float,
-    n_bins: int,
+    parts: list[PointsIn], references: Sequence[Reference | None], distance_m: Float64, length_m: float, n_bins: int
 ) -> list[dict[str, Any]]:
     """Return the usual displacement along the line on a few days, since the first of them: mm."""
     dated = [part.product.dates for part in parts if part.product.has_series]
@@ -139,10 +131,7 @@ def _epochs(
     )
     since = series - series[:, :1]
     return [
-        {
-            "date": day.isoformat(),
-            "displacement_mm": numbers(binned(distance_m, since[:, i], length_m, n_bins).median),
-        }
+        {"date": day.isoformat(), "displacement_mm": numbers(binned(distance_m, since[:, i], length_m, n_bins).median)}
         for i, day in enumerate(days)
         if i
     ]

@@ -17,7 +17,7 @@ from ingest.areas import area_of
 from monitor.maps.map.layers import BY_NAME, Layer
 from monitor.wording import regions
 from monitor.wording.figures import decimal, whole
-from monitor.wording.refusals import Refusal, boxes, choice, finite_numbers, number_or_none
+from monitor.wording.refusals import Refusal, boxes, choice, day, finite_numbers, number_or_none
 from monitor.wording.regions import Region
 
 MOST_POINTS = 6  # lines that a reader can distinguish
@@ -44,7 +44,7 @@ class Period(NamedTuple):
     def holds(self, days: Sequence[date]) -> NDArray[np.bool_]:
         """Return which days are in it, (dates,)."""
         first, last = self.first or date.min, self.last or date.max
-        return np.array([first <= day <= last for day in days], dtype=bool)
+        return np.array([first <= one <= last for one in days], dtype=bool)
 
 
 class PointName(NamedTuple):
@@ -177,8 +177,7 @@ def named_area(name: str, text: str, largest_km2: float) -> Region | None:
     if size_km2 > largest_km2:
         large = _("the reference is %(size)s km² large") if name == "reference" else _("the area is %(size)s km² large")
         raise Refusal(
-            large % {"size": whole(size_km2)},
-            _("Choose one of at most %(most)s km².") % {"most": whole(largest_km2)},
+            large % {"size": whole(size_km2)}, _("Choose one of at most %(most)s km².") % {"most": whole(largest_km2)}
         )
     return region
 
@@ -216,15 +215,8 @@ def _layer_needed(asked: QueryDict) -> Layer:
 
 
 def _period(asked: QueryDict) -> Period:
-    first, last = (_day(name, asked.get(name, "")) for name in ("from", "until"))
+    first, last = (day(name, asked.get(name, "")) for name in ("from", "until"))
     if first and last and first >= last:
         # Translators: from= and until= are written in an address, as they stand
         raise Refusal(_("the period ends before it begins"), _("Give from= a day before until=."))
     return Period(first, last)
-
-
-def _day(name: str, text: str) -> date | None:
-    try:
-        return date.fromisoformat(text) if text else None
-    except ValueError as fault:
-        raise Refusal(f"{name} is no day: {text[:40]!r}", f"Give {name}=2021-05-31.") from fault

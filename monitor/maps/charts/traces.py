@@ -12,8 +12,8 @@ from django.utils.translation import gettext as _
 from ingest.models import MeasurementPoint, Product
 from ingest.products.selectors import point_series
 from ingest.readers.records import Float64
-from ml.deformation.motion.series import DatedChange, SeriesMotion
-from ml.statistics.series import SeriesFit, fit_series
+from ml.deformation.motion.series import DatedChange
+from ml.statistics.series import fit_series
 from monitor.maps.charts import selectors
 from monitor.maps.charts.query import Period, PointName, SeriesQuery, geometry_of
 from monitor.maps.charts.selectors import PointsIn
@@ -130,15 +130,11 @@ def fit_in(trace: Trace, period: Period) -> PeriodFit:
     motion = motion_of_series(trace.product, dates, values, as_measured=not trace.is_area and not trace.n_reference)
     curve = nothing.copy()
     curve[inside[0] : inside[-1] + 1] = np.interp(
-        _days(trace.dates[inside[0] : inside[-1] + 1]), _days(dates), _curve(fit, motion)
+        _days(trace.dates[inside[0] : inside[-1] + 1]), _days(dates), motion.fit_mm if motion else fit.fit_mm
     )
     band = motion.noise_mm if motion else fit.sigma_mm
     changes = motion.changes if motion else ()
     return PeriodFit(dates[0], dates[-1], fit.rate_mm_yr, fit.rate_sigma_mm_yr, True, curve, band, changes)
-
-
-def _curve(fit: SeriesFit, motion: SeriesMotion | None) -> Float64:
-    return np.asarray(motion.fit_mm if motion else fit.fit_mm, dtype=np.float64)
 
 
 def _of_point(point: MeasurementPoint, reference: Reference | None) -> Trace:

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
-from django.utils.cache import get_conditional_response
 from django.views.decorators.http import require_safe
 
 from monitor.maps.charts import query
@@ -16,6 +15,8 @@ from monitor.maps.charts.selectors import bounded, nearest_points
 from monitor.maps.charts.traces import traces_of
 from monitor.maps.map.layers import BY_NAME, PERIOD_FROM_ZOOM
 from monitor.maps.map.selectors import layer_products, points_tile, tile_fingerprint
+from monitor.maps.map.tile_geometry import VECTOR_TILE
+from monitor.maps.rasters.pictures import unless_held
 from monitor.maps.rasters.tiles import is_tile
 from monitor.wording.refusals import only_parameters, refusals_as_json
 
@@ -78,17 +79,14 @@ def tile(request: HttpRequest, layer: str, z: int, x: int, y: int) -> HttpRespon
     products = layer_products(layer=BY_NAME[layer], tile=(z, x, y))
     where = {"z": z, "x": x, "y": y}
     etag = tile_fingerprint(layer=BY_NAME[layer], products=products, period=f" {period.first} {period.last}", **where)
-    response = get_conditional_response(request, etag=etag)
-    if response is None:
+
+    def content() -> bytes:
         if z < PERIOD_FROM_ZOOM:
-            content = points_tile(products=products, **where)
-        else:
-            with bounded():
-                content = period_tile(products=products, period=period, **where)
-        response = HttpResponse(content, content_type="application/vnd.mapbox-vector-tile")
-    response["ETag"] = etag
-    response["Cache-Control"] = "public, max-age=60"
-    return response
+            return points_tile(products=products, **where)
+        with bounded():
+            return period_tile(products=products, period=period, **where)
+
+    return unless_held(request, etag, content, VECTOR_TILE, "public, max-age=60")
 
 
 def _known(form: str) -> None:
@@ -97,13 +95,10 @@ def _known(form: str) -> None:
 
 
 def _json(body: dict[str, object]) -> JsonResponse:
-    response = JsonResponse(body)
-    response["Cache-Control"] = CACHE
-    return response
+    return JsonResponse(body, headers={"Cache-Control": CACHE})
 
 
 def _file(form: str, rows: Sequence[Row], name: str) -> HttpResponse:
     content_type, written = FORMATS[form]
-    response = HttpResponse(written(rows), content_type=content_type)
-    response["Content-Disposition"] = f'attachment; filename="{name}.{form}"'
-    return response
+    headers = {"Content-Disposition": f'attachment; filename="{name}.{form}"'}
+    return HttpResponse(written(rows), content_type=content_type, headers=headers)

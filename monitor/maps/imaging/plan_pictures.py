@@ -14,7 +14,7 @@ from monitor.paths import SITE_DIR
 
 VARIABLES = SITE_DIR / "static" / "css" / "variables.css"
 FONT = SITE_DIR / "static" / "vendor" / "dejavu-fonts-ttf" / "DejaVuSansCondensed.ttf"
-DRAWN = 2  # times as large, then made smaller: smooth edges
+OVERSAMPLING = 2  # drawn so many times as large, then reduced: smooth edges
 COLOURS = 64
 LARGER = 1.5  # than on a page are letters, which a phone shows half as large
 LETTERS = LARGER * 12.5  # units of the drawing; static/css/drawing.css
@@ -48,7 +48,7 @@ STYLES = {  # by the last class of a shape; static/css/drawing.css has the same 
 
 def plan_png(plan: Plan) -> bytes:
     """Return the map, plan.width x plan.height pixels, in few colours; light, whatever the colours around it."""
-    size = (plan.width * DRAWN, plan.height * DRAWN)
+    size = (plan.width * OVERSAMPLING, plan.height * OVERSAMPLING)
     image = Image.new("RGB", size, colour("map-water"))
     draw = ImageDraw.Draw(image)
     for shape in plan.shapes:
@@ -57,8 +57,8 @@ def plan_png(plan: Plan) -> bytes:
     for mark in plan.marks:
         _mark(draw, mark)
     _scale(draw, plan)
-    draw.rectangle((0, 0, size[0] - 1, size[1] - 1), outline=colour("line"), width=DRAWN)
-    small = image.reduce(DRAWN).quantize(COLOURS, method=Image.Quantize.FASTOCTREE)
+    draw.rectangle((0, 0, size[0] - 1, size[1] - 1), outline=colour("line"), width=OVERSAMPLING)
+    small = image.reduce(OVERSAMPLING).quantize(COLOURS, method=Image.Quantize.FASTOCTREE)
     out = BytesIO()
     small.save(out, "PNG")
     return out.getvalue()
@@ -103,60 +103,65 @@ def _shape(image: Image.Image, draw: ImageDraw.ImageDraw, shape: Shape) -> None:
     if style.line:
         for points, closed in lines:
             ends = [*points, points[0]] if closed else points
-            draw.line(ends, fill=colour(style.line), width=round(style.width * DRAWN), joint="curve")
+            draw.line(ends, fill=colour(style.line), width=round(style.width * OVERSAMPLING), joint="curve")
 
 
 def _lines(path: str) -> Iterator[tuple[list[Point], bool]]:
     """Yield the lines of a path of `plans`, in pixels, and whether they are closed."""
     for part in path.split("M")[1:]:
-        numbers = [float(number) * DRAWN for number in re.findall(r"[-\d.e]+", part)]
+        numbers = [float(number) * OVERSAMPLING for number in re.findall(r"[-\d.e]+", part)]
         yield list(zip(numbers[::2], numbers[1::2], strict=True)), part.endswith("Z")
 
 
 def _names(draw: ImageDraw.ImageDraw, plan: Plan) -> None:
     """Draw names beside their dots, or in the middle of an area; a mark that covers a dot moves its name."""
     for name in filter(lambda name: _can_write(name.text), plan.names):
-        x, y = name.x * DRAWN, name.y * DRAWN
+        x, y = name.x * OVERSAMPLING, name.y * OVERSAMPLING
         if name.anchor == "middle":
             _write(draw, (x, y), name.text, "mm")
             continue
-        dot = DOT * DRAWN
+        dot = DOT * OVERSAMPLING
         draw.ellipse((x - dot, y - dot, x + dot, y + dot), fill=colour("text-soft"))
         covered = any(math.hypot(mark.x - name.x, mark.y - name.y) < MARK + EDGE for mark in plan.marks)
         beside = (MARK + EDGE if covered else DOT) + 4
         side = -1 if name.anchor == "end" else 1
-        _write(draw, (x + side * beside * DRAWN, y), name.text, "rm" if side < 0 else "lm")
+        _write(draw, (x + side * beside * OVERSAMPLING, y), name.text, "rm" if side < 0 else "lm")
 
 
 def _mark(draw: ImageDraw.ImageDraw, mark: Mark) -> None:
     """Draw a disc in the colour of its kind."""
-    x, y = mark.x * DRAWN, mark.y * DRAWN
+    x, y = mark.x * OVERSAMPLING, mark.y * OVERSAMPLING
     tone = next(one for one in mark.css.split() if one.startswith("tone--"))
     for radius, fill in ((MARK + EDGE, colour("surface")), (MARK, colour(tone.replace("tone--", "kind-")))):
-        reach = radius * DRAWN
+        reach = radius * OVERSAMPLING
         draw.ellipse((x - reach, y - reach, x + reach, y + reach), fill=fill)
 
 
 def _scale(draw: ImageDraw.ImageDraw, plan: Plan) -> None:
     """Draw the bar with what it stands for, and north."""
-    left, y, right = 14 * DRAWN, plan.scale_y * DRAWN, (14 + plan.scale.width) * DRAWN
-    bar = [(left, y - 5 * DRAWN), (left, y), (right, y), (right, y - 5 * DRAWN)]
+    left, y, right = 14 * OVERSAMPLING, plan.scale_y * OVERSAMPLING, (14 + plan.scale.width) * OVERSAMPLING
+    bar = [(left, y - 5 * OVERSAMPLING), (left, y), (right, y), (right, y - 5 * OVERSAMPLING)]
     for token, width in (("map-halo", 4), ("text", 1.5)):
-        draw.line(bar, fill=colour(token), width=round(width * DRAWN))
-    _write(draw, (left + 4 * DRAWN, y - 14 * DRAWN), plan.scale.label, "lm")
-    x, top = plan.north_x * DRAWN, 12 * DRAWN
-    arrow = [(x, top), (x + 6 * DRAWN, top + 18 * DRAWN), (x, top + 14 * DRAWN), (x - 6 * DRAWN, top + 18 * DRAWN)]
+        draw.line(bar, fill=colour(token), width=round(width * OVERSAMPLING))
+    _write(draw, (left + 4 * OVERSAMPLING, y - 14 * OVERSAMPLING), plan.scale.label, "lm")
+    x, top = plan.north_x * OVERSAMPLING, 12 * OVERSAMPLING
+    arrow = [
+        (x, top),
+        (x + 6 * OVERSAMPLING, top + 18 * OVERSAMPLING),
+        (x, top + 14 * OVERSAMPLING),
+        (x - 6 * OVERSAMPLING, top + 18 * OVERSAMPLING),
+    ]
     draw.polygon(arrow, fill=colour("text"))
 
 
 def _write(draw: ImageDraw.ImageDraw, at: Point, text: str, anchor: str) -> None:
-    halo, edge = colour("map-halo"), 2 * DRAWN
+    halo, edge = colour("map-halo"), 2 * OVERSAMPLING
     draw.text(at, text, colour("text"), _font(), anchor=anchor, stroke_width=edge, stroke_fill=halo)
 
 
 @lru_cache(maxsize=1)
 def _font() -> ImageFont.FreeTypeFont:
-    return ImageFont.truetype(FONT, LETTERS * DRAWN, layout_engine=ImageFont.Layout.BASIC)
+    return ImageFont.truetype(FONT, LETTERS * OVERSAMPLING, layout_engine=ImageFont.Layout.BASIC)
 
 
 @lru_cache(maxsize=1024)

@@ -2,12 +2,11 @@
 
 from dataclasses import dataclass
 
-from django.db import connection
 from django.utils.translation import gettext_lazy as _
 
 from ingest.context.selectors import kinds_loaded
 from ingest.context.simulated_truth import truth_is_loaded
-from monitor.maps.map.tile_geometry import BOUNDS, drawn, parameters
+from monitor.maps.map.tile_geometry import BOUNDS, drawn, parameters, read_tile
 
 ZOOM_OF_OUTLINES = 7  # further out a glacier is smaller than its mark
 MOST_FEATURES = 4000  # the same ones every time, evenly chosen
@@ -93,10 +92,7 @@ def context_tile(*, overlay: Overlay, z: int, x: int, y: int) -> bytes:
         )
         SELECT ST_AsMVT(rows, 'context', 4096, 'geometry') FROM (
             SELECT {", ".join(overlay.columns)}, {drawn("shape")} AS geometry FROM found, bounds) AS rows"""  # noqa: S608
-    with connection.cursor() as cursor:
-        cursor.execute(sql, parameters(z, x, y))
-        (tile,) = cursor.fetchone()
-    return bytes(tile)
+    return read_tile(sql, parameters(z, x, y))
 
 
 def _indexed(overlay: Overlay, geometry: str) -> str:

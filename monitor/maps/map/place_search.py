@@ -1,9 +1,11 @@
-"""Search for coordinates, loaded places and regions, and the countries of the offline basemap."""
+"""Search for coordinates, loaded places and regions, and the countries of the offline basemap; numbers in forms."""
 
 from collections import Counter
 from dataclasses import asdict, dataclass, replace
+from typing import Any
 from urllib.parse import urlencode
 
+from django import forms
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext, pgettext
@@ -152,3 +154,21 @@ def _hit(name: str, detail: str, bounds: tuple[float, float, float, float]) -> H
     rounded = tuple(round(value, 4) for value in bounds)
     address = f"{reverse('map')}?{urlencode({'bbox': ','.join(f'{value:g}' for value in rounded)}, safe=',')}"
     return Hit(name, detail, rounded, address)
+
+
+class NumberField(forms.FloatField):
+    """Decimal number as people type it: with a point or a comma, with or without a degree sign."""
+
+    widget = forms.TextInput
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.error_messages["invalid"] = gettext_lazy("Type a number, such as 46.99.")
+        self.widget.attrs["inputmode"] = "text"  # a phone's keypad of digits may lack the minus sign
+
+    def to_python(self, value: Any) -> float | None:
+        """Return the number."""
+        if isinstance(value, str):
+            value = value.strip().rstrip("°").strip().replace("−", "-")
+            value = value.replace(",", ".") if "." not in value else value
+        return super().to_python(value)

@@ -20,7 +20,7 @@ from ingest.readers.records import Technique
 from ml.models import Run
 from ml.selectors import products_of
 from monitor.maps.map.layers import LAYERS, Layer
-from monitor.maps.map.tile_geometry import tile_box
+from monitor.maps.map.tile_geometry import read_tile, tile_box
 
 ZOOM_OF_SINGLE_POINTS = FINEST_ZOOM + 1
 
@@ -99,12 +99,12 @@ def points_tile(*, products: list[int], z: int, x: int, y: int) -> bytes:
     are.
     """
     if z < ZOOM_OF_SINGLE_POINTS:
-        return _one_tile(*tile_query(products=products, z=z, x=x, y=y))
+        return read_tile(*tile_query(products=products, z=z, x=x, y=y))
     counts = points_in_tile(products=products, z=z, x=x, y=y)
     n_points = sum(counts.values())
     if not n_points:
         return b""
-    return _one_tile(*tile_query(products=list(counts), z=z, x=x, y=y, n_points=n_points))
+    return read_tile(*tile_query(products=list(counts), z=z, x=x, y=y, n_points=n_points))
 
 
 def tile_query(*, products: list[int], z: int, x: int, y: int, n_points: int = 0) -> tuple[str, dict[str, object]]:
@@ -127,13 +127,6 @@ def points_in_tile(*, products: list[int], z: int, x: int, y: int) -> dict[int, 
     with connection.cursor() as cursor:
         cursor.execute(_COUNTS, [z, x // CELLS, y // CELLS, cell, products])
         return dict(cursor.fetchall())
-
-
-def _one_tile(sql: str, values: dict[str, object]) -> bytes:
-    with connection.cursor() as cursor:
-        cursor.execute(sql, values)
-        (tile,) = cursor.fetchone()
-    return bytes(tile)
 
 
 def map_totals() -> MapTotals:

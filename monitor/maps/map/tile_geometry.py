@@ -1,10 +1,13 @@
 """Geometry of vector tiles in SQL: where a tile is, and shapes in degrees as fine as the tile can show."""
 
+from collections.abc import Mapping, Sequence
 from math import atan, degrees, pi, sinh
 
 from django.contrib.gis.geos import Polygon
+from django.db import connection
 
 WORLD_DEGREES, MERCATOR_DEGREES = 360.0, 85.06
+VECTOR_TILE = "application/vnd.mapbox-vector-tile"
 MARGIN = 0.02  # of a tile; the buffer of the tile itself is a sixty-fourth
 
 # A table expression: `tile` in EPSG:3857, and `clip`, the same with a margin in degrees.
@@ -27,6 +30,14 @@ def parameters(z: int, x: int, y: int) -> dict[str, float]:
     """Return the values of BOUNDS and `drawn`."""
     width = WORLD_DEGREES / 2**z
     return {"z": z, "x": x, "y": y, "margin": width * MARGIN, "fine": width / 2048, "most": MERCATOR_DEGREES}
+
+
+def read_tile(sql: str, values: Mapping[str, object] | Sequence[object]) -> bytes:
+    """Return the tile that a query makes."""
+    with connection.cursor() as cursor:
+        cursor.execute(sql, values)
+        (tile,) = cursor.fetchone()
+    return bytes(tile)
 
 
 def tile_box(z: int, x: int, y: int) -> Polygon:

@@ -1,19 +1,31 @@
-"""Pages of the map with its list of alerts, and of what it shows."""
+"""Pages of the map and of what it shows; search for places, series of points, and vector tiles as data."""
 
-from django.http import HttpRequest, HttpResponse
+import csv
+
+import numpy as np
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from detection.kinds import KINDS
 from detection.rules.lifecycle import State
 from detection.selectors import alerts_public
+from ingest.models import MeasurementPoint
+from ingest.products.selectors import point_series
 from monitor.maps.map import selectors
 from monitor.maps.map.addresses import geocoder_host
 from monitor.maps.map.config import map_config
-from monitor.maps.map.context_tiles import overlays_available, truth_overlay
+from monitor.maps.map.context_tiles import BY_KIND, context_tile, overlays_available, truth_overlay
+from monitor.maps.map.layers import BY_NAME
+from monitor.maps.map.place_search import place_search
+from monitor.maps.map.series import point_body, point_find
+from monitor.maps.map.tile_geometry import VECTOR_TILE
 from monitor.maps.rasters.layers import RASTER_LAYERS
+from monitor.maps.rasters.pictures import unless_held
+from monitor.maps.rasters.tiles import is_tile
 from monitor.wording.cards.cards import alert_cards
 from monitor.wording.glossary import GLOSSARY
+from monitor.wording.refusals import only_parameters
 from monitor.wording.states import STATE_LABELS
 
 MOST_CARDS = 200  # on the map's own list; the map shows all, and so does the page of alerts
@@ -63,3 +75,71 @@ def about(request: HttpRequest) -> HttpResponse:
     context = {"raster_layers": RASTER_LAYERS, "kinds": KINDS.values(), "states": STATE_LABELS.items()}
     context["geocoder_host"] = geocoder_host()
     return render(request, "web/site/about.html", context)
+
+
+@require_safe
+def place_list(request: HttpRequest) -> HttpResponse:
+    """Show the answer of a search."""
+    answer = place_search(request.GET.get("q", ""), addresses=True)
+    return render(request, "maps/map/place_list.html", {"answer": answer, "searched": answer.text})
+
+
+@require_safe
+def places_json(request: HttpRequest) -> JsonResponse:
+    """Answer a search as data."""
+    addresses = request.GET.get("addresses") == "1"  # of a search that was sent, not of one that is being typed
+    return JsonResponse(place_search(request.GET.get("q", ""), addresses=addresses).as_dict())
+
+
+@require_safe
+def series_json(request: HttpRequest, product: int, pid: str) -> JsonResponse:
+    """Answer with the series as JSON."""
+    return JsonResponse(point_body(_point_or_404(product, pid)))
+
+
+@require_safe
+def series_csv(request: HttpRequest, product: int, pid: str) -> HttpResponse:
+    """Answer with the series as CSV."""
+    point = _point_or_404(product, pid)
+    response = HttpResponse(content_type="text/csv; charset=utf-8")
+    response["Content-Disposition"] = f'attachment; filename="product-{product:d}-point.csv"'
+    writer = csv.writer(response)
+    writer.writerow(["date", f"displacement_mm_{point.product.component}"])
+    series = point_series(point=point)
+    for day, value in zip(point.product.dates[: series.size], series, strict=True):
+        writer.writerow([day.isoformat(), "" if np.isnan(value) else round(float(value), 2)])
+    return response
+
+
+def _point_or_404(product: int, pid: str) -> MeasurementPoint:
+    try:
+        return point_find(product_id=product, pid=pid)
+    except MeasurementPoint.DoesNotExist as fault:
+        raise Http404("There is no such point.") from fault
+
+
+@require_safe
+@only_parameters()
+def points(request: HttpRequest, layer: str, z: int, x: int, y: int) -> HttpResponseBase:
+    """Answer with a tile of points."""
+    if layer not in BY_NAME or not is_tile(z, x, y):
+        raise Http404("There is no such tile.")
+    products = selectors.layer_products(layer=BY_NAME[layer], tile=(z, x, y))
+    etag = selectors.tile_fingerprint(layer=BY_NAME[layer], products=products, z=z, x=x, y=y)
+    return unless_held(
+        request,
+        etag,
+        lambda: selectors.points_tile(products=products, z=z, x=x, y=y),
+        VECTOR_TILE,
+        "public, max-age=60",
+    )
+
+
+@require_safe
+@only_parameters()
+def context(request: HttpRequest, kind: str, z: int, x: int, y: int) -> HttpResponse:
+    """Answer with a tile of the surroundings."""
+    if kind not in BY_KIND or not is_tile(z, x, y):
+        raise Http404("There is no such tile.")
+    tile = context_tile(overlay=BY_KIND[kind], z=z, x=x, y=y)
+    return HttpResponse(tile, content_type=VECTOR_TILE, headers={"Cache-Control": "public, max-age=300"})

@@ -102,10 +102,7 @@ def evidence_raster(predictions: Sequence[Prediction]) -> dict[str, Any] | None:
     layer, pair = RASTER_LAYERS_BY_NAME[name], newest.run.pair
     days = (pair.reference.acquired_at.date(), pair.secondary.acquired_at.date())
     # Translators: a layer and its date: "Coherence, 13 Dec 2021 (12 days since 1 December)."
-    shown = _("%(layer)s, %(date)s.") % {
-        "layer": layer.label,
-        "date": pair_label(*days, pair.temporal_baseline_days),
-    }
+    shown = _("%(layer)s, %(date)s.") % {"layer": layer.label, "date": pair_label(*days, pair.temporal_baseline_days)}
     caption = f"{shown} {layer.caption}"
     return {"layer": name, "group": group, "arrows": layer is ARROW_LAYER, "fastest": layer.high, "caption": caption}
 

@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from ml.models import ModelVersion
 from monitor.maps.imaging.drawing import Float32, InputGrid
+from monitor.maps.imaging.pixels import decibels
 
 Task = ModelVersion.Task
 
@@ -59,28 +60,10 @@ def _only(bands: Float32) -> Float32:
     return bands[0]
 
 
-def _length(bands: Float32) -> Float32:
-    return np.hypot(bands[0], bands[1])
-
-
-def _percent(bands: Float32) -> Float32:
-    return 100 * bands[0]
-
-
 def _metres_a_day(offsets: Float32, images: InputGrid) -> Float32:
     """Return motion against the image as a whole, as alerts are found. offsets: (2, rows, cols), px."""
     shift = np.array(images.shift_px, dtype=np.float32)[:, None, None]
     return (offsets - shift) * np.float32(images.posting_m / images.days)
-
-
-def _days_before(day: Float32, images: InputGrid) -> Float32:
-    """Return days from that day to the later image."""
-    return np.float32(images.last_day) - day
-
-
-def _decibel(bands: Float32) -> Float32:
-    """Return dB of linear power; unknown where nothing came back."""
-    return 10 * np.log10(np.where(bands[0] > 0, bands[0], np.nan))
 
 
 RASTER_LAYERS = (
@@ -182,7 +165,7 @@ RASTER_LAYERS = (
         gettext_lazy("Confirmed change"),
         Task.COHERENCE_CHANGE,
         ("confidence",),
-        _percent,
+        lambda bands: 100 * bands[0],
         pgettext_lazy("unit", "% sure, at least"),
         80,
         100,
@@ -218,7 +201,7 @@ RASTER_LAYERS = (
             "Only dates with a confirmed change can be chosen."
         ),
         gettext_lazy("Dark: first seen in the later image. Pale: seen in images up to 24 days before."),
-        of_pair=_days_before,
+        of_pair=lambda day, images: np.float32(images.last_day) - day,
         needs="confirmed_share",
     ),
     RasterLayer(
@@ -226,7 +209,7 @@ RASTER_LAYERS = (
         gettext_lazy("Speed of fast motion"),
         Task.OFFSETS,
         ("dx_px", "dy_px"),
-        _length,
+        lambda bands: np.hypot(bands[0], bands[1]),
         pgettext_lazy("unit", "m a day"),
         0,
         2,
@@ -249,7 +232,7 @@ RASTER_LAYERS = (
         gettext_lazy("Radar image"),
         "",
         (),
-        _decibel,
+        lambda bands: decibels(bands[0]),
         "dB",
         -22,
         0,

@@ -14,12 +14,17 @@ def png_response(
     request: HttpRequest, etag: str, make: Callable[[], bytes], cache: str = "public, max-age=300"
 ) -> HttpResponseBase:
     """Answer with a picture. make: raises ImageGone; cache: the header Cache-Control."""
-    response = get_conditional_response(request, etag=etag)
-    if response is None:
-        try:
-            response = HttpResponse(make(), content_type="image/png")
-        except ImageGone as gone:
-            return HttpResponse(f"{gone}\n", status=404, content_type="text/plain; charset=utf-8")
+    try:
+        return unless_held(request, etag, make, "image/png", cache)
+    except ImageGone as gone:
+        return HttpResponse(f"{gone}\n", status=404, content_type="text/plain; charset=utf-8")
+
+
+def unless_held(
+    request: HttpRequest, etag: str, make: Callable[[], bytes], content_type: str, cache: str
+) -> HttpResponseBase:
+    """Answer with content that is made only if the reader does not hold it already."""
+    response = get_conditional_response(request, etag=etag) or HttpResponse(make(), content_type=content_type)
     response["ETag"] = etag
     response["Cache-Control"] = cache
     return response

@@ -1,7 +1,6 @@
 """Raster layers for the map: what there is, tiles, and arrows."""
 
-from django.http import FileResponse, Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
-from django.utils.cache import get_conditional_response
+from django.http import FileResponse, Http404, HttpRequest, HttpResponseBase, JsonResponse
 from django.views.decorators.http import require_safe
 
 from ml.models import Prediction
@@ -10,6 +9,7 @@ from monitor.maps.imaging.drawing import Bounds
 from monitor.maps.rasters import tiles as raster_tiles
 from monitor.maps.rasters.catalogue import RasterSource, raster_sources, rasters_available
 from monitor.maps.rasters.layers import ARROW_LAYER, RASTER_LAYERS_BY_NAME, RasterLayer
+from monitor.maps.rasters.pictures import unless_held
 from monitor.wording.refusals import boxes, only_parameters, refusals_as_json
 
 MIN_ZOOM = 5  # below, a tile would open hundreds of rasters
@@ -23,9 +23,7 @@ def catalogue(request: HttpRequest) -> JsonResponse:
     layers = [
         layer.as_dict() | {"groups": [group.as_dict() for group in groups]} for layer, groups in rasters_available()
     ]
-    response = JsonResponse({"min_zoom": MIN_ZOOM, "layers": layers})
-    response["Cache-Control"] = "public, max-age=30"
-    return response
+    return JsonResponse({"min_zoom": MIN_ZOOM, "layers": layers}, headers={"Cache-Control": "public, max-age=30"})
 
 
 @require_safe
@@ -38,12 +36,7 @@ def tile(request: HttpRequest, layer: str, group: str, z: int, x: int, y: int) -
     sources = _sources_or_404(chosen, group, rasters.tile_bounds_deg(z, x, y, MARGIN_DEG))
     sources = sources if z >= MIN_ZOOM else []
     etag = raster_tiles.fingerprint(chosen, sources, f"{group}/{z}/{x}/{y}")
-    response = get_conditional_response(request, etag=etag)
-    if response is None:
-        response = HttpResponse(raster_tiles.tile_png(chosen, sources, z, x, y), content_type="image/png")
-    response["ETag"] = etag
-    response["Cache-Control"] = CACHE
-    return response
+    return unless_held(request, etag, lambda: raster_tiles.tile_png(chosen, sources, z, x, y), "image/png", CACHE)
 
 
 @require_safe
@@ -67,9 +60,8 @@ def arrows(request: HttpRequest, group: str) -> JsonResponse:
         }
         for arrow in drawn
     ]
-    response = JsonResponse({"type": "FeatureCollection", "features": features}, content_type="application/geo+json")
-    response["Cache-Control"] = CACHE
-    return response
+    collection = {"type": "FeatureCollection", "features": features}
+    return JsonResponse(collection, content_type="application/geo+json", headers={"Cache-Control": CACHE})
 
 
 def _sources_or_404(layer: RasterLayer, group: str, bounds: Bounds) -> list[RasterSource]:

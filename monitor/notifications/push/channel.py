@@ -15,8 +15,7 @@ from monitor.models.messages import OutgoingMessage
 from monitor.notifications import base
 from monitor.notifications.base import InHand, Never, Outcome
 from monitor.notifications.push.keys import authorization, encrypt, from_text, to_text
-from monitor.wording.cards.features import alert_title
-from monitor.wording.cards.kept import KeptCards
+from monitor.wording.cards.cards import KeptCards, alert_title
 from monitor.wording.cards.steps import what_happened
 
 KEEP_SECONDS = 7 * 24 * 3600  # for a device that is switched off

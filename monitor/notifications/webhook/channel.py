@@ -15,9 +15,7 @@ from monitor.notifications.base import InHand, Never, Outcome
 from monitor.notifications.webhook.signature import headers, secrets_of
 from monitor.subscribers.subscriptions import endpoints
 from monitor.subscribers.subscriptions.endpoints import labels_of
-from monitor.wording.cards.cards import AlertCard
-from monitor.wording.cards.features import PROPERTIES, alert_title
-from monitor.wording.cards.kept import KeptCards
+from monitor.wording.cards.cards import PROPERTIES, AlertCard, KeptCards, alert_title
 from monitor.wording.cards.steps import update_sentences
 
 GONE = (410,)

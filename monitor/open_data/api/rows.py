@@ -12,8 +12,7 @@ from ml.models import Run
 from monitor.maps.map.series import product_summary
 from monitor.maps.rasters.catalogue import raster_group
 from monitor.open_data.api.schemas import Figures, MotionOut
-from monitor.wording.cards.cards import AlertCard, alert_card, alert_cards
-from monitor.wording.cards.features import alert_geometry
+from monitor.wording.cards.cards import AlertCard, alert_card, alert_cards, alert_geometry
 from monitor.wording.cards.steps import update_sentences
 from monitor.wording.states import step_reason
 

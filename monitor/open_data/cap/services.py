@@ -13,8 +13,7 @@ from detection.models import Alert, AlertTransition
 from detection.rules.lifecycle import State
 from monitor.models.messages import CapMessage
 from monitor.open_data.cap.document import Content, Words, compose, reference
-from monitor.wording.cards.cards import alert_card
-from monitor.wording.cards.features import alert_title
+from monitor.wording.cards.cards import alert_card, alert_title
 from monitor.wording.cards.steps import update_sentences
 
 Type = CapMessage.Type

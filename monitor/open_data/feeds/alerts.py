@@ -20,8 +20,7 @@ from ingest.models import ContextLayer
 from ml.runtime.code_version import code_version
 from monitor.models.messages import CapMessage
 from monitor.open_data.cap.views import MEDIA_TYPE, PlainAtom, SiteFeed
-from monitor.wording.cards.cards import AlertCard, alert_cards
-from monitor.wording.cards.features import alert_feature, alert_title
+from monitor.wording.cards.cards import AlertCard, alert_cards, alert_feature, alert_title
 from monitor.wording.cards.filters import alerts_requested
 from monitor.wording.cards.steps import update_sentences
 from monitor.wording.refusals import refusals_as_json, whole_number

@@ -16,8 +16,7 @@ from ingest.plain_text import plain_text, plain_values
 from monitor.models.subscriptions import Subscription
 from monitor.open_data.feeds.alerts import entry_id
 from monitor.open_data.feeds.subscription import TAKEN_BACK, Entry
-from monitor.wording.cards.cards import AlertCard, alert_cards
-from monitor.wording.cards.features import alert_title
+from monitor.wording.cards.cards import AlertCard, alert_cards, alert_title
 from monitor.wording.cards.steps import what_happened
 
 ASK_AGAIN = timedelta(hours=6)

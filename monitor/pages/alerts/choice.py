@@ -19,7 +19,7 @@ from detection.rules.severity import Severity
 from detection.selectors import PUBLIC_STATES
 from ingest.context.regions import region_by_name
 from ingest.models import AdministrativeRegion
-from monitor.wording.cards.regions import alerts_touching
+from monitor.wording.cards.filters import alerts_touching
 from monitor.wording.refusals import Refusal, area_of
 from monitor.wording.states import STATE_LABELS
 

@@ -10,8 +10,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from ingest.context.coordinates import parse_position
-from monitor.maps.map.number_field import NumberField
-from monitor.maps.map.place_search import place_search
+from monitor.maps.map.place_search import NumberField, place_search
 from monitor.pages.events.words import KIND_WORDS
 from monitor.wording.figures import short
 

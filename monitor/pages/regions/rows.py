@@ -26,7 +26,7 @@ from monitor.pages.alerts.choice import ORDERS, Choice
 from monitor.web.context import MOST_CREDITS, shortened, site_facts
 from monitor.wording import administrative as words
 from monitor.wording.cards.cards import alert_cards
-from monitor.wording.cards.regions import alerts_touching
+from monitor.wording.cards.filters import alerts_touching
 from monitor.wording.states import UNREVIEWED
 
 MOST_CARDS = 24

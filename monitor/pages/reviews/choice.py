@@ -14,7 +14,7 @@ from ingest.context.regions import region_by_name
 from ingest.models import AdministrativeRegion
 from monitor.pages.alerts.choice import KINDS, SEVERITIES, STATES
 from monitor.subscribers.accounts.selectors import reviewers
-from monitor.wording.cards.regions import alerts_touching
+from monitor.wording.cards.filters import alerts_touching
 
 CLAIMS = [
     ("mine", pgettext_lazy("cases", "held by me")),

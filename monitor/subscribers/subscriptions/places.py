@@ -12,8 +12,7 @@ from shapely import from_wkb
 
 from ingest.context.regions import region_by_name, region_by_slug, regions_listed
 from ingest.models import AdministrativeRegion
-from monitor.maps.map.number_field import NumberField
-from monitor.maps.map.place_search import Hit, place_search
+from monitor.maps.map.place_search import Hit, NumberField, place_search
 from monitor.subscribers.subscriptions import assets, given_files
 from monitor.wording import regions
 from monitor.wording.administrative import level_label

@@ -1,4 +1,4 @@
-"""Alerts in words, as every page, mail and feed shows them, in the language that is active."""
+"""Alerts in words, in the active language: cards for pages, mails and feeds, GeoJSON features, lines of lists."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -6,6 +6,7 @@ from datetime import datetime
 
 from django.db.models import Prefetch, prefetch_related_objects
 from django.utils.translation import get_language
+from django.utils.translation import gettext as _
 
 from detection.kinds import Mark, row_of
 from detection.models import Alert, AlertExposure, AlertMotion
@@ -127,3 +128,64 @@ def _card(alert: Alert, place: str, exposure: AlertExposure | None, tilt: Tilt |
         longitude=round(inside.x, 5),
         latitude=round(inside.y, 5),
     )
+
+
+class KeptCards:
+    """Cards of one round of messages, made once for all readers; an alert that has changed gets a new one."""
+
+    def __init__(self) -> None:
+        self._cards: dict[tuple[object, ...], AlertCard] = {}
+
+    def __call__(self, alert: Alert) -> AlertCard:
+        """Return the card of an alert in the active language."""
+        key = (alert.pk, alert.state, alert.updated_at, get_language())
+        if key not in self._cards:
+            self._cards[key] = alert_card(alert)
+        return self._cards[key]
+
+
+PROPERTIES = (
+    "code",
+    "url",
+    "kind",
+    "kind_label",
+    "place",
+    "area_label",
+    "rate_label",
+    "state",
+    "state_label",
+    "severity",
+    "severity_label",
+    "exposure",
+    "extent",
+    "sentence",
+    "sentences",
+    "source",
+    "simulated",
+    "longitude",
+    "latitude",
+)
+
+
+def alert_feature(alert: Alert, card: AlertCard) -> dict[str, object]:
+    """Return an alert as a GeoJSON feature."""
+    return {
+        "type": "Feature",
+        "id": alert.pk,
+        "geometry": alert_geometry(alert),
+        "properties": {name: getattr(card, name) for name in PROPERTIES}
+        | {"first_seen": card.first_seen.isoformat(), "updated": card.updated.isoformat()},
+    }
+
+
+def alert_title(card: AlertCard) -> str:
+    """Return 'Sinking ground, 2 km north of Bay: 14 mm a year (provisional)'."""
+    title = _("%(kind)s, %(place)s: %(rate)s (%(state)s)")
+    title %= {"kind": card.kind_label, "place": card.place, "rate": card.rate_label, "state": card.state_label}
+    return _("Simulated: %(title)s") % {"title": title} if card.simulated else title
+
+
+def alert_geometry(alert: Alert) -> dict[str, object]:
+    """Return the outline with coordinates to about 10 cm."""
+    rings = [[[[round(x, 6), round(y, 6)] for x, y in ring] for ring in polygon] for polygon in alert.area.coords]
+    return {"type": "MultiPolygon", "coordinates": rings}

@@ -1,19 +1,20 @@
-"""Filters that the feed, the GeoJSON and the interface for programs share."""
+"""Filters that feeds, GeoJSON and the interface for programs share, and alerts by region."""
 
+import hashlib
 from collections.abc import Mapping
 
-from django.db.models import QuerySet
+from django.core.cache import cache
+from django.db.models import Count, Max, QuerySet
 from django.http import Http404
 
 from detection.kinds import Kind
-from detection.lists import Order, Period, alerts_matching
+from detection.lists import Order, Period, alerts_matching, alerts_within
 from detection.models import Alert
 from detection.rules.lifecycle import State
 from detection.rules.severity import Severity
 from detection.selectors import alert_by_code
 from ingest.context.regions import region_by_slug
 from ingest.models import AdministrativeRegion
-from monitor.wording.cards.regions import alerts_touching
 from monitor.wording.refusals import Refusal, area_of, choice, day, moment
 
 
@@ -62,3 +63,22 @@ def alert_or_404(code: str) -> Alert:
         return alert_by_code(code=code)
     except Alert.DoesNotExist as fault:
         raise Http404("There is no alert with this code.") from fault
+
+
+KEPT_S = 24 * 3600
+
+
+def alerts_touching(region: AdministrativeRegion) -> list[int]:
+    """Return the rows of the alerts that touch a region, of every state, kept until an alert changes.
+
+    Borders have many corners: the database reads its own, and none is sent to it.
+    """
+    known = Alert.objects.aggregate(n=Count("pk"), newest=Max("pk"), last=Max("updated_at"))
+    parts = f"{region.pk} {region.layer.file_sha256} {sorted(known.items())}"
+    key = f"alerts-touching-{hashlib.sha256(parts.encode()).hexdigest()}"
+    rows: list[int] | None = cache.get(key)
+    if rows is None:
+        outline = AdministrativeRegion.objects.filter(pk=region.pk).values("outline")
+        rows = list(alerts_within(area=outline).values_list("pk", flat=True))
+        cache.set(key, rows, KEPT_S)
+    return rows

@@ -1,12 +1,13 @@
-"""Names of places, for many alerts at once; and the surroundings of one alert."""
+"""Names of places, for many alerts at once; the surroundings of one alert, and what they say of its cause."""
 
 from collections.abc import Sequence
 
 from django.contrib.gis.geos import GEOSGeometry
 
-from detection.models import Alert
+from detection.models import Alert, AlertCause
 from ingest.context.selectors import MOST_NAMED, Context, Whereabouts, context_at, whereabouts_of
 from monitor.wording import surroundings as words
+from monitor.wording.causes import JUDGED, because_sentences
 from monitor.wording.places import place_name
 
 
@@ -56,3 +57,13 @@ def _sentences(context: Context) -> list[str]:
         else "",
         words.ground_sentence(*context.ground) if context.ground else "",
     ]
+
+
+def with_surroundings(alert: Alert, sentences: Sequence[str]) -> list[str]:
+    """Add sentences about the surroundings before the last sentence about causes, which says what they rest on."""
+    cause = AlertCause.objects.filter(alert=alert).first()
+    if cause is None or not sentences:
+        return list(sentences)
+    *causes, rests_on = sentences
+    because = because_sentences(cause.across_m, cause.elongation, cause.terms)
+    return [*causes, " ".join(because), f"{rests_on} {JUDGED}" if cause.terms else rests_on]

@@ -4,12 +4,10 @@ A kind that differs from its family in words only says so in its row of `detecti
 """
 
 from detection.kinds import Family, Kind, family
-from monitor.wording.families.drawn import DrawnVoice
-from monitor.wording.families.motion import MotionVoice
+from monitor.wording.families.motion import MotionVoice, SurgeVoice
 from monitor.wording.families.surface import SurfaceVoice
-from monitor.wording.families.surge import SurgeVoice
 from monitor.wording.families.velocity import VelocityVoice
-from monitor.wording.families.voice import AlertFigures, FamilyVoice
+from monitor.wording.families.voice import AlertFigures, DrawnVoice, FamilyVoice
 
 __all__ = ["OWN_VOICES", "VOICES", "FamilyVoice", "voice", "voice_of"]
 

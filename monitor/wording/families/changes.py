@@ -10,14 +10,7 @@ from django.utils.translation import gettext_lazy
 from ml.deformation.motion.series import WITHIN_90, Trend
 from monitor.wording.components import Way, direction, way
 from monitor.wording.dates import day_words, in_words, month_name, since_words, until_words
-from monitor.wording.figures import (
-    figure,
-    listed,
-    mm_a_year,
-    rate_words,
-    round_figure,
-    with_uncertainty,
-)
+from monitor.wording.figures import figure, listed, mm_a_year, rate_words, round_figure, with_uncertainty
 
 LEAST_SEASON_MM = 0.5
 # Translators: %(rate)s is "3 mm a year", %(when)s is "in March 2023"

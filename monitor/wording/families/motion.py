@@ -1,13 +1,13 @@
-"""Voice of alerts where ground moved by metres between two images: metres a day, along the ground."""
+"""Voices of ground that moved by metres between two images, and of surging glaciers: metres a day."""
 
 from typing import Any
 
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 
 from detection.kinds import Kind, row_of
 from detection.search.patches import MOTION
-from monitor.wording.dates import days_words
+from monitor.wording.dates import day_words, days_words
 from monitor.wording.families.voice import AlertFigures, DetectionFigures, Evidence, Finding, PairVoice, Severity
 from monitor.wording.figures import likely_speed, speed_words, whole
 from monitor.wording.places import toward
@@ -61,7 +61,8 @@ class MotionVoice(PairVoice):
 
     def cause(self, alert: AlertFigures) -> str:
         """Return that the cause is not identified, unless the kind names it."""
-        return "" if alert.kind == Kind.FAST_LANDSLIDE else _("The cause is not identified.")
+        named = alert.kind in (Kind.FAST_LANDSLIDE, Kind.GLACIER_SURGE)
+        return "" if named else _("The cause is not identified.")
 
     def limits_of_pairs(self, cell_m: float, days: int) -> list[str]:
         """Return the slowest motion that shows, and that only motion along the ground does."""
@@ -77,3 +78,46 @@ class MotionVoice(PairVoice):
         # Translators: %(speed)s is "3.1 ± 0.2 metres a day", %(way)s is "to the south-east"
         figure = _("%(speed)s %(way)s") % {"speed": speed, "way": toward(detection.bearing_deg)}
         return Finding(figure, _("along the ground"), [])
+
+
+LEAST_USUAL_M_DAY = 0.01
+
+
+class SurgeVoice(MotionVoice):
+    """Voice of a surging glacier."""
+
+    ended = gettext_lazy("The glacier here flows as it usually does again.")
+    evidence = MotionVoice.evidence._replace(
+        why=gettext_lazy(
+            "A computer measured in every pair of radar images how far this glacier moved, and compared that with its "
+            "own speed in all other pairs, season by season."
+        ),
+        series="",  # it stands on the page of its glacier
+    )
+
+    def label(self, alert: AlertFigures) -> str:
+        """Return 'moving 3.1 metres a day to the south-east, 8 times as fast as usual'."""
+        usual = alert.usual_speed_m_day
+        times = alert.speed_m_day / usual if usual > 0 else 0.0
+        label = super().label(alert)
+        if times < 2:
+            return label
+        return ", ".join([label, _("%(times)s times as fast as usual") % {"times": whole(times)}])
+
+    def sentence(self, alert: AlertFigures) -> str:
+        """Return since when the glacier surges, how fast it flowed lately, and what is usual."""
+        margin = max(1, round(2 * alert.onset_sigma_days))
+        usual = speed_words(max(alert.usual_speed_m_day, LEAST_USUAL_M_DAY))
+        since = ngettext(
+            "The glacier here has flowed much faster than usual since about %(day)s (give or take %(margin)s day).",
+            "The glacier here has flowed much faster than usual since about %(day)s (give or take %(margin)s days).",
+            margin,
+        ) % {"day": day_words(alert.onset), "margin": margin}
+        # Translators: %(speed)s is "3 metres a day (probably 2 to 4)", %(way)s is "to the south-east", %(usual)s is
+        # "40 centimetres a day"
+        lately = _("Lately it flowed by about %(speed)s %(way)s; about %(usual)s is usual.") % {
+            "speed": likely_speed(alert.speed_m_day, alert.speed_sigma_m_day),
+            "way": toward(alert.bearing_deg),
+            "usual": usual,
+        }
+        return f"{since} {lately}"

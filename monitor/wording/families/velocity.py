@@ -46,7 +46,7 @@ SEVERITIES = {
 }
 SIGN_WAYS = {Sign.SINKING: SANK, Sign.RISING: ROSE}
 LEAST_SHARE = 0.1  # of a cause that is worth naming
-AROUND, SEEN_AROUND = (
+AROUND, SEEN_FROM_SATELLITE = (
     gettext_lazy("This is compared with the ground around it."),
     gettext_lazy("This is as seen from the satellite and compared with the ground around it."),
 )
@@ -115,8 +115,8 @@ class VelocityVoice:
         else:
             moved = [own.moved % {"rate": rate_words(alert.rate_mm_yr, alert.rate_sigma_mm_yr), "when": when}]
         # without a sign, the direction itself is seen from the satellite
-        seen = row_of(alert.kind).sign is not None and alert.component == "los"
-        compared = (AGAINST[alert.reference] if _is_region(alert) else (AROUND, SEEN_AROUND))[seen]
+        in_line_of_sight = row_of(alert.kind).sign is not None and alert.component == "los"
+        compared = (AGAINST[alert.reference] if _is_region(alert) else (AROUND, SEEN_FROM_SATELLITE))[in_line_of_sight]
         fastest = [_fastest(alert, own, when if motion else _("in the same time"))] if _uneven(alert) else []
         return " ".join([*moved, str(compared), *fastest])
 

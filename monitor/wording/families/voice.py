@@ -8,7 +8,8 @@ from typing import Any, NamedTuple, Protocol
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from detection.kinds import row_of
+from detection.kinds import Family, family, row_of
+from monitor.wording.dates import day_words
 from monitor.wording.figures import whole
 from monitor.wording.states import UNREVIEWED
 
@@ -134,17 +135,11 @@ def advice_in_state(state: str, steps: Sequence[Any]) -> list[str]:
     return [str(step) for step in ((UNREVIEWED_HINT, *steps) if state in UNREVIEWED else steps)]
 
 
-class PairVoice(ABC):
-    """Base of the voices of families that are detected in pairs of images."""
-
-    severities: Mapping[str, Severity]
-
-    def severity(self, grade: str) -> Severity:
-        """Return the words of a grade."""
-        return self.severities[grade]
+class VoiceWithoutCauses:
+    """Base of voices that know neither causes nor wide regions."""
 
     def region_note(self, alert: AlertFigures) -> str:
-        """Return nothing: pairs show places."""
+        """Return nothing: only places are shown."""
         return ""
 
     def cause(self, alert: AlertFigures) -> str:
@@ -154,6 +149,16 @@ class PairVoice(ABC):
     def causes(self, alert: AlertFigures) -> list[str]:
         """Return nothing: no cause is known."""
         return []
+
+
+class PairVoice(VoiceWithoutCauses, ABC):
+    """Base of the voices of families that are detected in pairs of images."""
+
+    severities: Mapping[str, Severity]
+
+    def severity(self, grade: str) -> Severity:
+        """Return the words of a grade."""
+        return self.severities[grade]
 
     def advice(self, kind: str, state: str) -> list[str]:
         """Return the kind's advice."""
@@ -174,3 +179,39 @@ class PairVoice(ABC):
     @abstractmethod
     def limits_of_pairs(self, cell_m: float, days: int) -> list[str]:
         """Return the limits of the family. cell_m: widest posting; days: longest temporal baseline."""
+
+
+class DrawnVoice(VoiceWithoutCauses):
+    """Voice of one alert, in the place of its family's, which lends the names of grades and the advice."""
+
+    def __init__(self, own: FamilyVoice) -> None:
+        self._own = own
+        self.ended, self.advice, self.finding = own.ended, own.advice, own.finding
+        self.evidence: Evidence = own.evidence._replace(
+            why=gettext_lazy("A specialist reported this place. No computer found it."), series=""
+        )
+
+    def label(self, alert: AlertFigures) -> str:
+        """Return 'reported by a specialist'."""
+        return _("reported by a specialist")
+
+    def sentence(self, alert: AlertFigures) -> str:
+        """Return what was reported and when it was seen."""
+        # Translators, here and below: %(day)s is "12 October 2023"
+        if family(alert.kind) is Family.SURFACE:
+            said = _("A specialist reported that the surface changed here; it was seen on %(day)s.")
+        else:
+            said = _("A specialist reported that the ground moves here; it was seen on %(day)s.")
+        unknown = _("No satellite data of this service show it, so that nothing is known of its speed.")
+        return f"{said % {'day': day_words(alert.last_motion)}} {unknown}"
+
+    def severity(self, grade: str) -> Severity:
+        """Return the family's name of the grade, with who judged it."""
+        return Severity(self._own.severity(grade).label, gettext_lazy("A specialist judged how important this is."))
+
+    def limits(self, alert: AlertFigures, sources: Sequence[Any]) -> list[str]:
+        """Return what a drawn outline cannot show."""
+        return [
+            _("The outline was drawn by hand. The ground around it may move as well."),
+            _("The computer did not find this place, so its end cannot be seen by the computer either."),
+        ]

@@ -131,6 +131,7 @@ def test_what_is_declared_with_a_file_is_cleaned(operator, settings, tmp_path):
 
 
 PAGES = ["/", "/alerts/", "/regions/", "/places/", "/record/", "/glaciers/", "/subscribe/", "/alerts.atom", "/cap.atom"]
+NAMED = ["/alerts/{}/", "/regions/{}/", "/glaciers/{}/", "/cap/A-{}.xml", "/feeds/{}/alerts.ics", "/cap/{}.xml"]
 NAMES = ["q", "region", "kind", "state", "page", "bbox", "since", "language", "updated_since", "place"]
 
 
@@ -140,14 +141,7 @@ def test_no_address_with_such_characters_is_an_error(bad):
     for page in PAGES:
         for name in NAMES:
             assert visitor.get(f"{page}?{name}=x{bad}&y{bad}=1").status_code < 500, (page, name)
-    for path in (
-        "/alerts/{}/",
-        "/regions/{}/",
-        "/glaciers/{}/",
-        "/cap/A-{}.xml",
-        "/feeds/{}/alerts.ics",
-        "/cap/{}.xml",
-    ):
+    for path in NAMED:
         assert visitor.get(path.format(f"x{bad}")).status_code == 404
     for path in ("/api/v1/alerts/{}", "/api/v1/products/1/points/{}", "/ogc/collections/points/items/1.{}"):
         answer = visitor.get(path.format(f"x{bad}"))

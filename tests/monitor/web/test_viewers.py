@@ -77,9 +77,3 @@ def test_pages_for_operators_are_read_by_viewers_without_a_button_that_changes(v
     assert page.status_code == 200
     assert forms_that_change(page.content.decode()) == []
     assert "Add data" not in page.content.decode()
-
-
-def test_a_viewer_reports_no_event_and_adds_no_file(viewer):
-    assert viewer.post("/events/", {"kind": "earthquake", "place": "47, 8"}).status_code == 403
-    assert viewer.get("/uploads/").status_code == 403
-    assert viewer.post("/uploads/").status_code == 403

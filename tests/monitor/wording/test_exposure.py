@@ -28,7 +28,7 @@ def test_the_sentence(figures, sentence):
     assert exposure_sentence(*figures) == sentence
 
 
-def test_rows_tell_none_from_not_known():
+def test_rows_distinguish_none_from_not_known():
     rows = dict(exposure_rows(0, None, 0.002, 1.0, None))
     assert rows == {
         "Buildings": "none",
@@ -39,7 +39,7 @@ def test_rows_tell_none_from_not_known():
     }
 
 
-def test_a_tilt_is_told_where_it_reaches_what_walls_allow_and_something_is_built():
+def test_a_tilt_is_reported_where_it_reaches_what_walls_allow_and_something_is_built():
     steep, slight = (0.6, 0.4, 0.9), (0.25, 0.15, 0.4)  # mm a year per m; 0.2 reaches 1 in 500 in ten years
     assert building_tilt_sentence(steep, 12, None) == (
         "Where it tilts most, one end of a house ten metres long moves by about 6 mm a year (probably 4 to 9) more "

@@ -134,9 +134,9 @@ def test_areas_that_people_choose():
         assert whole(refused.value.error), circle
 
 
-@pytest.mark.parametrize(("ground", "unseen", "noticed"), list(product(Scope, (0.0, 0.12), (3.6, float("inf")))))
-def test_what_would_be_noticed(ground, unseen, noticed):
-    assert whole(visibility_words(Visibility(unseen, noticed, DAY), ground))
+@pytest.mark.parametrize(("scope", "unseen", "noticed"), list(product(Scope, (0.0, 0.12), (3.6, float("inf")))))
+def test_what_would_be_noticed(scope, unseen, noticed):
+    assert whole(visibility_words(Visibility(unseen, noticed, DAY), scope))
 
 
 def test_subscriptions():

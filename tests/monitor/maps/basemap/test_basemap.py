@@ -25,10 +25,7 @@ from tests.makers import basemaps
 pytestmark = pytest.mark.django_db
 WEST, NORTH = 10.0, 50.0
 LINE = {"type": "LineString", "coordinates": [[WEST, NORTH], [WEST + 0.05, NORTH - 0.03]]}
-SQUARE = {
-    "type": "Polygon",
-    "coordinates": [[[10.0, 49.9], [10.2, 49.9], [10.2, 50.1], [10.0, 50.1], [10.0, 49.9]]],
-}
+SQUARE = {"type": "Polygon", "coordinates": [[[10.0, 49.9], [10.2, 49.9], [10.2, 50.1], [10.0, 50.1], [10.0, 49.9]]]}
 
 
 @pytest.fixture
@@ -45,7 +42,7 @@ def load(tmp_path):
 
 
 def tile_at(client, z: int) -> dict:
-    """The ground tile around 10.02° E, 49.99° N, decoded."""
+    """Return the ground tile around 10.02° E, 49.99° N, decoded."""
     x = int((10.02 + 180) / 360 * 2**z)
     y = int((1 - np.arcsinh(np.tan(np.radians(49.99))) / np.pi) / 2 * 2**z)
     return mapbox_vector_tile.decode(client.get(f"/tiles/ground/{z}/{x}/{y}.mvt").content)
@@ -176,40 +173,23 @@ def test_each_of_thousands_of_tiles_is_found_through_leaf_directories_and_runs(c
     assert reader.get(basemaps.FINEST_ZOOM, 0, 0) is None
 
 
-def _cut(data: bytes) -> bytes:
-    return data[:-1]
+def metadata_at(data: bytes) -> int:
+    return int.from_bytes(data[24:32], "little")
 
 
-def _cut_in_the_header(data: bytes) -> bytes:
-    return data[:100]
-
-
-def _unreadable_directory(data: bytes) -> bytes:
-    return data[:127] + b"\0" * 20 + data[147:]
-
-
-def _unreadable_metadata(data: bytes) -> bytes:
-    start = int.from_bytes(data[24:32], "little")
-    return data[:start] + b"\0" * 20 + data[start + 20 :]
-
-
-def _images(data: bytes) -> bytes:
-    return data[:99] + b"\2" + data[100:]
-
-
-def _zstandard(data: bytes) -> bytes:
-    return data[:98] + b"\4" + data[99:]
+def overwritten(data: bytes, at: int, by: bytes) -> bytes:
+    return data[:at] + by + data[at + len(by) :]
 
 
 @pytest.mark.parametrize(
     ("damage", "fault"),
     [
-        (_cut, "cut off: 1 bytes are missing"),
-        (_cut_in_the_header, "ends within its header"),
-        (_unreadable_directory, "its directory or its metadata cannot be read"),
-        (_unreadable_metadata, "its directory or its metadata cannot be read"),
-        (_images, "no vector tiles"),
-        (_zstandard, "packed otherwise than by gzip"),
+        (lambda data: data[:-1], "cut off: 1 bytes are missing"),
+        (lambda data: data[:100], "ends within its header"),
+        (lambda data: overwritten(data, 127, b"\0" * 20), "its directory or its metadata cannot be read"),
+        (lambda data: overwritten(data, metadata_at(data), b"\0" * 20), "its directory or its metadata cannot be read"),
+        (lambda data: overwritten(data, 99, b"\2"), "no vector tiles"),  # images
+        (lambda data: overwritten(data, 98, b"\4"), "packed otherwise than by gzip"),  # by Zstandard
     ],
 )
 def test_a_damaged_base_map_is_named_by_the_doctor_and_maps_do_without_it(client, settings, tmp_path, damage, fault):
@@ -242,25 +222,15 @@ def test_a_file_that_is_no_base_map_is_named_with_its_fault(tmp_path):
 
 
 def world_at(client, longitude: float, latitude: float, z: int) -> tuple[dict, Point]:
-    """Layers of the tile around a place, and the place in it."""
+    """Return the layers of the tile around a place, and the place in it."""
     across = (longitude + 180) / 360 * 2**z
     down = (1 - np.arcsinh(np.tan(np.radians(latitude))) / np.pi) / 2 * 2**z
     layers = mapbox_vector_tile.decode(client.get(f"/tiles/world/{z}/{int(across)}/{int(down)}.mvt").content)
     return layers, Point(across % 1 * 4096, (1 - down % 1) * 4096)  # of this reader, upward
 
 
-LAND = [
-    (8.5, 47.4),
-    (25, 68),
-    (-178, 66.5),
-    (179, 67),
-    (-110, 60),
-    (0, -84),
-    (160, -80),
-    (179.9, -85),
-    (-179.9, -85),
-    (134, -25),
-]
+LAND = [(8.5, 47.4), (25, 68), (-178, 66.5), (179, 67), (-110, 60), (0, -84), (160, -80), (179.9, -85), (-179.9, -85)]
+LAND += [(134, -25)]
 SEA = [(-40, 40), (0, 0), (-160, 0), (179.9, 45), (-179.9, 45), (5, 55.5), (51, 41)]
 
 

@@ -31,7 +31,7 @@ def product(make_egms):
 
 @pytest.fixture
 def ends(product):
-    """The first and the last point of the row."""
+    """Return the first and the last point of the row."""
     points = MeasurementPoint.objects.filter(product=product).order_by("pid")
     return points[0].position, points[11].position
 

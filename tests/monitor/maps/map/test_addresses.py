@@ -33,13 +33,8 @@ PHOTON = {
     "features": [
         {
             "geometry": {"type": "Point", "coordinates": [-12.0012, 47.0034]},
-            "properties": {
-                "street": "Hauptstraße",
-                "housenumber": "5",
-                "postcode": "12345",
-                "city": "Aldwick",
-                "country": "Atlantis",
-            },
+            "properties": {"street": "Hauptstraße", "housenumber": "5", "postcode": "12345"}
+            | {"city": "Aldwick", "country": "Atlantis"},
         }
     ],
 }
@@ -47,7 +42,7 @@ PHOTON = {
 
 @pytest.fixture
 def server(settings):
-    """A geocoder on this machine that is allowed; every test begins without memory of an earlier one."""
+    """Run an allowed geocoder on this machine; every test begins without memory of an earlier one."""
     cache.clear()
     with replay.running() as running:
         running.answers["/search"] = lambda request: (NOMINATIM, {})
@@ -97,7 +92,7 @@ def test_what_is_known_here_is_asked_of_nobody(server, typed):
     assert server.requests == []
 
 
-def test_photon_is_told_by_its_address(server, settings):
+def test_photon_is_known_by_its_address(server, settings):
     settings.GEOCODER_URL = f"{server.address}/api"
     (hit,) = ask()["hits"]
     assert (hit["name"], hit["detail"]) == ("Hauptstraße 5", "12345 Aldwick, Atlantis")

@@ -35,7 +35,7 @@ def villages(tmp_path):
 
 @pytest.fixture
 def outlines(tmp_path):
-    """A glacier, a mine, a region and a landslide around the made alert."""
+    """Load a glacier, a mine, a region and a landslide around the made alert."""
     ring = [[-12.1, 46.9], [-11.9, 46.9], [-11.9, 47.1], [-12.1, 47.1], [-12.1, 46.9]]
     for kind, properties in (
         ("regions", {"name": "Westshore", "admin": "Atlantis"}),
@@ -83,6 +83,7 @@ def test_without_a_list_of_places_countries_and_coordinates_are_found_and_it_say
     answer = visitor.get("/places.json?q=mexi").json()
     assert [hit["name"] for hit in answer["hits"]] == ["Mexico"]
     assert "No list of places is loaded" in answer["note"]
+    assert "data-context" not in visitor.get("/").content.decode()  # no overlay is offered either
     (hit,) = visitor.get("/places.json", {"q": "19.4, -99.1"}).json()["hits"]
     west, south, east, north = hit["bounds"]
     assert west < -99.1 < east
@@ -125,7 +126,7 @@ def test_an_alert_is_named_by_the_nearest_village(visitor, make_alert, villages)
         assert "3 km south of Aldwick" in visitor.get(address).content.decode(), address
 
 
-def test_an_alert_tells_what_is_here(visitor, make_alert, villages, outlines):
+def test_an_alert_says_what_is_here(visitor, make_alert, villages, outlines):
     alert = make_alert()
     page = text(visitor.get(f"/alerts/{alert.code}/"))
     assert "3 km south of Aldwick, in Westshore, Atlantis." in page
@@ -167,11 +168,8 @@ def test_what_is_known_is_drawn_far_out_and_close_by(visitor, outlines, kind):
 
 def test_a_region_around_the_pole_does_not_break_a_tile(visitor, tmp_path):
     ring = [[-180, -90], [180, -90], [180, -60], [-180, -60], [-180, -90]]
-    feature = {
-        "type": "Feature",
-        "properties": {"name": "South"},
-        "geometry": {"type": "Polygon", "coordinates": [ring]},
-    }
+    shape = {"type": "Polygon", "coordinates": [ring]}
+    feature = {"type": "Feature", "properties": {"name": "South"}, "geometry": shape}
     path = tmp_path / "south.geojson"
     path.write_text(json.dumps({"type": "FeatureCollection", "features": [feature]}))
     context_load(path=path, kind=ContextKind.REGIONS)
@@ -183,12 +181,8 @@ def test_tiles_that_do_not_exist_are_not_found(visitor):
         assert visitor.get(f"/tiles/context/{address}.mvt").status_code == 404
 
 
-def test_no_overlay_is_offered_that_is_not_loaded(visitor):
-    assert "data-context" not in visitor.get("/").content.decode()
-
-
 # ---- words ----
-def test_places_are_told_by_distance_and_direction():
+def test_places_are_named_by_distance_and_direction():
     assert words.near_words("Aldwick", 3003, 180) == "3 km south of Aldwick"
     assert words.near_words("Aldwick", 400, 180) == "Aldwick"
     with translation.override("fr"):
@@ -199,26 +193,22 @@ def test_places_are_told_by_distance_and_direction():
     assert place_name(-99.1, 19.4, simulated=True, near="Aldwick", region="X") == "simulated region, Aldwick"
 
 
-def test_the_ground_is_told_in_rounded_figures():
-    assert words.ground_sentence(543.2, 11.6, 270.0) == (
-        "The ground lies about 540 m above sea level. It slopes by about 12°, mostly to the west."
+@pytest.mark.parametrize(
+    ("figures", "sentence"),
+    [
+        ((543.2, 11.6, 270.0), "about 540 m above sea level. It slopes by about 12°, mostly to the west."),
+        ((12.4, 0.5, None), "about 12 m above sea level. It is nearly flat."),
+        ((-400.0, 30.0, None), "about 400 m below sea level. It slopes by about 30°."),
+    ],
+)
+def test_the_ground_is_described_in_rounded_figures(figures, sentence):
+    assert words.ground_sentence(*figures) == f"The ground lies {sentence}"
+
+
+def test_several_landslides_and_what_has_no_name_are_mentioned_too():
+    assert words.landslide_sentence(2, date(2015, 9, 25), None).startswith(
+        "2 landslides were reported within 5 km. The last one happened on 25 September 2015."
     )
-    assert words.ground_sentence(12.4, 0.5, None) == "The ground lies about 12 m above sea level. It is nearly flat."
-    assert (
-        words.ground_sentence(-400.0, 30.0, None)
-        == "The ground lies about 400 m below sea level. It slopes by about 30°."
-    )
-
-
-def test_several_landslides_name_the_last_one():
-    sentence = words.landslide_sentence(2, date(2015, 9, 25), None)
-    assert sentence == (
-        "2 landslides were reported within 5 km. The last one happened on 25 September 2015. "
-        "The exact place is not known."
-    )
-
-
-def test_glaciers_without_names_are_told_too():
     assert words.glacier_sentence([("", "unknown")]) == "On a glacier: a glacier without a name."
     assert words.mine_sentence(["", ""]) == "It touches the known outline of 2 mines."
 

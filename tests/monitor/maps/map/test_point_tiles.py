@@ -77,7 +77,7 @@ def test_a_point_that_is_shown_stays_when_one_zooms_in_until_all_are_shown(clien
 
 
 def _densest(product, z: int) -> tuple[int, int]:
-    """The tile at zoom 10 with the most points."""
+    """Return the tile at a zoom with the most points."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT tile_x * 128 + cell %% 128, tile_y * 128 + cell / 128 FROM ingest_pyramidcell"

@@ -17,7 +17,7 @@ LONG, SHORT = "2021-12-25-24d", "2021-12-13-12d"
 
 @pytest.fixture
 def confirmed() -> list[Prediction]:
-    """A pair of 12 days without and one of 24 days with a change that was first seen on 13 December."""
+    """Make a pair of 12 days without and one of 24 days with a change that was first seen on 13 December."""
     return made_pairs.make_confirmed()
 
 

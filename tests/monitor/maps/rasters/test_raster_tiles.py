@@ -159,11 +159,8 @@ def test_a_pair_over_the_turn_of_the_year_names_both_years():
 
 
 def test_a_prediction_knows_where_it_is_shown(client, pair_predictions):
-    assert [raster_group(one) for one in pair_predictions[:3]] == [
-        ("coherence", FIRST),
-        ("coherence-change", FIRST),
-        ("speed", FIRST),
-    ]
+    shown_in = [(layer, FIRST) for layer in ("coherence", "coherence-change", "speed")]
+    assert [raster_group(one) for one in pair_predictions[:3]] == shown_in
 
 
 def test_a_small_map_shows_the_newest_finding_and_says_what_its_colours_mean(pair_predictions):

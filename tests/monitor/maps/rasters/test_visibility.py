@@ -85,7 +85,7 @@ def test_lists_and_subscriptions_say_it(client, limits):
         (0.7, float("inf"), "In 70 % of this region we would not notice ground that moves by less than 10 mm a year"),
     ],
 )
-def test_a_region_is_told_what_would_be_noticed_and_where_nothing_would(unseen, noticed, words):
+def test_a_region_says_what_would_be_noticed_and_where_nothing_would(unseen, noticed, words):
     sentence = visibility_words(Visibility(unseen, noticed, date(2024, 12, 25)), Scope.REGION)
     assert words in sentence
     assert sentence.endswith("The last measurement is of 25 December 2024.")

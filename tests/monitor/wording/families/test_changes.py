@@ -87,10 +87,7 @@ def test_a_date_is_as_exact_as_it_is_known():
 
 
 def test_without_a_change_the_sentence_names_the_period_of_the_data():
-    for one in (
-        sentence(Trend.STEADY, -5.0, -6.0),
-        sentence(Trend.FASTER, 3.0, 8.0),
-    ):  # the latter contradicts the alert
+    for one in (sentence(Trend.STEADY, -5.0, -6.0), sentence(Trend.FASTER, 3.0, 8.0)):  # which contradicts the alert
         assert "between 2020 and 2024" in one
         assert "since" not in one
     assert motion_of(velocity(Kind.SUBSIDENCE, "up", -6.0, -7.0)) is None

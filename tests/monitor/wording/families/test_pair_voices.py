@@ -57,14 +57,14 @@ def test_nothing_is_claimed_that_two_images_cannot_show(kind):
     assert "does not show" in text
 
 
+NO_RATE = {"component": "", "rate_mm_yr": None, "peak_rate_mm_yr": None, "rate_sigma_mm_yr": None}
+
+
 @pytest.fixture
 def changed(make_alert):
     return make_alert(
+        **NO_RATE,
         kind="surface-change",
-        component="",
-        rate_mm_yr=None,
-        peak_rate_mm_yr=None,
-        rate_sigma_mm_yr=None,
         coherence_before=0.74,
         coherence_after=0.21,
         change_sigma=-6.5,
@@ -76,11 +76,8 @@ def changed(make_alert):
 @pytest.fixture
 def moving(make_alert):
     return make_alert(
+        **NO_RATE,
         kind="moving-ground",
-        component="",
-        rate_mm_yr=None,
-        peak_rate_mm_yr=None,
-        rate_sigma_mm_yr=None,
         speed_m_day=3.1,
         peak_speed_m_day=3.5,
         speed_sigma_m_day=0.15,

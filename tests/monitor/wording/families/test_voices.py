@@ -21,7 +21,7 @@ STYLES = Path(settings.BASE_DIR) / "static/css"
 
 
 def figures(kind: str, **values) -> SimpleNamespace:
-    """An alert or a detection with figures of every family."""
+    """Return an alert or a detection with figures of every family."""
     return SimpleNamespace(
         **{
             "kind": kind,
@@ -57,7 +57,7 @@ def velocity(kind: str, component: str, rate_mm_yr: float, peak_rate_mm_yr: floa
 
 
 def source(kind: str, **values) -> SimpleNamespace:
-    """What a run read: a product for velocities, a pair of images for all else."""
+    """Return what a run read: a product for velocities, a pair of images for all else."""
     if KINDS[Kind(kind)].family is Family.VELOCITY:
         named = {"component": "los", "direction": "ascending", "posting_m": None, "n_dates": 200}
         return SimpleNamespace(**(named | values))
@@ -133,11 +133,8 @@ def test_a_card_names_the_fastest_part_where_it_differs(kind, component, rates, 
 
 
 def test_motion_of_unknown_kind_is_described_as_it_was_measured():
-    unknown = voice("unknown")
-    assert "moved away from the satellite (down or sideways) by" in unknown.sentence(
-        velocity("unknown", "los", -5.0, -6.0)
-    )
-    assert "moved east" in unknown.sentence(velocity("unknown", "east", 5.0, 6.0))
+    for component, rate, words in (("los", -5.0, "away from the satellite (down or sideways)"), ("east", 5.0, "east")):
+        assert f"moved {words} by" in voice("unknown").sentence(velocity("unknown", component, rate, 1.2 * rate))
 
 
 def test_a_likely_landslide_is_described_as_it_was_measured_and_where_to_look():
@@ -178,13 +175,10 @@ def test_a_likely_cause_is_named_with_how_likely_it_is_and_what_that_rests_on():
     assert causes("subsidence") == []
 
 
-def test_the_fastest_rate_is_told_with_its_interval_and_separate_places_are_counted():
+def test_the_fastest_rate_is_reported_with_its_interval_and_separate_places_are_counted():
     alert = velocity("subsidence", "up", -9.0, -26.0, peak_low_mm_yr=-22.0, peak_high_mm_yr=-30.0)
-    assert (
-        voice("subsidence")
-        .sentence(alert)
-        .endswith(" The fastest part sank by about 26 mm a year (probably 22 to 30) in the same time.")
-    )
+    fastest = " The fastest part sank by about 26 mm a year (probably 22 to 30) in the same time."
+    assert voice("subsidence").sentence(alert).endswith(fastest)
     even = velocity("subsidence", "up", -9.0, -10.0, peak_low_mm_yr=-8.0, peak_high_mm_yr=-12.0)
     assert "fastest" not in voice("subsidence").sentence(even)
     places = [{"peak_rate_mm_yr": -45.2}, {"peak_rate_mm_yr": -30.0}]
