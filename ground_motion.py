@@ -8,7 +8,7 @@ from pathlib import Path
 from ml.__main__ import COMMANDS
 from ml.__main__ import main as run_method
 
-APPLICATIONS = ("ingest", "detection", "ml", "monitor")
+APPLICATIONS = ("ingest", "detection", "ml", "monitor/operations")
 
 
 def main() -> int | None:

@@ -4,6 +4,7 @@ import errno
 from os import PathLike
 
 LONGEST_LINE = 600
+FULL_DISK_ERRNOS = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
 def one_line(text: str) -> str:

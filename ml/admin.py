@@ -8,6 +8,8 @@ from ml.models import GroundEvent, ModelVersion, Run
 
 @admin.register(Run)
 class RunAdmin(ReadOnlyAdmin):
+    """Runs, with their task, input, method and outcome."""
+
     list_display = (
         "id",
         "model_version",
@@ -28,10 +30,14 @@ class RunAdmin(ReadOnlyAdmin):
 
 @admin.register(ModelVersion)
 class ModelVersionAdmin(ReadOnlyAdmin):
+    """Versions of methods, with their weights."""
+
     list_display = ("task", "method", "version", "weights_sha256")
 
 
 @admin.register(GroundEvent)
 class GroundEventAdmin(ReadOnlyAdmin):
+    """Events that fast runs are made for."""
+
     list_display = ("kind", "name", "happened_at", "reported_by", "created_at")
     list_filter = ("kind",)

@@ -32,7 +32,7 @@ def event_report(
 
 
 def event_pairs_find(*, event: GroundEvent) -> list[ScenePair]:
-    """The pair across the event of each piece of a track that shows its place; returns those that are new.
+    """Find the pair across the event of each piece of a track that shows its place; returns those that are new.
 
     Of several the one whose images are closest to it in time: the latest before, then the earliest after.
     """
@@ -51,18 +51,18 @@ def event_pairs_find(*, event: GroundEvent) -> list[ScenePair]:
 
 
 def events_followed() -> QuerySet[GroundEvent]:
-    """Events for which images may still come."""
+    """Return events for which images may still come."""
     return GroundEvent.objects.filter(created_at__gte=timezone.now() - MOST_WAIT)
 
 
 def runs_urgent() -> QuerySet[Run]:
-    """Waiting runs on pairs across an event, the newest event first."""
+    """Return waiting runs on pairs across an event, the newest event first."""
     waiting = Run.objects.filter(state=Run.State.QUEUED, model_version__task__in=TASKS, pair__events__isnull=False)
     return waiting.order_by("-pair__events__created_at", "id")
 
 
 def images_around(*, event: GroundEvent) -> tuple[Scene | None, Scene | None]:
-    """The last image of the place before the event and the first one after it, whatever their tracks."""
+    """Return the last image of the place before the event and the first one after it, whatever their tracks."""
     here = Scene.objects.ready().filter(footprint__intersects=event.position)
     before = here.filter(acquired_at__lt=event.happened_at).order_by(F("acquired_at").desc()).first()
     after = here.filter(acquired_at__gte=event.over_at).order_by("acquired_at").first()

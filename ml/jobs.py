@@ -43,9 +43,10 @@ MOST_POINTS_WITH_SERIES = 3_000_000  # a million points of 300 dates take about 
 
 
 class Job(NamedTuple):
-    """methods: the module that names METHODS, VERSIONS, parameters, and WEIGHTS where there are networks (method ->
-    name of the card); work: the job itself, which makes its
-    pieces only once.
+    """Job of a task.
+
+    methods: the module that names METHODS, VERSIONS, parameters, and WEIGHTS where there are networks (method -> name
+    of the card); work: the job itself, which makes its pieces only once.
     """
 
     methods: ModuleType
@@ -53,7 +54,7 @@ class Job(NamedTuple):
 
 
 def deformation(run: Run, device: torch.device, _: Pieces) -> RasterResult:
-    """A product, together with another track that shows the same ground where there is one."""
+    """Detect deformation in a product, together with another track of the same ground where there is one."""
     product = run.product
     companions = sorted(selectors.companions_of(run=run), key=lambda one: one.pk)  # as a finished run keeps them
     postings = [one.posting_m for one in [product, *companions] if one.posting_m]
@@ -91,7 +92,7 @@ def deformation(run: Run, device: torch.device, _: Pieces) -> RasterResult:
 def _cloud(
     product: Product, epsg: int | None, posting_m: float | None, area: Polygon | None = None
 ) -> tuple[PointCloud, int | None]:
-    """A product's points, or those in an area's box, without what unwrapping errors added to their rates.
+    """Read a product's points, or those in an area's box, without what unwrapping errors added to their rates.
 
     Also how many rates were corrected; None where its series were not looked at.
     """
@@ -115,6 +116,7 @@ def _cloud(
 
 
 def coherence(run: Run, device: torch.device, pieces: Pieces) -> RasterResult:
+    """Estimate the coherence of a run's pair."""
     method, looks = run.model_version.method, looks_of(run.pair)
     result = coherence_infer.estimate_coherence(
         _images(run.pair), method, device, looks=looks, truth=COMPARABLE, pieces=pieces
@@ -123,7 +125,7 @@ def coherence(run: Run, device: torch.device, pieces: Pieces) -> RasterResult:
 
 
 def offsets(run: Run, device: torch.device, pieces: Pieces) -> RasterResult:
-    """How far is searched follows from how fast ground may move there; a run that is repeated searches as it did."""
+    """Measure a pair's offsets, searched as far as ground may move there; a repeated run searches as it did."""
     fastest = selectors.fastest_motion(pair=run.pair)
     scale = PixelScale(run.pair.pixel_grid.posting_m, run.pair.temporal_baseline_days)
     first = {"reach_m_day": fastest, "search_px": offsets_infer.reach_px(fastest, scale)}
@@ -134,7 +136,7 @@ def offsets(run: Run, device: torch.device, pieces: Pieces) -> RasterResult:
 
 
 def coherence_change(run: Run, device: torch.device, pieces: Pieces) -> RasterResult:
-    """A pair's coherence against that of its predecessors, and what the changes of other pairs confirm of it."""
+    """Compare a pair's coherence with that of its predecessors; changes of other pairs confirm it."""
     own, predecessors, beside = _compared(pieces.once("compared", lambda: run.parameters or _due(run)))
     share = np.float32(coherence_infer.area_share(own.run.model_version.method))
     with ExitStack() as stack:
@@ -172,8 +174,9 @@ def coherence_change(run: Run, device: torch.device, pieces: Pieces) -> RasterRe
 
 
 def _due(run: Run) -> dict[str, list[int]]:
-    """The predictions that a run is to compare, as they are now: its pair's coherence, that of the predecessors, and
-    changes of pairs beside.
+    """Return the predictions that a run is to compare now.
+
+    They are its pair's coherence, that of the predecessors, and changes of pairs beside.
     """
     own, predecessors = selectors.coherence_history(pair=run.pair, most=change_infer.MOST_PREDECESSORS)
     newest = {one.run.pair_id: one for one in selectors.changes_beside(pair=run.pair)}
@@ -182,7 +185,7 @@ def _due(run: Run) -> dict[str, list[int]]:
 
 
 def _compared(ids: Mapping[str, list[int]]) -> tuple[Prediction, list[Prediction], list[Prediction]]:
-    """The predictions of `_due`: a run that is repeated, or begun again, compares the same ones, whatever came since.
+    """Load the predictions of `_due`: a run that is repeated, or begun again, compares the same ones.
 
     NotRepeatable where they are no longer stored.
     """
@@ -202,7 +205,7 @@ def _dates(pair: ScenePair) -> tuple[date, date]:
 
 
 def looks_of(pair: ScenePair) -> float | None:
-    """The equivalent number of looks of both images; None, and so estimated, where it is not known or differs."""
+    """Return both images' equivalent number of looks; None, and so estimated, where it is not known or differs."""
     first, second = pair.reference.looks, pair.secondary.looks
     return first if first == second else None
 

@@ -84,10 +84,10 @@ def _makes_the_same(run: Run, device: torch.device) -> bool:
 
 
 def _may_help() -> bool:
-    """Whether nothing that waits comes first, and there is room."""
+    """Return whether nothing that waits comes first, and there is room."""
     return not selectors.runs_due().exists() and not disk_full(SPARE_IN_USE)
 
 
 def _shared(run: Run) -> QuerySet[Run]:
-    """The run, while the same attempt at it shares the same pieces."""
+    """Return the run, while the same attempt at it shares the same pieces."""
     return LEASE.held(run).filter(shared_key=run.shared_key)

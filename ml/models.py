@@ -99,6 +99,7 @@ class Run(models.Model):
 
     @property
     def input(self) -> Product | ScenePair:
+        """Product or pair that the run is on."""
         return self.product or self.pair
 
 

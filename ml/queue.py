@@ -30,7 +30,7 @@ def run_claim(*, run_id: int) -> Run | None:
 
 
 def is_finished(run: Run) -> bool:
-    """Whether this attempt has brought the run to its end."""
+    """Return whether this attempt has brought the run to its end."""
     return Run.objects.filter(pk=run.pk, attempts=run.attempts, state=Run.State.SUCCEEDED).exists()
 
 

@@ -61,7 +61,7 @@ def run_repeat(*, run: Run) -> Repetition:
 
 
 def run_again(*, run: Run) -> RasterResult:
-    """What a finished run makes once more, of the same input. NotRepeatable says what is missing."""
+    """Compute a finished run once more from the same input. NotRepeatable names what is missing."""
     if missing := [*_missing_of_method(run.model_version), *_missing_of_input(run)]:
         raise NotRepeatable(*("; ".join(texts) for texts in zip(*missing, strict=True)))
     result, _ = run_compute(run, choose_device(settings.ML_DEVICE))
@@ -73,7 +73,7 @@ def run_again(*, run: Run) -> RasterResult:
 
 
 def _missing_of_method(version: ModelVersion) -> Iterator[Missing]:
-    """The first thing that differs between a version of a method and what this machine has of it."""
+    """Yield what differs between a version of a method and what this machine has of it, the first thing first."""
     name, task = version.method, Task(version.task)
     if task not in METHODS.get(name, []):
         yield Missing(f"the method {name} is not part of this code any more", f"missing: method {name}")
@@ -97,7 +97,7 @@ def _missing_of_method(version: ModelVersion) -> Iterator[Missing]:
 
 
 def _missing_of_input(run: Run) -> Iterator[Missing]:
-    """What is no longer stored of the products or the pair that a run saw."""
+    """Yield what is no longer stored of the products or the pair of a run."""
     if run.pair is None:
         for product in products_of(run=run):
             if product.points_deleted_at:

@@ -22,14 +22,14 @@ MOST_COMPANIONS = 8  # neighbouring files of one track; each is a track of its o
 
 
 def velocity_fields() -> QuerySet[Product]:
-    """Current products that are searched: derived ones add nothing, and glaciers are not searched for slow motion."""
+    """Return current products that are searched: no derived ones, which add nothing, and no glaciers."""
     return Product.objects.current().filter(derived_from=None, technique=Technique.INSAR)
 
 
 def inputs_due(
     *, task: str, method: str, version: str | None = None, weights_sha256: str = ""
 ) -> QuerySet[Product] | QuerySet[ScenePair]:
-    """Products or pairs that are ready for a task and that this version of the method (or any) has no run for.
+    """Return products or pairs that are ready for a task and that this version of the method (or any) has no run for.
 
     A network with other weights is another version.
     """
@@ -46,7 +46,7 @@ def inputs_due(
 
 
 def companions_of(*, run: Run) -> list[Product]:
-    """Products in which a run on a velocity field sees the same ground from another track, largest share first.
+    """Return products in which a run sees the same ground from another track, largest share first.
 
     Those of one track, for the network was trained with two: of the other direction where there is one, and then of
     the track that shares most ground. Both measure the line of sight, at the same time, real or simulated alike. Of a
@@ -77,7 +77,7 @@ def companions_of(*, run: Run) -> list[Product]:
 
 
 def products_of(*, run: Run) -> list[Product]:
-    """What a run on a velocity field saw: its own product first, then its companions."""
+    """Return the products that a run on a velocity field used: its own first, then its companions."""
     return [run.product, *run.companions.order_by("id")]
 
 
@@ -88,14 +88,14 @@ def _is_another_track(one: Product, other: Product) -> bool:
 
 
 def _at_the_same_time(one: Product, other: Product) -> bool:
-    """Whether half of the shorter period is common to both."""
+    """Return whether half of the shorter period is common to both."""
     shorter = min(one.dates[-1] - one.dates[0], other.dates[-1] - other.dates[0])
     common = min(one.dates[-1], other.dates[-1]) - max(one.dates[0], other.dates[0])
     return common >= shorter / 2
 
 
 def pairs_with_history() -> QuerySet[ScenePair]:
-    """Pairs whose coherence is known, and that of at least three predecessors, none of which is still waited for.
+    """Return pairs whose coherence is known, and that of three predecessors or more, none of which is waited for.
 
     All by one version of one method: figures of different methods are not compared.
     """
@@ -111,7 +111,7 @@ def pairs_with_history() -> QuerySet[ScenePair]:
 
 
 def coherence_history(*, pair: ScenePair, most: int) -> tuple[Prediction, list[Prediction]]:
-    """A pair's coherence and that of its predecessors by the same version, at most so many, latest first.
+    """Return a pair's coherence and at most so many of its predecessors by the same version, latest first.
 
     Those of the pair's season where there are enough (`ml.coherence.change.in_season`), else the latest. Of several
     versions the newest that has predecessors enough. LookupError where none has.
@@ -130,7 +130,7 @@ def coherence_history(*, pair: ScenePair, most: int) -> tuple[Prediction, list[P
 
 
 def changes_beside(*, pair: ScenePair) -> QuerySet[Prediction]:
-    """Changes of coherence of earlier pairs of the same ground whose time overlaps or meets that of a pair.
+    """Return changes of coherence of earlier pairs of the same ground whose time overlaps or meets that of a pair.
 
     Those that only meet it hold one of its images: whether that image is a bad one shows in them. Earlier pairs ended
     before it, or with it and are shorter: what a run sees does not depend on which worker was quicker.
@@ -141,7 +141,7 @@ def changes_beside(*, pair: ScenePair) -> QuerySet[Prediction]:
 
 
 def changes_held_up() -> QuerySet[Run]:
-    """Runs of changes of coherence that wait: what they are compared with may still come from earlier pairs."""
+    """Return waiting runs of changes of coherence whose predecessors may still come from earlier pairs."""
     to_come = Run.objects.filter(
         pair=OuterRef("pk"), model_version__task__in=(Task.COHERENCE, Task.COHERENCE_CHANGE), state__in=Run.UNSETTLED
     )
@@ -150,7 +150,7 @@ def changes_held_up() -> QuerySet[Run]:
 
 
 def fastest_motion(*, pair: ScenePair) -> float:
-    """Metres a day that offsets of a pair are looked for: of the glaciers that it shows the fastest, else elsewhere."""
+    """Return the metres a day that offsets of a pair are searched for: of its fastest glacier, else elsewhere."""
     shown = Glacier.objects.filter(shown=True, outline__intersects=pair.footprint, layer__simulated=pair.simulated)
     of_glaciers = Coalesce("reach_m_day", Value(settings.OFFSETS_REACH_GLACIER_M_DAY))
     fastest: float | None = shown.aggregate(fastest=Max(of_glaciers))["fastest"]
@@ -162,7 +162,7 @@ LEAST_SHARE = 0.5  # of a pair's ground that a predecessor shows; slices of one 
 
 
 def _fields_of(pair: ScenePair) -> dict[str, object]:
-    """What is compared of a pair, by the name of the field."""
+    """Return what is compared of a pair, by the name of the field."""
     return {
         "pk": pair.pk,
         "reference__acquired_at": pair.reference.acquired_at,
@@ -174,7 +174,7 @@ def _fields_of(pair: ScenePair) -> dict[str, object]:
 
 
 def _predecessors(value: Callable[[str], object]) -> QuerySet[ScenePair]:
-    """Pairs of the same ground and temporal baseline that ended earlier; value: name of a field -> what it is."""
+    """Return pairs of the same ground and temporal baseline that ended earlier. value: field name -> value."""
     return _same_ground(value).filter(
         secondary__acquired_at__lt=value("secondary__acquired_at"),
         temporal_baseline_days=value("temporal_baseline_days"),
@@ -182,19 +182,19 @@ def _predecessors(value: Callable[[str], object]) -> QuerySet[ScenePair]:
 
 
 def _earlier(value: Callable[[str], object]) -> QuerySet[ScenePair]:
-    """Pairs of its ground that ended before, or together and are shorter; value: name of a field -> what it is."""
+    """Return pairs of its ground that ended before, or together and are shorter. value: field name -> value."""
     began, ended = (value(f"{image}__acquired_at") for image in ("reference", "secondary"))
     together = Q(reference__acquired_at__gt=began) | Q(reference__acquired_at=began, pk__lt=value("pk"))
     return _same_ground(value).filter(Q(secondary__acquired_at__lt=ended) | Q(together, secondary__acquired_at=ended))
 
 
 def _beside(value: Callable[[str], object]) -> QuerySet[ScenePair]:
-    """Those of them whose time overlaps or meets."""
+    """Return earlier pairs whose time overlaps or meets."""
     return _earlier(value).filter(secondary__acquired_at__gte=value("reference__acquired_at"))
 
 
 def _same_ground(value: Callable[[str], object]) -> QuerySet[ScenePair]:
-    """Pairs of the same track, polarisation and place; value: name of a field -> what it is."""
+    """Return pairs of the same track, polarisation and place. value: field name -> value."""
     same = {f"reference__{name}": value(f"reference__{name}") for name in SAME_GROUND}
     ground = value("footprint")
     whole = Func(ground, function="ST_Area", output_field=FloatField())
@@ -206,18 +206,18 @@ def _polygon(ground: Polygon) -> Value:
 
 
 def _shared_area(ground: object) -> Func:
-    """What a footprint shares with other ground, in square degrees: to compare, not to report."""
+    """Return the area that a footprint shares with other ground, in square degrees: to compare, not to report."""
     intersection = "ST_Area(ST_Intersection(%(expressions)s))"
     return Func(F("footprint"), ground, template=intersection, output_field=FloatField())
 
 
 def _at_least(n: int, rows: QuerySet[ScenePair]) -> Exists:
-    """Whether a correlated subquery has so many rows."""
+    """Return whether a correlated subquery has so many rows."""
     return Exists(rows.order_by("id")[n - 1 : n])
 
 
 def runs_to_announce(*, queued_before: datetime) -> list[Run]:
-    """Runs that are due and were never announced to the broker, or before this time; none that must wait for others.
+    """Return due runs never announced to the broker, or before this time; none that must wait for others.
 
     Only the first MOST_ANNOUNCED of those that are due are ever announced, so that messages do not pile up: pairs
     across an event, then one of each track in turn, so that a nation does not keep a burst waiting.
@@ -234,12 +234,12 @@ def _events_of_pair() -> QuerySet[GroundEvent]:
 
 
 def runs_due() -> QuerySet[Run]:
-    """Runs that a worker may begin now."""
+    """Return runs that a worker may begin now."""
     return Run.objects.filter(LEASE.due()).exclude(pk__in=changes_held_up().values("pk"))
 
 
 def runs_shared() -> QuerySet[Run]:
-    """Running runs that more workers may help with: those on pairs across an event first, then the oldest."""
+    """Return running runs that more workers may help with: those on pairs across an event first, then the oldest."""
     at_work = PieceClaim.objects.filter(run=OuterRef("pk"), until__gt=Now()).order_by().values("run")
     workers = Subquery(at_work.annotate(n=Count("worker", distinct=True)).values("n"))
     shared = LEASE.alive().exclude(shared_key="").annotate(workers=Coalesce(workers, Value(0)))
@@ -249,7 +249,7 @@ def runs_shared() -> QuerySet[Run]:
 
 
 def runs_of_products() -> dict[int, list[Run]]:
-    """All runs on velocity fields by product, the newest first. One query."""
+    """Return all runs on velocity fields by product, the newest first. One query."""
     runs: dict[int, list[Run]] = {}
     for run in Run.objects.filter(pair=None).select_related("model_version"):
         runs.setdefault(run.product_id, []).append(run)
@@ -257,11 +257,12 @@ def runs_of_products() -> dict[int, list[Run]]:
 
 
 def runs_unfinished() -> QuerySet[Run]:
+    """Return runs that are queued or running."""
     return Run.objects.filter(state__in=Run.UNSETTLED)
 
 
 def predictions_finished() -> QuerySet[Prediction]:
-    """Predictions of succeeded runs, oldest first."""
+    """Return predictions of succeeded runs, oldest first."""
     return (
         Prediction.objects.filter(run__state=Run.State.SUCCEEDED)
         .select_related("run__product", "run__model_version", "run__pair__reference", "run__pair__secondary")

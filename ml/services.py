@@ -40,7 +40,7 @@ SPARE_IN_USE = 0.5  # of the room that is to stay free: a run that has begun may
 
 
 def model_version_current(*, method: str, task: str | None = None) -> ModelVersion:
-    """The row of the method as this code, and the weights on this machine, have it.
+    """Return the row of the method as this code, and the weights on this machine, have it.
 
     ValueError where the method does not exist, or several tasks have one of that name and none is given; InputError
     where its weights are missing.
@@ -64,7 +64,7 @@ def card_of(task: ModelVersion.Task, method: str) -> str | None:
 
 
 def task_of(method: str, task: str | None = None) -> ModelVersion.Task:
-    """The task whose method is meant. ValueError where there is none, or more than one and none is given."""
+    """Return the task whose method is meant. ValueError where there is none, or more than one and none is given."""
     tasks = METHODS.get(method, [])
     if task is not None and task in tasks:
         return ModelVersion.Task(task)
@@ -138,7 +138,7 @@ def run_execute(*, run_id: int) -> Run | None:
 
 
 def run_progress() -> Progress:
-    """Of a run from now on, within what the settings allow."""
+    """Report the progress of a run from now on, within what the settings allow."""
     return Progress(
         stalled_after=timedelta(minutes=settings.RUN_STALL_MINUTES), most=timedelta(hours=settings.RUN_HOURS)
     )
@@ -147,7 +147,7 @@ def run_progress() -> Progress:
 def run_compute(
     run: Run, device: torch.device, pieces_on: Callable[[torch.device], Pieces] = lambda _: Pieces()
 ) -> tuple[RasterResult, torch.device]:
-    """What a run makes, and where: on the CPU if the memory of the GPU does not do. pieces_on: where its pieces lie."""
+    """Compute a run: on the CPU if the memory of the GPU is too small. pieces_on: where its pieces lie."""
     try:
         return run_work(run, device, pieces_on(device)), device
     except torch.OutOfMemoryError:
@@ -163,7 +163,7 @@ class GivesWay(Exception):
 
 
 def _go_on(run: Run) -> None:
-    """Before each piece: GivesWay where an urgent run waits, OSError (ENOSPC) where there is no room for more."""
+    """Check before each piece: GivesWay where an urgent run waits, OSError (ENOSPC) where there is no room."""
     if full := disk_full(SPARE_IN_USE):
         raise OSError(errno.ENOSPC, full)
     if runs_urgent().filter(LEASE.due()).exists() and not (run.pair and run.pair.events.exists()):
@@ -171,7 +171,7 @@ def _go_on(run: Run) -> None:
 
 
 def pieces_key(run: Run, device: torch.device) -> str:
-    """Of all that decides what the pieces of a run hold; scenes and products never change under their number.
+    """Hash all that decides what the pieces of a run hold; scenes and products never change under their number.
 
     The weights are those of this machine: where they are not the run's, its pieces are not either.
     """
@@ -183,7 +183,7 @@ def pieces_key(run: Run, device: torch.device) -> str:
 
 
 def run_work(run: Run, device: torch.device, pieces: Pieces) -> RasterResult:
-    """What the run's version makes of its input. InputError where this machine holds other weights than the run's."""
+    """Apply the run's version to its input. InputError where this machine holds other weights than the run's."""
     version = run.model_version
     task = ModelVersion.Task(version.task)
     if weights := card_of(task, version.method):

@@ -39,14 +39,17 @@ class Objects(Checked):
         self._storage, self._folder = storage, folder
 
     def names(self, stage: str = "") -> set[str]:
+        """Return the names of the pieces of a stage, or of all."""
         start = f"{self._folder}/{stage}{'@' if stage else ''}"
         return {one.name.rpartition("/")[2] for one in self._storage.entries(start)}
 
     def put(self, name: str, arrays: Arrays) -> None:
+        """Store a piece as an object."""
         content = b"".join(packed(arrays))
         self._storage._save(self._named(name), File(io.BytesIO(content), name=name))
 
     def drop(self, names: Iterable[str]) -> None:
+        """Delete these pieces."""
         self._storage.delete_all(map(self._named, names))
 
     def _read(self, name: str) -> tuple[bytes, bytes]:
@@ -69,6 +72,7 @@ class Claims:
         self._in_hand = ""
 
     def share(self, missing: int) -> bool:
+        """Open the run to other workers where enough pieces are missing; return whether it is open."""
         if not self._shared and missing >= FEWEST_SHARED and settings.RUN_WORKERS > 1:
             try:
                 self._shared = LEASE.held(self._run).update(shared_key=self._key, device=self._device) == 1
@@ -77,6 +81,7 @@ class Claims:
         return self._shared
 
     def take(self, name: str) -> bool:
+        """Claim a piece; return False where another worker has it."""
         try:
             with connection.cursor() as cursor:
                 cursor.execute(TAKE, [self._run.pk, name, self._worker, LEASE.duration])
@@ -95,7 +100,7 @@ class Claims:
             own.update(until=Now() + LEASE.duration)
 
     def end(self) -> None:
-        """Nothing is left to share: every stage is made."""
+        """Close the run to other workers: every stage is made."""
         if self._shared:
             LEASE.held(self._run).filter(shared_key=self._key).update(shared_key="")
 
@@ -114,7 +119,7 @@ def _without_database(what: str) -> None:
 
 
 def store_of(run: Run, key: str, joined: bool = False) -> Store:
-    """Where the pieces of a run lie until it has ended: beside the rasters, where those are in an object store."""
+    """Return the store of a run's pieces until it has ended: beside the rasters in an object store, else none."""
     if (objects := _objects()) is None:
         return Folder(_folder(run.pk), key, joined)
     if not joined:
@@ -124,7 +129,7 @@ def store_of(run: Run, key: str, joined: bool = False) -> Store:
 
 
 def pieces_delete(run_id: int) -> None:
-    """A run has ended: its pieces go, and who had them in hand."""
+    """Delete the pieces and claims of a run that has ended."""
     PieceClaim.objects.filter(run=run_id).delete()
     shutil.rmtree(_folder(run_id), ignore_errors=True)
     if (objects := _objects()) is not None:

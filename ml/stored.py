@@ -27,13 +27,15 @@ class StoredRaster(NamedTuple):
 
     @property
     def shape(self) -> tuple[int, int]:
+        """Rows and columns."""
         rows, cols = next(iter(self.bands.values())).shape
         return rows, cols
 
 
 class RasterWindows(NamedTuple):
-    """A raster in storage that is read window by window, on its own grid or another. read: band and part to (rows,
-    cols) float32, NaN unknown.
+    """Stored raster that is read window by window, on its own grid or another.
+
+    read: band and part to (rows, cols) float32, NaN unknown.
     """
 
     shape: tuple[int, int]
@@ -56,7 +58,7 @@ class StoredBand:
 
 @contextmanager
 def opened_prediction(prediction: Prediction, onto: RasterWindows | None = None) -> Iterator[RasterWindows]:
-    """A run's raster, open; where another one is given, its nearest cells on that one's grid."""
+    """Open a run's raster; where another one is given, its nearest cells on that one's grid."""
     with stored_tiff(prediction.raster) as raster:
         names = raster.descriptions
 
@@ -74,13 +76,13 @@ def opened_prediction(prediction: Prediction, onto: RasterWindows | None = None)
 
 @contextmanager
 def opened_bands(prediction: Prediction) -> Iterator[StoredRaster]:
-    """All bands of a run's raster, by name, none of them read yet."""
+    """Open all bands of a run's raster, by name, none of them read yet."""
     with opened_prediction(prediction) as raster:
         yield StoredRaster({name: StoredBand(raster, name) for name in raster.names}, raster.transform, raster.epsg)
 
 
 def read_prediction(prediction: Prediction) -> StoredRaster:
-    """All bands of a run's raster, by name."""
+    """Read all bands of a run's raster, by name."""
     with stored_tiff(prediction.raster) as raster:
         bands = {name: raster.read(index) for index, name in enumerate(raster.descriptions, start=1)}
         return StoredRaster(bands, raster.transform, raster.crs.to_epsg())

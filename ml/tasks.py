@@ -41,13 +41,13 @@ def queue_due_runs() -> None:
 
 
 def _call_for_help(run: Run) -> None:
-    """To a worker that has nothing to do now, on a device such as the run's."""
+    """Call a worker that has nothing to do now, on a device such as the run's."""
     queue = "gpu" if run.device.startswith("cuda") else "cpu"
     join_run.apply_async((), queue=queue, expires=CALL_EXPIRES_SECONDS)
 
 
 def _gpu_listens() -> bool:
-    """Whether any worker takes from the queue `gpu`. Without an answer, the queue `cpu` is safe."""
+    """Return whether any worker takes from the queue `gpu`. Without an answer, the queue `cpu` is safe."""
     try:
         answers = current_app.control.inspect(timeout=INSPECT_SECONDS).active_queues() or {}
     except (OSError, OperationalError):
@@ -57,7 +57,7 @@ def _gpu_listens() -> bool:
 
 @shared_task(ignore_result=True)
 def execute_run(run_id: int) -> None:
-    """A run, and before it whatever is urgent: the message only wakes a worker, the table says what comes first."""
+    """Execute a run, urgent ones before it: the message only wakes a worker, the table says what comes first."""
     from ml import services
 
     urgent = events.runs_urgent().filter(queue.LEASE.due()).exclude(pk=run_id).first()
@@ -77,4 +77,5 @@ def join_run() -> None:
 
 @stage
 def requeue_expired_runs() -> None:
+    """Queue runs again whose lease has expired."""
     queue.runs_requeue_expired()

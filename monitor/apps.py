@@ -1,3 +1,5 @@
+"""Django configuration of the application and of its admin."""
+
 import logging.config
 
 from celery.signals import setup_logging
@@ -8,15 +10,18 @@ from django.db.models.signals import post_migrate
 
 
 def log_as_the_site(**kwargs: object) -> None:
-    """Workers and beat log by LOGGING too: Celery's own handlers lack the filter of signed links."""
+    """Configure logging of workers and beat by LOGGING: Celery's own handlers lack the filter of signed links."""
     logging.config.dictConfig(settings.LOGGING)
 
 
 class MonitorConfig(AppConfig):
+    """Application `monitor`."""
+
     name = "monitor"
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
+        """Connect the receivers of signals."""
         from allauth.account.signals import authentication_step_completed
         from allauth.mfa.signals import authenticator_added
 
@@ -33,5 +38,7 @@ class MonitorConfig(AppConfig):
 
 
 class GuardedAdminConfig(AdminConfig):
+    """Django's admin behind the sign-in of the site."""
+
     default_site = "monitor.web.accounts.AdminSite"
     default = False

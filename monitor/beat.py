@@ -32,6 +32,7 @@ class GuardedScheduler(DatabaseScheduler):
     _last_sign = float("-inf")
 
     def tick(self, *args, **kwargs) -> float:
+        """Send the tasks that are due, if this process leads; return the seconds until the next tick."""
         if not self._leads():
             self._give_signs(beat_sign(gethostname()))
             return LOOK_AGAIN_SECONDS
@@ -47,7 +48,7 @@ class GuardedScheduler(DatabaseScheduler):
         return Held(Lock.BEAT)
 
     def _leads(self) -> bool:
-        """Whether this process holds the lock; it is taken once and then only looked up."""
+        """Return whether this process holds the lock, which is taken once and then only checked."""
         try:
             leads = self._lock.take()
         except DatabaseError:
@@ -59,7 +60,7 @@ class GuardedScheduler(DatabaseScheduler):
         return leads
 
     def _follow_clock_back(self) -> None:
-        """The clock was set back: what ran last in the future ran now, or else it would not run again until then."""
+        """Move last runs that lie in the future of a clock set back to now, or they would wait until then."""
         for entry in self.schedule.values():
             now = entry._default_now()
             if entry.last_run_at > now:
@@ -81,9 +82,9 @@ class GuardedScheduler(DatabaseScheduler):
 
 @beat_init.connect
 def stop_between_ticks(sender: Any, **kwargs: object) -> None:
-    """SIGTERM and SIGINT end beat when its tick is over.
+    """Make SIGTERM and SIGINT end beat when its tick is over.
 
-    Celery's own handler saves the schedule at once. Where the signal comes in the middle of a statement, that waits for
+    Celery's own handler saves the schedule at once. If the signal comes in the middle of a statement, that waits for
     ever: the statement holds the connection, and goes on only when the handler returns.
     """
     for number in (signal.SIGTERM, signal.SIGINT):

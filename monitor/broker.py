@@ -1,4 +1,4 @@
-"""The broker: Redis or RabbitMQ, as BROKER_URL says. What differs between the two stands here and nowhere else.
+"""Broker, Redis or RabbitMQ as BROKER_URL says; the only module that knows how the two differ.
 
 A message only wakes a worker. What is to be done, and who does it, stands in tables (`ingest.leases`), so a message
 that is lost, or delivered twice, costs a minute or nothing.
@@ -20,27 +20,29 @@ AWAY = (KombuError, redis.RedisError, AMQPError, OSError)  # what `version` and 
 
 
 def broker_url(environment: Mapping[str, str] | None = None) -> str:
-    """Of BROKER_URL, or where it is unset or empty of REDIS_URL, as Celery writes it."""
+    """Return BROKER_URL as Celery writes it; REDIS_URL if it is unset or empty."""
     known = os.environ if environment is None else environment
     return (known.get("BROKER_URL") or known["REDIS_URL"]).replace("unix://", "redis+socket://")
 
 
 def is_rabbitmq(url: str) -> bool:
+    """Return whether the address is that of a RabbitMQ."""
     return url.startswith(RABBITMQ)
 
 
 def name(url: str) -> str:
+    """Return the name of the kind of server."""
     return "RabbitMQ" if is_rabbitmq(url) else "Redis"
 
 
 def transport_options(url: str, *, longest_task_seconds: int) -> dict[str, Any]:
-    """Options of Celery's `broker_transport_options`.
+    """Return Celery's `broker_transport_options`.
 
     A message is acknowledged when its task has ended, so that one of a killed worker goes to another worker. RabbitMQ
     does that when the connection ends. It also closes channels that leave a message open for longer than its
     `consumer_timeout`, 30 minutes unless configured: the worker connects again, the task goes on, and its lease keeps
     others from it meanwhile. While RabbitMQ is short of memory or disk it confirms nothing, and nobody waits for ever.
-    Redis knows no connections: it delivers again after the visibility timeout, which no task that lives may reach.
+    Redis knows no connections: it delivers again after the visibility timeout, which no running task may reach.
     """
     if is_rabbitmq(url):
         return {"confirm_publish": True, "read_timeout": ANSWER_SECONDS}
@@ -48,7 +50,7 @@ def transport_options(url: str, *, longest_task_seconds: int) -> dict[str, Any]:
 
 
 def version(url: str, *, seconds: float) -> str:
-    """Name and version of the server, asked over a connection of its own. Raises AWAY where it does not answer."""
+    """Return the server's name and version, asked over a separate connection. Raises AWAY if it does not answer."""
     with _channel(url, seconds) as channel:
         if is_rabbitmq(url):
             return f"RabbitMQ {channel.connection.server_properties['version']}"
@@ -56,7 +58,7 @@ def version(url: str, *, seconds: float) -> str:
 
 
 def messages_waiting(url: str, queues: Iterable[str], *, seconds: float) -> int:
-    """How many messages lie in queues that exist, and no worker has taken yet. Raises AWAY."""
+    """Return how many messages of existing queues no worker has taken yet. Raises AWAY."""
     waiting = 0
     for queue in queues:
         with _channel(url, seconds) as channel, suppress(channel.connection.client.channel_errors):
@@ -66,7 +68,7 @@ def messages_waiting(url: str, queues: Iterable[str], *, seconds: float) -> int:
 
 @contextmanager
 def _channel(url: str, seconds: float) -> Iterator[Any]:
-    """A channel of a connection of its own, without the second attempt that kombu makes after two seconds."""
+    """Open a channel of its own connection, without the second attempt that kombu makes after two seconds."""
     options = {"read_timeout": seconds, "write_timeout": seconds}
     if not is_rabbitmq(url):
         options = {"socket_timeout": seconds, "socket_connect_timeout": seconds}

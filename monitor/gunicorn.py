@@ -1,4 +1,4 @@
-"""How gunicorn serves the site: gunicorn monitor.wsgi --config python:monitor.gunicorn.
+"""Settings of gunicorn, which serves the site: gunicorn monitor.wsgi --config python:monitor.gunicorn.
 
 A visitor who sends or reads slowly holds a thread, so a public site needs the proxy of docker/nginx in front.
 """
@@ -23,7 +23,7 @@ control_socket_disable = True  # it would be written to the account's home
 
 
 def on_starting(server: Any) -> None:
-    """What the web processes of an earlier start have counted is not counted again."""
+    """Delete the counts of an earlier start's web processes."""
     for path in Path(os.environ.get("PROMETHEUS_MULTIPROC_DIR", "/nowhere")).glob("*.db"):
         path.unlink()
 

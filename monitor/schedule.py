@@ -1,7 +1,7 @@
-"""The one place that orders the stages: each stage pulls what the stage below has finished.
+"""Schedule of the stages: each stage pulls what the stage below has finished.
 
-ingest (a product, or images that become pairs)  ->  ml (runs for it)  ->  detection (areas, series, alerts)
-  ->  monitor (mails)
+ingest (a product, or images that become pairs) -> ml (runs for it) -> detection (areas, series, alerts) -> monitor
+(mails)
 
 Queues: `ingest` and the stages, `cpu` and `gpu` for runs; `mail` and `housekeeping` have a worker of their own, so that
 nothing above holds them up.
@@ -21,7 +21,7 @@ SIGN = timedelta(seconds=30)
 
 
 def every(period: timedelta, task: str, args: Sequence[str] = (), **options: str) -> dict[str, Any]:
-    """An entry of the schedule. A message that no worker took within its period expires: the next one is there."""
+    """Return an entry of the schedule. Its message expires after one period, when the next one is sent."""
     # django-celery-beat knows this option by this name only, and drops Celery's own `expires` without a word
     expiring = {"expire_seconds": int(period.total_seconds()), **options}
     return {"task": task, "schedule": period, "args": [*args], "options": expiring}

@@ -86,6 +86,7 @@ INSTALLED_APPS = [
     "ml.apps.MlConfig",
     "detection.apps.DetectionConfig",
     "monitor.apps.MonitorConfig",
+    "monitor.operations.apps.OperationsConfig",  # management commands of the service
     *(["lab"] if (SITE_DIR / "lab").is_dir() else []),  # commands of the laboratory, in a checkout that has it
 ]
 

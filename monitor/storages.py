@@ -1,4 +1,4 @@
-"""What the settings say of storage: rasters, inputs and pieces on a disk, or in an S3-compatible object store."""
+"""Storage settings: rasters, inputs and pieces on a disk, or in an S3-compatible object store."""
 
 import os
 from pathlib import Path
@@ -14,7 +14,7 @@ PARENT = "RASTER_STORAGE_PARENT"  # of the process that reads a given file: the 
 
 
 def storages_of(env: environ.Env, var_dir: Path) -> dict[str, dict[str, Any]]:
-    """The storages of rasters, and in an object store of given files and of runs' pieces, too. ImproperlyConfigured."""
+    """Return the storages of rasters, and in an object store of inputs and pieces too. Raises ImproperlyConfigured."""
     folder = {"location": env("RASTER_DIR", default=str(var_dir / "rasters"))}
     on_disk = {"BACKEND": "ingest.storage.WholeFileStorage", "OPTIONS": folder}
     if PARENT in os.environ:
@@ -32,7 +32,10 @@ def storages_of(env: environ.Env, var_dir: Path) -> dict[str, dict[str, Any]]:
 
 
 def object_storage(env: environ.Env, bucket: str, prefix: str, endpoint: str, folder: str) -> dict[str, Any]:
-    """Keys that are not set are looked for where boto looks: ~/.aws/credentials, AWS_SHARED_CREDENTIALS_FILE."""
+    """Return the settings of one folder of a bucket.
+
+    Keys that are not set are looked for where boto looks: ~/.aws/credentials, AWS_SHARED_CREDENTIALS_FILE.
+    """
     os.environ.setdefault("AWS_EC2_METADATA_DISABLED", "true")  # and nowhere on the network
     options = {
         "bucket_name": bucket,
@@ -46,9 +49,11 @@ def object_storage(env: environ.Env, bucket: str, prefix: str, endpoint: str, fo
 
 
 class StaticFiles(CompressedStaticFilesStorage):
-    """WhiteNoise's storage by gzip alone, on every machine alike: where brotli happens to be installed, a first start
-    would wait a minute for files that are a tenth smaller.
+    """WhiteNoise's storage with gzip alone.
+
+    Where brotli happens to be installed, a first start would wait a minute for files that are a tenth smaller.
     """
 
     def create_compressor(self, **kwargs: Any) -> Compressor:
+        """Return the compressor, without brotli."""
         return Compressor(use_brotli=False, **kwargs)

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from ingest.stages import stage
 from ingest.steps import Step, attempt, rows_due
-from monitor.notifications import announcements, digests, gathering, life, rounds, selectors
+from monitor.notifications import announcements, digests, gathering, rounds, selectors
 from monitor.open_data.cap import services as cap
 from monitor.operations.health import signs
 from monitor.operations.health.watchman import Watchman
@@ -62,14 +62,16 @@ def help_to_send(share: int) -> None:
 
 @stage
 def queue_digests() -> None:
+    """Resume pauses that have ended, and queue digests, signs of life and reminders of visits."""
     often.subscriptions_resume_due()
     digests.digests_queue()
-    life.signs_of_life_queue()
+    digests.signs_of_life_queue()
     visits.visits_remind()
 
 
 @stage
 def delete_what_is_over() -> None:
+    """Delete unconfirmed subscriptions, old invitations, sessions and signs of life."""
     subscriptions.purge()
     accounts.invitations_forget()
     sessions_forget()
@@ -78,7 +80,7 @@ def delete_what_is_over() -> None:
 
 @shared_task(ignore_result=True)
 def give_sign(queue: str) -> None:
-    """What beat sent through this queue has arrived: beat, the broker and a worker of the queue are alive."""
+    """Record that a message of beat has arrived: beat, the broker and a worker of the queue are alive."""
     signs.sign_give(name=signs.queue_sign(queue))
 
 
@@ -117,12 +119,12 @@ def search_images() -> None:
 
 @worker_ready.connect
 def watch_from_mail_worker(**kwargs: Any) -> None:
-    """The worker of mails examines the service, so that a stopped beat is noticed."""
+    """Examine the service from the worker of mails, so that a stopped beat is noticed."""
     if "mail" in current_app.amqp.queues.consume_from:
         Watchman(everything=True).start()
 
 
 @beat_init.connect
 def watch_from_beat(**kwargs: Any) -> None:
-    """Beat examines the service as well, so that a stopped worker of mails is noticed."""
+    """Examine the service from beat as well, so that a stopped worker of mails is noticed."""
     Watchman(everything=False).start()

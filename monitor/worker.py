@@ -1,4 +1,4 @@
-"""How a worker meets the end of its connection to the broker."""
+"""Consumer of Celery workers that survives the end of its connection to the broker."""
 
 import logging
 
@@ -8,12 +8,13 @@ logger = logging.getLogger(__name__)
 
 
 class SteadyConsumer(Consumer):
-    """Connects again also where kombu, closing a connection that Redis has ended, fails with an AttributeError.
+    """Consumer that connects again where kombu, closing a connection ended by Redis, fails with an AttributeError.
 
     It takes its own connection apart before it gives back what was not acknowledged. That stands in tables anyway.
     """
 
     def on_connection_error_after_connected(self, exc: Exception) -> None:
+        """Drop a connection that kombu cannot close."""
         try:
             super().on_connection_error_after_connected(exc)
         except AttributeError as fault:

@@ -1,3 +1,5 @@
+"""WSGI entry point."""
+
 import os
 import tempfile
 

@@ -10,7 +10,7 @@ from detection.rules.lifecycle import State
 from detection.rules.updates import Cause, Change
 from lab.samples import alerts as made
 from ml.deformation.motion.series import Trend
-from monitor.maps.rasters.visibility import Ground, Visibility, visibility_words
+from monitor.maps.rasters.visibility import Scope, Visibility, visibility_words
 from monitor.wording.cards.steps import what_happened
 from monitor.wording.exposure import building_tilt_sentence, exposure_sentence
 from monitor.wording.families import voice_of
@@ -147,8 +147,8 @@ def _places() -> list[Row]:
     return [
         ("one point, moving", point_sentence("los", -12.0, 0.5, *period)),
         ("one point, still", point_sentence("up", -0.6, 0.4, *period)),
-        ("region, seen well", visibility_words(Visibility(0.12, 3.6, LAST_LOOK), Ground.REGION)),
-        ("region, seen badly", visibility_words(Visibility(0.71, 99.0, LAST_LOOK), Ground.REGION)),
+        ("region, seen well", visibility_words(Visibility(0.12, 3.6, LAST_LOOK), Scope.REGION)),
+        ("region, seen badly", visibility_words(Visibility(0.71, 99.0, LAST_LOOK), Scope.REGION)),
         ("simulated data", get_template("notifications/mail/alert.txt").render({"simulated": True}).splitlines()[0]),
         ("before subscribing", preview_sentence(3, 2, datetime(2020, 1, 3, tzinfo=UTC))),
     ]

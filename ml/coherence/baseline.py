@@ -41,7 +41,7 @@ class Speckle(NamedTuple):
 
 
 def speckle_of(samples: Sequence[torch.Tensor], looks: float | None = None) -> Speckle:
-    """The median over samples (2, rows, cols) of two images; looks: those known. ValueError without samples."""
+    """Fit the speckle, median over samples (2, rows, cols). looks: if known. ValueError without samples."""
     if not samples:
         raise UnusableData("nowhere do both images show most of the ground")
     estimates = []
@@ -66,7 +66,7 @@ def guarnieri_prati(
 
 
 def brightest(power: torch.Tensor, looks: float) -> torch.Tensor:
-    """The power that a pixel is held at, from the geometric mean around it: far above what speckle reaches.
+    """Return the power that a pixel is capped at: far above what speckle reaches, from the geometric mean around it.
 
     Second moments follow the brightest pixels. One metal roof that turns a little would spoil its whole window.
     """
@@ -86,7 +86,7 @@ def pearson(power: torch.Tensor, window: int, speckle: Speckle | None = None) ->
 
 
 def estimate_looks(power: torch.Tensor) -> float:
-    """Equivalent number of looks from the local variance where that is least disturbed by texture.
+    """Estimate the equivalent number of looks from the local variance where texture disturbs that least.
 
     The 20th percentile of the local variances stands for pure speckle; what the mere scatter of such variances takes
     from it is put back. Of the variance of the log power and of the power over its squared mean the one that shows
@@ -97,7 +97,7 @@ def estimate_looks(power: torch.Tensor) -> float:
 
 
 def looks_of(power: torch.Tensor, shared: float) -> float:
-    """estimate_looks where it is known how many pixels share a cell of speckle."""
+    """Estimate the looks where it is known how many pixels share a cell of speckle."""
     # A mean over pixels of band-limited speckle has a log variance of 1 / L where L independent looks would have
     # trigamma(L), about 1 / (L - 0.5): measured on simulated images.
     ratio = box_mean(power**2, LOOKS_WINDOW).div_(box_mean(power, LOOKS_WINDOW).square_()).sub_(1)
@@ -110,7 +110,7 @@ def looks_of(power: torch.Tensor, shared: float) -> float:
 
 
 def _speckle(variance: torch.Tensor, shared: float, tails: Callable[[float], float]) -> float:
-    """The variance of speckle alone, from local ones. tails: kurtosis less one at so many looks; shared: px a cell."""
+    """Return the variance of speckle from local ones. tails: kurtosis less one at so many looks; shared: px a cell."""
     some = variance.flatten()[:: 1 + variance.numel() // MOST_VARIANCES]
     low = max(1e-3, float(np.quantile(some[torch.isfinite(some)].cpu().numpy(), 0.2)))
     n = LOOKS_WINDOW**2

@@ -42,14 +42,16 @@ class CoherenceChange(NamedTuple):
 
 
 def of_scatterers(names: Collection[str]) -> tuple[str, str]:
-    """Of a raster's bands the coherence in which change is found, and its sigma: the only one where it holds one."""
+    """Return the bands of the coherence in which change is found and of its sigma: the only one where there is one."""
     prefix = "scatterers_" if "scatterers_coherence" in names else ""
     return f"{prefix}coherence", f"{prefix}coherence_sigma"
 
 
 class Stack(NamedTuple):
-    """What a change is made of, read window by window. past: coherence of the predecessors and its sigma, (n, rows,
-    cols) each; now: coherence of the pair, (rows, cols); 0-1, NaN unknown.
+    """Input of a change, read window by window.
+
+    past: coherence of the predecessors and its sigma, (n, rows, cols) each; now: coherence of the pair, (rows, cols);
+    0-1, NaN unknown.
     """
 
     shape: tuple[int, int]
@@ -58,8 +60,10 @@ class Stack(NamedTuple):
 
 
 class ScaledChange(NamedTuple):
-    """A change of which all that concerns the whole scene is known. read: a window that reaches no farther than
-    MARGIN_PX around one of PIECE_PX, to change_sigma, before and after, see CoherenceChange.
+    """Change whose scene-wide figures are known.
+
+    read: a window that reaches no farther than MARGIN_PX around one of PIECE_PX, to change_sigma, before and after, see
+    CoherenceChange.
     """
 
     weather: float
@@ -90,7 +94,7 @@ def _part(values: Float32, at: Window) -> Float32:
 
 
 def scaled_change(stack: Stack, n_past: int, pieces: Pieces, at: Mapping[str, Window]) -> ScaledChange:
-    """The same in pieces, at: place -> window, as far as what concerns the whole scene."""
+    """Compute the scene-wide figures of a change in pieces. at: place -> window."""
     if n_past < FEWEST_PREDECESSORS:
         raise ValueError(f"{n_past} predecessors are too few: at least {FEWEST_PREDECESSORS} are needed")
 
@@ -104,7 +108,7 @@ def scaled_change(stack: Stack, n_past: int, pieces: Pieces, at: Mapping[str, Wi
     pieces.each("scale", at, scale)
 
     def scaled(place: str) -> tuple[Float32, Float32, Float32]:
-        """Before, scale and now of a piece; now is NaN where the change is not known."""
+        """Return before, scale and now of a piece; now is NaN where the change is not known."""
         here, part = at[place], pieces.get("scale", place)
         own = inner(here, grown(here, MARGIN_PX, stack.shape))
         before, by = part["before"][own], part["scale"][own]
@@ -137,7 +141,7 @@ def scaled_change(stack: Stack, n_past: int, pieces: Pieces, at: Mapping[str, Wi
 
 
 def _lost_before(stack: Stack, pieces: Pieces, at: Mapping[str, Window]) -> list[float]:
-    """The share of its coherence that the whole scene lost in each of the predecessors, against all of them."""
+    """Return the share of its coherence that the whole scene lost in each predecessor, against all predecessors."""
     places, middle = {place: place for place in at}, None
     if not pieces.complete("past-lost"):
         pieces.each("first", at, lambda here: {"before": median_of_known(stack.past(here)[0])})
@@ -156,7 +160,7 @@ def _lost_before(stack: Stack, pieces: Pieces, at: Mapping[str, Window]) -> list
 
 
 def _scale(stack: Stack, here: Window, wide: Window, lost: Sequence[float]) -> Arrays:
-    """Of a window: what the past was, how far a pair usually is off that, and where there is enough of a past."""
+    """Return the past of a window, how far a pair usually is off that, and where there is enough of a past."""
     history, history_sigma = stack.past(grown(wide, SPREAD_PX // 2, stack.shape))
     floor = LEAST_SIGMA_SHARE * median_of_known(history_sigma)
     before = median_of_known(history)
@@ -177,13 +181,13 @@ def _z(now: Float32, before: Float32, scale: Float32, lost: float) -> Float32:
 
 
 def _able_to_lose(before: Float32, middle: float | None) -> Float32:
-    """Of each pixel of the more coherent half of a scene its coherence, else NaN."""
+    """Return the coherence of each pixel of the more coherent half of a scene, else NaN."""
     upper = before >= np.float32(np.inf if middle is None else middle)
     return np.where(upper, np.maximum(before, np.float32(0.05)), np.float32(np.nan))
 
 
 def in_season(days: Sequence[date], day: date, most: int = MOST_PREDECESSORS) -> list[int]:
-    """Which of a pair's predecessors it is compared with, the latest first, at most so many.
+    """Return which of a pair's predecessors it is compared with, the latest first, at most so many.
 
     Those of its season, this year's and earlier ones', where they are FEWEST_IN_SEASON; else the latest of all. days:
     of the predecessors' secondary images; day: of the pair's.
@@ -194,13 +198,13 @@ def in_season(days: Sequence[date], day: date, most: int = MOST_PREDECESSORS) ->
 
 
 def _apart(one: date, other: date) -> float:
-    """Days between two days of the year, 0 to half a year."""
+    """Return the days between two days of the year, 0 to half a year."""
     apart = abs((one - other).days) % 365.25
     return min(apart, 365.25 - apart)
 
 
 def parameters(method: str) -> dict[str, Any]:
-    """The constants the method runs with, for the record."""
+    """Return the constants the method runs with, for the record."""
     return {
         "fewest_predecessors": FEWEST_PREDECESSORS,
         "most_predecessors": MOST_PREDECESSORS,

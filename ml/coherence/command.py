@@ -9,6 +9,7 @@ SLACK_PX = 8  # grids of one product cut twice differ by a few pixels
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of `python -m ml coherence`."""
     pair_arguments.add_arguments(parser, "coherence", METHODS, "C.tif")
     parser.add_argument(
         "--window",

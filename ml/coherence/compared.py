@@ -39,8 +39,10 @@ class Beside(NamedTuple):
 
 
 class Compared(NamedTuple):
-    """What a pair is compared with. stack: its past and present; dates: its images'; area_sigma: of the mean coherence
-    of a small area; images: the pair itself.
+    """Predecessors and images that a pair is compared with.
+
+    stack: its past and present; dates: its images'; area_sigma: of the mean coherence of a small area; images: the pair
+    itself.
     """
 
     stack: Stack
@@ -52,7 +54,7 @@ class Compared(NamedTuple):
 
 
 def compared(these: Compared, transform: Affine, epsg: int, device: torch.device, pieces: Pieces) -> RasterResult:
-    """The change as bands on the ground: against the past, what other pairs confirm of it, and backscatter beside it.
+    """Return the change in bands on the ground: against the past, confirmed by other pairs, with backscatter beside it.
 
     ValueError where there are too few predecessors.
     """
@@ -107,7 +109,7 @@ def _made(these: Compared, at: Mapping[str, Window], device: torch.device, piece
 
 
 def known_bands(bands: Mapping[str, Float32]) -> dict[str, Float32]:
-    """Those bands of a piece that have a value anywhere."""
+    """Return those bands of a piece that have a value anywhere."""
     return {name: values for name, values in bands.items() if np.isfinite(values).any()}
 
 

@@ -36,8 +36,10 @@ Ints = NDArray[np.int64]
 
 
 class Evidence(NamedTuple):
-    """One pair's change. change_sigma: (rows, cols), negative where coherence was lost, NaN unknown; before: coherence
-    that it could lose, likewise; None: alike in all pairs.
+    """Change of one pair.
+
+    change_sigma: (rows, cols), negative where coherence was lost, NaN unknown; before: coherence that it could lose,
+    likewise; None: alike in all pairs.
     """
 
     reference: date
@@ -47,9 +49,10 @@ class Evidence(NamedTuple):
 
 
 class Confirmed(NamedTuple):
-    """(rows, cols), NaN where nothing is confirmed. change_sigma: of the pairs that the event lowers, together;
-    onset_day: first image that shows it, days since 1970-01-01; confidence: 1 - 1 / z^2 of it, a bound whatever the
-    noise.
+    """Confirmed change, (rows, cols), NaN where nothing is confirmed.
+
+    change_sigma: of the pairs that the event lowers, together; onset_day: first image that shows it, days since
+    1970-01-01; confidence: 1 - 1 / z^2 of it, a bound whatever the noise.
     """
 
     change_sigma: Float32
@@ -67,9 +70,10 @@ class _Pair(NamedTuple):
 
 
 class Patches(NamedTuple):
-    """Cells of one part of a scene that may be reported. touching: (n, 4) of those at its edges: which explanation, row
-    and column in the scene, number of the patch there; strong: (n, 2), explanation and number of patches that hold a
-    cell which passes all.
+    """Cells of one part of a scene that may be reported.
+
+    touching: (n, 4) of those at its edges: which explanation, row and column in the scene, number of the patch there;
+    strong: (n, 2), explanation and number of patches that hold a cell which passes all.
     """
 
     touching: Ints
@@ -79,8 +83,9 @@ class Patches(NamedTuple):
 def confirmed(
     evidence: Sequence[Evidence], high: float = HIGH_SIGMA, low: float = LOW_SIGMA, span: Span | None = None
 ) -> Confirmed:
-    """Look for events between any two acquisitions in turn; the strongest counts. span: first and last date, outside
-    of which nothing is looked for.
+    """Find events between any two acquisitions in turn; the strongest counts.
+
+    span: first and last date, outside of which nothing is looked for.
 
     ValueError without evidence and for rasters of different sizes.
     """
@@ -95,7 +100,7 @@ def confirmed_part(
     low: float = LOW_SIGMA,
     span: Span | None = None,
 ) -> Confirmed:
-    """The same of a part of a scene, which the evidence reaches AVERAGED_PX / 2 beyond. joined: of joined_patches."""
+    """Find events in a part of a scene; the evidence reaches AVERAGED_PX / 2 beyond it. joined: of joined_patches."""
     result: Confirmed | None = None
     for number, (onset, event, weak, strong) in enumerate(_explanations(evidence, part, high, low, span)):
         result = result or Confirmed(*(np.full(event.shape, np.nan, dtype=np.float32) for _ in range(3)))
@@ -120,7 +125,7 @@ def patches_of(
     low: float = LOW_SIGMA,
     span: Span | None = None,
 ) -> Patches:
-    """What the parts around have to know of a part whose first row and column in the scene are its corner."""
+    """Return what neighbouring parts must know of a part. corner: its first row and column in the scene."""
     touching, passed = [np.zeros((0, 4), dtype=np.int64)], [np.zeros((0, 2), dtype=np.int64)]
     for number, (_, _, weak, strong) in enumerate(_explanations(evidence, part, high, low, span)):
         patches, _ = ndimage.label(weak)
@@ -135,7 +140,7 @@ def patches_of(
 
 
 def joined_patches(parts: Mapping[str, Patches]) -> dict[str, Ints]:
-    """By part: (n, 2), explanation and number of the patches at its edges that are one with a reported patch."""
+    """Return by part the explanation and number, (n, 2), of patches at its edges that join a reported patch."""
     at: dict[tuple[int, int, int], tuple[str, int, int]] = {}
     one_with: dict[tuple[str, int, int], tuple[str, int, int]] = {}
 
@@ -164,8 +169,9 @@ def joined_patches(parts: Mapping[str, Patches]) -> dict[str, Ints]:
 def _explanations(
     evidence: Sequence[Evidence], part: Part | None, high: float, low: float, span: Span | None
 ) -> Iterator[tuple[date, Float32, Bools, Bools]]:
-    """Each onset and set of lowered pairs: how well an event explains them, cells beyond the low threshold, and those
-    of them that pass all.
+    """Yield each onset and set of lowered pairs.
+
+    Each with how well an event explains them, cells beyond the low threshold, and those of them that pass all.
     """
     if not evidence or len({one.change_sigma.shape for one in evidence}) != 1:
         raise ValueError("pairs on one grid are needed, at least one")
@@ -196,7 +202,7 @@ def _prepared(one: Evidence, part: Part | None) -> _Pair:
 
 
 def averaged(values: Float32, window: int) -> Float32:
-    """Mean over a window of what is known (finite) there; 0 where nothing is. values: (rows, cols)."""
+    """Average what is known (finite) in a window; 0 where nothing is. values: (rows, cols)."""
     known = np.isfinite(values)
     total = ndimage.uniform_filter(np.where(known, values, 0).astype(np.float32), window, mode="constant")
     share = ndimage.uniform_filter(known.astype(np.float32), window, mode="constant")
@@ -204,26 +210,26 @@ def averaged(values: Float32, window: int) -> Float32:
 
 
 def _explained(pairs: Sequence[_Pair]) -> Float32:
-    """How well one loss in just these pairs explains them, in sigma, of those that are known; 0 where they rose."""
+    """Return how well one loss in just these pairs explains those that are known, in sigma; 0 where they rose."""
     total, squares = (reduce(np.add, values) for values in zip(*(pair[2:] for pair in pairs), strict=True))
     return np.asarray(np.maximum(-total, 0) / np.sqrt(np.maximum(squares, LEAST_WEIGHT**2)))
 
 
 def _by_one_image(lowered: Sequence[_Pair], pairs: Sequence[_Pair]) -> Float32:
-    """The same of all pairs that hold one image of those that an event lowers: the image that explains most."""
+    """Return how well one image of the lowered pairs explains the change: the image that explains most."""
     images = frozenset.union(*(pair.images for pair in lowered))
     alone = (_explained([pair for pair in pairs if image in pair.images]) for image in sorted(images))
     return np.asarray(reduce(np.maximum, alone))
 
 
 def _reported(event: Float32, image: Float32, lowered: Sequence[_Pair], high: float, low: float) -> tuple[Bools, Bools]:
-    """Cells beyond the low threshold, and those that pass all, with whose patches they are reported."""
+    """Return cells beyond the low threshold, and those that pass all, with whose patches they are reported."""
     rise = reduce(np.maximum, [pair.z for pair in lowered])  # unknown in one is unknown
     weak = (event >= low) & (event >= image) & (rise <= MOST_RISE)
     return weak, weak & (event >= high) & (event**2 - image**2 >= low**2)
 
 
 def _independent(spanning: Sequence[_Pair]) -> bool:
-    """Whether three acquisitions take part and no single one in every pair."""
+    """Return whether three acquisitions take part and no single one in every pair."""
     images = [pair.images for pair in spanning]
     return bool(images) and len(frozenset.union(*images)) >= FEWEST_ACQUISITIONS and not frozenset.intersection(*images)

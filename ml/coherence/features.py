@@ -34,7 +34,7 @@ class Seen(NamedTuple):
 
 
 def shown(log_power: Tensor, facts: Tensor, symmetric: bool, kind: torch.dtype) -> Seen:
-    """`features` of one pair, of the type that a network takes them in; on a CPU made strip by strip."""
+    """Compute `features` of one pair, in the type that a network takes; on a CPU strip by strip."""
     rows, cols = log_power.shape[-2:]
     step = STRIP_ROWS if log_power.device.type == "cpu" else rows
 
@@ -54,14 +54,16 @@ def shown(log_power: Tensor, facts: Tensor, symmetric: bool, kind: torch.dtype) 
 
 
 def features(log_power: Tensor, facts: Tensor, symmetric: bool = True) -> Seen:
-    """log_power: (n, 2, rows, cols), natural logarithms against each image's median, registered, NaN unknown; sizes
-    even. facts: (n, FACTS), of Facts.row(). symmetric False: the sign of the log ratio is shown (an ablation).
+    """Build the network's input channels.
+
+    log_power: (n, 2, rows, cols), natural logarithms against each image's median, registered, NaN unknown; sizes even.
+    facts: (n, FACTS), of Facts.row(). symmetric False: the sign of the log ratio is shown (an ablation).
     """
     return Seen(*(torch.cat(parts, dim=1) for parts in _parts(log_power, facts, symmetric)))
 
 
 def _parts(log_power: Tensor, facts: Tensor, symmetric: bool) -> tuple[list[Tensor], list[Tensor]]:
-    """What `features` puts together."""
+    """Compute the channels and skips that `features` joins."""
     blank = ~torch.isfinite(log_power[:, :1] + log_power[:, 1:])
     log = torch.where(blank, 0.0, log_power).clamp(-LARGEST, LARGEST)
     looks = torch.exp(facts[:, 0])[:, None, None, None]
@@ -83,7 +85,7 @@ def _parts(log_power: Tensor, facts: Tensor, symmetric: bool) -> tuple[list[Tens
 
 
 def _wide_mean(*parts: Tensor) -> Tensor:
-    """Means of channels over WIDE_PX, worked out at a quarter of the resolution."""
+    """Average channels over WIDE_PX, at a quarter of the resolution."""
     rows, cols = parts[0].shape[-2:]
     quarter = torch.cat([functional.avg_pool2d(part, 4, ceil_mode=True) for part in parts], dim=1)
     quarter = box_mean(quarter, WIDE_PX // 4)
@@ -91,18 +93,18 @@ def _wide_mean(*parts: Tensor) -> Tensor:
 
 
 def _moments(d: Tensor, m: Tensor, x: Tensor, both: Tensor) -> Tensor:
-    """(n, 7, rows / 2, cols / 2): what _statistics takes, before windows."""
+    """Compute what _statistics takes before windows, (n, 7, rows / 2, cols / 2)."""
     return torch.cat([_halved(part) for part in (d, d**2, m, m**2, both, x**2)], dim=1)
 
 
 def _halved(values: Tensor) -> Tensor:
-    """Means of 2 x 2 px, sizes even: the bits of avg_pool2d, in less than half of its time on a CPU."""
+    """Average 2 x 2 px, sizes even: the bits of avg_pool2d, in less than half of its time on a CPU."""
     top, bottom = values[..., ::2, :], values[..., 1::2, :]
     return (top[..., ::2] + top[..., 1::2]).add_(bottom[..., ::2]).add_(bottom[..., 1::2]).div_(4)
 
 
 def _statistics(means: Tensor, looks: Tensor) -> Tensor:
-    """Of moments (n, 7, …): log variances of ratio and level over those of speckle, two correlations."""
+    """Compute the log variances of ratio and level over those of speckle and two correlations, of moments (n, 7, …)."""
     of_ratio = (means[:, 1:2] - means[:, :1] ** 2).clamp_min(1e-3)
     of_level = (means[:, 3:4] - means[:, 2:3] ** 2).clamp_min(1e-4) * 2 * looks
     correlation = (of_level - of_ratio) / (of_level + of_ratio)
@@ -112,7 +114,10 @@ def _statistics(means: Tensor, looks: Tensor) -> Tensor:
 
 
 def history_features(log_power: Tensor, past: Tensor, facts: Tensor) -> Tensor:
-    """(n, HISTORY, rows / 2, cols / 2) from what `features` takes and `temporal` gives, past (n, 2, rows, cols)."""
+    """Compute the channels of earlier images, (n, HISTORY, rows / 2, cols / 2).
+
+    past: of `temporal`, (n, 2, rows, cols).
+    """
     known = torch.isfinite(log_power).all(dim=1, keepdim=True) & torch.isfinite(past).all(dim=1, keepdim=True)
     log = torch.where(known, log_power - past[:, :1], 0.0).clamp(-LARGEST, LARGEST)
     spread = torch.where(known, past[:, 1:], 0.0)
@@ -128,8 +133,10 @@ def history_features(log_power: Tensor, past: Tensor, facts: Tensor) -> Tensor:
 
 
 def temporal(log_power: Tensor) -> Tensor:
-    """(2, rows, cols) of earlier images (n, rows, cols): log of their mean power, each against its median, and the
-    standard deviation of their logarithms; over the images in which a pixel is known, NaN where it is in none.
+    """Return log mean power and standard deviation of log power of earlier images, (2, rows, cols).
+
+    log_power: (n, rows, cols) of the earlier images. The mean powers are each against their median; both are over the
+    images in which a pixel is known, NaN where it is in none.
 
     log_power: natural logarithms, NaN unknown, registered onto the reference of the pair.
     """
@@ -141,10 +148,11 @@ def temporal(log_power: Tensor) -> Tensor:
 
 
 class Facts(NamedTuple):
-    """What holds for a whole pair. looks: equivalent ones; looks_known: from the product, not estimated; own_looks:
-    estimated from the images all the same; lags: correlation of the speckle over (1 row, 2 rows, 1 column, 2 columns);
-    shift_px: rows, columns by which the secondary is off; peak: correlation of the images at that shift; level: median
-    log power of each image.
+    """Facts that hold for a whole pair.
+
+    looks: equivalent ones; looks_known: from the product, not estimated; own_looks: estimated from the images all the
+    same; lags: correlation of the speckle over (1 row, 2 rows, 1 column, 2 columns); shift_px: rows, columns by which
+    the secondary is off; peak: correlation of the images at that shift; level: median log power of each image.
     """
 
     looks: float
@@ -156,11 +164,11 @@ class Facts(NamedTuple):
     level: tuple[float, float]
 
     def transposed(self) -> Facts:
-        """Of the same pair with rows and columns exchanged."""
+        """Return the facts of the same pair with rows and columns exchanged."""
         return self._replace(lags=(*self.lags[2:], *self.lags[:2]), shift_px=self.shift_px[::-1])
 
     def row(self) -> list[float]:
-        """(FACTS,) for the network; of the shift only what is no whole pixel."""
+        """Return the facts for the network, (FACTS,); of the shift only the fraction of a pixel."""
         part = [abs(by - round(by)) * 2 for by in self.shift_px]
         return [
             math.log(self.looks),

@@ -37,13 +37,14 @@ ESTIMATORS: dict[str, Estimator] = {
 
 
 def parameters(method: str) -> dict[str, Any]:
-    """The constants a method runs with, for the record."""
+    """Return the constants a method runs with, for the record."""
     return {} if method == NETWORK else {"window_px": WINDOW_PX}
 
 
 def area_share(method: str) -> float:
-    """Of an estimate's sigma, what is left in the mean over AREA_PX: each window errs for itself, a network for a whole
-    parcel at once.
+    """Return the share of an estimate's sigma that is left in the mean over AREA_PX.
+
+    Errors of the estimator's windows are independent; a network's are shared by a whole parcel.
     """
     return 1.0 if method == NETWORK else WINDOW_PX / AREA_PX
 
@@ -122,7 +123,7 @@ def _bands(pair_estimate: network.Estimate | baseline.Coherence, prefix: str = "
 
 
 def _registration_tags(facts: Facts) -> dict[str, str]:
-    """Where the secondary lay, for the raster's tags."""
+    """Return the secondary's registration for the raster's tags."""
     return {"shift_rows_px": f"{facts.shift_px[0]:.3f}", "shift_cols_px": f"{facts.shift_px[1]:.3f}"}
 
 

@@ -30,7 +30,7 @@ class Estimate(NamedTuple):
 
 
 def estimates(maps: Tensor) -> tuple[Estimate, Estimate]:
-    """The network's output (n, OUTPUTS, rows, cols) as estimates of each of TRUTHS, sigma not yet calibrated."""
+    """Split the output (n, OUTPUTS, rows, cols) into estimates of each of TRUTHS, sigma not yet calibrated."""
     pairs = (maps[:, 0], maps[:, 1]), (maps[:, 2], maps[:, 3])
     first, second = (
         Estimate(torch.sigmoid(mean), torch.exp(log.clamp(-6, 2)).clamp(LEAST_SIGMA, MOST_SIGMA)) for mean, log in pairs
@@ -39,7 +39,7 @@ def estimates(maps: Tensor) -> tuple[Estimate, Estimate]:
 
 
 def registered(power: Tensor, facts: Facts) -> Tensor:
-    """Log power (2, rows, cols) against each image's level, the secondary laid onto the reference; NaN unknown."""
+    """Return log power (2, rows, cols) against each image's level, the secondary resampled onto the reference."""
     rows, far = power.shape[1], RESAMPLED_PX
     step = STRIP_ROWS if power.device.type == "cpu" else rows
     level = torch.tensor(facts.level, device=power.device)[:, None, None]
@@ -66,7 +66,7 @@ class Settings:
     sample_sigma_power: float = 1.0
 
     def calibrated(self, sigma: Tensor, truth: str) -> Tensor:
-        """The network's own sigma of one of TRUTHS as it is handed out."""
+        """Calibrate the network's own sigma of one of TRUTHS."""
         factor, power = {
             TRUTHS[0]: (self.sigma_factor, self.sigma_power),
             TRUTHS[1]: (self.sample_sigma_factor, self.sample_sigma_power),
@@ -82,13 +82,13 @@ class CoherenceNetwork(NamedTuple):
     weights_sha256: str
 
     def halo_px(self) -> int:
-        """What a tile must be read with: less than a pixel could see; no more arrives (a test holds it)."""
+        """Return the halo of a tile, px: less than the layers could reach, no less than what arrives."""
         return self.unet.reach_px // 2 + 4 * self.unet.stride
 
     def estimate(
         self, power: Tensor, facts: Facts, past: Tensor | None = None, within: tuple[slice, slice] | None = None
     ) -> dict[str, Estimate]:
-        """Coherence, by each of TRUTHS, of power (2, rows, cols), linear, NaN unknown; NaN where either is unknown.
+        """Estimate coherence, by each of TRUTHS, of power (2, rows, cols), linear; NaN where either is unknown.
 
         past: (2, rows, cols), what features.temporal says of earlier images of the track, where there are any; within:
         rows and columns that are answered for, else all: beyond them full resolution is left out.
@@ -115,13 +115,13 @@ class CoherenceNetwork(NamedTuple):
 
 
 def made(arguments: dict[str, Any]) -> ResidualUNet:
-    """A network of a card's arguments, not yet trained. history: whether it has a place for what earlier images say."""
+    """Build an untrained network from a card's arguments. history: whether it has channels for earlier images."""
     others = {name: value for name, value in arguments.items() if name != "history"}
     return ResidualUNet(INPUTS, DETAILS, OUTPUTS, optionals=HISTORY if arguments.get("history") else 0, **others)
 
 
 def from_card(card: Card, unet: nn.Module) -> CoherenceNetwork:
-    """A network with its weights loaded and its settings from the card."""
+    """Load a network's weights and settings from its card."""
     if not isinstance(unet, ResidualUNet):
         raise TypeError(f"{type(unet).__name__} is no ResidualUNet")
     return CoherenceNetwork(unet.eval(), Settings(**card.settings), card.weights_sha256)
@@ -129,13 +129,13 @@ def from_card(card: Card, unet: nn.Module) -> CoherenceNetwork:
 
 @lru_cache(maxsize=1)
 def card_shipped() -> Card:
-    """The card of the network that is shipped."""
+    """Return the card of the shipped network."""
     return read_card(NAME)
 
 
 @lru_cache(maxsize=2)
 def shipped(device: torch.device) -> CoherenceNetwork:
-    """The network that is shipped. InputError where its files are missing or spoilt."""
+    """Load the shipped network. InputError where its files are missing or spoilt."""
     card = card_shipped()
     unet = made(card.network)
     load(card, unet)

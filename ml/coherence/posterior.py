@@ -24,7 +24,7 @@ LEAST_SIGMA = 0.01
 
 @lru_cache(maxsize=64)
 def _table(tenths_of_looks: int) -> NDArray[np.float64]:
-    """(coherences, values): log of (z/2)^-(L-1) I_(L-1)(z) - z against the logarithm of sqrt(i1 i2)."""
+    """Return log of (z/2)^-(L-1) I_(L-1)(z) - z against the logarithm of sqrt(i1 i2), (coherences, values)."""
     looks = tenths_of_looks / 10
     product = np.exp(TABLE_AT)
     rows = []
@@ -58,7 +58,7 @@ def posterior_mean(power: torch.Tensor, window: int, speckle: Speckle) -> Cohere
 
 
 def likelihoods(ratio: torch.Tensor, looks: float) -> Iterator[tuple[float, torch.Tensor]]:
-    """Each coherence of GRID with log p of every pixel, (rows, cols), up to a constant; NaN unknown.
+    """Yield each coherence of GRID with log p of every pixel, (rows, cols), up to a constant; NaN unknown.
 
     ratio: (2, rows, cols), powers over their means; looks: at least 1, to a tenth.
     """
@@ -87,11 +87,13 @@ class Weights:
         self.sums = [torch.zeros_like(like) for _ in range(3)]
 
     def add(self, gamma: float, log: torch.Tensor) -> None:
+        """Add the likelihood of one coherence. log: (rows, cols), natural logarithm."""
         largest = torch.maximum(self.largest, log)
         shrink, weight = torch.exp(self.largest - largest), torch.exp(log - largest)
         self.sums = [part * shrink + weight * gamma**order for order, part in enumerate(self.sums)]
         self.largest = largest
 
     def moments(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return mean and standard deviation of the coherence, each (rows, cols)."""
         mean = self.sums[1] / self.sums[0]
         return mean, (self.sums[2] / self.sums[0] - mean**2).clamp_min(0).sqrt()

@@ -27,7 +27,7 @@ LEAST_POWER = 0.02  # of the mean of a spectrum, below which it is not whitened
 
 
 def facts_of(samples: Sequence[Tensor], looks: float | None = None, register: bool = True) -> Facts:
-    """From samples (2, rows, cols) of linear power; the median over them. looks: as the product states them.
+    """Measure the facts, median over samples (2, rows, cols) of linear power. looks: as the product states them.
 
     ValueError without samples.
     """
@@ -51,13 +51,13 @@ def facts_of(samples: Sequence[Tensor], looks: float | None = None, register: bo
 
 
 def _significant(shifts: Iterable[float]) -> float:
-    """Their median; a shift too small to be significant is none, so that no image is interpolated for nothing."""
+    """Return the median of shifts; 0 where it is not significant, so that no image is interpolated for nothing."""
     middle = median(shifts)
     return middle if abs(middle) >= LEAST_SHIFT_PX else 0.0
 
 
 def _lags(passed: Tensor) -> Tensor:
-    """Correlation over 1 and 2 rows, 1 and 2 columns."""
+    """Return the correlation over 1 and 2 rows, 1 and 2 columns."""
     power = (passed**2).mean().clamp_min(1e-9)
     rows, cols = passed.shape[-2:]
     along = [(passed[:, lag:] * passed[:, : rows - lag]).mean() for lag in (1, 2)]
@@ -66,7 +66,7 @@ def _lags(passed: Tensor) -> Tensor:
 
 
 def shift_of(passed: Tensor) -> tuple[tuple[float, float], float, float]:
-    """((rows, cols) in px, highest correlation at whole pixels, score) from high-passed images (2, rows, cols).
+    """Return ((rows, cols) in px, highest correlation at whole pixels, score), of high-passed images (2, rows, cols).
 
     What stands at (r, c) of the first image stands at (r + rows, c + cols) in the second. Sought at half pixels in the
     correlation of half-whitened images, whose peak stands farther above chance and between pixels too. score: standard
@@ -89,7 +89,7 @@ def shift_of(passed: Tensor) -> tuple[tuple[float, float], float, float]:
 
 
 def _smooth(power: Tensor) -> Tensor:
-    """A power spectrum averaged over SPECTRUM_BINS on each axis, round its edges."""
+    """Average a power spectrum over SPECTRUM_BINS on each axis, round its edges."""
     margin = SPECTRUM_BINS // 2
     around = functional.pad(power[None, None], (margin,) * 4, mode="circular")
     along = functional.avg_pool2d(around, (1, SPECTRUM_BINS), 1)
@@ -97,7 +97,7 @@ def _smooth(power: Tensor) -> Tensor:
 
 
 def _at(cross: Tensor, lags: Tensor) -> Tensor:
-    """The correlation of a cross-spectrum (rows, cols) at lags in px, (lags, lags), not scaled."""
+    """Return the correlation of a cross-spectrum (rows, cols) at lags in px, (lags, lags), not scaled."""
     rows, cols = (torch.fft.fftfreq(size, device=cross.device) for size in cross.shape)
     by_row = torch.exp(2j * math.pi * lags[:, None] * rows)
     by_col = torch.exp(2j * math.pi * cols[:, None] * lags)
@@ -111,14 +111,14 @@ def _vertex(three: Tensor) -> float:
 
 
 def moved(power: Tensor, shift_px: tuple[float, float]) -> Tensor:
-    """Power (rows, cols) as it stands shift_px (rows, cols) farther on: four-point cubic, NaN unknown."""
+    """Shift power (rows, cols) by shift_px (rows, cols) with the four-point cubic; NaN unknown."""
     for axis, by in enumerate(shift_px):
         power = _moved_along(power, by, axis)
     return power
 
 
 def laid(power: Tensor, shift_px: tuple[float, float]) -> Tensor:
-    """Power (2, rows, cols) with the secondary resampled onto the reference, as every estimator takes it."""
+    """Resample the secondary of power (2, rows, cols) onto the reference, as every estimator takes it."""
     return torch.stack([power[0], moved(power[1], shift_px)])
 
 
@@ -134,7 +134,7 @@ def _moved_along(power: Tensor, by: float, axis: int) -> Tensor:
 
 
 def _cubic(t: float) -> tuple[float, float, float, float]:
-    """Weights of Keys' cubic convolution (1981) at t between the second and third of four samples."""
+    """Return the weights of Keys' cubic convolution (1981) at t between the second and third of four samples."""
     return (
         0.5 * (-t + 2 * t**2 - t**3),
         0.5 * (2 - 5 * t**2 + 3 * t**3),
@@ -144,7 +144,7 @@ def _cubic(t: float) -> tuple[float, float, float, float]:
 
 
 def _taken(power: Tensor, by: int, axis: int) -> Tensor:
-    """What stands `by` pixels on along an axis; NaN beyond the end."""
+    """Shift an image by `by` pixels along an axis; NaN beyond the end."""
     size = power.shape[axis]
     if by == 0:
         return power

@@ -52,7 +52,7 @@ class Look(NamedTuple):
 
 
 def classical_maps(points: PointCloud, config: ClassicalConfig) -> tuple[DeformationMaps, VelocityGrid]:
-    """What the method of a configuration shows of one track, and the grid that its maps lie on."""
+    """Return the maps of one track by the method of a configuration, and the grid that they lie on."""
     if isinstance(config, ThresholdConfig):
         grid = grid_median(points)
         return threshold(grid, config), grid
@@ -66,7 +66,7 @@ def classical_maps(points: PointCloud, config: ClassicalConfig) -> tuple[Deforma
 
 
 def ground_around(place: Polygon | MultiPolygon) -> tuple[float, float, float, float]:
-    """West, south, east, north of what the methods look at to judge a place; as the place, m."""
+    """Return west, south, east, north of what the methods look at to judge a place; as the place, m."""
     west, south, east, north = place.bounds
     half = max(TILE_M, max(east - west, north - south) + 2 * AROUND_M) / 2
     x, y = (west + east) / 2, (south + north) / 2
@@ -76,7 +76,7 @@ def ground_around(place: Polygon | MultiPolygon) -> tuple[float, float, float, f
 def looks_at(
     place: Polygon | MultiPolygon, tracks: Sequence[PointCloud], methods: Sequence[str] = COMPARED
 ) -> list[Look]:
-    """What methods say of a place, each of several tracks by itself, and all that they flag together.
+    """Return the areas that methods flag at a place, in each of several tracks alone and in all together.
 
     place, tracks: in one projected system, metres; tracks: the points of `ground_around` it.
     """

@@ -10,6 +10,7 @@ from ml.runtime.methods import help_of, method_of
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of `python -m ml deformation`."""
     parser.add_argument(
         "inputs",
         type=Path,

@@ -30,8 +30,10 @@ HIGHEST_MM_YR = 50.0  # beyond, no rate is stated
 
 
 class LimitConstants(NamedTuple):
-    """rate: at which nine of ten bowls are found that are covered wholly, with the typical delay, mm/yr; exponents of
-    the share that is covered (negative), of the delay, and of tracks: limits add up as their powers of −tracks.
+    """Fitted constants of the detection limit.
+
+    rate: at which nine of ten bowls are found that are covered wholly, with the typical delay, mm/yr; exponents of the
+    share that is covered (negative), of the delay, and of tracks: limits add up as their powers of −tracks.
     """
 
     rate_mm_yr: float
@@ -54,7 +56,7 @@ class Components(NamedTuple):
 def smallest_rate(
     velocities: Sequence[Float32], n_points: Sequence[NDArray[np.integer]], cell_m: float, scale: float = 1.0
 ) -> Float32:
-    """Rate along the line of sight, mm/yr, from which on nine of ten bowls are found, (rows, cols), NaN: none is.
+    """Return the line-of-sight rate, mm/yr, from which on nine of ten bowls are found, (rows, cols); NaN: none is.
 
     velocities: of each track, (rows, cols), against its background, in units of `scale` mm/yr as the network sees them,
     NaN unknown, all on the same cells; n_points: in each cell.
@@ -66,12 +68,12 @@ def smallest_rate(
 
 
 def square_cells(cell_m: float) -> int:
-    """Cells along the side of a square."""
+    """Return the number of cells along the side of a square."""
     return max(1, round(SQUARE_M / cell_m))
 
 
 def rate_of(tracks: Sequence[Components], constants: LimitConstants = CONSTANTS) -> Float64:
-    """The smallest rate by all tracks together, of the shape of their components."""
+    """Return the smallest rate by all tracks together, of the shape of their components."""
     powers = sum(_of_track(one, constants) ** -constants.tracks for one in tracks)
     limit = np.asarray(powers) ** (-1 / constants.tracks)
     few = np.maximum.reduce([one.points for one in tracks]) < FEWEST_POINTS
@@ -85,7 +87,7 @@ def _of_track(track: Components, constants: LimitConstants) -> Float64:
 
 
 def components(velocity: Float32, n_points: NDArray[np.integer], cell_m: float) -> Components:
-    """What limits detection in one track. velocity, n_points: as of `smallest_rate`."""
+    """Compute what limits detection in one track. velocity, n_points: as of `smallest_rate`."""
     size = square_cells(cell_m)
     strips = [slice(row, row + STRIP_SQUARES * size) for row in range(0, len(velocity), STRIP_SQUARES * size)]
     by_strip = [_squares(velocity[strip], n_points[strip], size) for strip in strips]
@@ -98,7 +100,7 @@ def components(velocity: Float32, n_points: NDArray[np.integer], cell_m: float) 
 
 
 def _squares(velocity: Float32, n_points: NDArray[np.integer], size: int) -> tuple[Float64, ...]:
-    """Sums over squares of so many cells: of weights, of rates times weight, of points."""
+    """Sum over squares of so many cells: weights, rates times weight, points."""
     known = np.isfinite(velocity)
     weight = np.where(known, n_points / (n_points + np.float32(1)), 0).astype(np.float32)
     rate = np.where(known, np.clip(velocity, -FASTEST_MM_YR, FASTEST_MM_YR), 0).astype(np.float32)
@@ -108,7 +110,7 @@ def _squares(velocity: Float32, n_points: NDArray[np.integer], size: int) -> tup
 
 
 def _blocks(values: NDArray[np.number], size: int, beyond: float) -> NDArray[np.number]:
-    """(rows, size, cols, size): whole squares of so many values; beyond: the value that fills the last ones."""
+    """Cut whole squares of so many values, (rows, size, cols, size). beyond: the value that fills the last ones."""
     rows, cols = (-(-n // size) for n in values.shape)
     margins = [(0, n * size - whole) for n, whole in zip((rows, cols), values.shape, strict=True)]
     return np.pad(values, margins, constant_values=beyond).reshape(rows, size, cols, size)
@@ -120,7 +122,7 @@ def _mean(total: Float64, weights: Float64, sigma: float) -> Float64:
 
 
 def _around(difference: Float64) -> Float64:
-    """Robust standard deviation of differences in each block, of all where a block holds few; of their shape."""
+    """Return the robust standard deviation of differences by block, of all where a block holds few; of their shape."""
     rows, cols = difference.shape
     blocks = _blocks(difference, AROUND_SQUARES, np.nan).transpose(0, 2, 1, 3)
     flat = blocks.reshape(-1, AROUND_SQUARES**2)

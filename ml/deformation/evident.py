@@ -22,7 +22,9 @@ LN4 = 1.3863  # from a fifth to one half, in logits
 
 
 def evident(tracks: Sequence[TrackCells]) -> tuple[Float32, Float32]:
-    """Probability that a cell moves evidently, and its rate, mm/yr, by the track that shows most; (rows, cols) each.
+    """Return the probability that a cell moves evidently and its rate, mm/yr, (rows, cols) each.
+
+    Both are of the track that shows most.
 
     One half at the limit, a fifth at ENDS of it, 0 below and where fewer than FEWEST_CELLS or FEWEST_POINTS are around.
     """

@@ -50,18 +50,18 @@ class DeformationResult(NamedTuple):
     smallest_rate_mm_yr: NDArray[np.float32] | None = None
 
     def bands(self) -> dict[str, NDArray[np.float32]]:
-        """The bands in the order of the command line's contract; the classes' add up to the probability."""
+        """Return the bands in the order of the command line's contract; the classes' add up to the probability."""
         maps, limit = self.maps, self.smallest_rate_mm_yr
         classes = self.kinds or {"subsidence": maps.subsidence, "uplift": maps.uplift}
         bands = {"probability": maps.probability, **classes, "rate_mm_yr": maps.rate_mm_yr}
         return bands if limit is None else bands | {LIMIT_BAND: limit}
 
     def units(self) -> tuple[str, ...]:
-        """One for each band."""
+        """Return the units, one for each band."""
         return tuple("mm/yr" if name.endswith("mm_yr") else "1" for name in self.bands())
 
     def statistics(self) -> dict[str, float]:
-        """What is worth knowing without opening the raster."""
+        """Return the figures worth knowing without opening the raster."""
         probability = np.nan_to_num(self.maps.probability)
         smallest = self.smallest_rate_mm_yr
         limit = None if smallest is None else smallest[np.isfinite(smallest)]
@@ -77,7 +77,7 @@ class DeformationResult(NamedTuple):
 
 
 def parameters(method: str) -> dict[str, Any]:
-    """The constants a method runs with, for the record; of a network, also its card's settings."""
+    """Return the constants a method runs with, for the record; of a network, also its card's settings."""
     constants = asdict(CONFIGS[method]())
     if method not in WEIGHTS:
         return constants
@@ -115,7 +115,7 @@ def detect_all_with(
 
 
 def detect_with(points: PointCloud, config: Config, device: torch.device | None = None) -> DeformationResult:
-    """The same on one track."""
+    """Detect deformation in one track."""
     if isinstance(config, NetworkConfig):
         return detect_all_with([points], config, device)
     if isinstance(config, WhiteningConfig):
@@ -131,7 +131,7 @@ def with_network(
     device: torch.device | None = None,
     config: NetworkConfig | None = None,
 ) -> DeformationResult:
-    """A network's result for all tracks together, on the cells that any of them spans."""
+    """Detect deformation with a network in all tracks together, on the cells that any of them spans."""
     cell_m = max([CELL_M, *(float(np.ceil(points.posting_m or 0.0)) for points in tracks)])
     return on_grids([grid_robust(points, cell_m) for points in tracks], network, device, config)
 
@@ -142,7 +142,7 @@ def on_grids(
     device: torch.device | None = None,
     config: NetworkConfig | None = None,
 ) -> DeformationResult:
-    """The same of tracks that are on their grids already, all of one cell size."""
+    """Detect deformation in tracks that are gridded already, all of one cell size."""
     cell_m = grids[0].cell_m
     sigmas = [background_and_noise(grid.velocity_mm_yr, STILL_WITHIN_MM_YR)[1] for grid in grids]
     maps, lattice = predict(network, grids, device, config)
@@ -169,7 +169,7 @@ def on_grids(
 
 
 def flagged_areas(result: DeformationResult, tracks: Sequence[PointCloud]) -> list[tuple[Area, int]]:
-    """The areas of a result that enough of the points stand in, with their number, strongest first.
+    """Return the areas of a result that enough points stand in, with the number of points, strongest first.
 
     Where a result flags something, the points show how far it reaches and how fast it moves (`ml.deformation.places`).
     """

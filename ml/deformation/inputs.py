@@ -23,8 +23,10 @@ class InputTrack(NamedTuple):
 
 
 class _Columns(NamedTuple):
-    """Points of one file, (n,): degrees, mm/yr, m; standard deviation of each rate, whether whole cycles were looked
-    for in its series, and the name of its track.
+    """Points of one file, (n,).
+
+    Degrees, mm/yr, m; standard deviation of each rate, whether whole cycles were searched in its series, and the name
+    of its track.
     """
 
     longitude: Float64
@@ -37,7 +39,7 @@ class _Columns(NamedTuple):
 
 
 def read_points(path: Path, unit: str | None = None, positive: str | None = None) -> list[PointCloud]:
-    """The clouds of one file; see `read_tracks`."""
+    """Read the clouds of one file; see `read_tracks`."""
     tracks, _ = read_tracks([path], Declaration(unit=unit, positive=positive))
     return [track.points for track in tracks]
 
@@ -71,7 +73,7 @@ def read_tracks(paths: Sequence[Path], declared: Declaration) -> tuple[list[Inpu
 
 
 def _columns(path: Path, field: VelocityField) -> _Columns:
-    """A file's points. A batch's series are summarised as it comes: those of a whole file would not fit into memory."""
+    """Read a file's points, its series summarised batch by batch: those of a whole file would not fit into memory."""
     header = field.header
     cycles = has_cycles(header.has_series, header.component, header.technique)
     reader = SeriesReader(header.dates, half_wave_mm(header.extras)) if cycles else None

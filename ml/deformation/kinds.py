@@ -16,7 +16,7 @@ _OF_SOURCE = {
 
 
 def kind_of(source: Source) -> int:
-    """Index in KINDS: what rises is uplift whatever drives it, except a slope that slides."""
+    """Return the index in KINDS: what rises is uplift whatever drives it, except a slope that slides."""
     if source.kind != "landslide" and source.peak_mm_yr > 0:
         return KINDS.index("uplift")
     return KINDS.index(_OF_SOURCE[source.kind])

@@ -56,6 +56,7 @@ class Window(NamedTuple):
 
     @property
     def read(self) -> tuple[slice, slice]:
+        """Window to read: the core with its margins."""
         rows, cols = (
             slice(max(outer.start, core.start - READ_CELLS), min(outer.stop, core.stop + READ_CELLS))
             for core, outer in zip(self.core, self.outer, strict=True)
@@ -64,6 +65,7 @@ class Window(NamedTuple):
 
     @property
     def shape(self) -> tuple[int, int]:
+        """Rows and columns of the window."""
         rows, cols = self.outer
         return rows.stop - rows.start, cols.stop - cols.start
 
@@ -74,7 +76,7 @@ def predict(
     device: torch.device | None = None,
     config: NetworkConfig | None = None,
 ) -> tuple[NetworkMaps, Lattice]:
-    """Maps of everything that any track saw, and the lattice that they lie on. ValueError where grids do not match."""
+    """Map everything that any track covers, with the lattice of the maps. ValueError where grids do not match."""
     config, device = config or NetworkConfig(), device or torch.device("cpu")
     ahead, feed = Ahead(), feed_of(device)
     lattice = on_lattice(grids, look=ahead)
@@ -114,7 +116,7 @@ def _by(items: list[Window], size: int) -> list[list[Window]]:
 def _one_ahead(
     pool: Executor, work: Callable[[list[Window]], Tensor], items: Sequence[list[Window]]
 ) -> Iterator[Tensor]:
-    """What is made of each item in turn; the next is being made while one is in use."""
+    """Yield the result of each item in turn, the next being computed meanwhile."""
     following = [pool.submit(work, item) for item in items[:1]]
     for number in range(1, len(items) + 1):
         made = following.pop().result()
@@ -123,7 +125,7 @@ def _one_ahead(
 
 
 def windows(tracks: Sequence[TrackCells], halo: int, stride: int, core_cells: int) -> Iterator[Window]:
-    """Every window in which there is ground to answer for, once for each choice of tracks that counts in it."""
+    """Yield every window in which there is ground to answer for, once for each choice of tracks that counts in it."""
     rows, cols = tracks[0].velocity_mm_yr.shape
     halo, step = (-(-size // stride) * stride for size in (halo, core_cells))
     for row in range(0, rows, step):
@@ -139,7 +141,7 @@ def windows(tracks: Sequence[TrackCells], halo: int, stride: int, core_cells: in
 
 
 def _choice(tracks: Sequence[TrackCells], core: tuple[slice, slice]) -> np.ndarray:
-    """Which tracks count in each cell, one bit for each; 0 where there is no value."""
+    """Return which tracks count in each cell, one bit for each; 0 where there is no value."""
     code = np.zeros(tracks[0].distance_m[core].shape, dtype=np.int64)
     for number, track in enumerate(tracks):
         code |= (track.distance_m[core] <= JOINT_M).astype(np.int64) << number
@@ -152,7 +154,7 @@ def _tracks_of(code: int, n: int) -> tuple[int, ...]:
 
 
 def _alike(window: Window) -> tuple[int, tuple[int, int], tuple[int, ...]]:
-    """Windows that run together: of one row, for their surroundings are filled from the north."""
+    """Return the key of windows that run together: of one row, for their surroundings are filled from the north."""
     return window.core[0].start, window.shape, window.tracks
 
 
@@ -171,7 +173,7 @@ def _read(network: DeformationNetwork, out: Tensor, window: Window, tracks: Sequ
 
 
 def _within(inner: tuple[slice, slice], outer: tuple[slice, slice]) -> tuple[slice, slice]:
-    """Where rows and columns lie in others that hold them."""
+    """Return where rows and columns lie in others that hold them."""
     rows, cols = (slice(i.start - o.start, i.stop - o.start) for i, o in zip(inner, outer, strict=True))
     return rows, cols
 
@@ -185,7 +187,7 @@ class _Runner:
         ready(network.module, device)
 
     def run(self, images: Tensor, tracks: int) -> list[Tensor]:
-        """Outputs for some windows of one shape. images: (windows * tracks, channels, rows, cols)."""
+        """Run the network on windows of one shape. images: (windows * tracks, channels, rows, cols)."""
         results: list[Tensor] = []
         while len(results) * tracks < len(images):
             some = images[len(results) * tracks : (len(results) + self.batch) * tracks]

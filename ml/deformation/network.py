@@ -68,12 +68,12 @@ class DeformationNetwork:
         self.halo_cells, self.stride = HALO_CELLS, STRIDE
 
     def image(self, tracks: Sequence[TrackCells]) -> torch.Tensor:
-        """What it is shown of some tracks, (tracks, channels, rows, cols)."""
+        """Build the input channels of one or more tracks, (tracks, channels, rows, cols)."""
         return channels(list(tracks))[:, : self.module.channels]
 
     @classmethod
     def load(cls, name: str = "deformation", folder: Path = WEIGHTS) -> DeformationNetwork:
-        """The shipped network of that name. InputError where card or weights are missing or do not fit."""
+        """Load the shipped network of that name. InputError where card or weights are missing or do not fit."""
         card = read_card(name, folder)
         module = DeformationUnet(**card.network)
         load(card, module, folder)
@@ -155,7 +155,7 @@ def _placed(
 def predict_block(
     network: DeformationNetwork, tracks: Sequence[TrackCells], device: torch.device | None = None
 ) -> NetworkMaps:
-    """Maps of one block, whatever its size. tracks: those of a Lattice, or the same window cut out of each."""
+    """Map one block, whatever its size. tracks: those of a Lattice, or the same window cut out of each."""
     device = device or torch.device("cpu")
     shape = tracks[0].velocity_mm_yr.shape
     reach = np.minimum.reduce([track.distance_m for track in tracks]) <= REACH_M
@@ -167,7 +167,7 @@ def predict_block(
 
 
 def within_measured(rate_mm_yr: Float32, tracks: Sequence[TrackCells]) -> Float32:
-    """The rate, held within what any track measured there; NaN stays.
+    """Limit the rate to the range that any track measured there; NaN stays.
 
     That is the range of a cell's neighbourhood of 3 x 3 where half of it is known, else of all within MEASURED_CELLS,
     and 0. The network's own rate overshoots six times at the edge of fast ground and falls short in its middle.
@@ -194,13 +194,16 @@ def within_measured(rate_mm_yr: Float32, tracks: Sequence[TrackCells]) -> Float3
 
 
 def predict_logits(network: DeformationNetwork, tracks: Sequence[TrackCells]) -> tuple[Float32, Float32, Float32]:
-    """For calibration: logits of the two lowest thresholds before it, (2, rows, cols); rate in mm/yr; `standing`."""
+    """Return what calibration fits: logits of the two lowest thresholds (2, rows, cols); rate, mm/yr; `standing`."""
     out = _forward(network, tracks, torch.device("cpu"))
     return out[:2].numpy(), _rate_of(out).numpy(), standing(tracks)
 
 
 def standing(tracks: Sequence[TrackCells]) -> Float32:
-    """(2, rows, cols), the most of any track: by how many deviations a bowl stands out of the delay; `unusual`."""
+    """Return by how many deviations a bowl stands out, and `unusual`, the most of any track, (2, rows, cols).
+
+    The first is against the delay.
+    """
     most = np.zeros((FOR_THRESHOLDS, *tracks[0].velocity_mm_yr.shape), dtype=np.float32)
     for track in tracks:
         if track.around is not None:
@@ -209,7 +212,7 @@ def standing(tracks: Sequence[TrackCells]) -> Float32:
 
 
 def _forward(network: DeformationNetwork, tracks: Sequence[TrackCells], device: torch.device) -> torch.Tensor:
-    """The network's output for a block, on the CPU, (thresholds + kinds + 1, rows, cols)."""
+    """Run the network on a block; the output is on the CPU, (thresholds + kinds + 1, rows, cols)."""
     shape = tracks[0].velocity_mm_yr.shape
     margin = [-size % STRIDE for size in shape]
     image = functional.pad(network.image(tracks), (0, margin[1], 0, margin[0]))
@@ -223,7 +226,7 @@ def _rate_of(out: torch.Tensor) -> torch.Tensor:
 
 
 def read_out(card: Card, out: torch.Tensor, tracks: Sequence[TrackCells], reach: np.ndarray) -> NetworkMaps:
-    """The network's channels (thresholds + kinds + 1, rows, cols) as maps, and what moves evidently without them.
+    """Convert the network's channels (thresholds + kinds + 1, rows, cols) to maps; evident motion counts without them.
 
     reach: where there are values.
     """
@@ -243,7 +246,7 @@ def read_out(card: Card, out: torch.Tensor, tracks: Sequence[TrackCells], reach:
 def calibrated(
     logits: torch.Tensor, calibration: dict[str, float], standing: torch.Tensor | None = None
 ) -> torch.Tensor:
-    """One logit of the thresholds' (thresholds, rows, cols), so that areas enter at one half and leave at a fifth.
+    """Combine the thresholds' (thresholds, rows, cols) to one logit: areas enter at one half and leave at a fifth.
 
     The higher of two scores counts: mostly the logit of 2 mm/yr, which shows small areas and where their edge is, from
     the card's `fine` on; and, where the rate is unusual or a bowl stands out of the delay, the logit of the lowest

@@ -26,20 +26,23 @@ class Reliability(NamedTuple):
     slope: float
 
     def probability(self, score: float | NDArray[np.floating], base_rate: float = BASE_RATE) -> NDArray[np.floating]:
-        """That a place with that highest score (0-1) moves by MOVING_MM_YR or more. base_rate: share that does."""
+        """Return the probability that a place moves.
+
+        Of a place with that highest score (0-1), by MOVING_MM_YR or more. base_rate: share that does.
+        """
         prior = math.log(base_rate / (1 - base_rate))
         odds = self.offset + self.slope * _logit(score) + prior
         return np.asarray(1 / (1 + np.exp(-odds)))
 
 
 def reliability_of(settings: Mapping[str, Any], tracks: int) -> Reliability | None:
-    """What a card states for one track, or for several; None where it states nothing."""
+    """Return what a card states for one track, or for several; None where it states nothing."""
     stated = settings.get("reliability")
     return Reliability(**stated[str(min(tracks, 2))]) if stated else None
 
 
 def highest_of_places(score: Float32) -> Float32:
-    """Highest score of each whole place; (rows, cols) of cells to (rows, cols) of places, NaN where none is known."""
+    """Return the highest score of each whole place, (rows, cols) of cells to places, NaN where none is known."""
     rows, cols = (size // PLACE_CELLS for size in score.shape)
     parts = score[: rows * PLACE_CELLS, : cols * PLACE_CELLS].reshape(rows, PLACE_CELLS, cols, PLACE_CELLS)
     highest = np.where(np.isnan(parts), -np.inf, parts).max(axis=(1, 3))
@@ -47,7 +50,7 @@ def highest_of_places(score: Float32) -> Float32:
 
 
 def fit(score: NDArray[np.floating], moves: NDArray[np.bool_], rounds: int = 50) -> Reliability:
-    """Logistic regression of motion on the logit of the score, both outcomes given equal weight. (n,) each.
+    """Fit motion to the logit of the score by logistic regression, both outcomes given equal weight. (n,) each.
 
     ValueError where one of the outcomes is missing.
     """
@@ -66,7 +69,7 @@ def fit(score: NDArray[np.floating], moves: NDArray[np.bool_], rounds: int = 50)
 
 
 def _logit(score: float | NDArray[np.floating]) -> Float64:
-    """Within LARGEST_LOGIT."""
+    """Return the logit within LARGEST_LOGIT."""
     limit = 1 / (1 + math.exp(LARGEST_LOGIT))
     held = np.clip(np.asarray(score, dtype=np.float64), limit, 1 - limit)
     return np.asarray(np.log(held / (1 - held)))

@@ -57,7 +57,7 @@ def whitening(points: PointCloud, grid: RobustGrid, config: WhiteningConfig | No
 
 
 def _scores(points: PointCloud, grid: RobustGrid, config: WhiteningConfig) -> Iterator[Float32]:
-    """(rows, cols) of grid for each size of cells and each radius."""
+    """Yield the scores (rows, cols) for each size of cells and each radius."""
     rows, cols = grid.velocity_mm_yr.shape
     noise = cell_noise_of(grid.velocity_mm_yr)
     for cell_m in dict.fromkeys(max(size, float(np.ceil(points.posting_m or 0.0))) for size in config.cells_m):
@@ -73,7 +73,7 @@ def _scores(points: PointCloud, grid: RobustGrid, config: WhiteningConfig) -> It
 
 
 def _local_rate(grid: RobustGrid, background: float, config: WhiteningConfig) -> Float32:
-    """Rate of each cell's neighbourhood against the background, NaN beyond reach_m of what is known."""
+    """Return the rate of each cell's neighbourhood against the background, NaN beyond reach_m of known cells."""
     known = np.isfinite(grid.velocity_mm_yr)
     residual = np.where(known, grid.velocity_mm_yr - background, 0).astype(np.float32)
     weight = np.where(known, grid.n_points / (grid.n_points + 1.0), 0).astype(np.float32)

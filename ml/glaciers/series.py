@@ -52,7 +52,7 @@ class SpeedSeries(NamedTuple):
 
 
 def velocity_series(pairs: PairVelocities) -> SpeedSeries:
-    """Velocities of the steps between neighbouring dates. ValueError where a pair does not end after it begins."""
+    """Fit velocities of the steps between neighbouring dates. ValueError where a pair does not end after it begins."""
     if pairs.east_m_day.shape != pairs.sigma_m_day.shape or pairs.east_m_day.shape[0] != pairs.start_day.size:
         raise ValueError(f"{pairs.start_day.size} pairs do not fit velocities of {pairs.east_m_day.shape}")
     if not (pairs.end_day > pairs.start_day).all():
@@ -80,7 +80,7 @@ def velocity_series(pairs: PairVelocities) -> SpeedSeries:
 def _least_squares(
     rows: Floats, weight: Floats, values: Floats, links: NDArray[np.bool_], seen: NDArray[np.bool_]
 ) -> tuple[Floats, Floats]:
-    """Velocities (steps, 2) and their standard deviation (steps,)."""
+    """Return velocities (steps, 2) and their standard deviation (steps,)."""
     steps = rows.shape[1]
     first, last = (rows > 0).argmax(axis=1), steps - 1 - (rows[:, ::-1] > 0).argmax(axis=1)
     if (first == last).all():  # no pair spans two steps: each stands for itself

@@ -90,8 +90,10 @@ def surges(
 
 
 def _surging(day: Floats, speed: Floats, sigma: Floats, usual: Floats, spread: Floats, rule: SurgeRule) -> Bools:
-    """(pairs, cells): pairs of a window of `rule.pairs` pairs that are known, each of which stands out of its season,
-    and whose mean is fast and much faster than usual, if such windows last. Pairs that are not known are skipped.
+    """Return which pairs are part of a surge, (pairs, cells).
+
+    They are pairs of a window of `rule.pairs` known pairs, each of which stands out of its season, and whose mean is
+    fast and much faster than usual, if such windows last. Pairs that are not known are skipped.
     """
     kept = np.zeros(speed.shape, dtype=bool)
     middle = _median(speed)
@@ -147,12 +149,12 @@ def _described(
 
 
 def _spacing(days: Floats, at: int) -> float:
-    """Days to the closer of a pair's two neighbours."""
+    """Return days to the closer of a pair's two neighbours."""
     return float(np.abs(np.delete(days, at) - days[at]).min()) if days.size > 1 else 0.0
 
 
 def _crossing(days: Floats, rise: Floats, low: float, noise: Floats, peak: int, step: int) -> Moment | None:
-    """Where the rise falls below `low`, going back (step -1) or on (+1) from it; None: nowhere.
+    """Return where the rise falls below `low`, going back (step -1) or on (+1) from it; None: nowhere.
 
     Between two pairs it is taken to change evenly; its error is the noise over the slope, and that assumption.
     """
@@ -168,7 +170,7 @@ def _crossing(days: Floats, rise: Floats, low: float, noise: Floats, peak: int, 
 
 
 def season_and_trend(day: Floats, speed: Floats, sigma: Floats) -> tuple[Floats, Floats]:
-    """What each cell would do without a surge (pairs, cells), and the robust spread around it (cells,).
+    """Fit the speed of each cell without a surge, (pairs, cells), and the robust spread around it, (cells,).
 
     Level, trend and two harmonics of a year (without harmonics below two years, without a trend below one), fitted with
     Tukey's weights from the median on, so that a surge, which only ever adds, does not pull the fit. NaN where a cell
@@ -211,7 +213,7 @@ def _design(day: Floats) -> Floats:
 
 
 def _median(values: Floats) -> Floats:
-    """Of each column, (cells,), without what is unknown; NaN for a column of nothing."""
+    """Return the median of each column, (cells,), without what is unknown; NaN for a column of nothing."""
     ordered = np.sort(values, axis=0)  # NaN comes last
     n = np.isfinite(values).sum(axis=0)
     cols = np.arange(values.shape[1])
@@ -220,7 +222,7 @@ def _median(values: Floats) -> Floats:
 
 
 def _stretches(flags: Bools, gap: int) -> list[tuple[int, int]]:
-    """First and last index of every stretch of True; stretches with no more than gap False between them are one."""
+    """Return first and last index of every stretch of True; no more than gap False between two join them."""
     at = np.flatnonzero(flags)
     if not at.size:
         return []

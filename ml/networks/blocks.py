@@ -15,7 +15,7 @@ class Residual(nn.Module):
         nn.init.zeros_(self.second.weight)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(n, width, rows, cols) to the same."""
+        """Map (n, width, rows, cols) to the same shape."""
         return x + self.second(torch.relu(self.first(torch.relu(x))))  # type: ignore[no-any-return]
 
 
@@ -27,7 +27,7 @@ class Down(nn.Module):
         self.mix = nn.Conv2d(width, to, 2, stride=2)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(n, width, 2 rows, 2 cols) to (n, to, rows, cols)."""
+        """Map (n, width, 2 rows, 2 cols) to (n, to, rows, cols)."""
         return self.mix(x)  # type: ignore[no-any-return]
 
 
@@ -39,5 +39,5 @@ class Up(nn.Module):
         self.mix = nn.Conv2d(width, to, 1)
 
     def forward(self, x: Tensor, seen: Tensor) -> Tensor:
-        """(n, width, rows, cols) and (n, to, 2 rows, 2 cols) to the latter's shape."""
+        """Map (n, width, rows, cols) and (n, to, 2 rows, 2 cols) to the latter's shape."""
         return seen + nn.functional.interpolate(self.mix(x), scale_factor=2, mode="nearest")

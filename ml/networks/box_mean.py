@@ -8,7 +8,7 @@ STRIP_ROWS = 128
 
 
 def box_mean(values: Tensor, size: int) -> Tensor:
-    """Mean over (size, size) neighbours, size odd; at the edge over those that exist. No gradient.
+    """Average (size, size) neighbours, size odd; at the edge those that exist. No gradient.
 
     values: (..., rows, cols), all known.
     """
@@ -22,7 +22,7 @@ def inside(values: Tensor, window: int) -> Tensor:
 
 
 def box(values: Tensor, window: int) -> Tensor:
-    """Mean over a window, beyond the edge counted as 0. values: (n, rows, cols). No gradient."""
+    """Average a window, beyond the edge counted as 0. values: (n, rows, cols). No gradient."""
     return _box_sums(values, window, 1 / window**2)
 
 
@@ -33,7 +33,7 @@ def _counts(values: Tensor, window: int) -> Tensor:
 
 
 def _box_sums(values: Tensor, window: int, scale: float = 1.0) -> Tensor:
-    """Sums over windows times scale, (n, rows, cols): those of whole numbers are exact."""
+    """Sum over windows and scale, (n, rows, cols): sums of whole numbers are exact."""
     n, rows, cols = values.shape
     margin, step = window // 2, STRIP_ROWS if values.device.type == "cpu" else rows
     wide = functional.pad(values.detach(), (margin,) * 4)
@@ -47,7 +47,7 @@ def _box_sums(values: Tensor, window: int, scale: float = 1.0) -> Tensor:
 
 
 def _sums(values: Tensor, window: int, dim: int, size: int) -> Tensor:
-    """Of windows along an axis, the first `size` of them, from sums of 2, 4, 8 … that are made of each other."""
+    """Sum windows along an axis, the first `size` of them, from sums of 2, 4, 8 … that are made of each other."""
     total, taken = None, 0
     for many in (1 << bit for bit in range(window.bit_length())):
         if many > 1:

@@ -79,7 +79,9 @@ class CCResSiamNet(nn.Module):
         self.choice = WindowChoice()
 
     def forward(self, texture: Tensor, beyond: Tensor, part: Tensor, known: Tensor) -> Residuals:
-        """texture: (n, 2, rows, cols), reference and gathered secondary, 0 unknown; multiples of ALIGN_PX.
+        """Estimate the residuals of nodes.
+
+        texture: (n, 2, rows, cols), reference and gathered secondary, 0 unknown; multiples of ALIGN_PX.
 
         beyond: (n, 2, nodes, nodes), pixels that a node's secondary was gathered from beyond its surroundings'
         mean; part: the same, by what part of a pixel a secondary was interpolated, which blurs it and moves its finest
@@ -100,14 +102,14 @@ class CCResSiamNet(nn.Module):
         return Residuals(_placed(own, wide[:, -2:]), _placed(close, near[:, -2:]))
 
     def _met(self, texture: Tensor) -> Tensor:
-        """Answers of squares of POOL_PX pixels, (n, nodes, rows / POOL_PX, cols / POOL_PX)."""
+        """Return answers of squares of POOL_PX pixels, (n, nodes, rows / POOL_PX, cols / POOL_PX)."""
         met = self.joint(self._merged(texture))
         if self.weight is not None:
             met = met * torch.sigmoid(self.weight(met))
         return met.float()  # type: ignore[no-any-return]
 
     def _merged(self, texture: Tensor) -> Tensor:
-        """What squares show by themselves; without gradients, on a CPU, in strips that stay near it."""
+        """Return the features of squares by themselves; without gradients, on a CPU, in strips that stay near it."""
         if torch.is_grad_enabled() or texture.device.type != "cpu":
             return self._merged_at_once(texture)
         rows, strips = texture.shape[2], []
@@ -128,8 +130,9 @@ class CCResSiamNet(nn.Module):
 
 
 def _conv_after(image: Tensor, x: Tensor, conv: nn.Conv2d) -> Tensor:
-    """An image (n, 1, rows, cols), and behind it a convolution of x over one pixel: a channel is added into a free one,
-    as to join one with seven takes longer than the convolution.
+    """Stack an image (n, 1, rows, cols) on a convolution of x over one pixel.
+
+    A channel is added into a free one, as to join one with seven takes longer than the convolution.
     """
     assert conv.bias is not None  # noqa: S101 (it has one)
     weight, bias = functional.pad(conv.weight, (0, 0, 0, 0, 0, 0, 1, 0)), functional.pad(conv.bias, (1, 0))
@@ -139,18 +142,18 @@ def _conv_after(image: Tensor, x: Tensor, conv: nn.Conv2d) -> Tensor:
 
 
 def _joined(parts: Sequence[Tensor]) -> Tensor:
-    """Channels of all parts, in memory side by side: convolutions over one pixel take a third of the time on a CPU."""
+    """Join the channels of all parts side by side: convolutions over one pixel take a third of the time on a CPU."""
     return torch.cat([part.permute(0, 2, 3, 1) for part in parts], dim=3).permute(0, 3, 1, 2)
 
 
 def _placed(answer: Tensor, shift: Tensor) -> Tensor:
-    """Offsets about where a window was gathered from, and bounded log sigmas."""
+    """Return offsets about where a window was gathered from, and bounded log sigmas."""
     log_sigma = LEAST_LOG_SIGMA + functional.softplus(answer[:, 2:] - LEAST_LOG_SIGMA - 2.0)
     return torch.cat([answer[:, :2] + shift, log_sigma], dim=1)
 
 
 def _window_mean(evidence: Tensor, size: int) -> Tensor:
-    """Means over windows of size px around the middle of every node; beyond the edge nothing counts.
+    """Average windows of size px around the middle of every node; beyond the edge nothing counts.
 
     Along one axis and then the other, by adding: in a third of the time of pooling.
     """
@@ -161,7 +164,7 @@ def _window_mean(evidence: Tensor, size: int) -> Tensor:
 
 
 def _window_sum(cells: Tensor, dim: int, size: int) -> Tensor:
-    """Of the cells of each node along an axis, and of those within size px around its middle."""
+    """Sum the cells of each node along an axis, those within size px around its middle."""
     even, odd = (cells[:, :, at::2] if dim == 2 else cells[..., at::2] for at in (0, 1))
     total, nodes = even + odd, even.shape[dim]
     for away in range(1, (size - NODE_PX) // (2 * POOL_PX) + 1):
@@ -173,7 +176,7 @@ def _window_sum(cells: Tensor, dim: int, size: int) -> Tensor:
 
 
 def correlated(first: Tensor, second: Tensor) -> Tensor:
-    """Products of features at every lag, averaged over squares. first, second: (n, c, rows, cols).
+    """Return products of features at every lag, averaged over squares. first, second: (n, c, rows, cols).
 
     Returns (n, lags c, rows / POOL_PX, cols / POOL_PX), lags from the upper left to the lower right.
     """
@@ -204,7 +207,7 @@ class _Correlated(torch.autograd.Function):
 
 
 def _pooled_products(first: Tensor, wide: Tensor) -> Tensor:
-    """What `correlated` gives; wide: the second, padded. In float32, a square's rows added as they are multiplied."""
+    """Compute `correlated`; wide: the second, padded. In float32, a square's rows added as they are multiplied."""
     inner, outer = (features.float().permute(0, 2, 3, 1).contiguous() for features in (first, wide))
     lags = []
     for _, by_row, by_col in _lagged(first):
@@ -218,14 +221,14 @@ def _pooled_products(first: Tensor, wide: Tensor) -> Tensor:
 
 
 def _lagged(features: Tensor) -> Iterator[tuple[EllipsisType, slice, slice]]:
-    """Where features (..., rows, cols) meet others that are padded by FARTHEST_LAG_PX, lag by lag."""
+    """Yield where features (..., rows, cols) meet others that are padded by FARTHEST_LAG_PX, lag by lag."""
     rows, cols = features.shape[-2:]
     for row, col in ((FARTHEST_LAG_PX + y, FARTHEST_LAG_PX + x) for y, x in LAGS):
         yield (..., slice(row, row + rows), slice(col, col + cols))
 
 
 def _crossed(features: Tensor, cross: nn.Module | None) -> Tensor:
-    """Each image's features (2n, ...) hear of the other's at the same place."""
+    """Mix the other image's features at the same place into each image's, (2n, ...)."""
     if cross is None:
         return features
     heard: Tensor = cross(features.roll(features.shape[0] // 2, 0))
@@ -241,6 +244,7 @@ class RectifiedResidual(nn.Module):
         nn.init.zeros_(self.second.weight)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return the offsets of the nodes and their log sigmas."""
         return functional.relu_(self.second(functional.relu_(self.first(x))).add_(x))
 
 
@@ -257,7 +261,7 @@ class Alike(nn.Module):
         self.value = nn.Conv2d(evidence, width, 1)
 
     def forward(self, near: Tensor, own: Tensor) -> Tensor:
-        """near: evidence of narrow windows; own: of the nodes' own squares. (n, width, nodes, nodes)."""
+        """Average nodes that agree, (n, width, nodes, nodes). near: evidence of narrow windows; own: of squares."""
         key, value = self.key(near), functional.relu_(self.value(own))
         inside = torch.ones_like(key[:, :1])
         reach = len(REACH_WEIGHTS) // 2
@@ -284,4 +288,5 @@ class Decoder(nn.Module):
         self.blocks = nn.Sequential(RectifiedResidual(width, 1), RectifiedResidual(width, 1))
 
     def forward(self, windows: Tensor) -> Tensor:
+        """Return the offsets of windows and their log sigmas."""
         return self.blocks(functional.relu_(self.enter(windows)))  # type: ignore[no-any-return]

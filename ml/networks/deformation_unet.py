@@ -54,7 +54,7 @@ class DeformationUnet(nn.Module):
             self.head.weight.mul_(0.1)
 
     def forward(self, image: Tensor, tracks: int = 1) -> Tensor:
-        """image: (n · tracks, channels, rows, cols), the tracks of a place one after the other.
+        """Map a place. image: (n · tracks, channels, rows, cols), the tracks of a place one after the other.
 
         Returns (n, thresholds + kinds + 1, rows, cols).
         """
@@ -74,7 +74,7 @@ class DeformationUnet(nn.Module):
         return functional.pixel_shuffle(self.head(torch.relu(x)), 2)
 
     def _means(self, image: Tensor, tracks: int) -> list[Tensor]:
-        """Of each size (n, 3, …): mean rate over tracks, spread between them, and how much stands behind it."""
+        """Return the mean rate over tracks, spread between them, and their weight, of each size (n, 3, …)."""
         weight = image[:, WEIGHT : WEIGHT + 1].float()
         total = torch.cat([image[:, RATE : RATE + 1].float() * weight, weight], dim=1)
         levels = []
@@ -92,7 +92,7 @@ class DeformationUnet(nn.Module):
 
 
 def _laid_together(seen: Tensor, tracks: int) -> list[Tensor]:
-    """Weighted mean, maximum and sum of weights of what each track's stem saw; its last channel is the weight."""
+    """Join what each track's stem saw: weighted mean, maximum and sum of weights; its last channel is the weight."""
     if tracks == 1:
         features = torch.relu(seen[:, :-1])
         return [features, features, torch.sigmoid(seen[:, -1:])]

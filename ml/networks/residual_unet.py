@@ -31,7 +31,7 @@ class Block(nn.Module):
                 self.second.weight *= 0.3
 
     def forward(self, x: Tensor) -> Tensor:
-        """Without gradients x may be overwritten."""
+        """Apply the block; without gradients x may be overwritten."""
         if not _in_strips(x):
             inside = self._inside(functional.relu(x))
             return inside.add_(x) if self.residual else inside
@@ -100,7 +100,9 @@ class ResidualUNet(nn.Module):
         optional: Tensor | None = None,
         within: tuple[slice, slice] | None = None,
     ) -> Tensor:
-        """half: (n, inputs, rows / 2, cols / 2); detail: (n, details, rows, cols), sizes multiples of stride.
+        """Apply the network.
+
+        half: (n, inputs, rows / 2, cols / 2); detail: (n, details, rows, cols), sizes multiples of stride.
 
         optional: (n, optionals, rows / 2, cols / 2) where it is at hand; within: rows and columns of half that are
         answered for, else all. ValueError for a network without optionals.
@@ -135,7 +137,7 @@ class ResidualUNet(nn.Module):
         return torch.cat(strips, dim=2)
 
     def _at_full_resolution(self, x: Tensor, detail: Tensor) -> Tensor:
-        """x: (n, widths[0], rows / 2, cols / 2); sees no farther than STRIP_MARGIN of these."""
+        """Apply the last layers. x: (n, widths[0], rows / 2, cols / 2), read no farther than STRIP_MARGIN."""
         full = self.detail(detail).add_(functional.pixel_shuffle(self.unfold(functional.relu(x)), 2))
         full = functional.relu_(self.mix(functional.relu(full)).add_(full))
         with torch.autocast(full.device.type, enabled=False):  # rounded to bfloat16, a logit has steps that can be seen
@@ -147,7 +149,7 @@ def _in_strips(x: Tensor) -> bool:
 
 
 def _strips(x: Tensor) -> Iterator[tuple[slice, slice, slice]]:
-    """Of each strip of x (n, channels, rows, cols): rows that are looked at, its own among these, and its own in x."""
+    """Yield each strip of x (n, channels, rows, cols): rows that are read, its own among these, and its own in x."""
     rows = x.shape[2]
     step = max(1, STRIP_VALUES // max(1, 2 * x[:, :, 0].numel())) * 2
     for row in range(0, rows, step):
@@ -156,7 +158,7 @@ def _strips(x: Tensor) -> Iterator[tuple[slice, slice, slice]]:
 
 
 def _wider(mix: nn.Module, coarse: Tensor, fine: Tensor) -> Tensor:
-    """fine (n, channels, 2 rows, 2 cols) and, on each of its pixels, what mix makes of that of coarse.
+    """Add to each pixel of fine (n, channels, 2 rows, 2 cols) what mix makes of the coarse pixel.
 
     Without gradients fine is overwritten.
     """
@@ -168,12 +170,12 @@ def _wider(mix: nn.Module, coarse: Tensor, fine: Tensor) -> Tensor:
 
 
 def _around(part: slice, size: int) -> slice:
-    """With what the last block and the layers after it look at, from an even number to another."""
+    """Widen a part by what the last block and the layers after it read, from an even number to another."""
     return slice(max(0, part.start - 2 * STRIP_MARGIN) // 2 * 2, min(size, -(-(part.stop + 2 * STRIP_MARGIN) // 2) * 2))
 
 
 def _from(outer: slice, part: slice) -> slice:
-    """Where a part lies in another that holds it."""
+    """Return where a part lies in another that holds it."""
     return slice(part.start - outer.start, part.stop - outer.start)
 
 
@@ -186,7 +188,7 @@ def _twice(part: slice) -> slice:
 
 
 def _reach_px(blocks: Sequence[int]) -> int:
-    """How far a pixel of the output looks, at most, in whole strides."""
+    """Return how far a pixel of the output depends on the input, at most, in whole strides."""
     far = 2 + 2
     for level, n in enumerate(blocks):
         convolutions = 2 * n + (2 if level + 1 < len(blocks) else 0) + (level == 0)

@@ -34,7 +34,9 @@ class WindowChoice(nn.Module):
         self.answer.load_state_dict({"weight": torch.zeros_like(self.answer.weight), "bias": preferred})
 
     def forward(self, own: Tensor, near: Tensor, known: Tensor) -> tuple[Tensor, Tensor]:
-        """own, near: (n, 4, nodes, nodes): dx, dy, px, in one frame for all nodes, and their log sigmas.
+        """Choose each node's window.
+
+        own, near: (n, 4, nodes, nodes): dx, dy, px, in one frame for all nodes, and their log sigmas.
 
         known: (n, 1, nodes, nodes), share of pixels known; where none is, own and near are finite and mean nothing.
         Returns offsets and log sigmas, (n, 2, nodes, nodes) each.
@@ -54,7 +56,7 @@ class WindowChoice(nn.Module):
 
 
 def candidates(own: Tensor, near: Tensor, known: Tensor) -> tuple[Tensor, Tensor]:
-    """What may be chosen from and what it would err by: offsets and log sigmas, (n, 2, CANDIDATES, nodes, nodes).
+    """Return the candidates and what they would err by: offsets and log sigmas, (n, 2, CANDIDATES, nodes, nodes).
 
     The sigma of a mean is that of answers which err together, the mean of theirs: how much a mean gains is learnt.
     """
@@ -75,7 +77,7 @@ def _mean(own: Tensor, precision: Tensor, size: int) -> tuple[Tensor, Tensor]:
 
 
 def _agreeing(own: Tensor, precision: Tensor, size: int) -> tuple[Tensor, Tensor]:
-    """The mean of neighbours by how likely they move as the node does, given both sigmas."""
+    """Average neighbours by how likely they move as the node does, given both sigmas."""
     reach, (rows, cols) = size // 2, own.shape[-2:]
     held = torch.cat([own[:, :2], torch.exp(2 * own[:, 2:]), precision], dim=1)
     wide = functional.pad(held, (reach,) * 4)

@@ -41,7 +41,10 @@ NO_GAIN = Gain()
 
 
 def averaged(offset: Tensor, sigma: Tensor, known: Tensor) -> Averaged:
-    """offset, sigma: (2, rows, cols), px; known: (rows, cols). Nodes that are not known count for nothing and stay."""
+    """Average nodes where the ground moves alike; nodes that are not known count for nothing and stay.
+
+    offset, sigma: (2, rows, cols), px; known: (rows, cols).
+    """
     held, given = known.double(), offset.double().nan_to_num()
     precision = held / torch.where(known, sigma, 1.0).double() ** 2
     result, error, nodes = given, sigma.double(), torch.ones_like(known, dtype=torch.float32)
@@ -60,7 +63,7 @@ def averaged(offset: Tensor, sigma: Tensor, known: Tensor) -> Averaged:
 
 
 def calibrated(found: Averaged, gain: Gain, folded: bool) -> Tensor:
-    """Sigma (2, rows, cols), px, of what was averaged."""
+    """Calibrate sigma (2, rows, cols), px, of what was averaged."""
     table = (gain.nodes_folded, gain.add_folded) if folded else (gain.nodes, gain.add)
     add = np.interp(found.nodes.numpy(), *table)
     return found.sigma * torch.from_numpy(np.exp(add).astype(np.float32))

@@ -86,12 +86,12 @@ def track(
 
 
 def reach(kernels: tuple[int, ...], search: int, posting: int) -> int:
-    """How far around a node the images matter, px: window, search, high-pass, and the neighbours that must agree."""
+    """Return how far around a node the images matter, px: window, search, high-pass, agreeing neighbours."""
     return max(kernels) // 2 + search + HIGH_PASS_PX // 2 + 1 + NEIGHBOURS // 2 * posting
 
 
 def chance_peak(kernel: int, search: int, pixels_per_cell: float, margin: float = CHANCE_MARGIN) -> float:
-    """The correlation that the best of all tried offsets reaches by chance, plus a margin in its standard deviations.
+    """Return the best correlation that chance reaches over all tried offsets, plus a margin in standard deviations.
 
     N independent cells correlate by chance with a spread of 1 / sqrt(N); the highest of M tries stands near
     sqrt(2 ln M) of those (extreme values of a Gaussian).
@@ -104,7 +104,9 @@ def chance_peak(kernel: int, search: int, pixels_per_cell: float, margin: float 
 def expected_sigma(
     peaks: list[Peaks], kernels: tuple[int, ...], known: torch.Tensor, pixels_per_cell: float
 ) -> torch.Tensor:
-    """Standard deviation (n,), px, of incoherent correlation of the smallest known kernel (science of the project).
+    """Return the standard deviation (n,), px, of incoherent correlation of the smallest known kernel.
+
+    Derived in this project.
 
     sigma^2 = 0.4 (1 - g^4) / (pi^2 g^4 N) in resolution cells, with g^2 taken as the height of the peak.
     """
@@ -119,7 +121,7 @@ def expected_sigma(
 def grid_of_nodes(
     size: Sequence[int], posting: int, device: torch.device
 ) -> tuple[torch.Tensor, torch.Tensor, tuple[int, int]]:
-    """Row and column (n,) of the nodes of an image of so many rows and columns, and the shape of their grid."""
+    """Return row and column (n,) of the nodes of an image of so many rows and columns, and the shape of their grid."""
     rows, cols = (torch.arange(max(1, n // posting), device=device) * posting + posting // 2 for n in size)
     row, col = (part.reshape(-1) for part in torch.meshgrid(rows, cols, indexing="ij"))
     return row, col, (len(rows), len(cols))

@@ -25,8 +25,10 @@ Read = TypeVar("Read")
 
 
 class Textures(NamedTuple):
-    """Texture of a pair of images of shape (rows, cols). read: a window that may reach beyond them, (2, rows, cols)
-    on the device, 0 unknown and beyond; feed: by how many threads at once.
+    """Texture of a pair of images of shape (rows, cols).
+
+    read: a window that may reach beyond them, (2, rows, cols) on the device, 0 unknown and beyond; feed: by how many
+    threads at once.
     """
 
     shape: tuple[int, int]
@@ -35,7 +37,7 @@ class Textures(NamedTuple):
 
 
 def of_source(source: PairSource, device: torch.device) -> Textures:
-    """Of a pair that is read when it is needed, with what the high-pass needs around each window.
+    """Return the textures of a pair that is read when needed, with what the high-pass needs around each window.
 
     A GPU with room for the pair reads it once: the search and each pass look at it again.
     """
@@ -58,7 +60,7 @@ def of_source(source: PairSource, device: torch.device) -> Textures:
 
 
 def loaded(source: PairSource, device: torch.device, feed: Feed) -> Tensor:
-    """A whole pair on a device, (2, rows, cols), linear power, NaN unknown."""
+    """Load a whole pair on a device, (2, rows, cols), linear power, NaN unknown."""
     whole = torch.empty((2, *source.shape), device=device)
     parts = cut(source.shape, LOADED_PX).values()
     for at, images in fed(parts, lambda at: pinned(source.read(at), feed), feed):
@@ -67,13 +69,13 @@ def loaded(source: PairSource, device: torch.device, feed: Feed) -> Tensor:
 
 
 def in_memory(images: Tensor) -> Textures:
-    """Of texture (2, rows, cols) that is there already."""
+    """Return the textures of images (2, rows, cols) in memory."""
     rows, cols = images.shape[1:]
     return Textures((rows, cols), lambda at: _part_beyond(images, at, 0.0))
 
 
 def _part_beyond(images: Tensor, at: Window, outside: float) -> Tensor:
-    """(n, rows, cols) of a window that may reach beyond images."""
+    """Return (n, rows, cols) of a window that may reach beyond images."""
     rows, cols = images.shape[1:]
     row, col = max(0, at.row), max(0, at.col)
     last_row, last_col = min(at.row + at.rows, rows), min(at.col + at.cols, cols)
@@ -82,7 +84,7 @@ def _part_beyond(images: Tensor, at: Window, outside: float) -> Tensor:
 
 
 def blocks(shape: tuple[int, int], block: int, halo: int) -> Iterator[tuple[Window, Window]]:
-    """Core and outer windows of an image (rows, cols) cut at multiples of block; its size is rounded up."""
+    """Yield core and outer windows of an image (rows, cols) cut at multiples of block; its size is rounded up."""
     for row in range(0, shape[0], block):
         for col in range(0, shape[1], block):
             core = Window(row, col, *(aligned(min(block, n - at)) for n, at in zip(shape, (row, col), strict=True)))
@@ -101,7 +103,7 @@ def over_blocks(
     read: Callable[[Window, Window], Read | None],
     work: Callable[[Window, Window, Read], Tensor],
 ) -> Iterator[tuple[Window, Tensor]]:
-    """What is made of each block, once; blocks without any are left out.
+    """Yield what `work` computes of each block, once; blocks without any are left out.
 
     size: of a block and of its halo; read: what its core and outer window need, ahead of the work where textures.feed
     says so; None where there is nothing to do; work: of both and what was read.
@@ -123,17 +125,17 @@ def over_blocks(
 
 
 def aligned(size: int) -> int:
-    """The next multiple of ALIGN_PX."""
+    """Return the next multiple of ALIGN_PX."""
     return -(-size // ALIGN_PX) * ALIGN_PX
 
 
 def nodes_of(shape: tuple[int, int]) -> tuple[int, int]:
-    """Rows and columns of the network's nodes of an image, its size rounded up."""
+    """Return the rows and columns of the network's nodes of an image, its size rounded up."""
     return aligned(shape[0]) // NODE_PX, aligned(shape[1]) // NODE_PX
 
 
 def read_beyond(source: PairSource, at: Window) -> Float32:
-    """(2, rows, cols) of a window that may reach beyond the image, NaN there."""
+    """Read (2, rows, cols) of a window that may reach beyond the image, NaN there."""
     row, col = max(0, at.row), max(0, at.col)
     rows, cols = min(at.row + at.rows, source.shape[0]) - row, min(at.col + at.cols, source.shape[1]) - col
     if at == (row, col, rows, cols):

@@ -80,7 +80,7 @@ class _Nodes(NamedTuple):
 
 
 def coarse(images: Tensor, search: int, kernels: tuple[int, ...] = KERNELS_PX) -> Tensor:
-    """Offsets (2, rows, cols), px, of one node for STEP * NODE_PX pixels; NaN unknown.
+    """Match offsets (2, rows, cols), px, of one node for STEP * NODE_PX pixels; NaN unknown.
 
     images: (2, rows, cols), texture, 0 unknown; sizes are multiples of 64 px.
     """
@@ -117,7 +117,7 @@ def searched(
 
 
 def _leaves(offset: Tensor, shape: tuple[int, int]) -> Tensor:
-    """(rows, cols): whether the ground of a node lies outside the secondary, as its neighbours have it."""
+    """Return whether the ground of a node lies outside the secondary, as its neighbours have it, (rows, cols)."""
     rows, cols = (torch.arange(n) * SQUARE_PX + SQUARE_PX // 2 for n in offset.shape[1:])
     likely = filled(offset)
     there = torch.stack([rows[:, None] + likely[1], cols + likely[0]])
@@ -125,7 +125,7 @@ def _leaves(offset: Tensor, shape: tuple[int, int]) -> Tensor:
 
 
 def widened(far: Tensor, reach: int) -> int:
-    """The reach, doubled as long as there are matches beyond it and within twice of it; far: (2, ...), NaN unknown."""
+    """Double the reach while there are matches beyond it and within twice of it; far: (2, ...), NaN unknown."""
     longest = torch.nan_to_num(far).abs().amax(dim=0)
     while reach < FARTHEST_PX and bool(((longest > reach) & (longest <= 2 * reach)).any()):
         reach = min(2 * reach, FARTHEST_PX)
@@ -133,8 +133,9 @@ def widened(far: Tensor, reach: int) -> int:
 
 
 def far_starts(found: Search) -> Tensor | None:
-    """Whole px (2, rows, cols) to begin at where the ground moved farther than a window in its place would find, else
-    0; None where that is nowhere.
+    """Return the whole px (2, rows, cols) to begin at; None where all are 0.
+
+    They are 0 but where the ground moved farther than a window in its place would find.
     """
     start = filled(found.offset).round()
     start[:, start.abs().amax(dim=0) <= NEAR_PX - 2] = 0
@@ -179,7 +180,7 @@ def _place(whole: Tensor, at: Window, values: Tensor) -> None:
 
 
 def _shares(images: Tensor) -> Tensor:
-    """(2, rows, cols): of each square, the share that both images know, and the lesser mean square of texture."""
+    """Return each square's share that both images know, and the lesser mean square of texture, (2, rows, cols)."""
     known = (images != 0).all(dim=0)
     squares = torch.stack([known.to(images.dtype), *(images**2 * known)])
     means = functional.avg_pool2d(squares[None], SQUARE_PX)[0]
@@ -187,7 +188,7 @@ def _shares(images: Tensor) -> Tensor:
 
 
 def _far(textures: Textures, missing: Tensor, block: int, pieces: Pieces) -> Tensor:
-    """Offsets (2, rows, cols), px, up to FARTHEST_PX, of the sparse nodes near what is missing; NaN unknown.
+    """Match offsets (2, rows, cols), px, up to FARTHEST_PX, of the sparse nodes near what is missing; NaN unknown.
 
     What has matched is removed from the reference: still ground around what moves would speak for it.
     """
@@ -218,7 +219,7 @@ def _far(textures: Textures, missing: Tensor, block: int, pieces: Pieces) -> Ten
 
 
 def _sparse(images: Tensor, at: list[Tensor]) -> Tensor:
-    """Offsets (2, n), px, of the nodes at these rows and columns: of the first look in which a match stands out."""
+    """Return offsets (2, n), px, of nodes at these rows and columns: the first scale at which a match stands out."""
     found = torch.full((2, len(at[0])), torch.nan)
     shrunk = {by: smaller(images, by) for by, _ in SPARSE_LOOKS}
     for by, size in SPARSE_LOOKS:
@@ -235,7 +236,7 @@ def _sparse(images: Tensor, at: list[Tensor]) -> Tensor:
 
 
 def _moves_alike(found: Tensor) -> Tensor:
-    """Whether enough of the eight around a sparse node (2, rows, cols) move as it does: (rows, cols)."""
+    """Return whether enough of the eight around a sparse node (2, rows, cols) move as it does: (rows, cols)."""
     around = functional.unfold(functional.pad(found.nan_to_num(nan=1e9), (1,) * 4, value=1e9)[None], 3)
     near = (around.reshape(2, 9, *found.shape[1:]) - found[:, None]).abs() <= ALIKE_PX
     return near.all(dim=0).sum(dim=0) > FEWEST_ALIKE  # the node itself is among them
@@ -251,7 +252,7 @@ def _followed(
     block: int,
     pieces: Pieces,
 ) -> Tensor:
-    """near, and where it is missing what is found around what the look far away and matched neighbours say."""
+    """Return near, and where it is missing what is found around what the far search and matched neighbours say."""
     offset = near
     for turn in range(FOLLOWED):
         likely = filled(torch.where(torch.isfinite(offset), offset, far))
@@ -276,7 +277,7 @@ def _around(
     block: int,
     stage: tuple[Pieces, str],
 ) -> Tensor:
-    """Offsets (2, rows, cols), px, of the wanted nodes, found within AROUND_PX of where likely points; else NaN."""
+    """Find offsets (2, rows, cols), px, of the wanted nodes within AROUND_PX of where likely points; else NaN."""
     found = torch.full_like(likely, torch.nan)
     halo = aligned(max(KERNELS_PX) // 2 + AROUND_PX + FARTHEST_PX)
 
@@ -301,14 +302,14 @@ def _around(
 
 
 def smaller(images: Tensor, by: int) -> Tensor:
-    """Means over by x by pixels; unknown (NaN) where most of them are."""
+    """Average by x by pixels; unknown (NaN) where most of them are."""
     known = functional.avg_pool2d((images != 0).to(images.dtype)[:, None], by)[:, 0]
     mean = functional.avg_pool2d(images[:, None], by)[:, 0]
     return torch.where(known > 0.5, mean, torch.nan)
 
 
 def _matched(images: Tensor, by: int, search: int, kernels: tuple[int, ...]) -> Tensor:
-    """Offsets in px of the image as it is, one node for NODE_PX of these pixels. search and kernels likewise."""
+    """Match offsets in px of the image as it is, one node for NODE_PX of these pixels. search, kernels likewise."""
     rows, cols = (
         torch.arange(size // NODE_PX, device=images.device) * NODE_PX + NODE_PX // 2 for size in images.shape[1:]
     )
@@ -320,7 +321,7 @@ def _matched(images: Tensor, by: int, search: int, kernels: tuple[int, ...]) -> 
 
 
 def _lags(search: int, by: int) -> int:
-    """How far a search of so many px goes in images that are smaller by so much: one more, for a peak's other side."""
+    """Return how far a search of so many px goes in images smaller by so much: one more, for a peak's other side."""
     return -(-search // by) + 1
 
 
@@ -334,7 +335,7 @@ def _smallest_that_stands_out(
     start: Tensor | None = None,
     whole: bool = True,
 ) -> Tensor:
-    """Offsets (2, n), px of images, by the smallest kernel whose match stands out from chance; NaN unknown.
+    """Match offsets (2, n), px of images, by the smallest kernel whose match stands out from chance; NaN unknown.
 
     images: smaller by so much; at: rows and columns (n,) in them; search and kernels: px of the image as it is.
     """
@@ -357,7 +358,7 @@ def _standing_out(peaks: Peaks, chance: float) -> Tensor:
 
 
 def filled(offset: Tensor) -> Tensor:
-    """Known everywhere (2, rows, cols): means of ever wider surroundings, then the median of all, then zero."""
+    """Fill (2, rows, cols): means of ever wider surroundings, then the median of all, then zero."""
     known = torch.isfinite(offset).all(dim=0)
     if not known.any():
         return torch.zeros_like(offset)
@@ -372,6 +373,6 @@ def filled(offset: Tensor) -> Tensor:
 
 
 def on_nodes(matched: Tensor) -> Tensor:
-    """The offsets of `coarse`, known everywhere, on the network's nodes."""
+    """Return the offsets of `coarse`, known everywhere, on the network's nodes."""
     held = filled(matched)[None]
     return functional.interpolate(held, scale_factor=float(STEP), mode="bilinear", align_corners=False)[0]

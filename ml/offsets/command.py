@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of `python -m ml offsets`."""
     pair_arguments.add_arguments(parser, "offsets", METHODS, "O.tif")
     parser.add_argument(
         "--posting", type=int, default=POSTING_PX, metavar="N", help="spacing of the offsets, px (default: %(default)s)"
@@ -52,7 +53,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _search(args: argparse.Namespace, pair: "PairSource") -> int:
-    """The reach in pixels. InputError where metres are given and the images' pixels are not counted in metres."""
+    """Return the reach in pixels. InputError where metres are given and the pixels are not counted in metres."""
     if args.days is None:
         return args.search or FARTHEST_PX
     from rasterio.crs import CRS

@@ -34,7 +34,7 @@ def consensus(values: torch.Tensor, known: torch.Tensor) -> tuple[torch.Tensor, 
 
 
 def agrees_with_neighbours(offset: torch.Tensor, search: int) -> torch.Tensor:
-    """Whether an offset (2, rows, cols), px, NaN unknown, is supported by those around it: (rows, cols), bool.
+    """Return whether an offset (2, rows, cols), px, NaN unknown, is supported by those around it: (rows, cols), bool.
 
     At least 8 of the 25 in its 5 x 5 window lie within a fifth of the search range, and it lies within 4 median
     absolute deviations of their median.

@@ -68,7 +68,9 @@ def _correlate_batch(
     search: int,
     whole: bool,
 ) -> Peaks:
-    """images, known: padded; boxes: mean, mean square and known share of the secondary under every window.
+    """Correlate one batch of windows.
+
+    images, known: padded; boxes: mean, mean square and known share of the secondary under every window.
 
     first, second: (2, n), column and row of the corner of what is searched, were it in the reference, and where it is.
     """
@@ -93,13 +95,13 @@ def _correlate_batch(
 
 
 def _windows(image: torch.Tensor, rows: torch.Tensor, cols: torch.Tensor, size: int) -> torch.Tensor:
-    """(n, size, size) windows whose upper left corners stand at rows, cols of a padded image."""
+    """Cut (n, size, size) windows whose upper left corners stand at rows, cols of a padded image."""
     steps = torch.arange(size, device=image.device)
     return image[(rows[:, None] + steps)[:, :, None], (cols[:, None] + steps)[:, None, :]]
 
 
 def box_means(image: torch.Tensor, kernel: int) -> torch.Tensor:
-    """Mean over every whole kernel x kernel window of an image, at its upper left corner, by running sums."""
+    """Average every whole kernel x kernel window of an image, at its upper left corner, by running sums."""
     for dim in (0, 1):
         sums = functional.pad(image.double().movedim(dim, -1).cumsum(dim=-1), (1, 0))
         image = ((sums[..., kernel:] - sums[..., :-kernel]) / kernel).movedim(-1, dim)
@@ -107,7 +109,7 @@ def box_means(image: torch.Tensor, kernel: int) -> torch.Tensor:
 
 
 def peaks_of(surface: torch.Tensor, enough: torch.Tensor, search: int) -> Peaks:
-    """The highest point of each correlation surface (n, 2s + 1, 2s + 1), between its samples."""
+    """Locate the highest point of each correlation surface (n, 2s + 1, 2s + 1), between its samples."""
     n, reach = surface.shape[0], surface.shape[1]
     height, index = surface.reshape(n, -1).max(dim=1)
     row, col = index // reach, index % reach
@@ -120,7 +122,7 @@ def peaks_of(surface: torch.Tensor, enough: torch.Tensor, search: int) -> Peaks:
 
 
 def _vertex(three: torch.Tensor) -> torch.Tensor:
-    """Where the Gaussian through three neighbouring values (n, 3) has its top, in pixels from the middle one.
+    """Return where the Gaussian through three neighbouring values (n, 3) has its top, in pixels from the middle one.
 
     A parabola through them draws the answer to whole pixels, by up to 0.15 px where an image is coarser than its
     resolution; a Gaussian by 0.04 (docs/models/multi-kernel.md). Values in the noise are held at a share of the top.

@@ -40,7 +40,7 @@ REASONS = {
 
 
 def parameters(method: str) -> dict[str, Any]:
-    """The constants a method runs with, for the record."""
+    """Return the constants a method runs with, for the record."""
     return {
         "kernels_px": _kernels(method),
         "near_px": NEAR_PX,
@@ -50,7 +50,7 @@ def parameters(method: str) -> dict[str, Any]:
 
 
 def reach_px(m_per_day: float, scale: PixelScale) -> int:
-    """How far, px, ground may move between two images at so many metres a day; no less and no more than is searched."""
+    """Return how far, px, ground may move between two images at so many metres a day, within what is searched."""
     return min(FARTHEST_PX, max(NEAR_PX, math.ceil(m_per_day * scale.days / scale.posting_m)))
 
 
@@ -106,7 +106,7 @@ def _correlated(
     posting: int,
     pieces: Pieces | None,
 ) -> dict[str, Float32]:
-    """Bands of the methods that correlate windows. sampled: parts of the pair, on the device to be used."""
+    """Return bands of the methods that correlate windows. sampled: parts of the pair, on the device to be used."""
     kernels, device, far = _kernels(method), sampled[0].device, coarse.far_starts(found)
     shared = median(pixels_per_cell(sample) for sample in sampled)
     margin = baseline.SINGLE_MARGIN if method == "ncc" else baseline.CHANCE_MARGIN
@@ -129,7 +129,7 @@ def _correlated(
 
 
 def _at_nodes(squares: torch.Tensor, at: Window, posting: int) -> torch.Tensor:
-    """What the square of the search (..., rows, cols) in which each node of a window stands holds."""
+    """Look up the square of the search (..., rows, cols) in which each node of a window stands."""
     row, col = (
         ((torch.arange(max(1, size // posting)) * posting + posting // 2 + first) // SQUARE_PX).clamp_max(most - 1)
         for size, first, most in zip((at.rows, at.cols), (at.row, at.col), squares.shape[-2:], strict=True)
@@ -138,7 +138,7 @@ def _at_nodes(squares: torch.Tensor, at: Window, posting: int) -> torch.Tensor:
 
 
 def _reasons(bands: dict[str, Float32], found: Search, posting: int) -> dict[str, float]:
-    """Shares of all nodes that have no value, by the reason; what was matched and not trusted has no match."""
+    """Return shares of all nodes that have no value, by the reason; what was matched and not trusted has no match."""
     unknown = np.isnan(bands["dx_px"])
     rows, cols = unknown.shape
     why = _at_nodes(found.reason, Window(0, 0, rows * posting, cols * posting), posting).numpy()
@@ -148,7 +148,7 @@ def _reasons(bands: dict[str, Float32], found: Search, posting: int) -> dict[str
 
 
 def _why_nothing(statistics: dict[str, float]) -> str:
-    """A sentence on a result in which nothing is known, else nothing."""
+    """Return a sentence on a result in which nothing is known, else nothing."""
     if statistics["known_share"] > 0:
         return ""
     shares = {name: statistics.get(f"{name.replace(' ', '_')}_share", 0.0) for name in REASONS.values()}
@@ -171,7 +171,7 @@ def _statistics(bands: dict[str, Float32]) -> dict[str, float]:
 
 
 def usable_samples(source: PairSource, posting: int) -> list[Float32]:
-    """Samples of a pair that can be tracked. ValueError, with the reason, for one that cannot."""
+    """Return samples of a pair that can be tracked. ValueError, with the reason, for one that cannot."""
     if min(source.shape) < posting:
         raise UnusableData(f"the images ({source.shape}) are smaller than one posting of {posting} px")
     sampled = samples(source)

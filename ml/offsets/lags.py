@@ -20,14 +20,14 @@ FARTHEST_PX = 10
 
 
 def fits(kernels: Sequence[int], search: int, posting: int) -> bool:
-    """Whether windows around nodes are made of whole cells, and lags few enough."""
+    """Return whether windows around nodes are made of whole cells, and lags few enough."""
     return search <= FARTHEST_PX and posting % (2 * CELL_PX) == 0 and all(k % (2 * CELL_PX) == 0 for k in kernels)
 
 
 def correlate_grid(
     reference: Tensor, secondary: Tensor, kernels: Sequence[int], search: int, posting: int
 ) -> list[Peaks]:
-    """One answer a kernel, at the nodes of ml.offsets.baseline.grid_of_nodes.
+    """Correlate at the nodes of ml.offsets.baseline.grid_of_nodes, one answer a kernel.
 
     reference, secondary: (rows, cols), high-passed, NaN unknown. ValueError where not fits().
     """
@@ -65,7 +65,7 @@ class _Windows:
         self.first = margin + posting // 2 - kernel // 2  # px, of the first window
 
     def means(self, cells: Tensor) -> Tensor:
-        """From means over cells (n, c, rows, cols) to (n, c, nodes, nodes)."""
+        """Average cells (n, c, rows, cols) to nodes (n, c, nodes, nodes)."""
         size, step, first = (n // CELL_PX for n in (self.kernel, self.posting, self.first))
         for dim in (2, 3):
             part = cells.narrow(dim, first, (self.nodes[dim - 2] - 1) * step + size)
@@ -74,7 +74,7 @@ class _Windows:
         return cells
 
     def around(self, images: Tensor, search: int) -> Tensor:
-        """Means (n, lags, lags, nodes) of images (n, rows, cols), whose margin is wider by search, at every lag."""
+        """Average images (n, rows, cols), whose margin is wider by search, at every lag, (n, lags, lags, nodes)."""
         boxes, reach = torch.stack([box_means(image, self.kernel) for image in images]), 2 * search + 1
         rows, cols = ((n - 1) * self.posting + 1 for n in self.nodes)
         per_kernel = boxes.new_empty(len(images), reach, reach, self.nodes[0] * self.nodes[1])
@@ -87,7 +87,10 @@ class _Windows:
 
 
 def _shared(first: Tensor, second: Tensor, windows: list[_Windows], search: int) -> list[Tensor]:
-    """Means (2, lags, lags, nodes) over each kernel's windows of first (2, rows, cols) times second, at every lag."""
+    """Return means (2, lags, lags, nodes) over each kernel's windows of first times second, at every lag.
+
+    first: (2, rows, cols).
+    """
     reach, (rows, cols) = 2 * search + 1, first.shape[1:]
     per_kernel = [first.new_empty(2, reach, reach, window.nodes[0] * window.nodes[1]) for window in windows]
     for down in range(reach):
@@ -99,7 +102,7 @@ def _shared(first: Tensor, second: Tensor, windows: list[_Windows], search: int)
 
 
 def _surface(chip: Tensor, shared: Tensor, around: Tensor) -> tuple[Tensor, Tensor]:
-    """Correlation (nodes, lags, lags), and the least share (nodes,) of the secondary's windows that is known."""
+    """Return the correlation (nodes, lags, lags), and the least known share (nodes,) of the secondary's windows."""
     energy, mean, share = chip.reshape(3, -1)
     middle = mean / share.clamp_min(1e-6)
     covariance = shared[0] - middle * shared[1]

@@ -60,7 +60,7 @@ class GroundMotion(NamedTuple):
 
 
 def ground_motion(nodes: Nodes, epsg: int, scale: PixelScale) -> GroundMotion:
-    """Pixels right and down on a north-up map become metres a day to true east and true north.
+    """Convert pixels right and down on a north-up map to metres a day to true east and true north.
 
     The map is taken as conformal and true to scale (UTM is within 0.1 %).
     """
@@ -71,7 +71,7 @@ def ground_motion(nodes: Nodes, epsg: int, scale: PixelScale) -> GroundMotion:
 
 
 def stable_ground(motion: GroundMotion, stationary: Bools) -> StableGround | None:
-    """What is left of motion where there should be none; None where nothing is known.
+    """Measure the motion left on stable ground, which should be none; None where nothing is known.
 
     stationary: (n,), True where ground is believed to stand still. Without enough of it the slowest quarter speaks;
     its own noise makes it look slower than it is, and the error with it too small.
@@ -95,7 +95,7 @@ def stable_ground(motion: GroundMotion, stationary: Bools) -> StableGround | Non
 
 
 def against_stable(motion: GroundMotion, ground: StableGround) -> GroundMotion:
-    """Motion against stable ground; no error is smaller than that ground's own."""
+    """Reduce motion by that of stable ground; no error is smaller than that ground's own."""
     return GroundMotion(
         motion.east_m_day - ground.east_m_day,
         motion.north_m_day - ground.north_m_day,
@@ -104,7 +104,7 @@ def against_stable(motion: GroundMotion, ground: StableGround) -> GroundMotion:
 
 
 def into_cells(motion: GroundMotion, cell: NDArray[np.intp], cells: int) -> GroundMotion:
-    """Means of the nodes of each cell, weighted by their inverse variance, (cells,); NaN where none is known.
+    """Average the nodes of each cell, weighted by their inverse variance, (cells,); NaN where none is known.
 
     cell: (n,), number of each node's cell, negative for none. Windows of neighbouring nodes overlap, so the error of a
     mean is that of its nodes: nothing is taken off.

@@ -43,8 +43,10 @@ SEARCH_SUPPORT = 7  # nodes of the coarse search on a side, 112 px: one of them 
 
 
 class Calibration(NamedTuple):
-    """Tables, flat beyond their ends: by log sigma as the network reports it, by log local scatter, and by the log of
-    the pixels of a cell of speckle: few where power is sampled below its band, which draws offsets to whole pixels.
+    """Calibration of sigma.
+
+    Tables, flat beyond their ends: by log sigma as the network reports it, by log local scatter, and by the log of the
+    pixels of a cell of speckle: few where power is sampled below its band, which pulls offsets to whole pixels.
     """
 
     log_sigma: tuple[float, ...] = (0.0,)
@@ -76,8 +78,10 @@ class Tracker:
 
 
 class Answer(NamedTuple):
-    """The network's output on its grid. own, near: (4, nodes, nodes), see Residuals; known: (nodes, nodes), share;
-    cell_px: pixels of a cell of speckle, see ml.rasters.imagery.pixels_per_cell.
+    """Output of the network on its grid.
+
+    own, near: (4, nodes, nodes), see Residuals; known: (nodes, nodes), share; cell_px: pixels of a cell of speckle, see
+    ml.rasters.imagery.pixels_per_cell.
     """
 
     own: Tensor
@@ -87,7 +91,7 @@ class Answer(NamedTuple):
 
 
 def tracker_of(card: Card, folder: Path, device: torch.device, choose: bool = True) -> Tracker:
-    """The network of a card, ready. InputError where its weights are missing or not its own."""
+    """Load the network of a card. InputError where its weights are missing or not its own."""
     network = CCResSiamNet(**card.network)
     load(card, network, folder)
     ready(network, device)
@@ -109,17 +113,17 @@ def tracker_of(card: Card, folder: Path, device: torch.device, choose: bool = Tr
 
 
 def shipped(device: torch.device, name: str = NAME, folder: Path = WEIGHTS, choose: bool = True) -> Tracker:
-    """The network that the repository ships."""
+    """Load the network that the repository ships."""
     return tracker_of(read_card(name, folder), folder, device, choose)
 
 
 def without_file(power: Float32) -> PairSource:
-    """A pair in memory. power: (2, rows, cols), linear, NaN unknown."""
+    """Wrap a pair in memory. power: (2, rows, cols), linear, NaN unknown."""
     return ImagePair(power[0], power[1], Affine.identity(), None).source()
 
 
 def track(source: PairSource, tracker: Tracker, search: int) -> Offsets:
-    """Offsets on the network's own grid, one node for NODE_PX pixels. search: largest offset looked for, px."""
+    """Track on the network's own grid, one node for NODE_PX pixels. search: largest offset looked for, px."""
     return track_from(source, tracker, begun(source, tracker, search))
 
 
@@ -130,24 +134,24 @@ def track_from(
     pieces: Pieces | None = None,
     textures: Textures | None = None,
 ) -> Offsets:
-    """The same, from a search that has been made, and the textures that it was made in."""
+    """Track from a finished search and the textures that it used."""
     textures = textures or of_source(source, tracker.device)
     return offsets_of(_answered(source, textures, tracker, found, pieces or Pieces()), tracker, found.reach_px)
 
 
 def begun(source: PairSource, tracker: Tracker, search: int) -> coarse.Search:
-    """The search that the network begins with."""
+    """Run the search that the network begins with."""
     return coarse.searched(of_source(source, tracker.device), search, tracker.kernels, tracker.block)
 
 
 def answered(source: PairSource, tracker: Tracker, search: int) -> Answer:
-    """The network's output, before the windows are chosen; NaN where a whole block is unknown."""
+    """Run the network, before the windows are chosen; NaN where a whole block is unknown."""
     textures = of_source(source, tracker.device)
     return _answered(source, textures, tracker, begun(source, tracker, search), Pieces())
 
 
 def _answered(source: PairSource, textures: Textures, tracker: Tracker, found: coarse.Search, pieces: Pieces) -> Answer:
-    """Where the search has no match in reach the start is a guess, and the answer is not known."""
+    """Run all passes; where the search has no match in reach the start is a guess, and the answer is not known."""
     start, in_reach = whole(coarse.on_nodes(found.offset)), _in_reach(found)
     answer = torch.full((9, 0, 0), torch.nan)
     for turn in range(tracker.iterations):
@@ -162,13 +166,13 @@ def _answered(source: PairSource, textures: Textures, tracker: Tracker, found: c
 
 
 def _cell_px(source: PairSource) -> float:
-    """Pixels of a cell of speckle, median over parts of a pair; 1 where nothing is known."""
+    """Return the pixels of a cell of speckle, median over parts of a pair; 1 where nothing is known."""
     cells = [pixels_per_cell(torch.from_numpy(sample)) for sample in samples(source)]
     return median([cell for cell in cells if math.isfinite(cell)] or [1.0])
 
 
 def chosen(answer: Answer, tracker: Tracker) -> Tensor:
-    """(4, nodes, nodes): offsets, px, and logarithms of their sigmas, of the window that is chosen at each node."""
+    """Return offsets, px, and log sigmas of the window that is chosen at each node, (4, nodes, nodes)."""
     known = torch.nan_to_num(answer.known)[None]
     given = torch.cat([torch.nan_to_num(answer.own), torch.nan_to_num(answer.near), known])
     result = torch.full_like(answer.own, torch.nan)
@@ -188,7 +192,7 @@ def chosen(answer: Answer, tracker: Tracker) -> Tensor:
 
 
 def log_local_scatter(own: Tensor) -> Tensor:
-    """Scatter of offsets between neighbours, over what sigma predicts: (2, nodes, nodes), natural logarithm.
+    """Return the scatter of offsets between neighbours over what sigma predicts, (2, nodes, nodes), natural logarithm.
 
     own: of windows of 32 px. On even ground neighbours share most of their windows and agree; where motion varies they
     do not.
@@ -204,7 +208,7 @@ def log_local_scatter(own: Tensor) -> Tensor:
 
 
 def _again(start: Tensor, answer: Tensor) -> Tensor:
-    """What is begun with next: the answer where it is sure, else its surroundings."""
+    """Return the start of the next pass: the answer where it is sure, else its surroundings."""
     sure = (answer[2:4].exp() < UNKNOWN_SIGMA_PX).all(dim=0) & (answer[8] >= LEAST_KNOWN)
     if not sure.any():
         return start
@@ -212,14 +216,14 @@ def _again(start: Tensor, answer: Tensor) -> Tensor:
 
 
 def _in_reach(found: coarse.Search) -> Tensor:
-    """(nodes, nodes): 1 where the search has a match near a node."""
+    """Return 1 where the search has a match near a node, (nodes, nodes)."""
     matched = torch.isfinite(found.offset).all(dim=0).float()
     supported = (box_mean(matched, SEARCH_SUPPORT) > 0).float()
     return supported.repeat_interleave(coarse.STEP, 0).repeat_interleave(coarse.STEP, 1)
 
 
 def _pass(textures: Textures, tracker: Tracker, shift: Tensor, stage: tuple[Pieces, str]) -> Tensor:
-    """(9, nodes, nodes): own and near of Residuals, share of pixels known. Unknown blocks are NaN."""
+    """Run one pass: own and near of Residuals, share of pixels known, (9, nodes, nodes). Unknown blocks are NaN."""
     near = surroundings(shift)
 
     def read(_: Window, outer: Window) -> Tensor | None:
@@ -243,12 +247,15 @@ def _pass(textures: Textures, tracker: Tracker, shift: Tensor, stage: tuple[Piec
 
 
 def _part(field: Tensor, at: Window) -> Tensor:
-    """A part of a field of nodes (n, rows, cols)."""
+    """Cut a part out of a field of nodes (n, rows, cols)."""
     return field[:, at.row : at.row + at.rows, at.col : at.col + at.cols]
 
 
 def _gathered(textures: Textures, outer: Window, shift: Tensor) -> Tensor:
-    """(2, rows, cols): the reference's texture, and the secondary's from where shift (2, nodes, nodes) points."""
+    """Return the reference's texture, and the secondary's from where shift points, (2, rows, cols).
+
+    shift: (2, nodes, nodes).
+    """
     far = int(shift.abs().max()) + TAPS
     wide = Window(outer.row - far, outer.col - far, outer.rows + 2 * far, outer.cols + 2 * far)
     images = textures.read(wide)
@@ -257,7 +264,7 @@ def _gathered(textures: Textures, outer: Window, shift: Tensor) -> Tensor:
 
 
 def _answers(tracker: Tracker, images: Tensor, beyond: Tensor, part: Tensor, known: Tensor) -> Tensor:
-    """(n, 9, nodes, nodes), relative to the surroundings."""
+    """Return the network's answers relative to the surroundings, (n, 9, nodes, nodes)."""
     laid = images.contiguous(memory_format=torch.channels_last)
     inputs = beyond.to(tracker.device), part.to(tracker.device), known
     with torch.no_grad(), (full_precision if tracker.exact else low_precision)(tracker.device):
@@ -266,7 +273,9 @@ def _answers(tracker: Tracker, images: Tensor, beyond: Tensor, part: Tensor, kno
 
 
 def offsets_of(answer: Answer, tracker: Tracker, search: int) -> Offsets:
-    """With sigma as calibrated; unknown where the images are, where sigma is too large, beyond the search.
+    """Return offsets with sigma as calibrated.
+
+    They are unknown where the images are, where sigma is too large, and beyond the search.
 
     In strips as high as a block, each with one on either side: more than the choice and the averages reach.
     """
@@ -292,7 +301,7 @@ def _offsets_of(answer: Answer, tracker: Tracker, search: int) -> Offsets:
 
 
 def averages(answer: Answer, tracker: Tracker, search: int) -> averaging.Averaged:
-    """The choice of windows, averaged where the ground moves alike; NaN unknown. Its sigma is that of the choice.
+    """Average the chosen windows where the ground moves alike; NaN unknown. Sigma is that of the choice.
 
     Where a window of 32 px has no answer averaging gives none either: uncertain neighbours agree with each other.
     """
@@ -309,7 +318,7 @@ def _kept(answer: Answer, offset: Tensor, sigma: Tensor, search: int) -> Tensor:
 
 
 def calibrated(chosen_offsets: Tensor, answer: Answer, calibration: Calibration) -> Tensor:
-    """Sigma (2, nodes, nodes), px. chosen_offsets: of `chosen`."""
+    """Calibrate sigma (2, nodes, nodes), px. chosen_offsets: of `chosen`."""
     log_sigma, local_scatter = chosen_offsets[2:4].numpy(), log_local_scatter(answer.own).numpy()
     log_sigma = log_sigma + np.interp(log_sigma, calibration.log_sigma, calibration.add)
     log_sigma += np.interp(np.log(answer.cell_px), calibration.log_cell_px, calibration.add_cell_px)

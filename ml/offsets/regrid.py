@@ -8,7 +8,7 @@ from ml.offsets.baseline import Offsets
 
 
 def at_posting(offsets: Offsets, shape: tuple[int, int], posting: int) -> Offsets:
-    """Bands on a grid of one node for `posting` pixels of an image of shape (rows, cols); linear between nodes.
+    """Interpolate to a grid of one node for `posting` pixels of an image of shape (rows, cols); linear.
 
     A node is unknown where the nearest of the network's is; unknown neighbours do not count.
     """
@@ -19,7 +19,7 @@ def at_posting(offsets: Offsets, shape: tuple[int, int], posting: int) -> Offset
 
 
 def _places(size: int, posting: int, nodes: int) -> Tensor:
-    """Where the new nodes stand among the network's, counted in these."""
+    """Return where the new nodes stand among the network's, counted in these."""
     middle = torch.arange(max(1, size // posting)) * posting + posting / 2
     return ((middle - NODE_PX / 2) / NODE_PX).clamp(0, nodes - 1)
 

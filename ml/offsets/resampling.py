@@ -21,23 +21,25 @@ KAISER_BETA = 4.5
 
 
 def whole(offset: Tensor, wide: int = WIDE_NODES) -> Tensor:
-    """Whole pixels, as floats, near a field of offsets (..., 2, nodes, nodes), px, all known."""
+    """Return whole pixels, as floats, near a field of offsets (..., 2, nodes, nodes), px, all known."""
     slow = box_mean(offset, wide)
     return slow.round() + (offset - slow).round()
 
 
 def in_parts(offset: Tensor) -> Tensor:
-    """A field of offsets, px, in whole parts of a pixel."""
+    """Round a field of offsets, px, to whole parts of a pixel."""
     return (offset * PARTS).round() / PARTS
 
 
 def surroundings(shift: Tensor) -> Tensor:
-    """What a node's answer is relative to: the mean of the shifts around it."""
+    """Return the mean of the shifts around each node, which its answer is relative to."""
     return box_mean(shift, NEAR_NODES)
 
 
 def gathered(image: Tensor, shift: Tensor, row: int = 0, col: int = 0) -> Tensor:
-    """Every node's square of an image (rows, cols), from where shift (2, nodes, nodes) points; 0 beyond the image.
+    """Gather every node's square of an image (rows, cols) from where shift points; 0 beyond the image.
+
+    shift: (2, nodes, nodes).
 
     shift: of `whole` or `in_parts`; interpolated where it is no whole pixel, unknown (0) where the nearest pixel is.
     row, col: where in the image the first node's square begins when nothing is shifted. The result has NODE_PX rows and
@@ -59,7 +61,7 @@ def _at_whole(image: Tensor, shift: Tensor, row: int, col: int) -> Tensor:
 
 
 def _interpolated(image: Tensor, shift: Tensor, row: int, col: int) -> Tensor:
-    """By a Kaiser-windowed sinc along one axis and then the other; at the edge the last pixel goes on."""
+    """Interpolate by a Kaiser-windowed sinc along one axis and then the other; at the edge the last pixel goes on."""
     rows, cols = image.shape
     begins = shift.floor().long()
     part = ((shift - begins) * PARTS).round().long()
@@ -79,7 +81,10 @@ def _interpolated(image: Tensor, shift: Tensor, row: int, col: int) -> Tensor:
 
 @cache
 def _weights() -> Tensor:
-    """(PARTS + 1, NODE_PX, NODE_PX + TAPS - 1): what each pixel of a square gets of the ones around, by the part."""
+    """Return the weights by part of a pixel, (PARTS + 1, NODE_PX, NODE_PX + TAPS - 1).
+
+    They are what each pixel of a square gets of the ones around.
+    """
     part = torch.arange(PARTS + 1)[:, None, None] / PARTS
     at = torch.arange(NODE_PX + TAPS - 1) - (TAPS // 2 - 1) - torch.arange(NODE_PX)[:, None] - part
     window = torch.i0(KAISER_BETA * (1 - (at / (TAPS / 2)) ** 2).clamp_min(0).sqrt())

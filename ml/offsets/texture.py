@@ -18,7 +18,7 @@ TRACE = 1e-6  # of ground without contrast, which is known all the same
 
 
 def texture(log: Tensor) -> Tensor:
-    """(n, rows, cols), natural logarithms of power, NaN unknown, to the same without NaN: unknown is 0."""
+    """Convert log power (n, rows, cols), natural logarithms, NaN unknown, to texture without NaN: unknown is 0."""
     known = torch.isfinite(log)
     whole, complete = inside(log, WINDOW_PX), bool(known.all())
     share = whole if complete else box(known.to(log.dtype), WINDOW_PX)

@@ -53,7 +53,10 @@ class Refined(NamedTuple):
 
 
 def amplitude_texture(power: torch.Tensor) -> torch.Tensor:
-    """Amplitude against its surroundings, in units of its local spread. power: (n, rows, cols), linear; NaN stays."""
+    """Return amplitude against its surroundings in units of its local spread.
+
+    power: (n, rows, cols), linear; NaN stays.
+    """
     amplitude = power.clamp_min(0).sqrt()
     mean = box_mean(amplitude, HIGH_PASS_PX)
     spread = (box_mean(amplitude**2, HIGH_PASS_PX) - mean**2).clamp_min(1e-12).sqrt()
@@ -61,7 +64,7 @@ def amplitude_texture(power: torch.Tensor) -> torch.Tensor:
 
 
 def whitening_of(sampled: Sequence[torch.Tensor]) -> Whitening:
-    """The mean autocorrelation over samples (2, rows, cols), linear power. ValueError without samples."""
+    """Average the autocorrelation over samples (2, rows, cols), linear power. ValueError without samples."""
     if not sampled:
         raise UnusableData("nowhere do both images show most of the ground")
     total = torch.zeros((2 * LAGS + 1, 2 * LAGS + 1), device=sampled[0].device)
@@ -75,7 +78,10 @@ def whitening_of(sampled: Sequence[torch.Tensor]) -> Whitening:
 
 
 def whitened(texture: torch.Tensor, whitening: Whitening) -> torch.Tensor:
-    """Images (2, rows, cols) whose frequencies are alike strong; texture: high-passed, NaN unknown (0 afterwards)."""
+    """Whiten images (2, rows, cols): all frequencies alike strong.
+
+    texture: high-passed, NaN unknown (0 afterwards).
+    """
     size = [next_fast_len(n + 4 * LAGS, real=True) for n in texture.shape[1:]]
     window = torch.hann_window(2 * LAGS + 3, periodic=False, device=texture.device)[1:-1]
     lags = torch.zeros(size, device=texture.device)
@@ -120,13 +126,16 @@ def track(
 
 
 def bound_px(height: torch.Tensor) -> torch.Tensor:
-    """Cramer-Rao bound, px, of a shift from FINE_KERNEL^2 white samples that correlate by height, and a floor."""
+    """Return the Cramer-Rao bound, px, of a shift from FINE_KERNEL^2 white samples, and a floor.
+
+    height: their correlation.
+    """
     held = height.clamp(0.03, 0.97)
     return (3 * (1 - held**2) / (math.pi**2 * held**2 * FINE_KERNEL**2) + FLOOR_PX**2).sqrt()
 
 
 def refine(flat: torch.Tensor, row: torch.Tensor, col: torch.Tensor, dx: torch.Tensor, dy: torch.Tensor) -> Refined:
-    """Newton's steps from a first answer dx, dy (n,) to the maximum of the whitened correlation."""
+    """Refine a first answer dx, dy (n,) by Newton's steps to the maximum of the whitened correlation."""
     parts = [
         _refine_batch(flat, *(part[at : at + BATCH] for part in (row, col, dx, dy))) for at in range(0, len(row), BATCH)
     ]
@@ -175,6 +184,6 @@ def _core(windows: torch.Tensor) -> torch.Tensor:
 
 
 def reach(search: int, posting: int) -> int:
-    """How far around a node the images matter, px."""
+    """Return how far around a node the images matter, px."""
     widest = max(max(COARSE_KERNELS) // 2 + search, FINE_KERNEL // 2 + MARGIN_PX + search + 3 * LAGS)
     return widest + HIGH_PASS_PX // 2 + 1 + NEIGHBOURS // 2 * posting

@@ -127,7 +127,7 @@ def areas_in(
 
 
 def signs_and_names(bands: Mapping[str, Float32]) -> tuple[dict[str, Float32], dict[str, Float32]]:
-    """Probabilities by sign, CLASSES, and by name, KINDS; no names of a method that knows the sign only."""
+    """Return probabilities by sign, CLASSES, and by name, KINDS; no names of a method that knows the sign only."""
     if not set(KINDS) <= set(bands):
         return {name: bands[name] for name in CLASSES}, {}
     signs = by_sign(bands["probability"], bands["rate_mm_yr"])
@@ -135,7 +135,7 @@ def signs_and_names(bands: Mapping[str, Float32]) -> tuple[dict[str, Float32], d
 
 
 def by_sign(probability: Float32, rate_mm_yr: Float32) -> tuple[Float32, Float32]:
-    """The probability where the rate is below zero, and where it is above; NaN stays, 0 elsewhere."""
+    """Split the probability by the sign of the rate, below and above zero; NaN stays, 0 elsewhere."""
     zero = np.float32(0)
     away, toward = (np.where(moves, probability, zero) for moves in (rate_mm_yr < 0, rate_mm_yr > 0))
     unknown = np.isnan(probability)
@@ -165,7 +165,7 @@ def motions(
     thresholds: AreaThresholds = DEFAULT_THRESHOLDS,
     kinds: Mapping[str, Float32] | None = None,
 ) -> list[Motion]:
-    """What moves together. classes: sign -> probability (rows, cols), NaN unknown; kinds: name -> probability.
+    """Group cells that move together. classes: sign -> probability (rows, cols), NaN unknown; kinds: by name.
 
     Cells above `leave` that are connected (eight neighbours) to a cell above `enter` are a patch; patches of one sign
     within `joined_m` of each other are one motion, and so are two of opposite signs that have the same name.
@@ -190,7 +190,7 @@ def motions(
 
 
 def _touch(one: Region, other: Region, widened: int) -> bool:
-    """Whether two regions, both widened by so many cells as their windows are, have cells in common."""
+    """Return whether two regions, both widened by so many cells as their windows are, have cells in common."""
     sides = zip(one.window, other.window, strict=True)
     if any(max(a.start, b.start) >= min(a.stop, b.stop) for a, b in sides):
         return False
@@ -199,7 +199,7 @@ def _touch(one: Region, other: Region, widened: int) -> bool:
 
 
 def _laid(one: Region, other: Region) -> tuple[tuple[slice, slice], NDArray[np.bool_], NDArray[np.bool_]]:
-    """The window that holds both, and both masks in it."""
+    """Return the window that holds both regions, and both masks in it."""
     pairs = zip(one.window, other.window, strict=True)
     rows, cols = (slice(min(a.start, b.start), max(a.stop, b.stop)) for a, b in pairs)
     masks = np.zeros((2, rows.stop - rows.start, cols.stop - cols.start), dtype=bool)
@@ -217,7 +217,7 @@ def _as_one(larger: Motion, smaller: Motion, kinds: Mapping[str, Float32]) -> Mo
 
 
 def outline(mask: NDArray[np.bool_], transform: Affine, smallest_hole_m2: float) -> Polygon | MultiPolygon:
-    """The edge of a mask's cells in the raster's system; smaller holes are filled."""
+    """Return the edge of a mask's cells in the raster's system; smaller holes are filled."""
     shapes = rasterio.features.shapes(mask.astype(np.uint8), mask=mask, connectivity=4, transform=transform)
     return _without_small_holes(unary_union([shape(candidates) for candidates, _ in shapes]), smallest_hole_m2)
 
@@ -229,7 +229,7 @@ def _area(
     transform: Affine,
     thresholds: AreaThresholds,
 ) -> Area:
-    """Its rates are those of the cells that move as most do."""
+    """Describe an area, its rates those of the cells that move as most do."""
     (rows, cols), mask = motion.region.window, motion.region.mask
     polygon = outline(mask, transform @ Affine.translation(cols.start, rows.start), thresholds.smallest_m2)
     rates = rate_mm_yr[rows, cols][motion.main]
@@ -241,7 +241,7 @@ def _area(
 
 
 def _shares(region: Region, kinds: Mapping[str, Float32]) -> dict[str, float]:
-    """The share of every name inside; none where there are no names."""
+    """Return the share of every name inside; none where there are no names."""
     sums = {name: float(np.nansum(band[region.window][region.mask])) for name, band in kinds.items()}
     whole = sum(sums.values())
     return {name: part / whole for name, part in sums.items()} if whole > 0 else {}
@@ -258,14 +258,14 @@ def _without_small_holes(geometry: BaseGeometry, smallest_m2: float) -> Polygon 
 
 
 def to_geographic(polygon: Polygon | MultiPolygon, epsg: int) -> MultiPolygon:
-    """The same area in degrees, EPSG:4326, always as a MultiPolygon."""
+    """Transform an area to degrees, EPSG:4326, always as a MultiPolygon."""
     project = transformer(epsg, 4326).transform
     geographic = transform_geometry(polygon, project, interleaved=False)  # type: ignore[arg-type]  # stubs lag
     return geographic if isinstance(geographic, MultiPolygon) else MultiPolygon([geographic])
 
 
 def place_as_dict(place: Place, epsg: int) -> dict[str, Any]:
-    """For JSON: peak rate and tilt with their 90 % intervals, and the outlines as GeoJSON in degrees."""
+    """Return a place for JSON: peak rate and tilt with 90 % intervals, and the outlines as GeoJSON in degrees."""
     rates = zip(("peak_rate_mm_yr", "peak_low_mm_yr", "peak_high_mm_yr"), place.peak, strict=True)
     outlines = {name: mapping(to_geographic(getattr(place, name), epsg)) for name in ("motion", "half", "core")}
     tilts = zip(("tilt_mm_m_yr", "tilt_low_mm_m_yr", "tilt_high_mm_m_yr"), place.tilt or (), strict=False)
@@ -294,17 +294,17 @@ class SortedPoints:
     def near(
         self, polygon: Polygon | MultiPolygon, reach_m: float = 0.0
     ) -> tuple[NDArray[np.float64], NDArray[np.float64], Float32]:
-        """x, y and velocity of those within the box of a polygon, widened by reach_m."""
+        """Return x, y and velocity of the points within the box of a polygon, widened by reach_m."""
         at = self._near(polygon, reach_m)
         return self.x[at], self.y[at], self.velocity_mm_yr[at]
 
     def rates_within(self, polygon: Polygon | MultiPolygon) -> Float32:
-        """Velocities of those that stand inside a polygon, (m,)."""
+        """Return velocities of the points inside a polygon, (m,)."""
         x, y, velocity = self.near(polygon)
         return velocity[contains_xy(polygon, x, y)]
 
     def heights_near(self, polygon: Polygon | MultiPolygon, reach_m: float = 0.0) -> Float32 | None:
-        """Heights of the same points; None where none are known."""
+        """Return the heights of the points of `near`; None where none are known."""
         return None if self.height_m is None else self.height_m[self._near(polygon, reach_m)]
 
     def _near(self, polygon: Polygon | MultiPolygon, reach_m: float) -> NDArray[np.intp]:
@@ -316,5 +316,5 @@ class SortedPoints:
 
 
 def count_within(polygon: Polygon | MultiPolygon, tracks: Iterable[SortedPoints]) -> int:
-    """How many points of all tracks, in the polygon's system, stand inside."""
+    """Count the points of all tracks, in the polygon's system, that stand inside."""
     return sum(track.rates_within(polygon).size for track in tracks)

@@ -44,7 +44,7 @@ class _Swath(NamedTuple):
 
 
 def has_control_points(path: Path) -> bool:
-    """Whether control points alone say where an image lies; False for what cannot be read."""
+    """Return whether control points alone say where an image lies; False for what cannot be read."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", NotGeoreferencedWarning)
@@ -55,7 +55,9 @@ def has_control_points(path: Path) -> bool:
 
 
 def laid_on_one_grid(reference: Path, secondary: Path, scale: str) -> PairSource:
-    """Both images where both show ground, on UTM (polar stereographic beyond 84 degrees), at the coarser posting.
+    """Resample two images where both show ground, on UTM (polar stereographic beyond 84 degrees).
+
+    The posting is the coarser one.
 
     Amplitude by a cubic kernel. scale: of the values, as of open_pair. InputError for too few control points, images
     that do not overlap, and what would be too large.
@@ -82,7 +84,7 @@ def laid_on_one_grid(reference: Path, secondary: Path, scale: str) -> PairSource
 
 
 def in_pieces(source: PairSource, pieces: Pieces) -> PairSource:
-    """A pair that is read many times and costs something each time: kept in pieces."""
+    """Keep a pair in pieces, as it is read many times and costs something each time."""
     at = cut(source.shape, PIECE_PX)
     pieces.each("images", at, lambda here: {"images": source.read(here)})
 
@@ -117,7 +119,7 @@ def _opened(path: Path) -> Iterator[DatasetReader]:
 
 
 def _map_of(swath: _Swath) -> int:
-    """EPSG code of the map on which the middle of an image is laid."""
+    """Return the EPSG code of the map for the middle of an image."""
     x, y = (np.array([getattr(point, axis) for point in swath.points]) for axis in "xy")
     longitude, latitude = transformer(swath.crs, 4326).transform(x, y)
     middle = float(np.median(latitude))
@@ -125,20 +127,20 @@ def _map_of(swath: _Swath) -> int:
 
 
 def _placed(swath: _Swath, epsg: int) -> NDArray[np.float64]:
-    """Control points (n, 2) on the map, m."""
+    """Return control points (n, 2) on the map, m."""
     x, y = ([getattr(point, axis) for point in swath.points] for axis in "xy")
     return np.column_stack(transformer(swath.crs, epsg).transform(x, y))
 
 
 def _posting_m(points: Points, placed: NDArray[np.float64]) -> float:
-    """Root of the area of a pixel, from the plane through the points."""
+    """Return the root of the area of a pixel, from the plane through the points."""
     at = np.array([[1.0, point.row, point.col] for point in points])
     plane = np.linalg.lstsq(at, placed, rcond=None)[0]
     return float(np.sqrt(abs(np.linalg.det(plane[1:]))))
 
 
 def _laid(swath: _Swath, grid: Affine, at: Window, epsg: int) -> Float32:
-    """Linear power on a part of a grid of the map, NaN unknown. Only what lies there is read of the swath."""
+    """Resample linear power to a part of a grid of the map, NaN unknown. Only what lies there is read of the swath."""
     laid = np.full((at.rows, at.cols), np.nan, dtype=np.float32)
     transform = grid @ Affine.translation(at.col, at.row)
     seen = _seen(swath, transform, at, epsg)
@@ -163,7 +165,7 @@ def _laid(swath: _Swath, grid: Affine, at: Window, epsg: int) -> Float32:
 
 
 def _seen(swath: _Swath, transform: Affine, at: Window, epsg: int) -> Window | None:
-    """The part of a swath that a part of the map shows, with what its kernel needs; None where it shows nothing."""
+    """Return the part of a swath under a part of the map, with what its kernel needs; None where there is none."""
     along = np.linspace(0, 1, EDGE_POINTS)
     row, col = (part.ravel() * size for part, size in zip(np.meshgrid(along, along), at[2:], strict=True))
     east, north = transform.c + transform.a * col, transform.f + transform.e * row

@@ -51,6 +51,7 @@ class ImagePair(NamedTuple):
     epsg: int | None
 
     def source(self) -> PairSource:
+        """Return images as a source that is read window by window."""
         rows, cols = self.reference.shape
         images = self.reference, self.secondary
 
@@ -91,7 +92,7 @@ Corners = tuple[tuple[int, int], tuple[int, int]]
 
 
 def _shared(reference: Grid, secondary: Grid, slack_px: int) -> tuple[tuple[int, int], Corners] | None:
-    """Rows and columns that both show, and where those begin (row, col) in each; None where the grids differ more."""
+    """Return rows and columns that both show, and their first (row, col) in each; None where the grids differ more."""
     if reference == secondary:
         return reference[0], ((0, 0), (0, 0))
     (own, transform, epsg), (other, moved, other_epsg) = reference, secondary
@@ -119,7 +120,7 @@ def _opened(path: Path) -> Iterator[DatasetReader]:
 
 
 def _grid_of(path: Path, scale: str) -> Grid:
-    """The grid, once every value was looked at: in strips, so that a large image does not fill the memory."""
+    """Check every value and return the grid: in strips, so that a large image does not fill the memory."""
     if not path.is_file():
         raise InputError(path, "there is no such file", "Check the path")
     with _opened(path) as raster:
@@ -139,7 +140,7 @@ def _grid_of(path: Path, scale: str) -> Grid:
 
 
 def _write_linear(values: Any, scale: str, power: Float32) -> None:
-    """Values of a scale, masked where unknown, as linear power; in strips that stay near the processor."""
+    """Convert values of a scale, masked where unknown, to linear power; in strips that stay near the processor."""
     for first in range(0, len(power), LINEAR_ROWS):
         strip = slice(first, first + LINEAR_ROWS)
         linear = TO_POWER[scale](values[strip].astype(np.float32).filled(np.nan))
@@ -152,7 +153,7 @@ def _words(grid: Grid) -> str:
 
 
 def box_mean(values: torch.Tensor, window: int, least_share: float = 0.5) -> torch.Tensor:
-    """Mean over a window of the known (finite) values. values: (n, rows, cols); NaN where too few are known."""
+    """Average known (finite) values in a window. values: (n, rows, cols); NaN where too few are known."""
     known = torch.isfinite(values)
     whole = inside(values, window)
     if known.all():
@@ -163,7 +164,10 @@ def box_mean(values: torch.Tensor, window: int, least_share: float = 0.5) -> tor
 
 
 def high_pass(power: torch.Tensor, window: int = HIGH_PASS_PX) -> torch.Tensor:
-    """Log power against its surroundings, in units of its local spread. power: (n, rows, cols), linear; NaN stays."""
+    """Return log power against its surroundings in units of its local spread.
+
+    power: (n, rows, cols), linear; NaN stays.
+    """
     log = power.clamp_min(1e-9).log_()
     mean = box_mean(log, window)
     spread = box_mean(log**2, window).sub_(mean**2).clamp_min_(1e-6).sqrt_()
@@ -171,7 +175,7 @@ def high_pass(power: torch.Tensor, window: int = HIGH_PASS_PX) -> torch.Tensor:
 
 
 def pixels_per_cell(power: torch.Tensor) -> float:
-    """How many pixels share one independent cell of speckle, from the autocorrelation of the high-passed images."""
+    """Return how many pixels share one independent cell of speckle, by the high-passed images' autocorrelation."""
     texture = high_pass(power, 15)
     known = torch.isfinite(texture)
     held = None if known.all() else known.to(texture.dtype)

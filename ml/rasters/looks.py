@@ -23,7 +23,7 @@ class Look(NamedTuple):
 
 
 def look_of(direction: str, epsg: int, x_m: float, y_m: float) -> Look | None:
-    """The look of a line of sight of a direction at a place in a projected system; None where no direction is known.
+    """Return the line of sight of a direction at a place in a projected system; None where no direction is known.
 
     Axes of a system are turned against true east and north away from its middle, in Europe's by up to 16°.
     """

@@ -66,12 +66,12 @@ def run(args: argparse.Namespace, method: Method, version: str, slack_px: int = 
 
 
 def _folder(args: argparse.Namespace, facts: Sequence[str]) -> Folder:
-    """Pieces of this command; those of other options, inputs or code in their place are deleted."""
+    """Return the pieces of this command; those of other options, inputs or code in their place are deleted."""
     given = {name: str(value) for name, value in vars(args).items() if name not in ("out", "run")}
     key = hashlib.sha256(json.dumps([given, facts], sort_keys=True).encode()).hexdigest()
     return Folder(args.out.with_name(f".{args.out.name}.pieces"), key[:16])
 
 
 def pair_sha256(reference_sha256: str, secondary_sha256: str) -> str:
-    """One hash for two inputs, in their order."""
+    """Return one hash for two inputs, in their order."""
     return hashlib.sha256(f"{reference_sha256} {secondary_sha256}".encode()).hexdigest()

@@ -40,21 +40,23 @@ class Store(Protocol):
     """Where finished pieces lie. A piece is there wholly or not at all."""
 
     def names(self, stage: str = "") -> set[str]:
-        """Those of a stage, or of all."""
+        """Return the names of the pieces of a stage, or of all."""
 
-    def put(self, name: str, arrays: Arrays) -> None: ...
+    def put(self, name: str, arrays: Arrays) -> None:
+        """Store a piece, wholly or not at all."""
 
     def get(self, name: str) -> Arrays:
-        """KeyError for a piece that is not there, or is damaged; a damaged one is taken away."""
+        """Return a piece. KeyError where it is not there or damaged; a damaged one is deleted."""
 
-    def drop(self, names: Iterable[str]) -> None: ...
+    def drop(self, names: Iterable[str]) -> None:
+        """Delete these pieces."""
 
 
 class Team(Protocol):
     """The workers that make the pieces of one computation. That two make the same one costs time and nothing else."""
 
     def share(self, missing: int) -> bool:
-        """Whether others take part from now on, where so many pieces of a stage are missing."""
+        """Return whether others take part from now on, where so many pieces of a stage are missing."""
 
     def take(self, name: str) -> bool:
         """Have a piece in hand; False where somebody else has."""
@@ -64,9 +66,11 @@ class Alone:
     """Nobody else."""
 
     def share(self, missing: int) -> bool:
+        """Return False: nobody takes part."""
         return False
 
     def take(self, name: str) -> bool:
+        """Return True: nobody else has the piece."""
         return True
 
 
@@ -77,15 +81,19 @@ class Memory:
         self._pieces: dict[str, Arrays] = {}
 
     def names(self, stage: str = "") -> set[str]:
+        """Return the names of the pieces of a stage, or of all."""
         return {name for name in self._pieces if _is_of(name, stage)}
 
     def put(self, name: str, arrays: Arrays) -> None:
+        """Keep a piece in memory."""
         self._pieces[name] = arrays
 
     def get(self, name: str) -> Arrays:
+        """Return a piece. KeyError where it is not there."""
         return self._pieces[name]
 
     def drop(self, names: Iterable[str]) -> None:
+        """Delete these pieces."""
         for name in names:
             self._pieces.pop(name, None)
 
@@ -94,6 +102,7 @@ class Checked:
     """A store whose pieces carry a checksum. A subclass says how one is read and deleted."""
 
     def get(self, name: str) -> Arrays:
+        """Return a piece. KeyError where it is not there or damaged; a damaged one is deleted."""
         try:
             return unpacked(name, *self._read(name))
         except FileNotFoundError as fault:
@@ -103,10 +112,11 @@ class Checked:
             raise
 
     def drop(self, names: Iterable[str]) -> None:
+        """Delete these pieces."""
         raise NotImplementedError
 
     def _read(self, name: str) -> tuple[bytes, bytes]:
-        """The checksum of a piece and the content that it is of. Raises FileNotFoundError."""
+        """Read the checksum of a piece and its content. Raises FileNotFoundError."""
         raise NotImplementedError
 
 
@@ -124,15 +134,18 @@ class Folder(Checked):
                 shutil.rmtree(other, ignore_errors=True)
 
     def names(self, stage: str = "") -> set[str]:
+        """Return the names of the pieces of a stage, or of all."""
         return {name for name in os.listdir(self.path) if _is_of(name, stage) and not name.endswith(".partial")}
 
     def put(self, name: str, arrays: Arrays) -> None:
+        """Write a piece beside its place and rename it."""
         partial = self.path / f"{name}.{secrets.token_hex(4)}.partial"
         with partial.open("wb") as file:
             file.writelines(packed(arrays))
         partial.replace(self.path / name)
 
     def drop(self, names: Iterable[str]) -> None:
+        """Delete these pieces."""
         for name in names:
             (self.path / name).unlink(missing_ok=True)
 
@@ -141,21 +154,21 @@ class Folder(Checked):
             return file.read(DIGEST_BYTES), file.read()
 
     def close(self) -> None:
-        """The result is safe: its pieces go."""
+        """Delete all pieces, once the result is safe."""
         shutil.rmtree(self.path, ignore_errors=True)
         with suppress(OSError):  # pieces of another key, or of somebody else
             self.path.parent.rmdir()
 
 
 def packed(arrays: Arrays) -> tuple[bytes, bytes]:
-    """A checksum and the content that it is of."""
+    """Return a checksum and the content that it belongs to."""
     ordered = {f"{number:03d} {key}": values for number, (key, values) in enumerate(arrays.items())}
     content = save({key: np.ascontiguousarray(values) for key, values in ordered.items()})
     return hashlib.sha256(content).digest(), content
 
 
 def unpacked(name: str, digest: bytes, content: bytes) -> Arrays:
-    """The arrays of a piece. KeyError where it is damaged."""
+    """Decode the arrays of a piece. KeyError where it is damaged."""
     if hashlib.sha256(content).digest() == digest:
         with suppress(SafetensorError):
             return {key.partition(" ")[2]: values for key, values in sorted(load(content).items())}
@@ -167,8 +180,9 @@ def _is_of(name: str, stage: str) -> bool:
 
 
 class Pieces:
-    """The pieces of one computation. between: called before each piece is begun, and while others are waited for; it
-    may raise to leave the work.
+    """Pieces of one computation.
+
+    between: called before each piece is begun, and while others are waited for; it may raise to leave the work.
     """
 
     def __init__(
@@ -198,7 +212,7 @@ class Pieces:
         self._shared = self._shared or self._team.share(len(missing))
 
         def taken() -> Iterator[str]:
-            """Pieces that are in hand now, until others have all that are missing."""
+            """Yield pieces that are in hand now, until others have all that are missing."""
             nonlocal missing
             while missing:
                 report_progress(1 - len(missing) / len(names))
@@ -233,11 +247,11 @@ class Pieces:
         return True
 
     def get(self, stage: str, place: str) -> Arrays:
-        """A piece that was made."""
+        """Return a finished piece."""
         return self.store.get(f"{stage}@{place}")
 
     def once(self, stage: str, make: Callable[[], Any]) -> Any:
-        """What is worked out once for the whole, as JSON can say it: numbers, lists, dicts."""
+        """Compute once for the whole what JSON can hold: numbers, lists, dicts."""
 
         def kept() -> Arrays:
             return {"json": np.frombuffer(json.dumps(make()).encode(), dtype=np.uint8)}
@@ -246,7 +260,7 @@ class Pieces:
         return json.loads(self.get(stage, "all")["json"].tobytes())
 
     def complete(self, stage: str, places: Iterable[str] = ("all",)) -> bool:
-        """Whether these pieces are there, undamaged: then none is needed that they were made from."""
+        """Return whether these pieces are there, undamaged: then none is needed that they were made from."""
         return all(self._whole(f"{stage}@{place}") for place in places)
 
     def drop(self, *stages: str) -> None:
@@ -257,7 +271,7 @@ class Pieces:
     def quantiles(
         self, stage: str, items: Mapping[str, Item], values: Callable[[Item], Sequence[Float32]], share: float
     ) -> list[float | None]:
-        """Exact quantiles over the whole of what is finite in each of the arrays of every item; None without any."""
+        """Return exact quantiles of all finite values of each of the arrays of every item; None without any."""
         upper, lower = f"{stage}-upper", f"{stage}-lower"
         if not self.complete(stage):
             self.each(upper, items, lambda item: _sparse([quantiles.upper_counts(one) for one in values(item)]))
@@ -327,13 +341,13 @@ class PieceBands(Mapping[str, Float32]):
         return len(self._names)
 
     def blocks(self) -> Iterator[tuple[Window, Mapping[str, Float32]]]:
-        """Each piece and where it lies."""
+        """Yield each piece and where it lies."""
         for place, at in self._at.items():
             yield at, self._pieces.get(self._stage, place)
 
 
 def blocks_of(bands: Mapping[str, Float32]) -> Iterator[tuple[Window, Mapping[str, Float32]]]:
-    """Bands part by part, wherever they lie."""
+    """Yield bands part by part, wherever they lie."""
     if isinstance(bands, PieceBands):
         yield from bands.blocks()
     else:

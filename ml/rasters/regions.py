@@ -23,8 +23,9 @@ class Region(NamedTuple):
 
 
 def regions(score: Float32, enter: float, leave: float, widened: int = 0) -> Iterator[Region]:
-    """Connected regions (eight neighbours) above `leave` that reach `enter`, each in its own window. score: (rows,
-    cols).
+    """Yield connected regions (eight neighbours) above `leave` that reach `enter`, each in its own window.
+
+    score: (rows, cols).
 
     widened: regions that touch when all are widened by so many cells are one; windows are as wide.
     """
@@ -47,7 +48,7 @@ def regions(score: Float32, enter: float, leave: float, widened: int = 0) -> Ite
 def regions_by_strips(
     score: Callable[[Window], Float32], shape: tuple[int, int], enter: float, leave: float, rows: int = STRIP_ROWS
 ) -> Iterator[Region]:
-    """The same in the memory of a strip, and of the largest region's window. score: of a part, asked for twice."""
+    """Yield `regions` in the memory of a strip and of the largest region. score: of a part, asked for twice."""
     found, above = _Patches(), np.zeros(shape[1], dtype=np.int64)
     for row in range(0, shape[0], rows):
         above = found.add(score(Window(row, 0, min(rows, shape[0] - row), shape[1])), row, above, (enter, leave))
@@ -61,8 +62,9 @@ def regions_by_strips(
 
 
 class _Patches:
-    """What strips hold, and which of it is one across them. boxes: first row and column, and those after the last;
-    cells: one of each.
+    """Patches in strips, and which of them are one across strips.
+
+    boxes: first row and column, and those after the last; cells: one of each.
     """
 
     def __init__(self) -> None:
@@ -97,7 +99,7 @@ class _Patches:
         return below
 
     def strong(self) -> list[int]:
-        """Those that enter, each once, in the order of their first cells."""
+        """Return the patches that enter, each once, in the order of their first cells."""
         return sorted({self._root(number) for number, enters in enumerate(self._enters) if enters})
 
     def _root(self, number: int) -> int:

@@ -22,7 +22,9 @@ class NotRepeatable(ValueError):
 
 
 class RasterResult(NamedTuple):
-    """bands: name -> (rows, cols) float32, NaN unknown, in memory or in pieces; units: one for each band; epsg None: a
+    """Result of a run.
+
+    bands: name -> (rows, cols) float32, NaN unknown, in memory or in pieces; units: one for each band; epsg None: a
     plain pixel grid.
 
     regions: wide motion beside what the bands show, as GeoJSON features; parameters: what it was made with beside the

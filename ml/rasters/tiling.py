@@ -27,7 +27,7 @@ class Tile(NamedTuple):
     outer: Window
 
     def own(self, bands: Mapping[str, Float32], posting: int = 1) -> dict[str, Float32]:
-        """Of bands (rows, cols) of the outer window, at the posting, the part of the core."""
+        """Cut the core out of bands (rows, cols) of the outer window, at the posting."""
         row, col = (self.core.row - self.outer.row) // posting, (self.core.col - self.outer.col) // posting
         return {name: values[row:, col:] for name, values in bands.items()}
 
@@ -56,7 +56,7 @@ def over_tiles(
     pieces: Pieces | None = None,
     feed: Feed = AT_ONCE,
 ) -> Mapping[str, Float32]:
-    """Bands of the whole from those of its tiles; in memory, or in pieces where those are given.
+    """Compute bands of the whole from those of its tiles; in memory, or in pieces where those are given.
 
     work: images (2, rows, cols) of a tile's outer window to bands (rows, cols) of its core, or more to the lower right,
     at the posting. Pixels at the lower and right edge that fill no whole posting are left out, as in one piece. feed:
@@ -90,13 +90,13 @@ def over_tiles(
 
 
 def _shows_ground(images: Float32) -> bool:
-    """Whether all images know any pixel; looked at in strips, as the first usually says so."""
+    """Return whether all images know any pixel; read in strips, as the first usually says so."""
     strips = range(0, images.shape[1], STRIP_ROWS)
     return any(bool(np.isfinite(images[:, row : row + STRIP_ROWS]).all(axis=0).any()) for row in strips)
 
 
 def samples(source: PairSource) -> list[Float32]:
-    """Samples (2, rows, cols) spread over a large pair, those in which most is known; a small pair wholly."""
+    """Read samples (2, rows, cols) spread over a large pair, those in which most is known; a small pair wholly."""
     if max(source.shape) <= CORE_PX:
         return [source.read(Window(0, 0, *source.shape))]
     gathered = []

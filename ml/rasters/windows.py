@@ -13,7 +13,7 @@ class Window(NamedTuple):
 
 
 def cut(shape: tuple[int, int], side: int) -> dict[str, Window]:
-    """Windows (side, side) that cover (rows, cols), by the name of their place."""
+    """Return windows (side, side) that cover (rows, cols), by the name of their place."""
     return {
         f"{row}-{col}": Window(row, col, min(side, shape[0] - row), min(side, shape[1] - col))
         for row in range(0, shape[0], side)
@@ -22,20 +22,20 @@ def cut(shape: tuple[int, int], side: int) -> dict[str, Window]:
 
 
 def grown(at: Window, margin: int, shape: tuple[int, int]) -> Window:
-    """A window with so many pixels around it, as far as there are any."""
+    """Widen a window by so many pixels on each side, as far as the image reaches."""
     row, col = max(0, at.row - margin), max(0, at.col - margin)
     rows, cols = min(at.row + at.rows + margin, shape[0]), min(at.col + at.cols + margin, shape[1])
     return Window(row, col, rows - row, cols - col)
 
 
 def inner(at: Window, outer: Window) -> tuple[slice, slice]:
-    """Where a window lies in a wider one."""
+    """Return where a window lies in a wider one."""
     row, col = at.row - outer.row, at.col - outer.col
     return slice(row, row + at.rows), slice(col, col + at.cols)
 
 
 def shared(one: Window, other: Window) -> Window:
-    """What two windows that overlap have in common."""
+    """Return what two windows that overlap have in common."""
     row, col = max(one.row, other.row), max(one.col, other.col)
     rows, cols = min(one.row + one.rows, other.row + other.rows), min(one.col + one.cols, other.col + other.cols)
     return Window(row, col, rows - row, cols - col)

@@ -10,7 +10,9 @@ Read = TypeVar("Read")
 
 
 class Feed(NamedTuple):
-    """readers: threads that read; without any, whoever wants an item reads it. So many and one more items are read, or
+    """Settings of reading ahead.
+
+    readers: threads that read; without any, whoever wants an item reads it. So many and one more items are read, or
     being read, beside the one in use. pinned: into memory from which a GPU copies by itself.
     """
 
@@ -24,7 +26,7 @@ AT_ONCE = Feed()
 def fed(
     items: Iterable[Item], read: Callable[[Item], Read], feed: Feed = AT_ONCE
 ) -> Generator[tuple[Item, Read], None, None]:
-    """Each item and what was read of it, in their order.
+    """Yield each item and what was read of it, in their order.
 
     Items are drawn where the result is used, never in a reader. What a reader raises is raised at its item. Close the
     iterator to stop early: what no reader has begun is left out, and what one has is waited for.
@@ -48,6 +50,6 @@ def fed(
 
 
 def _first(waiting: deque[tuple[Item, Future[Any]]]) -> tuple[Item, Any]:
-    """So that nobody holds what was read but the one who uses it."""
+    """Read one item so that nobody holds what was read but the one who uses it."""
     item, late = waiting.popleft()
     return item, late.result()

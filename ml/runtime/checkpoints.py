@@ -57,7 +57,7 @@ def write_card(folder: Path, card: Card) -> None:
 
 
 def read_card(name: str, folder: Path = WEIGHTS) -> Card:
-    """The card of some weights. InputError where it is missing or not a card."""
+    """Read the card of some weights. InputError where it is missing or not a card."""
     path = folder / f"{name}.json"
     try:
         return Card(**json.loads(path.read_text()))

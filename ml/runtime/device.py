@@ -22,7 +22,7 @@ def choose_device(wish: str = "auto") -> torch.device:
 
 
 def ready(network: Network, device: torch.device) -> Network:
-    """A network on its device, to be asked only; on a GPU compiled where ML_COMPILE=yes says so."""
+    """Move a network to its device for inference; on a GPU compiled where ML_COMPILE=yes says so."""
     network.eval().to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     if is_compiled(device):
         network.compile()
@@ -30,7 +30,7 @@ def ready(network: Network, device: torch.device) -> Network:
 
 
 def is_compiled(device: torch.device) -> bool:
-    """Whether networks are compiled before they run. ValueError for any other ML_COMPILE than yes and no."""
+    """Return whether networks are compiled before they run. ValueError for any other ML_COMPILE than yes and no."""
     wish = os.environ.get("ML_COMPILE") or "no"
     if wish not in ("yes", "no"):
         raise ValueError(f"ML_COMPILE is {wish!r}; use yes or no")
@@ -39,14 +39,17 @@ def is_compiled(device: torch.device) -> bool:
 
 @contextmanager
 def low_precision(device: torch.device) -> Iterator[None]:
-    """bfloat16 where `precision` says so, else `full_precision`, which also holds for what stays in float32."""
+    """Use bfloat16 where `precision` says so, else `full_precision`, which also holds for what stays in float32."""
     with full_precision(device), torch.autocast(device.type, torch.bfloat16, enabled=precision(device) == BFLOAT16):
         yield
 
 
 @contextmanager
 def full_precision(device: torch.device) -> Iterator[None]:
-    """float32 with all its digits. Else a GPU multiplies it with ten bits (TF32), which is for ML_PRECISION=tf32."""
+    """Use float32 with all its digits.
+
+    Else a GPU multiplies it with ten bits (TF32), which is for ML_PRECISION=tf32.
+    """
     if device.type != "cuda":
         yield
         return
@@ -60,8 +63,10 @@ def full_precision(device: torch.device) -> Iterator[None]:
 
 
 def precision(device: torch.device) -> str:
-    """What networks multiply in on a device: bfloat16 where it is fast, unless ML_PRECISION=float32 forbids it or
-    ML_PRECISION=tf32 has a GPU multiply in that, and a CPU in float32.
+    """Return the precision that networks multiply in on a device.
+
+    It is bfloat16 where that is fast, unless ML_PRECISION=float32 forbids it or ML_PRECISION=tf32 has a GPU multiply in
+    that, and a CPU in float32.
 
     ValueError for any other ML_PRECISION than these and auto.
     """
@@ -74,18 +79,20 @@ def precision(device: torch.device) -> str:
 
 
 def input_type(device: torch.device) -> torch.dtype:
-    """What a network that runs in `low_precision` turns its input into."""
+    """Return the type that a network in `low_precision` converts its input to."""
     return torch.bfloat16 if precision(device) == BFLOAT16 else torch.float32
 
 
 def has_fast_bfloat16() -> bool:
-    """Whether this CPU multiplies in bfloat16, by tile units (AMX) or AVX-512: a step takes half as long."""
+    """Return whether this CPU multiplies in bfloat16, by tile units (AMX) or AVX-512: a step takes half as long."""
     held = torch.cpu.get_capabilities()
     return bool(held.get("amx_bf16", False) or held.get("avx512_bf16", False))
 
 
 def numerics(device: torch.device) -> list[str]:
-    """What the last bits of a result may depend on beside code and weights. Pieces made otherwise are not put together.
+    """Return what the last bits of a result may depend on beside code and weights.
+
+    Pieces made otherwise are not put together.
 
     On a CPU the number of threads is among them: it decides in which order a network adds up.
     """

@@ -20,7 +20,7 @@ ON_A_LARGE_CARD_PX, ON_A_CARD_PX = 4096, 2048
 
 
 def feed_of(device: torch.device) -> Feed:
-    """How a device is fed. ValueError for ML_READERS that is no number, or less than 1."""
+    """Return how a device is fed. ValueError for ML_READERS that is no number, or less than 1."""
     if device.type != "cuda":
         return AT_ONCE
     wish = os.environ.get("ML_READERS") or str(min(MOST_READERS, len(os.sched_getaffinity(0))))
@@ -30,7 +30,10 @@ def feed_of(device: torch.device) -> Feed:
 
 
 def window_px(device: torch.device, on_cpu: int) -> int:
-    """Side of what is answered for at once. On a GPU large windows stand for batches: they share one halo."""
+    """Return the side of what is answered for at once.
+
+    On a GPU large windows stand for batches: they share one halo.
+    """
     if device.type != "cuda":
         return on_cpu
     memory = torch.cuda.get_device_properties(device).total_memory
@@ -38,15 +41,15 @@ def window_px(device: torch.device, on_cpu: int) -> int:
 
 
 def may_hold(device: torch.device, n_bytes: int) -> bool:
-    """Whether so much may stay on a GPU while it works: a quarter of its memory."""
+    """Return whether so much may stay on a GPU while it works: a quarter of its memory."""
     return device.type == "cuda" and 4 * n_bytes <= torch.cuda.get_device_properties(device).total_memory
 
 
 def pinned(images: Float32, feed: Feed) -> Float32:
-    """Images where they wait for the device."""
+    """Pin images where they wait for the device."""
     return torch.from_numpy(images).pin_memory().numpy() if feed.pinned else images
 
 
 def on_device(images: Float32, device: torch.device) -> Tensor:
-    """Images on a device; from pinned memory the copy is not waited for."""
+    """Move images to a device; from pinned memory the copy is not waited for."""
     return torch.from_numpy(images).to(device, non_blocking=True)

@@ -10,7 +10,7 @@ USUAL = {TRIM_THRESHOLD: 64 << 20, MMAP_THRESHOLD: 32 << 20}  # what glibc comes
 
 @contextmanager
 def freed_memory_kept() -> Iterator[None]:
-    """Inside, what is freed is used again; afterwards it goes back to the system. Does nothing without glibc.
+    """Reuse freed memory in this block; afterwards it goes back to the system. Does nothing without glibc.
 
     Else every large tensor begins with pages that the kernel has to clear: a fifth of a coherence run on a CPU.
     """

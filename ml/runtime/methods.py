@@ -24,7 +24,7 @@ TASK_OF_NETWORK = {shipped.name: task for task, shipped in SHIPPED.items()}
 
 
 def method_of(task: str, name: str) -> str:
-    """The stored method that a name given for a task means; any other name is returned as it is."""
+    """Return the stored method that a name given for a task means; any other name is returned as it is."""
     shipped = SHIPPED.get(task)
     return shipped.method if shipped and name in (MODEL, shipped.name) else name
 

@@ -153,7 +153,7 @@ def simulate_nation(seed: int, config: NationConfig | None = None) -> Nation:
 
 
 def simulate_nation_terrain(rng: np.random.Generator, config: TerrainConfig, frame: LocalFrame) -> Terrain:
-    """One rounded island: plains in the south, mountains with steep valleys in the north."""
+    """Simulate one rounded island: plains in the south, mountains with steep valleys in the north."""
     size = round(config.side_m / config.posting_m)
     axis_m = (np.arange(size) + 0.5) * config.posting_m - config.side_m / 2
     along, up = (np.abs(part) / config.island_radius_m for part in np.meshgrid(axis_m, -axis_m))
@@ -173,7 +173,7 @@ def simulate_nation_terrain(rng: np.random.Generator, config: TerrainConfig, fra
 
 
 def steep_sites(terrain: Terrain, wanted: int) -> list[Offset]:
-    """The steepest places of the valley that face east or west, SPREAD_M apart: a radar sees these slide."""
+    """Return the steepest places of the valley that face east or west, SPREAD_M apart: a radar sees these slide."""
     east_m, north_m = terrain.cell_centres()
     free = np.hypot(east_m - VALLEY.east_m, north_m - VALLEY.north_m) < VALLEY_M
     facing: Floats = np.abs(ndimage.uniform_filter(terrain.slope_east, round(600 / terrain.posting_m)))
@@ -186,7 +186,7 @@ def steep_sites(terrain: Terrain, wanted: int) -> list[Offset]:
 
 
 def on_glacier(east_m: Floats, north_m: Floats, glacier: Glacier = GLACIER) -> Floats:
-    """How fast each place flows against the middle of the tongue, 0–1: slow at its sides and ends, 0 off the ice."""
+    """Return each place's speed over that of the middle of the tongue, 0–1: slow at sides and ends, 0 off the ice."""
     turn = math.radians(glacier.bearing_deg)
     east_m, north_m = east_m - glacier.centre.east_m, north_m - glacier.centre.north_m
     along = (east_m * math.sin(turn) + north_m * math.cos(turn)) / glacier.half_length_m
@@ -195,7 +195,7 @@ def on_glacier(east_m: Floats, north_m: Floats, glacier: Glacier = GLACIER) -> F
 
 
 def _cover(rng: np.random.Generator, terrain: Terrain, slides: list[Offset], forest_share: float) -> NDArray[np.uint8]:
-    """Forest and moor without points, open land, settlements, scattered farms on the slopes that slide, ice."""
+    """Simulate forest and moor without points, open land, settlements, farms on the slopes that slide, ice."""
     houses = [Settlement(village.at, village.town_m, village.suburb_m) for village in VILLAGES]
     houses += [Settlement(slide, 0.0, 0.5 * shape[0]) for slide, shape in zip(slides, SLIDES, strict=True)]
     cover = make_land_cover(rng, terrain, tuple(houses), forest_share)
@@ -208,7 +208,7 @@ def _cover(rng: np.random.Generator, terrain: Terrain, slides: list[Offset], for
 
 
 def _city() -> tuple[Source, ...]:
-    """Pumped ground under the growing half of the city, and new ground in its harbour that settles."""
+    """Return pumped ground under the growing half of the city, and new ground in its harbour that settles."""
     bowl = Offset(CITY.east_m + 200, CITY.north_m + 250)
     fill = Offset(VILLAGES[1].at.east_m - 150, VILLAGES[1].at.north_m + 100)
     return (
@@ -220,7 +220,7 @@ def _city() -> tuple[Source, ...]:
 
 
 def _coalfield() -> tuple[Source, ...]:
-    """Two panels that are worked, an older field that goes on sinking, and a flooded part that rises."""
+    """Return two panels that are worked, an older field that goes on sinking, and a flooded part that rises."""
     east, north = MINING_TOWN
     return (
         MiningSubsidence(Offset(east + 2_600, north + 3_900), Panel(1_300, 300, 35), 560.0, 420.0),

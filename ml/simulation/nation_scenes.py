@@ -59,7 +59,7 @@ class _Place(NamedTuple):
 
 
 def pair_dates(sparse_pairs: int, dense_dates: int) -> tuple[dt.datetime, ...]:
-    """A pair every 48 days, the last one or the passes of the last months ending on LAST. dense_dates 0: none."""
+    """Return pairs every 48 days, the last one or the passes of the last months ending on LAST. dense_dates 0: none."""
     repeat, sparse = dt.timedelta(days=REPEAT_DAYS), dt.timedelta(days=SPARSE_DAYS)
     dense = [LAST - n * repeat for n in range(dense_dates)][::-1]
     last_pair = dense[0] - sparse if dense else LAST - repeat
@@ -68,7 +68,7 @@ def pair_dates(sparse_pairs: int, dense_dates: int) -> tuple[dt.datetime, ...]:
 
 
 def simulate_images(nation: Nation) -> tuple[AreaImages, ...]:
-    """Glacier, pit and slope; the same nation gives the same numbers."""
+    """Simulate glacier, pit and slope; the same nation gives the same numbers."""
     _, pit_rng, slope_rng = _rngs(nation)
     sparse = pair_dates(nation.config.sparse_pairs + 2, 0)
     return (
@@ -79,7 +79,7 @@ def simulate_images(nation: Nation) -> tuple[AreaImages, ...]:
 
 
 def simulate_glacier_images(nation: Nation) -> AreaImages:
-    """The glacier alone, as `simulate_images` has it."""
+    """Simulate the images of the glacier alone, as `simulate_images` has it."""
     config = nation.config
     return _glacier(_rngs(nation)[0], nation, pair_dates(config.sparse_pairs, config.dense_dates))
 
@@ -89,7 +89,7 @@ def _rngs(nation: Nation) -> list[np.random.Generator]:
 
 
 def glacier_speeds(dates: tuple[dt.datetime, ...]) -> tuple[float, ...]:
-    """Mean speed of the middle of the tongue between dates, m/day: fast in early summer, then the surge."""
+    """Return the mean speed of the middle of the tongue between dates, m/day: fast in early summer, then the surge."""
     speeds = []
     for earlier, later in itertools.pairwise(dates):
         day = (earlier + (later - earlier) / 2).timetuple().tm_yday
@@ -126,7 +126,7 @@ def _event(
     burst: str,
     event: tuple[Offset, tuple[float, float], int],
 ) -> AreaImages:
-    """Ground at rest whose surface is destroyed once: in an ellipse, in one pair. event: centre, half axes, pair."""
+    """Simulate ground at rest whose surface is destroyed once, in one pair. event: centre, half axes, pair."""
     centre, half_m, pair = event
     place, (x_m, y_m) = _place(rng, nation, centre), _xy(nation.region.terrain.frame, centre)
     rows, cols = place.coherence.shape
@@ -180,14 +180,14 @@ def _centres(grid: Affine, cells: int, oversampling: int) -> tuple[Floats, Float
 
 
 def _xy(frame: LocalFrame, at: Offset) -> tuple[float, float]:
-    """Where a place stands in the images' system, m."""
+    """Return where a place stands in the images' system, m."""
     easting_m, northing_m = frame.to_grid(np.array(at.east_m), np.array(at.north_m))
     x_m, y_m = transformer(GRID_EPSG, UTM_EPSG).transform(float(easting_m), float(northing_m))
     return float(x_m), float(y_m)
 
 
 def _grid_bearing(frame: LocalFrame) -> float:
-    """Bearing of true north on the images' grid at the glacier, radians clockwise."""
+    """Return the bearing of true north on the images' grid at the glacier, radians clockwise."""
     x, y = _xy(frame, GLACIER.centre)
     further_x, further_y = _xy(frame, Offset(GLACIER.centre.east_m, GLACIER.centre.north_m + 1_000))
     return math.atan2(further_x - x, further_y - y)

@@ -19,8 +19,9 @@ class Along(NamedTuple):
 
 
 class Bins(NamedTuple):
-    """Medians of equally long pieces of the line and the middle two thirds of their points: (bins,), NaN where a piece
-    has fewer than three points. distance_m: the middle of each piece.
+    """Medians of equally long pieces of the line and the middle two thirds of their points.
+
+    Each (bins,), NaN where a piece has fewer than three points. distance_m: the middle of each piece.
     """
 
     distance_m: Float64
@@ -37,12 +38,12 @@ def along_line(x_m: Float64, y_m: Float64, corners_m: Float64) -> Along:
 
 
 def piece_of(distance_m: Float64, length_m: float, n_bins: int) -> NDArray[np.int64]:
-    """Number of the piece that each point stands on, (n,), 0 to n_bins - 1."""
+    """Return the number of the piece that each point stands on, (n,), 0 to n_bins - 1."""
     return np.clip((distance_m / length_m * n_bins).astype(np.int64), 0, n_bins - 1)
 
 
 def binned(distance_m: Float64, values: Float64, length_m: float, n_bins: int) -> Bins:
-    """What is usual on each piece of the line. values: (n,), NaN where missing."""
+    """Return what is usual on each piece of the line. values: (n,), NaN where missing."""
     piece, known = piece_of(distance_m, length_m, n_bins), np.isfinite(values)
     figures = np.full((3, n_bins), np.nan)
     counts = np.bincount(piece[known], minlength=n_bins)

@@ -21,7 +21,7 @@ MEDIAN = 0.5
 
 
 def quantile(blocks: Callable[[], Iterable[Float32]], share: float) -> float | None:
-    """The value below which this share of all finite ones lies, linear between neighbours; None without any.
+    """Return the value below which this share of finite ones lies, linear between neighbours; None without any.
 
     blocks: called twice, gives the values in arrays of any shape.
     """
@@ -38,20 +38,20 @@ def quantile(blocks: Callable[[], Iterable[Float32]], share: float) -> float | N
 
 
 def upper_counts(values: Float32) -> NDArray[np.int64]:
-    """(BUCKETS,): how many of the finite values fall into each bucket."""
+    """Count how many of the finite values fall into each bucket, (BUCKETS,)."""
     counts = np.bincount(_halves(values)[:, UPPER], minlength=BUCKETS)
     counts[(np.arange(BUCKETS) & EXPONENT) == EXPONENT] = 0  # not finite
     return counts[_sorted_halves()]
 
 
 def buckets_of(counts: NDArray[np.int64], share: float) -> tuple[int, int]:
-    """The buckets that hold the two values next to the quantile. counts: not all zero."""
+    """Return the buckets that hold the two values next to the quantile. counts: not all zero."""
     low, high = np.searchsorted(np.cumsum(counts), _ranks(counts, share), side="right")
     return int(low), int(high)
 
 
 def lower_counts(values: Float32, buckets: Sequence[int]) -> NDArray[np.int64]:
-    """(buckets, BUCKETS): those in each of these buckets by the lower half of their bits."""
+    """Count the values in each of these buckets by the lower half of their bits, (buckets, BUCKETS)."""
     halves, found = _halves(values), {}
     for bucket in set(buckets):
         upper = _sorted_halves()[bucket]
@@ -61,7 +61,7 @@ def lower_counts(values: Float32, buckets: Sequence[int]) -> NDArray[np.int64]:
 
 
 def between(counts: NDArray[np.int64], within: NDArray[np.int64], share: float) -> float:
-    """The quantile from the counts of all buckets, and those within the two that buckets_of names."""
+    """Return the quantile from the counts of all buckets, and those within the two that buckets_of names."""
     ranks, buckets = _ranks(counts, share), buckets_of(counts, share)
     ends = []
     for rank, bucket, inner in zip(ranks, buckets, within, strict=True):
@@ -79,13 +79,13 @@ def _ranks(counts: NDArray[np.int64], share: float) -> tuple[int, int]:
 
 
 def _halves(values: Float32) -> NDArray[np.uint16]:
-    """The bits of each value, (n, 2)."""
+    """Return the bits of each value, (n, 2)."""
     return np.ascontiguousarray(values, dtype=np.float32).reshape(-1).view(np.uint16).reshape(-1, 2)
 
 
 @cache
 def _sorted_halves() -> NDArray[np.int64]:
-    """(BUCKETS,): upper halves of bits in the order of the values: of negative ones backwards, then the others."""
+    """Return upper halves of bits in the order of the values, (BUCKETS,): negative ones backwards, then the others."""
     return np.concatenate([np.arange(BUCKETS - 1, NEGATIVE - 1, -1), np.arange(NEGATIVE)])
 
 

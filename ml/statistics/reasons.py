@@ -40,7 +40,7 @@ class TrackReason(NamedTuple):
         return bool(self.n_points >= FEWEST_INSIDE and self.beyond >= MOST)
 
     def as_dict(self) -> dict[str, Any]:
-        """For JSON: rounded, and nothing where there is no figure."""
+        """Return the reason for JSON: rounded, and nothing where there is no figure."""
 
         def as_json(value: Any) -> Any:
             if not isinstance(value, float):
@@ -51,7 +51,7 @@ class TrackReason(NamedTuple):
 
 
 def reach_of(polygon: Polygon | MultiPolygon) -> tuple[float, float]:
-    """From how far off an area to how far off its surroundings are looked for, m."""
+    """Return from how far off an area to how far off its surroundings are looked for, m."""
     side_m = polygon.area**0.5
     return max(NEAR_M, NEAR_SHARE * side_m), max(FAR_M, FAR_SHARE * side_m)
 
@@ -59,7 +59,7 @@ def reach_of(polygon: Polygon | MultiPolygon) -> tuple[float, float]:
 def track_reason(
     track: str, polygon: Polygon | MultiPolygon, x: Float64, y: Float64, velocity_mm_yr: NDArray[np.floating]
 ) -> TrackReason:
-    """What one track's points show of an area. polygon, x and y: (n,), in one projected system, metres.
+    """Describe what one track's points show of an area. polygon, x, y: (n,), in one projected system, metres.
 
     Only points within reach of the area's box are looked at, so that giving more changes nothing.
     """

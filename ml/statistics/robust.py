@@ -12,7 +12,7 @@ STRIP_VALUES = 1 << 18  # of all layers together: they stay near a CPU
 
 
 def median_of_known(values: Float32) -> Float32:
-    """The median of what is known along the first axis: (n, rows, cols) to (rows, cols), NaN unknown.
+    """Return the median of known values along the first axis: (n, rows, cols) to (rows, cols), NaN unknown.
 
     Whole layers are compared with each other (Batcher's sorting network, as far as the middle needs it): a sixth of the
     time of sorting pixel by pixel, which is left for pixels that some layer does not know.
@@ -28,7 +28,7 @@ def median_of_known(values: Float32) -> Float32:
 
 
 def _middle(values: Float32) -> Float32:
-    """NaN where any is unknown."""
+    """Return the middle along the first axis; NaN where any is unknown."""
     layers = list(values.astype(np.float32, order="C"))
     spare = np.empty_like(layers[0])
     for low, high in _comparisons(len(layers)):
@@ -41,7 +41,7 @@ def _middle(values: Float32) -> Float32:
 
 @cache
 def _comparisons(n: int) -> tuple[tuple[int, int], ...]:
-    """Which layers are compared in turn, so that the middle one or two come to stand at their place."""
+    """Return which layers are compared in turn, so that the middle one or two come to stand at their place."""
     needed, kept = {(n - 1) // 2, n // 2}, []
     for both in reversed(list(_sorting_network(n))):
         if needed & set(both):
@@ -51,7 +51,7 @@ def _comparisons(n: int) -> tuple[tuple[int, int], ...]:
 
 
 def _sorting_network(n: int) -> Iterator[tuple[int, int]]:
-    """Knuth, The Art of Computer Programming 3, 5.2.2, algorithm M."""
+    """Yield the sorting network of Knuth, The Art of Computer Programming 3, 5.2.2, algorithm M."""
     top = 1 << max(0, (n - 1).bit_length() - 1)
     p = top if n > 1 else 0
     while p:
@@ -65,7 +65,7 @@ def _sorting_network(n: int) -> Iterator[tuple[int, int]]:
 
 
 def _middle_of_known(values: Float32) -> Float32:
-    """(n, pixels) to (pixels,), NaN where none is known."""
+    """Return the median of known values, (n, pixels) to (pixels,), NaN where none is known."""
     ordered = np.sort(values, axis=0)  # NaN last
     n = np.isfinite(values).sum(axis=0)[None]
     low, high = np.maximum(n - 1, 0) // 2, np.minimum(n // 2, len(values) - 1)

@@ -20,7 +20,7 @@ class SeriesFit(NamedTuple):
 
 
 def fit_series(dates: Sequence[date], displacement_mm: NDArray[np.floating]) -> SeriesFit | None:
-    """Least squares of offset, rate and, from a year and a half on, a yearly wave; None with too few values.
+    """Fit offset, rate and, from a year and a half on, a yearly wave; None with too few values.
 
     displacement_mm: (dates,), mm, NaN where missing; signs stay. The standard error of the rate is widened by
     sqrt((1 + r) / (1 - r)) for residuals whose lag-1 correlation r is positive (AR(1), Santer et al. 2000,
@@ -41,7 +41,7 @@ def fit_series(dates: Sequence[date], displacement_mm: NDArray[np.floating]) -> 
 
 
 def fit_rates(dates: Sequence[date], displacement_mm: NDArray[np.floating]) -> NDArray[np.float64]:
-    """The rates of many series by the same curve, (n,), mm/yr; NaN with too few values.
+    """Fit the rates of many series by the same curve, (n,), mm/yr; NaN with too few values.
 
     displacement_mm: (n, dates), mm, NaN where missing. Series that miss dates differently are solved each by their own
     normal equations, all at once.
@@ -62,7 +62,7 @@ def fit_rates(dates: Sequence[date], displacement_mm: NDArray[np.floating]) -> N
 
 
 def _design(dates: Sequence[date]) -> NDArray[np.float64]:
-    """Columns (dates, 2 or 4): offset, years and, from a year and a half on, a yearly wave."""
+    """Return columns (dates, 2 or 4): offset, years and, from a year and a half on, a yearly wave."""
     years = np.array([(day - dates[0]).days for day in dates]) / 365.25
     columns = [np.ones_like(years), years]
     if years[-1] >= SHORTEST_FOR_A_SEASON_YEARS:

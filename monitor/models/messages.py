@@ -138,7 +138,7 @@ class OutgoingMessage(models.Model):
 
     @property
     def server(self) -> Endpoint | None:
-        """Where it goes, unless that is the mailbox of `address`."""
+        """Return where it goes, unless that is the mailbox of `address`."""
         return self.endpoint if self.channel != DEFAULT_CHANNEL else None
 
     def __str__(self) -> str:
@@ -221,4 +221,5 @@ class CapMessage(models.Model):
         return f"{self.message_type} {self.identifier}"
 
     def get_absolute_url(self) -> str:
+        """Return the address of the message."""
         return f"/cap/{self.identifier}.xml"

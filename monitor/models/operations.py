@@ -4,7 +4,7 @@ from django.contrib.gis.db import models
 
 
 class RequestCount(models.Model):
-    """How many mails were requested in a day: per address, per connection and in all. `who` is a keyed hash."""
+    """Count of the mails requested in a day: per address, per connection and in all. `who` is a keyed hash."""
 
     who = models.CharField(max_length=64)
     day = models.DateField()
@@ -18,7 +18,7 @@ class RequestCount(models.Model):
 
 
 class SignOfLife(models.Model):
-    """When somebody was last seen alive: beat, a process, or the worker of a queue."""
+    """Last sign of life of beat, a process, or the worker of a queue."""
 
     name = models.CharField(max_length=120, primary_key=True)
     seen_at = models.DateTimeField(help_text="by the clock of the database")
@@ -28,7 +28,7 @@ class SignOfLife(models.Model):
 
 
 class Alarm(models.Model):
-    """A condition that does not hold: seen, then open once that has lasted, then over once it has held as long."""
+    """Condition that does not hold: seen, then open once that has lasted, then over once it has held as long."""
 
     condition = models.CharField(max_length=40, help_text="name of the condition")
     sentence = models.CharField(max_length=600, help_text="what is wrong, as it was last seen")

@@ -16,7 +16,7 @@ DEFAULT_CHANNEL = "mail"
 
 
 def language_of_request() -> str:
-    """The language that whoever asks for something reads."""
+    """Return the language that the reader of the current request reads."""
     return translation.get_language() or settings.LANGUAGE_CODE
 
 
@@ -60,11 +60,12 @@ class Membership(models.Model):
 
     @property
     def is_owner(self) -> bool:
+        """Return whether this member owns the organisation."""
         return self.role == self.Role.OWNER
 
 
 class Subscription(models.Model):
-    """What somebody wants to hear of, and where. Nothing is sent before the address was confirmed."""
+    """Subscription to alerts: what its owner wants to hear of, and where. Nothing is sent before its confirmation."""
 
     class Frequency(models.TextChoices):
         AT_ONCE = "at-once", gettext_lazy("At once")
@@ -132,12 +133,12 @@ class Subscription(models.Model):
 
     @property
     def title(self) -> str:
-        """What its owner knows it by."""
+        """Return the name that its owner knows it by."""
         return self.name or self.label
 
     @property
     def source(self) -> int:
-        """The one that has the list of sites: of a seat, the organisation's."""
+        """Return the key of the subscription that has the list of sites: for a seat, the organisation's."""
         return self.shared_id or self.pk
 
 

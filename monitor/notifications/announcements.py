@@ -47,12 +47,12 @@ def transition_announce(*, transition_id: int) -> Announcement | None:
 
 
 def _readers(news: AlertTransition) -> list[Reader]:
-    """Whoever watches the place; a correction goes to those who had been notified."""
+    """Return the readers who watch the place; for a correction, those who had been notified."""
     rejected = news.to_state == State.REJECTED
     audience = (
         selectors.subscriptions_notified(transition=news) if rejected else subscriptions_matching(transition=news)
     )
-    if news.from_state == State.MERGED:  # it was no duplicate: nobody who had a mail was told that it was one
+    if news.from_state == State.MERGED:  # it was no duplicate, and nobody had a mail saying that it was
         audience = audience.exclude(pk__in=selectors.subscriptions_notified(transition=news).values("pk"))
     if not news.changes_state:  # a mail that waits will state the newest figures: nothing changed for its reader
         audience = audience.exclude(pk__in=_unsent(news).values("subscription"))
@@ -60,8 +60,11 @@ def _readers(news: AlertTransition) -> list[Reader]:
 
 
 def _queue(news: AlertTransition, kind: str, readers: list[Reader]) -> None:
-    """One notification per subscription. It waits for a digest, or is gathered with others; where the channel does
-    not gather, every address that hears at once gets a message."""
+    """Make one notification per subscription, and the messages of channels that do not gather.
+
+    A notification waits for a digest, or is gathered with others; where the channel does not gather, every address that
+    hears at once gets a message.
+    """
     now = timezone.now()
     at_once = [
         reader
@@ -101,7 +104,7 @@ def _unsent(news: AlertTransition) -> QuerySet[Notification]:
 def _withdraw_older(news: AlertTransition, subscriptions: list[int] | None) -> None:
     """Take back what was not sent yet and is overtaken by this news: for these subscriptions, or for all.
 
-    A new state overtakes the one before, but no update: what has changed is told beside it.
+    A new state overtakes the one before, but no update, whose changes are reported as well.
     """
     unsent = _unsent(news)
     if subscriptions is not None:

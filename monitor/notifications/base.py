@@ -63,7 +63,7 @@ class Channel(Protocol):
     at_once: int = 1
 
     def read_ahead(self, messages: Sequence[OutgoingMessage]) -> None:
-        """What a batch of messages needs that is to be delivered next, in few queries."""
+        """Read what the next batch of messages needs, in few queries."""
 
     def deliver(self, message: OutgoingMessage) -> Outcome | InHand:
         """Deliver one message, which `selectors.messages_to_deliver` has read, with its `news`, or begin to.
@@ -76,7 +76,7 @@ class Channel(Protocol):
 
 
 def channel_class(*, name: str) -> type[Channel]:
-    """A channel of settings.CHANNELS. Raises LookupError for a name that is not registered."""
+    """Return the class of a channel of settings.CHANNELS. Raises LookupError for a name that is not registered."""
     try:
         folder = settings.CHANNELS[name]
     except KeyError:
@@ -85,7 +85,7 @@ def channel_class(*, name: str) -> type[Channel]:
 
 
 def channel_open(*, name: str) -> Channel:
-    """The same, ready to deliver."""
+    """Return a channel that is ready to deliver. Raises LookupError."""
     return channel_class(name=name)()
 
 

@@ -1,4 +1,4 @@
-"""Daily, weekly and monthly digests: what was not sent at once, in one message per address."""
+"""Daily, weekly and monthly digests, one message per address; and signs of life after a quarter without news."""
 
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
@@ -11,17 +11,17 @@ from django.utils import timezone
 
 from monitor.models.messages import Notification, OutgoingMessage
 from monitor.models.subscriptions import Subscription
-from monitor.notifications.gathering import told_already_withdraw
+from monitor.notifications.gathering import duplicates_withdraw
 from monitor.notifications.outbox import message_key
 from monitor.notifications.selectors import notifications_waiting
-from monitor.subscribers.subscriptions.often import awake
+from monitor.subscribers.subscriptions.often import awake, signs_due
 from monitor.subscribers.subscriptions.selectors import subscriptions_active
 
 DIGEST_HOUR = 6  # of the reader's morning
 
 
 class Reader(NamedTuple):
-    """Whoever gets one digest."""
+    """Reader of one digest."""
 
     email: str
     channel: str
@@ -30,8 +30,10 @@ class Reader(NamedTuple):
 
 
 def last_moment(*, frequency: str, now: datetime, zone: str = "UTC") -> datetime:
-    """When digests of this frequency were last due: each day, each Monday, or each first of a month, at six by the
-    reader's clock. At once: this very hour."""
+    """Return when digests of this frequency were last due, for a reader in this time zone.
+
+    They are due each day, each Monday, or each first of a month, at six by the reader's clock; at once: this very hour.
+    """
     if frequency == Subscription.Frequency.AT_ONCE:
         return now.replace(minute=0, second=0, microsecond=0)
     local = now.astimezone(ZoneInfo(zone))
@@ -69,7 +71,7 @@ def _digests_of(frequency: str, zone: str, now: datetime) -> int:
 
 
 def _digest_queue(reader: Reader, moment: datetime, now: datetime) -> bool:
-    """The digest of one address; False where it was made already, and what has come since waits for the next."""
+    """Queue the digest of one address; False if it was queued already, and later news waits for the next one."""
     with transaction.atomic():
         message, created = OutgoingMessage.objects.get_or_create(
             key=message_key("digest", f"{reader.frequency}:{moment:%Y%m%d%H}", reader.email),
@@ -80,7 +82,28 @@ def _digest_queue(reader: Reader, moment: datetime, now: datetime) -> bool:
             return False
         mine = awake(subscriptions=subscriptions_active().filter(**reader._asdict()), now=now)
         waiting = notifications_waiting().filter(subscription__in=mine)
-        told_already_withdraw(waiting=waiting)
+        duplicates_withdraw(waiting=waiting)
         Notification.objects.filter(pk__in=list(waiting.values_list("pk", flat=True))).update(message=message)
         mine.update(last_digest_at=now)
     return True
+
+
+def signs_of_life_queue(*, now: datetime | None = None) -> int:
+    """Queue a message for every address that has heard nothing for a quarter and wants to know; how many."""
+    now = now or timezone.now()
+    with transaction.atomic():
+        due = list(signs_due(now=now).values_list("pk", "email", "channel"))
+        addresses = sorted({(email, channel) for _, email, channel in due})
+        messages = [
+            OutgoingMessage(
+                channel=channel,
+                kind=OutgoingMessage.Kind.SIGN,
+                key=message_key("sign", f"{now:%Y%m%d}", email),
+                address=email,
+                next_try_at=timezone.now(),
+            )
+            for email, channel in addresses
+        ]
+        OutgoingMessage.objects.bulk_create(messages, batch_size=2000, ignore_conflicts=True)
+        signs_due(now=now).filter(pk__in=[pk for pk, *_ in due]).update(last_sign_at=now)
+    return len(messages)

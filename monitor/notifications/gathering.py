@@ -6,16 +6,20 @@ each step as a message of its own.
 """
 
 from collections import defaultdict
+from collections.abc import Sequence
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import NamedTuple
 
 from django.conf import settings
 from django.db import connection
-from django.db.models import Exists, Min, OuterRef, QuerySet
+from django.db.models import Exists, Min, OuterRef, Q, QuerySet
 from django.utils import timezone
 
+from detection.models import Detection
 from detection.rules.lifecycle import State as AlertState
 from ingest.locks import Lock, locked
+from ml.models import Run
 from monitor.models.messages import Notification, OutgoingMessage
 from monitor.models.subscriptions import Subscription
 from monitor.notifications.outbox import message_key
@@ -24,7 +28,7 @@ from monitor.subscribers.subscriptions.often import awake
 from monitor.subscribers.subscriptions.selectors import subscriptions_active
 
 MANY_PLACES = 10  # of more, a message is a summary
-HOLD = timedelta(days=1)  # after a summary, of what no person has looked at
+HOLD = timedelta(days=1)  # after a summary, of what no person has reviewed
 AUTOMATIC = "automatic"
 BATCH = 2000
 State, Kind = OutgoingMessage.State, OutgoingMessage.Kind
@@ -35,7 +39,7 @@ _PUT_INTO = """
 
 
 class Pace(NamedTuple):
-    """How long news is gathered, and how long it is quiet after a message."""
+    """Times of a channel: how long news is gathered, and how long no other message follows."""
 
     delay: timedelta
     rest: timedelta
@@ -52,7 +56,7 @@ class Item(NamedTuple):
 
 
 def paces() -> dict[str, Pace]:
-    """The channels that gather, each with its pace."""
+    """Return the channels that gather, each with its pace."""
     return {
         channel: Pace(timedelta(minutes=delay), timedelta(minutes=rest))
         for channel, (delay, rest) in settings.GATHERING.items()
@@ -70,8 +74,8 @@ def messages_gather(*, now: datetime | None = None) -> int:
     return queued
 
 
-def told_already_withdraw(*, waiting: QuerySet[Notification]) -> None:
-    """One person, two subscriptions: what one of them has brought already, the other does not bring again."""
+def duplicates_withdraw(*, waiting: QuerySet[Notification]) -> None:
+    """Withdraw waiting news that another subscription of the same person has brought already."""
     brought = Notification.objects.filter(
         transition=OuterRef("transition"),
         subscription__email=OuterRef("subscription__email"),
@@ -85,7 +89,7 @@ def told_already_withdraw(*, waiting: QuerySet[Notification]) -> None:
 
 
 def _waiting(channel: str, now: datetime) -> QuerySet[Notification]:
-    """What waits for readers who hear at once, without what is held back after a summary."""
+    """Return the notifications of readers who hear at once, without those held back after a summary."""
     readers = subscriptions_active().filter(frequency=Subscription.Frequency.AT_ONCE, channel=channel)
     readers = awake(subscriptions=readers, now=now)
     summaries = _messages(channel).filter(kind=Kind.SUMMARY, created_at__gt=now - HOLD)
@@ -95,7 +99,7 @@ def _waiting(channel: str, now: datetime) -> QuerySet[Notification]:
 
 
 def _of_addresses_due(channel: str, pace: Pace, now: datetime) -> QuerySet[Notification, str]:
-    """The addresses whose first news has waited long enough, and that had no message for a while."""
+    """Return the addresses whose first news has waited long enough and that had no message for a while."""
     lately = _messages(channel).filter(created_at__gt=now - pace.rest, address=OuterRef("subscription__email"))
     return (
         _waiting(channel, now)
@@ -109,16 +113,16 @@ def _of_addresses_due(channel: str, pace: Pace, now: datetime) -> QuerySet[Notif
 
 
 def _messages(channel: str) -> QuerySet[OutgoingMessage]:
-    """The news that were sent through a channel, or are on their way."""
+    """Return the messages with news that were sent through a channel, or are on their way."""
     return OutgoingMessage.objects.filter(
         channel=channel, kind__in=NEWS, state__in=[State.QUEUED, State.SENDING, State.SENT]
     )
 
 
 def _queue(channel: str, pace: Pace, now: datetime) -> int:
-    """One message for each address that is due, in few statements however many there are."""
+    """Queue one message for each address that is due, in few statements however many there are."""
     due = list(_of_addresses_due(channel, pace, now))
-    told_already_withdraw(waiting=_waiting(channel, now).filter(subscription__email__in=due))
+    duplicates_withdraw(waiting=_waiting(channel, now).filter(subscription__email__in=due))
     fields = ("pk", "subscription__email", "transition", "transition__alert", "transition__to_state")
     rows = _waiting(channel, now).filter(subscription__email__in=due).order_by("pk").values_list(*fields)
     by_address: dict[str, list[Item]] = defaultdict(list)
@@ -135,7 +139,7 @@ def _queue(channel: str, pace: Pace, now: datetime) -> int:
 
 
 def _message(channel: str, items: list[Item], now: datetime) -> OutgoingMessage:
-    """One step of one alert is told by itself, more in a list, many in a summary."""
+    """Make one message of these items: one step of one alert by itself, more in a list, many in a summary."""
     address, transitions = items[0].email, {item.transition for item in items}
     if len(transitions) == 1:
         kind = Kind.CORRECTION if items[0].to_state == AlertState.REJECTED else Kind.ALERT
@@ -149,3 +153,34 @@ def _message(channel: str, items: list[Item], now: datetime) -> OutgoingMessage:
         transition_id=items[0].transition if len(transitions) == 1 else None,
         next_try_at=timezone.now(),
     )
+
+
+MOST = 0.5  # share of the alerts
+
+
+class Burst(StrEnum):
+    """What most of the news has in common."""
+
+    NEW_DATA = "new-data"
+    NEW_MODEL = "new-model"
+
+
+def burst_of(*, news: Sequence[Notification]) -> Burst | None:
+    """Return why much news comes at once: often the ground has not changed. None if there is no common reason.
+
+    The reason is a new model version if most of these alerts were last detected by one in data that an older one had
+    searched, and new data if most were last detected in data that had not been searched before.
+    """
+    alerts = {one.transition.alert_id for one in news if one.transition.actor == "automatic"}
+    same_input = Q(product=OuterRef("scan__prediction__run__product")) | Q(pair=OuterRef("scan__prediction__run__pair"))
+    before = Run.objects.filter(same_input, state=Run.State.SUCCEEDED, pk__lt=OuterRef("scan__prediction__run"))
+    task = OuterRef("scan__prediction__run__model_version__task")
+    before = before.filter(model_version__task=task).exclude(
+        model_version=OuterRef("scan__prediction__run__model_version")
+    )
+    last = Detection.objects.filter(alert__in=alerts).order_by("alert_id", "-scan_id").distinct("alert_id")
+    again = list(last.annotate(again=Exists(before)).values_list("again", flat=True))
+    least = MOST * len({one.transition.alert_id for one in news})
+    if again.count(True) > least:
+        return Burst.NEW_MODEL
+    return Burst.NEW_DATA if again.count(False) > least else None

@@ -57,7 +57,7 @@ _MARK_SENT = """
 
 
 def message_key(kind: str, about: object, address: str) -> str:
-    """What a message is about, the same for ever: the same news for the same address is the same message."""
+    """Return the key of a message: the same news for the same address is always the same message."""
     return f"{kind}:{about}:{hashlib.sha256(address.encode()).hexdigest()[:32]}"
 
 
@@ -88,7 +88,7 @@ def message_is_held(*, message: OutgoingMessage, seconds: float) -> bool:
 
 
 def message_mark_sent(*, message: OutgoingMessage) -> None:
-    """The channel has it; nothing where this sender has lost it."""
+    """Mark a message as sent, unless this sender has lost it."""
     with connection.cursor() as cursor:
         cursor.execute(_MARK_SENT, [State.SENT, timezone.now(), message.pk, State.SENDING, message.attempts])
 
@@ -152,14 +152,14 @@ def endpoint_settle(*, message: OutgoingMessage, endpoint: Endpoint, outcome: Ou
 
 
 def message_put_off(*, message: OutgoingMessage, error: str) -> None:
-    """The channel takes nothing now: try again later, for as long as it takes."""
+    """Try a message again later, for as long as it takes, because the channel takes nothing now."""
     logger.warning("%s was put off: %s", message, error)
     delay = BACK_OFF[min(message.attempts, len(BACK_OFF)) - 1]
     LEASE.settle(message, State.QUEUED, next_try_at=timezone.now() + delay, error=error[:LONGEST_ERROR])
 
 
 def message_retry(*, message: OutgoingMessage, error: str) -> None:
-    """This message was refused, or is faulty: try again later; give up after the last delay, and not before days."""
+    """Try a message again that was refused or is faulty; give up after the last delay, and not before days."""
     if message.attempts > len(BACK_OFF) and message.created_at < timezone.now() - GIVE_UP_AFTER:
         logger.error("%s is given up: %s", message, error)
         LEASE.settle(message, State.FAILED, error=error[:LONGEST_ERROR])
@@ -177,8 +177,9 @@ def message_bounce(*, message: OutgoingMessage, error: str) -> None:
 
 
 def message_return(*, message_id: int, error: str, passing: bool = False) -> bool:
-    """A message that had been sent came back: as if it had been refused at once. False where it is not known as sent,
-    so that a report which comes twice counts once.
+    """Record that a sent message came back, as if it had been refused at once.
+
+    Return False if it is not known as sent, so that a report which comes twice counts once.
 
     passing: the address may take mails again, as a mailbox that is full: only many of these pause it.
     """
@@ -196,8 +197,9 @@ def message_return(*, message_id: int, error: str, passing: bool = False) -> boo
 
 
 def _failed_in_a_row(message: OutgoingMessage) -> int:
-    """How many of the last messages to the same address did not arrive for a reason that lasts; at most as many as
-    pause it, and so many where none has arrived for long, whatever the reasons.
+    """Return how many of the last messages to the same address failed for a reason that lasts.
+
+    This is at most as many as pause the address, and that many if none has arrived for long, whatever the reasons.
 
     Not the counter of refusals: a relay takes every message, which sets that to nought.
     """
@@ -227,7 +229,7 @@ def messages_cancel(*, messages: QuerySet[OutgoingMessage], by: str) -> int:
 
 
 def _is_still_needed(message: OutgoingMessage) -> bool:
-    """Whether there is something left to report; news that has been overtaken is removed from the message."""
+    """Return whether there is something left to report; news that has been overtaken is removed from the message."""
     if message.kind == Kind.CONFIRM:
         wanted = message.subscription
         return wanted is not None and not wanted.confirmed_at and not wanted.ended_at

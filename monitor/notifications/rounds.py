@@ -1,18 +1,20 @@
-"""Rounds: a walk through the outbox, message by message, outside transactions. Every channel has rounds of its own, one
-at a time: none waits for another.
+"""Rounds: walks through the outbox, message by message, outside transactions.
+
+Every channel has rounds of its own, one at a time: none waits for another.
 """
 
 import logging
 import time
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from datetime import datetime, timedelta
 
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models import QuerySet
 from django.db.models.functions import Mod
 from django.utils import timezone
 
 from ingest.locks import Lock, short_text_key, try_locked
-from monitor.models.messages import OutgoingMessage
+from monitor.models.messages import ChannelPause, OutgoingMessage
 from monitor.models.subscriptions import DEFAULT_CHANNEL
 from monitor.notifications import selectors
 from monitor.notifications.base import (
@@ -27,16 +29,46 @@ from monitor.notifications.base import (
     channel_open,
 )
 from monitor.notifications.outbox import message_claim, message_deliver, message_put_off, message_settle
-from monitor.notifications.pauses import channel_pause, channel_resume, channels_paused
 from monitor.subscribers.subscriptions import endpoints
 from monitor.subscribers.subscriptions.assets import concerned_read
+
+logger = logging.getLogger(__name__)
+
+PAUSES = [timedelta(minutes=minutes) for minutes in (1, 2, 4, 8, 15)]
+
+
+def channel_pause(*, channel: str, reason: str) -> None:
+    """Pause a channel through which nothing got, longer each time. Several senders of one round count as one."""
+    logger.error("nothing gets through on the channel %s: %s", channel, reason)
+    now = timezone.now()
+    reason = reason[: ChannelPause._meta.get_field("reason").max_length]
+    with transaction.atomic():
+        pause, new = ChannelPause.objects.select_for_update().get_or_create(
+            channel=channel, defaults={"reason": reason, "next_try_at": now + PAUSES[0]}
+        )
+        if not new and pause.next_try_at <= now:
+            pause.next_try_at = now + PAUSES[min(pause.attempts, len(PAUSES) - 1)]
+            pause.reason, pause.attempts = reason, pause.attempts + 1
+            pause.save()
+
+
+def channel_resume(*, channel: str) -> None:
+    """End the pause of a channel, because a message got through."""
+    ChannelPause.objects.filter(channel=channel).delete()
+    logger.info("messages get through on the channel %s again", channel)
+
+
+def channels_paused() -> dict[str, datetime]:
+    """Channels through which nothing got in the last round, each with the time of its next attempt."""
+    return dict(ChannelPause.objects.values_list("channel", "next_try_at"))
+
 
 logger = logging.getLogger(__name__)
 
 MOST_TROUBLES = 3  # in a row, or as many addresses that are refused: then a channel is paused
 BATCH = 200
 FRESH_SECONDS = 2.0  # what was read of alerts and subscriptions is read again after this
-LOOK_AGAIN_SECONDS = 1.0  # at the other channels, while one is still sending
+NEXT_CHECK_SECONDS = 1.0  # of the other channels, while one is still sending
 # A server of its own has the round for itself until it has answered, as long as there is time for all that is due: a
 # sender that is killed then repeats one message. Whoever takes longer, or failed before, is waited for beside others.
 ALONE_SECONDS, IN_TURN_SECONDS = 1.0, 15.0
@@ -57,7 +89,7 @@ def messages_send(*, seconds: float | None = None, of: int = 1, beside: bool = F
         running: dict[str, Future[int]] = {}
         while names or running:
             running |= {name: pool.submit(_in_thread, name, deadline, of) for name in names - running.keys()}
-            done, _ = wait(running.values(), timeout=LOOK_AGAIN_SECONDS)
+            done, _ = wait(running.values(), timeout=NEXT_CHECK_SECONDS)
             for name in [name for name, round_ in running.items() if round_ in done]:
                 sent += running.pop(name).result()
             over = not running or (deadline is not None and time.monotonic() > deadline)
@@ -80,7 +112,7 @@ def _in_thread(name: str, deadline: float | None, of: int) -> int:
 
 
 def _send(name: str, deadline: float | None, share: int, of: int) -> int:
-    """One round of a share of a channel, unless one goes on. The lock of mails is that of the first release."""
+    """Run one round of a share of a channel, unless one goes on. The lock of mails is that of the first release."""
     if share:
         key: int | None = short_text_key(f"{name}, share {share}")
     else:
@@ -99,7 +131,7 @@ def _has_one_server(name: str) -> bool:
 
 
 class _Round:
-    """One walk through a share of a channel's messages, and then through what is left of the others' shares."""
+    """Walk through a share of a channel's messages, and then through what is left of the others' shares."""
 
     def __init__(self, name: str, share: int, of: int) -> None:
         self.name, self.share, self.of = name, share, of
@@ -129,7 +161,10 @@ class _Round:
         return self.sent
 
     def _next_batch(self, deadline: float | None) -> list[OutgoingMessage]:
-        """What is due, as long as there is time; what comes while deliveries are in hand is among it."""
+        """Return the next messages that are due, as long as there is time.
+
+        Those that become due while deliveries are in hand are among them.
+        """
         while not self.left_alone and not _is_over(deadline):
             if batch := list(self._due()[:BATCH]):
                 self._read_ahead(batch)
@@ -146,7 +181,7 @@ class _Round:
         return []
 
     def _read_ahead(self, batch: list[OutgoingMessage]) -> None:
-        """What all messages of a batch need, in few queries. Where that fails, each of them reads for itself."""
+        """Read what all messages of a batch need, in few queries. If that fails, each of them reads for itself."""
         try:
             self.channel = self.channel or channel_open(name=self.name)
             self.channel.read_ahead(batch)
@@ -175,7 +210,7 @@ class _Round:
         return due.alias(share=Mod("id", self.of)).filter(share=self.share) if self.of > 1 else due
 
     def _is_busy(self, message: OutgoingMessage) -> bool:
-        """Whether a server of its own has one message in hand: it gets one after the other."""
+        """Return whether a server of its own has one message in hand: it gets one after the other."""
         return message.endpoint_id is not None and any(
             other.endpoint_id == message.endpoint_id for other in self.in_hand.values()
         )
@@ -200,7 +235,7 @@ class _Round:
         while len(self.in_hand) >= self.channel.at_once:
             self._settle_what_is_done()
 
-    def _settle_what_is_done(self, seconds: float = LOOK_AGAIN_SECONDS) -> None:
+    def _settle_what_is_done(self, seconds: float = NEXT_CHECK_SECONDS) -> None:
         """Record what became of deliveries in hand; wait for one of them, but not for long."""
         done, _ = wait(self.in_hand, timeout=seconds, return_when=FIRST_COMPLETED)
         for future in done:

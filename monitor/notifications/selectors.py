@@ -15,7 +15,7 @@ State = OutgoingMessage.State
 
 
 def subscriptions_notified(*, transition: AlertTransition) -> QuerySet[Subscription]:
-    """Who has had a message about this transition's alert, or has one on its way."""
+    """Return who has had a message about this transition's alert, or has one on its way."""
     earlier = Notification.objects.filter(
         transition__alert=transition.alert_id,
         transition__lt=transition.pk,
@@ -25,21 +25,22 @@ def subscriptions_notified(*, transition: AlertTransition) -> QuerySet[Subscript
 
 
 def transitions_unannounced() -> QuerySet[AlertTransition]:
+    """Return the transitions that were not announced yet, the oldest first."""
     return AlertTransition.objects.filter(announcement=None).select_related("alert").order_by("id")
 
 
 def notifications_waiting() -> QuerySet[Notification]:
-    """What stands in no message yet: the content of digests."""
+    """Return the notifications that stand in no message yet: the content of digests."""
     return Notification.objects.filter(message=None, withdrawn_at=None)
 
 
 def channels_due(*, now: datetime) -> set[str]:
-    """Names of the channels that have something to send now."""
+    """Return the names of the channels that have something to send now."""
     return set(messages_due(now=now).order_by().values_list("channel", flat=True).distinct())
 
 
 def messages_due(*, now: datetime) -> QuerySet[OutgoingMessage]:
-    """To be sent now: queued messages whose time has come, and those whose sender died; none in quiet hours."""
+    """Return queued messages whose time has come, and those whose sender died; none in quiet hours."""
     due = Q(state=State.QUEUED, next_try_at__lte=now) | LEASE.expired()
     return OutgoingMessage.objects.filter(due).exclude(is_held(now=now)).order_by("next_try_at", "id")
 

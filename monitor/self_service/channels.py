@@ -12,8 +12,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from monitor.models.messages import Endpoint, OutgoingMessage
 from monitor.notifications.mail import files
 from monitor.notifications.push.devices import PUSH, browser_key, device_add
-from monitor.notifications.webhook.keys import secret_rotate
-from monitor.notifications.webhook.signature import secret_new
+from monitor.notifications.webhook.signature import secret_new, secret_rotate
 from monitor.paths import SITE_DIR
 from monitor.self_service.subscriptions.links import PAGE_OR_DEED, owner_of, private_page
 from monitor.subscribers.subscriptions import endpoints, selectors
@@ -103,7 +102,7 @@ def webhooks_listed(**owner: Any) -> list[tuple[Endpoint, tuple[str, str], list[
 
 
 def _state(endpoint: Endpoint) -> tuple[str, str]:
-    """The badge of an endpoint: its look, and what it says."""
+    """Return the badge of an endpoint: its style and its words."""
     if endpoint.ended_at:
         return "finished", _("switched off")
     if not endpoint.verified_at:
@@ -112,7 +111,7 @@ def _state(endpoint: Endpoint) -> tuple[str, str]:
 
 
 def _deliveries(endpoint: Endpoint) -> list[tuple[OutgoingMessage, str]]:
-    """The last messages, each with what became of it in a word."""
+    """Return the last messages, each with its outcome in a word."""
     words = {
         OutgoingMessage.State.QUEUED: _("waiting"),
         OutgoingMessage.State.SENDING: _("on its way"),
@@ -126,12 +125,14 @@ def _deliveries(endpoint: Endpoint) -> list[tuple[OutgoingMessage, str]]:
 @require_GET
 @demo_only
 def mail_list(request: HttpRequest) -> HttpResponse:
+    """List the mails of the demo."""
     return render(request, "notifications/mail/demo_mail_list.html", {"mails": files.mails_kept()})
 
 
 @require_GET
 @demo_only
 def mail_page(request: HttpRequest, name: str) -> HttpResponse:
+    """Show one mail of the demo."""
     return render(request, "notifications/mail/demo_mail.html", {"mail": _mail_or_404(name)})
 
 
@@ -139,7 +140,7 @@ def mail_page(request: HttpRequest, name: str) -> HttpResponse:
 @xframe_options_sameorigin
 @demo_only
 def mail_html(request: HttpRequest, name: str) -> HttpResponse:
-    """The HTML of a mail for a frame that may do nothing."""
+    """Return the HTML of a mail for a frame that may do nothing."""
     response = HttpResponse(_mail_or_404(name).html)
     response._csp_replace = {
         "default-src": ["'none'"],
@@ -160,6 +161,7 @@ def _mail_or_404(name: str) -> files.KeptMail:
 
 @require_safe
 def service_worker(request: HttpRequest) -> HttpResponse:
+    """Return the script that receives messages in a browser."""
     response = HttpResponse(_script(), content_type="text/javascript; charset=utf-8")
     response["Cache-Control"] = "no-cache"
     return response
@@ -167,4 +169,4 @@ def service_worker(request: HttpRequest) -> HttpResponse:
 
 @cache
 def _script() -> str:
-    return (SITE_DIR / "static" / "js" / "push" / "worker.js").read_text(encoding="utf-8")
+    return (SITE_DIR / "static" / "js" / "notifications" / "push" / "worker.js").read_text(encoding="utf-8")

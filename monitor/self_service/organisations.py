@@ -23,13 +23,13 @@ OWNERS_MAY = {"invite", "remove", "share", "end", "rename", "dissolve"}
 
 
 class ChangeForm(places.MoveForm, ChoiceForm):
-    """Where, what and how often, of a place that there is."""
+    """Form of a place that there is: where, what and how often."""
 
 
 @private_page
 @require_http_methods(PAGE_OR_DEED)
 def organisation_list(request: HttpRequest, token: str) -> HttpResponse:
-    """Where somebody belongs to, and a form to found another one."""
+    """List the organisations of a person, with a form to found another one."""
     email = owner_of(token)
     context: dict[str, Any] = {"token": token}
     if request.method == "POST":
@@ -49,7 +49,7 @@ def organisation_list(request: HttpRequest, token: str) -> HttpResponse:
 @private_page
 @require_http_methods(PAGE_OR_DEED)
 def organisation_page(request: HttpRequest, token: str, organisation: int) -> HttpResponse:
-    """What an organisation follows, who belongs to it, and what its reader may do there."""
+    """Show what an organisation follows, who belongs to it, and what its reader may do there."""
     mine = member_of(token, organisation)
     if request.method != "POST":
         return _page(request, token, mine)
@@ -71,7 +71,7 @@ def organisation_page(request: HttpRequest, token: str, organisation: int) -> Ht
 @private_page
 @require_http_methods(PAGE_OR_DEED)
 def place_add(request: HttpRequest, token: str, organisation: int) -> HttpResponse:
-    """One more place for everybody: the form of subscribing, without an address."""
+    """Add a place for everybody: the form of subscribing, without an address."""
     mine = member_of(token, organisation, as_owner=True)
     return _place(request, token, mine.organisation, None)
 
@@ -79,7 +79,7 @@ def place_add(request: HttpRequest, token: str, organisation: int) -> HttpRespon
 @private_page
 @require_http_methods(PAGE_OR_DEED)
 def place_change(request: HttpRequest, token: str, organisation: int, subscription: int) -> HttpResponse:
-    """Where, what and how often, of a place that there is: for everybody."""
+    """Change where, what and how often, of a place that there is: for everybody."""
     mine = member_of(token, organisation, as_owner=True)
     shared = mine.organisation.subscriptions.filter(pk=subscription, ended_at=None).first()
     if shared is None:
@@ -112,6 +112,7 @@ def organisation_ways(request: HttpRequest, token: str, organisation: int) -> Ht
 @private_page
 @require_GET
 def organisation_export(request: HttpRequest, token: str, organisation: int) -> JsonResponse:
+    """Export everything that is held of an organisation."""
     mine = member_of(token, organisation, as_owner=True)
     content = services.organisation_exported(organisation=mine.organisation)
     response = JsonResponse(content, json_dumps_params={"indent": 2})
@@ -140,7 +141,7 @@ def join(request: HttpRequest, token: str) -> HttpResponse:
 
 
 def member_of(token: str, organisation: int, as_owner: bool = False) -> Membership:
-    """The membership of whoever has this link. Raises Expired where there is none, PermissionDenied for no owner."""
+    """Return the membership of the owner of a link. Raises Expired if there is none, PermissionDenied for no owner."""
     mine = members.memberships_of(email=owner_of(token)).filter(organisation=organisation).first()
     if mine is None:
         raise tokens.Expired("it was dissolved, or the person has left")
@@ -225,7 +226,7 @@ def _place(request: HttpRequest, token: str, organisation: Organisation, shared:
 
 
 def _keep(form: ChoiceForm, organisation: Organisation, shared: Subscription | None) -> bool:
-    """Whether that was possible; if not, the form says why."""
+    """Return whether that was possible; if not, the form says why."""
     wanted = form.choice() | {name: form.cleaned_data[name] for name in ("name", "sites")}
     try:
         if shared:

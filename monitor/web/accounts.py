@@ -14,38 +14,40 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from monitor.web.guards import User, may_administrate, may_look, second_factor_missing
+from monitor.web.guards import User, may_administrate, may_view_work, second_factor_missing
 from monitor.web.request_limits import visitor_network
 
 
 class SignIn(LoginView):
-    """The password; where the account has a second factor, allauth asks for it next."""
+    """Page that takes the password; where the account has a second factor, allauth asks for it next."""
 
     template_name = "web/site/login.html"
     redirect_authenticated_user = True
 
     def get_default_redirect_url(self) -> str:
+        """Return the first page of the account."""
         return home_of(self.request.user)
 
     def form_valid(self, form: AuthenticationForm) -> HttpResponse:
+        """Sign in the account whose password was right."""
         return sign_in(self.request, form.get_user(), self.get_redirect_url())
 
 
 def sign_in(request: HttpRequest, user: User, then: str = "") -> HttpResponse:
-    """Somebody has just proved to know the password of an account: go on to its second factor, or in."""
+    """Sign in an account whose password was just checked: go on to its second factor, or in."""
     record_authentication(request, user, "password", reauthenticated=True)
     return perform_login(request, user, redirect_url=then or home_of(user))
 
 
 def home_of(user: User) -> str:
-    """The first page of an account."""
+    """Return the address of an account's first page."""
     if second_factor_missing(user):
         return reverse("mfa_activate_totp")
-    return reverse("review-queue" if may_look(user) else "map")
+    return reverse("review-queue" if may_view_work(user) else "map")
 
 
 def admin_sign_in(request: HttpRequest) -> HttpResponse:
-    """Django's admin sends everybody here whom it does not know, or does not let in."""
+    """Lead visitors whom Django's admin does not let in to the sign-in of the site."""
     if second_factor_missing(request.user):
         return redirect("mfa_activate_totp")
     if request.user.is_authenticated and not may_administrate(request.user):
@@ -55,16 +57,19 @@ def admin_sign_in(request: HttpRequest) -> HttpResponse:
 
 
 def locked_out(request: HttpRequest, response: object, credentials: Mapping[str, str] | None) -> HttpResponse:
-    """The answer to too many failed attempts."""
+    """Answer after too many failed attempts."""
     return render(request, "web/site/locked.html", status=429)
 
 
 def client_address(request: HttpRequest) -> str | None:
-    """Whose attempts are counted; of an IPv6 address the network."""
+    """Return the address whose attempts are counted; for IPv6 the network."""
     remote, forwarded = request.META.get("REMOTE_ADDR", ""), request.META.get("HTTP_X_FORWARDED_FOR", "")
     return visitor_network(remote_address=remote, forwarded_for=forwarded).partition("/")[0] or None
 
 
 class AdminSite(admin.AdminSite):
+    """Django's admin for administrators with a second factor."""
+
     def has_permission(self, request: HttpRequest) -> bool:
+        """Return whether the account may administrate."""
         return may_administrate(request.user)

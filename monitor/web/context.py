@@ -1,4 +1,4 @@
-"""What every page needs to know."""
+"""Context of every page."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -16,7 +16,7 @@ MOST_CREDITS = 6  # on paper
 
 
 def site(request: HttpRequest) -> dict[str, object]:
-    """Simulated data or not, whom to thank, which basemap to draw, whether mails are shown, what the reader may do."""
+    """Return what every page needs: facts of the site, basemap, whether mails are shown, and what the reader may do."""
     return {
         **site_facts(),
         "basemap_style_url": settings.BASEMAP_STYLE_URL,
@@ -26,7 +26,7 @@ def site(request: HttpRequest) -> dict[str, object]:
 
 
 def site_facts() -> dict[str, object]:
-    """For every page: whether anything shown is simulated, and whom to thank."""
+    """Return whether anything shown is simulated, and whom to thank."""
     lines = {
         line
         for model in (Product, Scene, ContextLayer)
@@ -37,7 +37,7 @@ def site_facts() -> dict[str, object]:
 
 
 def shortened(lists: Mapping[str, Any], most: Mapping[str, int]) -> dict[str, Any]:
-    """For paper: the lists with at most so many rows each, and under `more`, by name, how many were left out."""
+    """Return lists cut for paper to at most so many rows each, and under `more`, by name, how many were left out."""
     left = {name: len(lists[name]) - n for name, n in most.items()}
     more = {
         name: ngettext("%(number)s more", "%(number)s more", n) % {"number": whole(n)}

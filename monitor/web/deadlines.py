@@ -146,6 +146,7 @@ class Watchdog(threading.Thread):
         super().__init__(name="request watchdog", daemon=True)
 
     def run(self) -> None:
+        """End the process once a request is late."""
         while not (late := [one for one in list(_clocks.values()) if one.stretch_seconds() > one.most_seconds]):
             time.sleep(CHECK_EVERY_SECONDS)
         _end_process(late)

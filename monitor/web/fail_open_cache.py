@@ -1,4 +1,4 @@
-"""A cache whose server may be away: every answer is then a miss, and no page fails."""
+"""Cache whose server may be away: every answer is then a miss, and no page fails."""
 
 import json
 import logging
@@ -13,7 +13,7 @@ logger = logging.getLogger(__name__)
 
 
 def _or(miss: Any, method: Callable[..., Any]) -> Callable[..., Any]:
-    """The method, or the answer of an empty cache where its server fails. `miss` may be made from the arguments."""
+    """Return the method, with the answer of an empty cache if its server fails; `miss` may use the arguments."""
 
     @wraps(method)
     def guarded(self: RedisCacheClient, *args: Any, **options: Any) -> Any:
@@ -31,13 +31,13 @@ def _no_such_key(key: str, *args: Any, **options: Any) -> None:
 
 
 class JsonSerializer:
-    """Values as JSON: what lies on a server is never unpickled."""
+    """Serializer of values as JSON: what lies on a server is never unpickled."""
 
     dumps, loads = staticmethod(json.dumps), staticmethod(json.loads)
 
 
 class FailOpenClient(RedisCacheClient):
-    """The same operations; none of them raises because of the server."""
+    """Client with the same operations, none of which raises because of the server."""
 
     add = _or(True, RedisCacheClient.add)
     get = _or(lambda key, default=None: default, RedisCacheClient.get)
@@ -53,6 +53,8 @@ class FailOpenClient(RedisCacheClient):
 
 
 class FailOpenRedisCache(RedisCache):
+    """Redis cache that survives the loss of its server."""
+
     def __init__(self, server: str, params: dict[str, Any]) -> None:
         super().__init__(server, params)
         self._class = FailOpenClient

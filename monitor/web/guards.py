@@ -1,4 +1,4 @@
-"""Who may do what: the one module that every view and template asks.
+"""Permissions: the one module that every view and template asks.
 
 | who           | sees                                                | may                                     |
 |---------------|-----------------------------------------------------|-----------------------------------------|
@@ -32,16 +32,16 @@ from django.urls import reverse
 from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
 
-from monitor.web.roles import LOAD, LOOK, PUBLISH, REVIEW
+from monitor.web.roles import LOAD, PUBLISH, REVIEW, VIEW_WORK
 
 MAIL_FILES_BACKEND = "monitor.notifications.mail.files.EmailBackend"
 User = AbstractBaseUser | AnonymousUser
-View = Callable[..., HttpResponseBase]
+ViewFunction = Callable[..., HttpResponseBase]
 READING = {"GET", "HEAD", "OPTIONS"}
 
 
 def second_factor_missing(user: User) -> bool:
-    """Whether a role sleeps until its account has a second factor: of everybody who decides, adds or administers."""
+    """Return whether an account that decides, adds or administers lacks a second factor: its role sleeps until then."""
     if not settings.MFA_REQUIRED or not user.is_authenticated:
         return False
     if not hasattr(user, "_second_factor_missing"):
@@ -51,92 +51,101 @@ def second_factor_missing(user: User) -> bool:
 
 
 def may_review(user: User) -> bool:
+    """Return whether this account may decide about alerts."""
     return user.has_perm(REVIEW) and not second_factor_missing(user)
 
 
 def may_publish(user: User) -> bool:
-    """Whether this account may agree with what another person proposed."""
+    """Return whether this account may agree with what another person proposed."""
     return user.has_perm(PUBLISH) and may_review(user)
 
 
 def may_load(user: User) -> bool:
+    """Return whether this account may add data."""
     return user.has_perm(LOAD) and not second_factor_missing(user)
 
 
-def may_look(user: User) -> bool:
-    """Whether the pages of those who work here are shown: cases, images, pairs, events."""
-    return any(user.has_perm(permission) for permission in (LOOK, REVIEW, LOAD)) and not second_factor_missing(user)
+def may_view_work(user: User) -> bool:
+    """Return whether the pages of those who work here are shown: cases, images, pairs, events."""
+    return any(user.has_perm(permission) for permission in (VIEW_WORK, REVIEW, LOAD)) and not second_factor_missing(
+        user
+    )
 
 
 def may_administrate(user: User) -> bool:
-    """Whether Django's admin lets this account in."""
+    """Return whether Django's admin lets this account in."""
     return user.is_active and user.is_staff and not second_factor_missing(user)
 
 
 def may_manage_accounts(user: User) -> bool:
-    """Superusers only: whoever edits accounts could give themselves every right."""
+    """Return whether this account is a superuser: whoever edits accounts could give themselves every right."""
     return user.is_active and user.is_superuser and not second_factor_missing(user)
 
 
 class Permissions:
-    """What the reader of a page may do, for templates: `{% if may.review %}`. Looked up only where it is used."""
+    """Permissions of a page's reader, for templates: `{% if may.review %}`. Looked up only where they are used."""
 
     def __init__(self, request: HttpRequest) -> None:
         self._user: User = getattr(request, "user", None) or AnonymousUser()
 
     @cached_property
     def review(self) -> bool:
+        """Return whether the reader may decide about alerts."""
         return may_review(self._user)
 
     @cached_property
     def publish(self) -> bool:
+        """Return whether the reader may publish proposals."""
         return may_publish(self._user)
 
     @cached_property
     def load(self) -> bool:
+        """Return whether the reader may add data."""
         return may_load(self._user)
 
     @cached_property
     def manage_accounts(self) -> bool:
+        """Return whether the reader may manage accounts."""
         return may_manage_accounts(self._user)
 
     @cached_property
-    def look(self) -> bool:
-        return may_look(self._user)
+    def view_work(self) -> bool:
+        """Return whether the reader sees cases, images, pairs and events."""
+        return may_view_work(self._user)
 
 
-def reviewers_only(view: View) -> View:
-    """For cases: viewers read, operators decide."""
+def reviewers_only(view: ViewFunction) -> ViewFunction:
+    """Guard a case: viewers read, operators decide."""
     refusal = gettext_lazy("Your account may not review alerts. An administrator can add it to the operators.")
     return never_cache(_guarded(view, _reads_or_reviews, refusal, _to_case))
 
 
-def publishers_only(view: View) -> View:
-    """For what a second person has to agree to."""
+def publishers_only(view: ViewFunction) -> ViewFunction:
+    """Guard what a second person has to agree to."""
     refusal = gettext_lazy(
         "Your account may not publish what a colleague proposed. An administrator can add it to the publishers."
     )
     return never_cache(_guarded(view, lambda request: may_publish(request.user), refusal, _to_case))
 
 
-def loaders_only(view: View) -> View:
-    """For sending files; nothing of a body is read before."""
+def loaders_only(view: ViewFunction) -> ViewFunction:
+    """Guard the sending of files; nothing of a body is read before."""
     refusal = gettext_lazy("Your account may not add data. An administrator can add it to the operators.")
     return never_cache(
         _guarded(view, lambda request: may_load(request.user), refusal, lambda request, kwargs: reverse("uploads"))
     )
 
 
-def operators_only(view: View) -> View:
-    """For images, pairs and events: viewers read, operators change."""
+def operators_only(view: ViewFunction) -> ViewFunction:
+    """Guard images, pairs and events: viewers read, operators change."""
     refusal = gettext_lazy(
         "Your account may not see or do this. An administrator can add it to the viewers or the operators."
     )
     return _guarded(view, _reads_or_reviews, refusal, lambda request, kwargs: request.get_full_path())
 
 
-def superusers_only(view: View) -> View:
-    """For the list of accounts."""
+def superusers_only(view: ViewFunction) -> ViewFunction:
+    """Guard the list of accounts."""
     refusal = gettext_lazy("Accounts are managed by superusers only.")
     return never_cache(
         _guarded(
@@ -148,16 +157,16 @@ def superusers_only(view: View) -> View:
     )
 
 
-def job_keepers_only(view: View) -> View:
-    """For jobs: viewers read, operators try again and cancel. A sign-in leads to the list."""
+def job_keepers_only(view: ViewFunction) -> ViewFunction:
+    """Guard jobs: viewers read, operators try again and cancel. A sign-in leads to the list."""
     refusal = gettext_lazy(
         "Your account may not see or change jobs. An administrator can add it to the viewers or the operators."
     )
     return never_cache(_guarded(view, _reads_or_reviews, refusal, lambda request, kwargs: reverse("job-list")))
 
 
-def demo_only(view: View) -> View:
-    """For pages that exist only in a demo whose mails are kept as files."""
+def demo_only(view: ViewFunction) -> ViewFunction:
+    """Guard pages that exist only in a demo whose mails are kept as files."""
 
     @wraps(view)
     def guarded(request: HttpRequest, **kwargs: Any) -> HttpResponseBase:
@@ -169,18 +178,21 @@ def demo_only(view: View) -> View:
 
 
 def _to_case(request: HttpRequest, kwargs: dict[str, Any]) -> str:
-    """A sign-in leads back to the case, not to where only forms go."""
+    """Return the address of the case, to which a sign-in leads back; not that of a form."""
     return reverse("review-case", args=[kwargs["code"]]) if "code" in kwargs else request.path
 
 
 def _reads_or_reviews(request: HttpRequest) -> bool:
-    return may_look(request.user) if request.method in READING else may_review(request.user)
+    return may_view_work(request.user) if request.method in READING else may_review(request.user)
 
 
 def _guarded(
-    view: View, may: Callable[[HttpRequest], bool], refusal: str, back: Callable[[HttpRequest, dict[str, Any]], str]
-) -> View:
-    """An anonymous visitor is asked to sign in and then led `back`; an account without the role gets the refusal."""
+    view: ViewFunction,
+    may: Callable[[HttpRequest], bool],
+    refusal: str,
+    back: Callable[[HttpRequest, dict[str, Any]], str],
+) -> ViewFunction:
+    """Ask an anonymous visitor to sign in, which leads `back`; refuse an account without the role."""
 
     @wraps(view)
     def guarded(request: HttpRequest, **kwargs: Any) -> HttpResponseBase:
@@ -196,5 +208,5 @@ def _guarded(
 
 
 def mails_are_shown() -> bool:
-    """Whether mails can be looked at: only in a demo, and only mails that were never sent anywhere."""
+    """Return whether mails can be read on the site: only in a demo, and only mails that were never sent anywhere."""
     return bool(settings.DEMO and settings.EMAIL_BACKEND == MAIL_FILES_BACKEND)

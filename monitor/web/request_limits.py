@@ -80,6 +80,7 @@ def limit_statements() -> None:
 
 
 def _limit(connection: Any, **kwargs: Any) -> None:
+    """Set the limit of a new connection."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT set_config('statement_timeout', %s, false)", [_milliseconds()])
 
@@ -89,14 +90,14 @@ def _milliseconds() -> str:
 
 
 def visitor_address(*, remote_address: str, forwarded_for: str) -> str:
-    """Behind n proxies of ours, the n-th address from the right in X-Forwarded-For; others can be made up."""
+    """Return the n-th address from the right in X-Forwarded-For behind n proxies of ours; others can be made up."""
     hops = [hop.strip() for hop in forwarded_for.split(",") if hop.strip()]
     trusted = settings.PROXIES
     return hops[-trusted] if trusted and len(hops) >= trusted else remote_address
 
 
 def visitor_network(*, remote_address: str, forwarded_for: str) -> str:
-    """Whose request it is. Of an IPv6 address only the network counts: whoever has one has all of its addresses."""
+    """Return whose request it is; for IPv6 the network: whoever has one has all of its addresses."""
     visitor = visitor_address(remote_address=remote_address, forwarded_for=forwarded_for)
     try:
         address = ip_address(visitor)

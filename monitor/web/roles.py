@@ -7,14 +7,14 @@ from django.apps import AppConfig, apps
 from django.db.models import Q
 
 VIEWERS, OPERATORS, PUBLISHERS, ADMINISTRATORS = "viewers", "operators", "publishers", "administrators"
-LOOK = "detection.view_review"
+VIEW_WORK = "detection.view_review"
 REVIEW = "detection.add_review"
 PUBLISH = "detection.publish_proposal"
 LOAD = "ingest.add_ingestjob"
 
 
 def roles_ensure(sender: AppConfig, using: str, **kwargs: object) -> None:
-    """After migrations: make the groups and bring their permissions up to the tables that there are."""
+    """Make the groups after migrations, and bring their permissions up to the tables that exist."""
     if sender is not [config for config in apps.get_app_configs() if config.models_module][-1]:
         return  # permissions of later apps do not exist yet
     from django.contrib.auth.models import Group, Permission
@@ -23,10 +23,10 @@ def roles_ensure(sender: AppConfig, using: str, **kwargs: object) -> None:
     work = read | Q(codename="add_review", content_type__app_label="detection")
     work |= Q(codename="add_ingestjob", content_type__app_label="ingest")
     publish = work | Q(codename="publish_proposal", content_type__app_label="detection")
-    look = Q(codename__startswith="view_")
+    view_all = Q(codename__startswith="view_")
     schedule = Q(content_type__app_label="django_celery_beat")
     release = Q(codename="delete_accessattempt", content_type__app_label="axes")
-    administrate = publish | look | schedule | release
+    administrate = publish | view_all | schedule | release
     rights = {VIEWERS: read, OPERATORS: work, PUBLISHERS: publish, ADMINISTRATORS: administrate}
     for name, wanted in rights.items():
         group, _ = Group.objects.using(using).get_or_create(name=name)

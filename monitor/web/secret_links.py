@@ -23,13 +23,15 @@ _FORMATTER = logging.Formatter()
 
 
 def without_secrets(text: str) -> str:
+    """Return the text without the secret parts of its addresses."""
     return _SECRET.sub(r"\1[removed]", text)
 
 
 class NoSecretLinks(logging.Filter):
-    """Removes the secret from the line, its arguments and its traceback, before anything is written."""
+    """Filter that removes secrets from the line, its arguments and its traceback, before anything is written."""
 
     def filter(self, record: logging.LogRecord) -> bool:
+        """Remove the secrets; keep every record."""
         record.msg, record.args = without_secrets(record.getMessage()), ()
         if record.exc_info:
             record.exc_text = without_secrets(_FORMATTER.formatException(record.exc_info))

@@ -13,7 +13,7 @@ register = template.Library()
 
 @register.simple_tag
 def term(name: str) -> SafeString:
-    """Attributes of a link to a word of the glossary, which says what it means on hover; the sentence has the word.
+    """Return the attributes of a link to a word of the glossary, whose meaning shows on hover.
 
     name: the English one. KeyError: the glossary lacks it.
     """
@@ -24,11 +24,11 @@ def term(name: str) -> SafeString:
 
 @register.filter
 def strong(text: object) -> SafeString:
-    """Stressed, so that a mail's HTML shares its sentence with its plain text."""
+    """Stress a text, so that a mail's HTML shares its sentence with its plain text."""
     return format_html("<strong>{}</strong>", text)
 
 
 @register.filter
 def saying(label: object, text: object) -> str:
-    """'Landslide: 3 km south of Aldwick', with the space that some languages put before the colon."""
+    """Join a label and a text: 'Landslide: 3 km south of Aldwick', spaced as the language wants."""
     return pgettext("what something is, and more of it", "%(label)s: %(text)s") % {"label": label, "text": text}

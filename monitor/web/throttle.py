@@ -1,4 +1,4 @@
-"""How many wrong passwords and codes are too many: for one name from one address, from one address, for one name.
+"""Limits of wrong passwords and codes: for one name from one address, from one address, for one name.
 
 A browser in which somebody has signed in before is known to this name: there, only what went wrong for that name from
 that address counts. So nobody else can lock an owner out, neither a colleague behind the same address nor an attacker.
@@ -25,10 +25,10 @@ _SALT = "monitor.known-browser"
 
 
 class SignInThrottle(AxesDatabaseHandler):
-    """Several limits where django-axes has one; `AXES_FAILURE_LIMIT` is 1: as many may be used up."""
+    """Handler with several limits where django-axes has one; `AXES_FAILURE_LIMIT` is 1: as many may be used up."""
 
     def get_failures(self, request: HttpRequest, credentials: Mapping[str, str] | None = None) -> int:
-        """How many of the limits are used up."""
+        """Return how many of the limits are used up."""
         known = browser_is_known(request, get_client_username(request, credentials) or "")
         limits = settings.SIGN_IN_LIMITS[:1] if known else settings.SIGN_IN_LIMITS
         values = {"username": get_client_username(request, credentials), "ip_address": request.axes_ip_address}
@@ -41,19 +41,19 @@ class SignInThrottle(AxesDatabaseHandler):
 
 
 def refuse_while_paused(request: HttpRequest, username: str) -> None:
-    """For forms that check a secret themselves. Raises ValidationError; the middleware of django-axes then answers."""
+    """Refuse an attempt at a form that checks a secret itself. Raises ValidationError; then django-axes answers."""
     if not AxesProxyHandler.is_allowed(request, {"username": username}):
         request.axes_locked_out = True
         raise ValidationError(_("Too many wrong attempts. Wait for a quarter of an hour."))
 
 
 def failure_count(request: HttpRequest, username: str) -> None:
-    """A wrong secret counts as a wrong password at the sign-in does."""
+    """Count a wrong secret as a wrong password at the sign-in."""
     user_login_failed.send(sender=__name__, credentials={"username": username}, request=request)
 
 
 def browser_is_known(request: HttpRequest, username: str) -> bool:
-    """Whether this name has signed in with this browser before, or followed a link that was mailed to its owner."""
+    """Return whether this name has signed in with this browser before, or followed a link mailed to its owner."""
     try:
         known = signing.loads(request.COOKIES.get(BROWSER_COOKIE, ""), salt=_SALT, max_age=BROWSER_KNOWN_SECONDS)
     except signing.BadSignature:
@@ -62,6 +62,7 @@ def browser_is_known(request: HttpRequest, username: str) -> bool:
 
 
 def browser_remember(response: HttpResponse, username: str) -> None:
+    """Set the cookie by which this browser is known to the name."""
     response.set_cookie(
         BROWSER_COOKIE,
         signing.dumps(username, salt=_SALT),

@@ -21,12 +21,14 @@ class CleanTypedText:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        """Clean the cookies, and answer the request."""
         request.COOKIES = {name: plain_text(value) for name, value in request.COOKIES.items()}
         return self.get_response(request)
 
     def process_view(
         self, request: HttpRequest, view: Callable[..., HttpResponseBase], args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> None:
+        """Clean the fields of the address and of the form."""
         if any(isinstance(part, str) and plain_text(part) != part for part in kwargs.values()):
             raise Http404("No address holds such characters.")
         request.GET = cleaned(request.GET, UNKNOWN)

@@ -16,12 +16,12 @@ LEVELS = {
 
 
 def level_label(level: int) -> str:
-    """'country', 'province or state'; 'smaller unit' below districts."""
+    """Return 'country', 'province or state'; 'smaller unit' below districts."""
     return str(LEVELS[level]) if level in LEVELS else pgettext("level of a region", "smaller unit")
 
 
 def moving_sentence(name: str, n_moving: int, n_unreviewed: int, is_measured: bool) -> str:
-    """How many places move, and how sure that is; what nothing found means."""
+    """Return how many places move, how sure that is, and what it means that nothing was found."""
     if n_moving:
         moves = ngettext(
             "The ground moves at one place in %(region)s.",
@@ -50,7 +50,7 @@ def _checked(n_moving: int, n_unreviewed: int) -> str:
 
 
 def year_sentence(year: int, n_found: int, n_finished: int) -> str:
-    """'In 2026, 3 places were found. 1 came to rest.'"""
+    """Return 'In 2026, 3 places were found. 1 came to rest.'."""
     if n_found:
         found = ngettext(
             "In %(year)s, %(number)s place was found.", "In %(year)s, %(number)s places were found.", n_found
@@ -66,8 +66,8 @@ def year_sentence(year: int, n_found: int, n_finished: int) -> str:
     return " ".join(sentences)
 
 
-def looks_sentence(n_products: int, last_measured: date | None, last_image: date | None) -> str:
-    """When the region was last measured, and from how many velocity fields; empty where it never was."""
+def measured_sentence(n_products: int, last_measured: date | None, last_image: date | None) -> str:
+    """Return when the region was last measured, and in how many velocity fields; empty where it never was."""
     parts = []
     if last_measured:
         sentence = ngettext(

@@ -1,4 +1,4 @@
-"""What speaks for a cause, in words. Pure: facts of `ml.deformation.places.context` in, sentences out."""
+"""Evidence for a cause, in words. Pure: facts of `ml.deformation.places.context` in, sentences out."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -35,7 +35,7 @@ MINES = {
 
 
 def because_sentences(across_m: float, elongation: float, terms: Sequence[Mapping[str, Any]]) -> list[str]:
-    """'It is round, about 600 metres across.', then for each fact sentences with what it speaks for and against."""
+    """Return 'It is round, about 600 metres across.', then for each fact what it speaks for and against."""
     # Translators, here and below: %(size)s is "600 metres"
     if elongation < ROUND:
         shape = _("It is round, about %(size)s across.")

@@ -1,4 +1,4 @@
-"""Components of motion (los, up, east, north) in words; and everything that sentences say of one way of moving."""
+"""Components of motion (los, up, east, north) in words, and the sentences for each direction of motion."""
 
 from typing import Any, NamedTuple
 
@@ -16,8 +16,11 @@ FASTEST_UP_TO = gettext_lazy("The fastest part moved by up to %(rate)s %(when)s.
 
 
 class Way(NamedTuple):
-    """One way of moving in words. Translators: a rate is "8 mm a year (probably 7 to 10)", when is "between 2020 and
-    2024", "until March 2023" or "when this was last reported, on 3 February 2025", since is "since March 2023"."""
+    """One way of moving in words.
+
+    Translators: a rate is "8 mm a year (probably 7 to 10)", when is "between 2020 and 2024", "until March 2023" or
+    "when this was last reported, on 3 February 2025", since is "since March 2023".
+    """
 
     label: Any
     rate: Any
@@ -112,28 +115,28 @@ WAYS = {"los": (AWAY, TOWARD), "up": (SANK, ROSE), "east": (WEST, EAST), "north"
 
 
 def way(component: str, rate_mm_yr: float) -> Way:
-    """The way of a measurement: negative or positive along its component."""
+    """Return the way of a measurement: negative or positive along its component."""
     return WAYS[component][rate_mm_yr > 0]
 
 
 def direction(component: str, rate_mm_yr: float) -> str:
-    """'sinking', 'toward the satellite': a label, not for use within a sentence."""
+    """Return 'sinking', 'toward the satellite': a label, not for use within a sentence."""
     return str(way(component, rate_mm_yr).label)
 
 
 def both_directions(component: str) -> tuple[str, str]:
-    """'sinking' and 'rising': of a negative value, and of a positive one; empty of what has no component."""
+    """Return 'sinking' and 'rising', for a negative and a positive value; empty for an unknown component."""
     negative, positive = WAYS.get(component, (None, None))
     return (str(negative.label), str(positive.label)) if negative and positive else ("", "")
 
 
 def component_label(component: str) -> str:
-    """'along the satellite's line of sight'."""
+    """Return 'along the satellite's line of sight'."""
     return str(COMPONENT_LABELS[component])
 
 
 def colour_caption(component: str, stretch_mm_yr: int) -> str:
-    """What the colours of a small map mean."""
+    """Return what the colours of a small map mean."""
     negative, positive = both_directions(component)
     # Translators: %(negative)s is "sinking" or "away from the satellite", %(positive)s the opposite
     return _("Brown: %(negative)s. Grey: still. Blue: %(positive)s. Full colour at %(stretch)s mm a year.") % {

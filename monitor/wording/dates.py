@@ -11,8 +11,10 @@ WITHIN_A_MONTH_OR_TWO, WITHIN_HALF_A_YEAR = 60.0, 180.0  # days
 
 
 class _TimeWords(NamedTuple):
-    """How a date is named that is known to the month, to a third of a year (seasons differ between the hemispheres),
-    and hardly."""
+    """Names of a date that is known to the month, to a third of a year, or hardly.
+
+    Seasons differ between the hemispheres, so thirds are named early, mid and late.
+    """
 
     month: str
     thirds: tuple[str, str, str]
@@ -40,22 +42,22 @@ _UNTIL = _TimeWords(
 
 
 def day_words(day: date) -> str:
-    """'4 October 2023'."""
+    """Return '4 October 2023'."""
     return date_format(day, "DATE_FORMAT")
 
 
 def month_words(day: date) -> str:
-    """'October 2023'."""
+    """Return 'October 2023'."""
     return date_format(day, "YEAR_MONTH_FORMAT")
 
 
 def month_name(month: int) -> str:
-    """'October': 10."""
+    """Return 'October' for 10."""
     return date_format(date(2001, month, 1), "F")
 
 
 def period_words(first: date, last: date) -> str:
-    """'between January and July 2018', 'between 2020 and 2024'; 'in July 2018' within one month."""
+    """Return 'between January and July 2018', 'between 2020 and 2024'; 'in July 2018' within one month."""
     if first.year != last.year:
         years = {"first_year": first.year, "last_year": last.year}
         return _("between %(first_year)s and %(last_year)s") % years
@@ -67,7 +69,7 @@ def period_words(first: date, last: date) -> str:
 
 
 def days_words(first: date, last: date) -> str:
-    """'between 4 and 16 October 2023', 'between 28 September and 10 October 2023'."""
+    """Return 'between 4 and 16 October 2023', 'between 28 September and 10 October 2023'."""
     if (first.year, first.month) == (last.year, last.month):
         # Translators: %(day)s is "4", %(last)s is "16 October 2023"
         return _("between %(day)s and %(last)s") % {"day": first.day, "last": day_words(last)}
@@ -76,7 +78,7 @@ def days_words(first: date, last: date) -> str:
 
 
 def two_days(first: date, last: date) -> str:
-    """'1 and 13 December 2021', '28 November and 10 December 2021'."""
+    """Return '1 and 13 December 2021', '28 November and 10 December 2021'."""
     if (first.year, first.month) == (last.year, last.month):
         # Translators: two days of one month; %(day)s is "1", %(last)s is "13 December 2021"
         return _("%(day)s and %(last)s") % {"day": first.day, "last": day_words(last)}
@@ -85,7 +87,7 @@ def two_days(first: date, last: date) -> str:
 
 
 def duration_words(seconds: float) -> str:
-    """'40 seconds', '5 minutes', '3 hours', '12 days': whole steps, rounded down, from two of the larger unit on."""
+    """Return '40 seconds', '5 minutes', '3 hours', '12 days', rounded down, from two of the larger unit on."""
     if seconds >= 2 * 86_400:
         return _("%(n)s days") % {"n": int(seconds // 86_400)}
     if seconds >= 2 * 3600:
@@ -96,17 +98,17 @@ def duration_words(seconds: float) -> str:
 
 
 def in_words(day: date, within_days: float) -> str:
-    """'in March 2023', 'in mid-2023', 'in about 2023': a date that is known to within so many days."""
+    """Return 'in March 2023', 'in mid-2023', 'in about 2023': a date that is known to within so many days."""
     return _time(_IN, day, within_days)
 
 
 def since_words(day: date, within_days: float) -> str:
-    """'since March 2023', 'since mid-2023', 'since about 2023'."""
+    """Return 'since March 2023', 'since mid-2023', 'since about 2023'."""
     return _time(_SINCE, day, within_days)
 
 
 def until_words(day: date, within_days: float) -> str:
-    """'until March 2023', 'until mid-2023', 'until about 2023'."""
+    """Return 'until March 2023', 'until mid-2023', 'until about 2023'."""
     return _time(_UNTIL, day, within_days)
 
 
@@ -118,5 +120,5 @@ def _time(words: _TimeWords, day: date, within_days: float) -> str:
 
 
 def _beginning(first: date, last: date) -> str:
-    """The first of two days; its year only where that of the last is another."""
+    """Return the first of two days, with its year only if the last day is of another year."""
     return date_format(first, "MONTH_DAY_FORMAT") if first.year == last.year else day_words(first)

@@ -1,4 +1,4 @@
-"""What stands on the ground of an alert, in words. Pure: figures in, sentences out. None: not known."""
+"""Exposure in words: what stands on the ground of an alert. Pure: figures in, sentences out. None: not known."""
 
 from typing import Any
 
@@ -24,7 +24,7 @@ NOTHING: dict[tuple[bool, bool, bool], Any] = {  # by which of them are known: b
 
 
 def count_words(number: float) -> str:
-    """'3', 'about 40', 'about 1,300': two digits from ten on."""
+    """Return '3', 'about 40', 'about 1,300': two digits from ten on."""
     n = round(number)
     if n < 10:
         return whole(n)
@@ -35,7 +35,7 @@ def count_words(number: float) -> str:
 def exposure_sentence(
     buildings: int | None, main_road_km: float | None, railway_km: float | None, people: float | None
 ) -> str:
-    """'About 40 buildings stand on this ground. 1.2 km of railway crosses it.'; empty where nothing is known."""
+    """Return 'About 40 buildings stand on this ground. 1.2 km of railway crosses it.'; empty if nothing is known."""
     lines = {
         name: length_words(km)
         for name, km in (("railway", railway_km), ("road", main_road_km))
@@ -74,7 +74,7 @@ def _crossing(lines: dict[str, str]) -> str:
 def building_tilt_sentence(
     tilt_mm_m_yr: tuple[float, float, float] | None, buildings: int | None, people: float | None
 ) -> str:
-    """How much a house tilts, where it surely reaches what is allowed in ten years; empty where nothing is built.
+    """Return how much a house tilts, if it surely reaches the allowed tilt in ten years; empty on open ground.
 
     tilt_mm_m_yr: the steepest, with the ends of its 90 % interval.
     """
@@ -102,7 +102,7 @@ def exposure_rows(
     railway_km: float | None,
     people: float | None,
 ) -> list[tuple[str, str]]:
-    """Every figure with its name; 'none' is not 'not known here'."""
+    """Return every figure with its name; 'none' is not 'not known here'."""
     lengths = ((_("Railways"), railway_km), (_("Main roads"), main_road_km), (_("Other roads"), other_road_km))
     return [
         (_("Buildings"), _figure(buildings, None if buildings is None else count_words(buildings), 0.5)),

@@ -19,55 +19,55 @@ UNITS = {
 
 
 def whole(value: float) -> str:
-    """'1,300': a whole number."""
+    """Return '1,300': a whole number."""
     return number_format(round(value), force_grouping=True)
 
 
 def decimal(value: float, digits: int) -> str:
-    """'1,300.5': with so many decimals."""
+    """Return '1,300.5': with so many decimals."""
     return number_format(Decimal(f"{value:.{digits}f}"), digits, force_grouping=True)
 
 
 def short(value: float) -> str:
-    """'0.5', '10', '−2.5': with as many decimals as it needs, six digits at most."""
+    """Return '0.5', '10', '−2.5': with as many decimals as it needs, six digits at most."""
     return number_format(Decimal(f"{value:g}"), force_grouping=True).replace("-", "−")
 
 
 def percent(share: float, digits: int = 0) -> str:
-    """'12 %': a share, 0-1."""
+    """Return '12 %' for a share of 0-1."""
     # Translators: a share, such as "12 %"
     return _("%(number)s %%") % {"number": decimal(100 * share, digits)}
 
 
 def listed(parts: Sequence[str]) -> str:
-    """'a', 'a and b', 'a, b and c'."""
+    """Return 'a', 'a and b', 'a, b and c'."""
     # Translators: the end of a list; %(others)s is "a", or "a, b"
     return _joined(parts, _("%(others)s and %(last)s"))
 
 
 def alternatives(parts: Sequence[str]) -> str:
-    """'a', 'a or b', 'a, b or c'."""
+    """Return 'a', 'a or b', 'a, b or c'."""
     # Translators: the end of a list; %(others)s is "a", or "a, b"
     return _joined(parts, _("%(others)s or %(last)s"))
 
 
 def figure(value: float) -> str:
-    """A rate: whole millimetres from 10 on, one decimal below."""
+    """Return a rate in whole millimetres from 10 on, with one decimal below."""
     return decimal(abs(value), 0 if abs(value) >= 10 else 1)
 
 
 def round_figure(value: float) -> str:
-    """A rate that is stated without its uncertainty: whole millimetres from 3 on."""
+    """Return a rate without its uncertainty: whole millimetres from 3 on."""
     return decimal(abs(value), 0 if abs(value) >= 3 else 1)
 
 
 def mm_a_year(number: str) -> str:
-    """'14 mm a year'. number: as one of the functions here writes it."""
+    """Return '14 mm a year'. number: as one of the functions here writes it."""
     return UNITS["mm a year"] % {"number": number}
 
 
 def with_uncertainty(rate_mm_yr: float, sigma_mm_yr: float | None) -> str:
-    """'112 ± 9' (mm a year, two standard deviations); digits as `figure` shows them, never '± 0'."""
+    """Return '112 ± 9' (mm a year, two standard deviations); digits as `figure` shows them, never '± 0'."""
     if sigma_mm_yr is None or math.isnan(sigma_mm_yr):
         return figure(rate_mm_yr)
     digits = 0 if abs(rate_mm_yr) >= 10 else 1
@@ -75,7 +75,7 @@ def with_uncertainty(rate_mm_yr: float, sigma_mm_yr: float | None) -> str:
 
 
 def speed_words(speed_m_day: float, sigma_m_day: float | None = None) -> str:
-    """'3.1 ± 0.2 metres a day' (two standard deviations), '40 ± 10 centimetres a day' below one metre."""
+    """Return '3.1 ± 0.2 metres a day' (two standard deviations), '40 ± 10 centimetres a day' below one metre."""
     unit, factor = _speed_unit(speed_m_day)
     digits = 1 if factor == 1.0 and speed_m_day < 10 else 0
     number = decimal(speed_m_day * factor, digits)
@@ -85,7 +85,7 @@ def speed_words(speed_m_day: float, sigma_m_day: float | None = None) -> str:
 
 
 def rate_words(rate: float, sigma: float | None, unit: str = "mm a year") -> str:
-    """'14 mm a year (probably 12 to 16)': a rate without its sign, with its 90 % interval. unit: of UNITS."""
+    """Return '14 mm a year (probably 12 to 16)': a rate without its sign, with its 90 % interval. unit: of UNITS."""
     if sigma is None or math.isnan(sigma):
         return _("%(rate)s (how exact that is, is not known)") % {"rate": UNITS[unit] % {"number": round_figure(rate)}}
     margin = WITHIN_90 * sigma
@@ -93,7 +93,7 @@ def rate_words(rate: float, sigma: float | None, unit: str = "mm a year") -> str
 
 
 def likely_words(value: float, low: float, high: float, unit: str) -> str:
-    """'14 mm a year (probably 12 to 16)': one decimal where a digit before it says too little; never an empty range."""
+    """Return '14 mm a year (probably 12 to 16)' with the decimals that the range needs; never an empty range."""
     digits = 0 if high >= 10 or high - low >= 2 else 1
     least = 10.0**-digits
     low, high = max(0.0, min(low, value - least)), max(high, value + least)
@@ -106,7 +106,7 @@ def likely_words(value: float, low: float, high: float, unit: str) -> str:
 
 
 def likely_speed(speed_m_day: float, sigma_m_day: float | None) -> str:
-    """'3.1 metres a day (probably 2.9 to 3.3)', '42 centimetres a day (probably 34 to 50)' below one metre."""
+    """Return '3.1 metres a day (probably 2.9 to 3.3)', '42 centimetres a day (probably 34 to 50)' below one metre."""
     if sigma_m_day is None or math.isnan(sigma_m_day):
         return speed_words(speed_m_day)
     unit, factor = _speed_unit(speed_m_day)
@@ -114,7 +114,7 @@ def likely_speed(speed_m_day: float, sigma_m_day: float | None) -> str:
 
 
 def area_label(area_m2: float) -> str:
-    """'2.1 km²', '116 km²' from ten on, '35 hectares' below one."""
+    """Return '2.1 km²', '116 km²' from ten on, '35 hectares' below one."""
     if area_m2 < 1e6:
         hectares = max(1, round(area_m2 / 1e4))
         return ngettext("%(number)s hectare", "%(number)s hectares", hectares) % {"number": whole(hectares)}
@@ -122,19 +122,19 @@ def area_label(area_m2: float) -> str:
 
 
 def length_words(length_km: float) -> str:
-    """'1.2 km', '12 km'; '350 metres' below one kilometre."""
+    """Return '1.2 km', '12 km'; '350 metres' below one kilometre."""
     if length_km < 0.995:
         return _("%(number)s metres") % {"number": whole(max(10, round(1000 * length_km, -1)))}
     return _("%(number)s km") % {"number": decimal(length_km, 1 if length_km < 9.95 else 0)}
 
 
 def _speed_unit(speed_m_day: float) -> tuple[str, float]:
-    """Of UNITS, and by what metres a day are multiplied for it."""
+    """Return the unit, a key of UNITS, and the factor from metres a day."""
     return ("metres a day", 1.0) if speed_m_day >= 1.0 else ("centimetres a day", 100.0)
 
 
 def _joined(parts: Sequence[str], end: str) -> str:
-    """end: of a list of two or more, with %(others)s and %(last)s."""
+    """Join a list. end: of a list of two or more, with %(others)s and %(last)s."""
     if len(parts) < 2:
         return "".join(map(str, parts))
     return end % {"others": ", ".join(map(str, parts[:-1])), "last": parts[-1]}
@@ -144,5 +144,5 @@ _STARTS_A_FORMULA = ("=", "+", "-", "@", "\t", "\r", "|")
 
 
 def cell_text(text: str) -> str:
-    """Text as a cell that no spreadsheet takes for a formula; numbers are written as numbers, not through this."""
+    """Return text as a cell that no spreadsheet takes for a formula; numbers are written without this."""
     return f"'{text}" if text.startswith(_STARTS_A_FORMULA) else text

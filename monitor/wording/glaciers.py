@@ -23,7 +23,7 @@ Surge = dict[str, Any]
 
 
 def verdict(state: str, speed_m_day: float, sigma_m_day: float, usual_m_day: float, last: date, n_pairs: int) -> str:
-    """The one sentence of a glacier's page. Speeds are means over the ice, m/day."""
+    """Return the one sentence of a glacier's page. Speeds are means over the ice, m/day."""
     figures = {
         "speed": speed_words(speed_m_day, sigma_m_day),
         "day": day_words(last),
@@ -53,7 +53,7 @@ def verdict(state: str, speed_m_day: float, sigma_m_day: float, usual_m_day: flo
 
 
 def moment_words(moment: dict[str, Any] | None) -> str:
-    """'10 October 2023 ± 7 days' (two standard deviations)."""
+    """Return '10 October 2023 ± 7 days' (two standard deviations)."""
     if moment is None:
         return _("not over yet")
     day, margin = date.fromisoformat(moment["day"]), max(1, round(2 * moment["sigma_days"]))
@@ -62,7 +62,7 @@ def moment_words(moment: dict[str, Any] | None) -> str:
 
 
 def surge_facts(surge: Surge, cell_km2: float) -> dict[str, str]:
-    """One surge as a row: when it began, was fastest, ended, how fast, over what area."""
+    """Return one surge as a row: when it began, was fastest, ended, how fast, over what area."""
     return {
         "onset": moment_words(surge["onset"]),
         "peak": moment_words(surge["peak"]),
@@ -74,7 +74,7 @@ def surge_facts(surge: Surge, cell_km2: float) -> dict[str, str]:
 
 
 def season_sentence(days: Sequence[date], usual_m_day: Sequence[float | None]) -> str:
-    """Fastest and slowest month of the fitted season; empty for less than two years."""
+    """Return the fastest and slowest month of the fitted season; empty for less than two years."""
     known = [(day, value) for day, value in zip(days, usual_m_day, strict=True) if value is not None]
     if not known or (known[-1][0] - known[0][0]).days < SEASON_YEARS * 365:
         return ""
@@ -98,7 +98,7 @@ def season_sentence(days: Sequence[date], usual_m_day: Sequence[float | None]) -
 
 
 def error_sentence(stable_ground: str, rmse_m_day: float | None) -> str:
-    """Error of the speeds, as ITS_LIVE reports it."""
+    """Return the error of the speeds, as ITS_LIVE reports it."""
     if rmse_m_day is None:
         return ""
     seemed = {

@@ -16,6 +16,7 @@ class Term(NamedTuple):
 
     @property
     def slug(self) -> str:
+        """Return the name as a part of an address."""
         return "-".join(re.findall("[a-z0-9]+", self.key.lower()))
 
 

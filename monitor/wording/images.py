@@ -62,7 +62,7 @@ RUN_STATES = {
 
 
 def run_state(state: str, share_done: float) -> str:
-    """'waiting', 'running, 40 % done': the state of a run."""
+    """Return 'waiting', 'running, 40 % done': the state of a run."""
     if state == "running" and share_done > 0:
         # Translators: %(share)s is "40 %"
         return _("running, %(share)s done") % {"share": percent(share_done)}
@@ -101,7 +101,7 @@ NOT_RUN = {
 
 
 def method_name(method: str) -> str:
-    """What a method is called within a sentence; a new one by its name in the code."""
+    """Return the name of a method within a sentence; for a new one the name in the code."""
     return str(METHODS.get(method, method.replace("-", " ")))
 
 
@@ -120,12 +120,12 @@ NO_VALUE = {
 
 
 def apart(days: int) -> str:
-    """'12 days apart'."""
+    """Return '12 days apart'."""
     return ngettext("%(days)s day apart", "%(days)s days apart", days) % {"days": whole(days)}
 
 
 def headline(first: date, last: date, days: int) -> str:
-    """'Radar images of 1 and 13 December 2021, 12 days apart'."""
+    """Return 'Radar images of 1 and 13 December 2021, 12 days apart'."""
     # Translators: %(dates)s is "1 and 13 December 2021"
     words = ngettext(
         "Radar images of %(dates)s, %(days)s day apart", "Radar images of %(dates)s, %(days)s days apart", days
@@ -133,16 +133,16 @@ def headline(first: date, last: date, days: int) -> str:
     return words % {"dates": two_days(first, last), "days": whole(days)}
 
 
-class Seen(Protocol):
-    """An image, or what else has a track. track: None where it is not known."""
+class TrackedImage(Protocol):
+    """Image, or another row that has a track. track: None where it is not known."""
 
     track: int | None
     direction: str
     burst: str
 
 
-def piece(image: Seen) -> str:
-    """'track 137 ascending, burst 292320-IW2'; empty without a track."""
+def piece(image: TrackedImage) -> str:
+    """Return 'track 137 ascending, burst 292320-IW2'; empty without a track."""
     if image.track is None:
         return ""
     track = track_words(image.track, image.direction)
@@ -153,7 +153,7 @@ def piece(image: Seen) -> str:
 
 
 def track_words(track: int, direction: str) -> str:
-    """'track 137 ascending'."""
+    """Return 'track 137 ascending'."""
     number = f"{track:03d}"
     if direction == "ascending":
         return _("track %(number)s ascending") % {"number": number}
@@ -163,18 +163,18 @@ def track_words(track: int, direction: str) -> str:
 
 
 def tracks_in_words(tracks: Sequence[tuple[int, str]]) -> list[tuple[int, str]]:
-    """Tracks with their directions, in the reader's words."""
+    """Return tracks with their directions, in the reader's words."""
     return [(track, str(DIRECTION_WORDS.get(direction, direction))) for track, direction in tracks]
 
 
 def track_of_series(name: str) -> str:
-    """A series of a glacier is kept under the name of its track, 'track 137 ascending': the same for the reader."""
+    """Return 'track 137 ascending', the stored name of a glacier's series, in the reader's words."""
     known = _SERIES.fullmatch(name)
     return track_words(int(known[1]), known[2] or "") if known else name
 
 
 def data_set_name(name: str) -> str:
-    """The stored name of a data set, its parts in the reader's words; names of formats and codes stay.
+    """Return the stored name of a data set in the reader's words; names of formats and codes stay.
 
     name: 'Simulated velocity field, track 901 ascending, burst 0001', 'radar images of 2023-07-11 and 2023-07-23'.
     """
@@ -190,7 +190,7 @@ def _part_of_name(part: str) -> str:
 
 
 def platforms(first: str, last: str) -> str:
-    """'Sentinel-1A', 'Sentinel-1A, then Sentinel-1B'; 'not stated' where a file leaves it out."""
+    """Return 'Sentinel-1A', 'Sentinel-1A, then Sentinel-1B'; 'not stated' where a file leaves it out."""
     names = [PLATFORMS.get(name, name) or not_stated() for name in (first, last)]
     if names[0] == names[1]:
         return names[0]
@@ -199,22 +199,22 @@ def platforms(first: str, last: str) -> str:
 
 
 def not_stated() -> str:
-    """What a file leaves out."""
+    """Return the words for what a file leaves out."""
     return _("not stated")
 
 
 def polarisation(name: str) -> str:
-    """'VV: sent vertically, received vertically'."""
+    """Return 'VV: sent vertically, received vertically'."""
     return str(POLARISATIONS[name]) if name in POLARISATIONS else name or not_stated()
 
 
-def look(direction: str, side: str) -> str:
-    """'to the right of its path, roughly east'. direction: ascending flies to the north; side: right or left."""
+def look_side(direction: str, side: str) -> str:
+    """Return 'to the right of its path, roughly east'. direction: ascending flies north; side: right or left."""
     return str(LOOKS.get((direction, side)) or LOOKS["", side])
 
 
 def extent(west: float, south: float, east: float, north: float) -> str:
-    """'35.26° N to 35.29° N, 119.96° W to 119.93° W': the edges of a box, degrees."""
+    """Return '35.26° N to 35.29° N, 119.96° W to 119.93° W': the edges of a box, degrees."""
     # Translators: the edges of a box, "35.26° N to 35.29° N, 119.96° W to 119.93° W"
     return _("%(south)s to %(north)s, %(west)s to %(east)s") % {
         "south": latitude_label(south),
@@ -225,7 +225,7 @@ def extent(west: float, south: float, east: float, north: float) -> str:
 
 
 def size(rows: int, cols: int, posting_m: float) -> str:
-    """'6.0 × 4.5 km, 200 × 150 pixels': from west to east first."""
+    """Return '6.0 × 4.5 km, 200 × 150 pixels': from west to east first."""
     km = [pixels * posting_m / 1000 for pixels in (cols, rows)]
     digits = 0 if min(km) >= 100 else 1
     return _("%(width)s × %(height)s km, %(columns)s × %(rows)s pixels") % {
@@ -237,7 +237,7 @@ def size(rows: int, cols: int, posting_m: float) -> str:
 
 
 def result_sentences(task: str, statistics: Mapping[str, float], posting_m: float, days: int) -> list[str]:
-    """Statistics of a run in words, most important first; missing figures are left out."""
+    """Return statistics of a run in words, most important first; missing figures are left out."""
     known = statistics.get("known_share")
     if known == 0:
         return [_why_nothing(statistics, posting_m)]
@@ -250,7 +250,7 @@ def result_sentences(task: str, statistics: Mapping[str, float], posting_m: floa
 
 
 def _why_nothing(statistics: Mapping[str, float], posting_m: float) -> str:
-    """The reason that most of a result without values has."""
+    """Return the reason for most of a result without values."""
     likely = max(NO_VALUE, key=lambda name: statistics.get(f"{name}_share", 0.0))
     if not statistics.get(f"{likely}_share"):
         return _("It has no value for this pair: nothing in the two images could be matched.")
@@ -276,7 +276,7 @@ def _coherence(statistics: Mapping[str, float], posting_m: float, days: int) -> 
 
 
 def single_values(sigma: float) -> str:
-    """'Single values are uncertain by ± 9 percentage points.' sigma: of coherence, 0-1."""
+    """Return 'Single values are uncertain by ± 9 percentage points.'. sigma: of coherence, 0-1."""
     return _("Single values are uncertain by ± %(number)s percentage points.") % {"number": whole(100 * sigma)}
 
 
@@ -338,7 +338,7 @@ def _offsets(statistics: Mapping[str, float], posting_m: float, days: int) -> li
 
 
 def _shift(east_m: float, south_m: float) -> str:
-    """How the images lie on each other. The rows of a raster run to the south."""
+    """Return how the images lie on each other. The rows of a raster run to the south."""
     ways = [
         # Translators: %(direction)s is "to the south"
         _("%(number)s metres %(direction)s") % {"number": decimal(abs(metres), 1), "direction": toward(bearing_deg)}

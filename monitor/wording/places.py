@@ -33,32 +33,34 @@ def place_name(longitude: float, latitude: float, simulated: bool = False, near:
 
 
 def coordinates(longitude: float, latitude: float) -> str:
-    """Degrees with two decimals and letters: 19.41° N 99.08° W."""
+    """Return degrees with two decimals and letters: 19.41° N 99.08° W."""
     return f"{latitude_label(latitude)} {longitude_label(longitude)}"
 
 
 def latitude_label(latitude: float) -> str:
-    """'19.41° N'."""
+    """Return '19.41° N'."""
     words = pgettext("latitude", "%(degrees)s° N") if latitude >= 0 else pgettext("latitude", "%(degrees)s° S")
     return words % {"degrees": decimal(abs(latitude), 2)}
 
 
 def longitude_label(longitude: float) -> str:
-    """'99.08° W'."""
+    """Return '99.08° W'."""
     words = pgettext("longitude", "%(degrees)s° E") if longitude >= 0 else pgettext("longitude", "%(degrees)s° W")
     return words % {"degrees": decimal(abs(longitude), 2)}
 
 
 def country_near(longitude: float, latitude: float) -> str:
-    """The country at a place, or the nearest one within a degree; empty where there is none."""
+    """Return the country at a place, or the nearest one within a degree; empty where there is none."""
     names, tree = _countries()
     nearest = tree.query_nearest(Point(longitude, latitude), max_distance=NEAR_DEGREES)
     return names[int(nearest[0])] if nearest.size else ""
 
 
 def countries_named(text: str, limit: int) -> list[tuple[str, Bounds]]:
-    """Countries whose name has every word of the text as the beginning of one of its own, with the bounds of their
-    largest part; those that begin so first."""
+    """Return countries whose words begin with all words of the text, with the bounds of their largest part.
+
+    Those whose name begins with the text come first.
+    """
     key = search_key(text)
     if len(key) < 2:
         return []
@@ -71,12 +73,12 @@ def countries_named(text: str, limit: int) -> list[tuple[str, Bounds]]:
 
 
 def land_in(area: BaseGeometry) -> list[BaseGeometry]:
-    """The land of the offline basemap in an area, degrees."""
+    """Return the land of the offline basemap in an area, degrees."""
     return [shape for _name, shape in countries_in(area)]
 
 
 def countries_in(area: BaseGeometry) -> list[tuple[str, BaseGeometry]]:
-    """The same with the name of each part's country."""
+    """Return the land of the offline basemap in an area with the name of each part's country."""
     names, tree = _countries()
     found = tree.query(area, predicate="intersects")
     return [(names[index], tree.geometries[index].intersection(area)) for index in found]
@@ -105,7 +107,7 @@ def _countries() -> tuple[list[str], STRtree]:
 
 
 def atlas_arcs(world: dict[str, Any]) -> list[np.ndarray[Any, Any]]:
-    """Lines of the offline basemap, degrees.
+    """Return the lines of the offline basemap, degrees.
 
     TopoJSON: each arc is a chain of quantised steps (TopoJSON specification 1.0, section 2.1.2).
     """
@@ -147,12 +149,12 @@ TOWARD = (
 
 
 def compass(bearing_deg: float) -> str:
-    """'south-east': a bearing, clockwise from north, in words."""
+    """Return 'south-east': a bearing, clockwise from north, in words."""
     return str(COMPASS[_eighth(bearing_deg)])
 
 
 def toward(bearing_deg: float) -> str:
-    """'to the south-east': the way of something that moves."""
+    """Return 'to the south-east': the way of something that moves."""
     return str(TOWARD[_eighth(bearing_deg)])
 
 

@@ -33,7 +33,7 @@ OPTION_WORDS = {
 
 
 class Refusal(ValueError):
-    """What somebody wants and cannot have: what is wrong, and what to do (empty where the first line says it)."""
+    """Error that states what is wrong, and what to do (empty where the first line says it)."""
 
     status = 400
 
@@ -43,13 +43,13 @@ class Refusal(ValueError):
 
 
 class Missing(Refusal):
-    """What somebody asks for and is not there."""
+    """Refusal of what is not there."""
 
     status = 404
 
 
 def plain_words(line: str, where: str) -> str:
-    """A line for the command line in the words of a page. where: at which place one says more."""
+    """Return a line for the command line in the words of a page. where: at which place one says more."""
     return re.sub(
         r"\b(?:Add|Give|Use|Leave|Declare) --(\w+)(?: out)?[^.;]*",
         lambda match: f"{OPTION_WORDS.get(match[1], 'Add what is missing')} {where}",
@@ -67,18 +67,19 @@ FAULT = ("The request could not be answered.", "Try again later.")
 
 
 def problem_body(status: int, error: str, remedy: str) -> dict[str, Any]:
+    """Return the members of a problem (RFC 9457)."""
     detail = f"{error.rstrip('.')}. {remedy}".strip()
     members = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": detail}
     return members | {"error": error, "remedy": remedy}
 
 
 def problem(status: int, error: str, remedy: str = "") -> JsonResponse:
-    """What is wrong, and what to do about it."""
+    """Answer with what is wrong, and what to do about it."""
     return JsonResponse(problem_body(status, error, remedy), status=status, content_type=PROBLEM)
 
 
 def as_problem(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
-    """An error that carries no words for programs, with words; people who look with a browser keep their page."""
+    """Give an error that carries no words for programs words; people with a browser keep their page."""
     says_why = response.headers.get("Content-Type", "").startswith(PROBLEM)
     if response.status_code < 400 or says_why:
         return response
@@ -92,15 +93,15 @@ def as_problem(request: HttpRequest, response: HttpResponseBase) -> HttpResponse
     return answer
 
 
-View = Callable[..., HttpResponseBase]
+ViewFunction = Callable[..., HttpResponseBase]
 BIGGEST_KEY = 2**63 - 1  # largest key of a row in any table
 LONGEST_NUMBER = 20  # more digits than BIGGEST_KEY has
 HAIR_DEGREES = 5e-7  # half a unit of the last digit of published positions: 5 cm
 BOX_REMEDY = "Give bbox=west,south,east,north in degrees, for example bbox=5.9,45.8,10.5,47.8."
 
 
-def refusals_as_json(view: View) -> View:
-    """A view whose refusals become answers with status 400, or 404."""
+def refusals_as_json(view: ViewFunction) -> ViewFunction:
+    """Turn the refusals of a view into answers with status 400, or 404."""
 
     @wraps(view)
     def guarded(request: HttpRequest, *args: object, **kwargs: object) -> HttpResponseBase:
@@ -112,10 +113,10 @@ def refusals_as_json(view: View) -> View:
     return guarded
 
 
-def only_parameters(*known: str) -> Callable[[View], View]:
+def only_parameters(*known: str) -> Callable[[ViewFunction], ViewFunction]:
     """Make a view refuse unknown parameters, because the proxy caches an answer for each address."""
 
-    def decorate(view: View) -> View:
+    def decorate(view: ViewFunction) -> ViewFunction:
         @refusals_as_json
         @wraps(view)
         def guarded(request: HttpRequest, *args: object, **kwargs: object) -> HttpResponseBase:
@@ -136,7 +137,7 @@ def refuse_unknown(asked: QueryDict, known: Sequence[str]) -> None:
 
 
 def boxes(text: str) -> list[Bounds]:
-    """'west,south,east,north' in degrees; two boxes where west > east, over the 180th meridian. Raises Refusal."""
+    """Return 'west,south,east,north' in degrees; two boxes if west > east, over the 180th meridian. Raises Refusal."""
     parts = [(west, south, east, north) for west, south, east, north in _parts(text) if west < east and south < north]
     if not parts:
         raise Refusal("bbox is not a box on the earth", BOX_REMEDY)
@@ -185,7 +186,7 @@ def finite_numbers(text: str) -> list[float]:
 
 
 def whole_number(name: str, text: str, low: int, high: int) -> int:
-    """A number from low to high. Raises Refusal."""
+    """Return a number from low to high. Raises Refusal."""
     number = number_or_none(text, high)
     if number is not None and number >= low:
         return number
@@ -193,14 +194,14 @@ def whole_number(name: str, text: str, low: int, high: int) -> int:
 
 
 def choice(name: str, value: str, allowed: list[str]) -> str:
-    """The value, or empty. Raises Refusal for what is not among the allowed ones."""
+    """Return the value, or empty. Raises Refusal if it is not among the allowed ones."""
     if value and value not in allowed:
         raise Refusal(f"there is no {name} {value[:40]!r}", f"Give one of {', '.join(allowed)}.")
     return value
 
 
 def day(name: str, text: str) -> date | None:
-    """A day in ISO 8601; None for nothing. Raises Refusal."""
+    """Return a day in ISO 8601; None for nothing. Raises Refusal."""
     if not text:
         return None
     try:
@@ -210,7 +211,7 @@ def day(name: str, text: str) -> date | None:
 
 
 def moment(name: str, text: str) -> datetime | None:
-    """A day or a moment in ISO 8601, UTC where it names no zone; None for nothing. Raises Refusal."""
+    """Return a day or a moment in ISO 8601, UTC where it names no zone; None for nothing. Raises Refusal."""
     if not text:
         return None
     try:

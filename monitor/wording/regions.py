@@ -32,12 +32,14 @@ MARGIN_M = 200.0  # around an alert that somebody follows: its outline changes a
 
 
 class Region(NamedTuple):
+    """Outline with its name in words."""
+
     outline: MultiPolygon
     label: str
 
 
 def circle(longitude: float, latitude: float, distance_m: float, name: str = "") -> Region:
-    """Everything within a distance of a point. name: of the place, where it was found by it."""
+    """Return everything within a distance of a point. name: of the place, where it was found by it."""
     outline = disc(longitude, latitude, distance_m)
     # Translators: "2 km around 19.41° N 99.08° W"
     label = gettext("%(distance)s around %(place)s")
@@ -72,7 +74,7 @@ def uploaded(border: MultiPolygon, size_m2: float) -> Region:
 
 
 def drawn(text: str) -> Region:
-    """A drawn area, as GeoJSON: a Polygon or MultiPolygon, alone or as a Feature."""
+    """Return a drawn area from GeoJSON: a Polygon or MultiPolygon, alone or as a Feature. Raises Refusal."""
     try:
         content = json.loads(text, parse_constant=_refuse)
         content = content.get("geometry") or content
@@ -96,7 +98,7 @@ def drawn(text: str) -> Region:
 
 
 def administrative(outline: BaseGeometry, name: str) -> Region:
-    """All of an administrative region, its border a little wider where it has too many corners. Raises Refusal."""
+    """Return an administrative region, its border a little wider if it has too many corners. Raises Refusal."""
     size = area_of(outline) / 1e6
     if size > LARGEST_KM2:
         refusal = gettext("%(region)s has %(size)s km²; the limit is %(most)s km². Choose a smaller region within it.")
@@ -105,13 +107,13 @@ def administrative(outline: BaseGeometry, name: str) -> Region:
 
 
 def rectangle(west: float, south: float, east: float, north: float) -> str:
-    """A view of the map as GeoJSON, as if it had been drawn."""
+    """Return a view of the map as GeoJSON, as if it had been drawn."""
     corners = [[west, south], [east, south], [east, north], [west, north], [west, south]]
     return json.dumps({"type": "Polygon", "coordinates": [corners]})
 
 
 def around(area: BaseGeometry, label: str) -> Region:
-    """An area with a margin: the place of an alert that somebody follows."""
+    """Return an area with a margin: the place of an alert that somebody follows."""
     middle = area.representative_point()
     degrees_up = MARGIN_M / 111_000
     stretch = 1 / max(0.02, float(np.cos(np.radians(middle.y))))
@@ -120,7 +122,7 @@ def around(area: BaseGeometry, label: str) -> Region:
 
 
 def around_line(line: Sequence[tuple[float, float]], width_m: float) -> Region:
-    """A strip along a line through corners (longitude, latitude)."""
+    """Return a strip along a line through corners (longitude, latitude)."""
     middle = LineString(line).interpolate(0.5, normalized=True)
     local = local_system(middle.x, middle.y)
     metres = LineString(np.column_stack(transformer(4326, local).transform(*np.array(line, dtype=np.float64).T)))
@@ -131,7 +133,7 @@ def around_line(line: Sequence[tuple[float, float]], width_m: float) -> Region:
 
 
 def distance_label(distance_m: float) -> str:
-    """'200 m', '2 km', '2.5 km'."""
+    """Return '200 m', '2 km', '2.5 km'."""
     if distance_m < 1000:
         return f"{whole(distance_m)} m"
     tenths = round(distance_m / 100)
@@ -139,7 +141,7 @@ def distance_label(distance_m: float) -> str:
 
 
 def _refuse(constant: str) -> None:
-    """NaN and Infinity: Python reads them, JSON has none."""
+    """Refuse NaN and Infinity: Python reads them, JSON has none."""
     raise ValueError(constant)
 
 

@@ -79,7 +79,7 @@ PROPOSE_FORM = {  # of a confirmation that a second person has to agree to
 
 
 def state_label(state: str) -> str:
-    """'confirmed'; empty for the state before the first."""
+    """Return 'confirmed'; empty for the state before the first."""
     return str(STATE_LABELS[state][0]) if state else ""
 
 
@@ -113,12 +113,12 @@ CONFIRMED_WORDS = _("A specialist had confirmed the motion, its end is the compu
 
 
 def in_language(kept: str) -> str:
-    """A sentence that a row keeps in English, in the language of the reader; what people wrote stays as it is."""
+    """Translate a sentence that a row keeps in English; what people wrote stays as it is."""
     return gettext(kept) if kept else ""
 
 
 def step_reason(kept: str) -> str:
-    """Why an alert took a step, in the language of the reader. kept: as the row has it."""
+    """Return why an alert took a step, in the language of the reader. kept: as the row has it."""
     text, ended, _rest = kept.partition(CONFIRMED_BEFORE)
     for pattern, words in STEP_REASONS:
         if found := re.fullmatch(pattern, text):

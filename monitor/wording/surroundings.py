@@ -47,7 +47,7 @@ _AWAY = (
 
 
 def near_words(name: str, distance_m: float, bearing_deg: float) -> str:
-    """'3 km south of Aldwick'; the name alone within a kilometre. bearing_deg: seen from the place, from north."""
+    """Return '3 km south of Aldwick'; the name alone within a kilometre. bearing_deg: from the place, from north."""
     if distance_m < 1000:
         return name
     words = str(_AWAY[round(bearing_deg / 45.0) % 8]) % {"distance": whole(distance_m / 1000), "place": name}
@@ -57,7 +57,7 @@ def near_words(name: str, distance_m: float, bearing_deg: float) -> str:
 
 
 def where_sentence(near: str, region: str, country: str) -> str:
-    """'3 km south of Aldwick, in Westshore, Atlantis.'; empty where nothing is known."""
+    """Return '3 km south of Aldwick, in Westshore, Atlantis.'; empty where nothing is known."""
     inside = ", ".join(dict.fromkeys(part for part in (region, country) if part))
     if near and inside:
         # Translators: "3 km south of Aldwick, in Westshore, Atlantis."
@@ -68,7 +68,7 @@ def where_sentence(near: str, region: str, country: str) -> str:
 
 
 def mine_sentence(names: Sequence[str]) -> str:
-    """names: of the mines that the area touches, '' for one without a name."""
+    """Return the mines that an area touches. names: '' for one without a name."""
     if not names:
         return ""
     known = [name for name in names if name]
@@ -86,7 +86,7 @@ def mine_sentence(names: Sequence[str]) -> str:
 
 
 def glacier_sentence(glaciers: Sequence[tuple[str, str]]) -> str:
-    """glaciers: name ('' without one) and surge flag of those that the area touches."""
+    """Return the glaciers that an area touches. glaciers: name ('' without one) and surge flag."""
     if not glaciers:
         return ""
     parts = []
@@ -103,7 +103,10 @@ def glacier_sentence(glaciers: Sequence[tuple[str, str]]) -> str:
 
 
 def landslide_sentence(count: int, last: date | None, accuracy_m: float | None, more: bool = False) -> str:
-    """count: reported within 5 km; last, accuracy_m: of the latest one; more: there are more than were counted."""
+    """Return the landslides reported within 5 km. more: there are more than were counted.
+
+    last, accuracy_m: of the latest one.
+    """
     if not count:
         return ""
     several = more and count > 1
@@ -131,7 +134,7 @@ def _sure(accuracy_m: float | None) -> str:
 
 
 def ground_sentence(elevation_m: float, slope_deg: float, aspect_deg: float | None) -> str:
-    """aspect_deg: the way down, clockwise from north; None where there is no one way."""
+    """Return height and slope. aspect_deg: the way down, clockwise from north; None where there is no one way."""
     if elevation_m < 0:
         height = _("The ground lies about %(height)s m below sea level.") % {"height": whole(-elevation_m)}
     else:
@@ -154,7 +157,7 @@ def ground_sentence(elevation_m: float, slope_deg: float, aspect_deg: float | No
 
 
 def missing_sentence(kinds: Sequence[str]) -> str:
-    """What is not loaded, for those who run the service."""
+    """Return what is not loaded, for those who run the service."""
     if not kinds:
         return ""
     # Translators: a list of kinds of data; the command stays as it is
@@ -163,7 +166,7 @@ def missing_sentence(kinds: Sequence[str]) -> str:
 
 
 def _first_ones(parts: Sequence[str]) -> str:
-    """A list that is not too long."""
+    """Return a list that is not too long."""
     more = len(parts) - MOST_LISTED
     if more < 2:
         return listed(parts)

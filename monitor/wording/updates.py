@@ -1,4 +1,4 @@
-"""What has changed in an alert since it was last reported, in words. Pure."""
+"""Changes of an alert since it was last reported, in words. Pure."""
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, date, datetime, timedelta
@@ -33,7 +33,7 @@ SIGN_WAYS = {Sign.SINKING: SANK, Sign.RISING: ROSE}
 
 
 def change_sentences(kind: str, changes: Iterable[Change], reported_on: date) -> list[str]:
-    """What to say of each change, as `detection.rules.updates.Change` is stored. kind: of the alert now."""
+    """Return sentences for each change, as `detection.rules.updates.Change` is stored. kind: of the alert now."""
     day = day_words(reported_on)
     said = (_SENTENCES[Cause(change["cause"])](kind, change, day) for change in changes)
     return [" ".join(sentences) for sentences in said if sentences]
@@ -114,7 +114,7 @@ def _finished(kind: str, change: Change, day: str) -> list[str]:
 
 
 def _nothing(kind: str, change: Change, day: str) -> list[str]:
-    """The words of the step suffice."""
+    """Return nothing: the words of the step suffice."""
     return []
 
 
@@ -152,7 +152,7 @@ _SENTENCES: dict[Cause, Callable[[str, Change, str], list[str]]] = {
 
 
 def preview_sentence(mails: int, years: int, records_begin: datetime | None) -> str:
-    """What a subscription would have brought in that many years, two or more, and since when there are records."""
+    """Return the mails that a subscription would have brought in two or more years, and when records begin."""
     if mails:
         # Translators: %(years)s is 2 or more
         sentence = ngettext(

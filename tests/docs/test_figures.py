@@ -20,10 +20,11 @@ def test_every_table_is_what_its_results_say(path):
     assert figures.renewed(text, figures.tables()) == text, "run scripts/figures"
 
 
-def test_every_table_is_shown_and_every_result_is_used():
+def test_documents_show_known_tables_and_the_workbench_has_labels_for_every_result():
+    """A table that no document shows names the metrics of its results on the workbench, which shows them all."""
     shown = {name for path in figures.documents() for _, name, _ in figures.BLOCK.findall(path.read_text())}
     used = {result for table in figures.tables().values() for result in table["results"]}
-    assert shown == set(figures.tables())
+    assert shown <= set(figures.tables())
     assert used == {path.stem for path in FILES}
 
 

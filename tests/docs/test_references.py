@@ -64,7 +64,7 @@ def test_every_link_leads_somewhere(document):
 
 @by_document
 def test_every_command_exists(document):
-    known = {path.stem for path in ROOT.glob("*/management/commands/*.py")} | OF_DJANGO
+    known = {path.stem for path in ROOT.glob("**/management/commands/*.py")} | OF_DJANGO
     assert set(COMMAND.findall(document.read_text())) - known == set()
 
 

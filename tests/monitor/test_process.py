@@ -13,10 +13,10 @@ from ingest.locks import Lock, try_locked
 from monitor import broker
 from monitor.beat import LOOK_AGAIN_SECONDS
 from monitor.celery import app
-from monitor.management.commands import prepare
 from monitor.operations.health.condition import Wrong
 from monitor.operations.health.process import beat_sign
 from monitor.operations.health.signs import sign_ages
+from monitor.operations.management.commands import prepare
 from monitor.schedule import BEAT_SCHEDULE
 from tests.waiting import HANG_SECONDS
 

@@ -25,7 +25,7 @@ from ml.models import GroundEvent, Prediction, Run
 from monitor.models.subscriptions import Membership
 from monitor.subscribers.organisations import services as organisation_services
 from monitor.subscribers.subscriptions import tokens
-from monitor.subscribers.subscriptions.feed_keys import feeds_open
+from monitor.subscribers.subscriptions.tokens import feeds_open
 from monitor.web.roles import ADMINISTRATORS, OPERATORS, PUBLISHERS, VIEWERS
 from tests.makers import basemaps
 from tests.makers import glaciers as made_glaciers

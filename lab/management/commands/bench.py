@@ -6,7 +6,7 @@ from pathlib import Path
 
 from django.core.management.base import BaseCommand, CommandParser
 
-from monitor.operations.database.roles import as_owner
+from monitor.operations.database.rights import as_owner
 
 NAMES = (
     "coherence",

@@ -67,9 +67,11 @@ def standing_out(
     own: slice = slice(None),
     noise_mm_yr: float = CELL_NOISE_MM_YR,
 ) -> Float32:
-    """(PLANES, rows, cols): amplitude of a bowl of RADII_CELLS at each place over its standard deviation, + as the
-    rate; the delay's strength as its index in STRENGTHS, from FIRST_STRENGTH; and the likelihood ratio of the likeliest
-    bowl of any radius to none, as the root of twice its logarithm: standard deviations too, no less than the scores'.
+    """Compute how far a bowl at each place stands out of the atmosphere, (PLANES, rows, cols).
+
+    The planes: amplitude of a bowl of RADII_CELLS at each place over its standard deviation, + as the rate; the delay's
+    strength as its index in STRENGTHS, from FIRST_STRENGTH; and the likelihood ratio of the likeliest bowl of any
+    radius to none, as the root of twice its logarithm: standard deviations too, no less than the scores'.
 
     velocity: (rows, cols), mm/yr, NaN unknown; height_m: NaN unknown, None without heights; own: the rows
     that are answered for, from a whole multiple of ALIGN_CELLS on; noise: standard deviation of one cell's rate. 0
@@ -112,7 +114,7 @@ def _sums(values: NDArray[np.floating]) -> Float64:
 
 
 def _of_block(squares: Squares, row: int, col: int, square_m: float, variance: float) -> Float32:
-    """(PLANES, BLOCK, BLOCK)."""
+    """Compute the planes of a block, (PLANES, BLOCK, BLOCK)."""
     window = tuple(slice(max(0, at - MARGIN), at + BLOCK + MARGIN) for at in (row, col))
     part = Squares(*(plane[window] for plane in squares))
     seen = part.weight > LEAST_WEIGHT
@@ -135,19 +137,19 @@ def _of_block(squares: Squares, row: int, col: int, square_m: float, variance: f
 
 
 def _left(known: Float64) -> Float64:
-    """What a plain fit of what goes free leaves of the rate, mm/yr, (n,). known: (k + 1, n)."""
+    """Return what a plain fit of the free terms leaves of the rate, mm/yr, (n,). known: (k + 1, n)."""
     *free, rate = known
     terms = np.stack(free, axis=1)
     return np.asarray(rate - terms @ np.linalg.lstsq(terms, rate, rcond=None)[0])
 
 
 def _lag_m(square_m: float) -> float:
-    """Step of the distances that are distinguished: LAG_M, wider where the cells are wider than it."""
+    """Return the step of distances: LAG_M, wider where the cells are wider than it."""
     return max(LAG_M, square_m / SQUARE_CELLS)
 
 
 def _lags(down: Float64, right: Float64, lag_m: float) -> NDArray[np.int32]:
-    """(n, n): distances in parts of a lag. In float64: many distances lie halfway between two."""
+    """Return distances in parts of a lag, (n, n). In float64: many distances lie halfway between two."""
     down, right = down * (FINER / lag_m), right * (FINER / lag_m)
     square, one = down**2 + right**2, np.ones_like(down)
     apart = np.stack([square, one, -2 * down, -2 * right], axis=1) @ np.stack([one, square, down, right])
@@ -155,7 +157,10 @@ def _lags(down: Float64, right: Float64, lag_m: float) -> NDArray[np.int32]:
 
 
 def _bowls(down: Float64, right: Float64, square_m: float) -> Float32:
-    """(radii * BLOCK * BLOCK, n): bowls of 1 mm/yr around the squares of a block. down, right: from its middle, m."""
+    """Return bowls of 1 mm/yr around the squares of a block, (radii * BLOCK * BLOCK, n).
+
+    down, right: from its middle, m.
+    """
     middle = (np.arange(BLOCK) + 0.5 - BLOCK / 2) * square_m
     radii_m = np.array(RADII_CELLS)[:, None, None, None] * (square_m / SQUARE_CELLS)
     away = np.subtract.outer(middle, np.stack([down, right])) / radii_m
@@ -164,8 +169,10 @@ def _bowls(down: Float64, right: Float64, square_m: float) -> Float32:
 
 
 class _Fit(NamedTuple):
-    """Of one delay. delay: its covariance (n, n) at strength 1; at: its strength among STRENGTHS; root: (n, n), of the
-    whole covariance, lower; known: (k + 1, n), over that root; normal: (k + 1, k + 1), products of `known`.
+    """Fit of one delay.
+
+    delay: its covariance (n, n) at strength 1; at: its strength among STRENGTHS; root: (n, n), of the whole covariance,
+    lower; known: (k + 1, n), over that root; normal: (k + 1, k + 1), products of `known`.
     """
 
     delay: Float32
@@ -177,7 +184,7 @@ class _Fit(NamedTuple):
 
 
 def _likeliest(lags: NDArray[np.int32], lag_m: float, noise: Float64, known: Float32) -> _Fit:
-    """The fit at the likeliest strength of the first of SPECTRA, or of another that is likelier.
+    """Fit the likeliest strength of the first of SPECTRA, or of another that is likelier.
 
     lags: (n, n); noise: (n,), variance; known: (k + 1, n), what goes free, then the rate. Which other is tried at all,
     every other square tells where there are many.
@@ -197,7 +204,7 @@ def _likeliest(lags: NDArray[np.int32], lag_m: float, noise: Float64, known: Flo
 
 
 def _strongest(delay: Float32, noise: Float64, known: Float32, best: _Fit) -> _Fit:
-    """From a fit on while the likelihood, which has one summit along STRENGTHS, rises. delay: (n, n), at strength 1."""
+    """Fit stronger delays while the likelihood rises, which has one summit. delay: (n, n), at strength 1."""
     began = best.at
     for way in (-1, 1):
         while 0 <= best.at + way < len(STRENGTHS):
@@ -225,7 +232,7 @@ def _fit(at: int, delay: Float32, noise: Float64, known: Float32) -> _Fit:
 
 
 def _scores(fit: _Fit, bowls: Float32) -> Float32:
-    """(radii, BLOCK, BLOCK)."""
+    """Return the scores of bowls, (radii, BLOCK, BLOCK)."""
     of_bowls = lapack.strtrs(fit.root, bowls.T, lower=1)[0].T
     taken = fit.known @ of_bowls.T
     taken, score = taken[:-1], taken[-1]
@@ -236,7 +243,10 @@ def _scores(fit: _Fit, bowls: Float32) -> Float32:
 
 
 def _likelihood_ratio(fit: _Fit, scores: Float32, noise: Float64, known: Float32, bowls: Float32) -> Float32:
-    """(1, BLOCK, BLOCK), see `standing_out`: with ever weaker delay, while any bowl grows likelier. scores: at fit."""
+    """Return the likelihood ratio of `standing_out`, (1, BLOCK, BLOCK). scores: at fit.
+
+    It is with ever weaker delay, while any bowl grows likelier.
+    """
     gain = np.square(scores)
     for at in reversed(range(fit.at)):
         other = _fit(at, fit.delay, noise, known)
@@ -249,7 +259,7 @@ def _likelihood_ratio(fit: _Fit, scores: Float32, noise: Float64, known: Float32
 
 @cache
 def _covariance(lag_m: float, below: float, above: float) -> Float32:
-    """Of the delay, semivariance 1 at KNEE_M, by distance in parts of a lag; only differences count."""
+    """Return the delay's covariance, semivariance 1 at KNEE_M, by distance in lags; only differences count."""
     size = 2 * LAGS
     frequency = np.hypot(np.fft.fftfreq(size, lag_m)[:, None], np.fft.rfftfreq(size, lag_m))
     frequency[0, 0] = np.inf

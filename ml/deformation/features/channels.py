@@ -42,12 +42,12 @@ class TrackCells(NamedTuple):
 
 
 def background_of(grid: RobustGrid) -> float:
-    """The rate that counts as still in a whole product, mm/yr: measured once, not block by block."""
+    """Return the rate that counts as still in a whole product, mm/yr: measured once, not block by block."""
     return still_ground(grid.velocity_mm_yr, grid_noise(grid), STILL_WITHIN_MM_YR).rate_mm_yr
 
 
 def grid_noise(grid: RobustGrid) -> float:
-    """Standard deviation of one cell's rate, mm/yr: as cells show it, less where points or dates say that it is motion.
+    """Return the standard deviation of a cell's rate, mm/yr: as cells show it, less where points or dates show motion.
 
     0 where it is unknown.
     """
@@ -56,7 +56,7 @@ def grid_noise(grid: RobustGrid) -> float:
 
 
 def noise_scale(noises_mm_yr: Sequence[float]) -> float:
-    """How many times noisier a product is than what a network bears, 1 at least. noises: `grid_noise` of each.
+    """Return how many times noisier a product is than a network bears, 1 at least. noises: `grid_noise` of each.
 
     A product of a few months errs by more than the 2 mm/yr at which motion is drawn; its rates are looked at in units
     so much larger.
@@ -65,18 +65,19 @@ def noise_scale(noises_mm_yr: Sequence[float]) -> float:
 
 
 def usable_noise(noise_mm_yr: float) -> float:
-    """The noise of one cell's rate within what `surroundings` can make use of, mm/yr. noise: 0 where unknown."""
+    """Limit the noise of one cell's rate to what `surroundings` can use, mm/yr. noise: 0 where unknown."""
     return float(np.clip(noise_mm_yr or TRAINING_NOISE_MM_YR, *LIKELY_NOISE_MM_YR))
 
 
 def cell_noise_of(velocity: Float32) -> float:
-    """The same of cells (rows, cols), of which nothing else is known."""
+    """Return the usable noise of one cell's rate, mm/yr, from rates (rows, cols) alone."""
     return usable_noise(cell_noise(velocity))
 
 
 def shown(tracks: list[TrackCells], way: str = "none", gain: float | None = None) -> list[Float32] | None:
-    """What stands in the first channel of each track: rates with the gaps filled in that `way` (a name in FILLS), or
-    their phase at a gain; None for the rates as they are.
+    """Return the first channel of each track: rates with gaps filled, or their phase; None for the rates as they are.
+
+    way: how gaps are filled, a name in FILLS; gain: of the phase.
     """
     if way == "none" and gain is None:
         return None
@@ -85,15 +86,17 @@ def shown(tracks: list[TrackCells], way: str = "none", gain: float | None = None
 
 
 def phases(tracks: Sequence[TrackCells], gains: Sequence[int]) -> Tensor:
-    """(tracks, gains, rows, cols) float32: the rates' phase at each gain, 0 where unknown."""
+    """Return the rates' phase at each gain, (tracks, gains, rows, cols) float32, 0 where unknown."""
     planes = [[overwrapped(FILLS["none"](track.velocity_mm_yr), gain) for gain in gains] for track in tracks]
     return torch.from_numpy(np.asarray(planes, dtype=np.float32))
 
 
 def channels(tracks: list[TrackCells], filled: list[Float32] | None = None) -> Tensor:
-    """(tracks, CHANNELS, rows, cols) float32: rate (0 where unknown, or as filled), weight of the plain mean, known,
-    points, spread, distance; rate of points not despiked; planes of `surroundings`, but FOR_THRESHOLDS. A network of
-    fewer channels takes the first of them.
+    """Build the input channels of one or more tracks, (tracks, CHANNELS, rows, cols) float32.
+
+    The channels: rate (0 where unknown, or as filled), weight of the plain mean, known, points, spread, distance; rate
+    of points not despiked; planes of `surroundings`, but FOR_THRESHOLDS. A network of fewer channels takes the first of
+    them.
     """
     shape = tracks[0].velocity_mm_yr.shape
     shown = torch.zeros((len(tracks), CHANNELS, *shape))

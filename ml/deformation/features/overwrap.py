@@ -17,12 +17,12 @@ YEARS = 5.0  # of a national product's release
 
 
 def wrap(phase_rad: Float32) -> Float32:
-    """To [−π, π), float32, NaN stays."""
+    """Wrap to [−π, π), float32, NaN stays."""
     return np.asarray((phase_rad + np.float32(math.pi)) % np.float32(2 * math.pi) - np.float32(math.pi), np.float32)
 
 
 def overwrapped(velocity_mm_yr: Float32, gain: float, years: float = YEARS) -> Float32:
-    """Phase (rows, cols), rad in [−π, π), of gain times the displacement velocity · years (+ toward the satellite).
+    """Return the phase of gain times the displacement velocity · years (+ toward the satellite), rad in [−π, π).
 
     At gain 1 half a wavelength, 27.75 mm, is one fringe.
     """

@@ -19,7 +19,7 @@ LEAST_WEIGHT = 1e-3
 
 
 def relief(velocity: Float32, height_m: Float32, cell_m: float) -> Float32:
-    """(3, rows, cols): height above its surroundings, 100 m; slope, m/m; the rate that goes with height, mm/yr.
+    """Return height over the surroundings, 100 m; slope, m/m; the rate that goes with height, mm/yr: (3, rows, cols).
 
     velocity: (rows, cols), mm/yr against the product's background; height_m: mean of each cell's points; NaN unknown.
     """
@@ -33,13 +33,13 @@ def relief(velocity: Float32, height_m: Float32, cell_m: float) -> Float32:
 
 
 def _means(known: NDArray[np.bool_], size: int, *planes: Float32) -> list[Float32]:
-    """Mean of what is known (zero elsewhere) in a square window, of each plane."""
+    """Average what is known (zero elsewhere) in a square window, of each plane."""
     share = np.maximum(ndimage.uniform_filter(known.astype(np.float32), size, mode="constant"), 1 / size**2)
     return [ndimage.uniform_filter(plane, size, mode="constant") / share for plane in planes]
 
 
 def _slope(height: Float32, known: NDArray[np.bool_]) -> Float32:
-    """Rise per cell of heights smoothed over the gaps, m."""
+    """Return the rise per cell of heights smoothed over the gaps, m."""
     weight = ndimage.gaussian_filter(known.astype(np.float32), SMOOTH_CELLS, mode="constant")
     smooth = ndimage.gaussian_filter(height, SMOOTH_CELLS, mode="constant") / np.maximum(weight, LEAST_WEIGHT)
     if min(height.shape) < 2:
@@ -48,7 +48,7 @@ def _slope(height: Float32, known: NDArray[np.bool_]) -> Float32:
 
 
 def _with_height(height: Float32, velocity: Float32, known: NDArray[np.bool_]) -> Float32:
-    """What a line through rates and heights of WIDE_CELLS around gives at a cell's height, mm/yr."""
+    """Return the rate at each cell's height by a line through rates and heights of WIDE_CELLS around, mm/yr."""
     rate = np.where(known, np.clip(velocity, -FASTEST_MM_YR, FASTEST_MM_YR), 0).astype(np.float32)
     mean_height, mean_rate, square, product = _means(known, WIDE_CELLS, height, rate, height**2, height * rate)
     variance = square - mean_height**2

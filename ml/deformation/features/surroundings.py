@@ -43,8 +43,10 @@ def surroundings(
     cell_m: float,
     noise_mm_yr: float = CELL_NOISE_MM_YR,
 ) -> Float32:
-    """(PLANES, rows, cols): of `relief`; differences of means, mm/yr; the same over their scatter; of `atmosphere`; of
-    `unusual`. 0 unknown.
+    """Describe the surroundings of each cell, (PLANES, rows, cols).
+
+    The planes: of `relief`; differences of means, mm/yr; the same over their scatter; of `atmosphere`; of `unusual`. 0
+    unknown.
 
     velocity: (rows, cols), mm/yr against the product's background, NaN unknown; height_m: mean of each cell's points,
     NaN unknown, None without heights; noise: standard deviation of one cell's rate.
@@ -64,7 +66,7 @@ class Ground(NamedTuple):
     noise_mm_yr: float
 
     def around(self, own: slice, reach: int) -> tuple[Ground, slice]:
-        """These rows and `reach` on both sides of them, and where they lie therein."""
+        """Return these rows with `reach` on both sides of them, and where they lie therein."""
         first = max(0, own.start - reach)
         seen = slice(first, own.stop + reach)
         height = None if self.height_m is None else self.height_m[seen]
@@ -87,14 +89,14 @@ class Ahead:
         cell_m: float,
         noise_mm_yr: float = CELL_NOISE_MM_YR,
     ) -> Float32:
-        """As `surroundings`; nothing is in it before `wait`."""
+        """Compute as `surroundings`; nothing is in the result before `wait`."""
         planes = np.zeros((PLANES, *velocity.shape), dtype=np.float32)
         self._grounds.append((Ground(velocity, n_points, height_m, cell_m, noise_mm_yr), planes))
         return planes
 
     @contextmanager
     def working(self) -> Iterator[None]:
-        """In this block threads are running; what has not begun at its end is left."""
+        """Run the threads for this block; work that has not begun at its end is dropped."""
         rows = max(len(ground.velocity) for ground, _ in self._grounds)
         pool = ThreadPoolExecutor(THREADS)
         try:
@@ -106,7 +108,7 @@ class Ahead:
             pool.shutdown(cancel_futures=True)
 
     def wait(self, row: int) -> None:
-        """Until all rows before this one are filled; raises what went wrong in them."""
+        """Wait until all rows before this one are filled; raises what went wrong in them."""
         for first, strip in self._strips:
             if first < row:
                 strip.result()
@@ -121,7 +123,7 @@ def _fill(ground: Ground, planes: Float32, own: slice) -> None:
 
 
 def _of_means(ground: Ground) -> Iterator[Float32]:
-    """All planes but those of `atmosphere`, one after the other."""
+    """Yield all planes but those of `atmosphere`, one after the other."""
     velocity, n_points, height_m, cell_m, _ = ground
     nothing = np.zeros((OF_HEIGHTS, *velocity.shape), dtype=np.float32)
     of_heights = nothing if height_m is None else relief(velocity, height_m, cell_m)
@@ -145,7 +147,7 @@ def _sum(values: Float32, window: int) -> Float32:
 
 
 def _against_wider(rate: Float32, weight: Float32, known: NDArray[np.bool_], window: int) -> Float32:
-    """Weighted mean in a window less that in a wider one; 0 where too little is known. rate: times weight."""
+    """Return the weighted mean in a window less that in a wider one; 0 if too little is known. rate: times weight."""
     near, wide = _sum(weight, window), _sum(weight, WIDER * window)
     difference = _sum(rate, window) / np.maximum(near, 1e-3) - _sum(rate, WIDER * window) / np.maximum(wide, 1e-3)
     return np.where(known & (near >= FEWEST), difference, np.float32(0))

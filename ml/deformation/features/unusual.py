@@ -14,7 +14,7 @@ ABSOLUTE_TO_SIGMA = 1.2533  # mean absolute value of a normal distribution to it
 
 
 def unusual(velocity: Float32, n_points: NDArray[np.integer]) -> Float32:
-    """(rows, cols), from 0: the largest mean rate in any window of WINDOWS_CELLS over its limit; 0 where unknown.
+    """Return the largest mean rate in any window of WINDOWS_CELLS over its limit, (rows, cols); 0 where unknown.
 
     The limit is LEAST_MM_YR, or SPREADS of the spread within SPREAD_CELLS where that is more. velocity: (rows, cols),
     mm/yr against the product's background, NaN unknown.
@@ -30,7 +30,7 @@ def unusual(velocity: Float32, n_points: NDArray[np.integer]) -> Float32:
 
 
 def _mean(rate: Float32, weight: Float32, known: NDArray[np.bool_], size: int) -> Float32:
-    """Its absolute value, 0 where unknown. rate: times weight."""
+    """Return the absolute value of the mean rate, 0 where unknown. rate: times weight."""
     total, weights = (_average(each, size) * size**2 for each in (rate, weight))
     enough = known & (weights > min(FEWEST_SHARE * size**2, FEWEST_WEIGHT))
     return np.where(enough, np.abs(total) / np.maximum(weights, 1e-6), 0).astype(np.float32)

@@ -47,6 +47,8 @@ class MatchedFilterConfig:
 
 @dataclass(frozen=True)
 class ThresholdConfig:
+    """Settings of the velocity threshold."""
+
     rate_mm_yr: float = 4.5
     width_mm_yr: float = 1.0
 
@@ -96,7 +98,7 @@ def matched_filter(grid: VelocityGrid, config: MatchedFilterConfig | None = None
 
 
 def background_and_noise(velocity_mm_yr: Float32, still_within_mm_yr: float) -> tuple[float, float]:
-    """What counts as still, and the standard deviation of a single cell, from its neighbours; both mm/yr.
+    """Return the rate that counts as still and the standard deviation of a cell, from its neighbours; both mm/yr.
 
     Still is the median of the cells near zero: in a plain that sinks as a whole, its usual rate, and places in it stand
     out of that. The network has `still_ground`.
@@ -115,7 +117,7 @@ def _neighbour_noise(velocity_mm_yr: Float32) -> float:
 
 
 def cell_noise(velocity_mm_yr: Float32) -> float:
-    """Standard deviation of one cell's rate, mm/yr, from second differences: a slope of the rates does not count.
+    """Return the standard deviation of a cell's rate, mm/yr, from second differences, which cancel slopes.
 
     0 where too few cells stand three in a row.
     """
@@ -125,12 +127,12 @@ def cell_noise(velocity_mm_yr: Float32) -> float:
 
 
 def _spread(values: NDArray[np.floating]) -> float:
-    """Robust standard deviation about zero-centred values; 0 where there are too few."""
+    """Return the robust standard deviation about zero-centred values; 0 where there are too few."""
     return float(MAD_TO_SIGMA * np.median(np.abs(values - np.median(values)))) if values.size >= 10 else 0.0
 
 
 def weighted_mean(residual: Float32, weight: Float32, sigma_cells: float) -> tuple[Float32, Float32]:
-    """Mean under a Gaussian of sigma_cells and the number of independent cells under it; both (rows, cols)."""
+    """Return the mean under a Gaussian of sigma_cells and the independent cells under it; both (rows, cols)."""
     total, weights = _gaussian(residual * weight, sigma_cells), _gaussian(weight, sigma_cells)
     squares = _gaussian(weight**2, sigma_cells / float(np.sqrt(2)))
     known = weights > 1e-6
@@ -149,13 +151,13 @@ def _gaussian(values: Float32, sigma_cells: float) -> Float32:
 
 
 def logistic(x: NDArray[np.floating]) -> NDArray[np.floating]:
-    """1 / (1 + e^−x)."""
+    """Return 1 / (1 + e^−x)."""
     p: NDArray[np.floating] = 1 / (1 + np.exp(-np.clip(x, -30, 30)))
     return p
 
 
 def split_by_sign(probability: NDArray[np.floating], rate: Float32, background: float, sigma: float) -> DeformationMaps:
-    """Maps of a detector that knows how sure it is and how fast the ground moves; unknown where the rate is NaN."""
+    """Split a detector's probability by the sign of its rate; unknown where the rate is NaN."""
     unknown = np.isnan(rate)
     p = np.where(unknown, np.nan, probability).astype(np.float32)
     away = np.where(rate < 0, p, 0).astype(np.float32)

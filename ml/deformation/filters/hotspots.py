@@ -16,7 +16,9 @@ from ml.statistics.robust import MAD_TO_SIGMA
 
 @dataclass(frozen=True)
 class AdaConfig:
-    """sigmas: a point is active beyond so many standard deviations of the map; fewest: active points of one sign within
+    """Settings of active areas.
+
+    sigmas: a point is active beyond so many standard deviations of the map; fewest: active points of one sign within
     influence_m, itself included. quality_at_half: quality index (see `active_areas`) where probability is one half.
     """
 
@@ -48,7 +50,7 @@ class Neighbours(NamedTuple):
 
 
 def active_areas(points: PointCloud, grid: VelocityGrid, config: AdaConfig | None = None) -> DeformationMaps:
-    """Clusters of active points after the manner of ADAfinder (Barra et al. 2017, doi 10.3390/rs9101002).
+    """Find clusters of active points after the manner of ADAfinder (Barra et al. 2017, doi 10.3390/rs9101002).
 
     A point is active where its rate is more than sigmas standard deviations (robust, of the whole map) from the
     background, and stays so where at least `fewest` active points of its sign lie within influence_m. Quality index
@@ -72,7 +74,7 @@ def active_areas(points: PointCloud, grid: VelocityGrid, config: AdaConfig | Non
 
 
 def _neighbours(points: PointCloud, z: Float64, config: AdaConfig) -> Neighbours:
-    """Counted for active points only; zero for all others."""
+    """Count the neighbours of active points; zero for all others."""
     at = np.column_stack([points.x, points.y])
     n_active, n_all = np.zeros(z.size, dtype=np.int64), np.zeros(z.size, dtype=np.int64)
     z_sum = np.zeros(z.size)
@@ -94,13 +96,13 @@ def _neighbours(points: PointCloud, z: Float64, config: AdaConfig) -> Neighbours
 
 
 def _into_gaps(score: Float32, grid: VelocityGrid) -> Float32:
-    """A cell without points takes the highest score of the cells around it."""
+    """Fill each cell without points with the highest score of the cells around it."""
     around = ndimage.maximum_filter(score, size=3)
     return np.where(grid.n_points > 0, score, around).astype(np.float32)
 
 
 def _nearest_rate(grid: VelocityGrid, background: float) -> Float32:
-    """Rate against the background of the nearest cell that has one, NaN more than 200 m away."""
+    """Return the rate against the background of the nearest known cell, NaN more than 200 m away."""
     away, (row, col) = ndimage.distance_transform_edt(np.isnan(grid.velocity_mm_yr), return_indices=True)
     rate: Float32 = (grid.velocity_mm_yr[row, col] - background).astype(np.float32)
     rate[away * grid.cell_m > 200.0] = np.nan
@@ -108,7 +110,7 @@ def _nearest_rate(grid: VelocityGrid, background: float) -> Float32:
 
 
 def getis_ord(grid: VelocityGrid, config: GetisOrdConfig | None = None) -> DeformationMaps:
-    """Hot and cold spots by Gi* with binary weights (Ord & Getis 1995, doi 10.1111/j.1538-4632.1995.tb00912.x).
+    """Find hot and cold spots by Gi*, binary weights (Ord & Getis 1995, doi 10.1111/j.1538-4632.1995.tb00912.x).
 
     Gi* = (Σ w·x − x̄·Σ w) / (s·√((n·Σ w² − (Σ w)²)/(n − 1))) over the n cells that have a rate, with their mean x̄ and
     standard deviation s. Rates of one product are correlated in space, so |Gi*| of still ground is far beyond that of

@@ -15,7 +15,9 @@ ZERO_OFF_MM_YR = 2.0  # by which products' zeros differ from still ground, stand
 
 
 class StillGround(NamedTuple):
-    """rate_mm_yr: what counts as still; share: of the known cells that stand at it, 0 where the product's zero is kept
+    """Level of still ground.
+
+    rate_mm_yr: what counts as still; share: of the known cells that stand at it, 0 where the product's zero is kept
     because too few stand still.
     """
 
@@ -24,7 +26,7 @@ class StillGround(NamedTuple):
 
 
 def still_ground(velocity_mm_yr: Float32, noise_mm_yr: float, within_mm_yr: float) -> StillGround:
-    """The rate of the ground that stands still, of cells (rows, cols), NaN unknown.
+    """Estimate the rate of still ground from cells (rows, cols), NaN unknown.
 
     Still is the median of the cells near zero (a product's reference is never far from it), so that a scene of which
     most sinks keeps its zero. Where these do not stand together as still ground does, it is the level at which most
@@ -51,7 +53,7 @@ def still_ground(velocity_mm_yr: Float32, noise_mm_yr: float, within_mm_yr: floa
 
 
 def assumed(still_share: float | None) -> str | None:
-    """What rates are taken against, in a sentence, where little of a product's view stands still; else nothing."""
+    """Return a sentence on the reference that rates are taken against, where little ground is still; else None."""
     if still_share is None or still_share >= MOSTLY_STILL:
         return None
     if not still_share:

@@ -28,6 +28,7 @@ class VelocityGrid(NamedTuple):
 
     @property
     def cell_m(self) -> float:
+        """Size of a cell, metres."""
         return float(self.transform.a)
 
 
@@ -53,6 +54,7 @@ class RobustGrid(NamedTuple):
 
     @property
     def cell_m(self) -> float:
+        """Size of a cell, metres."""
         return float(self.transform.a)
 
 
@@ -77,7 +79,7 @@ def assign_cells(x: Float64, y: Float64, cell_m: float = CELL_M) -> Cells:
 
 
 def grid_median(points: PointCloud, cell_m: float | None = None) -> VelocityGrid:
-    """Median velocity of the points of each cell. cell_m: 100 m, or the posting where that is wider."""
+    """Return the median velocity of the points of each cell. cell_m: 100 m, or the posting where that is wider."""
     size = cell_m or max(CELL_M, float(np.ceil(points.posting_m or 0.0)))
     cells = assign_cells(points.x, points.y, size)
     velocity, counts = cell_median(cells, points.velocity_mm_yr)
@@ -113,14 +115,14 @@ def _heights(cells: Cells, points: PointCloud) -> Float32 | None:
 
 
 def distance_to_points_m(occupied: NDArray[np.bool_], cell_m: float) -> Float32:
-    """From each cell's middle to that of the nearest occupied one, (rows, cols), m; infinite where there is none."""
+    """Return the distance from each cell's middle to that of the nearest occupied one, (rows, cols), m."""
     if not occupied.any():
         return np.full(occupied.shape, np.inf, dtype=np.float32)
     return np.asarray(ndimage.distance_transform_edt(~occupied) * cell_m, dtype=np.float32)
 
 
 def cell_median(cells: Cells, values: Float32) -> tuple[Float32, NDArray[np.int32]]:
-    """Median of each cell's values (n,), NaN where a cell is empty, and their number; both (rows, cols).
+    """Return the median of each cell's values (n,), NaN where it is empty, and their number; both (rows, cols).
 
     Cell and value are sorted as one whole number, many times faster than by two keys. NaN is the largest value.
     """
@@ -137,19 +139,22 @@ def cell_median(cells: Cells, values: Float32) -> tuple[Float32, NDArray[np.int3
 
 
 def _rank(values: Float32) -> NDArray[np.uint32]:
-    """Whole numbers that ascend as the values do: the bits of floats do so once those below zero are turned over."""
+    """Return whole numbers that ascend as the values do.
+
+    The bits of floats do so once those below zero are turned over.
+    """
     bits = np.where(np.isnan(values), np.float32(np.nan), values).astype(np.float32).view(np.uint32)
     return bits ^ np.where(bits & SIGN, ~np.uint32(0), SIGN)
 
 
 def _ranked(ordered: NDArray[np.uint64]) -> Float32:
-    """The values whose ranks stand in the lower halves."""
+    """Return the values whose ranks stand in the lower halves."""
     rank = ordered.astype(np.uint32)
     return (rank ^ np.where(rank & SIGN, SIGN, ~np.uint32(0))).view(np.float32)
 
 
 def cell_mean(cells: Cells, values: NDArray[np.floating]) -> Float64:
-    """Mean of each cell's values (n,); returns (rows, cols), NaN where a cell is empty."""
+    """Return the mean of each cell's values (n,), (rows, cols), NaN where a cell is empty."""
     size = cells.shape[0] * cells.shape[1]
     count = np.bincount(cells.cell, minlength=size)
     with np.errstate(invalid="ignore"):

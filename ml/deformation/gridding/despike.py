@@ -24,7 +24,7 @@ def despike(points: PointCloud, reach_m: float = REACH_M) -> Float32:
 
 
 def neighbours(points: PointCloud, reach_m: float = REACH_M, workers: int = 1) -> NDArray[np.intp]:
-    """Each point and its four nearest within reach_m, (n, 5); n stands where there is none. At least five points."""
+    """Return each point and its four nearest within reach_m, (n, 5); n where there is none. At least five points."""
     # Halved at the middle and not at the median: built in half of the time, and searched as fast.
     tree = cKDTree(np.column_stack([points.x, points.y]), balanced_tree=False, compact_nodes=False)
     reach = max(reach_m, 1.6 * (points.posting_m or 0.0))
@@ -39,14 +39,14 @@ def neighbours(points: PointCloud, reach_m: float = REACH_M, workers: int = 1) -
 
 
 def median_of(values: Float32, index: NDArray[np.intp]) -> Float32:
-    """Median of the values (n,) that each row of index (m, k) names, (m,) float32; n names nothing."""
+    """Return the median of the values (n,) that each row of index (m, k) names, (m,) float32; n names nothing."""
     held = np.append(values, np.float32(np.nan))
     parts = [index[first : first + AT_ONCE] for first in range(0, len(index), AT_ONCE)]
     return np.concatenate([_medians(held[part]) for part in parts] or [values[:0]])
 
 
 def _medians(values: Float32) -> Float32:
-    """Of each row, (m, k), of what is no NaN."""
+    """Return the median of each row, (m, k), of what is no NaN."""
     ordered = np.sort(values, axis=1)  # NaN last
     count = np.isfinite(ordered).sum(axis=1)[:, None]
     low, high = (np.take_along_axis(ordered, np.maximum(at, 0), axis=1)[:, 0] for at in ((count - 1) // 2, count // 2))

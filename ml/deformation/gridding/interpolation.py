@@ -17,12 +17,12 @@ RANK, ROUNDS, SHRINK = 8, 15, 3.0
 
 
 def none(velocity: Float32) -> Float32:
-    """Zero, the background: the mask holds the rest."""
+    """Fill with zero, the background: the mask holds the rest."""
     return np.nan_to_num(velocity, nan=0.0)
 
 
 def nearest(velocity: Float32) -> Float32:
-    """The rate of the nearest known cell."""
+    """Fill unknown cells with the rate of the nearest known cell."""
     known = np.isfinite(velocity)
     if not known.any():
         return none(velocity)
@@ -39,7 +39,7 @@ def _inverse_squares() -> NDArray[np.float32]:
 
 
 def inverse_distance(velocity: Float32) -> Float32:
-    """Mean of the known cells within REACH_CELLS weighted by the inverse square of the distance; zero beyond."""
+    """Fill with the inverse-square mean of the known cells within REACH_CELLS; zero beyond."""
     known = np.isfinite(velocity)
     total, weight = (
         signal.fftconvolve(plane.astype(np.float32), _inverse_squares(), mode="same")
@@ -50,7 +50,7 @@ def inverse_distance(velocity: Float32) -> Float32:
 
 
 def soft_impute(velocity: Float32) -> Float32:
-    """Matrix completion: the field of low rank with small singular values that agrees with what is known.
+    """Complete the matrix: the field of low rank with small singular values that agrees with what is known.
 
     Alternating ridge regressions of rank RANK, started alike every time. Hastie et al. 2015, JMLR 16 (softImpute-ALS);
     the modified matrix completion of arXiv 2005.03221 is of this family.

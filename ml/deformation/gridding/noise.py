@@ -17,7 +17,7 @@ MEDIAN_OF_TWO = float(np.log(2))  # median of a sum of squares of two degrees of
 
 
 def told_noise(points: PointCloud, near: NDArray[np.intp]) -> float | None:
-    """Standard deviation of one cell's rate without the motion in it, mm/yr; None where it is unknown.
+    """Return the standard deviation of one cell's rate without the motion in it, mm/yr; None where it is unknown.
 
     By what the product states or its series show (`PointCloud.sigma_mm_yr`), or else by its points. near: (n, 5), each
     point and its four nearest, n where there is none (`despike.neighbours`).
@@ -29,7 +29,7 @@ def told_noise(points: PointCloud, near: NDArray[np.intp]) -> float | None:
 
 
 def point_noise(points: PointCloud, near: NDArray[np.intp]) -> float | None:
-    """Standard deviation of one point's rate, mm/yr: what is left of a plane through it and its four nearest, median.
+    """Return the standard deviation of one point's rate, mm/yr: median misfit to a plane through it and its neighbours.
 
     Of SAMPLED points at most. None where fewer than FEWEST have four neighbours.
     """

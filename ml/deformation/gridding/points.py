@@ -50,7 +50,7 @@ def project(
 
 
 def sorted_points(cloud: PointCloud) -> SortedPoints:
-    """The points of a cloud as measuring and naming want them."""
+    """Sort the points of a cloud for the measurement of areas and causes."""
     look = None
     if cloud.x.size and cloud.direction:
         look = look_of(cloud.direction, cloud.epsg, float(np.median(cloud.x)), float(np.median(cloud.y)))
@@ -58,6 +58,6 @@ def sorted_points(cloud: PointCloud) -> SortedPoints:
 
 
 def usual(sigma_mm_yr: Float32) -> float | None:
-    """Median of standard deviations (n,), mm/yr, of those that are known; None where none is."""
+    """Return the median of the known standard deviations of (n,), mm/yr; None where none is."""
     known = sigma_mm_yr[np.isfinite(sigma_mm_yr)]
     return float(np.median(known)) if known.size else None

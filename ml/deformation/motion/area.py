@@ -16,7 +16,7 @@ KNOWN = 0.8  # share of the dates that a point must know: points that come and g
 def series_of_area(
     inside_mm: Float32, around_mm: Float32 | None, days: NDArray[np.integer], half_wave_mm: float | None
 ) -> Float64:
-    """Displacement of an area, (dates,), mm, NaN where unknown.
+    """Return the displacement of an area, (dates,), mm, NaN where unknown.
 
     inside_mm, around_mm: of points, (n, dates), mm, NaN where missing; of those around the median is subtracted, which
     takes out delay and motion that both share, where there are enough. half_wave_mm: None where the series can hold no
@@ -37,14 +37,14 @@ def _mended(series_mm: Float32, days: NDArray[np.integer], half_wave_mm: float |
 
 
 def _complete(series_mm: Float32) -> Float64:
-    """Series with values on most dates, each against its own mean: those with gaps shift no mean."""
+    """Return the series with values on most dates, each against its own mean: those with gaps shift no mean."""
     known = np.isfinite(series_mm)
     kept = series_mm[known.sum(axis=1) >= KNOWN * known.any(axis=0).sum()].astype(np.float64)
     return np.asarray(kept - np.nanmean(kept, axis=1, keepdims=True)) if kept.size else kept
 
 
 def _over_points(statistic: Callable[..., Float64], series_mm: Float64) -> Float64:
-    """A statistic of the points on each date; NaN on dates that no point knows."""
+    """Apply a statistic to the points on each date; NaN on dates that no point knows."""
     result = np.full(series_mm.shape[1], np.nan)
     known = np.isfinite(series_mm).any(axis=0)
     result[known] = statistic(series_mm[:, known], axis=0)

@@ -17,8 +17,10 @@ Kind = Literal["rate", "step", "curve"]
 
 
 class Change(NamedTuple):
-    """kind: the rate changes at once, the ground steps, or the rate changes evenly from here on; day: of the
-    change, and of a step the first date after it.
+    """Change of a curve.
+
+    kind: the rate changes at once, the ground steps, or the rate changes evenly from here on; day: of the change, and
+    of a step the first date after it.
     """
 
     kind: Kind
@@ -58,7 +60,7 @@ class Profile(NamedTuple):
 
 
 def base(days: Float64) -> Float64:
-    """Offset, years, and the waves of a year and of half a year where the dates carry them: (2, 4 or 6, dates)."""
+    """Return offset, years, and waves of a year and of half a year where the dates carry them, (2, 4 or 6, dates)."""
     years = (days - days.mean()) / DAYS_PER_YEAR
     rows = [np.ones_like(years), years]
     if np.ptp(years) >= SHORTEST_FOR_A_SEASON_YEARS:
@@ -71,13 +73,13 @@ def base(days: Float64) -> Float64:
 
 
 def _inflation(rows: Float64) -> float:
-    """By how much the variance of the worst coefficient grows because the curves resemble each other."""
+    """Return by how much the variance of the worst coefficient grows because the curves resemble each other."""
     normal = rows @ rows.T
     return float((np.diag(np.linalg.inv(normal)) * np.diag(normal)).max())
 
 
 def curves_of(days: Float64, changes: tuple[Change, ...]) -> Float64:
-    """What changes of 1 mm/yr, 1 mm or 1 mm/yr² add on each date: (changes, dates), mm."""
+    """Return what changes of 1 mm/yr, 1 mm or 1 mm/yr² add on each date, (changes, dates), mm."""
     rows = np.empty((len(changes), days.size))
     for row, change in zip(rows, changes, strict=True):
         since = np.maximum(days - change.day, 0) / DAYS_PER_YEAR
@@ -95,11 +97,12 @@ class SeriesLikelihood:
         self._squares = self.whitening.weighted(values_mm[None])[:, 0] @ values_mm  # (models,)
 
     def candidates(self, changes: tuple[Change, ...]) -> Candidates:
+        """Prepare the likelihood of further changes beside these."""
         rows = curves_of(self.days, changes)
         return Candidates(changes, rows, self.whitening.weighted(rows))
 
     def profile(self, changes: tuple[Change, ...], candidates: Candidates) -> Profile:
-        """Of each candidate beside the changes."""
+        """Return the likelihood of each candidate beside the changes."""
         design, weighted = self._design(changes)
         factor = np.linalg.inv(np.linalg.cholesky(weighted @ design.T))  # (models, k, k)
         own = (factor @ (weighted @ self.values_mm)[:, :, None])[:, :, 0]
@@ -112,7 +115,7 @@ class SeriesLikelihood:
         return Profile(twice_log.max(axis=0), float(self._twice_log(left[:, None]).max()))
 
     def fit(self, changes: tuple[Change, ...]) -> Fit:
-        """By the likeliest noise model."""
+        """Fit the changes by the likeliest noise model."""
         design, weighted = self._design(changes)
         inverse = np.linalg.inv(weighted @ design.T)
         right = weighted @ self.values_mm  # (models, k)
@@ -127,18 +130,18 @@ class SeriesLikelihood:
         return Fit(changes, found[best], inverse[best] * variance, sigma, models[best], noises, float(twice_log[best]))
 
     def curve(self, fit: Fit) -> Float64:
-        """The fitted displacement, (dates,), mm."""
+        """Return the fitted displacement, (dates,), mm."""
         return np.asarray(fit.coefficients @ self._rows(fit.changes), dtype=np.float64)
 
     def _rows(self, changes: tuple[Change, ...]) -> Float64:
         return np.concatenate([self.base, curves_of(self.days, changes)])
 
     def _design(self, changes: tuple[Change, ...]) -> tuple[Float64, Float64]:
-        """Curves (k, dates), and the same weighted, (models, k, dates)."""
+        """Return curves (k, dates), and the same weighted, (models, k, dates)."""
         rows = self._rows(changes)
         return rows, self.whitening.weighted(rows)
 
     def _twice_log(self, left: Float64) -> Float64:
-        """left: (models, m), weighted squares; the variance is their mean."""
+        """Return twice the log-likelihood; the variance is the mean of left, (models, m), weighted squares."""
         fixed, freedom = self.whitening.log_determinant[:, None], self.days.size - len(self.base)
         return np.asarray(-freedom * np.log(np.maximum(left, NO_POWER)) - fixed, dtype=np.float64)

@@ -36,7 +36,7 @@ class Whitening:
         self.log_determinant = np.array([0.0 if bands is None else bands.log_determinant for bands in self._bands])
 
     def weighted(self, rows: Float64) -> Float64:
-        """Curves (m, dates) times the inverse covariance of each model: (models, m, dates)."""
+        """Return curves (m, dates) times the inverse covariance of each model: (models, m, dates)."""
         result = np.empty((len(self.models), *rows.shape))
         for bands, one in zip(self._bands, result, strict=True):
             one[:] = rows
@@ -49,7 +49,9 @@ class Whitening:
 
 
 class _Bands(NamedTuple):
-    """diagonal, beside: of the inverse covariance of the correlated part, (dates,), (dates - 1,); pivots, below: LDL'
+    """Factors of a covariance.
+
+    diagonal, beside: of the inverse covariance of the correlated part, (dates,), (dates - 1,); pivots, below: LDL'
     factors of one plus (1 - share) times it; log_determinant: of the whole covariance.
     """
 

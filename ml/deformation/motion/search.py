@@ -33,11 +33,12 @@ class SearchConfig:
     tried: int = 40
 
     def critical(self, change: Change) -> float:
+        """Return the critical value for a change of this kind."""
         return self.critical_rate if change.kind == "rate" else self.critical_step
 
 
 def find_changes(series: SeriesLikelihood, config: SearchConfig) -> Fit:
-    """The curve with every change that is significant beside the others."""
+    """Fit the curve with every change that is significant beside the others."""
     candidates = series.candidates(tuple(_tried(series.days, config)))
     changes: tuple[Change, ...] = ()
     while len(changes) < config.most:
@@ -57,7 +58,7 @@ def _tried(days: Float64, config: SearchConfig) -> list[Change]:
 
 
 def _possible(days: Float64, kind: Kind, config: SearchConfig) -> Float64:
-    """Dates at which such a change may be."""
+    """Return the dates at which such a change may be."""
     if kind == "step":
         return days[config.step_dates : days.size - config.step_dates + 1]
     inside = days[config.edge_dates : max(0, days.size - config.edge_dates)]
@@ -83,7 +84,7 @@ def _next(
 
 
 def _refined(series: SeriesLikelihood, changes: tuple[Change, ...], config: SearchConfig) -> tuple[Change, ...]:
-    """Every change moved to its likeliest date beside the others, the last one first, twice."""
+    """Move every change to its likeliest date beside the others, the last one first, twice."""
     for number in [*reversed(range(len(changes))), *range(len(changes) - 1)]:
         others = changes[:number] + changes[number + 1 :]
         near = _near(series.days, changes[number], others, config)
@@ -93,7 +94,7 @@ def _refined(series: SeriesLikelihood, changes: tuple[Change, ...], config: Sear
 
 
 def _near(days: Float64, change: Change, others: tuple[Change, ...], config: SearchConfig) -> tuple[Change, ...]:
-    """The same change on the dates around it."""
+    """Return the same change on the dates around it."""
     possible = _possible(days, change.kind, config)
     reach = 2 * max(1, -(-possible.size // config.tried))
     at = int(np.argmin(np.abs(possible - change.day)))
@@ -102,7 +103,7 @@ def _near(days: Float64, change: Change, others: tuple[Change, ...], config: Sea
 
 
 def _pruned(series: SeriesLikelihood, changes: tuple[Change, ...], config: SearchConfig) -> Fit:
-    """Without changes that are not significant beside all others, the least one first."""
+    """Drop changes that are not significant beside all others, the least one first."""
     fit = series.fit(changes)
     while fit.changes:
         without = [series.fit(fit.changes[:i] + fit.changes[i + 1 :]) for i in range(len(fit.changes))]
@@ -120,7 +121,7 @@ def _pruned(series: SeriesLikelihood, changes: tuple[Change, ...], config: Searc
 def likely_days(
     series: SeriesLikelihood, fit: Fit, number: int, drop: float, config: SearchConfig
 ) -> tuple[float, float]:
-    """First and last day of the interval of a change: dates whose twice-log-likelihood is within `drop` of the best."""
+    """Return the first and last day of a change: dates whose twice-log-likelihood is within `drop` of the best."""
     change, others = fit.changes[number], fit.changes[:number] + fit.changes[number + 1 :]
     nearly = SeriesLikelihood(series.days, series.values_mm, fit.noises)
     days = _possible(series.days, change.kind, config)

@@ -31,6 +31,8 @@ SURE_SEASON = 4.0  # mean square of the season's coefficients, in their standard
 
 
 class Trend(StrEnum):
+    """Trend of the motion at the end of a series."""
+
     STEADY = "steady"  # no change, or none worth a word
     FASTER = "faster"
     SLOWER = "slower"
@@ -59,17 +61,20 @@ class Rate(NamedTuple):
 
     @property
     def still(self) -> bool:
+        """Whether the ground is at rest."""
         return abs(self.mm_yr) + WITHIN_90 * self.sigma_mm_yr <= STILL_MM_YR
 
     @property
     def moves(self) -> bool:
+        """Whether the ground moves."""
         return abs(self.mm_yr) >= SURELY * self.sigma_mm_yr and not self.still
 
 
 class DatedChange(NamedTuple):
-    """kind: rate, step, curve (the rate changes evenly all the time) or unwrapping: a step of whole cycles, probably an
-    error of processing. first, last: 90 % interval of its day; size: mm/yr, mm or mm/yr², sigma its standard
-    deviation.
+    """Change with its date.
+
+    kind: rate, step, curve (the rate changes evenly all the time) or unwrapping: a step of whole cycles, probably an
+    error of processing. first, last: 90 % interval of its day; size: mm/yr, mm or mm/yr², sigma its standard deviation.
     """
 
     kind: str
@@ -80,13 +85,15 @@ class DatedChange(NamedTuple):
     sigma: float
 
     def as_dict(self) -> dict[str, Any]:
-        """For JSON: rounded, dates as 2024-05-31."""
+        """Return the change for JSON: rounded, dates as 2024-05-31."""
         days = {name: getattr(self, name).isoformat() for name in ("day", "first", "last")}
         return {"kind": self.kind, **days, "size": round(self.size, 2), "sigma": round(self.sigma, 2)}
 
 
 class SeriesMotion(NamedTuple):
-    """trend: at the end of the series, after the last change of its rate; now: its rate there; before: the rate before
+    """Motion of a series.
+
+    trend: at the end of the series, after the last change of its rate; now: its rate there; before: the rate before
     that change, None where there was none; changed: that change.
 
     accelerating_since, at_rest_since, moving_since: dates of the first of the changes that led to it, None where it did
@@ -118,7 +125,7 @@ def series_motion(
     half_wave_mm: float | None = HALF_WAVE_MM,
     config: SearchConfig | None = None,
 ) -> SeriesMotion | None:
-    """Motion of one series, (dates,), mm, NaN where missing; None with too few dates.
+    """Describe the motion of one series, (dates,), mm, NaN where missing; None with too few dates.
 
     half_wave_mm: size of an unwrapping error, None where the series can hold none.
     """
@@ -148,7 +155,7 @@ def _without_cycles(days: Float64, values_mm: Float64, half_wave_mm: float | Non
 
 
 def _wild(values_mm: Float64) -> NDArray[np.bool_]:
-    """Values far above, or below, both the medians of those before and after: no trend or step makes one."""
+    """Flag values far above, or below, both the medians of those before and after: no trend or step makes one."""
     known = np.flatnonzero(np.isfinite(values_mm))
     wild = np.zeros(values_mm.size, dtype=bool)
     if known.size > BESIDE:
@@ -163,7 +170,7 @@ def _wild(values_mm: Float64) -> NDArray[np.bool_]:
 
 
 def _with_even_change(series: SeriesLikelihood, fit: Fit) -> Fit:
-    """One rate that changes evenly all the time, where that is as likely as rates that change at once."""
+    """Prefer one rate that changes evenly all the time, where that is as likely as rates that change at once."""
     steps = tuple(one for one in fit.changes if one.kind == "step")
     if len(steps) == len(fit.changes):
         return fit
@@ -179,7 +186,7 @@ def _dated(series: SeriesLikelihood, fit: Fit, number: int, first: date, config:
 
 
 def _whole(change: DatedChange, half_wave_mm: float | None) -> DatedChange:
-    """A step of whole cycles is named so."""
+    """Name a step of whole cycles an unwrapping error."""
     if change.kind != "step" or half_wave_mm is None:
         return change
     cycles, sigma = change.size / half_wave_mm, change.sigma / half_wave_mm
@@ -188,7 +195,7 @@ def _whole(change: DatedChange, half_wave_mm: float | None) -> DatedChange:
 
 
 def _rate_on(fit: Fit, day: float) -> Rate:
-    """Just after a day."""
+    """Return the rate just after a day."""
     parts = np.zeros(fit.coefficients.size)
     parts[RATE] = 1.0
     for at, one in enumerate(fit.changes, parts.size - len(fit.changes)):
@@ -198,7 +205,7 @@ def _rate_on(fit: Fit, day: float) -> Rate:
 
 
 def _described(fit: Fit, days: Float64, changes: tuple[DatedChange, ...], first: date) -> SeriesMotion:
-    """Everything but the curve."""
+    """Describe the motion of a fit, all but the curve."""
     bends = sorted((one for one in changes if one.kind in ("rate", "curve")), key=lambda one: one.day)
     starts = [float(days[0]), *(float((one.day - first).days) for one in bends if one.kind == "rate")]
     rates = [_rate_on(fit, day) for day in starts]
@@ -209,7 +216,7 @@ def _described(fit: Fit, days: Float64, changes: tuple[DatedChange, ...], first:
         trends[-1] = EVENLY[trends[-1]]
 
     def since(those: set[Trend]) -> date | None:
-        """The first of the last changes that are all of these trends."""
+        """Return the date of the first of the last changes that are all of these trends."""
         number = len(trends)
         while trends[number - 1] in those:
             number -= 1
@@ -237,7 +244,7 @@ def _described(fit: Fit, days: Float64, changes: tuple[DatedChange, ...], first:
 
 
 def _trend(before: Rate, now: Rate) -> Trend:
-    """From one section to the next, between which the rate changed significantly."""
+    """Return the trend from one section to the next, between which the rate changed significantly."""
     if abs(now.mm_yr - before.mm_yr) < LEAST_CHANGE_MM_YR or (before.still and now.still):
         return Trend.STEADY
     if not before.moves and now.moves:
@@ -250,7 +257,7 @@ def _trend(before: Rate, now: Rate) -> Trend:
 
 
 def _season(fit: Fit, days: Float64, first: date) -> tuple[float, int | None]:
-    """Half of the way from lowest to highest, mm, and the month of the highest; (0, None) where no season is sure."""
+    """Return half of the way from lowest to highest, mm, and the month of the highest; (0, None): no season is sure."""
     waves = fit.coefficients.size - len(fit.changes) - 2
     if not waves:
         return 0.0, None

@@ -77,8 +77,10 @@ class Causes(NamedTuple):
     weights_sha256: str
 
     def shares(self, features: Float64, n_tracks: int, heights: bool = True) -> dict[str, float]:
-        """Probability of each of KINDS. heights: whether those of the points are known: else a slope of 0 is no flat
-        ground, and what was fitted without heights counts, where that was.
+        """Return the probability of each of KINDS.
+
+        heights: whether those of the points are known: else a slope of 0 is no flat ground, and what was fitted without
+        heights counts, where that was.
         """
         usual = self.coefficients[table_name(n_tracks, True)]
         table = self.coefficients.get(table_name(n_tracks, heights), usual)
@@ -88,13 +90,13 @@ class Causes(NamedTuple):
 
 
 def table_name(n_tracks: int, heights: bool) -> str:
-    """Of the coefficients for so many tracks, with heights or without."""
+    """Return the name of the coefficients for so many tracks, with heights or without."""
     return f"{min(n_tracks, 2)}" + ("" if heights else WITHOUT_HEIGHTS)
 
 
 @lru_cache(maxsize=4)
 def fitted(folder: Path = WEIGHTS) -> Causes | None:
-    """The coefficients of a folder; None where they were fitted to other weights than lie there, or not at all."""
+    """Read the coefficients of a folder; None where they were fitted to other weights than lie there, or not at all."""
     path, card = folder / NAME, folder / "deformation.json"
     if not path.exists() or not card.exists():
         return None
@@ -106,7 +108,7 @@ def fitted(folder: Path = WEIGHTS) -> Causes | None:
 
 
 def causes_for(weights_sha256: str) -> Causes | None:
-    """The shipped coefficients, where they were fitted to these weights."""
+    """Return the shipped coefficients if they were fitted to these weights."""
     causes = fitted()
     return causes if causes and causes.weights_sha256 == weights_sha256 else None
 
@@ -114,7 +116,7 @@ def causes_for(weights_sha256: str) -> Causes | None:
 def named(
     area: Area, bands: Mapping[str, Float32], transform: Affine, tracks: Sequence[SortedPoints], causes: Causes | None
 ) -> Area:
-    """The area with its likeliest kind and the share of each; as it is where none was fitted or nothing was measured.
+    """Name an area's likeliest kind and the share of each; the area is unchanged where nothing was fitted or measured.
 
     bands: KINDS among them, (rows, cols) on `transform`.
     """
@@ -129,7 +131,7 @@ def named(
 def core_and_rim(
     area: Area, bands: Mapping[str, Float32], transform: Affine
 ) -> tuple[dict[str, float], dict[str, float]]:
-    """The network's shares of KINDS inside the half outline of the strongest place, and in what else moves."""
+    """Return the network's shares of KINDS inside the half outline of the strongest place, and in what else moves."""
     half = area.places[0].half
     core = shares_in(bands, transform, half)
     rim = shares_in(bands, transform, area.polygon, but=half)
@@ -139,7 +141,7 @@ def core_and_rim(
 def features_of(
     area: Area, core: Mapping[str, float], rim: Mapping[str, float], tracks: Sequence[SortedPoints]
 ) -> Float64:
-    """FEATURES of a measured area, (features,). core, rim: see `core_and_rim`."""
+    """Return FEATURES of a measured area, (features,). core, rim: see `core_and_rim`."""
     place = area.places[0]
     peak, size, half = abs(place.peak.value), area.polygon.area, place.half
     slope, rates = slope_of(tracks, half), rates_of(tracks, area.polygon, half)
@@ -171,7 +173,7 @@ def features_of(
 
 
 def _direction_and_edge(along: Sideways, log_edge: float) -> list[float]:
-    """The last seven features, each from 0 to about 1: what is not known is told apart from what is measured as 0."""
+    """Return the last seven features, each from 0 to about 1; unknown differs from a measured 0."""
     known, inward, share = float(along.known), along.inward / INWARD, along.share / ALONG
     straight, some = known * float(np.clip(1 - abs(inward), 0, 1)), known * float(np.clip(inward, 0, 1))
     sharp, bounded = float(np.clip(-log_edge - 0.2, 0, 1)), float(np.clip(0.3 - log_edge, 0, 1.3))
@@ -181,7 +183,7 @@ def _direction_and_edge(along: Sideways, log_edge: float) -> list[float]:
 def shares_in(
     bands: Mapping[str, Float32], transform: Affine, where: BaseGeometry, but: BaseGeometry | None = None
 ) -> dict[str, float]:
-    """The network's share of each kind in an outline, by the raster's cells in it; empty where it shows none there.
+    """Return the network's share of each kind over the raster's cells in an outline; empty where it shows none there.
 
     but: an outline whose cells are left out. Cells are told apart, not outlines cut: those need not be valid for that.
     """
@@ -203,19 +205,19 @@ def shares_in(
 
 
 def _elongation(outline: Polygon | MultiPolygon) -> float:
-    """Logarithm of the longer over the shorter side of the smallest rectangle around it."""
+    """Return the logarithm of the longer over the shorter side of the smallest rectangle around it."""
     corners = get_coordinates(outline.minimum_rotated_rectangle)
     sides = np.hypot(*np.diff(corners, axis=0).T)[:2]
     return float(np.log(max(sides) / max(min(sides), 1.0)))
 
 
 def knows_heights(tracks: Sequence[SortedPoints], where: Polygon | MultiPolygon) -> bool:
-    """Whether enough points in and near an outline have heights for a slope to be known."""
+    """Return whether enough points in and near an outline have heights for a slope to be known."""
     return slope_of(tracks, where) is not None
 
 
 def _agreement(tracks: Sequence[SortedPoints], where: Polygon | MultiPolygon) -> float:
-    """The slower track's median rate over the faster one's, -1 to 1; 0 for one track: sideways motion differs."""
+    """Return the slower track's median rate over the faster's, -1 to 1; 0 for one track: sideways motion differs."""
     rates = [track.rates_within(where) for track in tracks]
     medians = sorted((float(np.median(rate)) for rate in rates if rate.size >= FEWEST_POINTS), key=abs)
     return medians[0] / medians[-1] if len(medians) > 1 and medians[-1] else 0.0

@@ -62,7 +62,7 @@ SLOPES = ((0.0, 0.12), (2.0, 0.56), (5.0, 1.1), (10.0, 1.7))
 
 
 def weigh(shares: Mapping[str, float], place: Surroundings) -> Weighed:
-    """Causes with the surroundings taken in; the shares themselves where nothing is known. shares: add up to 1."""
+    """Weigh the causes by the surroundings; the shares themselves where nothing is known. shares: add up to 1."""
     known = terms_of(place)
     if not shares or not known:
         return Weighed(dict(shares), ())
@@ -78,12 +78,15 @@ def weigh(shares: Mapping[str, float], place: Surroundings) -> Weighed:
 
 
 def terms_of(place: Surroundings) -> tuple[Term, ...]:
-    """A term for each fact that is known."""
+    """Return a term for each fact that is known."""
     return (*_mine(place), *_landslide(place), *_slope(place), *_ice(place), *_line(place))
 
 
 def _mine(place: Surroundings) -> Sequence[Term]:
-    """Ground sinks over workings and rises over those that fill with water; beside pits lie heaps. Lists have gaps."""
+    """Return the terms of mines: ground sinks over workings and rises where they flood; heaps lie beside pits.
+
+    Lists of mines have gaps.
+    """
     if place.mine_m is None:
         return ()
     if place.mine_m > NEAR_MINE_M:
@@ -98,14 +101,14 @@ def _mine(place: Surroundings) -> Sequence[Term]:
 
 
 def _landslide(place: Surroundings) -> Sequence[Term]:
-    """Slopes that slid slide again; that none was reported says little, for few creeping slopes are."""
+    """Return the terms of slides: where none was reported little follows, as few creeping slopes are reported."""
     if place.slide_m is None or place.slide_m > NEAR_SLIDE_M:
         return ()
     return (Term("landslide", place.slide_m, {LANDSLIDE: 4.0 if place.slide_m <= AT_SLIDE_M else 1.5}),)
 
 
 def _slope(place: Surroundings) -> Sequence[Term]:
-    """The root of the factor: the network knows the slope already where its points have heights."""
+    """Return the slope's term, by the root of its factor: with heights the network knows the slope already."""
     if place.slope_deg is None:
         return ()
     factor = next(factor for least, factor in reversed(SLOPES) if place.slope_deg >= least)
@@ -113,14 +116,17 @@ def _slope(place: Surroundings) -> Sequence[Term]:
 
 
 def _ice(place: Surroundings) -> Sequence[Term]:
-    """What moves on ice is the ice."""
+    """Return the terms of ice: what moves on ice is the ice."""
     if place.ice_share is None or place.ice_share < ON_ICE_SHARE:
         return ()
     return (Term("ice", place.ice_share, {OTHER: 40.0, LANDSLIDE: 0.5}),)
 
 
 def _line(place: Surroundings) -> Sequence[Term]:
-    """Banks settle, and ground sinks over tunnels: long and thin along what is built. No cause of ours is a tunnel."""
+    """Return the terms of long thin motion along lines: banks settle, and ground sinks over tunnels.
+
+    None of KINDS is a tunnel.
+    """
     if place.line_share is None or place.line_share < ALONG_SHARE or place.elongation < LONG:
         return ()
     factors = {OTHER: 20.0, GROUNDWATER: 0.5} if place.in_tunnel else {FILL: 4.0, GROUNDWATER: 0.5}

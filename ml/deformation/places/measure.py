@@ -51,12 +51,12 @@ class View(NamedTuple):
 
 
 def reach_m(area: Area) -> float:
-    """How far around an area its surroundings reach, m."""
+    """Return how far around an area its surroundings reach, m."""
     return float(max(AROUND_M, AROUND_SHARE * area.polygon.area**0.5))
 
 
 def measure(area: Area, tracks: Sequence[SortedPoints], background_mm_yr: float) -> list[Area]:
-    """The area redrawn by the track that sees it move fastest, with its places; several where its pieces lie apart.
+    """Redraw the area by the track in which it moves fastest, with its places; several where its pieces lie apart.
 
     tracks: points in the area's projected system; background_mm_yr: of the whole product, for where no points are
     around. The area comes back as it is where the points do not suffice, or none moves against them as the area does.
@@ -95,12 +95,12 @@ def _view(area: Area, points: SortedPoints, background_mm_yr: float, sign: float
 
 
 def _fastest(view: View) -> float:
-    """The rate that is surely reached, mm/yr, as the area moves."""
+    """Return the rate that is surely reached, mm/yr, in the area's direction of motion."""
     return float((view.height - view.surface.sigma_mm_yr)[np.isfinite(view.height)].max())
 
 
 def _rough(polygon: Polygon | MultiPolygon, width_m: float) -> BaseGeometry:
-    """What a margin of that width is laid around: without holes; the hull of all where there are very many parts."""
+    """Simplify an outline for a margin of that width: without holes; the hull where there are very many parts."""
     parts = get_parts(polygon)
     if len(parts) > MOST_PARTS:
         return polygon.convex_hull
@@ -108,7 +108,7 @@ def _rough(polygon: Polygon | MultiPolygon, width_m: float) -> BaseGeometry:
 
 
 def _background(polygon: Polygon | MultiPolygon, samples: Samples, otherwise_mm_yr: float) -> Background:
-    """Median around the area, and the spread of the medians of squares as large as the gap to it."""
+    """Return the median around the area, and the spread of the medians of squares as large as the gap to it."""
     side = polygon.area**0.5
     off = max(OFF_M, OFF_SHARE * side)
     rough = _rough(polygon, off)
@@ -128,8 +128,9 @@ def _background(polygon: Polygon | MultiPolygon, samples: Samples, otherwise_mm_
 
 
 def _level(view: View) -> float:
-    """At what height the outline of motion is drawn: above the errors of surface and surroundings, not above half of
-    the peak.
+    """Return the height at which the outline of motion is drawn.
+
+    Above the errors of surface and surroundings, not above half of the peak.
     """
     known = np.isfinite(view.height)
     surface = LEVEL_SIGMAS * float(np.median(view.surface.sigma_mm_yr[known]))
@@ -138,7 +139,7 @@ def _level(view: View) -> float:
 
 
 def _pieces(view: View, level: float) -> list[BoolMap]:
-    """The largest piece, and those farther off that surely stand above the level."""
+    """Return the largest piece, and those farther off that surely stand above the level."""
     gap = round(DEFAULT_THRESHOLDS.joined_m / view.surface.cell_m)
     largest, *others = pieces(view.height >= level, gap)
     sure = view.height - SINGLE_PIECE_SIGMAS * view.surface.sigma_mm_yr
@@ -180,7 +181,7 @@ def _place(view: View, height: Float64, peak: Peak, level: float, sign: float) -
 def _peak_and_tilt(
     view: View, at: tuple[float, float], radius_m: float, otherwise: float, sign: float
 ) -> tuple[PeakRate, Tilt | None]:
-    """From draws of the field, with what the surroundings and the model leave open added."""
+    """Measure peak and tilt from draws of the field, with what the surroundings and the model leave open added."""
     cells = cell_means(view.samples, *at, radius_m)
     rng = np.random.default_rng(0)
     tilt = None

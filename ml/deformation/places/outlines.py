@@ -25,7 +25,7 @@ class Peak(NamedTuple):
 
 
 def peaks_of(height: Float64, sigma: Float64, lowest: float) -> list[Peak]:
-    """The peaks above `lowest` that are places of their own, highest first; the highest node where nothing is above it.
+    """Return the separate peaks above `lowest`, highest first; the highest node where nothing is above it.
 
     height: (rows, cols), mm/yr in the direction of the motion, -inf where unknown; sigma: its standard error. A peak is
     its own place where the outline of half its height does not hold a higher one: it falls by OWN_SHARE of its height,
@@ -60,7 +60,7 @@ def _stands_alone(peak: Peak, sigma: float) -> bool:
 
 
 def across_gaps(height: Float64, gap_nodes: float) -> Float64:
-    """The map with the nearest known height wherever one is within gap_nodes: unmeasured ground divides nothing.
+    """Fill gaps with the nearest known height within gap_nodes: unmeasured ground divides nothing.
 
     A hair lower than that, so that no peak stands where nothing was measured.
     """
@@ -70,14 +70,14 @@ def across_gaps(height: Float64, gap_nodes: float) -> Float64:
 
 
 def around(height: Float64, at: tuple[int, int], level: float) -> BoolMap:
-    """The connected nodes above a level that hold the node `at`; at least that node."""
+    """Return the connected nodes above a level that hold the node `at`; at least that node."""
     mask = height >= min(level, float(height[at]))
     labels, _ = ndimage.label(mask, structure=EIGHT)
     return np.asarray(labels == labels[at])
 
 
 def pieces(mask: BoolMap, gap_nodes: int) -> Iterator[BoolMap]:
-    """The parts of a mask that lie farther than gap_nodes from each other, largest first."""
+    """Yield the parts of a mask that lie farther than gap_nodes from each other, largest first."""
     widened = ndimage.maximum_filter(mask.view(np.uint8), max(1, gap_nodes))
     labels, n = ndimage.label(widened, structure=EIGHT)
     labels[~mask] = 0

@@ -32,7 +32,7 @@ class Cells(NamedTuple):
 
 
 def cell_means(samples: Samples, x: float, y: float, radius_m: float) -> Cells:
-    """The points within radius_m of a place, averaged into at most about MOST_CELLS squares."""
+    """Average the points within radius_m of a place into at most about MOST_CELLS squares."""
     inside = (samples.x - x) ** 2 + (samples.y - y) ** 2 <= radius_m**2
     if not inside.any():
         return Cells(*np.zeros((4, 0)))
@@ -45,7 +45,7 @@ def cell_means(samples: Samples, x: float, y: float, radius_m: float) -> Cells:
 
 
 def field_draws(cells: Cells, radius_m: float, sign: float) -> Float64:
-    """Rates times sign of the cells in each of DRAWS fields that their means allow, (cells, DRAWS), mm/yr."""
+    """Generate DRAWS fields that the cells' means allow, rates times sign, (cells, DRAWS), mm/yr."""
     rng = np.random.default_rng(SEED)
     rate = sign * cells.rate_mm_yr
     at = np.column_stack([cells.x, cells.y])

@@ -34,9 +34,11 @@ Outline = Polygon | MultiPolygon
 
 
 class Sideways(NamedTuple):
-    """share: of the motion that goes along the ground, 0 straight up or down to 1; inward: toward the area's middle,
-    in parts of the vertical motion times radii, + inward; known: whether two tracks look at enough common ground from
-    opposite sides, else both are 0.
+    """Sideways share of a motion.
+
+    share: of the motion that goes along the ground, 0 straight up or down to 1; inward: toward the area's middle, in
+    parts of the vertical motion times radii, + inward; known: whether two tracks see enough common ground from opposite
+    sides, else both are 0.
     """
 
     share: float = 0.0
@@ -45,12 +47,12 @@ class Sideways(NamedTuple):
 
 
 def radius_m(outline: Outline) -> float:
-    """Of the circle of the same area, m."""
+    """Return the radius of the circle of the same area, m."""
     return float(np.sqrt(max(outline.area, 1.0) / np.pi))
 
 
 def slope_of(tracks: Sequence[SortedPoints], where: Outline) -> tuple[float, float] | None:
-    """Rise per metre along both axes of the plane through heights in and near an outline; None where few are known."""
+    """Return the rise per metre along both axes of a plane through heights in and near an outline, if known."""
     heights = tracks[0].heights_near(where, NEAR_M)
     if heights is None:
         return None
@@ -65,7 +67,7 @@ def slope_of(tracks: Sequence[SortedPoints], where: Outline) -> tuple[float, flo
 
 
 def rates_of(tracks: Sequence[SortedPoints], area: Outline, where: Outline) -> list[float | None]:
-    """Median rate of each track in an outline against the ground around the area, mm/yr; None where few points are."""
+    """Return each track's median rate in an outline against the ground around, mm/yr; None where few points are."""
     inner, outer = area.buffer(OFF_M, quad_segs=4), area.buffer(AROUND_M, quad_segs=4)
     rates: list[float | None] = []
     for track in tracks:
@@ -80,7 +82,7 @@ def rates_of(tracks: Sequence[SortedPoints], area: Outline, where: Outline) -> l
 def down_the_slope(
     tracks: Sequence[SortedPoints], rates: Sequence[float | None], slope: tuple[float, float] | None
 ) -> float:
-    """How well the rates of all tracks are those of ground that slides straight down, -1 to 1; on flat ground 0."""
+    """Return how well the rates of all tracks fit a slide straight down the slope, -1 to 1; 0 on flat ground."""
     if slope is None:
         return 0.0
     steep = float(np.hypot(*slope))
@@ -99,7 +101,7 @@ def down_the_slope(
 
 
 def sideways(tracks: Sequence[SortedPoints], area: Outline, half: Outline) -> Sideways:
-    """Motion along the ground between the sides from which two tracks look."""
+    """Measure motion along the ground between the sides from which two tracks look."""
     pair = _opposite([track for track in tracks if track.rates_within(area).size >= FEWEST_CELLS])
     if pair is None:
         return Sideways()
@@ -109,7 +111,7 @@ def sideways(tracks: Sequence[SortedPoints], area: Outline, half: Outline) -> Si
     upward = other_look.up + look.up
 
     def counts(x: Float64, y: Float64) -> NDArray[np.bool_]:
-        """In the area and not far from its peak; outlines are not cut, for they need not be valid."""
+        """Return which points lie in the area near its peak; outlines are not cut, for they need not be valid."""
         near = np.hypot(x - middle.x, y - middle.y) <= FARTHEST_RADII * radius
         return np.asarray((near & contains_xy(area, x, y)) | contains_xy(half, x, y))
 
@@ -128,7 +130,7 @@ def sideways(tracks: Sequence[SortedPoints], area: Outline, half: Outline) -> Si
 
 
 def _opposite(tracks: Sequence[SortedPoints]) -> tuple[tuple[Look, SortedPoints], tuple[Look, SortedPoints]] | None:
-    """The two whose looks differ most over the ground, if they do by enough."""
+    """Return the two tracks whose directions differ most over the ground, if they do by enough."""
     seen = [(track.look, track) for track in tracks if track.look is not None]
     pair = max(combinations(seen, 2), key=lambda two: _apart(two[0][0], two[1][0]), default=None)
     return pair if pair and _apart(pair[0][0], pair[1][0]) >= OPPOSITE else None
@@ -143,7 +145,7 @@ def _common_cells(
     counts: Callable[[Float64, Float64], NDArray[np.bool_]],
     radius: float,
 ) -> tuple[Float64, Float64, Float64]:
-    """Middles (n, 2) of the squares in which two tracks have points that count, and the mean rate of each there.
+    """Return middles (n, 2) of squares in which both tracks have points that count, and the mean rate of each there.
 
     tracks: x, y and rate of the points of each. Squares are as small as the points allow, a fifth to half a radius.
     """
@@ -168,7 +170,7 @@ def _common_cells(
 
 
 def edge_width(track: SortedPoints, half: Outline) -> float:
-    """Over how many radii the rate falls at the outline of half the peak; 1 where too few points stand there."""
+    """Return over how many radii the rate falls at the half outline; 1 where too few points stand there."""
     radius = radius_m(half)
     reach = EDGE_REACH * radius
     x, y, velocity = track.near(half, reach)
@@ -191,7 +193,7 @@ def edge_width(track: SortedPoints, half: Outline) -> float:
 
 
 def flatness(track: SortedPoints, half: Outline) -> float:
-    """Median over the ninth decile of the rates inside the outline of half the peak: 1 where all of it moves alike."""
+    """Return the rates' median over their ninth decile inside the half outline: 1 where all of it moves alike."""
     rates = np.abs(track.rates_within(half))
     if rates.size < FEWEST_POINTS:
         return 0.8

@@ -56,11 +56,12 @@ class Surface(NamedTuple):
 
     @property
     def cell_m(self) -> float:
+        """Size of a cell, metres."""
         return float(self.transform.a)
 
 
 def without_spikes(x: Float64, y: Float64, velocity_mm_yr: Float32, height_m: Float32 | None = None) -> Samples | None:
-    """The points (n,) that their neighbours bear out; None where there are too few to know.
+    """Drop points (n,) that their neighbours contradict; None where there are too few to know.
 
     A point goes that stands out of the median of its nearest NEIGHBOURS, unless FEWEST_ALIKE of these go with it: a
     core of three points that agree is motion.
@@ -83,24 +84,24 @@ def without_spikes(x: Float64, y: Float64, velocity_mm_yr: Float32, height_m: Fl
 
 
 def _middle(values: Float64) -> Float64:
-    """Median of each row of an odd number of values."""
+    """Return the median of each row of an odd number of values."""
     middle = values.shape[1] // 2
     return np.asarray(np.partition(values, middle, axis=1)[:, middle])
 
 
 def square_of(x: Float64, y: Float64, side_m: float) -> NDArray[np.int64]:
-    """A number for the square of a grid that each point (n,) lies in."""
+    """Return the number of the grid square that each point (n,) lies in."""
     col, row = (np.floor(at / side_m).astype(np.int64) for at in (x, y))
     return np.asarray((row - row.min()) * (int(col.max()) - int(col.min()) + 1) + (col - col.min()))
 
 
 def _tree(at: Float64) -> cKDTree:
-    """Halved at the middle and not at the median: built in half of the time, and searched as fast."""
+    """Build a tree halved at the middle, not the median: built in half of the time, and searched as fast."""
     return cKDTree(at, balanced_tree=False, compact_nodes=False)
 
 
 def _noise_mm_yr(at: Float64, velocity: Float64) -> float:
-    """Standard deviation of one point's rate, from neighbours too far from each other to share their errors."""
+    """Return the standard deviation of a point's rate, mm/yr, from neighbours too far apart to share their errors."""
     _, first = np.unique(square_of(at[:, 0], at[:, 1], CORRELATED_M), return_index=True)
     if first.size <= 3:
         return LEAST_NOISE_MM_YR
@@ -111,7 +112,7 @@ def _noise_mm_yr(at: Float64, velocity: Float64) -> float:
 
 
 def rate_surface(samples: Samples, bounds: tuple[float, float, float, float]) -> Surface:
-    """The rate at each node within bounds (west, south, east, north), from points there and around."""
+    """Fit the rate at each node within bounds (west, south, east, north), from points there and around."""
     west, south, east, north = bounds
     cell = max(FINEST_M, samples.spacing_m / 2, (east - west) / MOST_NODES, (north - south) / MOST_NODES)
     cols, rows = (max(1, int(np.ceil(side / cell))) for side in (east - west, north - south))
@@ -130,7 +131,7 @@ def rate_surface(samples: Samples, bounds: tuple[float, float, float, float]) ->
 
 
 def _widest_that_agrees(total: Float64, count: Float64, noise_mm_yr: float) -> tuple[Float64, Float64]:
-    """Kernel mean and standard error of each node, (rows, cols). total: sum of the points' rates in each cell."""
+    """Return kernel mean and standard error of each node, (rows, cols). total: sum of the points' rates by cell."""
     low, high = np.full(total.shape, -np.inf), np.full(total.shape, np.inf)
     agrees = np.ones(total.shape, dtype=bool)
     rate, sigma = np.full(total.shape, np.nan), np.full(total.shape, np.nan)

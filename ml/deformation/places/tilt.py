@@ -18,7 +18,7 @@ WITHIN_90 = 1.645
 
 
 def steepest(cells: Cells, fields: Float64) -> Tilt | None:
-    """The largest slope of fields (cells, draws), mm/yr; None with too few cells."""
+    """Return the largest slope of fields (cells, draws), mm/yr; None with too few cells."""
     if cells.x.size < FEWEST:
         return None
     at = np.column_stack([cells.x, cells.y])

@@ -53,7 +53,7 @@ def whole_cycles(
     half_wave_mm: float,
     config: CycleConfig,
 ) -> NDArray[np.int8]:
-    """Cycles to undo at every step (s, most), + where the series jumps up; 0 for all of a series if one is in doubt."""
+    """Return the cycles to undo at every step (s, most), + where the series jumps up; 0 if any step is in doubt."""
     left = _without(series, picked.at, picked.size_mm)
     noise_mm = robust_sigma(left, series.mask) * widening(left, series.mask)
     gaps = _gaps(series.mask, days, config.gap_days)
@@ -80,7 +80,7 @@ def _look_whole(
     half_wave_mm: float,
     config: CycleConfig,
 ) -> NDArray[np.bool_]:
-    """Steps that by themselves are whole cycles, (s, most)."""
+    """Return whether steps by themselves are whole cycles, (s, most)."""
     size = picked.size_mm / np.float32(half_wave_mm)
     error = np.sqrt(picked.variance) * (noise_mm / half_wave_mm)[:, None]
     cycles = np.rint(size)
@@ -100,7 +100,7 @@ def _calm(
     half_wave_mm: float,
     config: CycleConfig,
 ) -> NDArray[np.bool_]:
-    """Series (s,) in which nothing else is wrong, and most seasons are joined as they should be."""
+    """Flag series (s,) in which nothing else is wrong, and most seasons are joined as they should be."""
     calm = robust_sigma(left, series.mask) <= config.scatter * half_wave_mm
     wrong = np.zeros(len(left), dtype=np.int64)
     for gap in gaps.T:
@@ -111,7 +111,7 @@ def _calm(
 
 
 def _gaps(mask: Float32, days: NDArray[np.integer], gap_days: int) -> NDArray[np.intp]:
-    """First dates after gaps of each series, (s, most gaps of any), 0 where a series has fewer."""
+    """Return the first dates after gaps of each series, (s, most gaps of any), 0 where a series has fewer."""
     last = np.maximum.accumulate(np.where(mask > 0, days, days[0]), axis=1)
     after = np.zeros(mask.shape, dtype=bool)
     after[:, 1:] = (mask[:, 1:] > 0) & (days[1:] - last[:, :-1] > gap_days)
@@ -121,7 +121,7 @@ def _gaps(mask: Float32, days: NDArray[np.integer], gap_days: int) -> NDArray[np
 
 
 def _without(series: ProjectedSeries, at: NDArray[np.intp], size_mm: Float32) -> Float32:
-    """The residual without steps at dates (s, most), (s, dates), mm."""
+    """Subtract steps at dates (s, most) from the residual, (s, dates), mm."""
     left = series.residual.copy()
     for date, size in zip(at.T, size_mm.T, strict=True):
         rows = np.flatnonzero(size)
@@ -136,7 +136,7 @@ def _squares(left: Float32) -> Float32:
 
 
 def _with_a_kink(series: ProjectedSeries, days: NDArray[np.integer]) -> Float32:
-    """Squares that a sudden change of the rate, in place of all steps, would leave at best, (s,), mm²."""
+    """Return the squares that a change of the rate, in place of all steps, would leave at best, (s,), mm²."""
     at = np.linspace(days[0], days[-1], KINKS + 2)[1:-1]
     kinks = (np.clip(days[:, None] - at, 0, None) / DAYS_PER_YEAR).astype(np.float32)
     product = series.residual @ kinks
@@ -148,7 +148,7 @@ def _with_a_kink(series: ProjectedSeries, days: NDArray[np.integer]) -> Float32:
 def _other_choices(
     series: ProjectedSeries, mended: Float32, gaps: NDArray[np.intp], half_wave_mm: float
 ) -> Iterator[Float32]:
-    """By how much the squares grow when one or two gaps get one cycle more or less, (s,) for each such choice."""
+    """Yield by how much the squares grow when one or two gaps get one cycle more or less, (s,) for each choice."""
     steps = [series.step(gap) * np.float32(half_wave_mm) for gap in gaps.T]
     product = [np.einsum("st,st->s", step, mended) for step in steps]
     square = [np.where(gap > 0, _squares(step), np.inf) for gap, step in zip(gaps.T, steps, strict=True)]
@@ -161,7 +161,7 @@ def _other_choices(
 
 
 def _jump(left: Float32, mask: Float32, at: NDArray[np.intp], gap: NDArray[np.bool_], config: CycleConfig) -> Float32:
-    """Mean of the values just after a date (s,) minus that of those just before, (s,), mm. gap: one ends there."""
+    """Return the mean just after a date (s,) minus that just before, (s,), mm. gap: one ends there."""
     reach = np.arange(2 * config.sharp_dates)
     first = np.where(gap, config.trimmed, 0)[:, None]
     total = np.zeros(len(left), dtype=np.float32)

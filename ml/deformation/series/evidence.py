@@ -14,10 +14,12 @@ WHOLE_WITHIN = 0.15  # a median step this near to a whole number of cycles
 
 
 class SeriesEvidence(NamedTuple):
-    """Of the points of an area. jump_share: of them, those whose rate is mostly made by one step within an image of
-    jump_date, the first date after it; jump_mm: its median size, sign as the series'; jump_cycles: the whole number of
-    cycles that it looks like, 0 where it looks like none. odd_even_mm_yr: median difference between the rates of the
-    odd and of the even dates, without sign. None where there are no steps, or no summary.
+    """Evidence on the series of an area's points.
+
+    jump_share: of the points, those whose rate is mostly made by one step within an image of jump_date, the first date
+    after it; jump_mm: its median size, sign as the series'; jump_cycles: its whole number of cycles, 0 where it is not
+    near one. odd_even_mm_yr: median difference between the rates of the odd and of the even dates, without sign. None
+    where there are no steps, or no summary.
     """
 
     jump_share: float = 0.0
@@ -27,7 +29,7 @@ class SeriesEvidence(NamedTuple):
     odd_even_mm_yr: float | None = None
 
     def as_dict(self) -> dict[str, Any]:
-        """For JSON: rounded, the date as 2024-05-31."""
+        """Return the evidence for JSON: rounded, the date as 2024-05-31."""
 
         def as_json(value: Any) -> Any:
             return value.isoformat() if isinstance(value, date) else round(value, 2) if value is not None else None
@@ -36,7 +38,7 @@ class SeriesEvidence(NamedTuple):
 
 
 def series_evidence(displacement_mm: Float32, dates: Sequence[date], half_wave_mm: float) -> SeriesEvidence:
-    """Evidence of series (n, dates), mm, NaN where missing."""
+    """Collect the evidence of series (n, dates), mm, NaN where missing."""
     days = np.array([(day - dates[0]).days for day in dates])
     summary = summarise(displacement_mm, days, half_wave_mm)
     known = np.isfinite(summary.odd_even_mm_yr)

@@ -39,8 +39,9 @@ class AgreementConfig:
 
 
 class _Around(NamedTuple):
-    """Of the steps around each step, (steps,): odd ones, others, the sum of these's distances to whole cycles, and
-    those that are undone.
+    """Sums over the steps around each step, (steps,).
+
+    Odd ones, others, the sum of these's distances to whole cycles, and those that are undone.
     """
 
     odd: Float64
@@ -65,7 +66,7 @@ def agreed(
     half_wave_mm: float = HALF_WAVE_MM,
     config: AgreementConfig | None = None,
 ) -> SeriesSummary:
-    """The summary without the whole steps that those around contradict, and with those that they confirm.
+    """Drop whole steps that neighbouring points contradict, and add those that they confirm.
 
     x, y: (n,), m, of its points. Rates follow; the other figures stay those of each series by itself.
     """
@@ -93,12 +94,12 @@ def agreed(
 
 
 def _of_points(steps: Steps, good: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Steps of whose point all are good, (steps,): those of one point were fitted together."""
+    """Return the steps of points all of whose steps are good, (steps,): those of one point were fitted together."""
     return ~np.isin(steps.point, steps.point[~good])
 
 
 def _evidence(steps: Steps, half_wave_mm: float, config: AgreementConfig) -> _Around:
-    """What each step by itself counts for."""
+    """Return what each step by itself counts for."""
     size = np.abs(steps.size_mm.astype(np.float64)) / half_wave_mm
     distance = size - np.maximum(np.rint(size), 1)
     odd = np.abs(distance) > config.odd
@@ -107,7 +108,7 @@ def _evidence(steps: Steps, half_wave_mm: float, config: AgreementConfig) -> _Ar
 
 
 def _around(axes: list[NDArray[np.int64]], evidence: _Around) -> _Around:
-    """Sums over the steps at most one away on every axis. axes: each (steps,), whole numbers."""
+    """Sum over the steps at most one away on every axis. axes: each (steps,), whole numbers."""
     if not axes[0].size:
         return evidence
     shifted = [axis - axis.min() + 1 for axis in axes]

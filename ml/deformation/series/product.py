@@ -17,12 +17,12 @@ WAVELENGTHS = ("wavelength_m", "WAVELENGTH")  # names in what readers keep of a 
 
 
 def has_cycles(has_series: bool, component: str, technique: str) -> bool:
-    """Whether a product's series can hold unwrapping errors: phase along the line of sight, not parts of it."""
+    """Return whether a product's series can hold unwrapping errors: phase along the line of sight, not parts of it."""
     return has_series and component == Component.LOS and technique == Technique.INSAR
 
 
 def half_wave_mm(stated: Mapping[str, Any]) -> float:
-    """Line-of-sight motion of one cycle, mm, from what a file states; C band where it states no wavelength."""
+    """Return the line-of-sight motion of one cycle, mm, from what a file states; C band without a stated wavelength."""
     wavelength_m = next((float(stated[name]) for name in WAVELENGTHS if stated.get(name)), None)
     return HALF_WAVE_MM if wavelength_m is None else 500 * wavelength_m
 
@@ -36,11 +36,11 @@ class SeriesReader:
         self._parts: list[SeriesSummary] = []
 
     def add(self, displacement_mm: Float32) -> None:
-        """The series of the next points, (n, dates), mm, NaN where missing."""
+        """Add the series of the next points, (n, dates), mm, NaN where missing."""
         self._parts.append(summarise(displacement_mm, self.days, self.half_wave))
 
     def summary(self, longitude: Float64, latitude: Float64) -> SeriesSummary:
-        """Of all points in their order; their places, (n,), in degrees: steps of neighbours are compared."""
+        """Summarise all points in their order; places (n,), in degrees: steps of neighbours are compared."""
         middle = np.median(latitude) if latitude.size else 0.0
         east_m = METRES_PER_DEGREE * np.cos(np.radians(middle)) * longitude
         return agreed(joined(self._parts), east_m, METRES_PER_DEGREE * latitude, self.half_wave)

@@ -22,7 +22,7 @@ RIDGE = 1e-3  # dates: where the dates there are cannot separate the curves, err
 
 
 def curves(days: NDArray[np.integer]) -> Float32:
-    """Columns (dates, 3 or 5): constant, years, half their square, and from a year and a half on the yearly wave.
+    """Return the columns constant, years, half their square, and the yearly wave from 1.5 years on: (dates, 3 or 5).
 
     days: (dates,). The square is made orthogonal to the line, so that the rate stays the mean rate.
     """
@@ -47,7 +47,7 @@ class Projection(NamedTuple):
     mask: Float32
 
     def residual(self, series_mm: Float32) -> Float32:
-        """What the curves leave of series (n, dates), 0 where a date is missing."""
+        """Return what the curves leave of series (n, dates), 0 where a date is missing."""
         if len(self.basis) == 1:
             fitted: Float32 = (series_mm @ self.basis[0]) @ self.basis[0].T
             return np.asarray((series_mm - fitted) * self.mask, dtype=np.float32)
@@ -56,13 +56,13 @@ class Projection(NamedTuple):
 
 
 def projection(columns: Float32, mask: Float32) -> Projection:
-    """Of columns (dates, curves)."""
+    """Prepare the projection off columns (dates, curves)."""
     factor = np.linalg.inv(np.linalg.cholesky(_normal(columns, mask))).swapaxes(1, 2).astype(np.float32)
     return Projection((columns @ factor) * mask[:, :, None], factor, mask)
 
 
 def weighted_fit(series_mm: Float32, columns: Float32, weight: Float32) -> Float64:
-    """Coefficients (n, curves) of weighted least squares. series_mm, weight: (n, dates); weight 0 where missing."""
+    """Fit by weighted least squares, (n, curves). series_mm, weight: (n, dates); weight 0 where missing."""
     right = ((series_mm * weight) @ columns).astype(np.float64)
     return np.asarray(np.linalg.solve(_normal(columns, weight), right[:, :, None])[:, :, 0], dtype=np.float64)
 
@@ -74,7 +74,7 @@ def _normal(columns: Float32, weight: Float32) -> Float64:
 
 
 def robust_sigma(values: Float32, mask: Float32) -> Float32:
-    """1.4826 times the median of |values|, (n,). values: (n, dates); mask: (1 or n, dates)."""
+    """Return 1.4826 times the median of |values|, (n,). values: (n, dates); mask: (1 or n, dates)."""
     size = np.abs(values)
     counts = (mask > 0).sum(axis=1)
     if counts.min() < mask.shape[1]:
@@ -86,7 +86,9 @@ def robust_sigma(values: Float32, mask: Float32) -> Float32:
 
 
 def widening(residual: Float32, mask: Float32) -> Float32:
-    """By how much related residuals widen a standard error, (n,): sqrt((1 + r) / (1 - r)) of the lag-one correlation r.
+    """Return by how much related residuals widen a standard error, (n,).
+
+    It is sqrt((1 + r) / (1 - r)) of the lag-one correlation r.
 
     AR(1), Santer et al. 2000, doi 10.1029/1999JD901105. residual: (n, dates), 0 where missing; r is 0 to 0.95.
     """

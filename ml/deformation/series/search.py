@@ -17,8 +17,10 @@ LEAST_NOISE_MM = 0.2
 
 @dataclass(frozen=True)
 class SearchConfig:
-    """most: steps of one series; fewest_dates: on each side of a step; smallest: size of a step, in cycles;
-    surest_z: and in standard errors of the noise between neighbouring dates.
+    """Settings of the search for steps.
+
+    most: steps of one series; fewest_dates: on each side of a step; smallest: size of a step, in cycles; surest_z: and
+    in standard errors of the noise between neighbouring dates.
     """
 
     most: int = 5
@@ -44,28 +46,29 @@ class ProjectedSeries(NamedTuple):
     power: Float32
 
     def only(self, rows: NDArray[np.intp]) -> "ProjectedSeries":
+        """Return the series of these rows."""
         return ProjectedSeries(*(part[rows] if len(part) == len(self.residual) else part for part in self)).spread()
 
     def spread(self) -> "ProjectedSeries":
-        """Every part with a row for each series, without copies."""
+        """Expand every part to a row for each series, without copies."""
         return ProjectedSeries(*(np.broadcast_to(part, (len(self.residual), *part.shape[1:])) for part in self))
 
     def overlaps(self, at: NDArray[np.intp]) -> Float32:
-        """Product of a step at a date (s,) with one at every date, both without the curves, (s, dates)."""
+        """Return the product of a step at a date (s,) with one at every date, both without the curves, (s, dates)."""
         rows = np.arange(len(at))
         after_both = np.minimum(self.counts, self.counts[rows, at][:, None])  # they fall from date to date
         common = _product(self.basis_sums, self.basis_sums[rows, at])
         return np.asarray(after_both - common, dtype=np.float32)
 
     def step(self, at: NDArray[np.intp]) -> Float32:
-        """A step of 1 mm at a date (s,), without the curves, (s, dates)."""
+        """Return a step of 1 mm at a date (s,), without the curves, (s, dates)."""
         after = (np.arange(self.sums.shape[1]) >= at[:, None]) * self.mask
         common = _product(self.basis, self.basis_sums[np.arange(len(at)), at])
         return np.asarray(after - common, dtype=np.float32)
 
 
 def _product(curves: Float32, factors: Float32) -> Float32:
-    """Curves (s, dates, curves) times factors (s, curves), (s, dates).
+    """Multiply curves (s, dates, curves) by factors (s, curves), (s, dates).
 
     OpenBLAS may raise the flag for invalid values though all are finite: github.com/numpy/numpy/issues/24067.
     """
@@ -86,7 +89,7 @@ class PickedSteps(NamedTuple):
 
 
 def pick(series: ProjectedSeries, least_mm: float, config: SearchConfig) -> tuple[NDArray[np.intp], PickedSteps]:
-    """Which of s series step, (k,), and their steps. least_mm: size of the smallest."""
+    """Return which of s series step, (k,), and their steps. least_mm: size of the smallest."""
     noise_mm = _noise_between_dates(series.residual, series.mask)
     rows = np.flatnonzero(_best(series, series.sums, noise_mm, least_mm, config))
     some, noise_mm = series.only(rows), noise_mm[rows]
@@ -108,7 +111,7 @@ def pick(series: ProjectedSeries, least_mm: float, config: SearchConfig) -> tupl
 
 
 def fit(series: ProjectedSeries, at: NDArray[np.intp]) -> PickedSteps:
-    """Sizes of steps at dates (s, most), together by least squares."""
+    """Fit the sizes of steps at dates (s, most), together by least squares."""
     used = at > 0
     slots = np.flatnonzero(used.any(axis=0))
     overlaps = [series.overlaps(at[:, slot]) for slot in slots]
@@ -128,7 +131,7 @@ def fit(series: ProjectedSeries, at: NDArray[np.intp]) -> PickedSteps:
 
 
 def projected(residual_mm: Float32, curves: Projection, config: SearchConfig) -> ProjectedSeries:
-    """Of series (n, dates) from which `curves` have been taken."""
+    """Prepare series (n, dates) from which `curves` have been taken."""
     counts, basis_sums = (_from_each_on(part) for part in (curves.mask, curves.basis))
     power = counts - np.einsum("mtp,mtp->mt", basis_sums, basis_sums)
     inside = (counts >= config.fewest_dates) & (counts[:, :1] - counts >= config.fewest_dates)
@@ -144,7 +147,7 @@ def _from_each_on(values: Float32) -> Float32:
 
 
 def _noise_between_dates(residual_mm: Float32, mask: Float32) -> Float32:
-    """Standard deviation of one date, from the differences of neighbouring ones, (n,), mm: steps do not change it."""
+    """Return the standard deviation of one date, (n,), mm, from differences of neighbours: steps do not change it."""
     both = mask[:, 1:] * mask[:, :-1]
     sigma = robust_sigma(np.diff(residual_mm, axis=1), both) / np.sqrt(2)
     return np.asarray(np.maximum(sigma, LEAST_NOISE_MM), dtype=np.float32)
@@ -153,7 +156,7 @@ def _noise_between_dates(residual_mm: Float32, mask: Float32) -> Float32:
 def _best(
     series: ProjectedSeries, sums: Float32, noise_mm: Float32, least_mm: float, config: SearchConfig
 ) -> NDArray[np.intp]:
-    """The date at which a step explains most of what is left, (s,); 0 where none is large and sure enough."""
+    """Return the date at which a step explains most of what is left, (s,); 0 where none is large and sure enough."""
     power = np.maximum(series.power, np.float32(1e-6))
     explained = np.where(series.power > 0, np.abs(sums) / np.sqrt(power), np.float32(0))
     at = np.argmax(explained, axis=1)

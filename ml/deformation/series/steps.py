@@ -33,7 +33,7 @@ class Steps(NamedTuple):
     per_year: Float32
 
     def undone_mm_yr(self, half_wave_mm: float) -> Float32:
-        """What the undone cycles had added to the rate, (steps,), mm/yr."""
+        """Return what the undone cycles had added to the rate, (steps,), mm/yr."""
         return self.cycles * np.float32(half_wave_mm) * self.per_year
 
 
@@ -45,7 +45,7 @@ NO_STEPS = Steps(
 def find_steps(
     residual_mm: Float32, curves: Projection, days: NDArray[np.integer], half_wave_mm: float, config: StepConfig
 ) -> Steps:
-    """Steps of every series, and which of them are whole cycles. residual_mm: (n, dates), what `curves` leave."""
+    """Find steps of every series, and which are whole cycles. residual_mm: (n, dates), what `curves` leave."""
     series = projected(residual_mm, curves, config.search)
     rows, picked = pick(series, config.search.smallest * half_wave_mm, config.search)
     if not rows.size:
@@ -60,7 +60,7 @@ def find_steps(
 
 
 def undo(series_mm: Float32, steps: Steps, half_wave_mm: float) -> Float32:
-    """Series (n, dates) without the whole cycles of their steps."""
+    """Return series (n, dates) without the whole cycles of their steps."""
     after = np.arange(series_mm.shape[1]) >= steps.date[:, None]
     jumps = after * (steps.cycles * np.float32(half_wave_mm))[:, None]
     mended = series_mm.copy()

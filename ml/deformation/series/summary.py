@@ -52,7 +52,7 @@ def summarise(
     half_wave_mm: float = HALF_WAVE_MM,
     config: StepConfig | None = None,
 ) -> SeriesSummary:
-    """Summary of series (n, dates), mm, NaN where missing. days: (dates,), ascending, since any day.
+    """Summarise series (n, dates), mm, NaN where missing. days: (dates,), ascending, since any day.
 
     Point by point; see `neighbours.agreed` for what points near each other show of a step. ValueError where the shapes
     do not match.
@@ -67,7 +67,7 @@ def summarise(
 
 
 def joined(parts: Sequence[SeriesSummary]) -> SeriesSummary:
-    """The summaries of pieces of one product as one, in their order."""
+    """Join the summaries of pieces of one product, in their order."""
     parts = parts or [_unknown(0)]
     ends = np.cumsum([0, *(part.rate_mm_yr.size for part in parts)])
     moved = [part.steps._replace(point=part.steps.point + end) for part, end in zip(parts, ends[:-1], strict=True)]
@@ -101,7 +101,7 @@ def _block(
 def _summary(
     series_mm: Float32, known: NDArray[np.bool_], days: NDArray[np.integer], half_wave_mm: float, config: StepConfig
 ) -> SeriesSummary:
-    """series_mm: (n, dates), 0 where missing; known: (1 or n, dates)."""
+    """Summarise one piece. series_mm: (n, dates), 0 where missing; known: (1 or n, dates)."""
     columns, mask = curves(days), known.astype(np.float32)
     fitted = projection(columns, mask)
     left = fitted.residual(series_mm)
@@ -125,7 +125,7 @@ def _summary(
 
 
 def _odd_even(left: Float32, mask: Float32, years: Float32) -> Float32:
-    """Slope of the residual on the odd dates minus that on the even ones, (n,), mm/yr; NaN where a half has too few."""
+    """Return the residual's slope on odd dates minus that on even ones, (n,), mm/yr; NaN: a half has too few."""
     half = np.arange(years.size) % 2
     slopes = []
     for part in (half, 1 - half):

@@ -28,15 +28,17 @@ class WideCells(NamedTuple):
 
     @property
     def cell_km(self) -> float:
+        """Size of a cell, km."""
         return float(self.transform.a) / 1000
 
     @property
     def known(self) -> NDArray[np.bool_]:
+        """Whether each cell's rate is known, (rows, cols)."""
         return np.isfinite(self.rate_mm_yr)
 
 
 def wide_cells(points: PointCloud, cell_m: float = CELL_M) -> WideCells:
-    """Medians of the points of each cell; cells as wide as the product's own where that is coarser."""
+    """Return medians of the points of each cell; cells as wide as the product's own where that is coarser."""
     step = -(-points.x.size // MOST_POINTS)
     x, y, velocity = points.x[::step], points.y[::step], points.velocity_mm_yr[::step].astype(np.float32)
     size = max(cell_m, float(np.ceil(points.posting_m or 0.0)))
@@ -48,7 +50,7 @@ def wide_cells(points: PointCloud, cell_m: float = CELL_M) -> WideCells:
 
 
 def stable_level(cells: WideCells, noise_mm_yr: float) -> float:
-    """The rate of the part of a scene that counts as still, where no reference is stated; mm/yr.
+    """Return the rate of the part of a scene that counts as still, where no reference is stated; mm/yr.
 
     A processor refers a scene to ground that it takes for still, so the stable part is what lies near its zero: within
     5 mm/yr or three times the noise, or else the tenth of the cells nearest to it. Its level is the mode of smoothed
@@ -65,7 +67,7 @@ def stable_level(cells: WideCells, noise_mm_yr: float) -> float:
 
 
 def smoothed(rate_mm_yr: Float32, cell_km: float, sigma_km: float = SMOOTHED_KM) -> Float32:
-    """Means of the known cells (rows, cols) under a Gaussian; NaN where there are too few."""
+    """Return means of the known cells (rows, cols) under a Gaussian; NaN where there are too few."""
     known, wide = np.isfinite(rate_mm_yr), sigma_km / cell_km
     weight = ndimage.gaussian_filter(known.astype(np.float32), wide, mode="constant")
     held = ndimage.gaussian_filter(np.where(known, rate_mm_yr, np.float32(0)), wide, mode="constant")

@@ -44,8 +44,10 @@ class Track(NamedTuple):
 
 
 class WideFit(NamedTuple):
-    """Bowls on the cells of a scene. still: (rows, cols), what counts as still, mm/yr; beside: motion beside the bowls;
-    level_mm_yr: of the product's rates, what counted as still.
+    """Bowls on the cells of a scene.
+
+    still: (rows, cols), what counts as still, mm/yr; beside: motion beside the bowls; level_mm_yr: of the product's
+    rates, what counted as still.
     """
 
     cells: WideCells
@@ -63,7 +65,7 @@ class ReferredRegion(NamedTuple):
     level_mm_yr: float
 
     def feature(self, epsg: int) -> dict[str, Any]:
-        """As GeoJSON, in degrees. epsg: of the region's system."""
+        """Return the region as GeoJSON, in degrees. epsg: of the region's system."""
         region = self.region
         return {
             "type": "Feature",
@@ -85,7 +87,7 @@ class ReferredRegion(NamedTuple):
 
 
 def wide_regions(tracks: Sequence[Track], reported: Sequence[BaseGeometry] = ()) -> list[ReferredRegion]:
-    """Regions of all tracks of one place, each track looked at by itself; where two overlap the surer one stands.
+    """Find regions of all tracks of one place, each track alone; where two overlap the surer one stands.
 
     reported: areas that are known already, in the same projected system; see `look_wide`.
     """
@@ -98,13 +100,13 @@ def wide_regions(tracks: Sequence[Track], reported: Sequence[BaseGeometry] = ())
 
 
 def _same(one: WideRegion, other: WideRegion) -> bool:
-    """Of one kind, and sharing half of the smaller."""
+    """Return whether regions are of one kind and share half of the smaller."""
     smaller = min(one.outline.area, other.outline.area)
     return one.kind == other.kind and one.outline.intersection(other.outline).area >= SAME_SHARE * smaller
 
 
 def look_wide(track: Track, reported: Sequence[BaseGeometry] = ()) -> list[ReferredRegion]:
-    """Regions that move over kilometres and are not explained by the areas `reported` already, the surest first.
+    """Find regions that move over kilometres, unexplained by the areas `reported` already, the surest first.
 
     The ground inside reported areas is not looked at, so that a region is what moves beside them. One of which they
     cover half, or that is the rim of one, is left out.
@@ -124,7 +126,7 @@ def fit_wide(
     reported: Sequence[BaseGeometry] = (),
     significant: float = SIGNIFICANT,
 ) -> WideFit:
-    """Cells, bowls of a score of at least `significant`, and what they are measured against."""
+    """Return cells, bowls of a score of at least `significant`, and what they are measured against."""
     cells = wide_cells(points)
     cells = cells._replace(rate_mm_yr=np.where(_inside(cells, reported), np.float32(np.nan), cells.rate_mm_yr))
     nothing = np.zeros_like(cells.rate_mm_yr)
@@ -141,13 +143,13 @@ def fit_wide(
 
 
 def _inside(cells: WideCells, areas: Sequence[BaseGeometry]) -> NDArray[np.bool_]:
-    """Cells whose middles lie in any of the areas."""
+    """Flag cells whose middles lie in any of the areas."""
     shape = cells.rate_mm_yr.shape
     return geometry_mask(areas, shape, cells.transform, invert=True) if areas else np.zeros(shape, dtype=bool)
 
 
 def _is_reported(region: WideRegion, reported: Sequence[BaseGeometry]) -> bool:
-    """A region that is mostly reported, or the rim of what is: areas cover half of its convex hull."""
+    """Return whether a region is mostly reported, or the rim of reported areas: they cover half of its convex hull."""
     hull = region.outline.convex_hull
     near = [area for area in reported if area.intersects(hull)]
     inside = shapely.union_all(near).intersection(hull).area if near else 0.0

@@ -28,7 +28,9 @@ TABLE_KM, TABLE_STEP_KM = 1024.0, 0.5
 
 
 class WideNoise(NamedTuple):
-    """white_mm2_yr2: variance of one cell; long_mm2_yr2: semivariance of the long waves at KNEE_KM; exponent: of their
+    """Noise of long-wavelength cells.
+
+    white_mm2_yr2: variance of one cell; long_mm2_yr2: semivariance of the long waves at KNEE_KM; exponent: of their
     two-dimensional spectrum, f to the power of -exponent up to OUTER_KM.
     """
 
@@ -37,7 +39,7 @@ class WideNoise(NamedTuple):
     exponent: float
 
     def power(self, frequency_per_km: Float64) -> Float64:
-        """Two-dimensional spectrum, (mm/yr)² km²."""
+        """Return the two-dimensional spectrum, (mm/yr)² km²."""
         return self.long_mm2_yr2 / _unit(self.exponent) * _shape(frequency_per_km, self.exponent)
 
 
@@ -52,7 +54,7 @@ def noise_of(rate_mm_yr: Float32, cell_km: float) -> WideNoise:
 
 
 def _fitted(exponent: float, lags: Float64, variances: Float64, counts: Float64) -> tuple[float, WideNoise]:
-    """The misfit of one exponent, and its noise. variances: of second differences, (n,), at lags, km."""
+    """Return the misfit of one exponent, and its noise. variances: of second differences, (n,), at lags, km."""
     gamma = 8 * semivariance(lags, exponent) - 2 * semivariance(2 * lags, exponent)
     weight = np.sqrt(np.minimum(counts, 1000.0)) / variances
     parts, misfit = nnls(np.stack([np.full_like(gamma, 6.0), gamma], axis=1) * weight[:, None], variances * weight)
@@ -62,7 +64,7 @@ def _fitted(exponent: float, lags: Float64, variances: Float64, counts: Float64)
 
 
 def _second_differences(rate: Float32, cell_km: float) -> tuple[Float64, Float64, Float64]:
-    """Lags, km; robust variances at them; how many differences each rests on."""
+    """Return lags, km; robust variances at them; how many differences each rests on."""
     found = []
     farthest = max(LEAST_LAGS, max(_extent(rate)) / LAGS_A_SCENE)
     for steps in sorted({max(1, round(lag / cell_km)) for lag in LAGS_KM}):
@@ -76,7 +78,7 @@ def _second_differences(rate: Float32, cell_km: float) -> tuple[Float64, Float64
 
 
 def _extent(rate: Float32) -> tuple[int, int]:
-    """Rows and columns from the first known cell to the last."""
+    """Return the rows and columns from the first known cell to the last."""
     known = np.isfinite(rate)
     rows, cols = (np.flatnonzero(known.any(axis=axis)) for axis in (1, 0))
     return int(rows[-1] - rows[0]) + 1, int(cols[-1] - cols[0]) + 1
@@ -88,7 +90,7 @@ def _bends(rate: Float32, steps: int) -> Float32:
 
 
 def semivariance(lag_km: Float64, exponent: float) -> Float64:
-    """Of the long waves, 1 at KNEE_KM. lag_km: (n,)."""
+    """Return the semivariance of the long waves, 1 at KNEE_KM. lag_km: (n,)."""
     lags, covariance = _covariance(exponent)
     return np.asarray((covariance[0] - np.interp(lag_km, lags, covariance)) / _unit(exponent))
 
@@ -100,7 +102,7 @@ def _shape(frequency_per_km: Float64, exponent: float) -> Float64:
 
 @cache
 def _covariance(exponent: float) -> tuple[Float64, Float64]:
-    """Lags, km, and the covariance of unit spectrum at them."""
+    """Return lags, km, and the covariance of unit spectrum at them."""
     size = int(TABLE_KM / TABLE_STEP_KM)
     frequency = np.hypot(np.fft.fftfreq(size, TABLE_STEP_KM)[:, None], np.fft.rfftfreq(size, TABLE_STEP_KM))
     covariance = np.fft.irfft2(_shape(frequency, exponent), s=(size, size))[0, : size // 2] / TABLE_STEP_KM**2

@@ -69,7 +69,7 @@ class WideRegion(NamedTuple):
 
 
 def find_bowls(scores: Scores, transform: Affine, significant: float = SIGNIFICANT) -> list[Bowl]:
-    """The surest shape, removed from the data, and again, until none stands out by `significant`."""
+    """Find the surest shape, subtract it, and repeat until none stands out by `significant`."""
     spreads = {shape: _spread(amplitude / sigma, scores.cell_km, shape) for shape, amplitude, sigma in scores.looks()}
     bowls: list[Bowl] = []
     for _ in range(MOST_BOWLS):
@@ -99,7 +99,7 @@ def _surest(shape: Shape, amplitude: Float32, sigma: Float32, spread: float) -> 
 
 
 def _spread(score: Float32, cell_km: float, shape: Shape) -> float:
-    """How much wider the scores of a shape scatter over a scene than one, by their middle and by their tails.
+    """Return how much wider the scores of a shape scatter over a scene than one, by their middle and by their tails.
 
     Unwrapping errors give tails that a Gaussian has not. What moves may hold much of a scene: hence a limit.
     """
@@ -112,7 +112,7 @@ def _spread(score: Float32, cell_km: float, shape: Shape) -> float:
 def draw_regions(
     bowls: Sequence[Bowl], cells: WideCells, still_mm_yr: Float32, beside_mm_yr: Float32
 ) -> list[WideRegion]:
-    """Bowls of one sign whose outlines touch are one region, the surest region first.
+    """Join bowls of one sign whose outlines touch to regions, the surest first.
 
     still_mm_yr: (rows, cols), what counts as still in each cell; beside_mm_yr: (rows, cols), motion beside the bowls.
     """
@@ -136,12 +136,12 @@ class _Field:
         self.x, self.y = self.transform @ (col, row)
 
     def model(self, bowl: Bowl) -> Float32:
-        """The fitted shape over the scene, mm/yr."""
+        """Return the fitted shape over the scene, mm/yr."""
         east, south = np.asarray(self.x - bowl.x_m) / 1000, np.asarray(bowl.y_m - self.y) / 1000
         return np.asarray(bowl.peak_mm_yr * bowl.shape.at(south, east), dtype=np.float32)
 
     def inside(self, bowl: Bowl) -> NDArray[np.bool_]:
-        """Where the ground moves with a bowl: faster than 2 mm/yr or its noise, as far as its shape reaches."""
+        """Return where the ground moves with a bowl: faster than 2 mm/yr or its noise, as far as its shape reaches."""
         level = min(max(DRAWN_MM_YR, bowl.sigma_mm_yr), abs(bowl.peak_mm_yr) / 2)
         reach = np.exp(-(FARTHEST_RADII**2)) * abs(bowl.peak_mm_yr)
         return np.asarray(self.faster(bowl, level) & (np.abs(self.model(bowl)) >= reach))
@@ -151,7 +151,7 @@ class _Field:
 
 
 def _is_shadow(bowl: Bowl, surer: Sequence[Bowl]) -> bool:
-    """A weaker bowl of the other sign at the rim of a surer one is a misfit of that one's shape."""
+    """Return whether a bowl is a misfit of a surer one: weaker, of the other sign and at its rim."""
     return any(
         bowl.peak_mm_yr * other.peak_mm_yr < 0
         and abs(bowl.peak_mm_yr) < SHADOW * abs(other.peak_mm_yr)
@@ -162,7 +162,7 @@ def _is_shadow(bowl: Bowl, surer: Sequence[Bowl]) -> bool:
 
 
 def _touching(bowls: list[Bowl], masks: list[NDArray[np.bool_]]) -> list[list[int]]:
-    """Indices of bowls of one sign whose masks share cells, directly or through others."""
+    """Return indices of bowls of one sign whose masks share cells, directly or through others."""
     groups: list[list[int]] = []
     for number, (bowl, mask) in enumerate(zip(bowls, masks, strict=True)):
         touched = [
@@ -176,7 +176,7 @@ def _touching(bowls: list[Bowl], masks: list[NDArray[np.bool_]]) -> list[list[in
 
 
 def _region(bowls: list[Bowl], masks: list[NDArray[np.bool_]], field: _Field) -> WideRegion | None:
-    """None where too little ground moves with the bowls."""
+    """Describe a region; None where too little ground moves with the bowls."""
     mask = _without_scraps(np.logical_or.reduce(masks), SMALLEST_M2 / field.transform.a**2)
     if not (mask & field.known).any():
         return None

@@ -46,7 +46,7 @@ class Shape(NamedTuple):
     way_deg: float = 0.0
 
     def at(self, south_km: Float64, east_km: Float64) -> Float64:
-        """1 in the middle."""
+        """Return the shape at offsets, 1 in the middle."""
         angle, wide = np.radians(self.way_deg), np.sqrt(self.aspect)
         along = south_km * np.sin(angle) + east_km * np.cos(angle)
         across = south_km * np.cos(angle) - east_km * np.sin(angle)
@@ -101,7 +101,7 @@ class Scores:
         return whole
 
     def _free(self, prior: Prior) -> Float32:
-        """Level and slopes, (3, rows, cols), in units of their standard deviations, 0 where unknown."""
+        """Return level and slopes, (3, rows, cols), in units of their standard deviations, 0 where unknown."""
         down, right = (np.arange(size, dtype=np.float32) * self.cell_km for size in self.torus)
         seen = self.known > 0
         down, right = np.broadcast_to(down[:, None], seen.shape), np.broadcast_to(right, seen.shape)
@@ -110,11 +110,11 @@ class Scores:
         return (np.stack([level, *slopes]) * self.known).astype(np.float32)
 
     def _long(self, values: Float32) -> Float32:
-        """Covariance of the long waves times values, (..., rows, cols)."""
+        """Return the covariance of the long waves times values, (..., rows, cols)."""
         return self._back(_forward(values) * self.spectrum)
 
     def solve(self, values: Float32, start: Float32 | None = None) -> Float32:
-        """A^-1 values, (n, rows, cols), 0 where unknown: preconditioned conjugate gradients."""
+        """Return A^-1 values, (n, rows, cols), 0 where unknown: preconditioned conjugate gradients."""
         values = _float32(values * self.known)
         mean_white = np.float32(np.median(self.white[self.known > 0]))
         nearly = 1 / (self.spectrum + mean_white)
@@ -143,7 +143,7 @@ class Scores:
         return x
 
     def _robust(self) -> Float32:
-        """A^-1 data with cells that stand out of their surroundings given less weight."""
+        """Return A^-1 data with cells that stand out of their surroundings given less weight."""
         plain, data = self.white, self.data[None]
         solved = self.solve(data)
         for _ in range(ROUNDS):
@@ -167,12 +167,12 @@ class Scores:
         return _forward(np.stack([self._without_free(solved) for solved in self.solve(noise)]))
 
     def bowl(self, shape: Shape) -> Float32:
-        """A shape of 1 mm/yr in the torus' first cell, (rows, cols)."""
+        """Return a shape of 1 mm/yr in the torus' first cell, (rows, cols)."""
         down, right = (fft.fftfreq(size, 1 / size) * self.cell_km for size in self.torus)
         return shape.at(down[:, None], right).astype(np.float32)
 
     def looks(self) -> Iterator[tuple[Shape, Float32, Float32]]:
-        """Each shape, its amplitude, mm/yr, and the amplitude's standard deviation, centred on each cell of the scene.
+        """Yield each shape, its amplitude and standard deviation, mm/yr, centred on each cell of the scene.
 
         (rows, cols), NaN where too little of the shape is seen.
         """
@@ -186,13 +186,13 @@ class Scores:
         return [(shape, bowl, self._sigma(shape, bowl)) for shape, bowl in bowls]
 
     def background(self) -> Float32:
-        """Level and slopes over the scene, mm/yr, as far as they are left free, without the bowls removed."""
+        """Return level and slopes over the scene, mm/yr, as far as they are left free, without the bowls removed."""
         return np.tensordot(self.normal @ np.tensordot(self.free, self.left, axes=([1, 2], [0, 1])), self.free, 1)[
             : self.extent[0], : self.extent[1]
         ]
 
     def fit(self, shape: Shape, row: int, col: int) -> tuple[float, float]:
-        """Amplitude and standard deviation of a shape on one cell, without the approximation of `look`."""
+        """Return amplitude and standard deviation of a shape on one cell, without the approximation of `look`."""
         bowl, _, weighted = self._at(shape, row, col)
         information = float((bowl * weighted).sum())
         return float((bowl * self.weighted).sum()) / information, information**-0.5
@@ -205,13 +205,13 @@ class Scores:
 
     @lru_cache(maxsize=1)  # noqa: B019 (of the last place only)
     def _at(self, shape: Shape, row: int, col: int) -> tuple[Float32, Float32, Float32]:
-        """A shape on a cell, as far as it is seen, A^-1 of it, and that with level and slopes left free."""
+        """Return a shape on a cell, as far as it is covered, A^-1 of it, and that with level and slopes left free."""
         bowl = np.roll(self.bowl(shape), (row, col), axis=(0, 1)) * self.known
         solved = self.solve(bowl[None])[0]
         return bowl, solved, self._without_free(solved)
 
     def _without_free(self, solved: Float32) -> Float32:
-        """A^-1 data, (rows, cols), with level and slopes as free as their prior has them."""
+        """Return A^-1 data, (rows, cols), with level and slopes as free as their prior has them."""
         of_data = np.tensordot(self.free, solved, axes=([1, 2], [0, 1]))
         return np.asarray(solved - np.tensordot(self.normal @ of_data, self.of_free, 1), dtype=np.float32)
 
@@ -251,7 +251,7 @@ def _dot(a: Float32, b: Float32) -> Float32:
 
 
 def _by_share(simulated: Float32, share: Float32) -> Float32:
-    """What a shape learns, as a smooth function of the share of it that is seen: means over bins, interpolated."""
+    """Smooth what a shape learns by the share of it that is covered: means over bins, interpolated."""
     bins = np.digitize(share, SEEN_BINS)
     middles, means = [0.0], [0.0]
     for number in range(1, len(SEEN_BINS)):

@@ -13,9 +13,12 @@ Task = ModelVersion.Task
 
 
 class Command(BaseCommand):
+    """Command that queues or computes a run."""
+
     help = "Run a method on one product or pair, or on every one that is ready and that it has not seen."
 
     def add_arguments(self, parser: CommandParser) -> None:
+        """Add the arguments."""
         parser.add_argument("method", choices=[*METHODS, *(name for name in TASK_OF_NETWORK if name not in METHODS)])
         parser.add_argument("--task", choices=list(Task.values), help="where several have a method of that name")
         which = parser.add_mutually_exclusive_group()
@@ -24,6 +27,7 @@ class Command(BaseCommand):
         which.add_argument("--repeat", type=int, metavar="RUN", help="do a finished run again and compare; exit code 1")
 
     def handle(self, *args, **options) -> None:
+        """Run the command."""
         method = options["method"]
         options["task"] = options["task"] or TASK_OF_NETWORK.get(method)
         method = method_of(options["task"], method) if options["task"] else method
@@ -48,7 +52,7 @@ class Command(BaseCommand):
             self._execute(run)
 
     def _task_of_flag(self, method: str, options) -> str | None:
-        """A product has one task, deformation; a pair has several."""
+        """Return the task that a flag names: a product has one task, deformation; a pair has several."""
         wanted = [task for task in METHODS[method] if (task == Task.DEFORMATION) == (options["product"] is not None)]
         given = options["product"] is not None or options["pair"] is not None
         return wanted[0] if given and len(wanted) == 1 else None

@@ -54,7 +54,7 @@ def write_provinces(nation: Nation, path: Path) -> Path:
 
 
 def _coast(nation: Nation) -> Polygon:
-    """The largest island in metres of the grid."""
+    """Return the largest island in metres of the grid."""
     land = nation.region.terrain
     grid = Affine(land.posting_m, 0, land.west_m, 0, -land.posting_m, land.top_m)
     dry = np.isfinite(land.height_m).astype(np.uint8)
@@ -63,7 +63,7 @@ def _coast(nation: Nation) -> Polygon:
 
 
 def _winding(places_m: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Borders as they run in a landscape, the same for both sides; (n, 2)."""
+    """Return borders as they run in a landscape, the same for both sides; (n, 2)."""
     x, y = places_m.T
     return np.column_stack([x + 700 * np.sin(y / 1_700) + 250 * np.sin(y / 600), y + 700 * np.sin(x / 1_900)])
 

@@ -47,7 +47,7 @@ def write_products(nation: Nation, folder: Path) -> tuple[Path, ...]:
 
 
 def part_of(track: TrackPoints, inside: NDArray[np.bool_], burst: int) -> TrackPoints:
-    """Those points of a track that a burst holds. inside: (n,)."""
+    """Return the points of a track that a burst holds. inside: (n,)."""
     single = {
         name: getattr(track, name)[inside]
         for name in (
@@ -176,7 +176,7 @@ def _across(size_m: float) -> str:
 
 
 def tongue(frame: LocalFrame, glacier: Glacier) -> Polygon:
-    """The outline of the ice: a rectangle with its corners rounded a little."""
+    """Return the outline of the ice: a rectangle with its corners rounded a little."""
     turn = math.radians(glacier.bearing_deg)
     angle = np.linspace(0, 2 * np.pi, 72, endpoint=False)
     rounded = [np.sign(part) * np.abs(part) ** 0.4 for part in (np.cos(angle), np.sin(angle))]
@@ -187,14 +187,14 @@ def tongue(frame: LocalFrame, glacier: Glacier) -> Polygon:
 
 
 def ellipse(frame: LocalFrame, centre: Offset, half_m: tuple[float, float]) -> Polygon:
-    """An ellipse with its axes east and north, in degrees."""
+    """Return an ellipse with its axes east and north, in degrees."""
     angle = np.linspace(0, 2 * np.pi, 72, endpoint=False)
     ring = [Offset(centre.east_m + half_m[0] * math.cos(at), centre.north_m + half_m[1] * math.sin(at)) for at in angle]
     return Polygon(geographic(frame, ring))
 
 
 def geographic(frame: LocalFrame, places: Sequence[Offset]) -> list[tuple[float, float]]:
-    """Longitude and latitude of places."""
+    """Return longitude and latitude of places."""
     east_m, north_m = (np.array(part, dtype=np.float64) for part in zip(*places, strict=True))
     longitude, latitude = to_geographic(*frame.to_grid(east_m, north_m))
     return list(zip(longitude.tolist(), latitude.tolist(), strict=True))

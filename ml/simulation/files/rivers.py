@@ -46,7 +46,7 @@ def write_rivers(nation: Nation, path: Path) -> Path:
 
 
 def rivers_of(land: Terrain, step: int) -> list[River]:
-    """Ways down from the highest places that lie apart, each until it meets the sea or another river."""
+    """Return ways down from the highest places that lie apart, each until it meets the sea or another river."""
     height_m = land.height_m[::step, ::step]
     cell_m = step * land.posting_m
     below, far_m = _ways_down(height_m, cell_m)
@@ -64,7 +64,7 @@ def rivers_of(land: Terrain, step: int) -> list[River]:
 
 
 def _springs(score: NDArray[np.float64], apart: float) -> list[int]:
-    """The cells of the highest score, so many cells apart."""
+    """Return the cells of the highest score, so many cells apart."""
     rows, cols = np.indices(score.shape)
     left = np.where(np.isfinite(score), score, -np.inf)
     springs = []
@@ -76,7 +76,7 @@ def _springs(score: NDArray[np.float64], apart: float) -> list[int]:
 
 
 def _ways_down(height_m: NDArray[np.float32], cell_m: float) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
-    """For each cell, flat, the next one on its shortest way to the sea (-9999 in the sea); and how far that is.
+    """Return each flat cell's next one on its shortest way to the sea (-9999 in the sea), and that way's length.
 
     Climbing counts as a detour. The second result has the shape of the heights, m.
     """

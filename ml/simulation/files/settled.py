@@ -71,7 +71,7 @@ def write_population(nation: Nation, path: Path) -> Path:
 
 
 def buildings_per_cell(nation: Nation) -> NDArray[np.int64]:
-    """How many buildings stand on each cell of the terrain's grid, (rows, cols): by its land cover."""
+    """Count the buildings on each cell of the terrain's grid, (rows, cols), by its land cover."""
     rng, land = np.random.default_rng(SEED), nation.region.terrain
     hectares = (land.posting_m / 100.0) ** 2
     counts = np.zeros(nation.region.land_cover.shape, dtype=np.int64)

@@ -32,20 +32,20 @@ class Downslope(NamedTuple):
 
 
 def turn_to_axes(east_m: Floats, north_m: Floats, bearing_deg: float) -> tuple[Floats, Floats]:
-    """East and north components to components along a bearing (clockwise from north) and to the right of it."""
+    """Rotate east and north components to those along a bearing (clockwise from north) and to the right of it."""
     cos, sin = math.cos(math.radians(bearing_deg)), math.sin(math.radians(bearing_deg))
     return east_m * sin + north_m * cos, east_m * cos - north_m * sin
 
 
 def influence_radius_m(depth_m: float, tan_beta: float) -> float:
-    """Knothe's radius of influence r = H / tan β. depth_m: 200–1000; tan_beta: 1.5–3."""
+    """Return Knothe's radius of influence r = H / tan β. depth_m: 200–1000; tan_beta: 1.5–3."""
     return depth_m / tan_beta
 
 
 def longwall_mining(
     east_m: Floats, north_m: Floats, panel: Panel, subsidence_mm_yr: float, influence_m: float
 ) -> Motion:
-    """Sinking over a longwall panel with its drift toward the centre.
+    """Simulate the sinking over a longwall panel with its drift toward the centre.
 
     Knothe–Budryk: w = w_max · (panel ∗ exp(−πρ²/r²)/r²), which for a rectangle is a product of error functions;
     horizontally B·∇w with B = r/√(2π), so every point moves toward the deepest one. subsidence_mm_yr: w_max, positive
@@ -66,7 +66,7 @@ def longwall_mining(
 
 
 def _knothe_profile(offset_m: Floats, side_m: float, influence_m: float) -> tuple[Floats, Floats]:
-    """A strip of width side_m convolved with exp(−πx²/r²)/r: its value (0–1) and its derivative (1/m)."""
+    """Convolve a strip of width side_m with exp(−πx²/r²)/r: its value (0–1) and its derivative (1/m)."""
     near = (offset_m + side_m / 2) / influence_m
     far = (offset_m - side_m / 2) / influence_m
     value = (erf(math.sqrt(math.pi) * near) - erf(math.sqrt(math.pi) * far)) / 2
@@ -83,7 +83,7 @@ class Ellipse(NamedTuple):
 
 
 def _ellipse_radius(east_m: Floats, north_m: Floats, ellipse: Ellipse) -> Floats:
-    """Elliptical radius: 0 at the centre, 1 on the ellipse."""
+    """Return the elliptical radius: 0 at the centre, 1 on the ellipse."""
     along_m, across_m = turn_to_axes(east_m, north_m, ellipse.bearing_deg)
     return np.hypot(along_m / ellipse.semi_major_m, across_m / ellipse.semi_minor_m)
 
@@ -95,7 +95,7 @@ def _vertical(up_mm_yr: Floats) -> Motion:
 def groundwater_bowl(
     east_m: Floats, north_m: Floats, ellipse: Ellipse, up_mm_yr: float, flatness: float = 2.0
 ) -> Motion:
-    """Compaction over a pumped aquifer: a super-Gaussian ellipse, up = peak · exp(−ρ^(2·flatness)), purely vertical.
+    """Simulate compaction over a pumped aquifer: an ellipse, up = peak · exp(−ρ^(2·flatness)), purely vertical.
 
     up_mm_yr: rate at the centre, negative for sinking. flatness: 1 is a Gaussian, more is a flatter floor.
     """
@@ -103,7 +103,7 @@ def groundwater_bowl(
 
 
 def mine_water_dome(east_m: Floats, north_m: Floats, ellipse: Ellipse, up_mm_yr: float) -> Motion:
-    """Uplift where the water of a closed mine rises: a dome up = peak · (1 − ρ²)², still beyond ρ = 1, purely vertical.
+    """Simulate uplift where a closed mine floods: up = peak · (1 − ρ²)², still beyond ρ = 1, purely vertical.
 
     up_mm_yr: rate at the centre, positive for rising (+1 to +10 is usual). The project's choice of a smooth dome with a
     finite edge; `mine_water_half_dome` is the one that a fault cuts.
@@ -122,7 +122,7 @@ class SlideBody(NamedTuple):
 
 
 def landslide(east_m: Floats, north_m: Floats, body: SlideBody, downslope: Downslope, speed_mm_yr: float) -> Motion:
-    """A slide that moves down the slope under each of its points: V · taper · s.
+    """Simulate a slide that moves down the slope under each of its points: V · taper · s.
 
     s is the local downslope unit vector and V the speed along it, never negative; the taper is 1 inside a rounded
     rectangle and falls to 0 over the last edge_m, so the edges are sharp. Raises ValueError for a negative speed.
@@ -138,7 +138,7 @@ def landslide(east_m: Floats, north_m: Floats, body: SlideBody, downslope: Downs
 def mine_water_half_dome(
     east_m: Floats, north_m: Floats, ellipse: Ellipse, up_mm_yr: float, fault_width_m: float
 ) -> Motion:
-    """The dome of `mine_water_dome` cut by a sealing fault along its long axis: only the ground right of it rises.
+    """Cut the dome of `mine_water_dome` by a sealing fault along its long axis: only the ground right of it rises.
 
     Right as seen along the ellipse's bearing; the step across the fault is a Gaussian integral of standard deviation
     fault_width_m. up_mm_yr: rate of the whole dome at its centre; the strongest ground lies just beside the fault.
@@ -152,7 +152,7 @@ POISSON_RATIO = 0.25
 
 
 def mogi(east_m: Floats, north_m: Floats, depth_m: float, volume_m3_yr: float) -> Motion:
-    """A small sphere that swells (volume_m3_yr > 0) or shrinks at depth_m in an elastic half-space. Mogi 1958.
+    """Simulate a sphere that swells (volume_m3_yr > 0) or shrinks at depth_m in an elastic half-space. Mogi 1958.
 
     up = (1 − ν)/π · ΔV · d/(d² + r²)^1.5, outward the same with r in place of d. The uplifted volume is
     2·(1 − ν)·ΔV.
@@ -162,7 +162,7 @@ def mogi(east_m: Floats, north_m: Floats, depth_m: float, volume_m3_yr: float) -
 
 
 def mogi_volume_m3_yr(up_mm_yr: float, depth_m: float) -> float:
-    """The change of volume that lifts the ground right above by up_mm_yr."""
+    """Return the change of volume that lifts the ground right above by up_mm_yr."""
     return up_mm_yr / 1000 * math.pi * depth_m**2 / (1 - POISSON_RATIO)
 
 
@@ -182,12 +182,12 @@ class Tunnel(NamedTuple):
 
 
 def tunnel_settlement_mm(tunnel: Tunnel, volume_loss: float) -> float:
-    """Peck's deepest settlement, S_max = 0.313 · V_L · D² / i, mm. volume_loss: share of the face, 0.005–0.02."""
+    """Return Peck's deepest settlement, S_max = 0.313 · V_L · D² / i, mm. volume_loss: of the face, 0.005–0.02."""
     return 1000 * 0.313 * volume_loss * tunnel.diameter_m**2 / tunnel.trough_m
 
 
 def tunnel_trough(east_m: Floats, north_m: Floats, tunnel: Tunnel, subsidence_mm_yr: float) -> Motion:
-    """Settlement above a tunnel: S · exp(−y²/2i²) across it, toward its axis by S·y/z0 (Peck 1969).
+    """Simulate settlement above a tunnel: S · exp(−y²/2i²) across it, toward its axis by S·y/z0 (Peck 1969).
 
     Both ends are Gaussian integrals of the same i. subsidence_mm_yr: S, positive.
     """
@@ -201,5 +201,5 @@ def tunnel_trough(east_m: Floats, north_m: Floats, tunnel: Tunnel, subsidence_mm
 
 
 def settling_ground(east_m: Floats, north_m: Floats, ellipse: Ellipse, up_mm_yr: float) -> Motion:
-    """A quarry's floor or a fill: flat inside and steep at its edge, up = peak · exp(−ρ⁸), purely vertical."""
+    """Simulate a quarry's floor or a fill: flat inside, steep at its edge, up = peak · exp(−ρ⁸), purely vertical."""
     return groundwater_bowl(east_m, north_m, ellipse, up_mm_yr, flatness=4.0)

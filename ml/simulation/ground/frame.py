@@ -24,7 +24,7 @@ class Offset(NamedTuple):
     north_m: float
 
     def distance_m(self, other: Offset) -> float:
-        """Horizontal distance to another offset, metres."""
+        """Return the horizontal distance to another offset, metres."""
         return math.hypot(self.east_m - other.east_m, self.north_m - other.north_m)
 
 
@@ -36,20 +36,20 @@ class Motion(NamedTuple):
     up_mm_yr: Floats
 
     def plus(self, other: Motion) -> Motion:
-        """Two motions at once (rates are small, so they add)."""
+        """Add two motions (rates are small, so they add)."""
         return Motion(*(mine + theirs for mine, theirs in zip(self, other, strict=True)))
 
     def times(self, factor: float) -> Motion:
-        """The same motion, faster or slower."""
+        """Scale the motion to a faster or slower one."""
         return Motion(*(component * factor for component in self))
 
     def speed_mm_yr(self) -> Floats:
-        """Length of the motion vector, mm/yr, never negative."""
+        """Return the length of the motion vector, mm/yr, never negative."""
         return np.sqrt(self.east_mm_yr**2 + self.north_mm_yr**2 + self.up_mm_yr**2)
 
     @classmethod
     def still(cls, shape: tuple[int, ...]) -> Motion:
-        """Ground that does not move."""
+        """Return the motion of ground that does not move."""
         return cls(np.zeros(shape), np.zeros(shape), np.zeros(shape))
 
 
@@ -61,16 +61,16 @@ class LineOfSight(NamedTuple):
     up: float
 
     def incidence_angle_deg(self) -> float:
-        """Angle between the vertical and the line of sight, degrees."""
+        """Return the angle between the vertical and the line of sight, degrees."""
         return math.degrees(math.atan2(math.hypot(self.east, self.north), self.up))
 
     def track_angle_deg(self) -> float:
-        """Heading of a right-looking satellite, degrees clockwise from north: 90 beyond the bearing toward it."""
+        """Return a right-looking satellite's heading, degrees clockwise from north: 90 beyond the bearing to it."""
         return (math.degrees(math.atan2(self.east, self.north)) + 90.0) % 360.0
 
 
 def project_to_los_mm_yr(motion: Motion, los: LineOfSight) -> Floats:
-    """See a motion from the satellite. motion: mm/yr, any shape; returns that shape, mm/yr, + toward the satellite."""
+    """Project a motion, mm/yr, any shape, onto the line of sight, mm/yr, + toward the satellite."""
     return motion.east_mm_yr * los.east + motion.north_mm_yr * los.north + motion.up_mm_yr * los.up
 
 
@@ -92,18 +92,18 @@ class LocalFrame:
         return self.turn_to_true(easting_m - self.easting_m, northing_m - self.northing_m)
 
     def to_grid(self, east_m: Floats, north_m: Floats) -> tuple[Floats, Floats]:
-        """(east_m, north_m) from the origin to grid position, metres in EPSG:3035."""
+        """Convert (east_m, north_m) from the origin to grid position, metres in EPSG:3035."""
         cos, sin = math.cos(self.grid_turn_rad), math.sin(self.grid_turn_rad)
         return self.easting_m + east_m * cos + north_m * sin, self.northing_m - east_m * sin + north_m * cos
 
     def turn_to_true(self, along_easting: Floats, along_northing: Floats) -> tuple[Floats, Floats]:
-        """Components of a vector along the grid's axes to components along true east and north."""
+        """Rotate a vector's components along the grid's axes to true east and north."""
         cos, sin = math.cos(self.grid_turn_rad), math.sin(self.grid_turn_rad)
         return along_easting * cos - along_northing * sin, along_easting * sin + along_northing * cos
 
 
 def frame_at(longitude_deg: float, latitude_deg: float) -> LocalFrame:
-    """The local frame around a geographic position, its origin on whole kilometres of the grid."""
+    """Return the local frame around a geographic position, its origin on whole kilometres of the grid."""
     to_grid = transformer(GEOGRAPHIC_EPSG, GRID_EPSG)
     easting_m, northing_m = to_grid.transform(longitude_deg, latitude_deg)
     easting_further_m, northing_further_m = to_grid.transform(longitude_deg, latitude_deg + 0.01)
@@ -112,7 +112,7 @@ def frame_at(longitude_deg: float, latitude_deg: float) -> LocalFrame:
 
 
 def to_geographic(easting_m: Floats, northing_m: Floats) -> tuple[Floats, Floats]:
-    """EPSG:3035 metres to (longitude, latitude) in degrees, in this order."""
+    """Convert EPSG:3035 metres to (longitude, latitude) in degrees, in this order."""
     back = transformer(GRID_EPSG, GEOGRAPHIC_EPSG)
     longitude_deg, latitude_deg = back.transform(easting_m, northing_m)
     return np.asarray(longitude_deg, dtype=np.float64), np.asarray(latitude_deg, dtype=np.float64)

@@ -24,7 +24,7 @@ class Layout(NamedTuple):
 
 
 def lay_out(rng: np.random.Generator, terrain: Terrain) -> Layout:
-    """The default region: one town, a few villages, four moving areas that do not touch, and still ground between."""
+    """Lay out the default region: a town, villages, four moving areas that do not touch, still ground between."""
     town_bearing_deg = _lowest_bearing_deg(rng, terrain)
     town = _polar(town_bearing_deg, 2_900.0)
     mining = _mining(rng, _polar(town_bearing_deg + 27.0, 3_200.0))
@@ -55,7 +55,7 @@ def _nudged(rng: np.random.Generator, place: Offset, by_m: float) -> Offset:
 
 
 def _lowest_bearing_deg(rng: np.random.Generator, terrain: Terrain) -> float:
-    """Bearing from the island's centre whose ground 2.9 km out is lowest and wholly land: towns stand low."""
+    """Return the bearing from the island's centre whose ground 2.9 km out is lowest and all land: towns stand low."""
     start_deg = rng.uniform(0, 30)
     east_m, north_m = terrain.cell_centres()
     choices: list[tuple[float, float]] = []
@@ -93,7 +93,7 @@ def _landslide(rng: np.random.Generator, terrain: Terrain, centre: Offset) -> La
 
 
 def _steepest_free_site(terrain: Terrain, taken: tuple[Offset, ...]) -> Offset:
-    """The steepest place facing east or west, well inland, clear of everything else.
+    """Return the steepest place facing east or west, well inland, clear of everything else.
 
     A radar looks sideways from east or west: a slide to the north or south would hardly show. Raises ValueError where
     the island has no room left.

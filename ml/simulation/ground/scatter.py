@@ -23,7 +23,7 @@ class Density(NamedTuple):
 def scatter_points(
     rng: np.random.Generator, terrain: Terrain, cover: NDArray[np.uint8], density: Density
 ) -> tuple[Floats, Floats]:
-    """Throw points onto the land: a Poisson number per cell. Returns easting_m, northing_m, each (n,), to 1 cm."""
+    """Scatter points over the land, a Poisson number per cell: easting_m, northing_m, each (n,), to 1 cm."""
     per_km2 = np.zeros(len(LandCover))
     per_km2[LandCover.TOWN] = density.town_per_km2
     per_km2[LandCover.SUBURB] = density.suburb_per_km2

@@ -53,7 +53,7 @@ class Source(Protocol):
         """Amplitude of the yearly cycle (mm) per mm/yr of rate: 0 is none."""
 
     def motion_at(self, east_m: Floats, north_m: Floats, terrain: Terrain) -> Motion:
-        """Mean rate over the whole time span, in the shape of the offsets."""
+        """Return the mean rate over the whole time span, in the shape of the offsets."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ class MiningSubsidence:
         return float(longwall_mining(zero, zero, self.panel, self.subsidence_mm_yr, self.influence_m).up_mm_yr[0])
 
     def motion_at(self, east_m: Floats, north_m: Floats, terrain: Terrain) -> Motion:
-        """Knothe–Budryk around the centre."""
+        """Simulate Knothe–Budryk around the centre."""
         east_m, north_m = east_m - self.centre.east_m, north_m - self.centre.north_m
         return longwall_mining(east_m, north_m, self.panel, self.subsidence_mm_yr, self.influence_m)
 
@@ -95,7 +95,7 @@ class GroundwaterSubsidence:
     flatness: float = 2.0
 
     def motion_at(self, east_m: Floats, north_m: Floats, terrain: Terrain) -> Motion:
-        """Super-Gaussian bowl around the centre."""
+        """Simulate a super-Gaussian bowl around the centre."""
         east_m, north_m = east_m - self.centre.east_m, north_m - self.centre.north_m
         return groundwater_bowl(east_m, north_m, self.ellipse, self.peak_mm_yr, self.flatness)
 
@@ -113,7 +113,7 @@ class MineWaterUplift:
     seasonal_mm_per_mm_yr: float = 0.0
 
     def motion_at(self, east_m: Floats, north_m: Floats, terrain: Terrain) -> Motion:
-        """Dome around the centre."""
+        """Simulate a dome around the centre."""
         east_m, north_m = east_m - self.centre.east_m, north_m - self.centre.north_m
         return mine_water_dome(east_m, north_m, self.ellipse, self.peak_mm_yr)
 
@@ -140,7 +140,7 @@ class FaultedMineWaterUplift:
         return float(rates[np.argmax(np.abs(rates))])
 
     def motion_at(self, east_m: Floats, north_m: Floats, terrain: Terrain) -> Motion:
-        """Half a dome, right of the fault through the centre."""
+        """Simulate half a dome, right of the fault through the centre."""
         east_m, north_m = east_m - self.centre.east_m, north_m - self.centre.north_m
         return mine_water_half_dome(east_m, north_m, self.ellipse, self.dome_mm_yr, self.fault_width_m)
 
@@ -158,7 +158,7 @@ class PressureSource:
     seasonal_mm_per_mm_yr: float = 0.0
 
     def motion_at(self, east_m: Floats, north_m: Floats, terrain: Terrain) -> Motion:
-        """Mogi around the centre."""
+        """Simulate Mogi's sphere under the centre."""
         east_m, north_m = east_m - self.centre.east_m, north_m - self.centre.north_m
         return mogi(east_m, north_m, self.depth_m, mogi_volume_m3_yr(self.peak_mm_yr, self.depth_m))
 
@@ -181,7 +181,7 @@ class TunnelSettlement:
         return -self.subsidence_mm_yr
 
     def motion_at(self, east_m: Floats, north_m: Floats, terrain: Terrain) -> Motion:
-        """Peck's trough along the tunnel."""
+        """Simulate Peck's trough along the tunnel."""
         east_m, north_m = east_m - self.centre.east_m, north_m - self.centre.north_m
         return tunnel_trough(east_m, north_m, self.tunnel, self.subsidence_mm_yr)
 
@@ -199,7 +199,7 @@ class QuarrySettlement:
     seasonal_mm_per_mm_yr: float = 0.0
 
     def motion_at(self, east_m: Floats, north_m: Floats, terrain: Terrain) -> Motion:
-        """Flat inside, steep at the edge."""
+        """Simulate ground that is flat inside and steep at the edge."""
         east_m, north_m = east_m - self.centre.east_m, north_m - self.centre.north_m
         return settling_ground(east_m, north_m, self.ellipse, self.peak_mm_yr)
 
@@ -225,14 +225,14 @@ class Landslide:
     seasonal_mm_per_mm_yr: float = 0.0
 
     def motion_at(self, east_m: Floats, north_m: Floats, terrain: Terrain) -> Motion:
-        """Down the local slope inside the outline."""
+        """Simulate motion down the local slope inside the outline."""
         downslope = terrain.downslope_at(east_m, north_m)
         east_m, north_m = east_m - self.centre.east_m, north_m - self.centre.north_m
         return landslide(east_m, north_m, self.body, downslope, self.peak_mm_yr)
 
 
 def total_motion(sources: tuple[Source, ...], east_m: Floats, north_m: Floats, terrain: Terrain) -> Motion:
-    """All sources together; ground without any is still."""
+    """Add up all sources; ground without any is still."""
     motion = Motion.still(east_m.shape)
     for source in sources:
         motion = motion.plus(source.motion_at(east_m, north_m, terrain))

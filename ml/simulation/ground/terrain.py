@@ -58,21 +58,21 @@ class Terrain:
     slope_north: Floats
 
     def cell_of(self, easting_m: Floats, northing_m: Floats) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-        """Row and column that hold a position; positions off the grid take its nearest edge."""
+        """Return row and column that hold a position; positions off the grid take its nearest edge."""
         rows, cols = self.height_m.shape
         row = np.clip(np.floor((self.top_m - northing_m) / self.posting_m), 0, rows - 1).astype(np.intp)
         col = np.clip(np.floor((easting_m - self.west_m) / self.posting_m), 0, cols - 1).astype(np.intp)
         return row, col
 
     def cell_centres(self) -> tuple[Floats, Floats]:
-        """(east_m, north_m) of every cell from the frame's origin, each (rows, cols)."""
+        """Return (east_m, north_m) of every cell from the frame's origin, each (rows, cols)."""
         rows, cols = self.height_m.shape
         easting_m = self.west_m + (np.arange(cols) + 0.5) * self.posting_m
         northing_m = self.top_m - (np.arange(rows) + 0.5) * self.posting_m
         return self.frame.to_local(*np.meshgrid(easting_m, northing_m))
 
     def downslope_at(self, east_m: Floats, north_m: Floats) -> Downslope:
-        """Downslope unit vectors at positions from the origin: (−∂h/∂e, −∂h/∂n, −|∇h|²)/length; zero where flat."""
+        """Return downslope unit vectors at positions: (−∂h/∂e, −∂h/∂n, −|∇h|²)/length; zero where flat."""
         cell = self.cell_of(*self.frame.to_grid(east_m, north_m))
         rise_east, rise_north = self.slope_east[cell], self.slope_north[cell]
         steepness = np.hypot(rise_east, rise_north)
@@ -82,7 +82,7 @@ class Terrain:
 
 
 def fractal_field(rng: np.random.Generator, size: int, spectral_slope: float) -> Floats:
-    """A periodic Gaussian field with 2-D power spectrum ∝ k^spectral_slope: (size, size), mean 0, variance 1."""
+    """Generate a periodic Gaussian field of spectrum ∝ k^spectral_slope: (size, size), mean 0, variance 1."""
     wavenumber = np.hypot(*np.meshgrid(np.fft.fftfreq(size), np.fft.rfftfreq(size), indexing="ij"))
     wavenumber[0, 0] = np.inf  # no mean
     spectrum = np.fft.rfft2(rng.standard_normal((size, size))) * wavenumber ** (spectral_slope / 2)
@@ -108,7 +108,7 @@ def make_terrain(rng: np.random.Generator, config: TerrainConfig, frame: LocalFr
 
 
 def terrain_on(frame: LocalFrame, config: TerrainConfig, land: NDArray[np.bool_], height_m: Floats) -> Terrain:
-    """Heights and their slopes on the grid of a config. land: (rows, cols), the rest is sea; height_m: the same."""
+    """Return heights and slopes on the grid of a config. land: (rows, cols), the rest is sea; height_m: the same."""
     height_m = np.clip(height_m, LOWEST_LAND_M, None)
     smooth_m = ndimage.gaussian_filter(np.where(land, height_m, 0.0), 100.0 / config.posting_m)
     fall_per_row, rise_per_col = np.gradient(smooth_m, config.posting_m)

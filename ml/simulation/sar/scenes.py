@@ -58,6 +58,7 @@ class Event(NamedTuple):
     half_m: tuple[float, float]
 
     def holds(self, x_m: Floats, y_m: Floats) -> NDArray[np.bool_]:
+        """Return whether the object covers each position, in metres."""
         return ((x_m - self.x_m) / self.half_m[0]) ** 2 + ((y_m - self.y_m) / self.half_m[1]) ** 2 <= 1.0
 
 
@@ -137,7 +138,7 @@ class _Ground:
         self.transform = Affine(config.posting_m, 0, west, 0, -config.posting_m, north)
 
     def centres(self, oversampling: int) -> tuple[Floats, Floats]:
-        """x and y of every (finer) pixel's centre, m."""
+        """Return x and y of every (finer) pixel's centre, m."""
         n, step = self.config.pixels * oversampling, self.config.posting_m / oversampling
         axis = (np.arange(n) + 0.5) * step
         x, y = np.meshgrid(self.transform.c + axis, self.transform.f - axis)
@@ -161,7 +162,7 @@ class _Ground:
         return level.astype(np.float32)
 
     def quiet_sites(self) -> tuple[Event, Event]:
-        """Where the surface changes and where the body moves: open land, far from each other and from all else."""
+        """Return where the surface changes and where the body moves: open land, far from all else."""
         x, y = self.centres(1)
         cell = self._cells(x, y)
         land = self.region.land_cover[cell] != LandCover.SEA

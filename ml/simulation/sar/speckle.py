@@ -11,13 +11,13 @@ Float32 = NDArray[np.float32]
 
 
 def scatterers(rng: np.random.Generator, shape: tuple[int, ...]) -> Complex:
-    """Circular Gaussian reflectivity of unit power."""
+    """Generate circular Gaussian reflectivity of unit power."""
     parts = rng.standard_normal((2, *shape), dtype=np.float32) * np.float32(np.sqrt(0.5))
     return np.asarray(parts[0] + 1j * parts[1], dtype=np.complex64)
 
 
 def moved(field: Complex, cols: float, rows: float) -> Complex:
-    """The field shifted right by cols and down by rows, in its own cells, exactly (shift theorem)."""
+    """Shift the field right by cols and down by rows, in its own cells, exactly (shift theorem)."""
     phase_rows = np.exp(-2j * np.pi * rows * fft.fftfreq(field.shape[0])).astype(np.complex64)
     phase_cols = np.exp(-2j * np.pi * cols * fft.fftfreq(field.shape[1])).astype(np.complex64)
     spectrum = fft.fft2(field, workers=-1) * phase_rows[:, None] * phase_cols
@@ -25,7 +25,7 @@ def moved(field: Complex, cols: float, rows: float) -> Complex:
 
 
 def image(field: Complex, oversampling: int, resolution_px: float) -> Float32:
-    """Band-limit (Hamming-weighted) to a resolution in pixels, detect, average to pixels: linear power, mean 1."""
+    """Band-limit (Hamming-weighted) to a resolution in pixels, detect, average: linear power, mean 1."""
     edge = 0.5 / (oversampling * resolution_px)
 
     def window(n: int) -> Float32:
@@ -40,6 +40,6 @@ def image(field: Complex, oversampling: int, resolution_px: float) -> Float32:
 
 
 def averaged(values: NDArray[np.floating], factor: int) -> Float32:
-    """Mean over factor x factor cells."""
+    """Average factor x factor cells."""
     rows, cols = values.shape[0] // factor, values.shape[1] // factor
     return np.asarray(values.reshape(rows, factor, cols, factor).mean(axis=(1, 3)), dtype=np.float32)

@@ -28,7 +28,7 @@ class VelocityNoise(NamedTuple):
     spike_tail_mm_yr: float = 1.5
 
     def spike_variance_mm2_yr2(self) -> float:
-        """What the spikes add to the semivariance at every distance."""
+        """Return what the spikes add to the semivariance at every distance."""
         floor, tail = self.spike_floor_mm_yr, self.spike_tail_mm_yr
         return self.spike_share * (floor**2 + 2 * floor * tail + 2 * tail**2)
 
@@ -53,7 +53,7 @@ def velocity_errors(
 
 
 def related_field(rng: np.random.Generator, easting_m: Floats, northing_m: Floats, length_m: float) -> Floats:
-    """A Gaussian field of variance 1 and correlation exp(−h²/length_m²) at the points, (n,)."""
+    """Generate a Gaussian field of variance 1 and correlation exp(−h²/length_m²) at the points, (n,)."""
     west_m, south_m = easting_m.min() - 5 * length_m, northing_m.min() - 5 * length_m
     cols = math.ceil((easting_m.max() + 5 * length_m - west_m) / GRID_M)
     rows = math.ceil((northing_m.max() + 5 * length_m - south_m) / GRID_M)

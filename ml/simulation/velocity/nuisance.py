@@ -30,6 +30,7 @@ class Range(NamedTuple):
     high: float
 
     def draw(self, rng: np.random.Generator) -> float:
+        """Sample a value of the range."""
         return float(rng.uniform(self.low, self.high))
 
 
@@ -77,7 +78,7 @@ class Errors(NamedTuple):
 
 
 def draw_errors(rng: np.random.Generator, ground: Ground, nuisance: Nuisance, years: float) -> Errors:
-    """Everything that makes a track's rates wrong. years: the span of the series, which unwrapping errors divide by."""
+    """Simulate everything that makes a track's rates wrong. years: the span, which unwrapping errors divide by."""
     kinds = ["noise", "turbulence", "stratified", "ramp"]
     error = velocity_errors(rng, ground.x_m, ground.y_m, nuisance.noise, 0.0)
     error += turbulence(rng, ground) * math.sqrt(nuisance.turbulence_mm2_yr2.draw(rng))
@@ -96,7 +97,7 @@ def draw_errors(rng: np.random.Generator, ground: Ground, nuisance: Nuisance, ye
 
 @lru_cache(maxsize=4)
 def _turbulence_amplitude(size: int, posting_m: float) -> Floats:
-    """Square root of the 2-D power ∝ k^(−8/3) above 1.5 km and ∝ k^(−11/3) below, (size, size // 2 + 1).
+    """Return the root of the 2-D power ∝ k^(−8/3) above 1.5 km and ∝ k^(−11/3) below, (size, size // 2 + 1).
 
     Scaled so that white noise of variance one becomes a field whose semivariance is 1 at 1.25 km.
     """
@@ -111,15 +112,16 @@ def _turbulence_amplitude(size: int, posting_m: float) -> Floats:
 
 
 def turbulence_field(rng: np.random.Generator, size: int, posting_m: float) -> Floats:
-    """Turbulent delay left in a rate, (size, size): a power law of semivariance 1 at 1.25 km. Periodic: cut a part
-    out.
+    """Generate the turbulent delay left in a rate, (size, size).
+
+    It is a power law of semivariance 1 at 1.25 km, and periodic: cut a part out.
     """
     spectrum = np.fft.rfft2(rng.standard_normal((size, size))) * _turbulence_amplitude(size, posting_m)
     return np.asarray(np.fft.irfft2(spectrum, s=(size, size)), dtype=np.float64)
 
 
 def turbulence(rng: np.random.Generator, ground: Ground) -> Floats:
-    """The field at the points, cut from one more than twice as wide."""
+    """Sample the turbulence at the points, cut from a field more than twice as wide."""
     field = turbulence_field(rng, 256, ground.side_m / 100)
     return np.asarray(
         ndimage.map_coordinates(field, [ground.y_m / ground.side_m * 100, ground.x_m / ground.side_m * 100], order=1)
@@ -127,14 +129,14 @@ def turbulence(rng: np.random.Generator, ground: Ground) -> Floats:
 
 
 def stratified(rng: np.random.Generator, ground: Ground, mm_yr_km: float) -> Floats:
-    """Stratified atmospheric delay: a rate proportional to height, of either sign, zero at the mean height."""
+    """Simulate stratified delay: a rate proportional to height, of either sign, zero at the mean height."""
     if not ground.height_m.size:
         return np.zeros(0)
     return np.asarray(rng.choice([-1.0, 1.0]) * mm_yr_km * (ground.height_m - ground.height_m.mean()) / 1000)
 
 
 def ramp(rng: np.random.Generator, ground: Ground, across: Range) -> Floats:
-    """An orbit's or a reference's error: a plane that rises by so many mm/yr over the side of the tile."""
+    """Simulate an orbit's or a reference's error: a plane that rises by so many mm/yr over the side of the tile."""
     bearing = rng.uniform(0, 2 * math.pi)
     along = (ground.x_m / ground.side_m - 0.5) * math.sin(bearing) + (ground.y_m / ground.side_m - 0.5) * math.cos(
         bearing
@@ -143,7 +145,7 @@ def ramp(rng: np.random.Generator, ground: Ground, across: Range) -> Floats:
 
 
 def seam(rng: np.random.Generator, ground: Ground, step_mm_yr: float) -> Floats:
-    """Two frames that meet with a step, half on each side; the edge runs within 20° of east, as those of bursts do."""
+    """Simulate two frames that meet with a step, half on each side; the edge runs within 20° of east, as bursts' do."""
     tilt = math.radians(rng.uniform(-20, 20))
     middle = rng.uniform(0.2, 0.8) * ground.side_m
     beyond = (ground.y_m - middle) * math.cos(tilt) + (ground.x_m - ground.side_m / 2) * math.sin(tilt) > 0
@@ -151,7 +153,7 @@ def seam(rng: np.random.Generator, ground: Ground, step_mm_yr: float) -> Floats:
 
 
 def unwrapping_block(rng: np.random.Generator, ground: Ground, size_m: float, years: float) -> Floats:
-    """An unwrapping error: a sharply cut area, off by whole half waves over the span: n · 28 mm / years."""
+    """Simulate an unwrapping error: a sharply cut area, off by whole half waves over the span: n · 28 mm / years."""
     if not ground.x_m.size:
         return np.zeros(0)
     around = rng.integers(ground.x_m.size)
@@ -165,7 +167,7 @@ def unwrapping_block(rng: np.random.Generator, ground: Ground, size_m: float, ye
 
 
 def warm_buildings(rng: np.random.Generator, ground: Ground, nuisance: Nuisance) -> Floats:
-    """Amplitude of the yearly dilation of tall buildings, (n,), mm: 40 m blocks of town and suburb, the rest none."""
+    """Return the yearly dilation of tall buildings, (n,), mm: amplitude on 40 m blocks of towns and suburbs, else 0."""
     blocks = math.ceil(ground.side_m / 40)
     tall = rng.random((blocks, blocks)) < nuisance.warm_share
     amplitude = np.where(tall, rng.uniform(nuisance.warm_mm.low, nuisance.warm_mm.high, (blocks, blocks)), 0.0)

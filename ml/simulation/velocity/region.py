@@ -130,7 +130,7 @@ def survey(
     date_rng: np.random.Generator,
     track_rngs: Sequence[np.random.Generator],
 ) -> Region:
-    """See land and what moves on it from every track of the config."""
+    """Survey land and what moves on it from every track of the config."""
     dates = acquisition_dates(date_rng, config.first_date, config.years, config.repeat_days, config.date_count)
     scene = Scene(terrain, cover, moving, dates)
     tracks = tuple(
@@ -150,7 +150,7 @@ class Scene(NamedTuple):
 
 
 def observe(rng: np.random.Generator, scene: Scene, geometry: TrackGeometry, config: RegionConfig) -> TrackPoints:
-    """See a scene from one track: points, truth along the line of sight, noise, series, and the fit to them."""
+    """Observe a scene from one track: points, truth along the line of sight, noise, series, and the fit to them."""
     terrain = scene.terrain
     easting_m, northing_m = scatter_points(rng, terrain, scene.land_cover, config.density)
     east_m, north_m = terrain.frame.to_local(easting_m, northing_m)
@@ -194,7 +194,7 @@ def _draw_trend(
     easting_m: Floats,
     northing_m: Floats,
 ) -> Trend:
-    """The truth along the line of sight with the error of the rate, the season and the noise of each point, (n,)."""
+    """Simulate the rate along the line of sight, with its error, the season and the noise of each point, (n,)."""
     count = len(easting_m)
     east_m, north_m = scene.terrain.frame.to_local(easting_m, northing_m)
     velocity_mm_yr, acceleration_mm_yr2 = np.zeros(count), np.zeros(count)

@@ -42,7 +42,7 @@ class SeriesFit(NamedTuple):
 def acquisition_dates(
     rng: np.random.Generator, first: dt.date, years: int, repeat_days: int, count: int
 ) -> tuple[dt.date, ...]:
-    """Passes every repeat_days over some years, thinned at random to count; the first and the last stay.
+    """Sample passes every repeat_days over some years, thinned to count; the first and the last stay.
 
     Raises ValueError where the span holds fewer passes than count.
     """
@@ -57,7 +57,7 @@ def acquisition_dates(
 
 
 def years_of(dates: tuple[dt.date, ...]) -> Floats:
-    """Years since the first date, (dates,)."""
+    """Return years since the first date, (dates,)."""
     return np.array([(date - dates[0]).days for date in dates]) / DAYS_PER_YEAR
 
 
@@ -78,7 +78,7 @@ def simulate_series(rng: np.random.Generator, trend: Trend, years: Floats) -> ND
 
 
 def slope_variance(noise_mm: float, years: Floats) -> float:
-    """Variance of a fitted rate, (mm/yr)², when each date carries white noise of noise_mm."""
+    """Return the variance of a fitted rate, (mm/yr)², when each date carries white noise of noise_mm."""
     return float(noise_mm**2 / ((years - years.mean()) ** 2).sum())
 
 
@@ -105,7 +105,7 @@ def fit_series(series_mm: NDArray[np.float32], years: Floats) -> SeriesFit:
 
 
 def _least_squares(series_mm: NDArray[np.float32], columns: list[Floats]) -> tuple[Floats, Floats, Floats]:
-    """Coefficients (terms, n), their one-sigma errors (terms, n), and the root mean square residual (n,)."""
+    """Return coefficients (terms, n), their one-sigma errors (terms, n), and the root mean square residual (n,)."""
     design = np.stack(columns, axis=1)  # (dates, terms)
     dates, terms = design.shape
     inverse = np.asarray(np.linalg.pinv(design), dtype=np.float64)  # (terms, dates)

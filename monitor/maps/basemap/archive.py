@@ -1,4 +1,4 @@
-"""A base map in one file (PMTiles, version 3), of which browsers fetch the parts that they draw.
+"""Base map in one file (PMTiles, version 3), of which browsers fetch the parts that they draw.
 
 Specification: github.com/protomaps/PMTiles, spec v3. Ranges: RFC 9110, section 14.
 """
@@ -26,7 +26,7 @@ _RANGE = re.compile(r"bytes=(\d+)-(\d*)")
 
 
 def fault_of(path: Path) -> str:
-    """Why a file cannot be a base map; empty where it can. Reads header, root directory and metadata, no tile."""
+    """Return why a file cannot be a base map, else nothing. Reads header, root directory and metadata, no tile."""
     try:
         state = path.stat()
     except OSError:
@@ -64,14 +64,14 @@ def _fault(path: Path, size: int, changed_ns: int) -> str:
 
 
 def _header(head: bytes) -> tuple[dict[str, tuple[int, int]], int, int, int]:
-    """Where each section lies (offset, length), how directories and tiles are packed, and what tiles are."""
+    """Return each section's place (offset, length), how directories and tiles are packed, and what tiles are."""
     values = HEADER.unpack(head)
     sections = {name: (values[n], values[n + 1]) for n, name in zip(range(1, 9, 2), SECTIONS, strict=True)}
     return sections, *values[-3:]
 
 
 def _read(file: BinaryIO, offset: int, length: int, packed: int) -> bytes:
-    """A section, unpacked. Raises OSError, EOFError, zlib.error, ValueError."""
+    """Return a section, unpacked. Raises OSError, EOFError, zlib.error, ValueError."""
     if length > MOST_BYTES:
         raise ValueError("too long")
     file.seek(offset)
@@ -85,7 +85,7 @@ def _read(file: BinaryIO, offset: int, length: int, packed: int) -> bytes:
 
 
 def part_of(request: HttpRequest, path: Path) -> HttpResponseBase:
-    """The range of a file that a request names, or all of it."""
+    """Answer with the range of a file that a request names, or all of it."""
     state = path.stat()
     etag = f'"{state.st_mtime_ns:x}-{state.st_size:x}"'
     wanted = _RANGE.fullmatch(request.headers.get("Range", ""))

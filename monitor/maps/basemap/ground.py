@@ -1,4 +1,4 @@
-"""Land, waters, roads, railways, buildings and places that are loaded, as vector tiles under everything else."""
+"""Vector tiles of loaded land, waters, roads, railways, buildings and places, under everything else."""
 
 from typing import NamedTuple
 
@@ -21,8 +21,11 @@ KINDS = (
 MOST_FEATURES = 20_000  # of a layer in a tile; the same ones every time, evenly chosen
 
 
-class Drawn(NamedTuple):
-    """One layer of the tiles. from_zoom: of a row; further out it is left out. Names differ, or readers lose one."""
+class GroundLayer(NamedTuple):
+    """One layer of the tiles. from_zoom: of a row; further out it is left out.
+
+    Names of layers differ, or readers lose one.
+    """
 
     name: str
     table: str
@@ -32,11 +35,11 @@ class Drawn(NamedTuple):
     where: str = "true"
 
 
-DRAWN = (
+GROUND_LAYERS = (
     # the world's own coasts are drawn from the atlas; a simulated country is not in it
-    Drawn("land", "administrativeregion", "row.name", "outline", "0", "level = 0 AND simulated"),
-    Drawn("lakes", "water", "row.name", "shape", "7", "water_class = 'lake'"),
-    Drawn(
+    GroundLayer("land", "administrativeregion", "row.name", "outline", "0", "level = 0 AND simulated"),
+    GroundLayer("lakes", "water", "row.name", "shape", "7", "water_class = 'lake'"),
+    GroundLayer(
         "rivers",
         "water",
         "row.name, water_class",
@@ -44,7 +47,7 @@ DRAWN = (
         "CASE water_class WHEN 'river' THEN 7 ELSE 11 END",
         "water_class <> 'lake'",
     ),
-    Drawn(
+    GroundLayer(
         "roads",
         "transportline",
         "line_class, tunnel",
@@ -52,9 +55,9 @@ DRAWN = (
         "CASE line_class WHEN 'main' THEN 8 ELSE 12 END",
         "line_class <> 'rail'",
     ),
-    Drawn("railways", "transportline", "tunnel", "line", "9", "line_class = 'rail'"),
-    Drawn("buildings", "building", "row.id", "position", "14"),
-    Drawn(
+    GroundLayer("railways", "transportline", "tunnel", "line", "9", "line_class = 'rail'"),
+    GroundLayer("buildings", "building", "row.id", "position", "14"),
+    GroundLayer(
         "places",
         "place",
         "row.name, population",
@@ -66,22 +69,22 @@ DRAWN = (
 
 
 def ground_version() -> str:
-    """Changes when a layer is loaded or goes; empty where nothing of it is loaded."""
+    """Return a mark that changes when a layer is loaded or goes; empty where nothing is loaded."""
     loaded = ContextLayer.objects.filter(kind__in=KINDS)
     newest = loaded.aggregate(at=Max("loaded_at"))["at"]
     return f"{newest.timestamp():.0f}-{loaded.count()}" if newest else ""
 
 
 def ground_tile(*, z: int, x: int, y: int) -> bytes:
-    """A vector tile with the layers of DRAWN, as fine as it can show."""
-    parts = " || ".join(map(_part, DRAWN))  # layers of a tile can stand one after the other
+    """Return a vector tile with the layers of GROUND_LAYERS, as fine as it can show."""
+    parts = " || ".join(map(_part, GROUND_LAYERS))  # layers of a tile can stand one after the other
     with connection.cursor() as cursor:
         cursor.execute(f"WITH {BOUNDS} SELECT {parts}", parameters(z, x, y))
         (tile,) = cursor.fetchone()
     return bytes(tile)
 
 
-def _part(layer: Drawn) -> str:
+def _part(layer: GroundLayer) -> str:
     geometry = f"row.{layer.geometry}"
     return f"""(SELECT ST_AsMVT(rows, '{layer.name}', 4096, 'geometry') FROM (
         SELECT {layer.columns}, simulated, {drawn(geometry)} AS geometry

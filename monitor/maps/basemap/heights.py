@@ -1,4 +1,4 @@
-"""Heights that are loaded as tiles from which the browser shades the relief.
+"""Tiles of loaded heights, from which the browser shades the relief.
 
 Encoding: red · 256 + green + blue / 256 − 32768 metres ("Terrarium", Mapzen; MapLibre style specification, raster-dem).
 """
@@ -19,11 +19,11 @@ FROM_ZOOM, FINEST_ZOOM = 6, 14
 MOST_RASTERS = 64
 EQUATOR_M = 40_075_017.0
 OFFSET_M = 32_768.0
-STEPS_OF_PIXEL = 128  # a height is told in steps of about so small a part of a pixel's side: noise does not compress
+STEPS_OF_PIXEL = 128  # steps of heights, as parts of a pixel's side: noise does not compress
 
 
 def heights_zoom() -> int | None:
-    """The zoom at which tiles are as fine as the finest raster; None without heights."""
+    """Return the zoom at which tiles are as fine as the finest raster; None without heights."""
     posting_m = ElevationTile.objects.aggregate(finest=Min("posting_m"))["finest"]
     if posting_m is None:
         return None
@@ -31,13 +31,13 @@ def heights_zoom() -> int | None:
 
 
 def heights_version() -> str:
-    """Changes when heights are loaded or go."""
+    """Return a mark that changes when heights are loaded or go."""
     rows = ElevationTile.objects.all()
     return f"{rows.aggregate(newest=Max('pk'))['newest']}-{rows.count()}"
 
 
 def heights_tile(*, z: int, x: int, y: int) -> bytes:
-    """A PNG of 256 x 256; 0 m where no height is known, as over the sea."""
+    """Return a PNG of 256 x 256; 0 m where no height is known, as over the sea."""
     box = Polygon.from_bbox(drawing.tile_bounds_deg(z, x, y))
     rows = ElevationTile.objects.filter(footprint__intersects=box).order_by("-posting_m", "-pk")[:MOST_RASTERS]
     heights_m = np.zeros((drawing.TILE_PIXELS, drawing.TILE_PIXELS))
@@ -52,12 +52,12 @@ def heights_tile(*, z: int, x: int, y: int) -> bytes:
 
 
 def _step_m(z: int) -> float:
-    """A power of two."""
+    """Return the step of heights in a tile, a power of two."""
     return 2.0 ** math.floor(math.log2(EQUATOR_M / 2**z / drawing.TILE_PIXELS / STEPS_OF_PIXEL))
 
 
 def encoded(heights_m: NDArray[np.float64]) -> NDArray[np.uint8]:
-    """Heights (rows, cols) as red, green, blue and full opacity; (rows, cols, 4)."""
+    """Return heights (rows, cols) as red, green, blue and full opacity; (rows, cols, 4)."""
     shifted = np.clip(heights_m + OFFSET_M, 0.0, 65_535.0)
     whole = np.floor(shifted)
     bands = (whole // 256, whole % 256, np.floor((shifted - whole) * 256), np.full_like(whole, 255))

@@ -1,4 +1,4 @@
-"""What lies under the maps: a description, tiles of what is loaded, and the file that the settings name."""
+"""Views of the base map: a description, tiles of what is loaded, and the file that the settings name."""
 
 from pathlib import Path
 
@@ -20,7 +20,7 @@ MINUTE = "public, max-age=60"
 
 @require_safe
 def description(request: HttpRequest) -> JsonResponse:
-    """What a map can draw; null where nothing of it is there."""
+    """Describe what a map can draw; null for what is missing."""
     ground, finest = ground_version(), heights_zoom()
     response = JsonResponse(
         {
@@ -42,6 +42,7 @@ def description(request: HttpRequest) -> JsonResponse:
 @require_safe
 @only_parameters("v")
 def ground(request: HttpRequest, z: int, x: int, y: int) -> HttpResponse:
+    """Answer with a tile of the ground."""
     if not is_tile(z, x, y):
         raise Http404("There is no such tile.")
     life = _life(request, ground_version())  # read before the tile: a layer may be loaded in between
@@ -53,6 +54,7 @@ def ground(request: HttpRequest, z: int, x: int, y: int) -> HttpResponse:
 @require_safe
 @only_parameters()
 def world(request: HttpRequest, z: int, x: int, y: int) -> HttpResponse:
+    """Answer with a tile of the atlas."""
     if not is_tile(z, x, y) or z > FINEST_ZOOM:
         raise Http404("There is no such tile.")
     response = HttpResponse(world_tile(z=z, x=x, y=y), content_type="application/vnd.mapbox-vector-tile")
@@ -63,6 +65,7 @@ def world(request: HttpRequest, z: int, x: int, y: int) -> HttpResponse:
 @require_safe
 @only_parameters("v")
 def heights(request: HttpRequest, z: int, x: int, y: int) -> HttpResponse:
+    """Answer with a tile of heights."""
     if not is_tile(z, x, y) or z < FROM_ZOOM:
         raise Http404("There is no such tile.")
     life = _life(request, heights_version())  # read before the tile: a layer may be loaded in between
@@ -73,6 +76,7 @@ def heights(request: HttpRequest, z: int, x: int, y: int) -> HttpResponse:
 
 @require_safe
 def archive(request: HttpRequest) -> HttpResponseBase:
+    """Answer with a part of the file that the settings name."""
     if not _has_archive():
         raise Http404("This site has no base map of its own.")
     return archives.part_of(request, Path(settings.BASEMAP_ARCHIVE))
@@ -87,5 +91,5 @@ def _life(request: HttpRequest, version: str) -> str:
 
 
 def _has_archive() -> bool:
-    """Whether the settings name one that can be read; of one that cannot, the doctor tells, and maps do without."""
+    """Return whether the settings name a readable file; the doctor reports one that is not, and maps do without."""
     return bool(settings.BASEMAP_ARCHIVE) and not archives.fault_of(Path(settings.BASEMAP_ARCHIVE))

@@ -1,5 +1,6 @@
-"""Land, coasts, borders and names of countries (Natural Earth, 1 : 50 million) as vector tiles: the map without any
-other source.
+"""Vector tiles of the atlas: land, coasts, borders and names of countries, without any other source.
+
+Natural Earth, 1 : 50 million.
 """
 
 import json
@@ -51,7 +52,7 @@ class World(NamedTuple):
 
 @lru_cache(maxsize=512)
 def world_tile(*, z: int, x: int, y: int) -> bytes:
-    """A vector tile with the layers land, borders, coast and countries (points: name, size)."""
+    """Return a vector tile with the layers land, borders, coast and countries (points: name, size)."""
     world, box = _world(), tile_box(z, x, y).extent
     values: dict[str, object] = {"z": z, "x": x, "y": y}
     for layer in ("land", "borders", "coast"):
@@ -93,7 +94,7 @@ def _world() -> World:
 
 
 def _parts(country: dict[str, Any]) -> list[list[list[int]]]:
-    """Rings of arcs, polygon by polygon."""
+    """Return rings of arcs, polygon by polygon."""
     return [country["arcs"]] if country["type"] == "Polygon" else country.get("arcs", [])
 
 
@@ -104,7 +105,7 @@ def _polygons(country: dict[str, Any], arcs: list[Line]) -> Iterator[Polygon]:
 
 
 def _ring(chains: list[Line]) -> Line:
-    """Around the pole a ring does not close on a flat map: it is led along the edge."""
+    """Join a ring; around the pole it does not close on a flat map, and is led along the edge."""
     ring = _unwrapped(np.concatenate([chain[1:] if n else chain for n, chain in enumerate(chains)]))
     if abs(ring[0, 0] - ring[-1, 0]) < 180:
         return ring
@@ -112,12 +113,12 @@ def _ring(chains: list[Line]) -> Line:
 
 
 def _unwrapped(line: Line) -> Line:
-    """The same line with longitudes that run on past 180° instead of jumping back: the atlas is made for a globe."""
+    """Continue longitudes past 180° instead of jumping back: the atlas is made for a globe."""
     return np.column_stack([np.unwrap(line[:, 0], period=360), line[:, 1]])
 
 
 def _tree(shapes: Iterable[BaseGeometry]) -> STRtree:
-    """The shapes on a flat map, also those that pass its edge."""
+    """Return the shapes on a flat map, also those that pass its edge."""
     valid = [shape if shape.is_valid else shape.buffer(0) for shape in shapes]
     turned = np.array([translate(shape, turn) for shape in valid for turn in TURNS])
     flat = shapely.clip_by_rect(turned, -180.0, -MERCATOR_DEGREES, 180.0, MERCATOR_DEGREES)

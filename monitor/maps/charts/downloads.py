@@ -1,4 +1,4 @@
-"""Charts to take away: CSV with a row for each date, GeoJSON and GeoParquet with a row for each line."""
+"""Downloads of charts: CSV with a row for each date, GeoJSON and GeoParquet with a row for each line."""
 
 import csv
 import io
@@ -17,7 +17,7 @@ Row = Mapping[str, Any]  # columns of one feature; geometry: GEOSGeometry
 
 
 def as_csv(rows: Sequence[Row]) -> bytes:
-    """Lists of equal length become rows; everything else is repeated. Geometry as longitude and latitude."""
+    """Write rows as CSV: lists of equal length become rows, everything else is repeated; geometry as its centre."""
     file = io.StringIO()
     writer = csv.writer(file)
     names = [name for name in rows[0] if name != "geometry"]
@@ -32,6 +32,7 @@ def as_csv(rows: Sequence[Row]) -> bytes:
 
 
 def as_geojson(rows: Sequence[Row]) -> bytes:
+    """Write rows as a GeoJSON FeatureCollection."""
     features = [
         {
             "type": "Feature",
@@ -44,7 +45,7 @@ def as_geojson(rows: Sequence[Row]) -> bytes:
 
 
 def as_geoparquet(rows: Sequence[Row]) -> bytes:
-    """GeoParquet 1.1: geometry as WKB, longitude before latitude (OGC:CRS84)."""
+    """Write rows as GeoParquet 1.1: geometry as WKB, longitude before latitude (OGC:CRS84)."""
     columns = {name: [_plain(row[name]) for row in rows] for name in rows[0]}
     types = sorted({row["geometry"].geom_type for row in rows})
     geo = {
@@ -66,7 +67,7 @@ FORMATS: dict[str, tuple[str, Callable[[Sequence[Row]], bytes]]] = {
 
 
 def series_rows(body: Mapping[str, Any], places: Sequence[GEOSGeometry]) -> list[Row]:
-    """One row for each line of a chart (`monitor.maps.charts.rows.chart_body`)."""
+    """Return one row for each line of a chart (`monitor.maps.charts.rows.chart_body`)."""
     return [
         {
             "line": number,

@@ -21,7 +21,7 @@ AT_START = 3  # frames whose mean is the zero of a point
 
 
 def frames_body(layer: Layer, view: GEOSGeometry) -> dict[str, object]:
-    """Whole mm since a point's first frames, by point and frame; None where unknown. Raises Refusal."""
+    """Return whole mm since a point's first frames, by point and frame; None where unknown. Raises Refusal."""
     products = [one for one in selectors.products_over(area=view, layer=layer) if one.has_series][:MOST_PRODUCTS]
     most = MOST_POINTS // max(1, len(products))
     found = [selectors.points_in_view(product=product, area=view, most=most) for product in products]
@@ -41,7 +41,7 @@ def frames_body(layer: Layer, view: GEOSGeometry) -> dict[str, object]:
 
 
 def frame_days(dates: Sequence[Sequence[date]]) -> list[date]:
-    """At most 48 days for all products: the dates of the only one where they are few, else evenly spaced."""
+    """Return at most 48 days for all products: the dates of the only one if they are few, else evenly spaced."""
     if len(dates) == 1 and len(dates[0]) <= MOST_FRAMES:
         return list(dates[0])
     first, last = min(one[0] for one in dates), max(one[-1] for one in dates)
@@ -50,7 +50,7 @@ def frame_days(dates: Sequence[Sequence[date]]) -> list[date]:
 
 
 def since_start(series_mm: Float32) -> Float32:
-    """Displacement since the mean of each point's first known frames. (n, frames), mm, NaN where missing."""
+    """Return displacement since the mean of each point's first known frames. (n, frames), mm, NaN where missing."""
     known = np.isfinite(series_mm)
     early = known & (np.cumsum(known, axis=1) <= AT_START)
     count = early.sum(axis=1, keepdims=True)
@@ -59,7 +59,7 @@ def since_start(series_mm: Float32) -> Float32:
 
 
 def _rows(points: PointsIn, days: Sequence[date]) -> list[list[object]]:
-    """[longitude, latitude, [mm, …]] of each point."""
+    """Return [longitude, latitude, [mm, …]] of each point."""
     moved = since_start(on_dates(points.series_mm, points.product.dates, days))
     whole = [[None if np.isnan(value) else round(float(value)) for value in row] for row in moved]
     return [

@@ -1,4 +1,4 @@
-"""A profile: how fast the ground moves along a line, and how its displacement grew there."""
+"""Profiles: speed of the ground along a line, and the growth of its displacement there."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -36,14 +36,14 @@ AVERAGED = 5  # dates around each epoch: one date alone is mostly scatter
 
 
 def profile_body(query: ProfileQuery) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """The profile, and its points as rows to take away. Raises Refusal where no point stands near the line."""
+    """Return the profile, and its points as rows to download. Raises Refusal if no point is near the line."""
     strip = around_line(query.line, query.width_m)
     area = geometry_of(strip)
     found = [
         selectors.points_in(product=product, area=area, most=MOST_SHOWN)
         for product in selectors.products_over(area=area, layer=query.layer)
     ]
-    parts = _most_seen([one for one in found if one.n_points])
+    parts = _best_direction([one for one in found if one.n_points])
     if not parts:
         raise Refusal(
             _("no measurement point of this layer stands within %(distance)s m of the line")
@@ -89,8 +89,8 @@ def profile_body(query: ProfileQuery) -> tuple[dict[str, Any], list[dict[str, An
     return body, _rows(parts, places, velocity)
 
 
-def _most_seen(found: list[PointsIn]) -> list[PointsIn]:
-    """Of the directions from which the line was seen, that with the most points: two have no common speed."""
+def _best_direction(found: list[PointsIn]) -> list[PointsIn]:
+    """Return the parts of the direction with the most points: two directions have no common speed."""
     by_direction: dict[str, list[PointsIn]] = defaultdict(list)
     for one in found:
         by_direction[one.product.direction].append(one)
@@ -98,7 +98,7 @@ def _most_seen(found: list[PointsIn]) -> list[PointsIn]:
 
 
 def _along(line: list[tuple[float, float]], points: PointsIn) -> Along:
-    """In metres around the middle of the line, as the crow flies from there."""
+    """Return places along the line in metres of a projection around its middle."""
     middle = LineString(line).interpolate(0.5, normalized=True)
     onto = transformer(4326, local_system(middle.x, middle.y))
     corners = np.column_stack(onto.transform(*np.array(line, dtype=np.float64).T))
@@ -126,7 +126,7 @@ def _epochs(
     length_m: float,
     n_bins: int,
 ) -> list[dict[str, Any]]:
-    """Usual displacement along the line on a few days, since the first of them: mm."""
+    """Return the usual displacement along the line on a few days, since the first of them: mm."""
     dated = [part.product.dates for part in parts if part.product.has_series]
     if len(dated) < len(parts):
         return []
@@ -149,7 +149,7 @@ def _epochs(
 
 
 def _on_days(points: PointsIn, reference: Reference | None, days: list[date]) -> Float64:
-    """Displacement around each day, (n, days), mm: the mean of a few dates."""
+    """Return displacement around each day, (n, days), mm: the mean of a few dates."""
     series = points.series_mm.astype(np.float64) - (reference.series_mm if reference else 0.0)
     dates = points.product.dates
     if len(dates) < 3 * EPOCHS:
@@ -160,7 +160,7 @@ def _on_days(points: PointsIn, reference: Reference | None, days: list[date]) ->
 
 
 def _mean(series: Float64) -> Float64:
-    """Over the dates, NaN where none is known."""
+    """Return the mean over the dates, NaN where none is known."""
     known = np.isfinite(series)
     return np.asarray(np.where(known, series, 0.0).sum(axis=1) / np.where(known.any(axis=1), known.sum(axis=1), np.nan))
 

@@ -1,4 +1,4 @@
-"""What is asked of a chart: points, an area, a line, a period, a reference. Checked; degrees are EPSG:4326."""
+"""Queries of charts: points, an area, a line, a period, a reference. Checked; degrees are EPSG:4326."""
 
 import json
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ from monitor.wording.figures import decimal, whole
 from monitor.wording.refusals import Refusal, boxes, choice, finite_numbers, number_or_none
 from monitor.wording.regions import Region
 
-MOST_POINTS = 6  # lines that can be told apart
+MOST_POINTS = 6  # lines that a reader can distinguish
 LARGEST_AREA_KM2 = 100.0
 LARGEST_REFERENCE_KM2 = 25.0
 MOST_CORNERS = 20
@@ -36,24 +36,26 @@ _SHAPES = (
 
 
 class Period(NamedTuple):
-    """Both days belong to it; None: from the first or to the last date."""
+    """First and last day, both inside; None: from the first or to the last date."""
 
     first: date | None
     last: date | None
 
     def holds(self, days: Sequence[date]) -> NDArray[np.bool_]:
-        """Which days are in it, (dates,)."""
+        """Return which days are in it, (dates,)."""
         first, last = self.first or date.min, self.last or date.max
         return np.array([first <= day <= last for day in days], dtype=bool)
 
 
 class PointName(NamedTuple):
+    """Name of a point: product and point."""
+
     product_id: int
     pid: str
 
 
 class SeriesQuery(NamedTuple):
-    """What one chart of series shows."""
+    """Query of one chart of series."""
 
     points: list[PointName]
     area: Region | None
@@ -63,7 +65,7 @@ class SeriesQuery(NamedTuple):
 
 
 class ProfileQuery(NamedTuple):
-    """line: corners (longitude, latitude); width_m: of the strip around it."""
+    """Query of a profile. line: corners (longitude, latitude); width_m: of the strip around it."""
 
     line: list[tuple[float, float]]
     length_m: float
@@ -73,7 +75,7 @@ class ProfileQuery(NamedTuple):
 
 
 def series_query(asked: QueryDict) -> SeriesQuery:
-    """Raises Refusal."""
+    """Read the query of a chart of series. Raises Refusal."""
     query = SeriesQuery(
         [_point(text) for text in dict.fromkeys(asked.getlist("point"))],
         named_area("area", asked.get("area", ""), LARGEST_AREA_KM2),
@@ -92,7 +94,7 @@ def series_query(asked: QueryDict) -> SeriesQuery:
 
 
 def profile_query(asked: QueryDict) -> ProfileQuery:
-    """Raises Refusal."""
+    """Read the query of a profile. Raises Refusal."""
     remedy = "Give line=longitude,latitude;longitude,latitude in degrees, with at least two corners."
     line = [_position(part, "line", remedy) for part in asked.get("line", "").split(";")]
     if not 2 <= len(line) <= MOST_CORNERS:
@@ -117,7 +119,7 @@ def profile_query(asked: QueryDict) -> ProfileQuery:
 
 
 def view_query(asked: QueryDict) -> tuple[Layer, GEOSGeometry]:
-    """Layer and box of the points that are played. Raises Refusal."""
+    """Return layer and box of the points that are played. Raises Refusal."""
     parts = boxes(asked.get("bbox", ""))
     west, south, east, north = parts[0]
     if len(parts) > 1 or max(east - west, north - south) > LARGEST_VIEW_DEGREES:
@@ -130,7 +132,7 @@ def view_query(asked: QueryDict) -> tuple[Layer, GEOSGeometry]:
 
 
 def period_query(asked: QueryDict) -> Period:
-    """Raises Refusal."""
+    """Read a period. Raises Refusal."""
     period = _period(asked)
     if period == Period(None, None):
         raise Refusal("no period was asked for", "Give from=2021-05-31, until=2023-05-31, or both.")
@@ -138,11 +140,12 @@ def period_query(asked: QueryDict) -> Period:
 
 
 def position_query(asked: QueryDict) -> tuple[float, float]:
-    """Longitude and latitude. Raises Refusal."""
+    """Return longitude and latitude. Raises Refusal."""
     return _position(asked.get("at", ""), "at", "Give at=longitude,latitude in degrees, for example at=9.18,48.78.")
 
 
 def geometry_of(region: Region) -> GEOSGeometry:
+    """Return the outline of a region."""
     return GEOSGeometry(memoryview(to_wkb(region.outline)), srid=4326)
 
 
@@ -155,7 +158,7 @@ def _point(text: str) -> PointName:
 
 
 def named_area(name: str, text: str, largest_km2: float) -> Region | None:
-    """A box, a circle or a drawn area; None for nothing. Raises Refusal."""
+    """Return a box, a circle or a drawn area; None for nothing. Raises Refusal."""
     if not text:
         return None
     parts = text.split(";")

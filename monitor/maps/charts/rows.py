@@ -8,8 +8,8 @@ from pyproj import Geod
 
 from ingest.models import Product
 from monitor.maps.charts.query import PointName, SeriesQuery
-from monitor.maps.charts.selectors import Near
-from monitor.maps.charts.traces import Shown, Trace, shown_in
+from monitor.maps.charts.selectors import NearPoint
+from monitor.maps.charts.traces import PeriodFit, Trace, fit_in
 from monitor.maps.charts.words import Line, chart_sentence
 from monitor.maps.map.series import number, product_summary
 from monitor.wording.components import both_directions
@@ -23,7 +23,7 @@ _GEOD = Geod(ellps="WGS84")
 
 
 def chart_body(query: SeriesQuery, traces: list[Trace], missing: list[PointName]) -> dict[str, object]:
-    """Raises Refusal where no line is left."""
+    """Return a chart as JSON. Raises Refusal where no line is left."""
     if not traces and missing:
         raise Refusal(
             _("none of these points is part of the data any more"), _("A newer release may hold others near them.")
@@ -32,7 +32,7 @@ def chart_body(query: SeriesQuery, traces: list[Trace], missing: list[PointName]
         raise Refusal(
             _("no measurement point stands in this area"), _("That does not mean that the ground is still there.")
         )
-    shown = [shown_in(trace, query.period) for trace in traces]
+    shown = [fit_in(trace, query.period) for trace in traces]
     lines = [
         Line(trace.product.component, one.rate_mm_yr, one.sigma_mm_yr, len(one.changes))
         for trace, one in zip(traces, shown, strict=True)
@@ -48,12 +48,13 @@ def chart_body(query: SeriesQuery, traces: list[Trace], missing: list[PointName]
 
 
 def reference_body(reference: Region | None) -> dict[str, object] | None:
+    """Return the reference with its name and outline."""
     if reference is None:
         return None
     return {"label": reference.label, "outline": reference.outline.__geo_interface__}
 
 
-def _trace(trace: Trace, shown: Shown) -> dict[str, object]:
+def _trace(trace: Trace, shown: PeriodFit) -> dict[str, object]:
     negative, positive = both_directions(trace.product.component)
     middle = trace.place.centroid
     return {
@@ -83,9 +84,9 @@ def _trace(trace: Trace, shown: Shown) -> dict[str, object]:
     }
 
 
-def near_body(longitude: float, latitude: float, found: Iterable[Near]) -> dict[str, object]:
-    """The nearest point of each component, direction and track within 250 m, the nearest first. Raises Refusal."""
-    best: dict[tuple[str, str, int | None], tuple[float, Near]] = {}
+def near_body(longitude: float, latitude: float, found: Iterable[NearPoint]) -> dict[str, object]:
+    """Return the nearest point of each component, direction and track within 250 m, nearest first. Raises Refusal."""
+    best: dict[tuple[str, str, int | None], tuple[float, NearPoint]] = {}
     for near in found:
         distance_m = float(_GEOD.inv(longitude, latitude, near.longitude, near.latitude)[2])
         view = near.product.component, near.product.direction, near.product.track
@@ -114,4 +115,5 @@ def _product(product: Product) -> dict[str, object]:
 
 
 def numbers(values: Iterable[float], digits: int = 1) -> list[float | None]:
+    """Return rounded numbers, None where missing."""
     return [number(value, digits) for value in values]

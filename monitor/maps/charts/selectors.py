@@ -27,8 +27,10 @@ _COLUMNS = "pid, ST_X(position), ST_Y(position), velocity_mm_yr::float8, coalesc
 
 
 class PointsIn(NamedTuple):
-    """A product's points in an area: n_points of them; the columns hold all or an even sample. Degrees, mm/yr, mm;
-    series_mm: (n, dates), empty without series.
+    """Points of a product in an area.
+
+    n_points of them; the columns hold all or an even sample. Degrees, mm/yr, mm; series_mm: (n, dates), empty without
+    series.
     """
 
     product: Product
@@ -41,7 +43,9 @@ class PointsIn(NamedTuple):
     series_mm: Float32
 
 
-class Near(NamedTuple):
+class NearPoint(NamedTuple):
+    """Point near a place."""
+
     product: Product
     pid: str
     longitude: float
@@ -50,7 +54,7 @@ class Near(NamedTuple):
 
 @contextmanager
 def bounded() -> Iterator[None]:
-    """Statements inside end after a few seconds, with an answer that says so (`monitor.web.middleware.AnswerBusy`)."""
+    """End statements inside after a few seconds, see `monitor.web.middleware.AnswerBusy`."""
     with transaction.atomic():
         with connection.cursor() as cursor:
             cursor.execute("SELECT set_config('statement_timeout', %s, true)", [f"{SECONDS}s"])
@@ -58,7 +62,7 @@ def bounded() -> Iterator[None]:
 
 
 def products_over(*, area: GEOSGeometry, layer: Layer | None = None) -> QuerySet[Product]:
-    """Current products whose footprint touches an area's box; those of a layer, or every one of InSAR."""
+    """Return current products whose footprint touches an area's box; those of a layer, or all of InSAR."""
     products = Product.objects.current().filter(footprint__bboverlaps=area, points_deleted_at=None)
     if layer is None:
         return products.filter(technique="insar").order_by("pk")
@@ -67,7 +71,7 @@ def products_over(*, area: GEOSGeometry, layer: Layer | None = None) -> QuerySet
 
 
 def points_in(*, product: Product, area: GEOSGeometry, most: int, with_series: bool = True) -> PointsIn:
-    """The points of an area; an even sample, the same every time, where there are more than `most`. Raises Refusal."""
+    """Return the points of an area; the same even sample every time if there are more than `most`. Raises Refusal."""
     n_points = points_count_within(product=product, area=area)
     if n_points > MOST_COUNTED:
         raise Refusal(
@@ -79,7 +83,7 @@ def points_in(*, product: Product, area: GEOSGeometry, most: int, with_series: b
 
 
 def points_in_view(*, product: Product, area: GEOSGeometry, most: int) -> PointsIn:
-    """An even sample of the points of a view, however many there are; n_points is how many came."""
+    """Return an even sample of the points of a view, however many there are; n_points is how many came."""
     shared = product.footprint.intersection(area).area / (product.footprint.area or 1.0)
     return _sample(product, area, int(product.n_points * shared), most, product.has_series)
 
@@ -101,8 +105,8 @@ def _sample(product: Product, area: GEOSGeometry, n_points: int, most: int, with
     return PointsIn(product, max(n_points, len(rows)), [row[0] for row in rows], *numbers, packed)
 
 
-def nearest_points(*, longitude: float, latitude: float, reach_degrees: float) -> list[Near]:
-    """The nearest point of every current product within reach on the map, in no order."""
+def nearest_points(*, longitude: float, latitude: float, reach_degrees: float) -> list[NearPoint]:
+    """Return the nearest point of every current product within reach on the map, in no order."""
     at = GEOSGeometry(f"SRID=4326;POINT({longitude!r} {latitude!r})")
     sql = f"""
         SELECT pid, ST_X(position), ST_Y(position) FROM {POINTS},
@@ -112,5 +116,5 @@ def nearest_points(*, longitude: float, latitude: float, reach_degrees: float) -
     with connection.cursor() as cursor:
         for product in products_over(area=at.buffer(reach_degrees)):
             cursor.execute(sql, [bytes(at.ewkb), product.pk, reach_degrees * 111_320])
-            found += [Near(product, *row) for row in cursor.fetchall()]
+            found += [NearPoint(product, *row) for row in cursor.fetchall()]
     return found

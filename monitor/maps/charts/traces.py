@@ -1,4 +1,4 @@
-"""The lines of a chart: displacement of points and of areas, against a reference, with what each shows in a period."""
+"""Lines of a chart: displacement of points and of areas, against a reference, with their fits in a period."""
 
 from collections import defaultdict
 from collections.abc import Hashable, Sequence
@@ -29,9 +29,11 @@ DAYS_PER_YEAR = 365.25
 
 
 class Trace(NamedTuple):
-    """One line. key: 'PRODUCT/POINT', or 'PRODUCT' of an area. dates, values_mm: (dates,), NaN where missing; low_mm,
-    high_mm: the middle two thirds of an area's points, None for a point. stated_mm_yr ± stated_sigma_mm_yr: as the data
-    set has it, less the reference; of an area the mean of its points, and their scatter.
+    """One line of a chart.
+
+    key: 'PRODUCT/POINT', or 'PRODUCT' of an area. dates, values_mm: (dates,), NaN where missing; low_mm, high_mm: the
+    middle two thirds of an area's points, None for a point. stated_mm_yr ± stated_sigma_mm_yr: as the data set has it,
+    less the reference; of an area the mean of its points, and their scatter.
     """
 
     key: str
@@ -48,12 +50,15 @@ class Trace(NamedTuple):
 
     @property
     def is_area(self) -> bool:
+        """Return whether the line is the mean of an area."""
         return self.low_mm is not None
 
 
-class Shown(NamedTuple):
-    """What a line shows in a period. rate_mm_yr ± sigma_mm_yr: fitted to its dates in the period, or as stated where
-    there are too few. fit_mm: (dates,), NaN outside the period; band_mm: its usual scatter.
+class PeriodFit(NamedTuple):
+    """Fit of a line in a period.
+
+    rate_mm_yr ± sigma_mm_yr: fitted to its dates in the period, or as stated where there are too few. fit_mm: (dates,),
+    NaN outside the period; band_mm: its usual scatter.
     """
 
     first: date
@@ -67,7 +72,7 @@ class Shown(NamedTuple):
 
 
 class Reference(NamedTuple):
-    """Of one product: mean series of the reference's points, (dates,), and mean rate."""
+    """Reference of one product: mean series of the reference's points, (dates,), and mean rate."""
 
     n_points: int
     series_mm: Float64
@@ -75,7 +80,7 @@ class Reference(NamedTuple):
 
 
 def traces_of(query: SeriesQuery) -> tuple[list[Trace], list[PointName]]:
-    """The lines in the order in which they were asked for, and the points that are no longer there. Raises Refusal."""
+    """Return the lines in the order of the query, and the points that no longer exist. Raises Refusal."""
     references: dict[int, Reference] = {}
     traces, missing = [], []
     for name in query.points:
@@ -91,7 +96,7 @@ def traces_of(query: SeriesQuery) -> tuple[list[Trace], list[PointName]]:
             selectors.points_in(product=product, area=area, most=MOST_OF_AREA)
             for product in selectors.products_over(area=area, layer=query.layer)
         ]
-        views = sorted(_by_view(found), key=lambda parts: -sum(part.n_points for part in parts))
+        views = sorted(_by_direction(found), key=lambda parts: -sum(part.n_points for part in parts))
         traces += [
             _of_area(parts, area, [_reference(part.product, query.reference, references) for part in parts])
             for parts in views[:MOST_AREA_TRACES]
@@ -99,8 +104,8 @@ def traces_of(query: SeriesQuery) -> tuple[list[Trace], list[PointName]]:
     return traces, missing
 
 
-def _by_view(found: Sequence[PointsIn]) -> list[list[PointsIn]]:
-    """Tiles that lie side by side show one motion: what has the same direction, track and dates goes together."""
+def _by_direction(found: Sequence[PointsIn]) -> list[list[PointsIn]]:
+    """Group tiles side by side that show one motion: same direction, track and dates."""
     views: dict[Hashable, list[PointsIn]] = defaultdict(list)
     for one in found:
         product = one.product
@@ -110,11 +115,11 @@ def _by_view(found: Sequence[PointsIn]) -> list[list[PointsIn]]:
     return list(views.values())
 
 
-def shown_in(trace: Trace, period: Period) -> Shown:
-    """Fit and changes of the dates in the period."""
+def fit_in(trace: Trace, period: Period) -> PeriodFit:
+    """Return fit and changes of the dates in the period."""
     first, last = trace.product.dates[0], trace.product.dates[-1]
     nothing = np.full(len(trace.dates), np.nan)
-    stated = Shown(first, last, trace.stated_mm_yr, trace.stated_sigma_mm_yr, False, nothing, None, ())
+    stated = PeriodFit(first, last, trace.stated_mm_yr, trace.stated_sigma_mm_yr, False, nothing, None, ())
     inside = np.flatnonzero(period.holds(trace.dates) & np.isfinite(trace.values_mm))
     if inside.size < 3:
         return stated
@@ -129,7 +134,7 @@ def shown_in(trace: Trace, period: Period) -> Shown:
     )
     band = motion.noise_mm if motion else fit.sigma_mm
     changes = motion.changes if motion else ()
-    return Shown(dates[0], dates[-1], fit.rate_mm_yr, fit.rate_sigma_mm_yr, True, curve, band, changes)
+    return PeriodFit(dates[0], dates[-1], fit.rate_mm_yr, fit.rate_sigma_mm_yr, True, curve, band, changes)
 
 
 def _curve(fit: SeriesFit, motion: SeriesMotion | None) -> Float64:
@@ -178,7 +183,7 @@ def _of_area(parts: list[PointsIn], area: GEOSGeometry, references: Sequence[Ref
 
 
 def _over_points(series_mm: Float64) -> tuple[Float64, Float64, Float64]:
-    """Mean and the middle two thirds on each date, (dates,); NaN on dates that no point knows."""
+    """Return mean and the middle two thirds on each date, (dates,); NaN on dates that no point knows."""
     figures = np.full((3, series_mm.shape[1]), np.nan)
     known = np.isfinite(series_mm).any(axis=0)
     if known.any():
@@ -188,7 +193,7 @@ def _over_points(series_mm: Float64) -> tuple[Float64, Float64, Float64]:
 
 
 def reference_of(product: Product, place: Region | None) -> Reference | None:
-    """The ground that everything is measured against; None where none was chosen. Raises Refusal."""
+    """Return the ground that everything is measured against; None where none was chosen. Raises Refusal."""
     if place is None:
         return None
     points = selectors.points_in(product=product, area=geometry_of(place), most=MOST_OF_REFERENCE)
@@ -203,7 +208,7 @@ def reference_of(product: Product, place: Region | None) -> Reference | None:
 
 
 def _reference(product: Product, place: Region | None, known: dict[int, Reference]) -> Reference | None:
-    """The same, looked up once for each product."""
+    """Return the reference of a product, looked up once for each product."""
     if product.pk not in known:
         found = reference_of(product, place)
         if found is None:

@@ -26,7 +26,7 @@ CACHE = "public, max-age=300"
 @require_safe
 @refusals_as_json
 def series(request: HttpRequest, form: str) -> HttpResponse:
-    """?point=PRODUCT/POINT up to six times, &area=, &from=, &until=, &reference=."""
+    """Answer ?point=PRODUCT/POINT up to six times, &area=, &from=, &until=, &reference=."""
     _known(form)
     asked = query.series_query(request.GET)
     with bounded():
@@ -40,7 +40,7 @@ def series(request: HttpRequest, form: str) -> HttpResponse:
 @require_safe
 @refusals_as_json
 def profile(request: HttpRequest, form: str) -> HttpResponse:
-    """?line=longitude,latitude;longitude,latitude&layer=, &width=, &reference=."""
+    """Answer ?line=longitude,latitude;longitude,latitude&layer=, &width=, &reference=."""
     _known(form)
     asked = query.profile_query(request.GET)
     with bounded():
@@ -51,7 +51,7 @@ def profile(request: HttpRequest, form: str) -> HttpResponse:
 @require_safe
 @refusals_as_json
 def near(request: HttpRequest) -> JsonResponse:
-    """?at=longitude,latitude: the nearest point of each data set."""
+    """Answer ?at=longitude,latitude with the nearest point of each data set."""
     longitude, latitude = query.position_query(request.GET)
     with bounded():
         found = nearest_points(longitude=longitude, latitude=latitude, reach_degrees=REACH_DEGREES)
@@ -61,7 +61,7 @@ def near(request: HttpRequest) -> JsonResponse:
 @require_safe
 @refusals_as_json
 def frames(request: HttpRequest) -> JsonResponse:
-    """?layer=&bbox=west,south,east,north."""
+    """Answer ?layer=&bbox=west,south,east,north."""
     layer, view = query.view_query(request.GET)
     with bounded():
         body = frames_body(layer, view)
@@ -71,7 +71,7 @@ def frames(request: HttpRequest) -> JsonResponse:
 @require_safe
 @only_parameters("from", "until")
 def tile(request: HttpRequest, layer: str, z: int, x: int, y: int) -> HttpResponseBase:
-    """?from=&until=: points with their rates in that period; below zoom 12 with those that are stated."""
+    """Answer ?from=&until= with points and their rates in that period; below zoom 12 with stated rates."""
     if layer not in BY_NAME or not is_tile(z, x, y):
         raise Http404("There is no such tile.")
     period = query.period_query(request.GET)

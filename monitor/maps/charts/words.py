@@ -1,4 +1,4 @@
-"""What a chart shows, in a sentence."""
+"""Sentences about charts."""
 
 from collections.abc import Sequence
 from datetime import date
@@ -69,11 +69,12 @@ class Line(NamedTuple):
 
     @property
     def moves(self) -> bool:
+        """Return whether the rate is clearly above zero."""
         return abs(self.rate_mm_yr) >= max(STILL_MM_YR, 2 * (self.sigma_mm_yr or 0.0))
 
 
 def chart_sentence(lines: Sequence[Line], first: date, last: date) -> str:
-    """Which of the lines moved, the fastest with its rate, and which changed speed. first, last: of the period."""
+    """Return which lines moved, the fastest with its rate, and which changed speed. first, last: of the period."""
     period = {name: date_format(day, "YEAR_MONTH_FORMAT") for name, day in (("first", first), ("last", last))}
     moving = [number for number, line in enumerate(lines, 1) if line.moves]
     if len(lines) == 1:
@@ -130,7 +131,7 @@ def _changed(numbers: Sequence[str]) -> str:
 
 
 def profile_sentence(component: str, length_m: float, width_m: float, n_points: int, peak: tuple[float, float]) -> str:
-    """Where along the line the ground moves most. peak: m from the start, and the median rate there in mm/yr."""
+    """Return where along the line the ground moves most. peak: m from the start, and median mm/yr there."""
     # Translators: %(length)s is "350 metres" or "1.2 km"
     opening = ngettext(
         "%(number)s point stands within %(reach)s m of the line, which is %(length)s long.",

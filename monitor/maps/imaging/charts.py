@@ -62,10 +62,13 @@ class Column(NamedTuple):
 
     @property
     def middle(self) -> float:
+        """Return the middle of the column."""
         return round(self.x + self.width / 2, 1)
 
 
 class ColumnChart(NamedTuple):
+    """Columns and ticks."""
+
     width: int
     height: int
     columns: list[Column]
@@ -73,7 +76,7 @@ class ColumnChart(NamedTuple):
 
 
 def series_chart(curve: Curve, height: int = HEIGHT) -> SeriesChart:
-    """A series with its fit or band. Raises ValueError where it has no value at all."""
+    """Draw a series with its fit or band. Raises ValueError where it has no value at all."""
     known = [value for part in (curve.values, curve.line, curve.low, curve.high) for value in part if value is not None]
     if not known:
         raise ValueError("a chart needs at least one value")
@@ -106,7 +109,7 @@ def series_chart(curve: Curve, height: int = HEIGHT) -> SeriesChart:
 
 
 def column_chart(counts: Sequence[tuple[str, int, int]], height: int = HEIGHT) -> ColumnChart:
-    """Columns of (label, total, new of these), from zero."""
+    """Draw columns of (label, total, new of these), from zero."""
     steps = [step for step in rounded_steps(0.0, max(1, *(total for _, total, _ in counts))) if step == int(step)]
     pitch = (WIDTH - LEFT - RIGHT) / len(counts)
     base = height - BOTTOM
@@ -128,7 +131,7 @@ def column_chart(counts: Sequence[tuple[str, int, int]], height: int = HEIGHT) -
 
 
 def rounded_steps(low: float, high: float) -> list[float]:
-    """About five round numbers that reach from low or less to high or more."""
+    """Return about five round numbers that reach from low or less to high or more."""
     reach = (high - low) or 1.0
     power = 10.0 ** math.floor(math.log10(reach / TICKS))
     step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= reach / TICKS * (1 - 1e-9))

@@ -37,7 +37,7 @@ class Arrow(NamedTuple):
 
 
 class InputGrid(NamedTuple):
-    """The images of a pair: posting in metres, steps of a pixel in the raster's CRS, days between them.
+    """Images of a pair: posting in metres, steps of a pixel in the raster's CRS, days between them.
 
     last_day: of the later one, counted from 1970-01-01. shift_px: the overall shift between the two, columns and rows;
     that is no motion, and is removed.
@@ -52,7 +52,7 @@ class InputGrid(NamedTuple):
 
 
 def band_numbers(dataset: DatasetReader, names: Sequence[str]) -> list[int]:
-    """Numbers of the bands with these names, the first one where no name is asked for; ValueError for a missing one."""
+    """Return the numbers of the bands with these names, the first one for no name. Raises ValueError."""
     if not names:
         return [1]
     missing = [name for name in names if name not in dataset.descriptions]
@@ -62,14 +62,14 @@ def band_numbers(dataset: DatasetReader, names: Sequence[str]) -> list[int]:
 
 
 def tile_bounds_m(z: int, x: int, y: int) -> Bounds:
-    """West, south, east, north of a tile in metres of EPSG:3857."""
+    """Return west, south, east, north of a tile in metres of EPSG:3857."""
     width = 2 * HALF_WORLD_M / 2**z
     west, north = x * width - HALF_WORLD_M, HALF_WORLD_M - y * width
     return west, north - width, west + width, north
 
 
 def tile_bounds_deg(z: int, x: int, y: int, margin_deg: float = 0.0) -> Bounds:
-    """West, south, east, north of a tile in degrees, widened by a margin and kept on the earth."""
+    """Return west, south, east, north of a tile in degrees, widened by a margin and kept on the earth."""
     west, south, east, north = transform_bounds("EPSG:3857", "EPSG:4326", *tile_bounds_m(z, x, y))
     return (
         max(west - margin_deg, -180.0),
@@ -80,14 +80,14 @@ def tile_bounds_deg(z: int, x: int, y: int, margin_deg: float = 0.0) -> Bounds:
 
 
 def tile_values(dataset: DatasetReader, bands: Sequence[str], z: int, x: int, y: int) -> Float32:
-    """The bands in a tile, nearest cells, (bands, 256, 256), NaN where unknown or outside."""
+    """Return the bands in a tile, nearest cells, (bands, 256, 256), NaN where unknown or outside."""
     return window_values(dataset, bands, 3857, tile_bounds_m(z, x, y), (TILE_PIXELS, TILE_PIXELS))
 
 
 def window_values(
     dataset: DatasetReader, bands: Sequence[str], epsg: int, bounds_m: Bounds, shape: tuple[int, int]
 ) -> Float32:
-    """The bands in a box of a projected system, nearest cells, (bands, rows, cols), NaN where unknown or outside."""
+    """Return the bands in a box of a projected system, nearest cells, (bands, rows, cols), NaN where unknown."""
     from rio_tiler.reader import part  # brings xarray and dask: a second of every start, for those who draw
 
     rows, cols = shape
@@ -104,7 +104,7 @@ def window_values(
 
 
 def paint(values: Float32, stops: Sequence[str], low: float, high: float, level: int = 6) -> bytes:
-    """A PNG of (rows, cols) values, coloured from low to high; unknown cells are transparent. level: as of `png`."""
+    """Return a PNG of (rows, cols) values, coloured from low to high; unknown is transparent. level: of `png`."""
     known = np.isfinite(values)
     if not known.any():
         return empty_tile(values.shape)
@@ -116,7 +116,7 @@ def paint(values: Float32, stops: Sequence[str], low: float, high: float, level:
 
 @lru_cache(maxsize=32)
 def colour_table(stops: tuple[str, ...]) -> NDArray[np.uint8]:
-    """256 colours through evenly spaced stops like '#0b5f73'; (256, 3)."""
+    """Return 256 colours through evenly spaced stops like '#0b5f73'; (256, 3)."""
     colours = np.array([[int(stop[i : i + 2], 16) for i in (1, 3, 5)] for stop in stops], dtype=float)
     places = np.linspace(0, 1, len(stops))
     return np.stack(
@@ -126,14 +126,14 @@ def colour_table(stops: tuple[str, ...]) -> NDArray[np.uint8]:
 
 @lru_cache(maxsize=4)
 def empty_tile(shape: tuple[int, ...] = (TILE_PIXELS, TILE_PIXELS)) -> bytes:
-    """A tile, or a picture of so many rows and columns, with nothing on it."""
+    """Return a tile, or a picture of so many rows and columns, with nothing on it."""
     return png(np.zeros((*shape, 2), np.uint8))
 
 
 def png(pixels: NDArray[np.uint8], level: int = 6) -> bytes:
-    """Grey or colour with opacity as the last channel, (rows, cols, 2 or 4). rio-tiler's own is not safe in threads.
+    """Return a PNG of grey or colour with opacity as the last channel, (rows, cols, 2 or 4).
 
-    level: of compression, 1 quick to 9 small.
+    rio-tiler's own is not safe in threads. level: of compression, 1 quick to 9 small.
     """
     out = BytesIO()
     Image.fromarray(pixels).save(out, "PNG", compress_level=level)
@@ -141,7 +141,7 @@ def png(pixels: NDArray[np.uint8], level: int = 6) -> bytes:
 
 
 def arrows(dataset: DatasetReader, grid: InputGrid, bounds: Bounds, most: int) -> list[Arrow]:
-    """At most `most` arrows in a box (degrees), on a regular grid of cells that stays in place when the map moves.
+    """Return at most `most` arrows in a box (degrees), on a regular grid that stays in place when the map moves.
 
     Bands dx_px (to the east), dy_px (down) and their sigmas; unknown cells and those below ARROW_SIGMA are left out.
     """
@@ -173,7 +173,7 @@ def arrows(dataset: DatasetReader, grid: InputGrid, bounds: Bounds, most: int) -
 
 
 def _window(dataset: DatasetReader, bounds: Bounds) -> Window | None:
-    """The cells of a north-up raster that lie in a box of degrees."""
+    """Return the cells of a north-up raster that lie in a box of degrees."""
     west, south, east, north = transform_bounds("EPSG:4326", dataset.crs, *bounds)
     back = ~dataset.transform
     (left, top), (right, bottom) = back @ (west, north), back @ (east, south)
@@ -185,7 +185,7 @@ def _window(dataset: DatasetReader, bounds: Bounds) -> Window | None:
 
 
 def _bearings(wkt: str, x: Any, y: Any, dx: Any, dy: Any, grid: InputGrid) -> tuple[Any, Any, Any]:
-    """Where the cells stand (degrees) and toward what true bearing they moved; x, y in the raster's CRS."""
+    """Return the cells' places (degrees) and the true bearing of their motion; x, y in the raster's CRS."""
     to_degrees = transformer(wkt, 4326)
     longitude, latitude = to_degrees.transform(x, y)
     far = to_degrees.transform(

@@ -1,4 +1,4 @@
-"""What two images across an event show near its place: figures from rasters, for operators. Pure."""
+"""Figures of two images across an event near its place, from rasters, for operators. Pure."""
 
 import math
 from typing import NamedTuple
@@ -16,7 +16,7 @@ SIGMAS = 5.0
 
 
 class NearMotion(NamedTuple):
-    """Between the two images, against the rest of the window. share: of what is known, that moved clearly.
+    """Motion between the two images, against the rest of the window. share: of what is known, that moved clearly.
 
     fastest_m: 95th percentile of that, its standard deviation, and toward where; None where nothing moved clearly.
     """
@@ -29,7 +29,10 @@ class NearMotion(NamedTuple):
 
 
 class NearCoherence(NamedTuple):
-    """known: share of the cells; median, lowest: 0-1, of what is known (lowest: 5th percentile); sigma: of a cell."""
+    """Coherence near the place. known: share of the cells; sigma: of a cell.
+
+    median, lowest: 0-1, of what is known (lowest: 5th percentile).
+    """
 
     known: float
     median: float
@@ -38,7 +41,7 @@ class NearCoherence(NamedTuple):
 
 
 class Around(NamedTuple):
-    """Where results are looked at: degrees and metres."""
+    """Place and radius of the results, degrees and metres."""
 
     longitude: float
     latitude: float
@@ -46,7 +49,7 @@ class Around(NamedTuple):
 
 
 def near_motion(raster: DatasetReader, around: Around, scale: PixelScale) -> NearMotion | None:
-    """Of offsets; None where the raster does not reach there or knows nothing."""
+    """Return the motion from offsets; None where the raster does not reach there or knows nothing."""
     near = _near(raster, around, ("dx_px", "dy_px", "sigma_dx_px", "sigma_dy_px"))
     if near is None:
         return None
@@ -71,7 +74,7 @@ def near_motion(raster: DatasetReader, around: Around, scale: PixelScale) -> Nea
 
 
 def near_coherence(raster: DatasetReader, around: Around) -> NearCoherence | None:
-    """Of a coherence raster; None where it does not reach there or knows nothing."""
+    """Return the coherence; None where the raster does not reach there or knows nothing."""
     near = _near(raster, around, ("coherence", "coherence_sigma"))
     if near is None:
         return None
@@ -88,7 +91,7 @@ def near_coherence(raster: DatasetReader, around: Around) -> NearCoherence | Non
 
 
 def _near(raster: DatasetReader, around: Around, names: tuple[str, ...]) -> tuple[Floats, Floats, Floats] | None:
-    """The bands' cells within the circle, (bands, n), and where they stand, m."""
+    """Return the bands' cells within the circle, (bands, n), and their places, m."""
     centre = transformer(4326, raster.crs.to_wkt()).transform(around.longitude, around.latitude)
     col, row = ~raster.transform @ centre
     reach = around.radius_m / abs(raster.transform.a)

@@ -42,7 +42,7 @@ class Frame(NamedTuple):
 
 
 def frame_of(outline: MultiPolygon) -> Frame:
-    """The ground around an outline, both in metres."""
+    """Return the ground around an outline, both in metres."""
     west, south, east, north = outline.bounds
     around = AROUND * max(east - west, north - south, LEAST_M)
     west, south, east, north = west - around, south - around, east + around, north + around
@@ -51,7 +51,10 @@ def frame_of(outline: MultiPolygon) -> Frame:
 
 
 def points_on(frame: Frame, x: NDArray[np.float64], y: NDArray[np.float64], values: Float32) -> Float32:
-    """Mean of the points in each of the frame's cells, CELLS along the longer side, NaN where none stands; x, y: m."""
+    """Return the mean of the points in each cell of the frame, NaN where none stands; x, y: m.
+
+    CELLS along the longer side.
+    """
     west, south, east, north = frame.bounds_m
     cell = max(east - west, north - south) / CELLS
     rows, cols = math.ceil((north - south) / cell), math.ceil((east - west) / cell)
@@ -66,7 +69,7 @@ def points_on(frame: Frame, x: NDArray[np.float64], y: NDArray[np.float64], valu
 
 
 def smoothed(values: Float32) -> Float32:
-    """Mean of what is known in SMOOTHED x SMOOTHED cells around each known one: single points scatter over rings."""
+    """Return the mean of known values in SMOOTHED x SMOOTHED cells around each known one: single points scatter."""
     known = np.isfinite(values)
     planes = np.where(known, values, 0), known.astype(np.float32)
     total, share = (scipy.ndimage.uniform_filter(plane, SMOOTHED, mode="constant") for plane in planes)
@@ -74,14 +77,14 @@ def smoothed(values: Float32) -> Float32:
 
 
 def fringe_mm_yr(peak_mm_yr: float) -> float:
-    """What one ring of an alert with that peak stands for, mm/yr: 1, 2 or 5 times a power of ten."""
+    """Return the rate of one ring for a peak, mm/yr: 1, 2 or 5 times a power of ten."""
     value = max(abs(peak_mm_yr), 1.0) / RINGS
     power = 10.0 ** math.floor(math.log10(value))
     return power * max(step for step in (1, 2, 5) if step * power <= value * (1 + 1e-9))
 
 
 def wrapped(rate_mm_yr: Float32, fringe: float) -> Float32:
-    """Rates as shares of a ring, 0-1: wrapped again as an interferogram is (Anantrasirichai et al. 2019)."""
+    """Return rates as shares of a ring, 0-1: wrapped as an interferogram is (Anantrasirichai et al. 2019)."""
     return np.asarray((rate_mm_yr / np.float32(fringe)) % 1, dtype=np.float32)
 
 
@@ -94,7 +97,7 @@ def picture(
     outline: MultiPolygon,
     pointers: Sequence[Pointer] = (),
 ) -> bytes:
-    """A PNG of values, each a square of the frame, with the outline of the alert; grey where nothing is known."""
+    """Return a PNG of values, each a square of the frame, with the outline of the alert; grey where unknown."""
     known = np.isfinite(values)
     share = np.clip((np.where(known, values, low) - low) / (high - low), 0, 1)
     rgb = colour_table(tuple(stops))[np.rint(share * 255).astype(np.uint8)]
@@ -126,7 +129,7 @@ def _draw(
 
 
 def _point(draw: ImageDraw.ImageDraw, x: float, y: float, bearing_deg: float) -> None:
-    """An arrow whose middle is at a pixel."""
+    """Draw an arrow whose middle is at a pixel."""
     turn = math.radians(bearing_deg)
     along, across = (math.sin(turn), -math.cos(turn)), (math.cos(turn), math.sin(turn))
     tip, tail = ((x + way * ARROW_PX / 2 * along[0], y + way * ARROW_PX / 2 * along[1]) for way in (1, -1))

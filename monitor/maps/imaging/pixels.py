@@ -27,14 +27,14 @@ _NUMBER = re.compile(r"\d{1,7}", re.ASCII)
 
 
 class Stretch(NamedTuple):
-    """What is black and what is white, dB."""
+    """Values of black and of white, dB."""
 
     black_db: float
     white_db: float
 
 
 class Piece(NamedTuple):
-    """A window of a grid and the size of the picture that is made of it, all in pixels."""
+    """Window of a grid and the size of the picture that is made of it, all in pixels."""
 
     row: int
     col: int
@@ -44,13 +44,13 @@ class Piece(NamedTuple):
 
 
 def decibels(power: Float32) -> Float32:
-    """dB of linear power; NaN where nothing came back or nothing is known."""
+    """Return dB of linear power; NaN where nothing came back or nothing is known."""
     with np.errstate(invalid="ignore"):
         return 10 * np.log10(np.where(power > 0, power, np.float32(np.nan)))
 
 
 def common_stretch(images: Sequence[Float32]) -> Stretch:
-    """One stretch for all images, so that equal greys are equal values: the middle 96 per cent of their decibels."""
+    """Return one stretch for all images, so that equal greys are equal values: the middle 96 % of decibels."""
     values = np.concatenate([decibels(image).ravel() for image in images])
     values = values[np.isfinite(values)]
     if not values.size:
@@ -60,7 +60,7 @@ def common_stretch(images: Sequence[Float32]) -> Stretch:
 
 
 def grey_png(power: Float32, stretch: Stretch) -> bytes:
-    """Linear power (rows, cols) as grey by its decibels; unknown pixels are transparent."""
+    """Return linear power (rows, cols) as grey by its decibels; unknown pixels are transparent."""
     values = decibels(power)
     known = np.isfinite(values)
     share = (np.where(known, values, stretch.black_db) - stretch.black_db) / (stretch.white_db - stretch.black_db)
@@ -69,7 +69,7 @@ def grey_png(power: Float32, stretch: Stretch) -> bytes:
 
 
 def ratio_db(reference: Float32, secondary: Float32, side: int = RATIO_MEAN_PX) -> Float32:
-    """How much brighter the secondary is, dB, of means over side x side pixels: single ones differ by speckle alone.
+    """Return how much brighter the secondary is, dB, of means over side x side pixels, for speckle.
 
     Linear power (rows, cols); NaN where either is unknown.
     """
@@ -78,12 +78,12 @@ def ratio_db(reference: Float32, secondary: Float32, side: int = RATIO_MEAN_PX) 
 
 
 def ratio_png(ratio: Float32) -> bytes:
-    """A ratio in dB as picture: red brighter, blue darker, white the same; unknown is transparent."""
+    """Return a ratio in dB as picture: red brighter, blue darker, white the same; unknown is transparent."""
     return paint(ratio, RATIO_STOPS, -RATIO_DB, RATIO_DB, level=QUICK)
 
 
 def _box_mean(values: Float32, side: int) -> Float32:
-    """Mean of the known values around each known one."""
+    """Return the mean of the known values around each known one."""
     if side == 1:
         return values
     reach = side // 2
@@ -104,9 +104,10 @@ def _box_sum(values: Float32, reach: int) -> Float32:
 
 
 def piece_of(parameters: Mapping[str, str], rows: int, cols: int) -> Piece:
-    """The window that ?row=&col=&rows=&cols=&side= asks for on a grid of so many rows and columns; all may be left out.
+    """Return the window that ?row=&col=&rows=&cols=&side= names on a grid; all may be left out.
 
-    ValueError, in words, for what is no window of it. side: the longest side of the picture; it is never enlarged.
+    Raises ValueError, in words, for what is no window of it. side: the longest side of the picture; it is never
+    enlarged.
     """
     row, col = (_number(parameters, name, 0) for name in ("row", "col"))
     if row >= rows or col >= cols:

@@ -1,4 +1,4 @@
-"""A map as PNG, for mails: the drawing of `plans` in the light colours of the site. Pure: a plan in, bytes out."""
+"""Maps as PNG, for mails: the drawing of `plans` in the light colours of the site. Pure: a plan in, bytes out."""
 
 import math
 import re
@@ -24,7 +24,7 @@ Colour = tuple[int, int, int]
 
 
 class Style(NamedTuple):
-    """How a shape is drawn: tokens of static/css/variables.css, units of the drawing, share of the fill."""
+    """Style of a shape: tokens of static/css/variables.css, units of the drawing, share of the fill."""
 
     line: str = ""
     width: float = 1.0
@@ -47,7 +47,7 @@ STYLES = {  # by the last class of a shape; static/css/drawing.css has the same 
 
 
 def plan_png(plan: Plan) -> bytes:
-    """The map, plan.width x plan.height pixels, in few colours; light, whatever the colours around it."""
+    """Return the map, plan.width x plan.height pixels, in few colours; light, whatever the colours around it."""
     size = (plan.width * DRAWN, plan.height * DRAWN)
     image = Image.new("RGB", size, colour("map-water"))
     draw = ImageDraw.Draw(image)
@@ -66,7 +66,7 @@ def plan_png(plan: Plan) -> bytes:
 
 @lru_cache(maxsize=1)
 def _colours() -> dict[str, Colour]:
-    """The tokens of light pages."""
+    """Return the tokens of light pages."""
     light = VARIABLES.read_text().split("@media")[0]
     return {
         name: (int(code[0:2], 16), int(code[2:4], 16), int(code[4:6], 16))
@@ -75,7 +75,7 @@ def _colours() -> dict[str, Colour]:
 
 
 def colour(token: str) -> Colour:
-    """Red, green and blue of a token. Raises KeyError."""
+    """Return red, green and blue of a token. Raises KeyError."""
     return _colours()[token]
 
 
@@ -107,14 +107,14 @@ def _shape(image: Image.Image, draw: ImageDraw.ImageDraw, shape: Shape) -> None:
 
 
 def _lines(path: str) -> Iterator[tuple[list[Point], bool]]:
-    """The lines of a path of `plans`, in pixels, and whether they are closed."""
+    """Yield the lines of a path of `plans`, in pixels, and whether they are closed."""
     for part in path.split("M")[1:]:
         numbers = [float(number) * DRAWN for number in re.findall(r"[-\d.e]+", part)]
         yield list(zip(numbers[::2], numbers[1::2], strict=True)), part.endswith("Z")
 
 
 def _names(draw: ImageDraw.ImageDraw, plan: Plan) -> None:
-    """Names beside the dots of their places, or in the middle of an area; a mark that covers the dot moves its name."""
+    """Draw names beside their dots, or in the middle of an area; a mark that covers a dot moves its name."""
     for name in filter(lambda name: _can_write(name.text), plan.names):
         x, y = name.x * DRAWN, name.y * DRAWN
         if name.anchor == "middle":
@@ -129,7 +129,7 @@ def _names(draw: ImageDraw.ImageDraw, plan: Plan) -> None:
 
 
 def _mark(draw: ImageDraw.ImageDraw, mark: Mark) -> None:
-    """A disc in the colour of its kind."""
+    """Draw a disc in the colour of its kind."""
     x, y = mark.x * DRAWN, mark.y * DRAWN
     tone = next(one for one in mark.css.split() if one.startswith("tone--"))
     for radius, fill in ((MARK + EDGE, colour("surface")), (MARK, colour(tone.replace("tone--", "kind-")))):
@@ -138,7 +138,7 @@ def _mark(draw: ImageDraw.ImageDraw, mark: Mark) -> None:
 
 
 def _scale(draw: ImageDraw.ImageDraw, plan: Plan) -> None:
-    """The bar with what it stands for, and north."""
+    """Draw the bar with what it stands for, and north."""
     left, y, right = 14 * DRAWN, plan.scale_y * DRAWN, (14 + plan.scale.width) * DRAWN
     bar = [(left, y - 5 * DRAWN), (left, y), (right, y), (right, y - 5 * DRAWN)]
     for token, width in (("map-halo", 4), ("text", 1.5)):
@@ -161,6 +161,6 @@ def _font() -> ImageFont.FreeTypeFont:
 
 @lru_cache(maxsize=1024)
 def _can_write(text: str) -> bool:
-    """Whether the font has every letter; a name of empty boxes says nothing."""
+    """Return whether the font has every letter; a name of empty boxes says nothing."""
     unknown = bytes(_font().getmask("\uffff"))
     return all(letter.isspace() or bytes(_font().getmask(letter)) != unknown for letter in text)

@@ -31,15 +31,17 @@ class Frame(NamedTuple):
 
     @property
     def bounds(self) -> Bounds:
-        """West, south, east, north."""
+        """Return west, south, east, north."""
         east, south = self.west + WIDTH / self.x_per_degree, self.north - self.height / self.y_per_degree
         return self.west, south, east, self.north
 
     @property
     def width_km(self) -> float:
+        """Return the width."""
         return WIDTH / self.y_per_degree * KM_PER_DEGREE
 
     def place(self, longitude: float, latitude: float) -> tuple[float, float]:
+        """Return where a position lies on the drawing."""
         return (
             round((longitude - self.west) * self.x_per_degree, 1),
             round((self.north - latitude) * self.y_per_degree, 1),
@@ -82,6 +84,8 @@ class Scale(NamedTuple):
 
 
 class Plan(NamedTuple):
+    """Map as shapes, marks, names and a scale."""
+
     width: int
     height: int
     title: str
@@ -92,15 +96,17 @@ class Plan(NamedTuple):
 
     @property
     def scale_y(self) -> int:
+        """Return the height of the scale."""
         return self.height - 14
 
     @property
     def north_x(self) -> int:
+        """Return the place of the arrow to the north."""
         return self.width - 22
 
 
 def frame_around(bounds: Bounds, margin: float = 0.08, least_km: float = 0.01, tallest: float = TALLEST) -> Frame:
-    """The frame that holds a box with a margin, in shares of its longer side, neither too flat nor too tall."""
+    """Return the frame of a box with a margin, in shares of its longer side, neither too flat nor too tall."""
     west, south, east, north = bounds
     stretch = max(0.02, math.cos(math.radians((south + north) / 2)))
     width, height = (east - west) * stretch, north - south  # in degrees of latitude
@@ -119,13 +125,13 @@ def frame_around(bounds: Bounds, margin: float = 0.08, least_km: float = 0.01, t
 
 
 def drawn(frame: Frame, css: str, shapes: Iterable[BaseGeometry]) -> list[Shape]:
-    """Shapes in degrees as one path; none where there is nothing to draw."""
+    """Return shapes in degrees as one path; none where there is nothing to draw."""
     path = "".join(_path(frame, part) for shape in shapes for part in get_parts(shape))
     return [Shape(css, path)] if path else []
 
 
 def is_small(frame: Frame, shape: BaseGeometry, smallest: float = SMALLEST) -> bool:
-    """Whether an outline would be a speck."""
+    """Return whether an outline would be a speck."""
     west, south, east, north = shape.bounds
     return max((east - west) * frame.x_per_degree, (north - south) * frame.y_per_degree) < smallest
 
@@ -137,8 +143,10 @@ def names_on(
     most: int,
     size: float = 1.0,
 ) -> list[Name]:
-    """Names at places (name, longitude, latitude), the first ones first, none over another or over what is taken; in
-    letters of so many times the usual size."""
+    """Return names at places (name, longitude, latitude), none over another or over what is taken.
+
+    The first ones come first. size: of letters, as a factor of the usual one.
+    """
     boxes = [(x - 10, y - 10, x + 10, y + 10) for x, y in taken]
     names: list[Name] = []
     for text, longitude, latitude in places:
@@ -161,7 +169,7 @@ def names_on(
 
 
 def scale_of(frame: Frame) -> Scale:
-    """The longest bar of 1, 2 or 5 times a power of ten that fits."""
+    """Return the longest bar of 1, 2 or 5 times a power of ten that fits."""
     reach = SCALE_SHARE * frame.width_km
     power = 10.0 ** math.floor(math.log10(reach))
     km = next(factor * power for factor in (5, 2, 1) if factor * power <= reach)

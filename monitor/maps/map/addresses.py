@@ -22,12 +22,12 @@ logger = logging.getLogger(__name__)
 
 
 def geocoder_host() -> str:
-    """Who is asked; empty where no geocoder is set."""
+    """Return the host of the geocoder; empty where none is set."""
     return urlsplit(settings.GEOCODER_URL).hostname or ""
 
 
 def addresses_named(text: str, most: int) -> tuple[list[Found], str]:
-    """What the geocoder has for a text, and a line: whom to thank, or why there is nothing."""
+    """Return what the geocoder has for a text, and a line: whom to thank, or why there is nothing."""
     language = (get_language() or "en").split("-")[0]
     asked = json.dumps([settings.GEOCODER_URL, language, most, text.casefold()])
     key = f"geocoder-{hashlib.sha256(asked.encode()).hexdigest()}"

@@ -32,7 +32,7 @@ WORDED = ("series", "alerts", "rasters")  # public data, in the language of thei
 
 
 def urls() -> dict[str, str]:
-    """The addresses for a page in the language that is active."""
+    """Return the addresses for a page in the active language."""
     language = get_language()
     if language == settings.LANGUAGE_CODE:
         return URLS
@@ -40,7 +40,7 @@ def urls() -> dict[str, str]:
 
 
 def map_config(layers: Sequence[Layer], bounds: list[float] | None) -> dict[str, object]:
-    """Configuration of one map. bounds: west, south, east, north in degrees."""
+    """Return the configuration of one map. bounds: west, south, east, north in degrees."""
     return {
         "layers": [layer.as_dict() for layer in layers],
         "default_layer": layers[0].name if layers else None,
@@ -54,6 +54,6 @@ def map_config(layers: Sequence[Layer], bounds: list[float] | None) -> dict[str,
 
 
 def map_at(west: float, south: float, east: float, north: float) -> str:
-    """The part of the map's address that opens it on a box, which fills about half of a desktop map."""
+    """Return the part of the map's address that opens it on a box, which fills about half of a desktop map."""
     zoom = max(2.0, min(14.0, math.log2(360 / max(east - west, 0.001))))
     return f"#{zoom:.1f}/{(south + north) / 2:.4f}/{(west + east) / 2:.4f}"

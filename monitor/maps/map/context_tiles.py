@@ -71,18 +71,18 @@ BY_KIND = {overlay.kind: overlay for overlay in (*OVERLAYS, TRUTH)}
 
 
 def overlays_available() -> list[Overlay]:
-    """Those that have something to show."""
+    """Return the overlays that have something to show."""
     loaded = kinds_loaded()
     return [overlay for overlay in OVERLAYS if overlay.kind in loaded]
 
 
 def truth_overlay() -> Overlay | None:
-    """The switch that shows what was simulated, where a simulation is loaded."""
+    """Return the switch that shows what was simulated, where a simulation is loaded."""
     return TRUTH if truth_is_loaded() else None
 
 
 def context_tile(*, overlay: Overlay, z: int, x: int, y: int) -> bytes:
-    """A vector tile with the layer 'context'; outlines are as fine as the tile can show."""
+    """Return a vector tile with the layer 'context'; outlines are as fine as the tile can show."""
     columns = ", ".join(f"{value} AS {name}" for name, value in overlay.columns.items())
     geometry = overlay.near if z >= ZOOM_OF_OUTLINES else overlay.far
     sql = f"""
@@ -100,7 +100,7 @@ def context_tile(*, overlay: Overlay, z: int, x: int, y: int) -> bytes:
 
 
 def _indexed(overlay: Overlay, geometry: str) -> str:
-    """The condition on columns that have an index."""
+    """Return the condition on columns that have an index."""
     if geometry.startswith("coalesce"):
         return "(outline && clip OR (outline IS NULL AND position && clip))"
     return f"{geometry} && clip"

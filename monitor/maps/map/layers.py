@@ -1,4 +1,4 @@
-"""The layers of points that the map can show."""
+"""Layers of points that the map can show."""
 
 from typing import NamedTuple
 
@@ -10,7 +10,7 @@ PERIOD_FROM_ZOOM = 12  # further out, tiles of points show the stated rates inst
 
 
 class Layer(NamedTuple):
-    """component and direction select products; direction None takes every one."""
+    """Layer of points: component and direction select products; direction None takes every one."""
 
     name: str
     label: str
@@ -21,14 +21,16 @@ class Layer(NamedTuple):
 
     @property
     def negative_word(self) -> str:
+        """Return the word of negative values."""
         return both_directions(self.component)[0]
 
     @property
     def positive_word(self) -> str:
+        """Return the word of positive values."""
         return both_directions(self.component)[1]
 
     def as_dict(self) -> dict[str, str]:
-        """For the page's configuration."""
+        """Return the layer for the page's configuration."""
         return {
             "name": self.name,
             "label": str(self.label),

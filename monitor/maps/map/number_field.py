@@ -7,7 +7,7 @@ from django.utils.translation import gettext_lazy as _
 
 
 class NumberField(forms.FloatField):
-    """A decimal number as people type it: with a point or a comma, with or without a degree sign."""
+    """Decimal number as people type it: with a point or a comma, with or without a degree sign."""
 
     widget = forms.TextInput
 
@@ -17,6 +17,7 @@ class NumberField(forms.FloatField):
         self.widget.attrs["inputmode"] = "text"  # a phone's keypad of digits may lack the minus sign
 
     def to_python(self, value: Any) -> float | None:
+        """Return the number."""
         if isinstance(value, str):
             value = value.strip().rstrip("°").strip().replace("−", "-")
             value = value.replace(",", ".") if "." not in value else value

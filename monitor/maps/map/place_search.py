@@ -1,4 +1,4 @@
-"""Where is …? Coordinates, loaded places and regions, and the countries of the offline basemap."""
+"""Search for coordinates, loaded places and regions, and the countries of the offline basemap."""
 
 from collections import Counter
 from dataclasses import asdict, dataclass, replace
@@ -43,9 +43,12 @@ class Hit:
 
 
 @dataclass(frozen=True)
-class Answer:
-    """hits, the best first; note: a plain line where something is missing or nothing was found; by: the host of the
-    geocoder whose hits they are, else empty."""
+class PlaceAnswer:
+    """Answer of a search.
+
+    hits, the best first; note: a plain line where something is missing or nothing was found; by: the host of the
+    geocoder whose hits they are, else empty.
+    """
 
     text: str
     hits: list[Hit]
@@ -53,15 +56,16 @@ class Answer:
     by: str = ""
 
     def as_dict(self) -> dict[str, object]:
+        """Return the answer for JSON."""
         return {"text": self.text, "hits": [asdict(hit) for hit in self.hits], "note": self.note, "by": self.by}
 
 
-def place_search(text: str, *, addresses: bool = False) -> Answer:
+def place_search(text: str, *, addresses: bool = False) -> PlaceAnswer:
     """Search for a text; anything may be typed. addresses: ask the geocoder, too, where nothing here has the name."""
     text = " ".join(text.replace("\0", "").split())[:LONGEST]
     at = parse_position(text)
     if at:
-        return Answer(text, [_at(coordinates(*at), _("coordinates"), *at)], "")
+        return PlaceAnswer(text, [_at(coordinates(*at), _("coordinates"), *at)], "")
     matches = search_loaded(text=text, limit=MOST)
     loaded = [_of(place) for place in matches]
     known = {search_key(place.name) for place in matches if place.level == 0}
@@ -72,18 +76,18 @@ def place_search(text: str, *, addresses: bool = False) -> Answer:
     ]
     exact = [hit for hit in countries if search_key(hit.name) == search_key(text)]
     hits = [*exact, *loaded, *(hit for hit in countries if hit not in exact)][:MOST]
-    hits = _told_apart(hits)
+    hits = _distinguished(hits)
     if hits or not geocoder_host() or len(search_key(text)) < SHORTEST_ADDRESS:
-        return Answer(text, hits, _note(text, bool(hits)))
+        return PlaceAnswer(text, hits, _note(text, bool(hits)))
     if not addresses:
         note = _("Nothing here has this name. Press Enter to search for an address at %(host)s.")
-        return Answer(text, [], note % {"host": geocoder_host()})
+        return PlaceAnswer(text, [], note % {"host": geocoder_host()})
     found, note = addresses_named(text, MOST)
-    return Answer(text, [_of_address(one) for one in found], note, geocoder_host())
+    return PlaceAnswer(text, [_of_address(one) for one in found], note, geocoder_host())
 
 
-def _told_apart(hits: list[Hit]) -> list[Hit]:
-    """Where two answers read the same, their coordinates."""
+def _distinguished(hits: list[Hit]) -> list[Hit]:
+    """Add the coordinates to answers that would read the same."""
     lines = Counter((hit.name, hit.detail) for hit in hits)
     names = {line[0] for line, n in lines.items() if n > 1}
     return [
@@ -112,7 +116,7 @@ def _of(place: PlaceMatch) -> Hit:
 
 
 def _region(level: int | None, country: str) -> str:
-    """What a region is: 'country', 'region of Atlantis'."""
+    """Return 'country', 'region of Atlantis'."""
     if level == 0:
         return pgettext("answer to a search", "country")
     if country:

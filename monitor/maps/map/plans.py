@@ -1,4 +1,4 @@
-"""Maps that the server draws, for pages without scripts and for paper: a region with its alerts, and one alert."""
+"""Maps drawn by the server, for pages without scripts and for paper: a region with its alerts, and one alert."""
 
 from collections.abc import Sequence
 
@@ -35,7 +35,7 @@ MOST_FEATURES = 3000  # of one layer
 MOST_NAMES = 9
 LEAST_KM = 16.0  # shown around an alert
 COUNTRIES_KM = 600.0  # and where nothing is known of so near
-SEEN = 24.0  # units of a drawing: a smaller outline gets a mark in a mail
+MARKED_BELOW = 24.0  # units of a drawing: a smaller outline gets a mark in a mail
 NEAR_KM = 24.0  # a frame so wide shows small roads too
 LAYERS = (  # class of the style, table, column, condition on rows, widest frame that shows it in km
     ("glacier", "glacier", "outline", "shown", 2000.0),
@@ -50,7 +50,7 @@ LAYERS = (  # class of the style, table, column, condition on rows, widest frame
 def region_plan(
     region: AdministrativeRegion, alerts: Sequence[Alert], cards: Sequence[AlertCard], numbered: bool
 ) -> Plan:
-    """The region with marks of these alerts; numbered as they come, else with the symbols of their kinds."""
+    """Draw a region with marks of these alerts; numbered as they come, else with the symbols of their kinds."""
     frame = frame_around(region.view.extent)
     outline = _fine(frame, from_wkb(bytes(region.outline.wkb)))
     shapes = [
@@ -70,7 +70,7 @@ def region_plan(
 
 
 def alert_plan(alert: Alert, card: AlertCard, inner: Sequence[dict]) -> Plan:
-    """The surroundings of an alert with its outline. inner: outlines within it, GeoJSON."""
+    """Draw the surroundings of an alert with its outline. inner: outlines within it, GeoJSON."""
     west, south, east, north = alert.area.extent
     frame = frame_around((west, south, east, north), margin=1.5, least_km=LEAST_KM)
     shapes = [
@@ -83,8 +83,10 @@ def alert_plan(alert: Alert, card: AlertCard, inner: Sequence[dict]) -> Plan:
 
 
 def mail_plan(alert: Alert, card: AlertCard) -> Plan:
-    """The same, always as flat, for a mail; a small outline has a mark on it. Where nothing of the ground is loaded,
-    the countries around it."""
+    """Draw the surroundings of an alert for a mail, always as flat; a small outline has a mark on it.
+
+    Where nothing of the ground is loaded, the countries around it are named.
+    """
     extent, area = alert.area.extent, from_wkb(bytes(alert.area.wkb))
     frame = frame_around(extent, margin=1.5, least_km=LEAST_KM, tallest=FLATTEST)
     context, places = _context(frame, alert.simulated), _places(frame, alert.simulated)
@@ -95,7 +97,7 @@ def mail_plan(alert: Alert, card: AlertCard) -> Plan:
         if countries:
             frame, names = wide, [name._replace(anchor="middle") for name in countries]
     shapes = [*_ground(frame, alert.simulated), *context, *_outlines(frame, [alert], always=True)]
-    marks = [_mark(frame, card, "")] if is_small(frame, area, SEEN) else []
+    marks = [_mark(frame, card, "")] if is_small(frame, area, MARKED_BELOW) else []
     return Plan(640, frame.height, card.place, shapes, marks, names, scale_of(frame))
 
 
@@ -106,20 +108,20 @@ def _plan(frame: Frame, title: str, shapes: list[Shape], marks: list[Mark], simu
 
 
 def _places(frame: Frame, simulated: bool) -> list[tuple[str, float, float]]:
-    """Names, longitudes and latitudes, the largest first."""
+    """Return names, longitudes and latitudes, the largest first."""
     places = Place.objects.filter(position__within=_box(frame.bounds), layer__simulated=simulated)
     return [(place.name, *place.position.coords) for place in places.order_by("-population", "pk")[: 3 * MOST_NAMES]]
 
 
 def _countries(frame: Frame) -> list[tuple[str, float, float]]:
-    """The same of countries, each once, in the middle of what is seen of it."""
+    """Return names, longitudes and latitudes of countries, each once, in the middle of its visible part."""
     parts = sorted(countries_in(box(*frame.bounds)), key=lambda part: part[1].area)
     middles = {name: shape.representative_point() for name, shape in parts}
     return [(name, middle.x, middle.y) for name, middle in reversed(middles.items())]
 
 
 def _ground(frame: Frame, simulated: bool) -> list[Shape]:
-    """Land and borders."""
+    """Draw land and borders."""
     borders = _shapes(frame, "administrativeregion", "outline", "true", simulated)
     land = [] if simulated else land_in(box(*frame.bounds))
     return [*drawn(frame, "land", [*land, *borders]), *drawn(frame, "border", borders)]
@@ -135,7 +137,7 @@ def _context(frame: Frame, simulated: bool) -> list[Shape]:
 
 
 def _outlines(frame: Frame, alerts: Sequence[Alert], always: bool = False) -> list[Shape]:
-    """Outlines of alerts, each in the colour of its kind, where they are more than a speck."""
+    """Draw outlines of alerts, each in the colour of its kind, where they are more than a speck."""
     shapes: list[Shape] = []
     for alert in alerts:
         area = from_wkb(bytes(alert.area.wkb))
@@ -158,13 +160,13 @@ def _mark(frame: Frame, card: AlertCard, text: str) -> Mark:
 
 
 def _fine(frame: Frame, outline: BaseGeometry) -> BaseGeometry:
-    """As fine as the drawing shows."""
+    """Clip an outline and simplify it as far as the drawing shows."""
     clipped = outline if isinstance(outline, MultiPolygon) and outline.is_valid else outline.buffer(0)
     return clipped.intersection(box(*frame.bounds)).simplify(0.5 / frame.y_per_degree)
 
 
 def _shapes(frame: Frame, table: str, column: str, condition: str, simulated: bool) -> list[BaseGeometry]:
-    """Those of a layer that the frame meets, clipped and as fine as the drawing shows."""
+    """Return the shapes of a layer that the frame meets, clipped and as fine as the drawing shows."""
     sql = f"""
         SELECT ST_AsBinary(ST_Simplify(ST_ClipByBox2D(feature.{column}, frame.box), %(fine)s))
         FROM (SELECT ST_MakeEnvelope(%(west)s, %(south)s, %(east)s, %(north)s, 4326) AS box) AS frame,

@@ -13,11 +13,13 @@ from monitor.maps.map.series import point_body, point_find
 
 @require_safe
 def series_json(request: HttpRequest, product: int, pid: str) -> JsonResponse:
+    """Answer with the series as JSON."""
     return JsonResponse(point_body(_point_or_404(product, pid)))
 
 
 @require_safe
 def series_csv(request: HttpRequest, product: int, pid: str) -> HttpResponse:
+    """Answer with the series as CSV."""
     point = _point_or_404(product, pid)
     response = HttpResponse(content_type="text/csv; charset=utf-8")
     response["Content-Disposition"] = f'attachment; filename="product-{product:d}-point.csv"'

@@ -1,4 +1,4 @@
-"""What pages and tiles need, in few queries."""
+"""Queries of the map's pages and tiles."""
 
 import hashlib
 from math import log2
@@ -55,6 +55,8 @@ WORLD_M = 2 * 20037508.342789244
 
 
 class MapTotals(NamedTuple):
+    """Amount of loaded data, and where the map opens."""
+
     n_products: int
     n_points: int
     n_pairs: int
@@ -62,7 +64,7 @@ class MapTotals(NamedTuple):
 
 
 def layer_products(*, layer: Layer, tile: tuple[int, int, int] | None = None) -> list[int]:
-    """Ids of the products that a layer shows; of a tile (z, x, y), those whose footprint reaches into it."""
+    """Return ids of the products of a layer; with a tile (z, x, y), those whose footprint reaches into it."""
     products = Product.objects.current().filter(component=layer.component, technique=layer.technique)
     if layer.direction is not None:
         products = products.filter(direction=layer.direction)
@@ -72,7 +74,7 @@ def layer_products(*, layer: Layer, tile: tuple[int, int, int] | None = None) ->
 
 
 def layers_available() -> list[Layer]:
-    """The layers that have data; a direction of its own only where there are several."""
+    """Return the layers that have data; a direction of its own only where there are several."""
     known = set(Product.objects.current().values_list("component", "technique", "direction"))
     los_directions = {direction for component, technique, direction in known if component == "los"}
     kinds = {(component, technique) for component, technique, _ in known}
@@ -85,14 +87,16 @@ def layers_available() -> list[Layer]:
 
 
 def tile_fingerprint(*, layer: Layer, products: list[int], z: int, x: int, y: int, period: str = "") -> str:
-    """An ETag: the same while the tile shows the same products, for a product's points never change."""
+    """Return an ETag: the same while the tile shows the same products, as a product's points never change."""
     shown = hashlib.sha256(f"{TILE_VERSION} {layer.name}{period} {z}/{x}/{y} {sorted(products)}".encode())
     return f'"{shown.hexdigest()[:32]}"'
 
 
 def points_tile(*, products: list[int], z: int, x: int, y: int) -> bytes:
-    """A vector tile of the points of products; below zoom 10 their averages on a grid, further in an even sample where
-    there are more than MOST_POINTS_OF_TILE, and then a layer `sample` that holds how many there are.
+    """Return a vector tile of the points of products, below zoom 10 their averages on a grid.
+
+    Where there are more than MOST_POINTS_OF_TILE, it has an even sample, and a layer `sample` that holds how many there
+    are.
     """
     if z < ZOOM_OF_SINGLE_POINTS:
         return _one_tile(*tile_query(products=products, z=z, x=x, y=y))
@@ -104,7 +108,7 @@ def points_tile(*, products: list[int], z: int, x: int, y: int) -> bytes:
 
 
 def tile_query(*, products: list[int], z: int, x: int, y: int, n_points: int = 0) -> tuple[str, dict[str, object]]:
-    """The SQL of a tile and its values. n_points: how many are in a tile of single points; decides on the sample."""
+    """Return the SQL of a tile and its values. n_points: of a tile of single points; decides on the sample."""
     values: dict[str, object] = {"z": z, "x": x, "y": y, "products": products}
     if z < ZOOM_OF_SINGLE_POINTS:
         return _PYRAMID_TILE, values
@@ -116,7 +120,7 @@ def tile_query(*, products: list[int], z: int, x: int, y: int, n_points: int = 0
 
 
 def points_in_tile(*, products: list[int], z: int, x: int, y: int) -> dict[int, int]:
-    """How many points each product has in a tile; in the smallest tile around it that the pyramid counts."""
+    """Return how many points each product has in a tile, or in the smallest tile around it that is counted."""
     below = max(0, z - FINEST_ZOOM - ZOOM_OF_CELL)
     z, x, y = z - below - ZOOM_OF_CELL, x >> below, y >> below
     cell = (y % CELLS) * CELLS + x % CELLS
@@ -133,7 +137,7 @@ def _one_tile(sql: str, values: dict[str, object]) -> bytes:
 
 
 def map_totals() -> MapTotals:
-    """How much is loaded, and where the map opens: at the alerts, else at the data."""
+    """Return how much is loaded, and where the map opens: at the alerts, else at the data."""
     searched = Product.objects.current().filter(derived_from=None)
     insar = Q(technique=Technique.INSAR)  # ice is shown, and not searched
     totals = searched.aggregate(
@@ -145,7 +149,7 @@ def map_totals() -> MapTotals:
 
 
 def alert_series(*, alert: Alert) -> list[dict[str, object]]:
-    """Mean series of the newest release of every product that saw the alert, over the alert's whole area."""
+    """Return the mean series over an alert's area, from the newest release of every product that showed it."""
     runs = Run.objects.filter(prediction__scan__detections__alert=alert, product__isnull=False).distinct()
     products = {_newest_release(product) for run in runs for product in products_of(run=run)}
     by_product = []

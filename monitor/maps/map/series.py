@@ -22,14 +22,14 @@ from monitor.wording.points import point_sentence
 
 
 def point_find(*, product_id: int, pid: str) -> MeasurementPoint:
-    """A point with its product. Raises MeasurementPoint.DoesNotExist, also for what can be no name of a point."""
+    """Return a point with its product. Raises MeasurementPoint.DoesNotExist, also for an impossible name."""
     if "\0" in pid:
         raise MeasurementPoint.DoesNotExist("no point has a zero byte in its name")
     return point_get(product_id=product_id, pid=pid)
 
 
 def point_body(point: MeasurementPoint) -> dict[str, object]:
-    """A point's displacements with a fit and a sentence. mm; sign as the product's component says."""
+    """Return a point's displacements with a fit and a sentence. mm; sign as the product's component says."""
     product, displacement = point.product, point_series(point=point)
     dates = product.dates if product.has_series else []
     fit, motion = _fits(product, displacement)
@@ -65,7 +65,7 @@ def point_body(point: MeasurementPoint) -> dict[str, object]:
 
 
 def _fits(product: Product, displacement: Float32) -> tuple[SeriesFit | None, SeriesMotion | None]:
-    """A line with a season, and, for ground and where the dates suffice, one with the changes that the series shows."""
+    """Fit a line with a season, and, for ground with enough dates, one with the changes that the series shows."""
     if not product.has_series:
         return None, None
     return fit_series(product.dates, displacement), motion_of_series(product, product.dates, displacement)
@@ -74,7 +74,7 @@ def _fits(product: Product, displacement: Float32) -> tuple[SeriesFit | None, Se
 def motion_of_series(
     product: Product, dates: Sequence[date], displacement: NDArray[np.floating], as_measured: bool = True
 ) -> SeriesMotion | None:
-    """The changes that a series of a product shows, (dates,), mm; None for ice and where the dates do not suffice.
+    """Return the changes that a series of a product shows, (dates,), mm; None for ice and for few dates.
 
     as_measured: the series of one point, which may jump by whole cycles; of means and differences it does not.
     """
@@ -85,7 +85,7 @@ def motion_of_series(
 
 
 def alert_body(alert: Alert) -> dict[str, object]:
-    """Mean series of every product that saw the alert, with the middle two thirds of its points. mm."""
+    """Return the mean series of every product that showed the alert, with the middle two thirds of its points. mm."""
     negative, positive = both_directions(alert.component)
     series = [
         {
@@ -103,7 +103,7 @@ def alert_body(alert: Alert) -> dict[str, object]:
 
 
 def product_summary(product: Product) -> dict[str, object]:
-    """What a chart says of the product it draws."""
+    """Return what a chart says of the product it draws."""
     return {
         "id": product.pk,
         "name": data_set_name(product.name),
@@ -117,6 +117,7 @@ def product_summary(product: Product) -> dict[str, object]:
 
 
 def number(value: float | None, digits: int = 2) -> float | None:
+    """Return a rounded number; None where it is missing."""
     return None if value is None or np.isnan(value) else round(float(value), digits)
 
 

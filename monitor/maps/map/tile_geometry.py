@@ -1,4 +1,4 @@
-"""What vector tiles in SQL share: where a tile is, and a geometry in degrees as fine as the tile can show."""
+"""Geometry of vector tiles in SQL: where a tile is, and shapes in degrees as fine as the tile can show."""
 
 from math import atan, degrees, pi, sinh
 
@@ -17,20 +17,20 @@ BOUNDS = """bounds AS (
 
 
 def drawn(shape: str) -> str:
-    """SQL of a geometry of EPSG:4326 in the tile's own units, clipped and simplified. Needs BOUNDS."""
+    """Return SQL of a geometry of EPSG:4326 in the tile's own units, clipped and simplified. Needs BOUNDS."""
     return f"""ST_AsMVTGeom(ST_Transform(ST_ClipByBox2D(
         CASE WHEN ST_Dimension({shape}) = 0 THEN {shape} ELSE ST_Simplify({shape}, %(fine)s, true) END, clip), 3857),
         tile, 4096, 64)"""
 
 
 def parameters(z: int, x: int, y: int) -> dict[str, float]:
-    """Values of BOUNDS and `drawn`."""
+    """Return the values of BOUNDS and `drawn`."""
     width = WORLD_DEGREES / 2**z
     return {"z": z, "x": x, "y": y, "margin": width * MARGIN, "fine": width / 2048, "most": MERCATOR_DEGREES}
 
 
 def tile_box(z: int, x: int, y: int) -> Polygon:
-    """A tile with its margin, EPSG:4326."""
+    """Return a tile with its margin, EPSG:4326."""
     west, east = ((column / 2**z - 0.5) * WORLD_DEGREES for column in (x - MARGIN, x + 1 + MARGIN))
     south, north = (degrees(atan(sinh((1 - 2 * row / 2**z) * pi))) for row in (y + 1 + MARGIN, y - MARGIN))
     box = Polygon.from_bbox((west, south, east, north))

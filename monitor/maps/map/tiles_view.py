@@ -14,6 +14,7 @@ from monitor.wording.refusals import only_parameters
 @require_safe
 @only_parameters()
 def points(request: HttpRequest, layer: str, z: int, x: int, y: int) -> HttpResponseBase:
+    """Answer with a tile of points."""
     if layer not in BY_NAME or not is_tile(z, x, y):
         raise Http404("There is no such tile.")
     products = selectors.layer_products(layer=BY_NAME[layer], tile=(z, x, y))
@@ -30,6 +31,7 @@ def points(request: HttpRequest, layer: str, z: int, x: int, y: int) -> HttpResp
 @require_safe
 @only_parameters()
 def context(request: HttpRequest, kind: str, z: int, x: int, y: int) -> HttpResponse:
+    """Answer with a tile of the surroundings."""
     if kind not in BY_KIND or not is_tile(z, x, y):
         raise Http404("There is no such tile.")
     tile = context_tile(overlay=BY_KIND[kind], z=z, x=x, y=y)

@@ -1,4 +1,4 @@
-"""The map, with its list of alerts, and the page about what it shows."""
+"""Pages of the map with its list of alerts, and of what it shows."""
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -22,6 +22,7 @@ STATES_OF_LEGEND = (State.FIRST, State.PROVISIONAL, State.CONFIRMED)
 
 @require_safe
 def map_view(request: HttpRequest) -> HttpResponse:
+    """Show the map."""
     layers, totals = selectors.layers_available(), selectors.map_totals()
     overlays = overlays_available()
     config = map_config(layers, totals.bounds)
@@ -50,6 +51,7 @@ def map_view(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def reading(request: HttpRequest) -> HttpResponse:
+    """Show the words of the field."""
     return render(
         request, "web/site/reading.html", {"glossary": sorted(GLOSSARY, key=lambda term: str(term.name).lower())}
     )
@@ -57,6 +59,7 @@ def reading(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def about(request: HttpRequest) -> HttpResponse:
+    """Show what the site does, and how."""
     context = {"raster_layers": RASTER_LAYERS, "kinds": KINDS.values(), "states": STATE_LABELS.items()}
     context["geocoder_host"] = geocoder_host()
     return render(request, "web/site/about.html", context)

@@ -1,4 +1,4 @@
-"""Which rasters there are: for each layer its dates, and the files behind one date in one place."""
+"""Catalogue of rasters: for each layer its dates, and the files of one date in one place."""
 
 import re
 from collections.abc import Sequence
@@ -41,11 +41,12 @@ class RasterGroup(NamedTuple):
     simulated: bool
 
     def as_dict(self) -> dict[str, Any]:
+        """Return the group for JSON."""
         return self._asdict() | {"date": self.date.isoformat(), "bounds": [round(edge, 5) for edge in self.bounds]}
 
 
 class RasterSource(NamedTuple):
-    """One file in the storage "rasters". grid: of what was found in a pair, its images."""
+    """One file in the storage "rasters". grid: the images of the pair that it comes from."""
 
     file: FieldFile
     fingerprint: str
@@ -53,8 +54,9 @@ class RasterSource(NamedTuple):
 
 
 def rasters_available() -> list[tuple[RasterLayer, list[RasterGroup]]]:
-    """The layers that have rasters, each with its dates, oldest first. A query for scenes, and one for products and for
-    pairs with each figure that their layers need.
+    """Return the layers that have rasters, each with its dates, oldest first.
+
+    One query for scenes, and one for products and for pairs with each figure that their layers need.
     """
     products = {one.needs: _groups_of_products(one.needs) for one in RASTER_LAYERS if one.task == OF_PRODUCTS}
     pairs = {needs: _groups_of_pairs(needs) for needs in {one.needs for one in RASTER_LAYERS if one.task in OF_PAIRS}}
@@ -70,7 +72,7 @@ def rasters_available() -> list[tuple[RasterLayer, list[RasterGroup]]]:
 
 
 def raster_sources(*, layer: RasterLayer, group: str, bounds: Bounds) -> list[RasterSource] | None:
-    """The files of a layer's date that may reach into a box, what counts first first; None for what is no date."""
+    """Return the files of a layer's date that may reach into a box, by priority; None for an invalid date."""
     box = Polygon.from_bbox(bounds)
     box.srid = 4326
     if layer.task == ModelVersion.Task.DEFORMATION:
@@ -79,7 +81,7 @@ def raster_sources(*, layer: RasterLayer, group: str, bounds: Bounds) -> list[Ra
 
 
 def raster_group(prediction: Prediction) -> tuple[str, str] | None:
-    """The layer and the group in which a prediction is shown, or None; its run, product and pair are read."""
+    """Return the layer and the group in which a prediction is shown, or None."""
     run = prediction.run
     layer = LAYER_OF_TASK.get(run.model_version.task)
     if layer is None:
@@ -90,7 +92,7 @@ def raster_group(prediction: Prediction) -> tuple[str, str] | None:
 
 
 def evidence_raster(predictions: Sequence[Prediction]) -> dict[str, Any] | None:
-    """What a small map shows of an alert from image pairs: its newest one. None where velocity fields are behind it."""
+    """Return what a small map shows of an alert from image pairs, its newest one; None for velocity fields."""
     of_pairs = [one for one in predictions if one.run.pair is not None]
     newest = max(of_pairs, key=lambda one: (one.run.pair.secondary.acquired_at, one.pk), default=None)
     place = raster_group(newest) if newest else None
@@ -109,12 +111,12 @@ def evidence_raster(predictions: Sequence[Prediction]) -> dict[str, Any] | None:
 
 
 def day_label(day: date) -> str:
-    """'13 Dec 2021'."""
+    """Return '13 Dec 2021'."""
     return date_format(day, "SHORT_DATE_FORMAT")
 
 
 def pair_label(reference: date, secondary: date, days: int) -> str:
-    """'13 Dec 2021 (12 days since 1 Dec 2021)'."""
+    """Return '13 Dec 2021 (12 days since 1 Dec 2021)'."""
     # Translators: two dates, "13 Dec 2021 (12 days since 1 Dec 2021)"
     return ngettext("%(last)s (%(days)s day since %(first)s)", "%(last)s (%(days)s days since %(first)s)", days) % {
         "last": day_label(secondary),
@@ -132,7 +134,7 @@ def _succeeded() -> QuerySet[Prediction]:
 
 
 def _groups_of_pairs(needs: str) -> dict[str, list[RasterGroup]]:
-    """By task. needs: a figure of the statistics that must be above 0."""
+    """Return groups by task. needs: a figure of the statistics that must be above 0."""
     rows = (
         _succeeded()
         .filter(run__pair__isnull=False, **_with_figure(needs))
@@ -162,7 +164,7 @@ def _with_figure(needs: str) -> dict[str, float]:
 
 
 def _groups_of_products(needs: str) -> list[RasterGroup]:
-    """Products by the year in which they end: tracks of one release end days apart and belong together."""
+    """Group products by the year in which they end: tracks of one release end days apart."""
     rows = (
         _succeeded()
         .filter(run__product__isnull=False, run__model_version__task=OF_PRODUCTS, **_with_figure(needs))
@@ -260,7 +262,7 @@ def _sources_of_scenes(group: str, box: Polygon) -> list[RasterSource] | None:
 
 
 def _one_polarisation(images: Sequence[tuple[Scene, datetime | None, Any]]) -> list[Any]:
-    """The polarisation shown of each image, or of each pair (with the time of its second image)."""
+    """Return the polarisation shown of each image, or of each pair (with the time of its second image)."""
     best: dict[tuple[Any, ...], tuple[int, Any]] = {}
     for scene, until, one in images:
         place = (scene.track, scene.burst, scene.acquired_at, until)
@@ -271,7 +273,7 @@ def _one_polarisation(images: Sequence[tuple[Scene, datetime | None, Any]]) -> l
 
 
 def images_of(prediction: Prediction) -> InputGrid:
-    """What the values of a raster on a pair are counted in."""
+    """Return the units in which the values of a raster on a pair are counted."""
     pair, statistics = prediction.run.pair, prediction.statistics
     shift = statistics.get("median_dx_px", 0.0), statistics.get("median_dy_px", 0.0)
     a, b, _, d, e, _ = pair.reference.grid

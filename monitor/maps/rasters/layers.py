@@ -1,4 +1,4 @@
-"""The raster layers that the map can show: what they are made of, and what their colours mean. The only such table.
+"""Raster layers of the map: what they are made of, and what their colours mean. The only such table.
 
 Its words are translated where they are shown.
 """
@@ -16,13 +16,12 @@ Task = ModelVersion.Task
 
 
 class RasterLayer(NamedTuple):
-    """Values run from low to high, coloured through evenly spaced stops; beyond, the end colours hold.
+    """Raster layer. Values run from low to high, through evenly spaced stops; beyond, the end colours hold.
 
-    task: whose predictions it shows; empty for the radar images. bands go into `value` as (bands, rows, cols).
-    caption: the colours in words, where no legend stands.
-    overlap: which value counts where several rasters lie over each other, the first one, the highest or the lowest.
-    of_pair: what becomes of the bands, before `value`, with the images that they stand on. needs: only results in whose
-    statistics this figure is above 0 are shown.
+    task: whose predictions it shows; empty for the radar images. bands go into `value` as (bands, rows, cols). caption:
+    the colours in words, where no legend stands. overlap: which value counts where several rasters lie over each other,
+    the first one, the highest or the lowest. of_pair: what becomes of the bands, before `value`, with the images that
+    they stand on. needs: only results in whose statistics this figure is above 0 are shown.
     """
 
     name: str
@@ -45,7 +44,7 @@ class RasterLayer(NamedTuple):
     needs: str = ""
 
     def as_dict(self) -> dict[str, object]:
-        """For the map's legend."""
+        """Return the layer for the map's legend."""
         words = ("label", "unit", "low_word", "middle_word", "high_word", "description", "details")
         return {name: str(getattr(self, name)) for name in words} | {
             "name": self.name,
@@ -69,18 +68,18 @@ def _percent(bands: Float32) -> Float32:
 
 
 def _metres_a_day(offsets: Float32, images: InputGrid) -> Float32:
-    """Against the image as a whole, as alerts are found. offsets: (2, rows, cols), px."""
+    """Return motion against the image as a whole, as alerts are found. offsets: (2, rows, cols), px."""
     shift = np.array(images.shift_px, dtype=np.float32)[:, None, None]
     return (offsets - shift) * np.float32(images.posting_m / images.days)
 
 
 def _days_before(day: Float32, images: InputGrid) -> Float32:
-    """Days from that day to the later image."""
+    """Return days from that day to the later image."""
     return np.float32(images.last_day) - day
 
 
 def _decibel(bands: Float32) -> Float32:
-    """dB of linear power; unknown where nothing came back."""
+    """Return dB of linear power; unknown where nothing came back."""
     return 10 * np.log10(np.where(bands[0] > 0, bands[0], np.nan))
 
 

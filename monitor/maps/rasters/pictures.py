@@ -1,4 +1,4 @@
-"""A picture as an answer: made when it is asked for and not held already, and a plain 404 where its file is gone."""
+"""Pictures as answers: made when asked for and not held already, and a plain 404 where a file is gone."""
 
 from collections.abc import Callable
 
@@ -7,13 +7,13 @@ from django.utils.cache import get_conditional_response
 
 
 class ImageGone(LookupError):
-    """A file that a picture is made of is not in the storage any more, or broken. In words."""
+    """File of a picture that is not in the storage any more, or broken. In words."""
 
 
 def png_response(
     request: HttpRequest, etag: str, make: Callable[[], bytes], cache: str = "public, max-age=300"
 ) -> HttpResponseBase:
-    """make: raises ImageGone; cache: the header Cache-Control."""
+    """Answer with a picture. make: raises ImageGone; cache: the header Cache-Control."""
     response = get_conditional_response(request, etag=etag)
     if response is None:
         try:

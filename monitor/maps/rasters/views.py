@@ -19,7 +19,7 @@ CACHE = "public, max-age=300"
 
 @require_safe
 def catalogue(request: HttpRequest) -> JsonResponse:
-    """The layers that have rasters, their dates, and what their colours mean."""
+    """Answer with the layers that have rasters, their dates, and what their colours mean."""
     layers = [
         layer.as_dict() | {"groups": [group.as_dict() for group in groups]} for layer, groups in rasters_available()
     ]
@@ -31,6 +31,7 @@ def catalogue(request: HttpRequest) -> JsonResponse:
 @require_safe
 @only_parameters()
 def tile(request: HttpRequest, layer: str, group: str, z: int, x: int, y: int) -> HttpResponseBase:
+    """Answer with a tile of a layer's date."""
     if layer not in RASTER_LAYERS_BY_NAME or not raster_tiles.is_tile(z, x, y):
         raise Http404("There is no such tile.")
     chosen = RASTER_LAYERS_BY_NAME[layer]
@@ -48,7 +49,7 @@ def tile(request: HttpRequest, layer: str, group: str, z: int, x: int, y: int) -
 @require_safe
 @refusals_as_json
 def arrows(request: HttpRequest, group: str) -> JsonResponse:
-    """Arrows of the motion between two images, thinned to about 400 for the box ?bbox=west,south,east,north."""
+    """Answer with arrows of the motion between two images, thinned to about 400 for ?bbox=west,south,east,north."""
     drawn = [
         arrow
         for box in boxes(request.GET.get("bbox", ""))
@@ -80,7 +81,7 @@ def _sources_or_404(layer: RasterLayer, group: str, bounds: Bounds) -> list[Rast
 
 @require_safe
 def prediction_raster(request: HttpRequest, prediction: int) -> FileResponse:
-    """The Cloud-Optimised GeoTIFF of a run, to download."""
+    """Answer with the Cloud-Optimised GeoTIFF of a run."""
     row = Prediction.objects.filter(pk=prediction).first()
     if row is None or not row.raster.storage.exists(row.raster.name):
         raise Http404("There is no such raster.")

@@ -1,4 +1,4 @@
-"""How slow motion may be that we would notice in a region, in how much of it we would not, and when we last looked."""
+"""Visibility of slow motion: the rate that would be noticed, the share where it would not, the last measurement."""
 
 import hashlib
 import math
@@ -36,8 +36,8 @@ MOST_RASTERS = 100  # each takes some milliseconds; of more, nothing is stated
 KEPT_S = 24 * 3600
 
 
-class Ground(StrEnum):
-    """Of which a sentence speaks: what our data cover, a region, or the surroundings of a place."""
+class Scope(StrEnum):
+    """Scope of a sentence: what our data cover, a region, or the surroundings of a place."""
 
     COVERED = "covered"
     REGION = "region"
@@ -45,30 +45,30 @@ class Ground(StrEnum):
 
 
 # Translators: %(share)s is "12 %" or "less than 1 %"
-UNSEEN = {
-    Ground.COVERED: gettext_lazy(
+NOT_NOTICED = {
+    Scope.COVERED: gettext_lazy(
         "In %(share)s of the ground that our data cover we would not notice ground that moves by less than %(slow)s mm "
         "a year: measurements are too few or too noisy there."
     ),
-    Ground.REGION: gettext_lazy(
+    Scope.REGION: gettext_lazy(
         "In %(share)s of this region we would not notice ground that moves by less than %(slow)s mm a year: "
         "measurements are too few or too noisy there."
     ),
-    Ground.AROUND: gettext_lazy(
+    Scope.AROUND: gettext_lazy(
         "In %(share)s of the ground around this place we would not notice ground that moves by less than %(slow)s mm a "
         "year: measurements are too few or too noisy there."
     ),
 }
-SEEN = {
-    Ground.COVERED: gettext_lazy(
+NOTICED = {
+    Scope.COVERED: gettext_lazy(
         "Over most of the ground that our data cover we would probably notice ground that moves faster than about "
         "%(rate)s mm a year over a kilometre and a half."
     ),
-    Ground.REGION: gettext_lazy(
+    Scope.REGION: gettext_lazy(
         "Over most of this region we would probably notice ground that moves faster than about %(rate)s mm a year over "
         "a kilometre and a half."
     ),
-    Ground.AROUND: gettext_lazy(
+    Scope.AROUND: gettext_lazy(
         "Over most of the ground around this place we would probably notice ground that moves faster than about "
         "%(rate)s mm a year over a kilometre and a half."
     ),
@@ -76,7 +76,7 @@ SEEN = {
 
 
 class Visibility(NamedTuple):
-    """unseen: share of the region where motion slower than SLOW_MM_YR would not be noticed, 0-1.
+    """Visibility of motion. unseen: share where motion slower than SLOW_MM_YR would not be noticed, 0-1.
 
     noticed_mm_yr: rate from which on nine of ten places (`ml.deformation.detection_limit`) would be noticed in most of
     the region; infinite where too much of it has no points.
@@ -84,17 +84,17 @@ class Visibility(NamedTuple):
 
     unseen: float
     noticed_mm_yr: float
-    last_look: date
+    last_measured: date
 
 
 def visibility_in(region: MultiPolygon | None) -> Visibility | None:
-    """Of a region, or of everything that the current velocity fields cover; None where none says what it sees."""
+    """Return visibility in a region, or wherever velocity fields are current; None where none states it."""
     here = Q() if region is None else Q(run__product__footprint__intersects=region)
     return _visibility(region, list(_latest(here)[: MOST_RASTERS + 1]))
 
 
 def visibilities_in(regions: Mapping[int, MultiPolygon]) -> dict[int, Visibility | None]:
-    """The same of many regions, in one query however many there are."""
+    """Return the visibility in many regions, in one query however many there are."""
     if not regions:
         return {}
     west, south, east, north = zip(*(region.extent for region in regions.values()), strict=True)
@@ -110,7 +110,7 @@ def visibilities_in(regions: Mapping[int, MultiPolygon]) -> dict[int, Visibility
 
 
 def _latest(here: Q) -> QuerySet[Prediction]:
-    """What the newest run on each current velocity field says."""
+    """Return the newest prediction on each current velocity field."""
     return (
         Prediction.objects.filter(
             here,
@@ -133,42 +133,41 @@ def _visibility(region: MultiPolygon | None, predictions: Sequence[Prediction]) 
 
 
 def visibility_sentence(region: MultiPolygon | None) -> str:
-    """What a list of alerts, a mail or a subscription says of its region, see `visibility_words`; empty where nothing
-    is known of it."""
-    seen = visibility_in(region)
-    return "" if seen is None else visibility_words(seen, Ground.COVERED if region is None else Ground.REGION)
+    """Return what lists, mails and subscriptions say of a region; empty where nothing is known of it."""
+    found = visibility_in(region)
+    return "" if found is None else visibility_words(found, Scope.COVERED if region is None else Scope.REGION)
 
 
 def visibility_around(area: MultiPolygon) -> str:
-    """The same of the surroundings of an alert, about three kilometres to each side."""
+    """Return the visibility around an alert, about three kilometres to each side, in words."""
     west, south, east, north = area.extent
     up = AROUND_KM / KM_PER_DEGREE
     aside = up / max(0.02, math.cos(math.radians((south + north) / 2)))
     box = Polygon.from_bbox((west - aside, south - up, east + aside, north + up))
-    seen = visibility_in(MultiPolygon(box, srid=4326))
-    return "" if seen is None else visibility_words(seen, Ground.AROUND)
+    found = visibility_in(MultiPolygon(box, srid=4326))
+    return "" if found is None else visibility_words(found, Scope.AROUND)
 
 
-def visibility_words(seen: Visibility, ground: Ground) -> str:
-    """'Over most of this region we would probably notice ground that moves faster than about 4 mm a year …'."""
+def visibility_words(found: Visibility, scope: Scope) -> str:
+    """Return 'Over most of this region we would probably notice ground that moves faster than about 4 mm …'."""
     figures = {
-        "share": _share(seen.unseen),
+        "share": _share(found.unseen),
         "slow": whole(SLOW_MM_YR),
-        "rate": whole(max(1.0, min(seen.noticed_mm_yr, SLOW_MM_YR))),
-        "day": day_words(seen.last_look),
+        "rate": whole(max(1.0, min(found.noticed_mm_yr, SLOW_MM_YR))),
+        "day": day_words(found.last_measured),
     }
-    looked = _("The last measurement is of %(day)s.")
-    if seen.noticed_mm_yr > SLOW_MM_YR:
-        return f"{UNSEEN[ground]} {looked}" % figures
+    measured = _("The last measurement is of %(day)s.")
+    if found.noticed_mm_yr > SLOW_MM_YR:
+        return f"{NOT_NOTICED[scope]} {measured}" % figures
     rest = (
         _(
             "Smaller places have to move faster, and in %(share)s of it motion of less than %(slow)s mm a year stays "
             "hidden."
         )
-        if seen.unseen >= 0.01
+        if found.unseen >= 0.01
         else _("Smaller places have to move faster.")
     )
-    return f"{SEEN[ground]} {rest} {looked}" % figures
+    return f"{NOTICED[scope]} {rest} {measured}" % figures
 
 
 def _share(share: float) -> str:
@@ -179,7 +178,7 @@ def _share(share: float) -> str:
 
 
 def _shares(region: MultiPolygon, predictions: Sequence[Prediction]) -> tuple[float, float]:
-    """`unseen` and `noticed_mm_yr` of Visibility; kept, for they cost a look into every raster."""
+    """Return `unseen` and `noticed_mm_yr` of Visibility; kept, because every raster has to be opened."""
     parts = [region.wkb.tobytes(), *(f"{one.pk} {one.raster_sha256}".encode() for one in predictions)]
     key = f"noticed-{hashlib.sha256(b''.join(parts)).hexdigest()}"
     shares: tuple[float, float] | None = cache.get(key)

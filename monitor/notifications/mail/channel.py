@@ -29,9 +29,11 @@ class Channel(base.Channel):
         self.sent = 0
 
     def read_ahead(self, messages: Sequence[OutgoingMessage]) -> None:
+        """Read what the digests among these messages need."""
         self.compose.read_ahead(messages)
 
     def deliver(self, message: OutgoingMessage) -> Outcome:
+        """Compose the mail and hand it to the mail server."""
         mail = self.compose(message)
         try:
             if self.sent and self.sent % MAILS_PER_CONNECTION == 0:
@@ -51,6 +53,7 @@ class Channel(base.Channel):
         return Delivered()
 
     def close(self) -> None:
+        """Close the connection to the mail server."""
         try:
             self.server.close()
         except (smtplib.SMTPException, OSError) as fault:
@@ -58,7 +61,9 @@ class Channel(base.Channel):
 
 
 def _refusal(code: int, answer: bytes | str) -> Later | Refused | Never:
-    """What an answer of the server about one mail means. Only an address that does not exist is refused for good.
+    """Return what an answer of the server about one mail means.
+
+    Only an address that does not exist is refused for good.
 
     Other codes from 500 on are often about this service, not about the reader: "554 relay access denied".
     """

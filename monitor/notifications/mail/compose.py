@@ -14,11 +14,16 @@ from django.utils import timezone, translation
 
 from detection.models import Alert, AlertTransition
 from detection.reviews.visits import visits_coming
-from monitor.maps.rasters.visibility import Ground, Visibility, visibilities_in, visibility_around, visibility_words
+from monitor.maps.rasters.visibility import (
+    Scope,
+    Visibility,
+    visibilities_in,
+    visibility_around,
+    visibility_words,
+)
 from monitor.models.messages import Notification, OutgoingMessage
 from monitor.models.subscriptions import Subscription
-from monitor.notifications.bursts import Burst, burst_of
-from monitor.notifications.gathering import MANY_PLACES
+from monitor.notifications.gathering import MANY_PLACES, Burst, burst_of
 from monitor.notifications.mail import letters, returns
 from monitor.notifications.mail.drafts import Draft, Drafts
 from monitor.subscribers.subscriptions.assets import sites_of_news
@@ -35,7 +40,7 @@ _drawing = Lock()
 
 
 def map_of(alert: Alert, card: AlertCard) -> MIMEImage | None:
-    """The map of an alert, drawn once for all its readers; None where it cannot be drawn: better a mail without it."""
+    """Return the map of an alert, drawn once for all its readers; None if it cannot be drawn."""
     key = (alert.pk, alert.updated_at)
     with _drawing:
         if key not in _maps:
@@ -58,14 +63,14 @@ class Composer:
         self._unseen: dict[tuple[int, str | None], str] = {}
         self._bursts: dict[frozenset[int], Burst | None] = {}
         self._drafts = Drafts()
-        self._seen: dict[int, Visibility | None] = {}
+        self._visibilities: dict[int, Visibility | None] = {}
 
     def read_ahead(self, messages: Sequence[OutgoingMessage]) -> None:
-        """What these digests say of alerts and regions, in as many queries however many there are."""
+        """Read the alerts and regions of these digests, in as many queries however many digests there are."""
         digests = [one for one in messages if one.kind in DIGESTS and one.news]
         subscriptions = {one.subscription_id for message in digests for one in message.news}
         regions = Subscription.objects.filter(pk__in=subscriptions).values_list("pk", "region")
-        self._seen = visibilities_in(dict(regions)) if subscriptions else {}
+        self._visibilities = visibilities_in(dict(regions)) if subscriptions else {}
         by_language: dict[str, list[Alert]] = defaultdict(list)
         for message in digests:
             language = message.news[-1].subscription.language
@@ -75,7 +80,7 @@ class Composer:
                 self._make_cards(alerts)
 
     def __call__(self, message: OutgoingMessage) -> EmailMultiAlternatives:
-        """The mail to send. message: as `selectors.messages_to_deliver` reads it, and still needed."""
+        """Return the mail to send. message: as `selectors.messages_to_deliver` reads it, and still needed."""
         reader = message.news[-1].subscription if message.news else message.subscription
         if reader is None and message.kind == OutgoingMessage.Kind.SIGN:
             reader = subscriptions_of(email=message.address).last()
@@ -136,38 +141,42 @@ class Composer:
         self, message: OutgoingMessage, subscriptions: list[Subscription], sites: list[str]
     ) -> EmailMultiAlternatives:
         places, burst = self._places(message.news), self._burst(message.news)
-        about = tuple((place.unseen, *map(_said, place.items)) for place in places)
+        about = tuple((place.unseen, *map(_item_version, place.items)) for place in places)
         draft = self._drafts.get_or_make(
             (about, burst, *sites, translation.get_language(), timezone.get_current_timezone_name()),
             lambda: letters.digest_draft(places=places, burst=burst, sites=sites),
         )
         return letters.digest_to_reader(draft, key=message.key, places=places, readers=subscriptions)
 
-    def _places(self, news: list[Notification]) -> list[letters.Place]:
-        """News by region, each alert once, with all that happened to it since the last digest. An alert in several
-        regions stands in the first of them and names the others."""
+    def _places(self, news: list[Notification]) -> list[letters.RegionNews]:
+        """Group news by region, each alert once, with all that happened to it since the last digest.
+
+        An alert in several regions stands in the first of them and names the others.
+        """
         self._make_cards([one.transition.alert for one in news])
         steps: dict[int, dict[int, AlertTransition]] = {}
         regions: dict[int, dict[int, Subscription]] = {}
         for one in news:
             steps.setdefault(one.transition.alert_id, {})[one.transition_id] = one.transition
             regions.setdefault(one.transition.alert_id, {})[one.subscription_id] = one.subscription
-        places: dict[int, tuple[Subscription, list[letters.News]]] = {}
+        places: dict[int, tuple[Subscription, list[letters.AlertNews]]] = {}
         for alert, happened in steps.items():
             first, *others = regions[alert].values()
             taken = tuple(happened[pk] for pk in sorted(happened))
-            item = letters.News(self._card(taken[-1].alert), taken, tuple(dict.fromkeys(one.label for one in others)))
+            item = letters.AlertNews(
+                self._card(taken[-1].alert), taken, tuple(dict.fromkeys(one.label for one in others))
+            )
             places.setdefault(first.pk, (first, []))[1].append(item)
-        return [letters.Place(one, items, self._unseen_in(one)) for one, items in places.values()]
+        return [letters.RegionNews(one, items, self._unseen_in(one)) for one, items in places.values()]
 
     def _unseen_in(self, subscription: Subscription) -> str:
-        if subscription.pk not in self._seen:
-            self._seen |= visibilities_in({subscription.pk: subscription.region})
-        seen = self._seen[subscription.pk]
-        return visibility_words(seen, Ground.REGION) if seen else ""
+        if subscription.pk not in self._visibilities:
+            self._visibilities |= visibilities_in({subscription.pk: subscription.region})
+        visibility = self._visibilities[subscription.pk]
+        return visibility_words(visibility, Scope.REGION) if visibility else ""
 
     def _burst(self, news: list[Notification]) -> Burst | None:
-        """Worked out once for all who hear of the same, and where it is said."""
+        """Return why much news comes at once; worked out once for all who hear of the same."""
         steps = frozenset(one.transition_id for one in news)
         if steps not in self._bursts:
             many = len({one.transition.alert_id for one in news}) > MANY_PLACES
@@ -179,7 +188,7 @@ class Composer:
         return self._cards[_version(alert)]
 
     def unseen_around(self, alert: Alert) -> str:
-        """What would not be noticed around an alert; worked out once."""
+        """Return what would not be detected around an alert; worked out once."""
         key = (alert.pk, translation.get_language())
         if key not in self._unseen:
             self._unseen[key] = visibility_around(alert.area)
@@ -195,10 +204,10 @@ class Composer:
 
 
 def _version(alert: Alert) -> tuple[object, ...]:
-    """What the card of an alert depends on."""
+    """Return what the card of an alert depends on."""
     return alert.pk, alert.state, alert.updated_at, translation.get_language()
 
 
-def _said(news: letters.News) -> tuple[object, ...]:
-    """What an item of a digest depends on, besides the language."""
+def _item_version(news: letters.AlertNews) -> tuple[object, ...]:
+    """Return what an item of a digest depends on, besides the language."""
     return tuple(step.pk for step in news.steps), news.also, news.card.state, news.card.updated

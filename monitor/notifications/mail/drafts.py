@@ -17,7 +17,7 @@ BLANK, BLANKS = "\ue000{}\ue001", re.compile("\ue000([a-z0-9]+)\ue001")
 
 
 def blank(name: str) -> str:
-    """What stands in a draft for a word of its reader. name: small letters and digits."""
+    """Return the placeholder for a word of the reader. name: small letters and digits."""
     return BLANK.format(name)
 
 
@@ -33,7 +33,7 @@ class Draft:
         self._frame: list[bytes] | None = None
 
     def mail(self, *, to: str, headers: dict[str, str], words: Mapping[str, str]) -> "Letter":
-        """The mail of one reader. words: by the names of the blanks, as plain text."""
+        """Return the mail of one reader. words: by the names of the blanks, as plain text."""
         safe = {name: escape(value) for name, value in words.items()}
         letter = Letter(self.subject, _filled(self._text, words), to=[to], headers=headers)
         letter.attach_alternative(_filled(self._html, safe), "text/html")
@@ -42,12 +42,13 @@ class Draft:
         return letter
 
     def attach_picture(self, mail: EmailMultiAlternatives) -> None:
+        """Attach the picture, if there is one, for use in the HTML."""
         if self.picture is not None:
             mail.mixed_subtype = "related"
             mail.attach(self.picture)
 
     def frame(self) -> list[bytes]:
-        """What lies around text and HTML, encoded once: before them, between them, after them."""
+        """Return the encoded parts before, between and after text and HTML; encoded once."""
         if self._frame is None:
             text, html = blank("text"), blank("html")
             mail = EmailMultiAlternatives(self.subject, text)
@@ -90,6 +91,7 @@ class Encoded(Message):
         super().__setitem__(*forbid_multi_line_headers(name, value, settings.DEFAULT_CHARSET))
 
     def as_bytes(self, unixfrom: bool = False, policy: object = None, linesep: str = "\n") -> bytes:
+        """Return the encoded mail with this line ending."""
         return self.content if linesep == "\r\n" else self.content.replace(b"\r\n", linesep.encode())
 
 
@@ -97,6 +99,7 @@ class Drafts(dict[Hashable, Draft]):
     """Drafts by what they say and in which language; the oldest are forgotten."""
 
     def get_or_make(self, about: Hashable, make: Callable[[], Draft]) -> Draft:
+        """Return the draft about something, made if it is not known yet."""
         if about not in self:
             while len(self) >= MOST_DRAFTS:
                 del self[next(iter(self))]

@@ -34,6 +34,7 @@ class EmailBackend(BaseEmailBackend):
     """Writes into settings.EMAIL_FILE_PATH; the same mail, sent again, replaces its file."""
 
     def send_messages(self, email_messages: Sequence[EmailMessage]) -> int:
+        """Write each mail to its file."""
         folder = Path(settings.EMAIL_FILE_PATH)
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         for message in email_messages:
@@ -46,7 +47,7 @@ class EmailBackend(BaseEmailBackend):
 
 
 def mails_kept(*, newest: int = 100) -> list[KeptMail]:
-    """The newest mails, newest first."""
+    """Return the newest mails, newest first."""
     paths = []
     for path in Path(settings.EMAIL_FILE_PATH).glob("*.eml"):
         with contextlib.suppress(FileNotFoundError):
@@ -55,7 +56,7 @@ def mails_kept(*, newest: int = 100) -> list[KeptMail]:
 
 
 def mail_kept(*, name: str) -> KeptMail | None:
-    """One mail; None where there is none of this name. The name comes from an address: sixteen hexadecimal digits."""
+    """Return one mail; None if there is none of this name, which comes from an address: sixteen hexadecimal digits."""
     if len(name) != 16 or not set(name) <= set("0123456789abcdef"):
         return None
     path = Path(settings.EMAIL_FILE_PATH) / f"{name}.eml"
@@ -63,7 +64,7 @@ def mail_kept(*, name: str) -> KeptMail | None:
 
 
 def read_mail(path: Path) -> KeptMail:
-    """A mail of one file, as it was written."""
+    """Read the mail of one file."""
     message = message_from_bytes(path.read_bytes(), policy=policy.default)
     return KeptMail(
         name=path.stem,

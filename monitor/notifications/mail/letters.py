@@ -25,10 +25,9 @@ from monitor.maps.map.plans import mail_plan
 from monitor.maps.rasters.visibility import visibility_sentence
 from monitor.models.messages import Endpoint, Invitation
 from monitor.models.subscriptions import Membership, Subscription
-from monitor.notifications.bursts import Burst
-from monitor.notifications.gathering import MANY_PLACES
+from monitor.notifications.gathering import MANY_PLACES, Burst
 from monitor.notifications.mail.drafts import Draft, blank
-from monitor.subscribers.accounts.tokens import invitation_token
+from monitor.subscribers.accounts.selectors import invitation_token
 from monitor.subscribers.subscriptions import tokens
 from monitor.subscribers.subscriptions.rules import SEVERITIES
 from monitor.subscribers.subscriptions.services import described
@@ -48,19 +47,19 @@ BURST_WORDS = {
 SHOWN_OF_MANY = 5  # places of a region, in a summary
 
 
-class News(NamedTuple):
-    """One alert in a digest."""
+class AlertNews(NamedTuple):
+    """Alert in a digest."""
 
     card: AlertCard
     steps: tuple[AlertTransition, ...]
     also: tuple[str, ...] = ()  # other regions of this reader that it lies in
 
 
-class Place(NamedTuple):
+class RegionNews(NamedTuple):
     """What is new in the region of a subscription. unseen: what would not be noticed there."""
 
     subscription: Subscription
-    items: Sequence[News]
+    items: Sequence[AlertNews]
     unseen: str
 
 
@@ -75,7 +74,7 @@ class Part(NamedTuple):
 
 
 def confirm_mail(*, key: str, subscription: Subscription) -> EmailMultiAlternatives:
-    """Asks whether the address agrees. Nothing else is ever sent to an address that did not answer this."""
+    """Ask whether the address agrees. Nothing else is ever sent to an address that did not answer this."""
     context = {
         "subscription": subscription,
         "confirm_url": absolute("subscribe-confirm", tokens.confirm_token(subscription.pk)),
@@ -85,25 +84,25 @@ def confirm_mail(*, key: str, subscription: Subscription) -> EmailMultiAlternati
 
 
 def link_mail(*, key: str, email: str, token: str) -> EmailMultiAlternatives:
-    """The link to what is held of this address, or that nothing is."""
+    """Send the link to what is held of this address, or the sentence that nothing is."""
     url = absolute("subscription-manage", token) if token else ""
     return _mail("link", key, email, {"manage_url": url, "subscribe_url": absolute("subscribe")})
 
 
 def test_mail(*, key: str, subscription: Subscription) -> EmailMultiAlternatives:
-    """Shows that mails arrive, and states what comes when."""
+    """Show that mails arrive, and state what comes when."""
     context = {"subscription": subscription, "wanted": described(subscription)["wanted"]}
     return to_reader(_draft("test", context), key=key, subscriptions=[subscription])
 
 
 def sign_mail(*, key: str, subscriptions: Sequence[Subscription]) -> EmailMultiAlternatives:
-    """Nothing new for a quarter, when we last looked, and where we cannot see."""
+    """Report that there was nothing new for a quarter, when we last searched, and where nothing can be detected."""
     places = [(one.label, visibility_sentence(one.region)) for one in subscriptions]
     return to_reader(_draft("sign", {"places": places}), key=key, subscriptions=subscriptions)
 
 
 def ended_mail(*, key: str, email: str, endpoint: Endpoint, token: str) -> EmailMultiAlternatives:
-    """An endpoint was switched off: it took nothing for a week, or answered that it is gone."""
+    """Report that an endpoint was switched off: it took nothing for a week, or answered that it is gone."""
     page, *about = (
         ("organisation-ways", endpoint.organisation_id) if endpoint.organisation_id else ("subscription-ways",)
     )
@@ -118,13 +117,13 @@ def ended_mail(*, key: str, email: str, endpoint: Endpoint, token: str) -> Email
 
 
 def invitation_mail(*, key: str, invitation: Invitation) -> EmailMultiAlternatives:
-    """Asks somebody to make themselves an account."""
+    """Ask somebody to make themselves an account."""
     url = absolute("invitation-open", invitation_token(invitation.pk))
     return _mail("invitation", key, invitation.email, {"invitation": invitation, "join_url": url})
 
 
 def membership_mail(*, key: str, membership: Membership) -> EmailMultiAlternatives:
-    """Asks whether the address joins an organisation. Nothing else is sent to it before it has."""
+    """Ask whether the address joins an organisation. Nothing else is sent to it before it has."""
     context = {
         "organisation": membership.organisation.name,
         "owner": membership.invited_by.email if membership.invited_by else "",
@@ -134,14 +133,14 @@ def membership_mail(*, key: str, membership: Membership) -> EmailMultiAlternativ
 
 
 def password_mail(*, key: str, email: str, account: User) -> EmailMultiAlternatives:
-    """The link to choose a new password; it works once, and for two hours."""
+    """Send the link to choose a new password; it works once, and for two hours."""
     owner = urlsafe_base64_encode(force_bytes(account.pk))
     url = absolute("password-new", owner, default_token_generator.make_token(account))
     return _mail("password", key, email, {"account": account, "password_url": url})
 
 
 def visits_mail(*, key: str, email: str, visits: Sequence[tuple[FieldVisit, AlertCard]]) -> EmailMultiAlternatives:
-    """Reminds an operator of visits on site: when, where, and where to report what was seen."""
+    """Remind an operator of visits on site: when, where, and where to report what was found."""
     rows = [(one.day, card, absolute("review-case", card.code)) for one, card in visits]
     return _mail("visits", key, email, {"visits": rows})
 
@@ -154,20 +153,24 @@ def alert_draft(
     sites: Sequence[str] = (),
     picture: MIMEImage | None = None,
 ) -> Draft:
-    """What is new about one alert, for `to_reader`. unseen: what would not be noticed around it; that of each reader's
-    own region stands in digests and on the page of the subscription. sites: which of a person's sites it concerns.
-    picture: of `map_part`."""
+    """Describe what is new about one alert, for `to_reader`.
+
+    unseen: what would not be detected around it; that of each reader's own region stands in digests and on the page of
+    the subscription. sites: which of a person's sites it concerns. picture: of `map_part`.
+    """
     return _draft("alert", {"sites": sites, "unseen": unseen, "picture": picture, **_of_alert(card, transition)})
 
 
 def correction_draft(*, card: AlertCard, transition: AlertTransition) -> Draft:
-    """An earlier mail was wrong."""
+    """Correct an earlier mail."""
     return _draft("correction", _of_alert(card, transition))
 
 
-def digest_draft(*, places: Sequence[Place], burst: Burst | None = None, sites: Sequence[str] = ()) -> Draft:
-    """What is new since the last digest, by region, for `digest_to_reader`. Many places become a summary with a link to
-    all of them."""
+def digest_draft(*, places: Sequence[RegionNews], burst: Burst | None = None, sites: Sequence[str] = ()) -> Draft:
+    """Describe what is new since the last digest, by region, for `digest_to_reader`.
+
+    Many places become a summary with a link to all of them.
+    """
     cards = {news.card.code: news.card for place in places for news in place.items}
     many = len(cards) > MANY_PLACES
     context = {
@@ -185,8 +188,10 @@ def digest_draft(*, places: Sequence[Place], burst: Burst | None = None, sites: 
 def to_reader(
     draft: Draft, *, key: str, subscriptions: Sequence[Subscription], words: dict[str, str] | None = None
 ) -> EmailMultiAlternatives:
-    """The mail of one reader. subscriptions: those that brought it; it names them, and one click ends them all (RFC
-    8058). words: what else stands in blanks."""
+    """Return the mail of one reader. words: what else stands in blanks.
+
+    subscriptions: those that brought it; it names them, and one click ends them all (RFC 8058).
+    """
     stop_url = absolute("subscribe-stop", tokens.stop_token(one.pk for one in subscriptions))
     headers = {"List-Unsubscribe": f"<{stop_url}>", "List-Unsubscribe-Post": "List-Unsubscribe=One-Click"}
     words = (words or {}) | {
@@ -198,48 +203,50 @@ def to_reader(
 
 
 def digest_to_reader(
-    draft: Draft, *, key: str, places: Sequence[Place], readers: Sequence[Subscription] = ()
+    draft: Draft, *, key: str, places: Sequence[RegionNews], readers: Sequence[Subscription] = ()
 ) -> EmailMultiAlternatives:
-    """The same for a digest. readers: the subscriptions that brought it, those included whose places stand under
-    another one."""
+    """Return the digest of one reader.
+
+    readers: the subscriptions that brought it, including those whose places stand under another one.
+    """
     subscriptions = list(readers) or [place.subscription for place in places]
     words = {f"place{n}": capfirst(place.subscription.label) for n, place in enumerate(places)}
     words["news"] = absolute("subscription-news", tokens.manage_token(subscriptions[0].pk))
     return to_reader(draft, key=key, subscriptions=subscriptions, words=words)
 
 
-def _part(label: str, place: Place, many: bool) -> Part:
+def _part(label: str, place: RegionNews, many: bool) -> Part:
     items, kinds = place.items, Counter(news.card.kind_label for news in place.items)
     shown = sorted(items, key=lambda news: -SEVERITIES.index(news.card.severity))[:SHOWN_OF_MANY] if many else items
     return Part(label, place.unseen, len(items), kinds.most_common() if many else [], [_item(news) for news in shown])
 
 
-def _item(news: News) -> tuple[AlertCard, str, str, str, str]:
+def _item(news: AlertNews) -> tuple[AlertCard, str, str, str, str]:
     happened = " ".join(what_happened(one) for one in news.steps)
     also = _("It also lies here: %(regions)s.") % {"regions": listed(news.also)} if news.also else ""
     return news.card, _title(news.card), happened, _to(news.card), also
 
 
 def absolute(name: str, *args: object) -> str:
-    """The address of a page as the outside knows it."""
+    """Return the public address of a page."""
     return settings.PUBLIC_URL + reverse(name, args=args)
 
 
 def message_id(key: str) -> str:
-    """The same mail always has the same Message-ID: a server or a mail program recognises a second copy."""
+    """Return the headers of a mail. The same mail has the same Message-ID, so that a second copy is recognised."""
     host = urlsplit(settings.PUBLIC_URL).hostname or "localhost"
     return f"<{hashlib.sha256(key.encode()).hexdigest()[:40]}@{host}>"
 
 
 def _title(card: AlertCard) -> str:
-    """What an item of a digest is headed by."""
+    """Return the heading of an item of a digest."""
     # Translators: kind and place of an alert: "Landslide, 3 km south of Aldwick"
     title = _("Correction: %(kind)s, %(place)s") if card.state == "rejected" else _("%(kind)s, %(place)s")
     return title % {"kind": card.kind_label, "place": card.place}
 
 
 def _label(subscription: Subscription) -> str:
-    """What a mail came for; of a place that an organisation follows, with its name."""
+    """Return what a mail came for; of a place that an organisation follows, with its name."""
     if not subscription.shared_id:
         return subscription.label
     # Translators: a place, and the organisation that follows it: "2 km around Aldwick (Aldwick Waterworks)"
@@ -251,7 +258,7 @@ def _to(card: AlertCard) -> str:
 
 
 def map_part(*, alert: Alert, card: AlertCard) -> MIMEImage:
-    """The surroundings of an alert as a picture within a mail: whoever reads it asks no host."""
+    """Draw the surroundings of an alert as a picture within a mail, so that reading it requests nothing from a host."""
     part = MIMEImage(plan_png(mail_plan(alert, card)), "png")
     part["Content-ID"] = message_id(f"map:{alert.code}")
     part.add_header("Content-Disposition", "inline", filename=f"{alert.code}.png")
@@ -268,19 +275,19 @@ def _of_alert(card: AlertCard, transition: AlertTransition) -> dict[str, Any]:
 
 
 def _draft(name: str, context: dict[str, Any], signed: bool = True) -> Draft:
-    """The words of a mail. signed: it says for which subscriptions it came, and how to end them."""
+    """Write the words of a mail. signed: it says for which subscriptions it came, and how to end them."""
     if signed:
         context |= {"labels": blank("labels"), "stop_url": blank("stop"), "manage_url": blank("manage")}
     picture = context.get("picture")
     context |= {"site_url": settings.PUBLIC_URL, "map_cid": picture["Content-ID"].strip("<>") if picture else ""}
     subject, text, html = (
-        get_template(f"mail/{name}{part}").render(context) for part in ("_subject.txt", ".txt", ".html")
+        get_template(f"notifications/mail/{name}{part}").render(context) for part in ("_subject.txt", ".txt", ".html")
     )
     return Draft(subject=" ".join(subject.split()), text=text.strip() + "\n", html=html, picture=picture)
 
 
 def _mail(name: str, key: str, email: str, context: dict[str, Any]) -> EmailMultiAlternatives:
-    """A mail that no subscription brought."""
+    """Return a mail that belongs to no subscription."""
     return _draft(name, context, signed=False).mail(to=email, headers=_headers(key), words={})
 
 

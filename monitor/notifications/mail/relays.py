@@ -17,7 +17,7 @@ OURS = {"blocked", "spam", "other", None}  # reasons that are about this service
 
 
 def addresses() -> list[URLPattern | URLResolver]:
-    """Where relays call: /anymail/<relay>/tracking/; none without ANYMAIL."""
+    """Return the addresses that relays call: /anymail/<relay>/tracking/; none without ANYMAIL."""
     return [path("anymail/", include("anymail.urls"))] if "anymail" in settings.INSTALLED_APPS else []
 
 
@@ -30,7 +30,7 @@ def listen() -> None:
 
 
 def tracked(sender: object, event: Any, **more: object) -> None:
-    """One report. Relays know mails by names of their own: the newest one that was sent to this address is meant."""
+    """Take in one report. Relays use names of their own: the newest mail that was sent to this address is meant."""
     if event.event_type not in FAILED or event.reject_reason in OURS:
         return
     sent = OutgoingMessage.objects.filter(

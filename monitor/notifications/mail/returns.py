@@ -38,14 +38,14 @@ class Report(NamedTuple):
 
 
 def return_address(message_id: int, today: date | None = None) -> str:
-    """Where a message comes back to, if it does; the name of nobody is in it. Lower case: servers change it."""
+    """Return the address to which a message comes back. It names nobody, and is in lower case: servers change it."""
     name, _, host = settings.BOUNCE_ADDRESS.partition("@")
     day = ((today or timezone.now().date()) - FIRST_DAY).days
     return f"{name}+{int_to_base36(message_id)}-{int_to_base36(day)}-{_signature(message_id, day)}@{host}"
 
 
 def read_return_address(text: str, today: date | None = None) -> int | None:
-    """The message of a return address of ours; None for a forged one, and for one that is too old."""
+    """Return the message of a return address of ours; None for a forged one and for one that is too old."""
     found = TOKEN.search(text)
     if found is None:
         return None
@@ -61,7 +61,7 @@ def _signature(message_id: int, day: int) -> str:
 
 
 def report_of(mail: Message) -> Report | None:
-    """What a report says; None where it is none, or about a mail that is merely late or was delivered."""
+    """Read a report of a failed delivery; None if it is none, or about a mail that is merely late or was delivered."""
     for fields in _recipients(mail):
         if str(fields.get("Action", "")).strip().lower() != "failed":
             continue
@@ -73,7 +73,7 @@ def report_of(mail: Message) -> Report | None:
 
 
 def _recipients(mail: Message) -> Iterator[Message]:
-    """The blocks of a report that are about a recipient each."""
+    """Yield the blocks of a report, each about one recipient."""
     for part in mail.walk():
         if part.get_content_type() == "message/delivery-status" and part.is_multipart():
             yield from (block for block in part.get_payload() if "Action" in block)

@@ -23,9 +23,11 @@ class EmailBackend(smtp.EmailBackend):
 
     @property
     def connection_class(self) -> Any:
+        """Return the conversation to hold with the server: encrypted from the start, or not."""
         return partial(_SecureConversation if self.use_ssl else _Conversation)
 
     def open(self) -> bool | None:
+        """Connect and sign in within EMAIL_TIMEOUT."""
         if self.connection is not None and self.connection.sock is None:
             self.connection = None  # it was closed when its time was up
         return super().open()

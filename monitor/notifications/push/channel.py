@@ -1,18 +1,23 @@
 """Web Push: one message is one encrypted POST to the push service of a browser (RFC 8030)."""
 
 import hashlib
+import json
+import textwrap
 import time
 from functools import partial
 
 from django.conf import settings
+from django.urls import reverse
+from django.utils import translation
+from django.utils.translation import gettext as _
 
 from monitor.models.messages import OutgoingMessage
 from monitor.notifications import base
 from monitor.notifications.base import InHand, Never, Outcome
-from monitor.notifications.push.body import payload
-from monitor.notifications.push.encryption import encrypt
-from monitor.notifications.push.keys import authorization, from_text, to_text
+from monitor.notifications.push.keys import authorization, encrypt, from_text, to_text
+from monitor.wording.cards.features import alert_title
 from monitor.wording.cards.kept import KeptCards
+from monitor.wording.cards.steps import what_happened
 
 KEEP_SECONDS = 7 * 24 * 3600  # for a device that is switched off
 GONE = (404, 410)
@@ -28,6 +33,7 @@ class Channel(base.Channel):
         self.cards = KeptCards()
 
     def deliver(self, message: OutgoingMessage) -> Outcome | InHand:
+        """Encrypt the message; the request runs in a thread."""
         device = message.endpoint
         if device is None:
             return Never("The device was removed.")
@@ -45,11 +51,42 @@ class Channel(base.Channel):
         return InHand(partial(base.deliver, **sent, seconds=settings.PUSH_SECONDS, gone_by=GONE))
 
     def close(self) -> None:
-        """Connections are closed after each message."""
+        """Do nothing: connections are closed after each message."""
 
 
 def _topic(message: OutgoingMessage, secret: bytes) -> str:
-    """What a later message about the same place replaces, where no device has taken it yet; the push service learns
-    nothing from it."""
+    """Return the topic of a message; a later one with the same topic replaces it if no device has taken it yet.
+
+    The push service learns nothing from it.
+    """
     about = message.transition.alert.code if message.transition else message.kind
     return to_text(hashlib.sha256(secret + about.encode()).digest())[:32]
+
+
+SITE = "Ground Motion Monitor"
+LONGEST_TITLE, LONGEST_SENTENCE = 160, 400  # letters
+
+
+def payload(message: OutgoingMessage, cards: KeptCards) -> bytes:
+    """Return what a device shows, as JSON for its service worker, without an address or a region of a person.
+
+    message: as `selectors.messages_to_deliver` reads it.
+    """
+    with translation.override(message.language):
+        if message.transition is None:
+            summary = message.kind == OutgoingMessage.Kind.SUMMARY
+            more = _("More has changed in your regions.")
+            title, sentence = SITE, more if summary else _("Messages of this site reach this device.")
+            url, tag = reverse("alert-list") if summary else "/", message.kind
+        else:
+            alert = message.transition.alert
+            title, sentence = alert_title(cards(alert)), what_happened(message.transition)
+            url, tag = alert.get_absolute_url(), alert.code
+    shown = {
+        "title": textwrap.shorten(title, LONGEST_TITLE, placeholder="…"),
+        "body": textwrap.shorten(sentence, LONGEST_SENTENCE, placeholder="…"),
+        "url": url,
+        "tag": tag,
+        "lang": message.language,
+    }
+    return json.dumps(shown, ensure_ascii=False, separators=(",", ":")).encode()

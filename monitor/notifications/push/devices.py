@@ -1,5 +1,7 @@
-"""Devices of people: a browser that its owner allowed to show messages of this site. A device is an endpoint whose
-address and keys its browser gave."""
+"""Devices of people: browsers that their owners allowed to show messages of this site.
+
+A device is an endpoint whose address and keys its browser gave.
+"""
 
 from collections.abc import Mapping
 
@@ -7,8 +9,7 @@ from django.conf import settings
 from django.utils.translation import gettext as _
 
 from monitor.models.messages import Endpoint
-from monitor.notifications.push.encryption import encrypt
-from monitor.notifications.push.keys import from_text, public_key
+from monitor.notifications.push.keys import encrypt, from_text, public_key
 from monitor.subscribers.subscriptions import endpoints
 from monitor.web.outgoing import outward
 from monitor.wording.refusals import Refusal
@@ -22,13 +23,15 @@ SYSTEMS = {"Android": "Android", "iPhone": "iPhone", "iPad": "iPad", "Windows": 
 
 
 def browser_key() -> str:
-    """What a browser needs to let this site send; empty where the site has no key."""
+    """Return the key with which a browser lets this site send; empty if the site has none."""
     return public_key(settings.PUSH_PRIVATE_KEY) if settings.PUSH_PRIVATE_KEY else ""
 
 
 def device_add(*, email: str, given: Mapping[str, str], agent: str) -> Endpoint:
-    """Keep a device and send it a first message. given: url, p256dh and auth, as the browser states them; agent: how
-    the browser calls itself. Raises Refusal."""
+    """Keep a device and send it a first message. Raises Refusal.
+
+    given: url, p256dh and auth, as the browser states them; agent: the browser's User-Agent.
+    """
     url, keys = given.get("url", ""), {name: given.get(name, "")[:100] for name in ("p256dh", "auth")}
     if not browser_key() or outward.url_fault(url) or len(url) > LONGEST_URL or not _are_keys(keys):
         raise Refusal(_("This browser gave no address that messages can be sent to. Reload the page and try again."))

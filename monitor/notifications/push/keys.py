@@ -1,5 +1,6 @@
-"""The key by which push services know this site (VAPID, RFC 8292). A device takes messages under this key only: with
-another one, every device has to be added anew.
+"""Key by which push services know this site (VAPID, RFC 8292), and encryption for one browser (RFC 8291).
+
+A device takes messages under this key only: with another one, every device has to be added anew.
 """
 
 import json
@@ -10,7 +11,9 @@ from urllib.parse import urlsplit
 
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from django.conf import settings
 
@@ -30,7 +33,7 @@ def key_make(*, path: Path) -> bool:
 
 
 def private_key(text: str) -> ec.EllipticCurvePrivateKey:
-    """Of its 32 bytes in base64url. Raises ValueError."""
+    """Return the key of its 32 bytes in base64url. Raises ValueError."""
     raw = from_text(text)
     if len(raw) != 32:
         raise ValueError(f"a key has 32 bytes in base64url, and not {len(raw)}")
@@ -38,17 +41,17 @@ def private_key(text: str) -> ec.EllipticCurvePrivateKey:
 
 
 def public_key(text: str) -> str:
-    """What browsers are given, in base64url. text: the private key."""
+    """Return the public key for browsers, in base64url. text: the private key."""
     return to_text(point(private_key(text)))
 
 
 def point(key: ec.EllipticCurvePrivateKey) -> bytes:
-    """The public key, 65 bytes."""
+    """Return the public key, 65 bytes."""
     return key.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
 
 
 def authorization(*, url: str, now: float) -> str:
-    """The header for the push service of an address: who we are, and until when that holds. now: seconds since 1970."""
+    """Return the header for a push service: who we are, and until when that holds. now: seconds since 1970."""
     key, service = private_key(settings.PUSH_PRIVATE_KEY), urlsplit(url)
     claims = {
         "aud": f"{service.scheme}://{service.netloc}",
@@ -66,5 +69,35 @@ def to_text(raw: bytes) -> str:
 
 
 def from_text(text: str) -> bytes:
-    """Raises ValueError."""
+    """Decode base64url without padding. Raises ValueError."""
     return urlsafe_b64decode(text.rstrip("=") + "=" * (-len(text.rstrip("=")) % 4))
+
+
+RECORD_BYTES = 4096
+LONGEST = 3993  # bytes of a message, so that it is one record
+LAST_RECORD = b"\x02"
+
+
+def encrypt(
+    *,
+    plain: bytes,
+    browser: bytes,
+    secret: bytes,
+    salt: bytes | None = None,
+    sender: ec.EllipticCurvePrivateKey | None = None,
+) -> bytes:
+    """Encrypt one record of aes128gcm with its header. browser: its public key (p256dh), 65 bytes; secret: `auth`, 16.
+
+    salt and sender are new for each message; they are given by tests alone. Raises ValueError for what is no key.
+    """
+    salt, sender = salt or secrets.token_bytes(16), sender or ec.generate_private_key(CURVE)
+    shared = sender.exchange(ec.ECDH(), ec.EllipticCurvePublicKey.from_encoded_point(CURVE, browser))
+    mixed = _derive(shared, secret, b"WebPush: info\0" + browser + point(sender), 32)
+    key = _derive(mixed, salt, b"Content-Encoding: aes128gcm\0", 16)
+    nonce = _derive(mixed, salt, b"Content-Encoding: nonce\0", 12)
+    head = salt + RECORD_BYTES.to_bytes(4) + len(point(sender)).to_bytes(1) + point(sender)
+    return head + AESGCM(key).encrypt(nonce, plain + LAST_RECORD, None)
+
+
+def _derive(material: bytes, salt: bytes, info: bytes, length: int) -> bytes:
+    return HKDF(SHA256(), length, salt, info).derive(material)

@@ -1,18 +1,24 @@
-"""Webhooks: one message is one signed POST to the address of an endpoint."""
+"""Webhooks: one message is one signed POST to the address of an endpoint, in the language of its owner."""
 
 import json
 import time
 from functools import partial
+from typing import Any
 
 from django.conf import settings
+from django.utils import translation
 
+from detection.models import AlertTransition
 from monitor.models.messages import OutgoingMessage
 from monitor.notifications import base
 from monitor.notifications.base import InHand, Never, Outcome
-from monitor.notifications.webhook.body import Composer
-from monitor.notifications.webhook.keys import secrets_of
-from monitor.notifications.webhook.signature import headers
+from monitor.notifications.webhook.signature import headers, secrets_of
 from monitor.subscribers.subscriptions import endpoints
+from monitor.subscribers.subscriptions.endpoints import labels_of
+from monitor.wording.cards.cards import AlertCard
+from monitor.wording.cards.features import PROPERTIES, alert_title
+from monitor.wording.cards.kept import KeptCards
+from monitor.wording.cards.steps import update_sentences
 
 GONE = (410,)
 
@@ -27,6 +33,7 @@ class Channel(base.Channel):
         self.compose = Composer()
 
     def deliver(self, message: OutgoingMessage) -> Outcome | InHand:
+        """Sign the message; the request runs in a thread."""
         if message.endpoint is None:
             return Never("The endpoint was deleted.")
         body = json.dumps(self.compose(message), ensure_ascii=False, separators=(",", ":")).encode()
@@ -40,4 +47,50 @@ class Channel(base.Channel):
         return InHand(partial(base.deliver, **sent, seconds=settings.WEBHOOK_SECONDS, gone_by=GONE))
 
     def close(self) -> None:
-        """Connections are closed after each message."""
+        """Do nothing: connections are closed after each message."""
+
+
+FIGURES = ("rate_mm_yr", "rate_sigma_mm_yr", "peak_rate_mm_yr", "speed_m_day", "speed_sigma_m_day", "area_m2")
+
+
+class Composer:
+    """Composes the bodies of one round. The words about an alert are made once for all its readers of a language."""
+
+    def __init__(self) -> None:
+        self.card = KeptCards()
+
+    def __call__(self, message: OutgoingMessage) -> dict[str, Any]:
+        """Return type, timestamp and data. message: as `selectors.messages_to_deliver` reads it."""
+        with translation.override(message.language):
+            if message.transition is None:
+                data: dict[str, Any] = {"language": message.language, "site": settings.PUBLIC_URL}
+                return {"type": "test", "timestamp": message.created_at.isoformat(), "data": data}
+            step = message.transition
+            card = self.card(step.alert)
+            return {
+                "type": f"alert.{step.to_state if step.changes_state else 'updated'}",
+                "timestamp": step.created_at.isoformat(),
+                "data": {
+                    "language": message.language,
+                    "subscriptions": labels_of(message),
+                    "title": alert_title(card),
+                    "changes": [str(sentence) for sentence in update_sentences(step)],
+                    "from_state": step.from_state,
+                    "to_state": step.to_state,
+                    "alert": _facts(step, card),
+                },
+            }
+
+
+def _facts(step: AlertTransition, card: AlertCard) -> dict[str, Any]:
+    alert, code = step.alert, step.alert.code
+    site = settings.PUBLIC_URL
+    return {
+        **{name: getattr(card, name) for name in PROPERTIES},
+        "url": site + card.url,
+        "cap": f"{site}/cap/{code}.xml",
+        "bbox": [round(edge, 6) for edge in alert.area.extent],
+        "first_seen": card.first_seen.isoformat(),
+        "updated": card.updated.isoformat(),
+        **{name: getattr(alert, name) for name in FIGURES if getattr(alert, name) is not None},
+    }

@@ -1,4 +1,4 @@
-"""How a receiver checks a message: the example on the page for programs, and in the tests. It needs Python alone."""
+"""Check of a message by its receiver: the example on the page for programs, and in the tests. It needs Python alone."""
 
 import base64
 import hmac
@@ -6,7 +6,7 @@ import time
 
 
 def is_genuine(headers: dict[str, str], body: bytes, secret: str) -> bool:
-    """Whether a message is ours and not older than five minutes. secret: whsec_…; body: as it came, not parsed."""
+    """Return whether a message is ours and no older than five minutes. secret: whsec_…; body: not parsed."""
     if abs(time.time() - int(headers["webhook-timestamp"])) > 300:
         return False
     key = base64.b64decode(secret.removeprefix("whsec_"))

@@ -1,9 +1,14 @@
-"""Signatures of webhooks, as the specification of Standard Webhooks wants them (standardwebhooks.com, version 1)."""
+"""Signatures and secrets of webhooks, by the specification of Standard Webhooks (standardwebhooks.com, version 1)."""
 
 import base64
 import hmac
 import secrets
 from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from django.utils import timezone
+
+from monitor.models.messages import Endpoint
 
 PREFIX = "whsec_"
 
@@ -21,10 +26,29 @@ def sign(*, secret: str, message_id: str, timestamp: int, body: bytes) -> str:
 
 
 def headers(*, secrets_: Sequence[str], message_id: str, timestamp: int, body: bytes) -> dict[str, str]:
-    """The three headers; signed with each secret that holds, the newest first."""
+    """Return the three headers, signed with each valid secret, the newest first."""
     signatures = (sign(secret=one, message_id=message_id, timestamp=timestamp, body=body) for one in secrets_)
     return {
         "webhook-id": message_id,
         "webhook-timestamp": str(timestamp),
         "webhook-signature": " ".join(signatures),
     }
+
+
+BOTH_FOR = timedelta(days=1)
+
+
+def secret_rotate(*, endpoint: Endpoint) -> str:
+    """Make a new secret, to be shown once; the old one also signs for a day, so that no message is refused."""
+    before, secret = endpoint.keys["secret"], secret_new()
+    until = timezone.now() + BOTH_FOR
+    endpoint.keys = {"secret": secret, "previous": before, "previous_until": until.isoformat()}
+    endpoint.save(update_fields=["keys"])
+    return secret
+
+
+def secrets_of(*, endpoint: Endpoint) -> list[str]:
+    """Return the secrets that sign now, the newest first."""
+    keys = endpoint.keys
+    until = datetime.fromisoformat(keys["previous_until"]) if "previous" in keys else None
+    return [keys["secret"], *([keys["previous"]] if until and until > timezone.now() else [])]

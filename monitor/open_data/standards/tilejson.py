@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from ingest.models import ContextLayer, Product
-from monitor.maps.basemap.ground import DRAWN, KINDS, ground_version
+from monitor.maps.basemap.ground import GROUND_LAYERS, KINDS, ground_version
 from monitor.maps.basemap.heights import FROM_ZOOM, heights_version, heights_zoom
 from monitor.maps.map.context_tiles import TRUTH, Overlay, overlays_available, truth_overlay
 from monitor.maps.map.layers import Layer
@@ -125,7 +125,7 @@ def _base() -> dict[str, Document]:
             **_source(ContextLayer.objects.filter(kind__in=KINDS).values_list("attribution", "simulated"), GROUND),
             "tiles": [f"/tiles/ground/{{z}}/{{x}}/{{y}}.mvt?v={version}"],
             **depths,
-            "vector_layers": [{"id": one.name, "fields": _fields(one.columns), **depths} for one in DRAWN],
+            "vector_layers": [{"id": one.name, "fields": _fields(one.columns), **depths} for one in GROUND_LAYERS],
         }
     if (finest := heights_zoom()) is not None:
         known["heights"] = {

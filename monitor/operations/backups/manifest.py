@@ -45,7 +45,7 @@ class Manifest:
 
 
 def read(folder: Path) -> Manifest:
-    """The list of a finished backup. Raises Unusable for anything else."""
+    """Read the manifest of a finished backup. Raises Unusable for anything else."""
     try:
         content = json.loads((folder / NAME).read_text())
         if content["format"] > FORMAT:

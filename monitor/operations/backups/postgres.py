@@ -42,7 +42,7 @@ def _run(program: str, *arguments: str) -> str:
 
 
 def _connection() -> dict[str, str]:
-    """What libpq reads from the environment."""
+    """Return the environment of libpq."""
     database = settings.DATABASE_OWNER
     host = database.get("OPTIONS", {}).get("host") or database.get("HOST")
     values = {
@@ -56,7 +56,7 @@ def _connection() -> dict[str, str]:
 
 
 def _found(program: str) -> str:
-    """The newest one there is: it must not be older than the server."""
+    """Return the newest program there is: it must not be older than the server."""
     installed = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{program}"), key=lambda path: int(path.parts[-3]))
     path = str(installed[-1]) if installed else shutil.which(program)
     if not path:

@@ -29,7 +29,7 @@ from monitor.operations.backups.manifest import PUSH_KEY, RASTERS, SECRET_KEY, S
 from monitor.operations.health.signs import BACKUP, sign_give
 
 UNFINISHED = "UNFINISHED"
-WAIT_SECONDS, LOOK_SECONDS = 1800.0, 1.0
+WAIT_SECONDS, RETRY_SECONDS = 1800.0, 1.0
 SERIES, SERIES_TIME = "????-??-??T??????Z", "%Y-%m-%dT%H%M%SZ"  # names of the folders
 
 
@@ -119,12 +119,12 @@ def _nothing_is_deleted(wait_seconds: float) -> Iterator[None]:
                 return
         if time.monotonic() > ends_at:
             raise Unusable("another backup or manage.py prune is running; try again when it has ended")
-        time.sleep(LOOK_SECONDS)
+        time.sleep(RETRY_SECONDS)
 
 
 @contextmanager
 def _snapshot() -> Iterator[str]:
-    """One moment of the database, for this process and for pg_dump."""
+    """Hold one moment of the database, for this process and for pg_dump."""
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
         cursor.execute("SELECT pg_export_snapshot()")
@@ -190,7 +190,7 @@ def _rasters_restore(folder: Path, manifest: Manifest) -> None:
     """Put every raster into the storage under its name; one that is there already must be the same."""
     storage = raster_storage()
     rasters = {name.removeprefix(f"{RASTERS}/"): entry for name, entry in manifest.files.items() if "/" in name}
-    for check in (True, False):  # first look at all, then change something
+    for check in (True, False):  # check all before changing something
         for name, entry in rasters.items():
             if storage.exists(name):
                 with storage.open(name) as file:

@@ -42,35 +42,35 @@ PUBLIC = (
     "/tilejson/",
     "/tiles/",
 )
-LOOK_SECONDS = 1.0
-LOOK_AGAIN_SECONDS = 10.0  # where it did not answer
+CHECK_SECONDS = 1.0
+RETRY_SECONDS = 10.0  # where it did not answer
 POSITION = "SELECT {} - '0/0'::pg_lsn"  # bytes of the log; nothing of a replica that has become a primary
 WRITTEN = POSITION.format("pg_current_wal_lsn()")
 REPLAYED = POSITION.format("CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() END")
 
 
 class Follower:
-    """Whether the replica follows closely enough; one for all threads of a process."""
+    """Return whether the replica follows closely enough; one for all threads of a process."""
 
     def __init__(self) -> None:
-        self._usable, self._look_at = False, 0.0
+        self._usable, self._check_at = False, 0.0
         self._unreplayed: deque[tuple[float, int]] = deque(maxlen=1000)  # when the primary had written so many bytes
-        self._one_looks = threading.Lock()
+        self._one_checks = threading.Lock()
 
     def usable(self) -> bool:
-        """Whether what the replica says is at most REPLICA_LAG_SECONDS old; looked up at most every second."""
-        if time.monotonic() >= self._look_at and self._one_looks.acquire(blocking=False):
+        """Return whether what the replica says is at most REPLICA_LAG_SECONDS old; checked at most every second."""
+        if time.monotonic() >= self._check_at and self._one_checks.acquire(blocking=False):
             try:
-                self._look()
+                self._check()
             finally:
-                self._one_looks.release()
+                self._one_checks.release()
         return self._usable
 
     def distrust(self) -> None:
-        """Use it no more until it has been looked up again."""
-        self._usable, self._look_at = False, time.monotonic() + LOOK_AGAIN_SECONDS
+        """Use it no more until it has been checked again."""
+        self._usable, self._check_at = False, time.monotonic() + RETRY_SECONDS
 
-    def _look(self) -> None:
+    def _check(self) -> None:
         now = time.monotonic()
         try:
             replayed = _number(REPLICA, REPLAYED)
@@ -83,7 +83,7 @@ class Follower:
             logger.error("DATABASE_REPLICA_URL leads to a database that follows no other")
             self.distrust()
             return
-        self._look_at = now + LOOK_SECONDS
+        self._check_at = now + CHECK_SECONDS
         try:
             self._unreplayed.append((now, _number("default", WRITTEN) or 0))
         except DatabaseError:  # pages can still be read
@@ -106,7 +106,7 @@ def _number(alias: str, query: str) -> int | None:
 
 @contextmanager
 def from_replica() -> Iterator[None]:
-    """What this thread asks the database until the block ends, by the ORM or in SQL, is asked of the replica."""
+    """Send the queries of this thread, by the ORM or in SQL, to the replica until the block ends."""
     primary = connections["default"]
     connections["default"] = connections[REPLICA]
     try:
@@ -122,12 +122,13 @@ class ReadReplica:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        """Remember in a cookie that a browser has sent something."""
         response = self.get_response(request)
         if request.method not in SAFE:
             response.set_cookie(  # type: ignore[attr-defined]
                 WROTE,
                 "1",
-                max_age=int(settings.REPLICA_LAG_SECONDS + LOOK_SECONDS) + 1,
+                max_age=int(settings.REPLICA_LAG_SECONDS + CHECK_SECONDS) + 1,
                 secure=settings.SESSION_COOKIE_SECURE,
                 httponly=True,
                 samesite="Lax",
@@ -137,6 +138,7 @@ class ReadReplica:
     def process_view(
         self, request: HttpRequest, view: Callable[..., HttpResponseBase], args: Any, kwargs: Any
     ) -> HttpResponseBase | None:
+        """Answer from the replica if that is allowed and it can; None to answer from the primary."""
         if not may_be_a_little_old(request) or not FOLLOWER.usable():
             return None
         try:
@@ -153,7 +155,7 @@ class ReadReplica:
 
 
 def may_be_a_little_old(request: HttpRequest) -> bool:
-    """Whether the answer is for anybody, and not for somebody who has just sent something."""
+    """Return whether the answer is for anybody, and not for somebody who has just sent something."""
     known = {settings.SESSION_COOKIE_NAME, WROTE} & set(request.COOKIES)
     public = request.path == "/" or request.path.startswith(PUBLIC)
     return request.method in SAFE and public and not known and "Authorization" not in request.headers

@@ -1,9 +1,10 @@
-"""Who may do what in the database: the one table of it, and bringing the database up to it after every migration.
+"""Rights in the database: the one table of them, to which the database is brought after every migration.
 
 What is not listed is refused. Row policies, and the functions of `ingest.products.functions`, narrow it to own rows.
 """
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import NamedTuple
 
 from django.conf import settings
@@ -16,7 +17,7 @@ from ingest.products.functions import CREATE_FUNCTIONS
 from ingest.products.partitions import POINTS, SERIES
 
 APPLICATION, READER = "application", "reader"
-LOOK, ADD, CHANGE = "SELECT", "SELECT, INSERT", "SELECT, INSERT, UPDATE, DELETE"
+READ, ADD, CHANGE = "SELECT", "SELECT, INSERT", "SELECT, INSERT, UPDATE, DELETE"
 
 # The application may change the rows of every table but these.
 APPLICATION_TABLES = {
@@ -25,10 +26,10 @@ APPLICATION_TABLES = {
     "detection_alertupdate": ADD,
     "detection_alertrelation": ADD,
     "monitor_capmessage": ADD,
-    POINTS: LOOK,
-    SERIES: LOOK,
-    pyramid.TABLE: LOOK,
-    "django_migrations": LOOK,
+    POINTS: READ,
+    SERIES: READ,
+    pyramid.TABLE: READ,
+    "django_migrations": READ,
 }
 # The process that reads files may do nothing but this.
 READER_TABLES = {
@@ -39,8 +40,8 @@ READER_TABLES = {
     ),
     "ingest_ingestjob_products": ADD,
     "ingest_ingestjob_scenes": ADD,
-    "ingest_contextlayer": LOOK,
-    "ingest_elevationtile": LOOK,
+    "ingest_contextlayer": READ,
+    "ingest_elevationtile": READ,
 }
 FUNCTIONS = {
     "ingest_product_begin()": (APPLICATION, READER),
@@ -136,3 +137,22 @@ def _limit_rows(cursor, policy: Policy, role: str) -> None:
         ).format(sql.Identifier(role))
     )
     cursor.execute(f"ALTER TABLE {policy.table} ENABLE ROW LEVEL SECURITY")
+
+
+LOGIN = ("USER", "PASSWORD", "HOST", "PORT", "OPTIONS")
+
+
+@contextmanager
+def as_owner() -> Iterator[None]:
+    """Work as the owner of the tables until the block ends. Not for use in a transaction."""
+    used = {name: connection.settings_dict[name] for name in LOGIN}
+    if used["USER"] == settings.DATABASE_ROLES["owner"]:
+        yield
+        return
+    connection.close()
+    connection.settings_dict.update({name: settings.DATABASE_OWNER.get(name, used[name]) for name in LOGIN})
+    try:
+        yield
+    finally:
+        connection.close()
+        connection.settings_dict.update(used)

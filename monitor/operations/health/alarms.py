@@ -39,7 +39,7 @@ class News(NamedTuple):
 
 
 def alarms_open() -> QuerySet[Alarm]:
-    """What is wrong for so long that somebody has to look, the newest first."""
+    """Return what has been wrong long enough for somebody to look, the newest first."""
     return Alarm.objects.filter(opened_at__isnull=False, ended_at=None)
 
 
@@ -56,11 +56,11 @@ def alarms_update(reports: Iterable[Report]) -> None:
     for report in reports:
         known = unfinished.get(report.condition.name)
         if report.wrong:
-            _see_wrong(known or Alarm(condition=report.condition.name, first_seen_at=database_now()), report.wrong)
+            _record_wrong(known or Alarm(condition=report.condition.name, first_seen_at=database_now()), report.wrong)
         elif known:
-            _see_right(known)
+            _record_right(known)
     for name in unfinished.keys() - {condition.name for condition in CONDITIONS}:
-        _see_right(unfinished[name])  # a condition of an earlier version
+        _record_right(unfinished[name])  # a condition of an earlier version
 
 
 def alarms_mail(*, to: list[str]) -> None:
@@ -90,11 +90,11 @@ def with_remedies(alarms: Iterable[Alarm]) -> list[tuple[Alarm, str]]:
 
 
 def long_enough() -> timedelta:
-    """How long something must be wrong to become an alarm, and right to end it."""
+    """Return how long something must be wrong to become an alarm, and right to end it."""
     return timedelta(minutes=settings.ALARM_AFTER_MINUTES)
 
 
-def _see_wrong(alarm: Alarm, sentence: str) -> None:
+def _record_wrong(alarm: Alarm, sentence: str) -> None:
     now = database_now()
     alarm.sentence, alarm.right_since = sentence[:LONGEST_SENTENCE], None
     alarm.first_seen_at = min(alarm.first_seen_at, now)  # the clock may have been set back
@@ -104,7 +104,7 @@ def _see_wrong(alarm: Alarm, sentence: str) -> None:
     alarm.save()
 
 
-def _see_right(alarm: Alarm) -> None:
+def _record_right(alarm: Alarm) -> None:
     if alarm.opened_at is None:
         alarm.delete()
         return

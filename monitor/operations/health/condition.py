@@ -28,7 +28,7 @@ class Condition:
 
 @dataclass(frozen=True)
 class Report:
-    """One examined condition: what is wrong, or else what holds."""
+    """Examined condition: what is wrong, or else what holds."""
 
     condition: Condition
     detail: str = ""

@@ -56,12 +56,14 @@ def _public_host() -> str:
 
 
 def address() -> str:
+    """Check that links in mails lead to a public, encrypted address."""
     if urlsplit(settings.PUBLIC_URL).scheme != "https" or not _is_public(_public_host()):
         raise Wrong(f"PUBLIC_URL is {settings.PUBLIC_URL}: links in mails lead nowhere, or are not encrypted")
     return settings.PUBLIC_URL
 
 
 def hosts() -> str:
+    """Check that the site answers to its own names only."""
     if "*" in settings.ALLOWED_HOSTS:
         raise Wrong("ALLOWED_HOSTS holds *: anybody can make the site write links to a host of theirs")
     if _public_host() not in settings.ALLOWED_HOSTS:
@@ -70,18 +72,21 @@ def hosts() -> str:
 
 
 def https() -> str:
+    """Check that cookies travel encrypted."""
     if not settings.BEHIND_HTTPS:
         raise Wrong("BEHIND_HTTPS is off: cookies travel unencrypted")
     return "cookies and addresses over HTTPS only"
 
 
 def proxies() -> str:
+    """Check that visitors can be distinguished behind the proxies."""
     if settings.PROXIES < 1:
         raise Wrong("PROXIES is 0: all visitors share the proxy's address, and one locks out the others")
     return f"{settings.PROXIES} in front"
 
 
 def secret_key() -> str:
+    """Check that the secret key is set and cannot be guessed."""
     key = os.environ.get("SECRET_KEY", "")
     if not key:
         raise Wrong("SECRET_KEY is not set: links in mails and logins die with the file that it is kept in")
@@ -91,12 +96,14 @@ def secret_key() -> str:
 
 
 def mail_server() -> str:
+    """Check that mails go to a mail server."""
     if settings.EMAIL_BACKEND == MAIL_FILES_BACKEND:
         raise Wrong("EMAIL_URL is not set: mails become files and reach nobody")
     return "set"
 
 
 def sender() -> str:
+    """Check that mail servers accept the sender's address."""
     domain = parseaddr(settings.DEFAULT_FROM_EMAIL)[1].rpartition("@")[2]
     if not _is_public(domain):
         raise Wrong(f"DEFAULT_FROM_EMAIL is {settings.DEFAULT_FROM_EMAIL}: mail servers refuse it")
@@ -104,24 +111,28 @@ def sender() -> str:
 
 
 def debug() -> str:
+    """Check that errors show nothing to visitors."""
     if settings.DEBUG:
         raise Wrong("DEBUG is on: every error shows settings and data to whoever caused it")
     return "off"
 
 
 def demo() -> str:
+    """Check that nobody may read the mails of others."""
     if settings.DEMO:
         raise Wrong("GROUND_MOTION_DEMO is on: anybody may read its mails")
     return "off"
 
 
 def removed_settings() -> str:
+    """Check that no setting of an earlier version is set."""
     if ignored := [name for name in NO_SETTINGS_ANY_MORE if name in os.environ]:
         raise Wrong(f"set, but ignored, for they are no settings any more: {', '.join(ignored)}")
     return "none is set"
 
 
 def framework() -> str:
+    """Run Django's own checks for deployment."""
     messages = run_checks(include_deployment_checks=True)
     problems = [message for message in messages if not message.is_silenced()]
     if problems:

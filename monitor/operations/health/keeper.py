@@ -41,6 +41,7 @@ class Keeper(threading.Thread):
             cls(server, silent_seconds=int(wanted) / 1e6).start()
 
     def run(self) -> None:
+        """Check the site again and again, and report each answer to systemd."""
         answered_at = time.monotonic()
         while True:
             if self._answers():

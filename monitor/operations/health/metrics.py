@@ -18,7 +18,7 @@ PREFIX = "ground_motion_"
 
 
 def metrics_text() -> bytes:
-    """All metrics; those of requests too, where PROMETHEUS_MULTIPROC_DIR lets the web processes share them."""
+    """Return all metrics; those of requests too, where PROMETHEUS_MULTIPROC_DIR lets the web processes share them."""
     registry = CollectorRegistry()
     registry.register(ServiceCollector())
     if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
@@ -30,10 +30,11 @@ class ServiceCollector(Collector):
     """What is waiting, what failed, who lives, how much disk is left."""
 
     def describe(self) -> list[Metric]:
-        """Nothing: so the values are not read when the collector is registered."""
+        """Return nothing, so that the values are not read when the collector is registered."""
         return []
 
     def collect(self) -> Iterator[Metric]:
+        """Yield all metrics of the service."""
         try:
             metrics = list(_of_database())
         except DatabaseError:

@@ -17,7 +17,7 @@ SILENT_SECONDS = 60.0
 
 
 def beat_sign(host: str) -> str:
-    """The name of the sign of life of one machine's beat, whether it leads or waits for another."""
+    """Return the name of the sign of life of one machine's beat, whether it leads or waits for another."""
     return f"beat@{host}"
 
 
@@ -27,7 +27,7 @@ def own_host() -> str:
 
 
 def web() -> str:
-    """Empty where this machine's web process answers, else what is wrong; so are those below."""
+    """Return what is wrong with this machine's web process, empty if nothing is; so do those below."""
     address = f"http://127.0.0.1:{os.environ.get('PORT', '8000')}/healthz"
     try:
         urllib.request.urlopen(urllib.request.Request(address, headers={"Host": own_host()}), timeout=ANSWER_SECONDS)
@@ -37,7 +37,7 @@ def web() -> str:
 
 
 def worker(queue: str) -> str:
-    """Whether a worker of this machine that takes from the queue answers over the broker."""
+    """Return whether a worker of this machine that takes from the queue answers over the broker."""
     from monitor.broker import broker_url
     from monitor.celery import app
 
@@ -49,6 +49,7 @@ def worker(queue: str) -> str:
 
 
 def beat() -> str:
+    """Check the sign of life of this machine's beat."""
     import psycopg
 
     address = os.environ["DATABASE_URL"].replace("postgis://", "postgresql://", 1)
@@ -70,6 +71,7 @@ PROCESSES: dict[str, Callable[[], str]] = {
 
 
 def main() -> int:
+    """Check the process that the command line names."""
     name = sys.argv[1] if len(sys.argv) == 2 else ""
     if name not in PROCESSES:
         print(f"usage: python -m monitor.operations.health.process {'|'.join(PROCESSES)}", file=sys.stderr)

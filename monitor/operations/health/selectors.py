@@ -1,4 +1,4 @@
-"""What is waiting, what failed, what came last: a few cheap queries, by the clock of the database."""
+"""Waiting, failed and newest work: a few cheap queries, by the clock of the database."""
 
 from datetime import datetime, timedelta
 
@@ -31,7 +31,7 @@ FAILED_DAYS = 7.0  # older failures are history
 
 
 def waiting() -> dict[str, QuerySet]:
-    """Rows that are waiting for their turn, each with `since`; what was put off on purpose waits from then on."""
+    """Return the rows that are waiting for their turn, each with `since`; what was put off waits from then on."""
     due = Greatest("created_at", "next_try_at")  # of the two that there are
     tried = When(attempts__gt=0, then=F("created_at"))
     return {
@@ -46,14 +46,14 @@ def waiting() -> dict[str, QuerySet]:
 
 
 def longest_waits() -> dict[str, float]:
-    """Seconds that the oldest waiting row of each kind has been waiting; 0 where none is waiting."""
+    """Return the seconds that the oldest waiting row of each kind has been waiting; 0 if none is waiting."""
     now = database_now()
     oldest = {kind: rows.aggregate(oldest=Min("since"))["oldest"] for kind, rows in waiting().items()}
     return {kind: max(0.0, (now - since).total_seconds()) if since else 0.0 for kind, since in oldest.items()}
 
 
 def counts_by_state() -> dict[str, dict[str, int]]:
-    """Kind -> state -> how many; states without a row count 0. Messages that were sent are too many to be counted."""
+    """Count rows by kind and state; states without a row count 0. Sent messages are too many to be counted."""
     counts = {}
     for kind, model in KINDS.items():
         if kind != "message":
@@ -65,7 +65,7 @@ def counts_by_state() -> dict[str, dict[str, int]]:
 
 
 def failures() -> dict[str, QuerySet]:
-    """Runs, files, downloads and later steps that have failed lately, each with `failed_at`, the last one first."""
+    """Return lately failed runs, files, downloads and later steps, each with `failed_at`, the last one first."""
     times = {"run": "finished_at", "file": "finished_at", "download": "finished_at", "step": "created_at"}
     return {
         kind: KINDS[kind]
@@ -77,8 +77,9 @@ def failures() -> dict[str, QuerySet]:
 
 
 def messages_given_up(*, attempts: int) -> QuerySet[OutgoingMessage]:
-    """Messages that failed lately after more than so many attempts, the last one first. Refused ones are not among
-    them: their readers are gone.
+    """Return messages that failed lately after more than so many attempts, the last one first.
+
+    Refused ones are not among them: their readers are gone.
     """
     lately = Now() - timedelta(days=FAILED_DAYS)
     failed = OutgoingMessage.objects.filter(
@@ -88,7 +89,7 @@ def messages_given_up(*, attempts: int) -> QuerySet[OutgoingMessage]:
 
 
 def abandoned(*, seconds: float) -> dict[str, int]:
-    """How many rows of each kind are marked as running although their lease ended so long ago."""
+    """Count the rows of each kind that are marked as running although their lease ended so long ago."""
     ended = Now() - timedelta(seconds=seconds)
     return {
         kind: KINDS[kind]._default_manager.filter(state=running, lease_until__lt=ended).count()
@@ -97,12 +98,12 @@ def abandoned(*, seconds: float) -> dict[str, int]:
 
 
 def is_worked_on(kind: str) -> bool:
-    """Whether a living worker has a row of this kind."""
+    """Return whether a living worker has a row of this kind."""
     return KINDS[kind]._default_manager.filter(state=RUNNING[kind], lease_until__gte=Now()).exists()
 
 
 def newest_data_ages() -> dict[str, float]:
-    """Seconds since the newest product and the newest usable scene were loaded; a kind without any is left out."""
+    """Return the seconds since the newest product and usable scene were loaded; a kind without any is left out."""
     now = database_now()
     newest = {
         "product": Product.objects.aggregate(at=Max("loaded_at"))["at"],
@@ -112,7 +113,7 @@ def newest_data_ages() -> dict[str, float]:
 
 
 def database_now() -> datetime:
-    """The time by the clock of the database."""
+    """Return the time by the clock of the database."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT statement_timestamp()")
         return cursor.fetchone()[0]

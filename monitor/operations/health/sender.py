@@ -30,17 +30,17 @@ def _domain(address: str) -> str:
 
 
 def sender_domain() -> str:
-    """What readers see behind the @."""
+    """Return the domain that readers see behind the @."""
     return _domain(settings.DEFAULT_FROM_EMAIL)
 
 
 def return_domain() -> str:
-    """Where mails come back to, and for which servers ask SPF."""
+    """Return the domain to which mails come back, and for which servers ask SPF."""
     return _domain(settings.BOUNCE_ADDRESS or settings.DEFAULT_FROM_EMAIL)
 
 
 def resolver() -> "Resolver":
-    """The name servers of this machine. Raises Wrong without dnspython."""
+    """Return the name servers of this machine. Raises Wrong without dnspython."""
     try:
         from dns.resolver import Resolver
     except ImportError as fault:
@@ -51,7 +51,7 @@ def resolver() -> "Resolver":
 
 
 def _answers(name: str, kind: str) -> list[str]:
-    """Records of a name, texts joined; none where there are none. Raises Wrong where no server answers."""
+    """Return the records of a name, texts joined; none if there are none. Raises Wrong if no server answers."""
     asked = resolver()
     from dns.exception import DNSException
     from dns.resolver import NXDOMAIN, NoAnswer
@@ -74,6 +74,7 @@ def _records(name: str, version: str) -> list[str]:
 
 
 def spf() -> str:
+    """Check which servers may send for the domain to which mails come back."""
     domain = return_domain()
     records = _records(domain, "v=spf1")
     if len(records) != 1:
@@ -89,11 +90,12 @@ def spf() -> str:
 
 
 def _is_aligned(one: str, other: str) -> bool:
-    """Whether one of two domains lies in the other (relaxed alignment, RFC 7489, section 3.1; no public suffixes)."""
+    """Return whether one of two domains lies in the other (relaxed alignment, RFC 7489, 3.1; no public suffixes)."""
     return f".{one}".endswith(f".{other}") or f".{other}".endswith(f".{one}")
 
 
 def dkim() -> str:
+    """Check the public key with which receivers verify signatures."""
     domain = sender_domain()
     if not settings.DKIM_SELECTOR:
         raise Wrong("DKIM_SELECTOR is not set, so that the key cannot be looked up")
@@ -117,7 +119,7 @@ def dkim() -> str:
 
 
 def dmarc() -> str:
-    """The record of the domain, else of the domains above it; a single label, such as com, is not asked."""
+    """Check the record of the domain, else of the domains above it; a single label, such as com, is not asked."""
     labels = sender_domain().split(".")
     for start in range(len(labels) - 1):
         domain = ".".join(labels[start:])
@@ -133,6 +135,7 @@ def dmarc() -> str:
 
 
 def returns() -> str:
+    """Check that mails can come back."""
     domain = return_domain()
     if not settings.BOUNCE_ADDRESS:
         raise Wrong("BOUNCE_ADDRESS is not set: addresses that come back later are not noticed")

@@ -13,7 +13,7 @@ KEEP = timedelta(days=1)  # of processes that are gone for good
 
 
 def queue_sign(queue: str) -> str:
-    """The name of a sign that came through a queue: beat, broker and a worker of it are alive."""
+    """Return the name of a sign that came through a queue: beat, broker and a worker of it are alive."""
     return f"queue {queue}"
 
 
@@ -29,8 +29,10 @@ def signs_forget() -> None:
 
 
 def sign_ages() -> dict[str, float]:
-    """Seconds since each sign of life. A sign from the future, after the clock was set back, is as old as it is ahead:
-    whoever lives overwrites it within seconds.
+    """Return the seconds since each sign of life.
+
+    A sign from the future, after the clock was set back, is as old as it is ahead: its process overwrites it within
+    seconds.
     """
     age = ExpressionWrapper(Now() - F("seen_at"), output_field=DurationField())
     rows = SignOfLife.objects.annotate(age=age).values_list("name", "age")

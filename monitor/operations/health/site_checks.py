@@ -42,7 +42,7 @@ MOST_CLOCK_SECONDS = 120  # object stores refuse requests after 900
 
 @contextmanager
 def _asked(alias: str = "default") -> Iterator[CursorWrapper]:
-    """A cursor of a connection of its own that waits a few seconds only: an old connection may hang for ever."""
+    """Yield a cursor of a separate connection with a short time limit: an old connection may hang for ever."""
     own: BaseDatabaseWrapper = connections[alias].copy()
     own.settings_dict["OPTIONS"] = {**own.settings_dict.get("OPTIONS", {}), "connect_timeout": ANSWER_SECONDS}
     try:
@@ -57,13 +57,14 @@ def _asked(alias: str = "default") -> Iterator[CursorWrapper]:
 
 
 def database() -> str:
+    """Check that the database answers."""
     with _asked() as cursor:
         cursor.execute("SELECT split_part(version(), ' ', 2), postgis_lib_version()")
         return "PostgreSQL {}, PostGIS {}".format(*cursor.fetchone())
 
 
 def replica() -> str:
-    """Whether the replica has, within REPLICA_LAG_SECONDS, what the primary has now."""
+    """Return whether the replica has, within REPLICA_LAG_SECONDS, what the primary has now."""
     if REPLICA not in settings.DATABASES:
         return "none"
     with _asked() as primary, _asked(REPLICA) as follower:
@@ -83,6 +84,7 @@ def replica() -> str:
 
 
 def migrations() -> str:
+    """Check that every migration of this code is applied."""
     with _asked() as cursor:
         cursor.execute(f"SELECT app, name FROM {MigrationRecorder.Migration._meta.db_table}")  # noqa: S608
         missing = _last_migrations() - set(cursor.fetchall())
@@ -93,11 +95,12 @@ def migrations() -> str:
 
 @functools.cache
 def _last_migrations() -> frozenset[tuple[str, str]]:
-    """The last migration of every app of this code."""
+    """Return the last migration of every app of this code."""
     return frozenset(MigrationLoader(None).graph.leaf_nodes())
 
 
 def broker() -> str:
+    """Check that the message broker answers."""
     url = settings.CELERY_BROKER_URL
     try:
         return brokers.version(url, seconds=ANSWER_SECONDS)
@@ -130,6 +133,7 @@ def requests() -> str:
 
 
 def cache() -> str:
+    """Check that Redis answers."""
     try:
         with redis.Redis.from_url(
             settings.REDIS_URL, socket_timeout=ANSWER_SECONDS, socket_connect_timeout=ANSWER_SECONDS
@@ -141,6 +145,7 @@ def cache() -> str:
 
 
 def database_role() -> str:
+    """Check that the service works with a role that owns nothing in the database."""
     with _asked() as cursor:
         cursor.execute(
             "SELECT rolname, rolsuper, EXISTS (SELECT FROM pg_class WHERE relname = %s AND relowner = pg_roles.oid)"
@@ -156,6 +161,7 @@ def database_role() -> str:
 
 
 def storage() -> str:
+    """Check that rasters can be written, and that the clock of an object store agrees."""
     rasters = storages["rasters"]
     try:
         rasters.delete(rasters.save("doctor.txt", ContentFile(b"written by the doctor")))
@@ -170,6 +176,7 @@ def storage() -> str:
 
 
 def base_map() -> str:
+    """Check the file of the base map."""
     if not settings.BASEMAP_ARCHIVE:
         return "what is loaded"
     if fault := fault_of(Path(settings.BASEMAP_ARCHIVE)):
@@ -178,6 +185,7 @@ def base_map() -> str:
 
 
 def geocoder() -> str:
+    """Check that the geocoder answers."""
     try:
         kind = geocoder_kind()
         if not kind:
@@ -189,7 +197,7 @@ def geocoder() -> str:
 
 
 def second_person() -> str:
-    """Whether two people are here where one of them may not publish alone."""
+    """Return whether two people are here where one of them may not publish alone."""
     if not settings.SECOND_PERSON_FROM:
         return "one person confirms"
     may_publish, may_propose = publishers().count(), reviewers().count()
@@ -199,11 +207,12 @@ def second_person() -> str:
 
 
 def gdal() -> str:
+    """Return the version of GDAL."""
     return gdal_version().decode()
 
 
 def push_key() -> str:
-    """Whether messages can go to phones and other devices."""
+    """Return whether messages can go to phones and other devices."""
     if not settings.PUSH_PRIVATE_KEY:
         raise Wrong("there is no key for messages to phones and other devices: nobody can add one")
     return "set"

@@ -21,14 +21,14 @@ KEEP_SECONDS = 2.0
 @require_safe
 @never_cache
 def healthz(request: HttpRequest) -> HttpResponse:
-    """The process lives. Nothing else is checked."""
+    """Answer that the process lives. Nothing else is checked."""
     return HttpResponse("alive\n", content_type="text/plain; charset=utf-8")
 
 
 @require_safe
 @never_cache
 def readyz(request: HttpRequest) -> JsonResponse:
-    """Whether database, migrations and broker are right, and 503 where one is not. Public: no details."""
+    """Return whether database, migrations and broker are right, and 503 where one is not. Public: no details."""
     reports = _examined(int(time.monotonic() / KEEP_SECONDS))
     wrong = {report.condition.name: _for_strangers(report) for report in reports if report.wrong}
     return JsonResponse({"ready": not wrong, "wrong": wrong}, status=503 if wrong else 200)
@@ -47,7 +47,7 @@ def metrics(request: HttpRequest) -> HttpResponse:
 
 @lru_cache(maxsize=1)
 def _examined(moment: int) -> list[Report]:
-    """What the site needs; once a moment, so that a visitor who asks all the time costs nothing."""
+    """Examine what the site needs; once a moment, so that a visitor who asks all the time costs nothing."""
     return examine(condition for condition in CONDITIONS if condition.site_needs)
 
 

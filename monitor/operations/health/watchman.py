@@ -33,6 +33,7 @@ class Watchman(threading.Thread):
         self.lost: Alarm | None = None  # the database; kept here, because there is nowhere else
 
     def run(self) -> None:
+        """Examine the service again and again."""
         pause = max(1.0, min(MOST_SECONDS, 60 * settings.ALARM_AFTER_MINUTES / 4))
         while True:
             try:
@@ -49,19 +50,19 @@ class Watchman(threading.Thread):
                     self._examine()
         except DatabaseError:
             if self.everything:
-                self._see_no_database()
+                self._record_no_database()
         finally:
             connection.close()
 
     def _examine(self) -> None:
         if self.lost is not None:
-            self._see_database(self.lost)
+            self._record_database_back(self.lost)
         conditions = [one for one in CONDITIONS if one.alarms and (self.everything or one.needs_database)]
         alarms.alarms_update(examine(one for one in conditions if one is not DATABASE))
         self.recipients = alarms.recipients()
         alarms.alarms_mail(to=self.recipients)
 
-    def _see_no_database(self) -> None:
+    def _record_no_database(self) -> None:
         """Report that the database is gone, once, after it has been so for long enough."""
         if self.lost is None:
             self.lost = Alarm(condition=DATABASE.name, sentence="the database does not answer")
@@ -73,8 +74,8 @@ class Watchman(threading.Thread):
             sent = alarms.news_mail(news=alarms.News([self.lost], [], []), to=self.recipients)
             self.lost.mailed_at = timezone.now() if sent else None
 
-    def _see_database(self, lost: Alarm) -> None:
-        """It is back: what was kept here becomes a row, and its end a mail."""
+    def _record_database_back(self, lost: Alarm) -> None:
+        """Save the alarm that was kept here, now that the database is back; its end becomes a mail."""
         self.lost = None
         if lost.opened_at is not None:
             lost.right_since = lost.ended_at = timezone.now()

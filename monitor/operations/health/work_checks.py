@@ -23,6 +23,7 @@ ADDRESS = re.compile(r"[^\s<>,;:]+@[^\s<>,;:]+")
 
 
 def outbox() -> str:
+    """Check that no message is late."""
     waits = selectors.longest_waits()["message"]
     if waits <= MESSAGE_WAIT_SECONDS:
         return "no message is late"
@@ -33,6 +34,7 @@ def outbox() -> str:
 
 
 def channels() -> str:
+    """Check that no channel is paused."""
     paused = ChannelPause.objects.order_by("channel")
     if paused:
         words = (f"nothing gets through by {one.channel}: {_without_addresses(one.reason)}" for one in paused)
@@ -41,6 +43,7 @@ def channels() -> str:
 
 
 def dead_letters() -> str:
+    """Check that no message was given up lately."""
     given_up = selectors.messages_given_up(attempts=len(BACK_OFF))
     last = given_up.first()
     if last is None:
@@ -52,6 +55,7 @@ def dead_letters() -> str:
 
 
 def failures() -> str:
+    """Check that no work failed lately."""
     failed = {kind: rows for kind, rows in selectors.failures().items() if rows}
     if not failed:
         return "nothing has failed"
@@ -62,6 +66,7 @@ def failures() -> str:
 
 
 def stuck() -> str:
+    """Check that nothing waits or runs for too long."""
     abandoned = {kind: n for kind, n in selectors.abandoned(seconds=ABANDONED_SECONDS).items() if n}
     if abandoned:
         counts = ", ".join(f"{kind}s: {n}" for kind, n in abandoned.items())
@@ -74,6 +79,7 @@ def stuck() -> str:
 
 
 def new_data() -> str:
+    """Check that data came within ALARM_NO_DATA_DAYS."""
     if not settings.ALARM_NO_DATA_DAYS:
         return "not watched (ALARM_NO_DATA_DAYS)"
     ages = selectors.newest_data_ages()
@@ -91,6 +97,7 @@ def _without_addresses(text: str) -> str:
 
 
 def disk() -> str:
+    """Check that no disk is full."""
     if full := disk_full():
         raise Wrong(full.rstrip("."))
     return ", ".join(f"{one.name} {in_words(one.free_bytes)} free" for one in disk_places())
@@ -104,16 +111,17 @@ ANSWER_SECONDS = 2.0
 
 
 def beat() -> str:
-    return _seen(BEAT, BEAT_SILENT_SECONDS)
+    """Check the sign of life of beat."""
+    return _sign_of_life(BEAT, BEAT_SILENT_SECONDS)
 
 
 def queue(name: str) -> str:
-    """Whether a task that beat sent has come through the queue lately."""
-    return _seen(queue_sign(name), MAIL_SILENT_SECONDS if name == "mail" else QUEUE_SILENT_SECONDS)
+    """Return whether a task that beat sent has come through the queue lately."""
+    return _sign_of_life(queue_sign(name), MAIL_SILENT_SECONDS if name == "mail" else QUEUE_SILENT_SECONDS)
 
 
 def workers() -> str:
-    """Whether every queue has a worker that answers now."""
+    """Return whether every queue has a worker that answers now."""
     answers = app.control.inspect(timeout=ANSWER_SECONDS).active_queues() or {}
     served = {queue["name"] for queues in answers.values() for queue in queues}
     missing = [name for name in QUEUES if name not in served]
@@ -136,12 +144,13 @@ def backup() -> str:
 
 
 def backup_exists() -> str:
+    """Check that there is a backup."""
     if BACKUP not in sign_ages():
         raise Wrong("manage.py backup has never made one")
     return backup()
 
 
-def _seen(name: str, most_seconds: float) -> str:
+def _sign_of_life(name: str, most_seconds: float) -> str:
     age = sign_ages().get(name)
     if age is None:
         raise Wrong("there has been no sign of life yet")

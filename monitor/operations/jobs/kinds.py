@@ -52,7 +52,7 @@ _ADDRESS = re.compile(r"\S+@\S+")
 
 @dataclass(frozen=True, kw_only=True)
 class JobKind:
-    """One kind of job. states: state of a row -> group; retry, cancel: how many rows of a queryset they changed.
+    """Kind of job. states: state of a row -> group; retry, cancel: return how many rows of a queryset they changed.
 
     may_retry: whether a row that failed or was cancelled can be tried again.
     """
@@ -69,11 +69,12 @@ class JobKind:
     may_retry: Callable[[Any], bool] = lambda row: True
 
     def rows(self) -> QuerySet[Any]:
+        """Return the rows of this kind with what their titles need."""
         return self.model._default_manager.select_related(*self.related)
 
 
 def without_addresses(text: str) -> str:
-    """A server's answer quotes the address that it refuses; it is nobody's business here."""
+    """Hide addresses in a text: a server's answer quotes the address that it refuses."""
     return _ADDRESS.sub("…", text)
 
 

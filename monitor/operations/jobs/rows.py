@@ -1,11 +1,15 @@
-"""Jobs as rows of the page: what each is, how far it is, why it failed and what to do about it."""
+"""Jobs: chosen, shown as rows of the page with what to do about a failure, tried again, cancelled."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
+from django.contrib.auth.base_user import AbstractBaseUser
+from django.db import transaction
+from django.db.models import Count, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext_lazy, pgettext
 
+from detection.reviews.audit import audit_write
 from ingest.failures import Cause
 from monitor.operations.jobs.kinds import GROUPS, KINDS, JobKind, without_addresses
 
@@ -29,6 +33,7 @@ LATER = ("failed", "cancelled")
 
 
 def job_rows(kind: str, jobs: list[Any]) -> list[dict[str, Any]]:
+    """Return jobs of a kind as rows of the page."""
     now = timezone.now()
     return [_row(KINDS[kind], kind, job, now) for job in jobs]
 
@@ -52,3 +57,54 @@ def _row(kind: JobKind, name: str, job: Any, now: datetime) -> dict[str, Any]:
         "may_retry": bool(next_try_at) or (group in LATER and kind.may_retry(job)),
         "may_cancel": kind.cancel is not None and group in kind.may_cancel,
     }
+
+
+def job_retry(*, kind: str, pk: int, by: AbstractBaseUser) -> bool:
+    """Put a failed, cancelled or delayed job back into its queue; False where it is none of these."""
+    with transaction.atomic():
+        changed = KINDS[kind].retry(KINDS[kind].model._default_manager.filter(pk=pk)) == 1
+        if changed:
+            audit_write(actor=by, action="retry a job", subject=f"{kind} {pk}")
+    return changed
+
+
+def job_cancel(*, kind: str, pk: int, by: AbstractBaseUser) -> bool:
+    """End a waiting or running job; False where it is neither, or its kind cannot be ended."""
+    cancel = KINDS[kind].cancel
+    if cancel is None:
+        return False
+    with transaction.atomic():
+        changed = cancel(KINDS[kind].model._default_manager.filter(pk=pk), by.get_username()) == 1
+        if changed:
+            audit_write(actor=by, action="cancel a job", subject=f"{kind} {pk}")
+    return changed
+
+
+OPEN = ("waiting", "running", "failed")
+
+
+class JobChoice(NamedTuple):
+    """kind: of KINDS; group: of GROUPS, or empty for what is not over."""
+
+    kind: str
+    group: str
+
+
+def job_counts() -> dict[str, dict[str, int]]:
+    """Count jobs by kind and group, with one query per kind."""
+    counts = {}
+    for name, kind in KINDS.items():
+        numbers = dict.fromkeys(GROUPS, 0)
+        rows = kind.model._default_manager.order_by().values_list("state").annotate(n=Count("pk"))
+        for state, n in rows:
+            numbers[kind.states[state]] += n
+        counts[name] = numbers
+    return counts
+
+
+def jobs_of(*, choice: JobChoice) -> QuerySet[Any]:
+    """Return jobs of a kind, the newest first."""
+    kind, groups = KINDS[choice.kind], [choice.group] if choice.group else OPEN
+    return (
+        kind.rows().filter(state__in=[state for state, group in kind.states.items() if group in groups]).order_by("-pk")
+    )

@@ -13,10 +13,10 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from monitor.operations.health.alarms import alarms_open, with_remedies
-from monitor.operations.jobs import services
 from monitor.operations.jobs.kinds import GROUPS, KINDS
-from monitor.operations.jobs.rows import job_rows
-from monitor.operations.jobs.selectors import JobChoice, job_counts, jobs_of
+from monitor.operations.jobs.rows import JobChoice, job_counts, job_rows, jobs_of
+from monitor.operations.jobs.rows import job_cancel as cancel
+from monitor.operations.jobs.rows import job_retry as retry
 from monitor.web.guards import job_keepers_only
 
 PER_PAGE = 50
@@ -25,6 +25,7 @@ PER_PAGE = 50
 @require_safe
 @job_keepers_only
 def job_list(request: HttpRequest) -> HttpResponse:
+    """List jobs by kind and state."""
     choice = _choice(request.GET)
     page = Paginator(jobs_of(choice=choice), PER_PAGE).get_page(request.GET.get("page"))
     counts = job_counts()
@@ -46,17 +47,15 @@ def job_list(request: HttpRequest) -> HttpResponse:
 @require_POST
 @job_keepers_only
 def job_retry(request: HttpRequest, kind: str, pk: int) -> HttpResponse:
-    return _change(
-        request, services.job_retry, kind, pk, _("%(job)s is tried again."), _("%(job)s cannot be tried again now.")
-    )
+    """Try one job again."""
+    return _change(request, retry, kind, pk, _("%(job)s is tried again."), _("%(job)s cannot be tried again now."))
 
 
 @require_POST
 @job_keepers_only
 def job_cancel(request: HttpRequest, kind: str, pk: int) -> HttpResponse:
-    return _change(
-        request, services.job_cancel, kind, pk, _("%(job)s is cancelled."), _("%(job)s cannot be cancelled any more.")
-    )
+    """Cancel one job."""
+    return _change(request, cancel, kind, pk, _("%(job)s is cancelled."), _("%(job)s cannot be cancelled any more."))
 
 
 def _change(

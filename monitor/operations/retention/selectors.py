@@ -1,11 +1,12 @@
-"""What is over, kind by kind, and how much room it takes. Everything that somebody still needs is left out here."""
+"""Data that is over, kind by kind, and the room it takes. Everything that somebody still needs is left out."""
 
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 from django.conf import settings
 from django.core.files.storage import storages
+from django.db import connection
 from django.db.models import Exists, F, OuterRef, Q, QuerySet, Window
 from django.db.models.functions import RowNumber
 from django.utils import timezone
@@ -14,7 +15,9 @@ from detection.glaciers.selectors import predictions_unmeasured
 from detection.models import Detection, GlacierSample
 from detection.rules.lifecycle import State as AlertState
 from ingest.models import IngestJob, Product, Scene, SceneDownload, ScenePair
+from ingest.products.partitions import POINTS, SERIES
 from ingest.products.releases import releases_older_than
+from ingest.sources.client.quota import folder_bytes
 from ingest.storage import Entry, raster_entries, raster_storage, rasters_named
 from ingest.storage.inputs import input_store
 from ml.models import ModelVersion, Prediction, Run
@@ -27,7 +30,7 @@ BATCH = 1000
 
 
 def predictions_over() -> QuerySet[Prediction]:
-    """Old results in which no alert and no glacier was seen, and which no event, map or unfinished run needs."""
+    """Return old results in which no alert or glacier was detected, and which no event, map or unfinished run needs."""
     if not settings.KEEP_PREDICTION_RASTERS_DAYS:
         return Prediction.objects.none()
     busy = Run.objects.filter(
@@ -49,7 +52,7 @@ def predictions_over() -> QuerySet[Prediction]:
 
 
 def images_over() -> QuerySet[Scene]:
-    """Old images beyond the newest of their track whose pairs are done, and that nobody looks at in a review."""
+    """Return old images beyond the newest of their track whose pairs are done, and that no review needs."""
     if not settings.KEEP_SCENE_DAYS:
         return Scene.objects.none()
     newest = Window(RowNumber(), partition_by=[F(name) for name in GROUND], order_by=[F("acquired_at").desc(), "-id"])
@@ -72,7 +75,7 @@ def pairs_over() -> QuerySet[ScenePair]:
 
 
 def scene_rows_over() -> QuerySet[Scene]:
-    """Rows of deleted images in no pair, and of refused images."""
+    """Return rows of deleted images in no pair, and of refused images."""
     own = ScenePair.objects.filter(Q(reference=OuterRef("pk")) | Q(secondary=OuterRef("pk")))
     alone = Q(state=Scene.State.DELETED) & ~Exists(own)
     refused = Q(state=Scene.State.REFUSED, loaded_at__lt=_before(settings.KEEP_JOB_DAYS))
@@ -80,23 +83,23 @@ def scene_rows_over() -> QuerySet[Scene]:
 
 
 def releases_over() -> Iterator[tuple[Product, bool]]:
-    """Superseded releases that may go. True: only their points, because alerts were seen in them.
+    """Superseded releases that may go. True: only their points, because alerts were detected in them.
 
     An alert that no later release of the tile shows keeps the whole release: its page draws the series of it.
     """
     for release, later in releases_older_than(keep=settings.KEEP_RELEASES):
         if release.runs.filter(state__in=Run.UNSETTLED).exists() or release.derived.exists():
             continue
-        seen = Detection.objects.filter(scan__prediction__run__product=release)
+        detections = Detection.objects.filter(scan__prediction__run__product=release)
         again = Detection.objects.filter(scan__prediction__run__product__in=later, alert=OuterRef("alert"))
-        if not seen.exists():
+        if not detections.exists():
             yield release, False
-        elif release.points_deleted_at is None and not seen.exclude(Exists(again)).exists():
+        elif release.points_deleted_at is None and not detections.exclude(Exists(again)).exists():
             yield release, True
 
 
 def jobs_over() -> QuerySet[IngestJob]:
-    """Rows of files that were loaded, refused or failed, and of which no file is left."""
+    """Return rows of files that were loaded, refused or failed, and of which no file is left."""
     if not settings.KEEP_JOB_DAYS:
         return IngestJob.objects.none()
     old = IngestJob.objects.filter(created_at__lt=_before(settings.KEEP_JOB_DAYS))
@@ -109,7 +112,7 @@ def jobs_over() -> QuerySet[IngestJob]:
 
 
 def downloads_over() -> QuerySet[SceneDownload]:
-    """Rows of fetched files that are gone from the disk; young enough to be found again, they stay."""
+    """Return rows of fetched files that are gone from the disk; young enough to be found again, they stay."""
     if not settings.KEEP_JOB_DAYS:
         return SceneDownload.objects.none()
     since = _before(settings.KEEP_JOB_DAYS + 2 * settings.ACQUIRE_DAYS)
@@ -141,7 +144,7 @@ def inputs_without_row() -> Iterator[Entry]:
 
 
 def uploads_unfinished() -> Iterator[Callable[[], object]]:
-    """What discards the parts of uploads to the object store that broke off a day ago."""
+    """Yield what discards the parts of uploads to the object store that broke off a day ago."""
     if store := input_store():
         for storage in (store, raster_storage(), storages["pieces"]):
             yield from storage.unfinished(before=timezone.now() - ORPHAN_AFTER)
@@ -149,3 +152,45 @@ def uploads_unfinished() -> Iterator[Callable[[], object]]:
 
 def _before(days: float) -> datetime:
     return timezone.now() - timedelta(days=days)
+
+
+OUTBOX = ("monitor_outgoingmessage", "monitor_notification")
+PYRAMID = "ingest_pyramidcell"
+RASTER_KINDS = {"scene": "images", "change": "changes of releases", "elevation": "elevation"}  # by how names begin
+
+
+def sizes() -> dict[str, int]:
+    """Return bytes by kind of data, from two queries of the catalogue and each folder; no table or file is read."""
+    tables, database = _table_bytes()
+    return {
+        "database": database,
+        "of which points": tables.get(POINTS, 0),
+        "of which series": tables.get(SERIES, 0),
+        "of which pyramid": tables.get(PYRAMID, 0),
+        "of which outbox": sum(tables.get(name, 0) for name in OUTBOX),
+        **_raster_bytes(),
+        "uploads": folder_bytes(Path(settings.UPLOAD_DIR)),
+        "downloads": folder_bytes(Path(settings.ACQUIRE_FOLDER)),
+    }
+
+
+def _table_bytes() -> tuple[dict[str, int], int]:
+    """Return bytes by table, partitions under their parent, and of the database."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT coalesce(parent.relname, child.relname), sum(pg_total_relation_size(child.oid))"
+            " FROM pg_class child LEFT JOIN pg_inherits i ON i.inhrelid = child.oid"
+            " LEFT JOIN pg_class parent ON parent.oid = i.inhparent"
+            " WHERE child.relkind = 'r' AND child.relnamespace = 'public'::regnamespace GROUP BY 1"
+        )
+        tables = {name: int(size) for name, size in cursor.fetchall()}
+        cursor.execute("SELECT pg_database_size(current_database())")
+        (database,) = cursor.fetchone()
+    return tables, database
+
+
+def _raster_bytes() -> dict[str, int]:
+    taken = dict.fromkeys([*RASTER_KINDS.values(), "predictions"], 0)
+    for entry in raster_entries():
+        taken[RASTER_KINDS.get(entry.name.split("_")[0], "predictions")] += entry.size_bytes
+    return taken

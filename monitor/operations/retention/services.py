@@ -35,7 +35,7 @@ class Busy(RuntimeError):
 
 
 class Over(NamedTuple):
-    """One thing that may go: its bytes on the disk (of a row alone 0), and how it is deleted."""
+    """Thing that may go: its bytes on the disk (of a row alone 0), and how it is deleted."""
 
     size_bytes: int
     delete: Callable[[], object]
@@ -113,14 +113,14 @@ def _releases() -> Iterator[Over]:
 
 
 def _release_delete(*, product: Product) -> None:
-    """A release and the results of its runs, in which nothing was seen."""
+    """Delete a release and the results of its runs, in which nothing was detected."""
     with transaction.atomic():
         delete_files([one.raster for one in Prediction.objects.filter(run__product=product)])
         product_delete(product=product)
 
 
 def _rows(due: Callable[[], QuerySet[Any]]) -> Callable[[], Iterator[Over]]:
-    """Rows without a file; deleted in batches, and again only those that are still over."""
+    """Return how rows without a file are deleted: one by one, and only those that are still over."""
 
     def chosen() -> Iterator[Over]:
         for row in _one_by_one(due()):
@@ -139,7 +139,7 @@ def _orphans() -> Iterator[Over]:
 
 
 def _one_by_one(due: QuerySet[Any]) -> Iterator[Model]:
-    """Rows in the order of their keys, a batch at a time: what is deleted meanwhile does no harm."""
+    """Yield rows in the order of their keys, a batch at a time: what is deleted meanwhile does no harm."""
     after = None
     while batch := list(
         due.order_by("pk")[:BATCH] if after is None else due.filter(pk__gt=after).order_by("pk")[:BATCH]
@@ -149,7 +149,7 @@ def _one_by_one(due: QuerySet[Any]) -> Iterator[Model]:
 
 
 def _size(file: FieldFile) -> int:
-    """Bytes of a file; 0 where it is gone."""
+    """Return the bytes of a file; 0 if it is gone."""
     return file.storage.size(file.name) if file and file.storage.exists(file.name) else 0
 
 

@@ -16,7 +16,7 @@ from monitor.pages.alerts.choice import ORDERS, Choice
 from monitor.pages.alerts.evidence import alert_page
 from monitor.pages.alerts.pictures import captions, evidence_png, fingerprint
 from monitor.pages.alerts.report import alert_report
-from monitor.web.guards import may_look
+from monitor.web.guards import may_view_work
 from monitor.wording.cards.cards import alert_cards
 from monitor.wording.cards.filters import alert_or_404
 from monitor.wording.refusals import BIGGEST_KEY
@@ -60,7 +60,7 @@ def alert_list(request: HttpRequest) -> HttpResponse:
 def alert_detail(request: HttpRequest, code: str) -> HttpResponse:
     """Show the page of an alert."""
     alert = alert_or_404(code)
-    return render(request, "pages/alerts/detail.html", alert_page(alert, with_missing=may_look(request.user)))
+    return render(request, "pages/alerts/detail.html", alert_page(alert, with_missing=may_view_work(request.user)))
 
 
 @require_safe

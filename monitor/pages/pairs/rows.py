@@ -107,7 +107,7 @@ def pair_facts(pair: ScenePair) -> dict[str, Any]:
         else TITLES.get(first.source_format, first.source_format),
         "platform": words.platforms(first.platform, second.platform),
         "piece": words.piece(first),
-        "look": words.look(first.direction, first.look_direction),
+        "look": words.look_side(first.direction, first.look_direction),
         "mode": first.mode,
         "polarisation": words.polarisation(first.polarisation),
         "apart": words.apart(pair.temporal_baseline_days),

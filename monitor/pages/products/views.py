@@ -19,7 +19,7 @@ from ingest.products.selectors import products, scenes_by_ground
 from ml.models import Run
 from ml.selectors import runs_of_products
 from monitor.maps.map.config import map_at
-from monitor.web.guards import may_look
+from monitor.web.guards import may_view_work
 from monitor.wording.components import component_label
 from monitor.wording.figures import cell_text, listed, whole
 from monitor.wording.images import DIRECTION_WORDS, data_set_name, method_name, not_stated, piece, run_state
@@ -29,7 +29,7 @@ from monitor.wording.points import change_sentence
 @require_safe
 def product_list(request: HttpRequest) -> HttpResponse:
     """Show the velocity fields and the stacks of images that are loaded."""
-    runs = runs_of_products() if may_look(request.user) else {}
+    runs = runs_of_products() if may_view_work(request.user) else {}
     rows = [_row(product) | {"runs": [_run(run) for run in runs.get(product.pk, [])]} for product in products()]
     context = {
         "products": [row for row in rows if not row["superseded_by"]],

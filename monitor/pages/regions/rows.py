@@ -81,7 +81,7 @@ def region_page(region: AdministrativeRegion, most: int = MOST_CARDS, numbered: 
         "level": words.level_label(region.level),
         "sentence": words.moving_sentence(region.name, n_moving, _n(counts, UNREVIEWED), is_measured),
         "year": words.year_sentence(today.year, *_this_year(months, today)) if counts else "",
-        "coverage": words.looks_sentence(
+        "coverage": words.measured_sentence(
             *coverage._replace(last_image=coverage.last_image and coverage.last_image.date())
         ),
         "unseen": visibility_sentence(region.outline),

@@ -4,11 +4,13 @@ from typing import Any
 
 from allauth.account.decorators import reauthentication_required
 from allauth.usersessions.models import UserSession
+from django import forms
 from django.contrib import messages
 from django.contrib.auth import authenticate
-from django.contrib.auth.forms import PasswordChangeForm, SetPasswordForm
+from django.contrib.auth.forms import BaseUserCreationForm, PasswordChangeForm, SetPasswordForm
 from django.contrib.auth.models import User
 from django.contrib.auth.views import PasswordChangeView, PasswordResetConfirmView
+from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse_lazy
@@ -18,16 +20,62 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from monitor.models.messages import Invitation
-from monitor.self_service.accounts.forms import AcceptForm, AddressForm, InvitationForm, OwnPasswordForm
 from monitor.subscribers.accounts import selectors, services
 from monitor.subscribers.accounts.second_factor import sessions_end
-from monitor.subscribers.accounts.tokens import read_invitation
+from monitor.subscribers.accounts.selectors import read_invitation
 from monitor.subscribers.subscriptions import limits
 from monitor.web.accounts import sign_in
 from monitor.web.guards import superusers_only
 from monitor.web.request_limits import visitor_network
-from monitor.web.throttle import browser_remember
+from monitor.web.throttle import browser_remember, failure_count, refuse_while_paused
 from monitor.wording.refusals import Refusal
+
+
+class InvitationForm(forms.Form):
+    """Form of an invitation: the address and the role."""
+
+    email = forms.EmailField(max_length=254)
+    role = forms.ChoiceField(choices=Invitation.Role.choices)
+
+
+class AddressForm(forms.Form):
+    """Form with an address alone."""
+
+    email = forms.EmailField(max_length=254)
+
+
+class AcceptForm(BaseUserCreationForm):
+    """The name and the password that somebody chooses who was invited."""
+
+    class Meta:
+        model = User
+        fields = ("username",)
+
+    def clean_username(self) -> str:
+        """Refuse a name that differs from a known one in capitals only."""
+        username = self.cleaned_data["username"]
+        if User.objects.filter(username__iexact=username).exists():
+            raise ValidationError(_("This name is taken. Choose another one."))
+        return username
+
+
+class OwnPasswordForm(PasswordChangeForm):
+    """Wrong old passwords count as wrong ones at the sign-in do: a stolen session cannot guess here."""
+
+    def __init__(self, *args, request, **kwargs) -> None:
+        self.request = request
+        super().__init__(*args, **kwargs)
+
+    def clean_old_password(self) -> str:
+        """Count a wrong password; refuse any while the account is paused."""
+        username = self.user.get_username()
+        refuse_while_paused(self.request, username)
+        try:
+            return super().clean_old_password()
+        except ValidationError:
+            failure_count(self.request, username)
+            raise
+
 
 PAGE_OR_DEED = ["GET", "HEAD", "POST"]
 OPENED = "invitation"  # in the session: so that the link stands in no address that is passed on
@@ -37,7 +85,7 @@ OPENED = "invitation"  # in the session: so that the link stands in no address t
 @superusers_only
 @reauthentication_required
 def account_list(request: HttpRequest) -> HttpResponse:
-    """Who has an account and who is invited; a POST invites."""
+    """List who has an account and who is invited; a POST invites."""
     form = InvitationForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         try:
@@ -81,6 +129,7 @@ def account_change(request: HttpRequest, account: int) -> HttpResponse:
 @superusers_only
 @reauthentication_required
 def invitation_withdraw(request: HttpRequest, invitation: int) -> HttpResponse:
+    """Withdraw an invitation."""
     chosen = get_object_or_404(Invitation, pk=invitation)
     services.invitation_withdraw(invitation=chosen, actor=request.user)
     messages.success(request, _("The invitation of %(address)s was withdrawn.") % {"address": chosen.email})
@@ -90,7 +139,7 @@ def invitation_withdraw(request: HttpRequest, invitation: int) -> HttpResponse:
 @require_GET
 @never_cache
 def invitation_open(request: HttpRequest, token: str) -> HttpResponse:
-    """The link of the mail: kept in the session, so that no page passes the link on."""
+    """Keep the invitation of a mailed link in the session, so that no page passes the link on."""
     invitation = selectors.invitations_open().filter(pk=read_invitation(token)).first()
     if invitation is None:
         return _no_invitation(request)
@@ -138,25 +187,29 @@ class OwnPassword(PasswordChangeView):
     form_class = OwnPasswordForm
 
     def get_form_kwargs(self) -> dict[str, Any]:
+        """Pass the request to the form."""
         return super().get_form_kwargs() | {"request": self.request}
 
     def form_valid(self, form: PasswordChangeForm) -> HttpResponse:
+        """End all other sessions."""
         response = super().form_valid(form)
         sessions_end(user=self.request.user, but=self.request.session.session_key)
         UserSession.objects.create_from_request(self.request)
         return response
 
     def get_success_url(self) -> str:
+        """Return to the page, which then says that it is done."""
         return f"{self.request.path}?done=yes"
 
 
 class NewPassword(PasswordResetConfirmView):
-    """Whoever opened the mailed link chooses a password; all sessions end, the second factor stays."""
+    """Page of a mailed link, to choose a password; all sessions end, the second factor stays."""
 
     template_name = "self_service/accounts/new_password.html"
     success_url = reverse_lazy("login")
 
     def form_valid(self, form: SetPasswordForm) -> HttpResponse:
+        """Remember the browser: whoever reads the owner's mail is the owner."""
         response = super().form_valid(form)
         browser_remember(response, self.user.get_username())  # whoever reads the owner's mail is the owner
         return response

@@ -50,7 +50,7 @@ HOURS = [(str(hour), f"{hour:02}:00") for hour in range(24)]
 
 
 class ChoiceForm(WhereForm):
-    """Where, what and how often: all that a preview needs."""
+    """Form of where, what and how often: all that a preview needs."""
 
     kinds = forms.MultipleChoiceField(
         choices=list(KIND_LABELS.items()),
@@ -66,6 +66,7 @@ class ChoiceForm(WhereForm):
     sign_of_life = forms.BooleanField(required=False)
 
     def clean(self) -> dict[str, Any]:
+        """Check that the quiet hours are two different hours, or none."""
         cleaned = super().clean() or {}
         hours = {cleaned.get("quiet_from"), cleaned.get("quiet_until")}
         if (len(hours) == 1 and hours != {None}) or (len(hours) == 2 and None in hours):
@@ -73,17 +74,17 @@ class ChoiceForm(WhereForm):
         return cleaned
 
     def choice(self) -> dict[str, Any]:
-        """The choices, by the names of the services' parameters."""
+        """Return the choices, by the names of the services' parameters."""
         names = ("region", "kinds", "lowest_severity", "unreviewed", "updates", "least_exposure", "frequency")
         return {name: self.cleaned_data[name] for name in names}
 
     def often(self) -> dict[str, Any]:
-        """When messages may come, by the names of the services' parameters."""
+        """Return when messages may come, by the names of the services' parameters."""
         return {name: self.cleaned_data[name] for name in ("quiet_from", "quiet_until", "sign_of_life")}
 
 
 class EmailForm(forms.Form):
-    """One field."""
+    """Form with an address alone."""
 
     email = forms.EmailField(
         max_length=254,

@@ -15,18 +15,18 @@ from django.views.decorators.http import require_GET, require_http_methods
 from monitor.maps.rasters.visibility import visibility_sentence
 from monitor.models.subscriptions import Membership, Subscription
 from monitor.self_service.subscriptions.forms import HOURS
+from monitor.self_service.subscriptions.preview import news_of
 from monitor.self_service.subscriptions.views import DEFAULTS, where_config
-from monitor.subscribers.subscriptions import feed_keys, places, selectors, tokens
+from monitor.subscribers.subscriptions import places, selectors, tokens
 from monitor.subscribers.subscriptions import services as subscriptions
 from monitor.subscribers.subscriptions.members import memberships_of
-from monitor.subscribers.subscriptions.news import news_of
 from monitor.wording.refusals import Refusal
 
 PAGE_OR_DEED = ["GET", "HEAD", "POST"]
 
 
 def private_page(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
-    """A page for one person: no cache keeps it, no search engine lists it, and a bad link gets a clear page."""
+    """Wrap a page for one person: it is never cached or listed by search engines, and a bad link gets a clear page."""
 
     @never_cache
     @wraps(view)
@@ -75,7 +75,7 @@ def stop(request: HttpRequest, token: str) -> HttpResponse:
 @private_page
 @require_http_methods(PAGE_OR_DEED)
 def manage(request: HttpRequest, token: str) -> HttpResponse:
-    """Everything of one person, and what can be done with it."""
+    """Show everything of one person, and act on it."""
     email = owner_of(token)
     if request.method == "POST":
         if request.POST.get("deed") == "delete":
@@ -115,7 +115,7 @@ def manage(request: HttpRequest, token: str) -> HttpResponse:
 @private_page
 @require_http_methods(PAGE_OR_DEED)
 def move(request: HttpRequest, token: str, subscription: int) -> HttpResponse:
-    """Another place, or another name, for one of a person's subscriptions."""
+    """Move or rename one of a person's subscriptions."""
     mine = selectors.subscriptions_of(email=owner_of(token)).filter(pk=subscription, ended_at=None, shared=None).first()
     if mine is None:
         raise tokens.Expired("it was ended in the meantime, or is shared")
@@ -137,7 +137,7 @@ def move(request: HttpRequest, token: str, subscription: int) -> HttpResponse:
 @private_page
 @require_GET
 def news(request: HttpRequest, token: str) -> HttpResponse:
-    """All that the subscriptions of one person have brought, the newest first: where a summary leads."""
+    """List all that the subscriptions of one person have brought, the newest first: where a summary leads."""
     email = owner_of(token)
     return render(request, "self_service/subscriptions/news.html", {"token": token, **news_of(email=email)})
 
@@ -145,12 +145,14 @@ def news(request: HttpRequest, token: str) -> HttpResponse:
 @private_page
 @require_GET
 def export(request: HttpRequest, token: str) -> JsonResponse:
+    """Export everything that is held of a person."""
     response = JsonResponse(subscriptions.person_export(email=owner_of(token)), json_dumps_params={"indent": 2})
     response["Content-Disposition"] = 'attachment; filename="ground-motion-subscriptions.json"'
     return response
 
 
 def owner_of(token: str) -> str:
+    """Return the address of the person whose link this is. Raises Expired, Wrong."""
     subscription, membership = tokens.read_manage(token)
     held = Subscription.objects.filter(pk=subscription).exclude(email="").first()
     held = held or Membership.objects.filter(pk=membership).first()
@@ -168,9 +170,9 @@ def feeds(request: HttpRequest, token: str, subscription: int) -> HttpResponse:
         raise tokens.Expired("it was ended in the meantime")
     if request.method == "POST":
         if request.POST.get("deed") == "open":
-            feed_keys.feeds_open(subscription=mine)
+            tokens.feeds_open(subscription=mine)
         elif request.POST.get("deed") == "close":
-            feed_keys.feeds_close(subscription=mine)
+            tokens.feeds_close(subscription=mine)
         return redirect("subscription-feeds", token=token, subscription=mine.pk)
-    context = {"token": token, "subscription": mine, "addresses": feed_keys.addresses(subscription=mine)}
+    context = {"token": token, "subscription": mine, "addresses": tokens.feed_addresses(subscription=mine)}
     return render(request, "self_service/subscriptions/feeds.html", context)

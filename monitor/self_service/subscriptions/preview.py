@@ -1,4 +1,4 @@
-"""What a subscription would have brought in the last two years: the past, replayed through the rules of today."""
+"""News of the past: what subscriptions have brought, and what one would have brought by the rules of today."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -8,6 +8,7 @@ from django.contrib.gis.geos import GEOSGeometry
 
 from detection.models import AlertTransition
 from detection.rules.lifecycle import State
+from monitor.models.messages import Notification
 from monitor.models.subscriptions import DEFAULT_CHANNEL, Subscription
 from monitor.notifications.digests import last_moment
 from monitor.notifications.gathering import AUTOMATIC, HOLD, MANY_PLACES, Pace, paces
@@ -22,18 +23,19 @@ SHOWN = 20
 
 
 class Replay(NamedTuple):
-    """steps: what would have been told, the newest first. n_mails: in how many mails."""
+    """Past news of a subscription: the steps that it would have reported, newest first, and the number of mails."""
 
     steps: list[AlertTransition]
     n_mails: int
 
     @property
     def n_more(self) -> int:
+        """Return how many steps are not shown."""
         return max(0, len(self.steps) - SHOWN)
 
 
 def replay(*, region: GEOSGeometry, wish: Wish, frequency: str, quiet: Quiet | None = None) -> Replay:
-    """What such a subscription would have brought. What was rejected later is left out."""
+    """Return what such a subscription would have brought. What was rejected later is left out."""
     past = steps_in(region=region, years=PREVIEW_YEARS).exclude(alert__state=State.REJECTED)
     past = past.order_by("-created_at", "-id")
     steps = [one for one in past if wants(wish, step_of(one))]
@@ -41,7 +43,7 @@ def replay(*, region: GEOSGeometry, wish: Wish, frequency: str, quiet: Quiet | N
 
 
 def rows_of(steps: Sequence[AlertTransition]) -> list[dict[str, Any]]:
-    """The newest steps for a list with links."""
+    """Return the newest steps for a list with links."""
     shown = steps[:SHOWN]
     alerts = {one.alert_id: one.alert for one in shown}
     cards = dict(zip(alerts, alert_cards(alerts.values()), strict=True))
@@ -55,7 +57,7 @@ def _mails(steps: Sequence[AlertTransition], frequency: str, quiet: Quiet | None
 
 
 def _gathered(steps: Sequence[AlertTransition], pace: Pace, quiet: Quiet | None) -> int:
-    """Into how many mails `monitor.notifications.gathering` would have put them."""
+    """Return into how many mails `monitor.notifications.gathering` would have put them."""
     waiting: list[tuple[datetime, AlertTransition]] = sorted(
         ((one.created_at, one) for one in steps), key=lambda each: each[0]
     )
@@ -63,10 +65,39 @@ def _gathered(steps: Sequence[AlertTransition], pace: Pace, quiet: Quiet | None)
     while waiting:
         leaves = waiting[0][0] + pace.delay
         leaves = quiet_ends(max(leaves, last + pace.rest) if last else leaves, quiet)
-        told = {one.alert_id for at, one in waiting if at <= leaves}
+        reported = {one.alert_id for at, one in waiting if at <= leaves}
         waiting = [each for each in waiting if each[0] > leaves]
-        if len(told) > MANY_PLACES:
+        if len(reported) > MANY_PLACES:
             held = [(max(at, leaves + HOLD) if one.actor == AUTOMATIC else at, one) for at, one in waiting]
             waiting = sorted(held, key=lambda each: each[0])
         count, last = count + 1, leaves
     return count
+
+
+MOST = 300
+
+
+def news_of(*, email: str) -> dict[str, Any]:
+    """rows: each step once, the newest first, with the regions that it lies in; more: whether there are others."""
+    brought = (
+        Notification.objects.filter(subscription__email=email, withdrawn_at=None)
+        .select_related("subscription", "transition__alert", "transition__update", "transition__review")
+        .defer("subscription__region")
+        .order_by("-transition_id", "subscription_id")
+    )
+    steps: dict[int, list[Notification]] = {}
+    for one in brought[: 2 * MOST]:
+        steps.setdefault(one.transition_id, []).append(one)
+    shown = list(steps.values())[:MOST]
+    alerts = {each[0].transition.alert_id: each[0].transition.alert for each in shown}
+    cards = dict(zip(alerts, alert_cards(alerts.values()), strict=True))
+    rows = [
+        {
+            "card": cards[each[0].transition.alert_id],
+            "at": each[0].transition.created_at,
+            "happened": what_happened(each[0].transition),
+            "regions": list(dict.fromkeys(one.subscription.label for one in each)),
+        }
+        for each in shown
+    ]
+    return {"rows": rows, "more": len(steps) > MOST, "most": MOST}

@@ -48,7 +48,7 @@ DEFAULTS = {
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def subscribe(request: HttpRequest) -> HttpResponse:
-    """The form, perhaps filled in from the map (?bbox=…, ?lat=…&lon=…, ?region=…), or a subscription to keep."""
+    """Show the form, perhaps filled in from the map (?bbox=…, ?lat=…&lon=…, ?region=…), or keep a subscription."""
     if request.method != "POST":
         return _page(request, SubscribeForm(initial=DEFAULTS | _prefilled(request)))
     if "search" in request.POST:
@@ -56,7 +56,7 @@ def subscribe(request: HttpRequest) -> HttpResponse:
     form = SubscribeForm(request.POST, request.FILES)
     if "look" in request.POST:  # before an address is asked for, and without a script
         form.fields["email"].required = False
-        return _page(request, form, look_back=True, status=200 if form.is_valid() else 422)
+        return _page(request, form, with_past=True, status=200 if form.is_valid() else 422)
     if not form.is_valid():
         return _page(request, form, status=422)
     entered = {name: form.cleaned_data[name] for name in ("email", "name", "sites")}
@@ -65,7 +65,7 @@ def subscribe(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 def subscribe_alert(request: HttpRequest, code: str) -> HttpResponse:
-    """'Tell me when this changes': the place of one alert, with one field to fill in."""
+    """Show the place of one alert, with one field to fill in."""
     alert, form = alert_or_404(code), EmailForm(request.POST)
     if not form.is_valid():
         return render(
@@ -84,43 +84,43 @@ def subscribe_alert(request: HttpRequest, code: str) -> HttpResponse:
 
 @require_GET
 def subscribe_sent(request: HttpRequest) -> HttpResponse:
-    """The same page for every address."""
+    """Show the same page for every address."""
     return render(request, "self_service/subscriptions/subscribe_sent.html")
 
 
 @require_POST
 def subscribe_preview(request: HttpRequest) -> JsonResponse:
-    """How many mails this would have brought. By POST: a region is nobody's business, and addresses end up in logs."""
+    """Count the mails that this would have brought. By POST: regions are private, and addresses end up in logs."""
     form = ChoiceForm(request.POST, request.FILES)
     form.asks_geocoder = bool(request.POST.get("hit"))  # then its answer is known already
     if not form.is_valid():
         return JsonResponse({"errors": {name: list(faults) for name, faults in form.errors.items()}}, status=422)
     region = form.cleaned_data["region"]
-    looked = _look_back(form)
+    past = _past_news(form)
     return JsonResponse(
         {
-            "mails": looked["n_mails"],
+            "mails": past["n_mails"],
             "years": PREVIEW_YEARS,
             "label": region.label,
             "outline": mapping(region.outline),
             "area_km2": round(area_of(region.outline) / 1e6, 3),
-            "sentence": looked["sentence"],
-            "unseen": looked["unseen"],
-            "more": looked["more"],
+            "sentence": past["sentence"],
+            "unseen": past["unseen"],
+            "more": past["more"],
             "items": [
                 {
                     "title": _("%(kind)s, %(place)s") % {"kind": row["card"].kind_label, "place": row["card"].place},
                     "url": row["card"].url,
                     "about": f"{day_words(timezone.localtime(row['at']))} · {row['happened']}",
                 }
-                for row in looked["rows"]
+                for row in past["rows"]
             ],
         }
     )
 
 
-def _look_back(form: ChoiceForm) -> dict[str, Any]:
-    """What the choice of a valid form would have brought, for the page and for its script."""
+def _past_news(form: ChoiceForm) -> dict[str, Any]:
+    """Return what the choice of a valid form would have brought, for the page and for its script."""
     choice = form.choice()
     region, frequency = choice.pop("region"), choice.pop("frequency")
     outline = subscriptions.to_geos(region)
@@ -156,6 +156,7 @@ def subscription_link(request: HttpRequest) -> HttpResponse:
 
 
 def too_many(request: HttpRequest) -> HttpResponse:
+    """Answer that too many mails were requested today."""
     return render(request, "self_service/subscriptions/subscribe_limit.html", status=429)
 
 
@@ -172,18 +173,18 @@ def _within_limits(request: HttpRequest) -> bool:
     return limits.allowed_for_connection(ip=ip)
 
 
-def _page(request: HttpRequest, form: places.WhereForm, status: int = 200, look_back: bool = False) -> HttpResponse:
+def _page(request: HttpRequest, form: places.WhereForm, status: int = 200, with_past: bool = False) -> HttpResponse:
     context = {
         "form": form,
         "hours": HOURS,
-        "past": _look_back(form) if look_back and form.is_valid() else None,
+        "past": _past_news(form) if with_past and form.is_valid() else None,
         "where_config": where_config(form),
     }
     return render(request, "self_service/subscriptions/subscribe.html", context, status=status)
 
 
 def where_config(form: places.WhereForm, kept: GEOSGeometry | None = None) -> dict[str, Any]:
-    """What the map to choose a place on needs. kept: the region of a subscription as it is."""
+    """Return the configuration of the map to choose a place on. kept: the present region of a subscription."""
     return {
         "region": _outline(form),
         "kept": mapping(from_wkb(bytes(kept.wkb))) if kept else None,
@@ -205,7 +206,7 @@ def _outline(form: places.WhereForm) -> dict[str, Any] | None:
 
 
 def _prefilled(request: HttpRequest) -> dict[str, Any]:
-    """What the address of the page fills in; nonsense is left out."""
+    """Return what the address of the page fills in; nonsense is left out."""
     box = _numbers(request.GET.get("bbox", ""), 4)
     if box and box[0] < box[2] and box[1] < box[3]:
         return {"where": "drawn", "drawn": regions.rectangle(*box)}

@@ -37,15 +37,18 @@ class AccountAdapter(DefaultAccountAdapter):
     """Nobody signs up; sessions and limits know the network of a visitor, not the address."""
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:
+        """Return False: accounts come from invitations."""
         return False
 
     def add_message(self, *args, **kwargs) -> None:
-        """The pages themselves say what happened."""
+        """Do nothing: the pages themselves say what happened."""
 
     def get_client_ip(self, request: HttpRequest) -> str:
+        """Return the address of the visitor, behind the proxies."""
         return coarse_address(client_address(request) or NOWHERE)
 
     def post_login(self, request: HttpRequest, user: User, **kwargs) -> HttpResponse:
+        """Remember the browser that signed in."""
         response = super().post_login(request, user, **kwargs)
         browser_remember(response, user.get_username())
         return response
@@ -55,12 +58,15 @@ class FactorAdapter(DefaultMFAAdapter):
     """Secrets are kept encrypted with a key made of SECRET_KEY."""
 
     def get_totp_label(self, user: User) -> str:
+        """Return the name of the account in an authenticator app."""
         return user.get_username()
 
     def encrypt(self, text: str) -> str:
+        """Encrypt a secret for the database."""
         return _box().encrypt(text.encode()).decode()
 
     def decrypt(self, encrypted_text: str) -> str:
+        """Decrypt a secret from the database."""
         return _box().decrypt(encrypted_text.encode()).decode()
 
 
@@ -68,6 +74,7 @@ class Throttled:
     """A form for a code: wrong ones count as wrong passwords do, and a code of the app works once."""
 
     def clean_code(self) -> str:
+        """Refuse a code while the account is paused, and one that was used already."""
         refuse_while_paused(context.request, self.user.get_username())
         code = super().clean_code()
         if self.authenticator.type == Authenticator.Type.TOTP and not _first_use(self.authenticator, code):
@@ -80,11 +87,11 @@ class Throttled:
 
 
 class CodeForm(Throttled, AuthenticateForm):
-    pass
+    """Form for the code at the sign-in, with a limit of attempts."""
 
 
 class CodeAgainForm(Throttled, ReauthenticateForm):
-    pass
+    """Form for the code before a sensitive page, with a limit of attempts."""
 
 
 def factor_reset(*, user: User, actor: str) -> int:
@@ -109,12 +116,12 @@ def other_sessions_end(sender: type, request: HttpRequest, user: User, **kwargs:
 
 
 def coarse_address(address: str) -> str:
-    """The network in which an address lies: of IPv4 without its last part."""
+    """Return the network in which an address lies: of IPv4 without its last part."""
     return f"{address.rpartition('.')[0]}.0" if "." in address else address
 
 
 def _first_use(authenticator: Authenticator, code: str) -> bool:
-    """Whether no code of this step or a later one was used before; remembered in the row, which all processes see."""
+    """Return whether no code of this step or a later one was used before; the row remembers it for all processes."""
     secret = decrypt(authenticator.data["secret"])
     fitting = [step for step in yield_hotp_counters_from_time() if format_hotp_value(hotp_value(secret, step)) == code]
     with transaction.atomic():

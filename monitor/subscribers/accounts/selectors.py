@@ -1,13 +1,15 @@
 """Reading accounts and invitations."""
 
+from datetime import timedelta
+
 from allauth.mfa.models import Authenticator
 from django.contrib.auth.models import User
+from django.core import signing
 from django.db.models import Exists, OuterRef, QuerySet
 from django.utils import timezone
 from django.utils.translation import pgettext
 
 from monitor.models.messages import Invitation
-from monitor.subscribers.accounts.tokens import INVITED_FOR
 from monitor.web.roles import ADMINISTRATORS, OPERATORS, PUBLISH, PUBLISHERS, REVIEW, VIEWERS
 
 BACKEND = "django.contrib.auth.backends.ModelBackend"
@@ -20,7 +22,7 @@ ROLE_WORDS = [
 
 
 def accounts_listed() -> QuerySet[User]:
-    """Every account, with its groups and whether it has a second factor."""
+    """Return every account, with its groups and whether it has a second factor."""
     factor = Authenticator.objects.filter(user=OuterRef("pk"))
     return (
         User.objects.prefetch_related("groups").annotate(has_factor=Exists(factor)).order_by("-is_active", "username")
@@ -28,17 +30,19 @@ def accounts_listed() -> QuerySet[User]:
 
 
 def accounts_of(*, email: str) -> QuerySet[User]:
+    """Return the accounts of an address."""
     return User.objects.filter(email__iexact=email.strip())
 
 
 def invitations_open() -> QuerySet[Invitation]:
-    """What was neither accepted nor withdrawn, and is not too old."""
+    """Return invitations that were neither accepted nor withdrawn, and are not too old."""
     return Invitation.objects.filter(
         accepted_at=None, withdrawn_at=None, created_at__gte=timezone.now() - INVITED_FOR
     ).select_related("invited_by")
 
 
 def role_in_words(account: User) -> str:
+    """Return the role of an account in words."""
     if account.is_superuser:
         return pgettext("role", "superuser")
     groups = {group.name for group in account.groups.all()}
@@ -46,10 +50,27 @@ def role_in_words(account: User) -> str:
 
 
 def reviewers() -> QuerySet[User]:
-    """Active accounts that may decide cases, superusers too."""
+    """Return active accounts that may decide cases, superusers too."""
     return User.objects.with_perm(REVIEW, backend=BACKEND).order_by("username")
 
 
 def publishers() -> QuerySet[User]:
-    """Active accounts that may agree with what a colleague proposed, superusers too."""
+    """Return active accounts that may agree with what a colleague proposed, superusers too."""
     return User.objects.with_perm(PUBLISH, backend=BACKEND).order_by("username")
+
+
+INVITED_FOR = timedelta(hours=72)
+_SALT = "monitor.invitation"
+
+
+def invitation_token(invitation_id: int) -> str:
+    """Return the signed token of an invitation."""
+    return signing.dumps(invitation_id, salt=_SALT)
+
+
+def read_invitation(token: str) -> int | None:
+    """Return the invitation; None for a link that is too old or not one of ours."""
+    try:
+        return signing.loads(token, salt=_SALT, max_age=INVITED_FOR)
+    except signing.BadSignature:
+        return None

@@ -1,4 +1,4 @@
-"""How an account begins and ends: invited, accepted, deactivated; and the link to a new password.
+"""Life of an account: invited, accepted, deactivated; and the link to a new password.
 
 Whatever changes an account is written to the audit.
 """

@@ -1,4 +1,4 @@
-"""How long a session lasts, and the page on which people see and end theirs."""
+"""Limits of a session, and the page on which people see and end theirs."""
 
 import time
 from collections.abc import Callable
@@ -52,7 +52,7 @@ def limit_sessions(
 @require_http_methods(["GET", "HEAD", "POST"])
 @reauthentication_required(allow_get=True)
 def session_list(request: HttpRequest) -> HttpResponse:
-    """Where an account is signed in; a POST ends one session, all others, or all."""
+    """List where an account is signed in; a POST ends one session, all others, or all."""
     here = request.session.session_key
     if request.method == "POST":
         wanted = request.POST.get("end", "")
@@ -84,6 +84,7 @@ class SignOut(LogoutView):
     """Signing out; the browser forgets the pages that it kept."""
 
     def post(self, request: HttpRequest, *args, **kwargs) -> HttpResponse:
+        """Make the browser forget the pages that it kept."""
         response = super().post(request, *args, **kwargs)
         response["Clear-Site-Data"] = '"cache", "storage"'
         return response
@@ -96,7 +97,7 @@ def sessions_forget() -> int:
 
 
 def session_renew(request: HttpRequest, **kwargs: object) -> None:
-    """Whoever proves again who they are goes on under another key of the session."""
+    """Change the key of the session of whoever proves again who they are."""
     if request.user.is_authenticated and kwargs.get("reauthenticated"):
         before = request.session.session_key
         request.session.cycle_key()
@@ -117,10 +118,10 @@ def device_in_words(user_agent: str) -> str:
 
 def _end_or_note(request: HttpRequest) -> None:
     session, now = request.session, int(time.time())
-    began, seen = session.get(BEGAN, now), session.get(SEEN, 0)
-    idle = seen and now - seen > settings.SESSION_IDLE_MINUTES * 60
+    began, last = session.get(BEGAN, now), session.get(SEEN, 0)
+    idle = last and now - last > settings.SESSION_IDLE_MINUTES * 60
     if idle or now - began > settings.SESSION_COOKIE_AGE:
         logout(request)
-    elif now - seen >= WRITTEN_EVERY_SECONDS:
+    elif now - last >= WRITTEN_EVERY_SECONDS:
         session.update({BEGAN: began, SEEN: now})
         UserSession.objects.create_from_request(request)

@@ -44,7 +44,7 @@ READER = ("language", "time_zone", "quiet_from", "quiet_until")
 
 
 def organisation_found(*, email: str, name: str) -> Membership:
-    """A new organisation, and its first owner: somebody with a confirmed subscription. Raises Refusal."""
+    """Found an organisation; its first owner is somebody with a confirmed subscription. Raises Refusal."""
     if not may_found(email=email):
         raise Refusal(_("Confirm a subscription of your own first."))
     if memberships_of(email=email).filter(role=Membership.Role.OWNER).count() >= MOST_OWNED:
@@ -57,12 +57,13 @@ def organisation_found(*, email: str, name: str) -> Membership:
 
 
 def may_found(*, email: str) -> bool:
+    """Return whether a person has a confirmed subscription of their own."""
     own = subscriptions.subscriptions_of(email=email)
     return own.filter(confirmed_at__isnull=False, ended_at=None, shared=None).exists()
 
 
 def organisation_rename(*, organisation: Organisation, name: str) -> None:
-    """Raises Refusal for a name that cannot stand in a mail."""
+    """Rename an organisation. Raises Refusal for a name that cannot stand in a mail."""
     title = _title(name)
     with _alone(organisation) as mine:
         mine.name = title
@@ -105,7 +106,7 @@ def member_invite(*, owner: Membership, email: str) -> None:
 
 
 def invitation_accept(*, membership: Membership, time_zone: str = "") -> None:
-    """The owner of the mailbox agreed, and reads in the language of this page; a second time changes nothing."""
+    """Accept an invitation, and read in the language of this page; a second time changes nothing."""
     with _alone(membership.organisation) as organisation:
         asked = invitations(organisation=organisation).filter(pk=membership.pk)
         zone = time_zone_known(time_zone)
@@ -115,11 +116,12 @@ def invitation_accept(*, membership: Membership, time_zone: str = "") -> None:
 
 
 def invitation_decline(*, membership: Membership) -> None:
+    """Decline an invitation."""
     invitations(organisation=membership.organisation).filter(pk=membership.pk).update(left_at=timezone.now())
 
 
 def member_leave(*, membership: Membership) -> None:
-    """Out of the organisation, and no more of its mails. Raises Refusal for the last owner."""
+    """Leave the organisation, and get no more of its mails. Raises Refusal for the last owner."""
     with _alone(membership.organisation) as organisation:
         _check_other_owner(organisation, membership)
         members(organisation=organisation).filter(pk=membership.pk).update(
@@ -138,20 +140,20 @@ def member_remove(*, organisation: Organisation, pk: int) -> None:
 
 
 def ownership_share(*, organisation: Organisation, pk: int) -> None:
-    """A member becomes an owner beside those that there are. Nonsense changes nothing."""
+    """Make a member an owner beside the present ones. Nonsense changes nothing."""
     with _alone(organisation) as mine:
         members(organisation=mine).filter(pk=pk).update(role=Membership.Role.OWNER)
 
 
 def ownership_give_up(*, membership: Membership) -> None:
-    """An owner is a member from now on. Raises Refusal for the last one."""
+    """Make an owner a member. Raises Refusal for the last owner."""
     with _alone(membership.organisation) as organisation:
         _check_other_owner(organisation, membership)
         members(organisation=organisation).filter(pk=membership.pk).update(role=Membership.Role.MEMBER)
 
 
 def mails_set(*, membership: Membership, wanted: bool) -> None:
-    """Whether a member gets the mails of all that the organisation watches, now and later."""
+    """Return whether a member gets the mails of all that the organisation watches, now and later."""
     with _alone(membership.organisation) as organisation:
         members(organisation=organisation).filter(pk=membership.pk).update(wants_mails=wanted)
         if wanted:
@@ -162,7 +164,7 @@ def mails_set(*, membership: Membership, wanted: bool) -> None:
 def shared_add(
     *, organisation: Organisation, region: Region, name: str = "", sites: Sequence[SiteArea] = (), **wish: Any
 ) -> Subscription:
-    """One more place that all follow. wish: kinds … frequency, as `subscription_request` has them. Raises Refusal."""
+    """Add a place that all follow. wish: kinds … frequency, as `subscription_request` has them. Raises Refusal."""
     with _alone(organisation) as mine:
         if mine.subscriptions.filter(ended_at=None).count() >= MOST_SHARED:
             raise Refusal(_("An organisation has %(number)s places at most.") % {"number": whole(MOST_SHARED)})
@@ -183,7 +185,7 @@ def shared_add(
 def shared_change(
     *, shared: Subscription, region: Region | None, name: str, sites: Sequence[SiteArea] = (), **wish: Any
 ) -> None:
-    """Another wish, another name, and another region where one is given: for everybody."""
+    """Change the wish, the name, and the region if one is given: for everybody."""
     with _alone(shared.organisation) as mine:
         subscription_move(subscription=shared, name=name, region=region, sites=sites)
         Subscription.objects.filter(pk=shared.pk).update(**wish)
@@ -198,7 +200,7 @@ def shared_end(*, organisation: Organisation, pk: int) -> None:
 
 
 def seats_settle(*, organisation: Organisation) -> None:
-    """Every member who wants mails has a seat for each place, which follows it; nobody else has one.
+    """Give every member who wants mails a seat for each place, which follows it; nobody else has one.
 
     A seat that its member ended stays ended. Within the caller's transaction; as often as one likes.
     """
@@ -228,7 +230,7 @@ def seats_settle(*, organisation: Organisation) -> None:
 
 
 def organisation_exported(*, organisation: Organisation) -> dict[str, Any]:
-    """Everything that is held of an organisation, for its owners, in a form that a machine can read."""
+    """Return everything that is held of an organisation, for its owners, in a form that a machine can read."""
     return {
         "name": organisation.name,
         "founded": organisation.created_at,
@@ -241,7 +243,7 @@ def organisation_exported(*, organisation: Organisation) -> dict[str, Any]:
 
 
 def _seats_again(organisation: Organisation, email: str) -> None:
-    """What one member had ended goes on, from now."""
+    """Continue what one member had ended, from now."""
     ended = Subscription.objects.filter(shared__organisation=organisation, shared__ended_at=None, email=email)
     ended.exclude(ended_at=None).update(
         ended_at=None, confirmed_at=timezone.now(), paused_at=None, paused_until=None, pause_reason=""
@@ -269,7 +271,7 @@ def _title(name: str) -> str:
 
 @contextmanager
 def _alone(organisation: Organisation) -> Iterator[Organisation]:
-    """One change of an organisation at a time, whole or not at all. Raises Refusal where it has been dissolved."""
+    """Hold the lock of an organisation for one change, whole or not at all. Raises Refusal if it has been dissolved."""
     with transaction.atomic():
         mine = Organisation.objects.select_for_update().filter(pk=organisation.pk).first()
         if mine is None:

@@ -18,7 +18,7 @@ MOST_NAMED = 10
 
 
 class SiteArea(NamedTuple):
-    """One row of a list: a point in degrees, and the outline of what lies within its radius."""
+    """Row of a list: a point in degrees, and the outline of what lies within its radius."""
 
     name: str
     longitude: float
@@ -47,7 +47,7 @@ def assets_replace(*, subscription: Subscription, sites: Sequence[SiteArea]) -> 
 
 
 def assets_concerned(*, alerts: Iterable[int], subscriptions: Iterable[int]) -> dict[tuple[int, int], dict[int, str]]:
-    """The sites of these subscriptions within these alerts: names by id, by subscription and alert. One query."""
+    """Return names of sites within these alerts by id, by subscription and alert, in one query."""
     pairs = Asset.objects.raw(
         "SELECT asset.id, asset.name, asset.subscription_id, alert.id AS alert_id FROM monitor_asset asset"
         " JOIN detection_alert alert ON ST_Intersects(asset.area, alert.area)"

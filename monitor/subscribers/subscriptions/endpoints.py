@@ -1,4 +1,4 @@
-"""Endpoints of people and organisations: added, checked by a first message, told the news, and ended.
+"""Endpoints of people and organisations: added, checked by a first message, sent the news, and ended.
 
 What fails delays only what goes to the same endpoint: from seconds to a day. After a week in which nothing was taken
 the endpoint is ended, and its owner gets one mail that says so. `owner`: email=… of a person, or organisation=….
@@ -40,21 +40,22 @@ State, Kind = OutgoingMessage.State, OutgoingMessage.Kind
 
 
 def endpoint_key(kind: str, about: object, endpoint: Endpoint) -> str:
-    """What a message to an endpoint is about, the same for ever."""
+    """Return the key of a message to an endpoint, always the same."""
     return f"{kind}:{about}:endpoint:{endpoint.pk}"
 
 
 def message_id(message: OutgoingMessage) -> str:
-    """How receivers know a message, the same each time that it is delivered."""
+    """Return the id by which receivers know a message, the same each time that it is delivered."""
     return f"msg_{hashlib.sha256(f'{message.channel}:{message.key}'.encode()).hexdigest()[:32]}"
 
 
 def back_off(failures: int) -> timedelta:
-    """How long to wait after so many failures in a row."""
+    """Return how long to wait after so many failures in a row."""
     return BACK_OFF[min(failures, len(BACK_OFF)) - 1]
 
 
 def endpoints_of(*, channel: str, **owner: Any) -> QuerySet[Endpoint]:
+    """Return the endpoints of an owner on a channel."""
     return Endpoint.objects.filter(channel=channel, **owner)
 
 
@@ -109,26 +110,31 @@ def _check_queue(endpoint: Endpoint) -> None:
 
 
 def news_queue(*, news: AlertTransition) -> int:
-    """Queue the messages of one transition to endpoints; how many. They come at once, whatever mails wait for; where a
-    channel shows so many of an hour and no more, one message stands for all others of that hour."""
+    """Queue the messages of one transition to endpoints; return how many.
+
+    They come at once, whatever mails wait for; if a channel shows a limited number per hour, one message stands for all
+    others of that hour.
+    """
     if news.to_state == AlertState.MERGED:
         return 0
     now, ready = timezone.now(), Endpoint.objects.filter(verified_at__isnull=False, ended_at=None)
     if news.to_state == AlertState.REJECTED:
-        told = OutgoingMessage.objects.filter(transition__alert=news.alert_id, state__in=[State.SENT, State.SENDING])
-        ready, kind = ready.filter(pk__in=told.exclude(endpoint=None).values("endpoint")), Kind.CORRECTION
+        informed = OutgoingMessage.objects.filter(
+            transition__alert=news.alert_id, state__in=[State.SENT, State.SENDING]
+        )
+        ready, kind = ready.filter(pk__in=informed.exclude(endpoint=None).values("endpoint")), Kind.CORRECTION
     else:
         readers = subscriptions.subscriptions_matching(transition=news).order_by()
         shared = subscriptions.shared_matching(transition=news).order_by()
         of_person = Q(organisation=None, email__in=readers.values("email"))
         ready, kind = ready.filter(of_person | Q(organisation__in=shared.values("organisation"))), Kind.ALERT
-    told_enough = _told_enough(ready, now) if kind == Kind.ALERT else set()
-    messages = [_news(endpoint, news, Kind.SUMMARY if endpoint.pk in told_enough else kind, now) for endpoint in ready]
+    at_limit = _at_hourly_limit(ready, now) if kind == Kind.ALERT else set()
+    messages = [_news(endpoint, news, Kind.SUMMARY if endpoint.pk in at_limit else kind, now) for endpoint in ready]
     return len(OutgoingMessage.objects.bulk_create(messages, batch_size=2000, ignore_conflicts=True))
 
 
 def _news(endpoint: Endpoint, news: AlertTransition, kind: str, now: datetime) -> OutgoingMessage:
-    """The message of a transition; a summary is the same for all of an hour."""
+    """Return the message of a transition; a summary is the same for all of an hour."""
     summary = kind == Kind.SUMMARY
     ready_at = now + SUM_UP_AFTER if summary else now
     return OutgoingMessage(
@@ -143,8 +149,8 @@ def _news(endpoint: Endpoint, news: AlertTransition, kind: str, now: datetime) -
     )
 
 
-def _told_enough(endpoints: QuerySet[Endpoint], now: datetime) -> set[int]:
-    """Those with so many messages in this hour, or waiting, that what else comes is one (settings.MOST_AN_HOUR)."""
+def _at_hourly_limit(endpoints: QuerySet[Endpoint], now: datetime) -> set[int]:
+    """Return endpoints with so many messages in this hour, or waiting, that more become one (settings.MOST_AN_HOUR)."""
     enough: set[int] = set()
     for channel, most in settings.MOST_AN_HOUR.items():
         theirs = OutgoingMessage.objects.filter(
@@ -158,7 +164,7 @@ def _told_enough(endpoints: QuerySet[Endpoint], now: datetime) -> set[int]:
 
 
 def is_still_needed(*, message: OutgoingMessage, endpoint: Endpoint) -> bool:
-    """Whether the endpoint is still to have this message; news only while a subscription of its owner asks for them."""
+    """Return whether the endpoint still needs this message; news only while a subscription of its owner wants them."""
     if message.channel == DEFAULT_CHANNEL:
         return endpoint.ended_at is not None
     if endpoint.ended_at:
@@ -174,15 +180,17 @@ def is_still_needed(*, message: OutgoingMessage, endpoint: Endpoint) -> bool:
 
 
 def labels_of(message: OutgoingMessage) -> list[str]:
-    """The owner's subscriptions that this news is for, as the owner calls them, the oldest first."""
+    """Return the owner's subscriptions that this news is for, by the owner's names, the oldest first."""
     if message.labels is None:
         news_read(messages=[message])
     return message.labels or []
 
 
 def news_read(*, messages: Sequence[OutgoingMessage]) -> None:
-    """Read what messages to endpoints need, however many they are in one query and one more for each step: their steps,
-    shared by all messages about them, and whose subscriptions want these."""
+    """Read the steps of messages to endpoints, and whose subscriptions want these steps.
+
+    This takes one query, and one more for each step; a step is shared by all messages about it.
+    """
     by_step: dict[int, list[OutgoingMessage]] = defaultdict(list)
     for message in messages:
         if message.transition_id:
@@ -201,17 +209,19 @@ def news_read(*, messages: Sequence[OutgoingMessage]) -> None:
             labels[email or organisation].append((called, wants(Wanted(*wish), asked)))
         for message in about:
             message.transition = step
-            told = message.kind == Kind.CORRECTION
-            message.labels = [label for label, wanted in labels[_group(message) or message.address] if wanted or told]
+            correction = message.kind == Kind.CORRECTION
+            message.labels = [
+                label for label, wanted in labels[_group(message) or message.address] if wanted or correction
+            ]
 
 
 def _group(message: OutgoingMessage) -> int | None:
-    """The organisation whose endpoint a message goes to."""
+    """Return the organisation whose endpoint a message goes to."""
     return message.endpoint.organisation_id if message.endpoint else None
 
 
 def endpoint_answered(*, endpoint: Endpoint, checked: bool) -> None:
-    """It took a message; checked: a test, from which on news go there."""
+    """Record that an endpoint took a message; checked: a test, from which on news go there."""
     now = timezone.now()
     if endpoint.failures or endpoint.failing_since:
         mine = Endpoint.objects.filter(pk=endpoint.pk, ended_at=None)
@@ -221,7 +231,7 @@ def endpoint_answered(*, endpoint: Endpoint, checked: bool) -> None:
 
 
 def endpoint_failed(*, endpoint: Endpoint, gone: bool, retry_after: timedelta | None) -> datetime:
-    """It did not take a message: until when nothing is tried there. Where that was too much, it is ended.
+    """Record that an endpoint took no message; return until when nothing is tried there. Too many failures end it.
 
     A device that is gone is forgotten: its browser gave the address up, and will never take it again.
     """
@@ -268,7 +278,7 @@ def _owners(endpoint: Endpoint) -> list[str]:
 
 
 def deliveries(*, endpoint: Endpoint) -> QuerySet[OutgoingMessage]:
-    """The last messages to an endpoint, the newest first."""
+    """Return the last messages to an endpoint, the newest first."""
     mine = OutgoingMessage.objects.filter(endpoint=endpoint, channel=endpoint.channel).select_related(
         "transition__alert"
     )
@@ -288,7 +298,7 @@ def delivery_replay(*, endpoint: Endpoint, pk: str) -> None:
 
 
 def endpoints_exported(**owner: Any) -> Sequence[dict[str, Any]]:
-    """What is held of somebody's endpoints; secrets are shown once, and not here."""
+    """Return what is held of somebody's endpoints; secrets are shown once, and not here."""
     return [
         {
             "channel": one.channel,

@@ -1,4 +1,4 @@
-"""How many mails may be requested in a day. Mailboxes, domains and networks are counted as keyed hashes, for a day."""
+"""Limits of mails per day. Mailboxes, domains and networks are counted as keyed hashes, for a day."""
 
 from ipaddress import ip_network
 
@@ -48,7 +48,7 @@ def allowed_for_organisation(*, organisation: int, most: int) -> bool:
 
 
 def mailbox_of(email: str) -> str:
-    """One name for all spellings that reach one mailbox, to count by and not to send to: no +tag, no dots.
+    """Return one name for all spellings that reach one mailbox, only for counting: no +tag, no dots.
 
     Some providers deliver a.b@ and ab@ to two people: these two then share a limit.
     """
@@ -57,7 +57,7 @@ def mailbox_of(email: str) -> str:
 
 
 def domain_of(email: str) -> str:
-    """The domain of an address, where two names of one provider are one."""
+    """Return the domain of an address; two names of one provider are one domain."""
     domain = email.strip().lower().rpartition("@")[2].rstrip(".")
     return "gmail.com" if domain == "googlemail.com" else domain
 

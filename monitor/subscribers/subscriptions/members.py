@@ -1,4 +1,4 @@
-"""Who belongs to which organisation, for whoever deals with one person: read, exported, forgotten."""
+"""Members of organisations, for whoever deals with one person: read, exported, forgotten."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -13,26 +13,27 @@ ACTIVE = Q(confirmed_at__isnull=False, left_at=None)
 
 
 def memberships_of(*, email: str) -> QuerySet[Membership]:
-    """Where an address has joined."""
+    """Return the memberships of an address."""
     return Membership.objects.filter(ACTIVE, email=email).select_related("organisation")
 
 
 def members(*, organisation: Organisation) -> QuerySet[Membership]:
-    """Who has joined and not left, the first one first."""
+    """Return the members of an organisation who have not left, the first one first."""
     return organisation.memberships.filter(ACTIVE).order_by("confirmed_at", "id")
 
 
 def owners(*, organisation: int) -> QuerySet[Membership]:
+    """Return the owners of an organisation."""
     return Membership.objects.filter(ACTIVE, organisation=organisation, role=Membership.Role.OWNER)
 
 
 def invitations(*, organisation: Organisation) -> QuerySet[Membership]:
-    """Who was asked and has not answered."""
+    """Return who was invited and has not answered."""
     return organisation.memberships.filter(confirmed_at=None, left_at=None)
 
 
 def manage_token_of(*, email: str) -> str:
-    """What opens all that is held of an address; empty where nothing is."""
+    """Return the token that opens all that is held of an address; empty if nothing is."""
     held = Subscription.objects.filter(email=email).last()
     if held:
         return tokens.manage_token(held.pk)
@@ -41,14 +42,17 @@ def manage_token_of(*, email: str) -> str:
 
 
 def seats_kept() -> QuerySet[Subscription]:
-    """Seats that a member has ended, of what the organisation still watches: they remember that no mail is wanted."""
+    """Return ended seats of what an organisation still watches: they remember that no mail is wanted."""
     mine = Membership.objects.filter(ACTIVE, organisation=OuterRef("shared__organisation"), email=OuterRef("email"))
     return Subscription.objects.filter(Exists(mine), shared__ended_at=None, shared__isnull=False)
 
 
 def person_forget(*, email: str) -> None:
-    """Out of every organisation. Of one without another owner the longest member becomes the owner; without another
-    member it is deleted. Within the caller's transaction, which deletes the seats."""
+    """Remove a person from every organisation, within the caller's transaction, which deletes the seats.
+
+    If an organisation has no other owner, the longest member becomes the owner; without other members
+    it is deleted.
+    """
     for one in memberships_of(email=email):
         others = members(organisation=Organisation.objects.select_for_update().get(pk=one.organisation_id))
         heir = others.exclude(pk=one.pk).first()
@@ -60,7 +64,7 @@ def person_forget(*, email: str) -> None:
 
 
 def person_exported(*, email: str) -> list[dict[str, Any]]:
-    """What is held of an address as a member, or as somebody who was invited."""
+    """Return what is held of an address as a member, or as somebody who was invited."""
     return [
         {
             "organisation": one.organisation.name,
@@ -83,7 +87,7 @@ def memberships_purge(*, now: datetime, keep: timedelta) -> None:
 
 
 def counts() -> dict[str, int]:
-    """All that anybody but members learns of organisations: how many there are."""
+    """Count organisations, members and places: all that anybody but members learns of organisations."""
     joined = Membership.objects.filter(ACTIVE).aggregate(
         organisations=Count("organisation", distinct=True), members=Count("pk")
     )

@@ -1,4 +1,4 @@
-"""When messages of a subscription may come: quiet hours, pauses that end by themselves, signs of life."""
+"""Times at which messages of a subscription may come: quiet hours, pauses that end by themselves, signs of life."""
 
 from datetime import UTC, date, datetime, time, timedelta
 from typing import NamedTuple
@@ -25,12 +25,12 @@ class Quiet(NamedTuple):
 
 
 def is_quiet(hour: int, start: int, end: int) -> bool:
-    """Whether an hour of the day, 0-23, lies from `start` up to `end`; 22 to 7 goes over midnight."""
+    """Return whether an hour of the day, 0-23, lies from `start` up to `end`; 22 to 7 goes over midnight."""
     return start <= hour < end if start <= end else hour >= start or hour < end
 
 
 def quiet_ends(at: datetime, quiet: Quiet | None) -> datetime:
-    """When a message may come: at that moment, or at the end of the quiet hours that it lies in."""
+    """Return when a message may come: at that moment, or at the end of the quiet hours that it lies in."""
     if quiet is None:
         return at
     local = at.astimezone(ZoneInfo(quiet.zone))
@@ -41,13 +41,15 @@ def quiet_ends(at: datetime, quiet: Quiet | None) -> datetime:
 
 
 def awake(*, subscriptions: QuerySet[Subscription], now: datetime) -> QuerySet[Subscription]:
-    """Those of them whose readers do not have their quiet hours now."""
+    """Leave out subscriptions whose readers have their quiet hours now."""
     return subscriptions.exclude(_asleep(now))
 
 
 def is_held(*, now: datetime) -> Q:
-    """Whether a message that is queued brings news, or a sign of life, to a subscription with quiet hours now, or wakes
-    up its owner."""
+    """Return the condition for queued messages that have to wait for the end of quiet hours.
+
+    They bring news or a sign of life to a subscription with quiet hours now, or would wake up its owner.
+    """
     asleep = Subscription.objects.filter(_asleep(now))
     news = Notification.objects.filter(message=OuterRef("pk"), withdrawn_at=None, subscription__in=asleep)
     silent = asleep.filter(sign_of_life=True, channel=OuterRef("channel"))
@@ -67,7 +69,7 @@ def _asleep(now: datetime) -> Q:
 
 
 def morning_of(*, day: date, zone: str) -> datetime:
-    """When a day begins for a reader in this time zone."""
+    """Return when a day begins for a reader in this time zone."""
     return datetime.combine(day, time(), ZoneInfo(zone))
 
 
@@ -78,7 +80,7 @@ def subscriptions_resume_due(*, now: datetime | None = None) -> int:
 
 
 def subscriptions_silent(*, now: datetime) -> QuerySet[Subscription]:
-    """Active ones that want a sign of life and have brought nothing for a quarter."""
+    """Return active subscriptions that want a sign of life and have brought nothing for a quarter."""
     lately = Notification.objects.filter(
         subscription=OuterRef("pk"),
         message__state=OutgoingMessage.State.SENT,
@@ -88,6 +90,6 @@ def subscriptions_silent(*, now: datetime) -> QuerySet[Subscription]:
 
 
 def signs_due(*, now: datetime) -> QuerySet[Subscription]:
-    """Those of the silent ones that had no sign of life for a quarter either."""
+    """Return silent subscriptions that had no sign of life for a quarter either."""
     silent = subscriptions_silent(now=now).alias(since=Coalesce("last_sign_at", "confirmed_at"))
     return awake(subscriptions=silent.filter(since__lt=now - QUARTER), now=now)

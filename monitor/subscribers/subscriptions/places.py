@@ -1,4 +1,4 @@
-"""Where a subscription looks: the part of the forms that chooses a place, and what a search offers for it."""
+"""Place of a subscription: the part of the forms that chooses it, and what a search offers for it."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -54,7 +54,7 @@ class Chosen(NamedTuple):
 
 
 class WhereForm(forms.Form):
-    """Where: a place with a distance, a region, an area, a file."""
+    """Form of a place: with a distance, a region, an area, a file."""
 
     asks_geocoder = True
 
@@ -77,6 +77,7 @@ class WhereForm(forms.Form):
         self.note = ""
 
     def clean(self) -> dict[str, Any]:
+        """Replace the fields of the place by its region and sites."""
         cleaned = super().clean() or {}
         if "where" in cleaned:
             try:
@@ -92,7 +93,7 @@ class WhereForm(forms.Form):
         self.offers, self.note = [offer for hit in answer.hits if (offer := _offer(hit))], answer.note
 
     def chosen_region(self) -> AdministrativeRegion | None:
-        """The administrative region that was found, typed, or filled in by a link."""
+        """Return the administrative region that was found, typed, or filled in by a link."""
         hit, text = str(self["hit"].value() or ""), str(self["region"].value() or "")
         if hit.startswith(REGION_MARK):
             return region_by_slug(slug=hit.removeprefix(REGION_MARK))
@@ -128,7 +129,7 @@ class WhereForm(forms.Form):
         return None if longitude is None or latitude is None else (longitude, latitude)
 
     def _only_one(self, cleaned: dict[str, Any]) -> tuple[float, float]:
-        """Longitude and latitude of a place that is the only one of its name."""
+        """Return longitude and latitude of a place that is the only one of its name. Raises Refusal."""
         text = cleaned.get("place") or ""
         if not text:
             raise Refusal(_("Search for a place, click it on the map, or type its latitude and longitude."))
@@ -139,7 +140,7 @@ class WhereForm(forms.Form):
         raise Refusal(_("Choose which of these places you mean.") if self.offers else self.note)
 
     def _name_of(self, at: tuple[float, float], cleaned: dict[str, Any]) -> str:
-        """What the place that was searched for is called: looked up again, for nobody may write into our mails."""
+        """Return the name of the place that was searched for, looked up again: nobody may write into our mails."""
         text = cleaned.get("place") or ""
         if not text:
             return ""
@@ -180,7 +181,7 @@ class WhereForm(forms.Form):
 
 
 class MoveForm(WhereForm):
-    """Where, of a subscription that there is: it may stay as it is."""
+    """Form of the place of a subscription that there is: it may stay as it is."""
 
     where = forms.ChoiceField(choices=[(KEEP, gettext_lazy("As it is")), *WHERE_WORDS])
 
@@ -196,7 +197,7 @@ WHERE: dict[str, Callable[[Any, dict[str, Any]], Chosen | None]] = {
 
 
 def searched(form_class: type[WhereForm], data: QueryDict) -> WhereForm:
-    """A form that nobody complains about yet, as far as it was filled in, with what its search found."""
+    """Return a form without complaints, as far as it was filled in, with what its search found."""
     many = forms.MultipleChoiceField
     filled = {
         name: data.getlist(name) if isinstance(field, many) else data.get(name, "")
@@ -208,7 +209,7 @@ def searched(form_class: type[WhereForm], data: QueryDict) -> WhereForm:
 
 
 def _offer(hit: Hit) -> Offer | None:
-    """None for a country of which no outline is loaded."""
+    """Return the offer of a hit; None for a country of which no outline is loaded."""
     if hit.at:
         return Offer(f"{hit.at[1]:.5f},{hit.at[0]:.5f}", hit.name, hit.detail)
     if hit.page:
@@ -218,7 +219,7 @@ def _offer(hit: Hit) -> Offer | None:
 
 
 def _position(value: str) -> tuple[float, float] | None:
-    """Longitude and latitude of an offer's value."""
+    """Return longitude and latitude of an offer's value; None for other values."""
     try:
         latitude, longitude = (float(part) for part in value.split(","))
     except ValueError:
@@ -227,6 +228,6 @@ def _position(value: str) -> tuple[float, float] | None:
 
 
 def _file_fault(form: forms.Form, name: str) -> str:
-    """What a field says of its file, which is then shown with the place."""
+    """Return the fault of a file field, which is then shown with the place."""
     faults = form.errors.pop(name, None)
     return " ".join(faults) if faults else ""

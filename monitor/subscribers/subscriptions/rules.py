@@ -59,7 +59,7 @@ def step_of(transition: AlertTransition) -> Step:
 
 
 def wants(wish: Wish, step: Step) -> bool:
-    """Whether this step is to be told to whoever wishes this, where it lies in their region."""
+    """Return whether this step is reported to whoever has this wish, if it lies in their region."""
     return (
         step.news
         and not step.kinds.isdisjoint(wish.kinds)
@@ -71,13 +71,13 @@ def wants(wish: Wish, step: Step) -> bool:
 
 
 def _before(transition: AlertTransition, *causes: str) -> list[str]:
-    """The kind or severity before an update that changed it."""
+    """Return the kind or severity before an update that changed it."""
     update = getattr(transition, "update", None)
     return [change["before"] for change in update.changes if change["cause"] in causes] if update else []
 
 
 def _is_reviewed(transition: AlertTransition) -> bool:
-    """Whether a specialist stands behind the news; that of an end, where one had confirmed the motion or ended it."""
+    """Return whether a specialist stands behind the news; behind an end, if one had confirmed or ended the motion."""
     if transition.to_state == State.FINISHED:
         return transition.from_state == State.CONFIRMED or hasattr(transition, "review")
     return transition.to_state == State.CONFIRMED

@@ -15,27 +15,27 @@ from monitor.subscribers.subscriptions.rules import Wanted, step_of, wants
 
 
 def subscriptions_active() -> QuerySet[Subscription]:
-    """Confirmed, not paused, not ended: those that messages may go to."""
+    """Return confirmed subscriptions, not paused, not ended: those that messages may go to."""
     return Subscription.objects.filter(confirmed_at__isnull=False, paused_at=None, ended_at=None, organisation=None)
 
 
 def subscriptions_shared() -> QuerySet[Subscription]:
-    """What organisations watch, whatever their members chose for themselves."""
+    """Return what organisations watch, whatever their members chose for themselves."""
     return Subscription.objects.filter(organisation__isnull=False, ended_at=None)
 
 
 def subscriptions_of(*, email: str) -> QuerySet[Subscription]:
-    """Everything that is held of a person, the oldest first."""
+    """Return everything that is held of a person, the oldest first."""
     return Subscription.objects.filter(email=email)
 
 
 def subscriptions_matching(*, transition: AlertTransition) -> QuerySet[Subscription]:
-    """Who is to hear of this step: the region meets the alert, and it is something that they want."""
+    """Return whose region meets the alert of this step, if they want to hear of it."""
     return _matching(subscriptions_active(), transition)
 
 
 def shared_matching(*, transition: AlertTransition) -> QuerySet[Subscription]:
-    """The same, of what organisations watch."""
+    """Return the subscriptions of organisations that match this step."""
     return _matching(subscriptions_shared(), transition)
 
 
@@ -47,12 +47,12 @@ def _matching(some: QuerySet[Subscription], transition: AlertTransition) -> Quer
 
 
 def steps_in(*, region: GEOSGeometry, years: int) -> QuerySet[AlertTransition]:
-    """The steps of alerts in a region in the last years, with all that wishes speak of."""
+    """Return the steps of alerts in a region in the last years, with the fields that subscription filters use."""
     since = timezone.now() - timedelta(days=365 * years)
     there = AlertTransition.objects.filter(created_at__gte=since, alert__area__intersects=region)
     return there.select_related("alert__exposure", "update", "review")
 
 
 def records_begin() -> datetime | None:
-    """When the first transition was written."""
+    """Return when the first transition was written."""
     return AlertTransition.objects.order_by("created_at").values_list("created_at", flat=True).first()

@@ -20,10 +20,9 @@ from ingest.errors import one_line
 from monitor.models.messages import Endpoint, Notification, OutgoingMessage
 from monitor.models.subscriptions import Asset, Membership, Subscription
 from monitor.subscribers.subscriptions import endpoints, limits, members, selectors
-from monitor.subscribers.subscriptions import feed_keys as feeds
 from monitor.subscribers.subscriptions.assets import SiteArea, assets_replace, sites_now
 from monitor.subscribers.subscriptions.often import morning_of
-from monitor.subscribers.subscriptions.tokens import CONFIRM_FOR
+from monitor.subscribers.subscriptions.tokens import CONFIRM_FOR, feed_addresses
 from monitor.wording import regions
 from monitor.wording.figures import whole
 from monitor.wording.refusals import Refusal, number_or_none
@@ -64,8 +63,9 @@ def subscription_request(
     name: str = "",
     sites: Sequence[SiteArea] = (),
 ) -> Subscription | None:
-    """Keep the request, in the language of whoever makes it, and queue a mail to confirm it; None where the address
-    had too many such mails today.
+    """Keep a request, in the language of the page, and queue a mail to confirm it.
+
+    Return None if the address had too many such mails today.
 
     Known and unknown addresses take the same way: nobody can find out who is subscribed.
     """
@@ -121,7 +121,7 @@ def demo_subscription_make() -> Subscription:
 
 
 def subscription_confirm(*, subscription: Subscription) -> None:
-    """The owner of the mailbox agreed. Raises Refusal for one too many; a second time changes nothing."""
+    """Confirm a subscription. Raises Refusal for one too many; a second time changes nothing."""
     held = selectors.subscriptions_of(email=subscription.email).filter(
         confirmed_at__isnull=False, ended_at=None, shared=None
     )
@@ -161,21 +161,21 @@ def address_pause(*, email: str) -> int:
 
 
 def subscription_resume(*, subscription: Subscription) -> None:
-    """What happened while it was paused is not sent."""
+    """Resume a subscription; what happened while it was paused is not sent."""
     Subscription.objects.filter(pk=subscription.pk).update(
         paused_at=None, paused_until=None, pause_reason="", bounces=0
     )
 
 
 def subscription_set_frequency(*, subscription: Subscription, frequency: str) -> None:
-    """Raises ValueError for a frequency that there is not."""
+    """Change how often mails come. Raises ValueError for an unknown frequency."""
     Subscription.objects.filter(pk=subscription.pk).update(frequency=Subscription.Frequency(frequency))
 
 
 def subscription_move(
     *, subscription: Subscription, name: str, region: Region | None, sites: Sequence[SiteArea] = ()
 ) -> None:
-    """Another name, and another region where one is given. What waits to be sent is still sent."""
+    """Change the name, and the region if one is given. What waits to be sent is still sent."""
     with transaction.atomic():
         mine = Subscription.objects.select_for_update().filter(pk=subscription.pk, ended_at=None)
         if not mine.update(name=one_line(name)[:LONGEST_NAME]) or region is None:
@@ -185,8 +185,10 @@ def subscription_move(
 
 
 def reader_set(*, email: str, language: str, time_zone: str, quiet: tuple[int, int] | None = None) -> None:
-    """In which language, by which clock and at which hours a person reads: all their messages. A language or clock that
-    there is not changes nothing. quiet: from which hour of the day until which no message comes."""
+    """Set in which language, by which clock and at which hours a person reads all their messages.
+
+    An unknown language or clock changes nothing. quiet: from which hour of the day until which no message comes.
+    """
     mine = selectors.subscriptions_of(email=email)
     if language in dict(settings.LANGUAGES):
         mine.update(language=language)
@@ -203,7 +205,7 @@ def quiet_hours(start: str, end: str) -> tuple[int, int] | None:
 
 
 def time_zone_known(name: str) -> str:
-    """A name of the tz database; UTC for one that it does not have."""
+    """Return a name of the tz database; UTC for one that it does not have."""
     try:
         return ZoneInfo(name[:64]).key
     except (KeyError, ValueError, OSError):  # no such name; one that leads out of the tz database; a folder of it
@@ -211,8 +213,10 @@ def time_zone_known(name: str) -> str:
 
 
 def change(*, email: str, pk: str, deed: str, until: str = "") -> str:
-    """A change by the owner of an address on the page of their subscriptions; nonsense changes nothing. Returns what
-    the page has to say of it: "test-sent", "test-limit" or nothing."""
+    """Change one subscription on the page of its owner; nonsense changes nothing.
+
+    Return what the page has to say of it: "test-sent", "test-limit" or nothing.
+    """
     mine = Subscription.objects.filter(email=email, ended_at=None, pk=number_or_none(pk)).first()
     if mine is None:
         return ""
@@ -259,7 +263,7 @@ def link_request(*, email: str) -> OutgoingMessage | None:
 
 
 def person_export(*, email: str) -> dict[str, Any]:
-    """Everything that is held of a person, in a form that a machine can read."""
+    """Return everything that is held of a person, in a form that a machine can read."""
     return {
         "email": email,
         "subscriptions": [_exported_of_person(one) for one in selectors.subscriptions_of(email=email)],
@@ -305,7 +309,7 @@ def purge() -> None:
 
 
 def described(one: Subscription) -> dict[str, Any]:
-    """A subscription in words, for its owner."""
+    """Return a subscription in words, for its owner."""
     kinds = [str(label) for kind, label in KIND_LABELS.items() if kind in one.kinds]
     every_kind = len(kinds) == len(KIND_LABELS)
     return {
@@ -336,16 +340,17 @@ def _exposure_words(least: int) -> list[str]:
 
 
 def email_normal(email: str) -> str:
-    """One spelling for one mailbox."""
+    """Return one spelling for one mailbox."""
     return email.strip().lower()
 
 
 def to_geos(region: Region) -> GEOSGeometry:
+    """Return the outline of a region as a geometry of the database."""
     return GEOSGeometry(memoryview(to_wkb(region.outline)), srid=4326)
 
 
 def exported(one: Subscription) -> dict[str, Any]:
-    """What a subscription asks for, in a form that a machine can read."""
+    """Return what a subscription asks for, in a form that a machine can read."""
     return {
         "name": one.name,
         "label": one.label,
@@ -375,7 +380,7 @@ def _exported_of_person(one: Subscription) -> dict[str, Any]:
         "paused": one.paused_at,
         "paused_until": one.paused_until,
         "last_digest": one.last_digest_at,
-        "feeds": list(feeds.addresses(subscription=one).values()),
+        "feeds": list(feed_addresses(subscription=one).values()),
         "notifications": [
             {"alert": each.transition.alert.code, "state": each.transition.to_state, "at": each.created_at}
             for each in one.notifications.select_related("transition__alert").defer("transition__alert__area")

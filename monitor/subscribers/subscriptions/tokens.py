@@ -1,9 +1,14 @@
 """Links that only the owner of a mailbox can have: signed, each for one purpose, without an address in them."""
 
+import secrets
 from collections.abc import Iterable
 from datetime import timedelta
 
+from django.conf import settings
 from django.core import signing
+from django.urls import reverse
+
+from monitor.models.subscriptions import Subscription
 
 CONFIRM_FOR = timedelta(hours=48)
 MANAGE_FOR = timedelta(days=90)
@@ -20,45 +25,48 @@ class Wrong(ValueError):
 
 
 def confirm_token(subscription_id: int) -> str:
+    """Return the token that confirms a subscription."""
     return signing.dumps(subscription_id, salt=_CONFIRM)
 
 
 def manage_token(subscription_id: int) -> str:
-    """Opens everything of the person whose subscription this is."""
+    """Return the token that opens everything of the person whose subscription this is."""
     return signing.dumps(subscription_id, salt=_MANAGE)
 
 
 def member_token(membership_id: int) -> str:
-    """The same for somebody who belongs to an organisation, or is invited to one."""
+    """Return the same token for somebody who belongs to an organisation, or is invited to one."""
     return signing.dumps([_MEMBERSHIP, membership_id], salt=_MANAGE)
 
 
 def join_token(membership_id: int) -> str:
+    """Return the token that accepts an invitation to an organisation."""
     return signing.dumps(membership_id, salt=_JOIN)
 
 
 def stop_token(subscription_ids: Iterable[int]) -> str:
-    """Ends these subscriptions, and can do nothing else; it never expires."""
+    """Return the token that ends these subscriptions, and can do nothing else; it never expires."""
     return signing.dumps(sorted(subscription_ids), salt=_STOP)
 
 
 def read_confirm(token: str) -> int:
-    """The subscription to confirm. Raises Expired after two days, Wrong for anything else."""
+    """Return the subscription to confirm. Raises Expired after two days, Wrong for anything else."""
     return _read(token, _CONFIRM, CONFIRM_FOR)
 
 
 def read_manage(token: str) -> tuple[int, int]:
-    """A subscription or else a membership of the person; 0: not of this kind."""
+    """Return a subscription or else a membership of the person; 0: not of this kind."""
     held = _read(token, _MANAGE, MANAGE_FOR)
     return (0, held[1]) if isinstance(held, list) else (held, 0)
 
 
 def read_join(token: str, valid_for: timedelta) -> int:
-    """The membership to accept."""
+    """Return the membership to accept. Raises Expired, Wrong."""
     return _read(token, _JOIN, valid_for)
 
 
 def read_stop(token: str) -> list[int]:
+    """Return the subscriptions to end. Raises Wrong."""
     return _read(token, _STOP, None)
 
 
@@ -69,3 +77,28 @@ def _read(token: str, purpose: str, valid_for: timedelta | None):
         raise Expired("the link is too old") from fault
     except signing.BadSignature as fault:
         raise Wrong("the link is not one of ours") from fault
+
+
+KEY_BYTES = 24
+FEEDS = ("feed-atom", "feed-calendar", "feed-cap")  # names of addresses
+
+
+def feeds_open(*, subscription: Subscription) -> None:
+    """Make secret links that open the feeds of this subscription alone; older ones lead nowhere from now on."""
+    Subscription.objects.filter(pk=subscription.pk).update(feed_key=secrets.token_urlsafe(KEY_BYTES))
+
+
+def feeds_close(*, subscription: Subscription) -> None:
+    """Take the links away."""
+    Subscription.objects.filter(pk=subscription.pk).update(feed_key=None)
+
+
+def subscription_of_feed(*, key: str) -> Subscription | None:
+    """Return the subscription of these feeds, even if it has ended."""
+    return Subscription.objects.filter(feed_key=key).first()
+
+
+def feed_addresses(*, subscription: Subscription) -> dict[str, str]:
+    """Return the feeds by the names of their addresses; none if their owner wants none."""
+    key = subscription.feed_key
+    return {name: settings.PUBLIC_URL + reverse(name, args=[key]) for name in FEEDS} if key else {}

@@ -1,4 +1,4 @@
-"""Which areas are watched, as far as a search service may know.
+"""Areas that are watched, as far as a search service may know.
 
 Where people live is nobody's business. Only boxes on a grid of 0.1 degrees (about 10 km) or coarser leave this module,
 joined where they touch: no circle, no outline, no count, no name, no address. Even so a service learns that somebody
@@ -32,7 +32,7 @@ def watched_areas() -> list[Polygon]:
 
 
 def area_of(text: str) -> BaseGeometry:
-    """An area that somebody wrote: WKT, or west,south,east,north in degrees. Raises ValueError."""
+    """Return a typed area: WKT, or west,south,east,north in degrees. Raises ValueError."""
     try:
         west, south, east, north = (float(part) for part in text.split(","))
         area: BaseGeometry = box(west, south, east, north)

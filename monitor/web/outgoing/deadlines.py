@@ -28,6 +28,7 @@ class Deadline:
         self.ends = time.monotonic() + seconds
 
     def left_seconds(self) -> float:
+        """Return the time left."""
         left = self.ends - time.monotonic()
         if left <= 0:
             raise TimeoutError("No answer came in time.")

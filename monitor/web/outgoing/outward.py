@@ -1,7 +1,7 @@
-"""The way out to addresses that people gave us: one POST over HTTPS to the open internet, short and without redirects.
+"""One POST over HTTPS to the open internet, to addresses that people gave us, short and without redirects.
 
-The name is resolved once, every address that it leads to is looked at, and the connection goes to one of these. The
-answer is read up to the end of its head, and the whole takes no longer than it may, however slowly it comes.
+The name is resolved once, every address that it leads to is checked, and the connection goes to one of these. The
+answer is read up to the end of its head, and the whole ends in time, however slowly it comes.
 """
 
 import http.client
@@ -25,7 +25,7 @@ USER_AGENT = "ground-motion-monitor"
 
 
 class Answer(NamedTuple):
-    """The head of an answer. retry_after: how long we are asked to wait."""
+    """Head of an answer. retry_after: how long we are asked to wait."""
 
     status: int
     reason: str
@@ -37,7 +37,7 @@ class Unreachable(OSError):
 
 
 def url_fault(url: str) -> str:
-    """Why nothing can be sent to a URL, in a word for programs; empty for one that looks right."""
+    """Return why nothing can be sent to a URL, in a word for programs; empty for one that looks right."""
     try:
         parts = urlsplit(url)
         port = parts.port
@@ -145,7 +145,7 @@ def _answer(head: bytes) -> Answer:
 
 
 def _retry_after(text: str) -> timedelta | None:
-    """Seconds, or a date (RFC 9110, 10.2.3)."""
+    """Return the wait of seconds, or until a date (RFC 9110, 10.2.3)."""
     if text.isdecimal():
         return timedelta(seconds=min(int(text), 10**6))
     try:

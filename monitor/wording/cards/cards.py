@@ -1,4 +1,4 @@
-"""An alert in words, as every page, mail and feed shows it, in the language that is active when it is made."""
+"""Alerts in words, as every page, mail and feed shows them, in the language that is active."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -21,6 +21,8 @@ from monitor.wording.states import REPORTED_BEFORE, REPORTED_MEANINGS, STATE_LAB
 
 @dataclass(frozen=True)
 class AlertCard:
+    """One alert in words and figures."""
+
     code: str
     url: str
     kind: str
@@ -55,7 +57,7 @@ class AlertCard:
 
     @property
     def sentences(self) -> list[str]:
-        """All that mails, feeds and programs say of an alert, the motion first."""
+        """Return all that mails, feeds and programs say of an alert, the motion first."""
         more = (
             self.source_sentence,
             self.public_text,
@@ -68,7 +70,7 @@ class AlertCard:
 
 
 def alert_cards(alerts: Iterable[Alert]) -> list[AlertCard]:
-    """Cards of many alerts; their places are looked up all at once."""
+    """Return the cards of many alerts; their places are looked up all at once."""
     listed = list(alerts)
     prefetch_related_objects(listed, Prefetch("motion", AlertMotion.objects.defer("fit")), "by_hand")
     exposures, tilts = exposures_of(listed), steepest_tilts(alerts=listed)
@@ -77,7 +79,7 @@ def alert_cards(alerts: Iterable[Alert]) -> list[AlertCard]:
 
 
 def alert_card(alert: Alert) -> AlertCard:
-    """The card of one alert."""
+    """Return the card of one alert."""
     return alert_cards([alert])[0]
 
 

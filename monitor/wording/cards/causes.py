@@ -7,7 +7,7 @@ from monitor.wording.causes import JUDGED, because_sentences
 
 
 def with_surroundings(alert: Alert, sentences: Sequence[str]) -> list[str]:
-    """Sentences about causes with those about the surroundings before the last one, which says what it rests on."""
+    """Add sentences about the surroundings before the last sentence about causes, which says what they rest on."""
     cause = AlertCause.objects.filter(alert=alert).first()
     if cause is None or not sentences:
         return list(sentences)

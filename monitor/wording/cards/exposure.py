@@ -1,4 +1,4 @@
-"""What stands on the ground of alerts: for cards, for programs, and as a block of the alert's page."""
+"""Exposure of alerts, what stands on their ground: for cards, for programs, and as a block of the alert's page."""
 
 from collections.abc import Sequence
 from datetime import date
@@ -16,29 +16,30 @@ DIGITS = 2
 
 
 def exposures_of(alerts: Sequence[Alert]) -> dict[int, AlertExposure]:
-    """By the alert's row, in one query; none for those that were never counted."""
+    """Return exposures by the alert's row, in one query; none for alerts that were never counted."""
     return {one.alert_id: one for one in AlertExposure.objects.filter(alert__in=[alert.pk for alert in alerts])}
 
 
 def sentence_of(exposure: AlertExposure) -> str:
+    """Return the exposure in a sentence."""
     return exposure_sentence(exposure.buildings, exposure.main_road_km, exposure.railway_km, exposure.people)
 
 
 def tilt_sentence_of(tilt: Tilt | None, exposure: AlertExposure | None) -> str:
-    """Of the steepest tilt of an alert, where something is built on it, or where that is not known."""
+    """Return the steepest tilt of an alert, if something is built on it or that is not known."""
     buildings, people = (exposure.buildings, exposure.people) if exposure else (None, None)
     return building_tilt_sentence(tilt, buildings, people)
 
 
 def as_answer(exposure: AlertExposure) -> dict[str, object]:
-    """As data: figures, null where no layer covers the area, and the layers that were counted."""
+    """Return figures, null where no layer covers the area, and the layers that were counted."""
     figures = {name: getattr(exposure, name) for name in FIGURES}
     rounded = {name: round(value, DIGITS) if isinstance(value, float) else value for name, value in figures.items()}
     return rounded | {"sources": exposure.sources}
 
 
 def exposure_block(alert: Alert) -> dict[str, Any]:
-    """For the page of an alert; nothing where no layer covers it."""
+    """Return the block of an alert's page; empty where no layer covers the alert."""
     exposure = exposures_of([alert]).get(alert.pk)
     if exposure is None or not exposure.sources:
         return {"exposure_rows": []}

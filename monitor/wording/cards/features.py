@@ -1,4 +1,4 @@
-"""An alert as a GeoJSON feature and as a line of a list, for maps and programs elsewhere."""
+"""Alerts as GeoJSON features and as lines of a list, for maps and programs elsewhere."""
 
 from django.utils.translation import gettext as _
 
@@ -29,6 +29,7 @@ PROPERTIES = (
 
 
 def alert_feature(alert: Alert, card: AlertCard) -> dict[str, object]:
+    """Return an alert as a GeoJSON feature."""
     return {
         "type": "Feature",
         "id": alert.pk,
@@ -39,13 +40,13 @@ def alert_feature(alert: Alert, card: AlertCard) -> dict[str, object]:
 
 
 def alert_title(card: AlertCard) -> str:
-    """'Sinking ground, 2 km north of Bay: 14 mm a year (provisional)'."""
+    """Return 'Sinking ground, 2 km north of Bay: 14 mm a year (provisional)'."""
     title = _("%(kind)s, %(place)s: %(rate)s (%(state)s)")
     title %= {"kind": card.kind_label, "place": card.place, "rate": card.rate_label, "state": card.state_label}
     return _("Simulated: %(title)s") % {"title": title} if card.simulated else title
 
 
 def alert_geometry(alert: Alert) -> dict[str, object]:
-    """The outline, coordinates to about 10 cm."""
+    """Return the outline with coordinates to about 10 cm."""
     rings = [[[[round(x, 6), round(y, 6)] for x, y in ring] for ring in polygon] for polygon in alert.area.coords]
     return {"type": "MultiPolygon", "coordinates": rings}

@@ -18,8 +18,10 @@ from monitor.wording.refusals import Refusal, area_of, choice, day, moment
 
 
 def alerts_requested(query: Mapping[str, str], newest_first: bool = True) -> QuerySet[Alert]:
-    """Public alerts by kind, state, severity, bbox, region, found_from, found_to, moving_from, moving_to,
-    updated_since. Raises Refusal."""
+    """Return public alerts by the parameters of an address. Raises Refusal.
+
+    Parameters: kind, state, severity, bbox, region, found_from, found_to, moving_from, moving_to, updated_since.
+    """
     bbox, region = query.get("bbox", ""), query.get("region", "")
     return alerts_matching(
         kind=choice("kind", query.get("kind", ""), list(Kind)),
@@ -39,7 +41,7 @@ def _period(query: Mapping[str, str], name: str) -> Period:
 
 
 def touching_region(slug: str) -> list[int]:
-    """Rows of the alerts that touch a region's outline. Raises Refusal for one that is not loaded."""
+    """Return the rows of the alerts that touch a region's outline. Raises Refusal for one that is not loaded."""
     region = region_by_slug(slug=slug)
     if region is None:
         raise Refusal(f"there is no region {slug[:40]!r}", "Give one that /regions/ lists, by its part of the address.")
@@ -47,6 +49,7 @@ def touching_region(slug: str) -> list[int]:
 
 
 def region_or_404(slug: str) -> AdministrativeRegion:
+    """Return a region by its part of the address. Raises Http404."""
     region = region_by_slug(slug=slug)
     if region is None:
         raise Http404("There is no region of this name.")
@@ -54,6 +57,7 @@ def region_or_404(slug: str) -> AdministrativeRegion:
 
 
 def alert_or_404(code: str) -> Alert:
+    """Return an alert by its code. Raises Http404."""
     try:
         return alert_by_code(code=code)
     except Alert.DoesNotExist as fault:

@@ -7,13 +7,13 @@ from monitor.wording.cards.cards import AlertCard, alert_card
 
 
 class KeptCards:
-    """Keeps the cards of one round of messages; an alert that has changed gets a new one."""
+    """Cards of one round of messages, made once for all readers; an alert that has changed gets a new one."""
 
     def __init__(self) -> None:
         self._cards: dict[tuple[object, ...], AlertCard] = {}
 
     def __call__(self, alert: Alert) -> AlertCard:
-        """The card of an alert in the language that is active."""
+        """Return the card of an alert in the active language."""
         key = (alert.pk, alert.state, alert.updated_at, get_language())
         if key not in self._cards:
             self._cards[key] = alert_card(alert)

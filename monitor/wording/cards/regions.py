@@ -13,7 +13,10 @@ KEPT_S = 24 * 3600
 
 
 def alerts_touching(region: AdministrativeRegion) -> list[int]:
-    """Their rows, of every state. Borders have many corners: the database reads its own, and none is sent to it."""
+    """Return the rows of the alerts that touch a region, of every state, kept until an alert changes.
+
+    Borders have many corners: the database reads its own, and none is sent to it.
+    """
     known = Alert.objects.aggregate(n=Count("pk"), newest=Max("pk"), last=Max("updated_at"))
     parts = f"{region.pk} {region.layer.file_sha256} {sorted(known.items())}"
     key = f"alerts-touching-{hashlib.sha256(parts.encode()).hexdigest()}"

@@ -1,4 +1,4 @@
-"""The steps of an alert's life, as its page, its mails and the interface for programs state them."""
+"""Steps of an alert's life, as its page, its mails and the interface for programs state them."""
 
 from typing import Any
 
@@ -33,12 +33,12 @@ SEEN_AGAIN = gettext_lazy("This place had been called “not motion”. It is be
 
 
 def alert_steps(alert: Alert) -> list[dict[str, Any]]:
-    """Changes of state and of figures, the first first."""
+    """Return changes of state and of figures, oldest first."""
     return [step_row(step) for step in alert.transitions.select_related("update", "alert")]
 
 
 def step_row(step: AlertTransition) -> dict[str, Any]:
-    """One step. from_label: empty at the beginning, and where the state stayed."""
+    """Return one step. from_label: empty at the beginning, and where the state stayed."""
     before, after = state_label(step.from_state), state_label(step.to_state)
     from_label = before if step.changes_state else ""
     label = after if from_label else capfirst(after)
@@ -53,13 +53,13 @@ def step_row(step: AlertTransition) -> dict[str, Any]:
 
 
 def update_sentences(step: AlertTransition) -> list[str]:
-    """What changed in the figures with a step; nothing where only the state did."""
+    """Return what changed in the figures with a step; nothing where only the state did."""
     update: AlertUpdate | None = getattr(step, "update", None)
     return change_sentences(step.alert.kind, update.changes, update.told_at.date()) if update else []
 
 
 def kin(alert: Alert) -> list[dict[str, Any]]:
-    """Alerts that this one was merged into or split from, and the other way round."""
+    """Return the alerts that this one was merged into or split from, and the reverse."""
     rows = []
     for one in alerts_related(alert=alert):
         own, others = RELATION_WORDS[one.relation]
@@ -70,7 +70,7 @@ def kin(alert: Alert) -> list[dict[str, Any]]:
 
 
 def what_happened(transition: AlertTransition) -> str:
-    """What a step means, and what has changed in the figures since the last one."""
+    """Return what a step means, and what has changed in the figures since the last one."""
     return " ".join(str(part) for part in (_step_words(transition), *update_sentences(transition)) if part)
 
 

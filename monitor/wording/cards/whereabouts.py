@@ -11,12 +11,12 @@ from monitor.wording.places import place_name
 
 
 def place_names(alerts: Sequence[Alert]) -> list[str]:
-    """The name of every alert's place, in a fixed number of queries."""
+    """Return the name of every alert's place, in a fixed number of queries."""
     return area_names([(alert.area, alert.simulated) for alert in alerts])
 
 
 def area_names(areas: Sequence[tuple[GEOSGeometry, bool]]) -> list[str]:
-    """The name of a point in each area (EPSG:4326, simulated or not), in a fixed number of queries."""
+    """Name a point in each area (EPSG:4326, simulated or not), in a fixed number of queries."""
     points = [(point.x, point.y, simulated) for point, simulated in ((a.point_on_surface, s) for a, s in areas)]
     places = whereabouts_of(points=points)
     return [
@@ -26,15 +26,17 @@ def area_names(areas: Sequence[tuple[GEOSGeometry, bool]]) -> list[str]:
 
 
 def near_of(where: Whereabouts) -> str:
+    """Return 'distance and direction from the nearest place'; empty where no place is loaded."""
     return words.near_words(*where.near[:1], *where.near[2:]) if where.near else ""
 
 
 def region_of(where: Whereabouts) -> str:
+    """Return the region and the country, without repeating a name."""
     return ", ".join(dict.fromkeys(part for part in (where.region, where.country) if part))
 
 
 def surroundings(alert: Alert, with_missing: bool) -> dict[str, object]:
-    """Surroundings as sentences; what is not loaded only for those who run the service."""
+    """Return the surroundings as sentences; what is not loaded only for those who run the service."""
     context = context_at(area=alert.area, simulated=alert.simulated)
     return {
         "here": [sentence for sentence in _sentences(context) if sentence],

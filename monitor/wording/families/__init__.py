@@ -22,11 +22,11 @@ OWN_VOICES: dict[Kind, FamilyVoice] = {Kind.GLACIER_SURGE: SurgeVoice()}
 
 
 def voice(kind: str) -> FamilyVoice:
-    """The voice of a kind: its own, or that of its family."""
+    """Return the voice of a kind: its own, or that of its family."""
     return OWN_VOICES.get(Kind(kind)) or VOICES[family(kind)]
 
 
 def voice_of(alert: AlertFigures) -> FamilyVoice:
-    """The voice of an alert: that of its kind, unless a person drew it and nothing has measured it yet."""
+    """Return the voice of an alert: that of its kind, unless a person drew it and nothing has measured it yet."""
     own = voice(alert.kind)
     return own if alert.is_measured else DrawnVoice(own)

@@ -1,4 +1,4 @@
-"""Since when ground moves, and whether faster than before, in words: from `detection.models.AlertMotion`."""
+"""Changes of speed in words: since when ground moves, and whether faster than before."""
 
 from collections.abc import Mapping
 from datetime import date
@@ -46,7 +46,7 @@ class MotionFigures(Protocol):
 
 
 def motion_of(alert: Any) -> MotionFigures | None:
-    """The motion of an alert where its series show a change of the rate; None where there is nothing to add.
+    """Return the motion of an alert if its series show a change of the rate, else None.
 
     None too where the series contradicts the alert's own rate.
     """
@@ -58,20 +58,22 @@ def motion_of(alert: Any) -> MotionFigures | None:
 
 
 def is_at_rest(alert: Any) -> bool:
-    """Whether its series show that it has come to rest."""
+    """Return whether its series show that it has come to rest."""
     motion = motion_of(alert)
     return motion is not None and motion.trend == Trend.AT_REST
 
 
 def since_change(motion: MotionFigures) -> str:
-    """'since March 2023', 'since mid-2023' or 'since about 2023', as well as it is known."""
+    """Return 'since March 2023', 'since mid-2023' or 'since about 2023', as well as it is known."""
     return since_words(*_changed(motion))
 
 
 def change_sentences(motion: MotionFigures, component: str, own: Way, least_sigma: float = 0.0) -> list[str]:
-    """What the ground did and since when: 'The ground here has sunk by about 8 mm a year (probably 6 to 10) since March
-    2023. That is faster than before (about 3 mm a year).' own: how the alert's kind says it; least_sigma: of the
-    alert's rate, which knows what points next to each other differ by.
+    """Return what the ground did and since when.
+
+    'The ground here has sunk by about 8 mm a year (probably 6 to 10) since March 2023. That is faster than before
+    (about 3 mm a year).' own: how the alert's kind says it; least_sigma: of the alert's rate, which knows what points
+    next to each other differ by.
     """
     now = rate_words(motion.rate_mm_yr, max(motion.rate_sigma_mm_yr, least_sigma))
     before, trend = motion.before_mm_yr or 0.0, Trend(motion.trend)
@@ -89,18 +91,18 @@ def change_sentences(motion: MotionFigures, component: str, own: Way, least_sigm
 
 
 def _changed(motion: MotionFigures) -> tuple[date, float]:
-    """The day of the change, and within how many days that is known."""
+    """Return the day of the change, and within how many days that is known."""
     assert motion.changed_on is not None  # noqa: S101
     return motion.changed_on, WITHIN_90 * (motion.changed_sigma_days or 0.0)
 
 
 def change_rows(component: str, fit: Mapping[str, Any]) -> list[dict[str, str]]:
-    """Every change that a series shows: when, between which dates that is, and what changed."""
+    """Return every change that a series shows: when, between which dates that is, and what changed."""
     return [_change_when(one) | {"what": what_changed(component, one)} for one in fit["changes"]]
 
 
 def _change_when(change: Mapping[str, Any]) -> dict[str, str]:
-    """A speed that changes evenly does so on no day."""
+    """Return the day of a change; a speed that changes evenly has none."""
     if change["kind"] == "curve":
         return {"when": _("All the time"), "between": ""}
     day, *between = (day_words(date.fromisoformat(change[name])) for name in ("day", "first", "last"))
@@ -108,7 +110,7 @@ def _change_when(change: Mapping[str, Any]) -> dict[str, str]:
 
 
 def what_changed(component: str, change: Mapping[str, Any]) -> str:
-    """One change of a series, as its `as_dict` has it, in a sentence."""
+    """Return one change of a series, as its `as_dict` has it, in a sentence."""
     # Translators, here and below: %(way)s is "sinking" or "away from the satellite"
     figures = {"size": figure(change["size"]), "way": direction(component, change["size"])}
     if change["kind"] == "rate":
@@ -125,7 +127,7 @@ def what_changed(component: str, change: Mapping[str, Any]) -> str:
 
 
 def curve_sentences(motion: MotionFigures, component: str) -> list[str]:
-    """What the curve through the series shows at its end, for the block of the chart."""
+    """Return what the curve through the series shows at its end, for the block of the chart."""
     if motion.trend == Trend.AT_REST:
         return [_("The ground has not moved against the ground around it %(since)s.") % {"since": since_change(motion)}]
     last = _("At the end of the series it moves by %(rate)s mm a year (%(way)s).") % {
@@ -150,7 +152,7 @@ def curve_sentences(motion: MotionFigures, component: str) -> list[str]:
 
 
 def season_sentence(motion: MotionFigures) -> list[str]:
-    """Where a yearly wave is sure, and large enough for a word."""
+    """Return a sentence about a yearly wave that is sure, and large enough for a word."""
     if motion.season_month is None or motion.season_mm < LEAST_SEASON_MM:
         return []
     return [

@@ -12,7 +12,7 @@ from monitor.wording.families.voice import AlertFigures, DetectionFigures, Evide
 
 
 class DrawnVoice:
-    """Speaks for one alert in the place of the voice of its family, which lends the names of grades and the advice."""
+    """Voice of one alert, in the place of its family's, which lends the names of grades and the advice."""
 
     def __init__(self, own: FamilyVoice) -> None:
         self._own = own
@@ -22,9 +22,11 @@ class DrawnVoice:
         )
 
     def label(self, alert: AlertFigures) -> str:
+        """Return 'reported by a specialist'."""
         return _("reported by a specialist")
 
     def sentence(self, alert: AlertFigures) -> str:
+        """Return what was reported and when it was seen."""
         # Translators, here and below: %(day)s is "12 October 2023"
         if family(alert.kind) is Family.SURFACE:
             said = _("A specialist reported that the surface changed here; it was seen on %(day)s.")
@@ -34,25 +36,32 @@ class DrawnVoice:
         return f"{said % {'day': day_words(alert.last_motion)}} {unknown}"
 
     def cause(self, alert: AlertFigures) -> str:
+        """Return nothing: no cause is known."""
         return ""
 
     def severity(self, grade: str) -> Severity:
+        """Return the family's name of the grade, with who judged it."""
         return Severity(self._own.severity(grade).label, gettext_lazy("A specialist judged how important this is."))
 
     def region_note(self, alert: AlertFigures) -> str:
+        """Return nothing: no rate is known."""
         return ""
 
     def causes(self, alert: AlertFigures) -> list[str]:
+        """Return nothing: no cause is known."""
         return []
 
     def advice(self, kind: str, state: str) -> list[str]:
+        """Return the family's advice."""
         return self._own.advice(kind, state)
 
     def limits(self, alert: AlertFigures, sources: Sequence[Any]) -> list[str]:
+        """Return what a drawn outline cannot show."""
         return [
             _("The outline was drawn by hand. The ground around it may move as well."),
             _("The computer did not find this place, so its end cannot be seen by the computer either."),
         ]
 
     def finding(self, detection: DetectionFigures, source: Any) -> Finding:
+        """Return the family's words for a detection."""
         return self._own.finding(detection, source)

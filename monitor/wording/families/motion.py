@@ -26,6 +26,8 @@ SEVERITIES = {
 
 
 class MotionVoice(PairVoice):
+    """Voice of fast motion along the ground."""
+
     severities = SEVERITIES
     ended = gettext_lazy("The ground here has come to rest.")
     evidence = Evidence(
@@ -41,7 +43,7 @@ class MotionVoice(PairVoice):
     )
 
     def label(self, alert: AlertFigures) -> str:
-        """'moving 3.1 metres a day to the south-east'."""
+        """Return 'moving 3.1 metres a day to the south-east'."""
         # Translators: %(speed)s is "3.1 metres a day", %(way)s is "to the south-east"
         return _("moving %(speed)s %(way)s") % {
             "speed": speed_words(alert.speed_m_day),
@@ -49,6 +51,7 @@ class MotionVoice(PairVoice):
         }
 
     def sentence(self, alert: AlertFigures) -> str:
+        """Return how far it moved, in which direction and when."""
         figures = {
             "way": toward(alert.bearing_deg),
             "speed": likely_speed(alert.speed_m_day, alert.speed_sigma_m_day),
@@ -57,9 +60,11 @@ class MotionVoice(PairVoice):
         return str(row_of(alert.kind).moved % figures)
 
     def cause(self, alert: AlertFigures) -> str:
+        """Return that the cause is not identified, unless the kind names it."""
         return "" if alert.kind == Kind.FAST_LANDSLIDE else _("The cause is not identified.")
 
     def limits_of_pairs(self, cell_m: float, days: int) -> list[str]:
+        """Return the slowest motion that shows, and that only motion along the ground does."""
         return [
             _("Motion of less than about %(metres)s metres in %(days)s days does not show in these images.")
             % {"metres": whole(MOTION.least_px * cell_m), "days": days},
@@ -67,6 +72,7 @@ class MotionVoice(PairVoice):
         ]
 
     def finding(self, detection: DetectionFigures, source: Any) -> Finding:
+        """Return the speed of a detection with its direction."""
         speed = speed_words(detection.speed_m_day, detection.speed_sigma_m_day)
         # Translators: %(speed)s is "3.1 ± 0.2 metres a day", %(way)s is "to the south-east"
         figure = _("%(speed)s %(way)s") % {"speed": speed, "way": toward(detection.bearing_deg)}

@@ -26,6 +26,8 @@ FAR_SIGMAS = 6.0  # an alert needs 4.5
 
 
 class SurfaceVoice(PairVoice):
+    """Voice of a changed surface."""
+
     severities = SEVERITIES
     ended = gettext_lazy("The surface here changed once; nothing has changed since.")
     evidence = Evidence(
@@ -41,10 +43,11 @@ class SurfaceVoice(PairVoice):
     )
 
     def label(self, alert: AlertFigures) -> str:
-        """'surface changed: match fell from 75 % to 12 %'."""
+        """Return 'surface changed: match fell from 75 % to 12 %'."""
         return _("surface changed: match fell from %(before)s to %(after)s") % _matches(alert)
 
     def sentence(self, alert: AlertFigures) -> str:
+        """Return when the surface changed, and how much less the images match."""
         figures = _matches(alert) | {"when": days_words(alert.first_motion, alert.last_motion)}
         # Translators, here and below: %(when)s is "between 4 and 16 October 2023", %(after)s and %(before)s are shares
         changed = _(
@@ -58,15 +61,18 @@ class SurfaceVoice(PairVoice):
         return (far_changed if -alert.change_sigma >= FAR_SIGMAS else changed) % figures
 
     def cause(self, alert: AlertFigures) -> str:
+        """Return that the images do not show a cause."""
         return _("The images do not show why: building work, a harvest, a flood, a fire and a landslide look alike.")
 
     def limits_of_pairs(self, cell_m: float, days: int) -> list[str]:
+        """Return where changes of the surface look alike or do not show."""
         return [
             _("The cause cannot be identified: snow, ploughing, building work and a landslide look alike."),
             _("Over water, in dense forest and under fresh snow such changes do not show."),
         ]
 
     def finding(self, detection: DetectionFigures, source: Any) -> Finding:
+        """Return the loss of coherence of a detection."""
         times = {"times": decimal(-detection.change_sigma, 1)}
         figure = _("match fell from %(before)s to %(after)s, %(times)s times its usual spread")
         return Finding(figure % (_matches(detection) | times), _("compared with earlier pairs"), [])

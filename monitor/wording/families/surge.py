@@ -13,6 +13,8 @@ LEAST_USUAL_M_DAY = 0.01
 
 
 class SurgeVoice(MotionVoice):
+    """Voice of a surging glacier."""
+
     ended = gettext_lazy("The glacier here flows as it usually does again.")
     evidence = MotionVoice.evidence._replace(
         why=gettext_lazy(
@@ -23,7 +25,7 @@ class SurgeVoice(MotionVoice):
     )
 
     def label(self, alert: AlertFigures) -> str:
-        """'moving 3.1 metres a day to the south-east, 8 times as fast as usual'."""
+        """Return 'moving 3.1 metres a day to the south-east, 8 times as fast as usual'."""
         usual = alert.usual_speed_m_day
         times = alert.speed_m_day / usual if usual > 0 else 0.0
         label = super().label(alert)
@@ -32,6 +34,7 @@ class SurgeVoice(MotionVoice):
         return ", ".join([label, _("%(times)s times as fast as usual") % {"times": whole(times)}])
 
     def sentence(self, alert: AlertFigures) -> str:
+        """Return since when the glacier surges, how fast it flowed lately, and what is usual."""
         margin = max(1, round(2 * alert.onset_sigma_days))
         usual = speed_words(max(alert.usual_speed_m_day, LEAST_USUAL_M_DAY))
         since = ngettext(
@@ -49,4 +52,5 @@ class SurgeVoice(MotionVoice):
         return f"{since} {lately}"
 
     def cause(self, alert: AlertFigures) -> str:
+        """Return nothing: the kind names the cause."""
         return ""

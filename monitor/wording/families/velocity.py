@@ -81,6 +81,8 @@ ALMOST_ALL = 0.95  # share of cases from which on ten of ten would be the neares
 
 
 class VelocityVoice:
+    """Voice of slow motion in velocity fields."""
+
     ended = gettext_lazy("The ground here has come to rest.")
     evidence = Evidence(
         gettext_lazy("A computer compared the speed of this ground with that of the ground around it."),
@@ -92,7 +94,7 @@ class VelocityVoice:
     )
 
     def label(self, alert: AlertFigures) -> str:
-        """'sinking 14 mm/year', 'moving up to 17 mm/year away from the satellite' where parts are much faster."""
+        """Return 'sinking 14 mm/year'; 'moving up to 17 mm/year …' where parts are much faster."""
         if _uneven(alert):
             rate = _("up to %(number)s mm/year") % {"number": figure(alert.peak_rate_mm_yr)}
         else:
@@ -105,7 +107,7 @@ class VelocityVoice:
         return ", ".join([label, _("a wide region")]) if _is_region(alert) else label
 
     def sentence(self, alert: AlertFigures) -> str:
-        """How it moved and since when; compared with what; where parts are much faster, how fast they are."""
+        """Return how it moved, since when and compared with what; how fast parts are that are much faster."""
         motion, when = motion_of(alert), period_words(alert.first_motion, alert.last_motion)
         own = _way(alert)
         if motion:
@@ -119,6 +121,7 @@ class VelocityVoice:
         return " ".join([*moved, str(compared), *fastest])
 
     def cause(self, alert: AlertFigures) -> str:
+        """Return the likeliest cause, unless the kind implies another one."""
         row, likely = row_of(alert.kind), _likely_causes(alert)
         if not likely or row.sign is Sign.RISING:
             return ""
@@ -135,13 +138,15 @@ class VelocityVoice:
         return _("The cause is not sure. The likeliest: %(cause)s, as in about %(tenths)s of 10 such places.") % figures
 
     def severity(self, grade: str) -> Severity:
+        """Return the words of a grade."""
         return SEVERITIES[grade]
 
     def region_note(self, alert: AlertFigures) -> str:
+        """Return what the rate of a wide region assumes; empty for a place."""
         return str(ASSUMES[alert.reference]) if _is_region(alert) else ""
 
     def causes(self, alert: AlertFigures) -> list[str]:
-        """By a network: how sure it is, and what that rests on; nothing where no network classified the area."""
+        """Return the network's causes and what they rest on; nothing where no network classified the area."""
         likely = _likely_causes(alert)
         if not likely:
             return []
@@ -155,6 +160,7 @@ class VelocityVoice:
         ]
 
     def advice(self, kind: str, state: str) -> list[str]:
+        """Return signs to look for, the kind's advice, and whom to inform."""
         steps = (
             _(
                 "Look for fresh cracks in walls, doors and windows that jam, or pipes that leak. Note the date and "
@@ -166,6 +172,7 @@ class VelocityVoice:
         return advice_in_state(state, steps)
 
     def limits(self, alert: AlertFigures, sources: Sequence[Any]) -> list[str]:
+        """Return what these velocity fields cannot show."""
         lines = [str(line) for line in row_of(alert.kind).limits]
         directions = {product.direction for product in sources if product.component == "los"}
         if alert.component == "los" and len(directions) < 2:
@@ -196,6 +203,7 @@ class VelocityVoice:
         ]
 
     def finding(self, detection: DetectionFigures, source: Any) -> Finding:
+        """Return the rate of a detection, with its reasons."""
         rate = with_uncertainty(detection.rate_mm_yr, detection.rate_sigma_mm_yr)
         reasons = [line for one in detection.reasons for line in reason_sentences(source.component, one)]
         if len(detection.reasons) > 1:
@@ -215,7 +223,7 @@ def _is_region(alert: AlertFigures) -> bool:
 
 
 def _way(alert: AlertFigures) -> Way:
-    """As the kind implies, else as it was measured."""
+    """Return the way that the kind implies, else the measured one."""
     sign = row_of(alert.kind).sign
     return SIGN_WAYS[sign] if sign else way(alert.component, alert.rate_mm_yr)
 
@@ -228,7 +236,7 @@ def _limits_of_region(alert: AlertFigures) -> list[str]:
 
 
 def _of_ten(name: str, share: float) -> str:
-    """'mining in 7'; never all of them: no network is that sure."""
+    """Return 'mining in 7'; never all of them: no network is that sure."""
     if share >= ALMOST_ALL:
         return _("%(cause)s in more than 9") % {"cause": _cause(name)}
     # Translators: a part of a list; "mining in 7" of ten cases
@@ -240,13 +248,13 @@ def _cause(name: str) -> Any:
 
 
 def _likely_causes(alert: AlertFigures) -> list[tuple[float, str]]:
-    """Share and network's class of each cause that is worth naming, the likeliest first."""
+    """Return share and network's class of each cause that is worth naming, the likeliest first."""
     shares = sorted(((share, name) for name, share in alert.class_shares.items()), reverse=True)
     return [(share, name) for share, name in shares if share >= LEAST_SHARE]
 
 
 def _fastest(alert: AlertFigures, own: Way, when: str) -> str:
-    """'The fastest part sank by about 26 mm a year (probably 22 to 30) in the same time.'"""
+    """Return 'The fastest part sank by about 26 mm a year (probably 22 to 30) in the same time.'."""
     peak = alert.peak_rate_mm_yr
     if alert.peak_low_mm_yr is None or alert.peak_high_mm_yr is None:
         return own.fastest_up_to % {"rate": mm_a_year(round_figure(peak)), "when": when}

@@ -1,4 +1,4 @@
-"""What every voice of a family of alerts has, and what the voices share."""
+"""Protocol of the voices of families of alerts, and the parts that voices share."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
@@ -61,6 +61,8 @@ class DetectionFigures(AreaFigures, Protocol):
 
 
 class Severity(NamedTuple):
+    """Name of a grade of severity, and its meaning."""
+
     label: Any
     meaning: Any
 
@@ -88,68 +90,77 @@ class Finding(NamedTuple):
 
 
 class FamilyVoice(Protocol):
-    """sources: the runs' inputs, products or pairs of images, whichever the family is detected in.
+    """Voice of a family of alerts.
 
-    ended: what it means that an alert is finished.
+    sources: the runs' inputs, products or pairs of images, whichever the family is detected in. ended: what it means
+    that an alert is finished.
     """
 
     evidence: Evidence
     ended: Any
 
     def label(self, alert: AlertFigures) -> str:
-        """The figure of an alert in a few words: 'sinking 14 mm/year'."""
+        """Return the figure of an alert in a few words: 'sinking 14 mm/year'."""
 
     def sentence(self, alert: AlertFigures) -> str:
-        """What happened, how fast, when: in plain words, with how sure that is."""
+        """Return what happened, how fast, when: in plain words, with how sure that is."""
 
     def cause(self, alert: AlertFigures) -> str:
-        """The likeliest cause and how sure it is, in one sentence; empty where none is known."""
+        """Return the likeliest cause and how sure it is, in one sentence; empty where none is known."""
 
-    def severity(self, grade: str) -> Severity: ...
+    def severity(self, grade: str) -> Severity:
+        """Return the words of a grade."""
 
     def region_note(self, alert: AlertFigures) -> str:
-        """What the rate of a wide region assumes; empty for a place."""
+        """Return what the rate of a wide region assumes; empty for a place."""
 
     def causes(self, alert: AlertFigures) -> list[str]:
-        """Likely causes and how sure they are; nothing where none is known."""
+        """Return likely causes and how sure they are; nothing where none is known."""
 
     def advice(self, kind: str, state: str) -> list[str]:
-        """What a resident can do: calm, concrete, nothing that the data cannot support."""
+        """Return what a resident can do: calm, concrete, nothing that the data cannot support."""
 
     def limits(self, alert: AlertFigures, sources: Sequence[Any]) -> list[str]:
-        """What the data of this alert cannot show."""
+        """Return what the data of this alert cannot show."""
 
-    def finding(self, detection: DetectionFigures, source: Any) -> Finding: ...
+    def finding(self, detection: DetectionFigures, source: Any) -> Finding:
+        """Return one detection in words."""
 
 
 def advice_in_state(state: str, steps: Sequence[Any]) -> list[str]:
-    """Steps as they read while an alert is in a state."""
+    """Return the advice for an alert in a state."""
     if state == "rejected":
         return [str(step) for step in REJECTED_ADVICE]
     return [str(step) for step in ((UNREVIEWED_HINT, *steps) if state in UNREVIEWED else steps)]
 
 
 class PairVoice(ABC):
-    """What families that are detected in pairs of images share."""
+    """Base of the voices of families that are detected in pairs of images."""
 
     severities: Mapping[str, Severity]
 
     def severity(self, grade: str) -> Severity:
+        """Return the words of a grade."""
         return self.severities[grade]
 
     def region_note(self, alert: AlertFigures) -> str:
+        """Return nothing: pairs show places."""
         return ""
 
     def cause(self, alert: AlertFigures) -> str:
+        """Return nothing: no cause is known."""
         return ""
 
     def causes(self, alert: AlertFigures) -> list[str]:
+        """Return nothing: no cause is known."""
         return []
 
     def advice(self, kind: str, state: str) -> list[str]:
+        """Return the kind's advice."""
         return advice_in_state(state, row_of(kind).advice)
 
     def limits(self, alert: AlertFigures, sources: Sequence[Any]) -> list[str]:
+        """Return what pairs of images cannot show."""
         cell_m = max((pair.reference.posting_m for pair in sources), default=30.0)
         days = max((pair.temporal_baseline_days for pair in sources), default=12)
         return [
@@ -162,4 +173,4 @@ class PairVoice(ABC):
 
     @abstractmethod
     def limits_of_pairs(self, cell_m: float, days: int) -> list[str]:
-        """cell_m: widest posting; days: longest temporal baseline."""
+        """Return the limits of the family. cell_m: widest posting; days: longest temporal baseline."""

@@ -212,6 +212,21 @@ def test_a_reader_that_hangs_is_ended_and_its_file_is_tried_again(make_egms, set
     assert Product.objects.count() == 0
 
 
+def test_a_job_deleted_while_its_file_is_read_is_dropped_without_an_error(make_egms):
+    job, done = queue(make_egms(n=200)), []
+    worker = threading.Thread(target=in_thread(lambda: done.append(jobs.job_execute(job_id=job.pk, every_seconds=0.1))))
+    colleague = threading.Thread(target=in_thread(lambda: IngestJob.objects.all().delete()))
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(f"LOCK TABLE {partitions.POINTS} IN SHARE UPDATE EXCLUSIVE MODE")  # attaching waits for this
+        worker.start()
+        wait_until(lambda: IngestJob.objects.get(pk=job.pk).points_done == 200)
+        colleague.start()
+        for thread in (colleague, worker):
+            thread.join(HANG_SECONDS)
+    assert done == [None]
+    assert Product.objects.count() == 0
+
+
 def test_a_file_that_takes_too_long_is_refused_with_the_limit_named(make_egms):
     limits = ROOMY._replace(wall_seconds=0.2)
     job = jobs.job_execute(job_id=queue(make_egms()).pk, limits=limits)

@@ -15,8 +15,8 @@ from ml.models import ModelVersion, Prediction, Run
 from monitor import tasks
 from monitor.models.messages import Notification, OutgoingMessage
 from monitor.models.subscriptions import Subscription
-from monitor.notifications import bursts, digests, gathering, rounds
-from monitor.notifications.bursts import Burst
+from monitor.notifications import digests, gathering, rounds
+from monitor.notifications.gathering import Burst
 
 pytestmark = pytest.mark.django_db
 MINUTE = timedelta(minutes=1)
@@ -161,4 +161,4 @@ def test_why_much_came_at_once_is_said(versions, burst, make_alert, make_subscri
         alert = make_alert(longitude=-12.0 + n / 1000)
         Detection.objects.create(scan=scan, alert=alert, score=0.9, n_points=9, area=alert.area, area_m2=1e6)
     tasks.announce_transitions()
-    assert bursts.burst_of(news=list(Notification.objects.all())) == burst
+    assert gathering.burst_of(news=list(Notification.objects.all())) == burst

@@ -19,7 +19,7 @@ from ingest.plain_text import plain_text, plain_values
 from monitor.models.messages import CapMessage
 from monitor.models.subscriptions import Organisation
 from monitor.subscribers.subscriptions import tokens
-from monitor.subscribers.subscriptions.feed_keys import feeds_open
+from monitor.subscribers.subscriptions.tokens import feeds_open
 from monitor.tasks import issue_cap_messages
 from monitor.web.roles import OPERATORS
 from tests.makers.regions import make_region

@@ -13,7 +13,7 @@ from monitor.maps.imaging.pixels import RATIO_WORDS
 from monitor.maps.map.layers import LAYERS
 from monitor.maps.rasters.catalogue import pair_label
 from monitor.maps.rasters.layers import RASTER_LAYERS
-from monitor.maps.rasters.visibility import Ground, Visibility, visibility_words
+from monitor.maps.rasters.visibility import Scope, Visibility, visibility_words
 from monitor.operations.jobs import kinds as jobs
 from monitor.operations.jobs.rows import ADVICE
 from monitor.pages.events.words import KIND_WORDS, LOOK_FOR, coherence_near, motion_near, waiting_sentence, when_words
@@ -40,7 +40,7 @@ def whole(*texts: object) -> bool:
 def test_regions(n_moving, n_unreviewed):
     assert whole(*(administrative.moving_sentence("Westshore", n_moving, n_unreviewed, one) for one in (True, False)))
     assert whole(administrative.year_sentence(2026, n_moving, n_unreviewed))
-    assert whole(administrative.looks_sentence(n_moving, DAY, LATER), *map(administrative.level_label, range(4)))
+    assert whole(administrative.measured_sentence(n_moving, DAY, LATER), *map(administrative.level_label, range(4)))
 
 
 @pytest.mark.parametrize(("component", "sign", "n_lines"), list(product(LINE_MOVED, (-1, 1), (1, 2, 3))))
@@ -67,7 +67,7 @@ def test_images_and_pairs():
     scales = (*images.PLACED.values(), *images.BACKSCATTER.values(), *images.TASKS.values(), *images.NOT_RUN.values())
     assert whole(*scales, *RATIO_WORDS, *map(images.polarisation, images.POLARISATIONS), images.polarisation(""))
     assert whole(*(images.run_state(state, 0.4) for state in images.RUN_STATES))
-    assert whole(*(images.look(*one) for one in images.LOOKS), images.size(200, 150, 30.0))
+    assert whole(*(images.look_side(*one) for one in images.LOOKS), images.size(200, 150, 30.0))
     assert whole(images.headline(DAY, LATER, 12), images.apart(1), images.platforms("S1A", ""), images.piece(_Image()))
     assert whole(images.extent(-119.96, 35.26, 119.93, -35.29), images.track_of_series("track 12 ascending"))
     assert whole(pair_label(DAY, LATER, 12))
@@ -134,7 +134,7 @@ def test_areas_that_people_choose():
         assert whole(refused.value.error), circle
 
 
-@pytest.mark.parametrize(("ground", "unseen", "noticed"), list(product(Ground, (0.0, 0.12), (3.6, float("inf")))))
+@pytest.mark.parametrize(("ground", "unseen", "noticed"), list(product(Scope, (0.0, 0.12), (3.6, float("inf")))))
 def test_what_would_be_noticed(ground, unseen, noticed):
     assert whole(visibility_words(Visibility(unseen, noticed, DAY), ground))
 

@@ -63,7 +63,7 @@ def test_an_alert_of_real_data_is_compared_with_nothing(client, make_alert, bowl
 
 
 def test_the_demo_loads_once_and_everything_in_it_is_simulated(capsys, monkeypatch):
-    from monitor.management.commands.loaddemo import Command
+    from monitor.operations.management.commands.loaddemo import Command
 
     monkeypatch.setattr(Command, "config", small())
     call_command("loaddemo")

@@ -11,7 +11,7 @@ from ingest.storage import save_with_raster
 from ml.models import Prediction
 from ml.stored import read_prediction
 from monitor.maps.rasters.visibility import (
-    Ground,
+    Scope,
     Visibility,
     visibilities_in,
     visibility_around,
@@ -57,7 +57,7 @@ def test_the_best_view_counts_and_the_date_is_the_last_one(client, limits):
         seen = visibility_in(region)
         assert least <= seen.unseen <= most
         assert seen.noticed_mm_yr == noticed_mm_yr
-        assert seen.last_look == max(one.run.product.dates[-1] for one in limits)
+        assert seen.last_measured == max(one.run.product.dates[-1] for one in limits)
         assert visibilities_in({7: region, 8: AWAY}) == {7: seen, 8: None}
 
 
@@ -86,7 +86,7 @@ def test_lists_and_subscriptions_say_it(client, limits):
     ],
 )
 def test_a_region_is_told_what_would_be_noticed_and_where_nothing_would(unseen, noticed, words):
-    sentence = visibility_words(Visibility(unseen, noticed, date(2024, 12, 25)), Ground.REGION)
+    sentence = visibility_words(Visibility(unseen, noticed, date(2024, 12, 25)), Scope.REGION)
     assert words in sentence
     assert sentence.endswith("The last measurement is of 25 December 2024.")
     assert ("hidden" in sentence) == (unseen >= 0.01 and noticed < 10)

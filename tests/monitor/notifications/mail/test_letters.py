@@ -22,9 +22,9 @@ from lab.samples.alerts import step, update
 from monitor.maps.map.plans import mail_plan
 from monitor.models.messages import Endpoint
 from monitor.models.subscriptions import Membership, Organisation
-from monitor.notifications.bursts import Burst
+from monitor.notifications.gathering import Burst
 from monitor.notifications.mail import compose, letters
-from monitor.notifications.mail.letters import News, Place
+from monitor.notifications.mail.letters import AlertNews, RegionNews
 from monitor.wording.cards.cards import alert_card
 
 ROOT = Path(__file__).resolve().parents[4]
@@ -83,9 +83,9 @@ def _written(one, other, alert, rejected) -> dict[str, object]:
     water = Organisation(name="Aldwick Waterworks")
     invited = Membership(pk=1, organisation=water, email=person.email, invited_by=Membership(email="b@example.org"))
     hook = {"url": "https://hooks.example.org/in", "email": one.email}
-    here = Place(one, [News(card, (first, changed))], UNSEEN)
-    there = Place(other, [News(wrong, (taken_back,))], UNSEEN)
-    many = [News(replace(card, code=f"A{n:03}"), (first,), ("the street",)) for n in range(12)]
+    here = RegionNews(one, [AlertNews(card, (first, changed))], UNSEEN)
+    there = RegionNews(other, [AlertNews(wrong, (taken_back,))], UNSEEN)
+    many = [AlertNews(replace(card, code=f"A{n:03}"), (first,), ("the street",)) for n in range(12)]
     drafts = {
         "alert": letters.alert_draft(**shown, transition=first, unseen=UNSEEN, sites=sites),
         "update": letters.alert_draft(**shown, transition=changed, unseen=""),
@@ -94,7 +94,7 @@ def _written(one, other, alert, rejected) -> dict[str, object]:
     }
     digests = {
         "digest": ([here, there], {"sites": sites}),
-        "summary": ([Place(one, many, UNSEEN)], {"burst": Burst.NEW_MODEL}),
+        "summary": ([RegionNews(one, many, UNSEEN)], {"burst": Burst.NEW_MODEL}),
     }
     return {
         **{name: letters.to_reader(draft, key="k", subscriptions=[one, other]) for name, draft in drafts.items()},

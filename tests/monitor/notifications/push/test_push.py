@@ -19,8 +19,7 @@ from monitor import tasks
 from monitor.models.messages import Endpoint, OutgoingMessage
 from monitor.notifications import rounds
 from monitor.notifications.push.devices import device_name
-from monitor.notifications.push.encryption import encrypt
-from monitor.notifications.push.keys import from_text, key_make, point, private_key, public_key, to_text
+from monitor.notifications.push.keys import encrypt, from_text, key_make, point, private_key, public_key, to_text
 from monitor.subscribers.subscriptions import endpoints, tokens
 from monitor.subscribers.subscriptions import services as subscriptions
 

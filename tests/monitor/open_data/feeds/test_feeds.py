@@ -14,7 +14,7 @@ from detection.rules.lifecycle import State
 from monitor.models.subscriptions import Subscription
 from monitor.subscribers.subscriptions import services as subscriptions
 from monitor.subscribers.subscriptions import tokens
-from monitor.subscribers.subscriptions.feed_keys import feeds_open
+from monitor.subscribers.subscriptions.tokens import feeds_open
 from monitor.tasks import issue_cap_messages
 
 pytestmark = pytest.mark.django_db

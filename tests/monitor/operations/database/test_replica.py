@@ -21,7 +21,7 @@ def follows(settings, monkeypatch):
 
     connections["replica"] = connection.copy()
     monkeypatch.setattr(replica, "FOLLOWER", replica.Follower())
-    monkeypatch.setattr(replica, "LOOK_SECONDS", 0.0)
+    monkeypatch.setattr(replica, "CHECK_SECONDS", 0.0)
     settings.MIDDLEWARE = [one for one in settings.MIDDLEWARE if "ReadReplica" not in one]
     settings.MIDDLEWARE += ["monitor.operations.database.replica.ReadReplica"]
     follows(100, 100)
@@ -87,7 +87,7 @@ def test_the_primary_answers_where_the_replica_cannot(follows, monkeypatch, faul
         monkeypatch.setitem(connections["replica"].settings_dict, "PORT", "1")
     else:
         assert replica.FOLLOWER.usable()
-        monkeypatch.setattr(replica, "LOOK_SECONDS", 60.0)
+        monkeypatch.setattr(replica, "CHECK_SECONDS", 60.0)
         connections["replica"].execute_wrappers.append(conflict)
     assert asked(Client()) - {"replica"} == {"primary"}
     assert not replica.FOLLOWER.usable()

@@ -19,7 +19,7 @@ def healthy(db, monkeypatch, push_key, site):
     answers = {"worker@here": [{"name": queue} for queue in QUEUES]}
     monkeypatch.setattr(type(app.control.inspect()), "active_queues", lambda self: answers)
     kept = tuple(one for one in CONDITIONS if one.name != "database role")
-    monkeypatch.setattr("monitor.management.commands.doctor.CONDITIONS", kept)
+    monkeypatch.setattr("monitor.operations.management.commands.doctor.CONDITIONS", kept)
 
 
 @pytest.fixture

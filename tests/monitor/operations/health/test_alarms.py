@@ -12,7 +12,7 @@ from ingest.models import Scene
 from monitor.models.messages import OutgoingMessage
 from monitor.models.operations import Alarm, SignOfLife
 from monitor.notifications.outbox import BACK_OFF
-from monitor.notifications.pauses import channel_pause, channel_resume
+from monitor.notifications.rounds import channel_pause, channel_resume
 from monitor.operations.health import alarms
 from monitor.operations.health.signs import BEAT, queue_sign, sign_give
 from monitor.operations.health.watchman import Watchman

@@ -13,7 +13,7 @@ from ml.models import Run
 from monitor.models.messages import OutgoingMessage
 from monitor.models.operations import SignOfLife
 from monitor.notifications.outbox import BACK_OFF
-from monitor.notifications.pauses import channel_pause
+from monitor.notifications.rounds import channel_pause
 from monitor.operations.health.signs import BACKUP, BEAT, queue_sign, sign_give, signs_forget
 
 pytestmark = pytest.mark.django_db

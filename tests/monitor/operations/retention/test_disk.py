@@ -14,7 +14,7 @@ from ingest.models import IngestJob, SceneDownload
 from ingest.sources.services import download_claim
 from ml.models import ModelVersion, Prediction, Run
 from ml.services import run_claim, run_execute, runs_queue
-from monitor.operations.retention.sizes import sizes
+from monitor.operations.retention.selectors import sizes
 from tests.makers import pairs as made
 
 pytestmark = [pytest.mark.django_db, pytest.mark.parametrize("storage_kind", ["disk"])]

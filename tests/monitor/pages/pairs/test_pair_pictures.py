@@ -99,7 +99,7 @@ def test_a_file_that_is_gone_is_said_and_not_found(operator, pair):
     assert "the image of 13 December 2021 is no longer in the storage" in answer.content.decode()
     page = operator.get(f"/pairs/{pair.pk}/").content.decode()
     assert "the image of 13 December 2021 is no longer in the storage" in page
-    assert "js/pairs/pair.js" not in page
+    assert "js/pages/pairs/pair.js" not in page
     assert operator.get("/pairs/999999/").status_code == 404
     assert operator.get(f"/pairs/{10**30}/").status_code == 404
 

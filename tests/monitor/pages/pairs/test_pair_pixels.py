@@ -51,7 +51,7 @@ def test_days_and_looks_in_words():
     assert image_sentences.two_days(day("2021-11-28"), day("2021-12-10")) == "28 November and 10 December 2021"
     assert image_sentences.two_days(day("2021-12-28"), day("2022-01-09")) == "28 December 2021 and 9 January 2022"
     assert image_sentences.apart(1) == "1 day apart"
-    assert image_sentences.look("descending", "right") == "to the right of its path, roughly west"
+    assert image_sentences.look_side("descending", "right") == "to the right of its path, roughly west"
     assert image_sentences.extent(-119.96, 35.26, -119.93, 35.29) == "35.26° N to 35.29° N, 119.96° W to 119.93° W"
     assert image_sentences.extent(-0.5, -1, 0.5, 1) == "1.00° S to 1.00° N, 0.50° W to 0.50° E"
     assert image_sentences.platforms("S1A", "S1B") == "Sentinel-1A, then Sentinel-1B"

@@ -10,7 +10,7 @@ from django.utils import timezone
 from monitor import tasks
 from monitor.models.messages import OutgoingMessage
 from monitor.models.subscriptions import Subscription
-from monitor.notifications import digests, gathering, life, rounds, selectors
+from monitor.notifications import digests, gathering, rounds, selectors
 from monitor.subscribers.subscriptions import often, services, tokens
 
 pytestmark = pytest.mark.django_db
@@ -74,7 +74,7 @@ def test_a_digest_comes_at_six_by_the_readers_clock_and_not_in_quiet_hours(make_
 
 def test_a_sign_of_life_that_was_delayed_waits_for_the_end_of_quiet_hours(make_subscription):
     one = make_subscription(sign_of_life=True, confirmed_at=auckland(12) - timedelta(days=100), **NIGHT)
-    assert life.signs_of_life_queue(now=auckland(12)) == 1
+    assert digests.signs_of_life_queue(now=auckland(12)) == 1
     OutgoingMessage.objects.update(next_try_at=auckland(12))
     assert [selectors.messages_due(now=auckland(hour)).exists() for hour in (12, 22, 23)] == [True, False, False]
     make_subscription(one.email, sign_of_life=False, **NIGHT | {"quiet_from": 12})
@@ -139,12 +139,12 @@ def test_a_sign_of_life_comes_each_quarter_that_brought_nothing(make_alert, make
     tasks.announce_transitions()
     rounds.messages_send()
     assert [letter.to for letter in mail.outbox] == [[heard.email]]
-    assert life.signs_of_life_queue() == 1
-    assert life.signs_of_life_queue() == 0
+    assert digests.signs_of_life_queue() == 1
+    assert digests.signs_of_life_queue() == 0
     rounds.messages_send()
     assert mail.outbox[1].to == ["resident@example.org"]
     assert "The harbour" in mail.outbox[1].body
-    assert life.signs_of_life_queue(now=timezone.now() + timedelta(days=92)) == 3
+    assert digests.signs_of_life_queue(now=timezone.now() + timedelta(days=92)) == 3
 
 
 def test_the_form_keeps_quiet_hours_and_the_sign_and_the_page_changes_them(client):

@@ -28,13 +28,17 @@ from monitor.web.guards import mails_are_shown
 
 
 class Command(BaseCommand):
+    """Load the demo's data."""
+
     help = "Simulate a small country and load it; does nothing where a simulation is loaded."
     config = NationConfig()  # tests load a smaller one
 
     def add_arguments(self, parser: CommandParser) -> None:
+        """Declare the options."""
         parser.add_argument("--seed", type=int, default=7)
 
     def handle(self, *args, **options) -> None:
+        """Load what is missing."""
         missing = [
             load
             for known, load in (
@@ -106,6 +110,6 @@ class Command(BaseCommand):
         self.stdout.write(f"{len(paths)} simulated images, {pairs} pairs")
 
     def _truth(self, nation: Nation, images: tuple[AreaImages, ...], folder: Path) -> None:
-        """What was put in, for the switch on the map; nothing that detects reads it."""
+        """Keep the simulated truth for the switch on the map; nothing that detects reads it."""
         n = truth_load(path=nation_files.write_truth(nation, images, folder / "truth.geojson"))
         self.stdout.write(f"{n} outlines of what was simulated")

@@ -7,8 +7,11 @@ from monitor.notifications import rounds
 
 
 class Command(BaseCommand):
+    """Announce and send the news of alerts now."""
+
     help = "Queue the messages of new transitions, and send every message that is due."
 
     def handle(self, *args, **options) -> None:
+        """Announce, then send."""
         tasks.announce_transitions()
         self.stdout.write(f"mails sent: {rounds.messages_send(beside=True)}")

@@ -6,10 +6,14 @@ from monitor.subscribers.subscriptions.services import address_pause
 
 
 class Command(BaseCommand):
+    """Pause the subscriptions of an address."""
+
     help = "Pause every subscription of an address; its owner can go on from the page of their subscriptions."
 
     def add_arguments(self, parser: CommandParser) -> None:
+        """Declare the address."""
         parser.add_argument("address")
 
     def handle(self, *args, **options) -> None:
+        """Pause them and print how many they were."""
         self.stdout.write(f"paused subscriptions: {address_pause(email=options['address'])}")

@@ -7,8 +7,11 @@ from monitor.notifications import rounds
 
 
 class Command(BaseCommand):
+    """Make and send digests now."""
+
     help = "Make the digests that are due, and send every message that is due."
 
     def handle(self, *args, **options) -> None:
+        """Queue digests, then send."""
         tasks.queue_digests()
         self.stdout.write(f"mails sent: {rounds.messages_send(beside=True)}")

@@ -13,15 +13,19 @@ from monitor.operations.health.sender import SENDER
 
 
 class Command(BaseCommand):
+    """Examine the service."""
+
     help = "Examine the service; exit code 1, and what to do, where something is wrong."
     requires_system_checks = []  # it is to speak where they fail, too
 
     def add_arguments(self, parser: CommandParser) -> None:
+        """Declare the options."""
         instead = parser.add_mutually_exclusive_group()
         instead.add_argument("--deploy", action="store_true", help="examine the settings of a public site instead")
         instead.add_argument("--dns", action="store_true", help="ask name servers about the sender's domain instead")
 
     def handle(self, *args, deploy: bool, dns: bool, **options) -> None:
+        """Print every condition; exit with 1 if one does not hold."""
         conditions = DEPLOYMENT if deploy else SENDER if dns else CONDITIONS
         reports = examine(conditions)
         for report in reports:
@@ -39,7 +43,7 @@ class Command(BaseCommand):
             sys.exit(1)
 
     def _context(self) -> None:
-        """Nothing of it is needed, so what is missing is no fault."""
+        """Print what is merely possible: none of it is needed, so what is missing is no fault."""
         try:
             states = layer_states()
         except DatabaseError:  # reported above

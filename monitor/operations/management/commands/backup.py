@@ -17,10 +17,13 @@ TRY_AGAIN_SECONDS = 3600.0
 
 
 class Command(BaseCommand):
+    """Back up the database, the rasters and the key."""
+
     requires_system_checks = []  # they would import the whole site
     help = "Copy database, rasters, secret key and .env into a folder; again into the same one copies what is new."
 
     def add_arguments(self, parser: CommandParser) -> None:
+        """Declare the options."""
         parser.add_argument("folder", type=Path)
         parser.add_argument(
             "--keep",
@@ -32,6 +35,7 @@ class Command(BaseCommand):
         parser.add_argument("--daily", action="store_true", help="with --keep: go on, and add one every day")
 
     def handle(self, *args, folder: Path, keep: int | None, daily: bool, **options) -> None:
+        """Make one backup, or one a day."""
         if (keep is not None and keep < 1) or (daily and keep is None):
             raise CommandError("--keep takes a number above 0; --daily needs it")
         folder = folder.absolute()

@@ -6,8 +6,7 @@ from django.db import connection, transaction
 from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.loader import MigrationLoader
 
-from monitor.operations.database.rights import rights_settle
-from monitor.operations.database.roles import as_owner
+from monitor.operations.database.rights import as_owner, rights_settle
 
 OURS = {"ingest", "ml", "detection", "monitor"}
 
@@ -20,12 +19,14 @@ class WholeMigrationExecutor(MigrationExecutor):
     """
 
     def apply_migration(self, state, migration, fake=False, fake_initial=False):
+        """Report each step that is applied."""
         if not migration.atomic:
             return super().apply_migration(state, migration, fake, fake_initial)
         with transaction.atomic(using=self.connection.alias):
             return super().apply_migration(state, migration, fake, fake_initial)
 
     def unapply_migration(self, state, migration, fake=False):
+        """Report each step that is reverted."""
         if not migration.atomic:
             return super().unapply_migration(state, migration, fake)
         with transaction.atomic(using=self.connection.alias):
@@ -48,7 +49,10 @@ migrate.MigrationExecutor = WholeMigrationExecutor  # the command takes it from 
 
 
 class Command(migrate.Command):
+    """Django's migrate, as the owner of the tables."""
+
     def handle(self, *args, **options) -> None:
+        """Migrate, then settle the rights."""
         with as_owner():
             refuse_older()
             super().handle(*args, **options)

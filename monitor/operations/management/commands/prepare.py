@@ -14,9 +14,12 @@ ASK_SECONDS = 2.0
 
 
 class Command(BaseCommand):
+    """Make the service ready to start."""
+
     help = "Apply migrations, collect static files, and make the key for messages to devices."
 
     def add_arguments(self, parser: CommandParser) -> None:
+        """Declare the options."""
         parser.add_argument(
             "--wait",
             action="store_true",
@@ -24,6 +27,7 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args, **options) -> None:
+        """Do what is missing."""
         if options["wait"]:
             self._wait()
             return

@@ -16,9 +16,12 @@ MARK = "Demo"  # a first name by which the command knows its own
 
 
 class Command(BaseCommand):
+    """Make accounts for the demo."""
+
     help = "Make or refresh the two demo accounts; their random passwords stay in var/demo-accounts.json."
 
     def handle(self, *args, **options) -> None:
+        """Make the accounts that are missing."""
         if settings.BEHIND_HTTPS:
             raise CommandError(
                 "this is a public service (BEHIND_HTTPS); make accounts of its own, see docs/administrators.md"
@@ -37,7 +40,7 @@ class Command(BaseCommand):
 
 
 def _passwords(path: Path) -> dict[str, str]:
-    """The passwords kept there; made where there are none. Readable by the owner only."""
+    """Return the passwords kept there; make them if there are none. Only the owner can read them."""
     if path.exists():
         return json.loads(path.read_text())
     passwords = {name: secrets.token_urlsafe(15) for name in ACCOUNTS}

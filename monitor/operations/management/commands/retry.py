@@ -6,15 +6,19 @@ from monitor.operations.jobs.kinds import KINDS
 
 
 class Command(BaseCommand):
+    """Try work again."""
+
     help = "Try failed jobs again, all of them or those of a kind; or one that failed, was cancelled or is waiting."
 
     def add_arguments(self, parser: CommandParser) -> None:
+        """Declare the options."""
         parser.add_argument("kind", nargs="?", choices=list(KINDS))
         which = parser.add_mutually_exclusive_group(required=True)
         which.add_argument("--id", type=int, metavar="N", help="one job of the kind")
         which.add_argument("--failed", action="store_true", help="whatever has failed for good")
 
     def handle(self, *args, **options) -> None:
+        """Queue what failed, and print how much."""
         if options["id"] is not None and options["kind"] is None:
             raise CommandError("name the kind of the job as well, such as: retry runs --id 12", returncode=2)
         for name in [options["kind"]] if options["kind"] else KINDS:
