@@ -11,7 +11,7 @@ from monitor.maps.map import views as map
 from monitor.maps.rasters import views as rasters
 from monitor.notifications.mail import relays
 from monitor.open_data.api import views as api_page
-from monitor.open_data.api.site import api
+from monitor.open_data.api.views import api
 from monitor.open_data.cap import views as cap
 from monitor.open_data.feeds import alerts as feeds
 from monitor.open_data.feeds import views as subscription_feeds

@@ -153,7 +153,8 @@ def answer_fault(request: HttpRequest) -> HttpResponseBase:
     """
     fault = sys.exc_info()[1]
     if isinstance(fault, OSError) and fault.errno in FULL_DISK_ERRNOS:
-        return _no_room(request, fault)
+        logger.error("a disk is full, no answer to %s: %s", request.path, fault)
+        return _later(request, 507, "a disk of the server is full", DISK_SECONDS)
     return server_error(request)
 
 

@@ -1,17 +1,20 @@
-"""The page that lists what programs can ask for, made from the OpenAPI description; no script, no other host."""
+"""The API as a whole: its name, its faults, and the page for people that lists its operations without scripts."""
 
 from inspect import getsource
 from typing import Any, NamedTuple
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_safe
+from ninja import NinjaAPI
+from ninja.errors import ValidationError
 
 from monitor.notifications.webhook import receiver
-from monitor.open_data.api.site import api
+from monitor.open_data.api.operations import router
 from monitor.wording.figures import whole
+from monitor.wording.refusals import PROBLEM, Refusal, problem
 
 
 class Standard(NamedTuple):
@@ -22,6 +25,7 @@ class Standard(NamedTuple):
     path: str
 
 
+SEE = "The parameters are listed at /api/v1/."
 STANDARDS = (
     Standard(_("Maps and GIS"), _("OGC API Features 1.0: alerts, points, data sets, glaciers"), "/ogc/"),
     Standard(_("Analysts"), _("STAC 1.1: velocity fields, radar images, results of models"), "/stac/"),
@@ -34,6 +38,50 @@ EXAMPLES = (
     "/ogc/collections/alerts/items?kind=subsidence&bbox=-13,46,-11,48",
     "/ogc/collections/points/items?bbox=-12.01,46.99,-11.99,47.01&limit=1000",
 )
+
+
+class Interface(NinjaAPI):
+    """API whose errors state the media type that they have."""
+
+    def get_openapi_schema(self, **options: Any) -> dict[str, Any]:
+        """Return the description, with errors under their media type."""
+        schema = super().get_openapi_schema(**options)
+        for path in schema["paths"].values():
+            for status, answer in path["get"]["responses"].items():
+                if int(status) >= 400:
+                    answer["content"] = {PROBLEM: answer["content"]["application/json"]}
+        return schema
+
+
+api = Interface(
+    title="Ground Motion Monitor",
+    version="1",
+    description="Places where the ground moves, and the satellite data that show it. Read only, no login.",
+    docs_url=None,  # its page loads scripts from another host; ours is api_page
+    docs_decorator=require_safe,
+    urls_namespace="api-1",
+)
+api.add_router("", router)
+
+
+@api.exception_handler(Refusal)
+def refused(request: HttpRequest, fault: Refusal) -> HttpResponse:
+    """Answer a refused parameter."""
+    return problem(fault.status, fault.error, fault.remedy)
+
+
+@api.exception_handler(ValidationError)
+def not_valid(request: HttpRequest, fault: ValidationError) -> HttpResponse:
+    """Answer an invalid parameter."""
+    first = fault.errors[0]
+    name = str(first["loc"][-1])
+    return problem(400, f"{name}: {first['msg']}", SEE)
+
+
+@api.exception_handler(Http404)
+def not_found(request: HttpRequest, fault: Http404) -> HttpResponse:
+    """Answer a row that does not exist."""
+    return problem(404, str(fault) or "There is nothing here.", "Ask for a list first. " + SEE)
 
 
 @require_safe

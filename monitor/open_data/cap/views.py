@@ -1,15 +1,15 @@
 """The messages one by one, and the feed that leads to them."""
 
-from datetime import datetime
+from collections.abc import Iterable
 from typing import Any
 
 from django.conf import settings
-from django.contrib.syndication.views import Feed
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
-from django.urls import reverse_lazy
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
 from django.utils.feedgenerator import Atom1Feed
+from django.utils.http import http_date
 from django.utils.translation import get_language
-from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from ingest.plain_text import plain_text, plain_values
@@ -30,25 +30,12 @@ class PlainAtom(Atom1Feed):
         self.feed, self.items = plain_values(self.feed), plain_values(self.items)
         super().write(outfile, encoding)
 
-
-class SiteFeed(Feed):
-    """Feed of this site under the address of the request; `get_object` returns its entries."""
-
-    link = reverse_lazy("alert-list")
-    author_name = "Ground Motion Monitor"
-    address = ""
-
-    def feed_guid(self, entries: list[Any]) -> str:
-        """Identify the feed by its address: one of a box is another one than that of everything."""
-        return self.address
-
-    def feed_url(self, entries: list[Any]) -> str:
-        """Return the address of the feed."""
-        return self.address
-
-    def items(self, entries: list[Any]) -> list[Any]:
-        """Return the entries."""
-        return entries
+    def response(self) -> HttpResponse:
+        """Return the feed with the date of its last change."""
+        response = HttpResponse(content_type=self.content_type)
+        response["Last-Modified"] = http_date(self.latest_post_date().timestamp())
+        self.write(response, "utf-8")
+        return response
 
 
 class CapAtom(PlainAtom):
@@ -60,48 +47,48 @@ class CapAtom(PlainAtom):
         handler.addQuickElement("link", "", {"rel": "enclosure", "type": MEDIA_TYPE, "href": item["link"]})
 
 
-class CapFeed(SiteFeed):
-    """Feed of CAP messages."""
+def site_feed(kind: type[PlainAtom], request: HttpRequest, title: str, subtitle: str, guid: str = "") -> PlainAtom:
+    """Return a feed of this site without entries. Its address identifies it where no identifier is given."""
+    address = request.build_absolute_uri()
+    return kind(
+        title=title,
+        subtitle=subtitle,
+        link=request.build_absolute_uri(reverse("alert-list")),
+        description=None,
+        language=get_language(),
+        feed_url=address,
+        feed_guid=guid or address,
+        author_name="Ground Motion Monitor",
+    )
 
-    feed_type = CapAtom
-    title = _("Ground Motion Monitor: CAP messages")
+
+def cap_feed(request: HttpRequest, messages: Iterable[CapMessage], title: str, guid: str = "") -> HttpResponse:
+    """Return a feed of CAP messages, with headlines in the reader's language."""
     subtitle = _(
         "Alert, Update and Cancel, the newest first. Not for emergencies. Simulated data have the status Test."
     )
-
-    def get_object(self, request: HttpRequest) -> list[CapMessage]:
-        """Return the last messages that the address asks for."""
-        self.address = request.build_absolute_uri()
-        self.english = get_language() == settings.LANGUAGE_CODE
-        messages = CapMessage.objects.defer("references", *(["xml"] if self.english else []))
-        if bbox := request.GET.get("bbox", ""):
-            messages = messages.filter(alert__area__intersects=area_of(bbox))
-        if slug := request.GET.get("region", ""):
-            messages = messages.filter(alert__in=touching_region(slug))
-        if since := moment("since", request.GET.get("since", "")):
-            messages = messages.filter(sent_at__gte=since)
-        return list(messages[:MOST_ENTRIES])
-
-    def item_title(self, item: CapMessage) -> str:
-        """Return the type and the headline of a message."""
-        return f"{item.message_type}: {self.item_description(item)}"
-
-    def item_description(self, item: CapMessage) -> str:
-        """Return the headline in the reader's language."""
-        return item.headline if self.english else headline(item.xml, get_language())
-
-    def item_pubdate(self, item: CapMessage) -> datetime:
-        """Return when the message was sent."""
-        return item.sent_at
-
-    item_updateddate = item_pubdate
+    feed, language = site_feed(CapAtom, request, title, subtitle, guid), get_language()
+    for one in messages:
+        words = one.headline if language == settings.LANGUAGE_CODE else headline(one.xml, language)
+        link = request.build_absolute_uri(one.get_absolute_url())
+        at = {"pubdate": one.sent_at, "updateddate": one.sent_at}
+        feed.add_item(title=f"{one.message_type}: {words}", link=link, description=words, unique_id=link, **at)
+    return feed.response()
 
 
 @require_safe
 @refusals_as_json
-def cap_atom(request: HttpRequest) -> HttpResponseBase:
+def cap_atom(request: HttpRequest) -> HttpResponse:
     """Return the last hundred messages in `bbox` or `region` and not before `since`, where these are given."""
-    return CapFeed()(request)
+    unread = ["xml"] if get_language() == settings.LANGUAGE_CODE else []
+    messages = CapMessage.objects.defer("references", *unread)
+    if bbox := request.GET.get("bbox", ""):
+        messages = messages.filter(alert__area__intersects=area_of(bbox))
+    if slug := request.GET.get("region", ""):
+        messages = messages.filter(alert__in=touching_region(slug))
+    if since := moment("since", request.GET.get("since", "")):
+        messages = messages.filter(sent_at__gte=since)
+    return cap_feed(request, messages[:MOST_ENTRIES], _("Ground Motion Monitor: CAP messages"))
 
 
 @require_safe

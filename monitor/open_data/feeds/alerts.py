@@ -1,17 +1,16 @@
 """Alerts for feed readers and maps of others: Atom with GeoRSS, and GeoJSON."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
 from django.contrib.gis.geos import MultiPolygon
 from django.db.models import Count, Exists, Max, OuterRef
-from django.http import HttpRequest, HttpResponseBase, JsonResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.urls import reverse
 from django.utils.text import capfirst
-from django.utils.translation import gettext
-from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext as _
 from django.views.decorators.http import condition, require_safe
 
 from detection.models import Alert, AlertTransition
@@ -19,7 +18,7 @@ from ingest.context.regions import region_by_slug
 from ingest.models import ContextLayer
 from ml.runtime.code_version import code_version
 from monitor.models.messages import CapMessage
-from monitor.open_data.cap.views import MEDIA_TYPE, PlainAtom, SiteFeed
+from monitor.open_data.cap.views import MEDIA_TYPE, PlainAtom, site_feed
 from monitor.wording.cards.cards import AlertCard, alert_cards, alert_feature, alert_title
 from monitor.wording.cards.filters import alerts_requested
 from monitor.wording.cards.steps import update_sentences
@@ -49,56 +48,33 @@ class GeoAtom(PlainAtom):
             handler.addQuickElement("link", "", {"rel": "alternate", "type": MEDIA_TYPE, "href": item["message"]})
 
 
-class AlertFeed(SiteFeed):
-    """Feed of alerts, each with its card."""
-
-    feed_type = GeoAtom
-    title = _("Ground Motion Monitor: places where the ground moves")
+def alert_feed(
+    request: HttpRequest,
+    alerts: Sequence[Alert],
+    title: str,
+    said: Callable[[Alert, AlertCard], tuple[str, datetime]],
+    guid: str = "",
+) -> HttpResponse:
+    """Return a feed of alerts with `has_message`. said: returns an entry's description and when it changed."""
     subtitle = _("Found in radar satellite measurements, or reported by specialists. Newest changes first.")
-
-    def get_object(self, request: HttpRequest) -> list[tuple[Alert, AlertCard]]:
-        """Return the last changed alerts that the address asks for."""
-        has_message = Exists(CapMessage.objects.filter(alert=OuterRef("pk")))
-        alerts = list(alerts_requested(request.GET).annotate(has_message=has_message)[:MOST_ENTRIES])
-        self.last_steps = last_steps(alerts)
-        self.address, self.site = request.build_absolute_uri(), request.build_absolute_uri("/")[:-1]
-        return list(zip(alerts, alert_cards(alerts), strict=True))
-
-    def item_title(self, item: tuple[Alert, AlertCard]) -> str:
-        """Return the alert's title."""
-        return alert_title(item[1])
-
-    def item_description(self, item: tuple[Alert, AlertCard]) -> str:
-        """Return the alert's sentences, importance, size and last changes."""
-        alert, card = item
-        last = self.last_steps.get(alert.pk)
-        size = gettext("The area measures %(size)s.") % {"size": card.area_label}
-        changes = update_sentences(last) if last else []
-        return " ".join([*card.sentences, f"{capfirst(card.severity_label)}.", size, *changes])
-
-    def item_link(self, item: tuple[Alert, AlertCard]) -> str:
-        """Return the address of the alert's page."""
-        return item[1].url
-
-    def item_guid(self, item: tuple[Alert, AlertCard]) -> str:
-        """Return the alert's lasting identifier."""
-        return entry_id(item[0])
-
-    def item_pubdate(self, item: tuple[Alert, AlertCard]) -> datetime:
-        """Return when the alert was found."""
-        return item[1].first_seen
-
-    def item_updateddate(self, item: tuple[Alert, AlertCard]) -> datetime:
-        """Return when the alert changed."""
-        return item[1].updated
-
-    def item_extra_kwargs(self, item: tuple[Alert, AlertCard]) -> dict[str, Any]:
-        """Return categories, outline and the address of the CAP message."""
-        alert, card = item
+    feed = site_feed(GeoAtom, request, title, subtitle, guid)
+    for alert, card in zip(alerts, alert_cards(alerts), strict=True):
         labels = [("kind", card.kind, card.kind_label), ("state", card.state, card.state_label)]
         labels.append(("severity", card.severity, card.severity_label))
-        message = self.site + reverse("cap-message", args=[alert.code]) if alert.has_message else ""
-        return {"labels": labels, "polygon": largest_ring(alert.area), "message": message}
+        message = request.build_absolute_uri(reverse("cap-message", args=[alert.code])) if alert.has_message else ""
+        description, changed = said(alert, card)
+        feed.add_item(
+            title=alert_title(card),
+            link=request.build_absolute_uri(card.url),
+            description=description,
+            unique_id=entry_id(alert),
+            pubdate=card.first_seen,
+            updateddate=changed,
+            labels=labels,
+            polygon=largest_ring(alert.area),
+            message=message,
+        )
+    return feed.response()
 
 
 def last_steps(alerts: Sequence[Alert]) -> dict[int, AlertTransition]:
@@ -157,13 +133,21 @@ def _etag(request: HttpRequest) -> str:
 @require_safe
 @refusals_as_json
 @condition(etag_func=_etag, last_modified_func=_last_change)
-def alerts_atom(request: HttpRequest) -> HttpResponseBase:
+def alerts_atom(request: HttpRequest) -> HttpResponse:
     """Return the last hundred changes."""
-    feed, region = AlertFeed(), region_by_slug(slug=request.GET.get("region", ""))
+    has_message = Exists(CapMessage.objects.filter(alert=OuterRef("pk")))
+    alerts = list(alerts_requested(request.GET).annotate(has_message=has_message)[:MOST_ENTRIES])
+    steps, region = last_steps(alerts), region_by_slug(slug=request.GET.get("region", ""))
+
+    def said(alert: Alert, card: AlertCard) -> tuple[str, datetime]:
+        size = _("The area measures %(size)s.") % {"size": card.area_label}
+        changes = update_sentences(steps[alert.pk]) if alert.pk in steps else []
+        return " ".join([*card.sentences, f"{capfirst(card.severity_label)}.", size, *changes]), card.updated
+
+    title = _("Ground Motion Monitor: places where the ground moves")
     if region:
-        title = gettext("Ground Motion Monitor: places where the ground moves in %(region)s")
-        feed.title = title % {"region": region.name}
-    return feed(request)
+        title = _("Ground Motion Monitor: places where the ground moves in %(region)s") % {"region": region.name}
+    return alert_feed(request, alerts, title, said)
 
 
 @require_safe

@@ -6,24 +6,21 @@ it also says that a specialist took it back, or that it is followed under anothe
 
 import uuid
 from collections import defaultdict
-from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from django.conf import settings
-from django.http import HttpRequest
-from django.utils.translation import get_language
+from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 
 from detection.models import Alert, AlertTransition
 from detection.rules.lifecycle import State
 from monitor.models.messages import CapMessage
 from monitor.models.subscriptions import Subscription
-from monitor.open_data.cap.views import CapFeed
-from monitor.open_data.feeds.alerts import AlertFeed
+from monitor.open_data.cap.views import cap_feed
+from monitor.open_data.feeds.alerts import alert_feed
 from monitor.subscribers.subscriptions.rules import step_of, wants
 from monitor.subscribers.subscriptions.selectors import steps_in
-from monitor.wording.cards.cards import AlertCard, alert_cards
+from monitor.wording.cards.cards import AlertCard
 from monitor.wording.cards.steps import what_happened
 
 YEARS = 2
@@ -77,47 +74,23 @@ def feed_id(subscription: Subscription, name: str) -> str:
     return uuid.uuid5(uuid.NAMESPACE_URL, f"subscriptions/{subscription.created_at.isoformat()}/{name}").urn
 
 
-class SubscriptionAtom(AlertFeed):
-    """One entry for each alert; it counts as changed when a step came that is wanted."""
+def subscription_atom(request: HttpRequest, subscription: Subscription, entries: list[Entry]) -> HttpResponse:
+    """Return one entry for each alert, which changes with each wanted step."""
+    last = {entry.alert.pk: entry.last for entry in entries}
+    alerts = [entry.alert for entry in entries]
+    with_message = set(CapMessage.objects.filter(alert__in=alerts).values_list("alert", flat=True))
+    for alert in alerts:
+        alert.has_message = alert.pk in with_message
 
-    def __init__(self, subscription: Subscription, entries: Sequence[Entry]) -> None:
-        self.subscription, self.entries = subscription, {entry.alert.pk: entry for entry in entries}
-        self.title = _("Ground Motion Monitor: %(place)s") % {"place": subscription.title}
+    def said(alert: Alert, card: AlertCard) -> tuple[str, datetime]:
+        step = last[alert.pk]
+        return " ".join([what_happened(step), *card.sentences]), step.created_at
 
-    def get_object(self, request: HttpRequest, *args: object, **kwargs: object) -> list[tuple[Alert, AlertCard]]:
-        """Return the alerts of the entries with their cards."""
-        alerts = [entry.alert for entry in self.entries.values()]
-        with_message = set(CapMessage.objects.filter(alert__in=self.entries).values_list("alert", flat=True))
-        for alert in alerts:
-            alert.has_message = alert.pk in with_message
-        self.address, self.site = request.build_absolute_uri(), request.build_absolute_uri("/")[:-1]
-        return list(zip(alerts, alert_cards(alerts), strict=True))
-
-    def feed_guid(self, entries: list[tuple[Alert, AlertCard]]) -> str:
-        """Return the feed's lasting identifier."""
-        return feed_id(self.subscription, "atom")
-
-    def item_description(self, item: tuple[Alert, AlertCard]) -> str:
-        """Return what happened last, and the alert's sentences."""
-        return " ".join([what_happened(self.entries[item[0].pk].last), *item[1].sentences])
-
-    def item_updateddate(self, item: tuple[Alert, AlertCard]) -> datetime:
-        """Return when the last wanted step came."""
-        return self.entries[item[0].pk].last.created_at
+    title = _("Ground Motion Monitor: %(place)s") % {"place": subscription.title}
+    return alert_feed(request, alerts, title, said, feed_id(subscription, "atom"))
 
 
-class SubscriptionCap(CapFeed):
-    """One entry for each message."""
-
-    def __init__(self, subscription: Subscription, entries: Sequence[Entry]) -> None:
-        self.subscription, self.messages = subscription, messages_of(entries=list(entries))
-        self.title = _("Ground Motion Monitor, CAP messages: %(place)s") % {"place": subscription.title}
-
-    def get_object(self, request: HttpRequest, *args: object, **kwargs: object) -> list[CapMessage]:
-        """Return the messages of the entries."""
-        self.address, self.english = request.build_absolute_uri(), get_language() == settings.LANGUAGE_CODE
-        return self.messages
-
-    def feed_guid(self, messages: list[CapMessage]) -> str:
-        """Return the feed's lasting identifier."""
-        return feed_id(self.subscription, "cap")
+def subscription_cap(request: HttpRequest, subscription: Subscription, entries: list[Entry]) -> HttpResponse:
+    """Return one entry for each CAP message of the entries."""
+    title = _("Ground Motion Monitor, CAP messages: %(place)s") % {"place": subscription.title}
+    return cap_feed(request, messages_of(entries=entries), title, feed_id(subscription, "cap"))

@@ -14,7 +14,7 @@ from ml.runtime.code_version import code_version
 from monitor.models.messages import CapMessage
 from monitor.models.subscriptions import Subscription
 from monitor.open_data.feeds.calendar import calendar_of
-from monitor.open_data.feeds.subscription import Entry, SubscriptionAtom, SubscriptionCap, entries_of
+from monitor.open_data.feeds.subscription import Entry, entries_of, subscription_atom, subscription_cap
 from monitor.subscribers.subscriptions import tokens
 
 KEEP_SECONDS = 300
@@ -49,16 +49,7 @@ def _private_feed(make: Make) -> Callable[[HttpRequest, str], HttpResponseBase]:
     return feed
 
 
-@_private_feed
-def atom(request: HttpRequest, subscription: Subscription, entries: list[Entry]) -> HttpResponseBase:
-    """Return the feed for feed readers."""
-    return SubscriptionAtom(subscription, entries)(request)
-
-
-@_private_feed
-def cap(request: HttpRequest, subscription: Subscription, entries: list[Entry]) -> HttpResponseBase:
-    """Return the index of CAP messages."""
-    return SubscriptionCap(subscription, entries)(request)
+atom, cap = _private_feed(subscription_atom), _private_feed(subscription_cap)
 
 
 @_private_feed

@@ -1,19 +1,75 @@
-"""The two sets of collections: what is on the ground, for maps of others, and the data behind it, for analysts."""
+"""Catalogues: what is on the ground, for maps of others, and the data behind it, for analysts; with their OpenAPI."""
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from monitor.open_data.standards.collections import Collection
 from monitor.open_data.standards.ground import Alerts, Glaciers, Products
 from monitor.open_data.standards.points import Points
+from monitor.open_data.standards.queries import FEW, Filter
+from monitor.open_data.standards.search import MOST, PARAMETERS
 from monitor.open_data.standards.stac import Predictions, RadarImages, VelocityFields
-from monitor.open_data.standards.stac_items import STAC
+from monitor.open_data.standards.stac_items import GEOJSON, JSON, STAC
+from monitor.wording.refusals import PROBLEM
 
 _FEATURES = ("core", "geojson")
 OGC_CLASSES = tuple(f"http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/{name}" for name in _FEATURES)
 STAC_CLASSES = tuple(
     f"https://api.stacspec.org/v1.0.0/{name}" for name in ("core", "collections", "ogcapi-features", "item-search")
 )
+OPENAPI = "application/vnd.oai.openapi+json;version=3.0"
+BOX = {"type": "array", "items": {"type": "number"}, "minItems": 4, "maxItems": 6}
+LINK = {
+    "type": "object",
+    "required": ["rel", "href"],
+    "properties": {name: {"type": "string"} for name in ("rel", "type", "href", "title")},
+}
+LINKS = {"type": "array", "items": LINK}
+FEATURE = {
+    "type": "object",
+    "required": ["type", "id", "geometry", "properties"],
+    "properties": {
+        "type": {"type": "string", "enum": ["Feature"]},
+        "id": {"type": "string"},
+        "geometry": {"type": "object"},
+        "properties": {"type": "object"},
+        "links": LINKS,
+    },
+}
+FEATURES = {
+    "type": "object",
+    "required": ["type", "features", "links", "numberReturned"],
+    "properties": {
+        "type": {"type": "string", "enum": ["FeatureCollection"]},
+        "features": {"type": "array", "items": FEATURE},
+        "links": LINKS,
+        "numberReturned": {"type": "integer"},
+        "numberMatched": {"type": "integer"},
+    },
+}
+LISTED = {
+    "type": "object",
+    "required": ["links", "collections"],
+    "properties": {"links": LINKS, "collections": {"type": "array", "items": {"type": "object"}}},
+}
+CONFORMANCE = {
+    "type": "object",
+    "required": ["conformsTo"],
+    "properties": {"conformsTo": {"type": "array", "items": {"type": "string"}}},
+}
+LINKED = {"type": "object", "required": ["links"], "properties": {"links": LINKS}}
+FAULT = {
+    "type": "object",
+    "required": ["title", "status", "detail"],
+    "properties": {
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string"},
+        "error": {"type": "string"},
+        "remedy": {"type": "string"},
+    },
+}
+REFUSED = {"description": "What is wrong, and what to do", "content": {PROBLEM: {"schema": FAULT}}}
 
 
 class Catalogue(NamedTuple):
@@ -53,3 +109,76 @@ CATALOGUES = {
         ),
     )
 }
+
+
+def describe(catalogue: Catalogue, server: str) -> dict[str, Any]:
+    """server: address of the site, with its last slash."""
+    paths = {
+        "/": _get("landing", "Landing page", LINKED),
+        "/conformance": _get("conformance", "Which standards are followed", CONFORMANCE),
+        "/collections": _get("collections", "Collections", LISTED),
+    }
+    for one in catalogue.collections.values():
+        paths |= _paths(one)
+    if catalogue.stac:
+        text = {"type": "string"}
+        wanted = [_parameter(name, words, text) for name, words in PARAMETERS.items()]
+        common = _common(MOST, FEW)
+        paths["/search"] = _get("search", "Items of any collection", FEATURES, common + wanted, GEOJSON, ("400",))
+    return {
+        "openapi": "3.0.3",
+        "info": {"title": catalogue.title, "version": "1", "description": catalogue.description},
+        "servers": [{"url": f"{server}{catalogue.name}"}],
+        "paths": paths,
+        "components": {"parameters": {"limit": _limit(MOST, FEW)}},  # from which QGIS takes the size of its pages
+    }
+
+
+def _paths(one: Collection) -> dict[str, Any]:
+    own = f"/collections/{one.name}"
+    ident = {"name": "featureId", "in": "path", "required": True, "schema": {"type": "string"}}
+    return {
+        own: _get(one.name, one.title, LINKED),
+        f"{own}/items": _get(f"{one.name}-items", one.description, FEATURES, _parameters(one), GEOJSON, ("400",)),
+        f"{own}/items/{{featureId}}": _get(f"{one.name}-item", one.title, FEATURE, [ident], GEOJSON, ("404",)),
+    }
+
+
+def _get(
+    ident: str,
+    summary: str,
+    schema: dict[str, Any],
+    parameters: list[dict[str, Any]] | None = None,
+    media_type: str = JSON,
+    faults: tuple[str, ...] = (),
+) -> dict[str, Any]:
+    answers = {"200": {"description": summary, "content": {media_type: {"schema": schema}}}}
+    responses = answers | dict.fromkeys(faults, REFUSED)
+    return {"get": {"operationId": ident, "summary": summary, "parameters": parameters or [], "responses": responses}}
+
+
+def _parameters(one: Collection) -> list[dict[str, Any]]:
+    own = [_parameter(name, each.description, _schema(each)) for name, each in one.filters.items()]
+    return _common(one.most, one.few) + own
+
+
+def _common(most: int, few: int) -> list[dict[str, Any]]:
+    return [
+        _limit(most, few),
+        _parameter("bbox", "west,south,east,north in degrees", BOX) | {"style": "form", "explode": False},
+        _parameter("datetime", "a moment, or first/last; .. is open", {"type": "string"}),
+        _parameter("after", "where the next part begins: as in the link with rel=next", {"type": "string"}),
+    ]
+
+
+def _limit(most: int, few: int) -> dict[str, Any]:
+    schema = {"type": "integer", "minimum": 1, "maximum": most, "default": few}
+    return _parameter("limit", "how many at most", schema)
+
+
+def _schema(allowed: Filter) -> dict[str, Any]:
+    return {"type": "string", "enum": [*allowed.values]} if allowed.values else {"type": "integer", "minimum": 0}
+
+
+def _parameter(name: str, description: str, schema: dict[str, Any]) -> dict[str, Any]:
+    return {"name": name, "in": "query", "required": False, "description": description, "schema": schema}

@@ -5,9 +5,8 @@ from typing import Any
 from django.http import HttpRequest
 from django.urls import reverse
 
-from monitor.open_data.standards.catalogues import Catalogue
+from monitor.open_data.standards.catalogues import OPENAPI, Catalogue
 from monitor.open_data.standards.collections import Collection, Feature, Part
-from monitor.open_data.standards.description import OPENAPI
 from monitor.open_data.standards.search import Found
 from monitor.open_data.standards.stac_items import GEOJSON, JSON, stamp
 

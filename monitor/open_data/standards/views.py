@@ -8,9 +8,8 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_safe
 
 from monitor.open_data.standards import documents
-from monitor.open_data.standards.catalogues import CATALOGUES
+from monitor.open_data.standards.catalogues import CATALOGUES, OPENAPI, describe
 from monitor.open_data.standards.collections import Collection
-from monitor.open_data.standards.description import OPENAPI, describe
 from monitor.open_data.standards.queries import read_query
 from monitor.open_data.standards.search import parameters_of, posted
 from monitor.open_data.standards.search import search as find

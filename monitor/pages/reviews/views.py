@@ -76,13 +76,8 @@ def review_undo(request: HttpRequest, code: str) -> HttpResponse:
         return _case(request, alert, fault=_("There is no such entry in the trail. Nothing was changed."), status=400)
     try:
         review_take_back(review=review, reviewer=request.user)
-    except Claimed as held:
-        return _case(request, alert, fault=_held(held.claim), status=409)
     except ValueError as fault:
-        alert.refresh_from_db()
-        # Translators: %(fault)s is an explanation in English
-        words = _("Nothing was changed: %(fault)s.") % {"fault": in_language(str(fault))}
-        return _case(request, alert, fault=words, status=409)
+        return _refused(request, alert_or_404(code), fault, takes_back=True)
     messages.success(request, _("Taken back. %(code)s is as it was before.") % {"code": alert.code})
     return HttpResponseRedirect(reverse("review-case", args=[alert.code]))
 
@@ -108,10 +103,8 @@ def review_second_look(request: HttpRequest, code: str) -> HttpResponse:
     try:
         second_look_record(alert=alert, reviewer=request.user, agrees=said == "yes")
     except ValueError as fault:
-        words = _("This was not recorded: %(fault)s.") % {"fault": in_language(str(fault))}
-        return _case(request, alert, fault=words, status=400)
-    messages.success(request, _("Your second look at %(code)s is recorded.") % {"code": alert.code})
-    return HttpResponseRedirect(_with_choice(request, reverse("review-case", args=[alert.code])))
+        return _refused(request, alert, fault)
+    return _done(request, alert, _("Your second look at %(code)s is recorded.") % {"code": alert.code})
 
 
 @require_POST
@@ -121,15 +114,12 @@ def review_visit(request: HttpRequest, code: str) -> HttpResponse:
     alert = alert_or_404(code)
     try:
         report_of(request, alert)
-    except Claimed as held:
-        return _case(request, alert, fault=_held(held.claim), status=409)
-    except Unfit as unfit:
-        return _case(request, alert, fault=str(unfit), status=400)
+    except (Claimed, Unfit) as fault:
+        return _refused(request, alert, fault)
     except Overtaken:
         fault = _("Somebody else has changed this alert in the meantime. Yours was not recorded; look at it again.")
         return _case(request, alert_or_404(code), fault=fault, status=409)
-    messages.success(request, _("The visit of %(code)s is recorded.") % {"code": alert.code})
-    return HttpResponseRedirect(_with_choice(request, reverse("review-case", args=[alert.code])))
+    return _done(request, alert, _("The visit of %(code)s is recorded.") % {"code": alert.code})
 
 
 @require_safe
@@ -152,8 +142,7 @@ def review_assign(request: HttpRequest, code: str) -> HttpResponse:
         words = _("%(code)s is now assigned to %(name)s.") % {"code": alert.code, "name": colleague}
     else:
         words = _("%(code)s is assigned to nobody.") % {"code": alert.code}
-    messages.success(request, words)
-    return HttpResponseRedirect(_with_choice(request, reverse("review-case", args=[alert.code])))
+    return _done(request, alert, words)
 
 
 @require_POST
@@ -173,16 +162,10 @@ def review_publish(request: HttpRequest, code: str) -> HttpResponse:
             proposal_decline(proposal=proposal, publisher=request.user, answer=answer)
         else:
             publishes(proposal=proposal, publisher=request.user, expected_state=request.POST.get("expected_state", ""))
-    except Claimed as held:
-        return _case(request, alert, fault=_held(held.claim), status=409)
-    except Overtaken:
-        return _case(request, alert_or_404(code), fault=_overtaken(alert_or_404(code)), status=409)
     except ValueError as fault:
-        words = _("This was not recorded: %(fault)s.") % {"fault": in_language(str(fault))}
-        return _case(request, alert_or_404(code), fault=words, status=400)
+        return _refused(request, alert_or_404(code), fault)
     done = _("%(code)s is published.") if act == "publish" else _("%(code)s is back in the queue.")
-    messages.success(request, done % {"code": alert.code})
-    return HttpResponseRedirect(_with_choice(request, reverse("review-case", args=[alert.code])))
+    return _done(request, alert, done % {"code": alert.code})
 
 
 @require_POST
@@ -195,13 +178,37 @@ def review_withdraw(request: HttpRequest, code: str) -> HttpResponse:
         return _case(request, alert, fault=_("There is nothing like this to answer. Nothing was changed."), status=400)
     try:
         proposal_withdraw(proposal=proposal, proposer=request.user)
-    except Claimed as held:
-        return _case(request, alert, fault=_held(held.claim), status=409)
     except ValueError as fault:
-        words = _("Nothing was changed: %(fault)s.") % {"fault": in_language(str(fault))}
-        return _case(request, alert, fault=words, status=409)
-    messages.success(request, _("You have withdrawn what you proposed of %(code)s.") % {"code": alert.code})
+        return _refused(request, alert, fault, takes_back=True)
+    return _done(request, alert, _("You have withdrawn what you proposed of %(code)s.") % {"code": alert.code})
+
+
+def _done(request: HttpRequest, alert: Alert, words: str) -> HttpResponse:
+    """Confirm an act and return to the case."""
+    messages.success(request, words)
     return HttpResponseRedirect(_with_choice(request, reverse("review-case", args=[alert.code])))
+
+
+def _refused(
+    request: HttpRequest,
+    alert: Alert,
+    fault: ValueError,
+    draft: dict[str, str] | None = None,
+    takes_back: bool = False,
+) -> HttpResponse:
+    """Show the case again, with the reason why nothing was recorded and with what was written."""
+    status = 409 if takes_back or isinstance(fault, (Claimed, Overtaken)) else 400
+    if isinstance(fault, Claimed):
+        words = _held(fault.claim)
+    elif isinstance(fault, Unfit):
+        words = str(fault)
+    elif isinstance(fault, Overtaken) and not takes_back:
+        words = _overtaken(alert)
+    else:
+        # Translators: %(fault)s is an explanation in English
+        words = _("Nothing was changed: %(fault)s.") if takes_back else _("This was not recorded: %(fault)s.")
+        words %= {"fault": in_language(str(fault))}
+    return _case(request, alert, draft, words, status)
 
 
 def _proposal(request: HttpRequest, alert: Alert) -> Proposal | None:
@@ -239,15 +246,8 @@ def _answer(request: HttpRequest, alert: Alert) -> HttpResponse:
             visit_plan(alert=alert, plan=plan, by=request.user, expected_state=expected_state, **notes)
         else:
             alert_review(alert=alert, verdict=Verdict(verdict), **known, **fields)
-    except Unfit as unfit:
-        return _case(request, alert, draft=draft, fault=str(unfit), status=400)
-    except Claimed as held:
-        return _case(request, alert, draft=draft, fault=_held(held.claim), status=409)
-    except Overtaken:
-        return _case(request, alert, draft=draft, fault=_overtaken(alert), status=409)
     except ValueError as fault:
-        words = _("This was not recorded: %(fault)s.") % {"fault": in_language(str(fault))}
-        return _case(request, alert, draft=draft, fault=words, status=400)
+        return _refused(request, alert, fault, draft)
     following = case_following(request, alert)
     page = reverse("review-case", args=[following.code]) if following else reverse("review-queue")
     return HttpResponseRedirect(_with_choice(request, page, after=alert.code))

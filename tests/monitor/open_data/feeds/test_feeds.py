@@ -24,7 +24,7 @@ ALL = ("alerts.atom", "cap.atom", "alerts.ics")
 
 @pytest.fixture
 def make_feeds(make_subscription):
-    """A subscription whose owner made links."""
+    """Return a maker of subscriptions whose owners made links."""
 
     def make(email: str = RESIDENT, **values) -> Subscription:
         subscription = make_subscription(email, **values)

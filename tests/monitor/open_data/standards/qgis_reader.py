@@ -36,7 +36,7 @@ def read_features(uri: str, box: list[float] | None) -> dict:
 
 
 def draw(uri: str, box: list[float]) -> dict:
-    """The share of a square picture, in Web Mercator, that the tiles cover."""
+    """Return the share of a square picture, in Web Mercator, that the tiles cover."""
     layer = QgsRasterLayer(uri, "tiles", "wms") if uri.endswith("png") else QgsVectorTileLayer(uri, "tiles")
     settings = QgsMapSettings()
     settings.setLayers([layer])

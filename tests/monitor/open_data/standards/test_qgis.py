@@ -1,4 +1,4 @@
-"""QGIS, without its window, reads what the page 'Use it in QGIS' tells people to add.
+"""QGIS, without its window, reads the addresses on the page 'Use it in QGIS'.
 
 Debian's packages are enough (`apt-get install qgis-providers python3-qgis`); setup leaves them out, as they are large.
 """
@@ -18,7 +18,7 @@ READER = Path(__file__).with_name("qgis_reader.py")
 
 @pytest.fixture
 def qgis(tmp_path):
-    """Reads layers with the Python of QGIS, in a profile of its own; skips where there is none."""
+    """Read layers with the Python of QGIS, in a profile of its own; skip where there is none."""
     kept = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
     environment = kept | {"QT_QPA_PLATFORM": "offscreen", "HOME": str(tmp_path), "XDG_RUNTIME_DIR": str(tmp_path)}
     tmp_path.chmod(0o700)

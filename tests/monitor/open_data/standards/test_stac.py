@@ -25,7 +25,7 @@ EXTENSIONS = {"file": "file/v2.1.0", "proj": "projection/v2.0.0", "sat": "sat/v1
 
 
 def schema_files() -> dict[str, str]:
-    """The file of every schema by its address; one of the core misspells its own."""
+    """Return the file of every schema by its address; one of the core misspells its own."""
     paths = [path for folder in FOLDERS for path in folder.rglob("*.json")]
     addresses = [json.loads(path.read_text())["$id"].removesuffix("#") for path in paths]
     return {
@@ -52,7 +52,7 @@ def items(client, name: str, query: str = "") -> list[dict]:
 
 
 def faults(document: dict) -> list[str]:
-    """What stac-validator finds, in the core's schema and in those of the extensions that the document names."""
+    """Return what stac-validator finds, in the core's schema and in those of the extensions in use."""
     validator = StacValidate(schema_map=dict(SCHEMAS))
     is_valid = validator.validate_dict(json.loads(json.dumps(document)))
     return [] if is_valid else [one["error_message"] for one in validator.message]
@@ -64,7 +64,7 @@ def check(document: dict, kind: type) -> None:
 
 
 def check_extensions(item: dict) -> None:
-    """Those in use are the ones that the item names: of others the validator reads no schema."""
+    """Check that the extensions in use are named: of others the validator reads no schema."""
     parts = (item["properties"], *item["assets"].values())
     used = {name.partition(":")[0] for part in parts for name in part if ":" in name}
     named = {f"https://stac-extensions.github.io/{EXTENSIONS[prefix]}/schema.json" for prefix in used}

@@ -22,14 +22,6 @@ def test_the_page_says_what_it_may_be_and_how_likely_that_is(client, make_alert)
     assert "Possible cause" not in by_sign
 
 
-def test_the_list_filters_by_a_named_kind(client, make_alert):
-    slide = make_alert(kind="landslide")
-    other = make_alert(longitude=-11.0, kind="subsidence")
-    page = client.get(reverse("alert-list"), {"kind": "landslide"}).content.decode()
-    assert slide.code in page
-    assert other.code not in page
-
-
 def test_a_merged_alert_stands_in_no_list_and_keeps_its_page(client, make_alert):
     gone = make_alert(state="merged")
     assert gone.code not in client.get(reverse("alert-list")).content.decode()

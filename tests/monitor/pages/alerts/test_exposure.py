@@ -16,7 +16,7 @@ from monitor.wording.cards.cards import alert_card
 
 @pytest.fixture
 def hamlet(watched_region, tmp_path) -> Alert:
-    """A small alert that moves by 20 mm a year, with 60 buildings on it, just loaded; the other alerts have none."""
+    """Return a small alert that moves by 20 mm a year, with 60 buildings; the other alerts have none."""
     alert = Alert.objects.filter(area_m2__lt=9e5).first() or pytest.fail("the region has no small alert")
     alert.detections.update(peak_rate_mm_yr=-20.0, rate_sigma_mm_yr=1.0)
     inside = alert.area.point_on_surface

@@ -5,14 +5,11 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 from django.contrib.auth import get_user_model
-from django.contrib.auth.models import Group
-from django.test import Client
 
 from detection.models import AuditEntry
 from ml.models import GroundEvent
 from monitor.maps.imaging.event_figures import NearCoherence, NearMotion
 from monitor.pages.events.words import coherence_near, motion_near, waiting_sentence
-from monitor.web.roles import OPERATORS
 from tests.makers import pairs as made_pairs
 from tests.makers.glaciers import make_event
 
@@ -27,16 +24,7 @@ ASKED = {
 }
 
 
-@pytest.fixture
-def operator() -> Client:
-    account = get_user_model().objects.create_user("operator")
-    account.groups.add(Group.objects.get(name=OPERATORS))
-    client = Client()
-    client.force_login(account)
-    return client
-
-
-def test_an_operator_tells_of_an_event_and_sees_what_the_pair_across_it_shows(operator):
+def test_an_operator_reports_an_event_and_sees_what_the_pair_across_it_shows(operator):
     made_pairs.make_dates()
     answer = operator.post("/events/", ASKED)
     event = GroundEvent.objects.get()
@@ -88,7 +76,7 @@ def test_a_time_of_day_narrows_it(operator):
     assert event.happened_at == event.over_at == datetime(2021, 12, 8, 5, 30, tzinfo=UTC)
 
 
-def test_a_result_whose_file_is_gone_is_told(operator):
+def test_a_result_whose_file_is_gone_is_named(operator):
     made_pairs.make_dates(n=2)
     event = make_event(datetime(2021, 12, 8, tzinfo=UTC))
     for prediction in event.pairs.get().runs.all():
@@ -108,7 +96,7 @@ def test_runs_that_all_failed_are_no_results(operator):
     assert '<p class="reason" lang="en">the reference has the same value (0) everywhere' in page
 
 
-def test_strangers_are_asked_to_sign_in_and_others_are_told_no(client):
+def test_strangers_are_asked_to_sign_in_and_others_are_refused(client):
     event = make_event()
     assert client.get("/events/").status_code == 302
     assert client.get(f"/events/{event.pk}/").status_code == 302

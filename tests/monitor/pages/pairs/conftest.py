@@ -1,29 +1,18 @@
-"""An operator, and a pair whose greys are known."""
+"""A pair whose greys are known."""
 
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
-from django.contrib.auth import get_user_model
-from django.contrib.auth.models import Group
 
 from ingest.models import Scene
-from monitor.web.roles import OPERATORS
 from tests.makers import pairs as made_pairs
 
 DAY = datetime(2021, 12, 1, 6, 30, tzinfo=UTC)
 
 
-@pytest.fixture
-def operator(client):
-    user = get_user_model().objects.create_user("anna")
-    user.groups.add(Group.objects.get(name=OPERATORS))
-    client.force_login(user)
-    return client
-
-
 def power(decibels: float) -> np.ndarray:
-    """An image of made_pairs' raster size."""
+    """Return an image of made_pairs' raster size."""
     return made_pairs.full(10 ** (decibels / 10))
 
 

@@ -2,12 +2,10 @@
 
 import pytest
 from django.contrib.auth import get_user_model
-from django.contrib.auth.models import Group
 from django.urls import reverse
 
 from detection.models import Detection, Scan
 from ml.models import ModelVersion, Run
-from monitor.web.roles import OPERATORS
 
 pytestmark = pytest.mark.django_db
 
@@ -41,9 +39,6 @@ def test_the_page_of_a_pair_says_in_words_what_it_is(operator, pair):
         assert words in page
     assert "style=" not in page
     assert "<script>" not in page
-
-
-def test_a_resampled_pair_says_so(operator, pair):
     type(pair).objects.filter(pk=pair.pk).update(resampled=True)
     page = operator.get(f"/pairs/{pair.pk}/").content.decode()
     assert "is resampled once, onto the pixels of the earlier one" in page
@@ -85,29 +80,28 @@ def test_what_the_models_said_stands_with_units_and_with_the_alerts_that_came_fr
         assert words in page
 
 
-def test_a_run_without_any_answer_says_so_and_shows_no_empty_picture(operator, pair_predictions):
-    offsets = pair_predictions[2]
-    offsets.statistics = {"known_share": 0.0}
-    offsets.save()
-    page = operator.get(f"/pairs/{offsets.run.pair_id}/").content.decode()
-    assert "It has no value for this pair: nothing in the two images could be matched." in page
-    assert f"runs/{offsets.run_id}.png" not in page
-    assert "?raster=speed" not in page
-    assert reverse("prediction-raster", args=[offsets.pk]) in page
-
-
-def test_a_run_without_any_answer_says_which_reason_it_has(operator, pair_predictions):
-    offsets = pair_predictions[2]
-    for name, words in (
+@pytest.mark.parametrize(
+    ("reason", "words"),
+    [
+        ("", "nothing in the two images could be matched"),
         ("beyond_reach", "the ground moved farther than was searched, 600 metres"),
         ("no_texture", "the images show no texture that could be recognised"),
         ("too_few_pixels", "the two images show too little ground in common"),
         ("no_match", "nothing in one image looks like the other within 600 metres, as far as was searched"),
-    ):
-        offsets.statistics = {"known_share": 0.0, "reach_px": 60, "no_match_share": 0.3, f"{name}_share": 0.7}
-        offsets.save()
-        page = operator.get(f"/pairs/{offsets.run.pair_id}/").content.decode()
-        assert f"It has no value for this pair: {words}." in page
+    ],
+)
+def test_a_run_without_any_answer_states_its_reason_and_shows_no_empty_picture(
+    operator, pair_predictions, reason, words
+):
+    offsets = pair_predictions[2]
+    shares = {"reach_px": 60, "no_match_share": 0.3, f"{reason}_share": 0.7} if reason else {}
+    offsets.statistics = {"known_share": 0.0, **shares}
+    offsets.save()
+    page = operator.get(f"/pairs/{offsets.run.pair_id}/").content.decode()
+    assert f"It has no value for this pair: {words}." in page
+    assert f"runs/{offsets.run_id}.png" not in page
+    assert "?raster=speed" not in page
+    assert reverse("prediction-raster", args=[offsets.pk]) in page
 
 
 def test_runs_that_wait_or_failed_say_so(operator, pair):
@@ -123,18 +117,15 @@ def test_runs_that_wait_or_failed_say_so(operator, pair):
     assert "<strong>1</strong> run failed" in listed
 
 
-def test_ways_lead_from_the_data_page_to_the_pairs_for_operators_only(client, pair):
+def test_ways_lead_from_the_data_page_to_the_pairs_for_operators_only(client, operator, pair):
     link = "/pairs/?track=901&amp;burst=901-0001-IW1"
     assert link not in client.get("/products/").content.decode()
-    user = get_user_model().objects.create_user("anna")
-    user.groups.add(Group.objects.get(name=OPERATORS))
-    client.force_login(user)
-    page = client.get("/products/").content.decode()
+    page = operator.get("/products/").content.decode()
     assert link in page
     assert 'href="/pairs/"' in page
 
 
-def test_the_evidence_of_an_alert_leads_operators_to_its_pair(client, pair_predictions, make_alert):
+def test_the_evidence_of_an_alert_leads_operators_to_its_pair(client, operator, pair_predictions, make_alert):
     alert = make_alert(kind="surface-change", coherence_before=0.8, coherence_after=0.2, change_sigma=-5.0)
     scan = Scan.objects.create(prediction=pair_predictions[1], thresholds={})
     Detection.objects.create(
@@ -151,8 +142,5 @@ def test_the_evidence_of_an_alert_leads_operators_to_its_pair(client, pair_predi
     )
     link = f'href="/pairs/{pair_predictions[1].run.pair_id}/"'
     assert link not in client.get(f"/alerts/{alert.code}/").content.decode()
-    user = get_user_model().objects.create_user("anna")
-    user.groups.add(Group.objects.get(name=OPERATORS))
-    client.force_login(user)
-    assert link in client.get(f"/alerts/{alert.code}/").content.decode()
-    assert link in client.get(f"/review/{alert.code}/").content.decode()
+    assert link in operator.get(f"/alerts/{alert.code}/").content.decode()
+    assert link in operator.get(f"/review/{alert.code}/").content.decode()

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.django_db
 
 
 def picture(client, pair, image: str = "reference", **parameters) -> np.ndarray:
-    """(rows, cols, bands)"""
+    """Return a picture as (rows, cols, bands)."""
     answer = client.get(f"/pairs/{pair.pk}/image/{image}.png", parameters)
     assert answer.status_code == 200, answer.content
     assert answer["Content-Type"] == "image/png"

@@ -4,8 +4,6 @@ import csv
 import io
 
 import pytest
-from django.contrib.auth import get_user_model
-from django.contrib.auth.models import Group
 from django.urls import reverse
 from rasterio.io import MemoryFile
 
@@ -15,7 +13,6 @@ from ingest.products.services import product_load, products_load
 from ingest.readers.submission import Submission
 from ml.models import ModelVersion, Run
 from monitor.maps.map.selectors import layers_available
-from monitor.web.roles import OPERATORS
 from monitor.wording.figures import cell_text
 from monitor.wording.points import change_sentence
 from tests.makers import its_live as made_its_live
@@ -73,25 +70,19 @@ def test_an_older_release_is_folded_away_and_the_change_is_reported(client, two_
     assert client.get(reverse("product-change", args=[older.pk])).status_code == 404
 
 
-def test_who_loaded_it_is_told_to_operators_only(client, make_egms):
+def test_who_loaded_it_is_for_operators_only(client, operator, make_egms):
     product_load(path=make_egms(), submission=Submission(loaded_by="somebody.else"))
     assert "somebody.else" not in client.get(reverse("product-list")).content.decode()
-    operator = get_user_model().objects.create_user("anna")
-    operator.groups.add(Group.objects.get(name=OPERATORS))
-    client.force_login(operator)
-    assert "somebody.else" in client.get(reverse("product-list")).content.decode()
+    assert "somebody.else" in operator.get(reverse("product-list")).content.decode()
 
 
-def test_operators_see_what_searched_a_product_and_how_far_it_is(client, make_egms):
+def test_operators_see_what_searched_a_product_and_how_far_it_is(client, operator, make_egms):
     product = product_load(path=make_egms())
     version = ModelVersion.objects.create(task="deformation", method="model", version="1", weights_sha256="ab" * 32)
     Run.objects.create(model_version=version, product=product, state="running", share_done=0.4)
     page = reverse("product-list")
     assert "Searched for motion" not in client.get(page).content.decode()
-    operator = get_user_model().objects.create_user("anna")
-    operator.groups.add(Group.objects.get(name=OPERATORS))
-    client.force_login(operator)
-    content = client.get(page).content.decode()
+    content = operator.get(page).content.decode()
     assert "running, 40 % done" in content
     assert "weights <code>abababababab</code>" in content
 

@@ -2,28 +2,23 @@
 
 import csv
 import io
-import re
 
 import pytest
-from django.contrib.auth import get_user_model
 from django.test import Client
 
 from detection.models import Alert
 from detection.reviews.services import alert_review
 from detection.rules.verdicts import Verdict
 from monitor.pages.record.rows import interval_words
+from tests.makers.people import account, words
 
 pytestmark = pytest.mark.django_db
-
-
-def words_of(response) -> str:
-    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", response.content.decode()))
 
 
 @pytest.fixture
 def judged(make_alert) -> list[Alert]:
     """Three right, one wrong, one of simulated ground right, and one that waits."""
-    anna = get_user_model().objects.create_user("anna-the-reviewer")
+    anna = account("anna-the-reviewer")
     alerts = [make_alert(longitude=place / 10, simulated=place == 4) for place in range(6)]
     for alert, right in zip(alerts, (True, True, True, False, True), strict=False):
         alert_review(
@@ -40,11 +35,11 @@ def judged(make_alert) -> list[Alert]:
 
 def test_the_record_counts_what_was_judged_and_simulated_alerts_apart(judged):
     page = Client().get("/record/")
-    words = words_of(page)
-    assert "Of the alerts that were judged (4), 3 were right." in words
-    assert "of 100 such alerts 28 to 97 were right" in words
-    assert "1 more alert is not judged yet" in words
-    simulated = words.split("Simulated alerts")[1]
+    read = words(page)
+    assert "Of the alerts that were judged (4), 3 were right." in read
+    assert "of 100 such alerts 28 to 97 were right" in read
+    assert "1 more alert is not judged yet" in read
+    simulated = read.split("Simulated alerts")[1]
     assert "Of the alerts that were judged (1), 1 was right." in simulated
     assert "anna" not in page.content.decode()
     assert '<script type="module"' not in page.content.decode()
@@ -63,9 +58,9 @@ def test_the_list_behind_is_a_table_for_everybody(judged):
 
 def test_the_record_says_that_nothing_was_judged_and_is_linked_from_every_page(make_alert):
     make_alert()
-    words = words_of(Client().get("/record/"))
-    assert "No alert on real data has been judged yet." in words
-    assert "1 alert is waiting for a specialist" in words
+    read = words(Client().get("/record/"))
+    assert "No alert on real data has been judged yet." in read
+    assert "1 alert is waiting for a specialist" in read
     assert 'href="/record/"' in Client().get("/about/").content.decode().split("<main")[1]
     assert 'href="/record/"' in Client().get("/alerts/").content.decode().split("<footer")[1]
 

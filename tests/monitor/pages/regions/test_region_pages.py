@@ -58,7 +58,7 @@ def test_a_region_shows_its_alerts_and_no_others(client, make_alert):
     assert 'href="/alerts.atom?region=westshore"' in client.get("/regions/westshore/").content.decode()
 
 
-def test_nothing_found_and_nothing_measured_are_told_apart(client, watched_region):
+def test_nothing_found_and_nothing_measured_are_different(client, watched_region):
     make_region("Measured", (-12.001, 46.999, -12.0, 47.0), simulated=True)
     make_region("Unknown", (50, 10, 51, 11), simulated=True)
     assert "No measurements of Unknown are loaded here" in text(client.get("/regions/unknown/"))

@@ -3,31 +3,16 @@
 import json
 
 import pytest
-from django.contrib.auth import get_user_model
-from django.contrib.auth.models import Group
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
 from detection.models import Alert, CaseFile
 from monitor.models.messages import CapMessage
 from monitor.open_data.cap.services import message_issue, transitions_due
-from monitor.web.roles import OPERATORS, VIEWERS
+from monitor.web.roles import VIEWERS
+from tests.makers.people import account, signed_in
 
 pytestmark = pytest.mark.django_db
-
-
-def signed_in(name: str, group: str | None = None) -> Client:
-    user = get_user_model().objects.create_user(name)
-    if group:
-        user.groups.add(Group.objects.get(name=group))
-    client = Client()
-    client.force_login(user)
-    return client
-
-
-@pytest.fixture
-def operator() -> Client:
-    return signed_in("anna", OPERATORS)
 
 
 @pytest.fixture
@@ -98,8 +83,8 @@ def test_files_of_notes_are_for_operators_and_never_open_in_the_site(operator, a
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
     assert answer.headers["Content-Type"] == "application/pdf"
     assert Client().get(f"{page}files/{kept.pk}/").status_code == 302
-    assert signed_in("carl").get(f"{page}files/{kept.pk}/").status_code == 403
+    assert signed_in(account("carl")).get(f"{page}files/{kept.pk}/").status_code == 403
     assert "Seen by A." not in Client().get(alert.get_absolute_url()).content.decode()
-    viewer = signed_in("vera", VIEWERS)
+    viewer = signed_in(account("vera", VIEWERS))
     assert viewer.post(f"{page}notes/", {"note": "x"}).status_code == 403
     assert viewer.post(f"{page}edit/", form(alert, kind="landslide")).status_code == 403

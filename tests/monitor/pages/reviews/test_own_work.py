@@ -1,13 +1,10 @@
 """Reporting a place, deciding several cases at once, and visits on site, as plain forms; and what everybody reads."""
 
 import json
-import re
 from datetime import timedelta
 from xml.etree.ElementTree import fromstring
 
 import pytest
-from django.contrib.auth import get_user_model
-from django.contrib.auth.models import Group
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.utils import timezone
@@ -20,36 +17,10 @@ from monitor.open_data.cap.services import message_issue, transitions_due
 from monitor.pages.reviews.visits import visits_remind
 from monitor.web.roles import OPERATORS, VIEWERS
 from monitor.wording.cards.steps import what_happened
+from tests.makers.people import account, signed_in, words
 
 pytestmark = pytest.mark.django_db
 PLACE = {"type": "Polygon", "coordinates": [[[7.0, 51.0], [7.01, 51.0], [7.01, 51.01], [7.0, 51.01], [7.0, 51.0]]]}
-
-
-def account(name: str, group: str | None = None):
-    user = get_user_model().objects.create_user(name, email=f"{name}@example.org")
-    if group:
-        user.groups.add(Group.objects.get(name=group))
-    return user
-
-
-def signed_in(user) -> Client:
-    client = Client()
-    client.force_login(user)
-    return client
-
-
-@pytest.fixture
-def anna():
-    return account("anna", OPERATORS)
-
-
-@pytest.fixture
-def operator(anna) -> Client:
-    return signed_in(anna)
-
-
-def words(response) -> str:
-    return re.sub(r"\s+", " ", re.sub(r"<(script|style).*?</\1>|<[^>]+>", " ", response.content.decode(), flags=re.S))
 
 
 def today(days: int = 0) -> str:

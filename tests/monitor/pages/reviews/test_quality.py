@@ -3,8 +3,6 @@
 from datetime import timedelta
 
 import pytest
-from django.contrib.auth import get_user_model
-from django.contrib.auth.models import Group
 from django.test import Client
 from django.utils import timezone
 
@@ -13,16 +11,14 @@ from detection.reviews.agreement import agreement, second_look_record, time_to_r
 from detection.reviews.services import alert_review, review_take_back
 from detection.rules.verdicts import REASONS, Verdict
 from monitor.web.roles import OPERATORS
+from tests.makers.people import account
 
 pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
 def people():
-    made = [get_user_model().objects.create_user(name) for name in ("anna", "ben", "carl")]
-    for one in made:
-        one.groups.add(Group.objects.get(name=OPERATORS))
-    return made
+    return [account(name, OPERATORS) for name in ("anna", "ben", "carl")]
 
 
 def judge(alert, verdict, reviewer):

@@ -19,41 +19,14 @@ from detection.rules.verdicts import Verdict
 from monitor.models.messages import Notification, OutgoingMessage
 from monitor.notifications.announcements import transition_announce
 from monitor.web.roles import ADMINISTRATORS, OPERATORS, PUBLISHERS, VIEWERS
+from tests.makers.people import PASSWORD, account, signed_in, words
 
 pytestmark = pytest.mark.django_db
-PASSWORD = "a long enough pass phrase"
-
-
-def account(name: str, group: str | None = None, **more):
-    user = get_user_model().objects.create_user(name, password=PASSWORD, **more)
-    if group:
-        user.groups.add(Group.objects.get(name=group))
-    return user
-
-
-def signed_in(user) -> Client:
-    client = Client()
-    client.force_login(user)
-    return client
-
-
-@pytest.fixture
-def anna():
-    return account("anna", OPERATORS)
-
-
-@pytest.fixture
-def operator(anna) -> Client:
-    return signed_in(anna)
 
 
 @pytest.fixture
 def visitor() -> Client:
     return Client()
-
-
-def words(response) -> str:
-    return re.sub(r"\s+", " ", re.sub(r"<(script|style).*?</\1>|<[^>]+>", " ", response.content.decode(), flags=re.S))
 
 
 def case(alert: Alert) -> str:
@@ -115,7 +88,7 @@ def test_the_way_after_signing_in_never_leads_to_another_site(visitor, anna):
     assert visitor.post("/login/", sent)["Location"] == "/review/"
 
 
-def test_an_account_without_the_role_is_told_so_in_plain_words():
+def test_an_account_without_the_role_is_refused_in_plain_words():
     answer = signed_in(account("guest")).get("/review/")
     assert answer.status_code == 403
     assert "Your account may not review alerts" in words(answer)
@@ -252,7 +225,7 @@ def test_a_verdict_is_taken_back_from_the_trail(operator, visitor, watched_regio
     assert [entry.action for entry in AuditEntry.objects.all()] == ["review.taken-back", "review.reject"]
 
 
-def test_of_two_operators_the_second_is_told_who_was_quicker_and_keeps_the_text(operator, watched_region):
+def test_of_two_operators_the_second_reads_who_was_quicker_and_keeps_the_text(operator, watched_region):
     alert = Alert.objects.first()
     form = verdict(alert, public_note="My own words.")
     signed_in(account("ben", OPERATORS)).post(case(alert), verdict(alert, verdict="confirm", reason_code="plausible"))
@@ -264,7 +237,7 @@ def test_of_two_operators_the_second_is_told_who_was_quicker_and_keeps_the_text(
     assert Review.objects.count() == 1
 
 
-def test_who_looks_at_a_case_is_visible_to_the_others(operator, anna, watched_region):
+def test_who_holds_a_case_is_visible_to_the_others(operator, anna, watched_region):
     alert = Alert.objects.first()
     operator.get(case(alert))
     ben = signed_in(account("ben", OPERATORS))
@@ -273,7 +246,7 @@ def test_who_looks_at_a_case_is_visible_to_the_others(operator, anna, watched_re
     assert Claim.objects.get(alert=alert).holder == anna
 
 
-def test_the_next_case_is_one_that_nobody_else_looks_at(operator, watched_region):
+def test_the_next_case_is_one_that_nobody_else_holds(operator, watched_region):
     first, second, third = re.findall(r'data-case="(\w+)"', operator.get("/review/").content.decode())[:3]
     signed_in(account("ben", OPERATORS)).get(f"/review/{second}/")
     alert = by_code(first)
@@ -307,9 +280,9 @@ def test_a_verdict_without_the_token_of_the_form_is_refused_in_plain_words(anna,
 
 
 def queries_of(operator, path: str) -> int:
-    with CaptureQueriesContext(connection) as seen:
+    with CaptureQueriesContext(connection) as queries:
         assert operator.get(path).status_code == 200
-    return len(seen)
+    return len(queries)
 
 
 def test_queue_and_case_take_as_many_queries_for_many_cases_as_for_few(operator, make_alert):
@@ -409,8 +382,7 @@ def test_nobody_is_sent_a_second_mail_for_a_duplicate_or_its_way_back(operator, 
     sent = OutgoingMessage.objects.create(
         kind="alert", key="one", address="a@example.org", state="sent", next_try_at=timezone.now()
     )
-    told = Notification.objects.filter(transition__alert=alert, subscription=subscriptions[0])
-    told.update(message=sent)
+    Notification.objects.filter(transition__alert=alert, subscription=subscriptions[0]).update(message=sent)
     form = verdict(alert, verdict="duplicate", reason_code="same-place", other=other.code)
     operator.post(case(alert), form)
     operator.post(f"{case(alert)}undo/", {"review": Review.objects.get().pk})

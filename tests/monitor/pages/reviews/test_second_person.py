@@ -3,14 +3,13 @@
 import re
 
 import pytest
-from django.contrib.auth import get_user_model
-from django.contrib.auth.models import Group
 from django.test import Client
 
 from detection.models import Alert, Proposal
 from monitor.operations.health.condition import Wrong
 from monitor.operations.health.site_checks import second_person
 from monitor.web.roles import OPERATORS, PUBLISHERS, VIEWERS
+from tests.makers.people import account, signed_in, words
 
 pytestmark = pytest.mark.django_db
 
@@ -20,22 +19,14 @@ def two_highest_levels(settings):
     settings.SECOND_PERSON_FROM = "moderate"
 
 
-def signed_in(name: str, group: str) -> Client:
-    user = get_user_model().objects.create_user(name)
-    user.groups.add(Group.objects.get(name=group))
-    client = Client()
-    client.force_login(user)
-    return client
-
-
 @pytest.fixture
 def anna() -> Client:
-    return signed_in("anna", OPERATORS)
+    return signed_in(account("anna", OPERATORS))
 
 
 @pytest.fixture
 def ben() -> Client:
-    return signed_in("ben", PUBLISHERS)
+    return signed_in(account("ben", PUBLISHERS))
 
 
 @pytest.fixture
@@ -44,10 +35,6 @@ def alert(watched_region) -> Alert:
     Alert.objects.filter(pk=alert.pk).update(severity="strong")
     alert.refresh_from_db()
     return alert
-
-
-def words(response) -> str:
-    return re.sub(r"\s+", " ", re.sub(r"<(script|style).*?</\1>|<[^>]+>", " ", response.content.decode(), flags=re.S))
 
 
 def case(alert: Alert) -> str:
@@ -112,7 +99,7 @@ def test_a_publisher_declines_with_a_reason_and_it_is_back_in_the_queue(anna, be
 
 def test_only_publishers_answer_and_nobody_their_own(anna, ben, alert):
     proposal = propose(anna, alert)
-    vera, carl = signed_in("vera", VIEWERS), signed_in("carl", OPERATORS)
+    vera, carl = signed_in(account("vera", VIEWERS)), signed_in(account("carl", OPERATORS))
     for client in (anna, carl, vera):
         assert client.post(f"{case(alert)}publish/", answer(proposal, "publish")).status_code == 403
     assert vera.post(f"{case(alert)}withdraw/", {"proposal": proposal.pk}).status_code == 403
@@ -155,7 +142,7 @@ def test_a_change_of_a_confirmed_alert_is_shown_to_the_publisher_before_it_is_pu
 def test_the_doctor_says_that_nobody_can_agree(anna, settings):
     with pytest.raises(Wrong, match="no second person"):
         second_person()
-    signed_in("ben", PUBLISHERS)
+    signed_in(account("ben", PUBLISHERS))
     assert second_person() == "of 2 who propose, 1 may publish"
     settings.SECOND_PERSON_FROM = ""
     assert second_person() == "one person confirms"
