@@ -281,7 +281,7 @@ def _draft(name: str, context: dict[str, Any], signed: bool = True) -> Draft:
     picture = context.get("picture")
     context |= {"site_url": settings.PUBLIC_URL, "map_cid": picture["Content-ID"].strip("<>") if picture else ""}
     subject, text, html = (
-        get_template(f"mail/{name}{part}").render(context) for part in ("_subject.txt", ".txt", ".html")
+        get_template(f"notifications/mail/{name}{part}").render(context) for part in ("_subject.txt", ".txt", ".html")
     )
     return Draft(subject=" ".join(subject.split()), text=text.strip() + "\n", html=html, picture=picture)
 
