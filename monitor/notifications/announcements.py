@@ -1,4 +1,4 @@
-"""Announcing transitions of alerts: who is to hear of what. Messages are queued here, and none is sent."""
+"""Announcements of transitions of alerts: who is to hear of what. Messages are queued here, and none is sent."""
 
 from typing import NamedTuple
 

@@ -1,4 +1,4 @@
-"""What a channel is, and where it is registered. The outbox knows channels by nothing else."""
+"""Channels: their interface and their registration. The outbox knows channels by nothing else."""
 
 from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass

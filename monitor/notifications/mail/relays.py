@@ -1,4 +1,4 @@
-"""What a relay reports of mails by webhooks of django-anymail, where that is installed and ANYMAIL is set."""
+"""Reports of relays about mails, by webhooks of django-anymail, if that is installed and ANYMAIL is set."""
 
 from typing import Any
 

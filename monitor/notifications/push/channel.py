@@ -49,9 +49,6 @@ class Channel(base.Channel):
         sent = {"url": device.url, "body": body, "headers": headers}
         return InHand(partial(base.deliver, **sent, seconds=settings.PUSH_SECONDS, gone_by=GONE))
 
-    def close(self) -> None:
-        """Do nothing: connections are closed after each message."""
-
 
 def _topic(message: OutgoingMessage, secret: bytes) -> str:
     """Return the topic of a message; a later one with the same topic replaces it if no device has taken it yet.

@@ -44,9 +44,6 @@ class Channel(base.Channel):
         sent = {"url": message.endpoint.url, "body": body, "headers": {"Content-Type": "application/json", **signed}}
         return InHand(partial(base.deliver, **sent, seconds=settings.WEBHOOK_SECONDS, gone_by=GONE))
 
-    def close(self) -> None:
-        """Do nothing: connections are closed after each message."""
-
 
 FIGURES = ("rate_mm_yr", "rate_sigma_mm_yr", "peak_rate_mm_yr", "speed_m_day", "speed_sigma_m_day", "area_m2")
 

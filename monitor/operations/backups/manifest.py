@@ -1,4 +1,4 @@
-"""The list of what belongs to a backup. It is written last: a folder without one is no finished backup."""
+"""Manifest of a backup. It is written last: a folder without one is no finished backup."""
 
 import hashlib
 import json

@@ -1,4 +1,4 @@
-"""A backup: the database at one moment, every raster that a row of it names, the secret key and the settings.
+"""Backups: the database at one moment, every raster that a row of it names, the secret key and the settings.
 
 Rasters never change under a name, so a second backup into the same folder copies only new ones. Until its list is
 written, the folder holds the previous backup. In a series, every backup has a folder of its own, named by its time;

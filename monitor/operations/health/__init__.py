@@ -1,1 +1,1 @@
-"""Is the service well? One table of conditions, and everyone who reads it: doctor, probes, metrics and alarms."""
+"""Health of the service: one table of conditions, and everyone who reads it: doctor, probes, metrics and alarms."""

@@ -1,4 +1,4 @@
-"""What a condition is, and how conditions are examined."""
+"""Conditions, and how they are examined."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What must hold before a site is public: settings, and the role in the database; `manage.py doctor --deploy` asks."""
+"""Conditions of a public site: settings, and the role in the database; `manage.py doctor --deploy` examines them."""
 
 import os
 from email.utils import parseaddr

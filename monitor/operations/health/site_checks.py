@@ -1,4 +1,4 @@
-"""What the site stands on: the database and its role, migrations, the broker, storage."""
+"""Checks of the site's foundations: the database and its role, migrations, the broker, storage."""
 
 import functools
 import time

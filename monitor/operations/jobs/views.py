@@ -1,4 +1,4 @@
-"""What the service is working on, what failed and why; for operators."""
+"""Pages of the service's work: what runs, what failed and why; for operators."""
 
 from collections.abc import Callable
 from typing import Any

@@ -1,4 +1,4 @@
-"""Pages of accounts: the list for superusers, joining by an invitation, a new password by mail."""
+"""Pages of accounts: the list for superusers, joining by an invitation, a new password by mail; and their forms."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What the links in mails open: confirm, manage, export, stop. A GET only shows; whoever presses the button acts."""
+"""Pages behind the links in mails: confirm, manage, export, stop. A GET only shows; a POST of the button acts."""
 
 from collections.abc import Callable
 from functools import wraps

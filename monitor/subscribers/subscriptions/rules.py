@@ -1,4 +1,4 @@
-"""What a subscription wants to hear of. One function decides, of news as of the preview."""
+"""Filter of a subscription: which steps of alerts it wants. One function decides, of news as of the preview."""
 
 from typing import NamedTuple, Protocol
 

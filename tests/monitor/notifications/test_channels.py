@@ -21,12 +21,14 @@ class MadeChannel(base.Channel):
         self.answer, self.addresses, self.n_closed = answer, [], 0
 
     def deliver(self, message: OutgoingMessage) -> base.Outcome:
+        """Keep the messages."""
         if isinstance(self.answer, Exception):
             raise self.answer
         self.addresses.append(message.address)
         return self.answer
 
     def close(self) -> None:
+        """Keep that it was closed."""
         self.n_closed += 1
 
 
@@ -102,6 +104,8 @@ def test_a_refused_message_counts_against_nobody_and_is_tried_again(queued, chan
     assert rounds.messages_send() == 5
     assert states("signs") == [("queued", 0)] * 2 + [("queued", 1)] * 3
     assert ChannelPause.objects.get().channel == "signs"
+    assert rounds.messages_send() == 0
+    assert len(channels["signs"].addresses) == 3  # nothing is tried during the pause
     assert set(Subscription.objects.values_list("bounces", flat=True)) == {0}
 
 

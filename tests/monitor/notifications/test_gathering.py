@@ -1,4 +1,4 @@
-"""One good mail: what comes close together is one, much is a summary, and nobody is told twice."""
+"""One good mail: what comes close together is one, much is a summary, and nobody hears of the same twice."""
 
 from datetime import timedelta
 
@@ -29,7 +29,7 @@ def start(settings):
 
 
 def mails_at(now) -> list:
-    """The mails that leave at this time."""
+    """Return the mails that leave at this time."""
     before, known = len(mail.outbox), list(OutgoingMessage.objects.values_list("pk", flat=True))
     tasks.announce_transitions()
     gathering.messages_gather(now=now)
@@ -97,7 +97,7 @@ def test_a_flood_is_one_summary_with_a_link_and_what_a_computer_finds_after_it_w
     assert len(mails_at(start + timedelta(hours=26))) == 1
 
 
-def test_a_place_in_two_regions_is_told_once_names_both_and_one_click_ends_both(
+def test_a_place_in_two_regions_is_reported_once_names_both_and_one_click_ends_both(
     make_alert, make_subscription, start, client
 ):
     make_subscription(label="the street")

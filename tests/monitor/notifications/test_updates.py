@@ -66,7 +66,7 @@ def test_a_mail_that_still_waits_states_the_newest_figures_and_needs_no_second(m
     assert "flagged for the first time" in letter.body
 
 
-def test_a_digest_tells_an_update_beside_the_new_state(make_alert, make_subscription):
+def test_a_digest_reports_an_update_beside_the_new_state(make_alert, make_subscription):
     make_subscription(frequency="weekly")
     alert = make_alert()
     tasks.announce_transitions()
@@ -81,7 +81,7 @@ def test_a_digest_tells_an_update_beside_the_new_state(make_alert, make_subscrip
     assert "uncertainty of both. A specialist has looked at this place and confirmed it." in letter.body
 
 
-def test_who_was_told_of_a_large_motion_hears_that_it_is_smaller(make_alert, make_subscription):
+def test_who_had_news_of_a_large_motion_hears_that_it_is_smaller(make_alert, make_subscription):
     make_subscription(lowest_severity="strong")
     alert = make_alert(severity="strong")
     announce_and_send()
@@ -102,7 +102,7 @@ def test_the_end_of_an_unreviewed_alert_is_no_news_for_who_wants_reviewed_ones(m
     assert "The ground here has come to rest." in letter.body
 
 
-def test_a_place_that_moves_again_is_told_as_that(make_alert, make_subscription):
+def test_a_place_that_moves_again_is_reported_as_that(make_alert, make_subscription):
     make_subscription()
     alert = make_alert(state="finished")
     announce_and_send()
@@ -112,7 +112,7 @@ def test_a_place_that_moves_again_is_told_as_that(make_alert, make_subscription)
     assert "Now it is about 14 mm a year." in letter.body
 
 
-def test_the_page_the_feed_and_the_interface_tell_an_update(make_alert, client):
+def test_the_page_the_feed_and_the_interface_report_an_update(make_alert, client):
     alert = make_alert()
     update(alert, FASTER)
     sentence = "Now it is about 14 mm a year."

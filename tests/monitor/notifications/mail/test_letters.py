@@ -40,7 +40,7 @@ def plain(text: str) -> str:
 
 
 def lines_of_html(page: str) -> list[str]:
-    """The text of every paragraph and heading."""
+    """Return the text of every paragraph and heading."""
     body = page[page.index("<body") :]
     paragraphs = re.findall(r"<p\b.*?</p>", body, flags=re.DOTALL)
     return [line for one in paragraphs for line in plain(re.sub("<[^>]+>", "", one)).split(" · ")]
@@ -167,11 +167,11 @@ def test_every_mail_has_colours_for_the_dark_and_the_words_that_matter(written):
     for mail in written.values():
         assert "prefers-color-scheme: dark" in mail.alternatives[0].content
         assert "danger" not in mail.body.lower()
-    told = written["alert"].body
-    assert "Likely cause: mining, as in about 7 of 10 such places." in told
-    assert "About 12 buildings stand on this ground" in told
-    assert "The fastest part sank by up to 30 mm a year" in told
-    assert UNSEEN in told
+    text = written["alert"].body
+    assert "Likely cause: mining, as in about 7 of 10 such places." in text
+    assert "About 12 buildings stand on this ground" in text
+    assert "The fastest part sank by up to 30 mm a year" in text
+    assert UNSEEN in text
     assert UNSEEN in written["digest"].body
     assert UNSEEN in written["confirm"].body
     assert "SIMULATED DATA" in written["correction"].body

@@ -214,7 +214,7 @@ def test_a_maildir_is_read_once(db, tmp_path, capsys):
 
 
 def postmark(password: str, recipient: str, kind: str = "HardBounce") -> int:
-    """A bounce as Postmark reports it."""
+    """Return a bounce as Postmark reports it."""
     from anymail.webhooks.postmark import PostmarkTrackingWebhookView
 
     body = {"RecordType": "Bounce", "Type": kind, "Email": recipient, "MessageID": "its own", "BouncedAt": "2025-02-03"}

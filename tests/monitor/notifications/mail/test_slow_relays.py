@@ -100,7 +100,7 @@ def test_a_relay_that_drips_its_goodbye_holds_nobody(queued, slow_relay):
 
 @pytest.fixture
 def tls(slow_relay, settings, tmp_path, monkeypatch):
-    """The relay under TLS from the first byte, with a certificate that is trusted here."""
+    """Serve the relay under TLS from the first byte, with a certificate that is trusted here."""
     made, names = tmp_path / "certificate.pem", "subjectAltName=DNS:localhost"
     command = [
         "openssl",

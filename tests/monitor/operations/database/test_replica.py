@@ -13,7 +13,7 @@ WRITTEN, REPLAYED = "SELECT {}::bigint", "SELECT {}::bigint"
 
 @pytest.fixture
 def follows(settings, monkeypatch):
-    """Sets how many bytes the primary has written, and how many the replica has of them."""
+    """Set how many bytes the primary has written, and how many the replica has of them."""
 
     def follows(written: int | None, replayed: int | None) -> None:
         monkeypatch.setattr(replica, "WRITTEN", WRITTEN.format("NULL" if written is None else written))

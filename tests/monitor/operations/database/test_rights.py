@@ -30,7 +30,7 @@ def apart():
 
 
 def session(role: str) -> psycopg.Connection:
-    """A connection of a role to the database of this test; every statement is a transaction."""
+    """Connect a role to the database of this test; every statement is a transaction."""
     known = environ.Env.db_url_config(ROLES[role])
     options = connection.get_connection_params() | {"user": known["USER"], "password": known["PASSWORD"]}
     wanted = ("host", "port", "dbname", "user", "password")

@@ -128,7 +128,7 @@ def test_each_fault_makes_one_mail_and_its_end_another(harm, name, watchman, clo
     assert subjects() == [f"needs attention: {name}", f"right again: {name}"]
 
 
-def test_what_lasts_is_told_once_a_day(watchman, clock):
+def test_what_lasts_is_reported_once_a_day(watchman, clock):
     fall_silent(BEAT)
     for _ in range(3 * 24 * 2):
         watchman.round()
@@ -175,7 +175,7 @@ def test_mail_that_cannot_be_sent_is_sent_later_and_shows_elsewhere(watchman, cl
     assert subjects() == ["needs attention: channels"]
 
 
-def test_beat_tells_of_a_mail_worker_that_has_died(watchman, clock):
+def test_beat_reports_a_mail_worker_that_has_died(watchman, clock):
     beat = Watchman(everything=False)
     fall_silent(queue_sign("mail"))
     beat.round()
@@ -184,7 +184,7 @@ def test_beat_tells_of_a_mail_worker_that_has_died(watchman, clock):
     assert subjects() == ["needs attention: queue mail"]
 
 
-def test_a_database_that_is_gone_is_told_without_it(watchman, clock, monkeypatch):
+def test_a_database_that_is_gone_is_reported_without_it(watchman, clock, monkeypatch):
     def gone(*args):
         raise OperationalError("gone")
 

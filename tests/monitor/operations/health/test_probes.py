@@ -15,7 +15,7 @@ from tests.waiting import HANG_SECONDS
 
 @pytest.fixture(autouse=True)
 def nothing_kept():
-    """What was found for an earlier test does not count."""
+    """Forget what was found for an earlier test."""
     views._examined.cache_clear()
 
 
@@ -60,7 +60,7 @@ def test_strangers_who_ask_all_the_time_cost_nothing(monkeypatch):
 
 @pytest.fixture
 def own_server() -> Iterator[LiveServer]:
-    """A web server that a test may stop: later tests ask `live_server`."""
+    """Start a web server that a test may stop: later tests ask `live_server`."""
     server = LiveServer("localhost")
     yield server
     server.stop()

@@ -27,7 +27,7 @@ RIGHT = {
 
 @pytest.fixture
 def names(monkeypatch, settings):
-    """A name server on this machine; what it answers may be changed. `None` stands for no answer at all."""
+    """Start a name server on this machine; what it answers may be changed. `None` stands for no answer at all."""
     settings.DEFAULT_FROM_EMAIL = "Ground Motion Monitor <monitor@motion.example.org>"
     settings.BOUNCE_ADDRESS, settings.DKIM_SELECTOR = "bounce@motion.example.org", "mail"
     rows, listener = dict(RIGHT), socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -74,7 +74,7 @@ def _answer(query: dns.message.Message, rows: dict) -> dns.message.Message | Non
 
 
 def doctor(capsys) -> dict[str, str]:
-    """What is wrong: name -> sentence and remedy."""
+    """Return what is wrong: name -> sentence and remedy."""
     try:
         call_command("doctor", "--dns")
         code = 0

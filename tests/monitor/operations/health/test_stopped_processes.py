@@ -21,7 +21,7 @@ WORKER_COMMAND = ("worker", "--queues", "ingest,cpu,mail,housekeeping", "--concu
 
 @contextmanager
 def started(command: tuple[str, ...], environment: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
-    """A process of Celery in a group of its own, which is killed in the end."""
+    """Run a process of Celery in a group of its own, which is killed in the end."""
     with subprocess.Popen(
         [sys.executable, "-m", "celery", "--app", "monitor", *command],
         cwd=ROOT,
@@ -36,7 +36,7 @@ def started(command: tuple[str, ...], environment: dict[str, str]) -> Iterator[s
 
 
 @pytest.mark.demo
-def test_a_killed_beat_and_a_killed_worker_are_told_of(own_servers, mail_server, site):
+def test_a_killed_beat_and_a_killed_worker_are_reported(own_servers, mail_server, site):
     environment = own_servers | {
         "ADMIN_EMAILS": "night-shift@example.org",
         "ALARM_AFTER_MINUTES": "0.05",

@@ -23,7 +23,7 @@ SPARE, SIZE = 16 * 2**20, 64 * 2**20
 
 @pytest.fixture
 def small_disk(tmp_path, settings, monkeypatch):
-    """A file system of 64 MB for the rasters, of which 16 MB are to stay free."""
+    """Mount a file system of 64 MB for the rasters, of which 16 MB are to stay free."""
     folder = tmp_path / "small"
     folder.mkdir()
     mounted = subprocess.run(

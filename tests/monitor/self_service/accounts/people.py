@@ -26,7 +26,7 @@ def with_factor(user: User) -> str:
 
 
 def code_of(secret: str, step: int = 0) -> str:
-    """What the app shows now, or some steps of half a minute from now."""
+    """Return what the app shows now, or some steps of half a minute from now."""
     return format_hotp_value(hotp_value(secret, int(auth.time.time()) // 30 + step))
 
 

@@ -39,6 +39,7 @@ class Clock:
         monkeypatch.setattr("monitor.subscribers.accounts.sessions.time.time", lambda: self.now)
 
     def forward(self, hours: float) -> None:
+        """Let hours go by."""
         self.now += 3600 * hours
 
 
@@ -71,24 +72,12 @@ def test_the_page_says_where_an_account_is_signed_in(browsers):
     assert not UserSession.objects.filter(ip="192.0.2.77").exists()
 
 
-def test_one_session_is_ended(browsers):
+@pytest.mark.parametrize("end", ["one", "others", "all"])
+def test_sessions_are_ended_one_by_one_all_others_or_everywhere(browsers, end):
     other = UserSession.objects.get(user_agent=SAFARI)
-    browsers[0].post("/sessions/", {"end": other.pk})
-    assert is_signed_in(browsers[0])
-    assert not is_signed_in(browsers[1])
-
-
-def test_all_others_are_ended(browsers):
-    browsers[0].post("/sessions/", {"end": "others"})
-    assert is_signed_in(browsers[0])
-    assert not is_signed_in(browsers[1])
-
-
-def test_signing_out_everywhere_ends_this_one_too(browsers):
-    browsers[0].post("/sessions/", {"end": "all"})
-    assert not is_signed_in(browsers[0])
-    assert not is_signed_in(browsers[1])
-    assert not Session.objects.exists()
+    browsers[0].post("/sessions/", {"end": other.pk if end == "one" else end})
+    assert [is_signed_in(browser) for browser in browsers] == [end != "all", False]
+    assert Session.objects.exists() == (end != "all")
 
 
 def test_nobody_ends_the_session_of_somebody_else(browsers):

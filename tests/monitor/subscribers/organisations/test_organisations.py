@@ -43,7 +43,7 @@ def announce_and_send() -> dict[str, list]:
 
 @pytest.fixture
 def three(make_subscription) -> list[Membership]:
-    """An owner, who also watches a place far away alone, and two members."""
+    """Return an owner, who also watches a place far away alone, and two members."""
     make_subscription(OWNER, longitude=-13.0)
     return make_organisation(OWNER, ANNA, BEN)
 
@@ -65,7 +65,7 @@ def test_each_member_gets_one_mail_in_their_own_language_and_whoever_left_gets_n
     assert set(announce_and_send()) == {OWNER, ANNA}
 
 
-def test_what_is_followed_alone_and_together_is_told_once(three, make_alert, make_subscription):
+def test_what_is_followed_alone_and_together_is_reported_once(three, make_alert, make_subscription):
     share(three[0])
     make_subscription(ANNA)
     make_alert()

@@ -163,8 +163,8 @@ def test_webhooks_of_an_organisation_stay_when_the_owner_who_added_them_goes(thr
     assert [one["url"] for one in exported["endpoints"]] == ["https://93.184.216.34/hook"]
 
     endpoints.endpoint_failed(endpoint=hook, gone=True, retry_after=None)
-    (told,) = OutgoingMessage.objects.filter(kind="ended")
-    assert told.address == ANNA
+    (letter,) = OutgoingMessage.objects.filter(kind="ended")
+    assert letter.address == ANNA
     services.organisation_dissolve(organisation=owner.organisation)
     assert not Endpoint.objects.exists()
     assert not OutgoingMessage.objects.filter(endpoint__isnull=False).exists()

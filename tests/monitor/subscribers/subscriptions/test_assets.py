@@ -1,4 +1,4 @@
-"""Lists of sites: read whole or not at all, and told apart in moving ground."""
+"""Lists of sites: read whole or not at all, and named where they lie in moving ground."""
 
 from datetime import timedelta
 

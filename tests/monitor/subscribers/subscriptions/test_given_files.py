@@ -53,7 +53,7 @@ def zipped(**members: bytes) -> bytes:
 
 
 def shapes(folder: Path, epsg: int = 4326) -> dict[str, bytes]:
-    """The parts of a shapefile of the square, by suffix."""
+    """Return the parts of a shapefile of the square, by suffix."""
     to = Transformer.from_crs(4326, epsg, always_xy=True)
     base = folder / "boundary"
     with shapefile.Writer(str(base), shapeType=shapefile.POLYGON) as writer:
@@ -167,13 +167,13 @@ def test_a_refusal_speaks_the_language_of_the_page(monkeypatch):
 
 
 def star(n: int) -> dict:
-    """An outline that crosses itself everywhere: mending it would take time with the square of its corners."""
+    """Return an outline that crosses itself everywhere: mending it would take time with the square of its corners."""
     corners = [[5 + (n % 2) * math.cos(3 * n), 5 + math.sin(5 * n)] for n in range(n)]
     return {"type": "Polygon", "coordinates": [[*corners, corners[0]]]}
 
 
 def comb(n: int) -> dict:
-    """A valid outline of thin teeth, whose widened border would cross itself everywhere."""
+    """Return a valid outline of thin teeth, whose widened border would cross itself everywhere."""
     teeth = [corner for k in range(n) for corner in ([k / n, 0], [(k + 0.5) / n, 1])]
     return {"type": "Polygon", "coordinates": [[*teeth, [1, -0.1], [0, -0.1], teeth[0]]]}
 

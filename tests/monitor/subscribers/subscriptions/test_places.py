@@ -62,7 +62,7 @@ def test_of_several_places_one_is_chosen_from_a_list(visitor):
     assert answer.status_code == 422
     assert "Choose which of these places you mean." in answer.content.decode()
     values = offered(answer)
-    assert "20 inhabitants, 46.60° N 12.50° W" not in answer.content.decode()  # their inhabitants tell them apart
+    assert "20 inhabitants, 46.60° N 12.50° W" not in answer.content.decode()  # their inhabitants distinguish them
     assert values == ["46.60000,-12.50000", "46.50000,-12.00000"]  # the most people first
     visitor.post("/subscribe/", WISH | {"place": "Newton", "hit": values[1]})
     assert Subscription.objects.get().label == "800 m around Newton"

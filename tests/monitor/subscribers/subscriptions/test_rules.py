@@ -27,7 +27,7 @@ WISHES = [
 
 @pytest.fixture
 def lived(make_alert) -> None:
-    """Alerts with all that wishes tell apart: kind, severity, review, an end, and what stands there."""
+    """Make alerts that differ in all that wishes distinguish: kind, severity, review, an end, and what stands there."""
     crowded, empty, unknown = make_alert(severity="strong"), make_alert(kind="uplift"), make_alert()
     AlertExposure.objects.create(alert=crowded, people=4.0, buildings=12)
     AlertExposure.objects.create(alert=empty, people=0.0, buildings=0)
@@ -39,14 +39,14 @@ def lived(make_alert) -> None:
 @pytest.mark.parametrize("wish", WISHES)
 def test_the_past_is_matched_as_news_are(lived, make_subscription, wish):
     subscription = make_subscription(**wish._asdict())
-    told = {
+    reported = {
         one.pk
         for one in AlertTransition.objects.select_related("alert")
         if subscription in selectors.subscriptions_matching(transition=one)
     }
     past = replay(region=subscription.region, wish=wish, frequency="at-once")
-    assert {one.pk for one in past.steps} == told
-    assert told or wish.kinds == []
+    assert {one.pk for one in past.steps} == reported
+    assert reported or wish.kinds == []
 
 
 def test_least_exposure_leaves_out_empty_ground_and_keeps_what_nobody_has_counted(lived, make_subscription):
