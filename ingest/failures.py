@@ -1,4 +1,4 @@
-"""What failed work is due to, and what follows: when it is tried again, and when it is given up.
+"""Causes of failed work, and what follows: when it is tried again, and when it is given up.
 
 A full disk, missing memory or a database that is away will be better one day: such work is tried again for as long as
 it takes, at most half an hour apart. A file that cannot be used never is. Nothing here reads or writes anything.
@@ -13,14 +13,14 @@ from typing import NamedTuple
 from django.db import DatabaseError, InterfaceError, OperationalError
 from kombu.exceptions import OperationalError as BrokerError
 
-from ingest.errors import DiskFull, StorageFailed, UnusableData, one_line, sentence_of
+from ingest.errors import DISK_FULL, DiskFull, StorageFailed, UnusableData, one_line, sentence_of
 
 FIRST_DELAY, LONGEST_DELAY = timedelta(minutes=1), timedelta(minutes=30)
 FIRST_DELAY_OF_A_FAULT = timedelta(minutes=5)  # few tries are made, so they are spread
 
 
 class Cause(StrEnum):
-    """What a failure is due to."""
+    """Cause of a failure."""
 
     DISK = "disk"
     MEMORY = "memory"
@@ -54,7 +54,6 @@ LABELS = {
     Cause.PROGRAM: "a fault of this program",
 }
 
-_DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 _DISK_FAILING = frozenset({errno.EIO, errno.EROFS, errno.ESTALE})
 _DISK_FULL_WORDS = ("no space left on device", "disk quota exceeded", "free disk space available")  # GDAL has no errno
 _MEMORY_WORDS = ("can't allocate memory", "cannot allocate memory", "out of memory")  # torch
@@ -63,14 +62,14 @@ _SQL_PASSING = ("08", "40", "53", "57", "58")  # connection, conflict, resources
 
 
 class Step(NamedTuple):
-    """What follows a failure. faults: in a row; next_try_at: None where the work is given up."""
+    """Consequence of a failure. faults: in a row; next_try_at: None where the work is given up."""
 
     faults: int
     next_try_at: datetime | None
 
 
 def next_step(cause: Cause, *, faults: int, cause_before: str, now: datetime) -> Step:
-    """When work is tried again that failed now. faults, cause_before: as the failure before left them.
+    """Return when failed work is tried again. faults, cause_before: as the failure before left them.
 
     Failures of the surroundings and of the work itself are counted apart: a change from one to the other begins anew.
     """
@@ -82,14 +81,14 @@ def next_step(cause: Cause, *, faults: int, cause_before: str, now: datetime) ->
 
 
 def delay(cause: Cause, faults: int) -> timedelta:
-    """1, 2, 4 … 30 minutes; 5, 10 … for faults of this program; at once where a lease has been waited for already."""
+    """Return the wait before the next attempt: 1, 2, 4 … 30 minutes, 5, 10 … for program faults, 0 for a lost lease."""
     doublings = faults - 1 - (cause is Cause.LOST)
     first = FIRST_DELAY_OF_A_FAULT if cause in (Cause.PROGRAM, Cause.STALLED) else FIRST_DELAY
     return timedelta(0) if doublings < 0 else min(LONGEST_DELAY, first * 2 ** min(doublings, 10))
 
 
 def cause_of(fault: BaseException) -> Cause:
-    """What an exception is due to; a cause behind it counts where it is the disk."""
+    """Return the cause of an exception; a cause behind it counts where it is the disk."""
     chain = list(_chain(fault))
     if any(_is_disk(one) for one in chain):
         return Cause.DISK
@@ -97,7 +96,7 @@ def cause_of(fault: BaseException) -> Cause:
 
 
 def reason_of(fault: Exception) -> str:
-    """Why something failed and what to do about it, in one line for operators."""
+    """Return why something failed and what to do about it, in one line for operators."""
     cause = cause_of(fault)
     if cause is Cause.DISK:
         return _disk_sentence(fault)
@@ -123,7 +122,7 @@ def _chain(fault: BaseException | None) -> Iterator[BaseException]:
 
 
 def _own_cause(fault: BaseException) -> Cause | None:
-    """Of one exception, without those behind it; None where it says nothing."""
+    """Return the cause of one exception without its chain; None where it is unknown."""
     text, sqlstate = str(fault).lower(), _sqlstate(fault)
     if isinstance(fault, UnusableData):
         return Cause.INPUT
@@ -143,7 +142,7 @@ def _is_disk(fault: BaseException) -> bool:
 
 
 def _is_full(fault: BaseException) -> bool:
-    if _sqlstate(fault) == _SQL_DISK_FULL or (isinstance(fault, OSError) and fault.errno in _DISK_FULL):
+    if _sqlstate(fault) == _SQL_DISK_FULL or (isinstance(fault, OSError) and fault.errno in DISK_FULL):
         return True
     return any(words in str(fault).lower() for words in _DISK_FULL_WORDS)
 
@@ -160,7 +159,7 @@ def _disk_sentence(fault: Exception) -> str:
 
 
 def _sqlstate(fault: BaseException) -> str:
-    """PostgreSQL's code of an error, of psycopg's exception or of Django's around it."""
+    """Return PostgreSQL's error code from psycopg's exception or Django's around it."""
     own = getattr(fault, "sqlstate", None) or getattr(fault.__cause__, "sqlstate", None)
     return str(own or "")
 

@@ -12,7 +12,7 @@ logger = logging.getLogger(__name__)
 
 
 def stage(work: Callable[[], None]) -> Callable[[], None]:
-    """A Celery task of this name that does nothing while another worker is at the same: it never waits in a slot."""
+    """Make a Celery task of this name that returns at once while another worker runs it, to free its slot."""
 
     @shared_task(ignore_result=True)
     @wraps(work)

@@ -21,7 +21,7 @@ Row = TypeVar("Row", bound=Model)
 
 
 def rows_due(step: Step, pending: QuerySet[Row]) -> QuerySet[Row]:
-    """Of the rows that a step is to work on, those that are not held back; failures of other rows are over."""
+    """Return rows due for a step, without those held back; failures of other rows are deleted."""
     failures = StepFailure.objects.filter(step=step)
     if not failures.exists():
         return pending
@@ -32,7 +32,7 @@ def rows_due(step: Step, pending: QuerySet[Row]) -> QuerySet[Row]:
 
 @contextmanager
 def attempt(step: Step, row: Model) -> Iterator[None]:
-    """Work on one row; a fault of it is written down and does not hold up the others."""
+    """Work on one row; record a fault, so that it does not hold up the others."""
     try:
         yield
     except Exception as fault:
@@ -41,7 +41,7 @@ def attempt(step: Step, row: Model) -> Iterator[None]:
 
 
 def failures_retry(*, failures: QuerySet[StepFailure]) -> int:
-    """Let failed and delayed steps be tried again now; how many."""
+    """Requeue failed and delayed steps now; return how many."""
     return failures.update(state=State.QUEUED, faults=0, next_try_at=None)
 
 

@@ -20,14 +20,14 @@ _LETTERS = str.maketrans(
 
 
 def search_key(text: str) -> str:
-    """A name as it is searched: lower case, no marks, words apart by one space. 'Saint-Étienne' is 'saint etienne'."""
+    """Normalise a name for search: lower case, no marks, single spaces. 'Saint-Étienne' becomes 'saint etienne'."""
     plain = unicodedata.normalize("NFKD", text.lower().translate(_LETTERS))
     plain = "".join(sign for sign in plain if not unicodedata.combining(sign))
     return " ".join("".join(sign if sign.isalnum() else " " for sign in plain).split())
 
 
 def repair_mojibake(text: str) -> str:
-    """UTF-8 that was read as Latin-1 or Windows-1252, once, is read again; any other text stays as it is."""
+    """Repair UTF-8 that was read as Latin-1 or Windows-1252, once; any other text stays as it is."""
     if text.isascii():
         return text
     try:

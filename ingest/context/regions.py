@@ -1,4 +1,4 @@
-"""Reading administrative regions: one by its address, a list of them, and those around and within one."""
+"""Selectors of administrative regions: one by its address, a list of them, and those around and within one."""
 
 from django.contrib.gis.db.models.functions import PointOnSurface
 from django.db.models import Exists, OuterRef, QuerySet
@@ -11,14 +11,14 @@ MOST_WITHIN = 200
 
 
 def region_by_slug(*, slug: str) -> AdministrativeRegion | None:
-    """With its layer."""
+    """Return a region by its part of an address, with its layer."""
     if "\0" in slug:
         return None
     return AdministrativeRegion.objects.select_related("layer").filter(slug=slug).first()
 
 
 def region_by_name(*, text: str) -> AdministrativeRegion | None:
-    """By its part of an address, or by its very name; of several the largest unit."""
+    """Return a region by its slug or its exact name; of several the largest unit."""
     key = search_key(text)
     exact = region_by_slug(slug=text.strip())
     if exact or not key:
@@ -27,7 +27,7 @@ def region_by_name(*, text: str) -> AdministrativeRegion | None:
 
 
 def regions_listed(*, text: str = "", level: int | None = None, covered: bool = True) -> QuerySet[AdministrativeRegion]:
-    """Regions by name, without outlines. text: beginnings of words of it; covered: where velocity fields are loaded."""
+    """Return regions by name, without outlines. text: beginnings of words; covered: only with velocity fields."""
     regions = AdministrativeRegion.objects.defer("outline")
     if search_key(text):
         regions = named(regions, search_key(text)[:100])
@@ -39,11 +39,12 @@ def regions_listed(*, text: str = "", level: int | None = None, covered: bool = 
 
 
 def levels_loaded() -> list[int]:
+    """Return the administrative levels that are loaded."""
     return list(AdministrativeRegion.objects.order_by("level").values_list("level", flat=True).distinct())
 
 
 def regions_around(*, region: AdministrativeRegion) -> list[AdministrativeRegion]:
-    """Larger units that hold a point inside it, the largest first; simulated ones around simulated ones only."""
+    """Return larger units that hold a point inside it, the largest first; simulated ones around simulated ones only."""
     return list(
         AdministrativeRegion.objects.filter(
             outline__intersects=region.outline.point_on_surface,
@@ -56,7 +57,7 @@ def regions_around(*, region: AdministrativeRegion) -> list[AdministrativeRegion
 
 
 def regions_within(*, region: AdministrativeRegion) -> list[AdministrativeRegion]:
-    """Smaller units that lie in it, by level and name."""
+    """Return the smaller units that lie in a region, by level and name."""
     below = AdministrativeRegion.objects.filter(
         outline__bboverlaps=region.outline, level__gt=region.level, layer__simulated=region.layer.simulated
     )

@@ -1,4 +1,4 @@
-"""Loading context: a layer in one transaction, or nothing."""
+"""Services that load context: a layer in one transaction, or nothing."""
 
 import hashlib
 import tempfile
@@ -82,7 +82,7 @@ def context_load(
 
 
 def parts_sha256(parts: Iterable[Path]) -> str:
-    """The SHA-256 of a file, or of those of several files one after the other."""
+    """Return the SHA-256 of a file, or of several files one after the other."""
     digests = [file_sha256(part) for part in parts]
     return digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest()
 

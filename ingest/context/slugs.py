@@ -1,4 +1,4 @@
-"""What regions are called in addresses: by name, and by country, code or number where a name is taken."""
+"""Slugs of regions: by name, and by country, code or number where a name is taken."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, count
@@ -12,7 +12,7 @@ LONGEST = 100
 
 
 class Named(NamedTuple):
-    """What tells regions of the same name apart."""
+    """A region's name, country and code."""
 
     name: str
     country: str
@@ -34,7 +34,7 @@ def slugs_give(regions: Any) -> None:
 
 
 def slugs(regions: Sequence[Named], taken: Iterable[str]) -> list[str]:
-    """One for each, all different from each other and from those taken: 'north-shore', 'georgia-united-states'."""
+    """Return a slug for each region, all different from each other and from those taken: 'georgia-united-states'."""
     used = set(taken)
     given = []
     for region in regions:
@@ -44,7 +44,7 @@ def slugs(regions: Sequence[Named], taken: Iterable[str]) -> list[str]:
 
 
 def slug_of(text: str) -> str:
-    """A name as part of an address: lower case, words joined by hyphens."""
+    """Return a name as part of an address: lower case, words joined by hyphens."""
     return search_key(text).replace(" ", "-")[:LONGEST].strip("-")
 
 

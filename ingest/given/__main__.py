@@ -1,12 +1,11 @@
 """Program of the confined process of ingest.jobs.given: runs one reader on one file and writes its answer."""
 
-import errno
 import json
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from ingest.errors import InputError
+from ingest.errors import DISK_FULL, InputError
 from ingest.given import boundaries, pictures, sites
 
 READERS: dict[str, Callable[..., bytes]] = {"boundary": boundaries.read, "sites": sites.read, "picture": pictures.read}
@@ -25,7 +24,7 @@ def main(arguments: Sequence[str]) -> None:
     except InputError as fault:
         head = {"words": fault.words, "values": fault.values}
     except OSError as fault:
-        if fault.errno not in (errno.ENOSPC, errno.EDQUOT):
+        if fault.errno not in DISK_FULL:
             raise
         head = {"disk_full": True}
     with open(int(descriptor), "wb") as out:

@@ -1,4 +1,4 @@
-"""What the confined process does: load the file and write the outcome into the job's row, both or neither."""
+"""Work of the confined process: load the file and write the outcome into the job's row, both or neither."""
 
 import errno
 import logging
@@ -28,7 +28,7 @@ WRITE_SECONDS = 1.0
 
 
 class Progress:
-    """Counts points and writes their number now and then, on a connection of its own: others see it before the end."""
+    """A counter of points that writes their number now and then, on a connection of its own: others see it at once."""
 
     def __init__(self, job: IngestJob) -> None:
         self._job, self._points, self._written_at = job, 0, 0.0
@@ -38,6 +38,7 @@ class Progress:
         return self
 
     def __call__(self, points: int) -> None:
+        """Count points, and prolong the lease from time to time."""
         self._points += points
         if time.monotonic() - self._written_at >= WRITE_SECONDS:
             self._written_at = time.monotonic()
@@ -131,7 +132,7 @@ def _submission(job: IngestJob) -> Submission:
 
 
 def _already(job: IngestJob, known: AlreadyLoaded) -> None:
-    """The wish is fulfilled: what the file holds is there."""
+    """Mark a job as done whose file is loaded already."""
     path = Path(job.stored_path)
     same = {"file_sha256": file_sha256(path)} if path.is_file() else {"pk": None}
     try:

@@ -1,4 +1,4 @@
-"""The tables of ingest, a module for each subject; Django looks for them in here."""
+"""The tables of ingest, a module for each subject; Django expects them here."""
 
 from ingest.models.context import (
     AdministrativeRegion,

@@ -27,7 +27,7 @@ AHEAD = 2  # batches that are packed before the database asks for them
 
 
 class Totals:
-    """What is learnt about a product while its points stream by."""
+    """Totals of a product, gathered while its points stream by."""
 
     def __init__(self) -> None:
         self.points = 0
@@ -93,7 +93,7 @@ class _Packed(NamedTuple):
 
 
 def _together(batches: Iterator[_Packed]) -> Iterator[_Packed]:
-    """Small batches put together: each statement of COPY costs a millisecond or two."""
+    """Concatenate small batches, because each statement of COPY costs a millisecond or two."""
     n_points, points, series = 0, [], []
     for batch in batches:
         n_points, points, series = n_points + batch.n_points, points + batch.points, series + batch.series
@@ -115,7 +115,7 @@ def _packed(path: Path, field: VelocityField, totals: Totals) -> Generator[_Pack
 
 
 def _with_writable_ids(batch: PointBatch) -> PointBatch:
-    """Without the rows whose id PostgreSQL cannot keep: it takes no zero byte and nothing but UTF-8."""
+    """Drop rows whose id PostgreSQL cannot keep: it takes no zero byte and nothing but UTF-8."""
     if not batch.pid.size or not batch.pid.dtype.itemsize:
         return batch
     letters = np.ascontiguousarray(batch.pid).view(np.uint8).reshape(batch.pid.size, -1)
@@ -186,7 +186,7 @@ def _series_rows(batch: PointBatch) -> list[memoryview]:
 
 
 def _mixed_series_rows(batch: PointBatch) -> list[memoryview]:
-    """Rows of 16 bits where they fit, of float32 where not. Slower: it looks at each row."""
+    """Encode rows as 16 bits where they fit, else as float32. Slower: it checks each row."""
     small = encoding.fits_int16(batch.displacement_mm)
     packed = encoding.pack_int16(batch.displacement_mm[small])
     wide = batch.displacement_mm[~small].astype("<f4")

@@ -1,4 +1,4 @@
-"""The next item is being made while this one is used."""
+"""Items made in a thread while the previous one is used."""
 
 import queue
 import threading

@@ -20,15 +20,15 @@ LEASE = Lease(
 
 
 def downloads_due() -> QuerySet[SceneDownload]:
-    """Those that a worker may take: waiting and due, or left behind by a dead one. The newest image first."""
+    """Return downloads to take: waiting and due, or left behind by a dead worker. The newest image first."""
     return SceneDownload.objects.filter(LEASE.due() | LEASE.expired()).order_by("-acquired_at", "id")
 
 
 def downloads_retry(*, downloads: QuerySet[SceneDownload]) -> int:
-    """Want again what ended or waits before it was fetched; what its reader refused would be refused again."""
+    """Requeue downloads that ended or wait unfetched; what the reader refused would be refused again."""
     return LEASE.retry(downloads.filter(job=None), **NO_FAULT, finished_at=None, damaged=0)
 
 
 def downloads_cancel(*, downloads: QuerySet[SceneDownload], by: str) -> int:
-    """Cancel waiting and running downloads; how many. A running one ends at the next sign of life of its worker."""
+    """Cancel waiting and running downloads; return how many. A running one ends at its next lease prolongation."""
     return LEASE.cancel(downloads, error=f"Cancelled by {by}.", finished_at=timezone.now())

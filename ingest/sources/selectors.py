@@ -1,4 +1,4 @@
-"""Reading downloads."""
+"""Selectors of downloads."""
 
 from ingest.models import IngestJob, Scene, SceneDownload
 from ingest.sources.client.quota import Processed
@@ -8,7 +8,7 @@ State = SceneDownload.State
 
 
 def is_known(*, scene: CatalogueScene) -> bool:
-    """Whether an image is wanted, fetched or loaded already, by this service or in another way."""
+    """Return whether an image is wanted, fetched or loaded already, by this service or otherwise."""
     return (
         SceneDownload.objects.filter(source=scene.source, scene_id=scene.scene_id).exists()
         or Scene.objects.ready().filter(file_name=scene.file_name).exists()
@@ -16,7 +16,7 @@ def is_known(*, scene: CatalogueScene) -> bool:
 
 
 def downloads_processed() -> list[Processed]:
-    """Files that have done their work and may make way: loaded, or refused by the reader."""
+    """Return files that may be deleted: loaded, or refused by the reader."""
     ended = SceneDownload.objects.exclude(stored_path="").filter(
         state__in=[State.LOADED, State.FAILED], job__state__in=[IngestJob.State.LOADED, IngestJob.State.REJECTED]
     )

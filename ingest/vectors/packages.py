@@ -27,7 +27,7 @@ CHECK_SOURCE = gettext_noop("Check where this file comes from")
 
 @contextmanager
 def unpacked(path: Path, named: re.Pattern[str] | None = None, most_bytes: int = MOST_BYTES) -> Iterator[Path]:
-    """The layer of a zip in a temporary folder; any other file as it is. Raises InputError.
+    """Yield the layer of a zip in a temporary folder; any other file as it is. Raises InputError.
 
     named: which one, by its name, of a zip that holds several; most_bytes: of all that would be unpacked.
     """
@@ -47,7 +47,7 @@ def unpacked(path: Path, named: re.Pattern[str] | None = None, most_bytes: int =
 
 
 def layer_name(path: Path, named: re.Pattern[str] | None = None) -> str:
-    """What a layer is called: the name of its file, or of the layer inside its zip."""
+    """Return a layer's name: that of its file, or of the layer inside its zip."""
     if path.suffix.lower() != ".zip":
         return path.stem
     try:

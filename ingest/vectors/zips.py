@@ -1,4 +1,4 @@
-"""What no member of a zip may be, whichever format is in it."""
+"""Checks of a zip's members, whichever format is in it."""
 
 import stat
 import zipfile
@@ -8,7 +8,7 @@ from ingest.errors import InputError, gettext_noop
 
 
 def member_name(path: Path, info: zipfile.ZipInfo) -> PurePosixPath:
-    """The name of a member inside its zip. InputError for a name outside it, a link, and what is encrypted.
+    """Return the name of a member inside its zip. InputError for a name outside it, a link, and what is encrypted.
 
     path: of the zip, for the message.
     """

@@ -1,6 +1,5 @@
 """Headers that belong to whole parts of the site, and answers of a site that has too much to do."""
 
-import errno
 import logging
 import sys
 import weakref
@@ -12,7 +11,7 @@ from django.middleware.http import ConditionalGetMiddleware
 from django.shortcuts import render
 from django.views.defaults import server_error
 
-from ingest.errors import StorageFailed
+from ingest.errors import DISK_FULL, StorageFailed
 from monitor.web.deadlines import clock_of
 from monitor.web.places import Busy, place_take
 from monitor.web.request_limits import request_kind, seconds_charge, seconds_to_wait, visitor_network
@@ -41,7 +40,6 @@ PREFLIGHT = {
 }
 BUSY_SECONDS = 10
 DISK_SECONDS = 300  # somebody has to free space
-DISK_IS_FULL = (errno.ENOSPC, errno.EDQUOT)
 UPLOAD_SECONDS = 600.0  # as in docker/nginx: a large file may be stored while its sender waits
 TAKE_PLACES_THEMSELVES = ("workbench",)  # only for figures that are not cached (monitor.pages.desk.samples)
 
@@ -151,7 +149,7 @@ def answer_fault(request: HttpRequest) -> HttpResponseBase:
     where no middleware sees the error.
     """
     fault = sys.exc_info()[1]
-    if isinstance(fault, OSError) and fault.errno in DISK_IS_FULL:
+    if isinstance(fault, OSError) and fault.errno in DISK_FULL:
         return _no_room(request, fault)
     return server_error(request)
 

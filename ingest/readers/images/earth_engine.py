@@ -29,7 +29,7 @@ LICENCE = "Copernicus Sentinel data terms"
 
 
 def parse_name(path: Path) -> ParsedName:
-    """What the name states about an image that cannot be used."""
+    """Return what the name states about an image that cannot be used."""
     try:
         granules = granules_in(path.name)
     except ValueError:
@@ -114,7 +114,7 @@ def _granule(path: Path) -> Granule:
 
 
 def _bands(path: Path, raster: scene_raster.Raster) -> dict[str, int]:
-    """Polarisation -> number of its band."""
+    """Return the number of each polarisation's band."""
     bands = {name: number for number, name in enumerate(raster.bands, start=1) if name in POLARISATIONS}
     if len(bands) < sum(name in POLARISATIONS for name in raster.bands):
         raise InputError(path, f"two of its bands have one name ({', '.join(raster.bands)})", "Export it again")
@@ -127,7 +127,7 @@ def _bands(path: Path, raster: scene_raster.Raster) -> dict[str, int]:
 
 
 def _scale(path: Path, band: int) -> str:
-    """Power where the name states it, decibels where the values leave no doubt; raises InputError for all else."""
+    """Return power where the name states it, decibels where the values leave no doubt; raise InputError otherwise."""
     if FLOAT in path.name:
         return "power"
     values = scene_raster.sample(path, band)

@@ -46,7 +46,7 @@ class FromName(NamedTuple):
 
 
 def parse_name(path: Path) -> ParsedName:
-    """What the name states about an image that cannot be used."""
+    """Return what the name states about an image that cannot be used."""
     try:
         named = _from_name(path)
     except InputError:
@@ -62,7 +62,7 @@ def parse_name(path: Path) -> ParsedName:
 
 
 def recognises(path: Path) -> bool:
-    """An image that pyroSAR named. Any other GeoTIFF is one where a scale is declared, as `readers.recognise` sees."""
+    """Return whether pyroSAR named the image. With a declared scale any GeoTIFF is one (`readers.recognise`)."""
     return PYROSAR.fullmatch(path.name) is not None and raster.is_geotiff(path)
 
 
@@ -133,7 +133,7 @@ def _utc(moment: datetime | None) -> datetime | None:
 
 
 def _from_name(path: Path) -> FromName:
-    """What the name states. Raises InputError for an impossible date."""
+    """Return what the name states. Raises InputError for an impossible date."""
     try:
         if named := PYROSAR.fullmatch(path.name):
             direction = Direction.ASCENDING if named["direction"] == "A" else Direction.DESCENDING
@@ -165,7 +165,7 @@ def _from_name(path: Path) -> FromName:
 
 
 def _band(path: Path, raster: scene_raster.Raster, from_name: str, declared: Declaration) -> tuple[str, int]:
-    """The polarisation that is wanted, and the number of its band."""
+    """Return the polarisation that is wanted, and the number of its band."""
     named = [(words[0].upper() if len(words := WORD.findall(name)) == 1 else "") for name in raster.bands]
     if len(raster.bands) == 1:
         polarisation = scene_raster.agreed(path, "polarisation", named[0] or from_name, declared.polarisation)

@@ -26,7 +26,7 @@ LICENCE = "Copernicus Sentinel data terms; OPERA products are free and open"
 
 
 def parse_name(path: Path) -> ParsedName:
-    """What the name states about an image that cannot be used."""
+    """Return what the name states about an image that cannot be used."""
     named = FILE_NAME.fullmatch(path.name)
     if named is None:
         return ParsedName()

@@ -1,4 +1,4 @@
-"""Search the Alaska Satellite Facility (NASA's archive of Sentinel-1) through its library `asf_search`.
+"""Client of the Alaska Satellite Facility (NASA's archive of Sentinel-1), through its library `asf_search`.
 
 The library asks NASA's Common Metadata Repository: POST https://HOST/search/granules.umm_json, pages by the header
 CMR-Search-After. Records: UMM-G, https://git.earthdata.nasa.gov/projects/EMFD/repos/unified-metadata-model.
@@ -41,7 +41,7 @@ def search(
     allowed: AllowList,
     host: str = CMR_HOST,
 ) -> Iterator[CatalogueScene]:
-    """Images over an area, the newest first. host: or http://host:port of a mirror. Raises SourceError."""
+    """Search images over an area, the newest first. host: or http://host:port of a mirror. Raises SourceError."""
     try:
         import asf_search
     except ImportError as fault:
@@ -68,7 +68,7 @@ def _address(host: str) -> str:
 
 
 def _session(kind: type[requests.Session], allowed: AllowList, host: str) -> requests.Session:
-    """The library's session, guarded, which raises a refusal at once: its own way is to wait and to report."""
+    """Return the library's session, guarded; it raises a refusal at once instead of waiting."""
     address = _address(host).rstrip("/")
 
     class Guarded(kind):  # type: ignore[misc,valid-type]
@@ -98,7 +98,7 @@ def _granules(pages: Iterator[Any]) -> Iterator[Any]:
 
 
 def _scenes(granule: Any, product: str, polarisation: str) -> Iterator[CatalogueScene]:
-    """The files of a granule that are wanted: a GRD's zip, or the image of an RTC in one polarisation."""
+    """Yield the wanted files of a granule: a GRD's zip, or the image of an RTC in one polarisation."""
     try:
         yield from _files(granule, product, polarisation)
     except (KeyError, TypeError, ValueError, AttributeError, IndexError, ShapelyError) as fault:

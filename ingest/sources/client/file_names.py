@@ -10,7 +10,7 @@ _STRANGE = re.compile(r"[^A-Za-z0-9._+-]+")
 
 
 def safe_name(text: str, fallback: str = "image") -> str:
-    """A base name of plain letters: no folder, no hidden file, nothing of a name that is too long.
+    """Return a base name of plain letters: no folder, no hidden file, nothing of a name that is too long.
 
     A name that had to be changed keeps its suffix, so that readers that go by names still know it.
     """
@@ -27,7 +27,7 @@ def safe_name(text: str, fallback: str = "image") -> str:
 
 
 def name_of(url: str, scene_id: str, media_type: str = "") -> str:
-    """What to call a file: the last part of its address where that shows what it is, otherwise its own id."""
+    """Return a file's name: the last part of its address where that shows its type, else its own id."""
     last = unquote(urlsplit(url).path).rpartition("/")[2]
     if last.lower().endswith(KNOWN):
         return safe_name(last, scene_id)

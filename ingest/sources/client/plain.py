@@ -1,4 +1,4 @@
-"""Values as catalogues write them, made ours; what cannot be understood counts as not stated."""
+"""Values of catalogues in our terms; what cannot be understood counts as not stated."""
 
 import re
 from datetime import UTC, datetime
@@ -10,13 +10,13 @@ TRACKS = range(1, 176)  # of Sentinel-1: 175 orbits in twelve days
 
 
 def platform_of(value: object) -> str:
-    """'S1A' for 'Sentinel-1A', 'SENTINEL-1A' and 'sentinel-1a'."""
+    """Return 'S1A' for 'Sentinel-1A', 'SENTINEL-1A' and 'sentinel-1a'."""
     match = _PLATFORM.fullmatch(str(value or ""))
     return f"S1{match[1].upper()}" if match else ""
 
 
 def track_of(value: object) -> int | None:
-    """The relative orbit; None where it is not a plausible number."""
+    """Return the relative orbit; None where it is not a plausible number."""
     try:
         track = int(str(value))
     except ValueError:
@@ -25,20 +25,20 @@ def track_of(value: object) -> int | None:
 
 
 def direction_of(value: object) -> Direction:
-    """The way the satellite flew."""
+    """Return the flight direction."""
     word = str(value or "").lower()
     return Direction(word) if word in {"ascending", "descending"} else Direction.UNKNOWN
 
 
 def exact_bytes(value: object) -> int | None:
-    """A size in bytes; None for one in other units or with a fraction, which is rounded somewhere."""
+    """Return a size in bytes; None for other units or a fraction, which is rounded somewhere."""
     if isinstance(value, bool) or not isinstance(value, (int, float)) or value <= 0 or value != int(value):
         return None
     return int(value)
 
 
 def moment_of(value: object) -> datetime | None:
-    """A time with its zone; UTC where none is written, as both services mean it."""
+    """Parse an aware time; UTC where no zone is written, as both services mean it."""
     if isinstance(value, datetime):
         return value if value.tzinfo else value.replace(tzinfo=UTC)
     try:

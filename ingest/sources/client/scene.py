@@ -1,4 +1,4 @@
-"""One image that a search service knows: what it is, where it lies and how its bytes are checked."""
+"""One image of a search service: what it is, where it lies and how its bytes are checked."""
 
 from dataclasses import dataclass
 from datetime import datetime

@@ -294,7 +294,7 @@ from pathlib import Path
 import requests
 from ingest.sources.client.allow_list import AllowList
 from ingest.sources.client.checksums import Checksum
-from ingest.sources.client.download import Known, Surroundings, Wanted, fetch
+from ingest.sources.client.download import Known, TransferCallbacks, Wanted, fetch
 from ingest.sources.client.transport import guard
 
 address, path, digest, size = sys.argv[1:]
@@ -305,7 +305,7 @@ def go_on(done, resumable):
     return True
 
 wanted = Wanted(f"{address}/S1A.zip", Path(path), int(size), Checksum("sha256", digest))
-fetch(guard(requests.Session(), AllowList.of([address])), wanted, Known(), Surroundings(go_on=go_on))
+fetch(guard(requests.Session(), AllowList.of([address])), wanted, Known(), TransferCallbacks(go_on=go_on))
 """
 
 

@@ -1,4 +1,4 @@
-"""What the XML files of a Sentinel-1 GRD product state: manifest, annotation, calibration and noise of a polarisation.
+"""Contents of the XML files of a Sentinel-1 GRD product: manifest, annotation, calibration and noise of a polarisation.
 
 ESA, Sentinel-1 Product Specification, S1-RS-MDA-52-7441.
 """
@@ -25,7 +25,7 @@ MOST_PER_LINE = 200_000
 
 
 class Manifest(NamedTuple):
-    """What holds for the whole product. track: the relative orbit; formula_track: by the absolute one, where known."""
+    """Facts about the whole product. track: the relative orbit; formula_track: by the absolute one, where known."""
 
     platform: str
     track: int
@@ -47,7 +47,7 @@ class RangeModel(NamedTuple):
 
 
 class StateVector(NamedTuple):
-    """Where the satellite was, metres, Earth-fixed."""
+    """Position of the satellite, metres, Earth-fixed."""
 
     time: datetime
     position_m: Float64
@@ -112,7 +112,7 @@ def manifest_of(safe: Safe) -> Manifest:
 
 
 def annotations_of(safe: Safe) -> dict[str, str]:
-    """Polarisation -> its annotation file. Raises InputError where there is none, or one twice."""
+    """Return the annotation file of each polarisation. Raises InputError where there is none, or one twice."""
     annotations: dict[str, str] = {}
     for file in sorted(safe.files):
         if named := ANNOTATION.fullmatch(file.lower()):
@@ -173,7 +173,7 @@ def annotation_of(safe: Safe, polarisation: str, file: str) -> Annotation:
 
 
 def calibration_of(safe: Safe, annotation: Annotation) -> Table:
-    """The sigmaNought table of a polarisation. Raises InputError."""
+    """Return the sigmaNought table of a polarisation. Raises InputError."""
     root = _table_file(safe, annotation, "calibration")
     vectors = root.each("calibrationVectorList/calibrationVector")
     table = _table(root, vectors, "sigmaNought")
@@ -183,7 +183,7 @@ def calibration_of(safe: Safe, annotation: Annotation) -> Table:
 
 
 def noise_of(safe: Safe, annotation: Annotation) -> Noise:
-    """The noise tables of a polarisation, of old processors too (noiseVectorList). Raises InputError."""
+    """Return the noise tables of a polarisation, of old processors too (noiseVectorList). Raises InputError."""
     root = _table_file(safe, annotation, "noise")
     old = root.element.find("noiseRangeVectorList") is None
     if old:
@@ -205,7 +205,7 @@ def _direction(root: Node, place: str) -> Direction:
 
 
 def _footprint(root: Node) -> tuple[tuple[float, float], ...]:
-    """Longitude and latitude of the corners, as the manifest gives them; empty where it does not."""
+    """Return longitude and latitude of the corners, as the manifest gives them; empty where it does not."""
     corners = re.findall(r"(-?\d+\.?\d*),(-?\d+\.?\d*)", root.maybe(".//{*}footPrint/{*}coordinates")[:1000])
     return tuple((float(longitude), float(latitude)) for latitude, longitude in corners)
 

@@ -220,7 +220,7 @@ def test_a_table_cut_off_anywhere_is_refused(make_egms, suffix):
     for _ in damage.truncated(path):
         content = path.read_bytes()
         whole_lines = suffix == "csv" and content.endswith(b"\n") and 1 < content.count(b"\n") < whole
-        assert damage.outcome(path) or whole_lines  # nothing in a CSV tells that more lines came
+        assert damage.outcome(path) or whole_lines  # nothing in a CSV says that more lines came
 
 
 @pytest.mark.parametrize("suffix", ["zip", "csv"])
