@@ -103,9 +103,9 @@ def reason_of(fault: Exception) -> str:
     if cause is Cause.MEMORY:
         return "There was not enough memory: let fewer workers run at a time (--concurrency), or give the machine more."
     if cause is Cause.DATABASE:
-        return one_line(f"The database could not be used ({_first_line(fault)}): see whether it runs.")
+        return one_line(f"The database could not be used ({first_line(fault)}): see whether it runs.")
     if cause is Cause.BROKER:
-        return one_line(f"The message broker could not be used ({_first_line(fault)}): see whether it runs.")
+        return one_line(f"The message broker could not be used ({first_line(fault)}): see whether it runs.")
     return sentence_of(fault)
 
 
@@ -152,7 +152,7 @@ def _disk_sentence(fault: Exception) -> str:
     if stated := next((one for one in chain if isinstance(one, DiskFull | StorageFailed)), None):
         return str(stated)
     if not any(_is_full(one) for one in chain):
-        return one_line(f"The disk could not be used ({_first_line(fault)}): see whether it is mounted and healthy.")
+        return one_line(f"The disk could not be used ({first_line(fault)}): see whether it is mounted and healthy.")
     of_database = any(_sqlstate(one) == _SQL_DISK_FULL for one in chain)
     disk = "The disk of the database" if of_database else "The disk of RASTER_DIR, or that of temporary files,"
     return f"{disk} is full: free space; manage.py prune --dry-run shows what may go."
@@ -164,5 +164,6 @@ def _sqlstate(fault: BaseException) -> str:
     return str(own or "")
 
 
-def _first_line(fault: BaseException) -> str:
+def first_line(fault: BaseException) -> str:
+    """Return the first line of an exception's text, or its type where it has none."""
     return (str(fault).splitlines() or [type(fault).__name__])[0]

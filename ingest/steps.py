@@ -1,17 +1,20 @@
-"""Steps that follow a load or a run: one that fails is tried again later, and given up, row by row.
+"""Scheduled tasks, each run once at a time, and their steps, which are tried again and given up row by row.
 
 A step pulls the rows that are due for it. What fails leaves a `StepFailure`, which holds the row back until its time.
 """
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import wraps
 from typing import TypeVar
 
+from celery import shared_task
 from django.db.models import Model, Q, QuerySet
 from django.utils import timezone
 
 from ingest.failures import cause_of, next_step, reason_of
+from ingest.locks import Lock, short_text_key, try_locked
 from ingest.models import StepFailure
 
 logger = logging.getLogger(__name__)
@@ -53,3 +56,22 @@ def _write_down(step: Step, row: Model, fault: Exception) -> None:
     failure.faults, failure.next_try_at = following
     failure.cause, failure.error = cause, reason_of(fault)
     failure.save()
+
+
+logger = logging.getLogger(__name__)
+
+
+def stage(work: Callable[[], None]) -> Callable[[], None]:
+    """Make a Celery task of this name that returns at once while another worker runs it, to free its slot."""
+
+    @shared_task(ignore_result=True)
+    @wraps(work)
+    def once_at_a_time() -> None:
+        with try_locked(Lock.STAGE, short_text_key(f"{work.__module__}.{work.__name__}")) as alone:
+            if alone:
+                work()
+            else:
+                logger.info("%s is going on elsewhere", work.__name__)
+
+    task: Callable[[], None] = once_at_a_time
+    return task

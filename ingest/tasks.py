@@ -15,7 +15,7 @@ from ingest.products.derived import derived_make
 from ingest.products.parts import parts_merge
 from ingest.products.releases import release_changes_make
 from ingest.scenes import pairs as pair_services
-from ingest.stages import stage
+from ingest.steps import stage
 
 logger = logging.getLogger(__name__)
 

@@ -155,11 +155,6 @@ def whereabouts_of(*, points: Sequence[tuple[float, float, bool]]) -> list[Where
     return [Whereabouts(near.get(index), *regions.get(index, ("", ""))) for index in range(len(points))]
 
 
-def nearest_place(*, longitude: float, latitude: float, simulated: bool = False) -> NearPlace | None:
-    """Return the nearest place within 100 km, or None."""
-    return whereabouts_of(points=[(longitude, latitude, simulated)])[0].near
-
-
 def context_at(*, area: GEOSGeometry, simulated: bool = False) -> Context:
     """Return everything known about an area (EPSG:4326)."""
     inside = area.point_on_surface

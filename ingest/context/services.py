@@ -12,18 +12,18 @@ from psycopg import sql
 from pyproj import CRS
 
 from ingest.context import terrain
+from ingest.context.regions import slugs_give
 from ingest.context.rows import TABLES
-from ingest.context.slugs import slugs_give
 from ingest.errors import AlreadyLoaded, InputError
 from ingest.geometry import METRES_PER_DEGREE
 from ingest.hashing import file_sha256
 from ingest.locks import Lock, lock
 from ingest.models import AdministrativeRegion, ContextLayer, ElevationTile, PopulationTile
-from ingest.plain_text import plain_values
 from ingest.rasters import copy_as_cog, write_cog
 from ingest.readers.context import elevation, opened, population
 from ingest.readers.context.records import ContextFile, ContextKind, Record, Remark
 from ingest.storage import delete_files, save_with_raster
+from ingest.text import plain_values
 
 Progress = Callable[[int], None]
 PROGRESS_ROWS = 1000

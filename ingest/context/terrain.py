@@ -3,7 +3,6 @@
 Horn, B. K. P. 1981, Hill shading and the reflectance map, Proc. IEEE 69(1), doi:10.1109/PROC.1981.11918.
 """
 
-from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -44,7 +43,8 @@ def slope_and_aspect(height_m: Float32, transform: Affine, crs: CRS) -> SlopeAsp
     """
     rows, cols = height_m.shape
     slope, aspect = (np.empty((rows, cols), dtype=np.float32) for _ in range(2))
-    for first, last in _blocks(rows):
+    for first in range(0, rows, BLOCK_ROWS):
+        last = min(first + BLOCK_ROWS, rows)
         padded = _padded(height_m, first, last)  # (last - first + 2, cols + 2)
         spacing = spacing_of(transform, crs, (rows, cols), first, last)
         slope[first:last], aspect[first:last] = _horn(padded, spacing)
@@ -72,11 +72,6 @@ def mean_bearing(bearing_deg: Float32) -> float:
         return float("nan")
     east, north = np.sin(known).mean(), np.cos(known).mean()
     return float(np.degrees(np.arctan2(east, north)) % 360) if np.hypot(east, north) > 0.1 else float("nan")
-
-
-def _blocks(rows: int) -> Iterator[tuple[int, int]]:
-    for first in range(0, rows, BLOCK_ROWS):
-        yield first, min(first + BLOCK_ROWS, rows)
 
 
 def _padded(height_m: Float32, first: int, last: int) -> Float64:

@@ -8,7 +8,7 @@ from ingest.formats import READERS, SCENE_READERS, SUFFIXES, recognise
 from ingest.models import Product, Scene
 from ingest.products.loading import Expect, Progress
 from ingest.products.services import products_load
-from ingest.readers.submission import PLAIN_SUBMISSION, Submission
+from ingest.readers.records import PLAIN_SUBMISSION, Submission
 from ingest.scenes.services import scenes_load
 
 

@@ -25,7 +25,7 @@ from ingest.jobs.environment import job_environment
 from ingest.leases import NO_FAULT, Lease, Progress, heartbeat
 from ingest.locks import Lock
 from ingest.models import IngestJob
-from ingest.readers.submission import PLAIN_SUBMISSION, Submission
+from ingest.readers.records import PLAIN_SUBMISSION, Submission
 from ingest.storage import raster_folder
 from ingest.storage.handed import Handed, storage_handed
 from ingest.storage.inputs import input_delete, input_exists, input_fetch, is_path

@@ -14,9 +14,7 @@ from ingest.models.context import (
     TransportLine,
     Water,
 )
-from ingest.models.downloads import SceneDownload
-from ingest.models.failures import StepFailure
-from ingest.models.jobs import IngestJob
+from ingest.models.jobs import IngestJob, SceneDownload, StepFailure
 from ingest.models.products import (
     DerivedTile,
     DisplacementSeries,

@@ -1,10 +1,12 @@
 """A velocity field goes into partitions of its own: packed, copied, indexed, attached; for use inside a transaction."""
 
+import queue
+import threading
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from django.db import IntegrityError, transaction
@@ -12,7 +14,6 @@ from django.db import IntegrityError, transaction
 from ingest.errors import InputError
 from ingest.products import encoding, functions, partitions
 from ingest.products.limits import LoadWatch
-from ingest.products.prefetch import ahead
 from ingest.projections import web_mercator
 from ingest.readers.records import PointBatch, RefusedRow, VelocityField
 
@@ -192,3 +193,50 @@ def _mixed_series_rows(batch: PointBatch) -> list[memoryview]:
     wide = batch.displacement_mm[~small].astype("<f4")
     rows = [(batch.pid[small], packed), (batch.pid[~small], wide)]
     return [block for pid, series in rows if pid.size for block in encoding.copy_rows([pid, series])]
+
+
+Item = TypeVar("Item")
+
+
+def ahead(items: Generator[Item, None, None], depth: int) -> Iterator[Item]:
+    """Yield items that a thread makes, at most `depth` of them in advance; its exceptions are raised here.
+
+    Closing the iterator closes the items in their thread, ends it, and waits for it.
+    """
+    ready: queue.Queue[tuple[Item | None, BaseException | None]] = queue.Queue(depth)
+    over = threading.Event()
+
+    def put(item: Item | None, fault: BaseException | None) -> bool:
+        while not over.is_set():
+            try:
+                ready.put((item, fault), timeout=0.1)
+            except queue.Full:
+                continue
+            return True
+        return False
+
+    def make() -> None:
+        try:
+            with closing(items):
+                for item in items:
+                    if not put(item, None):
+                        return
+            put(None, StopIteration())
+        except BaseException as fault:
+            put(None, fault)
+
+    thread = threading.Thread(target=make, daemon=True)
+    thread.start()
+    try:
+        while True:
+            item, fault = ready.get()
+            if isinstance(fault, StopIteration):
+                return
+            if fault is not None:
+                raise fault
+            assert item is not None  # noqa: S101 (only an end or a fault comes without one)
+            yield item
+            del item  # nothing is kept while waiting for the next
+    finally:
+        over.set()
+        thread.join()

@@ -84,7 +84,7 @@ def releases_settle(*, like: Product) -> None:
     """Let every release of a product's tile point at the next one; the newest stands. For use in a transaction."""
     if not like.tile:
         return
-    lock(_lock_key(like))
+    lock(text_key(repr((like.source_format, like.tile, like.component, like.simulated))))
     releases_order(like.source_format, like.tile, like.component, like.simulated)
 
 
@@ -140,10 +140,6 @@ def release_change_make(*, older: Product) -> ReleaseChange:
             )
             delete_files(raster for raster in before if raster.name != name)
     return row
-
-
-def _lock_key(product: Product) -> int:
-    return text_key(repr((product.source_format, product.tile, product.component, product.simulated)))
 
 
 def _projected(product: Product, epsg: int) -> Released:

@@ -21,23 +21,9 @@ def share_leaving(*, n_points: int, most: int) -> int:
     return next((share for share in (1, *SHARES) if n_points <= most * share), SHARES[-1])
 
 
-def create_indexes(product_id: int, n_points: int) -> str:
-    """Return SQL for the spatial index of every sample that a product of this size needs."""
-    return "".join(create_index(product_id, share) for share, least in LEAST_POINTS.items() if n_points > least)
-
-
 def create_index(product_id: int | str, share: int) -> str:
     """Return SQL for the index of one sample."""
     return (
-        f"CREATE INDEX {_index(product_id, share)} ON {POINTS}_p{product_id} USING gist (tile_point)"
+        f"CREATE INDEX {POINTS}_p{product_id}_sample_{share:d} ON {POINTS}_p{product_id} USING gist (tile_point)"
         f" WHERE {condition(share)};"
     )
-
-
-def drop_indexes(product_id: int) -> str:
-    """Return SQL that drops every sample's index."""
-    return "".join(f"DROP INDEX IF EXISTS {_index(product_id, share)};" for share in SHARES)
-
-
-def _index(product_id: int | str, share: int) -> str:
-    return f"{POINTS}_p{product_id}_sample_{share:d}"

@@ -16,8 +16,7 @@ from ingest.products import functions
 from ingest.products.limits import fields_check
 from ingest.products.loading import Expect, Progress, Totals, field_copy
 from ingest.products.releases import releases_settle
-from ingest.readers.records import Component, FieldHeader, VelocityField
-from ingest.readers.submission import PLAIN_SUBMISSION, Submission
+from ingest.readers.records import PLAIN_SUBMISSION, Component, FieldHeader, Submission, VelocityField
 from ingest.storage import delete_files
 
 WAYS = {Component.UP: "vertical", Component.EAST: "east-west", Component.NORTH: "north-south"}

@@ -84,7 +84,8 @@ def opened(path: Path) -> Iterator[DatasetReader]:
             _refuse_hollow(path, dataset)
             if dataset.crs is None:
                 raise InputError(path, "it has no reference system", "Assign one (gdal_edit.py -a_srs EPSG:…)")
-            if not _is_place(dataset.transform):
+            grid = dataset.transform
+            if grid == Affine.identity() or not np.isfinite(grid[:6]).all() or grid.determinant == 0:
                 raise InputError(path, "it does not state where its pixels are", "Assign its corner and pixel size")
             yield dataset
     except FAULTS as fault:
@@ -95,10 +96,6 @@ def _refuse_hollow(path: Path, dataset: DatasetReader) -> None:
     pixel_bytes = sum(np.dtype(kind).itemsize for kind in dataset.dtypes)
     declares = f"it declares {dataset.width} x {dataset.height} pixels"
     refuse_hollow(path, declares, dataset.width * dataset.height * pixel_bytes)
-
-
-def _is_place(grid: Affine) -> bool:
-    return bool(grid != Affine.identity() and np.isfinite(grid[:6]).all() and grid.determinant != 0)
 
 
 def epsg_of(path: Path, dataset: DatasetReader) -> int:

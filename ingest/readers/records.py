@@ -186,3 +186,21 @@ class VelocityField:
     files: tuple[Path, ...] = ()
     expected_points: int | None = None
     read_ahead: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class Submission:
+    """An empty attribution or licence leaves the file's own. loaded_by: an account, never shown publicly.
+
+    called: what a product is named after where its file states no track; empty: the file and its folder.
+    """
+
+    source_format: str = "auto"
+    declared: Declaration = field(default_factory=Declaration)
+    attribution: str = ""
+    licence: str = ""
+    loaded_by: str = ""
+    called: str = ""
+
+
+PLAIN_SUBMISSION = Submission()

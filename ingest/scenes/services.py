@@ -19,7 +19,7 @@ from ingest.models import Scene
 from ingest.pixel_grids import footprint_of
 from ingest.rasters import write_cog_blocks
 from ingest.readers.images.scenes import Placing, SceneFile, SceneHeader
-from ingest.readers.submission import PLAIN_SUBMISSION, Submission
+from ingest.readers.records import PLAIN_SUBMISSION, Submission
 from ingest.storage import delete_files, save_with_raster
 
 logger = logging.getLogger(__name__)

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 SOURCES = (asf.SOURCE, stac.SOURCE)
 GEOCODERS = ("nominatim", "photon")
-EARTHDATA_LOGIN = "urs.earthdata.nasa.gov"
 IF_DENIED = {
     asf.SOURCE: "Set EARTHDATA_TOKEN, or EARTHDATA_USER and EARTHDATA_PASSWORD, and accept the data's terms with that"
     " account.",

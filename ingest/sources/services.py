@@ -20,16 +20,14 @@ from ingest.jobs.services import job_queue
 from ingest.leases import Progress, heartbeat
 from ingest.locks import Lock, locked
 from ingest.models import IngestJob, SceneDownload
-from ingest.readers.records import Declaration, Direction
-from ingest.readers.submission import Submission
+from ingest.readers.records import Declaration, Direction, Submission
 from ingest.sources import configured
 from ingest.sources.client.checksums import Checksum
 from ingest.sources.client.download import Known, TransferCallbacks, Wanted, fetch
 from ingest.sources.client.faults import Hopeless, HostRefused, Later, NoRoom, Stopped
 from ingest.sources.client.quota import folder_bytes, make_way
 from ingest.sources.client.scene import CatalogueScene
-from ingest.sources.queue import LEASE, downloads_due
-from ingest.sources.selectors import downloads_processed, is_known
+from ingest.sources.queue import LEASE, downloads_due, downloads_processed, is_known
 from ingest.storage.inputs import input_delete, input_put, input_store, is_path
 
 logger = logging.getLogger(__name__)
@@ -216,16 +214,12 @@ def _around(
 
     return TransferCallbacks(
         go_on=go_on,
-        room=lambda coming: _room(download, coming),
+        room=lambda coming: room_make(needed_bytes=coming, besides=download.pk),
         remember=remember,
         sleep=sleep,
         now=timezone.now,
         timeout_seconds=(settings.ACQUIRE_CONNECT_SECONDS, settings.ACQUIRE_READ_SECONDS),
     )
-
-
-def _room(download: SceneDownload, coming: int) -> None:
-    room_make(needed_bytes=coming, besides=download.pk)
 
 
 def _wanted(download: SceneDownload) -> Wanted:

@@ -2,6 +2,7 @@
 
 import lzma
 import re
+import stat
 import struct
 import zipfile
 import zlib
@@ -12,7 +13,6 @@ from tempfile import TemporaryDirectory
 
 from ingest.errors import InputError, gettext_noop
 from ingest.vectors.shapefiles import DOWNLOAD
-from ingest.vectors.zips import member_name
 
 MOST_MEMBERS = 200
 MOST_BYTES = 8 * 2**30  # GeoNames' table of all countries is 1.7 GB
@@ -105,3 +105,25 @@ def _unpack(archive: zipfile.ZipFile, info: zipfile.ZipInfo, target: Path) -> No
             if left < 0:
                 raise zipfile.BadZipFile(f"{info.filename[:80]} is longer than declared")
             out.write(block)
+
+
+def member_name(path: Path, info: zipfile.ZipInfo) -> PurePosixPath:
+    """Return the name of a member inside its zip. InputError for a name outside it, a link, and what is encrypted.
+
+    path: of the zip, for the message.
+    """
+    name = PurePosixPath(info.filename.replace("\\", "/"))
+    named = {"name": info.filename[:80]}
+    if name.is_absolute() or ".." in name.parts:
+        raise InputError(
+            path, gettext_noop("it names a file outside itself (%(name)s)"), gettext_noop("Do not use it"), **named
+        )
+    if stat.S_ISLNK(info.external_attr >> 16):
+        raise InputError(
+            path, gettext_noop("it holds a link (%(name)s)"), gettext_noop("Give the files themselves"), **named
+        )
+    if info.flag_bits & 0x1:
+        raise InputError(
+            path, gettext_noop("%(name)s is encrypted"), gettext_noop("Give the zip as it was downloaded"), **named
+        )
+    return name

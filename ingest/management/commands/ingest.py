@@ -22,8 +22,7 @@ from ingest.products.derived import derived_make
 from ingest.products.releases import release_changes_make
 from ingest.readers.images.scenes import POLARISATIONS, SCALES
 from ingest.readers.raster import MM_PER_UNIT, TOWARD
-from ingest.readers.records import Declaration, Direction
-from ingest.readers.submission import Submission
+from ingest.readers.records import Declaration, Direction, Submission
 from ingest.scenes.pairs import pairs_make
 from ingest.scenes.services import scene_refuse
 

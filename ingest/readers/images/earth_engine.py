@@ -14,7 +14,7 @@ import numpy as np
 from ingest.errors import InputError
 from ingest.readers import raster
 from ingest.readers.images import raster as scene_raster
-from ingest.readers.images.scenes import POLARISATIONS, ParsedName, SceneFile, SceneHeader, direction_at
+from ingest.readers.images.scenes import POLARISATIONS, ParsedName, SceneFile, direction_at
 from ingest.readers.images.sentinel1_names import GRANULE, Granule, granules_in
 from ingest.readers.records import Declaration
 
@@ -80,7 +80,7 @@ def _scene(
 ) -> SceneFile:
     polarisation, number = band
     scale = declared.scale or _scale(path, number)
-    header = SceneHeader(
+    header = raster.header(
         source_format=NAME,
         platform=granule.platform,
         track=track,
@@ -90,15 +90,10 @@ def _scene(
         polarisation=polarisation,
         backscatter="sigma0",
         acquired_at=granule.start,
-        epsg=raster.grid.epsg,
-        transform=raster.grid.transform,
-        rows=raster.grid.rows,
-        cols=raster.grid.cols,
         absolute_orbit=granule.absolute_orbit,
-        simulated=raster.simulated,
-        attribution="" if raster.simulated else ATTRIBUTION,
-        licence="" if raster.simulated else LICENCE,
-        extras={"granule": granule.name, "scale": scale} | raster.extras(),
+        attribution=ATTRIBUTION,
+        licence=LICENCE,
+        extras={"granule": granule.name, "scale": scale},
     )
     return scene_raster.image(path, header, raster, scale, number)
 

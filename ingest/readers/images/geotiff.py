@@ -15,7 +15,7 @@ from typing import NamedTuple, NoReturn
 from ingest.errors import InputError
 from ingest.readers import raster
 from ingest.readers.images import raster as scene_raster
-from ingest.readers.images.scenes import POLARISATIONS, SCALES, ParsedName, SceneFile, SceneHeader, direction_at
+from ingest.readers.images.scenes import POLARISATIONS, SCALES, ParsedName, SceneFile, direction_at
 from ingest.readers.images.sentinel1_names import TIME, granules_in, time_of
 from ingest.readers.records import Declaration, Direction
 
@@ -74,7 +74,7 @@ def read(path: Path, declared: Declaration) -> tuple[SceneFile, ...]:
     known = _known(path, named, declared)
     sentinel1 = known.platform.startswith("S1")
     backscatter = BACKSCATTER.search(f"{path.name} {raster.bands[band - 1]}")
-    header = SceneHeader(
+    header = raster.header(
         source_format=NAME,
         platform=known.platform,
         track=known.track,
@@ -84,15 +84,10 @@ def read(path: Path, declared: Declaration) -> tuple[SceneFile, ...]:
         polarisation=polarisation,
         backscatter=f"{backscatter[1].lower()}0" if backscatter else "",
         acquired_at=known.acquired_at,
-        epsg=raster.grid.epsg,
-        transform=raster.grid.transform,
-        rows=raster.grid.rows,
-        cols=raster.grid.cols,
         absolute_orbit=named.absolute_orbit,
-        simulated=raster.simulated,
-        attribution="" if raster.simulated else SENTINEL1 if sentinel1 else ATTRIBUTION,
-        licence="Copernicus Sentinel data terms" if sentinel1 and not raster.simulated else "",
-        extras={"scale": known.scale} | raster.extras(),
+        attribution=SENTINEL1 if sentinel1 else ATTRIBUTION,
+        licence="Copernicus Sentinel data terms" if sentinel1 else "",
+        extras={"scale": known.scale},
     )
     return (scene_raster.image(path, header, raster, known.scale, band),)
 
@@ -110,7 +105,8 @@ class Known(NamedTuple):
 def _known(path: Path, named: FromName, declared: Declaration) -> Known:
     scale = scene_raster.agreed(path, "scale", named.scale, declared.scale)
     track = scene_raster.agreed(path, "track", named.track, declared.track)
-    acquired_at = scene_raster.agreed(path, "time", named.acquired_at, _utc(declared.acquired_at))
+    taken = declared.acquired_at.astimezone(UTC) if declared.acquired_at else None
+    acquired_at = scene_raster.agreed(path, "time", named.acquired_at, taken)
     platform = scene_raster.agreed(path, "satellite", named.platform, declared.platform) or ""
     direction = scene_raster.agreed(path, "direction", named.direction, declared.direction)
     if scale not in SCALES:
@@ -126,10 +122,6 @@ def _known(path: Path, named: FromName, declared: Declaration) -> Known:
 
 def _ask(path: Path, what: str, option: str) -> NoReturn:
     raise InputError(path, f"{what} is neither in its name nor declared", f"Add {option}")
-
-
-def _utc(moment: datetime | None) -> datetime | None:
-    return moment.astimezone(UTC) if moment else None
 
 
 def _from_name(path: Path) -> FromName:

@@ -19,7 +19,7 @@ from pathlib import Path
 from ingest.errors import InputError
 from ingest.readers import raster
 from ingest.readers.images import raster as scene_raster
-from ingest.readers.images.scenes import POLARISATIONS, Block, ParsedName, SceneFile, SceneHeader, direction_at
+from ingest.readers.images.scenes import POLARISATIONS, Block, ParsedName, SceneFile, direction_at
 from ingest.readers.images.sentinel1_names import Granule, granules_in, time_of
 from ingest.readers.records import Declaration
 from ingest.readers.tables import text_table
@@ -97,7 +97,7 @@ def _scene(
         raster = scene_raster.look(file)
         if len(raster.bands) != 1:
             raise InputError(path, f"{file.name} holds {len(raster.bands)} bands, not one", "Download it again")
-        header = SceneHeader(
+        header = raster.header(
             source_format=NAME,
             platform=named["platform"],
             track=track,
@@ -107,15 +107,10 @@ def _scene(
             polarisation=polarisation,
             backscatter=RADIOMETRY[named["radiometry"]],
             acquired_at=acquired_at,
-            epsg=raster.grid.epsg,
-            transform=raster.grid.transform,
-            rows=raster.grid.rows,
-            cols=raster.grid.cols,
             absolute_orbit=granule.absolute_orbit if granule else None,
-            simulated=raster.simulated,
-            attribution="" if raster.simulated else ATTRIBUTION,
-            licence="" if raster.simulated else LICENCE,
-            extras=_extras(named, scale, granule) | raster.extras(),
+            attribution=ATTRIBUTION,
+            licence=LICENCE,
+            extras=_extras(named, scale, granule),
         )
         scene_raster.refuse_other_scale(file, scene_raster.sample(file), scale)
     return SceneFile(header=header, blocks=lambda: _blocks(path, polarisation, raster, scale))

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import product
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import rasterio
@@ -53,6 +53,20 @@ class Raster(NamedTuple):
     def is_resampled(self) -> bool:
         """Whether the image's own grid differs from the output grid."""
         return self.own != self.grid
+
+    def header(self, *, attribution: str, licence: str, extras: dict[str, str], **known: Any) -> SceneHeader:
+        """Return the header of an image on this grid; rights are empty if it is simulated. known: its other fields."""
+        return SceneHeader(
+            **known,
+            epsg=self.grid.epsg,
+            transform=self.grid.transform,
+            rows=self.grid.rows,
+            cols=self.grid.cols,
+            simulated=self.simulated,
+            attribution="" if self.simulated else attribution,
+            licence="" if self.simulated else licence,
+            extras=extras | self.extras(),
+        )
 
     def extras(self) -> dict[str, str]:
         """Return how the image came onto its grid, for the scene's header."""

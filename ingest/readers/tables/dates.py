@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date, datetime
 from pathlib import Path
 
@@ -16,15 +16,10 @@ YEARS = range(1970, 2101)
 _FORMAT_PARTS = {"%Y": r"\d{4}", "%m": r"\d{2}", "%d": r"\d{2}"}
 
 
-def _matlab(number: float) -> date:
-    return date.fromordinal(math.floor(number) - MATLAB_DAYS_BEFORE_YEAR_1)
-
-
-def _yyyymmdd(number: float) -> date:
-    return text_table.day_of(f"{number:.0f}")
-
-
-NOTATIONS = {"matlab": _matlab, "yyyymmdd": _yyyymmdd}  # of days in a first row
+NOTATIONS: dict[str, Callable[[float], date]] = {  # of days in a first row
+    "matlab": lambda number: date.fromordinal(math.floor(number) - MATLAB_DAYS_BEFORE_YEAR_1),
+    "yyyymmdd": lambda number: text_table.day_of(f"{number:.0f}"),
+}
 
 
 def by_name(path: Path, names: Sequence[str], pattern: str | None = None) -> dict[str, date]:

@@ -17,9 +17,15 @@ from ingest.readers.records import Direction
 from ingest.sources.client.allow_list import AllowList
 from ingest.sources.client.checksums import Checksum, checksum
 from ingest.sources.client.faults import NotInstalled, SearchFailed, SourceError
-from ingest.sources.client.file_names import name_of
-from ingest.sources.client.plain import direction_of, exact_bytes, moment_of, platform_of, track_of
-from ingest.sources.client.scene import CatalogueScene
+from ingest.sources.client.scene import (
+    CatalogueScene,
+    direction_of,
+    exact_bytes,
+    moment_of,
+    name_of,
+    platform_of,
+    track_of,
+)
 from ingest.sources.client.transport import guard
 
 SOURCE = "asf"

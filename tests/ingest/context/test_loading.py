@@ -128,11 +128,11 @@ def test_a_region_is_found_with_its_largest_part(make_geojson):
 
 def test_the_nearest_place_comes_with_distance_and_direction(make_geonames):
     context_load(path=make_geonames(("Aldwick", 50.0, 10.0, 1000, "DE"), ("Far", 52.0, 10.0, 1000, "DE")))
-    near = selectors.nearest_place(longitude=10.0, latitude=49.973)
+    near = selectors.whereabouts_of(points=[(10.0, 49.973, False)])[0].near
     assert near.name == "Aldwick"
     assert near.distance_m == pytest.approx(3003, abs=5)
     assert near.bearing_deg == pytest.approx(180, abs=0.1)
-    assert selectors.nearest_place(longitude=40.0, latitude=0.0) is None
+    assert selectors.whereabouts_of(points=[(40.0, 0.0, False)])[0].near is None
 
 
 def test_names_of_many_points_take_a_fixed_number_of_queries(make_geonames, django_assert_num_queries):

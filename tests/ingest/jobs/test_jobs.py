@@ -21,8 +21,7 @@ from ingest.jobs.environment import HARDENED, job_environment
 from ingest.models import IngestJob, MeasurementPoint, Product, Scene
 from ingest.products import partitions
 from ingest.products.services import product_delete
-from ingest.readers.records import Declaration
-from ingest.readers.submission import Submission
+from ingest.readers.records import Declaration, Submission
 from ingest.storage import raster_entries
 from tests.makers import generic
 from tests.waiting import HANG_SECONDS, wait_until

@@ -21,8 +21,7 @@ from ingest.jobs.child import job_carry_out
 from ingest.models import IngestJob, Product
 from ingest.products import limits
 from ingest.products.services import product_delete, product_load
-from ingest.readers.records import Declaration
-from ingest.readers.submission import Submission
+from ingest.readers.records import Declaration, Submission
 from tests.makers.hostile import plain_tiff
 from tests.makers.sources import every
 

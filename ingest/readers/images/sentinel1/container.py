@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 
 from ingest.errors import InputError
 from ingest.readers.tables.text_table import CONTAINER_FAULTS
-from ingest.vectors.zips import member_name
+from ingest.vectors.packages import member_name
 
 # ESA, Sentinel-1 Product Specification, S1-RS-MDA-52-7441, 4.2
 PRODUCT_NAME = re.compile(

@@ -167,7 +167,10 @@ def annotation_of(safe: Safe, polarisation: str, file: str) -> Annotation:
         slice_number=root.maybe(f"{image}/sliceNumber"),
         noise_removed=removed == "true",
         points=_points(root, lines, pixels),
-        orbit=_orbit(root),
+        orbit=tuple(
+            StateVector(node.time("time"), np.array([node.number(f"position/{axis}") for axis in "xyz"]))
+            for node in root.each("generalAnnotation/orbitList/orbit")
+        ),
         ranges=_ranges(root),
     )
 
@@ -230,13 +233,6 @@ def _points(root: Node, lines: int, pixels: int) -> GridPoints:
         raise root.fault("its geolocation grid holds an impossible height or incidence angle")
     longitude = np.unwrap(np.unwrap(grids[2], period=360, axis=0), period=360, axis=1)
     return GridPoints(line, pixel, longitude, grids[3], grids[4], grids[5])
-
-
-def _orbit(root: Node) -> tuple[StateVector, ...]:
-    return tuple(
-        StateVector(node.time("time"), np.array([node.number(f"position/{axis}") for axis in "xyz"]))
-        for node in root.each("generalAnnotation/orbitList/orbit")
-    )
 
 
 def _ranges(root: Node) -> tuple[RangeModel, ...]:
