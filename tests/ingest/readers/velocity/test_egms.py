@@ -9,13 +9,9 @@ from ingest.errors import InputError
 from ingest.formats import open_velocity_field
 from ingest.models import Product
 from ingest.products.services import product_load
-from ingest.readers.records import Component, Direction, PointBatch
+from ingest.readers.records import Component, Direction
 from tests.makers import damage
-
-
-def points(path) -> PointBatch:
-    (batch,) = open_velocity_field(path).batches()
-    return batch
+from tests.makers.damage import the_batch as points
 
 
 @pytest.mark.parametrize("old_names", [False, True])
