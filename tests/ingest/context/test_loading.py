@@ -26,7 +26,7 @@ def test_a_file_is_loaded_once(make_geonames):
     assert Place.objects.count() == 1
 
 
-def test_a_newer_edition_replaces_the_older_one_only_when_told_to(make_geonames):
+def test_a_newer_edition_replaces_the_older_one_only_when_asked_to(make_geonames):
     context_load(path=make_geonames(("Old", 50, 0, 1, "GB")))
     newer = make_geonames(("New", 50, 0, 1, "GB"), ("Newer", 51, 0, 1, "GB"))
     with pytest.raises(InputError, match="--replace"):
@@ -148,7 +148,7 @@ def test_real_places_never_name_simulated_ground(make_geonames):
     assert (real.near.name, made.near.name) == ("Real", "Made")
 
 
-def test_an_area_tells_all_that_is_known_of_it(make_geojson, make_csv, make_dem):
+def test_an_area_states_all_that_is_known_of_it(make_geojson, make_csv, make_dem):
     mine = {"COUNTRY_NAME": "X", "ISO3_CODE": "XXX", "AREA": 1, "name": "Pit"}
     context_load(path=make_geojson((mine, square(9, 46, 2)), name="mines.geojson"))
     context_load(path=make_geojson(({"name": "Ice"}, square(9, 46, 2)), name="ice.json"), kind=ContextKind.GLACIERS)

@@ -269,7 +269,7 @@ def test_refused_uploads_are_deleted_when_their_time_is_over_and_stray_ones_afte
     assert not jobs.may_retry(job)
 
 
-def test_a_broker_that_was_emptied_is_told_again(make_egms, quiet):
+def test_jobs_are_announced_again_to_a_broker_that_was_emptied(make_egms, quiet):
     job = queue(make_egms())
     tasks.announce_jobs()
     assert quiet == [job.pk, job.pk]
