@@ -3,8 +3,8 @@
 import errno
 from os import PathLike
 
-DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 LONGEST_LINE = 600
+FULL_DISK_ERRNOS = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
 def one_line(text: str) -> str:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from django.db import DatabaseError, InterfaceError, OperationalError
 from kombu.exceptions import OperationalError as BrokerError
 
-from ingest.errors import DISK_FULL, DiskFull, StorageFailed, UnusableData, one_line, sentence_of
+from ingest.errors import FULL_DISK_ERRNOS, DiskFull, StorageFailed, UnusableData, one_line, sentence_of
 
 FIRST_DELAY, LONGEST_DELAY = timedelta(minutes=1), timedelta(minutes=30)
 FIRST_DELAY_OF_A_FAULT = timedelta(minutes=5)  # few tries are made, so they are spread
@@ -142,7 +142,7 @@ def _is_disk(fault: BaseException) -> bool:
 
 
 def _is_full(fault: BaseException) -> bool:
-    if _sqlstate(fault) == _SQL_DISK_FULL or (isinstance(fault, OSError) and fault.errno in DISK_FULL):
+    if _sqlstate(fault) == _SQL_DISK_FULL or (isinstance(fault, OSError) and fault.errno in FULL_DISK_ERRNOS):
         return True
     return any(words in str(fault).lower() for words in _DISK_FULL_WORDS)
 

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from ingest.errors import DISK_FULL, InputError
+from ingest.errors import FULL_DISK_ERRNOS, InputError
 from ingest.given import boundaries, pictures, sites
 
 READERS: dict[str, Callable[..., bytes]] = {"boundary": boundaries.read, "sites": sites.read, "picture": pictures.read}
@@ -24,7 +24,7 @@ def main(arguments: Sequence[str]) -> None:
     except InputError as fault:
         head = {"words": fault.words, "values": fault.values}
     except OSError as fault:
-        if fault.errno not in DISK_FULL:
+        if fault.errno not in FULL_DISK_ERRNOS:
             raise
         head = {"disk_full": True}
     with open(int(descriptor), "wb") as out:

@@ -101,7 +101,8 @@ def job_claim(*, job_id: int) -> IngestJob | None:
 def job_execute(*, job_id: int, limits: Limits | None = None, every_seconds: float = BEAT_SECONDS) -> IngestJob | None:
     """Claim a job and have its file read by a confined process, which writes the outcome into the row.
 
-    None where there was nothing to do. A process that ends without an outcome is judged here.
+    Return None if there was nothing to do, or if the job was deleted while its file was read. A process that ends
+    without an outcome is judged here.
     """
     job = job_claim(job_id=job_id)
     if job is None:
@@ -137,9 +138,10 @@ def job_execute(*, job_id: int, limits: Limits | None = None, every_seconds: flo
         LEASE.give_back(job, f"{job.original_name}: {reason_of(fault)}", cause_of(fault))
     else:
         _judge(job, outcome, limits)
-    job = IngestJob.objects.filter(pk=job_id).first() or job  # it may have been deleted meanwhile
-    job_tidy(job=job)
-    return job
+    settled = IngestJob.objects.filter(pk=job.pk).first()
+    if settled is not None:
+        job_tidy(job=settled)
+    return settled
 
 
 def _fetch(job: IngestJob, folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""Headers that belong to whole parts of the site, and answers of a site that has too much to do."""
+"""Middleware: headers of whole parts of the site, limits, and answers of an overloaded site."""
 
 import logging
 import sys
@@ -11,7 +11,7 @@ from django.middleware.http import ConditionalGetMiddleware
 from django.shortcuts import render
 from django.views.defaults import server_error
 
-from ingest.errors import DISK_FULL, StorageFailed
+from ingest.errors import FULL_DISK_ERRNOS, StorageFailed
 from monitor.web.deadlines import clock_of
 from monitor.web.places import Busy, place_take
 from monitor.web.request_limits import request_kind, seconds_charge, seconds_to_wait, visitor_network
@@ -47,9 +47,9 @@ GetResponse = Callable[[HttpRequest], HttpResponseBase]
 
 
 def public_data(get_response: GetResponse) -> GetResponse:
-    """Any page may read what everybody may read: no cookies go with such a request, so nothing private can be read.
+    """Allow any page to read public data: no cookies go with such a request, so nothing private can be read.
 
-    Every answer has an ETag and is not sent again where it has not changed; errors say why in words for programs.
+    Every answer has an ETag and is not sent again if it has not changed; errors are explained in words for programs.
     """
     conditional = ConditionalGetMiddleware(get_response)
 
@@ -89,6 +89,7 @@ class LimitRequests:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        """Answer, or refuse a costly request."""
         kind = request_kind(method=request.method or "", path=request.path, content_type=request.content_type or "")
         if not kind:
             return self.get_response(request)
@@ -124,15 +125,17 @@ class LimitRequests:
 
 
 class AnswerBusy:
-    """Answers 503 where the database took too long, or it or the object store is away: no error without a reason."""
+    """Middleware that answers 503 if the database took too long, or it or the object store is away."""
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        """Answer the request."""
         return self.get_response(request)
 
     def process_exception(self, request: HttpRequest, fault: Exception) -> HttpResponseBase | None:
+        """Answer 503 to a fault of the database or of the storage; None for any other."""
         if isinstance(fault, StorageFailed):
             logger.error("no answer to %s: %s", request.path, fault)
             return _later(request, 503, "images and results cannot be read at the moment", BUSY_SECONDS)
@@ -149,7 +152,7 @@ def answer_fault(request: HttpRequest) -> HttpResponseBase:
     where no middleware sees the error.
     """
     fault = sys.exc_info()[1]
-    if isinstance(fault, OSError) and fault.errno in DISK_FULL:
+    if isinstance(fault, OSError) and fault.errno in FULL_DISK_ERRNOS:
         return _no_room(request, fault)
     return server_error(request)
 
@@ -160,7 +163,7 @@ def _no_room(request: HttpRequest, fault: OSError) -> HttpResponse:
 
 
 def _later(request: HttpRequest, status: int, error: str, seconds: int) -> HttpResponse:
-    """A page for people, a problem in JSON for scripts and programs."""
+    """Answer that the request may be repeated: a page for people, a problem in JSON for scripts and programs."""
     if "text/html" in request.headers.get("Accept", ""):
         response = render(None, "later.html", {"status": status, "seconds": seconds}, status=status)
     else:

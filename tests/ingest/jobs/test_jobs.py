@@ -16,7 +16,7 @@ from django.utils import timezone
 from ingest import tasks
 from ingest.errors import one_line
 from ingest.jobs import services as jobs
-from ingest.jobs.confine import Ended, Limits, Outcome
+from ingest.jobs.confine import Limits
 from ingest.jobs.environment import HARDENED, job_environment
 from ingest.models import IngestJob, MeasurementPoint, Product, Scene
 from ingest.products import partitions
@@ -242,14 +242,6 @@ def test_a_refused_file_is_tried_again_only_when_something_else_is_said_of_it(tm
         job=job, submission=Submission(declared=Declaration(unit="m/yr", positive="up", period=PERIOD))
     )
     assert jobs.job_execute(job_id=job.pk).state == State.LOADED
-
-
-def test_a_job_that_is_deleted_while_its_file_is_read_ends_quietly(make_egms, settings, monkeypatch):
-    job = queue(make_egms(n=3))
-    deleted = Outcome(Ended.ABANDONED, 0)
-    monkeypatch.setattr(jobs, "run_confined", lambda *_, **__: job.delete() and deleted)
-    assert jobs.job_execute(job_id=job.pk) is not None
-    assert not IngestJob.objects.exists()
 
 
 def test_refused_uploads_are_deleted_when_their_time_is_over_and_stray_ones_after_a_day(make_egms, settings):
