@@ -13,8 +13,7 @@ from detection.alerts import glaciers as glacier_services
 from detection.glaciers import selectors as glacier_selectors
 from detection.rules.updates import MUTED_FOR
 from ingest.locks import Lock, short_text_key, try_locked
-from ingest.stages import stage
-from ingest.steps import Step, attempt, rows_due
+from ingest.steps import Step, attempt, rows_due, stage
 from ml.models import Prediction
 
 logger = logging.getLogger(__name__)

@@ -1,1 +1,1 @@
-"""Gets data in: readers for published formats, and the tables they fill. Knows nobody above it."""
+"""Readers for published formats, and the tables that they fill. Imports nothing of the packages above."""

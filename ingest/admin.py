@@ -1,4 +1,4 @@
-"""Products and scenes, to look at. They are loaded and removed by commands, so that points and rows stay together."""
+"""Admin pages of products and scenes, read-only: commands change them, so that points and rows stay together."""
 
 from django.contrib import admin
 
@@ -6,20 +6,25 @@ from ingest.models import ContextLayer, IngestJob, Product, Scene, SceneDownload
 
 
 class ReadOnlyAdmin(admin.ModelAdmin):
-    """Shows everything and changes nothing."""
+    """An admin page that shows everything and changes nothing."""
 
     def has_add_permission(self, request) -> bool:
+        """Refuse additions."""
         return False
 
     def has_change_permission(self, request, obj=None) -> bool:
+        """Refuse changes."""
         return False
 
     def has_delete_permission(self, request, obj=None) -> bool:
+        """Refuse deletions."""
         return False
 
 
 @admin.register(Product)
 class ProductAdmin(ReadOnlyAdmin):
+    """The list of loaded velocity fields."""
+
     list_display = ("name", "level", "component", "n_points", "n_refused", "simulated", "file_name", "loaded_at")
     list_filter = ("source_format", "component", "simulated")
     search_fields = ("name", "file_name", "file_sha256")
@@ -27,6 +32,8 @@ class ProductAdmin(ReadOnlyAdmin):
 
 @admin.register(Scene)
 class SceneAdmin(ReadOnlyAdmin):
+    """The list of loaded images."""
+
     list_display = ("name", "platform", "track", "burst", "polarisation", "acquired_at", "simulated", "loaded_at")
     list_filter = ("source_format", "track", "polarisation", "simulated")
     search_fields = ("name", "file_name", "file_sha256")
@@ -34,12 +41,16 @@ class SceneAdmin(ReadOnlyAdmin):
 
 @admin.register(ScenePair)
 class ScenePairAdmin(ReadOnlyAdmin):
+    """The list of image pairs."""
+
     list_display = ("__str__", "temporal_baseline_days", "reference", "secondary")
     list_select_related = ("reference", "secondary")
 
 
 @admin.register(ContextLayer)
 class ContextLayerAdmin(ReadOnlyAdmin):
+    """The list of context layers."""
+
     list_display = ("name", "kind", "n_features", "n_refused", "simulated", "file_name", "loaded_at")
     list_filter = ("kind", "simulated")
     search_fields = ("name", "file_name", "file_sha256")
@@ -47,6 +58,8 @@ class ContextLayerAdmin(ReadOnlyAdmin):
 
 @admin.register(IngestJob)
 class IngestJobAdmin(ReadOnlyAdmin):
+    """The list of load jobs."""
+
     list_display = ("original_name", "source", "state", "given_by", "attempts", "points_done", "created_at", "error")
     list_filter = ("state", "source")
     search_fields = ("original_name", "sha256")
@@ -54,6 +67,8 @@ class IngestJobAdmin(ReadOnlyAdmin):
 
 @admin.register(SceneDownload)
 class SceneDownloadAdmin(ReadOnlyAdmin):
+    """The list of downloads."""
+
     list_display = ("scene_id", "source", "state", "acquired_at", "size_bytes", "bytes_done", "next_try_at", "error")
     list_filter = ("state", "source", "track")
     search_fields = ("scene_id", "file_name")

@@ -1,6 +1,10 @@
+"""Django's entry of the application."""
+
 from django.apps import AppConfig
 
 
 class IngestConfig(AppConfig):
+    """The Django application that loads data."""
+
     name = "ingest"
     default_auto_field = "django.db.models.BigAutoField"

@@ -32,7 +32,7 @@ class DiskPlace(NamedTuple):
 
 
 def disk_places() -> list[DiskPlace]:
-    """The places that fill up, as they are now; those on other machines are left out."""
+    """Return the folders that fill up, as they are now; those on other machines are left out."""
     places = {
         "rasters": (raster_folder() or tempfile.gettempdir(), settings.DISK_SPARE_BYTES),  # they are made there
         "runs": (settings.WORK_DIR, settings.DISK_SPARE_BYTES),
@@ -44,7 +44,7 @@ def disk_places() -> list[DiskPlace]:
 
 
 def disk_full(share: float = 1.0) -> str:
-    """Why no new work may begin, in one sentence that says what to do; empty where there is room enough.
+    """Return why no new work may begin, in one sentence with a remedy; empty where there is room enough.
 
     share: of what is to stay free. Work that has begun may use the rest of it.
     """
@@ -59,7 +59,7 @@ def disk_full(share: float = 1.0) -> str:
 
 
 def database_room_bytes() -> int | None:
-    """How much more may be written to the database now; less than nothing where it is too full, None where unknown."""
+    """Return how many bytes may be added to the database; negative where it is too full, None where unknown."""
     room = []
     if disk := database_disk():
         place = _place("database", Path(disk), settings.DISK_SPARE_BYTES)
@@ -79,7 +79,7 @@ def _place(name: str, path: Path, spare_bytes: int) -> DiskPlace:
 
 
 def database_disk() -> str:
-    """A folder on the database's disk where that is this machine's and may be known; else empty."""
+    """Return a folder on the database's disk where that is this machine's and may be known; else empty."""
     if settings.DATABASE_DISK_PATH:
         return str(settings.DATABASE_DISK_PATH)
     try:

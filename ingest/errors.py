@@ -8,7 +8,7 @@ FULL_DISK_ERRNOS = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
 def one_line(text: str) -> str:
-    """Text as one line that a database, a page and a terminal can take: no control characters, not too long."""
+    """Return text as one line without control characters and not too long, for a database, a page and a terminal."""
     line = " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
     return line if len(line) <= LONGEST_LINE else f"{line[: LONGEST_LINE - 1]}…"
 
@@ -74,7 +74,7 @@ class StorageFailed(OSError):
 
 
 def sentence_of(fault: Exception) -> str:
-    """Why something failed, for people: the sentence of unusable data; anything else is a fault of this program."""
+    """Return why something failed: the sentence of unusable data; anything else is a fault of this program."""
     if isinstance(fault, UnusableData):
         return fault.sentence
     return one_line(f"A fault in this program ({type(fault).__name__}: {fault}).")

@@ -1,4 +1,4 @@
-"""What failed work is due to, and what follows: when it is tried again, and when it is given up.
+"""Causes of failed work, and what follows: when it is tried again, and when it is given up.
 
 A full disk, missing memory or a database that is away will be better one day: such work is tried again for as long as
 it takes, at most half an hour apart. A file that cannot be used never is. Nothing here reads or writes anything.
@@ -20,7 +20,7 @@ FIRST_DELAY_OF_A_FAULT = timedelta(minutes=5)  # few tries are made, so they are
 
 
 class Cause(StrEnum):
-    """What a failure is due to."""
+    """Cause of a failure."""
 
     DISK = "disk"
     MEMORY = "memory"
@@ -62,14 +62,14 @@ _SQL_PASSING = ("08", "40", "53", "57", "58")  # connection, conflict, resources
 
 
 class Step(NamedTuple):
-    """What follows a failure. faults: in a row; next_try_at: None where the work is given up."""
+    """Consequence of a failure. faults: in a row; next_try_at: None where the work is given up."""
 
     faults: int
     next_try_at: datetime | None
 
 
 def next_step(cause: Cause, *, faults: int, cause_before: str, now: datetime) -> Step:
-    """When work is tried again that failed now. faults, cause_before: as the failure before left them.
+    """Return when failed work is tried again. faults, cause_before: as the failure before left them.
 
     Failures of the surroundings and of the work itself are counted apart: a change from one to the other begins anew.
     """
@@ -81,14 +81,14 @@ def next_step(cause: Cause, *, faults: int, cause_before: str, now: datetime) ->
 
 
 def delay(cause: Cause, faults: int) -> timedelta:
-    """1, 2, 4 … 30 minutes; 5, 10 … for faults of this program; at once where a lease has been waited for already."""
+    """Return the wait before the next attempt: 1, 2, 4 … 30 minutes, 5, 10 … for program faults, 0 for a lost lease."""
     doublings = faults - 1 - (cause is Cause.LOST)
     first = FIRST_DELAY_OF_A_FAULT if cause in (Cause.PROGRAM, Cause.STALLED) else FIRST_DELAY
     return timedelta(0) if doublings < 0 else min(LONGEST_DELAY, first * 2 ** min(doublings, 10))
 
 
 def cause_of(fault: BaseException) -> Cause:
-    """What an exception is due to; a cause behind it counts where it is the disk."""
+    """Return the cause of an exception; a cause behind it counts where it is the disk."""
     chain = list(_chain(fault))
     if any(_is_disk(one) for one in chain):
         return Cause.DISK
@@ -96,16 +96,16 @@ def cause_of(fault: BaseException) -> Cause:
 
 
 def reason_of(fault: Exception) -> str:
-    """Why something failed and what to do about it, in one line for operators."""
+    """Return why something failed and what to do about it, in one line for operators."""
     cause = cause_of(fault)
     if cause is Cause.DISK:
         return _disk_sentence(fault)
     if cause is Cause.MEMORY:
         return "There was not enough memory: let fewer workers run at a time (--concurrency), or give the machine more."
     if cause is Cause.DATABASE:
-        return one_line(f"The database could not be used ({_first_line(fault)}): see whether it runs.")
+        return one_line(f"The database could not be used ({first_line(fault)}): see whether it runs.")
     if cause is Cause.BROKER:
-        return one_line(f"The message broker could not be used ({_first_line(fault)}): see whether it runs.")
+        return one_line(f"The message broker could not be used ({first_line(fault)}): see whether it runs.")
     return sentence_of(fault)
 
 
@@ -122,7 +122,7 @@ def _chain(fault: BaseException | None) -> Iterator[BaseException]:
 
 
 def _own_cause(fault: BaseException) -> Cause | None:
-    """Of one exception, without those behind it; None where it says nothing."""
+    """Return the cause of one exception without its chain; None where it is unknown."""
     text, sqlstate = str(fault).lower(), _sqlstate(fault)
     if isinstance(fault, UnusableData):
         return Cause.INPUT
@@ -152,17 +152,18 @@ def _disk_sentence(fault: Exception) -> str:
     if stated := next((one for one in chain if isinstance(one, DiskFull | StorageFailed)), None):
         return str(stated)
     if not any(_is_full(one) for one in chain):
-        return one_line(f"The disk could not be used ({_first_line(fault)}): see whether it is mounted and healthy.")
+        return one_line(f"The disk could not be used ({first_line(fault)}): see whether it is mounted and healthy.")
     of_database = any(_sqlstate(one) == _SQL_DISK_FULL for one in chain)
     disk = "The disk of the database" if of_database else "The disk of RASTER_DIR, or that of temporary files,"
     return f"{disk} is full: free space; manage.py prune --dry-run shows what may go."
 
 
 def _sqlstate(fault: BaseException) -> str:
-    """PostgreSQL's code of an error, of psycopg's exception or of Django's around it."""
+    """Return PostgreSQL's error code from psycopg's exception or Django's around it."""
     own = getattr(fault, "sqlstate", None) or getattr(fault.__cause__, "sqlstate", None)
     return str(own or "")
 
 
-def _first_line(fault: BaseException) -> str:
+def first_line(fault: BaseException) -> str:
+    """Return the first line of an exception's text, or its type where it has none."""
     return (str(fault).splitlines() or [type(fault).__name__])[0]

@@ -92,7 +92,7 @@ def recognise(path: Path, declared: Declaration | None = None) -> str:
 
 
 def _refuse_odd_zip(path: Path) -> None:
-    """Before every reader looks into it: its list of members alone may be endless."""
+    """Refuse a zip with an endless list of members before every reader opens it."""
     if not zipfile.is_zipfile(path):
         raise InputError(path, "this is not a whole zip file", "Download it again: it may have been cut off")
     try:
@@ -105,7 +105,7 @@ def _refuse_odd_zip(path: Path) -> None:
 
 
 def _describe_unknown(path: Path) -> str:
-    """What a file of no known format holds. Raises InputError where it is damaged."""
+    """Describe the content of a file of no known format. Raises InputError where it is damaged."""
     suffix = path.suffix.lower()
     if suffix in raster.SUFFIXES:
         raise InputError(path, "it cannot be read as GeoTIFF: its content is of another format", "Make it again")
@@ -147,7 +147,7 @@ def open_scenes(path: Path, source_format: str = "auto", declared: Declaration |
 
 
 def scene_by_name(path: Path, declared: Declaration | None = None) -> tuple[str, ParsedName] | None:
-    """Format of an image, usable or not, and what its name states; None for what is no image. Never raises InputError.
+    """Return an image's format and what its name states; None for what is no image. Never raises InputError.
 
     What cannot be recognised (an empty file, half a zip) is an image if it has the name of one.
     """
@@ -160,7 +160,7 @@ def scene_by_name(path: Path, declared: Declaration | None = None) -> tuple[str,
 
 
 def _chosen(path: Path, source_format: str, declared: Declaration | None = None) -> str:
-    """The name of the reader to use. Raises InputError where the requested format cannot be right."""
+    """Return the name of the reader to use. Raises InputError where the requested format cannot be right."""
     recognised = recognise(path, declared)
     if source_format in {"auto", recognised}:
         return recognised

@@ -18,6 +18,8 @@ class LineOfSight(NamedTuple):
 
 
 class UpEast(NamedTuple):
+    """Vertical and eastward velocities, mm/yr."""
+
     up_mm_yr: NDArray[np.floating]
     east_mm_yr: NDArray[np.floating]
 
@@ -42,7 +44,7 @@ def decompose_up_east(
 
 
 def bounds_around(extent: tuple[float, float, float, float], margin_m: float) -> tuple[float, float, float, float]:
-    """West, south, east and north (degrees) of a box that lies so many metres around another one."""
+    """Return west, south, east and north (degrees) of a box extended by a distance in metres."""
     west, south, east, north = extent
     high = margin_m / METRES_PER_DEGREE
     wide = high / max(math.cos(math.radians(max(abs(south), abs(north)))), 0.01)
@@ -50,6 +52,6 @@ def bounds_around(extent: tuple[float, float, float, float], margin_m: float) ->
 
 
 def utm_epsg(longitude: float, latitude: float) -> int:
-    """The EPSG code of the WGS 84 / UTM zone of a place (degrees)."""
+    """Return the EPSG code of the WGS 84 / UTM zone at a position (degrees)."""
     zone = min(int((longitude + 180) // 6) + 1, 60)
     return (32600 if latitude >= 0 else 32700) + zone

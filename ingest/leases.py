@@ -39,7 +39,7 @@ class Overtaken(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class Lease(Generic[Row]):
-    """How the rows of a table are claimed: the names of its states, and how long a claim lasts."""
+    """Rules by which rows of a table are claimed: the names of its states, and how long a claim lasts."""
 
     model: type[Row]
     queued: str
@@ -49,22 +49,22 @@ class Lease(Generic[Row]):
     duration: timedelta
 
     def due(self) -> Q:
-        """Rows that wait and may be taken now."""
+        """Return waiting rows that may be taken now."""
         return Q(state=self.queued) & (Q(next_try_at=None) | Q(next_try_at__lte=timezone.now()))
 
     def expired(self) -> Q:
-        """Rows whose worker is dead: it has not prolonged its lease.
+        """Return rows whose worker is dead because its lease ran out.
 
         A lease that ends later than any can was given before the clock was set back, and nobody has prolonged it since.
         """
         return Q(state=self.running) & ~self._lasts()
 
     def alive(self) -> QuerySet[Row]:
-        """Rows that a worker has."""
+        """Return rows that a living worker holds."""
         return self._rows().filter(self._lasts(), state=self.running)
 
     def held(self, row: Row) -> QuerySet[Row]:
-        """The row, as long as the attempt that read it still owns it."""
+        """Return the row, as long as the attempt that read it still owns it."""
         return self._rows().filter(pk=row.pk, state=self.running, attempts=row.attempts)
 
     def claim(self, waiting: QuerySet[Row], **values: Any) -> bool:
@@ -72,12 +72,12 @@ class Lease(Generic[Row]):
         return self._take(waiting, values) == 1
 
     def claim_one_of(self, waiting: QuerySet[Row], *, at_most: int, lock: Lock, **values: Any) -> bool:
-        """The same, where only so many rows may be worked on at a time; counted under the lock."""
+        """Claim a row where only so many may be worked on at a time, counted under the lock."""
         with locked(lock):
             return self.alive().count() < at_most and self._take(waiting, values) == 1
 
     def prolong(self, row: Row, **values: Any) -> bool:
-        """A worker's sign of life; False where it has lost the row."""
+        """Extend the lease of a row; return False where the worker has lost it."""
         return self.held(row).update(lease_until=Now() + self.duration, **values) == 1
 
     def settle(self, row: Row, state: str, **values: Any) -> bool:
@@ -85,14 +85,14 @@ class Lease(Generic[Row]):
         return self.held(row).update(state=state, lease_until=None, **values) == 1
 
     def give_back(self, row: Row, error: str, cause: Cause) -> bool:
-        """Back to the queue, to be tried again after a delay that grows; failed where the cause allows no more tries.
+        """Return a row to the queue with a growing delay, or fail it where the cause allows no more attempts.
 
         False where this attempt has lost the row.
         """
         return self._put_back(self.held(row), row, error, cause)
 
     def return_expired(self, *, error: str) -> int:
-        """The same for whatever lost its worker; how many."""
+        """Give back the rows of dead workers; return how many."""
         expired = self._rows().filter(self.expired())
         return sum(
             self._put_back(expired.filter(pk=row.pk, attempts=row.attempts), row, error, Cause.LOST)
@@ -114,7 +114,7 @@ class Lease(Generic[Row]):
         return unfinished.update(state=self.cancelled, lease_until=None, error=one_line(error), **values)
 
     def _take(self, waiting: QuerySet[Row], values: dict[str, Any]) -> int:
-        """Every claim is made here, but those of messages, of which there are many (`monitor.notifications.outbox`)."""
+        """Claim a row; all claims are made here but those of messages (`monitor.notifications.outbox`)."""
         return waiting.update(
             state=self.running, attempts=F("attempts") + 1, lease_until=Now() + self.duration, **values
         )
@@ -144,7 +144,7 @@ class Lease(Generic[Row]):
 
 
 class Progress:
-    """How far a piece of work is, and since when it has not moved. Nothing else prolongs a lease."""
+    """Progress of a piece of work, and since when it has not moved. Nothing else prolongs a lease."""
 
     def __init__(self, *, stalled_after: timedelta, most: timedelta) -> None:
         self._stalled_after, self._most = stalled_after.total_seconds(), most.total_seconds()
@@ -162,7 +162,7 @@ class Progress:
             self._done, self._moved = done, time.monotonic()
 
     def fault(self) -> str:
-        """Why the work is to be ended; empty while it moves and has time left."""
+        """Return why the work is to be ended; empty while it progresses and has time left."""
         now = time.monotonic()
         if now - self._moved > self._stalled_after:
             return f"It made no progress for {self._stalled_after / 60:g} minutes."

@@ -13,7 +13,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 
 class Lock(IntEnum):
-    """What is locked, and the key of it in the database."""
+    """Kinds of locks, and their keys in the database."""
 
     WATCHED_FOLDER = 0x3A7C  # with the folder (`short_text_key`): one round over it
     ALERTS = 0x6A1E  # carrying detections into alerts, so that no place gets two alerts
@@ -31,17 +31,17 @@ class Lock(IntEnum):
 
 
 def content_key(sha256: str) -> int:
-    """The key of a file's content, by the file's SHA-256 in hexadecimal."""
+    """Return the key of a file's content from its SHA-256 in hexadecimal."""
     return int(sha256[:15], 16)
 
 
 def text_key(text: str) -> int:
-    """The key of a text, of 56 bits."""
+    """Return a 56-bit key of a text."""
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:7], "big")
 
 
 def short_text_key(text: str) -> int:
-    """The key of a text, of 32 bits with a sign, for the second part of a lock of two parts."""
+    """Return a signed 32-bit key of a text, for the second part of a lock of two parts."""
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big", signed=True)
 
 
@@ -53,7 +53,7 @@ def lock(key: int) -> None:
 
 @contextmanager
 def locked(key: int) -> Iterator[None]:
-    """A transaction that waits for a lock and holds it until its end."""
+    """Open a transaction that waits for a lock and holds it until its end."""
     with transaction.atomic():
         lock(key)
         yield
@@ -71,7 +71,7 @@ class Held:
         self._own: BaseDatabaseWrapper | None = None
 
     def take(self) -> bool:
-        """Whether the lock is held: since before, or from now on where it was free. Raises DatabaseError."""
+        """Take a lock and return whether it is held, by now or since before. Raises DatabaseError."""
         try:
             if self._own is None:
                 self._own = connection.copy()
@@ -100,7 +100,7 @@ class Held:
 
 @contextmanager
 def try_locked(key: Lock, part: int | None = None) -> Iterator[bool]:
-    """Whether nobody else has the lock; it is held until the block ends, or until the process dies.
+    """Try to take a lock, yield whether it succeeded, and hold it until the block or the process ends.
 
     part: a second key, for locks of which there are many.
     """

@@ -22,6 +22,7 @@ class PixelGrid(NamedTuple):
 
     @property
     def posting_m(self) -> float:
+        """The side of a pixel, metres."""
         return float(self.transform.a)
 
     @property
@@ -32,24 +33,24 @@ class PixelGrid(NamedTuple):
         return west, south, east, north
 
     def part(self, row: int, col: int, rows: int, cols: int) -> "PixelGrid":
-        """The piece that begins at a row and column, of so many rows and columns."""
+        """Return the piece of so many rows and columns that begins at a row and column."""
         return PixelGrid(self.epsg, self.transform @ Affine.translation(col, row), rows, cols)
 
     def shift_from(self, other: "PixelGrid") -> tuple[float, float]:
-        """Row and column of the other grid, of the same system and posting, at which this one begins."""
+        """Return row and column of the other grid, of the same system and posting, at which this one begins."""
         col, row = ~other.transform @ (self.transform.c, self.transform.f)
         return row, col
 
 
 def same_lattice(first: PixelGrid, second: PixelGrid) -> bool:
-    """Whether the pixels of both grids fall on each other, so that no image has to be resampled."""
+    """Return whether the pixels of both grids fall on each other, so that no image has to be resampled."""
     if first.epsg != second.epsg or not np.isclose(first.posting_m, second.posting_m, rtol=1e-9):
         return False
     return all(abs(shift - round(shift)) < ALIGNED_PX for shift in first.shift_from(second))
 
 
 def common_grid(reference: PixelGrid, secondary: PixelGrid) -> PixelGrid | None:
-    """The reference's pixels that the secondary covers as well; None where they share no ground or differ in posting.
+    """Return the reference's pixels that the secondary covers too; None without overlap or with different postings.
 
     Pixels are the reference's own, so that it is never resampled and the secondary once at most.
     """
@@ -73,7 +74,7 @@ def common_grid(reference: PixelGrid, secondary: PixelGrid) -> PixelGrid | None:
 
 
 def footprint_of(grid: PixelGrid) -> Polygon:
-    """The outline in degrees (EPSG:4326), its edges bent as the projection bends them."""
+    """Return the outline in degrees (EPSG:4326), its edges bent by the projection."""
     west, south, east, north = grid.bounds_m
     project = transformer(grid.epsg, 4326).transform
     outline = box(west, south, east, north).segmentize(max(east - west, north - south) / 8)

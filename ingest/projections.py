@@ -11,14 +11,14 @@ SEMI_MAJOR_M = 6_378_137.0  # of WGS 84
 
 @lru_cache(maxsize=64)
 def transformer(source: int | str, target: int | str) -> Transformer:
-    """From one EPSG code or WKT text to another, x before y in and out; threads may share it."""
+    """Return a transformer between EPSG codes or WKT texts, x before y in and out; threads may share it."""
     return Transformer.from_crs(source, target, always_xy=True)
 
 
 def web_mercator(
     longitude: NDArray[np.float64], latitude: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Degrees in EPSG:4326 to metres in EPSG:3857, many times faster than PROJ. longitude: within ±180.
+    """Project degrees (EPSG:4326) to metres in EPSG:3857, many times faster than PROJ. longitude: within ±180.
 
     EPSG guidance note 7-2, method 1024, Popular Visualisation Pseudo Mercator.
     """
@@ -26,13 +26,13 @@ def web_mercator(
 
 
 def local_system(longitude: float, latitude: float) -> str:
-    """Metres around a place, x to the east and y to the north: azimuthal equidistant."""
+    """Return an azimuthal equidistant system in metres around a position, x to the east and y to the north."""
     return f"+proj=aeqd +lat_0={latitude!r} +lon_0={longitude!r} +datum=WGS84 +units=m +type=crs"
 
 
 @lru_cache(maxsize=64)
 def is_metric(epsg: int) -> bool:
-    """Whether the coordinates of a system are metres on the ground; those of web maps (Pseudo-Mercator) are not."""
+    """Return whether a system's coordinates are metres on the ground; those of web maps (Pseudo-Mercator) are not."""
     crs = CRS.from_epsg(epsg)
     method = crs.coordinate_operation.method_name if crs.coordinate_operation else ""
     metres = all(axis.unit_conversion_factor == 1.0 for axis in crs.axis_info)

@@ -1,4 +1,4 @@
-"""What a reader offers. A reader is a module; mypy checks each module in `ingest.formats.READERS` against these."""
+"""Protocols of readers. A reader is a module; mypy checks each module in `ingest.formats.READERS` against these."""
 
 from pathlib import Path
 from typing import Protocol, runtime_checkable
@@ -8,7 +8,7 @@ from ingest.readers.records import Declaration, VelocityField
 
 
 class Reader(Protocol):
-    """What readers of velocities and of images have in common.
+    """Common interface of readers of velocities and of images.
 
     NAME: as the option --format and the database have it. TITLE: as people read it. SUFFIXES: of its files, in lower
     case with the dot; empty where a product is always a folder.
@@ -19,11 +19,11 @@ class Reader(Protocol):
     SUFFIXES: frozenset[str]
 
     def recognises(self, path: Path) -> bool:
-        """Whether the content of a file or folder is of this format, complete or not. Never raises."""
+        """Return whether the content is of this format, complete or not. Never raises."""
 
 
 class VelocityReader(Reader, Protocol):
-    """Reads one format of velocity fields."""
+    """A reader of one format of velocity fields."""
 
     def read(self, path: Path, declared: Declaration) -> tuple[VelocityField, ...]:
         """Read the header of each component; its points follow in batches, in our units and signs.
@@ -34,10 +34,10 @@ class VelocityReader(Reader, Protocol):
 
 @runtime_checkable
 class SceneReader(Reader, Protocol):
-    """Reads one format of radar images."""
+    """A reader of one format of radar images."""
 
     def read(self, path: Path, declared: Declaration) -> tuple[SceneFile, ...]:
         """Read the header of each polarisation; its image, linear power, follows in blocks. Raises as above."""
 
     def parse_name(self, path: Path) -> ParsedName:
-        """What the name states about an image that cannot be read. Never raises."""
+        """Return what the name states about an image that cannot be read. Never raises."""

@@ -26,7 +26,7 @@ from ingest.readers.images.scenes import Block
 
 # no side files: a raster says everything itself, and names no other file
 PLAIN = {"GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR", "GDAL_PAM_ENABLED": False}
-NO_SESSION = DummySession()  # else rasterio looks for keys at each opening, where the environment has some
+NO_SESSION = DummySession()  # else rasterio searches for keys at each opening, where the environment has some
 TILE_PX = 512  # the driver's own
 CACHE_MB = 256  # GDAL's own would be a share of all memory
 FULL_RATIO = 2  # room for so many unpacked copies is left: then a fault was not that of the disk
@@ -96,12 +96,12 @@ def write_cog_blocks(
             known += int(np.isfinite(power).sum())
             yield (row, col), {band[0]: power}
 
-    place = Place((grid.rows, grid.cols), grid.transform, grid.epsg)
+    place = RasterExtent((grid.rows, grid.cols), grid.transform, grid.epsg)
     write_cog_parts(path, place, parts(), dict([band]), tags)
     return known
 
 
-class Place(NamedTuple):
+class RasterExtent(NamedTuple):
     """Where a raster of (rows, cols) lies; epsg None: a plain pixel grid without a place on the ground."""
 
     shape: tuple[int, int]
@@ -114,7 +114,7 @@ Part = tuple[tuple[int, int], Mapping[str, NDArray[np.float32]]]
 
 def write_cog_parts(
     path: Path,
-    place: Place,
+    place: RasterExtent,
     parts: Iterable[Part],
     units: Mapping[str, str],
     tags: Mapping[str, str],
@@ -166,7 +166,7 @@ def write_cog_parts(
 
 
 def _halvings(shape: tuple[int, int]) -> list[int]:
-    """By what an image is made smaller, until it fits into a tile."""
+    """Return by how often an image is halved until it fits into a tile."""
     steps = math.ceil(math.log2(max(1, max(shape) / TILE_PX)))
     return [2**step for step in range(1, steps + 1)]
 
@@ -184,7 +184,7 @@ def copy_as_cog(source: Path, path: Path) -> None:
 
 @contextmanager
 def _appearing_whole(path: Path, values: int) -> Iterator[Path]:
-    """A file beside `path` that takes its place once it was written and read through; deleted otherwise.
+    """Yield a file beside `path` that replaces it once it was written and read through; deleted otherwise.
 
     values: float32 in it. On a full disk GDAL raises errors that do not say so, or none at all: OSError (ENOSPC) here.
     """

@@ -1,17 +1,20 @@
-"""Steps that follow a load or a run: one that fails is tried again later, and given up, row by row.
+"""Scheduled tasks, each run once at a time, and their steps, which are tried again and given up row by row.
 
 A step pulls the rows that are due for it. What fails leaves a `StepFailure`, which holds the row back until its time.
 """
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import wraps
 from typing import TypeVar
 
+from celery import shared_task
 from django.db.models import Model, Q, QuerySet
 from django.utils import timezone
 
 from ingest.failures import cause_of, next_step, reason_of
+from ingest.locks import Lock, short_text_key, try_locked
 from ingest.models import StepFailure
 
 logger = logging.getLogger(__name__)
@@ -21,7 +24,7 @@ Row = TypeVar("Row", bound=Model)
 
 
 def rows_due(step: Step, pending: QuerySet[Row]) -> QuerySet[Row]:
-    """Of the rows that a step is to work on, those that are not held back; failures of other rows are over."""
+    """Return rows due for a step, without those held back; failures of other rows are deleted."""
     failures = StepFailure.objects.filter(step=step)
     if not failures.exists():
         return pending
@@ -32,7 +35,7 @@ def rows_due(step: Step, pending: QuerySet[Row]) -> QuerySet[Row]:
 
 @contextmanager
 def attempt(step: Step, row: Model) -> Iterator[None]:
-    """Work on one row; a fault of it is written down and does not hold up the others."""
+    """Work on one row; record a fault, so that it does not hold up the others."""
     try:
         yield
     except Exception as fault:
@@ -41,7 +44,7 @@ def attempt(step: Step, row: Model) -> Iterator[None]:
 
 
 def failures_retry(*, failures: QuerySet[StepFailure]) -> int:
-    """Let failed and delayed steps be tried again now; how many."""
+    """Requeue failed and delayed steps now; return how many."""
     return failures.update(state=State.QUEUED, faults=0, next_try_at=None)
 
 
@@ -53,3 +56,22 @@ def _write_down(step: Step, row: Model, fault: Exception) -> None:
     failure.faults, failure.next_try_at = following
     failure.cause, failure.error = cause, reason_of(fault)
     failure.save()
+
+
+logger = logging.getLogger(__name__)
+
+
+def stage(work: Callable[[], None]) -> Callable[[], None]:
+    """Make a Celery task of this name that returns at once while another worker runs it, to free its slot."""
+
+    @shared_task(ignore_result=True)
+    @wraps(work)
+    def once_at_a_time() -> None:
+        with try_locked(Lock.STAGE, short_text_key(f"{work.__module__}.{work.__name__}")) as alone:
+            if alone:
+                work()
+            else:
+                logger.info("%s is going on elsewhere", work.__name__)
+
+    task: Callable[[], None] = once_at_a_time
+    return task

@@ -15,7 +15,7 @@ from ingest.products.derived import derived_make
 from ingest.products.parts import parts_merge
 from ingest.products.releases import release_changes_make
 from ingest.scenes import pairs as pair_services
-from ingest.stages import stage
+from ingest.steps import stage
 
 logger = logging.getLogger(__name__)
 
@@ -26,24 +26,27 @@ FETCH_SECONDS = 50.0  # then the worker is free for other tasks; the next round 
 
 @stage
 def pair_new_scenes() -> None:
+    """Pair images that are in no pair yet."""
     pair_services.pairs_make(baselines_days=settings.PAIR_BASELINES_DAYS, new_only=True)
 
 
 @stage
 def compare_releases() -> None:
+    """Compare superseded releases with their successors."""
     if not disk_full():
         release_changes_make()
 
 
 @stage
 def derive_products() -> None:
+    """Derive vertical and eastward motion."""
     if not disk_full():
         derived_make(settled_before=timezone.now() - timedelta(seconds=settings.DERIVE_AFTER_SECONDS))
 
 
 @stage
 def merge_points() -> None:
-    """One group of small partitions, then the worker is free for other tasks."""
+    """Merge one group of small partitions, then free the worker for other tasks."""
     if not disk_full():
         parts_merge()
 
@@ -66,7 +69,7 @@ def announce_jobs() -> None:
 
 @stage
 def watch_folder() -> None:
-    """One round over WATCH_FOLDER, where one is set."""
+    """Scan WATCH_FOLDER once, where one is set."""
     if not settings.WATCH_FOLDER:
         return
     try:
@@ -77,6 +80,7 @@ def watch_folder() -> None:
 
 @stage
 def delete_uploads() -> None:
+    """Delete uploads that are done with."""
     jobs.uploads_tidy()
 
 

@@ -1,6 +1,8 @@
-"""Names as people type them, and text that went through the wrong encoding."""
+"""Names as people type them, text in the wrong encoding, and text that tables and feeds can hold."""
 
+import re
 import unicodedata
+from typing import Any
 
 _LETTERS = str.maketrans(
     {
@@ -20,14 +22,14 @@ _LETTERS = str.maketrans(
 
 
 def search_key(text: str) -> str:
-    """A name as it is searched: lower case, no marks, words apart by one space. 'Saint-Étienne' is 'saint etienne'."""
+    """Normalise a name for search: lower case, no marks, single spaces. 'Saint-Étienne' becomes 'saint etienne'."""
     plain = unicodedata.normalize("NFKD", text.lower().translate(_LETTERS))
     plain = "".join(sign for sign in plain if not unicodedata.combining(sign))
     return " ".join("".join(sign if sign.isalnum() else " " for sign in plain).split())
 
 
 def repair_mojibake(text: str) -> str:
-    """UTF-8 that was read as Latin-1 or Windows-1252, once, is read again; any other text stays as it is."""
+    """Repair UTF-8 that was read as Latin-1 or Windows-1252, once; any other text stays as it is."""
     if text.isascii():
         return text
     try:
@@ -41,3 +43,31 @@ def _byte(sign: str) -> bytes:
         return sign.encode("cp1252")
     except UnicodeEncodeError:
         return sign.encode("latin-1")  # five bytes that Windows-1252 leaves undefined
+
+
+# Separators that become a space: text pasted from slides has vertical tabs.
+_SEPARATORS = re.compile(r"[\x0b\x0c\x1c-\x1f\x85\u2028\u2029]")
+# Control characters (PostgreSQL cannot store the first, XML 1.0 forbids most), lone surrogates, noncharacters, and
+# marks that change the reading order, with which one name can look like another.
+_UNWANTED = re.compile(r"[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
+_LINE_ENDS = re.compile(r"\r\n?")
+
+
+def plain_text(text: str, instead: str = "") -> str:
+    """Return text that every table, feed and page can hold; it may have several lines.
+
+    instead: what replaces a removed character.
+    """
+    text = _SEPARATORS.sub(" ", _LINE_ENDS.sub("\n", text))
+    return _UNWANTED.sub(instead, text)
+
+
+def plain_values(value: Any) -> Any:
+    """Return a value with plain text, also within lists, tuples and dicts; other values are not changed."""
+    if isinstance(value, str):
+        return plain_text(value)
+    if isinstance(value, dict):
+        return {plain_values(name): plain_values(one) for name, one in value.items()}
+    if type(value) in (list, tuple):
+        return type(value)(map(plain_values, value))
+    return value

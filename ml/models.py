@@ -5,7 +5,7 @@ from datetime import timedelta
 from django.contrib.gis.db import models
 
 from ingest.models import Product, ScenePair
-from ingest.models.failures import CAUSES
+from ingest.models.jobs import CAUSES
 from ingest.storage import raster_storage
 
 MOST_WAIT = timedelta(days=60)  # images of an event come later, and other tracks later still

@@ -8,7 +8,7 @@ from django.db import transaction
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
-from ingest.stages import stage
+from ingest.steps import stage
 from ml import events, queue, selectors
 from ml.models import Run
 

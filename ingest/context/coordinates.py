@@ -9,12 +9,14 @@ _LETTERED = re.compile(rf"{_NUMBER}([NSEW])[,;\s]*{_NUMBER}([NSEW])", re.IGNOREC
 
 
 class Position(NamedTuple):
+    """A position in degrees (EPSG:4326)."""
+
     longitude: float
     latitude: float
 
 
 def parse_position(text: str) -> Position | None:
-    """'19.4, -99.1' (latitude first, as maps write it) or '19.41° N 99.08° W' in any order; None for anything else."""
+    """Parse '19.4, -99.1' (latitude first) or '19.41° N 99.08° W' in any order; return None for anything else."""
     lettered = _LETTERED.fullmatch(text.strip())
     if lettered:
         return _of_letters(*lettered.groups())

@@ -1,4 +1,4 @@
-"""What stands and lives on an area, from the layers that are loaded: buildings, roads, railways, people."""
+"""Buildings, roads, railways and people on an area, from the layers that are loaded."""
 
 from datetime import date
 from typing import NamedTuple
@@ -33,7 +33,7 @@ class Source(NamedTuple):
 
 
 class Exposed(NamedTuple):
-    """What is on an area. None: no loaded layer covers it, which is not 0."""
+    """Exposure of an area. None: no loaded layer covers it, which is not 0."""
 
     buildings: int | None
     main_road_km: float | None
@@ -70,7 +70,6 @@ def _buildings(area: GEOSGeometry, layers: list[int]) -> int | None:
 
 
 def _length_km(area: GEOSGeometry, layers: list[int], line_class: LineClass) -> float | None:
-    """On the ellipsoid."""
     statement = """
         SELECT sum(ST_Length(ST_Intersection(line, place.area)::geography)) / 1000
         FROM ingest_transportline, (SELECT %s::geometry AS area) AS place
@@ -79,7 +78,6 @@ def _length_km(area: GEOSGeometry, layers: list[int], line_class: LineClass) -> 
 
 
 def _most(layers: list[int], statement: str, parameters: list[object]):
-    """The largest answer of any layer, 0 where none has anything there; None without a layer."""
     if not layers:
         return None
     with connection.cursor() as cursor:
@@ -100,7 +98,7 @@ def _people(area: GEOSGeometry, layers: list[int]) -> float | None:
 
 
 def people_in(raster: DatasetReader, area: BaseGeometry) -> float:
-    """People inside an area (degrees): of cells that it cuts, their share. Cells without a value are empty."""
+    """Return people inside an area (degrees): of cells that it cuts, their share. Cells without a value are empty."""
     project = Transformer.from_crs(4326, raster.crs, always_xy=True).transform
     shape = transform(area, project, interleaved=False)
     window = window_of(raster, shape)

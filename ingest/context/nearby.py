@@ -1,4 +1,4 @@
-"""What lies near an area and speaks for a cause of its motion: mines, landslides, ice, slope, roads and railways."""
+"""Evidence near an area for a cause of its motion: mines, landslides, ice, slope, roads and railways."""
 
 from typing import NamedTuple
 
@@ -12,7 +12,7 @@ LISTED_WITHIN_M = 50_000.0  # a list without an entry so near may not be about t
 
 
 class Nearby(NamedTuple):
-    """None: not loaded, or no entry within 50 km. Distances from the area's edge, 0 inside; shares of the area, 0-1."""
+    """Evidence near an area; None: not loaded, or no entry within 50 km. Distances from its edge; shares 0-1."""
 
     mine_m: float | None
     mine_state: str
@@ -24,7 +24,7 @@ class Nearby(NamedTuple):
 
 
 def nearby(*, area: GEOSGeometry, simulated: bool = False) -> Nearby:
-    """Everything of this kind that is known of an area (EPSG:4326)."""
+    """Return everything nearby that can explain motion in an area (EPSG:4326)."""
     loaded, asked = kinds_loaded(), [bytes(area.ewkb), simulated]
     mine = _first(_MINES, asked) if ContextKind.MINES in loaded else None
     slide = _first(_LANDSLIDES, asked) if ContextKind.LANDSLIDES in loaded else None

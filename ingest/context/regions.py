@@ -1,6 +1,11 @@
-"""Reading administrative regions: one by its address, a list of them, and those around and within one."""
+"""Administrative regions: their slugs, one by its address, a list of them, and those around and within one."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, count
+from typing import Any, NamedTuple
 
 from django.contrib.gis.db.models.functions import PointOnSurface
+from django.db import connection
 from django.db.models import Exists, OuterRef, QuerySet
 
 from ingest.context.selectors import named
@@ -11,14 +16,14 @@ MOST_WITHIN = 200
 
 
 def region_by_slug(*, slug: str) -> AdministrativeRegion | None:
-    """With its layer."""
+    """Return a region by its part of an address, with its layer."""
     if "\0" in slug:
         return None
     return AdministrativeRegion.objects.select_related("layer").filter(slug=slug).first()
 
 
 def region_by_name(*, text: str) -> AdministrativeRegion | None:
-    """By its part of an address, or by its very name; of several the largest unit."""
+    """Return a region by its slug or its exact name; of several the largest unit."""
     key = search_key(text)
     exact = region_by_slug(slug=text.strip())
     if exact or not key:
@@ -27,7 +32,7 @@ def region_by_name(*, text: str) -> AdministrativeRegion | None:
 
 
 def regions_listed(*, text: str = "", level: int | None = None, covered: bool = True) -> QuerySet[AdministrativeRegion]:
-    """Regions by name, without outlines. text: beginnings of words of it; covered: where velocity fields are loaded."""
+    """Return regions by name, without outlines. text: beginnings of words; covered: only with velocity fields."""
     regions = AdministrativeRegion.objects.defer("outline")
     if search_key(text):
         regions = named(regions, search_key(text)[:100])
@@ -39,11 +44,12 @@ def regions_listed(*, text: str = "", level: int | None = None, covered: bool = 
 
 
 def levels_loaded() -> list[int]:
+    """Return the administrative levels that are loaded."""
     return list(AdministrativeRegion.objects.order_by("level").values_list("level", flat=True).distinct())
 
 
 def regions_around(*, region: AdministrativeRegion) -> list[AdministrativeRegion]:
-    """Larger units that hold a point inside it, the largest first; simulated ones around simulated ones only."""
+    """Return larger units that hold a point inside it, the largest first; simulated ones around simulated ones only."""
     return list(
         AdministrativeRegion.objects.filter(
             outline__intersects=region.outline.point_on_surface,
@@ -56,9 +62,57 @@ def regions_around(*, region: AdministrativeRegion) -> list[AdministrativeRegion
 
 
 def regions_within(*, region: AdministrativeRegion) -> list[AdministrativeRegion]:
-    """Smaller units that lie in it, by level and name."""
+    """Return the smaller units that lie in a region, by level and name."""
     below = AdministrativeRegion.objects.filter(
         outline__bboverlaps=region.outline, level__gt=region.level, layer__simulated=region.layer.simulated
     )
     inside = below.annotate(inside=PointOnSurface("outline")).filter(inside__within=region.outline)
     return list(inside.defer("outline").order_by("level", "search_name", "pk")[:MOST_WITHIN])
+
+
+LONGEST = 100
+
+
+class Named(NamedTuple):
+    """A region's name, country and code."""
+
+    name: str
+    country: str
+    code: str
+
+
+def slugs_give(regions: Any) -> None:
+    """Give every row of the model that has none a slug of its own, countries first, then in the order of their file."""
+    without = regions.objects.filter(slug=None).order_by("level", "pk")
+    rows = list(without.values_list("pk", "name", "country", "code"))
+    taken = regions.objects.exclude(slug=None).values_list("slug", flat=True)
+    given = slugs([Named(*named) for _, *named in rows], taken)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """UPDATE ingest_administrativeregion AS region SET slug = given.slug
+               FROM unnest(%s::bigint[], %s::text[]) AS given(id, slug) WHERE region.id = given.id""",
+            [[pk for pk, *_ in rows], given],
+        )
+
+
+def slugs(regions: Sequence[Named], taken: Iterable[str]) -> list[str]:
+    """Return a slug for each region, all different from each other and from those taken: 'georgia-united-states'."""
+    used = set(taken)
+    given = []
+    for region in regions:
+        given.append(next(slug for slug in _candidates(region) if slug not in used))
+        used.add(given[-1])
+    return given
+
+
+def slug_of(text: str) -> str:
+    """Return a name as part of an address: lower case, words joined by hyphens."""
+    return search_key(text).replace(" ", "-")[:LONGEST].strip("-")
+
+
+def _candidates(region: Named) -> Iterator[str]:
+    name = slug_of(region.name) or "region"
+    longer = (
+        slug_of(f"{region.name} {more}") for more in (region.country, region.code) if more not in {"", region.name}
+    )
+    return chain([name], longer, (f"{name}-{number}" for number in count(2)))

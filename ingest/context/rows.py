@@ -7,7 +7,6 @@ from shapely.geometry import Point, box
 from shapely.geometry.base import BaseGeometry
 
 from ingest.readers.context.records import (
-    BuildingRecord,
     ContextKind,
     GlacierRecord,
     LandslideRecord,
@@ -52,10 +51,6 @@ def _landslide(record: LandslideRecord) -> Values:
     return record.event_id, record.happened_on, position, record.accuracy_m, *facts
 
 
-def _building(record: BuildingRecord) -> Values:
-    return (_hex(Point(record.longitude, record.latitude)),)
-
-
 def _line(record: LineRecord) -> Values:
     return record.line_class.value, record.tunnel, _hex(record.line)
 
@@ -98,7 +93,11 @@ TABLES: dict[ContextKind, tuple[str, tuple[str, ...], Callable[[Any], Values]]] 
         ("event_id", "happened_on", "position", "accuracy_m", "landslide_type", "trigger", "size", "near"),
         _landslide,
     ),
-    ContextKind.BUILDINGS: ("ingest_building", ("position",), _building),
+    ContextKind.BUILDINGS: (
+        "ingest_building",
+        ("position",),
+        lambda record: (_hex(Point(record.longitude, record.latitude)),),
+    ),
     ContextKind.ROADS: ("ingest_transportline", ("line_class", "tunnel", "line"), _line),
     ContextKind.RAILWAYS: ("ingest_transportline", ("line_class", "tunnel", "line"), _line),
     ContextKind.RIVERS: ("ingest_water", ("water_class", "name", "shape"), _water),

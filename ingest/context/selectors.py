@@ -1,4 +1,4 @@
-"""Reading context: names for places, what lies in an area, and what is loaded at all."""
+"""Selectors of context: names of places, features of an area, and the layers that are loaded."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -62,8 +62,9 @@ class LayerState(NamedTuple):
 
 
 class PlaceMatch(NamedTuple):
-    """One answer to a search. bounds: west, south, east, north, or None for a place without extent. detail: where it
-    lies; level: of an administrative region.
+    """One answer to a search; bounds: west, south, east, north, or None.
+
+    detail: where it lies; level: of an administrative region.
     """
 
     name: str
@@ -87,14 +88,14 @@ class NearPlace(NamedTuple):
 
 
 class Whereabouts(NamedTuple):
-    """What a point is called by: the nearest place, and the smallest region that holds it."""
+    """Names of a point: the nearest place, and the smallest region that holds it."""
 
     near: NearPlace | None
     region: str
     country: str
 
 
-class Ground(NamedTuple):
+class TerrainMeans(NamedTuple):
     """Means over an area; aspect_deg: the way down, None where it has no one direction."""
 
     elevation_m: float
@@ -103,28 +104,29 @@ class Ground(NamedTuple):
 
 
 class Context(NamedTuple):
-    """What is known of an area. glaciers, mines: those that it touches; landslides: within 5 km, the latest first."""
+    """Context of an area. glaciers, mines: those that it touches; landslides: within 5 km, the latest first."""
 
     whereabouts: Whereabouts
     glaciers: list[Glacier]
     mines: list[Mine]
     landslides: list[Landslide]
-    ground: Ground | None
+    ground: TerrainMeans | None
     missing: list[ContextKind]
 
 
 def layer_states() -> list[LayerState]:
-    """Every kind with its layers, loaded or not."""
+    """Return every kind with its layers, loaded or not."""
     layers = list(ContextLayer.objects.all())
     return [LayerState(kind, [one for one in layers if one.kind == kind], BRINGS[kind]) for kind in ContextKind]
 
 
 def kinds_loaded() -> set[ContextKind]:
+    """Return the kinds of context that have a layer."""
     return {ContextKind(kind) for kind in ContextLayer.objects.values_list("kind", flat=True).distinct()}
 
 
 def place_search(*, text: str, limit: int = 8) -> list[PlaceMatch]:
-    """Places and regions whose name has every word of the text as the beginning of one of its own.
+    """Return places and regions whose name has every word of the text as the beginning of one of its own.
 
     The very name comes first, then names that begin so, then the others; within each the most people first.
     """
@@ -138,7 +140,7 @@ def place_search(*, text: str, limit: int = 8) -> list[PlaceMatch]:
 
 
 def whereabouts_of(*, points: Sequence[tuple[float, float, bool]]) -> list[Whereabouts]:
-    """Names of many points (longitude, latitude, simulated) in two queries. Simulated places name simulated points."""
+    """Name many points (longitude, latitude, simulated) in two queries. Simulated places name simulated points."""
     known = ContextLayer.objects.filter(kind__in=["places", "regions"]).values_list("kind", "simulated", "pk")
     layers = list(known) if points else []
     if not layers:
@@ -153,13 +155,8 @@ def whereabouts_of(*, points: Sequence[tuple[float, float, bool]]) -> list[Where
     return [Whereabouts(near.get(index), *regions.get(index, ("", ""))) for index in range(len(points))]
 
 
-def nearest_place(*, longitude: float, latitude: float, simulated: bool = False) -> NearPlace | None:
-    """The nearest place within 100 km, or None."""
-    return whereabouts_of(points=[(longitude, latitude, simulated)])[0].near
-
-
 def context_at(*, area: GEOSGeometry, simulated: bool = False) -> Context:
-    """Everything that is known of an area (EPSG:4326)."""
+    """Return everything known about an area (EPSG:4326)."""
     inside = area.point_on_surface
     loaded = kinds_loaded()
     of_layer = {"layer__simulated": simulated}
@@ -173,16 +170,16 @@ def context_at(*, area: GEOSGeometry, simulated: bool = False) -> Context:
     )
 
 
-def _ground_shown(area: GEOSGeometry, simulated: bool) -> Ground | None:
-    """To read beside other things, which need not wait for an object store that is away."""
+def _ground_shown(area: GEOSGeometry, simulated: bool) -> TerrainMeans | None:
+    """Return the terrain under an area in the background, so that an unavailable store does not block."""
     try:
         return ground_at(area=area, simulated=simulated)
     except StorageFailed:
         return None
 
 
-def ground_at(*, area: GEOSGeometry, simulated: bool = False) -> Ground | None:
-    """Mean height, slope and aspect of an area from the finest tile that has any of it; None without one.
+def ground_at(*, area: GEOSGeometry, simulated: bool = False) -> TerrainMeans | None:
+    """Return mean height, slope and aspect of an area from the finest tile that has any of it; None without one.
 
     Raises StorageFailed.
     """
@@ -200,7 +197,7 @@ def ground_at(*, area: GEOSGeometry, simulated: bool = False) -> Ground | None:
 
 
 def named(rows: QuerySet, key: str) -> QuerySet:
-    """Rows whose name has every word of a search key as the beginning of one of its own; rank 0: the very name."""
+    """Filter rows whose name has every word of a search key as a beginning; rank 0: the exact name."""
     words = " & ".join(f"{word}:*" for word in key.split())
     rank = Case(
         When(search_name=key, then=Value(0)),
@@ -230,7 +227,7 @@ def _parameters(points: Sequence[tuple[int, tuple[float, float, bool]]]) -> list
 
 
 def _nearest(points: Sequence[tuple[int, tuple[float, float, bool]]], layers: list[int]) -> dict[int, NearPlace]:
-    """The nearest place: sixteen candidates by degrees, then the shortest distance on the ellipsoid."""
+    """Return the nearest places: sixteen candidates by degrees, then the shortest distance on the ellipsoid."""
     if not layers:
         return {}
     query = """
@@ -270,7 +267,7 @@ def _glaciers_in(area: GEOSGeometry) -> QuerySet[Glacier]:
 
 
 def _landslides_near(area: GEOSGeometry, simulated: bool) -> list[Landslide]:
-    """Those within 5 km of the area on the ellipsoid."""
+    """Return the landslides within 5 km of an area on the ellipsoid."""
     y = area.centroid.y
     degrees = LANDSLIDES_WITHIN_M / 111_000
     reach = degrees / max(0.02, float(np.cos(np.radians(y))))
@@ -282,7 +279,7 @@ def _landslides_near(area: GEOSGeometry, simulated: bool) -> list[Landslide]:
     return list(rows.order_by("-happened_on", "pk")[:MOST_NAMED])
 
 
-def _ground(raster: DatasetReader, area: BaseGeometry) -> Ground | None:
+def _ground(raster: DatasetReader, area: BaseGeometry) -> TerrainMeans | None:
     project = Transformer.from_crs(4326, raster.crs, always_xy=True).transform
     shape = transform(area, project, interleaved=False)
     window = window_of(raster, shape)
@@ -298,13 +295,13 @@ def _ground(raster: DatasetReader, area: BaseGeometry) -> Ground | None:
     if not height.size:
         return None
     way = mean_bearing(aspect)
-    return Ground(
+    return TerrainMeans(
         float(height.mean()), float(slope.mean()) if slope.size else float("nan"), None if np.isnan(way) else way
     )
 
 
 def window_of(raster: DatasetReader, shape: BaseGeometry) -> Window | None:
-    """Whole pixels of the raster under a shape; None where there are none."""
+    """Return whole pixels of the raster under a shape; None where there are none."""
     around = from_bounds(*shape.bounds, transform=raster.transform)
     first_row, first_col = max(0, int(np.floor(around.row_off))), max(0, int(np.floor(around.col_off)))
     last_row = min(raster.height, int(np.ceil(around.row_off + around.height)))

@@ -1,4 +1,4 @@
-"""Loading context: a layer in one transaction, or nothing."""
+"""Services that load context: a layer in one transaction, or nothing."""
 
 import hashlib
 import tempfile
@@ -12,18 +12,18 @@ from psycopg import sql
 from pyproj import CRS
 
 from ingest.context import terrain
+from ingest.context.regions import slugs_give
 from ingest.context.rows import TABLES
-from ingest.context.slugs import slugs_give
 from ingest.errors import AlreadyLoaded, InputError
 from ingest.geometry import METRES_PER_DEGREE
 from ingest.hashing import file_sha256
 from ingest.locks import Lock, lock
 from ingest.models import AdministrativeRegion, ContextLayer, ElevationTile, PopulationTile
-from ingest.plain_text import plain_values
 from ingest.rasters import copy_as_cog, write_cog
 from ingest.readers.context import elevation, opened, population
 from ingest.readers.context.records import ContextFile, ContextKind, Record, Remark
 from ingest.storage import delete_files, save_with_raster
+from ingest.text import plain_values
 
 Progress = Callable[[int], None]
 PROGRESS_ROWS = 1000
@@ -82,7 +82,7 @@ def context_load(
 
 
 def parts_sha256(parts: Iterable[Path]) -> str:
-    """The SHA-256 of a file, or of those of several files one after the other."""
+    """Return the SHA-256 of a file, or of several files one after the other."""
     digests = [file_sha256(part) for part in parts]
     return digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest()
 

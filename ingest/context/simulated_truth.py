@@ -1,4 +1,4 @@
-"""What was simulated where: loaded with the demo, shown beside what was detected. No detector reads it."""
+"""Simulated truth: loaded with the demo, shown beside what was detected. No detector reads it."""
 
 import json
 from pathlib import Path
@@ -26,11 +26,12 @@ def truth_load(*, path: Path) -> int:
 
 
 def truth_is_loaded() -> bool:
+    """Return whether any simulated truth is loaded."""
     return SimulatedTruth.objects.exists()
 
 
 def truth_in(*, area: MultiPolygon) -> QuerySet[SimulatedTruth]:
-    """What was simulated within an area, the largest first."""
+    """Return the simulated truth within an area, the largest first."""
     return SimulatedTruth.objects.filter(outline__intersects=area).order_by("-size_m", "id")
 
 

@@ -3,7 +3,6 @@
 Horn, B. K. P. 1981, Hill shading and the reflectance map, Proc. IEEE 69(1), doi:10.1109/PROC.1981.11918.
 """
 
-from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -20,8 +19,10 @@ _NODES = 17  # of the mesh on which a map projection's stretch and turn are comp
 
 
 class Spacing(NamedTuple):
-    """What a pixel measures on the ground: metres to the east and to the south, and by how many degrees the
-    grid's north is turned clockwise from true north. Each broadcasts to (rows, cols)."""
+    """Size of a pixel on the ground, metres east and south, and the grid's turn clockwise from true north, degrees.
+
+    Each broadcasts to (rows, cols).
+    """
 
     east_m: Float64
     south_m: Float64
@@ -36,13 +37,14 @@ class SlopeAspect(NamedTuple):
 
 
 def slope_and_aspect(height_m: Float32, transform: Affine, crs: CRS) -> SlopeAspect:
-    """Horn's slope and aspect. height_m: (rows, cols), metres, NaN unknown; a north-up grid in any reference system.
+    """Compute slope and aspect (Horn). height_m: (rows, cols), metres, NaN unknown; a north-up grid in any system.
 
     Beyond its edges the grid is continued in a straight line; next to an unknown pixel both are NaN.
     """
     rows, cols = height_m.shape
     slope, aspect = (np.empty((rows, cols), dtype=np.float32) for _ in range(2))
-    for first, last in _blocks(rows):
+    for first in range(0, rows, BLOCK_ROWS):
+        last = min(first + BLOCK_ROWS, rows)
         padded = _padded(height_m, first, last)  # (last - first + 2, cols + 2)
         spacing = spacing_of(transform, crs, (rows, cols), first, last)
         slope[first:last], aspect[first:last] = _horn(padded, spacing)
@@ -50,7 +52,7 @@ def slope_and_aspect(height_m: Float32, transform: Affine, crs: CRS) -> SlopeAsp
 
 
 def spacing_of(transform: Affine, crs: CRS, shape: tuple[int, int], first: int, last: int) -> Spacing:
-    """The spacing of the rows first to last of a grid."""
+    """Return the spacing of rows of a grid, from first to last."""
     row: Float64 = np.arange(first, last, dtype=np.float64) + 0.5
     if crs.is_geographic:
         latitude = np.radians(transform.f + transform.e * row)[:, None]  # (rows, 1)
@@ -64,7 +66,7 @@ def spacing_of(transform: Affine, crs: CRS, shape: tuple[int, int], first: int, 
 
 
 def mean_bearing(bearing_deg: Float32) -> float:
-    """The mean of directions, degrees 0 to 360, or NaN where they cancel each other out or none is known."""
+    """Return the mean of directions, degrees 0 to 360, or NaN where they cancel each other out or none is known."""
     known = np.radians(bearing_deg[np.isfinite(bearing_deg)].astype(float))
     if not known.size:
         return float("nan")
@@ -72,13 +74,8 @@ def mean_bearing(bearing_deg: Float32) -> float:
     return float(np.degrees(np.arctan2(east, north)) % 360) if np.hypot(east, north) > 0.1 else float("nan")
 
 
-def _blocks(rows: int) -> Iterator[tuple[int, int]]:
-    for first in range(0, rows, BLOCK_ROWS):
-        yield first, min(first + BLOCK_ROWS, rows)
-
-
 def _padded(height_m: Float32, first: int, last: int) -> Float64:
-    """The rows with one more on every side; at the edges of the grid continued in a straight line."""
+    """Return the rows with one more on every side, extrapolated in a straight line at the grid's edges."""
     rows = height_m.shape[0]
     block = height_m[max(first - 1, 0) : min(last + 1, rows)].astype(float)
     if first == 0:
@@ -101,7 +98,7 @@ def _horn(z: Float64, spacing: Spacing) -> SlopeAspect:
 
 
 def _stretch_and_turn(transform: Affine, crs: CRS, shape: tuple[int, int], row: Float64) -> tuple[Float64, Float64]:
-    """Length on the map per length on the ground, and the turn of grid north from true north, (rows, cols)."""
+    """Return map length per ground length, and the turn of grid north from true north, (rows, cols)."""
     mesh_row, mesh_col = np.linspace(0, shape[0], _NODES), np.linspace(0, shape[1], _NODES)
     x = transform.c + transform.a * np.tile(mesh_col, _NODES)
     y = transform.f + transform.e * np.repeat(mesh_row, _NODES)
@@ -114,7 +111,7 @@ def _stretch_and_turn(transform: Affine, crs: CRS, shape: tuple[int, int], row: 
 
 
 def _between(values: Float64, mesh_row: Float64, mesh_col: Float64, row: Float64, col: Float64) -> Float64:
-    """Values of a mesh at rows and columns between its nodes, linear."""
+    """Interpolate the values of a mesh linearly at rows and columns."""
     along = np.array([np.interp(col, mesh_col, line) for line in values])  # (nodes, cols)
     at = np.clip(np.searchsorted(mesh_row, row, side="right") - 1, 0, len(mesh_row) - 2)
     share = ((row - mesh_row[at]) / (mesh_row[at + 1] - mesh_row[at]))[:, None]

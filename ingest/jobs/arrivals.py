@@ -1,4 +1,4 @@
-"""Whatever arrives (a file, or a folder that is one product) is loaded by the service that its format asks for."""
+"""Arrivals (a file, or a folder that is one product), loaded by the service that their format asks for."""
 
 from pathlib import Path
 from typing import NamedTuple
@@ -8,12 +8,12 @@ from ingest.formats import READERS, SCENE_READERS, SUFFIXES, recognise
 from ingest.models import Product, Scene
 from ingest.products.loading import Expect, Progress
 from ingest.products.services import products_load
-from ingest.readers.submission import PLAIN_SUBMISSION, Submission
+from ingest.readers.records import PLAIN_SUBMISSION, Submission
 from ingest.scenes.services import scenes_load
 
 
 class Loaded(NamedTuple):
-    """What a file became."""
+    """Outcome of a load."""
 
     products: list[Product]
     scenes: list[Scene]
@@ -41,7 +41,7 @@ def arrival_load(
 
 
 def arrivals_in(path: Path) -> list[Path]:
-    """What is to be loaded for a path: itself, or all in a folder that is no product: files, and folders that are one.
+    """List what is to be loaded for a path: itself, or the files and products in a folder that is no product.
 
     Raises InputError.
     """

@@ -1,4 +1,4 @@
-"""What the confined process does: load the file and write the outcome into the job's row, both or neither."""
+"""Work of the confined process: load the file and write the outcome into the job's row, both or neither."""
 
 import errno
 import logging
@@ -10,15 +10,13 @@ from django.db import DataError, connections, transaction
 from django.utils import timezone
 
 from ingest.errors import AlreadyLoaded, InputError, one_line
-from ingest.failures import cause_of, reason_of
+from ingest.failures import cause_of, first_line, reason_of
 from ingest.hashing import file_sha256
 from ingest.jobs.arrivals import Loaded, arrival_load
 from ingest.jobs.services import LEASE, job_reject
-from ingest.jobs.wording import refusal
 from ingest.leases import NO_FAULT, Overtaken
 from ingest.models import IngestJob, Product, Scene
-from ingest.readers.records import Declaration, Direction
-from ingest.readers.submission import Submission
+from ingest.readers.records import Declaration, Direction, Submission
 from ingest.scenes.services import scene_refuse, scenes_forget
 from ingest.storage.inputs import input_path
 
@@ -28,7 +26,7 @@ WRITE_SECONDS = 1.0
 
 
 class Progress:
-    """Counts points and writes their number now and then, on a connection of its own: others see it before the end."""
+    """A counter of points that writes their number now and then, on a connection of its own: others see it at once."""
 
     def __init__(self, job: IngestJob) -> None:
         self._job, self._points, self._written_at = job, 0, 0.0
@@ -38,6 +36,7 @@ class Progress:
         return self
 
     def __call__(self, points: int) -> None:
+        """Count points, and prolong the lease from time to time."""
         self._points += points
         if time.monotonic() - self._written_at >= WRITE_SECONDS:
             self._written_at = time.monotonic()
@@ -79,7 +78,9 @@ def job_carry_out(*, job_id: int, attempt: int, folder: Path | None = None) -> N
     except MemoryError:
         job_reject(job, f"{name}: reading it needs more memory than a file may take. Cut it into pieces.")
     except DataError as fault:
-        job_reject(job, f"{name}: it holds values that the database cannot keep ({_first(fault)}). Export it again.")
+        job_reject(
+            job, f"{name}: it holds values that the database cannot keep ({first_line(fault)}). Export it again."
+        )
     except OSError as fault:
         if fault.errno == errno.EFBIG:
             job_reject(job, f"{name}: what is made of it is larger than a file may be. Cut it into pieces.")
@@ -131,7 +132,7 @@ def _submission(job: IngestJob) -> Submission:
 
 
 def _already(job: IngestJob, known: AlreadyLoaded) -> None:
-    """The wish is fulfilled: what the file holds is there."""
+    """Mark a job as done whose file is loaded already."""
     path = Path(job.stored_path)
     same = {"file_sha256": file_sha256(path)} if path.is_file() else {"pk": None}
     try:
@@ -153,5 +154,8 @@ def _finish(job: IngestJob, products: list[Product], scenes: list[Scene], error:
     job.scenes.set(scenes)
 
 
-def _first(fault: Exception) -> str:
-    return (str(fault).splitlines() or [type(fault).__name__])[0]
+def refusal(job: IngestJob, fault: InputError) -> str:
+    """Return an InputError's text with the file's submitted name in place of its stored path."""
+    folder = job.stored_path.rpartition("/")[0]
+    sentence = f"{fault.problem}. {fault.remedy}.".replace(job.stored_path, job.original_name).replace(f"{folder}/", "")
+    return one_line(f"{job.original_name}: {sentence}")

@@ -37,7 +37,7 @@ class Limits(NamedTuple):
 
 
 class Ended(StrEnum):
-    """How a confined command came to its end."""
+    """Way in which a confined command ended."""
 
     DONE = "done"
     TIME = "time"
@@ -48,7 +48,7 @@ class Ended(StrEnum):
 
 
 class Outcome(NamedTuple):
-    """code: the exit status, or minus the signal."""
+    """Outcome of a command; code: the exit status, or minus the signal."""
 
     ended: Ended
     code: int
@@ -111,7 +111,7 @@ def _outcome(code: int) -> Outcome:
 
 
 def _computed_seconds(pid: int) -> float:
-    """The time that the processors gave to a process; 0 where it is gone."""
+    """Return the processor time of a process; 0 where it has ended."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:
@@ -120,7 +120,7 @@ def _computed_seconds(pid: int) -> float:
 
 
 def _kill_group(process: "subprocess.Popen[bytes]") -> None:
-    """The command and whatever it has started."""
+    """Kill the command and whatever it has started."""
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()

@@ -1,4 +1,4 @@
-"""What the process that reads an uploaded file finds in its environment: a GDAL that opens one file, and no secrets.
+"""Environment of the process that reads an uploaded file: a GDAL that opens one file, and no secrets.
 
 GDAL reads its options when it starts, so only the environment of a process works, not `rasterio.Env`.
 """
@@ -69,7 +69,7 @@ LEFT_OUT = ("http_proxy", "https_proxy", "all_proxy", "ftp_proxy", "no_proxy")
 
 
 def job_environment(around: Mapping[str, str] | None = None) -> dict[str, str]:
-    """The environment for `manage.py ingestjob`: the database as the reader, hardened GDAL, no proxy, no secret."""
+    """Return the environment of `manage.py ingestjob`: database as the reader, hardened GDAL, no proxy, no secret."""
     around = os.environ if around is None else around
     kept = {name: value for name, value in around.items() if name.lower() not in LEFT_OUT}
     nothing = {"EMAIL_URL": "", "REDIS_URL": "redis://nobody.invalid:1/0", "SECRET_KEY": secrets.token_urlsafe(50)}
@@ -78,5 +78,5 @@ def job_environment(around: Mapping[str, str] | None = None) -> dict[str, str]:
 
 
 def _database_url(url: str) -> str:
-    """The address that the settings were made of, with the name of the database as it is now (a test's is another)."""
+    """Return the address in the settings with the present name of the database (a test's is another)."""
     return urlunsplit(urlsplit(url)._replace(path=f"/{settings.DATABASES['default']['NAME']}"))

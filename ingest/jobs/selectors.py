@@ -1,4 +1,4 @@
-"""Reading jobs."""
+"""Selectors of jobs."""
 
 from django.db.models import QuerySet
 
@@ -6,10 +6,10 @@ from ingest.models import IngestJob
 
 
 def jobs_lately(*, limit: int) -> QuerySet[IngestJob]:
-    """The newest jobs with the products and scenes they became, the newest first."""
+    """Return the newest jobs with their products and scenes, the newest first."""
     return IngestJob.objects.prefetch_related("products", "scenes").order_by("-id")[:limit]
 
 
 def is_waiting(*, sha256: str) -> bool:
-    """Whether the very same file is already waiting or being read."""
+    """Return whether the very same file is already waiting or being read."""
     return IngestJob.objects.filter(sha256=sha256, state__in=IngestJob.UNSETTLED).exists()

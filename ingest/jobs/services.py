@@ -1,4 +1,4 @@
-"""Queueing, claiming and executing the jobs that load files. Each file is read in a confined process."""
+"""Services that queue, claim and execute the jobs that load files. Each file is read in a confined process."""
 
 import logging
 import shutil
@@ -25,7 +25,7 @@ from ingest.jobs.environment import job_environment
 from ingest.leases import NO_FAULT, Lease, Progress, heartbeat
 from ingest.locks import Lock
 from ingest.models import IngestJob
-from ingest.readers.submission import PLAIN_SUBMISSION, Submission
+from ingest.readers.records import PLAIN_SUBMISSION, Submission
 from ingest.storage import raster_folder
 from ingest.storage.handed import Handed, storage_handed
 from ingest.storage.inputs import input_delete, input_exists, input_fetch, is_path
@@ -145,7 +145,7 @@ def job_execute(*, job_id: int, limits: Limits | None = None, every_seconds: flo
 
 
 def _fetch(job: IngestJob, folder: Path) -> None:
-    """Bring what lies in the object store here. Raises OSError."""
+    """Copy the file from the object store to this machine. Raises OSError."""
     elsewhere = [place for place in (job.stored_path, job.mapping_path) if place and not is_path(place)]
     if elsewhere:
         with heartbeat(lambda: LEASE.prolong(job), BEAT_SECONDS, lost=lambda: None):
@@ -175,7 +175,7 @@ def job_retry(*, job: IngestJob, submission: Submission) -> bool:
 
 
 def may_retry(job: IngestJob) -> bool:
-    """Whether a job came to nothing and its file is still there."""
+    """Return whether a job came to nothing and its file is still there."""
     ended = job.state in (State.FAILED, State.REJECTED, State.CANCELLED)
     return ended and job.source == IngestJob.Source.UPLOAD and bool(job.stored_path) and input_exists(job.stored_path)
 
@@ -195,12 +195,12 @@ def jobs_retry(*, jobs: QuerySet[IngestJob]) -> int:
 
 
 def jobs_cancel(*, jobs: QuerySet[IngestJob], by: str) -> int:
-    """Cancel waiting and running jobs; how many. The process that reads a file is ended at the next sign of life."""
+    """Cancel waiting and running jobs; return how many. A reading process ends at its next lease prolongation."""
     return LEASE.cancel(jobs, error=f"Cancelled by {by}.", finished_at=timezone.now())
 
 
 def jobs_to_announce(*, queued_longer_than: timedelta) -> QuerySet[IngestJob]:
-    """Jobs that are due and were never announced to the broker, or longer ago than this; the oldest first."""
+    """Return due jobs that were never announced to the broker, or longer ago than this; the oldest first."""
     waiting = IngestJob.objects.filter(LEASE.due()).order_by("id")
     return waiting.exclude(queued_at__gte=timezone.now() - queued_longer_than)
 
@@ -240,7 +240,7 @@ def folder_delete(folder: Path) -> None:
 
 
 def limits_set() -> Limits:
-    """The limits of the settings."""
+    """Return the limits in the settings."""
     return Limits(
         memory_bytes=int(settings.INGEST_MEMORY_GB * 2**30),
         cpu_seconds=int(settings.INGEST_CPU_MINUTES * 60),
@@ -250,7 +250,7 @@ def limits_set() -> Limits:
 
 
 def job_reject(job: IngestJob, error: str) -> None:
-    """Its file is refused: trying again would refuse it again."""
+    """Fail a job for good, because trying again would refuse its file again."""
     LEASE.settle(job, State.REJECTED, error=one_line(error), finished_at=timezone.now())
 
 
@@ -264,7 +264,7 @@ def _judge(job: IngestJob, outcome: Outcome, limits: Limits) -> None:
 
 
 def _given_back(job: IngestJob, outcome: Outcome) -> tuple[str, Cause]:
-    """Why a file that may be good was not read; SIGKILL is how Linux takes memory back."""
+    """Return why a possibly good file was not read; SIGKILL is how Linux reclaims memory."""
     if outcome.code == -signal.SIGKILL:
         return f"{job.original_name}: the program that reads it was killed; memory may have run out.", Cause.MEMORY
     return f"{job.original_name}: the program that reads it was stopped ({outcome.code}).", Cause.LOST

@@ -40,8 +40,8 @@ LONGEST_NAME_BYTES = 180  # leaves room for what is added to a name
 AT_FDCWD, RENAME_NOREPLACE = -100, 1  # linux/fcntl.h, linux/fs.h
 
 
-class Look(NamedTuple):
-    """What a file, or everything in a folder, looks like from outside: equal looks mean that nothing has changed."""
+class FileState(NamedTuple):
+    """Outside state of a file, or of everything in a folder: equal states mean that nothing has changed."""
 
     files: int
     size_bytes: int
@@ -49,11 +49,11 @@ class Look(NamedTuple):
 
 
 class Refused(ValueError):
-    """Something that lies in the folder and is no file: why."""
+    """Reason why something in the folder is refused, which is no file."""
 
 
 def round_make(*, folder: str | Path) -> int:
-    """One round over a watched folder: settle, take up again, look for what is new; returns how many jobs are new."""
+    """Scan a watched folder once: settle ended jobs, requeue, queue new files; return how many jobs are new."""
     folder = Path(folder).resolve()
     with try_locked(Lock.WATCHED_FOLDER, short_text_key(str(folder))) as alone:
         if not alone:
@@ -61,7 +61,7 @@ def round_make(*, folder: str | Path) -> int:
         for name in (WORKING, DONE, REJECTED):
             _own_folder(folder / name)
         _settle(folder)
-        return _take_up(folder) + _look(folder)
+        return _take_up(folder) + _scan(folder)
 
 
 def _own_folder(path: Path) -> None:
@@ -90,7 +90,7 @@ def _settle(folder: Path) -> None:
 
 
 def _key(path: Path) -> str:
-    """Of something in .working/ in the object store."""
+    """Return the object-store key of an entry in .working/."""
     return f"watched/{path.parent.name}/{path.name}"
 
 
@@ -108,20 +108,20 @@ def _take_up(folder: Path) -> int:
     return new
 
 
-def _look(folder: Path) -> int:
+def _scan(folder: Path) -> int:
     """Queue what has not changed for a while; refuse what is no file. One that cannot be handled holds up no other."""
     now, before, seen, new = clock(), _seen_before(folder), {}, 0
     for path in sorted(folder.iterdir()):
         if path.name.startswith(".") or path.name in {DONE, REJECTED} or path.suffix.lower() in UNFINISHED:
             continue
         try:
-            look = _look_of(path)
+            state = _state_of(path)
             known, since = before.get(path.name, (None, now))
-            since = since if look and known == list(look) and since <= now else now
-            if look and now - since < settings.WATCH_STABLE_SECONDS:
-                seen[path.name] = (look, since)
-            elif look:
-                new += _claim(folder, path, look)
+            since = since if state and known == list(state) and since <= now else now
+            if state and now - since < settings.WATCH_STABLE_SECONDS:
+                seen[path.name] = (state, since)
+            elif state:
+                new += _claim(folder, path, state)
         except Refused as refused:
             _refuse(folder, path, refused)
         except FileNotFoundError:
@@ -137,28 +137,28 @@ def _refuse(folder: Path, path: Path, refused: Refused) -> None:
     _put(path, folder / REJECTED, f"{timezone.now():%Y-%m-%d %H:%M:%S} UTC  {name}: {refused}.\n", "reason")
 
 
-def _look_of(path: Path) -> Look | None:
-    """From outside only: nothing is opened. None for a folder that is empty or still receives. Raises Refused."""
+def _state_of(path: Path) -> FileState | None:
+    """Return the outside state without opening anything. None while it is empty or still receives. Raises Refused."""
     if not _readable(path.name):
         raise Refused("its name is not readable text. Give it another name")
     entry = path.lstat()
     if stat.S_ISREG(entry.st_mode):
-        return Look(1, entry.st_size, entry.st_mtime_ns)
+        return FileState(1, entry.st_size, entry.st_mtime_ns)
     if not stat.S_ISDIR(entry.st_mode):
         raise Refused(
             "this is a link, not a file. Put the file itself here"
             if path.is_symlink()
             else "this is neither a file nor a folder. Put a file here"
         )
-    return _look_inside(path)
+    return _state_inside(path)
 
 
 def _readable(name: str) -> bool:
-    """Whether a name is text on one line, as an object store may demand: no controls, nor bytes that are no text."""
+    """Return whether a name is one line of text without control characters, as an object store may demand."""
     return not any(unicodedata.category(letter) in ("Cc", "Cs") for letter in name)
 
 
-def _look_inside(path: Path) -> Look | None:
+def _state_inside(path: Path) -> FileState | None:
     files = size = changed = 0
     for inside in path.rglob("*"):
         about = inside.lstat()
@@ -173,11 +173,11 @@ def _look_inside(path: Path) -> Look | None:
         files, size, changed = files + 1, size + about.st_size, max(changed, about.st_mtime_ns)
         if files > MOST_IN_A_PRODUCT:
             raise Refused(f"it holds more than {MOST_IN_A_PRODUCT:,} files. Give one product per folder")
-    return Look(files, size, changed) if files else None
+    return FileState(files, size, changed) if files else None
 
 
-def _claim(folder: Path, path: Path, look: Look) -> int:
-    """Move it out of everybody's reach, look again, and make the job."""
+def _claim(folder: Path, path: Path, state: FileState) -> int:
+    """Move it out of everybody's reach, compare its state again, and make the job."""
     own = folder / WORKING / secrets.token_hex(8)
     own.mkdir(mode=0o700)
     try:
@@ -186,7 +186,7 @@ def _claim(folder: Path, path: Path, look: Look) -> int:
         own.rmdir()
         return 0
     try:
-        same = _look_of(own / path.name) == look
+        same = _state_of(own / path.name) == state
     except Refused as refused:
         _refuse(folder, own / path.name, refused)
         same = True
@@ -200,12 +200,12 @@ def _claim(folder: Path, path: Path, look: Look) -> int:
 
 def _queue(folder: Path, path: Path) -> int:
     try:
-        look = _look_of(path) or Look(0, 0, 0)
+        state = _state_of(path) or FileState(0, 0, 0)
     except Refused as refused:
         _refuse(folder, path, refused)
         return 0
     place = input_put(path, _key(path))
-    job = job_queue(source=IngestJob.Source.WATCH, path=place, original_name=path.name, size_bytes=look.size_bytes)
+    job = job_queue(source=IngestJob.Source.WATCH, path=place, original_name=path.name, size_bytes=state.size_bytes)
     logger.info("%s has arrived and is job %s", job.original_name, job.pk)
     return 1
 
@@ -226,7 +226,7 @@ def _put(path: Path, target: Path, note: str = "", kind: str = "") -> None:
 
 
 def _short(name: str) -> str:
-    """A name that can be added to: a very long one loses its middle."""
+    """Shorten a very long name in its middle, so that it can be extended."""
     raw = os.fsencode(name)
     if len(raw) <= LONGEST_NAME_BYTES:
         return name
@@ -234,7 +234,7 @@ def _short(name: str) -> str:
 
 
 def _move(path: Path, new: Path) -> bool:
-    """Rename; False where the new name is taken. (POSIX's rename would put it over what is there.)"""
+    """Rename without overwriting (POSIX's rename would); return False where the new name is taken."""
     names = os.fsencode(path), os.fsencode(new)
     if ctypes.CDLL(None, use_errno=True).renameat2(AT_FDCWD, names[0], AT_FDCWD, names[1], RENAME_NOREPLACE) == 0:
         return True
@@ -255,15 +255,15 @@ def _write_new(path: Path, text: str) -> bool:
 
 
 def _seen_before(folder: Path) -> dict[str, tuple[list[int], float]]:
-    """Name: what it looked like in the last round, and since when. Nothing where that is not known."""
+    """Return the previous round's state of each name, and since when; empty where unknown."""
     try:
         kept = json.loads((folder / SEEN).read_text(encoding="utf-8"))
-        return {str(name): (list(look), float(since)) for name, (look, since) in kept.items()}
+        return {str(name): (list(state), float(since)) for name, (state, since) in kept.items()}
     except (OSError, ValueError, TypeError, AttributeError):
         return {}
 
 
-def _remember(folder: Path, seen: dict[str, tuple[Look, float]]) -> None:
+def _remember(folder: Path, seen: dict[str, tuple[FileState, float]]) -> None:
     partial = folder / f"{SEEN}.{secrets.token_hex(4)}"
     partial.write_text(json.dumps(seen, ensure_ascii=True), encoding="utf-8")
     partial.replace(folder / SEEN)

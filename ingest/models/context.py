@@ -178,7 +178,7 @@ class PopulationTile(models.Model):
 
 
 class SimulatedTruth(models.Model):
-    """What was simulated at a place. Loaded with the demo and drawn on the map; no detector reads it."""
+    """Simulated motion or change at a place. Loaded with the demo and drawn on the map; no detector reads it."""
 
     kind = models.CharField(max_length=40)
     title = models.CharField(max_length=80)

@@ -9,8 +9,10 @@ from ingest.storage import raster_storage
 
 
 class ProductQuerySet(models.QuerySet):
+    """Products, filtered by release."""
+
     def current(self) -> "ProductQuerySet":
-        """Those that no newer release supersedes: they are shown and searched."""
+        """Exclude superseded releases; the others are shown and searched."""
         return self.filter(superseded_by=None)
 
 
@@ -104,7 +106,7 @@ class DisplacementSeries(models.Model):
 
 
 class ReleaseChange(models.Model):
-    """What changed from an older release of a tile to the current one."""
+    """Change from an older release of a tile to the current one."""
 
     older = models.OneToOneField(Product, models.CASCADE, related_name="change_after")
     newer = models.ForeignKey(Product, models.CASCADE, related_name="changes_before")

@@ -1,4 +1,4 @@
-"""What every row that was loaded from a file states about the file."""
+"""Columns about the file that a row was loaded from."""
 
 from django.contrib.gis.db import models
 

@@ -10,8 +10,10 @@ from ingest.storage import raster_storage
 
 
 class SceneQuerySet(models.QuerySet):
+    """Images, filtered by whether they can be used."""
+
     def ready(self) -> "SceneQuerySet":
-        """Those that can be used; the others only state why they cannot."""
+        """Return usable images; the others only state why they cannot be used."""
         return self.filter(state=Scene.State.READY)
 
 
@@ -87,6 +89,7 @@ class Scene(FromFile):
 
     @property
     def pixel_grid(self) -> PixelGrid:
+        """Return the grid of the pixels."""
         return PixelGrid(self.epsg, Affine(*self.grid), self.rows, self.cols)
 
     @property
@@ -126,8 +129,10 @@ class ScenePair(models.Model):
 
     @property
     def pixel_grid(self) -> PixelGrid:
+        """Return the grid of the pixels."""
         return PixelGrid(self.epsg, Affine(*self.grid), self.rows, self.cols)
 
     @property
     def simulated(self) -> bool:
+        """Return whether either image is simulated."""
         return self.reference.simulated or self.secondary.simulated

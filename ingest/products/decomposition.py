@@ -44,7 +44,7 @@ class UpEastCells(NamedTuple):
 def decompose_cells(
     cells: Cells, ascending: View, descending: View, dates: tuple[Sequence[date], Sequence[date]]
 ) -> UpEastCells:
-    """Average both views over the cells and solve them. dates: those of the two views' series."""
+    """Average two directions over the cells and solve for up and east. dates: those of the two views' series."""
     first_index, first = _averaged(cells, ascending)
     second_index, second = _averaged(cells, descending)
     both, in_first, in_second = np.intersect1d(first_index, second_index, return_indices=True)
@@ -68,7 +68,7 @@ def decompose_cells(
 
 
 def common_dates(first: Sequence[date], second: Sequence[date]) -> tuple[date, ...]:
-    """The dates of the view that has fewer, as far as the other one reaches; empty where they do not overlap."""
+    """Return the dates of the shorter series within the span of the longer; empty where they do not overlap."""
     if not first or not second:
         return ()
     start, end = max(first[0], second[0]), min(first[-1], second[-1])
@@ -77,7 +77,7 @@ def common_dates(first: Sequence[date], second: Sequence[date]) -> tuple[date, .
 
 
 def _averaged(cells: Cells, view: View) -> tuple[NDArray[np.int64], View]:
-    """The cells that a view sees, in order, and the mean of each column over them; NaN is left out."""
+    """Return the cells with points, in order, and each column's mean over them, without NaN."""
     where = cells.index(view.x, view.y)
     order = np.argsort(where, kind="stable")
     order = order[where[order] >= 0]
@@ -86,7 +86,7 @@ def _averaged(cells: Cells, view: View) -> tuple[NDArray[np.int64], View]:
 
 
 def on_dates(displacement_mm: Float32, own: Sequence[date], wanted: Sequence[date]) -> Float32:
-    """Series on other dates, linearly in time; NaN beyond its ends and beside NaN. (k, own) -> (k, wanted)."""
+    """Interpolate series linearly to other dates; NaN beyond their ends and beside NaN. (k, own) -> (k, wanted)."""
     if not wanted:
         return np.empty((displacement_mm.shape[0], 0), dtype=np.float32)
     if list(own) == list(wanted):

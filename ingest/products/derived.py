@@ -38,7 +38,7 @@ METHOD = "up and east from two directions, version 1"
 COMPONENTS = (Component.UP, Component.EAST)
 
 
-class Place(NamedTuple):
+class TilePlace(NamedTuple):
     """A square of 100 km of one source's grid."""
 
     source_format: str
@@ -48,6 +48,7 @@ class Place(NamedTuple):
 
     @property
     def burst(self) -> str:
+        """The tile's name in the column `burst`."""
         return f"E{self.east}N{self.north}"
 
     @property
@@ -73,14 +74,17 @@ class Tile(NamedTuple):
 
     @property
     def burst(self) -> str:
+        """The tile's name in the column `burst`."""
         return f"E{self.east}N{self.north}"
 
     @property
     def name(self) -> str:
+        """The name of a derived tile's inputs."""
         return f"{self.source_format}/{self.level}/{self.epsg}/{self.burst}"
 
     @property
     def products(self) -> tuple[Product, ...]:
+        """Products of both directions."""
         return (*self.ascending, *self.descending)
 
     @property
@@ -96,6 +100,7 @@ class Tile(NamedTuple):
 
     @property
     def cells(self) -> Cells:
+        """The cells of the tile."""
         across = int(TILE_M / POSTING_M)
         return Cells(self.east * TILE_M, (self.north + 1) * TILE_M, POSTING_M, across, across)
 
@@ -127,8 +132,8 @@ def derived_make(*, settled_before: datetime | None = None) -> list[Product]:
     return made
 
 
-def tiles_of_two_directions(places: set[Place] | None = None) -> Iterator[Tile]:
-    """Tiles that an ascending and a descending product may both see, and whose vertical product nobody published.
+def tiles_of_two_directions(places: set[TilePlace] | None = None) -> Iterator[Tile]:
+    """Return tiles with ascending and descending products whose vertical product nobody published.
 
     places: only there; None: anywhere.
     """
@@ -154,23 +159,22 @@ def tiles_of_two_directions(places: set[Place] | None = None) -> Iterator[Tile]:
 
 
 def _products_changed() -> QuerySet[Product]:
-    """Those that came, or were superseded, since what is derived where they lie was last looked at."""
+    """Return products that came or were superseded since their place was last derived."""
     came = Q(superseded_by=None, derived_at=None)
     went = Q(superseded_by__isnull=False, derived_at__isnull=False)
     return Product.objects.filter(came | went).exclude(level=LEVEL)
 
 
-def _around(places: set[Place] | None) -> Q:
-    """What may lie in these places."""
+def _around(places: set[TilePlace] | None) -> Q:
     return reduce(or_, (Q(footprint__bboverlaps=place.outline) for place in places or ()), Q())
 
 
-def _derived_in(places: set[Place] | None) -> Q:
+def _derived_in(places: set[TilePlace] | None) -> Q:
     each = (Q(source_format=one.source_format, grid_epsg=one.epsg, burst=one.burst) for one in places or ())
     return reduce(or_, each, Q())
 
 
-def _named_in(places: set[Place] | None) -> Q:
+def _named_in(places: set[TilePlace] | None) -> Q:
     each = (
         Q(name__startswith=f"{one.source_format}/", name__endswith=f"/{one.epsg}/{one.burst}") for one in places or ()
     )
@@ -197,11 +201,11 @@ def tile_derive(*, tile: Tile) -> list[Product]:
     return made
 
 
-def _places(product: Product) -> Iterator[Place]:
+def _places(product: Product) -> Iterator[TilePlace]:
     x, y = _project(product.footprint, _epsg(product))
     for east in range(int(x.min() // TILE_M), int(x.max() // TILE_M) + 1):
         for north in range(int(y.min() // TILE_M), int(y.max() // TILE_M) + 1):
-            yield Place(product.source_format, _epsg(product), east, north)
+            yield TilePlace(product.source_format, _epsg(product), east, north)
 
 
 def _epsg(product: Product) -> int:
@@ -214,7 +218,7 @@ def _project(footprint: Polygon, epsg: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _dates(products: tuple[Product, ...]) -> tuple[date, ...]:
-    """The dates of the product that has most; others are brought onto them."""
+    """Return the dates of the product with most; the others are interpolated to them."""
     return tuple(max((product.dates for product in products if product.has_series), key=len, default=()))
 
 
@@ -242,7 +246,7 @@ def _header(tile: Tile, component: Component) -> FieldHeader:
 
 
 def _batches(tile: Tile, component: Component) -> Iterator[PointBatch]:
-    """The tile in bands from north to south, so that memory stays flat."""
+    """Yield the tile in bands from north to south, so that memory stays bounded."""
     cells = tile.cells
     lines = int(BAND_M / POSTING_M)
     dates = (_dates(tile.ascending), _dates(tile.descending))

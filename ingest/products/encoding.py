@@ -1,4 +1,4 @@
-"""How a point's displacement series is packed, and how rows become PostgreSQL's binary COPY format.
+"""Packing of displacement series, and rows in PostgreSQL's binary COPY format.
 
 A series is little-endian int16 in steps of 0.1 mm where it fits and float32 mm where it does not; its length in bytes
 shows which. Nothing is ever clipped. Binary COPY: PostgreSQL documentation, COPY, "Binary Format".
@@ -21,7 +21,7 @@ _EWKB_POINT_WITH_SRID = 0x20000001
 
 
 def fits_int16(displacement_mm: Float32) -> NDArray[np.bool_]:
-    """Whether, per row, every value fits 16 bits. displacement_mm: (n, dates), mm, NaN where missing."""
+    """Return whether, per row, every value fits 16 bits. displacement_mm: (n, dates), mm, NaN where missing."""
     return _range_fits(displacement_mm, axis=1)
 
 
@@ -110,7 +110,7 @@ def _one_group(columns: Sequence[NDArray[np.generic]]) -> memoryview:
 
 
 def _payload(column: NDArray[np.generic]) -> NDArray[np.generic] | None:
-    """The bytes of a column, all of one size, or None where it is NULL throughout."""
+    """Return a column's bytes, all of one size, or None where it is NULL throughout."""
     if column.dtype.kind == "S":
         longest = int(np.char.str_len(column[:1].astype(np.bytes_))[0]) if column.size else 1
         return column.astype(f"S{longest}").view(f"V{longest}")

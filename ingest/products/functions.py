@@ -32,7 +32,7 @@ _SETTLE = """
 
 
 def _function(head: str, body: str, options: str = "") -> str:
-    """One that runs as its owner; nothing that a caller made is found by its names."""
+    """Return SQL of a function that runs as its owner and resolves no name that a caller made."""
     return (
         f"CREATE OR REPLACE FUNCTION {head} LANGUAGE plpgsql SECURITY DEFINER"
         f" SET search_path = public, pg_temp {options} AS $function$ {body} $function$;"
@@ -48,23 +48,22 @@ def _filled(sql: str, **variables: str) -> str:
 
 
 def _of_product(*statements: str) -> str:
-    """Statements about a product; PRODUCT stands for its number, CALLER for the role that is signed in."""
+    """Return statements about a product; PRODUCT is its number, CALLER the role that is signed in."""
     return _filled("".join(statements), PRODUCT="product::text", CALLER="quote_ident(session_user)")
 
 
 def _for_others(statement: str) -> str:
-    """A statement about the rights of a caller who is not the owner."""
     return f"IF session_user <> current_user THEN {_of_product(statement)} END IF;"
 
 
 def _of_parts(sql: str) -> str:
-    """A statement about a merged part, a source that is copied into it, and its members, the ids of its products."""
+    """Return a statement about a merged part, a source copied into it, and the ids of its products."""
     variables = {"MERGED": "merged::text", "SOURCE": "source::text", "MEMBERS": "members", "PRODUCT": "product::text"}
     return _filled(sql, **{name: value for name, value in variables.items() if name in sql})
 
 
 def _samples(part: str, of: Callable[[str], str]) -> str:
-    """The indexes of the samples that so many points are worth."""
+    """Return the sample indexes for a number of points."""
     return "".join(
         f"IF points > {least} THEN {of(sampling.create_index(part, share))} END IF;"
         for share, least in sampling.LEAST_POINTS.items()

@@ -10,7 +10,7 @@ from ingest.readers.records import Float32, Float64
 
 
 class Cells(NamedTuple):
-    """Where the cells of a grid stand: cell (0, 0) has its north-west corner at x0, y0 (metres); rows go south."""
+    """Cells of a grid: cell (0, 0) has its north-west corner at x0, y0 (metres); rows go south."""
 
     x0: float
     y0: float
@@ -19,13 +19,13 @@ class Cells(NamedTuple):
     cols: int
 
     def index(self, x: Float64, y: Float64) -> NDArray[np.int64]:
-        """The cell's number for each position, -1 outside. x, y: (n,), metres."""
+        """Return the cell's number for each position, -1 outside. x, y: (n,), metres."""
         col, row = np.floor((x - self.x0) / self.posting_m), np.floor((self.y0 - y) / self.posting_m)
         inside = (row >= 0) & (row < self.rows) & (col >= 0) & (col < self.cols)
         return np.where(inside, row * self.cols + col, -1).astype(np.int64)
 
     def centre(self, index: NDArray[np.int64]) -> tuple[Float64, Float64]:
-        """x, y of the cells' centres, metres."""
+        """Return x and y of the cells' centres, metres."""
         row, col = np.divmod(index, self.cols)
         return self.x0 + (col + 0.5) * self.posting_m, self.y0 - (row + 0.5) * self.posting_m
 
@@ -36,14 +36,14 @@ class Cells(NamedTuple):
 
 
 def cells_around(x: Float64, y: Float64, posting_m: float) -> Cells:
-    """The smallest grid on multiples of the posting that holds all positions (metres)."""
+    """Return the smallest grid on multiples of the posting that holds all positions (metres)."""
     west, north = np.floor(x.min() / posting_m) * posting_m, np.ceil(y.max() / posting_m) * posting_m
     cols, rows = int((x.max() - west) // posting_m) + 1, int((north - y.min()) // posting_m) + 1
     return Cells(float(west), float(north), posting_m, rows, cols)
 
 
 def mean_of_runs(values: NDArray[np.floating], starts: NDArray[np.int64]) -> NDArray[np.floating]:
-    """Mean over rows from each start to the next, without NaN. values: (n,) or (n, m); returns (len(starts), …)."""
+    """Average rows from each start to the next, without NaN. values: (n,) or (n, m); returns (len(starts), …)."""
     if not starts.size:
         return values[:0]
     known = np.isfinite(values)
@@ -55,13 +55,13 @@ def mean_of_runs(values: NDArray[np.floating], starts: NDArray[np.int64]) -> NDA
 
 
 def count_by_cell(cells: Cells, index: NDArray[np.int64]) -> Float32:
-    """How many positions fall into each cell. index: (n,), -1 outside; returns (rows, cols)."""
+    """Count the positions in each cell. index: (n,), -1 outside; returns (rows, cols)."""
     counts = np.bincount(index[index >= 0], minlength=cells.rows * cells.cols)
     return counts.reshape(cells.rows, cells.cols).astype(np.float32)
 
 
 def median_by_cell(cells: Cells, index: NDArray[np.int64], values: Float32) -> Float32:
-    """Median of the values in each cell, NaN where there is none. index, values: (n,); returns (rows, cols)."""
+    """Return the median of each cell's values, NaN where there is none. index, values: (n,); returns (rows, cols)."""
     known = (index >= 0) & np.isfinite(values)
     index, values = index[known], values[known]
     order = np.lexsort((values, index))

@@ -1,4 +1,4 @@
-"""What a product may take: so many points, no more than its file can hold, and no more room than the database has."""
+"""Limits of a product: so many points, no more than its file can hold, and no more room than the database has."""
 
 import time
 from collections.abc import Sequence
@@ -30,28 +30,28 @@ def fields_check(*, path: Path, fields: Sequence[VelocityField]) -> None:
 
 
 def point_bytes(header: FieldHeader) -> float:
-    """About how many bytes a point takes in the database, its series and all indexes included."""
+    """Return about how many bytes a point takes in the database, its series and all indexes included."""
     series = SERIES_BYTES + SERIES_INDEX_BYTES + DATE_BYTES * len(header.dates) if header.has_series else 0
     return POINT_BYTES + POINT_INDEX_BYTES + series
 
 
 def _bytes_needed(path: Path, field: VelocityField) -> float:
-    """At most; a pixel without a value becomes no point, and packs to less than a byte."""
+    """Return the most bytes needed; a pixel without a value becomes no point, and packs to less than a byte."""
     expected, size = field.expected_points or 0, _file_bytes(path, field)
     return (expected if size is None else min(expected, size)) * point_bytes(field.header)
 
 
 def _file_bytes(path: Path, field: VelocityField) -> int | None:
-    """Of the files that a field is read from; None where it is made of what is in the database."""
+    """Return the size of a field's files; None where it is derived from the database."""
     files = [file for file in field.files or (path,) if file.is_file()]
     return sum(file.stat().st_size for file in files) if files else None
 
 
 class LoadWatch:
-    """Counts the points of a field while they are copied, and looks at the free disk now and then."""
+    """A counter of the points copied that also checks the free disk now and then."""
 
     def __init__(self, path: Path, field: VelocityField) -> None:
-        self._path, self._size, self._points, self._next_look = path, _file_bytes(path, field), 0, 0.0
+        self._path, self._size, self._points, self._next_check = path, _file_bytes(path, field), 0, 0.0
         self._index_bytes = POINT_INDEX_BYTES + SERIES_INDEX_BYTES * field.header.has_series
 
     def add(self, points: int) -> None:
@@ -62,8 +62,8 @@ class LoadWatch:
         if self._size is not None and self._points > max(FEW_POINTS, MOST_POINTS_A_BYTE * self._size):
             problem = f"{self._size:,} bytes cannot hold the {self._points:,} points that were read so far"
             raise InputError(self._path, problem, "Check where this file comes from, or make it again")
-        if time.monotonic() >= self._next_look:
-            self._next_look = time.monotonic() + CHECK_SECONDS
+        if time.monotonic() >= self._next_check:
+            self._next_check = time.monotonic() + CHECK_SECONDS
             _require_room(self._points * self._index_bytes)
 
 

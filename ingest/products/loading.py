@@ -1,10 +1,12 @@
 """A velocity field goes into partitions of its own: packed, copied, indexed, attached; for use inside a transaction."""
 
+import queue
+import threading
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from django.db import IntegrityError, transaction
@@ -12,7 +14,6 @@ from django.db import IntegrityError, transaction
 from ingest.errors import InputError
 from ingest.products import encoding, functions, partitions
 from ingest.products.limits import LoadWatch
-from ingest.products.prefetch import ahead
 from ingest.projections import web_mercator
 from ingest.readers.records import PointBatch, RefusedRow, VelocityField
 
@@ -27,7 +28,7 @@ AHEAD = 2  # batches that are packed before the database asks for them
 
 
 class Totals:
-    """What is learnt about a product while its points stream by."""
+    """Totals of a product, gathered while its points stream by."""
 
     def __init__(self) -> None:
         self.points = 0
@@ -93,7 +94,7 @@ class _Packed(NamedTuple):
 
 
 def _together(batches: Iterator[_Packed]) -> Iterator[_Packed]:
-    """Small batches put together: each statement of COPY costs a millisecond or two."""
+    """Concatenate small batches, because each statement of COPY costs a millisecond or two."""
     n_points, points, series = 0, [], []
     for batch in batches:
         n_points, points, series = n_points + batch.n_points, points + batch.points, series + batch.series
@@ -115,7 +116,7 @@ def _packed(path: Path, field: VelocityField, totals: Totals) -> Generator[_Pack
 
 
 def _with_writable_ids(batch: PointBatch) -> PointBatch:
-    """Without the rows whose id PostgreSQL cannot keep: it takes no zero byte and nothing but UTF-8."""
+    """Drop rows whose id PostgreSQL cannot keep: it takes no zero byte and nothing but UTF-8."""
     if not batch.pid.size or not batch.pid.dtype.itemsize:
         return batch
     letters = np.ascontiguousarray(batch.pid).view(np.uint8).reshape(batch.pid.size, -1)
@@ -186,9 +187,56 @@ def _series_rows(batch: PointBatch) -> list[memoryview]:
 
 
 def _mixed_series_rows(batch: PointBatch) -> list[memoryview]:
-    """Rows of 16 bits where they fit, of float32 where not. Slower: it looks at each row."""
+    """Encode rows as 16 bits where they fit, else as float32. Slower: it checks each row."""
     small = encoding.fits_int16(batch.displacement_mm)
     packed = encoding.pack_int16(batch.displacement_mm[small])
     wide = batch.displacement_mm[~small].astype("<f4")
     rows = [(batch.pid[small], packed), (batch.pid[~small], wide)]
     return [block for pid, series in rows if pid.size for block in encoding.copy_rows([pid, series])]
+
+
+Item = TypeVar("Item")
+
+
+def ahead(items: Generator[Item, None, None], depth: int) -> Iterator[Item]:
+    """Yield items that a thread makes, at most `depth` of them in advance; its exceptions are raised here.
+
+    Closing the iterator closes the items in their thread, ends it, and waits for it.
+    """
+    ready: queue.Queue[tuple[Item | None, BaseException | None]] = queue.Queue(depth)
+    over = threading.Event()
+
+    def put(item: Item | None, fault: BaseException | None) -> bool:
+        while not over.is_set():
+            try:
+                ready.put((item, fault), timeout=0.1)
+            except queue.Full:
+                continue
+            return True
+        return False
+
+    def make() -> None:
+        try:
+            with closing(items):
+                for item in items:
+                    if not put(item, None):
+                        return
+            put(None, StopIteration())
+        except BaseException as fault:
+            put(None, fault)
+
+    thread = threading.Thread(target=make, daemon=True)
+    thread.start()
+    try:
+        while True:
+            item, fault = ready.get()
+            if isinstance(fault, StopIteration):
+                return
+            if fault is not None:
+                raise fault
+            assert item is not None  # noqa: S101 (only an end or a fault comes without one)
+            yield item
+            del item  # nothing is kept while waiting for the next
+    finally:
+        over.set()
+        thread.join()

@@ -1,4 +1,4 @@
-"""Which partitions to merge, so that their number stays bounded whatever the number of products.
+"""Groups of partitions to merge, so that their number stays bounded whatever the number of products.
 
 A row is copied only into a part at least twice as large as the one it lies in: at most log2 of the points times.
 """
@@ -24,7 +24,7 @@ class Part(NamedTuple):
 
 
 def groups_of(parts: Sequence[Part]) -> list[list[Part]]:
-    """Groups of parts, each of which is to become one.
+    """Return groups of parts, each of which is to become one.
 
     A part is full at a 64th of all points, or four million if that is more, and stays as it is. Of fewer than 96 others
     nothing is merged. Where there is no group, there are fewer than 160 parts (of less than 10^11 points).
@@ -49,18 +49,17 @@ def groups_of(parts: Sequence[Part]) -> list[list[Part]]:
 
 
 def full_at(n_points: int) -> int:
-    """How many points a part holds at least that is merged no more. n_points: of all parts together."""
+    """Return the number of points from which a part is merged no more. n_points: of all parts together."""
     return max(LEAST_FULL, -(-n_points // MOST_FULL))
 
 
 def _worth(group: Sequence[Part]) -> bool:
-    """Whether every row comes into a part at least twice as large as its own."""
     sizes = [part.n_points for part in group]
     return sum(sizes) >= 2 * max(sizes)
 
 
 def _without_largest(group: Sequence[Part]) -> list[Part]:
-    """Those of a group that are worth merging: of n parts, all but log2 of the largest."""
+    """Return the part of a group worth merging: of n parts, all but log2 of the largest."""
     kept = sorted(group, key=lambda part: part.n_points)
     while kept and not _worth(kept):
         kept.pop()
@@ -68,7 +67,7 @@ def _without_largest(group: Sequence[Part]) -> list[Part]:
 
 
 def _place(part: Part) -> tuple[str, int, int]:
-    """Its place on Morton's curve, so that neighbours in the order are neighbours on the ground."""
+    """Return a part's place on Morton's curve, so that neighbours in the order are neighbours on the ground."""
     x, y = (part.longitude + 180) / 360, (part.latitude + 90) / 180
     column, row = (min(max(int(share * 2**_BITS), 0), 2**_BITS - 1) for share in (x, y))
     place = sum((column >> bit & 1) << 2 * bit | (row >> bit & 1) << 2 * bit + 1 for bit in range(_BITS))

@@ -42,7 +42,7 @@ REST = "autovacuum_enabled = off"  # it gives way to who waits for its lock, but
 
 
 def create_detached(product_id: int | str) -> str:
-    """Two tables shaped like the parents, with nobody looking; the CHECK spares the scan when they are attached.
+    """Return SQL of two tables shaped like the parents; the CHECK spares the scan when they are attached.
 
     They are not made LIKE the parents: that would lock those until the end of the transaction.
     """
@@ -55,7 +55,7 @@ def create_detached(product_id: int | str) -> str:
 
 
 def create_merged(part: str, products: str) -> str:
-    """Two detached tables for the rows of several products. products: their ids, with commas between them."""
+    """Return SQL of two detached tables for several products. products: their ids, with commas between them."""
     return "".join(
         f"CREATE TABLE {table}_p{part} ({columns},"
         f" CONSTRAINT {MERGED} CHECK (product_id IN ({products}))) WITH ({REST});"
@@ -88,7 +88,7 @@ def copy_series(source: str, part: str) -> str:
 
 
 def index(part: int | str) -> str:
-    """Index filled tables as their parents are, and let the planner know them."""
+    """Return SQL that indexes filled tables as their parents are and analyses them."""
     spatial = f"CREATE INDEX ON {POINTS}_p{part} USING gist (tile_point);"
     return spatial + "".join(
         f"ALTER TABLE {table}_p{part} ADD PRIMARY KEY (product_id, pid);ANALYZE {table}_p{part};"
@@ -106,17 +106,17 @@ def attach(part: int | str, products: int | str, constraint: str = "whole_produc
 
 
 def index_and_attach(product_id: int | str) -> str:
-    """Index the filled tables of a product and make them partitions."""
+    """Return SQL that indexes a product's filled tables and makes them partitions."""
     return index(product_id) + attach(product_id, product_id)
 
 
 def drop(part: int | str) -> str:
-    """Remove a part with all its rows."""
+    """Return SQL that removes a part with all its rows."""
     return "".join(f"DROP TABLE IF EXISTS {table}_p{part};" for table in (POINTS, SERIES))
 
 
 def delete(part: str, product_id: str) -> str:
-    """Remove the rows of one product from a part that holds others, too."""
+    """Return SQL that removes the rows of one product from a shared part."""
     return "".join(f"DELETE FROM {table}_p{part} WHERE product_id = {product_id};" for table in (POINTS, SERIES))  # noqa: S608
 
 

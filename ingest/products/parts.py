@@ -23,7 +23,7 @@ ROOM = 1.5  # for a second copy of a group and its log
 
 
 class Merged(NamedTuple):
-    """So many parts of so many points became one."""
+    """Numbers of parts and points that became one part."""
 
     n_parts: int
     n_points: int
@@ -33,7 +33,7 @@ class Merged(NamedTuple):
 
 
 def parts() -> list[Part]:
-    """All parts that hold points of a product, with what decides on their merging."""
+    """Return all parts with points, and what decides on their merging."""
     middle = {
         axis: Func(Centroid("footprint"), function=f"ST_{axis.upper()}", output_field=FloatField()) for axis in "xy"
     }
@@ -74,7 +74,7 @@ def parts_merge() -> Merged | None:
 
 
 def part_points(*, product: Product) -> int:
-    """About how many points stand in the part that a product lies in; 0 where it holds none."""
+    """Return about how many points stand in a product's part; 0 where it holds none."""
     sql = f"""
         SELECT reltuples FROM pg_class
         WHERE oid = (SELECT tableoid FROM {POINTS} WHERE product_id = %s ORDER BY product_id, pid LIMIT 1)"""  # noqa: S608
@@ -85,7 +85,7 @@ def part_points(*, product: Product) -> int:
 
 
 def product_bytes(*, product: Product) -> int:
-    """Of the points and series of one product, with their indexes: its share of the part that it lies in."""
+    """Return the size of a product's points, series and indexes, as its share of their part."""
     for number, _, ids in _catalogue():
         if product.pk in ids:
             held = Product.objects.filter(pk__in=ids, points_deleted_at=None).values_list("n_points", flat=True)
@@ -94,21 +94,20 @@ def product_bytes(*, product: Product) -> int:
 
 
 def _catalogue() -> list[tuple[int, float, list[int]]]:
-    """Number, about how many points, and ids of products of every part."""
+    """Return number, about how many points, and product ids of every part."""
     with connection.cursor() as cursor:
         cursor.execute(PARTS)
         return cursor.fetchall()
 
 
 def _enough_loose() -> bool:
-    """Whether a group is possible at all: a look at the catalogue alone."""
     sizes = [max(int(n_points), 0) for _, n_points, _ in _catalogue()]
     full = full_at(sum(sizes))
     return sum(size < 1.1 * full for size in sizes) >= FEWEST_LOOSE  # they are counted from a sample
 
 
 def _may_begin(numbers: list[int]) -> bool:
-    """Whether there is room for a second copy, and nobody makes a backup: the exchange would fail."""
+    """Return whether there is room for a second copy and no backup runs: the exchange would fail."""
     room = database_room_bytes()
     if room is not None and room < ROOM * _bytes(numbers):
         logger.warning("%d parts are not merged: there is no room for a second copy of them", len(numbers))

@@ -16,7 +16,7 @@ _CELL = f"""gx / {CELLS}, gy / {CELLS}, (gy % {CELLS}) * {CELLS} + gx % {CELLS}"
 
 
 def build(product_id: int | str) -> str:
-    """SQL that fills every level: the finest from the points, each other from the one below it."""
+    """Return SQL that fills every level: the finest from the points, each other from the one below it."""
     across = CELLS * 2**FINEST_ZOOM
     metres = f"{2 * HALF_WORLD_M / across!r}"
     finest = f"""
@@ -38,4 +38,5 @@ def build(product_id: int | str) -> str:
 
 
 def drop(product_id: int | str) -> str:
+    """Return SQL that removes a product's pyramid."""
     return f"DELETE FROM {TABLE} WHERE product_id = {product_id};"  # noqa: S608

@@ -84,19 +84,19 @@ def releases_settle(*, like: Product) -> None:
     """Let every release of a product's tile point at the next one; the newest stands. For use in a transaction."""
     if not like.tile:
         return
-    lock(_lock_key(like))
+    lock(text_key(repr((like.source_format, like.tile, like.component, like.simulated))))
     releases_order(like.source_format, like.tile, like.component, like.simulated)
 
 
 def release_changes_due() -> QuerySet[Product]:
-    """Superseded releases that were not yet compared with the one that stands."""
+    """Return superseded releases that were not yet compared with the one that stands."""
     compared = ReleaseChange.objects.filter(newer=F("older__superseded_by")).values("older")
     with_points = Product.objects.filter(points_deleted_at=None, superseded_by__points_deleted_at=None)
     return with_points.exclude(superseded_by=None).exclude(pk__in=compared).select_related("superseded_by")
 
 
 def releases_older_than(*, keep: int) -> Iterator[tuple[Product, list[Product]]]:
-    """Superseded releases beyond the newest `keep` of their tile, each with the releases that came after it."""
+    """Return superseded releases beyond the newest `keep` of their tile, each with its successors."""
     products = Product.objects.defer("refused_rows", "header").in_bulk()
     for release in sorted(products.values(), key=lambda product: product.pk):
         later = []
@@ -140,10 +140,6 @@ def release_change_make(*, older: Product) -> ReleaseChange:
             )
             delete_files(raster for raster in before if raster.name != name)
     return row
-
-
-def _lock_key(product: Product) -> int:
-    return text_key(repr((product.source_format, product.tile, product.component, product.simulated)))
 
 
 def _projected(product: Product, epsg: int) -> Released:

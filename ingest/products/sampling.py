@@ -12,30 +12,18 @@ ORDER = "hashtext(pid), pid"
 
 
 def condition(share: int) -> str:
-    """SQL that holds for one of `share` points. share: 1 or one of SHARES."""
+    """Return SQL that holds for one of `share` points. share: 1 or one of SHARES."""
     return "true" if share == 1 else f"hashtext(pid) & {share - 1:d} = 0"
 
 
 def share_leaving(*, n_points: int, most: int) -> int:
-    """The thickest sample that is expected to hold at most `most` points; the thinnest where none does."""
+    """Return the densest sample expected to hold at most `most` points; the thinnest where none does."""
     return next((share for share in (1, *SHARES) if n_points <= most * share), SHARES[-1])
 
 
-def create_indexes(product_id: int, n_points: int) -> str:
-    """SQL for the spatial index of every sample that a product of this size needs."""
-    return "".join(create_index(product_id, share) for share, least in LEAST_POINTS.items() if n_points > least)
-
-
 def create_index(product_id: int | str, share: int) -> str:
+    """Return SQL for the index of one sample."""
     return (
-        f"CREATE INDEX {_index(product_id, share)} ON {POINTS}_p{product_id} USING gist (tile_point)"
+        f"CREATE INDEX {POINTS}_p{product_id}_sample_{share:d} ON {POINTS}_p{product_id} USING gist (tile_point)"
         f" WHERE {condition(share)};"
     )
-
-
-def drop_indexes(product_id: int) -> str:
-    return "".join(f"DROP INDEX IF EXISTS {_index(product_id, share)};" for share in SHARES)
-
-
-def _index(product_id: int | str, share: int) -> str:
-    return f"{POINTS}_p{product_id}_sample_{share:d}"

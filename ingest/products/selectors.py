@@ -1,4 +1,4 @@
-"""Reading products, points and series."""
+"""Selectors of products, points and series."""
 
 from collections.abc import Iterator, Sequence
 from datetime import date
@@ -60,23 +60,23 @@ class AreaSeries(NamedTuple):
 
 
 def products() -> QuerySet[Product]:
-    """Every product with what came before it and what it was made from."""
+    """Return every product with its predecessor and its inputs."""
     return Product.objects.select_related("superseded_by").prefetch_related("changes_before__older", "derived_from")
 
 
 def last_date(dates: str) -> Func:
-    """The last of a product's dates. dates: the path to that column."""
+    """Return the last of a product's dates as an expression. dates: the path to that column."""
     last = "(%(expressions)s)[array_upper(%(expressions)s, 1)]"
     return Func(F(dates), template=last, output_field=DateField())
 
 
 def scenes_by_ground() -> QuerySet[Scene]:
-    """Images ordered so that those of one piece of one track stand together, from old to new."""
+    """Return images so ordered that those of one place and track stand together, from old to new."""
     return Scene.objects.ready().order_by("source_format", "simulated", "track", "burst", "acquired_at", "polarisation")
 
 
 def product_points(*, product: Product, area: GEOSGeometry | None = None, most: int | None = None) -> PointColumns:
-    """Every point's position, velocity and height, ordered by id; of an area (EPSG:4326), those in its box.
+    """Return every point's position, velocity and height, ordered by id; of an area (EPSG:4326), those in its box.
 
     most: where about more of them stand there, an even sample that leaves at most so many.
     """
@@ -93,7 +93,7 @@ def product_points(*, product: Product, area: GEOSGeometry | None = None, most: 
 
 
 def usual_velocity_std(*, product: Product) -> float | None:
-    """Median of the stated standard deviations of the rates, mm/yr; None where none is stated.
+    """Return the median of the stated standard deviations of the rates, mm/yr; None where none is stated.
 
     Of a large product, from an even sample: all of it need not be read.
     """
@@ -109,7 +109,7 @@ def usual_velocity_std(*, product: Product) -> float | None:
 
 
 def rows_sampled(*, product: Product, n_points: int, most: int) -> tuple[str, str]:
-    """What to read FROM, and the condition on its rows, to get about `most` of n_points of a product; of fewer, all.
+    """Return what to read FROM and the condition to get about `most` of a product's n_points; all of fewer.
 
     Whole pages of the table, for neighbours come together and few pages; where its part holds so much else that more
     would be read than the product has, an even sample by an index.
@@ -120,7 +120,7 @@ def rows_sampled(*, product: Product, n_points: int, most: int) -> tuple[str, st
 
 
 def product_series(*, product: Product, area: GEOSGeometry | None = None, at_once: int = 20_000) -> Iterator[Float32]:
-    """The series of every point, or of those in an area's box, ordered as `product_points`; in blocks (at_once, dates).
+    """Yield every point's series, or those in an area's box, as `product_points` orders them; (at_once, dates).
 
     mm, NaN where missing.
     """
@@ -139,7 +139,7 @@ def product_series(*, product: Product, area: GEOSGeometry | None = None, at_onc
 
 
 def _share(product: Product, area: GEOSGeometry | None, most: int | None) -> int:
-    """One of how many points is read, so that at most so many are, if they stand evenly over the footprint."""
+    """Return the share of points to read (one of how many) for at most so many, if they are spread evenly."""
     if most is None:
         return 1
     inside = (
@@ -153,7 +153,7 @@ def _in_box(area: GEOSGeometry | None) -> str:
 
 
 def points_sampled(*, product: Product, most: int) -> tuple[list[str], list[float], list[float], list[float]]:
-    """Ids, longitudes, latitudes (degrees) and velocities (mm/yr) of every point, or of an even sample of `most`.
+    """Return ids, longitudes, latitudes (degrees) and velocities (mm/yr) of all points, or of a sample of `most`.
 
     The same points every time; a few times as many rows are read, whatever the product's size.
     """
@@ -170,7 +170,7 @@ def points_sampled(*, product: Product, most: int) -> tuple[list[str], list[floa
 
 
 def views_in(*, product: Product, cells: Cells, epsg: int, dates: Sequence[date]) -> View:
-    """The points of a product on a piece of a grid (metres, epsg) as columns; series brought onto other dates."""
+    """Return a product's points on a piece of a grid (metres, epsg) as columns; series brought onto other dates."""
     x0, y0, side = cells.x0, cells.y0, cells.posting_m
     edge = Polygon.from_bbox((x0, y0 - cells.rows * side, x0 + cells.cols * side, y0))
     sql = f"""
@@ -192,13 +192,12 @@ def views_in(*, product: Product, cells: Cells, epsg: int, dates: Sequence[date]
 
 
 def point_get(*, product_id: int, pid: str) -> MeasurementPoint:
-    """One point with its product; raises MeasurementPoint.DoesNotExist."""
+    """Return one point with its product; raises MeasurementPoint.DoesNotExist."""
     return MeasurementPoint.objects.select_related("product").get(product_id=product_id, pid=pid)
 
 
 def points_behind(*, product_id: int, pid: str, boxes: Sequence[Polygon], most: int) -> list[dict[str, Any]]:
-    """At most so many points of a product, in the order of their ids behind `pid`; in one of the boxes (EPSG:4326),
-    or anywhere where there is none.
+    """Return a product's next points after the id `pid`, in the order of ids, from the boxes (EPSG:4326) or anywhere.
 
     Columns of MeasurementPoint, and longitude and latitude. Reads by an index: no row before `pid` is visited.
     """
@@ -213,7 +212,7 @@ def _ordinate(name: str) -> Func:
 
 
 def point_series(*, point: MeasurementPoint) -> Float32:
-    """A point's displacements on its product's dates, mm, NaN where missing; empty where there is no series."""
+    """Return a point's displacements on its product's dates, mm, NaN where missing; empty without a series."""
     if not point.product.has_series:
         return np.empty(0, dtype=np.float32)
     packed = DisplacementSeries.objects.values_list("packed", flat=True).get(product_id=point.product_id, pid=point.pid)
@@ -221,12 +220,12 @@ def point_series(*, point: MeasurementPoint) -> Float32:
 
 
 def points_count_within(*, product: Product, area: GEOSGeometry) -> int:
-    """How many points of a product stand in an area (EPSG:4326)."""
+    """Return how many points of a product stand in an area (EPSG:4326)."""
     return MeasurementPoint.objects.filter(product=product, tile_point__intersects=area).count()
 
 
 def series_within(*, product: Product, area: GEOSGeometry, most: int) -> tuple[int, Float32]:
-    """How many points of a product stand in an area (EPSG:4326), and the series, (n, dates), of at most so many."""
+    """Count a product's points in an area (EPSG:4326), and return it with at most so many series, (n, dates)."""
     sql = f"""
         SELECT s.packed, count(*) OVER () FROM {POINTS} p JOIN {SERIES} s USING (product_id, pid)
         WHERE p.product_id = %s AND ST_Intersects(p.tile_point, ST_Transform(ST_GeomFromEWKB(%s), 3857))
@@ -238,7 +237,7 @@ def series_within(*, product: Product, area: GEOSGeometry, most: int) -> tuple[i
 
 
 def area_series(*, product: Product, area: GEOSGeometry, most: int = 4000) -> AreaSeries | None:
-    """Mean series of a product's points in an area (of `most` of them where there are more); None without points."""
+    """Return the mean series of a product's points in an area (of a sample of `most`); None without points."""
     n_points, series = series_within(product=product, area=area, most=most)
     if not n_points:
         return None

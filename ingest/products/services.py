@@ -1,4 +1,4 @@
-"""Loading a velocity product: all of it in one transaction, or nothing."""
+"""Services that load a velocity product: all of it in one transaction, or nothing."""
 
 from pathlib import Path
 
@@ -16,8 +16,7 @@ from ingest.products import functions
 from ingest.products.limits import fields_check
 from ingest.products.loading import Expect, Progress, Totals, field_copy
 from ingest.products.releases import releases_settle
-from ingest.readers.records import Component, FieldHeader, VelocityField
-from ingest.readers.submission import PLAIN_SUBMISSION, Submission
+from ingest.readers.records import PLAIN_SUBMISSION, Component, FieldHeader, Submission, VelocityField
 from ingest.storage import delete_files
 
 WAYS = {Component.UP: "vertical", Component.EAST: "east-west", Component.NORTH: "north-south"}
@@ -75,7 +74,7 @@ def product_delete(*, product: Product) -> None:
 
 
 def product_points_delete(*, product: Product) -> None:
-    """Remove the points and series of a release that is over; its row stays for the alerts that were seen in it."""
+    """Remove points and series of a superseded release; its row stays for the alerts that were detected in it."""
     with transaction.atomic():
         functions.product_drop(product.pk)
         Product.objects.filter(pk=product.pk).update(points_deleted_at=timezone.now())
@@ -101,6 +100,7 @@ def field_publish(
 def product_create(
     product_id: int, path: Path, sha256: str, header: FieldHeader, totals: Totals, submission: Submission
 ) -> Product:
+    """Write the row of a loaded field."""
     return Product.objects.create(
         id=product_id,
         name=product_name(header, submission.called or f"{path.parent.name}/{path.stem}"),
@@ -135,7 +135,7 @@ def product_create(
 
 
 def product_name(header: FieldHeader, called: str) -> str:
-    """A short name that a person recognises: what it is, where from, which way it looks."""
+    """Return a short name of what the product is, where it comes from and its direction."""
     title = f"{TITLES[header.source_format]} {header.level}"
     parts = ["Simulated velocity field" if header.simulated else title]
     if header.track is None and not header.burst:  # only its place on the disk distinguishes it

@@ -51,7 +51,7 @@ _FAULTS = (
 
 
 def is_hdf5(path: Path) -> bool:
-    """Whether a file begins as HDF5 does and is called so."""
+    """Return whether a file begins as HDF5 does and is called so."""
     try:
         if path.suffix.lower() not in SUFFIXES or not path.is_file():
             return False
@@ -86,7 +86,7 @@ def _opened(path: Path) -> h5py.File:
 
 @contextmanager
 def _reading(path: Path, what: str) -> Iterator[None]:
-    """Around a call of h5py and nothing else: whatever it raises means that the file is damaged."""
+    """Turn whatever a call of h5py raises into InputError, because the file is damaged."""
     try:
         yield
     except InputError:
@@ -97,12 +97,12 @@ def _reading(path: Path, what: str) -> Iterator[None]:
 
 
 def names(path: Path) -> frozenset[str]:
-    """The names at the top of what may be an HDF5 file, for telling formats apart; empty where it is none."""
+    """Return the names at the top of what may be an HDF5 file; empty where it is none."""
     return look(path)[0]
 
 
 def look(path: Path) -> tuple[frozenset[str], dict[str, str]]:
-    """Names and attributes at the top of what may be an HDF5 file; empty where it is none. Never raises."""
+    """Return names and attributes at the top of what may be an HDF5 file; empty where it is none. Never raises."""
     if not is_hdf5(path):
         return frozenset(), {}
     try:
@@ -113,7 +113,7 @@ def look(path: Path) -> tuple[frozenset[str], dict[str, str]]:
 
 
 def holds(path: Path, name: str) -> bool:
-    """Whether what may be an HDF5 file has something by a name, a path inside it. Never raises."""
+    """Return whether what may be an HDF5 file has something by a name, a path inside it. Never raises."""
     if not is_hdf5(path):
         return False
     try:
@@ -131,38 +131,38 @@ def require(path: Path, file: h5py.Group, required: tuple[str, ...], remedy: str
 
 
 def is_dataset(path: Path, file: h5py.Group, name: str) -> bool:
-    """Whether a name is a dataset of the file. Raises InputError where the file is damaged."""
+    """Return whether a name is a dataset of the file. Raises InputError where the file is damaged."""
     with _reading(path, f"dataset {name!r}"):
         return isinstance(file.get(name), h5py.Dataset)
 
 
 def shape_of(path: Path, file: h5py.Group, name: str) -> tuple[int, ...]:
-    """The shape of a dataset; () where there is none by that name."""
+    """Return the shape of a dataset; () where there is none by that name."""
     with _reading(path, f"dataset {name!r}"):
         return tuple(file[name].shape or ()) if is_dataset(path, file, name) else ()
 
 
 def text(value: Any) -> str:
-    """An attribute or a scalar as text; HDF5 has it as bytes, as str, or as an array of one."""
+    """Return an attribute or a scalar as text; HDF5 has it as bytes, as str, or as an array of one."""
     if isinstance(value, np.ndarray):
         value = value.ravel()[0] if value.size else ""
     return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
 
 
 def attributes(path: Path, file: h5py.Group, name: str = "/") -> dict[str, str]:
-    """The attributes of a file, or of something in it, as text."""
+    """Return the attributes of a file, or of something in it, as text."""
     with _reading(path, "an attribute"):
         held = file[name].attrs
         return {str(key): text(held[key]) for key in held if _is_plain(held.get_id(key))}
 
 
 def _is_plain(item: h5py.h5a.AttrID | h5py.h5d.DatasetID) -> bool:
-    """Whether something holds numbers or texts; a damaged kind of anything else crashes the library."""
+    """Return whether something holds numbers or texts; a damaged kind of anything else crashes the library."""
     return isinstance(item.get_type(), _PLAIN)
 
 
 def words(path: Path, file: h5py.Group, name: str) -> str:
-    """A dataset of one text, or of one number as text; empty where there is none by that name."""
+    """Return a dataset of one text, or of one number as text; empty where there is none by that name."""
     if not is_dataset(path, file, name):
         return ""
     with _reading(path, f"dataset {name!r}"):
@@ -181,7 +181,7 @@ def _numbers(path: Path, file: h5py.Group, name: str, where: Any) -> Any:
 
 
 def numbers(path: Path, file: h5py.Group, name: str, where: Any = ()) -> Float32:
-    """Values of a dataset, or of a part of it; infinity, which measures nothing, becomes NaN."""
+    """Read the values of a dataset, or of a part of it; infinity, which measures nothing, becomes NaN."""
     with np.errstate(over="ignore", invalid="ignore"):  # a damaged float64 may be larger than any float32
         values: Float32 = _numbers(path, file, name, where).astype(np.float32)
     values[~np.isfinite(values)] = np.nan
@@ -189,7 +189,7 @@ def numbers(path: Path, file: h5py.Group, name: str, where: Any = ()) -> Float32
 
 
 def coordinates(path: Path, file: h5py.Group, name: str) -> Float64:
-    """The values of a short list in full precision. Raises InputError where one is no number."""
+    """Return the values of a short list in full precision. Raises InputError where one is no number."""
     if shape_of(path, file, name)[1:] or not 0 < shape_of(path, file, name)[0] <= MAX_VALUES**0.5:
         problem = f"dataset {name!r} has the shape {shape_of(path, file, name)} where a list is expected"
         raise InputError(path, problem, REMEDY)
@@ -200,7 +200,7 @@ def coordinates(path: Path, file: h5py.Group, name: str) -> Float64:
 
 
 def scalar(path: Path, file: h5py.Group, name: str) -> float:
-    """The one number of a dataset. Raises InputError where there are more, or it is none."""
+    """Return the one number of a dataset. Raises InputError where there are more, or it is none."""
     shape = shape_of(path, file, name)
     if np.prod(shape, dtype=np.float64) != 1:
         raise InputError(path, f"dataset {name!r} has the shape {shape} where one number is expected", REMEDY)
@@ -211,7 +211,7 @@ def scalar(path: Path, file: h5py.Group, name: str) -> float:
 
 
 def days(path: Path, file: h5py.Group, name: str) -> tuple[date, ...]:
-    """The dates of a series, written YYYYMMDD as numbers or as text. Raises InputError where they are not in order."""
+    """Return the dates of a series, written YYYYMMDD as numbers or text. Raises InputError where out of order."""
     shape = shape_of(path, file, name)
     if len(shape) != 1 or not 2 <= shape[0] <= MAX_LIST:
         raise InputError(path, f"{name} has the shape {shape} where a list of dates is expected", REMEDY)
@@ -230,7 +230,7 @@ def days(path: Path, file: h5py.Group, name: str) -> tuple[date, ...]:
 
 
 def day_of(stamp: Any) -> date:
-    """The day of YYYYMMDD, a number or a text. Raises ValueError."""
+    """Return the day of YYYYMMDD, a number or a text. Raises ValueError."""
     digits = text(stamp) if isinstance(stamp, bytes | str) else str(int(stamp))
     if len(digits) != 8 or not digits.isdigit():
         raise ValueError(f"{digits!r} is not YYYYMMDD")
@@ -238,14 +238,14 @@ def day_of(stamp: Any) -> date:
 
 
 def row_blocks(rows: int, cols: int, layers: int) -> Iterator[slice]:
-    """Rows to read at a time, so that all layers (dates) of a block together stay small."""
+    """Yield rows to read at a time, so that all layers (dates) of a block together stay small."""
     step = max(1, min(BATCH_ROWS, MAX_BLOCK_VALUES // max(1, cols * layers)))
     for first in range(0, rows, step):
         yield slice(first, min(first + step, rows))
 
 
 def millimetres(metres: Float32) -> Float32:
-    """Metres in millimetres; infinite where no float32 holds them, which `refuse_too_far` and `_too_fast` refuse."""
+    """Convert metres to millimetres; infinite where no float32 holds them, which `refuse_too_far` refuses."""
     with np.errstate(over="ignore"):
         return metres * np.float32(1000)
 
@@ -267,7 +267,7 @@ def _refuse_beyond(path: Path, values: Float32, most: float, what: str) -> None:
 
 
 def _refuse_foreign(path: Path, file: h5py.File) -> None:
-    """HDF5 can take a dataset's values from any other file on the disk; a product never needs that."""
+    """Refuse datasets whose values HDF5 would take from another file; a product never needs that."""
     waiting: list[tuple[str, h5py.Group]] = [("", file)]
     seen = 0
     while waiting:

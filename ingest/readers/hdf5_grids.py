@@ -40,7 +40,7 @@ class Grid:
         return float(max(abs(self.dy), abs(self.dx) * np.cos(np.radians(self.y))) * METRES_PER_DEGREE)
 
     def positions(self, row: NDArray[np.int64], col: NDArray[np.int64]) -> tuple[Float64, Float64]:
-        """Longitude and latitude of pixels, (n,) each, degrees."""
+        """Return longitude and latitude of pixels, (n,) each, degrees."""
         x = self.x + col.astype(np.float64) * self.dx
         y = self.y + row.astype(np.float64) * self.dy
         if self.epsg != GEOGRAPHIC:
@@ -49,7 +49,7 @@ class Grid:
         return np.where(x > 180, x - 360, np.where(x < -180, x + 360, x)), y
 
     def fits(self, other: "Grid") -> bool:
-        """Whether both put every pixel at the same place."""
+        """Return whether both put every pixel at the same place."""
         if (self.rows, self.cols, self.epsg) != (other.rows, other.cols, other.epsg):
             return False
         corners = [(self.x, other.x, self.dx), (self.y, other.y, self.dy)]
@@ -58,7 +58,7 @@ class Grid:
         return all(abs(ours - theirs) <= abs(step) * _TOLERANCE for ours, theirs, step in corners)
 
     def checked(self, path: Path) -> "Grid":
-        """The grid itself. Raises InputError where it cannot stand on the Earth, or not in its reference system."""
+        """Return the grid itself. Raises InputError where it cannot stand on the Earth, or not in its system."""
         finest, coarsest = (FINEST_DEGREES, COARSEST_DEGREES) if self.epsg == GEOGRAPHIC else (FINEST_M, COARSEST_M)
         if not all(finest <= abs(step) <= coarsest for step in (self.dx, self.dy)):
             unit = "degrees" if self.epsg == GEOGRAPHIC else "metres"
@@ -95,7 +95,7 @@ class Grid:
 
 
 def metric_crs(path: Path, epsg: int) -> CRS:
-    """The projected reference system of an EPSG number. Raises InputError where it is none, or not in metres."""
+    """Return the projected system of an EPSG number. Raises InputError where it is none, or not in metres."""
     try:
         crs = CRS.from_epsg(epsg)
     except ProjError as fault:
@@ -111,7 +111,7 @@ def _to_degrees(epsg: int) -> Transformer:
 
 
 def evenly(path: Path, name: str, values: Float64) -> tuple[float, float]:
-    """First value and step of coordinates. Raises InputError where they are not evenly spaced."""
+    """Return first value and step of coordinates. Raises InputError where they are not evenly spaced."""
     if values.size < 2:
         raise InputError(path, f"{name} holds {values.size} coordinates", "Give a grid of at least two by two pixels")
     step = float((values[-1] - values[0]) / (values.size - 1))

@@ -21,7 +21,7 @@ _SIZES_AT = {0: 13, 1: 13, 2: 9, 3: 9}
 
 
 def fault_of(path: Path) -> str:
-    """What is wrong with the global heaps of an HDF5 file; empty where nothing is. Raises OSError."""
+    """Return what is wrong with the global heaps of an HDF5 file; empty where nothing is. Raises OSError."""
     stat = path.stat()
     return _fault_of(path, stat.st_size, stat.st_mtime_ns)
 
@@ -42,7 +42,7 @@ def _fault_of(path: Path, size: int, changed_ns: int) -> str:
 
 
 def _signatures(stream: BinaryIO) -> Iterator[int]:
-    """Offsets at which heaps may begin: in the order of the file, each once."""
+    """Return offsets at which heaps may begin: in the order of the file, each once."""
     overlap = len(SIGNATURE) - 1
     offset, tail = 0, b""
     stream.seek(0)
@@ -57,7 +57,7 @@ def _signatures(stream: BinaryIO) -> Iterator[int]:
 
 
 def _walks(stream: BinaryIO, place: int, file_size: int) -> bool:
-    """Whether a heap's objects lead to its end; true of what is no heap at all (five bytes of a measurement)."""
+    """Return whether a heap's objects lead to its end; true of what is no heap at all."""
     stream.seek(place)
     head = stream.read(_HEAD.size)
     if len(head) < _HEAD.size:

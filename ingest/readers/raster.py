@@ -1,4 +1,4 @@
-"""What readers of GeoTIFFs share: opening with that one driver, the place of pixels, their names, declared units."""
+"""Functions that readers of GeoTIFFs share: opening by one driver, the place of pixels, their names, declared units."""
 
 import warnings
 from collections.abc import Iterator
@@ -61,7 +61,7 @@ FAULTS = (RasterioError, CRSError, TransformNotInvertibleError, UnicodeDecodeErr
 
 
 def is_geotiff(path: Path) -> bool:
-    """Whether a file begins as a TIFF does and is called one. Never raises."""
+    """Return whether a file begins as a TIFF does and is called one. Never raises."""
     if path.suffix.lower() not in SUFFIXES or not path.is_file():
         return False
     try:
@@ -84,7 +84,8 @@ def opened(path: Path) -> Iterator[DatasetReader]:
             _refuse_hollow(path, dataset)
             if dataset.crs is None:
                 raise InputError(path, "it has no reference system", "Assign one (gdal_edit.py -a_srs EPSG:…)")
-            if not _is_place(dataset.transform):
+            grid = dataset.transform
+            if grid == Affine.identity() or not np.isfinite(grid[:6]).all() or grid.determinant == 0:
                 raise InputError(path, "it does not state where its pixels are", "Assign its corner and pixel size")
             yield dataset
     except FAULTS as fault:
@@ -97,12 +98,8 @@ def _refuse_hollow(path: Path, dataset: DatasetReader) -> None:
     refuse_hollow(path, declares, dataset.width * dataset.height * pixel_bytes)
 
 
-def _is_place(grid: Affine) -> bool:
-    return bool(grid != Affine.identity() and np.isfinite(grid[:6]).all() and grid.determinant != 0)
-
-
 def epsg_of(path: Path, dataset: DatasetReader) -> int:
-    """The number of a GeoTIFF's reference system: nothing else is handed on to the projection library."""
+    """Return the number of a GeoTIFF's reference system: only that is passed to the projection library."""
     epsg = dataset.crs.to_epsg()
     if epsg is None:
         raise InputError(
@@ -112,7 +109,7 @@ def epsg_of(path: Path, dataset: DatasetReader) -> int:
 
 
 def degrees(path: Path, epsg: int, x: Float64, y: Float64) -> tuple[Float64, Float64]:
-    """Longitude and latitude, EPSG:4326, of places on a grid; NaN where there is no such place. Raises InputError."""
+    """Transform places on a grid to longitude and latitude, EPSG:4326; NaN where impossible. Raises InputError."""
     try:
         longitude, latitude = Transformer.from_crs(epsg, 4326, always_xy=True).transform(x, y)
     except ProjError as fault:  # CRSError is one
@@ -131,31 +128,31 @@ def degrees(path: Path, epsg: int, x: Float64, y: Float64) -> tuple[Float64, Flo
 def centres(
     transform: Affine, row: NDArray[np.int64] | Float64, col: NDArray[np.int64] | Float64
 ) -> tuple[Float64, Float64]:
-    """The middle of pixels, in the coordinates of their grid."""
+    """Return the middle of pixels, in the coordinates of their grid."""
     x: Float64 = transform.a * (col + 0.5) + transform.b * (row + 0.5) + transform.c
     y: Float64 = transform.d * (col + 0.5) + transform.e * (row + 0.5) + transform.f
     return x, y
 
 
 def pids(row: NDArray[np.int64], col: NDArray[np.int64]) -> NDArray[np.bytes_]:
-    """Names of pixels, row_col, unique in their image."""
+    """Return names of pixels, row_col, unique in their image."""
     return np.char.add(np.char.add(row.astype("S10"), b"_"), col.astype("S10"))
 
 
 def posting_m(transform: Affine, crs: CRS) -> float:
-    """The spacing of columns in metres (of degrees: as if on the equator), also where the grid is turned."""
+    """Return the spacing of columns in metres (of degrees: as if on the equator), also of a turned grid."""
     if crs.is_geographic:
         return float(np.hypot(transform.a, transform.d)) * METRES_PER_DEGREE
     return float(np.hypot(transform.a, transform.d)) * float(crs.linear_units_factor[1])
 
 
 def is_metric(crs: CRS) -> bool:
-    """Whether a grid's coordinates are metres."""
+    """Return whether a grid's coordinates are metres."""
     return bool(crs.is_projected and crs.linear_units_factor[1] == 1.0)
 
 
 def mm_per_value(path: Path, declared: Declaration) -> float:
-    """What turns the file's values into mm/yr with our sign."""
+    """Return the factor from the file's values to mm/yr with our sign."""
     if declared.unit not in MM_PER_UNIT:
         raise InputError(
             path, f"the unit of its values is not declared ({declared.unit})", f"Add --unit {'|'.join(MM_PER_UNIT)}"
@@ -168,7 +165,7 @@ def mm_per_value(path: Path, declared: Declaration) -> float:
 
 
 def values_of(path: Path, dataset: DatasetReader, window: Window) -> Float64:
-    """Band 1 of a window as the file means it: scale and offset applied, NaN where there is none."""
+    """Read band 1 of a window: scale and offset applied, NaN where there is none."""
     scale, offset = dataset.scales[0], dataset.offsets[0]
     if not (np.isfinite(scale) and np.isfinite(offset) and scale):
         raise InputError(path, f"its scale is {scale} and its offset {offset}", "Remove or mend these tags")
@@ -194,7 +191,7 @@ def batch(
     component: Component,
     **known: Float32,
 ) -> PointBatch:
-    """Pixels with a velocity and no series; those without a place or a velocity are refused. All (n,).
+    """Return pixels with a velocity as points without series; those without a place or velocity are refused. All (n,).
 
     known: further columns of PointBatch by name; of the others the unit vector is the component's, the rest NaN.
     """

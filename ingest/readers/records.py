@@ -18,7 +18,7 @@ LONGEST_NAME = 200  # letters of a point's id that are shown
 
 
 class Component(StrEnum):
-    """What a product's numbers measure. LOS is positive toward the satellite; up, east and north are positive."""
+    """Quantity of a product's numbers. LOS is positive toward the satellite; up, east and north are positive."""
 
     LOS = "los"
     UP = "up"
@@ -30,7 +30,7 @@ UNIT_VECTORS = {Component.UP: (0.0, 0.0, 1.0), Component.EAST: (1.0, 0.0, 0.0), 
 
 
 class Reference(StrEnum):
-    """What the zero of a product's rates is.
+    """Zero of a product's rates.
 
     GNSS: of the stations that it was calibrated with: rates are absolute. LOCAL: of a point or the mean of the scene.
     """
@@ -40,7 +40,7 @@ class Reference(StrEnum):
 
 
 class Technique(StrEnum):
-    """How motion was measured: by phase (mm), or by following features from image to image (metres)."""
+    """Way of measuring motion: by phase (mm), or by following features from image to image (metres)."""
 
     INSAR = "insar"
     TRACKING = "tracking"
@@ -55,7 +55,7 @@ class Direction(StrEnum):
 
     @classmethod
     def from_los_east(cls, los_east: Float32) -> "Direction":
-        """Sentinel-1 looks to the right: the satellite stands west of the ground on ascending passes."""
+        """Return the direction from the eastward vector: right-looking Sentinel-1 stands west when ascending."""
         mean_east = float(np.nanmean(los_east)) if np.isfinite(los_east).any() else 0.0
         if mean_east == 0.0:
             return cls.UNKNOWN
@@ -64,7 +64,7 @@ class Direction(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class FieldHeader:
-    """What is true of all points of one velocity product.
+    """Facts about all points of one velocity product.
 
     posting_m is the spacing of a gridded product and None for scattered points; grid_epsg is the projected reference
     system that the product is published on (None: choose the local UTM zone). tile names the piece of ground and track
@@ -96,7 +96,7 @@ class FieldHeader:
 
 @dataclass(frozen=True, kw_only=True)
 class Declaration:
-    """What the submitter declares about a file because the file itself does not state it.
+    """Facts that the submitter declares about a file because the file itself does not state them.
 
     mapping: a TOML file that names a table's columns; unit and positive: of a raster's or a table's values, as
     `ingest.readers.raster` lists them; period: first and last day that velocities without a series stand for.
@@ -149,11 +149,11 @@ class PointBatch:
     refused: tuple[RefusedRow, ...] = ()
 
     def columns(self) -> dict[str, Any]:
-        """The arrays by name, without copies."""
+        """Return the arrays by name, without copies."""
         return {column.name: getattr(self, column.name) for column in fields(self) if column.name != "refused"}
 
     def only(self, good: NDArray[np.bool_], reason: str) -> "PointBatch":
-        """The rows where good (n,) is true; the others are refused for this reason."""
+        """Keep the rows where good (n,) is true; refuse the others for this reason."""
         if good.all():
             return self
         columns = {name: column[good] for name, column in self.columns().items()}
@@ -162,7 +162,7 @@ class PointBatch:
         return PointBatch(**columns, refused=self.refused + left_out)
 
     def only_usable(self) -> "PointBatch":
-        """The rows that have a position and a velocity; displacements that are no numbers become NaN."""
+        """Keep the rows that have a position and a velocity; displacements that are no numbers become NaN."""
         displacement = np.where(np.isfinite(self.displacement_mm), self.displacement_mm, np.float32(np.nan))
         placed = replace(self, displacement_mm=displacement).only(
             np.isfinite(self.longitude) & np.isfinite(self.latitude), "its position is not a number"
@@ -186,3 +186,21 @@ class VelocityField:
     files: tuple[Path, ...] = ()
     expected_points: int | None = None
     read_ahead: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class Submission:
+    """An empty attribution or licence leaves the file's own. loaded_by: an account, never shown publicly.
+
+    called: what a product is named after where its file states no track; empty: the file and its folder.
+    """
+
+    source_format: str = "auto"
+    declared: Declaration = field(default_factory=Declaration)
+    attribution: str = ""
+    licence: str = ""
+    loaded_by: str = ""
+    called: str = ""
+
+
+PLAIN_SUBMISSION = Submission()

@@ -1,4 +1,4 @@
-"""What a file declares against the bytes it has: some hundred bytes that declare a country hold no measurement."""
+"""Declared size against the bytes of a file: some hundred bytes that declare a country hold no measurement."""
 
 from pathlib import Path
 

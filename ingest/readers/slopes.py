@@ -14,14 +14,14 @@ BLOCK_ROWS = 20_000  # in float64, a row of 300 dates at a time of these is 48 M
 
 @dataclass(frozen=True, kw_only=True)
 class Slopes:
-    """velocity_mm_yr, velocity_std_mm_yr: (n,), mm/yr, sign as the displacement's; NaN where not known."""
+    """Slopes and their errors: (n,), mm/yr, sign as the displacement's; NaN where not known."""
 
     velocity_mm_yr: Float32
     velocity_std_mm_yr: Float32
 
 
 def slope_mm_yr(displacement_mm: Float32, dates: Sequence[date]) -> Float32:
-    """Least-squares slope of each row. displacement_mm: (n, dates), mm, NaN where unknown; gives (n,), mm/yr.
+    """Fit the least-squares slope of each row. displacement_mm: (n, dates), mm, NaN where unknown; gives (n,), mm/yr.
 
     NaN where fewer than two dates are known. A year has 365.25 days.
     """
@@ -29,7 +29,7 @@ def slope_mm_yr(displacement_mm: Float32, dates: Sequence[date]) -> Float32:
 
 
 def slopes(displacement_mm: Float32, dates: Sequence[date]) -> Slopes:
-    """Least-squares slope of each row and its standard error, as ordinary regression has it (independent residuals).
+    """Fit each row's least-squares slope and its standard error by ordinary regression (independent residuals).
 
     displacement_mm: (n, dates), mm, NaN where unknown. The slope wants two known dates, its error three; else NaN.
     """

@@ -31,7 +31,7 @@ class PairImages(NamedTuple):
 
 
 def read_scene(scene: Scene, part: PixelGrid | None = None, shape: tuple[int, int] | None = None) -> Float32:
-    """A scene's pixels on a part of the earth, by default its whole grid; (rows, cols), linear power, NaN unknown.
+    """Read a scene's pixels on a part of the earth, by default its own grid; (rows, cols), linear power, NaN unknown.
 
     A part on the scene's own lattice is read as it is; any other is resampled, amplitude by a cubic kernel. shape:
     fewer rows and columns than the part has, for a picture: means of pixels.
@@ -45,7 +45,7 @@ def read_scene(scene: Scene, part: PixelGrid | None = None, shape: tuple[int, in
 
 
 def read_pair(pair: ScenePair, part: PixelGrid | None = None, shape: tuple[int, int] | None = None) -> PairImages:
-    """Both images of a pair on its common grid or a part of it."""
+    """Read both images of a pair on its common grid or a part of it."""
     part = part or pair.pixel_grid
     return PairImages(read_scene(pair.reference, part, shape), read_scene(pair.secondary, part, shape))
 
@@ -58,7 +58,7 @@ def _window(raster: DatasetReader, window: Window, shape: tuple[int, int] | None
 
 
 def _resampled(raster: DatasetReader, own: PixelGrid, part: PixelGrid, shape: tuple[int, int] | None) -> Float32:
-    """Cubic on the amplitude: on the power of a bright target it would ring below zero much further."""
+    """Resample the amplitude cubically: the power of a bright target would ring below zero much further."""
     rows, cols = shape or (part.rows, part.cols)
     target = part.transform @ Affine.scale(part.cols / cols, part.rows / rows)
     west, south, east, north = transform_bounds(f"EPSG:{part.epsg}", f"EPSG:{own.epsg}", *part.bounds_m, densify_pts=64)

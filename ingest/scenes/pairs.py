@@ -104,7 +104,7 @@ def _make(rows: Sequence[tuple[int, int, int]]) -> None:
 
 
 def _say_why_alone(baselines_days: Sequence[int], tracks: list[int] | None) -> None:
-    """tracks: touch these alone; None: all."""
+    """Write why images have no pair."""
     with connection.cursor() as cursor:
         cursor.execute(_ALONE, {"share": LEAST_SHARE, "tracks": tracks})
         alone = {row.scene: _why(row, baselines_days) for row in map(Alone._make, cursor.fetchall())}

@@ -1,4 +1,4 @@
-"""Loading radar images: each becomes a scene, or a scene's row that says why it cannot be used."""
+"""Services that load radar images: each becomes a scene, or a scene's row that says why it cannot be used."""
 
 import logging
 import tempfile
@@ -19,7 +19,7 @@ from ingest.models import Scene
 from ingest.pixel_grids import footprint_of
 from ingest.rasters import write_cog_blocks
 from ingest.readers.images.scenes import Placing, SceneFile, SceneHeader
-from ingest.readers.submission import PLAIN_SUBMISSION, Submission
+from ingest.readers.records import PLAIN_SUBMISSION, Submission
 from ingest.storage import delete_files, save_with_raster
 
 logger = logging.getLogger(__name__)
@@ -103,7 +103,7 @@ def scenes_forget(scenes: list[Scene]) -> None:
 
 
 def geos(geometry: BaseGeometry) -> GEOSGeometry:
-    """A shape in degrees as the database takes it."""
+    """Convert a shape in degrees to the database's type."""
     return GEOSGeometry(memoryview(to_wkb(geometry)), srid=4326)
 
 
@@ -114,13 +114,13 @@ def _files_of(path: Path, file: SceneFile | None) -> list[Path]:
 
 
 def _forget_refused(sha256: str) -> None:
-    """Nothing belongs to a refused image, so nothing else is asked for: who reads files may delete nothing else."""
+    """Delete a refused image's row only: nothing belongs to it, and a reader may delete nothing else."""
     with connection.cursor() as cursor:
         cursor.execute("DELETE FROM ingest_scene WHERE file_sha256 = %s AND state = 'refused'", [sha256])
 
 
 def _known(path: Path, sha256: str, header: SceneHeader) -> bool:
-    """Whether this image of this file is loaded. Raises InputError where it is, but from another file."""
+    """Return whether this image of this file is loaded. Raises InputError where it is, but from another file."""
     same = Scene.objects.ready().filter(polarisation=header.polarisation)
     if same.filter(file_sha256=sha256).exists():
         return True
@@ -143,7 +143,7 @@ def _numbers(sha256: str) -> str:
 
 
 def _placed(file: SceneFile, folder: Path) -> SceneFile:
-    """An image that is not on a map yet is laid like its track's others here, and with the elevation that is loaded."""
+    """Place an unplaced image on the grid of its track's others, with the elevation that is loaded."""
     if file.projected is None:
         return file
     header, outline = file.header, geos(footprint_of(file.header.pixel_grid))

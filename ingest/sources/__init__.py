@@ -1,4 +1,4 @@
-"""Where new images come from: search services are queried, files are downloaded, and jobs load them.
+"""Sources of new images: search services are queried, files are downloaded, and jobs load them.
 
 scene, allow_list, file_names, checksums   pure, standard library only
 transport, download, quota, areas          pure; HTTP through `requests`, guarded by the allow-list

@@ -1,4 +1,4 @@
-"""What the settings say of sources: hosts, credentials, where to search. Credentials come from the environment only."""
+"""Sources as configured: hosts, credentials, where to search. Credentials come from the environment only."""
 
 from base64 import b64encode
 from collections.abc import Iterator
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 SOURCES = (asf.SOURCE, stac.SOURCE)
 GEOCODERS = ("nominatim", "photon")
-EARTHDATA_LOGIN = "urs.earthdata.nasa.gov"
 IF_DENIED = {
     asf.SOURCE: "Set EARTHDATA_TOKEN, or EARTHDATA_USER and EARTHDATA_PASSWORD, and accept the data's terms with that"
     " account.",
@@ -32,7 +31,7 @@ IF_DENIED = {
 
 
 def allow_list() -> AllowList:
-    """The hosts of OUTBOUND_HOSTS. Raises ImproperlyConfigured."""
+    """Return the hosts of OUTBOUND_HOSTS. Raises ImproperlyConfigured."""
     try:
         return AllowList.of(settings.OUTBOUND_HOSTS)
     except ValueError as fault:
@@ -40,7 +39,7 @@ def allow_list() -> AllowList:
 
 
 def credentials() -> tuple[Credential, ...]:
-    """Each for its own hosts: NASA's token for NASA's archives, its password for its login page, STAC's for STAC."""
+    """Return credentials by host: NASA's token for its archives, its password for its login page, STAC's for STAC."""
     made = []
     if settings.EARTHDATA_TOKEN:
         made.append(Credential(_hosts("EARTHDATA_TOKEN_HOSTS"), f"Bearer {settings.EARTHDATA_TOKEN}"))
@@ -53,7 +52,7 @@ def credentials() -> tuple[Credential, ...]:
 
 
 def download_session() -> "requests.Session":
-    """A session for one download: its cookies end with it."""
+    """Return a session for one download: its cookies end with it."""
     import requests
 
     return guard(requests.Session(), allow_list(), credentials())
@@ -88,7 +87,7 @@ def search(*, source: str, area: Polygon, start: datetime, end: datetime, most: 
 
 
 def geocoder_kind() -> str:
-    """nominatim or photon; empty where no geocoder is set. Raises ImproperlyConfigured."""
+    """Return 'nominatim' or 'photon'; empty where no geocoder is set. Raises ImproperlyConfigured."""
     if not settings.GEOCODER_URL or settings.GEOCODER_KIND in GEOCODERS:
         return settings.GEOCODER_KIND if settings.GEOCODER_URL else ""
     from ingest.sources.client.geocoder import kind_of

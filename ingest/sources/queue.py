@@ -1,4 +1,4 @@
-"""Downloads as rows of a queue: due, tried again, cancelled. Nothing here imports what speaks HTTP."""
+"""Downloads as rows of a queue: due, tried again, cancelled, known. Nothing here imports what speaks HTTP."""
 
 from datetime import timedelta
 
@@ -6,7 +6,9 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from ingest.leases import NO_FAULT, Lease
-from ingest.models import SceneDownload
+from ingest.models import IngestJob, Scene, SceneDownload
+from ingest.sources.client.quota import Processed
+from ingest.sources.client.scene import CatalogueScene
 
 State = SceneDownload.State
 LEASE = Lease(
@@ -20,15 +22,33 @@ LEASE = Lease(
 
 
 def downloads_due() -> QuerySet[SceneDownload]:
-    """Those that a worker may take: waiting and due, or left behind by a dead one. The newest image first."""
+    """Return downloads to take: waiting and due, or left behind by a dead worker. The newest image first."""
     return SceneDownload.objects.filter(LEASE.due() | LEASE.expired()).order_by("-acquired_at", "id")
 
 
 def downloads_retry(*, downloads: QuerySet[SceneDownload]) -> int:
-    """Want again what ended or waits before it was fetched; what its reader refused would be refused again."""
+    """Requeue downloads that ended or wait unfetched; what the reader refused would be refused again."""
     return LEASE.retry(downloads.filter(job=None), **NO_FAULT, finished_at=None, damaged=0)
 
 
 def downloads_cancel(*, downloads: QuerySet[SceneDownload], by: str) -> int:
-    """Cancel waiting and running downloads; how many. A running one ends at the next sign of life of its worker."""
+    """Cancel waiting and running downloads; return how many. A running one ends at its next lease prolongation."""
     return LEASE.cancel(downloads, error=f"Cancelled by {by}.", finished_at=timezone.now())
+
+
+def is_known(*, scene: CatalogueScene) -> bool:
+    """Return whether an image is wanted, fetched or loaded already, by this service or otherwise."""
+    return (
+        SceneDownload.objects.filter(source=scene.source, scene_id=scene.scene_id).exists()
+        or Scene.objects.ready().filter(file_name=scene.file_name).exists()
+    )
+
+
+def downloads_processed() -> list[Processed]:
+    """Return files that may be deleted: loaded, or refused by the reader."""
+    ended = SceneDownload.objects.exclude(stored_path="").filter(
+        state__in=[State.LOADED, State.FAILED], job__state__in=[IngestJob.State.LOADED, IngestJob.State.REJECTED]
+    )
+    return [
+        Processed(row.pk, row.bytes_done, row.finished_at or row.created_at, row.state == State.LOADED) for row in ended
+    ]

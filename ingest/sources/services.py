@@ -1,4 +1,4 @@
-"""Queueing, claiming and fetching downloads, handing them to jobs, and making room for them."""
+"""Services that queue, claim and fetch downloads, hand them to jobs, and make room for them."""
 
 import logging
 import shutil
@@ -20,16 +20,14 @@ from ingest.jobs.services import job_queue
 from ingest.leases import Progress, heartbeat
 from ingest.locks import Lock, locked
 from ingest.models import IngestJob, SceneDownload
-from ingest.readers.records import Declaration, Direction
-from ingest.readers.submission import Submission
+from ingest.readers.records import Declaration, Direction, Submission
 from ingest.sources import configured
 from ingest.sources.client.checksums import Checksum
-from ingest.sources.client.download import Known, Surroundings, Wanted, fetch
+from ingest.sources.client.download import Known, TransferCallbacks, Wanted, fetch
 from ingest.sources.client.faults import Hopeless, HostRefused, Later, NoRoom, Stopped
 from ingest.sources.client.quota import folder_bytes, make_way
 from ingest.sources.client.scene import CatalogueScene
-from ingest.sources.queue import LEASE, downloads_due
-from ingest.sources.selectors import downloads_processed, is_known
+from ingest.sources.queue import LEASE, downloads_due, downloads_processed, is_known
 from ingest.storage.inputs import input_delete, input_put, input_store, is_path
 
 logger = logging.getLogger(__name__)
@@ -195,7 +193,7 @@ def _delete_file(row: SceneDownload) -> None:
 
 def _around(
     download: SceneDownload, wanted: Wanted, until: Callable[[], bool], sleep: Callable[[float], None]
-) -> Surroundings:
+) -> TransferCallbacks:
     prolonged_at, progress = 0.0, Progress(stalled_after=STALLED_AFTER, most=timedelta.max)
 
     def go_on(done: int, resumable: bool) -> bool:
@@ -214,18 +212,14 @@ def _around(
     def remember(known: Known) -> None:
         LEASE.held(download).update(etag=known.etag, modified=known.modified, damaged=known.damaged)
 
-    return Surroundings(
+    return TransferCallbacks(
         go_on=go_on,
-        room=lambda coming: _room(download, coming),
+        room=lambda coming: room_make(needed_bytes=coming, besides=download.pk),
         remember=remember,
         sleep=sleep,
         now=timezone.now,
         timeout_seconds=(settings.ACQUIRE_CONNECT_SECONDS, settings.ACQUIRE_READ_SECONDS),
     )
-
-
-def _room(download: SceneDownload, coming: int) -> None:
-    room_make(needed_bytes=coming, besides=download.pk)
 
 
 def _wanted(download: SceneDownload) -> Wanted:
@@ -235,7 +229,7 @@ def _wanted(download: SceneDownload) -> Wanted:
 
 
 def _hand_over(download: SceneDownload, path: Path, size_bytes: int) -> None:
-    """The file is there: the row says so, and a job is queued for it, both or neither."""
+    """Mark a download as fetched and queue its job, both or neither."""
     several = "+" in download.polarisation
     declared = Declaration(
         track=download.track,

@@ -1,4 +1,4 @@
-"""Where rasters are kept: a Django storage on a disk or in an object store, never the database.
+"""Storage of rasters: a Django storage on a disk or in an object store, never the database.
 
 Whoever reads or writes a raster does it through this module, and never asks where it lies.
 """
@@ -24,7 +24,7 @@ from ingest.rasters import open_tiff
 
 
 class Entry(NamedTuple):
-    """Something that lies in a storage."""
+    """One file in a storage."""
 
     name: str
     size_bytes: int
@@ -32,13 +32,13 @@ class Entry(NamedTuple):
 
 
 class RasterStorage(Protocol):
-    """What a storage of rasters does besides what every Django storage does."""
+    """Interface of a storage of rasters, beyond that of every Django storage."""
 
     def tiff(self, name: str) -> "contextmanager[DatasetReader]":
-        """Open a raster where it lies, so that only the parts in use are read. Raises OSError, RasterioError."""
+        """Open a raster. Raises OSError, RasterioError."""
 
     def entries(self) -> Iterator[Entry]:
-        """Everything in it."""
+        """Yield every file in the storage."""
 
     def _save(self, name: str, content: File) -> str: ...
 
@@ -60,10 +60,12 @@ class WholeFileStorage(FileSystemStorage):
 
     @contextmanager
     def tiff(self, name: str) -> Iterator[DatasetReader]:
+        """Open a raster."""
         with open_tiff(Path(self.path(name))) as raster:
             yield raster
 
     def entries(self) -> Iterator[Entry]:
+        """Yield every file in the storage."""
         for path in Path(self.location).iterdir() if Path(self.location).is_dir() else ():
             try:
                 entry = path.stat()
@@ -76,6 +78,7 @@ _REHEARSED: ContextVar[Storage | None] = ContextVar("rehearsed", default=None)
 
 
 def raster_storage() -> Storage:
+    """Return the storage of rasters."""
     return _REHEARSED.get() or storages["rasters"]
 
 
@@ -97,13 +100,13 @@ def rasters_in(folder: Path) -> Iterator[None]:
 
 
 def raster_folder() -> Path | None:
-    """The folder of the rasters where they lie on a disk of this machine; None where they are elsewhere."""
+    """Return the folder of the rasters on a disk of this machine; None where they are elsewhere."""
     storage = raster_storage()
     return Path(storage.location) if isinstance(storage, FileSystemStorage) else None
 
 
 def raster_entries() -> Iterator[Entry]:
-    """Everything in the raster storage."""
+    """Yield every file in the raster storage."""
     return cast(RasterStorage, raster_storage()).entries()
 
 
@@ -136,7 +139,7 @@ def save_with_raster(row: Model, path: Path) -> None:
 
 
 def rasters_named(*, among: Sequence[str] | None = None) -> Iterator[str]:
-    """The files in the raster storage that rows of any table name; among: only of these."""
+    """Yield the files in the raster storage that rows of any table name; among: only of these."""
     for model in apps.get_models():
         for field in model._meta.local_fields:
             if isinstance(field, FileField):

@@ -37,13 +37,16 @@ class HandedStorage(Storage):
         return str(self._ask("put", name=name, path=content.file.name))
 
     def get_available_name(self, name: str, max_length: int | None = None) -> str:
+        """Return the name, because the worker chooses."""
         return name  # the worker chooses
 
     def delete(self, name: str) -> None:
+        """Ask the worker to delete a raster."""
         self._ask("delete", name=name)
 
     @contextmanager
     def tiff(self, name: str) -> Iterator[DatasetReader]:
+        """Open a copy that the worker fetched."""
         path = Path(str(self._ask("get", name=name)))
         try:
             with open_tiff(path) as raster:
@@ -63,7 +66,7 @@ class HandedStorage(Storage):
 
 
 class Handed(NamedTuple):
-    """What a process needs to reach its worker's storage: its environment, and the descriptors that it inherits."""
+    """Access of a process to its worker's storage: its environment, and the descriptors that it inherits."""
 
     environment: dict[str, str]
     descriptors: tuple[int, ...]
@@ -118,7 +121,7 @@ def _done(request: dict[str, Any], folder: Path, stored: set[str]) -> str:
 
 
 def _opened(path: str, folder: Path) -> Any:
-    """A file of the folder, whatever links lead to. Raises ValueError for any other."""
+    """Open a file of the folder, whatever links lead to. Raises ValueError for any other."""
     file = os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb")
     inside = Path(os.readlink(f"/proc/self/fd/{file.fileno()}")).is_relative_to(folder)
     if not inside or not stat.S_ISREG(os.fstat(file.fileno()).st_mode):

@@ -1,4 +1,4 @@
-"""Where given files lie until they are loaded: a path of this machine, or a key of the object store.
+"""Location of given files until they are loaded: a path of this machine, or a key of the object store.
 
 A path begins with a slash, a key (uploads/…, downloads/…, watched/…) does not. A key may name a folder.
 """
@@ -21,17 +21,17 @@ SPARE = 1.1  # of a file's size that is free before it is fetched
 
 
 def input_store() -> "ObjectStorage | None":
-    """The object store of given files; None where they stay on the disk."""
+    """Return the object store of given files; None where they stay on the disk."""
     return cast("ObjectStorage", storages["inputs"]) if "inputs" in storages.backends else None
 
 
 def is_path(place: str) -> bool:
-    """Whether it lies on a disk."""
+    """Return whether a place is on a disk."""
     return os.path.isabs(place)
 
 
 def input_put(path: Path, key: str) -> str:
-    """Where a file or folder lies from now on: under the key, the whole of it, or where it is. Raises OSError."""
+    """Store a file or folder under the key, or leave it; return where it now lies. Raises OSError."""
     if (store := input_store()) is None:
         return str(path)
     try:
@@ -46,7 +46,7 @@ def input_put(path: Path, key: str) -> str:
 
 
 def input_path(place: str, folder: Path) -> Path:
-    """Where a file or folder is on this machine: at its own path, or, of the object store, its copy in the folder."""
+    """Return the local path of a file or folder: its own, or its copy in the folder from the object store."""
     return Path(place) if is_path(place) else folder / Path(place).name
 
 
@@ -71,7 +71,7 @@ def input_fetch(place: str, folder: Path) -> None:
 
 
 def input_exists(place: str) -> bool:
-    """Whether the file is still there."""
+    """Return whether the file is still there."""
     return Path(place).exists() if is_path(place) else bool(place and input_store() and _entries(place))
 
 

@@ -59,7 +59,7 @@ READING = {
 
 
 def _failing_clearly(method: Callable[..., R]) -> Callable[..., R]:
-    """Faults of the store as OSError: FileNotFoundError, DiskFull or StorageFailed, the last two with what to do."""
+    """Turn faults of the store into OSError: FileNotFoundError, or DiskFull and StorageFailed with a remedy."""
 
     @wraps(method)
     def clear(self: "ObjectStorage", *args: Any, **kwargs: Any) -> R:
@@ -79,10 +79,11 @@ class ObjectStorage(S3Storage):
 
     @property
     def place(self) -> str:
+        """Where the store is, for people."""
         return f"s3://{posixpath.join(self.bucket_name, self.location)} at {self.endpoint_url}"
 
     def fault(self, fault: Exception) -> OSError:
-        """What an exception of boto means here."""
+        """Convert an exception of boto to OSError."""
         code = str((getattr(fault, "response", None) or {}).get("Error", {}).get("Code", ""))
         if code in ("404", "NoSuchKey"):
             return FileNotFoundError(f"there is no such object in {self.place}")
@@ -104,26 +105,26 @@ class ObjectStorage(S3Storage):
     get_modified_time = _failing_clearly(S3Storage.get_modified_time)
 
     def get_available_name(self, name: str, max_length: int | None = None) -> str:
-        """A name that nobody else chooses: to look first whether one is free would be a race."""
+        """Return a name that nobody else chooses: checking whether one is free would be a race."""
         stem, suffix = posixpath.splitext(name)
         end = f"_{secrets.token_hex(8)}{suffix}"
         return stem[: (max_length or 10**4) - len(end)] + end
 
     @_failing_clearly
     def _open(self, name: str, mode: str = "rb") -> File:
-        """A stream, to be read once from its beginning; nothing is kept in memory or on a disk."""
+        """Open a stream, to be read once from its beginning; nothing is kept in memory or on a disk."""
         if mode != "rb":
             raise ValueError("objects are written whole, by save()")
         answer = self.bucket.Object(self.key(name)).get()
         return File(io.BufferedReader(_Body(self, answer["Body"]), CHUNK_BYTES), name=name)
 
     def key(self, name: str) -> str:
-        """The key of an object in the bucket."""
+        """Return the key of an object in the bucket."""
         return str(self._normalize_name(name))
 
     @_failing_clearly
     def entries(self, folder: str = "") -> Iterator[Entry]:
-        """Everything below a folder, by its name in this storage."""
+        """Yield everything below a folder, by its name in this storage."""
         top = f"{self.location}/"
         pages = self.connection.meta.client.get_paginator("list_objects_v2")
         there = (
@@ -142,6 +143,7 @@ class ObjectStorage(S3Storage):
 
     @contextmanager
     def tiff(self, name: str) -> Iterator[DatasetReader]:
+        """Open a raster in the store, a part at a time."""
         address, path = urlsplit(self.endpoint_url), f"/vsis3/{self.bucket_name}/{self.key(name)}"
         own = {
             "AWS_S3_ENDPOINT": address.netloc,
@@ -161,7 +163,7 @@ class ObjectStorage(S3Storage):
                 raise
 
     def _look_into(self, fault: RasterioError, name: str, path: str) -> None:
-        """Whether the store is the cause: FileNotFoundError, StorageFailed."""
+        """Raise FileNotFoundError or StorageFailed where the store is the cause."""
         lgdal.VSICurlPartialClearCache(path.encode())  # GDAL would remember for ever that it could not read this
         if not self.exists(name):
             raise FileNotFoundError(f"there is no {name} in {self.place}") from fault
@@ -179,14 +181,14 @@ class ObjectStorage(S3Storage):
 
     @_failing_clearly
     def clock_ahead_seconds(self) -> float:
-        """By how much the clock of this machine is ahead of the store's, which refuses requests from another time."""
+        """Return how far this machine's clock is ahead of the store's, which refuses requests from another time."""
         answer = self.connection.meta.client.list_objects_v2(Bucket=self.bucket_name, MaxKeys=1)
         there = parsedate_to_datetime(answer["ResponseMetadata"]["HTTPHeaders"]["date"])
         return (now() - there).total_seconds()
 
     @_failing_clearly
     def unfinished(self, *, before: datetime) -> list[Callable[[], object]]:
-        """Uploads that were begun before and never ended: what discards the parts of each."""
+        """Return what discards each upload begun before then and never ended."""
         client = self.connection.meta.client
         pages = client.get_paginator("list_multipart_uploads")
         begun = (

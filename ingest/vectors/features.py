@@ -29,7 +29,7 @@ Project = Callable[..., Any] | None
 
 
 class Wanted(NamedTuple):
-    """Which geometries are read. types: GeoJSON's; shape_types: pyshp's; one, a_type, types_words: in messages.
+    """Kinds of geometries that are read. types: GeoJSON's; shape_types: pyshp's; one, a_type, types_words: in messages.
 
     most_geojson_bytes: GeoJSON is held in memory as a whole, at about eight times its size. key: a column of a
     GeoPackage without which a row is none of these.
@@ -45,7 +45,7 @@ class Wanted(NamedTuple):
 
 
 class Feature(NamedTuple):
-    """properties by lower-case name; geometry (degrees) None where the feature has none that can be used, and why."""
+    """One feature: properties by lower-case name; geometry (degrees) None where it cannot be used, and why."""
 
     properties: dict[str, Any]
     geometry: BaseGeometry | None
@@ -83,7 +83,7 @@ BUILDINGS = Wanted(
 
 
 def read_features(path: Path, wanted: Wanted) -> Iterator[Feature]:
-    """Every feature of a .geojson, .json, .kml, .shp or .gpkg. Raises InputError for a file that cannot be used."""
+    """Read every feature of a .geojson, .json, .kml, .shp or .gpkg. Raises InputError for unusable files."""
     suffix = path.suffix.lower()
     if suffix == shapefiles.SUFFIX:
         yield from _shapefile(path, wanted)
@@ -117,7 +117,7 @@ def _geojson(path: Path, wanted: Wanted) -> Iterator[Feature]:
 
 
 def _members(path: Path, wanted: Wanted, content: Any) -> Any:
-    """The features of a collection; a single feature or geometry as the only one."""
+    """Return the features of a collection; a single feature or geometry as the only one."""
     kind = content.get("type") if isinstance(content, dict) else None
     if kind == "FeatureCollection":
         return content["features"]
@@ -172,7 +172,7 @@ def _geopackage(path: Path, wanted: Wanted) -> Iterator[Feature]:
 
 
 def _projection(path: Path, crs: CRS) -> Project:
-    """A function to degrees, longitude first; None where the coordinates are those already."""
+    """Return a function to degrees, longitude first; None where the coordinates are in degrees already."""
     if crs.is_geographic and crs.ellipsoid is not None and crs.ellipsoid.name in {"WGS 84", "WGS_1984"}:
         return None
     try:
@@ -183,7 +183,7 @@ def _projection(path: Path, crs: CRS) -> Project:
 
 
 def _of_mapping(path: Path, wanted: Wanted, properties: dict[str, Any], geometry: Any, to_degrees: Project) -> Feature:
-    """A feature whose geometry is written as in GeoJSON."""
+    """Return a feature from a geometry written as in GeoJSON."""
     if geometry is None:
         return Feature(properties, None, f"no {_bare(wanted)}")
     if geometry.get("type") not in wanted.types:

@@ -1,4 +1,4 @@
-"""What readers of GeoPackages share: SQLite files from which nothing is allowed but to select.
+"""Functions that readers of GeoPackages share: SQLite files from which nothing is allowed but to select.
 
 Source: OGC 12-128r19, GeoPackage Encoding Standard 1.4, clause 2.1.3 for the geometry blobs.
 No GDAL here: rasterio brings the one GDAL of the process.
@@ -45,7 +45,7 @@ class Layer(NamedTuple):
 
 
 def is_gpkg(path: Path) -> bool:
-    """Whether a file begins as SQLite does and is called a GeoPackage."""
+    """Return whether a file begins as SQLite does and is called a GeoPackage."""
     if path.suffix.lower() not in SUFFIXES or not path.is_file():
         return False
     with path.open("rb") as stream:
@@ -98,7 +98,7 @@ def layer_of(path: Path, listed: tuple[Any, ...]) -> Layer:
 def rows_of(
     path: Path, layer: Layer, names: Sequence[str], batch: int, known: str = ""
 ) -> Iterator[list[tuple[Any, ...]]]:
-    """Rows in batches: the geometry's blob, then the values of these columns. known: one that must have a value."""
+    """Yield rows in batches: the geometry's blob, then the values of these columns. known: one that is not null."""
     wanted = ", ".join(quoted(name) for name in (layer.geometry, *names))
     where = f" WHERE {quoted(known)} IS NOT NULL" if known else ""
     with opened(path, frozenset({layer.table})) as connection:
@@ -108,7 +108,7 @@ def rows_of(
 
 
 def features_of(path: Path, layer: Layer, key: str = "") -> Iterator[tuple[dict[str, Any], BaseGeometry | None]]:
-    """Values by lower-case column name and the geometry of every row, as the file has it; None where it is empty.
+    """Yield values by lower-case column name and the geometry of every row; None where it is empty.
 
     key: where there is such a column, only rows that have a value in it.
     """
@@ -119,7 +119,7 @@ def features_of(path: Path, layer: Layer, key: str = "") -> Iterator[tuple[dict[
 
 
 def geometries(path: Path, layer: Layer, blobs: Sequence[Any], most_bytes: int = MAX_VALUE_BYTES) -> Any:
-    """Array of geometries, None where one is empty or missing. most_bytes: of one, without its header."""
+    """Return an array of geometries, None where one is empty or missing. most_bytes: of one, without its header."""
     try:
         return shapely.from_wkb([_wkb(path, layer, blob, most_bytes) for blob in blobs])
     except (shapely.errors.ShapelyError, ValueError) as fault:
@@ -170,12 +170,12 @@ def opened(
 
 
 def quoted(name: str) -> str:
-    """A name as SQL takes it."""
+    """Quote a name for SQL."""
     return '"' + name.replace('"', '""') + '"'
 
 
 def _check_whole(path: Path) -> None:
-    """A file shorter than its own header states was cut off, even if the part that is read is there."""
+    """Refuse a file shorter than its header states: it was cut off, even if the part that is read is there."""
     with path.open("rb") as stream:
         head = stream.read(100)
         length = stream.seek(0, 2)
@@ -203,7 +203,7 @@ def _check_pages(path: Path, connection: sqlite3.Connection, table: str) -> None
 
 
 def _wkb(path: Path, layer: Layer, blob: Any, most_bytes: int) -> bytes | None:
-    """The well-known binary behind a GeoPackage header: magic, version, flags, srs_id, envelope."""
+    """Return the well-known binary behind a GeoPackage header: magic, version, flags, srs_id, envelope."""
     if blob is None:
         return None
     if not isinstance(blob, bytes) or len(blob) < 8 or blob[:3] != b"GP\0" or (blob[3] >> 1 & 0b111) > 4:

@@ -56,7 +56,7 @@ def _geometry(path: Path, placemark: Element) -> dict[str, Any] | None:
 
 
 def _rings(path: Path, polygon: Element) -> list[list[tuple[float, float]]]:
-    """The outer ring, then the holes."""
+    """Return the outer ring, then the holes."""
     outer = [_ring(path, part) for part in polygon if _tag(part) == "outerBoundaryIs"]
     return outer[:1] + [_ring(path, part) for part in polygon if _tag(part) == "innerBoundaryIs"]
 
@@ -75,7 +75,7 @@ def _ring(path: Path, boundary: Element) -> list[tuple[float, float]]:
 
 
 def _tag(element: Element) -> str:
-    """Its name without the namespace, of which there are several; empty for a comment."""
+    """Return an element's name without its namespace, of which there are several; empty for a comment."""
     return element.tag.rpartition("}")[2] if isinstance(element.tag, str) else ""
 
 

@@ -2,6 +2,7 @@
 
 import lzma
 import re
+import stat
 import struct
 import zipfile
 import zlib
@@ -12,7 +13,6 @@ from tempfile import TemporaryDirectory
 
 from ingest.errors import InputError, gettext_noop
 from ingest.vectors.shapefiles import DOWNLOAD
-from ingest.vectors.zips import member_name
 
 MOST_MEMBERS = 200
 MOST_BYTES = 8 * 2**30  # GeoNames' table of all countries is 1.7 GB
@@ -27,7 +27,7 @@ CHECK_SOURCE = gettext_noop("Check where this file comes from")
 
 @contextmanager
 def unpacked(path: Path, named: re.Pattern[str] | None = None, most_bytes: int = MOST_BYTES) -> Iterator[Path]:
-    """The layer of a zip in a temporary folder; any other file as it is. Raises InputError.
+    """Yield the layer of a zip in a temporary folder; any other file as it is. Raises InputError.
 
     named: which one, by its name, of a zip that holds several; most_bytes: of all that would be unpacked.
     """
@@ -47,7 +47,7 @@ def unpacked(path: Path, named: re.Pattern[str] | None = None, most_bytes: int =
 
 
 def layer_name(path: Path, named: re.Pattern[str] | None = None) -> str:
-    """What a layer is called: the name of its file, or of the layer inside its zip."""
+    """Return a layer's name: that of its file, or of the layer inside its zip."""
     if path.suffix.lower() != ".zip":
         return path.stem
     try:
@@ -105,3 +105,25 @@ def _unpack(archive: zipfile.ZipFile, info: zipfile.ZipInfo, target: Path) -> No
             if left < 0:
                 raise zipfile.BadZipFile(f"{info.filename[:80]} is longer than declared")
             out.write(block)
+
+
+def member_name(path: Path, info: zipfile.ZipInfo) -> PurePosixPath:
+    """Return the name of a member inside its zip. InputError for a name outside it, a link, and what is encrypted.
+
+    path: of the zip, for the message.
+    """
+    name = PurePosixPath(info.filename.replace("\\", "/"))
+    named = {"name": info.filename[:80]}
+    if name.is_absolute() or ".." in name.parts:
+        raise InputError(
+            path, gettext_noop("it names a file outside itself (%(name)s)"), gettext_noop("Do not use it"), **named
+        )
+    if stat.S_ISLNK(info.external_attr >> 16):
+        raise InputError(
+            path, gettext_noop("it holds a link (%(name)s)"), gettext_noop("Give the files themselves"), **named
+        )
+    if info.flag_bits & 0x1:
+        raise InputError(
+            path, gettext_noop("%(name)s is encrypted"), gettext_noop("Give the zip as it was downloaded"), **named
+        )
+    return name

@@ -1,4 +1,4 @@
-"""What readers of shapefiles share: the parts of one, its reference system, and opening it by pyshp.
+"""Functions that readers of shapefiles share: the parts of one, its reference system, and opening it by pyshp.
 
 Source: ESRI, Shapefile Technical Description, 1998. Shapes (.shp) and table (.dbf) are read one after the other, so the
 index (.shx) is not needed.
@@ -26,7 +26,7 @@ DOWNLOAD, EXPORT = gettext_noop("Download it again"), gettext_noop("Export it ag
 
 
 def is_shapefile(path: Path) -> bool:
-    """Whether a file begins as a shapefile does and is called one. Never raises."""
+    """Return whether a file begins as a shapefile does and is called one. Never raises."""
     if path.suffix.lower() != SUFFIX or not path.is_file():
         return False
     try:
@@ -37,17 +37,17 @@ def is_shapefile(path: Path) -> bool:
 
 
 def parts_of(path: Path) -> tuple[Path, ...]:
-    """The files that decide what a shapefile says, as far as they are there."""
+    """Return the existing files that decide what a shapefile says."""
     return tuple(part for suffix in (".shp", ".dbf", ".prj") if (part := sibling(path, suffix)) is not None)
 
 
 def sibling(path: Path, suffix: str) -> Path | None:
-    """The part of a shapefile with this suffix, in small or capital letters."""
+    """Return the part of a shapefile with this suffix, in small or capital letters."""
     return next((part for s in (suffix, suffix.upper()) if (part := path.with_suffix(s)).is_file()), None)
 
 
 def reference_system(path: Path) -> CRS | None:
-    """What the .prj states; None where there is none. Raises InputError for one that cannot be read."""
+    """Return the system that the .prj states; None without one. Raises InputError for an unreadable one."""
     prj = sibling(path, ".prj")
     if prj is None:
         return None
@@ -61,7 +61,7 @@ def reference_system(path: Path) -> CRS | None:
 
 @contextmanager
 def opened(path: Path, types: Set[int], wanted: str) -> Iterator[shapefile.Reader]:
-    """Shapes and their table, which must belong together; faults become InputError.
+    """Open shapes and their table, which must belong together; faults become InputError.
 
     types: of the shapes that it may hold; wanted: what these are called.
     """
@@ -101,7 +101,7 @@ def _check_table(path: Path, table_path: Path, widths: list[int]) -> None:
 
 
 def count_shapes(path: Path) -> int:
-    """How many shapes there are, from the headers alone; lengths in them are in words of two bytes."""
+    """Count the shapes from the headers alone; lengths in them are in words of two bytes."""
     size, count = path.stat().st_size, 0
     with path.open("rb") as stream:
         header = stream.read(HEADER_BYTES)
@@ -120,7 +120,7 @@ def count_shapes(path: Path) -> int:
 
 
 def _encoding(path: Path) -> str:
-    """Python's name of what the .cpg states ("UTF-8", "1252", "ANSI 1252"); UTF-8 without one, Latin-1 if unknown."""
+    """Return Python's name of the .cpg's encoding ("UTF-8", "1252", "ANSI 1252"); UTF-8 without, Latin-1 if unknown."""
     cpg = sibling(path, ".cpg")
     if cpg is None:
         return "utf-8"

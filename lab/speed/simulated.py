@@ -14,8 +14,7 @@ from pyproj import Transformer
 from ingest.models import Product
 from ingest.products import loading, services
 from ingest.projections import transformer
-from ingest.readers.records import Component, FieldHeader, PointBatch, VelocityField
-from ingest.readers.submission import Submission
+from ingest.readers.records import Component, FieldHeader, PointBatch, Submission, VelocityField
 
 DATES = tuple(date(2019, 1, 3) + timedelta(days=6 * n) for n in range(300))
 TOWNS = 40

@@ -9,7 +9,7 @@ import numpy as np
 from affine import Affine
 from numpy.typing import NDArray
 
-from ingest.rasters import Place, write_cog, write_cog_parts
+from ingest.rasters import RasterExtent, write_cog, write_cog_parts
 from ml.rasters.pieces import PieceBands
 
 
@@ -50,6 +50,6 @@ def write_result(path: Path, result: RasterResult, tags: Mapping[str, str]) -> N
     if not isinstance(result.bands, PieceBands):
         write_cog(path, result.bands, result.transform, result.epsg, result.units, tags)
         return
-    place = Place(result.bands.shape, result.transform, result.epsg)
+    place = RasterExtent(result.bands.shape, result.transform, result.epsg)
     parts = (((at.row, at.col), bands) for at, bands in result.bands.blocks())
     write_cog_parts(path, place, parts, dict(zip(result.bands, result.units, strict=True)), tags)

@@ -6,7 +6,7 @@ from typing import Any
 from django.http import Http404, HttpRequest, HttpResponseBase, QueryDict
 from django.http.request import UnreadablePostError
 
-from ingest.plain_text import plain_text
+from ingest.text import plain_text
 
 UNKNOWN = "\N{REPLACEMENT CHARACTER}"
 

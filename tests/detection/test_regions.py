@@ -8,8 +8,7 @@ from detection.alerts import services
 from detection.kinds import Extent
 from detection.models import Alert
 from ingest.products.services import product_load
-from ingest.readers.records import Declaration
-from ingest.readers.submission import Submission
+from ingest.readers.records import Declaration, Submission
 from ml import services as ml_services
 
 pytestmark = pytest.mark.django_db

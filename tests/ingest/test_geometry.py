@@ -1,4 +1,4 @@
-"""Two lines of sight tell up from east."""
+"""Two lines of sight separate up from east."""
 
 import numpy as np
 import pytest

@@ -5,7 +5,7 @@ import pytest
 import rasterio
 from affine import Affine
 
-from ingest.rasters import Place, write_cog_parts
+from ingest.rasters import RasterExtent, write_cog_parts
 
 
 @pytest.mark.parametrize(("shape", "levels"), [((512, 300), 0), ((514, 300), 1), ((1500, 2500), 3)])
@@ -17,7 +17,7 @@ def test_a_raster_written_in_parts_has_means_as_overviews_until_one_tile_holds_i
     parts = (((row, 0), {name: whole[name][row : row + 400] for name in ("a", "b")}) for row in range(0, shape[0], 400))
     units = {"a": "m", "b": "1", "nowhere": "1"}
     path = tmp_path / "a.tif"
-    write_cog_parts(path, Place(shape, Affine(10, 0, 5e5, 0, -10, 5e6), 32632), parts, units, {"tag": "kept"})
+    write_cog_parts(path, RasterExtent(shape, Affine(10, 0, 5e5, 0, -10, 5e6), 32632), parts, units, {"tag": "kept"})
     with rasterio.open(path) as raster:
         assert {name: raster.tags(index)["units"] for index, name in enumerate(raster.descriptions, 1)} == units
         assert (raster.tags()["tag"], raster.tags(ns="IMAGE_STRUCTURE")["LAYOUT"]) == ("kept", "COG")

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from ingest.errors import InputError
-from ingest.formats import open_velocity_fields
+from ingest.formats import open_velocity_field, open_velocity_fields
 from ingest.readers.records import Declaration, FieldHeader, PointBatch
 
 # GDAL's own messages quote damaged bytes; rasterio's logging cannot decode them, and warns where it cannot be caught
@@ -24,6 +24,12 @@ class Points(NamedTuple):
 
     def __getitem__(self, pid: str) -> float:
         return float(self.columns.velocity_mm_yr[self.at[pid]])
+
+
+def the_batch(path: Path, declared: Declaration | None = None) -> PointBatch:
+    """The points of a product that is read in one batch."""
+    (batch,) = open_velocity_field(path, declared=declared).batches()
+    return batch
 
 
 def points(path: Path, declared: Declaration | None = None) -> Points:

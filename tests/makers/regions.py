@@ -2,7 +2,7 @@
 
 from django.contrib.gis.geos import MultiPolygon, Polygon
 
-from ingest.context.slugs import slugs_give
+from ingest.context.regions import slugs_give
 from ingest.models import AdministrativeRegion, ContextLayer
 from ingest.text import search_key
 

@@ -22,8 +22,7 @@ from ingest.products.derived import derived_make
 from ingest.products.releases import release_changes_make
 from ingest.readers.images.scenes import POLARISATIONS, SCALES
 from ingest.readers.raster import MM_PER_UNIT, TOWARD
-from ingest.readers.records import Declaration, Direction
-from ingest.readers.submission import Submission
+from ingest.readers.records import Declaration, Direction, Submission
 from ingest.scenes.pairs import pairs_make
 from ingest.scenes.services import scene_refuse
 
@@ -47,12 +46,15 @@ def _moment(text: str) -> datetime:
 
 
 class Command(BaseCommand):
+    """The command `ingest`."""
+
     requires_system_checks = []  # they would import the whole site
     help = (
         "Load velocity products and images. Each file is loaded wholly or not at all; exit code 2 if one could not be."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
+        """Declare files, format, declarations and switches."""
         parser.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="files, or folders of them")
         parser.add_argument("--format", default="auto", choices=["auto", *FORMATS])
         parser.add_argument("--unit", choices=[*MM_PER_UNIT], help="of velocities, where the file does not state it")
@@ -79,6 +81,7 @@ class Command(BaseCommand):
         parser.add_argument("--workers", type=int, default=settings.INGEST_WORKERS, help="files loaded at a time")
 
     def handle(self, *args, **options) -> None:
+        """Load the paths and exit with 2 where one could not be loaded."""
         self.skip_loaded, self.failed = options["skip_loaded"], False
         named = ("mapping", "unit", "positive", "track", "period", "scale", "polarisation", "acquired_at", "platform")
         direction = Direction(options["direction"]) if options["direction"] else None
@@ -116,7 +119,7 @@ class Command(BaseCommand):
         return tqdm(unit=" points", unit_scale=True, desc=desc, leave=False, disable=not sys.stderr.isatty())
 
     def _load_apart(self, path: Path, submission: Submission, bar: tqdm) -> None:
-        """In a thread of its own, which has a connection of its own."""
+        """Load in a thread, which has a database connection of its own."""
         try:
             self._load(path, submission, bar)
         finally:
@@ -144,7 +147,7 @@ class Command(BaseCommand):
             self.stdout.write(f"{path.name}: loaded as {loaded}, {time.monotonic() - started:.1f} s")
 
     def _expect(self, bar: tqdm, points: int) -> None:
-        """The bar shows the time left once it knows about how many points will come."""
+        """Show the time left once the expected number of points is known."""
         if points:
             bar.total = (bar.total or 0) + points
             bar.refresh()
@@ -154,7 +157,7 @@ class Command(BaseCommand):
         self.stderr.write(f"{fault}")
 
     def _follow_up(self) -> None:
-        """What new products and images make possible is made at once; the schedule would do it a little later."""
+        """Derive products and pairs now instead of waiting for the schedule."""
         new = pairs_make(baselines_days=settings.PAIR_BASELINES_DAYS)
         if new:
             self.stdout.write(f"{new} new pairs of images")

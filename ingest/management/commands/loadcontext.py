@@ -14,9 +14,12 @@ from ingest.readers.context.records import ContextKind
 
 
 class Command(BaseCommand):
+    """The command `loadcontext`."""
+
     help = "Load context layers. Each file is loaded wholly or not at all; exit code 2 if one could not be."
 
     def add_arguments(self, parser: CommandParser) -> None:
+        """Declare files, kind and switches."""
         kinds = [kind.value for kind in ContextKind]
         parser.add_argument(
             "kind",
@@ -34,6 +37,7 @@ class Command(BaseCommand):
         parser.add_argument("--licence", default="")
 
     def handle(self, *args, **options) -> None:
+        """Load, list or delete layers."""
         if options["list"]:
             self._list()
             return
@@ -70,7 +74,7 @@ class Command(BaseCommand):
         )
 
     def _files(self, path: Path) -> list[Path]:
-        """A folder stands for every file in it that could be a layer; for itself where there is none."""
+        """List every file of a folder that could be a layer, or the folder itself where there is none."""
         if not path.is_dir():
             return [path]
         return sorted(file for file in path.iterdir() if file.is_file() and file.suffix.lower() in SUFFIXES) or [path]

@@ -6,9 +6,12 @@ from ingest.products.parts import parts, parts_merge
 
 
 class Command(BaseCommand):
+    """The command `mergepoints`."""
+
     help = "Merge the partitions of small data sets that are neighbours, so that their number stays bounded."
 
     def handle(self, *args, **options) -> None:
+        """Merge until no group is left."""
         while merged := parts_merge():
             self.stdout.write(str(merged))
         self.stdout.write(f"{len(parts())} parts of points and of series")

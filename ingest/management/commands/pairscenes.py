@@ -11,9 +11,12 @@ from ingest.scenes.pairs import pairs_make
 
 
 class Command(BaseCommand):
+    """The command `pairscenes`."""
+
     help = "Pair images of one track and polarisation that show the same ground a number of days apart."
 
     def add_arguments(self, parser: CommandParser) -> None:
+        """Declare the temporal baselines and --list."""
         parser.add_argument(
             "--days", type=int, nargs="+", default=settings.PAIR_BASELINES_DAYS, help="temporal baselines"
         )
@@ -28,6 +31,7 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args, **options) -> None:
+        """Make the pairs that are missing."""
         new = pairs_make(baselines_days=options["days"])
         self.stdout.write(f"{new} new pairs, {ScenePair.objects.count()} in all")
         if options["out"]:

@@ -13,15 +13,19 @@ from ingest.models import IngestJob
 
 
 class Command(BaseCommand):
+    """The command `watch`."""
+
     help = "Watch a folder: what has arrived there is queued, and workers load it. Ends cleanly on SIGTERM and Ctrl-C."
 
     def add_arguments(self, parser: CommandParser) -> None:
+        """Declare the folder and --once."""
         parser.add_argument("folder", nargs="?", type=Path, default=settings.WATCH_FOLDER or None)
         parser.add_argument("--once", action="store_true", help="one round, then end")
         parser.add_argument("--every", type=float, default=5.0, metavar="SECONDS")
         parser.add_argument("--work", action="store_true", help="load what is queued here, where no worker runs")
 
     def handle(self, *args, **options) -> None:
+        """Scan the folder until a signal arrives."""
         folder: Path | None = options["folder"]
         if folder is None or not folder.is_dir():
             raise CommandError(f"there is no folder {folder or ''} to watch: name one, or set WATCH_FOLDER")

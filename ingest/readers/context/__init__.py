@@ -59,7 +59,7 @@ def recognise(path: Path) -> ContextKind:
 
 @contextmanager
 def opened(path: Path, kind: ContextKind | None) -> Iterator[ContextFile]:
-    """A file as a layer, its zip unpacked meanwhile. kind None: recognised by content. Raises InputError."""
+    """Open a file as a layer, its zip unpacked meanwhile. kind None: recognised by content. Raises InputError."""
     if not path.is_file():
         raise InputError(path, "there is no such file", "Check the path")
     if not path.stat().st_size:
@@ -91,7 +91,7 @@ def _rows(path: Path, layer: Path, kind: ContextKind) -> Iterator[Record | Remar
 
 @contextmanager
 def _named(path: Path, layer: Path) -> Iterator[None]:
-    """A fault inside a zip names the zip, not the temporary folder it was unpacked to."""
+    """Make a fault inside a zip name the zip, not the temporary folder."""
     try:
         yield
     except InputError as fault:
@@ -112,7 +112,7 @@ def _of_names(names: set[str], modules: tuple[object, ...]) -> ContextKind | Non
 
 
 def _credit(layer: Path, kind: ContextKind) -> tuple[str, str]:
-    """Attribution and licence, where the format states them."""
+    """Return attribution and licence, where the format states them."""
     if kind is ContextKind.PLACES and places.is_geonames(layer):
         return places.ATTRIBUTION, places.LICENCE
     if kind in STREETMAP:

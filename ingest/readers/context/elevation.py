@@ -53,19 +53,19 @@ def read(path: Path) -> ElevationGrid:
 
 
 def footprint(grid: ElevationGrid) -> Polygon:
-    """The outline of the grid in degrees."""
+    """Return the outline of the grid in degrees."""
     rows, cols = grid.height_m.shape
     (west, north), (east, south) = grid.transform @ (0, 0), grid.transform @ (cols, rows)
     return outline(west, south, east, north, grid.epsg)
 
 
 def credit(name: str) -> tuple[str, str]:
-    """Whom to thank, and the licence, where the file has the name of a Copernicus tile."""
+    """Return attribution and licence where the file has the name of a Copernicus tile."""
     return COPERNICUS if COPERNICUS_NAME.match(name) else ("", "")
 
 
 def _checked_epsg(path: Path, raster: DatasetReader) -> int:
-    """The EPSG number of the reference system, once everything that the file declares has been found right."""
+    """Check everything that the file declares; return the EPSG number of its reference system."""
     if raster.crs is None:
         raise InputError(path, "it has no reference system", "Assign one (gdal_edit.py -a_srs EPSG:…)")
     epsg = raster.crs.to_epsg()

@@ -27,24 +27,24 @@ _GEOD = Geod(ellps="WGS84")
 
 
 def recognised(names: set[str]) -> bool:
-    """Whether columns or properties are those of the inventory or of a list of surges."""
+    """Return whether columns or properties are those of the inventory or of a list of surges."""
     return bool(names & set(IDS)) and bool(names & {"cenlon", "surging", "surge_type"})
 
 
 def is_surge_list(names: set[str]) -> bool:
-    """Whether columns are those of a list of surging glaciers."""
+    """Return whether columns are those of a list of surging glaciers."""
     return "number of dated surges" in names
 
 
 def read(path: Path) -> Iterator[GlacierRecord | Remark]:
-    """Every glacier with a position: from outlines, from a table of attributes, or from a list of surges."""
+    """Read every glacier with a position from outlines, a table of attributes, or a list of surges."""
     if path.suffix.lower() != ".csv":
         return _outlines(path)
     return _surge_list(path) if is_surge_list(set(column_names(path))) else _attributes(path)
 
 
 def position_in_glims_id(glims_id: str) -> tuple[float, float] | None:
-    """GLIMS ids spell a position: G016561E78093N is 16.561 E 78.093 N; None for what is no such id."""
+    """Parse the position in a GLIMS id: G016561E78093N is 16.561 E 78.093 N; None for what is no such id."""
     match = _GLIMS.fullmatch(glims_id.strip())
     if not match:
         return None
@@ -71,7 +71,7 @@ def _outlines(path: Path) -> Iterator[GlacierRecord | Remark]:
 
 
 def _reach_m_day(path: Path, text: str) -> float | None:
-    """The fastest motion to look for on a glacier; InputError where it is no positive number."""
+    """Return a glacier's fastest expected motion; InputError where it is no positive number."""
     try:
         reach = float(text) if text else None
     except ValueError:
@@ -118,7 +118,7 @@ def _surge_list(path: Path) -> Iterator[GlacierRecord | Remark]:
 
 
 def surge_of(path: Path, text: str) -> Surge:
-    """RGI's number as a word; InputError for any other number. Empty is unknown."""
+    """Return RGI's surge number as a word; InputError for any other number. Empty is unknown."""
     if not text.strip():
         return Surge.UNKNOWN
     value = number(text)

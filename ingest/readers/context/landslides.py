@@ -21,12 +21,12 @@ _DATE_FORMATS = ("%m/%d/%Y", "%m/%d/%Y %I:%M:%S %p", "%Y-%m-%d", "%Y-%m-%dT%H:%M
 
 
 def recognised(names: set[str]) -> bool:
-    """Whether the columns are those of the catalogue."""
+    """Return whether the columns are those of the catalogue."""
     return {"landslide_type", "location_accuracy"} <= names
 
 
 def read(path: Path) -> Iterator[LandslideRecord | Remark]:
-    """Every event with a position; a row whose columns are shifted is refused."""
+    """Read every event with a position; a row whose columns are shifted is refused."""
     for number, row in enumerate(read_rows(path, NEEDED), start=2):
         place = position(path, row["longitude"], row["latitude"], f"row {number}")
         known, accuracy_m = accuracy(row["location_accuracy"])
@@ -50,7 +50,7 @@ def read(path: Path) -> Iterator[LandslideRecord | Remark]:
 
 
 def accuracy(text: str) -> tuple[bool, float | None]:
-    """Whether the words are the catalogue's, and the metres that they mean; None for unknown."""
+    """Return whether the words are the catalogue's, and the metres that they mean; None for unknown."""
     word = text.strip().lower().replace("_", " ")
     if word in {"", "unknown"}:
         return True, None
@@ -61,7 +61,7 @@ def accuracy(text: str) -> tuple[bool, float | None]:
 
 
 def day(text: str) -> date | None:
-    """A date in one of the forms of the catalogue's editions (month first), or None."""
+    """Parse a date in one of the forms of the catalogue's editions (month first); None where it is none."""
     for form in _DATE_FORMATS:
         try:
             return datetime.strptime(text.strip(), form).date()  # noqa: DTZ007 (a day of the calendar, no moment)
@@ -71,6 +71,6 @@ def day(text: str) -> date | None:
 
 
 def words(text: str) -> str:
-    """'Rock_Fall' is 'rock fall'; 'unknown' becomes empty."""
+    """Return 'Rock_Fall' as 'rock fall'; 'unknown' becomes empty."""
     word = text.strip().replace("_", " ").lower()
     return "" if word == "unknown" else word[:60]

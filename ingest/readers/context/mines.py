@@ -1,5 +1,7 @@
-"""Outlines of mines: any polygons. Made for Maus et al. 2022, doi:10.1038/s41597-022-01547-4 (their columns ISO3_CODE,
-COUNTRY_NAME, AREA); other names are looked for under NAME, whether one is worked under STATE or STATUS."""
+"""Outlines of mines: any polygons, such as those of Maus et al. 2022, doi:10.1038/s41597-022-01547-4.
+
+Their columns are ISO3_CODE, COUNTRY_NAME, AREA; other lists may state a NAME, and in STATE or STATUS whether it works.
+"""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,12 +15,12 @@ MAUS = {"iso3_code", "country_name", "area"}
 
 
 def recognised(properties: set[str]) -> bool:
-    """Whether these are the columns of Maus et al."""
+    """Return whether these are the columns of Maus et al."""
     return properties >= MAUS
 
 
 def read(path: Path) -> Iterator[MineRecord | Remark]:
-    """Every mine that has an outline; a name is not needed."""
+    """Read every mine that has an outline; a name is not needed."""
     for feature in read_outlines(path):
         if feature.outline is None:
             yield Remark(feature.fault, refused=True)
@@ -30,6 +32,6 @@ def read(path: Path) -> Iterator[MineRecord | Remark]:
 
 
 def state_of(text: str) -> str:
-    """'active' or 'closed' from the words that lists of mines use; empty for any other."""
+    """Return 'active' or 'closed' for the words that lists of mines use; empty for any other."""
     word = text.strip().lower()
     return "closed" if word in CLOSED else "active" if word in ACTIVE else ""

@@ -19,7 +19,7 @@ class Outline(NamedTuple):
 
 
 def read_outlines(path: Path) -> Iterator[Outline]:
-    """Every feature of a .geojson, .json, .shp or .gpkg. Raises InputError for a file that cannot be used."""
+    """Read every feature of a .geojson, .json, .shp or .gpkg. Raises InputError for a file that cannot be used."""
     for properties, geometry, fault in read_features(path, POLYGONS):
         if geometry is None:
             yield Outline(properties, None, fault)
@@ -33,18 +33,18 @@ def read_outlines(path: Path) -> Iterator[Outline]:
 
 
 def property_names(path: Path) -> set[str]:
-    """The lower-case names of the first feature's properties."""
+    """Return the lower-case names of the first feature's properties."""
     first = next(read_outlines(path), None)
     return set(first.properties) if first else set()
 
 
 def parts_of(path: Path) -> tuple[Path, ...]:
-    """The files that make up a layer: one, or those of a shapefile."""
+    """Return the files that make up a layer: one, or those of a shapefile."""
     return shapefiles.parts_of(path) if path.suffix.lower() == shapefiles.SUFFIX else (path,)
 
 
 def text_of(properties: dict[str, Any], *names: str) -> str:
-    """The first of these properties with a value, as text."""
+    """Return the first of these properties with a value, as text."""
     for name in names:
         value = properties.get(name)
         if value is not None and str(value).strip():

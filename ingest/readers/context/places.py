@@ -18,19 +18,19 @@ NAMES = {"name": ("name", "place"), "latitude": ("latitude", "lat"), "longitude"
 
 
 def is_geonames(path: Path) -> bool:
-    """Whether the first line is one of GeoNames' tables."""
+    """Return whether the first line is one of GeoNames' tables."""
     with open_text(path) as stream:
         fields = stream.readline().rstrip("\n").split("\t")
     return len(fields) == GEONAMES_COLUMNS and fields[0].isdigit() and number(fields[4]) is not None
 
 
 def recognised(names: set[str]) -> bool:
-    """Whether the columns of a CSV are those of a list of places."""
+    """Return whether the columns of a CSV are those of a list of places."""
     return all(names & set(choices) for choices in NAMES.values())
 
 
 def read(path: Path) -> Iterator[PlaceRecord | Remark]:
-    """Every place where people live. Rows without a name or a position are refused one by one."""
+    """Read every inhabited place. Rows without a name or a position are refused one by one."""
     return _geonames(path) if is_geonames(path) else _generic(path)
 
 

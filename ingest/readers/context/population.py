@@ -20,7 +20,7 @@ PEOPLE = {"", "people", "persons", "population", "count", "people per pixel", "p
 
 
 def check(path: Path) -> float:
-    """How many people there are in all. InputError for what cannot be people per cell."""
+    """Return how many people there are in all. Raises InputError for what cannot be people per cell."""
     with opened(path) as raster:
         _check_grid(path, raster)
         people, highest = 0.0, 0.0
@@ -39,7 +39,7 @@ def check(path: Path) -> float:
 
 
 def footprint(path: Path) -> Polygon:
-    """The outline of the grid in degrees."""
+    """Return the outline of the grid in degrees."""
     with opened(path) as raster:
         west, south, east, north = raster.bounds
         shown = outline(west, south, east, north, raster.crs)

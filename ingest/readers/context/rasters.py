@@ -16,7 +16,7 @@ from ingest.errors import InputError
 
 @contextmanager
 def opened(path: Path) -> Iterator[DatasetReader]:
-    """The raster, by the one driver for GeoTIFF; faults become InputError."""
+    """Open the raster by the one driver for GeoTIFF; faults become InputError."""
     try:
         with rasterio.open(path, driver="GTiff") as raster:
             yield raster
@@ -25,14 +25,14 @@ def opened(path: Path) -> Iterator[DatasetReader]:
 
 
 def check_north_up(path: Path, raster: DatasetReader) -> None:
-    """InputError for a grid that is turned or mirrored."""
+    """Raise InputError for a grid that is turned or mirrored."""
     grid = raster.transform
     if grid.b or grid.d or grid.a <= 0 or grid.e >= 0:
         raise InputError(path, f"its grid {tuple(grid)[:6]} is not north-up", "Warp it (gdalwarp)")
 
 
 def outline(west: float, south: float, east: float, north: float, crs: CRS | int) -> Polygon:
-    """A box of a reference system in degrees, with points between its corners."""
+    """Return a box of a reference system in degrees, with points between its corners."""
     project: Callable[..., Any] = Transformer.from_crs(crs, 4326, always_xy=True).transform
     corners = box(west, south, east, north).segmentize((east - west) / 8)
     turned: Polygon = transform(corners, project, interleaved=False)

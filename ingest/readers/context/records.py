@@ -143,8 +143,8 @@ class Remark(NamedTuple):
     refused: bool
 
 
-Place = RegionRecord | PlaceRecord | GlacierRecord | MineRecord | LandslideRecord
-Record = Place | BuildingRecord | LineRecord | WaterRecord
+PlacedRecord = RegionRecord | PlaceRecord | GlacierRecord | MineRecord | LandslideRecord
+Record = PlacedRecord | BuildingRecord | LineRecord | WaterRecord
 
 
 @dataclass(frozen=True)

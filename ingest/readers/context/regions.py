@@ -18,12 +18,12 @@ NO_CODE = "-99"  # of Natural Earth
 
 
 def recognised(properties: set[str]) -> bool:
-    """Natural Earth states what its features are."""
+    """Return whether the columns are those of a list of regions; Natural Earth states what its features are."""
     return "featurecla" in properties and bool(properties & {"admin", "adm0_a3"})
 
 
 def read(path: Path) -> Iterator[RegionRecord | Remark]:
-    """Every region with a name. InputError where no feature has one."""
+    """Read every region with a name. InputError where no feature has one."""
     names = property_names(path)
     if not names & set(NAMES):
         listed = ", ".join(sorted(names))[:200] or "none"
@@ -42,7 +42,7 @@ def read(path: Path) -> Iterator[RegionRecord | Remark]:
 
 
 def _level(properties: dict[str, object]) -> int:
-    """0 for Natural Earth's countries, 1 for its provinces; else by 'admin_level' or 'level', 1 by default."""
+    """Return 0 for Natural Earth's countries, 1 for its provinces; else 'admin_level' or 'level', 1 by default."""
     feature_class = str(properties.get("featurecla", "")).lower()
     if feature_class.startswith("admin-0") or "country" in str(properties.get("type", "")).lower():
         return 0

@@ -54,13 +54,13 @@ TAGS = {"fclass", "other_tags"}
 
 
 def recognised(path: Path, wanted: features.Wanted) -> bool:
-    """Whether the first feature has the columns of OpenStreetMap or of Geofabrik."""
+    """Return whether the first feature has the columns of OpenStreetMap or of Geofabrik."""
     first = next(features.read_features(path, wanted), None)
     return first is not None and bool(first.properties.keys() & (TAGS | {"osm_id", "osm_way_id", "@id"}))
 
 
 def read_buildings(path: Path) -> Iterator[BuildingRecord | Remark]:
-    """A point inside each building."""
+    """Read a point inside each building."""
     for properties, geometry, fault in features.read_features(path, features.BUILDINGS):
         if geometry is None:
             yield Remark(fault, refused=True)
@@ -72,12 +72,12 @@ def read_buildings(path: Path) -> Iterator[BuildingRecord | Remark]:
 
 
 def read_roads(path: Path) -> Iterator[LineRecord | Remark]:
-    """Roads for cars. Paths, tracks and what is only planned are left out."""
+    """Read roads for cars. Paths, tracks and what is only planned are left out."""
     yield from _lines(path, "highway", features.ROADS, _road_class)
 
 
 def read_railways(path: Path) -> Iterator[LineRecord | Remark]:
-    """Railways and trams that run. What is abandoned or only planned is left out."""
+    """Read railways and trams in use. What is abandoned or only planned is left out."""
     yield from _lines(path, "railway", features.RAILWAYS, lambda name: LineClass.RAIL if name in RAILS else None)
 
 
@@ -90,7 +90,7 @@ def _lines(path: Path, key: str, wanted: features.Wanted, class_of: Any) -> Iter
 
 
 def read_rivers(path: Path) -> Iterator[WaterRecord | Remark]:
-    """Rivers, canals and streams; ditches and drains are left out."""
+    """Read rivers, canals and streams; ditches and drains are left out."""
     for properties, geometry, water_class in _classified(path, "waterway", features.RIVERS, WATERWAYS.get):
         if isinstance(water_class, Remark):
             yield water_class
@@ -99,7 +99,7 @@ def read_rivers(path: Path) -> Iterator[WaterRecord | Remark]:
 
 
 def read_lakes(path: Path) -> Iterator[WaterRecord | Remark]:
-    """Lakes, reservoirs and the areas of wide rivers."""
+    """Read lakes, reservoirs and the areas of wide rivers."""
 
     def class_of(name: str) -> WaterClass | None:
         return WaterClass.LAKE if name in LAKES else None
@@ -113,7 +113,7 @@ def read_lakes(path: Path) -> Iterator[WaterRecord | Remark]:
 
 
 def _classified(path: Path, key: str, wanted: features.Wanted, class_of: Any) -> Iterator[tuple[Any, Any, Any]]:
-    """Each feature with the class of its tag, or with a remark on why it is left out. InputError: no such tags."""
+    """Yield each feature with the class of its tag, or a remark on why it is left out. InputError: no such tags."""
     checked = False
     for properties, geometry, fault in features.read_features(path, wanted):
         if not checked and not properties.keys() & (TAGS | {key}):
@@ -140,7 +140,7 @@ def _is_building(properties: dict[str, Any]) -> bool:
 
 
 def _tag(properties: dict[str, Any], key: str) -> str:
-    """The value of a tag: a column of that name, among the other tags, or Geofabrik's class, which tunnels are not."""
+    """Return a tag's value: a column, one of the other tags, or Geofabrik's class, which tunnels are not."""
     value = text_of(properties, key) or dict(_OTHER_TAG.findall(text_of(properties, "other_tags"))).get(key, "")
     return (value or ("" if key == "tunnel" else text_of(properties, "fclass"))).lower()
 

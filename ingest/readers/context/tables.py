@@ -15,7 +15,7 @@ Row = dict[str, str]
 
 @contextmanager
 def open_text(path: Path) -> Iterator[TextIO]:
-    """A text file as UTF-8, or as Latin-1 where it is small and not UTF-8. Faults become InputError."""
+    """Open a text file as UTF-8, or as Latin-1 where it is small and not UTF-8. Faults become InputError."""
     try:
         with path.open(encoding=_encoding(path), newline="") as stream:
             yield stream
@@ -24,7 +24,7 @@ def open_text(path: Path) -> Iterator[TextIO]:
 
 
 def read_rows(path: Path, needed: Iterable[str] = ()) -> Iterator[Row]:
-    """The rows of a CSV by lower-case column name, stripped. InputError without a header or a needed column."""
+    """Read the rows of a CSV by lower-case column name, stripped. InputError without a header or a needed column."""
     with open_text(path) as stream:
         names = _names(path, stream.readline())
         missing = [name for name in needed if name not in names]
@@ -51,13 +51,13 @@ class Names(list[str]):
 
 
 def column_names(path: Path) -> Names:
-    """The lower-case column names of a CSV."""
+    """Return the lower-case column names of a CSV."""
     with open_text(path) as stream:
         return _names(path, stream.readline())
 
 
 def number(text: str) -> float | None:
-    """A finite number, or None."""
+    """Parse a finite number; None where it is none."""
     try:
         value = float(text)
     except ValueError:
@@ -66,7 +66,7 @@ def number(text: str) -> float | None:
 
 
 def position(path: Path, longitude: str, latitude: str, what: str) -> tuple[float, float] | None:
-    """Degrees; None where one is no number. InputError where they cannot be degrees: then the columns are wrong."""
+    """Parse degrees; None where one is no number. InputError for impossible degrees: then the columns are wrong."""
     x, y = number(longitude), number(latitude)
     if x is None or y is None:
         return None

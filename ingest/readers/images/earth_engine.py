@@ -14,7 +14,7 @@ import numpy as np
 from ingest.errors import InputError
 from ingest.readers import raster
 from ingest.readers.images import raster as scene_raster
-from ingest.readers.images.scenes import POLARISATIONS, ParsedName, SceneFile, SceneHeader, direction_at
+from ingest.readers.images.scenes import POLARISATIONS, ParsedName, SceneFile, direction_at
 from ingest.readers.images.sentinel1_names import GRANULE, Granule, granules_in
 from ingest.readers.records import Declaration
 
@@ -29,7 +29,7 @@ LICENCE = "Copernicus Sentinel data terms"
 
 
 def parse_name(path: Path) -> ParsedName:
-    """What the name states about an image that cannot be used."""
+    """Return what the name states about an image that cannot be used."""
     try:
         granules = granules_in(path.name)
     except ValueError:
@@ -80,7 +80,7 @@ def _scene(
 ) -> SceneFile:
     polarisation, number = band
     scale = declared.scale or _scale(path, number)
-    header = SceneHeader(
+    header = raster.header(
         source_format=NAME,
         platform=granule.platform,
         track=track,
@@ -90,15 +90,10 @@ def _scene(
         polarisation=polarisation,
         backscatter="sigma0",
         acquired_at=granule.start,
-        epsg=raster.grid.epsg,
-        transform=raster.grid.transform,
-        rows=raster.grid.rows,
-        cols=raster.grid.cols,
         absolute_orbit=granule.absolute_orbit,
-        simulated=raster.simulated,
-        attribution="" if raster.simulated else ATTRIBUTION,
-        licence="" if raster.simulated else LICENCE,
-        extras={"granule": granule.name, "scale": scale} | raster.extras(),
+        attribution=ATTRIBUTION,
+        licence=LICENCE,
+        extras={"granule": granule.name, "scale": scale},
     )
     return scene_raster.image(path, header, raster, scale, number)
 
@@ -114,7 +109,7 @@ def _granule(path: Path) -> Granule:
 
 
 def _bands(path: Path, raster: scene_raster.Raster) -> dict[str, int]:
-    """Polarisation -> number of its band."""
+    """Return the number of each polarisation's band."""
     bands = {name: number for number, name in enumerate(raster.bands, start=1) if name in POLARISATIONS}
     if len(bands) < sum(name in POLARISATIONS for name in raster.bands):
         raise InputError(path, f"two of its bands have one name ({', '.join(raster.bands)})", "Export it again")
@@ -127,7 +122,7 @@ def _bands(path: Path, raster: scene_raster.Raster) -> dict[str, int]:
 
 
 def _scale(path: Path, band: int) -> str:
-    """Power where the name states it, decibels where the values leave no doubt; raises InputError for all else."""
+    """Return power where the name states it, decibels where the values leave no doubt; raise InputError otherwise."""
     if FLOAT in path.name:
         return "power"
     values = scene_raster.sample(path, band)

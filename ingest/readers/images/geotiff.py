@@ -15,7 +15,7 @@ from typing import NamedTuple, NoReturn
 from ingest.errors import InputError
 from ingest.readers import raster
 from ingest.readers.images import raster as scene_raster
-from ingest.readers.images.scenes import POLARISATIONS, SCALES, ParsedName, SceneFile, SceneHeader, direction_at
+from ingest.readers.images.scenes import POLARISATIONS, SCALES, ParsedName, SceneFile, direction_at
 from ingest.readers.images.sentinel1_names import TIME, granules_in, time_of
 from ingest.readers.records import Declaration, Direction
 
@@ -46,7 +46,7 @@ class FromName(NamedTuple):
 
 
 def parse_name(path: Path) -> ParsedName:
-    """What the name states about an image that cannot be used."""
+    """Return what the name states about an image that cannot be used."""
     try:
         named = _from_name(path)
     except InputError:
@@ -62,7 +62,7 @@ def parse_name(path: Path) -> ParsedName:
 
 
 def recognises(path: Path) -> bool:
-    """An image that pyroSAR named. Any other GeoTIFF is one where a scale is declared, as `readers.recognise` sees."""
+    """Return whether pyroSAR named the image. With a declared scale any GeoTIFF is one (`readers.recognise`)."""
     return PYROSAR.fullmatch(path.name) is not None and raster.is_geotiff(path)
 
 
@@ -74,7 +74,7 @@ def read(path: Path, declared: Declaration) -> tuple[SceneFile, ...]:
     known = _known(path, named, declared)
     sentinel1 = known.platform.startswith("S1")
     backscatter = BACKSCATTER.search(f"{path.name} {raster.bands[band - 1]}")
-    header = SceneHeader(
+    header = raster.header(
         source_format=NAME,
         platform=known.platform,
         track=known.track,
@@ -84,15 +84,10 @@ def read(path: Path, declared: Declaration) -> tuple[SceneFile, ...]:
         polarisation=polarisation,
         backscatter=f"{backscatter[1].lower()}0" if backscatter else "",
         acquired_at=known.acquired_at,
-        epsg=raster.grid.epsg,
-        transform=raster.grid.transform,
-        rows=raster.grid.rows,
-        cols=raster.grid.cols,
         absolute_orbit=named.absolute_orbit,
-        simulated=raster.simulated,
-        attribution="" if raster.simulated else SENTINEL1 if sentinel1 else ATTRIBUTION,
-        licence="Copernicus Sentinel data terms" if sentinel1 and not raster.simulated else "",
-        extras={"scale": known.scale} | raster.extras(),
+        attribution=SENTINEL1 if sentinel1 else ATTRIBUTION,
+        licence="Copernicus Sentinel data terms" if sentinel1 else "",
+        extras={"scale": known.scale},
     )
     return (scene_raster.image(path, header, raster, known.scale, band),)
 
@@ -110,7 +105,8 @@ class Known(NamedTuple):
 def _known(path: Path, named: FromName, declared: Declaration) -> Known:
     scale = scene_raster.agreed(path, "scale", named.scale, declared.scale)
     track = scene_raster.agreed(path, "track", named.track, declared.track)
-    acquired_at = scene_raster.agreed(path, "time", named.acquired_at, _utc(declared.acquired_at))
+    taken = declared.acquired_at.astimezone(UTC) if declared.acquired_at else None
+    acquired_at = scene_raster.agreed(path, "time", named.acquired_at, taken)
     platform = scene_raster.agreed(path, "satellite", named.platform, declared.platform) or ""
     direction = scene_raster.agreed(path, "direction", named.direction, declared.direction)
     if scale not in SCALES:
@@ -128,12 +124,8 @@ def _ask(path: Path, what: str, option: str) -> NoReturn:
     raise InputError(path, f"{what} is neither in its name nor declared", f"Add {option}")
 
 
-def _utc(moment: datetime | None) -> datetime | None:
-    return moment.astimezone(UTC) if moment else None
-
-
 def _from_name(path: Path) -> FromName:
-    """What the name states. Raises InputError for an impossible date."""
+    """Return what the name states. Raises InputError for an impossible date."""
     try:
         if named := PYROSAR.fullmatch(path.name):
             direction = Direction.ASCENDING if named["direction"] == "A" else Direction.DESCENDING
@@ -165,7 +157,7 @@ def _from_name(path: Path) -> FromName:
 
 
 def _band(path: Path, raster: scene_raster.Raster, from_name: str, declared: Declaration) -> tuple[str, int]:
-    """The polarisation that is wanted, and the number of its band."""
+    """Return the polarisation that is wanted, and the number of its band."""
     named = [(words[0].upper() if len(words := WORD.findall(name)) == 1 else "") for name in raster.bands]
     if len(raster.bands) == 1:
         polarisation = scene_raster.agreed(path, "polarisation", named[0] or from_name, declared.polarisation)

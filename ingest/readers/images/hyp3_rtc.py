@@ -19,7 +19,7 @@ from pathlib import Path
 from ingest.errors import InputError
 from ingest.readers import raster
 from ingest.readers.images import raster as scene_raster
-from ingest.readers.images.scenes import POLARISATIONS, Block, ParsedName, SceneFile, SceneHeader, direction_at
+from ingest.readers.images.scenes import POLARISATIONS, Block, ParsedName, SceneFile, direction_at
 from ingest.readers.images.sentinel1_names import Granule, granules_in, time_of
 from ingest.readers.records import Declaration
 from ingest.readers.tables import text_table
@@ -42,7 +42,7 @@ LICENCE = "Copernicus Sentinel data terms; HyP3 products are free and open"
 
 
 def parse_name(path: Path) -> ParsedName:
-    """What the name states about an image that cannot be used."""
+    """Return what the name states about an image that cannot be used."""
     named = FILE_NAME.fullmatch(path.name) or re.fullmatch(PRODUCT + r"(?:\.zip)?(?P<layer>)", path.name)
     if named is None:
         return ParsedName()
@@ -97,7 +97,7 @@ def _scene(
         raster = scene_raster.look(file)
         if len(raster.bands) != 1:
             raise InputError(path, f"{file.name} holds {len(raster.bands)} bands, not one", "Download it again")
-        header = SceneHeader(
+        header = raster.header(
             source_format=NAME,
             platform=named["platform"],
             track=track,
@@ -107,15 +107,10 @@ def _scene(
             polarisation=polarisation,
             backscatter=RADIOMETRY[named["radiometry"]],
             acquired_at=acquired_at,
-            epsg=raster.grid.epsg,
-            transform=raster.grid.transform,
-            rows=raster.grid.rows,
-            cols=raster.grid.cols,
             absolute_orbit=granule.absolute_orbit if granule else None,
-            simulated=raster.simulated,
-            attribution="" if raster.simulated else ATTRIBUTION,
-            licence="" if raster.simulated else LICENCE,
-            extras=_extras(named, scale, granule) | raster.extras(),
+            attribution=ATTRIBUTION,
+            licence=LICENCE,
+            extras=_extras(named, scale, granule),
         )
         scene_raster.refuse_other_scale(file, scene_raster.sample(file), scale)
     return SceneFile(header=header, blocks=lambda: _blocks(path, polarisation, raster, scale))
@@ -144,7 +139,7 @@ def _start(path: Path, named: re.Match[str]) -> datetime:
 
 
 def _named(path: Path) -> list[re.Match[str]]:
-    """The names of a product's images, of whatever layer. Never raises."""
+    """Return the names of a product's images, of whatever layer. Never raises."""
     try:
         if path.is_dir():
             names = [
@@ -161,7 +156,7 @@ def _named(path: Path) -> list[re.Match[str]]:
 
 
 def _granule(path: Path, named: re.Match[str]) -> Granule | None:
-    """The granule that the product's README or log names; None where neither is there or does."""
+    """Return the granule that the product's README or log names; None where neither exists or names one."""
     for ending in TEXTS:
         try:
             granules = granules_in(_text(path, named["product"] + ending))
@@ -176,7 +171,7 @@ def _granule(path: Path, named: re.Match[str]) -> Granule | None:
 
 
 def _text(path: Path, name: str) -> str:
-    """The content of a text file beside the images; empty where there is none."""
+    """Return the content of a text file beside the images; empty where there is none."""
     if path.suffix.lower() == ".zip":
         return (text_table.zip_text(path, name.lower()) or b"").decode("utf-8", "replace")
     file = (path if path.is_dir() else path.parent) / name
@@ -188,7 +183,7 @@ def _text(path: Path, name: str) -> str:
 
 @contextmanager
 def _file(path: Path, polarisation: str) -> Iterator[Path]:
-    """The image of one polarisation as a file; of a zip in a folder that lasts as long as it is read."""
+    """Yield the image of one polarisation as a file; of a zip in a folder that lasts as long as it is read."""
     if path.is_dir():
         files = sorted(file for file in path.iterdir() if _is_image(file.name, polarisation))
         if len(files) != 1:

@@ -9,7 +9,7 @@ from pathlib import Path
 from ingest.errors import InputError
 from ingest.readers import raster
 from ingest.readers.images import raster as scene_raster
-from ingest.readers.images.scenes import ParsedName, SceneFile, SceneHeader, direction_at
+from ingest.readers.images.scenes import ParsedName, SceneFile, direction_at
 from ingest.readers.images.sentinel1_names import time_of
 from ingest.readers.records import Declaration
 
@@ -26,7 +26,7 @@ LICENCE = "Copernicus Sentinel data terms; OPERA products are free and open"
 
 
 def parse_name(path: Path) -> ParsedName:
-    """What the name states about an image that cannot be used."""
+    """Return what the name states about an image that cannot be used."""
     named = FILE_NAME.fullmatch(path.name)
     if named is None:
         return ParsedName()
@@ -71,7 +71,7 @@ def read(path: Path, declared: Declaration) -> tuple[SceneFile, ...]:
         acquired_at = time_of(named["acquired"])
     except ValueError as fault:
         raise InputError(path, f"its name holds an impossible date ({fault})", "Download it again") from fault
-    header = SceneHeader(
+    header = raster.header(
         source_format=NAME,
         platform=named["platform"],
         track=int(named["track"]),
@@ -81,13 +81,8 @@ def read(path: Path, declared: Declaration) -> tuple[SceneFile, ...]:
         polarisation=named["layer"],
         backscatter="gamma0",
         acquired_at=acquired_at,
-        epsg=raster.grid.epsg,
-        transform=raster.grid.transform,
-        rows=raster.grid.rows,
-        cols=raster.grid.cols,
-        simulated=raster.simulated,
-        attribution="" if raster.simulated else ATTRIBUTION,
-        licence="" if raster.simulated else LICENCE,
-        extras={"made": named["made"], "version": named["version"]} | raster.extras(),
+        attribution=ATTRIBUTION,
+        licence=LICENCE,
+        extras={"made": named["made"], "version": named["version"]},
     )
     return (scene_raster.image(path, header, raster, "power"),)

@@ -36,12 +36,12 @@ class Grid(NamedTuple):
 
 
 def is_utm(epsg: int) -> bool:
-    """Whether a reference system is a zone of WGS 84 / UTM."""
+    """Return whether a reference system is a zone of WGS 84 / UTM."""
     return 32601 <= epsg <= 32660 or 32701 <= epsg <= 32760
 
 
 def middle(path: Path, own: Grid) -> tuple[float, float]:
-    """Longitude (-180 to 180) and latitude of a grid's middle. Raises InputError where there is no such place."""
+    """Return longitude (-180 to 180) and latitude of a grid's middle. Raises InputError where there is none."""
     x, y = own.transform @ (own.cols / 2, own.rows / 2)
     longitude, latitude = _transformed(path, own.epsg, 4326, np.array([x]), np.array([y]))
     if not abs(latitude[0]) <= 90 or not abs(longitude[0]) <= 360:
@@ -50,7 +50,7 @@ def middle(path: Path, own: Grid) -> tuple[float, float]:
 
 
 def grid_out(path: Path, own: Grid, degrees: bool) -> Grid:
-    """The grid that an image comes out on. degrees: whether its own is one of longitude and latitude."""
+    """Return the grid that an image is resampled to. degrees: whether its own is one of longitude and latitude."""
     a, b, _, d, e, _ = own.transform[:6]
     utm = is_utm(own.epsg)
     if b or d or a <= 0 or e >= 0 or (utm and not np.isclose(a, -e, rtol=1e-6)):
@@ -66,7 +66,6 @@ def grid_out(path: Path, own: Grid, degrees: bool) -> Grid:
 
 
 def _local(path: Path, own: Grid, degrees: bool) -> Grid:
-    """The lattice of the local UTM zone around an image."""
     epsg = utm_epsg(*middle(path, own))
     col, row = own.cols / 2, own.rows / 2
     half = np.array([-0.5, 0.5, 0.0, 0.0])
@@ -85,13 +84,12 @@ def _local(path: Path, own: Grid, degrees: bool) -> Grid:
 
 
 def _posting_m(own: Grid, side_m: float, degrees: bool) -> float:
-    """Whole metres. The size that the file names itself where it is about the true one: it is the same everywhere."""
+    """Return the posting in whole metres: the file's own where it is about true, for that is the same everywhere."""
     named = max(own.transform.a, -own.transform.e) * (EARTH_ENGINE_METRES_PER_DEGREE if degrees else 1.0)
     return max(1.0, round(named if abs(named - side_m) <= NAMED_WITHIN * side_m else side_m))
 
 
 def _bounds(path: Path, own: Grid, epsg: int) -> tuple[float, float, float, float]:
-    """West, south, east and north of an image in another reference system."""
     part = np.linspace(0, 1, EDGE_POINTS)
     none, whole = np.zeros(EDGE_POINTS), np.ones(EDGE_POINTS)
     cols, rows = np.concatenate([part, part, none, whole]), np.concatenate([none, whole, part, part])
@@ -107,6 +105,7 @@ class Placing:
         self._own_middle = (own.transform @ (own.cols / 2, own.rows / 2))[0]
 
     def __call__(self, rows: Float64, cols: Float64) -> Places:
+        """Return the rows and columns in the file of places on the output grid."""
         x, y = _transformed(self.path, self.grid.epsg, self.own.epsg, *_on(self.grid.transform, cols + 0.5, rows + 0.5))
         if self.degrees:  # some grids run from 0 to 360, some across the antimeridian
             x = self._own_middle + (x - self._own_middle + 180) % 360 - 180
@@ -122,13 +121,13 @@ class Placing:
 
 
 def _on(transform: Affine, cols: Float64, rows: Float64) -> Places:
-    """Coordinates of columns and rows on a grid (n, m), x before y."""
+    """Return coordinates of columns and rows on a grid (n, m), x before y."""
     a, b, c, d, e, f = transform[:6]
     return a * cols + b * rows + c, d * cols + e * rows + f
 
 
 def _transformed(path: Path, source: int, target: int, x: Float64, y: Float64) -> Places:
-    """From one reference system to another, x before y. Raises InputError for what lies nowhere."""
+    """Transform from one reference system to another, x before y. Raises InputError for what lies nowhere."""
     try:
         east, north = transformer(source, target).transform(x, y)
     except ProjError as fault:  # CRSError is one

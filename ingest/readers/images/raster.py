@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import product
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import rasterio
@@ -30,7 +30,7 @@ MAX_PIXELS = 10**9  # a whole scene at 10 m has about 600 million
 MAX_TILE_BYTES = 2**28  # is decoded at once
 BLOCK_PIXELS = 4 * 2**20
 PIECE_PIXELS = 512  # side of a resampled piece
-SAMPLES, SAMPLE_PIXELS = 5, 64  # so many by so many looks, of that side each
+SAMPLES, SAMPLE_PIXELS = 5, 64  # so many by so many samples, of that side each
 MOST_DB, LEAST_DB, MOST_MEDIAN_DB = 50.0, -100.0, 10.0
 NEGATIVE_SHARE = 0.001  # of values in decibels at least: no scene is all brighter than 0 dB
 FILL_SHARE = 0.05  # so many values of exactly 0 dB are no measurement
@@ -51,10 +51,25 @@ class Raster(NamedTuple):
 
     @property
     def is_resampled(self) -> bool:
+        """Whether the image's own grid differs from the output grid."""
         return self.own != self.grid
 
+    def header(self, *, attribution: str, licence: str, extras: dict[str, str], **known: Any) -> SceneHeader:
+        """Return the header of an image on this grid; rights are empty if it is simulated. known: its other fields."""
+        return SceneHeader(
+            **known,
+            epsg=self.grid.epsg,
+            transform=self.grid.transform,
+            rows=self.grid.rows,
+            cols=self.grid.cols,
+            simulated=self.simulated,
+            attribution="" if self.simulated else attribution,
+            licence="" if self.simulated else licence,
+            extras=extras | self.extras(),
+        )
+
     def extras(self) -> dict[str, str]:
-        """How the image came onto its grid, for the scene's header."""
+        """Return how the image came onto its grid, for the scene's header."""
         return {"resampled": f"bilinear, of power, from EPSG:{self.own.epsg}"} if self.is_resampled else {}
 
 
@@ -95,13 +110,13 @@ def look(path: Path, most_pixels: int = MAX_PIXELS) -> Raster:
 
 
 def image(path: Path, header: SceneHeader, raster: Raster, scale: str, band: int = 1) -> SceneFile:
-    """One band as a scene. Raises InputError where a sample of its values contradicts the scale."""
+    """Read one band as a scene. Raises InputError where a sample of its values contradicts the scale."""
     refuse_other_scale(path, sample(path, band), scale)
     return SceneFile(header=header, blocks=lambda: blocks(path, raster, scale, band))
 
 
 def blocks(path: Path, raster: Raster, scale: str, band: int = 1) -> Iterator[Block]:
-    """The image in pieces of bounded size, those without a value left out. Raises InputError where all are."""
+    """Yield the image in pieces of bounded size, empty ones left out. Raises InputError where all are."""
     seen = False
     with opened(path) as dataset:
         for block in (
@@ -115,7 +130,7 @@ def blocks(path: Path, raster: Raster, scale: str, band: int = 1) -> Iterator[Bl
 
 
 def sample(path: Path, band: int = 1) -> Float64:
-    """Values of a band as the file has them, (n,), from all over the image; those that are none left out."""
+    """Sample a band's raw values, (n,), from all over the image; missing ones left out."""
     with opened(path) as dataset:
         starts = [
             np.unique(np.linspace(0, max(0, size - SAMPLE_PIXELS), SAMPLES).astype(int)).tolist()
@@ -158,7 +173,7 @@ def refuse_other_scale(path: Path, values: Float64, scale: str) -> None:
 
 
 def agreed(path: Path, what: str, stated: T | None, declared: T | None) -> T | None:
-    """What a file states or what is declared; None where neither is known. Raises InputError where they differ."""
+    """Return what a file states or what is declared; None where unknown. Raises InputError where they differ."""
     if stated and declared and stated != declared:
         raise InputError(
             path, f"its {what} is {stated}, but {declared} was declared", "Declare what is true, or nothing"
@@ -185,7 +200,7 @@ def _refuse_too_large(path: Path, dataset: DatasetReader, most_pixels: int) -> N
 
 
 def _values(path: Path, dataset: DatasetReader, band: int, window: Window) -> Float32 | Float64:
-    """What a band's window holds: scale and offset tags applied, NaN for what is masked or infinite."""
+    """Return the values of a band's window: scale and offset tags applied, NaN for what is masked or infinite."""
     with np.errstate(all="ignore"):
         values = dataset.read(band, window=window, masked=True)
         kind = np.float64 if values.dtype.itemsize > 4 else np.float32
@@ -199,7 +214,7 @@ def _values(path: Path, dataset: DatasetReader, band: int, window: Window) -> Fl
 
 
 def _power(path: Path, dataset: DatasetReader, scale: str, band: int, window: Window) -> Float32:
-    """Linear power of a window. Raises InputError for what no ground scatters."""
+    """Return linear power of a window. Raises InputError for what no ground scatters."""
     values = _values(path, dataset, band, window)
     if scale == "db":
         if np.isfinite(values).any():
@@ -215,7 +230,7 @@ def _power(path: Path, dataset: DatasetReader, scale: str, band: int, window: Wi
 
 
 def _kept(path: Path, dataset: DatasetReader, scale: str, band: int) -> Iterator[Block]:
-    """Pieces on the file's own grid, along its own tiles."""
+    """Yield pieces on the file's own grid, along its own tiles."""
     tile_rows, tile_cols = dataset.block_shapes[band - 1]
     cols = dataset.width
     if tile_rows * cols > BLOCK_PIXELS:
@@ -227,7 +242,7 @@ def _kept(path: Path, dataset: DatasetReader, scale: str, band: int) -> Iterator
 
 
 def _warped(path: Path, dataset: DatasetReader, raster: Raster, scale: str, band: int) -> Iterator[Block]:
-    """Pieces on the grid that the image comes out on; each reads the window of the file that it needs."""
+    """Yield pieces on the output grid; each reads the window of the file that it needs."""
     placing = Placing(path, raster.own, raster.grid, raster.degrees)
     reach = placing.reach()
     for row, col in product(range(0, raster.grid.rows, PIECE_PIXELS), range(0, raster.grid.cols, PIECE_PIXELS)):

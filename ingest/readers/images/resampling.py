@@ -22,7 +22,7 @@ Places = tuple[Float64, Float64]
 def places_between(
     place: Callable[[Float64, Float64], Places], first: tuple[int, int], shape: tuple[int, int]
 ) -> Places:
-    """Where the pixels of a piece of a grid lie, through `place` at every 32nd pixel of that grid.
+    """Interpolate where a piece's pixels lie, through `place` at every 32nd pixel of that grid.
 
     place: rows and columns of one grid to those of another. first: row and column of the piece; shape: its size. The
     nodes are counted from the grid's first pixel, so that every piece gets the same places as the whole.
@@ -45,7 +45,7 @@ def places_between(
 
 
 def resampled(power: Float32, rows: Float64, cols: Float64, reach: tuple[float, float]) -> Float32:
-    """Power at places between the pixels of an image: the mean of those around, weighted by a triangle.
+    """Resample power at places between pixels: the mean of those around, weighted by a triangle.
 
     power: (r, c), linear, NaN unknown. rows, cols: (n, m), in pixels; 0 is the centre of the first one. reach: half the
     triangle's width along rows and columns, in pixels, at least 1. NaN where less than half of the weight is known.
@@ -67,7 +67,7 @@ def resampled(power: Float32, rows: Float64, cols: Float64, reach: tuple[float, 
 
 
 def _taps(at: Float64, reach: float, size: int) -> list[tuple[NDArray[np.int64], Float32]]:
-    """The pixels within reach along one axis: their index in an image framed by one pixel, and their weight."""
+    """Return the pixels within reach along one axis: index in an image framed by one pixel, and weight."""
     first = np.floor(at - reach) + 1
     part = (at - first).astype(np.float32)
     start = np.clip(first, -3 * reach - 1, size).astype(np.int64) + 1

@@ -19,7 +19,7 @@ class SceneHeader:
 
     backscatter: gamma0 or sigma0, always linear power here; transform and epsg: a north-up projected grid in metres.
     burst: which piece of the track, where the source names its pieces; empty where it does not. absolute_orbit: counted
-    from the launch; None where not stated. Sentinel-1 looks to the right of its flight. looks: equivalent number of
+    from the launch; None where not stated. Sentinel-1 is right-looking. looks: equivalent number of
     looks, where the product's is known.
     """
 
@@ -46,6 +46,7 @@ class SceneHeader:
 
     @property
     def pixel_grid(self) -> PixelGrid:
+        """Return the grid of the pixels."""
         return PixelGrid(self.epsg, self.transform, self.rows, self.cols)
 
     @property
@@ -67,7 +68,7 @@ class Block(NamedTuple):
 
 
 class Placing(NamedTuple):
-    """How an image is to be laid onto the map; None or empty: the image's own.
+    """How an image is to be resampled to the map; None or empty: the image's own.
 
     epsg: the UTM zone; elevation: a raster of heights, to correct for terrain; ground: the heights of an earlier image
     of the track (`SceneFile.ground`), so that both lie alike where heights are known badly.
@@ -94,7 +95,7 @@ class SceneFile:
     ground: str = ""
 
     def power(self) -> Float32:
-        """The whole image, (rows, cols), for small ones."""
+        """Read the whole image, (rows, cols), for small ones."""
         whole = np.full((self.header.rows, self.header.cols), np.nan, dtype=np.float32)
         for row, col, power in self.blocks():
             whole[row : row + power.shape[0], col : col + power.shape[1]] = power
@@ -114,7 +115,7 @@ class ParsedName:
 
 
 def direction_at(acquired_at: datetime, longitude: float) -> Direction:
-    """The way Sentinel-1 flew over a place: its orbit crosses the equator northward at 18:00 local solar time.
+    """Return Sentinel-1's flight direction over a place: its orbit crosses the equator northward at 18:00 local time.
 
     acquired_at: aware, any zone; longitude: degrees east. Passes over a place come within about an hour and a half of
     06:00 (descending) or 18:00 (ascending), whatever the latitude below 70 degrees. ESA, Sentinel-1 orbit description.

@@ -1,4 +1,4 @@
-"""What the name of a Sentinel-1 product states: satellite, mode, times, orbit, and from it the relative orbit (track).
+"""Names of Sentinel-1 products: satellite, mode, times, orbit, and from it the relative orbit (track).
 
 Naming: ESA, Sentinel-1 Product Specification. Relative orbits: 12 days are 175 orbits, which each satellite counts from
 its own launch. S1A and S1B: P. Meadows, Sentinel-1 Mission Performance Centre, forum.step.esa.int/t/7042. S1C: until it
@@ -31,11 +31,12 @@ class Granule(NamedTuple):
 
     @property
     def track(self) -> int | None:
+        """The relative orbit; None where unknown."""
         return relative_orbit(self.platform, self.absolute_orbit, self.start)
 
 
 def granules_in(text: str) -> list[Granule]:
-    """All different Sentinel-1 product names in a text or a file's name, in order. Raises ValueError: no such date."""
+    """Return all different Sentinel-1 product names in a text, in order. Raises ValueError: no such date."""
     return [_granule(match) for match in {match.group(): match for match in GRANULE.finditer(text)}.values()]
 
 
@@ -45,12 +46,12 @@ def _granule(match: re.Match[str]) -> Granule:
 
 
 def time_of(text: str) -> datetime:
-    """YYYYMMDDTHHMMSS, UTC. Raises ValueError for an impossible date."""
+    """Parse YYYYMMDDTHHMMSS, UTC. Raises ValueError for an impossible date."""
     return datetime.strptime(text, "%Y%m%dT%H%M%S").replace(tzinfo=UTC)
 
 
 def relative_orbit(platform: str, absolute_orbit: int, acquired_at: datetime) -> int | None:
-    """The track, 1 to 175; None where it does not follow from the orbit's number alone."""
+    """Return the track, 1 to 175; None where it does not follow from the orbit's number alone."""
     if platform not in FIRST_ORBIT or (platform == "S1C" and acquired_at >= S1C_MOVED):
         return None
     return (absolute_orbit - FIRST_ORBIT[platform]) % REPEAT_ORBITS + 1

@@ -1,4 +1,4 @@
-"""From the columns of any table to points: the one way that CSV, GeoPackage, GeoParquet and shapefiles share.
+"""Points from the columns of any table: the one way that CSV, GeoPackage, GeoParquet and shapefiles share.
 
 A Source gives a file's columns as record batches; a Plan assigns their roles, units and signs.
 """
@@ -66,11 +66,11 @@ class Source(NamedTuple):
 
 @dataclass(frozen=True)
 class Plan:
-    """How a table is read.
+    """Plan of how a table is read.
 
     columns: our role -> the file's column; constants: role -> one value for all rows; dates: the file's column -> day.
     velocity_factor, series_factor: from the file's unit and sign to mm/yr and mm with ours. epsg: of easting and
-    northing; geometry_crs: of the geometry; look: +1 for a radar that looks to the right of its track, -1 to the left.
+    northing; geometry_crs: of the geometry; look: +1 for a right-looking radar, -1 to the left.
     """
 
     columns: dict[str, str]
@@ -86,7 +86,7 @@ class Plan:
     same: tuple[str, ...] = ()  # columns that must hold one value throughout
 
     def types(self) -> dict[str, pa.DataType]:
-        """The columns that are read, and as what."""
+        """Return the type of each column that is read."""
         types = {name: TEXT for role, name in self.columns.items() if role == "pid"} | dict.fromkeys(self.same, TEXT)
         types |= {name: PLACE for role, name in self.columns.items() if role in PLACES}
         types |= {name: NUMBER for role, name in self.columns.items() if role in NUMBERS}
@@ -94,7 +94,7 @@ class Plan:
 
 
 def points(path: Path, source: Source, plan: Plan, rows: int | None = None) -> Iterator[PointBatch]:
-    """The table's rows as points, about `rows` at a time; rows that cannot be used are refused with their reason."""
+    """Yield the table's rows as points, about `rows` at a time; unusable rows are refused with their reason."""
     types = plan.types()
     rows = rows or max(FEW_ROWS, min(BATCH_ROWS, BATCH_VALUES // max(len(types), 1)))
     done, held = 0, dict[str, str]()
@@ -106,7 +106,7 @@ def points(path: Path, source: Source, plan: Plan, rows: int | None = None) -> I
 
 
 def after_first_row(source: Source) -> Source:
-    """A table whose first row is no point."""
+    """Return a table without its first row, which is no point."""
 
     def batches(types: Mapping[str, pa.DataType], rows: int) -> Iterator[pa.RecordBatch]:
         skipped = 0
@@ -119,7 +119,7 @@ def after_first_row(source: Source) -> Source:
 
 
 def first_places(path: Path, source: Source, plan: Plan, most: int) -> tuple[Float64, Float64]:
-    """Longitude and latitude of about the first `most` rows, (n,), degrees. Raises InputError."""
+    """Return longitude and latitude of about the first `most` rows, (n,), degrees. Raises InputError."""
     types = {name: PLACE for role, name in plan.columns.items() if role in PLACES}
     taken, batches = list[tuple[Float64, Float64]](), source.batches(types, BATCH_ROWS)
     try:
@@ -134,7 +134,7 @@ def first_places(path: Path, source: Source, plan: Plan, most: int) -> tuple[Flo
 
 
 def first_points(path: Path, source: Source, plan: Plan) -> PointBatch:
-    """The first few points, for the header. Raises InputError where there are none, or they conflict."""
+    """Read the first few points, for the header. Raises InputError where there are none, or they conflict."""
     batches = points(path, source, plan, FEW_ROWS)
     try:
         first = next((batch for batch in batches if batch.pid.size or batch.refused), None)
@@ -148,10 +148,10 @@ def first_points(path: Path, source: Source, plan: Plan) -> PointBatch:
 
 
 def line_of_sight(incidence_deg: Float64, heading_deg: Float64, look: float = 1.0) -> NDArray[np.float64]:
-    """Unit vector from the ground to the satellite: (3, n) east, north, up.
+    """Return the unit vector from the ground to the satellite: (3, n) east, north, up.
 
     incidence_deg: from the vertical at the ground; heading_deg: of the flight, clockwise from north; look: +1 to the
-    right of the track, -1 to the left. A satellite that looks right stands 90 degrees left of its heading as seen from
+    right of the track, -1 to the left. A right-looking satellite stands 90 degrees left of its heading as seen from
     the ground. Hanssen 2001, Radar Interferometry, doi 10.1007/0-306-47633-9.
     """
     theta, heading = np.radians(incidence_deg), np.radians(heading_deg)
@@ -160,14 +160,14 @@ def line_of_sight(incidence_deg: Float64, heading_deg: Float64, look: float = 1.
 
 
 def _slope(displacement_mm: Float32, dates: tuple[date, ...]) -> Float32:
-    """The slope of each series, NaN where it has fewer than three dates: a table's two are no velocity."""
+    """Return the slope of each series, NaN with fewer than three dates: two are no velocity."""
     velocity = slope_mm_yr(displacement_mm, dates)
     velocity[np.isfinite(displacement_mm).sum(axis=1) < 3] = np.nan
     return velocity
 
 
 def transformer(path: Path, crs: int | str) -> Transformer:
-    """From a reference system, an EPSG number or WKT, to longitude and latitude. Raises InputError."""
+    """Return a transformer from an EPSG number or WKT to longitude and latitude. Raises InputError."""
     try:
         return projections.transformer(crs, 4326)
     except ProjError as fault:  # CRSError is one
@@ -176,7 +176,7 @@ def transformer(path: Path, crs: int | str) -> Transformer:
 
 
 def array_of(path: Path, name: str, values: Sequence[Any], kind: pa.DataType) -> pa.Array:
-    """A column of values of any type, as a file without strict types gives them. Raises InputError for no number."""
+    """Convert values of any type, as a file without strict types has them. Raises InputError for no number."""
     if kind == TEXT:
         return pa.array([_as_text(value) for value in values], TEXT)
     try:
@@ -203,6 +203,7 @@ class _Rows:
         self.path, self.batch, self.plan, self.n = path, batch, plan, batch.num_rows
 
     def points(self, done: int) -> PointBatch:
+        """=Yield the table's rows as points, about `rows` at a time; unusable rows are refused with their reason."""
         plan = self.plan
         longitude, latitude = self.places()
         # file: the plan's unit and sign; ours: mm and mm/yr, positive toward the satellite, up or east
@@ -240,7 +241,7 @@ class _Rows:
         return np.where(values == self.plan.nodata, values.dtype.type(np.nan), values)
 
     def _column(self, role: str) -> Float32:
-        """A role's numbers, NaN where the table has none or what is no number."""
+        """Return a role's numbers, NaN where the table has none or what is no number."""
         if role not in self.plan.columns:
             return np.full(self.n, self.plan.constants.get(role, np.nan), dtype=np.float32)
         values = self._values(self.plan.columns[role])
@@ -254,7 +255,7 @@ class _Rows:
             raise InputError(self.path, f"a {what} of {size.max():.3g} {unit} is impossible", remedy)
 
     def _pid(self, done: int) -> tuple[NDArray[np.bytes_], NDArray[np.bool_]]:
-        """Ids, row numbers where there are none, and which of them can be stored."""
+        """Return ids, row numbers where there are none, and which of them can be stored."""
         if "pid" not in self.plan.columns:
             return np.arange(done + 1, done + self.n + 1).astype("S12"), np.ones(self.n, dtype=bool)
         column = self.batch.column(self.batch.schema.get_field_index(self.plan.columns["pid"]))
@@ -267,7 +268,7 @@ class _Rows:
         return np.asarray(values, dtype=f"S{max(longest, 1)}"), sound
 
     def places(self) -> tuple[Float64, Float64]:
-        """Longitude and latitude; where a table has several kinds of coordinates, they must name the same place."""
+        """Return longitude and latitude; several kinds of coordinates must name the same place."""
         plan, kinds = self.plan, list[tuple[Float64, Float64]]()
         if plan.geometry_crs is not None:
             kinds.append(self._geographic(plan.geometry_crs, self._place(GEOMETRY[0]), self._place(GEOMETRY[1])))
@@ -335,7 +336,7 @@ def _may_be_degrees(longitude: Float64, latitude: Float64) -> bool:
 
 
 def printable(content: bytes | str) -> str:
-    """A text of a file, fit to be stored and shown: whatever is no letter, sign or space becomes a question mark."""
+    """Return a file's text, fit to be stored and shown: other than letters, signs and spaces become question marks."""
     text = content.decode("utf-8", "replace") if isinstance(content, bytes) else content
     return "".join(letter if letter.isprintable() else "?" for letter in text).strip()
 
@@ -348,7 +349,7 @@ def _is_text(pid: bytes) -> bool:
 
 
 def _hold(path: Path, held: dict[str, str], name: str, batch: pa.RecordBatch) -> None:
-    """Every row must hold the value that the first one held."""
+    """Check that every row holds the value of the first."""
     values = batch.column(batch.schema.get_field_index(name)).unique().to_pylist()
     distinct = sorted(
         {(value or b"").decode("utf-8", "replace").strip() for value in values} | {held.get(name, "")} - {""}
@@ -361,7 +362,7 @@ def _hold(path: Path, held: dict[str, str], name: str, batch: pa.RecordBatch) ->
 
 
 def _check_rates(path: Path, first: PointBatch, plan: Plan) -> None:
-    """Velocities and series that move together must do so at one rate: this catches a wrong unit and a turned sign."""
+    """Check that velocities and series have one rate: this catches a wrong unit and a turned sign."""
     slope = _slope(first.displacement_mm, tuple(plan.dates.values())).astype(np.float64)
     known = np.isfinite(slope)
     velocity, slope = first.velocity_mm_yr[known].astype(np.float64), slope[known]

@@ -1,8 +1,8 @@
-"""Which columns of a table are its series, and their days: by their names, as listed, or as the first row states."""
+"""Date columns of a table, and their days: by their names, as listed, or as the first row states."""
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date, datetime
 from pathlib import Path
 
@@ -16,19 +16,14 @@ YEARS = range(1970, 2101)
 _FORMAT_PARTS = {"%Y": r"\d{4}", "%m": r"\d{2}", "%d": r"\d{2}"}
 
 
-def _matlab(number: float) -> date:
-    return date.fromordinal(math.floor(number) - MATLAB_DAYS_BEFORE_YEAR_1)
-
-
-def _yyyymmdd(number: float) -> date:
-    return text_table.day_of(f"{number:.0f}")
-
-
-NOTATIONS = {"matlab": _matlab, "yyyymmdd": _yyyymmdd}  # of days in a first row
+NOTATIONS: dict[str, Callable[[float], date]] = {  # of days in a first row
+    "matlab": lambda number: date.fromordinal(math.floor(number) - MATLAB_DAYS_BEFORE_YEAR_1),
+    "yyyymmdd": lambda number: text_table.day_of(f"{number:.0f}"),
+}
 
 
 def by_name(path: Path, names: Sequence[str], pattern: str | None = None) -> dict[str, date]:
-    """The columns whose names are dates: DYYYYMMDD, YYYYMMDD, YYYY-MM-DD and the like, or as a pattern is."""
+    """Return the columns whose names are dates: DYYYYMMDD, YYYYMMDD, YYYY-MM-DD and the like, or by a pattern."""
     if pattern is None:
         return text_table.date_columns(path, names, NAME)
     parts = re.split(r"(%.)", pattern)
@@ -42,14 +37,14 @@ def by_name(path: Path, names: Sequence[str], pattern: str | None = None) -> dic
 
 
 def between(path: Path, names: Sequence[str], ends: Sequence[str]) -> list[str]:
-    """The columns from the first to the last of two. Raises InputError."""
+    """Return the columns from the first to the last of two. Raises InputError."""
     text_table.require(path, names, ends, "Correct date_columns: it names what the file has not")
     first, last = (names.index(end) for end in ends)
     return list(names[first : last + 1])
 
 
 def in_first_row(path: Path, source: Source, names: Sequence[str], notation: str) -> list[date]:
-    """The days that the first row holds in these columns. notation: a key of NOTATIONS. Raises InputError."""
+    """Parse the days that the first row holds in these columns. notation: a key of NOTATIONS. Raises InputError."""
     first = next(source.batches(dict.fromkeys(names, PLACE), FEW_ROWS), None)
     if first is None or not first.num_rows:
         raise InputError(path, "the table has a header and no rows", "Export it again")
@@ -68,7 +63,7 @@ def in_first_row(path: Path, source: Source, names: Sequence[str], notation: str
 
 
 def by_order(path: Path, names: Sequence[str], days: Sequence[date]) -> dict[str, date]:
-    """Columns and days, one for one, in their order. Raises InputError where they do not match."""
+    """Pair columns and days in their order. Raises InputError where they do not match."""
     if len(names) != len(days):
         problem = f"{len(days)} days are listed for {len(names)} columns"
         raise InputError(path, problem, "Name the first and the last date column in date_columns")

@@ -78,14 +78,13 @@ def read(path: Path, declared: Declaration) -> tuple[VelocityField, ...]:
 
 
 def _cells(path: Path, source: Source, plan: Plan, stated: mapping.Mapping) -> Spacing:
-    """The spacing of cells and the system that they are aligned with, by the mapping or their positions."""
+    """Return the spacing of cells and the system that they are aligned with, by the mapping or their positions."""
     own = next((crs for crs in (plan.epsg, plan.geometry_crs) if isinstance(crs, int) and is_metric(crs)), None)
     seen = spacing_of(*columns.first_places(path, source, plan, SAMPLED_PLACES), own)
     return seen if stated.posting_m is None else Spacing(stated.posting_m, seen.epsg)
 
 
 def _period(path: Path | None, stated: mapping.Mapping) -> tuple[date, ...]:
-    """The period that the mapping states for velocities without a series; nothing where it states none."""
     if path is None or stated.first_day is None or stated.last_day is None:
         return ()
     if stated.last_day <= stated.first_day:
@@ -110,7 +109,7 @@ def source_of(path: Path) -> Source:
 
 
 def csv_source(path: Path) -> Source:
-    """A CSV, in its zip or plain; whole to its last line, with points as decimal signs. Raises InputError."""
+    """Open a CSV, in its zip or plain; whole to its last line, with points as decimal signs. Raises InputError."""
     table = text_table.table_of(path)
     _check_text(path, table)
 
@@ -140,7 +139,7 @@ def _check_text(path: Path, table: text_table.Table) -> None:
 
 
 def _direction(path: Path, plan: Plan, first: PointBatch, stated: str) -> Direction:
-    """The way the satellite flew: as stated, or by its line of sight; both must agree."""
+    """Return the flight direction as stated, or by the line of sight; both must agree."""
     seen = Direction.from_los_east(first.los_east * plan.look) if plan.component is Component.LOS else Direction.UNKNOWN
     return Direction(mapping.agreed(path, "direction", {"the mapping": stated, "its line of sight": seen.value}) or "")
 

@@ -40,7 +40,7 @@ class Geometry(NamedTuple):
 
 
 def is_parquet(path: Path) -> bool:
-    """Whether a file begins as Parquet does and is called so."""
+    """Return whether a file begins as Parquet does and is called so."""
     if path.suffix.lower() not in SUFFIXES or not path.is_file():
         return False
     with path.open("rb") as stream:
@@ -48,7 +48,7 @@ def is_parquet(path: Path) -> bool:
 
 
 def source(path: Path) -> Source:
-    """A Parquet file as a table. Raises InputError."""
+    """Open a Parquet file as a table. Raises InputError."""
     with _opened(path) as file:
         schema = file.schema_arrow
         doubled = sorted({name for name in schema.names if schema.names.count(name) > 1})
@@ -99,7 +99,7 @@ def _check_sizes(path: Path, metadata: pq.FileMetaData) -> None:
 
 
 def _geometry(path: Path, schema: pa.Schema) -> Geometry | None:
-    """What the `geo` metadata states about the primary column; None for a Parquet file that is no GeoParquet."""
+    """Return the primary column's `geo` metadata; None for a Parquet file that is no GeoParquet."""
     text = (schema.metadata or {}).get(b"geo")
     if text is None:
         return None
@@ -119,7 +119,7 @@ def _geometry(path: Path, schema: pa.Schema) -> Geometry | None:
 
 
 def _epsg(described: dict[str, Any]) -> int | None:
-    """EPSG number of a PROJJSON; a missing one means longitude and latitude, a null one means not known."""
+    """Return the EPSG number of a PROJJSON; a missing one means longitude and latitude, null means unknown."""
     if "crs" not in described:
         return 4326
     crs = described["crs"]
@@ -157,7 +157,7 @@ def _array(path: Path, name: str, column: pa.Array, kind: pa.DataType) -> pa.Arr
 
 
 def _texts(path: Path, name: str, column: pa.Array, most: int) -> pa.Array:
-    """Texts or binaries, once the longest was found short: a dictionary can repeat one long value without end."""
+    """Return texts or binaries after checking the longest: a dictionary can repeat one long value without end."""
     values = column.dictionary if pa.types.is_dictionary(column.type) else column
     if pa.types.is_integer(values.type):
         values = column = column.cast(pa.string())
@@ -173,7 +173,7 @@ def _texts(path: Path, name: str, column: pa.Array, most: int) -> pa.Array:
 
 
 def _coordinates(path: Path, geometry: Geometry, column: pa.Array) -> tuple[Any, Any]:
-    """x and y, NaN where a geometry is empty or missing. Raises InputError for what is no point."""
+    """Return x and y, NaN where a geometry is empty or missing. Raises InputError for what is no point."""
     if geometry.encoding == "point":
         if not pa.types.is_struct(column.type) or {"x", "y"} - {field.name for field in column.type}:
             raise InputError(path, f"its points are stored as {column.type!s:.60}", "Encode them as WKB")

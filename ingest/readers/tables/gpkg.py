@@ -19,7 +19,7 @@ POINT_TYPES = {"POINT", "GEOMETRY"}
 
 
 def source(path: Path) -> Source:
-    """The one point layer as a table. Raises InputError."""
+    """Open the one point layer as a table. Raises InputError."""
     geopackages.check_is_gpkg(path)
     layer = _layer(path)
 
@@ -49,7 +49,7 @@ def _batches(path: Path, layer: Layer, types: dict[str, pa.DataType], rows: int)
 
 
 def _coordinates(path: Path, layer: Layer, blobs: tuple[Any, ...]) -> tuple[Any, Any]:
-    """x and y of geometry blobs, NaN where one is empty or missing. Raises InputError for what is no point."""
+    """Return x and y of geometry blobs, NaN where one is empty or missing. Raises InputError for what is no point."""
     points = geopackages.geometries(path, layer, blobs, MAX_WKB_BYTES)
     kinds = shapely.get_type_id(points)
     if ((kinds != 0) & (kinds != -1)).any():

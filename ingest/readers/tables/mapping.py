@@ -1,4 +1,4 @@
-"""What a table's columns are: by the aliases of common exports, or as a mapping file (TOML) names them.
+"""Roles of a table's columns: by the aliases of common exports, or as a mapping file (TOML) names them.
 
 The aliases: commercial point exports (VEL, V_STDEV, COHERENCE, DYYYYMMDD) and the names that open tools and services
 write (P-SBAS: Vel, Coer, Topo, cosN, cosE, cosU). Units
@@ -170,12 +170,12 @@ def _is_day(value: Any) -> bool:
 
 
 def plain(name: str) -> str:
-    """A column name without case, spaces, underscores and signs."""
+    """Return a column name without case, spaces, underscores and signs."""
     return re.sub(r"[\W_]", "", name.lower())
 
 
 def columns_by_alias(path: Path, names: Sequence[str], in_metres: bool = False) -> dict[str, str]:
-    """Our role -> the file's column. in_metres: x and y are easting and northing, otherwise longitude and latitude.
+    """Return the file's column of each role. in_metres: x, y are easting and northing, else longitude and latitude.
 
     Raises InputError where two columns may be the velocity.
     """
@@ -231,7 +231,7 @@ def plan_of(path: Path, source: Source, stated: Mapping, declared: Declaration) 
 
 
 def _date_columns(path: Path, source: Source, columns: dict[str, str], stated: Mapping) -> dict[str, date]:
-    """The file's column -> its day: as listed, by the first row, or by the columns' names."""
+    """Return each date column's day: as listed, by the first row, or by the columns' names."""
     used = set(columns.values())
     if stated.date_row is None and not isinstance(stated.dates, list):
         named = dates.by_name(path, source.names, stated.dates)
@@ -251,7 +251,7 @@ def _date_columns(path: Path, source: Source, columns: dict[str, str], stated: M
 def _unit_and_sign(
     path: Path, columns: dict[str, str], stated: Mapping, declared: Declaration
 ) -> tuple[str | None, str]:
-    """What the mapping, the options and the velocity's own name state, if they agree."""
+    """Return what the mapping, the options and the velocity's own name state, if they agree."""
     name = columns.get("velocity", "")
     parts = VELOCITY.fullmatch(plain(name))
     way, length = (parts["way"], parts["unit"]) if parts else (None, None)
@@ -271,7 +271,7 @@ def _unit_and_sign(
 
 
 def agreed(path: Path, what: str, stated: dict[str, Any]) -> Any:
-    """The one value that all sources state; None where none does. Raises InputError where they differ."""
+    """Return the one value that all sources state; None where none does. Raises InputError where they differ."""
     values = {source: value for source, value in stated.items() if value not in {None, ""}}
     if len(set(values.values())) > 1:
         problem = f"its {what} is " + ", but ".join(f"{value} by {source}" for source, value in values.items())
@@ -282,7 +282,7 @@ def agreed(path: Path, what: str, stated: dict[str, Any]) -> Any:
 def _reference_systems(
     path: Path, source: Source, columns: dict[str, str], stated: Mapping
 ) -> tuple[int | None, int | str | None]:
-    """Of easting and northing (EPSG), and of the geometry: whatever of both is there and can be used."""
+    """Return the usable systems of easting and northing (EPSG), and of the geometry."""
     has_degrees = {"longitude", "latitude"} <= set(columns)
     has_metres = {"easting", "northing"} <= set(columns)
     if has_metres and stated.epsg is None and not has_degrees and not source.has_geometry:

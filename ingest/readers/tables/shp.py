@@ -34,7 +34,7 @@ POINT_TYPES = {
 
 
 def is_shapefile(path: Path) -> bool:
-    """Whether it is a shapefile, a zip that holds one, or a folder of nothing but one's parts. Never raises."""
+    """Return whether it is a shapefile, a zip that holds one, or a folder of nothing but one's parts. Never raises."""
     if path.is_dir():
         return _only_shapefile(path) is not None
     if path.suffix.lower() != ".zip":
@@ -47,7 +47,7 @@ def is_shapefile(path: Path) -> bool:
 
 
 def source(path: Path) -> Source:
-    """A shapefile as a table. Raises InputError."""
+    """Open a shapefile as a table. Raises InputError."""
     with _opened(path) as (file, reader):
         names = [field.name for field in reader.fields[1:]]  # the first marks deleted rows
         doubled = sorted({name for name in names if names.count(name) > 1})
@@ -64,7 +64,7 @@ def source(path: Path) -> Source:
 
 
 def _only_shapefile(folder: Path) -> Path | None:
-    """The one shapefile of a folder that holds nothing else; None for any other folder. Never raises."""
+    """Return the one shapefile of a folder that holds nothing else; None for any other folder. Never raises."""
     try:
         with os.scandir(folder) as entries:
             files = [folder / entry.name for entry in islice(entries, MOST_LOOKED_AT) if entry.name[0] != "."]
@@ -78,7 +78,7 @@ def _only_shapefile(folder: Path) -> Path | None:
 
 @contextmanager
 def _opened(path: Path) -> Iterator[tuple[Path, shapefile.Reader]]:
-    """The .shp, of a zip in a folder that lasts as long as it is read, and its reader. Raises InputError."""
+    """Open the .shp, of a zip in a folder that lasts as long as it is read. Raises InputError."""
     given = (_only_shapefile(path) or path) if path.is_dir() else path
     with unpacked(given) as file:
         try:
@@ -102,7 +102,7 @@ def _batches(path: Path, names: list[str], types: Mapping[str, pa.DataType], row
 
 
 def _place(path: Path, shape: Any) -> tuple[float, float]:
-    """x and y of a shape, NaN where it is empty. Raises InputError for one of several points."""
+    """Return x and y of a shape, NaN where it is empty. Raises InputError for one of several points."""
     if len(shape.points) > 1:
         problem = f"one of its shapes holds {len(shape.points)} points"
         raise InputError(path, problem, "Export single points (QGIS: Multipart to singleparts)")

@@ -1,4 +1,4 @@
-"""Whether points are the cells of a regular grid, and how far apart those are.
+"""Spacing of points that are the cells of a regular grid.
 
 Between near cells of a grid every offset is a whole number of steps along its two axes, however many cells are missing
 and whichever way the axes point. Between scattered points hardly any is.
@@ -47,7 +47,7 @@ class Spacing(NamedTuple):
 
 
 def lattice_of(x: Float64, y: Float64) -> Lattice | None:
-    """The grid whose cells stand at x, y: (n,), m, on a plane; None for scattered points."""
+    """Find the grid whose cells stand at x, y: (n,), m, on a plane; None for scattered points."""
     places = np.unique(np.column_stack([x, y]), axis=0)
     if len(places) < LEAST_POINTS:
         return None
@@ -72,7 +72,7 @@ def lattice_of(x: Float64, y: Float64) -> Lattice | None:
 
 
 def spacing_of(longitude: Float64, latitude: Float64, epsg: int | None = None) -> Spacing:
-    """Whether places (n,), degrees, are cells, of a grid of degrees or of any projection.
+    """Return the spacing if places (n,), degrees, are cells of a grid of degrees or of any projection.
 
     epsg: a system in metres that the places are given in, None for any other; those of unknown projection are looked at
     in their UTM zone.
@@ -95,19 +95,18 @@ def spacing_of(longitude: Float64, latitude: Float64, epsg: int | None = None) -
 
 
 def _metres_per_degree(longitude: float, latitude: float) -> tuple[float, float]:
-    """To the east and to the north."""
     east = WGS84.line_length([longitude, longitude + 0.01], [latitude, latitude])
     north = WGS84.line_length([longitude, longitude], [latitude - 0.005, latitude + 0.005])
     return 100 * east, 100 * north
 
 
 def _axes(offsets: Float64) -> float:
-    """The direction of offsets (n, 2) that point along either of two upright axes, radians within ± pi/4."""
+    """Return the direction of offsets (n, 2) that point along either of two upright axes, radians within ± pi/4."""
     return float(np.angle(np.exp(4j * np.arctan2(offsets[:, 1], offsets[:, 0])).mean()) / 4)
 
 
 def _side(lengths: NDArray[np.float64]) -> float | None:
-    """The shortest step along an axis, of the lengths of pairs along it; None where these are too few."""
+    """Return the shortest step along an axis, of the lengths of pairs along it; None where these are too few."""
     if lengths.size < LEAST_PAIRS:
         return None
     shortest = float(np.percentile(lengths, 10))

@@ -1,4 +1,4 @@
-"""What readers of tables share: opening a CSV inside its zip or without, its header line, its rows in batches.
+"""Functions that readers of tables share: opening a CSV, also inside a zip, its header line, its rows in batches.
 
 Columns are matched by name, never by position; nothing is unpacked before its declared size was looked at.
 """
@@ -65,7 +65,7 @@ def csv_stream(path: Path) -> Iterator[IO[bytes]]:
 
 
 def zip_member(path: Path, archive: zipfile.ZipFile, suffix: str) -> zipfile.ZipInfo:
-    """The one member with a suffix, once its declared size, its ratio and its kind were found harmless."""
+    """Return the only member with a suffix, once its declared size, ratio and kind are found harmless."""
     if len(archive.infolist()) > MAX_MEMBERS:
         raise InputError(path, f"the zip holds {len(archive.infolist())} files", "Give one product per zip")
     members = [info for info in archive.infolist() if info.filename.lower().endswith(suffix)]
@@ -95,7 +95,7 @@ def refuse_cut_off(path: Path) -> None:
 
 
 def table_bytes(path: Path) -> int:
-    """How long a table is, unpacked."""
+    """Return a table's size, unpacked."""
     if path.suffix.lower() != ".zip":
         return path.stat().st_size
     try:
@@ -106,7 +106,7 @@ def table_bytes(path: Path) -> int:
 
 
 def zip_text(path: Path, suffix: str) -> bytes | None:
-    """The bytes of the one small member with a suffix; None where path is no zip or has no such member."""
+    """Return the bytes of the one small member with a suffix; None where path is no zip or has no such member."""
     if path.suffix.lower() != ".zip":
         return None
     try:
@@ -145,7 +145,7 @@ def table_of(path: Path) -> Table:
 
 
 def header_names(path: Path) -> frozenset[str]:
-    """The column names of what may be a table, for telling formats apart; empty where it is none. Never raises."""
+    """Return the column names of what may be a table; empty where it is none. Never raises."""
     try:
         return frozenset(table_of(path).names)
     except InputError:
@@ -158,7 +158,7 @@ def date_columns(
     pattern: re.Pattern[str] = DATE_NAME,
     day: Callable[[str], date] = lambda name: day_of(name),
 ) -> dict[str, date]:
-    """The columns that are dates, in their order: name -> day. A name's digits are YYYYMMDD, or `day` reads it."""
+    """Return the date columns in their order: name -> day. A name's digits are YYYYMMDD, or `day` reads it."""
     try:
         columns = {name: day(name) for name in names if pattern.fullmatch(name)}
     except ValueError as fault:
@@ -174,7 +174,7 @@ def refuse_disorder(path: Path, days: Sequence[date]) -> None:
 
 
 def day_of(text: str) -> date:
-    """The day in a text whose only eight digits are YYYYMMDD. Raises ValueError."""
+    """Parse a text whose only eight digits are YYYYMMDD. Raises ValueError."""
     return datetime.strptime(re.sub(r"\D", "", text), "%Y%m%d").date()  # noqa: DTZ007 (a day has no time zone)
 
 
@@ -188,7 +188,7 @@ def require(path: Path, names: Sequence[str], required: Sequence[str], remedy: s
 def record_batches(
     path: Path, table: Table, types: Mapping[str, pa.DataType], block_bytes: int = BLOCK_BYTES
 ) -> Iterator[pa.RecordBatch]:
-    """The rows of a table in their order, its columns of these types only, in batches of about block_bytes of text.
+    """Yield a table's rows in their order, columns of these types only, in batches of about block_bytes of text.
 
     Blocks of whole lines are parsed side by side: twice as fast on two cores as pyarrow's own streaming reader, which
     splits and converts one block after the other.
@@ -207,7 +207,7 @@ def record_batches(
 
 
 def _whole_lines(path: Path, stream: IO[bytes], block_bytes: int) -> Iterator[bytes]:
-    """The rest of a stream in blocks that end with a line's end; the last one may lack it."""
+    """Return the rest of a stream in blocks that end with a line's end; the last one may lack it."""
     begun = b""
     while block := stream.read(block_bytes):
         end = block.rfind(b"\n") + 1

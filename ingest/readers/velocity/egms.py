@@ -69,8 +69,8 @@ def recognises(path: Path) -> bool:
         return L3_NAME.match(path.name) is not None and raster.is_geotiff(path)
     names = text_table.header_names(path)
     egms_only = names & {"easting", "mp_type", "height_ellipse", "height_wgs84", "rmse_ts", "gnss_velocity"}
-    looks = "mean_velocity" in names and bool(egms_only) and "dataset" not in {name.lower() for name in names}
-    return looks or (re.match(r"EGMS_L(2[ab]|3)_", path.name) is not None and path.suffix.lower() in {".zip", ".csv"})
+    is_egms = "mean_velocity" in names and bool(egms_only) and "dataset" not in {name.lower() for name in names}
+    return is_egms or (re.match(r"EGMS_L(2[ab]|3)_", path.name) is not None and path.suffix.lower() in {".zip", ".csv"})
 
 
 def read(path: Path, declared: Declaration) -> tuple[VelocityField, ...]:
@@ -131,7 +131,7 @@ def _header(
 
 
 def _read_grid(path: Path) -> VelocityField:
-    """An L3 grid as GeoTIFF: velocities only, mm/yr, up or east by its name."""
+    """Read an L3 grid as GeoTIFF: velocities only, mm/yr, up or east by its name."""
     name = L3_NAME.match(path.name)
     if name is None:
         raise InputError(path, "its name does not state which L3 grid it is", "Keep the published name, EGMS_L3_E..N..")
@@ -146,13 +146,13 @@ def _read_grid(path: Path) -> VelocityField:
 
 
 def _period(release: str | None) -> tuple[date, ...]:
-    """First and last day of a release such as 2020_2024_1, which names its years; nothing without one."""
+    """Return first and last day of a release such as 2020_2024_1, which names its years; empty without one."""
     years = [int(year) for year in (release or "").split("_")[:2]]
     return (date(years[0], 1, 1), date(years[1], 12, 31)) if years else ()
 
 
 def _xml_header(path: Path) -> dict[str, str]:
-    """The leaves directly under the root of the product's XML; empty where there is no XML."""
+    """Return the leaves directly under the root of the product's XML; empty where there is no XML."""
     text = text_table.zip_text(path, ".xml")
     if text is None:
         return {}
@@ -240,7 +240,7 @@ def _geographic(easting: Float64, northing: Float64) -> tuple[Float64, Float64]:
 
 
 def _check_positions(path: Path, longitude: Float64, latitude: Float64, easting: Float64, northing: Float64) -> None:
-    """The two kinds of coordinates must name the same place: this catches a swap and a wrong reference system."""
+    """Check that both kinds of coordinates name the same place: this catches a swap and a wrong system."""
     placed = np.isfinite(longitude) & np.isfinite(latitude) & np.isfinite(easting) & np.isfinite(northing)
     sample = np.flatnonzero(placed)[:200]
     there = _geographic(easting[sample], northing[sample])

@@ -19,7 +19,7 @@ TRACKED_UNITS = {"m/day"}  # never used for phase measurements
 
 
 def recognises(path: Path) -> bool:
-    """Any GeoTIFF that no other reader claims."""
+    """Return whether it is any GeoTIFF that no other reader claims."""
     return raster.is_geotiff(path)
 
 
@@ -49,7 +49,7 @@ def read(path: Path, declared: Declaration) -> tuple[VelocityField, ...]:
 
 
 def field(path: Path, declared: Declaration, header: FieldHeader) -> VelocityField:
-    """The one band as a velocity field under a header that the caller made."""
+    """Return the one band as a velocity field under the caller's header."""
     factor = mm_per_value(path, declared)
     with opened(path) as dataset:  # refuse what cannot be used before its points are read
         raster.epsg_of(path, dataset)

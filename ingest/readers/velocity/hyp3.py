@@ -39,7 +39,7 @@ LICENCE = "Copernicus Sentinel data terms; HyP3 products are free and open"
 
 @dataclass(frozen=True)
 class Layer:
-    """What an image of displacements holds. mm: what one of its values is in mm of our sign."""
+    """Kind of an image of displacements. mm: what one of its values is in mm of our sign."""
 
     name: str
     component: Component
@@ -97,13 +97,12 @@ def _batches(path: Path) -> Iterator[PointBatch]:
 
 
 def _layer_of(name: str) -> str | None:
-    """The name of a displacement layer; None for everything else."""
     named = FILE_NAME.fullmatch(name)
     return named["layer"] if named and named["layer"] in {layer.name for layer in LAYERS} else None
 
 
 def _files(path: Path) -> list[Path]:
-    """The files of a folder and of its own folders, sorted. Never raises."""
+    """Return the files of a folder and of its own folders, sorted. Never raises."""
     files: list[Path] = []
     try:
         with os.scandir(path) as entries:
@@ -137,7 +136,7 @@ def _products(files: list[Path]) -> Products:
 
 
 def _stack(path: Path, folder: Path) -> tuple[stacks.Stack, str]:
-    """The pairs of what was given; folder: where its files lie, or the one file itself. Also the polarisation."""
+    """Return the pairs of what was given, and the polarisation; folder: where its files lie, or the one file itself."""
     products = _products([folder] if folder.is_file() else _files(folder))
     chosen = next((layer for layer in LAYERS if all(layer.name in problem for problem in products.values())), None)
     if chosen is None or not products:
@@ -162,20 +161,20 @@ def _stack(path: Path, folder: Path) -> tuple[stacks.Stack, str]:
         pairs=tuple(pairs) if not alone else (replace(pairs[0], coherence=None),),
         mm=chosen.mm,
         component=chosen.component,
-        look=_look(first_layers),
+        look_vectors=_look_vectors(first_layers),
         height=first_layers.get("dem"),
         referenced=not alone,  # one product keeps the reference point that it was unwrapped from
     ), "/".join(sorted(pols))
 
 
-def _look(layers: dict[str, Path]) -> stacks.Look | None:
+def _look_vectors(layers: dict[str, Path]) -> stacks.LookVectors | None:
     if "lv_theta" not in layers or "lv_phi" not in layers:
         return None
-    return stacks.Look((layers["lv_theta"], layers["lv_phi"]), _from_angles)
+    return stacks.LookVectors((layers["lv_theta"], layers["lv_phi"]), _from_angles)
 
 
 def _from_angles(angles: list[Float32]) -> tuple[Float32, Float32, Float32]:
-    """East, north and up from the elevation theta and the direction phi; 0 in both means nothing is known."""
+    """Return east, north and up from the elevation theta and the direction phi; 0 in both means unknown."""
     theta, phi = angles
     theta = np.where((theta == 0) & (phi == 0), np.float32(np.nan), theta)
     return np.cos(theta) * np.cos(phi), np.cos(theta) * np.sin(phi), np.sin(theta)
@@ -183,7 +182,7 @@ def _from_angles(angles: list[Float32]) -> tuple[Float32, Float32, Float32]:
 
 @contextmanager
 def _unpacked(path: Path) -> Iterator[Path]:
-    """The folder (or file) itself; the images of a zip in a folder that lasts as long as they are read."""
+    """Yield the folder or file itself, or the images of a zip in a folder that lasts as long as they are read."""
     if path.suffix.lower() != ".zip" or path.is_dir():
         yield path
         return
@@ -196,7 +195,7 @@ def _unpacked(path: Path) -> Iterator[Path]:
 
 
 def _unpack(path: Path, folder: Path) -> None:
-    """The one displacement image that is preferred, the look vectors and the heights; nothing else leaves the zip."""
+    """Unpack the preferred displacement image, the look vectors and the heights, and nothing else."""
     with zipfile.ZipFile(path) as archive:
         layers = [named["layer"] for name in archive.namelist() if (named := FILE_NAME.fullmatch(Path(name).name))]
         chosen = next((layer.name for layer in LAYERS if layer.name in layers), LAYERS[0].name)

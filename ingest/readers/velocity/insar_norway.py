@@ -88,7 +88,7 @@ def _plan(path: Path, names: list[str]) -> Plan:
 
 
 def _first_row(path: Path, source: columns.Source, plan: Plan) -> tuple[str, str]:
-    """Data set and track of the first row; that all rows agree is checked as they are read."""
+    """Return data set and track of the first row; the other rows are checked as they are read."""
     batches = source.batches(dict.fromkeys(plan.same, columns.TEXT), columns.FEW_ROWS)
     first = next(batches)
     dataset, track = (columns.printable(first.column(name)[0].as_py() or b"") for name in plan.same)

@@ -1,4 +1,4 @@
-"""From a network of interferograms to a series: least squares, pixel by pixel. Pure numerics: arrays in, arrays out.
+"""Series from a network of interferograms: least squares, pixel by pixel. Pure numerics: arrays in, arrays out.
 
 Source: small-baseline inversion, Berardino et al. 2002, doi 10.1109/TGRS.2002.803792, as LiCSBAS does it (Morishita et
 al. 2020, doi 10.3390/rs12030424). Where the pairs connect all dates, increments between consecutive dates and
@@ -21,7 +21,7 @@ MATRIX_VALUES = 2**21  # of the matrices that are inverted at a time: 16 MiB
 
 @dataclass(frozen=True, kw_only=True)
 class Inverted:
-    """n pixels: displacement_mm (n, dates), NaN where nothing connects a date; connected (n,): how many dates are.
+    """Series of n pixels: displacement_mm (n, dates), NaN where nothing connects a date; connected (n,): how many.
 
     rmse_mm (n,): root mean square of what the series leaves of the pairs. temporal_coherence (n,): 0 to 1. Both are NaN
     where a pixel has no more pairs than unknowns, so that nothing can be left.
@@ -34,7 +34,7 @@ class Inverted:
 
 
 def pieces(pairs: NDArray[np.int64], known: NDArray[np.bool_], n_dates: int) -> NDArray[np.int64]:
-    """Which piece of its network each date belongs to, named by its first date: (patterns, dates).
+    """Return each date's piece of its network, named by its first date: (patterns, dates).
 
     pairs: (m, 2), indices of dates. known: (patterns, m), which of the pairs a pattern has.
     """
@@ -81,7 +81,6 @@ def inverted(change_mm: Float64, pairs: NDArray[np.int64], n_dates: int, radians
 
 
 def _patterns(known: NDArray[np.bool_]) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
-    """The different rows of known (n, m), and which of them each row is."""
     packed = np.packbits(known, axis=1)
     rows = np.ascontiguousarray(packed).view(np.dtype((np.void, packed.shape[1]))).ravel()
     _, first, which = np.unique(rows, return_index=True, return_inverse=True)
@@ -89,7 +88,7 @@ def _patterns(known: NDArray[np.bool_]) -> tuple[NDArray[np.bool_], NDArray[np.i
 
 
 class _Solver(NamedTuple):
-    """For each of u patterns: which dates (u, dates) and pairs (u, m) are solved, and the inverse (u, dates, dates)."""
+    """Inverse of u patterns: which dates (u, dates) and pairs (u, m) are solved, and the inverse (u, dates, dates)."""
 
     dates: NDArray[np.bool_]
     used: NDArray[np.bool_]

@@ -45,7 +45,7 @@ LICENCE = "ITS_LIVE: free and open, with attribution (NASA)"
 
 
 class Pair(NamedTuple):
-    """What a file states before its pixels are read."""
+    """Facts that a file states before its pixels are read."""
 
     epsg: int
     transform: Affine
@@ -117,7 +117,7 @@ def _epsg(path: Path, file: h5py.File) -> int:
 
 
 def _transform(path: Path, file: h5py.File) -> Affine:
-    """From GeoTransform, which must agree with the coordinates x and y: those are of the centres of pixels."""
+    """Return GeoTransform, checked against the coordinates x and y of the pixels' centres."""
     text = hdf5.text(file["mapping"].attrs.get("GeoTransform", ""))
     try:
         x0, dx, row_turn, y0, col_turn, dy = (float(part) for part in text.split())
@@ -134,7 +134,7 @@ def _transform(path: Path, file: h5py.File) -> Affine:
 
 
 def _dates(path: Path, attrs: Any) -> tuple[date, date]:
-    """The days of the two images: '20180304T20:33:12.5' or '20180304'."""
+    """Parse the days of the two images: '20180304T20:33:12.5' or '20180304'."""
     days = []
     for name in ("acquisition_date_img1", "acquisition_date_img2"):
         stated = hdf5.text(attrs.get(name, ""))
@@ -161,7 +161,7 @@ def _batches(path: Path, pair: Pair, component: Component) -> Iterator[PointBatc
 
 
 def _metres(path: Path, file: h5py.File, name: str, block: slice) -> Float64:
-    """Rows of a variable, NaN where it has none; scale and offset by CF, though the files have none."""
+    """Read rows of a variable, NaN where missing; scale and offset by CF, though the files have none."""
     dataset = file[name]
     raw = dataset[block].astype(np.float64)
     scale, offset, fill = (
@@ -174,7 +174,7 @@ def _metres(path: Path, file: h5py.File, name: str, block: slice) -> Float64:
 
 
 def _number(path: Path, dataset: h5py.Dataset, key: str, default: float) -> float:
-    """A number among the attributes of a variable. Raises InputError where it is none."""
+    """Parse a number among the attributes of a variable. Raises InputError where it is none."""
     value = np.ravel(dataset.attrs.get(key, default))
     if value.size != 1 or value.dtype.kind not in "iuf":
         raise InputError(path, f"attribute {key} of {dataset.name} is not a number", REMEDY)
@@ -182,7 +182,7 @@ def _number(path: Path, dataset: h5py.Dataset, key: str, default: float) -> floa
 
 
 def _errors(path: Path, file: h5py.File, block: slice) -> Float64:
-    """One standard deviation of a component, m/yr: the larger of those of vx and vy, else that of the speed."""
+    """Read one standard deviation of a component, m/yr: the larger of those of vx and vy, else that of the speed."""
     names = [
         (file[name], key) for name in ("vx", "vy") for key in ("error", f"{name}_error") if key in file[name].attrs
     ]

@@ -60,7 +60,7 @@ def read(path: Path, declared: Declaration) -> tuple[VelocityField, ...]:
 
 
 def _pair_folders(path: Path) -> Iterator[Path]:
-    """The folders of pairs under a frame's folder, GEOC, or the portal's copy of it; in no order. Never raises."""
+    """Yield the folders of pairs under a frame's folder, GEOC, or the portal's copy of it. Never raises."""
     for name in PAIR_FOLDERS:
         try:
             with os.scandir(path / name) as entries:
@@ -94,13 +94,12 @@ def _stack(path: Path) -> stacks.Stack:
         folder=path,
         pairs=tuple(pairs),
         mm=stacks.mm_per_radian(stacks.SENTINEL1_WAVELENGTH_M),
-        look=_look(path),
+        look_vectors=_look_vectors(path),
         height=_side(path, "hgt"),
     )
 
 
 def _side(path: Path, layer: str) -> Path | None:
-    """A frame's own image beside its pairs."""
     for name in SIDE_FOLDERS:
         if name.startswith("..") and path.name not in PAIR_FOLDERS:
             continue
@@ -110,13 +109,13 @@ def _side(path: Path, layer: str) -> Path | None:
     return None
 
 
-def _look(path: Path) -> stacks.Look | None:
+def _look_vectors(path: Path) -> stacks.LookVectors | None:
     east, north, up = (_side(path, layer) for layer in "ENU")
-    return stacks.Look((east, north, up), _as_they_are) if east and north and up else None
+    return stacks.LookVectors((east, north, up), _as_they_are) if east and north and up else None
 
 
 def _as_they_are(layers: list[Float32]) -> tuple[Float32, Float32, Float32]:
-    """The vector is in the files; all three are 0 where there is none."""
+    """Return the vector as the files have it; all three are 0 where there is none."""
     east, north, up = layers
     for layer in (east, north):
         layer[(up == 0) | (up != up)] = float("nan")
@@ -125,7 +124,7 @@ def _as_they_are(layers: list[Float32]) -> tuple[Float32, Float32, Float32]:
 
 
 def _frame(path: Path) -> re.Match[str] | None:
-    """The frame's name, from its folder's or from that of the look vectors."""
+    """Match the frame's name in its folder's name or in that of the look vectors."""
     whole = path.resolve()
     east = _side(path, "E")
     names = (whole.name, whole.parent.name if whole.name in PAIR_FOLDERS else "", east.name if east else "")

@@ -78,7 +78,6 @@ def _batches(path: Path, grid: Grid, n_dates: int) -> Iterator[PointBatch]:
 
 
 def _blocks(path: Path, file: h5py.File, grid: Grid, n_dates: int) -> Iterator[PointBatch]:
-    """The blocks that hold a point, one after the other."""
     for rows in hdf5.row_blocks(grid.rows, grid.cols, n_dates):
         batch = _block(path, file, grid, rows)
         if batch.pid.size:
@@ -119,7 +118,7 @@ def _block(path: Path, file: h5py.File, grid: Grid, rows: slice) -> PointBatch:
 
 
 def unit_vectors(path: Path, los: list[Float32]) -> list[Float32]:
-    """The layers east, north, up, NaN where LiCSBAS has no vector: it writes zeros there. Raises InputError."""
+    """Read the layers east, north, up, NaN where LiCSBAS writes zeros for no vector. Raises InputError."""
     length = np.sqrt(sum(part.astype(np.float64) ** 2 for part in los))
     wrong = np.isfinite(length) & (length > 0) & (np.abs(length - 1) > VECTOR_TOLERANCE)
     if wrong.any():

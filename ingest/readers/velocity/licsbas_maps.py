@@ -45,7 +45,7 @@ GOOD = 1.0
 
 
 def recognises(path: Path) -> bool:
-    """A folder with a map of velocities and at least one of the other layers. Never raises."""
+    """Return whether a folder has a map of velocities and at least one of the other layers. Never raises."""
     layers = {layer for layer, _ in _files(path)}
     return "vel" in layers and len(layers) > 1
 
@@ -84,7 +84,7 @@ def read(path: Path, declared: Declaration) -> tuple[VelocityField, ...]:
 
 
 def _files(path: Path) -> list[tuple[str, Path]]:
-    """The layers in a folder, by name. Never raises."""
+    """Return the layers in a folder, by name. Never raises."""
     try:
         with os.scandir(path) as entries:
             names = sorted(entry.name for entry in islice(entries, MOST_LOOKED_AT))
@@ -95,7 +95,7 @@ def _files(path: Path) -> list[tuple[str, Path]]:
 
 
 def _layers(path: Path) -> dict[str, Path]:
-    """One file a layer. Raises InputError where there are several, or a unit vector lacks a part."""
+    """Return one file for each layer. Raises InputError where there are several, or a unit vector lacks a part."""
     files = _files(path)
     layers = dict(files)
     doubled = next((layer for layer in layers if sum(layer == other for other, _ in files) > 1), None)
@@ -126,7 +126,6 @@ def _batches(layers: Mapping[str, Path]) -> Iterator[PointBatch]:
 
 
 def _block(layers: Mapping[str, Path], maps: Mapping[str, DatasetReader], window: Window) -> PointBatch:
-    """The good pixels of some rows."""
     values = {name: raster.values_of(layers[name], one, window) for name, one in maps.items()}
     good = np.isfinite(values["vel"])
     if "mask" in values:

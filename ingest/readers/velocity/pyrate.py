@@ -97,7 +97,7 @@ def _stack(path: Path, declared: Declaration) -> tuple[stacks.Stack, Mapping[str
 
 
 def _away(path: Path, processor: str, declared: Declaration) -> float:
-    """1 where a positive phase means away from the satellite, -1 where toward."""
+    """Return 1 where a positive phase means away from the satellite, -1 where toward."""
     if processor in PLUS_IS_AWAY:
         return 1.0
     if declared.positive not in {"away", "toward"}:

@@ -1,4 +1,4 @@
-"""Which ground of a stack of interferograms is taken to be still: the patch whose pixels move most alike.
+"""Reference ground of a stack of interferograms: the patch whose pixels move most alike.
 
 Ground that sinks does so unevenly, and noise scatters; what moves as one piece is the best guess at what does not move
 at all. (The most coherent pixels are no such guess: in Mexico City they are the sinking ones.)
@@ -39,7 +39,7 @@ class Patches:
             pair += np.bincount(patch, one, minlength=n)
 
     def reference(self, mm: float) -> Float64 | None:
-        """The mean of each pair over the patch that moves most alike, (pairs,); None where no pixel has every pair.
+        """Return the mean of each pair over the most stable patch, (pairs,); None where no pixel has every pair.
 
         mm: what a value of the file is in mm.
         """

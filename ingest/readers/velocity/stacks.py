@@ -1,4 +1,4 @@
-"""What the readers of folders of interferograms share: one grid, one reference, blocks of rows of all pairs.
+"""Functions that readers of folders of interferograms share: one grid, one reference, blocks of rows of all pairs.
 
 The reference is the patch of ground that moves most alike (`ingest.readers.velocity.stable_ground`); its mean in each
 pair is taken off that pair. Its zero is a convention, as in every such product. Memory is flat; the number of pairs and
@@ -45,7 +45,7 @@ APART = "its interferograms connect fewer than half of the dates"
 
 @dataclass(frozen=True, kw_only=True)
 class Pair:
-    """One interferogram: what its file holds is the change from the first to the second date."""
+    """One interferogram, whose values are the change from the first to the second date."""
 
     first: date
     second: date
@@ -53,8 +53,8 @@ class Pair:
     coherence: Path | None = None
 
 
-class Look(NamedTuple):
-    """Files of one image each from which `vector` makes the unit vectors to the satellite: east, north, up."""
+class LookVectors(NamedTuple):
+    """Files of the look vectors, from which `vector` makes the unit vectors to the satellite: east, north, up."""
 
     files: tuple[Path, ...]
     vector: Callable[[list[Float32]], tuple[Float32, Float32, Float32]]
@@ -68,7 +68,7 @@ class Stack:
     pairs: tuple[Pair, ...]
     mm: float
     component: Component = Component.LOS
-    look: Look | None = None
+    look_vectors: LookVectors | None = None
     height: Path | None = None
     referenced: bool = True
     wavelength_m: float = SENTINEL1_WAVELENGTH_M
@@ -88,7 +88,11 @@ class Stack:
     def files(self) -> tuple[Path, ...]:
         """All files that are read."""
         files = [file for pair in self.pairs for file in (pair.phase, pair.coherence) if file]
-        return (*files, *(self.look.files if self.look else ()), *([self.height] if self.height else []))
+        return (
+            *files,
+            *(self.look_vectors.files if self.look_vectors else ()),
+            *([self.height] if self.height else []),
+        )
 
 
 class Grid(NamedTuple):
@@ -101,7 +105,7 @@ class Grid(NamedTuple):
 
 
 def mm_per_radian(wavelength_m: float) -> float:
-    """Motion toward the satellite in mm of one radian of phase whose plus means away: -wavelength / 4 pi."""
+    """Return motion toward the satellite per radian of phase, mm, plus meaning away: -wavelength / 4 pi."""
     return -wavelength_m / (4 * np.pi) * 1000
 
 
@@ -127,8 +131,8 @@ def checked(stack: Stack) -> Grid:
 
 
 def direction(stack: Stack, grid: Grid) -> Direction:
-    """The way the satellite flew, by a row in the middle of the look vectors."""
-    if not stack.look:
+    """Return the flight direction by a row in the middle of the look vectors."""
+    if not stack.look_vectors:
         return Direction.UNKNOWN
     with np.errstate(invalid="ignore"):
         east, _, _ = _vectors(stack, grid, slice(grid.rows // 2, grid.rows // 2 + 1))
@@ -136,7 +140,7 @@ def direction(stack: Stack, grid: Grid) -> Direction:
 
 
 def batches(stack: Stack, grid: Grid) -> Iterator[PointBatch]:
-    """The pixels of a stack as points with series, block by block. Raises InputError."""
+    """Yield the pixels of a stack as points with series, block by block. Raises InputError."""
     reference = _reference(stack, grid) if stack.referenced else np.zeros(len(stack.pairs))
     for block in _blocks(stack, grid):
         phase = _phases(stack, grid, block)
@@ -168,7 +172,7 @@ def _check_network(stack: Stack) -> None:
 
 
 def _overlap(file: Path, grid: Grid, this: Grid) -> Grid:
-    """The common part of two grids that differ by whole pixels."""
+    """Return the common part of two grids that differ by whole pixels."""
     step = ~grid.transform @ this.transform
     col, row = round(step.c), round(step.f)
     same = np.allclose((step.a, step.b, step.d, step.e), (1, 0, 0, 1), atol=1e-4)
@@ -189,7 +193,7 @@ def _blocks(stack: Stack, grid: Grid) -> Iterator[slice]:
 
 
 def _image(file: Path, grid: Grid, block: slice) -> tuple[Float32, str]:
-    """Rows of the common ground from one file: (rows, cols), NaN where it has none; and the type it is stored in."""
+    """Read rows of the common ground from one file: (rows, cols), NaN where missing; and their stored type."""
     with raster.opened(file) as dataset:
         return _values(dataset, grid, block), str(dataset.dtypes[0])
 
@@ -203,7 +207,7 @@ def _values(dataset: DatasetReader, grid: Grid, block: slice) -> Float32:
 
 
 def _phases(stack: Stack, grid: Grid, block: slice) -> Float32:
-    """All pairs of a block of rows: (pairs, rows, cols), as in the files; 0 is never a phase, whatever the tag."""
+    """Read all pairs of a block of rows: (pairs, rows, cols), as in the files; 0 is never a phase."""
     phase = np.empty((len(stack.pairs), block.stop - block.start, grid.cols), np.float32)
     for number, pair in enumerate(stack.pairs):
         values, _ = _image(pair.phase, grid, block)
@@ -217,7 +221,7 @@ def _phases(stack: Stack, grid: Grid, block: slice) -> Float32:
 
 
 def _coherence(stack: Stack, grid: Grid, block: slice) -> Float64 | None:
-    """Mean coherence of a block of rows, 0 to 1, NaN where no map has any; None where there are no maps."""
+    """Average the coherence of a block of rows, 0 to 1, NaN where no map has any; None without maps."""
     total, count = np.zeros((block.stop - block.start, grid.cols)), 0
     for pair in stack.pairs:
         if pair.coherence:
@@ -231,7 +235,7 @@ def _coherence(stack: Stack, grid: Grid, block: slice) -> Float64 | None:
 
 
 def _reference(stack: Stack, grid: Grid) -> Float64:
-    """What is taken off each pair, (pairs,), in the unit of the files."""
+    """Return the reference of each pair, which is subtracted, (pairs,), in the unit of the files."""
     years = np.array([(pair.second - pair.first).days / DAYS_PER_YEAR for pair in stack.pairs])
     patches = Patches(grid.rows, grid.cols, len(stack.pairs))
     for block in _blocks(stack, grid):
@@ -248,15 +252,15 @@ def _vectors(stack: Stack, grid: Grid, block: slice) -> tuple[Float32, Float32, 
     if stack.component is not Component.LOS:
         east, north, up = (np.full(shape, part, np.float32) for part in UNIT_VECTORS[stack.component])
         return east, north, up
-    if not stack.look:
+    if not stack.look_vectors:
         unknown = np.full(shape, np.nan, np.float32)
         return unknown, unknown, unknown
-    vectors = stack.look.vector([_image(file, grid, block)[0] for file in stack.look.files])
+    vectors = stack.look_vectors.vector([_image(file, grid, block)[0] for file in stack.look_vectors.files])
     length = np.sqrt(np.sum(np.square(vectors, dtype=np.float64), axis=0))
     odd = length[np.isfinite(length) & (np.abs(length - 1) > 0.1)]
     if odd.size:
         problem = f"a line of sight of length {odd[0]:.3g} is impossible"
-        raise InputError(stack.look.files[0], problem, "Download the look vectors again")
+        raise InputError(stack.look_vectors.files[0], problem, "Download the look vectors again")
     return vectors
 
 
@@ -286,13 +290,13 @@ def _batch(
 
 
 def named(folder: Path, pattern: str) -> Path | None:
-    """The one file of a folder that a glob finds; None where there is none or there are several."""
+    """Return the one file of a folder that a glob finds; None where there is none or there are several."""
     files = sorted(folder.glob(pattern))
     return files[0] if len(files) == 1 else None
 
 
 def field(stack: Stack, grid: Grid, header: FieldHeader) -> VelocityField:
-    """A stack as a velocity field under a header that the caller made."""
+    """Return a stack as a velocity field under the caller's header."""
     return VelocityField(
         header=header,
         batches=lambda: batches(stack, grid),
@@ -302,6 +306,6 @@ def field(stack: Stack, grid: Grid, header: FieldHeader) -> VelocityField:
 
 
 def posting_of(grid: Grid) -> tuple[float, int | None]:
-    """For a header: the spacing in metres, and the EPSG number where the coordinates are metres."""
+    """Return the spacing in metres for a header, and the EPSG number where the coordinates are metres."""
     crs = CRS.from_epsg(grid.epsg)
     return raster.posting_m(grid.transform, crs), grid.epsg if raster.is_metric(crs) else None

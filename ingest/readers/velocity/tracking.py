@@ -1,4 +1,4 @@
-"""What readers of tracked motion share: speeds along the axes of a map become speeds to true east and true north."""
+"""Functions that readers of tracked motion share: speeds along a map's axes become speeds to true east and north."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +11,7 @@ STEP_DEGREES = 1e-4  # about 11 m: short against any curvature, long against rou
 
 
 def north_on_map(epsg: int, longitude: Float64, latitude: Float64) -> NDArray[np.complex128]:
-    """Where true north points on a map: unit complex numbers x + iy, (n,), NaN where that is undefined.
+    """Return true north on a map as unit complex numbers x + iy, (n,), NaN where undefined.
 
     Numerical derivative of the projection along the meridian. longitude, latitude: (n,), degrees. On a polar
     stereographic map true north turns with the longitude, through all directions around the pole.
@@ -31,7 +31,7 @@ def north_on_map(epsg: int, longitude: Float64, latitude: Float64) -> NDArray[np
 
 
 def along(component: Component, epsg: int, longitude: Float64, latitude: Float64, vx: Float64, vy: Float64) -> Float64:
-    """The eastward or northward part of speeds along map x and y, all (n,), in the unit of these.
+    """Return the eastward or northward part of speeds along map x and y, all (n,), in the same unit.
 
     The map is taken as conformal (polar stereographic and UTM are): east is a right angle clockwise of north.
     """

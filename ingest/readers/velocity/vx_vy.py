@@ -30,12 +30,12 @@ MOST_LOOKED_AT = 2000
 
 
 def recognises(path: Path) -> bool:
-    """A folder with exactly one vx and one vy of the same name, both GeoTIFFs. Never raises."""
+    """Return whether a folder has exactly one vx and one vy of the same name, both GeoTIFFs. Never raises."""
     return _pair_in(path) is not None
 
 
 def read(path: Path, declared: Declaration) -> tuple[VelocityField, ...]:
-    """Eastward and northward velocities from the two images. Raises InputError where the unit is not declared."""
+    """Read eastward and northward velocities from two images. Raises InputError where no unit is declared."""
     pair, unit = _pair_in(path), declared.unit
     if pair is None:
         raise InputError(path, "it does not hold one *_vx.tif and one *_vy.tif", "Give one pair per folder")
@@ -83,7 +83,7 @@ def _pair_in(path: Path) -> tuple[Path, Path] | None:
 
 
 def _period(file: Path) -> tuple[date, ...]:
-    """The two days in the name, where it has them in order; nothing otherwise."""
+    """Return the two days in the name if they are in order, else nothing."""
     named = PERIOD.search(file.name)
     try:
         days = tuple(text_table.day_of(day) for day in named.groups()) if named else ()

@@ -1,4 +1,4 @@
-"""The hosts that this service may open connections to when it looks for images; everything else is refused.
+"""The hosts that this service may open connections to to search for images; everything else is refused.
 
 Entries, in the setting OUTBOUND_HOSTS:
 
@@ -41,7 +41,7 @@ _UNWANTED = re.compile(r"[\x00-\x20\x7f\\]")
 
 
 class Entry(NamedTuple):
-    """host: in lower case; with a leading dot: everything below it. private: it may lead into a private network."""
+    """One allowed host, in lower case; with a leading dot: all below it. private: it may be in a private network."""
 
     scheme: str
     host: str
@@ -49,13 +49,14 @@ class Entry(NamedTuple):
     private: bool
 
     def covers(self, scheme: str, host: str, port: int) -> bool:
+        """Return whether the entry allows a connection."""
         named = host.endswith(self.host) and len(host) > len(self.host) if self.host[0] == "." else host == self.host
         return named and scheme == self.scheme and port == self.port
 
 
 @dataclass(frozen=True)
 class AllowList:
-    """Which hosts may be contacted."""
+    """Hosts that may be contacted."""
 
     entries: tuple[Entry, ...]
 
@@ -65,13 +66,13 @@ class AllowList:
         return cls(tuple(_entry(line) for line in lines if line.strip()))
 
     def check(self, url: str) -> SplitResult:
-        """The parts of an address that may be contacted. Raises HostRefused, before anything is resolved."""
+        """Return the parts of an allowed address. Raises HostRefused, before anything is resolved."""
         parts, host, port = _parts(url)
         self.entry(parts.scheme, host, port)
         return parts
 
     def entry(self, scheme: str, host: str, port: int) -> Entry:
-        """The entry that lets a connection through. Raises HostRefused."""
+        """Return the entry that allows a connection. Raises HostRefused."""
         host = _bare(host)
         for entry in self.entries:
             if entry.covers(scheme, host, port):
@@ -84,12 +85,12 @@ class AllowList:
         )
 
     def may_lead_to(self, entry: Entry, address: str) -> bool:
-        """Whether a connection that an entry lets through may go to an address that its name was resolved to."""
+        """Return whether an allowed connection may go to an address that its name was resolved to."""
         return entry.private or is_public(address)
 
 
 def origin(url: str) -> tuple[str, str, int]:
-    """Scheme, host and port of an address. Raises HostRefused for one that is not plainly an address of a host."""
+    """Return scheme, host and port of an address. Raises HostRefused where it plainly names no host."""
     parts, host, port = _parts(url)
     return parts.scheme, host, port
 

@@ -1,4 +1,4 @@
-"""What a search service may know of the places that people watch: coarse boxes, and nothing else.
+"""Areas that a search service may learn of the places that people watch: coarse boxes, and nothing else.
 
 A person who watches their house draws a circle around it. Every area is therefore widened to a grid of 0.1 degrees
 (about 10 km) before it leaves this machine, so that the box has neither the place's middle nor its size.
@@ -15,7 +15,7 @@ MOST_AREAS = 20
 
 
 def coarse(areas: Iterable[BaseGeometry], most: int = MOST_AREAS) -> list[Polygon]:
-    """At most so many boxes on a grid, in degrees, that together hold all areas; a coarser grid if there are more."""
+    """Return at most so many boxes on a grid, in degrees, that together hold all areas; coarser if there are more."""
     parts = [part for area in areas for part in getattr(area, "geoms", [area]) if not part.is_empty]
     boxes: list[Polygon] = []
     for grid_deg in GRIDS_DEG:
@@ -36,13 +36,13 @@ def _widened(bounds: tuple[float, float, float, float], grid_deg: float) -> Poly
 
 
 def _above(high: float, low: float, grid_deg: float) -> float:
-    """The next line of the grid; a point on a line gets a whole cell."""
+    """Return the next line of the grid; a point on a line gets a whole cell."""
     line = math.ceil(high / grid_deg) * grid_deg
     return line if line > math.floor(low / grid_deg) * grid_deg else line + grid_deg
 
 
 def _joined(boxes: list[Polygon]) -> list[Polygon]:
-    """Boxes of what touches, until nothing does."""
+    """Join boxes until no two touch."""
     while True:
         together = unary_union(boxes)
         merged = [box(*part.bounds) for part in getattr(together, "geoms", [together]) if not part.is_empty]

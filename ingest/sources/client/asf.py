@@ -1,4 +1,4 @@
-"""Search the Alaska Satellite Facility (NASA's archive of Sentinel-1) through its library `asf_search`.
+"""Client of the Alaska Satellite Facility (NASA's archive of Sentinel-1), through its library `asf_search`.
 
 The library asks NASA's Common Metadata Repository: POST https://HOST/search/granules.umm_json, pages by the header
 CMR-Search-After. Records: UMM-G, https://git.earthdata.nasa.gov/projects/EMFD/repos/unified-metadata-model.
@@ -17,9 +17,15 @@ from ingest.readers.records import Direction
 from ingest.sources.client.allow_list import AllowList
 from ingest.sources.client.checksums import Checksum, checksum
 from ingest.sources.client.faults import NotInstalled, SearchFailed, SourceError
-from ingest.sources.client.file_names import name_of
-from ingest.sources.client.plain import direction_of, exact_bytes, moment_of, platform_of, track_of
-from ingest.sources.client.scene import CatalogueScene
+from ingest.sources.client.scene import (
+    CatalogueScene,
+    direction_of,
+    exact_bytes,
+    moment_of,
+    name_of,
+    platform_of,
+    track_of,
+)
 from ingest.sources.client.transport import guard
 
 SOURCE = "asf"
@@ -41,7 +47,7 @@ def search(
     allowed: AllowList,
     host: str = CMR_HOST,
 ) -> Iterator[CatalogueScene]:
-    """Images over an area, the newest first. host: or http://host:port of a mirror. Raises SourceError."""
+    """Search images over an area, the newest first. host: or http://host:port of a mirror. Raises SourceError."""
     try:
         import asf_search
     except ImportError as fault:
@@ -68,7 +74,7 @@ def _address(host: str) -> str:
 
 
 def _session(kind: type[requests.Session], allowed: AllowList, host: str) -> requests.Session:
-    """The library's session, guarded, which raises a refusal at once: its own way is to wait and to report."""
+    """Return the library's session, guarded; it raises a refusal at once instead of waiting."""
     address = _address(host).rstrip("/")
 
     class Guarded(kind):  # type: ignore[misc,valid-type]
@@ -98,7 +104,7 @@ def _granules(pages: Iterator[Any]) -> Iterator[Any]:
 
 
 def _scenes(granule: Any, product: str, polarisation: str) -> Iterator[CatalogueScene]:
-    """The files of a granule that are wanted: a GRD's zip, or the image of an RTC in one polarisation."""
+    """Yield the wanted files of a granule: a GRD's zip, or the image of an RTC in one polarisation."""
     try:
         yield from _files(granule, product, polarisation)
     except (KeyError, TypeError, ValueError, AttributeError, IndexError, ShapelyError) as fault:

@@ -14,14 +14,14 @@ MOST_CODES_BYTES = 4
 
 
 class Checksum(NamedTuple):
-    """algorithm: a name of LENGTHS_BYTES; hexadecimal: the digest in lower case."""
+    """One checksum; algorithm: a name of LENGTHS_BYTES; hexadecimal: the digest in lower case."""
 
     algorithm: str
     hexadecimal: str
 
 
 def checksum(algorithm: str, hexadecimal: str) -> Checksum | None:
-    """A checksum that can be checked; None where the algorithm is unknown or the digest is none of its length."""
+    """Return a usable checksum; None for an unknown algorithm or a digest of the wrong length."""
     name = algorithm.lower().replace("-", "")
     digest = _digest(hexadecimal)
     if name not in LENGTHS_BYTES or digest is None or len(digest) != LENGTHS_BYTES[name]:
@@ -30,7 +30,7 @@ def checksum(algorithm: str, hexadecimal: str) -> Checksum | None:
 
 
 def from_multihash(text: str) -> Checksum | None:
-    """STAC's `file:checksum`; None where it is not a multihash of a hash that we know."""
+    """Parse STAC's `file:checksum`; None where it is no multihash of a known hash."""
     raw = _digest(text)
     code, rest = _varint(raw or b"")
     length, digest = _varint(rest)
@@ -40,7 +40,7 @@ def from_multihash(text: str) -> Checksum | None:
 
 
 def file_checksum(path: Path, algorithm: str) -> Checksum:
-    """The checksum of the bytes of a file; one of the weak hashes is used where the catalogue has no other."""
+    """Compute a file's checksum; one of the weak hashes is used where the catalogue has no other."""
     with path.open("rb") as stream:
         made = hashlib.file_digest(stream, lambda: hashlib.new(algorithm, usedforsecurity=False))
     return Checksum(algorithm, made.hexdigest())

@@ -1,4 +1,4 @@
-"""Fetch one file over HTTP so that an interruption costs nothing and a wrong byte is noticed.
+"""Download of one file over HTTP so that an interruption costs nothing and a wrong byte is noticed.
 
 The bytes go to NAME.part. What is there is continued by a range request, if the server still has the same file
 (RFC 9110: Range, If-Range, Content-Range, 206, 416). At the end the whole is hashed, and only the right bytes get
@@ -37,7 +37,7 @@ BUSY = (408, 425, 429)
 
 
 class Wanted(NamedTuple):
-    """What is to be fetched, where to. if_denied: what to do where the server wants to know who asks."""
+    """File to download, and its target. if_denied: what to do where the server wants to know who asks."""
 
     url: str
     path: Path
@@ -47,11 +47,12 @@ class Wanted(NamedTuple):
 
     @property
     def part(self) -> Path:
+        """The unfinished file beside the target."""
         return self.path.with_name(f"{self.path.name}.part")
 
 
 class Known(NamedTuple):
-    """What outlives a process: of which file NAME.part is a piece, and how often the bytes were wrong."""
+    """State that outlives a process: of which file NAME.part is a piece, and how often the bytes were wrong."""
 
     etag: str = ""
     modified: str = ""
@@ -59,7 +60,7 @@ class Known(NamedTuple):
 
 
 class Fetched(NamedTuple):
-    """What a download took. damaged: how often the checksum was wrong."""
+    """Record of a download. damaged: how often the checksum was wrong."""
 
     size_bytes: int
     tries: int
@@ -67,8 +68,8 @@ class Fetched(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Surroundings:
-    """What a transfer asks of whoever started it.
+class TransferCallbacks:
+    """Callbacks of a transfer.
 
     go_on(bytes that lie there, whether the rest can be fetched later): False ends the transfer with Stopped.
     room(bytes still to come): makes room or raises NoRoom. remember: keeps Known before the first byte is written.
@@ -85,12 +86,13 @@ class Surroundings:
 
 
 class Memory:
-    """What is known of the file, here and wherever it outlives this process."""
+    """State of the file, here and wherever it outlives this process."""
 
     def __init__(self, known: Known, remember: Callable[[Known], None]) -> None:
         self.known, self._remember = known, remember
 
     def keep(self, known: Known) -> None:
+        """Remember what is known about the file."""
         self.known = known
         self._remember(known)
 
@@ -104,19 +106,19 @@ class Cut(Exception):
 
 
 class Overlong(Exception):
-    """More bytes come than the file has."""
+    """More bytes than the file has."""
 
 
-def fetch(session: requests.Session, wanted: Wanted, known: Known, around: Surroundings) -> Fetched:
+def fetch(session: requests.Session, wanted: Wanted, known: Known, callbacks: TransferCallbacks) -> Fetched:
     """Fetch a file to its path. Raises Hopeless, HostRefused; Later, NoRoom, Stopped, for which the part stays."""
-    memory, idle, reached = Memory(known, around.remember), 0, _size(wanted.part)
+    memory, idle, reached = Memory(known, callbacks.remember), 0, _size(wanted.part)
     for tries in range(1, MOST_TRIES + 1):
         try:
-            _transfer(session, wanted, memory, around)
+            _transfer(session, wanted, memory, callbacks)
         except Cut as cut:
             idle = 0 if _size(wanted.part) > reached else idle + 1
             reached = max(reached, _size(wanted.part))
-            _wait(cut, idle, around, _size(wanted.part))
+            _wait(cut, idle, callbacks, _size(wanted.part))
             continue
         except Overlong:
             right = False
@@ -129,8 +131,8 @@ def fetch(session: requests.Session, wanted: Wanted, known: Known, around: Surro
     raise Later(f"{_host(wanted.url)} cut the transfer {MOST_TRIES} times. It goes on later.")
 
 
-def _transfer(session: requests.Session, wanted: Wanted, memory: Memory, around: Surroundings) -> None:
-    """One request; returns when all bytes of the file should be there. Raises Cut and others."""
+def _transfer(session: requests.Session, wanted: Wanted, memory: Memory, callbacks: TransferCallbacks) -> None:
+    """Make one request; return when all bytes of the file should be there. Raises Cut and others."""
     known = memory.known
     have = _resumable_bytes(wanted, known)
     if have and have == wanted.size_bytes:
@@ -142,25 +144,27 @@ def _transfer(session: requests.Session, wanted: Wanted, memory: Memory, around:
             headers["If-Range"] = known.etag
         elif known.modified:
             headers["If-Range"] = known.modified
-    response = _ask(session, wanted, headers, around)
+    response = _ask(session, wanted, headers, callbacks)
     try:
         if response.status_code == 416 and have:
             _beyond(response, wanted, known, have)
             return
-        start, total = _judge(response, wanted, known, have, around)
+        start, total = _judge(response, wanted, known, have, callbacks)
         memory.keep(_of(response, known))
-        _receive(response, wanted, start, total, around)
+        _receive(response, wanted, start, total, callbacks)
     finally:
         response.close()
 
 
-def _ask(session: requests.Session, wanted: Wanted, headers: dict[str, str], around: Surroundings) -> requests.Response:
+def _ask(
+    session: requests.Session, wanted: Wanted, headers: dict[str, str], callbacks: TransferCallbacks
+) -> requests.Response:
     """Follow redirects ourselves: every hop is checked by the session, and no answer on the way is read."""
     url = wanted.url
     for _ in range(MOST_REDIRECTS + 1):
         try:
             response = session.get(
-                url, headers=headers, stream=True, allow_redirects=False, timeout=around.timeout_seconds
+                url, headers=headers, stream=True, allow_redirects=False, timeout=callbacks.timeout_seconds
             )
         except (NoConnection, Timeout) as fault:
             raise Cut(f"{_host(url)} cannot be reached ({type(fault).__name__})") from fault
@@ -174,14 +178,14 @@ def _ask(session: requests.Session, wanted: Wanted, headers: dict[str, str], aro
 
 
 def _judge(
-    response: requests.Response, wanted: Wanted, known: Known, have: int, around: Surroundings
+    response: requests.Response, wanted: Wanted, known: Known, have: int, callbacks: TransferCallbacks
 ) -> tuple[int, int | None]:
-    """Where the body begins and how long the whole file is, as far as the server states it. Raises Cut, Hopeless."""
+    """Return where the body begins and the file's whole length, if stated. Raises Cut, Hopeless."""
     status, host = response.status_code, _host(response.url)
     if status in (401, 403):
         raise Hopeless(f"{host} refuses the file ({status}). {wanted.if_denied}")
     if status in BUSY or status >= 500:
-        raise Cut(f"{host} is busy ({status})", _retry_after(response, around.now()))
+        raise Cut(f"{host} is busy ({status})", _retry_after(response, callbacks.now()))
     if status not in (200, 206):
         raise Hopeless(f"{host} does not give the file ({status}). It may have been removed: look for it there.")
     if response.headers.get("Content-Type", "").startswith("text/html"):
@@ -197,11 +201,13 @@ def _judge(
     return have, None if match[3] == "*" else int(match[3])
 
 
-def _receive(response: requests.Response, wanted: Wanted, start: int, total: int | None, around: Surroundings) -> None:
+def _receive(
+    response: requests.Response, wanted: Wanted, start: int, total: int | None, callbacks: TransferCallbacks
+) -> None:
     """Write the body behind the first `start` bytes of the part. Raises Cut, Overlong, Stopped, NoRoom."""
     whole = total if total is not None else wanted.size_bytes
     resumable = response.status_code == 206 or response.headers.get("Accept-Ranges", "").strip() == "bytes"
-    around.room(max(0, (whole or 0) - start))
+    callbacks.room(max(0, (whole or 0) - start))
     have, checked = start, start
     wanted.part.parent.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(wanted.part, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o640)
@@ -215,16 +221,16 @@ def _receive(response: requests.Response, wanted: Wanted, start: int, total: int
             have += len(piece)
             if whole is None and have - checked >= ROOM_STEP_BYTES:
                 stream.flush()
-                around.room(ROOM_STEP_BYTES)
+                callbacks.room(ROOM_STEP_BYTES)
                 checked = have
-            if not around.go_on(have, resumable):
+            if not callbacks.go_on(have, resumable):
                 raise Stopped(f"stopped after {have:,} bytes; they are kept")
     if whole is not None and have < whole:
         raise Cut(f"{_host(response.url)} ended after {have:,} of {whole:,} bytes")
 
 
 def _piece(response: requests.Response) -> bytes:
-    """What has arrived, as it arrives: a cut must not take with it what came before."""
+    """Return the bytes received so far: a cut must not discard what came before."""
     try:
         piece: bytes = response.raw.read1(PIECE_BYTES, decode_content=True)
     except (TransferError, OSError) as fault:
@@ -233,7 +239,7 @@ def _piece(response: requests.Response) -> bytes:
 
 
 def _resumable_bytes(wanted: Wanted, known: Known) -> int:
-    """How much of the part may be continued. Without anything to check against it may be a piece of another file."""
+    """Return how much of the part may be continued; with nothing to check against, it may be of another file."""
     have = _size(wanted.part)
     checked = wanted.checksum is not None or known.etag or known.modified
     too_long = wanted.size_bytes is not None and have > wanted.size_bytes
@@ -244,7 +250,7 @@ def _resumable_bytes(wanted: Wanted, known: Known) -> int:
 
 
 def _beyond(response: requests.Response, wanted: Wanted, known: Known, have: int) -> None:
-    """416: the part reaches the end of the file already, or it is a piece of another one. Raises Cut."""
+    """Handle 416: the part already reaches the file's end, or belongs to another file. Raises Cut."""
     match = re.fullmatch(r"bytes \*/(\d+)", response.headers.get("Content-Range", ""))
     same = not known.etag or response.headers.get("ETag", known.etag) == known.etag
     if match and int(match[1]) == have and same:
@@ -254,14 +260,14 @@ def _beyond(response: requests.Response, wanted: Wanted, known: Known, have: int
 
 
 def _is_right(wanted: Wanted) -> bool:
-    """By its hash; where the catalogue has none, by its length."""
+    """Return whether the hash is right or, where the catalogue has none, the length."""
     if wanted.checksum is not None:
         return file_checksum(wanted.part, wanted.checksum.algorithm) == wanted.checksum
     return wanted.size_bytes is None or _size(wanted.part) == wanted.size_bytes
 
 
 def _throw_away(wanted: Wanted, memory: Memory) -> None:
-    """Wrong bytes: as if nothing had been fetched, but counted. Raises Hopeless the third time."""
+    """Discard wrong bytes as if nothing had been fetched, but count them. Raises Hopeless the third time."""
     _discard(wanted)
     memory.keep(Known(damaged=memory.known.damaged + 1))
     if memory.known.damaged >= MOST_DAMAGED:
@@ -273,7 +279,7 @@ def _throw_away(wanted: Wanted, memory: Memory) -> None:
 
 
 def _put_in_place(wanted: Wanted) -> int:
-    """To the disk, then under its name: after a power cut the name never stands for half a file."""
+    """Flush to the disk, then rename: after a power cut the name never stands for half a file."""
     with wanted.part.open("rb") as stream:
         os.fsync(stream.fileno())
     size = _size(wanted.part)
@@ -286,19 +292,19 @@ def _put_in_place(wanted: Wanted) -> int:
     return size
 
 
-def _wait(cut: Cut, idle: int, around: Surroundings, done: int) -> None:
+def _wait(cut: Cut, idle: int, callbacks: TransferCallbacks, done: int) -> None:
     """Wait longer each time, not all clients at the same moment; leave what takes long to the schedule."""
     requested = cut.after_seconds
     if idle >= MOST_IDLE_TRIES or (requested is not None and requested > LONGEST_WAIT_SECONDS):
         raise Later(f"{cut}. It goes on later.", requested)
-    seconds = min(LONGEST_WAIT_SECONDS, 2.0**idle) * (0.5 + around.chance() / 2)
-    if not around.go_on(done, True):
+    seconds = min(LONGEST_WAIT_SECONDS, 2.0**idle) * (0.5 + callbacks.chance() / 2)
+    if not callbacks.go_on(done, True):
         raise Stopped(f"stopped after {done:,} bytes; they are kept")
-    around.sleep(max(seconds, requested or 0.0))
+    callbacks.sleep(max(seconds, requested or 0.0))
 
 
 def _retry_after(response: requests.Response, now: datetime) -> float | None:
-    """Retry-After in seconds, whether it is a number or a date."""
+    """Parse Retry-After in seconds, whether it is a number or a date."""
     header = response.headers.get("Retry-After", "").strip()
     if header.isdecimal():
         return float(header)
@@ -310,7 +316,7 @@ def _retry_after(response: requests.Response, now: datetime) -> float | None:
 
 
 def _of(response: requests.Response, known: Known) -> Known:
-    """Which file this answer is a piece of; nothing for a packed body, whose bytes are not those of the file."""
+    """Identify the file that this answer is a piece of; empty for a packed body, whose bytes are not the file's."""
     if _encoded(response):
         return known._replace(etag="", modified="")
     return known._replace(
@@ -319,7 +325,7 @@ def _of(response: requests.Response, known: Known) -> Known:
 
 
 def _encoded(response: requests.Response) -> bool:
-    """Whether the body is packed for the way: then its bytes are not those of the file, and cannot be continued."""
+    """Return whether the body is compressed for transfer: its bytes are not the file's and cannot be continued."""
     return response.headers.get("Content-Encoding", "identity").strip().lower() not in ("", "identity")
 
 

@@ -1,4 +1,4 @@
-"""What can go wrong between us and a source; every message is one line for an operator, without any secret."""
+"""Errors between this service and a source; every message is one line for an operator, without any secret."""
 
 import re
 
@@ -8,12 +8,12 @@ _SECRET = re.compile(r"(?i)(bearer|basic)\s+[\w.~+/=-]+|(?<=://)[^/@\s]+@|(?<=\?
 
 
 def without_secrets(text: str) -> str:
-    """One line in which no token, no password and no query of an address stands (a signed address is a secret)."""
+    """Return one line without tokens, passwords or queries of addresses (a signed address is a secret)."""
     return one_line(_SECRET.sub("…", text))
 
 
 class SourceError(Exception):
-    """Base of all of them; the message is one line."""
+    """Base of these errors; the message is one line."""
 
     def __init__(self, message: str) -> None:
         super().__init__(without_secrets(message))

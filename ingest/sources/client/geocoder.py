@@ -1,4 +1,4 @@
-"""Ask a geocoder where an address lies: Nominatim (OpenStreetMap) or Photon, by their search addresses.
+"""Client of a geocoder: Nominatim (OpenStreetMap) or Photon, by their search addresses.
 
 https://nominatim.example.org/search      API of Nominatim 4: format jsonv2
 https://photon.example.org/api            API of Photon: GeoJSON
@@ -31,7 +31,7 @@ class Found(NamedTuple):
 
 
 def kind_of(url: str) -> str:
-    """nominatim or photon, told by the address. Raises ValueError."""
+    """Return 'nominatim' or 'photon', recognised by the address. Raises ValueError."""
     parts = urlsplit(url)
     host, path = parts.hostname or "", parts.path.rstrip("/")
     if "photon" in host or path.endswith("/api"):
@@ -44,7 +44,7 @@ def kind_of(url: str) -> str:
 def search(
     *, text: str, url: str, kind: str, language: str, most: int, allowed: AllowList, contact: str = ""
 ) -> list[Found]:
-    """Places and addresses for a text, the best first. contact: who asks, told to the service. Raises SourceError."""
+    """Search places and addresses for a text, the best first. contact: sent to the service. Raises SourceError."""
     allowed.check(url)
     wanted = {"q": text, "limit": str(most)}
     if kind == "nominatim":
@@ -91,7 +91,7 @@ def _of_photon(rows: Iterable[dict[str, Any]]) -> Iterator[Found]:
 def _found(
     name: list[str], around: list[str], longitude: float, latitude: float, bounds: tuple[float, float, float, float]
 ) -> Found:
-    """Raises ValueError for a position that is none."""
+    """Check a position and build the answer; ValueError for an impossible position."""
     if not (abs(longitude) <= 180 and abs(latitude) <= 90):  # false for NaN, too
         raise ValueError("no position")
     west, south, east, north = bounds

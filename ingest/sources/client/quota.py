@@ -1,4 +1,4 @@
-"""Which fetched files make way for a new one."""
+"""Choice of the downloaded files that make way for a new one."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -18,7 +18,7 @@ class Processed(NamedTuple):
 
 
 def folder_bytes(folder: Path) -> int:
-    """What lies in a folder and below it; links are not followed. A file that goes meanwhile counts as nothing."""
+    """Return the size of a folder; links are not followed. A file that vanishes meanwhile counts as nothing."""
     total = 0
     for path in folder.rglob("*"):
         try:
@@ -29,7 +29,7 @@ def folder_bytes(folder: Path) -> int:
 
 
 def make_way(*, must_free_bytes: int, processed: Sequence[Processed]) -> list[Processed]:
-    """The files to delete: loaded ones, the oldest first, then refused ones. Raises NoRoom; then none is deleted.
+    """Choose the files to delete: loaded ones, the oldest first, then refused ones. Raises NoRoom, choosing none.
 
     What waits, is being read or is being fetched is not among `processed`, and therefore never deleted.
     """

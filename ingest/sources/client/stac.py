@@ -1,4 +1,4 @@
-"""Search a STAC catalogue (SpatioTemporal Asset Catalog API 1.0) through the library `pystac_client`.
+"""Client of a STAC catalogue (SpatioTemporal Asset Catalog API 1.0), through the library `pystac_client`.
 
 Fields: STAC extensions sat, sar, file and alternate-assets. The Copernicus Data Space holds a whole SAFE as the asset
 `Product`; catalogues of terrain-corrected images hold one GeoTIFF per polarisation (`vv`, `vh`).
@@ -17,9 +17,15 @@ from shapely.geometry import shape
 from ingest.sources.client.allow_list import AllowList
 from ingest.sources.client.checksums import from_multihash
 from ingest.sources.client.faults import NotInstalled, SearchFailed, SourceError
-from ingest.sources.client.file_names import name_of
-from ingest.sources.client.plain import direction_of, exact_bytes, moment_of, platform_of, track_of
-from ingest.sources.client.scene import CatalogueScene
+from ingest.sources.client.scene import (
+    CatalogueScene,
+    direction_of,
+    exact_bytes,
+    moment_of,
+    name_of,
+    platform_of,
+    track_of,
+)
 from ingest.sources.client.transport import Credential, guard
 
 SOURCE = "stac"
@@ -40,7 +46,7 @@ def search(
     allowed: AllowList,
     credentials: tuple[Credential, ...] = (),
 ) -> Iterator[CatalogueScene]:
-    """Images over the bounding box of an area, as the catalogue orders them. Raises SourceError."""
+    """Search images over an area's bounding box, as the catalogue orders them. Raises SourceError."""
     try:
         import pystac_client
         from pystac_client.stac_api_io import StacApiIO
@@ -63,7 +69,7 @@ def search(
 
 
 def _reason(fault: BaseException, url: str) -> SourceError:
-    """A refusal of ours inside the library's error, or one line about the answer."""
+    """Return our refusal inside the library's error, or one line about the answer."""
     inner: BaseException | None = fault
     while inner is not None:
         if isinstance(inner, SourceError):
@@ -76,7 +82,7 @@ def _reason(fault: BaseException, url: str) -> SourceError:
 
 def _guarded(kind: type[Any], allowed: AllowList, credentials: tuple[Credential, ...]) -> Any:
     class Guarded(kind):  # type: ignore[misc]
-        """Reads addresses only: a link that names a file of this machine is refused."""
+        """A reader of addresses only: a link that names a file of this machine is refused."""
 
         def read_text(self, source: Any, *args: Any, **options: Any) -> str:
             allowed.check(str(getattr(source, "href", source)))
@@ -120,7 +126,7 @@ def _files(item: dict[str, Any], url: str, polarisation: str) -> Iterator[Catalo
 
 
 def _wanted(assets: dict[str, dict[str, Any]], polarisation: str) -> list[tuple[str, dict[str, Any]]]:
-    """The whole image where there is one, otherwise its raster in the polarisation."""
+    """Return the whole image where there is one, otherwise its raster in the polarisation."""
     whole = [(key, asset) for key, asset in assets.items() if key.lower() in WHOLE]
     rasters = [(key, asset) for key, asset in assets.items() if key.lower() == polarisation.lower()]
     return (whole or rasters)[:1]
@@ -132,7 +138,7 @@ def _own_address(item: dict[str, Any], url: str) -> str:
 
 
 def _address(asset: dict[str, Any], own: str) -> str:
-    """An HTTP address of a file: its own, or one of its alternates."""
+    """Return an HTTP address of a file: its own, or an alternate."""
     others = asset.get("alternate") or {}
     for address in [asset["href"], *(other.get("href", "") for other in others.values())]:
         whole = urljoin(own, str(address))

@@ -28,7 +28,7 @@ MOST_ANSWER_BYTES = 64 * 2**20
 
 
 class Credential(NamedTuple):
-    """What a host wants to see. hosts: as in the allow-list, exact names; header: a value of Authorization."""
+    """Credentials for a host. hosts: as in the allow-list, exact names; header: a value of Authorization."""
 
     hosts: AllowList
     header: str
@@ -52,7 +52,7 @@ def guard(
 
 
 class GuardedAdapter(HTTPAdapter):
-    """Sends requests to listed hosts only, each with the credentials of its own host and of no other."""
+    """An adapter that sends requests to listed hosts only, each with the credentials of its own host only."""
 
     def __init__(self, allowed: AllowList, credentials: tuple[Credential, ...], most_bytes: int | None) -> None:
         self._allowed, self._credentials, self._most_bytes = allowed, credentials, most_bytes
@@ -62,14 +62,17 @@ class GuardedAdapter(HTTPAdapter):
         raise TypeError("a guarded session cannot be pickled")
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        """Make pools of guarded connections."""
         super().init_poolmanager(*args, **kwargs)
         self.poolmanager: PoolManager
         self.poolmanager.pool_classes_by_scheme = _pools(self._allowed)
 
     def proxy_manager_for(self, *args: Any, **kwargs: Any) -> Any:
+        """Refuse every proxy."""
         raise HostRefused("A proxy would resolve names in our place: it is not used.")
 
     def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
+        """Check the address and send the request."""
         url = request.url or ""
         self._allowed.check(url)
         request.headers.pop("Authorization", None)
@@ -87,7 +90,7 @@ def _whole(response: requests.Response, most_bytes: int) -> requests.Response:
     read = BytesIO()
     for piece in response.iter_content(2**16):
         read.write(piece)
-        if read.tell() > most_bytes:
+        if read.getbuffer().nbytes > most_bytes:
             response.close()
             raise SearchFailed(f"{origin(response.url)[1]} answers with more than {most_bytes >> 20} MB. Ask for less.")
     response.close()
@@ -99,7 +102,7 @@ def _whole(response: requests.Response, most_bytes: int) -> requests.Response:
 
 
 def _pools(allowed: AllowList) -> dict[str, type[HTTPConnectionPool]]:
-    """Connection classes that resolve a name once, look where it leads, and connect to that very address."""
+    """Return connection classes that resolve a name once, check the address, and connect to that very one."""
 
     class Plain(HTTPConnection):
         def _new_conn(self) -> socket.socket:

@@ -8,7 +8,7 @@ from xml.etree.ElementTree import Element, SubElement, tostring
 from defusedxml.ElementTree import fromstring
 from django.contrib.gis.geos import MultiPolygon
 
-from ingest.plain_text import plain_text
+from ingest.text import plain_text
 
 NAMESPACE = "urn:oasis:names:tc:emergency:cap:1.2"
 # of CAP's severities the lower ones: slow motion is no extraordinary threat, and nobody has measured a damage

@@ -12,7 +12,7 @@ from django.conf import settings
 from django.utils.translation import gettext as _
 from icalendar import Calendar, Event, vText
 
-from ingest.plain_text import plain_text, plain_values
+from ingest.text import plain_text, plain_values
 from monitor.models.subscriptions import Subscription
 from monitor.open_data.feeds.alerts import entry_id
 from monitor.open_data.feeds.subscription import TAKEN_BACK, Entry

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.http import QueryDict
 
-from ingest.plain_text import plain_values
+from ingest.text import plain_values
 from monitor.open_data.standards.collections import Collection, Feature
 from monitor.open_data.standards.queries import Query, read_query
 from monitor.wording.refusals import Refusal

@@ -13,8 +13,7 @@ from ingest.jobs.services import may_retry
 from ingest.models import DIRECTIONS, IngestJob
 from ingest.readers.images.scenes import POLARISATIONS
 from ingest.readers.raster import MM_PER_UNIT, TOWARD
-from ingest.readers.records import Declaration, Direction
-from ingest.readers.submission import Submission
+from ingest.readers.records import Declaration, Direction, Submission
 from monitor.pages.uploads.resumable import in_words
 from monitor.wording.figures import whole
 from monitor.wording.images import DIRECTION_WORDS

@@ -26,7 +26,7 @@ def test_a_file_is_loaded_once(make_geonames):
     assert Place.objects.count() == 1
 
 
-def test_a_newer_edition_replaces_the_older_one_only_when_told_to(make_geonames):
+def test_a_newer_edition_replaces_the_older_one_only_when_asked_to(make_geonames):
     context_load(path=make_geonames(("Old", 50, 0, 1, "GB")))
     newer = make_geonames(("New", 50, 0, 1, "GB"), ("Newer", 51, 0, 1, "GB"))
     with pytest.raises(InputError, match="--replace"):
@@ -128,11 +128,11 @@ def test_a_region_is_found_with_its_largest_part(make_geojson):
 
 def test_the_nearest_place_comes_with_distance_and_direction(make_geonames):
     context_load(path=make_geonames(("Aldwick", 50.0, 10.0, 1000, "DE"), ("Far", 52.0, 10.0, 1000, "DE")))
-    near = selectors.nearest_place(longitude=10.0, latitude=49.973)
+    near = selectors.whereabouts_of(points=[(10.0, 49.973, False)])[0].near
     assert near.name == "Aldwick"
     assert near.distance_m == pytest.approx(3003, abs=5)
     assert near.bearing_deg == pytest.approx(180, abs=0.1)
-    assert selectors.nearest_place(longitude=40.0, latitude=0.0) is None
+    assert selectors.whereabouts_of(points=[(40.0, 0.0, False)])[0].near is None
 
 
 def test_names_of_many_points_take_a_fixed_number_of_queries(make_geonames, django_assert_num_queries):
@@ -148,7 +148,7 @@ def test_real_places_never_name_simulated_ground(make_geonames):
     assert (real.near.name, made.near.name) == ("Real", "Made")
 
 
-def test_an_area_tells_all_that_is_known_of_it(make_geojson, make_csv, make_dem):
+def test_an_area_states_all_that_is_known_of_it(make_geojson, make_csv, make_dem):
     mine = {"COUNTRY_NAME": "X", "ISO3_CODE": "XXX", "AREA": 1, "name": "Pit"}
     context_load(path=make_geojson((mine, square(9, 46, 2)), name="mines.geojson"))
     context_load(path=make_geojson(({"name": "Ice"}, square(9, 46, 2)), name="ice.json"), kind=ContextKind.GLACIERS)

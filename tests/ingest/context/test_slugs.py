@@ -2,9 +2,8 @@
 
 import pytest
 
-from ingest.context.regions import region_by_name, region_by_slug, regions_around, regions_within
+from ingest.context.regions import Named, region_by_name, region_by_slug, regions_around, regions_within, slugs
 from ingest.context.services import context_load
-from ingest.context.slugs import Named, slugs
 from ingest.readers.context.records import ContextKind
 from tests.ingest.context.conftest import square
 

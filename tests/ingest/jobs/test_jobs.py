@@ -21,8 +21,7 @@ from ingest.jobs.environment import HARDENED, job_environment
 from ingest.models import IngestJob, MeasurementPoint, Product, Scene
 from ingest.products import partitions
 from ingest.products.services import product_delete
-from ingest.readers.records import Declaration
-from ingest.readers.submission import Submission
+from ingest.readers.records import Declaration, Submission
 from ingest.storage import raster_entries
 from tests.makers import generic
 from tests.waiting import HANG_SECONDS, wait_until
@@ -277,7 +276,7 @@ def test_refused_uploads_are_deleted_when_their_time_is_over_and_stray_ones_afte
     assert not jobs.may_retry(job)
 
 
-def test_a_broker_that_was_emptied_is_told_again(make_egms, quiet):
+def test_jobs_are_announced_again_to_a_broker_that_was_emptied(make_egms, quiet):
     job = queue(make_egms())
     tasks.announce_jobs()
     assert quiet == [job.pk, job.pk]

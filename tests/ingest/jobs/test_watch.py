@@ -67,7 +67,7 @@ def here(monkeypatch, tmp_path):
 
 
 def rounds(inbox: Path) -> None:
-    """As the schedule does: look, load, settle."""
+    """As the schedule does: state, load, settle."""
     watching.round_make(folder=inbox)
     for job in IngestJob.objects.filter(state=State.QUEUED):
         jobs.job_execute(job_id=job.pk)
@@ -201,8 +201,8 @@ def test_a_folder_is_one_job(inbox):
 
 def test_a_file_that_changes_while_it_is_taken_goes_back(inbox, give, monkeypatch):
     path = give()
-    looks = iter([watching.Look(1, 1, 1), watching.Look(1, 2, 2)])
-    monkeypatch.setattr(watching, "_look_of", lambda path: next(looks))
+    states = iter([watching.FileState(1, 1, 1), watching.FileState(1, 2, 2)])
+    monkeypatch.setattr(watching, "_state_of", lambda path: next(states))
     assert watching.round_make(folder=inbox) == 0
     assert path.exists()
     assert not IngestJob.objects.exists()

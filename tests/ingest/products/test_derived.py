@@ -30,7 +30,7 @@ def seen(los, up_mm_yr: float, east_mm_yr: float, days=DAYS, n: int = 400) -> Vi
     return View(x, y, rate * ones, 0.3 * ones, 5 * ones, np.tile(np.float32(los), (n, 1)), np.outer(ones, rate * years))
 
 
-def test_ground_that_sinks_and_goes_east_is_told_from_two_views():
+def test_ground_that_sinks_and_goes_east_is_resolved_from_two_directions():
     motion = decompose_cells(GRID, seen(ASCENDING, -20, 7), seen(DESCENDING, -20, 7), (DAYS, DAYS))
     np.testing.assert_allclose(motion.up_mm_yr, -20, atol=1e-3)
     np.testing.assert_allclose(motion.east_mm_yr, 7, atol=1e-3)

@@ -21,8 +21,7 @@ from ingest.jobs.child import job_carry_out
 from ingest.models import IngestJob, Product
 from ingest.products import limits
 from ingest.products.services import product_delete, product_load
-from ingest.readers.records import Declaration
-from ingest.readers.submission import Submission
+from ingest.readers.records import Declaration, Submission
 from tests.makers.hostile import plain_tiff
 from tests.makers.sources import every
 
@@ -56,7 +55,7 @@ def constant_tiff(folder: Path, side: int, dtype: str = "int8") -> Path:
 
 
 def constant_parquet(folder: Path, rows: int) -> Path:
-    """Every column one value, which packs to nothing; also the ids, so only the bytes tell before all is copied."""
+    """Every column one value, which packs to nothing; also the ids, so only the bytes show it before all is copied."""
     point = pa.array([shapely.to_wkb(shapely.Point(11, 47))], pa.binary())
     columns = {"id": pa.array(["P1"]), "velocity": pa.array([3.0]), "geometry": point}
     table = pa.table({name: pa.chunked_array([column.take(np.zeros(rows, int))]) for name, column in columns.items()})
@@ -104,8 +103,8 @@ def test_the_size_that_a_database_elsewhere_may_grow_to_is_a_limit_too(make_egms
 
 
 def test_a_disk_that_fills_up_during_a_load_ends_it_and_nothing_of_it_stays(tmp_path, monkeypatch):
-    looks = iter([10**12, 10**12, *[0] * 1000])
-    monkeypatch.setattr(limits, "database_room_bytes", lambda: next(looks))
+    rooms = iter([10**12, 10**12, *[0] * 1000])
+    monkeypatch.setattr(limits, "database_room_bytes", lambda: next(rooms))
     monkeypatch.setattr(limits, "CHECK_SECONDS", 0)
     monkeypatch.setattr("ingest.products.loading.BYTES_A_COPY", 1)
     monkeypatch.setattr("ingest.readers.velocity.geotiff.BLOCK_PIXELS", 1)

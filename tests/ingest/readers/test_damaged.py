@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.makers import licsbas, mintpy, opera_disp
 from tests.makers.damage import NOISY, flipped, outcome, truncated
 from tests.makers.sources import every
 
@@ -21,3 +22,15 @@ def test_a_damaged_file_of_any_format_is_refused_in_one_line_or_read_sanely(tmp_
             for _ in damage:
                 refused += outcome(path, source.declared) != ""
     assert refused > 0
+
+
+@pytest.mark.parametrize(
+    "make",
+    [mintpy.make, mintpy.make_velocity, mintpy.make_he5, opera_disp.make, licsbas.make],
+    ids=lambda make: make.__module__,
+)
+def test_hdf5_that_is_cut_off_anywhere_is_refused_and_a_flipped_bit_too_or_read_sanely(tmp_path, make):
+    path = make(tmp_path)
+    assert all(outcome(path) for _ in truncated(path))
+    refused = [outcome(path) != "" for _ in flipped(path, 50, bits=1)]
+    assert 0 < sum(refused) < 50

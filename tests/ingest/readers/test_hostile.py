@@ -19,8 +19,7 @@ from ingest.jobs import services as jobs
 from ingest.jobs.environment import HARDENED, job_environment
 from ingest.models import IngestJob, Product, Scene
 from ingest.products.services import product_delete
-from ingest.readers.records import Declaration
-from ingest.readers.submission import Submission
+from ingest.readers.records import Declaration, Submission
 from tests.makers.hostile import CANARY, EGMS, RTC, VRT, Hostile, Trap, plain_tiff
 from tests.makers.hostile_tables import every
 from tests.waiting import HANG_SECONDS

@@ -1,4 +1,4 @@
-"""The command that looks for new images, its place in the schedule, and what leaves this machine."""
+"""The command that searches for new images, its place in the schedule, and what leaves this machine."""
 
 import pytest
 from django.core.management import CommandError, call_command

@@ -5,6 +5,7 @@ import random
 import signal
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from tests.ingest.sources.transfers import DATA, MD5, SHA256
 from tests.waiting import HANG_SECONDS
 
 ROOT = Path(__file__).resolve().parent.parent.parent.parent
+NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 CUTS = sorted({0, 1, 2, len(DATA) - 2, len(DATA) - 1, *random.Random(7).sample(range(3, len(DATA) - 2), 35)})
 
 
@@ -98,55 +100,33 @@ def test_a_file_that_changed_in_between_is_fetched_from_its_beginning(transfer, 
     assert transfer.known.etag == '"second"'
 
 
-def test_a_piece_of_another_file_is_not_put_behind_ours(transfer, server):
-    """A server that says in its 206 that the file is another one by now."""
-    transfer.faults(replay.cut(4000), lambda handler, data: _other_etag(handler, data))
-    assert transfer().damaged == 0
-    assert transfer.is_whole()
-    assert server.ranges() == ["", "bytes=4000-", ""]
-
-
 def _other_etag(handler, data):
     headers = {"Content-Range": f"bytes 4000-{len(data) - 1}/{len(data)}", "ETag": '"second"'}
     handler.send(206, data[4000:], headers)
 
 
-def test_a_piece_that_was_not_asked_for_is_not_used(transfer, server):
-    transfer.faults(replay.cut(4000), replay.other_piece)
+@pytest.mark.parametrize("answer", [_other_etag, replay.other_piece])
+def test_a_piece_of_another_file_or_of_another_range_is_not_used(transfer, server, answer):
+    transfer.faults(replay.cut(4000), answer)
     assert transfer().damaged == 0
     assert transfer.is_whole()
     assert server.ranges() == ["", "bytes=4000-", ""]
 
 
-def test_a_part_without_anything_to_check_it_by_is_not_continued(transfer, server):
+@pytest.mark.parametrize(
+    ("part", "stated", "ranges"),
+    [
+        (DATA[:5000], {"checksum": None}, [""]),  # nothing to check it by: not continued
+        (DATA, {}, []),  # only hashed
+        (DATA, {"size_bytes": None}, [f"bytes={len(DATA)}-"]),  # whole by the answer 416
+        (DATA + b"more", {"size_bytes": None}, [f"bytes={len(DATA) + 4}-", ""]),  # thrown away
+    ],
+)
+def test_a_part_that_lies_there_is_used_as_far_as_it_can_be_checked(transfer, server, part, stated, ranges):
     transfer.part.parent.mkdir()
-    transfer.part.write_bytes(DATA[:5000])
-    transfer(checksum=None)
-    assert server.ranges() == [""]
-    assert transfer.is_whole()
-
-
-def test_a_part_that_is_already_whole_is_only_hashed(transfer, server):
-    transfer.part.parent.mkdir()
-    transfer.part.write_bytes(DATA)
-    transfer()
-    assert transfer.is_whole()
-    assert server.requests == []
-
-
-def test_a_part_that_is_whole_where_nobody_knows_the_length_ends_with_416(transfer, server):
-    transfer.part.parent.mkdir()
-    transfer.part.write_bytes(DATA)
-    transfer(size_bytes=None)
-    assert server.ranges() == [f"bytes={len(DATA)}-"]
-    assert transfer.is_whole()
-
-
-def test_a_part_that_is_longer_than_the_file_is_thrown_away(transfer, server):
-    transfer.part.parent.mkdir()
-    transfer.part.write_bytes(DATA + b"more")
-    assert transfer(size_bytes=None).damaged == 0
-    assert server.ranges() == [f"bytes={len(DATA) + 4}-", ""]
+    transfer.part.write_bytes(part)
+    assert transfer(**stated).damaged == 0
+    assert server.ranges() == ranges
     assert transfer.is_whole()
 
 
@@ -174,23 +154,19 @@ def test_a_packed_body_that_unpacks_to_more_than_the_file_ends_there(transfer, s
     assert transfer.is_nothing()
 
 
-def test_an_overloaded_server_is_asked_again_after_waits_that_grow(transfer, server):
-    transfer.faults(*[replay.status(503)] * 4)
-    transfer()
-    assert transfer.is_whole()
-    assert transfer.slept == [2.0, 4.0, 8.0, 16.0]
-
-
-def test_waits_are_not_the_same_for_everybody(transfer):
-    transfer.faults(replay.status(502))
-    transfer(chance=lambda: 0.0)
-    assert transfer.slept == [1.0]
-
-
-def test_a_server_that_names_a_wait_is_left_alone_for_so_long(transfer):
-    transfer.faults(replay.status(429, Retry_After="40"))
-    transfer()
-    assert transfer.slept == [40.0]
+@pytest.mark.parametrize(
+    ("faults", "around", "slept"),
+    [
+        ([replay.status(503)] * 4, {}, [2.0, 4.0, 8.0, 16.0]),
+        ([replay.status(502)], {"chance": lambda: 0.0}, [1.0]),  # not the same for everybody
+        ([replay.status(429, Retry_After="40")], {}, [40.0]),
+        ([replay.status(503, Retry_After="Fri, 20 Nov 2026 12:00:30 GMT")], {"now": lambda: NOON}, [30.0]),
+    ],
+)
+def test_a_busy_server_is_asked_again_after_growing_waits_or_the_one_it_names(transfer, faults, around, slept):
+    transfer.faults(*faults)
+    transfer(**around)
+    assert transfer.slept == slept
     assert transfer.is_whole()
 
 
@@ -200,14 +176,6 @@ def test_a_long_wait_is_left_to_the_schedule(transfer):
         transfer()
     assert later.value.after_seconds == 900
     assert transfer.part.read_bytes() == DATA[:5000]
-
-
-def test_a_wait_may_be_a_date(transfer):
-    from datetime import UTC, datetime
-
-    transfer.faults(replay.status(503, Retry_After="Fri, 20 Nov 2026 12:00:30 GMT"))
-    transfer(now=lambda: datetime(2026, 11, 20, 12, 0, 0, tzinfo=UTC))
-    assert transfer.slept == [30.0]
 
 
 def test_a_server_that_never_recovers_is_left_to_the_schedule_and_what_has_arrived_stays(transfer, server):
@@ -294,7 +262,7 @@ from pathlib import Path
 import requests
 from ingest.sources.client.allow_list import AllowList
 from ingest.sources.client.checksums import Checksum
-from ingest.sources.client.download import Known, Surroundings, Wanted, fetch
+from ingest.sources.client.download import Known, TransferCallbacks, Wanted, fetch
 from ingest.sources.client.transport import guard
 
 address, path, digest, size = sys.argv[1:]
@@ -305,7 +273,7 @@ def go_on(done, resumable):
     return True
 
 wanted = Wanted(f"{address}/S1A.zip", Path(path), int(size), Checksum("sha256", digest))
-fetch(guard(requests.Session(), AllowList.of([address])), wanted, Known(), Surroundings(go_on=go_on))
+fetch(guard(requests.Session(), AllowList.of([address])), wanted, Known(), TransferCallbacks(go_on=go_on))
 """
 
 

@@ -12,9 +12,17 @@ from ingest.readers.records import Direction
 from ingest.sources.client.areas import coarse
 from ingest.sources.client.checksums import Checksum, checksum, file_checksum, from_multihash
 from ingest.sources.client.faults import NoRoom
-from ingest.sources.client.file_names import LONGEST, name_of, safe_name
-from ingest.sources.client.plain import direction_of, exact_bytes, moment_of, platform_of, track_of
 from ingest.sources.client.quota import Processed, folder_bytes, make_way
+from ingest.sources.client.scene import (
+    LONGEST,
+    direction_of,
+    exact_bytes,
+    moment_of,
+    name_of,
+    platform_of,
+    safe_name,
+    track_of,
+)
 
 DAY = datetime(2026, 11, 20, tzinfo=UTC)
 

@@ -68,7 +68,7 @@ def test_a_refused_file_says_so_in_its_row_in_the_words_of_its_job(server):
     assert (row.state, row.error) == (State.FAILED, "S1A_one.zip: no measurement. Fetch it again.")
 
 
-def test_a_real_reader_refuses_what_is_no_image_and_the_row_tells_why(server, transactional_db):
+def test_a_real_reader_refuses_what_is_no_image_and_the_row_says_why(server, transactional_db):
     row = wanted(server)
     fetched()
     row.refresh_from_db()

@@ -8,7 +8,7 @@ import requests
 
 from ingest.sources.client.allow_list import AllowList
 from ingest.sources.client.checksums import Checksum
-from ingest.sources.client.download import Fetched, Known, Surroundings, Wanted, fetch
+from ingest.sources.client.download import Fetched, Known, TransferCallbacks, Wanted, fetch
 from ingest.sources.client.transport import guard
 from tests.ingest.sources import replay
 
@@ -40,7 +40,7 @@ class Transfer:
             "timeout_seconds": (10.0, 20.0),
         }
         with session or guard(requests.Session(), AllowList.of([self.server.address])) as used:
-            return fetch(used, wanted, self.known, Surroundings(**{**hooks, **around}))
+            return fetch(used, wanted, self.known, TransferCallbacks(**{**hooks, **around}))
 
     def remember(self, known: Known) -> None:
         self.known = known

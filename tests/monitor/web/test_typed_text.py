@@ -15,7 +15,7 @@ from detection.by_hand import COLUMNS, as_json
 from detection.models import CaseNote
 from detection.tables.reviews import SetByHand
 from ingest.models import IngestJob
-from ingest.plain_text import plain_text, plain_values
+from ingest.text import plain_text, plain_values
 from monitor.models.messages import CapMessage
 from monitor.models.subscriptions import Organisation
 from monitor.subscribers.subscriptions import tokens

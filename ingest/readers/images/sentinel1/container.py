@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 
 from ingest.errors import InputError
 from ingest.readers.tables.text_table import CONTAINER_FAULTS
-from ingest.vectors.zips import member_name
+from ingest.vectors.packages import member_name
 
 # ESA, Sentinel-1 Product Specification, S1-RS-MDA-52-7441, 4.2
 PRODUCT_NAME = re.compile(
@@ -41,7 +41,7 @@ class Safe:
     packed: bool
 
     def xml(self, file: str) -> bytes:
-        """The bytes of a small file. Raises InputError."""
+        """Read the bytes of a small file. Raises InputError."""
         try:
             if not self.packed:
                 return self._checked(self._on_disk(file).read_bytes(), file)
@@ -56,7 +56,7 @@ class Safe:
 
     @contextmanager
     def unpacked(self, file: str, most_bytes: int) -> Iterator[Path]:
-        """A large file as one that can be read anywhere; out of a zip for as long as it is needed."""
+        """Yield a large file as one that can be read anywhere; out of a zip for as long as it is needed."""
         if not self.packed:
             yield self._on_disk(file)
             return
@@ -69,6 +69,7 @@ class Safe:
             yield target
 
     def fault(self, problem: str, remedy: str = "Download it again") -> InputError:
+        """Return an InputError about the product."""
         return InputError(self.path, problem, remedy)
 
     def _on_disk(self, file: str) -> Path:
@@ -99,7 +100,7 @@ class Safe:
 
 
 def is_safe(path: Path) -> bool:
-    """Whether a folder or zip holds one Sentinel-1 product, or several in one zip. Never raises."""
+    """Return whether a folder or zip holds one Sentinel-1 product, or several in one zip. Never raises."""
     try:
         if path.is_dir():
             return _folder_of(path) is not None
@@ -112,7 +113,7 @@ def is_safe(path: Path) -> bool:
 
 
 def product_name(path: Path) -> str:
-    """The name of the product that something holds, as far as it can be identified; empty where not. Never raises."""
+    """Return the product's name, as far as it can be identified; empty where not. Never raises."""
     names = [path.name]
     try:
         if path.is_dir():
@@ -149,7 +150,7 @@ def opened(path: Path) -> Safe:
 
 
 def _folder_of(path: Path) -> Path | None:
-    """The product's own folder: the one given, or the only thing inside it."""
+    """Return the product's own folder: the one given, or the only thing inside it."""
     if _is_product(path):
         return path
     with os.scandir(path) as entries:
@@ -168,7 +169,7 @@ def _is_product(folder: Path) -> bool:
 
 
 def _roots(names: list[str]) -> list[str]:
-    """The folders in a zip that are products, each with its slash."""
+    """Return the folders in a zip that are products, each with its slash."""
     roots = set()
     for name in names[:MOST_MEMBERS]:
         parts = PurePosixPath(name).parts

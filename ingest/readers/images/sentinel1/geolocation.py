@@ -1,4 +1,4 @@
-"""Where a pixel of a ground-range image lies on a map, and which pixel lies at a place: pure numerics.
+"""Positions of the pixels of a ground-range image on a map, and back: pure numerics.
 
 An annotation gives positions on a coarse grid (some 10 x 21), each at the height of the ground there. A pixel at height
 h lies h / tan(incidence) farther from the satellite than one at height 0, so that mountains make positions jump by
@@ -40,12 +40,12 @@ class GridPoints(NamedTuple):
     incidence_deg: Float64
 
     def as_text(self) -> str:
-        """For the record, to a centimetre and better; `from_text` reads it."""
+        """Write the points for the record, to a centimetre and better; `from_text` reads it."""
         return json.dumps([np.round(values, 7).tolist() for values in self])
 
     @classmethod
     def from_text(cls, text: str) -> "GridPoints":
-        """Raises ValueError for what `as_text` did not write."""
+        """Parse what `as_text` wrote; ValueError for anything else."""
         return cls(*(np.array(values, dtype=np.float64) for values in json.loads(text)))
 
 
@@ -64,12 +64,12 @@ class Positions:
     y: Float64
 
     def place_of(self, line: Float64, pixel: Float64) -> tuple[Float64, Float64]:
-        """x and y of lines and pixels (fractional, centres are whole numbers), arrays of one shape."""
+        """Return x and y of lines and pixels (fractional, centres are whole numbers), arrays of one shape."""
         x, y, *_ = self._cell(line, pixel)
         return x, y
 
     def image_of(self, x: Float64, y: Float64) -> tuple[Float64, Float64]:
-        """Line and pixel (fractional) at places, by Newton's method; NaN where it does not come to rest."""
+        """Find line and pixel (fractional) at places, by Newton's method; NaN where it does not converge."""
         line, pixel = self._guess(x, y)
         for _ in range(MOST_ROUNDS):
             at_x, at_y, x_line, x_pixel, y_line, y_pixel = self._cell(line, pixel)
@@ -86,7 +86,7 @@ class Positions:
         return np.where(still, line, np.nan), np.where(still, pixel, np.nan)
 
     def outline(self, lines: int, pixels: int) -> tuple[Float64, Float64]:
-        """x and y around the image, along the outer edges of its pixels."""
+        """Return x and y around the image, along the outer edges of its pixels."""
         n, m = max(lines // TABLE_STEP, 2), max(pixels // TABLE_STEP, 2)
         line, pixel = np.linspace(-0.5, lines - 0.5, n), np.linspace(-0.5, pixels - 0.5, m)
         around_line = np.concatenate([np.full(m, line[0]), line, np.full(m, line[-1]), line[::-1]])
@@ -94,7 +94,7 @@ class Positions:
         return self.place_of(around_line, around_pixel)
 
     def is_sane(self, posting_m: float) -> bool:
-        """Whether the grid nowhere folds over, nor stretches or shrinks beyond belief."""
+        """Return whether the grid nowhere folds over, nor stretches or shrinks beyond belief."""
         width, height = posting_m * self.step_pixel, posting_m * self.step_line
         along_x, along_y = np.diff(self.x, axis=1)[:-1], np.diff(self.y, axis=1)[:-1]
         down_x, down_y = np.diff(self.x, axis=0)[:, :-1], np.diff(self.y, axis=0)[:, :-1]
@@ -105,7 +105,7 @@ class Positions:
         return bool(same_way and believable and (np.abs(area) > width * height / FARTHEST**2).all())
 
     def _guess(self, x: Float64, y: Float64) -> tuple[Float64, Float64]:
-        """By the plane through three corners."""
+        """Return line and pixel by the plane through three corners."""
         n, m = self.x.shape
         down = np.array([self.x[-1, 0] - self.x[0, 0], self.y[-1, 0] - self.y[0, 0]]) / ((n - 1) * self.step_line)
         along = np.array([self.x[0, -1] - self.x[0, 0], self.y[0, -1] - self.y[0, 0]]) / ((m - 1) * self.step_pixel)
@@ -114,7 +114,7 @@ class Positions:
         return self.line + a * off_x + b * off_y, self.pixel + c * off_x + d * off_y
 
     def _cell(self, line: Float64, pixel: Float64) -> tuple[Float64, Float64, Float64, Float64, Float64, Float64]:
-        """x, y, and their slopes along line and pixel, by the cell that a place is in or nearest to."""
+        """Return x, y, and their slopes along line and pixel, in the cell that a place is in or nearest to."""
         n, m = self.x.shape
         along, across = (line - self.line) / self.step_line, (pixel - self.pixel) / self.step_pixel
         i = np.clip(np.nan_to_num(along), 0, n - 2).astype(np.intp)
@@ -131,7 +131,7 @@ class Positions:
 
 
 def positions_of(points: GridPoints, epsg: int, ground: GridPoints | None = None) -> Positions:
-    """The grid's points on a map, made dense. epsg: a projected system in metres.
+    """Compute the grid's points on a map, made dense. epsg: a projected system in metres.
 
     ground: the grid of the pass whose heights count; its own where none is given. Beyond that
     grid the values at its edge are used.
@@ -152,7 +152,7 @@ def positions_of(points: GridPoints, epsg: int, ground: GridPoints | None = None
 
 
 def _at_zero(points: GridPoints, epsg: int) -> tuple[Positions, Float64]:
-    """Where pixels of height 0 lie, and by how much a metre of height moves them on the map: (2, n, m)."""
+    """Return where pixels of height 0 lie, and by how much a metre of height moves them on the map: (2, n, m)."""
     x, y = transformer(4326, epsg).transform(points.longitude, points.latitude)
     away = np.stack([np.gradient(x, points.pixel, axis=1), np.gradient(y, points.pixel, axis=1)])  # from the satellite
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -168,14 +168,14 @@ def _at_zero(points: GridPoints, epsg: int) -> tuple[Positions, Float64]:
 
 
 def _dense(points: GridPoints, values: Float64, spline: Callable[..., Any]) -> Float64:
-    """Values of the grid on the even one."""
+    """Return values of the grid on the even one."""
     along: Float64 = spline(points.line, values, axis=0)(_even(points.line))
     dense: Float64 = spline(points.pixel, along, axis=1)(_even(points.pixel))
     return dense
 
 
 def grid_over(positions: Positions, lines: int, pixels: int, epsg: int, posting_m: float) -> PixelGrid:
-    """The smallest grid that holds an image, its edges whole multiples of the posting: one lattice for every pass."""
+    """Return the smallest grid that holds an image, edges on multiples of the posting: one lattice for every pass."""
     x, y = positions.outline(lines, pixels)
     west, north = np.floor(x.min() / posting_m), np.ceil(y.max() / posting_m)
     cols, rows = int(np.ceil(x.max() / posting_m) - west), int(north - np.floor(y.min() / posting_m))

@@ -1,4 +1,4 @@
-"""Sentinel-1 GRD as ESA publishes it (SAFE): calibrated to sigma0, without thermal noise, laid onto a UTM grid.
+"""Sentinel-1 GRD as ESA publishes it (SAFE): calibrated to sigma0, without thermal noise, resampled to a UTM grid.
 
 Of each polarisation one image. It is read, calibrated and resampled piece by piece, so that a scene of 25,000 x 16,700
 samples never stands in memory. By the geolocation grid alone, places between its points (some 13 x 20 km apart) are as
@@ -43,12 +43,12 @@ POLARISATIONS = {"SV": "VV", "SH": "HH"}
 
 
 def recognises(path: Path) -> bool:
-    """Any Sentinel-1 product in the SAFE format, so that another than GRD is refused by its name. Never raises."""
+    """Recognise any Sentinel-1 SAFE product, so that another than GRD is refused by its name. Never raises."""
     return is_safe(path)
 
 
 def parse_name(path: Path) -> ParsedName:
-    """What the name states about an image that cannot be used."""
+    """Return what the name states about an image that cannot be used."""
     named = PRODUCT_NAME.match(product_name(path))
     if named is None:
         return ParsedName()
@@ -108,7 +108,7 @@ def _image(safe: Safe, manifest: Manifest, polarisation: str, file: str) -> Imag
 
 
 def _scene(image: Image, placing: Placing) -> SceneFile:
-    """One image in a zone: that of its centre unless one is given."""
+    """Read one image in a zone: that of its centre unless one is given."""
     points, annotation, elevation = image.annotation.points, image.annotation, placing.elevation
     longitude = (float(points.longitude.mean()) + 180) % 360 - 180
     epsg = placing.epsg or utm_epsg(longitude, float(points.latitude.mean()))
@@ -137,14 +137,13 @@ def _scene(image: Image, placing: Placing) -> SceneFile:
 
 
 def _widened(grid: PixelGrid, reach_m: float) -> PixelGrid:
-    """The grid with so many metres more on every side, on the same lattice."""
+    """Return the grid with so many metres more on every side, on the same lattice."""
     more, posting = math.ceil(reach_m / grid.transform.a), grid.transform.a
     moved = grid.transform.translation(-more * posting, more * posting) @ grid.transform
     return PixelGrid(grid.epsg, moved, grid.rows + 2 * more, grid.cols + 2 * more)
 
 
 def _extras(image: Image) -> dict[str, str]:
-    """What else lets a number be traced."""
     annotation, manifest = image.annotation, image.manifest
     low, high = image.calibration.extent
     noise_low, noise_high = image.noise.across.extent

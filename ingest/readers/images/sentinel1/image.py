@@ -1,4 +1,4 @@
-"""The samples of one polarisation of a Sentinel-1 GRD product, read piece by piece and laid onto a map."""
+"""The samples of one polarisation of a Sentinel-1 GRD product, read piece by piece and resampled to a map."""
 
 import math
 import os
@@ -35,7 +35,7 @@ GDAL = {"GTIFF_DIRECT_IO": True, "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR", "G
 
 @dataclass(frozen=True)
 class Image:
-    """One polarisation of a product: what is known of it before a sample is read."""
+    """One polarisation of a product, as known before a sample is read."""
 
     safe: Safe
     manifest: Manifest
@@ -51,7 +51,7 @@ class Image:
 
 
 def blocks_of(image: Image, grid: PixelGrid, positions: Positions, terrain: Terrain | None) -> Iterator[Block]:
-    """The pieces that hold something, row by row; two threads read ahead. Raises InputError where there are none."""
+    """Yield the pieces that hold data, row by row; two threads read ahead. Raises InputError where there are none."""
     lines, pixels, empty = image.annotation.lines, image.annotation.pixels, True
     with ExitStack() as stack:
         path = stack.enter_context(_on_disk(image))
@@ -86,7 +86,7 @@ def blocks_of(image: Image, grid: PixelGrid, positions: Positions, terrain: Terr
 
 
 def _block(image: Image, dataset: DatasetReader, locator: Locator, piece: Piece) -> Block | None:
-    """One piece of the map: find its samples, read, calibrate and resample them."""
+    """Compute one piece of the map: find its samples, read, calibrate and resample them."""
     annotation = image.annotation
     sighting = locator(piece)
     source = sighting and window_of(sighting, annotation.lines, annotation.pixels)
@@ -116,7 +116,7 @@ def _read(image: Image, dataset: DatasetReader, window: Window) -> NDArray[np.ui
 
 @contextmanager
 def _on_disk(image: Image) -> Iterator[Path]:
-    """The measurement as a file, out of a zip for as long as it is read.
+    """Yield the measurement as a file, out of a zip for as long as it is read.
 
     A piece takes some samples of a thousand lines: inside a zip, lines would be inflated again and again, or all kept.
     """
@@ -151,7 +151,6 @@ def measured(image: Image, path: Path | None = None) -> Iterator[DatasetReader]:
 
 
 def _end_of(dataset: DatasetReader) -> int:
-    """The byte after the last block of samples; 0 where the file does not state it."""
     height, width = dataset.block_shapes[0]
     last = f"{(dataset.width - 1) // width}_{(dataset.height - 1) // height}"
     offset, size = (dataset.get_tag_item(f"BLOCK_{what}_{last}", "TIFF", bidx=1) for what in ("OFFSET", "SIZE"))

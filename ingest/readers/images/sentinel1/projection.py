@@ -35,14 +35,14 @@ class Piece(NamedTuple):
     cols: int
 
     def nodes(self) -> tuple[Float64, Float64]:
-        """Rows and columns, (n, m) each, that span the piece NODE_STEP apart."""
+        """Return rows and columns, (n, m) each, that span the piece NODE_STEP apart."""
         row = self.row + NODE_STEP * np.arange(-(-self.rows // NODE_STEP) + 1, dtype=np.float64)
         col = self.col + NODE_STEP * np.arange(-(-self.cols // NODE_STEP) + 1, dtype=np.float64)
         grid_row, grid_col = np.meshgrid(row, col, indexing="ij")
         return grid_row, grid_col
 
     def between(self, nodes: Float64) -> Float32:
-        """Values of all pixels, (rows, cols), from those at the nodes."""
+        """Return values of all pixels, (rows, cols), from those at the nodes."""
         share = (np.arange(NODE_STEP) / NODE_STEP).astype(np.float32)
         values = nodes.astype(np.float32)
         step = np.diff(values, axis=0)[:, None, :]
@@ -52,7 +52,7 @@ class Piece(NamedTuple):
 
 
 class Sighting(NamedTuple):
-    """Where a piece's pixels lie in the image. at: (2, rows, cols), line and pixel counted from `line`, `pixel`."""
+    """Positions of a piece's pixels in the image. at: (2, rows, cols), line and pixel counted from `line`, `pixel`."""
 
     line: int
     pixel: int
@@ -60,18 +60,20 @@ class Sighting(NamedTuple):
 
 
 class Locator(Protocol):
-    """Which line and pixel show the places of a piece; None where none of them was seen."""
+    """A function from a piece to the samples that show it."""
 
-    def __call__(self, piece: Piece) -> Sighting | None: ...
+    def __call__(self, piece: Piece) -> Sighting | None:
+        """Return which line and pixel show each place; None where nothing does."""
 
 
 class ByPoints:
-    """By the geolocation grid alone."""
+    """A locator by the geolocation grid alone."""
 
     def __init__(self, grid: PixelGrid, positions: Positions) -> None:
         self.grid, self.positions = grid, positions
 
     def __call__(self, piece: Piece) -> Sighting | None:
+        """Return locate the samples of a piece; None where it has none."""
         line, pixel = self.positions.image_of(*raster.centres(self.grid.transform, *piece.nodes()))
         if not np.isfinite(line).any():
             return None
@@ -82,7 +84,7 @@ class ByPoints:
 
 
 def pieces_of(grid: PixelGrid, positions: Positions, lines: int, pixels: int, margin_m: float) -> Iterator[Piece]:
-    """The pieces of a grid that an image may touch. margin_m: how far it may reach beyond its geolocation grid."""
+    """Yield the pieces of a grid that an image may touch. margin_m: its reach beyond its geolocation grid."""
     outline = shapely.Polygon(np.stack(positions.outline(lines, pixels), axis=1)).buffer(
         margin_m + AROUND_PX * grid.transform.a
     )
@@ -97,7 +99,7 @@ def pieces_of(grid: PixelGrid, positions: Positions, lines: int, pixels: int, ma
 
 
 def window_of(sighting: Sighting, lines: int, pixels: int) -> tuple[Window, NDArray[np.bool_]] | None:
-    """The samples that a piece needs, and which of its pixels lie in the image, (rows, cols); None: not one does."""
+    """Return the samples that a piece needs, and which pixels lie in the image, (rows, cols); None without one."""
     line, pixel = sighting.at
     inside = (line >= -0.5 - sighting.line) & (line <= lines - 0.5 - sighting.line)
     inside &= (pixel >= -0.5 - sighting.pixel) & (pixel <= pixels - 0.5 - sighting.pixel)
@@ -115,7 +117,7 @@ def window_of(sighting: Sighting, lines: int, pixels: int) -> tuple[Window, NDAr
 def resampled(
     amplitude: Float32, seen: NDArray[np.bool_], window: Window, sighting: Sighting, inside: NDArray[np.bool_]
 ) -> Float32 | None:
-    """Power at the places of a piece, (rows, cols), NaN where nothing was seen; None where that is everywhere.
+    """Resample power at the places of a piece, (rows, cols), NaN without data; None where that is everywhere.
 
     amplitude, seen: (lines, pixels) of the window. A place is seen where the nearest sample is.
     """

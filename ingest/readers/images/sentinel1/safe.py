@@ -1,4 +1,4 @@
-"""What the XML files of a Sentinel-1 GRD product state: manifest, annotation, calibration and noise of a polarisation.
+"""Contents of the XML files of a Sentinel-1 GRD product: manifest, annotation, calibration and noise of a polarisation.
 
 ESA, Sentinel-1 Product Specification, S1-RS-MDA-52-7441.
 """
@@ -25,7 +25,7 @@ MOST_PER_LINE = 200_000
 
 
 class Manifest(NamedTuple):
-    """What holds for the whole product. track: the relative orbit; formula_track: by the absolute one, where known."""
+    """Facts about the whole product. track: the relative orbit; formula_track: by the absolute one, where known."""
 
     platform: str
     track: int
@@ -47,7 +47,7 @@ class RangeModel(NamedTuple):
 
 
 class StateVector(NamedTuple):
-    """Where the satellite was, metres, Earth-fixed."""
+    """Position of the satellite, metres, Earth-fixed."""
 
     time: datetime
     position_m: Float64
@@ -112,7 +112,7 @@ def manifest_of(safe: Safe) -> Manifest:
 
 
 def annotations_of(safe: Safe) -> dict[str, str]:
-    """Polarisation -> its annotation file. Raises InputError where there is none, or one twice."""
+    """Return the annotation file of each polarisation. Raises InputError where there is none, or one twice."""
     annotations: dict[str, str] = {}
     for file in sorted(safe.files):
         if named := ANNOTATION.fullmatch(file.lower()):
@@ -167,13 +167,16 @@ def annotation_of(safe: Safe, polarisation: str, file: str) -> Annotation:
         slice_number=root.maybe(f"{image}/sliceNumber"),
         noise_removed=removed == "true",
         points=_points(root, lines, pixels),
-        orbit=_orbit(root),
+        orbit=tuple(
+            StateVector(node.time("time"), np.array([node.number(f"position/{axis}") for axis in "xyz"]))
+            for node in root.each("generalAnnotation/orbitList/orbit")
+        ),
         ranges=_ranges(root),
     )
 
 
 def calibration_of(safe: Safe, annotation: Annotation) -> Table:
-    """The sigmaNought table of a polarisation. Raises InputError."""
+    """Return the sigmaNought table of a polarisation. Raises InputError."""
     root = _table_file(safe, annotation, "calibration")
     vectors = root.each("calibrationVectorList/calibrationVector")
     table = _table(root, vectors, "sigmaNought")
@@ -183,7 +186,7 @@ def calibration_of(safe: Safe, annotation: Annotation) -> Table:
 
 
 def noise_of(safe: Safe, annotation: Annotation) -> Noise:
-    """The noise tables of a polarisation, of old processors too (noiseVectorList). Raises InputError."""
+    """Return the noise tables of a polarisation, of old processors too (noiseVectorList). Raises InputError."""
     root = _table_file(safe, annotation, "noise")
     old = root.element.find("noiseRangeVectorList") is None
     if old:
@@ -205,7 +208,7 @@ def _direction(root: Node, place: str) -> Direction:
 
 
 def _footprint(root: Node) -> tuple[tuple[float, float], ...]:
-    """Longitude and latitude of the corners, as the manifest gives them; empty where it does not."""
+    """Return longitude and latitude of the corners, as the manifest gives them; empty where it does not."""
     corners = re.findall(r"(-?\d+\.?\d*),(-?\d+\.?\d*)", root.maybe(".//{*}footPrint/{*}coordinates")[:1000])
     return tuple((float(longitude), float(latitude)) for latitude, longitude in corners)
 
@@ -230,13 +233,6 @@ def _points(root: Node, lines: int, pixels: int) -> GridPoints:
         raise root.fault("its geolocation grid holds an impossible height or incidence angle")
     longitude = np.unwrap(np.unwrap(grids[2], period=360, axis=0), period=360, axis=1)
     return GridPoints(line, pixel, longitude, grids[3], grids[4], grids[5])
-
-
-def _orbit(root: Node) -> tuple[StateVector, ...]:
-    return tuple(
-        StateVector(node.time("time"), np.array([node.number(f"position/{axis}") for axis in "xyz"]))
-        for node in root.each("generalAnnotation/orbitList/orbit")
-    )
 
 
 def _ranges(root: Node) -> tuple[RangeModel, ...]:

@@ -1,4 +1,4 @@
-"""Terrain: which pixel shows a place of known height, by the orbit (range and Doppler), through the package sarsen.
+"""Terrain correction: the pixel of a place of known height, by the orbit (range and Doppler), through sarsen.
 
 sarsen (B-Open, Apache-2.0; the extra `terrain`) finds when the satellite passed a place abeam and how far it was. It is
 computed at the nodes of a piece and at three heights; between them a bilinear mesh and a parabola in height give line
@@ -53,18 +53,19 @@ class Terrain:
 
     @contextmanager
     def locator(self, grid: PixelGrid, positions: Positions) -> Iterator[Locator]:
-        """A locator of its own for each thread: it holds the raster open."""
+        """Yield a locator for one thread: it holds the raster open."""
         with _opened(self.elevation) as dataset:
             yield ByTerrain(self, grid, positions, dataset)
 
 
 class ByTerrain:
-    """By the orbit and the height of every pixel."""
+    """A locator by the orbit and the height of every pixel."""
 
     def __init__(self, terrain: Terrain, grid: PixelGrid, positions: Positions, dataset: DatasetReader) -> None:
         self.terrain, self.grid, self.positions, self.dataset = terrain, grid, positions, dataset
 
     def __call__(self, piece: Piece) -> Sighting | None:
+        """Locate the samples of a piece by range and Doppler at its heights."""
         height = self._height(piece)
         middle = float(height.min() + height.max()) / 2
         span = max(float(np.ptp(height)) / 2, LEAST_SPAN_M)
@@ -82,7 +83,7 @@ class ByTerrain:
         return Sighting(first[0], first[1], np.stack(parts))
 
     def _height(self, piece: Piece) -> Float32:
-        """Metres above the ellipsoid, (rows, cols)."""
+        """Return metres above the ellipsoid, (rows, cols)."""
         height = np.full((piece.rows, piece.cols), np.nan, dtype=np.float32)
         moved = self.grid.transform @ self.grid.transform.translation(piece.col, piece.row)
         _reproject(self.dataset, height, moved, f"EPSG:{self.grid.epsg}")
@@ -106,7 +107,7 @@ def terrain_of(annotation: Annotation, elevation: Path, path: Path) -> Terrain |
 
 
 def image_of_orbit(annotation: Annotation) -> ImageOf:
-    """Line and pixel (fractional) of longitudes, latitudes (degrees) and heights above the ellipsoid (metres)."""
+    """Return line and pixel (fractional) of longitudes, latitudes (degrees) and ellipsoidal heights (metres)."""
     import xarray as xr
     from sarsen import geocoding
     from sarsen.orbit import OrbitPolyfitInterpolator
@@ -165,7 +166,7 @@ class _RangeTable:
 
 
 def _offset_and_top(annotation: Annotation, dataset: DatasetReader) -> tuple[float, float]:
-    """The median of ellipsoidal less raster heights at the grid's points (0 with few), and the greatest height."""
+    """Return the median of ellipsoidal minus raster heights at the grid's points (0 with few), and the maximum."""
     points = annotation.points
     x, y = transformer(4326, dataset.crs.to_wkt()).transform(points.longitude.ravel(), points.latitude.ravel())
     there = np.isfinite(x) & np.isfinite(y)

@@ -22,7 +22,7 @@ class Node:
 
     @classmethod
     def of_file(cls, safe: Safe, file: str) -> "Node":
-        """The root of a file. Raises InputError for what is no XML, or XML that leads elsewhere."""
+        """Parse a file and return its root. Raises InputError for what is no XML, or XML that leads elsewhere."""
         content = safe.xml(file)
         try:
             return cls(safe, file, fromstring(content, forbid_dtd=True))
@@ -30,26 +30,30 @@ class Node:
             raise safe.fault(f"{file} is no XML that can be read ({str(fault)[:120]})") from fault
 
     def fault(self, problem: str) -> InputError:
+        """Return an InputError about the file."""
         return self.safe.fault(f"{self.file}: {problem}")
 
     def maybe(self, place: str) -> str:
-        """The text of an element; empty where there is none."""
+        """Return the text of an element; empty where there is none."""
         return (self.element.findtext(place) or "").strip()
 
     def text(self, place: str) -> str:
+        """Return the text of an element that must be there."""
         content = self.maybe(place)
         if not content:
             raise self.fault(f"it has no {place.split('/')[-1]}")
         return content
 
     def number(self, place: str) -> float:
+        """Parse the number in an element."""
         return float(self._number(place, self.text(place), float))
 
     def whole(self, place: str) -> int:
+        """Parse the whole number in an element."""
         return int(self._number(place, self.text(place), int))
 
     def time(self, place: str) -> datetime:
-        """A time in UTC, aware."""
+        """Parse an aware time in UTC."""
         text = self.text(place)
         try:
             return datetime.fromisoformat(text.removesuffix("Z")).replace(tzinfo=UTC)
@@ -57,7 +61,7 @@ class Node:
             raise self.fault(f"its {place.split('/')[-1]} is {text[:40]!r}, not a time") from fault
 
     def numbers(self, place: str) -> Float64:
-        """A list of finite numbers in one element, (n,)."""
+        """Parse a list of finite numbers in one element, (n,)."""
         name = place.split("/")[-1]
         try:
             values = np.array(self.text(place).split(), dtype=np.float64)
@@ -68,6 +72,7 @@ class Node:
         return values
 
     def each(self, place: str) -> Iterator["Node"]:
+        """Yield the elements at a place."""
         for element in self.element.iterfind(place):
             yield Node(self.safe, self.file, element)
 

@@ -78,7 +78,7 @@ def read(path: Path, declared: Declaration) -> tuple[VelocityField, ...]:
 
 
 def _fits(path: Path, file: h5py.File, name: str, shape: tuple[int, ...]) -> bool:
-    """Whether a layer is there. Raises InputError where it has another size than the displacements."""
+    """Return whether a layer is there. Raises InputError where it has another size than the displacements."""
     if not hdf5.is_dataset(path, file, name):
         return False
     if hdf5.shape_of(path, file, name) != shape[1:]:
@@ -88,7 +88,7 @@ def _fits(path: Path, file: h5py.File, name: str, shape: tuple[int, ...]) -> boo
 
 
 def _grid(path: Path, attributes: dict[str, str], layers: dict[str, Layer], shape: tuple[int, ...]) -> Grid:
-    """The grid that the attributes describe; of a product in radar coordinates only its size is true."""
+    """Return the grid that the attributes describe; in radar coordinates only its size is true."""
     if "X_FIRST" in attributes or not POSITIONS.keys() <= layers.keys():
         return mintpy_stack.grid_of(path, attributes, *shape[1:])
     return Grid(x=0.0, dx=0.0, y=0.0, dy=0.0, rows=shape[1], cols=shape[2])

@@ -74,7 +74,7 @@ def _files(path: Path) -> list[Path]:
 
 
 def _kind(names: frozenset[str], attributes: dict[str, str], path: Path) -> str:
-    """What a file is for a product: a key of SIDE, or '' where it is nothing of MintPy's, or nothing that is used."""
+    """Return a file's kind in a product: a key of SIDE, or '' where it is not MintPy's or not used."""
     stated, signs = attributes.get("FILE_TYPE", ""), SIGNS & attributes.keys()
     for kind in MAIN:
         if stated == kind or (not stated and signs and kind in names):
@@ -164,7 +164,7 @@ def _header(
 
 
 def _period(path: Path, attributes: dict[str, str]) -> tuple[date, ...]:
-    """First and last day that a velocity was estimated from; nothing where it is not stated."""
+    """Return first and last day that a velocity was estimated from; empty where it is not stated."""
     stated = [attributes[name] for name in ("START_DATE", "END_DATE") if name in attributes]
     try:
         period = tuple(hdf5.day_of(day) for day in stated)

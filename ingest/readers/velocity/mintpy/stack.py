@@ -1,4 +1,4 @@
-"""What MintPy's own files and its HDF-EOS5 product have in common: attributes, geometry, and how pixels become points.
+"""Attributes, geometry and points that MintPy's own files and its HDF-EOS5 product have in common.
 
 Sources: MintPy (Yunjun et al. 2019, doi 10.1016/j.cageo.2019.104331), its class `coordinate` (X_FIRST and Y_FIRST are
 the outer corner of the first pixel, so that a centre is X_FIRST + (column + 0.5) X_STEP) and its `utils0`
@@ -40,7 +40,7 @@ class Layer(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Stack:
-    """Where each quantity of a product stands; None: nowhere. heading_deg is of the flight, clockwise from north."""
+    """Location of each quantity of a product; None: nowhere. heading_deg is of the flight, clockwise from north."""
 
     grid: Grid
     dates: tuple[date, ...] = ()
@@ -58,6 +58,7 @@ class Stack:
 
     @property
     def layers(self) -> tuple[Layer, ...]:
+        """The layers that are there."""
         return tuple(value for value in vars(self).values() if isinstance(value, Layer))
 
     @property
@@ -70,7 +71,7 @@ class Stack:
 
 
 def grid_of(path: Path, attributes: dict[str, str], rows: int, cols: int) -> Grid:
-    """The grid of a geocoded file. Raises InputError where it is in radar coordinates, or does not state its unit."""
+    """Return the grid of a geocoded file. Raises InputError for radar coordinates and a missing unit."""
     if "X_FIRST" not in attributes:
         remedy = "Geocode it with MintPy's geocode.py and give the file geo_…"
         raise InputError(path, "it is in radar coordinates (it has no attribute X_FIRST)", remedy)
@@ -100,7 +101,7 @@ def _epsg(path: Path, attributes: dict[str, str]) -> int:
 
 
 def number(path: Path, attributes: dict[str, str], name: str) -> float:
-    """An attribute that must be a number. Raises InputError."""
+    """Parse an attribute that must be a number. Raises InputError."""
     try:
         value = float(attributes[name])
     except KeyError as fault:
@@ -120,30 +121,30 @@ def require_unit(path: Path, unit: str, known: set[str], wanted: str) -> None:
 
 
 def direction_of(attributes: dict[str, str]) -> Direction:
-    """The way the satellite flew, by ORBIT_DIRECTION."""
+    """Return the flight direction by ORBIT_DIRECTION."""
     text = attributes.get("ORBIT_DIRECTION", "").strip().lower()
     return {"a": Direction.ASCENDING, "d": Direction.DESCENDING}.get(text[:1], Direction.UNKNOWN)
 
 
 def track_of(attributes: dict[str, str]) -> int | None:
-    """The relative orbit, 1 to 999; None where it is not stated."""
+    """Return the relative orbit, 1 to 999; None where it is not stated."""
     text = (attributes.get("relative_orbit") or attributes.get("trackNumber") or "").strip()
     return int(text) if text.isdigit() and 0 < int(text) < 1000 else None
 
 
 def azimuth_of(attributes: dict[str, str]) -> float | None:
-    """The azimuth of the line of sight, degrees anti-clockwise from north, of the flight's HEADING and side."""
+    """Return the line of sight's azimuth, degrees anti-clockwise from north, from HEADING and side."""
     try:
         heading, side = float(attributes["HEADING"]), float(attributes["ANTENNA_SIDE"])
     except (KeyError, ValueError):
         return None
-    # a satellite that looks to the right (ANTENNA_SIDE -1) is seen from the ground to the left of its heading
+    # a right-looking satellite (ANTENNA_SIDE -1) is seen from the ground to the left of its heading
     azimuth = 90 - heading if side < 0 else -90 - heading
     return azimuth if np.isfinite(azimuth) else None
 
 
 def los_vector(incidence_deg: Float32, azimuth_deg: Float32) -> tuple[Float32, Float32, Float32]:
-    """Unit vector from the ground to the satellite: east, north, up.
+    """Return the unit vector from the ground to the satellite: east, north, up.
 
     incidence_deg: from the vertical; azimuth_deg: of the line of sight from the ground to the satellite, from north,
     anti-clockwise. An incidence of 0 is MintPy's nodata.
@@ -163,27 +164,27 @@ class Rows(NamedTuple):
     rows: slice
 
     def plane(self, layer: Layer | None) -> Float32:
-        """Values of a layer, (rows, cols); NaN where there is no such layer."""
+        """Read a layer, (rows, cols); NaN where there is no such layer."""
         if layer is None:
             return np.full((self.rows.stop - self.rows.start, self.stack.grid.cols), np.nan, dtype=np.float32)
         return hdf5.numbers(layer.path, self.opened[layer.path], layer.name, self.rows)
 
     def series(self) -> Float32 | None:
-        """Displacements, (dates, rows, cols), m; None where the stack has no series."""
+        """Read displacements, (dates, rows, cols), m; None where the stack has no series."""
         layer = self.stack.displacement
         if layer is None:
             return None
         return hdf5.numbers(layer.path, self.opened[layer.path], layer.name, (slice(None), self.rows))
 
     def line_of_sight(self, row: Places, col: Places) -> tuple[Float32, Float32, Float32]:
-        """Unit vectors of pixels from the ground to the satellite; NaN where the geometry is not known."""
+        """Return unit vectors of pixels from the ground to the satellite; NaN where the geometry is not known."""
         azimuth = self.plane(self.stack.azimuth)[row, col]
         if self.stack.azimuth is None and self.stack.azimuth_deg is not None:
             azimuth = np.full(row.size, self.stack.azimuth_deg, dtype=np.float32)
         return los_vector(self.plane(self.stack.incidence)[row, col], azimuth)
 
     def positions(self, row: Places, col: Places) -> tuple[Float64, Float64]:
-        """Longitude and latitude of pixels: of the grid, or as they are listed."""
+        """Return longitude and latitude of pixels: of the grid, or as they are listed."""
         if self.stack.longitude is None or self.stack.latitude is None:
             return self.stack.grid.positions(row + self.rows.start, col)
         longitude = self.plane(self.stack.longitude)[row, col].astype(np.float64)
@@ -195,7 +196,7 @@ class Rows(NamedTuple):
 
 
 def batches(stack: Stack) -> Iterator[PointBatch]:
-    """The pixels of a stack that hold a measurement, 64 rows or fewer at a time. Raises InputError where none does."""
+    """Yield the pixels of a stack that hold a measurement, 64 rows or fewer at a time. InputError without any."""
     n_points = 0
     with ExitStack() as files:
         opened = {path: files.enter_context(hdf5.opened(path)) for path in dict(stack.layers)}
@@ -239,7 +240,7 @@ def _block(block: Rows) -> PointBatch:
 
 
 def _measured(series: Float32 | None, velocity: Float32 | None) -> NDArray[np.bool_]:
-    """Where there is a value at all: MintPy writes NaN or, on every date, 0 where it has none."""
+    """Return where there is a value: MintPy writes NaN or, on every date, 0 where it has none."""
     good: Any = True
     if series is not None:
         known = np.isfinite(series)

@@ -35,7 +35,7 @@ _CF_UNIT = re.compile(r"(seconds|minutes|hours|days) since (\S+)[ T]?(\S*)")
 
 @dataclass(frozen=True)
 class DispFile:
-    """What one file states about itself. reference, secondary: the days between which the ground has moved."""
+    """Facts that one file states about itself. reference, secondary: the days between which the ground has moved."""
 
     path: Path
     frame: str
@@ -50,7 +50,7 @@ class DispFile:
 
 
 def files_in(path: Path) -> list[Path]:
-    """The NetCDF files of a folder, by name; empty where it cannot be listed."""
+    """Return the NetCDF files of a folder, by name; empty where it cannot be listed."""
     try:
         return sorted(file for file in path.iterdir() if file.suffix.lower() == ".nc" and file.is_file())
     except OSError:
@@ -58,7 +58,7 @@ def files_in(path: Path) -> list[Path]:
 
 
 def described(path: Path) -> DispFile:
-    """What a file states about itself in its name and inside. Raises InputError where the two disagree."""
+    """Return what a file states about itself in its name and inside. Raises InputError where the two disagree."""
     match = FILE_NAME.match(path.name)
     named = match.groupdict() if match else {}
     with hdf5.opened(path) as file:
@@ -94,7 +94,7 @@ def _frame(path: Path, file: h5py.File, named: str) -> str:
 
 
 def _time(path: Path, file: h5py.File, which: str, named: str) -> date:
-    """The day of an acquisition, as name and content agree on it."""
+    """Return the day of an acquisition, as name and content agree on it."""
     variable, words = TIMES[which]
     times = {"name": _moment(path, which, named)} if named else {}
     if hdf5.is_dataset(path, file, variable):
@@ -111,7 +111,7 @@ def _time(path: Path, file: h5py.File, which: str, named: str) -> date:
 
 
 def _moment(path: Path, what: str, stated: str) -> datetime:
-    """A time in the ways that these files write it, all of them UTC; without a zone."""
+    """Parse a time in the ways that these files write it, all of them UTC; without a zone."""
     try:
         return datetime.fromisoformat(stated.strip().replace("Z", "")).replace(tzinfo=None)
     except ValueError as fault:
@@ -119,7 +119,7 @@ def _moment(path: Path, what: str, stated: str) -> datetime:
 
 
 def _cf_time(path: Path, file: h5py.File, name: str) -> datetime:
-    """A time of the CF conventions: a number of units since a moment."""
+    """Parse a time of the CF conventions: a number of units since a moment."""
     unit = hdf5.attributes(path, file, name).get("units", "")
     parts = _CF_UNIT.fullmatch(unit.strip())
     if parts is None:
@@ -132,7 +132,7 @@ def _cf_time(path: Path, file: h5py.File, name: str) -> datetime:
 
 
 def newest(path: Path, files: Sequence[DispFile]) -> tuple[list[DispFile], int]:
-    """The files to use, by their second date, and how many older processings of the same pair were left out."""
+    """Return the files to use, by their second date, and how many superseded processings were left out."""
     if len(files) > MAX_FILES:
         raise InputError(path, f"it holds {len(files)} files", f"Give at most {MAX_FILES}, of a shorter time")
     chosen: dict[date, DispFile] = {}
@@ -153,7 +153,7 @@ def newest(path: Path, files: Sequence[DispFile]) -> tuple[list[DispFile], int]:
 
 
 def chained(path: Path, files: Sequence[DispFile]) -> tuple[date, ...]:
-    """The dates of the series that the files make together, the first reference before all others.
+    """Return the dates of the series that the files make together, the first reference before all others.
 
     files: by their second date. Raises InputError where a file builds on a date that no other file reaches.
     """

@@ -149,7 +149,7 @@ def _require_metres(path: Path, name: str, unit: str) -> None:
 
 
 def _epsg(path: Path, file: h5py.File) -> int:
-    """The number of the reference system, as spatial_ref has it; its text is not parsed any further."""
+    """Return the reference system's number in spatial_ref; its text is not parsed any further."""
     hdf5.require(path, file, ("spatial_ref",), opera_chain.REMEDY)
     attributes = hdf5.attributes(path, file, "spatial_ref")
     ends = _EPSG_AT_END.search(attributes.get("crs_wkt") or attributes.get("spatial_ref") or "")
@@ -164,7 +164,7 @@ def _epsg(path: Path, file: h5py.File) -> int:
 
 
 def _corrections(files: list[DispFile]) -> tuple[str, ...]:
-    """The corrections that every file holds. Raises InputError where only some do: a series cannot mix both."""
+    """Return the corrections that every file holds. Raises InputError where only some do: a series cannot mix."""
     applied = []
     for name in CORRECTIONS:
         lacking = [file for file in files if name not in file.corrections]
@@ -177,7 +177,7 @@ def _corrections(files: list[DispFile]) -> tuple[str, ...]:
 
 
 def _batches(frame: Frame) -> Iterator[PointBatch]:
-    """Blocks of the frame, each of all dates. Every file stays open: a frame has some thousand blocks."""
+    """Yield blocks of the frame, each of all dates. Every file stays open: a frame has some thousand blocks."""
     n_points, grid = 0, frame.grid
     with ExitStack() as stack:
         opened = [stack.enter_context(hdf5.opened(file.path)) for file in frame.files]
@@ -220,7 +220,7 @@ def _block(frame: Frame, opened: list[h5py.File], rows: slice, cols: slice) -> P
 
 
 def _good(path: Path, file: h5py.File, where: tuple[slice, slice]) -> NDArray[np.bool_]:
-    """Where the product advises to use a pixel, and it is not water (255: made without a water mask)."""
+    """Return where the product advises to use a pixel that is not water (255: made without a water mask)."""
     good: NDArray[np.bool_] = hdf5.numbers(path, file, "recommended_mask", where) == 1
     if hdf5.is_dataset(path, file, "water_mask"):
         good &= hdf5.numbers(path, file, "water_mask", where) != 0

@@ -41,7 +41,7 @@ def test_published_orbits_give_the_published_tracks(platform, orbit, track):
     assert relative_orbit(platform, orbit, START) == track
 
 
-def test_the_track_of_s1c_is_not_told_after_it_was_moved():
+def test_the_track_of_s1c_is_unknown_after_it_was_moved():
     assert relative_orbit("S1C", 1000, datetime(2025, 4, 1, tzinfo=UTC)) == (1000 - 172) % 175 + 1
     assert relative_orbit("S1C", 9000, datetime(2026, 8, 1, tzinfo=UTC)) is None
 
@@ -257,7 +257,7 @@ MADE = {
 }
 
 
-def test_a_name_tells_of_an_image_that_cannot_be_used(tmp_path):
+def test_a_name_describes_an_image_that_cannot_be_used(tmp_path):
     parsed = {name: scene_by_name(make(tmp_path), declaration) for name, (make, declaration) in MADE.items()}
     assert {name: declaration[0] for name, declaration in parsed.items()} == {name: name for name in MADE}
     assert parsed["hyp3-rtc"][1] == ParsedName(platform="S1A", mode="IW", polarisation="VV", acquired_at=START)

@@ -11,8 +11,7 @@ from ingest.errors import InputError
 from ingest.formats import open_velocity_field, recognise
 from ingest.models import MeasurementPoint, Product
 from ingest.products.services import product_load
-from ingest.readers.records import Component, Declaration, Direction
-from ingest.readers.submission import Submission
+from ingest.readers.records import Component, Declaration, Direction, Submission
 from ingest.readers.tables import columns
 from tests.makers import damage
 from tests.makers.generic import DATES, make, projected

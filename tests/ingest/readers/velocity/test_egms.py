@@ -9,13 +9,9 @@ from ingest.errors import InputError
 from ingest.formats import open_velocity_field
 from ingest.models import Product
 from ingest.products.services import product_load
-from ingest.readers.records import Component, Direction, PointBatch
+from ingest.readers.records import Component, Direction
 from tests.makers import damage
-
-
-def points(path) -> PointBatch:
-    (batch,) = open_velocity_field(path).batches()
-    return batch
+from tests.makers.damage import the_batch as points
 
 
 @pytest.mark.parametrize("old_names", [False, True])
@@ -220,7 +216,7 @@ def test_a_table_cut_off_anywhere_is_refused(make_egms, suffix):
     for _ in damage.truncated(path):
         content = path.read_bytes()
         whole_lines = suffix == "csv" and content.endswith(b"\n") and 1 < content.count(b"\n") < whole
-        assert damage.outcome(path) or whole_lines  # nothing in a CSV tells that more lines came
+        assert damage.outcome(path) or whole_lines  # nothing in a CSV says that more lines came
 
 
 @pytest.mark.parametrize("suffix", ["zip", "csv"])

@@ -126,7 +126,7 @@ def test_a_file_cut_off_anywhere_is_refused(tmp_path):
     path = make(tmp_path)
     for _ in damage.truncated(path):
         content = path.read_bytes()
-        whole_lines = content.endswith(b"\n") and content.count(b"\n") > 1  # nothing in a CSV tells that more came
+        whole_lines = content.endswith(b"\n") and content.count(b"\n") > 1  # nothing in a CSV says that more came
         assert damage.outcome(path) or whole_lines
 
 

@@ -7,7 +7,6 @@ import pytest
 from ingest.errors import InputError
 from ingest.formats import open_velocity_field
 from ingest.readers.records import Direction
-from tests.makers import damage
 
 
 def test_pixels_stand_where_corner_and_posting_say_and_keep_their_sign(make_licsbas):
@@ -59,13 +58,6 @@ def test_a_bad_series_is_refused_with_a_line_that_names_the_fault(make_licsbas, 
         open_velocity_field(make_licsbas(**change))
 
 
-def test_a_truncated_file_is_refused(make_licsbas):
-    path = make_licsbas()
-    path.write_bytes(path.read_bytes()[:900])
-    with pytest.raises(InputError, match="damaged"):
-        open_velocity_field(path)
-
-
 def linked(path, canary):
     with h5py.File(path, "a") as file:
         file["cum"] = h5py.ExternalLink(str(canary), "cum")
@@ -93,14 +85,3 @@ def test_a_declared_size_is_checked_before_anything_is_read(make_licsbas):
         file.create_dataset("vel", shape=(10**6, 10**6), dtype="f4", chunks=(100, 100))
     with pytest.raises(InputError, match="'cum' declares"):
         open_velocity_field(path)
-
-
-def test_a_file_that_is_cut_off_is_refused_wherever_that_is(make_licsbas):
-    path = make_licsbas()
-    assert all(damage.outcome(path) for _ in damage.truncated(path))
-
-
-def test_a_flipped_bit_is_refused_or_gives_numbers_that_can_be(make_licsbas):
-    path = make_licsbas()
-    refused = [damage.outcome(path) != "" for _ in damage.flipped(path, 200, bits=1)]
-    assert 0 < sum(refused) < 200

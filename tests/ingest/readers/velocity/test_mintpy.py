@@ -10,16 +10,11 @@ from pyproj import Transformer
 
 from ingest.errors import InputError
 from ingest.formats import open_velocity_field, recognise
-from ingest.readers.records import Direction, PointBatch
+from ingest.readers.records import Direction
 from ingest.readers.velocity.mintpy.stack import los_vector
 from tests.ingest.products.test_loading import contents
-from tests.makers import damage
 from tests.makers import mintpy as made_mintpy
-
-
-def points(path) -> PointBatch:
-    (batch,) = open_velocity_field(path).batches()
-    return batch
+from tests.makers.damage import the_batch as points
 
 
 def test_ground_that_sinks_20_mm_a_year_in_metres_sinks_20_mm_a_year(tmp_path):
@@ -253,22 +248,6 @@ def test_a_folder_that_is_no_product_is_refused(tmp_path, fault, message):
     fault(geo)
     with pytest.raises(InputError, match=message):
         points(geo)
-
-
-MAKERS = (made_mintpy.make, made_mintpy.make_velocity, made_mintpy.make_he5)
-
-
-@pytest.mark.parametrize("make", MAKERS)
-def test_a_file_that_is_cut_off_is_refused_wherever_that_is(tmp_path, make):
-    path = make(tmp_path)
-    assert all(damage.outcome(path) for _ in damage.truncated(path))
-
-
-@pytest.mark.parametrize("make", MAKERS)
-def test_a_flipped_bit_is_refused_or_gives_numbers_that_can_be(tmp_path, make):
-    path = make(tmp_path)
-    refused = [damage.outcome(path) != "" for _ in damage.flipped(path, 50, bits=1)]
-    assert 0 < sum(refused) < 50
 
 
 def test_values_are_never_taken_from_another_file(tmp_path):

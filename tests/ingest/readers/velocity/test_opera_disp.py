@@ -10,19 +10,14 @@ from pyproj import Transformer
 
 from ingest.errors import InputError
 from ingest.formats import open_velocity_field, recognise
-from ingest.readers.records import Direction, PointBatch
+from ingest.readers.records import Direction
 from ingest.readers.velocity.opera_disp import frame as opera_disp
 from tests.ingest.products.test_loading import contents
-from tests.makers import damage
 from tests.makers import opera_disp as made_opera_disp
+from tests.makers.damage import the_batch as points
 from tests.makers.opera_disp import PAIRS
 
 DAYS = np.array([0, 24, 36, 48, 72, 96, 120])
-
-
-def points(path) -> PointBatch:
-    (batch,) = open_velocity_field(path).batches()
-    return batch
 
 
 def test_ground_that_sinks_20_mm_a_year_does_so_through_all_ministacks(tmp_path):
@@ -241,17 +236,6 @@ def test_a_folder_that_is_no_series_is_refused(tmp_path, fault, message):
     fault(frame)
     with pytest.raises(InputError, match=message):
         points(frame)
-
-
-def test_a_file_that_is_cut_off_is_refused_wherever_that_is(tmp_path):
-    path = made_opera_disp.make(tmp_path)
-    assert all(damage.outcome(path) for _ in damage.truncated(path))
-
-
-def test_a_flipped_bit_is_refused_or_gives_numbers_that_can_be(tmp_path):
-    path = made_opera_disp.make(tmp_path)
-    refused = [damage.outcome(path) != "" for _ in damage.flipped(path, 50, bits=1)]
-    assert 0 < sum(refused) < 50
 
 
 @pytest.mark.django_db

@@ -10,7 +10,7 @@ from rasterio.io import MemoryFile
 from ingest.models import Product
 from ingest.products.releases import release_changes_make
 from ingest.products.services import product_load, products_load
-from ingest.readers.submission import Submission
+from ingest.readers.records import Submission
 from ml.models import ModelVersion, Run
 from monitor.maps.map.selectors import layers_available
 from monitor.wording.figures import cell_text
