@@ -85,7 +85,7 @@ def confirmed(
 ) -> Confirmed:
     """Find events between any two acquisitions in turn; the strongest counts.
 
-    span: first and last date, outside of which nothing is looked for.
+    span: first and last date, outside of which no event is searched.
 
     ValueError without evidence and for rasters of different sizes.
     """

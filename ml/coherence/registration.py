@@ -117,7 +117,7 @@ def moved(power: Tensor, shift_px: tuple[float, float]) -> Tensor:
     return power
 
 
-def laid(power: Tensor, shift_px: tuple[float, float]) -> Tensor:
+def resampled(power: Tensor, shift_px: tuple[float, float]) -> Tensor:
     """Resample the secondary of power (2, rows, cols) onto the reference, as every estimator takes it."""
     return torch.stack([power[0], moved(power[1], shift_px)])
 

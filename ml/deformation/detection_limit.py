@@ -17,7 +17,7 @@ from ml.statistics.robust import MAD_TO_SIGMA
 
 RADIUS_M = 800.0  # rate · exp(−(r / RADIUS_M)²)
 SQUARE_M = 400.0  # places are that far apart
-AROUND_SQUARES = 25  # side of the blocks in which delay is looked at: 10 km, far wider than a bowl
+AROUND_SQUARES = 25  # side of the blocks in which delay is measured: 10 km, far wider than a bowl
 STRIP_SQUARES = 128  # rows that are summed at a time: a nation's planes need not be in memory together
 WIDER = 3.0  # means of a bowl's size are compared with means of so many times its size
 LEAST_WEIGHT = 0.4  # of a square's points, for it to count as covered: a cell of n points weighs n / (n + 1)

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from ml.networks.box_mean import box_mean
 
-WINDOWS_NODES = (5, 9, 13, 17)  # 40, 72, 104 and 136 px over answers that look 32 to 96 px wide themselves
+WINDOWS_NODES = (5, 9, 13, 17)  # 40, 72, 104 and 136 px over answers whose windows are 32 to 96 px wide themselves
 FARTHEST_STEP, LARGEST_SCATTER = 1.0, 1.0  # in sigmas; chosen on validation pairs
 LEAST_KNOWN = 0.5  # of the nodes of a window
 

@@ -74,7 +74,7 @@ def stable_ground(motion: GroundMotion, stationary: Bools) -> StableGround | Non
     """Measure the motion left on stable ground, which should be none; None where nothing is known.
 
     stationary: (n,), True where ground is believed to stand still. Without enough of it the slowest quarter speaks;
-    its own noise makes it look slower than it is, and the error with it too small.
+    its own noise makes it seem slower than it is, and the error with it too small.
     """
     known = np.isfinite(motion.east_m_day) & np.isfinite(motion.north_m_day)
     at, where = known & stationary, "stationary"

@@ -57,7 +57,7 @@ def surroundings(
 
 
 class Ground(NamedTuple):
-    """What `surroundings` looks at."""
+    """Input of `surroundings`."""
 
     velocity: Float32
     n_points: NDArray[np.integer]

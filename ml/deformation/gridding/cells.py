@@ -10,7 +10,7 @@ from scipy import ndimage
 
 from ingest.errors import UnusableData
 from ml.deformation.gridding.despike import NEIGHBOURS, median_of, neighbours
-from ml.deformation.gridding.noise import told_noise
+from ml.deformation.gridding.noise import stated_noise
 from ml.deformation.gridding.points import Float32, Float64, PointCloud
 
 CELL_M = 100.0
@@ -102,7 +102,7 @@ def grid_robust(points: PointCloud, cell_m: float = CELL_M, despiked: bool = Tru
         kept, noise = released, None
         if despiked and released.size >= NEIGHBOURS:
             near = neighbours(points, workers=workers)
-            kept, noise = median_of(released, near), told_noise(points, near)
+            kept, noise = median_of(released, near), stated_noise(points, near)
         raw, counts = as_released.result()
         velocity = raw if kept is released else cell_median(cells, kept)[0]
         mad, _ = cell_median(cells, np.abs(released - velocity.flat[cells.cell]))

@@ -11,7 +11,7 @@ import numpy as np
 from ml.deformation.motion.model import DAYS_PER_YEAR, Candidates, Change, Fit, Kind, SeriesLikelihood
 from ml.deformation.motion.noise import Float64
 
-KINDS: tuple[Kind, ...] = ("rate", "step")  # that are looked for
+KINDS: tuple[Kind, ...] = ("rate", "step")  # that are searched
 MOST_DATES = 120  # tried for the interval of a change
 
 

@@ -185,7 +185,7 @@ def shares_in(
 ) -> dict[str, float]:
     """Return the network's share of each kind over the raster's cells in an outline; empty where it shows none there.
 
-    but: an outline whose cells are left out. Cells are told apart, not outlines cut: those need not be valid for that.
+    but: an outline whose cells are left out. Cells are chosen, outlines are not cut: those need not be valid for that.
     """
     if where.is_empty:
         return {}

@@ -171,7 +171,7 @@ class Scores:
         down, right = (fft.fftfreq(size, 1 / size) * self.cell_km for size in self.torus)
         return shape.at(down[:, None], right).astype(np.float32)
 
-    def looks(self) -> Iterator[tuple[Shape, Float32, Float32]]:
+    def amplitudes(self) -> Iterator[tuple[Shape, Float32, Float32]]:
         """Yield each shape, its amplitude and standard deviation, mm/yr, centred on each cell of the scene.
 
         (rows, cols), NaN where too little of the shape is seen.
@@ -192,7 +192,7 @@ class Scores:
         ]
 
     def fit(self, shape: Shape, row: int, col: int) -> tuple[float, float]:
-        """Return amplitude and standard deviation of a shape on one cell, without the approximation of `look`."""
+        """Return amplitude and standard deviation of a shape on one cell, without the approximation of `amplitudes`."""
         bowl, _, weighted = self._at(shape, row, col)
         information = float((bowl * weighted).sum())
         return float((bowl * self.weighted).sum()) / information, information**-0.5

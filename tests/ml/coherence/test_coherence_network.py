@@ -20,7 +20,7 @@ from ml.coherence import features as of_features
 from ml.coherence.change import of_scatterers
 from ml.coherence.features import DETAILS, FACTS, INPUTS, features
 from ml.coherence.infer import estimate_coherence
-from ml.coherence.network import OUTPUTS, made, registered, shipped
+from ml.coherence.network import OUTPUTS, registered, shipped, untrained
 from ml.coherence.registration import facts_of, moved, shift_of
 from ml.rasters.imagery import ImagePair, high_pass
 
@@ -118,7 +118,7 @@ def test_facts_turn_with_the_image():
 
 def test_a_pixel_depends_on_nothing_beyond_the_halo():
     torch.manual_seed(1)
-    small = made(SMALL).eval()
+    small = untrained(SMALL).eval()
     size = 4 * small.reach_px
     half, detail = torch.randn(1, INPUTS, size // 2, size // 2), torch.randn(1, DETAILS, size, size)
     before = small(half, detail)
@@ -143,7 +143,7 @@ def test_a_few_steps_teach_something(tmp_path):
     assert torch.isfinite(batch["half"]).all()
     assert float(batch["truth"].nan_to_num(0.5).min()) >= 0
     torch.manual_seed(0)
-    network = made(SMALL)
+    network = untrained(SMALL)
     before = float(task.loss(network, batch, 0.0).detach())
     task.validate = lambda network: {}
     train(network, task, Schedule(minutes=5, steps=25, learning_rate=5e-3), tmp_path, CPU, report=lambda line: None)

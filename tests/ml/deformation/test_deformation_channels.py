@@ -166,7 +166,7 @@ def test_ground_that_all_moves_is_no_noise_to_its_points_nor_to_its_dates():
 
 
 def test_noise_of_still_ground_is_told_by_its_cells():
-    """What points and dates tell is an upper bound of it: nothing changes where nothing moves."""
+    """Noise from points and dates is an upper bound: nothing changes where nothing moves."""
     rng = np.random.default_rng(1)
     x, y = rng.uniform(0, 3000, (2, 9000))
     points = cloud(list(x), list(y), list(rng.normal(0, 0.6, x.size)))

@@ -164,7 +164,7 @@ def test_outlines_are_nested_where_few_points_leave_wide_gaps():
 
 
 def test_a_steep_slide_in_a_noisy_product_is_not_drawn_over_still_ground():
-    """Sharp flanks, 400 m by 240 m at -20 mm/yr, points that err by 2.5; nothing lies around to tell the still rate."""
+    """Sharp flanks, 400 m by 240 m at -20 mm/yr, points that err by 2.5; nothing lies around to show the still rate."""
     shares = []
     for seed in range(8):
         rng = np.random.default_rng(seed)

@@ -20,7 +20,7 @@ from ml.offsets.coarse import Reason
 from ml.offsets.correlate import correlate
 from ml.offsets.infer import reach_px, track_offsets
 from ml.offsets.motion import PixelScale
-from ml.rasters.control_points import laid_on_one_grid
+from ml.rasters.control_points import resampled_to_one_grid
 from ml.rasters.imagery import ImagePair, high_pass
 from ml.rasters.windows import Window
 
@@ -237,7 +237,7 @@ def test_sea_ice_is_laid_on_one_grid_and_tracked_over_the_whole_overlap(real_dat
     reference, secondary = (folder / f"{name}.tif" for name in SEA_ICE)
     assert main(["offsets", str(reference), str(secondary), "--out", str(tmp_path / "drift.tif")]) == 0
     assert "laid on one grid of 39.9 m, EPSG:5041, by their ground control points" in capsys.readouterr().out
-    laid = laid_on_one_grid(reference, secondary, "power")
+    laid = resampled_to_one_grid(reference, secondary, "power")
     shown = np.isfinite(laid.read(Window(0, 0, *laid.shape))).all(axis=0)
     with rasterio.open(tmp_path / "drift.tif") as raster:
         dx, dy = raster.read([1, 2])
