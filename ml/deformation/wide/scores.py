@@ -79,12 +79,12 @@ class Scores:
         self.torus = tuple(
             fft.next_fast_len(int(max(size + margin, SMALLEST_KM / cell_km)), real=True) for size in rate.shape
         )
-        self.known = self._laid(np.isfinite(rate).astype(np.float32))
-        self.white = _float32(noise.white_mm2_yr2 * (1 + 1 / np.maximum(self._laid(n_points), 1)))
+        self.known = self._on_torus(np.isfinite(rate).astype(np.float32))
+        self.white = _float32(noise.white_mm2_yr2 * (1 + 1 / np.maximum(self._on_torus(n_points), 1)))
         frequency = np.hypot(fft.fftfreq(self.torus[0], cell_km)[:, None], fft.rfftfreq(self.torus[1], cell_km))
         self.spectrum = (noise.power(frequency) / cell_km**2).astype(np.float32)
         self.free = self._free(prior)
-        self.data = self._laid(np.nan_to_num(rate))
+        self.data = self._on_torus(np.nan_to_num(rate))
         solved = self._robust()
         self.of_free = self.solve(self.free)
         normal = np.tensordot(self.free, self.of_free, axes=([1, 2], [1, 2])).astype(np.float64)
@@ -95,7 +95,7 @@ class Scores:
     def _back(self, transformed: Complex64) -> Float32:
         return _float32(fft.irfft2(transformed, s=self.torus))
 
-    def _laid(self, values: NDArray[np.generic]) -> Float32:
+    def _on_torus(self, values: NDArray[np.generic]) -> Float32:
         whole = np.zeros(self.torus, dtype=np.float32)
         whole[: self.extent[0], : self.extent[1]] = values
         return whole
