@@ -1,4 +1,4 @@
-"""What a run does, task by task: rows in, a raster out. Every method is registered here once."""
+"""Work of a run, task by task: rows in, a raster out. Every method is registered here once."""
 
 import hashlib
 from collections.abc import Callable, Mapping

@@ -23,7 +23,7 @@ LEAST_SIGMA, MOST_SIGMA = 0.01, 0.5
 
 
 class Estimate(NamedTuple):
-    """coherence 0-1 and its sigma, (n, rows, cols) or (rows, cols)."""
+    """Coherence 0-1 and its sigma, (n, rows, cols) or (rows, cols)."""
 
     coherence: Tensor
     sigma: Tensor
@@ -53,7 +53,7 @@ def registered(power: Tensor, facts: Facts) -> Tensor:
 
 @dataclass(frozen=True)
 class Settings:
-    """What inference must know besides the weights.
+    """Settings of inference, beside the weights.
 
     The network's sigma is raised to sigma_power and multiplied by sigma_factor; sample_*: that of the sample coherence.
     """

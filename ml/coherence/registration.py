@@ -1,4 +1,4 @@
-"""How two images lie on each other, and what their speckle is like: estimated once for a pair, before the network."""
+"""Registration of two images and statistics of their speckle, estimated once for a pair, before the network."""
 
 from __future__ import annotations
 

@@ -46,7 +46,10 @@ CONSTANTS = LimitConstants(rate_mm_yr=3.08, covered=-0.93, delay=0.21, tracks=5.
 
 
 class Components(NamedTuple):
-    """Of one track, (rows, cols) of squares: share of a bowl there that is covered, 0-1; delay, mm/yr; points in it."""
+    """Components of one track's limit, (rows, cols) of squares.
+
+    Share of a bowl there that is covered, 0-1; delay, mm/yr; points in it.
+    """
 
     covered: Float64
     delay_mm_yr: Float64

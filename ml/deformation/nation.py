@@ -32,7 +32,9 @@ JOINT_M = 1_000.0  # a track counts where it has a point within this distance
 
 @dataclass(frozen=True)
 class NetworkConfig:
-    """core_cells: side of what one window answers for; batch: windows at a time on a GPU; weights: name of the card.
+    """Settings of inference.
+
+    core_cells: side of what one window answers for; batch: windows at a time on a GPU; weights: name of the card.
 
     bfloat16: half as exact and faster where the hardware has it. Off: windows then agree to the last digits, and the
     network is the smaller part of the time either way (docs/performance.md).
@@ -45,7 +47,9 @@ class NetworkConfig:
 
 
 class Window(NamedTuple):
-    """core: rows and columns that are answered for; outer: those that are read; tracks: which of them count.
+    """Window of a lattice.
+
+    core: rows and columns that are answered for; outer: those that are read; tracks: which of them count.
 
     read: those in which the network's answer is made into maps.
     """

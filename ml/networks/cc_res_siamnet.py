@@ -36,14 +36,19 @@ POOL_PX = 4  # it is averaged over so many pixels before it is used
 
 
 class Residuals(NamedTuple):
-    """own: of a window of 32 px; near: of 16 px. (n, 4, nodes, nodes) each: dx, dy, px, and logs of their sigmas."""
+    """Answers of windows.
+
+    own: of a window of 32 px; near: of 16 px. (n, 4, nodes, nodes) each: dx, dy, px, and logs of their sigmas.
+    """
 
     own: Tensor
     near: Tensor
 
 
 class CCResSiamNet(nn.Module):
-    """width: channels of the encoders; features: that are correlated, the image among them; nodes: of all that follows.
+    """Siamese network of residual offsets.
+
+    width: channels of the encoders; features: that are correlated, the image among them; nodes: of all that follows.
 
     cross: connect the encoders before they meet; attention: weigh what is averaged and what is passed over.
     """
@@ -236,7 +241,7 @@ def _crossed(features: Tensor, cross: nn.Module | None) -> Tensor:
 
 
 class RectifiedResidual(nn.Module):
-    """x + conv(relu(conv(x))), rectified."""
+    """Residual block x + conv(relu(conv(x))), rectified."""
 
     def __init__(self, width: int, kernel: int) -> None:
         super().__init__()
@@ -277,7 +282,7 @@ class Alike(nn.Module):
 
 
 class Decoder(nn.Module):
-    """From the evidence of the windows to an answer, every node for itself.
+    """Decoder of the windows' evidence, every node for itself.
 
     No layer sees neighbouring nodes: the windows alone set how sharp an answer is.
     """

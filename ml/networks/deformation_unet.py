@@ -20,7 +20,9 @@ THRESHOLDS_MM_YR = (1.0, 2.0, 3.0)
 
 
 class DeformationUnet(nn.Module):
-    """channels: of each track, RATE and WEIGHT before the others; widths: at a half, quarter, eighth, sixteenth.
+    """U-Net over tracks.
+
+    channels: of each track, RATE and WEIGHT before the others; widths: at a half, quarter, eighth, sixteenth.
 
     means: whether each size sees the plain means. Output channels: logits that the ground moves by THRESHOLDS_MM_YR at
     least, of the `kinds`, and arcsinh of half the rate in mm/yr.

@@ -56,7 +56,7 @@ class Block(nn.Module):
 
 
 class ResidualUNet(nn.Module):
-    """inputs: channels at half resolution; details: at full resolution; outputs: maps at full resolution.
+    """U-Net. inputs: channels at half resolution; details: at full resolution; outputs: maps at full resolution.
 
     optionals: channels at half resolution that may be missing; what they add begins at nothing.
 

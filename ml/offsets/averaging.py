@@ -21,7 +21,10 @@ LEAST_KNOWN = 0.5  # of the nodes of a window
 
 
 class Averaged(NamedTuple):
-    """offset: (2, rows, cols), px; sigma: of the answers that were averaged, px; nodes: windows' sides, 1 for none."""
+    """Averages.
+
+    offset: (2, rows, cols), px; sigma: of the answers that were averaged, px; nodes: windows' sides, 1 for none.
+    """
 
     offset: Tensor
     sigma: Tensor
@@ -29,7 +32,7 @@ class Averaged(NamedTuple):
 
 
 class Gain(NamedTuple):
-    """What is added to log sigma by the side of the window, in nodes; folded: of power sampled below its band."""
+    """Addition to log sigma by the side of the window, in nodes; folded: of power sampled below its band."""
 
     nodes: tuple[float, ...] = (1.0,)
     add: tuple[float, ...] = (0.0,)

@@ -1,4 +1,4 @@
-"""Where to begin: offsets to about a pixel, found from near to far, so that ground that hardly moved costs little.
+"""First search of offsets to about a pixel, from near to far, so that ground that hardly moved costs little.
 
 First everything is searched within NEAR_PX, in images of half the size. What has no match there is searched up to
 FARTHEST_PX at few nodes in yet smaller images, and then around what those and what matched neighbours say, so that
@@ -56,7 +56,10 @@ class Reason(IntEnum):
 
 
 class Search(NamedTuple):
-    """offset: (2, rows, cols), px, NaN unknown; reason: (rows, cols), of Reason; reach_px: how far it was believed."""
+    """Result of the search.
+
+    offset: (2, rows, cols), px, NaN unknown; reason: (rows, cols), of Reason; reach_px: how far it was believed.
+    """
 
     offset: Tensor
     reason: Tensor
@@ -64,7 +67,10 @@ class Search(NamedTuple):
 
 
 class _Near(NamedTuple):
-    """offset: as in Search; known: share of pixels around a node; contrast: mean square of their texture."""
+    """Near matches.
+
+    offset: as in Search; known: share of pixels around a node; contrast: mean square of their texture.
+    """
 
     offset: Tensor
     known: Tensor
@@ -72,7 +78,7 @@ class _Near(NamedTuple):
 
 
 class _Nodes(NamedTuple):
-    """Of a part of a field, the nodes that are wanted: rows and columns (n,) in it."""
+    """Wanted nodes in a part of a field: rows and columns (n,) in it."""
 
     at: Window
     row: Tensor

@@ -1,4 +1,4 @@
-"""How a secondary is resampled onto its reference, node by node: by whole pixels at first, then by parts of a pixel.
+"""Resampling of a secondary onto its reference, node by node: by whole pixels at first, then by parts of a pixel.
 
 Whole pixels interpolate nothing, and change seldom: what is the same over a wide neighbourhood is rounded once, and
 only what differs from it is rounded again. So ground that moves by half a pixel is not cut into patches of 0 and 1.

@@ -82,7 +82,9 @@ class Area(NamedTuple):
 
 
 class AreaThresholds(NamedTuple):
-    """joined_m: patches this close to each other are one area: ground without points between them cuts nothing in two.
+    """Thresholds of areas.
+
+    joined_m: patches this close to each other are one area: ground without points between them cuts nothing in two.
 
     fewest_points is for whoever has the points: `find_areas` sees the raster only.
     """

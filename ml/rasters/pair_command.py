@@ -1,4 +1,4 @@
-"""How `python -m ml coherence` and `python -m ml offsets` run a method on two files."""
+"""Command of a method on two files: `python -m ml coherence` and `python -m ml offsets`."""
 
 import argparse
 import hashlib

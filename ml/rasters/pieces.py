@@ -37,7 +37,7 @@ DIGEST_BYTES = hashlib.sha256().digest_size
 
 
 class Store(Protocol):
-    """Where finished pieces lie. A piece is there wholly or not at all."""
+    """Store of finished pieces. A piece is there wholly or not at all."""
 
     def names(self, stage: str = "") -> set[str]:
         """Return the names of the pieces of a stage, or of all."""

@@ -1,4 +1,4 @@
-"""What every method gives back: named bands on a grid, and what is worth knowing about them."""
+"""Result of every method: named bands on a grid, and what is worth knowing about them."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path

@@ -50,7 +50,7 @@ FINER = 16  # parts of a step that are distinguished: a steep spectrum does not 
 
 
 class Squares(NamedTuple):
-    """(rows, cols) of squares: sum of weights; weighted means of rate, mm/yr, of height, 100 m, and of place, m."""
+    """Squares (rows, cols): sum of weights; weighted means of rate, mm/yr, of height, 100 m, and of place, m."""
 
     weight: Float64
     rate: Float64

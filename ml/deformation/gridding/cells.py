@@ -19,7 +19,7 @@ HALF, SIGN = np.uint64(32), np.uint32(1 << 31)
 
 
 class VelocityGrid(NamedTuple):
-    """velocity_mm_yr: (rows, cols), NaN where a cell has no point; n_points: (rows, cols). Row 0 is the north."""
+    """Median rates. velocity_mm_yr: (rows, cols), NaN without points; n_points: (rows, cols). Row 0 is the north."""
 
     velocity_mm_yr: Float32
     n_points: NDArray[np.int32]
@@ -33,7 +33,7 @@ class VelocityGrid(NamedTuple):
 
 
 class RobustGrid(NamedTuple):
-    """What one track shows in each cell, (rows, cols). Row 0 is the north.
+    """Rates and scatter of one track in each cell, (rows, cols). Row 0 is the north.
 
     velocity_mm_yr: median of the despiked points, as the product's sign, NaN where a cell has none; n_points;
     mad_mm_yr: median absolute deviation of the points as released from that median, NaN where there is none;
@@ -59,7 +59,7 @@ class RobustGrid(NamedTuple):
 
 
 class Cells(NamedTuple):
-    """Which cell each point falls into. cell: (n,), row-major; shape: (rows, cols)."""
+    """Cell of each point. cell: (n,), row-major; shape: (rows, cols)."""
 
     cell: NDArray[np.int64]
     shape: tuple[int, int]

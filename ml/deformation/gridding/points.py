@@ -15,7 +15,7 @@ Float64 = NDArray[np.float64]
 
 
 class PointCloud(NamedTuple):
-    """n points of one product. x, y: (n,), m, in the plane `epsg`; velocity_mm_yr: (n,), sign as the product's.
+    """Points of one product. x, y: (n,), m, in the plane `epsg`; velocity_mm_yr: (n,), sign as the product's.
 
     Rates are the product's, without what unwrapping errors in its series, where it has them, added (`series.product`).
     height_m: (n,), above any one level, NaN unknown; None where the product has no heights. sigma: the usual standard

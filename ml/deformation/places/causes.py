@@ -1,4 +1,4 @@
-"""What a measured area resembles, core and rim apart: a small logistic regression on the network's shares and shape.
+"""Causes of a measured area by a small logistic regression on the network's shares and shape, core and rim apart.
 
 The network names cells; an area as a whole has what cells do not show: how its core differs from its rim, how large,
 fast, sharp and long it is, how steep the ground under it, and whether two tracks see the same. Coefficients are fitted

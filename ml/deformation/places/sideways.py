@@ -1,4 +1,4 @@
-"""What an area does beside going up or down, and how sharp its edge is: figures by which causes differ.
+"""Sideways motion of an area and sharpness of its edge: figures by which causes differ.
 
 Mined ground is drawn toward the middle of its bowl by about 0.4 radii of influence times its tilt (Knothe-Budryk; B =
 r/sqrt(2 pi)), compacting aquifers and fills go straight down, slopes slide along themselves.

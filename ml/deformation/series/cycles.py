@@ -1,4 +1,4 @@
-"""Which steps are unwrapping errors: whole cycles, half a wavelength of motion each, and nothing else.
+"""Unwrapping errors among steps: whole cycles, half a wavelength of motion each, and nothing else.
 
 Steps are taken for errors only where everything about them says so (`CycleConfig`): what is left alone costs a false
 alarm, what is wrongly removed hides a landslide. Series with gaps (snow) are joined across them by unwrapping, and may

@@ -20,7 +20,10 @@ LEAST_WEIGHT = 0.02  # of smoothed cells
 
 
 class WideCells(NamedTuple):
-    """rate_mm_yr: (rows, cols), median of a cell's points, NaN without; n_points: (rows, cols). Row 0 is the north."""
+    """Cells of the search.
+
+    rate_mm_yr: (rows, cols), median of a cell's points, NaN without; n_points: (rows, cols). Row 0 is the north.
+    """
 
     rate_mm_yr: Float32
     n_points: NDArray[np.int32]

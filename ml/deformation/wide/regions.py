@@ -59,7 +59,7 @@ class WideRegion(NamedTuple):
 
     @property
     def kind(self) -> str:
-        """Of `ml.rasters.areas.CLASSES`."""
+        """Kind, one of `ml.rasters.areas.CLASSES`."""
         return "subsidence" if self.peak_mm_yr < 0 else "uplift"
 
     @property

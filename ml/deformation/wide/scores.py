@@ -36,7 +36,7 @@ Complex64 = NDArray[np.complex64]
 
 
 class Shape(NamedTuple):
-    """exp(-r²) of an ellipse: radius_km where it falls to 1/e, the mean of both axes.
+    """Shape exp(-r²) of an ellipse: radius_km where it falls to 1/e, the mean of both axes.
 
     aspect: long axis over short one; way_deg: of the long one, from east towards south.
     """
@@ -62,14 +62,14 @@ SHAPES = tuple(
 
 
 class Prior(NamedTuple):
-    """How far zero and slopes of the rates may be off, one standard deviation: mm/yr, mm/yr per 100 km."""
+    """Prior errors of zero and slopes of the rates, one standard deviation: mm/yr, mm/yr per 100 km."""
 
     level_mm_yr: float
     slope_mm_yr_100km: float
 
 
 class Scores:
-    """rate: (rows, cols), mm/yr against the reference, NaN unknown; n_points: (rows, cols)."""
+    """Scores of shapes. rate: (rows, cols), mm/yr against the reference, NaN unknown; n_points: (rows, cols)."""
 
     def __init__(
         self, rate: Float32, n_points: NDArray[np.integer], cell_km: float, noise: WideNoise, prior: Prior
