@@ -1,4 +1,4 @@
-"""Swaths are laid on one map by their control points: what they show then stands where it does on the ground."""
+"""Swaths are resampled to one map by their control points: what they show then stands where it does on the ground."""
 
 import numpy as np
 import pytest
@@ -45,7 +45,7 @@ def swaths(tmp_path):
     return paths, pair
 
 
-def test_what_is_laid_stands_where_it_does_on_the_map(swaths):
+def test_what_is_resampled_stands_where_it_does_on_the_map(swaths):
     paths, pair = swaths
     resampled = resampled_to_one_grid(*paths, "power")
     assert resampled.epsg == EPSG
@@ -59,7 +59,7 @@ def test_what_is_laid_stands_where_it_does_on_the_map(swaths):
         assert np.corrcoef(held[known], wanted[known])[0, 1] > 0.98
 
 
-def test_a_part_of_what_is_laid_is_the_same_as_in_the_whole(swaths, monkeypatch):
+def test_a_part_of_what_is_resampled_is_the_same_as_in_the_whole(swaths, monkeypatch):
     paths, _ = swaths
     resampled = resampled_to_one_grid(*paths, "power")
     whole, at = resampled.read(Window(0, 0, *resampled.shape)), Window(50, 60, 90, 100)
@@ -98,7 +98,7 @@ def test_images_on_a_map_are_left_as_they_are(tmp_path, swaths):
     ("change", "words"),
     [({"points": 4}, "4 ground control points"), ({"east_m": 50_000.0}, "shows nothing of first.tif")],
 )
-def test_what_cannot_be_laid_is_said(tmp_path, change, words):
+def test_what_cannot_be_resampled_is_said(tmp_path, change, words):
     power = np.ones((SIZE, SIZE), dtype=np.float32)
     first = written(tmp_path / "first.tif", power, upside_down=False)
     second = written(tmp_path / "second.tif", power, upside_down=False, **change)
