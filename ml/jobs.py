@@ -1,4 +1,4 @@
-"""What a run does, task by task: rows in, a raster out. Every method is registered here once."""
+"""Work of a run, task by task: rows in, a raster out. Every method is registered here once."""
 
 import hashlib
 from collections.abc import Callable, Mapping
@@ -25,7 +25,7 @@ from ml.coherence.compared import Beside, Compared, compared
 from ml.deformation import infer as deformation_infer
 from ml.deformation.gridding.points import PointCloud, project, usual
 from ml.deformation.series.product import SeriesReader, half_wave_mm, has_cycles
-from ml.deformation.wide.look import Track, wide_regions
+from ml.deformation.wide.search import Track, wide_regions
 from ml.models import ModelVersion, Prediction, Run
 from ml.offsets import infer as offsets_infer
 from ml.offsets.motion import PixelScale
@@ -37,7 +37,7 @@ from ml.rasters.windows import Window
 from ml.stored import RasterWindows, opened_prediction
 
 Task = ModelVersion.Task
-BESIDE_M = 3_000.0  # beyond a product's points another track's are looked at as well: the network sees as far
+BESIDE_M = 3_000.0  # beyond a product's points another track's are read as well: the network sees as far
 COMPARED = ("coherence", "predecessors", "changes_beside")  # predictions that a change of coherence stands on
 MOST_POINTS_WITH_SERIES = 3_000_000  # a million points of 300 dates take about 20 s
 
@@ -94,7 +94,7 @@ def _cloud(
 ) -> tuple[PointCloud, int | None]:
     """Read a product's points, or those in an area's box, without what unwrapping errors added to their rates.
 
-    Also how many rates were corrected; None where its series were not looked at.
+    Also how many rates were corrected; None where its series were not searched.
     """
     points = ingest_selectors.product_points(product=product, area=area)
     if not points.longitude.size:

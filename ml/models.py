@@ -125,7 +125,7 @@ class Prediction(models.Model):
     raster = models.FileField(storage=raster_storage, max_length=200)
     raster_sha256 = models.CharField(max_length=64)
     statistics = models.JSONField(default=dict)
-    regions = models.JSONField(default=list, help_text="wide motion, as `ml.deformation.wide.look` describes it")
+    regions = models.JSONField(default=list, help_text="wide motion, as `ml.deformation.wide.search` describes it")
     created_at = models.DateTimeField(auto_now_add=True)
 
     def __str__(self) -> str:

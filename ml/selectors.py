@@ -17,7 +17,7 @@ from ml.models import GroundEvent, ModelVersion, PieceClaim, Prediction, Run
 from ml.queue import LEASE
 
 Task = ModelVersion.Task
-MOST_ANNOUNCED = 128  # and not begun; more than workers begin between two looks
+MOST_ANNOUNCED = 128  # and not begun; more than workers begin between two checks
 MOST_COMPANIONS = 8  # neighbouring files of one track; each is a track of its own, for each has a zero of its own
 
 

@@ -19,7 +19,7 @@ Part = tuple[int, int, int, int]  # first row and column, how many of each
 
 
 class StoredRaster(NamedTuple):
-    """bands: name -> (rows, cols) float32, NaN unknown; of one that is open StoredBand."""
+    """Raster in memory or open. bands: name -> (rows, cols) float32, NaN unknown; of an open one StoredBand."""
 
     bands: Mapping[str, Any]
     transform: Affine

@@ -23,7 +23,7 @@ from ingest.models import Product
 from ingest.products import selectors as ingest_selectors
 from ingest.projections import transformer
 from ml.deformation import VERSIONS
-from ml.deformation.classical import COMPARED, ground_around, looks_at
+from ml.deformation.classical import COMPARED, ground_around, results_at
 from ml.deformation.gridding.points import PointCloud
 from ml.deformation.motion.area import series_of_area
 from ml.deformation.motion.series import WITHIN_90, SeriesMotion, series_motion
@@ -178,8 +178,8 @@ def _looks(alert: Alert, products: Sequence[Product], methods: Sequence[str]) ->
     place = transform(geographic, transformer(4326, epsg).transform, interleaved=False)
     ground = box(*ground_around(place))
     tracks = [cloud for product in products if (cloud := _cloud(product, ground, epsg)).x.size]
-    looks = looks_at(place, tracks, methods) if tracks else []
-    return [one._replace(score=round(one.score, 4), share=round(one.share, 4))._asdict() for one in looks]
+    results = results_at(place, tracks, methods) if tracks else []
+    return [one._replace(score=round(one.score, 4), share=round(one.share, 4))._asdict() for one in results]
 
 
 def _cloud(product: Product, ground: Any, epsg: int) -> PointCloud:

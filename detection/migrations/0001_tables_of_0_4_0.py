@@ -134,7 +134,7 @@ class Migration(migrations.Migration):
             name='AlertMethods',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('looks', models.JSONField(help_text='of ml.deformation.classical.Look, one for each method')),
+                ('looks', models.JSONField(help_text='of ml.deformation.classical.MethodResult, one for each method')),
                 ('basis', models.CharField(help_text='hash of what they looked at', max_length=64)),
                 ('compared_at', models.DateTimeField()),
                 ('alert', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name='methods', to='detection.alert')),

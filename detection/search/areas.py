@@ -31,7 +31,7 @@ from ml.deformation.series.evidence import series_evidence
 from ml.deformation.series.product import SeriesReader, half_wave_mm, has_cycles
 from ml.models import ModelVersion, Prediction
 from ml.rasters.areas import DEFAULT_THRESHOLDS, Area, SortedPoints, areas_in, place_as_dict, to_geographic
-from ml.rasters.looks import look_of
+from ml.rasters.line_of_sight import line_of_sight_at
 from ml.selectors import products_of
 from ml.statistics.reasons import track_reason
 from ml.statistics.series import fit_series
@@ -212,7 +212,7 @@ def points_in(product: Product, ground: BaseGeometry, epsg: int) -> SortedPoints
         velocity = velocity - reader.summary(points.longitude, points.latitude).step_mm_yr
     direction = product.direction if product.component == Component.LOS else ""
     middle = ground.centroid
-    return SortedPoints(x, y, velocity, points.height_m, look_of(direction, epsg, middle.x, middle.y))
+    return SortedPoints(x, y, velocity, points.height_m, line_of_sight_at(direction, epsg, middle.x, middle.y))
 
 
 def _has_cycles(product: Product) -> bool:

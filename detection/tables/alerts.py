@@ -75,7 +75,7 @@ class AlertMethods(models.Model):
     """Results of other methods on an alert's ground; velocity fields only."""
 
     alert = models.OneToOneField("detection.Alert", models.CASCADE, related_name="methods")
-    looks = models.JSONField(help_text="of ml.deformation.classical.Look, one for each method")
+    looks = models.JSONField(help_text="of ml.deformation.classical.MethodResult, one for each method")
     basis = models.CharField(max_length=64, help_text="hash of what they looked at")
     compared_at = models.DateTimeField()
 

@@ -91,7 +91,7 @@ def _looked_at(
 ) -> list[Bowl]:
     seen, tracks = [grids[i] for i in choice], [tile.tracks[i] for i in choice]
     areas = areas_of(on_tile(on_grids(seen, network), tile), tile, tracks)
-    lattice = on_lattice(seen, look=lambda *_: np.zeros((0, *_[0].shape), dtype=np.float32))
+    lattice = on_lattice(seen, planes=lambda *_: np.zeros((0, *_[0].shape), dtype=np.float32))
     parts = [components(one.velocity_mm_yr, one.n_points, CELL_M) for one in lattice.tracks]
     east_m, north_m = tile.terrain.cell_centres()
     bowls = []

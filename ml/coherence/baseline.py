@@ -26,7 +26,7 @@ BRIGHT_WINDOW, BRIGHT_SPREADS = 21, 8.0  # px; standard deviations of speckle
 
 
 class Coherence(NamedTuple):
-    """coherence (rows, cols) 0-1 and its standard deviation; NaN unknown. looks: what was used (1 where unused)."""
+    """Coherence (rows, cols) 0-1 and its standard deviation; NaN unknown. looks: what was used (1 where unused)."""
 
     coherence: torch.Tensor
     sigma: torch.Tensor
@@ -34,7 +34,7 @@ class Coherence(NamedTuple):
 
 
 class Speckle(NamedTuple):
-    """What is estimated once for two images: equivalent number of looks, pixels that share a cell of speckle."""
+    """Speckle of two images, estimated once: equivalent number of looks, pixels that share a cell of speckle."""
 
     looks: float
     pixels_per_cell: float

@@ -29,7 +29,9 @@ LEAST_SIGMA_SHARE = 0.5  # of an estimate's own sigma: the rest of its error is 
 
 
 class CoherenceChange(NamedTuple):
-    """change_sigma: robust z-score, negative where coherence was lost; before: median of the predecessors; after: now.
+    """Change of coherence.
+
+    change_sigma: robust z-score, negative where coherence was lost; before: median of the predecessors; after: now.
 
     All (rows, cols), NaN where the pair or fewer than FEWEST_PREDECESSORS of its predecessors are known.
     weather: the median difference of the whole scene, which was removed.

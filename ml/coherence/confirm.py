@@ -1,4 +1,4 @@
-"""Whether a loss of coherence is an event of the ground, or one bad image.
+"""Confirmation of a loss of coherence: an event of the ground, or one bad image.
 
 A pair spans an event when one image is older and the other younger. An event lowers every pair that spans it, and where
 the ground stays incoherent those that follow; a wet or windy day lowers the pairs that hold its image, and no others.
@@ -61,7 +61,7 @@ class Confirmed(NamedTuple):
 
 
 class _Pair(NamedTuple):
-    """z: NaN unknown; weighed: it times its weight, and the square of the weight, both 0 unknown."""
+    """Weighed change of a pair. z: NaN unknown; weighed: z times its weight, and the weight squared, both 0 unknown."""
 
     images: frozenset[date]
     z: Float32
@@ -85,7 +85,7 @@ def confirmed(
 ) -> Confirmed:
     """Find events between any two acquisitions in turn; the strongest counts.
 
-    span: first and last date, outside of which nothing is looked for.
+    span: first and last date, outside of which no event is searched.
 
     ValueError without evidence and for rasters of different sizes.
     """

@@ -1,4 +1,4 @@
-"""What the network sees of two detected images: statistics that do not change when the images are swapped.
+"""Features of two detected images for the network: statistics that do not change when the images are swapped.
 
 The log ratio of two dates is free of texture, its variance gives coherence where the looks are known; the correlation
 of the log powers and Guarnieri and Prati's moments are further estimates, each with errors of its own. Where earlier
@@ -27,7 +27,7 @@ LARGEST = 8.0  # natural logarithm of power against the image's median
 
 
 class Seen(NamedTuple):
-    """half: (n, INPUTS, rows / 2, cols / 2); detail: (n, DETAILS, rows, cols)."""
+    """Input channels. half: (n, INPUTS, rows / 2, cols / 2); detail: (n, DETAILS, rows, cols)."""
 
     half: Tensor
     detail: Tensor

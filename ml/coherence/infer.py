@@ -9,7 +9,7 @@ import torch
 from ml.coherence import METHODS, NETWORK, TRUTHS, WINDOW_PX, baseline, network, posterior
 from ml.coherence import VERSIONS as VERSIONS  # for ml.jobs
 from ml.coherence.features import Facts
-from ml.coherence.registration import RESAMPLED_PX, facts_of, laid
+from ml.coherence.registration import RESAMPLED_PX, facts_of, resampled
 from ml.rasters.imagery import Float32, ImagePair, PairSource
 from ml.rasters.pieces import Pieces, blocks_of
 from ml.rasters.results import RasterResult
@@ -109,7 +109,7 @@ def _by_network(ready: network.CoherenceNetwork, facts: Facts, truth: str, devic
 
 def _by_window(method: str, window: int, speckle: baseline.Speckle, facts: Facts, device: torch.device) -> Work:
     def work(images: Float32, tile: Tile) -> Bands:
-        power = laid(on_device(images, device), facts.shift_px)
+        power = resampled(on_device(images, device), facts.shift_px)
         return tile.own(_bands(ESTIMATORS[method](power, window, speckle)))
 
     return work

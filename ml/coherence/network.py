@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from ml.coherence import TRUTHS
 from ml.coherence.features import DETAILS, HISTORY, INPUTS, STRIP_ROWS, Facts, history_features, shown
-from ml.coherence.registration import RESAMPLED_PX, laid
+from ml.coherence.registration import RESAMPLED_PX, resampled
 from ml.networks.residual_unet import ResidualUNet
 from ml.runtime.checkpoints import Card, load, read_card
 from ml.runtime.device import input_type, low_precision, ready
@@ -23,7 +23,7 @@ LEAST_SIGMA, MOST_SIGMA = 0.01, 0.5
 
 
 class Estimate(NamedTuple):
-    """coherence 0-1 and its sigma, (n, rows, cols) or (rows, cols)."""
+    """Coherence 0-1 and its sigma, (n, rows, cols) or (rows, cols)."""
 
     coherence: Tensor
     sigma: Tensor
@@ -46,14 +46,14 @@ def registered(power: Tensor, facts: Facts) -> Tensor:
     log_power = torch.empty_like(power)
     for row in range(0, rows, step):
         first, last = max(0, row - far), min(rows, row + step)
-        part = laid(power[:, first : last + far], facts.shift_px)[:, row - first : last - first]
+        part = resampled(power[:, first : last + far], facts.shift_px)[:, row - first : last - first]
         log_power[:, row:last] = torch.log(part.clamp_min(1e-9)).sub_(level)
     return log_power
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What inference must know besides the weights.
+    """Settings of inference, beside the weights.
 
     The network's sigma is raised to sigma_power and multiplied by sigma_factor; sample_*: that of the sample coherence.
     """
@@ -114,7 +114,7 @@ class CoherenceNetwork(NamedTuple):
         return by_truth
 
 
-def made(arguments: dict[str, Any]) -> ResidualUNet:
+def untrained(arguments: dict[str, Any]) -> ResidualUNet:
     """Build an untrained network from a card's arguments. history: whether it has channels for earlier images."""
     others = {name: value for name, value in arguments.items() if name != "history"}
     return ResidualUNet(INPUTS, DETAILS, OUTPUTS, optionals=HISTORY if arguments.get("history") else 0, **others)
@@ -137,6 +137,6 @@ def card_shipped() -> Card:
 def shipped(device: torch.device) -> CoherenceNetwork:
     """Load the shipped network. InputError where its files are missing or spoilt."""
     card = card_shipped()
-    unet = made(card.network)
+    unet = untrained(card.network)
     load(card, unet)
     return from_card(card, ready(unet, device))

@@ -1,4 +1,4 @@
-"""How two images lie on each other, and what their speckle is like: estimated once for a pair, before the network."""
+"""Registration of two images and statistics of their speckle, estimated once for a pair, before the network."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ def moved(power: Tensor, shift_px: tuple[float, float]) -> Tensor:
     return power
 
 
-def laid(power: Tensor, shift_px: tuple[float, float]) -> Tensor:
+def resampled(power: Tensor, shift_px: tuple[float, float]) -> Tensor:
     """Resample the secondary of power (2, rows, cols) onto the reference, as every estimator takes it."""
     return torch.stack([power[0], moved(power[1], shift_px)])
 

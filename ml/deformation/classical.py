@@ -33,12 +33,12 @@ CONFIGS: dict[str, type[ClassicalConfig]] = {
     "getis-ord": GetisOrdConfig,
 }
 COMPARED = ("matched-filter", "ada")  # with a network, place by place
-TILE_M = 10_000.0  # side of the ground that they look at: that of the tiles on which their thresholds were set
+TILE_M = 10_000.0  # side of the ground that they read: that of the tiles on which their thresholds were set
 AROUND_M = 3_000.0  # of ground that is wider, on each side of it
 
 
-class Look(NamedTuple):
-    """What one method says of a place. score: its highest probability inside, 0-1, which only orders its own results.
+class MethodResult(NamedTuple):
+    """Result of one method at a place. score: its highest probability inside, 0-1, which only orders its own results.
 
     share: of the place, that the areas it flags cover, 0-1; 0: it does not flag it. peak_rate_mm_yr: of the fastest of
     these areas, sign as the product's; None without one.
@@ -66,24 +66,24 @@ def classical_maps(points: PointCloud, config: ClassicalConfig) -> tuple[Deforma
 
 
 def ground_around(place: Polygon | MultiPolygon) -> tuple[float, float, float, float]:
-    """Return west, south, east, north of what the methods look at to judge a place; as the place, m."""
+    """Return west, south, east, north of the ground that the methods read to judge a place; as the place, m."""
     west, south, east, north = place.bounds
     half = max(TILE_M, max(east - west, north - south) + 2 * AROUND_M) / 2
     x, y = (west + east) / 2, (south + north) / 2
     return x - half, y - half, x + half, y + half
 
 
-def looks_at(
+def results_at(
     place: Polygon | MultiPolygon, tracks: Sequence[PointCloud], methods: Sequence[str] = COMPARED
-) -> list[Look]:
-    """Return the areas that methods flag at a place, in each of several tracks alone and in all together.
+) -> list[MethodResult]:
+    """Return what each method finds at a place, in each of several tracks alone and in all together.
 
     place, tracks: in one projected system, metres; tracks: the points of `ground_around` it.
     """
-    return [_look(place, tracks, method) for method in methods]
+    return [_result(place, tracks, method) for method in methods]
 
 
-def _look(place: Polygon | MultiPolygon, tracks: Sequence[PointCloud], method: str) -> Look:
+def _result(place: Polygon | MultiPolygon, tracks: Sequence[PointCloud], method: str) -> MethodResult:
     score, flagged = 0.0, []
     for points in tracks:
         maps, grid = classical_maps(points, CONFIGS[method]())
@@ -98,4 +98,4 @@ def _look(place: Polygon | MultiPolygon, tracks: Sequence[PointCloud], method: s
         ]
     covered = unary_union([area.polygon for area in flagged]).intersection(place).area
     fastest = max((area.peak_rate_mm_yr for area in flagged), key=abs, default=None)
-    return Look(method, VERSIONS[method], score, float(covered / place.area), fastest)
+    return MethodResult(method, VERSIONS[method], score, float(covered / place.area), fastest)

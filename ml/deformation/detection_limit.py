@@ -17,7 +17,7 @@ from ml.statistics.robust import MAD_TO_SIGMA
 
 RADIUS_M = 800.0  # rate · exp(−(r / RADIUS_M)²)
 SQUARE_M = 400.0  # places are that far apart
-AROUND_SQUARES = 25  # side of the blocks in which delay is looked at: 10 km, far wider than a bowl
+AROUND_SQUARES = 25  # side of the blocks in which delay is measured: 10 km, far wider than a bowl
 STRIP_SQUARES = 128  # rows that are summed at a time: a nation's planes need not be in memory together
 WIDER = 3.0  # means of a bowl's size are compared with means of so many times its size
 LEAST_WEIGHT = 0.4  # of a square's points, for it to count as covered: a cell of n points weighs n / (n + 1)
@@ -46,7 +46,10 @@ CONSTANTS = LimitConstants(rate_mm_yr=3.08, covered=-0.93, delay=0.21, tracks=5.
 
 
 class Components(NamedTuple):
-    """Of one track, (rows, cols) of squares: share of a bowl there that is covered, 0-1; delay, mm/yr; points in it."""
+    """Components of one track's limit, (rows, cols) of squares.
+
+    Share of a bowl there that is covered, 0-1; delay, mm/yr; points in it.
+    """
 
     covered: Float64
     delay_mm_yr: Float64

@@ -22,7 +22,7 @@ from ml.deformation import VERSIONS
 from ml.deformation.filters.still import assumed
 from ml.deformation.infer import WEIGHTS, DeformationResult, detect_tracks, flagged_areas
 from ml.deformation.inputs import InputTrack, read_tracks
-from ml.deformation.wide.look import Track, wide_regions
+from ml.deformation.wide.search import Track, wide_regions
 from ml.rasters.areas import SURE_SHARE, Area, Place, SortedPoints, count_within, place_as_dict, to_geographic
 from ml.runtime.checkpoints import read_card
 from ml.runtime.device import choose_device

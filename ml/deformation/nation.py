@@ -1,7 +1,7 @@
 """The network over a nation: window by window, and nobody sees where one ends.
 
 Windows begin at whole multiples of the network's stride, counted from the plane's origin, and reach beyond what they
-answer for by as far as the network looks. Which tracks count in a cell is decided by the distance to their points, not
+answer for by as far as the network sees. Which tracks count in a cell is decided by the distance to their points, not
 by what happens to lie in a window. So a cell's answer depends neither on the cut nor on where a product begins.
 """
 
@@ -32,7 +32,9 @@ JOINT_M = 1_000.0  # a track counts where it has a point within this distance
 
 @dataclass(frozen=True)
 class NetworkConfig:
-    """core_cells: side of what one window answers for; batch: windows at a time on a GPU; weights: name of the card.
+    """Settings of inference.
+
+    core_cells: side of what one window answers for; batch: windows at a time on a GPU; weights: name of the card.
 
     bfloat16: half as exact and faster where the hardware has it. Off: windows then agree to the last digits, and the
     network is the smaller part of the time either way (docs/performance.md).
@@ -45,7 +47,9 @@ class NetworkConfig:
 
 
 class Window(NamedTuple):
-    """core: rows and columns that are answered for; outer: those that are looked at; tracks: which of them count.
+    """Window of a lattice.
+
+    core: rows and columns that are answered for; outer: those that are read; tracks: which of them count.
 
     read: those in which the network's answer is made into maps.
     """
@@ -79,7 +83,7 @@ def predict(
     """Map everything that any track covers, with the lattice of the maps. ValueError where grids do not match."""
     config, device = config or NetworkConfig(), device or torch.device("cpu")
     ahead, feed = Ahead(), feed_of(device)
-    lattice = on_lattice(grids, look=ahead)
+    lattice = on_lattice(grids, planes=ahead)
     shape = lattice.tracks[0].velocity_mm_yr.shape
     results = np.full((len(KINDS) + 2, *shape), np.nan, dtype=np.float32)
     maps = NetworkMaps(results[0], results[1:-1], results[-1])
@@ -90,21 +94,21 @@ def predict(
     def image(batch: list[Window]) -> Tensor:
         ahead.wait(max(window.outer[0].stop for window in batch))
         shown = [network.image([_cut(lattice.tracks[i], w.outer) for i in w.tracks]) for w in batch]
-        laid = torch.cat(shown).contiguous(memory_format=torch.channels_last)
-        return laid.pin_memory() if feed.pinned else laid
+        images = torch.cat(shown).contiguous(memory_format=torch.channels_last)
+        return images.pin_memory() if feed.pinned else images
 
     def lay(batch: list[Window], out: list[Tensor]) -> None:
         for window, values in zip(batch, out, strict=True):
             _lay(maps, _read(network, values, window, lattice.tracks), window, lattice.tracks)
 
     with ahead.working(), ThreadPoolExecutor(2) as beside:
-        laid = beside.submit(lay, [], [])
+        laying = beside.submit(lay, [], [])
         for number, (batch, shown) in enumerate(zip(batches, _one_ahead(beside, image, batches), strict=True), start=1):
             out = runner.run(shown, len(batch[0].tracks))
-            laid.result()
-            laid = beside.submit(lay, batch, out)
+            laying.result()
+            laying = beside.submit(lay, batch, out)
             report_progress(number / len(batches))
-        laid.result()
+        laying.result()
     maps.rate_mm_yr[:] *= np.float32(lattice.scale)
     return maps, lattice
 

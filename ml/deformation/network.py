@@ -94,11 +94,11 @@ class Lattice(NamedTuple):
 
 
 def on_lattice(
-    grids: Sequence[RobustGrid], multiple: int = ALIGN_CELLS, look: Callable[..., Float32] = surroundings
+    grids: Sequence[RobustGrid], multiple: int = ALIGN_CELLS, planes: Callable[..., Float32] = surroundings
 ) -> Lattice:
     """Lay the grids of a product's tracks over each other; the lattice begins and ends on whole multiples of cells.
 
-    Counted from the plane's origin, so that the same place has the same phase in every product. look: `surroundings`,
+    Counted from the plane's origin, so that the same place has the same phase in every product. planes: `surroundings`,
     or an `Ahead` of it. ValueError where the grids differ in cell size or projected system.
     """
     cell, epsg = grids[0].cell_m, grids[0].epsg
@@ -115,7 +115,7 @@ def on_lattice(
     scale = noise_scale(noises)
     still = [still_ground(grid.velocity_mm_yr, n, STILL_WITHIN_MM_YR) for grid, n in zip(grids, noises, strict=True)]
     tracks = [
-        _placed(grid, (top - at_top, at_left - left), (rows, cols), of, scale, usable_noise(noise / scale), look)
+        _placed(grid, (top - at_top, at_left - left), (rows, cols), of, scale, usable_noise(noise / scale), planes)
         for grid, at_top, at_left, of, noise in zip(grids, tops, lefts, still, noises, strict=True)
     ]
     return Lattice(tracks, Affine(cell, 0, left * cell, 0, -cell, top * cell), epsg, still, scale)
@@ -128,26 +128,26 @@ def _placed(
     still: StillGround,
     scale: float,
     noise: float,
-    look: Callable[..., Float32],
+    planes: Callable[..., Float32],
 ) -> TrackCells:
     rows, cols = grid.velocity_mm_yr.shape
     window = (..., slice(at[0], at[0] + rows), slice(at[1], at[1] + cols))
     by, unit = np.float32(still.rate_mm_yr), np.float32(scale)
 
-    def laid(values: NDArray[Any], elsewhere: float) -> NDArray[Any]:
+    def placed(values: NDArray[Any], elsewhere: float) -> NDArray[Any]:
         whole = np.full((*values.shape[:-2], *shape), elsewhere, dtype=values.dtype)
         whole[window] = values
         return whole
 
-    velocity, count = laid((grid.velocity_mm_yr - by) / unit, np.nan), laid(grid.n_points, 0)
-    height = None if grid.height_m is None else laid(grid.height_m, np.nan)
+    velocity, count = placed((grid.velocity_mm_yr - by) / unit, np.nan), placed(grid.n_points, 0)
+    height = None if grid.height_m is None else placed(grid.height_m, np.nan)
     return TrackCells(
         velocity,
         count,
-        laid(grid.mad_mm_yr / unit, np.nan),
+        placed(grid.mad_mm_yr / unit, np.nan),
         distance_to_points_m(count > 0, grid.cell_m),
-        None if grid.raw_mm_yr is None else laid((grid.raw_mm_yr - by) / unit, np.nan),
-        look(velocity, count, height, grid.cell_m, noise),
+        None if grid.raw_mm_yr is None else placed((grid.raw_mm_yr - by) / unit, np.nan),
+        planes(velocity, count, height, grid.cell_m, noise),
         grid.cycles_undone,
     )
 

@@ -1,4 +1,4 @@
-"""From a score to the probability that a place moves: how often such scores are right, at the base rate of a nation.
+"""Probability that a place moves by its score: how often such scores are right, at the base rate of a nation.
 
 The decision score of a detector says where areas begin and end. How likely motion is also depends on how rare motion
 is: the score's odds are fitted on samples of which half move (Platt), and shifted to the base rate.

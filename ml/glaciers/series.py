@@ -22,7 +22,7 @@ POWERS = (1, 1, 1, 2, 2, 2, 2)  # of OUTLIER over the miss, round by round: abso
 
 
 class PairVelocities(NamedTuple):
-    """start, end: (pairs,), days; east, north, sigma: (pairs, cells), m/day, NaN unknown."""
+    """Velocities of pairs. start, end: (pairs,), days; east, north, sigma: (pairs, cells), m/day, NaN unknown."""
 
     start_day: Floats
     end_day: Floats
@@ -32,7 +32,10 @@ class PairVelocities(NamedTuple):
 
 
 class SpeedSeries(NamedTuple):
-    """start, end: (steps,), days; east, north, sigma: (steps, cells), m/day, NaN where no pair knows the step."""
+    """Velocities of steps.
+
+    start, end: (steps,), days; east, north, sigma: (steps, cells), m/day, NaN where no pair knows the step.
+    """
 
     start_day: Floats
     end_day: Floats

@@ -49,7 +49,9 @@ class Moment(NamedTuple):
 
 
 class Surge(NamedTuple):
-    """onset, end: where the rise passes a tenth of its height; end None: not over in the last pair that is known.
+    """Surge.
+
+    onset, end: where the rise passes a tenth of its height; end None: not over in the last pair that is known.
 
     peak_m_day: the highest median speed of the cells that surge, of three pairs the middle one, and its standard
     deviation; usual_m_day: what they would do then without the surge; cells: (cells,), those that surge at any time;

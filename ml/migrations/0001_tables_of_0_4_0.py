@@ -92,7 +92,7 @@ class Migration(migrations.Migration):
                 ('raster', models.FileField(max_length=200, storage=ingest.storage.raster_storage, upload_to='')),
                 ('raster_sha256', models.CharField(max_length=64)),
                 ('statistics', models.JSONField(default=dict)),
-                ('regions', models.JSONField(default=list, help_text='wide motion, as `ml.deformation.wide.look` describes it')),
+                ('regions', models.JSONField(default=list, help_text='wide motion, as `ml.deformation.wide.search` describes it')),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
                 ('run', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name='prediction', to='ml.run')),
             ],

@@ -1,10 +1,10 @@
-"""CC-ResSiamNet: residual offsets between two images, with their uncertainty, from one look at both.
+"""CC-ResSiamNet: residual offsets between two images, with their uncertainty, from one pass over both.
 
 After Kim, Jung and Lu 2025 (doi 10.1016/j.rse.2024.114577): Siamese residual encoders that are connected at every
 scale, attention, a U-Net decoder. Ours answers on a grid of one node every 8 px; its encoders also meet in a local
 correlation of their features at lags of up to 2 px, the images themselves among these, so that it begins where
 correlation ends; what they give is averaged over a window of 32 px and one of 16 px, and only then read, node by node,
-so that an answer is as sharp as a window of correlation is; and it predicts sigma. No layer looks at statistics of the
+so that an answer is as sharp as a window of correlation is; and it predicts sigma. No layer uses statistics of the
 image: a tile answers as the whole does.
 """
 
@@ -32,18 +32,23 @@ REACH_WEIGHTS = (0.5, 1.0, 1.0, 1.0, 0.5)  # nodes around one whose squares are 
 KEYS = 8
 FACTS = 7  # of a node, that are no evidence: beyond (2), known, sine and cosine of the part (4)
 STRIP_ROWS, STRIP_MARGIN = 128, 8  # of pixels, multiples of POOL_PX; a square sees no farther than the margin
-POOL_PX = 4  # it is averaged over so many pixels before it is looked at
+POOL_PX = 4  # it is averaged over so many pixels before it is used
 
 
 class Residuals(NamedTuple):
-    """own: of a window of 32 px; near: of 16 px. (n, 4, nodes, nodes) each: dx, dy, px, and logs of their sigmas."""
+    """Answers of windows.
+
+    own: of a window of 32 px; near: of 16 px. (n, 4, nodes, nodes) each: dx, dy, px, and logs of their sigmas.
+    """
 
     own: Tensor
     near: Tensor
 
 
 class CCResSiamNet(nn.Module):
-    """width: channels of the encoders; features: that are correlated, the image among them; nodes: of all that follows.
+    """Siamese network of residual offsets.
+
+    width: channels of the encoders; features: that are correlated, the image among them; nodes: of all that follows.
 
     cross: connect the encoders before they meet; attention: weigh what is averaged and what is passed over.
     """
@@ -236,7 +241,7 @@ def _crossed(features: Tensor, cross: nn.Module | None) -> Tensor:
 
 
 class RectifiedResidual(nn.Module):
-    """x + conv(relu(conv(x))), rectified."""
+    """Residual block x + conv(relu(conv(x))), rectified."""
 
     def __init__(self, width: int, kernel: int) -> None:
         super().__init__()
@@ -251,8 +256,8 @@ class RectifiedResidual(nn.Module):
 class Alike(nn.Module):
     """Attention: a mean over the window of the answers of those nodes that agree with its middle.
 
-    A node counts by exp(-d^2), d the distance between keys, read from a narrow window around each; where nothing tells
-    nodes apart it is the mean over REACH_WEIGHTS, a window of 32 px.
+    A node counts by exp(-d^2), d the distance between keys, read from a narrow window around each; where none
+    nodes it is the mean over REACH_WEIGHTS, a window of 32 px.
     """
 
     def __init__(self, evidence: int, width: int) -> None:
@@ -277,9 +282,9 @@ class Alike(nn.Module):
 
 
 class Decoder(nn.Module):
-    """From the evidence of the windows to an answer, every node for itself.
+    """Decoder of the windows' evidence, every node for itself.
 
-    No layer looks at neighbouring nodes: the windows alone set how sharp an answer is.
+    No layer sees neighbouring nodes: the windows alone set how sharp an answer is.
     """
 
     def __init__(self, channels_in: int, width: int) -> None:

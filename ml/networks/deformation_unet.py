@@ -20,7 +20,9 @@ THRESHOLDS_MM_YR = (1.0, 2.0, 3.0)
 
 
 class DeformationUnet(nn.Module):
-    """channels: of each track, RATE and WEIGHT before the others; widths: at a half, quarter, eighth, sixteenth.
+    """U-Net over tracks.
+
+    channels: of each track, RATE and WEIGHT before the others; widths: at a half, quarter, eighth, sixteenth.
 
     means: whether each size sees the plain means. Output channels: logits that the ground moves by THRESHOLDS_MM_YR at
     least, of the `kinds`, and arcsinh of half the rate in mm/yr.
@@ -60,7 +62,7 @@ class DeformationUnet(nn.Module):
         """
         means = self._means(image, tracks) if self.means else []
         seen = self.stem(torch.cat([torch.arcsinh(image[:, :1] / 2), image[:, 2:]], dim=1))
-        x = self.join(torch.cat([*_laid_together(seen, tracks), *means[:1]], dim=1))
+        x = self.join(torch.cat([*_joined(seen, tracks), *means[:1]], dim=1))
         kept = [x]
         for level, (down, enter) in enumerate(zip(self.down, self.enter, strict=True)):
             x = down(x)
@@ -91,7 +93,7 @@ class DeformationUnet(nn.Module):
         return levels
 
 
-def _laid_together(seen: Tensor, tracks: int) -> list[Tensor]:
+def _joined(seen: Tensor, tracks: int) -> list[Tensor]:
     """Join what each track's stem saw: weighted mean, maximum and sum of weights; its last channel is the weight."""
     if tracks == 1:
         features = torch.relu(seen[:, :-1])

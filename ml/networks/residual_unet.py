@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 FULL_WIDTH = 16  # channels at full resolution: each costs as much as four at half resolution
 STRIP_VALUES = 1 << 21  # without gradients, on a CPU, large layers come in strips of rows that stay near it
-STRIP_MARGIN = 2  # rows that a block, or the layers of full resolution, look beyond a strip
+STRIP_MARGIN = 2  # rows that a block, or the layers of full resolution, read beyond a strip
 
 
 class Block(nn.Module):
@@ -56,7 +56,7 @@ class Block(nn.Module):
 
 
 class ResidualUNet(nn.Module):
-    """inputs: channels at half resolution; details: at full resolution; outputs: maps at full resolution.
+    """U-Net. inputs: channels at half resolution; details: at full resolution; outputs: maps at full resolution.
 
     optionals: channels at half resolution that may be missing; what they add begins at nothing.
 
@@ -121,7 +121,7 @@ class ResidualUNet(nn.Module):
         rows, cols = (_around(part, size) for part, size in zip(answered, half.shape[2:], strict=True))
         for level in reversed(range(len(self.up))):
             seen = kept.pop()
-            if level == 0 and within:  # from here on no layer looks farther than _around
+            if level == 0 and within:  # from here on no layer reads farther than _around
                 x, seen = x[:, :, _half(rows), _half(cols)], seen[:, :, rows, cols]
             x = self.outward[level](_wider(self.up[level], functional.relu_(x), seen))
         out = self._out(x, detail[:, :, _twice(rows), _twice(cols)])

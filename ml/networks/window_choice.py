@@ -1,4 +1,4 @@
-"""Which window to believe, node by node: a learnt consensus of answers from 8 to 96 px around a node.
+"""Choice of a window at each node: a learnt consensus of answers from 8 to 96 px around it.
 
 Multi-kernel offset tracking takes the smallest kernel that agrees with the others. So does this, but learnt: a node's
 own answers, of narrow windows and of one of 32 px, stand beside the means of its neighbours' over wider ones, weighted

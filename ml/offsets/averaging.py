@@ -15,13 +15,16 @@ from torch import Tensor
 
 from ml.networks.box_mean import box_mean
 
-WINDOWS_NODES = (5, 9, 13, 17)  # 40, 72, 104 and 136 px over answers that look 32 to 96 px wide themselves
+WINDOWS_NODES = (5, 9, 13, 17)  # 40, 72, 104 and 136 px over answers whose windows are 32 to 96 px wide themselves
 FARTHEST_STEP, LARGEST_SCATTER = 1.0, 1.0  # in sigmas; chosen on validation pairs
 LEAST_KNOWN = 0.5  # of the nodes of a window
 
 
 class Averaged(NamedTuple):
-    """offset: (2, rows, cols), px; sigma: of the answers that were averaged, px; nodes: windows' sides, 1 for none."""
+    """Averages.
+
+    offset: (2, rows, cols), px; sigma: of the answers that were averaged, px; nodes: windows' sides, 1 for none.
+    """
 
     offset: Tensor
     sigma: Tensor
@@ -29,7 +32,7 @@ class Averaged(NamedTuple):
 
 
 class Gain(NamedTuple):
-    """What is added to log sigma by the side of the window, in nodes; folded: of power sampled below its band."""
+    """Addition to log sigma by the side of the window, in nodes; folded: of power sampled below its band."""
 
     nodes: tuple[float, ...] = (1.0,)
     add: tuple[float, ...] = (0.0,)

@@ -23,7 +23,7 @@ LOCKING_PX = 0.03  # what is left of the draw to whole pixels, as a standard dev
 
 
 class Offsets(NamedTuple):
-    """dx_px, dy_px (columns right, rows down), one standard deviation of each, and quality 0-1; NaN unknown.
+    """Offsets dx_px, dy_px (right, down), one standard deviation of each, and quality 0-1; NaN unknown.
 
     All (rows, cols) on a grid of one node every `posting` pixels, the first in the middle of the first such square.
     """

@@ -39,7 +39,7 @@ class Textures(NamedTuple):
 def of_source(source: PairSource, device: torch.device) -> Textures:
     """Return the textures of a pair that is read when needed, with what the high-pass needs around each window.
 
-    A GPU with room for the pair reads it once: the search and each pass look at it again.
+    A GPU with room for the pair reads it once: the search and each pass use it again.
     """
     margin, feed = WINDOW_PX // 2, feed_of(device)
     held = loaded(source, device, feed) if may_hold(device, 8 * source.shape[0] * source.shape[1]) else None

@@ -1,6 +1,6 @@
-"""Where to begin: offsets to about a pixel, found from near to far, so that ground that hardly moved costs little.
+"""First search of offsets to about a pixel, from near to far, so that ground that hardly moved costs little.
 
-First everything is looked for within NEAR_PX, in images of half the size. What has no match there is looked for up to
+First everything is searched within NEAR_PX, in images of half the size. What has no match there is searched up to
 FARTHEST_PX at few nodes in yet smaller images, and then around what those and what matched neighbours say, so that
 motion is followed from where it is slow to where it is fast (autoRIFT's sparse search before a dense one: Lei, Gardner,
 Agram 2021, doi:10.3390/rs13040749). One node stands for STEP * NODE_PX pixels.
@@ -34,11 +34,11 @@ MARGIN = 0.0
 STEP = 2  # nodes of the network for one node here
 SQUARE_PX = STEP * NODE_PX
 
-SPARSE_PX = 64  # between the nodes of the look far away
+SPARSE_PX = 64  # between the nodes of the far search
 SPARSE_LOOKS = ((4, 64), (4, 128), (2, 64), (4, 256))  # how much smaller the images are, and px of a window
 SPARSE_MARGIN = 1.0
 SPARSE_SHARE = 0.25  # of the ground around a sparse node that has no match yet
-SPARSE_BLOCKS = 2  # blocks on a side of what is looked at in one
+SPARSE_BLOCKS = 2  # blocks on a side of what is searched in one
 ALIKE_PX, FEWEST_ALIKE = 8.0, 2  # of the eight sparse nodes around one, so many must move alike within so much
 FOLLOWED = 8  # times that matched neighbours say where to look
 LEAST_KNOWN = 0.5  # of the pixels around a node
@@ -56,7 +56,10 @@ class Reason(IntEnum):
 
 
 class Search(NamedTuple):
-    """offset: (2, rows, cols), px, NaN unknown; reason: (rows, cols), of Reason; reach_px: how far it was believed."""
+    """Result of the search.
+
+    offset: (2, rows, cols), px, NaN unknown; reason: (rows, cols), of Reason; reach_px: how far it was believed.
+    """
 
     offset: Tensor
     reason: Tensor
@@ -64,7 +67,10 @@ class Search(NamedTuple):
 
 
 class _Near(NamedTuple):
-    """offset: as in Search; known: share of pixels around a node; contrast: mean square of their texture."""
+    """Near matches.
+
+    offset: as in Search; known: share of pixels around a node; contrast: mean square of their texture.
+    """
 
     offset: Tensor
     known: Tensor
@@ -72,7 +78,7 @@ class _Near(NamedTuple):
 
 
 class _Nodes(NamedTuple):
-    """Of a part of a field, the nodes that are wanted: rows and columns (n,) in it."""
+    """Wanted nodes in a part of a field: rows and columns (n,) in it."""
 
     at: Window
     row: Tensor

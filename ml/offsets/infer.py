@@ -1,6 +1,6 @@
 """One interface for every offset tracker: a pair in, offsets with their uncertainty out.
 
-All begin with one search (ml.offsets.coarse): the network looks around what it found, correlation does so where the
+All begin with one search (ml.offsets.coarse): the network searches around what it found, correlation does so where the
 ground moved farther than windows that stay in place would find.
 """
 

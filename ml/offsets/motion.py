@@ -1,4 +1,4 @@
-"""Offsets of a pair as motion on the ground: metres a day to true east and true north, and how far they may be off.
+"""Motion on the ground by offsets of a pair: metres a day to true east and true north, and how far they may be off.
 
 The one place where pixels become metres a day. A pair is never registered perfectly: what stable ground seems to move
 is removed from everything, and what is left of it there is the error that ITS_LIVE reports (RMSE over stationary
@@ -22,7 +22,7 @@ QUARTER = 0.25
 
 
 class PixelScale(NamedTuple):
-    """Of the images in whose pixels offsets are counted: metres along a pixel, and days between the two."""
+    """Scale of the images in whose pixels offsets are counted: metres along a pixel, and days between the two."""
 
     posting_m: float
     days: int
@@ -39,7 +39,7 @@ class Nodes(NamedTuple):
 
 
 class StableGround(NamedTuple):
-    """What ground that stands still seems to do: its median, removed, and what is left. east, north in m/day.
+    """Stable ground: its apparent median motion, removed, and what is left. east, north in m/day.
 
     where: 'stationary' or 'slowest', as ITS_LIVE distinguishes them; n: nodes that it stands on.
     """
@@ -52,7 +52,7 @@ class StableGround(NamedTuple):
 
 
 class GroundMotion(NamedTuple):
-    """(n,) each: metres a day to true east and north, and one standard deviation of either."""
+    """Motion (n,): metres a day to true east and north, and one standard deviation of either."""
 
     east_m_day: Floats
     north_m_day: Floats
@@ -74,7 +74,7 @@ def stable_ground(motion: GroundMotion, stationary: Bools) -> StableGround | Non
     """Measure the motion left on stable ground, which should be none; None where nothing is known.
 
     stationary: (n,), True where ground is believed to stand still. Without enough of it the slowest quarter speaks;
-    its own noise makes it look slower than it is, and the error with it too small.
+    its own noise makes it seem slower than it is, and the error with it too small.
     """
     known = np.isfinite(motion.east_m_day) & np.isfinite(motion.north_m_day)
     at, where = known & stationary, "stationary"

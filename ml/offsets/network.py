@@ -59,7 +59,7 @@ class Calibration(NamedTuple):
 
 @dataclass(frozen=True)
 class Tracker:
-    """A trained network and how it is used. iterations: how often an answer is gathered by and looked at again.
+    """A trained network and how it is used. iterations: how often an answer is gathered by and refined.
 
     choose: let the network choose the window at each node, else all have the one of 32 px; calibrations: what is added
     to log sigma of the choice, and of the window of 32 px, from validation scenes; gain: of what is averaged after.
@@ -123,7 +123,7 @@ def without_file(power: Float32) -> PairSource:
 
 
 def track(source: PairSource, tracker: Tracker, search: int) -> Offsets:
-    """Track on the network's own grid, one node for NODE_PX pixels. search: largest offset looked for, px."""
+    """Track on the network's own grid, one node for NODE_PX pixels. search: largest offset, px."""
     return track_from(source, tracker, begun(source, tracker, search))
 
 
@@ -265,10 +265,10 @@ def _gathered(textures: Textures, outer: Window, shift: Tensor) -> Tensor:
 
 def _answers(tracker: Tracker, images: Tensor, beyond: Tensor, part: Tensor, known: Tensor) -> Tensor:
     """Return the network's answers relative to the surroundings, (n, 9, nodes, nodes)."""
-    laid = images.contiguous(memory_format=torch.channels_last)
+    channels_last = images.contiguous(memory_format=torch.channels_last)
     inputs = beyond.to(tracker.device), part.to(tracker.device), known
     with torch.no_grad(), (full_precision if tracker.exact else low_precision)(tracker.device):
-        chosen_offsets = tracker.network(laid, *inputs)
+        chosen_offsets = tracker.network(channels_last, *inputs)
     return torch.cat([*chosen_offsets, known], dim=1).float()
 
 

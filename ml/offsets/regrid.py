@@ -1,4 +1,4 @@
-"""From the grid of the network to a grid of another posting."""
+"""Interpolation from the grid of the network to a grid of another posting."""
 
 import torch
 from torch import Tensor

@@ -1,4 +1,4 @@
-"""How a secondary is resampled onto its reference, node by node: by whole pixels at first, then by parts of a pixel.
+"""Resampling of a secondary onto its reference, node by node: by whole pixels at first, then by parts of a pixel.
 
 Whole pixels interpolate nothing, and change seldom: what is the same over a wide neighbourhood is rounded once, and
 only what differs from it is rounded again. So ground that moves by half a pixel is not cut into patches of 0 and 1.
@@ -75,8 +75,8 @@ def _interpolated(image: Tensor, shift: Tensor, row: int, col: int) -> Tensor:
     table = _weights().to(image)
     along_rows = torch.bmm(table[part[1].flatten()], squares)
     both = torch.bmm(along_rows, table[part[0].flatten()].transpose(1, 2))  # (nodes, 8, 8)
-    laid = both.reshape(n_rows, n_cols, NODE_PX, NODE_PX).transpose(1, 2)
-    return laid.reshape(n_rows * NODE_PX, n_cols * NODE_PX)
+    pixels = both.reshape(n_rows, n_cols, NODE_PX, NODE_PX).transpose(1, 2)
+    return pixels.reshape(n_rows * NODE_PX, n_cols * NODE_PX)
 
 
 @cache

@@ -1,4 +1,4 @@
-"""What the network sees of an image: amplitude against its surroundings, in units of their spread.
+"""Texture of an image for the network: amplitude against its surroundings, in units of their spread.
 
 Not its logarithm: a detected image just fits its band, a logarithm has overtones beyond it, and these alias.
 """

@@ -45,7 +45,7 @@ class Whitening(NamedTuple):
 
 
 class Refined(NamedTuple):
-    """dx_px, dy_px of n nodes and the correlation of their whitened windows there."""
+    """Refined dx_px, dy_px of n nodes and the correlation of their whitened windows there."""
 
     dx_px: torch.Tensor
     dy_px: torch.Tensor

@@ -15,7 +15,7 @@ from shapely.geometry import mapping, shape
 from shapely.geometry.base import BaseGeometry
 
 from ingest.projections import transformer
-from ml.rasters.looks import Look
+from ml.rasters.line_of_sight import LineOfSight
 from ml.rasters.regions import Region, regions
 
 CLASSES = ("subsidence", "uplift")  # bands of a raster of a method that knows the sign only
@@ -60,7 +60,7 @@ class Area(NamedTuple):
     kind: the class whose probability stands highest; score: highest probability, 0-1; rate_mm_yr: median of the rate
     inside; peak_rate_mm_yr: its 95th percentile, away from zero; kinds: share of each of KINDS in the probability
     inside, empty where the method knows the sign only. places: the peaks inside, strongest first; empty until the
-    points were looked at (`ml.deformation.places`), which then also give outline and rates. region: number of the
+    points were measured (`ml.deformation.places`), which then also give outline and rates. region: number of the
     flagged area that this is, or is a part of; 0 before. core_kinds, rim_kinds: the network's own shares within the
     outline of half the strongest peak, and outside it. track: which of the tracks given gave outline and rates.
     rate_sigma_mm_yr: of the median, one standard deviation, None before.
@@ -82,7 +82,9 @@ class Area(NamedTuple):
 
 
 class AreaThresholds(NamedTuple):
-    """joined_m: patches this close to each other are one area: ground without points between them cuts nothing in two.
+    """Thresholds of areas.
+
+    joined_m: patches this close to each other are one area: ground without points between them cuts nothing in two.
 
     fewest_points is for whoever has the points: `find_areas` sees the raster only.
     """
@@ -194,11 +196,11 @@ def _touch(one: Region, other: Region, widened: int) -> bool:
     sides = zip(one.window, other.window, strict=True)
     if any(max(a.start, b.start) >= min(a.stop, b.stop) for a, b in sides):
         return False
-    first, second = (ndimage.maximum_filter(mask, 2 * widened + 1) for mask in _laid(one, other)[1:])
+    first, second = (ndimage.maximum_filter(mask, 2 * widened + 1) for mask in _in_common_window(one, other)[1:])
     return bool((first & second).any())
 
 
-def _laid(one: Region, other: Region) -> tuple[tuple[slice, slice], NDArray[np.bool_], NDArray[np.bool_]]:
+def _in_common_window(one: Region, other: Region) -> tuple[tuple[slice, slice], NDArray[np.bool_], NDArray[np.bool_]]:
     """Return the window that holds both regions, and both masks in it."""
     pairs = zip(one.window, other.window, strict=True)
     rows, cols = (slice(min(a.start, b.start), max(a.stop, b.stop)) for a, b in pairs)
@@ -210,8 +212,8 @@ def _laid(one: Region, other: Region) -> tuple[tuple[slice, slice], NDArray[np.b
 
 
 def _as_one(larger: Motion, smaller: Motion, kinds: Mapping[str, Float32]) -> Motion:
-    window, mask, more = _laid(larger.region, smaller.region)
-    main = _laid(Region(larger.region.window, larger.main), smaller.region)[1]
+    window, mask, more = _in_common_window(larger.region, smaller.region)
+    main = _in_common_window(Region(larger.region.window, larger.main), smaller.region)[1]
     region = Region(window, mask | more)
     return Motion(region, main, larger.sign, _shares(region, kinds))
 
@@ -273,9 +275,9 @@ def place_as_dict(place: Place, epsg: int) -> dict[str, Any]:
 
 
 class SortedPoints:
-    """Points (n,) sorted by their easting once, so that looking near many areas does not mean looking at all points.
+    """Points (n,) sorted by their easting once, so that searching near many areas does not mean reading all points.
 
-    look: from where their track sees them; None where that is not known, or its rates are no line of sight's.
+    line_of_sight: from where their track sees them; None where that is not known, or its rates are no line of sight's.
     """
 
     def __init__(
@@ -284,9 +286,9 @@ class SortedPoints:
         y: NDArray[np.float64],
         velocity_mm_yr: Float32,
         height_m: Float32 | None = None,
-        look: Look | None = None,
+        line_of_sight: LineOfSight | None = None,
     ) -> None:
-        self.look = look
+        self.line_of_sight = line_of_sight
         order = np.argsort(x)
         self.x, self.y, self.velocity_mm_yr = x[order], y[order], velocity_mm_yr[order]
         self.height_m = None if height_m is None else height_m[order]

@@ -1,4 +1,4 @@
-"""Images in the geometry of their swaths, laid on one map by their ground control points."""
+"""Images in the geometry of their swaths, resampled to one map by their ground control points."""
 
 import warnings
 from collections.abc import Iterator, Sequence
@@ -54,7 +54,7 @@ def has_control_points(path: Path) -> bool:
         return False
 
 
-def laid_on_one_grid(reference: Path, secondary: Path, scale: str) -> PairSource:
+def resampled_to_one_grid(reference: Path, secondary: Path, scale: str) -> PairSource:
     """Resample two images where both show ground, on UTM (polar stereographic beyond 84 degrees).
 
     The posting is the coarser one.
@@ -78,7 +78,7 @@ def laid_on_one_grid(reference: Path, secondary: Path, scale: str) -> PairSource
     grid = Affine(posting, 0, float(west), 0, -posting, float(north))
 
     def read(at: Window) -> Float32:
-        return np.stack([_laid(swath, grid, at, epsg) for swath in swaths])
+        return np.stack([_resampled(swath, grid, at, epsg) for swath in swaths])
 
     return PairSource((rows, cols), grid, epsg, read)
 
@@ -139,19 +139,19 @@ def _posting_m(points: Points, placed: NDArray[np.float64]) -> float:
     return float(np.sqrt(abs(np.linalg.det(plane[1:]))))
 
 
-def _laid(swath: _Swath, grid: Affine, at: Window, epsg: int) -> Float32:
+def _resampled(swath: _Swath, grid: Affine, at: Window, epsg: int) -> Float32:
     """Resample linear power to a part of a grid of the map, NaN unknown. Only what lies there is read of the swath."""
-    laid = np.full((at.rows, at.cols), np.nan, dtype=np.float32)
+    resampled = np.full((at.rows, at.cols), np.nan, dtype=np.float32)
     transform = grid @ Affine.translation(at.col, at.row)
     seen = _seen(swath, transform, at, epsg)
     if seen is None:
-        return laid
+        return resampled
     with _opened(swath.path) as raster:
         values = raster.read(1, window=RasterWindow(seen.col, seen.row, seen.cols, seen.rows), masked=True)
     power = TO_POWER[swath.scale](values.astype(np.float32).filled(np.nan))
     reproject(
         np.sqrt(np.where(power > 0, power, np.nan)).astype(np.float32),
-        laid,
+        resampled,
         gcps=[_moved(point, seen) for point in swath.points],
         src_crs=swath.crs,
         dst_transform=transform,
@@ -161,7 +161,7 @@ def _laid(swath: _Swath, grid: Affine, at: Window, epsg: int) -> Float32:
         resampling=Resampling.cubic,
         tolerance=0,  # an approximation, an eighth of a pixel by default, would depend on where the parts are cut
     )
-    return np.where(laid > 0, laid, np.float32(np.nan)) ** 2
+    return np.where(resampled > 0, resampled, np.float32(np.nan)) ** 2
 
 
 def _seen(swath: _Swath, transform: Affine, at: Window, epsg: int) -> Window | None:

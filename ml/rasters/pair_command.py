@@ -1,4 +1,4 @@
-"""How `python -m ml coherence` and `python -m ml offsets` run a method on two files."""
+"""Command of a method on two files: `python -m ml coherence` and `python -m ml offsets`."""
 
 import argparse
 import hashlib
@@ -12,7 +12,7 @@ import torch
 from ingest.errors import InputError
 from ingest.hashing import file_sha256
 from ingest.rasters import CACHE_MB
-from ml.rasters.control_points import has_control_points, in_pieces, laid_on_one_grid
+from ml.rasters.control_points import has_control_points, in_pieces, resampled_to_one_grid
 from ml.rasters.imagery import PairSource, open_pair
 from ml.rasters.pieces import Folder, Pieces
 from ml.rasters.results import RasterResult, write_result
@@ -34,7 +34,7 @@ def run(args: argparse.Namespace, method: Method, version: str, slack_px: int = 
     with rasterio.Env(GDAL_CACHEMAX=CACHE_MB):
         lay = lay and all(map(has_control_points, (args.reference, args.secondary)))
         if lay:
-            pair = laid_on_one_grid(args.reference, args.secondary, args.scale)
+            pair = resampled_to_one_grid(args.reference, args.secondary, args.scale)
             print(
                 f"The images are in the geometry of their swaths: both were laid on one grid of {pair.transform.a:g} "
                 f"m, EPSG:{pair.epsg}, by their ground control points."

@@ -32,12 +32,12 @@ Float32 = NDArray[np.float32]
 Arrays = Mapping[str, NDArray[Any]]
 Item = TypeVar("Item")
 
-WAIT_SECONDS = 0.3  # between two looks at what other workers have made
+WAIT_SECONDS = 0.3  # between two checks of what other workers have made
 DIGEST_BYTES = hashlib.sha256().digest_size
 
 
 class Store(Protocol):
-    """Where finished pieces lie. A piece is there wholly or not at all."""
+    """Store of finished pieces. A piece is there wholly or not at all."""
 
     def names(self, stage: str = "") -> set[str]:
         """Return the names of the pieces of a stage, or of all."""
@@ -217,7 +217,7 @@ class Pieces:
             while missing:
                 report_progress(1 - len(missing) / len(names))
                 self._between()
-                if self._shared:  # looked at before one is taken: whoever has made one keeps it in hand for a while
+                if self._shared:  # checked before one is taken: whoever has made one keeps it in hand for a while
                     there = self.store.names(stage)
                     missing = {name: place for name, place in missing.items() if name not in there}
                 name = next((one for one in missing if not self._shared or self._team.take(one)), None)

@@ -1,4 +1,4 @@
-"""What every method gives back: named bands on a grid, and what is worth knowing about them."""
+"""Result of every method: named bands on a grid, and what is worth knowing about them."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -29,7 +29,7 @@ class RasterResult(NamedTuple):
 
     regions: wide motion beside what the bands show, as GeoJSON features; parameters: what it was made with beside the
     constants of its version; note: what a person should know of it, a sentence or nothing; companions: keys of the
-    products that were looked at beside its own.
+    products that were used beside its own.
     """
 
     bands: Mapping[str, NDArray[np.float32]]

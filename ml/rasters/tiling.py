@@ -21,7 +21,7 @@ SAMPLE_PX, SAMPLES = 512, 16  # of a large pair, for what is estimated once
 
 
 class Tile(NamedTuple):
-    """core: what the tile answers for; outer: what it has to read."""
+    """Tile. core: what the tile answers for; outer: what it has to read."""
 
     core: Window
     outer: Window

@@ -1,4 +1,4 @@
-"""What is worked on is read ahead by threads, in its order and in bounded memory."""
+"""Reading ahead by threads, in order and in bounded memory."""
 
 from collections import deque
 from collections.abc import Callable, Generator, Iterable

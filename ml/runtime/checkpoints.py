@@ -20,7 +20,7 @@ WEIGHTS = Path(__file__).parents[1] / "weights"
 
 @dataclass(frozen=True)
 class Card:
-    """What a weight file is.
+    """Card of a weight file.
 
     network: arguments of its constructor; settings: what else inference must know (normalisation, thresholds,
     calibration); training: command, commit, seed, device, seconds, steps, data; figures: metric -> value on

@@ -1,4 +1,4 @@
-"""Which code is running."""
+"""Version of the running code."""
 
 import subprocess
 from functools import lru_cache

@@ -1,4 +1,4 @@
-"""Which device the numerics run on, and in which precision. Nothing here touches CUDA at import."""
+"""Device and precision of the numerics. Nothing here touches CUDA at import."""
 
 import os
 from collections.abc import Iterator

@@ -12,7 +12,10 @@ FEWEST_OF_BIN = 3
 
 
 class Along(NamedTuple):
-    """distance_m: along the line from its start; offset_m: from the line, never negative. (n,), m."""
+    """Places along a line.
+
+    distance_m: along the line from its start; offset_m: from the line, never negative. (n,), m.
+    """
 
     distance_m: Float64
     offset_m: Float64

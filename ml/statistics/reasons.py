@@ -20,7 +20,7 @@ FEWEST_INSIDE, MOST = 3, 0.5  # of the points, for a track to count as one that 
 
 
 class TrackReason(NamedTuple):
-    """Of one track: points inside, their median rate; points around, their median and robust standard deviation.
+    """Evidence of one track: points inside, their median rate; points around, their median and robust deviation.
 
     Rates in mm/yr with the sign of the product. beyond: share of the points inside that lie two of these standard
     deviations or more from the median around, on the side to which the area moves. NaN where too few points are around.

@@ -11,7 +11,10 @@ SHORTEST_FOR_A_SEASON_YEARS = 1.5
 
 
 class SeriesFit(NamedTuple):
-    """fit_mm: (dates,), mm. rate_mm_yr ± rate_sigma_mm_yr. sigma_mm: what the curve leaves unexplained."""
+    """Fit of a series.
+
+    fit_mm: (dates,), mm. rate_mm_yr ± rate_sigma_mm_yr. sigma_mm: what the curve leaves unexplained.
+    """
 
     fit_mm: NDArray[np.float32]
     rate_mm_yr: float

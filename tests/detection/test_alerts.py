@@ -67,7 +67,7 @@ def test_the_second_track_joins_the_same_alerts_and_makes_them_provisional(first
     assert AlertTransition.objects.filter(to_state="provisional").count() == provisional.count()
 
 
-def test_two_directions_tell_sinking_rising_and_sideways_apart(first_scan, tracks):
+def test_two_directions_distinguish_sinking_rising_and_sideways(first_scan, tracks):
     watch(tracks[1])
     kinds = sorted(alert.kind for alert in Alert.objects.filter(state=State.PROVISIONAL))
     assert kinds == ["subsidence", "subsidence", "unknown", "uplift"]  # mine, groundwater, landslide, mine water

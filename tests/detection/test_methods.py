@@ -38,7 +38,7 @@ def test_a_product_that_does_not_reach_the_place_has_no_points_there(watched_reg
 def test_done_again_nothing_is_computed_and_deleted_points_take_nothing_away(watched_region, monkeypatch):
     alert = Alert.objects.filter(extent="local").first()
     before = evidence.evidence_complete(alert=alert)
-    monkeypatch.setattr(evidence, "looks_at", None)
+    monkeypatch.setattr(evidence, "results_at", None)
     after = evidence.evidence_complete(alert=alert)
     assert (after.looks, after.basis) == (before.looks, before.basis)
     assert after.compared_at > before.compared_at

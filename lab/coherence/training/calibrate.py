@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from lab.coherence.training.task import CoherenceSettings, CoherenceTrainingTask, finish
 from ml.coherence import TRUTHS
-from ml.coherence.network import card_shipped, made
+from ml.coherence.network import card_shipped, untrained
 from ml.runtime.checkpoints import WEIGHTS, load, write_card
 
 
@@ -18,7 +18,7 @@ def main(arguments: Sequence[str]) -> int:
     if unknown := set(arguments) - set(TRUTHS):
         raise ValueError(f"there is no truth {', '.join(sorted(unknown))}; choose of {', '.join(TRUTHS)}")
     card = card_shipped()
-    network = made(card.network)
+    network = untrained(card.network)
     load(card, network)
     task = CoherenceTrainingTask([], CoherenceSettings())
     calibration = finish(network.eval(), task, arguments or TRUTHS)

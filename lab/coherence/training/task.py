@@ -26,7 +26,7 @@ from lab.simulation.seeds import Purpose, generator
 from lab.training import Batch, TrainingRecipe
 from ml.coherence import TRUTHS
 from ml.coherence.features import Facts, features, history_features, temporal
-from ml.coherence.network import NAME, CoherenceNetwork, Estimate, Settings, estimates, made, registered
+from ml.coherence.network import NAME, CoherenceNetwork, Estimate, Settings, estimates, registered, untrained
 from ml.coherence.registration import facts_of
 from ml.networks.residual_unet import ResidualUNet
 from ml.runtime.checkpoints import WEIGHTS, Card, load, read_card
@@ -323,7 +323,7 @@ def prepare(settings: CoherenceSettings, cache: Path, seed: int) -> tuple[nn.Mod
         for at in range(settings.first_chunk, settings.first_chunk - (-pairs // CHUNK))
     ]
     arguments: dict[str, Any] = {"widths": settings.widths, "blocks": settings.blocks, "residual": settings.residual}
-    network = made(arguments | {"history": True})
+    network = untrained(arguments | {"history": True})
     if settings.from_shipped:
         begin_with(network, WEIGHTS)
     card = Card(
@@ -339,7 +339,7 @@ def prepare(settings: CoherenceSettings, cache: Path, seed: int) -> tuple[nn.Mod
 def begin_with(network: nn.Module, folder: Path) -> None:
     """Put the weights of a folder into a network; what they do not have stays as it is. InputError as of load."""
     card = read_card(NAME, folder)
-    begun = made(card.network)
+    begun = untrained(card.network)
     load(card, begun, folder)
     network.load_state_dict(begun.state_dict(), strict=False)
 

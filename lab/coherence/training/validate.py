@@ -31,7 +31,7 @@ from lab.simulation.sar.system import GRDH, Float32
 from lab.simulation.seeds import Purpose, generator
 from ml.coherence import TRUTHS
 from ml.coherence.features import temporal
-from ml.coherence.network import NAME, CoherenceNetwork, from_card, made
+from ml.coherence.network import NAME, CoherenceNetwork, from_card, untrained
 from ml.coherence.registration import facts_of
 from ml.runtime.checkpoints import load, read_card
 from ml.statistics.intervals import Float64, Interval, bootstrap, bootstrap_over
@@ -106,7 +106,7 @@ STATISTICS: dict[str, Callable[[Float64], float]] = {
 def opened(folder: Path) -> CoherenceNetwork:
     """The network of a folder. InputError where its files are missing or spoilt."""
     card = read_card(NAME, folder)
-    unet = made(card.network)
+    unet = untrained(card.network)
     load(card, unet, folder)
     return from_card(card, unet)
 

@@ -13,8 +13,8 @@ from ml.deformation.filters.baseline import MatchedFilterConfig, background_and_
 from ml.deformation.gridding.cells import VelocityGrid
 from ml.deformation.gridding.points import Float32, PointCloud
 from ml.deformation.wide.cells import WideCells, smoothed, wide_cells
-from ml.deformation.wide.look import fit_wide
 from ml.deformation.wide.regions import SMALLEST_M2, Bowl, draw_regions
+from ml.deformation.wide.search import fit_wide
 from ml.rasters.regions import regions
 
 LOWEST = 3.5  # lowest score at which the wide look reports bowls

@@ -22,7 +22,7 @@ from scipy.linalg import lapack
 from ml.deformation.gridding.points import Float32, Float64
 
 SQUARE_CELLS = 8  # rates are averaged over squares of so many cells
-BLOCK, MARGIN = 4, 6  # squares on a side that are answered together, and around them that are looked at
+BLOCK, MARGIN = 4, 6  # squares on a side that are answered together, and around them that are read
 ALIGN_CELLS = BLOCK * SQUARE_CELLS  # where a map begins, counted in cells, must be whole multiples of it
 RADII_CELLS = (7.0, 12.0, 20.0, 35.0)
 PLANES = len(RADII_CELLS) + 2
@@ -50,7 +50,7 @@ FINER = 16  # parts of a step that are distinguished: a steep spectrum does not 
 
 
 class Squares(NamedTuple):
-    """(rows, cols) of squares: sum of weights; weighted means of rate, mm/yr, of height, 100 m, and of place, m."""
+    """Squares (rows, cols): sum of weights; weighted means of rate, mm/yr, of height, 100 m, and of place, m."""
 
     weight: Float64
     rate: Float64
@@ -186,8 +186,8 @@ class _Fit(NamedTuple):
 def _likeliest(lags: NDArray[np.int32], lag_m: float, noise: Float64, known: Float32) -> _Fit:
     """Fit the likeliest strength of the first of SPECTRA, or of another that is likelier.
 
-    lags: (n, n); noise: (n,), variance; known: (k + 1, n), what goes free, then the rate. Which other is tried at all,
-    every other square tells where there are many.
+    lags: (n, n); noise: (n,), variance; known: (k + 1, n), what goes free, then the rate. Every other square
+    decides which other spectrum is tried, where there are many squares.
     """
     first, *_ = delays = [_covariance(lag_m, *spectrum) for spectrum in SPECTRA]
     delay = first.take(lags, mode="clip")

@@ -29,7 +29,7 @@ class TrackCells(NamedTuple):
     """One track on a lattice, (rows, cols) each. velocity: minus the product's background, NaN without a point.
 
     raw: the same of points that were not despiked, None where it is the same; around: (PLANES, rows, cols) of
-    `surroundings`, None where a network does not look at it. cycles_undone: as of the points.
+    `surroundings`, None where a network does not use it. cycles_undone: as of the points.
     """
 
     velocity_mm_yr: Float32
@@ -51,14 +51,14 @@ def grid_noise(grid: RobustGrid) -> float:
 
     0 where it is unknown.
     """
-    told = [noise for noise in (cell_noise(grid.velocity_mm_yr), grid.noise_mm_yr) if noise]
-    return min(told, default=0.0)
+    known = [noise for noise in (cell_noise(grid.velocity_mm_yr), grid.noise_mm_yr) if noise]
+    return min(known, default=0.0)
 
 
 def noise_scale(noises_mm_yr: Sequence[float]) -> float:
     """Return how many times noisier a product is than a network bears, 1 at least. noises: `grid_noise` of each.
 
-    A product of a few months errs by more than the 2 mm/yr at which motion is drawn; its rates are looked at in units
+    A product of a few months errs by more than the 2 mm/yr at which motion is drawn; its rates are given in units
     so much larger.
     """
     return max(1.0, *(noise / BEARABLE_NOISE_MM_YR for noise in noises_mm_yr))

@@ -1,4 +1,4 @@
-"""What the heights of a product's points show of each cell: where ground can slide, and stratified delay.
+"""Relief by the heights of a product's points: where ground can slide, and stratified delay.
 
 Stratified atmospheric delay leaves a rate that is proportional to height over kilometres; a slide needs a slope. Three
 planes that do not change when a map is turned, and are zero where it is unknown.

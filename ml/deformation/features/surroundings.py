@@ -1,4 +1,4 @@
-"""How a cell's surroundings move against wider ones: that is how weak, wide motion stands out of long-wave delay.
+"""Motion of a cell's surroundings against wider ones, by which weak, wide motion stands out of long-wave delay.
 
 Means over windows of points whose rates go with height no more, less the mean over three times the window; and the same
 in units of how much such differences scatter there. Atmospheric delay differs tenfold in strength between products.
@@ -57,7 +57,7 @@ def surroundings(
 
 
 class Ground(NamedTuple):
-    """What `surroundings` looks at."""
+    """Input of `surroundings`."""
 
     velocity: Float32
     n_points: NDArray[np.integer]

@@ -1,4 +1,4 @@
-"""Where the ground moves as is not usual around: means of rates beside what such means are like on still ground."""
+"""Unusual motion: means of rates beside what such means are like on still ground."""
 
 import numpy as np
 from numpy.typing import NDArray

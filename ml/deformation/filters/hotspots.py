@@ -32,7 +32,10 @@ class AdaConfig:
 
 @dataclass(frozen=True)
 class GetisOrdConfig:
-    """band_m: neighbours are the cells within this distance; z_at_half: |Gi*| where probability is one half."""
+    """Settings of Gi*.
+
+    band_m: neighbours are the cells within this distance; z_at_half: |Gi*| where probability is one half.
+    """
 
     band_m: float = 500.0
     z_at_half: float = 20.0
@@ -42,7 +45,7 @@ class GetisOrdConfig:
 
 
 class Neighbours(NamedTuple):
-    """Of each point, (n,): active points of its own sign in reach, all points in reach, sum of the active ones' z."""
+    """Neighbours of each point, (n,): active ones of its own sign in reach, all in reach, sum of the active ones' z."""
 
     n_active: NDArray[np.int64]
     n_all: NDArray[np.int64]

@@ -1,4 +1,4 @@
-"""What counts as still in a product, also where little of its view stands still."""
+"""Still ground of a product, also where little of its view stands still."""
 
 from typing import NamedTuple
 

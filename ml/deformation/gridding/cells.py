@@ -10,7 +10,7 @@ from scipy import ndimage
 
 from ingest.errors import UnusableData
 from ml.deformation.gridding.despike import NEIGHBOURS, median_of, neighbours
-from ml.deformation.gridding.noise import told_noise
+from ml.deformation.gridding.noise import stated_noise
 from ml.deformation.gridding.points import Float32, Float64, PointCloud
 
 CELL_M = 100.0
@@ -19,7 +19,7 @@ HALF, SIGN = np.uint64(32), np.uint32(1 << 31)
 
 
 class VelocityGrid(NamedTuple):
-    """velocity_mm_yr: (rows, cols), NaN where a cell has no point; n_points: (rows, cols). Row 0 is the north."""
+    """Median rates. velocity_mm_yr: (rows, cols), NaN without points; n_points: (rows, cols). Row 0 is the north."""
 
     velocity_mm_yr: Float32
     n_points: NDArray[np.int32]
@@ -33,7 +33,7 @@ class VelocityGrid(NamedTuple):
 
 
 class RobustGrid(NamedTuple):
-    """What one track shows in each cell, (rows, cols). Row 0 is the north.
+    """Rates and scatter of one track in each cell, (rows, cols). Row 0 is the north.
 
     velocity_mm_yr: median of the despiked points, as the product's sign, NaN where a cell has none; n_points;
     mad_mm_yr: median absolute deviation of the points as released from that median, NaN where there is none;
@@ -59,7 +59,7 @@ class RobustGrid(NamedTuple):
 
 
 class Cells(NamedTuple):
-    """Which cell each point falls into. cell: (n,), row-major; shape: (rows, cols)."""
+    """Cell of each point. cell: (n,), row-major; shape: (rows, cols)."""
 
     cell: NDArray[np.int64]
     shape: tuple[int, int]
@@ -102,7 +102,7 @@ def grid_robust(points: PointCloud, cell_m: float = CELL_M, despiked: bool = Tru
         kept, noise = released, None
         if despiked and released.size >= NEIGHBOURS:
             near = neighbours(points, workers=workers)
-            kept, noise = median_of(released, near), told_noise(points, near)
+            kept, noise = median_of(released, near), stated_noise(points, near)
         raw, counts = as_released.result()
         velocity = raw if kept is released else cell_median(cells, kept)[0]
         mad, _ = cell_median(cells, np.abs(released - velocity.flat[cells.cell]))

@@ -8,7 +8,7 @@ from ml.deformation.gridding.points import Float32, PointCloud
 
 NEIGHBOURS = 5
 REACH_M = 250.0
-AT_ONCE = 1_000_000  # points that are looked around at a time
+AT_ONCE = 1_000_000  # points whose neighbours are searched at a time
 
 
 def despike(points: PointCloud, reach_m: float = REACH_M) -> Float32:

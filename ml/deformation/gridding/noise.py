@@ -1,7 +1,7 @@
-"""What a cell's rate errs by where all of the ground may move: differences between cells are then motion, too.
+"""Error of a cell's rate where all of the ground may move: differences between cells are then motion, too.
 
 Motion is no noise to the dates of a series, nor to neighbours that a slope of the rates is taken from. Where neither
-tells, the differences between cells stand (`baseline.cell_noise`).
+is known, the differences between cells count (`baseline.cell_noise`).
 """
 
 import numpy as np
@@ -16,7 +16,7 @@ FEWEST = 10
 MEDIAN_OF_TWO = float(np.log(2))  # median of a sum of squares of two degrees of freedom, over its mean
 
 
-def told_noise(points: PointCloud, near: NDArray[np.intp]) -> float | None:
+def stated_noise(points: PointCloud, near: NDArray[np.intp]) -> float | None:
     """Return the standard deviation of one cell's rate without the motion in it, mm/yr; None where it is unknown.
 
     By what the product states or its series show (`PointCloud.sigma_mm_yr`), or else by its points. near: (n, 5), each

@@ -8,19 +8,19 @@ from numpy.typing import NDArray
 from ingest.geometry import utm_epsg
 from ingest.projections import transformer
 from ml.rasters.areas import SortedPoints
-from ml.rasters.looks import look_of
+from ml.rasters.line_of_sight import line_of_sight_at
 
 Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
 
 
 class PointCloud(NamedTuple):
-    """n points of one product. x, y: (n,), m, in the plane `epsg`; velocity_mm_yr: (n,), sign as the product's.
+    """Points of one product. x, y: (n,), m, in the plane `epsg`; velocity_mm_yr: (n,), sign as the product's.
 
     Rates are the product's, without what unwrapping errors in its series, where it has them, added (`series.product`).
     height_m: (n,), above any one level, NaN unknown; None where the product has no heights. sigma: the usual standard
     deviation of its rates, mm/yr, as it states it or as its series show; None unknown. cycles_undone: whether whole
-    cycles were looked for in its series. direction: of its line of sight, ascending or descending; empty where unknown.
+    cycles were searched in its series. direction: of its line of sight, ascending or descending; empty where unknown.
     """
 
     x: Float64
@@ -51,10 +51,12 @@ def project(
 
 def sorted_points(cloud: PointCloud) -> SortedPoints:
     """Sort the points of a cloud for the measurement of areas and causes."""
-    look = None
+    line_of_sight = None
     if cloud.x.size and cloud.direction:
-        look = look_of(cloud.direction, cloud.epsg, float(np.median(cloud.x)), float(np.median(cloud.y)))
-    return SortedPoints(cloud.x, cloud.y, cloud.velocity_mm_yr, cloud.height_m, look)
+        line_of_sight = line_of_sight_at(
+            cloud.direction, cloud.epsg, float(np.median(cloud.x)), float(np.median(cloud.y))
+        )
+    return SortedPoints(cloud.x, cloud.y, cloud.velocity_mm_yr, cloud.height_m, line_of_sight)
 
 
 def usual(sigma_mm_yr: Float32) -> float | None:

@@ -14,7 +14,10 @@ Float64 = NDArray[np.float64]
 
 
 class NoiseModel(NamedTuple):
-    """share: of the variance that is correlated in time, 0-1; days: after which the correlation has fallen to 1/e."""
+    """Model of noise.
+
+    share: of the variance that is correlated in time, 0-1; days: after which the correlation has fallen to 1/e.
+    """
 
     share: float
     days: float

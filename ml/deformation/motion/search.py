@@ -1,4 +1,4 @@
-"""Which changes a series shows: one after the other, each only where its likelihood ratio passes a critical value.
+"""Search for changes of a series, one after the other, each only where its likelihood ratio passes a critical value.
 
 The ratio compares the likeliest curves with and without a change, each under the noise that suits it best: what passes
 for correlated noise is no change. Critical values come from simulated series without change (docs/models/series.md).
@@ -11,13 +11,15 @@ import numpy as np
 from ml.deformation.motion.model import DAYS_PER_YEAR, Candidates, Change, Fit, Kind, SeriesLikelihood
 from ml.deformation.motion.noise import Float64
 
-KINDS: tuple[Kind, ...] = ("rate", "step")  # that are looked for
+KINDS: tuple[Kind, ...] = ("rate", "step")  # that are searched
 MOST_DATES = 120  # tried for the interval of a change
 
 
 @dataclass(frozen=True)
 class SearchConfig:
-    """critical_rate, critical_step: twice the log of the likelihood ratio that a change needs. most: changes.
+    """Settings of the search.
+
+    critical_rate, critical_step: twice the log of the likelihood ratio that a change needs. most: changes.
 
     A bend has at least edge_dates and edge_years on either side of it, a step step_dates; apart_years lie between two
     bends. tried: dates at which each kind is tried first, before the dates between are.

@@ -1,4 +1,4 @@
-"""What one displacement series shows: its rate now and before, since when, and whether it came to rest."""
+"""Motion of one displacement series: its rate now and before, since when, and whether it came to rest."""
 
 from collections.abc import Sequence
 from datetime import date, timedelta
@@ -54,7 +54,7 @@ EVENLY = {  # of a rate that changes all the time
 
 
 class Rate(NamedTuple):
-    """mm/yr with one standard deviation; sign as the series'."""
+    """Rate in mm/yr with one standard deviation; sign as the series'."""
 
     mm_yr: float
     sigma_mm_yr: float

@@ -1,1 +1,1 @@
-"""From a flagged area to a measured place: where it moves, how fast at its fastest, and in how many pieces."""
+"""Measurement of places in a flagged area: where it moves, how fast at its fastest, and in how many pieces."""

@@ -1,4 +1,4 @@
-"""What a measured area resembles, core and rim apart: a small logistic regression on the network's shares and shape.
+"""Causes of a measured area by a small logistic regression on the network's shares and shape, core and rim apart.
 
 The network names cells; an area as a whole has what cells do not show: how its core differs from its rim, how large,
 fast, sharp and long it is, how steep the ground under it, and whether two tracks see the same. Coefficients are fitted
@@ -185,7 +185,7 @@ def shares_in(
 ) -> dict[str, float]:
     """Return the network's share of each kind over the raster's cells in an outline; empty where it shows none there.
 
-    but: an outline whose cells are left out. Cells are told apart, not outlines cut: those need not be valid for that.
+    but: an outline whose cells are left out. Cells are chosen, outlines are not cut: those need not be valid for that.
     """
     if where.is_empty:
         return {}

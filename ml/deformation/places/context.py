@@ -1,4 +1,4 @@
-"""What the surroundings say of a cause: a sum of log-odds, one term for each fact that is known.
+"""Evidence of the surroundings on a cause: a sum of log-odds, one term for each fact that is known.
 
 The network's shares are the start; each fact multiplies the odds of the causes that it speaks for or against. What is
 not loaded has no term. Besides the network's causes there is `OTHER`: none of them. Factors of the slope were counted

@@ -21,7 +21,7 @@ from ml.statistics.robust import MAD_TO_SIGMA
 MOVING_MM_YR = 2.0  # what is drawn as moving, at least
 LEVEL_SIGMAS, AROUND_SIGMAS = 3.0, 1.5  # and by so many standard errors of the surface, and of its surroundings
 HALF, CORE = 0.5, 0.8  # of the peak
-WIDER_M, WIDER_SHARE = 200.0, 0.25  # how far beyond a flagged area is looked, at least and of its side
+WIDER_M, WIDER_SHARE = 200.0, 0.25  # how far beyond a flagged area is read, at least and of its side
 AROUND_M, AROUND_SHARE = 1_500.0, 1.0  # how far its surroundings reach, likewise
 OFF_M, OFF_SHARE = 300.0, 0.5  # and where they begin
 FEWEST_AROUND = 20

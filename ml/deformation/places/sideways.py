@@ -1,4 +1,4 @@
-"""What an area does beside going up or down, and how sharp its edge is: figures by which causes differ.
+"""Sideways motion of an area and sharpness of its edge: figures by which causes differ.
 
 Mined ground is drawn toward the middle of its bowl by about 0.4 radii of influence times its tilt (Knothe-Budryk; B =
 r/sqrt(2 pi)), compacting aquifers and fills go straight down, slopes slide along themselves.
@@ -16,14 +16,14 @@ from shapely import distance as distance_between
 from ml.deformation.gridding.points import Float32, Float64
 from ml.deformation.places.surface import square_of
 from ml.rasters.areas import SortedPoints
-from ml.rasters.looks import Look
+from ml.rasters.line_of_sight import LineOfSight
 
 FEWEST_POINTS, FEWEST_CELLS, FEWEST_HEIGHTS = 3, 8, 10
 NEAR_M = 100.0  # of an outline, whose heights count
 OFF_M, AROUND_M, FEWEST_AROUND = 300.0, 1_500.0, 20  # points around an area, whose median is its zero
 STEEP = 0.1  # rise per metre from which a slope counts wholly
 LEAST_SEEN = 0.2  # of a motion down the slope, along a line of sight
-OPPOSITE = 0.6  # least length of the difference of two looks over the ground
+OPPOSITE = 0.6  # least length of the difference of two directions over the ground
 CELLS_A_RADIUS, FARTHEST_RADII = 5.0, 2.5
 SPACINGS = 1.5  # between points, for the side of the squares in which two tracks are compared
 EDGE_REACH = 0.6  # radii on either side of an outline
@@ -89,9 +89,9 @@ def down_the_slope(
     length = max(steep * np.sqrt(1 + steep**2), 1e-9)
     down = np.array([-slope[0], -slope[1], -(steep**2)]) / length
     seen = [
-        (rate, float(np.dot(down, track.look)))
+        (rate, float(np.dot(down, track.line_of_sight)))
         for track, rate in zip(tracks, rates, strict=True)
-        if track.look is not None and rate is not None
+        if track.line_of_sight is not None and rate is not None
     ]
     if not seen:
         return 0.0
@@ -105,10 +105,10 @@ def sideways(tracks: Sequence[SortedPoints], area: Outline, half: Outline) -> Si
     pair = _opposite([track for track in tracks if track.rates_within(area).size >= FEWEST_CELLS])
     if pair is None:
         return Sideways()
-    (look, first), (other_look, second) = pair
+    (los, first), (other_los, second) = pair
     radius, middle = radius_m(half), half.centroid
-    across = np.array([other_look.x - look.x, other_look.y - look.y])
-    upward = other_look.up + look.up
+    across = np.array([other_los.x - los.x, other_los.y - los.y])
+    upward = other_los.up + los.up
 
     def counts(x: Float64, y: Float64) -> NDArray[np.bool_]:
         """Return which points lie in the area near its peak; outlines are not cut, for they need not be valid."""
@@ -129,14 +129,16 @@ def sideways(tracks: Sequence[SortedPoints], area: Outline, half: Outline) -> Si
     return Sideways(float(share), float(np.clip(inward, -1.0, 1.0)), True)
 
 
-def _opposite(tracks: Sequence[SortedPoints]) -> tuple[tuple[Look, SortedPoints], tuple[Look, SortedPoints]] | None:
+def _opposite(
+    tracks: Sequence[SortedPoints],
+) -> tuple[tuple[LineOfSight, SortedPoints], tuple[LineOfSight, SortedPoints]] | None:
     """Return the two tracks whose directions differ most over the ground, if they do by enough."""
-    seen = [(track.look, track) for track in tracks if track.look is not None]
+    seen = [(track.line_of_sight, track) for track in tracks if track.line_of_sight is not None]
     pair = max(combinations(seen, 2), key=lambda two: _apart(two[0][0], two[1][0]), default=None)
     return pair if pair and _apart(pair[0][0], pair[1][0]) >= OPPOSITE else None
 
 
-def _apart(one: Look, other: Look) -> float:
+def _apart(one: LineOfSight, other: LineOfSight) -> float:
     return float(np.hypot(other.x - one.x, other.y - one.y))
 
 

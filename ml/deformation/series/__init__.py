@@ -1,1 +1,1 @@
-"""What a point's displacement series shows beyond its velocity: trend, season, noise, and unwrapping errors in it."""
+"""Displacement series of points beyond the velocity: trend, season, noise, and unwrapping errors in it."""

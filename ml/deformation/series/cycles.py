@@ -1,4 +1,4 @@
-"""Which steps are unwrapping errors: whole cycles, half a wavelength of motion each, and nothing else.
+"""Unwrapping errors among steps: whole cycles, half a wavelength of motion each, and nothing else.
 
 Steps are taken for errors only where everything about them says so (`CycleConfig`): what is left alone costs a false
 alarm, what is wrongly removed hides a landslide. Series with gaps (snow) are joined across them by unwrapping, and may
@@ -27,7 +27,7 @@ class CycleConfig:
     whole_most) of at most `largest`, is surest_z standard errors large and known to within `known`; the jump from the
     last to the first `sharp_dates` around it is within `sharp` of that number. What is left scatters by less than
     `scatter` and jumps nowhere else by more than `loose` across a gap, longer than gap_days, at whose edges `trimmed`
-    dates are not looked at; less than half of the gaps are wrong. A change of the rate at any date, or other cycles at
+    dates are not used; less than half of the gaps are wrong. A change of the rate at any date, or other cycles at
     one or two gaps, leaves `margin` variances of the noise more.
     """
 

@@ -1,4 +1,4 @@
-"""What the series inside a flagged area show a reader: whether it moved at once, and how far the dates agree."""
+"""Evidence of the series inside a flagged area: whether it moved at once, and how far the dates agree."""
 
 from collections.abc import Sequence
 from datetime import date

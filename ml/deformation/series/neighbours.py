@@ -1,4 +1,4 @@
-"""What points near each other, and the whole product, show of a step.
+"""Evidence of neighbouring points, and of the whole product, on a step.
 
 An unwrapping error is the same whole number of cycles for everything inside its edge. Ground that jumps, at an
 earthquake or in a wet winter, jumps by this much here and by that much there: some of it near a whole cycle by chance.

@@ -1,4 +1,4 @@
-"""Where a series may step: every date is tried, and the steps that explain most are fitted together.
+"""Search for steps of a series: every date is tried, and the steps that explain most are fitted together.
 
 Orthogonal matching pursuit (Pati et al. 1993, doi 10.1109/ACSSC.1993.342465) with one step of refinement. A step is
 tried beside the curves of `regression`: with their orthonormal basis all that is needed are sums from each date on.
@@ -30,7 +30,7 @@ class SearchConfig:
 
 
 class ProjectedSeries(NamedTuple):
-    """s series without their curves, and what a step at each date looks like without them. All (s, dates), or more.
+    """Series without their curves, and a step at each date without them. All (s, dates), or more.
 
     residual: mm, 0 where missing; mask: 1 or 0; basis: (s, dates, curves). From each date on: sums of the residual,
     counts of the values, sums of the basis (s, dates, curves). power: squared length of a step there, 0 where too few
@@ -77,7 +77,9 @@ def _product(curves: Float32, factors: Float32) -> Float32:
 
 
 class PickedSteps(NamedTuple):
-    """at: (s, most), dates of the steps, 0 where there is none; size_mm and their variance per mm² of noise: the same.
+    """Steps found.
+
+    at: (s, most), dates of the steps, 0 where there is none; size_mm and their variance per mm² of noise: the same.
 
     sums: (s, dates), of the residual from each date on, without the steps.
     """

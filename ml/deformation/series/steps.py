@@ -13,7 +13,7 @@ HALF_WAVE_MM = 27.733  # line-of-sight motion of one cycle, C band (Sentinel-1, 
 
 
 class StepConfig(NamedTuple):
-    """What is looked for, and when it is undone."""
+    """Settings of the search for steps, and of when whole cycles are undone."""
 
     search: SearchConfig = SearchConfig()
     cycles: CycleConfig = CycleConfig()

@@ -1,4 +1,4 @@
-"""From displacement series to a few figures per point, in blocks: a nation's series never lie in memory at once."""
+"""Summary of displacement series in a few figures per point, in blocks: a nation's series never fit into memory."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -27,7 +27,7 @@ REWEIGHTED = 2
 
 
 class SeriesSummary(NamedTuple):
-    """What the series of n points show, (n,), NaN for points with fewer than FEWEST_DATES. Signs as the series'.
+    """Summary of the series of n points, (n,), NaN for points with fewer than FEWEST_DATES. Signs as the series'.
 
     Of a robust fit of rate, curvature and yearly wave, after steps of whole cycles were undone: rate_mm_yr, mean over
     the span; season_mm, amplitude, 0 for a span too short for one; scatter_mm, robust standard deviation of what is

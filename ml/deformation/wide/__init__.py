@@ -1,1 +1,1 @@
-"""A second look at velocity fields on cells of 1 km, for motion of 5-50 km; what it rests on: `look`."""
+"""Long-wavelength motion of 5-50 km in velocity fields on cells of 1 km; `search` begins with the assumptions."""

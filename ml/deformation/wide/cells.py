@@ -12,7 +12,7 @@ from ml.deformation.gridding.points import Float32, PointCloud
 
 CELL_M = 1_000.0
 MOST_POINTS = 4_000_000  # more are thinned evenly: a dozen points give a cell's median
-MOST_FINE_CELLS = 15_000  # scenes of more known cells are looked at in cells twice as wide: bowls of 5 km still show
+MOST_FINE_CELLS = 15_000  # scenes of more known cells are searched in cells twice as wide: bowls of 5 km still show
 STABLE_WITHIN_MM_YR = 5.0
 STABLE_SHARE = 0.1
 SMOOTHED_KM = 2.5
@@ -20,7 +20,10 @@ LEAST_WEIGHT = 0.02  # of smoothed cells
 
 
 class WideCells(NamedTuple):
-    """rate_mm_yr: (rows, cols), median of a cell's points, NaN without; n_points: (rows, cols). Row 0 is the north."""
+    """Cells of the search.
+
+    rate_mm_yr: (rows, cols), median of a cell's points, NaN without; n_points: (rows, cols). Row 0 is the north.
+    """
 
     rate_mm_yr: Float32
     n_points: NDArray[np.int32]

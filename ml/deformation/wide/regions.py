@@ -59,7 +59,7 @@ class WideRegion(NamedTuple):
 
     @property
     def kind(self) -> str:
-        """Of `ml.rasters.areas.CLASSES`."""
+        """Kind, one of `ml.rasters.areas.CLASSES`."""
         return "subsidence" if self.peak_mm_yr < 0 else "uplift"
 
     @property
@@ -70,16 +70,18 @@ class WideRegion(NamedTuple):
 
 def find_bowls(scores: Scores, transform: Affine, significant: float = SIGNIFICANT) -> list[Bowl]:
     """Find the surest shape, subtract it, and repeat until none stands out by `significant`."""
-    spreads = {shape: _spread(amplitude / sigma, scores.cell_km, shape) for shape, amplitude, sigma in scores.looks()}
+    spreads = {
+        shape: _spread(amplitude / sigma, scores.cell_km, shape) for shape, amplitude, sigma in scores.amplitudes()
+    }
     bowls: list[Bowl] = []
     for _ in range(MOST_BOWLS):
-        best = max((_surest(*look, spreads[look[0]]) for look in scores.looks()), key=lambda place: place.score)
+        best = max((_surest(*one, spreads[one[0]]) for one in scores.amplitudes()), key=lambda place: place.score)
         if best.score < significant:
             break
         peak, sigma = scores.fit(best.shape, best.row, best.col)
         scores.take_out(best.shape, best.row, best.col, peak)
         score = abs(peak) / sigma / spreads[best.shape]
-        if score >= significant and abs(peak) >= SLOWEST_MM_YR:  # `looks` is an approximation
+        if score >= significant and abs(peak) >= SLOWEST_MM_YR:  # `amplitudes` is an approximation
             x, y = transform @ (best.col + 0.5, best.row + 0.5)
             bowls.append(Bowl(x, y, best.shape, peak, sigma, score))
     return bowls

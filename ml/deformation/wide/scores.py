@@ -36,7 +36,7 @@ Complex64 = NDArray[np.complex64]
 
 
 class Shape(NamedTuple):
-    """exp(-r²) of an ellipse: radius_km where it falls to 1/e, the mean of both axes.
+    """Shape exp(-r²) of an ellipse: radius_km where it falls to 1/e, the mean of both axes.
 
     aspect: long axis over short one; way_deg: of the long one, from east towards south.
     """
@@ -62,14 +62,14 @@ SHAPES = tuple(
 
 
 class Prior(NamedTuple):
-    """How far zero and slopes of the rates may be off, one standard deviation: mm/yr, mm/yr per 100 km."""
+    """Prior errors of zero and slopes of the rates, one standard deviation: mm/yr, mm/yr per 100 km."""
 
     level_mm_yr: float
     slope_mm_yr_100km: float
 
 
 class Scores:
-    """rate: (rows, cols), mm/yr against the reference, NaN unknown; n_points: (rows, cols)."""
+    """Scores of shapes. rate: (rows, cols), mm/yr against the reference, NaN unknown; n_points: (rows, cols)."""
 
     def __init__(
         self, rate: Float32, n_points: NDArray[np.integer], cell_km: float, noise: WideNoise, prior: Prior
@@ -79,12 +79,12 @@ class Scores:
         self.torus = tuple(
             fft.next_fast_len(int(max(size + margin, SMALLEST_KM / cell_km)), real=True) for size in rate.shape
         )
-        self.known = self._laid(np.isfinite(rate).astype(np.float32))
-        self.white = _float32(noise.white_mm2_yr2 * (1 + 1 / np.maximum(self._laid(n_points), 1)))
+        self.known = self._on_torus(np.isfinite(rate).astype(np.float32))
+        self.white = _float32(noise.white_mm2_yr2 * (1 + 1 / np.maximum(self._on_torus(n_points), 1)))
         frequency = np.hypot(fft.fftfreq(self.torus[0], cell_km)[:, None], fft.rfftfreq(self.torus[1], cell_km))
         self.spectrum = (noise.power(frequency) / cell_km**2).astype(np.float32)
         self.free = self._free(prior)
-        self.data = self._laid(np.nan_to_num(rate))
+        self.data = self._on_torus(np.nan_to_num(rate))
         solved = self._robust()
         self.of_free = self.solve(self.free)
         normal = np.tensordot(self.free, self.of_free, axes=([1, 2], [1, 2])).astype(np.float64)
@@ -95,7 +95,7 @@ class Scores:
     def _back(self, transformed: Complex64) -> Float32:
         return _float32(fft.irfft2(transformed, s=self.torus))
 
-    def _laid(self, values: NDArray[np.generic]) -> Float32:
+    def _on_torus(self, values: NDArray[np.generic]) -> Float32:
         whole = np.zeros(self.torus, dtype=np.float32)
         whole[: self.extent[0], : self.extent[1]] = values
         return whole
@@ -171,7 +171,7 @@ class Scores:
         down, right = (fft.fftfreq(size, 1 / size) * self.cell_km for size in self.torus)
         return shape.at(down[:, None], right).astype(np.float32)
 
-    def looks(self) -> Iterator[tuple[Shape, Float32, Float32]]:
+    def amplitudes(self) -> Iterator[tuple[Shape, Float32, Float32]]:
         """Yield each shape, its amplitude and standard deviation, mm/yr, centred on each cell of the scene.
 
         (rows, cols), NaN where too little of the shape is seen.
@@ -192,7 +192,7 @@ class Scores:
         ]
 
     def fit(self, shape: Shape, row: int, col: int) -> tuple[float, float]:
-        """Return amplitude and standard deviation of a shape on one cell, without the approximation of `look`."""
+        """Return amplitude and standard deviation of a shape on one cell, without the approximation of `amplitudes`."""
         bowl, _, weighted = self._at(shape, row, col)
         information = float((bowl * weighted).sum())
         return float((bowl * self.weighted).sum()) / information, information**-0.5

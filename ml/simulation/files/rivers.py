@@ -22,7 +22,7 @@ STEPS = ((0, 1), (1, 0), (1, 1), (1, -1))
 
 
 class River(NamedTuple):
-    """cells: from the spring to the sea or to the river that it joins, of the coarse grid."""
+    """River. cells: from the spring to the sea or to the river that it joins, of the coarse grid."""
 
     cells: list[tuple[int, int]]
     length_m: float

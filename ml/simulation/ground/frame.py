@@ -18,7 +18,7 @@ GEOGRAPHIC_EPSG = 4326
 
 
 class Offset(NamedTuple):
-    """Where something lies from the frame's origin: metres, true east and true north."""
+    """Offset from the frame's origin: metres, true east and true north."""
 
     east_m: float
     north_m: float

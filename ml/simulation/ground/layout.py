@@ -1,4 +1,4 @@
-"""Where things stand on the island: the town low down, a mine beside it, bowl and dome apart, a slide on a slope."""
+"""Layout of the island: the town low down, a mine beside it, bowl and dome apart, a slide on a slope."""
 
 from __future__ import annotations
 

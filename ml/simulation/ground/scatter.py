@@ -1,4 +1,4 @@
-"""Where a radar finds steady points: many in town, few in fields, none in forest."""
+"""Steady points of a radar: many in town, few in fields, none in forest."""
 
 from __future__ import annotations
 

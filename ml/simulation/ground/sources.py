@@ -1,4 +1,4 @@
-"""What moves in a region: one frozen class per kind, all answering the same questions.
+"""Sources of motion in a region: one frozen class per kind, all answering the same questions.
 
 A new kind is one class here that answers `Source`; nothing else in the simulator depends on the kind.
 """
@@ -38,7 +38,7 @@ class Source(Protocol):
 
     @property
     def centre(self) -> Offset:
-        """Where it is strongest."""
+        """Place where it is strongest."""
 
     @property
     def peak_mm_yr(self) -> float:

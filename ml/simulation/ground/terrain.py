@@ -16,7 +16,7 @@ LOWEST_LAND_M = 1.0
 
 
 class LandCover(IntEnum):
-    """What lies on a cell, as far as it decides how many points reflect steadily."""
+    """Land cover of a cell, as far as it decides how many points reflect steadily."""
 
     SEA = 0
     TOWN = 1

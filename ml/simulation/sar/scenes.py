@@ -64,7 +64,9 @@ class Event(NamedTuple):
 
 @dataclass(frozen=True)
 class SceneSeries:
-    """power: (dates, rows, cols), linear. coherence, dx_px, dy_px: (dates - 1, rows, cols), truth of each repeat.
+    """Series of scenes.
+
+    power: (dates, rows, cols), linear. coherence, dx_px, dy_px: (dates - 1, rows, cols), truth of each repeat.
 
     What stands at column x, row y of one image stands at x + dx, y + dy in the next.
     """

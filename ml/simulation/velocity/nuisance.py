@@ -35,7 +35,7 @@ class Range(NamedTuple):
 
 
 class Nuisance(NamedTuple):
-    """How often and how strong. factor: all errors are multiplied by it (standard deviation, not variance).
+    """Frequency and strength of errors. factor: multiplies all errors (standard deviation, not variance).
 
     noise: white, related and spiky part of each point. turbulence: semivariance at 1.25 km, (mm/yr)²; between 0.4 and
     1.25 km Ustica's tracks grow by 0.23 and 0.18, of which 0.125 is common to both and thus not atmospheric: 0.06–0.10
@@ -60,7 +60,7 @@ class Nuisance(NamedTuple):
 
 
 class Ground(NamedTuple):
-    """Where a track's points stand, (n,): m from the south-west corner of a square of side_m, height, land cover."""
+    """Places of a track's points, (n,): m from the south-west corner of a square of side_m, height, land cover."""
 
     x_m: Floats
     y_m: Floats
@@ -70,7 +70,10 @@ class Ground(NamedTuple):
 
 
 class Errors(NamedTuple):
-    """rate: (n,), mm/yr, + toward the satellite; yearly: amplitude of buildings' dilation, mm; what was put in."""
+    """Errors of a track.
+
+    rate: (n,), mm/yr, + toward the satellite; yearly: amplitude of buildings' dilation, mm; what was put in.
+    """
 
     rate_mm_yr: Floats
     yearly_mm: Floats

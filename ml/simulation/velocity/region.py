@@ -64,7 +64,7 @@ class RegionConfig:
 
 @dataclass(frozen=True)
 class TrackPoints:
-    """What one track measures. All arrays (n,) and in one order; series_mm: (n, dates), mm, + toward the satellite.
+    """Measurements of one track. All (n,) and in one order; series_mm: (n, dates), mm, + toward the satellite.
 
     velocity and the other released figures are in `fit`, computed from series_mm. truth: the motion that was put in,
     true east, north and up, without any noise. height_m: above the geoid.
@@ -141,7 +141,7 @@ def survey(
 
 
 class Scene(NamedTuple):
-    """What there is to see, and when it is looked at."""
+    """Scene and the dates of its observations."""
 
     terrain: Terrain
     land_cover: NDArray[np.uint8]

@@ -15,7 +15,7 @@ WAVELENGTH_MM = 55.5  # Sentinel-1, C band
 
 
 class Trend(NamedTuple):
-    """What each point does over time, along the line of sight: arrays (n,), + toward the satellite."""
+    """Trend of each point along the line of sight: arrays (n,), + toward the satellite."""
 
     velocity_mm_yr: Floats
     acceleration_mm_yr2: Floats

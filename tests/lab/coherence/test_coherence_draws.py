@@ -19,7 +19,7 @@ from lab.simulation.sar.system import GRDH
 from lab.simulation.seeds import Purpose, generator
 from ml.coherence import TRUTHS
 from ml.coherence.features import HISTORY, features, history_features, temporal
-from ml.coherence.network import NAME, CoherenceNetwork, Settings, made, registered
+from ml.coherence.network import NAME, CoherenceNetwork, Settings, registered, untrained
 from ml.coherence.registration import facts_of
 from ml.runtime.checkpoints import Card, save
 
@@ -215,8 +215,8 @@ def test_gaps_of_a_history_are_told_and_spoil_nothing():
 
 def test_a_network_begins_with_weights_that_know_no_history(tmp_path):
     torch.manual_seed(0)
-    save(tmp_path, Card("coherence", NAME, "1", SMALL), made(SMALL))
-    network = made(SMALL | {"history": True})
+    save(tmp_path, Card("coherence", NAME, "1", SMALL), untrained(SMALL))
+    network = untrained(SMALL | {"history": True})
     begin_with(network, tmp_path)
     ready = CoherenceNetwork(network.eval(), Settings(), "")
     pair = earlier_pair(3)
@@ -228,7 +228,7 @@ def test_a_network_begins_with_weights_that_know_no_history(tmp_path):
 
 
 def test_a_network_without_a_place_for_a_history_refuses_one():
-    ready = CoherenceNetwork(made(SMALL).eval(), Settings(), "")
+    ready = CoherenceNetwork(untrained(SMALL).eval(), Settings(), "")
     pair = earlier_pair(4)
     power = torch.from_numpy(pair.power)
     with pytest.raises(ValueError, match="no optional channels"):
@@ -257,7 +257,7 @@ def test_batches_mix_both_grounds_and_show_histories_to_some_steps(tmp_path, cut
 def test_a_network_is_judged_with_a_history_only_where_it_has_a_place_for_one():
     torch.manual_seed(0)
     without, with_place = (
-        CoherenceNetwork(made(SMALL | {"history": history}).eval(), Settings(), "") for history in (False, True)
+        CoherenceNetwork(untrained(SMALL | {"history": history}).eval(), Settings(), "") for history in (False, True)
     )
     case = validate.Case(earlier_pair, history=True)
     first, second = validate.measured([without, with_place], case, 2)

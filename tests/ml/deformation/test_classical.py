@@ -3,7 +3,7 @@
 import pytest
 from shapely.geometry import Point
 
-from ml.deformation.classical import COMPARED, TILE_M, ground_around, looks_at
+from ml.deformation.classical import COMPARED, TILE_M, ground_around, results_at
 from tests.ml.deformation.test_deformation import field, with_bowl
 
 MIDDLE = Point(4_604_000, 1_744_000)
@@ -11,18 +11,18 @@ MIDDLE = Point(4_604_000, 1_744_000)
 
 def test_a_fast_bowl_is_flagged_by_both_and_still_ground_by_none():
     place = MIDDLE.buffer(400)
-    for look in looks_at(place, [field(1), with_bowl(field(2), -15.0)]):
-        assert look.score > 0.9
-        assert look.share > 0.5
-        assert -18 < look.peak_rate_mm_yr < -8
-    for look in looks_at(place, [field(1)]):
-        assert look.score < 0.1
-        assert (look.share, look.peak_rate_mm_yr) == (0.0, None)
+    for result in results_at(place, [field(1), with_bowl(field(2), -15.0)]):
+        assert result.score > 0.9
+        assert result.share > 0.5
+        assert -18 < result.peak_rate_mm_yr < -8
+    for result in results_at(place, [field(1)]):
+        assert result.score < 0.1
+        assert (result.share, result.peak_rate_mm_yr) == (0.0, None)
 
 
 def test_what_is_flagged_elsewhere_says_nothing_of_a_place():
     beside = Point(4_601_000, 1_744_000).buffer(300)
-    assert [(look.method, look.share) for look in looks_at(beside, [with_bowl(field(2), -15.0)])] == [
+    assert [(result.method, result.share) for result in results_at(beside, [with_bowl(field(2), -15.0)])] == [
         (name, 0.0) for name in COMPARED
     ]
 

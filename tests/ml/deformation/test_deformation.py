@@ -36,7 +36,7 @@ def areas(points: PointCloud, method: str = "matched-filter") -> list[Area]:
     return [area for area, _ in flagged_areas(detect_deformation(points, method), [points])]
 
 
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("seed", range(3))
 def test_still_ground_raises_nothing(seed):
     assert areas(field(seed)) == []
 
@@ -147,27 +147,16 @@ def test_gi_star_is_the_mean_of_its_band_in_standard_errors():
 
 
 @pytest.mark.parametrize("method", ["ada", "getis-ord", "threshold"])
-@pytest.mark.parametrize("rate", [-15.0, 15.0])
-def test_every_baseline_finds_a_fast_bowl_with_its_sign_and_nothing_on_still_ground(method, rate):
-    flagged = areas(with_bowl(field(), rate), method)
-    assert {area.kind for area in flagged} == {"uplift" if rate > 0 else "subsidence"}
+def test_every_baseline_finds_a_fast_bowl_with_its_sign_and_nothing_on_still_ground(method):
     assert areas(field(), method) == []
+    for rate, kind in ((-15.0, "subsidence"), (15.0, "uplift")):
+        assert {area.kind for area in areas(with_bowl(field(), rate), method)} == {kind}
 
 
 @pytest.mark.parametrize("method", sorted(set(METHODS) - set(WEIGHTS)))
 def test_every_method_names_its_constants_for_the_record(method):
     assert parameters(method)
     assert all(isinstance(value, float | int | tuple) for value in parameters(method).values())
-
-
-def test_unknown_ground_stays_unknown():
-    points = field()
-    gap = np.hypot(points.x - 4_604_000, points.y - 1_744_000) > 2000
-    with_hole = PointCloud(points.x[gap], points.y[gap], points.velocity_mm_yr[gap], 3035)
-    result = detect_deformation(with_hole, "matched-filter")
-    col, row = ~result.transform @ (4_604_000, 1_744_000)
-    assert np.isnan(result.maps.rate_mm_yr[int(row), int(col)]) == np.isnan(result.maps.probability[int(row), int(col)])
-    assert not result.maps.probability[int(row), int(col)] > 0.5
 
 
 def test_noise_is_measured_between_neighbours_so_that_motion_is_not_noise():

@@ -101,8 +101,8 @@ def test_a_plane_and_what_goes_with_height_do_not_stand_out():
     before = standing_out(rate, count, height, 100.0)
     after = standing_out(rate + 0.01 * ROW - 0.02 * COL + 1.5 + 0.01 * height, count, height, 100.0)
     assert float(np.abs(after - before).max()) < 0.05 * float(np.abs(before).max())
-    untold = standing_out(rate + 0.01 * height, count, None, 100.0)
-    assert float(np.abs(untold).max()) > 1.5 * float(np.abs(before).max())
+    without_heights = standing_out(rate + 0.01 * height, count, None, 100.0)
+    assert float(np.abs(without_heights).max()) > 1.5 * float(np.abs(before).max())
 
 
 def test_scores_do_not_depend_on_where_a_product_begins_nor_on_what_is_far():

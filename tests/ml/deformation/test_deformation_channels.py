@@ -165,8 +165,8 @@ def test_ground_that_all_moves_is_no_noise_to_its_points_nor_to_its_dates():
     assert grid_noise(grid_robust(points._replace(sigma_mm_yr=0.2))) == pytest.approx(0.4)
 
 
-def test_noise_of_still_ground_is_told_by_its_cells():
-    """What points and dates tell is an upper bound of it: nothing changes where nothing moves."""
+def test_noise_of_still_ground_is_measured_in_its_cells():
+    """Noise from points and dates is an upper bound: nothing changes where nothing moves."""
     rng = np.random.default_rng(1)
     x, y = rng.uniform(0, 3000, (2, 9000))
     points = cloud(list(x), list(y), list(rng.normal(0, 0.6, x.size)))
@@ -175,7 +175,7 @@ def test_noise_of_still_ground_is_told_by_its_cells():
     assert grid.noise_mm_yr > grid_noise(grid) == cell_noise(grid.velocity_mm_yr)
 
 
-def test_neither_too_few_points_nor_points_in_one_place_tell_a_noise():
+def test_neither_too_few_points_nor_points_in_one_place_show_a_noise():
     few = cloud([0, 20, 40, 60, 80, 100], [0] * 6, [1, 2, 1, 2, 1, 2])
     assert grid_robust(few).noise_mm_yr is None
     piled = cloud([5.0] * 20, [5.0] * 20, [1.0, 3.0] * 10)

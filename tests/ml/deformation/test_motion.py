@@ -110,7 +110,7 @@ def test_wild_values_and_gaps_do_not_matter():
     assert np.isfinite(motion.fit_mm).all()
 
 
-def test_few_dates_or_a_short_span_tell_nothing():
+def test_few_dates_or_a_short_span_show_nothing():
     assert series_motion(DATES[:20], np.zeros(20)) is None
     assert series_motion(DATES[:30], np.zeros(30)) is None
 

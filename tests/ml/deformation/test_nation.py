@@ -62,15 +62,15 @@ def differ(one: np.ndarray, other: np.ndarray) -> float:
     return float(np.nanmax(np.abs(one - other)))
 
 
-@pytest.mark.parametrize("core", [64, 96, 208])
-def test_no_cell_knows_how_the_ground_was_cut(network, core):
+def test_no_cell_knows_how_the_ground_was_cut(network):
     ground = grid(430, 350)
     whole, _ = predict(network, [ground], config=NetworkConfig(core_cells=10_000))
-    cut, _ = predict(network, [ground], config=NetworkConfig(core_cells=core))
     assert np.nanstd(whole.probability) > 0.05  # there is something to differ in
-    assert differ(whole.probability, cut.probability) <= 1e-3
-    assert differ(whole.class_probability, cut.class_probability) <= 1e-3
-    assert differ(whole.rate_mm_yr, cut.rate_mm_yr) <= 1e-2
+    for core in (64, 208):
+        cut, _ = predict(network, [ground], config=NetworkConfig(core_cells=core))
+        assert differ(whole.probability, cut.probability) <= 1e-3
+        assert differ(whole.class_probability, cut.class_probability) <= 1e-3
+        assert differ(whole.rate_mm_yr, cut.rate_mm_yr) <= 1e-2
 
 
 def test_a_product_that_begins_elsewhere_gives_the_same_for_the_same_ground(network, monkeypatch):
@@ -176,7 +176,7 @@ def test_the_bands_add_up_and_span_the_cells_of_the_points(network):
     assert {area.kind for area in areas_in(bands, result.transform)} <= set(KINDS)
 
 
-def test_tracks_on_different_cells_are_laid_on_one_grid(network):
+def test_tracks_on_different_cells_are_put_on_one_grid(network):
     """A gridded product of 130 m beside points: both on 130 m."""
     fine, coarse = cloud(), cloud(1)._replace(posting_m=130.0)
     result = infer.with_network([fine, coarse], network)

@@ -47,7 +47,7 @@ def iou(one: Polygon, truth: np.ndarray, x: np.ndarray, y: np.ndarray) -> float:
     return float((mask & truth).sum() / (mask | truth).sum())
 
 
-def test_a_core_inside_a_wide_bowl_is_told_and_the_outline_is_no_wider_than_the_bowl():
+def test_a_core_inside_a_wide_bowl_is_found_and_the_outline_is_no_wider_than_the_bowl():
     """Cells of 85 m, a flagged area of 7 km², of which a third moves: as a wide score drew it."""
     x, y = on_cells(85, 8000)
     points = cloud(x, y, nested_bowl(x, y), 1.0, 85.0)
@@ -96,7 +96,7 @@ def test_four_bowls_whose_surroundings_sink_too_are_four_areas():
 
 
 @pytest.mark.parametrize(("spacing_m", "radius_m"), [(50.0, 400.0), (120.0, 600.0), (300.0, 1200.0), (1000.0, 5000.0)])
-def test_the_peak_of_a_bowl_is_told_whatever_the_spacing_of_the_points(spacing_m, radius_m):
+def test_the_peak_of_a_bowl_is_measured_whatever_the_spacing_of_the_points(spacing_m, radius_m):
     rng = np.random.default_rng(5)
     side = max(16 * radius_m, 30 * spacing_m)
     x, y = rng.uniform(-side / 2, side / 2, (2, round((side / spacing_m) ** 2)))
@@ -164,7 +164,7 @@ def test_outlines_are_nested_where_few_points_leave_wide_gaps():
 
 
 def test_a_steep_slide_in_a_noisy_product_is_not_drawn_over_still_ground():
-    """Sharp flanks, 400 m by 240 m at -20 mm/yr, points that err by 2.5; nothing lies around to tell the still rate."""
+    """Sharp flanks, 400 m by 240 m at -20 mm/yr, points that err by 2.5; nothing lies around to show the still rate."""
     shares = []
     for seed in range(8):
         rng = np.random.default_rng(seed)

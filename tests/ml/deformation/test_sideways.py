@@ -6,7 +6,7 @@ from shapely import Point
 
 from ml.deformation.places.sideways import down_the_slope, edge_width, flatness, rates_of, sideways, slope_of
 from ml.rasters.areas import SortedPoints
-from ml.rasters.looks import look_of
+from ml.rasters.line_of_sight import line_of_sight_at
 from ml.simulation.ground.deformation import Ellipse, Panel, groundwater_bowl, longwall_mining, settling_ground
 from ml.simulation.ground.frame import Motion
 
@@ -20,10 +20,10 @@ def seen(motion_at, direction: str, slope: float = 0.0, seed: int = 1) -> Sorted
     """4,000 points of one direction over 6 km, with an error of 0.5 mm/yr each; heights rise toward the east."""
     rng = np.random.default_rng(seed)
     x, y = rng.uniform(-3000, 3000, (2, 4000))
-    motion, look = motion_at(x, y), look_of(direction, GRID, *AT)
-    rate = motion.east_mm_yr * look.x + motion.north_mm_yr * look.y + motion.up_mm_yr * look.up
+    motion, los = motion_at(x, y), line_of_sight_at(direction, GRID, *AT)
+    rate = motion.east_mm_yr * los.x + motion.north_mm_yr * los.y + motion.up_mm_yr * los.up
     return SortedPoints(
-        x, y, (rate + rng.normal(0, 0.5, x.size)).astype(np.float32), (100 + slope * x).astype(np.float32), look
+        x, y, (rate + rng.normal(0, 0.5, x.size)).astype(np.float32), (100 + slope * x).astype(np.float32), los
     )
 
 
@@ -50,11 +50,13 @@ def slide(x, y):
 
 
 def test_looks_are_turned_with_the_grid():
-    assert look_of("ascending", GRID, *AT) == pytest.approx((-0.60, -0.13, 0.79), abs=1e-3)
-    west = look_of("ascending", GRID, 2_650_000.0, 2_800_000.0)  # 11° W: true north lies 15° right of the grid's
+    assert line_of_sight_at("ascending", GRID, *AT) == pytest.approx((-0.60, -0.13, 0.79), abs=1e-3)
+    west = line_of_sight_at(
+        "ascending", GRID, 2_650_000.0, 2_800_000.0
+    )  # 11° W: true north lies 15° right of the grid's
     turn = np.degrees(np.arctan2(-0.60, -0.13) - np.arctan2(west.x, west.y))
     assert abs(turn) == pytest.approx(15, abs=2)
-    assert look_of("", GRID, *AT) is None
+    assert line_of_sight_at("", GRID, *AT) is None
 
 
 def test_mined_ground_goes_toward_the_middle_and_a_fill_straight_down():

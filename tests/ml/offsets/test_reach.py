@@ -1,5 +1,6 @@
 """How far motion is followed, what it costs still ground, and what a result without values says of itself."""
 
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +21,7 @@ from ml.offsets.coarse import Reason
 from ml.offsets.correlate import correlate
 from ml.offsets.infer import reach_px, track_offsets
 from ml.offsets.motion import PixelScale
-from ml.rasters.control_points import laid_on_one_grid
+from ml.rasters.control_points import resampled_to_one_grid
 from ml.rasters.imagery import ImagePair, high_pass
 from ml.rasters.windows import Window
 
@@ -36,6 +37,7 @@ def made(field: Float32, gamma: float, size: int, scene: int = 0) -> SarPair:
     return simulate_pair(generator(Purpose.TEST, "offsets-reach", scene), GRDH, even_ground(GRDH, size, gamma), field)
 
 
+@cache
 def apart(dx: float, dy: float, gamma: float = 0.9, size: int = 320) -> ImagePair:
     """Even ground, moved by whole pixels between two cuts of larger images, and by the rest as the simulator moves."""
     edge = 64
@@ -56,7 +58,7 @@ def still_inside(size: int, dx: float, dy: float, margin: int = 24) -> np.ndarra
 
 
 @pytest.mark.parametrize("method", ["model", "multi-kernel", "ncc", "whitened"])
-def test_ground_40_pixels_away_is_found_by_every_method_without_being_told_where(method):
+def test_ground_40_pixels_away_is_found_by_every_method_that_does_not_know_where(method):
     bands = track_offsets(apart(*FAR), method, CPU).bands
     both = still_inside(320, *FAR)
     assert np.isfinite(bands["dx_px"][both]).mean() >= 0.95
@@ -110,7 +112,7 @@ def test_matches_within_twice_the_reach_widen_it_and_farther_ones_are_named():
         assert "searched up to 6 px" in lost.note
 
 
-def test_each_reason_is_told_from_the_others():
+def test_each_reason_is_distinguished_from_the_others():
     pair = apart(0, 0, size=384)
     reference, secondary = pair.reference.copy(), pair.secondary.copy()
     secondary[:128] = np.nan
@@ -229,7 +231,7 @@ def test_real_chips_moved_by_40_pixels_are_known_where_they_are_known_unmoved(re
 
 
 @pytest.mark.realdata
-def test_sea_ice_is_laid_on_one_grid_and_tracked_over_the_whole_overlap(real_data, tmp_path, capsys):
+def test_sea_ice_is_resampled_to_one_grid_and_tracked_over_the_whole_overlap(real_data, tmp_path, capsys):
     """Two images in the geometry of their swaths, 4 hours apart; no truth."""
     folder = real_data / "pairs_real" / "sea_ice_2016"
     if not folder.is_dir():
@@ -237,8 +239,8 @@ def test_sea_ice_is_laid_on_one_grid_and_tracked_over_the_whole_overlap(real_dat
     reference, secondary = (folder / f"{name}.tif" for name in SEA_ICE)
     assert main(["offsets", str(reference), str(secondary), "--out", str(tmp_path / "drift.tif")]) == 0
     assert "laid on one grid of 39.9 m, EPSG:5041, by their ground control points" in capsys.readouterr().out
-    laid = laid_on_one_grid(reference, secondary, "power")
-    shown = np.isfinite(laid.read(Window(0, 0, *laid.shape))).all(axis=0)
+    resampled = resampled_to_one_grid(reference, secondary, "power")
+    shown = np.isfinite(resampled.read(Window(0, 0, *resampled.shape))).all(axis=0)
     with rasterio.open(tmp_path / "drift.tif") as raster:
         dx, dy = raster.read([1, 2])
     both = shown[: 8 * dx.shape[0], : 8 * dx.shape[1]].reshape(dx.shape[0], 8, dx.shape[1], 8).all(axis=(1, 3))

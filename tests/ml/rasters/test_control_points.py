@@ -1,4 +1,4 @@
-"""Swaths are laid on one map by their control points: what they show then stands where it does on the ground."""
+"""Swaths are resampled to one map by their control points: what they show then stands where it does on the ground."""
 
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ from lab.simulation.sar.recipes import constant_shift
 from lab.simulation.seeds import Purpose, generator
 from ml.__main__ import main
 from ml.rasters import control_points
-from ml.rasters.control_points import has_control_points, in_pieces, laid_on_one_grid
+from ml.rasters.control_points import has_control_points, in_pieces, resampled_to_one_grid
 from ml.rasters.pieces import Pieces
 from ml.rasters.windows import Window
 
@@ -22,7 +22,7 @@ WEST, NORTH = 500_000.0, 5_000_000.0
 
 
 def written(path, power, upside_down: bool, points: int = 25, east_m: float = 0.0):
-    """An image of the map's square, rows from the south if upside down, told by its control points alone."""
+    """An image of the map's square, rows from the south if upside down, placed by its control points alone."""
     at = np.linspace(0, SIZE, 5)
     cells = [(row, col) for row in at for col in at][:points]
     to_degrees = transformer(EPSG, 4326).transform
@@ -45,13 +45,13 @@ def swaths(tmp_path):
     return paths, pair
 
 
-def test_what_is_laid_stands_where_it_does_on_the_map(swaths):
+def test_what_is_resampled_stands_where_it_does_on_the_map(swaths):
     paths, pair = swaths
-    laid = laid_on_one_grid(*paths, "power")
-    assert laid.epsg == EPSG
-    assert laid.transform.a == -laid.transform.e == POSTING_M
-    assert (laid.transform.c, laid.transform.f) == (pytest.approx(WEST, abs=1), pytest.approx(NORTH, abs=1))
-    for image, truth in zip(laid.read(Window(0, 0, *laid.shape)), pair.power, strict=True):
+    resampled = resampled_to_one_grid(*paths, "power")
+    assert resampled.epsg == EPSG
+    assert resampled.transform.a == -resampled.transform.e == POSTING_M
+    assert (resampled.transform.c, resampled.transform.f) == (pytest.approx(WEST, abs=1), pytest.approx(NORTH, abs=1))
+    for image, truth in zip(resampled.read(Window(0, 0, *resampled.shape)), pair.power, strict=True):
         inner = slice(10, -10)
         held, wanted = (np.log(part[: image.shape[0], : image.shape[1]])[inner, inner] for part in (image, truth))
         known = np.isfinite(held)
@@ -59,12 +59,12 @@ def test_what_is_laid_stands_where_it_does_on_the_map(swaths):
         assert np.corrcoef(held[known], wanted[known])[0, 1] > 0.98
 
 
-def test_a_part_of_what_is_laid_is_the_same_as_in_the_whole(swaths, monkeypatch):
+def test_a_part_of_what_is_resampled_is_the_same_as_in_the_whole(swaths, monkeypatch):
     paths, _ = swaths
-    laid = laid_on_one_grid(*paths, "power")
-    whole, at = laid.read(Window(0, 0, *laid.shape)), Window(50, 60, 90, 100)
+    resampled = resampled_to_one_grid(*paths, "power")
+    whole, at = resampled.read(Window(0, 0, *resampled.shape)), Window(50, 60, 90, 100)
     monkeypatch.setattr(control_points, "PIECE_PX", 64)
-    for source in (laid, in_pieces(laid, Pieces())):
+    for source in (resampled, in_pieces(resampled, Pieces())):
         np.testing.assert_allclose(source.read(at), whole[:, 50:140, 60:160], rtol=1e-3)
 
 
@@ -98,10 +98,10 @@ def test_images_on_a_map_are_left_as_they_are(tmp_path, swaths):
     ("change", "words"),
     [({"points": 4}, "4 ground control points"), ({"east_m": 50_000.0}, "shows nothing of first.tif")],
 )
-def test_what_cannot_be_laid_is_said(tmp_path, change, words):
+def test_what_cannot_be_resampled_is_said(tmp_path, change, words):
     power = np.ones((SIZE, SIZE), dtype=np.float32)
     first = written(tmp_path / "first.tif", power, upside_down=False)
     second = written(tmp_path / "second.tif", power, upside_down=False, **change)
     with pytest.raises(InputError, match=words) as raised:
-        laid_on_one_grid(first, second, "power")
+        resampled_to_one_grid(first, second, "power")
     assert raised.value.path == str(second)

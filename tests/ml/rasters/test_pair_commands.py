@@ -38,7 +38,9 @@ def test_coherence_writes_its_bands_with_everything_to_trace_them(pair, method, 
 
 
 @pytest.mark.parametrize(("truth", "other"), [(None, "scatterers"), ("sample", "scatterers"), ("scatterers", "sample")])
-def test_both_coherences_are_written_and_the_first_is_that_of_complex_images_unless_told_otherwise(pair, truth, other):
+def test_both_coherences_are_written_and_the_first_is_that_of_complex_images_unless_stated_otherwise(
+    pair, truth, other
+):
     assert run("coherence", pair, *(["--truth", truth] if truth else [])) == 0
     with rasterio.open(pair / "coherence.tif") as raster:
         assert raster.tags()["truth"] == (truth or "sample")

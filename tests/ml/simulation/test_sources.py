@@ -21,7 +21,7 @@ from ml.simulation.ground.deformation import (
     tunnel_settlement_mm,
     tunnel_trough,
 )
-from ml.simulation.ground.frame import LineOfSight, Offset, project_to_los_mm_yr
+from ml.simulation.ground.frame import Offset
 
 POSTING_M = 10.0
 EAST_M, NORTH_M = np.meshgrid(np.arange(-3_000.0, 3_000.0, POSTING_M), np.arange(-3_000.0, 3_000.0, POSTING_M))
@@ -145,12 +145,6 @@ def test_a_landslides_rate_on_each_track_is_the_geometry_of_its_slope_and_the_li
         (truth,) = moving.truths(track.geometry.los) or [None]
         expected = slide.peak_mm_yr * float(down @ np.array(track.geometry.los))
         assert truth.rate_mm_yr[row, col] == pytest.approx(expected, abs=0.05 * abs(expected) + 0.02)
-
-
-def test_line_of_sight_of_pure_sinking_is_its_up_component():
-    los = LineOfSight(-0.6, -0.1, 0.79)
-    motion = groundwater_bowl(ORIGIN, ORIGIN, Ellipse(500.0, 500.0, 0.0), -10.0)
-    assert project_to_los_mm_yr(motion, los)[0] == pytest.approx(-7.9)
 
 
 def test_a_tiles_truth_holds_the_volume_of_its_bowl_to_one_percent(hills):

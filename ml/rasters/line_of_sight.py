@@ -1,4 +1,4 @@
-"""From where a track looks at an area: what of a motion sideways, inward or down a slope it would show.
+"""Line of sight of a track at an area: what it shows of a motion sideways, inward or down a slope.
 
 Nominal directions of radars that look to the right, as all but a few do; a few degrees more or less change no sign.
 """
@@ -14,7 +14,7 @@ GEOGRAPHIC = 4326
 STEP_DEG = 0.01
 
 
-class Look(NamedTuple):
+class LineOfSight(NamedTuple):
     """Unit vector from the ground toward the satellite: along the axes of a projected system, and up."""
 
     x: float
@@ -22,7 +22,7 @@ class Look(NamedTuple):
     up: float
 
 
-def look_of(direction: str, epsg: int, x_m: float, y_m: float) -> Look | None:
+def line_of_sight_at(direction: str, epsg: int, x_m: float, y_m: float) -> LineOfSight | None:
     """Return the line of sight of a direction at a place in a projected system; None where no direction is known.
 
     Axes of a system are turned against true east and north away from its middle, in Europe's by up to 16°.
@@ -34,4 +34,4 @@ def look_of(direction: str, epsg: int, x_m: float, y_m: float) -> Look | None:
     x, y = transformer(GEOGRAPHIC, epsg).transform([longitude, longitude], [latitude, latitude + STEP_DEG])
     turn = np.arctan2(x[1] - x[0], y[1] - y[0])  # of true north, clockwise
     cos, sin = float(np.cos(turn)), float(np.sin(turn))
-    return Look(east * cos + north * sin, north * cos - east * sin, up)
+    return LineOfSight(east * cos + north * sin, north * cos - east * sin, up)

@@ -1,4 +1,4 @@
-"""The wide look: from a product's points to regions that move over 5-50 km.
+"""Long-wavelength search: from a product's points to regions that move over 5-50 km.
 
 With a reference of stations the rates are absolute: no mean and no plane is removed, only as much of either as the
 reference may be off is left free. Without one, rates are taken against the part of the scene that counts as still
@@ -89,9 +89,9 @@ class ReferredRegion(NamedTuple):
 def wide_regions(tracks: Sequence[Track], reported: Sequence[BaseGeometry] = ()) -> list[ReferredRegion]:
     """Find regions of all tracks of one place, each track alone; where two overlap the surer one stands.
 
-    reported: areas that are known already, in the same projected system; see `look_wide`.
+    reported: areas that are known already, in the same projected system; see `find_wide_regions`.
     """
-    regions = [region for track in tracks for region in look_wide(track, reported)]
+    regions = [region for track in tracks for region in find_wide_regions(track, reported)]
     kept: list[ReferredRegion] = []
     for region in sorted(regions, key=lambda one: -one.region.score):
         if not any(_same(region.region, other.region) for other in kept):
@@ -105,10 +105,10 @@ def _same(one: WideRegion, other: WideRegion) -> bool:
     return one.kind == other.kind and one.outline.intersection(other.outline).area >= SAME_SHARE * smaller
 
 
-def look_wide(track: Track, reported: Sequence[BaseGeometry] = ()) -> list[ReferredRegion]:
+def find_wide_regions(track: Track, reported: Sequence[BaseGeometry] = ()) -> list[ReferredRegion]:
     """Find regions that move over kilometres, unexplained by the areas `reported` already, the surest first.
 
-    The ground inside reported areas is not looked at, so that a region is what moves beside them. One of which they
+    The ground inside reported areas is left out, so that a region is what moves beside them. One of which they
     cover half, or that is the rim of one, is left out.
     """
     fit = fit_wide(track.points, track.reference, reported)
