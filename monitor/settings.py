@@ -75,7 +75,6 @@ INSTALLED_APPS = [
     "django.contrib.gis",
     "django.contrib.postgres",
     "django_celery_beat",
-    "django_plotly_dash.apps.DjangoPlotlyDashConfig",
     "csp",
     "axes",
     "allauth",
@@ -259,12 +258,8 @@ STATICFILES_DIRS = [SITE_DIR / "static"]
 STATICFILES_FINDERS = [
     "django.contrib.staticfiles.finders.FileSystemFinder",
     "django.contrib.staticfiles.finders.AppDirectoriesFinder",
-    "django_plotly_dash.finders.DashAssetFinder",
-    "django_plotly_dash.finders.DashComponentFinder",
-    "django_plotly_dash.finders.DashAppDirectoryFinder",
+    "monitor.storages.DashFiles",
 ]
-PLOTLY_COMPONENTS = ["dpd_components"]
-PLOTLY_DASH = {"serve_locally": True}
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "monitor.storages.StaticFiles"},
