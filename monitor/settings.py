@@ -472,7 +472,7 @@ LOGGING = {
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain", "filters": ["no secret links"]}},
     "loggers": {name: {"handlers": [], "propagate": True} for name in ("django", "django.server")}  # the root's only
     | {
-        name: {"level": "WARNING"} for name in ("numexpr", "rasterio", "asf_search", "pystac_client", "urllib3")
+        name: {"level": "WARNING"} for name in ("rasterio", "asf_search", "pystac_client", "urllib3")
     },  # they log every start, file and address
     "root": {"handlers": ["console"], "level": env("LOG_LEVEL", default="INFO")},
 }
