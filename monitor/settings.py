@@ -75,7 +75,6 @@ INSTALLED_APPS = [
     "django.contrib.gis",
     "django.contrib.postgres",
     "django_celery_beat",
-    "django_plotly_dash.apps.DjangoPlotlyDashConfig",
     "csp",
     "axes",
     "allauth",
@@ -260,12 +259,8 @@ STATICFILES_DIRS = [SITE_DIR / "static"]
 STATICFILES_FINDERS = [
     "django.contrib.staticfiles.finders.FileSystemFinder",
     "django.contrib.staticfiles.finders.AppDirectoriesFinder",
-    "django_plotly_dash.finders.DashAssetFinder",
-    "django_plotly_dash.finders.DashComponentFinder",
-    "django_plotly_dash.finders.DashAppDirectoryFinder",
+    "monitor.storages.DashFiles",
 ]
-PLOTLY_COMPONENTS = ["dpd_components"]
-PLOTLY_DASH = {"serve_locally": True}
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "monitor.storages.StaticFiles"},
@@ -478,7 +473,7 @@ LOGGING = {
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain", "filters": ["no secret links"]}},
     "loggers": {name: {"handlers": [], "propagate": True} for name in ("django", "django.server")}  # the root's only
     | {
-        name: {"level": "WARNING"} for name in ("numexpr", "rasterio", "asf_search", "pystac_client", "urllib3")
+        name: {"level": "WARNING"} for name in ("rasterio", "asf_search", "pystac_client", "urllib3")
     },  # they log every start, file and address
     "root": {"handlers": ["console"], "level": env("LOG_LEVEL", default="INFO")},
 }

@@ -1,12 +1,16 @@
 """Storage settings: rasters, inputs and pieces on a disk, or in an S3-compatible object store."""
 
 import os
+from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import environ
+from django.contrib.staticfiles.finders import FileSystemFinder
 from django.core.exceptions import ImproperlyConfigured
+from django.core.files.storage import FileSystemStorage
 from whitenoise.compress import Compressor
 from whitenoise.storage import CompressedStaticFilesStorage
 
@@ -57,3 +61,26 @@ class StaticFiles(CompressedStaticFilesStorage):
     def create_compressor(self, **kwargs: Any) -> Compressor:
         """Return the compressor, without brotli."""
         return Compressor(use_brotli=False, **kwargs)
+
+
+class DashFiles(FileSystemFinder):
+    """The scripts of Dash and plotly.js, which the pages of the workbench load below dash/component/."""
+
+    FOLDERS = ("dash/dcc", "dash/html", "dash/dash_table", "dash/deps", "dash/dash-renderer", "plotly/package_data")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self.locations, self.storages = [], {}
+        for folder in self.FOLDERS:
+            package, below = folder.split("/")
+            root = str(Path(str(find_spec(package).origin)).with_name(below))  # type: ignore[union-attr]
+            storage = FileSystemStorage(location=root)
+            storage.prefix = f"dash/component/{folder}"
+            self.locations.append((storage.prefix, root))
+            self.storages[root] = storage
+
+    def check(self, **kwargs: Any) -> list[Any]:
+        """Return no messages: those about STATICFILES_DIRS are those of Django's own finder."""
+        return []
+
+    def list(self, ignore_patterns: Any) -> Iterator[Any]:
+        return super().list([*(ignore_patterns or []), "*.py", "*.pyc"])

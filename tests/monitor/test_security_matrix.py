@@ -37,8 +37,8 @@ pytestmark = pytest.mark.django_db
 TABLE = Path(__file__).resolve().parent.parent.parent / "docs" / "access.csv"
 ROLES = ["anonymous", "subscriber link", "organisation member", "viewer", "operator", "publisher", "administrator"]
 GROUPS = {"viewer": VIEWERS, "operator": OPERATORS, "publisher": PUBLISHERS, "administrator": ADMINISTRATORS}
-# a visit leaves a trace there, and nowhere else: that a session is in use, who looks at a case, Dash's list of its apps
-NOT_COUNTED = {"sessions.session", "usersessions.usersession", "detection.claim", "django_plotly_dash.statelessapp"}
+# a visit leaves a trace there, and nowhere else: that a session is in use, who looks at a case
+NOT_COUNTED = {"sessions.session", "usersessions.usersession", "detection.claim"}
 
 
 def parameters() -> dict[str, object]:

@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from PIL import Image
 from pyproj import Geod
 from rasterio.io import DatasetReader
+from rasterio.transform import from_bounds
+from rasterio.vrt import WarpedVRT
 from rasterio.warp import transform_bounds
 from rasterio.windows import Window
 
@@ -87,20 +89,20 @@ def tile_values(dataset: DatasetReader, bands: Sequence[str], z: int, x: int, y:
 def window_values(
     dataset: DatasetReader, bands: Sequence[str], epsg: int, bounds_m: Bounds, shape: tuple[int, int]
 ) -> Float32:
-    """Return the bands in a box of a projected system, nearest cells, (bands, rows, cols), NaN where unknown."""
-    from rio_tiler.reader import part  # brings xarray and dask: a second of every start, for those who draw
-
+    """Return the bands in a box of a projected system, nearest cells, (bands, rows, cols), NaN where unknown or outside."""
     rows, cols = shape
-    image = part(
+    with WarpedVRT(
         dataset,
-        bounds_m,
-        dst_crs=rasterio.CRS.from_epsg(epsg),
-        bounds_crs=rasterio.CRS.from_epsg(epsg),
+        crs=rasterio.CRS.from_epsg(epsg),
+        transform=from_bounds(*bounds_m, cols, rows),
         width=cols,
         height=rows,
-        indexes=band_numbers(dataset, bands),
-    )
-    return np.ma.filled(image.array.astype(np.float32), np.nan)
+        add_alpha=dataset.nodata is None,  # what lies outside is unknown, too
+    ) as resampled:
+        values = np.ma.filled(resampled.read(band_numbers(dataset, bands), masked=True).astype(np.float32), np.nan)
+        if dataset.nodata is None:
+            values[:, resampled.read(resampled.count) == 0] = np.nan  # the last band is the opacity
+    return values
 
 
 def paint(values: Float32, stops: Sequence[str], low: float, high: float, level: int = 6) -> bytes:
@@ -133,7 +135,7 @@ def empty_tile(shape: tuple[int, ...] = (TILE_PIXELS, TILE_PIXELS)) -> bytes:
 def png(pixels: NDArray[np.uint8], level: int = 6) -> bytes:
     """Return a PNG of grey or colour with opacity as the last channel, (rows, cols, 2 or 4).
 
-    rio-tiler's own is not safe in threads. level: of compression, 1 quick to 9 small.
+    GDAL's own is not safe in threads. level: of compression, 1 quick to 9 small.
     """
     out = BytesIO()
     Image.fromarray(pixels).save(out, "PNG", compress_level=level)

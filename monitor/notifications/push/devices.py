@@ -10,16 +10,13 @@ from django.utils.translation import gettext as _
 
 from monitor.models.messages import Endpoint
 from monitor.notifications.push.keys import encrypt, from_text, public_key
+from monitor.subscribers.accounts.sessions import browser_and_system
 from monitor.subscribers.subscriptions import endpoints
 from monitor.web.outgoing import outward
 from monitor.wording.refusals import Refusal
 
 PUSH = "push"
 LONGEST_URL = 2000
-BROWSERS = {"Edg": "Edge", "OPR/": "Opera", "SamsungBrowser": "Samsung Internet", "Firefox": "Firefox",
-            "Chrome": "Chrome", "CriOS": "Chrome", "Safari": "Safari"}  # fmt: skip
-SYSTEMS = {"Android": "Android", "iPhone": "iPhone", "iPad": "iPad", "Windows": "Windows", "Mac OS": "macOS",
-           "CrOS": "ChromeOS", "Linux": "Linux"}  # fmt: skip
 
 
 def browser_key() -> str:
@@ -39,9 +36,8 @@ def device_add(*, email: str, given: Mapping[str, str], agent: str) -> Endpoint:
 
 
 def device_name(agent: str) -> str:
-    """'Chrome, Android' of the User-Agent of a browser, as far as it says so."""
-    named = (next((name for mark, name in table.items() if mark in agent), "") for table in (BROWSERS, SYSTEMS))
-    return ", ".join(filter(None, named))
+    """Return a name like 'Chrome, Android' for a User-Agent, as far as it says so."""
+    return ", ".join(filter(None, browser_and_system(agent)))
 
 
 def _are_keys(keys: Mapping[str, str]) -> bool:

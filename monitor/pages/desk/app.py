@@ -3,21 +3,26 @@
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
-from dash import Input, Output, State, dcc, html
-from django.contrib import admin
+from dash import Dash, Input, Output, State, dcc, html
 from django.http import QueryDict
 from django.utils import translation
-from django_plotly_dash import DjangoDash
-from django_plotly_dash.models import DashApp, StatelessApp
+from flask import Response
 
 from monitor.pages.desk import sheets
 from monitor.web.languages.choice import asked_language
 
-for model in (DashApp, StatelessApp):  # of the package, which could store applications; ours are code
-    if admin.site.is_registered(model):
-        admin.site.unregister(model)
+BASE = "/workbench/"
+PARTS = "{%app_entry%}{%config%}{%scripts%}{%renderer%}"  # of Dash's page, which stand in ours
 
-app = DjangoDash("Desk", serve_locally=True, add_bootstrap_links=False, suppress_callback_exceptions=True)
+app = Dash(
+    __name__,
+    url_base_pathname=BASE,
+    index_string=PARTS,
+    suppress_callback_exceptions=True,
+    include_assets_files=False,
+    add_log_handler=False,
+    use_async=False,  # callbacks run in the thread of the request, with its language and database connection
+)
 app.layout = html.Div([dcc.Location(id="address", refresh=False), html.Div(id="sheet", **{"aria-live": "polite"})])
 
 
@@ -39,6 +44,12 @@ def draw_chosen(clicked: dict | None, selected: dict | None, listed: list[str] |
     pids = [*(listed or []), *(mark["customdata"] for mark in marks if mark.get("customdata"))]
     with _language_of(search or ""):
         return sheets.chosen(list(dict.fromkeys(pids)), selected, search or "")
+
+
+def dash_answer(path: str = "", body: dict[str, Any] | None = None) -> Response:
+    """Return Dash's answer to a GET below BASE, or to a POST of a body. Exceptions of callbacks are raised."""
+    with app.server.test_request_context(BASE + path, method="POST" if body else "GET", json=body):
+        return app.server.full_dispatch_request()
 
 
 def _language_of(search: str) -> AbstractContextManager[None]:

@@ -80,4 +80,5 @@ def callback_body(text: bytes) -> dict[str, Any]:
     except ValidationError as fault:
         first = fault.errors(include_url=False, include_input=False, include_context=False)[0]
         raise Refusal(f"this is no request of the workbench: {first['msg']}", "Open the workbench anew.") from fault
-    return callback.model_dump(mode="python")
+    component, name = callback.output.split(".")
+    return callback.model_dump(mode="python") | {"outputs": {"id": component, "property": name}}

@@ -1,10 +1,8 @@
 """The page of the workbench: its controls, and Dash's own layout and callbacks, without a session."""
 
 import re
-from functools import cache
 from typing import Any
 
-from dash.exceptions import PreventUpdate
 from dash.fingerprint import check_fingerprint
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
@@ -14,21 +12,18 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST, require_safe
-from django_plotly_dash.dash_wrapper import WrappedDash
 
 from ingest.models import Product
 from monitor.pages.desk import samples, sheets
-from monitor.pages.desk.app import app
+from monitor.pages.desk.app import dash_answer
 from monitor.pages.desk.benchmarks import SPEED, benchmarks
 from monitor.pages.desk.callbacks import callback_body
 from monitor.pages.desk.query import FEWEST_GROUPS, MOST_GROUPS, View, address, map_address, view_of
 from monitor.pages.desk.words import product_title
 from monitor.wording.refusals import Refusal, refusals_as_json
 
-BASE = "/workbench/"
 SCRIPT = re.compile(r'src="/workbench/_dash-component-suites/([^"?]+)[^"]*"')
 LATER = ("plotly/package_data/plotly.min.js", "dash/dcc/async-graph.js")  # what Dash asks for when it draws a chart
-PARTS = "{%app_entry%}{%config%}{%scripts%}{%renderer%}"  # of Dash's page, which stand in ours
 
 
 @require_safe
@@ -110,16 +105,12 @@ def of_product(request: HttpRequest, product: int) -> HttpResponse:
 
 @require_safe
 def layout(request: HttpRequest) -> HttpResponse:
-    made = _dash().locate_endpoint_function("dash-layout")()
-    body, mimetype = _dash().augment_initial_layout(made)
-    return HttpResponse(body, content_type=mimetype)
+    return HttpResponse(dash_answer("_dash-layout").get_data(), content_type="application/json")
 
 
 @require_safe
 def dependencies(request: HttpRequest) -> HttpResponse:
-    with _dash().app_context():
-        made = _dash().locate_endpoint_function("dash-dependencies")()
-    return HttpResponse(made.data, content_type=made.mimetype)
+    return HttpResponse(dash_answer("_dash-dependencies").get_data(), content_type="application/json")
 
 
 @csrf_exempt
@@ -127,11 +118,8 @@ def dependencies(request: HttpRequest) -> HttpResponse:
 @refusals_as_json
 def update(request: HttpRequest) -> HttpResponse:
     """The answer of a callback, which only reads. Status 204 where there is nothing to draw."""
-    body = callback_body(request.body)
-    try:
-        return HttpResponse(_dash().dispatch_with_args(body, {}), content_type="application/json")
-    except PreventUpdate:
-        return HttpResponse(status=204)
+    answer = dash_answer("_dash-update-component", callback_body(request.body))
+    return HttpResponse(answer.get_data(), status=answer.status_code, content_type="application/json")
 
 
 @require_safe
@@ -140,19 +128,11 @@ def component(request: HttpRequest, resource: str) -> HttpResponse:
     return HttpResponseRedirect(_lies_at(resource))
 
 
-@cache
-def _dash() -> WrappedDash:
-    """One application for all pages: making it takes longer than answering."""
-    made = app.form_dash_instance(ndid="Desk", base_pathname=BASE)
-    made.index_string = PARTS
-    return made
-
-
 def _dash_parts(nonce: object) -> SafeString:
     """Dash's scripts, which no visitor can influence, with the nonce of the site's content security policy; each at the
     address where it lies, so that the browser need not be sent on.
     """
-    page: str = _dash().locate_endpoint_function()()
+    page: str = dash_answer().get_data(as_text=True)
     page = SCRIPT.sub(lambda found: f'src="{_lies_at(found[1])}"', page)
     return mark_safe(page.replace("<script", f'<script nonce="{nonce}"'))  # noqa: S308
 

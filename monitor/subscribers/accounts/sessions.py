@@ -23,15 +23,24 @@ from monitor.wording.refusals import number_or_none
 
 BEGAN, SEEN = "signed_in_at", "seen_at"  # seconds since 1970, in the session
 WRITTEN_EVERY_SECONDS = 60
-BROWSERS = [("Edg", "Edge"), ("OPR", "Opera"), ("Firefox", "Firefox"), ("Chrom", "Chrome"), ("Safari", "Safari")]
-DEVICES = [
-    ("Android", "Android"),
-    ("iPhone", "iPhone"),
-    ("iPad", "iPad"),
-    ("Windows", "Windows"),
-    ("Mac OS", "Mac"),
-    ("Linux", "Linux"),
-]
+BROWSERS = {
+    "Edg": "Edge",
+    "OPR": "Opera",
+    "SamsungBrowser": "Samsung Internet",
+    "Firefox": "Firefox",
+    "Chrom": "Chrome",
+    "CriOS": "Chrome",
+    "Safari": "Safari",
+}
+SYSTEMS = {
+    "Android": "Android",
+    "iPhone": "iPhone",
+    "iPad": "iPad",
+    "Windows": "Windows",
+    "Mac OS": "macOS",
+    "CrOS": "ChromeOS",
+    "Linux": "Linux",
+}
 
 
 def limit_sessions(
@@ -104,10 +113,17 @@ def session_renew(request: HttpRequest, **kwargs: object) -> None:
         UserSession.objects.filter(session_key=before).update(session_key=request.session.session_key)
 
 
+def browser_and_system(user_agent: str) -> tuple[str, str]:
+    """Return the names of the browser and the system that a User-Agent states; empty where it states none."""
+    browser, system = (
+        next((name for mark, name in table.items() if mark in user_agent), "") for table in (BROWSERS, SYSTEMS)
+    )
+    return browser, system
+
+
 def device_in_words(user_agent: str) -> str:
-    """Browser and system as people call them."""
-    browser = next((name for mark, name in BROWSERS if mark in user_agent), "")
-    device = next((name for mark, name in DEVICES if mark in user_agent), "")
+    """Return browser and system as people call them, in a few words."""
+    browser, device = browser_and_system(user_agent)
     if not device:
         return browser or _("A browser")
     if not browser:

@@ -1,5 +1,6 @@
 """TileJSON leads a map of others to every layer of tiles."""
 
+import math
 from urllib.parse import urlsplit
 
 import mapbox_vector_tile
@@ -79,11 +80,8 @@ def test_fields_are_those_of_the_tiles_and_bounds_those_of_the_points(client, ma
     west, south, east, north = document["bounds"]
     z = 14
     x = int(((west + east) / 2 + 180) / 360 * 2**z)
-    from rio_tiler.constants import WEB_MERCATOR_TMS
-
-    tile = WEB_MERCATOR_TMS.tile((west + east) / 2, (south + north) / 2, z)
-    assert tile.x == x
-    content = mapbox_vector_tile.decode(client.get(tile_of(document, tile.z, tile.x, tile.y)).content)
+    y = int((1 - math.asinh(math.tan(math.radians((south + north) / 2))) / math.pi) / 2 * 2**z)
+    content = mapbox_vector_tile.decode(client.get(tile_of(document, z, x, y)).content)
     fields = {one["id"]: set(one["fields"]) for one in document["vector_layers"]}
     assert content["points"]["features"][0]["properties"].keys() <= fields["points"]
 
