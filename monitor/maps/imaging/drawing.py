@@ -89,7 +89,7 @@ def tile_values(dataset: DatasetReader, bands: Sequence[str], z: int, x: int, y:
 def window_values(
     dataset: DatasetReader, bands: Sequence[str], epsg: int, bounds_m: Bounds, shape: tuple[int, int]
 ) -> Float32:
-    """Return the bands in a box of a projected system, nearest cells, (bands, rows, cols), NaN where unknown or outside."""
+    """Return the bands in a box of a projected system, nearest cells, (bands, rows, cols), NaN where not known."""
     rows, cols = shape
     with WarpedVRT(
         dataset,
