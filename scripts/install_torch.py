@@ -78,7 +78,8 @@ def offered(requirement: str) -> Build | None:
         if pip("--dry-run", "--ignore-installed", "--no-deps", "--report", str(report), requirement).returncode:
             return None
         found = json.loads(report.read_text())["install"][0]
-        torch, sha256 = found["metadata"], found["download_info"]["archive_info"]["hashes"]["sha256"]
+        torch, archive = found["metadata"], found["download_info"]["archive_info"]
+        sha256 = archive["hash"].removeprefix("sha256=")  # Debian 12's pip has no `hashes` yet
         return Build(torch["version"], needs_cuda(torch.get("requires_dist", [])), sha256)
 
 
