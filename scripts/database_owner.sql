@@ -1,4 +1,4 @@
--- Everything in a database that an earlier release filled as a superuser goes to ground_motion_owner.
+-- Give everything in a database that a superuser filled to ground_motion_owner.
 -- Run as a superuser in that database, after database_roles.sql; safe to repeat, and whole or not at all.
 BEGIN;
 SET LOCAL client_min_messages = warning;

@@ -1,4 +1,4 @@
-"""The private cluster: what an earlier release made is taken over, and whoever reaches its socket is nobody yet."""
+"""The private cluster: what a superuser filled is taken over, and whoever reaches its socket is nobody yet."""
 
 import lzma
 import os
@@ -13,14 +13,13 @@ from tests.fixtures.servers import ADDRESSES
 ROOT = Path(__file__).resolve().parent.parent
 DUMP = ROOT / "tests" / "data" / "demo-of-0.4.0.sql.xz"
 DROPPED = {*ADDRESSES, "DJANGO_SETTINGS_MODULE"}
-# As scripts/services left it before there were roles: one superuser who owns everything, asked for no password.
+# As a superuser fills it, for example from a dump: it owns everything, and nobody is asked for a password.
 AS_IT_WAS = """
     . scripts/common.sh
     psql() { as_db_owner "$PG_BIN/psql" -qAtX -v ON_ERROR_STOP=1 -h "$SOCKETS" -U ground_motion -d ground_motion; }
     psql <<'END' >/dev/null
         ALTER DATABASE ground_motion OWNER TO ground_motion;
         DROP OWNED BY ground_motion_owner;
-        DROP ROLE ground_motion_owner, ground_motion_application, ground_motion_reader;
 END
     psql <"$DUMP" >/dev/null
     HBA=$(echo 'SHOW hba_file' | psql)
@@ -58,7 +57,7 @@ def manage(surroundings: dict[str, str], *arguments: str) -> str:
 
 
 @pytest.mark.demo
-def test_a_cluster_of_an_earlier_release_goes_to_the_owner_role_with_all_its_rows(surroundings, make_egms):
+def test_a_database_that_a_superuser_filled_goes_to_the_owner_role_with_all_its_rows(surroundings, make_egms):
     Path(surroundings["DUMP"]).write_bytes(lzma.decompress(DUMP.read_bytes()))
     where = surroundings | {"SOCKETS": sockets(surroundings)}
     subprocess.run(["bash", "-c", AS_IT_WAS], env=where, cwd=ROOT, check=True)
