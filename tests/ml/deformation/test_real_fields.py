@@ -25,7 +25,7 @@ ROOT = Path(__file__).parents[3]
 STAMPS, P_SBAS, METRES = (
     ROOT / "docs" / "examples" / f"{name}.toml" for name in ("stamps_export", "p_sbas", "columns_in_metres")
 )
-PLACES = ROOT / "ml" / "lab" / "deformation" / "injected" / "mappings"
+PLACES = ROOT / "lab" / "deformation" / "injected" / "mappings"
 METRES_PER_DEGREE = 111_320.0
 
 
