@@ -72,6 +72,8 @@ def test_the_description_lists_these_operations_and_only_reading_for_any_page(cl
     assert schema["openapi"].startswith("3.1")
     assert list(schema["paths"]) == OPERATIONS
     assert all(list(methods) == ["get"] for methods in schema["paths"].values())
+    names = [methods["get"]["operationId"] for methods in schema["paths"].values()]
+    assert names[:2] == ["monitor_api_operations_alerts", "monitor_api_operations_alert"]  # clients are made from them
 
 
 def test_every_answer_is_what_the_description_says(client, watched_region, pair_predictions, schema):
