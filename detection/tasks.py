@@ -4,7 +4,6 @@ import logging
 from collections.abc import Iterable
 
 from celery import shared_task
-from django.conf import settings
 from django.utils import timezone
 
 from detection import selectors
@@ -18,6 +17,7 @@ from ml.models import Prediction
 
 logger = logging.getLogger(__name__)
 
+SEARCHES_AT_ONCE = 2  # workers that look for areas in finished predictions
 HELP_SECONDS = 60.0  # a worker that is free later is not called
 
 
@@ -26,7 +26,7 @@ def scan_finished_predictions() -> None:
     """Search every finished prediction that has not been searched; of several, other workers take some."""
     due = list(rows_due(Step.SEARCH, selectors.predictions_in_turn()))
     if len(due) > 1:
-        for number in range(1, settings.SEARCHES_AT_ONCE):
+        for number in range(1, SEARCHES_AT_ONCE):
             help_to_scan.apply_async(args=[number], expires=HELP_SECONDS)
     _scan(due)
 

@@ -21,6 +21,7 @@ logger = logging.getLogger(__name__)
 
 ANNOUNCE_AGAIN_AFTER = timedelta(seconds=60)  # the broker may have lost its messages
 MOST_ANNOUNCED = 20
+DERIVE_AFTER_SECONDS = 60  # neighbours of a new track may be on their way
 FETCH_SECONDS = 50.0  # then the worker is free for other tasks; the next round resumes the same file
 
 
@@ -41,7 +42,7 @@ def compare_releases() -> None:
 def derive_products() -> None:
     """Derive vertical and eastward motion."""
     if not disk_full():
-        derived_make(settled_before=timezone.now() - timedelta(seconds=settings.DERIVE_AFTER_SECONDS))
+        derived_make(settled_before=timezone.now() - timedelta(seconds=DERIVE_AFTER_SECONDS))
 
 
 @stage

@@ -36,6 +36,7 @@ from ml.runtime.progress import listening
 from ml.sharing import Claims, pieces_delete, pieces_prune, store_of
 
 logger = logging.getLogger(__name__)
+LONGEST_RUN = timedelta(hours=6)
 SPARE_IN_USE = 0.5  # of the room that is to stay free: a run that has begun may use the rest
 
 
@@ -139,9 +140,7 @@ def run_execute(*, run_id: int) -> Run | None:
 
 def run_progress() -> Progress:
     """Report the progress of a run from now on, within what the settings allow."""
-    return Progress(
-        stalled_after=timedelta(minutes=settings.RUN_STALL_MINUTES), most=timedelta(hours=settings.RUN_HOURS)
-    )
+    return Progress(stalled_after=timedelta(minutes=settings.RUN_STALL_MINUTES), most=LONGEST_RUN)
 
 
 def run_compute(

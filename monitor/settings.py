@@ -1,6 +1,6 @@
-"""Settings. What a person may set comes from the environment, as .env.example lists it; the rest is fixed here.
+"""Settings: what a person may set comes from the environment, as .env.example lists it; the rest is fixed here.
 
-Without any, the private servers under var/ are used.
+Without any variable, the private servers under var/ are used. Each group below has a heading.
 """
 
 import os
@@ -20,7 +20,6 @@ from monitor import broker
 from monitor.paths import BASE_DIR, SITE_DIR
 from monitor.schedule import BEAT_SCHEDULE, TASK_ROUTES
 from monitor.storages import storages_of
-from monitor.web.outgoing.deadlines import seconds_setting
 
 VAR_DIR = Path(os.environ.get("GROUND_MOTION_VAR", BASE_DIR / "var"))
 
@@ -31,7 +30,7 @@ POSTGIS = "django.contrib.gis.db.backends.postgis"
 
 
 def _own_secret() -> str:
-    """A key made once for this installation, readable by its owner only."""
+    """Return the key of this installation; make it once, readable by its owner only."""
     path = VAR_DIR / "secret_key"
     if not path.exists():
         VAR_DIR.mkdir(parents=True, exist_ok=True)
@@ -41,7 +40,7 @@ def _own_secret() -> str:
 
 
 def _wheel_library(prefix: str) -> str:
-    """The shared library inside rasterio's wheel, so that GeoDjango and rasterio share one GDAL."""
+    """Return the path of a shared library in rasterio's wheel, so that GeoDjango and rasterio share one GDAL."""
     folder = Path(rasterio.__file__).resolve().parent.parent / "rasterio.libs"
     return str(next(folder.glob(f"{prefix}*")))
 
@@ -54,10 +53,11 @@ for _name in ("DATABASE_URL", "REDIS_URL"):
 
 os.environ.setdefault("GDAL_CACHEMAX", "256")  # MB in each process; GDAL's own is a share of all memory
 
+# The site and its names.
 SECRET_KEY = env("SECRET_KEY", default=None) or _own_secret()
 DEBUG = env.bool("DEBUG", default=False)
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
-CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+PUBLIC_URL = env("PUBLIC_URL", default="http://localhost:8000").rstrip("/")  # what addresses in messages begin with
 BEHIND_HTTPS = env.bool("BEHIND_HTTPS", default=False)
 PROXIES = env.int("PROXIES", default=0)  # how many of ours stand in front and add to X-Forwarded-For
 
@@ -154,13 +154,17 @@ if env("DATABASE_REPLICA_URL", default=""):  # public pages read it (monitor.ope
     DATABASES["replica"] = {**DATABASES["default"], **_replica}
     DATABASES["replica"]["OPTIONS"] |= {"connect_timeout": 2}
     MIDDLEWARE += ["monitor.operations.database.replica.ReadReplica"]
-REPLICA_LAG_SECONDS = env.float("REPLICA_LAG_SECONDS", default=5.0)  # behind the primary; beyond, the primary answers
-WEB_STATEMENT_TIMEOUT_SECONDS = env.float("WEB_STATEMENT_TIMEOUT_SECONDS", default=10.0)  # 0: none
-REQUEST_SECONDS = env.float("REQUEST_SECONDS", default=60.0)  # of computing for a request; then its web process ends
-WORK_SECONDS_PER_MINUTE = env.float("WORK_SECONDS_PER_MINUTE", default=60.0)  # for one network and kind; 0: no limit
+
+# Limits of the web processes.
+REPLICA_LAG_SECONDS = 5.0  # behind the primary; beyond, the primary answers
+WEB_STATEMENT_TIMEOUT_SECONDS = 10.0  # for one statement of a page, of which most take milliseconds; 0: none
+REQUEST_SECONDS = 60.0  # of computing for a request; then its web process ends
+# For one network on one kind of costly request: what a program uses that requests without a pause. 0: no limit.
+WORK_SECONDS_PER_MINUTE = 60.0
 PLACES_DIR = VAR_DIR / "places"  # locks of the web processes of one machine
 WEB = env("WEB", default=f"127.0.0.1:{os.environ.get('PORT', '8000')}")  # of the web processes, for beat and workers
 
+# The cache, and the queues of tasks.
 REDIS_URL = env("REDIS_URL")
 CACHES = {
     "default": {
@@ -178,21 +182,20 @@ CELERY_BROKER_URL = broker.broker_url()  # BROKER_URL: RabbitMQ (amqp://) or ano
 CELERY_TASK_IGNORE_RESULT = True  # the job table is the truth, the broker only a bell
 CELERY_TASK_ACKS_LATE = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
-CELERY_ACCEPT_CONTENT = ["json"]
-CELERY_TASK_SERIALIZER = "json"
 CELERY_TASK_DEFAULT_QUEUE = "ingest"
+CELERY_TIMEZONE = "UTC"
 CELERY_TASK_ROUTES = TASK_ROUTES
 CELERY_BEAT_SCHEDULE = BEAT_SCHEDULE
 CELERY_BEAT_SCHEDULER = "monitor.beat:GuardedScheduler"
-CELERY_TASK_TIME_LIMIT = env.int("TASK_HOURS", default=12) * 3600  # then the worker kills what even ignores its lease
+CELERY_TASK_TIME_LIMIT = 12 * 3600  # twice what a run may take; then the worker kills what even ignores its lease
 CELERY_BROKER_TRANSPORT_OPTIONS = broker.transport_options(
     CELERY_BROKER_URL, longest_task_seconds=CELERY_TASK_TIME_LIMIT
 )
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_WORKER_CONSUMER = "monitor.worker:SteadyConsumer"
 CELERY_BROKER_CHANNEL_ERROR_RETRY = True  # RabbitMQ: consumer_timeout ends the channel, not the worker (monitor.broker)
-CELERY_TIMEZONE = "UTC"
 
+# Passwords, sessions and the sign-in.
 AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
 PASSWORD_HASHERS = [
     "django.contrib.auth.hashers.Argon2PasswordHasher",
@@ -207,14 +210,10 @@ LOGIN_URL = "login"
 LOGOUT_REDIRECT_URL = "map"
 PASSWORD_RESET_TIMEOUT = 2 * 3600
 SESSION_COOKIE_AGE = 12 * 3600  # a working day
-SESSION_IDLE_MINUTES = env.int("SESSION_IDLE_MINUTES", default=120)  # without a click
-SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
-SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
-# wrong passwords and codes in a quarter of an hour, then a pause as long (monitor/web/throttle.py); only the first
-# counts in browsers where this name has signed in before
-SIGN_IN_LIMITS = [(["username", "ip_address"], 5), (["ip_address"], 20), (["username"], 50)]
+SESSION_IDLE_MINUTES = 120  # without a click
+CSRF_COOKIE_HTTPONLY = True
 AXES_HANDLER = "monitor.web.throttle.SignInThrottle"
-AXES_FAILURE_LIMIT = 1  # of these limits
+AXES_FAILURE_LIMIT = 1  # of the limits of that class
 AXES_COOLOFF_TIME = timedelta(minutes=15)
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_RESET_ON_SUCCESS = True
@@ -227,6 +226,7 @@ AXES_VERBOSE = False
 
 # The second factor of operators, administrators and superusers; a demo's accounts are made up. Nobody signs up.
 DEMO = env.bool("GROUND_MOTION_DEMO", default=False)
+DEMO_ACCOUNTS_FILE = VAR_DIR / "demo-accounts.json"
 MFA_REQUIRED = env.bool("MFA_REQUIRED", default=not DEMO)
 MFA_ADAPTER = "monitor.subscribers.accounts.second_factor.FactorAdapter"
 MFA_FORMS = {
@@ -242,6 +242,7 @@ ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_RATE_LIMITS = {"login_failed": "5/15m/key"}  # wrong codes for one account, from wherever
 ACCOUNT_REAUTHENTICATION_TIMEOUT = 15 * 60  # what changes an account asks for the password again
 
+# Languages.
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", "English"), ("de", "Deutsch"), ("fr", "Français"), ("es", "Español")]
 LOCALE_PATHS = [SITE_DIR / "locale"]
@@ -250,9 +251,8 @@ LANGUAGE_COOKIE_AGE = 365 * 24 * 3600
 LANGUAGE_COOKIE_HTTPONLY = True
 LANGUAGE_COOKIE_SAMESITE = "Lax"
 TIME_ZONE = "UTC"
-USE_TZ = True
-USE_I18N = True
 
+# Files that are served, and where rasters lie.
 STATIC_URL = "/static/"
 STATIC_ROOT = VAR_DIR / "static"
 STATICFILES_DIRS = [SITE_DIR / "static"]
@@ -267,8 +267,11 @@ STORAGES = {
     **storages_of(env, VAR_DIR),
 }
 
-BASEMAP_STYLE_URL = env("BASEMAP_STYLE_URL", default="")
-BASEMAP_ARCHIVE = env("BASEMAP_ARCHIVE", default="")  # a PMTiles file
+_basemap = env("BASEMAP", default="")  # empty: the outlines that are loaded
+BASEMAP_ARCHIVE = _basemap if _basemap.endswith(".pmtiles") and "://" not in _basemap else ""
+BASEMAP_STYLE_URL = "" if BASEMAP_ARCHIVE else _basemap
+
+# What browsers may do with the pages, and HTTPS.
 X_FRAME_OPTIONS = "SAMEORIGIN"  # the analysis page frames its own Dash app, hence not DENY
 # W005, W021: only the owner of the domain knows whether all its subdomains will always use HTTPS (HSTS_SUBDOMAINS)
 SILENCED_SYSTEM_CHECKS = ["security.W019", "security.W005", "security.W021"]
@@ -287,65 +290,62 @@ CONTENT_SECURITY_POLICY = {
         "form-action": [SELF],
     },
 }
-SECURE_CONTENT_TYPE_NOSNIFF = True
-SECURE_REFERRER_POLICY = "same-origin"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = LANGUAGE_COOKIE_SECURE = SECURE_SSL_REDIRECT = BEHIND_HTTPS
 SECURE_REDIRECT_EXEMPT = [r"^(healthz|readyz|metrics)$"]  # asked from inside, past the proxy that speaks HTTPS
 if BEHIND_HTTPS:
     SECURE_HSTS_SECONDS = 31_536_000
-    SECURE_HSTS_INCLUDE_SUBDOMAINS = env.bool("HSTS_SUBDOMAINS", default=False)  # applies to hosts of others, too
-    SECURE_HSTS_PRELOAD = env.bool("HSTS_PRELOAD", default=False)  # agrees to inclusion in the lists of browsers
-    if SECURE_HSTS_PRELOAD and not SECURE_HSTS_INCLUDE_SUBDOMAINS:
-        raise ImproperlyConfigured("HSTS_PRELOAD needs HSTS_SUBDOMAINS=yes: the lists take a domain as a whole.")
+    SECURE_HSTS_PRELOAD = os.environ.get("HSTS_SUBDOMAINS") == "preload"  # agrees to the lists of browsers
+    SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD or env.bool("HSTS_SUBDOMAINS", default=False)
+    CSRF_TRUSTED_ORIGINS = ["/".join(PUBLIC_URL.split("/")[:3])] if PUBLIC_URL.startswith("https://") else []
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
     # browsers take cookies with this prefix from this very host only, and over HTTPS only
     SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = "__Host-sessionid", "__Host-csrftoken"
     LANGUAGE_COOKIE_NAME = "__Host-django_language"
 
 # Which images become pairs; which methods run on every new product and pair, and on what.
-INGEST_WORKERS = min(4, os.cpu_count() or 1)  # files loaded at a time
-DERIVE_AFTER_SECONDS = env.int("DERIVE_AFTER_SECONDS", default=60)  # neighbours of a new track may be on their way
 PAIR_BASELINES_DAYS = env.list("PAIR_BASELINES_DAYS", cast=int, default=[6, 12, 24])
 SCHEDULED_METHODS = {
-    "deformation": env("DEFORMATION_METHOD", default=DEFAULT_METHOD),
-    "coherence": env("COHERENCE_METHOD", default="residual-unet"),
+    "deformation": DEFAULT_METHOD,
+    "coherence": "residual-unet",
     "coherence-change": "robust-z",
-    "offsets": env("OFFSETS_METHOD", default="model"),
+    "offsets": "model",
 }
-OFFSETS_REACH_GLACIER_M_DAY = env.float("OFFSETS_REACH_GLACIER_M_DAY", default=50.0)  # where a glacier's outline lies
-OFFSETS_REACH_M_DAY = env.float("OFFSETS_REACH_M_DAY", default=5.0)  # and elsewhere
+_methods = env.dict("METHODS", default={})
+if unknown := sorted(_methods.keys() - SCHEDULED_METHODS.keys()):
+    raise ImproperlyConfigured(f"METHODS has {', '.join(unknown)}; use {', '.join(SCHEDULED_METHODS)}.")
+SCHEDULED_METHODS |= _methods
+# How fast ground may move that offsets are looked for.
+OFFSETS_REACH_GLACIER_M_DAY = 50.0  # where a glacier's outline lies whose property reach_m_day says nothing else
+OFFSETS_REACH_M_DAY = 5.0  # and elsewhere
+RUN_STALL_MINUTES = 30.0  # without progress: ended, and tried again
+RUN_BEAT_SECONDS = 20.0  # between two signs of life; a lease lasts 90 seconds
+RUN_WORKERS = 8  # that work on one run together, where they have nothing else to do
+ML_DEVICE = env("ML_DEVICE", default="auto")
+WORK_DIR = env("WORK_DIR", default=str(VAR_DIR / "work"))  # of workers: pieces of runs that have not ended
+
+
+# Reviews.
 REVIEW_CLAIM_MINUTES = 15.0  # that a case is held after the last sign of life
 SECOND_PERSON_FROM = env("SECOND_PERSON_FROM", default="")  # docs/decisions/0009; empty: whoever reviews, publishes
 if SECOND_PERSON_FROM and SECOND_PERSON_FROM not in set(Severity):
     raise ImproperlyConfigured(f"SECOND_PERSON_FROM is {SECOND_PERSON_FROM!r}; use {', '.join(Severity)}, or nothing.")
-RUN_STALL_MINUTES = env.float("RUN_STALL_MINUTES", default=30.0)  # without progress: ended, and tried again
-RUN_HOURS = env.float("RUN_HOURS", default=6.0)  # that a run may take
-RUN_BEAT_SECONDS = env.float("RUN_BEAT_SECONDS", default=20.0)  # between two signs of life; a lease lasts 90 seconds
-RUN_WORKERS = env.int("RUN_WORKERS", default=8)  # that work on one run together, where they have nothing else to do
-ML_DEVICE = env("ML_DEVICE", default="auto")
-WORK_DIR = env("WORK_DIR", default=str(VAR_DIR / "work"))  # of workers: pieces of runs that have not ended
 
 # Files that are given: a watched folder, uploads, and the limits of the process that reads one.
 WATCH_FOLDER = env("WATCH_FOLDER", default="")  # empty: none
-WATCH_STABLE_SECONDS = env.float("WATCH_STABLE_SECONDS", default=10.0)  # unchanged so long: it has arrived
+WATCH_STABLE_SECONDS = 10.0  # unchanged so long: it has arrived
 UPLOAD_DIR = env("UPLOAD_DIR", default=str(VAR_DIR / "uploads"))  # web and worker both reach it; never served
 UPLOAD_MAX_BYTES = env.int("UPLOAD_MAX_BYTES", default=10 * 10**9)
 UPLOAD_KEEP_LOADED = env.bool("UPLOAD_KEEP_LOADED", default=False)
 UPLOAD_KEEP_HOURS = 24.0  # refused and failed ones, to be tried again; 0: none
-SEARCHES_AT_ONCE = 2  # workers that look for areas in finished predictions
+INGEST_WORKERS = min(4, os.cpu_count() or 1)  # files loaded at a time
 INGEST_JOBS_AT_ONCE = env.int("INGEST_JOBS_AT_ONCE", default=1)  # so that a worker of two has a hand free for the rest
-INGEST_MEMORY_GB = env.float("INGEST_MEMORY_GB", default=4.0)  # address space
-INGEST_MINUTES = env.float("INGEST_MINUTES", default=120.0)
-INGEST_CPU_MINUTES = INGEST_MINUTES
 INGEST_STALL_MINUTES = 30.0  # neither progress nor computing: tried again
-INGEST_FILE_GB = env.float("INGEST_FILE_GB", default=4.0)  # the largest file that it may write
-INGEST_MOST_POINTS = env.int("INGEST_MOST_POINTS", default=100_000_000)  # an OPERA frame declares 76 million pixels
+INGEST_MOST_POINTS = 100_000_000  # of one file: an OPERA frame declares 76 million pixels
 
 # Room on the disks: below what is to stay free, no new run, file or download is begun.
-DISK_SPARE_BYTES = UPLOAD_SPARE_BYTES = ACQUIRE_SPARE_BYTES = env.int(
-    "DISK_SPARE_BYTES", default=2 * 10**9
-)  # of every disk
-DISK_SPARE_PERCENT = env.float("DISK_SPARE_PERCENT", default=1.0)  # of every disk, where that is more
+DISK_SPARE_BYTES = env.int("DISK_SPARE_BYTES", default=2 * 10**9)  # of every disk
+DISK_SPARE_PERCENT = 1.0  # of every disk, where that is more
+UPLOAD_SPARE_BYTES = ACQUIRE_SPARE_BYTES = DISK_SPARE_BYTES
 DATABASE_DISK_PATH = env("DATABASE_DISK_PATH", default="")  # a folder on the database's; empty: asked of a local server
 DATABASE_MOST_BYTES = env.int("DATABASE_MOST_BYTES", default=0)  # to which it may grow on another host; 0: any
 
@@ -360,18 +360,22 @@ KEEP_JOB_DAYS = env.int("KEEP_JOB_DAYS", default=90)  # rows of files that were 
 # Images that are fetched (the extra `acquire`). Off unless ACQUIRE_SOURCE is asf or stac.
 ACQUIRE_SOURCE = env("ACQUIRE_SOURCE", default="")
 ACQUIRE_AREA = env("ACQUIRE_AREA", default="")  # WKT or west,south,east,north; besides the areas that people watch
-ACQUIRE_DAYS = env.float("ACQUIRE_DAYS", default=14.0)  # how far a search looks back
+ACQUIRE_DAYS = 14.0  # how far a search looks back: over one repeat cycle of a satellite
 ACQUIRE_PRODUCT = env.list("ACQUIRE_PRODUCT", default=["RTC"])  # of ASF: RTC, GRD
 ACQUIRE_POLARISATION = env("ACQUIRE_POLARISATION", default="VV")  # of sources with one file for each
 ACQUIRE_ASF_HOST = "cmr.earthdata.nasa.gov"
-ACQUIRE_STAC_URL = env("ACQUIRE_STAC_URL", default="https://stac.dataspace.copernicus.eu/v1/")
-ACQUIRE_STAC_COLLECTION = env("ACQUIRE_STAC_COLLECTION", default="sentinel-1-grd")
-ACQUIRE_MOST_FOUND = 200  # per area and product in one search
-ACQUIRE_FOLDER = env("ACQUIRE_FOLDER", default=str(VAR_DIR / "downloads"))  # workers only; never served
+_stac_url = env("ACQUIRE_STAC_URL", default="https://stac.dataspace.copernicus.eu/v1/collections/sentinel-1-grd")
+ACQUIRE_STAC_URL, _, _collection = _stac_url.partition("collections/")
+ACQUIRE_STAC_COLLECTION = _collection or "sentinel-1-grd"
+ACQUIRE_FOLDER = str(Path(UPLOAD_DIR).parent / "downloads")  # workers only; never served
 ACQUIRE_QUOTA_BYTES = env.int("ACQUIRE_QUOTA_BYTES", default=50 * 10**9)
 ACQUIRE_AT_ONCE = 1
-ACQUIRE_CONNECT_SECONDS = 15.0
 ACQUIRE_READ_SECONDS = 60.0  # between two bytes
+EARTHDATA_TOKEN = env("EARTHDATA_TOKEN", default="")  # or name:password
+EARTHDATA_TOKEN_HOSTS = ["datapool.asf.alaska.edu", "sentinel1.asf.alaska.edu", "cumulus.asf.earthdatacloud.nasa.gov"]
+EARTHDATA_LOGIN_HOSTS = ["urs.earthdata.nasa.gov"]
+STAC_TOKEN = env("STAC_TOKEN", default="")
+STAC_TOKEN_HOSTS = env.list("STAC_TOKEN_HOSTS", default=[])  # empty: the host of ACQUIRE_STAC_URL only
 # Every host that is contacted to find and fetch images; sources/client/allow_list.py says how entries are written.
 OUTBOUND_HOSTS = env.list(
     "OUTBOUND_HOSTS",
@@ -386,20 +390,11 @@ OUTBOUND_HOSTS = env.list(
         "download.dataspace.copernicus.eu",
     ],
 )
-# Addresses that no loaded list of places knows; its host belongs into OUTBOUND_HOSTS, too.
-GEOCODER_URL = env("GEOCODER_URL", default="")  # …/search of Nominatim, …/api of Photon
-GEOCODER_KIND = env("GEOCODER_KIND", default="")  # nominatim, photon; empty: told by the address
-GEOCODER_SECONDS = 1  # between two questions of all visitors; 0: no limit
-GEOCODER_ATTRIBUTION = env("GEOCODER_ATTRIBUTION", default="© OpenStreetMap contributors")
-EARTHDATA_TOKEN = env("EARTHDATA_TOKEN", default="")
-EARTHDATA_USER = env("EARTHDATA_USER", default="")
-EARTHDATA_PASSWORD = env("EARTHDATA_PASSWORD", default="")
-EARTHDATA_TOKEN_HOSTS = ["datapool.asf.alaska.edu", "sentinel1.asf.alaska.edu", "cumulus.asf.earthdatacloud.nasa.gov"]
-EARTHDATA_LOGIN_HOSTS = ["urs.earthdata.nasa.gov"]
-STAC_TOKEN = env("STAC_TOKEN", default="")
-STAC_TOKEN_HOSTS = env.list("STAC_TOKEN_HOSTS", default=[])  # empty: the host of ACQUIRE_STAC_URL only
 
-DEMO_ACCOUNTS_FILE = VAR_DIR / "demo-accounts.json"
+# Addresses that no loaded list of places knows; its host belongs into OUTBOUND_HOSTS, too.
+GEOCODER_URL = env("GEOCODER_URL", default="")  # …/search of Nominatim, …/api of Photon; or nominatim+https://…
+GEOCODER_SECONDS = 1  # between two questions of all visitors; 0: no limit
+GEOCODER_ATTRIBUTION = "© OpenStreetMap contributors"  # whose data both kinds of server search
 
 # The outbox, and what carries its messages: name -> folder. Without EMAIL_URL every mail becomes a file under var/mail
 # and none leaves this machine.
@@ -414,7 +409,9 @@ if env("EMAIL_URL", default=""):
     if _server["EMAIL_BACKEND"] == "django.core.mail.backends.smtp.EmailBackend":
         _server["EMAIL_BACKEND"] = "monitor.notifications.mail.server.EmailBackend"
     vars().update(_server)
-EMAIL_TIMEOUT = seconds_setting(env, "EMAIL_TIMEOUT", default=30.0)  # to connect and sign in, and again for a mail
+# Seconds to connect and sign in, and again for a mail. At most 60: no sender may outlast the lease of its message (five
+# minutes), so that no other process sends the same mail.
+EMAIL_TIMEOUT = 30.0
 BOUNCE_ADDRESS = env("BOUNCE_ADDRESS", default="")  # empty: mails come back to DEFAULT_FROM_EMAIL
 DKIM_SELECTOR = env("DKIM_SELECTOR", default="")  # of the key that mails are signed with, for the doctor
 ANYMAIL = env.dict("ANYMAIL", default={})  # of django-anymail: WEBHOOK_SECRET=name:password, and its others
@@ -432,28 +429,17 @@ QUIET_CHANNELS = ["push"]  # to endpoints that wake up a person
 MOST_AN_HOUR = {"push": 5}  # messages that a device shows one by one
 # Of whoever hears at once: for so many minutes news is gathered into one message, and for so many no other follows.
 GATHERING = {"mail": (0.5 if DEMO else 5.0, 60.0)}
-PUBLIC_URL = env("PUBLIC_URL", default="http://localhost:8000").rstrip("/")  # what addresses in messages begin with
-MAIL_SENDERS = env.int("MAIL_SENDERS", default=3)  # processes of the mail worker that send side by side
-MAIL_LIMIT_PER_ADDRESS = 3  # confirmations and links, a day
+MAIL_SENDERS = 3  # that send side by side; the fourth process of the mail worker does the rest
+# Confirmations and links that may be asked for in a day.
+MAIL_LIMIT_PER_ADDRESS = 3
+MAIL_LIMIT_PER_IP = 30
 MAIL_LIMIT_PER_DOMAIN = 100  # all names of a small domain may be one mailbox
-# whose many mailboxes belong to many people
-MAIL_PUBLIC_DOMAINS = [
-    "gmail.com",
-    "outlook.com",
-    "hotmail.com",
-    "live.com",
-    "yahoo.com",
-    "icloud.com",
-    "proton.me",
-    "gmx.net",
-]
-MAIL_LIMIT_PER_IP = env.int("MAIL_LIMIT_PER_IP", default=30)
+MAIL_LIMIT_OVERALL = 2000
 ENDPOINT_LIMIT_PER_PERSON = 50  # tests and repetitions, a day
-MAIL_LIMIT_OVERALL = env.int("MAIL_LIMIT_OVERALL", default=2000)
 
-# What is wrong, and who hears of it: these addresses, and administrators who have one in their account.
+# Alarms: who hears of what is wrong, besides administrators who have an address in their account; metrics; the log.
 ADMIN_EMAILS = env.list("ADMIN_EMAILS", default=[])
-ALARM_AFTER_MINUTES = env.float("ALARM_AFTER_MINUTES", default=15.0)  # wrong, or right again, for so long
+ALARM_AFTER_MINUTES = 15.0  # wrong, or right again, for so long
 ALARM_NO_DATA_DAYS = env.float("ALARM_NO_DATA_DAYS", default=0.0)  # 0: none
 if "PROMETHEUS_MULTIPROC_DIR" in os.environ:  # there the web processes share what they count of requests
     Path(os.environ["PROMETHEUS_MULTIPROC_DIR"]).mkdir(parents=True, exist_ok=True)  # before it is imported
@@ -477,3 +463,20 @@ LOGGING = {
     },  # they log every start, file and address
     "root": {"handlers": ["console"], "level": env("LOG_LEVEL", default="INFO")},
 }
+
+# What tests and benchmarks change in the processes that they start.
+OF_TESTS = {
+    "ALARM_AFTER_MINUTES",
+    "DISK_SPARE_PERCENT",
+    "EMAIL_TIMEOUT",
+    "REPLICA_LAG_SECONDS",
+    "REQUEST_SECONDS",
+    "RUN_BEAT_SECONDS",
+    "RUN_STALL_MINUTES",
+    "WEB_STATEMENT_TIMEOUT_SECONDS",
+    "WORK_SECONDS_PER_MINUTE",
+}
+TEST_SETTINGS = env.json("TEST_SETTINGS", default={})
+if unknown := sorted(TEST_SETTINGS.keys() - OF_TESTS):
+    raise ImproperlyConfigured(f"TEST_SETTINGS has {', '.join(unknown)}; use {', '.join(sorted(OF_TESTS))}.")
+globals().update(TEST_SETTINGS)

@@ -10,7 +10,7 @@ from django.core.management import call_command
 from django.utils import timezone
 
 from ingest.steps import Step, attempt, rows_due, stage
-from monitor.notifications import announcements, digests, gathering, rounds, selectors
+from monitor.notifications import announcements, digests, rounds, selectors
 from monitor.open_data.cap import services as cap
 from monitor.operations.health import signs
 from monitor.operations.health.watchman import Watchman
@@ -18,7 +18,6 @@ from monitor.operations.retention import services as retention
 from monitor.pages.reviews import visits
 from monitor.subscribers.accounts import services as accounts
 from monitor.subscribers.accounts.sessions import sessions_forget
-from monitor.subscribers.subscriptions import often
 from monitor.subscribers.subscriptions import services as subscriptions
 
 logger = logging.getLogger(__name__)
@@ -29,11 +28,8 @@ RETENTION_SECONDS = 600.0
 
 @stage
 def announce_transitions() -> None:
-    """Queue the messages of every new transition; a bad one does not hold up the others."""
-    for transition in rows_due(Step.ANNOUNCE, selectors.transitions_unannounced()):
-        with attempt(Step.ANNOUNCE, transition):
-            announcements.transition_announce(transition_id=transition.pk)
-    gathering.messages_gather()
+    """Queue the messages of every new transition."""
+    announcements.transitions_announce()
 
 
 @stage
@@ -62,9 +58,7 @@ def help_to_send(share: int) -> None:
 @stage
 def queue_digests() -> None:
     """Resume pauses that have ended, and queue digests, signs of life and reminders of visits."""
-    often.subscriptions_resume_due()
-    digests.digests_queue()
-    digests.signs_of_life_queue()
+    digests.due_queue()
     visits.visits_remind()
 
 

@@ -53,8 +53,7 @@ SECRETS = (
     "DATABASE_REPLICA_URL",
     "DATABASE_OWNER_URL",
     "DATABASE_READER_URL",
-    "EARTHDATA_USER",
-    "EARTHDATA_PASSWORD",
+    "EARTHDATA_PASSWORD",  # of a version before 0.5.0, perhaps still set
     "EARTHDATA_TOKEN",
     "STAC_TOKEN",
     "RASTER_STORAGE_URL",

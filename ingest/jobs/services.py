@@ -34,6 +34,10 @@ logger = logging.getLogger(__name__)
 
 State = IngestJob.State
 BEAT_SECONDS = 10.0
+# Limits of the process that reads one file, so that no file takes a machine's memory, its disk or a worker for ever.
+INGEST_MEMORY_BYTES = 4 * 2**30  # of address space
+INGEST_FILE_BYTES = 4 * 2**30  # of the largest file that it may write
+INGEST_SECONDS = 2 * 3600  # waiting, and computing
 UPLOADS = "uploads"  # keys of uploads in the object store begin so
 LEASE = Lease(
     model=IngestJob,
@@ -240,12 +244,12 @@ def folder_delete(folder: Path) -> None:
 
 
 def limits_set() -> Limits:
-    """Return the limits in the settings."""
+    """Return the limits of the process that reads one file."""
     return Limits(
-        memory_bytes=int(settings.INGEST_MEMORY_GB * 2**30),
-        cpu_seconds=int(settings.INGEST_CPU_MINUTES * 60),
-        file_bytes=int(settings.INGEST_FILE_GB * 2**30),
-        wall_seconds=settings.INGEST_MINUTES * 60,
+        memory_bytes=INGEST_MEMORY_BYTES,
+        cpu_seconds=INGEST_SECONDS,
+        file_bytes=INGEST_FILE_BYTES,
+        wall_seconds=INGEST_SECONDS,
     )
 
 

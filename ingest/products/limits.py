@@ -77,7 +77,7 @@ def _require_room(needed_bytes: float) -> None:
 
 
 def _too_many(path: Path, problem: str) -> InputError:
-    remedy = f"Cut it into pieces of at most {settings.INGEST_MOST_POINTS:,} points, or raise INGEST_MOST_POINTS"
+    remedy = f"Cut it into pieces of at most {settings.INGEST_MOST_POINTS:,} points"
     return InputError(path, problem, remedy)
 
 

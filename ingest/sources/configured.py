@@ -22,10 +22,8 @@ if TYPE_CHECKING:
     from ingest.sources.client.geocoder import Found
 
 SOURCES = (asf.SOURCE, stac.SOURCE)
-GEOCODERS = ("nominatim", "photon")
 IF_DENIED = {
-    asf.SOURCE: "Set EARTHDATA_TOKEN, or EARTHDATA_USER and EARTHDATA_PASSWORD, and accept the data's terms with that"
-    " account.",
+    asf.SOURCE: "Set EARTHDATA_TOKEN to a token or to name:password, and accept the data's terms with that account.",
     stac.SOURCE: "Set STAC_TOKEN, and name the host in STAC_TOKEN_HOSTS.",
 }
 
@@ -41,11 +39,11 @@ def allow_list() -> AllowList:
 def credentials() -> tuple[Credential, ...]:
     """Return credentials by host: NASA's token for its archives, its password for its login page, STAC's for STAC."""
     made = []
-    if settings.EARTHDATA_TOKEN:
+    if ":" in settings.EARTHDATA_TOKEN:
+        pair = b64encode(settings.EARTHDATA_TOKEN.encode()).decode()
+        made.append(Credential(_hosts("EARTHDATA_LOGIN_HOSTS"), f"Basic {pair}"))
+    elif settings.EARTHDATA_TOKEN:
         made.append(Credential(_hosts("EARTHDATA_TOKEN_HOSTS"), f"Bearer {settings.EARTHDATA_TOKEN}"))
-    elif settings.EARTHDATA_USER and settings.EARTHDATA_PASSWORD:
-        pair = f"{settings.EARTHDATA_USER}:{settings.EARTHDATA_PASSWORD}".encode()
-        made.append(Credential(_hosts("EARTHDATA_LOGIN_HOSTS"), f"Basic {b64encode(pair).decode()}"))
     if settings.STAC_TOKEN:
         made.append(Credential(_hosts("STAC_TOKEN_HOSTS"), f"Bearer {settings.STAC_TOKEN}"))
     return tuple(made)
@@ -88,13 +86,11 @@ def search(*, source: str, area: Polygon, start: datetime, end: datetime, most: 
 
 def geocoder_kind() -> str:
     """Return 'nominatim' or 'photon'; empty where no geocoder is set. Raises ImproperlyConfigured."""
-    if not settings.GEOCODER_URL or settings.GEOCODER_KIND in GEOCODERS:
-        return settings.GEOCODER_KIND if settings.GEOCODER_URL else ""
+    if not settings.GEOCODER_URL:
+        return ""
     from ingest.sources.client.geocoder import kind_of
 
     try:
-        if settings.GEOCODER_KIND:
-            raise ValueError(f"GEOCODER_KIND is {' or '.join(GEOCODERS)}")
         return kind_of(settings.GEOCODER_URL)
     except ValueError as fault:
         raise ImproperlyConfigured(f"GEOCODER_URL: {fault}") from fault
@@ -104,10 +100,11 @@ def geocode(*, text: str, language: str, most: int) -> "list[Found]":
     """Ask the geocoder of the settings. Raises SourceError, ImproperlyConfigured."""
     from ingest.sources.client import geocoder
 
+    kind = geocoder_kind()
     return geocoder.search(
         text=text,
-        url=settings.GEOCODER_URL,
-        kind=geocoder_kind(),
+        url=settings.GEOCODER_URL.removeprefix(f"{kind}+"),
+        kind=kind,
         language=language,
         most=most,
         allowed=allow_list(),

@@ -34,6 +34,8 @@ logger = logging.getLogger(__name__)
 
 State = SceneDownload.State
 PROLONG_SECONDS = 5.0
+MOST_FOUND = 200  # per area and product in one search
+CONNECT_SECONDS = 15.0
 WAITS = tuple(timedelta(minutes=minutes) for minutes in (1, 10, 60, 360, 1440))  # then a download has failed
 STALLED_AFTER, STALLED_BYTES = timedelta(minutes=10), 2**20  # a server that gives less in this time is left
 LONGEST_RETRY_AFTER = timedelta(days=1)  # a longer wait that a server demands is cut to this
@@ -50,7 +52,7 @@ class Search(NamedTuple):
 def scenes_search(*, source: str, areas: Iterable[Polygon], days: float, limit: int | None = None) -> Search:
     """Query a service for the images of the last days over some areas; changes nothing. Raises SourceError."""
     end = timezone.now()
-    most = settings.ACQUIRE_MOST_FOUND
+    most = MOST_FOUND
     allowed = configured.allow_list()
     new: dict[str, CatalogueScene] = {}
     known, refused = set(), {}
@@ -218,7 +220,7 @@ def _around(
         remember=remember,
         sleep=sleep,
         now=timezone.now,
-        timeout_seconds=(settings.ACQUIRE_CONNECT_SECONDS, settings.ACQUIRE_READ_SECONDS),
+        timeout_seconds=(CONNECT_SECONDS, settings.ACQUIRE_READ_SECONDS),
     )
 
 

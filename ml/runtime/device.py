@@ -22,19 +22,9 @@ def choose_device(wish: str = "auto") -> torch.device:
 
 
 def ready(network: Network, device: torch.device) -> Network:
-    """Move a network to its device for inference; on a GPU compiled where ML_COMPILE=yes says so."""
+    """Move a network to its device for inference."""
     network.eval().to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    if is_compiled(device):
-        network.compile()
     return network
-
-
-def is_compiled(device: torch.device) -> bool:
-    """Return whether networks are compiled before they run. ValueError for any other ML_COMPILE than yes and no."""
-    wish = os.environ.get("ML_COMPILE") or "no"
-    if wish not in ("yes", "no"):
-        raise ValueError(f"ML_COMPILE is {wish!r}; use yes or no")
-    return wish == "yes" and device.type == "cuda"
 
 
 @contextmanager
@@ -98,5 +88,5 @@ def numerics(device: torch.device) -> list[str]:
     """
     common = [torch.__version__, precision(device)]
     if device.type == "cuda":
-        return [*common, torch.cuda.get_device_name(device), *["compiled"] * is_compiled(device)]
+        return [*common, torch.cuda.get_device_name(device)]
     return [*common, torch.backends.cpu.get_cpu_capability(), f"{torch.get_num_threads()} threads"]

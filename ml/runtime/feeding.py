@@ -20,13 +20,10 @@ ON_A_LARGE_CARD_PX, ON_A_CARD_PX = 4096, 2048
 
 
 def feed_of(device: torch.device) -> Feed:
-    """Return how a device is fed. ValueError for ML_READERS that is no number, or less than 1."""
+    """Return how a device is fed: a GPU by a thread for each core, MOST_READERS at most."""
     if device.type != "cuda":
         return AT_ONCE
-    wish = os.environ.get("ML_READERS") or str(min(MOST_READERS, len(os.sched_getaffinity(0))))
-    if not wish.isdecimal() or int(wish) < 1:
-        raise ValueError(f"ML_READERS is {wish!r}; use a number of threads, 1 or more")
-    return Feed(int(wish), pinned=True)
+    return Feed(min(MOST_READERS, len(os.sched_getaffinity(0))), pinned=True)
 
 
 def window_px(device: torch.device, on_cpu: int) -> int:

@@ -9,9 +9,11 @@ from django.utils import timezone
 from detection.models import AlertTransition
 from detection.rules.lifecycle import State
 from ingest.locks import Lock, locked
+from ingest.steps import Step, attempt, rows_due
 from monitor.models.messages import Announcement, Notification, OutgoingMessage
 from monitor.models.subscriptions import Subscription
 from monitor.notifications import selectors
+from monitor.notifications.gathering import messages_gather
 from monitor.notifications.outbox import message_key
 from monitor.subscribers.subscriptions import endpoints
 from monitor.subscribers.subscriptions.selectors import subscriptions_matching
@@ -26,6 +28,14 @@ class Reader(NamedTuple):
     email: str
     channel: str
     frequency: str
+
+
+def transitions_announce() -> None:
+    """Queue the messages of every new transition; a bad one does not hold up the others."""
+    for transition in rows_due(Step.ANNOUNCE, selectors.transitions_unannounced()):
+        with attempt(Step.ANNOUNCE, transition):
+            transition_announce(transition_id=transition.pk)
+    messages_gather()
 
 
 def transition_announce(*, transition_id: int) -> Announcement | None:

@@ -14,7 +14,7 @@ from monitor.models.subscriptions import Subscription
 from monitor.notifications.gathering import duplicates_withdraw
 from monitor.notifications.outbox import message_key
 from monitor.notifications.selectors import notifications_waiting
-from monitor.subscribers.subscriptions.often import awake, signs_due
+from monitor.subscribers.subscriptions.often import awake, signs_due, subscriptions_resume_due
 from monitor.subscribers.subscriptions.selectors import subscriptions_active
 
 DIGEST_HOUR = 6  # of the reader's morning
@@ -45,6 +45,13 @@ def last_moment(*, frequency: str, now: datetime, zone: str = "UTC") -> datetime
     elif frequency == Subscription.Frequency.MONTHLY:
         morning = morning.replace(day=1)
     return morning.astimezone(UTC)
+
+
+def due_queue() -> None:
+    """Resume pauses that have ended, and queue the digests and signs of life that are due."""
+    subscriptions_resume_due()
+    digests_queue()
+    signs_of_life_queue()
 
 
 def digests_queue(*, now: datetime | None = None) -> int:

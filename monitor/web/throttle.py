@@ -21,6 +21,8 @@ from django.utils.translation import gettext as _
 
 BROWSER_COOKIE = "__Host-known_browser" if settings.BEHIND_HTTPS else "known_browser"
 BROWSER_KNOWN_SECONDS = 90 * 24 * 3600
+# Wrong passwords and codes in AXES_COOLOFF_TIME, then a pause as long; only the first counts in known browsers.
+SIGN_IN_LIMITS = [(["username", "ip_address"], 5), (["ip_address"], 20), (["username"], 50)]
 _SALT = "monitor.known-browser"
 
 
@@ -30,7 +32,7 @@ class SignInThrottle(AxesDatabaseHandler):
     def get_failures(self, request: HttpRequest, credentials: Mapping[str, str] | None = None) -> int:
         """Return how many of the limits are used up."""
         known = browser_is_known(request, get_client_username(request, credentials) or "")
-        limits = settings.SIGN_IN_LIMITS[:1] if known else settings.SIGN_IN_LIMITS
+        limits = SIGN_IN_LIMITS[:1] if known else SIGN_IN_LIMITS
         values = {"username": get_client_username(request, credentials), "ip_address": request.axes_ip_address}
         recent = AccessAttempt.objects.filter(attempt_time__gte=get_cool_off_threshold(request))
         used_up = 0

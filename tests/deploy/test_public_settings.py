@@ -34,6 +34,7 @@ MISTAKES = (  # setting -> its wrong value, and the condition that finds it
         "ALLOWED_HOSTS": ("localhost,127.0.0.1", "names of the site"),
         "SECRET_KEY": ("s3cret-and-short", "secret key"),
         "MAIL_REST_MINUTES": ("30", "removed settings"),
+        "TEST_SETTINGS": ('{"REQUEST_SECONDS": 600}', "debugging"),
     },
 )
 

@@ -1,6 +1,7 @@
 """The web process as shipped: what is costly or hangs stops nobody, and what does not answer is started again."""
 
 import contextlib
+import json
 import os
 import select
 import signal
@@ -71,10 +72,11 @@ def serve(tmp_path):
     """Start gunicorn with a folder of its own, on the database of the tests."""
 
     @contextlib.contextmanager
-    def started(**changed: str) -> Iterator[Served]:
+    def started(limits: dict[str, int] | None = None, **changed: str) -> Iterator[Served]:
         port, log = drip.free_port(), tmp_path / "log"
         own = {"GROUND_MOTION_VAR": str(tmp_path), "SECRET_KEY": settings.SECRET_KEY, "PORT": str(port)}
-        own |= {"DATABASE_URL": database_url(), "WEB_WORKERS": "1", "WORK_SECONDS_PER_MINUTE": "0"}
+        own |= {"DATABASE_URL": database_url(), "WEB_WORKERS": "1"}
+        own["TEST_SETTINGS"] = json.dumps({"WORK_SECONDS_PER_MINUTE": 0} | (limits or {}))
         (tmp_path / "static").mkdir(exist_ok=True)
         command = [sys.executable, "-m", "gunicorn", "monitor.wsgi"]
         command += ["--config", "python:monitor.gunicorn", "--log-level", "warning"]
@@ -135,7 +137,7 @@ def status_of(visitor: socket.socket) -> int:
 
 
 def test_costly_requests_that_are_held_leave_room_for_pages(serve, hold_accounts):
-    with serve(WEB_STATEMENT_TIMEOUT_SECONDS="0") as served, contextlib.ExitStack() as held:
+    with serve({"WEB_STATEMENT_TIMEOUT_SECONDS": 0}) as served, contextlib.ExitStack() as held:
         held.enter_context(hold_accounts())
         sign_ins = [served.post("/login/", SIGN_IN) for _ in range(2 * threads)]
         files = [
@@ -156,7 +158,7 @@ def test_costly_requests_that_are_held_leave_room_for_pages(serve, hold_accounts
 
 
 def test_a_request_that_hangs_is_reported_and_goes_with_its_process_while_others_end(serve, hold_accounts):
-    with serve(WEB_STATEMENT_TIMEOUT_SECONDS="0", REQUEST_SECONDS="5") as served, hold_accounts():
+    with serve({"WEB_STATEMENT_TIMEOUT_SECONDS": 0, "REQUEST_SECONDS": 5}) as served, hold_accounts():
         (first,) = served.web_processes()
         body = f"csrfmiddlewaretoken={TOKEN}&email=nobody"
         slow = served.post("/subscribe/", body, sent=10)  # takes longer to come than a request may compute

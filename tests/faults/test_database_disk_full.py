@@ -80,8 +80,7 @@ def test_nothing_stays_of_a_load_that_the_disk_has_no_room_for_and_it_is_done_on
     profile = {"driver": "GTiff", "dtype": "float32", "count": 1, "width": SIDE, "height": SIDE, "crs": "EPSG:32633"}
     with rasterio.open(path, "w", transform=Affine(30, 0, 4e5, 0, -30, 5e6), **profile) as raster:
         raster.write(np.random.default_rng(1).normal(size=(SIDE, SIDE)).astype(np.float32), 1)
-    spare = ("DISK_SPARE_PERCENT", "DISK_SPARE_BYTES")
-    environment = own_servers | dict.fromkeys(spare, "0")
+    environment = own_servers | {"DISK_SPARE_BYTES": "0", "TEST_SETTINGS": '{"DISK_SPARE_PERCENT": 0}'}
 
     def run(*command: str, **changed: str) -> str:
         given = environment | changed

@@ -172,7 +172,7 @@ SOMETHING = "from django.contrib.auth.models import User; User.objects.create_us
 @pytest.mark.parametrize("server_engines", ["replica"])
 def test_a_replica_is_read_follows_and_may_lag_or_go_away_while_pages_are_read(own_servers):
     """One web process: every page is answered."""
-    site = own_servers | {"REPLICA_LAG_SECONDS": "1"}
+    site = own_servers | {"TEST_SETTINGS": '{"REPLICA_LAG_SECONDS": 1}'}
     reader = subprocess.Popen(in_shell(READER), env=site, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def asked() -> str:

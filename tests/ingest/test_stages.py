@@ -26,7 +26,7 @@ from monitor.schedule import BEAT_SCHEDULE
     [
         (tasks.compare_releases, "ingest.tasks.release_changes_make"),
         (detection_tasks.scan_finished_predictions, "detection.tasks.rows_due"),
-        (monitor_tasks.queue_digests, "monitor.tasks.digests.digests_queue"),
+        (monitor_tasks.queue_digests, "monitor.tasks.digests.due_queue"),
     ],
 )
 def test_a_task_that_goes_on_elsewhere_returns_at_once(task, work, monkeypatch):

@@ -1,5 +1,6 @@
 """A run that hangs gives up its lease and its process, is tried again, and fails for good; by real processes."""
 
+import json
 import os
 import subprocess
 import sys
@@ -41,8 +42,7 @@ def hang(run: Run, stall_minutes: float) -> "subprocess.Popen[bytes]":
     environment = os.environ | {
         "DATABASE_URL": urlunsplit(database),
         "DJANGO_SETTINGS_MODULE": os.environ["DJANGO_SETTINGS_MODULE"],
-        "RUN_STALL_MINUTES": f"{stall_minutes}",
-        "RUN_BEAT_SECONDS": "0.1",
+        "TEST_SETTINGS": json.dumps({"RUN_STALL_MINUTES": stall_minutes, "RUN_BEAT_SECONDS": 0.1}),
     }
     return subprocess.Popen([sys.executable, "-c", HANGING, str(run.pk)], env=environment)
 

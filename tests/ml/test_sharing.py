@@ -320,7 +320,7 @@ def test_workers_of_several_machines_make_the_same_raster_as_one_though_one_is_k
         "S3_ENDPOINT_URL": rasters.endpoint_url,
         "S3_ACCESS_KEY_ID": storage.KEYS["access_key"],
         "S3_SECRET_ACCESS_KEY": storage.KEYS["secret_key"],
-        "RUN_BEAT_SECONDS": "1",
+        "TEST_SETTINGS": '{"RUN_BEAT_SECONDS": 1}',
     }
 
     def worker(what: str) -> "subprocess.Popen[bytes]":

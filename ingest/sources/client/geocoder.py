@@ -31,14 +31,16 @@ class Found(NamedTuple):
 
 
 def kind_of(url: str) -> str:
-    """Return 'nominatim' or 'photon', recognised by the address. Raises ValueError."""
+    """Return 'nominatim' or 'photon', which the address begins with or is recognised by. Raises ValueError."""
     parts = urlsplit(url)
+    if parts.scheme.startswith(("nominatim+http", "photon+http")):
+        return parts.scheme.partition("+")[0]
     host, path = parts.hostname or "", parts.path.rstrip("/")
     if "photon" in host or path.endswith("/api"):
         return "photon"
     if "nominatim" in host or path.endswith("/search"):
         return "nominatim"
-    raise ValueError("its address ends with /search (Nominatim) or /api (Photon), or GEOCODER_KIND says which it is")
+    raise ValueError("it ends with /search (Nominatim) or /api (Photon), or begins with nominatim+ or photon+")
 
 
 def search(

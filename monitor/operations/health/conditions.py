@@ -76,7 +76,7 @@ CONDITIONS = (
     Condition(
         name="base map",
         check=site_checks.base_map,
-        remedy="Correct BASEMAP_ARCHIVE to a PMTiles file, or leave it empty: maps then show what is loaded.",
+        remedy="Correct BASEMAP to a PMTiles file, or leave it empty: maps then show what is loaded.",
         needs_database=False,
         alarms=False,
     ),

@@ -13,36 +13,76 @@ from monitor.operations.health.work_checks import backup_exists
 from monitor.web.guards import MAIL_FILES_BACKEND
 
 SHORTEST_KEY = 50
-NO_SETTINGS_ANY_MORE = (  # since 0.5.0: what they set is fixed now
+NO_SETTINGS_ANY_MORE = (  # since 0.5.0: what they set is fixed now, or part of another setting
     "ACQUIRE_ASF_HOST",
     "ACQUIRE_AT_ONCE",
     "ACQUIRE_CONNECT_SECONDS",
+    "ACQUIRE_DAYS",
+    "ACQUIRE_FOLDER",
     "ACQUIRE_MOST_FOUND",
     "ACQUIRE_READ_SECONDS",
     "ACQUIRE_SPARE_BYTES",
+    "ACQUIRE_STAC_COLLECTION",
+    "ALARM_AFTER_MINUTES",
+    "BASEMAP_ARCHIVE",
+    "BASEMAP_STYLE_URL",
     "COHERENCE_CHANGE_METHOD",
+    "COHERENCE_METHOD",
     "CONN_MAX_AGE",
+    "CSRF_TRUSTED_ORIGINS",
+    "DEFORMATION_METHOD",
+    "DERIVE_AFTER_SECONDS",
+    "DISK_SPARE_PERCENT",
     "EARTHDATA_LOGIN_HOSTS",
+    "EARTHDATA_PASSWORD",
     "EARTHDATA_TOKEN_HOSTS",
+    "EARTHDATA_USER",
+    "EMAIL_TIMEOUT",
     "ENDPOINT_LIMIT_PER_PERSON",
+    "GEOCODER_ATTRIBUTION",
+    "GEOCODER_KIND",
     "GEOCODER_SECONDS",
+    "HSTS_PRELOAD",
     "INGEST_CPU_MINUTES",
+    "INGEST_FILE_GB",
+    "INGEST_MEMORY_GB",
+    "INGEST_MINUTES",
+    "INGEST_MOST_POINTS",
     "INGEST_STALL_MINUTES",
     "INGEST_WORKERS",
     "MAIL_GATHER_MINUTES",
+    "MAIL_LIMIT_OVERALL",
     "MAIL_LIMIT_PER_ADDRESS",
     "MAIL_LIMIT_PER_DOMAIN",
+    "MAIL_LIMIT_PER_IP",
     "MAIL_PUBLIC_DOMAINS",
     "MAIL_REST_MINUTES",
+    "MAIL_SENDERS",
+    "ML_COMPILE",
+    "ML_READERS",
+    "OFFSETS_METHOD",
+    "OFFSETS_REACH_GLACIER_M_DAY",
+    "OFFSETS_REACH_M_DAY",
     "PUSHES_AT_ONCE",
     "PUSH_MOST_AN_HOUR",
     "PUSH_SECONDS",
+    "REPLICA_LAG_SECONDS",
+    "REQUEST_SECONDS",
     "REVIEW_CLAIM_MINUTES",
+    "RUN_BEAT_SECONDS",
+    "RUN_HOURS",
+    "RUN_STALL_MINUTES",
+    "RUN_WORKERS",
     "SEARCHES_AT_ONCE",
+    "SESSION_IDLE_MINUTES",
+    "TASK_HOURS",
     "UPLOAD_KEEP_HOURS",
     "UPLOAD_SPARE_BYTES",
+    "WATCH_STABLE_SECONDS",
     "WEBHOOKS_AT_ONCE",
     "WEBHOOK_SECONDS",
+    "WEB_STATEMENT_TIMEOUT_SECONDS",
+    "WORK_SECONDS_PER_MINUTE",
 )
 NOT_PUBLIC = (".localhost", ".local", ".internal", ".invalid", ".test", ".example")
 
@@ -111,9 +151,11 @@ def sender() -> str:
 
 
 def debug() -> str:
-    """Check that errors show nothing to visitors."""
+    """Check that errors show nothing to visitors, and that the limits are those of a public site."""
     if settings.DEBUG:
         raise Wrong("DEBUG is on: every error shows settings and data to whoever caused it")
+    if settings.TEST_SETTINGS:
+        raise Wrong("TEST_SETTINGS is set: it replaces limits that a public site needs")
     return "off"
 
 
@@ -148,7 +190,7 @@ _SETTINGS = (
     ("secret key", secret_key, "Set SECRET_KEY to random text, as of: openssl rand -base64 48"),
     ("mail server", mail_server, "Set EMAIL_URL, as smtp+tls://user:password@mail.example.org:587"),
     ("sender of mails", sender, "Set DEFAULT_FROM_EMAIL to an address of a domain of yours."),
-    ("debugging", debug, "Set DEBUG=no."),
+    ("debugging", debug, "Set DEBUG=no, and remove TEST_SETTINGS."),
     ("demo", demo, "Set GROUND_MOTION_DEMO=no."),
     ("removed settings", removed_settings, "Remove them from the environment: CHANGELOG.md says what holds instead."),
     ("framework", framework, "Run manage.py check --deploy and mend what it says."),

@@ -9,6 +9,17 @@ from django.utils.crypto import salted_hmac
 
 from monitor.models.operations import RequestCount
 
+# Domains whose many mailboxes belong to many people.
+PUBLIC_DOMAINS = (
+    "gmail.com",
+    "outlook.com",
+    "hotmail.com",
+    "live.com",
+    "yahoo.com",
+    "icloud.com",
+    "proton.me",
+    "gmx.net",
+)
 WIDE_NETWORK_SHARE = 0.1  # of all mails of a day, for whoever has many networks of their own
 WIDE_NETWORK_BITS = 48  # of IPv6: what one customer of a provider is given at most
 
@@ -18,7 +29,7 @@ def allowed_for_address(*, email: str) -> bool:
     mailbox, domain = mailbox_of(email), domain_of(email)
     if not _count(f"address {mailbox}", settings.MAIL_LIMIT_PER_ADDRESS):
         return False
-    return domain in settings.MAIL_PUBLIC_DOMAINS or _count(f"domain {domain}", settings.MAIL_LIMIT_PER_DOMAIN)
+    return domain in PUBLIC_DOMAINS or _count(f"domain {domain}", settings.MAIL_LIMIT_PER_DOMAIN)
 
 
 def allowed_for_connection(*, ip: str) -> bool:

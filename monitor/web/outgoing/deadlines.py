@@ -11,10 +11,6 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from threading import Thread
 
-from django.core.exceptions import ImproperlyConfigured
-from environ import Env
-
-MOST_SECONDS = 60.0  # largest setting: no sender may outlast the lease of its message (five minutes)
 TLS_RECORD_BYTES = 16 * 1024
 
 
@@ -81,11 +77,3 @@ class Deadline:
 
         Thread(target=look_up, name="lookup", daemon=True).start()
         return found.result(timeout=self.left_seconds())
-
-
-def seconds_setting(env: Env, name: str, *, default: float) -> float:
-    """Read a time limit. Raises ImproperlyConfigured unless it is above 0 and at most MOST_SECONDS."""
-    seconds: float = env.float(name, default=default)
-    if not 0 < seconds <= MOST_SECONDS:
-        raise ImproperlyConfigured(f"{name} is {seconds:g}: give more than 0 and at most {MOST_SECONDS:g} seconds.")
-    return seconds

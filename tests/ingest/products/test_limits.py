@@ -87,7 +87,7 @@ def test_a_small_file_of_one_value_is_no_bomb(tmp_path):
 def test_the_limit_of_points_holds_for_every_format(tmp_path, settings, source):
     settings.INGEST_MOST_POINTS = 7
     declared = replace(source.declared or Declaration(), period=None if source.series else PERIOD)
-    remedy = "Cut it into pieces of at most 7 points, or raise INGEST_MOST_POINTS"
+    remedy = "Cut it into pieces of at most 7 points"
     refused(source.make(tmp_path), remedy, Submission(declared=declared))
 
 

@@ -37,6 +37,6 @@ def configured(settings, tmp_path, server, monkeypatch):
     settings.ACQUIRE_STAC_URL = f"{server.address}/stac"
     settings.ACQUIRE_SPARE_BYTES, settings.ACQUIRE_QUOTA_BYTES = 0, 10**9
     settings.ACQUIRE_READ_SECONDS = 20.0
-    settings.EARTHDATA_TOKEN = settings.EARTHDATA_USER = settings.EARTHDATA_PASSWORD = settings.STAC_TOKEN = ""
+    settings.EARTHDATA_TOKEN = settings.STAC_TOKEN = ""
     settings.ACQUIRE_AREA = "-148.2,64.9,-147.9,65.0"
     monkeypatch.setattr(jobs, "job_announce", lambda job_id: None)

@@ -174,7 +174,7 @@ def test_the_process_that_reads_a_strangers_file_has_no_credentials(monkeypatch)
 
 def test_a_password_is_shown_to_the_login_page_only(server, stranger, settings):
     """NASA's way: the archive sends us to the login page, which sends us back with a code; a cookie then opens."""
-    settings.EARTHDATA_USER, settings.EARTHDATA_PASSWORD = "anna", "word"
+    settings.EARTHDATA_TOKEN = "anna:word"
     settings.EARTHDATA_LOGIN_HOSTS = [stranger.address]
     settings.OUTBOUND_HOSTS = [server.address, stranger.address]
     wanted(server)

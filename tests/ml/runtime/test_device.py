@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from ml.runtime.device import full_precision, low_precision, precision, ready
+from ml.runtime.device import full_precision, low_precision, precision
 
 
 @pytest.mark.parametrize(
@@ -41,20 +41,3 @@ def test_a_gpu_multiplies_float32_in_tf32_only_where_it_may(wish, on_cpu, on_gpu
     with full_precision(torch.device("cuda")):
         assert torch.backends.cudnn.conv.fp32_precision == convolutions
     assert torch.backends.cudnn.conv.fp32_precision == before
-
-
-def test_networks_are_compiled_on_a_gpu_that_should(monkeypatch):
-    compiled = []
-    monkeypatch.setattr(torch.nn.Module, "compile", lambda module: compiled.append(module))
-    monkeypatch.setattr(torch.nn.Module, "to", lambda module, *_, **__: module)  # no GPU is needed
-    network = torch.nn.Conv2d(1, 1, 1)
-    for wish, device in (("no", "cuda"), ("", "cuda"), ("yes", "cpu")):
-        monkeypatch.setenv("ML_COMPILE", wish)
-        assert ready(network, torch.device(device)) is network
-    assert not compiled
-    monkeypatch.setenv("ML_COMPILE", "yes")
-    ready(network, torch.device("cuda"))
-    assert compiled == [network]
-    monkeypatch.setenv("ML_COMPILE", "1")
-    with pytest.raises(ValueError, match="use yes or no"):
-        ready(network, torch.device("cuda"))

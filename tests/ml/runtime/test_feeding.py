@@ -83,15 +83,9 @@ def test_one_that_stops_early_waits_for_no_more_than_is_being_read():
 
 def test_only_a_gpu_is_fed_ahead(monkeypatch):
     assert feed_of(CPU) == AT_ONCE
-    monkeypatch.setenv("ML_READERS", "3")
-    assert feed_of(CUDA) == Feed(3, pinned=True)
-    monkeypatch.delenv("ML_READERS")
-    monkeypatch.setattr("os.sched_getaffinity", lambda _: set(range(64)))
-    assert feed_of(CUDA).readers == 8
-    for wrong in ("0", "two"):
-        monkeypatch.setenv("ML_READERS", wrong)
-        with pytest.raises(ValueError, match="use a number of threads"):
-            feed_of(CUDA)
+    for n_cores, readers in ((3, 3), (64, 8)):
+        monkeypatch.setattr("os.sched_getaffinity", lambda _, n=n_cores: set(range(n)))
+        assert feed_of(CUDA) == Feed(readers, pinned=True)
 
 
 @pytest.mark.parametrize(("gib", "side"), [(8, 2048), (80, 4096)])

@@ -2,8 +2,7 @@
 
 from django.core.management.base import BaseCommand
 
-from monitor import tasks
-from monitor.notifications import rounds
+from monitor.notifications import announcements, rounds
 
 
 class Command(BaseCommand):
@@ -13,5 +12,5 @@ class Command(BaseCommand):
 
     def handle(self, *args, **options) -> None:
         """Announce, then send."""
-        tasks.announce_transitions()
+        announcements.transitions_announce()
         self.stdout.write(f"mails sent: {rounds.messages_send(beside=True)}")

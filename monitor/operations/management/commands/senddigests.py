@@ -2,8 +2,8 @@
 
 from django.core.management.base import BaseCommand
 
-from monitor import tasks
-from monitor.notifications import rounds
+from monitor.notifications import digests, rounds
+from monitor.pages.reviews.visits import visits_remind
 
 
 class Command(BaseCommand):
@@ -13,5 +13,6 @@ class Command(BaseCommand):
 
     def handle(self, *args, **options) -> None:
         """Queue digests, then send."""
-        tasks.queue_digests()
+        digests.due_queue()
+        visits_remind()
         self.stdout.write(f"mails sent: {rounds.messages_send(beside=True)}")

@@ -92,11 +92,13 @@ def test_what_is_known_here_is_asked_of_nobody(server, typed):
     assert server.requests == []
 
 
-def test_photon_is_known_by_its_address(server, settings):
-    settings.GEOCODER_URL = f"{server.address}/api"
+@pytest.mark.parametrize("begin", ["", "photon+"])
+def test_photon_is_known_by_its_address(server, settings, begin):
+    settings.GEOCODER_URL = f"{begin}{server.address}/api"
     (hit,) = ask()["hits"]
     assert (hit["name"], hit["detail"]) == ("Hauptstraße 5", "12345 Aldwick, Atlantis")
     assert [kind_of(f"https://{host}.example.org/") for host in ("photon", "nominatim")] == ["photon", "nominatim"]
+    assert kind_of("nominatim+https://maps.example.org/find") == "nominatim"
 
 
 def test_the_page_without_scripts_finds_it_too_and_stays_text(server):
@@ -132,7 +134,7 @@ def test_a_host_that_is_not_listed_is_not_contacted_and_the_doctor_says_why(serv
     with pytest.raises(Wrong, match="OUTBOUND_HOSTS"):
         geocoder()
     settings.GEOCODER_URL = "https://example.org/find"
-    with pytest.raises(Wrong, match="GEOCODER_KIND"):
+    with pytest.raises(Wrong, match="GEOCODER_URL: it ends with /search"):
         geocoder()
     assert len(server.requests) == 1
 

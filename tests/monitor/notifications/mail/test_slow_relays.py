@@ -164,7 +164,7 @@ def test_a_sender_that_lost_its_mail_while_it_connected_sends_nothing(queued, sl
             go_on.wait()
 
     slow_relay.before = hold_the_first
-    environment = own_environment(slow_relay.port) | {"EMAIL_TIMEOUT": "60"}
+    environment = own_environment(slow_relay.port) | {"TEST_SETTINGS": '{"EMAIL_TIMEOUT": 60}'}
     first = subprocess.Popen([sys.executable, "manage.py", "sendalerts"], env=environment)
     wait_until(waiting.is_set)
     let_time_pass()

@@ -39,7 +39,7 @@ def started(command: tuple[str, ...], environment: dict[str, str]) -> Iterator[s
 def test_a_killed_beat_and_a_killed_worker_are_reported(own_servers, mail_server, site):
     environment = own_servers | {
         "ADMIN_EMAILS": "night-shift@example.org",
-        "ALARM_AFTER_MINUTES": "0.05",
+        "TEST_SETTINGS": '{"ALARM_AFTER_MINUTES": 0.05}',
         "EMAIL_URL": f"smtp://127.0.0.1:{mail_server.port}",
         "DISK_SPARE_BYTES": "0",
         "WEB": f"127.0.0.1:{site.server_port}",
