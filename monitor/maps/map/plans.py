@@ -29,7 +29,7 @@ from monitor.maps.imaging.plans import (
 )
 from monitor.wording.cards.cards import AlertCard
 from monitor.wording.figures import whole
-from monitor.wording.places import countries_in, land_in
+from monitor.wording.places import countries_in
 
 MOST_FEATURES = 3000  # of one layer
 MOST_NAMES = 9
@@ -123,7 +123,7 @@ def _countries(frame: Frame) -> list[tuple[str, float, float]]:
 def _ground(frame: Frame, simulated: bool) -> list[Shape]:
     """Draw land and borders."""
     borders = _shapes(frame, "administrativeregion", "outline", "true", simulated)
-    land = [] if simulated else land_in(box(*frame.bounds))
+    land = [] if simulated else [part for _name, part in countries_in(box(*frame.bounds))]
     return [*drawn(frame, "land", [*land, *borders]), *drawn(frame, "border", borders)]
 
 

@@ -25,8 +25,7 @@ from monitor.pages.alerts.agreement import agreement_rows, agreement_sentence, m
 from monitor.pages.alerts.blocks import motion_rows, places_rows, provenance
 from monitor.pages.alerts.pictures import captions, stretch_of
 from monitor.pages.glaciers.rows import glacier_link, series_table
-from monitor.wording.cards.cards import AlertCard, alert_card, alert_feature
-from monitor.wording.cards.exposure import exposure_block
+from monitor.wording.cards.cards import AlertCard, alert_card, alert_feature, exposure_block
 from monitor.wording.cards.steps import alert_steps, kin
 from monitor.wording.cards.whereabouts import surroundings, with_surroundings
 from monitor.wording.components import colour_caption, component_label, direction

@@ -113,10 +113,8 @@ def what_changed(component: str, change: Mapping[str, Any]) -> str:
         return _("The speed changes all the time, by %(size)s mm a year every year (%(way)s).") % figures
     if change["kind"] == "step":
         return _("A jump of %(size)s mm (%(way)s).") % figures
-    return (
-        _("A jump of %(size)s mm, a whole number of half wavelengths: probably an error of processing, left out.")
-        % figures
-    )
+    error = _("A jump of %(size)s mm, a whole number of half wavelengths: probably an error of processing, left out.")
+    return error % figures
 
 
 def curve_sentences(motion: MotionFigures, component: str) -> list[str]:
@@ -129,29 +127,26 @@ def curve_sentences(motion: MotionFigures, component: str) -> list[str]:
     }
     if motion.changed_on is None:
         return [last, _("No change of the speed is sure.")]
+    # Translators: %(when)s is "in March 2023"
+    evenly, until = (
+        _("It was %(rate)s mm a year (%(way)s) %(when)s."),
+        _("It was %(rate)s mm a year (%(way)s) %(until)s."),
+    )
     before = {
         "rate": with_uncertainty(motion.before_mm_yr or 0.0, motion.before_sigma_mm_yr),
         "way": direction(component, motion.before_mm_yr or 0.0),
+        "when": in_words(*_changed(motion)),
+        "until": until_words(*_changed(motion)),
     }
-    if motion.trend in EVENLY:
-        # Translators: %(when)s is "in March 2023"
-        earlier = _("It was %(rate)s mm a year (%(way)s) %(when)s.") % {**before, "when": in_words(*_changed(motion))}
-    else:
-        earlier = _("It was %(rate)s mm a year (%(way)s) %(until)s.") % {
-            **before,
-            "until": until_words(*_changed(motion)),
-        }
-    return [last, earlier]
+    return [last, (evenly if motion.trend in EVENLY else until) % before]
 
 
 def season_sentence(motion: MotionFigures) -> list[str]:
     """Return a sentence about a yearly wave that is sure, and large enough for a word."""
     if motion.season_month is None or motion.season_mm < LEAST_SEASON_MM:
         return []
-    return [
-        _(
-            "Every year the ground swells and shrinks by about %(size)s mm to either side, and is most swollen in "
-            "%(month)s."
-        )
-        % {"size": round_figure(motion.season_mm), "month": month_name(motion.season_month)}
-    ]
+    wave = _(
+        "Every year the ground swells and shrinks by about %(size)s mm to either side, and is most swollen in "
+        "%(month)s."
+    )
+    return [wave % {"size": round_figure(motion.season_mm), "month": month_name(motion.season_month)}]

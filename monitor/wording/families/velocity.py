@@ -12,7 +12,7 @@ from ingest.readers.records import Reference
 from monitor.wording.components import ROSE, SANK, Way, component_label, direction, way
 from monitor.wording.dates import period_words
 from monitor.wording.families.changes import change_sentences, is_at_rest, motion_of, since_change
-from monitor.wording.families.voice import AlertFigures, DetectionFigures, Evidence, Finding, Severity, advice_in_state
+from monitor.wording.families.voice import AlertFigures, DetectionFigures, Evidence, FamilyVoice, Finding, Severity
 from monitor.wording.figures import (
     figure,
     likely_words,
@@ -80,9 +80,10 @@ COARSE_M = 50.0
 ALMOST_ALL = 0.95  # share of cases from which on ten of ten would be the nearest
 
 
-class VelocityVoice:
+class VelocityVoice(FamilyVoice):
     """Voice of slow motion in velocity fields."""
 
+    severities = SEVERITIES
     ended = gettext_lazy("The ground here has come to rest.")
     evidence = Evidence(
         gettext_lazy("A computer compared the speed of this ground with that of the ground around it."),
@@ -137,10 +138,6 @@ class VelocityVoice:
             return _("Likely cause: %(cause)s, as in about %(tenths)s of 10 such places.") % figures
         return _("The cause is not sure. The likeliest: %(cause)s, as in about %(tenths)s of 10 such places.") % figures
 
-    def severity(self, grade: str) -> Severity:
-        """Return the words of a grade."""
-        return SEVERITIES[grade]
-
     def region_note(self, alert: AlertFigures) -> str:
         """Return what the rate of a wide region assumes; empty for a place."""
         return str(ASSUMES[alert.reference]) if _is_region(alert) else ""
@@ -159,9 +156,9 @@ class VelocityVoice:
             _("It has learnt shapes and speeds from simulated ground, and knows no map of wells."),
         ]
 
-    def advice(self, kind: str, state: str) -> list[str]:
+    def steps(self, kind: str) -> Sequence[Any]:
         """Return signs to look for, the kind's advice, and whom to inform."""
-        steps = (
+        return (
             _(
                 "Look for fresh cracks in walls, doors and windows that jam, or pipes that leak. Note the date and "
                 "take a photo."
@@ -169,7 +166,6 @@ class VelocityVoice:
             *row_of(kind).advice,
             _("If you see such signs, tell your municipality or the geological survey, and show them this page."),
         )
-        return advice_in_state(state, steps)
 
     def limits(self, alert: AlertFigures, sources: Sequence[Any]) -> list[str]:
         """Return what these velocity fields cannot show."""
@@ -187,14 +183,12 @@ class VelocityVoice:
         if n_dates == 0:
             lines.append(_("Only mean speeds are known, no series: seasonal and lasting motion look the same."))
         elif n_dates < FEW_IMAGES:
-            lines.append(
-                ngettext(
-                    "Only %(n)s image: seasonal swelling and shrinking may look like lasting motion.",
-                    "Only %(n)s images: seasonal swelling and shrinking may look like lasting motion.",
-                    n_dates,
-                )
-                % {"n": n_dates}
+            few = ngettext(
+                "Only %(n)s image: seasonal swelling and shrinking may look like lasting motion.",
+                "Only %(n)s images: seasonal swelling and shrinking may look like lasting motion.",
+                n_dates,
             )
+            lines.append(few % {"n": n_dates})
         measured = _("Measured against the ground around it: motion of the whole region does not show.")
         return [
             *lines,
