@@ -11,9 +11,8 @@ from monitor.maps.charts.query import PointName, SeriesQuery
 from monitor.maps.charts.selectors import NearPoint
 from monitor.maps.charts.traces import PeriodFit, Trace, fit_in
 from monitor.maps.charts.words import Line, chart_sentence
-from monitor.maps.map.series import number, product_summary
+from monitor.maps.map.series import changes_body, number, numbers, product_summary
 from monitor.wording.components import both_directions
-from monitor.wording.families.changes import what_changed
 from monitor.wording.figures import whole
 from monitor.wording.refusals import Refusal
 from monitor.wording.regions import Region
@@ -76,9 +75,7 @@ def _trace(trace: Trace, shown: PeriodFit) -> dict[str, object]:
         "fitted": shown.fitted,
         "stated_mm_yr": number(trace.stated_mm_yr),
         "scatter_mm_yr": number(trace.stated_sigma_mm_yr) if trace.is_area else None,
-        "changes": [
-            one.as_dict() | {"sentence": what_changed(trace.product.component, one.as_dict())} for one in shown.changes
-        ],
+        "changes": changes_body(trace.product, shown.changes),
         "negative_word": negative,
         "positive_word": positive,
     }
@@ -112,8 +109,3 @@ def near_body(longitude: float, latitude: float, found: Iterable[NearPoint]) -> 
 
 def _product(product: Product) -> dict[str, object]:
     return product_summary(product) | {"direction": product.direction}
-
-
-def numbers(values: Iterable[float], digits: int = 1) -> list[float | None]:
-    """Return rounded numbers, None where missing."""
-    return [number(value, digits) for value in values]

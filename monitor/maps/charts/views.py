@@ -16,8 +16,7 @@ from monitor.maps.charts.traces import traces_of
 from monitor.maps.map.layers import BY_NAME, PERIOD_FROM_ZOOM
 from monitor.maps.map.selectors import layer_products, points_tile, tile_fingerprint
 from monitor.maps.map.tile_geometry import VECTOR_TILE
-from monitor.maps.rasters.pictures import unless_held
-from monitor.maps.rasters.tiles import is_tile
+from monitor.maps.rasters.answers import tile_or_404, unless_held
 from monitor.wording.refusals import only_parameters, refusals_as_json
 
 REACH_DEGREES = 0.01  # on the map, a little more than the distance that counts
@@ -73,8 +72,7 @@ def frames(request: HttpRequest) -> JsonResponse:
 @only_parameters("from", "until")
 def tile(request: HttpRequest, layer: str, z: int, x: int, y: int) -> HttpResponseBase:
     """Answer ?from=&until= with points and their rates in that period; below zoom 12 with stated rates."""
-    if layer not in BY_NAME or not is_tile(z, x, y):
-        raise Http404("There is no such tile.")
+    tile_or_404(z, x, y, layer in BY_NAME)
     period = query.period_query(request.GET)
     products = layer_products(layer=BY_NAME[layer], tile=(z, x, y))
     where = {"z": z, "x": x, "y": y}

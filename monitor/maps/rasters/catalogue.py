@@ -20,6 +20,7 @@ from ingest.products.selectors import last_date
 from ml.models import ModelVersion, Prediction, Run
 from monitor.maps.imaging.drawing import Bounds, InputGrid
 from monitor.maps.rasters.layers import ARROW_LAYER, LAYER_OF_TASK, RASTER_LAYERS, RASTER_LAYERS_BY_NAME, RasterLayer
+from monitor.wording.dates import month_words
 from monitor.wording.figures import whole
 
 OF_PRODUCTS = ModelVersion.Task.DEFORMATION
@@ -74,7 +75,6 @@ def rasters_available() -> list[tuple[RasterLayer, list[RasterGroup]]]:
 def raster_sources(*, layer: RasterLayer, group: str, bounds: Bounds) -> list[RasterSource] | None:
     """Return the files of a layer's date that may reach into a box, by priority; None for an invalid date."""
     box = Polygon.from_bbox(bounds)
-    box.srid = 4326
     if layer.task == ModelVersion.Task.DEFORMATION:
         return _sources_of_products(layer, group, box)
     return _sources_of_pairs(layer, group, box) if layer.task else _sources_of_scenes(group, box)
@@ -115,11 +115,8 @@ def day_label(day: date) -> str:
 def pair_label(reference: date, secondary: date, days: int) -> str:
     """Return '13 Dec 2021 (12 days since 1 Dec 2021)'."""
     # Translators: two dates, "13 Dec 2021 (12 days since 1 Dec 2021)"
-    return ngettext("%(last)s (%(days)s day since %(first)s)", "%(last)s (%(days)s days since %(first)s)", days) % {
-        "last": day_label(secondary),
-        "days": whole(days),
-        "first": day_label(reference),
-    }
+    words = ngettext("%(last)s (%(days)s day since %(first)s)", "%(last)s (%(days)s days since %(first)s)", days)
+    return words % {"last": day_label(secondary), "days": whole(days), "first": day_label(reference)}
 
 
 def _pair_key(secondary: date, days: int) -> str:
@@ -151,8 +148,7 @@ def _groups_of_pairs(needs: str) -> dict[str, list[RasterGroup]]:
     by_task: dict[str, list[RasterGroup]] = {}
     for row in rows:
         key, label = _pair_key(row["last"], row["days"]), pair_label(row["first"], row["last"], row["days"])
-        group = RasterGroup(key, label, row["last"], row["n"], row["bounds"], row["made_up"])
-        by_task.setdefault(row["task"], []).append(group)
+        by_task.setdefault(row["task"], []).append(_group(key, label, row["last"], row))
     return by_task
 
 
@@ -175,16 +171,10 @@ def _groups_of_products(needs: str) -> list[RasterGroup]:
         )
         .order_by("year")
     )
+    # Translators: %(month)s is "March 2024"
+    label = _("measured until %(month)s")
     return [
-        RasterGroup(
-            f"{row['year']:04d}",
-            # Translators: %(month)s is "March 2024"
-            _("measured until %(month)s") % {"month": date_format(row["last_day"], "YEAR_MONTH_FORMAT")},
-            row["last_day"],
-            row["n"],
-            row["bounds"],
-            row["made_up"],
-        )
+        _group(f"{row['year']:04d}", label % {"month": month_words(row["last_day"])}, row["last_day"], row)
         for row in rows
     ]
 
@@ -196,10 +186,11 @@ def _groups_of_scenes() -> list[RasterGroup]:
         .annotate(n=Count("id"), bounds=Extent("footprint"), made_up=BoolOr("simulated"))
         .order_by("day")
     )
-    return [
-        RasterGroup(row["day"].isoformat(), day_label(row["day"]), row["day"], row["n"], row["bounds"], row["made_up"])
-        for row in rows
-    ]
+    return [_group(row["day"].isoformat(), day_label(row["day"]), row["day"], row) for row in rows]
+
+
+def _group(key: str, label: str, day: date, row: dict[str, Any]) -> RasterGroup:
+    return RasterGroup(key, label, day, row["n"], row["bounds"], row["made_up"])
 
 
 def _sources_of_products(layer: RasterLayer, group: str, box: Polygon) -> list[RasterSource] | None:

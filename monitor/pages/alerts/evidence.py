@@ -45,7 +45,7 @@ def alert_context(alert: Alert) -> dict[str, Any]:
     card, detections = alert_card(alert), detections_shown(alert=alert)
     sources = [source for detection in detections for source in _sources(detection)]
     stretch, raster = stretch_of(alert), evidence_raster([detection.scan.prediction for detection in detections])
-    config = map_config(selectors.layers_available(), list(alert.area.extent))
+    config = map_config(alert.area.extent)
     agreement = agreement_rows(alert, detections) if alert.is_measured else []
     return {
         "card": card,

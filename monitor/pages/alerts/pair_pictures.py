@@ -18,9 +18,9 @@ from ingest.storage import stored_tiff
 from monitor.maps.imaging.drawing import arrows, window_values
 from monitor.maps.imaging.evidence import Frame, Pointer, picture
 from monitor.maps.imaging.pixels import RATIO_DB, RATIO_STOPS, common_stretch, decibels, ratio_db
+from monitor.maps.rasters.answers import ImageGone
 from monitor.maps.rasters.catalogue import images_of
 from monitor.maps.rasters.layers import ARROW_LAYER, LAYER_OF_TASK, RASTER_LAYERS_BY_NAME
-from monitor.maps.rasters.pictures import ImageGone
 from monitor.pages.pairs.pictures import gone_words, missing_images
 from monitor.wording.dates import day_words
 

@@ -32,8 +32,8 @@ from monitor.maps.imaging.evidence import (
     smoothed,
     wrapped,
 )
+from monitor.maps.rasters.answers import ImageGone
 from monitor.maps.rasters.layers import RASTER_LAYERS_BY_NAME
-from monitor.maps.rasters.pictures import ImageGone
 from monitor.pages.alerts.pair_pictures import Captioned, pair_captions, pair_picture
 from monitor.wording.components import both_directions
 from monitor.wording.figures import figure

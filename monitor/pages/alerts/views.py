@@ -10,7 +10,7 @@ from detection.lists import alert_counts
 from detection.models import Alert
 from detection.selectors import detection_of
 from monitor.maps.map.series import alert_body
-from monitor.maps.rasters.pictures import png_response
+from monitor.maps.rasters.answers import png_response
 from monitor.maps.rasters.visibility import visibility_sentence
 from monitor.pages.alerts.choice import ORDERS, Choice
 from monitor.pages.alerts.evidence import alert_page

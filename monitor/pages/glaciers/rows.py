@@ -23,6 +23,8 @@ from monitor.wording.cards.whereabouts import area_names
 from monitor.wording.figures import speed_words
 from monitor.wording.images import track_of_series
 
+COLUMNS = ("start", "end", "speed_m_day", "sigma_m_day", "usual_m_day")  # of a series
+
 
 def ident_of(glacier: Glacier) -> str:
     """Return the identifier of a glacier in addresses: its own, or its row where it has none."""
@@ -89,8 +91,7 @@ def middles(view: dict[str, Any]) -> list[date]:
 
 def series_table(view: dict[str, Any]) -> dict[str, Any]:
     """Return a series as a table, the newest step first."""
-    names = ("start", "end", "speed_m_day", "sigma_m_day", "usual_m_day")
-    columns = zip(*(view[name] for name in names), strict=True)
+    columns = zip(*(view[name] for name in COLUMNS), strict=True)
     rows = [
         {
             "start": date.fromisoformat(start),

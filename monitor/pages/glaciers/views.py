@@ -1,7 +1,5 @@
 """How the glaciers move: the list that needs no script, one page for each, and its series as a table."""
 
-import csv
-
 from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -9,7 +7,8 @@ from django.views.decorators.http import require_safe
 
 from detection.glaciers import selectors as glacier_selectors
 from detection.models import GlacierMotion
-from monitor.pages.glaciers.rows import glacier_context, glacier_rows
+from monitor.maps.rasters.answers import csv_response
+from monitor.pages.glaciers.rows import COLUMNS, glacier_context, glacier_rows
 from monitor.wording.figures import cell_text
 
 PER_PAGE = 50
@@ -33,16 +32,13 @@ def glacier_detail(request: HttpRequest, glacier: str) -> HttpResponse:
 def glacier_csv(request: HttpRequest, glacier: str) -> HttpResponse:
     """Return one row a step and track: m/day, one standard deviation, empty where nothing is known."""
     motion = _motion_or_404(glacier)
-    response = HttpResponse(content_type="text/csv; charset=utf-8")
-    response["Content-Disposition"] = 'attachment; filename="glacier-series.csv"'
-    writer = csv.writer(response)
-    columns = ("start", "end", "speed_m_day", "sigma_m_day", "usual_m_day")
-    writer.writerow(["glacier", "track", *columns])
-    for view in motion.views:
-        for values in zip(*(view[name] for name in columns), strict=True):
-            name = motion.glacier.glacier_id or motion.glacier.name
-            writer.writerow([cell_text(name), cell_text(view["name"]), *("" if v is None else v for v in values)])
-    return response
+    name = cell_text(motion.glacier.glacier_id or motion.glacier.name)
+    rows = [
+        (name, cell_text(view["name"]), *values)
+        for view in motion.views
+        for values in zip(*(view[column] for column in COLUMNS), strict=True)
+    ]
+    return csv_response("glacier-series", [("glacier", "track", *COLUMNS), *rows])
 
 
 def _motion_or_404(ident: str) -> GlacierMotion:

@@ -27,9 +27,9 @@ from monitor.maps.imaging.pixels import (
     ratio_db,
     ratio_png,
 )
+from monitor.maps.rasters.answers import ImageGone
 from monitor.maps.rasters.catalogue import images_of
 from monitor.maps.rasters.layers import RasterLayer
-from monitor.maps.rasters.pictures import ImageGone
 from monitor.wording.dates import day_words
 from monitor.wording.figures import listed
 

@@ -1,6 +1,5 @@
 """What is loaded: provenance of every product."""
 
-import csv
 from datetime import date
 from itertools import groupby
 from typing import Any
@@ -19,6 +18,7 @@ from ingest.products.selectors import products, scenes_by_ground
 from ml.models import Run
 from ml.selectors import runs_of_products
 from monitor.maps.map.config import map_at
+from monitor.maps.rasters.answers import csv_response
 from monitor.web.guards import may_view_work
 from monitor.wording.components import component_label
 from monitor.wording.figures import cell_text, listed, whole
@@ -43,15 +43,11 @@ def product_list(request: HttpRequest) -> HttpResponse:
 def refused_rows(request: HttpRequest, product: int) -> HttpResponse:
     """Return the first thousand rows of a file that were left out, with reasons, as CSV."""
     loaded = _product_or_404(product)
-    response = HttpResponse(content_type="text/csv; charset=utf-8")
-    response["Content-Disposition"] = f'attachment; filename="product-{product:d}-refused-rows.csv"'
-    writer = csv.writer(response)
-    writer.writerow(["point", "reason"])
-    writer.writerows([cell_text(pid), cell_text(reason)] for pid, reason in loaded.refused_rows)
-    listed = len(loaded.refused_rows)
-    if listed < loaded.n_refused:
-        writer.writerow(["", f"and {loaded.n_refused - listed} more"])
-    return response
+    rows = [("point", "reason"), *((cell_text(pid), cell_text(reason)) for pid, reason in loaded.refused_rows)]
+    more = loaded.n_refused - len(loaded.refused_rows)
+    if more > 0:
+        rows.append(("", f"and {more} more"))
+    return csv_response(f"product-{product:d}-refused-rows", rows)
 
 
 @require_safe

@@ -1,14 +1,14 @@
 """How right the alerts were: one public page, and the list behind it as a table."""
 
-import csv
-
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from detection.reviews.record import judgements
+from monitor.maps.rasters.answers import csv_response
 from monitor.pages.record.rows import judged_rows, record_of
+from monitor.wording.cards.cards import alert_cards
 from monitor.wording.figures import cell_text
 
 PER_PAGE = 50
@@ -33,25 +33,10 @@ def record(request: HttpRequest) -> HttpResponse:
 @require_safe
 def record_csv(request: HttpRequest) -> HttpResponse:
     """Return one row for each judged alert, the latest verdict first."""
-    response = HttpResponse(content_type="text/csv; charset=utf-8")
-    response["Content-Disposition"] = 'attachment; filename="alerts-judged.csv"'
-    writer = csv.writer(response)
-    writer.writerow(COLUMNS)
-    reviews = list(judgements())
-    for review, row in zip(reviews, judged_rows(reviews), strict=True):
-        card = row["card"]
-        writer.writerow(
-            [
-                card.code,
-                card.kind,
-                cell_text(card.place),
-                "yes" if card.simulated else "no",
-                f"{card.first_seen:%Y-%m-%d}",
-                review.found_as,
-                f"{row['judged_on']:%Y-%m-%d}",
-                review.verdict,
-                review.reason_code,
-                request.build_absolute_uri(card.url),
-            ]
-        )
-    return response
+    reviews, rows = list(judgements()), [COLUMNS]
+    for review, card in zip(reviews, alert_cards([review.alert for review in reviews]), strict=True):
+        simulated, first_seen = "yes" if card.simulated else "no", f"{card.first_seen:%Y-%m-%d}"
+        alert = (card.code, card.kind, cell_text(card.place), simulated, first_seen)
+        verdict = (review.found_as, f"{review.created_at:%Y-%m-%d}", review.verdict, review.reason_code)
+        rows.append((*alert, *verdict, request.build_absolute_uri(card.url)))
+    return csv_response("alerts-judged", rows)

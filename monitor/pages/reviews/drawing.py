@@ -21,8 +21,8 @@ from detection.reviews.services import LONGEST_NOTE
 from detection.rules.lifecycle import State
 from detection.rules.severity import Severity
 from detection.rules.verdicts import REASONS, Verdict
-from monitor.maps.map import selectors
 from monitor.maps.map.config import map_config
+from monitor.maps.map.selectors import map_totals
 from monitor.pages.reviews.edits import choices
 from monitor.web.guards import reviewers_only
 from monitor.wording.cards.cards import alert_cards
@@ -97,7 +97,7 @@ def _page(
         "seen_on": draft.get("seen_on", today),
         "note": draft.get("note", ""),
         "longest_note": LONGEST_NOTE,
-        "map_config": map_config(selectors.layers_available(), selectors.map_totals().bounds),
+        "map_config": map_config(map_totals().bounds),
         **choices(KINDS_DRAWN, kind, draft.get("severity", Severity.MODERATE)),
     }
     return render(request, "pages/reviews/draw.html", context, status=status)

@@ -26,7 +26,6 @@ from detection.reviews.outlines import Unfit
 from detection.reviews.proposals import PUBLISHED, needs_second, proposal_waiting
 from detection.rules.severity import Severity
 from detection.selectors import PUBLIC_STATES
-from monitor.maps.map import selectors
 from monitor.maps.map.config import map_config
 from monitor.web.guards import reviewers_only
 from monitor.wording.cards.cards import alert_card
@@ -163,7 +162,7 @@ def _page(request: HttpRequest, alert: Alert, fault: str = "", draft: Any = None
         "longest_note": LONGEST_NOTE,
         "types": TYPES,
         "fault": fault,
-        "map_config": map_config(selectors.layers_available(), list(alert.area.extent)),
+        "map_config": map_config(alert.area.extent),
         **choices(kinds_open(alert.kind), given.get("kind", alert.kind), given.get("severity", alert.severity)),
     }
     return render(request, "pages/reviews/edit.html", context, status=status)

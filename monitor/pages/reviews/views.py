@@ -26,8 +26,8 @@ from detection.reviews.visits import visit_plan
 from detection.rules.lifecycle import State
 from detection.rules.verdicts import REASONS, Reason, Verdict, verdicts_open
 from detection.selectors import alert_by_code
-from monitor.maps.map import selectors
 from monitor.maps.map.config import map_config
+from monitor.maps.map.selectors import map_totals
 from monitor.pages.alerts.evidence import alert_context
 from monitor.pages.reviews.choice import QueueChoice
 from monitor.pages.reviews.evidence import case_evidence, proposal_panel
@@ -48,9 +48,8 @@ FIELDS = ("reason_code", "public_note", "internal_note")
 @reviewers_only
 def review_queue(request: HttpRequest) -> HttpResponse:
     """Show the list of cases."""
-    totals = selectors.map_totals()
     context = queue_context(request) | {
-        "map_config": map_config(selectors.layers_available(), totals.bounds),
+        "map_config": map_config(map_totals().bounds),
         "recorded": _recorded(request),
     }
     return render(request, "pages/reviews/queue.html", context)

@@ -1,9 +1,12 @@
-"""Pictures as answers: made when asked for and not held already, and a plain 404 where a file is gone."""
+"""Answers with content: pictures and tiles, made unless the reader holds them already, and tables as CSV."""
 
-from collections.abc import Callable
+import csv
+from collections.abc import Callable, Iterable, Sequence
 
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.utils.cache import get_conditional_response
+
+MAX_ZOOM = 22
 
 
 class ImageGone(LookupError):
@@ -27,4 +30,18 @@ def unless_held(
     response = get_conditional_response(request, etag=etag) or HttpResponse(make(), content_type=content_type)
     response["ETag"] = etag
     response["Cache-Control"] = cache
+    return response
+
+
+def tile_or_404(z: int, x: int, y: int, known: bool = True) -> None:
+    """Raise Http404 unless the numbers name a tile of Web Mercator that a map can show. known: whether its layer is."""
+    if not (known and z <= MAX_ZOOM and x < 2**z and y < 2**z):
+        raise Http404("There is no such tile.")
+
+
+def csv_response(name: str, rows: Iterable[Sequence[object]]) -> HttpResponse:
+    """Answer with a table to save under a name. rows: the names of the columns first."""
+    headers = {"Content-Disposition": f'attachment; filename="{name}.csv"'}
+    response = HttpResponse(content_type="text/csv; charset=utf-8", headers=headers)
+    csv.writer(response).writerows(rows)
     return response
