@@ -221,7 +221,8 @@ def groups(view: View, product: Product) -> list[Component]:
                 _("How the groups moved"),
                 sentences(
                     _(
-                        "Lines: the median series of each group, relative to its own mean; shaded: the middle two thirds."
+                        "Lines: the median series of each group, relative to its own mean; shaded: the middle two "
+                        "thirds."
                     ),
                     words.sides(product),
                 ),

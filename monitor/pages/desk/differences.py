@@ -22,7 +22,7 @@ class Cells(NamedTuple):
 
 
 class Difference(NamedTuple):
-    """Difference, second minus first, where both have a cell, (n,), mm/yr. spread: 1.4826 times the median absolute deviation.
+    """Second minus first where both have a cell, (n,), mm/yr. spread: 1.4826 times the median absolute deviation.
 
     share_beyond: of the cells that differ from the median by more than two standard deviations of both; NaN where none
     is stated.

@@ -159,7 +159,7 @@ def _benchmarks(view: View) -> list[Component]:
 
 
 def _origins(results: list[Result]) -> list[Component]:
-    """Command, weights and commit behind the figures; methods of one file share a command."""
+    """List command, weights and commit behind the figures; methods of one file share a command."""
     parts: list[Component] = []
     for command in dict.fromkeys(one.command for one in results):
         of_command = [one for one in results if one.command == command]
@@ -215,7 +215,7 @@ def _chosen(view: View, product: Product, pids: list[str], area: str) -> list[Co
 
 
 def _moved(series: Float32) -> tuple[float, float, float]:
-    """Return the motion from the first to the last known date, the smallest and the largest value, mm; NaN if unknown."""
+    """Return the motion from first to last known date, the smallest and the largest value, mm; NaN if unknown."""
     known = series[np.isfinite(series)]
     return (float(known[-1] - known[0]), float(known.min()), float(known.max())) if known.size else (math.nan,) * 3
 
