@@ -21,8 +21,14 @@ from ml.selectors import products_of
 from monitor.maps.map import selectors
 from monitor.maps.map.config import map_config
 from monitor.maps.rasters.catalogue import evidence_raster
-from monitor.pages.alerts.agreement import agreement_rows, agreement_sentence, method_block
-from monitor.pages.alerts.blocks import motion_rows, places_rows, provenance
+from monitor.pages.alerts.blocks import (
+    agreement_rows,
+    agreement_sentence,
+    method_block,
+    motion_rows,
+    places_rows,
+    provenance,
+)
 from monitor.pages.alerts.pictures import captions, stretch_of
 from monitor.pages.glaciers.rows import glacier_link, series_table
 from monitor.wording.cards.cards import AlertCard, alert_card, alert_feature, exposure_block

@@ -29,10 +29,9 @@ from detection.selectors import alert_by_code
 from monitor.maps.map.config import map_config
 from monitor.maps.map.selectors import map_totals
 from monitor.pages.alerts.evidence import alert_context
-from monitor.pages.reviews.choice import QueueChoice
 from monitor.pages.reviews.evidence import case_evidence, proposal_panel
 from monitor.pages.reviews.quality import quality_context
-from monitor.pages.reviews.queue import case_following, queue_context
+from monitor.pages.reviews.queue import QueueChoice, case_following, queue_context
 from monitor.pages.reviews.trail import trail_of
 from monitor.pages.reviews.visits import PLAN_FIELDS, plan_of, report_of, visit_block
 from monitor.subscribers.accounts.selectors import reviewers

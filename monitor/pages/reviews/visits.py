@@ -3,7 +3,6 @@
 from datetime import date, timedelta
 from typing import Any
 
-from django.contrib.auth.base_user import AbstractBaseUser
 from django.db import transaction
 from django.http import HttpRequest
 from django.utils import timezone
@@ -91,24 +90,6 @@ def visit_block(request: HttpRequest, alert: Alert) -> dict[str, Any] | None:
         "longest_note": LONGEST_NOTE,
         "types": ",".join(SUFFIXES),
     }
-
-
-def visits_in_trail(alert: Alert) -> list[dict[str, Any]]:
-    """Return the results of visits as entries of the trail."""
-    reported = FieldVisit.objects.filter(review__alert=alert).exclude(result="").exclude(result=Result.MOVED)
-    return [
-        {
-            "at": visit.reported_at,
-            "who": _who(visit.reported_by),
-            "what": _("Visit on site: %(result)s") % {"result": RESULT_WORDS[Result(visit.result)]},
-            "reason": visit.note.text if visit.note else "",
-        }
-        for visit in reported.select_related("reported_by", "note")
-    ]
-
-
-def _who(account: AbstractBaseUser | None) -> str:
-    return str(account or _("an account that is gone"))
 
 
 def visits_remind() -> int:
