@@ -27,7 +27,8 @@ def as_csv(rows: Sequence[Row]) -> bytes:
         n_values = max((len(value) for value in row.values() if isinstance(value, list)), default=1)
         for i in range(n_values):
             cells = [row[name][i] if isinstance(row[name], list) else row[name] for name in names]
-            writer.writerow([*(_cell(cell) for cell in cells), round(middle.x, 6), round(middle.y, 6)])
+            safe = [cell_text(cell) if isinstance(cell, str) else cell for cell in cells]
+            writer.writerow([*safe, round(middle.x, 6), round(middle.y, 6)])
     return file.getvalue().encode()
 
 
@@ -46,7 +47,8 @@ def as_geojson(rows: Sequence[Row]) -> bytes:
 
 def as_geoparquet(rows: Sequence[Row]) -> bytes:
     """Write rows as GeoParquet 1.1: geometry as WKB, longitude before latitude (OGC:CRS84)."""
-    columns = {name: [_plain(row[name]) for row in rows] for name in rows[0]}
+    columns = {name: [row[name] for row in rows] for name in rows[0]}
+    columns["geometry"] = [bytes(row["geometry"].wkb) for row in rows]
     types = sorted({row["geometry"].geom_type for row in rows})
     geo = {
         "version": GEOPARQUET,
@@ -91,11 +93,3 @@ def series_rows(body: Mapping[str, Any], places: Sequence[GEOSGeometry]) -> list
         }
         for number, (trace, place) in enumerate(zip(body["traces"], places, strict=True), 1)
     ]
-
-
-def _cell(value: Any) -> Any:
-    return cell_text(value) if isinstance(value, str) else value
-
-
-def _plain(value: Any) -> Any:
-    return bytes(value.wkb) if isinstance(value, GEOSGeometry) else value

@@ -106,8 +106,11 @@ def profile_query(asked: QueryDict) -> ProfileQuery:
             _("the line is %(length)s km long") % {"length": decimal(length_m / 1000, 2)},
             _("Draw one of %(least)s to %(most)s km.") % {"least": decimal(0.05, 2), "most": whole(LONGEST_KM)},
         )
-    width_m = _number("width", asked.get("width", ""), USUAL_WIDTH_M)
-    low, high = WIDTHS_M
+    text = asked.get("width") or str(USUAL_WIDTH_M)
+    widths = finite_numbers(text)
+    if len(widths) != 1:
+        raise Refusal(f"width is no number: {text[:40]!r}", f"Give width={USUAL_WIDTH_M:g}.")
+    (width_m,), (low, high) = widths, WIDTHS_M
     if not low <= width_m <= high:
         raise Refusal(
             _("the width is %(width)s m") % {"width": whole(width_m)},
@@ -194,13 +197,6 @@ def _numbers(text: str, name: str, remedy: str = "") -> list[float]:
     if values:
         return values
     raise Refusal(f"{name} holds no position: {text[:40]!r}", remedy or _SHAPES.format(name=name))
-
-
-def _number(name: str, text: str, usual: float) -> float:
-    numbers = finite_numbers(text or str(usual))
-    if len(numbers) != 1:
-        raise Refusal(f"{name} is no number: {text[:40]!r}", f"Give {name}={usual:g}.")
-    return numbers[0]
 
 
 def _layer(asked: QueryDict) -> Layer | None:

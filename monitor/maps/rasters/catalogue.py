@@ -88,7 +88,7 @@ def raster_group(prediction: Prediction) -> tuple[str, str] | None:
         return None
     if run.product is not None:
         return layer.name, f"{run.product.dates[-1]:%Y}"
-    return layer.name, _pair_key(run.pair.secondary.acquired_at.date(), run.pair.temporal_baseline_days)
+    return layer.name, f"{run.pair.secondary.acquired_at:%Y-%m-%d}-{run.pair.temporal_baseline_days}d"
 
 
 def evidence_raster(predictions: Sequence[Prediction]) -> dict[str, Any] | None:
@@ -119,19 +119,17 @@ def pair_label(reference: date, secondary: date, days: int) -> str:
     return words % {"last": day_label(secondary), "days": whole(days), "first": day_label(reference)}
 
 
-def _pair_key(secondary: date, days: int) -> str:
-    return f"{secondary.isoformat()}-{days}d"
-
-
-def _succeeded() -> QuerySet[Prediction]:
-    return Prediction.objects.filter(run__state=Run.State.SUCCEEDED)
+def _succeeded(needs: str = "") -> QuerySet[Prediction]:
+    """Return results. needs: a figure of the statistics that must be above 0."""
+    figure = {f"statistics__{needs}__gt": 0} if needs else {}
+    return Prediction.objects.filter(run__state=Run.State.SUCCEEDED, **figure)
 
 
 def _groups_of_pairs(needs: str) -> dict[str, list[RasterGroup]]:
-    """Return groups by task. needs: a figure of the statistics that must be above 0."""
+    """Return groups by task."""
     rows = (
-        _succeeded()
-        .filter(run__pair__isnull=False, **_with_figure(needs))
+        _succeeded(needs)
+        .filter(run__pair__isnull=False)
         .values(
             task=F("run__model_version__task"),
             last=TruncDate("run__pair__secondary__acquired_at"),
@@ -147,20 +145,16 @@ def _groups_of_pairs(needs: str) -> dict[str, list[RasterGroup]]:
     )
     by_task: dict[str, list[RasterGroup]] = {}
     for row in rows:
-        key, label = _pair_key(row["last"], row["days"]), pair_label(row["first"], row["last"], row["days"])
+        key, label = f"{row['last']}-{row['days']}d", pair_label(row["first"], row["last"], row["days"])
         by_task.setdefault(row["task"], []).append(_group(key, label, row["last"], row))
     return by_task
-
-
-def _with_figure(needs: str) -> dict[str, float]:
-    return {f"statistics__{needs}__gt": 0} if needs else {}
 
 
 def _groups_of_products(needs: str) -> list[RasterGroup]:
     """Group products by the year in which they end: tracks of one release end days apart."""
     rows = (
-        _succeeded()
-        .filter(run__product__isnull=False, run__model_version__task=OF_PRODUCTS, **_with_figure(needs))
+        _succeeded(needs)
+        .filter(run__product__isnull=False, run__model_version__task=OF_PRODUCTS)
         .annotate(last=last_date("run__product__dates"))
         .values(year=ExtractYear("last"))
         .annotate(
@@ -198,13 +192,12 @@ def _sources_of_products(layer: RasterLayer, group: str, box: Polygon) -> list[R
     if year is None or not int(year[1]):
         return None
     predictions = (
-        _succeeded()
+        _succeeded(layer.needs)
         .annotate(last=last_date("run__product__dates"))
         .filter(
-            run__model_version__task=ModelVersion.Task.DEFORMATION,
+            run__model_version__task=OF_PRODUCTS,
             last__year=int(year[1]),
             run__product__footprint__bboverlaps=box,
-            **_with_figure(layer.needs),
         )
         .order_by("run__product_id", "-run__finished_at", "-id")
         .distinct("run__product_id")

@@ -12,7 +12,6 @@ from detection.kinds import Extent, Family, Kind, family
 from detection.models import Alert, AlertMethods, AlertMotion, Detection, SurgeSeries
 from detection.selectors import scans_beside
 from ingest.areas import area_of
-from ingest.models import Product
 from monitor.wording.components import both_directions, component_label, direction
 from monitor.wording.families.changes import change_rows, curve_sentences, season_sentence
 from monitor.wording.figures import area_label, figure, mm_a_year, percent, with_uncertainty
@@ -165,7 +164,8 @@ def agreement_rows(alert: Alert, detections: Sequence[Detection]) -> list[dict[s
         one["product"]: _track_row(one) for detection in detections for one in detection.reasons if "product" in one
     }
     beside = [scan.prediction.run.product for scan in scans_beside(alert=alert)]
-    others = {product.name: _not_flagged(product) for product in beside if product.name not in flagged}
+    blank = {"shows": False, "answer": _("not flagged"), "moves": "", "n_points": ""}
+    others = {one.name: _named(one.name, one.component) | blank for one in beside if one.name not in flagged}
     rows = [*flagged.values(), *others.values()]
     return rows if len(rows) > 1 else []
 
@@ -188,11 +188,11 @@ def agreement_sentence(rows: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _track_row(reason: Mapping[str, Any]) -> dict[str, Any]:
-    """reason: of one track, as `ml.statistics.reasons` gives it."""
+    """Return the row of one track. reason: as `ml.statistics.reasons` gives it."""
     rate, component = reason["rate_mm_yr"], reason["component"]
     answer = _("shows it by itself") if reason["seen"] else _("not clear by itself")
     moves = "" if rate is None else ", ".join([mm_a_year(figure(rate)), direction(component, rate)])
-    return _row(reason["product"], component) | {
+    return _named(reason["product"], component) | {
         "shows": bool(reason["seen"]),
         "answer": answer,
         "moves": moves,
@@ -200,10 +200,5 @@ def _track_row(reason: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _not_flagged(product: Product) -> dict[str, Any]:
-    blank = {"shows": False, "answer": _("not flagged"), "moves": "", "n_points": ""}
-    return _row(product.name, product.component) | blank
-
-
-def _row(name: str, component: str) -> dict[str, Any]:
+def _named(name: str, component: str) -> dict[str, Any]:
     return {"source": data_set_name(name), "component": component_label(component)}

@@ -101,20 +101,19 @@ def _pair(event: GroundEvent, pair: ScenePair) -> dict[str, Any]:
         "headline": image_words.headline(*days, pair.temporal_baseline_days),
         "piece": f"{image_words.piece(pair.reference)}, {pair.reference.polarisation}",
         "simulated": pair.simulated,
-        "runs": [_with_near(row, _near(event, pair, predictions.get(row.get("id")))) for row in rows],
+        "runs": [row | _with_near(event, pair, row, predictions.get(row.get("id"))) for row in rows],
         "waiting": any(row["state"] in ("queued", "running", "none") for row in rows),
     }
 
 
-def _with_near(row: dict[str, Any], near: str) -> dict[str, Any]:
-    """Put the result near the place before that of the whole image."""
-    return row | {"sentences": [near, *row.get("sentences", [])]} if near else row
+def _with_near(
+    event: GroundEvent, pair: ScenePair, row: dict[str, Any], prediction: Prediction | None
+) -> dict[str, list[str]]:
+    """Return the sentences of a row with the result near the place first; nothing where there is no raster."""
+    return {"sentences": [_near(event, pair, prediction), *row.get("sentences", [])]} if prediction else {}
 
 
-def _near(event: GroundEvent, pair: ScenePair, prediction: Prediction | None) -> str:
-    """Describe a result near the place in one sentence; empty where there is no raster."""
-    if prediction is None:
-        return ""
+def _near(event: GroundEvent, pair: ScenePair, prediction: Prediction) -> str:
     around = Around(event.position.x, event.position.y, 1000 * event.radius_km)
     try:
         with stored_tiff(prediction.raster) as raster:

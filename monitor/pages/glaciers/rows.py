@@ -65,11 +65,12 @@ def glacier_context(motion: GlacierMotion) -> dict[str, Any]:
     glacier, km2 = motion.glacier, cells_of(from_wkb(bytes(motion.glacier.outline.wkb))).km2
     row = _row(motion, area_names([(glacier.outline, glacier.layer.simulated)])[0])
     speeds = motion.speed_m_day, motion.sigma_m_day, motion.usual_m_day
+    seasons = (words.season_sentence(middles(view), view["usual_m_day"]) for view in motion.views)
     alerts = alerts_public(kind=Kind.GLACIER_SURGE).filter(area__intersects=glacier.outline)
     return {
         "glacier": row | {"id": glacier.glacier_id, "attribution": glacier.layer.attribution},
         "verdict": words.verdict(motion.state, *speeds, motion.last_day, motion.n_pairs),
-        "season": next((season for view in motion.views if (season := _season(view))), ""),
+        "season": next(filter(None, seasons), ""),
         "surges": [words.surge_facts(one, km2) for view in motion.views for one in view["surges"]],
         "views": [series_table(view) for view in motion.views],
         "charts": motion.views,
@@ -77,10 +78,6 @@ def glacier_context(motion: GlacierMotion) -> dict[str, Any]:
         "cell_m": round((km2 * 1e6) ** 0.5),
         **_last_pair(motion),
     }
-
-
-def _season(view: dict[str, Any]) -> str:
-    return words.season_sentence(middles(view), view["usual_m_day"])
 
 
 def middles(view: dict[str, Any]) -> list[date]:

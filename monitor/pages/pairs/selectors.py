@@ -81,15 +81,14 @@ def pair_choices() -> Choices:
 
 def pairs_matching(*, wanted: PairChoice) -> QuerySet[ScenePair]:
     """Return pairs, the newest first, each with its images and its runs."""
+    columns = {
+        "reference__track": wanted.track,
+        "reference__burst": wanted.burst or None,
+        "reference__polarisation": wanted.polarisation or None,
+        "temporal_baseline_days": wanted.days,
+    }
     pairs = ScenePair.objects.select_related("reference", "secondary")
-    if wanted.track is not None:
-        pairs = pairs.filter(reference__track=wanted.track)
-    if wanted.burst:
-        pairs = pairs.filter(reference__burst=wanted.burst)
-    if wanted.polarisation:
-        pairs = pairs.filter(reference__polarisation=wanted.polarisation)
-    if wanted.days is not None:
-        pairs = pairs.filter(temporal_baseline_days=wanted.days)
+    pairs = pairs.filter(**{name: value for name, value in columns.items() if value is not None})
     if wanted.image is not None:
         pairs = pairs.filter(Q(reference=wanted.image) | Q(secondary=wanted.image))
     if wanted.detected:
@@ -110,12 +109,10 @@ def images_matching(*, wanted: ImageChoice) -> QuerySet[Scene]:
     if wanted.state == "alone":
         return scenes.filter(state=Scene.State.READY).exclude(reason="")
     if wanted.state == "paired":
-        return scenes.filter(_in_a_pair("reference") | _in_a_pair("secondary"))
+        return scenes.filter(
+            Exists(ScenePair.objects.filter(Q(reference=OuterRef("pk")) | Q(secondary=OuterRef("pk"))))
+        )
     return scenes
-
-
-def _in_a_pair(place: str) -> Exists:
-    return Exists(ScenePair.objects.filter(**{place: OuterRef("pk")}))
 
 
 def image_tracks() -> list[tuple[int, str]]:

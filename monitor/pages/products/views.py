@@ -25,6 +25,11 @@ from monitor.wording.figures import cell_text, listed, whole
 from monitor.wording.images import DIRECTION_WORDS, data_set_name, method_name, not_stated, piece, run_state
 from monitor.wording.points import change_sentence
 
+AS_STORED = (
+    *("component", "n_points", "n_refused", "refused_reasons", "release", "loaded_by", "loaded_at"),
+    *("attribution", "licence", "simulated", "points_deleted_at"),
+)
+
 
 @require_safe
 def product_list(request: HttpRequest) -> HttpResponse:
@@ -78,7 +83,6 @@ def _ground(scene: Scene) -> tuple[object, ...]:
 def _stack(scenes: list[Scene]) -> dict[str, Any]:
     """Return the row of all images of one piece of one track."""
     first, last = scenes[0], scenes[-1]
-    west, south, east, north = first.footprint.extent
     title = (
         _("Simulated images")
         if first.simulated
@@ -95,53 +99,38 @@ def _stack(scenes: list[Scene]) -> dict[str, Any]:
         "attribution": first.attribution,
         "licence": first.licence,
         "simulated": first.simulated,
-        "bounds_url": f"{reverse('map')}?raster=radar{map_at(west, south, east, north)}",
+        "bounds_url": f"{reverse('map')}?raster=radar{map_at(*first.footprint.extent)}",
         "pairs_url": f"{reverse('pair-list')}?{urlencode({'track': first.track, 'burst': first.burst})}",
     }
 
 
 def _row(product: Product) -> dict[str, Any]:
-    west, south, east, north = product.footprint.extent
+    dates = _("velocities only")
+    if product.has_series:
+        dates = ngettext("%(number)s date", "%(number)s dates", product.n_dates) % {"number": whole(product.n_dates)}
     return {
         "id": product.pk,
         "name": data_set_name(product.name),
         "level_label": f"{TITLES[product.source_format]} {product.level}",
-        "component": product.component,
         "component_label": component_label(product.component),
         "track_label": _track_label(product),
-        "period_label": f"{_between(product.dates[0], product.dates[-1])}, {_dates_label(product)}",
-        "n_points": product.n_points,
-        "n_refused": product.n_refused,
-        "refused_reasons": product.refused_reasons,
+        "period_label": f"{_between(product.dates[0], product.dates[-1])}, {dates}",
         "refused_url": reverse("product-refused", args=[product.pk]),
-        "release": product.release,
         "superseded_by": product.superseded_by and data_set_name(product.superseded_by.name),
         "changes": [_change(change) for change in product.changes_before.all()],
         "derived_from": [data_set_name(source.name) for source in product.derived_from.all()],
-        "loaded_by": product.loaded_by,
         "source_file": product.file_name,
         "sha256": product.file_sha256,
         "sha256_short": product.file_sha256[:12],
-        "attribution": product.attribution,
-        "licence": product.licence,
-        "simulated": product.simulated,
-        "loaded_at": product.loaded_at,
-        "bounds_url": reverse("map") + map_at(west, south, east, north),
-        "points_deleted_at": product.points_deleted_at,
+        "bounds_url": reverse("map") + map_at(*product.footprint.extent),
         "analysis_url": "" if product.points_deleted_at else reverse("product-analysis", args=[product.pk]),
+        **{name: getattr(product, name) for name in AS_STORED},
     }
 
 
 def _between(first: date, last: date) -> str:
     # Translators: two dates, "2019-01-05 to 2023-12-28"
     return _("%(first)s to %(last)s") % {"first": first.isoformat(), "last": last.isoformat()}
-
-
-def _dates_label(product: Product) -> str:
-    if not product.has_series:
-        return _("velocities only")
-    dates = ngettext("%(number)s date", "%(number)s dates", product.n_dates)
-    return dates % {"number": whole(product.n_dates)}
 
 
 def _track_label(product: Product) -> str:

@@ -1,7 +1,7 @@
 """Regions: the list of those that are loaded, a page for each, its report for paper, and a widget for other sites."""
 
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import date
 from typing import Any, NamedTuple
 
 from csp.decorators import csp_replace
@@ -22,7 +22,7 @@ from django.views.decorators.clickjacking import xframe_options_exempt
 from django.views.decorators.http import require_safe
 
 from detection.kinds import KIND_LABELS
-from detection.lists import AlertCount, Month, Order, alert_counts, alerts_matching, alerts_within, monthly_counts
+from detection.lists import AlertCount, Order, alert_counts, alerts_matching, alerts_within, monthly_counts
 from detection.rules.lifecycle import LIVING, State
 from ingest.context.regions import levels_loaded, regions_around, regions_listed, regions_within
 from ingest.models import AdministrativeRegion, Product, Scene
@@ -57,7 +57,7 @@ class Coverage(NamedTuple):
 
     n_products: int
     last_measured: date | None
-    last_image: datetime | None
+    last_image: date | None
 
 
 def coverage_of(*, region: MultiPolygon) -> Coverage:
@@ -65,7 +65,7 @@ def coverage_of(*, region: MultiPolygon) -> Coverage:
     last = Func(F("dates"), template="(%(expressions)s)[array_upper(%(expressions)s, 1)]", output_field=DateField())
     known = fields_in(region=region).order_by().aggregate(n=Count("pk"), last=Max(last))
     images = Scene.objects.filter(footprint__intersects=region).aggregate(last=Max("acquired_at"))
-    return Coverage(known["n"], known["last"], images["last"])
+    return Coverage(known["n"], known["last"], images["last"] and images["last"].date())
 
 
 def fields_in(*, region: MultiPolygon) -> QuerySet[Product]:
@@ -81,6 +81,8 @@ def region_page(region: AdministrativeRegion, most: int = MOST_CARDS, numbered: 
     cards = alert_cards(alerts)
     today = timezone.now().date()
     months = monthly_counts(among=among, until=today, n_months=MONTHS)
+    this_year = [one for one in months if one.first_day.year == today.year]
+    found_and_finished = sum(one.found for one in this_year), sum(one.finished for one in this_year)
     coverage = coverage_of(region=region.outline)
     is_measured = bool(coverage.n_products or coverage.last_image)
     n_moving = _n(counts, LIVING)
@@ -90,10 +92,8 @@ def region_page(region: AdministrativeRegion, most: int = MOST_CARDS, numbered: 
         "bbox": ",".join(f"{value:.4f}" for value in region.view.extent),
         "level": words.level_label(region.level),
         "sentence": words.moving_sentence(region.name, n_moving, _n(counts, UNREVIEWED), is_measured),
-        "year": words.year_sentence(today.year, *_this_year(months, today)) if counts else "",
-        "coverage": words.measured_sentence(
-            *coverage._replace(last_image=coverage.last_image and coverage.last_image.date())
-        ),
+        "year": words.year_sentence(today.year, *found_and_finished) if counts else "",
+        "coverage": words.measured_sentence(*coverage),
         "unseen": visibility_sentence(region.outline),
         "n_moving": n_moving,
         "n_listed": n_moving + _n(counts, (State.FINISHED,)),
@@ -121,17 +121,6 @@ def report_context(region: AdministrativeRegion) -> dict[str, Any]:
     )
 
 
-def with_neighbours(region: AdministrativeRegion) -> dict[str, Any]:
-    """Return the larger regions around a region and the smaller ones within."""
-    return {"around": regions_around(region=region), "within": regions_within(region=region)}
-
-
-def filters_of(region: AdministrativeRegion) -> dict[str, Any]:
-    """Return every filter of the list of alerts, with this region chosen."""
-    choice = Choice({"region": region.slug})
-    return {"choice": choice, "facets": choice.facets(alert_counts(alerts=choice.alerts_around())), "orders": ORDERS}
-
-
 def embed_line(region: AdministrativeRegion, address: str) -> str:
     """Return the line of HTML that puts the widget on another page."""
     title = _("Moving ground: %(region)s") % {"region": region.name}
@@ -141,18 +130,8 @@ def embed_line(region: AdministrativeRegion, address: str) -> str:
     )
 
 
-def embed_address(region: AdministrativeRegion) -> str:
-    """Return the address of a region's widget."""
-    return reverse("region-embed", args=[region.slug])
-
-
 def _n(counts: Sequence[AlertCount], states: Any) -> int:
     return sum(one.n for one in counts if one.state in states)
-
-
-def _this_year(months: Sequence[Month], today: date) -> tuple[int, int]:
-    own = [one for one in months if one.first_day.year == today.year]
-    return sum(one.found for one in own), sum(one.finished for one in own)
 
 
 def _table(counts: Sequence[AlertCount]) -> list[dict[str, Any]]:
@@ -190,8 +169,15 @@ def region_list(request: HttpRequest) -> HttpResponse:
 def region_detail(request: HttpRequest, slug: str) -> HttpResponse:
     """Show the page of a region."""
     region = region_or_404(slug)
-    line = embed_line(region, request.build_absolute_uri(embed_address(region)))
-    context = region_page(region) | with_neighbours(region) | filters_of(region) | {"embed_line": line}
+    choice = Choice({"region": region.slug})
+    context = region_page(region) | {
+        "around": regions_around(region=region),
+        "within": regions_within(region=region),
+        "choice": choice,
+        "facets": choice.facets(alert_counts(alerts=choice.alerts_around())),
+        "orders": ORDERS,
+        "embed_line": embed_line(region, request.build_absolute_uri(reverse("region-embed", args=[region.slug]))),
+    }
     return render(request, "pages/regions/detail.html", context)
 
 
