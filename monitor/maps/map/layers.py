@@ -1,9 +1,11 @@
 """Layers of points that the map can show."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy
 
+from ingest.models import Product
 from monitor.wording.components import both_directions
 
 PERIOD_FROM_ZOOM = 12  # further out, tiles of points show the stated rates instead of those of a period
@@ -19,24 +21,20 @@ class Layer(NamedTuple):
     description: str
     technique: str = "insar"
 
-    @property
-    def negative_word(self) -> str:
-        """Return the word of negative values."""
-        return both_directions(self.component)[0]
+    def products(self) -> QuerySet[Product]:
+        """Return the current products that the layer shows."""
+        products = Product.objects.current().filter(component=self.component, technique=self.technique)
+        return products if self.direction is None else products.filter(direction=self.direction)
 
-    @property
-    def positive_word(self) -> str:
-        """Return the word of positive values."""
-        return both_directions(self.component)[1]
-
-    def as_dict(self) -> dict[str, str]:
+    def as_dict(self) -> dict[str, Any]:
         """Return the layer for the page's configuration."""
+        negative, positive = both_directions(self.component)
         return {
             "name": self.name,
             "label": str(self.label),
             "description": str(self.description),
-            "negative_word": self.negative_word,
-            "positive_word": self.positive_word,
+            "negative_word": negative,
+            "positive_word": positive,
             "fast": self.technique == "tracking",
         }
 

@@ -7,7 +7,7 @@ import hashlib
 import json
 import logging
 from collections import Counter
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
@@ -71,10 +71,6 @@ class PlaceAnswer:
     hits: list[Hit]
     note: str
     by: str = ""
-
-    def as_dict(self) -> dict[str, object]:
-        """Return the answer for JSON."""
-        return {"text": self.text, "hits": [asdict(hit) for hit in self.hits], "note": self.note, "by": self.by}
 
 
 def place_search(text: str, *, addresses: bool = False) -> PlaceAnswer:

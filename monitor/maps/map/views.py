@@ -1,5 +1,6 @@
 """Pages of the map and of what it shows; search for places, series of points, and vector tiles as data."""
 
+from dataclasses import asdict
 from functools import partial
 
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
@@ -84,7 +85,7 @@ def place_list(request: HttpRequest) -> HttpResponse:
 def places_json(request: HttpRequest) -> JsonResponse:
     """Answer a search as data."""
     addresses = request.GET.get("addresses") == "1"  # of a search that was sent, not of one that is being typed
-    return JsonResponse(place_search(request.GET.get("q", ""), addresses=addresses).as_dict())
+    return JsonResponse(asdict(place_search(request.GET.get("q", ""), addresses=addresses)))
 
 
 @require_safe

@@ -2,11 +2,14 @@
 
 import csv
 from collections.abc import Callable, Iterable, Sequence
+from hashlib import sha256
 
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.utils.cache import get_conditional_response
+from django.utils.translation import gettext_lazy
 
 MAX_ZOOM = 22
+GONE = gettext_lazy("The file with the result of this run is no longer in the storage, or it is broken.")
 
 
 class ImageGone(LookupError):
@@ -21,6 +24,11 @@ def png_response(
         return unless_held(request, etag, make, "image/png", cache)
     except ImageGone as gone:
         return HttpResponse(f"{gone}\n", status=404, content_type="text/plain; charset=utf-8")
+
+
+def etag_of(*parts: object) -> str:
+    """Return an ETag that is the same while the parts are."""
+    return f'"{sha256(chr(0).join(map(str, parts)).encode()).hexdigest()[:32]}"'
 
 
 def unless_held(

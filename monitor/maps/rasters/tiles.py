@@ -1,6 +1,5 @@
 """Tiles and arrows of a layer's date: files from the storage through `monitor.maps.imaging.drawing`."""
 
-import hashlib
 import logging
 from collections.abc import Callable, Sequence
 from typing import TypeVar
@@ -12,6 +11,7 @@ from rasterio.io import DatasetReader
 from ingest.storage import stored_tiff
 from monitor.maps.imaging import drawing as rasters
 from monitor.maps.imaging.drawing import Arrow, Bounds, Float32
+from monitor.maps.rasters.answers import etag_of
 from monitor.maps.rasters.catalogue import RasterSource
 from monitor.maps.rasters.layers import RasterLayer
 
@@ -24,9 +24,8 @@ MOST_ARROWS = 400
 
 def fingerprint(layer: RasterLayer, sources: Sequence[RasterSource], place: str) -> str:
     """Return an ETag: the same while neither the rasters nor the way they are painted change."""
-    looks = (PAINT_VERSION, layer.name, layer.bands, layer.low, layer.high, layer.stops, layer.overlap)
-    parts = [*map(str, looks), place, *(source.fingerprint for source in sources)]
-    return f'"{hashlib.sha256(chr(0).join(parts).encode()).hexdigest()[:32]}"'
+    painted = (PAINT_VERSION, layer.name, layer.bands, layer.low, layer.high, layer.stops, layer.overlap)
+    return etag_of(*painted, place, *(source.fingerprint for source in sources))
 
 
 def tile_png(layer: RasterLayer, sources: Sequence[RasterSource], z: int, x: int, y: int) -> bytes:

@@ -1,6 +1,5 @@
 """Pictures of what a run shows of an alert, and of the two images behind it, made when they are asked for."""
 
-import hashlib
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -38,7 +37,7 @@ from monitor.maps.imaging.evidence import (
     wrapped,
 )
 from monitor.maps.imaging.pixels import RATIO_DB, RATIO_STOPS, common_stretch, decibels, ratio_db
-from monitor.maps.rasters.answers import ImageGone
+from monitor.maps.rasters.answers import GONE, ImageGone, etag_of
 from monitor.maps.rasters.catalogue import images_of
 from monitor.maps.rasters.layers import ARROW_LAYER, LAYER_OF_TASK, RASTER_LAYERS_BY_NAME
 from monitor.pages.pairs.pictures import gone_words, missing_images
@@ -219,7 +218,7 @@ def stretch_of(area: AreaFigures) -> int:
 def fingerprint(detection: Detection, name: str) -> str:
     """Return an ETag that changes with the run and with the way it is painted."""
     parts = (PAINT_VERSION, name, detection.pk, detection.scan.prediction.raster_sha256, detection.area.hexewkb)
-    return f'"{hashlib.sha256(chr(0).join(map(str, parts)).encode()).hexdigest()[:32]}"'
+    return etag_of(*parts)
 
 
 def evidence_png(detection: Detection, name: str) -> bytes:
@@ -250,8 +249,7 @@ def _score_png(detection: Detection, frame: Frame, epsg: int, outline: MultiPoly
         with stored_tiff(detection.scan.prediction.raster) as raster:
             values = window_values(raster, SCORE.bands, epsg, frame.bounds_m, frame.shape)
     except (FileNotFoundError, RasterioError, ValueError) as fault:
-        words = _("The file with the result of this run is no longer in the storage, or it is broken.")
-        raise ImageGone(words) from fault
+        raise ImageGone(GONE) from fault
     return picture(SCORE.value(values), SCORE.stops, SCORE.low, SCORE.high, frame, outline)
 
 

@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 from datetime import date
-from typing import Any, NamedTuple
+from typing import Any
 
 from csp.decorators import csp_replace
 from django.conf import settings
 from django.contrib.gis.geos import MultiPolygon
 from django.core.paginator import Paginator
-from django.db.models import Count, DateField, F, Func, Max, QuerySet
+from django.db.models import Count, Max, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
@@ -26,6 +26,7 @@ from detection.lists import AlertCount, Order, alert_counts, alerts_matching, al
 from detection.rules.lifecycle import LIVING, State
 from ingest.context.regions import levels_loaded, regions_around, regions_listed, regions_within
 from ingest.models import AdministrativeRegion, Product, Scene
+from ingest.products.selectors import last_date
 from monitor.maps.imaging.charts import column_chart
 from monitor.maps.map.plans import region_plan
 from monitor.maps.rasters.visibility import visibility_sentence
@@ -52,20 +53,11 @@ REGIONS_ON_A_PAGE = 100
 LONGEST = 100
 
 
-class Coverage(NamedTuple):
-    """Data of a region. n_products: velocity fields that reach into it; last_measured: their last date."""
-
-    n_products: int
-    last_measured: date | None
-    last_image: date | None
-
-
-def coverage_of(*, region: MultiPolygon) -> Coverage:
-    """Return what of a region was measured, and when last."""
-    last = Func(F("dates"), template="(%(expressions)s)[array_upper(%(expressions)s, 1)]", output_field=DateField())
-    known = fields_in(region=region).order_by().aggregate(n=Count("pk"), last=Max(last))
+def coverage_of(*, region: MultiPolygon) -> tuple[int, date | None, date | None]:
+    """Return the number of velocity fields that reach into a region, their last date, and that of images."""
+    known = fields_in(region=region).order_by().aggregate(n=Count("pk"), last=Max(last_date("dates")))
     images = Scene.objects.filter(footprint__intersects=region).aggregate(last=Max("acquired_at"))
-    return Coverage(known["n"], known["last"], images["last"] and images["last"].date())
+    return known["n"], known["last"], images["last"] and images["last"].date()
 
 
 def fields_in(*, region: MultiPolygon) -> QuerySet[Product]:
@@ -84,14 +76,13 @@ def region_page(region: AdministrativeRegion, most: int = MOST_CARDS, numbered: 
     this_year = [one for one in months if one.first_day.year == today.year]
     found_and_finished = sum(one.found for one in this_year), sum(one.finished for one in this_year)
     coverage = coverage_of(region=region.outline)
-    is_measured = bool(coverage.n_products or coverage.last_image)
     n_moving = _n(counts, LIVING)
     return {
         "region": region,
         "simulated": region.layer.simulated,
         "bbox": ",".join(f"{value:.4f}" for value in region.view.extent),
         "level": words.level_label(region.level),
-        "sentence": words.moving_sentence(region.name, n_moving, _n(counts, UNREVIEWED), is_measured),
+        "sentence": words.moving_sentence(region.name, n_moving, _n(counts, UNREVIEWED), any(coverage)),
         "year": words.year_sentence(today.year, *found_and_finished) if counts else "",
         "coverage": words.measured_sentence(*coverage),
         "unseen": visibility_sentence(region.outline),
