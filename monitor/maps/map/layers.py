@@ -17,8 +17,8 @@ class Layer(NamedTuple):
     name: str
     label: str
     component: str
-    direction: str | None
     description: str
+    direction: str | None = None
     technique: str = "insar"
 
     def products(self) -> QuerySet[Product]:
@@ -44,52 +44,47 @@ LAYERS = (
         "los",
         gettext_lazy("Line of sight, all tracks"),
         "los",
-        None,
         gettext_lazy("How fast each point moves away from or toward the satellite."),
     ),
     Layer(
         "ascending",
         gettext_lazy("Line of sight, ascending"),
         "los",
-        "ascending",
         gettext_lazy("Seen from the west, on passes from south to north."),
+        "ascending",
     ),
     Layer(
         "descending",
         gettext_lazy("Line of sight, descending"),
         "los",
-        "descending",
         gettext_lazy("Seen from the east, on passes from north to south."),
+        "descending",
     ),
     Layer(
         "vertical",
         gettext_lazy("Up and down"),
         "up",
-        None,
         gettext_lazy("Vertical motion, where two directions were combined."),
     ),
     Layer(
         "east",
         gettext_lazy("East and west"),
         "east",
-        None,
         gettext_lazy("Sideways motion, where two directions were combined."),
     ),
     Layer(
         "tracked-east",
         gettext_lazy("Ice and fast ground, east and west"),
         "east",
-        None,
         gettext_lazy("Followed from image to image, in metres a year."),
-        "tracking",
+        technique="tracking",
     ),
     Layer(
         "tracked-north",
         gettext_lazy("Ice and fast ground, north and south"),
         "north",
-        None,
         gettext_lazy("Followed from image to image, in metres a year."),
-        "tracking",
+        technique="tracking",
     ),
 )
 BY_NAME = {layer.name: layer for layer in LAYERS}

@@ -194,11 +194,7 @@ def _sources_of_products(layer: RasterLayer, group: str, box: Polygon) -> list[R
     predictions = (
         _succeeded(layer.needs)
         .annotate(last=last_date("run__product__dates"))
-        .filter(
-            run__model_version__task=OF_PRODUCTS,
-            last__year=int(year[1]),
-            run__product__footprint__bboverlaps=box,
-        )
+        .filter(run__model_version__task=OF_PRODUCTS, last__year=int(year[1]), run__product__footprint__bboverlaps=box)
         .order_by("run__product_id", "-run__finished_at", "-id")
         .distinct("run__product_id")
     )

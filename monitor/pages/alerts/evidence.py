@@ -30,7 +30,7 @@ from monitor.pages.alerts.blocks import (
     provenance,
 )
 from monitor.pages.alerts.pictures import captions, stretch_of
-from monitor.pages.glaciers.rows import glacier_link, series_table
+from monitor.pages.glaciers.views import glacier_link, series_table
 from monitor.wording.cards.cards import AlertCard, alert_card, alert_feature, exposure_block
 from monitor.wording.cards.steps import alert_steps, kin
 from monitor.wording.cards.whereabouts import surroundings, with_surroundings

@@ -13,7 +13,7 @@ from monitor.maps.imaging.charts import HEIGHT, Curve, series_chart
 from monitor.maps.map import selectors
 from monitor.maps.map.plans import alert_plan
 from monitor.pages.alerts.evidence import alert_page
-from monitor.pages.glaciers.rows import middles
+from monitor.pages.glaciers.views import middles
 from monitor.web.context import MOST_CREDITS, shortened, site_facts
 from monitor.wording.components import both_directions
 from monitor.wording.figures import whole

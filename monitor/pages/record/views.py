@@ -42,8 +42,7 @@ def record_of(reviews: Sequence[Review], simulated: bool) -> dict[str, Any]:
             Group(_("Kind"), _rows(precision(own, lambda review: str(KIND_LABELS[review.alert.kind])))),
             Group(_("Before the review"), _rows(precision(own, found_words))),
             Group(
-                _("Year"),
-                _rows(sorted(precision(own, lambda review: f"{review.alert.created_at:%Y}"), reverse=True)),
+                _("Year"), _rows(sorted(precision(own, lambda review: f"{review.alert.created_at:%Y}"), reverse=True))
             ),
         ],
     }

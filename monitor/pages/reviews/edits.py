@@ -17,13 +17,7 @@ from detection.kinds import Kind, row_of
 from detection.models import Alert, CaseFile, Proposal
 from detection.reviews.claims import Claimed, Overtaken
 from detection.reviews.drawn import EARLIEST, KINDS_DRAWN, Drawn, PlaceTaken, alert_draw
-from detection.reviews.edits import (
-    LONGEST_TEXT,
-    alert_edit,
-    edit_take_back,
-    kinds_open,
-    last_edit,
-)
+from detection.reviews.edits import LONGEST_TEXT, alert_edit, edit_take_back, kinds_open, last_edit
 from detection.reviews.notes import LONGEST_NOTE, MOST_FILES, SUFFIXES, Given, note_add
 from detection.reviews.outlines import LONGEST_TEXT as LONGEST_OUTLINE
 from detection.reviews.outlines import Unfit

@@ -24,15 +24,9 @@ from monitor.wording.cards.cards import AlertCard, alert_cards
 from monitor.wording.cards.filters import alerts_touching
 from monitor.wording.refusals import number_or_none
 
-CLAIMS = [
-    ("mine", pgettext_lazy("cases", "held by me")),
-    ("free", pgettext_lazy("cases", "held by nobody else")),
-]
+CLAIMS = [("mine", pgettext_lazy("cases", "held by me")), ("free", pgettext_lazy("cases", "held by nobody else"))]
 PUBLICATION = [("waiting", pgettext_lazy("cases", "waits for a second person"))]
-VISITS = [
-    ("due", pgettext_lazy("cases", "visit due")),
-    ("planned", pgettext_lazy("cases", "visit planned for later")),
-]
+VISITS = [("due", pgettext_lazy("cases", "visit due")), ("planned", pgettext_lazy("cases", "visit planned for later"))]
 ME, NOBODY = "me", "nobody"
 CHOICES = {name: {value for value, _ in values} for name, values in (
     ("kind", KINDS), ("state", STATES), ("severity", SEVERITIES), ("claim", CLAIMS),

@@ -47,10 +47,7 @@ FIELDS = ("reason_code", "public_note", "internal_note")
 @reviewers_only
 def review_queue(request: HttpRequest) -> HttpResponse:
     """Show the list of cases."""
-    context = queue_context(request) | {
-        "map_config": map_config(map_totals().bounds),
-        "recorded": _recorded(request),
-    }
+    context = queue_context(request) | {"map_config": map_config(map_totals().bounds), "recorded": _recorded(request)}
     return render(request, "pages/reviews/queue.html", context)
 
 
@@ -188,11 +185,7 @@ def _done(request: HttpRequest, alert: Alert, words: str) -> HttpResponse:
 
 
 def _refused(
-    request: HttpRequest,
-    alert: Alert,
-    fault: ValueError,
-    draft: dict[str, str] | None = None,
-    takes_back: bool = False,
+    request: HttpRequest, alert: Alert, fault: ValueError, draft: dict[str, str] | None = None, takes_back: bool = False
 ) -> HttpResponse:
     """Show the case again, with the reason why nothing was recorded and with what was written."""
     status = 409 if takes_back or isinstance(fault, (Claimed, Overtaken)) else 400

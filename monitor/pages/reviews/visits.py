@@ -13,15 +13,7 @@ from detection.models import Alert, FieldVisit
 from detection.reviews.claims import Overtaken
 from detection.reviews.notes import LONGEST_NOTE, SUFFIXES, Given
 from detection.reviews.outlines import Unfit
-from detection.reviews.visits import (
-    RESULTS,
-    Plan,
-    Result,
-    results_that_judge,
-    visit_of,
-    visit_report,
-    visits_open,
-)
+from detection.reviews.visits import RESULTS, Plan, Result, results_that_judge, visit_of, visit_report, visits_open
 from monitor.models.messages import OutgoingMessage
 from monitor.subscribers.accounts.selectors import reviewers
 
