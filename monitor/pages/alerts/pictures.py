@@ -86,7 +86,8 @@ def _image_captions(pair: ScenePair) -> Iterator[Captioned]:
     later = _("The later of the two radar images. Bright: much of the radar's signal came back. Dark: little.")
     for name, scene, shown in (("before", pair.reference, earlier), ("after", pair.secondary, later)):
         title = _("Radar image of %(day)s") % {"day": day_words(scene.acquired_at.date())}
-        yield Captioned(name, title, f"{shown} {_thanks(scene)}".strip())
+        thanks = f" {scene.attribution}, {scene.acquired_at:%Y}." if scene.attribution else ""
+        yield Captioned(name, title, f"{shown}{thanks}")
     yield Captioned(
         "difference",
         _("What became brighter or darker"),
@@ -133,10 +134,6 @@ def _result(detection: Detection, frame: Frame, epsg: int, outline: MultiPolygon
             pointers = [Pointer(*project(one.longitude, one.latitude), one.bearing_deg) for one in drawn]
     values = np.asarray(layer.value(layer.of_pair(bands, images)), dtype=np.float32)
     return picture(values, layer.stops, layer.low, layer.high, frame, outline, pointers)
-
-
-def _thanks(scene: Scene) -> str:
-    return f"{scene.attribution}, {scene.acquired_at:%Y}." if scene.attribution else ""
 
 
 def captions(detection: Detection) -> list[Captioned]:

@@ -40,7 +40,8 @@ PAINT_VERSION = 2  # raise when pictures of the same files look different
 
 def missing_images(pair: ScenePair) -> list[Scene]:
     """Return the images of a pair whose files are gone."""
-    return [scene for scene in (pair.reference, pair.secondary) if not _is_there(scene)]
+    scenes = (pair.reference, pair.secondary)
+    return [one for one in scenes if not (one.raster and one.raster.storage.exists(one.raster.name))]
 
 
 def pair_png(pair: ScenePair, image: str, piece: Piece) -> bytes:
@@ -130,10 +131,6 @@ def gone_words(scenes: list[Scene]) -> str:
         "again.",
         len(scenes),
     ) % {"days": listed([day_words(scene.acquired_at.date()) for scene in scenes])}
-
-
-def _is_there(scene: Scene) -> bool:
-    return bool(scene.raster) and scene.raster.storage.exists(scene.raster.name)
 
 
 def _of_files(pair: ScenePair) -> list[object]:

@@ -2,7 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.db.models import Count, Exists, F, OuterRef, Prefetch, Q, QuerySet
 
@@ -31,52 +31,32 @@ class ImageChoice(NamedTuple):
     track: int | None = None
 
 
-class Totals(NamedTuple):
-    """Numbers of images, pairs and runs, and of those that need somebody."""
-
-    n_images: int
-    n_refused: int
-    n_alone: int
-    n_pairs: int
-    n_waiting: int
-    n_failed: int
-
-
-class Choices(NamedTuple):
-    """Values that filters offer: tracks with their directions, polarisations, days."""
-
-    tracks: list[tuple[int, str]]
-    polarisations: list[str]
-    days: list[int]
-
-
-def totals() -> Totals:
+def totals() -> dict[str, int]:
     """Count images, pairs and runs, and those that need somebody, with three queries."""
     ready, refused = Q(state=Scene.State.READY), Q(state=Scene.State.REFUSED)
     images = Scene.objects.aggregate(
-        n=Count("id", filter=ready),
-        refused=Count("id", filter=refused),
-        alone=Count("id", filter=ready & ~Q(reason="")),
+        n_images=Count("id", filter=ready),
+        n_refused=Count("id", filter=refused),
+        n_alone=Count("id", filter=ready & ~Q(reason="")),
     )
     runs = Run.objects.filter(pair__isnull=False).aggregate(
-        waiting=Count("id", filter=Q(state__in=Run.UNSETTLED)), failed=Count("id", filter=Q(state=Run.State.FAILED))
+        n_waiting=Count("id", filter=Q(state__in=Run.UNSETTLED)),
+        n_failed=Count("id", filter=Q(state=Run.State.FAILED)),
     )
-    return Totals(
-        images["n"], images["refused"], images["alone"], ScenePair.objects.count(), runs["waiting"], runs["failed"]
-    )
+    return images | runs | {"n_pairs": ScenePair.objects.count()}
 
 
-def pair_choices() -> Choices:
-    """Return the values in which pairs differ, with one query."""
+def pair_choices() -> dict[str, list[Any]]:
+    """Return the values in which pairs differ: tracks with directions, polarisations, days; with one query."""
     rows = ScenePair.objects.values_list(
         "reference__track", "reference__direction", "reference__polarisation", "temporal_baseline_days"
     )
     values = set(rows.order_by().distinct())
-    return Choices(
-        sorted({(track, direction) for track, direction, _, _ in values}),
-        sorted({name for _, _, name, _ in values}),
-        sorted({days for *_, days in values}),
-    )
+    return {
+        "tracks": sorted({(track, direction) for track, direction, _, _ in values}),
+        "polarisations": sorted({name for _, _, name, _ in values}),
+        "days": sorted({days for *_, days in values}),
+    }
 
 
 def pairs_matching(*, wanted: PairChoice) -> QuerySet[ScenePair]:

@@ -50,7 +50,7 @@ def pair_list(request: HttpRequest) -> HttpResponse:
     context = {
         "wanted": wanted,
         "chosen": any(wanted),
-        "choices": choices._replace(tracks=tracks_in_words(choices.tracks)),
+        "choices": choices | {"tracks": tracks_in_words(choices["tracks"])},
         "pairs": pair_rows(list(page)),
     }
     return render(request, "pages/pairs/list.html", context | _around(request, page))

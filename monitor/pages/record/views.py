@@ -1,7 +1,7 @@
 """How right the alerts were: one public page, and the list behind it as a table."""
 
-from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import Any
 
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
@@ -24,13 +24,6 @@ PER_PAGE = 50
 COLUMNS = ("alert", "kind", "place", "simulated", "first_seen", "found_as", "judged_on", "verdict", "reason", "page")
 
 
-class Group(NamedTuple):
-    """The rows of one table. heading: of its first column."""
-
-    heading: str
-    rows: list[dict[str, Any]]
-
-
 def record_of(reviews: Sequence[Review], simulated: bool) -> dict[str, Any]:
     """Return the whole record of alerts on real, or on simulated data."""
     own = [review for review in reviews if review.alert.simulated == simulated]
@@ -39,11 +32,12 @@ def record_of(reviews: Sequence[Review], simulated: bool) -> dict[str, Any]:
         "total": next((_row(one) for one in precision(own, lambda review: "")), None),
         "n_unjudged": n_unjudged(simulated=simulated),
         "groups": [
-            Group(_("Kind"), _rows(precision(own, lambda review: str(KIND_LABELS[review.alert.kind])))),
-            Group(_("Before the review"), _rows(precision(own, found_words))),
-            Group(
-                _("Year"), _rows(sorted(precision(own, lambda review: f"{review.alert.created_at:%Y}"), reverse=True))
-            ),
+            {"heading": heading, "rows": [_row(one) for one in shares]}
+            for heading, shares in (
+                (_("Kind"), precision(own, lambda review: str(KIND_LABELS[review.alert.kind]))),
+                (_("Before the review"), precision(own, found_words)),
+                (_("Year"), sorted(precision(own, lambda review: f"{review.alert.created_at:%Y}"), reverse=True)),
+            )
         ],
     }
 
@@ -73,10 +67,6 @@ def interval_words(low: float, high: float) -> str:
     """Return the 95 % interval of a share: 'of 100 such alerts 71 to 93 were right'."""
     # Translators: the ends of an interval, "of 100 such alerts 71 to 93 were right"
     return _("of 100 such alerts %(low)s to %(high)s were right") % {"low": whole(100 * low), "high": whole(100 * high)}
-
-
-def _rows(shares: Iterable[Precision]) -> list[dict[str, Any]]:
-    return [_row(one) for one in shares]
 
 
 def _row(one: Precision) -> dict[str, Any]:

@@ -53,5 +53,5 @@ def _part(reviews: Sequence[Review], simulated: bool) -> dict[str, Any]:
             for one in times
         ],
         "kinds": kinds,
-        "anything": bool(n_waiting or times or kinds.rows),
+        "anything": bool(n_waiting or times or kinds["rows"]),
     }

@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.translation import pgettext_lazy
 
 from detection import selectors as detections
-from detection.models import Alert, Assignment, Claim
+from detection.models import Alert, Assignment
 from detection.reviews.queue import Wanted, cases_wanted, in_order, rows_proposed
 from detection.rules.codes import encode
 from detection.rules.lifecycle import State
@@ -20,7 +20,7 @@ from ingest.context.regions import region_by_name
 from ingest.models import AdministrativeRegion
 from monitor.pages.alerts.choice import KINDS, SEVERITIES, STATES
 from monitor.subscribers.accounts.selectors import reviewers
-from monitor.wording.cards.cards import AlertCard, alert_cards
+from monitor.wording.cards.cards import alert_cards
 from monitor.wording.cards.filters import alerts_touching
 from monitor.wording.refusals import number_or_none
 
@@ -58,11 +58,6 @@ class QueueChoice:
     def region(self) -> AdministrativeRegion | None:
         """Return the chosen region."""
         return region_by_name(text=self.region_text) if self.region_text else None
-
-    @property
-    def unknown_region(self) -> str:
-        """Return the name that was written where no loaded region has it."""
-        return "" if self.region else self.region_text
 
     @property
     def wanted(self) -> Wanted:
@@ -105,7 +100,7 @@ class QueueChoice:
             "colleagues": self.colleagues,
             "given": self.given,
             "region": self.region.slug if self.region else self.region_text,
-            "unknown_region": self.unknown_region,
+            "unknown_region": "" if self.region else self.region_text,
             "n_chosen": len(self.chosen),
             "query": self.query,
         }
@@ -121,7 +116,9 @@ def queue_context(request: HttpRequest, chosen: Alert | None = None) -> dict[str
     at = numbers.index(chosen.pk) if chosen and chosen.pk in numbers else -1
     page = _page(request, at, len(rows))
     start = page * PER_PAGE
-    waiting = _in_this_order(rows[start : start + PER_PAGE])
+    shown = rows[start : start + PER_PAGE]
+    alerts = detections.alerts_to_review(states=list(State)).in_bulk(shown) if shown else {}
+    waiting = [alerts[number] for number in shown if number in alerts]
     proposed = rows_proposed()
     listed = _listed([*waiting, *lately], proposed, request, now)
     return {
@@ -162,28 +159,21 @@ def _page(request: HttpRequest, at: int, n_rows: int) -> int:
     return min(max(number - 1, 0), max(0, (n_rows - 1) // PER_PAGE))
 
 
-def _in_this_order(numbers: list[int]) -> list[Alert]:
-    alerts = detections.alerts_to_review(states=list(State)).in_bulk(numbers) if numbers else {}
-    return [alerts[number] for number in numbers if number in alerts]
-
-
 def _listed(alerts: list[Alert], proposed: set[int], request: HttpRequest, now: datetime) -> list[dict[str, Any]]:
-    claims = detections.claims_living(now=now)
+    living = detections.claims_living(now=now).items()
+    claims = {pk: claim for pk, claim in living if claim.holder != request.user}
     given = {
         one.alert_id: one.assignee
         for one in Assignment.objects.filter(alert__in=[alert.pk for alert in alerts]).select_related("assignee")
     }
     return [
-        _row(alert, card, claims.get(alert.pk), request)
-        | {"given": given.get(alert.pk), "proposed": alert.pk in proposed}
+        {
+            "card": card,
+            "visit_due": getattr(alert, "visit_due", False),
+            "visit_planned": getattr(alert, "visit_planned", False),
+            "claim": claims.get(alert.pk),
+            "given": given.get(alert.pk),
+            "proposed": alert.pk in proposed,
+        }
         for alert, card in zip(alerts, alert_cards(alerts), strict=True)
     ]
-
-
-def _row(alert: Alert, card: AlertCard, claim: Claim | None, request: HttpRequest) -> dict[str, Any]:
-    return {
-        "card": card,
-        "visit_due": getattr(alert, "visit_due", False),
-        "visit_planned": getattr(alert, "visit_planned", False),
-        "claim": claim if claim and claim.holder != request.user else None,
-    }

@@ -189,10 +189,14 @@ class VelocityVoice(FamilyVoice):
                 n_dates,
             )
             lines.append(few % {"n": n_dates})
-        measured = _("Measured against the ground around it: motion of the whole region does not show.")
+        if not _is_region(alert):
+            lines.append(_("Measured against the ground around it: motion of the whole region does not show."))
+        else:
+            lines.append(_("Places inside that move faster than the region have alerts of their own."))
+            if alert.reference == Reference.GNSS and alert.component == "los":
+                lines.append(_("Slow sideways drift of the whole region, as of continents, may be part of it."))
         return [
             *lines,
-            *(_limits_of_region(alert) if _is_region(alert) else [measured]),
             _("Gaps between the points (forest, fields, water, snow) do not mean that the ground is still."),
         ]
 
@@ -220,13 +224,6 @@ def _way(alert: AlertFigures) -> Way:
     """Return the way that the kind implies, else the measured one."""
     sign = row_of(alert.kind).sign
     return SIGN_WAYS[sign] if sign else way(alert.component, alert.rate_mm_yr)
-
-
-def _limits_of_region(alert: AlertFigures) -> list[str]:
-    lines = [_("Places inside that move faster than the region have alerts of their own.")]
-    if alert.reference == Reference.GNSS and alert.component == "los":
-        lines.append(_("Slow sideways drift of the whole region, as of continents, may be part of it."))
-    return lines
 
 
 def _of_ten(name: str, share: float) -> str:
