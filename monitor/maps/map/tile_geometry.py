@@ -41,7 +41,9 @@ def read_tile(sql: str, values: Mapping[str, object] | Sequence[object]) -> byte
 
 
 def tile_box(z: int, x: int, y: int) -> Polygon:
-    """Return a tile with its margin, degrees."""
+    """Return a tile with its margin, EPSG:4326."""
     west, east = ((column / 2**z - 0.5) * WORLD_DEGREES for column in (x - MARGIN, x + 1 + MARGIN))
     south, north = (degrees(atan(sinh((1 - 2 * row / 2**z) * pi))) for row in (y + 1 + MARGIN, y - MARGIN))
-    return Polygon.from_bbox((west, south, east, north))
+    box = Polygon.from_bbox((west, south, east, north))
+    box.srid = 4326
+    return box
