@@ -128,10 +128,8 @@ def curve_sentences(motion: MotionFigures, component: str) -> list[str]:
     if motion.changed_on is None:
         return [last, _("No change of the speed is sure.")]
     # Translators: %(when)s is "in March 2023"
-    evenly, until = (
-        _("It was %(rate)s mm a year (%(way)s) %(when)s."),
-        _("It was %(rate)s mm a year (%(way)s) %(until)s."),
-    )
+    evenly = _("It was %(rate)s mm a year (%(way)s) %(when)s.")
+    until = _("It was %(rate)s mm a year (%(way)s) %(until)s.")
     before = {
         "rate": with_uncertainty(motion.before_mm_yr or 0.0, motion.before_sigma_mm_yr),
         "way": direction(component, motion.before_mm_yr or 0.0),
