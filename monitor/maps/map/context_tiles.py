@@ -10,7 +10,7 @@ from monitor.maps.map.tile_geometry import BOUNDS, drawn, parameters, read_tile
 
 ZOOM_OF_OUTLINES = 7  # further out a glacier is smaller than its mark
 MOST_FEATURES = 4000  # the same ones every time, evenly chosen
-# what the address of its page calls it, as `glacier_rows.ident_of` does; nothing where no pair has seen it yet
+# what the address of its page calls it (`monitor.pages.glaciers.views.ident_of`); nothing where no pair has seen it yet
 PAGE_OF_GLACIER = """(SELECT coalesce(nullif(ingest_glacier.glacier_id, ''), ingest_glacier.id::text)
     FROM detection_glaciermotion AS motion
     WHERE motion.glacier_id = ingest_glacier.id AND motion.speed_m_day IS NOT NULL)"""
