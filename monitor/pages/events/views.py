@@ -39,12 +39,6 @@ from monitor.wording.cards.cards import alert_cards
 logger = logging.getLogger(__name__)
 
 
-def event_rows() -> list[dict[str, Any]]:
-    """Return the rows of the list, the newest first."""
-    rows = GroundEvent.objects.prefetch_related("pairs__runs__model_version")
-    return [_row(event) for event in rows]
-
-
 def _row(event: GroundEvent) -> dict[str, Any]:
     runs = [run for pair in event.pairs.all() for run in pair.runs.all() if run.model_version.task in events.TASKS]
     waiting = sum(run.state in run.UNSETTLED for run in runs)
@@ -74,18 +68,14 @@ def event_context(event: GroundEvent) -> dict[str, Any]:
     region = regions.circle(event.position.x, event.position.y, 1000 * event.radius_km)
     area = to_django(region.outline)
     pairs = list(event.pairs.select_related("reference", "secondary").order_by("temporal_baseline_days", "id"))
-    before, after = events.images_around(event=event)
+    days = (image.acquired_at if image else None for image in events.images_around(event=event))
     alerts = alerts_matching(area=area).filter(last_motion__gte=event.happened_at.date())
     return {
         "event": _row(event) | {"radius_km": event.radius_km, "id": event.pk},
         "look_for": words.LOOK_FOR[event.kind],
         "place_url": f"{reverse('map')}{map_at(*area.extent)}",
         "pairs": [_pair(event, pair) for pair in pairs],
-        "waiting": ""
-        if pairs
-        else words.waiting_sentence(
-            before.acquired_at if before else None, after.acquired_at if after else None, settings.PAIR_BASELINES_DAYS
-        ),
+        "waiting": "" if pairs else words.waiting_sentence(*days, settings.PAIR_BASELINES_DAYS),
         "alerts": alert_cards(alerts),
     }
 
@@ -138,7 +128,8 @@ def event_list(request: HttpRequest) -> HttpResponse:
             event = event_report(**form.report(), reported_by=request.user.get_username())
             audit_write(actor=request.user, action="event", subject=f"event {event.pk}", detail=str(event))
         return HttpResponseRedirect(f"{event.pk}/")
-    context = {"form": form, "events": event_rows()}
+    reported = GroundEvent.objects.prefetch_related("pairs__runs__model_version")
+    context = {"form": form, "events": [_row(event) for event in reported]}
     return render(request, "pages/events/list.html", context, status=422 if form.is_bound else 200)
 
 

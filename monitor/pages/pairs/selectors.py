@@ -97,8 +97,7 @@ def images_matching(*, wanted: ImageChoice) -> QuerySet[Scene]:
 
 def image_tracks() -> list[tuple[int, str]]:
     """Return the tracks of all images with their directions."""
-    rows = Scene.objects.exclude(track=None).order_by().values_list("track", "direction").distinct()
-    return sorted(rows)
+    return sorted(Scene.objects.exclude(track=None).order_by().values_list("track", "direction").distinct())
 
 
 def pairs_counted(*, scenes: Sequence[Scene]) -> Counter[int]:

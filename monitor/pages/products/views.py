@@ -2,6 +2,7 @@
 
 from datetime import date
 from itertools import groupby
+from operator import attrgetter
 from typing import Any
 from urllib.parse import urlencode
 
@@ -25,6 +26,7 @@ from monitor.wording.figures import cell_text, listed, whole
 from monitor.wording.images import DIRECTION_WORDS, data_set_name, method_name, not_stated, piece, run_state
 from monitor.wording.points import change_sentence
 
+GROUND = attrgetter("source_format", "simulated", "track", "burst")  # of a scene
 AS_STORED = (
     *("component", "n_points", "n_refused", "refused_reasons", "release", "loaded_by", "loaded_at"),
     *("attribution", "licence", "simulated", "points_deleted_at"),
@@ -39,7 +41,7 @@ def product_list(request: HttpRequest) -> HttpResponse:
     context = {
         "products": [row for row in rows if not row["superseded_by"]],
         "older": [row for row in rows if row["superseded_by"]],
-        "stacks": [_stack(list(scenes)) for _, scenes in groupby(scenes_by_ground(), key=_ground)],
+        "stacks": [_stack(list(scenes)) for _, scenes in groupby(scenes_by_ground(), key=GROUND)],
     }
     return render(request, "pages/products/list.html", context)
 
@@ -74,10 +76,6 @@ def _product_or_404(product: int) -> Product:
     if loaded is None:
         raise Http404("There is no such product.")
     return loaded
-
-
-def _ground(scene: Scene) -> tuple[object, ...]:
-    return scene.source_format, scene.simulated, scene.track, scene.burst
 
 
 def _stack(scenes: list[Scene]) -> dict[str, Any]:
