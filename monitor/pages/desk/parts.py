@@ -93,7 +93,7 @@ def ground_table(
     head: Sequence[str],
     cells: Callable[[NDArray[np.bool_]], list[str]],
 ) -> Component:
-    """Return what a map draws for nine parts of the ground, each a link to its own sheet.
+    """Return what a map draws for nine parts of the ground, each a link to its own sheet. sheet: view and product.
 
     cells: the figures, under head, of the points for which the array is true.
     """

@@ -68,14 +68,14 @@ def event_context(event: GroundEvent) -> dict[str, Any]:
     region = regions.circle(event.position.x, event.position.y, 1000 * event.radius_km)
     area = to_django(region.outline)
     pairs = list(event.pairs.select_related("reference", "secondary").order_by("temporal_baseline_days", "id"))
-    days = (image.acquired_at if image else None for image in events.images_around(event=event))
+    around = (image.acquired_at if image else None for image in events.images_around(event=event))
     alerts = alerts_matching(area=area).filter(last_motion__gte=event.happened_at.date())
     return {
         "event": _row(event) | {"radius_km": event.radius_km, "id": event.pk},
         "look_for": words.LOOK_FOR[event.kind],
         "place_url": f"{reverse('map')}{map_at(*area.extent)}",
         "pairs": [_pair(event, pair) for pair in pairs],
-        "waiting": "" if pairs else words.waiting_sentence(*days, settings.PAIR_BASELINES_DAYS),
+        "waiting": "" if pairs else words.waiting_sentence(*around, settings.PAIR_BASELINES_DAYS),
         "alerts": alert_cards(alerts),
     }
 
