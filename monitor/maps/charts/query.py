@@ -10,10 +10,10 @@ from django.contrib.gis.geos import GEOSGeometry
 from django.http import QueryDict
 from django.utils.translation import gettext as _
 from numpy.typing import NDArray
-from pyproj import Geod
 from shapely import to_wkb
 
 from ingest.areas import area_of
+from monitor.maps.imaging.drawing import EARTH
 from monitor.maps.map.layers import BY_NAME, Layer
 from monitor.wording import regions
 from monitor.wording.figures import decimal, whole
@@ -28,7 +28,6 @@ LONGEST_KM = 100.0
 WIDTHS_M = (20.0, 5000.0)
 USUAL_WIDTH_M = 200.0
 LARGEST_VIEW_DEGREES = 4.0
-_GEOD = Geod(ellps="WGS84")
 _SHAPES = (
     "Give {name}=west,south,east,north, or {name}=longitude,latitude,metres for a circle, or the corners of an area, "
     "{name}=longitude,latitude;longitude,latitude;…, in degrees."
@@ -100,7 +99,7 @@ def profile_query(asked: QueryDict) -> ProfileQuery:
     if not 2 <= len(line) <= MOST_CORNERS:
         corners = _("the line has %(number)s corners; 2 to %(most)s are allowed")
         raise Refusal(corners % {"number": whole(len(line)), "most": whole(MOST_CORNERS)}, remedy)
-    length_m = float(_GEOD.line_length([x for x, _ in line], [y for _, y in line]))
+    length_m = float(EARTH.line_length([x for x, _ in line], [y for _, y in line]))
     if not 50 <= length_m <= 1000 * LONGEST_KM:
         raise Refusal(
             _("the line is %(length)s km long") % {"length": decimal(length_m / 1000, 2)},

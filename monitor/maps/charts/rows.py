@@ -11,13 +11,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from django.contrib.gis.geos import GEOSGeometry
 from django.utils.translation import gettext as _
-from pyproj import Geod
 
 from ingest.models import Product
 from monitor.maps.charts.query import PointName, SeriesQuery
 from monitor.maps.charts.selectors import NearPoint
 from monitor.maps.charts.traces import PeriodFit, Trace, fit_in
 from monitor.maps.charts.words import Line, chart_sentence
+from monitor.maps.imaging.drawing import EARTH
 from monitor.maps.map.series import changes_body, number, numbers, product_summary
 from monitor.wording.components import both_directions
 from monitor.wording.figures import cell_text, whole
@@ -25,7 +25,6 @@ from monitor.wording.refusals import Refusal
 from monitor.wording.regions import Region
 
 NEAR_M = 250.0
-_GEOD = Geod(ellps="WGS84")
 GEOPARQUET = "1.1.0"
 Row = Mapping[str, Any]  # columns of one feature; geometry: GEOSGeometry
 
@@ -94,7 +93,7 @@ def near_body(longitude: float, latitude: float, found: Iterable[NearPoint]) -> 
     """Return the nearest point of each component, direction and track within 250 m, nearest first. Raises Refusal."""
     best: dict[tuple[str, str, int | None], tuple[float, NearPoint]] = {}
     for near in found:
-        distance_m = float(_GEOD.inv(longitude, latitude, near.longitude, near.latitude)[2])
+        distance_m = float(EARTH.inv(longitude, latitude, near.longitude, near.latitude)[2])
         view = near.product.component, near.product.direction, near.product.track
         if distance_m <= NEAR_M and distance_m < best.get(view, (np.inf, near))[0]:
             best[view] = distance_m, near

@@ -25,7 +25,6 @@ from monitor.wording.regions import Region
 MOST_OF_AREA = 2000  # points whose series are averaged
 MOST_OF_REFERENCE = 400
 MOST_AREA_TRACES = 4
-DAYS_PER_YEAR = 365.25
 
 
 class Trace(NamedTuple):
