@@ -27,7 +27,7 @@ from monitor.pages.pairs import views as pairs
 from monitor.pages.products import views as products
 from monitor.pages.record import views as record
 from monitor.pages.regions import views as regions
-from monitor.pages.reviews import batches, drawing, edits
+from monitor.pages.reviews import batches, edits
 from monitor.pages.reviews import views as reviews
 from monitor.pages.uploads import views as uploads
 from monitor.self_service import channels, organisations
@@ -159,7 +159,7 @@ urlpatterns = [
     path("accounts/join/<str:token>/", account_pages.invitation_open, name="invitation-open"),
     path("review/", reviews.review_queue, name="review-queue"),
     path("review/quality/", reviews.review_quality, name="review-quality"),
-    path("review/draw/", drawing.review_draw, name="review-draw"),
+    path("review/draw/", edits.review_draw, name="review-draw"),
     path("review/batches/<int:batch>/", batches.review_batch, name="review-batch"),
     path("review/<str:code>/", reviews.review_case, name="review-case"),
     path("review/<str:code>/similar/", batches.review_similar, name="review-similar"),

@@ -1,8 +1,9 @@
-"""Template tags and filters of words: what a word of the field means on hover, and words to stress."""
+"""Template tags and filters: what a word of the field means on hover, words to stress, and style sheets."""
 
 from django import template
+from django.templatetags.static import static
 from django.urls import reverse
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import pgettext
 
@@ -20,6 +21,13 @@ def term(name: str) -> SafeString:
     known = BY_NAME[name.lower()]
     address = f"{reverse('reading')}#{known.slug}"
     return format_html('class="term" href="{}" title="{}"', address, known.meaning)
+
+
+@register.simple_tag
+def styles(*names: str) -> SafeString:
+    """Link style sheets of static/css, by their names."""
+    links = ((static(f"css/{name}.css"),) for name in names)
+    return format_html_join("\n  ", '<link rel="stylesheet" href="{}">', links)
 
 
 @register.filter

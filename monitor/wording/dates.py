@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy, ngettext
 WITHIN_A_MONTH_OR_TWO, WITHIN_HALF_A_YEAR = 60.0, 180.0  # days
 
 
-class _TimeWords(NamedTuple):
+class DateWords(NamedTuple):
     """Names of a date that is known to the month, to a third of a year, or hardly.
 
     Seasons differ between the hemispheres, so thirds are named early, mid and late.
@@ -20,20 +20,27 @@ class _TimeWords(NamedTuple):
     thirds: tuple[str, str, str]
     about: str
 
+    def of(self, day: date, within_days: float) -> str:
+        """Return 'in March 2023', 'in mid-2023', 'in about 2023': a date that is known to within so many days."""
+        if within_days <= WITHIN_A_MONTH_OR_TWO:
+            return self.month % {"month": month_words(day)}
+        template = self.thirds[(day.month - 1) // 4] if within_days <= WITHIN_HALF_A_YEAR else self.about
+        return template % {"year": day.year}
 
-_IN = _TimeWords(
+
+IN = DateWords(
     # Translators: %(month)s is "March 2023"
     gettext_lazy("in %(month)s"),
     (gettext_lazy("in early %(year)s"), gettext_lazy("in mid-%(year)s"), gettext_lazy("in late %(year)s")),
     gettext_lazy("in about %(year)s"),
 )
-_SINCE = _TimeWords(
+SINCE = DateWords(
     # Translators: %(month)s is "March 2023"
     gettext_lazy("since %(month)s"),
     (gettext_lazy("since early %(year)s"), gettext_lazy("since mid-%(year)s"), gettext_lazy("since late %(year)s")),
     gettext_lazy("since about %(year)s"),
 )
-_UNTIL = _TimeWords(
+UNTIL = DateWords(
     # Translators: %(month)s is "March 2023"
     gettext_lazy("until %(month)s"),
     (gettext_lazy("until early %(year)s"), gettext_lazy("until mid-%(year)s"), gettext_lazy("until late %(year)s")),
@@ -62,7 +69,7 @@ def period_words(first: date, last: date) -> str:
         years = {"first_year": first.year, "last_year": last.year}
         return _("between %(first_year)s and %(last_year)s") % years
     if first.month == last.month:
-        return _IN.month % {"month": month_words(last)}
+        return IN.month % {"month": month_words(last)}
     # Translators: %(first_month)s is "January", %(last_month)s is "July 2018"
     months = {"first_month": month_name(first.month), "last_month": month_words(last)}
     return _("between %(first_month)s and %(last_month)s") % months
@@ -95,28 +102,6 @@ def duration_words(seconds: float) -> str:
     if seconds >= 2 * 60:
         return _("%(n)s minutes") % {"n": int(seconds // 60)}
     return ngettext("%(n)s second", "%(n)s seconds", round(seconds)) % {"n": round(seconds)}
-
-
-def in_words(day: date, within_days: float) -> str:
-    """Return 'in March 2023', 'in mid-2023', 'in about 2023': a date that is known to within so many days."""
-    return _time(_IN, day, within_days)
-
-
-def since_words(day: date, within_days: float) -> str:
-    """Return 'since March 2023', 'since mid-2023', 'since about 2023'."""
-    return _time(_SINCE, day, within_days)
-
-
-def until_words(day: date, within_days: float) -> str:
-    """Return 'until March 2023', 'until mid-2023', 'until about 2023'."""
-    return _time(_UNTIL, day, within_days)
-
-
-def _time(words: _TimeWords, day: date, within_days: float) -> str:
-    if within_days <= WITHIN_A_MONTH_OR_TWO:
-        return words.month % {"month": month_words(day)}
-    template = words.thirds[(day.month - 1) // 4] if within_days <= WITHIN_HALF_A_YEAR else words.about
-    return template % {"year": day.year}
 
 
 def _beginning(first: date, last: date) -> str:

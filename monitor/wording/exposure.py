@@ -1,5 +1,6 @@
 """Exposure in words: what stands on the ground of an alert. Pure: figures in, sentences out. None: not known."""
 
+from collections.abc import Callable
 from typing import Any
 
 from django.utils.text import capfirst
@@ -105,13 +106,13 @@ def exposure_rows(
     """Return every figure with its name; 'none' is not 'not known here'."""
     lengths = ((_("Railways"), railway_km), (_("Main roads"), main_road_km), (_("Other roads"), other_road_km))
     return [
-        (_("Buildings"), _figure(buildings, None if buildings is None else count_words(buildings), 0.5)),
-        *((name, _figure(km, None if km is None else length_words(km), LEAST_KM)) for name, km in lengths),
-        (_("People who live here"), _figure(people, None if people is None else count_words(people), 0.5)),
+        (_("Buildings"), _figure(buildings, count_words, 0.5)),
+        *((name, _figure(km, length_words, LEAST_KM)) for name, km in lengths),
+        (_("People who live here"), _figure(people, count_words, 0.5)),
     ]
 
 
-def _figure(value: float | None, words: str | None, least: float) -> str:
-    if value is None or words is None:
+def _figure(value: float | None, words: Callable[[float], str], least: float) -> str:
+    if value is None:
         return _("not known here")
-    return words if value >= least else _("none")
+    return words(value) if value >= least else _("none")

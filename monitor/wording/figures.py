@@ -39,6 +39,14 @@ def percent(share: float, digits: int = 0) -> str:
     return _("%(number)s %%") % {"number": decimal(100 * share, digits)}
 
 
+def percent_or_less(share: float) -> str:
+    """Return '12 %', 'less than 1 %' for a share of 0-1."""
+    if share >= 0.01:
+        return percent(share)
+    # Translators: "less than 1 %"
+    return _("less than %(share)s") % {"share": percent(0.01)}
+
+
 def listed(parts: Sequence[str]) -> str:
     """Return 'a', 'a and b', 'a, b and c'."""
     # Translators: the end of a list; %(others)s is "a", or "a, b"

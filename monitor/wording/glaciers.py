@@ -5,11 +5,10 @@ from datetime import date
 from statistics import mean
 from typing import Any
 
-from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext, pgettext_lazy
 
-from monitor.wording.dates import day_words
+from monitor.wording.dates import day_words, month_name
 from monitor.wording.figures import decimal, speed_words, whole
 
 STATE_WORDS = {
@@ -85,14 +84,13 @@ def season_sentence(days: Sequence[date], usual_m_day: Sequence[float | None]) -
     fast, slow = max(means, key=means.__getitem__), min(means, key=means.__getitem__)
     if means[fast] - means[slow] < LEAST_SEASON_M_DAY:
         return _("No seasonal change shows in these images.")
-    first, last = (date_format(date(2000, month, 1), "F") for month in (fast, slow))
     # Translators: two months, each with its speed, "3.1 metres a day"
     return _(
         "In most years it is fastest in %(fast_month)s (%(fast_speed)s) and slowest in %(slow_month)s (%(slow_speed)s)."
     ) % {
-        "fast_month": first,
+        "fast_month": month_name(fast),
         "fast_speed": speed_words(means[fast]),
-        "slow_month": last,
+        "slow_month": month_name(slow),
         "slow_speed": speed_words(max(means[slow], 0.0)),
     }
 

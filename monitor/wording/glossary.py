@@ -1,8 +1,8 @@
 """Words of the field in plain words, for the page that explains them and for hints on others."""
 
-import re
 from typing import Any, NamedTuple
 
+from django.utils.text import slugify
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
@@ -17,7 +17,7 @@ class Term(NamedTuple):
     @property
     def slug(self) -> str:
         """Return the name as a part of an address."""
-        return "-".join(re.findall("[a-z0-9]+", self.key.lower()))
+        return slugify(self.key)
 
 
 GLOSSARY = (

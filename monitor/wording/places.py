@@ -15,6 +15,7 @@ from monitor.paths import SITE_DIR
 from monitor.wording.figures import decimal
 
 Bounds = tuple[float, float, float, float]
+Line = np.ndarray[Any, np.dtype[np.float64]]
 WORLD = SITE_DIR / "static" / "vendor" / "world-atlas" / "countries-50m.json"
 NEAR_DEGREES = 1.0  # small islands are missing at this scale
 
@@ -72,11 +73,6 @@ def countries_named(text: str, limit: int) -> list[tuple[str, Bounds]]:
     return [(name, bounds) for *order, name, bounds in sorted(matches)[:limit]]
 
 
-def land_in(area: BaseGeometry) -> list[BaseGeometry]:
-    """Return the land of the offline basemap in an area, degrees."""
-    return [shape for _name, shape in countries_in(area)]
-
-
 def countries_in(area: BaseGeometry) -> list[tuple[str, BaseGeometry]]:
     """Return the land of the offline basemap in an area with the name of each part's country."""
     names, tree = _countries()
@@ -98,15 +94,16 @@ def _largest_parts() -> dict[str, Bounds]:
 def _countries() -> tuple[list[str], STRtree]:
     world = json.loads(WORLD.read_text())
     arcs = atlas_arcs(world)
-    names, shapes = [], []
+    names: list[str] = []
+    shapes: list[BaseGeometry] = []
     for country in world["objects"]["countries"]["geometries"]:
-        for polygon in _polygons(country, arcs):
-            names.append(country["properties"]["name"])
-            shapes.append(polygon)
+        outer = [rings[0] for rings in atlas_rings(country, arcs) if len(rings[0]) >= 4]
+        names += [country["properties"]["name"]] * len(outer)
+        shapes += [make_valid(Polygon(ring)) for ring in outer]
     return names, STRtree(shapes)
 
 
-def atlas_arcs(world: dict[str, Any]) -> list[np.ndarray[Any, Any]]:
+def atlas_arcs(world: dict[str, Any]) -> list[Line]:
     """Return the lines of the offline basemap, degrees.
 
     TopoJSON: each arc is a chain of quantised steps (TopoJSON specification 1.0, section 2.1.2).
@@ -115,15 +112,14 @@ def atlas_arcs(world: dict[str, Any]) -> list[np.ndarray[Any, Any]]:
     return [np.cumsum(np.asarray(arc, dtype=float), axis=0) * scale + translate for arc in world["arcs"]]
 
 
-def _polygons(country: dict[str, Any], arcs: list[np.ndarray[Any, Any]]) -> list[BaseGeometry]:
+def atlas_rings(country: dict[str, Any], arcs: list[Line]) -> list[list[Line]]:
+    """Return the rings of a country, polygon by polygon, the outer one first. arcs: of `atlas_arcs`."""
     parts = [country["arcs"]] if country["type"] == "Polygon" else country.get("arcs", [])
-    polygons = []
-    for part in parts:
-        chains = [arcs[i] if i >= 0 else arcs[~i][::-1] for i in part[0]]
-        ring = np.concatenate([chain[1:] if n else chain for n, chain in enumerate(chains)])
-        if len(ring) >= 4:
-            polygons.append(make_valid(Polygon(ring)))
-    return polygons
+    return [[_joined([arcs[i] if i >= 0 else arcs[~i][::-1] for i in ring]) for ring in part] for part in parts]
+
+
+def _joined(chains: list[Line]) -> Line:
+    return np.concatenate([chain[1:] if n else chain for n, chain in enumerate(chains)])
 
 
 COMPASS = (

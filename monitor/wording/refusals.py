@@ -9,7 +9,6 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime
 from functools import wraps
 from http import HTTPStatus
-from typing import Any
 
 from django.contrib.gis.geos import MultiPolygon, Polygon
 from django.http import HttpRequest, HttpResponseBase, JsonResponse, QueryDict
@@ -66,16 +65,11 @@ WORDS = {
 FAULT = ("The request could not be answered.", "Try again later.")
 
 
-def problem_body(status: int, error: str, remedy: str) -> dict[str, Any]:
-    """Return the members of a problem (RFC 9457)."""
+def problem(status: int, error: str, remedy: str = "") -> JsonResponse:
+    """Answer with what is wrong, and what to do about it (RFC 9457)."""
     detail = f"{error.rstrip('.')}. {remedy}".strip()
     members = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": detail}
-    return members | {"error": error, "remedy": remedy}
-
-
-def problem(status: int, error: str, remedy: str = "") -> JsonResponse:
-    """Answer with what is wrong, and what to do about it."""
-    return JsonResponse(problem_body(status, error, remedy), status=status, content_type=PROBLEM)
+    return JsonResponse(members | {"error": error, "remedy": remedy}, status=status, content_type=PROBLEM)
 
 
 def as_problem(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:

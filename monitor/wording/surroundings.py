@@ -4,6 +4,7 @@ import unicodedata
 from collections.abc import Sequence
 from datetime import date
 
+from django.utils.text import capfirst
 from django.utils.translation import get_language, gettext_lazy, ngettext
 from django.utils.translation import gettext as _
 
@@ -61,9 +62,9 @@ def where_sentence(near: str, region: str, country: str) -> str:
     inside = ", ".join(dict.fromkeys(part for part in (region, country) if part))
     if near and inside:
         # Translators: "3 km south of Aldwick, in Westshore, Atlantis."
-        return _("%(near)s, in %(region)s.") % {"near": _capital(near), "region": inside}
+        return _("%(near)s, in %(region)s.") % {"near": capfirst(near), "region": inside}
     if near:
-        return f"{_capital(near)}."
+        return f"{capfirst(near)}."
     return _("In %(region)s.") % {"region": inside} if inside else ""
 
 
@@ -174,7 +175,3 @@ def _first_ones(parts: Sequence[str]) -> str:
     return listed(
         [*parts[:MOST_LISTED], ngettext("%(number)s more", "%(number)s more", more) % {"number": whole(more)}]
     )
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]

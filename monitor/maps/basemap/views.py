@@ -12,7 +12,7 @@ from monitor.maps.basemap.ground import ground_tile, ground_version
 from monitor.maps.basemap.heights import FROM_ZOOM, heights_tile, heights_version, heights_zoom
 from monitor.maps.basemap.world import FINEST_ZOOM, world_tile
 from monitor.maps.map.tile_geometry import VECTOR_TILE
-from monitor.maps.rasters.tiles import is_tile
+from monitor.maps.rasters.answers import tile_or_404
 from monitor.wording.refusals import only_parameters
 
 DAY = "public, max-age=86400"
@@ -39,8 +39,7 @@ def description(request: HttpRequest) -> JsonResponse:
 @only_parameters("v")
 def ground(request: HttpRequest, z: int, x: int, y: int) -> HttpResponse:
     """Answer with a tile of the ground."""
-    if not is_tile(z, x, y):
-        raise Http404("There is no such tile.")
+    tile_or_404(z, x, y)
     life = _life(request, ground_version())  # read before the tile: a layer may be loaded in between
     return HttpResponse(ground_tile(z=z, x=x, y=y), content_type=VECTOR_TILE, headers={"Cache-Control": life})
 
@@ -49,8 +48,7 @@ def ground(request: HttpRequest, z: int, x: int, y: int) -> HttpResponse:
 @only_parameters()
 def world(request: HttpRequest, z: int, x: int, y: int) -> HttpResponse:
     """Answer with a tile of the atlas."""
-    if not is_tile(z, x, y) or z > FINEST_ZOOM:
-        raise Http404("There is no such tile.")
+    tile_or_404(z, x, y, known=z <= FINEST_ZOOM)
     return HttpResponse(world_tile(z=z, x=x, y=y), content_type=VECTOR_TILE, headers={"Cache-Control": DAY})
 
 
@@ -58,8 +56,7 @@ def world(request: HttpRequest, z: int, x: int, y: int) -> HttpResponse:
 @only_parameters("v")
 def heights(request: HttpRequest, z: int, x: int, y: int) -> HttpResponse:
     """Answer with a tile of heights."""
-    if not is_tile(z, x, y) or z < FROM_ZOOM:
-        raise Http404("There is no such tile.")
+    tile_or_404(z, x, y, known=z >= FROM_ZOOM)
     life = _life(request, heights_version())  # read before the tile: a layer may be loaded in between
     return HttpResponse(heights_tile(z=z, x=x, y=y), content_type="image/png", headers={"Cache-Control": life})
 

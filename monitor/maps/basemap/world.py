@@ -17,12 +17,11 @@ from shapely.affinity import translate
 from shapely.geometry.base import BaseGeometry
 
 from monitor.maps.map.tile_geometry import MERCATOR_DEGREES, read_tile, tile_box
-from monitor.wording.places import WORLD, atlas_arcs
+from monitor.wording.places import WORLD, Line, atlas_arcs, atlas_rings
 
 FINEST_ZOOM = 6  # a browser enlarges these further in; the atlas is no finer
 UNITS = 4096  # along a tile
 TURNS = (-360.0, 0.0, 360.0)
-Line = np.ndarray[Any, np.dtype[np.float64]]
 
 _SHAPES = """(SELECT ST_AsMVT(rows, '{layer}', 4096, 'geometry') FROM (
     SELECT ST_AsMVTGeom(ST_Transform(ST_GeomFromWKB(shape, 4326), 3857), tile, 4096, 64) AS geometry
@@ -75,7 +74,7 @@ def _world() -> World:
     land = [part for one in atlas["objects"]["land"]["geometries"] for part in _polygons(one, arcs)]
     users = defaultdict(set)
     for number, country in enumerate(countries):
-        for arc in np.hstack([ring for part in _parts(country) for ring in part] or [[]]).astype(int):
+        for arc in _arcs_of(country["arcs"]) if "arcs" in country else ():
             users[max(arc, ~arc)].add(number)
     lines = {arc: LineString(_unwrapped(arcs[arc])) for arc in users}
     labels = [(one["properties"]["name"], max(_polygons(one, arcs), key=_size)) for one in countries if "id" in one]
@@ -89,20 +88,20 @@ def _world() -> World:
     )
 
 
-def _parts(country: dict[str, Any]) -> list[list[list[int]]]:
-    """Return rings of arcs, polygon by polygon."""
-    return [country["arcs"]] if country["type"] == "Polygon" else country.get("arcs", [])
+def _arcs_of(rings: Any) -> Iterator[int]:
+    """Yield the arcs of a country, however deep its lists are."""
+    for one in rings:
+        yield from [one] if isinstance(one, int) else _arcs_of(one)
 
 
-def _polygons(country: dict[str, Any], arcs: list[Line]) -> Iterator[Polygon]:
-    for part in _parts(country):
-        shell, *holes = ([arcs[i] if i >= 0 else arcs[~i][::-1] for i in ring] for ring in part)
-        yield Polygon(_ring(shell), [_ring(hole) for hole in holes])
+def _polygons(country: dict[str, Any], arcs: list[Line]) -> list[Polygon]:
+    parts = ([_flat(ring) for ring in rings] for rings in atlas_rings(country, arcs))
+    return [Polygon(shell, holes) for shell, *holes in parts]
 
 
-def _ring(chains: list[Line]) -> Line:
-    """Join a ring; around the pole it does not close on a flat map, and is led along the edge."""
-    ring = _unwrapped(np.concatenate([chain[1:] if n else chain for n, chain in enumerate(chains)]))
+def _flat(ring: Line) -> Line:
+    """Lead a ring around the pole, which does not close on a flat map, along its edge."""
+    ring = _unwrapped(ring)
     if abs(ring[0, 0] - ring[-1, 0]) < 180:
         return ring
     return np.vstack([ring, [ring[-1, 0], -90.0], [ring[0, 0], -90.0]])

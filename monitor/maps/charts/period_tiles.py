@@ -1,7 +1,6 @@
 """Vector tiles whose rates are fitted to the series of a period, as a chart fits them; for close views only."""
 
 from collections import defaultdict
-from datetime import date
 
 import numpy as np
 from django.db import connection
@@ -10,7 +9,6 @@ from ingest.models import Product
 from ingest.products import sampling
 from ingest.products.encoding import unpack_series
 from ingest.products.partitions import POINTS, SERIES
-from ingest.readers.records import Float64
 from ml.statistics.series import fit_rates
 from monitor.maps.charts.query import Period
 from monitor.maps.map import selectors
@@ -58,7 +56,10 @@ def period_tile(*, products: list[int], period: Period, z: int, x: int, y: int) 
     columns: list[list] = [[], [], [], [], []]
     n_unfitted = sum(n for product, n in counts.items() if product not in dates)
     for product, rows in by_product.items():
-        rates = _rates([row[3] for row in rows], dates[product], period)
+        inside = period.holds(dates[product])
+        days = [day for day, holds in zip(dates[product], inside, strict=True) if holds]
+        series = unpack_series([bytes(row[3]) for row in rows], len(dates[product]))
+        rates = fit_rates(days, series[:, inside])
         fitted = [(row, rate) for row, rate in zip(rows, rates, strict=True) if np.isfinite(rate)]
         n_unfitted += len(rows) - len(fitted)
         for (pid, px, py, _), rate in fitted:
@@ -67,9 +68,3 @@ def period_tile(*, products: list[int], period: Period, z: int, x: int, y: int) 
     tile = read_tile(_TILE, columns) if columns[0] else b""
     tile += read_tile(selectors.SAMPLE_NOTE, {"n": n_points}) if share > 1 else b""
     return tile + (read_tile(_UNFITTED_NOTE, [n_unfitted]) if n_unfitted else b"")
-
-
-def _rates(packed: list[bytes], dates: list[date], period: Period) -> Float64:
-    inside = period.holds(dates)
-    days = [day for day, holds in zip(dates, inside, strict=True) if holds]
-    return fit_rates(days, unpack_series([bytes(one) for one in packed], len(dates))[:, inside])

@@ -1,7 +1,6 @@
 """Profiles: speed of the ground along a line, and the growth of its displacement there."""
 
 from collections import defaultdict
-from collections.abc import Sequence
 from datetime import date, timedelta
 from typing import Any
 
@@ -16,11 +15,11 @@ from ingest.readers.records import Float64
 from ml.statistics.profile import Along, along_line, binned
 from monitor.maps.charts import selectors
 from monitor.maps.charts.query import ProfileQuery, geometry_of
-from monitor.maps.charts.rows import numbers, reference_body
+from monitor.maps.charts.rows import reference_body
 from monitor.maps.charts.selectors import PointsIn
 from monitor.maps.charts.traces import Reference, reference_of
 from monitor.maps.charts.words import profile_sentence
-from monitor.maps.map.series import number
+from monitor.maps.map.series import number, numbers
 from monitor.wording.components import both_directions
 from monitor.wording.figures import whole
 from monitor.wording.images import data_set_name
@@ -52,7 +51,9 @@ def profile_body(query: ProfileQuery) -> tuple[dict[str, Any], list[dict[str, An
         )
     references = [reference_of(part.product, query.reference) for part in parts]
     places = [_along(query.line, part) for part in parts]
-    distance, velocity = np.concatenate([place.distance_m for place in places]), _velocities(parts, references)
+    distance = np.concatenate([place.distance_m for place in places])
+    pairs = list(zip(parts, references, strict=True))
+    velocity = np.concatenate([part.velocity_mm_yr - reference.rate_mm_yr for part, reference in pairs])
     n_bins = int(np.clip(min(query.length_m / SHORTEST_BIN_M, distance.size / POINTS_OF_BIN), FEWEST_BINS, MOST_BINS))
     usual = binned(distance, velocity, query.length_m, n_bins)
     product = parts[0].product
@@ -84,7 +85,7 @@ def profile_body(query: ProfileQuery) -> tuple[dict[str, Any], list[dict[str, An
             "high_mm_yr": numbers(usual.high),
             "n_points": usual.n_points.tolist(),
         },
-        "epochs": _epochs(parts, references, distance, query.length_m, n_bins),
+        "epochs": _epochs(pairs, distance, query.length_m, n_bins),
     }
     return body, _rows(parts, places, velocity)
 
@@ -106,29 +107,18 @@ def _along(line: list[tuple[float, float]], points: PointsIn) -> Along:
     return along_line(np.asarray(x), np.asarray(y), corners)
 
 
-def _velocities(parts: list[PointsIn], references: Sequence[Reference | None]) -> Float64:
-    return np.concatenate(
-        [
-            part.velocity_mm_yr - (reference.rate_mm_yr if reference else 0.0)
-            for part, reference in zip(parts, references, strict=True)
-        ]
-    )
-
-
 def _epochs(
-    parts: list[PointsIn], references: Sequence[Reference | None], distance_m: Float64, length_m: float, n_bins: int
+    pairs: list[tuple[PointsIn, Reference]], distance_m: Float64, length_m: float, n_bins: int
 ) -> list[dict[str, Any]]:
     """Return the usual displacement along the line on a few days, since the first of them: mm."""
-    dated = [part.product.dates for part in parts if part.product.has_series]
-    if len(dated) < len(parts):
+    if not all(part.product.has_series for part, _reference in pairs):
         return []
+    dated = [part.product.dates for part, _reference in pairs]
     first, last = max(dates[0] for dates in dated), min(dates[-1] for dates in dated)
     if (last - first).days < EPOCHS:
         return []
     days = [first + timedelta(days=round((last - first).days * i / EPOCHS)) for i in range(EPOCHS + 1)]
-    series = np.concatenate(
-        [_on_days(part, reference, days) for part, reference in zip(parts, references, strict=True)]
-    )
+    series = np.concatenate([_on_days(part, reference, days) for part, reference in pairs])
     since = series - series[:, :1]
     return [
         {"date": day.isoformat(), "displacement_mm": numbers(binned(distance_m, since[:, i], length_m, n_bins).median)}
@@ -137,9 +127,9 @@ def _epochs(
     ]
 
 
-def _on_days(points: PointsIn, reference: Reference | None, days: list[date]) -> Float64:
+def _on_days(points: PointsIn, reference: Reference, days: list[date]) -> Float64:
     """Return displacement around each day, (n, days), mm: the mean of a few dates."""
-    series = points.series_mm.astype(np.float64) - (reference.series_mm if reference else 0.0)
+    series = points.series_mm.astype(np.float64) - reference.series_mm
     dates = points.product.dates
     if len(dates) < 3 * EPOCHS:
         return on_dates(series.astype(np.float32), dates, days).astype(np.float64)

@@ -10,10 +10,10 @@ from django.contrib.gis.geos import GEOSGeometry
 from django.http import QueryDict
 from django.utils.translation import gettext as _
 from numpy.typing import NDArray
-from pyproj import Geod
 from shapely import to_wkb
 
 from ingest.areas import area_of
+from monitor.maps.imaging.drawing import EARTH
 from monitor.maps.map.layers import BY_NAME, Layer
 from monitor.wording import regions
 from monitor.wording.figures import decimal, whole
@@ -28,7 +28,6 @@ LONGEST_KM = 100.0
 WIDTHS_M = (20.0, 5000.0)
 USUAL_WIDTH_M = 200.0
 LARGEST_VIEW_DEGREES = 4.0
-_GEOD = Geod(ellps="WGS84")
 _SHAPES = (
     "Give {name}=west,south,east,north, or {name}=longitude,latitude,metres for a circle, or the corners of an area, "
     "{name}=longitude,latitude;longitude,latitude;…, in degrees."
@@ -100,14 +99,17 @@ def profile_query(asked: QueryDict) -> ProfileQuery:
     if not 2 <= len(line) <= MOST_CORNERS:
         corners = _("the line has %(number)s corners; 2 to %(most)s are allowed")
         raise Refusal(corners % {"number": whole(len(line)), "most": whole(MOST_CORNERS)}, remedy)
-    length_m = float(_GEOD.line_length([x for x, _ in line], [y for _, y in line]))
+    length_m = float(EARTH.line_length([x for x, _ in line], [y for _, y in line]))
     if not 50 <= length_m <= 1000 * LONGEST_KM:
         raise Refusal(
             _("the line is %(length)s km long") % {"length": decimal(length_m / 1000, 2)},
             _("Draw one of %(least)s to %(most)s km.") % {"least": decimal(0.05, 2), "most": whole(LONGEST_KM)},
         )
-    width_m = _number("width", asked.get("width", ""), USUAL_WIDTH_M)
-    low, high = WIDTHS_M
+    text = asked.get("width") or str(USUAL_WIDTH_M)
+    widths = finite_numbers(text)
+    if len(widths) != 1:
+        raise Refusal(f"width is no number: {text[:40]!r}", f"Give width={USUAL_WIDTH_M:g}.")
+    (width_m,), (low, high) = widths, WIDTHS_M
     if not low <= width_m <= high:
         raise Refusal(
             _("the width is %(width)s m") % {"width": whole(width_m)},
@@ -194,13 +196,6 @@ def _numbers(text: str, name: str, remedy: str = "") -> list[float]:
     if values:
         return values
     raise Refusal(f"{name} holds no position: {text[:40]!r}", remedy or _SHAPES.format(name=name))
-
-
-def _number(name: str, text: str, usual: float) -> float:
-    numbers = finite_numbers(text or str(usual))
-    if len(numbers) != 1:
-        raise Refusal(f"{name} is no number: {text[:40]!r}", f"Give {name}={usual:g}.")
-    return numbers[0]
 
 
 def _layer(asked: QueryDict) -> Layer | None:

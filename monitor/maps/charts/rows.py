@@ -1,25 +1,32 @@
-"""Charts as JSON: every line with its fit, its changes and its figures, and a sentence about all of them."""
+"""Charts as JSON, every line with its fit, its changes and its figures, and as files to download."""
 
-from collections.abc import Iterable
+import csv
+import io
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from django.contrib.gis.geos import GEOSGeometry
 from django.utils.translation import gettext as _
-from pyproj import Geod
 
 from ingest.models import Product
 from monitor.maps.charts.query import PointName, SeriesQuery
 from monitor.maps.charts.selectors import NearPoint
 from monitor.maps.charts.traces import PeriodFit, Trace, fit_in
 from monitor.maps.charts.words import Line, chart_sentence
-from monitor.maps.map.series import number, product_summary
+from monitor.maps.imaging.drawing import EARTH
+from monitor.maps.map.series import changes_body, number, numbers, product_summary
 from monitor.wording.components import both_directions
-from monitor.wording.families.changes import what_changed
-from monitor.wording.figures import whole
+from monitor.wording.figures import cell_text, whole
 from monitor.wording.refusals import Refusal
 from monitor.wording.regions import Region
 
 NEAR_M = 250.0
-_GEOD = Geod(ellps="WGS84")
+GEOPARQUET = "1.1.0"
+Row = Mapping[str, Any]  # columns of one feature; geometry: GEOSGeometry
 
 
 def chart_body(query: SeriesQuery, traces: list[Trace], missing: list[PointName]) -> dict[str, object]:
@@ -76,9 +83,7 @@ def _trace(trace: Trace, shown: PeriodFit) -> dict[str, object]:
         "fitted": shown.fitted,
         "stated_mm_yr": number(trace.stated_mm_yr),
         "scatter_mm_yr": number(trace.stated_sigma_mm_yr) if trace.is_area else None,
-        "changes": [
-            one.as_dict() | {"sentence": what_changed(trace.product.component, one.as_dict())} for one in shown.changes
-        ],
+        "changes": changes_body(trace.product, shown.changes),
         "negative_word": negative,
         "positive_word": positive,
     }
@@ -88,7 +93,7 @@ def near_body(longitude: float, latitude: float, found: Iterable[NearPoint]) -> 
     """Return the nearest point of each component, direction and track within 250 m, nearest first. Raises Refusal."""
     best: dict[tuple[str, str, int | None], tuple[float, NearPoint]] = {}
     for near in found:
-        distance_m = float(_GEOD.inv(longitude, latitude, near.longitude, near.latitude)[2])
+        distance_m = float(EARTH.inv(longitude, latitude, near.longitude, near.latitude)[2])
         view = near.product.component, near.product.direction, near.product.track
         if distance_m <= NEAR_M and distance_m < best.get(view, (np.inf, near))[0]:
             best[view] = distance_m, near
@@ -114,6 +119,80 @@ def _product(product: Product) -> dict[str, object]:
     return product_summary(product) | {"direction": product.direction}
 
 
-def numbers(values: Iterable[float], digits: int = 1) -> list[float | None]:
-    """Return rounded numbers, None where missing."""
-    return [number(value, digits) for value in values]
+def as_csv(rows: Sequence[Row]) -> bytes:
+    """Write rows as CSV: lists of equal length become rows, everything else is repeated; geometry as its centre."""
+    file = io.StringIO()
+    writer = csv.writer(file)
+    names = [name for name in rows[0] if name != "geometry"]
+    writer.writerow([*names, "longitude", "latitude"])
+    for row in rows:
+        middle = row["geometry"].centroid
+        n_values = max((len(value) for value in row.values() if isinstance(value, list)), default=1)
+        for i in range(n_values):
+            cells = [row[name][i] if isinstance(row[name], list) else row[name] for name in names]
+            safe = [cell_text(cell) if isinstance(cell, str) else cell for cell in cells]
+            writer.writerow([*safe, round(middle.x, 6), round(middle.y, 6)])
+    return file.getvalue().encode()
+
+
+def as_geojson(rows: Sequence[Row]) -> bytes:
+    """Write rows as a GeoJSON FeatureCollection."""
+    features = [
+        {
+            "type": "Feature",
+            "geometry": json.loads(row["geometry"].json),
+            "properties": {name: value for name, value in row.items() if name != "geometry"},
+        }
+        for row in rows
+    ]
+    return json.dumps({"type": "FeatureCollection", "features": features}, ensure_ascii=False).encode()
+
+
+def as_geoparquet(rows: Sequence[Row]) -> bytes:
+    """Write rows as GeoParquet 1.1: geometry as WKB, longitude before latitude (OGC:CRS84)."""
+    columns = {name: [row[name] for row in rows] for name in rows[0]}
+    columns["geometry"] = [bytes(row["geometry"].wkb) for row in rows]
+    types = sorted({row["geometry"].geom_type for row in rows})
+    geo = {
+        "version": GEOPARQUET,
+        "primary_column": "geometry",
+        "columns": {"geometry": {"encoding": "WKB", "geometry_types": types}},
+    }
+    table = pa.table(columns).replace_schema_metadata({"geo": json.dumps(geo)})
+    sink = pa.BufferOutputStream()
+    pq.write_table(table, sink)
+    return bytes(sink.getvalue().to_pybytes())
+
+
+FORMATS: dict[str, tuple[str, Callable[[Sequence[Row]], bytes]]] = {
+    "csv": ("text/csv; charset=utf-8", as_csv),
+    "geojson": ("application/geo+json", as_geojson),
+    "parquet": ("application/vnd.apache.parquet", as_geoparquet),
+}
+
+
+def series_rows(body: Mapping[str, Any], places: Sequence[GEOSGeometry]) -> list[Row]:
+    """Return one row for each line of a chart (`monitor.maps.charts.rows.chart_body`)."""
+    return [
+        {
+            "line": number,
+            "data_set": trace["product"]["name"],
+            "component": trace["product"]["component"],
+            "track": trace["product"]["track"],
+            "direction": trace["product"]["direction"],
+            "point": "" if trace["is_area"] else trace["key"].partition("/")[2],
+            "n_points": trace["n_points"],
+            "reference": (body["reference"] or {}).get("label", ""),
+            "rate_mm_yr": trace["rate_mm_yr"],
+            "rate_sigma_mm_yr": trace["sigma_mm_yr"],
+            "attribution": trace["product"]["attribution"],
+            "simulated": trace["product"]["simulated"],
+            "date": trace["dates"],
+            "displacement_mm": trace["values_mm"],
+            "low_mm": trace["low_mm"] or [None] * len(trace["dates"]),
+            "high_mm": trace["high_mm"] or [None] * len(trace["dates"]),
+            "fit_mm": trace["fit_mm"] or [None] * len(trace["dates"]),
+            "geometry": place,
+        }
+        for number, (trace, place) in enumerate(zip(body["traces"], places, strict=True), 1)
+    ]

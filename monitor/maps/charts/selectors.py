@@ -63,11 +63,8 @@ def bounded() -> Iterator[None]:
 
 def products_over(*, area: GEOSGeometry, layer: Layer | None = None) -> QuerySet[Product]:
     """Return current products whose footprint touches an area's box; those of a layer, or all of InSAR."""
-    products = Product.objects.current().filter(footprint__bboverlaps=area, points_deleted_at=None)
-    if layer is None:
-        return products.filter(technique="insar").order_by("pk")
-    products = products.filter(component=layer.component, technique=layer.technique)
-    return (products.filter(direction=layer.direction) if layer.direction else products).order_by("pk")
+    products = layer.products() if layer else Product.objects.current().filter(technique="insar")
+    return products.filter(footprint__bboverlaps=area, points_deleted_at=None).order_by("pk")
 
 
 def points_in(*, product: Product, area: GEOSGeometry, most: int, with_series: bool = True) -> PointsIn:

@@ -25,7 +25,6 @@ from monitor.wording.regions import Region
 MOST_OF_AREA = 2000  # points whose series are averaged
 MOST_OF_REFERENCE = 400
 MOST_AREA_TRACES = 4
-DAYS_PER_YEAR = 365.25
 
 
 class Trace(NamedTuple):
@@ -83,13 +82,19 @@ def traces_of(query: SeriesQuery) -> tuple[list[Trace], list[PointName]]:
     """Return the lines in the order of the query, and the points that no longer exist. Raises Refusal."""
     references: dict[int, Reference] = {}
     traces, missing = [], []
+
+    def reference(product: Product) -> Reference:
+        if product.pk not in references:
+            references[product.pk] = reference_of(product, query.reference)
+        return references[product.pk]
+
     for name in query.points:
         try:
             point = point_find(product_id=name.product_id, pid=name.pid)
         except MeasurementPoint.DoesNotExist:
             missing.append(name)
         else:
-            traces.append(_of_point(point, _reference(point.product, query.reference, references)))
+            traces.append(_of_point(point, reference(point.product)))
     if query.area is not None:
         area = geometry_of(query.area)
         found = [
@@ -97,10 +102,8 @@ def traces_of(query: SeriesQuery) -> tuple[list[Trace], list[PointName]]:
             for product in selectors.products_over(area=area, layer=query.layer)
         ]
         views = sorted(_by_direction(found), key=lambda parts: -sum(part.n_points for part in parts))
-        traces += [
-            _of_area(parts, area, [_reference(part.product, query.reference, references) for part in parts])
-            for parts in views[:MOST_AREA_TRACES]
-        ]
+        views = views[:MOST_AREA_TRACES]
+        traces += [_of_area(parts, area, [reference(part.product) for part in parts]) for parts in views]
     return traces, missing
 
 
@@ -137,7 +140,7 @@ def fit_in(trace: Trace, period: Period) -> PeriodFit:
     return PeriodFit(dates[0], dates[-1], fit.rate_mm_yr, fit.rate_sigma_mm_yr, True, curve, band, changes)
 
 
-def _of_point(point: MeasurementPoint, reference: Reference | None) -> Trace:
+def _of_point(point: MeasurementPoint, reference: Reference) -> Trace:
     product = point.product
     series = point_series(point=point).astype(np.float64)
     return Trace(
@@ -146,21 +149,21 @@ def _of_point(point: MeasurementPoint, reference: Reference | None) -> Trace:
         place=point.position,
         n_points=1,
         dates=product.dates if product.has_series else [],
-        values_mm=series - (reference.series_mm if reference and series.size else 0.0),
+        values_mm=series - reference.series_mm if series.size else series,
         low_mm=None,
         high_mm=None,
-        stated_mm_yr=point.velocity_mm_yr - (reference.rate_mm_yr if reference else 0.0),
-        stated_sigma_mm_yr=None if reference else point.velocity_std_mm_yr,
-        n_reference=reference.n_points if reference else 0,
+        stated_mm_yr=point.velocity_mm_yr - reference.rate_mm_yr,
+        stated_sigma_mm_yr=None if reference.n_points else point.velocity_std_mm_yr,
+        n_reference=reference.n_points,
     )
 
 
-def _of_area(parts: list[PointsIn], area: GEOSGeometry, references: Sequence[Reference | None]) -> Trace:
+def _of_area(parts: list[PointsIn], area: GEOSGeometry, references: Sequence[Reference]) -> Trace:
     pairs = list(zip(parts, references, strict=True))
     series = np.concatenate(
-        [part.series_mm - (ref.series_mm if ref and part.series_mm.size else 0.0) for part, ref in pairs]
+        [part.series_mm - ref.series_mm if part.series_mm.size else part.series_mm for part, ref in pairs]
     )
-    rates = np.concatenate([part.velocity_mm_yr - (ref.rate_mm_yr if ref else 0.0) for part, ref in pairs])
+    rates = np.concatenate([part.velocity_mm_yr - ref.rate_mm_yr for part, ref in pairs])
     mean, low, high = _over_points(series.astype(np.float64))
     product = max(parts, key=lambda part: part.n_points).product
     return Trace(
@@ -174,7 +177,7 @@ def _of_area(parts: list[PointsIn], area: GEOSGeometry, references: Sequence[Ref
         high_mm=high,
         stated_mm_yr=float(rates.mean()),
         stated_sigma_mm_yr=float(rates.std()),
-        n_reference=sum(ref.n_points for _, ref in pairs if ref),
+        n_reference=sum(ref.n_points for ref in references),
     )
 
 
@@ -188,10 +191,10 @@ def _over_points(series_mm: Float64) -> tuple[Float64, Float64, Float64]:
     return figures[0], figures[1], figures[2]
 
 
-def reference_of(product: Product, place: Region | None) -> Reference | None:
-    """Return the ground that everything is measured against; None where none was chosen. Raises Refusal."""
+def reference_of(product: Product, place: Region | None) -> Reference:
+    """Return the ground that everything is measured against; zero where none was chosen. Raises Refusal."""
     if place is None:
-        return None
+        return Reference(0, np.zeros(1), 0.0)
     points = selectors.points_in(product=product, area=geometry_of(place), most=MOST_OF_REFERENCE)
     if not points.n_points:
         raise Refusal(
@@ -201,16 +204,6 @@ def reference_of(product: Product, place: Region | None) -> Reference | None:
         )
     mean = _over_points(points.series_mm.astype(np.float64))[0]
     return Reference(points.n_points, mean, float(points.velocity_mm_yr.mean()))
-
-
-def _reference(product: Product, place: Region | None, known: dict[int, Reference]) -> Reference | None:
-    """Return the reference of a product, looked up once for each product."""
-    if product.pk not in known:
-        found = reference_of(product, place)
-        if found is None:
-            return None
-        known[product.pk] = found
-    return known[product.pk]
 
 
 def _days(days: Sequence[date]) -> Float64:

@@ -6,18 +6,16 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, Js
 from django.views.decorators.http import require_safe
 
 from monitor.maps.charts import query
-from monitor.maps.charts.downloads import FORMATS, Row, series_rows
 from monitor.maps.charts.frames import frames_body
 from monitor.maps.charts.period_tiles import period_tile
 from monitor.maps.charts.profiles import profile_body
-from monitor.maps.charts.rows import chart_body, near_body
+from monitor.maps.charts.rows import FORMATS, Row, chart_body, near_body, series_rows
 from monitor.maps.charts.selectors import bounded, nearest_points
 from monitor.maps.charts.traces import traces_of
 from monitor.maps.map.layers import BY_NAME, PERIOD_FROM_ZOOM
 from monitor.maps.map.selectors import layer_products, points_tile, tile_fingerprint
 from monitor.maps.map.tile_geometry import VECTOR_TILE
-from monitor.maps.rasters.pictures import unless_held
-from monitor.maps.rasters.tiles import is_tile
+from monitor.maps.rasters.answers import tile_or_404, unless_held
 from monitor.wording.refusals import only_parameters, refusals_as_json
 
 REACH_DEGREES = 0.01  # on the map, a little more than the distance that counts
@@ -73,8 +71,7 @@ def frames(request: HttpRequest) -> JsonResponse:
 @only_parameters("from", "until")
 def tile(request: HttpRequest, layer: str, z: int, x: int, y: int) -> HttpResponseBase:
     """Answer ?from=&until= with points and their rates in that period; below zoom 12 with stated rates."""
-    if layer not in BY_NAME or not is_tile(z, x, y):
-        raise Http404("There is no such tile.")
+    tile_or_404(z, x, y, layer in BY_NAME)
     period = query.period_query(request.GET)
     products = layer_products(layer=BY_NAME[layer], tile=(z, x, y))
     where = {"z": z, "x": x, "y": y}

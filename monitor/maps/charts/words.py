@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from datetime import date
 from typing import NamedTuple
 
-from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
+from monitor.wording.dates import month_words
 from monitor.wording.figures import figure, length_words, listed, rate_words, whole
 from monitor.wording.points import STILL_MM_YR
 
@@ -75,7 +75,7 @@ class Line(NamedTuple):
 
 def chart_sentence(lines: Sequence[Line], first: date, last: date) -> str:
     """Return which lines moved, the fastest with its rate, and which changed speed. first, last: of the period."""
-    period = {name: date_format(day, "YEAR_MONTH_FORMAT") for name, day in (("first", first), ("last", last))}
+    period = {"first": month_words(first), "last": month_words(last)}
     moving = [number for number, line in enumerate(lines, 1) if line.moves]
     if len(lines) == 1:
         opening = _line_moved(lines, 1, period)
@@ -92,16 +92,10 @@ def chart_sentence(lines: Sequence[Line], first: date, last: date) -> str:
 def _line_moved(lines: Sequence[Line], number: int, period: dict[str, str]) -> str:
     line = lines[number - 1]
     if not line.moves:
-        return _("Line %(number)s moved very little, by %(rate)s mm a year, between %(first)s and %(last)s.") % {
-            "number": number,
-            "rate": figure(line.rate_mm_yr),
-            **period,
-        }
-    return str(LINE_MOVED[line.component][line.rate_mm_yr > 0]) % {
-        "number": number,
-        "rate": rate_words(line.rate_mm_yr, line.sigma_mm_yr),
-        **period,
-    }
+        still = _("Line %(number)s moved very little, by %(rate)s mm a year, between %(first)s and %(last)s.")
+        return still % {"number": number, "rate": figure(line.rate_mm_yr), **period}
+    rate = rate_words(line.rate_mm_yr, line.sigma_mm_yr)
+    return str(LINE_MOVED[line.component][line.rate_mm_yr > 0]) % {"number": number, "rate": rate, **period}
 
 
 def _how_many(moving: int, all_lines: int, fastest: int) -> str:

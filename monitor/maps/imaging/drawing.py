@@ -110,10 +110,14 @@ def paint(values: Float32, stops: Sequence[str], low: float, high: float, level:
     known = np.isfinite(values)
     if not known.any():
         return empty_tile(values.shape)
-    share = np.clip((np.where(known, values, low) - low) / (high - low), 0, 1)
-    rgb = colour_table(tuple(stops))[np.rint(share * 255).astype(np.uint8)]  # (rows, cols, 3)
     opacity = np.where(known, 255, 0).astype(np.uint8)
-    return png(np.concatenate([rgb, opacity[..., None]], axis=-1), level)
+    return png(np.concatenate([coloured(values, stops, low, high), opacity[..., None]], axis=-1), level)
+
+
+def coloured(values: Float32, stops: Sequence[str], low: float, high: float) -> NDArray[np.uint8]:
+    """Return red, green and blue of values from low to high, (rows, cols, 3); of unknown ones those of low."""
+    share = np.clip((np.where(np.isfinite(values), values, low) - low) / (high - low), 0, 1)
+    return colour_table(tuple(stops))[np.rint(share * 255).astype(np.uint8)]
 
 
 @lru_cache(maxsize=32)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 from shapely.geometry import MultiPolygon
 
-from monitor.maps.imaging.drawing import Bounds, Float32, colour_table
+from monitor.maps.imaging.drawing import Bounds, Float32, coloured
 
 SIDE_PX = 480  # of a picture, along its longer side
 CELLS = 96  # of the points' picture, along its longer side: gaps between points stay small
@@ -68,11 +68,11 @@ def points_on(frame: Frame, x: NDArray[np.float64], y: NDArray[np.float64], valu
     return mean
 
 
-def smoothed(values: Float32) -> Float32:
-    """Return the mean of known values in SMOOTHED x SMOOTHED cells around each known one: single points scatter."""
+def smoothed(values: Float32, side: int = SMOOTHED) -> Float32:
+    """Return the mean of known values in side x side cells around each known one: single points scatter."""
     known = np.isfinite(values)
     planes = np.where(known, values, 0), known.astype(np.float32)
-    total, share = (scipy.ndimage.uniform_filter(plane, SMOOTHED, mode="constant") for plane in planes)
+    total, share = (scipy.ndimage.uniform_filter(plane, side, mode="constant") for plane in planes)
     return np.asarray(np.where(known, total / np.maximum(share, 1e-6), np.nan), dtype=np.float32)
 
 
@@ -98,10 +98,8 @@ def picture(
     pointers: Sequence[Pointer] = (),
 ) -> bytes:
     """Return a PNG of values, each a square of the frame, with the outline of the alert; grey where unknown."""
-    known = np.isfinite(values)
-    share = np.clip((np.where(known, values, low) - low) / (high - low), 0, 1)
-    rgb = colour_table(tuple(stops))[np.rint(share * 255).astype(np.uint8)]
-    rgb[~known] = UNKNOWN
+    rgb = coloured(values, stops, low, high)
+    rgb[~np.isfinite(values)] = UNKNOWN
     rows, cols = frame.shape
     image = Image.fromarray(rgb).resize((cols, rows), Image.Resampling.NEAREST)
     draw, place = ImageDraw.Draw(image), _onto(frame)

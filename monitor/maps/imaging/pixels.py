@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy, pgettext_lazy
 from numpy.typing import NDArray
 
 from monitor.maps.imaging.drawing import Float32, paint, png
+from monitor.maps.imaging.evidence import smoothed
 
 MOST_PX = 1200  # of a picture, along one side
 LEAST_PX = 16
@@ -73,34 +74,13 @@ def ratio_db(reference: Float32, secondary: Float32, side: int = RATIO_MEAN_PX) 
 
     Linear power (rows, cols); NaN where either is unknown.
     """
-    means = [_box_mean(np.where(image > 0, image, np.float32(np.nan)), side) for image in (reference, secondary)]
+    means = [smoothed(np.where(image > 0, image, np.float32(np.nan)), side) for image in (reference, secondary)]
     return decibels(means[1]) - decibels(means[0])
 
 
 def ratio_png(ratio: Float32) -> bytes:
     """Return a ratio in dB as picture: red brighter, blue darker, white the same; unknown is transparent."""
     return paint(ratio, RATIO_STOPS, -RATIO_DB, RATIO_DB, level=QUICK)
-
-
-def _box_mean(values: Float32, side: int) -> Float32:
-    """Return the mean of the known values around each known one."""
-    if side == 1:
-        return values
-    reach = side // 2
-    known = np.isfinite(values)
-    total, count = (_box_sum(one.astype(np.float32), reach) for one in (np.where(known, values, 0), known))
-    return np.where(known, total / np.maximum(count, 1), np.float32(np.nan))
-
-
-def _box_sum(values: Float32, reach: int) -> Float32:
-    for axis in (0, 1):
-        edges = [(reach, reach) if one == axis else (0, 0) for one in (0, 1)]
-        n, padded = values.shape[axis], np.pad(values, edges)
-        values = sum(
-            (padded[at : at + n] if axis == 0 else padded[:, at : at + n] for at in range(1, 2 * reach + 1)),
-            start=padded[:n] if axis == 0 else padded[:, :n],
-        )
-    return values
 
 
 def piece_of(parameters: Mapping[str, str], rows: int, cols: int) -> Piece:

@@ -153,15 +153,11 @@ def names_on(
         x, y = frame.place(longitude, latitude)
         reach = size * LETTER * len(text)
         left = x + reach + 8 > WIDTH
-        box = (
-            x - reach - 8 if left else x - 4,
-            y - size * LINE / 2,
-            x + 4 if left else x + reach + 8,
-            y + size * LINE / 2,
-        )
-        inside = box[0] > 0 and box[2] < WIDTH and box[1] > 0 and box[3] < frame.height
-        if inside and not any(_meet(box, other) for other in boxes):
-            boxes.append(box)
+        west, east = (x - reach - 8, x + 4) if left else (x - 4, x + reach + 8)
+        north, south = y - size * LINE / 2, y + size * LINE / 2
+        inside = west > 0 and east < WIDTH and north > 0 and south < frame.height
+        if inside and not any(west < e and w < east and north < s and n < south for w, n, e, s in boxes):
+            boxes.append((west, north, east, south))
             names.append(Name(x, y, text, "end" if left else "start"))
         if len(names) == most:
             break
@@ -187,7 +183,3 @@ def _path(frame: Frame, part: BaseGeometry) -> str:
 def _line(frame: Frame, places: Iterable[Sequence[float]]) -> str:
     points = [frame.place(longitude, latitude) for longitude, latitude, *_ in places]
     return "M" + "L".join(f"{x:g} {y:g}" for x, y in points)
-
-
-def _meet(one: tuple[float, ...], other: tuple[float, ...]) -> bool:
-    return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]

@@ -7,7 +7,8 @@ from django.conf import settings
 from django.utils.translation import get_language
 
 from detection.kinds import FAMILIES, KINDS, Family
-from monitor.maps.map.layers import PERIOD_FROM_ZOOM, Layer
+from monitor.maps.map.layers import PERIOD_FROM_ZOOM
+from monitor.maps.map.selectors import layers_available
 
 URLS = {
     "tiles": "/tiles/points/{layer}/{z}/{x}/{y}.mvt",
@@ -39,8 +40,9 @@ def urls() -> dict[str, str]:
     return URLS | {name: f"{URLS[name]}?language={language}" for name in WORDED}
 
 
-def map_config(layers: Sequence[Layer], bounds: list[float] | None) -> dict[str, object]:
-    """Return the configuration of one map. bounds: west, south, east, north in degrees."""
+def map_config(bounds: Sequence[float] | None) -> dict[str, object]:
+    """Return the configuration of one map of the loaded layers. bounds: west, south, east, north in degrees."""
+    layers = layers_available()
     return {
         "layers": [layer.as_dict() for layer in layers],
         "default_layer": layers[0].name if layers else None,

@@ -10,7 +10,7 @@ from monitor.maps.map.tile_geometry import BOUNDS, drawn, parameters, read_tile
 
 ZOOM_OF_OUTLINES = 7  # further out a glacier is smaller than its mark
 MOST_FEATURES = 4000  # the same ones every time, evenly chosen
-# what the address of its page calls it, as `glacier_rows.ident_of` does; nothing where no pair has seen it yet
+# what the address of its page calls it (`monitor.pages.glaciers.views.ident_of`); nothing where no pair has seen it yet
 PAGE_OF_GLACIER = """(SELECT coalesce(nullif(ingest_glacier.glacier_id, ''), ingest_glacier.id::text)
     FROM detection_glaciermotion AS motion
     WHERE motion.glacier_id = ingest_glacier.id AND motion.speed_m_day IS NOT NULL)"""
@@ -84,19 +84,15 @@ def context_tile(*, overlay: Overlay, z: int, x: int, y: int) -> bytes:
     """Return a vector tile with the layer 'context'; outlines are as fine as the tile can show."""
     columns = ", ".join(f"{value} AS {name}" for name, value in overlay.columns.items())
     geometry = overlay.near if z >= ZOOM_OF_OUTLINES else overlay.far
+    indexed = f"{geometry} && clip"
+    if geometry.startswith("coalesce"):  # columns have an index, expressions none
+        indexed = "(outline && clip OR (outline IS NULL AND position && clip))"
     sql = f"""
         WITH {BOUNDS}, found AS (
             SELECT {columns}, {geometry} AS shape FROM ingest_{overlay.table}, bounds
-            WHERE {overlay.where} AND {_indexed(overlay, geometry)}
+            WHERE {overlay.where} AND {indexed}
             ORDER BY hashtext(ingest_{overlay.table}.id::text) LIMIT {MOST_FEATURES}
         )
         SELECT ST_AsMVT(rows, 'context', 4096, 'geometry') FROM (
             SELECT {", ".join(overlay.columns)}, {drawn("shape")} AS geometry FROM found, bounds) AS rows"""  # noqa: S608
     return read_tile(sql, parameters(z, x, y))
-
-
-def _indexed(overlay: Overlay, geometry: str) -> str:
-    """Return the condition on columns that have an index."""
-    if geometry.startswith("coalesce"):
-        return "(outline && clip OR (outline IS NULL AND position && clip))"
-    return f"{geometry} && clip"

@@ -1,9 +1,11 @@
 """Layers of points that the map can show."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy
 
+from ingest.models import Product
 from monitor.wording.components import both_directions
 
 PERIOD_FROM_ZOOM = 12  # further out, tiles of points show the stated rates instead of those of a period
@@ -15,28 +17,24 @@ class Layer(NamedTuple):
     name: str
     label: str
     component: str
-    direction: str | None
     description: str
+    direction: str | None = None
     technique: str = "insar"
 
-    @property
-    def negative_word(self) -> str:
-        """Return the word of negative values."""
-        return both_directions(self.component)[0]
+    def products(self) -> QuerySet[Product]:
+        """Return the current products that the layer shows."""
+        products = Product.objects.current().filter(component=self.component, technique=self.technique)
+        return products if self.direction is None else products.filter(direction=self.direction)
 
-    @property
-    def positive_word(self) -> str:
-        """Return the word of positive values."""
-        return both_directions(self.component)[1]
-
-    def as_dict(self) -> dict[str, str]:
+    def as_dict(self) -> dict[str, Any]:
         """Return the layer for the page's configuration."""
+        negative, positive = both_directions(self.component)
         return {
             "name": self.name,
             "label": str(self.label),
             "description": str(self.description),
-            "negative_word": self.negative_word,
-            "positive_word": self.positive_word,
+            "negative_word": negative,
+            "positive_word": positive,
             "fast": self.technique == "tracking",
         }
 
@@ -46,52 +44,47 @@ LAYERS = (
         "los",
         gettext_lazy("Line of sight, all tracks"),
         "los",
-        None,
         gettext_lazy("How fast each point moves away from or toward the satellite."),
     ),
     Layer(
         "ascending",
         gettext_lazy("Line of sight, ascending"),
         "los",
-        "ascending",
         gettext_lazy("Seen from the west, on passes from south to north."),
+        "ascending",
     ),
     Layer(
         "descending",
         gettext_lazy("Line of sight, descending"),
         "los",
-        "descending",
         gettext_lazy("Seen from the east, on passes from north to south."),
+        "descending",
     ),
     Layer(
         "vertical",
         gettext_lazy("Up and down"),
         "up",
-        None,
         gettext_lazy("Vertical motion, where two directions were combined."),
     ),
     Layer(
         "east",
         gettext_lazy("East and west"),
         "east",
-        None,
         gettext_lazy("Sideways motion, where two directions were combined."),
     ),
     Layer(
         "tracked-east",
         gettext_lazy("Ice and fast ground, east and west"),
         "east",
-        None,
         gettext_lazy("Followed from image to image, in metres a year."),
-        "tracking",
+        technique="tracking",
     ),
     Layer(
         "tracked-north",
         gettext_lazy("Ice and fast ground, north and south"),
         "north",
-        None,
         gettext_lazy("Followed from image to image, in metres a year."),
-        "tracking",
+        technique="tracking",
     ),
 )
 BY_NAME = {layer.name: layer for layer in LAYERS}

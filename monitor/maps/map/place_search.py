@@ -1,32 +1,47 @@
-"""Search for coordinates, loaded places and regions, and the countries of the offline basemap; numbers in forms."""
+"""Search for coordinates, loaded places, regions and countries; numbers in forms.
 
+Addresses that only a geocoder knows are asked by this server, not too often, and remembered for a day.
+"""
+
+import hashlib
+import json
+import logging
 from collections import Counter
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 from django import forms
+from django.conf import settings
+from django.core.cache import cache
+from django.core.exceptions import ImproperlyConfigured
 from django.urls import reverse
+from django.utils.translation import get_language, gettext_lazy, ngettext, pgettext
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext, pgettext
 
 from ingest.context.coordinates import parse_position
 from ingest.context.selectors import PlaceMatch, kinds_loaded
 from ingest.context.selectors import place_search as search_loaded
 from ingest.readers.context.records import ContextKind
+from ingest.sources.client.faults import SourceError
 from ingest.sources.client.geocoder import Found
+from ingest.sources.configured import geocode
 from ingest.text import search_key
-from monitor.maps.map.addresses import addresses_named, geocoder_host
 from monitor.wording.figures import whole
 from monitor.wording.places import coordinates, countries_named
 
 MOST = 8
 LONGEST = 100
 SHORTEST_ADDRESS = 3  # letters
+KEPT_SECONDS = 24 * 3600
+REST_SECONDS = 60  # after a fault nobody waits for the geocoder again so soon
+TURN, REST = "geocoder-turn", "geocoder-rest"
 AROUND_ADDRESS_DEGREES = 0.003  # about 300 m
 AROUND_DEGREES = 0.06  # a place without extent is shown with about 6 km around it
 NO_LIST = gettext_lazy("No list of places is loaded here: only countries and coordinates are found.")
 NO_PLACES = gettext_lazy("No list of places is loaded here: only regions, countries and coordinates are found.")
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -56,10 +71,6 @@ class PlaceAnswer:
     hits: list[Hit]
     note: str
     by: str = ""
-
-    def as_dict(self) -> dict[str, object]:
-        """Return the answer for JSON."""
-        return {"text": self.text, "hits": [asdict(hit) for hit in self.hits], "note": self.note, "by": self.by}
 
 
 def place_search(text: str, *, addresses: bool = False) -> PlaceAnswer:
@@ -154,6 +165,35 @@ def _hit(name: str, detail: str, bounds: tuple[float, float, float, float]) -> H
     rounded = tuple(round(value, 4) for value in bounds)
     address = f"{reverse('map')}?{urlencode({'bbox': ','.join(f'{value:g}' for value in rounded)}, safe=',')}"
     return Hit(name, detail, rounded, address)
+
+
+def geocoder_host() -> str:
+    """Return the host of the geocoder; empty where none is set."""
+    return urlsplit(settings.GEOCODER_URL).hostname or ""
+
+
+def addresses_named(text: str, most: int) -> tuple[list[Found], str]:
+    """Return what the geocoder has for a text, and a line: whom to thank, or why there is nothing."""
+    language = (get_language() or "en").split("-")[0]
+    asked = json.dumps([settings.GEOCODER_URL, language, most, text.casefold()])
+    key = f"geocoder-{hashlib.sha256(asked.encode()).hexdigest()}"
+    kept = cache.get(key)
+    if kept is None:
+        if cache.get(REST):
+            return [], _("The search for addresses does not answer at the moment.")
+        if settings.GEOCODER_SECONDS and not cache.add(TURN, 1, timeout=settings.GEOCODER_SECONDS):
+            return [], _("Many are searching for addresses. Try again in a few seconds.")
+        try:
+            kept = geocode(text=text, language=language, most=most)
+        except (SourceError, ImproperlyConfigured) as fault:
+            logger.warning("no addresses: %s", fault)
+            cache.set(REST, 1, timeout=REST_SECONDS)
+            return [], _("The search for addresses does not answer at the moment.")
+        cache.set(key, kept, timeout=KEPT_SECONDS)
+    thanks = {"host": geocoder_host(), "attribution": settings.GEOCODER_ATTRIBUTION}
+    if not kept:
+        return [], _("Neither a place nor an address of this name was found. Asked: %(host)s.") % thanks
+    return [Found(*one) for one in kept], _("Addresses: %(attribution)s, by %(host)s.") % thanks
 
 
 class NumberField(forms.FloatField):

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from django.contrib.gis.geos import GEOSGeometry, Polygon
+from django.contrib.gis.geos import Polygon
 from django.db import connection
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -16,7 +16,6 @@ from ingest.models import AdministrativeRegion, Place
 from monitor.maps.imaging.plan_pictures import LARGER
 from monitor.maps.imaging.plans import (
     FLATTEST,
-    Bounds,
     Frame,
     Mark,
     Plan,
@@ -29,7 +28,7 @@ from monitor.maps.imaging.plans import (
 )
 from monitor.wording.cards.cards import AlertCard
 from monitor.wording.figures import whole
-from monitor.wording.places import countries_in, land_in
+from monitor.wording.places import countries_in
 
 MOST_FEATURES = 3000  # of one layer
 MOST_NAMES = 9
@@ -109,7 +108,7 @@ def _plan(frame: Frame, title: str, shapes: list[Shape], marks: list[Mark], simu
 
 def _places(frame: Frame, simulated: bool) -> list[tuple[str, float, float]]:
     """Return names, longitudes and latitudes, the largest first."""
-    places = Place.objects.filter(position__within=_box(frame.bounds), layer__simulated=simulated)
+    places = Place.objects.filter(position__within=Polygon.from_bbox(frame.bounds), layer__simulated=simulated)
     return [(place.name, *place.position.coords) for place in places.order_by("-population", "pk")[: 3 * MOST_NAMES]]
 
 
@@ -123,7 +122,7 @@ def _countries(frame: Frame) -> list[tuple[str, float, float]]:
 def _ground(frame: Frame, simulated: bool) -> list[Shape]:
     """Draw land and borders."""
     borders = _shapes(frame, "administrativeregion", "outline", "true", simulated)
-    land = [] if simulated else land_in(box(*frame.bounds))
+    land = [] if simulated else [part for _name, part in countries_in(box(*frame.bounds))]
     return [*drawn(frame, "land", [*land, *borders]), *drawn(frame, "border", borders)]
 
 
@@ -178,9 +177,3 @@ def _shapes(frame: Frame, table: str, column: str, condition: str, simulated: bo
     with connection.cursor() as cursor:
         cursor.execute(sql, values | {"west": west, "south": south, "east": east, "north": north})
         return [from_wkb(bytes(row[0])) for row in cursor.fetchall() if row[0] is not None]
-
-
-def _box(bounds: Bounds) -> GEOSGeometry:
-    area = Polygon.from_bbox(bounds)
-    area.srid = 4326
-    return area

@@ -1,6 +1,5 @@
 """Queries of the map's pages and tiles."""
 
-import hashlib
 from math import log2
 from typing import NamedTuple
 
@@ -21,6 +20,7 @@ from ml.models import Run
 from ml.selectors import products_of
 from monitor.maps.map.layers import LAYERS, Layer
 from monitor.maps.map.tile_geometry import read_tile, tile_box
+from monitor.maps.rasters.answers import etag_of
 
 ZOOM_OF_SINGLE_POINTS = FINEST_ZOOM + 1
 
@@ -65,9 +65,7 @@ class MapTotals(NamedTuple):
 
 def layer_products(*, layer: Layer, tile: tuple[int, int, int] | None = None) -> list[int]:
     """Return ids of the products of a layer; with a tile (z, x, y), those whose footprint reaches into it."""
-    products = Product.objects.current().filter(component=layer.component, technique=layer.technique)
-    if layer.direction is not None:
-        products = products.filter(direction=layer.direction)
+    products = layer.products()
     if tile is not None:
         products = products.filter(footprint__bboverlaps=tile_box(*tile))
     return list(products.order_by("id").values_list("id", flat=True))
@@ -88,8 +86,7 @@ def layers_available() -> list[Layer]:
 
 def tile_fingerprint(*, layer: Layer, products: list[int], z: int, x: int, y: int, period: str = "") -> str:
     """Return an ETag: the same while the tile shows the same products, as a product's points never change."""
-    shown = hashlib.sha256(f"{TILE_VERSION} {layer.name}{period} {z}/{x}/{y} {sorted(products)}".encode())
-    return f'"{shown.hexdigest()[:32]}"'
+    return etag_of(TILE_VERSION, layer.name, period, z, x, y, sorted(products))
 
 
 def points_tile(*, products: list[int], z: int, x: int, y: int) -> bytes:

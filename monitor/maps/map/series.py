@@ -11,7 +11,7 @@ from detection.models import Alert
 from ingest.models import MeasurementPoint, Product
 from ingest.products.selectors import point_get, point_series
 from ingest.readers.records import Float32, Technique
-from ml.deformation.motion.series import SeriesMotion, series_motion
+from ml.deformation.motion.series import DatedChange, SeriesMotion, series_motion
 from ml.deformation.series.product import half_wave_mm, has_cycles
 from ml.statistics.series import SeriesFit, fit_series
 from monitor.maps.map import selectors
@@ -51,13 +51,10 @@ def point_body(point: MeasurementPoint) -> dict[str, object]:
             product.component, point.velocity_mm_yr, point.velocity_std_mm_yr, product.dates[0], product.dates[-1]
         ),
         "dates": [day.isoformat() for day in dates],
-        "displacement_mm": [number(value) for value in displacement],
-        "fit_mm": [number(value) for value in (motion or fit).fit_mm] if fit else None,
+        "displacement_mm": numbers(displacement, 2),
+        "fit_mm": numbers((motion or fit).fit_mm, 2) if fit else None,
         "band_mm": number(motion.noise_mm if motion else fit.sigma_mm) if fit else None,
-        "changes": [
-            one.as_dict() | {"sentence": what_changed(product.component, one.as_dict())}
-            for one in (motion.changes if motion else ())
-        ],
+        "changes": changes_body(product, motion.changes if motion else ()),
         "negative_word": negative,
         "positive_word": positive,
         "csv_url": reverse("point-series-csv", args=[product.pk, point.pid]),
@@ -93,13 +90,17 @@ def alert_body(alert: Alert) -> dict[str, object]:
             "n_points": entry["series"].n_points,
             "n_sampled": entry["series"].n_sampled,
             "dates": [day.isoformat() for day in entry["series"].dates],
-            "mean_mm": _rounded(entry["series"].mean_mm),
-            "low_mm": _rounded(entry["series"].low_mm),
-            "high_mm": _rounded(entry["series"].high_mm),
+            **{name: numbers(getattr(entry["series"], name), 2) for name in ("mean_mm", "low_mm", "high_mm")},
         }
         for entry in selectors.alert_series(alert=alert)
     ]
     return {"code": alert.code, "series": series, "negative_word": negative, "positive_word": positive}
+
+
+def changes_body(product: Product, changes: Iterable[DatedChange]) -> list[dict[str, object]]:
+    """Return changes of a series of a product, each with a sentence."""
+    rows = [one.as_dict() for one in changes]
+    return [row | {"sentence": what_changed(product.component, row)} for row in rows]
 
 
 def product_summary(product: Product) -> dict[str, object]:
@@ -121,5 +122,6 @@ def number(value: float | None, digits: int = 2) -> float | None:
     return None if value is None or np.isnan(value) else round(float(value), digits)
 
 
-def _rounded(values: Iterable[float]) -> list[float]:
-    return [round(float(value), 2) for value in values]
+def numbers(values: Iterable[float], digits: int = 1) -> list[float | None]:
+    """Return rounded numbers; None where one is missing."""
+    return [number(value, digits) for value in values]

@@ -1,8 +1,8 @@
 """Pages of the map and of what it shows; search for places, series of points, and vector tiles as data."""
 
-import csv
+from dataclasses import asdict
+from functools import partial
 
-import numpy as np
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
@@ -13,16 +13,14 @@ from detection.selectors import alerts_public
 from ingest.models import MeasurementPoint
 from ingest.products.selectors import point_series
 from monitor.maps.map import selectors
-from monitor.maps.map.addresses import geocoder_host
 from monitor.maps.map.config import map_config
 from monitor.maps.map.context_tiles import BY_KIND, context_tile, overlays_available, truth_overlay
 from monitor.maps.map.layers import BY_NAME
-from monitor.maps.map.place_search import place_search
-from monitor.maps.map.series import point_body, point_find
+from monitor.maps.map.place_search import geocoder_host, place_search
+from monitor.maps.map.series import numbers, point_body, point_find
 from monitor.maps.map.tile_geometry import VECTOR_TILE
+from monitor.maps.rasters.answers import csv_response, tile_or_404, unless_held
 from monitor.maps.rasters.layers import RASTER_LAYERS
-from monitor.maps.rasters.pictures import unless_held
-from monitor.maps.rasters.tiles import is_tile
 from monitor.wording.cards.cards import alert_cards
 from monitor.wording.glossary import GLOSSARY
 from monitor.wording.refusals import only_parameters
@@ -35,9 +33,8 @@ STATES_OF_LEGEND = (State.FIRST, State.PROVISIONAL, State.CONFIRMED)
 @require_safe
 def map_view(request: HttpRequest) -> HttpResponse:
     """Show the map."""
-    layers, totals = selectors.layers_available(), selectors.map_totals()
-    overlays = overlays_available()
-    config = map_config(layers, totals.bounds)
+    totals = selectors.map_totals()
+    config = map_config(totals.bounds)
     alerts = list(alerts_public()[: MOST_CARDS + 1])
     if len(alerts) <= MOST_CARDS:
         n_alerts, n_moving = len(alerts), sum(alert.state != State.FINISHED for alert in alerts)
@@ -47,8 +44,8 @@ def map_view(request: HttpRequest) -> HttpResponse:
         "cards": alert_cards(alerts[:MOST_CARDS]),
         "n_alerts": n_alerts,
         "n_moving": n_moving,
-        "layers": layers,
-        "overlays": overlays,
+        "layers": config["layers"],
+        "overlays": overlays_available(),
         "truth": truth_overlay(),
         "default_layer": config["default_layer"],
         "n_products": totals.n_products,
@@ -88,7 +85,7 @@ def place_list(request: HttpRequest) -> HttpResponse:
 def places_json(request: HttpRequest) -> JsonResponse:
     """Answer a search as data."""
     addresses = request.GET.get("addresses") == "1"  # of a search that was sent, not of one that is being typed
-    return JsonResponse(place_search(request.GET.get("q", ""), addresses=addresses).as_dict())
+    return JsonResponse(asdict(place_search(request.GET.get("q", ""), addresses=addresses)))
 
 
 @require_safe
@@ -101,14 +98,9 @@ def series_json(request: HttpRequest, product: int, pid: str) -> JsonResponse:
 def series_csv(request: HttpRequest, product: int, pid: str) -> HttpResponse:
     """Answer with the series as CSV."""
     point = _point_or_404(product, pid)
-    response = HttpResponse(content_type="text/csv; charset=utf-8")
-    response["Content-Disposition"] = f'attachment; filename="product-{product:d}-point.csv"'
-    writer = csv.writer(response)
-    writer.writerow(["date", f"displacement_mm_{point.product.component}"])
     series = point_series(point=point)
-    for day, value in zip(point.product.dates[: series.size], series, strict=True):
-        writer.writerow([day.isoformat(), "" if np.isnan(value) else round(float(value), 2)])
-    return response
+    rows = zip(point.product.dates[: series.size], numbers(series, 2), strict=True)
+    return csv_response(f"product-{product:d}-point", [("date", f"displacement_mm_{point.product.component}"), *rows])
 
 
 def _point_or_404(product: int, pid: str) -> MeasurementPoint:
@@ -122,24 +114,17 @@ def _point_or_404(product: int, pid: str) -> MeasurementPoint:
 @only_parameters()
 def points(request: HttpRequest, layer: str, z: int, x: int, y: int) -> HttpResponseBase:
     """Answer with a tile of points."""
-    if layer not in BY_NAME or not is_tile(z, x, y):
-        raise Http404("There is no such tile.")
+    tile_or_404(z, x, y, layer in BY_NAME)
     products = selectors.layer_products(layer=BY_NAME[layer], tile=(z, x, y))
     etag = selectors.tile_fingerprint(layer=BY_NAME[layer], products=products, z=z, x=x, y=y)
-    return unless_held(
-        request,
-        etag,
-        lambda: selectors.points_tile(products=products, z=z, x=x, y=y),
-        VECTOR_TILE,
-        "public, max-age=60",
-    )
+    tile = partial(selectors.points_tile, products=products, z=z, x=x, y=y)
+    return unless_held(request, etag, tile, VECTOR_TILE, "public, max-age=60")
 
 
 @require_safe
 @only_parameters()
 def context(request: HttpRequest, kind: str, z: int, x: int, y: int) -> HttpResponse:
     """Answer with a tile of the surroundings."""
-    if kind not in BY_KIND or not is_tile(z, x, y):
-        raise Http404("There is no such tile.")
+    tile_or_404(z, x, y, kind in BY_KIND)
     tile = context_tile(overlay=BY_KIND[kind], z=z, x=x, y=y)
     return HttpResponse(tile, content_type=VECTOR_TILE, headers={"Cache-Control": "public, max-age=300"})

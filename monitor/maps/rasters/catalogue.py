@@ -20,6 +20,7 @@ from ingest.products.selectors import last_date
 from ml.models import ModelVersion, Prediction, Run
 from monitor.maps.imaging.drawing import Bounds, InputGrid
 from monitor.maps.rasters.layers import ARROW_LAYER, LAYER_OF_TASK, RASTER_LAYERS, RASTER_LAYERS_BY_NAME, RasterLayer
+from monitor.wording.dates import month_words
 from monitor.wording.figures import whole
 
 OF_PRODUCTS = ModelVersion.Task.DEFORMATION
@@ -74,7 +75,6 @@ def rasters_available() -> list[tuple[RasterLayer, list[RasterGroup]]]:
 def raster_sources(*, layer: RasterLayer, group: str, bounds: Bounds) -> list[RasterSource] | None:
     """Return the files of a layer's date that may reach into a box, by priority; None for an invalid date."""
     box = Polygon.from_bbox(bounds)
-    box.srid = 4326
     if layer.task == ModelVersion.Task.DEFORMATION:
         return _sources_of_products(layer, group, box)
     return _sources_of_pairs(layer, group, box) if layer.task else _sources_of_scenes(group, box)
@@ -88,7 +88,7 @@ def raster_group(prediction: Prediction) -> tuple[str, str] | None:
         return None
     if run.product is not None:
         return layer.name, f"{run.product.dates[-1]:%Y}"
-    return layer.name, _pair_key(run.pair.secondary.acquired_at.date(), run.pair.temporal_baseline_days)
+    return layer.name, f"{run.pair.secondary.acquired_at:%Y-%m-%d}-{run.pair.temporal_baseline_days}d"
 
 
 def evidence_raster(predictions: Sequence[Prediction]) -> dict[str, Any] | None:
@@ -115,26 +115,21 @@ def day_label(day: date) -> str:
 def pair_label(reference: date, secondary: date, days: int) -> str:
     """Return '13 Dec 2021 (12 days since 1 Dec 2021)'."""
     # Translators: two dates, "13 Dec 2021 (12 days since 1 Dec 2021)"
-    return ngettext("%(last)s (%(days)s day since %(first)s)", "%(last)s (%(days)s days since %(first)s)", days) % {
-        "last": day_label(secondary),
-        "days": whole(days),
-        "first": day_label(reference),
-    }
+    words = ngettext("%(last)s (%(days)s day since %(first)s)", "%(last)s (%(days)s days since %(first)s)", days)
+    return words % {"last": day_label(secondary), "days": whole(days), "first": day_label(reference)}
 
 
-def _pair_key(secondary: date, days: int) -> str:
-    return f"{secondary.isoformat()}-{days}d"
-
-
-def _succeeded() -> QuerySet[Prediction]:
-    return Prediction.objects.filter(run__state=Run.State.SUCCEEDED)
+def _succeeded(needs: str = "") -> QuerySet[Prediction]:
+    """Return results. needs: a figure of the statistics that must be above 0."""
+    figure = {f"statistics__{needs}__gt": 0} if needs else {}
+    return Prediction.objects.filter(run__state=Run.State.SUCCEEDED, **figure)
 
 
 def _groups_of_pairs(needs: str) -> dict[str, list[RasterGroup]]:
-    """Return groups by task. needs: a figure of the statistics that must be above 0."""
+    """Return groups by task."""
     rows = (
-        _succeeded()
-        .filter(run__pair__isnull=False, **_with_figure(needs))
+        _succeeded(needs)
+        .filter(run__pair__isnull=False)
         .values(
             task=F("run__model_version__task"),
             last=TruncDate("run__pair__secondary__acquired_at"),
@@ -150,21 +145,16 @@ def _groups_of_pairs(needs: str) -> dict[str, list[RasterGroup]]:
     )
     by_task: dict[str, list[RasterGroup]] = {}
     for row in rows:
-        key, label = _pair_key(row["last"], row["days"]), pair_label(row["first"], row["last"], row["days"])
-        group = RasterGroup(key, label, row["last"], row["n"], row["bounds"], row["made_up"])
-        by_task.setdefault(row["task"], []).append(group)
+        key, label = f"{row['last']}-{row['days']}d", pair_label(row["first"], row["last"], row["days"])
+        by_task.setdefault(row["task"], []).append(_group(key, label, row["last"], row))
     return by_task
-
-
-def _with_figure(needs: str) -> dict[str, float]:
-    return {f"statistics__{needs}__gt": 0} if needs else {}
 
 
 def _groups_of_products(needs: str) -> list[RasterGroup]:
     """Group products by the year in which they end: tracks of one release end days apart."""
     rows = (
-        _succeeded()
-        .filter(run__product__isnull=False, run__model_version__task=OF_PRODUCTS, **_with_figure(needs))
+        _succeeded(needs)
+        .filter(run__product__isnull=False, run__model_version__task=OF_PRODUCTS)
         .annotate(last=last_date("run__product__dates"))
         .values(year=ExtractYear("last"))
         .annotate(
@@ -175,16 +165,10 @@ def _groups_of_products(needs: str) -> list[RasterGroup]:
         )
         .order_by("year")
     )
+    # Translators: %(month)s is "March 2024"
+    label = _("measured until %(month)s")
     return [
-        RasterGroup(
-            f"{row['year']:04d}",
-            # Translators: %(month)s is "March 2024"
-            _("measured until %(month)s") % {"month": date_format(row["last_day"], "YEAR_MONTH_FORMAT")},
-            row["last_day"],
-            row["n"],
-            row["bounds"],
-            row["made_up"],
-        )
+        _group(f"{row['year']:04d}", label % {"month": month_words(row["last_day"])}, row["last_day"], row)
         for row in rows
     ]
 
@@ -196,10 +180,11 @@ def _groups_of_scenes() -> list[RasterGroup]:
         .annotate(n=Count("id"), bounds=Extent("footprint"), made_up=BoolOr("simulated"))
         .order_by("day")
     )
-    return [
-        RasterGroup(row["day"].isoformat(), day_label(row["day"]), row["day"], row["n"], row["bounds"], row["made_up"])
-        for row in rows
-    ]
+    return [_group(row["day"].isoformat(), day_label(row["day"]), row["day"], row) for row in rows]
+
+
+def _group(key: str, label: str, day: date, row: dict[str, Any]) -> RasterGroup:
+    return RasterGroup(key, label, day, row["n"], row["bounds"], row["made_up"])
 
 
 def _sources_of_products(layer: RasterLayer, group: str, box: Polygon) -> list[RasterSource] | None:
@@ -207,14 +192,9 @@ def _sources_of_products(layer: RasterLayer, group: str, box: Polygon) -> list[R
     if year is None or not int(year[1]):
         return None
     predictions = (
-        _succeeded()
+        _succeeded(layer.needs)
         .annotate(last=last_date("run__product__dates"))
-        .filter(
-            run__model_version__task=ModelVersion.Task.DEFORMATION,
-            last__year=int(year[1]),
-            run__product__footprint__bboverlaps=box,
-            **_with_figure(layer.needs),
-        )
+        .filter(run__model_version__task=OF_PRODUCTS, last__year=int(year[1]), run__product__footprint__bboverlaps=box)
         .order_by("run__product_id", "-run__finished_at", "-id")
         .distinct("run__product_id")
     )

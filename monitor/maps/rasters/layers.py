@@ -19,10 +19,11 @@ Task = ModelVersion.Task
 class RasterLayer(NamedTuple):
     """Raster layer. Values run from low to high, through evenly spaced stops; beyond, the end colours hold.
 
-    task: whose predictions it shows; empty for the radar images. bands go into `value` as (bands, rows, cols). caption:
-    the colours in words, where no legend stands. overlap: which value counts where several rasters lie over each other,
-    the first one, the highest or the lowest. of_pair: what becomes of the bands, before `value`, with the images that
-    they stand on. needs: only results in whose statistics this figure is above 0 are shown.
+    task: whose predictions it shows; empty for the radar images. bands go into `value` as (bands, rows, cols). words:
+    of low, middle and high values. caption: the colours in words, where no legend stands. overlap: which value counts
+    where several rasters lie over each other, the first one, the highest or the lowest. of_pair: what becomes of the
+    bands, before `value`, with the images that they stand on. needs: only results in whose statistics this figure is
+    above 0 are shown.
     """
 
     name: str
@@ -34,9 +35,7 @@ class RasterLayer(NamedTuple):
     low: float
     high: float
     stops: tuple[str, ...]
-    low_word: str
-    middle_word: str
-    high_word: str
+    words: tuple[str, str, str]
     description: str
     details: str
     caption: str
@@ -46,9 +45,13 @@ class RasterLayer(NamedTuple):
 
     def as_dict(self) -> dict[str, object]:
         """Return the layer for the map's legend."""
-        words = ("label", "unit", "low_word", "middle_word", "high_word", "description", "details")
-        return {name: str(getattr(self, name)) for name in words} | {
+        low_word, middle_word, high_word = map(str, self.words)
+        texts = {name: str(getattr(self, name)) for name in ("label", "unit", "description", "details")}
+        return texts | {
             "name": self.name,
+            "low_word": low_word,
+            "middle_word": middle_word,
+            "high_word": high_word,
             "low": self.low,
             "high": self.high,
             "colours": list(self.stops),
@@ -77,9 +80,7 @@ RASTER_LAYERS = (
         0,
         1,
         ("#f8e6ef", "#ebbdd5", "#d98fb8", "#c06099", "#9c3178", "#6b0a52"),
-        pgettext_lazy("legend", "unlikely"),
-        "",
-        pgettext_lazy("legend", "nearly certain"),
+        (pgettext_lazy("legend", "unlikely"), "", pgettext_lazy("legend", "nearly certain")),
         gettext_lazy(
             "How likely the computer considers it that this ground moves differently from the ground around it."
         ),
@@ -100,9 +101,7 @@ RASTER_LAYERS = (
         2,
         20,
         ("#f3efe2", "#dccfa8", "#b9a674", "#8f7c4c", "#63532d", "#382d13"),
-        pgettext_lazy("legend", "slow motion is seen"),
-        "",
-        pgettext_lazy("legend", "only fast motion"),
+        (pgettext_lazy("legend", "slow motion is seen"), "", pgettext_lazy("legend", "only fast motion")),
         gettext_lazy(
             "Here we would probably notice motion of more than so many millimetres a year, as the satellite sees it."
         ),
@@ -125,9 +124,7 @@ RASTER_LAYERS = (
         0,
         1,
         ("#dcefec", "#aed5cf", "#7fb9b1", "#4f9c93", "#237b73", "#00544e"),
-        pgettext_lazy("legend", "changed"),
-        "",
-        pgettext_lazy("legend", "stayed the same"),
+        (pgettext_lazy("legend", "changed"), "", pgettext_lazy("legend", "stayed the same")),
         gettext_lazy(
             "How alike two radar images of one place are. Where they are alike, the surface stayed the same in between."
         ),
@@ -147,9 +144,11 @@ RASTER_LAYERS = (
         -6,
         6,
         ("#55156a", "#8a559d", "#bd9bc8", "#e4e2e0", "#a0c7a4", "#599a63", "#1a6832"),
-        pgettext_lazy("legend", "less alike"),
-        pgettext_lazy("legend", "as before"),
-        pgettext_lazy("legend", "more alike"),
+        (
+            pgettext_lazy("legend", "less alike"),
+            pgettext_lazy("legend", "as before"),
+            pgettext_lazy("legend", "more alike"),
+        ),
         gettext_lazy(
             "Where two radar images are less alike than the pairs of images before them: the surface itself has "
             "changed."
@@ -170,9 +169,7 @@ RASTER_LAYERS = (
         80,
         100,
         ("#fbe3b8", "#f0bd74", "#dc9440", "#b86c1c", "#874809", "#532a02"),
-        pgettext_lazy("legend", "likely"),
-        "",
-        pgettext_lazy("legend", "nearly certain"),
+        (pgettext_lazy("legend", "likely"), "", pgettext_lazy("legend", "nearly certain")),
         gettext_lazy("Where the surface changed, as several pairs of images confirm that have no image in common."),
         gettext_lazy(
             "One rainy or windy day cannot do that. A harvest, building work, a flood, a fire or a landslide can. "
@@ -192,9 +189,7 @@ RASTER_LAYERS = (
         0,
         24,
         ("#0b3a5c", "#2b628a", "#5a8cb1", "#8fb3cf", "#c0d6e6", "#e4edf4"),
-        pgettext_lazy("legend", "just appeared"),
-        "",
-        pgettext_lazy("legend", "there for weeks"),
+        (pgettext_lazy("legend", "just appeared"), "", pgettext_lazy("legend", "there for weeks")),
         gettext_lazy("How long before the later image a confirmed change of the surface was first seen."),
         gettext_lazy(
             "The change happened between that image and the one before it, 6 or 12 days earlier in most places. "
@@ -214,9 +209,7 @@ RASTER_LAYERS = (
         0,
         2,
         ("#ece7f8", "#ccc0ea", "#a997da", "#8669c6", "#633bad", "#3e1184"),
-        pgettext_lazy("legend", "slow"),
-        "",
-        pgettext_lazy("legend", "fast"),
+        (pgettext_lazy("legend", "slow"), "", pgettext_lazy("legend", "fast")),
         gettext_lazy(
             "How far the surface moved between two radar images: glaciers, and landslides that move metres in a week."
         ),
@@ -237,9 +230,7 @@ RASTER_LAYERS = (
         -22,
         0,
         ("#0d0d0d", "#565656", "#8f8f8f", "#c4c4c4", "#f7f7f7"),
-        pgettext_lazy("legend", "smooth, calm water"),
-        "",
-        pgettext_lazy("legend", "rough, buildings"),
+        (pgettext_lazy("legend", "smooth, calm water"), "", pgettext_lazy("legend", "rough, buildings")),
         gettext_lazy("The image itself, as the radar on the satellite saw it."),
         gettext_lazy(
             "Backscatter of one polarisation. Steep slopes that face the satellite are bright whatever covers them."

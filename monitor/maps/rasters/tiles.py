@@ -1,6 +1,5 @@
 """Tiles and arrows of a layer's date: files from the storage through `monitor.maps.imaging.drawing`."""
 
-import hashlib
 import logging
 from collections.abc import Callable, Sequence
 from typing import TypeVar
@@ -12,6 +11,7 @@ from rasterio.io import DatasetReader
 from ingest.storage import stored_tiff
 from monitor.maps.imaging import drawing as rasters
 from monitor.maps.imaging.drawing import Arrow, Bounds, Float32
+from monitor.maps.rasters.answers import etag_of
 from monitor.maps.rasters.catalogue import RasterSource
 from monitor.maps.rasters.layers import RasterLayer
 
@@ -20,23 +20,16 @@ Result = TypeVar("Result")
 
 PAINT_VERSION = 2  # raise when tiles of the same rasters look different
 MOST_ARROWS = 400
-MAX_ZOOM = 22
-
-
-def is_tile(z: int, x: int, y: int) -> bool:
-    """Whether the numbers name a tile of Web Mercator that a map can show."""
-    return z <= MAX_ZOOM and x < 2**z and y < 2**z
 
 
 def fingerprint(layer: RasterLayer, sources: Sequence[RasterSource], place: str) -> str:
-    """An ETag: the same while neither the rasters nor the way they are painted change."""
-    looks = (PAINT_VERSION, layer.name, layer.bands, layer.low, layer.high, layer.stops, layer.overlap)
-    parts = [*map(str, looks), place, *(source.fingerprint for source in sources)]
-    return f'"{hashlib.sha256(chr(0).join(parts).encode()).hexdigest()[:32]}"'
+    """Return an ETag: the same while neither the rasters nor the way they are painted change."""
+    painted = (PAINT_VERSION, layer.name, layer.bands, layer.low, layer.high, layer.stops, layer.overlap)
+    return etag_of(*painted, place, *(source.fingerprint for source in sources))
 
 
 def tile_png(layer: RasterLayer, sources: Sequence[RasterSource], z: int, x: int, y: int) -> bytes:
-    """A PNG of 256 x 256 with every source that reaches into the tile; transparent where nothing is known."""
+    """Return a PNG of 256 x 256 with every source that reaches into the tile; transparent where nothing is known."""
     shown: Float32 | None = None
     for source in sources:
         values = read_source(source, lambda dataset: rasters.tile_values(dataset, layer.bands, z, x, y))
@@ -50,7 +43,7 @@ def tile_png(layer: RasterLayer, sources: Sequence[RasterSource], z: int, x: int
 
 
 def group_arrows(sources: Sequence[RasterSource], bounds: Bounds) -> list[Arrow]:
-    """At most about 400 arrows in a box of degrees."""
+    """Return at most about 400 arrows in a box of degrees."""
     drawn: list[Arrow] = []
     for source in sources:
         if (grid := source.grid) is not None:
@@ -66,7 +59,7 @@ def _merged(shown: Float32, values: Float32, overlap: str) -> Float32:
 
 
 def read_source(source: RasterSource, work: Callable[[DatasetReader], Result]) -> Result | None:
-    """What `work` finds in the raster; None where the file is gone or broken: a map with a hole is better than none.
+    """Return what `work` reads in a raster; None where the file is gone or broken: a map may have a hole.
 
     Raises StorageFailed: such a hole would be kept by browsers, and closes by itself.
     """

@@ -7,9 +7,9 @@ from ml.models import Prediction
 from monitor.maps.imaging import drawing as rasters
 from monitor.maps.imaging.drawing import Bounds
 from monitor.maps.rasters import tiles as raster_tiles
+from monitor.maps.rasters.answers import tile_or_404, unless_held
 from monitor.maps.rasters.catalogue import RasterSource, raster_sources, rasters_available
 from monitor.maps.rasters.layers import ARROW_LAYER, RASTER_LAYERS_BY_NAME, RasterLayer
-from monitor.maps.rasters.pictures import unless_held
 from monitor.wording.refusals import boxes, only_parameters, refusals_as_json
 
 MIN_ZOOM = 5  # below, a tile would open hundreds of rasters
@@ -30,8 +30,7 @@ def catalogue(request: HttpRequest) -> JsonResponse:
 @only_parameters()
 def tile(request: HttpRequest, layer: str, group: str, z: int, x: int, y: int) -> HttpResponseBase:
     """Answer with a tile of a layer's date."""
-    if layer not in RASTER_LAYERS_BY_NAME or not raster_tiles.is_tile(z, x, y):
-        raise Http404("There is no such tile.")
+    tile_or_404(z, x, y, layer in RASTER_LAYERS_BY_NAME)
     chosen = RASTER_LAYERS_BY_NAME[layer]
     sources = _sources_or_404(chosen, group, rasters.tile_bounds_deg(z, x, y, MARGIN_DEG))
     sources = sources if z >= MIN_ZOOM else []

@@ -25,7 +25,7 @@ from monitor.maps.rasters.catalogue import RasterSource
 from monitor.maps.rasters.layers import RASTER_LAYERS_BY_NAME
 from monitor.maps.rasters.tiles import read_source
 from monitor.wording.dates import day_words
-from monitor.wording.figures import percent, whole
+from monitor.wording.figures import percent_or_less, whole
 
 LAYER = RASTER_LAYERS_BY_NAME["smallest-rate"]
 SLOW_MM_YR = 10.0
@@ -151,7 +151,7 @@ def visibility_around(area: MultiPolygon) -> str:
 def visibility_words(found: Visibility, scope: Scope) -> str:
     """Return 'Over most of this region we would probably notice ground that moves faster than about 4 mm …'."""
     figures = {
-        "share": _share(found.unseen),
+        "share": percent_or_less(found.unseen),
         "slow": whole(SLOW_MM_YR),
         "rate": whole(max(1.0, min(found.noticed_mm_yr, SLOW_MM_YR))),
         "day": day_words(found.last_measured),
@@ -168,13 +168,6 @@ def visibility_words(found: Visibility, scope: Scope) -> str:
         else _("Smaller places have to move faster.")
     )
     return f"{NOTICED[scope]} {rest} {measured}" % figures
-
-
-def _share(share: float) -> str:
-    if share >= 0.01:
-        return percent(share)
-    # Translators: "less than 1 %"
-    return _("less than %(share)s") % {"share": percent(0.01)}
 
 
 def _shares(region: MultiPolygon, predictions: Sequence[Prediction]) -> tuple[float, float]:

@@ -19,7 +19,7 @@ from ingest.readers.records import Component
 from monitor.open_data.api.rows import product_row
 from monitor.open_data.standards.collections import Extent, Feature, Rows, geojson
 from monitor.open_data.standards.queries import Filter, Query
-from monitor.pages.glaciers.rows import ident_of
+from monitor.pages.glaciers.views import ident_of
 from monitor.wording.cards.cards import alert_cards
 
 CARD_WORDS = (

@@ -17,6 +17,7 @@ from monitor.maps.map.selectors import layer_products, layers_available
 from monitor.maps.rasters.catalogue import RasterGroup, rasters_available
 from monitor.maps.rasters.layers import RasterLayer
 from monitor.maps.rasters.views import MIN_ZOOM
+from monitor.wording.components import both_directions
 from monitor.wording.refusals import Missing, refusals_as_json
 
 Document = dict[str, Any]
@@ -87,7 +88,8 @@ def _answer(request: HttpRequest, document: Document | None) -> JsonResponse:
 
 def _of_points(layer: Layer) -> Document:
     shown = Product.objects.filter(pk__in=layer_products(layer=layer))
-    described = f"{layer.description} Minus: {layer.negative_word}; plus: {layer.positive_word}."
+    minus, plus = both_directions(layer.component)
+    described = f"{layer.description} Minus: {minus}; plus: {plus}."
     depths = {"minzoom": 0, "maxzoom": DEEPEST_POINTS}
     return {
         "name": layer.label,

@@ -25,7 +25,7 @@ from ingest.sources.configured import geocode, geocoder_kind
 from ingest.storage import raster_folder
 from monitor import broker as brokers
 from monitor.maps.basemap.archive import fault_of
-from monitor.maps.map.addresses import geocoder_host
+from monitor.maps.map.place_search import geocoder_host
 from monitor.operations.database.replica import REPLAYED, REPLICA, WRITTEN
 from monitor.operations.health.condition import Wrong
 from monitor.operations.health.process import own_host

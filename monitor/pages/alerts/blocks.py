@@ -1,24 +1,36 @@
-"""Blocks of an alert's page: its motion over time, where inside it the ground moves fastest, and the provenance."""
+"""Blocks of an alert's page: its motion, its fastest places, agreement of methods and tracks, and the provenance."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_lazy, ngettext
 from shapely.geometry import shape
 
-from detection.kinds import Extent, Kind
-from detection.models import Alert, AlertMotion, Detection, SurgeSeries
+from detection.kinds import Extent, Family, Kind, family
+from detection.models import Alert, AlertMethods, AlertMotion, Detection, SurgeSeries
+from detection.selectors import scans_beside
 from ingest.areas import area_of
-from monitor.wording.components import both_directions
+from monitor.wording.components import both_directions, component_label, direction
 from monitor.wording.families.changes import change_rows, curve_sentences, season_sentence
-from monitor.wording.figures import area_label, figure, mm_a_year, with_uncertainty
+from monitor.wording.figures import area_label, figure, mm_a_year, percent, with_uncertainty
 from monitor.wording.images import data_set_name, method_name
 from monitor.wording.points import tilt_sentence
 
 MOST_ROWS = 8  # of the table of places
 LEVELS = ("half", "core")  # outlines within that of the alert
 OWN_CARDS = frozenset({"matched-filter", "multi-kernel"})  # methods; others stand in the card of their task
+SURE, HINT = 0.99, 0.1  # of a method's own scores: where it is clear, and where there is something at all
+HOW = {
+    "model": gettext_lazy("It has learnt from simulated ground what motion looks like among errors."),
+    "matched-filter": gettext_lazy(
+        "No learning: the mean rate of the ground against the scatter around it, at several sizes."
+    ),
+    "ada": gettext_lazy(
+        "No learning: five or more points close together that move faster than most points of the map."
+    ),
+}
 
 
 def motion_rows(alert: Alert) -> dict[str, Any] | None:
@@ -97,3 +109,96 @@ def _model_cards(detection: Detection) -> list[str]:
     name = version.method if version.method in OWN_CARDS else version.task.removesuffix("-change")
     names = [name, *(["surges"] if detection.kind == Kind.GLACIER_SURGE else [])]
     return [f"docs/models/{one}.md" for one in names]
+
+
+def method_block(alert: Alert, detections: Sequence[Detection]) -> dict[str, Any] | None:
+    """Return a sentence and a row for each method; None where no other method covers this ground."""
+    kept = AlertMethods.objects.filter(alert=alert).first()
+    if kept is None or not kept.looks or not detections:
+        return None
+    best = max(detections, key=lambda one: one.score)
+    own = {"method": best.scan.prediction.run.model_version.method, "score": best.score, "share": 1.0}
+    methods = [own, *kept.looks]
+    return {
+        "sentence": _counted(sum(one["share"] > 0 for one in methods), len(methods)),
+        "rows": [_method_row(one, own=one is own) for one in methods],
+    }
+
+
+def _counted(n_flag: int, n: int) -> str:
+    counts = {"n": n_flag, "total": n}
+    if n_flag == n:
+        return _("Both methods flag this place.") if n == 2 else _("All %(total)s methods flag this place.") % counts
+    if n_flag == 0:
+        some = _("None of %(total)s methods flags this place.")
+    else:
+        some = ngettext(
+            "%(n)s of %(total)s methods flags this place.", "%(n)s of %(total)s methods flag this place.", n_flag
+        )
+    silent = _("The simpler ones often miss slow or wide motion: that they are silent does not disprove it.")
+    return f"{some % counts} {silent}"
+
+
+def _method_row(method: Mapping[str, Any], own: bool) -> dict[str, str]:
+    name = method["method"]
+    share = ""
+    if own:
+        share = _("drew the outline")
+    elif method["share"]:
+        share = _("%(share)s of the outline") % {"share": percent(method["share"])}
+    answer = _answer(method["score"], method["share"])
+    return {"name": capfirst(method_name(name)), "how": str(HOW.get(name, "")), "answer": answer, "share": share}
+
+
+def _answer(score: float, share: float) -> str:
+    if share > 0:
+        return _("flags it clearly") if score >= SURE else _("flags it")
+    return _("sees a hint of it, too weak to count") if score >= HINT else _("does not see it")
+
+
+def agreement_rows(alert: Alert, detections: Sequence[Detection]) -> list[dict[str, Any]]:
+    """Return a row for each velocity field on this ground: whether its own points show the motion."""
+    if family(alert.kind) is not Family.VELOCITY:
+        return []
+    flagged = {
+        one["product"]: _track_row(one) for detection in detections for one in detection.reasons if "product" in one
+    }
+    beside = [scan.prediction.run.product for scan in scans_beside(alert=alert)]
+    blank = {"shows": False, "answer": _("not flagged"), "moves": "", "n_points": ""}
+    others = {one.name: _named(one.name, one.component) | blank for one in beside if one.name not in flagged}
+    rows = [*flagged.values(), *others.values()]
+    return rows if len(rows) > 1 else []
+
+
+def agreement_sentence(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Count how many of `agreement_rows` show the motion by themselves, in one sentence."""
+    counts = {"n": sum(row["shows"] for row in rows), "total": len(rows)}
+    if counts["n"] == counts["total"] == 2:
+        return _("Both sets of measurements show it, each by itself.")
+    if counts["n"] == counts["total"]:
+        return _("All %(total)s sets of measurements show it, each by itself.") % counts
+    if counts["n"] == 0:
+        return _("None of %(total)s sets of measurements shows it by itself.") % counts
+    some = ngettext(
+        "%(n)s of %(total)s sets of measurements shows it by itself.",
+        "%(n)s of %(total)s sets of measurements show it, each by itself.",
+        counts["n"],
+    )
+    return some % counts
+
+
+def _track_row(reason: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the row of one track. reason: as `ml.statistics.reasons` gives it."""
+    rate, component = reason["rate_mm_yr"], reason["component"]
+    answer = _("shows it by itself") if reason["seen"] else _("not clear by itself")
+    moves = "" if rate is None else ", ".join([mm_a_year(figure(rate)), direction(component, rate)])
+    return _named(reason["product"], component) | {
+        "shows": bool(reason["seen"]),
+        "answer": answer,
+        "moves": moves,
+        "n_points": reason["n_points"],
+    }
+
+
+def _named(name: str, component: str) -> dict[str, Any]:
+    return {"source": data_set_name(name), "component": component_label(component)}

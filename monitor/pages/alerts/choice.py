@@ -144,20 +144,21 @@ class Choice:
                 name,
                 label,
                 any_label,
-                self._n(counts, name, ""),
-                [Option(*one, self._n(counts, name, one[0]), self.values.get(name) == one[0]) for one in choices],
+                self.n_alerts(counts, **{name: ""}),
+                [
+                    Option(value, text, self.n_alerts(counts, **{name: value}), self.values.get(name) == value)
+                    for value, text in choices
+                ],
             )
             for name, label, any_label, choices in FACETS
         ]
 
-    def n_alerts(self, counts: Iterable[AlertCount]) -> int:
-        """Return the number of chosen alerts."""
-        return sum(one.n for one in counts if self._fits(one, {}))
-
-    def _n(self, counts: Iterable[AlertCount], name: str, value: str) -> int:
-        return sum(one.n for one in counts if self._fits(one, {name: value}))
-
-    def _fits(self, one: AlertCount, instead: dict[str, str]) -> bool:
+    def n_alerts(self, counts: Iterable[AlertCount], **instead: str) -> int:
+        """Return the number of chosen alerts. instead: other values of filters."""
         wanted = {name: self.values.get(name, "") for name, *_ in FACETS} | instead
-        state = one.state == wanted["state"] if wanted["state"] else one.state in PUBLIC_STATES
-        return state and wanted["kind"] in {"", one.kind} and wanted["severity"] in {"", one.severity}
+        states = {wanted["state"]} if wanted["state"] else PUBLIC_STATES
+        return sum(
+            one.n
+            for one in counts
+            if one.state in states and wanted["kind"] in {"", one.kind} and wanted["severity"] in {"", one.severity}
+        )

@@ -21,12 +21,17 @@ from ml.selectors import products_of
 from monitor.maps.map import selectors
 from monitor.maps.map.config import map_config
 from monitor.maps.rasters.catalogue import evidence_raster
-from monitor.pages.alerts.agreement import agreement_rows, agreement_sentence, method_block
-from monitor.pages.alerts.blocks import motion_rows, places_rows, provenance
+from monitor.pages.alerts.blocks import (
+    agreement_rows,
+    agreement_sentence,
+    method_block,
+    motion_rows,
+    places_rows,
+    provenance,
+)
 from monitor.pages.alerts.pictures import captions, stretch_of
-from monitor.pages.glaciers.rows import glacier_link, series_table
-from monitor.wording.cards.cards import AlertCard, alert_card, alert_feature
-from monitor.wording.cards.exposure import exposure_block
+from monitor.pages.glaciers.views import glacier_link, series_table
+from monitor.wording.cards.cards import AlertCard, alert_card, alert_feature, exposure_block
 from monitor.wording.cards.steps import alert_steps, kin
 from monitor.wording.cards.whereabouts import surroundings, with_surroundings
 from monitor.wording.components import colour_caption, component_label, direction
@@ -44,9 +49,10 @@ def alert_page(alert: Alert, with_missing: bool) -> dict[str, Any]:
 def alert_context(alert: Alert) -> dict[str, Any]:
     """Return the context that the public page and the page of a reviewer share."""
     card, detections = alert_card(alert), detections_shown(alert=alert)
+    newest_first = sorted(detections, key=lambda one: data_end(one.scan.prediction.run.input), reverse=True)
     sources = [source for detection in detections for source in _sources(detection)]
     stretch, raster = stretch_of(alert), evidence_raster([detection.scan.prediction for detection in detections])
-    config = map_config(selectors.layers_available(), list(alert.area.extent))
+    config = map_config(alert.area.extent)
     agreement = agreement_rows(alert, detections) if alert.is_measured else []
     return {
         "card": card,
@@ -58,7 +64,7 @@ def alert_context(alert: Alert) -> dict[str, Any]:
         "cause": with_surroundings(alert, card.voice.causes(alert)) if card.cause_is_computed else [],
         "steps": alert_steps(alert),
         "kin": kin(alert),
-        "evidence": [_evidence(detection, card) for detection in _newest_first(detections)],
+        "evidence": [_evidence(detection, card) for detection in newest_first],
         "evidence_words": card.voice.evidence,
         "agreement": agreement,
         "agreement_sentence": agreement_sentence(agreement),
@@ -93,10 +99,6 @@ def _sources(detection: Detection) -> list[Product | ScenePair]:
     return [own, *(one for one in others if one.name in shown)]
 
 
-def _newest_first(detections: Sequence[Detection]) -> list[Detection]:
-    return sorted(detections, key=lambda one: data_end(one.scan.prediction.run.input), reverse=True)
-
-
 def _speeds(detections: Sequence[Detection]) -> dict[str, Any]:
     """Return the speed series of ground without an outline of its own; a glacier's page shows a glacier's."""
     charts = series_of(detections)
@@ -113,9 +115,10 @@ def _simulated_here(alert: Alert) -> dict[str, Any] | None:
 def _evidence(detection: Detection, card: AlertCard) -> dict[str, Any]:
     run = detection.scan.prediction.run
     finding = card.voice.finding(detection, run.input)
+    has_points = run.product and not run.product.points_deleted_at
     return {
         "source": data_set_name(str(run.input)),
-        "product_url": _analysis_url(run.product),
+        "product_url": reverse("product-analysis", args=[run.product_id]) if has_points else "",
         "pair_url": reverse("pair-detail", args=[run.pair_id]) if run.pair_id else "",  # for operators
         "figure": finding.figure,
         "direction": finding.direction,
@@ -142,21 +145,14 @@ def how_likely(parameters: Mapping[str, Any], detection: Detection) -> str:
     share = min(99, math.floor(100 * float(reliability.probability(detection.score))))
     likely = _("Of 100 places that look like this to the computer, about %(share)s move by %(rate)s mm a year or more.")
     assumed = _("Assumed for that: one place in %(places)s of the country does.")
-    return " ".join(
-        [
-            likely % {"share": share, "rate": whole(MOVING_MM_YR)},
-            assumed % {"places": whole(1 / BASE_RATE)},
-        ]
-    )
-
-
-def _analysis_url(product: Product | None) -> str:
-    """Return the address of a velocity field whose points are kept, else an empty text."""
-    return reverse("product-analysis", args=[product.pk]) if product and not product.points_deleted_at else ""
+    figures = {"share": share, "rate": whole(MOVING_MM_YR), "places": whole(1 / BASE_RATE)}
+    return f"{likely} {assumed}" % figures
 
 
 def _series_row(product, series) -> dict[str, Any]:
     change = float(series.mean_mm[-1] - series.mean_mm[0])
+    # Translators: %(size)s is "12", %(way)s is "sinking" or "away from the satellite"
+    label = _("%(size)s mm (%(way)s)")
     return {
         "product_id": product.pk,
         "product_name": data_set_name(product.name),
@@ -165,7 +161,5 @@ def _series_row(product, series) -> dict[str, Any]:
         "last_date": series.dates[-1],
         "n_dates": len(series.dates),
         "n_points": series.n_points,
-        # Translators: %(size)s is "12", %(way)s is "sinking" or "away from the satellite"
-        "change_label": _("%(size)s mm (%(way)s)")
-        % {"size": figure(change), "way": direction(product.component, change)},
+        "change_label": label % {"size": figure(change), "way": direction(product.component, change)},
     }

@@ -1,9 +1,10 @@
-"""Pictures of what a run shows of an alert, made when they are asked for; those of image pairs: `pair_pictures`."""
+"""Pictures of what a run shows of an alert, and of the two images behind it, made when they are asked for."""
 
-import hashlib
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
+from affine import Affine
 from django.contrib.gis.geos import MultiPolygon as GeoArea
 from django.contrib.gis.geos import Polygon
 from django.utils.translation import gettext as _
@@ -15,16 +16,19 @@ from shapely.geometry import MultiPolygon
 from detection.kinds import Extent
 from detection.models import AreaFigures, Detection
 from ingest.geometry import utm_epsg
-from ingest.models import Product
+from ingest.models import Product, Scene, ScenePair
+from ingest.pixel_grids import PixelGrid
 from ingest.products.selectors import product_points
 from ingest.projections import transformer
+from ingest.scenes.images import PairImages, read_scene
 from ingest.storage import stored_tiff
 from ml.selectors import products_of
-from monitor.maps.imaging.drawing import window_values
+from monitor.maps.imaging.drawing import Bounds, arrows, window_values
 from monitor.maps.imaging.evidence import (
     PHASE_STOPS,
     RATE_STOPS,
     Frame,
+    Pointer,
     frame_of,
     fringe_mm_yr,
     picture,
@@ -32,19 +36,104 @@ from monitor.maps.imaging.evidence import (
     smoothed,
     wrapped,
 )
-from monitor.maps.rasters.layers import RASTER_LAYERS_BY_NAME
-from monitor.maps.rasters.pictures import ImageGone
-from monitor.pages.alerts.pair_pictures import Captioned, pair_captions, pair_picture
+from monitor.maps.imaging.pixels import RATIO_DB, RATIO_STOPS, common_stretch, decibels, ratio_db
+from monitor.maps.rasters.answers import GONE, ImageGone, etag_of
+from monitor.maps.rasters.catalogue import images_of
+from monitor.maps.rasters.layers import ARROW_LAYER, LAYER_OF_TASK, RASTER_LAYERS_BY_NAME
+from monitor.pages.pairs.pictures import gone_words, missing_images
 from monitor.wording.components import both_directions
+from monitor.wording.dates import day_words
 from monitor.wording.figures import figure
 from monitor.wording.images import data_set_name
 
+FREE_LICENCE = "Copernicus Sentinel data terms"  # free, full and open, with attribution
+GREYS = RASTER_LAYERS_BY_NAME["radar"].stops
+MOST_ARROWS = 600
 SCORE = RASTER_LAYERS_BY_NAME["probability"]
 MOST_PRODUCTS = 4  # of a run, whose points are drawn
 STILL_SCATTER_MM_YR = 5.0  # of the ground around a place; more: another place moves beside it
 MOST_POINTS = 200_000  # of the ground around a wide region, about; a picture has some thousand squares
 STRETCHES_MM_YR = (10, 20, 50, 100, 300)
 PAINT_VERSION = 5  # raise when pictures of the same figures look different
+
+
+class Captioned(NamedTuple):
+    """A picture of a page: which, what it shows, and what its colours mean."""
+
+    name: str
+    title: str
+    caption: str
+
+
+def may_be_shown(scene: Scene) -> bool:
+    """Return whether an image itself may be shown to everybody: its licence allows it, or it is simulated."""
+    return scene.simulated or scene.licence.startswith(FREE_LICENCE)
+
+
+def pair_captions(detection: Detection) -> Iterator[Captioned]:
+    """Yield the available pictures of a detection in a pair of images."""
+    pair = detection.scan.prediction.run.pair
+    scenes = (pair.reference, pair.secondary)
+    if all(may_be_shown(scene) for scene in scenes) and not missing_images(pair):
+        yield from _image_captions(pair)
+    layer = LAYER_OF_TASK[detection.scan.prediction.run.model_version.task]
+    measured = _("What the computer measured: %(layer)s") % {"layer": layer.label}
+    yield Captioned("result", measured, layer.caption)
+
+
+def _image_captions(pair: ScenePair) -> Iterator[Captioned]:
+    earlier = _("The earlier of the two radar images. Bright: much of the radar's signal came back. Dark: little.")
+    later = _("The later of the two radar images. Bright: much of the radar's signal came back. Dark: little.")
+    for name, scene, shown in (("before", pair.reference, earlier), ("after", pair.secondary, later)):
+        title = _("Radar image of %(day)s") % {"day": day_words(scene.acquired_at.date())}
+        thanks = f" {scene.attribution}, {scene.acquired_at:%Y}." if scene.attribution else ""
+        yield Captioned(name, title, f"{shown}{thanks}")
+    yield Captioned(
+        "difference",
+        _("What became brighter or darker"),
+        _("Red: brighter in the later image. Blue: darker. White: the same. Single spots differ by chance."),
+    )
+
+
+def pair_picture(detection: Detection, name: str, frame: Frame, epsg: int, outline: MultiPolygon) -> bytes:
+    """Return the picture of `pair_captions` with this name. Raises ImageGone where a file is gone or broken."""
+    pair = detection.scan.prediction.run.pair
+    try:
+        if name == "result":
+            return _result(detection, frame, epsg, outline)
+        if gone := missing_images(pair):
+            raise ImageGone(gone_words(gone))
+        images = _images(pair, frame, epsg)
+    except (FileNotFoundError, RasterioError, ValueError) as fault:
+        raise ImageGone(_("A file behind this picture is no longer in the storage, or it is broken.")) from fault
+    if name == "difference":
+        return picture(ratio_db(*images), RATIO_STOPS, -RATIO_DB, RATIO_DB, frame, outline)
+    stretch = common_stretch(images)
+    shown = decibels(images.reference if name == "before" else images.secondary)
+    return picture(shown, GREYS, *stretch, frame, outline)
+
+
+def _images(pair: ScenePair, frame: Frame, epsg: int) -> PairImages:
+    """Read both images on the frame, linear power."""
+    west, _, east, north = frame.bounds_m
+    rows, cols = frame.shape
+    side = (east - west) / cols
+    grid = PixelGrid(epsg, Affine(side, 0, west, 0, -side, north), rows, cols)
+    return PairImages(read_scene(pair.reference, grid), read_scene(pair.secondary, grid))
+
+
+def _result(detection: Detection, frame: Frame, epsg: int, outline: MultiPolygon) -> bytes:
+    prediction = detection.scan.prediction
+    layer, images = LAYER_OF_TASK[prediction.run.model_version.task], images_of(prediction)
+    with stored_tiff(prediction.raster) as raster:
+        bands = window_values(raster, layer.bands, epsg, frame.bounds_m, frame.shape)
+        pointers = []
+        if layer is ARROW_LAYER:
+            drawn = arrows(raster, images, _bounds_deg(frame, epsg), MOST_ARROWS)
+            project = transformer(4326, epsg).transform
+            pointers = [Pointer(*project(one.longitude, one.latitude), one.bearing_deg) for one in drawn]
+    values = np.asarray(layer.value(layer.of_pair(bands, images)), dtype=np.float32)
+    return picture(values, layer.stops, layer.low, layer.high, frame, outline, pointers)
 
 
 def captions(detection: Detection) -> list[Captioned]:
@@ -126,7 +215,7 @@ def stretch_of(area: AreaFigures) -> int:
 def fingerprint(detection: Detection, name: str) -> str:
     """Return an ETag that changes with the run and with the way it is painted."""
     parts = (PAINT_VERSION, name, detection.pk, detection.scan.prediction.raster_sha256, detection.area.hexewkb)
-    return f'"{hashlib.sha256(chr(0).join(map(str, parts)).encode()).hexdigest()[:32]}"'
+    return etag_of(*parts)
 
 
 def evidence_png(detection: Detection, name: str) -> bytes:
@@ -139,7 +228,9 @@ def evidence_png(detection: Detection, name: str) -> bytes:
         return pair_picture(detection, name, frame, epsg, outline)
     what, _dash, number = name.partition("-")
     product = _products(detection)[int(number) - 1]
-    points = product_points(product=product, area=_box(frame, epsg), most=MOST_POINTS)
+    area = Polygon.from_bbox(_bounds_deg(frame, epsg))
+    area.srid = 4326
+    points = product_points(product=product, area=area, most=MOST_POINTS)
     x, y = transformer(4326, epsg).transform(points.longitude, points.latitude)
     rates = points_on(frame, x, y, points.velocity_mm_yr - np.float32(_still_mm_yr(detection, product)))
     if what == "points":
@@ -155,8 +246,7 @@ def _score_png(detection: Detection, frame: Frame, epsg: int, outline: MultiPoly
         with stored_tiff(detection.scan.prediction.raster) as raster:
             values = window_values(raster, SCORE.bands, epsg, frame.bounds_m, frame.shape)
     except (FileNotFoundError, RasterioError, ValueError) as fault:
-        words = _("The file with the result of this run is no longer in the storage, or it is broken.")
-        raise ImageGone(words) from fault
+        raise ImageGone(GONE) from fault
     return picture(SCORE.value(values), SCORE.stops, SCORE.low, SCORE.high, frame, outline)
 
 
@@ -168,9 +258,8 @@ def _on_plane(area: GeoArea) -> tuple[MultiPolygon, int]:
     return transform_geometry(geographic, project, interleaved=False), epsg
 
 
-def _box(frame: Frame, epsg: int) -> Polygon:
+def _bounds_deg(frame: Frame, epsg: int) -> Bounds:
+    """Return the box of degrees around the corners of a frame."""
     west, south, east, north = frame.bounds_m
-    corners = transformer(epsg, 4326).transform([west, east, west, east], [south, south, north, north])
-    box = Polygon.from_bbox((min(corners[0]), min(corners[1]), max(corners[0]), max(corners[1])))
-    box.srid = 4326
-    return box
+    x, y = transformer(epsg, 4326).transform([west, east, west, east], [south, south, north, north])
+    return min(x), min(y), max(x), max(y)

@@ -9,11 +9,11 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from detection.models import Alert
-from monitor.maps.imaging.charts import HEIGHT, Curve, SeriesChart, series_chart
+from monitor.maps.imaging.charts import HEIGHT, Curve, series_chart
 from monitor.maps.map import selectors
 from monitor.maps.map.plans import alert_plan
 from monitor.pages.alerts.evidence import alert_page
-from monitor.pages.glaciers.rows import middles
+from monitor.pages.glaciers.views import middles
 from monitor.web.context import MOST_CREDITS, shortened, site_facts
 from monitor.wording.components import both_directions
 from monitor.wording.figures import whole
@@ -77,17 +77,17 @@ def _charts(alert: Alert, context: dict[str, Any]) -> list[dict[str, Any]]:
 
 def _of_motion(motion: dict[str, Any]) -> dict[str, Any]:
     fit = motion["chart"]
-    days = [_day(text) for text in fit["dates"]]
-    curve = Curve(
-        days, fit["displacement_mm"], fit["fit_mm"], changes=[_day(change["day"]) for change in fit["changes"]]
-    )
+    days = [date.fromisoformat(text) for text in fit["dates"]]
+    changes = [date.fromisoformat(change["day"]) for change in fit["changes"]]
+    curve = Curve(days, fit["displacement_mm"], fit["fit_mm"], changes=changes)
     # Translators, here and below: %(up)s and %(down)s say what up and down mean in a chart: "rising" and "sinking"
     caption = _("Against the ground around it, in millimetres (up: %(up)s; down: %(down)s), from %(source)s.") % {
         "up": fit["positive_word"],
         "down": fit["negative_word"],
         "source": motion["source"],
     }
-    return _drawn(series_chart(curve), caption, has_dots=True, has_changes=bool(fit["changes"]))
+    has = {"has_dots": True, "has_changes": bool(fit["changes"])}
+    return {"chart": series_chart(curve), "caption": caption, **has}
 
 
 def _of_product(product: Any, series: Any, height: int) -> dict[str, Any]:
@@ -101,7 +101,7 @@ def _of_product(product: Any, series: Any, height: int) -> dict[str, Any]:
         "source": data_set_name(product.name),
     }
     band = _("the middle two thirds of the points")
-    return _drawn(series_chart(curve, height), caption, band_words=band, has_band=True)
+    return {"chart": series_chart(curve, height), "caption": caption, "band_words": band, "has_band": True}
 
 
 def _of_speeds(view: dict[str, Any]) -> dict[str, Any]:
@@ -113,19 +113,10 @@ def _of_speeds(view: dict[str, Any]) -> dict[str, Any]:
         ]
         for sign in (-1, 1)
     )
-    chart = series_chart(Curve(middles(view), speeds, speeds, low, high), LOW)
-    return _drawn(
-        chart,
-        _("Speed in metres a day, pair by pair, %(source)s.") % {"source": view["name"]},
-        band_words=_("two standard deviations"),
-        has_dots=True,
-        has_band=True,
-    )
-
-
-def _drawn(chart: SeriesChart, caption: str, **has: bool | str) -> dict[str, Any]:
-    return {"chart": chart, "caption": caption, **has}
-
-
-def _day(text: str) -> date:
-    return date.fromisoformat(text)
+    return {
+        "chart": series_chart(Curve(middles(view), speeds, speeds, low, high), LOW),
+        "caption": _("Speed in metres a day, pair by pair, %(source)s.") % {"source": view["name"]},
+        "band_words": _("two standard deviations"),
+        "has_dots": True,
+        "has_band": True,
+    }

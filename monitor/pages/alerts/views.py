@@ -1,16 +1,14 @@
 """Alerts: the list that needs no script, one page for each, and the same as data."""
 
 from django.core.paginator import Paginator
-from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from detection.lists import alert_counts
-from detection.models import Alert
 from detection.selectors import detection_of
 from monitor.maps.map.series import alert_body
-from monitor.maps.rasters.pictures import png_response
+from monitor.maps.rasters.answers import png_response
 from monitor.maps.rasters.visibility import visibility_sentence
 from monitor.pages.alerts.choice import ORDERS, Choice
 from monitor.pages.alerts.evidence import alert_page
@@ -24,22 +22,14 @@ from monitor.wording.refusals import BIGGEST_KEY
 ALERTS_ON_A_PAGE = 100
 
 
-class CountedPages(Paginator):
-    """Pages of a list whose length is known already."""
-
-    count = 0
-
-    def __init__(self, rows: QuerySet[Alert], per_page: int, count: int) -> None:
-        super().__init__(rows, per_page)
-        self.count = count
-
-
 @require_safe
 def alert_list(request: HttpRequest) -> HttpResponse:
     """Show the list of alerts with its filters."""
     choice = Choice(request.GET)
     counts = alert_counts(alerts=choice.alerts_around())
-    page = CountedPages(choice.alerts(), ALERTS_ON_A_PAGE, choice.n_alerts(counts)).get_page(request.GET.get("page"))
+    pages = Paginator(choice.alerts(), ALERTS_ON_A_PAGE)
+    pages.count = choice.n_alerts(counts)  # known already, so that nothing counts again
+    page = pages.get_page(request.GET.get("page"))
     query = choice.query()
     context = {
         "cards": alert_cards(page.object_list),

@@ -28,6 +28,7 @@ app.layout = html.Div([dcc.Location(id="address", refresh=False), html.Div(id="s
 
 @app.callback(Output("sheet", "children"), Input("address", "search"))
 def draw_sheet(search: str | None) -> list[Any]:
+    """Draw the sheet of an address."""
     with _language_of(search or ""):
         return sheets.sheet(search or "")
 
@@ -40,6 +41,7 @@ def draw_sheet(search: str | None) -> list[Any]:
     State("address", "search"),
 )
 def draw_chosen(clicked: dict | None, selected: dict | None, listed: list[str] | None, search: str | None) -> list[Any]:
+    """Draw the series of what is chosen on the map, and of what is ticked in the list."""
     marks = (selected or {}).get("points") or (clicked or {}).get("points") or []
     pids = [*(listed or []), *(mark["customdata"] for mark in marks if mark.get("customdata"))]
     with _language_of(search or ""):
@@ -53,6 +55,6 @@ def dash_answer(path: str = "", body: dict[str, Any] | None = None) -> Response:
 
 
 def _language_of(search: str) -> AbstractContextManager[None]:
-    """The language that the page's address names, if it names one; else that of the request."""
+    """Activate the language that the page's address names, if it names one; else keep that of the request."""
     asked = asked_language(QueryDict(search.removeprefix("?")))
     return translation.override(asked) if asked else nullcontext()

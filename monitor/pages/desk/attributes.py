@@ -1,4 +1,4 @@
-"""What is known of a point and can stand on an axis."""
+"""Attributes of a point that can stand on an axis."""
 
 from typing import NamedTuple
 
@@ -9,7 +9,10 @@ USUAL = ("coherence", "velocity")
 
 
 class Attribute(NamedTuple):
-    """sql: of the table of points, {longitude} and {latitude} those of the middle of the ground; empty: of series."""
+    """Attribute of a point.
+
+    sql: of the table of points, {longitude} and {latitude} those of the middle of the ground; empty: of series.
+    """
 
     name: str
     label: str | Promise

@@ -14,7 +14,7 @@ SPEED = "speed-"  # before the names of benchmarks of speed
 
 
 class Value(NamedTuple):
-    """low, high: the interval that the benchmark states."""
+    """Figure of a result. low, high: the interval that the benchmark states."""
 
     value: float
     low: float | None
@@ -22,7 +22,7 @@ class Value(NamedTuple):
 
 
 class Result(NamedTuple):
-    """What one method reached. weights: SHA-256, empty for methods without; commit and command may be empty."""
+    """Result of one method. weights: SHA-256, empty for methods without; commit and command may be empty."""
 
     method: str
     values: dict[str, Value]
@@ -33,7 +33,7 @@ class Result(NamedTuple):
 
 
 class Benchmark(NamedTuple):
-    """metrics: name -> label."""
+    """Results of methods. metrics: name -> label."""
 
     name: str
     metrics: dict[str, str]
@@ -42,7 +42,7 @@ class Benchmark(NamedTuple):
 
 @cache
 def benchmarks(folder: Path = FOLDER) -> dict[str, Benchmark]:
-    """Every benchmark by its name; empty where no figures lie."""
+    """Return every benchmark by its name; empty where no figures lie."""
     labels = _labels(folder / "tables.toml")
     found: dict[str, list[Result]] = {}
     for path in sorted(folder.glob("*.json")):
@@ -58,7 +58,7 @@ def _benchmark(name: str, results: list[Result], labels: Mapping[str, str]) -> B
 
 
 def _labels(path: Path) -> dict[str, str]:
-    """What documents call the metrics; those that are called differently in several tables keep their own names."""
+    """Return what documents call the metrics, without those that several tables call differently."""
     if not path.is_file():
         return {}
     said: dict[str, set[str]] = {}
@@ -70,7 +70,7 @@ def _labels(path: Path) -> dict[str, str]:
 
 
 def _speed(content: Mapping[str, Any]) -> tuple[str, list[Result]]:
-    """A report of scripts/bench: every row with a control is a value, ours in parts of the control's."""
+    """Read a report of scripts/bench: every row with a control is a value, ours in parts of the control's."""
     values = {
         row["what"]: Value(row["ratio"], row.get("low"), row.get("high"))
         for row in content["results"]
@@ -84,29 +84,17 @@ def _speed(content: Mapping[str, Any]) -> tuple[str, list[Result]]:
 
 
 def _methods(content: Mapping[str, Any], stem: str) -> tuple[str, list[Result]]:
-    """One file of `evaluate`, or several methods of `compare`."""
+    """Read one file of `evaluate`, or several methods of `compare`."""
     hashes = content.get("weights_sha256") or {}
     common = str(content.get("command", "")), str(content.get("note", ""))
-    if "methods" not in content:
-        result = Result(
-            str(content["method"]),
-            _values(content["metrics"]),
-            str(hashes or ""),
-            str(content.get("commit", "")),
-            *common,
-        )
-        return str(content.get("benchmark", stem)), [result]
-    results = [
-        Result(
-            method,
-            _values(part["metrics"]),
-            str(hashes.get(method) or ""),
-            str(part.get("commit") or content.get("commit", "")),
-            *common,
-        )
-        for method, part in content["methods"].items()
-    ]
-    return stem, results
+
+    def result(method: str, part: Mapping[str, Any], weights: str | None) -> Result:
+        commit = str(part.get("commit") or content.get("commit", ""))
+        return Result(method, _values(part["metrics"]), weights or "", commit, *common)
+
+    if "methods" in content:
+        return stem, [result(name, part, hashes.get(name)) for name, part in content["methods"].items()]
+    return str(content.get("benchmark", stem)), [result(str(content["method"]), content, str(hashes or ""))]
 
 
 def _values(metrics: Mapping[str, Mapping[str, float | None]]) -> dict[str, Value]:

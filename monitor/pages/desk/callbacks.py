@@ -21,60 +21,74 @@ class Mark(BaseModel):
 
 
 class Corners(BaseModel):
-    """Of a box, or of what was drawn with the lasso; degrees."""
+    """Corners of a box, or of what was drawn with the lasso; degrees."""
 
     x: Degrees = Field(default=[], max_length=MOST_MARKS)
     y: Degrees = Field(default=[], max_length=MOST_MARKS)
 
 
 class Marks(BaseModel):
+    """Points that are chosen, and the box or lasso around them."""
+
     points: list[Mark] = Field(default=[], max_length=MOST_MARKS)
     range: Corners | None = None
     lassoPoints: Corners | None = None
 
 
 class Address(BaseModel):
+    """Address of the page."""
+
     id: Literal["address"]
     property: Literal["search"]
     value: Annotated[str, StringConstraints(max_length=MOST_LETTERS, pattern=r"^[^\x00]*$")] | None = None
 
 
 class Clicked(BaseModel):
+    """Point that was clicked."""
+
     id: Literal["points"]
     property: Literal["clickData"]
     value: Marks | None = None
 
 
 class Selected(BaseModel):
+    """Points within a box or lasso."""
+
     id: Literal["points"]
     property: Literal["selectedData"]
     value: Marks | None = None
 
 
 class Listed(BaseModel):
+    """Points that are ticked in the list."""
+
     id: Literal["listed"]
     property: Literal["value"]
     value: Annotated[list[Text], Field(max_length=MOST_LISTED)] | None = None
 
 
 class DrawSheet(BaseModel):
+    """Request to draw the sheet."""
+
     output: Literal["sheet.children"]
     inputs: tuple[Address]
     state: tuple[()] = ()
 
 
 class DrawChosen(BaseModel):
+    """Request to draw the chosen points."""
+
     output: Literal["chosen.children"]
     inputs: tuple[Clicked, Selected, Listed]
     state: tuple[Address]
 
 
 class Callback(RootModel[DrawSheet | DrawChosen]):
-    """One callback with its values."""
+    """Callback with its values."""
 
 
 def callback_body(text: bytes) -> dict[str, Any]:
-    """The body of a request of the workbench, checked, for Dash to dispatch. Raises Refusal."""
+    """Check the body of a request of the workbench and return it for Dash to dispatch. Raises Refusal."""
     try:
         callback = Callback.model_validate_json(text).root
     except ValidationError as fault:

@@ -42,11 +42,12 @@ class Difference(NamedTuple):
 
     @property
     def change_mm_yr(self) -> Float64:
+        """Return second minus first."""
         return self.second_mm_yr - self.first_mm_yr
 
 
 class Picture(NamedTuple):
-    """longitude: (columns,); latitude: (rows,), degrees; change_mm_yr: (rows, columns), NaN where nothing is known."""
+    """Map of differences. longitude: (columns,), latitude: (rows,), degrees; change_mm_yr: (rows, columns), or NaN."""
 
     longitude: Float64
     latitude: Float64
@@ -54,7 +55,7 @@ class Picture(NamedTuple):
 
 
 def difference(first: Cells, second: Cells) -> Difference | None:
-    """None where they share no cell."""
+    """Return how two products differ; None where they share no cell."""
     mine, theirs = (cells.column << 32 | cells.row for cells in (first, second))
     shared, here, there = np.intersect1d(mine, theirs, return_indices=True)
     if not shared.size:
@@ -83,8 +84,9 @@ def difference(first: Cells, second: Cells) -> Difference | None:
 def cells_of_points(
     longitude: Float64, latitude: Float64, velocity_mm_yr: Float64, sigma_mm_yr: Float64, zoom: int
 ) -> Cells:
-    """Means of points, (n,), on the cells of a zoom level. Their errors have much in common, so the sigma of a cell is
-    the mean of its points' and no smaller.
+    """Return means of points, (n,), on the cells of a zoom level.
+
+    Errors of neighbours have much in common, so the sigma of a cell is the mean of its points' and no smaller.
     """
     across = CELLS * 2**zoom
     column = ((longitude + 180) / 360 * across).astype(np.int64)
@@ -95,7 +97,7 @@ def cells_of_points(
 
 
 def picture(column: NDArray[np.int64], row: NDArray[np.int64], values: Float64, zoom: int) -> Picture:
-    """A map of cells; several share a pixel where they are many."""
+    """Return a map of cells; several share a pixel where they are many."""
     left, top = int(column.min()), int(row.min())
     step = -(-max(int(column.max()) - left + 1, int(row.max()) - top + 1) // MOST_PIXELS)
     across, down = (column - left) // step, (row - top) // step

@@ -1,4 +1,4 @@
-"""Charts of the workbench: figures become pictures. No text is made here but what is given."""
+"""Charts of the workbench: figures become pictures. Their sentences are made elsewhere."""
 
 from collections.abc import Sequence
 from datetime import date
@@ -9,6 +9,7 @@ import numpy as np
 import plotly.graph_objects as go
 from django.utils.formats import get_format
 
+from monitor.pages.desk.attributes import BY_NAME
 from monitor.pages.desk.benchmarks import Value
 from monitor.pages.desk.differences import Picture
 from monitor.pages.desk.relations import Relation
@@ -21,10 +22,11 @@ TRACES = ("#0072b2", "#c25500", "#00724f", "#9a3d74", "#8a6d00", "#1c2326", "#2b
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot", "solid", "dash")
 SYMBOLS = ("circle", "square", "diamond", "triangle-up", "cross", "x", "star", "triangle-down")
 HEIGHT = 380
+LEGEND = {"orientation": "h", "y": 1.02, "yanchor": "bottom"}
 
 
 def layout(**changes: Any) -> dict[str, Any]:
-    """What all charts share; numbers are written as the reader's language does."""
+    """Return what all charts share; numbers are written as the reader's language does."""
     separators = f"{get_format('DECIMAL_SEPARATOR')}{get_format('THOUSAND_SEPARATOR')}"
     return {
         "margin": {"l": 56, "r": 12, "t": 12, "b": 48},
@@ -38,7 +40,7 @@ def layout(**changes: Any) -> dict[str, Any]:
 
 
 def histogram(values: np.ndarray, unit: str, share: str, marked: float = 0.0) -> go.Figure:
-    """How values are spread, in 80 bars of % of all; a line at the one that is marked."""
+    """Draw how values are spread, in 80 bars of % of all; a line at the one that is marked."""
     low, high = np.percentile(values, [0.25, 99.75])
     room = 0.5 if high - low < 1e-3 else 0.0
     counts, edges = np.histogram(values, bins=80, range=(low - room, high + room))
@@ -49,7 +51,8 @@ def histogram(values: np.ndarray, unit: str, share: str, marked: float = 0.0) ->
     return figure.update_layout(**layout(bargap=0, xaxis_title=unit, yaxis_title=share))
 
 
-def point_map(marks: Marks, unit: str, longitude: str, latitude: str) -> go.Figure:
+def point_map(marks: Marks, unit: str) -> go.Figure:
+    """Draw points by their velocity."""
     reach = max(2.0, float(np.percentile(np.abs(marks.velocity_mm_yr), 98))) if marks.pid else 2.0
     figure = go.Figure(
         go.Scatter(  # Plotly draws with WebGL only where a page may use eval; ours may not
@@ -68,22 +71,20 @@ def point_map(marks: Marks, unit: str, longitude: str, latitude: str) -> go.Figu
             hovertemplate="%{x:.4f}, %{y:.4f}<br>%{marker.color:.1f}<extra></extra>",
         )
     )
-    return _as_map(figure, marks.latitude, longitude, latitude).update_layout(
-        clickmode="event+select", dragmode="select"
-    )
+    return _as_map(figure, marks.latitude).update_layout(clickmode="event+select", dragmode="select")
 
 
 def _bar(unit: str) -> dict[str, Any]:
     return {"title": {"text": unit, "side": "right"}, "thickness": 12, "outlinewidth": 0}
 
 
-def _as_map(figure: go.Figure, latitudes: np.ndarray, longitude: str, latitude: str) -> go.Figure:
-    """As wide as it is high on the ground."""
+def _as_map(figure: go.Figure, latitudes: np.ndarray) -> go.Figure:
+    """Set the axes so that a degree is as wide as it is high on the ground."""
     stretch = 1 / np.cos(np.radians(float(np.mean(latitudes)) if len(latitudes) else 0.0))
     return figure.update_layout(
         **layout(
-            xaxis={"title": longitude, "nticks": 6},
-            yaxis={"title": latitude, "scaleanchor": "x", "scaleratio": stretch},
+            xaxis={"title": str(BY_NAME["longitude"].label), "nticks": 6},
+            yaxis={"title": str(BY_NAME["latitude"].label), "scaleanchor": "x", "scaleratio": stretch},
         )
     )
 
@@ -91,7 +92,7 @@ def _as_map(figure: go.Figure, latitudes: np.ndarray, longitude: str, latitude: 
 def lines(
     dates: Sequence[date], named: Sequence[tuple[str, np.ndarray]], unit: str, bands: Sequence[Any] = ()
 ) -> go.Figure:
-    """Series over time, told apart by colour, dash and name; around each its band (low, high), where one is given."""
+    """Draw series over time, by colour, dash and name; around each its band (low, high), where one is given."""
     figure = go.Figure()
     for place, (low, high) in enumerate(bands):
         figure.add_scatter(
@@ -117,7 +118,7 @@ def lines(
     return figure.update_layout(
         **layout(
             margin={"l": 56, "r": 12, "t": 60, "b": 40},
-            legend={"orientation": "h", "y": 1.02, "yanchor": "bottom"},
+            legend=LEGEND,
             yaxis_title=unit,
             xaxis={
                 "tickformat": "%Y-%m",
@@ -129,7 +130,7 @@ def lines(
 
 
 def density(found: Relation, x_title: str, y_title: str, line: str, count: str) -> go.Figure:
-    """How many points stand where, in steps of ten, with the robust line; single points where they are few."""
+    """Draw how many points stand where, in steps of ten, with the robust line; single points where they are few."""
     figure = go.Figure()
     edges, counts = found.density, found.density.counts
     if found.x.size:
@@ -157,14 +158,15 @@ def density(found: Relation, x_title: str, y_title: str, line: str, count: str) 
             height=480,
             xaxis={"title": x_title, "range": [edges.x_edges[0], edges.x_edges[-1]]},
             yaxis={"title": y_title, "range": [edges.y_edges[0], edges.y_edges[-1]]},
-            legend={"orientation": "h", "y": 1.02, "yanchor": "bottom"},
+            legend=LEGEND,
             margin={"l": 64, "r": 12, "t": 40, "b": 48},
         )
     )
     return figure
 
 
-def cell_map(picture: Picture, reach: float, unit: str, longitude: str, latitude: str) -> go.Figure:
+def cell_map(picture: Picture, reach: float, unit: str) -> go.Figure:
+    """Draw differences from -reach to reach."""
     figure = go.Figure(
         go.Heatmap(
             x=picture.longitude,
@@ -177,24 +179,22 @@ def cell_map(picture: Picture, reach: float, unit: str, longitude: str, latitude
             hovertemplate="%{x:.4f}, %{y:.4f}: %{z:.1f}<extra></extra>",
         )
     )
-    return _as_map(figure, picture.latitude, longitude, latitude)
+    return _as_map(figure, picture.latitude)
 
 
-def member_map(groups: Sequence[tuple[str, np.ndarray, np.ndarray]], longitude: str, latitude: str) -> go.Figure:
-    """Where the members of each group stand: name, longitudes, latitudes; told apart by colour and by shape."""
+def member_map(groups: Sequence[tuple[str, np.ndarray, np.ndarray]]) -> go.Figure:
+    """Draw where the members of each group stand (name, longitudes, latitudes), by colour and by shape."""
     figure = go.Figure()
     for place, (name, x, y) in enumerate(groups):
         mark = {"size": 7, "color": TRACES[place % len(TRACES)], "symbol": SYMBOLS[place % len(SYMBOLS)]}
         figure.add_scatter(x=x, y=y, mode="markers", name=escape(name), marker=mark)
     figure.update_traces(hovertemplate="%{x:.4f}, %{y:.4f}")
     latitudes = np.concatenate([y for _, _, y in groups])
-    return _as_map(figure, latitudes, longitude, latitude).update_layout(
-        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom"}, margin={"l": 64, "r": 12, "t": 60, "b": 48}
-    )
+    return _as_map(figure, latitudes).update_layout(legend=LEGEND, margin={"l": 64, "r": 12, "t": 60, "b": 48})
 
 
 def intervals(named: Sequence[tuple[str, Value]], title: str, marked: float | None = None) -> go.Figure:
-    """One dot for each name with the interval that is stated; a line where ours equals its control."""
+    """Draw one dot for each name with the interval that is stated; a line where ours equals its control."""
     names = [escape(name if len(name) < 60 else f"{name[:57]}…") for name, _ in named]
     values = [one.value for _, one in named]
     high = [0.0 if one.high is None else max(0.0, one.high - one.value) for _, one in named]

@@ -1,4 +1,4 @@
-"""What every sheet of the workbench is made of: a heading, words, a chart with a name, and its numbers as a table."""
+"""Parts of every sheet of the workbench: a heading, words, a chart with a name, and its numbers as a table."""
 
 from collections.abc import Callable, Sequence
 from datetime import date
@@ -17,9 +17,8 @@ from ingest.models import Product
 from monitor.pages.desk import words
 from monitor.pages.desk.attributes import BY_NAME
 from monitor.pages.desk.query import View, address
-from monitor.pages.desk.relations import Ninths, Relation, ninths
+from monitor.pages.desk.relations import Ninths, Relation
 from monitor.pages.desk.samples import Marks
-from monitor.pages.desk.series import Groups
 from monitor.wording.figures import whole
 from monitor.wording.places import COMPASS
 
@@ -37,7 +36,7 @@ GRAPH = {"displaylogo": False, "responsive": True, "modeBarButtonsToRemove": ["s
 def chart(
     name: str, heading: str, said: str, figure: go.Figure, numbers: Component | None = None, **config: object
 ) -> Component:
-    """A chart with a heading of its own (a title inside would be cut off on a phone), sentences and tables."""
+    """Return a chart with a heading (a title inside would be cut off on a phone), sentences and tables."""
     described = f"{name}-words"
     drawn = html.Div(
         dcc.Graph(
@@ -52,7 +51,7 @@ def chart(
 
 
 def table(caption: str, head: Sequence[str], rows: Sequence[Sequence[object]], *, is_open: bool = False) -> Component:
-    """Numbers beside a chart; the first of every row names it."""
+    """Return numbers beside a chart; the first cell of every row names it."""
     body = [
         html.Tr([html.Th(row[0], scope="row"), *(html.Td(cell, className="number") for cell in row[1:])])
         for row in rows
@@ -71,7 +70,7 @@ def table(caption: str, head: Sequence[str], rows: Sequence[Sequence[object]], *
 
 
 def series_table(dates: Sequence[date], named: Sequence[tuple[str, NDArray[Any]]]) -> Component:
-    """What a chart of series draws: a column for each, a row for each date or, where they are many, for some. mm."""
+    """Return what a chart of series draws: a column for each, a row for each date or, of many, for some. mm."""
     step = -(-len(dates) // MOST_DATES)
     shown = sorted({*range(0, len(dates), step), len(dates) - 1})
     rows = [
@@ -82,23 +81,30 @@ def series_table(dates: Sequence[date], named: Sequence[tuple[str, NDArray[Any]]
     return table(caption, [_("Date"), *(name for name, _values in named)], rows)
 
 
+def figures_table(caption: str, rows: Sequence[Sequence[object]]) -> Component:
+    """Return an open table of named figures."""
+    return table(caption, [_("Figure"), _("Value")], rows, is_open=True)
+
+
 def ground_table(
+    sheet: tuple[View, Product],
     caption: str,
     ground: Ninths,
-    link: Callable[[str], str],
     head: Sequence[str],
     cells: Callable[[NDArray[np.bool_]], list[str]],
 ) -> Component:
-    """What a map draws, for nine parts of the ground, each a link to a closer look.
+    """Return what a map draws for nine parts of the ground, each a link to its own sheet. sheet: view and product.
 
-    link: the address of a box as text; cells: the figures, under head, of the points for which the array is true.
+    cells: the figures, under head, of the points for which the array is true.
     """
     rows: list[Sequence[object]] = []
+    view, product = sheet
     for index, (part, box) in enumerate(zip(PARTS, ground.boxes, strict=True)):
         inside = ground.place == index
         if inside.any():
             west, south, east, north = (words.number(edge, 3) for edge in box)
-            named = html.A(str(part), href=link(",".join(f"{edge:.5f}" for edge in box)))
+            area = ",".join(f"{edge:.5f}" for edge in box)
+            named = html.A(str(part), href=address(view, product=product.pk, area=area))
             sides = [
                 _("%(low)s to %(high)s") % {"low": low, "high": high} for low, high in ((west, east), (south, north))
             ]
@@ -106,18 +112,25 @@ def ground_table(
     return table(caption, [_("Part of the ground"), _("Longitude"), _("Latitude"), *head], rows)
 
 
-def points_table(view: View, product: Product, ground: Ninths, speed: NDArray[Any]) -> Component:
-    def cells(inside: NDArray[np.bool_]) -> list[str]:
-        own = speed[inside]
-        return [whole(own.size), *(words.signed(float(one)) for one in (own.min(), np.median(own), own.max()))]
+def values_table(
+    sheet: tuple[View, Product],
+    caption: str,
+    ground: Ninths,
+    values: NDArray[Any],
+    head: Sequence[str],
+    percentiles: Sequence[float],
+) -> Component:
+    """Return the number of values and three of their percentiles for nine parts of the ground."""
 
-    head = [_("Points"), _("Smallest"), _("Median"), _("Largest")]
-    caption = _("Velocities by part of the ground, %(unit)s") % {"unit": BY_NAME["velocity"].unit}
-    return ground_table(caption, ground, lambda area: address(view, product=product.pk, area=area), head, cells)
+    def cells(inside: NDArray[np.bool_]) -> list[str]:
+        own = values[inside]
+        return [whole(own.size), *(words.signed(float(one)) for one in np.percentile(own, percentiles))]
+
+    return ground_table(sheet, caption % {"unit": BY_NAME["velocity"].unit}, ground, head, cells)
 
 
 def points_listed(marks: Marks) -> Component:
-    """Points to choose by keyboard: all where they are few, else the most negative and the most positive."""
+    """Return points to choose by keyboard: all where they are few, else the most negative and the most positive."""
     order = np.argsort(marks.velocity_mm_yr)
     is_all = order.size <= 2 * MOST_LISTED
     text = _("%(point)s: %(velocity)s mm a year (%(latitude)s, %(longitude)s)")
@@ -141,29 +154,8 @@ def points_listed(marks: Marks) -> Component:
     return html.Details([html.Summary(heading), html.P(said, className="soft"), boxes])
 
 
-def cells_table(view: View, product: Product, ground: Ninths, change: NDArray[Any]) -> Component:
-    def cells(inside: NDArray[np.bool_]) -> list[str]:
-        low, middle, high = np.percentile(change[inside], [16, 50, 84])
-        return [whole(int(inside.sum())), *(words.signed(float(one)) for one in (low, middle, high))]
-
-    head = [_("Cells drawn"), _("16 % are below"), _("Median"), _("84 % are below")]
-    caption = _("Second minus first by part of the ground, %(unit)s") % {"unit": BY_NAME["velocity"].unit}
-    return ground_table(caption, ground, lambda area: address(view, product=product.pk, area=area), head, cells)
-
-
-def members_table(view: View, product: Product, places: NDArray[Any], found: Groups, names: Sequence[str]) -> Component:
-    members = [one.members for one in found.groups]
-    of_group = np.concatenate([np.full(one.size, place) for place, one in enumerate(members)])
-    ground = ninths(*places[np.concatenate(members), :2].T)
-
-    def cells(inside: NDArray[np.bool_]) -> list[str]:
-        return [whole(int(count)) for count in np.bincount(of_group[inside], minlength=len(names))]
-
-    caption = _("Points of each group by part of the ground")
-    return ground_table(caption, ground, lambda area: address(view, product=product.pk, area=area), names, cells)
-
-
 def bands_table(found: Relation, x: str, y: str, counted: str) -> Component:
+    """Return percentiles of y in parts of x."""
     head = [x, counted, _("%(name)s: 16 %% are below") % {"name": y}, _("Median"), _("84 % are below")]
     rows = [
         [
@@ -176,12 +168,8 @@ def bands_table(found: Relation, x: str, y: str, counted: str) -> Component:
     return table(_("%(y)s in parts of %(x)s") % {"y": y, "x": x}, head, rows)
 
 
-def verdict(text: str) -> Component:
-    return html.P(text, className="verdict")
-
-
 def fault(text: str, remedy: str = "") -> Component:
-    """What is wrong and what to do."""
+    """Return what is wrong and what to do."""
     return html.Div(
         [html.P(html.Strong(text)), html.P(remedy)] if remedy else html.P(html.Strong(text)),
         className="empty",
@@ -189,5 +177,16 @@ def fault(text: str, remedy: str = "") -> Component:
     )
 
 
-def side_by_side(*parts: Component) -> Component:
+def sentences(*parts: str) -> str:
+    """Join sentences, without the empty ones."""
+    return " ".join(filter(None, parts))
+
+
+def extent(n_drawn: int, n_points: int, *more: str) -> Component:
+    """Return the line about how many points a sheet shows."""
+    return html.P(sentences(words.extent(n_drawn, n_points), *more), id="extent", className="soft")
+
+
+def columns(*parts: Component) -> Component:
+    """Put charts side by side."""
     return html.Div(list(parts), className="desk-columns")

@@ -40,7 +40,7 @@ class View(NamedTuple):
 
     @property
     def ground(self) -> GEOSGeometry | None:
-        """What is chosen of the ground: a box of any size, or an area as the map's tools draw it. Raises Refusal."""
+        """Return the chosen ground: a box of any size, or an area as the map's tools draw it. Raises Refusal."""
         if self.area.count(",") == 3 and ";" not in self.area:
             return area_of(self.area)
         region = named_area("area", self.area, LARGEST_KM2)
@@ -51,7 +51,7 @@ NAMES = {"product": "on", "other": "with", "groups": "k", "way": "by"}  # in the
 
 
 def view_of(asked: QueryDict) -> View:
-    """Raises Refusal."""
+    """Return the sheet that an address asks for. Raises Refusal."""
     view = View(
         tab=choice("tab", asked.get("tab", ""), list(TABS)) or TABS[0],
         product=_product("on", asked),
@@ -77,7 +77,7 @@ def _product(name: str, asked: QueryDict) -> int | None:
 
 
 def address(view: View, **changes: Any) -> str:
-    """The view's address, with changes; what is as usual is left out."""
+    """Return the view's address, with changes; what is as usual is left out."""
     view, usual = view._replace(**changes), View()
     said = {
         NAMES.get(name, name): value
@@ -88,7 +88,7 @@ def address(view: View, **changes: Any) -> str:
 
 
 def layer_of(product: Product) -> Layer | None:
-    """The layer of the map that shows a product alone, or with few others."""
+    """Return the layer of the map that shows a product alone, or with few others."""
     fitting = [
         layer
         for layer in LAYERS.values()
@@ -100,7 +100,7 @@ def layer_of(product: Product) -> Layer | None:
 
 
 def map_address(product: Product, view: View) -> str:
-    """The map on the ground chosen, or on a product; of ground that is small enough, with its mean series."""
+    """Return the address of the map on the chosen ground, with its mean series if it is small, or on a product."""
     layer, ground = layer_of(product), view.ground
     said = {"layer": layer.name} if layer else {}
     if _is_charted(view.area):

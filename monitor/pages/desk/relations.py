@@ -1,6 +1,6 @@
 """How two attributes of points go together: density, correlation, a robust line; and where on the ground they stand."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +17,7 @@ ROOM_DEGREES = 1e-4  # around the outermost points
 
 
 class Density(NamedTuple):
-    """counts: (rows of y, columns of x); the edges are one longer."""
+    """Numbers of points. counts: (rows of y, columns of x); the edges are one longer."""
 
     x_edges: Float64
     y_edges: Float64
@@ -25,7 +25,7 @@ class Density(NamedTuple):
 
 
 class Band(NamedTuple):
-    """The points whose x lies in one part of the range: their number, and percentiles of y."""
+    """Points whose x lies in one part of the range: their number, and percentiles of y."""
 
     x_low: float
     x_high: float
@@ -36,8 +36,10 @@ class Band(NamedTuple):
 
 
 class Relation(NamedTuple):
-    """pearson, spearman: -1 to 1, NaN where one attribute does not vary. slope, intercept: Theil-Sen; scatter: 1.4826
-    times the median distance from it, in units of y. x, y: the points themselves where they are few, else empty.
+    """Relation of two attributes. pearson, spearman: -1 to 1, NaN where one does not vary.
+
+    slope, intercept: Theil-Sen; scatter: 1.4826 times the median distance from it, in units of y. x, y: the points
+    themselves where they are few, else empty.
     """
 
     n: int
@@ -53,16 +55,21 @@ class Relation(NamedTuple):
 
 
 class Ninths(NamedTuple):
-    """Ground in three by three boxes, row by row from the north-west. place: (n,), the box of each point; boxes: west,
-    south, east, north of each, degrees.
+    """Ground in three by three boxes, row by row from the north-west.
+
+    place: (n,), the box of each point; boxes: west, south, east, north of each, degrees.
     """
 
     place: NDArray[np.int64]
     boxes: list[tuple[float, float, float, float]]
 
+    def medians(self, values: NDArray[Any]) -> dict[int, float]:
+        """Return the median by part of the ground, of those with values."""
+        return {int(part): float(np.median(values[self.place == part])) for part in np.unique(self.place)}
+
 
 def ninths(longitude: Float64, latitude: Float64) -> Ninths:
-    """The ground around points, (n,), degrees; at least one."""
+    """Divide the ground around points, (n,), degrees; at least one."""
     x, y = (
         np.linspace(values.min() - ROOM_DEGREES, values.max() + ROOM_DEGREES, SIDES + 1)
         for values in (longitude, latitude)
@@ -79,7 +86,7 @@ def ninths(longitude: Float64, latitude: Float64) -> Ninths:
 
 
 def relation(x: Float64, y: Float64) -> Relation | None:
-    """Of points, (n,); those without a value are left out. None with fewer than three."""
+    """Return the relation of points, (n,), without those that lack a value; None with fewer than three."""
     known = np.isfinite(x) & np.isfinite(y)
     x, y = x[known], y[known]
     if x.size < 3:
@@ -101,20 +108,20 @@ def relation(x: Float64, y: Float64) -> Relation | None:
 
 
 def correlation(x: Float64, y: Float64) -> float:
-    """Pearson's; NaN where one does not vary."""
+    """Return Pearson's correlation; NaN where one does not vary."""
     x, y = x - x.mean(), y - y.mean()
     power = float(np.sqrt((x @ x) * (y @ y)))
     return float(x @ y) / power if power > 0 else float("nan")
 
 
 def ranks(values: Float64) -> Float64:
-    """1 for the smallest; equal values share the mean of their ranks."""
+    """Return 1 for the smallest; equal values share the mean of their ranks."""
     _, place, count = np.unique(values, return_inverse=True, return_counts=True)
     return (np.cumsum(count) - (count - 1) / 2)[place]
 
 
 def robust_line(x: Float64, y: Float64, seed: int = 0) -> tuple[float, float]:
-    """Slope and intercept after Theil and Sen: the median slope of pairs of points, at most so many drawn at random.
+    """Return slope and intercept after Theil and Sen: the median slope of pairs, at most so many drawn at random.
 
     Sen 1968, doi 10.1080/01621459.1968.10480934. Up to 29 % of outliers do not move it. NaN where x does not vary.
     """
@@ -131,7 +138,7 @@ def robust_line(x: Float64, y: Float64, seed: int = 0) -> tuple[float, float]:
 
 
 def density(x: Float64, y: Float64, bins: int = BINS) -> Density:
-    """How many points stand where; without the outermost of either attribute."""
+    """Count the points in each cell, without the outermost of either attribute."""
     edges = [np.linspace(*_range(values), bins + 1) for values in (x, y)]
     counts, _, _ = np.histogram2d(y, x, bins=[edges[1], edges[0]])
     return Density(edges[0], edges[1], counts.astype(np.int64))
@@ -144,7 +151,7 @@ def _range(values: Float64) -> tuple[float, float]:
 
 
 def bands(x: Float64, y: Float64) -> list[Band]:
-    """As many points in each as in the others, as far as equal values allow."""
+    """Return bands with equally many points, as far as equal values allow."""
     edges = np.unique(np.percentile(x, np.linspace(0, 100, BANDS + 1)))
     if edges.size < 2:
         edges = np.array([x[0], x[0]])

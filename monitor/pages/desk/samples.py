@@ -1,4 +1,4 @@
-"""What the workbench draws, in numbers, whatever the size of a product: even samples, and cells of the pyramid."""
+"""Samples that the workbench draws, bounded whatever the size of a product, and cells of the pyramid."""
 
 import json
 import math
@@ -42,7 +42,7 @@ KEPT_SECONDS = 24 * 3600
 
 
 class Marks(NamedTuple):
-    """An even sample of a product's points, (n,). Degrees, mm/yr. n_points: how many stand there, about."""
+    """Even sample of a product's points, (n,). Degrees, mm/yr. n_points: how many stand there, about."""
 
     n_points: int
     pid: list[str]
@@ -51,20 +51,20 @@ class Marks(NamedTuple):
     velocity_mm_yr: Float64
 
     def extreme_pids(self) -> list[str]:
-        """The most negative, the middle and the most positive point: something to look at before a choice is made."""
+        """Return the most negative, the middle and the most positive point, shown before a choice is made."""
         order = np.argsort(self.velocity_mm_yr)
         return [self.pid[order[index]] for index in (0, len(order) // 2, -1)] if len(order) else []
 
 
 class Columns(NamedTuple):
-    """values: (n, attributes), NaN where not stated, of n_points that stand there, about."""
+    """Attributes of points: (n, attributes), NaN where not stated, of n_points that stand there, about."""
 
     n_points: int
     values: Float64
 
 
 class SampledSeries(NamedTuple):
-    """series_mm: (n, dates), mm, NaN where missing; columns: (n, attributes)."""
+    """Series of points: (n, dates), mm, NaN where missing; columns: (n, attributes)."""
 
     n_points: int
     columns: Float64
@@ -72,25 +72,24 @@ class SampledSeries(NamedTuple):
 
 
 def chosen_product(view: View) -> Product | None:
-    """The data set of a view: the one it names, else the largest on its ground and layer, else the newest."""
+    """Return the data set of a view: the one it names, else the largest on its ground and layer, else the newest."""
     if view.product:
         return Product.objects.filter(pk=view.product, points_deleted_at=None).first()
     ground = view.ground
     if ground:
-        found = products_over(area=ground, layer=LAYERS.get(view.layer)).order_by("-n_points")
-        return found.first()
+        return products_over(area=ground, layer=LAYERS.get(view.layer)).order_by("-n_points").first()
     return Product.objects.current().filter(points_deleted_at=None).order_by("-technique", "-n_points").first()
 
 
 def products_listed(view: View) -> QuerySet[Product]:
-    """The data sets to choose from, older releases included: those on the chosen ground."""
+    """Return the data sets to choose from on the chosen ground, older releases included."""
     found = Product.objects.filter(points_deleted_at=None)
     ground = view.ground
     return (found.filter(footprint__bboverlaps=ground) if ground else found).order_by("name", "pk")[:MOST_LISTED]
 
 
 def partners_of(product: Product) -> list[Product]:
-    """What a data set can be compared with: other releases first, then other views of the same ground."""
+    """Return what a data set can be compared with: other releases first, then other views of the same ground."""
     found = Product.objects.filter(points_deleted_at=None, technique=product.technique).exclude(pk=product.pk)
     over = list(found.filter(footprint__bboverlaps=product.footprint)[:MOST_LISTED])
 
@@ -123,7 +122,7 @@ def kept(product: Product, about: Sequence[object], make: Callable[[], list[Comp
 
 
 def points_about(*, product: Product, ground: GEOSGeometry | None) -> int:
-    """About how many points stand in the box around an area: the cells of the pyramid know."""
+    """Estimate from the pyramid how many points stand in the box around an area."""
     if ground is None:
         return product.n_points
     west, north, east, south = _cells_around(ground, 1.0)
@@ -144,7 +143,7 @@ def points_about(*, product: Product, ground: GEOSGeometry | None) -> int:
 
 
 def _cells_around(ground: GEOSGeometry, side: float) -> tuple[float, float, float, float]:
-    """West, north, east, south of the box around an area on the square map of the world, whose side is `side`."""
+    """Return west, north, east, south of the box around an area on the square map of the world of this side."""
     west, south, east, north = ground.extent
 
     def down(latitude: float) -> float:
@@ -157,7 +156,7 @@ def _cells_around(ground: GEOSGeometry, side: float) -> tuple[float, float, floa
 def columns_of(
     *, product: Product, ground: GEOSGeometry | None, attributes: Sequence[Attribute], most: int = MOST_BINNED
 ) -> Columns:
-    """Attributes of the points of an area or of a whole product; of an even sample where there are more than `most`.
+    """Return attributes of the points of an area or a product; of an even sample where there are more than `most`.
 
     Of a product or a large part of it, whole pages of the table are read: neighbours come together, and few pages.
     """
@@ -184,7 +183,7 @@ def _on(ground: GEOSGeometry | None) -> str:
 
 
 def _copied(sql: str, columns: int) -> Float64:
-    """Rows of numbers, none of them NULL, (n, columns)."""
+    """Return rows of numbers, none of them NULL, (n, columns)."""
     row = np.dtype([("n", ">i2"), *(part for i in range(columns) for part in ((f"b{i}", ">i4"), (f"v{i}", ">f8")))])
     with connection.cursor() as cursor, cursor.copy(f"COPY ({sql}) TO STDOUT (FORMAT binary)") as copy:
         raw = b"".join(copy)  # header 19 bytes, trailer 2
@@ -193,53 +192,50 @@ def _copied(sql: str, columns: int) -> Float64:
 
 
 def marks_of(*, product: Product, ground: GEOSGeometry | None, most: int = MOST_MARKS) -> Marks:
-    """At most so many points, the same ones every time; a few times as many rows are read."""
-    n_points = points_about(product=product, ground=ground)
-    share = sampling.share_leaving(n_points=n_points, most=sampling.SHARES[0] * most)
-    sql = f"""
-        SELECT pid, ST_X(position), ST_Y(position), velocity_mm_yr::float8 FROM {POINTS}
-        WHERE product_id = {product.pk:d} AND {sampling.condition(share)} {_on(ground)}
-        ORDER BY {sampling.ORDER} LIMIT {most:d}"""  # noqa: S608
-    rows = _rows(sql)
+    """Return at most so many points, the same ones every time."""
+    n_points, rows = _sampled(product, ground, most, "pid, ST_X(position), ST_Y(position), velocity_mm_yr::float8")
     numbers = np.array([row[1:] for row in rows], dtype=np.float64).reshape(len(rows), 3).T
-    return Marks(n_points if len(rows) >= most or share > 1 else len(rows), [row[0] for row in rows], *numbers)
+    return Marks(n_points, [row[0] for row in rows], *numbers)
 
 
 def series_of(
     *, product: Product, ground: GEOSGeometry | None, attributes: Sequence[Attribute], most: int = MOST_SERIES
 ) -> SampledSeries:
-    """Series and attributes of the points of an area, or of an even sample of `most` of them."""
+    """Return series and attributes of the points of an area, or of an even sample of `most` of them."""
+    chosen = "".join(f", coalesce(({_sql_of(one, product, ground)})::float8, 'NaN')" for one in attributes)
+    series = f"JOIN {SERIES} USING (product_id, pid) WHERE product_id = {product.pk:d}"
+    n_points, rows = _sampled(product, ground, most, f"packed{chosen}", series) if product.has_series else (0, [])
+    columns = np.array([row[1:] for row in rows], dtype=np.float64).reshape(len(rows), len(attributes))
+    return SampledSeries(n_points, columns, unpack_series([bytes(row[0]) for row in rows], len(product.dates)))
+
+
+def _sampled(
+    product: Product, ground: GEOSGeometry | None, most: int, columns: str, joined: str = ""
+) -> tuple[int, list[Any]]:
+    """Return how many points stand there, about, and columns of an even sample; a few times as many rows are read."""
     n_points = points_about(product=product, ground=ground)
     share = sampling.share_leaving(n_points=n_points, most=sampling.SHARES[0] * most)
-    chosen = "".join(f", coalesce(({_sql_of(one, product, ground)})::float8, 'NaN')" for one in attributes)
     sql = f"""
-        SELECT packed{chosen} FROM (
+        SELECT {columns} FROM (
             SELECT * FROM {POINTS} WHERE product_id = {product.pk:d} AND {sampling.condition(share)} {_on(ground)}
             ORDER BY {sampling.ORDER} LIMIT {most:d}
-        ) AS points JOIN {SERIES} USING (product_id, pid)
-        WHERE product_id = {product.pk:d}"""  # noqa: S608
-    rows = _rows(sql) if product.has_series else []
-    columns = np.array([row[1:] for row in rows], dtype=np.float64).reshape(len(rows), len(attributes))
-    series = unpack_series([bytes(row[0]) for row in rows], len(product.dates))
-    return SampledSeries(n_points if len(rows) >= most or share > 1 else len(rows), columns, series)
-
-
-def _rows(sql: str) -> list[Any]:
+        ) AS points {joined}"""  # noqa: S608
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SET LOCAL random_page_cost = 1.1")  # rows of a sample lie apart, most of them in memory
         cursor.execute(sql)
-        return cursor.fetchall()
+        rows = cursor.fetchall()
+    return n_points if len(rows) >= most or share > 1 else len(rows), rows
 
 
 def chosen_series(*, product: Product, pids: list[str]) -> list[tuple[str, Float32]]:
-    """The series of some points, in the given order; mm, NaN where missing."""
+    """Return the series of some points, in the given order; mm, NaN where missing."""
     rows = dict(DisplacementSeries.objects.filter(product=product, pid__in=pids).values_list("pid", "packed"))
     known = [pid for pid in pids if pid in rows]
     return list(zip(known, unpack_series([bytes(rows[pid]) for pid in known], len(product.dates)), strict=True))
 
 
 def cells_zoom(ground: GEOSGeometry) -> int:
-    """The level of the cells that two products are compared on: the finest that leaves not too many."""
+    """Return the level of the cells that two products are compared on: the finest that leaves not too many."""
     west, north, east, south = _cells_around(ground, CELLS * 2.0**FINEST_ZOOM)
     n_cells = max(east - west, 1.0) * max(south - north, 1.0)
     if n_cells <= FEW_CELLS:
@@ -248,9 +244,9 @@ def cells_zoom(ground: GEOSGeometry) -> int:
 
 
 def cells_of(*, product: Product, ground: GEOSGeometry, zoom: int, attributes: Sequence[Attribute]) -> Cells:
-    """Mean velocities on cells: of the pyramid, or, below its finest level, of points. Their sigma is what is stated
-    for the points, and not smaller for their number: neighbours share their errors.
+    """Return mean velocities on cells: of the pyramid, or, below its finest level, of points.
 
+    Their sigma is what is stated for the points, and not smaller for their number: neighbours share their errors.
     attributes: longitude, latitude, velocity, uncertainty.
     """
     if zoom > FINEST_ZOOM:

@@ -17,14 +17,14 @@ STARTS = 6
 
 
 class Fitted(NamedTuple):
-    """(n,); NaN where a series is too short. acceleration: mm/yr²; season: amplitude of the yearly wave, mm."""
+    """Fits, (n,); NaN where a series is too short. acceleration: mm/yr²; season: amplitude of the yearly wave, mm."""
 
     acceleration_mm_yr2: Float64
     season_mm: Float64
 
 
 class Group(NamedTuple):
-    """Alike series. shape: their median and the middle two thirds, relative to the mean of each, (dates,), mm."""
+    """Group of alike series: their median and the middle two thirds, relative to the mean of each, (dates,), mm."""
 
     members: NDArray[np.int64]
     median_mm: Float64
@@ -33,7 +33,7 @@ class Group(NamedTuple):
 
 
 class Groups(NamedTuple):
-    """groups: the one that sinks most first. explained: share of the variance that membership explains, 0-1.
+    """Groups, the one that sinks most first. explained: share of the variance that membership explains, 0-1.
 
     n_left_out: series that miss too many dates.
     """
@@ -44,7 +44,7 @@ class Groups(NamedTuple):
 
 
 def fitted(dates: Sequence[date], series_mm: Float32) -> Fitted:
-    """A parabola with a yearly wave through each series, (n, dates), mm, NaN where missing, by least squares."""
+    """Fit a parabola with a yearly wave to each series, (n, dates), mm, NaN where missing, by least squares."""
     years = np.array([(day - dates[0]).days for day in dates]) / 365.25
     years -= years.mean() if years.size else 0.0
     turn = 2 * np.pi * years
@@ -68,7 +68,7 @@ def fitted(dates: Sequence[date], series_mm: Float32) -> Fitted:
 
 
 def group(series_mm: Float32, k: int, *, by_shape: bool = False, seed: int = 0) -> Groups | None:
-    """k-means of series, (n, dates), mm, NaN where missing; None where fewer than k can be used.
+    """Sort series, (n, dates), mm, NaN where missing, by k-means; None where fewer than k can be used.
 
     by_shape: each series divided by its own scatter, so that slow and fast motion of one form belong together.
     """
@@ -94,19 +94,19 @@ def group(series_mm: Float32, k: int, *, by_shape: bool = False, seed: int = 0) 
 
 
 def _whole(row: Float64) -> Float64:
-    """A series with its gaps filled by straight lines."""
+    """Fill the gaps of a series by straight lines."""
     known = np.flatnonzero(np.isfinite(row))
     return np.interp(np.arange(row.size), known, row[known])
 
 
 def _principal(values: Float64) -> Float64:
-    """The first principal components, (n, parts)."""
+    """Return the first principal components, (n, parts)."""
     left, size, _ = np.linalg.svd(values, full_matrices=False)
     return left[:, :PARTS] * size[:PARTS]
 
 
 def _best_labels(parts: Float64, k: int, seed: int) -> NDArray[np.int64]:
-    """The tightest of several starts in which no group is empty; equal parts along the first one if there is none."""
+    """Return the tightest of several starts in which no group is empty; equal parts along the first one without."""
     best = np.argsort(np.argsort(parts[:, 0])) * k // len(parts)
     if len(np.unique(parts.round(9), axis=0)) <= k:
         return best

@@ -7,8 +7,8 @@ from monitor.pages.desk import views
 urlpatterns = [
     path("", views.desk, name="workbench"),
     path("<int:product>/", views.of_product, name="workbench-product"),
-    path("_dash-layout", views.layout, name="workbench-layout"),
-    path("_dash-dependencies", views.dependencies, name="workbench-dependencies"),
+    path("_dash-layout", views.of_dash, {"part": "_dash-layout"}, name="workbench-layout"),
+    path("_dash-dependencies", views.of_dash, {"part": "_dash-dependencies"}, name="workbench-dependencies"),
     path("_dash-update-component", views.update, name="workbench-update"),
     path("_dash-component-suites/<path:resource>", views.component, name="workbench-component"),
 ]

@@ -14,21 +14,24 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST, require_safe
 
 from ingest.models import Product
-from monitor.pages.desk import samples, sheets
+from monitor.pages.desk import samples
 from monitor.pages.desk.app import dash_answer
+from monitor.pages.desk.attributes import ATTRIBUTES
 from monitor.pages.desk.benchmarks import SPEED, benchmarks
 from monitor.pages.desk.callbacks import callback_body
+from monitor.pages.desk.compared import second_product
 from monitor.pages.desk.query import FEWEST_GROUPS, MOST_GROUPS, View, address, map_address, view_of
 from monitor.pages.desk.words import product_title
 from monitor.wording.refusals import Refusal, refusals_as_json
 
 SCRIPT = re.compile(r'src="/workbench/_dash-component-suites/([^"?]+)[^"]*"')
+GONE = "There is no such data set, or its points are deleted; a newer one replaces it."
 LATER = ("plotly/package_data/plotly.min.js", "dash/dcc/async-graph.js")  # what Dash asks for when it draws a chart
 
 
 @require_safe
 def desk(request: HttpRequest) -> HttpResponse:
-    """The page of every sheet: controls as a form, below it what Dash draws."""
+    """Show the page of every sheet: controls as a form, below it what Dash draws."""
     try:
         view = view_of(request.GET)
     except Refusal as refusal:
@@ -36,7 +39,7 @@ def desk(request: HttpRequest) -> HttpResponse:
         return render(request, "pages/desk/desk.html", context, status=refusal.status)
     product = None if view.tab == "benchmarks" else samples.chosen_product(view)
     if view.product and view.tab != "benchmarks" and product is None:
-        raise Http404("There is no such data set, or its points are deleted; a newer one replaces it.")
+        raise Http404(GONE)
     context = {"view": view, "tabs": _tabs(view), "product": product, "dash": _dash_parts(request.csp_nonce)}
     context["later"] = [reverse("workbench-component", args=[resource]) for resource in LATER]
     return render(request, "pages/desk/desk.html", context | _controls(view, product))
@@ -56,7 +59,7 @@ def _tabs(view: View) -> list[dict[str, object]]:
 
 
 def _controls(view: View, product: Product | None) -> dict[str, Any]:
-    """Choices of the form; the name of each stands in the address."""
+    """Return the choices of the form; the name of each stands in the address."""
     if view.tab == "benchmarks":
         known = benchmarks()
         benchmark = known.get(view.benchmark) or next(iter(known.values()), None)
@@ -74,11 +77,11 @@ def _controls(view: View, product: Product | None) -> dict[str, Any]:
     }
     if view.tab == "cross":
         controls["axes"] = [
-            (name, label, [_option(*one, chosen) for one in sheets.ATTRIBUTE_CHOICES])
+            (name, label, [_option(one.name, one.label, chosen) for one in ATTRIBUTES])
             for name, label, chosen in (("x", _("Across"), view.x), ("y", _("Up"), view.y))
         ]
     if view.tab == "compare":
-        second = sheets.second_product(view, product)
+        second = second_product(view, product)
         controls["others"] = [
             _option(one.pk, product_title(one), second.pk if second else 0) for one in samples.partners_of(product)
         ]
@@ -97,40 +100,37 @@ def _option(value: object, label: object, chosen: object) -> dict[str, object]:
 
 @require_safe
 def of_product(request: HttpRequest, product: int) -> HttpResponse:
-    """The workbench of one data set, as it was once addressed."""
+    """Redirect to the workbench of one data set, as it was once addressed."""
     if not Product.objects.filter(pk=product, points_deleted_at=None).exists():
-        raise Http404("There is no such data set, or its points are deleted; a newer one replaces it.")
+        raise Http404(GONE)
     return HttpResponseRedirect(address(View(product=product)))
 
 
 @require_safe
-def layout(request: HttpRequest) -> HttpResponse:
-    return HttpResponse(dash_answer("_dash-layout").get_data(), content_type="application/json")
-
-
-@require_safe
-def dependencies(request: HttpRequest) -> HttpResponse:
-    return HttpResponse(dash_answer("_dash-dependencies").get_data(), content_type="application/json")
+def of_dash(request: HttpRequest, part: str) -> HttpResponse:
+    """Answer with what Dash states of its layout or its callbacks."""
+    return HttpResponse(dash_answer(part).get_data(), content_type="application/json")
 
 
 @csrf_exempt
 @require_POST
 @refusals_as_json
 def update(request: HttpRequest) -> HttpResponse:
-    """The answer of a callback, which only reads. Status 204 where there is nothing to draw."""
+    """Answer a callback, which only reads. Status 204 where there is nothing to draw."""
     answer = dash_answer("_dash-update-component", callback_body(request.body))
     return HttpResponse(answer.get_data(), status=answer.status_code, content_type="application/json")
 
 
 @require_safe
 def component(request: HttpRequest, resource: str) -> HttpResponse:
-    """Scripts that Dash loads lie among the static files."""
+    """Redirect to a script that Dash loads, among the static files."""
     return HttpResponseRedirect(_lies_at(resource))
 
 
 def _dash_parts(nonce: object) -> SafeString:
-    """Dash's scripts, which no visitor can influence, with the nonce of the site's content security policy; each at the
-    address where it lies, so that the browser need not be sent on.
+    """Return Dash's scripts, which no visitor can influence, with the nonce of the content security policy.
+
+    Each has the address where it lies, so that the browser need not be redirected.
     """
     page: str = dash_answer().get_data(as_text=True)
     page = SCRIPT.sub(lambda found: f'src="{_lies_at(found[1])}"', page)

@@ -22,7 +22,7 @@ STRONG, WEAK = 0.7, 0.3  # of a correlation, as it is called
 
 
 def extent(n_drawn: int, n_points: int) -> str:
-    """Of how many points a sheet speaks."""
+    """Return how many points a sheet shows."""
     if n_drawn >= n_points:
         text = ngettext("All %(drawn)s point.", "All %(drawn)s points.", n_drawn)
         return text % {"drawn": whole(n_drawn)}
@@ -30,17 +30,18 @@ def extent(n_drawn: int, n_points: int) -> str:
 
 
 def sides(product: Product) -> str:
-    """What the signs of a data set mean."""
+    """Return what the signs of a data set mean."""
     negative, positive = both_directions(product.component)
     return _("Negative: %(negative)s. Positive: %(positive)s.") % {"negative": negative, "positive": positive}
 
 
 def titled(attribute: Attribute) -> str:
+    """Return an attribute with its unit."""
     return _("%(name)s (%(unit)s)") % {"name": attribute.label, "unit": attribute.unit}
 
 
 def product_title(product: Product) -> str:
-    """As it stands in lists: name, component, first and last year."""
+    """Return a data set as it stands in lists: name, component, first and last year."""
     return _("%(name)s, %(component)s, %(first)s–%(last)s") % {
         "name": data_set_name(product.name),
         "component": component_label(product.component),
@@ -50,14 +51,14 @@ def product_title(product: Product) -> str:
 
 
 def middle_half(values: NDArray[Any]) -> str:
-    """Between which velocities half of the points lie. mm/yr."""
+    """Return between which velocities half of the points lie. mm/yr."""
     low, high = np.percentile(values, [25, 75])
     text = _("Half of the points move at %(low)s to %(high)s mm a year.")
     return text % {"low": signed(float(low)), "high": signed(float(high))}
 
 
 def where(parts: Sequence[Promise | str], medians: Mapping[int, float]) -> str:
-    """In which part of the ground values are lowest and highest; empty for a single part. medians: by part, mm/yr."""
+    """Return where values are lowest and highest; empty for a single part. medians: by part of the ground, mm/yr."""
     if len(medians) < 2:
         return ""
     low, high = min(medians, key=lambda at: medians[at]), max(medians, key=lambda at: medians[at])
@@ -68,7 +69,7 @@ def where(parts: Sequence[Promise | str], medians: Mapping[int, float]) -> str:
 
 
 def ends(named: Sequence[tuple[str, float]]) -> str:
-    """The smallest and the largest of named figures."""
+    """Return the smallest and the largest of named figures."""
     low, high = min(named, key=lambda one: one[1]), max(named, key=lambda one: one[1])
     text = _("Smallest: %(low)s (%(lowest)s). Largest: %(high)s (%(highest)s).")
     shown = {"low": number(low[1], 3), "lowest": low[0], "high": number(high[1], 3), "highest": high[0]}
@@ -76,7 +77,7 @@ def ends(named: Sequence[tuple[str, float]]) -> str:
 
 
 def moved_most(named: Sequence[tuple[str, float]]) -> str:
-    """Which of several series moved farthest from its first to its last date, mm; empty where none is known."""
+    """Return which series moved farthest from its first to its last date, mm; empty where none is known."""
     known = [one for one in named if math.isfinite(one[1])]
     if not known:
         return ""
@@ -86,7 +87,7 @@ def moved_most(named: Sequence[tuple[str, float]]) -> str:
 
 
 def related(found: Relation) -> str:
-    """How two attributes go together, in one sentence."""
+    """Return how two attributes go together."""
     if not math.isfinite(found.spearman) or not math.isfinite(found.slope):
         return _("One of the two is the same for all points: nothing can be said about how they go together.")
     strength = abs(found.spearman)
@@ -104,7 +105,7 @@ def related(found: Relation) -> str:
 
 
 def compared(found: Difference) -> str:
-    """By how much two data sets differ, in two sentences."""
+    """Return by how much two data sets differ."""
     first = _("The second minus the first is %(median)s mm a year in the middle, on %(cells)s cells that both see.")
     second = _("Two thirds of the cells lie within %(spread)s mm a year of that.")
     middle = {"median": signed(found.median_mm_yr), "cells": whole(found.column.size)}
@@ -112,19 +113,18 @@ def compared(found: Difference) -> str:
 
 
 def beyond(found: Difference) -> str:
+    """Return how many cells differ by more than noise."""
     if not math.isfinite(found.share_beyond):
         return _("The files state no uncertainty, so it cannot be said which changes are more than noise.")
-    return _(
+    text = _(
         "%(share)s of the cells differ from that shift by more than two standard deviations (of "
         "both together: %(sigma)s mm a year); pure noise would leave 5 %%."
-    ) % {
-        "share": percent(found.share_beyond, 1),
-        "sigma": decimal(found.usual_sigma_mm_yr, 1),
-    }
+    )
+    return text % {"share": percent(found.share_beyond, 1), "sigma": decimal(found.usual_sigma_mm_yr, 1)}
 
 
 def views(first: Product, second: Product) -> str:
-    """What a difference of these two means."""
+    """Return what a difference of these two means."""
     if first.component != second.component:
         return _("The two measure different directions of motion: their difference is no change over time.")
     if first.direction != second.direction:
@@ -138,13 +138,13 @@ def views(first: Product, second: Product) -> str:
 
 
 def signed(value: float, digits: int = 1) -> str:
-    """With its sign; a dash where nothing is known."""
-    value = round(value, digits)
-    sign = "−" if value < 0 else "+" if value > 0 else ""
-    return f"{sign}{decimal(abs(value), digits)}" if math.isfinite(value) else "–"
+    """Return a number with its sign; a dash where nothing is known."""
+    return number(value, digits, plus="+")
 
 
-def number(value: float, digits: int = 2) -> str:
+def number(value: float, digits: int = 2, plus: str = "") -> str:
+    """Return a number; a dash where nothing is known. plus: the sign of positive ones."""
     if not math.isfinite(value):
         return "–"
-    return f"{'−' if round(value, digits) < 0 else ''}{decimal(abs(value), digits)}"
+    rounded = round(value, digits)
+    return f"{'−' if rounded < 0 else plus if rounded > 0 else ''}{decimal(abs(rounded), digits)}"

@@ -1,19 +1,119 @@
 """Event response: an operator reports what happened where; the pairs across it run first and are shown together."""
 
+import logging
+from typing import Any
+
+from django.conf import settings
 from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_protect
 from django.views.decorators.http import require_http_methods, require_safe
+from rasterio.errors import RasterioError
 
+from detection.lists import alerts_matching
 from detection.reviews.audit import audit_write
+from detection.search.areas import to_django
+from ingest.models import ScenePair
+from ingest.storage import stored_tiff
+from ml import events
 from ml.events import event_report
-from ml.models import GroundEvent
+from ml.models import GroundEvent, Prediction
+from ml.offsets.motion import PixelScale
+from monitor.maps.imaging.event_figures import Around, near_coherence, near_motion
+from monitor.maps.map.config import map_at
+from monitor.pages.events import words
 from monitor.pages.events.forms import EventForm
-from monitor.pages.events.rows import event_context, event_rows
+from monitor.pages.pairs import selectors as pair_selectors
+from monitor.pages.pairs.rows import run_rows
 from monitor.pages.pairs.views import HIGHEST
 from monitor.web.guards import operators_only
+from monitor.wording import images as image_words
+from monitor.wording import regions
+from monitor.wording.cards.cards import alert_cards
+
+logger = logging.getLogger(__name__)
+
+
+def _row(event: GroundEvent) -> dict[str, Any]:
+    runs = [run for pair in event.pairs.all() for run in pair.runs.all() if run.model_version.task in events.TASKS]
+    waiting = sum(run.state in run.UNSETTLED for run in runs)
+    pairs = event.pairs.all()
+    if not pairs:
+        state = pgettext("event", "no pair spans it yet")
+    elif waiting or not runs:
+        state = pgettext("event", "running")
+    elif not any(run.state == run.State.SUCCEEDED for run in runs):
+        state = pgettext("event", "no result: every run failed")
+    else:
+        state = pgettext("event", "finished")
+    return {
+        "url": reverse("event-detail", args=[event.pk]),
+        "kind": words.KIND_WORDS[event.kind],
+        "name": event.name,
+        "when": words.when_words(event.happened_at, event.over_at),
+        "state": state,
+        "n_pairs": len(pairs),
+        "reported_by": event.reported_by,
+        "created_at": event.created_at,
+    }
+
+
+def event_context(event: GroundEvent) -> dict[str, Any]:
+    """Return the context of the page of one event."""
+    region = regions.circle(event.position.x, event.position.y, 1000 * event.radius_km)
+    area = to_django(region.outline)
+    pairs = list(event.pairs.select_related("reference", "secondary").order_by("temporal_baseline_days", "id"))
+    around = (image.acquired_at if image else None for image in events.images_around(event=event))
+    alerts = alerts_matching(area=area).filter(last_motion__gte=event.happened_at.date())
+    return {
+        "event": _row(event) | {"radius_km": event.radius_km, "id": event.pk},
+        "look_for": words.LOOK_FOR[event.kind],
+        "place_url": f"{reverse('map')}{map_at(*area.extent)}",
+        "pairs": [_pair(event, pair) for pair in pairs],
+        "waiting": "" if pairs else words.waiting_sentence(*around, settings.PAIR_BASELINES_DAYS),
+        "alerts": alert_cards(alerts),
+    }
+
+
+def _pair(event: GroundEvent, pair: ScenePair) -> dict[str, Any]:
+    runs = [run for run in pair_selectors.runs_of_pair(pair=pair) if run.model_version.task in events.TASKS]
+    alerts = pair_selectors.alerts_of_runs(pair=pair)
+    rows = [row for row in run_rows(pair, runs, alerts) if row["task"] in events.TASKS]
+    predictions = {run.pk: run.prediction for run in runs if hasattr(run, "prediction")}
+    days = pair.reference.acquired_at.date(), pair.secondary.acquired_at.date()
+    return {
+        "url": reverse("pair-detail", args=[pair.pk]),
+        "headline": image_words.headline(*days, pair.temporal_baseline_days),
+        "piece": f"{image_words.piece(pair.reference)}, {pair.reference.polarisation}",
+        "simulated": pair.simulated,
+        "runs": [row | _with_near(event, pair, row, predictions.get(row.get("id"))) for row in rows],
+        "waiting": any(row["state"] in ("queued", "running", "none") for row in rows),
+    }
+
+
+def _with_near(
+    event: GroundEvent, pair: ScenePair, row: dict[str, Any], prediction: Prediction | None
+) -> dict[str, list[str]]:
+    """Return the sentences of a row with the result near the place first; nothing where there is no raster."""
+    return {"sentences": [_near(event, pair, prediction), *row.get("sentences", [])]} if prediction else {}
+
+
+def _near(event: GroundEvent, pair: ScenePair, prediction: Prediction) -> str:
+    around = Around(event.position.x, event.position.y, 1000 * event.radius_km)
+    try:
+        with stored_tiff(prediction.raster) as raster:
+            if "coherence" in raster.descriptions:
+                return words.coherence_near(near_coherence(raster, around), event.radius_km)
+            scale = PixelScale(pair.reference.posting_m, pair.temporal_baseline_days)
+            return words.motion_near(near_motion(raster, around, scale), event.radius_km)
+    except (OSError, RasterioError, ValueError) as fault:
+        logger.warning("raster %s cannot be read: %s", prediction.raster.name, fault)
+        return _("The file of this result cannot be read.")
 
 
 @never_cache
@@ -28,7 +128,8 @@ def event_list(request: HttpRequest) -> HttpResponse:
             event = event_report(**form.report(), reported_by=request.user.get_username())
             audit_write(actor=request.user, action="event", subject=f"event {event.pk}", detail=str(event))
         return HttpResponseRedirect(f"{event.pk}/")
-    context = {"form": form, "events": event_rows()}
+    reported = GroundEvent.objects.prefetch_related("pairs__runs__model_version")
+    context = {"form": form, "events": [_row(event) for event in reported]}
     return render(request, "pages/events/list.html", context, status=422 if form.is_bound else 200)
 
 

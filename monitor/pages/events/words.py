@@ -7,7 +7,7 @@ from django.utils.translation import gettext_lazy
 
 from monitor.maps.imaging.event_figures import NearCoherence, NearMotion
 from monitor.wording.dates import day_words
-from monitor.wording.figures import alternatives, decimal, percent, short
+from monitor.wording.figures import alternatives, decimal, percent, percent_or_less, short
 from monitor.wording.images import single_values
 from monitor.wording.places import toward
 
@@ -54,7 +54,7 @@ def motion_near(near: NearMotion | None, radius_km: float) -> str:
         "(± %(margin)s m) %(direction)s."
     ) % {
         "radius": short(radius_km),
-        "share": _share(near.share),
+        "share": percent_or_less(near.share),
         "fastest": _metres(near.fastest_m),
         "margin": _metres(2 * near.sigma_m),
         "direction": toward(near.bearing_deg),
@@ -97,10 +97,3 @@ def waiting_sentence(before: datetime | None, after: datetime | None, days: list
 
 def _metres(value: float) -> str:
     return decimal(value, 0 if value >= LARGE_M else 1)
-
-
-def _share(share: float) -> str:
-    if share >= 0.01:
-        return percent(share)
-    # Translators: "less than 1 %"
-    return _("less than %(share)s") % {"share": percent(0.01)}

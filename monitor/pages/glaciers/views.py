@@ -1,18 +1,127 @@
 """How the glaciers move: the list that needs no script, one page for each, and its series as a table."""
 
-import csv
+from collections.abc import Sequence
+from datetime import date
+from typing import Any
 
 from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 from django.views.decorators.http import require_safe
+from shapely import from_wkb
 
 from detection.glaciers import selectors as glacier_selectors
+from detection.glaciers.cells import cells_of
+from detection.glaciers.selectors import samples_by_view
+from detection.kinds import Kind
 from detection.models import GlacierMotion
-from monitor.pages.glaciers.rows import glacier_context, glacier_rows
-from monitor.wording.figures import cell_text
+from detection.selectors import alerts_public
+from ingest.models import Glacier
+from monitor.maps.map.config import map_at
+from monitor.maps.rasters.answers import csv_response
+from monitor.maps.rasters.catalogue import raster_group
+from monitor.wording import glaciers as words
+from monitor.wording.cards.cards import alert_cards
+from monitor.wording.cards.whereabouts import area_names
+from monitor.wording.figures import cell_text, speed_words
+from monitor.wording.images import track_of_series
 
+COLUMNS = ("start", "end", "speed_m_day", "sigma_m_day", "usual_m_day")  # of a series
 PER_PAGE = 50
+
+
+def ident_of(glacier: Glacier) -> str:
+    """Return the identifier of a glacier in addresses: its own, or its row where it has none."""
+    return glacier.glacier_id or str(glacier.pk)
+
+
+def glacier_link(motion: GlacierMotion) -> dict[str, str]:
+    """Return the name of a glacier and the address of its page."""
+    name = motion.glacier.name or _("this glacier")
+    return {"name": name, "url": reverse("glacier-detail", args=[ident_of(motion.glacier)])}
+
+
+def glacier_rows(motions: Sequence[GlacierMotion]) -> list[dict[str, Any]]:
+    """Return the rows of one page of the list; names of places cost two queries."""
+    places = area_names([(motion.glacier.outline, motion.glacier.layer.simulated) for motion in motions])
+    return [_row(motion, place) for motion, place in zip(motions, places, strict=True)]
+
+
+def _row(motion: GlacierMotion, place: str) -> dict[str, Any]:
+    glacier = motion.glacier
+    return {
+        **glacier_link(motion),
+        "name": glacier.name or glacier.glacier_id or _("A glacier without a name"),
+        "place": place,
+        "state": motion.state,
+        "state_words": words.STATE_WORDS[motion.state],
+        "speed": speed_words(motion.speed_m_day, motion.sigma_m_day),
+        "usual": speed_words(motion.usual_m_day),
+        "last_day": motion.last_day,
+        "n_pairs": motion.n_pairs,
+        "surge": glacier.surge,
+        "simulated": glacier.layer.simulated,
+    }
+
+
+def glacier_context(motion: GlacierMotion) -> dict[str, Any]:
+    """Return the context of the page of one glacier."""
+    glacier, km2 = motion.glacier, cells_of(from_wkb(bytes(motion.glacier.outline.wkb))).km2
+    row = _row(motion, area_names([(glacier.outline, glacier.layer.simulated)])[0])
+    speeds = motion.speed_m_day, motion.sigma_m_day, motion.usual_m_day
+    seasons = (words.season_sentence(middles(view), view["usual_m_day"]) for view in motion.views)
+    alerts = alerts_public(kind=Kind.GLACIER_SURGE).filter(area__intersects=glacier.outline)
+    return {
+        "glacier": row | {"id": glacier.glacier_id, "attribution": glacier.layer.attribution},
+        "verdict": words.verdict(motion.state, *speeds, motion.last_day, motion.n_pairs),
+        "season": next(filter(None, seasons), ""),
+        "surges": [words.surge_facts(one, km2) for view in motion.views for one in view["surges"]],
+        "views": [series_table(view) for view in motion.views],
+        "charts": motion.views,
+        "alerts": alert_cards(alerts),
+        "cell_m": round((km2 * 1e6) ** 0.5),
+        **_last_pair(motion),
+    }
+
+
+def middles(view: dict[str, Any]) -> list[date]:
+    """Return the day in the middle of each step."""
+    starts, ends = ([date.fromisoformat(day) for day in view[name]] for name in ("start", "end"))
+    return [start + (end - start) // 2 for start, end in zip(starts, ends, strict=True)]
+
+
+def series_table(view: dict[str, Any]) -> dict[str, Any]:
+    """Return a series as a table, the newest step first."""
+    columns = zip(*(view[name] for name in COLUMNS), strict=True)
+    rows = [
+        {
+            "start": date.fromisoformat(start),
+            "end": date.fromisoformat(end),
+            "speed": pgettext("speed", "not known") if speed is None else speed_words(speed, sigma),
+            "usual": "" if usual is None else speed_words(max(usual, 0.0)),
+        }
+        for start, end, speed, sigma, usual in columns
+    ]
+    return {"name": track_of_series(view["name"]), "rows": rows[::-1]}
+
+
+def _last_pair(motion: GlacierMotion) -> dict[str, Any]:
+    """Return where the map shows the newest pair, and the error of its speeds."""
+    samples = [rows[-1] for rows in samples_by_view(glacier=motion.glacier).values()]
+    if not samples:
+        return {"speed_url": "", "raster_url": "", "error": ""}
+    prediction = max(samples, key=lambda one: one.prediction.run.pair.secondary.acquired_at).prediction
+    layer, group = raster_group(prediction)
+    where = map_at(*motion.glacier.outline.extent)
+    scan = getattr(prediction, "glacier_scan", None)
+    return {
+        "speed_url": f"{reverse('map')}?raster={layer}&date={group}&context=glaciers{where}",
+        "raster_url": reverse("prediction-raster", args=[prediction.pk]),
+        "error": words.error_sentence(scan.stable_ground, scan.stable_rmse_m_day) if scan else "",
+    }
 
 
 @require_safe
@@ -33,16 +142,13 @@ def glacier_detail(request: HttpRequest, glacier: str) -> HttpResponse:
 def glacier_csv(request: HttpRequest, glacier: str) -> HttpResponse:
     """Return one row a step and track: m/day, one standard deviation, empty where nothing is known."""
     motion = _motion_or_404(glacier)
-    response = HttpResponse(content_type="text/csv; charset=utf-8")
-    response["Content-Disposition"] = 'attachment; filename="glacier-series.csv"'
-    writer = csv.writer(response)
-    columns = ("start", "end", "speed_m_day", "sigma_m_day", "usual_m_day")
-    writer.writerow(["glacier", "track", *columns])
-    for view in motion.views:
-        for values in zip(*(view[name] for name in columns), strict=True):
-            name = motion.glacier.glacier_id or motion.glacier.name
-            writer.writerow([cell_text(name), cell_text(view["name"]), *("" if v is None else v for v in values)])
-    return response
+    name = cell_text(motion.glacier.glacier_id or motion.glacier.name)
+    rows = [
+        (name, cell_text(view["name"]), *values)
+        for view in motion.views
+        for values in zip(*(view[column] for column in COLUMNS), strict=True)
+    ]
+    return csv_response("glacier-series", [("glacier", "track", *COLUMNS), *rows])
 
 
 def _motion_or_404(ident: str) -> GlacierMotion:

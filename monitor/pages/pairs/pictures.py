@@ -1,6 +1,5 @@
 """Pictures of windows of a pair and of what models detected in it, from stored files (`monitor.maps.imaging`)."""
 
-import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -27,9 +26,9 @@ from monitor.maps.imaging.pixels import (
     ratio_db,
     ratio_png,
 )
+from monitor.maps.rasters.answers import GONE, ImageGone, etag_of
 from monitor.maps.rasters.catalogue import images_of
 from monitor.maps.rasters.layers import RasterLayer
-from monitor.maps.rasters.pictures import ImageGone
 from monitor.wording.dates import day_words
 from monitor.wording.figures import listed
 
@@ -41,7 +40,8 @@ PAINT_VERSION = 2  # raise when pictures of the same files look different
 
 def missing_images(pair: ScenePair) -> list[Scene]:
     """Return the images of a pair whose files are gone."""
-    return [scene for scene in (pair.reference, pair.secondary) if not _is_there(scene)]
+    scenes = (pair.reference, pair.secondary)
+    return [one for one in scenes if not (one.raster and one.raster.storage.exists(one.raster.name))]
 
 
 def pair_png(pair: ScenePair, image: str, piece: Piece) -> bytes:
@@ -74,7 +74,7 @@ def _ratio(pair: ScenePair, piece: Piece) -> Float32:
 
 def pair_stretch(pair: ScenePair) -> Stretch:
     """Return what is black and white in both images, computed once from an overview of them."""
-    key = f"pair-stretch-{_digest(_of_files(pair))}"
+    key = f"pair-stretch-{etag_of(*_of_files(pair))}"
     stretch = cache.get(key)
     if stretch is None:
         grid = pair.pixel_grid
@@ -93,8 +93,7 @@ def run_png(prediction: Prediction, layer: RasterLayer, piece: Piece) -> bytes:
         with stored_tiff(prediction.raster) as dataset:
             values = rasters.window_values(dataset, layer.bands, part.epsg, part.bounds_m, piece.shape)
     except (FileNotFoundError, RasterioError, ValueError) as fault:
-        gone = _("The file with the result of this run is no longer in the storage, or it is broken.")
-        raise ImageGone(gone) from fault
+        raise ImageGone(GONE) from fault
     value = layer.value(layer.of_pair(values, images_of(prediction)))
     return rasters.paint(value, layer.stops, layer.low, layer.high)
 
@@ -102,13 +101,13 @@ def run_png(prediction: Prediction, layer: RasterLayer, piece: Piece) -> bytes:
 def fingerprint(pair: ScenePair, image: str, piece: Piece) -> str:
     """Return an ETag that changes with the files and with the way they are painted."""
     appearance = (PAINT_VERSION, image, piece, RATIO_DB, RATIO_MEAN_PX, RATIO_STOPS)
-    return f'"{_digest([*map(str, appearance), *_of_files(pair)])}"'
+    return etag_of(*appearance, *_of_files(pair))
 
 
 def run_fingerprint(prediction: Prediction, layer: RasterLayer, piece: Piece) -> str:
     """Return an ETag that changes with the result and with the way it is painted."""
     appearance = (PAINT_VERSION, layer.name, layer.bands, layer.low, layer.high, layer.stops, piece)
-    return f'"{_digest([*map(str, appearance), str(prediction.pk), prediction.raster_sha256])}"'
+    return etag_of(*appearance, prediction.pk, prediction.raster_sha256)
 
 
 @contextmanager
@@ -134,14 +133,6 @@ def gone_words(scenes: list[Scene]) -> str:
     ) % {"days": listed([day_words(scene.acquired_at.date()) for scene in scenes])}
 
 
-def _is_there(scene: Scene) -> bool:
-    return bool(scene.raster) and scene.raster.storage.exists(scene.raster.name)
-
-
-def _of_files(pair: ScenePair) -> list[str]:
+def _of_files(pair: ScenePair) -> list[object]:
     scenes = (pair.reference, pair.secondary)
-    return [str((s.pk, s.raster.name, s.file_sha256)) for s in scenes] + [str((pair.epsg, pair.grid, pair.rows))]
-
-
-def _digest(parts: list[str]) -> str:
-    return hashlib.sha256(chr(0).join(parts).encode()).hexdigest()[:32]
+    return [*((one.pk, one.raster.name, one.file_sha256) for one in scenes), pair.epsg, pair.grid, pair.rows]

@@ -27,6 +27,7 @@ IMAGE_STATES = {
     "ready": pgettext_lazy("radar image", "usable"),
     "deleted": pgettext_lazy("radar image", "image deleted"),
 }
+TIMES = ("started_at", "finished_at", "attempts")
 WHERE_TO_SAY = "on the page “Add data”, and send the file again"
 
 
@@ -51,14 +52,16 @@ def _pair_row(pair: ScenePair, place: str, n_alerts: int) -> dict[str, Any]:
         "place": place,
         "simulated": pair.simulated,
         "picture": reverse("pair-image", args=[pair.pk, "secondary"]) if pair.secondary.raster else "",
-        "runs": [_run_mark(run) for run in pair.runs.all()],
+        "runs": [
+            {
+                "label": words.TASKS[run.model_version.task],
+                "state": run.state,
+                "state_words": words.run_state(run.state, run.share_done),
+            }
+            for run in pair.runs.all()
+        ],
         "n_alerts": n_alerts,
     }
-
-
-def _run_mark(run: Run) -> dict[str, str]:
-    task = run.model_version.task
-    return {"label": words.TASKS[task], "state": run.state, "state_words": words.run_state(run.state, run.share_done)}
 
 
 def image_rows(scenes: Sequence[Scene]) -> list[dict[str, Any]]:
@@ -68,21 +71,14 @@ def image_rows(scenes: Sequence[Scene]) -> list[dict[str, Any]]:
 
 
 def _image_row(scene: Scene, n_pairs: int) -> dict[str, Any]:
+    satellite = words.PLATFORMS.get(scene.platform, scene.platform)
+    size = words.size(scene.rows, scene.cols, scene.posting_m) if scene.rows else ""
     state = "alone" if scene.state == Scene.State.READY and scene.reason else scene.state
     return {
         "name": scene.file_name,
         "title": _("Simulated image") if scene.simulated else TITLES.get(scene.source_format, scene.source_format),
         "acquired_at": scene.acquired_at,
-        "facts": [
-            fact
-            for fact in (
-                words.PLATFORMS.get(scene.platform, scene.platform),
-                words.piece(scene),
-                scene.polarisation,
-                words.size(scene.rows, scene.cols, scene.posting_m) if scene.rows else "",
-            )
-            if fact
-        ],
+        "facts": list(filter(None, (satellite, words.piece(scene), scene.polarisation, size))),
         "state": state,
         "state_words": IMAGE_STATES[state],
         "reason": plain_words(scene.reason.removeprefix(f"{scene.file_name}: "), WHERE_TO_SAY),
@@ -96,7 +92,6 @@ def _image_row(scene: Scene, n_pairs: int) -> dict[str, Any]:
 def pair_facts(pair: ScenePair) -> dict[str, Any]:
     """Return what is known of a pair, in words."""
     first, second = pair.reference, pair.secondary
-    west, south, east, north = pair.footprint.extent
     day = second.acquired_at.date().isoformat()
     licences = dict.fromkeys((scene.attribution, scene.licence) for scene in (first, second))
     return {
@@ -119,13 +114,10 @@ def pair_facts(pair: ScenePair) -> dict[str, Any]:
         else _("Both images share one grid; nothing is resampled."),
         "placed": words.PLACED.get(second.header.get("geolocation", ""), ""),
         "backscatter": words.BACKSCATTER.get(first.backscatter, first.backscatter or words.not_stated()),
-        "extent": words.extent(west, south, east, north),
-        "map_url": f"{reverse('map')}?raster=radar&date={day}{map_at(west, south, east, north)}",
+        "extent": words.extent(*pair.footprint.extent),
+        "map_url": f"{reverse('map')}?raster=radar&date={day}{map_at(*pair.footprint.extent)}",
         "licences": [(attribution, licence) for attribution, licence in licences if attribution or licence],
-        "images": [
-            _file_row("earlier", first),
-            _file_row("later", second),
-        ],
+        "images": [_file_row("earlier", first), _file_row("later", second)],
         "simulated": pair.simulated,
     }
 
@@ -165,14 +157,9 @@ def _run_row(pair: ScenePair, run: Run, label: str, cards: list[Any]) -> dict[st
         "version": run.model_version.version,
         "state": run.state,
         "state_words": words.run_state(run.state, run.share_done),
-        "device": run.device,
-        "seconds": run.seconds,
-        "code_version": run.code_version,
-        "finished_at": run.finished_at,
-        "started_at": run.started_at,
-        "attempts": run.attempts,
         "error": run.reason,
         "alerts": cards,
+        **{name: getattr(run, name) for name in ("device", "seconds", "code_version", *TIMES)},
     }
     prediction = getattr(run, "prediction", None)
     if prediction is None or run.state != Run.State.SUCCEEDED:

@@ -2,7 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.db.models import Count, Exists, F, OuterRef, Prefetch, Q, QuerySet
 
@@ -31,65 +31,44 @@ class ImageChoice(NamedTuple):
     track: int | None = None
 
 
-class Totals(NamedTuple):
-    """Numbers of images, pairs and runs, and of those that need somebody."""
-
-    n_images: int
-    n_refused: int
-    n_alone: int
-    n_pairs: int
-    n_waiting: int
-    n_failed: int
-
-
-class Choices(NamedTuple):
-    """Values that filters offer: tracks with their directions, polarisations, days."""
-
-    tracks: list[tuple[int, str]]
-    polarisations: list[str]
-    days: list[int]
-
-
-def totals() -> Totals:
+def totals() -> dict[str, int]:
     """Count images, pairs and runs, and those that need somebody, with three queries."""
     ready, refused = Q(state=Scene.State.READY), Q(state=Scene.State.REFUSED)
     images = Scene.objects.aggregate(
-        n=Count("id", filter=ready),
-        refused=Count("id", filter=refused),
-        alone=Count("id", filter=ready & ~Q(reason="")),
+        n_images=Count("id", filter=ready),
+        n_refused=Count("id", filter=refused),
+        n_alone=Count("id", filter=ready & ~Q(reason="")),
     )
     runs = Run.objects.filter(pair__isnull=False).aggregate(
-        waiting=Count("id", filter=Q(state__in=Run.UNSETTLED)), failed=Count("id", filter=Q(state=Run.State.FAILED))
+        n_waiting=Count("id", filter=Q(state__in=Run.UNSETTLED)),
+        n_failed=Count("id", filter=Q(state=Run.State.FAILED)),
     )
-    return Totals(
-        images["n"], images["refused"], images["alone"], ScenePair.objects.count(), runs["waiting"], runs["failed"]
-    )
+    return images | runs | {"n_pairs": ScenePair.objects.count()}
 
 
-def pair_choices() -> Choices:
-    """Return the values in which pairs differ, with one query."""
+def pair_choices() -> dict[str, list[Any]]:
+    """Return the values in which pairs differ: tracks with directions, polarisations, days; with one query."""
     rows = ScenePair.objects.values_list(
         "reference__track", "reference__direction", "reference__polarisation", "temporal_baseline_days"
     )
     values = set(rows.order_by().distinct())
-    return Choices(
-        sorted({(track, direction) for track, direction, _, _ in values}),
-        sorted({name for _, _, name, _ in values}),
-        sorted({days for *_, days in values}),
-    )
+    return {
+        "tracks": sorted({(track, direction) for track, direction, _, _ in values}),
+        "polarisations": sorted({name for _, _, name, _ in values}),
+        "days": sorted({days for *_, days in values}),
+    }
 
 
 def pairs_matching(*, wanted: PairChoice) -> QuerySet[ScenePair]:
     """Return pairs, the newest first, each with its images and its runs."""
+    columns = {
+        "reference__track": wanted.track,
+        "reference__burst": wanted.burst or None,
+        "reference__polarisation": wanted.polarisation or None,
+        "temporal_baseline_days": wanted.days,
+    }
     pairs = ScenePair.objects.select_related("reference", "secondary")
-    if wanted.track is not None:
-        pairs = pairs.filter(reference__track=wanted.track)
-    if wanted.burst:
-        pairs = pairs.filter(reference__burst=wanted.burst)
-    if wanted.polarisation:
-        pairs = pairs.filter(reference__polarisation=wanted.polarisation)
-    if wanted.days is not None:
-        pairs = pairs.filter(temporal_baseline_days=wanted.days)
+    pairs = pairs.filter(**{name: value for name, value in columns.items() if value is not None})
     if wanted.image is not None:
         pairs = pairs.filter(Q(reference=wanted.image) | Q(secondary=wanted.image))
     if wanted.detected:
@@ -110,18 +89,15 @@ def images_matching(*, wanted: ImageChoice) -> QuerySet[Scene]:
     if wanted.state == "alone":
         return scenes.filter(state=Scene.State.READY).exclude(reason="")
     if wanted.state == "paired":
-        return scenes.filter(_in_a_pair("reference") | _in_a_pair("secondary"))
+        return scenes.filter(
+            Exists(ScenePair.objects.filter(Q(reference=OuterRef("pk")) | Q(secondary=OuterRef("pk"))))
+        )
     return scenes
-
-
-def _in_a_pair(place: str) -> Exists:
-    return Exists(ScenePair.objects.filter(**{place: OuterRef("pk")}))
 
 
 def image_tracks() -> list[tuple[int, str]]:
     """Return the tracks of all images with their directions."""
-    rows = Scene.objects.exclude(track=None).order_by().values_list("track", "direction").distinct()
-    return sorted(rows)
+    return sorted(Scene.objects.exclude(track=None).order_by().values_list("track", "direction").distinct())
 
 
 def pairs_counted(*, scenes: Sequence[Scene]) -> Counter[int]:

@@ -12,8 +12,8 @@ from django.views.decorators.http import require_safe
 
 from ingest.models import ScenePair
 from monitor.maps.imaging.pixels import RATIO_DB, RATIO_MEAN_PX, RATIO_STOPS, RATIO_WORDS, Piece, piece_of
+from monitor.maps.rasters.answers import png_response
 from monitor.maps.rasters.layers import LAYER_OF_TASK
-from monitor.maps.rasters.pictures import png_response
 from monitor.pages.pairs import pictures as pair_pictures
 from monitor.pages.pairs import selectors as pair_selectors
 from monitor.pages.pairs.pictures import IMAGES
@@ -50,7 +50,7 @@ def pair_list(request: HttpRequest) -> HttpResponse:
     context = {
         "wanted": wanted,
         "chosen": any(wanted),
-        "choices": choices._replace(tracks=tracks_in_words(choices.tracks)),
+        "choices": choices | {"tracks": tracks_in_words(choices["tracks"])},
         "pairs": pair_rows(list(page)),
     }
     return render(request, "pages/pairs/list.html", context | _around(request, page))

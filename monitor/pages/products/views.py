@@ -1,8 +1,8 @@
 """What is loaded: provenance of every product."""
 
-import csv
 from datetime import date
 from itertools import groupby
+from operator import attrgetter
 from typing import Any
 from urllib.parse import urlencode
 
@@ -19,11 +19,18 @@ from ingest.products.selectors import products, scenes_by_ground
 from ml.models import Run
 from ml.selectors import runs_of_products
 from monitor.maps.map.config import map_at
+from monitor.maps.rasters.answers import csv_response
 from monitor.web.guards import may_view_work
 from monitor.wording.components import component_label
 from monitor.wording.figures import cell_text, listed, whole
 from monitor.wording.images import DIRECTION_WORDS, data_set_name, method_name, not_stated, piece, run_state
 from monitor.wording.points import change_sentence
+
+GROUND = attrgetter("source_format", "simulated", "track", "burst")  # of a scene
+AS_STORED = (
+    *("component", "n_points", "n_refused", "refused_reasons", "release", "loaded_by", "loaded_at"),
+    *("attribution", "licence", "simulated", "points_deleted_at"),
+)
 
 
 @require_safe
@@ -34,7 +41,7 @@ def product_list(request: HttpRequest) -> HttpResponse:
     context = {
         "products": [row for row in rows if not row["superseded_by"]],
         "older": [row for row in rows if row["superseded_by"]],
-        "stacks": [_stack(list(scenes)) for _, scenes in groupby(scenes_by_ground(), key=_ground)],
+        "stacks": [_stack(list(scenes)) for _, scenes in groupby(scenes_by_ground(), key=GROUND)],
     }
     return render(request, "pages/products/list.html", context)
 
@@ -43,15 +50,11 @@ def product_list(request: HttpRequest) -> HttpResponse:
 def refused_rows(request: HttpRequest, product: int) -> HttpResponse:
     """Return the first thousand rows of a file that were left out, with reasons, as CSV."""
     loaded = _product_or_404(product)
-    response = HttpResponse(content_type="text/csv; charset=utf-8")
-    response["Content-Disposition"] = f'attachment; filename="product-{product:d}-refused-rows.csv"'
-    writer = csv.writer(response)
-    writer.writerow(["point", "reason"])
-    writer.writerows([cell_text(pid), cell_text(reason)] for pid, reason in loaded.refused_rows)
-    listed = len(loaded.refused_rows)
-    if listed < loaded.n_refused:
-        writer.writerow(["", f"and {loaded.n_refused - listed} more"])
-    return response
+    rows = [("point", "reason"), *((cell_text(pid), cell_text(reason)) for pid, reason in loaded.refused_rows)]
+    more = loaded.n_refused - len(loaded.refused_rows)
+    if more > 0:
+        rows.append(("", f"and {more} more"))
+    return csv_response(f"product-{product:d}-refused-rows", rows)
 
 
 @require_safe
@@ -75,14 +78,9 @@ def _product_or_404(product: int) -> Product:
     return loaded
 
 
-def _ground(scene: Scene) -> tuple[object, ...]:
-    return scene.source_format, scene.simulated, scene.track, scene.burst
-
-
 def _stack(scenes: list[Scene]) -> dict[str, Any]:
     """Return the row of all images of one piece of one track."""
     first, last = scenes[0], scenes[-1]
-    west, south, east, north = first.footprint.extent
     title = (
         _("Simulated images")
         if first.simulated
@@ -99,53 +97,38 @@ def _stack(scenes: list[Scene]) -> dict[str, Any]:
         "attribution": first.attribution,
         "licence": first.licence,
         "simulated": first.simulated,
-        "bounds_url": f"{reverse('map')}?raster=radar{map_at(west, south, east, north)}",
+        "bounds_url": f"{reverse('map')}?raster=radar{map_at(*first.footprint.extent)}",
         "pairs_url": f"{reverse('pair-list')}?{urlencode({'track': first.track, 'burst': first.burst})}",
     }
 
 
 def _row(product: Product) -> dict[str, Any]:
-    west, south, east, north = product.footprint.extent
+    dates = _("velocities only")
+    if product.has_series:
+        dates = ngettext("%(number)s date", "%(number)s dates", product.n_dates) % {"number": whole(product.n_dates)}
     return {
         "id": product.pk,
         "name": data_set_name(product.name),
         "level_label": f"{TITLES[product.source_format]} {product.level}",
-        "component": product.component,
         "component_label": component_label(product.component),
         "track_label": _track_label(product),
-        "period_label": f"{_between(product.dates[0], product.dates[-1])}, {_dates_label(product)}",
-        "n_points": product.n_points,
-        "n_refused": product.n_refused,
-        "refused_reasons": product.refused_reasons,
+        "period_label": f"{_between(product.dates[0], product.dates[-1])}, {dates}",
         "refused_url": reverse("product-refused", args=[product.pk]),
-        "release": product.release,
         "superseded_by": product.superseded_by and data_set_name(product.superseded_by.name),
         "changes": [_change(change) for change in product.changes_before.all()],
         "derived_from": [data_set_name(source.name) for source in product.derived_from.all()],
-        "loaded_by": product.loaded_by,
         "source_file": product.file_name,
         "sha256": product.file_sha256,
         "sha256_short": product.file_sha256[:12],
-        "attribution": product.attribution,
-        "licence": product.licence,
-        "simulated": product.simulated,
-        "loaded_at": product.loaded_at,
-        "bounds_url": reverse("map") + map_at(west, south, east, north),
-        "points_deleted_at": product.points_deleted_at,
+        "bounds_url": reverse("map") + map_at(*product.footprint.extent),
         "analysis_url": "" if product.points_deleted_at else reverse("product-analysis", args=[product.pk]),
+        **{name: getattr(product, name) for name in AS_STORED},
     }
 
 
 def _between(first: date, last: date) -> str:
     # Translators: two dates, "2019-01-05 to 2023-12-28"
     return _("%(first)s to %(last)s") % {"first": first.isoformat(), "last": last.isoformat()}
-
-
-def _dates_label(product: Product) -> str:
-    if not product.has_series:
-        return _("velocities only")
-    dates = ngettext("%(number)s date", "%(number)s dates", product.n_dates)
-    return dates % {"number": whole(product.n_dates)}
 
 
 def _track_label(product: Product) -> str:

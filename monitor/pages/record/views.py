@@ -1,18 +1,76 @@
 """How right the alerts were: one public page, and the list behind it as a table."""
 
-import csv
+from collections.abc import Sequence
+from typing import Any
 
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_safe
 
-from detection.reviews.record import judgements
-from monitor.pages.record.rows import judged_rows, record_of
-from monitor.wording.figures import cell_text
+from detection.kinds import KIND_LABELS
+from detection.models import Review
+from detection.reviews.record import Precision, judgements, n_unjudged, precision
+from detection.rules.verdicts import Verdict
+from monitor.maps.rasters.answers import csv_response
+from monitor.wording.cards.cards import alert_cards
+from monitor.wording.figures import cell_text, whole
+from monitor.wording.states import VERDICT_HEADINGS, in_language
 
+FOUND_AS = {"first": gettext_lazy("found in one data set"), "provisional": gettext_lazy("found in two data sets")}
 PER_PAGE = 50
 COLUMNS = ("alert", "kind", "place", "simulated", "first_seen", "found_as", "judged_on", "verdict", "reason", "page")
+
+
+def record_of(reviews: Sequence[Review], simulated: bool) -> dict[str, Any]:
+    """Return the whole record of alerts on real, or on simulated data."""
+    own = [review for review in reviews if review.alert.simulated == simulated]
+    return {
+        "simulated": simulated,
+        "total": next((_row(one) for one in precision(own, lambda review: "")), None),
+        "n_unjudged": n_unjudged(simulated=simulated),
+        "groups": [
+            {"heading": heading, "rows": [_row(one) for one in shares]}
+            for heading, shares in (
+                (_("Kind"), precision(own, lambda review: str(KIND_LABELS[review.alert.kind]))),
+                (_("Before the review"), precision(own, found_words)),
+                (_("Year"), sorted(precision(own, lambda review: f"{review.alert.created_at:%Y}"), reverse=True)),
+            )
+        ],
+    }
+
+
+def judged_rows(reviews: Sequence[Review]) -> list[dict[str, Any]]:
+    """Return each judged alert with its verdict, without names of persons."""
+    cards = alert_cards([review.alert for review in reviews])
+    return [
+        {
+            "card": card,
+            "verdict": VERDICT_HEADINGS[review.verdict],
+            "right": review.verdict == Verdict.CONFIRM,
+            "reason": in_language(review.reason.label),
+            "found": found_words(review),
+            "judged_on": review.created_at,
+        }
+        for review, card in zip(reviews, cards, strict=True)
+    ]
+
+
+def found_words(review: Review) -> str:
+    """Return in how many data sets an alert was found before its review, in words."""
+    return str(FOUND_AS[review.found_as])
+
+
+def interval_words(low: float, high: float) -> str:
+    """Return the 95 % interval of a share: 'of 100 such alerts 71 to 93 were right'."""
+    # Translators: the ends of an interval, "of 100 such alerts 71 to 93 were right"
+    return _("of 100 such alerts %(low)s to %(high)s were right") % {"low": whole(100 * low), "high": whole(100 * high)}
+
+
+def _row(one: Precision) -> dict[str, Any]:
+    return one._asdict() | {"words": interval_words(one.share.low, one.share.high)}
 
 
 @require_safe
@@ -33,25 +91,10 @@ def record(request: HttpRequest) -> HttpResponse:
 @require_safe
 def record_csv(request: HttpRequest) -> HttpResponse:
     """Return one row for each judged alert, the latest verdict first."""
-    response = HttpResponse(content_type="text/csv; charset=utf-8")
-    response["Content-Disposition"] = 'attachment; filename="alerts-judged.csv"'
-    writer = csv.writer(response)
-    writer.writerow(COLUMNS)
-    reviews = list(judgements())
-    for review, row in zip(reviews, judged_rows(reviews), strict=True):
-        card = row["card"]
-        writer.writerow(
-            [
-                card.code,
-                card.kind,
-                cell_text(card.place),
-                "yes" if card.simulated else "no",
-                f"{card.first_seen:%Y-%m-%d}",
-                review.found_as,
-                f"{row['judged_on']:%Y-%m-%d}",
-                review.verdict,
-                review.reason_code,
-                request.build_absolute_uri(card.url),
-            ]
-        )
-    return response
+    reviews, rows = list(judgements()), [COLUMNS]
+    for review, card in zip(reviews, alert_cards([review.alert for review in reviews]), strict=True):
+        simulated, first_seen = "yes" if card.simulated else "no", f"{card.first_seen:%Y-%m-%d}"
+        alert = (card.code, card.kind, cell_text(card.place), simulated, first_seen)
+        verdict = (review.found_as, f"{review.created_at:%Y-%m-%d}", review.verdict, review.reason_code)
+        rows.append((*alert, *verdict, request.build_absolute_uri(card.url)))
+    return csv_response("alerts-judged", rows)

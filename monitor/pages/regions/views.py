@@ -1,20 +1,139 @@
 """Regions: the list of those that are loaded, a page for each, its report for paper, and a widget for other sites."""
 
+from collections.abc import Sequence
+from datetime import date
+from typing import Any
+
 from csp.decorators import csp_replace
+from django.conf import settings
+from django.contrib.gis.geos import MultiPolygon
 from django.core.paginator import Paginator
+from django.db.models import Count, Max, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.html import escape
+from django.utils.translation import gettext as _
+from django.utils.translation import pgettext_lazy
 from django.views.decorators.cache import cache_control
 from django.views.decorators.clickjacking import xframe_options_exempt
 from django.views.decorators.http import require_safe
 
-from ingest.context.regions import levels_loaded, regions_listed
-from monitor.pages.regions import rows
+from detection.kinds import KIND_LABELS
+from detection.lists import AlertCount, Order, alert_counts, alerts_matching, alerts_within, monthly_counts
+from detection.rules.lifecycle import LIVING, State
+from ingest.context.regions import levels_loaded, regions_around, regions_listed, regions_within
+from ingest.models import AdministrativeRegion, Product, Scene
+from ingest.products.selectors import last_date
+from monitor.maps.imaging.charts import column_chart
+from monitor.maps.map.plans import region_plan
+from monitor.maps.rasters.visibility import visibility_sentence
+from monitor.pages.alerts.choice import ORDERS, Choice
+from monitor.web.context import MOST_CREDITS, shortened, site_facts
+from monitor.wording import administrative as words
 from monitor.wording.administrative import level_label
-from monitor.wording.cards.filters import region_or_404
+from monitor.wording.cards.cards import alert_cards
+from monitor.wording.cards.filters import alerts_touching, region_or_404
+from monitor.wording.states import UNREVIEWED
 
+MOST_CARDS = 24
+MOST_ON_WIDGET = 5
+MOST_ON_REPORT = 12
+MOST = {"fields": 6, "credits": MOST_CREDITS}  # on paper
+MONTHS = 12
+STATES = {  # of a place that moves or moved, as headings of columns
+    State.FIRST: pgettext_lazy("heading of a column", "Not yet reviewed"),
+    State.PROVISIONAL: pgettext_lazy("heading of a column", "In two data sets"),
+    State.CONFIRMED: pgettext_lazy("heading of a column", "Confirmed"),
+    State.FINISHED: pgettext_lazy("heading of a column", "At rest"),
+}
 REGIONS_ON_A_PAGE = 100
 LONGEST = 100
+
+
+def coverage_of(*, region: MultiPolygon) -> tuple[int, date | None, date | None]:
+    """Return the number of velocity fields that reach into a region, their last date, and that of images."""
+    known = fields_in(region=region).order_by().aggregate(n=Count("pk"), last=Max(last_date("dates")))
+    images = Scene.objects.filter(footprint__intersects=region).aggregate(last=Max("acquired_at"))
+    return known["n"], known["last"], images["last"] and images["last"].date()
+
+
+def fields_in(*, region: MultiPolygon) -> QuerySet[Product]:
+    """Return velocity fields that reach into a region, the last loaded first, without derived ones."""
+    return Product.objects.current().filter(derived_from=None, footprint__intersects=region)
+
+
+def region_page(region: AdministrativeRegion, most: int = MOST_CARDS, numbered: bool = False) -> dict[str, Any]:
+    """Return a region's alerts, trend and surroundings; the number of queries does not grow with the alerts."""
+    among = alerts_touching(region)
+    counts = alert_counts(alerts=alerts_within(among=among))
+    alerts = list(alerts_matching(among=among, order=Order.STRONGEST)[:most])
+    cards = alert_cards(alerts)
+    today = timezone.now().date()
+    months = monthly_counts(among=among, until=today, n_months=MONTHS)
+    this_year = [one for one in months if one.first_day.year == today.year]
+    found_and_finished = sum(one.found for one in this_year), sum(one.finished for one in this_year)
+    coverage = coverage_of(region=region.outline)
+    n_moving = _n(counts, LIVING)
+    return {
+        "region": region,
+        "simulated": region.layer.simulated,
+        "bbox": ",".join(f"{value:.4f}" for value in region.view.extent),
+        "level": words.level_label(region.level),
+        "sentence": words.moving_sentence(region.name, n_moving, _n(counts, UNREVIEWED), any(coverage)),
+        "year": words.year_sentence(today.year, *found_and_finished) if counts else "",
+        "coverage": words.measured_sentence(*coverage),
+        "unseen": visibility_sentence(region.outline),
+        "n_moving": n_moving,
+        "n_listed": n_moving + _n(counts, (State.FINISHED,)),
+        "cards": cards,
+        "by_kind": _table(counts),
+        "states": list(STATES.values()),
+        "months": months,
+        "trend": column_chart([(date_format(one.first_day, "M"), one.living, one.found) for one in months]),
+        "plan": region_plan(region, alerts, cards, numbered),
+    }
+
+
+def report_context(region: AdministrativeRegion) -> dict[str, Any]:
+    """Return the report for paper: the strongest alerts numbered as on the map, and their sources."""
+    address = reverse("region-detail", args=[region.slug])
+    lists = {"fields": fields_in(region=region.outline), "credits": site_facts()["attributions"]}
+    return (
+        region_page(region, most=MOST_ON_REPORT, numbered=True)
+        | shortened(lists, MOST)
+        | {
+            "printed_on": timezone.now(),
+            "permalink": f"{settings.PUBLIC_URL}{address}",
+            "products": f"{settings.PUBLIC_URL}{reverse('product-list')}",
+        }
+    )
+
+
+def embed_line(region: AdministrativeRegion, address: str) -> str:
+    """Return the line of HTML that puts the widget on another page."""
+    title = _("Moving ground: %(region)s") % {"region": region.name}
+    return (
+        f'<iframe src="{escape(address)}" title="{escape(title)}" width="100%" height="620" '
+        'style="border:0" loading="lazy"></iframe>'
+    )
+
+
+def _n(counts: Sequence[AlertCount], states: Any) -> int:
+    return sum(one.n for one in counts if one.state in states)
+
+
+def _table(counts: Sequence[AlertCount]) -> list[dict[str, Any]]:
+    """Return the kinds that occur, with their number in each state."""
+    rows = []
+    for kind, label in KIND_LABELS.items():
+        own = [one for one in counts if one.kind == kind]
+        numbers = [(_n(own, (state,)), heading) for state, heading in STATES.items()]
+        if any(n for n, _ in numbers):
+            rows.append({"kind": kind, "label": label, "numbers": numbers})
+    return rows
 
 
 @require_safe
@@ -41,8 +160,15 @@ def region_list(request: HttpRequest) -> HttpResponse:
 def region_detail(request: HttpRequest, slug: str) -> HttpResponse:
     """Show the page of a region."""
     region = region_or_404(slug)
-    line = rows.embed_line(region, request.build_absolute_uri(rows.embed_address(region)))
-    context = rows.region_page(region) | rows.with_neighbours(region) | rows.filters_of(region) | {"embed_line": line}
+    choice = Choice({"region": region.slug})
+    context = region_page(region) | {
+        "around": regions_around(region=region),
+        "within": regions_within(region=region),
+        "choice": choice,
+        "facets": choice.facets(alert_counts(alerts=choice.alerts_around())),
+        "orders": ORDERS,
+        "embed_line": embed_line(region, request.build_absolute_uri(reverse("region-embed", args=[region.slug]))),
+    }
     return render(request, "pages/regions/detail.html", context)
 
 
@@ -50,7 +176,7 @@ def region_detail(request: HttpRequest, slug: str) -> HttpResponse:
 def region_report(request: HttpRequest, slug: str) -> HttpResponse:
     """Show the report of a region for paper, without scripts."""
     region = region_or_404(slug)
-    return render(request, "pages/regions/report.html", rows.region_report(region))
+    return render(request, "pages/regions/report.html", report_context(region))
 
 
 @require_safe
@@ -59,5 +185,5 @@ def region_report(request: HttpRequest, slug: str) -> HttpResponse:
 @csp_replace({"frame-ancestors": ["*"], "script-src": ["'none'"], "form-action": ["'none'"]})
 def region_embed(request: HttpRequest, slug: str) -> HttpResponse:
     """Show the only page that other sites may frame: without script, form and cookie."""
-    context = rows.region_page(region_or_404(slug), most=rows.MOST_ON_WIDGET, numbered=True)
+    context = region_page(region_or_404(slug), most=MOST_ON_WIDGET, numbered=True)
     return render(request, "pages/regions/embed.html", context)

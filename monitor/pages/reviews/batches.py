@@ -54,7 +54,8 @@ def review_similar(request: HttpRequest, code: str) -> HttpResponse:
         return _similar(request, alert, _("This was not recorded: %(fault)s.") % {"fault": in_language(str(fault))})
     if not batch.done and not batch.proposed:
         return _similar(request, alert, _left(batch.skipped), status=409)
-    _report(request, batch, _recorded(len(batch.done)) if batch.done else "")
+    n = len(batch.done)
+    _report(request, batch, ngettext("%(n)s case recorded.", "%(n)s cases recorded.", n) % {"n": n} if n else "")
     page = reverse("review-batch", args=[batch.row.pk]) if batch.row else reverse("review-queue")
     return HttpResponseRedirect(page)
 
@@ -91,10 +92,6 @@ def _report(request: HttpRequest, batch: Batch, done: str) -> None:
         messages.success(request, _("Proposed; a second person has to agree: %(codes)s.") % {"codes": codes})
     if batch.skipped:
         messages.warning(request, _left(batch.skipped))
-
-
-def _recorded(n: int) -> str:
-    return ngettext("%(n)s case recorded.", "%(n)s cases recorded.", n) % {"n": n}
 
 
 def _left(skipped: list[Skipped]) -> str:

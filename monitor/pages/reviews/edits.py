@@ -1,5 +1,6 @@
-"""Changing an alert: kind, outline, importance and public text; private notes with files."""
+"""Alerts by hand: drawing one that the computer missed, changing one, and private notes with files."""
 
+from datetime import date
 from typing import Any
 
 from django.conf import settings
@@ -7,29 +8,29 @@ from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from detection.by_hand import as_json, by_hand_of
-from detection.kinds import row_of
+from detection.kinds import Kind, row_of
 from detection.models import Alert, CaseFile, Proposal
 from detection.reviews.claims import Claimed, Overtaken
-from detection.reviews.edits import (
-    LONGEST_TEXT,
-    alert_edit,
-    edit_take_back,
-    kinds_open,
-    last_edit,
-)
+from detection.reviews.drawn import EARLIEST, KINDS_DRAWN, Drawn, PlaceTaken, alert_draw
+from detection.reviews.edits import LONGEST_TEXT, alert_edit, edit_take_back, kinds_open, last_edit
 from detection.reviews.notes import LONGEST_NOTE, MOST_FILES, SUFFIXES, Given, note_add
+from detection.reviews.outlines import LONGEST_TEXT as LONGEST_OUTLINE
 from detection.reviews.outlines import Unfit
 from detection.reviews.proposals import PUBLISHED, needs_second, proposal_waiting
+from detection.reviews.services import LONGEST_NOTE as LONGEST_PUBLIC_NOTE
+from detection.rules.lifecycle import State
 from detection.rules.severity import Severity
+from detection.rules.verdicts import REASONS, Verdict
 from detection.selectors import PUBLIC_STATES
-from monitor.maps.map import selectors
 from monitor.maps.map.config import map_config
+from monitor.maps.map.selectors import map_totals
 from monitor.web.guards import reviewers_only
-from monitor.wording.cards.cards import alert_card
+from monitor.wording.cards.cards import alert_card, alert_cards
 from monitor.wording.cards.filters import alert_or_404
 from monitor.wording.families import voice
 from monitor.wording.refusals import number_or_none
@@ -55,16 +56,10 @@ def review_edit(request: HttpRequest, code: str) -> HttpResponse:
             expected_edit=-1 if expected_edit is None else expected_edit,
             announce="announce" in request.POST,
         )
-    except Claimed as held:
-        return _page(request, alert, _held(held), request.POST, status=409)
-    except Overtaken:
-        fault = _("Somebody else has changed this alert in the meantime. Yours was not recorded; look at it again.")
-        return _page(request, alert_or_404(code), fault, request.POST, status=409)
     except Unfit as unfit:
         return _page(request, alert, str(unfit), request.POST, status=400)
     except ValueError as fault:
-        words = _("Nothing was changed: %(fault)s.") % {"fault": in_language(str(fault))}
-        return _page(request, alert, words, request.POST, status=409)
+        return _page(request, alert_or_404(code), _unchanged(fault), request.POST, status=409)
     done = _("%(code)s was changed.") if edit else _("Nothing was changed: %(code)s is like that already.")
     if isinstance(edit, Proposal):
         done = _("Your change of %(code)s waits for a second person.")
@@ -82,11 +77,8 @@ def review_edit_undo(request: HttpRequest, code: str) -> HttpResponse:
         return _page(request, alert, _("There is no such entry in the trail. Nothing was changed."), status=400)
     try:
         edit_take_back(edit=edit, editor=request.user)
-    except Claimed as held:
-        return _page(request, alert, _held(held), status=409)
     except ValueError as fault:
-        words = _("Nothing was changed: %(fault)s.") % {"fault": in_language(str(fault))}
-        return _page(request, alert, words, status=409)
+        return _page(request, alert, _unchanged(fault), status=409)
     messages.success(request, _("Taken back. %(code)s is as it was before.") % {"code": alert.code})
     return HttpResponseRedirect(reverse("review-case", args=[alert.code]))
 
@@ -119,9 +111,13 @@ def review_file(request: HttpRequest, code: str, file: int) -> HttpResponse:
     return response
 
 
-def _held(held: Claimed) -> str:
-    holder = held.claim.holder.get_username()
-    return _("%(who)s holds this case. Nothing was changed.") % {"who": holder}
+def _unchanged(fault: ValueError) -> str:
+    """Return why nothing was changed."""
+    if isinstance(fault, Claimed):
+        return _("%(who)s holds this case. Nothing was changed.") % {"who": fault.claim.holder.get_username()}
+    if isinstance(fault, Overtaken):
+        return _("Somebody else has changed this alert in the meantime. Yours was not recorded; look at it again.")
+    return _("Nothing was changed: %(fault)s.") % {"fault": in_language(str(fault))}
 
 
 def wanted_of(request: HttpRequest) -> dict[str, Any]:
@@ -163,7 +159,81 @@ def _page(request: HttpRequest, alert: Alert, fault: str = "", draft: Any = None
         "longest_note": LONGEST_NOTE,
         "types": TYPES,
         "fault": fault,
-        "map_config": map_config(selectors.layers_available(), list(alert.area.extent)),
+        "map_config": map_config(alert.area.extent),
         **choices(kinds_open(alert.kind), given.get("kind", alert.kind), given.get("severity", alert.severity)),
     }
     return render(request, "pages/reviews/edit.html", context, status=status)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@reviewers_only
+def review_draw(request: HttpRequest) -> HttpResponse:
+    """Show the form, and again with a question where living alerts lie at the place; else draw the alert."""
+    if request.method != "POST":
+        return _form(request, {})
+    draft = request.POST.dict()
+    try:
+        draft["outline"] = _outline(request)
+        alert = alert_draw(drawn=_drawn(draft), by=request.user, known=request.POST.getlist("known"))
+    except PlaceTaken as taken:
+        return _form(request, draft, there=taken.alerts, status=409)
+    except Unfit as unfit:
+        return _form(request, draft, fault=str(unfit), status=400)
+    confirmed = alert.state == State.CONFIRMED
+    done = _("%(code)s is now a confirmed alert that everybody can see.")
+    waits = _("Everybody can see %(code)s as reported. It is confirmed when a second person agrees.")
+    messages.success(request, (done if confirmed else waits) % {"code": alert.code})
+    return HttpResponseRedirect(reverse("review-case", args=[alert.code]))
+
+
+def _outline(request: HttpRequest) -> str:
+    """Return the outline of the chosen file, else the one that was drawn or written. Raises Unfit."""
+    file = request.FILES.get("file")
+    if file is None:
+        return request.POST.get("outline", "")
+    try:
+        return file.read(LONGEST_OUTLINE + 1).decode()
+    except UnicodeDecodeError as fault:
+        raise Unfit(_("The outline is no GeoJSON of a polygon.")) from fault
+
+
+def _drawn(draft: dict[str, str]) -> Drawn:
+    try:
+        seen_on = date.fromisoformat(draft.get("seen_on", ""))
+    except ValueError as fault:
+        raise Unfit(_("Please say on which day it was seen.")) from fault
+    return Drawn(
+        kind=draft.get("kind", ""),
+        severity=draft.get("severity", ""),
+        outline=draft["outline"],
+        seen_on=seen_on,
+        reason=draft.get("reason", ""),
+        texts={code: draft.get(f"text_{code}", "") for code, _name in settings.LANGUAGES},
+        note=draft.get("note", ""),
+    )
+
+
+def _form(
+    request: HttpRequest, draft: dict[str, str], *, there: list[Alert] | None = None, fault: str = "", status: int = 200
+) -> HttpResponse:
+    today = timezone.now().date().isoformat()
+    kind = draft.get("kind") if draft.get("kind") in KINDS_DRAWN else Kind.SUBSIDENCE
+    context = {
+        "drawn": True,
+        "second_person": bool(settings.SECOND_PERSON_FROM),
+        "there": alert_cards(there or []),
+        "fault": fault,
+        "outline": draft.get("outline", ""),
+        "texts": [(code, name, draft.get(f"text_{code}", "")) for code, name in settings.LANGUAGES],
+        "longest_text": LONGEST_TEXT,
+        "reasons": [(code, in_language(one.label)) for code, one in REASONS[Verdict.DRAWN].items()],
+        "reason": draft.get("reason", ""),
+        "earliest": EARLIEST.isoformat(),
+        "today": today,
+        "seen_on": draft.get("seen_on", today),
+        "note": draft.get("note", ""),
+        "longest_note": LONGEST_PUBLIC_NOTE,
+        "map_config": map_config(map_totals().bounds),
+        **choices(KINDS_DRAWN, kind, draft.get("severity", Severity.MODERATE)),
+    }
+    return render(request, "pages/reviews/draw.html", context, status=status)

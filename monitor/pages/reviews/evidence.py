@@ -76,16 +76,11 @@ def _outline(area: MultiPolygon, role: str, label: str) -> dict[str, Any]:
 def _swipe(alert: Alert, detection: Detection) -> dict[str, str] | None:
     """Return both images of the pair behind a detection, where they may be shown."""
     titles = {one.name: one.title for one in captions(detection)}
-    if not {"before", "after"} <= titles.keys():
-        return None
     images = ("before", "after")
+    if not set(images) <= titles.keys():
+        return None
     addresses = {name: reverse("alert-picture", args=[alert.code, detection.pk, name]) for name in images}
-    return {
-        "before": addresses["before"],
-        "after": addresses["after"],
-        "before_title": titles["before"],
-        "after_title": titles["after"],
-    }
+    return addresses | {f"{name}_title": titles[name] for name in images}
 
 
 def proposal_panel(request: HttpRequest, alert: Alert, proposal: Proposal) -> dict[str, Any]:

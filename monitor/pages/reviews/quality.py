@@ -11,7 +11,7 @@ from detection.models import Review
 from detection.reviews.agreement import Agreement, agreement, oldest_waiting, time_to_review
 from detection.reviews.record import judgements
 from monitor.pages.alerts.choice import SEVERITIES
-from monitor.pages.record.rows import record_of
+from monitor.pages.record.views import record_of
 from monitor.wording.dates import duration_words
 from monitor.wording.figures import whole
 from monitor.wording.states import VERDICT_FORMS
@@ -53,5 +53,5 @@ def _part(reviews: Sequence[Review], simulated: bool) -> dict[str, Any]:
             for one in times
         ],
         "kinds": kinds,
-        "anything": bool(n_waiting or times or kinds.rows),
+        "anything": bool(n_waiting or times or kinds["rows"]),
     }

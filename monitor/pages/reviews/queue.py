@@ -1,22 +1,109 @@
-"""The list of cases: what waits, in the order of urgency; what was judged lately; and where the keys lead."""
+"""The list of cases: filters, what waits in the order of urgency, what was judged lately, and where the keys lead."""
 
 from datetime import datetime
+from functools import cached_property
 from typing import Any
+from urllib.parse import urlencode
 
+from django.conf import settings
+from django.contrib.auth.models import User
 from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.translation import pgettext_lazy
 
 from detection import selectors as detections
-from detection.models import Alert, Assignment, Claim
-from detection.reviews.queue import cases_wanted, in_order, rows_proposed
+from detection.models import Alert, Assignment
+from detection.reviews.queue import Wanted, cases_wanted, in_order, rows_proposed
 from detection.rules.codes import encode
 from detection.rules.lifecycle import State
-from monitor.pages.reviews.choice import QueueChoice
-from monitor.wording.cards.cards import AlertCard, alert_cards
+from ingest.context.regions import region_by_name
+from ingest.models import AdministrativeRegion
+from monitor.pages.alerts.choice import KINDS, SEVERITIES, STATES
+from monitor.subscribers.accounts.selectors import reviewers
+from monitor.wording.cards.cards import alert_cards
+from monitor.wording.cards.filters import alerts_touching
 from monitor.wording.refusals import number_or_none
 
+CLAIMS = [("mine", pgettext_lazy("cases", "held by me")), ("free", pgettext_lazy("cases", "held by nobody else"))]
+PUBLICATION = [("waiting", pgettext_lazy("cases", "waits for a second person"))]
+VISITS = [("due", pgettext_lazy("cases", "visit due")), ("planned", pgettext_lazy("cases", "visit planned for later"))]
+ME, NOBODY = "me", "nobody"
+CHOICES = {name: {value for value, _ in values} for name, values in (
+    ("kind", KINDS), ("state", STATES), ("severity", SEVERITIES), ("claim", CLAIMS),
+    ("publication", PUBLICATION), ("visit", VISITS),
+)}  # fmt: skip
 REVIEWED_LATELY = 12
 PER_PAGE = 40  # rows of the list; the keys lead on beyond them
+
+
+class QueueChoice:
+    """Filters of one request, without invalid ones."""
+
+    def __init__(self, request: HttpRequest) -> None:
+        self.person = request.user
+        self.values = {
+            name: value if (value := request.GET.get(name, "")) in known else "" for name, known in CHOICES.items()
+        }
+        self.region_text = request.GET.get("region", "")[:200]
+        self.given = request.GET.get("given", "")
+        if self.given not in {ME, NOBODY, *(str(one.pk) for one in self.colleagues)}:
+            self.given = ""
+
+    @cached_property
+    def colleagues(self) -> list[User]:
+        """Return the reviewers."""
+        return list(reviewers())
+
+    @cached_property
+    def region(self) -> AdministrativeRegion | None:
+        """Return the chosen region."""
+        return region_by_name(text=self.region_text) if self.region_text else None
+
+    @property
+    def wanted(self) -> Wanted:
+        """Return the filters as the queue needs them."""
+        given = {"": None, NOBODY: None, ME: self.person.pk}
+        return Wanted(
+            kind=self.values["kind"],
+            state=self.values["state"],
+            severity=self.values["severity"],
+            among=alerts_touching(self.region) if self.region else None,
+            mine=self.values["claim"] == "mine",
+            free=self.values["claim"] == "free",
+            proposed=self.values["publication"] == "waiting",
+            given=given[self.given] if self.given in given else int(self.given),
+            visit=self.values["visit"],
+            given_to_nobody=self.given == NOBODY,
+        )
+
+    @property
+    def chosen(self) -> dict[str, str]:
+        """Return the filters that are set, as parameters of an address."""
+        region = self.region.slug if self.region else ""
+        return {name: value for name, value in {**self.values, "region": region, "given": self.given}.items() if value}
+
+    @property
+    def query(self) -> str:
+        """Return the filters that are set, as a query string."""
+        return urlencode(self.chosen)
+
+    def fields(self) -> dict[str, Any]:
+        """Return the context of the filter form."""
+        return {
+            "values": self.values,
+            "kinds": KINDS,
+            "states": STATES,
+            "severities": SEVERITIES,
+            "claims": CLAIMS,
+            "publication": PUBLICATION if settings.SECOND_PERSON_FROM or self.values["publication"] else [],
+            "visits": VISITS,
+            "colleagues": self.colleagues,
+            "given": self.given,
+            "region": self.region.slug if self.region else self.region_text,
+            "unknown_region": "" if self.region else self.region_text,
+            "n_chosen": len(self.chosen),
+            "query": self.query,
+        }
 
 
 def queue_context(request: HttpRequest, chosen: Alert | None = None) -> dict[str, Any]:
@@ -29,7 +116,9 @@ def queue_context(request: HttpRequest, chosen: Alert | None = None) -> dict[str
     at = numbers.index(chosen.pk) if chosen and chosen.pk in numbers else -1
     page = _page(request, at, len(rows))
     start = page * PER_PAGE
-    waiting = _in_this_order(rows[start : start + PER_PAGE])
+    shown = rows[start : start + PER_PAGE]
+    alerts = detections.alerts_to_review(states=list(State)).in_bulk(shown) if shown else {}
+    waiting = [alerts[number] for number in shown if number in alerts]
     proposed = rows_proposed()
     listed = _listed([*waiting, *lately], proposed, request, now)
     return {
@@ -70,28 +159,21 @@ def _page(request: HttpRequest, at: int, n_rows: int) -> int:
     return min(max(number - 1, 0), max(0, (n_rows - 1) // PER_PAGE))
 
 
-def _in_this_order(numbers: list[int]) -> list[Alert]:
-    alerts = detections.alerts_to_review(states=list(State)).in_bulk(numbers) if numbers else {}
-    return [alerts[number] for number in numbers if number in alerts]
-
-
 def _listed(alerts: list[Alert], proposed: set[int], request: HttpRequest, now: datetime) -> list[dict[str, Any]]:
-    claims = detections.claims_living(now=now)
+    living = detections.claims_living(now=now).items()
+    claims = {pk: claim for pk, claim in living if claim.holder != request.user}
     given = {
         one.alert_id: one.assignee
         for one in Assignment.objects.filter(alert__in=[alert.pk for alert in alerts]).select_related("assignee")
     }
     return [
-        _row(alert, card, claims.get(alert.pk), request)
-        | {"given": given.get(alert.pk), "proposed": alert.pk in proposed}
+        {
+            "card": card,
+            "visit_due": getattr(alert, "visit_due", False),
+            "visit_planned": getattr(alert, "visit_planned", False),
+            "claim": claims.get(alert.pk),
+            "given": given.get(alert.pk),
+            "proposed": alert.pk in proposed,
+        }
         for alert, card in zip(alerts, alert_cards(alerts), strict=True)
     ]
-
-
-def _row(alert: Alert, card: AlertCard, claim: Claim | None, request: HttpRequest) -> dict[str, Any]:
-    return {
-        "card": card,
-        "visit_due": getattr(alert, "visit_due", False),
-        "visit_planned": getattr(alert, "visit_planned", False),
-        "claim": claim if claim and claim.holder != request.user else None,
-    }

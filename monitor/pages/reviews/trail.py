@@ -7,10 +7,11 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from detection.models import Alert, Proposal
+from detection.models import Alert, FieldVisit, Proposal
 from detection.reviews.edits import may_take_back_edit
 from detection.reviews.services import may_take_back
-from monitor.pages.reviews.visits import visits_in_trail
+from detection.reviews.visits import Result
+from monitor.pages.reviews.visits import RESULT_WORDS
 from monitor.wording.cards.steps import update_sentences
 from monitor.wording.states import VERDICT_HEADINGS, in_language, state_label, step_reason
 
@@ -47,7 +48,7 @@ def trail_of(alert: Alert) -> list[dict[str, Any]]:
         }
         for step in alert.transitions.filter(review=None, edit=None).select_related("update", "alert")
     ]
-    entries = [*verdicts, *steps, *_edits(alert), *_proposals(alert), *visits_in_trail(alert)]
+    entries = [*verdicts, *steps, *_edits(alert), *_proposals(alert), *_visits(alert)]
     return sorted(entries, key=lambda entry: entry["at"], reverse=True)
 
 
@@ -81,6 +82,20 @@ def _proposals(alert: Alert) -> list[dict[str, Any]]:
             words = OUTCOMES[one.outcome]
             entries.append({"at": one.decided_at, "who": _who(one.decided_by), "what": words, "reason": one.answer})
     return entries
+
+
+def _visits(alert: Alert) -> list[dict[str, Any]]:
+    """Return the results of visits."""
+    reported = FieldVisit.objects.filter(review__alert=alert).exclude(result="").exclude(result=Result.MOVED)
+    return [
+        {
+            "at": visit.reported_at,
+            "who": _who(visit.reported_by),
+            "what": _("Visit on site: %(result)s") % {"result": RESULT_WORDS[Result(visit.result)]},
+            "reason": visit.note.text if visit.note else "",
+        }
+        for visit in reported.select_related("reported_by", "note")
+    ]
 
 
 def _who(person: AbstractBaseUser | None, proposal: Proposal | None = None) -> str:

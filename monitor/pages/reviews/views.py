@@ -26,13 +26,12 @@ from detection.reviews.visits import visit_plan
 from detection.rules.lifecycle import State
 from detection.rules.verdicts import REASONS, Reason, Verdict, verdicts_open
 from detection.selectors import alert_by_code
-from monitor.maps.map import selectors
 from monitor.maps.map.config import map_config
+from monitor.maps.map.selectors import map_totals
 from monitor.pages.alerts.evidence import alert_context
-from monitor.pages.reviews.choice import QueueChoice
 from monitor.pages.reviews.evidence import case_evidence, proposal_panel
 from monitor.pages.reviews.quality import quality_context
-from monitor.pages.reviews.queue import case_following, queue_context
+from monitor.pages.reviews.queue import QueueChoice, case_following, queue_context
 from monitor.pages.reviews.trail import trail_of
 from monitor.pages.reviews.visits import PLAN_FIELDS, plan_of, report_of, visit_block
 from monitor.subscribers.accounts.selectors import reviewers
@@ -48,11 +47,7 @@ FIELDS = ("reason_code", "public_note", "internal_note")
 @reviewers_only
 def review_queue(request: HttpRequest) -> HttpResponse:
     """Show the list of cases."""
-    totals = selectors.map_totals()
-    context = queue_context(request) | {
-        "map_config": map_config(selectors.layers_available(), totals.bounds),
-        "recorded": _recorded(request),
-    }
+    context = queue_context(request) | {"map_config": map_config(map_totals().bounds), "recorded": _recorded(request)}
     return render(request, "pages/reviews/queue.html", context)
 
 
@@ -73,7 +68,7 @@ def review_undo(request: HttpRequest, code: str) -> HttpResponse:
     alert = alert_or_404(code)
     review = alert.reviews.filter(pk=number_or_none(request.POST.get("review", ""))).first()
     if review is None:
-        return _case(request, alert, fault=_("There is no such entry in the trail. Nothing was changed."), status=400)
+        return _case(request, alert, fault=_("There is no such entry in the trail. Nothing was changed."))
     try:
         review_take_back(review=review, reviewer=request.user)
     except ValueError as fault:
@@ -99,7 +94,7 @@ def review_second_look(request: HttpRequest, code: str) -> HttpResponse:
     """Record whether another person agrees with the verdict; the state stays."""
     alert, said = alert_or_404(code), request.POST.get("agrees", "")
     if said not in {"yes", "no"}:
-        return _case(request, alert, fault=_("Please choose an answer."), status=400)
+        return _case(request, alert, fault=_("Please choose an answer."))
     try:
         second_look_record(alert=alert, reviewer=request.user, agrees=said == "yes")
     except ValueError as fault:
@@ -136,7 +131,7 @@ def review_assign(request: HttpRequest, code: str) -> HttpResponse:
     alert, person = alert_or_404(code), request.POST.get("assignee", "")
     colleague = next((one for one in reviewers() if str(one.pk) == person), None)
     if person and colleague is None:
-        return _case(request, alert, fault=_("There is no such colleague. Nothing was changed."), status=400)
+        return _case(request, alert, fault=_("There is no such colleague. Nothing was changed."))
     assign(alert=alert, assignee=colleague, by=request.user)
     if colleague:
         words = _("%(code)s is now assigned to %(name)s.") % {"code": alert.code, "name": colleague}
@@ -152,10 +147,10 @@ def review_publish(request: HttpRequest, code: str) -> HttpResponse:
     alert = alert_or_404(code)
     proposal, act = _proposal(request, alert), request.POST.get("act", "")
     if proposal is None or act not in {"publish", "decline"}:
-        return _case(request, alert, fault=_("There is nothing like this to answer. Nothing was changed."), status=400)
+        return _case(request, alert, fault=_("There is nothing like this to answer. Nothing was changed."))
     answer = request.POST.get("answer", "")
     if act == "decline" and not answer.strip():
-        return _case(request, alert, fault=_("Please say why you decline it."), status=400)
+        return _case(request, alert, fault=_("Please say why you decline it."))
     publishes = services.review_publish if proposal.change is None else edit_publish
     try:
         if act == "decline":
@@ -175,7 +170,7 @@ def review_withdraw(request: HttpRequest, code: str) -> HttpResponse:
     alert = alert_or_404(code)
     proposal = _proposal(request, alert)
     if proposal is None:
-        return _case(request, alert, fault=_("There is nothing like this to answer. Nothing was changed."), status=400)
+        return _case(request, alert, fault=_("There is nothing like this to answer. Nothing was changed."))
     try:
         proposal_withdraw(proposal=proposal, proposer=request.user)
     except ValueError as fault:
@@ -190,11 +185,7 @@ def _done(request: HttpRequest, alert: Alert, words: str) -> HttpResponse:
 
 
 def _refused(
-    request: HttpRequest,
-    alert: Alert,
-    fault: ValueError,
-    draft: dict[str, str] | None = None,
-    takes_back: bool = False,
+    request: HttpRequest, alert: Alert, fault: ValueError, draft: dict[str, str] | None = None, takes_back: bool = False
 ) -> HttpResponse:
     """Show the case again, with the reason why nothing was recorded and with what was written."""
     status = 409 if takes_back or isinstance(fault, (Claimed, Overtaken)) else 400
@@ -227,15 +218,14 @@ def _answer(request: HttpRequest, alert: Alert) -> HttpResponse:
     verdict, fields = request.POST.get("verdict", ""), {name: request.POST.get(name, "") for name in FIELDS}
     draft = fields | {"verdict": verdict}
     if verdict not in set(Verdict) or fields["reason_code"] not in REASONS[Verdict(verdict)]:
-        return _case(request, alert, draft=draft, fault=_("Please choose a verdict and a reason."), status=400)
+        return _case(request, alert, draft=draft, fault=_("Please choose a verdict and a reason."))
     other = None
     if verdict == Verdict.DUPLICATE:
         draft["other"] = request.POST.get("other", "").strip().upper()
         try:
             other = alert_by_code(code=draft["other"])
         except Alert.DoesNotExist:
-            fault = _("There is no alert with this code.")
-            return _case(request, alert, draft=draft, fault=fault, status=400)
+            return _case(request, alert, draft=draft, fault=_("There is no alert with this code."))
     expected_state = request.POST.get("expected_state", "")
     known = {"reviewer": request.user, "expected_state": expected_state, "other": other}
     notes = {name: fields[name] for name in ("public_note", "internal_note")}
@@ -254,7 +244,7 @@ def _answer(request: HttpRequest, alert: Alert) -> HttpResponse:
 
 
 def _case(
-    request: HttpRequest, alert: Alert, draft: dict[str, str] | None = None, fault: str = "", status: int = 200
+    request: HttpRequest, alert: Alert, draft: dict[str, str] | None = None, fault: str = "", status: int = 0
 ) -> HttpResponse:
     living = detections.claims_living(now=timezone.now())
     claim = claim_take(alert=alert, holder=request.user) if may_review(request.user) else living.get(alert.pk)
@@ -276,7 +266,7 @@ def _case(
         "recorded": None if fault else _recorded(request),
         "longest_note": LONGEST_NOTE,
     }
-    return render(request, "pages/reviews/case.html", context, status=status)
+    return render(request, "pages/reviews/case.html", context, status=status or (400 if fault else 200))
 
 
 def _recorded(request: HttpRequest) -> dict[str, Any] | None:

@@ -3,7 +3,6 @@
 from datetime import date, timedelta
 from typing import Any
 
-from django.contrib.auth.base_user import AbstractBaseUser
 from django.db import transaction
 from django.http import HttpRequest
 from django.utils import timezone
@@ -14,15 +13,7 @@ from detection.models import Alert, FieldVisit
 from detection.reviews.claims import Overtaken
 from detection.reviews.notes import LONGEST_NOTE, SUFFIXES, Given
 from detection.reviews.outlines import Unfit
-from detection.reviews.visits import (
-    RESULTS,
-    Plan,
-    Result,
-    results_that_judge,
-    visit_of,
-    visit_report,
-    visits_open,
-)
+from detection.reviews.visits import RESULTS, Plan, Result, results_that_judge, visit_of, visit_report, visits_open
 from monitor.models.messages import OutgoingMessage
 from monitor.subscribers.accounts.selectors import reviewers
 
@@ -91,24 +82,6 @@ def visit_block(request: HttpRequest, alert: Alert) -> dict[str, Any] | None:
         "longest_note": LONGEST_NOTE,
         "types": ",".join(SUFFIXES),
     }
-
-
-def visits_in_trail(alert: Alert) -> list[dict[str, Any]]:
-    """Return the results of visits as entries of the trail."""
-    reported = FieldVisit.objects.filter(review__alert=alert).exclude(result="").exclude(result=Result.MOVED)
-    return [
-        {
-            "at": visit.reported_at,
-            "who": _who(visit.reported_by),
-            "what": _("Visit on site: %(result)s") % {"result": RESULT_WORDS[Result(visit.result)]},
-            "reason": visit.note.text if visit.note else "",
-        }
-        for visit in reported.select_related("reported_by", "note")
-    ]
-
-
-def _who(account: AbstractBaseUser | None) -> str:
-    return str(account or _("an account that is gone"))
 
 
 def visits_remind() -> int:

@@ -1,8 +1,9 @@
 """Alerts in words, in the active language: cards for pages, mails and feeds, GeoJSON features, lines of lists."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
+from typing import Any
 
 from django.db.models import Prefetch, prefetch_related_objects
 from django.utils.translation import get_language
@@ -12,12 +13,15 @@ from detection.kinds import Mark, row_of
 from detection.models import Alert, AlertExposure, AlertMotion
 from detection.rules.lifecycle import Source, State
 from detection.selectors import Tilt, steepest_tilts
-from monitor.wording.cards.exposure import as_answer, exposures_of, sentence_of, tilt_sentence_of
 from monitor.wording.cards.whereabouts import place_names
+from monitor.wording.dates import day_words
+from monitor.wording.exposure import building_tilt_sentence, exposure_rows, exposure_sentence
 from monitor.wording.families import FamilyVoice, voice_of
 from monitor.wording.families.changes import is_at_rest
 from monitor.wording.figures import area_label
 from monitor.wording.states import REPORTED_BEFORE, REPORTED_MEANINGS, STATE_LABELS
+
+EXPOSED = ("buildings", "main_road_km", "other_road_km", "railway_km", "people")
 
 
 @dataclass(frozen=True)
@@ -74,7 +78,7 @@ def alert_cards(alerts: Iterable[Alert]) -> list[AlertCard]:
     """Return the cards of many alerts; their places are looked up all at once."""
     listed = list(alerts)
     prefetch_related_objects(listed, Prefetch("motion", AlertMotion.objects.defer("fit")), "by_hand")
-    exposures, tilts = exposures_of(listed), steepest_tilts(alerts=listed)
+    exposures, tilts = _exposures(listed), steepest_tilts(alerts=listed)
     places = zip(listed, place_names(listed), strict=True)
     return [_card(alert, place, exposures.get(alert.pk), tilts.get(alert.pk)) for alert, place in places]
 
@@ -95,6 +99,7 @@ def _card(alert: Alert, place: str, exposure: AlertExposure | None, tilt: Tilt |
     by_hand = getattr(alert, "by_hand", None)
     computed_kind = not (by_hand and by_hand.kind)
     still = alert.state == State.FINISHED or is_at_rest(alert)
+    buildings, roads, _other_roads, railways, people = (getattr(exposure, name, None) for name in EXPOSED)
     return AlertCard(
         code=alert.code,
         url=alert.get_absolute_url(),
@@ -110,9 +115,9 @@ def _card(alert: Alert, place: str, exposure: AlertExposure | None, tilt: Tilt |
         severity=alert.severity,
         severity_label=str(severity.label),
         severity_meaning=str(severity.meaning),
-        exposure=as_answer(exposure) if exposure else None,
-        exposure_sentence=sentence_of(exposure) if exposure else "",
-        tilt_sentence="" if still else tilt_sentence_of(tilt, exposure),
+        exposure=_as_answer(exposure) if exposure else None,
+        exposure_sentence=exposure_sentence(buildings, roads, railways, people),
+        tilt_sentence="" if still else building_tilt_sentence(tilt, buildings, people),
         cause_sentence=family_voice.cause(alert) if computed_kind else "",
         cause_is_computed=computed_kind,
         extent=alert.extent,
@@ -130,6 +135,36 @@ def _card(alert: Alert, place: str, exposure: AlertExposure | None, tilt: Tilt |
     )
 
 
+def _exposures(alerts: Sequence[Alert]) -> dict[int, AlertExposure]:
+    """Return exposures by the alert's row, in one query; none for alerts that were never counted."""
+    return {one.alert_id: one for one in AlertExposure.objects.filter(alert__in=[alert.pk for alert in alerts])}
+
+
+def _as_answer(exposure: AlertExposure) -> dict[str, object]:
+    """Return figures, null where no layer covers the area, and the layers that were counted."""
+    figures = {name: getattr(exposure, name) for name in EXPOSED}
+    rounded = {name: round(value, 2) if isinstance(value, float) else value for name, value in figures.items()}
+    return rounded | {"sources": exposure.sources}
+
+
+def exposure_block(alert: Alert) -> dict[str, Any]:
+    """Return what stands on the ground of an alert, for its page; empty where no layer covers it."""
+    exposure = _exposures([alert]).get(alert.pk)
+    if exposure is None or not exposure.sources:
+        return {"exposure_rows": []}
+    return {
+        "exposure_rows": exposure_rows(*(getattr(exposure, name) for name in EXPOSED)),
+        "exposure_sources": [_source(**source) for source in exposure.sources],
+    }
+
+
+def _source(kind: str, name: str, loaded_on: str, attribution: str) -> str:
+    source = {"name": name, "kind": kind, "attribution": attribution, "day": day_words(date.fromisoformat(loaded_on))}
+    # Translators, here and below: %(name)s is the name of a file or a data set, %(kind)s what it holds
+    credited = _("%(name)s (%(kind)s, %(attribution)s), loaded %(day)s")
+    return (credited if attribution else _("%(name)s (%(kind)s), loaded %(day)s")) % source
+
+
 class KeptCards:
     """Cards of one round of messages, made once for all readers; an alert that has changed gets a new one."""
 
@@ -145,25 +180,8 @@ class KeptCards:
 
 
 PROPERTIES = (
-    "code",
-    "url",
-    "kind",
-    "kind_label",
-    "place",
-    "area_label",
-    "rate_label",
-    "state",
-    "state_label",
-    "severity",
-    "severity_label",
-    "exposure",
-    "extent",
-    "sentence",
-    "sentences",
-    "source",
-    "simulated",
-    "longitude",
-    "latitude",
+    *("code", "url", "kind", "kind_label", "place", "area_label", "rate_label", "state", "state_label", "severity"),
+    *("severity_label", "exposure", "extent", "sentence", "sentences", "source", "simulated", "longitude", "latitude"),
 )
 
 

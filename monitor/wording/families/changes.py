@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy
 
 from ml.deformation.motion.series import WITHIN_90, Trend
 from monitor.wording.components import Way, direction, way
-from monitor.wording.dates import day_words, in_words, month_name, since_words, until_words
+from monitor.wording.dates import IN, SINCE, UNTIL, day_words, month_name
 from monitor.wording.figures import figure, listed, mm_a_year, rate_words, round_figure, with_uncertainty
 
 LEAST_SEASON_MM = 0.5
@@ -58,7 +58,7 @@ def is_at_rest(alert: Any) -> bool:
 
 def since_change(motion: MotionFigures) -> str:
     """Return 'since March 2023', 'since mid-2023' or 'since about 2023', as well as it is known."""
-    return since_words(*_changed(motion))
+    return SINCE.of(*_changed(motion))
 
 
 def change_sentences(motion: MotionFigures, component: str, own: Way, least_sigma: float = 0.0) -> list[str]:
@@ -71,14 +71,14 @@ def change_sentences(motion: MotionFigures, component: str, own: Way, least_sigm
     now = rate_words(motion.rate_mm_yr, max(motion.rate_sigma_mm_yr, least_sigma))
     before, trend = motion.before_mm_yr or 0.0, Trend(motion.trend)
     if trend in (Trend.AT_REST, Trend.REVERSED):
-        until = until_words(*_changed(motion))
+        until = UNTIL.of(*_changed(motion))
         first = own.moved % {"rate": rate_words(before, motion.before_sigma_mm_yr), "when": until}
         turned = way(component, motion.rate_mm_yr).since_then % {"rate": now}
         return [first, turned if trend == Trend.REVERSED else _("Since then it has been at rest.")]
     usual = mm_a_year(round_figure(before))
     if trend in EVENLY:
         first = own.moved % {"rate": now, "when": _("at the end of the data")}
-        return [first, EVENLY[trend] % {"rate": usual, "when": in_words(*_changed(motion))}]
+        return [first, EVENLY[trend] % {"rate": usual, "when": IN.of(*_changed(motion))}]
     first = own.has_moved % {"rate": now, "since": since_change(motion)}
     return [first, _("Before that it was at rest.") if trend == Trend.BEGAN else THAN_BEFORE[trend] % {"rate": usual}]
 
@@ -113,10 +113,8 @@ def what_changed(component: str, change: Mapping[str, Any]) -> str:
         return _("The speed changes all the time, by %(size)s mm a year every year (%(way)s).") % figures
     if change["kind"] == "step":
         return _("A jump of %(size)s mm (%(way)s).") % figures
-    return (
-        _("A jump of %(size)s mm, a whole number of half wavelengths: probably an error of processing, left out.")
-        % figures
-    )
+    error = _("A jump of %(size)s mm, a whole number of half wavelengths: probably an error of processing, left out.")
+    return error % figures
 
 
 def curve_sentences(motion: MotionFigures, component: str) -> list[str]:
@@ -129,29 +127,24 @@ def curve_sentences(motion: MotionFigures, component: str) -> list[str]:
     }
     if motion.changed_on is None:
         return [last, _("No change of the speed is sure.")]
+    # Translators: %(when)s is "in March 2023"
+    evenly = _("It was %(rate)s mm a year (%(way)s) %(when)s.")
+    until = _("It was %(rate)s mm a year (%(way)s) %(until)s.")
     before = {
         "rate": with_uncertainty(motion.before_mm_yr or 0.0, motion.before_sigma_mm_yr),
         "way": direction(component, motion.before_mm_yr or 0.0),
+        "when": IN.of(*_changed(motion)),
+        "until": UNTIL.of(*_changed(motion)),
     }
-    if motion.trend in EVENLY:
-        # Translators: %(when)s is "in March 2023"
-        earlier = _("It was %(rate)s mm a year (%(way)s) %(when)s.") % {**before, "when": in_words(*_changed(motion))}
-    else:
-        earlier = _("It was %(rate)s mm a year (%(way)s) %(until)s.") % {
-            **before,
-            "until": until_words(*_changed(motion)),
-        }
-    return [last, earlier]
+    return [last, (evenly if motion.trend in EVENLY else until) % before]
 
 
 def season_sentence(motion: MotionFigures) -> list[str]:
     """Return a sentence about a yearly wave that is sure, and large enough for a word."""
     if motion.season_month is None or motion.season_mm < LEAST_SEASON_MM:
         return []
-    return [
-        _(
-            "Every year the ground swells and shrinks by about %(size)s mm to either side, and is most swollen in "
-            "%(month)s."
-        )
-        % {"size": round_figure(motion.season_mm), "month": month_name(motion.season_month)}
-    ]
+    wave = _(
+        "Every year the ground swells and shrinks by about %(size)s mm to either side, and is most swollen in "
+        "%(month)s."
+    )
+    return [wave % {"size": round_figure(motion.season_mm), "month": month_name(motion.season_month)}]

@@ -12,7 +12,7 @@ from ingest.readers.records import Reference
 from monitor.wording.components import ROSE, SANK, Way, component_label, direction, way
 from monitor.wording.dates import period_words
 from monitor.wording.families.changes import change_sentences, is_at_rest, motion_of, since_change
-from monitor.wording.families.voice import AlertFigures, DetectionFigures, Evidence, Finding, Severity, advice_in_state
+from monitor.wording.families.voice import AlertFigures, DetectionFigures, Evidence, FamilyVoice, Finding, Severity
 from monitor.wording.figures import (
     figure,
     likely_words,
@@ -80,9 +80,10 @@ COARSE_M = 50.0
 ALMOST_ALL = 0.95  # share of cases from which on ten of ten would be the nearest
 
 
-class VelocityVoice:
+class VelocityVoice(FamilyVoice):
     """Voice of slow motion in velocity fields."""
 
+    severities = SEVERITIES
     ended = gettext_lazy("The ground here has come to rest.")
     evidence = Evidence(
         gettext_lazy("A computer compared the speed of this ground with that of the ground around it."),
@@ -137,10 +138,6 @@ class VelocityVoice:
             return _("Likely cause: %(cause)s, as in about %(tenths)s of 10 such places.") % figures
         return _("The cause is not sure. The likeliest: %(cause)s, as in about %(tenths)s of 10 such places.") % figures
 
-    def severity(self, grade: str) -> Severity:
-        """Return the words of a grade."""
-        return SEVERITIES[grade]
-
     def region_note(self, alert: AlertFigures) -> str:
         """Return what the rate of a wide region assumes; empty for a place."""
         return str(ASSUMES[alert.reference]) if _is_region(alert) else ""
@@ -159,9 +156,9 @@ class VelocityVoice:
             _("It has learnt shapes and speeds from simulated ground, and knows no map of wells."),
         ]
 
-    def advice(self, kind: str, state: str) -> list[str]:
+    def steps(self, kind: str) -> Sequence[Any]:
         """Return signs to look for, the kind's advice, and whom to inform."""
-        steps = (
+        return (
             _(
                 "Look for fresh cracks in walls, doors and windows that jam, or pipes that leak. Note the date and "
                 "take a photo."
@@ -169,7 +166,6 @@ class VelocityVoice:
             *row_of(kind).advice,
             _("If you see such signs, tell your municipality or the geological survey, and show them this page."),
         )
-        return advice_in_state(state, steps)
 
     def limits(self, alert: AlertFigures, sources: Sequence[Any]) -> list[str]:
         """Return what these velocity fields cannot show."""
@@ -187,18 +183,20 @@ class VelocityVoice:
         if n_dates == 0:
             lines.append(_("Only mean speeds are known, no series: seasonal and lasting motion look the same."))
         elif n_dates < FEW_IMAGES:
-            lines.append(
-                ngettext(
-                    "Only %(n)s image: seasonal swelling and shrinking may look like lasting motion.",
-                    "Only %(n)s images: seasonal swelling and shrinking may look like lasting motion.",
-                    n_dates,
-                )
-                % {"n": n_dates}
+            few = ngettext(
+                "Only %(n)s image: seasonal swelling and shrinking may look like lasting motion.",
+                "Only %(n)s images: seasonal swelling and shrinking may look like lasting motion.",
+                n_dates,
             )
-        measured = _("Measured against the ground around it: motion of the whole region does not show.")
+            lines.append(few % {"n": n_dates})
+        if not _is_region(alert):
+            lines.append(_("Measured against the ground around it: motion of the whole region does not show."))
+        else:
+            lines.append(_("Places inside that move faster than the region have alerts of their own."))
+            if alert.reference == Reference.GNSS and alert.component == "los":
+                lines.append(_("Slow sideways drift of the whole region, as of continents, may be part of it."))
         return [
             *lines,
-            *(_limits_of_region(alert) if _is_region(alert) else [measured]),
             _("Gaps between the points (forest, fields, water, snow) do not mean that the ground is still."),
         ]
 
@@ -226,13 +224,6 @@ def _way(alert: AlertFigures) -> Way:
     """Return the way that the kind implies, else the measured one."""
     sign = row_of(alert.kind).sign
     return SIGN_WAYS[sign] if sign else way(alert.component, alert.rate_mm_yr)
-
-
-def _limits_of_region(alert: AlertFigures) -> list[str]:
-    lines = [_("Places inside that move faster than the region have alerts of their own.")]
-    if alert.reference == Reference.GNSS and alert.component == "los":
-        lines.append(_("Slow sideways drift of the whole region, as of continents, may be part of it."))
-    return lines
 
 
 def _of_ten(name: str, share: float) -> str:

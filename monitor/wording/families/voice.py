@@ -90,8 +90,8 @@ class Finding(NamedTuple):
     reasons: list[str]
 
 
-class FamilyVoice(Protocol):
-    """Voice of a family of alerts.
+class FamilyVoice(ABC):
+    """Base of the voice of a family of alerts.
 
     sources: the runs' inputs, products or pairs of images, whichever the family is detected in. ended: what it means
     that an alert is finished.
@@ -99,70 +99,54 @@ class FamilyVoice(Protocol):
 
     evidence: Evidence
     ended: Any
+    severities: Mapping[str, Severity]
 
+    @abstractmethod
     def label(self, alert: AlertFigures) -> str:
         """Return the figure of an alert in a few words: 'sinking 14 mm/year'."""
 
+    @abstractmethod
     def sentence(self, alert: AlertFigures) -> str:
         """Return what happened, how fast, when: in plain words, with how sure that is."""
 
     def cause(self, alert: AlertFigures) -> str:
         """Return the likeliest cause and how sure it is, in one sentence; empty where none is known."""
-
-    def severity(self, grade: str) -> Severity:
-        """Return the words of a grade."""
-
-    def region_note(self, alert: AlertFigures) -> str:
-        """Return what the rate of a wide region assumes; empty for a place."""
-
-    def causes(self, alert: AlertFigures) -> list[str]:
-        """Return likely causes and how sure they are; nothing where none is known."""
-
-    def advice(self, kind: str, state: str) -> list[str]:
-        """Return what a resident can do: calm, concrete, nothing that the data cannot support."""
-
-    def limits(self, alert: AlertFigures, sources: Sequence[Any]) -> list[str]:
-        """Return what the data of this alert cannot show."""
-
-    def finding(self, detection: DetectionFigures, source: Any) -> Finding:
-        """Return one detection in words."""
-
-
-def advice_in_state(state: str, steps: Sequence[Any]) -> list[str]:
-    """Return the advice for an alert in a state."""
-    if state == "rejected":
-        return [str(step) for step in REJECTED_ADVICE]
-    return [str(step) for step in ((UNREVIEWED_HINT, *steps) if state in UNREVIEWED else steps)]
-
-
-class VoiceWithoutCauses:
-    """Base of voices that know neither causes nor wide regions."""
-
-    def region_note(self, alert: AlertFigures) -> str:
-        """Return nothing: only places are shown."""
         return ""
-
-    def cause(self, alert: AlertFigures) -> str:
-        """Return nothing: no cause is known."""
-        return ""
-
-    def causes(self, alert: AlertFigures) -> list[str]:
-        """Return nothing: no cause is known."""
-        return []
-
-
-class PairVoice(VoiceWithoutCauses, ABC):
-    """Base of the voices of families that are detected in pairs of images."""
-
-    severities: Mapping[str, Severity]
 
     def severity(self, grade: str) -> Severity:
         """Return the words of a grade."""
         return self.severities[grade]
 
+    def region_note(self, alert: AlertFigures) -> str:
+        """Return what the rate of a wide region assumes; empty for a place."""
+        return ""
+
+    def causes(self, alert: AlertFigures) -> list[str]:
+        """Return likely causes and how sure they are; nothing where none is known."""
+        return []
+
+    def steps(self, kind: str) -> Sequence[Any]:
+        """Return what a resident can do: calm, concrete, nothing that the data cannot support."""
+        return row_of(kind).advice
+
     def advice(self, kind: str, state: str) -> list[str]:
-        """Return the kind's advice."""
-        return advice_in_state(state, row_of(kind).advice)
+        """Return the steps that fit an alert in a state."""
+        if state == "rejected":
+            return [str(step) for step in REJECTED_ADVICE]
+        hint = [UNREVIEWED_HINT] if state in UNREVIEWED else []
+        return [str(step) for step in (*hint, *self.steps(kind))]
+
+    @abstractmethod
+    def limits(self, alert: AlertFigures, sources: Sequence[Any]) -> list[str]:
+        """Return what the data of this alert cannot show."""
+
+    @abstractmethod
+    def finding(self, detection: DetectionFigures, source: Any) -> Finding:
+        """Return one detection in words."""
+
+
+class PairVoice(FamilyVoice):
+    """Base of the voices of families that are detected in pairs of images."""
 
     def limits(self, alert: AlertFigures, sources: Sequence[Any]) -> list[str]:
         """Return what pairs of images cannot show."""
@@ -181,15 +165,13 @@ class PairVoice(VoiceWithoutCauses, ABC):
         """Return the limits of the family. cell_m: widest posting; days: longest temporal baseline."""
 
 
-class DrawnVoice(VoiceWithoutCauses):
+class DrawnVoice(FamilyVoice):
     """Voice of one alert, in the place of its family's, which lends the names of grades and the advice."""
 
     def __init__(self, own: FamilyVoice) -> None:
-        self._own = own
-        self.ended, self.advice, self.finding = own.ended, own.advice, own.finding
-        self.evidence: Evidence = own.evidence._replace(
-            why=gettext_lazy("A specialist reported this place. No computer found it."), series=""
-        )
+        self._own, self.ended = own, own.ended
+        reported = gettext_lazy("A specialist reported this place. No computer found it.")
+        self.evidence = own.evidence._replace(why=reported, series="")
 
     def label(self, alert: AlertFigures) -> str:
         """Return 'reported by a specialist'."""
@@ -204,6 +186,14 @@ class DrawnVoice(VoiceWithoutCauses):
             said = _("A specialist reported that the ground moves here; it was seen on %(day)s.")
         unknown = _("No satellite data of this service show it, so that nothing is known of its speed.")
         return f"{said % {'day': day_words(alert.last_motion)}} {unknown}"
+
+    def steps(self, kind: str) -> Sequence[Any]:
+        """Return the family's steps."""
+        return self._own.steps(kind)
+
+    def finding(self, detection: DetectionFigures, source: Any) -> Finding:
+        """Return one detection in the family's words."""
+        return self._own.finding(detection, source)
 
     def severity(self, grade: str) -> Severity:
         """Return the family's name of the grade, with who judged it."""

@@ -147,7 +147,7 @@ def test_subscriptions():
 
 def test_layers_uploads_and_jobs():
     for layer in RASTER_LAYERS:
-        texts = (layer.label, layer.unit, layer.low_word, layer.middle_word, layer.high_word, layer.description)
+        texts = (layer.label, layer.unit, *layer.words, layer.description)
         assert whole(*(text for text in (*texts, layer.details, layer.caption) if text and text != "dB"))
     assert whole(*(text for layer in LAYERS for text in (layer.label, layer.description, layer.negative_word)))
     tables = (uploads.UNIT_WORDS, uploads.SIGN_WORDS, uploads.SCALE_WORDS, uploads.STATE_WORDS, uploads.SOURCE_WORDS)

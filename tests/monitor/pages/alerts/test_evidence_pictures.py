@@ -15,7 +15,7 @@ from ingest.products.selectors import PointColumns
 from ml.models import Prediction
 from monitor.maps.imaging.evidence import frame_of, fringe_mm_yr, picture, points_on, smoothed, wrapped
 from monitor.pages.alerts import pictures
-from monitor.pages.alerts.agreement import agreement_rows, agreement_sentence, method_block
+from monitor.pages.alerts.blocks import agreement_rows, agreement_sentence, method_block
 from monitor.pages.alerts.pictures import captions, evidence_png
 
 SQUARE = MultiPolygon([box(1_000.0, 1_000.0, 2_000.0, 1_500.0)])

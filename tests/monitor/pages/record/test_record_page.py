@@ -9,7 +9,7 @@ from django.test import Client
 from detection.models import Alert
 from detection.reviews.services import alert_review
 from detection.rules.verdicts import Verdict
-from monitor.pages.record.rows import interval_words
+from monitor.pages.record.views import interval_words
 from tests.makers.people import account, words
 
 pytestmark = pytest.mark.django_db

@@ -12,7 +12,7 @@ from detection.rules.severity import Severity
 from detection.rules.verdicts import REASONS
 from lab.samples import sentences as samples
 from ml.deformation.motion.series import Trend
-from monitor.pages.alerts.agreement import _answer, _counted, agreement_sentence
+from monitor.pages.alerts.blocks import _answer, _counted, agreement_sentence
 from monitor.wording.causes import JUDGED, because_sentences
 from monitor.wording.components import WAYS, both_directions, colour_caption, component_label
 from monitor.wording.dates import duration_words, two_days

@@ -1,0 +1,260 @@
+"""Sheets of the workbench that compare: two attributes, two data sets, many series."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from dash import html
+from dash.development.base_component import Component
+from django.utils.translation import gettext as _
+from numpy.typing import NDArray
+
+from ingest.models import Product
+from monitor.pages.desk import drawings, samples, words
+from monitor.pages.desk.attributes import BY_NAME, Attribute
+from monitor.pages.desk.differences import Difference, Picture, difference, picture
+from monitor.pages.desk.parts import (
+    PARTS,
+    bands_table,
+    chart,
+    columns,
+    extent,
+    fault,
+    figures_table,
+    ground_table,
+    sentences,
+    series_table,
+    table,
+    values_table,
+)
+from monitor.pages.desk.query import View
+from monitor.pages.desk.relations import Relation, ninths, relation
+from monitor.pages.desk.series import Groups, fitted, group
+from monitor.wording.figures import percent, whole
+
+PLACE = ("longitude", "latitude")
+
+
+def cross(view: View, product: Product) -> list[Component]:
+    """Draw one attribute of the points against another."""
+    x, y = BY_NAME[view.x], BY_NAME[view.y]
+    n_points, n_read, found = _related(view, product, x, y)
+    if found is None:
+        missing = _("This data set does not state both for any point here, or too few points stand here.")
+        return [fault(missing, _("Choose another attribute, data set or area."))]
+    title_x, title_y = words.titled(x), words.titled(y)
+    line = _("robust line: %(slope)s per unit") % {"slope": words.number(found.slope, 3)}
+    if found.x.size:
+        drawn = _("Each dot is one point. The dashed line follows most of them and is not moved by outliers.")
+    else:
+        drawn = _(
+            "The stronger the colour, the more points stand there. The dashed line follows most of them and is "
+            "not moved by outliers."
+        )
+    return [
+        html.P(words.related(found), className="verdict"),
+        extent(min(n_read, found.n), n_points if n_read < n_points else found.n),
+        chart(
+            "relation",
+            _("%(y)s against %(x)s") % {"y": y.label, "x": x.label},
+            drawn,
+            drawings.density(found, title_x, title_y, line, _("points")),
+            bands_table(found, title_x, title_y, _("Points")),
+        ),
+        figures_table(
+            _("How the two go together"),
+            [
+                [_("Points with both"), whole(found.n)],
+                [_("Correlation (Pearson)"), words.number(found.pearson)],
+                [_("Rank correlation (Spearman)"), words.number(found.spearman)],
+                [_("Slope of the robust line (Theil–Sen)"), words.number(found.slope, 4)],
+                [_("Scatter around it, %(unit)s") % {"unit": y.unit}, words.number(found.scatter)],
+            ],
+        ),
+    ]
+
+
+def _related(view: View, product: Product, x: Attribute, y: Attribute) -> tuple[int, int, Relation | None]:
+    """Return how many points stand there, of how many the attributes were read, and their relation."""
+    if x.sql and y.sql:
+        columns = samples.columns_of(product=product, ground=view.ground, attributes=(x, y))
+        return columns.n_points, len(columns.values), relation(*columns.values.T)
+    stored = [one for one in (x, y) if one.sql]
+    sampled = samples.series_of(product=product, ground=view.ground, attributes=stored)
+    made = fitted(product.dates, sampled.series_mm) if len(sampled.series_mm) else None
+    if made is None:
+        return sampled.n_points, 0, None
+    known = {"acceleration": made.acceleration_mm_yr2, "season": made.season_mm}
+    known |= {one.name: sampled.columns[:, place] for place, one in enumerate(stored)}
+    return sampled.n_points, len(sampled.series_mm), relation(known[x.name], known[y.name])
+
+
+def compare(view: View, product: Product) -> list[Component]:
+    """Draw where and by how much two data sets differ."""
+    other = Product.objects.get(pk=view.other)
+    found, drawn, zoom = _differences(view, product, other)
+    if found is None or drawn is None:
+        apart = _("The two data sets have no cell in common here.")
+        return [fault(apart, _("Choose another data set or another area."))]
+    unit, change = str(BY_NAME["velocity"].unit), found.change_mm_yr
+    reach = max(1.0, float(np.percentile(np.abs(change), 98)))
+    row, column = np.nonzero(np.isfinite(drawn.change_mm_yr))
+    shown = drawn.change_mm_yr[row, column]
+    ground_parts = ninths(drawn.longitude[column], drawn.latitude[row])
+    related = relation(found.first_mm_yr, found.second_mm_yr)
+    side_m = 40_075_017 / (samples.CELLS * 2**zoom) * math.cos(math.radians(float(drawn.latitude.mean())))
+    cells = _("Cells of about %(side)s m.") % {"side": whole(round(side_m, -1))}
+    head = [_("Cells drawn"), _("16 % are below"), _("Median"), _("84 % are below")]
+    caption = _("Second minus first by part of the ground, %(unit)s")
+    parts = [
+        chart(
+            "differences",
+            _("Where they differ"),
+            sentences(
+                _("Second minus first. Blue: the second is more positive; brown: more negative."),
+                cells,
+                words.where(PARTS, ground_parts.medians(shown)),
+            ),
+            drawings.cell_map(drawn, reach, unit),
+            values_table((view, product), caption, ground_parts, shown, head, [16, 50, 84]),
+        ),
+        chart(
+            "difference-histogram",
+            _("How much they differ"),
+            _("Each bar: the share of cells with about this difference. The line marks the median."),
+            drawings.histogram(change, unit, _("% of cells"), found.median_mm_yr),
+        ),
+    ]
+    if related:
+        titles = [_("First (mm/year)"), _("Second (mm/year)")]
+        line = _("robust line: %(slope)s per unit") % {"slope": words.number(related.slope, 3)}
+        parts.append(
+            chart(
+                "agreement",
+                _("One against the other"),
+                _("Cells that both see. If both saw the same, all would lie on a line that rises by one per unit."),
+                drawings.density(related, *titles, line, _("cells")),
+                bands_table(related, *titles, _("Cells")),
+            )
+        )
+    return [
+        html.P(words.compared(found), className="verdict"),
+        html.P(words.beyond(found)),
+        html.P(words.views(product, other), className="soft"),
+        _differences_table(found),
+        columns(*parts),
+    ]
+
+
+def second_product(view: View, product: Product) -> Product | None:
+    """Return what a view compares with: the data set it names, else the most alike one."""
+    partners = samples.partners_of(product)
+    return next((one for one in partners if one.pk == view.other), partners[0] if partners else None)
+
+
+def _differences(view: View, product: Product, other: Product) -> tuple[Difference | None, Picture | None, int]:
+    ground = product.footprint.envelope.intersection(other.footprint.envelope)
+    if view.ground:
+        ground = ground.intersection(view.ground)
+    if ground.empty or not ground.area:
+        return None, None, 0
+    zoom = samples.cells_zoom(ground)
+    wanted = [BY_NAME[name] for name in (*PLACE, "velocity", "uncertainty")]
+    first, second = (
+        samples.cells_of(product=one, ground=ground, zoom=zoom, attributes=wanted) for one in (product, other)
+    )
+    found = difference(first, second)
+    return found, picture(found.column, found.row, found.change_mm_yr, zoom) if found else None, zoom
+
+
+def _differences_table(found: Difference) -> Component:
+    change = found.change_mm_yr
+    low, high = np.percentile(change, [5, 95])
+    beyond = percent(found.share_beyond, 1) if math.isfinite(found.share_beyond) else "–"
+    rows = [
+        [_("Cells that both see"), whole(change.size)],
+        [_("Cells of the first alone"), whole(found.n_only_first)],
+        [_("Cells of the second alone"), whole(found.n_only_second)],
+        [_("Median difference, mm/year"), words.signed(found.median_mm_yr, 2)],
+        [_("Scatter around it, %(unit)s") % {"unit": BY_NAME["velocity"].unit}, words.number(found.spread_mm_yr)],
+        [_("5 % of the differences are below, mm/year"), words.signed(float(low), 2)],
+        [_("5 % of the differences are above, mm/year"), words.signed(float(high), 2)],
+        [_("Beyond two standard deviations"), beyond],
+        [_("Correlation (Pearson)"), words.number(found.correlation)],
+    ]
+    return figures_table(_("Second minus first"), rows)
+
+
+def groups(view: View, product: Product) -> list[Component]:
+    """Draw groups of alike series, and where their members stand."""
+    if not product.has_series:
+        return [fault(_("This data set has velocities only, and no series to compare."), _("Choose another data set."))]
+    n_points, places, found = _grouped(view, product)
+    if found is None:
+        return [fault(_("Too few points with series stand here to form groups."), _("Choose a larger area."))]
+    names = [_("Group %(number)s") % {"number": place + 1} for place in range(len(found.groups))]
+    named = list(zip(names, found.groups, strict=True))
+    medians = [(name, one.median_mm) for name, one in named]
+    n_used = sum(one.members.size for one in found.groups)
+    text = _("The %(groups)s groups explain %(share)s of how the series differ from each other.")
+    left_out = _("%(count)s more were left out because they miss too many dates.") % {"count": whole(found.n_left_out)}
+    rows = [
+        [
+            name,
+            whole(one.members.size),
+            percent(one.members.size / n_used),
+            words.signed(float(np.median(places[one.members, 2]))),
+            words.signed(float(one.median_mm[-1] - one.median_mm[0])),
+        ]
+        for name, one in named
+    ]
+    figures = [_("Median velocity, mm/year"), _("From the first to the last date, mm")]
+    head = [_("Group"), _("Points"), _("Share"), *figures]
+    return [
+        html.P(text % {"groups": len(names), "share": percent(found.explained)}, className="verdict"),
+        extent(n_used, max(n_points - found.n_left_out, n_used), left_out if found.n_left_out else ""),
+        table(_("The groups"), head, rows, is_open=True),
+        columns(
+            chart(
+                "shapes",
+                _("How the groups moved"),
+                sentences(
+                    _(
+                        "Lines: the median series of each group, relative to its own mean; shaded: the middle two "
+                        "thirds."
+                    ),
+                    words.sides(product),
+                ),
+                drawings.lines(product.dates, medians, "mm", [(one.low_mm, one.high_mm) for one in found.groups]),
+                series_table(product.dates, medians),
+            ),
+            chart(
+                "members",
+                _("Where they are"),
+                _("Every group has its colour and its mark. The table counts the points of each by part of ground."),
+                drawings.member_map([(name, *places[one.members, :2].T) for name, one in named]),
+                _members_table((view, product), places, found, names),
+                scrollZoom=True,
+            ),
+        ),
+    ]
+
+
+def _grouped(view: View, product: Product) -> tuple[int, np.ndarray, Groups | None]:
+    """Return how many points stand there; longitude, latitude and velocity of those read; the groups of these."""
+    wanted = [BY_NAME[name] for name in (*PLACE, "velocity")]
+    sampled = samples.series_of(product=product, ground=view.ground, attributes=wanted)
+    found = group(sampled.series_mm, view.groups, by_shape=view.way == "shape")
+    return sampled.n_points, sampled.columns, found
+
+
+def _members_table(sheet: tuple[View, Product], places: NDArray[Any], found: Groups, names: Sequence[str]) -> Component:
+    members = [one.members for one in found.groups]
+    of_group = np.concatenate([np.full(one.size, place) for place, one in enumerate(members)])
+    ground = ninths(*places[np.concatenate(members), :2].T)
+
+    def cells(inside: NDArray[np.bool_]) -> list[str]:
+        return [whole(int(count)) for count in np.bincount(of_group[inside], minlength=len(names))]
+
+    return ground_table(sheet, _("Points of each group by part of the ground"), ground, names, cells)
