@@ -116,10 +116,11 @@ def degrees(path: Path, epsg: int, x: Float64, y: Float64) -> tuple[Float64, Flo
         raise InputError(
             path, f"EPSG:{epsg} cannot be turned into degrees ({fault})", "Warp it to EPSG:4326"
         ) from fault
-    beyond = np.isfinite(latitude) & (np.abs(latitude) > 90)
-    if beyond.any():
-        problem = f"a latitude of {latitude[beyond][0]:.4f} degrees is impossible"
-        raise InputError(path, problem, "Check whether latitude and longitude are swapped")
+    for name, value, most in (("latitude", latitude, 90), ("longitude", longitude, 360)):
+        beyond = np.isfinite(value) & (np.abs(value) > most)
+        if beyond.any():
+            problem = f"a {name} of {value[beyond][0]:.4f} degrees is impossible"
+            raise InputError(path, problem, "Check whether latitude and longitude are swapped")
     longitude = np.where(longitude > 180, longitude - 360, longitude)  # some global grids run from 0 to 360
     good = np.isfinite(longitude) & np.isfinite(latitude)
     return np.where(good, longitude, np.nan), np.where(good, latitude, np.nan)

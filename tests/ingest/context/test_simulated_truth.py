@@ -38,8 +38,4 @@ def test_truth_is_loaded_in_place_of_the_one_before(truth):
     (one,) = truth_in(area=MultiPolygon(Polygon.from_bbox((-11.95, 47.05, -11.8, 47.2)), srid=4326))
     assert str(one) == "Landslide: slides by up to 20 mm a year"
     assert one.ends_on.isoformat() == "2023-12-14"
-
-
-def test_elsewhere_nothing_was_put_in(truth):
-    truth_load(path=truth)
     assert not truth_in(area=MultiPolygon(Polygon.from_bbox((-11, 47, -10, 48)), srid=4326))

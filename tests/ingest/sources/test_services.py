@@ -22,10 +22,15 @@ from tests.waiting import HANG_SECONDS
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("configured")]
 
 
-def test_an_image_is_fetched_and_given_to_the_jobs(server, monkeypatch):
-    given = []
-    real = services.job_queue
-    monkeypatch.setattr(services, "job_queue", lambda **options: given.append(options) or real(**options))
+@pytest.fixture
+def given(monkeypatch):
+    """What the jobs were given."""
+    options, real = [], services.job_queue
+    monkeypatch.setattr(services, "job_queue", lambda **one: options.append(one) or real(**one))
+    return options
+
+
+def test_an_image_is_fetched_and_given_to_the_jobs(server, given):
     wanted(server)
     (row,) = fetched()
     assert (row.state, row.error, row.bytes_done, row.attempts) == (State.FETCHED, "", len(DATA), 1)
@@ -39,10 +44,7 @@ def test_an_image_is_fetched_and_given_to_the_jobs(server, monkeypatch):
     assert row.footprint.extent == (10, 63, 11, 64)
 
 
-def test_of_a_file_with_two_polarisations_none_is_declared(server, monkeypatch):
-    given = []
-    real = services.job_queue
-    monkeypatch.setattr(services, "job_queue", lambda **options: given.append(options) or real(**options))
+def test_of_a_file_with_two_polarisations_none_is_declared(server, given):
     wanted(server, polarisation="VV+VH")
     fetched()
     assert given[0]["submission"].declared.polarisation is None
