@@ -121,15 +121,6 @@ def test_a_search_that_fails_is_one_line_at_once_and_is_reported_to_nobody(serve
     assert "\n" not in str(failed.value)
 
 
-@pytest.mark.parametrize(
-    "broken", [{"hits": 1, "items": [{"meta": {}, "umm": {}}]}, {"hits": 1}, [], {"hits": 1, "items": [None]}]
-)
-def test_an_answer_that_cannot_be_understood_is_one_line(server, broken):
-    server.answers["/search/granules.umm_json"] = lambda request: (broken, {})
-    with pytest.raises(SearchFailed, match="ASF"):
-        ask_asf(server)
-
-
 def test_a_stac_catalogue_is_asked_page_after_page(server):
     items = [
         recorded.item(f"S1A_{number}", {"Product": recorded.whole(f"https://h.org/Products({number})/$value", b"x")})
@@ -220,14 +211,6 @@ def test_a_catalogue_that_fails_is_one_line(server, answer):
         ask_stac(f"{server.address}/stac", server)
 
 
-@pytest.mark.parametrize("strange", [{"assets": None}, {"properties": []}, {"geometry": {"type": "Polygon"}}])
-def test_an_item_that_cannot_be_understood_is_one_line(server, strange):
-    good = recorded.item("S1A_0", {"Product": recorded.whole("https://h.org/x.zip", b"x")})
-    url = recorded.stac(server, [{**good, **strange}])
-    with pytest.raises(SearchFailed, match="cannot be understood"):
-        ask_stac(url, server)
-
-
 def test_without_the_extra_one_line_says_what_to_install(server, monkeypatch):
     monkeypatch.setitem(sys.modules, "asf_search", None)
     monkeypatch.setitem(sys.modules, "pystac_client", None)
@@ -243,3 +226,19 @@ def test_neither_web_nor_worker_imports_the_libraries_at_its_start():
         "sys.exit(bool({'asf_search', 'pystac_client'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", code], cwd=root, check=False, timeout=HANG_SECONDS).returncode == 0
+
+
+@pytest.mark.parametrize(
+    "broken", [{"hits": 1, "items": [{"meta": {}, "umm": {}}]}, {"hits": 1}, [], {"hits": 1, "items": [None]}]
+)
+def test_an_answer_of_asf_that_cannot_be_understood_is_one_line(server, broken):
+    server.answers["/search/granules.umm_json"] = lambda request: (broken, {})
+    with pytest.raises(SearchFailed, match="ASF"):
+        ask_asf(server)
+
+
+@pytest.mark.parametrize("strange", [{"assets": None}, {"properties": []}, {"geometry": {"type": "Polygon"}}])
+def test_an_item_of_a_catalogue_that_cannot_be_understood_is_one_line(server, strange):
+    good = recorded.item("S1A_0", {"Product": recorded.whole("https://h.org/x.zip", b"x")})
+    with pytest.raises(SearchFailed, match="cannot be understood"):
+        ask_stac(recorded.stac(server, [{**good, **strange}]), server)

@@ -27,13 +27,6 @@ def test_one_pair_is_two_dates_and_its_displacement(tmp_path, layers, kind):
     assert np.isnan(loaded.columns.temporal_coherence).all()
 
 
-def test_the_vertical_map_is_up(tmp_path):
-    loaded = points(made_hyp3.make(tmp_path, -20.0, layers=("vert_disp", "corr")))
-    assert loaded.header.component is Component.UP
-    assert loaded["5_15"] == pytest.approx(-20, abs=1e-3)
-    assert loaded.columns.los_up == pytest.approx(1)
-
-
 def test_look_angles_become_a_vector_to_the_satellite(tmp_path):
     loaded = points(made_hyp3.make(tmp_path))
     assert loaded.columns.los_up == pytest.approx(0.79)

@@ -16,13 +16,6 @@ from tests.makers.damage import outcome
 from tests.makers.damage import the_batch as points
 
 
-def test_ground_that_sinks_20_mm_a_year_in_metres_sinks_20_mm_a_year(tmp_path):
-    batch = points(made_mintpy.make(tmp_path, velocity_m_yr=-0.02))
-    assert batch.velocity_mm_yr == pytest.approx(-20, abs=0.01)
-    assert batch.velocity_std_mm_yr == pytest.approx(0, abs=0.01)
-    assert batch.displacement_mm[7] == pytest.approx(-20 * made_mintpy.YEARS, abs=0.01)
-
-
 def test_a_velocity_file_has_its_rates_and_no_series(tmp_path):
     path = made_mintpy.make_velocity(tmp_path, velocity_m_yr=-0.02)
     field = open_velocity_field(path)
@@ -80,6 +73,9 @@ def test_a_folder_is_one_product_with_its_geometry_coherence_and_mask(tmp_path):
     assert (batch.los_east[0], batch.los_north[0], batch.los_up[0]) == pytest.approx((-0.62, -0.10, 0.78), abs=0.01)
     assert batch.temporal_coherence == pytest.approx(0.9)
     assert batch.height_m == pytest.approx(2240)
+    made_mintpy.make_geometry(geo, leave_out=("azimuthAngle",))
+    batch = points(geo)  # the heading is taken
+    assert (batch.los_east[0], batch.los_north[0], batch.los_up[0]) == pytest.approx((-0.62, -0.10, 0.78), abs=0.01)
     assert [path.name for path in field.files] == [
         "geo_timeseries_ERA5.h5",
         "geo_velocity.h5",
@@ -98,13 +94,6 @@ def test_a_file_alone_takes_nothing_from_its_neighbours(tmp_path):
     assert batch.velocity_mm_yr == pytest.approx(-20, abs=0.01)
     assert np.isnan(batch.los_up).all()
     assert np.isnan(batch.temporal_coherence).all()
-
-
-def test_a_geometry_without_azimuths_takes_the_heading(tmp_path):
-    made_mintpy.make(tmp_path)
-    made_mintpy.make_geometry(tmp_path, leave_out=("azimuthAngle",))
-    batch = points(tmp_path)
-    assert (batch.los_east[0], batch.los_north[0], batch.los_up[0]) == pytest.approx((-0.62, -0.10, 0.78), abs=0.01)
 
 
 def test_pixels_without_a_value_are_left_out(tmp_path):
