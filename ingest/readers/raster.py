@@ -20,15 +20,7 @@ from rasterio.windows import Window
 from ingest.errors import InputError
 from ingest.geometry import METRES_PER_DEGREE
 from ingest.readers.files import refuse_hollow
-from ingest.readers.records import (
-    UNIT_VECTORS,
-    Component,
-    Declaration,
-    Float32,
-    Float64,
-    PointBatch,
-    Technique,
-)
+from ingest.readers.records import UNIT_VECTORS, Component, Declaration, Float32, Float64, PointBatch, Technique
 
 SUFFIXES = frozenset({".tif", ".tiff"})
 MM_PER_UNIT = {"mm/yr": 1.0, "cm/yr": 10.0, "m/yr": 1000.0, "m/day": 365_250.0}

@@ -18,15 +18,7 @@ from affine import Affine
 from ingest.errors import InputError
 from ingest.readers import hdf5, raster
 from ingest.readers.hdf5_grids import metric_crs
-from ingest.readers.records import (
-    Component,
-    Declaration,
-    FieldHeader,
-    Float64,
-    PointBatch,
-    Technique,
-    VelocityField,
-)
+from ingest.readers.records import Component, Declaration, FieldHeader, Float64, PointBatch, Technique, VelocityField
 from ingest.readers.tables import text_table
 from ingest.readers.velocity import tracking
 

@@ -290,10 +290,7 @@ def named(folder: Path, pattern: str) -> Path | None:
 def field(stack: Stack, grid: PixelGrid, header: FieldHeader) -> VelocityField:
     """Return a stack as a velocity field under the caller's header."""
     return VelocityField(
-        header=header,
-        batches=lambda: batches(stack, grid),
-        files=stack.files,
-        expected_points=grid.rows * grid.cols,
+        header=header, batches=lambda: batches(stack, grid), files=stack.files, expected_points=grid.rows * grid.cols
     )
 
 
