@@ -96,7 +96,7 @@ def _batches(pair: tuple[Path, Path], factor: float, component: Component) -> It
             if row.size:
                 places = raster.degrees(pair[0], epsg, *raster.centres(first.transform, row + top, col))
                 # file: declared unit, along map x and y; ours: mm/yr, positive to true east and true north
-                speeds = vx[row, col] * factor, vy[row, col] * factor
+                speeds = (np.asarray(one[row, col] * factor, dtype=np.float64) for one in (vx, vy))
                 velocity = tracking.along(component, epsg, *places, *speeds)
                 raster.refuse_too_fast(pair[0], velocity, Technique.TRACKING)
                 yield raster.batch(row + top, col, *places, velocity.astype(np.float32), component)
