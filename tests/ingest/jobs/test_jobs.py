@@ -292,7 +292,10 @@ def test_the_reader_inherits_no_secret_and_no_proxy(monkeypatch):
     monkeypatch.setenv("HTTPS_PROXY", "http://proxy:1")
     monkeypatch.setenv("SECRET_KEY", "known")
     monkeypatch.setenv("EMAIL_URL", "smtp://user:pass@host")
+    for name in ("EARTHDATA_TOKEN", "EARTHDATA_PASSWORD", "STAC_TOKEN"):
+        monkeypatch.setenv(name, "a secret")
     environment = job_environment()
+    assert "a secret" not in environment.values()
     assert "HTTPS_PROXY" not in environment
     assert environment["SECRET_KEY"] != "known"
     assert environment["EMAIL_URL"] == ""

@@ -31,11 +31,6 @@ def test_what_does_not_fit_is_refused_not_clipped():
         encoding.unpack_series([bytes(5)], 3)
 
 
-def test_large_displacements_are_kept_as_float32():
-    series = np.array([[0, 54321.25]], dtype="<f4")
-    assert encoding.unpack_series([series.tobytes()], 2) == pytest.approx(series)
-
-
 def test_one_row_that_does_not_fit_leaves_the_others_their_16_bits():
     series = np.array([[3276.7, np.nan], [-3276.8, 0], [np.nan, np.nan]], dtype=np.float32)
     assert encoding.fits_int16(series).tolist() == [True, False, True]

@@ -8,7 +8,6 @@ from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from ingest import tasks
-from ingest.jobs.environment import job_environment
 from ingest.models import SceneDownload
 from monitor import tasks as monitor_tasks
 from monitor.models.subscriptions import Subscription
@@ -154,11 +153,6 @@ def test_credentials_are_for_their_own_hosts_and_stand_in_no_log_row_or_address(
     assert "Authorization" not in stranger.requests[0].headers
     assert "topsecret" not in caplog.text
     assert all("topsecret" not in str(value) for value in vars(row).values())
-
-
-def test_the_process_that_reads_a_strangers_file_has_no_credentials(monkeypatch):
-    around = dict.fromkeys(("EARTHDATA_TOKEN", "EARTHDATA_PASSWORD", "STAC_TOKEN"), "secret")
-    assert "secret" not in job_environment({**around, "DATABASE_URL": "postgis:///x"}).values()
 
 
 def test_a_password_is_shown_to_the_login_page_only(server, stranger, settings):
