@@ -179,19 +179,20 @@ def batch(
     component: Component,
     **known: Float32,
 ) -> PointBatch:
-    """Return pixels with a velocity as points without series; those without a place or velocity are refused. All (n,).
+    """Return pixels with a velocity as points; those without a place or velocity are refused. All (n,).
 
-    known: further columns of PointBatch by name; of the others the unit vector is the component's, the rest NaN.
+    known: further columns of PointBatch by name; of the others the unit vector is the component's, the series has no
+    dates, the rest is NaN.
     """
     unknown = np.full(row.size, np.nan, dtype=np.float32)
     vector = (np.full(row.size, part, dtype=np.float32) for part in UNIT_VECTORS.get(component, (np.nan,) * 3))
     columns: dict[str, Any] = dict(zip(("los_east", "los_north", "los_up"), vector, strict=True))
     columns |= dict.fromkeys(("height_m", "velocity_std_mm_yr", "temporal_coherence", "rmse_mm"), unknown)
+    columns["displacement_mm"] = np.empty((row.size, 0), dtype=np.float32)
     return PointBatch(
         pid=pids(row, col),
         longitude=longitude,
         latitude=latitude,
         velocity_mm_yr=velocity_mm_yr,
-        displacement_mm=np.empty((row.size, 0), dtype=np.float32),
         **(columns | known),
     ).only_usable()
