@@ -3,7 +3,6 @@
 import os
 import signal
 import subprocess
-import threading
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -24,7 +23,7 @@ from ingest.products.services import product_delete
 from ingest.readers.records import Declaration, Submission
 from ingest.storage import raster_entries
 from tests.makers import generic, geotiff
-from tests.waiting import HANG_SECONDS, wait_until
+from tests.waiting import HANG_SECONDS, Elsewhere, wait_until
 
 PERIOD = (date(2019, 1, 1), date(2023, 12, 31))
 
@@ -176,14 +175,13 @@ def test_the_reader_killed_in_the_middle_leaves_nothing_and_the_next_attempt_loa
 
     monkeypatch.setattr("ingest.jobs.confine.subprocess.Popen", remembered)
     job = queue(make_egms(n=200))
-    worker = in_thread(lambda: jobs.job_execute(job_id=job.pk, every_seconds=0.1))
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(f"LOCK TABLE {partitions.POINTS} IN SHARE UPDATE EXCLUSIVE MODE")  # attaching waits for this
-        worker.start()
+        worker = Elsewhere(lambda: jobs.job_execute(job_id=job.pk, every_seconds=0.1))
         wait_until(lambda: IngestJob.objects.get(pk=job.pk).points_done == 200)
         assert Product.objects.count() == 0
         os.kill(children[0].pid, signal.SIGKILL)
-        worker.join(HANG_SECONDS)
+        worker.returned()
     job.refresh_from_db()
     assert (job.state, job.attempts, job.cause) == (State.QUEUED, 1, "memory")
     assert (Product.objects.count(), MeasurementPoint.objects.count()) == (0, 0)
@@ -197,11 +195,9 @@ def test_a_reader_that_hangs_is_ended_and_its_file_is_tried_again(make_egms, set
     """It waits for a lock: no progress, and no computing. Before, its lease was prolonged for two hours."""
     settings.INGEST_STALL_MINUTES = 0.1
     job = queue(make_egms(n=200))
-    worker = in_thread(lambda: jobs.job_execute(job_id=job.pk, every_seconds=0.2))
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(f"LOCK TABLE {partitions.POINTS} IN SHARE UPDATE EXCLUSIVE MODE")
-        worker.start()
-        worker.join(HANG_SECONDS)
+        Elsewhere(lambda: jobs.job_execute(job_id=job.pk, every_seconds=0.2)).returned()
     job.refresh_from_db()
     assert (job.state, job.cause, job.faults) == (State.QUEUED, "stalled", 1)
     assert "It made no progress for 0.1 minutes." in job.error
@@ -209,17 +205,13 @@ def test_a_reader_that_hangs_is_ended_and_its_file_is_tried_again(make_egms, set
 
 
 def test_a_job_deleted_while_its_file_is_read_is_dropped_without_an_error(make_egms):
-    job, done = queue(make_egms(n=200)), []
-    worker = in_thread(lambda: done.append(jobs.job_execute(job_id=job.pk, every_seconds=0.1)))
-    colleague = in_thread(lambda: IngestJob.objects.all().delete())
+    job = queue(make_egms(n=200))
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(f"LOCK TABLE {partitions.POINTS} IN SHARE UPDATE EXCLUSIVE MODE")  # attaching waits for this
-        worker.start()
+        worker = Elsewhere(lambda: jobs.job_execute(job_id=job.pk, every_seconds=0.1))
         wait_until(lambda: IngestJob.objects.get(pk=job.pk).points_done == 200)
-        colleague.start()
-        for thread in (colleague, worker):
-            thread.join(HANG_SECONDS)
-    assert done == [None]
+        Elsewhere(lambda: IngestJob.objects.all().delete()).returned()
+        assert worker.returned() is None
     assert Product.objects.count() == 0
 
 
@@ -310,15 +302,3 @@ def test_words_of_a_hostile_file_become_one_line():
 
 def velocity_raster(folder: Path) -> Path:
     return geotiff.make(folder, 0.02, crs="EPSG:32633", transform=Affine(100, 0, 4e5, 0, -100, 5e6))
-
-
-def in_thread(work) -> threading.Thread:
-    """Work on a connection of its own."""
-
-    def run():
-        try:
-            work()
-        finally:
-            connections.close_all()
-
-    return threading.Thread(target=run)

@@ -1,17 +1,17 @@
 """A product is in the database wholly or not at all."""
 
-from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 
 import numpy as np
 import pytest
 from django.core.management import call_command
-from django.db import connection, connections
+from django.db import connection
 
 from ingest.errors import AlreadyLoaded, InputError
 from ingest.models import DisplacementSeries, MeasurementPoint, Product
 from ingest.products import selectors, services
 from ingest.readers.velocity import egms
+from tests.waiting import Elsewhere
 
 pytestmark = pytest.mark.django_db
 
@@ -113,19 +113,15 @@ def test_a_fault_in_the_middle_leaves_the_database_as_it_was(make_egms, monkeypa
 def test_the_same_file_eight_times_at_once_gives_one_product(make_egms):
     path = make_egms(n=300)
 
-    def load(_) -> str:
+    def load() -> str:
         try:
             services.product_load(path=path)
         except AlreadyLoaded:
             return "known"
-        else:
-            return "loaded"
-        finally:
-            connections.close_all()
+        return "loaded"
 
-    with ThreadPoolExecutor(8) as pool:
-        outcomes = list(pool.map(load, range(8)))
-    assert sorted(outcomes) == ["known"] * 7 + ["loaded"]
+    workers = [Elsewhere(load) for _ in range(8)]
+    assert sorted(worker.returned() for worker in workers) == ["known"] * 7 + ["loaded"]
     assert Product.objects.count() == 1
     assert MeasurementPoint.objects.count() == 300
     services.product_delete(product=Product.objects.get())

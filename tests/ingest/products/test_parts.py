@@ -6,7 +6,7 @@ from math import asinh, pi, radians, tan
 
 import pytest
 from django.core.management import call_command
-from django.db import OperationalError, connection, connections, transaction
+from django.db import OperationalError, connection, transaction
 
 from ingest.locks import Lock, try_locked
 from ingest.models import DisplacementSeries, MeasurementPoint, Product
@@ -19,7 +19,7 @@ from monitor.maps.map.selectors import layer_products, points_tile
 from monitor.pages.desk import samples
 from monitor.pages.desk.attributes import ATTRIBUTES
 from tests.makers import snapshots
-from tests.waiting import wait_until
+from tests.waiting import Elsewhere, wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 ZOOMS = (5, 10, 12, 14)
@@ -214,29 +214,6 @@ def test_a_product_that_was_removed_is_forgotten_when_its_part_is_merged_again(l
     assert ids == [product.pk for product in (*loaded[1:], *more)]
     for product in more:
         product_delete(product=product)
-
-
-class Elsewhere(threading.Thread):
-    """Work on a connection of its own."""
-
-    def __init__(self, work: Callable[[], object]) -> None:
-        super().__init__(daemon=True)
-        self.work, self.result = work, None
-        self.start()
-
-    def run(self) -> None:
-        try:
-            self.result = self.work()
-        except Exception as fault:
-            self.result = fault
-        finally:
-            connections.close_all()
-
-    def returned(self) -> object:
-        self.join()
-        if isinstance(self.result, Exception):
-            raise self.result
-        return self.result
 
 
 def test_readers_see_every_point_at_every_moment(loaded):

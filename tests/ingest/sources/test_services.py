@@ -5,7 +5,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from django.db import connections
 from django.utils import timezone
 from shapely import box
 
@@ -17,7 +16,7 @@ from ingest.sources.client.faults import NoRoom
 from ingest.sources.queue import downloads_retry
 from tests.ingest.sources import recorded, replay
 from tests.ingest.sources.wanted import DATA, State, fetched, scene, settle_job, wanted
-from tests.waiting import HANG_SECONDS
+from tests.waiting import HANG_SECONDS, Elsewhere
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("configured")]
 
@@ -190,19 +189,14 @@ def test_only_so_many_are_fetched_at_a_time(server, settings):
 def test_of_eight_workers_one_gets_the_row(server, settings):
     settings.ACQUIRE_AT_ONCE = 8
     row = wanted(server)
-    got, start = [], threading.Barrier(8)
+    start = threading.Barrier(8)
 
     def work():
         start.wait(HANG_SECONDS)
-        got.append(services.download_claim(download_id=row.pk))
-        connections.close_all()
+        return services.download_claim(download_id=row.pk)
 
-    workers = [threading.Thread(target=work) for _ in range(8)]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join(HANG_SECONDS)
-    assert sum(claimed is not None for claimed in got) == 1
+    workers = [Elsewhere(work) for _ in range(8)]
+    assert sum(worker.returned() is not None for worker in workers) == 1
 
 
 def test_a_round_that_is_over_goes_on_in_the_next_one_with_the_rest(server):
