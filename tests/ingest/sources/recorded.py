@@ -64,7 +64,8 @@ def granule(
 def rtc(base: str, files: dict[str, bytes], name: str = RTC, begins: str = "2023-12-02T16:28:56Z") -> dict[str, Any]:
     """An OPERA burst: an image per polarisation, a mask and metadata, each with size and MD5."""
     packed = [
-        {"Name": file, "SizeInBytes": len(data), "Checksum": {"Value": md5(data), "Algorithm": "MD5"}}
+        {"Name": file, "SizeInBytes": len(data), "Format": "GeoTIFF"}
+        | {"Checksum": {"Value": md5(data), "Algorithm": "MD5"}}
         for file, data in files.items()
     ]
     attributes = {

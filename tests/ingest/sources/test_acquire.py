@@ -101,6 +101,7 @@ def subscribe(longitude, latitude, *, confirmed=True):
         region=MultiPolygon(Point(longitude, latitude, srid=4326).buffer(0.003)),
         kinds=["sinking"],
         lowest_severity="low",
+        unreviewed=True,
         frequency="at-once",
         confirmed_at=timezone.now() if confirmed else None,
     )
