@@ -1,14 +1,14 @@
 """One module per format; `recognise` finds the right one by content. No Django in here.
 
-A reader is a module as `ingest.protocols` describes it. A new format is its module, its line in READERS, its
-maker in tests/makers and its test: see CONTRIBUTING.md.
+A reader is a module that offers what `VelocityReader` or `SceneReader` lists; mypy checks it. A new format is its
+module, its line in REGISTERED, its maker in tests/makers and its test: see CONTRIBUTING.md.
 """
 
 import zipfile
 from pathlib import Path
+from typing import Protocol, runtime_checkable
 
 from ingest.errors import InputError
-from ingest.protocols import SceneReader, VelocityReader
 from ingest.readers import hdf5, raster
 from ingest.readers.images import earth_engine, hyp3_rtc, opera_rtc
 from ingest.readers.images import geotiff as image_geotiff
@@ -32,6 +32,43 @@ from ingest.readers.velocity.mintpy import he5 as mintpy_he5
 from ingest.readers.velocity.mintpy import native as mintpy
 from ingest.readers.velocity.opera_disp import frame as opera_disp
 from ingest.vectors import shapefiles
+
+
+class Reader(Protocol):
+    """Common interface of readers of velocities and of images.
+
+    NAME: as the option --format and the database have it. TITLE: as people read it. SUFFIXES: of its files, in lower
+    case with the dot; empty where a product is always a folder.
+    """
+
+    NAME: str
+    TITLE: str
+    SUFFIXES: frozenset[str]
+
+    def recognises(self, path: Path) -> bool:
+        """Return whether the content is of this format, complete or not. Never raises."""
+
+
+class VelocityReader(Reader, Protocol):
+    """A reader of one format of velocity fields."""
+
+    def read(self, path: Path, declared: Declaration) -> tuple[VelocityField, ...]:
+        """Read the header of each component; its points follow in batches, in our units and signs.
+
+        Raises InputError for what cannot be used, also from the batches.
+        """
+
+
+@runtime_checkable
+class SceneReader(Reader, Protocol):
+    """A reader of one format of radar images."""
+
+    def read(self, path: Path, declared: Declaration) -> tuple[SceneFile, ...]:
+        """Read the header of each polarisation; its image, linear power, follows in blocks. Raises as above."""
+
+    def parse_name(self, path: Path) -> ParsedName:
+        """Return what the name states about an image that cannot be read. Never raises."""
+
 
 # in the order in which they are tried: the particular before the general
 REGISTERED: tuple[VelocityReader | SceneReader, ...] = (

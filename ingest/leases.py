@@ -178,9 +178,7 @@ def end_process() -> None:
 
 @contextmanager
 def heartbeat(
-    prolong: Callable[[], object],
-    every_seconds: float = BEAT_SECONDS,
-    lost: Callable[[], object] = end_process,
+    prolong: Callable[[], object], every_seconds: float = BEAT_SECONDS, lost: Callable[[], object] = end_process
 ) -> Iterator[None]:
     """Call `prolong` every few seconds from a thread with a database connection of its own, until the block ends.
 

@@ -113,11 +113,7 @@ Part = tuple[tuple[int, int], Mapping[str, NDArray[np.float32]]]
 
 
 def write_cog_parts(
-    path: Path,
-    place: RasterExtent,
-    parts: Iterable[Part],
-    units: Mapping[str, str],
-    tags: Mapping[str, str],
+    path: Path, place: RasterExtent, parts: Iterable[Part], units: Mapping[str, str], tags: Mapping[str, str]
 ) -> None:
     """Write bands that come in parts as float32 COG, in the memory of a part. units: of every band, by its name.
 

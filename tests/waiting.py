@@ -1,15 +1,17 @@
-"""How tests wait: until something holds, or until another worker has made what all of them use.
+"""How tests wait: until something holds, another thread has worked, or another worker made what all of them use.
 
 The one ceiling is there against hanging; no working machine is that slow.
 """
 
 import fcntl
 import os
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from django.db import connections
 
 HANG_SECONDS = 600.0
 
@@ -20,6 +22,31 @@ def wait_until(holds: Callable[[], object]) -> None:
     while not holds():
         assert time.monotonic() < ends, "waited in vain"
         time.sleep(0.02)
+
+
+class Elsewhere(threading.Thread):
+    """Work in another thread, on a connection of its own."""
+
+    def __init__(self, work: Callable[[], object]) -> None:
+        super().__init__(daemon=True)
+        self.work, self.result = work, None
+        self.start()
+
+    def run(self) -> None:
+        try:
+            self.result = self.work()
+        except Exception as fault:
+            self.result = fault
+        finally:
+            connections.close_all()
+
+    def returned(self) -> object:
+        """What the work returned; its exception is raised here."""
+        self.join(HANG_SECONDS)
+        assert not self.is_alive(), "waited in vain"
+        if isinstance(self.result, Exception):
+            raise self.result
+        return self.result
 
 
 def once_per_run(tmp_path_factory: pytest.TempPathFactory, name: str, make: Callable[[Path], str]) -> str:

@@ -18,15 +18,7 @@ from shapely.geometry.base import BaseGeometry
 
 from ingest.context.terrain import mean_bearing
 from ingest.errors import StorageFailed
-from ingest.models import (
-    AdministrativeRegion,
-    ContextLayer,
-    ElevationTile,
-    Glacier,
-    Landslide,
-    Mine,
-    Place,
-)
+from ingest.models import AdministrativeRegion, ContextLayer, ElevationTile, Glacier, Landslide, Mine, Place
 from ingest.readers.context.records import ContextKind
 from ingest.storage import stored_tiff
 from ingest.text import search_key

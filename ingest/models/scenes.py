@@ -75,7 +75,7 @@ class Scene(FromFile):
                     *(
                         (f"{name}__isnull", False)
                         for name in ("track", "acquired_at", "epsg", "posting_m", "grid", "rows", "cols", "footprint")
-                    ),
+                    )
                 ),
                 name="ready_scenes_are_whole",
             ),

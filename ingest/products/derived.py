@@ -28,7 +28,7 @@ from ingest.products.selectors import views_in
 from ingest.products.services import field_publish, product_delete
 from ingest.projections import transformer
 from ingest.readers import raster
-from ingest.readers.records import UNIT_VECTORS, Component, FieldHeader, PointBatch, Reference, Technique, VelocityField
+from ingest.readers.records import Component, FieldHeader, PointBatch, Reference, Technique, VelocityField
 
 TILE_M, POSTING_M, BAND_M = 100_000.0, 100.0, 5_000.0
 LEVEL = "derived"
@@ -271,20 +271,13 @@ def _batch(tile: Tile, band: Cells, solved: UpEastCells, component: Component) -
     x, y = band.centre(solved.index)
     longitude, latitude = transformer(tile.epsg, 4326).transform(x, y)
     up = component is Component.UP
-    unknown = np.full(x.size, np.nan, dtype=np.float32)
-    east, north, vertical = (np.full(x.size, part, dtype=np.float32) for part in UNIT_VECTORS[component])
-    pid = raster.pids(*((axis // POSTING_M).astype(np.int64) for axis in (x, y)))
-    return PointBatch(
-        pid=pid,
-        longitude=longitude,
-        latitude=latitude,
+    return raster.batch(
+        *((axis // POSTING_M).astype(np.int64) for axis in (x, y)),
+        longitude,
+        latitude,
+        solved.up_mm_yr if up else solved.east_mm_yr,
+        component,
         height_m=solved.height_m,
-        velocity_mm_yr=solved.up_mm_yr if up else solved.east_mm_yr,
         velocity_std_mm_yr=solved.up_std_mm_yr if up else solved.east_std_mm_yr,
-        temporal_coherence=unknown,
-        rmse_mm=unknown,
-        los_east=east,
-        los_north=north,
-        los_up=vertical,
         displacement_mm=solved.up_mm if up else solved.east_mm,
     )

@@ -16,9 +16,9 @@ import numpy as np
 
 from ingest.errors import InputError
 from ingest.readers import hdf5_heaps
-from ingest.readers.raster import FASTEST_MM_YR
+from ingest.readers.files import refuse_hollow
+from ingest.readers.raster import FARTHEST_MM, FASTEST_MM_YR
 from ingest.readers.records import Float32, Float64, Technique
-from ingest.readers.sizes import refuse_hollow
 
 MAGIC = b"\x89HDF\r\n\x1a\n"
 SUFFIXES = frozenset({".h5", ".hdf5", ".he5", ".nc"})
@@ -30,7 +30,6 @@ MAX_OBJECTS = 10_000
 MAX_LIST = 10_000  # dates, coordinates of a row
 MAX_DEPTH = 32
 BATCH_ROWS = 64
-FARTHEST_MM = 1e7  # ten kilometres
 REMEDY = "Copy or make it again"
 _PLAIN = (h5py.h5t.TypeIntegerID, h5py.h5t.TypeFloatID, h5py.h5t.TypeStringID, h5py.h5t.TypeEnumID)
 # what h5py and numpy raise where bytes are wrong, depending on which of them

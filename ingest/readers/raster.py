@@ -19,43 +19,24 @@ from rasterio.windows import Window
 
 from ingest.errors import InputError
 from ingest.geometry import METRES_PER_DEGREE
-from ingest.readers.records import (
-    UNIT_VECTORS,
-    Component,
-    Declaration,
-    Float32,
-    Float64,
-    PointBatch,
-    Technique,
-)
-from ingest.readers.sizes import refuse_hollow
+from ingest.readers.files import refuse_hollow
+from ingest.readers.records import UNIT_VECTORS, Component, Declaration, Float32, Float64, PointBatch, Technique
 
 SUFFIXES = frozenset({".tif", ".tiff"})
 MM_PER_UNIT = {"mm/yr": 1.0, "cm/yr": 10.0, "m/yr": 1000.0, "m/day": 365_250.0}
-TOWARD = {
-    "toward": 1.0,
-    "away": -1.0,
-    "up": 1.0,
-    "down": -1.0,
-    "east": 1.0,
-    "west": -1.0,
-    "north": 1.0,
-    "south": -1.0,
+SIGNS = {
+    Component.LOS: ("toward", "away"),
+    Component.UP: ("up", "down"),
+    Component.EAST: ("east", "west"),
+    Component.NORTH: ("north", "south"),
 }
-COMPONENT_OF_SIGN = {
-    "toward": Component.LOS,
-    "away": Component.LOS,
-    "up": Component.UP,
-    "down": Component.UP,
-    "east": Component.EAST,
-    "west": Component.EAST,
-    "north": Component.NORTH,
-    "south": Component.NORTH,
-}
+COMPONENT_OF_SIGN = {word: component for component, words in SIGNS.items() for word in words}
+TOWARD = {word: sign for words in SIGNS.values() for word, sign in zip(words, (1.0, -1.0), strict=True)}
 MAX_PIXELS = 10**9
 MAX_COLUMNS = 10**6  # a row at least is read at a time
 BLOCK_PIXELS = 200_000
 FASTEST_MM_YR = {Technique.INSAR: 1e6, Technique.TRACKING: 2e7}  # 1 km/yr: no ground; 20 km/yr: no glacier
+FARTHEST_MM = 1e7  # ten kilometres
 _TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 FAULTS = (RasterioError, CRSError, TransformNotInvertibleError, UnicodeDecodeError)
 
@@ -73,29 +54,31 @@ def is_geotiff(path: Path) -> bool:
 
 @contextmanager
 def opened(path: Path) -> Iterator[DatasetReader]:
-    """Open a GeoTIFF with that one driver, once its size and its place were looked at; faults become InputError."""
+    """Open a GeoTIFF of a sound size and place; faults become InputError."""
+    with of_sound_size(path, MAX_PIXELS) as dataset:
+        if dataset.crs is None:
+            raise InputError(path, "it has no reference system", "Assign one (gdal_edit.py -a_srs EPSG:…)")
+        grid = dataset.transform
+        if grid == Affine.identity() or not np.isfinite(grid[:6]).all() or grid.determinant == 0:
+            raise InputError(path, "it does not state where its pixels are", "Assign its corner and pixel size")
+        yield dataset
+
+
+@contextmanager
+def of_sound_size(path: Path, most_pixels: int) -> Iterator[DatasetReader]:
+    """Open a GeoTIFF with that one driver once its declared size was looked at; faults become InputError."""
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", NotGeoreferencedWarning)  # raised below as InputError
+            warnings.simplefilter("ignore", NotGeoreferencedWarning)  # reported where its place is needed
             dataset = rasterio.open(path, driver="GTiff")
         with dataset:
-            if dataset.width * dataset.height > MAX_PIXELS or dataset.width > MAX_COLUMNS:
-                raise InputError(path, f"it declares {dataset.width} x {dataset.height} pixels", "Cut it into tiles")
-            _refuse_hollow(path, dataset)
-            if dataset.crs is None:
-                raise InputError(path, "it has no reference system", "Assign one (gdal_edit.py -a_srs EPSG:…)")
-            grid = dataset.transform
-            if grid == Affine.identity() or not np.isfinite(grid[:6]).all() or grid.determinant == 0:
-                raise InputError(path, "it does not state where its pixels are", "Assign its corner and pixel size")
+            declares, pixels = f"it declares {dataset.width} x {dataset.height} pixels", dataset.width * dataset.height
+            if pixels > most_pixels or dataset.width > MAX_COLUMNS:
+                raise InputError(path, declares, "Cut it into pieces")
+            refuse_hollow(path, declares, pixels * sum(np.dtype(kind).itemsize for kind in dataset.dtypes))
             yield dataset
     except FAULTS as fault:
-        raise InputError(path, f"it cannot be read as GeoTIFF ({fault})", "Copy or make it again") from fault
-
-
-def _refuse_hollow(path: Path, dataset: DatasetReader) -> None:
-    pixel_bytes = sum(np.dtype(kind).itemsize for kind in dataset.dtypes)
-    declares = f"it declares {dataset.width} x {dataset.height} pixels"
-    refuse_hollow(path, declares, dataset.width * dataset.height * pixel_bytes)
+        raise InputError(path, f"it cannot be read as GeoTIFF ({fault})", "Download or make it again") from fault
 
 
 def epsg_of(path: Path, dataset: DatasetReader) -> int:
@@ -116,10 +99,11 @@ def degrees(path: Path, epsg: int, x: Float64, y: Float64) -> tuple[Float64, Flo
         raise InputError(
             path, f"EPSG:{epsg} cannot be turned into degrees ({fault})", "Warp it to EPSG:4326"
         ) from fault
-    beyond = np.isfinite(latitude) & (np.abs(latitude) > 90)
-    if beyond.any():
-        problem = f"a latitude of {latitude[beyond][0]:.4f} degrees is impossible"
-        raise InputError(path, problem, "Check whether latitude and longitude are swapped")
+    for name, value, most in (("latitude", latitude, 90), ("longitude", longitude, 360)):
+        beyond = np.isfinite(value) & (np.abs(value) > most)
+        if beyond.any():
+            problem = f"a {name} of {value[beyond][0]:.4f} degrees is impossible"
+            raise InputError(path, problem, "Check whether latitude and longitude are swapped")
     longitude = np.where(longitude > 180, longitude - 360, longitude)  # some global grids run from 0 to 360
     good = np.isfinite(longitude) & np.isfinite(latitude)
     return np.where(good, longitude, np.nan), np.where(good, latitude, np.nan)
@@ -164,17 +148,21 @@ def mm_per_value(path: Path, declared: Declaration) -> float:
     return MM_PER_UNIT[declared.unit] * TOWARD[declared.positive]
 
 
-def values_of(path: Path, dataset: DatasetReader, window: Window) -> Float64:
-    """Read band 1 of a window: scale and offset applied, NaN where there is none."""
-    scale, offset = dataset.scales[0], dataset.offsets[0]
-    if not (np.isfinite(scale) and np.isfinite(offset) and scale):
-        raise InputError(path, f"its scale is {scale} and its offset {offset}", "Remove or mend these tags")
+def values_of(path: Path, dataset: DatasetReader, window: Window, band: int = 1) -> Float32 | Float64:
+    """Read a window of a band: scale and offset applied, NaN for what is masked or infinite."""
     with np.errstate(all="ignore"):
-        values = dataset.read(1, window=window, masked=True).astype(np.float64).filled(np.nan) * scale + offset
-    return np.where(np.isfinite(values), values, np.nan)
+        values = dataset.read(band, window=window, masked=True)
+        kind = np.float64 if values.dtype.itemsize > 4 else np.float32
+        plain: Float32 | Float64 = values.astype(kind).filled(np.nan)
+        scale, offset = dataset.scales[band - 1], dataset.offsets[band - 1]
+        if (scale, offset) != (1.0, 0.0):
+            if not (np.isfinite(scale) and np.isfinite(offset) and scale):
+                raise InputError(path, f"its scale is {scale} and its offset {offset}", "Remove or mend these tags")
+            plain = (plain * scale + offset).astype(kind)
+    return np.where(np.isinf(plain), kind(np.nan), plain)
 
 
-def refuse_too_fast(path: Path, velocity_mm_yr: Float64, technique: Technique) -> None:
+def refuse_too_fast(path: Path, velocity_mm_yr: Float32 | Float64, technique: Technique) -> None:
     """Raise InputError where a velocity cannot be: a wrong unit, or a nodata value that is not declared."""
     largest = float(np.nanmax(np.abs(velocity_mm_yr), initial=0.0))
     if largest > FASTEST_MM_YR[technique]:
@@ -191,19 +179,20 @@ def batch(
     component: Component,
     **known: Float32,
 ) -> PointBatch:
-    """Return pixels with a velocity as points without series; those without a place or velocity are refused. All (n,).
+    """Return pixels with a velocity as points; those without a place or velocity are refused. All (n,).
 
-    known: further columns of PointBatch by name; of the others the unit vector is the component's, the rest NaN.
+    known: further columns of PointBatch by name; of the others the unit vector is the component's, the series has no
+    dates, the rest is NaN.
     """
     unknown = np.full(row.size, np.nan, dtype=np.float32)
     vector = (np.full(row.size, part, dtype=np.float32) for part in UNIT_VECTORS.get(component, (np.nan,) * 3))
     columns: dict[str, Any] = dict(zip(("los_east", "los_north", "los_up"), vector, strict=True))
     columns |= dict.fromkeys(("height_m", "velocity_std_mm_yr", "temporal_coherence", "rmse_mm"), unknown)
+    columns["displacement_mm"] = np.empty((row.size, 0), dtype=np.float32)
     return PointBatch(
         pid=pids(row, col),
         longitude=longitude,
         latitude=latitude,
         velocity_mm_yr=velocity_mm_yr,
-        displacement_mm=np.empty((row.size, 0), dtype=np.float32),
         **(columns | known),
     ).only_usable()

@@ -98,9 +98,7 @@ def download_claim(*, download_id: int) -> SceneDownload | None:
 
 
 def downloads_fetch(
-    *,
-    until: Callable[[], bool] = lambda: False,
-    sleep: Callable[[float], None] = time.sleep,
+    *, until: Callable[[], bool] = lambda: False, sleep: Callable[[float], None] = time.sleep
 ) -> list[SceneDownload]:
     """Fetch what is due, one after the other, until time is over; returns what was taken, each as it is now."""
     taken: list[SceneDownload] = []

@@ -1,10 +1,13 @@
-"""Rasters written in parts: every value where it belongs, overviews are means of what is known."""
+"""Rasters written in parts, coordinates of web maps, and two lines of sight that separate up from east."""
 
 import numpy as np
 import pytest
 import rasterio
 from affine import Affine
 
+from ingest.geometry import LineOfSight, decompose_up_east
+from ingest.products.loading import MAX_MERCATOR_LATITUDE
+from ingest.projections import transformer, web_mercator
 from ingest.rasters import RasterExtent, write_cog_parts
 
 
@@ -31,3 +34,32 @@ def test_a_raster_written_in_parts_has_means_as_overviews_until_one_tile_holds_i
         even = whole["b"][: shape[0] // 2 * 2, : shape[1] // 2 * 2].astype(np.float64)
         means = even.reshape(shape[0] // 2, 2, shape[1] // 2, 2).mean(axis=(1, 3))
         np.testing.assert_allclose(half[: shape[0] // 2, : shape[1] // 2], means, atol=1e-6)
+
+
+def test_web_mercator_is_that_of_proj_to_a_micrometre():
+    longitude = np.linspace(-180, 180, 50_001)
+    latitude = np.random.default_rng(1).uniform(-MAX_MERCATOR_LATITUDE, MAX_MERCATOR_LATITUDE, longitude.size)
+    latitude[:3] = 0, MAX_MERCATOR_LATITUDE, -MAX_MERCATOR_LATITUDE
+    for ours, proj in zip(
+        web_mercator(longitude, latitude), transformer(4326, 3857).transform(longitude, latitude), strict=True
+    ):
+        np.testing.assert_allclose(ours, proj, rtol=0, atol=1e-6)
+
+
+ASCENDING = LineOfSight(np.float64(-0.62), np.float64(-0.10), np.float64(0.78))
+DESCENDING = LineOfSight(np.float64(0.59), np.float64(-0.12), np.float64(0.80))
+
+
+def seen(los: LineOfSight, up: float, east: float) -> np.float64:
+    return los.up * up + los.east * east
+
+
+@pytest.mark.parametrize(("up", "east"), [(-10.0, 0.0), (0.0, 7.0), (3.0, -4.0)])
+def test_motion_seen_from_both_sides_comes_back(up, east):
+    back = decompose_up_east(seen(ASCENDING, up, east), ASCENDING, seen(DESCENDING, up, east), DESCENDING)
+    assert back.up_mm_yr == pytest.approx(up)
+    assert back.east_mm_yr == pytest.approx(east)
+
+
+def test_one_direction_twice_is_not_two_directions():
+    assert np.isnan(decompose_up_east(np.float64(1.0), ASCENDING, np.float64(1.1), ASCENDING).up_mm_yr)

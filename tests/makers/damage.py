@@ -1,5 +1,6 @@
 """Reads a product whole; damages a file and reports the outcome: refused with one clear line, or sane numbers."""
 
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -47,6 +48,14 @@ def all_points(path: Path, declared: Declaration | None = None) -> list[Points]:
         columns = PointBatch(**{name: np.concatenate([part[name] for part in parts]) for name in parts[0]})
         components.append(Points(field.header, {pid.decode(): at for at, pid in enumerate(columns.pid)}, columns))
     return components
+
+
+def zip_of(path: Path, members: dict[str, str | bytes]) -> Path:
+    """A zip of these members."""
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    return path
 
 
 def truncated(file: Path, places: int = 64) -> Iterator[int]:

@@ -1,5 +1,6 @@
 """Makes files of EGMS: tables of levels 2 and 3, and a grid."""
 
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -56,6 +57,14 @@ def table(name: str) -> Callable[[Path], Path]:
         return path
 
     return make
+
+
+def zipped(folder: Path) -> Path:
+    """A table of level 2b in a zip."""
+    path = folder / "EGMS_L2b_117_0227_IW2_VV_2020_2024_1.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(f"{path.stem}.csv", csv_text(egms_table(n=60)))
+    return path
 
 
 def grid(folder: Path) -> Path:

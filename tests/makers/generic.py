@@ -48,6 +48,13 @@ def projected(table: dict[str, list], epsg: int = 25832) -> dict[str, list]:
     return placed | {name: values for name, values in table.items() if name not in {"LON", "LAT"}}
 
 
+def mapping(folder: Path, text: str) -> Declaration:
+    """Declare what a mapping file of that text states."""
+    path = folder / "mapping.toml"
+    path.write_text(text)
+    return Declaration(mapping=path)
+
+
 def csv_text(table: dict[str, list], delimiter: str = ",") -> str:
     rows = zip(*table.values(), strict=True)
     return "\n".join([delimiter.join(table), *(delimiter.join(str(value) for value in row) for row in rows)]) + "\n"

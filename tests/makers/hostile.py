@@ -37,6 +37,12 @@ class Hostile(NamedTuple):
     make: Callable[[Path, Trap], object]
     harmless: bool = False
 
+    def make_in(self, trap: Trap) -> Path:
+        """Write the file into the trap's folder."""
+        path = trap.folder / self.file
+        self.make(path, trap)
+        return path
+
 
 # ---- rasters that are none, or that lead elsewhere ----
 VRT = """<VRTDataset rasterXSize="4" rasterYSize="4"><SRS>EPSG:32633</SRS><GeoTransform>0,1,0,0,0,-1</GeoTransform>

@@ -108,5 +108,5 @@ def outcome(path, declaration: Declaration | None = None) -> str:
     else:
         return ""
     assert "\n" not in refused
-    assert len(refused) < 700
+    assert len(refused) < 1000
     return refused

@@ -22,10 +22,7 @@ class Command(BaseCommand):
         """Declare files, kind and switches."""
         kinds = [kind.value for kind in ContextKind]
         parser.add_argument(
-            "kind",
-            nargs="?",
-            choices=["auto", *kinds],
-            help="auto: recognised by the content where it is unambiguous",
+            "kind", nargs="?", choices=["auto", *kinds], help="auto: recognised by the content where it is unambiguous"
         )
         parser.add_argument("paths", nargs="*", type=Path, metavar="PATH", help="files, or folders of them")
         parser.add_argument("--list", action="store_true", help="say what is loaded, and what is missing")

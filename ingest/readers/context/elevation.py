@@ -15,7 +15,7 @@ from rasterio.io import DatasetReader
 from shapely import Polygon
 
 from ingest.errors import InputError
-from ingest.readers.context.rasters import check_north_up, opened, outline
+from ingest.readers.context.rasters import check_grid, opened, outline
 
 MAX_PIXELS = 40_000_000  # a Copernicus tile has 13 million; three float bands of this are half a gigabyte
 LOWEST_M, HIGHEST_M = -1000.0, 9500.0
@@ -66,22 +66,13 @@ def credit(name: str) -> tuple[str, str]:
 
 def _checked_epsg(path: Path, raster: DatasetReader) -> int:
     """Check everything that the file declares; return the EPSG number of its reference system."""
-    if raster.crs is None:
-        raise InputError(path, "it has no reference system", "Assign one (gdal_edit.py -a_srs EPSG:…)")
+    smaller = "Cut it into tiles (gdal_translate -srcwin)"
+    check_grid(path, raster, most_pixels=MAX_PIXELS, smaller=smaller, of="heights in metres", units=METRES)
     epsg = raster.crs.to_epsg()
     if epsg is None:
         raise InputError(path, "its reference system has no EPSG number", "Warp it (gdalwarp -t_srs EPSG:…)")
-    check_north_up(path, raster)
-    if raster.width * raster.height > MAX_PIXELS:
-        remedy = "Cut it into tiles (gdal_translate -srcwin)"
-        raise InputError(path, f"it declares {raster.width} x {raster.height} pixels", remedy)
     if min(raster.width, raster.height) < 3:
         raise InputError(path, f"it has {raster.width} x {raster.height} pixels", "A slope needs three of each")
-    if raster.count != 1:
-        raise InputError(path, f"it has {raster.count} bands", "Give one band of heights")
-    unit = (raster.units[0] or "").strip().lower()
-    if unit not in METRES:
-        raise InputError(path, f"its heights are in {unit[:20]!r}", "Convert them to metres")
     _check_place(path, raster, CRS.from_epsg(epsg))
     return int(epsg)
 

@@ -11,7 +11,7 @@ from rasterio.io import DatasetReader
 from shapely import Polygon
 
 from ingest.errors import InputError
-from ingest.readers.context.rasters import check_north_up, opened, outline
+from ingest.readers.context.rasters import check_grid, opened, outline
 
 MAX_PIXELS = 2_000_000_000  # a country of a million square kilometres at 100 m has 100 million; read in blocks
 MAX_BLOCK_PIXELS = 40_000_000
@@ -49,16 +49,7 @@ def footprint(path: Path) -> Polygon:
 
 
 def _check_grid(path: Path, raster: DatasetReader) -> None:
-    if raster.crs is None:
-        raise InputError(path, "it has no reference system", "Assign one (gdal_edit.py -a_srs EPSG:…)")
-    check_north_up(path, raster)
-    if raster.width * raster.height > MAX_PIXELS:
-        remedy = "Cut the country out (gdal_translate -projwin)"
-        raise InputError(path, f"it declares {raster.width} x {raster.height} pixels", remedy)
+    smaller, of = "Cut the country out (gdal_translate -projwin)", "people per cell, no density"
+    check_grid(path, raster, most_pixels=MAX_PIXELS, smaller=smaller, of=of, units=PEOPLE)
     if max(rows * cols for rows, cols in raster.block_shapes) > MAX_BLOCK_PIXELS:
         raise InputError(path, "its blocks are too large to read one by one", "Tile it (gdal_translate -co TILED=YES)")
-    if raster.count != 1:
-        raise InputError(path, f"it has {raster.count} bands", "Give one band of people per cell")
-    unit = (raster.units[0] or "").strip().lower()
-    if unit not in PEOPLE:
-        raise InputError(path, f"its values are in {unit[:20]!r}", "Give people per cell, no density")

@@ -24,11 +24,23 @@ def opened(path: Path) -> Iterator[DatasetReader]:
         raise InputError(path, f"it cannot be read as GeoTIFF ({fault})", "Download it again") from fault
 
 
-def check_north_up(path: Path, raster: DatasetReader) -> None:
-    """Raise InputError for a grid that is turned or mirrored."""
+def check_grid(path: Path, raster: DatasetReader, *, most_pixels: int, smaller: str, of: str, units: set[str]) -> None:
+    """Raise InputError for a grid without a system, turned or too large, several bands, or another unit than these.
+
+    smaller: how to cut it; of: what its values are.
+    """
+    if raster.crs is None:
+        raise InputError(path, "it has no reference system", "Assign one (gdal_edit.py -a_srs EPSG:…)")
     grid = raster.transform
     if grid.b or grid.d or grid.a <= 0 or grid.e >= 0:
         raise InputError(path, f"its grid {tuple(grid)[:6]} is not north-up", "Warp it (gdalwarp)")
+    if raster.width * raster.height > most_pixels:
+        raise InputError(path, f"it declares {raster.width} x {raster.height} pixels", smaller)
+    if raster.count != 1:
+        raise InputError(path, f"it has {raster.count} bands", f"Give one band of {of}")
+    unit = (raster.units[0] or "").strip().lower()
+    if unit not in units:
+        raise InputError(path, f"its values are in {unit[:20]!r}", f"Give {of}")
 
 
 def outline(west: float, south: float, east: float, north: float, crs: CRS | int) -> Polygon:

@@ -15,14 +15,7 @@ from shapely.geometry.base import BaseGeometry
 
 from ingest.errors import InputError
 from ingest.readers.context.outlines import text_of
-from ingest.readers.context.records import (
-    BuildingRecord,
-    LineClass,
-    LineRecord,
-    Remark,
-    WaterClass,
-    WaterRecord,
-)
+from ingest.readers.context.records import BuildingRecord, LineClass, LineRecord, Remark, WaterClass, WaterRecord
 from ingest.vectors import features
 
 ATTRIBUTION, LICENCE = "© OpenStreetMap contributors", "Open Database Licence 1.0 (ODbL)"

@@ -32,33 +32,12 @@ ATTRIBUTION = "Radar image; its source is not stated in the file"
 SENTINEL1 = "Contains modified Copernicus Sentinel data"
 
 
-class FromName(NamedTuple):
-    """What a name states; None or empty where it does not."""
-
-    platform: str = ""
-    mode: str = ""
-    track: int | None = None
-    absolute_orbit: int | None = None
-    direction: Direction | None = None
-    acquired_at: datetime | None = None
-    polarisation: str = ""
-    scale: str = ""
-
-
 def parse_name(path: Path) -> ParsedName:
     """Return what the name states about an image that cannot be used."""
     try:
-        named = _from_name(path)
+        return _from_name(path)
     except InputError:
         return ParsedName()
-    return ParsedName(
-        platform=named.platform,
-        track=named.track,
-        direction=named.direction,
-        mode=named.mode,
-        polarisation=named.polarisation,
-        acquired_at=named.acquired_at,
-    )
 
 
 def recognises(path: Path) -> bool:
@@ -102,7 +81,7 @@ class Known(NamedTuple):
     direction: Direction | None
 
 
-def _known(path: Path, named: FromName, declared: Declaration) -> Known:
+def _known(path: Path, named: ParsedName, declared: Declaration) -> Known:
     scale = scene_raster.agreed(path, "scale", named.scale, declared.scale)
     track = scene_raster.agreed(path, "track", named.track, declared.track)
     taken = declared.acquired_at.astimezone(UTC) if declared.acquired_at else None
@@ -124,12 +103,12 @@ def _ask(path: Path, what: str, option: str) -> NoReturn:
     raise InputError(path, f"{what} is neither in its name nor declared", f"Add {option}")
 
 
-def _from_name(path: Path) -> FromName:
+def _from_name(path: Path) -> ParsedName:
     """Return what the name states. Raises InputError for an impossible date."""
     try:
         if named := PYROSAR.fullmatch(path.name):
             direction = Direction.ASCENDING if named["direction"] == "A" else Direction.DESCENDING
-            return FromName(
+            return ParsedName(
                 platform=named["platform"],
                 mode=named["mode"],
                 direction=direction,
@@ -142,7 +121,7 @@ def _from_name(path: Path) -> FromName:
         granules = granules_in(path.name)
         if len(granules) == 1:
             one = granules[0]
-            return FromName(
+            return ParsedName(
                 platform=one.platform,
                 mode=one.mode,
                 track=one.track,
@@ -151,7 +130,7 @@ def _from_name(path: Path) -> FromName:
                 polarisation=polarisation,
             )
         times = set(TIME.findall(path.name))
-        return FromName(acquired_at=time_of(times.pop()) if len(times) == 1 else None, polarisation=polarisation)
+        return ParsedName(acquired_at=time_of(times.pop()) if len(times) == 1 else None, polarisation=polarisation)
     except ValueError as fault:
         raise InputError(path, f"its name holds an impossible date ({fault})", "Give it another name") from fault
 

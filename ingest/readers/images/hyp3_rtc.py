@@ -8,16 +8,13 @@ the granule in the product's README or log, and must be declared where neither i
 """
 
 import re
-import shutil
-import tempfile
-import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
 from ingest.errors import InputError
-from ingest.readers import raster
+from ingest.readers import files, raster
 from ingest.readers.images import raster as scene_raster
 from ingest.readers.images.scenes import POLARISATIONS, Block, ParsedName, SceneFile, direction_at
 from ingest.readers.images.sentinel1_names import Granule, granules_in, time_of
@@ -35,8 +32,6 @@ FILE_NAME = re.compile(PRODUCT + r"_(?P<layer>\w+?)(?:_clip(?:ped)?)?\.tiff?")
 RADIOMETRY = {"g": "gamma0", "s": "sigma0"}
 SCALE = {"p": "power", "d": "db", "a": "amplitude"}
 TEXTS = (".README.md.txt", ".log")
-MAX_MEMBER_BYTES = 4 * 2**30
-MAX_FILES = 1000  # looked at in a folder
 ATTRIBUTION = "Contains modified Copernicus Sentinel data, processed by ASF HyP3"
 LICENCE = "Copernicus Sentinel data terms; HyP3 products are free and open"
 
@@ -140,18 +135,11 @@ def _start(path: Path, named: re.Match[str]) -> datetime:
 
 def _named(path: Path) -> list[re.Match[str]]:
     """Return the names of a product's images, of whatever layer. Never raises."""
-    try:
-        if path.is_dir():
-            names = [
-                file.name for file, _ in zip(path.iterdir(), range(MAX_FILES), strict=False) if raster.is_geotiff(file)
-            ]
-        elif path.suffix.lower() == ".zip":
-            with zipfile.ZipFile(path) as archive:
-                names = [Path(name).name for name in archive.namelist()[: text_table.MAX_MEMBERS]]
-        else:
-            names = [path.name]
-    except text_table.CONTAINER_FAULTS:
-        return []
+    names = [path.name]
+    if path.is_dir():
+        names = [name for name in files.names_in(path) if raster.is_geotiff(path / name)]
+    elif path.suffix.lower() == ".zip":
+        names = [Path(name).name for name in files.names_in_zip(path)]
     return [match for name in sorted(names) if (match := FILE_NAME.fullmatch(name))]
 
 
@@ -185,35 +173,20 @@ def _text(path: Path, name: str) -> str:
 def _file(path: Path, polarisation: str) -> Iterator[Path]:
     """Yield the image of one polarisation as a file; of a zip in a folder that lasts as long as it is read."""
     if path.is_dir():
-        files = sorted(file for file in path.iterdir() if _is_image(file.name, polarisation))
-        if len(files) != 1:
-            raise InputError(path, f"it holds {len(files)} images of {polarisation}", "Keep one of them")
-        yield files[0]
+        images = sorted(file for file in path.iterdir() if _is_image(file.name, polarisation))
+        if len(images) != 1:
+            raise InputError(path, f"it holds {len(images)} images of {polarisation}", "Keep one of them")
+        yield images[0]
         return
     if path.suffix.lower() != ".zip":
         yield path
         return
-    with tempfile.TemporaryDirectory(prefix="hyp3-rtc-") as folder:
-        try:
-            file = _unpacked(path, polarisation, Path(folder))
-        except text_table.CONTAINER_FAULTS as fault:
-            raise InputError(path, f"the file is damaged ({fault})", "Download it again") from fault
+    with files.unpacked(path, [f"_{polarisation.lower()}.tif"]) as folder:
+        (file,) = folder.iterdir()
         try:
             yield file
         except InputError as fault:  # of the zip, not of a file inside it that the submitter does not know
             raise InputError(path, f"{file.name}: {fault.problem}", fault.remedy) from fault
-
-
-def _unpacked(path: Path, polarisation: str, folder: Path) -> Path:
-    with zipfile.ZipFile(path) as archive:
-        info = text_table.zip_member(path, archive, f"_{polarisation.lower()}.tif")
-        if info.file_size > MAX_MEMBER_BYTES:
-            problem = f"{info.filename} would unpack to {info.file_size:,} bytes"
-            raise InputError(path, problem, "Unpack it, and give the folder")
-        file = folder / Path(info.filename).name
-        with archive.open(info) as packed, file.open("wb") as target:
-            shutil.copyfileobj(packed, target)
-    return file
 
 
 def _is_image(name: str, polarisation: str) -> bool:

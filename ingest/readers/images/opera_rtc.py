@@ -36,11 +36,7 @@ def parse_name(path: Path) -> ParsedName:
         acquired_at = None
     layer = named["layer"].replace("mask", "")
     return ParsedName(
-        platform=named["platform"],
-        track=int(named["track"]),
-        mode="IW",
-        polarisation=layer,
-        acquired_at=acquired_at,
+        platform=named["platform"], track=int(named["track"]), mode="IW", polarisation=layer, acquired_at=acquired_at
     )
 
 

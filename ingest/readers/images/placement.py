@@ -6,7 +6,6 @@ of one area lie on one lattice.
 """
 
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 from affine import Affine
@@ -14,6 +13,7 @@ from pyproj.exceptions import ProjError
 
 from ingest.errors import InputError
 from ingest.geometry import utm_epsg
+from ingest.pixel_grids import PixelGrid
 from ingest.projections import transformer
 from ingest.readers.images.resampling import Places
 from ingest.readers.records import Float64
@@ -26,21 +26,12 @@ NAMED_WITHIN = 0.05
 WARP = "Warp it (gdalwarp -t_srs EPSG:… -tr …)"
 
 
-class Grid(NamedTuple):
-    """A north-up grid. transform: in the units of its reference system."""
-
-    epsg: int
-    transform: Affine
-    rows: int
-    cols: int
-
-
 def is_utm(epsg: int) -> bool:
     """Return whether a reference system is a zone of WGS 84 / UTM."""
     return 32601 <= epsg <= 32660 or 32701 <= epsg <= 32760
 
 
-def middle(path: Path, own: Grid) -> tuple[float, float]:
+def middle(path: Path, own: PixelGrid) -> tuple[float, float]:
     """Return longitude (-180 to 180) and latitude of a grid's middle. Raises InputError where there is none."""
     x, y = own.transform @ (own.cols / 2, own.rows / 2)
     longitude, latitude = _transformed(path, own.epsg, 4326, np.array([x]), np.array([y]))
@@ -49,7 +40,7 @@ def middle(path: Path, own: Grid) -> tuple[float, float]:
     return float((longitude[0] + 180) % 360 - 180), float(latitude[0])
 
 
-def grid_out(path: Path, own: Grid, degrees: bool) -> Grid:
+def grid_out(path: Path, own: PixelGrid, degrees: bool) -> PixelGrid:
     """Return the grid that an image is resampled to. degrees: whether its own is one of longitude and latitude."""
     a, b, _, d, e, _ = own.transform[:6]
     utm = is_utm(own.epsg)
@@ -65,7 +56,7 @@ def grid_out(path: Path, own: Grid, degrees: bool) -> Grid:
     return grid
 
 
-def _local(path: Path, own: Grid, degrees: bool) -> Grid:
+def _local(path: Path, own: PixelGrid, degrees: bool) -> PixelGrid:
     epsg = utm_epsg(*middle(path, own))
     col, row = own.cols / 2, own.rows / 2
     half = np.array([-0.5, 0.5, 0.0, 0.0])
@@ -80,16 +71,16 @@ def _local(path: Path, own: Grid, degrees: bool) -> Grid:
         raise InputError(path, f"it spans {max(right - west, top - south) / 1000:.0f} km: no one scene does", "Cut it")
     west, top = np.floor(west / posting) * posting, np.ceil(top / posting) * posting
     rows, cols = int(np.ceil((top - south) / posting)), int(np.ceil((right - west) / posting))
-    return Grid(epsg, Affine(posting, 0, float(west), 0, -posting, float(top)), rows, cols)
+    return PixelGrid(epsg, Affine(posting, 0, float(west), 0, -posting, float(top)), rows, cols)
 
 
-def _posting_m(own: Grid, side_m: float, degrees: bool) -> float:
+def _posting_m(own: PixelGrid, side_m: float, degrees: bool) -> float:
     """Return the posting in whole metres: the file's own where it is about true, for that is the same everywhere."""
     named = max(own.transform.a, -own.transform.e) * (EARTH_ENGINE_METRES_PER_DEGREE if degrees else 1.0)
     return max(1.0, round(named if abs(named - side_m) <= NAMED_WITHIN * side_m else side_m))
 
 
-def _bounds(path: Path, own: Grid, epsg: int) -> tuple[float, float, float, float]:
+def _bounds(path: Path, own: PixelGrid, epsg: int) -> tuple[float, float, float, float]:
     part = np.linspace(0, 1, EDGE_POINTS)
     none, whole = np.zeros(EDGE_POINTS), np.ones(EDGE_POINTS)
     cols, rows = np.concatenate([part, part, none, whole]), np.concatenate([none, whole, part, part])
@@ -100,7 +91,7 @@ def _bounds(path: Path, own: Grid, epsg: int) -> tuple[float, float, float, floa
 class Placing:
     """From the pixels of the grid that an image comes out on to those of its own; 0 is the centre of the first."""
 
-    def __init__(self, path: Path, own: Grid, grid: Grid, degrees: bool) -> None:
+    def __init__(self, path: Path, own: PixelGrid, grid: PixelGrid, degrees: bool) -> None:
         self.path, self.own, self.grid, self.degrees = path, own, grid, degrees
         self._own_middle = (own.transform @ (own.cols / 2, own.rows / 2))[0]
 

@@ -5,7 +5,6 @@ infinity, and 0 in power and amplitude. In decibels 0 is a value like any other 
 A scale that the values contradict is refused; power and amplitude cannot be distinguished by the values.
 """
 
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import product
@@ -13,18 +12,16 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
-import rasterio
-from rasterio.errors import NotGeoreferencedWarning
 from rasterio.io import DatasetReader
 from rasterio.windows import Window
 
 from ingest.errors import InputError
+from ingest.pixel_grids import PixelGrid
 from ingest.readers import raster
-from ingest.readers.images.placement import Grid, Placing, grid_out, middle
+from ingest.readers.images.placement import Placing, grid_out, middle
 from ingest.readers.images.resampling import places_between, resampled
 from ingest.readers.images.scenes import SCALES, Block, SceneFile, SceneHeader
 from ingest.readers.records import Float32, Float64
-from ingest.readers.sizes import refuse_hollow
 
 MAX_PIXELS = 10**9  # a whole scene at 10 m has about 600 million
 MAX_TILE_BYTES = 2**28  # is decoded at once
@@ -41,8 +38,8 @@ T = TypeVar("T")
 class Raster(NamedTuple):
     """The header of a GeoTIFF. own: its grid; grid: the one that it comes out on; bands: their descriptions."""
 
-    own: Grid
-    grid: Grid
+    own: PixelGrid
+    grid: PixelGrid
     degrees: bool
     longitude: float
     bands: tuple[str, ...]
@@ -75,16 +72,14 @@ class Raster(NamedTuple):
 
 @contextmanager
 def opened(path: Path, most_pixels: int = MAX_PIXELS) -> Iterator[DatasetReader]:
-    """Open a GeoTIFF with that one driver and look at its declared size; faults become InputError."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", NotGeoreferencedWarning)  # reported where its place is needed
-            dataset = rasterio.open(path, driver="GTiff")
-        with dataset:
-            _refuse_too_large(path, dataset, most_pixels)
-            yield dataset
-    except raster.FAULTS as fault:
-        raise InputError(path, f"it cannot be read as GeoTIFF ({fault})", "Download or make it again") from fault
+    """Open a GeoTIFF whose declared size and tiles can be read; faults become InputError."""
+    with raster.of_sound_size(path, most_pixels) as dataset:
+        item = max(np.dtype(kind).itemsize for kind in dataset.dtypes)
+        tile_rows, tile_cols = max(dataset.block_shapes)
+        if tile_rows * tile_cols * dataset.count * item > MAX_TILE_BYTES:
+            problem = f"its tiles are of {tile_cols} x {tile_rows} pixels"
+            raise InputError(path, problem, "Write it anew (gdal_translate -co TILED=YES)")
+        yield dataset
 
 
 def look(path: Path, most_pixels: int = MAX_PIXELS) -> Raster:
@@ -97,7 +92,7 @@ def look(path: Path, most_pixels: int = MAX_PIXELS) -> Raster:
         epsg = raster.epsg_of(path, dataset)
         if not np.isfinite(dataset.transform[:6]).all():
             raise InputError(path, "it does not state where its pixels are", "Assign its corner and pixel size")
-        own = Grid(epsg, dataset.transform, dataset.height, dataset.width)
+        own = PixelGrid(epsg, dataset.transform, dataset.height, dataset.width)
         grid = grid_out(path, own, crs.is_geographic)
         if grid.rows * grid.cols > most_pixels:
             raise InputError(path, f"it would become {grid.cols} x {grid.rows} pixels", "Cut it into pieces")
@@ -139,7 +134,7 @@ def sample(path: Path, band: int = 1) -> Float64:
         parts = []
         for row, col in product(*starts):
             sides = min(SAMPLE_PIXELS, dataset.width - col), min(SAMPLE_PIXELS, dataset.height - row)
-            values = _values(path, dataset, band, Window(col, row, *sides))
+            values = raster.values_of(path, dataset, Window(col, row, *sides), band)
             parts.append(values[np.isfinite(values)].astype(np.float64))
     return np.concatenate(parts)
 
@@ -187,35 +182,9 @@ def _refuse_extreme_db(path: Path, least: float, most: float) -> None:
         raise InputError(path, problem, "Declare the right --scale and nodata value (gdal_edit.py -a_nodata …)")
 
 
-def _refuse_too_large(path: Path, dataset: DatasetReader, most_pixels: int) -> None:
-    problem = f"it declares {dataset.width} x {dataset.height} pixels"
-    if dataset.width * dataset.height > most_pixels or dataset.width > raster.MAX_COLUMNS:
-        raise InputError(path, problem, "Cut it into pieces")
-    item = max(np.dtype(kind).itemsize for kind in dataset.dtypes)
-    refuse_hollow(path, problem, dataset.width * dataset.height * dataset.count * item)
-    tile_rows, tile_cols = max(dataset.block_shapes)
-    if tile_rows * tile_cols * dataset.count * item > MAX_TILE_BYTES:
-        problem = f"its tiles are of {tile_cols} x {tile_rows} pixels"
-        raise InputError(path, problem, "Write it anew (gdal_translate -co TILED=YES)")
-
-
-def _values(path: Path, dataset: DatasetReader, band: int, window: Window) -> Float32 | Float64:
-    """Return the values of a band's window: scale and offset tags applied, NaN for what is masked or infinite."""
-    with np.errstate(all="ignore"):
-        values = dataset.read(band, window=window, masked=True)
-        kind = np.float64 if values.dtype.itemsize > 4 else np.float32
-        plain: Float32 | Float64 = values.astype(kind).filled(np.nan)
-        scale, offset = dataset.scales[band - 1], dataset.offsets[band - 1]
-        if (scale, offset) != (1.0, 0.0):
-            if not (np.isfinite(scale) and np.isfinite(offset) and scale):
-                raise InputError(path, f"its scale is {scale} and its offset {offset}", "Remove or mend these tags")
-            plain = (plain * scale + offset).astype(kind)
-    return np.where(np.isinf(plain), kind(np.nan), plain)
-
-
 def _power(path: Path, dataset: DatasetReader, scale: str, band: int, window: Window) -> Float32:
     """Return linear power of a window. Raises InputError for what no ground scatters."""
-    values = _values(path, dataset, band, window)
+    values = raster.values_of(path, dataset, window, band)
     if scale == "db":
         if np.isfinite(values).any():
             _refuse_extreme_db(path, float(np.nanmin(values)), float(np.nanmax(values)))

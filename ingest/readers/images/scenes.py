@@ -104,7 +104,7 @@ class SceneFile:
 
 @dataclass(frozen=True, kw_only=True)
 class ParsedName:
-    """What a file's name states about its image; None or empty where it does not. For images that cannot be used."""
+    """What a file's name states about its image; None or empty where it does not."""
 
     platform: str = ""
     track: int | None = None
@@ -112,6 +112,8 @@ class ParsedName:
     mode: str = ""
     polarisation: str = ""
     acquired_at: datetime | None = None
+    absolute_orbit: int | None = None
+    scale: str = ""
 
 
 def direction_at(acquired_at: datetime, longitude: float) -> Direction:

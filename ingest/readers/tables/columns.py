@@ -17,7 +17,7 @@ from pyproj.exceptions import ProjError
 
 from ingest import projections
 from ingest.errors import InputError
-from ingest.readers.raster import FASTEST_MM_YR
+from ingest.readers.raster import FARTHEST_MM, FASTEST_MM_YR
 from ingest.readers.records import UNIT_VECTORS, Component, Float32, Float64, PointBatch, Technique
 from ingest.readers.slopes import slope_mm_yr
 
@@ -41,10 +41,8 @@ LOS_VECTOR = ("los_east", "los_north", "los_up")
 BATCH_ROWS = 200_000
 BATCH_VALUES = 2_000_000
 FEW_ROWS = 2_000
-FARTHEST_MM = 1e7  # ten kilometres
 LONGEST_PID = 200
 AGREE_DEG = 0.005
-DAYS_PER_YEAR = 365.25
 
 
 class Source(NamedTuple):
@@ -203,7 +201,7 @@ class _Rows:
         self.path, self.batch, self.plan, self.n = path, batch, plan, batch.num_rows
 
     def points(self, done: int) -> PointBatch:
-        """=Yield the table's rows as points, about `rows` at a time; unusable rows are refused with their reason."""
+        """Return the rows as points; unusable ones are refused with their reason. done: rows before these."""
         plan = self.plan
         longitude, latitude = self.places()
         # file: the plan's unit and sign; ours: mm and mm/yr, positive toward the satellite, up or east

@@ -4,8 +4,6 @@ The position is the geometry's, in the reference system of the .prj; without one
 hold longitude and latitude. Names of columns have at most ten letters there.
 """
 
-import os
-import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from itertools import islice
@@ -17,12 +15,12 @@ import pyarrow as pa
 import shapefile
 
 from ingest.errors import InputError
+from ingest.readers.files import names_in, names_in_zip
 from ingest.readers.tables.columns import GEOMETRY, Source, array_of
 from ingest.vectors import shapefiles
 from ingest.vectors.packages import unpacked
 
 SUFFIXES = frozenset({shapefiles.SUFFIX})
-MOST_LOOKED_AT = 5000
 POINT_TYPES = {
     shapefile.POINT,
     shapefile.POINTZ,
@@ -39,11 +37,7 @@ def is_shapefile(path: Path) -> bool:
         return _only_shapefile(path) is not None
     if path.suffix.lower() != ".zip":
         return shapefiles.is_shapefile(path)
-    try:
-        with zipfile.ZipFile(path) as archive:
-            return any(name.lower().endswith(shapefiles.SUFFIX) for name in archive.namelist())
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
-        return False
+    return any(name.lower().endswith(shapefiles.SUFFIX) for name in names_in_zip(path))
 
 
 def source(path: Path) -> Source:
@@ -65,11 +59,7 @@ def source(path: Path) -> Source:
 
 def _only_shapefile(folder: Path) -> Path | None:
     """Return the one shapefile of a folder that holds nothing else; None for any other folder. Never raises."""
-    try:
-        with os.scandir(folder) as entries:
-            files = [folder / entry.name for entry in islice(entries, MOST_LOOKED_AT) if entry.name[0] != "."]
-    except OSError:
-        return None
+    files = [folder / name for name in names_in(folder) if name[0] != "."]
     shapes = [file for file in files if shapefiles.is_shapefile(file)]
     if len(shapes) == 1 and all(file.name.startswith(f"{shapes[0].stem}.") for file in files):
         return shapes[0]

@@ -5,21 +5,16 @@ Source: ASF HyP3 Sentinel-1 InSAR product guide. `los_disp` is m, plus is toward
 above the horizontal and `lv_phi` its direction from east counter-clockwise, both rad, from the ground to the satellite.
 """
 
-import os
 import re
-import shutil
-import tempfile
-import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from itertools import islice
 from pathlib import Path
 
 import numpy as np
 
 from ingest.errors import InputError
-from ingest.readers import raster
+from ingest.readers import files, raster
 from ingest.readers.records import Component, Declaration, FieldHeader, Float32, PointBatch, VelocityField
 from ingest.readers.tables import text_table
 from ingest.readers.velocity import stacks
@@ -31,8 +26,6 @@ FILE_NAME = re.compile(
     r"(?P<product>S1[A-D]{2}_(?P<first>\d{8})T\d{6}_(?P<second>\d{8})T\d{6}_(?P<pol>[VH]{2})[PRO]\d{3}"
     r"_INT\d+_G_\w{3}_[0-9A-F]{4})_(?P<layer>\w+?)(?:_clip(?:ped)?)?\.tif"
 )
-MOST_LOOKED_AT = 5000
-MAX_MEMBER_BYTES = 4 * 2**30
 ATTRIBUTION = "Contains modified Copernicus Sentinel data, processed by ASF HyP3"
 LICENCE = "Copernicus Sentinel data terms; HyP3 products are free and open"
 
@@ -61,7 +54,7 @@ def recognises(path: Path) -> bool:
     if path.is_dir():
         return any(_layer_of(file.name) and raster.is_geotiff(file) for file in _files(path))
     if path.suffix.lower() == ".zip":
-        return any(_layer_of(Path(name).name) for name in _names_in_zip(path))
+        return any(_layer_of(Path(name).name) for name in files.names_in_zip(path))
     return _layer_of(path.name) is not None and raster.is_geotiff(path)
 
 
@@ -85,9 +78,9 @@ def read(path: Path, declared: Declaration) -> tuple[VelocityField, ...]:
             licence=LICENCE,
             extras={"pairs": str(len(stack.pairs)), "layer": _layer_of(stack.pairs[0].phase.name) or ""},
         )
-    files = stack.files if path.is_dir() else ()
+    read = stack.files if path.is_dir() else ()
     points = grid.rows * grid.cols
-    return (VelocityField(header=header, batches=lambda: _batches(path), files=files, expected_points=points),)
+    return (VelocityField(header=header, batches=lambda: _batches(path), files=read, expected_points=points),)
 
 
 def _batches(path: Path) -> Iterator[PointBatch]:
@@ -103,31 +96,18 @@ def _layer_of(name: str) -> str | None:
 
 def _files(path: Path) -> list[Path]:
     """Return the files of a folder and of its own folders, sorted. Never raises."""
-    files: list[Path] = []
-    try:
-        with os.scandir(path) as entries:
-            for entry in islice(entries, MOST_LOOKED_AT):
-                if entry.is_dir() and FILE_NAME.fullmatch(f"{entry.name}_corr.tif"):  # a product that was unpacked
-                    with os.scandir(entry) as inside:
-                        files += [Path(file) for file in islice(inside, MOST_LOOKED_AT)]
-                else:
-                    files.append(Path(entry))
-    except OSError:
-        return []
-    return sorted(files)
+    found: list[Path] = []
+    for name in files.names_in(path):
+        if FILE_NAME.fullmatch(f"{name}_corr.tif") and (path / name).is_dir():  # a product that was unpacked
+            found += [path / name / inside for inside in files.names_in(path / name)]
+        else:
+            found.append(path / name)
+    return sorted(found)
 
 
-def _names_in_zip(path: Path) -> list[str]:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            return archive.namelist()[: text_table.MAX_MEMBERS]
-    except text_table.CONTAINER_FAULTS:
-        return []
-
-
-def _products(files: list[Path]) -> Products:
+def _products(images: list[Path]) -> Products:
     products: Products = {}
-    for file in files:
+    for file in images:
         if named := FILE_NAME.fullmatch(file.name):
             if named["layer"] in (layers := products.setdefault(named["product"], {})):
                 raise InputError(file, f"layer {named['layer']} of this product appears twice", "Keep one of the two")
@@ -182,27 +162,13 @@ def _from_angles(angles: list[Float32]) -> tuple[Float32, Float32, Float32]:
 
 @contextmanager
 def _unpacked(path: Path) -> Iterator[Path]:
-    """Yield the folder or file itself, or the images of a zip in a folder that lasts as long as they are read."""
+    """Yield the folder or file itself, or of a zip the preferred displacement image, look vectors and heights alone."""
     if path.suffix.lower() != ".zip" or path.is_dir():
         yield path
         return
-    with tempfile.TemporaryDirectory(prefix="hyp3-") as folder:
-        try:
-            _unpack(path, Path(folder))
-        except text_table.CONTAINER_FAULTS as fault:
-            raise InputError(path, f"the file is damaged ({fault})", "Download it again") from fault
-        yield Path(folder)
-
-
-def _unpack(path: Path, folder: Path) -> None:
-    """Unpack the preferred displacement image, the look vectors and the heights, and nothing else."""
-    with zipfile.ZipFile(path) as archive:
-        layers = [named["layer"] for name in archive.namelist() if (named := FILE_NAME.fullmatch(Path(name).name))]
-        chosen = next((layer.name for layer in LAYERS if layer.name in layers), LAYERS[0].name)
-        for layer in (chosen, *({"lv_theta", "lv_phi", "dem"} & set(layers))):
-            info = text_table.zip_member(path, archive, f"_{layer}.tif")
-            if info.file_size > MAX_MEMBER_BYTES:
-                problem = f"{info.filename} would unpack to {info.file_size:,} bytes"
-                raise InputError(path, problem, "Unpack it, and give the folder")
-            with archive.open(info) as packed, (folder / Path(info.filename).name).open("wb") as target:
-                shutil.copyfileobj(packed, target)
+    named = (FILE_NAME.fullmatch(Path(name).name) for name in files.names_in_zip(path))
+    layers = {match["layer"] for match in named if match}
+    chosen = next((layer.name for layer in LAYERS if layer.name in layers), LAYERS[0].name)
+    wanted = (chosen, *({"lv_theta", "lv_phi", "dem"} & layers))
+    with files.unpacked(path, [f"_{layer}.tif" for layer in wanted]) as folder:
+        yield folder

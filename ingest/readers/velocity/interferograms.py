@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 
 from ingest.readers.records import Float32, Float64
 
-DAYS_PER_YEAR = 365.25
 FREQUENT = 64  # a pattern of more pixels is solved by itself
 MATRIX_VALUES = 2**21  # of the matrices that are inverted at a time: 16 MiB
 

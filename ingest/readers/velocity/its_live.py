@@ -14,20 +14,11 @@ from typing import Any, NamedTuple
 import h5py
 import numpy as np
 from affine import Affine
-from pyproj import CRS
-from pyproj.exceptions import CRSError
 
 from ingest.errors import InputError
 from ingest.readers import hdf5, raster
-from ingest.readers.records import (
-    Component,
-    Declaration,
-    FieldHeader,
-    Float64,
-    PointBatch,
-    Technique,
-    VelocityField,
-)
+from ingest.readers.hdf5_grids import metric_crs
+from ingest.readers.records import Component, Declaration, FieldHeader, Float64, PointBatch, Technique, VelocityField
 from ingest.readers.tables import text_table
 from ingest.readers.velocity import tracking
 
@@ -108,11 +99,9 @@ def _pair(path: Path, file: h5py.File) -> Pair:
 def _epsg(path: Path, file: h5py.File) -> int:
     try:
         epsg = int(float(hdf5.text(file["mapping"].attrs.get("spatial_epsg", "nan"))))
-        crs = CRS.from_epsg(epsg)
-    except (ValueError, OverflowError, CRSError) as fault:
-        raise InputError(path, f"its mapping names no EPSG number that is known ({fault})", REMEDY) from fault
-    if not crs.is_projected or crs.axis_info[0].unit_name != "metre":
-        raise InputError(path, f"its map EPSG:{epsg} is not one in metres", REMEDY)
+    except (ValueError, OverflowError) as fault:
+        raise InputError(path, f"its mapping names no EPSG number ({fault})", REMEDY) from fault
+    metric_crs(path, epsg)
     return epsg
 
 

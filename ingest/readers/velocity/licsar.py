@@ -5,14 +5,12 @@ al. 2020, doi 10.3390/rs12030424). Phases are rad, plus is away from the satelli
 `<frame>.geo.E|N|U.tif` are the parts of the unit vector from the ground to the satellite. Sentinel-1.
 """
 
-import os
 import re
-from collections.abc import Iterator
-from itertools import islice
 from pathlib import Path
 
 from ingest.errors import InputError
 from ingest.readers import raster
+from ingest.readers.files import names_in
 from ingest.readers.records import Component, Declaration, Direction, FieldHeader, Float32, VelocityField
 from ingest.readers.tables import text_table
 from ingest.readers.velocity import stacks
@@ -25,14 +23,13 @@ FRAME = re.compile(r"(?P<track>\d{3})(?P<direction>[AD])_\d{5}_\d{6}")
 WAYS = {"A": Direction.ASCENDING, "D": Direction.DESCENDING}
 PAIR_FOLDERS = ("GEOC", "interferograms", ".")  # of LiCSBAS, of the portal, and their own inside
 SIDE_FOLDERS = (".", "GEOC", "metadata", "..", "../metadata")
-MOST_LOOKED_AT = 5000
 ATTRIBUTION = "COMET-LiCSAR, contains modified Copernicus Sentinel data, analysed by the Centre for COMET"
 LICENCE = "LiCSAR products: free for use with attribution (COMET); Copernicus Sentinel data terms"
 
 
 def recognises(path: Path) -> bool:
     """Recognise a frame's folder by its first pair: a folder of two dates with the phase of the same name."""
-    return any(raster.is_geotiff(_phase(folder)) for folder in islice(_pair_folders(path), 20))
+    return any(raster.is_geotiff(_phase(folder)) for folder in _pair_folders(path)[:20])
 
 
 def read(path: Path, declared: Declaration) -> tuple[VelocityField, ...]:
@@ -59,17 +56,10 @@ def read(path: Path, declared: Declaration) -> tuple[VelocityField, ...]:
     return (stacks.field(stack, grid, header),)
 
 
-def _pair_folders(path: Path) -> Iterator[Path]:
-    """Yield the folders of pairs under a frame's folder, GEOC, or the portal's copy of it. Never raises."""
-    for name in PAIR_FOLDERS:
-        try:
-            with os.scandir(path / name) as entries:
-                folders = [Path(entry) for entry in islice(entries, MOST_LOOKED_AT) if PAIR.fullmatch(entry.name)]
-        except OSError:
-            continue
-        if folders:
-            yield from folders
-            return
+def _pair_folders(path: Path) -> list[Path]:
+    """Return the folders of pairs under a frame's folder, GEOC, or the portal's copy of it. Never raises."""
+    found = ([path / name / pair for pair in names_in(path / name) if PAIR.fullmatch(pair)] for name in PAIR_FOLDERS)
+    return next(filter(None, found), [])
 
 
 def _phase(folder: Path) -> Path:
@@ -78,7 +68,7 @@ def _phase(folder: Path) -> Path:
 
 def _stack(path: Path) -> stacks.Stack:
     pairs = []
-    for folder in sorted(_pair_folders(path)):
+    for folder in _pair_folders(path):
         days = PAIR.fullmatch(folder.name)
         if days is None or not _phase(folder).exists():  # a pair without it could not be unwrapped
             continue

@@ -15,15 +15,7 @@ import numpy as np
 from ingest.errors import InputError
 from ingest.readers import hdf5, raster
 from ingest.readers.hdf5_grids import Grid
-from ingest.readers.records import (
-    Component,
-    Declaration,
-    Direction,
-    FieldHeader,
-    Float32,
-    PointBatch,
-    VelocityField,
-)
+from ingest.readers.records import Component, Declaration, Direction, FieldHeader, Float32, PointBatch, VelocityField
 
 NAME = "licsbas"
 TITLE = "LiCSBAS"

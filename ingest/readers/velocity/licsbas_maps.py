@@ -5,12 +5,10 @@ sight, positive toward the satellite, so nothing changes sign here; `mask` is 1 
 grid. A frame's name (014A_04939_131313) before the layer's or as the folder's states track and direction.
 """
 
-import os
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from functools import partial
-from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +18,7 @@ from rasterio.windows import Window
 
 from ingest.errors import InputError
 from ingest.readers import raster
+from ingest.readers.files import names_in
 from ingest.readers.records import (
     Component,
     Declaration,
@@ -40,7 +39,6 @@ LAYER = re.compile(r"(?:.*[._])?(?P<layer>vel|vstd|mask|hgt|E|N|U)(?:\.mskd)?\.g
 FRAME = re.compile(r"(?<!\d)(?P<track>\d{3})(?P<way>[AD])_\d{5}_\d{6}(?!\d)")
 WAYS = {"A": Direction.ASCENDING, "D": Direction.DESCENDING}
 VECTOR = ("E", "N", "U")
-MOST_LOOKED_AT = 5000
 GOOD = 1.0
 
 
@@ -85,12 +83,7 @@ def read(path: Path, declared: Declaration) -> tuple[VelocityField, ...]:
 
 def _files(path: Path) -> list[tuple[str, Path]]:
     """Return the layers in a folder, by name. Never raises."""
-    try:
-        with os.scandir(path) as entries:
-            names = sorted(entry.name for entry in islice(entries, MOST_LOOKED_AT))
-    except OSError:
-        return []
-    named = [(match["layer"], path / name) for name in names if (match := LAYER.fullmatch(name))]
+    named = [(match["layer"], path / name) for name in names_in(path) if (match := LAYER.fullmatch(name))]
     return [(layer, file) for layer, file in named if raster.is_geotiff(file)]
 
 
@@ -139,7 +132,7 @@ def _block(layers: Mapping[str, Path], maps: Mapping[str, DatasetReader], window
 
     # file: mm/yr, positive toward the satellite; ours: the same
     velocity = layer("vel")
-    raster.refuse_too_fast(layers["vel"], velocity.astype(np.float64), Technique.INSAR)
+    raster.refuse_too_fast(layers["vel"], velocity, Technique.INSAR)
     east, north, up = unit_vectors(layers.get("E", layers["vel"]), [layer(part) for part in VECTOR])
     lines: NDArray[np.int64] = row + int(window.row_off)
     epsg = raster.epsg_of(layers["vel"], maps["vel"])

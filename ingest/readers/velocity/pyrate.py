@@ -6,17 +6,16 @@ sinks, comes out so, and a series made from the same files by other code agrees
 (tests/ingest/readers/velocity/test_pyrate.py).
 """
 
-import os
 import re
 from collections.abc import Mapping
 from datetime import date
-from itertools import islice
 from pathlib import Path
 
 import numpy as np
 
 from ingest.errors import InputError
 from ingest.readers import raster
+from ingest.readers.files import names_in
 from ingest.readers.records import Component, Declaration, FieldHeader, VelocityField
 from ingest.readers.velocity import stacks
 
@@ -28,13 +27,12 @@ COHERENCE = re.compile(r".*(cc|coh)\.tiff?", re.IGNORECASE)
 NEEDED = ("FIRST_DATE", "SECOND_DATE", "DATA_UNITS", "WAVELENGTH_METRES")
 PLUS_IS_AWAY = {"GAMMA"}
 WAVELENGTHS_M = (0.01, 1.5)  # X band to P band
-MOST_LOOKED_AT = 10_000
 LOOKED_INSIDE = 3
 
 
 def recognises(path: Path) -> bool:
     """Recognise such a folder by the tags of its first interferograms. Never raises."""
-    return path.is_dir() and any(_is_ours(file) for file in islice(_matching(path, PHASE), LOOKED_INSIDE))
+    return path.is_dir() and any(_is_ours(file) for file in _matching(path, PHASE)[:LOOKED_INSIDE])
 
 
 def read(path: Path, declared: Declaration) -> tuple[VelocityField, ...]:
@@ -58,12 +56,7 @@ def read(path: Path, declared: Declaration) -> tuple[VelocityField, ...]:
 
 
 def _matching(path: Path, pattern: re.Pattern[str]) -> list[Path]:
-    try:
-        with os.scandir(path) as entries:
-            names = [entry.name for entry in islice(entries, MOST_LOOKED_AT)]
-    except OSError:
-        return []
-    return [path / name for name in sorted(names) if pattern.fullmatch(name)]
+    return [path / name for name in names_in(path) if pattern.fullmatch(name)]
 
 
 def _is_ours(file: Path) -> bool:

@@ -19,6 +19,7 @@ from rasterio.io import DatasetReader
 from rasterio.windows import Window
 
 from ingest.errors import InputError
+from ingest.pixel_grids import PixelGrid
 from ingest.readers import raster
 from ingest.readers.records import (
     UNIT_VECTORS,
@@ -95,30 +96,21 @@ class Stack:
         )
 
 
-class Grid(NamedTuple):
-    """The ground that all images of a stack show."""
-
-    epsg: int
-    transform: Affine
-    rows: int
-    cols: int
-
-
 def mm_per_radian(wavelength_m: float) -> float:
     """Return motion toward the satellite per radian of phase, mm, plus meaning away: -wavelength / 4 pi."""
     return -wavelength_m / (4 * np.pi) * 1000
 
 
-def checked(stack: Stack) -> Grid:
+def checked(stack: Stack) -> PixelGrid:
     """Look at the network and at every header. Raises InputError for what cannot be inverted; reads no pixel."""
     _check_network(stack)
-    grid: Grid | None = None
+    grid: PixelGrid | None = None
     for file in stack.files:
         with raster.opened(file) as dataset:
             if dataset.count != 1 or dataset.dtypes[0].startswith("complex"):
                 problem = f"it holds {dataset.count} bands of {dataset.dtypes[0]}"
                 raise InputError(file, problem, "Give images of one band of plain numbers")
-            this = Grid(raster.epsg_of(file, dataset), dataset.transform, dataset.height, dataset.width)
+            this = PixelGrid(raster.epsg_of(file, dataset), dataset.transform, dataset.height, dataset.width)
             grid = _overlap(file, grid, this) if grid else this
     if grid is None:
         raise InputError(stack.folder, "it holds no interferogram", "Give the folder with the pairs")
@@ -130,7 +122,7 @@ def checked(stack: Stack) -> Grid:
     return grid
 
 
-def direction(stack: Stack, grid: Grid) -> Direction:
+def direction(stack: Stack, grid: PixelGrid) -> Direction:
     """Return the flight direction by a row in the middle of the look vectors."""
     if not stack.look_vectors:
         return Direction.UNKNOWN
@@ -139,7 +131,7 @@ def direction(stack: Stack, grid: Grid) -> Direction:
     return Direction.from_los_east(east)
 
 
-def batches(stack: Stack, grid: Grid) -> Iterator[PointBatch]:
+def batches(stack: Stack, grid: PixelGrid) -> Iterator[PointBatch]:
     """Yield the pixels of a stack as points with series, block by block. Raises InputError."""
     reference = _reference(stack, grid) if stack.referenced else np.zeros(len(stack.pairs))
     for block in _blocks(stack, grid):
@@ -171,7 +163,7 @@ def _check_network(stack: Stack) -> None:
         raise InputError(stack.folder, problem, "Add a pair that connects them, or give the parts one by one")
 
 
-def _overlap(file: Path, grid: Grid, this: Grid) -> Grid:
+def _overlap(file: Path, grid: PixelGrid, this: PixelGrid) -> PixelGrid:
     """Return the common part of two grids that differ by whole pixels."""
     step = ~grid.transform @ this.transform
     col, row = round(step.c), round(step.f)
@@ -183,22 +175,22 @@ def _overlap(file: Path, grid: Grid, this: Grid) -> Grid:
     rows, cols = min(row + this.rows, grid.rows) - top, min(col + this.cols, grid.cols) - left
     if rows < 1 or cols < 1:
         raise InputError(file, "it does not overlap the others", "Give one piece of ground at a time")
-    return Grid(grid.epsg, grid.transform @ Affine.translation(left, top), rows, cols)
+    return PixelGrid(grid.epsg, grid.transform @ Affine.translation(left, top), rows, cols)
 
 
-def _blocks(stack: Stack, grid: Grid) -> Iterator[slice]:
+def _blocks(stack: Stack, grid: PixelGrid) -> Iterator[slice]:
     lines = min(max(1, BLOCK_PHASES // (grid.cols * len(stack.pairs))), MAX_BLOCK_ROWS)
     for first in range(0, grid.rows, lines):
         yield slice(first, min(first + lines, grid.rows))
 
 
-def _image(file: Path, grid: Grid, block: slice) -> tuple[Float32, str]:
+def _image(file: Path, grid: PixelGrid, block: slice) -> tuple[Float32, str]:
     """Read rows of the common ground from one file: (rows, cols), NaN where missing; and their stored type."""
     with raster.opened(file) as dataset:
         return _values(dataset, grid, block), str(dataset.dtypes[0])
 
 
-def _values(dataset: DatasetReader, grid: Grid, block: slice) -> Float32:
+def _values(dataset: DatasetReader, grid: PixelGrid, block: slice) -> Float32:
     corner = ~dataset.transform @ grid.transform
     window = Window(round(corner.c), round(corner.f) + block.start, grid.cols, block.stop - block.start)
     with np.errstate(over="ignore", invalid="ignore"):
@@ -206,7 +198,7 @@ def _values(dataset: DatasetReader, grid: Grid, block: slice) -> Float32:
     return np.where(np.isfinite(values), values, np.float32(np.nan))
 
 
-def _phases(stack: Stack, grid: Grid, block: slice) -> Float32:
+def _phases(stack: Stack, grid: PixelGrid, block: slice) -> Float32:
     """Read all pairs of a block of rows: (pairs, rows, cols), as in the files; 0 is never a phase."""
     phase = np.empty((len(stack.pairs), block.stop - block.start, grid.cols), np.float32)
     for number, pair in enumerate(stack.pairs):
@@ -220,7 +212,7 @@ def _phases(stack: Stack, grid: Grid, block: slice) -> Float32:
     return phase
 
 
-def _coherence(stack: Stack, grid: Grid, block: slice) -> Float64 | None:
+def _coherence(stack: Stack, grid: PixelGrid, block: slice) -> Float64 | None:
     """Average the coherence of a block of rows, 0 to 1, NaN where no map has any; None without maps."""
     total, count = np.zeros((block.stop - block.start, grid.cols)), 0
     for pair in stack.pairs:
@@ -234,7 +226,7 @@ def _coherence(stack: Stack, grid: Grid, block: slice) -> Float64 | None:
     return np.where((mean >= 0) & (mean <= 1), mean, np.nan)
 
 
-def _reference(stack: Stack, grid: Grid) -> Float64:
+def _reference(stack: Stack, grid: PixelGrid) -> Float64:
     """Return the reference of each pair, which is subtracted, (pairs,), in the unit of the files."""
     years = np.array([(pair.second - pair.first).days / DAYS_PER_YEAR for pair in stack.pairs])
     patches = Patches(grid.rows, grid.cols, len(stack.pairs))
@@ -247,7 +239,7 @@ def _reference(stack: Stack, grid: Grid) -> Float64:
     return reference
 
 
-def _vectors(stack: Stack, grid: Grid, block: slice) -> tuple[Float32, Float32, Float32]:
+def _vectors(stack: Stack, grid: PixelGrid, block: slice) -> tuple[Float32, Float32, Float32]:
     shape = (block.stop - block.start, grid.cols)
     if stack.component is not Component.LOS:
         east, north, up = (np.full(shape, part, np.float32) for part in UNIT_VECTORS[stack.component])
@@ -265,7 +257,7 @@ def _vectors(stack: Stack, grid: Grid, block: slice) -> tuple[Float32, Float32, 
 
 
 def _batch(
-    stack: Stack, grid: Grid, block: slice, row: NDArray[np.int64], col: NDArray[np.int64], solved: Inverted
+    stack: Stack, grid: PixelGrid, block: slice, row: NDArray[np.int64], col: NDArray[np.int64], solved: Inverted
 ) -> PointBatch:
     velocity = slope_mm_yr(solved.displacement_mm, stack.dates)
     height = _image(stack.height, grid, block)[0][row, col] if stack.height else np.full(row.size, np.nan, np.float32)
@@ -295,17 +287,14 @@ def named(folder: Path, pattern: str) -> Path | None:
     return files[0] if len(files) == 1 else None
 
 
-def field(stack: Stack, grid: Grid, header: FieldHeader) -> VelocityField:
+def field(stack: Stack, grid: PixelGrid, header: FieldHeader) -> VelocityField:
     """Return a stack as a velocity field under the caller's header."""
     return VelocityField(
-        header=header,
-        batches=lambda: batches(stack, grid),
-        files=stack.files,
-        expected_points=grid.rows * grid.cols,
+        header=header, batches=lambda: batches(stack, grid), files=stack.files, expected_points=grid.rows * grid.cols
     )
 
 
-def posting_of(grid: Grid) -> tuple[float, int | None]:
+def posting_of(grid: PixelGrid) -> tuple[float, int | None]:
     """Return the spacing in metres for a header, and the EPSG number where the coordinates are metres."""
     crs = CRS.from_epsg(grid.epsg)
     return raster.posting_m(grid.transform, crs), grid.epsg if raster.is_metric(crs) else None

@@ -4,12 +4,10 @@ So autoRIFT, CARST, vmap and GLAFT's examples name them. Such files do not state
 any GeoTIFF of velocities. The sign needs no declaration: plus is along the axis in the name.
 """
 
-import os
 import re
 from collections.abc import Iterator
 from datetime import date
 from functools import partial
-from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +15,7 @@ from rasterio.windows import Window
 
 from ingest.errors import InputError
 from ingest.readers import raster
+from ingest.readers.files import names_in
 from ingest.readers.records import Component, Declaration, FieldHeader, PointBatch, Technique, VelocityField
 from ingest.readers.tables import text_table
 from ingest.readers.velocity import tracking
@@ -26,7 +25,6 @@ TITLE = "Tracked motion"
 SUFFIXES: frozenset[str] = frozenset()  # a product is a folder
 AXIS = re.compile(r"(?P<stem>.*)_(?P<axis>vx|vy)\.tiff?", re.IGNORECASE)
 PERIOD = re.compile(r"(?<!\d)([12]\d{7})[-_]([12]\d{7})(?!\d)")
-MOST_LOOKED_AT = 2000
 
 
 def recognises(path: Path) -> bool:
@@ -70,12 +68,7 @@ def read(path: Path, declared: Declaration) -> tuple[VelocityField, ...]:
 
 
 def _pair_in(path: Path) -> tuple[Path, Path] | None:
-    try:
-        with os.scandir(path) as entries:
-            names = [entry.name for entry in islice(entries, MOST_LOOKED_AT)]
-    except OSError:
-        return None
-    matches = [match for name in names if (match := AXIS.fullmatch(name))]
+    matches = [match for name in names_in(path) if (match := AXIS.fullmatch(name))]
     axes = {match["axis"].lower(): path / match[0] for match in matches}
     if len(matches) != 2 or len(axes) != 2 or matches[0]["stem"] != matches[1]["stem"]:
         return None
@@ -103,7 +96,7 @@ def _batches(pair: tuple[Path, Path], factor: float, component: Component) -> It
             if row.size:
                 places = raster.degrees(pair[0], epsg, *raster.centres(first.transform, row + top, col))
                 # file: declared unit, along map x and y; ours: mm/yr, positive to true east and true north
-                speeds = vx[row, col] * factor, vy[row, col] * factor
+                speeds = (np.asarray(one[row, col] * factor, dtype=np.float64) for one in (vx, vy))
                 velocity = tracking.along(component, epsg, *places, *speeds)
                 raster.refuse_too_fast(pair[0], velocity, Technique.TRACKING)
                 yield raster.batch(row + top, col, *places, velocity.astype(np.float32), component)

@@ -1,11 +1,15 @@
-"""What lies near an area: distances on the ground, nothing from lists of other countries, unknown where not loaded."""
+"""What lies near an area, what was simulated there, and what its regions are called in addresses."""
+
+import json
 
 import pytest
 from django.contrib.gis.geos import MultiPolygon, Polygon
 from shapely import LineString
 
 from ingest.context.nearby import nearby
+from ingest.context.regions import Named, region_by_name, region_by_slug, regions_around, regions_within, slugs
 from ingest.context.services import context_load
+from ingest.context.simulated_truth import truth_in, truth_is_loaded, truth_load
 from ingest.readers.context.mines import state_of
 from ingest.readers.context.records import ContextKind
 from tests.ingest.context.conftest import square
@@ -48,3 +52,77 @@ def test_only_what_is_loaded_is_known(make_geojson, make_csv, tmp_path):
     elsewhere = nearby(area=MultiPolygon(Polygon.from_bbox((20.0, 46.94, 20.02, 46.942)), srid=4326))
     assert (elsewhere.mine_m, elsewhere.slide_m) == (None, None)
     assert nearby(area=AREA, simulated=True).mine_m is None
+
+
+pytestmark = pytest.mark.django_db
+SQUARE = [[-12.0, 47.0], [-11.9, 47.0], [-11.9, 47.1], [-12.0, 47.1], [-12.0, 47.0]]
+
+
+@pytest.fixture
+def truth(tmp_path):
+    properties = {
+        "kind": "landslide",
+        "title": "Landslide",
+        "description": "slides by up to 20 mm a year",
+        "rate_mm_yr": 20.0,
+        "rate_along": "downslope",
+        "speed_m_day": None,
+        "size_m": 500,
+        "starts_on": None,
+        "ends_on": "2023-12-14",
+    }
+    feature = {"type": "Feature", "properties": properties, "geometry": {"type": "Polygon", "coordinates": [SQUARE]}}
+    path = tmp_path / "truth.geojson"
+    path.write_text(json.dumps({"type": "FeatureCollection", "features": [feature]}))
+    return path
+
+
+def test_truth_is_loaded_in_place_of_the_one_before(truth):
+    assert not truth_is_loaded()
+    assert truth_load(path=truth) == 1
+    assert truth_load(path=truth) == 1
+    assert truth_is_loaded()
+    (one,) = truth_in(area=MultiPolygon(Polygon.from_bbox((-11.95, 47.05, -11.8, 47.2)), srid=4326))
+    assert str(one) == "Landslide: slides by up to 20 mm a year"
+    assert one.ends_on.isoformat() == "2023-12-14"
+    assert not truth_in(area=MultiPolygon(Polygon.from_bbox((-11, 47, -10, 48)), srid=4326))
+
+
+def test_a_name_that_is_taken_gets_its_country_then_its_code_then_a_number():
+    given = slugs(
+        [
+            Named("Saint-Étienne", "France", ""),
+            Named("Georgia", "Georgia", "GE"),
+            Named("Georgia", "United States", "US-GA"),
+            Named("Georgia", "United States", "US-XX"),
+            Named("Georgia", "United States", "US-XX"),
+            Named("🏔", "", ""),
+        ],
+        taken=["saint-etienne"],
+    )
+    assert given == [
+        "saint-etienne-france",
+        "georgia",
+        "georgia-united-states",
+        "georgia-us-xx",
+        "georgia-2",
+        "region",
+    ]
+
+
+@pytest.mark.django_db
+def test_a_newer_edition_of_a_file_keeps_the_addresses(make_geojson):
+    features = [
+        ({"name": "Atlantis", "level": 0}, square(0, 0, 4)),
+        ({"name": "North Shore", "country": "Atlantis", "code": "AT-N", "level": 1}, square(1, 1)),
+        ({"name": "North Shore", "country": "Atlantis", "code": "AT-X", "level": 2}, square(9, 9)),
+    ]
+    for edition in (features, [*features[::-1], ({"name": "New"}, square(20, 20))]):
+        context_load(path=make_geojson(*edition), kind=ContextKind.REGIONS, replace=True)
+        shore = region_by_slug(slug="north-shore")
+        assert (shore.code, shore.level) == ("AT-N", 1)
+        assert region_by_slug(slug="north-shore-atlantis").code == "AT-X"
+        assert region_by_name(text=" NORTH shore") == shore
+        assert [one.name for one in regions_around(region=shore)] == ["Atlantis"]
+        assert regions_within(region=region_by_slug(slug="atlantis")) == [shore]
+    assert region_by_slug(slug="nowhere\0") is None

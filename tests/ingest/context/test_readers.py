@@ -12,6 +12,7 @@ from ingest.readers.context.landslides import accuracy
 from ingest.readers.context.records import ContextKind, Remark, Surge
 from ingest.text import repair_mojibake, search_key
 from tests.ingest.context.conftest import square
+from tests.makers.damage import zip_of
 
 LANDSLIDES = "id,date,latitude,longitude,landslide_type,trigger,location_accuracy,landslide_size,near"
 RGI = "RGIId,GLIMSId,CenLon,CenLat,Surging,Name"
@@ -78,23 +79,17 @@ def test_an_outline_that_crosses_itself_is_mended(make_geojson):
     assert region.outline.area == pytest.approx(2.0)
 
 
-def test_polygons_without_names_are_no_regions(make_geojson):
-    assert "no property 'name'" in refusal(make_geojson(({"colour": "red"}, square(0, 0))), "regions")
-
-
-def test_what_could_be_several_kinds_must_be_named(make_geojson):
-    assert "does not identify the kind" in refusal(make_geojson(({"name": "What"}, square(0, 0))))
-
-
 @pytest.mark.parametrize(
-    ("ring", "message"),
+    ("feature", "kind", "message"),
     [
-        (square(10, 100), "latitude and longitude are swapped"),
-        (square(500_000, 5_000_000, 1000), "EPSG:4326"),
+        (({"colour": "red"}, square(0, 0)), "regions", "no property 'name'"),
+        (({"name": "What"}, square(0, 0)), None, "does not identify the kind"),
+        (({"name": "Off"}, square(10, 100)), "regions", "latitude and longitude are swapped"),
+        (({"name": "Off"}, square(500_000, 5_000_000, 1000)), "regions", "EPSG:4326"),
     ],
 )
-def test_outlines_that_are_not_on_earth_say_why(make_geojson, ring, message):
-    assert message in refusal(make_geojson(({"name": "Off"}, ring)), "regions")
+def test_outlines_that_cannot_be_used_say_why(make_geojson, feature, kind, message):
+    assert message in refusal(make_geojson(feature), kind)
 
 
 @pytest.mark.parametrize("text", ["", "{", '{"type": "FeatureCollection"}', '{"type": "Point"}', "[1]", "\x00\x01"])
@@ -115,10 +110,6 @@ def test_geonames_gives_places_where_people_live(make_geonames):
     taken, refused = rows(path)
     assert [(place.name, place.population, place.country) for place in taken] == [("Aldwick", 12_000, "GB")]
     assert len(refused) == 2
-
-
-def test_a_cut_off_geonames_table_is_refused(make_geonames):
-    path = make_geonames(("Aldwick", 50.78, -0.71, 12_000, "GB"), ("Other", 50.8, -0.7, 10, "GB"))
     path.write_text(path.read_text()[:-12])
     assert "cut off" in refusal(path, "places")
 
@@ -128,6 +119,9 @@ def test_a_plain_table_of_places_needs_three_columns(make_csv):
     assert (place.name, place.longitude, place.population) == ("Ålesund", 6.15, 67_000)
     assert [remark.text for remark in refused] == ["no position"]
     assert "no column 'longitude'" in refusal(make_csv("name,latitude", "A,1"), "places")
+    taken, refused = rows(make_csv("name,latitude,longitude", "A,nan,2", "B,1,inf", "C,1,2"), "places")
+    assert [place.name for place in taken] == ["C"]
+    assert len(refused) == 2
 
 
 @pytest.mark.parametrize("row", ["Swapped,-99.1,19.4", "Far,10,200"])
@@ -135,12 +129,6 @@ def test_a_place_that_is_not_on_earth_names_its_row(make_csv, row):
     message = refusal(make_csv("name,latitude,longitude", "Good,1,2", row), "places")
     assert "row 3" in message
     assert "swapped" in message
-
-
-def test_not_a_number_is_no_position(make_csv):
-    taken, refused = rows(make_csv("name,latitude,longitude", "A,nan,2", "B,1,inf", "C,1,2"), "places")
-    assert [place.name for place in taken] == ["C"]
-    assert len(refused) == 2
 
 
 # ---- glaciers ----
@@ -151,15 +139,9 @@ def test_rgi_flags_become_words(make_csv):
     taken, _ = rows(path)
     assert [g.surge for g in taken] == [Surge.NONE, Surge.POSSIBLE, Surge.PROBABLE, Surge.OBSERVED, Surge.UNKNOWN]
     assert (taken[0].longitude, taken[0].latitude, taken[0].outline) == (17.03, 76.70, None)
-
-
-def test_a_flag_that_rgi_does_not_know_is_refused(make_csv):
+    latin = make_csv(RGI, "RGI60-07.00001,G017035E76705N,17.0,76.7,3,Vågsbreen", encoding="latin-1")
+    assert rows(latin)[0][0].name == "Vågsbreen"
     assert "surge flag is '7'" in refusal(make_csv(RGI, "RGI60-07.00001,G017035E76705N,17.0,76.7,7,"))
-
-
-def test_names_in_latin_1_are_read(make_csv):
-    path = make_csv(RGI, "RGI60-07.00001,G017035E76705N,17.0,76.7,3,Vågsbreen", encoding="latin-1")
-    assert rows(path)[0][0].name == "Vågsbreen"
 
 
 def test_a_glims_id_spells_a_position():
@@ -216,66 +198,52 @@ def test_a_hole_stays_a_hole(make_geojson):
     assert mine.outline.area == pytest.approx(8.0)
 
 
-@pytest.mark.parametrize("suffix", [".prj", ".dbf"])
-def test_a_shapefile_without_one_of_its_parts_is_refused(make_shapefile, suffix):
-    path = make_shapefile(({"name": "One"}, square(0, 0)))
-    path.with_suffix(suffix).unlink()
-    assert f"made{suffix} is missing" in refusal(path, "mines")
-
-
-def test_a_cut_off_shapefile_is_refused(make_shapefile):
-    path = make_shapefile(({"name": "One"}, square(0, 0)))
+def test_a_shapefile_without_one_of_its_parts_cut_off_or_with_another_table_is_refused(make_shapefile):
+    two = ({"name": "One"}, square(0, 0)), ({"name": "Two"}, square(3, 0))
+    for suffix in (".prj", ".dbf"):
+        path = make_shapefile(*two)
+        path.with_suffix(suffix).unlink()
+        assert f"made{suffix} is missing" in refusal(path, "mines")
+    path = make_shapefile(*two)
     path.write_bytes(path.read_bytes()[:-20])
     assert "Download it again" in refusal(path, "mines")
-
-
-def test_a_table_of_other_outlines_is_refused(make_shapefile):
-    path = make_shapefile(({"name": "One"}, square(0, 0)), ({"name": "Two"}, square(3, 0)))
-    other = make_shapefile(({"name": "Only"}, square(0, 0)), name="other")
+    path, other = make_shapefile(*two), make_shapefile(({"name": "Only"}, square(0, 0)), name="other")
     path.with_suffix(".dbf").write_bytes(other.with_suffix(".dbf").read_bytes())
     refusal(path, "mines")
+
+
+PARTS = (".shp", ".shx", ".dbf", ".prj")
 
 
 def test_a_zip_of_a_shapefile_is_read(make_shapefile, tmp_path):
     path = make_shapefile(({"name": "One"}, square(0, 0)))
     packed = tmp_path / "mines.zip"
-    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
-        for suffix in (".shp", ".shx", ".dbf", ".prj"):
-            archive.write(path.with_suffix(suffix), f"folder/made{suffix}")
+    zip_of(packed, {f"folder/made{suffix}": path.with_suffix(suffix).read_bytes() for suffix in PARTS})
     with opened(packed, ContextKind.MINES) as file:
         assert file.name == "made"
         assert len(list(file.rows())) == 1
 
 
-def link(archive: zipfile.ZipFile) -> None:
-    info = zipfile.ZipInfo("made.shp")
-    info.external_attr = 0o120777 << 16
-    archive.writestr(info, "/etc/passwd")
-
-
+LINK = zipfile.ZipInfo("made.shp")
+LINK.external_attr = 0o120777 << 16
 HOSTILE = {
-    "outside itself": lambda archive: archive.writestr("../made.csv", "x"),
-    "a link": link,
-    "would unpack": lambda archive: archive.writestr("made.csv", b"0" * 10_000_000),
-    "files": lambda archive: [archive.writestr(f"{n}.csv", "x") for n in range(201)],
-    "2 layers": lambda archive: [archive.writestr(f"{n}.csv", "x") for n in range(2)],
-    "0 layers": lambda archive: archive.writestr("made.exe", "x"),
+    "outside itself": {"../made.csv": "x"},
+    "a link": {LINK: "/etc/passwd"},
+    "would unpack": {"made.csv": b"0" * 10_000_000},
+    "files": {f"{n}.csv": "x" for n in range(201)},
+    "2 layers": {f"{n}.csv": "x" for n in range(2)},
+    "0 layers": {"made.exe": "x"},
 }
 
 
 @pytest.mark.parametrize("message", HOSTILE)
 def test_a_hostile_zip_is_refused_before_anything_is_unpacked(tmp_path, message):
-    path = tmp_path / "hostile.zip"
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-        HOSTILE[message](archive)
-    assert message in refusal(path, "places")
+    assert message in refusal(zip_of(tmp_path / "hostile.zip", HOSTILE[message]), "places")
 
 
 def test_a_cut_off_zip_is_refused(tmp_path):
-    path = tmp_path / "cut.zip"
-    with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr("made.csv", "name,latitude,longitude\nA,1,2\n" * 100)
-    path.write_bytes(path.read_bytes()[:200])
+    path = zip_of(tmp_path / "cut.zip", {"made.csv": "name,latitude,longitude\nA,1,2\n" * 100})
+    path.write_bytes(path.read_bytes()[:90])
     assert "damaged" in refusal(path, "places")
 
 
@@ -311,18 +279,10 @@ def test_a_row_with_shifted_columns_is_refused_and_the_others_stay(make_csv):
     taken, refused = rows(path)
     assert [event.event_id for event in taken] == ["2"]
     assert len(refused) == 1
-
-
-def test_a_missing_column_is_named(make_csv):
-    assert "no column 'trigger'" in refusal(
-        make_csv(LANDSLIDES.replace(",trigger", ""), "1,,1,1,L,Unknown,Small,"), "landslides"
-    )
-
-
-def test_a_cut_off_table_is_refused(make_csv):
-    assert "row 3 has 3 fields" in refusal(
-        make_csv(LANDSLIDES, "2,01/02/2012,1,1,Landslide,Rain,Unknown,Small,", "3,01/02"[:7] + ",1"), "landslides"
-    )
+    without = make_csv(LANDSLIDES.replace(",trigger", ""), "1,,1,1,L,Unknown,Small,")
+    assert "no column 'trigger'" in refusal(without, "landslides")
+    cut = make_csv(LANDSLIDES, "2,01/02/2012,1,1,Landslide,Rain,Unknown,Small,", "3,01/02,1")
+    assert "row 3 has 3 fields" in refusal(cut, "landslides")
 
 
 # ---- text ----

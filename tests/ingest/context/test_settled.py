@@ -23,35 +23,22 @@ def osm(tmp_path):
     """What ogr2ogr makes of a dump: everything in one table per geometry, rare tags as text."""
     tags = {"name": None, "building": None, "landuse": None}
     lines = {"highway": None, "other_tags": None}
-    return streetmap.gpkg(
-        tmp_path / "extract.gpkg",
-        {
-            "multipolygons": (
-                "MULTIPOLYGON",
-                [
-                    (tags | {"building": "house"}, HOUSE),
-                    (tags | {"landuse": "forest"}, box(10, 49, 11, 50)),
-                    (tags | {"building": "no"}, HOUSE),
-                ],
-            ),
-            "points": ("POINT", [(tags | {"building": "yes"}, Point(10.002, 49.992))]),
-            "lines": (
-                "LINESTRING",
-                [
-                    (lines | {"highway": "primary_link"}, LineString([(9.995, 49.995), (10.005, 49.995)])),
-                    (lines | {"highway": "residential"}, LineString([(10.002, 49.98), (10.002, 50.01)])),
-                    (lines | {"highway": "footway"}, LineString([(10, 49.99), (10.01, 50)])),
-                    (
-                        lines | {"other_tags": '"railway"=>"rail","tunnel"=>"yes"'},
-                        LineString([(10, 49.993), (10.01, 49.993)]),
-                    ),
-                    (lines | {"other_tags": '"waterway"=>"canal"'}, LineString([(10, 49.995), (10.01, 49.995)])),
-                    (lines | {"other_tags": '"waterway"=>"ditch"'}, LineString([(10, 49.996), (10.01, 49.996)])),
-                    (lines | {"other_tags": '"railway"=>"abandoned"'}, LineString([(10, 49.994), (10.01, 49.994)])),
-                ],
-            ),
-        },
-    )
+    along = [
+        ({"highway": "primary_link"}, [(9.995, 49.995), (10.005, 49.995)]),
+        ({"highway": "residential"}, [(10.002, 49.98), (10.002, 50.01)]),
+        ({"highway": "footway"}, [(10, 49.99), (10.01, 50)]),
+        ({"other_tags": '"railway"=>"rail","tunnel"=>"yes"'}, [(10, 49.993), (10.01, 49.993)]),
+        ({"other_tags": '"waterway"=>"canal"'}, [(10, 49.995), (10.01, 49.995)]),
+        ({"other_tags": '"waterway"=>"ditch"'}, [(10, 49.996), (10.01, 49.996)]),
+        ({"other_tags": '"railway"=>"abandoned"'}, [(10, 49.994), (10.01, 49.994)]),
+    ]
+    areas = [({"building": "house"}, HOUSE), ({"landuse": "forest"}, box(10, 49, 11, 50)), ({"building": "no"}, HOUSE)]
+    layers = {
+        "multipolygons": ("MULTIPOLYGON", [(tags | own, shape) for own, shape in areas]),
+        "points": ("POINT", [(tags | {"building": "yes"}, Point(10.002, 49.992))]),
+        "lines": ("LINESTRING", [(lines | own, LineString(places)) for own, places in along]),
+    }
+    return streetmap.gpkg(tmp_path / "extract.gpkg", layers)
 
 
 def test_an_extract_as_geopackage_gives_each_kind_its_own(tmp_path):

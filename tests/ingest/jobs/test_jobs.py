@@ -3,18 +3,17 @@
 import os
 import signal
 import subprocess
-import sys
-import threading
 from datetime import date, timedelta
 from pathlib import Path
 
-import numpy as np
 import pytest
+from affine import Affine
 from django.db import connection, connections, transaction
 from django.utils import timezone
 
 from ingest import tasks
 from ingest.errors import one_line
+from ingest.jobs import child as job_child
 from ingest.jobs import services as jobs
 from ingest.jobs.confine import Limits
 from ingest.jobs.environment import HARDENED, job_environment
@@ -23,8 +22,8 @@ from ingest.products import partitions
 from ingest.products.services import product_delete
 from ingest.readers.records import Declaration, Submission
 from ingest.storage import raster_entries
-from tests.makers import generic
-from tests.waiting import HANG_SECONDS, wait_until
+from tests.makers import generic, geotiff
+from tests.waiting import HANG_SECONDS, Elsewhere, wait_until
 
 PERIOD = (date(2019, 1, 1), date(2023, 12, 31))
 
@@ -74,9 +73,8 @@ def test_what_is_declared_reaches_the_reader(tmp_path):
     refused = jobs.job_execute(job_id=queue(path).pk)
     assert refused.state == State.REJECTED
     assert "unit" in refused.error
-    loaded = jobs.job_execute(
-        job_id=queue(path, declared=Declaration(unit="m/yr", positive="down", track=7, period=PERIOD)).pk
-    )
+    declared = Declaration(unit="m/yr", positive="down", track=7, period=PERIOD)
+    loaded = jobs.job_execute(job_id=queue(path, declared=declared).pk)
     assert loaded.state == State.LOADED, loaded.error
     assert loaded.products.get().track == 7
     assert MeasurementPoint.objects.first().velocity_mm_yr == pytest.approx(-20)
@@ -145,14 +143,12 @@ def test_a_job_whose_worker_died_returns_is_loaded_once_and_fails_after_ten_deat
 
 
 def test_a_reader_that_lost_its_job_leaves_nothing_behind(make_egms, make_rtc):
-    from ingest.jobs.child import job_carry_out
-
     for path in (make_egms(n=12), make_rtc()):
         job = queue(path)
         owned = jobs.job_claim(job_id=job.pk)
 
         with pytest.MonkeyPatch.context() as patch:
-            load = sys.modules["ingest.jobs.child"].arrival_load
+            load = job_child.arrival_load
 
             def overtaken(load=load, job=job, **options):
                 loaded = load(**options)
@@ -163,7 +159,7 @@ def test_a_reader_that_lost_its_job_leaves_nothing_behind(make_egms, make_rtc):
                 return loaded
 
             patch.setattr("ingest.jobs.child.arrival_load", overtaken)
-            job_carry_out(job_id=job.pk, attempt=owned.attempts)
+            job_child.job_carry_out(job_id=job.pk, attempt=owned.attempts)
         IngestJob.objects.all().delete()
     assert (Product.objects.count(), Scene.objects.count()) == (0, 0)
     assert [*raster_entries()] == []
@@ -179,14 +175,13 @@ def test_the_reader_killed_in_the_middle_leaves_nothing_and_the_next_attempt_loa
 
     monkeypatch.setattr("ingest.jobs.confine.subprocess.Popen", remembered)
     job = queue(make_egms(n=200))
-    worker = threading.Thread(target=in_thread(lambda: jobs.job_execute(job_id=job.pk, every_seconds=0.1)))
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(f"LOCK TABLE {partitions.POINTS} IN SHARE UPDATE EXCLUSIVE MODE")  # attaching waits for this
-        worker.start()
+        worker = Elsewhere(lambda: jobs.job_execute(job_id=job.pk, every_seconds=0.1))
         wait_until(lambda: IngestJob.objects.get(pk=job.pk).points_done == 200)
         assert Product.objects.count() == 0
         os.kill(children[0].pid, signal.SIGKILL)
-        worker.join(HANG_SECONDS)
+        worker.returned()
     job.refresh_from_db()
     assert (job.state, job.attempts, job.cause) == (State.QUEUED, 1, "memory")
     assert (Product.objects.count(), MeasurementPoint.objects.count()) == (0, 0)
@@ -200,11 +195,9 @@ def test_a_reader_that_hangs_is_ended_and_its_file_is_tried_again(make_egms, set
     """It waits for a lock: no progress, and no computing. Before, its lease was prolonged for two hours."""
     settings.INGEST_STALL_MINUTES = 0.1
     job = queue(make_egms(n=200))
-    worker = threading.Thread(target=in_thread(lambda: jobs.job_execute(job_id=job.pk, every_seconds=0.2)))
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(f"LOCK TABLE {partitions.POINTS} IN SHARE UPDATE EXCLUSIVE MODE")
-        worker.start()
-        worker.join(HANG_SECONDS)
+        Elsewhere(lambda: jobs.job_execute(job_id=job.pk, every_seconds=0.2)).returned()
     job.refresh_from_db()
     assert (job.state, job.cause, job.faults) == (State.QUEUED, "stalled", 1)
     assert "It made no progress for 0.1 minutes." in job.error
@@ -212,17 +205,13 @@ def test_a_reader_that_hangs_is_ended_and_its_file_is_tried_again(make_egms, set
 
 
 def test_a_job_deleted_while_its_file_is_read_is_dropped_without_an_error(make_egms):
-    job, done = queue(make_egms(n=200)), []
-    worker = threading.Thread(target=in_thread(lambda: done.append(jobs.job_execute(job_id=job.pk, every_seconds=0.1))))
-    colleague = threading.Thread(target=in_thread(lambda: IngestJob.objects.all().delete()))
+    job = queue(make_egms(n=200))
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(f"LOCK TABLE {partitions.POINTS} IN SHARE UPDATE EXCLUSIVE MODE")  # attaching waits for this
-        worker.start()
+        worker = Elsewhere(lambda: jobs.job_execute(job_id=job.pk, every_seconds=0.1))
         wait_until(lambda: IngestJob.objects.get(pk=job.pk).points_done == 200)
-        colleague.start()
-        for thread in (colleague, worker):
-            thread.join(HANG_SECONDS)
-    assert done == [None]
+        Elsewhere(lambda: IngestJob.objects.all().delete()).returned()
+        assert worker.returned() is None
     assert Product.objects.count() == 0
 
 
@@ -237,8 +226,6 @@ def test_a_file_that_takes_too_long_is_refused_with_the_limit_named(make_egms):
 def test_a_fault_of_this_program_is_called_one_and_can_be_tried_again(make_egms, settings, monkeypatch):
     job = queue(uploaded(make_egms(), settings), UPLOAD)
     owned = jobs.job_claim(job_id=job.pk)
-    from ingest.jobs import child as job_child
-
     monkeypatch.setattr(job_child, "arrival_load", lambda **options: 1 / 0)
     job_child.job_carry_out(job_id=job.pk, attempt=owned.attempts)
     job.refresh_from_db()
@@ -253,9 +240,8 @@ def test_a_refused_file_is_tried_again_only_when_something_else_is_said_of_it(tm
     job = jobs.job_execute(job_id=job.pk)
     assert job.state == State.REJECTED
     assert not jobs.job_retry(job=job, submission=Submission())
-    assert jobs.job_retry(
-        job=job, submission=Submission(declared=Declaration(unit="m/yr", positive="up", period=PERIOD))
-    )
+    declared = Declaration(unit="m/yr", positive="up", period=PERIOD)
+    assert jobs.job_retry(job=job, submission=Submission(declared=declared))
     assert jobs.job_execute(job_id=job.pk).state == State.LOADED
 
 
@@ -298,7 +284,10 @@ def test_the_reader_inherits_no_secret_and_no_proxy(monkeypatch):
     monkeypatch.setenv("HTTPS_PROXY", "http://proxy:1")
     monkeypatch.setenv("SECRET_KEY", "known")
     monkeypatch.setenv("EMAIL_URL", "smtp://user:pass@host")
+    for name in ("EARTHDATA_TOKEN", "EARTHDATA_PASSWORD", "STAC_TOKEN"):
+        monkeypatch.setenv(name, "a secret")
     environment = job_environment()
+    assert "a secret" not in environment.values()
     assert "HTTPS_PROXY" not in environment
     assert environment["SECRET_KEY"] != "known"
     assert environment["EMAIL_URL"] == ""
@@ -312,21 +301,4 @@ def test_words_of_a_hostile_file_become_one_line():
 
 
 def velocity_raster(folder: Path) -> Path:
-    import rasterio
-    from affine import Affine
-
-    path = folder / "velocity.tif"
-    profile = {"driver": "GTiff", "dtype": "float32", "count": 1, "width": 6, "height": 5, "crs": "EPSG:32633"}
-    with rasterio.open(path, "w", transform=Affine(100, 0, 4e5, 0, -100, 5e6), **profile) as raster:
-        raster.write(np.full((5, 6), 0.02, dtype=np.float32), 1)
-    return path
-
-
-def in_thread(work):
-    def run():
-        try:
-            work()
-        finally:
-            connections.close_all()
-
-    return run
+    return geotiff.make(folder, 0.02, crs="EPSG:32633", transform=Affine(100, 0, 4e5, 0, -100, 5e6))

@@ -78,6 +78,10 @@ def test_two_tracks_over_one_place_make_an_up_and_an_east_product(two_tracks):
     point = MeasurementPoint.objects.filter(product=up).first()
     assert point_series(point=point)[-1] == pytest.approx(-16.0, abs=0.3)  # two years
     assert derived_make() == []
+    assert {run.product for run in runs_queue(method="matched-filter")} == set(two_tracks)  # ours is not searched again
+    product_delete(product=two_tracks[0])
+    assert derived_make() == []  # one direction alone makes nothing, and without its sources ours goes
+    assert not Product.objects.filter(level="derived").exists()
 
 
 def test_two_tracks_without_series_make_products_of_their_period(two_tracks):
@@ -85,16 +89,6 @@ def test_two_tracks_without_series_make_products_of_their_period(two_tracks):
     for product in derived_make():
         assert not product.has_series
         assert product.dates == [two_tracks[0].dates[0], two_tracks[0].dates[-1]]
-
-
-def test_a_derived_product_is_not_searched_again(two_tracks):
-    derived_make()
-    assert {run.product for run in runs_queue(method="matched-filter")} == set(two_tracks)
-
-
-def test_one_direction_alone_makes_nothing(make_egms, db):
-    product_load(path=make_egms())
-    assert derived_make() == []
 
 
 def test_a_published_product_takes_the_place_of_ours(two_tracks, make_egms):
@@ -163,13 +157,6 @@ def test_tiles_whose_products_came_just_now_wait(two_tracks):
     assert derived_make(settled_before=before) == []
     Product.objects.update(loaded_at=before - timedelta(hours=1))
     assert len(derived_make(settled_before=before)) == 2
-
-
-def test_without_its_sources_a_derived_product_goes(two_tracks):
-    derived_make()
-    product_delete(product=two_tracks[0])
-    derived_make()
-    assert not Product.objects.filter(level="derived").exists()
 
 
 @pytest.mark.realdata

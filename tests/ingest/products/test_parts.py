@@ -1,12 +1,12 @@
 """Merging partitions changes where rows lie and nothing that is read, whoever reads or dies meanwhile."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from math import asinh, pi, radians, tan
 
 import pytest
 from django.core.management import call_command
-from django.db import OperationalError, connection, connections, transaction
+from django.db import OperationalError, connection, transaction
 
 from ingest.locks import Lock, try_locked
 from ingest.models import DisplacementSeries, MeasurementPoint, Product
@@ -19,7 +19,7 @@ from monitor.maps.map.selectors import layer_products, points_tile
 from monitor.pages.desk import samples
 from monitor.pages.desk.attributes import ATTRIBUTES
 from tests.makers import snapshots
-from tests.waiting import wait_until
+from tests.waiting import Elsewhere, wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 ZOOMS = (5, 10, 12, 14)
@@ -40,9 +40,7 @@ def loaded(make_egms) -> Iterator[list[Product]]:
     with connection.cursor() as cursor:
         for number in layout():
             cursor.execute(partitions.drop(int(number)))
-    made = [
-        product_load(path=make_egms(name=name(index), n=N_POINTS, change=moved(index), xml=None)) for index in range(5)
-    ]
+    made = load(make_egms, range(5))
     yield made
     for product in Product.objects.filter(pk__in=[one.pk for one in made]):
         product_delete(product=product)
@@ -51,6 +49,12 @@ def loaded(make_egms) -> Iterator[list[Product]]:
 
 def name(index: int) -> str:
     return f"EGMS_L2b_117_{index:04d}_IW2_VV_2020_2024_1.zip"
+
+
+def load(make_egms, numbers: Iterable[int], **options) -> list[Product]:
+    """Products of these numbers."""
+    made = {"n": N_POINTS, "xml": None}
+    return [product_load(path=make_egms(name=name(n), change=moved(n), **made), **options) for n in numbers]
 
 
 def moved(index: int) -> Callable[[dict[str, list]], None]:
@@ -179,10 +183,7 @@ def test_the_rows_of_a_part_lie_by_product_and_then_as_on_the_ground(loaded):
 
 def test_products_that_come_later_join_those_that_were_merged(loaded, make_egms):
     parts.parts_merge()
-    more = [
-        product_load(path=make_egms(name=name(index), n=N_POINTS, change=moved(index), xml=None))
-        for index in range(5, 10)
-    ]
+    more = load(make_egms, range(5, 10))
     before = read()
     assert parts.parts_merge() == (6, 10 * N_POINTS)
     (ids,) = layout().values()
@@ -207,38 +208,12 @@ def test_a_product_leaves_a_merged_part_and_the_last_takes_it_along(loaded):
 def test_a_product_that_was_removed_is_forgotten_when_its_part_is_merged_again(loaded, make_egms):
     parts.parts_merge()
     product_delete(product=loaded[0])
-    more = [
-        product_load(path=make_egms(name=name(index), n=N_POINTS, change=moved(index), xml=None))
-        for index in range(5, 9)
-    ]
+    more = load(make_egms, range(5, 9))
     assert parts.parts_merge() == (5, 8 * N_POINTS)
     (ids,) = layout().values()
     assert ids == [product.pk for product in (*loaded[1:], *more)]
     for product in more:
         product_delete(product=product)
-
-
-class Elsewhere(threading.Thread):
-    """Work on a connection of its own."""
-
-    def __init__(self, work: Callable[[], object]) -> None:
-        super().__init__(daemon=True)
-        self.work, self.result = work, None
-        self.start()
-
-    def run(self) -> None:
-        try:
-            self.result = self.work()
-        except Exception as fault:
-            self.result = fault
-        finally:
-            connections.close_all()
-
-    def returned(self) -> object:
-        self.join()
-        if isinstance(self.result, Exception):
-            raise self.result
-        return self.result
 
 
 def test_readers_see_every_point_at_every_moment(loaded):
@@ -276,7 +251,7 @@ def test_a_file_that_is_being_loaded_neither_waits_nor_holds_up_merging(loaded, 
             began.set()
             goes_on.wait()
 
-        return product_load(path=make_egms(name=name(7), n=N_POINTS, change=moved(7), xml=None), progress=progress)
+        return load(make_egms, [7], progress=progress)[0]
 
     loader = Elsewhere(loading)
     wait_until(began.is_set)
@@ -396,8 +371,7 @@ def test_the_command_merges_all_that_is_to_be_merged(loaded, capsys):
 
 def test_a_snapshot_of_merged_products_is_given_where_their_emptied_part_still_is(make_egms, tmp_path):
     def fill() -> None:
-        for index in range(4):
-            product_load(path=make_egms(name=name(index), n=N_POINTS, change=moved(index), xml=None))
+        load(make_egms, range(4))
         assert parts.parts_merge() == (4, 4 * N_POINTS)
 
     taken = snapshots.take(fill, tmp_path / "rasters")

@@ -32,6 +32,8 @@ def test_every_level_holds_every_point_and_the_same_mean(make_egms):
         assert counts.sum() == 60
         assert (counts * means).sum() / 60 == pytest.approx(29.5, abs=1e-3)
     assert PyramidCell.objects.filter(z=0).count() < PyramidCell.objects.filter(z=pyramid.FINEST_ZOOM).count()
+    product_delete(product=product)
+    assert not PyramidCell.objects.exists()
 
 
 def test_a_cell_stands_where_its_points_are(make_egms):
@@ -62,8 +64,3 @@ def test_a_far_tile_shows_the_cells_of_all_products_of_its_layer(make_egms):
     x, y = features[0]["geometry"]["coordinates"]
     assert 0 < x < 4096
     assert 0 < y < 4096
-
-
-def test_a_product_takes_its_pyramid_with_it(make_egms):
-    product_delete(product=product_load(path=make_egms()))
-    assert not PyramidCell.objects.exists()

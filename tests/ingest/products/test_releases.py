@@ -45,6 +45,8 @@ def test_the_newer_release_stands_and_the_older_is_kept(release):
     assert MeasurementPoint.objects.filter(product=older).count() == 12
     assert layer_products(layer=BY_NAME["los"]) == [newer.pk]
     assert [run.product for run in runs_queue(method="matched-filter")] == [newer]
+    product_delete(product=newer)
+    assert standing() == [older]
 
 
 def test_the_order_of_loading_does_not_matter(release):
@@ -53,12 +55,6 @@ def test_the_order_of_loading_does_not_matter(release):
     middle.refresh_from_db()
     oldest.refresh_from_db()
     assert (oldest.superseded_by, middle.superseded_by) == (middle, newest)
-
-
-def test_without_the_newer_one_the_older_stands_again(release):
-    older, newer = release(0), release(1)
-    product_delete(product=newer)
-    assert standing() == [older]
 
 
 def test_velocities_alone_do_not_take_the_place_of_series(make_egms, tmp_path, db):

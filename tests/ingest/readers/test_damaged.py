@@ -1,36 +1,96 @@
-"""Files of every format of velocities, cut off and with bits turned: refused with one line, or sane numbers."""
+"""Files of every format, cut off and with bits turned: refused with one line that names them, or sane numbers."""
+
+from functools import partial
+from itertools import chain
 
 import pytest
 
-from tests.makers import licsbas, mintpy, opera_disp
+from tests.makers import egms, generic, geotiff, hyp3, insar_norway, its_live, licsar, licsbas, mintpy, opera_disp, rtc
 from tests.makers.damage import NOISY, flipped, outcome, truncated
 from tests.makers.sources import every
 
-MOST_FILES, PLACES, SEEDS = 3, 8, 8  # of a folder, per file; the tests of each format damage at more places
-SOURCES = {(source.format, source.series): source for source in every()}.values()
+MOST_FILES, PLACES, SEEDS = 3, 12, 12  # of a folder, per file
+SOURCES = {f"{source.format}-{source.series}": (source.make, source.declared) for source in every()}
+SOURCES |= {
+    "packed geotiff": (partial(geotiff.make, compress="deflate"), geotiff.SOURCES[0].declared),
+    "packed hyp3": (partial(hyp3.make, compress="deflate"), None),
+    "packed licsar": (partial(licsar.make, compress="deflate"), None),
+}
 
 
 @NOISY
-@pytest.mark.parametrize("source", SOURCES, ids=lambda source: f"{source.format}-{source.series}")
-def test_a_damaged_file_of_any_format_is_refused_in_one_line_or_read_sanely(tmp_path, source):
-    path = source.make(tmp_path)
-    assert outcome(path, source.declared) == ""
+@pytest.mark.parametrize("name", SOURCES)
+def test_a_damaged_file_of_any_format_is_refused_in_one_line_or_read_sanely(tmp_path, name):
+    make, declared = SOURCES[name]
+    path = make(tmp_path)
+    assert outcome(path, declared) == ""
     files = [path] if path.is_file() else sorted(file for file in path.rglob("*") if file.is_file())
     refused = 0
     for file in files[:: max(1, len(files) // MOST_FILES)]:
-        for damage in (truncated(file, PLACES), flipped(file, SEEDS)):
-            for _ in damage:
-                refused += outcome(path, source.declared) != ""
+        for _ in chain(truncated(file, PLACES), flipped(file, SEEDS)):
+            refused += outcome(path, declared) != ""
     assert refused > 0
+    assert outcome(path, declared) == ""
+
+
+TABLES = ("csv", "zip", "gpkg", "parquet", "shp", "shp.zip")
+NOTICED = {f"table as {kind}": (partial(generic.make, kind=kind, n=60), generic.TOWARD) for kind in TABLES}
+NOTICED |= {
+    "egms as csv": (egms.table("EGMS_L2b_117_0227_IW2_VV_2020_2024_1.csv"), None),
+    "egms as zip": (egms.zipped, None),
+    "insar norway": (insar_norway.make, None),
+    "hyp3 as zip": (partial(hyp3.make, kind="zip"), None),
+    "its live": (its_live.make, None),
+    "licsbas": (licsbas.make, None),
+    "mintpy series": (mintpy.make, None),
+    "mintpy velocity": (mintpy.make_velocity, None),
+    "mintpy he5": (mintpy.make_he5, None),
+    "opera disp": (opera_disp.make, None),
+}
+
+
+@NOISY
+@pytest.mark.parametrize("name", NOTICED)
+def test_a_file_that_is_cut_off_anywhere_is_refused_and_a_flipped_bit_too_or_read_sanely(tmp_path, name):
+    make, declared = NOTICED[name]
+    path = make(tmp_path)
+    for _ in truncated(path):
+        content = path.read_bytes()
+        whole_lines = path.suffix == ".csv" and content.endswith(b"\n") and content.count(b"\n") > 1
+        assert outcome(path, declared) or whole_lines  # nothing in a CSV says that more lines came
+    refused = [outcome(path, declared) for _ in flipped(path, 50, bits=2)]
+    assert any(refused)
+    assert all(line.startswith(f"{path}: ") for line in refused if line)
+
+
+@NOISY
+def test_a_damaged_zip_of_an_image_is_refused_or_read_sanely(tmp_path):
+    path = rtc.hyp3(tmp_path, kind="zip", compress="deflate")
+    assert not rtc.outcome(path)
+    assert all(rtc.outcome(path) for _ in truncated(path))
+    for _ in flipped(path):
+        rtc.outcome(path)
 
 
 @pytest.mark.parametrize(
-    "make",
-    [mintpy.make, mintpy.make_velocity, mintpy.make_he5, opera_disp.make, licsbas.make],
-    ids=lambda make: make.__module__,
+    ("name", "content", "message"),
+    [
+        ("a.csv", b"", "empty"),
+        ("a.zip", b"", "empty"),
+        ("a.txt", b"pid,easting\n", "none of the known formats"),
+        ("a.h5", b"pid,easting\n", "damaged"),
+        ("a.csv", b"PK\x03\x04 something", "none of the known formats"),
+        ("a.csv", b"\n", "the table is empty"),
+        ("a.parquet", b"pid,lon,lat,vel\n", "of another format"),
+        ("a.gpkg", b"pid,lon,lat,vel\n", "of another format"),
+        ("a.tif", b"<VRTDataset/>", "of another format"),
+    ],
 )
-def test_hdf5_that_is_cut_off_anywhere_is_refused_and_a_flipped_bit_too_or_read_sanely(tmp_path, make):
-    path = make(tmp_path)
-    assert all(outcome(path) for _ in truncated(path))
-    refused = [outcome(path) != "" for _ in flipped(path, 50, bits=1)]
-    assert 0 < sum(refused) < 50
+def test_what_is_of_no_format_is_refused(tmp_path, name, content, message):
+    path = tmp_path / name
+    path.write_bytes(content)
+    assert message in outcome(path)
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path):
+    assert outcome(tmp_path / "nowhere.zip").startswith(f"{tmp_path}/nowhere.zip: there is no such file")

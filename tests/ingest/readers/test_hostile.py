@@ -20,7 +20,7 @@ from ingest.jobs.environment import HARDENED, job_environment
 from ingest.models import IngestJob, Product, Scene
 from ingest.products.services import product_delete
 from ingest.readers.records import Declaration, Submission
-from tests.makers.hostile import CANARY, EGMS, RTC, VRT, Hostile, Trap, plain_tiff
+from tests.makers.hostile import CANARY, EGMS, RTC, VRT, Trap, plain_tiff
 from tests.makers.hostile_tables import every
 from tests.waiting import HANG_SECONDS
 
@@ -82,12 +82,6 @@ def reached(listener: socket.socket) -> bool:
     return True
 
 
-def made(hostile: Hostile, trap: Trap) -> Path:
-    path = trap.folder / hostile.file
-    hostile.make(path, trap)
-    return path
-
-
 @contextmanager
 def watchdog() -> Iterator[None]:
     """Ends what hangs, as soon as it comes back to Python."""
@@ -120,11 +114,12 @@ def test_the_corpus_is_large_and_every_trick_has_a_name_of_its_own():
     assert len(names) >= 200
     assert len(set(names)) == len(names)
     assert set(THROUGH_A_JOB) <= set(names)
+    assert {hostile.file for hostile in CORPUS} >= {f"{EGMS}.zip", f"{EGMS}.csv", "cum.h5", RTC}
 
 
 @pytest.mark.parametrize("hostile", CORPUS, ids=lambda hostile: hostile.name)
 def test_a_hostile_file_is_refused_quickly_with_one_line(hostile, trap, listener):
-    path = made(hostile, trap)
+    path = hostile.make_in(trap)
     started, taken, message = time.process_time(), b"", ""  # of this process: what others do meanwhile is not its fault
     try:
         with watchdog():
@@ -148,7 +143,7 @@ def test_a_job_refuses_what_is_hostile_and_the_database_stays_as_it_was(trap, li
     for hostile in CORPUS:
         if hostile.name not in THROUGH_A_JOB:
             continue
-        path = made(hostile, trap)
+        path = hostile.make_in(trap)
         job = jobs.job_queue(source="watch", path=path, original_name=path.name, submission=SUBMISSION)
         started = os.times()
         job = jobs.job_execute(job_id=job.pk)
@@ -226,7 +221,3 @@ def test_the_environment_hides_what_lies_beside_a_file(trap):
         [sys.executable, "-c", code, str(path)], env=job_environment(), capture_output=True, text=True, check=True
     ).stdout
     assert "beside" not in message
-
-
-def test_the_names_that_formats_know_are_used_in_the_corpus():
-    assert {hostile.file for hostile in CORPUS} >= {f"{EGMS}.zip", f"{EGMS}.csv", "cum.h5", RTC}

@@ -34,62 +34,30 @@ class Expected(NamedTuple):
     posting_m: float | None = None
 
 
-P_SBAS, STAMPS, METRES = mapped("p_sbas"), mapped("stamps_export"), mapped("columns_in_metres")
-CHINA, NO_SERIES = (date(2014, 11, 25), date(2017, 6, 18)), (0, None, None)
-SETS = [
+ROWS = """
+    # file, mapping, points, dates, first, last, median, fastest, where: longitude, latitude, direction, posting
     # the line of sight that the files state makes "Asc" a descending pass, and so do its dates: those of track 154
-    Expected(
-        "donana_psbas/Sentinel_Asc.shp",
-        P_SBAS,
-        573,
-        (134, date(2015, 3, 9), date(2020, 1, 6)),
-        -3.655,
-        -12.26,
-        (-6.6104, 37.3437),
-        Direction.DESCENDING,
-        92.5,
-    ),
-    Expected(
-        "donana_psbas/Sentinel_Desc.shp",
-        P_SBAS,
-        914,
-        (146, date(2014, 10, 27), date(2020, 1, 5)),
-        -1.132,
-        -10.03,
-        (-6.6179, 37.3471),
-        Direction.ASCENDING,
-        92.5,
-    ),
-    Expected("maoxian_slope/Maoxian_SBAS.csv", STAMPS, 608, (38, *CHINA), -0.364, -28.53, (103.6635, 32.0802)),
-    Expected("maoxian_slope/Maoxian_PS.csv", STAMPS, 97, (41, *CHINA), -0.403, -26.34, (103.662, 32.0804)),
-    Expected(
-        "offida_slope/clusters_offida.shp",
-        METRES,
-        197,
-        (260, date(2018, 1, 2), date(2022, 12, 20)),
-        -8.136,
-        -27.17,
-        (13.7022, 42.9401),
-    ),
-    Expected(
-        "amsterdam_stm/example.csv",
-        mapped("stmtools"),
-        2500,
-        (11, date(2016, 3, 27), date(2016, 7, 15)),
-        -0.29,
-        -16.75,
-        (4.91148, 52.34575),
-    ),
-    Expected(
-        "cyprus_egms_l2a/egms_benchmark_point_overlay_sample_v1.csv",
-        Declaration(positive="toward"),
-        17_340,
-        NO_SERIES,
-        -0.2,
-        14.7,
-        (34.06376, 34.99516),
-    ),
-]
+    donana_psbas/Sentinel_Asc.shp p_sbas 573 134 2015-03-09 2020-01-06 -3.655 -12.26 -6.6104 37.3437 descending 92.5
+    donana_psbas/Sentinel_Desc.shp p_sbas 914 146 2014-10-27 2020-01-05 -1.132 -10.03 -6.6179 37.3471 ascending 92.5
+    maoxian_slope/Maoxian_SBAS.csv stamps_export 608 38 2014-11-25 2017-06-18 -0.364 -28.53 103.6635 32.0802
+    maoxian_slope/Maoxian_PS.csv stamps_export 97 41 2014-11-25 2017-06-18 -0.403 -26.34 103.662 32.0804
+    offida_slope/clusters_offida.shp columns_in_metres 197 260 2018-01-02 2022-12-20 -8.136 -27.17 13.7022 42.9401
+    amsterdam_stm/example.csv stmtools 2500 11 2016-03-27 2016-07-15 -0.29 -16.75 4.91148 52.34575
+"""
+
+
+def expected(row: str) -> Expected:
+    path, mapping, n, count, first, last, median, fastest, x, y, *rest = row.split()
+    days = int(count), date.fromisoformat(first), date.fromisoformat(last)
+    pass_and_posting = (Direction(rest[0]), float(rest[1])) if rest else ()
+    place = float(x), float(y)
+    return Expected(path, mapped(mapping), int(n), days, float(median), float(fastest), place, *pass_and_posting)
+
+
+NO_SERIES = (0, None, None)
+SETS = [expected(row) for row in ROWS.strip().splitlines() if "#" not in row]
+CYPRUS = "cyprus_egms_l2a/egms_benchmark_point_overlay_sample_v1.csv"
+SETS.append(Expected(CYPRUS, Declaration(positive="toward"), 17_340, NO_SERIES, -0.2, 14.7, (34.06376, 34.99516)))
 
 
 def read(real_data: Path, wanted: Expected) -> Points:

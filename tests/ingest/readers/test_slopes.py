@@ -15,12 +15,8 @@ def test_steady_motion_has_its_rate_as_slope_whatever_its_zero():
     rates = np.array([-20.0, 0.0, 3.5, 900.0])
     moved = (rates[:, None] * YEARS + np.array([[5000.0], [0], [-7], [1e5]])).astype(np.float32)
     assert slope_mm_yr(moved, DATES) == pytest.approx(rates, abs=0.02)
-
-
-def test_gaps_change_nothing():
-    moved = np.tile((-20.0 * YEARS).astype(np.float32), (40, 1))
-    moved[np.random.default_rng(1).random(moved.shape) < 0.4] = np.nan
-    assert slope_mm_yr(moved, DATES) == pytest.approx(-20, abs=0.01)
+    moved[np.random.default_rng(1).random(moved.shape) < 0.4] = np.nan  # gaps change nothing
+    assert slope_mm_yr(moved, DATES) == pytest.approx(rates, abs=0.03)
 
 
 def test_one_date_makes_no_slope_and_two_make_one_without_an_error():

@@ -10,7 +10,6 @@ from django.core.management import call_command
 from ingest.models import Scene, ScenePair
 from ingest.scenes.pairs import pairs_make
 from ingest.scenes.services import scenes_load
-from tests.makers import rtc as made_rtc
 from tests.makers import simulated_safe as made_safe
 
 pytestmark = pytest.mark.django_db
@@ -53,14 +52,6 @@ def test_a_bad_sentinel1_product_says_why_in_its_row(tmp_path, capsys, reason):
     assert row.state == "refused"
     assert re.search(reason, row.reason), row.reason
     assert (row.platform, row.mode, row.acquired_at.year) == ("S1A", "IW", 2024)
-
-
-def test_two_bands_where_one_image_is_asked_say_why_in_the_row(tmp_path, capsys):
-    path = made_rtc.earth_engine(tmp_path, pols=("VV", "VH"), angle=False, name="image_20240501T052653.tif")
-    with pytest.raises(SystemExit):
-        call_command("ingest", str(path), "--scale", "db", "--track", "79", "--acquired", "2024-05-01T05:26:53Z")
-    row = Scene.objects.get()
-    assert "it holds 2 bands, one image is expected" in row.reason
 
 
 def test_a_folder_of_products_loads_each_of_them(tmp_path, capsys):

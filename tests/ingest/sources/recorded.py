@@ -17,6 +17,10 @@ GRD = "S1B_IW_GRDH_1SDV_20211110T032039_20211110T032104_029520_0385E6_60DB"
 CORNERS = [[-147.1, 64.9], [-148.9, 65.1], [-149.0, 64.9], [-147.2, 64.8], [-147.1, 64.9]]
 
 
+def md5(data: bytes) -> str:
+    return hashlib.md5(data).hexdigest()
+
+
 def granule(
     name: str,
     short_name: str,
@@ -29,14 +33,7 @@ def granule(
     direct = [f"s3://bucket/{url.rpartition('/')[2]}" for url in urls]
     points = [{"Longitude": x, "Latitude": y} for x, y in CORNERS]
     return {
-        "meta": {
-            "concept-type": "granule",
-            "concept-id": "G2810724460-ASF",
-            "provider-id": "ASF",
-            "native-id": name,
-            "format": "application/vnd.nasa.cmr.umm+json",
-            "revision-id": 1,
-        },
+        "meta": {"concept-id": "G2810724460-ASF", "provider-id": "ASF", "native-id": name, "revision-id": 1},
         "umm": {
             "GranuleUR": name,
             "TemporalExtent": {"RangeDateTime": {"BeginningDateTime": begins, "EndingDateTime": begins}},
@@ -60,11 +57,6 @@ def granule(
                 "ProductionDateTime": begins,
             },
             "Platforms": [{"ShortName": platform, "Instruments": [{"ShortName": "C-SAR", "OperationalModes": ["IW"]}]}],
-            "MetadataSpecification": {
-                "Name": "UMM-G",
-                "Version": "1.6.5",
-                "URL": "https://cdn.earthdata.nasa.gov/umm/granule/v1.6.5",
-            },
         },
     }
 
@@ -72,24 +64,17 @@ def granule(
 def rtc(base: str, files: dict[str, bytes], name: str = RTC, begins: str = "2023-12-02T16:28:56Z") -> dict[str, Any]:
     """An OPERA burst: an image per polarisation, a mask and metadata, each with size and MD5."""
     packed = [
-        {
-            "Name": file,
-            "SizeInBytes": len(data),
-            "Format": "GeoTIFF",
-            "Checksum": {"Value": hashlib.md5(data).hexdigest(), "Algorithm": "MD5"},
-        }
+        {"Name": file, "SizeInBytes": len(data), "Format": "GeoTIFF"}
+        | {"Checksum": {"Value": md5(data), "Algorithm": "MD5"}}
         for file, data in files.items()
     ]
     attributes = {
         "ASCENDING_DESCENDING": ["DESCENDING"],
         "BEAM_MODE": ["IW"],
-        "GROUP_ID": ["S1A_IWDV_0372_0379_051478_131"],
         "OPERA_BURST_ID": ["T131_279916_IW1"],
         "PATH_NUMBER": ["131"],
         "POLARIZATION": ["VV", "VH"],
         "PROCESSING_TYPE": ["RTC"],
-        "PRODUCT_VERSION": ["1.0"],
-        "SUBSWATH_NAME": ["IW1"],
     }
     urls = [f"{base}/RTC/OPERA-S1/{file}" for file in files]
     return granule(name, "OPERA_L2_RTC-S1_V1", attributes, urls, packed, "Sentinel-1A", begins)
@@ -101,28 +86,15 @@ def grd(base: str, data: bytes, name: str = GRD) -> dict[str, Any]:
         "ASCENDING_DESCENDING": ["ASCENDING"],
         "ASF_PLATFORM": ["Sentinel-1B"],
         "BEAM_MODE": ["IW"],
-        "BEAM_MODE_TYPE": ["IW"],
         "BYTES": [str(len(data))],
-        "CENTER_LAT": ["64.9796"],
-        "CENTER_LON": ["-147.0848"],
-        "FRAME_NUMBER": ["210"],
-        "GROUP_ID": ["S1B_IWDV_0210_0215_029520_094"],
-        "LOOK_DIRECTION": ["R"],
-        "MD5SUM": [hashlib.md5(data).hexdigest()],
+        "MD5SUM": [md5(data)],
         "PATH_NUMBER": ["94"],
         "POLARIZATION": ["VV+VH"],
         "PROCESSING_TYPE": ["GRD_HD"],
     }
     packed = [{"Name": "Not provided", "Size": len(data) / 2**20, "SizeUnit": "MB", "Format": "Not provided"}]
-    return granule(
-        f"{name}-GRD_HD",
-        "SENTINEL-1B_DP_GRD_HIGH",
-        attributes,
-        [f"{base}/GRD_HD/SB/{name}.zip"],
-        packed,
-        "SENTINEL-1B",
-        "2021-11-10T03:20:39.000Z",
-    )
+    urls, begins = [f"{base}/GRD_HD/SB/{name}.zip"], "2021-11-10T03:20:39.000Z"
+    return granule(f"{name}-GRD_HD", "SENTINEL-1B_DP_GRD_HIGH", attributes, urls, packed, "SENTINEL-1B", begins)
 
 
 def cmr(server: Replay, granules: list[dict[str, Any]], page: int = 250) -> None:
@@ -187,42 +159,28 @@ def stac(server: Replay, items: list[dict[str, Any]], page: int = 2) -> str:
         {"rel": "data", "href": f"{root}/collections", "type": "application/json"},
         {"rel": "search", "href": f"{root}/search", "type": "application/geo+json", "method": "POST"},
     ]
-    conforms = [
-        "https://api.stacspec.org/v1.0.0/core",
-        "https://api.stacspec.org/v1.0.0/item-search",
-        "https://api.stacspec.org/v1.0.0/collections",
-    ]
+    conforms = [f"https://api.stacspec.org/v1.0.0/{part}" for part in ("core", "item-search", "collections")]
 
     def search(request: RecordedRequest) -> tuple[object, dict[str, str]]:
         wanted = json.loads(request.body)
         start = int(wanted.get("token", "0"))
         more = start + page < len(items)
+        rest = {**wanted, "token": str(start + page)}
         again = {
             "rel": "next",
             "href": f"{root}/search",
             "method": "POST",
             "type": "application/geo+json",
-            "body": {**wanted, "token": str(start + page)},
+            "body": rest,
         }
-        return {
-            "type": "FeatureCollection",
-            "features": items[start : start + page],
-            "links": [again] if more else [],
-        }, {}
+        found = items[start : start + page]
+        return {"type": "FeatureCollection", "features": found, "links": [again] if more else []}, {}
 
-    catalog = {
-        "type": "Catalog",
-        "stac_version": "1.0.0",
-        "id": "made",
-        "description": "made",
-        "conformsTo": conforms,
-        "links": links,
-    }
-    collection = {
+    described = {"stac_version": "1.0.0", "description": "made"}
+    catalog = described | {"type": "Catalog", "id": "made", "conformsTo": conforms, "links": links}
+    collection = described | {
         "type": "Collection",
-        "stac_version": "1.0.0",
         "id": "sentinel-1-grd",
-        "description": "GRD",
         "links": [],
         "license": "other",
         "extent": {"spatial": {"bbox": [[-180, -90, 180, 90]]}, "temporal": {"interval": [[None, None]]}},

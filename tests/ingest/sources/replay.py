@@ -139,8 +139,7 @@ def cut(after: int) -> Answer:
 
 def wrong(handler: Handler, data: bytes) -> None:
     """The right length, and one byte that is another."""
-    flipped = data[:-1] + bytes([data[-1] ^ 1])
-    give(handler, flipped)
+    give(handler, data[:-1] + bytes([data[-1] ^ 1]))
 
 
 def ignore_range(handler: Handler, data: bytes) -> None:
@@ -148,14 +147,19 @@ def ignore_range(handler: Handler, data: bytes) -> None:
 
 
 def ignore_range_and_cut(after: int) -> Answer:
-    def answer(handler: Handler, data: bytes) -> None:
-        handler.send_response(200)
-        handler.send_header("Content-Length", str(len(data)))
-        handler.end_headers()
-        handler.wfile.write(data[:after])
-        end(handler)
+    return lambda handler, data: _give_part(handler, len(data), data[:after])
 
-    return answer
+
+def _give_part(handler: Handler, length: int, body: bytes, *, over: bool = True) -> None:
+    """A body that is not as long as its Content-Length says; over: the connection ends with it."""
+    handler.send_response(200)
+    handler.send_header("Content-Length", str(length))
+    handler.send_header("ETag", handler.etag())
+    handler.send_header("Accept-Ranges", "bytes")
+    handler.end_headers()
+    handler.wfile.write(body)
+    if over:
+        end(handler)
 
 
 def status(code: int, **headers: str) -> Answer:
@@ -169,13 +173,7 @@ def redirect(target: str, code: int = 302) -> Answer:
 
 def hang(handler: Handler, data: bytes) -> None:
     """Half the body, and then nothing more until the test is over."""
-    give_half = data[: len(data) // 2]
-    handler.send_response(200)
-    handler.send_header("Content-Length", str(len(data)))
-    handler.send_header("ETag", handler.etag())
-    handler.send_header("Accept-Ranges", "bytes")
-    handler.end_headers()
-    handler.wfile.write(give_half)
+    _give_part(handler, len(data), data[: len(data) // 2], over=False)
     handler.wfile.flush()
     handler.server.over.wait(HANG_SECONDS)
     handler.close_connection = True
@@ -183,16 +181,7 @@ def hang(handler: Handler, data: bytes) -> None:
 
 def says_length(length: int) -> Answer:
     """A Content-Length that is not that of the body; the body ends with the connection."""
-
-    def answer(handler: Handler, data: bytes) -> None:
-        handler.send_response(200)
-        handler.send_header("Content-Length", str(length))
-        handler.send_header("ETag", handler.etag())
-        handler.end_headers()
-        handler.wfile.write(data)
-        end(handler)
-
-    return answer
+    return lambda handler, data: _give_part(handler, length, data)
 
 
 def zipped(handler: Handler, data: bytes) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from ingest.sources.client.download import Fetched, Known
-from ingest.sources.client.faults import Hopeless, Later, NoRoom, Stopped
+from ingest.sources.client.faults import Hopeless, HostRefused, Later, NoRoom
 from tests.ingest.sources import replay
 from tests.ingest.sources.transfers import DATA, MD5, SHA256
 from tests.waiting import HANG_SECONDS
@@ -48,18 +48,28 @@ def test_a_transfer_that_is_cut_many_times_goes_on_each_time(transfer, server, s
     assert server.ranges()[1:] == [f"bytes={start}-" for start in starts if start < len(DATA)]
 
 
-def test_a_server_that_knows_no_ranges_sends_everything_again(transfer, server):
-    transfer.faults(replay.cut(1000), replay.ignore_range)
-    transfer()
-    assert transfer.is_whole()
-    assert server.ranges() == ["", "bytes=1000-"]
+def other_etag(handler, data):
+    headers = {"Content-Range": f"bytes 4000-{len(data) - 1}/{len(data)}", "ETag": '"second"'}
+    handler.send(206, data[4000:], headers)
 
 
-def test_wrong_bytes_are_thrown_away_and_fetched_anew(transfer, server):
-    transfer.faults(replay.wrong)
-    assert transfer() == Fetched(len(DATA), 2, 1)
+@pytest.mark.parametrize(
+    ("faults", "ranges", "damaged"),
+    [
+        ([replay.cut(1000), replay.ignore_range], ["", "bytes=1000-"], 0),  # it knows no ranges
+        ([replay.wrong], ["", ""], 1),
+        ([replay.cut(4000), other_etag], ["", "bytes=4000-", ""], 0),  # a piece of another file
+        ([replay.cut(4000), replay.other_piece], ["", "bytes=4000-", ""], 0),  # or of another range
+        ([replay.says_length(len(DATA) - 1000)], None, None),
+        ([replay.says_length(len(DATA) + 1000)], None, None),
+        ([replay.hang], ["", f"bytes={len(DATA) // 2}-"], 0),  # it falls silent
+    ],
+)
+def test_a_server_with_a_fault_is_asked_for_what_is_still_needed(transfer, server, faults, ranges, damaged):
+    transfer.faults(*faults)
+    done = transfer(timeout_seconds=(10.0, 3.0))
     assert transfer.is_whole()
-    assert server.ranges() == ["", ""]
+    assert ranges is None or (server.ranges(), done.damaged) == (ranges, damaged)
 
 
 def test_bytes_that_are_always_wrong_are_fetched_three_times_and_never_given_the_name(transfer, server):
@@ -68,14 +78,6 @@ def test_bytes_that_are_always_wrong_are_fetched_three_times_and_never_given_the
         transfer(checksum=MD5)
     assert len(server.requests) == 3
     assert transfer.is_nothing()
-
-
-def test_wrong_bytes_are_counted_over_processes(transfer, server):
-    server.always["/S1A.zip"] = replay.wrong
-    transfer.known = Known(damaged=2)
-    with pytest.raises(Hopeless):
-        transfer()
-    assert len(server.requests) == 1
 
 
 def test_a_wrong_beginning_is_found_at_the_end(transfer, server):
@@ -100,19 +102,6 @@ def test_a_file_that_changed_in_between_is_fetched_from_its_beginning(transfer, 
     assert transfer.known.etag == '"second"'
 
 
-def _other_etag(handler, data):
-    headers = {"Content-Range": f"bytes 4000-{len(data) - 1}/{len(data)}", "ETag": '"second"'}
-    handler.send(206, data[4000:], headers)
-
-
-@pytest.mark.parametrize("answer", [_other_etag, replay.other_piece])
-def test_a_piece_of_another_file_or_of_another_range_is_not_used(transfer, server, answer):
-    transfer.faults(replay.cut(4000), answer)
-    assert transfer().damaged == 0
-    assert transfer.is_whole()
-    assert server.ranges() == ["", "bytes=4000-", ""]
-
-
 @pytest.mark.parametrize(
     ("part", "stated", "ranges"),
     [
@@ -127,13 +116,6 @@ def test_a_part_that_lies_there_is_used_as_far_as_it_can_be_checked(transfer, se
     transfer.part.write_bytes(part)
     assert transfer(**stated).damaged == 0
     assert server.ranges() == ranges
-    assert transfer.is_whole()
-
-
-@pytest.mark.parametrize("length", [len(DATA) - 1000, len(DATA) + 1000])
-def test_a_length_that_is_not_that_of_the_body_does_no_harm(transfer, length):
-    transfer.faults(replay.says_length(length))
-    transfer()
     assert transfer.is_whole()
 
 
@@ -170,14 +152,6 @@ def test_a_busy_server_is_asked_again_after_growing_waits_or_the_one_it_names(tr
     assert transfer.is_whole()
 
 
-def test_a_long_wait_is_left_to_the_schedule(transfer):
-    transfer.faults(replay.cut(5000), replay.status(429, Retry_After="900"))
-    with pytest.raises(Later) as later:
-        transfer()
-    assert later.value.after_seconds == 900
-    assert transfer.part.read_bytes() == DATA[:5000]
-
-
 def test_a_server_that_never_recovers_is_left_to_the_schedule_and_what_has_arrived_stays(transfer, server):
     transfer.faults(replay.cut(5000), *[replay.status(500)] * 50)
     with pytest.raises(Later, match=r"is busy \(500\)"):
@@ -191,13 +165,6 @@ def test_a_server_that_starts_over_and_over_is_left_alone_in_the_end(transfer, s
     with pytest.raises(Later):
         transfer()
     assert len(server.requests) == 6
-
-
-def test_a_server_that_falls_silent_is_left_and_asked_for_the_rest(transfer, server):
-    transfer.faults(replay.hang)
-    transfer(timeout_seconds=(10.0, 3.0))
-    assert transfer.is_whole()
-    assert server.ranges() == ["", f"bytes={len(DATA) // 2}-"]
 
 
 def test_a_server_that_is_not_there_is_tried_again(transfer):
@@ -226,16 +193,6 @@ def test_a_login_page_is_no_image(transfer, server):
     assert transfer.is_nothing()
 
 
-def test_a_transfer_may_be_stopped_and_goes_on_in_another_process(transfer, server):
-    with pytest.raises(Stopped):
-        transfer(go_on=lambda done, resumable: done < 300_000)
-    have = transfer.part.stat().st_size
-    assert 300_000 <= have < len(DATA)
-    transfer()
-    assert server.ranges() == ["", f"bytes={have}-"]
-    assert transfer.is_whole()
-
-
 def test_nothing_is_written_where_there_is_no_room(transfer):
     coming_bytes = []
 
@@ -247,13 +204,9 @@ def test_nothing_is_written_where_there_is_no_room(transfer):
         transfer(room=room)
     assert coming_bytes == [len(DATA)]
     assert transfer.is_nothing()
-
-
-def test_only_the_rest_needs_room(transfer):
-    coming_bytes = []
     transfer.faults(replay.cut(5000))
     transfer(room=coming_bytes.append)
-    assert coming_bytes == [len(DATA), len(DATA) - 5000]
+    assert coming_bytes[1:] == [len(DATA), len(DATA) - 5000]  # only the rest needs room
 
 
 KILLED = """
@@ -298,3 +251,33 @@ def test_a_link_in_place_of_the_part_is_not_followed(transfer, tmp_path):
     with pytest.raises(OSError, match="symbolic"):
         transfer()
     assert (tmp_path / "mine").read_bytes() == b"untouched"
+
+
+# ---- redirects: to listed hosts only ----
+def test_a_redirect_to_a_listed_host_is_followed(transfer, server):
+    server.files["/elsewhere"] = DATA
+    transfer.faults(replay.redirect("/elsewhere", 307))
+    transfer()
+    assert transfer.is_whole()
+
+
+@pytest.mark.parametrize("code", [301, 302, 303, 307, 308])
+def test_a_redirect_to_another_host_is_refused_and_that_host_never_hears_of_it(transfer, server, stranger, code):
+    transfer.faults(replay.redirect(f"{stranger.address}/S1A.zip?secret=1", code))
+    with pytest.raises(HostRefused, match="is not among the hosts that may be contacted"):
+        transfer()
+    assert stranger.connections == 0
+    assert transfer.is_nothing()
+
+
+def test_a_redirect_in_the_middle_of_a_resumed_file_is_refused_too(transfer, server, stranger):
+    transfer.faults(replay.cut(1000), replay.redirect(stranger.address))
+    with pytest.raises(HostRefused):
+        transfer()
+    assert stranger.connections == 0
+
+
+def test_redirects_in_a_circle_end(transfer, server):
+    server.always["/S1A.zip"] = replay.redirect("/S1A.zip")
+    with pytest.raises(Hopeless, match="from place to place"):
+        transfer()

@@ -27,37 +27,21 @@ FILES = {f"{recorded.RTC}_{layer}": layer.encode() * 50 for layer in ("VH.tif", 
 FILES |= {f"{recorded.RTC}.h5": b"metadata"}
 
 
+WITHIN = {"area": AREA, "start": START, "end": END, "polarisation": "VV"}
+
+
 def ask_asf(server: replay.Replay, products=("RTC",), most=50, allowed=None):
     allowed = allowed or AllowList.of([server.address])
-    return list(
-        asf.search(
-            area=AREA,
-            start=START,
-            end=END,
-            products=products,
-            polarisation="VV",
-            most=most,
-            allowed=allowed,
-            host=server.address,
-        )
-    )
+    return list(asf.search(**WITHIN, products=products, most=most, allowed=allowed, host=server.address))
 
 
 def ask_stac(url, server: replay.Replay, credentials=(), most=50):
-    allowed = AllowList.of([server.address])
-    return list(
-        stac.search(
-            area=AREA,
-            start=START,
-            end=END,
-            url=url,
-            collection="sentinel-1-grd",
-            polarisation="VV",
-            most=most,
-            allowed=allowed,
-            credentials=credentials,
-        )
-    )
+    asked = {"collection": "sentinel-1-grd", "most": most, "credentials": credentials}
+    return list(stac.search(**WITHIN, url=url, allowed=AllowList.of([server.address]), **asked))
+
+
+def orbit_of(image):
+    return image.platform, image.track, image.direction, image.polarisation
 
 
 def test_asf_is_asked_for_the_area_the_time_and_the_product(server):
@@ -67,11 +51,8 @@ def test_asf_is_asked_for_the_area_the_time_and_the_product(server):
     parameters = recorded.cmr_parameters(request)
     assert ("shortName", "OPERA_L2_RTC-S1_V1") in parameters
     assert ("temporal", "2023-11-20T00:00:00Z,2023-12-04T00:00:00Z,") in parameters
-    assert any(
-        value.startswith("-148.0,64.9,-147.9")
-        for name, value in parameters
-        if name in {"polygon[]", "polygon", "bounding_box"}
-    )
+    areas = [value for name, value in parameters if name in {"polygon[]", "polygon", "bounding_box"}]
+    assert any(value.startswith("-148.0,64.9,-147.9") for value in areas)
     assert "Authorization" not in request.headers
 
 
@@ -82,12 +63,7 @@ def test_an_opera_image_in_the_wanted_polarisation_is_found_with_all_that_is_kno
     assert image.file_name == f"{recorded.RTC}_VV.tif"
     assert image.url == f"https://datapool.asf.alaska.edu/RTC/OPERA-S1/{recorded.RTC}_VV.tif"
     assert (image.size_bytes, image.checksum.algorithm) == (300, "md5")
-    assert (image.platform, image.track, image.direction, image.polarisation) == (
-        "S1A",
-        131,
-        Direction.DESCENDING,
-        "VV",
-    )
+    assert orbit_of(image) == ("S1A", 131, Direction.DESCENDING, "VV")
     assert image.acquired_at == datetime(2023, 12, 2, 16, 28, 56, tzinfo=UTC)
     assert image.footprint.bounds == (-149.0, 64.8, -147.1, 65.1)
 
@@ -98,12 +74,7 @@ def test_a_grd_is_found_as_its_zip(server):
     assert (image.scene_id, image.file_name) == (recorded.GRD, f"{recorded.GRD}.zip")
     assert image.size_bytes == 297
     assert image.checksum.algorithm == "md5"
-    assert (image.platform, image.track, image.direction, image.polarisation) == (
-        "S1B",
-        94,
-        Direction.ASCENDING,
-        "VV+VH",
-    )
+    assert orbit_of(image) == ("S1B", 94, Direction.ASCENDING, "VV+VH")
     parameters = recorded.cmr_parameters(server.requests[0])
     assert {value for name, value in parameters if name == "shortName"} >= {"SENTINEL-1A_DP_GRD_HIGH"}
 
@@ -150,15 +121,6 @@ def test_a_search_that_fails_is_one_line_at_once_and_is_reported_to_nobody(serve
     assert "\n" not in str(failed.value)
 
 
-@pytest.mark.parametrize(
-    "broken", [{"hits": 1, "items": [{"meta": {}, "umm": {}}]}, {"hits": 1}, [], {"hits": 1, "items": [None]}]
-)
-def test_an_answer_that_cannot_be_understood_is_one_line(server, broken):
-    server.answers["/search/granules.umm_json"] = lambda request: (broken, {})
-    with pytest.raises(SearchFailed, match="ASF"):
-        ask_asf(server)
-
-
 def test_a_stac_catalogue_is_asked_page_after_page(server):
     items = [
         recorded.item(f"S1A_{number}", {"Product": recorded.whole(f"https://h.org/Products({number})/$value", b"x")})
@@ -181,21 +143,13 @@ def test_a_whole_image_of_a_catalogue_is_found_with_its_multihash(server):
     (image,) = ask_stac(url, server)
     assert image.file_name == scene.replace(".SAFE", ".zip")
     assert (image.size_bytes, image.checksum) == (400, Checksum("md5", asset["file:checksum"][6:]))
-    assert (image.platform, image.track, image.direction, image.polarisation) == (
-        "S1A",
-        131,
-        Direction.DESCENDING,
-        "VV+VH",
-    )
+    assert orbit_of(image) == ("S1A", 131, Direction.DESCENDING, "VV+VH")
     assert image.acquired_at == datetime(2023, 4, 13, 13, 56, 42, 123456, tzinfo=UTC)
 
 
 def test_of_a_catalogue_of_rasters_the_wanted_polarisation_is_taken_by_http(server):
-    raster = {
-        "href": "s3://eodata/vv.tif",
-        "type": "image/tiff",
-        "alternate": {"https": {"href": "https://h.org/vv.tif"}},
-    }
+    elsewhere = {"https": {"href": "https://h.org/vv.tif"}}
+    raster = {"href": "s3://eodata/vv.tif", "type": "image/tiff", "alternate": elsewhere}
     url = recorded.stac(server, [recorded.item("S1A_X", {"vh": {"href": "./vh.tif"}, "vv": raster})])
     (image,) = ask_stac(url, server)
     assert (image.scene_id, image.polarisation, image.url) == ("S1A_X_VV", "VV", "https://h.org/vv.tif")
@@ -257,14 +211,6 @@ def test_a_catalogue_that_fails_is_one_line(server, answer):
         ask_stac(f"{server.address}/stac", server)
 
 
-@pytest.mark.parametrize("strange", [{"assets": None}, {"properties": []}, {"geometry": {"type": "Polygon"}}])
-def test_an_item_that_cannot_be_understood_is_one_line(server, strange):
-    good = recorded.item("S1A_0", {"Product": recorded.whole("https://h.org/x.zip", b"x")})
-    url = recorded.stac(server, [{**good, **strange}])
-    with pytest.raises(SearchFailed, match="cannot be understood"):
-        ask_stac(url, server)
-
-
 def test_without_the_extra_one_line_says_what_to_install(server, monkeypatch):
     monkeypatch.setitem(sys.modules, "asf_search", None)
     monkeypatch.setitem(sys.modules, "pystac_client", None)
@@ -280,3 +226,19 @@ def test_neither_web_nor_worker_imports_the_libraries_at_its_start():
         "sys.exit(bool({'asf_search', 'pystac_client'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", code], cwd=root, check=False, timeout=HANG_SECONDS).returncode == 0
+
+
+@pytest.mark.parametrize(
+    "broken", [{"hits": 1, "items": [{"meta": {}, "umm": {}}]}, {"hits": 1}, [], {"hits": 1, "items": [None]}]
+)
+def test_an_answer_of_asf_that_cannot_be_understood_is_one_line(server, broken):
+    server.answers["/search/granules.umm_json"] = lambda request: (broken, {})
+    with pytest.raises(SearchFailed, match="ASF"):
+        ask_asf(server)
+
+
+@pytest.mark.parametrize("strange", [{"assets": None}, {"properties": []}, {"geometry": {"type": "Polygon"}}])
+def test_an_item_of_a_catalogue_that_cannot_be_understood_is_one_line(server, strange):
+    good = recorded.item("S1A_0", {"Product": recorded.whole("https://h.org/x.zip", b"x")})
+    with pytest.raises(SearchFailed, match="cannot be understood"):
+        ask_stac(recorded.stac(server, [{**good, **strange}]), server)

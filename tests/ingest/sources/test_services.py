@@ -5,7 +5,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from django.db import connections
 from django.utils import timezone
 from shapely import box
 
@@ -17,15 +16,20 @@ from ingest.sources.client.faults import NoRoom
 from ingest.sources.queue import downloads_retry
 from tests.ingest.sources import recorded, replay
 from tests.ingest.sources.wanted import DATA, State, fetched, scene, settle_job, wanted
-from tests.waiting import HANG_SECONDS
+from tests.waiting import HANG_SECONDS, Elsewhere
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("configured")]
 
 
-def test_an_image_is_fetched_and_given_to_the_jobs(server, monkeypatch):
-    given = []
-    real = services.job_queue
-    monkeypatch.setattr(services, "job_queue", lambda **options: given.append(options) or real(**options))
+@pytest.fixture
+def given(monkeypatch):
+    """What the jobs were given."""
+    options, real = [], services.job_queue
+    monkeypatch.setattr(services, "job_queue", lambda **one: options.append(one) or real(**one))
+    return options
+
+
+def test_an_image_is_fetched_and_given_to_the_jobs(server, given):
     wanted(server)
     (row,) = fetched()
     assert (row.state, row.error, row.bytes_done, row.attempts) == (State.FETCHED, "", len(DATA), 1)
@@ -39,10 +43,7 @@ def test_an_image_is_fetched_and_given_to_the_jobs(server, monkeypatch):
     assert row.footprint.extent == (10, 63, 11, 64)
 
 
-def test_of_a_file_with_two_polarisations_none_is_declared(server, monkeypatch):
-    given = []
-    real = services.job_queue
-    monkeypatch.setattr(services, "job_queue", lambda **options: given.append(options) or real(**options))
+def test_of_a_file_with_two_polarisations_none_is_declared(server, given):
     wanted(server, polarisation="VV+VH")
     fetched()
     assert given[0]["submission"].declared.polarisation is None
@@ -188,19 +189,14 @@ def test_only_so_many_are_fetched_at_a_time(server, settings):
 def test_of_eight_workers_one_gets_the_row(server, settings):
     settings.ACQUIRE_AT_ONCE = 8
     row = wanted(server)
-    got, start = [], threading.Barrier(8)
+    start = threading.Barrier(8)
 
     def work():
         start.wait(HANG_SECONDS)
-        got.append(services.download_claim(download_id=row.pk))
-        connections.close_all()
+        return services.download_claim(download_id=row.pk)
 
-    workers = [threading.Thread(target=work) for _ in range(8)]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join(HANG_SECONDS)
-    assert sum(claimed is not None for claimed in got) == 1
+    workers = [Elsewhere(work) for _ in range(8)]
+    assert sum(worker.returned() is not None for worker in workers) == 1
 
 
 def test_a_round_that_is_over_goes_on_in_the_next_one_with_the_rest(server):

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from ingest.errors import InputError
 from ingest.readers import hdf5
+from ingest.readers.files import names_in
 from ingest.readers.hdf5_grids import GEOGRAPHIC, Grid
 from ingest.readers.records import Component, Declaration, FieldHeader, VelocityField
 from ingest.readers.velocity.mintpy import stack as mintpy_stack
@@ -67,10 +68,8 @@ def read(path: Path, declared: Declaration) -> tuple[VelocityField, ...]:
 
 
 def _files(path: Path) -> list[Path]:
-    try:
-        return sorted(file for file in path.iterdir() if file.suffix.lower() == ".h5" and file.is_file())
-    except OSError:
-        return []
+    files = [path / name for name in names_in(path) if name.lower().endswith(".h5")]
+    return [file for file in files if file.is_file()]
 
 
 def _kind(names: frozenset[str], attributes: dict[str, str], path: Path) -> str:

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from ingest.errors import InputError
 from ingest.readers import hdf5, raster
 from ingest.readers.hdf5_grids import GEOGRAPHIC, Grid, metric_crs
-from ingest.readers.records import Direction, Float32, Float64, PointBatch
+from ingest.readers.records import Component, Direction, Float32, Float64, PointBatch
 from ingest.readers.slopes import Slopes, slopes
 
 Places = NDArray[np.int64]
@@ -222,21 +222,20 @@ def _block(block: Rows) -> PointBatch:
     motion = _motion(stack, velocity[row, col], block.plane(stack.velocity_std)[row, col], displacement)
     hdf5.refuse_too_fast(stack.main.path, motion.velocity_mm_yr)
     east, north, up = block.line_of_sight(row, col)
-    longitude, latitude = block.positions(row, col)
-    return PointBatch(
-        pid=raster.pids(row + block.rows.start, col),
-        longitude=longitude,
-        latitude=latitude,
+    return raster.batch(
+        row + block.rows.start,
+        col,
+        *block.positions(row, col),
+        motion.velocity_mm_yr,
+        Component.LOS,
         height_m=block.plane(stack.height)[row, col],
-        velocity_mm_yr=motion.velocity_mm_yr,
         velocity_std_mm_yr=motion.velocity_std_mm_yr,
         temporal_coherence=block.plane(stack.coherence)[row, col],
-        rmse_mm=np.full(row.size, np.nan, dtype=np.float32),
         los_east=east,
         los_north=north,
         los_up=up,
         displacement_mm=displacement,
-    ).only_usable()
+    )
 
 
 def _measured(series: Float32 | None, velocity: Float32 | None) -> NDArray[np.bool_]:

@@ -15,6 +15,7 @@ import h5py
 
 from ingest.errors import InputError
 from ingest.readers import hdf5
+from ingest.readers.files import names_in
 from ingest.readers.records import Direction
 
 REMEDY = "Give the .nc files as they were downloaded"
@@ -51,10 +52,8 @@ class DispFile:
 
 def files_in(path: Path) -> list[Path]:
     """Return the NetCDF files of a folder, by name; empty where it cannot be listed."""
-    try:
-        return sorted(file for file in path.iterdir() if file.suffix.lower() == ".nc" and file.is_file())
-    except OSError:
-        return []
+    files = [path / name for name in names_in(path) if name.lower().endswith(".nc")]
+    return [file for file in files if file.is_file()]
 
 
 def described(path: Path) -> DispFile:

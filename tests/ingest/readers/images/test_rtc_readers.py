@@ -1,17 +1,20 @@
-"""HyP3 RTC, Earth Engine and plain images: what names and declarations state; nothing is guessed."""
+"""RTC of OPERA and HyP3, Earth Engine and plain images: what names and declarations state; nothing is guessed."""
 
 import shutil
-import zipfile
 from datetime import UTC, datetime, timedelta, timezone
+from functools import partial
 from itertools import chain
 
 import numpy as np
 import pytest
+import rasterio
+from affine import Affine
 
 from ingest.errors import InputError
 from ingest.formats import SCENE_READERS, open_scenes, open_velocity_field, recognise, scene_by_name
+from ingest.readers.images import opera_rtc
 from ingest.readers.images import raster as scene_raster
-from ingest.readers.images.scenes import ParsedName
+from ingest.readers.images.scenes import ParsedName, direction_at
 from ingest.readers.images.sentinel1_names import granules_in, relative_orbit
 from ingest.readers.records import Declaration, Direction
 from tests.makers import damage, hostile
@@ -69,12 +72,14 @@ def test_a_hyp3_product_says_what_it_is(tmp_path, kind):
     np.testing.assert_allclose(power, made_rtc.speckle(), rtol=1e-6)
 
 
-@pytest.mark.parametrize("kind", ["folder", "zip"])
-def test_each_polarisation_of_a_product_is_a_scene(tmp_path, kind):
-    path = made_rtc.hyp3(tmp_path, pols=("VV", "VH"), kind=kind)
+@pytest.mark.parametrize(
+    "make", [made_rtc.hyp3, partial(made_rtc.hyp3, kind="zip"), made_rtc.earth_engine], ids=["folder", "zip", "export"]
+)
+def test_each_polarisation_is_a_scene_and_an_angle_is_none(tmp_path, make):
+    path = make(tmp_path, pols=("VV", "VH"))
     scenes = open_scenes(path)
     assert [scene.header.polarisation for scene in scenes] == ["VV", "VH"]
-    assert all(np.isfinite(scene.power()).all() for scene in scenes)
+    assert all(np.isfinite(scene.power()).mean() > 0.8 for scene in scenes)
     (only,) = open_scenes(path, declared=Declaration(polarisation="VH"))
     assert only.header.polarisation == "VH"
     assert "it holds VV, VH, not HH" in outcome(path, Declaration(polarisation="HH"))
@@ -88,12 +93,9 @@ def test_the_track_is_declared_where_nothing_names_the_granule(tmp_path):
     assert read(path)[0].track == 79
     assert "its track is 79, but 5 was declared" in outcome(path, Declaration(track=5))
     assert "its scale is power, but db was declared" in outcome(path, Declaration(scale="db"))
-
-
-def test_a_readme_of_another_scene_is_not_believed(tmp_path):
-    path = made_rtc.hyp3(tmp_path)
+    path = made_rtc.hyp3(tmp_path / "other")
     (readme,) = path.glob("*README*")
-    readme.write_text(readme.read_text().replace("T031653", "T031628"))
+    readme.write_text(readme.read_text().replace("T031653", "T031628"))  # of another scene
     assert "--track" in outcome(path)
 
 
@@ -109,29 +111,19 @@ def test_what_is_no_image_of_a_product_is_refused(tmp_path):
     assert "impossible date" in outcome(other, Declaration(track=1))
 
 
-def bomb(path):
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr(f"a/{made_rtc.product()}_VV.tif", bytes(10**7))
-
-
-def twice(path):
-    with zipfile.ZipFile(path, "w") as archive:
-        for folder in "ab":
-            archive.writestr(f"{folder}/{made_rtc.product()}_VV.tif", b"II*\0")
-
-
-def virtual(path):
-    with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr(f"../{made_rtc.product()}_VV.tif", "<VRTDataset rasterXSize='2' rasterYSize='2'/>")
+IMAGE = f"{made_rtc.product()}_VV.tif"
 
 
 @pytest.mark.parametrize(
-    ("spoil", "message"),
-    [(bomb, "would unpack to 10,000,000 bytes"), (twice, "2 _vv.tif files"), (virtual, "cannot be read as GeoTIFF")],
+    ("members", "message"),
+    [
+        ({f"a/{IMAGE}": bytes(10**7)}, "would unpack to 10,000,000 bytes"),
+        ({f"a/{IMAGE}": b"II*\0", f"b/{IMAGE}": b"II*\0"}, "2 _vv.tif files"),
+        ({f"../{IMAGE}": "<VRTDataset rasterXSize='2' rasterYSize='2'/>"}, "cannot be read as GeoTIFF"),
+    ],
 )
-def test_a_zip_that_is_no_product_is_refused(tmp_path, spoil, message):
-    path = made_rtc.hyp3(tmp_path, kind="zip")
-    spoil(path)
+def test_a_zip_that_is_no_product_is_refused(tmp_path, members, message):
+    path = damage.zip_of(tmp_path / f"{made_rtc.product()}.zip", members)
     assert message in outcome(path, Declaration(track=1))
 
 
@@ -145,20 +137,8 @@ def test_an_export_says_what_it_is(tmp_path):
     assert (header.epsg, header.posting_m) == (32633, 10)
     assert header.extras["scale"] == "db"
     assert 0.05 < np.nanmean(power) < 0.15
-
-
-def test_two_polarisations_are_two_scenes_and_the_angle_is_none(tmp_path):
-    path = made_rtc.earth_engine(tmp_path, pols=("VV", "VH"))
-    assert [scene.header.polarisation for scene in open_scenes(path)] == ["VV", "VH"]
-    (only,) = open_scenes(path, declared=Declaration(polarisation="VH"))
-    assert only.header.polarisation == "VH"
-    assert "it holds VV, VH, not HH" in outcome(path, Declaration(polarisation="HH"))
-
-
-def test_a_file_of_one_band_is_named_by_it(tmp_path):
-    path = made_rtc.earth_engine(tmp_path, angle=False, name=f"{made_rtc.GRANULE}.VH.tif")
-    made_rtc.described(path, [""])
-    assert read(path)[0].polarisation == "VH"
+    one_band = made_rtc.earth_engine(tmp_path, angle=False, name=f"{made_rtc.GRANULE}.VH.tif")
+    assert read(made_rtc.described(one_band, [""]))[0].polarisation == "VH"
 
 
 def test_decibels_or_power_is_asked_for_where_the_values_leave_a_doubt(tmp_path):
@@ -279,15 +259,6 @@ def test_damaged_images_are_refused_or_give_sane_numbers(tmp_path, name):
     assert not outcome(path, declaration)
 
 
-@damage.NOISY
-def test_damaged_zips_are_refused_or_give_sane_numbers(tmp_path):
-    path = made_rtc.hyp3(tmp_path, kind="zip", compress="deflate")
-    assert not outcome(path)
-    assert all(outcome(path) for _ in damage.truncated(path))
-    for _ in damage.flipped(path):
-        outcome(path)
-
-
 HOSTILE = [each for each in chain(hostile.foreign_rasters(), hostile.tiffs()) if each.file == "velocity.tif"]
 NAMES = {
     "hyp3-rtc": f"{made_rtc.product()}_VV.tif",
@@ -311,8 +282,6 @@ def test_hostile_files_are_refused_whatever_they_are_called(tmp_path, name, tric
 # ---- real ----
 @pytest.mark.realdata
 def test_the_real_opera_chips_are_as_they_were(real_data):
-    import rasterio
-
     paths = sorted((real_data / "opera_rtc_10sgd").glob("*.tif"))
     assert len(paths) > 40
     for path in paths:
@@ -333,3 +302,67 @@ def test_the_real_pyrosar_chip_is_in_decibels(real_data):
     assert (header.epsg, header.posting_m, header.rows, header.cols) == (32631, 20, 217, 268)
     assert 10 * np.log10(np.median(power)) == pytest.approx(-10.97, abs=0.01)
     assert scene_raster.look(path).own == scene_raster.look(path).grid
+
+
+# ---- OPERA ----
+def test_name_and_grid_say_what_the_image_is(make_rtc):
+    header = open_scenes(make_rtc())[0].header
+    assert (header.track, header.burst, header.polarisation, header.platform) == (137, "292320-IW2", "VV", "S1A")
+    assert header.acquired_at == datetime(2021, 11, 19, 1, 59, tzinfo=UTC)
+    assert (header.epsg, header.posting_m, header.rows, header.cols) == (32611, 30.0, 40, 48)
+    assert header.direction is Direction.ASCENDING  # 18 o'clock in California
+    assert "OPERA" in header.attribution
+    assert not header.simulated
+    simulated = open_scenes(make_rtc(tags={"SIMULATED": "yes"}))[0].header
+    assert (simulated.simulated, simulated.attribution) == (True, "")
+
+
+def test_power_stays_as_it_is_and_nothing_seen_is_nan(make_rtc):
+    power = np.full((40, 48), 0.25, dtype=np.float32)
+    power[0, :3] = [np.nan, 0.0, 0.5]
+    read = open_scenes(make_rtc(power=power))[0].power()
+    assert np.isnan(read[0, :2]).all()
+    assert read[0, 2] == np.float32(0.5)
+    assert read[1, 1] == np.float32(0.25)
+
+
+@pytest.mark.parametrize(
+    ("hour", "longitude", "direction"),
+    [(2, -120.0, "ascending"), (14, -120.0, "descending"), (6, 10.0, "descending"), (17, 10.0, "ascending")],
+)
+def test_sentinel_1_passes_northward_in_the_evening(hour, longitude, direction):
+    assert direction_at(datetime(2024, 5, 1, hour, tzinfo=UTC), longitude) == direction
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"layer": "mask"}, "layover and shadow mask"),
+        ({"name": "OPERA_L2_RTC-S1_T137.tif"}, "its name is not that of"),
+        ({"date": "20211301"}, "impossible date"),
+        ({"crs": "EPSG:4326", "transform": Affine(0.001, 0, -120, 0, -0.001, 34)}, "not a projected one"),
+        ({"crs": None}, "not a projected one"),
+        ({"transform": Affine(30, 0, 0, 0, -20, 0)}, "square pixels"),
+        ({"count": 2}, "2 bands"),
+        ({"dtype": "uint16", "nodata": 0}, "not one of floats"),
+        ({"power": np.full((4, 4), np.nan)}, "no pixel has a value"),
+        ({"power": np.full((4, 4), 1e7)}, "not linear power"),
+    ],
+)
+def test_what_cannot_be_used_is_refused_with_the_reason(make_rtc, change, message):
+    path = make_rtc(**change)
+    refused = outcome(path)
+    assert message in refused
+    assert str(path) in refused
+
+
+def test_a_huge_declared_size_is_refused_before_reading(make_rtc, monkeypatch):
+    monkeypatch.setattr(opera_rtc, "MAX_PIXELS", 1000)
+    assert "declares 48 x 40 pixels" in outcome(make_rtc())
+
+
+def test_images_and_velocity_fields_are_not_taken_for_each_other(make_rtc, make_egms):
+    with pytest.raises(InputError, match="this is an image"):
+        open_velocity_field(make_rtc())
+    with pytest.raises(InputError, match="this is a velocity field"):
+        open_scenes(make_egms())[0]

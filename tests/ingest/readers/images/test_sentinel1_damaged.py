@@ -13,27 +13,10 @@ from ingest.readers.images.sentinel1 import container as sentinel1_container
 from ingest.readers.images.sentinel1 import safe as sentinel1_safe
 from ingest.readers.records import Declaration
 from tests.makers.damage import NOISY, flipped, truncated
+from tests.makers.rtc import outcome
 from tests.makers.simulated_safe import Flight, Recipe, make, random_digital
 
 SMALL = Recipe(flight=Flight(lines=48, pixels=64), polarisations=("VV",), grid=(3, 4))
-
-
-def outcome(path) -> str:
-    """'' for an image of sane numbers, otherwise the line that it was refused with; anything else fails the test."""
-    try:
-        for scene in open_scenes(path):
-            power = scene.power()
-            assert scene.header.polarisation in {"VV", "VH"}
-            known = power[np.isfinite(power)]
-            assert known.size
-            assert (known > 0).all()
-    except InputError as fault:
-        refused = str(fault)
-    else:
-        return ""
-    assert "\n" not in refused
-    assert len(refused) < 1000
-    return refused
 
 
 def swapped(old: str, new: str, times: int = -1):
@@ -100,21 +83,6 @@ def test_the_small_product_itself_is_read(tmp_path):
     assert outcome(make(tmp_path, SMALL, packed=True)) == ""
 
 
-@pytest.mark.parametrize(
-    "evil",
-    [
-        '<!DOCTYPE a [<!ENTITY x SYSTEM "file:///etc/passwd">]><product>&x;</product>',
-        '<!DOCTYPE a [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;&a;&a;">]><product>&b;</product>',
-        '<!DOCTYPE product SYSTEM "http://127.0.0.1:9/a.dtd"><product/>',
-    ],
-)
-@pytest.mark.parametrize("file", ["manifest", "annotation/s1a", "calibration-", "noise-"])
-def test_xml_that_leads_elsewhere_is_not_followed(tmp_path, file, evil):
-    refused = outcome(make(tmp_path, SMALL, change={file: lambda text: evil}))
-    assert "is no XML that can be read" in refused
-    assert "root:" not in refused
-
-
 def test_two_polarisations_of_which_one_has_no_image(tmp_path):
     path = make(tmp_path, replace(SMALL, polarisations=("VV", "VH")), leave_out=("measurement/s1a-iw-grd-vh",))
     assert "the measurement for VH is missing" in outcome(path)
@@ -135,15 +103,9 @@ def test_several_products_in_one_zip_are_refused_and_a_folder_of_several_is_no_p
 
 
 @NOISY
-def test_a_zip_cut_anywhere_is_refused(tmp_path):
+def test_a_zip_cut_anywhere_is_refused_and_flipped_bits_are_refused_or_harmless(tmp_path):
     path = make(tmp_path, SMALL, packed=True)
     assert all(outcome(path) for _ in truncated(path))
-    assert outcome(path) == ""
-
-
-@NOISY
-def test_flipped_bits_are_refused_or_harmless(tmp_path):
-    path = make(tmp_path, SMALL, packed=True)
     refused = [outcome(path) for _ in flipped(path)]
     assert sum(map(bool, refused)) > 25
 
@@ -198,21 +160,3 @@ def test_declared_sizes_are_checked_before_anything_is_unpacked(tmp_path, monkey
     monkeypatch.undo()
     monkeypatch.setattr(sentinel1_safe, "MOST_PIXELS", 1000)
     assert "it declares 64 x 48 pixels" in outcome(path)
-
-
-def test_an_image_longer_than_its_annotation_allows_is_not_unpacked(tmp_path):
-    path = make(tmp_path, SMALL)
-    with zipfile.ZipFile(tmp_path / f"{path.stem}.zip", "w", zipfile.ZIP_DEFLATED) as archive:
-        for file in path.rglob("*"):
-            if file.suffix == ".tiff":
-                archive.writestr(str(file.relative_to(tmp_path)), b"II*\0" + bytes(2**27))
-            else:
-                archive.write(file, file.relative_to(tmp_path))
-    assert "more than its image can have" in outcome(tmp_path / f"{path.stem}.zip")
-
-
-def test_a_measurement_that_is_a_vrt_is_not_opened(tmp_path):
-    root = make(tmp_path, SMALL)
-    (measurement,) = root.glob("measurement/*")
-    measurement.write_text('<VRTDataset rasterXSize="64" rasterYSize="48"></VRTDataset>')
-    assert "cannot be read as GeoTIFF" in outcome(root)

@@ -1,5 +1,7 @@
 """Terrain: with an elevation raster, every pixel of a Sentinel-1 GRD lies where it is, mountain or plain."""
 
+from importlib.util import find_spec
+
 import numpy as np
 import pytest
 import rasterio
@@ -14,6 +16,8 @@ from ingest.readers.images.sentinel1.container import opened
 from ingest.readers.images.sentinel1.safe import annotation_of, annotations_of
 from tests.makers.simulated_safe import Flight, Recipe, make
 
+BOTH_WAYS = pytest.mark.parametrize("descending", [True, False], ids=["descending", "ascending"])
+needs_sarsen = pytest.mark.skipif(find_spec("sarsen") is None, reason="the extra terrain is not installed")
 TARGET = (200, 250)
 FLAT_M = 300.0
 
@@ -28,6 +32,13 @@ def spot(flight: Flight, line: int, pixel: int) -> np.ndarray:
     spread = np.exp(-(np.hypot(*np.mgrid[-4:5, -4:5]) ** 2) / 2 / 1.2**2)
     digital[line - 4 : line + 5, pixel - 4 : pixel + 5] = 30 + (6000 * spread).astype(np.uint16)
     return digital
+
+
+def scene_of(folder, flight: Flight):
+    """Open an image with one bright target."""
+    recipe = Recipe(flight=flight, digital={"VV": spot(flight, *TARGET)}, polarisations=("VV",), height_m=FLAT_M)
+    (scene,) = open_scenes(make(folder, recipe))
+    return scene
 
 
 def elevation(path, flight: Flight, height, epsg: int = 4326, geoid_m: float = 0.0):
@@ -65,12 +76,11 @@ def flat(longitude, latitude):
     return np.full(np.shape(longitude), FLAT_M)
 
 
-@pytest.mark.parametrize("descending", [True, False], ids=["descending", "ascending"])
-def test_flat_ground_at_the_grids_height_lies_where_the_points_say(tmp_path, flight, descending):
-    pytest.importorskip("sarsen")
+@needs_sarsen
+@BOTH_WAYS
+def test_flat_ground_at_the_grids_height_lies_where_the_points_say(tmp_path, descending):
     flight = Flight(lines=400, pixels=500, descending=descending)
-    recipe = Recipe(flight=flight, digital={"VV": spot(flight, *TARGET)}, polarisations=("VV",), height_m=FLAT_M)
-    (scene,) = open_scenes(make(tmp_path, recipe))
+    scene = scene_of(tmp_path, flight)
     corrected = scene.projected(Placing(scene.header.epsg, elevation(tmp_path / "flat.tif", flight, flat)))
     assert corrected.header.extras["geolocation"] == "terrain"
     position = np.array(brightest(corrected))
@@ -78,9 +88,9 @@ def test_flat_ground_at_the_grids_height_lies_where_the_points_say(tmp_path, fli
     assert np.hypot(*(position - on_map(scene, *flight.place(*TARGET, FLAT_M)))) < 1.0
 
 
-@pytest.mark.parametrize("descending", [True, False], ids=["descending", "ascending"])
+@needs_sarsen
+@BOTH_WAYS
 def test_a_summit_lies_at_its_place_and_without_terrain_too_near_the_satellite(tmp_path, descending):
-    pytest.importorskip("sarsen")
     flight, top_m = Flight(lines=400, pixels=500, descending=descending), 1200.0
     at = flight.place(*TARGET, FLAT_M + top_m)
 
@@ -88,8 +98,7 @@ def test_a_summit_lies_at_its_place_and_without_terrain_too_near_the_satellite(t
         far_km = np.hypot((longitude - at[0]) * 77, (latitude - at[1]) * 111)
         return FLAT_M + top_m * np.clip(1.6 - far_km / 0.8, 0, 1)  # a plateau of 500 m around the target
 
-    recipe = Recipe(flight=flight, digital={"VV": spot(flight, *TARGET)}, polarisations=("VV",), height_m=FLAT_M)
-    (scene,) = open_scenes(make(tmp_path, recipe))
+    scene = scene_of(tmp_path, flight)
     corrected = scene.projected(Placing(scene.header.epsg, elevation(tmp_path / "mountain.tif", flight, mountain)))
     truth = on_map(scene, *at)
     # layover: the foot of the mountain lies as far from the satellite, and shows the same target once more
@@ -101,17 +110,16 @@ def test_a_summit_lies_at_its_place_and_without_terrain_too_near_the_satellite(t
     assert shift @ to_satellite / np.hypot(*shift) / np.hypot(*to_satellite) > 0.99
 
 
+@needs_sarsen
 def test_heights_above_the_sea_are_lifted_to_the_ellipsoid_by_the_products_own_points(tmp_path, flight):
-    pytest.importorskip("sarsen")
-    recipe = Recipe(flight=flight, digital={"VV": spot(flight, *TARGET)}, polarisations=("VV",), height_m=FLAT_M)
-    (scene,) = open_scenes(make(tmp_path, recipe))
+    scene = scene_of(tmp_path, flight)
     corrected = scene.projected(Placing(scene.header.epsg, elevation(tmp_path / "sea.tif", flight, flat, geoid_m=48.5)))
     assert corrected.header.extras["elevation_offset_m"] == "48.5"
     assert np.hypot(*(np.array(brightest(corrected)) - brightest(scene))) < 1.0
 
 
+@needs_sarsen
 def test_the_parabola_in_height_is_true_to_a_hundredth_of_a_pixel(tmp_path, flight):
-    pytest.importorskip("sarsen")
     safe = opened(make(tmp_path, flight=flight))
     image_of = sentinel1_terrain.image_of_orbit(annotation_of(safe, "VV", annotations_of(safe)["VV"]))
     line, pixel = np.meshgrid([10.0, 200.0, 390.0], [10.0, 250.0, 490.0], indexing="ij")
@@ -140,15 +148,3 @@ def test_an_elevation_raster_of_no_use_is_refused(tmp_path, flight):
     path.write_text("no raster")
     with pytest.raises(InputError, match="elevation raster cannot be read"):
         scene.projected(Placing(scene.header.epsg, path))
-
-
-@pytest.mark.realdata
-def test_the_orbit_of_the_real_product_leads_to_its_own_points(real_data):
-    pytest.importorskip("sarsen")
-    (path,) = (real_data / "sentinel1_grd_safe").glob("*.zip")
-    safe = opened(path)
-    annotation = annotation_of(safe, "VV", annotations_of(safe)["VV"])
-    points = annotation.points
-    line, pixel = sentinel1_terrain.image_of_orbit(annotation)(points.longitude, points.latitude, points.height_m)
-    assert np.abs(line - points.line[:, None]).max() < 0.5
-    assert np.abs(pixel - points.pixel).max() < 0.5

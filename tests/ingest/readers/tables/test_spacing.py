@@ -5,12 +5,10 @@ import pytest
 from pyproj import Transformer
 
 from ingest.formats import open_velocity_field
-from ingest.readers.records import Declaration
 from ingest.readers.tables.spacing import Spacing, lattice_of, spacing_of
-from tests.makers.generic import csv_text
+from tests.makers.generic import TOWARD, csv_text, mapping
 from tests.makers.shapefiles import write
 
-TOWARD = Declaration(unit="mm/yr", positive="toward")
 PLACES = {32614: (490_000, 2_140_000), 3035: (4_600_000, 1_740_000), 28992: (230_000, 590_000)}
 
 
@@ -70,34 +68,23 @@ def test_scattered_points_are_no_grid(per_km2):
     assert lattice_of(np.round(x), np.round(y)) is None  # whole metres are no cells
 
 
-def test_points_along_a_line_are_no_grid():
+def test_lines_towns_and_a_few_points_are_no_grid():
+    rng = np.random.default_rng(3)
     x = np.arange(500) * 50.0
     assert lattice_of(x, np.zeros(500)) is None
-    assert lattice_of(x, np.random.default_rng(1).normal(0, 10, 500)) is None
-
-
-def test_a_few_points_are_no_grid():
+    assert lattice_of(x, rng.normal(0, 10, 500)) is None
+    towns = np.repeat(rng.uniform(0, 50_000, (20, 2)), 60, axis=0)  # nothing lies between them
+    assert lattice_of(*(towns + rng.normal(0, 300, towns.shape)).T) is None
     assert lattice_of(*cells(32614, 450, across=5)) is None
 
 
-def test_points_in_towns_between_which_is_nothing_are_no_grid():
-    rng = np.random.default_rng(3)
-    towns = np.repeat(rng.uniform(0, 50_000, (20, 2)), 60, axis=0)
-    assert lattice_of(*(towns + rng.normal(0, 300, towns.shape)).T) is None
-
-
-def table(longitude, latitude, **more):
-    n = len(longitude)
-    return {"lon": longitude.tolist(), "lat": latitude.tolist(), "velocity_mm_yr": [-3.0] * n} | more
-
-
 def test_a_table_of_cells_states_their_spacing_and_a_mapping_may_correct_it(tmp_path):
-    path, mapping = tmp_path / "cells.csv", tmp_path / "mapping.toml"
-    path.write_text(csv_text(table(*degrees(32614, *cells(32614, 450, 0.6)))))
-    header = open_velocity_field(path, declared=TOWARD).header
-    assert header.posting_m == pytest.approx(450, abs=1)
-    mapping.write_text('positive = "toward"\nposting_m = 900.0\n')
-    assert open_velocity_field(path, declared=Declaration(mapping=mapping)).header.posting_m == 900.0
+    longitude, latitude = (part.tolist() for part in degrees(32614, *cells(32614, 450, 0.6)))
+    path = tmp_path / "cells.csv"
+    path.write_text(csv_text({"lon": longitude, "lat": latitude, "velocity_mm_yr": [-3.0] * len(latitude)}))
+    assert open_velocity_field(path, declared=TOWARD).header.posting_m == pytest.approx(450, abs=1)
+    corrected = mapping(tmp_path, 'positive = "toward"\nposting_m = 900.0\n')
+    assert open_velocity_field(path, declared=corrected).header.posting_m == 900.0
 
 
 def shapefile_header(folder, epsg, x, y):
@@ -105,25 +92,13 @@ def shapefile_header(folder, epsg, x, y):
     return open_velocity_field(path, declared=TOWARD).header
 
 
-def test_cells_of_a_shapefile_keep_its_projection(tmp_path):
-    x, y = cells(3035, 500, 0.6, across=20)
-    columns = {"VEL": [-3.5] * len(x)}
-    header = open_velocity_field(
-        write(tmp_path / "cells.shp", [*zip(x, y, strict=True)], columns, 3035), declared=TOWARD
-    )
-    assert (header.header.posting_m, header.header.grid_epsg) == (500, 3035)
-
-
-def test_metres_of_web_maps_are_none(tmp_path):
-    x, y = Transformer.from_crs(4326, 3857, always_xy=True).transform(
-        *degrees(28992, *cells(28992, 500, 0.6, across=20))
-    )
-    columns = {"VEL": [-3.5] * len(x)}
-    header = open_velocity_field(
-        write(tmp_path / "cells.shp", [*zip(x, y, strict=True)], columns, 3857), declared=TOWARD
-    )
-    assert header.header.grid_epsg is None
-    assert header.header.posting_m == pytest.approx(500, abs=1)
+def test_cells_of_a_shapefile_keep_its_projection_except_of_web_maps(tmp_path):
+    header = shapefile_header(tmp_path, 3035, *cells(3035, 500, 0.6, across=20))
+    assert (header.posting_m, header.grid_epsg) == (500, 3035)
+    place = degrees(28992, *cells(28992, 500, 0.6, across=20))
+    header = shapefile_header(tmp_path, 3857, *Transformer.from_crs(4326, 3857, always_xy=True).transform(*place))
+    assert header.grid_epsg is None
+    assert header.posting_m == pytest.approx(500, abs=1)
 
 
 @pytest.mark.realdata

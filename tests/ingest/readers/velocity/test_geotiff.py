@@ -1,7 +1,5 @@
 """GeoTIFFs of velocities: every declared unit and sign, grids of all kinds, and what cannot be used."""
 
-from itertools import chain
-
 import numpy as np
 import pytest
 import rasterio
@@ -79,14 +77,12 @@ def test_pixels_stand_where_the_grid_says(tmp_path, crs, grid, posting, epsg):
     assert loaded.columns.pid.size == 19
 
 
-def test_a_grid_from_0_to_360_degrees_comes_out_from_minus_180(tmp_path):
-    loaded = points(made_geotiff.make(tmp_path, transform=Affine(0.001, 0, 260.8, 0, -0.001, 19.5)), UP)
-    assert loaded.columns.longitude.min() == pytest.approx(-99.2 + 0.0005)
-
-
-def test_scale_and_offset_tags_are_applied(tmp_path):
-    path = made_geotiff.make(tmp_path, value=-200, dtype="int16", scale=0.1, offset=2.0)
-    assert points(path, UP).columns.velocity_mm_yr == pytest.approx(-18)
+def test_longitudes_to_360_degrees_and_tags_of_scale_and_offset_are_applied(tmp_path):
+    beyond = Affine(0.001, 0, 260.8, 0, -0.001, 19.5)
+    path = made_geotiff.make(tmp_path, value=-200, dtype="int16", scale=0.1, offset=2.0, transform=beyond)
+    columns = points(path, UP).columns
+    assert columns.longitude.min() == pytest.approx(-99.2 + 0.0005)
+    assert columns.velocity_mm_yr == pytest.approx(-18)
 
 
 @pytest.mark.parametrize("dtype", ["int16", "int32", "float32", "float64"])
@@ -94,13 +90,10 @@ def test_nodata_of_every_type_is_left_out(tmp_path, dtype):
     loaded = points(made_geotiff.make(tmp_path, dtype=dtype), UP)
     assert "0_0" not in loaded.at
     assert loaded.columns.velocity_mm_yr == pytest.approx(-20)
-
-
-def test_values_that_are_no_numbers_are_left_out(tmp_path):
-    values = np.full((4, 5), -20.0, dtype=np.float32)
-    values[1] = (np.nan, np.inf, -np.inf, -20, -20)
-    loaded = points(write(tmp_path / "a.tif", values), UP)
-    assert loaded.columns.pid.size == 17
+    if dtype.startswith("float"):
+        values = np.full((4, 5), -20, dtype=dtype)
+        values[1, :3] = np.nan, np.inf, -np.inf
+        assert points(write(tmp_path / "a.tif", values), UP).columns.pid.size == 17
 
 
 def test_blocks_of_rows_give_what_one_block_gives(tmp_path, monkeypatch):
@@ -136,7 +129,6 @@ def sparse(path):
         (lambda path: write(path / "velocity.tif", np.zeros((4, 5), dtype=np.complex64)), "complex64"),
         (lambda path: made_geotiff.make(path, scale=float("nan"), offset=0.0), "its scale is nan"),
         (lambda path: sparse(path / "velocity.tif"), "it declares 200000 x 200000 pixels"),
-        (lambda path: (path / "velocity.tif").write_text("<VRTDataset/>"), "of another format"),
     ],
 )
 def test_what_cannot_be_used_is_refused_with_a_line_that_names_it(tmp_path, make, message):
@@ -148,15 +140,6 @@ def test_what_cannot_be_used_is_refused_with_a_line_that_names_it(tmp_path, make
 def test_an_image_that_stands_nowhere_is_refused(tmp_path):
     made_geotiff.make(tmp_path, transform=None)
     assert "does not state where its pixels are" in damage.outcome(tmp_path / "velocity.tif", UP)
-
-
-@damage.NOISY
-def test_damaged_files_are_refused_or_give_sane_numbers(tmp_path):
-    for options in ({}, {"compress": "deflate"}):
-        path = write(tmp_path / "velocity.tif", np.full((40, 50), -20, dtype=np.float32), **options)
-        for _ in chain(damage.truncated(path), damage.flipped(path)):
-            damage.outcome(path, UP, fastest_mm_yr=1e6)
-        assert not damage.outcome(path, UP)
 
 
 def test_a_folder_of_vx_and_vy_is_one_tracked_pair(tmp_path):
@@ -210,11 +193,7 @@ def test_an_egms_grid_is_mm_a_year_up_or_east_as_its_name_says(tmp_path, name, c
     longitude, latitude = Transformer.from_crs(3035, 4326, always_xy=True).transform(4_600_250.0, 1_739_650.0)
     assert loaded.columns.longitude[loaded.at["3_2"]] == pytest.approx(longitude)
     assert loaded.columns.latitude[loaded.at["3_2"]] == pytest.approx(latitude)
-
-
-def test_an_egms_grid_elsewhere_than_published_is_refused(tmp_path):
-    path = made_geotiff.make(tmp_path, name="EGMS_L3_E46N17_100km_U_2020_2024_1.tiff")
-    assert "not EPSG:3035" in damage.outcome(path)
+    assert "not EPSG:3035" in damage.outcome(made_geotiff.make(tmp_path, name=name))
 
 
 @pytest.mark.realdata

@@ -1,7 +1,6 @@
 """LiCSAR frames: units, signs, the reference, and damaged folders."""
 
 from datetime import date
-from itertools import chain
 
 import numpy as np
 import pytest
@@ -47,11 +46,7 @@ def test_it_is_recognised_by_its_pairs_whatever_its_name(tmp_path, inside):
     path = made_licsar.make(tmp_path, name="EGMS_L2b_pairs", inside=inside)
     assert recognise(path) == "licsar"
     assert open_velocity_field(path).header.track is None
-
-
-def test_the_inner_folder_does_as_well(tmp_path):
-    header = open_velocity_field(made_licsar.make(tmp_path) / "GEOC").header
-    assert header.track == 21
+    assert open_velocity_field(made_licsar.make(tmp_path) / "GEOC").header.track == 21  # the inner folder does as well
 
 
 def test_a_folder_of_other_images_is_not_claimed(tmp_path):
@@ -63,6 +58,8 @@ def test_a_folder_of_other_images_is_not_claimed(tmp_path):
 
 def test_the_reference_is_the_ground_that_moves_most_alike(tmp_path):
     """The right half sinks, faster and faster to the right: what moves as one piece is the left half."""
+    even = points(made_licsar.make(tmp_path, layers=()))
+    assert even["5_15"] - even["5_2"] == pytest.approx(-20, abs=0.01)
 
     def uneven(values, number):
         slope = np.linspace(0, 3, ground.COLS - ground.COLS // 2, dtype=np.float32)
@@ -72,11 +69,6 @@ def test_the_reference_is_the_ground_that_moves_most_alike(tmp_path):
     loaded = points(made_licsar.make(tmp_path, layers=(), change=uneven))
     assert loaded["5_2"] == pytest.approx(0, abs=0.01)
     assert loaded["5_15"] < -20
-
-
-def test_without_coherence_two_even_halves_are_right_against_each_other(tmp_path):
-    loaded = points(made_licsar.make(tmp_path, layers=()))
-    assert loaded["5_15"] - loaded["5_2"] == pytest.approx(-20, abs=0.01)
 
 
 def test_a_pixel_that_no_pair_connects_is_refused_and_counted(tmp_path):
@@ -139,6 +131,13 @@ def nothing_in_common(path):
         write(file, values)
 
 
+def nodata_not_declared(path):
+    for file in sorted(path.rglob("*.unw.tif")):
+        values = np.ones((ground.ROWS, ground.COLS), dtype=np.float32)
+        values[3, 3] = -9.9e9
+        write(file, values)
+
+
 def infinite(path):
     for file in sorted(path.rglob("*.unw.tif")):
         write(file, np.full((ground.ROWS, ground.COLS), np.inf, dtype=np.float32))
@@ -154,6 +153,7 @@ def infinite(path):
         (two_bands, "2 bands"),
         (nothing_in_common, "no pixel has a phase in every interferogram"),
         (infinite, "no pixel has a phase in every interferogram"),
+        (nodata_not_declared, "is impossible"),
         (lambda path: renamed(path, "20200101_20200701", "20200132_20200701"), "invalid date"),
         (lambda path: renamed(path, "20200101_20200701", "20200701_20200101x"), ""),
         (lambda path: renamed(path, "20200101_20200701", "20200701_20200701"), "both its dates are 2020-07-01"),
@@ -164,19 +164,8 @@ def test_a_bad_folder_is_refused_with_a_line_that_names_the_fault(tmp_path, spoi
     path = made_licsar.make(tmp_path)
     spoil(path)
     outcome = damage.outcome(path)
-    if message:
-        with pytest.raises(InputError, match=message):
-            for _ in open_velocity_field(path).batches():
-                pass
+    assert message in outcome
     assert bool(outcome) == bool(message)
-
-
-def test_a_value_that_cannot_be_is_no_motion(tmp_path):
-    def nodata_not_declared(values, number):
-        values[3, 3] = -9.9e9
-        return values
-
-    assert "is impossible" in damage.outcome(made_licsar.make(tmp_path, change=nodata_not_declared))
 
 
 def test_more_phases_than_can_be_inverted_here_are_refused_before_any_is_read(tmp_path, monkeypatch):
@@ -186,17 +175,3 @@ def test_more_phases_than_can_be_inverted_here_are_refused_before_any_is_read(tm
     monkeypatch.setattr(stacks, "MAX_PAIRS", 2)
     with pytest.raises(InputError, match="more than 2"):
         open_velocity_field(made_licsar.make(tmp_path))
-
-
-@damage.NOISY
-@pytest.mark.parametrize("options", [{}, {"compress": "deflate"}])
-def test_damaged_images_are_refused_or_give_sane_numbers(tmp_path, options):
-    path = made_licsar.make(tmp_path, **options)
-    first = path / "GEOC/20200101_20200701/20200101_20200701.geo.unw.tif"
-    for _ in chain(damage.truncated(first), damage.flipped(first)):
-        damage.outcome(path)
-    for file in (first.with_name("20200101_20200701.geo.cc.tif"), next(path.rglob("*E.tif"))):
-        for _ in chain(damage.truncated(file, 16), damage.flipped(file, 16)):
-            damage.outcome(path)
-    first.write_bytes(first.read_bytes()[:-100])
-    assert damage.outcome(path)

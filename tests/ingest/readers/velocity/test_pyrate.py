@@ -1,14 +1,13 @@
 """GAMMA interferograms converted by PyRate: made ones, and the real ones of Mexico City."""
 
 from datetime import date
-from itertools import chain
 
 import h5py
 import numpy as np
 import pytest
 
 from ingest.errors import InputError
-from ingest.formats import open_velocity_field, recognise
+from ingest.formats import recognise
 from ingest.readers.records import Declaration
 from tests.makers import damage
 from tests.makers import interferograms as ground
@@ -27,8 +26,7 @@ def test_ground_that_moves_away_20_mm_a_year_does_so(tmp_path):
 
 def test_a_processor_whose_sign_is_not_known_is_asked_for(tmp_path):
     path = made_pyrate.make(tmp_path, -20.0, processor="ROIPAC")
-    with pytest.raises(InputError, match=r"'ROIPAC' points is not known\. Add --positive"):
-        open_velocity_field(path)
+    assert "'ROIPAC' points is not known. Add --positive" in damage.outcome(path)
     assert points(path, Declaration(positive="away"))["5_15"] == pytest.approx(-20, abs=0.01)
     assert points(path, Declaration(positive="toward"))["5_15"] == pytest.approx(20, abs=0.01)
 
@@ -55,24 +53,13 @@ def test_it_is_recognised_by_its_tags_whatever_its_name(tmp_path):
     ],
 )
 def test_bad_tags_are_refused_with_a_line_that_names_the_fault(tmp_path, tags, message):
-    with pytest.raises(InputError, match=message):
-        open_velocity_field(made_pyrate.make(tmp_path, tags=tags))
+    assert message in damage.outcome(made_pyrate.make(tmp_path, tags=tags))
 
 
 def test_stacks_of_two_sensors_are_not_mixed(tmp_path):
     made_pyrate.make(tmp_path, pairs=ground.PAIRS[:2])
     path = made_pyrate.make(tmp_path, pairs=ground.PAIRS[2:], tags={"WAVELENGTH_METRES": "0.2424"})
-    with pytest.raises(InputError, match="2 wavelengths"):
-        open_velocity_field(path)
-
-
-@damage.NOISY
-def test_damaged_images_are_refused_or_give_sane_numbers(tmp_path):
-    path = made_pyrate.make(tmp_path)
-    file = sorted(path.glob("*unw.tif"))[0]
-    for _ in chain(damage.truncated(file), damage.flipped(file)):
-        damage.outcome(path)
-    assert not damage.outcome(path)
+    assert "2 wavelengths" in damage.outcome(path)
 
 
 @pytest.mark.realdata

@@ -1,0 +1,64 @@
+"""Folders and sizes of given files, looked at before anything is read; zips that are unpacked for a while."""
+
+import os
+import shutil
+import tempfile
+import zipfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from itertools import islice
+from pathlib import Path
+
+from ingest.errors import InputError
+from ingest.readers.tables import text_table
+
+MAX_RATIO = 10_000  # declared bytes to bytes of the file; a sparse image of a small island stays far below
+MAX_IMAGE_BYTES = 4 * 2**30  # of an image in a zip
+MOST_LOOKED_AT = 10_000  # names in a folder
+
+
+def refuse_hollow(path: Path, declares: str, declared_bytes: float) -> None:
+    """Raise InputError where a file declares far more than it can hold. declares: "it declares 10 x 10 pixels"."""
+    size = path.stat().st_size
+    if declared_bytes > MAX_RATIO * size:
+        raise InputError(path, f"{declares} in {size:,} bytes and holds next to nothing", "Download or make it again")
+
+
+def names_in(folder: Path) -> list[str]:
+    """Return the names in a folder, sorted; none where it cannot be listed. Never raises."""
+    try:
+        with os.scandir(folder) as entries:
+            return sorted(entry.name for entry in islice(entries, MOST_LOOKED_AT))
+    except OSError:
+        return []
+
+
+def names_in_zip(path: Path) -> list[str]:
+    """Return the names in a zip; none where it cannot be read. Never raises."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return archive.namelist()[: text_table.MAX_MEMBERS]
+    except text_table.CONTAINER_FAULTS:
+        return []
+
+
+@contextmanager
+def unpacked(path: Path, endings: Sequence[str]) -> Iterator[Path]:
+    """Yield a folder with the one file of a zip with each ending, which lasts as long as it is read. InputError."""
+    with tempfile.TemporaryDirectory(prefix="unpacked-") as folder:
+        try:
+            with zipfile.ZipFile(path) as archive:
+                for ending in endings:
+                    _unpack(path, archive, ending, Path(folder))
+        except text_table.CONTAINER_FAULTS as fault:
+            raise InputError(path, f"the file is damaged ({fault})", "Download it again") from fault
+        yield Path(folder)
+
+
+def _unpack(path: Path, archive: zipfile.ZipFile, ending: str, folder: Path) -> None:
+    info = text_table.zip_member(path, archive, ending)
+    if info.file_size > MAX_IMAGE_BYTES:
+        problem = f"{info.filename} would unpack to {info.file_size:,} bytes"
+        raise InputError(path, problem, "Unpack it, and give the folder")
+    with archive.open(info) as packed, (folder / Path(info.filename).name).open("wb") as target:
+        shutil.copyfileobj(packed, target)
