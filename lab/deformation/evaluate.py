@@ -6,7 +6,7 @@ ascending track alone. What each figure means: docs/benchmarks.md.
 
 import hashlib
 from collections.abc import Callable, Sequence
-from functools import partial
+from functools import cache, partial
 from typing import NamedTuple
 
 import numpy as np
@@ -23,9 +23,7 @@ from lab.simulation.tiles import SIDE_M, Tile, TileTrack
 from ml.deformation import VERSIONS
 from ml.deformation.gridding.points import Float64
 from ml.deformation.infer import CONFIGS, WEIGHTS, Config, DeformationResult, detect_all_with, flagged_areas
-from ml.deformation.nation import NetworkConfig
 from ml.rasters.areas import CLASSES, KINDS
-from ml.runtime.checkpoints import Card, read_card
 from ml.statistics.intervals import Interval, bootstrap
 
 VERSION = "1"
@@ -44,21 +42,17 @@ FROZEN_SHA256: dict[str, dict[int, str]] = {  # benchmark -> size -> hash of its
     },
 }
 
-_digests: dict[tuple[str, int], str] = {}
-
 
 class FieldScores(NamedTuple):
-    """The scores of each configuration on one tile, on the first track and on both."""
+    """Scores of each configuration on one tile, on the first track and on both."""
 
-    digest: bytes
     one: list[TileScore]
     both: list[TileScore]
 
 
 class BowlScores(NamedTuple):
-    """Whether each bowl was detected in one still tile, (configurations, bowls), 0 or 1."""
+    """Detections of each bowl in one still tile, (configurations, bowls), 0 or 1."""
 
-    digest: bytes
     one: Float64
     both: Float64
 
@@ -74,11 +68,7 @@ def measure_field(name: str, configs: Sequence[Config], purpose: Purpose, number
     tile = field_tile(name, number, purpose)
     first, both = _Drawn(tile, tile.tracks[:1]), _Drawn(tile, tile.tracks)
     seen = views(tile, configs)
-    return FieldScores(
-        digest(tile),
-        [first.score(view[0]) for view in seen],
-        [both.score(view[1]) for view in seen],
-    )
+    return FieldScores([first.score(view[0]) for view in seen], [both.score(view[1]) for view in seen])
 
 
 class _Drawn:
@@ -102,7 +92,7 @@ def measure_bowls(name: str, configs: Sequence[Config], purpose: Purpose, number
         for i, (first, together) in enumerate(views(tile, configs)):
             one[i, j] = detects_bowl(first, tile, tile.tracks[:1], CELLS[key].radius_m)
             both[i, j] = detects_bowl(together, tile, tile.tracks, CELLS[key].radius_m)
-    return BowlScores(hashlib.sha256(b"".join(map(digest, tiles.values()))).digest(), one, both)
+    return BowlScores(one, both)
 
 
 class Scores(NamedTuple):
@@ -118,10 +108,6 @@ def measure(
     """Run each configuration on so many tiles and on a fifth as many for each bowl."""
     fields = over_seeds(partial(measure_field, name, configs, purpose), size, processes=processes)
     bowls = over_seeds(partial(measure_bowls, name, configs, purpose), _bowl_tiles(size), processes=processes)
-    if purpose == Purpose.BENCHMARK:
-        _digests[name, size] = scenes_sha256(
-            VERSION, size, [*(field.digest for field in fields), *(bowl.digest for bowl in bowls)]
-        )
     return Scores(fields, bowls)
 
 
@@ -139,14 +125,6 @@ def gains(scores: Scores, i: int, over: int) -> dict[str, Interval]:
         more = np.stack([getattr(bowl, of)[i] - getattr(bowl, of)[over] for bowl in scores.bowls])
         detected |= {prefix + key: bootstrap(more[:, j]) for j, key in enumerate(CELLS)}
     return detected
-
-
-def evaluate_configs(
-    name: str, configs: Sequence[Config], size: int, purpose: Purpose = Purpose.BENCHMARK
-) -> list[dict[str, Interval]]:
-    """Every figure of each configuration, in their order."""
-    scores = measure(name, configs, size, purpose)
-    return [figures_of(scores, i) for i in range(len(configs))]
 
 
 def _metrics(scores: Sequence[TileScore], detected: Float64) -> dict[str, Interval]:
@@ -240,23 +218,17 @@ def _auc(scores: Sequence[TileScore]) -> float:
     return float((ranks[signal].sum() - n * (n + 1) / 2) / (n * m))
 
 
-def card_of(config: Config) -> Card | None:
-    """Return the card of a network; None for a method without weights."""
-    return read_card(config.weights) if isinstance(config, NetworkConfig) else None
-
-
 def evaluate(name: str, method: str, size: int) -> dict[str, Interval]:
     """Measure a method as it is shipped."""
-    return evaluate_configs(name, [CONFIGS[method]()], size)[0]
+    return figures_of(measure(name, [CONFIGS[method]()], size), 0)
 
 
+@cache
 def truth_sha256(name: str, size: int) -> str:
-    """The hash of everything that the tiles of a benchmark hold; drawn again where no evaluation has just done so."""
-    if (name, size) not in _digests:
-        fields = over_seeds(partial(_field_digest, name), size)
-        bowls = over_seeds(partial(_bowl_digest, name), _bowl_tiles(size))
-        _digests[name, size] = scenes_sha256(VERSION, size, [*fields, *bowls])
-    return _digests[name, size]
+    """Return the hash of everything that the tiles of a benchmark hold, which are drawn again for it."""
+    fields = over_seeds(partial(_field_digest, name), size)
+    bowls = over_seeds(partial(_bowl_digest, name), _bowl_tiles(size))
+    return scenes_sha256(VERSION, size, [*fields, *bowls])
 
 
 def _field_digest(name: str, number: int) -> bytes:

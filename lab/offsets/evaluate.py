@@ -14,9 +14,7 @@ import numpy as np
 from affine import Affine
 
 from lab.benchmark import Benchmark, over_seeds
-from lab.glaciers import evaluate as surge_evaluate
-from lab.glaciers import fast as fast_surges
-from lab.offsets import baselines, real_evaluate
+from lab.offsets import baselines
 from lab.results import Compared, alone
 from lab.simulation.sar.pairs import SarPair
 from lab.simulation.sar.recipes import KINDS, constant_shift, fingerprint, moving, stepped
@@ -112,23 +110,24 @@ def _field_errors(methods: Sequence[str], scene: int) -> dict[str, Float64]:
     return all_errors(methods, make_field(scene), SEARCH_FIELDS_PX)
 
 
-def _known(rows: Float64) -> Float64:
+def known(rows: Float64) -> Float64:
+    """Return the rows of nodes with a value."""
     return np.asarray(rows[rows[:, AT.known] == 1])
 
 
 def worse_sigma(rows: Float64) -> float:
     """Of the worse axis, outliers left out: they are counted on their own."""
-    parts = [axis[np.abs(axis) <= OUTLIER_PX] for axis in _known(rows)[:, :2].T]
+    parts = [axis[np.abs(axis) <= OUTLIER_PX] for axis in known(rows)[:, :2].T]
     return max(float(np.std(part)) for part in parts) if all(part.size for part in parts) else np.nan
 
 
 def _bias(rows: Float64) -> float:
     """The largest mean error in ten bins of the distance from whole pixels, either axis, outliers left out."""
-    known = _known(rows)
-    known = known[np.hypot(known[:, 0], known[:, 1]) <= OUTLIER_PX]
-    bins = np.clip(((known[:, AT.off_x : AT.off_y + 1] + 0.5) * 10).astype(int), 0, 9)
+    held = known(rows)
+    held = held[np.hypot(held[:, 0], held[:, 1]) <= OUTLIER_PX]
+    bins = np.clip(((held[:, AT.off_x : AT.off_y + 1] + 0.5) * 10).astype(int), 0, 9)
     means = [
-        abs(float(known[bins[:, axis] == index, axis].mean()))
+        abs(float(held[bins[:, axis] == index, axis].mean()))
         for axis in (0, 1)
         for index in range(10)
         if (bins[:, axis] == index).sum() >= 50
@@ -138,12 +137,12 @@ def _bias(rows: Float64) -> float:
 
 def _within(times: float, rows: Float64) -> float:
     """How many errors lie within so many standard deviations."""
-    known = _known(rows)
-    return float((np.abs(known[:, :2]) <= times * known[:, 2:4]).mean()) if len(known) else np.nan
+    held = known(rows)
+    return float((np.abs(held[:, :2]) <= times * held[:, 2:4]).mean()) if len(held) else np.nan
 
 
 def _length(rows: Float64) -> Float64:
-    return np.asarray(np.hypot(_known(rows)[:, 0], _known(rows)[:, 1]))
+    return np.asarray(np.hypot(known(rows)[:, 0], known(rows)[:, 1]))
 
 
 def _mean(values: Float64) -> float:
@@ -152,10 +151,10 @@ def _mean(values: Float64) -> float:
 
 def _surest(share: float, rows: Float64) -> Float64:
     """The known nodes of least sigma that make up a share of all nodes, or all that are known: for fair company."""
-    known = _known(rows)
-    count = min(len(known), round(share * len(rows)))
-    order = np.argsort(np.hypot(known[:, AT.sigma_x], known[:, AT.sigma_y]), kind="stable")
-    return np.asarray(known[order[:count]])
+    held = known(rows)
+    count = min(len(held), round(share * len(rows)))
+    order = np.argsort(np.hypot(held[:, AT.sigma_x], held[:, AT.sigma_y]), kind="stable")
+    return np.asarray(held[order[:count]])
 
 
 def _slow(rows: Float64) -> Float64:
@@ -165,7 +164,7 @@ def _slow(rows: Float64) -> Float64:
 STATISTICS: dict[str, Callable[[Float64], float]] = {
     "bias_max": _bias,
     "epe": lambda rows: _mean(_length(rows)),
-    "rmse": lambda rows: float(np.sqrt(_mean(_known(rows)[:, :2] ** 2))),
+    "rmse": lambda rows: float(np.sqrt(_mean(known(rows)[:, :2] ** 2))),
     "outlier_share": lambda rows: _mean((_length(rows) > OUTLIER_PX).astype(float)),
     "within_68": partial(_within, 1.0),
     "within_95": partial(_within, 1.96),
@@ -306,7 +305,4 @@ BENCHMARKS = (
     Benchmark(
         FIELDS, VERSION, 210, "pairs", baselines.VERSIONS, partial(alone, compare_fields), fields_sha256, WEIGHTS
     ),
-    real_evaluate.BENCHMARK,
-    surge_evaluate.BENCHMARK,
-    fast_surges.BENCHMARK,
 )

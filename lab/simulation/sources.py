@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from lab.simulation.seeds import log_uniform
 from ml.simulation.ground.deformation import Ellipse, Panel, SlideBody, Tunnel, influence_radius_m, tunnel_settlement_mm
 from ml.simulation.ground.frame import Offset
 from ml.simulation.ground.sources import (
@@ -41,13 +42,9 @@ class Site(NamedTuple):
     rate_factor: float = 1.0
 
 
-def _log_uniform(rng: np.random.Generator, low: float, high: float) -> float:
-    return float(np.exp(rng.uniform(math.log(low), math.log(high))))
-
-
 def _ellipse(rng: np.random.Generator, narrowest_m: float, widest_m: float) -> Ellipse:
     """An ellipse whose longer full axis is drawn; the other is 0.5 to 1 of it."""
-    major_m = _log_uniform(rng, narrowest_m, max(widest_m, narrowest_m)) / 2
+    major_m = log_uniform(rng, narrowest_m, max(widest_m, narrowest_m)) / 2
     return Ellipse(major_m, major_m * rng.uniform(0.5, 1.0), rng.uniform(0, 180))
 
 
@@ -64,20 +61,20 @@ def _panel_source(
 
 def draw_active_mining(rng: np.random.Generator, site: Site) -> Source:
     """A panel being worked or just left: 10–1200 mm/yr, so that the middle of many loses its points."""
-    panel = Panel(_log_uniform(rng, 600, 2500), rng.uniform(150, 350), rng.uniform(0, 180))
-    return _panel_source(rng, site, panel, _log_uniform(rng, 10, 1200), rng.uniform(-0.4, 0.2))
+    panel = Panel(log_uniform(rng, 600, 2500), rng.uniform(150, 350), rng.uniform(0, 180))
+    return _panel_source(rng, site, panel, log_uniform(rng, 10, 1200), rng.uniform(-0.4, 0.2))
 
 
 def draw_residual_mining(rng: np.random.Generator, site: Site) -> Source:
     """What goes on sinking after the end of mining: 2–20 mm/yr over 0.3–3 km, slower every year."""
-    length_m = _log_uniform(rng, 300, min(3000, site.widest_m))
+    length_m = log_uniform(rng, 300, min(3000, site.widest_m))
     panel = Panel(length_m, length_m * rng.uniform(0.4, 1.0), rng.uniform(0, 180))
-    return _panel_source(rng, site, panel, _log_uniform(rng, 2, 20), -rng.uniform(0.1, 0.4))
+    return _panel_source(rng, site, panel, log_uniform(rng, 2, 20), -rng.uniform(0.1, 0.4))
 
 
 def _uplift_rate_mm_yr(rng: np.random.Generator, site: Site) -> float:
     highest = LARGEST_UPLIFT_MM_YR if rng.random() < UPLIFT_OUTLIERS else 10.0
-    return _log_uniform(rng, 1, highest) * site.rate_factor
+    return log_uniform(rng, 1, highest) * site.rate_factor
 
 
 def draw_mine_water_dome(rng: np.random.Generator, site: Site) -> Source:
@@ -96,7 +93,7 @@ def draw_groundwater_bowl(rng: np.random.Generator, site: Site) -> Source:
     return GroundwaterSubsidence(
         site.centre,
         _ellipse(rng, 2000, min(30_000, site.widest_m)),
-        -_log_uniform(rng, 2, 50) * site.rate_factor,
+        -log_uniform(rng, 2, 50) * site.rate_factor,
         seasonal_mm_per_mm_yr=rng.uniform(0.1, 0.8),
         flatness=rng.uniform(1.0, 3.0),
     )
@@ -108,22 +105,22 @@ def draw_landslide(rng: np.random.Generator, site: Site) -> Source | None:
     if -downslope.up[0] < STEEP_ENOUGH:
         return None
     bearing_deg = math.degrees(math.atan2(downslope.east[0], downslope.north[0]))
-    length_m = _log_uniform(rng, 100, min(2000, site.widest_m))
+    length_m = log_uniform(rng, 100, min(2000, site.widest_m))
     body = SlideBody(length_m, length_m / rng.uniform(1.5, 4), bearing_deg, edge_m=20.0)
-    speed_mm_yr = _log_uniform(rng, 3, 100) * site.rate_factor
+    speed_mm_yr = log_uniform(rng, 3, 100) * site.rate_factor
     return Landslide(site.centre, body, speed_mm_yr, acceleration_per_yr=rng.uniform(-0.2, 0.4))
 
 
 def draw_pressure_source(rng: np.random.Generator, site: Site) -> Source:
     """0.3–2.5 km deep, 2–30 mm/yr up or down above it."""
     sign = rng.choice([-1.0, 1.0])
-    return PressureSource(site.centre, rng.uniform(300, 2500), sign * _log_uniform(rng, 2, 30) * site.rate_factor)
+    return PressureSource(site.centre, rng.uniform(300, 2500), sign * log_uniform(rng, 2, 30) * site.rate_factor)
 
 
 def draw_tunnel(rng: np.random.Generator, site: Site) -> Source:
     """4–14 m wide, 10–40 m deep, K 0.3–0.6, 0.5–2 % lost, spread over three years: a trough 30–150 m wide."""
     tunnel = Tunnel(
-        _log_uniform(rng, 500, min(6000, site.widest_m)),
+        log_uniform(rng, 500, min(6000, site.widest_m)),
         rng.uniform(0, 180),
         rng.uniform(10, 40),
         rng.uniform(4, 14),
@@ -135,12 +132,12 @@ def draw_tunnel(rng: np.random.Generator, site: Site) -> Source:
 
 def draw_quarry(rng: np.random.Generator, site: Site) -> Source:
     """50–500 m wide, −3…−60 mm/yr."""
-    return QuarrySettlement(site.centre, _ellipse(rng, 50, 500), -_log_uniform(rng, 3, 60) * site.rate_factor)
+    return QuarrySettlement(site.centre, _ellipse(rng, 50, 500), -log_uniform(rng, 3, 60) * site.rate_factor)
 
 
 def draw_fill(rng: np.random.Generator, site: Site) -> Source:
     """50–500 m wide, −3…−30 mm/yr, slower every year."""
-    return FillSettlement(site.centre, _ellipse(rng, 50, 500), -_log_uniform(rng, 3, 30) * site.rate_factor)
+    return FillSettlement(site.centre, _ellipse(rng, 50, 500), -log_uniform(rng, 3, 30) * site.rate_factor)
 
 
 DRAWS: dict[str, Callable[[np.random.Generator, Site], Source | None]] = {

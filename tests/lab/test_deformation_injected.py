@@ -39,9 +39,8 @@ def fields(monkeypatch):
         monkeypatch.setattr(module, "PLACES", made)
     monkeypatch.setattr(scenes, "place", lambda name: Place(name, ""))
     monkeypatch.setattr(scenes, "residual_tracks", lambda place: held[place.name])
-    monkeypatch.setattr(
-        evaluate, "folds", lambda: [Fold("one", ("quiet",), ("flat",)), Fold("two", ("flat",), ("quiet",))]
-    )
+    folds = [Fold("one", ("quiet",), ("flat",)), Fold("two", ("flat",), ("quiet",))]
+    monkeypatch.setattr(thresholds, "folds", lambda: folds)
     return held
 
 
@@ -210,7 +209,6 @@ def test_a_networks_threshold_is_tuned_in_the_same_way(monkeypatch):
 
 
 def test_each_place_runs_with_the_threshold_tuned_without_it(monkeypatch):
-    monkeypatch.setattr(thresholds, "folds", evaluate.folds)
     monkeypatch.setattr(
         thresholds, "tuned", lambda method, fold, **_: MatchedFilterConfig(score_at_half=float(len(fold.training[0])))
     )
@@ -219,12 +217,12 @@ def test_each_place_runs_with_the_threshold_tuned_without_it(monkeypatch):
 
 
 def test_everything_that_is_drawn_is_in_the_hash(monkeypatch, fields):
-    digests = {number: measure_scene([], number).digest for number in range(4)}
+    digests = {number: evaluate._scene_digest(number) for number in range(4)}
     assert len({*digests.values()}) == 4
-    assert measure_scene([], 2).digest == digests[2]
+    assert evaluate._scene_digest(2) == digests[2]
     points = fields["flat"][0].points
     points.height_m[0] += 1
-    assert measure_scene([], 0).digest != digests[0]
+    assert evaluate._scene_digest(0) != digests[0]
 
 
 @pytest.mark.realdata
@@ -232,7 +230,6 @@ def test_the_scenes_of_the_real_places_are_frozen(real_data, monkeypatch):
     """A change of places, readers or scenes that fails here needs a new version of the benchmark and new figures."""
     monkeypatch.undo()
     monkeypatch.setenv("GROUND_MOTION_DATA", str(real_data))
-    monkeypatch.setattr(evaluate, "_digests", {})
     monkeypatch.setattr(evaluate, "over_seeds", lambda measure, n: [measure(number) for number in range(n)])
     for size, frozen in evaluate.FROZEN_SHA256.items():
         if size < 100:
@@ -250,8 +247,7 @@ def test_without_the_real_data_the_command_says_what_to_set(monkeypatch, tmp_pat
     assert not out.exists()
 
 
-def test_the_command_measures_and_records_the_hash(tmp_path, monkeypatch):
-    monkeypatch.setattr(evaluate, "_digests", {})
+def test_the_command_measures_and_records_the_hash(tmp_path):
     out = tmp_path / "figures.json"
     command = ["evaluate", "deformation", "--benchmark", "deformation-injected", "--method", "model", "--size", "2"]
     assert main([*command, "--json", str(out)]) == 0

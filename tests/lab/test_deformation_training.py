@@ -102,7 +102,7 @@ def test_samples_are_what_a_detector_gets(pool):
             np.testing.assert_array_equal(np.isfinite(track.velocity_mm_yr), track.n_points > 0)
             np.testing.assert_array_equal(track.distance_m == 0, track.n_points > 0)
         assert one.rate_mm_yr.shape == one.kind.shape == (64, 64)
-        batch = as_batch([one], "none", [None])
+        batch = as_batch([one])
         assert bool(torch.isfinite(batch["image"]).all())
     again = sample(np.random.default_rng(11), pool, 2, recipe)
     np.testing.assert_array_equal(again.rate_mm_yr, one.rate_mm_yr)
@@ -181,13 +181,12 @@ def test_a_network_learns_from_a_handful_of_samples(pool):
 
 def test_the_command_trains_and_writes_weights_with_their_card(tmp_path):
     config = tmp_path / "c.json"
-    config.write_text('{"widths": [8, 8, 8, 8], "wrapped": true, "tiles": 6, "batch": 2}')
+    config.write_text('{"widths": [8, 8, 8, 8], "tiles": 6, "batch": 2}')
     options = ["--config", str(config), "--out", str(tmp_path), "--minutes", "5", "--steps", "2"]
     assert main(["train", "deformation", *options]) == 0
     card = read_card("deformation", tmp_path)
     assert card.training["steps"] == 2
     assert card.training["settings"]["tiles"] == 6
-    assert card.settings["fill"] == "none"
 
 
 def test_the_threshold_is_read_off_where_the_alarms_pass_it():

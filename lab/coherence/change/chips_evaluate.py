@@ -31,7 +31,6 @@ HIGHS, LOWS = (3.5, 4.0, 4.5, 5.0), (2.0, 2.5, 3.0)
 MOST_SHARE = 0.0002  # of the cells a date, over the places that thresholds are chosen on
 SERIES = 40  # of validation
 THRESHOLDS = [(high, low) for high in HIGHS for low in LOWS]
-BASELINES = {name: days for name, days in real_chips.GROUPS.items() if days[1] <= max(real_chips.BASELINES_DAYS) + 1}
 Shares = Mapping[date, float]
 
 
@@ -45,7 +44,7 @@ class Judged(NamedTuple):
 def series_of(place: str, method: str) -> list[list[Evidence]]:
     """The changes of a place's pairs, one list a polarisation. ValueError where there are no chips."""
     files = [real_chips.chips(folder(CHIPS), polarisation)[place] for polarisation in POLARISATIONS]
-    return [real_chips.evidence_of(real_chips.seen_of(one, method, BASELINES)) for one in files]
+    return [real_chips.evidence_of(real_chips.seen_of(one, method)) for one in files]
 
 
 def judged(place: str, method: str) -> Judged:

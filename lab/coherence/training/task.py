@@ -54,9 +54,7 @@ class CoherenceSettings:
     coherence that power does not show. batch: pairs in a step, twice as many where they are made coarser (pooled: the
     share of such steps); with_history: the share of steps that see earlier images. textured_share: of the pairs of all
     others. looks_stated_share: of pairs. sample_weight: of the second truth against the first.
-    from_shipped: begin with the shipped weights. The others switch parts off, to measure what they are worth: symmetric
-    features; the secondary registered first; misregistered, structured pairs in training; residual blocks; widths and
-    blocks of the levels.
+    from_shipped: begin with the shipped weights. widths, blocks: of the levels.
     """
 
     pairs: int = 1536
@@ -70,11 +68,6 @@ class CoherenceSettings:
     from_shipped: bool = True
     size: int = 128
     batch: int = 10
-    symmetric: bool = True
-    register: bool = True
-    misregistered: bool = True
-    structured: bool = True
-    residual: bool = True
     widths: tuple[int, ...] = (48, 64, 96, 128)
     blocks: tuple[int, ...] = (1, 2, 2, 2)
     pooled: float = 0.25
@@ -100,21 +93,15 @@ class CoherenceTrainingTask:
 
     def __init__(self, caches: Sequence[PairCache], settings: CoherenceSettings, textured: int | None = None) -> None:
         self.caches, self.settings = caches, settings
-        all_of = [(chunk, pair) for chunk, cache in enumerate(caches) for pair in range(len(cache.looks))]
-        wanted = [place for place in all_of if self._wanted(*place)]
+        places = [(chunk, pair) for chunk, cache in enumerate(caches) for pair in range(len(cache.looks))]
         self.kept: dict[Place, tuple[Float16, Float16, Facts]] = {}
         self.textured = len(caches) if textured is None else textured
         self.grounds = [
-            [place for place in wanted if place[0] < self.textured],
-            [place for place in wanted if place[0] >= self.textured],
+            [place for place in places if place[0] < self.textured],
+            [place for place in places if place[0] >= self.textured],
         ]
-        self.with_history = [place for place in wanted if caches[place[0]].earlier is not None]
+        self.with_history = [place for place in places if caches[place[0]].earlier is not None]
         self.single = [[one for one in places if caches[one[0]].looks[one[1]] < 1.01] for places in self.grounds]
-
-    def _wanted(self, chunk: int, pair: int) -> bool:
-        cache = self.caches[chunk]
-        still = self.settings.misregistered or abs(float(cache.dx_px[pair, -1, -1])) < 0.02
-        return still and (self.settings.structured or float(np.std(cache.gamma[pair], dtype=np.float32)) < 0.01)
 
     def batch(self, rng: np.random.Generator) -> Batch:
         """half, detail, truth (n, 2, rows, cols) with NaN where there is none; optional where there is a history."""
@@ -128,7 +115,7 @@ class CoherenceTrainingTask:
         log = torch.stack([sample.log_power[..., :rows, :cols] for sample in samples])
         truth = torch.stack([sample.truth[..., :rows, :cols] for sample in samples])
         facts = torch.tensor([sample.facts for sample in samples])
-        seen = features(log, facts, self.settings.symmetric)
+        seen = features(log, facts)
         truth = torch.where(torch.isfinite(log).all(dim=1, keepdim=True), truth, torch.nan)
         batch = {"half": seen.half, "detail": seen.detail, "truth": truth}
         if history:
@@ -182,7 +169,7 @@ class CoherenceTrainingTask:
         weight = np.sqrt(power.prod(axis=0, keepdims=True))  # what a coarse pixel holds, as its power has it
         truth = _pooled(truth * weight, pool) / _pooled(weight, pool)
         images = torch.from_numpy(_pooled(power, pool))
-        facts = facts_of([images], None, self.settings.register)
+        facts = facts_of([images], None)
         return registered(images, facts).numpy().astype(np.float16), truth.astype(np.float16), facts
 
     def loss(self, network: nn.Module, batch: Batch, progress: float) -> Tensor:
@@ -211,13 +198,13 @@ class CoherenceTrainingTask:
     def facts(self) -> dict[str, list[Facts]]:
         """Of the scenes, looks given."""
         return {
-            name: [facts_of([torch.from_numpy(pair.power)], pair.looks, self.settings.register) for pair in pairs]
+            name: [facts_of([torch.from_numpy(pair.power)], pair.looks) for pair in pairs]
             for name, pairs in self.scenes.items()
         }
 
     def errors(self, network: nn.Module) -> dict[str, dict[str, list[Float32]]]:
         """By truth of TRUTHS and kind of ground, (pixels, 2) of every scene: error and the network's own sigma."""
-        ready = CoherenceNetwork(_unet(network), Settings(self.settings.symmetric, self.settings.register), "")
+        ready = CoherenceNetwork(_unet(network), Settings(), "")
         by_kind = {
             name: [_errors(ready, pair, facts) for pair, facts in zip(pairs, self.facts[name], strict=True)]
             for name, pairs in self.scenes.items()
@@ -304,12 +291,7 @@ def _errors(ready: CoherenceNetwork, scene: SarPair, facts: Facts) -> dict[str, 
 
 def prepare(settings: CoherenceSettings, cache: Path, seed: int) -> tuple[nn.Module, CoherenceTrainingTask, Card]:
     """Simulate what is missing, make the network. InputError without the real data that textures are cut from."""
-    at = cache / "textures.npz"
-    cut: tuple[Float32, ...] = ()
-    if settings.textured or settings.history:
-        cache.mkdir(parents=True, exist_ok=True)
-        textures.write(at, textures.TAUGHT)
-        cut = textures.read(at)
+    cut = textures.textures_of(textures.TAUGHT) if settings.textured or settings.history else ()
     unseen = settings.unseen_share
     real = partial(textured_pair, textures=cut, mixed_share=settings.mixed_share, unseen_share=unseen)
     kinds: dict[str, tuple[int, Callable[..., SarPair], int]] = {
@@ -322,17 +304,12 @@ def prepare(settings: CoherenceSettings, cache: Path, seed: int) -> tuple[nn.Mod
         for kind, (pairs, recipe, earlier) in kinds.items()
         for at in range(settings.first_chunk, settings.first_chunk - (-pairs // CHUNK))
     ]
-    arguments: dict[str, Any] = {"widths": settings.widths, "blocks": settings.blocks, "residual": settings.residual}
-    network = untrained(arguments | {"history": True})
+    arguments: dict[str, Any] = {"widths": settings.widths, "blocks": settings.blocks}
+    arguments |= {"residual": True, "history": True}
+    network = untrained(arguments)
     if settings.from_shipped:
         begin_with(network, WEIGHTS)
-    card = Card(
-        "coherence",
-        NAME,
-        VERSION,
-        arguments | {"history": True},
-        {"symmetric": settings.symmetric, "register": settings.register},
-    )
+    card = Card("coherence", NAME, VERSION, arguments, {"symmetric": True, "register": True})
     return network, CoherenceTrainingTask(chunks, settings, -(-settings.pairs // CHUNK)), card
 
 

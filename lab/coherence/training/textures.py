@@ -1,4 +1,4 @@
-"""`python -m lab.coherence.training.textures OUT.npz`: real backscatter for the simulator.
+"""Real backscatter for the simulator of training pairs.
 
 Temporal means of five single-look images of a place (`pairs_real/speckle_stacks`), what speckle is left in them taken
 off where a place is even (Lee 1980). Speckle of a known coherence is drawn anew on them. Places of TAUGHT teach, those
@@ -7,10 +7,7 @@ of KEPT are for validation; no place on which a real benchmark is reported is am
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -76,19 +73,6 @@ def textures_of(cuts: Mapping[str, Cut]) -> tuple[Float32, ...]:
     return tuple(texture for cut in cuts.values() for texture in [texture_of(cut)] * cut.weight)
 
 
-def write(path: Path, cuts: Mapping[str, Cut]) -> None:
-    """Textures of places into one file, name by name. InputError where an image is missing."""
-    np.savez_compressed(path, **{name: texture_of(cut).astype(np.float16) for name, cut in cuts.items()})  # type: ignore[arg-type]
-
-
-@lru_cache(maxsize=4)
-def read(path: Path) -> tuple[Float32, ...]:
-    """Textures of a file that write has made, each as often as its weight."""
-    cuts = TAUGHT | KEPT
-    with np.load(path) as held:
-        return tuple(held[name].astype(np.float32) for name in held.files for _ in range(cuts[name].weight))
-
-
 def drawn(
     rng: np.random.Generator,
     textures: Sequence[Float32],
@@ -127,13 +111,3 @@ def brighter(power: Float32, by_db: float, fine: tuple[int, int]) -> Bools:
     level = np.log(power)
     around = ndimage.uniform_filter(level, [15 * cells for cells in fine], mode="wrap")
     return np.asarray(level - around > by_db * np.log(10) / 10)
-
-
-def main(arguments: Sequence[str]) -> int:
-    """Write the textures that teach."""
-    write(Path(arguments[0]), TAUGHT)
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

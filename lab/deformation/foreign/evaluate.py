@@ -6,7 +6,7 @@ for with one track. Families weigh evenly. What each figure means: docs/benchmar
 
 import hashlib
 from collections.abc import Sequence
-from functools import partial
+from functools import cache, partial
 from typing import NamedTuple
 
 import numpy as np
@@ -34,8 +34,6 @@ FROZEN_SHA256 = {  # tiles of each family -> hash of all that is in them
 NAMES = tuple(FAMILIES)
 Metrics = dict[str, Interval]
 
-_digests: dict[int, str] = {}
-
 
 class TileFigures(NamedTuple):
     """The scores of each configuration on one tile of a family, on the first track and on both.
@@ -44,7 +42,6 @@ class TileFigures(NamedTuple):
     """
 
     family: str
-    digest: bytes
     one: list[TileScore]
     both: list[TileScore]
     detected: Float64
@@ -74,7 +71,6 @@ def measure_tile(configs: Sequence[Config], purpose: Purpose, job: int) -> TileF
             detected[i, j] = detects_bowl(detect_all_with(points, config), bowl, bowl.tracks[:1], CELLS[key].radius_m)
     return TileFigures(
         family,
-        _joined(tile, bowls),
         [score_tile(one, tile, tile.tracks[:1], first) for one, _ in seen],
         [score_tile(two, tile, tile.tracks, both) for _, two in seen],
         detected,
@@ -85,10 +81,7 @@ def measure(
     configs: Sequence[Config], size: int, purpose: Purpose = Purpose.BENCHMARK, processes: int = 2
 ) -> list[TileFigures]:
     """Run each configuration on so many tiles of each family, on half as many with each bowl in turn."""
-    tiles = over_seeds(partial(measure_tile, configs, purpose), size * len(NAMES), processes=processes)
-    if purpose == Purpose.BENCHMARK:
-        _digests[size] = scenes_sha256(VERSION, size, [tile.digest for tile in tiles])
-    return tiles
+    return over_seeds(partial(measure_tile, configs, purpose), size * len(NAMES), processes=processes)
 
 
 def figures_of(tiles: Sequence[TileFigures], i: int) -> Metrics:
@@ -129,20 +122,16 @@ def evaluate(method: str, size: int) -> Metrics:
     return figures_of(measure([CONFIGS[method]()], size), 0)
 
 
+@cache
 def truth_sha256(size: int) -> str:
-    """The hash of everything that the tiles hold; drawn again where no evaluation has just done so."""
-    if size not in _digests:
-        _digests[size] = scenes_sha256(VERSION, size, over_seeds(_digest, size * len(NAMES)))
-    return _digests[size]
+    """Return the hash of everything that the tiles hold, which are drawn again for it."""
+    return scenes_sha256(VERSION, size, over_seeds(_digest, size * len(NAMES)))
 
 
 def _digest(job: int) -> bytes:
     family, number = _job(job)
-    return _joined(field_tile(family, number), _bowls_of(family, number, Purpose.BENCHMARK))
-
-
-def _joined(tile: Tile, bowls: dict[str, Tile]) -> bytes:
-    return hashlib.sha256(b"".join(map(digest, (tile, *bowls.values())))).digest()
+    tiles = [field_tile(family, number), *_bowls_of(family, number, Purpose.BENCHMARK).values()]
+    return hashlib.sha256(b"".join(map(digest, tiles))).digest()
 
 
 BENCHMARK = Benchmark(

@@ -14,6 +14,7 @@ from typing import ClassVar, NamedTuple
 
 import numpy as np
 
+from lab.simulation.seeds import log_uniform
 from ml.simulation.ground.deformation import turn_to_axes
 from ml.simulation.ground.frame import Floats, Motion, Offset
 from ml.simulation.ground.sources import Source
@@ -202,10 +203,6 @@ class NestedBowls(_Object):
         return _upward(self.rim_mm_yr * rim + (self.peak_mm_yr - self.rim_mm_yr * at_core) * core)
 
 
-def _log_uniform(rng: np.random.Generator, low: float, high: float) -> float:
-    return float(np.exp(rng.uniform(math.log(low), math.log(high))))
-
-
 def draw_panels(rng: np.random.Generator, centre: Offset, terrain: Terrain) -> Source:
     """2–5 panels 150–350 m wide with 40–120 m between, 600–2500 m long, −4…−60 mm/yr, the oldest a fifth of it."""
     widths = rng.uniform(150, 350, int(rng.integers(2, 6)))
@@ -214,15 +211,15 @@ def draw_panels(rng: np.random.Generator, centre: Offset, terrain: Terrain) -> S
     middles -= middles.mean()
     shares = np.geomspace(1.0, rng.uniform(0.2, 0.8), widths.size)[:: int(rng.choice([-1, 1]))]
     strips = tuple(Strip(*map(float, strip)) for strip in zip(middles, widths, shares, strict=True))
-    length_m, edge_m = _log_uniform(rng, 600, 2500), rng.uniform(40, 150)
-    return PanelRow(centre, -_log_uniform(rng, 4, 60), rng.uniform(0, 180), length_m, edge_m, strips)
+    length_m, edge_m = log_uniform(rng, 600, 2500), rng.uniform(40, 150)
+    return PanelRow(centre, -log_uniform(rng, 4, 60), rng.uniform(0, 180), length_m, edge_m, strips)
 
 
 def draw_half_dome(rng: np.random.Generator, centre: Offset, terrain: Terrain) -> Source:
     """2–7 km long, 1–4 km to one side of a fault with a step 20–80 m wide, +3…+15 mm/yr."""
-    half_m = _log_uniform(rng, 1_000, 3_500)
+    half_m = log_uniform(rng, 1_000, 3_500)
     reach_m, step_m = rng.uniform(0.5, 1.2) * half_m, rng.uniform(20, 80)
-    return FaultHalfDome(centre, _log_uniform(rng, 3, 15), rng.uniform(0, 360), half_m, reach_m, step_m, 0.05 * half_m)
+    return FaultHalfDome(centre, log_uniform(rng, 3, 15), rng.uniform(0, 360), half_m, reach_m, step_m, 0.05 * half_m)
 
 
 def draw_lobes(rng: np.random.Generator, centre: Offset, terrain: Terrain) -> Source:
@@ -231,18 +228,18 @@ def draw_lobes(rng: np.random.Generator, centre: Offset, terrain: Terrain) -> So
     bearing_deg = math.degrees(math.atan2(downslope.east[0], downslope.north[0]))
     lobes = []
     for number in range(int(rng.integers(1, 4))):
-        length_m, turn_deg = _log_uniform(rng, 300, 1500), bearing_deg + rng.uniform(-25, 25) * (number > 0)
+        length_m, turn_deg = log_uniform(rng, 300, 1500), bearing_deg + rng.uniform(-25, 25) * (number > 0)
         back_m, share = length_m * rng.uniform(0.4, 0.7), 1.0 if number == 0 else rng.uniform(0.3, 0.9)
         turn = math.radians(turn_deg)
         head = Offset(-back_m * math.sin(turn), -back_m * math.cos(turn))  # so that its body lies on the centre
         lobes.append(Lobe(head, turn_deg, length_m, length_m / rng.uniform(1.5, 4), share))
-    return SlideLobes(centre, _log_uniform(rng, 6, 80), rng.uniform(8, 30), tuple(lobes))
+    return SlideLobes(centre, log_uniform(rng, 6, 80), rng.uniform(8, 30), tuple(lobes))
 
 
 def draw_ring(rng: np.random.Generator, centre: Offset, terrain: Terrain) -> Source:
     """500–2000 m in radius, 120–400 m wide, −4…−25 mm/yr, three in ten rising: leached salt, drained ring dikes."""
-    radius_m = _log_uniform(rng, 500, 2_000)
-    peak = _log_uniform(rng, 4, 25) * (1 if rng.random() < 0.3 else -1)
+    radius_m = log_uniform(rng, 500, 2_000)
+    peak = log_uniform(rng, 4, 25) * (1 if rng.random() < 0.3 else -1)
     return Ring(
         centre, peak, radius_m, min(rng.uniform(120, 400), radius_m / 2), rng.uniform(0, 360), rng.uniform(0, 0.6)
     )
@@ -250,16 +247,16 @@ def draw_ring(rng: np.random.Generator, centre: Offset, terrain: Terrain) -> Sou
 
 def draw_tunnel_line(rng: np.random.Generator, centre: Offset, terrain: Terrain) -> Source:
     """2–5 km long, bent by up to 30° at each of two places, −4…−20 mm/yr, 120–300 m wide."""
-    leg_m, bearing = _log_uniform(rng, 2_000, 5_000) / 3, rng.uniform(0, 2 * math.pi)
+    leg_m, bearing = log_uniform(rng, 2_000, 5_000) / 3, rng.uniform(0, 2 * math.pi)
     legs = [bearing + turn for turn in np.cumsum([0.0, *rng.uniform(-math.pi / 6, math.pi / 6, 2)])]
     east, north = (np.concatenate([[0.0], np.cumsum([leg_m * f(leg) for leg in legs])]) for f in (math.sin, math.cos))
     vertices = tuple(Offset(float(e), float(n)) for e, n in zip(east - east.mean(), north - north.mean(), strict=True))
-    return TunnelLine(centre, -_log_uniform(rng, 4, 20), vertices, rng.uniform(120, 300))
+    return TunnelLine(centre, -log_uniform(rng, 4, 20), vertices, rng.uniform(120, 300))
 
 
 def draw_nested_bowls(rng: np.random.Generator, centre: Offset, terrain: Terrain) -> Source:
     """A rim of 1–3 km at −3…−10 mm/yr and a core of 250–600 m at 2–5 times as much, up to half a radius aside."""
-    rim_mm_yr, rim_m = -_log_uniform(rng, 3, 10), _log_uniform(rng, 1_000, 3_000)
+    rim_mm_yr, rim_m = -log_uniform(rng, 3, 10), log_uniform(rng, 1_000, 3_000)
     aside_m, bearing = rng.uniform(0, 0.5) * rim_m, rng.uniform(0, 2 * math.pi)
     core = Offset(aside_m * math.sin(bearing), aside_m * math.cos(bearing))
     return NestedBowls(centre, rim_mm_yr * rng.uniform(2, 5), rim_mm_yr, rim_m, core, rng.uniform(250, 600))

@@ -122,14 +122,14 @@ def _residual(track: RealTrack) -> RealTrack:
     return still._replace(displacement_mm=series.astype(np.float32))
 
 
-def smooth_fit(x: Float64, y: Float64, rate_mm_yr: Float64) -> Float64:
-    """A polynomial of the place, fitted by Huber's weights, at each point (n,), mm/yr.
+def smooth_fit(x: Float64, y: Float64, rate_mm_yr: Float64, degree: int | None = None) -> Float64:
+    """Fit a polynomial of the place by Huber's weights; returns it at each point (n,), mm/yr.
 
-    Its degree is the width in SMOOTH_M: 0 of a block of houses, a plane of a few kilometres. Delay and stratification
-    that vary within some kilometres stay, for they are noise.
+    Its degree, where none is given, is the width in SMOOTH_M: 0 of a block of houses, a plane of a few kilometres.
+    Delay and stratification that vary within some kilometres stay, for they are noise.
     """
     span_m = max(float(np.ptp(x)), float(np.ptp(y)))
-    degree = round(span_m / SMOOTH_M)
+    degree = round(span_m / SMOOTH_M) if degree is None else degree
     east, north = ((values - values.mean()) / max(span_m, 1.0) for values in (x, y))
     terms = np.stack([east**i * north**j for i in range(degree + 1) for j in range(degree + 1 - i)], axis=1)
     weight = np.ones_like(rate_mm_yr)

@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from lab.deformation.training.dataset import CENTRE_STEPS, NOTHING, TileCache
 from lab.deformation.training.disturbances import Disturbed, disturbance, fractal, smoothed, thinned
-from lab.deformation.training.motion_shapes import bowl, draw_shape, log_uniform
+from lab.deformation.training.motion_shapes import bowl, draw_shape
 from lab.deformation.training.real_noise import draw_real, known_cells
+from lab.simulation.seeds import log_uniform
 from lab.simulation.tiles import CELLS
 from ml.deformation.features.channels import STILL_WITHIN_MM_YR, TrackCells, cell_noise_of
-from ml.deformation.features.overwrap import YEARS
 from ml.deformation.features.surroundings import surroundings
 from ml.deformation.filters.baseline import background_and_noise
 from ml.deformation.gridding.cells import CELL_M, distance_to_points_m
@@ -27,6 +27,7 @@ from ml.simulation.velocity.nuisance import HALF_WAVE_MM, Nuisance
 QUIET_MM_YR = 10.0  # tiles in which nothing is faster lend their errors: faster motion leaves holes and spread behind
 MOVING_MM_YR = 1.5
 WEAK_MM_YR, STRONG_MM_YR = (1.3, 7.0), (5.0, 60.0)
+YEARS = 5.0  # of a national product's release
 GONE_MM_YR = 110.0  # along the line of sight: faster ground loses its points
 
 
@@ -34,7 +35,7 @@ GONE_MM_YR = 110.0  # along the line of sight: faster ground loses its points
 class Recipe:
     """Shares of what a sample holds: nothing, its own tile's motion, another's, or weak bowls (the rest).
 
-    crop: cells on a side. despiked: which of the cached grids. offset_mm_yr: standard deviation of what the background
+    crop: cells on a side. offset_mm_yr: standard deviation of what the background
     of a product misses of a place's own. blocks: share of the tracks that get one more unwrapping error: most
     false alarms are such errors.
     heightless: share of the samples whose points have no heights; heights: whether this one's do. disturbed: share of
@@ -47,7 +48,6 @@ class Recipe:
     own: float = 0.2
     another: float = 0.12
     crop: int = 96
-    despiked: bool = True
     offset_mm_yr: float = 0.3
     blocks: float = 0.2
     heightless: float = 0.25
@@ -182,7 +182,7 @@ def _own_tracks(cache: TileCache, number: int, order: NDArray[np.intp], recipe: 
             each[number, t].astype(np.float32) for each in (cache.released, cache.released_raw, cache.mad)
         )
         height = _height(cache, number, t, recipe)
-        tracks.append(_drawn(released if recipe.despiked else raw, cache.n_points[number, t], mad, raw, height))
+        tracks.append(_drawn(released, cache.n_points[number, t], mad, raw, height))
     return tracks
 
 
@@ -202,7 +202,7 @@ def laid_over(
         added = at_points + off
         added = np.where(np.abs(at_points) > GONE_MM_YR, np.float32(np.nan), added)
         raw = cache.errors_raw[number, t].astype(np.float32) * signed + added
-        velocity = cache.errors[number, t].astype(np.float32) * signed + added if recipe.despiked else raw
+        velocity = cache.errors[number, t].astype(np.float32) * signed + added
         points = np.where(np.isnan(velocity), 0, cache.n_points[number, t])
         mad = cache.mad[number, t].astype(np.float32) * np.float32(factor)
         drawn = _drawn(velocity, points, mad, raw, _height(cache, number, int(t), recipe))

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from lab.deformation.training.motion_shapes import log_uniform
+from lab.simulation.seeds import log_uniform
 from ml.deformation.gridding.points import Float32
 from ml.simulation.velocity.nuisance import HALF_WAVE_MM
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import numpy as np
 from scipy.special import erf, expit
 
+from lab.simulation.seeds import log_uniform
 from ml.deformation.gridding.points import Float32
 
 Share = Callable[[Float32, Float32], Float32]  # (down, right) from the middle, cells -> share of the peak, 0-1
@@ -29,10 +30,6 @@ def draw_shape(rng: np.random.Generator) -> Share:
     """One of all shapes, of a radius between SMALLEST_CELLS and LARGEST_CELLS."""
     draw = _DRAWS[int(rng.choice(len(_DRAWS), p=_SHARES))]
     return draw(rng, log_uniform(rng, SMALLEST_CELLS, LARGEST_CELLS), rng.uniform(0, math.pi))
-
-
-def log_uniform(rng: np.random.Generator, low: float, high: float) -> float:
-    return math.exp(rng.uniform(math.log(low), math.log(high)))
 
 
 def _round_bowl(rng: np.random.Generator, radius: float, turn: float) -> Share:

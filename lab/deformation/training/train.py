@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -28,8 +27,7 @@ from lab.deformation.training.compose import (
 )
 from lab.deformation.training.dataset import HELD_BACK, NOTHING, fill
 from lab.training import Batch, TrainingRecipe, TrainingTask
-from ml.deformation.features.channels import CHANNELS, channels, phases, shown
-from ml.deformation.features.overwrap import GAINS
+from ml.deformation.features.channels import CHANNELS, channels
 from ml.deformation.kinds import KINDS
 from ml.networks.deformation_unet import THRESHOLDS_MM_YR, DeformationUnet
 from ml.runtime.checkpoints import Card
@@ -41,28 +39,20 @@ WEAK = {"3mm_800m": (3.0, 800.0), "3mm_2000m": (3.0, 2000.0), "4mm_300m": (4.0, 
 
 @dataclass(frozen=True)
 class Settings:
-    """Everything --config may change. fill: a name in FILLS; widths, means: of the network; channels: how many of them
-    it sees; wrapped: whether it sees wrapped phase, each sample at one of the gains, in place of rates; beside: gains
-    at which wrapped phase stands beside the other channels; without: groups of disturbances that are left out; places:
-    real still ground (`injected.places`) that lends its errors; start: file of weights that training begins with, of a
-    network with the same channels or fewer, empty for none.
+    """Everything --config may change.
+
+    widths, means: of the network. places: real still ground (`injected.places`) that lends its errors. start: file of
+    weights that training begins with, of a network with the same channels or fewer; empty for none.
     """
 
     tiles: int = 3_000
     batch: int = 8
     both_share: float = 0.4
     widths: tuple[int, ...] = (64, 96, 128, 160)
-    channels: int = CHANNELS
     means: bool = True
-    fill: str = "none"
-    despiked: bool = True
-    wrapped: bool = False
-    beside: tuple[int, ...] = ()
-    without: tuple[str, ...] = ()
     places: tuple[str, ...] = ()
     start: str = ""
     learning_rate: float = 1.5e-3
-    name: str = SHIPPED
 
 
 class DeformationTrainingTask(TrainingTask):
@@ -70,23 +60,12 @@ class DeformationTrainingTask(TrainingTask):
 
     def __init__(self, pool: TilePool, held_back: TilePool, settings: Settings) -> None:
         self.pool, self.held_back, self.settings = pool, held_back, settings
-        self.recipe = Recipe(
-            despiked=settings.despiked, without=frozenset(settings.without), places=tuple(settings.places)
-        )
+        self.recipe = Recipe(places=tuple(settings.places))
 
     def batch(self, rng: np.random.Generator) -> Batch:
         n_tracks = 2 if rng.random() < self.settings.both_share else 1
         n = self.settings.batch if n_tracks == 1 else max(1, self.settings.batch * 3 // 4)
-        return self._as_batch([sample(rng, self.pool, n_tracks, self.recipe) for _ in range(n)], rng)
-
-    def _as_batch(self, samples: list[Sample], rng: np.random.Generator) -> Batch:
-        gains = rng.choice(GAINS, len(samples)).tolist() if self.settings.wrapped else [None] * len(samples)
-        batch = as_batch(samples, self.settings.fill, gains)
-        own = batch["image"][:, : self.settings.channels]
-        if self.settings.beside:
-            wrapped = torch.cat([phases(one.tracks, self.settings.beside) for one in samples])
-            own = torch.cat([own, wrapped], dim=1)
-        return batch | {"image": own}
+        return as_batch([sample(rng, self.pool, n_tracks, self.recipe) for _ in range(n)])
 
     def loss(self, network: nn.Module, batch: Batch, progress: float) -> Tensor:
         out = network(batch["image"], int(batch["tracks"]))
@@ -98,7 +77,7 @@ class DeformationTrainingTask(TrainingTask):
         losses = []
         for _ in range(6):
             samples = [sample(rng, self.held_back, 1, self.recipe) for _ in range(16)]
-            batch = self._as_batch(samples, rng)
+            batch = as_batch(samples)
             losses.append(float(loss_of(_answer(network, batch, device), batch)))
         figures = {"loss_held_back": float(np.mean(losses))}
         return figures | self._weak(network, device, 0.0, "") | self._weak(network, device, 1.0, "disturbed_")
@@ -121,7 +100,7 @@ class DeformationTrainingTask(TrainingTask):
         rng = np.random.default_rng(8)
         rows = []
         for _ in range(n // 16):
-            batch = self._as_batch([self._with_bowl(rng, bowl, recipe) for _ in range(16)], rng)
+            batch = as_batch([self._with_bowl(rng, bowl, recipe) for _ in range(16)])
             out = _answer(network, batch, device)[:, :2].masked_fill(~batch["reached"][:, None], -20)
             rows.append(out.amax(dim=(2, 3)).numpy())
         return np.concatenate(rows)
@@ -139,11 +118,10 @@ def _answer(network: nn.Module, batch: Batch, device: torch.device) -> Tensor:
     return out.float().cpu()
 
 
-def as_batch(samples: list[Sample], way: str, gains: Sequence[float | None]) -> dict[str, Tensor]:
-    """Samples of equal size and number of tracks as tensors. way: a name in FILLS; gains: of each, None unwrapped."""
-    images = [channels(one.tracks, shown(one.tracks, way, gain)) for one, gain in zip(samples, gains, strict=True)]
+def as_batch(samples: list[Sample]) -> dict[str, Tensor]:
+    """Return samples of equal size and number of tracks as tensors."""
     return {
-        "image": torch.cat(images),
+        "image": torch.cat([channels(one.tracks) for one in samples]),
         "tracks": torch.tensor(len(samples[0].tracks)),
         "rate": torch.from_numpy(np.stack([one.rate_mm_yr for one in samples])),
         "kind": torch.from_numpy(np.stack([one.kind for one in samples]).astype(np.int64)),
@@ -190,13 +168,12 @@ def prepare(settings: Settings, folder: Path, seed: int) -> tuple[nn.Module, Tra
     kept = settings.tiles - max(1, round(settings.tiles * HELD_BACK))
     task = DeformationTrainingTask(tile_pool(cache, 0, kept), tile_pool(cache, kept, settings.tiles), settings)
     arguments: dict[str, Any] = {
-        "channels": settings.channels + len(settings.beside),
+        "channels": CHANNELS,
         "widths": list(settings.widths),
         "kinds": len(KINDS),
         "means": settings.means,
     }
-    input_settings = {name: getattr(settings, name) for name in ("fill", "despiked", "wrapped", "beside")}
-    card = Card("deformation", settings.name, "1", arguments, input_settings)
+    card = Card("deformation", SHIPPED, "1", arguments, {})
     network = DeformationUnet(**arguments)
     if settings.start:
         begin_with(network, load_file(settings.start))
@@ -215,11 +192,4 @@ def begin_with(network: DeformationUnet, weights: dict[str, Tensor]) -> None:
     network.load_state_dict(own)
 
 
-def finish_training(network: nn.Module, task: TrainingTask) -> dict[str, Any]:
-    """Ablation models are kept at half precision; thresholds come later (`calibration`)."""
-    if isinstance(task, DeformationTrainingTask) and task.settings.name != SHIPPED:
-        network.half()
-    return {}
-
-
-RECIPE = TrainingRecipe(Settings, prepare, minutes=40.0, learning_rate=1.5e-3, finish=finish_training)
+RECIPE = TrainingRecipe(Settings, prepare, minutes=40.0, learning_rate=1.5e-3)

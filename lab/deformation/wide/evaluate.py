@@ -13,7 +13,6 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ingest.readers.records import Reference
 from lab.benchmark import Benchmark, over_seeds
 from lab.deformation.wide.detectors import METHODS, At, Found
 from lab.deformation.wide.scenes import DIAMETERS_KM, RATES_MM_YR, Bowl, Noise, bowl_scene, still_scene
@@ -52,7 +51,7 @@ class Moving(NamedTuple):
 
 def measure_still(noise: Noise, method: str, number: int) -> Still:
     scene = still_scene(noise, noise.frames[number])
-    cells, at = _run(method)(scene.points, noise.reference)
+    cells, at = _run(method)(scene.points)
     km2 = np.count_nonzero(cells.known) * cells.cell_km**2
     beside = [] if noise is Noise.SIMULATED else [still_scene(noise, one) for one in noise.frames if one != scene.frame]
 
@@ -80,7 +79,7 @@ def _confirms(points: PointCloud, cells: WideCells, mask: NDArray[np.bool_]) -> 
 def measure_bowl(noise: Noise, method: str, number: int) -> Moving:
     scene = bowl_scene(noise, number)
     assert scene.bowl is not None  # noqa: S101 (each has one)
-    cells, at = _run(method)(scene.points, noise.reference)
+    cells, at = _run(method)(scene.points)
     rate = _rate_on(cells, scene.bowl)
     best = [_best(at, threshold, rate) for threshold in THRESHOLDS]
     found = np.array([overlap >= MATCHING_IOU for overlap, _ in best], dtype=np.float64)
@@ -89,7 +88,7 @@ def measure_bowl(noise: Noise, method: str, number: int) -> Moving:
     return Moving(scene.frame, case, found, overlap, ratio / scene.bowl.peak_mm_yr)
 
 
-def _run(method: str) -> Callable[[PointCloud, Reference], tuple[WideCells, At]]:
+def _run(method: str) -> Callable[[PointCloud], tuple[WideCells, At]]:
     return METHODS["wide" if method == AS_SHIPPED else method]
 
 

@@ -8,17 +8,7 @@ from django.core.management.base import BaseCommand, CommandParser
 
 from monitor.operations.database.rights import as_owner
 
-NAMES = (
-    "coherence",
-    "deformation",
-    "drip",
-    "faults",
-    "ingest",
-    "load",
-    "mail",
-    "offsets",
-    "tiles",
-)
+NAMES = ("coherence", "faults", "ingest", "load", "offsets", "tiles")
 
 
 class Command(BaseCommand):

@@ -11,7 +11,6 @@ import numpy as np
 from lab.simulation.sar.ground import Ground, Points, power_law_field, smooth_field
 from lab.simulation.sar.system import Float32, System
 
-CHIP_PX = 100
 # Geocoding widens what 22 m and 5 m of the radar leave: looks and lag-1 of the real chips require this.
 OPERA = System(posting_m=30.0, resolution_px=(0.85, 0.5), looks=4, uneven=0.3)
 

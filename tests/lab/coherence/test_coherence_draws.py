@@ -102,13 +102,12 @@ def test_a_missing_stack_is_named_with_its_remedy(tmp_path, monkeypatch):
 
 
 @pytest.mark.realdata
-def test_places_that_teach_and_places_that_are_kept_share_no_pixel(real_data, tmp_path, monkeypatch):
+def test_places_that_teach_and_places_that_are_kept_share_no_pixel(real_data, monkeypatch):
     monkeypatch.setenv("GROUND_MOTION_DATA", str(real_data))
     west, east = textures.TAUGHT["lely west"], textures.KEPT["lely east"]
     assert west.columns.stop == east.columns.start
     assert not {cut.place for cut in textures.TAUGHT.values()} & {"marais2"}
-    textures.write(tmp_path / "textures.npz", textures.TAUGHT)
-    read = textures.read(tmp_path / "textures.npz")
+    read = textures.textures_of(textures.TAUGHT)
     assert len(read) == sum(cut.weight for cut in textures.TAUGHT.values())
     assert all(abs(np.median(texture) - 1) < 0.01 for texture in read)
 

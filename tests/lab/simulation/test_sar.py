@@ -8,7 +8,7 @@ from lab.simulation.sar import motion
 from lab.simulation.sar.ground import Likely, Points, even, gamma_texture, smooth_field, structured
 from lab.simulation.sar.pairs import MARGIN_PX, imaged_at, padded, simulate_pair
 from lab.simulation.sar.recipes import even_ground, moving, training_pair
-from lab.simulation.sar.series import change_series, open_pit
+from lab.simulation.sar.series import change_series
 from lab.simulation.sar.system import BAND, GRDH, RTC, Places, Spread, System, detected, scatterers
 from lab.simulation.seeds import Purpose, generator
 
@@ -208,9 +208,3 @@ def test_the_fall_of_coherence_is_where_and_when_it_should_be():
     assert event.sum() == 30 * 30
     assert series.gamma[-1][event].mean() == pytest.approx(0.2, abs=0.06)
     assert series.gamma[-2][event].mean() > 0.45
-
-
-def test_a_mine_digs_and_loses_coherence():
-    pit = open_pit(rng_of(3), 6, digs_from=3, size=64)
-    assert pit.gamma[:3][:, pit.event > 0.5].min() > 0.3
-    assert pit.gamma[3:][:, pit.event > 0.5].min() < 0.1
