@@ -33,12 +33,12 @@ class Benchmark(NamedTuple):
 
 
 def scenes_sha256(version: str, size: int, digests: Sequence[bytes]) -> str:
-    """One hash of a benchmark's scenes, from the digest of each."""
+    """Return one hash of a benchmark's scenes, from the digest of each."""
     return hashlib.sha256(f"{version} {size}".encode() + b"".join(digests)).hexdigest()
 
 
 def over_seeds(measure: Callable[[int], T], n: int, first: int = 0, processes: int = 2) -> list[T]:
-    """measure(seed) for n seeds from `first` on, in order. Spawned: torch's threads do not survive a fork."""
+    """Return measure(seed) for n seeds from `first` on, in order. Spawned: torch's threads do not survive a fork."""
     if n <= processes or processes == 1:
         return [measure(seed) for seed in range(first, first + n)]
     with ProcessPoolExecutor(processes, get_context("spawn"), torch.set_num_threads, (1,)) as pool:

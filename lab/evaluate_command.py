@@ -30,6 +30,7 @@ TASKS: dict[str, tuple[Benchmark, ...]] = {
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the task, and its benchmark, method, output and size."""
     tasks = parser.add_subparsers(dest="task", required=True)
     for name, benchmarks in TASKS.items():
         task = tasks.add_parser(name, help=f"benchmarks: {', '.join(benchmark.name for benchmark in benchmarks)}")

@@ -58,7 +58,7 @@ def _velocity(region: Region, out: Path) -> int:
 
 
 def _pair(region: Region, out: Path) -> int:
-    """The repeat in which the surface changes and the body moves."""
+    """Write the repeat in which the surface changes and the body moves."""
     series = simulate_scenes(region)
     index = series.config.changed_at - 1
     for path in write_pair(series, index, out):

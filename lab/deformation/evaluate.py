@@ -72,7 +72,7 @@ def measure_field(name: str, configs: Sequence[Config], purpose: Purpose, number
 
 
 class _Drawn:
-    """What some tracks of a tile could show, to hold results against as people see them: redrawn on the points."""
+    """Truth of some tracks of a tile, against which results are scored as people see them: redrawn on the points."""
 
     def __init__(self, tile: Tile, tracks: Sequence[TileTrack]) -> None:
         self.tile, self.tracks = tile, tracks
@@ -85,7 +85,7 @@ class _Drawn:
 
 
 def measure_bowls(name: str, configs: Sequence[Config], purpose: Purpose, number: int) -> BowlScores:
-    """Look for each bowl of the table in one tile."""
+    """Search one tile for each bowl of the table."""
     tiles = bowl_tiles(name, number, purpose)
     one, both = np.zeros((2, len(configs), len(CELLS)))
     for j, (key, tile) in enumerate(tiles.items()):
@@ -112,14 +112,14 @@ def measure(
 
 
 def figures_of(scores: Scores, i: int) -> dict[str, Interval]:
-    """Every figure of configuration i."""
+    """Return every figure of configuration i."""
     metrics = _metrics([field.one[i] for field in scores.fields], np.stack([bowl.one[i] for bowl in scores.bowls]))
     both = _metrics([field.both[i] for field in scores.fields], np.stack([bowl.both[i] for bowl in scores.bowls]))
     return metrics | {f"both_{key}": value for key, value in both.items()}
 
 
 def gains(scores: Scores, i: int, over: int) -> dict[str, Interval]:
-    """By how much configuration i finds more of each bowl than another on the same tiles: paired over tiles."""
+    """Return by how much configuration i finds more of each bowl than another on the same tiles, paired."""
     detected: dict[str, Interval] = {}
     for prefix, of in (("", "one"), ("both_", "both")):
         more = np.stack([getattr(bowl, of)[i] - getattr(bowl, of)[over] for bowl in scores.bowls])
@@ -128,7 +128,7 @@ def gains(scores: Scores, i: int, over: int) -> dict[str, Interval]:
 
 
 def _metrics(scores: Sequence[TileScore], detected: Float64) -> dict[str, Interval]:
-    """Figures of the tiles and of the table. detected: (tiles, bowls) 0 or 1."""
+    """Return figures of the tiles and of the table. detected: (tiles, bowls) 0 or 1."""
     return field_metrics(scores) | {key: bootstrap(detected[:, j]) for j, key in enumerate(CELLS)}
 
 
@@ -137,13 +137,13 @@ def _bowl_tiles(size: int) -> int:
 
 
 def field_metrics(scores: Sequence[TileScore]) -> dict[str, Interval]:
-    """The figures of the tiles proper, without the table's."""
+    """Return the figures of the tiles proper, without the table's."""
     rng = np.random.default_rng(1)
     draws = rng.integers(0, len(scores), (ROUNDS, len(scores)))
     times = np.stack([np.bincount(draw, minlength=len(scores)) for draw in draws])  # (rounds, tiles)
 
     def ratio(counts: Float64, statistic: Callable[[Float64], Float64]) -> Interval:
-        """statistic of summed counts (…, k); counts: (tiles, k)."""
+        """Return a statistic of summed counts (…, k) with its interval. counts: (tiles, k)."""
         value = float(statistic(counts.sum(axis=0)[None])[0])
         low, high = np.nanpercentile(statistic(times @ counts), [2.5, 97.5])
         return Interval(value, float(low), float(high))
@@ -209,7 +209,7 @@ def _median_iou(scores: Sequence[TileScore]) -> float:
 
 
 def _auc(scores: Sequence[TileScore]) -> float:
-    """That a tile with something to find has a higher highest probability than one without; one half by chance."""
+    """Return the chance that a tile with an object has a higher highest probability than one without."""
     signal = np.array([score.n_objects > 0 for score in scores])
     if signal.all() or not signal.any():
         return 0.5
@@ -241,16 +241,7 @@ def _bowl_digest(name: str, number: int) -> bytes:
 
 BENCHMARKS = (
     *(
-        Benchmark(
-            name,
-            VERSION,
-            size,
-            "tiles",
-            VERSIONS,
-            partial(evaluate, name),
-            partial(truth_sha256, name),
-            WEIGHTS,
-        )
+        Benchmark(name, VERSION, size, "tiles", VERSIONS, partial(evaluate, name), partial(truth_sha256, name), WEIGHTS)
         for name, size in SIZES.items()
     ),
     INJECTED,

@@ -16,7 +16,7 @@ from ml.statistics.intervals import Float64, Interval, bootstrap_over
 NAME, VERSION = "surges-fast", "1"
 EARLY_DAYS = 24.0  # a surge reported before the true one by more is another
 FEWEST_STEPS = 8  # as in the service
-FOLLOWED = 5  # one glacier of so many is looked at after every image; odd, so that half of them surge
+FOLLOWED = 5  # one glacier of so many is searched after every image; odd, so that half of them surge
 SPEEDS_M_DAY = {"0.5_to_2": (0.5, 2.0), "2_to_8": (2.0, 8.0), "8_to_30": (8.0, np.inf)}  # of the peak
 
 
@@ -26,7 +26,7 @@ def make_glacier(scene: int) -> GlacierPairs:
 
 
 def _detected(glacier: GlacierPairs, until_day: float = np.inf) -> tuple[Surge, ...]:
-    """What the rule finds in the pairs that have ended by then."""
+    """Return what the rule finds in the pairs that have ended by then."""
     seen = glacier.end_day <= until_day
     pairs = PairVelocities(*(part[seen] for part in glacier[:5]))
     if not seen.any():
@@ -81,7 +81,7 @@ def share(rows: Float64) -> float:
 
 
 def _followed(glacier: GlacierPairs) -> Float64:
-    """(2,): false alarms of somebody who looks after every image, those that run on counted once; years."""
+    """Return (2,): false alarms of a check after every image, those that run on counted once; years."""
     false: list[float] = []
     for day in np.unique(glacier.end_day):
         newly_false(_detected(glacier, day), glacier.onset_day, glacier.over_day, false)
@@ -89,7 +89,7 @@ def _followed(glacier: GlacierPairs) -> Float64:
 
 
 def _measured(scene: int) -> Float64:
-    """(1, 9): the outcome of one glacier, its peak in m/day, and what following it gave (NaN where it was not)."""
+    """Return (1, 9): the outcome of one glacier, its peak in m/day, and of following it (NaN where it was not)."""
     glacier = make_glacier(scene)
     of_all = outcome(_detected(glacier), glacier.onset_day, glacier.over_day, glacier.years)[0]
     followed = _followed(glacier) if scene % FOLLOWED == 0 else np.full(2, np.nan)

@@ -34,7 +34,7 @@ MEASURABLE = 8  # column beside those of lab.offsets.evaluate.Nodes
 
 
 def make_pair(job: int) -> SarPair:
-    """A pair; families take turns."""
+    """Make a pair; families take turns."""
     family, number = NAMES[job % len(NAMES)], job // len(NAMES)
     rng = generator(Purpose.BENCHMARK, f"{NAME} {family}", number)
     return imaged(rng, FAMILIES[family](rng), SIZE_PX)
@@ -80,7 +80,7 @@ def _drawn(job: int) -> bytes:
 
 
 def digest(pair: SarPair) -> bytes:
-    """All that a pair holds, to a thousandth, in 32 bytes."""
+    """Return the hash of a pair, to a thousandth, 32 bytes."""
     seen = hashlib.sha256()
     for values in (pair.power, pair.dx_px, pair.dy_px, pair.gamma):
         seen.update(np.rint(values * 1_000).astype("<i8").tobytes())

@@ -46,7 +46,7 @@ class Case(NamedTuple):
 
 @lru_cache(maxsize=2)
 def cases(sea: bool) -> list[ChipPair]:
-    """The pairs that training never sees, in an order drawn once. InputError where there are no chips."""
+    """Return the pairs that training never sees, in an order drawn once. InputError where there are no chips."""
     held = [
         pair for pair in chip_pairs(folder("opera_rtc_10sgd")) if not pair.trained_on and (pair.place == SEA) == sea
     ]
@@ -110,7 +110,7 @@ def compare(methods: Sequence[str], pairs: int) -> Compared:
 
 
 def _metrics(land: list[Float64], still: list[Float64], sea: list[Float64]) -> dict[str, Interval]:
-    """Of moved land, the same land as it is, and the sea."""
+    """Return metrics of moved land, the same land as it is, and the sea."""
     unseen = [_case(scene, True, False).pair.place == TEST_PLACE for scene in range(len(land))]
     metrics = {
         "rmse": bootstrap_over(land, STATISTICS["rmse"]),
@@ -131,7 +131,7 @@ def _metrics(land: list[Float64], still: list[Float64], sea: list[Float64]) -> d
 
 
 def _of_place(where: str, land: list[Float64], still: list[Float64]) -> dict[str, Interval]:
-    """Metrics of some of the pairs, moved and as they are. A pair's own shift is in the first, not in the others."""
+    """Return metrics of some pairs, moved and as they are. Only the first holds a pair's own shift."""
     centred = [without_median(rows, rows) for rows in land]
     registered = [without_median(rows, own) for rows, own in zip(land, still, strict=True)]
     return {
@@ -146,7 +146,7 @@ def _of_place(where: str, land: list[Float64], still: list[Float64]) -> dict[str
 
 
 def truth_sha256(pairs: int) -> str:
-    """A hash of which chips are measured and how they are shifted."""
+    """Return a hash of which chips are measured and how they are shifted."""
     digest = hashlib.sha256(repr((NAME, VERSION, pairs, SEARCH_PX)).encode())
     for scene in range(pairs):
         pair, shift = _case(scene, True, False)

@@ -1,4 +1,4 @@
-"""Which random numbers belong to whom, so that no benchmark can be seen by training.
+"""Seeds of random numbers, so that no benchmark can be seen by training.
 
 Every generator that makes scenes is seeded with a sequence that begins with one of these numbers; a benchmark adds its
 own name's number and the scene's. Training, tests and the demonstration have numbers of their own.

@@ -1,4 +1,4 @@
-"""How a benchmark measures: pairs in turn, medians, the range, and the machine it ran on."""
+"""Measurements of a benchmark: pairs in turn, medians, the range, and the machine it ran on."""
 
 import os
 import platform

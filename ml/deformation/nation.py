@@ -1,4 +1,4 @@
-"""The network over a nation: window by window, and nobody sees where one ends.
+"""The network over a nation: window by window, without seams between windows.
 
 Windows begin at whole multiples of the network's stride, counted from the plane's origin, and reach beyond what they
 answer for by as far as the network sees. Which tracks count in a cell is decided by the distance to their points, not

@@ -6,7 +6,7 @@ import torch
 
 from lab.deformation.calibration import Setting, counts, enter_at, network_views
 from lab.deformation.measures.benchmark_tiles import NATIONAL, digest, field_tile, still_tile
-from lab.deformation.training.compose import Recipe, laid_over, sample, still, tile_pool, weak_motion
+from lab.deformation.training.compose import Recipe, sample, still, superimposed, tile_pool, weak_motion
 from lab.deformation.training.dataset import NOTHING, fill, opened, tile_arrays, training_tile
 from lab.deformation.training.train import DeformationTrainingTask, Settings, as_batch, loss_of
 from lab.simulation.seeds import Purpose
@@ -85,8 +85,8 @@ def test_a_weak_bowl_has_the_rate_and_the_size_that_are_wanted(cache, pool):
 def test_motion_laid_over_errors_is_found_again_in_their_difference(cache, pool):
     number, order, recipe = int(pool.quiet[0]), np.array([0]), Recipe()
     motion = weak_motion(np.random.default_rng(0), cache, number, order, (3.0, 2000.0))
-    moving = laid_over(np.random.default_rng(1), cache, number, order, motion, recipe)[0].velocity_mm_yr
-    resting = laid_over(np.random.default_rng(1), cache, number, order, still(1), recipe)[0].velocity_mm_yr
+    moving = superimposed(np.random.default_rng(1), cache, number, order, motion, recipe)[0].velocity_mm_yr
+    resting = superimposed(np.random.default_rng(1), cache, number, order, still(1), recipe)[0].velocity_mm_yr
     known = np.isfinite(moving)
     left = (moving - resting - motion.at_points[0])[known]
     assert np.ptp(left) < 0.02  # but for the background, which is taken off as a whole
@@ -152,7 +152,7 @@ def test_ground_that_nobody_saw_does_not_count():
 def test_an_unwrapping_error_is_no_motion_and_costs_more_than_other_still_ground(cache, pool):
     number, order = int(pool.quiet[0]), np.array([0])
     for blocks in (0.0, 1.0):
-        (drawn,) = laid_over(np.random.default_rng(2), cache, number, order, still(1), Recipe(blocks=blocks))
+        (drawn,) = superimposed(np.random.default_rng(2), cache, number, order, still(1), Recipe(blocks=blocks))
         assert bool(drawn.wrong.any()) == (blocks > 0)
     right, batch = batch_of_truth()
     answer = right.clone()

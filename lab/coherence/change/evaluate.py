@@ -31,12 +31,12 @@ EDGE_PX = 8
 
 
 def make_series(scene: int, purpose: Purpose = Purpose.BENCHMARK) -> ImageSeries:
-    """A series of the benchmark."""
+    """Make a series of the benchmark."""
     return change_series(generator(purpose, NAME, scene), PREDECESSORS)
 
 
 def auc(scores: Float64, positive: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> float:
-    """Area under the ROC curve (Mann-Whitney); ties count half."""
+    """Return the area under the ROC curve (Mann-Whitney); ties count half."""
     order = np.argsort(scores, kind="stable")
     ordered = scores[order]
     first = np.searchsorted(ordered, ordered, side="left")
@@ -48,7 +48,7 @@ def auc(scores: Float64, positive: np.ndarray[tuple[int], np.dtype[np.bool_]]) -
 
 
 def estimates_of(method: str, pairs: Iterable[tuple[Float32, Float32]]) -> tuple[Float32, Float32]:
-    """Coherence and sigma (pairs, rows, cols) of GRDH images."""
+    """Estimate coherence and sigma (pairs, rows, cols) of GRDH images."""
     estimates = []
     for pair in pairs:
         images = ImagePair(pair[0], pair[1], Affine.identity(), None)
@@ -59,7 +59,7 @@ def estimates_of(method: str, pairs: Iterable[tuple[Float32, Float32]]) -> tuple
 
 
 def outcome(series: ImageSeries, coherence: Float32, sigma: Float32) -> tuple[float, float]:
-    """AUC of the event's pixels against all others, and the share reported at the step before it (nothing happened).
+    """Return the AUC of the event's pixels against all others, and the share reported a step before (false alarms).
 
     coherence, sigma: (steps, rows, cols) of the series.
     """
@@ -85,7 +85,7 @@ def evaluate(method: str, series: int) -> dict[str, Interval]:
 
 
 def truth_sha256(series: int) -> str:
-    """A hash of what the series are: settings, and the truth of the first two."""
+    """Return a hash of the series: settings, and the truth of the first two."""
     settings = NAME, VERSION, series, PREDECESSORS, EVENT_FROM, EVENT_TO, EVENT_PX, GUARD_PX, EDGE_PX
     digest = hashlib.sha256(repr(settings).encode())
     for scene in range(2):

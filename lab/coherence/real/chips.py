@@ -1,4 +1,4 @@
-"""What a method finds in real OPERA RTC-S1 chips, truth unknown.
+"""Changes that a method finds in real OPERA RTC-S1 chips, truth unknown.
 
 What must hold all the same: the sea keeps no coherence, land loses it with the days between two images, and of ground
 without events hardly a cell is confirmed as changed.
@@ -22,7 +22,7 @@ from ml.coherence.infer import estimate_coherence
 from ml.rasters.imagery import Float32, open_pair
 
 NAME = re.compile(r"T\d+-(?P<burst>\d+-IW\d)_(?P<date>\d{8})T.*_(?P<polarisation>V[VH])\.tif$")
-BASELINES_DAYS = (6, 12, 24)  # of which changes are looked for
+BASELINES_DAYS = (6, 12, 24)  # of which changes are searched
 SEA = "IW1"
 
 
@@ -36,11 +36,12 @@ class Seen(NamedTuple):
 
     @property
     def days(self) -> int:
+        """Return the days between the dates."""
         return (self.secondary - self.reference).days
 
 
 def chips(folder: Path, polarisation: str) -> dict[str, list[tuple[date, Path]]]:
-    """The files of each burst in the order of their dates. ValueError where there are none."""
+    """Return the files of each burst in the order of their dates. ValueError where there are none."""
     collected: dict[str, list[tuple[date, Path]]] = defaultdict(list)
     for path in sorted(folder.glob("*.tif")):
         match = NAME.search(path.name)
@@ -64,7 +65,7 @@ def seen_of(files: Sequence[tuple[date, Path]], method: str) -> list[Seen]:
 
 
 def evidence_of(seen: Sequence[Seen]) -> list[Evidence]:
-    """The change of every pair against its predecessors of the same baseline."""
+    """Return the change of every pair against its predecessors of the same baseline."""
     collected = []
     for baseline in BASELINES_DAYS:
         alike = sorted((one for one in seen if one.days == baseline), key=lambda one: one.secondary)
@@ -78,7 +79,7 @@ def evidence_of(seen: Sequence[Seen]) -> list[Evidence]:
 
 
 def shares_by_date(evidence: Sequence[Evidence], high: float = HIGH_SIGMA, low: float = LOW_SIGMA) -> dict[date, float]:
-    """Share of cells confirmed, by the dates that evidence ends at."""
+    """Return the share of cells confirmed, by the dates that evidence ends at."""
     event = confirmed(evidence, high, low)
     dates = sorted({one.secondary for one in evidence})
     return {day: float((event.onset_day == (day - EPOCH).days).mean()) for day in dates}

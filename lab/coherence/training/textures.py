@@ -44,7 +44,7 @@ MIXED_GAIN = (0.9, 1.4)  # of two places' geometric mean, which is flatter than 
 
 
 def dates_of(place: str, dates: int) -> Float32:
-    """Power (dates, rows, cols) of a place, each image against its median. InputError where one is missing."""
+    """Read the power (dates, rows, cols) of a place, each image against its median. InputError where one is missing."""
     at = folder("pairs_real", "speckle_stacks")
     paths = [at / f"{place}_{date}.npy" for date in range(1, dates + 1)]
     for path in paths:
@@ -55,13 +55,13 @@ def dates_of(place: str, dates: int) -> Float32:
 
 
 def texture_of(cut: Cut) -> Float32:
-    """Mean power (rows, cols) against its median. InputError where an image is missing."""
+    """Return the mean power (rows, cols) against its median. InputError where an image is missing."""
     mean = despeckled(dates_of(cut.place, cut.dates)[..., cut.columns].mean(axis=0), 1 / cut.dates)
     return np.asarray(np.clip(mean / np.median(mean), 1e-3, BRIGHTEST), dtype=np.float32)
 
 
 def despeckled(power: Float32, speckle: float) -> Float32:
-    """Lee's filter: power (rows, cols) whose speckle has the given variance over its squared mean."""
+    """Apply Lee's filter: power (rows, cols) whose speckle has the given variance over its squared mean."""
     mean = ndimage.uniform_filter(power, LEE_PX, mode="mirror")
     variance = np.maximum(ndimage.uniform_filter(power**2, LEE_PX, mode="mirror") - mean**2, 1e-12)
     kept = np.clip((variance - speckle * mean**2) / (variance * (1 + speckle)), 0, 1)
@@ -69,7 +69,7 @@ def despeckled(power: Float32, speckle: float) -> Float32:
 
 
 def textures_of(cuts: Mapping[str, Cut]) -> tuple[Float32, ...]:
-    """Textures of places, each as often as its weight. InputError where an image is missing."""
+    """Return the textures of places, each as often as its weight. InputError where an image is missing."""
     return tuple(texture for cut in cuts.values() for texture in [texture_of(cut)] * cut.weight)
 
 
@@ -80,7 +80,7 @@ def drawn(
     fine: tuple[int, int],
     mixed_share: float = 0.0,
 ) -> Float32:
-    """Power (rows, cols) on a fine grid, median about 1: a texture moved, turned, flipped, stretched, steeper or not.
+    """Draw power (rows, cols) on a fine grid, median about 1: a texture moved, turned, flipped, stretched.
 
     fine: cells a pixel; what is wider than a texture is its mirror image. mixed_share: of draws that are the weighted
     geometric mean of two such textures: ground that no place has.
@@ -94,7 +94,7 @@ def drawn(
 
 
 def _moved(rng: np.random.Generator, texture: Float32, shape: tuple[int, int], fine: tuple[int, int]) -> Float32:
-    """A texture moved, turned, flipped and stretched onto a fine grid."""
+    """Return a texture moved, turned, flipped and stretched onto a fine grid."""
     flips = rng.integers(0, 2, 3)
     texture = texture[:: 1 - 2 * flips[0], :: 1 - 2 * flips[1]]
     texture = texture.T if flips[2] else texture
@@ -107,7 +107,7 @@ def _moved(rng: np.random.Generator, texture: Float32, shape: tuple[int, int], f
 
 
 def brighter(power: Float32, by_db: float, fine: tuple[int, int]) -> Bools:
-    """Where power (rows, cols) stands so many decibels above the geometric mean of the 15 px around."""
+    """Return where power (rows, cols) exceeds the geometric mean of the 15 px around by so many decibels."""
     level = np.log(power)
     around = ndimage.uniform_filter(level, [15 * cells for cells in fine], mode="wrap")
     return np.asarray(level - around > by_db * np.log(10) / 10)

@@ -1,4 +1,4 @@
-"""Compare several methods in one pass over a benchmark: python -m lab.deformation.foreign.compare METHOD …
+"""`python -m lab.deformation.foreign.compare METHOD …`: several methods in one pass over a benchmark.
 
 Prints and writes every figure of each, and by how much each finds more of the table's bowls than the last one named.
 """

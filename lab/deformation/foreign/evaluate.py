@@ -1,7 +1,7 @@
 """Every figure of a detector on `deformation-foreign`, over all families and of each, with 95 % intervals over tiles.
 
-Names that begin with `both_` are of the two tracks together, all others of the ascending track alone; bowls are looked
-for with one track. Families weigh evenly. What each figure means: docs/benchmarks.md.
+Names that begin with `both_` are of the two tracks together, all others of the ascending track alone; bowls are
+searched with one track. Families weigh evenly. What each figure means: docs/benchmarks.md.
 """
 
 import hashlib
@@ -48,17 +48,17 @@ class TileFigures(NamedTuple):
 
 
 def _job(number: int) -> tuple[str, int]:
-    """Family and tile of a job: families take turns, so that two processes are done at the same time."""
+    """Return family and tile of a job: families take turns, so that two processes end at the same time."""
     return NAMES[number % len(NAMES)], number // len(NAMES)
 
 
 def _bowls_of(family: str, number: int, purpose: Purpose) -> dict[str, Tile]:
-    """Every second tile, beginning with the first, is used once more for the bowls."""
+    """Return the tiles with bowls: every second tile, beginning with the first, is used once more for them."""
     return bowl_tiles(family, number, purpose) if number % 2 == 0 else {}
 
 
 def measure_tile(configs: Sequence[Config], purpose: Purpose, job: int) -> TileFigures:
-    """Score some configurations on one tile, and look for each bowl of the table in it."""
+    """Score some configurations on one tile, and search it for each bowl of the table."""
     family, number = _job(job)
     tile = field_tile(family, number, purpose)
     first, both = truth_of(tile, tile.tracks[:1]), truth_of(tile, tile.tracks)
@@ -85,7 +85,7 @@ def measure(
 
 
 def figures_of(tiles: Sequence[TileFigures], i: int) -> Metrics:
-    """Every figure of configuration i: over all families, then of each as FAMILY_figure."""
+    """Return every figure of configuration i: over all families, then of each as FAMILY_figure."""
     metrics = field_metrics([tile.one[i] for tile in tiles]) | _bowl_metrics(tiles, i)
     metrics |= {f"both_{key}": value for key, value in field_metrics([tile.both[i] for tile in tiles]).items()}
     for family in NAMES:
@@ -98,7 +98,7 @@ def figures_of(tiles: Sequence[TileFigures], i: int) -> Metrics:
 
 
 def gains(tiles: Sequence[TileFigures], i: int, over: int) -> Metrics:
-    """By how much configuration i finds more of each bowl than another on the same tiles: paired over tiles."""
+    """Return by how much configuration i finds more of each bowl than another on the same tiles, paired."""
     held = np.stack([tile.detected for tile in tiles if np.isfinite(tile.detected).all()])
     return {key: bootstrap(held[:, i, j] - held[:, over, j]) for j, key in enumerate(CELLS)}
 
@@ -135,12 +135,5 @@ def _digest(job: int) -> bytes:
 
 
 BENCHMARK = Benchmark(
-    NAME,
-    VERSION,
-    SIZE,
-    f"tiles of each of {len(NAMES)} families",
-    VERSIONS,
-    evaluate,
-    truth_sha256,
-    WEIGHTS,
+    NAME, VERSION, SIZE, f"tiles of each of {len(NAMES)} families", VERSIONS, evaluate, truth_sha256, WEIGHTS
 )

@@ -30,12 +30,12 @@ def _unprocessed(family: str, number: int, purpose: Purpose) -> Tile:
 
 
 def _processed(tile: Tile, family: str, number: int, purpose: Purpose) -> Tile:
-    """The same processor for a tile whatever moves in it."""
+    """Apply a tile's processor, which is the same whatever moves in it."""
     return FAMILIES[family].process(generator(purpose, f"{NAME} {family} processor", number), tile)
 
 
 def field_tile(family: str, number: int, purpose: Purpose = Purpose.BENCHMARK) -> Tile:
-    """A still tile of a family of nuisances, or one with an object of a family of objects."""
+    """Make a still tile of a family of nuisances, or one with an object of a family of objects."""
     tile = _unprocessed(family, number, purpose)
     if family in OBJECTS:
         rng = generator(purpose, f"{NAME} {family} object", number)
@@ -44,7 +44,7 @@ def field_tile(family: str, number: int, purpose: Purpose = Purpose.BENCHMARK) -
 
 
 def bowl_tiles(family: str, number: int, purpose: Purpose = Purpose.BENCHMARK) -> dict[str, Tile]:
-    """The still tile with each bowl of the table in turn; none of a family of objects."""
+    """Make the still tile with each bowl of the table in turn; none of a family of objects."""
     if family not in NUISANCES:
         return {}
     still, kept = _unprocessed(family, number, purpose), NUISANCES[family]
@@ -58,7 +58,7 @@ def bowl_tiles(family: str, number: int, purpose: Purpose = Purpose.BENCHMARK) -
 
 
 def _site(rng: np.random.Generator, tile: Tile, on_a_slope: bool) -> Offset:
-    """A point of the first track away from the edge, with ENOUGH_POINTS around it if any of 300 has; on a slope."""
+    """Draw a point of the first track away from the edge, mostly with ENOUGH_POINTS around it; on a slope."""
     track = tile.tracks[0]
     x_m, y_m = local(track, tile)
     inner = (np.minimum(x_m, y_m) > 1.5 * KEEP_OFF_M) & (np.maximum(x_m, y_m) < SIDE_M - 1.5 * KEEP_OFF_M)
@@ -73,7 +73,7 @@ def _site(rng: np.random.Generator, tile: Tile, on_a_slope: bool) -> Offset:
 
 
 def digest(tile: Tile) -> bytes:
-    """All that a tile holds, in 32 bytes: also heights, land cover and truth of points, relief and lines of sight."""
+    """Return the hash of a tile, 32 bytes: also heights, land cover and truth of points, relief and lines of sight."""
     seen = hashlib.sha256(national_digest(tile) + f"{tile.config.years:.6f}".encode())
     seen.update(np.rint(tile.terrain.height_m * 100).astype("<i4").tobytes())
     for track in tile.tracks:

@@ -1,4 +1,4 @@
-"""`deformation-injected`: every figure of a detector on real still fields, with and without motion laid in.
+"""`deformation-injected`: every figure of a detector on real still fields, with and without motion added.
 
 Cross-validated over places: methods without learning run in each place with the threshold that was tuned on the others
 (`thresholds`); a network runs as it is shipped, or with weights of its own for each fold. Intervals are 95 % bootstraps
@@ -63,7 +63,7 @@ def entrant(method: str, processes: int = 2) -> Entrant:
 
 
 class View(NamedTuple):
-    """What one method makes of a scene, of its first track or of all: the still field, and each shape in turn."""
+    """Scores of one method on a scene, on its first track or on all: the still field, and each shape in turn."""
 
     still: Still
     found: list[Found]
@@ -110,7 +110,7 @@ def measure(entrants: Sequence[Entrant], size: int = SIZE, processes: int = 2) -
 
 
 def figures_of(scores: Sequence[SceneScores], i: int) -> dict[str, Interval]:
-    """Every figure of method i; `_metrics` says what they are."""
+    """Return every figure of method i; see `_metrics`."""
     one = [scene.one[i] for scene in scores]
     both = [scene.both[i] for scene in scores if scene.both is not None]
     together = {f"both_{key}": value for key, value in _metrics(both).items()} if both else {}
@@ -118,7 +118,7 @@ def figures_of(scores: Sequence[SceneScores], i: int) -> dict[str, Interval]:
 
 
 def gains(scores: Sequence[SceneScores], i: int, over: int) -> dict[str, Interval]:
-    """By how much method i finds more of each shape than another in the same scenes: paired, over kilometres."""
+    """Return by how much method i finds more of each shape than another in the same scenes: paired, over kilometres."""
     more: dict[str, Interval] = {}
     for prefix, pairs in (
         ("", [(one.one[i], one.one[over]) for one in scores]),
@@ -133,7 +133,7 @@ def gains(scores: Sequence[SceneScores], i: int, over: int) -> dict[str, Interva
 
 
 def _metrics(views: Sequence[View]) -> dict[str, Interval]:
-    """Figures of one method: false alarms, shares of each shape found, and how well those found are drawn."""
+    """Return figures of one method: false alarms, shares of each shape found, and how well those are drawn."""
     found = [one for view in views for one in view.found]
     stills = [view.still for view in views]
     metrics = _alarms(stills) | _shares(found, SHAPES)
@@ -164,7 +164,7 @@ def _shares(found: Sequence[Found], keys: Iterable[str]) -> dict[str, Interval]:
 
 
 def _over_ground(values: Sequence[tuple[Block, float]], statistic: Callable[[Float64], np.floating]) -> Interval:
-    """A statistic with its interval over blocks of real ground."""
+    """Return a statistic with its interval over blocks of real ground."""
     of: dict[Block, list[float]] = defaultdict(list)
     for block, value in values:
         of[block].append(value)
@@ -173,7 +173,7 @@ def _over_ground(values: Sequence[tuple[Block, float]], statistic: Callable[[Flo
 
 
 def _alarms(stills: Sequence[Still]) -> dict[str, Interval]:
-    """False alarms per 1,000 km² of all copies; on the fields as they are, a count; and how much real ground there is.
+    """Return false alarms per 1,000 km² of all copies, their count on the fields as they are, and the real ground.
 
     The upper bound is never below what as much real ground could show: Poisson's, each kilometre counted once.
     """
@@ -199,12 +199,12 @@ def _alarms(stills: Sequence[Still]) -> dict[str, Interval]:
 
 
 def evaluate(method: str, size: int) -> dict[str, Interval]:
-    """Every figure of a method."""
+    """Return every figure of a method."""
     return figures_of(measure([entrant(method)], size), 0)
 
 
 def truth_sha256(size: int) -> str:
-    """The hash of all points, heights, rates and series of so many scenes with every shape."""
+    """Return the hash of all points, heights, rates and series of so many scenes with every shape."""
     return scenes_sha256(VERSION, size, over_seeds(_scene_digest, size))
 
 

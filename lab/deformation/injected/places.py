@@ -1,6 +1,6 @@
 """Real still ground under GROUND_MOTION_DATA: what is left of each place's rates after a smooth fit is real noise.
 
-`deformation-injected` lays known motion into it; training may take it as noise, place by place, as `folds` allows.
+`deformation-injected` adds known motion to it; training may take it as noise, place by place, as `folds` allows.
 """
 
 from functools import lru_cache
@@ -60,30 +60,25 @@ PLACES = (
 TESTED_TOGETHER = {"islands": ("ustica", "amsterdam"), "coasts": ("cyprus", "donana")}
 
 
-def places() -> list[Place]:
-    """Every place, in the order in which scenes are drawn."""
-    return list(PLACES)
-
-
 def place(name: str) -> Place:
-    """The place of a name. KeyError where there is none."""
+    """Return the place of a name. KeyError where there is none."""
     return {one.name: one for one in PLACES}[name]
 
 
 def folds() -> list[Fold]:
-    """Each place is tested in one fold, and what trained or tuned for that fold never saw it, nor its other track."""
+    """Return the folds: each place is tested in one, whose training never saw it, nor its other track."""
     names = [one.name for one in PLACES]
     return [Fold(name, tuple(one for one in names if one not in test), test) for name, test in TESTED_TOGETHER.items()]
 
 
 def residual_field(place: Place) -> tuple[PointCloud, ...]:
-    """The points of each track with the rates that are left, mm/yr; see `residual_tracks`."""
+    """Return the points of each track with the rates that are left, mm/yr; see `residual_tracks`."""
     return tuple(track.points for track in residual_tracks(place))
 
 
 @lru_cache(maxsize=len(PLACES))
 def residual_tracks(place: Place) -> tuple[RealTrack, ...]:
-    """Every track of a place after the smooth fit. InputError where its files are missing or cannot be read."""
+    """Read every track of a place after the smooth fit. InputError where its files are missing or spoilt."""
     files = sorted(folder().glob(place.pattern))
     if not files:
         raise InputError(folder() / place.pattern, "there is no such file", "Fetch the real data of this place")
@@ -92,7 +87,7 @@ def residual_tracks(place: Place) -> tuple[RealTrack, ...]:
 
 
 def _read(path: Path, declared: Declaration) -> RealTrack:
-    """A track as it is released."""
+    """Read a track as it is released."""
     field = open_velocity_field(path, declared=declared)
     batches = [batch for batch in field.batches() if batch.pid.size]
     columns = [
@@ -111,7 +106,7 @@ def _read(path: Path, declared: Declaration) -> RealTrack:
 
 
 def _residual(track: RealTrack) -> RealTrack:
-    """What the smooth fit leaves, to 0.01 mm/yr; of the series, what its rate leaves."""
+    """Return what the smooth fit leaves, to 0.01 mm/yr; of the series, what its rate leaves."""
     points = track.points
     rate = points.velocity_mm_yr.astype(np.float64)
     left = np.round(rate - smooth_fit(points.x, points.y, rate), 2)

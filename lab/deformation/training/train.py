@@ -1,4 +1,4 @@
-"""How the deformation network is trained: `python -m ml train deformation`."""
+"""Training of the deformation network: `python -m ml train deformation`."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from lab.deformation.training.compose import (
     TilePool,
     disturbed,
     finish,
-    laid_over,
     sample,
     still,
+    superimposed,
     tile_pool,
     weak_motion,
 )
@@ -63,16 +63,18 @@ class DeformationTrainingTask(TrainingTask):
         self.recipe = Recipe(places=tuple(settings.places))
 
     def batch(self, rng: np.random.Generator) -> Batch:
+        """Draw a batch of one track or of two."""
         n_tracks = 2 if rng.random() < self.settings.both_share else 1
         n = self.settings.batch if n_tracks == 1 else max(1, self.settings.batch * 3 // 4)
         return as_batch([sample(rng, self.pool, n_tracks, self.recipe) for _ in range(n)])
 
     def loss(self, network: nn.Module, batch: Batch, progress: float) -> Tensor:
+        """Return the loss of a batch."""
         out = network(batch["image"], int(batch["tracks"]))
         return loss_of(out.float(), batch)
 
     def validate(self, network: nn.Module) -> dict[str, float]:
-        """Loss, and the shares of weak bowls detected at 0.05 false alarms a tile, by the highest logit alone."""
+        """Return the loss, and shares of weak bowls detected at 0.05 false alarms a tile by the highest logit."""
         rng, device = np.random.default_rng(7), next(network.parameters()).device
         losses = []
         for _ in range(6):
@@ -96,7 +98,7 @@ class DeformationTrainingTask(TrainingTask):
     def _highest(
         self, network: nn.Module, device: torch.device, bowl: tuple[float, float] | None, n: int, recipe: Recipe
     ) -> NDArray[np.float32]:
-        """Highest logits of the first two thresholds on n tiles, (n, 2)."""
+        """Return the highest logits of the first two thresholds on n tiles, (n, 2)."""
         rng = np.random.default_rng(8)
         rows = []
         for _ in range(n // 16):
@@ -106,10 +108,12 @@ class DeformationTrainingTask(TrainingTask):
         return np.concatenate(rows)
 
     def _with_bowl(self, rng: np.random.Generator, one: tuple[float, float] | None, recipe: Recipe) -> Sample:
-        """One track of a quiet tile, with that bowl in it or nothing."""
+        """Draw one track of a quiet tile, with that bowl in it or nothing."""
         order, number, cache = rng.permutation(2)[:1], int(rng.choice(self.held_back.quiet)), self.held_back.cache
         motion = weak_motion(rng, cache, number, order, one) if one else still(1)
-        return finish(rng, disturbed(rng, laid_over(rng, cache, number, order, motion, recipe), recipe), motion, recipe)
+        return finish(
+            rng, disturbed(rng, superimposed(rng, cache, number, order, motion, recipe), recipe), motion, recipe
+        )
 
 
 def _answer(network: nn.Module, batch: Batch, device: torch.device) -> Tensor:
@@ -131,7 +135,7 @@ def as_batch(samples: list[Sample]) -> dict[str, Tensor]:
 
 
 def loss_of(out: Tensor, batch: Batch) -> Tensor:
-    """Cross-entropy of the thresholds and the kinds, overlap of what moves, and the rate; out: (n, c, rows, cols).
+    """Return cross-entropy of thresholds and kinds, overlap of what moves, and the rate. out: (n, c, rows, cols).
 
     Small objects count more per cell, so that the many cells of large ones do not drown them; so do
     unwrapping errors, else they would be taken for small objects.
@@ -157,13 +161,13 @@ def loss_of(out: Tensor, batch: Batch) -> Tensor:
 
 
 def _more_if_small(cells: Tensor) -> Tensor:
-    """By how much more each of some cells (n, rows, cols; 1 or 0) counts than one of many."""
+    """Return by how much more each of some cells (n, rows, cols; 1 or 0) counts than one of many."""
     area = cells.sum(dim=(1, 2), keepdim=True)
     return cells * ((400 / area.clamp_min(1)).sqrt().clamp(1, 6) - 1)
 
 
 def prepare(settings: Settings, folder: Path, seed: int) -> tuple[nn.Module, TrainingTask, Card]:
-    """Tiles simulated where they are missing, and everything that the loop needs."""
+    """Simulate tiles where they are missing; returns everything that the loop needs."""
     cache = fill(folder, settings.tiles)
     kept = settings.tiles - max(1, round(settings.tiles * HELD_BACK))
     task = DeformationTrainingTask(tile_pool(cache, 0, kept), tile_pool(cache, kept, settings.tiles), settings)

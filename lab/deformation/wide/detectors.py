@@ -79,7 +79,4 @@ def _by_score(score: Float32, rate: Float32, cells: WideCells) -> At:
     return at
 
 
-METHODS: dict[str, Callable[[PointCloud], tuple[WideCells, At]]] = {
-    "wide": wide,
-    "matched-filter": gaussian_filter,
-}
+METHODS: dict[str, Callable[[PointCloud], tuple[WideCells, At]]] = {"wide": wide, "matched-filter": gaussian_filter}

@@ -28,7 +28,7 @@ MOST_FALSE = 0.1  # per 10,000 km²
 DRAWN_MM_YR = 2.0
 MATCHING_IOU = 0.2
 LEAST_SHARED = 0.3  # points of another frame to cells of a region, that it may confirm it
-AS_SHIPPED = "wide-shipped"  # the wide look with the threshold of the service
+AS_SHIPPED = "wide-shipped"  # the search that is served, with its own threshold
 
 
 class Still(NamedTuple):
@@ -50,6 +50,7 @@ class Moving(NamedTuple):
 
 
 def measure_still(noise: Noise, method: str, number: int) -> Still:
+    """Count false regions of a method in a still scene."""
     scene = still_scene(noise, noise.frames[number])
     cells, at = _run(method)(scene.points)
     km2 = np.count_nonzero(cells.known) * cells.cell_km**2
@@ -65,7 +66,7 @@ def measure_still(noise: Noise, method: str, number: int) -> Still:
 
 
 def _confirms(points: PointCloud, cells: WideCells, mask: NDArray[np.bool_]) -> bool:
-    """Whether an overlapping frame, which has errors of its own, shows half of the same motion or more."""
+    """Return whether an overlapping frame, which has errors of its own, shows half of the same motion or more."""
     rows, cols = mask.shape
     col, row = (np.floor(each).astype(np.int64) for each in ~cells.transform @ (points.x, points.y))
     inside = (row >= 0) & (row < rows) & (col >= 0) & (col < cols)
@@ -77,6 +78,7 @@ def _confirms(points: PointCloud, cells: WideCells, mask: NDArray[np.bool_]) -> 
 
 
 def measure_bowl(noise: Noise, method: str, number: int) -> Moving:
+    """Measure a method on a scene with a bowl."""
     scene = bowl_scene(noise, number)
     assert scene.bowl is not None  # noqa: S101 (each has one)
     cells, at = _run(method)(scene.points)
@@ -93,7 +95,7 @@ def _run(method: str) -> Callable[[PointCloud], tuple[WideCells, At]]:
 
 
 def _rate_on(cells: WideCells, bowl: Bowl) -> Float64:
-    """True rate of each cell (rows, cols); 0 where it is unknown."""
+    """Return the true rate of each cell (rows, cols); 0 where it is unknown."""
     rows, cols = cells.rate_mm_yr.shape
     col, row = np.meshgrid(np.arange(cols) + 0.5, np.arange(rows) + 0.5)
     x, y = (np.asarray(each, dtype=np.float64) for each in cells.transform @ (col, row))
@@ -101,7 +103,7 @@ def _rate_on(cells: WideCells, bowl: Bowl) -> Float64:
 
 
 def _best(at: At, threshold: float, rate: Float64) -> tuple[float, float]:
-    """Largest IoU, on known cells, of a region of the bowl's sign with the ground that moves by 2 mm/yr; its peak."""
+    """Return the largest IoU, on known cells, of a region of the bowl's sign with ground at 2 mm/yr, and its peak."""
     truth = rate <= -DRAWN_MM_YR
 
     def iou(found: Found) -> float:
@@ -113,7 +115,7 @@ def _best(at: At, threshold: float, rate: Float64) -> tuple[float, float]:
 
 
 def evaluate(noise: Noise, method: str, size: int) -> dict[str, Interval]:
-    """All figures of a method; `false_alarms_per_10000km2` and all shares at thresholds tuned on the other frames."""
+    """Return all figures of a method; false alarms and all shares at thresholds tuned on the other frames."""
     stills = over_seeds(partial(measure_still, noise, method), len(noise.frames), processes=1)
     bowls = over_seeds(partial(measure_bowl, noise, method), size, processes=1)
     threshold: dict[str, int] = {}
@@ -141,7 +143,7 @@ def evaluate(noise: Noise, method: str, size: int) -> dict[str, Interval]:
 
 
 def _tuned(stills: list[Still]) -> int:
-    """The lowest threshold from which on there are few enough false alarms; the highest where there is none."""
+    """Return the lowest threshold from which on there are few enough false alarms; the highest where there is none."""
     false = sum(one.false for one in stills) / sum(one.km2 for one in stills) * 1e4
     above = np.flatnonzero(false > MOST_FALSE)
     return min(int(above[-1]) + 1 if above.size else 0, len(THRESHOLDS) - 1)
@@ -153,7 +155,7 @@ def _shipped() -> int:
 
 @cache
 def truth_sha256(noise: Noise, size: int) -> str:
-    """The hash of all rates and bowls."""
+    """Return the hash of all rates and bowls."""
     digest = hashlib.sha256(f"{VERSION} {size}".encode())
     for scene in [still_scene(noise, frame) for frame in noise.frames] + [bowl_scene(noise, n) for n in range(size)]:
         for array in (scene.points.x, scene.points.y, scene.points.velocity_mm_yr):

@@ -159,7 +159,7 @@ def _held_by_stations(x_km: Float64, y_km: Float64, error: Float64, rng: np.rand
 
 
 def _simulated(number: int) -> PointCloud:
-    """Long waves of a drawn strength and exponent, gaps in patches, a seam of two frames, wild cells."""
+    """Simulate long waves of a drawn strength and exponent, gaps in patches, a seam of two frames, wild cells."""
     rng = generator(Purpose.BENCHMARK, "deformation-wide-noise", number)
     noise = WideNoise(0.5, rng.uniform(0.3, 1.2), rng.uniform(2.4, 3.2))
     rate = field(noise, SIDE_CELLS, rng) + rng.normal(0, SCATTER_MM_YR, (SIDE_CELLS, SIDE_CELLS))

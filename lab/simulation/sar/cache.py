@@ -27,9 +27,11 @@ PIECE = 16  # scenes that a process makes at a time
 
 
 class PairCache(NamedTuple):
-    """Read-only arrays: log_power (n, 2, rows, cols) natural logarithms; dx_px, dy_px, gamma, sample_gamma
-    (n, rows, cols); looks (n,); earlier (n, images, rows, cols) natural logarithms of power, or None. float16 but
-    looks; a shift of 20 px is kept to 0.008 px, one below 1 px to 0.0003.
+    """Read-only arrays of n pairs.
+
+    log_power (n, 2, rows, cols) natural logarithms; dx_px, dy_px, gamma, sample_gamma (n, rows, cols); looks (n,);
+    earlier (n, images, rows, cols) natural logarithms of power, or None. float16 but looks; a shift of 20 px is kept to
+    0.008 px, one below 1 px to 0.0003.
     """
 
     log_power: NDArray[np.float16]
@@ -72,18 +74,13 @@ def fill(
 
 
 def opened(folder: Path) -> PairCache:
-    """The arrays of a folder that fill has made."""
+    """Open the arrays of a folder that fill has made."""
     names = (*NAMES, EARLIER) if (folder / f"{EARLIER}.npy").exists() else NAMES
     return PairCache(*(np.load(folder / f"{array}.npy", mmap_mode="r") for array in names))
 
 
 def _make(
-    folder: Path,
-    size: int,
-    name: str,
-    pairs: int,
-    recipe: Callable[[np.random.Generator, int], SarPair],
-    first: int,
+    folder: Path, size: int, name: str, pairs: int, recipe: Callable[[np.random.Generator, int], SarPair], first: int
 ) -> None:
     names = [name for name in (*NAMES, EARLIER, "done") if (folder / f"{name}.npy").exists()]
     arrays = {array: np.lib.format.open_memmap(folder / f"{array}.npy", "r+") for array in names}

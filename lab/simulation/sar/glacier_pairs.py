@@ -79,8 +79,9 @@ def _season(rng: np.random.Generator, day: Floats) -> Floats:
 
 
 def _surge(rng: np.random.Generator, day: Floats, cells: int) -> tuple[Floats, Floats]:
-    """Share of the rise on each day in each cell, (days, cells), reached later the farther the front has to run; and
-    how much of it each cell takes part in, (cells,).
+    """Draw the share of the rise on each day in each cell, (days, cells), and of each cell in it, (cells,).
+
+    The rise is reached later the farther the front has to run.
     """
     rise, hold, fall = log_uniform(rng, 12, 250), rng.uniform(30, 400), rng.uniform(20, 150)
     begin = rng.uniform(0.75 * YEAR_DAYS, max(day[-1] - rise - hold, YEAR_DAYS))
@@ -93,7 +94,7 @@ def _surge(rng: np.random.Generator, day: Floats, cells: int) -> tuple[Floats, F
 
 
 def _dates(rng: np.random.Generator, days: int) -> NDArray[np.intp]:
-    """Days of images: every 12, for up to two years every 6; some are missing, and in some series months of them."""
+    """Draw days of images: every 12, for up to two years every 6; some are missing, sometimes months of them."""
     dates = np.arange(0, days, SHORT_DAYS)
     first, length = rng.uniform(0, days), rng.uniform(0, 2 * YEAR_DAYS)
     both = (dates >= first) & (dates < first + length)
@@ -107,7 +108,7 @@ def _dates(rng: np.random.Generator, days: int) -> NDArray[np.intp]:
 def _tracked(
     rng: np.random.Generator, speed: Floats, years: float, onset: float | None, end: float | None
 ) -> GlacierPairs:
-    """Means between dates as a tracker sees them: noise, errors of whole pairs, wrong matches, cells without value."""
+    """Return means between dates as a tracker sees them: noise, errors of whole pairs, wrong matches, gaps."""
     way = np.vstack([np.zeros(speed.shape[1]), np.cumsum(speed, axis=0)])
     dates = _dates(rng, speed.shape[0])
     spans = [(a, b) for b in dates for a in (b - LONG_DAYS, b - SHORT_DAYS) if a in dates]
@@ -143,8 +144,9 @@ def _tracked(
 
 
 def _wrong(rng: np.random.Generator, shape: tuple[int, ...]) -> tuple[Floats, Floats]:
-    """East and north of wrong matches, m/day, NaN elsewhere: single cells, and in a hundredth of the pairs a third of
-    the glacier by one and the same vector.
+    """Draw east and north of wrong matches, m/day, NaN elsewhere.
+
+    They are single cells, and in a hundredth of the pairs a third of the glacier by one and the same vector.
     """
     pairs, cells = shape
     single = rng.random(shape) < 0.01

@@ -19,8 +19,10 @@ EVENT_FROM, EVENT_TO = 0.7, 0.2
 
 
 class ImageSeries(NamedTuple):
-    """power: (dates, rows, cols), linear. Truth of each step: gamma of the scatterers, dx_px, dy_px where they stand in
-    the first image, (dates - 1, rows, cols). event: (rows, cols), where something happened; step: at which step first.
+    """A series of images with its truth. power: (dates, rows, cols), linear.
+
+    gamma of the scatterers, and dx_px, dy_px where they stand in the first image, of each step, (dates - 1, rows,
+    cols). event: (rows, cols), where something happened; step: at which step first.
     """
 
     power: Float32
@@ -34,7 +36,7 @@ class ImageSeries(NamedTuple):
 def image_series(
     rng: np.random.Generator, system: System, ground: Ground, gamma: Float32, moved_px: Float32
 ) -> tuple[Float32, Float32]:
-    """Power (dates, rows, cols) and gamma (dates - 1, rows, cols) of ground whose scatterers live on.
+    """Return power (dates, rows, cols) and gamma (dates - 1, rows, cols) of ground whose scatterers live on.
 
     gamma: (dates - 1, fine rows, fine cols); moved_px: (dates, 2, fine rows, fine cols), dx and dy since the first.
     """
@@ -52,7 +54,7 @@ def image_series(
 
 
 def change_series(rng: np.random.Generator, predecessors: int, size: int = 128, after: int = 0) -> ImageSeries:
-    """GRDH images of structured ground at rest: so many ordinary steps and one more, then the fall over 30 x 30 px.
+    """Draw GRDH images of structured ground at rest: ordinary steps, then the fall over 30 x 30 px.
 
     after: ordinary steps that follow, over the new ground, which is as steady as the old one was.
 

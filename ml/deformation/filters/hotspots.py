@@ -117,7 +117,7 @@ def getis_ord(grid: VelocityGrid, config: GetisOrdConfig | None = None) -> Defor
 
     Gi* = (Σ w·x − x̄·Σ w) / (s·√((n·Σ w² − (Σ w)²)/(n − 1))) over the n cells that have a rate, with their mean x̄ and
     standard deviation s. Rates of one product are correlated in space, so |Gi*| of still ground is far beyond that of
-    a normal variable: z_at_half is tuned, not looked up.
+    a normal variable: z_at_half is tuned, not taken from a table.
     """
     config = config or GetisOrdConfig()
     background, sigma = background_and_noise(grid.velocity_mm_yr, config.still_within_mm_yr)

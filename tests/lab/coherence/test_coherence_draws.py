@@ -8,7 +8,7 @@ import pytest
 from ingest.errors import InputError
 from lab import real_data
 from lab.coherence.training import textures, validate
-from lab.coherence.training.processing import laid_on_map, measured_looks
+from lab.coherence.training.processing import measured_looks, resampled_on_map
 from lab.coherence.training.scenes import textured, textured_pair, with_unseen
 from lab.coherence.training.task import CoherenceSettings, CoherenceTrainingTask, begin_with, independent
 from lab.simulation.sar.cache import fill
@@ -126,7 +126,7 @@ def test_looks_are_measured_beside_a_known_mean():
 def test_a_map_holds_the_same_ground_and_interpolation_raises_the_looks():
     pair = homogeneous(seeded("map"), 0.6, 0.0, size=160, sample=True)
     pair = pair._replace(gamma=np.linspace(0.2, 0.9, 160, dtype=np.float32)[:, None] * np.ones((1, 160), np.float32))
-    laid = [laid_on_map(seeded("map", scene), pair, 128) for scene in range(8)]
+    laid = [resampled_on_map(seeded("map", scene), pair, 128) for scene in range(8)]
     assert {one.power.shape for one in laid} == {(2, 128, 128)}
     for one in laid:
         assert one.power.mean() == pytest.approx(pair.power.mean(), rel=0.15)
@@ -138,7 +138,7 @@ def test_a_map_holds_the_same_ground_and_interpolation_raises_the_looks():
 def test_a_shift_keeps_its_size_on_the_map(monkeypatch):
     monkeypatch.setattr("lab.coherence.training.processing.STEP", (2.0, 2.0))
     pair = homogeneous(seeded("turned"), 0.9, 1.0, size=160, sample=True)
-    laid = laid_on_map(seeded("turned", 1), pair, 64)
+    laid = resampled_on_map(seeded("turned", 1), pair, 64)
     length = np.hypot(laid.dx_px, laid.dy_px)
     assert length.mean() == pytest.approx(np.hypot(pair.dx_px, pair.dy_px).mean() / 2, rel=0.02)
     assert facts_of([torch.from_numpy(laid.power)], laid.looks).shift_px == pytest.approx(

@@ -37,7 +37,7 @@ def test_methods_compared_at_once_have_the_figures_of_each_by_itself(monkeypatch
     monkeypatch.setattr("sys.argv", ["compare", "guarnieri-prati", "pearson", "--size", "2", "--json", str(written)])
     compare.main()
     together = json.loads(written.read_text())
-    alone = evaluate.evaluate_structured("pearson", 2)
+    alone = evaluate.evaluate(evaluate.STRUCTURED, "pearson", 2)
     assert together["methods"]["pearson"]["metrics"] == {name: one._asdict() for name, one in alone.items()}
     assert together["truth_sha256"] == evaluate.structured_sha256(2)
 
