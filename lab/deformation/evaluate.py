@@ -10,9 +10,8 @@ from functools import cache, partial
 from typing import NamedTuple
 
 import numpy as np
-from scipy.stats import rankdata
 
-from lab.benchmark import Benchmark, over_seeds, scenes_sha256
+from lab.benchmark import Benchmark, auc, over_seeds, scenes_sha256
 from lab.deformation.injected.evaluate import BENCHMARK as INJECTED
 from lab.deformation.measures.benchmark_tiles import CELLS, NATIONAL, SHIFTED, bowl_tiles, cloud, digest, field_tile
 from lab.deformation.measures.scoring import BINS, TileScore, detects_bowl, score_tile, truth_of
@@ -213,9 +212,7 @@ def _auc(scores: Sequence[TileScore]) -> float:
     signal = np.array([score.n_objects > 0 for score in scores])
     if signal.all() or not signal.any():
         return 0.5
-    ranks = rankdata([score.highest for score in scores])
-    n, m = signal.sum(), (~signal).sum()
-    return float((ranks[signal].sum() - n * (n + 1) / 2) / (n * m))
+    return auc(np.array([score.highest for score in scores]), signal)
 
 
 def evaluate(name: str, method: str, size: int) -> dict[str, Interval]:

@@ -10,7 +10,7 @@ from lab.deformation.foreign import compare, evaluate, nuisances
 from lab.deformation.foreign.families import FAMILIES, NUISANCES
 from lab.deformation.foreign.fields import slope_of_step
 from lab.deformation.foreign.objects import OBJECTS, FaultHalfDome, NestedBowls, PanelRow, Ring, Strip, TunnelLine
-from lab.deformation.foreign.tiles import CELLS, NAME, bowl_tiles, digest, field_tile
+from lab.deformation.foreign.tiles import CELLS, NAME, bowl_tiles, field_tile
 from lab.deformation.measures.benchmark_tiles import NATIONAL, still_tile
 from lab.deformation.measures.scoring import truth_of
 from lab.simulation.seeds import Purpose, generator
@@ -166,33 +166,6 @@ def test_lobes_move_down_their_slope():
     fast = motion.speed_mm_yr() > 0.5 * motion.speed_mm_yr().max()
     assert (motion.up_mm_yr[fast] < 0).all()
     assert source.kind == "landslide"
-
-
-def test_nothing_in_the_benchmark_can_be_seen_by_training():
-    drawn = {
-        (purpose, family): digest(field_tile(family, 0, purpose))
-        for purpose in (Purpose.TRAINING, Purpose.VALIDATION, Purpose.BENCHMARK)
-        for family in ("landcover", "rings")
-    }
-    assert len({*drawn.values()}) == len(drawn)
-
-
-def test_a_digest_sees_every_array():
-    tile = field_tile("sparse", 0, Purpose.TEST)
-    track = tile.tracks[1]
-
-    def with_track(**arrays):
-        return replace(tile, tracks=(tile.tracks[0], track._replace(**arrays)))
-
-    changed = [
-        with_track(height_m=track.height_m + 0.1),
-        with_track(cover=track.cover + 1),
-        with_track(truth_mm_yr=track.truth_mm_yr + 0.01),
-        with_track(x_m=track.x_m + 0.1),
-        with_track(errors=track.errors._replace(rate_mm_yr=track.errors.rate_mm_yr + 1)),
-        replace(tile, land_cover=tile.land_cover + 1),
-    ]
-    assert len({digest(tile), *map(digest, changed)}) == 7
 
 
 def test_the_truth_of_the_benchmark_is_frozen():

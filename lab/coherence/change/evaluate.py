@@ -13,7 +13,7 @@ import torch
 from affine import Affine
 from scipy import ndimage
 
-from lab.benchmark import Benchmark, over_seeds
+from lab.benchmark import Benchmark, auc, over_seeds
 from lab.simulation.sar.series import EVENT_FROM, EVENT_PX, EVENT_TO, ImageSeries, change_series
 from lab.simulation.sar.system import GRDH, Float32
 from lab.simulation.seeds import Purpose, generator
@@ -21,7 +21,7 @@ from ml.coherence import VERSIONS, WINDOW_PX
 from ml.coherence.change import coherence_change
 from ml.coherence.infer import WEIGHTS, estimate_coherence
 from ml.rasters.imagery import ImagePair
-from ml.statistics.intervals import Float64, Interval, bootstrap
+from ml.statistics.intervals import Interval, bootstrap
 
 NAME, VERSION = "change", "1"
 PREDECESSORS = 6
@@ -33,18 +33,6 @@ EDGE_PX = 8
 def make_series(scene: int, purpose: Purpose = Purpose.BENCHMARK) -> ImageSeries:
     """Make a series of the benchmark."""
     return change_series(generator(purpose, NAME, scene), PREDECESSORS)
-
-
-def auc(scores: Float64, positive: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> float:
-    """Return the area under the ROC curve (Mann-Whitney); ties count half."""
-    order = np.argsort(scores, kind="stable")
-    ordered = scores[order]
-    first = np.searchsorted(ordered, ordered, side="left")
-    last = np.searchsorted(ordered, ordered, side="right")
-    ranks = np.empty(scores.size)
-    ranks[order] = (first + last + 1) / 2
-    n = int(positive.sum())
-    return float((ranks[positive].sum() - n * (n + 1) / 2) / (n * (scores.size - n)))
 
 
 def estimates_of(method: str, pairs: Iterable[tuple[Float32, Float32]]) -> tuple[Float32, Float32]:

@@ -302,7 +302,7 @@ def prepare(settings: CoherenceSettings, cache: Path, seed: int) -> tuple[nn.Mod
         "history": (settings.history, partial(real, earlier=EARLIER), EARLIER),
     }
     chunks = [
-        fill(cache / f"{kind}-{at:02d}", CHUNK, settings.size, f"coherence-{kind}-{at}", 1, recipe, earlier)
+        fill(cache / f"{kind}-{at:02d}", CHUNK, settings.size, f"coherence-{kind}-{at}", recipe, earlier)
         for kind, (pairs, recipe, earlier) in kinds.items()
         for at in range(settings.first_chunk, settings.first_chunk - (-pairs // CHUNK))
     ]

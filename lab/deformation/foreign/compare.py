@@ -7,6 +7,7 @@ import argparse
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from types import ModuleType
 from typing import Any, NamedTuple
 
 from lab import results
@@ -15,28 +16,24 @@ from lab.deformation.foreign import evaluate as foreign
 from lab.deformation.foreign.tiles import NAME as FOREIGN
 from lab.deformation.measures.benchmark_tiles import NATIONAL
 from ml.deformation.infer import CONFIGS, WEIGHTS
-from ml.statistics.intervals import Interval
 
 
 class Comparable(NamedTuple):
-    """measure: configurations, size, processes -> scores; figures_of, gains: of these; size: of published figures.
+    """One benchmark: figures_of and gains of `module`; measure: configurations, size, processes -> scores.
 
-    truth_sha256: size -> hash of what is generated.
+    size: of published figures. truth_sha256: size -> hash of what is generated.
     """
 
+    module: ModuleType
     measure: Callable[..., Any]
-    figures_of: Callable[..., dict[str, Interval]]
-    gains: Callable[..., dict[str, Interval]]
     size: int
     truth_sha256: Callable[[int], str]
 
 
 BENCHMARKS = {
-    name: Comparable(
-        partial(evaluate.measure, name), evaluate.figures_of, evaluate.gains, size, partial(evaluate.truth_sha256, name)
-    )
+    name: Comparable(evaluate, partial(evaluate.measure, name), size, partial(evaluate.truth_sha256, name))
     for name, size in evaluate.SIZES.items()
-} | {FOREIGN: Comparable(foreign.measure, foreign.figures_of, foreign.gains, foreign.SIZE, foreign.truth_sha256)}
+} | {FOREIGN: Comparable(foreign, foreign.measure, foreign.SIZE, foreign.truth_sha256)}
 
 
 def main() -> None:
@@ -51,8 +48,8 @@ def main() -> None:
     benchmark, last = BENCHMARKS[args.benchmark], args.methods[-1]
     size = benchmark.size if args.size is None else args.size
     scores = benchmark.measure([CONFIGS[name]() for name in args.methods], size, processes=args.processes)
-    figures = {name: benchmark.figures_of(scores, i) for i, name in enumerate(args.methods)}
-    gains = {name: benchmark.gains(scores, i, len(args.methods) - 1) for i, name in enumerate(args.methods)}
+    figures = {name: benchmark.module.figures_of(scores, i) for i, name in enumerate(args.methods)}
+    gains = {name: benchmark.module.gains(scores, i, len(args.methods) - 1) for i, name in enumerate(args.methods)}
     results.write(
         args.json,
         "lab.deformation.foreign.compare",

@@ -76,11 +76,7 @@ def homogeneous(
 ) -> SarPair:
     """Draw a pair of any system and even ground, misregistered by so much. sample: its sample coherence too."""
     system = any_system(rng)
-    angle = rng.uniform(0, 2 * np.pi)
-    way = np.array([np.cos(angle), np.sin(angle)], dtype=np.float32)[:, None, None] * np.float32(misregistration_px)
-    field = np.zeros((2, *_cells(system, size)), dtype=np.float32) + way
-    gain = float(rng.uniform(-GAIN_DB, GAIN_DB))
-    return simulate_pair(rng, system, even_ground(system, size, gamma), field, gain, sample)
+    return _misregistered(rng, system, even_ground(system, size, gamma), misregistration_px, sample)
 
 
 def structured_pair(
@@ -89,8 +85,13 @@ def structured_pair(
     """Draw a pair of any system or RTC (one in five) and structured ground, misregistered by so much."""
     system = RTC if rng.random() < 0.2 else any_system(rng)
     ground = structured(rng, padded(size), system, Likely(layover=0.0))
+    return _misregistered(rng, system, ground, misregistration_px, sample)
+
+
+def _misregistered(rng: np.random.Generator, system: System, ground: Ground, by_px: float, sample: bool) -> SarPair:
+    """Draw a pair at rest, misregistered by so much in a random direction."""
     angle = rng.uniform(0, 2 * np.pi)
-    way = np.array([np.cos(angle), np.sin(angle)], dtype=np.float32)[:, None, None] * np.float32(misregistration_px)
+    way = np.array([np.cos(angle), np.sin(angle)], dtype=np.float32)[:, None, None] * np.float32(by_px)
     field = np.zeros((2, *ground.gamma.shape), dtype=np.float32) + way
     return simulate_pair(rng, system, ground, field, float(rng.uniform(-GAIN_DB, GAIN_DB)), sample)
 

@@ -1,4 +1,4 @@
-"""What the network of coherence is trained on: real texture, what processors do to images, a history before a pair."""
+"""Training pairs of coherence: real texture, what processors do to images, a history before a pair."""
 
 import dataclasses
 
@@ -57,13 +57,8 @@ def test_a_drawn_texture_is_as_wide_as_asked_and_made_of_what_was_cut(cut):
     assert drawn.shape == (300, 310)
     assert np.isfinite(drawn).all()
     assert cut[0].min() ** 1.2 <= drawn.min() < 1 < drawn.max() <= cut[0].max() ** 1.2
-
-
-def test_a_mixed_texture_is_that_of_no_place(cut):
     other = np.ascontiguousarray(cut[0][::-1] ** 0.5)
-    shape, fine = (160, 160), (1, 1)
-    mixed = textures.drawn(seeded("mixed"), (cut[0], other), shape, fine, mixed_share=1.0)
-    plain = textures.drawn(seeded("mixed"), (cut[0], other), shape, fine)
+    mixed, plain = (textures.drawn(seeded("mixed"), (cut[0], other), (160, 160), (1, 1), share) for share in (1, 0))
     assert np.isfinite(mixed).all()
     assert 0.3 < np.median(mixed) < 3
     assert np.corrcoef(np.log(mixed).ravel(), np.log(plain).ravel())[0, 1] < 0.97
@@ -78,13 +73,6 @@ def test_edges_that_power_does_not_show_are_in_the_coherence_alone():
     assert (ground.gamma == ground.gamma[0, 0]).all()  # what was handed over stays as it was
     assert sum(one.gamma.std() > 0.05 for one in unseen) >= 6
     assert sum(float(np.median(one.gamma)) == pytest.approx(0.7) for one in unseen) >= 4
-
-
-def test_bright_ground_stands_out_of_its_surroundings(cut):
-    level = np.ones((60, 60), dtype=np.float32)
-    level[30, 30] = 50.0
-    found = textures.brighter(level, 6.0, (1, 1))
-    assert np.argwhere(found).tolist() == [[30, 30]]
 
 
 def test_textured_ground_shows_the_texture_and_keeps_coherence_a_coherence(cut):
@@ -126,13 +114,13 @@ def test_looks_are_measured_beside_a_known_mean():
 def test_a_map_holds_the_same_ground_and_interpolation_raises_the_looks():
     pair = homogeneous(seeded("map"), 0.6, 0.0, size=160, sample=True)
     pair = pair._replace(gamma=np.linspace(0.2, 0.9, 160, dtype=np.float32)[:, None] * np.ones((1, 160), np.float32))
-    laid = [resampled_on_map(seeded("map", scene), pair, 128) for scene in range(8)]
-    assert {one.power.shape for one in laid} == {(2, 128, 128)}
-    for one in laid:
+    onto = [resampled_on_map(seeded("map", scene), pair, 128) for scene in range(8)]
+    assert {one.power.shape for one in onto} == {(2, 128, 128)}
+    for one in onto:
         assert one.power.mean() == pytest.approx(pair.power.mean(), rel=0.15)
         assert one.power.min() > 0
         assert np.corrcoef(one.gamma.mean(axis=1), np.arange(128))[0, 1] > 0.95
-    assert np.mean([one.looks for one in laid]) > pair.looks
+    assert np.mean([one.looks for one in onto]) > pair.looks
 
 
 def test_a_shift_keeps_its_size_on_the_map(monkeypatch):
@@ -196,7 +184,7 @@ def test_the_temporal_mean_cancels_texture_in_what_the_network_sees():
     assert float(freed[:, :4].var()) < 0.5 * float(seen[:, :4].var())  # the level, pixel by pixel
 
 
-def test_gaps_of_a_history_are_told_and_spoil_nothing():
+def test_gaps_of_a_history_are_marked_and_spoil_nothing():
     pair = earlier_pair(2)
     earlier = torch.log(torch.from_numpy(pair.earlier))
     earlier[:, :20] = torch.nan
@@ -235,8 +223,8 @@ def test_a_network_without_a_place_for_a_history_refuses_one():
 
 
 def test_batches_mix_both_grounds_and_show_histories_to_some_steps(tmp_path, cut):
-    simulated = fill(tmp_path / "simulated", 2, 64, "draws", 1, lambda rng, size: textured_pair(rng, size, cut))
-    before = fill(tmp_path / "history", 2, 64, "draws", 1, lambda rng, size: textured_pair(rng, size, cut, 4), 4)
+    simulated = fill(tmp_path / "simulated", 2, 64, "draws", lambda rng, size: textured_pair(rng, size, cut))
+    before = fill(tmp_path / "history", 2, 64, "draws", lambda rng, size: textured_pair(rng, size, cut, 4), 4)
     assert simulated.earlier is None
     assert before.earlier.shape == (2, 4, 64, 64)
     settings = CoherenceSettings(size=64, batch=4, with_history=0.5)
@@ -271,7 +259,7 @@ def test_a_network_is_judged_with_a_history_only_where_it_has_a_place_for_one():
 
 
 @pytest.mark.realdata
-def test_averaged_pairs_are_told_more_looks_than_they_had(real_data, monkeypatch):
+def test_averaged_pairs_have_more_looks_than_before(real_data, monkeypatch):
     monkeypatch.setenv("GROUND_MOTION_DATA", str(real_data))
     fine, coarse = validate.kept_pair(1), validate.averaged_pair(1)
     assert coarse.power.shape == (2, 64, 64)

@@ -5,6 +5,7 @@ import pytest
 from scipy import ndimage, stats
 
 from lab.simulation.sar import motion
+from lab.simulation.sar.cache import fill, opened
 from lab.simulation.sar.ground import Likely, Points, even, gamma_texture, smooth_field, structured
 from lab.simulation.sar.pairs import MARGIN_PX, imaged_at, padded, simulate_pair
 from lab.simulation.sar.recipes import even_ground, moving, training_pair
@@ -208,3 +209,24 @@ def test_the_fall_of_coherence_is_where_and_when_it_should_be():
     assert event.sum() == 30 * 30
     assert series.gamma[-1][event].mean() == pytest.approx(0.2, abs=0.06)
     assert series.gamma[-2][event].mean() > 0.45
+
+
+# ---- files ----
+
+
+def test_a_cache_holds_the_pairs_of_training_and_goes_on_where_it_stopped(tmp_path):
+    cache = fill(tmp_path, 3, 32, "sar-pairs", training_pair)
+    pair = training_pair(generator(Purpose.TRAINING, "sar-pairs", 1), 32)
+    np.testing.assert_allclose(cache.log_power[1], np.log(pair.power), atol=0.01)
+    np.testing.assert_allclose(cache.dx_px[1], pair.dx_px, atol=0.01)
+    np.testing.assert_allclose(cache.sample_gamma[1], pair.sample_gamma, atol=1e-3)
+    done = np.lib.format.open_memmap(tmp_path / "done.npy", "r+")
+    done[:] = 0
+    held = np.lib.format.open_memmap(tmp_path / "gamma.npy", "r+")
+    held[:] = -1
+    fill(tmp_path, 3, 32, "sar-pairs", training_pair)
+    assert (opened(tmp_path).gamma >= 0).all()
+    with pytest.raises(ValueError, match="read-only"):
+        opened(tmp_path).gamma[0] = 0
+    with pytest.raises(ValueError, match="name another folder"):
+        fill(tmp_path, 3, 48, "sar-pairs", training_pair)
