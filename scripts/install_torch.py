@@ -62,7 +62,7 @@ def wants_gpu() -> bool:
 
 
 def needs_cuda(requirements: list[str]) -> bool:
-    """Return whether a build of torch needs the CUDA libraries on this platform, by the requirements in its metadata."""
+    """Return whether a build of torch needs the CUDA libraries here, by the requirements in its metadata."""
     needed = [one for one in map(Requirement, requirements) if one.marker is None or one.marker.evaluate({"extra": ""})]
     return any(one.name.startswith(("nvidia", "cuda", "triton")) for one in needed)
 

@@ -32,7 +32,7 @@ JOINT_M = 1_000.0  # a track counts where it has a point within this distance
 
 @dataclass(frozen=True)
 class NetworkConfig:
-    """Settings of inference.
+    """Settings with which the deformation network infers over a nation.
 
     core_cells: side of what one window answers for; batch: windows at a time on a GPU; weights: name of the card.
 

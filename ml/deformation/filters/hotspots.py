@@ -16,7 +16,7 @@ from ml.statistics.robust import MAD_TO_SIGMA
 
 @dataclass(frozen=True)
 class AdaConfig:
-    """Settings of active areas.
+    """Settings of the detector of active deformation areas (ADA).
 
     sigmas: a point is active beyond so many standard deviations of the map; fewest: active points of one sign within
     influence_m, itself included. quality_at_half: quality index (see `active_areas`) where probability is one half.
@@ -32,7 +32,7 @@ class AdaConfig:
 
 @dataclass(frozen=True)
 class GetisOrdConfig:
-    """Settings of Gi*.
+    """Settings of the detector of hot and cold spots by Getis and Ord's Gi*.
 
     band_m: neighbours are the cells within this distance; z_at_half: |Gi*| where probability is one half.
     """
