@@ -68,7 +68,7 @@ def errors(bands: dict[str, Float32], pair: SarPair) -> Float64:
     return np.column_stack([estimate - gamma, sigma, gamma]).astype(np.float64)
 
 
-class Ground(NamedTuple):
+class TunedGround(NamedTuple):
     """One of the benchmarks: its pair by misregistration (px) and scene, and the tuned windows by method, px."""
 
     make: Callable[[float, int], SarPair]
@@ -79,7 +79,7 @@ class Ground(NamedTuple):
         return self.windows.get(method, WINDOW_PX)
 
 
-GROUNDS = {HOMOGENEOUS: Ground(make_even, WINDOWS_EVEN), STRUCTURED: Ground(make_structured, WINDOWS)}
+GROUNDS = {HOMOGENEOUS: TunedGround(make_even, WINDOWS_EVEN), STRUCTURED: TunedGround(make_structured, WINDOWS)}
 
 
 def errors_of(name: str, methods: Sequence[str], misregistration_px: float, scene: int) -> list[Float64]:

@@ -23,7 +23,7 @@ import torch
 from numpy.typing import NDArray
 
 from lab.benchmark import over_seeds
-from lab.deformation.measures.benchmark_tiles import CELLS, NATIONAL, bowl_tiles, cloud, field_tile, still_tile
+from lab.deformation.measures.benchmark_tiles import BOWLS, NATIONAL, bowl_tiles, cloud, field_tile, still_tile
 from lab.deformation.measures.scoring import detects_bowl, on_tile, places_of, score_tile, truth_of
 from lab.deformation.training.disturbances import GROUPS
 from lab.simulation.seeds import Purpose, generator
@@ -58,7 +58,7 @@ class Setting(NamedTuple):
     agreed: float = math.inf
 
 
-class View(NamedTuple):
+class TrackScores(NamedTuple):
     """Result of some tracks of a tile: logits (2, rows, cols) of the lowest thresholds, rate, `network.standing`."""
 
     tracks: Sequence[TileTrack]
@@ -68,7 +68,7 @@ class View(NamedTuple):
     result: DeformationResult
 
 
-def bands_at(view: View, setting: Setting) -> DeformationResult:
+def bands_at(view: TrackScores, setting: Setting) -> DeformationResult:
     """Return the view as a result in which areas begin at one half and end at a fifth."""
     scores = {**setting._asdict(), "gap": GAP}
     logit = calibrated(torch.from_numpy(view.logits), scores, torch.from_numpy(view.standing))
@@ -85,14 +85,14 @@ def bands_at(view: View, setting: Setting) -> DeformationResult:
     return view.result._replace(maps=maps)
 
 
-def _view(tracks: Sequence[TileTrack], logits: Float32, rate: Float32, standing: Float32, lattice: Any) -> View:
+def _view(tracks: Sequence[TileTrack], logits: Float32, rate: Float32, standing: Float32, lattice: Any) -> TrackScores:
     reach = np.minimum.reduce([track.distance_m for track in lattice.tracks]) <= REACH_M
     known = np.where(reach, 0, np.nan).astype(np.float32)
     maps = DeformationMaps(known, known, known, rate, 0.0, 1.0)
-    return View(tracks, logits, rate, standing, DeformationResult(maps, lattice.transform, lattice.epsg))
+    return TrackScores(tracks, logits, rate, standing, DeformationResult(maps, lattice.transform, lattice.epsg))
 
 
-def network_views(network: DeformationNetwork, tile: Tile, choices: Sequence[Sequence[int]]) -> list[View]:
+def network_views(network: DeformationNetwork, tile: Tile, choices: Sequence[Sequence[int]]) -> list[TrackScores]:
     """Run the shipped network on some choices of a tile's tracks."""
     grids = [grid_robust(cloud(track), workers=1) for track in tile.tracks]
     views = []
@@ -104,7 +104,7 @@ def network_views(network: DeformationNetwork, tile: Tile, choices: Sequence[Seq
     return views
 
 
-def counts(view: View, tile: Tile, settings: Sequence[Setting]) -> Float64:
+def counts(view: TrackScores, tile: Tile, settings: Sequence[Setting]) -> Float64:
     """Return (settings, 5): false alarms, detected, objects, areas, sum of overlaps."""
     truth = truth_of(tile, view.tracks)
     rows = []
@@ -166,7 +166,7 @@ def shipped_on_bowls(folder: Path, settings: Sequence[Setting], number: int) -> 
     for j, key in enumerate(TABLE):
         for i, view in enumerate(network_views(network, tiles[key], ([0], [0, 1]))):
             for k, setting in enumerate(settings):
-                detected[i, k, j] = detects_bowl(bands_at(view, setting), tiles[key], view.tracks, CELLS[key].radius_m)
+                detected[i, k, j] = detects_bowl(bands_at(view, setting), tiles[key], view.tracks, BOWLS[key].radius_m)
     return detected
 
 

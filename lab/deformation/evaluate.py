@@ -13,7 +13,7 @@ import numpy as np
 
 from lab.benchmark import Benchmark, auc, over_seeds, scenes_sha256
 from lab.deformation.injected.evaluate import BENCHMARK as INJECTED
-from lab.deformation.measures.benchmark_tiles import CELLS, NATIONAL, SHIFTED, bowl_tiles, cloud, digest, field_tile
+from lab.deformation.measures.benchmark_tiles import BOWLS, NATIONAL, SHIFTED, bowl_tiles, cloud, digest, field_tile
 from lab.deformation.measures.scoring import BINS, TileScore, detects_bowl, score_tile, truth_of
 from lab.deformation.measures.shapes import best_error, shape_metrics, true_shapes
 from lab.deformation.reliability_figures import reliability_figures
@@ -86,11 +86,11 @@ class _Drawn:
 def measure_bowls(name: str, configs: Sequence[Config], purpose: Purpose, number: int) -> BowlScores:
     """Search one tile for each bowl of the table."""
     tiles = bowl_tiles(name, number, purpose)
-    one, both = np.zeros((2, len(configs), len(CELLS)))
+    one, both = np.zeros((2, len(configs), len(BOWLS)))
     for j, (key, tile) in enumerate(tiles.items()):
         for i, (first, together) in enumerate(views(tile, configs)):
-            one[i, j] = detects_bowl(first, tile, tile.tracks[:1], CELLS[key].radius_m)
-            both[i, j] = detects_bowl(together, tile, tile.tracks, CELLS[key].radius_m)
+            one[i, j] = detects_bowl(first, tile, tile.tracks[:1], BOWLS[key].radius_m)
+            both[i, j] = detects_bowl(together, tile, tile.tracks, BOWLS[key].radius_m)
     return BowlScores(one, both)
 
 
@@ -122,13 +122,13 @@ def gains(scores: Scores, i: int, over: int) -> dict[str, Interval]:
     detected: dict[str, Interval] = {}
     for prefix, of in (("", "one"), ("both_", "both")):
         more = np.stack([getattr(bowl, of)[i] - getattr(bowl, of)[over] for bowl in scores.bowls])
-        detected |= {prefix + key: bootstrap(more[:, j]) for j, key in enumerate(CELLS)}
+        detected |= {prefix + key: bootstrap(more[:, j]) for j, key in enumerate(BOWLS)}
     return detected
 
 
 def _metrics(scores: Sequence[TileScore], detected: Float64) -> dict[str, Interval]:
     """Return figures of the tiles and of the table. detected: (tiles, bowls) 0 or 1."""
-    return field_metrics(scores) | {key: bootstrap(detected[:, j]) for j, key in enumerate(CELLS)}
+    return field_metrics(scores) | {key: bootstrap(detected[:, j]) for j, key in enumerate(BOWLS)}
 
 
 def _bowl_tiles(size: int) -> int:

@@ -55,7 +55,7 @@ WITHIN_ONE, WITHIN_TWO = 0.6827, 0.95
 FEWEST = 50  # errors, to say anything of
 
 
-class Seen(NamedTuple):
+class PairAnswer(NamedTuple):
     """Answer of the network on a pair, and its true offsets (2, nodes, nodes), px."""
 
     answer: Answer
@@ -66,7 +66,7 @@ def calibration_of(network: CCResSiamNet, iterations: int, pairs: int) -> dict[s
     """Measure the settings of a card: see ml.offsets.network.Tracker and ml.offsets.averaging.Gain."""
     tracker = Tracker(network, iterations, Calibration(), Calibration(), next(network.parameters()).device)
     seen = [
-        Seen(answered(without_file(pair.power), tracker, SEARCH_PX), _truth(pair))
+        PairAnswer(answered(without_file(pair.power), tracker, SEARCH_PX), _truth(pair))
         for pair in map(validation_pair, range(pairs))
     ]
     tables = [
@@ -142,7 +142,7 @@ def _truth(pair: SarPair) -> Float32:
     return np.stack([at_nodes(torch.from_numpy(part)).numpy() for part in (pair.dx_px, pair.dy_px)])
 
 
-def _errors(estimate: Tensor, seen: Seen) -> Float64:
+def _errors(estimate: Tensor, seen: PairAnswer) -> Float64:
     """Return (n, 4) of known nodes, see `tables_of`. estimate: see `chosen`."""
     answer = seen.answer
     offset, log_sigma = estimate[:2].numpy(), estimate[2:].numpy()
@@ -152,7 +152,7 @@ def _errors(estimate: Tensor, seen: Seen) -> Float64:
     return _inside(columns, known.numpy())
 
 
-def _averaged_errors(seen: Seen, tracker: Tracker) -> Float64:
+def _averaged_errors(seen: PairAnswer, tracker: Tracker) -> Float64:
     """Return (n, 3) of known nodes, see `gain_of`."""
     found = averages(seen.answer, tracker, SEARCH_PX)
     errors = (found.offset.numpy() - seen.truth) / found.sigma.numpy()

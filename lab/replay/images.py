@@ -25,7 +25,7 @@ LAND_COHERENCE, ICE_COHERENCE = 0.8, 0.6
 SEED = 22
 
 
-class Ground(NamedTuple):
+class KilometreGrid(NamedTuple):
     """Ground in km: x, y east and north of the middle, (rows, cols) of the finer grid."""
 
     x_km: NDArray[np.float64]
@@ -45,7 +45,7 @@ class Camera:
         n, step_km = PIXELS * OVERSAMPLING, POSTING_M / OVERSAMPLING / 1000
         axis = (np.arange(n) + 0.5) * step_km - n * step_km / 2
         x_km, y_km = np.meshgrid(axis, -axis)
-        self.ground = Ground(x_km, y_km)
+        self.ground = KilometreGrid(x_km, y_km)
         self.field: Complex = scatterers(self.rng, x_km.shape)
         self.last: date | None = None
 

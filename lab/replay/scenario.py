@@ -54,7 +54,7 @@ class Found:
 
 
 @dataclass(frozen=True, kw_only=True)
-class View:
+class ShownGround:
     """Ground that a product or pair shows: a square, km from the middle."""
 
     x_km: float = 0.0
@@ -85,7 +85,7 @@ class Event:
     source: str = "egms"
     release: str = ""
     polarisation: str = "VV"
-    view: View = View()
+    view: ShownGround = ShownGround()
     areas: tuple[Found, ...] = ()
     points: int = 50
     noise: float = 0.8
@@ -153,7 +153,7 @@ def _events(entry: dict[str, Any]) -> Iterator[Event]:
     window = entry.pop("window", WINDOW.days if measure in PRODUCTS else REPEAT_DAYS)
     every = timedelta(days=entry.pop("every", RELEASE_DAYS if measure in PRODUCTS else REPEAT_DAYS))
     day = entry.pop("day")
-    event = Event(**{**entry, "day": day, "measure": measure, "view": View(**entry.pop("view", {}))})
+    event = Event(**{**entry, "day": day, "measure": measure, "view": ShownGround(**entry.pop("view", {}))})
     for number, value in enumerate(values):
         came = day + number * every
         last = came - DELAY if measure in PRODUCTS else came

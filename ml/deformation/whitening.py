@@ -24,7 +24,7 @@ from ml.deformation.gridding.points import Float32, PointCloud
 
 @dataclass(frozen=True)
 class WhiteningConfig:
-    """Settings of the whitening detector. cells_m: radii are counted in cells, so that narrow bowls are searched on smaller ones.
+    """Settings of whitening. cells_m: radii are counted in cells, so that narrow bowls are searched on smaller ones.
 
     The rest is as in `MatchedFilterConfig`.
     """

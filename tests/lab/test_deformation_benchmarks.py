@@ -7,7 +7,7 @@ from shapely import Point
 
 from lab.deformation import evaluate
 from lab.deformation.measures.benchmark_tiles import (
-    CELLS,
+    BOWLS,
     CONFIGS,
     NATIONAL,
     SHIFTED,
@@ -75,7 +75,7 @@ def test_shifted_tiles_have_fewer_points_and_more_noise():
 
 
 def test_a_bowl_of_the_table_has_its_rate_along_the_first_line_of_sight_and_enough_points(still):
-    for key, cell in CELLS.items():
+    for key, cell in BOWLS.items():
         tile = bowl_in(still, cell, generator(Purpose.TEST, key, 0))
         (bowl,) = tile.sources
         track = tile.tracks[0]

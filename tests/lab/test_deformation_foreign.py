@@ -10,7 +10,7 @@ from lab.deformation.foreign import compare, evaluate, nuisances
 from lab.deformation.foreign.families import FAMILIES, NUISANCES
 from lab.deformation.foreign.fields import slope_of_step
 from lab.deformation.foreign.objects import OBJECTS, FaultHalfDome, NestedBowls, PanelRow, Ring, Strip, TunnelLine
-from lab.deformation.foreign.tiles import CELLS, NAME, bowl_tiles, field_tile
+from lab.deformation.foreign.tiles import BOWLS, NAME, bowl_tiles, field_tile
 from lab.deformation.measures.benchmark_tiles import NATIONAL, still_tile
 from lab.deformation.measures.scoring import truth_of
 from lab.simulation.seeds import Purpose, generator
@@ -103,10 +103,10 @@ def test_errors_grow_as_one_over_the_span_and_so_do_the_bowls_of_short_series():
     assert {tile.config.years for tile in long} == {8.0}
     for key, tile in bowl_tiles("short", 0, Purpose.TEST).items():
         rate = abs(tile.sources[0].peak_mm_yr) * tile.tracks[0].geometry.los.up
-        assert rate * tile.config.years == pytest.approx(5 * CELLS[key].rate_mm_yr)
+        assert rate * tile.config.years == pytest.approx(5 * BOWLS[key].rate_mm_yr)
     for key, tile in bowl_tiles("long", 0, Purpose.TEST).items():
         rate = abs(tile.sources[0].peak_mm_yr) * tile.tracks[0].geometry.los.up
-        assert rate == pytest.approx(CELLS[key].rate_mm_yr)
+        assert rate == pytest.approx(BOWLS[key].rate_mm_yr)
 
 
 @pytest.mark.parametrize("family", NUISANCES)
@@ -180,15 +180,15 @@ def measured():
 
 def test_every_family_is_scored_under_its_name(measured):
     metrics = evaluate.figures_of(measured, 0)
-    names = {"false_alarms_per_1000km2", "object_f1", "median_iou", "both_object_recall", *CELLS}
+    names = {"false_alarms_per_1000km2", "object_f1", "median_iou", "both_object_recall", *BOWLS}
     names |= {f"{both}{family}_false_alarms_per_1000km2" for family in FAMILIES for both in ("", "both_")}
-    names |= {f"{family}_{key}" for family in NUISANCES for key in CELLS}
+    names |= {f"{family}_{key}" for family in NUISANCES for key in BOWLS}
     names |= {
         f"{both}{family}_{name}" for family in OBJECTS for name in ("recall", "median_iou") for both in ("", "both_")
     }
     assert names <= set(metrics)
     assert all(interval.low <= interval.value <= interval.high for interval in metrics.values())
-    assert set(evaluate.gains(measured, 0, 1)) == set(CELLS)
+    assert set(evaluate.gains(measured, 0, 1)) == set(BOWLS)
     assert all(gain.value == 0 for gain in evaluate.gains(measured, 0, 1).values())
 
 

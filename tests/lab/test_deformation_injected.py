@@ -9,8 +9,8 @@ from shapely import Point
 
 from lab.deformation.injected import evaluate, places, scenes, thresholds
 from lab.deformation.injected.evaluate import Entrant, figures_of, gains, measure_scene
-from lab.deformation.injected.places import Fold, Place, RealTrack
-from lab.deformation.injected.scenes import SHAPES, Motion, Shape, View, clouds, motion_in, scene_of, with_motion
+from lab.deformation.injected.places import Fold, RealTrack, StillPlace
+from lab.deformation.injected.scenes import SHAPES, FieldTurn, Motion, Shape, clouds, motion_in, scene_of, with_motion
 from lab.deformation.injected.scoring import ground_of, score_motion, score_still
 from ml.__main__ import main
 from ml.deformation.filters.baseline import MatchedFilterConfig, split_by_sign
@@ -34,10 +34,10 @@ def still_track(seed: int, los_up: float, spread_mm_yr: float = 0.5) -> RealTrac
 def fields(monkeypatch):
     """Two made places: `flat` of two tracks, `quiet` of one."""
     held = {"flat": (still_track(1, 0.8), still_track(2, 0.6)), "quiet": (still_track(3, 1.0),)}
-    made = tuple(Place(name, "") for name in held)
+    made = tuple(StillPlace(name, "") for name in held)
     for module in (scenes, evaluate):
         monkeypatch.setattr(module, "PLACES", made)
-    monkeypatch.setattr(scenes, "place", lambda name: Place(name, ""))
+    monkeypatch.setattr(scenes, "place", lambda name: StillPlace(name, ""))
     monkeypatch.setattr(scenes, "residual_tracks", lambda place: held[place.name])
     folds = [Fold("one", ("quiet",), ("flat",)), Fold("two", ("flat",), ("quiet",))]
     monkeypatch.setattr(thresholds, "folds", lambda: folds)
@@ -56,7 +56,7 @@ def sure_of(points: PointCloud, moves, rate_mm_yr) -> DeformationResult:
 def test_a_turned_and_mirrored_place_leads_back_to_its_ground():
     rng = np.random.default_rng(1)
     x, y = rng.normal(0, 1_000, (2, 50))
-    view = View(30.0, -200.0, turn_rad=2.1, mirrored=True)
+    view = FieldTurn(30.0, -200.0, turn_rad=2.1, mirrored=True)
     np.testing.assert_allclose(view.ground(*view.seen(x, y)), (x, y))
     seen = np.column_stack(view.seen(x, y))
     assert np.hypot(*(seen[0] - seen[1])) == pytest.approx(np.hypot(x[0] - x[1], y[0] - y[1]))

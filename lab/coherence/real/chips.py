@@ -26,7 +26,7 @@ BASELINES_DAYS = (6, 12, 24)  # of which changes are searched
 SEA = "IW1"
 
 
-class Seen(NamedTuple):
+class PairCoherence(NamedTuple):
     """One pair: its dates, coherence and sigma (rows, cols)."""
 
     reference: date
@@ -52,7 +52,7 @@ def chips(folder: Path, polarisation: str) -> dict[str, list[tuple[date, Path]]]
     return {burst: sorted(files) for burst, files in sorted(collected.items())}
 
 
-def seen_of(files: Sequence[tuple[date, Path]], method: str) -> list[Seen]:
+def seen_of(files: Sequence[tuple[date, Path]], method: str) -> list[PairCoherence]:
     """Estimate the coherence of every pair whose days are one of BASELINES_DAYS, or a day off."""
     collected = []
     for index, (first, reference) in enumerate(files):
@@ -60,11 +60,11 @@ def seen_of(files: Sequence[tuple[date, Path]], method: str) -> list[Seen]:
             if not any(abs((second - first).days - days) <= 1 for days in BASELINES_DAYS):
                 continue
             bands = estimate_coherence(open_pair(reference, secondary), method, torch.device("cpu")).bands
-            collected.append(Seen(first, second, bands["coherence"], bands["coherence_sigma"]))
+            collected.append(PairCoherence(first, second, bands["coherence"], bands["coherence_sigma"]))
     return collected
 
 
-def evidence_of(seen: Sequence[Seen]) -> list[Evidence]:
+def evidence_of(seen: Sequence[PairCoherence]) -> list[Evidence]:
     """Return the change of every pair against its predecessors of the same baseline."""
     collected = []
     for baseline in BASELINES_DAYS:

@@ -15,7 +15,7 @@ from lab.benchmark import Benchmark, over_seeds, scenes_sha256
 from lab.deformation.evaluate import TILE_KM2, field_metrics, views
 from lab.deformation.foreign.families import FAMILIES
 from lab.deformation.foreign.objects import OBJECTS
-from lab.deformation.foreign.tiles import CELLS, NAME, bowl_tiles, digest, field_tile
+from lab.deformation.foreign.tiles import BOWLS, NAME, bowl_tiles, digest, field_tile
 from lab.deformation.measures.benchmark_tiles import cloud
 from lab.deformation.measures.scoring import TileScore, detects_bowl, score_tile, truth_of
 from lab.simulation.seeds import Purpose
@@ -64,11 +64,11 @@ def measure_tile(configs: Sequence[Config], purpose: Purpose, job: int) -> TileF
     first, both = truth_of(tile, tile.tracks[:1]), truth_of(tile, tile.tracks)
     seen = views(tile, configs)
     bowls = _bowls_of(family, number, purpose)
-    detected = np.full((len(configs), len(CELLS)), np.nan)
+    detected = np.full((len(configs), len(BOWLS)), np.nan)
     for j, (key, bowl) in enumerate(bowls.items()):
         points = [cloud(track) for track in bowl.tracks[:1]]
         for i, config in enumerate(configs):
-            detected[i, j] = detects_bowl(detect_all_with(points, config), bowl, bowl.tracks[:1], CELLS[key].radius_m)
+            detected[i, j] = detects_bowl(detect_all_with(points, config), bowl, bowl.tracks[:1], BOWLS[key].radius_m)
     return TileFigures(
         family,
         [score_tile(one, tile, tile.tracks[:1], first) for one, _ in seen],
@@ -100,7 +100,7 @@ def figures_of(tiles: Sequence[TileFigures], i: int) -> Metrics:
 def gains(tiles: Sequence[TileFigures], i: int, over: int) -> Metrics:
     """Return by how much configuration i finds more of each bowl than another on the same tiles, paired."""
     held = np.stack([tile.detected for tile in tiles if np.isfinite(tile.detected).all()])
-    return {key: bootstrap(held[:, i, j] - held[:, over, j]) for j, key in enumerate(CELLS)}
+    return {key: bootstrap(held[:, i, j] - held[:, over, j]) for j, key in enumerate(BOWLS)}
 
 
 def _family_metrics(scores: Sequence[TileScore], family: str) -> Metrics:
@@ -114,7 +114,7 @@ def _family_metrics(scores: Sequence[TileScore], family: str) -> Metrics:
 
 def _bowl_metrics(tiles: Sequence[TileFigures], i: int) -> Metrics:
     held = [tile.detected[i] for tile in tiles if np.isfinite(tile.detected[i]).all()]
-    return {key: bootstrap(np.stack(held)[:, j]) for j, key in enumerate(CELLS)} if held else {}
+    return {key: bootstrap(np.stack(held)[:, j]) for j, key in enumerate(BOWLS)} if held else {}
 
 
 def evaluate(method: str, size: int) -> Metrics:

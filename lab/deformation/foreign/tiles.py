@@ -10,8 +10,8 @@ import numpy as np
 from lab.deformation.foreign.families import FAMILIES, NUISANCES, bowl_factor
 from lab.deformation.foreign.nuisances import local
 from lab.deformation.foreign.objects import OBJECTS
-from lab.deformation.measures.benchmark_tiles import CELLS as NATIONAL_CELLS
-from lab.deformation.measures.benchmark_tiles import KEEP_OFF_M, Cell, bowl_in
+from lab.deformation.measures.benchmark_tiles import BOWLS as NATIONAL_BOWLS
+from lab.deformation.measures.benchmark_tiles import KEEP_OFF_M, TableBowl, bowl_in
 from lab.deformation.measures.benchmark_tiles import digest as national_digest
 from lab.simulation.seeds import Purpose, generator
 from lab.simulation.sources import STEEP_ENOUGH
@@ -19,7 +19,7 @@ from lab.simulation.tiles import SIDE_M, Tile, make_tile, with_sources
 from ml.simulation.ground.frame import Offset
 
 NAME = "deformation-foreign"
-CELLS = {key: NATIONAL_CELLS[key] for key in ("pd_3mm_800m", "pd_4mm_300m", "pd_3mm_2000m")}
+BOWLS = {key: NATIONAL_BOWLS[key] for key in ("pd_3mm_800m", "pd_4mm_300m", "pd_3mm_2000m")}
 SEEN_WITHIN_M, ENOUGH_POINTS = 400.0, 40  # an object's centre stands where so many points of the first track are
 
 
@@ -50,9 +50,9 @@ def bowl_tiles(family: str, number: int, purpose: Purpose = Purpose.BENCHMARK) -
     still, kept = _unprocessed(family, number, purpose), NUISANCES[family]
     factor = bowl_factor(kept, still.config)
     tiles = {}
-    for key, cell in CELLS.items():
+    for key, cell in BOWLS.items():
         rng = generator(purpose, f"{NAME} {family} {key}", number)
-        tile = bowl_in(still, Cell(cell.rate_mm_yr * factor, cell.radius_m), rng, kept.fewest_points)
+        tile = bowl_in(still, TableBowl(cell.rate_mm_yr * factor, cell.radius_m), rng, kept.fewest_points)
         tiles[key] = _processed(tile, family, number, purpose)
     return tiles
 

@@ -62,7 +62,7 @@ def entrant(method: str, processes: int = 2) -> Entrant:
     return Entrant(method, {place.name: CONFIGS[method]() for place in PLACES})
 
 
-class View(NamedTuple):
+class MethodScores(NamedTuple):
     """Scores of one method on a scene, on its first track or on all: the still field, and each shape in turn."""
 
     still: Still
@@ -72,8 +72,8 @@ class View(NamedTuple):
 class SceneScores(NamedTuple):
     """Views of every entrant. both: as `one`; None in a place of one track."""
 
-    one: list[View]
-    both: list[View] | None
+    one: list[MethodScores]
+    both: list[MethodScores] | None
 
 
 def measure_scene(entrants: Sequence[Entrant], number: int) -> SceneScores:
@@ -81,7 +81,7 @@ def measure_scene(entrants: Sequence[Entrant], number: int) -> SceneScores:
     still = scene(number)
     motions, moving = _with_shapes(still)
 
-    def view(entrant: Entrant, n_tracks: int) -> View:
+    def view(entrant: Entrant, n_tracks: int) -> MethodScores:
         def detected(seen: Scene) -> tuple[DeformationResult, list[PointCloud]]:
             tracks = clouds(seen)[:n_tracks]
             return entrant.detect(seen.place, tracks), tracks
@@ -91,7 +91,7 @@ def measure_scene(entrants: Sequence[Entrant], number: int) -> SceneScores:
         for key, seen in moving.items():
             of_motion, its_tracks = detected(seen)
             found.append(score_motion(key, of_motion, seen, its_tracks, motions[key]))
-        return View(score_still(result, still, tracks), found)
+        return MethodScores(score_still(result, still, tracks), found)
 
     n_tracks = len(still.tracks)
     both = [view(one, n_tracks) for one in entrants] if n_tracks > 1 else None
@@ -132,7 +132,7 @@ def gains(scores: Sequence[SceneScores], i: int, over: int) -> dict[str, Interva
     return more
 
 
-def _metrics(views: Sequence[View]) -> dict[str, Interval]:
+def _metrics(views: Sequence[MethodScores]) -> dict[str, Interval]:
     """Return figures of one method: false alarms, shares of each shape found, and how well those are drawn."""
     found = [one for view in views for one in view.found]
     stills = [view.still for view in views]
@@ -147,7 +147,7 @@ def _metrics(views: Sequence[View]) -> dict[str, Interval]:
     return metrics | shape_metrics([*errors.values()])
 
 
-def _by_place(views: Sequence[View]) -> dict[str, Interval]:
+def _by_place(views: Sequence[MethodScores]) -> dict[str, Interval]:
     metrics: dict[str, Interval] = {}
     for place in dict.fromkeys(view.still.place for view in views):
         its = [view for view in views if view.still.place == place]

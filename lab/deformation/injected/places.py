@@ -22,7 +22,7 @@ ROUNDS = 20  # of the robust fit
 HUBER = 1.345  # residuals beyond so many standard deviations count less
 
 
-class Place(NamedTuple):
+class StillPlace(NamedTuple):
     """Ground that is still, or nearly. pattern: of its files under the folder, one for each track; mapping: or none."""
 
     name: str
@@ -52,15 +52,15 @@ class RealTrack(NamedTuple):
 
 
 PLACES = (
-    Place("ustica", "egms_ustica/EGMS_L2b_*.zip"),
-    Place("cyprus", "velocity_real/cyprus_egms_l2a/*.csv", "cyprus.toml"),
-    Place("donana", "velocity_real/donana_psbas/*.shp", "donana.toml"),
-    Place("amsterdam", "velocity_real/amsterdam_stm/example.csv", "amsterdam.toml"),
+    StillPlace("ustica", "egms_ustica/EGMS_L2b_*.zip"),
+    StillPlace("cyprus", "velocity_real/cyprus_egms_l2a/*.csv", "cyprus.toml"),
+    StillPlace("donana", "velocity_real/donana_psbas/*.shp", "donana.toml"),
+    StillPlace("amsterdam", "velocity_real/amsterdam_stm/example.csv", "amsterdam.toml"),
 )
 TESTED_TOGETHER = {"islands": ("ustica", "amsterdam"), "coasts": ("cyprus", "donana")}
 
 
-def place(name: str) -> Place:
+def place(name: str) -> StillPlace:
     """Return the place of a name. KeyError where there is none."""
     return {one.name: one for one in PLACES}[name]
 
@@ -71,13 +71,13 @@ def folds() -> list[Fold]:
     return [Fold(name, tuple(one for one in names if one not in test), test) for name, test in TESTED_TOGETHER.items()]
 
 
-def residual_field(place: Place) -> tuple[PointCloud, ...]:
+def residual_field(place: StillPlace) -> tuple[PointCloud, ...]:
     """Return the points of each track with the rates that are left, mm/yr; see `residual_tracks`."""
     return tuple(track.points for track in residual_tracks(place))
 
 
 @lru_cache(maxsize=len(PLACES))
-def residual_tracks(place: Place) -> tuple[RealTrack, ...]:
+def residual_tracks(place: StillPlace) -> tuple[RealTrack, ...]:
     """Read every track of a place after the smooth fit. InputError where its files are missing or spoilt."""
     files = sorted(folder().glob(place.pattern))
     if not files:

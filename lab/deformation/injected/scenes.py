@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from lab.deformation.injected.places import PLACES, RealTrack, place, residual_tracks
-from lab.deformation.measures.benchmark_tiles import CELLS, FEWEST_POINTS
+from lab.deformation.measures.benchmark_tiles import BOWLS, FEWEST_POINTS
 from lab.deformation.measures.scoring import REACH_M
 from lab.simulation.seeds import Purpose, generator
 from ml.deformation.gridding.points import Float64, PointCloud
@@ -60,13 +60,13 @@ class Motion(NamedTuple):
         return np.asarray(rate)
 
 
-SHAPES = {key: Shape(cell.rate_mm_yr, cell.radius_m) for key, cell in CELLS.items()} | {
+SHAPES = {key: Shape(cell.rate_mm_yr, cell.radius_m) for key, cell in BOWLS.items()} | {
     "pd_half_dome_4mm_800m": Shape(4.0, 800.0, "half-dome"),
     "pd_nested_6mm_1200m": Shape(6.0, 1200.0, "nested"),
 }
 
 
-class View(NamedTuple):
+class FieldTurn(NamedTuple):
     """Turn of a field around its middle (x, y), then mirrored; sign: of its rates; kept: share of its points."""
 
     x: float
@@ -99,7 +99,7 @@ class Scene(NamedTuple):
     place: str
     number: int
     tracks: tuple[RealTrack, ...]
-    view: View
+    view: FieldTurn
 
     @property
     def as_it_is(self) -> bool:
@@ -117,7 +117,7 @@ def scene_of(name: str, number: int, purpose: Purpose = Purpose.BENCHMARK) -> Sc
     tracks = residual_tracks(place(name))
     tracks = tracks[number % len(tracks) :] + tracks[: number % len(tracks)]
     x, y = (np.concatenate([getattr(track.points, axis) for track in tracks]) for axis in ("x", "y"))
-    view = View(float(x.mean()), float(y.mean()))
+    view = FieldTurn(float(x.mean()), float(y.mean()))
     if number < AS_THEY_ARE:
         return Scene(name, number, tracks, view)
     rng = generator(purpose, f"{NAME} {name}", number)
@@ -130,7 +130,7 @@ def scene_of(name: str, number: int, purpose: Purpose = Purpose.BENCHMARK) -> Sc
     return Scene(name, number, tuple(_as_seen(track, view, rng) for track in tracks), view)
 
 
-def _as_seen(track: RealTrack, view: View, rng: np.random.Generator) -> RealTrack:
+def _as_seen(track: RealTrack, view: FieldTurn, rng: np.random.Generator) -> RealTrack:
     points, kept = track.points, rng.random(track.points.x.size) < view.kept
     x, y = view.seen(points.x[kept], points.y[kept])
     rate = (view.sign * points.velocity_mm_yr[kept]).astype(np.float32)

@@ -35,20 +35,20 @@ KEEP_OFF_M = 1_000.0
 HEIGHT_ERROR_M = 2.0  # standard deviation, as those of the made regions
 
 
-class Cell(NamedTuple):
+class TableBowl(NamedTuple):
     """One cell of the table of detection probabilities: LOS rate rate_mm_yr · exp(−(r / radius_m)²)."""
 
     rate_mm_yr: float
     radius_m: float
 
 
-CELLS = {
-    "pd_3mm_800m": Cell(3.0, 800.0),
-    "pd_4mm_300m": Cell(4.0, 300.0),
-    "pd_4mm_800m": Cell(4.0, 800.0),
-    "pd_3mm_2000m": Cell(3.0, 2000.0),
-    "pd_3mm_300m": Cell(3.0, 300.0),
-    "pd_4mm_2000m": Cell(4.0, 2000.0),
+BOWLS = {
+    "pd_3mm_800m": TableBowl(3.0, 800.0),
+    "pd_4mm_300m": TableBowl(4.0, 300.0),
+    "pd_4mm_800m": TableBowl(4.0, 800.0),
+    "pd_3mm_2000m": TableBowl(3.0, 2000.0),
+    "pd_3mm_300m": TableBowl(3.0, 300.0),
+    "pd_4mm_2000m": TableBowl(4.0, 2000.0),
 }
 
 
@@ -62,7 +62,7 @@ def still_tile(name: str, number: int, purpose: Purpose = Purpose.BENCHMARK) -> 
     return make_tile(generator(purpose, f"{name} still", number), CONFIGS[name]._replace(signal_share=0.0))
 
 
-def bowl_in(tile: Tile, cell: Cell, rng: np.random.Generator, fewest_points: int = FEWEST_POINTS) -> Tile:
+def bowl_in(tile: Tile, cell: TableBowl, rng: np.random.Generator, fewest_points: int = FEWEST_POINTS) -> Tile:
     """Put one vertical bowl of that rate along the first line of sight into a tile, where enough points see it.
 
     ValueError where no place of a thousand has fewest_points.
@@ -87,7 +87,7 @@ def bowl_in(tile: Tile, cell: Cell, rng: np.random.Generator, fewest_points: int
 def bowl_tiles(name: str, number: int, purpose: Purpose = Purpose.BENCHMARK) -> dict[str, Tile]:
     """Make one still tile with each bowl of the table in turn."""
     still = still_tile(name, number, purpose)
-    return {key: bowl_in(still, cell, generator(purpose, f"{name} {key}", number)) for key, cell in CELLS.items()}
+    return {key: bowl_in(still, cell, generator(purpose, f"{name} {key}", number)) for key, cell in BOWLS.items()}
 
 
 def cloud(track: TileTrack) -> PointCloud:
