@@ -1,7 +1,5 @@
 """`deformation-injected`: known motion in still fields (here made ones), and how it is scored, tuned and compared."""
 
-import json
-
 import numpy as np
 import pytest
 from affine import Affine
@@ -241,13 +239,3 @@ def test_without_the_real_data_the_command_says_what_to_set(monkeypatch, tmp_pat
     assert main([*command, "--json", str(out)]) != 0
     assert "GROUND_MOTION_DATA" in capsys.readouterr().err
     assert not out.exists()
-
-
-def test_the_command_measures_and_records_the_hash(tmp_path):
-    out = tmp_path / "figures.json"
-    command = ["evaluate", "deformation", "--benchmark", "deformation-injected", "--method", "model", "--size", "2"]
-    assert main([*command, "--json", str(out)]) == 0
-    written = json.loads(out.read_text())
-    assert written["weights_sha256"]
-    assert written["truth_sha256"] == evaluate.truth_sha256(2)
-    assert {"pd_3mm_800m", "pd_4mm_300m", "pd_3mm_2000m", "median_iou"} <= set(written["metrics"])
