@@ -12,6 +12,7 @@ APPLICATIONS = ("ingest", "detection", "ml", "monitor/operations")
 
 
 def main() -> int | None:
+    """Run a command of the methods or of the service."""
     name, *arguments = sys.argv[1:] or ["--help"]
     if name in ("-h", "--help"):
         print(_help())
@@ -34,7 +35,7 @@ def main() -> int | None:
 
 
 def _help() -> str:
-    """Both kinds of commands, found without settings and thus without a database."""
+    """Return both kinds of commands, found without settings and thus without a database."""
     from django.core.management import find_commands
 
     here = Path(__file__).resolve().parent

@@ -7,19 +7,21 @@ from multiprocessing import get_context
 from types import MappingProxyType
 from typing import NamedTuple, TypeVar
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
+from scipy.stats import rankdata
 
-from ml.statistics.intervals import Interval
+from ml.statistics.intervals import Float64, Interval
 
 T = TypeVar("T")
 
 
 class Benchmark(NamedTuple):
-    """size: how many tiles, pairs or glaciers (`of`) its published figures stand on; methods: name -> version.
+    """A benchmark. size: of how many tiles, pairs or glaciers (`of`) its published figures are.
 
-    evaluate: method and size to metric name -> interval.
-    truth_sha256: size to the hash of what is generated; its
-    scenes come from seeds that training never draws (lab.simulation.seeds).
+    methods: name -> version. evaluate: method and size to metric name -> interval. truth_sha256: size to the hash of
+    what is generated; its scenes come from seeds that training never draws (lab.simulation.seeds).
     """
 
     name: str
@@ -33,13 +35,19 @@ class Benchmark(NamedTuple):
 
 
 def scenes_sha256(version: str, size: int, digests: Sequence[bytes]) -> str:
-    """One hash of a benchmark's scenes, from the digest of each."""
+    """Return one hash of a benchmark's scenes, from the digest of each."""
     return hashlib.sha256(f"{version} {size}".encode() + b"".join(digests)).hexdigest()
 
 
 def over_seeds(measure: Callable[[int], T], n: int, first: int = 0, processes: int = 2) -> list[T]:
-    """measure(seed) for n seeds from `first` on, in order. Spawned: torch's threads do not survive a fork."""
+    """Return measure(seed) for n seeds from `first` on, in order. Spawned: torch's threads do not survive a fork."""
     if n <= processes or processes == 1:
         return [measure(seed) for seed in range(first, first + n)]
     with ProcessPoolExecutor(processes, get_context("spawn"), torch.set_num_threads, (1,)) as pool:
         return list(pool.map(measure, range(first, first + n), chunksize=max(1, n // 50)))
+
+
+def auc(scores: Float64, positive: NDArray[np.bool_]) -> float:
+    """Return the area under the ROC curve (Mann-Whitney); ties count half."""
+    n, ranks = int(positive.sum()), rankdata(scores)
+    return float((ranks[positive].sum() - n * (n + 1) / 2) / (n * (positive.size - n)))

@@ -14,8 +14,10 @@ from lab.coherence import evaluate as coherence
 from lab.deformation import evaluate as deformation
 from lab.deformation.foreign import evaluate as foreign
 from lab.deformation.wide import evaluate as wide
+from lab.glaciers import evaluate as surges
 from lab.offsets import evaluate as offsets
 from lab.offsets import foreign_evaluate as offsets_foreign
+from lab.offsets import real_evaluate as offsets_real
 from ml.runtime.checkpoints import read_card
 from ml.runtime.code_version import code_version
 from ml.runtime.methods import help_of, method_of
@@ -23,11 +25,12 @@ from ml.runtime.methods import help_of, method_of
 TASKS: dict[str, tuple[Benchmark, ...]] = {
     "deformation": (*deformation.BENCHMARKS, foreign.BENCHMARK, *wide.BENCHMARKS),
     "coherence": coherence.BENCHMARKS,
-    "offsets": (*offsets.BENCHMARKS, offsets_foreign.BENCHMARK),
+    "offsets": (*offsets.BENCHMARKS, offsets_real.BENCHMARK, surges.BENCHMARK, offsets_foreign.BENCHMARK),
 }
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the task, and its benchmark, method, output and size."""
     tasks = parser.add_subparsers(dest="task", required=True)
     for name, benchmarks in TASKS.items():
         task = tasks.add_parser(name, help=f"benchmarks: {', '.join(benchmark.name for benchmark in benchmarks)}")

@@ -27,7 +27,7 @@ WHOLE_FROM = 100
 
 
 class Result(NamedTuple):
-    """What one method reached. metrics: name -> value, low, high (low and high may be missing). origin: a commit."""
+    """Figures of one method. metrics: name -> value, low, high (low and high may be missing). origin: a commit."""
 
     method: str
     metrics: Mapping[str, Mapping[str, float | None]]
@@ -38,17 +38,17 @@ class Result(NamedTuple):
 
 
 def documents(root: Path = ROOT) -> list[Path]:
-    """Every document that may hold a table."""
+    """Return every document that may hold a table."""
     return [root / "README.md", *sorted((root / "docs").rglob("*.md"))]
 
 
 def tables(path: Path = TABLES) -> dict[str, dict[str, Any]]:
-    """Name of a table -> its definition."""
+    """Read name of a table -> its definition."""
     return tomllib.loads(path.read_text())
 
 
 def results_of(content: Mapping[str, Any]) -> list[Result]:
-    """The results in one file: one of `evaluate`, or several methods of `compare`, each perhaps with its own commit."""
+    """Return the results in one file: one of `evaluate`, or several of `compare`, perhaps each with its own commit."""
     frozen, note = content.get("frozen"), str(content.get("note", ""))
     common = ("", f"{FROZEN} {note}".strip()) if frozen else (str(content["command"]), note)
     if "methods" in content:
@@ -67,13 +67,13 @@ def _origin(content: Mapping[str, Any]) -> str:
 
 
 def read(name: str, folder: Path = FOLDER) -> dict[str, Any]:
-    """The content of docs/figures/NAME.json."""
+    """Read docs/figures/NAME.json."""
     content: dict[str, Any] = json.loads((folder / f"{name}.json").read_text())
     return content
 
 
 def render(table: Mapping[str, Any], folder: Path = FOLDER) -> str:
-    """A definition becomes a table in Markdown, with what made it underneath."""
+    """Render a definition as a table in Markdown, with what made it underneath."""
     contents = [read(name, folder) for name in table["results"]]
     if table.get("kind") == "bench":
         return _speeds(contents, table.get("left_out", ()))
@@ -109,14 +109,14 @@ def _interval(interval: Mapping[str, float | None] | None, digits: int, bounds: 
 
 
 def _number(value: float | None, digits: int) -> str:
-    """Digits after the point; none from 100 on."""
+    """Format a number: digits after the point, none from 100 on."""
     if value is None or value != value:
         return NO_VALUE
     return f"{value:,.{digits if abs(value) < WHOLE_FROM else 0}f}"
 
 
 def _made_by(results: Sequence[Result], names: Mapping[str, str]) -> Iterator[str]:
-    """Lines on weights, commits, commands and notes; methods that share them share a line."""
+    """Yield lines on weights, commits, commands and notes; methods that share them share a line."""
     if len({(one.weights_sha256, one.origin) for one in results}) == 1:
         yield f"{_weights(results[0]) or 'No weights'}, {results[0].origin}."
     else:
@@ -148,7 +148,7 @@ def _with_weights(result: Result, names: Mapping[str, str]) -> str:
 
 
 def _general(result: Result, several: bool) -> str:
-    """The command without its output; METHOD in place of the method where other columns have another one."""
+    """Return the command without its output; METHOD in place of the method where other columns have another one."""
     words = shlex.split(result.command)
     if "--json" in words:
         at = words.index("--json")
@@ -167,7 +167,7 @@ def _grouped(pairs: Iterable[tuple[str, str]]) -> list[tuple[str, list[str]]]:
 
 
 def _speeds(contents: Sequence[Mapping[str, Any]], left_out: Sequence[str] = ()) -> str:
-    """Results of scripts/bench: value, control, ratio and its range; without lines named in left_out."""
+    """Render results of scripts/bench: value, control, ratio and its range; without lines named in left_out."""
     rows = [["", "measured", "control", "ratio (range)"]]
     made = []
     for content in contents:
@@ -182,7 +182,7 @@ def _speeds(contents: Sequence[Mapping[str, Any]], left_out: Sequence[str] = ())
 
 
 def _accuracies(contents: Sequence[Mapping[str, Any]]) -> str:
-    """Results of scripts/bench that have no control, named "column: row": value and interval."""
+    """Render results of scripts/bench that have no control, named "column: row": value and interval."""
     cells: dict[str, dict[str, str]] = {}
     for line in (line for content in contents for line in content["results"]):
         column, row = line["what"].split(": ", 1)
@@ -201,7 +201,7 @@ def _bench_made_by(content: Mapping[str, Any]) -> str:
 
 
 def renewed(text: str, definitions: Mapping[str, Any], folder: Path = FOLDER) -> str:
-    """A document with every table made anew. KeyError for a table that tables.toml does not define."""
+    """Return a document with every table made anew. KeyError for a table that tables.toml does not define."""
 
     def table(block: re.Match[str]) -> str:
         return f"{block[1]}\n{render(definitions[block[2]], folder)}\n{block[3]}"
@@ -210,7 +210,7 @@ def renewed(text: str, definitions: Mapping[str, Any], folder: Path = FOLDER) ->
 
 
 def measurable(folder: Path = FOLDER) -> dict[str, list[str]]:
-    """Name of a result -> the command that measures it again; commands that write no JSON are left out."""
+    """Return name of a result -> the command that measures it again, of commands that write JSON."""
     commands = {}
     for path in sorted(folder.glob("*.json")):
         content = json.loads(path.read_text())
@@ -238,6 +238,7 @@ def measure(name: str | None) -> None:
 
 
 def main() -> None:
+    """Renew the tables of all documents, or check them."""
     parser = argparse.ArgumentParser(prog="scripts/figures", description=__doc__)
     parser.add_argument("--check", action="store_true", help="change nothing; exit code 1 where a table differs")
     parser.add_argument("--measure", nargs="?", const="", metavar="NAME", help="run the benchmarks first (hours)")

@@ -1,4 +1,4 @@
-"""Where real data lie: in the folder that GROUND_MOTION_DATA names, else beside the project; never in it."""
+"""Place of the real data: the folder that GROUND_MOTION_DATA names, else beside the project; never in it."""
 
 import os
 from pathlib import Path
@@ -9,7 +9,7 @@ VARIABLE = "GROUND_MOTION_DATA"
 
 
 def folder(*parts: str) -> Path:
-    """A folder of real data. InputError where it is missing."""
+    """Return a folder of real data. InputError where it is missing."""
     at = Path(os.environ.get(VARIABLE, "../shared/data")).joinpath(*parts)
     if not at.is_dir():
         raise InputError(at, "there is no such folder of real data", f"Set {VARIABLE} to where they lie")

@@ -16,7 +16,7 @@ Compared = dict[str, dict[str, Interval]]  # method -> metric -> interval
 
 
 def exact(value: float) -> Interval:
-    """A figure whose interval is not known."""
+    """Return a figure whose interval is not known."""
     return Interval(value, math.nan, math.nan)
 
 
@@ -25,26 +25,42 @@ def alone(compare: Callable[[Sequence[str], int], Compared], method: str, size: 
     return compare((method,), size)[method]
 
 
-def write(path: Path, module: str, metrics: Metrics, weights: Mapping[str, str], **about: object) -> None:
+def write(
+    path: Path,
+    module: str,
+    metrics: Metrics,
+    weights: Mapping[str, str],
+    more: Mapping[str, Mapping[str, object]] | None = None,
+    **about: object,
+) -> None:
     """Write and print method -> metric -> interval; what is no number becomes null.
 
-    module: whose command it was; weights: shipped networks and the names of their cards; about: what else the file
-    says, weights_sha256 of other networks too.
+    module: whose command it was. weights: shipped networks and the names of their cards. more: of methods, what stands
+    beside their metrics. about: what else the file says, weights_sha256 of other networks too.
     """
     record = {
         "weights_sha256": {name: read_card(weights[name]).weights_sha256 for name in metrics if name in weights},
         "commit": code_version(),
         "command": shlex.join(["python", "-m", module, *sys.argv[1:]]),
         "methods": {
-            method: {"metrics": {name: _plain(interval) for name, interval in values.items()}}
+            method: {"metrics": plain(values)} | dict((more or {}).get(method, {}))
             for method, values in metrics.items()
         },
     } | about
     path.write_text(json.dumps(record, indent=1) + "\n")
     for method, values in metrics.items():
-        for name, interval in values.items():
-            print(f"{method:26s} {name:34s} {interval.value:8.4f}  ({interval.low:.4f} to {interval.high:.4f})")
+        show(method, values)
 
 
-def _plain(interval: Interval) -> dict[str, float | None]:
-    return {name: value if math.isfinite(value) else None for name, value in interval._asdict().items()}
+def show(label: str, values: Mapping[str, Interval]) -> None:
+    """Print metric -> interval, a line each."""
+    for name, interval in values.items():
+        print(f"{label:26s} {name:34s} {interval.value:8.4f}  ({interval.low:.4f} to {interval.high:.4f})")
+
+
+def plain(values: Mapping[str, Interval]) -> dict[str, dict[str, float | None]]:
+    """Return metric -> interval as JSON holds it, null for what is no number."""
+    return {
+        name: {part: value if math.isfinite(value) else None for part, value in interval._asdict().items()}
+        for name, interval in values.items()
+    }

@@ -1,15 +1,13 @@
-"""`python -m ml simulate velocity|pair|cache --out DIR`: simulate data with known truth."""
+"""`python -m ml simulate velocity|pair --out DIR`: simulate data with known truth."""
 
 from __future__ import annotations
 
 import argparse
-import time
 from pathlib import Path
 
 import numpy as np
 
 from lab.simulation.region_files import write_region
-from lab.simulation.sar.cache import fill
 from ml.simulation.files.scenes import write_pair
 from ml.simulation.sar.scenes import simulate_scenes
 from ml.simulation.velocity.region import Region, simulate_region
@@ -24,26 +22,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         kind = kinds.add_parser(name, help=title)
         kind.add_argument("--seed", type=int, default=DEFAULT_SEED, help="same seed, same files (default: %(default)s)")
         kind.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write to, made if missing")
-    cache = kinds.add_parser("cache", help="simulate training pairs ahead of time; an interrupted run continues")
-    cache.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder, made if missing")
-    cache.add_argument("--pairs", type=int, default=2000, help="number of pairs (default: %(default)s)")
 
 
 def run(args: argparse.Namespace) -> int:
     """Simulate and write; returns 0. Raises ValueError for a bad seed or folder."""
-    if args.what == "cache":
-        return _cache(args.out, args.pairs)
     region = simulate_region(args.seed)
     return _pair(region, args.out) if args.what == "pair" else _velocity(region, args.out)
-
-
-def _cache(out: Path, pairs: int) -> int:
-    if pairs < 1:
-        raise ValueError(f"--pairs {pairs} is less than 1")
-    started = time.monotonic()
-    cache = fill(out, pairs)
-    print(f"{out}: {len(cache.looks)} pairs, {time.monotonic() - started:.0f} s")
-    return 0
 
 
 def _velocity(region: Region, out: Path) -> int:
@@ -58,7 +42,7 @@ def _velocity(region: Region, out: Path) -> int:
 
 
 def _pair(region: Region, out: Path) -> int:
-    """The repeat in which the surface changes and the body moves."""
+    """Write the repeat in which the surface changes and the body moves."""
     series = simulate_scenes(region)
     index = series.config.changed_at - 1
     for path in write_pair(series, index, out):

@@ -23,6 +23,7 @@ RECIPES = {"coherence": COHERENCE, "deformation": DEFORMATION, "offsets": OFFSET
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the task, its configuration, limits, device and folders."""
     parser.add_argument("task", choices=[*RECIPES])
     parser.add_argument("--config", type=Path, metavar="F.json", help="settings that replace the defaults")
     parser.add_argument("--minutes", type=float, help="training time in all, resumed parts included")
@@ -68,7 +69,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def read_settings(kind: type, path: Path | None) -> Any:
-    """A settings dataclass from a JSON file, or its defaults. InputError for what is no setting."""
+    """Read a settings dataclass from a JSON file, or its defaults. InputError for an unknown setting."""
     if path is None:
         return kind()
     try:

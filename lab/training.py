@@ -28,17 +28,17 @@ class TrainingTask(Protocol):
     """Batches, loss and validation of one network."""
 
     def batch(self, rng: np.random.Generator) -> Batch:
-        """One batch, on the CPU; images (n, channels, rows, cols). Called in a thread of its own."""
+        """Return one batch, on the CPU; images (n, channels, rows, cols). Called in a thread of its own."""
 
     def loss(self, network: nn.Module, batch: Batch, progress: float) -> Tensor:
-        """A scalar. progress: 0 at the start of the training, 1 at its end."""
+        """Return a scalar. progress: 0 at the start of the training, 1 at its end."""
 
     def validate(self, network: nn.Module) -> dict[str, float]:
-        """Figures on validation scenes."""
+        """Return figures on validation scenes."""
 
 
 class TrainingRecipe(NamedTuple):
-    """How `python -m ml train` trains the network of a task.
+    """Steps by which `python -m ml train` trains the network of a task.
 
     settings: a frozen dataclass of everything --config may change. prepare: settings, folder for what is simulated
     ahead, and seed to network, training task and a card that lacks its training and figures. finish: what is determined
@@ -133,7 +133,7 @@ def _progress(schedule: Schedule, state: _State) -> float:
 
 
 def learning_rate_at(progress: float) -> float:
-    """Share of the highest rate: a short rise, then a cosine down to a hundredth."""
+    """Return the share of the highest rate: a short rise, then a cosine down to a hundredth."""
     if progress < WARM_UP:
         return 0.05 + 0.95 * progress / WARM_UP
     return 0.01 + 0.99 * (0.5 + 0.5 * math.cos(math.pi * min(1.0, (progress - WARM_UP) / (1 - WARM_UP))))
@@ -144,11 +144,11 @@ def _batch(task: TrainingTask, seed: int, step: int) -> Batch:
 
 
 def _taken(coming: Future[Batch], device: torch.device) -> Batch:
-    laid = {}
+    placed = {}
     for key, value in coming.result().items():
         moved = value.to(device, non_blocking=True)
-        laid[key] = moved.contiguous(memory_format=torch.channels_last) if moved.dim() == 4 else moved
-    return laid
+        placed[key] = moved.contiguous(memory_format=torch.channels_last) if moved.dim() == 4 else moved
+    return placed
 
 
 def _step(
@@ -160,7 +160,7 @@ def _step(
     progress: float,
     device: torch.device,
 ) -> float:
-    """The loss; NaN where its gradient is not finite and nothing was learnt from it."""
+    """Take a step; returns the loss, NaN where its gradient is not finite and nothing was learnt from it."""
     network.train()
     for group in optimiser.param_groups:
         group["lr"] = schedule.learning_rate * learning_rate_at(progress)
@@ -192,7 +192,7 @@ def _note(
 
 @dataclass
 class _State:
-    """What a cut run needs to go on."""
+    """State that a cut run needs to go on."""
 
     network: nn.Module
     averaged: AveragedModel

@@ -1,4 +1,4 @@
-"""Configuration of the app."""
+"""App of the methods: models, versions and runs."""
 
 from django.apps import AppConfig
 

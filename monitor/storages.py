@@ -83,4 +83,5 @@ class DashFiles(FileSystemFinder):
         return []
 
     def list(self, ignore_patterns: Any) -> Iterator[Any]:
+        """Return all files but those of Python."""
         return super().list([*(ignore_patterns or []), "*.py", "*.pyc"])

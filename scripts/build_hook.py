@@ -19,6 +19,7 @@ SITE = "monitor/_site"  # monitor/paths.py finds the catalogues there
 
 
 def code_version(root: Path, version: str) -> str:
+    """Return the commit that is built, or the version."""
     if given := os.environ.get("GROUND_MOTION_COMMIT", "").strip():
         return given
     if not (root / ".git").exists():  # nor may a repository around it answer
@@ -31,10 +32,13 @@ def code_version(root: Path, version: str) -> str:
 
 
 class BuildHook(BuildHookInterface[Any]):
+    """Hook that hatchling calls around a build."""
+
     PLUGIN_NAME = "custom"
     folder: str = ""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
+        """Add the commit and the compiled catalogues."""
         if version == "editable":  # a checkout asks git, and compiles its catalogues in place
             return
         root, included = Path(self.root), build_data["force_include"]
@@ -51,5 +55,6 @@ class BuildHook(BuildHookInterface[Any]):
                 included[str(made)] = f"{SITE}/{made.relative_to(self.folder)}"
 
     def finalize(self, version: str, build_data: dict[str, Any], artifact_path: str) -> None:
+        """Remove what was made for the build."""
         if self.folder:
             shutil.rmtree(self.folder)

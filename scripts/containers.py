@@ -24,6 +24,7 @@ EXPAT, OWN_EXPAT = "libexpat.so.1", "libexpat.so.P"  # of the same length, becau
 
 
 def say(words: str) -> None:
+    """Print at once."""
     print(words, flush=True)
 
 
@@ -40,13 +41,16 @@ class Engine:
         self.store = ["--root", str(store / "storage"), "--runroot", str(store / "run"), "--storage-driver", "overlay"]
 
     def podman(self, *arguments: str, check: bool = True, **options: Any) -> subprocess.CompletedProcess[str]:
+        """Run podman with this store."""
         command = ["podman", *self.store, "--cgroup-manager", "cgroupfs", *arguments]
         return subprocess.run(command, check=check, text=True, **options)
 
     def out(self, *arguments: str) -> str:
+        """Return what podman prints."""
         return self.podman(*arguments, stdout=subprocess.PIPE).stdout.strip()
 
     def have_base(self, name: str, packages: tuple[str, ...]) -> None:
+        """Pull a base image, or make a substitute where no registry answers."""
         if not self.podman("image", "exists", name, check=False).returncode:
             return
         if not self.podman("pull", "--quiet", f"docker.io/library/{name}", check=False, timeout=300).returncode:
@@ -75,6 +79,7 @@ class Engine:
         say(f"{PYTHON_BASE} has the {len(packages)} packages of the list, and no other library")
 
     def build(self, source: Path, tag: str, commit: str) -> None:
+        """Build an image of a source tree."""
         with tempfile.NamedTemporaryFile("w", suffix=".conf") as pip:
             volumes = machines_pip(pip)
             command = [

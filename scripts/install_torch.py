@@ -38,6 +38,8 @@ UNCHECKED = (
 
 
 class Build(NamedTuple):
+    """A build of torch, and the hash of its file."""
+
     version: str
     cuda: bool
     sha256: str = ""
@@ -49,6 +51,7 @@ def lock_entries(text: str) -> dict[str, str]:
 
 
 def wants_gpu() -> bool:
+    """Return whether the CUDA build is wanted: as GROUND_MOTION_GPU states, else where there is a GPU."""
     answer = os.environ.get("GROUND_MOTION_GPU", "").strip().lower()
     if answer:
         return answer in ("yes", "true", "1", "on")
@@ -59,12 +62,13 @@ def wants_gpu() -> bool:
 
 
 def needs_cuda(requirements: list[str]) -> bool:
-    """Whether a build of torch needs the CUDA libraries on this platform, by the requirements in its metadata."""
+    """Return whether a build of torch needs the CUDA libraries here, by the requirements in its metadata."""
     needed = [one for one in map(Requirement, requirements) if one.marker is None or one.marker.evaluate({"extra": ""})]
     return any(one.name.startswith(("nvidia", "cuda", "triton")) for one in needed)
 
 
 def pip(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run pip install, against the index of torch where one is named."""
     command = [sys.executable, "-m", "pip", "install", "--disable-pip-version-check", "--no-input", "--quiet"]
     if url := os.environ.get("TORCH_INDEX_URL", "").strip():
         command += ["--index-url", url]
@@ -72,7 +76,7 @@ def pip(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def offered(requirement: str) -> Build | None:
-    """The build that the index in use has for a requirement, without installing it."""
+    """Return the build that the index in use has for a requirement, without installing it."""
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder, "report.json")
         if pip("--dry-run", "--ignore-installed", "--no-deps", "--report", str(report), requirement).returncode:
@@ -84,6 +88,7 @@ def offered(requirement: str) -> Build | None:
 
 
 def installed() -> Build | None:
+    """Return the build that is installed."""
     try:
         torch = metadata.distribution("torch")
     except metadata.PackageNotFoundError:
@@ -112,6 +117,7 @@ def chosen(version: str, gpu: bool) -> Build:
 
 
 def install(version: str, *arguments: str) -> None:
+    """Install with pip; end the program where that fails."""
     done = pip(*arguments)
     if done.returncode:
         sys.exit(f"torch {version} could not be installed: {(done.stderr.strip().splitlines() or [''])[-1]}")
@@ -137,6 +143,7 @@ def install_build(build: Build, locked: dict[str, str], allowed: list[str]) -> N
 
 
 def main() -> None:
+    """Install the wanted build where it is not there yet."""
     locked = lock_entries(LOCK.read_text())
     version = next(iter(locked)).removeprefix("torch==")  # of the default index's build, which comes first
     gpu, present = wants_gpu(), installed()

@@ -37,7 +37,7 @@ class AlertLife(models.Model):
     views = models.JSONField(default=dict, help_text="view: its detection.rules.lifecycle.ViewLife")
 
     def __str__(self) -> str:
-        return f"{self.alert.code} as told on {self.told_at:%Y-%m-%d}"
+        return f"{self.alert.code} as reported on {self.told_at:%Y-%m-%d}"
 
 
 class AlertRelation(models.Model):

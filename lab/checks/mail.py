@@ -18,13 +18,7 @@ from monitor.subscribers.subscriptions.services import DEMO_ADDRESS
 from monitor.web.guards import mails_are_shown
 
 SECONDS = 300.0
-CHOICE = {
-    "where": "circle",
-    "distance": "2000",
-    "lowest_severity": "minor",
-    "unreviewed": "on",
-    "frequency": "at-once",
-}
+CHOICE = {"where": "circle", "distance": "2000", "lowest_severity": "minor", "unreviewed": "on", "frequency": "at-once"}
 
 
 def check(site: Site) -> str:
@@ -56,7 +50,7 @@ def check(site: Site) -> str:
 
 
 def _stop_with_one_click(site: Site, address: str) -> None:
-    """As a mail program does it (RFC 8058): a POST without cookies. A look before it only asks."""
+    """Unsubscribe as a mail program does (RFC 8058): a POST without cookies. A GET before it only asks."""
     mine = Subscription.objects.get(email=address)
     stop = f"subscribe/stop/{tokens.stop_token([mine.pk])}/"
     if b"Stop these mails?" not in site.get(stop):
@@ -79,7 +73,7 @@ def _mail_to(address: str, fits: Callable[[files.KeptMail], bool]) -> files.Kept
 
 
 def _path_in(text: str, name: str, start: str = "") -> str:
-    """The path of a link in a mail or page: the host may be known by another name here."""
+    """Return the path of a link in a mail or page: the host may be known by another name here."""
     match = re.search(rf"{re.escape(start)}(?:https?://[^/\s]+)?(/{name}/[\w:-]+/)", text)
     if match is None:
         raise CommandError(f"there is no link to {name}")

@@ -1,4 +1,4 @@
-"""What is open to programs: feed, GeoJSON, every list of the interface, and a tile of every image layer."""
+"""Open data for programs: feed, GeoJSON, every list of the interface, and a tile of every image layer."""
 
 import json
 import math
@@ -39,7 +39,7 @@ def _json(site: Site, path: str) -> Any:
 
 
 def _tile(site: Site, layer: dict[str, Any]) -> None:
-    """The tile in the middle of the newest date, at a zoom where the date is about two tiles wide."""
+    """Fetch the tile in the middle of the newest date, at a zoom where the date is about two tiles wide."""
     group = layer["groups"][-1]
     west, south, east, north = group["bounds"]
     zoom = max(5, min(MOST_ZOOM, int(math.log2(TILES_ACROSS * 360 / max(east - west, 1e-6)))))

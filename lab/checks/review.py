@@ -12,7 +12,7 @@ NOTE = "Written by the demo's own check, and taken back at once."
 
 
 def check(site: Site) -> str:
-    """What was checked, in one line. site: a visitor without a login. CommandError where something is wrong."""
+    """Review an alert and take it back; returns what was checked. CommandError where something is wrong."""
     path = settings.DEMO_ACCOUNTS_FILE
     if not path.exists():
         raise CommandError(f"{path} is missing; run manage.py demoaccounts")
@@ -45,7 +45,7 @@ def check(site: Site) -> str:
 
 
 def _state(visitor: Site, code: str) -> str:
-    """The state of a public alert."""
+    """Return the state of a public alert."""
     for alert in json.loads(visitor.get("alerts.geojson"))["features"]:
         if alert["properties"]["code"] == code:
             return alert["properties"]["state"]

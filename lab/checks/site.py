@@ -40,7 +40,7 @@ class Site:
         return self._send(path, body + f"--{edge}--\r\n".encode(), headers)
 
     def _token(self, page: str) -> dict[str, str]:
-        """The field that a form of a page needs."""
+        """Return the field that a form of a page needs."""
         self.get(page)
         token = next((cookie.value for cookie in self.cookies if cookie.name == "csrftoken"), "")
         return {"csrfmiddlewaretoken": token}

@@ -1,4 +1,4 @@
-"""What was detected against what was simulated, place by place."""
+"""Comparison of detected and simulated motion, place by place."""
 
 from detection.kinds import Extent
 from detection.models import Alert
@@ -7,7 +7,7 @@ from ingest.models import SimulatedTruth
 
 
 def compare() -> str:
-    """One line: places with an alert and without, alerts where nothing was put in, how much of each region was put in.
+    """Compare in one line: places with an alert and without, false alerts, how much of each region was simulated.
 
     The alert of a wide region names no place in it.
     """

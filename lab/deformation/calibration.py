@@ -1,11 +1,10 @@
 """`python -m lab.deformation.calibration`: the thresholds of areas, from tiles that no benchmark holds.
 
-For each use of the weights (one track, two) the score at which areas begin is read off at
-ALARMS false alarms per 1,000 km². The same on still tiles with an error of another make each
-(`disturbances`, those of training, in turn), whichever is stricter, and it is chosen how alarms are shared between its
-two scores, of small areas and of what moves as is not usual around: as detects most of the table's bowls and gives the
-best F1 and overlap.
-Last, how likely motion is at each score (`reliability`). Everything goes into the card.
+For each use of the weights (one track, two) the score at which areas begin is read off at ALARMS false alarms per
+1,000 km², and at as many on still tiles with an error of another make each (`disturbances` of training, in turn); the
+stricter one counts. Alarms are shared between the two scores, of small areas and of motion that is unusual around, as
+detects most of the table's bowls and gives the best F1 and overlap. Last, `reliability` fits how likely motion is at
+each score. Everything goes into the card.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ import torch
 from numpy.typing import NDArray
 
 from lab.benchmark import over_seeds
-from lab.deformation.measures.benchmark_tiles import CELLS, NATIONAL, bowl_tiles, cloud, field_tile, still_tile
+from lab.deformation.measures.benchmark_tiles import BOWLS, NATIONAL, bowl_tiles, cloud, field_tile, still_tile
 from lab.deformation.measures.scoring import detects_bowl, on_tile, places_of, score_tile, truth_of
 from lab.deformation.training.disturbances import GROUPS
 from lab.simulation.seeds import Purpose, generator
@@ -49,18 +48,18 @@ RELIABILITY_FIRST = 20_000  # tiles apart from those that thresholds were chosen
 
 
 class Setting(NamedTuple):
-    """One candidate: areas begin where the score of small ones passes `fine`, or where the ground moves as is not usual
-    around and the lowest threshold's logit passes `agreed`, and end where both fall GAP below.
+    """One candidate for the thresholds.
+
+    Areas begin where the score of small ones passes `fine`, or where the ground moves unlike its surroundings and the
+    lowest threshold's logit passes `agreed`; they end where both fall GAP below.
     """
 
     fine: float
     agreed: float = math.inf
 
 
-class View(NamedTuple):
-    """What some tracks of a tile gave: logits (2, rows, cols) of the lowest thresholds, rate, `network.standing`, place
-    on the ground.
-    """
+class TrackScores(NamedTuple):
+    """Result of some tracks of a tile: logits (2, rows, cols) of the lowest thresholds, rate, `network.standing`."""
 
     tracks: Sequence[TileTrack]
     logits: Float32
@@ -69,8 +68,8 @@ class View(NamedTuple):
     result: DeformationResult
 
 
-def bands_at(view: View, setting: Setting) -> DeformationResult:
-    """The view as a result in which areas begin at one half and end at a fifth."""
+def bands_at(view: TrackScores, setting: Setting) -> DeformationResult:
+    """Return the view as a result in which areas begin at one half and end at a fifth."""
     scores = {**setting._asdict(), "gap": GAP}
     logit = calibrated(torch.from_numpy(view.logits), scores, torch.from_numpy(view.standing))
     p, unknown = torch.sigmoid(logit).numpy(), np.isnan(view.result.maps.probability)
@@ -86,15 +85,15 @@ def bands_at(view: View, setting: Setting) -> DeformationResult:
     return view.result._replace(maps=maps)
 
 
-def _view(tracks: Sequence[TileTrack], logits: Float32, rate: Float32, standing: Float32, lattice: Any) -> View:
+def _view(tracks: Sequence[TileTrack], logits: Float32, rate: Float32, standing: Float32, lattice: Any) -> TrackScores:
     reach = np.minimum.reduce([track.distance_m for track in lattice.tracks]) <= REACH_M
     known = np.where(reach, 0, np.nan).astype(np.float32)
     maps = DeformationMaps(known, known, known, rate, 0.0, 1.0)
-    return View(tracks, logits, rate, standing, DeformationResult(maps, lattice.transform, lattice.epsg))
+    return TrackScores(tracks, logits, rate, standing, DeformationResult(maps, lattice.transform, lattice.epsg))
 
 
-def network_views(network: DeformationNetwork, tile: Tile, choices: Sequence[Sequence[int]]) -> list[View]:
-    """The shipped network on some choices of a tile's tracks."""
+def network_views(network: DeformationNetwork, tile: Tile, choices: Sequence[Sequence[int]]) -> list[TrackScores]:
+    """Run the shipped network on some choices of a tile's tracks."""
     grids = [grid_robust(cloud(track), workers=1) for track in tile.tracks]
     views = []
     for choice in choices:
@@ -105,8 +104,8 @@ def network_views(network: DeformationNetwork, tile: Tile, choices: Sequence[Seq
     return views
 
 
-def counts(view: View, tile: Tile, settings: Sequence[Setting]) -> Float64:
-    """(settings, 5): false alarms, detected, objects, areas, sum of overlaps."""
+def counts(view: TrackScores, tile: Tile, settings: Sequence[Setting]) -> Float64:
+    """Return (settings, 5): false alarms, detected, objects, areas, sum of overlaps."""
     truth = truth_of(tile, view.tracks)
     rows = []
     for setting in settings:
@@ -116,14 +115,14 @@ def counts(view: View, tile: Tile, settings: Sequence[Setting]) -> Float64:
 
 
 def shipped_on_field(folder: Path, settings: Sequence[Setting], number: int) -> Float64:
-    """The shipped network on a validation tile, (2, settings, 5): mean of either track alone, and both."""
+    """Count on a validation tile, (2, settings, 5): mean of either track alone, and both."""
     network, tile = DeformationNetwork.load("deformation", folder), field_tile(NATIONAL, number, Purpose.VALIDATION)
     either = [counts(view, tile, settings) for view in network_views(network, tile, ([0], [1], [0, 1]))]
     return np.stack([(either[0] + either[1]) / 2, either[2]])
 
 
 def disturbed_tile(number: int) -> Tile:
-    """A still validation tile whose tracks have errors of another make as well, of one group of DISTURBED."""
+    """Make a still validation tile whose tracks have errors of one group of DISTURBED as well."""
     tile, rng = still_tile(NATIONAL, number, Purpose.VALIDATION), generator(Purpose.VALIDATION, NAME, number)
     height_m, draw = tile.terrain.height_m.astype(np.float32), GROUPS[DISTURBED[number % len(DISTURBED)]]
     more, tracks = draw(rng, height_m).rate_mm_yr, []
@@ -136,14 +135,14 @@ def disturbed_tile(number: int) -> Tile:
 
 
 def shipped_on_disturbed(folder: Path, settings: Sequence[Setting], number: int) -> Float64:
-    """(2, settings): false alarms on a disturbed still tile, mean of either track alone, and both."""
+    """Count false alarms on a disturbed still tile, (2, settings): mean of either track alone, and both."""
     network, tile = DeformationNetwork.load("deformation", folder), disturbed_tile(number)
     first, second, both = (counts(v, tile, settings)[:, 0] for v in network_views(network, tile, ([0], [1], [0, 1])))
     return np.stack([(first + second) / 2, both])
 
 
 def shipped_on_places(folder: Path, number: int) -> Float64:
-    """(k, 3) of the places of a validation tile: 0 or 1 for one track or both, highest score, whether it moves."""
+    """Return (k, 3) of the places of a validation tile: 0 for one track or 1 for both, highest score, moving or not."""
     network, tile = DeformationNetwork.load("deformation", folder), field_tile(NATIONAL, number, Purpose.VALIDATION)
     rows = []
     for both, choice in enumerate(([0], [0, 1])):
@@ -160,19 +159,19 @@ def _scores_of(card: Card, tracks: int) -> dict[str, float]:
 
 
 def shipped_on_bowls(folder: Path, settings: Sequence[Setting], number: int) -> Float64:
-    """(2, settings, bowls) detected or not, by the first track and by both."""
+    """Return whether bowls are detected by the first track and by both, (2, settings, bowls)."""
     network = DeformationNetwork.load("deformation", folder)
     detected = np.zeros((2, len(settings), len(TABLE)))
     tiles = bowl_tiles(NATIONAL, number, Purpose.VALIDATION)
     for j, key in enumerate(TABLE):
         for i, view in enumerate(network_views(network, tiles[key], ([0], [0, 1]))):
             for k, setting in enumerate(settings):
-                detected[i, k, j] = detects_bowl(bands_at(view, setting), tiles[key], view.tracks, CELLS[key].radius_m)
+                detected[i, k, j] = detects_bowl(bands_at(view, setting), tiles[key], view.tracks, BOWLS[key].radius_m)
     return detected
 
 
 def enter_at(enters: Sequence[float], alarms: NDArray[np.float64], wanted: float = ALARMS) -> float:
-    """Where the false alarms per 1,000 km² (n,), falling with `enters`, pass `wanted`; between two in their logs."""
+    """Return where false alarms per 1,000 km² (n,), falling with `enters`, pass `wanted`; log-interpolated."""
     rates = np.log(np.maximum(np.maximum.accumulate(alarms[::-1])[::-1], 0.02))
     if rates[-1] > np.log(wanted):
         return float(enters[-1])
@@ -180,12 +179,12 @@ def enter_at(enters: Sequence[float], alarms: NDArray[np.float64], wanted: float
 
 
 def alarm_rates(detected: Float64, n_tiles: int) -> Float64:
-    """False alarms per 1,000 km². detected: (…, columns of `counts`), sums over so many tiles."""
+    """Return false alarms per 1,000 km². detected: (…, columns of `counts`), sums over so many tiles."""
     return detected[..., 0] / n_tiles / (SIDE_M / 1000) ** 2 * 1000
 
 
 def calibrate_shipped(folder: Path, tiles: int, bowls: int, processes: int) -> dict[str, Any]:
-    """The scores of one track and of two, by the share of bowls detected, F1 and overlap."""
+    """Choose the scores of one track and of two, by the share of bowls detected, F1 and overlap."""
     grid = [Setting(*values) for values in product(FINES, AGREED)]
     fields = np.sum(over_seeds(partial(shipped_on_field, folder, grid), tiles, processes=processes), axis=0)
     still = np.sum(over_seeds(partial(shipped_on_disturbed, folder, grid), tiles, processes=processes), axis=0)
@@ -212,12 +211,12 @@ def calibrate_shipped(folder: Path, tiles: int, bowls: int, processes: int) -> d
 
 
 def _scores(fine: float, agreed: float = math.inf) -> dict[str, float]:
-    """As the card holds them."""
+    """Return scores as the card holds them."""
     return {"fine": round(fine, 2), "agreed": min(agreed, NEVER), "gap": GAP}
 
 
 def reliabilities(folder: Path, tiles: int, processes: int) -> dict[str, dict[str, float]]:
-    """How likely motion is at a score of one track and of two, from places of tiles of their own."""
+    """Fit how likely motion is at a score of one track and of two, from places of tiles of their own."""
     parts = over_seeds(partial(shipped_on_places, folder), tiles, RELIABILITY_FIRST, processes)
     both, score, moves = np.concatenate(parts).T
     fitted = (fit(score[both == i], moves[both == i] > 0) for i in (0, 1))
@@ -225,6 +224,7 @@ def reliabilities(folder: Path, tiles: int, processes: int) -> dict[str, dict[st
 
 
 def main() -> None:
+    """Calibrate and update the card."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--folder", type=Path, default=WEIGHTS, help="of the card that is changed")
     parser.add_argument("--tiles", type=int, default=300)

@@ -50,9 +50,7 @@ MOVES_MM_YR = 0.5  # an area in which nothing moves faster on average is a false
 
 
 class Sample(NamedTuple):
-    """One area: the tile it lies in, how many tracks saw it, what it is (index of KINDS), its features, and whether the
-    heights of its points are known.
-    """
+    """One area: its tile, its number of tracks, its kind (index of KINDS), its features, whether heights are known."""
 
     tile: int
     n_tracks: int
@@ -62,7 +60,7 @@ class Sample(NamedTuple):
 
 
 def causes_tile(number: int) -> Tile:
-    """A validation tile in which much moves; every other one holds rare kinds only, of these every other in hills."""
+    """Make a validation tile in which much moves; every other one holds rare kinds only, half of these in hills."""
     config, rng = CONFIGS[NATIONAL]._replace(signal_share=1.0, second_share=1.0, most_sources=5), _generator(number)
     if number % 4 == 1:
         config = config._replace(kinds=RARE_KINDS)
@@ -75,7 +73,7 @@ def causes_tile(number: int) -> Tile:
 
 
 def _wide_fill(rng: np.random.Generator) -> Source:
-    """Reclaimed land, a filled pit, a heap: wider than the fills of the tiles, which end at 500 m."""
+    """Draw reclaimed land, a filled pit or a heap: wider than the fills of the tiles, which end at 500 m."""
     half_m = _log_uniform(rng, *WIDE_FILL_M) / 2
     shape = Ellipse(half_m, half_m * rng.uniform(0.5, 1.0), rng.uniform(0, 180))
     at = rng.uniform(-MINE_WITHIN_M, 0), rng.uniform(-MINE_WITHIN_M, MINE_WITHIN_M)
@@ -83,7 +81,7 @@ def _wide_fill(rng: np.random.Generator) -> Source:
 
 
 def _worked_panel(rng: np.random.Generator) -> Source:
-    """A panel by itself, slow or so fast that its middle has no points."""
+    """Draw a panel by itself, slow or so fast that its middle has no points."""
     at = rng.uniform(1_500, MINE_WITHIN_M), rng.uniform(-MINE_WITHIN_M, MINE_WITHIN_M)
     panel = Panel(_log_uniform(rng, 500, 2_500), rng.uniform(150, 1_200), rng.uniform(0, 180))
     return MiningSubsidence(Offset(*at), panel, _log_uniform(rng, 6, 800), rng.uniform(150, 600))
@@ -98,7 +96,7 @@ def _generator(number: int) -> np.random.Generator:
 
 
 def _worked_mine(rng: np.random.Generator, tile: Tile) -> tuple[Source, ...]:
-    """A panel being worked inside ground that sinks over older ones: a sharp core in a slow wide rim."""
+    """Draw a panel being worked inside ground that sinks over older ones: a sharp core in a slow wide rim."""
     at = rng.uniform(-MINE_WITHIN_M, MINE_WITHIN_M, 2)
     rim_m, core_m = rng.uniform(1_200, 3_000), rng.uniform(300, 900)
     rim = Panel(rim_m, rim_m * rng.uniform(0.5, 1.0), rng.uniform(0, 180))
@@ -111,7 +109,7 @@ def _worked_mine(rng: np.random.Generator, tile: Tile) -> tuple[Source, ...]:
 
 
 def samples_of(folder: Path, number: int) -> list[Sample]:
-    """The areas that a network draws in one tile on something that moves."""
+    """Return the areas that a network draws in one tile on something that moves."""
     network, tile = DeformationNetwork.load("deformation", folder), causes_tile(number)
     clouds = [cloud(track) for track in tile.tracks]
     blind = [points._replace(height_m=np.full(points.x.size, np.nan, dtype=np.float32)) for points in clouds]
@@ -143,7 +141,7 @@ def _of_view(
 
 
 def true_kind(tile: Tile, tracks: list[TileTrack], area: Area) -> int | None:
-    """Of the source that moves the area most, as index of KINDS; None where it is still."""
+    """Return the kind (index of KINDS) of the source that moves the area most; None where it is still."""
     inside = contains_xy(area.polygon, *middles(tile.transform, (CELLS, CELLS)))
     if not inside.any():
         return None
@@ -156,7 +154,7 @@ def true_kind(tile: Tile, tracks: list[TileTrack], area: Area) -> int | None:
 
 
 def network_itself(mean: Float64, scale: Float64) -> Float64:
-    """The table, as `fit` gives it, that names by the network's shares alone: means of their logs in core and rim."""
+    """Return the table, as `fit` gives it, that names by the network's shares alone: mean logs in core and rim."""
     table = np.zeros((len(KINDS), len(FEATURES) + 1))
     for kind in range(len(KINDS)):
         for column in (kind, len(KINDS) + kind):
@@ -166,7 +164,7 @@ def network_itself(mean: Float64, scale: Float64) -> Float64:
 
 
 def fit(features: Float64, kinds: NDArray[np.int64], prior: Float64) -> Float64:
-    """Multinomial logistic regression, (kinds, features + 1), last column the bias; ridge toward `prior` on all others.
+    """Fit a multinomial logistic regression, (kinds, features + 1), last column the bias; ridge toward `prior`.
 
     features: (n, features), standardised. Every kind counts alike, however many samples there are of it: how often a
     cause is met differs from country to country.
@@ -189,13 +187,13 @@ def fit(features: Float64, kinds: NDArray[np.int64], prior: Float64) -> Float64:
 
 
 def softmax(scores: Float64) -> Float64:
-    """Of each row."""
+    """Return the softmax of each row."""
     odds = np.exp(scores - scores.max(axis=1, keepdims=True))
     return np.asarray(odds / odds.sum(axis=1, keepdims=True))
 
 
 def macro_f1(true: NDArray[np.int64], named: NDArray[np.int64]) -> float:
-    """Mean over KINDS of the F1 of naming, of areas that lie on something that moves."""
+    """Return the mean over KINDS of the F1 of naming, of areas that lie on something that moves."""
     scores = [
         2 * ((true == kind) & (named == kind)).sum() / max((true == kind).sum() + (named == kind).sum(), 1)
         for kind in range(len(KINDS))
@@ -204,7 +202,7 @@ def macro_f1(true: NDArray[np.int64], named: NDArray[np.int64]) -> float:
 
 
 def crossed(features: Float64, kinds: NDArray[np.int64], tiles: NDArray[np.int64], prior: Float64) -> dict[str, float]:
-    """Figures of areas that the coefficients were not fitted to: macro-F1 of all, of the sure ones, share of others."""
+    """Return figures from cross-validation: macro-F1 of all areas, of the sure ones, share of the others."""
     chances = np.zeros((len(kinds), len(KINDS)))
     for fold in range(FOLDS):
         left_out = tiles // 2 % FOLDS == fold
@@ -221,7 +219,7 @@ def crossed(features: Float64, kinds: NDArray[np.int64], tiles: NDArray[np.int64
 
 
 def fit_all(samples: list[Sample], weights_sha256: str, command: str) -> dict[str, Any]:
-    """The file's content: coefficients for one track and for two, with heights and without."""
+    """Return the file's content: coefficients for one track and for two, with heights and without."""
     features = np.array([sample.features for sample in samples])
     mean, scale = features.mean(axis=0), np.maximum(features.std(axis=0), 1e-6)
     standard = (features - mean) / scale
@@ -245,6 +243,7 @@ def fit_all(samples: list[Sample], weights_sha256: str, command: str) -> dict[st
 
 
 def main() -> None:
+    """Fit, write beside the weights, print the figures."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument(
         "--folder", type=Path, default=WEIGHTS, help="of the weights; the coefficients are written there"

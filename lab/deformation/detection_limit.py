@@ -1,7 +1,7 @@
 """`python -m lab.deformation.detection_limit`: the map of smallest rates against bowls that were found or missed.
 
-Bowls of 800 m are laid at random places, with random rates, into still tiles, two of three as the benchmarks' and one
-with errors of another make. The network looks at one track and at both. The constants of the map are fitted to some
+Bowls of 800 m are put at random places, with random rates, into still tiles, two of three as the benchmarks' and one
+with errors of another make. The network is run on one track and on both. The constants of the map are fitted to some
 seeds (--fit) and the figures reported on others: the rate at which half, and nine of ten bowls are found, over what the
 map states.
 """
@@ -56,7 +56,7 @@ class Bowl(NamedTuple):
 
 
 def bowls_on(number: int) -> list[Bowl]:
-    """The bowls of one tile, each by the first track alone and by both."""
+    """Return the bowls of one tile, each by the first track alone and by both."""
     tile = disturbed_tile(number) if number % 3 == 2 else still_tile(NATIONAL, number, Purpose.VALIDATION)
     moving, rates = _with_bowls(tile, generator(Purpose.VALIDATION, NAME, number))
     grids = [grid_robust(cloud(track), workers=1) for track in moving.tracks]
@@ -109,7 +109,7 @@ def _looked_at(
 
 
 def stated(bowls: Sequence[Bowl], constants: LimitConstants = CONSTANTS) -> Float64:
-    """What the map states at each bowl's place, mm/yr, (n,), NaN where it states that none is found."""
+    """Return the map's rate at each bowl's place, mm/yr, (n,), NaN where it states that none is found."""
     limit = np.full(len(bowls), np.nan)
     for n in (1, 2):
         own = [number for number, bowl in enumerate(bowls) if len(bowl.parts) == n]
@@ -119,7 +119,7 @@ def stated(bowls: Sequence[Bowl], constants: LimitConstants = CONSTANTS) -> Floa
 
 
 def fit(bowls: Sequence[Bowl]) -> LimitConstants:
-    """The likeliest constants; log-odds of a found bowl are linear in the logarithm of its rate over the map's."""
+    """Fit the likeliest constants; log-odds of a found bowl are linear in the logarithm of its rate over the map's."""
 
     def loss(parameters: Float64) -> float:
         log_rate, covered, delay, log_tracks, log_steepness = parameters
@@ -133,7 +133,7 @@ def fit(bowls: Sequence[Bowl]) -> LimitConstants:
 
 
 def _loss(bowls: Sequence[Bowl], limit: Float64, steepness: float, at_limit: float) -> float:
-    """Negative log-likelihood; bowls where the map states nothing are left out."""
+    """Return the negative log-likelihood; bowls where the map states nothing are left out."""
     known = np.isfinite(limit)
     found = np.array([bowl.found for bowl in bowls])[known]
     odds = at_limit + steepness * np.log(np.array([bowl.rate_mm_yr for bowl in bowls])[known] / limit[known])
@@ -141,7 +141,7 @@ def _loss(bowls: Sequence[Bowl], limit: Float64, steepness: float, at_limit: flo
 
 
 def factors(bowls: Sequence[Bowl], limit: Float64) -> tuple[float, float]:
-    """The rate at which nine of ten bowls are found over the map's, and that at which half are."""
+    """Return the rates at which nine of ten bowls and half of them are found, over the map's."""
 
     def loss(parameters: Float64) -> float:
         return _loss(bowls, limit, float(np.exp(parameters[0])), float(parameters[1]))
@@ -152,7 +152,7 @@ def factors(bowls: Sequence[Bowl], limit: Float64) -> tuple[float, float]:
 
 
 def report(bowls: Sequence[Bowl]) -> dict[str, dict[str, float]]:
-    """Factors of all bowls, by number of tracks, and by thirds of what the map states."""
+    """Return factors of all bowls, by number of tracks, and by thirds of the map's rate."""
     limit, tracks = stated(bowls), np.array([len(bowl.parts) for bowl in bowls])
     low, high = np.nanquantile(limit, [1 / 3, 2 / 3])
     groups = {
@@ -173,6 +173,7 @@ def report(bowls: Sequence[Bowl]) -> dict[str, dict[str, float]]:
 
 
 def main() -> None:
+    """Fit the constants, or report the figures."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--tiles", type=int, default=100)
     parser.add_argument("--processes", type=int, default=1)

@@ -6,15 +6,14 @@ ascending track alone. What each figure means: docs/benchmarks.md.
 
 import hashlib
 from collections.abc import Callable, Sequence
-from functools import partial
+from functools import cache, partial
 from typing import NamedTuple
 
 import numpy as np
-from scipy.stats import rankdata
 
-from lab.benchmark import Benchmark, over_seeds, scenes_sha256
+from lab.benchmark import Benchmark, auc, over_seeds, scenes_sha256
 from lab.deformation.injected.evaluate import BENCHMARK as INJECTED
-from lab.deformation.measures.benchmark_tiles import CELLS, NATIONAL, SHIFTED, bowl_tiles, cloud, digest, field_tile
+from lab.deformation.measures.benchmark_tiles import BOWLS, NATIONAL, SHIFTED, bowl_tiles, cloud, digest, field_tile
 from lab.deformation.measures.scoring import BINS, TileScore, detects_bowl, score_tile, truth_of
 from lab.deformation.measures.shapes import best_error, shape_metrics, true_shapes
 from lab.deformation.reliability_figures import reliability_figures
@@ -23,9 +22,7 @@ from lab.simulation.tiles import SIDE_M, Tile, TileTrack
 from ml.deformation import VERSIONS
 from ml.deformation.gridding.points import Float64
 from ml.deformation.infer import CONFIGS, WEIGHTS, Config, DeformationResult, detect_all_with, flagged_areas
-from ml.deformation.nation import NetworkConfig
 from ml.rasters.areas import CLASSES, KINDS
-from ml.runtime.checkpoints import Card, read_card
 from ml.statistics.intervals import Interval, bootstrap
 
 VERSION = "1"
@@ -44,21 +41,17 @@ FROZEN_SHA256: dict[str, dict[int, str]] = {  # benchmark -> size -> hash of its
     },
 }
 
-_digests: dict[tuple[str, int], str] = {}
-
 
 class FieldScores(NamedTuple):
-    """The scores of each configuration on one tile, on the first track and on both."""
+    """Scores of each configuration on one tile, on the first track and on both."""
 
-    digest: bytes
     one: list[TileScore]
     both: list[TileScore]
 
 
 class BowlScores(NamedTuple):
-    """Whether each bowl was detected in one still tile, (configurations, bowls), 0 or 1."""
+    """Detections of each bowl in one still tile, (configurations, bowls), 0 or 1."""
 
-    digest: bytes
     one: Float64
     both: Float64
 
@@ -74,15 +67,11 @@ def measure_field(name: str, configs: Sequence[Config], purpose: Purpose, number
     tile = field_tile(name, number, purpose)
     first, both = _Drawn(tile, tile.tracks[:1]), _Drawn(tile, tile.tracks)
     seen = views(tile, configs)
-    return FieldScores(
-        digest(tile),
-        [first.score(view[0]) for view in seen],
-        [both.score(view[1]) for view in seen],
-    )
+    return FieldScores([first.score(view[0]) for view in seen], [both.score(view[1]) for view in seen])
 
 
 class _Drawn:
-    """What some tracks of a tile could show, to hold results against as people see them: redrawn on the points."""
+    """Truth of some tracks of a tile, against which results are scored as people see them: redrawn on the points."""
 
     def __init__(self, tile: Tile, tracks: Sequence[TileTrack]) -> None:
         self.tile, self.tracks = tile, tracks
@@ -95,14 +84,14 @@ class _Drawn:
 
 
 def measure_bowls(name: str, configs: Sequence[Config], purpose: Purpose, number: int) -> BowlScores:
-    """Look for each bowl of the table in one tile."""
+    """Search one tile for each bowl of the table."""
     tiles = bowl_tiles(name, number, purpose)
-    one, both = np.zeros((2, len(configs), len(CELLS)))
+    one, both = np.zeros((2, len(configs), len(BOWLS)))
     for j, (key, tile) in enumerate(tiles.items()):
         for i, (first, together) in enumerate(views(tile, configs)):
-            one[i, j] = detects_bowl(first, tile, tile.tracks[:1], CELLS[key].radius_m)
-            both[i, j] = detects_bowl(together, tile, tile.tracks, CELLS[key].radius_m)
-    return BowlScores(hashlib.sha256(b"".join(map(digest, tiles.values()))).digest(), one, both)
+            one[i, j] = detects_bowl(first, tile, tile.tracks[:1], BOWLS[key].radius_m)
+            both[i, j] = detects_bowl(together, tile, tile.tracks, BOWLS[key].radius_m)
+    return BowlScores(one, both)
 
 
 class Scores(NamedTuple):
@@ -118,40 +107,28 @@ def measure(
     """Run each configuration on so many tiles and on a fifth as many for each bowl."""
     fields = over_seeds(partial(measure_field, name, configs, purpose), size, processes=processes)
     bowls = over_seeds(partial(measure_bowls, name, configs, purpose), _bowl_tiles(size), processes=processes)
-    if purpose == Purpose.BENCHMARK:
-        _digests[name, size] = scenes_sha256(
-            VERSION, size, [*(field.digest for field in fields), *(bowl.digest for bowl in bowls)]
-        )
     return Scores(fields, bowls)
 
 
 def figures_of(scores: Scores, i: int) -> dict[str, Interval]:
-    """Every figure of configuration i."""
+    """Return every figure of configuration i."""
     metrics = _metrics([field.one[i] for field in scores.fields], np.stack([bowl.one[i] for bowl in scores.bowls]))
     both = _metrics([field.both[i] for field in scores.fields], np.stack([bowl.both[i] for bowl in scores.bowls]))
     return metrics | {f"both_{key}": value for key, value in both.items()}
 
 
 def gains(scores: Scores, i: int, over: int) -> dict[str, Interval]:
-    """By how much configuration i finds more of each bowl than another on the same tiles: paired over tiles."""
+    """Return by how much configuration i finds more of each bowl than another on the same tiles, paired."""
     detected: dict[str, Interval] = {}
     for prefix, of in (("", "one"), ("both_", "both")):
         more = np.stack([getattr(bowl, of)[i] - getattr(bowl, of)[over] for bowl in scores.bowls])
-        detected |= {prefix + key: bootstrap(more[:, j]) for j, key in enumerate(CELLS)}
+        detected |= {prefix + key: bootstrap(more[:, j]) for j, key in enumerate(BOWLS)}
     return detected
 
 
-def evaluate_configs(
-    name: str, configs: Sequence[Config], size: int, purpose: Purpose = Purpose.BENCHMARK
-) -> list[dict[str, Interval]]:
-    """Every figure of each configuration, in their order."""
-    scores = measure(name, configs, size, purpose)
-    return [figures_of(scores, i) for i in range(len(configs))]
-
-
 def _metrics(scores: Sequence[TileScore], detected: Float64) -> dict[str, Interval]:
-    """Figures of the tiles and of the table. detected: (tiles, bowls) 0 or 1."""
-    return field_metrics(scores) | {key: bootstrap(detected[:, j]) for j, key in enumerate(CELLS)}
+    """Return figures of the tiles and of the table. detected: (tiles, bowls) 0 or 1."""
+    return field_metrics(scores) | {key: bootstrap(detected[:, j]) for j, key in enumerate(BOWLS)}
 
 
 def _bowl_tiles(size: int) -> int:
@@ -159,13 +136,13 @@ def _bowl_tiles(size: int) -> int:
 
 
 def field_metrics(scores: Sequence[TileScore]) -> dict[str, Interval]:
-    """The figures of the tiles proper, without the table's."""
+    """Return the figures of the tiles proper, without the table's."""
     rng = np.random.default_rng(1)
     draws = rng.integers(0, len(scores), (ROUNDS, len(scores)))
     times = np.stack([np.bincount(draw, minlength=len(scores)) for draw in draws])  # (rounds, tiles)
 
     def ratio(counts: Float64, statistic: Callable[[Float64], Float64]) -> Interval:
-        """statistic of summed counts (…, k); counts: (tiles, k)."""
+        """Return a statistic of summed counts (…, k) with its interval. counts: (tiles, k)."""
         value = float(statistic(counts.sum(axis=0)[None])[0])
         low, high = np.nanpercentile(statistic(times @ counts), [2.5, 97.5])
         return Interval(value, float(low), float(high))
@@ -231,32 +208,24 @@ def _median_iou(scores: Sequence[TileScore]) -> float:
 
 
 def _auc(scores: Sequence[TileScore]) -> float:
-    """That a tile with something to find has a higher highest probability than one without; one half by chance."""
+    """Return the chance that a tile with an object has a higher highest probability than one without."""
     signal = np.array([score.n_objects > 0 for score in scores])
     if signal.all() or not signal.any():
         return 0.5
-    ranks = rankdata([score.highest for score in scores])
-    n, m = signal.sum(), (~signal).sum()
-    return float((ranks[signal].sum() - n * (n + 1) / 2) / (n * m))
-
-
-def card_of(config: Config) -> Card | None:
-    """Return the card of a network; None for a method without weights."""
-    return read_card(config.weights) if isinstance(config, NetworkConfig) else None
+    return auc(np.array([score.highest for score in scores]), signal)
 
 
 def evaluate(name: str, method: str, size: int) -> dict[str, Interval]:
     """Measure a method as it is shipped."""
-    return evaluate_configs(name, [CONFIGS[method]()], size)[0]
+    return figures_of(measure(name, [CONFIGS[method]()], size), 0)
 
 
+@cache
 def truth_sha256(name: str, size: int) -> str:
-    """The hash of everything that the tiles of a benchmark hold; drawn again where no evaluation has just done so."""
-    if (name, size) not in _digests:
-        fields = over_seeds(partial(_field_digest, name), size)
-        bowls = over_seeds(partial(_bowl_digest, name), _bowl_tiles(size))
-        _digests[name, size] = scenes_sha256(VERSION, size, [*fields, *bowls])
-    return _digests[name, size]
+    """Return the hash of everything that the tiles of a benchmark hold, which are drawn again for it."""
+    fields = over_seeds(partial(_field_digest, name), size)
+    bowls = over_seeds(partial(_bowl_digest, name), _bowl_tiles(size))
+    return scenes_sha256(VERSION, size, [*fields, *bowls])
 
 
 def _field_digest(name: str, number: int) -> bytes:
@@ -269,16 +238,7 @@ def _bowl_digest(name: str, number: int) -> bytes:
 
 BENCHMARKS = (
     *(
-        Benchmark(
-            name,
-            VERSION,
-            size,
-            "tiles",
-            VERSIONS,
-            partial(evaluate, name),
-            partial(truth_sha256, name),
-            WEIGHTS,
-        )
+        Benchmark(name, VERSION, size, "tiles", VERSIONS, partial(evaluate, name), partial(truth_sha256, name), WEIGHTS)
         for name, size in SIZES.items()
     ),
     INJECTED,

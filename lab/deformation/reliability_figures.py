@@ -1,4 +1,4 @@
-"""How reliable stated probabilities of motion are: on places of which half move, and at a nation's base rate."""
+"""Reliability of stated probabilities of motion: on places of which half move, and at a nation's base rate."""
 
 from collections.abc import Sequence
 
@@ -17,7 +17,7 @@ BASE_RATES = {"balanced": 0.5, "natural": BASE_RATE}
 
 
 def reliability_figures(scores: Sequence[TileScore]) -> dict[str, Interval]:
-    """Expected calibration error and Brier skill over a constant base rate, of both samples; 95 % over tiles.
+    """Return calibration error and Brier skill over a constant base rate, of both samples; 95 % over tiles.
 
     Places of the tiles are weighted so that the share of BASE_RATES moves. A constant has a skill of 0 at best. The
     score itself counts as the probability of a detector that states none.
@@ -37,7 +37,7 @@ def reliability_figures(scores: Sequence[TileScore]) -> dict[str, Interval]:
 
 
 def _sums(places: Float64, reliability: Reliability | None, base_rate: float) -> Float64:
-    """(bins, 2 outcomes, 3) of one tile: places, sum of probabilities, sum of squared errors; still ones first."""
+    """Return (bins, 2 outcomes, 3) of one tile: places, sums of probabilities and squared errors; still first."""
     score, moves = places.T
     p = score if reliability is None else reliability.probability(score, base_rate)
     sums = np.zeros((len(EDGES) + 1, 2, 3))
@@ -48,7 +48,7 @@ def _sums(places: Float64, reliability: Reliability | None, base_rate: float) ->
 
 
 def _weighted(sums: Float64, base_rate: float) -> Float64:
-    """(rounds, bins, outcomes, 3), each outcome with its share of all."""
+    """Return (rounds, bins, outcomes, 3), each outcome with its share of all."""
     n = np.maximum(sums[..., 0].sum(axis=1), 1)  # (rounds, outcomes)
     weighted: Float64 = sums * (np.array([1 - base_rate, base_rate]) / n)[:, None, :, None]
     return weighted

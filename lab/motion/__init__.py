@@ -1,1 +1,1 @@
-"""How well changes of the trend of displacement series are found, on simulated series."""
+"""Benchmark of changes of the trend of displacement series, on simulated series."""

@@ -39,7 +39,7 @@ class Outcome(NamedTuple):
 
 
 def motion_of(series: SimulatedSeries) -> SeriesMotion:
-    """ValueError for a series that is too short to be looked at."""
+    """Fit the motion of a series. ValueError for a series that is too short."""
     dates = [FIRST + timedelta(days=int(day)) for day in series.days]
     motion = series_motion(dates, series.values_mm)
     if motion is None:
@@ -48,7 +48,7 @@ def motion_of(series: SimulatedSeries) -> SeriesMotion:
 
 
 def false_changes(purpose: Purpose, noise: str, every: int, draws: int) -> dict[str, Interval]:
-    """Shares of steady series with a change: of the rate, of any sort."""
+    """Return shares of steady series with a change: of the rate, of any sort."""
     motions = [motion_of(still(generator(purpose, f"motion {noise} {every}", n), noise, every)) for n in range(draws)]
     kinds = [{change.kind for change in one.changes} for one in motions]
     return {
@@ -58,6 +58,7 @@ def false_changes(purpose: Purpose, noise: str, every: int, draws: int) -> dict[
 
 
 def outcome(series: SimulatedSeries, expected: Trend) -> Outcome:
+    """Compare what is found in a series with what was simulated."""
     motion = motion_of(series)
     if motion.changed is None or series.changed_day is None or motion.trend is not expected:
         return Outcome(False, motion.trend not in (expected, Trend.STEADY), np.nan, np.nan)
@@ -69,7 +70,7 @@ def outcome(series: SimulatedSeries, expected: Trend) -> Outcome:
 def found_changes(
     purpose: Purpose, motion: str, noise: str, size: float, every: int, draws: int
 ) -> dict[str, Interval]:
-    """What is found of changes of one size: the right trend, another one, and the date of those that are found."""
+    """Measure what is found of changes of one size: the right trend, another one, the date of those found."""
     name = f"motion {motion} {noise} {size:g} {every}"
     made = [changing(generator(purpose, name, n), motion, noise, size, every) for n in range(draws)]
     rows = [outcome(one, EXPECTED[motion]) for one in made]
@@ -88,6 +89,7 @@ def found_changes(
 
 
 def main() -> None:
+    """Measure, write, print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--still", type=int, default=1000, help="steady series of each noise and interval")
     parser.add_argument("--changing", type=int, default=100, help="series of each change, size and interval")

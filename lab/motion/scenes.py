@@ -30,11 +30,12 @@ class SimulatedSeries(NamedTuple):
 
 
 def white(rng: Rng, days: Float64) -> Float64:
+    """Draw white noise."""
     return np.asarray(rng.standard_normal(days.size), dtype=np.float64)
 
 
 def correlated(rng: Rng, days: Float64, fade_days: float) -> Float64:
-    """An Ornstein-Uhlenbeck process of unit variance."""
+    """Draw an Ornstein-Uhlenbeck process of unit variance."""
     values = rng.standard_normal(days.size)
     for date, kept in enumerate(np.exp(-np.diff(days) / fade_days), 1):
         values[date] = kept * values[date - 1] + np.sqrt(1 - kept**2) * values[date]
@@ -42,13 +43,14 @@ def correlated(rng: Rng, days: Float64, fade_days: float) -> Float64:
 
 
 def coloured(rng: Rng, days: Float64) -> Float64:
+    """Draw white noise and a part whose correlation fades over 15 to 150 days."""
     share = rng.uniform(0.2, 0.8)
     related = correlated(rng, days, rng.uniform(15, 150))
     return np.asarray(np.sqrt(1 - share) * white(rng, days) + np.sqrt(share) * related, dtype=np.float64)
 
 
 def drifting(rng: Rng, days: Float64) -> Float64:
-    """Half of the variance is flicker noise, made day by day with a fractional filter (Hosking 1981)."""
+    """Draw noise half of which is flicker, made day by day with a fractional filter (Hosking 1981)."""
     lags = np.arange(1, 2 * int(days[-1]))
     weights = np.concatenate([[1.0], np.cumprod((lags - 0.5) / lags)])
     length = 2 * weights.size
@@ -59,7 +61,7 @@ def drifting(rng: Rng, days: Float64) -> Float64:
 
 
 def seasonal(rng: Rng, days: Float64) -> Float64:
-    """Waves of a year and of half a year; the height differs by a quarter between years, summers are noisier."""
+    """Draw waves of a year and of half a year; their height differs between years, summers are noisier."""
     years = days / DAYS_PER_YEAR
     heights = rng.normal(1, 0.25, int(YEARS) + 2)
     wave = np.sin(2 * np.pi * (years - rng.random())) + 0.3 * np.sin(4 * np.pi * (years - rng.random()))
@@ -69,6 +71,7 @@ def seasonal(rng: Rng, days: Float64) -> Float64:
 
 
 def heavy(rng: Rng, days: Float64) -> Float64:
+    """Draw noise with the tails of Student's t, half of it correlated."""
     return np.asarray(0.5 * rng.standard_t(3, days.size) + 0.5 * correlated(rng, days, 30.0), dtype=np.float64)
 
 
@@ -84,7 +87,7 @@ NOISES: dict[str, Noise] = {
 
 
 def dates(rng: Rng, every: int, winter: bool) -> Float64:
-    """Days since the first, up to a tenth missing; in snow country half a year of each."""
+    """Draw days since the first, up to a tenth missing; in snow country half a year of each."""
     days = np.arange(0, YEARS * DAYS_PER_YEAR, every)
     if winter:
         of_year = (days + rng.uniform(0, DAYS_PER_YEAR)) % DAYS_PER_YEAR
@@ -94,7 +97,7 @@ def dates(rng: Rng, every: int, winter: bool) -> Float64:
 
 
 def still(rng: Rng, noise: str, every: int) -> SimulatedSeries:
-    """Motion that never changes: a rate of up to 15 mm a year."""
+    """Draw motion that never changes: a rate of up to 15 mm a year."""
     days = dates(rng, every, winter=noise == "winter")
     values = rng.uniform(*NOISE_MM) * NOISES[noise](rng, days) + rng.uniform(-15, 15) * days / DAYS_PER_YEAR
     if noise == "unwrapping":
@@ -104,7 +107,7 @@ def still(rng: Rng, noise: str, every: int) -> SimulatedSeries:
 
 
 def changing(rng: Rng, motion: str, noise: str, change_mm_yr: float, every: int) -> SimulatedSeries:
-    """One of `MOTIONS`, changed by so much in the middle three fifths, in noise of 1 to 4 mm."""
+    """Draw one of `MOTIONS`, changed by so much in the middle three fifths, in noise of 1 to 4 mm."""
     days = dates(rng, every, winter=False)
     changed = float(rng.uniform(0.2, 0.8) * days[-1])
     before, after = MOTIONS[motion](rng, change_mm_yr)

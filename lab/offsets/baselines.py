@@ -20,7 +20,7 @@ OFFSETS, SIGMAS = ("dx_px", "dy_px"), ("sigma_dx_px", "sigma_dy_px")
 
 
 class Averaging(NamedTuple):
-    """How offsets are averaged: the side of the box, px; the other two as in `averaged`."""
+    """Way to average offsets: the side of the box, px; the other two as in `averaged`."""
 
     size_px: float
     calibration: float
@@ -48,7 +48,7 @@ def tracked(images: ImagePair, methods: Iterable[str], search: int, posting: int
 
 
 def overlap(size_px: float, posting_px: int) -> Float64:
-    """Share (n,) of the squares of the nodes along one axis that a box of size_px around the middle one covers."""
+    """Return the share (n,) of the squares of nodes along one axis that a box of size_px around the middle covers."""
     nodes = size_px / posting_px
     reach = max(0, math.ceil((nodes - 1) / 2))
     return np.clip(nodes / 2 + 0.5 - np.abs(np.arange(-reach, reach + 1)), 0.0, 1.0)
@@ -57,7 +57,7 @@ def overlap(size_px: float, posting_px: int) -> Float64:
 def averaged(
     bands: dict[str, Float32], size_px: float, posting_px: int, within: float = np.inf, calibration: float = 1.0
 ) -> dict[str, Float32]:
-    """Offsets averaged over a box of size_px; a node without a value stays without one.
+    """Average offsets over a box of size_px; a node without a value stays without one.
 
     within: only neighbours that agree within so many standard deviations of the difference on both axes are averaged:
     the sigma filter (Lee 1983, doi:10.1016/0734-189X(83)90047-6) with each node's own sigma. calibration: of the root
@@ -82,7 +82,7 @@ def averaged(
 
 
 def _neighbour(values: Float64, row: int, col: int) -> Float64:
-    """(n, rows, cols): at each node the values of the one so many rows below and columns to the right; NaN beyond."""
+    """Return (n, rows, cols): values of the node so many rows below and columns to the right; NaN beyond."""
     rows, cols = values.shape[1:]
     wide = np.pad(values, ((0, 0), (abs(row),) * 2, (abs(col),) * 2), constant_values=np.nan)
     return wide[:, abs(row) + row :, abs(col) + col :][:, :rows, :cols]

@@ -55,18 +55,18 @@ WITHIN_ONE, WITHIN_TWO = 0.6827, 0.95
 FEWEST = 50  # errors, to say anything of
 
 
-class Seen(NamedTuple):
-    """What the network answers on a pair, and its true offsets (2, nodes, nodes), px."""
+class PairAnswer(NamedTuple):
+    """Answer of the network on a pair, and its true offsets (2, nodes, nodes), px."""
 
     answer: Answer
     truth: Float32
 
 
 def calibration_of(network: CCResSiamNet, iterations: int, pairs: int) -> dict[str, dict[str, list[float]]]:
-    """The settings of a card that are measured: see ml.offsets.network.Tracker and ml.offsets.averaging.Gain."""
+    """Measure the settings of a card: see ml.offsets.network.Tracker and ml.offsets.averaging.Gain."""
     tracker = Tracker(network, iterations, Calibration(), Calibration(), next(network.parameters()).device)
     seen = [
-        Seen(answered(without_file(pair.power), tracker, SEARCH_PX), _truth(pair))
+        PairAnswer(answered(without_file(pair.power), tracker, SEARCH_PX), _truth(pair))
         for pair in map(validation_pair, range(pairs))
     ]
     tables = [
@@ -80,7 +80,7 @@ def calibration_of(network: CCResSiamNet, iterations: int, pairs: int) -> dict[s
 
 
 def gain_of(rows: Float64) -> dict[str, list[float]]:
-    """rows: (n, 3): side of the window, nodes; error over sigma; whether power is sampled below its band.
+    """Return the gain of averages. rows: (n, 3): side of the window, nodes; error over sigma; 1 for folded power.
 
     A node that is not averaged keeps its sigma; a window with too few errors is left to its neighbours in the table.
     """
@@ -93,7 +93,7 @@ def gain_of(rows: Float64) -> dict[str, list[float]]:
 
 
 def tables_of(rows: Float64) -> dict[str, list[float]]:
-    """rows: (n, 4): log sigma, error over sigma, log local scatter, log of pixels a cell.
+    """Return the calibration. rows: (n, 4): log sigma, error over sigma, log local scatter, log of pixels a cell.
 
     First whether power is sampled below its band, then the others in turn, each of what those before leave.
     """
@@ -112,7 +112,7 @@ def tables_of(rows: Float64) -> dict[str, list[float]]:
 
 
 def _table(at: Float64, errors: Float64, bins: Sequence[Indices]) -> tuple[list[float], list[float]]:
-    """Medians of bins, and half of what 68 % and half of what 95 % of their errors need."""
+    """Return medians of bins, and half of what 68 % and half of what 95 % of their errors need."""
     middles, add = [], []
     for inside in bins:
         middles.append(float(np.median(at[inside])))
@@ -121,13 +121,13 @@ def _table(at: Float64, errors: Float64, bins: Sequence[Indices]) -> tuple[list[
 
 
 def _needed(errors: Float64) -> float:
-    """What is added to log sigma: half of what 68 % and half of what 95 % of errors over sigma need."""
+    """Return what is added to log sigma: half of what 68 % and half of what 95 % of errors over sigma need."""
     size = np.abs(errors)
     return round(float(np.log(np.quantile(size, WITHIN_ONE) * np.quantile(size, WITHIN_TWO) / 1.96) / 2), 4)
 
 
 def validation_pair(scene: int) -> SarPair:
-    """Even ground at any coherence, a hard scene, every kind of motion, a hard scene, in turn."""
+    """Make even ground at any coherence, a hard scene, every kind of motion, a hard scene, in turn."""
     rng = generator(Purpose.VALIDATION, NAME, scene)
     makers: tuple[Callable[[], SarPair], ...] = (
         lambda: constant_shift(rng, float(rng.uniform(0.4, 0.95)), SIZE_PX),
@@ -142,8 +142,8 @@ def _truth(pair: SarPair) -> Float32:
     return np.stack([at_nodes(torch.from_numpy(part)).numpy() for part in (pair.dx_px, pair.dy_px)])
 
 
-def _errors(estimate: Tensor, seen: Seen) -> Float64:
-    """(n, 4) of known nodes, see `tables_of`. estimate: see `chosen`."""
+def _errors(estimate: Tensor, seen: PairAnswer) -> Float64:
+    """Return (n, 4) of known nodes, see `tables_of`. estimate: see `chosen`."""
     answer = seen.answer
     offset, log_sigma = estimate[:2].numpy(), estimate[2:].numpy()
     columns = [log_sigma, (offset - seen.truth) / np.exp(log_sigma), log_local_scatter(answer.own).numpy()]
@@ -152,8 +152,8 @@ def _errors(estimate: Tensor, seen: Seen) -> Float64:
     return _inside(columns, known.numpy())
 
 
-def _averaged_errors(seen: Seen, tracker: Tracker) -> Float64:
-    """(n, 3) of known nodes, see `gain_of`."""
+def _averaged_errors(seen: PairAnswer, tracker: Tracker) -> Float64:
+    """Return (n, 3) of known nodes, see `gain_of`."""
     found = averages(seen.answer, tracker, SEARCH_PX)
     errors = (found.offset.numpy() - seen.truth) / found.sigma.numpy()
     folded = float(seen.answer.cell_px < FOLDED_CELL_PX)
@@ -162,7 +162,7 @@ def _averaged_errors(seen: Seen, tracker: Tracker) -> Float64:
 
 
 def _inside(columns: Sequence[Float32], known: NDArray[np.bool_]) -> Float64:
-    """(n, columns) of known nodes away from the edges. columns: (2, nodes, nodes)."""
+    """Return (n, columns) of known nodes away from the edges. columns: (2, nodes, nodes)."""
     inner = np.zeros_like(known)
     inner[EDGE_NODES:-EDGE_NODES, EDGE_NODES:-EDGE_NODES] = True
     return np.stack([part[:, known & inner].ravel() for part in columns], axis=1).astype(np.float64)

@@ -1,4 +1,4 @@
-"""What the offsets network learns from: simulated pairs of many kinds with their true motion, kept on disk."""
+"""Training data of the offsets network: simulated pairs of many kinds with their true motion, kept on disk."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ UNLIKE = ("fractional", "glacier", "landslide", "fault", "bowl")  # kinds of mot
 
 
 def scene_kind(scene: int) -> str:
-    """Which kind a scene is: they take turns in the proportion of SHARES."""
+    """Return which kind a scene is: they take turns in the proportion of SHARES."""
     at = (scene * 0.618034) % 1.0  # spread evenly, whatever the number of scenes
     return KINDS_OF_SCENE[int(np.searchsorted(np.cumsum(SHARES)[:-1], at, side="right"))]
 
 
 def make_scene(scene: int, purpose: Purpose = Purpose.TRAINING, size: int = SIZE_PX) -> SarPair:
-    """One scene. Never of Purpose.BENCHMARK: ValueError."""
+    """Make one scene. Never of Purpose.BENCHMARK: ValueError."""
     if purpose is Purpose.BENCHMARK:
         raise ValueError("training and choosing never see what a benchmark draws")
     rng = generator(purpose, NAME, scene)
@@ -57,12 +57,12 @@ def make_scene(scene: int, purpose: Purpose = Purpose.TRAINING, size: int = SIZE
 
 
 def make_hard_scene(scene: int, size: int = SIZE_PX) -> SarPair:
-    """One scene of lab.simulation.sar.hard_scenes."""
+    """Make one scene of lab.simulation.sar.hard_scenes."""
     return hard_pair(generator(Purpose.TRAINING, f"{NAME}-hard", scene), size)
 
 
 def _even(rng: np.random.Generator, size: int) -> SarPair:
-    """Even ground of any coherence under one shift, mostly GRDH: what a pixel's speckle alone can show."""
+    """Draw even ground of any coherence under one shift, mostly GRDH: what a pixel's speckle alone can show."""
     gamma = float(rng.uniform(0.0, 0.98) if rng.random() < 0.2 else rng.uniform(0.35, 0.97))
     if rng.random() < 0.6:
         return constant_shift(rng, gamma, size)
@@ -73,7 +73,7 @@ def _even(rng: np.random.Generator, size: int) -> SarPair:
 
 
 def _varied(rng: np.random.Generator, size: int) -> SarPair:
-    """Even ground whose motion is not the same everywhere: speckle alone must show where it changes."""
+    """Draw even ground whose motion varies: speckle alone must show where it changes."""
     system = any_system(rng)
     ground = even_ground(system, size, float(rng.uniform(0.4, 0.97)))
     field = motion.MOTIONS[UNLIKE[int(rng.integers(len(UNLIKE)))]](rng, padded(size), system.fine)
@@ -82,7 +82,7 @@ def _varied(rng: np.random.Generator, size: int) -> SarPair:
 
 
 def open_land_pair(rng: np.random.Generator, size: int) -> SarPair:
-    """30 m pixels of land, as in OPERA's products, under one shift."""
+    """Draw 30 m pixels of land, as in OPERA's products, under one shift."""
     ground = opera_like.open_land(rng, padded(size))
     shift = rng.uniform(-FARTHEST_PX, FARTHEST_PX, (2, 1, 1)).astype(np.float32)
     field = motion.zero(rng, padded(size), opera_like.OPERA.fine) + shift
@@ -92,7 +92,7 @@ def open_land_pair(rng: np.random.Generator, size: int) -> SarPair:
 def prepared(
     folder: Path, scenes: int, size: int = SIZE_PX, make: Callable[..., SarPair] = make_scene
 ) -> NDArray[np.float16]:
-    """Scenes (scenes, 5, size, size), memory-mapped, planes as in PLANES; what is missing is made, and goes on.
+    """Return scenes (scenes, 5, size, size), memory-mapped, planes as in PLANES; missing ones are made.
 
     make: of FILES. ValueError where the folder holds scenes of another size or
     number.
@@ -115,7 +115,7 @@ FILES: dict[Callable[..., SarPair], str] = {make_scene: "scenes.npy", make_hard_
 
 
 def planes(pair: SarPair) -> NDArray[np.float16]:
-    """(5, rows, cols), see PLANES."""
+    """Return (5, rows, cols), see PLANES."""
     seen = texture(torch.from_numpy(np.log(np.maximum(pair.power, np.float32(1e-6))))).numpy()
     parts: list[Float32] = [seen[0], seen[1], pair.dx_px, pair.dy_px, pair.gamma]
     return np.stack(parts).astype(np.float16)

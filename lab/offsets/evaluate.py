@@ -14,9 +14,7 @@ import numpy as np
 from affine import Affine
 
 from lab.benchmark import Benchmark, over_seeds
-from lab.glaciers import evaluate as surge_evaluate
-from lab.glaciers import fast as fast_surges
-from lab.offsets import baselines, real_evaluate
+from lab.offsets import baselines
 from lab.results import Compared, alone
 from lab.simulation.sar.pairs import SarPair
 from lab.simulation.sar.recipes import KINDS, constant_shift, fingerprint, moving, stepped
@@ -58,13 +56,13 @@ AT = Nodes()
 def all_tracked(
     methods: Sequence[str], pair: SarPair, search: int, posting: int = POSTING_PX
 ) -> dict[str, dict[str, Float32]]:
-    """Bands of each of several methods on a pair."""
+    """Return the bands of each of several methods on a pair."""
     images = ImagePair(pair.power[0], pair.power[1], Affine.identity(), None)
     return baselines.tracked(images, methods, search, posting)
 
 
 def errors(bands: dict[str, Float32], pair: SarPair, edge: int = EDGE_NODES) -> Float64:
-    """(nodes, 8): see Nodes. A node stands between the four pixels in the middle of its posting.
+    """Return (nodes, 8): see Nodes. A node lies between the four pixels in the middle of its posting.
 
     edge: nodes along every side that are left out.
     """
@@ -82,7 +80,7 @@ def errors(bands: dict[str, Float32], pair: SarPair, edge: int = EDGE_NODES) -> 
 
 
 def at_nodes(truth: Float32) -> Float32:
-    """Mean of the four pixels in the middle of each node's square; truth: (rows, cols)."""
+    """Return the mean of the four pixels in the middle of each node's square. truth: (rows, cols)."""
     first = POSTING_PX // 2 - 1
     parts = [truth[first + row :: POSTING_PX, first + col :: POSTING_PX] for row in (0, 1) for col in (0, 1)]
     rows, cols = (size // POSTING_PX for size in truth.shape)
@@ -90,17 +88,17 @@ def at_nodes(truth: Float32) -> Float32:
 
 
 def make_constant(gamma: float, scene: int, purpose: Purpose = Purpose.BENCHMARK) -> SarPair:
-    """A pair of `offsets-constant`."""
+    """Make a pair of `offsets-constant`."""
     return constant_shift(generator(purpose, f"{CONSTANT}-{round(100 * gamma)}", scene), gamma)
 
 
 def make_field(scene: int, purpose: Purpose = Purpose.BENCHMARK) -> SarPair:
-    """A pair of `offsets-fields`: the kinds of motion take turns."""
+    """Make a pair of `offsets-fields`: the kinds of motion take turns."""
     return moving(generator(purpose, FIELDS, scene), KINDS[scene % len(KINDS)])
 
 
 def all_errors(methods: Sequence[str], pair: SarPair, search: int) -> dict[str, Float64]:
-    """Errors of each of several methods on a pair."""
+    """Return the errors of each of several methods on a pair."""
     return {method: errors(bands, pair) for method, bands in all_tracked(methods, pair, search).items()}
 
 
@@ -112,23 +110,24 @@ def _field_errors(methods: Sequence[str], scene: int) -> dict[str, Float64]:
     return all_errors(methods, make_field(scene), SEARCH_FIELDS_PX)
 
 
-def _known(rows: Float64) -> Float64:
+def known(rows: Float64) -> Float64:
+    """Return the rows of nodes with a value."""
     return np.asarray(rows[rows[:, AT.known] == 1])
 
 
 def worse_sigma(rows: Float64) -> float:
-    """Of the worse axis, outliers left out: they are counted on their own."""
-    parts = [axis[np.abs(axis) <= OUTLIER_PX] for axis in _known(rows)[:, :2].T]
+    """Return the standard deviation of the worse axis; outliers are counted on their own."""
+    parts = [axis[np.abs(axis) <= OUTLIER_PX] for axis in known(rows)[:, :2].T]
     return max(float(np.std(part)) for part in parts) if all(part.size for part in parts) else np.nan
 
 
 def _bias(rows: Float64) -> float:
-    """The largest mean error in ten bins of the distance from whole pixels, either axis, outliers left out."""
-    known = _known(rows)
-    known = known[np.hypot(known[:, 0], known[:, 1]) <= OUTLIER_PX]
-    bins = np.clip(((known[:, AT.off_x : AT.off_y + 1] + 0.5) * 10).astype(int), 0, 9)
+    """Return the largest mean error in ten bins of the distance from whole pixels, either axis, outliers left out."""
+    held = known(rows)
+    held = held[np.hypot(held[:, 0], held[:, 1]) <= OUTLIER_PX]
+    bins = np.clip(((held[:, AT.off_x : AT.off_y + 1] + 0.5) * 10).astype(int), 0, 9)
     means = [
-        abs(float(known[bins[:, axis] == index, axis].mean()))
+        abs(float(held[bins[:, axis] == index, axis].mean()))
         for axis in (0, 1)
         for index in range(10)
         if (bins[:, axis] == index).sum() >= 50
@@ -137,13 +136,13 @@ def _bias(rows: Float64) -> float:
 
 
 def _within(times: float, rows: Float64) -> float:
-    """How many errors lie within so many standard deviations."""
-    known = _known(rows)
-    return float((np.abs(known[:, :2]) <= times * known[:, 2:4]).mean()) if len(known) else np.nan
+    """Return how many errors lie within so many standard deviations."""
+    held = known(rows)
+    return float((np.abs(held[:, :2]) <= times * held[:, 2:4]).mean()) if len(held) else np.nan
 
 
 def _length(rows: Float64) -> Float64:
-    return np.asarray(np.hypot(_known(rows)[:, 0], _known(rows)[:, 1]))
+    return np.asarray(np.hypot(known(rows)[:, 0], known(rows)[:, 1]))
 
 
 def _mean(values: Float64) -> float:
@@ -151,11 +150,11 @@ def _mean(values: Float64) -> float:
 
 
 def _surest(share: float, rows: Float64) -> Float64:
-    """The known nodes of least sigma that make up a share of all nodes, or all that are known: for fair company."""
-    known = _known(rows)
-    count = min(len(known), round(share * len(rows)))
-    order = np.argsort(np.hypot(known[:, AT.sigma_x], known[:, AT.sigma_y]), kind="stable")
-    return np.asarray(known[order[:count]])
+    """Return the known nodes of least sigma that make up a share of all nodes, or all that are known."""
+    held = known(rows)
+    count = min(len(held), round(share * len(rows)))
+    order = np.argsort(np.hypot(held[:, AT.sigma_x], held[:, AT.sigma_y]), kind="stable")
+    return np.asarray(held[order[:count]])
 
 
 def _slow(rows: Float64) -> Float64:
@@ -165,7 +164,7 @@ def _slow(rows: Float64) -> Float64:
 STATISTICS: dict[str, Callable[[Float64], float]] = {
     "bias_max": _bias,
     "epe": lambda rows: _mean(_length(rows)),
-    "rmse": lambda rows: float(np.sqrt(_mean(_known(rows)[:, :2] ** 2))),
+    "rmse": lambda rows: float(np.sqrt(_mean(known(rows)[:, :2] ** 2))),
     "outlier_share": lambda rows: _mean((_length(rows) > OUTLIER_PX).astype(float)),
     "within_68": partial(_within, 1.0),
     "within_95": partial(_within, 1.96),
@@ -184,7 +183,7 @@ FIELD_STATISTICS = STATISTICS | {
 
 
 def step_responses(methods: Sequence[str], gamma: float, scene: int) -> dict[str, Float64]:
-    """Of each method (positions, 2): response 0-1 across a step of half a pixel in x and y, one sample a posting."""
+    """Return (positions, 2) of each method: response 0-1 across a step of half a pixel in x and y."""
     along_rows = scene % 2 == 1
     pair = stepped(generator(Purpose.BENCHMARK, "offsets-step", scene), along_rows, STEP_SIZE_PX, gamma=gamma)
     return {
@@ -208,7 +207,7 @@ def _median_line(lines: Float32) -> Float64:
 
 
 def width_px(profile: Float64, posting: float, low: float = 0.1, high: float = 0.9) -> float:
-    """Distance over which a rising response goes from low to high. profile: (positions,), 0-1, NaN unknown."""
+    """Return over how many pixels a rising response goes from low to high. profile: (positions,), NaN unknown."""
     at = np.flatnonzero(np.isfinite(profile))
     if at.size < 4:
         return UNKNOWN_WIDTH
@@ -218,7 +217,7 @@ def width_px(profile: Float64, posting: float, low: float = 0.1, high: float = 0
 
 
 def step_width_px(rows: Float64) -> float:
-    """Of the worse axis; rows: responses of several pairs, one below the other."""
+    """Return the width of the worse axis. rows: responses of several pairs, one below the other."""
     positions = STEP_SIZE_PX // STEP_POSTING_PX
     stack = rows.reshape(-1, positions, 2)
     known = np.isfinite(stack).any(axis=0)
@@ -227,7 +226,7 @@ def step_width_px(rows: Float64) -> float:
 
 
 def resolutions(methods: Sequence[str], pairs: int, gamma: float = 0.9) -> dict[str, Interval]:
-    """Width of each method's response to a step of half a pixel, 10 to 90 per cent, px."""
+    """Return the width of each method's response to a step of half a pixel, 10 to 90 per cent, px."""
     count = max(4, 2 * (pairs // STEP_SHARE // 2))
     responses = over_seeds(partial(step_responses, methods, gamma), count)
     return {method: bootstrap_over([one[method] for one in responses], step_width_px) for method in methods}
@@ -276,7 +275,7 @@ def compare_fields(methods: Sequence[str], pairs: int) -> Compared:
 
 
 def constant_sha256(pairs: int) -> str:
-    """A hash of what the pairs are."""
+    """Return a hash of what the pairs are."""
     settings = VERSION, pairs, SEARCH_CONSTANT_PX
     prints = [
         fingerprint(f"{CONSTANT}-{round(100 * gamma)}", partial(constant_shift, gamma=gamma), settings)
@@ -286,7 +285,7 @@ def constant_sha256(pairs: int) -> str:
 
 
 def fields_sha256(pairs: int) -> str:
-    """A hash of what the pairs are."""
+    """Return a hash of what the pairs are."""
     settings = VERSION, pairs, SEARCH_FIELDS_PX, KINDS
     prints = [fingerprint(FIELDS, partial(moving, kind=kind), settings) for kind in ("glacier", "landslide")]
     return hashlib.sha256("".join(prints).encode()).hexdigest()
@@ -306,7 +305,4 @@ BENCHMARKS = (
     Benchmark(
         FIELDS, VERSION, 210, "pairs", baselines.VERSIONS, partial(alone, compare_fields), fields_sha256, WEIGHTS
     ),
-    real_evaluate.BENCHMARK,
-    surge_evaluate.BENCHMARK,
-    fast_surges.BENCHMARK,
 )

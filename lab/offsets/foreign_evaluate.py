@@ -7,7 +7,6 @@ Names that begin with a family are of its pairs. Where nothing coheres there is 
 import hashlib
 from collections.abc import Sequence
 from functools import partial
-from typing import NamedTuple
 
 import numpy as np
 
@@ -33,37 +32,27 @@ LEAST_COHERENCE = 0.1
 METRICS = ("epe", "rmse", "outlier_share", "within_68", "within_95", "known_share")
 MEASURABLE = 8  # column beside those of lab.offsets.evaluate.Nodes
 
-_digests: dict[int, str] = {}
-
 
 def make_pair(job: int) -> SarPair:
-    """A pair; families take turns."""
+    """Make a pair; families take turns."""
     family, number = NAMES[job % len(NAMES)], job // len(NAMES)
     rng = generator(Purpose.BENCHMARK, f"{NAME} {family}", number)
     return imaged(rng, FAMILIES[family](rng), SIZE_PX)
 
 
-class Measured(NamedTuple):
-    """rows: of each method, (nodes, 9), as of `errors`, and whether anything coheres there; digest: of the pair."""
-
-    rows: dict[str, Float64]
-    digest: bytes
-
-
-def measure(methods: Sequence[str], job: int) -> Measured:
-    """One pair."""
+def measure(methods: Sequence[str], job: int) -> dict[str, Float64]:
+    """Measure one pair. Returns method -> (nodes, 9): as of `errors`, and whether anything coheres there."""
     pair = make_pair(job)
     inner = slice(EDGE_NODES, -EDGE_NODES)
     coherent = at_nodes(pair.gamma)[inner, inner].ravel() >= LEAST_COHERENCE
     found = all_errors(methods, pair, SEARCH_FIELDS_PX)
-    return Measured({name: np.column_stack([rows, coherent]) for name, rows in found.items()}, digest(pair))
+    return {name: np.column_stack([rows, coherent]) for name, rows in found.items()}
 
 
 def compare(methods: Sequence[str], size: int) -> Compared:
     """Measure methods on so many pairs of each family. Returns method -> metric name -> interval over pairs."""
     measured = over_seeds(partial(measure, methods), size * len(NAMES))
-    _digests[size] = scenes_sha256(VERSION, size, [pair.digest for pair in measured])
-    return {method: _of_families([pair.rows[method] for pair in measured]) for method in methods}
+    return {method: _of_families([pair[method] for pair in measured]) for method in methods}
 
 
 def _of_families(rows: list[Float64]) -> dict[str, Interval]:
@@ -82,10 +71,8 @@ def _metrics(rows: list[Float64]) -> dict[str, Interval]:
 
 
 def truth_sha256(size: int) -> str:
-    """The hash of everything that the pairs hold; drawn again where no evaluation has just done so."""
-    if size not in _digests:
-        _digests[size] = scenes_sha256(VERSION, size, over_seeds(_drawn, size * len(NAMES)))
-    return _digests[size]
+    """Return the hash of everything that the pairs hold, which are drawn again for it."""
+    return scenes_sha256(VERSION, size, over_seeds(_drawn, size * len(NAMES)))
 
 
 def _drawn(job: int) -> bytes:
@@ -93,7 +80,7 @@ def _drawn(job: int) -> bytes:
 
 
 def digest(pair: SarPair) -> bytes:
-    """All that a pair holds, to a thousandth, in 32 bytes."""
+    """Return the hash of a pair, to a thousandth, 32 bytes."""
     seen = hashlib.sha256()
     for values in (pair.power, pair.dx_px, pair.dy_px, pair.gamma):
         seen.update(np.rint(values * 1_000).astype("<i8").tobytes())

@@ -16,7 +16,7 @@ MIDDLE_PX = 96.0  # scenes of 192 px are drawn about here
 
 
 def waves(rng: Rng, shortest_px: float, longest_px: float, count: int = 20) -> Field:
-    """A random surface of unit variance: plane waves of lengths between two, the long ones strongest."""
+    """Draw a random surface of unit variance: plane waves of lengths between two, the long ones strongest."""
     angle, phase = rng.uniform(0, np.pi, count), rng.uniform(0, 2 * np.pi, count)
     length = np.exp(rng.uniform(np.log(shortest_px), np.log(longest_px), count))
     strength = length / np.sqrt((length**2).sum() / 2)
@@ -32,7 +32,7 @@ def waves(rng: Rng, shortest_px: float, longest_px: float, count: int = 20) -> F
 
 
 def alike(*values: float) -> Field:
-    """The same everywhere: one value, or one of each of two planes."""
+    """Return a field that is the same everywhere: one value, or one of each of two planes."""
 
     def at(y: Float64, x: Float64) -> Float64:
         planes = [np.full_like(y, value) for value in values]
@@ -47,7 +47,7 @@ def _shift(rng: Rng) -> tuple[float, float]:
 
 
 def _grain(rng: Rng) -> Field:
-    """Backscatter of open land."""
+    """Draw the backscatter of open land."""
     fields, strength = waves(rng, 3, 40), float(rng.uniform(0.2, 0.7))
     return lambda y, x: np.exp(strength * fields(y, x))
 
@@ -57,7 +57,7 @@ def _both(power: Field) -> Field:
 
 
 def folded(rng: Rng) -> Scene:
-    """Intensity sampled at its resolution, as detected on a complex image's own grid: its band is folded."""
+    """Draw intensity sampled at its resolution, as detected on a complex image's own grid: its band is folded."""
     size = float(rng.uniform(0.95, 1.15))
     gamma = float(rng.uniform(0.6, 0.95))
     looks = int(rng.integers(1, 4))
@@ -65,7 +65,7 @@ def folded(rng: Rng) -> Scene:
 
 
 def melt(rng: Rng) -> Scene:
-    """Snow melts below a line: darker, of another texture, and less coherent than the ground above."""
+    """Draw snow that melts below a line: darker, of another texture, and less coherent than the ground above."""
     ground, wet, line = _grain(rng), waves(rng, 3, 25), waves(rng, 40, 150)
     height, dark, left = rng.uniform(60, 130), 10 ** (-rng.uniform(3, 8) / 10), rng.uniform(0.3, 0.6)
     gamma = float(rng.uniform(0.6, 0.9))
@@ -81,7 +81,7 @@ def melt(rng: Rng) -> Scene:
 
 
 def shadow(rng: Rng) -> Scene:
-    """Ridges: a bright strip of layover, a slope, a strip of shadow that shows noise alone."""
+    """Draw ridges: a bright strip of layover, a slope, a strip of shadow that shows noise alone."""
     period, bend, ground = rng.uniform(45, 80), waves(rng, 50, 150), _grain(rng)
     gamma, foot = float(rng.uniform(0.5, 0.9)), rng.uniform(0, 1)
 
@@ -100,7 +100,7 @@ def shadow(rng: Rng) -> Scene:
 
 
 def streaks(rng: Rng) -> Scene:
-    """Ionosphere: rows alone are displaced, in slanted streaks that swell and fade."""
+    """Draw the ionosphere: rows alone are displaced, in slanted streaks that swell and fade."""
     slant = rng.uniform(-0.5, 0.5)
     length, strength = rng.uniform(28, 90, 3), rng.uniform(0.1, 0.4, 3)
     phase, swell = rng.uniform(0, 2 * np.pi, 3), waves(rng, 80, 250)
@@ -115,7 +115,7 @@ def streaks(rng: Rng) -> Scene:
 
 
 def town(rng: Rng) -> Scene:
-    """Houses at the corners of a grid of streets, which stay; all between them changes. Strong points look alike."""
+    """Draw houses at the corners of a grid of streets, which stay; all between them changes."""
     angle, pitch = rng.uniform(0, np.pi / 2), rng.uniform(9, 15)
     strong, bent = 10 ** (rng.uniform(13, 22) / 10), waves(rng, 40, 120)
     clutter = float(rng.uniform(0.2, 0.5))
@@ -135,7 +135,7 @@ def town(rng: Rng) -> Scene:
 
 
 def crevasses(rng: Rng) -> Scene:
-    """Chevrons of crevasses that go with the ice: their pattern repeats itself, the speckle hardly coheres."""
+    """Draw chevrons of crevasses that go with the ice: their pattern repeats itself, speckle hardly coheres."""
     angle, half, speed = rng.uniform(0, 2 * np.pi), rng.uniform(50, 75), rng.uniform(2, 8)
     period, steep = rng.uniform(8, 16), rng.uniform(0.4, 1.0)
     bright, gaps, gamma = 10 ** (rng.uniform(4, 9) / 10), waves(rng, 12, 60), float(rng.uniform(0.2, 0.5))
@@ -159,7 +159,7 @@ def crevasses(rng: Rng) -> Scene:
 
 
 def calving(rng: Rng) -> Scene:
-    """Ice that spreads to a bowed front; beyond it floes that cohere with nothing."""
+    """Draw ice that spreads to a bowed front; beyond it floes that cohere with nothing."""
     reach, speed, bow = rng.uniform(80, 130), rng.uniform(1, 4), waves(rng, 20, 60)
     ground, floes = _grain(rng), (waves(rng, 5, 20), waves(rng, 5, 20))
     gamma, turn = float(rng.uniform(0.5, 0.85)), rng.uniform(0, 2 * np.pi)
@@ -183,7 +183,7 @@ def calving(rng: Rng) -> Scene:
 
 
 def long_pixels(rng: Rng) -> Scene:
-    """A glacier on single looks of 3 m (columns) by 14 m (rows): what moves in metres moves little along rows."""
+    """Draw a glacier on single looks of 3 m (columns) by 14 m (rows): it moves little along rows, in pixels."""
     angle, half, metres = rng.uniform(0, 2 * np.pi), rng.uniform(300, 600), rng.uniform(5, 25)
     heading = np.array([np.cos(angle) / 3, np.sin(angle) / 14])[:, None, None]
 
@@ -195,7 +195,7 @@ def long_pixels(rng: Rng) -> Scene:
 
 
 def orbit(rng: Rng) -> Scene:
-    """A pair that is misregistered as orbits and heights do it: curved planes, and columns that follow the terrain."""
+    """Draw a pair misregistered as orbits and heights do it: curved planes, and columns that follow the terrain."""
     bend, tilt = rng.normal(0, 0.4, (2, 3)), rng.normal(0, 0.6, (2, 2))
     terrain, by, (dx, dy) = waves(rng, 50, 200), rng.uniform(0.1, 0.4), _shift(rng)
 

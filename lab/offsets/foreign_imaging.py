@@ -22,9 +22,10 @@ TURNS = 12  # of the search for the place that the reference shows
 
 
 class Scene(NamedTuple):
-    """motion: dx and dy, px; power: of both dates, linear; coherence: 0-1; all fields of where scatterers stand
-    midway. resolution_px: width of the response along rows and columns, 1 / band; sampled: a pixel is the power at one
-    point, not the mean over its cells.
+    """A scene as fields of where scatterers stand midway: motion dx and dy, px; power of both dates; coherence 0-1.
+
+    resolution_px: width of the response along rows and columns, 1 / band. sampled: a pixel is the power at one point,
+    not the mean over its cells.
     """
 
     motion: Field
@@ -36,7 +37,7 @@ class Scene(NamedTuple):
 
 
 def imaged(rng: np.random.Generator, scene: Scene, size: int) -> SarPair:
-    """Two images of so many pixels squared and their truth; gamma is that of the scatterers."""
+    """Image a scene twice, in so many pixels squared, with its truth; gamma is that of the scatterers."""
     cells = (size + 2 * MARGIN_PX) * FINE
     row, col = np.mgrid[:cells, :cells].astype(np.float64)
     row, col = row + rng.uniform(0, 1, row.shape), col + rng.uniform(0, 1, col.shape)
@@ -69,7 +70,7 @@ def _gathered(field: NDArray[np.complex128], cell: NDArray[np.int64], cells: int
 
 
 def _detected(grid: NDArray[np.complex128], scene: Scene) -> Float64:
-    """Power of pixels, of unit mean for scatterers of unit power."""
+    """Return the power of pixels, of unit mean for scatterers of unit power."""
     rows, cols = (_band(n, FINE * size) for n, size in zip(grid.shape, scene.resolution_px, strict=True))
     image = fft.ifft2(fft.fft2(grid) * (rows[:, None] * cols))
     power = (image.real**2 + image.imag**2) / (np.mean(rows**2) * np.mean(cols**2))
@@ -85,7 +86,7 @@ def _band(n: int, resolution_cells: float) -> Float64:
 
 
 def _truth(scene: Scene, size: int, common: Float64) -> Float64:
-    """dx, dy and coherence (3, size, size) of what stands at each pixel of the reference."""
+    """Return dx, dy and coherence (3, size, size) of what stands at each pixel of the reference."""
     y, x = np.mgrid[:size, :size] + 0.5
     y, x = y - common[0], x - common[1]
     move = scene.motion(y, x)

@@ -49,12 +49,12 @@ class ChipPair(NamedTuple):
 
     @property
     def trained_on(self) -> bool:
-        """Whether training may see it."""
+        """Return whether training may see it."""
         return self.place not in (SEA, TEST_PLACE) and self.reference < TRAIN_BEFORE
 
 
 def chip_pairs(folder: Path) -> list[ChipPair]:
-    """All neighbouring dates of each place and polarisation, 12 days apart or fewer. InputError for an empty folder."""
+    """Read all neighbouring dates of each place and polarisation, 12 days apart or fewer. InputError without any."""
     series: dict[tuple[str, str], list[tuple[date, Path]]] = {}
     for path in sorted(folder.glob("*.tif")):
         if match := FILE.search(path.name):
@@ -81,7 +81,7 @@ def _log(path: Path) -> Float32:
 
 
 def moved(log: Float32, dx_px: float, dy_px: float) -> Float32:
-    """What stands at (x, y) then stands at (x + dx, y + dy). log: (rows, cols); unknown pixels stay and grow by 2."""
+    """Move what stands at (x, y) to (x + dx, y + dy). log: (rows, cols); unknown pixels stay and grow by 2."""
     known = np.isfinite(log)
     held = np.where(known, log, np.float32(np.mean(log[known]) if known.any() else 0))
     wide = np.pad(held, MIRROR_PX, mode="symmetric")
@@ -95,7 +95,7 @@ def moved(log: Float32, dx_px: float, dy_px: float) -> Float32:
 
 
 def own_shift(pair: ChipPair) -> Float64 | None:
-    """Median dx and dy, px, between chips of still ground as they are, by whitened correlation; None if unsure."""
+    """Measure median dx and dy, px, between chips of still ground, by whitened correlation; None if unsure."""
     reference, secondary = np.exp(pair.log_power)
     images = ImagePair(reference, secondary, Affine.identity(), None)
     bands = track_offsets(images, "whitened", torch.device("cpu"), OWN_SEARCH_PX).bands
@@ -105,7 +105,7 @@ def own_shift(pair: ChipPair) -> Float64 | None:
 
 
 def training_scenes(folder: Path, size: int, rng: np.random.Generator, turns: int = 24) -> NDArray[np.float16]:
-    """Scenes as lab.offsets.dataset keeps them (n, 5, size, size), 0 around smaller chips; gamma unknown."""
+    """Make scenes as lab.offsets.dataset keeps them (n, 5, size, size), 0 around smaller chips; gamma unknown."""
     scenes = []
     for pair in chip_pairs(folder):
         own = own_shift(pair) if pair.trained_on else None

@@ -18,6 +18,7 @@ from affine import Affine
 
 from lab.benchmark import Benchmark, over_seeds
 from lab.offsets import baselines
+from lab.offsets.evaluate import AT, STATISTICS, known
 from lab.offsets.real_chips import SEA, TEST_PLACE, ChipPair, chip_pairs, moved
 from lab.real_data import folder
 from lab.results import Compared, alone
@@ -34,7 +35,6 @@ FARTHEST_PX = 2.0
 SEARCH_PX, POSTING_PX = 6, 8
 EDGE_NODES = 2  # 16 px: half of the smallest window
 UNKNOWN_SIGMA_PX = 0.5
-OUTLIER_PX = 1.0
 
 
 class Case(NamedTuple):
@@ -46,7 +46,7 @@ class Case(NamedTuple):
 
 @lru_cache(maxsize=2)
 def cases(sea: bool) -> list[ChipPair]:
-    """The pairs that training never sees, in an order drawn once. InputError where there are no chips."""
+    """Return the pairs that training never sees, in an order drawn once. InputError where there are no chips."""
     held = [
         pair for pair in chip_pairs(folder("opera_rtc_10sgd")) if not pair.trained_on and (pair.place == SEA) == sea
     ]
@@ -63,7 +63,7 @@ def _case(scene: int, shifted: bool, sea: bool) -> Case:
 
 
 def _rows(methods: Sequence[str], shifted: bool, sea: bool, scene: int) -> dict[str, Float64]:
-    """(nodes, 5) of each method: errors in x and y, their sigmas, known."""
+    """Measure one pair. Returns method -> (nodes, 7), the first columns of lab.offsets.evaluate.Nodes."""
     case = _case(scene, shifted, sea)
     reference, secondary = case.pair.log_power
     if shifted:
@@ -78,49 +78,27 @@ def _errors(bands: dict[str, Float32], shift: tuple[float, float]) -> Float64:
     dx, dy, sigma_x, sigma_y = (
         bands[name][inner, inner].ravel() for name in ("dx_px", "dy_px", "sigma_dx_px", "sigma_dy_px")
     )
-    return np.column_stack([dx - shift[0], dy - shift[1], sigma_x, sigma_y, np.isfinite(dx)]).astype(np.float64)
-
-
-def _known(rows: Float64) -> Float64:
-    return np.asarray(rows[rows[:, 4] == 1])
-
-
-def _rmse(rows: Float64) -> float:
-    known = _known(rows)
-    return float(np.sqrt((known[:, :2] ** 2).mean())) if len(known) else np.nan
+    off = (np.full(dx.size, by - round(by)) for by in shift)
+    return np.column_stack([dx - shift[0], dy - shift[1], sigma_x, sigma_y, *off, np.isfinite(dx)]).astype(np.float64)
 
 
 def without_median(rows: Float64, of: Float64) -> Float64:
-    """Errors of a pair with the median of other errors taken off; NaN where nothing is known of those."""
-    rows, known = rows.copy(), _known(of)
-    rows[:, :2] -= np.median(known[:, :2], axis=0) if len(known) else np.nan
-    rows[:, 4] = np.isfinite(rows[:, 0])
+    """Take the median of other errors off those of a pair; NaN where nothing is known of the others."""
+    rows, others = rows.copy(), known(of)
+    rows[:, :2] -= np.median(others[:, :2], axis=0) if len(others) else np.nan
+    rows[:, AT.known] = np.isfinite(rows[:, 0])
     return rows
 
 
-def _outliers(rows: Float64) -> float:
-    known = _known(rows)
-    return float((np.hypot(known[:, 0], known[:, 1]) > OUTLIER_PX).mean()) if len(known) else np.nan
-
-
-def _within(times: float, rows: Float64) -> float:
-    known = _known(rows)
-    return float((np.abs(known[:, :2]) <= times * known[:, 2:4]).mean()) if len(known) else np.nan
-
-
-def _known_share(rows: Float64) -> float:
-    return float(rows[:, 4].mean())
-
-
 def _median_motion(rows: Float64) -> float:
-    """Length of the median offset of all nodes of all pairs, px."""
-    known = _known(rows)
-    return float(np.hypot(*np.median(known[:, :2], axis=0))) if len(known) else np.nan
+    """Return the length of the median offset of all nodes of all pairs, px."""
+    measured = known(rows)
+    return float(np.hypot(*np.median(measured[:, :2], axis=0))) if len(measured) else np.nan
 
 
 def _unknown(rows: Float64) -> float:
-    """Share of nodes that are masked or whose sigma is unknown."""
-    return float(((rows[:, 4] == 0) | (rows[:, 2:4].max(axis=1) > UNKNOWN_SIGMA_PX)).mean())
+    """Return the share of nodes that are masked or whose sigma is unknown."""
+    return float(((rows[:, AT.known] == 0) | (rows[:, 2:4].max(axis=1) > UNKNOWN_SIGMA_PX)).mean())
 
 
 def compare(methods: Sequence[str], pairs: int) -> Compared:
@@ -132,17 +110,17 @@ def compare(methods: Sequence[str], pairs: int) -> Compared:
 
 
 def _metrics(land: list[Float64], still: list[Float64], sea: list[Float64]) -> dict[str, Interval]:
-    """Of moved land, the same land as it is, and the sea."""
+    """Return metrics of moved land, the same land as it is, and the sea."""
     unseen = [_case(scene, True, False).pair.place == TEST_PLACE for scene in range(len(land))]
     metrics = {
-        "rmse": bootstrap_over(land, _rmse),
-        "rmse_centred": bootstrap_over([without_median(rows, rows) for rows in land], _rmse),
-        "outlier_share": bootstrap_over(land, _outliers),
-        "within_68": bootstrap_over(land, partial(_within, 1.0)),
-        "within_95": bootstrap_over(land, partial(_within, 1.96)),
-        "known_share": bootstrap_over(land, _known_share),
+        "rmse": bootstrap_over(land, STATISTICS["rmse"]),
+        "rmse_centred": bootstrap_over([without_median(rows, rows) for rows in land], STATISTICS["rmse"]),
+        "outlier_share": bootstrap_over(land, STATISTICS["outlier_share"]),
+        "within_68": bootstrap_over(land, STATISTICS["within_68"]),
+        "within_95": bootstrap_over(land, STATISTICS["within_95"]),
+        "known_share": bootstrap_over(land, STATISTICS["known_share"]),
         "unshifted_median_px": bootstrap_over(still, _median_motion),
-        "unshifted_rmse": bootstrap_over(still, _rmse),
+        "unshifted_rmse": bootstrap_over(still, STATISTICS["rmse"]),
         "sea_unknown_share": bootstrap_over(sea, _unknown),
     }
     for where, wanted in (("unseen_place", True), ("trained_places", False)):
@@ -153,22 +131,22 @@ def _metrics(land: list[Float64], still: list[Float64], sea: list[Float64]) -> d
 
 
 def _of_place(where: str, land: list[Float64], still: list[Float64]) -> dict[str, Interval]:
-    """Metrics of some of the pairs, moved and as they are. A pair's own shift is in the first, not in the others."""
+    """Return metrics of some pairs, moved and as they are. Only the first holds a pair's own shift."""
     centred = [without_median(rows, rows) for rows in land]
     registered = [without_median(rows, own) for rows, own in zip(land, still, strict=True)]
     return {
-        f"rmse_{where}": bootstrap_over(land, _rmse),
-        f"rmse_centred_{where}": bootstrap_over(centred, _rmse),
-        f"rmse_registered_{where}": bootstrap_over(registered, _rmse),
-        f"within_68_{where}": bootstrap_over(land, partial(_within, 1.0)),
-        f"within_68_registered_{where}": bootstrap_over(registered, partial(_within, 1.0)),
-        f"within_95_registered_{where}": bootstrap_over(registered, partial(_within, 1.96)),
-        f"known_share_{where}": bootstrap_over(land, _known_share),
+        f"rmse_{where}": bootstrap_over(land, STATISTICS["rmse"]),
+        f"rmse_centred_{where}": bootstrap_over(centred, STATISTICS["rmse"]),
+        f"rmse_registered_{where}": bootstrap_over(registered, STATISTICS["rmse"]),
+        f"within_68_{where}": bootstrap_over(land, STATISTICS["within_68"]),
+        f"within_68_registered_{where}": bootstrap_over(registered, STATISTICS["within_68"]),
+        f"within_95_registered_{where}": bootstrap_over(registered, STATISTICS["within_95"]),
+        f"known_share_{where}": bootstrap_over(land, STATISTICS["known_share"]),
     }
 
 
 def truth_sha256(pairs: int) -> str:
-    """A hash of which chips are measured and how they are shifted."""
+    """Return a hash of which chips are measured and how they are shifted."""
     digest = hashlib.sha256(repr((NAME, VERSION, pairs, SEARCH_PX)).encode())
     for scene in range(pairs):
         pair, shift = _case(scene, True, False)

@@ -1,4 +1,4 @@
-"""How `python -m ml train offsets` goes: the training task, then sigma calibrated on validation scenes."""
+"""Steps of `python -m ml train offsets`: the training task, then sigma calibrated on validation scenes."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ITERATIONS = 2
 
 
 def prepare(settings: Settings, cache: Path, seed: int) -> tuple[nn.Module, TrainingTask, Card]:
-    """Network, training task and card. InputError where real chips are wanted and there are none."""
+    """Make network, training task and card. InputError where real chips are wanted and there are none."""
     task = OffsetTrainingTask(settings, cache)
     if settings.real:
         task.real = training_scenes(Path(settings.real), SIZE_PX, np.random.default_rng([seed, 1]))
@@ -37,7 +37,7 @@ def prepare(settings: Settings, cache: Path, seed: int) -> tuple[nn.Module, Trai
 
 
 def finish(network: nn.Module, task: TrainingTask) -> dict[str, Any]:
-    """The card's calibrations."""
+    """Return the card's calibrations."""
     settings = cast(OffsetTrainingTask, task).settings
     return dict(calibration_of(cast(CCResSiamNet, network), ITERATIONS, settings.calibration_pairs))
 

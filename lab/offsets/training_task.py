@@ -1,4 +1,4 @@
-"""How the offsets network is trained: crops of prepared scenes, a start that is wrong as a coarse search is wrong."""
+"""Training of the offsets network: crops of prepared scenes, a start that is wrong as a coarse search is wrong."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ OFF_BY = (0.25, 0.6, 0.15)  # how often a start is off by up to 0, 1, 2 whole pi
 
 @dataclass(frozen=True)
 class Settings:
-    """What --config may change.
+    """Everything that --config may change.
 
     real: folder of OPERA RTC-S1 chips, '' for none; real_share: of a batch; hard_scenes: how many of
     lab.simulation.sar.hard_scenes; hard_share: of a batch; unrelated_pairs: share of crops whose images have nothing in
@@ -84,7 +84,7 @@ class Crop(NamedTuple):
 
 
 def loss_of(answer: Tensor, target: Tensor, known: Tensor, progress: float) -> Tensor:
-    """Huber's loss, then the tempered Gaussian negative log-likelihood, its tails linear.
+    """Return Huber's loss, then the tempered Gaussian negative log-likelihood, its tails linear.
 
     answer: (n, 4, nodes, nodes): offsets and log sigmas; known: weights.
     """
@@ -102,7 +102,7 @@ def loss_of(answer: Tensor, target: Tensor, known: Tensor, progress: float) -> T
 
 
 def bias_of(answer: Tensor, target: Tensor, known: Tensor) -> Tensor:
-    """Huber's loss of each crop's mean error, over what it is when windows err by themselves.
+    """Return Huber's loss of each crop's mean error, over what it is when windows err by themselves.
 
     A window's answer is best when it is drawn to its start, the more the less it shows; the choice of windows averages
     these answers, and what they are drawn by does not average out.
@@ -115,7 +115,7 @@ def bias_of(answer: Tensor, target: Tensor, known: Tensor) -> Tensor:
 
 
 def chosen(network: CCResSiamNet, answer: Residuals, frame: Tensor, known: Tensor) -> Tensor:
-    """What the choice of windows makes of an answer, (n, 4, nodes, nodes), relative to the frame as the answer is.
+    """Return the answer of the choice of windows, (n, 4, nodes, nodes), relative to the frame as the answer is.
 
     No gradient flows through it to what it chooses from.
     """
@@ -125,19 +125,19 @@ def chosen(network: CCResSiamNet, answer: Residuals, frame: Tensor, known: Tenso
 
 
 def at_nodes(truth: Tensor) -> Tensor:
-    """Mean of the four pixels in the middle of each node's square. truth: (..., rows, cols), whole nodes."""
+    """Return the mean of the four pixels in the middle of each node's square. truth: (..., rows, cols)."""
     first = NODE_PX // 2 - 1
     parts = [truth[..., first + row :: NODE_PX, first + col :: NODE_PX] for row in (0, 1) for col in (0, 1)]
     return torch.stack(parts).mean(dim=0)
 
 
 def likely_start(rng: np.random.Generator, truth: Tensor) -> Tensor:
-    """A start (2, nodes, nodes) near the truth: one by whole pixels, as a coarse search has it, or an answer's."""
+    """Draw a start (2, nodes, nodes) near the truth: whole pixels, as of a coarse search, or an answer's."""
     return likely_coarse(rng, truth) if rng.random() < COARSE_SHARE else likely_answer(rng, truth)
 
 
 def likely_answer(rng: np.random.Generator, truth: Tensor) -> Tensor:
-    """Parts of pixels (2, nodes, nodes) near the truth, wrong as the network's first answer is wrong.
+    """Draw parts of pixels (2, nodes, nodes) near the truth, wrong as the network's first answer is wrong.
 
     All of a neighbourhood is off by more than an answer would be: a start must not hold more information than the
     images do, else what is learnt is to smooth it where they hold little (a prior bias).
@@ -150,7 +150,7 @@ def likely_answer(rng: np.random.Generator, truth: Tensor) -> Tensor:
 
 
 def likely_coarse(rng: np.random.Generator, truth: Tensor) -> Tensor:
-    """Whole pixels (2, nodes, nodes) near the truth, wrong as what a coarse search finds is wrong."""
+    """Draw whole pixels (2, nodes, nodes) near the truth, wrong as the result of a coarse search is wrong."""
     shape = truth.shape
     smooth = box_mean(truth, int(rng.choice([3, 5])))
     noise = box_mean(torch.from_numpy(rng.standard_normal(shape).astype(np.float32)), 3) * 3
@@ -168,7 +168,7 @@ def likely_coarse(rng: np.random.Generator, truth: Tensor) -> Tensor:
 
 
 def cut(rng: np.random.Generator, images: Tensor, truth: Tensor, size: int, search: int = 0) -> Crop:
-    """A crop at random. images: (2, rows, cols), texture, 0 unknown; truth: (2, rows, cols), px.
+    """Cut a crop at random. images: (2, rows, cols), texture, 0 unknown; truth: (2, rows, cols), px.
 
     search: 0 for a start that is wrong as a search is likely to be wrong, or how far a search looks that is made.
     """
@@ -190,7 +190,7 @@ def cut(rng: np.random.Generator, images: Tensor, truth: Tensor, size: int, sear
 
 
 def _searched(rng: np.random.Generator, images: Tensor, search: int) -> Tensor:
-    """Where a search ends, which finds what is highest even where there is no match.
+    """Return where a search ends, which finds what is highest even where there is no match.
 
     Whole pixels, as the first time; or parts, as smooth as answers' surroundings are that stand in where none is sure.
     """
@@ -201,7 +201,7 @@ def _searched(rng: np.random.Generator, images: Tensor, search: int) -> Tensor:
 
 
 def turned(rng: np.random.Generator, images: Tensor, truth: Tensor) -> tuple[Tensor, Tensor]:
-    """Flipped, transposed, and, where all moves alike, the dates exchanged."""
+    """Flip and transpose at random, and exchange the dates where all moves alike."""
     if rng.random() < 0.5:
         images, truth = images.flip(2), truth.flip(2) * torch.tensor([-1.0, 1.0])[:, None, None]
     if rng.random() < 0.5:
@@ -225,7 +225,7 @@ class OffsetTrainingTask:
         self._validation: list[tuple[float, Crop]] | None = None
 
     def batch(self, rng: np.random.Generator) -> Batch:
-        """The fields of so many crops, stacked: see Crop."""
+        """Draw the fields of so many crops, stacked: see Crop."""
         crops = []
         for _ in range(self.settings.batch):
             source, kind = self.scenes, rng.random()
@@ -243,6 +243,7 @@ class OffsetTrainingTask:
         return _together(crops)
 
     def loss(self, network: nn.Module, batch: Batch, progress: float) -> Tensor:
+        """Return the loss of both answers and of their choice, and of their bias."""
         answer = network(*(batch[name] for name in SEEN))
         usable, target = (batch["known"] > 0.5).float(), batch["target"]
         trained = 1.0 if self.settings.begin else progress
@@ -254,7 +255,7 @@ class OffsetTrainingTask:
         return torch.stack(losses).sum()
 
     def validate(self, network: nn.Module) -> dict[str, float]:
-        """Errors per axis on even ground, the worse one, and how sigma holds; end-point errors of what varies."""
+        """Return errors per axis on even ground and how sigma holds; end-point errors of motion that varies."""
         if self._validation is None:
             self._validation = [(gamma, _held_out(gamma, scene)) for gamma, scene in self.held]
             self._varying = [_held_out(None, scene) for scene in range(VARYING)]
@@ -271,7 +272,7 @@ class OffsetTrainingTask:
 
 
 def _errors(network: nn.Module, crops: list[Crop]) -> list[tuple[Tensor, Tensor]]:
-    """Errors, px, and errors over sigma, of a window of 32 px, of narrow ones and of the choice, edges left out."""
+    """Return errors, px, and errors over sigma, of a window of 32 px, of narrow ones and of the choice; no edges."""
     device, inner = next(network.parameters()).device, slice(3, -3)
     batch = {name: part.to(device) for name, part in _together(crops).items()}
     with torch.no_grad():
@@ -289,7 +290,7 @@ def _drawn(rng: np.random.Generator, source: NDArray[np.float16]) -> Tensor:
 
 
 def _held_out(gamma: float | None, scene: int) -> Crop:
-    """Even ground of a coherence; None: motion that varies."""
+    """Make even ground of a coherence; None: motion that varies."""
     of = "varying" if gamma is None else str(round(100 * gamma))
     rng = generator(Purpose.VALIDATION, f"offsets-lesson-{of}", scene)  # names seed streams: they stay as they are
     pair: SarPair = moving(rng, UNLIKE[scene % len(UNLIKE)]) if gamma is None else constant_shift(rng, gamma)

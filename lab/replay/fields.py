@@ -57,7 +57,7 @@ def write_field(folder: Path, data: tuple[date, date], track: int, made: Mapping
 
 
 def rates_of(x_km: Floats, y_km: Floats, made: Mapping[str, Any]) -> Floats:
-    """Rates of points, mm/yr.
+    """Return rates of points, mm/yr.
 
     made: bowls, each with rate, x_km, y_km, size_m (across half its height); offset of the reference; ramp to the east,
     mm/yr per km; seam: mm/yr more north of the middle, as between bursts.

@@ -30,7 +30,7 @@ HOUR_SECONDS = 3600.0  # other connections do not see what is rolled back: no si
 
 
 class Workshop:
-    """Writes the files of a scenario and takes them through the service."""
+    """Workshop that writes the files of a scenario and takes them through the service."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -38,7 +38,7 @@ class Workshop:
         self.last: Path | None = None
 
     def take_in(self, event: Event) -> None:
-        """A file comes in and everything that is due is done; the same file twice is refused, as in the service."""
+        """Take a file in and do everything that is due; the same file twice is refused, as in the service."""
         if event.measure is Measure.FIELD:
             self._field(event)
         else:
@@ -51,6 +51,7 @@ class Workshop:
             glacier_follow(motion=motion)
 
     def withdraw(self, track: int) -> None:
+        """Delete the newest product of a track."""
         product_delete(product=Product.objects.current().filter(track=track).latest("pk"))
 
     def _field(self, event: Event) -> None:
@@ -83,7 +84,7 @@ def _run(task: str) -> None:
 
 @contextmanager
 def workshop() -> Iterator[Workshop]:
-    """A workshop in a folder that is deleted afterwards, with its rasters."""
+    """Open a workshop in a folder that is deleted afterwards, with its rasters."""
     unseen = override_settings(RUN_BEAT_SECONDS=HOUR_SECONDS)  # other connections do not see what is rolled back
     with TemporaryDirectory() as folder, unseen, rasters_in(Path(folder) / "rasters"):
         yield Workshop(Path(folder))

@@ -1,4 +1,4 @@
-"""What a search would have found, as a scenario states it."""
+"""Results of a search as a scenario states them."""
 
 from collections.abc import Sequence
 
@@ -17,17 +17,17 @@ COHERENCE_BEFORE, COHERENCE_PER_SIGMA = 0.8, 0.1
 
 
 def detections_of(event: Event, products: Sequence[Product]) -> list[Detection]:
-    """Areas in velocity fields: the product's own first, then those that were looked at with it."""
+    """Return areas in velocity fields: the product's own first, then those that were searched with it."""
     return [_in_velocity(area, event, products) for area in event.areas]
 
 
 def patches_of(event: Event) -> list[Detection]:
-    """Areas in a pair."""
+    """Return areas in a pair."""
     return [_changed(area, event) if event.measure is Measure.CHANGE else _moving(area, event) for area in event.areas]
 
 
 def series_stated(event: Event, alert: Alert) -> AlertMotion | None:
-    """The motion of an alert as its series are stated to say; None where they say nothing."""
+    """Set the motion of an alert as its series are stated to show; None where they show nothing."""
     if not event.series:
         AlertMotion.objects.filter(alert=alert).delete()
         return None

@@ -25,26 +25,27 @@ LAND_COHERENCE, ICE_COHERENCE = 0.8, 0.6
 SEED = 22
 
 
-class Ground(NamedTuple):
-    """x, y: km east and north of the middle, (rows, cols) of the finer grid."""
+class KilometreGrid(NamedTuple):
+    """Ground in km: x, y east and north of the middle, (rows, cols) of the finer grid."""
 
     x_km: NDArray[np.float64]
     y_km: NDArray[np.float64]
 
     def square(self, x_km: float = 0.0, y_km: float = 0.0, size_m: float = 800.0) -> NDArray[np.bool_]:
+        """Return which cells lie in a square."""
         half = size_m / 2000
         return (np.abs(self.x_km - x_km) < half) & (np.abs(self.y_km - y_km) < half)
 
 
 class Camera:
-    """Takes images; what happened before the last one is kept in the scatterers."""
+    """Camera that takes images; what happened before the last one is kept in the scatterers."""
 
     def __init__(self) -> None:
         self.rng = np.random.default_rng(SEED)
         n, step_km = PIXELS * OVERSAMPLING, POSTING_M / OVERSAMPLING / 1000
         axis = (np.arange(n) + 0.5) * step_km - n * step_km / 2
         x_km, y_km = np.meshgrid(axis, -axis)
-        self.ground = Ground(x_km, y_km)
+        self.ground = KilometreGrid(x_km, y_km)
         self.field: Complex = scatterers(self.rng, x_km.shape)
         self.last: date | None = None
 

@@ -35,6 +35,7 @@ class Played(NamedTuple):
 
     @property
     def passed(self) -> bool:
+        """Return whether the alerts took the steps that the file states."""
         return self.alerts == self.scenario.alerts
 
 
@@ -52,6 +53,7 @@ def play(scenario: Scenario) -> Played:
 
 
 def steps_of(alert: Alert) -> tuple[str, ...]:
+    """Return the steps of an alert as a scenario states them."""
     return tuple(_label(step) for step in alert.transitions.select_related("update"))
 
 
@@ -69,6 +71,7 @@ class Machine:
         self.workshop = workshop
 
     def happen(self, event: Event) -> None:
+        """Let an event happen on its day."""
         self.wait_until(event.day)
         with clock_at(event.day):
             if event.verdict:
@@ -87,7 +90,7 @@ class Machine:
                 pairs.take_in(event)
 
     def wait_until(self, day: date) -> None:
-        """Let days go by; once a month is over, the stage runs that tells what had to wait."""
+        """Let days go by; once a month is over, the stage runs that reports postponed updates."""
         month_over = self.today + MUTED_FOR + timedelta(days=1) if self.today else day
         if month_over < day:
             with clock_at(month_over):
@@ -118,7 +121,7 @@ class Machine:
         return product
 
     def _newest(self, event: Event) -> Product:
-        """The release of a track that stands."""
+        """Return the current release of a track."""
         return Product.objects.current().filter(track=event.track).latest("pk")
 
     def _search_product(self, event: Event, product: Product) -> None:
@@ -161,7 +164,7 @@ class Machine:
 
 
 def goes_on_as(alert: Alert) -> Alert | None:
-    """The oldest alert of which this one can be a duplicate."""
+    """Return the oldest alert of which this one can be a duplicate."""
     for other in Alert.objects.order_by("pk"):
         with suppress(ValueError):
             may_go_on_as(alert, other)

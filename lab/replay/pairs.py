@@ -24,7 +24,7 @@ Task = ModelVersion.Task
 
 
 def take_in(event: Event) -> None:
-    """A pair of images comes in and is searched; of a glacier, its speed is measured and followed."""
+    """Take in a pair of images and search it; of a glacier, its speed is measured and followed."""
     task = Task.COHERENCE_CHANGE if event.measure is Measure.CHANGE else Task.OFFSETS
     method, version = event.method.split()
     row, _ = ModelVersion.objects.get_or_create(task=task, method=method, version=version)
@@ -94,7 +94,7 @@ def _scene(event: Event, day: date) -> Scene:
 
 
 def _follow(event: Event, prediction: Prediction) -> None:
-    """Bands of the glacier move north-east, each as fast as stated; nan: nothing is known of one."""
+    """Move bands of the glacier north-east, each as fast as stated; nan: nothing is known of one."""
     glacier = glacier_stated()
     cells = cells_of(from_wkb(bytes(glacier.outline.wkb)))
     rows, _ = np.nonzero(cells.number >= 0)
@@ -112,7 +112,7 @@ def _follow(event: Event, prediction: Prediction) -> None:
 
 
 def glacier_stated() -> Glacier:
-    """The glacier of the scenarios, loaded where it is not yet."""
+    """Return the glacier of the scenarios, loaded where it is not yet."""
     layer, _ = ContextLayer.objects.get_or_create(
         kind="glaciers", name="replay", file_name="replay", file_sha256="0" * 64, simulated=True
     )

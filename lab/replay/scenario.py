@@ -21,7 +21,7 @@ RELEASE_DAYS, REPEAT_DAYS = 180, 12  # from one product, one image, to the next
 
 
 class Measure(StrEnum):
-    """What comes in, by the key that lists its values."""
+    """Kind of data that comes in, by the key that lists its values."""
 
     VELOCITY = "rates"  # mm/yr
     CHANGE = "changes"  # by how many standard deviations a pair's coherence changed, negative: lost
@@ -37,8 +37,9 @@ SIGMAS = {Measure.OFFSETS: 0.05, Measure.GLACIER: 0.05}  # m/day, where a place 
 
 @dataclass(frozen=True, kw_only=True)
 class Found:
-    """An area that is found. value: of its measure; x_km, y_km: east and north of the middle; size_m: of its square;
-    peak: where it is fastest, a fifth more where none is stated.
+    """An area that is found: a square of size_m, x_km east and y_km north of the middle.
+
+    value: of its measure. peak: where it is fastest, a fifth more where none is stated.
     """
 
     value: float
@@ -53,7 +54,7 @@ class Found:
 
 
 @dataclass(frozen=True, kw_only=True)
-class View:
+class ShownGround:
     """Ground that a product or pair shows: a square, km from the middle."""
 
     x_km: float = 0.0
@@ -63,9 +64,9 @@ class View:
 
 @dataclass(frozen=True, kw_only=True)
 class Event:
-    """What happens on a day: data come in, are deleted or searched anew, or a specialist judges an alert.
+    """One event of a day: data come in, are deleted or searched anew, or a specialist judges an alert.
 
-    data: first and last date of the images; track: even ones descend; beside: a track that is looked at together with
+    data: first and last date of the images; track: even ones descend; beside: a track that is searched together with
     it, beside_shows: whether that one shows it by itself; points: that lie on the place; noise: of the rates, mm/yr;
     release: its name, the last date where none is given; method: that searches; again: what came last of the track,
     searched by it once more; delete: what came last of the track; series: what the series of the place say
@@ -84,7 +85,7 @@ class Event:
     source: str = "egms"
     release: str = ""
     polarisation: str = "VV"
-    view: View = View()
+    view: ShownGround = ShownGround()
     areas: tuple[Found, ...] = ()
     points: int = 50
     noise: float = 0.8
@@ -99,10 +100,7 @@ class Event:
 
 @dataclass(frozen=True, kw_only=True)
 class Scenario:
-    """alerts: of each, in the order in which they were opened, its steps; 'update: rate' where the state stays.
-
-    files: whether it goes through files, networks and rasters, which takes seconds.
-    """
+    """alerts: of each, in the order in which they were opened, its steps; 'update: rate' where the state stays."""
 
     name: str
     about: str
@@ -112,11 +110,12 @@ class Scenario:
 
     @property
     def files(self) -> bool:
+        """Return whether it goes through files, networks and rasters, which takes seconds."""
         return any(event.measure in {Measure.FIELD, Measure.IMAGES} for event in self.events)
 
 
 def scenarios(folder: Path = FOLDER) -> list[Scenario]:
-    """All scenarios of a folder, by file and place in it. ValueError for one that cannot be read, naming the file."""
+    """Read all scenarios of a folder, by file and place in it. ValueError for one that cannot be read."""
     found: list[Scenario] = []
     for path in sorted(folder.glob("*.toml")):
         try:
@@ -144,7 +143,7 @@ def _scenario(name: str, table: Mapping[str, Any]) -> Scenario:
 
 
 def _events(entry: dict[str, Any]) -> Iterator[Event]:
-    """One event, or, where values are listed, one for each of them, `every` so many days.
+    """Yield one event, or, where values are listed, one for each of them, `every` so many days.
 
     A value is that of the place, or a list with one for each place: 0 where nothing is found, nan where no data are.
     """
@@ -154,7 +153,7 @@ def _events(entry: dict[str, Any]) -> Iterator[Event]:
     window = entry.pop("window", WINDOW.days if measure in PRODUCTS else REPEAT_DAYS)
     every = timedelta(days=entry.pop("every", RELEASE_DAYS if measure in PRODUCTS else REPEAT_DAYS))
     day = entry.pop("day")
-    event = Event(**{**entry, "day": day, "measure": measure, "view": View(**entry.pop("view", {}))})
+    event = Event(**{**entry, "day": day, "measure": measure, "view": ShownGround(**entry.pop("view", {}))})
     for number, value in enumerate(values):
         came = day + number * every
         last = came - DELAY if measure in PRODUCTS else came

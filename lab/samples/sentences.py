@@ -26,12 +26,12 @@ SINKING = made.velocity(Kind.SUBSIDENCE, "up", -8.2)
 
 
 def rows() -> list[Row]:
-    """Every kind of sentence once, by what it is about."""
+    """Return every kind of sentence once, by what it is about."""
     return [*_motion(), *_since(), *_pairs(), *_ground(), *_steps(), *_updates(), *_places()]
 
 
 def table() -> str:
-    """The table in Markdown."""
+    """Return the table in Markdown."""
     lines = [f"| {number} | {about} | {text} |" for number, (about, text) in enumerate(rows(), 1)]
     return "\n".join(["| | About | What the site, mails and feeds say |", "|---|---|---|", *lines, ""])
 
@@ -122,7 +122,7 @@ def _steps() -> list[Row]:
         ("moves again", made.step(SINKING, finished, first, *woken)),
         ("seen again after “not motion”", made.step(SINKING, State.REJECTED, first)),
         ("part of another alert", made.step(SINKING, first, State.MERGED)),
-        ("told of a reported place", made.step(made.drawn(Kind.LANDSLIDE), "", confirmed)),
+        ("reported place confirmed", made.step(made.drawn(Kind.LANDSLIDE), "", confirmed)),
     ]
     meanings = [(f"badge “{label}”", str(meaning)) for label, meaning in (STATE_LABELS[one] for one in (first, two))]
     return [*((about, what_happened(one)) for about, one in steps), *meanings]

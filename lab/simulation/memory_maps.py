@@ -8,7 +8,7 @@ Held = np.memmap[tuple[int, ...], np.dtype[np.generic]]
 
 
 def held(folder: Path, name: str, shape: tuple[int, ...], kind: type[np.generic]) -> Held:
-    """The array `name` of a folder, made of zeros where it is missing. ValueError where it has another shape."""
+    """Open the array `name` of a folder, made of zeros where it is missing. ValueError where it has another shape."""
     path = folder / f"{name}.npy"
     if not path.exists():
         return np.lib.format.open_memmap(path, "w+", dtype=kind, shape=shape)

@@ -1,4 +1,4 @@
-"""Writes a region to a folder: all of its files or none."""
+"""Files of a region: written to a folder all or none."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def write_dem(path: Path, terrain: Terrain) -> None:
 
 
 def truth_geojson(region: Region) -> str:
-    """The moving areas as GeoJSON, longitude and latitude, outlined where they move by truth_threshold_mm_yr."""
+    """Return the moving areas as GeoJSON, longitude and latitude, outlined where they move by truth_threshold_mm_yr."""
     collection = {
         "type": "FeatureCollection",
         "simulated": True,
@@ -88,7 +88,7 @@ def truth_geojson(region: Region) -> str:
 
 
 def _feature(area: TruthArea, terrain: Terrain) -> dict[str, Any]:
-    """One area; rate_mm_yr is + up, for a landslide the speed down the slope (rate_along states which)."""
+    """Return one area; rate_mm_yr is + up, for a landslide the speed down the slope (rate_along states which)."""
     easting_m, northing_m = terrain.frame.to_grid(np.array(area.centre.east_m), np.array(area.centre.north_m))
     ring = np.round(orient(area.polygon).exterior.coords, 7).tolist()  # counter-clockwise, 1 cm
     return {

@@ -1,4 +1,4 @@
-"""Which random numbers belong to whom, so that no benchmark can be seen by training.
+"""Seeds of random numbers, so that no benchmark can be seen by training.
 
 Every generator that makes scenes is seeded with a sequence that begins with one of these numbers; a benchmark adds its
 own name's number and the scene's. Training, tests and the demonstration have numbers of their own.
@@ -21,7 +21,12 @@ class Purpose(IntEnum):
 
 
 def generator(purpose: Purpose, name: str, scene: int) -> np.random.Generator:
-    """The generator of one scene. name: of the benchmark, the training set or whatever it is for; scene: from 0."""
+    """Return the generator of one scene. name: of the benchmark or training set; scene: from 0."""
     if scene < 0:
         raise ValueError(f"scene {scene} is less than 0")
     return np.random.default_rng([purpose, zlib.crc32(name.encode()), scene])
+
+
+def log_uniform(rng: np.random.Generator, low: float, high: float) -> float:
+    """Draw a value evenly in its logarithm."""
+    return float(np.exp(rng.uniform(np.log(low), np.log(high))))

@@ -56,7 +56,7 @@ class TileConfig(NamedTuple):
 
 
 class TileTrack(NamedTuple):
-    """What one track sees: arrays (n,). x, y: EPSG:3035, m; rates mm/yr, + toward the satellite.
+    """Points of one track: arrays (n,). x, y: EPSG:3035, m; rates mm/yr, + toward the satellite.
 
     truth: what was put in, along the line of sight; errors: everything else, the rounding to 0.1 of a release apart.
     """
@@ -71,7 +71,7 @@ class TileTrack(NamedTuple):
 
     @property
     def velocity_mm_yr(self) -> NDArray[np.float32]:
-        """What is released, (n,): truth and errors, to 0.1 mm/yr."""
+        """Return what is released, (n,): truth and errors, to 0.1 mm/yr."""
         return np.round(self.truth_mm_yr + self.errors.rate_mm_yr, 1).astype(np.float32)
 
 
@@ -84,11 +84,12 @@ class SourceTruth(NamedTuple):
 
     @property
     def peak_mm_yr(self) -> float:
-        """The strongest cell, with its sign: + toward the satellite."""
+        """Return the strongest cell, with its sign: + toward the satellite."""
         return float(self.rate_mm_yr.flat[np.argmax(np.abs(self.rate_mm_yr))])
 
     @property
     def kind(self) -> str:
+        """Return the source's kind."""
         return self.source.kind
 
 
@@ -105,11 +106,11 @@ class Tile:
 
     @property
     def transform(self) -> Affine:
-        """Of the rasters of truth and land cover, EPSG:3035."""
+        """Return the transform of the rasters of truth and land cover, EPSG:3035."""
         return Affine(CELL_M, 0, self.terrain.west_m, 0, -CELL_M, self.terrain.top_m)
 
     def truths(self, los: LineOfSight) -> list[SourceTruth]:
-        """Each source by itself as seen along a line of sight; those that nowhere reach moving_mm_yr are left out."""
+        """Return each source as seen along a line of sight; those that nowhere reach moving_mm_yr are left out."""
         truths = []
         for source, motion in zip(self.sources, self.motions, strict=True):
             rate = project_to_los_mm_yr(motion, los).astype(np.float32)
@@ -134,7 +135,7 @@ def make_tile(generator: np.random.Generator, config: TileConfig | None = None) 
 
 
 def with_sources(tile: Tile, sources: tuple[Source, ...]) -> Tile:
-    """The same tile with more in it that moves; ground that then moves too fast, and quarries' floors, lose points."""
+    """Add moving sources to a tile; ground that then moves too fast, and quarries' floors, lose points."""
     if not sources:
         return tile
     motions = tuple(_cell_means(source, tile.terrain) for source in sources)
@@ -143,7 +144,7 @@ def with_sources(tile: Tile, sources: tuple[Source, ...]) -> Tile:
 
 
 def _cell_means(source: Source, terrain: Terrain) -> Motion:
-    """Motion of a source, mean of 2 × 2 places in each cell, (CELLS, CELLS)."""
+    """Return the motion of a source, mean of 2 × 2 places in each cell, (CELLS, CELLS)."""
     at = (np.arange(2 * CELLS) + 0.5) * CELL_M / 2
     east_m, north_m = terrain.frame.to_local(*np.meshgrid(terrain.west_m + at, terrain.top_m - at))
     fine = source.motion_at(east_m, north_m, terrain)
@@ -171,12 +172,12 @@ def _seen_moving(track: TileTrack, sources: tuple[Source, ...], tile: Tile) -> T
 
 @lru_cache(maxsize=1)
 def tile_frame() -> LocalFrame:
-    """Where every tile lies: its middle, on whole kilometres of EPSG:3035."""
+    """Return where every tile lies: its middle, on whole kilometres of EPSG:3035."""
     return frame_at(SEA_LONGITUDE_DEG, SEA_LATITUDE_DEG)
 
 
 def _terrain(rng: np.random.Generator, config: TileConfig) -> Terrain:
-    """Fractal hills, lowest at 1 m; slopes from heights smoothed over a cell."""
+    """Draw fractal hills, lowest at 1 m; slopes from heights smoothed over a cell."""
     frame = tile_frame()
     height_m = fractal_field(rng, 128, -3.8)[:CELLS, :CELLS] * config.relief_m.draw(rng)
     height_m += 1.0 - height_m.min()
@@ -188,7 +189,7 @@ def _terrain(rng: np.random.Generator, config: TileConfig) -> Terrain:
 
 
 def _land_cover(rng: np.random.Generator, terrain: Terrain, config: TileConfig) -> NDArray[np.uint8]:
-    """Towns inside suburbs, both on low ground and connected over hundreds of metres; forest on what they leave."""
+    """Draw towns inside suburbs, both on low ground and connected over hundreds of metres; forest on the rest."""
     height = (terrain.height_m - terrain.height_m.mean()) / max(float(terrain.height_m.std()), 1.0)
     habitable = fractal_field(rng, 128, -3.0)[:CELLS, :CELLS] - 0.5 * height
     wooded = fractal_field(rng, 128, -3.0)[:CELLS, :CELLS] + 0.3 * height
@@ -203,7 +204,7 @@ def _land_cover(rng: np.random.Generator, terrain: Terrain, config: TileConfig) 
 
 
 def _geometry(rng: np.random.Generator, config: TileConfig, number: int, ascending: bool) -> TrackGeometry:
-    """A track with an incidence of its own; the satellite stands 10° off due west (ascending) or east of the ground."""
+    """Draw a track with an incidence of its own; the satellite is 10° off due west (ascending) or east."""
     incidence = math.radians(config.incidence_deg.draw(rng))
     side = -1.0 if ascending else 1.0
     turn = math.radians(10.0)
@@ -235,7 +236,7 @@ def _still_track(
 
 
 def _lay_out(rng: np.random.Generator, tile: Tile) -> tuple[Source, ...]:
-    """No source, one or several, away from the tile's edge and from each other."""
+    """Draw no source, one or several, away from the tile's edge and from each other."""
     config = tile.config
     if rng.random() >= config.signal_share:
         return ()
@@ -254,7 +255,7 @@ def _lay_out(rng: np.random.Generator, tile: Tile) -> tuple[Source, ...]:
 
 
 def _site(rng: np.random.Generator, tile: Tile, on_a_slope: bool) -> Offset:
-    """A place at least 1 km inside the tile: on steep ground, or else likelier where more points are."""
+    """Draw a place at least 1 km inside the tile: on steep ground, or else likelier where more points are."""
     per_km2 = np.zeros(len(LandCover))
     per_km2[[LandCover.TOWN, LandCover.SUBURB, LandCover.OPEN]] = tile.config.density[:3]
     weight = np.sqrt(per_km2[tile.land_cover])

@@ -1,12 +1,8 @@
-"""Visitors who send drop by drop: how long does everybody else wait for the map, through the proxy?
-
-Eight send the body of a form that way, eight the header of a request, and eight a file with the session of an operator.
-"""
+"""Visitors who send drop by drop, and the servers that they visit: the web process as in Procfile, behind nginx."""
 
 import contextlib
 import http.client
 import os
-import secrets
 import selectors
 import socket
 import subprocess
@@ -16,18 +12,12 @@ import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 from allauth.mfa.models import Authenticator
 from django.conf import settings
-from django.contrib.auth.models import Group, User
+from django.contrib.auth.models import User
 from django.test import Client
 
-from lab.speed.measure import report
-from monitor.web.roles import OPERATORS
-
-VISITORS, SECONDS = 8, 60.0
 DROP_SECONDS = 0.5
 PATIENCE_SECONDS = 10.0
 START_SECONDS = 600.0
@@ -38,43 +28,8 @@ BODY = (
 HEADER = b"GET / HTTP/1.1\r\nHost: localhost\r\nX-Slow: "
 
 
-def run() -> dict[str, Any]:
-    Path(settings.STATIC_ROOT).mkdir(parents=True, exist_ok=True)
-    operator = User.objects.create_user(f"drip-{secrets.token_hex(4)}")
-    try:
-        operator.groups.add(Group.objects.get(name=OPERATORS))
-        drips = [*[BODY] * VISITORS, *[HEADER] * VISITORS, *[upload(session_of(operator))] * VISITORS]
-        with gunicorn(os.environ) as web, proxy(f"127.0.0.1:{web}") as port:
-            undisturbed = answer_seconds(port, SECONDS / 6)
-            with dripping(port, drips) as counts:
-                dripped = answer_seconds(port, SECONDS)
-            if counts["drops"] < len(drips):
-                raise RuntimeError("the visitors did not send")
-    finally:
-        operator.delete()
-    rows = [
-        _row("the map beside 24 slow senders, longest answer", np.max, dripped, undisturbed),
-        _row("95th percentile", lambda times: np.percentile(times, 95), dripped, undisturbed),
-    ]
-    return {**report("drip", rows), "note": "through the proxy; control: the same without them"}
-
-
-def _row(what: str, measure: Any, dripped: list[float], undisturbed: list[float]) -> dict[str, Any]:
-    value, control = float(measure(dripped)), float(measure(undisturbed))
-    return {
-        "what": what,
-        "value": round(1000 * value, 1),
-        "unit": "ms",
-        "control": round(1000 * control, 1),
-        "ratio": round(value / control, 3),
-        "n": len(dripped),
-        "low": None,
-        "high": None,
-    }
-
-
 def session_of(user: User) -> str:
-    """A session of somebody who has the second factor that operators need."""
+    """Return a session of a user who has the second factor that operators need."""
     Authenticator.objects.get_or_create(user=user, type=Authenticator.Type.TOTP, defaults={"data": {}})
     client = Client()
     client.force_login(user, backend=settings.AUTHENTICATION_BACKENDS[-1])
@@ -82,7 +37,7 @@ def session_of(user: User) -> str:
 
 
 def upload(session: str) -> bytes:
-    """The beginning of a file being sent."""
+    """Return the beginning of a request that uploads a file."""
     cookies = f"{settings.SESSION_COOKIE_NAME}={session}; csrftoken={'a' * 32}"
     head = (
         f"POST /uploads/ HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000\r\nCookie: {cookies}\r\n"
@@ -94,7 +49,7 @@ def upload(session: str) -> bytes:
 
 @contextlib.contextmanager
 def dripping(port: int, starts: Sequence[bytes]) -> Iterator[Mapping[str, int]]:
-    """One visitor per start: it is sent at once, then a byte now and then; whoever is cut off comes again."""
+    """Run one visitor per start: it is sent at once, then a byte now and then; who is cut off comes again."""
     stop, counts = threading.Event(), {"drops": 0, "cut off": 0}
     threads = [threading.Thread(target=_drip, args=(port, start, stop, counts), daemon=True) for start in starts]
     for thread in threads:
@@ -125,7 +80,7 @@ def _has_answer(visitor: socket.socket) -> bool:
 
 
 def answer_seconds(port: int, seconds: float, path: str = "/") -> list[float]:
-    """How long a page takes, asked for again and again; PATIENCE_SECONDS where no answer came."""
+    """Return how long a page took, requested again and again, s; PATIENCE_SECONDS where no answer came."""
     times, ends = [], time.monotonic() + seconds
     while time.monotonic() < ends:
         started = time.monotonic()
@@ -140,7 +95,7 @@ def answer_seconds(port: int, seconds: float, path: str = "/") -> list[float]:
 
 
 def get(port: int, path: str, patience: float = PATIENCE_SECONDS) -> int:
-    """The status of the answer to a visitor who waits so long for each of its pieces."""
+    """Return the status of the answer to a visitor who waits `patience` seconds for each piece of it."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=patience)
     try:
         connection.request("GET", path, headers={"Host": "localhost"})
@@ -153,7 +108,7 @@ def get(port: int, path: str, patience: float = PATIENCE_SECONDS) -> int:
 
 @contextlib.contextmanager
 def gunicorn(environment: Mapping[str, str]) -> Iterator[int]:
-    """The web process as in Procfile; yields its port when it has answered once."""
+    """Run the web process as in Procfile; yields its port when it has answered twice."""
     port = free_port()
     command = [sys.executable, "-m", "gunicorn", "monitor.wsgi", "--config", "python:monitor.gunicorn"]
     command += ["--log-level", "warning"]
@@ -166,7 +121,7 @@ def gunicorn(environment: Mapping[str, str]) -> Iterator[int]:
 
 @contextlib.contextmanager
 def proxy(web: str, **values: str) -> Iterator[int]:
-    """nginx with the shipped configuration in front of `web` (host:port); values: what docker/nginx/start reads."""
+    """Run nginx, as configured for production, in front of `web` (host:port); values: read by docker/nginx/start."""
     port = free_port()
     with tempfile.TemporaryDirectory() as folder:
         Path(folder).chmod(0o755)  # nginx gives up root's rights
@@ -178,7 +133,7 @@ def proxy(web: str, **values: str) -> Iterator[int]:
 
 @contextlib.contextmanager
 def running(command: list[str], environment: Mapping[str, str], port: int) -> Iterator[subprocess.Popen]:
-    """A server from its first accepted connection on."""
+    """Run a server; it is yielded once it accepts connections."""
     with subprocess.Popen(command, env=environment, cwd=settings.BASE_DIR) as process:
         try:
             while not listens(port):
@@ -198,6 +153,7 @@ def listens(port: int) -> bool:
 
 
 def free_port() -> int:
+    """Return a port of this machine that nothing listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]

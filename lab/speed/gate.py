@@ -30,7 +30,7 @@ class Figure(NamedTuple):
 
 
 class Worse(NamedTuple):
-    """new: None where it was measured before and is no longer."""
+    """A figure that got worse. new: None where it is no longer measured."""
 
     name: str
     old: Figure
@@ -42,12 +42,12 @@ class Worse(NamedTuple):
 
 
 def figures(content: Mapping[str, Any]) -> dict[str, Figure]:
-    """Name -> figure of all that has an interval and a better side; the rest is not judged."""
+    """Return name -> figure of all that has an interval and a better side; the rest is not judged."""
     return {name: figure for name, part, side in _parts(content) if (figure := _figure(part, side))}
 
 
 def _parts(content: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any], str]]:
-    """Name, value with interval, and what decides on the better side: a unit for a ratio, else a name."""
+    """Yield name, value with interval, and what decides on the better side: a unit for a ratio, else a name."""
     if "results" not in content:
         for result in results_of(content):
             for name, part in result.metrics.items():
@@ -77,7 +77,7 @@ def _figure(part: Mapping[str, Any], side: str) -> Figure | None:
 
 
 def worse(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[Worse]:
-    """What got worse from one result of a benchmark to another. ValueError if they are of different truths."""
+    """Return what got worse from one result of a benchmark to another. ValueError if they are of different truths."""
     if old.get("truth_sha256") != new.get("truth_sha256"):
         raise ValueError("the two results are measured on different truths")
     now = figures(new)
@@ -89,7 +89,7 @@ def worse(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[Worse]:
 
 
 def committed(name: str, revision: str) -> dict[str, Any]:
-    """docs/figures/NAME.json as of a commit. SystemExit where it has none."""
+    """Read docs/figures/NAME.json as of a commit. SystemExit where it has none."""
     command = ["git", "-C", ROOT, "show", f"{revision}:docs/figures/{name}.json"]
     shown = subprocess.run(command, capture_output=True, text=True, check=False)
     if shown.returncode:
@@ -99,6 +99,7 @@ def committed(name: str, revision: str) -> dict[str, Any]:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
+    """Compare files with committed figures; exit code 1 where something got worse."""
     parser = argparse.ArgumentParser(prog="scripts/bench gate", description="Compare new results with committed ones.")
     parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="of scripts/bench or python -m ml evaluate")
     parser.add_argument("--against", default="HEAD", metavar="COMMIT")

@@ -1,4 +1,4 @@
-"""Points into PostGIS against PostgreSQL's own server-side binary COPY; a CSV all the way against ogr2ogr; memory."""
+"""Points into PostGIS against PostgreSQL's own server-side binary COPY; a CSV all the way; memory."""
 
 import math
 import os
@@ -18,7 +18,7 @@ from django.db import connection, transaction
 from ingest.models import Product
 from ingest.products import loading, partitions, pyramid, services
 from ingest.readers.records import Component, FieldHeader, PointBatch, VelocityField
-from lab.speed.measure import pairs, report, result, seconds
+from lab.speed.measure import figure, pairs, report, result, seconds
 from lab.speed.simulated import DATES, made_batch, numbered, write_egms_csv
 
 SIZES = (10**4, 10**5, 10**6)
@@ -35,7 +35,7 @@ class _Undone(Exception):
 
 
 def _rolled_back(work: Callable[[Any], object]) -> None:
-    """Do it in a transaction that leaves nothing behind."""
+    """Do some work in a transaction that leaves nothing behind."""
     try:
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute(partitions.create_detached(SCRATCH_ID))
@@ -46,12 +46,13 @@ def _rolled_back(work: Callable[[Any], object]) -> None:
 
 
 def run() -> dict[str, Any]:
+    """Measure copies of all sizes, disk, a whole file and memory."""
     copies = [_copy(points, len(DATES)) for points in SIZES] + [_copy(LARGEST, LARGEST_DATES)]
-    return report("ingest", [*copies, _growth(copies), *_bytes_a_point(), *_whole_file(), _memory()])
+    return report("ingest", [*copies, _growth(copies), *_bytes_a_point(), _whole_file(), _memory()])
 
 
 def field_of(points: int, n_dates: int) -> VelocityField:
-    """Points in batches that are made beforehand and used again and again, so that their making costs nothing."""
+    """Return points in batches that are made beforehand and used again, so that their making costs nothing."""
     kinds = [made_batch(min(CHUNK, points), seed=seed) for seed in range(4)]
     kinds = [replace(one, displacement_mm=one.displacement_mm[:, :n_dates].copy()) for one in kinds]
     ids = [numbered(first, min(CHUNK, points - first)) for first in range(0, points, CHUNK)]
@@ -66,7 +67,7 @@ def field_of(points: int, n_dates: int) -> VelocityField:
 
 
 def _copy(points: int, n_dates: int) -> dict[str, Any]:
-    """Packing and copying, without parsing and indices, against COPY of the very same rows from files."""
+    """Measure packing and copying, without parsing and indices, against COPY of the same rows from files."""
     field, folder = field_of(points, n_dates), Path(tempfile.mkdtemp(prefix="ground-motion-bench-"))
     folder.chmod(0o777)
     files = {table: folder / table for table in TABLES}
@@ -92,14 +93,14 @@ def _copy(points: int, n_dates: int) -> dict[str, Any]:
 
 
 def _growth(copies: list[dict[str, Any]]) -> dict[str, Any]:
-    """How seconds grow with points: the exponent between the smallest and the largest run of 300 dates."""
+    """Return how time grows with points: the exponent between the smallest and the largest run of 300 dates."""
     small, large = copies[0], copies[len(SIZES) - 1]
     exponent = 1 + math.log(small["value"] / large["value"]) / math.log(large["points"] / small["points"])
-    return _figure(f"growth of time from {small['points']:,} to {large['points']:,} points", "exponent", exponent)
+    return figure(f"growth of time from {small['points']:,} to {large['points']:,} points", "exponent", exponent)
 
 
 def _bytes_a_point() -> list[dict[str, Any]]:
-    """Disk for a point of 300 dates: its series with their index, and the whole product with indices and pyramid."""
+    """Measure disk for a point of 300 dates: series with their index, and all of it with indices and pyramid."""
     sizes: dict[str, float] = {}
 
     def measure(cursor) -> None:
@@ -114,7 +115,7 @@ def _bytes_a_point() -> list[dict[str, Any]]:
         ) / CSV_POINTS
 
     _rolled_back(measure)
-    return [_figure(f"disk for a point of 300 dates: {what}", "bytes", size) for what, size in sizes.items()]
+    return [figure(f"disk for a point of 300 dates: {what}", "bytes", size) for what, size in sizes.items()]
 
 
 def _size(cursor, table: str) -> int:
@@ -122,61 +123,18 @@ def _size(cursor, table: str) -> int:
     return cursor.fetchone()[0]
 
 
-def _whole_file() -> list[dict[str, Any]]:
-    """An EGMS CSV of 300 dates to a published, indexed, tiled product, against ogr2ogr and its spatial index."""
+def _whole_file() -> dict[str, Any]:
+    """Measure an EGMS CSV of 300 dates to a published, indexed, tiled product."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "EGMS_L2b_117_0227_IW2_VV_2019_2023_1.csv"
         write_egms_csv(path, CSV_POINTS)
-
-        def ours() -> None:
-            services.product_delete(product=services.product_load(path=path))
-
-        what = f"EGMS CSV of {CSV_POINTS:,} points and 300 dates to published product (control: ogr2ogr + index)"
-        if shutil.which("ogr2ogr") is None:
-            spent = [seconds(ours) for _ in range(3)]
-            rate = float(np.median([CSV_POINTS / one for one in spent]))
-            return [_figure(f"{what}; ogr2ogr is not installed (gdal-bin)", "points/s", rate)]
-        times = pairs(ours, lambda: _ogr2ogr(path), rounds=3)
-        return [result(what, "points/s", *times, amount=CSV_POINTS)]
-
-
-def _ogr2ogr(path: Path) -> None:
-    """Its fastest way that makes points: PGDump would not even load; PG_USE_COPY is on, the index is GiST."""
-    options = connection.get_connection_params()
-    target = " ".join(f"{name}={options[name]}" for name in ("dbname", "host", "port", "user") if options.get(name))
-    command = [
-        "ogr2ogr",
-        "-q",
-        "-f",
-        "PostgreSQL",
-        f"PG:{target}",
-        str(path),
-        "-nln",
-        "bench_ogr2ogr",
-        "-overwrite",
-        "-oo",
-        "X_POSSIBLE_NAMES=longitude",
-        "-oo",
-        "Y_POSSIBLE_NAMES=latitude",
-        "-oo",
-        "AUTODETECT_TYPE=YES",
-        "-a_srs",
-        "EPSG:4326",
-        "-lco",
-        "SPATIAL_INDEX=GIST",
-        "--config",
-        "PG_USE_COPY",
-        "YES",
-    ]
-    environment = os.environ | {"PGPASSWORD": options.get("password", "")}
-    subprocess.run(command, env=environment, check=True, stdout=subprocess.DEVNULL)
-    with connection.cursor() as cursor:
-        cursor.execute("CREATE INDEX ON bench_ogr2ogr (pid)")
-        cursor.execute("DROP TABLE bench_ogr2ogr")
+        spent = [seconds(lambda: services.product_delete(product=services.product_load(path=path))) for _ in range(3)]
+    rate = float(np.median([CSV_POINTS / one for one in spent]))
+    return figure(f"EGMS CSV of {CSV_POINTS:,} points and 300 dates to published product", "points/s", rate)
 
 
 # ru_maxrss would not do: a child inherits the peak of the process that it was forked from
-_LOAD_AND_TELL_PEAK = """
+_LOAD_AND_PRINT_PEAK = """
 import re, sys
 from django.core.management import execute_from_command_line
 execute_from_command_line(["manage.py", "ingest", sys.argv[1]])
@@ -185,20 +143,15 @@ print(re.search(r"VmHWM:\\s+(\\d+)", open("/proc/self/status").read())[1])
 
 
 def _memory() -> dict[str, Any]:
-    """Peak of a whole `manage.py ingest` of a file of ten times as many points."""
+    """Measure the peak of a whole `manage.py ingest` of a file of ten times as many points."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "EGMS_L2b_117_0227_IW2_VV_2019_2023_1.csv"
         write_egms_csv(path, 10 * CSV_POINTS)
-        command = [sys.executable, "-c", _LOAD_AND_TELL_PEAK, str(path)]
+        command = [sys.executable, "-c", _LOAD_AND_PRINT_PEAK, str(path)]
         environment = os.environ | {"DJANGO_SETTINGS_MODULE": "monitor.settings"}
         child = subprocess.run(
             command, cwd=settings.BASE_DIR, env=environment, check=True, capture_output=True, text=True
         )
     services.product_delete(product=Product.objects.latest("id"))
     what = f"peak memory of manage.py ingest, EGMS CSV of {10 * CSV_POINTS:,} points"
-    return _figure(what, "MB", int(child.stdout.split()[-1]) / 1024)
-
-
-def _figure(what: str, unit: str, value: float) -> dict[str, Any]:
-    nothing = dict.fromkeys(("control", "ratio", "low", "high"))
-    return {"what": what, "value": round(value, 3), "unit": unit, **nothing, "n": 1}
+    return figure(what, "MB", int(child.stdout.split()[-1]) / 1024)

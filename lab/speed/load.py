@@ -21,7 +21,7 @@ from detection.models import Alert
 from ingest.products.selectors import points_sampled
 from ingest.products.services import product_delete
 from lab.speed.drip import gunicorn, proxy
-from lab.speed.measure import report
+from lab.speed.measure import figure, report
 from lab.speed.simulated import load_towns
 
 POINTS, DATES = 10**7, 4  # with 300 dates the series alone would fill 10 GB
@@ -32,6 +32,7 @@ MEMORY_EVERY_SECONDS = 1.0
 
 
 def run(points: int = POINTS) -> dict[str, Any]:
+    """Measure visitors of a product of so many points."""
     call_command("collectstatic", verbosity=0, interactive=False)
     product = load_towns(points=points, n_dates=DATES)
     pids, longitudes, latitudes, _ = points_sampled(product=product, most=SAMPLE)
@@ -51,7 +52,7 @@ def run(points: int = POINTS) -> dict[str, Any]:
 
 
 def _alerts(places: list[tuple[str, float, float]]) -> list[Alert]:
-    """One around each place, about a kilometre wide."""
+    """Make an alert around each place, about a kilometre wide."""
     return Alert.objects.bulk_create(
         Alert(
             area=MultiPolygon(Polygon.from_bbox((x - 0.005, y - 0.005, x + 0.005, y + 0.005)), srid=4326),
@@ -72,7 +73,7 @@ def _alerts(places: list[tuple[str, float, float]]) -> list[Alert]:
 
 
 def _visit(port: int, folder: Path, town: dict[str, Any]) -> list[dict[str, Any]]:
-    """What every request took, in the words of locust's own report."""
+    """Return what every request took, as locust reports it."""
     given, report = folder / "town.json", folder / "report"
     given.write_text(json.dumps(town))
     command = [sys.executable, "-m", "locust", "--locustfile", str(Path(__file__).with_name("visitors.py"))]
@@ -84,7 +85,7 @@ def _visit(port: int, folder: Path, town: dict[str, Any]) -> list[dict[str, Any]
 
 
 class MemoryWatch(threading.Thread):
-    """The most that any web process holds: its own memory and its share of what it shares."""
+    """Watch of the most that any web process holds: its own memory and its share of what it shares."""
 
     def __init__(self, port: int) -> None:
         super().__init__(daemon=True)
@@ -92,6 +93,7 @@ class MemoryWatch(threading.Thread):
         self.master = next(one for one in psutil.Process().children() if "monitor.wsgi" in one.cmdline())
 
     def run(self) -> None:
+        """Note the largest memory until `end` is set."""
         while not self.end.wait(MEMORY_EVERY_SECONDS):
             for process in self.master.children():
                 self.most_mb = max(self.most_mb, process.memory_full_info().pss / 1e6)
@@ -100,17 +102,17 @@ class MemoryWatch(threading.Thread):
 def _rows(points: int, requests: list[dict[str, Any]], most_mb: float) -> list[dict[str, Any]]:
     n_requests, failed = (sum(one[name] for one in requests) for name in ("num_requests", "num_failures"))
     rows = [
-        _row(f"50 people, ten workbenches, {points:,} points: failed requests", failed, "", n_requests),
-        _row("all requests, 95 %", _percentile(requests), "ms", n_requests),
-        _row("requests", n_requests / _duration(requests), "/s", n_requests),
+        figure(f"50 people, ten workbenches, {points:,} points: failed requests", "", failed, n_requests),
+        figure("all requests, 95 %", "ms", _percentile(requests), n_requests),
+        figure("requests", "/s", n_requests / _duration(requests), n_requests),
     ]
     by_name = sorted(requests, key=lambda one: one["name"])
-    each = [_row(f"{one['name']}, 95 %", _percentile([one]), "ms", one["num_requests"]) for one in by_name]
-    return [*rows, *each, _row("most memory of a web process", most_mb, "MB", 1)]
+    each = [figure(f"{one['name']}, 95 %", "ms", _percentile([one]), one["num_requests"]) for one in by_name]
+    return [*rows, *each, figure("most memory of a web process", "MB", most_mb)]
 
 
 def _percentile(requests: list[dict[str, Any]], share: float = 0.95) -> float:
-    """Of response times in ms, which locust rounds to two digits."""
+    """Return a percentile of response times, ms, which locust rounds to two digits."""
     counts: dict[float, int] = {}
     for one in requests:
         for time_ms, count in one["response_times"].items():
@@ -125,8 +127,3 @@ def _percentile(requests: list[dict[str, Any]], share: float = 0.95) -> float:
 
 def _duration(requests: list[dict[str, Any]]) -> float:
     return max(one["last_request_timestamp"] for one in requests) - min(one["start_time"] for one in requests)
-
-
-def _row(what: str, value: float, unit: str, n: int) -> dict[str, Any]:
-    nothing = dict.fromkeys(("control", "ratio", "low", "high"))
-    return {"what": what, "value": round(value, 1), "unit": unit, **nothing, "n": n}

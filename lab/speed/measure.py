@@ -1,4 +1,4 @@
-"""How a benchmark measures: pairs in turn, medians, the range, and the machine it ran on."""
+"""Measurements of a benchmark: pairs in turn, medians, the range, and the machine it ran on."""
 
 import os
 import platform
@@ -12,6 +12,7 @@ from ml.runtime.code_version import code_version
 
 
 def seconds(work: Callable[[], object]) -> float:
+    """Return how long some work takes, s."""
     started = time.perf_counter()
     work()
     return time.perf_counter() - started
@@ -33,7 +34,7 @@ def pairs(
 def result(
     what: str, unit: str, ours: list[float], control: list[float], amount: float | None = None
 ) -> dict[str, Any]:
-    """One line of the report. With an amount, values are amount per second and the ratio is ours over control."""
+    """Return one line of the report. amount: values are amount per second, and the ratio is ours over control."""
     mine, theirs = np.array(ours), np.array(control)
     if amount is not None:
         mine, theirs = amount / mine, amount / theirs
@@ -50,6 +51,13 @@ def result(
     }
 
 
+def figure(what: str, unit: str, value: float, n: int = 1) -> dict[str, Any]:
+    """Return one line of the report that has no control."""
+    nothing = dict.fromkeys(("control", "ratio", "low", "high"))
+    return {"what": what, "value": round(value, 3), "unit": unit, **nothing, "n": n}
+
+
 def report(name: str, results: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return a report: what was measured, where and at which commit."""
     machine = f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
     return {"name": name, "commit": code_version(), "machine": machine, "load": os.getloadavg()[0], "results": results}

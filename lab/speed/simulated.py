@@ -25,7 +25,7 @@ KINDS_OF_BATCHES = 4  # made once and used again, so that loading is what takes 
 
 @lru_cache(KINDS_OF_BATCHES)
 def made_batch(n: int, seed: int = 1, first: int = 0) -> PointBatch:
-    """n points around 40 towns within about 100 km of 51.5° N 7° E."""
+    """Make n points around 40 towns within about 100 km of 51.5° N 7° E."""
     rng = np.random.default_rng(seed)
     towns = rng.uniform(-0.7, 0.7, (TOWNS, 2))
     town = rng.integers(0, TOWNS, n)
@@ -61,7 +61,7 @@ def load_towns(
     squeeze: float = 1.0,
     first_seed: int = 0,
 ) -> Product:
-    """A product of so many points, as if it came from a file; with two dates its series are short, too.
+    """Load a product of so many points, as if it came from a file; with two dates its series are short, too.
 
     shift: degrees east and north of where the towns are; squeeze: how much nearer to each other they are.
     """
@@ -87,7 +87,7 @@ def load_towns(
 
 
 def numbered(first: int, n: int) -> np.ndarray:
-    """The ids of n points: bench000000042 and so on. Made of digits at once: it must not be what is measured."""
+    """Return the ids of n points, bench000000042 and so on, made of digits at once: it must not be what is measured."""
     number = np.arange(first, first + n)[:, None]
     digits = (number // 10 ** np.arange(8, -1, -1) % 10 + ord("0")).astype(np.uint8)
     letters = np.broadcast_to(np.frombuffer(b"bench", dtype=np.uint8), (n, 5))
@@ -95,7 +95,7 @@ def numbered(first: int, n: int) -> np.ndarray:
 
 
 def write_egms_csv(path: Path, points: int, chunk: int = 20_000) -> None:
-    """Made points in the columns of an EGMS L2b table, figures as short as EGMS writes them."""
+    """Write made points in the columns of an EGMS L2b table, figures as short as EGMS writes them."""
     writer, to_grid = None, transformer(4326, 3035)
     with path.open("wb") as stream:
         for first in range(0, points, chunk):

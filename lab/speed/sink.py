@@ -16,6 +16,7 @@ LENGTH = re.compile(rb"^content-length:\s*(\d+)", re.IGNORECASE | re.MULTILINE)
 
 
 async def take_mails(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Take mails as an SMTP server does."""
     writer.write(b"220 sink\r\n")
     while line := await reader.readline():
         verb = line[:4].upper()
@@ -30,6 +31,7 @@ async def take_mails(reader: asyncio.StreamReader, writer: asyncio.StreamWriter)
 
 
 async def take_webhooks(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Take one POST as an endpoint does."""
     head = await reader.readuntil(b"\r\n\r\n")
     if length := LENGTH.search(head):
         await reader.readexactly(int(length[1]))
@@ -42,20 +44,21 @@ TAKES = {"mails": take_mails, "webhooks": take_webhooks, "pushes": take_webhooks
 
 
 def keep(named: re.Match[bytes] | None) -> None:
-    """What a server has promised to deliver, before it says so."""
+    """Keep the id of what a server has promised to deliver, before it says so."""
     if len(sys.argv) > 2 and named:
         with Path(sys.argv[2]).open("ab") as stream:
             stream.write(named[1] + b"\n")
 
 
 async def converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """A sender that is killed says no goodbye, and what it has not said to the end was not taken."""
+    """Serve one sender: one that is killed says no goodbye, and a message that did not end was not taken."""
     with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
         await TAKES[sys.argv[1]](reader, writer)
     writer.close()
 
 
 async def serve() -> None:
+    """Serve on a free port, which is printed."""
     server = await asyncio.start_server(converse, "127.0.0.1", 0, limit=1 << 20, backlog=1024)
     sys.stdout.write(f"{server.sockets[0].getsockname()[1]}\n")
     sys.stdout.flush()
@@ -64,7 +67,7 @@ async def serve() -> None:
 
 @contextmanager
 def sink(what: str, *kept: Path) -> Iterator[int]:
-    """Such a server in a process of its own; yields its port. what: one of TAKES; kept: the file for their ids."""
+    """Run such a server in a process of its own; yields its port. what: one of TAKES; kept: the file for their ids."""
     command = [sys.executable, "-m", "lab.speed.sink", what, *map(str, kept)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:

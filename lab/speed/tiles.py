@@ -27,13 +27,14 @@ LAYER = "los"
 
 
 class Times(NamedTuple):
-    """Of each tile: ours through the web application, control of the SQL alone; ms."""
+    """Times of each tile: ours through the web application, control of the SQL alone; ms."""
 
     ours: list[float]
     control: list[float]
 
 
 def run() -> dict[str, Any]:
+    """Measure tiles with few products, then with all."""
     loaded: list[Product] = []
     try:
         loaded += _loaded(range(TOGETHER))
@@ -54,17 +55,14 @@ def _loaded(numbers: range) -> Iterator[Product]:
     for number in numbers:
         down, across = divmod(number // TOGETHER, ACROSS)
         track = number % TOGETHER
-        shift = (
-            across * STEP_DEGREES[0] + track * TRACK_DEGREES,
-            down * STEP_DEGREES[1] + track * TRACK_DEGREES,
-        )
+        shift = (across * STEP_DEGREES[0] + track * TRACK_DEGREES, down * STEP_DEGREES[1] + track * TRACK_DEGREES)
         yield load_towns(points=POINTS, track=number + 1, shift=shift)
     with connection.cursor() as cursor:
         cursor.execute(f"VACUUM (ANALYZE) {pyramid.TABLE}")  # as the server does by itself, later
 
 
 def _at_zoom(zoom: int) -> Times:
-    """The tiles of points of the first product drawn at random, so that towns are asked for as people ask."""
+    """Time tiles of points of the first product drawn at random, so that towns are requested as people do."""
     batch, rng = made_batch(POINTS, seed=0), np.random.default_rng(zoom)
     client, times = Client(SERVER_NAME="localhost"), Times([], [])
     for turn, index in enumerate(rng.integers(0, POINTS, TILES)):
@@ -89,7 +87,7 @@ def _fetch(client: Client, address: str) -> None:
 
 
 def _query(z: int, x: int, y: int) -> tuple[str, dict[str, object]]:
-    """The SQL of a tile, naming the products that have points there."""
+    """Return the SQL of a tile, naming the products that have points there."""
     products, n_points = selectors.layer_products(layer=BY_NAME[LAYER], tile=(z, x, y)), 0
     if z >= selectors.ZOOM_OF_SINGLE_POINTS:
         counts = selectors.points_in_tile(products=products, z=z, x=x, y=y)

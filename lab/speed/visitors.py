@@ -23,13 +23,14 @@ ZOOMS = range(6, 17)
 
 
 class Visitor(FastHttpUser):
-    """Pans, zooms and clicks, a second or three after each other."""
+    """Visitor who pans, zooms and clicks, a second or three after each other."""
 
     fixed_count = 50
     wait_time = between(1.0, 3.0)
     concurrency = CONNECTIONS
 
     def on_start(self) -> None:
+        """Open the map somewhere."""
         self.cache: dict[str, tuple[str, float]] = {}
         self.pool = Pool(CONNECTIONS)
         _, self.longitude, self.latitude = RANDOM.choice(TOWN["points"])
@@ -40,6 +41,7 @@ class Visitor(FastHttpUser):
 
     @task(6)
     def pan(self) -> None:
+        """Move the map by a tile."""
         width = 360 / 2**self.zoom
         self.longitude += RANDOM.choice((-1, 1)) * width
         self.latitude += RANDOM.choice((-0.5, 0, 0.5)) * width
@@ -49,11 +51,13 @@ class Visitor(FastHttpUser):
 
     @task(2)
     def change_zoom(self) -> None:
+        """Zoom in or out."""
         self.zoom = min(max(self.zoom + RANDOM.choice((-1, 1)), ZOOMS[0]), ZOOMS[-1])
         self.show()
 
     @task(3)
     def click(self) -> None:
+        """Open the series of a point."""
         pid, *_ = RANDOM.choice(TOWN["points"])
         self.client.get(f"/api/points/{TOWN['product']}/{pid}/series/", name="a point's series")
 
@@ -67,6 +71,7 @@ class Visitor(FastHttpUser):
         self.pool.join()
 
     def fetch(self, path: str) -> None:
+        """Fetch a tile, unless it is fresh."""
         etag, at = self.cache.get(path, ("", 0.0))
         if etag and time.monotonic() - at < FRESH_SECONDS:
             return
@@ -77,12 +82,13 @@ class Visitor(FastHttpUser):
 
 
 class Analyst(FastHttpUser):
-    """Has the workbench open in a tab: draws it anew, and chooses points."""
+    """Visitor with the workbench in a tab: draws it anew, and chooses points."""
 
     fixed_count = 10
     wait_time = between(2.0, 6.0)
 
     def on_start(self) -> None:
+        """Open the workbench."""
         self.search = f"?on={TOWN['product']}"
         for name in (self.search, "_dash-layout", "_dash-dependencies"):
             self.client.get(f"/workbench/{name}", name="the workbench")
@@ -90,10 +96,12 @@ class Analyst(FastHttpUser):
 
     @task
     def draw(self) -> None:
+        """Draw the charts."""
         self.call({"output": "sheet.children", "inputs": [self.address()]}, "the workbench's charts")
 
     @task(2)
     def choose(self) -> None:
+        """Choose five points."""
         marks = {"points": [{"customdata": pid} for pid, *_ in RANDOM.sample(TOWN["points"], 5)]}
         inputs = [
             {"id": "points", "property": "clickData"},
@@ -104,9 +112,11 @@ class Analyst(FastHttpUser):
         self.call(body, "the workbench's series")
 
     def address(self) -> dict[str, Any]:
+        """Return the state of the address."""
         return {"id": "address", "property": "search", "value": self.search}
 
     def call(self, body: dict[str, Any], name: str) -> None:
+        """Call Dash; an answer without a drawing is a failure."""
         with self.client.post("/workbench/_dash-update-component", json=body, name=name, catch_response=True) as answer:
             if answer.status_code != 200 or "Another sheet is being computed" in answer.text:
                 answer.failure(f"not drawn: {answer.status_code}")
@@ -114,6 +124,7 @@ class Analyst(FastHttpUser):
 
 @events.quitting.add_listener
 def name_failures(environment: Any, **kwargs: Any) -> None:
+    """Print what failed."""
     for one in environment.stats.errors.values():
         print(f"{one.occurrences} failed: {one.name}, {one.error}")
 

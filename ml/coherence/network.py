@@ -53,7 +53,7 @@ def registered(power: Tensor, facts: Facts) -> Tensor:
 
 @dataclass(frozen=True)
 class Settings:
-    """Settings of inference, beside the weights.
+    """Settings with which the coherence network infers, beside its weights.
 
     The network's sigma is raised to sigma_power and multiplied by sigma_factor; sample_*: that of the sample coherence.
     """

@@ -47,5 +47,5 @@ def _of_track(track: TrackCells) -> tuple[Float32, Float32]:
 
 
 def _around(values: NDArray[np.floating]) -> NDArray[np.floating]:
-    """Sum over AROUND_CELLS x AROUND_CELLS."""
+    """Return sums over AROUND_CELLS x AROUND_CELLS."""
     return np.asarray(ndimage.uniform_filter(values, AROUND_CELLS, mode="constant") * AROUND_CELLS**2)

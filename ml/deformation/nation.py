@@ -1,4 +1,4 @@
-"""The network over a nation: window by window, and nobody sees where one ends.
+"""The network over a nation: window by window, without seams between windows.
 
 Windows begin at whole multiples of the network's stride, counted from the plane's origin, and reach beyond what they
 answer for by as far as the network sees. Which tracks count in a cell is decided by the distance to their points, not
@@ -32,7 +32,7 @@ JOINT_M = 1_000.0  # a track counts where it has a point within this distance
 
 @dataclass(frozen=True)
 class NetworkConfig:
-    """Settings of inference.
+    """Settings with which the deformation network infers over a nation.
 
     core_cells: side of what one window answers for; batch: windows at a time on a GPU; weights: name of the card.
 

@@ -50,7 +50,7 @@ class SpeedSeries(NamedTuple):
 
     @property
     def speed_m_day(self) -> Floats:
-        """Length of the velocity; near rest noise makes it look a little faster than it is."""
+        """Return the length of the velocity; near rest noise makes it a little too fast."""
         return np.hypot(self.east_m_day, self.north_m_day)
 
 

@@ -189,7 +189,7 @@ def correlated(first: Tensor, second: Tensor) -> Tensor:
 
 
 class _Correlated(torch.autograd.Function):
-    """`correlated` with a backward pass that takes half the time: nothing is laid out anew for each lag."""
+    """`correlated` with a backward pass that takes half the time: no array is copied for each lag."""
 
     @staticmethod
     def forward(ctx: FunctionCtx, first: Tensor, second: Tensor) -> Tensor:

@@ -1,7 +1,7 @@
 """A U-Net over what one track or several show of each cell of a velocity field.
 
 Cells are gathered 2 × 2 at the door, so that nothing costly runs at full size. One stem reads each track; the tracks
-are then laid together (weighted mean and maximum), so that the same weights serve any number of them. Beside what it
+are then joined (weighted mean and maximum), so that the same weights serve any number of them. Beside what it
 has learnt to carry down, each size sees the plain weighted mean of the rates at that size: a matched filter for free.
 """
 

@@ -40,7 +40,7 @@ SPARSE_MARGIN = 1.0
 SPARSE_SHARE = 0.25  # of the ground around a sparse node that has no match yet
 SPARSE_BLOCKS = 2  # blocks on a side of what is searched in one
 ALIKE_PX, FEWEST_ALIKE = 8.0, 2  # of the eight sparse nodes around one, so many must move alike within so much
-FOLLOWED = 8  # times that matched neighbours say where to look
+FOLLOWED = 8  # times that matched neighbours say where to search
 LEAST_KNOWN = 0.5  # of the pixels around a node
 LEAST_TEXTURE = 0.25  # mean square of texture, which is 1 where the ground has any
 

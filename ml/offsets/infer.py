@@ -129,7 +129,7 @@ def _correlated(
 
 
 def _at_nodes(squares: torch.Tensor, at: Window, posting: int) -> torch.Tensor:
-    """Look up the square of the search (..., rows, cols) in which each node of a window stands."""
+    """Return the square of the search (..., rows, cols) in which each node of a window stands."""
     row, col = (
         ((torch.arange(max(1, size // posting)) * posting + posting // 2 + first) // SQUARE_PX).clamp_max(most - 1)
         for size, first, most in zip((at.rows, at.cols), (at.row, at.col), squares.shape[-2:], strict=True)

@@ -62,7 +62,7 @@ class ImagePair(NamedTuple):
 
 
 def open_pair(reference: Path, secondary: Path, scale: str = "power", slack_px: int = 0) -> PairSource:
-    """Look into two GeoTIFFs (band 1) on one grid. scale: power, amplitude or db. Raises InputError.
+    """Inspect two GeoTIFFs (band 1) on one grid. scale: power, amplitude or db. Raises InputError.
 
     slack_px: edges of grids of one posting may differ by so much; then whole pixels of the reference that both show
     are read, and a shift by a part of a pixel is left to whoever registers.

@@ -63,7 +63,7 @@ class Team(Protocol):
 
 
 class Alone:
-    """Nobody else."""
+    """Stand-in for other workers where there are none."""
 
     def share(self, missing: int) -> bool:
         """Return False: nobody takes part."""

@@ -10,7 +10,7 @@ Read = TypeVar("Read")
 
 
 class Feed(NamedTuple):
-    """Settings of reading ahead.
+    """Settings with which windows are read ahead of the computation.
 
     readers: threads that read; without any, whoever wants an item reads it. So many and one more items are read, or
     being read, beside the one in use. pinned: into memory from which a GPU copies by itself.

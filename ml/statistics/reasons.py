@@ -51,7 +51,7 @@ class TrackReason(NamedTuple):
 
 
 def reach_of(polygon: Polygon | MultiPolygon) -> tuple[float, float]:
-    """Return from how far off an area to how far off its surroundings are looked for, m."""
+    """Return from how far off an area to how far off its surroundings are taken, m."""
     side_m = polygon.area**0.5
     return max(NEAR_M, NEAR_SHARE * side_m), max(FAR_M, FAR_SHARE * side_m)
 
@@ -61,7 +61,7 @@ def track_reason(
 ) -> TrackReason:
     """Describe what one track's points show of an area. polygon, x, y: (n,), in one projected system, metres.
 
-    Only points within reach of the area's box are looked at, so that giving more changes nothing.
+    Only points within reach of the area's box count, so that giving more changes nothing.
     """
     west, south, east, north = polygon.bounds
     near_m, far_m = reach_of(polygon)

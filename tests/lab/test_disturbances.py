@@ -1,9 +1,11 @@
-"""Errors of other makes in training: each is what its name says, and each can be left out."""
+"""Errors of other makes and shapes of motion in training: each is what its name says."""
 
 import numpy as np
 import pytest
 
-from lab.deformation.training.disturbances import GROUPS, disturbance, fractal, smoothed, thinned
+from lab.deformation.training import motion_shapes
+from lab.deformation.training.disturbances import GROUPS, fractal, smoothed, thinned
+from lab.deformation.training.motion_shapes import bowl, draw_shape
 from ml.simulation.velocity.nuisance import HALF_WAVE_MM
 
 SHAPE = (100, 100)
@@ -19,13 +21,6 @@ def test_every_group_adds_finite_rates_that_differ_from_draw_to_draw(name):
     assert all(np.isfinite(rate).all() and rate.shape == SHAPE for rate in drawn)
     assert sum(bool(rate.any()) for rate in drawn) >= 4
     assert not np.array_equal(drawn[0], drawn[1])
-
-
-def test_a_group_that_is_left_out_adds_nothing():
-    for seed in range(20):
-        done = disturbance(np.random.default_rng(seed), height(), frozenset(GROUPS))
-        assert not done.rate_mm_yr.any()
-        assert not done.wrong.any()
 
 
 def test_patches_stay_below_what_counts_as_motion():
@@ -57,3 +52,27 @@ def test_points_are_lost_and_rates_filtered_only_where_they_were():
     assert np.nanstd(done) < 0.8 * np.nanstd(velocity)
     shares = [thinned(np.random.default_rng(seed), SHAPE).mean() for seed in range(20)]
     assert 0.05 < min(shares) < max(shares) < 0.8
+
+
+DOWN, RIGHT = np.mgrid[-60:61, -60:61].astype(np.float32)
+
+
+@pytest.mark.parametrize("draw", motion_shapes._DRAWS)
+def test_every_shape_is_a_share_of_its_peak_and_ends(draw):
+    for seed in range(10):
+        rng = np.random.default_rng(seed)
+        share = draw(rng, 10.0, rng.uniform(0, np.pi))(DOWN, RIGHT)
+        assert share.min() >= -1e-6
+        assert 0.5 < share.max() <= 1 + 1e-6
+        assert share[0].max() < 0.2  # 60 cells away
+
+
+def test_a_bowl_is_the_benchmarks():
+    share = bowl(8.0)(DOWN, RIGHT)
+    np.testing.assert_allclose(share, np.exp(-(DOWN**2 + RIGHT**2) / 64), atol=1e-6)
+
+
+def test_shapes_are_of_many_sizes():
+    areas = [(draw_shape(np.random.default_rng(seed))(DOWN, RIGHT) > 0.5).sum() for seed in range(60)]
+    assert np.quantile(areas, 0.1) < 20
+    assert np.quantile(areas, 0.9) > 300

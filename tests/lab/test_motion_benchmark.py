@@ -1,4 +1,4 @@
-"""The benchmark of changes of the trend: its scenes hold what they say, and its figures tell true from false."""
+"""The benchmark of changes of the trend: its scenes hold what they say, and its figures separate true from false."""
 
 import numpy as np
 import pytest

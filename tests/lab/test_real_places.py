@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 
 from ingest.errors import InputError
-from lab.deformation.injected.places import folds, place, places, residual_field, residual_tracks, smooth_fit
+from lab.deformation.injected.places import PLACES, folds, place, residual_field, residual_tracks, smooth_fit
 
 
 def test_each_place_is_tested_once_and_never_trained_on_in_that_fold():
     tested = [name for fold in folds() for name in fold.test]
-    assert sorted(tested) == sorted(one.name for one in places())
+    assert sorted(tested) == sorted(one.name for one in PLACES)
     for fold in folds():
         assert not set(fold.training) & set(fold.test)
         assert set(fold.training) | set(fold.test) == set(tested)

@@ -1,6 +1,6 @@
 """`change-real`: how many cells of real ground without known events are confirmed as changed, on a date.
 
-Every series of chips at hand (three places of land, one of sea, both polarisations, 22 dates) was looked at when the
+Every series of chips at hand (three places of land, one of sea, both polarisations, 22 dates) was known when the
 rule of confirmation was made, and the sea when the search for shifts was. So the thresholds are chosen anew here by a
 rule that needs no eye, and each place of land is judged with those chosen without it: over the other places no more
 than MOST_SHARE of the cells a date, and then as many events as possible found in simulated series of validation.
@@ -31,7 +31,6 @@ HIGHS, LOWS = (3.5, 4.0, 4.5, 5.0), (2.0, 2.5, 3.0)
 MOST_SHARE = 0.0002  # of the cells a date, over the places that thresholds are chosen on
 SERIES = 40  # of validation
 THRESHOLDS = [(high, low) for high in HIGHS for low in LOWS]
-BASELINES = {name: days for name, days in real_chips.GROUPS.items() if days[1] <= max(real_chips.BASELINES_DAYS) + 1}
 Shares = Mapping[date, float]
 
 
@@ -43,13 +42,13 @@ class Judged(NamedTuple):
 
 
 def series_of(place: str, method: str) -> list[list[Evidence]]:
-    """The changes of a place's pairs, one list a polarisation. ValueError where there are no chips."""
+    """Return the changes of a place's pairs, one list a polarisation. ValueError where there are no chips."""
     files = [real_chips.chips(folder(CHIPS), polarisation)[place] for polarisation in POLARISATIONS]
-    return [real_chips.evidence_of(real_chips.seen_of(one, method, BASELINES)) for one in files]
+    return [real_chips.evidence_of(real_chips.seen_of(one, method)) for one in files]
 
 
 def judged(place: str, method: str) -> Judged:
-    """What every pair of thresholds confirms of a place."""
+    """Return what every pair of thresholds confirms of a place."""
     series = series_of(place, method)
     shares: dict[tuple[float, float], list[Shares]] = {
         (high, low): [real_chips.shares_by_date(evidence, high, low) for evidence in series] for high, low in THRESHOLDS
@@ -58,14 +57,14 @@ def judged(place: str, method: str) -> Judged:
 
 
 def validation(method: str, scene: int) -> Float64:
-    """(thresholds, 4): the outcome of a simulated series of validation, as of `change-confirmed`."""
+    """Return the outcome (thresholds, 4) of a simulated series of validation, as of `change-confirmed`."""
     series = confirm_evaluate.make_series(scene, Purpose.VALIDATION)
     evidence = confirm_evaluate.evidence_of(method, series)
     return np.array([confirm_evaluate.outcome(confirmed(evidence, *both), series) for both in THRESHOLDS])
 
 
 def chosen(places: Sequence[Judged], found: Float64) -> tuple[float, float]:
-    """Thresholds that find most events in validation of those that confirm little enough over the places.
+    """Choose the thresholds that find most events in validation, of those that confirm little enough over the places.
 
     found: (thresholds,), share of events found. Where none confirms little enough: the strictest.
     """
@@ -76,7 +75,7 @@ def chosen(places: Sequence[Judged], found: Float64) -> tuple[float, float]:
 
 
 def by_date(series: Sequence[Shares]) -> Float64:
-    """Mean over series, of each date: weather is common to all of them."""
+    """Return the mean over series, of each date: weather is common to all of them."""
     dates = sorted({day for one in series for day in one})
     return np.array([np.mean([one[day] for one in series if day in one]) for day in dates])
 
@@ -119,7 +118,7 @@ def _range(values: Sequence[float]) -> Interval:
 
 
 def truth_sha256(places: int) -> str:
-    """A hash of which chips are judged, and of the series of validation."""
+    """Return a hash of which chips are judged, and of the series of validation."""
     chips = [
         (polarisation, place, [str(day) for day, _ in files])
         for polarisation in POLARISATIONS

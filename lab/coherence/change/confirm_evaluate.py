@@ -32,23 +32,23 @@ DETECTED_SHARE = 0.5  # of the event's pixels that must be confirmed for it to c
 
 
 def make_series(scene: int, purpose: Purpose = Purpose.BENCHMARK) -> ImageSeries:
-    """A series of the benchmark."""
+    """Make a series of the benchmark."""
     return change_series(generator(purpose, NAME, scene), PREDECESSORS, after=AFTER)
 
 
 def make_quiet(scene: int, purpose: Purpose) -> Float32:
-    """Power (dates, rows, cols) of as many images as in make_series, in which nothing happens."""
+    """Make the power (dates, rows, cols) of as many images as in make_series, in which nothing happens."""
     series = change_series(generator(purpose, f"{NAME}-quiet", scene), PREDECESSORS + AFTER + 1)
     return series.power[: series.step + 1]
 
 
 def evidence_of(method: str, series: ImageSeries) -> list[Evidence]:
-    """The change of every pair that has predecessors enough, over one step and over two."""
+    """Return the change of every pair that has predecessors enough, over one step and over two."""
     return evidence_by(partial(estimates_of, method), series.power)
 
 
 def evidence_by(estimates: Estimates, power: Float32) -> list[Evidence]:
-    """The same from images (dates, rows, cols) by what gives coherence and sigma of pairs of them."""
+    """Return the evidence of images (dates, rows, cols). estimates: gives coherence and sigma of pairs of them."""
     evidence = []
     for apart in STEPS_APART:
         coherence, sigma = estimates(list(zip(power[:-apart], power[apart:], strict=True)))
@@ -61,7 +61,7 @@ def evidence_by(estimates: Estimates, power: Float32) -> list[Evidence]:
 
 
 def outcome(event: Confirmed, series: ImageSeries) -> tuple[float, float, float, float]:
-    """Share of the event confirmed, whether it was detected, and at the right date; share of the rest confirmed."""
+    """Return the shares of the event confirmed, detected (0 or 1) and dated rightly, and of the rest confirmed."""
     inner = (slice(EDGE_PX, -EDGE_PX),) * 2
     place = series.event[inner] > 0.5
     reported = np.isfinite(event.confidence[inner])
@@ -85,7 +85,7 @@ def evaluate(method: str, series: int) -> dict[str, Interval]:
 
 
 def truth_sha256(series: int, purpose: Purpose = Purpose.BENCHMARK) -> str:
-    """A hash of what the series are: settings, and the truth of the first two; of those for choosing: VALIDATION."""
+    """Return a hash of the series: settings, and the truth of the first two; those for choosing: VALIDATION."""
     digest = hashlib.sha256(repr((NAME, VERSION, series, PREDECESSORS, AFTER, GUARD_PX, EDGE_PX)).encode())
     for scene in range(2):
         made = make_series(scene, purpose)

@@ -13,7 +13,7 @@ import torch
 from affine import Affine
 from scipy import ndimage
 
-from lab.benchmark import Benchmark, over_seeds
+from lab.benchmark import Benchmark, auc, over_seeds
 from lab.simulation.sar.series import EVENT_FROM, EVENT_PX, EVENT_TO, ImageSeries, change_series
 from lab.simulation.sar.system import GRDH, Float32
 from lab.simulation.seeds import Purpose, generator
@@ -21,7 +21,7 @@ from ml.coherence import VERSIONS, WINDOW_PX
 from ml.coherence.change import coherence_change
 from ml.coherence.infer import WEIGHTS, estimate_coherence
 from ml.rasters.imagery import ImagePair
-from ml.statistics.intervals import Float64, Interval, bootstrap
+from ml.statistics.intervals import Interval, bootstrap
 
 NAME, VERSION = "change", "1"
 PREDECESSORS = 6
@@ -31,24 +31,12 @@ EDGE_PX = 8
 
 
 def make_series(scene: int, purpose: Purpose = Purpose.BENCHMARK) -> ImageSeries:
-    """A series of the benchmark."""
+    """Make a series of the benchmark."""
     return change_series(generator(purpose, NAME, scene), PREDECESSORS)
 
 
-def auc(scores: Float64, positive: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> float:
-    """Area under the ROC curve (Mann-Whitney); ties count half."""
-    order = np.argsort(scores, kind="stable")
-    ordered = scores[order]
-    first = np.searchsorted(ordered, ordered, side="left")
-    last = np.searchsorted(ordered, ordered, side="right")
-    ranks = np.empty(scores.size)
-    ranks[order] = (first + last + 1) / 2
-    n = int(positive.sum())
-    return float((ranks[positive].sum() - n * (n + 1) / 2) / (n * (scores.size - n)))
-
-
 def estimates_of(method: str, pairs: Iterable[tuple[Float32, Float32]]) -> tuple[Float32, Float32]:
-    """Coherence and sigma (pairs, rows, cols) of GRDH images."""
+    """Estimate coherence and sigma (pairs, rows, cols) of GRDH images."""
     estimates = []
     for pair in pairs:
         images = ImagePair(pair[0], pair[1], Affine.identity(), None)
@@ -59,7 +47,7 @@ def estimates_of(method: str, pairs: Iterable[tuple[Float32, Float32]]) -> tuple
 
 
 def outcome(series: ImageSeries, coherence: Float32, sigma: Float32) -> tuple[float, float]:
-    """AUC of the event's pixels against all others, and the share reported at the step before it (nothing happened).
+    """Return the AUC of the event's pixels against all others, and the share reported a step before (false alarms).
 
     coherence, sigma: (steps, rows, cols) of the series.
     """
@@ -85,7 +73,7 @@ def evaluate(method: str, series: int) -> dict[str, Interval]:
 
 
 def truth_sha256(series: int) -> str:
-    """A hash of what the series are: settings, and the truth of the first two."""
+    """Return a hash of the series: settings, and the truth of the first two."""
     settings = NAME, VERSION, series, PREDECESSORS, EVENT_FROM, EVENT_TO, EVENT_PX, GUARD_PX, EDGE_PX
     digest = hashlib.sha256(repr(settings).encode())
     for scene in range(2):

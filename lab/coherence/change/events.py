@@ -19,7 +19,7 @@ from ml.statistics.intervals import Float64, Interval, bootstrap
 
 
 def quiet(estimates: Estimates, size: int) -> Judged:
-    """What each pair of thresholds confirms in so many series without an event."""
+    """Return what each pair of thresholds confirms in so many series without an event."""
     series = [
         confirm_evaluate.evidence_by(estimates, confirm_evaluate.make_quiet(scene, Purpose.VALIDATION))
         for scene in range(size)
@@ -28,7 +28,7 @@ def quiet(estimates: Estimates, size: int) -> Judged:
 
 
 def found(estimates: Estimates, size: int) -> Float64:
-    """(series, thresholds): whether the event of each series is found, 0 or 1."""
+    """Return whether the event of each series is found, 0 or 1, (series, thresholds)."""
     rows = []
     for scene in range(size):
         series = confirm_evaluate.make_series(scene, Purpose.VALIDATION)
@@ -38,7 +38,7 @@ def found(estimates: Estimates, size: int) -> Float64:
 
 
 def judged(estimates: Estimates, size: int) -> dict[str, Interval]:
-    """Share of events found at the thresholds set on as many quiet series, and at those that are shipped.
+    """Return the share of events found at thresholds set on as many quiet series, and at the shipped thresholds.
 
     quiet_share: of the cells of quiet series confirmed a date, at the thresholds that are shipped.
     """

@@ -1,9 +1,9 @@
 """`coherence-real`: estimates from detected images against the coherence of the complex images, in spatial blocks.
 
 One pair so far: Sentinel-1, Morocco, 12 days with an earthquake between, about three looks; truth is the sample
-coherence that its processor wrote. Every method is registered and is told the looks; windows of the classical ones are
+coherence that its processor wrote. Every method is registered and is given the looks; windows of the classical ones are
 tuned for each block on all others, for the error and for the correlation by themselves. `averaged`: the same images
-after 2 x 2 px were averaged; `estimated`: the looks are not told. No pair of a single look is at hand.
+after 2 x 2 px were averaged; `estimated`: the looks are not given. No pair of a single look is at hand.
 """
 
 import hashlib
@@ -45,8 +45,9 @@ Statistic = Callable[[Float64], float]
 
 
 class RealPair(NamedTuple):
-    """images: linear power, NaN unknown; truth: sample coherence (rows, cols), NaN unknown; looks: equivalent ones,
-    None: to be estimated. averaged: px on each axis.
+    """A pair with its truth. images: linear power, NaN unknown; averaged: px on each axis.
+
+    truth: sample coherence (rows, cols), NaN unknown. looks: equivalent ones, None: to be estimated.
     """
 
     images: ImagePair
@@ -64,7 +65,7 @@ class Block(NamedTuple):
 
 @lru_cache(maxsize=2)
 def real_pair(averaged: int = 1) -> RealPair:
-    """The pair, so many pixels averaged on each axis. InputError where it is missing."""
+    """Read the pair, so many pixels averaged on each axis. InputError where it is missing."""
     at = folder("pairs_real", "morocco_s1")
     if not (at / TRUTH).is_file():
         raise InputError(at, f"{TRUTH} is missing", "Set GROUND_MOTION_DATA to the folder of real data")
@@ -79,14 +80,14 @@ def real_pair(averaged: int = 1) -> RealPair:
 
 
 def averaged_by(by: int, values: Float32) -> Float32:
-    """Means over by x by px of values (..., rows, cols); what fills no whole one is left out."""
+    """Average by x by px of values (..., rows, cols); what fills no whole one is left out."""
     rows, cols = values.shape[-2] // by, values.shape[-1] // by
     cut = values[..., : rows * by, : cols * by]
     return np.asarray(cut.reshape(*values.shape[:-2], rows, by, cols, by).mean(axis=(-3, -1)), dtype=np.float32)
 
 
 def answers(pair: RealPair, method: str, window: int = WINDOW_PX) -> tuple[Float32, Float32]:
-    """Coherence and sigma (rows, cols) of a method of METHODS."""
+    """Return coherence and sigma (rows, cols) of a method of METHODS."""
     truth = TRUTHS[1] if method == OTHER_TRUTH else TRUTHS[0]
     name = NETWORK if method == OTHER_TRUTH else method
     bands = estimate_coherence(pair.images, name, torch.device("cpu"), window, pair.looks, truth).bands
@@ -94,7 +95,7 @@ def answers(pair: RealPair, method: str, window: int = WINDOW_PX) -> tuple[Float
 
 
 def blocks_of(pair: RealPair, coherence: Float32, sigma: Float32) -> list[Block]:
-    """Rows of every block of which enough is known, away from edges and gaps."""
+    """Return the rows of every block of which enough is known, away from edges and gaps."""
     known = np.isfinite(pair.truth) & np.isfinite(pair.images.reference) & np.isfinite(pair.images.secondary)
     inner = ndimage.binary_erosion(known, iterations=EDGE_PX // pair.averaged)
     values = np.stack([coherence, sigma, pair.truth], axis=-1).astype(np.float64)
@@ -120,11 +121,13 @@ def _known(rows: Float64) -> Float64:
 
 
 def rmse(rows: Float64) -> float:
+    """Return the root mean square error of known pixels."""
     known = _known(rows)
     return float(np.sqrt(((known[:, 0] - known[:, 2]) ** 2).mean()))
 
 
 def correlation(rows: Float64) -> float:
+    """Return the correlation of estimate and truth of known pixels."""
     known = _known(rows)
     return float(np.corrcoef(known[:, 0], known[:, 2])[0, 1])
 
@@ -152,7 +155,7 @@ OVER_BLOCKS: dict[str, Statistic] = {
 
 
 def tuned(tried: dict[int, list[Block]], score: Statistic) -> list[int]:
-    """The window of each block: that with the highest score over all other blocks."""
+    """Return the window of each block: that with the highest score over all other blocks."""
     windows = []
     for left_out in range(len(next(iter(tried.values())))):
         others = {
@@ -164,13 +167,13 @@ def tuned(tried: dict[int, list[Block]], score: Statistic) -> list[int]:
 
 
 def tried_windows(method: str, pair: RealPair) -> dict[int, list[Block]]:
-    """The blocks of a method with every window; the network has none to choose."""
+    """Return the blocks of a method with every window; the network has none to choose."""
     windows = (WINDOW_PX,) if method.startswith(NETWORK) else WINDOWS
     return {window: blocks_of(pair, *answers(pair, method, window)) for window in windows}
 
 
 def measured(tried: dict[int, list[Block]], n: int) -> dict[str, Interval]:
-    """Figures over the first n blocks, from the estimates with every window."""
+    """Return figures over the first n blocks, from the estimates with every window."""
     chosen: dict[Statistic, list[Block]] = {}
     metrics = {}
     for name, score in (("rmse", lambda rows: -rmse(rows)), ("r", correlation)):
@@ -201,7 +204,7 @@ def evaluate(method: str, blocks: int) -> dict[str, Interval]:
 
 
 def truth_sha256(blocks: int) -> str:
-    """A hash of which pixels are measured and of their truth, to three decimals."""
+    """Return a hash of the measured pixels and of their truth, to three decimals."""
     pair = real_pair()
     nothing = np.zeros_like(pair.truth)
     measured_blocks: Sequence[Block] = blocks_of(pair, nothing, nothing)[:blocks]

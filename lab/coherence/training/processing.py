@@ -1,4 +1,4 @@
-"""What processors do to detected images before anybody sees them: pixels averaged, laid on a map, smoothed.
+"""Processing of detected images before anybody sees them: pixels averaged, resampled on a map, smoothed.
 
 The number of looks that is left is measured on the pair itself: power over its known mean.
 """
@@ -20,8 +20,8 @@ LOOKS_PX = 16  # looks are measured in squares of so many px
 BRIGHTEST = 6.0  # against the mean: what is farther is a single scatterer
 
 
-def laid_on_map(rng: np.random.Generator, pair: SarPair, size: int) -> SarPair:
-    """A pair as its processor puts it on a map of size px: turned, stretched, interpolated, with its own looks."""
+def resampled_on_map(rng: np.random.Generator, pair: SarPair, size: int) -> SarPair:
+    """Resample a pair on a map of size px as a processor does: turned, stretched, interpolated, with its looks."""
     steps, turn = rng.uniform(*STEP, 2), float(rng.uniform(-TURN_RAD, TURN_RAD))
     grid = _grid(steps, turn, pair.gamma.shape[-1], size)
     mode = "bicubic" if rng.random() < CUBIC_SHARE else "bilinear"
@@ -45,7 +45,7 @@ def laid_on_map(rng: np.random.Generator, pair: SarPair, size: int) -> SarPair:
 
 
 def measured_looks(power: Float32, mean: Float32) -> float:
-    """Equivalent looks of power (n, rows, cols) of known mean: the median over squares; at least 1/2."""
+    """Measure the equivalent looks of power (n, rows, cols) of known mean: the median over squares; at least 1/2."""
     ratio = np.minimum(power / np.maximum(mean, 1e-12), BRIGHTEST)
     ratio = ratio / np.median(ratio.mean(axis=(1, 2)))
     rows, cols = (size // LOOKS_PX for size in power.shape[1:])
@@ -54,7 +54,7 @@ def measured_looks(power: Float32, mean: Float32) -> float:
 
 
 def _grid(steps: np.ndarray[tuple[int], np.dtype[np.float64]], turn: float, wide: int, size: int) -> torch.Tensor:
-    """Where the pixels of the map stand in an image `wide` px square, as grid_sample takes it; mirrored beyond it."""
+    """Return where pixels of the map lie in an image `wide` px square, as grid_sample takes it; mirrored beyond it."""
     along = np.arange(size) - (size - 1) / 2
     y, x = np.meshgrid(along * steps[0], along * steps[1], indexing="ij")
     turned = x * np.cos(turn) - y * np.sin(turn), x * np.sin(turn) + y * np.cos(turn)
@@ -62,7 +62,7 @@ def _grid(steps: np.ndarray[tuple[int], np.dtype[np.float64]], turn: float, wide
 
 
 def _sampled(values: Float32 | None, grid: torch.Tensor, mode: str) -> Float32:
-    """values (n, rows, cols) or (rows, cols) at the places of a grid."""
+    """Sample values (n, rows, cols) or (rows, cols) at the places of a grid."""
     if values is None:
         raise ValueError("the pair lacks one of its truths")
     planes = torch.from_numpy(np.ascontiguousarray(values, dtype=np.float32)).reshape(1, -1, *values.shape[-2:])

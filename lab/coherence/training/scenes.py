@@ -1,4 +1,4 @@
-"""What the network of coherence is trained on: pairs of every kind of ground and system, with both truths."""
+"""Training pairs of the coherence network: every kind of ground and system, with both truths."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from functools import partial
 
 import numpy as np
 
-from lab.coherence.training.processing import laid_on_map
+from lab.coherence.training.processing import resampled_on_map
 from lab.coherence.training.textures import brighter, drawn
 from lab.simulation.sar import motion
 from lab.simulation.sar.ground import Bools, Ground, Likely, Points, smooth_field, structured, with_noise
@@ -26,13 +26,13 @@ NO_TEXTURE = dataclasses.replace(
     Likely(), layover=0.0, textured=0.15, relief=0.1, parcel_db=1.0, town=0.2, water=0.1, texture_shape=(0.7, 5.0)
 )
 LOW_SHARE, STABLE_SHARE, SINGLE_LOOK_SHARE, AVERAGING_SHARE, MAPPED_SHARE = 0.5, 0.7, 0.3, 0.4, 0.6
-MAP_MARGIN_PX = 16  # on each side of what is laid on a map; what lies farther is its mirror image
+MAP_MARGIN_PX = 16  # on each side of what is resampled on a map; what lies farther is its mirror image
 LOST_SHARE = 0.6  # of the patches that with_unseen draws
 FINER = 2  # samples of a single look a pixel, on each axis
 
 
 def coherence_pair(rng: np.random.Generator, size: int = 128, unseen_share: float = 0.0) -> SarPair:
-    """One pair at rest, misregistered by up to FARTHEST_PX on each axis, with gamma and sample coherence.
+    """Draw one pair at rest, misregistered by up to FARTHEST_PX on each axis, with gamma and sample coherence.
 
     unseen_share: of grounds with_unseen edges of coherence.
     """
@@ -52,7 +52,7 @@ def single_look_pair(
     farthest_px: float = FARTHEST_PX,
     earlier: int = 0,
 ) -> SarPair:
-    """As the squared amplitude of a complex image: one look, sampled and not averaged, 1.05 to 1.9 px a response.
+    """Draw a pair as squared amplitudes of complex images: one look, sampled, 1.05 to 1.9 px a response.
 
     ground: generator, px, system to ground; earlier: images before the pair.
     """
@@ -73,7 +73,7 @@ def textured_pair(
     mixed_share: float = 0.0,
     unseen_share: float = 0.0,
 ) -> SarPair:
-    """A pair of real texture, seen by any system and laid on a map more often than not.
+    """Draw a pair of real texture, seen by any system and mostly resampled on a map.
 
     earlier: images before it; mixed_share: of pairs whose texture is mixed of two; unseen_share: as of coherence_pair.
     """
@@ -88,7 +88,7 @@ def textured_pair(
         field = _misregistration(rng, wide, system, FARTHEST_PX)
         gain, past = float(rng.uniform(-GAIN_DB, GAIN_DB)), _earlier_gamma(rng, ground, earlier)
         pair = simulate_pair(rng, system, ground, field, gain, sample=True, earlier=past)
-    return laid_on_map(rng, pair, size) if mapped else pair
+    return resampled_on_map(rng, pair, size) if mapped else pair
 
 
 def textured(
@@ -99,7 +99,7 @@ def textured(
     mixed_share: float = 0.0,
     unseen_share: float = 0.0,
 ) -> Ground:
-    """Real texture over parcels of coherence; what is bright is stable more often than not, what is dark is not.
+    """Draw real texture over parcels of coherence; bright ground is mostly stable, dark ground is not.
 
     Most parcels have little coherence, as most ground has after some days.
     """
@@ -117,10 +117,10 @@ def textured(
 
 
 def with_unseen(rng: np.random.Generator, ground: Ground, fine: tuple[int, int]) -> Ground:
-    """Up to three rectangles or ellipses of 8 to 60 px whose coherence is another while their power is the same.
+    """Change the coherence of up to three rectangles or ellipses of 8 to 60 px, and not their power.
 
-    As works, floods that have gone or slopes leave it: without them a network learns that ground which looks alike is
-    alike. Most lose what coherence they have. fine: cells a pixel.
+    Backscatter after construction, a receded flood or a slope failure can be as before: without such patches a network
+    learns that equal power means equal coherence. Most lose their coherence. fine: cells a pixel.
     """
     gamma = ground.gamma.copy()
     for _ in range(int(rng.integers(1, 4))):
@@ -134,19 +134,19 @@ def with_unseen(rng: np.random.Generator, ground: Ground, fine: tuple[int, int])
 
 
 def _averaging(rng: np.random.Generator) -> System:
-    """Single looks averaged to pixels wider than they are: 1 to 8 of them, one or two sub-bands."""
+    """Draw a system of single looks averaged to wider pixels: 1 to 8 of them, one or two sub-bands."""
     rows, cols = rng.uniform(0.45, 1.5), rng.uniform(0.3, 1.0)
     return System(15.0, (rows, cols), int(rng.integers(1, 3)), float(rng.uniform(0, 0.5)))
 
 
 def _earlier_gamma(rng: np.random.Generator, ground: Ground, images: int) -> list[Float32]:
-    """Gamma of earlier images with the reference: from date to date as the pair's own, to a part that stays."""
+    """Return gamma of earlier images with the reference: from date to date as the pair's own, to a part that stays."""
     stays = np.float32(rng.uniform(0, 0.5))
     return [ground.gamma * (stays + (1 - stays) * ground.gamma ** np.float32(date)) for date in range(images)]
 
 
 def _every(pair: SarPair) -> SarPair:
-    """Every second sample of a pair, on each axis."""
+    """Take every second sample of a pair, on each axis."""
     power, dx, dy, gamma = (np.ascontiguousarray(part[..., ::FINER, ::FINER]) for part in pair[:4])
     sample, mean, earlier = (
         None if part is None else np.ascontiguousarray(part[..., ::FINER, ::FINER])
@@ -166,7 +166,7 @@ def _misregistration(rng: np.random.Generator, size: int, system: System, farthe
 
 
 def drawn_system(rng: np.random.Generator) -> System:
-    """GRDH, RTC, pixels wider than the resolution, or any; 1 to 8 looks, one of them more often than chance has it."""
+    """Draw GRDH, RTC, pixels wider than the resolution, or any; 1 to 8 looks, often a single one."""
     kind = rng.random()
     if kind < GRDH_SHARE:
         return GRDH
@@ -190,7 +190,7 @@ def _of_any(rng: np.random.Generator) -> System:
 def ground_of(
     rng: np.random.Generator, size: int, system: System, city_share: float = CITY_SHARE, unseen_share: float = 0.0
 ) -> Ground:
-    """Simulated ground of any kind: even, open land, a city, or everything at once; with_unseen or not."""
+    """Draw simulated ground of any kind: even, open land, a city, or everything at once; with_unseen or not."""
     ground = _ground_of(rng, size, system, city_share)
     return with_unseen(rng, ground, system.fine) if unseen_share and rng.random() < unseen_share else ground
 
@@ -207,7 +207,7 @@ def _ground_of(rng: np.random.Generator, size: int, system: System, city_share: 
 
 
 def city(rng: np.random.Generator, size: int, system: System) -> Ground:
-    """Blocks between streets over structured ground: scatterers of every strength in clutter that decorrelates.
+    """Draw blocks between streets over structured ground: scatterers of every strength in clutter that decorrelates.
 
     Most of them are stable; some, bright as they are, are others at the second date (vehicles, cranes, works).
     """
@@ -223,7 +223,7 @@ def city(rng: np.random.Generator, size: int, system: System) -> Ground:
 
 
 def _streets(rng: np.random.Generator, shape: tuple[int, int], fine: tuple[int, int]) -> Bools:
-    """Two sets of parallel lines at right angles, a pixel or two wide."""
+    """Draw two sets of parallel lines at right angles, a pixel or two wide."""
     angle, apart = rng.uniform(0, np.pi), rng.uniform(6, 30, 2)
     width = rng.uniform(0.5, 2.5)
     y, x = (np.arange(n)[:, None] / cells for n, cells in zip(shape, fine, strict=True))
@@ -232,7 +232,7 @@ def _streets(rng: np.random.Generator, shape: tuple[int, int], fine: tuple[int, 
 
 
 def _houses(rng: np.random.Generator, built: Bools, power: Float32, fine: tuple[int, int]) -> Points:
-    """Single scatterers on built ground, 1 to 80 of a hundred pixels, log-normal over the clutter around them."""
+    """Draw single scatterers on built ground, 1 to 80 of a hundred pixels, log-normal over the clutter around them."""
     pixel = fine[0] * fine[1]
     cells = np.flatnonzero(built)
     share = float(np.exp(rng.uniform(np.log(0.01), np.log(0.8))))

@@ -1,4 +1,4 @@
-"""How the network of coherence is trained: on pairs simulated ahead, or made coarser, each with facts of its own.
+"""Training of the coherence network on pairs simulated ahead, or made coarser, each with facts of its own.
 
 Part of the pairs have simulated ground, part real texture (textures), of which some have a history.
 """
@@ -48,15 +48,15 @@ VERSION = "2"
 
 @dataclass(frozen=True)
 class CoherenceSettings:
-    """pairs, textured, history: simulated ahead, in whole chunks, of size px: on simulated ground, on real texture, and
-    on real texture with EARLIER images before; first_chunk: the number of the first, those before it taught the weights
-    that are shipped; mixed_share: of real texture, mixed of two places; unseen_share: of grounds with edges of
-    coherence that power does not show. batch: pairs in a step, twice as many where they are made coarser (pooled: the
-    share of such steps); with_history: the share of steps that see earlier images. textured_share: of the pairs of all
-    others. looks_stated_share: of pairs. sample_weight: of the second truth against the first.
-    from_shipped: begin with the shipped weights. The others switch parts off, to measure what they are worth: symmetric
-    features; the secondary registered first; misregistered, structured pairs in training; residual blocks; widths and
-    blocks of the levels.
+    """Everything --config may change.
+
+    pairs, textured, history: simulated ahead, in whole chunks, of size px: on simulated ground, on real texture, and on
+    real texture with EARLIER images before; first_chunk: the number of the first, those before it taught the shipped
+    weights; mixed_share: of real texture, mixed of two places; unseen_share: of grounds with edges of coherence that
+    power does not show. batch: pairs in a step, twice as many where they are made coarser (pooled: the share of such
+    steps); with_history: the share of steps that see earlier images. textured_share: of the pairs of all others.
+    looks_stated_share: of pairs. sample_weight: of the second truth against the first. from_shipped: begin with the
+    shipped weights. widths, blocks: of the levels.
     """
 
     pairs: int = 1536
@@ -70,11 +70,6 @@ class CoherenceSettings:
     from_shipped: bool = True
     size: int = 128
     batch: int = 10
-    symmetric: bool = True
-    register: bool = True
-    misregistered: bool = True
-    structured: bool = True
-    residual: bool = True
     widths: tuple[int, ...] = (48, 64, 96, 128)
     blocks: tuple[int, ...] = (1, 2, 2, 2)
     pooled: float = 0.25
@@ -93,31 +88,25 @@ class Sample(NamedTuple):
 
 
 class CoherenceTrainingTask:
-    """Teaches gamma and sample coherence at once; validates on pairs of validation.
+    """Training of gamma and sample coherence at once, validated on pairs of validation.
 
-    textured: the first chunk of real texture; what has a history is told by its arrays.
+    textured: the first chunk of real texture. Which pairs have a history is known from their arrays.
     """
 
     def __init__(self, caches: Sequence[PairCache], settings: CoherenceSettings, textured: int | None = None) -> None:
         self.caches, self.settings = caches, settings
-        all_of = [(chunk, pair) for chunk, cache in enumerate(caches) for pair in range(len(cache.looks))]
-        wanted = [place for place in all_of if self._wanted(*place)]
+        places = [(chunk, pair) for chunk, cache in enumerate(caches) for pair in range(len(cache.looks))]
         self.kept: dict[Place, tuple[Float16, Float16, Facts]] = {}
         self.textured = len(caches) if textured is None else textured
         self.grounds = [
-            [place for place in wanted if place[0] < self.textured],
-            [place for place in wanted if place[0] >= self.textured],
+            [place for place in places if place[0] < self.textured],
+            [place for place in places if place[0] >= self.textured],
         ]
-        self.with_history = [place for place in wanted if caches[place[0]].earlier is not None]
+        self.with_history = [place for place in places if caches[place[0]].earlier is not None]
         self.single = [[one for one in places if caches[one[0]].looks[one[1]] < 1.01] for places in self.grounds]
 
-    def _wanted(self, chunk: int, pair: int) -> bool:
-        cache = self.caches[chunk]
-        still = self.settings.misregistered or abs(float(cache.dx_px[pair, -1, -1])) < 0.02
-        return still and (self.settings.structured or float(np.std(cache.gamma[pair], dtype=np.float32)) < 0.01)
-
     def batch(self, rng: np.random.Generator) -> Batch:
-        """half, detail, truth (n, 2, rows, cols) with NaN where there is none; optional where there is a history."""
+        """Draw half, detail, truth (n, 2, rows, cols) with NaN where unknown; optional where there is a history."""
         history = bool(self.with_history) and rng.random() < self.settings.with_history
         pooled = not history and rng.random() < self.settings.pooled
         pool = POOLS[int(rng.integers(len(POOLS)))] if pooled else (1, 1)
@@ -128,7 +117,7 @@ class CoherenceTrainingTask:
         log = torch.stack([sample.log_power[..., :rows, :cols] for sample in samples])
         truth = torch.stack([sample.truth[..., :rows, :cols] for sample in samples])
         facts = torch.tensor([sample.facts for sample in samples])
-        seen = features(log, facts, self.settings.symmetric)
+        seen = features(log, facts)
         truth = torch.where(torch.isfinite(log).all(dim=1, keepdim=True), truth, torch.nan)
         batch = {"half": seen.half, "detail": seen.detail, "truth": truth}
         if history:
@@ -137,7 +126,7 @@ class CoherenceTrainingTask:
         return batch
 
     def _place(self, rng: np.random.Generator, history: bool, pooled: bool) -> Place:
-        """A pair that may be drawn: of a history, or of one of the grounds; of a single look where it is pooled."""
+        """Draw a pair: of a history, or of one of the grounds; often of a single look where it is pooled."""
         if history:
             return self.with_history[int(rng.integers(len(self.with_history)))]
         ground = int(rng.random() < self.settings.textured_share) if self.grounds[1] else 0
@@ -161,7 +150,7 @@ class CoherenceTrainingTask:
         return Sample(images, torch.from_numpy(_turned(truth.astype(np.float32), flips)), facts.row(), past)
 
     def _past(self, rng: np.random.Generator, place: Place, flips: np.ndarray[Any, Any]) -> Tensor:
-        """What two or more of the earlier images say together."""
+        """Return what two or more of the earlier images show together."""
         earlier = self.caches[place[0]].earlier
         if earlier is None:
             raise ValueError(f"the pairs of chunk {place[0]} have no history")
@@ -169,31 +158,31 @@ class CoherenceTrainingTask:
         return temporal(torch.from_numpy(_turned(images, flips)))
 
     def _of_place(self, place: Place) -> tuple[Float16, Float16, Facts]:
-        """Kept once it was worked out: facts cost as much as a step."""
+        """Return a prepared pair, kept once it was worked out: facts cost as much as a step."""
         if place not in self.kept:
             self.kept[place] = self._prepared(place, (1, 1))
         return self.kept[place]
 
     def _prepared(self, place: Place, pool: tuple[int, int]) -> tuple[Float16, Float16, Facts]:
-        """Registered log power and truth, (2, rows, cols) each, and facts, looks not given."""
+        """Return registered log power and truth, (2, rows, cols) each, and facts, looks not given."""
         cache, pair = self.caches[place[0]], place[1]
         power = np.exp(cache.log_power[pair].astype(np.float32))
         truth = np.stack([cache.gamma[pair], cache.sample_gamma[pair]]).astype(np.float32)
         weight = np.sqrt(power.prod(axis=0, keepdims=True))  # what a coarse pixel holds, as its power has it
         truth = _pooled(truth * weight, pool) / _pooled(weight, pool)
         images = torch.from_numpy(_pooled(power, pool))
-        facts = facts_of([images], None, self.settings.register)
+        facts = facts_of([images], None)
         return registered(images, facts).numpy().astype(np.float16), truth.astype(np.float16), facts
 
     def loss(self, network: nn.Module, batch: Batch, progress: float) -> Tensor:
-        """The mean follows the square error alone; sigma follows the likelihood of the errors that are left."""
+        """Return the loss: the mean follows the square error alone, sigma the likelihood of the errors left."""
         first, second = estimates(network(batch["half"], batch["detail"], batch.get("optional")))
         gamma, sample = batch["truth"].unbind(1)
         return _loss(first, gamma) + self.settings.sample_weight * _loss(second, sample)
 
     @cached_property
     def scenes(self) -> dict[str, list[SarPair]]:
-        """Of validation: structured, even, both misregistered by 1 px, and real texture of places kept for this."""
+        """Make scenes of validation: structured, even, both misregistered by 1 px, and real texture of KEPT places."""
         n, purpose = VALIDATION_SCENES, Purpose.VALIDATION
         scenes = {
             "structured": [make_structured(0.0, scene, purpose, True) for scene in range(n)],
@@ -209,15 +198,15 @@ class CoherenceTrainingTask:
 
     @cached_property
     def facts(self) -> dict[str, list[Facts]]:
-        """Of the scenes, looks given."""
+        """Return the facts of the scenes, looks given."""
         return {
-            name: [facts_of([torch.from_numpy(pair.power)], pair.looks, self.settings.register) for pair in pairs]
+            name: [facts_of([torch.from_numpy(pair.power)], pair.looks) for pair in pairs]
             for name, pairs in self.scenes.items()
         }
 
     def errors(self, network: nn.Module) -> dict[str, dict[str, list[Float32]]]:
-        """By truth of TRUTHS and kind of ground, (pixels, 2) of every scene: error and the network's own sigma."""
-        ready = CoherenceNetwork(_unet(network), Settings(self.settings.symmetric, self.settings.register), "")
+        """Return, by truth of TRUTHS and kind of ground, (pixels, 2) of every scene: error and own sigma."""
+        ready = CoherenceNetwork(_unet(network), Settings(), "")
         by_kind = {
             name: [_errors(ready, pair, facts) for pair, facts in zip(pairs, self.facts[name], strict=True)]
             for name, pairs in self.scenes.items()
@@ -225,7 +214,7 @@ class CoherenceTrainingTask:
         return {truth: {name: [one[truth] for one in rows] for name, rows in by_kind.items()} for truth in TRUTHS}
 
     def validate(self, network: nn.Module) -> dict[str, float]:
-        """RMSE against gamma, and against the sample coherence."""
+        """Return the RMSE against gamma, and against the sample coherence."""
         figures = {}
         for by_kind, prefix in zip(self.errors(network).values(), ("rmse", "rmse_sample"), strict=True):
             for name, rows in by_kind.items():
@@ -235,7 +224,7 @@ class CoherenceTrainingTask:
 
 
 def independent(lags: Sequence[float], pool: tuple[int, int]) -> float:
-    """Of how many independent pixels a mean over pool (rows, cols) is worth; lags: of Facts, the third one is none."""
+    """Return the number of independent pixels that a mean over pool (rows, cols) is worth. lags: of Facts."""
     worth = 1.0
     for n, (one, two) in zip(pool, (lags[:2], lags[2:]), strict=True):
         shared = sum((1 - lag / n) * rho for lag, rho in ((1, one), (2, two)) if lag < n)
@@ -244,7 +233,7 @@ def independent(lags: Sequence[float], pool: tuple[int, int]) -> float:
 
 
 def _stated_looks(rng: np.random.Generator, looks: float, pool: tuple[int, int], gain: float) -> float:
-    """The number of looks as products state it: nearly theirs, wrong, or that of pixels averaged, independent or not.
+    """Draw the number of looks as products state it: nearly right, wrong, or that of averaged pixels.
 
     looks: before pixels were averaged; gain: of how many independent ones a mean is worth.
     """
@@ -270,7 +259,7 @@ def _loss(estimate: Estimate, truth: Tensor) -> Tensor:
 
 
 def _pooled(values: Float32, pool: tuple[int, int]) -> Float32:
-    """Means over pool (rows, cols) of values (n, rows, cols)."""
+    """Average values (n, rows, cols) over pool (rows, cols)."""
     n, rows, cols = values.shape
     return np.asarray(
         values.reshape(n, rows // pool[0], pool[0], cols // pool[1], pool[1]).mean(axis=(2, 4)), dtype=np.float32
@@ -278,13 +267,13 @@ def _pooled(values: Float32, pool: tuple[int, int]) -> Float32:
 
 
 def _turned(values: Float32, flips: np.ndarray[Any, Any]) -> Float32:
-    """One of the eight ways to lay (n, rows, cols) down."""
+    """Lay (n, rows, cols) down in one of the eight ways."""
     values = values[:, :: 1 - 2 * flips[0], :: 1 - 2 * flips[1]]
     return np.ascontiguousarray(values.transpose(0, 2, 1) if flips[2] else values)
 
 
 def _blanked(rng: np.random.Generator, images: Tensor) -> None:
-    """Part of an image is not there: beyond a coast, a swath's edge."""
+    """Blank part of an image, as beyond a coast or a swath's edge."""
     rows, cols = images.shape[-2:]
     row, col = (int(rng.integers(0, size)) for size in (rows, cols))
     images[int(rng.integers(2)), row : row + rows // 3, col : col + cols // 3] = torch.nan
@@ -304,12 +293,7 @@ def _errors(ready: CoherenceNetwork, scene: SarPair, facts: Facts) -> dict[str, 
 
 def prepare(settings: CoherenceSettings, cache: Path, seed: int) -> tuple[nn.Module, CoherenceTrainingTask, Card]:
     """Simulate what is missing, make the network. InputError without the real data that textures are cut from."""
-    at = cache / "textures.npz"
-    cut: tuple[Float32, ...] = ()
-    if settings.textured or settings.history:
-        cache.mkdir(parents=True, exist_ok=True)
-        textures.write(at, textures.TAUGHT)
-        cut = textures.read(at)
+    cut = textures.textures_of(textures.TAUGHT) if settings.textured or settings.history else ()
     unseen = settings.unseen_share
     real = partial(textured_pair, textures=cut, mixed_share=settings.mixed_share, unseen_share=unseen)
     kinds: dict[str, tuple[int, Callable[..., SarPair], int]] = {
@@ -318,21 +302,16 @@ def prepare(settings: CoherenceSettings, cache: Path, seed: int) -> tuple[nn.Mod
         "history": (settings.history, partial(real, earlier=EARLIER), EARLIER),
     }
     chunks = [
-        fill(cache / f"{kind}-{at:02d}", CHUNK, settings.size, f"coherence-{kind}-{at}", 1, recipe, earlier)
+        fill(cache / f"{kind}-{at:02d}", CHUNK, settings.size, f"coherence-{kind}-{at}", recipe, earlier)
         for kind, (pairs, recipe, earlier) in kinds.items()
         for at in range(settings.first_chunk, settings.first_chunk - (-pairs // CHUNK))
     ]
-    arguments: dict[str, Any] = {"widths": settings.widths, "blocks": settings.blocks, "residual": settings.residual}
-    network = untrained(arguments | {"history": True})
+    arguments: dict[str, Any] = {"widths": settings.widths, "blocks": settings.blocks}
+    arguments |= {"residual": True, "history": True}
+    network = untrained(arguments)
     if settings.from_shipped:
         begin_with(network, WEIGHTS)
-    card = Card(
-        "coherence",
-        NAME,
-        VERSION,
-        arguments | {"history": True},
-        {"symmetric": settings.symmetric, "register": settings.register},
-    )
+    card = Card("coherence", NAME, VERSION, arguments, {"symmetric": True, "register": True})
     return network, CoherenceTrainingTask(chunks, settings, -(-settings.pairs // CHUNK)), card
 
 
@@ -345,7 +324,7 @@ def begin_with(network: nn.Module, folder: Path) -> None:
 
 
 def finish(network: nn.Module, task: Any, truths: Sequence[str] = TRUTHS) -> dict[str, Any]:
-    """How the sigma of each truth must be stretched for 68 % of the errors of validation to lie within it."""
+    """Return how the sigma of each truth must be stretched for 68 % of the errors of validation to lie within it."""
     settings: dict[str, Any] = {}
     errors = task.errors(network)
     for truth in truths:
@@ -356,7 +335,7 @@ def finish(network: nn.Module, task: Any, truths: Sequence[str] = TRUTHS) -> dic
 
 
 def stretch(rows: Float32) -> tuple[float, float]:
-    """Factor and power of sigma, small and large ones alike. rows: (pixels, 2), error and sigma."""
+    """Fit factor and power of sigma, small and large ones alike. rows: (pixels, 2), error and sigma."""
     parts = np.array_split(rows[np.argsort(rows[:, 1])], SIGMA_PARTS)
     reported = np.log([np.median(part[:, 1]) for part in parts])
     measured = np.log([np.quantile(np.abs(part[:, 0]), 0.68) for part in parts])

@@ -1,4 +1,4 @@
-"""`python -m lab.coherence.training.textures OUT.npz`: real backscatter for the simulator.
+"""Real backscatter for the simulator of training pairs.
 
 Temporal means of five single-look images of a place (`pairs_real/speckle_stacks`), what speckle is left in them taken
 off where a place is even (Lee 1980). Speckle of a known coherence is drawn anew on them. Places of TAUGHT teach, those
@@ -7,10 +7,7 @@ of KEPT are for validation; no place on which a real benchmark is reported is am
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -47,7 +44,7 @@ MIXED_GAIN = (0.9, 1.4)  # of two places' geometric mean, which is flatter than 
 
 
 def dates_of(place: str, dates: int) -> Float32:
-    """Power (dates, rows, cols) of a place, each image against its median. InputError where one is missing."""
+    """Read the power (dates, rows, cols) of a place, each image against its median. InputError where one is missing."""
     at = folder("pairs_real", "speckle_stacks")
     paths = [at / f"{place}_{date}.npy" for date in range(1, dates + 1)]
     for path in paths:
@@ -58,13 +55,13 @@ def dates_of(place: str, dates: int) -> Float32:
 
 
 def texture_of(cut: Cut) -> Float32:
-    """Mean power (rows, cols) against its median. InputError where an image is missing."""
+    """Return the mean power (rows, cols) against its median. InputError where an image is missing."""
     mean = despeckled(dates_of(cut.place, cut.dates)[..., cut.columns].mean(axis=0), 1 / cut.dates)
     return np.asarray(np.clip(mean / np.median(mean), 1e-3, BRIGHTEST), dtype=np.float32)
 
 
 def despeckled(power: Float32, speckle: float) -> Float32:
-    """Lee's filter: power (rows, cols) whose speckle has the given variance over its squared mean."""
+    """Apply Lee's filter: power (rows, cols) whose speckle has the given variance over its squared mean."""
     mean = ndimage.uniform_filter(power, LEE_PX, mode="mirror")
     variance = np.maximum(ndimage.uniform_filter(power**2, LEE_PX, mode="mirror") - mean**2, 1e-12)
     kept = np.clip((variance - speckle * mean**2) / (variance * (1 + speckle)), 0, 1)
@@ -72,21 +69,8 @@ def despeckled(power: Float32, speckle: float) -> Float32:
 
 
 def textures_of(cuts: Mapping[str, Cut]) -> tuple[Float32, ...]:
-    """Textures of places, each as often as its weight. InputError where an image is missing."""
+    """Return the textures of places, each as often as its weight. InputError where an image is missing."""
     return tuple(texture for cut in cuts.values() for texture in [texture_of(cut)] * cut.weight)
-
-
-def write(path: Path, cuts: Mapping[str, Cut]) -> None:
-    """Textures of places into one file, name by name. InputError where an image is missing."""
-    np.savez_compressed(path, **{name: texture_of(cut).astype(np.float16) for name, cut in cuts.items()})  # type: ignore[arg-type]
-
-
-@lru_cache(maxsize=4)
-def read(path: Path) -> tuple[Float32, ...]:
-    """Textures of a file that write has made, each as often as its weight."""
-    cuts = TAUGHT | KEPT
-    with np.load(path) as held:
-        return tuple(held[name].astype(np.float32) for name in held.files for _ in range(cuts[name].weight))
 
 
 def drawn(
@@ -96,7 +80,7 @@ def drawn(
     fine: tuple[int, int],
     mixed_share: float = 0.0,
 ) -> Float32:
-    """Power (rows, cols) on a fine grid, median about 1: a texture moved, turned, flipped, stretched, steeper or not.
+    """Draw power (rows, cols) on a fine grid, median about 1: a texture moved, turned, flipped, stretched.
 
     fine: cells a pixel; what is wider than a texture is its mirror image. mixed_share: of draws that are the weighted
     geometric mean of two such textures: ground that no place has.
@@ -110,7 +94,7 @@ def drawn(
 
 
 def _moved(rng: np.random.Generator, texture: Float32, shape: tuple[int, int], fine: tuple[int, int]) -> Float32:
-    """A texture moved, turned, flipped and stretched onto a fine grid."""
+    """Return a texture moved, turned, flipped and stretched onto a fine grid."""
     flips = rng.integers(0, 2, 3)
     texture = texture[:: 1 - 2 * flips[0], :: 1 - 2 * flips[1]]
     texture = texture.T if flips[2] else texture
@@ -123,17 +107,7 @@ def _moved(rng: np.random.Generator, texture: Float32, shape: tuple[int, int], f
 
 
 def brighter(power: Float32, by_db: float, fine: tuple[int, int]) -> Bools:
-    """Where power (rows, cols) stands so many decibels above the geometric mean of the 15 px around."""
+    """Return where power (rows, cols) exceeds the geometric mean of the 15 px around by so many decibels."""
     level = np.log(power)
     around = ndimage.uniform_filter(level, [15 * cells for cells in fine], mode="wrap")
     return np.asarray(level - around > by_db * np.log(10) / 10)
-
-
-def main(arguments: Sequence[str]) -> int:
-    """Write the textures that teach."""
-    write(Path(arguments[0]), TAUGHT)
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

@@ -1,8 +1,8 @@
 """`python -m lab.coherence.training.validate FOLDER …`: networks side by side.
 
 On pairs of validation, to choose between them: simulated ground, and real texture of places that teach nothing
-(textures.KEPT): as it is, 2 x 2 px averaged, its looks not told, and with four earlier images, which a network without
-a place for them is not shown. Change and events (events.judged): simulated series.
+(textures.KEPT): as it is, 2 x 2 px averaged, its looks not given, and with four earlier images, which a network without
+a place for them does not see. Change and events (events.judged): simulated series.
 """
 
 from __future__ import annotations
@@ -42,20 +42,20 @@ Make = Callable[[int], SarPair]
 
 
 class Case(NamedTuple):
-    """make: scene to pair; told: its looks; history: its earlier images are shown."""
+    """One case. make: scene to pair; looks_given: or estimated; history: whether earlier images are given."""
 
     make: Make
-    told: bool = True
+    looks_given: bool = True
     history: bool = False
 
 
 def kept_pair(scene: int, earlier: int = 0) -> SarPair:
-    """A pair on real texture of places that teach nothing."""
+    """Make a pair on real texture of places that teach nothing."""
     return textured_pair(generator(Purpose.VALIDATION, SEED, scene), 128, textures_of(KEPT), earlier)
 
 
 def averaged_pair(scene: int) -> SarPair:
-    """The same, 2 x 2 px averaged."""
+    """Make a pair as kept_pair does, 2 x 2 px averaged."""
     pair = kept_pair(scene)
     if pair.sample_gamma is None or pair.mean_power is None:
         raise ValueError("the pair lacks one of its truths")
@@ -70,7 +70,7 @@ CASES = {
     "structured, 1 px off": Case(lambda scene: make_structured(1.0, scene, Purpose.VALIDATION, True)),
     "homogeneous": Case(lambda scene: make_even(0.0, scene, Purpose.VALIDATION, True)),
     "real texture": Case(kept_pair),
-    "real texture, looks estimated": Case(kept_pair, told=False),
+    "real texture, looks estimated": Case(kept_pair, looks_given=False),
     "real texture, averaged": Case(averaged_pair),
     "real texture, before a history": Case(lambda scene: kept_pair(scene, EARLIER)),
     "real texture, with a history": Case(lambda scene: kept_pair(scene, EARLIER), history=True),
@@ -78,12 +78,12 @@ CASES = {
 
 
 def rows_of(network: CoherenceNetwork, case: Case, pair: SarPair) -> dict[str, Float64]:
-    """By truth of TRUTHS, (pixels, 3): estimate, truth, sigma."""
+    """Return, by truth of TRUTHS, (pixels, 3): estimate, truth, sigma."""
     power = torch.from_numpy(pair.power)
     past = None
     if case.history and pair.earlier is not None:
         past = temporal(torch.log(torch.from_numpy(pair.earlier).clamp_min(1e-9)))
-    by_truth = network.estimate(power, facts_of([power], pair.looks if case.told else None), past)
+    by_truth = network.estimate(power, facts_of([power], pair.looks if case.looks_given else None), past)
     picked = (slice(EDGE_PX, -EDGE_PX, EVERY_PX),) * 2
     rows = {}
     for truth, true in zip(TRUTHS, (pair.gamma, pair.sample_gamma), strict=True):
@@ -104,7 +104,7 @@ STATISTICS: dict[str, Callable[[Float64], float]] = {
 
 
 def opened(folder: Path) -> CoherenceNetwork:
-    """The network of a folder. InputError where its files are missing or spoilt."""
+    """Load the network of a folder. InputError where its files are missing or spoilt."""
     card = read_card(NAME, folder)
     unet = untrained(card.network)
     load(card, unet, folder)
@@ -112,7 +112,7 @@ def opened(folder: Path) -> CoherenceNetwork:
 
 
 def measured(networks: Sequence[CoherenceNetwork], case: Case, size: int) -> list[dict[str, list[Float64]]]:
-    """Of each network, by truth, the rows of every pair."""
+    """Return the rows of every pair, of each network and by truth."""
     results: list[dict[str, list[Float64]]] = [{truth: [] for truth in TRUTHS} for _ in networks]
     for scene in range(size):
         pair = case.make(scene)
@@ -125,7 +125,7 @@ def measured(networks: Sequence[CoherenceNetwork], case: Case, size: int) -> lis
 
 
 def scatterers_of(network: CoherenceNetwork, pairs: Iterable[tuple[Float32, Float32]]) -> tuple[Float32, Float32]:
-    """Coherence of the scatterers and its sigma, (pairs, rows, cols), of pairs of GRDH images."""
+    """Estimate coherence of the scatterers and its sigma, (pairs, rows, cols), of pairs of GRDH images."""
     power = [torch.from_numpy(np.stack(images)) for images in pairs]
     by_pair = [network.estimate(pair, facts_of([pair], GRDH.equivalent_looks))[TRUTHS[0]] for pair in power]
     coherence, sigma = (np.stack([part.numpy() for part in parts]) for parts in zip(*by_pair, strict=True))
@@ -133,7 +133,7 @@ def scatterers_of(network: CoherenceNetwork, pairs: Iterable[tuple[Float32, Floa
 
 
 def change_of(network: CoherenceNetwork, size: int) -> dict[str, Interval]:
-    """As the benchmark `change` has it, on so many series of validation, from the coherence of the scatterers."""
+    """Measure as the benchmark `change` does, on series of validation, from the coherence of the scatterers."""
     rows = []
     for scene in range(size):
         series = change_evaluate.make_series(scene, Purpose.VALIDATION)

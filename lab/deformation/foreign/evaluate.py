@@ -1,12 +1,12 @@
 """Every figure of a detector on `deformation-foreign`, over all families and of each, with 95 % intervals over tiles.
 
-Names that begin with `both_` are of the two tracks together, all others of the ascending track alone; bowls are looked
-for with one track. Families weigh evenly. What each figure means: docs/benchmarks.md.
+Names that begin with `both_` are of the two tracks together, all others of the ascending track alone; bowls are
+searched with one track. Families weigh evenly. What each figure means: docs/benchmarks.md.
 """
 
 import hashlib
 from collections.abc import Sequence
-from functools import partial
+from functools import cache, partial
 from typing import NamedTuple
 
 import numpy as np
@@ -15,7 +15,7 @@ from lab.benchmark import Benchmark, over_seeds, scenes_sha256
 from lab.deformation.evaluate import TILE_KM2, field_metrics, views
 from lab.deformation.foreign.families import FAMILIES
 from lab.deformation.foreign.objects import OBJECTS
-from lab.deformation.foreign.tiles import CELLS, NAME, bowl_tiles, digest, field_tile
+from lab.deformation.foreign.tiles import BOWLS, NAME, bowl_tiles, digest, field_tile
 from lab.deformation.measures.benchmark_tiles import cloud
 from lab.deformation.measures.scoring import TileScore, detects_bowl, score_tile, truth_of
 from lab.simulation.seeds import Purpose
@@ -34,8 +34,6 @@ FROZEN_SHA256 = {  # tiles of each family -> hash of all that is in them
 NAMES = tuple(FAMILIES)
 Metrics = dict[str, Interval]
 
-_digests: dict[int, str] = {}
-
 
 class TileFigures(NamedTuple):
     """The scores of each configuration on one tile of a family, on the first track and on both.
@@ -44,37 +42,35 @@ class TileFigures(NamedTuple):
     """
 
     family: str
-    digest: bytes
     one: list[TileScore]
     both: list[TileScore]
     detected: Float64
 
 
 def _job(number: int) -> tuple[str, int]:
-    """Family and tile of a job: families take turns, so that two processes are done at the same time."""
+    """Return family and tile of a job: families take turns, so that two processes end at the same time."""
     return NAMES[number % len(NAMES)], number // len(NAMES)
 
 
 def _bowls_of(family: str, number: int, purpose: Purpose) -> dict[str, Tile]:
-    """Every second tile, beginning with the first, is used once more for the bowls."""
+    """Return the tiles with bowls: every second tile, beginning with the first, is used once more for them."""
     return bowl_tiles(family, number, purpose) if number % 2 == 0 else {}
 
 
 def measure_tile(configs: Sequence[Config], purpose: Purpose, job: int) -> TileFigures:
-    """Score some configurations on one tile, and look for each bowl of the table in it."""
+    """Score some configurations on one tile, and search it for each bowl of the table."""
     family, number = _job(job)
     tile = field_tile(family, number, purpose)
     first, both = truth_of(tile, tile.tracks[:1]), truth_of(tile, tile.tracks)
     seen = views(tile, configs)
     bowls = _bowls_of(family, number, purpose)
-    detected = np.full((len(configs), len(CELLS)), np.nan)
+    detected = np.full((len(configs), len(BOWLS)), np.nan)
     for j, (key, bowl) in enumerate(bowls.items()):
         points = [cloud(track) for track in bowl.tracks[:1]]
         for i, config in enumerate(configs):
-            detected[i, j] = detects_bowl(detect_all_with(points, config), bowl, bowl.tracks[:1], CELLS[key].radius_m)
+            detected[i, j] = detects_bowl(detect_all_with(points, config), bowl, bowl.tracks[:1], BOWLS[key].radius_m)
     return TileFigures(
         family,
-        _joined(tile, bowls),
         [score_tile(one, tile, tile.tracks[:1], first) for one, _ in seen],
         [score_tile(two, tile, tile.tracks, both) for _, two in seen],
         detected,
@@ -85,14 +81,11 @@ def measure(
     configs: Sequence[Config], size: int, purpose: Purpose = Purpose.BENCHMARK, processes: int = 2
 ) -> list[TileFigures]:
     """Run each configuration on so many tiles of each family, on half as many with each bowl in turn."""
-    tiles = over_seeds(partial(measure_tile, configs, purpose), size * len(NAMES), processes=processes)
-    if purpose == Purpose.BENCHMARK:
-        _digests[size] = scenes_sha256(VERSION, size, [tile.digest for tile in tiles])
-    return tiles
+    return over_seeds(partial(measure_tile, configs, purpose), size * len(NAMES), processes=processes)
 
 
 def figures_of(tiles: Sequence[TileFigures], i: int) -> Metrics:
-    """Every figure of configuration i: over all families, then of each as FAMILY_figure."""
+    """Return every figure of configuration i: over all families, then of each as FAMILY_figure."""
     metrics = field_metrics([tile.one[i] for tile in tiles]) | _bowl_metrics(tiles, i)
     metrics |= {f"both_{key}": value for key, value in field_metrics([tile.both[i] for tile in tiles]).items()}
     for family in NAMES:
@@ -105,9 +98,9 @@ def figures_of(tiles: Sequence[TileFigures], i: int) -> Metrics:
 
 
 def gains(tiles: Sequence[TileFigures], i: int, over: int) -> Metrics:
-    """By how much configuration i finds more of each bowl than another on the same tiles: paired over tiles."""
+    """Return by how much configuration i finds more of each bowl than another on the same tiles, paired."""
     held = np.stack([tile.detected for tile in tiles if np.isfinite(tile.detected).all()])
-    return {key: bootstrap(held[:, i, j] - held[:, over, j]) for j, key in enumerate(CELLS)}
+    return {key: bootstrap(held[:, i, j] - held[:, over, j]) for j, key in enumerate(BOWLS)}
 
 
 def _family_metrics(scores: Sequence[TileScore], family: str) -> Metrics:
@@ -121,7 +114,7 @@ def _family_metrics(scores: Sequence[TileScore], family: str) -> Metrics:
 
 def _bowl_metrics(tiles: Sequence[TileFigures], i: int) -> Metrics:
     held = [tile.detected[i] for tile in tiles if np.isfinite(tile.detected[i]).all()]
-    return {key: bootstrap(np.stack(held)[:, j]) for j, key in enumerate(CELLS)} if held else {}
+    return {key: bootstrap(np.stack(held)[:, j]) for j, key in enumerate(BOWLS)} if held else {}
 
 
 def evaluate(method: str, size: int) -> Metrics:
@@ -129,29 +122,18 @@ def evaluate(method: str, size: int) -> Metrics:
     return figures_of(measure([CONFIGS[method]()], size), 0)
 
 
+@cache
 def truth_sha256(size: int) -> str:
-    """The hash of everything that the tiles hold; drawn again where no evaluation has just done so."""
-    if size not in _digests:
-        _digests[size] = scenes_sha256(VERSION, size, over_seeds(_digest, size * len(NAMES)))
-    return _digests[size]
+    """Return the hash of everything that the tiles hold, which are drawn again for it."""
+    return scenes_sha256(VERSION, size, over_seeds(_digest, size * len(NAMES)))
 
 
 def _digest(job: int) -> bytes:
     family, number = _job(job)
-    return _joined(field_tile(family, number), _bowls_of(family, number, Purpose.BENCHMARK))
-
-
-def _joined(tile: Tile, bowls: dict[str, Tile]) -> bytes:
-    return hashlib.sha256(b"".join(map(digest, (tile, *bowls.values())))).digest()
+    tiles = [field_tile(family, number), *_bowls_of(family, number, Purpose.BENCHMARK).values()]
+    return hashlib.sha256(b"".join(map(digest, tiles))).digest()
 
 
 BENCHMARK = Benchmark(
-    NAME,
-    VERSION,
-    SIZE,
-    f"tiles of each of {len(NAMES)} families",
-    VERSIONS,
-    evaluate,
-    truth_sha256,
-    WEIGHTS,
+    NAME, VERSION, SIZE, f"tiles of each of {len(NAMES)} families", VERSIONS, evaluate, truth_sha256, WEIGHTS
 )

@@ -35,7 +35,7 @@ class Family(NamedTuple):
 
 
 def bowl_factor(family: Family, config: TileConfig) -> float:
-    """What the rates of the table's bowls are multiplied by: 5 years over the span where that is shorter, else 1."""
+    """Return the factor of the rates of the table's bowls: 5 years over the span where that is shorter, else 1."""
     return max(1.0, NATIONAL_YEARS / config.years) if family.scaled else 1.0
 
 
@@ -44,28 +44,28 @@ def _fixed(config: TileConfig) -> Configure:
 
 
 def _without(**settings: Range) -> Configure:
-    """The national configuration with some of its errors left out, which the family brings in its own way."""
+    """Draw the national configuration without some of its errors, which the family brings in its own way."""
     return _fixed(STILL._replace(nuisance=Nuisance(**settings)))  # type: ignore[arg-type]
 
 
 def _of_span(config: TileConfig, years: float) -> TileConfig:
-    """The same errors of phase in a series of another span: rates err as 1 / span."""
+    """Return the same errors of phase in a series of another span: rates err as 1 / span."""
     return config._replace(years=years, nuisance=config.nuisance._replace(factor=NATIONAL_YEARS / years))
 
 
 def _any_span(rng: np.random.Generator) -> TileConfig:
-    """Six months to eight years, evenly in the logarithm; the family's own regions replace the simulator's blocks."""
+    """Draw six months to eight years, evenly in the logarithm; the family's regions replace the simulator's blocks."""
     years = float(np.exp(rng.uniform(np.log(0.5), np.log(8.0))))
     return _of_span(STILL._replace(nuisance=Nuisance(block_share=0.0)), years)
 
 
 def _mountains(rng: np.random.Generator) -> TileConfig:
-    """High relief, three to eight years."""
+    """Draw high relief, three to eight years."""
     return STILL._replace(relief_m=Range(200.0, 450.0), years=float(rng.uniform(3, 8)))
 
 
 def _sparse(rng: np.random.Generator) -> TileConfig:
-    """Villages of loose points between forests of 60–80 % and meadows; high relief."""
+    """Draw villages of loose points between forests of 60–80 % and meadows; high relief."""
     return STILL._replace(
         density=Density(town_per_km2=1_500.0, suburb_per_km2=350.0, open_per_km2=45.0),
         town_share=NONE,
@@ -76,7 +76,7 @@ def _sparse(rng: np.random.Generator) -> TileConfig:
 
 
 def _densities(rng: np.random.Generator) -> TileConfig:
-    """A third to twice the points of EGMS; errors of points 1–1.6 times as large before they are averaged."""
+    """Draw a third to twice the points of EGMS; errors of points 1–1.6 times as large before averaging."""
     times = float(np.exp(rng.uniform(np.log(0.35), np.log(2.0))))
     noise = STILL.nuisance.noise
     more = rng.uniform(1.0, 1.6) ** 2
@@ -89,7 +89,7 @@ def _densities(rng: np.random.Generator) -> TileConfig:
 
 
 def _l_band(rng: np.random.Generator) -> TileConfig:
-    """Points also in forest; noise of 1–1.4 times C-band's in mm, a quarter to a third of it in phase; 2–5 years."""
+    """Draw points also in forest; noise of 1–1.4 times C-band's in mm, less of it in phase; 2–5 years."""
     noise, more = STILL.nuisance.noise, rng.uniform(1.0, 1.4) ** 2
     return STILL._replace(
         density=Density(open_per_km2=250.0, forest_per_km2=60.0),

@@ -30,34 +30,34 @@ class Waves(NamedTuple):
     phase: Floats
 
     def at(self, x_m: Floats, y_m: Floats) -> Floats:
-        """The field at positions inside the tile, (n,), read from a lattice of FIELD_M."""
+        """Return the field at positions inside the tile, (n,), read from a lattice of FIELD_M."""
         axis_m = np.arange(0.0, SIDE_M + FIELD_M, FIELD_M)
         along_y = self.amplitude * np.exp(1j * (np.outer(axis_m, self.north_rad_m) + self.phase))
         lattice = np.real(along_y @ np.exp(1j * np.outer(axis_m, self.east_rad_m)).T)  # (y, x)
         return np.asarray(ndimage.map_coordinates(lattice, [y_m / FIELD_M, x_m / FIELD_M], order=1), dtype=np.float64)
 
     def semivariance(self, lag_m: float, bearing_deg: float | None = None) -> float:
-        """Expected over phases at a lag, along a bearing (clockwise from north) or averaged over all."""
+        """Return the semivariance at a lag, along a bearing (clockwise from north) or averaged over all."""
         bearings = np.radians(np.arange(0, 180, 15.0) if bearing_deg is None else np.array([bearing_deg]))
         turned = np.outer(np.sin(bearings), self.east_rad_m) + np.outer(np.cos(bearings), self.north_rad_m)
         return float((self.amplitude**2 / 2 * (1 - np.cos(turned * lag_m))).sum(axis=1).mean())
 
     def stretched(self, bearing_deg: float, stretch: float) -> Waves:
-        """The same field drawn out along a bearing: structures become `stretch` times as long as wide, areas stay."""
+        """Return the field drawn out along a bearing: structures become `stretch` times as long as wide, areas stay."""
         sin, cos = math.sin(math.radians(bearing_deg)), math.cos(math.radians(bearing_deg))
         along = (self.east_rad_m * sin + self.north_rad_m * cos) / math.sqrt(stretch)
         across = (self.east_rad_m * cos - self.north_rad_m * sin) * math.sqrt(stretch)
         return self._replace(east_rad_m=along * sin + across * cos, north_rad_m=along * cos - across * sin)
 
     def of_semivariance(self, value: float, lag_m: float) -> Waves:
-        """The same field, stronger or weaker, so that its semivariance at a lag is this on average over bearings."""
+        """Return the field scaled so that its semivariance at a lag is this on average over bearings."""
         return self._replace(amplitude=self.amplitude * math.sqrt(value / self.semivariance(lag_m)))
 
 
 def draw_waves(
     rng: np.random.Generator, slope: float, shortest_m: float = 300.0, longest_m: float = 30_000.0, count: int = 384
 ) -> Waves:
-    """Waves of every direction, evenly drawn in the logarithm of their length; 2-D power ∝ k^slope, no knee."""
+    """Draw waves of every direction, evenly in the logarithm of their length; 2-D power ∝ k^slope, no knee."""
     length_m = np.exp(rng.uniform(math.log(shortest_m), math.log(longest_m), count))
     number, bearing = 2 * math.pi / length_m, rng.uniform(0, 2 * math.pi, count)
     amplitude = number ** ((slope + 2) / 2)
@@ -66,7 +66,7 @@ def draw_waves(
 
 
 def smooth_share(rng: np.random.Generator, x_m: Floats, y_m: Floats) -> Floats:
-    """A slow field that runs from 0 to 1 over the tile: quantiles are not kept, extremes of the tile are."""
+    """Draw a slow field that runs from 0 to 1 over the tile."""
     waves = draw_waves(rng, -3.0, 8_000.0, 30_000.0, 24)
     axis_m = np.linspace(0, SIDE_M, 41)
     everywhere = waves.at(*(plane.ravel() for plane in np.meshgrid(axis_m, axis_m)))
@@ -75,7 +75,7 @@ def smooth_share(rng: np.random.Generator, x_m: Floats, y_m: Floats) -> Floats:
 
 
 def parcels(rng: np.random.Generator) -> NDArray[np.int64]:
-    """Fields of a farmed country on PARCEL_M: a label for each, (rows, cols).
+    """Draw fields of a farmed country on PARCEL_M: a label for each, (rows, cols).
 
     Communes of 1–4 km have strips of one bearing; a strip is 80–250 m deep and cut every 100–700 m.
     """
@@ -98,13 +98,13 @@ def parcels(rng: np.random.Generator) -> NDArray[np.int64]:
 
 
 def _cuts(rng: np.random.Generator, narrowest_m: float, widest_m: float) -> Floats:
-    """Positions of boundaries from 15 km on this side of the origin to 15 km on the other."""
+    """Draw positions of boundaries from 15 km on this side of the origin to 15 km on the other."""
     widths = rng.uniform(narrowest_m, widest_m, math.ceil(30_000 / narrowest_m))
     return np.asarray(np.cumsum(widths) - 15_000.0)
 
 
 def streams(height_m: NDArray[np.float32], fewest_cells: int) -> BoolMap:
-    """Cells that at least so many others drain through, each down its steepest way, (rows, cols).
+    """Return the cells that at least so many others drain through, each down its steepest way, (rows, cols).
 
     O'Callaghan and Mark 1984; pits are not filled: water ends there.
     """
@@ -125,7 +125,7 @@ def streams(height_m: NDArray[np.float32], fewest_cells: int) -> BoolMap:
 
 
 def grown(cost: Floats, start: tuple[int, int], cells: int) -> BoolMap:
-    """The connected region of so many cells that grows from one over the cheapest neighbours; inf is never entered."""
+    """Grow a connected region of so many cells from one over the cheapest neighbours; inf is never entered."""
     region = np.zeros(cost.shape, dtype=bool)
     edge = [(0.0, *start)]
     seen = {start}
@@ -143,14 +143,14 @@ def grown(cost: Floats, start: tuple[int, int], cells: int) -> BoolMap:
 
 
 def valley_cost(rng: np.random.Generator, height_m: NDArray[np.float32]) -> Floats:
-    """What it costs a region to grow, on REGION_M: little on the floor of a valley, much on its sides."""
+    """Return the cost of growing a region, on REGION_M: little on the floor of a valley, much on its sides."""
     fine = ndimage.zoom(height_m.astype(np.float64), SIDE_M / REGION_M / height_m.shape[0], order=1)
     above_m = fine - ndimage.gaussian_filter(fine, 800.0 / REGION_M)
     return np.asarray(above_m / above_m.std() + 1.5 * ndimage.gaussian_filter(rng.standard_normal(fine.shape), 1))
 
 
 def fault_cost(rng: np.random.Generator, start: tuple[int, int]) -> Floats:
-    """The same beside a winding fault through a cell: little along it, much away from it, never across."""
+    """Return the cost beside a winding fault through a cell: little along it, much away from it, never across."""
     size = round(SIDE_M / REGION_M)
     row, col = np.mgrid[:size, :size]
     east_m, north_m = (col - start[1]) * REGION_M, (start[0] - row) * REGION_M
@@ -163,7 +163,7 @@ def fault_cost(rng: np.random.Generator, start: tuple[int, int]) -> Floats:
 
 
 def slope_of_step(step_mm: float, at_share: float, years: float) -> float:
-    """Rate that least squares fit to a series that is even but for one step, mm/yr: 6 A f (1 − f) / T.
+    """Return the rate that least squares fit to a series even but for one step, mm/yr: 6 A f (1 − f) / T.
 
     at_share: when, as a share f of the span T; dates are even and many.
     """

@@ -41,16 +41,14 @@ Change = Callable[[np.random.Generator, Tile], Tile]
 
 
 def local(track: TileTrack, tile: Tile) -> tuple[Floats, Floats]:
-    """Positions of a track's points, m from the south-west corner of the tile."""
+    """Return the positions of a track's points, m from the south-west corner of the tile."""
     return track.x_m - tile.terrain.west_m, track.y_m - (tile.terrain.top_m - SIDE_M)
 
 
 def with_errors(track: TileTrack, added_mm_yr: Floats, kind: str) -> TileTrack:
-    """The track with more errors of one kind."""
+    """Return the track with more errors of one kind."""
     errors = track.errors
-    return track._replace(
-        errors=Errors(errors.rate_mm_yr + added_mm_yr, errors.yearly_mm, (*errors.kinds, kind)),
-    )
+    return track._replace(errors=Errors(errors.rate_mm_yr + added_mm_yr, errors.yearly_mm, (*errors.kinds, kind)))
 
 
 def _each_track(tile: Tile, change: Callable[[TileTrack], TileTrack]) -> Tile:
@@ -58,7 +56,7 @@ def _each_track(tile: Tile, change: Callable[[TileTrack], TileTrack]) -> Tile:
 
 
 def land_cover_bias(rng: np.random.Generator, tile: Tile) -> NDArray[np.float64]:
-    """Bias of 0.5–1.5 mm/yr of fields, forest edges and wet ground, 0 elsewhere, on PARCEL_M, (rows, cols).
+    """Draw a bias of 0.5–1.5 mm/yr of fields, forest edges and wet ground, 0 elsewhere, on PARCEL_M.
 
     Phase bias of changing soil and plants reaches millimetres a year (Ansari et al. 2021, doi
     10.1109/TGRS.2020.3003421). A use of land has one sign and strength per tile; a quarter to half of the fields have
@@ -82,7 +80,7 @@ def land_cover_bias(rng: np.random.Generator, tile: Tile) -> NDArray[np.float64]
 
 
 def land_cover(rng: np.random.Generator, tile: Tile) -> Tile:
-    """Bias on all points of open land and on three in ten of suburbs; the second track has 0.8–1.25 times the first's.
+    """Bias all points of open land and three in ten of suburbs; the second track by 0.8–1.25 times as much.
 
     Houses have none: bias belongs to distributed scatterers.
     """
@@ -101,7 +99,7 @@ def land_cover(rng: np.random.Generator, tile: Tile) -> Tile:
 
 
 def anisotropic(rng: np.random.Generator, tile: Tile) -> Tile:
-    """Turbulence 2–5 times as long as wide, its bearing turning by 30–90° across the tile; tracks have their own.
+    """Add turbulence 2–5 times as long as wide, its bearing turning by 30–90° across the tile; tracks differ.
 
     Rolls and lee waves; anisotropic covariances: Knospe and Jónsson 2010, IEEE TGRS 48(4).
     """
@@ -121,7 +119,7 @@ def anisotropic(rng: np.random.Generator, tile: Tile) -> Tile:
 
 
 def nonstationary(rng: np.random.Generator, tile: Tile) -> Tile:
-    """Errors whose standard deviation varies by three over a tile, that of points and that of turbulence apart.
+    """Add errors whose standard deviation varies by three over a tile, of points and of turbulence apart.
 
     The geometric middle is the national benchmark's.
     """
@@ -138,7 +136,7 @@ def nonstationary(rng: np.random.Generator, tile: Tile) -> Tile:
 
 
 def stratification(rng: np.random.Generator, tile: Tile) -> Tile:
-    """Delay linear and quadratic in height whose linear part varies across the tile and may change its sign.
+    """Add a delay linear and quadratic in height whose linear part varies across the tile.
 
     0.5–3 mm/yr per km of height in its middle (science notes), half to one and a half times that more or less at its
     ends; up to 3 mm/yr per km² of height in the quadratic part (choices).
@@ -155,7 +153,7 @@ def stratification(rng: np.random.Generator, tile: Tile) -> Tile:
 
 
 def unwrapping_region(rng: np.random.Generator, tile: Tile, track: TileTrack) -> NDArray[np.bool_]:
-    """A region of 0.1–3 km² around a point, along a valley or beside a fault, on REGION_M, (rows, cols)."""
+    """Draw a region of 0.1–3 km² around a point, along a valley or beside a fault, on REGION_M, (rows, cols)."""
     x_m, y_m = local(track, tile)
     point = int(rng.integers(x_m.size))
     last = round(SIDE_M / REGION_M) - 1
@@ -166,7 +164,7 @@ def unwrapping_region(rng: np.random.Generator, tile: Tile, track: TileTrack) ->
 
 
 def inside(region: NDArray[np.bool_], posting_m: float, track: TileTrack, tile: Tile) -> NDArray[np.bool_]:
-    """Which of a track's points lie in a region of the tile, (n,)."""
+    """Return which of a track's points lie in a region of the tile, (n,)."""
     x_m, y_m = local(track, tile)
     last = region.shape[0] - 1
     row, col = (np.clip(at / posting_m, 0, last).astype(np.intp) for at in (SIDE_M - y_m, x_m))
@@ -174,7 +172,7 @@ def inside(region: NDArray[np.bool_], posting_m: float, track: TileTrack, tile: 
 
 
 def whole_cycles(rng: np.random.Generator, tile: Tile, track: TileTrack, cycle_mm: float) -> Floats:
-    """An unwrapping error of one cycle, in one of ten of two, over the span of the series, (n,), mm/yr."""
+    """Draw an unwrapping error of one cycle, in one of ten of two, over the span of the series, (n,), mm/yr."""
     if not track.x_m.size:
         return np.zeros(0)
     cycles = rng.choice([-1, 1]) * (1 if rng.random() < 0.9 else 2)
@@ -183,7 +181,7 @@ def whole_cycles(rng: np.random.Generator, tile: Tile, track: TileTrack, cycle_m
 
 
 def unwrapping(rng: np.random.Generator, tile: Tile) -> Tile:
-    """In half of the tracks one region is off by whole cycles.
+    """Put one region of half of the tracks off by whole cycles.
 
     A choice: five per 1,000 km², where a national product has 0.3, so that the family can be measured at all.
     """
@@ -197,7 +195,7 @@ def unwrapping(rng: np.random.Generator, tile: Tile) -> Tile:
 
 
 def seams(rng: np.random.Generator, tile: Tile) -> Tile:
-    """In both tracks a quadratic orbital surface of 0.5–2 mm/yr and a frame's seam at any bearing.
+    """Add a quadratic orbital surface of 0.5–2 mm/yr and a frame's seam at any bearing to both tracks.
 
     The step is 0.5–2 mm/yr in its middle (science notes) and changes by up to half along the seam.
     """
@@ -225,7 +223,7 @@ def _quadratic(east: Floats, north: Floats, terms: Floats) -> Floats:
 
 
 def snow(rng: np.random.Generator, tile: Tile) -> Tile:
-    """Winter gaps above a snow line: seasons joined by a whole cycle too much or too little, and more noise.
+    """Add winter gaps above a snow line: seasons joined by a whole cycle too much or too little, and more noise.
 
     The line lies at the 40–75 % quantile of heights, 100 m higher on southern slopes. Ground above it is unwrapped in
     parts of 1–3 km; each join of a part across a winter is wrong with a chance of 2 % (a choice). The false rate is
@@ -252,7 +250,7 @@ def snow(rng: np.random.Generator, tile: Tile) -> Tile:
 
 
 def _snow_parts(rng: np.random.Generator, shape: tuple[int, ...]) -> NDArray[np.intp]:
-    """Parts of 1–3 km with ragged bounds, a number for each cell."""
+    """Draw parts of 1–3 km with ragged bounds, a number for each cell."""
     count = int(rng.integers(12, 60))
     seeds = rng.uniform(0, shape[0], (count, 2))
     row, col = np.mgrid[: shape[0], : shape[1]]
@@ -262,7 +260,7 @@ def _snow_parts(rng: np.random.Generator, shape: tuple[int, ...]) -> NDArray[np.
 
 
 def long_wave(rng: np.random.Generator, tile: Tile) -> Tile:
-    """The ionosphere in L-band: gradients of 1–4 mm/yr over 10 km, streaks 3–10 km wide; one cycle is 118 mm.
+    """Add the ionosphere in L-band: gradients of 1–4 mm/yr over 10 km, streaks 3–10 km wide; a cycle is 118 mm.
 
     About 16 times the dispersive delay of C-band, of which split-spectrum correction leaves long waves (Gomba et al.
     2016, doi 10.1109/TGRS.2015.2481079). In one of ten tracks a region is off by whole cycles.
@@ -284,12 +282,12 @@ def long_wave(rng: np.random.Generator, tile: Tile) -> Tile:
 
 
 def untouched(rng: np.random.Generator, tile: Tile) -> Tile:
-    """The tile as it is: what is foreign about it is its configuration."""
+    """Return the tile as it is: only its configuration is out of the distribution."""
     return tile
 
 
 def smoothed(rng: np.random.Generator, tile: Tile) -> Tile:
-    """Another processor: means on a lattice of 30–100 m, then a Gaussian filter 50–200 m wide (half maximum).
+    """Process as others do: means on a lattice of 30–100 m, then a Gaussian filter 50–200 m wide (half maximum).
 
     Ground motion in the tile is smoothed as its errors are, as the processor would.
     """

@@ -14,6 +14,7 @@ from typing import ClassVar, NamedTuple
 
 import numpy as np
 
+from lab.simulation.seeds import log_uniform
 from ml.simulation.ground.deformation import turn_to_axes
 from ml.simulation.ground.frame import Floats, Motion, Offset
 from ml.simulation.ground.sources import Source
@@ -40,7 +41,7 @@ class Lobe(NamedTuple):
 
 @dataclass(frozen=True)
 class _Object:
-    """What all have in common: steady rates and no season."""
+    """Base of all objects: steady rates and no season."""
 
     rate_along: ClassVar[str] = "up"
     centre: Offset
@@ -48,12 +49,12 @@ class _Object:
 
     @property
     def acceleration_per_yr(self) -> float:
-        """None."""
+        """Return 0: the rate is steady."""
         return 0.0
 
     @property
     def seasonal_mm_per_mm_yr(self) -> float:
-        """None."""
+        """Return 0: there is no season."""
         return 0.0
 
     def _from_centre(self, east_m: Floats, north_m: Floats) -> tuple[Floats, Floats]:
@@ -65,13 +66,13 @@ def _upward(rate_mm_yr: Floats) -> Motion:
 
 
 def _band(across_m: Floats, width_m: float, edge_m: float) -> tuple[Floats, Floats]:
-    """Hyperbolic-tangent profile of a band and its slope per metre: 1 inside, 1/2 at the edges."""
+    """Return the hyperbolic-tangent profile of a band and its slope per metre: 1 inside, 1/2 at the edges."""
     left, right = np.tanh((across_m + width_m / 2) / edge_m), np.tanh((across_m - width_m / 2) / edge_m)
     return (left - right) / 2, (right**2 - left**2) / 2 / edge_m
 
 
 def _cosine_bell(share: Floats) -> Floats:
-    """1 at share 0, 0 from share 1 on."""
+    """Return a cosine bell: 1 at share 0, 0 from share 1 on."""
     return np.asarray((1 + np.cos(np.pi * np.clip(share, 0, 1))) / 2)
 
 
@@ -86,7 +87,7 @@ class PanelRow(_Object):
     strips: tuple[Strip, ...]
 
     def motion_at(self, east_m: Floats, north_m: Floats, terrain: Terrain) -> Motion:
-        """Sinking, and half an edge's width times its gradient horizontally."""
+        """Return sinking, and half an edge's width times its gradient horizontally."""
         along_m, right_m = turn_to_axes(*self._from_centre(east_m, north_m), self.bearing_deg)
         long, long_slope = _band(along_m, self.length_m, self.edge_m)
         sums = [np.zeros_like(long), np.zeros_like(long)]
@@ -111,7 +112,7 @@ class FaultHalfDome(_Object):
     winding_m: float
 
     def motion_at(self, east_m: Floats, north_m: Floats, terrain: Terrain) -> Motion:
-        """Rising ground to the right of the fault."""
+        """Return rising ground to the right of the fault."""
         along_m, right_m = turn_to_axes(*self._from_centre(east_m, north_m), self.bearing_deg)
         right_m = right_m + self.winding_m * np.sin(2 * np.pi * along_m / self.half_length_m)
         bell = _cosine_bell(np.hypot(along_m / self.half_length_m, right_m / self.reach_m))
@@ -128,7 +129,7 @@ class SlideLobes(_Object):
     lobes: tuple[Lobe, ...]
 
     def motion_at(self, east_m: Floats, north_m: Floats, terrain: Terrain) -> Motion:
-        """Down the local slope; where lobes overlap the faster moves."""
+        """Return motion down the local slope; where lobes overlap the faster moves."""
         downslope = terrain.downslope_at(east_m, north_m)
         speed = np.zeros_like(east_m)
         for lobe in self.lobes:
@@ -153,7 +154,7 @@ class Ring(_Object):
     unevenness: float
 
     def motion_at(self, east_m: Floats, north_m: Floats, terrain: Terrain) -> Motion:
-        """Strongest on the ring in the bearing stronger_deg."""
+        """Return motion that is strongest on the ring in the bearing stronger_deg."""
         east_m, north_m = self._from_centre(east_m, north_m)
         ring = np.cosh(np.clip((np.hypot(east_m, north_m) - self.radius_m) / self.width_m, -50, 50)) ** -2
         around = 1 + self.unevenness * np.cos(np.arctan2(east_m, north_m) - math.radians(self.stronger_deg))
@@ -172,7 +173,7 @@ class TunnelLine(_Object):
     width_m: float
 
     def motion_at(self, east_m: Floats, north_m: Floats, terrain: Terrain) -> Motion:
-        """Falls off with the distance to the line as (1 + d²/w²)^−1.5."""
+        """Return motion that falls off with the distance to the line as (1 + d²/w²)^−1.5."""
         east_m, north_m = self._from_centre(east_m, north_m)
         nearest = np.full_like(east_m, np.inf)
         for start, end in zip(self.vertices[:-1], self.vertices[1:], strict=True):
@@ -194,7 +195,7 @@ class NestedBowls(_Object):
     core_radius_m: float
 
     def motion_at(self, east_m: Floats, north_m: Floats, terrain: Terrain) -> Motion:
-        """(1 − ρ²)² of the rim and a cosine bell of the core."""
+        """Return (1 − ρ²)² of the rim and a cosine bell of the core."""
         east_m, north_m = self._from_centre(east_m, north_m)
         rim = np.clip(1 - (east_m**2 + north_m**2) / self.rim_radius_m**2, 0, None) ** 2
         core = _cosine_bell(np.hypot(east_m - self.core.east_m, north_m - self.core.north_m) / self.core_radius_m)
@@ -202,64 +203,60 @@ class NestedBowls(_Object):
         return _upward(self.rim_mm_yr * rim + (self.peak_mm_yr - self.rim_mm_yr * at_core) * core)
 
 
-def _log_uniform(rng: np.random.Generator, low: float, high: float) -> float:
-    return float(np.exp(rng.uniform(math.log(low), math.log(high))))
-
-
 def draw_panels(rng: np.random.Generator, centre: Offset, terrain: Terrain) -> Source:
-    """2–5 panels 150–350 m wide with 40–120 m between, 600–2500 m long, −4…−60 mm/yr, the oldest a fifth of it."""
+    """Draw 2–5 panels 150–350 m wide, 40–120 m apart, 600–2500 m long, −4…−60 mm/yr, the oldest a fifth of it."""
     widths = rng.uniform(150, 350, int(rng.integers(2, 6)))
     gaps = rng.uniform(40, 120, widths.size)
     middles = np.cumsum(widths + gaps) - (widths + gaps) / 2
     middles -= middles.mean()
     shares = np.geomspace(1.0, rng.uniform(0.2, 0.8), widths.size)[:: int(rng.choice([-1, 1]))]
     strips = tuple(Strip(*map(float, strip)) for strip in zip(middles, widths, shares, strict=True))
-    length_m, edge_m = _log_uniform(rng, 600, 2500), rng.uniform(40, 150)
-    return PanelRow(centre, -_log_uniform(rng, 4, 60), rng.uniform(0, 180), length_m, edge_m, strips)
+    length_m, edge_m = log_uniform(rng, 600, 2500), rng.uniform(40, 150)
+    return PanelRow(centre, -log_uniform(rng, 4, 60), rng.uniform(0, 180), length_m, edge_m, strips)
 
 
 def draw_half_dome(rng: np.random.Generator, centre: Offset, terrain: Terrain) -> Source:
-    """2–7 km long, 1–4 km to one side of a fault with a step 20–80 m wide, +3…+15 mm/yr."""
-    half_m = _log_uniform(rng, 1_000, 3_500)
+    """Draw a half-dome 2–7 km long, 1–4 km to one side of a fault with a step 20–80 m wide, +3…+15 mm/yr."""
+    half_m = log_uniform(rng, 1_000, 3_500)
     reach_m, step_m = rng.uniform(0.5, 1.2) * half_m, rng.uniform(20, 80)
-    return FaultHalfDome(centre, _log_uniform(rng, 3, 15), rng.uniform(0, 360), half_m, reach_m, step_m, 0.05 * half_m)
+    return FaultHalfDome(centre, log_uniform(rng, 3, 15), rng.uniform(0, 360), half_m, reach_m, step_m, 0.05 * half_m)
 
 
 def draw_lobes(rng: np.random.Generator, centre: Offset, terrain: Terrain) -> Source:
-    """1–3 tongues 300–1500 m long, 1.5–4 times as long as wide, within 25° of the slope, 6–80 mm/yr."""
+    """Draw 1–3 tongues 300–1500 m long, 1.5–4 times as long as wide, within 25° of the slope, 6–80 mm/yr."""
     downslope = terrain.downslope_at(np.array([centre.east_m]), np.array([centre.north_m]))
     bearing_deg = math.degrees(math.atan2(downslope.east[0], downslope.north[0]))
     lobes = []
     for number in range(int(rng.integers(1, 4))):
-        length_m, turn_deg = _log_uniform(rng, 300, 1500), bearing_deg + rng.uniform(-25, 25) * (number > 0)
+        length_m, turn_deg = log_uniform(rng, 300, 1500), bearing_deg + rng.uniform(-25, 25) * (number > 0)
         back_m, share = length_m * rng.uniform(0.4, 0.7), 1.0 if number == 0 else rng.uniform(0.3, 0.9)
         turn = math.radians(turn_deg)
         head = Offset(-back_m * math.sin(turn), -back_m * math.cos(turn))  # so that its body lies on the centre
         lobes.append(Lobe(head, turn_deg, length_m, length_m / rng.uniform(1.5, 4), share))
-    return SlideLobes(centre, _log_uniform(rng, 6, 80), rng.uniform(8, 30), tuple(lobes))
+    return SlideLobes(centre, log_uniform(rng, 6, 80), rng.uniform(8, 30), tuple(lobes))
 
 
 def draw_ring(rng: np.random.Generator, centre: Offset, terrain: Terrain) -> Source:
-    """500–2000 m in radius, 120–400 m wide, −4…−25 mm/yr, three in ten rising: leached salt, drained ring dikes."""
-    radius_m = _log_uniform(rng, 500, 2_000)
-    peak = _log_uniform(rng, 4, 25) * (1 if rng.random() < 0.3 else -1)
+    """Draw a ring 500–2000 m in radius, 120–400 m wide, −4…−25 mm/yr, three in ten rising: leached salt, ring dikes."""
+    radius_m = log_uniform(rng, 500, 2_000)
+    peak = log_uniform(rng, 4, 25) * (1 if rng.random() < 0.3 else -1)
     return Ring(
         centre, peak, radius_m, min(rng.uniform(120, 400), radius_m / 2), rng.uniform(0, 360), rng.uniform(0, 0.6)
     )
 
 
 def draw_tunnel_line(rng: np.random.Generator, centre: Offset, terrain: Terrain) -> Source:
-    """2–5 km long, bent by up to 30° at each of two places, −4…−20 mm/yr, 120–300 m wide."""
-    leg_m, bearing = _log_uniform(rng, 2_000, 5_000) / 3, rng.uniform(0, 2 * math.pi)
+    """Draw a tunnel 2–5 km long, bent by up to 30° at each of two places, −4…−20 mm/yr, 120–300 m wide."""
+    leg_m, bearing = log_uniform(rng, 2_000, 5_000) / 3, rng.uniform(0, 2 * math.pi)
     legs = [bearing + turn for turn in np.cumsum([0.0, *rng.uniform(-math.pi / 6, math.pi / 6, 2)])]
     east, north = (np.concatenate([[0.0], np.cumsum([leg_m * f(leg) for leg in legs])]) for f in (math.sin, math.cos))
     vertices = tuple(Offset(float(e), float(n)) for e, n in zip(east - east.mean(), north - north.mean(), strict=True))
-    return TunnelLine(centre, -_log_uniform(rng, 4, 20), vertices, rng.uniform(120, 300))
+    return TunnelLine(centre, -log_uniform(rng, 4, 20), vertices, rng.uniform(120, 300))
 
 
 def draw_nested_bowls(rng: np.random.Generator, centre: Offset, terrain: Terrain) -> Source:
-    """A rim of 1–3 km at −3…−10 mm/yr and a core of 250–600 m at 2–5 times as much, up to half a radius aside."""
-    rim_mm_yr, rim_m = -_log_uniform(rng, 3, 10), _log_uniform(rng, 1_000, 3_000)
+    """Draw a rim of 1–3 km at −3…−10 mm/yr and a core of 250–600 m at 2–5 times as much, somewhere inside."""
+    rim_mm_yr, rim_m = -log_uniform(rng, 3, 10), log_uniform(rng, 1_000, 3_000)
     aside_m, bearing = rng.uniform(0, 0.5) * rim_m, rng.uniform(0, 2 * math.pi)
     core = Offset(aside_m * math.sin(bearing), aside_m * math.cos(bearing))
     return NestedBowls(centre, rim_mm_yr * rng.uniform(2, 5), rim_mm_yr, rim_m, core, rng.uniform(250, 600))

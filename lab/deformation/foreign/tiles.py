@@ -10,8 +10,8 @@ import numpy as np
 from lab.deformation.foreign.families import FAMILIES, NUISANCES, bowl_factor
 from lab.deformation.foreign.nuisances import local
 from lab.deformation.foreign.objects import OBJECTS
-from lab.deformation.measures.benchmark_tiles import CELLS as NATIONAL_CELLS
-from lab.deformation.measures.benchmark_tiles import KEEP_OFF_M, Cell, bowl_in
+from lab.deformation.measures.benchmark_tiles import BOWLS as NATIONAL_BOWLS
+from lab.deformation.measures.benchmark_tiles import KEEP_OFF_M, TableBowl, bowl_in
 from lab.deformation.measures.benchmark_tiles import digest as national_digest
 from lab.simulation.seeds import Purpose, generator
 from lab.simulation.sources import STEEP_ENOUGH
@@ -19,7 +19,7 @@ from lab.simulation.tiles import SIDE_M, Tile, make_tile, with_sources
 from ml.simulation.ground.frame import Offset
 
 NAME = "deformation-foreign"
-CELLS = {key: NATIONAL_CELLS[key] for key in ("pd_3mm_800m", "pd_4mm_300m", "pd_3mm_2000m")}
+BOWLS = {key: NATIONAL_BOWLS[key] for key in ("pd_3mm_800m", "pd_4mm_300m", "pd_3mm_2000m")}
 SEEN_WITHIN_M, ENOUGH_POINTS = 400.0, 40  # an object's centre stands where so many points of the first track are
 
 
@@ -30,12 +30,12 @@ def _unprocessed(family: str, number: int, purpose: Purpose) -> Tile:
 
 
 def _processed(tile: Tile, family: str, number: int, purpose: Purpose) -> Tile:
-    """The same processor for a tile whatever moves in it."""
+    """Apply a tile's processor, which is the same whatever moves in it."""
     return FAMILIES[family].process(generator(purpose, f"{NAME} {family} processor", number), tile)
 
 
 def field_tile(family: str, number: int, purpose: Purpose = Purpose.BENCHMARK) -> Tile:
-    """A still tile of a family of nuisances, or one with an object of a family of objects."""
+    """Make a still tile of a family of nuisances, or one with an object of a family of objects."""
     tile = _unprocessed(family, number, purpose)
     if family in OBJECTS:
         rng = generator(purpose, f"{NAME} {family} object", number)
@@ -44,21 +44,21 @@ def field_tile(family: str, number: int, purpose: Purpose = Purpose.BENCHMARK) -
 
 
 def bowl_tiles(family: str, number: int, purpose: Purpose = Purpose.BENCHMARK) -> dict[str, Tile]:
-    """The still tile with each bowl of the table in turn; none of a family of objects."""
+    """Make the still tile with each bowl of the table in turn; none of a family of objects."""
     if family not in NUISANCES:
         return {}
     still, kept = _unprocessed(family, number, purpose), NUISANCES[family]
     factor = bowl_factor(kept, still.config)
     tiles = {}
-    for key, cell in CELLS.items():
+    for key, cell in BOWLS.items():
         rng = generator(purpose, f"{NAME} {family} {key}", number)
-        tile = bowl_in(still, Cell(cell.rate_mm_yr * factor, cell.radius_m), rng, kept.fewest_points)
+        tile = bowl_in(still, TableBowl(cell.rate_mm_yr * factor, cell.radius_m), rng, kept.fewest_points)
         tiles[key] = _processed(tile, family, number, purpose)
     return tiles
 
 
 def _site(rng: np.random.Generator, tile: Tile, on_a_slope: bool) -> Offset:
-    """A point of the first track away from the edge, with ENOUGH_POINTS around it if any of 300 has; on a slope."""
+    """Draw a point of the first track away from the edge, mostly with ENOUGH_POINTS around it; on a slope."""
     track = tile.tracks[0]
     x_m, y_m = local(track, tile)
     inner = (np.minimum(x_m, y_m) > 1.5 * KEEP_OFF_M) & (np.maximum(x_m, y_m) < SIDE_M - 1.5 * KEEP_OFF_M)
@@ -73,7 +73,7 @@ def _site(rng: np.random.Generator, tile: Tile, on_a_slope: bool) -> Offset:
 
 
 def digest(tile: Tile) -> bytes:
-    """All that a tile holds, in 32 bytes: also heights, land cover and truth of points, relief and lines of sight."""
+    """Return the hash of a tile, 32 bytes: also heights, land cover and truth of points, relief and lines of sight."""
     seen = hashlib.sha256(national_digest(tile) + f"{tile.config.years:.6f}".encode())
     seen.update(np.rint(tile.terrain.height_m * 100).astype("<i4").tobytes())
     for track in tile.tracks:

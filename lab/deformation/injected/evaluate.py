@@ -1,4 +1,4 @@
-"""`deformation-injected`: every figure of a detector on real still fields, with and without motion laid in.
+"""`deformation-injected`: every figure of a detector on real still fields, with and without motion added.
 
 Cross-validated over places: methods without learning run in each place with the threshold that was tuned on the others
 (`thresholds`); a network runs as it is shipped, or with weights of its own for each fold. Intervals are 95 % bootstraps
@@ -9,25 +9,23 @@ a place has two.
 import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import lru_cache, partial
-from pathlib import Path
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 from scipy.stats import chi2
 
 from lab.benchmark import Benchmark, over_seeds, scenes_sha256
-from lab.deformation.injected.places import PLACES, folds
-from lab.deformation.injected.scenes import NAME, SHAPES, Scene, clouds, digest, motion_in, scene, with_motion
+from lab.deformation.injected.places import PLACES
+from lab.deformation.injected.scenes import NAME, SHAPES, Motion, Scene, clouds, digest, motion_in, scene, with_motion
 from lab.deformation.injected.scoring import Block, Found, Still, score_motion, score_still
 from lab.deformation.injected.thresholds import raised, raised_by_place, tuned_by_place
 from lab.deformation.measures.scoring import ShapeError
 from lab.deformation.measures.shapes import shape_metrics
 from ml.deformation import VERSIONS
 from ml.deformation.gridding.points import Float64, PointCloud
-from ml.deformation.infer import CONFIGS, WEIGHTS, Config, DeformationResult, detect_all_with, with_network
+from ml.deformation.infer import CONFIGS, WEIGHTS, Config, DeformationResult, detect_all_with
 from ml.deformation.nation import NetworkConfig
-from ml.deformation.network import DeformationNetwork
 from ml.statistics.intervals import Interval, bootstrap_over
 
 VERSION = "1"
@@ -38,70 +36,52 @@ FROZEN_SHA256 = {
 }  # size -> hash of everything in its scenes
 BY_PLACE = ("pd_3mm_800m", "pd_4mm_300m", "pd_3mm_2000m")
 
-_digests: dict[int, str] = {}
-
 
 class Entrant(NamedTuple):
-    """A method as it runs in each place. folders: place -> where its weights lie, of a network that has several;
-    raised: place -> by how many logits of its score a network's threshold was raised.
-    """
+    """A method as it runs in each place. raised: place -> by how many logits of its score a network's threshold is."""
 
     method: str
     configs: Mapping[str, Config]
-    folders: Mapping[str, Path] = {}
     raised: Mapping[str, float] = {}
 
     def detect(self, place: str, tracks: Sequence[PointCloud]) -> DeformationResult:
-        result = self._at_its_own_threshold(place, tracks)
+        """Run the method on some tracks of a place."""
+        result = detect_all_with(tracks, self.configs[place])
         return raised(result, self.raised[place]) if place in self.raised else result
 
-    def _at_its_own_threshold(self, place: str, tracks: Sequence[PointCloud]) -> DeformationResult:
-        config = self.configs[place]
-        if place in self.folders and isinstance(config, NetworkConfig):
-            return with_network(tracks, _network(config.weights, self.folders[place]), config=config)
-        return detect_all_with(tracks, config)
 
+def entrant(method: str, processes: int = 2) -> Entrant:
+    """Return a method as it is measured; TUNED: the shipped network at thresholds tuned as those of the other methods.
 
-@lru_cache(maxsize=4)
-def _network(weights: str, folder: Path) -> DeformationNetwork:
-    return DeformationNetwork.load(weights, folder)
-
-
-def entrant(method: str, folds_weights: Path | None = None, processes: int = 2) -> Entrant:
-    """A method as it is measured. folds_weights: a folder that holds one with a network's weights for each fold.
-
-    TUNED: the shipped network at thresholds tuned as those of the baseline methods. InputError without the real data.
+    InputError without the real data.
     """
     if method == TUNED:
-        return Entrant(method, {place.name: NetworkConfig() for place in PLACES}, raised=raised_by_place(processes))
+        return Entrant(method, {place.name: NetworkConfig() for place in PLACES}, raised_by_place(processes))
     if method not in WEIGHTS:
         return Entrant(method, tuned_by_place(method, processes))
-    folders = {name: folds_weights / fold.name for fold in folds() for name in fold.test} if folds_weights else {}
-    return Entrant(method, {place.name: CONFIGS[method]() for place in PLACES}, folders)
+    return Entrant(method, {place.name: CONFIGS[method]() for place in PLACES})
 
 
-class View(NamedTuple):
-    """What one method makes of a scene, of its first track or of all: the still field, and each shape in turn."""
+class MethodScores(NamedTuple):
+    """Scores of one method on a scene, on its first track or on all: the still field, and each shape in turn."""
 
     still: Still
     found: list[Found]
 
 
 class SceneScores(NamedTuple):
-    """both: of every entrant as `one`; None in a place of one track."""
+    """Views of every entrant. both: as `one`; None in a place of one track."""
 
-    digest: bytes
-    one: list[View]
-    both: list[View] | None
+    one: list[MethodScores]
+    both: list[MethodScores] | None
 
 
 def measure_scene(entrants: Sequence[Entrant], number: int) -> SceneScores:
     """Score some methods on one scene."""
     still = scene(number)
-    motions = {key: motion for key in SHAPES if (motion := motion_in(still, key)) is not None}
-    moving = {key: with_motion(still, motion) for key, motion in motions.items()}
+    motions, moving = _with_shapes(still)
 
-    def view(entrant: Entrant, n_tracks: int) -> View:
+    def view(entrant: Entrant, n_tracks: int) -> MethodScores:
         def detected(seen: Scene) -> tuple[DeformationResult, list[PointCloud]]:
             tracks = clouds(seen)[:n_tracks]
             return entrant.detect(seen.place, tracks), tracks
@@ -111,26 +91,26 @@ def measure_scene(entrants: Sequence[Entrant], number: int) -> SceneScores:
         for key, seen in moving.items():
             of_motion, its_tracks = detected(seen)
             found.append(score_motion(key, of_motion, seen, its_tracks, motions[key]))
-        return View(score_still(result, still, tracks), found)
+        return MethodScores(score_still(result, still, tracks), found)
 
     n_tracks = len(still.tracks)
     both = [view(one, n_tracks) for one in entrants] if n_tracks > 1 else None
-    return SceneScores(_digest_of([still, *moving.values()]), [view(one, 1) for one in entrants], both)
+    return SceneScores([view(one, 1) for one in entrants], both)
 
 
-def _digest_of(scenes: Iterable[Scene]) -> bytes:
-    return hashlib.sha256(b"".join(map(digest, scenes))).digest()
+def _with_shapes(still: Scene) -> tuple[dict[str, Motion], dict[str, Scene]]:
+    """Return the motion of each shape that fits into a scene, and the scene with it."""
+    motions = {key: motion for key in SHAPES if (motion := motion_in(still, key)) is not None}
+    return motions, {key: with_motion(still, motion) for key, motion in motions.items()}
 
 
 def measure(entrants: Sequence[Entrant], size: int = SIZE, processes: int = 2) -> list[SceneScores]:
     """Run every method on the first scenes."""
-    scores = over_seeds(partial(measure_scene, entrants), size, processes=processes)
-    _digests[size] = scenes_sha256(VERSION, size, [one.digest for one in scores])
-    return scores
+    return over_seeds(partial(measure_scene, entrants), size, processes=processes)
 
 
 def figures_of(scores: Sequence[SceneScores], i: int) -> dict[str, Interval]:
-    """Every figure of method i; `_metrics` says what they are."""
+    """Return every figure of method i; see `_metrics`."""
     one = [scene.one[i] for scene in scores]
     both = [scene.both[i] for scene in scores if scene.both is not None]
     together = {f"both_{key}": value for key, value in _metrics(both).items()} if both else {}
@@ -138,7 +118,7 @@ def figures_of(scores: Sequence[SceneScores], i: int) -> dict[str, Interval]:
 
 
 def gains(scores: Sequence[SceneScores], i: int, over: int) -> dict[str, Interval]:
-    """By how much method i finds more of each shape than another in the same scenes: paired, over kilometres."""
+    """Return by how much method i finds more of each shape than another in the same scenes: paired, over kilometres."""
     more: dict[str, Interval] = {}
     for prefix, pairs in (
         ("", [(one.one[i], one.one[over]) for one in scores]),
@@ -152,8 +132,8 @@ def gains(scores: Sequence[SceneScores], i: int, over: int) -> dict[str, Interva
     return more
 
 
-def _metrics(views: Sequence[View]) -> dict[str, Interval]:
-    """Figures of one method: false alarms, shares of each shape found, and how well those found are drawn."""
+def _metrics(views: Sequence[MethodScores]) -> dict[str, Interval]:
+    """Return figures of one method: false alarms, shares of each shape found, and how well those are drawn."""
     found = [one for view in views for one in view.found]
     stills = [view.still for view in views]
     metrics = _alarms(stills) | _shares(found, SHAPES)
@@ -167,7 +147,7 @@ def _metrics(views: Sequence[View]) -> dict[str, Interval]:
     return metrics | shape_metrics([*errors.values()])
 
 
-def _by_place(views: Sequence[View]) -> dict[str, Interval]:
+def _by_place(views: Sequence[MethodScores]) -> dict[str, Interval]:
     metrics: dict[str, Interval] = {}
     for place in dict.fromkeys(view.still.place for view in views):
         its = [view for view in views if view.still.place == place]
@@ -184,7 +164,7 @@ def _shares(found: Sequence[Found], keys: Iterable[str]) -> dict[str, Interval]:
 
 
 def _over_ground(values: Sequence[tuple[Block, float]], statistic: Callable[[Float64], np.floating]) -> Interval:
-    """A statistic with its interval over blocks of real ground."""
+    """Return a statistic with its interval over blocks of real ground."""
     of: dict[Block, list[float]] = defaultdict(list)
     for block, value in values:
         of[block].append(value)
@@ -193,7 +173,7 @@ def _over_ground(values: Sequence[tuple[Block, float]], statistic: Callable[[Flo
 
 
 def _alarms(stills: Sequence[Still]) -> dict[str, Interval]:
-    """False alarms per 1,000 km² of all copies; on the fields as they are, a count; and how much real ground there is.
+    """Return false alarms per 1,000 km² of all copies, their count on the fields as they are, and the real ground.
 
     The upper bound is never below what as much real ground could show: Poisson's, each kilometre counted once.
     """
@@ -219,19 +199,19 @@ def _alarms(stills: Sequence[Still]) -> dict[str, Interval]:
 
 
 def evaluate(method: str, size: int) -> dict[str, Interval]:
-    """Every figure of a method."""
+    """Return every figure of a method."""
     return figures_of(measure([entrant(method)], size), 0)
 
 
 def truth_sha256(size: int) -> str:
-    """The hash of all points, heights, rates and series of so many scenes with every shape."""
-    if size not in _digests:
-        _digests[size] = scenes_sha256(VERSION, size, over_seeds(_scene_digest, size))
-    return _digests[size]
+    """Return the hash of all points, heights, rates and series of so many scenes with every shape."""
+    return scenes_sha256(VERSION, size, over_seeds(_scene_digest, size))
 
 
 def _scene_digest(number: int) -> bytes:
-    return measure_scene([], number).digest
+    still = scene(number)
+    scenes = [still, *_with_shapes(still)[1].values()]
+    return hashlib.sha256(b"".join(map(digest, scenes))).digest()
 
 
 BENCHMARK = Benchmark(NAME, VERSION, SIZE, "scenes", VERSIONS, evaluate, truth_sha256, WEIGHTS)

@@ -1,6 +1,6 @@
 """Real still ground under GROUND_MOTION_DATA: what is left of each place's rates after a smooth fit is real noise.
 
-`deformation-injected` lays known motion into it; training may take it as noise, place by place, as `folds` allows.
+`deformation-injected` adds known motion to it; training may take it as noise, place by place, as `folds` allows.
 """
 
 from functools import lru_cache
@@ -22,7 +22,7 @@ ROUNDS = 20  # of the robust fit
 HUBER = 1.345  # residuals beyond so many standard deviations count less
 
 
-class Place(NamedTuple):
+class StillPlace(NamedTuple):
     """Ground that is still, or nearly. pattern: of its files under the folder, one for each track; mapping: or none."""
 
     name: str
@@ -52,38 +52,33 @@ class RealTrack(NamedTuple):
 
 
 PLACES = (
-    Place("ustica", "egms_ustica/EGMS_L2b_*.zip"),
-    Place("cyprus", "velocity_real/cyprus_egms_l2a/*.csv", "cyprus.toml"),
-    Place("donana", "velocity_real/donana_psbas/*.shp", "donana.toml"),
-    Place("amsterdam", "velocity_real/amsterdam_stm/example.csv", "amsterdam.toml"),
+    StillPlace("ustica", "egms_ustica/EGMS_L2b_*.zip"),
+    StillPlace("cyprus", "velocity_real/cyprus_egms_l2a/*.csv", "cyprus.toml"),
+    StillPlace("donana", "velocity_real/donana_psbas/*.shp", "donana.toml"),
+    StillPlace("amsterdam", "velocity_real/amsterdam_stm/example.csv", "amsterdam.toml"),
 )
 TESTED_TOGETHER = {"islands": ("ustica", "amsterdam"), "coasts": ("cyprus", "donana")}
 
 
-def places() -> list[Place]:
-    """Every place, in the order in which scenes are drawn."""
-    return list(PLACES)
-
-
-def place(name: str) -> Place:
-    """The place of a name. KeyError where there is none."""
+def place(name: str) -> StillPlace:
+    """Return the place of a name. KeyError where there is none."""
     return {one.name: one for one in PLACES}[name]
 
 
 def folds() -> list[Fold]:
-    """Each place is tested in one fold, and what trained or tuned for that fold never saw it, nor its other track."""
+    """Return the folds: each place is tested in one, whose training never saw it, nor its other track."""
     names = [one.name for one in PLACES]
     return [Fold(name, tuple(one for one in names if one not in test), test) for name, test in TESTED_TOGETHER.items()]
 
 
-def residual_field(place: Place) -> tuple[PointCloud, ...]:
-    """The points of each track with the rates that are left, mm/yr; see `residual_tracks`."""
+def residual_field(place: StillPlace) -> tuple[PointCloud, ...]:
+    """Return the points of each track with the rates that are left, mm/yr; see `residual_tracks`."""
     return tuple(track.points for track in residual_tracks(place))
 
 
 @lru_cache(maxsize=len(PLACES))
-def residual_tracks(place: Place) -> tuple[RealTrack, ...]:
-    """Every track of a place after the smooth fit. InputError where its files are missing or cannot be read."""
+def residual_tracks(place: StillPlace) -> tuple[RealTrack, ...]:
+    """Read every track of a place after the smooth fit. InputError where its files are missing or spoilt."""
     files = sorted(folder().glob(place.pattern))
     if not files:
         raise InputError(folder() / place.pattern, "there is no such file", "Fetch the real data of this place")
@@ -92,7 +87,7 @@ def residual_tracks(place: Place) -> tuple[RealTrack, ...]:
 
 
 def _read(path: Path, declared: Declaration) -> RealTrack:
-    """A track as it is released."""
+    """Read a track as it is released."""
     field = open_velocity_field(path, declared=declared)
     batches = [batch for batch in field.batches() if batch.pid.size]
     columns = [
@@ -111,7 +106,7 @@ def _read(path: Path, declared: Declaration) -> RealTrack:
 
 
 def _residual(track: RealTrack) -> RealTrack:
-    """What the smooth fit leaves, to 0.01 mm/yr; of the series, what its rate leaves."""
+    """Return what the smooth fit leaves, to 0.01 mm/yr; of the series, what its rate leaves."""
     points = track.points
     rate = points.velocity_mm_yr.astype(np.float64)
     left = np.round(rate - smooth_fit(points.x, points.y, rate), 2)
@@ -122,14 +117,14 @@ def _residual(track: RealTrack) -> RealTrack:
     return still._replace(displacement_mm=series.astype(np.float32))
 
 
-def smooth_fit(x: Float64, y: Float64, rate_mm_yr: Float64) -> Float64:
-    """A polynomial of the place, fitted by Huber's weights, at each point (n,), mm/yr.
+def smooth_fit(x: Float64, y: Float64, rate_mm_yr: Float64, degree: int | None = None) -> Float64:
+    """Fit a polynomial of the place by Huber's weights; returns it at each point (n,), mm/yr.
 
-    Its degree is the width in SMOOTH_M: 0 of a block of houses, a plane of a few kilometres. Delay and stratification
-    that vary within some kilometres stay, for they are noise.
+    Its degree, where none is given, is the width in SMOOTH_M: 0 of a block of houses, a plane of a few kilometres.
+    Delay and stratification that vary within some kilometres stay, for they are noise.
     """
     span_m = max(float(np.ptp(x)), float(np.ptp(y)))
-    degree = round(span_m / SMOOTH_M)
+    degree = round(span_m / SMOOTH_M) if degree is None else degree
     east, north = ((values - values.mean()) / max(span_m, 1.0) for values in (x, y))
     terms = np.stack([east**i * north**j for i in range(degree + 1) for j in range(degree + 1 - i)], axis=1)
     weight = np.ones_like(rate_mm_yr)

@@ -1,4 +1,4 @@
-"""The scenes of `deformation-injected`: real still fields, as they are or turned, with motion of known shape laid in.
+"""The scenes of `deformation-injected`: real still fields, as they are or turned, with motion of known shape added.
 
 Scenes go through the places in turn. The first ones of each place are the fields as they are, one for each track; all
 later ones are turned by any angle, mirrored, of either sign, and thinned. Such copies are not independent of each
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from lab.deformation.injected.places import PLACES, RealTrack, place, residual_tracks
-from lab.deformation.measures.benchmark_tiles import CELLS, FEWEST_POINTS
+from lab.deformation.measures.benchmark_tiles import BOWLS, FEWEST_POINTS
 from lab.deformation.measures.scoring import REACH_M
 from lab.simulation.seeds import Purpose, generator
 from ml.deformation.gridding.points import Float64, PointCloud
@@ -47,7 +47,7 @@ class Motion(NamedTuple):
     fault_rad: float
 
     def rate_mm_yr(self, x: Float64, y: Float64) -> Float64:
-        """Along the first track's line of sight, of the shape of x and y."""
+        """Return the rate along the first track's line of sight, of the shape of x and y."""
         east, north = x - self.x, y - self.y
         square = (east**2 + north**2) / self.shape.radius_m**2
         peak = self.sign * self.shape.rate_mm_yr
@@ -60,14 +60,14 @@ class Motion(NamedTuple):
         return np.asarray(rate)
 
 
-SHAPES = {key: Shape(cell.rate_mm_yr, cell.radius_m) for key, cell in CELLS.items()} | {
+SHAPES = {key: Shape(cell.rate_mm_yr, cell.radius_m) for key, cell in BOWLS.items()} | {
     "pd_half_dome_4mm_800m": Shape(4.0, 800.0, "half-dome"),
     "pd_nested_6mm_1200m": Shape(6.0, 1200.0, "nested"),
 }
 
 
-class View(NamedTuple):
-    """How a field is turned around its middle (x, y), then mirrored; sign: of its rates; kept: share of its points."""
+class FieldTurn(NamedTuple):
+    """Turn of a field around its middle (x, y), then mirrored; sign: of its rates; kept: share of its points."""
 
     x: float
     y: float
@@ -77,12 +77,12 @@ class View(NamedTuple):
     kept: float = 1.0
 
     def seen(self, x: Float64, y: Float64) -> tuple[Float64, Float64]:
-        """Where real ground lies in the scene."""
+        """Return where real ground lies in the scene."""
         east, north = _turned(x - self.x, y - self.y, self.turn_rad)
         return self.x + (-east if self.mirrored else east), self.y + north
 
     def ground(self, x: Float64, y: Float64) -> tuple[Float64, Float64]:
-        """Which real ground a place of the scene is."""
+        """Return which real ground a place of the scene is."""
         east = x - self.x
         east, north = _turned(-east if self.mirrored else east, y - self.y, -self.turn_rad)
         return self.x + east, self.y + north
@@ -94,29 +94,30 @@ def _turned(east: Float64, north: Float64, by_rad: float) -> tuple[Float64, Floa
 
 
 class Scene(NamedTuple):
-    """A still field. tracks: the one that is looked at alone comes first."""
+    """A still field. tracks: the one that is searched alone comes first."""
 
     place: str
     number: int
     tracks: tuple[RealTrack, ...]
-    view: View
+    view: FieldTurn
 
     @property
     def as_it_is(self) -> bool:
+        """Return whether this is the real field, unchanged."""
         return self.view.turn_rad == 0 and not self.view.mirrored and self.view.sign == self.view.kept == 1
 
 
 def scene(number: int, purpose: Purpose = Purpose.BENCHMARK) -> Scene:
-    """The scene of a number, of the places in turn."""
+    """Make the scene of a number, of the places in turn."""
     return scene_of(PLACES[number % len(PLACES)].name, number // len(PLACES), purpose)
 
 
 def scene_of(name: str, number: int, purpose: Purpose = Purpose.BENCHMARK) -> Scene:
-    """A scene of one place, from 0; the first AS_THEY_ARE are the real field."""
+    """Make a scene of one place, from 0; the first AS_THEY_ARE are the real field."""
     tracks = residual_tracks(place(name))
     tracks = tracks[number % len(tracks) :] + tracks[: number % len(tracks)]
     x, y = (np.concatenate([getattr(track.points, axis) for track in tracks]) for axis in ("x", "y"))
-    view = View(float(x.mean()), float(y.mean()))
+    view = FieldTurn(float(x.mean()), float(y.mean()))
     if number < AS_THEY_ARE:
         return Scene(name, number, tracks, view)
     rng = generator(purpose, f"{NAME} {name}", number)
@@ -129,7 +130,7 @@ def scene_of(name: str, number: int, purpose: Purpose = Purpose.BENCHMARK) -> Sc
     return Scene(name, number, tuple(_as_seen(track, view, rng) for track in tracks), view)
 
 
-def _as_seen(track: RealTrack, view: View, rng: np.random.Generator) -> RealTrack:
+def _as_seen(track: RealTrack, view: FieldTurn, rng: np.random.Generator) -> RealTrack:
     points, kept = track.points, rng.random(track.points.x.size) < view.kept
     x, y = view.seen(points.x[kept], points.y[kept])
     rate = (view.sign * points.velocity_mm_yr[kept]).astype(np.float32)
@@ -141,7 +142,7 @@ def _as_seen(track: RealTrack, view: View, rng: np.random.Generator) -> RealTrac
 
 
 def motion_in(still: Scene, key: str, purpose: Purpose = Purpose.BENCHMARK) -> Motion | None:
-    """A shape of SHAPES at random in a scene; None where the field is narrower than it.
+    """Draw a shape of SHAPES somewhere in a scene; None where the field is narrower than it.
 
     FEWEST_POINTS of the first track lie within its radius, one within half of it and REACH_M: on an island the middle
     of a wide bowl is on land, most of it may not be. None also where no place of TRIES is such.
@@ -165,7 +166,7 @@ def motion_in(still: Scene, key: str, purpose: Purpose = Purpose.BENCHMARK) -> M
 
 
 def with_motion(still: Scene, motion: Motion) -> Scene:
-    """The scene with vertical motion in every track's rates and series."""
+    """Return the scene with vertical motion in every track's rates and series."""
     first_up = still.tracks[0].los_up
     return still._replace(tracks=tuple(_moving(track, motion, track.los_up / first_up) for track in still.tracks))
 
@@ -181,12 +182,12 @@ def _moving(track: RealTrack, motion: Motion, share: float) -> RealTrack:
 
 
 def clouds(seen: Scene) -> list[PointCloud]:
-    """The tracks as a detector gets them."""
+    """Return the tracks as a detector gets them."""
     return [track.points for track in seen.tracks]
 
 
 def digest(seen: Scene) -> bytes:
-    """What a scene is, in 32 bytes: points, heights, rates and series of all its tracks."""
+    """Return the hash of a scene, 32 bytes: points, heights, rates and series of all its tracks."""
     held = hashlib.sha256(seen.place.encode())
     for track in seen.tracks:
         points = track.points

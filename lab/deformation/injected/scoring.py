@@ -1,4 +1,4 @@
-"""What a detector flags in one scene of `deformation-injected`: false alarms on still ground, and shapes found."""
+"""Areas that a detector flags in a scene of `deformation-injected`: false alarms, and shapes found."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -23,7 +23,7 @@ Block = tuple[str, int, int]  # place, and which kilometre of it from the west a
 
 
 class Still(NamedTuple):
-    """Of one still scene: false alarms, and square kilometres within reach of a point, each by its real ground."""
+    """Counts of one still scene: false alarms, and square kilometres near points, each by its real ground."""
 
     place: str
     as_it_is: bool
@@ -32,8 +32,10 @@ class Still(NamedTuple):
 
 
 class Found(NamedTuple):
-    """Of one shape: whether an area of its sign meets its inner half; iou: of that area with the ground that moves by
-    MOVING_MM_YR; error: of its peak and the outline of half the peak. NaN and None where it was not found.
+    """Result for one shape; NaN and None where it was not found.
+
+    detected: 1 where an area of its sign meets its inner half. iou: of that area with the ground that moves by
+    MOVING_MM_YR. error: of its peak and the outline of half the peak.
     """
 
     key: str
@@ -44,7 +46,7 @@ class Found(NamedTuple):
 
 
 def score_still(result: DeformationResult, scene: Scene, tracks: Sequence[PointCloud]) -> Still:
-    """Every area on ground where nothing was laid in is a false alarm; one that is drawn in pieces is one."""
+    """Score a scene without motion: every area is a false alarm; one that is drawn in pieces is one."""
     areas = {area.region: area for area, _ in flagged_areas(result, tracks)}
     alarms = Counter(_block_of(scene, *_middle(area)) for area in areas.values())
     return Still(scene.place, scene.as_it_is, alarms, ground_of(scene, tracks))
@@ -53,7 +55,7 @@ def score_still(result: DeformationResult, scene: Scene, tracks: Sequence[PointC
 def score_motion(
     key: str, result: DeformationResult, scene: Scene, tracks: Sequence[PointCloud], motion: Motion
 ) -> Found:
-    """Whether and how well a shape is found. scene: the still one or that with the motion, their ground is the same."""
+    """Score whether and how well a shape is found. scene: the still one or that with the motion."""
     heart = Point(motion.x, motion.y).buffer(max(motion.shape.radius_m / 2, CELL_M))
     areas = [area for area, _ in flagged_areas(result, tracks) if np.sign(area.rate_mm_yr) == motion.sign]
     meeting = [area for area in areas if area.polygon.intersects(heart)]
@@ -72,7 +74,7 @@ def score_motion(
 
 
 def _peak(points: PointCloud, motion: Motion) -> float:
-    """The NTH_FASTEST point's own motion, mm/yr."""
+    """Return the NTH_FASTEST point's own motion, mm/yr."""
     here = np.sort(np.abs(motion.rate_mm_yr(points.x, points.y)))
     return motion.sign * float(here[-NTH_FASTEST])
 
@@ -85,7 +87,7 @@ class Lattice(NamedTuple):
 
 
 def around(tracks: Sequence[PointCloud]) -> Lattice:
-    """The cells that some tracks cover."""
+    """Return the cells that some tracks cover."""
     x, y = (np.concatenate([getattr(points, axis) for points in tracks]) for axis in ("x", "y"))
     margin = 1 + int(REACH_M / CELL_M)
     cells = assign_cells(x, y, CELL_M)
@@ -96,7 +98,7 @@ def around(tracks: Sequence[PointCloud]) -> Lattice:
 
 
 def ground_of(scene: Scene, tracks: Sequence[PointCloud]) -> dict[Block, float]:
-    """Square kilometres of a scene within reach of a point, by the real ground they lie on."""
+    """Return square kilometres of a scene within reach of a point, by the real ground they lie on."""
     known, transform = around(tracks)
     x, y = (at[known] for at in middles(transform, known.shape))
     blocks = np.floor(np.column_stack(scene.view.ground(x, y)) / BLOCK_M).astype(int)

@@ -40,7 +40,7 @@ T = TypeVar("T")
 
 
 def results(points: Sequence[PointCloud], configs: Sequence[Config], threshold: str) -> list[DeformationResult]:
-    """Each configuration on some tracks together. They differ in `threshold`, so that one run mostly serves for all."""
+    """Run each configuration on some tracks together. They differ in `threshold`: one run mostly serves for all."""
     if threshold not in WIDTHS:
         return [strongest([detect_with(each, config) for each in points]) for config in configs]
     lowest = min(configs, key=lambda config: float(getattr(config, threshold)))
@@ -50,7 +50,7 @@ def results(points: Sequence[PointCloud], configs: Sequence[Config], threshold: 
 
 
 def raised(result: DeformationResult, by: float) -> DeformationResult:
-    """The result at a threshold that lies `by` widths of the logistic curve higher."""
+    """Return the result at a threshold that lies `by` widths of the logistic curve higher."""
 
     def lower(p: Float32) -> Float32:
         return np.asarray(p / (p + (1 - p) * np.float32(np.exp(by))), dtype=np.float32)
@@ -64,7 +64,7 @@ def raised(result: DeformationResult, by: float) -> DeformationResult:
 
 
 def tuned(method: str, fold: Fold, copies: int = COPIES, processes: int = 2) -> Config:
-    """A method of THRESHOLDS with the lowest threshold of TRIED from which on it flags nothing; else the highest."""
+    """Return a method of THRESHOLDS with the lowest threshold of TRIED from which on it flags nothing."""
     base, threshold = CONFIGS[method](), THRESHOLDS[method]
     values = [{threshold: float(part * getattr(base, threshold))} for part in TRIED]
     configs = [replace(base, **value) for value in values]  # type: ignore[arg-type]
@@ -72,19 +72,17 @@ def tuned(method: str, fold: Fold, copies: int = COPIES, processes: int = 2) -> 
 
 
 def tuned_by_place(method: str, processes: int = 2) -> dict[str, Config]:
-    """Of each place, the configuration that was tuned without it."""
+    """Return the configuration of each place that was tuned without it."""
     return _by_place(lambda fold: tuned(method, fold, processes=processes))
 
 
 def raised_by(fold: Fold, copies: int = COPIES, processes: int = 2) -> float:
-    """By how many logits of its score the shipped network's threshold is raised, lowered where negative: the least of
-    RAISED from which on it flags nothing, else the highest.
-    """
+    """Return by how many logits the shipped network's threshold is raised: the least of RAISED that flags nothing."""
     return float(RAISED[_least_quiet(_by_raising, len(RAISED), fold, copies, processes)])
 
 
 def raised_by_place(processes: int = 2) -> dict[str, float]:
-    """Of each place, what was tuned without it."""
+    """Return by how many logits thresholds are raised in each place, tuned without it."""
     return _by_place(lambda fold: raised_by(fold, processes=processes))
 
 
@@ -102,7 +100,7 @@ def _by_raising(tracks: Sequence[PointCloud], first: int) -> Results:
 
 
 def _least_quiet(tried: Tried, n: int, fold: Fold, copies: int, processes: int) -> int:
-    """From which of n trials on, counted from 0, no copy of the training places has anything flagged; the last if none.
+    """Return from which of n trials on no copy of the training places has anything flagged; the last if none.
 
     tried: a scene's tracks and the first trial to its result at that one and at all later ones.
     """
@@ -112,7 +110,7 @@ def _least_quiet(tried: Tried, n: int, fold: Fold, copies: int, processes: int) 
 
 
 def _lowest_quiet(tried: Tried, n: int, names: Sequence[str], number: int) -> int:
-    """The same of the first track of one scene of each place."""
+    """Return the first quiet trial for the first track of one scene of each place."""
     lowest = 0
     for name in names:
         tracks = clouds(scene_of(name, number, Purpose.VALIDATION))[:1]
@@ -125,7 +123,7 @@ def _lowest_quiet(tried: Tried, n: int, names: Sequence[str], number: int) -> in
 
 
 def _flags(result: DeformationResult, points: PointCloud) -> bool:
-    """Whether any area holds enough points; how it is drawn does not matter here."""
+    """Return whether any area holds enough points; how it is drawn does not matter here."""
     held = SortedPoints(points.x, points.y, points.velocity_mm_yr)
     return any(
         count_within(area.polygon, [held]) >= DEFAULT_THRESHOLDS.fewest_points

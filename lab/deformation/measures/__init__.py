@@ -1,1 +1,1 @@
-"""What evaluations share: tiles of a benchmark, outlines that match, scores."""
+"""Parts that evaluations share: tiles of a benchmark, outlines that match, scores."""

@@ -35,35 +35,35 @@ KEEP_OFF_M = 1_000.0
 HEIGHT_ERROR_M = 2.0  # standard deviation, as those of the made regions
 
 
-class Cell(NamedTuple):
+class TableBowl(NamedTuple):
     """One cell of the table of detection probabilities: LOS rate rate_mm_yr · exp(−(r / radius_m)²)."""
 
     rate_mm_yr: float
     radius_m: float
 
 
-CELLS = {
-    "pd_3mm_800m": Cell(3.0, 800.0),
-    "pd_4mm_300m": Cell(4.0, 300.0),
-    "pd_4mm_800m": Cell(4.0, 800.0),
-    "pd_3mm_2000m": Cell(3.0, 2000.0),
-    "pd_3mm_300m": Cell(3.0, 300.0),
-    "pd_4mm_2000m": Cell(4.0, 2000.0),
+BOWLS = {
+    "pd_3mm_800m": TableBowl(3.0, 800.0),
+    "pd_4mm_300m": TableBowl(4.0, 300.0),
+    "pd_4mm_800m": TableBowl(4.0, 800.0),
+    "pd_3mm_2000m": TableBowl(3.0, 2000.0),
+    "pd_3mm_300m": TableBowl(3.0, 300.0),
+    "pd_4mm_2000m": TableBowl(4.0, 2000.0),
 }
 
 
 def field_tile(name: str, number: int, purpose: Purpose = Purpose.BENCHMARK) -> Tile:
-    """A tile of the benchmark proper, with or without something that moves."""
+    """Make a tile of the benchmark proper, with or without something that moves."""
     return make_tile(generator(purpose, name, number), CONFIGS[name])
 
 
 def still_tile(name: str, number: int, purpose: Purpose = Purpose.BENCHMARK) -> Tile:
-    """A tile in which nothing moves yet, for the bowls of the table."""
+    """Make a tile in which nothing moves yet, for the bowls of the table."""
     return make_tile(generator(purpose, f"{name} still", number), CONFIGS[name]._replace(signal_share=0.0))
 
 
-def bowl_in(tile: Tile, cell: Cell, rng: np.random.Generator, fewest_points: int = FEWEST_POINTS) -> Tile:
-    """The tile with one vertical bowl of that rate along the first track's line of sight, where enough points see it.
+def bowl_in(tile: Tile, cell: TableBowl, rng: np.random.Generator, fewest_points: int = FEWEST_POINTS) -> Tile:
+    """Put one vertical bowl of that rate along the first line of sight into a tile, where enough points see it.
 
     ValueError where no place of a thousand has fewest_points.
     """
@@ -85,13 +85,13 @@ def bowl_in(tile: Tile, cell: Cell, rng: np.random.Generator, fewest_points: int
 
 
 def bowl_tiles(name: str, number: int, purpose: Purpose = Purpose.BENCHMARK) -> dict[str, Tile]:
-    """One still tile with each bowl of the table in turn."""
+    """Make one still tile with each bowl of the table in turn."""
     still = still_tile(name, number, purpose)
-    return {key: bowl_in(still, cell, generator(purpose, f"{name} {key}", number)) for key, cell in CELLS.items()}
+    return {key: bowl_in(still, cell, generator(purpose, f"{name} {key}", number)) for key, cell in BOWLS.items()}
 
 
 def cloud(track: TileTrack) -> PointCloud:
-    """A track's points as a detector gets them; their heights err by HEIGHT_ERROR_M, always the same in one track."""
+    """Return a track's points as a detector gets them; heights err by HEIGHT_ERROR_M, always the same in one track."""
     error_m = np.random.default_rng(track.x_m.size).normal(0, HEIGHT_ERROR_M, track.x_m.size)
     height_m = (track.height_m + error_m).astype(np.float32)
     seen_from = track.geometry.direction
@@ -99,7 +99,7 @@ def cloud(track: TileTrack) -> PointCloud:
 
 
 def digest(tile: Tile) -> bytes:
-    """What a tile is, in 32 bytes: its truth along both lines of sight, its land cover, its points and their rates."""
+    """Return the hash of a tile, 32 bytes: truth along both lines of sight, land cover, points and their rates."""
     seen = hashlib.sha256(tile.land_cover.tobytes())
     for track in tile.tracks:
         seen.update(np.rint(track.x_m * 100).astype("<i8").tobytes())

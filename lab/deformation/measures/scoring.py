@@ -1,4 +1,4 @@
-"""What a detector flagged on one tile against what was simulated: objects, cells, calibration."""
+"""Scores of a detector on one tile against the simulated truth: objects, cells, calibration."""
 
 from collections.abc import Collection, Sequence
 from typing import NamedTuple
@@ -56,12 +56,13 @@ class ShapeError(NamedTuple):
 
 
 class TileScore(NamedTuple):
-    """Counts of one tile. calibration: (BINS, 3), cells, sum of scores, cells that move; places: (k, 2), highest score
-    of each place (`reliability`, which the detector states or not) and whether ground moves in it.
+    """Counts of one tile.
 
-    per_class: (2, 3) for subsidence and uplift, right, wrongly named or not there, missed; per_kind: (5, 3) the same
-    for KINDS, of a detector that names them, and per_sure_kind without the areas that it is not sure of and without
-    their objects, of which there are n_unsure. overlaps: IoU of each match; shapes: see `shapes`.
+    calibration: (BINS, 3), cells, sum of scores, cells that move. places: (k, 2), highest score of each place
+    (`reliability`, which the detector states or not) and whether ground moves in it. per_class: (2, 3) for subsidence
+    and uplift, right, wrongly named or not there, missed. per_kind: (5, 3) the same for KINDS, of a detector that names
+    them; per_sure_kind without the areas that it is not sure of and without their objects, of which there are n_unsure.
+    overlaps: IoU of each match; shapes: see `shapes`.
     """
 
     false_alarms: int
@@ -84,7 +85,7 @@ class TileScore(NamedTuple):
 
 
 def truth_of(tile: Tile, tracks: Sequence[TileTrack]) -> Truth:
-    """What these tracks could see of a tile."""
+    """Return what these tracks could see of a tile."""
     points = np.zeros((CELLS, CELLS), dtype=np.int64)
     for track in tracks:
         row, col = tile.terrain.cell_of(track.x_m, track.y_m)
@@ -112,21 +113,21 @@ def truth_of(tile: Tile, tracks: Sequence[TileTrack]) -> Truth:
 
 
 def within_reach(points: BoolMap, cell_m: float) -> BoolMap:
-    """Cells within REACH_M of one with points."""
+    """Return the cells within REACH_M of one with points."""
     if not points.any():
         return points
     return np.asarray(ndimage.distance_transform_edt(~points) * cell_m <= REACH_M)
 
 
 def middles(transform: Affine, shape: tuple[int, ...]) -> tuple[Float64, Float64]:
-    """x and y of the middle of each cell, both (rows, cols)."""
+    """Return x and y of the middle of each cell, both (rows, cols)."""
     rows, cols = shape
     col, row = np.meshgrid(np.arange(cols) + 0.5, np.arange(rows) + 0.5)
     return transform.c + col * transform.a, transform.f + row * transform.e
 
 
 def on_tile(result: DeformationResult, tile: Tile) -> dict[str, Float32]:
-    """The bands of a result on the tile's own grid, (CELLS, CELLS), NaN where it does not reach, cut where it does."""
+    """Return the bands of a result on the tile's own grid, (CELLS, CELLS), NaN where it does not reach."""
     row = round((tile.terrain.top_m - result.transform.f) / CELL_M)
     col = round((result.transform.c - tile.terrain.west_m) / CELL_M)
     bands = {}
@@ -139,7 +140,7 @@ def on_tile(result: DeformationResult, tile: Tile) -> dict[str, Float32]:
 
 
 def areas_of(bands: dict[str, Float32], tile: Tile, tracks: Sequence[TileTrack]) -> list[LabelledArea]:
-    """The cells of every area that `flagged_areas` would draw: as large, and with as many points."""
+    """Return the cells of every area that `flagged_areas` would draw: as large, and with as many points."""
     x, y = (np.concatenate([getattr(track, axis) for track in tracks]) for axis in ("x_m", "y_m"))
     row, col = tile.terrain.cell_of(x, y)
     points = np.bincount(row * CELLS + col, minlength=CELLS * CELLS).reshape(CELLS, CELLS)
@@ -154,7 +155,7 @@ def areas_of(bands: dict[str, Float32], tile: Tile, tracks: Sequence[TileTrack])
 
 
 def drawn_on(tile: Tile, areas: Sequence[Area]) -> list[LabelledArea]:
-    """The cells of areas as people see them: those whose middle lies inside."""
+    """Return the cells of areas as people see them: those whose middle lies inside."""
     x, y = middles(tile.transform, (CELLS, CELLS))
     labelled = []
     for area in areas:
@@ -207,7 +208,7 @@ def score_tile(
 
 
 def matched(areas: list[LabelledArea], objects: list[LabelledArea]) -> dict[int, tuple[int, float]]:
-    """Area -> (object, IoU), each at most once, best overlaps first: IoU ≥ 0.3, or the area's middle is inside."""
+    """Match area -> (object, IoU), each once, best overlaps first: IoU ≥ 0.3, or the area's middle is inside."""
     candidates = []
     for i, area in enumerate(areas):
         row, col = (round(float(at.mean())) for at in np.nonzero(area.mask))
@@ -233,7 +234,7 @@ def _class_counts(
     field: str,
     left_out: Collection[int] = (),
 ) -> NDArray[np.int64]:
-    """Right, wrong and missed of each class, (classes, 3). field: of LabelledArea, kind or name; left_out: areas."""
+    """Count right, wrong and missed of each class, (classes, 3). field: kind or name; left_out: areas."""
     counts = np.zeros((len(classes), 3), dtype=np.int64)
     named = {j: getattr(areas[i], field) for i, (j, _) in partner.items()}
     not_judged = {j for i, (j, _) in partner.items() if i in left_out}
@@ -259,7 +260,7 @@ def _calibration(probability: Float32, rate_mm_yr: Float32, moving_mm_yr: float)
 
 
 def places_of(score: Float32, rate_mm_yr: Float32) -> tuple[Float64, Float64]:
-    """Highest score of each place in which something is known, and 1 where ground there moves, else 0; (k,) each."""
+    """Return the highest score of each known place, and 1 where ground there moves, else 0; (k,) each."""
     known = np.isfinite(score)
     highest = highest_of_places(score).ravel()
     speed = highest_of_places(np.where(known, np.abs(rate_mm_yr), np.float32(np.nan))).ravel()
@@ -268,7 +269,7 @@ def places_of(score: Float32, rate_mm_yr: Float32) -> tuple[Float64, Float64]:
 
 
 def detects_bowl(result: DeformationResult, tile: Tile, tracks: Sequence[TileTrack], radius_m: float) -> bool:
-    """Whether an area of the right sign meets the inner half of the tile's only source."""
+    """Return whether an area of the right sign meets the inner half of the tile's only source."""
     (source,) = tile.sources
     kind = CLASSES[0] if source.peak_mm_yr < 0 else CLASSES[1]
     east_m, north_m = tile.terrain.cell_centres()

@@ -1,6 +1,6 @@
-"""How well measured places fit what was put in: peak rate, its interval, and the outline of half the peak.
+"""Errors of measured places against the truth: peak rate, its interval, and the outline of half the peak.
 
-For any benchmark whose truth can be laid on a grid: `true_shape` and `best_error` of one object, `shape_metrics` over
+For any benchmark whose truth is known on a grid: `true_shape` and `best_error` of one object, `shape_metrics` over
 tiles. Only objects of a radius of SMALLEST_M or more count, and only those that an area was drawn on.
 """
 
@@ -36,18 +36,19 @@ class TrueShape(NamedTuple):
 
     @property
     def radius_m(self) -> float:
+        """Return the radius of the Gaussian bowl whose half outline is as large."""
         return float(np.sqrt(self.half.sum() * self.transform.a**2 / np.pi / np.log(2)))
 
 
 def true_shape(
     peak_mm_yr: float, rate_mm_yr: Float32 | Float64, known: NDArray[np.bool_], transform: Affine
 ) -> TrueShape:
-    """An object of which the rate of every cell is known, (rows, cols)."""
+    """Return an object of which the rate of every cell is known, (rows, cols)."""
     return TrueShape(peak_mm_yr, np.sign(peak_mm_yr) * rate_mm_yr >= abs(peak_mm_yr) / 2, known, transform)
 
 
 def best_error(areas: Sequence[Area], truth: TrueShape) -> ShapeError | None:
-    """Of the place whose half outline fits best, in an area of the right sign on the object; None without one."""
+    """Return the error of the place whose half outline fits best, in an area of the right sign on the object."""
     x, y = middles(truth.transform, truth.half.shape)
     wanted = truth.half & truth.known
     errors = []
@@ -65,7 +66,7 @@ def best_error(areas: Sequence[Area], truth: TrueShape) -> ShapeError | None:
 
 
 def true_shapes(tile: Tile, tracks: Sequence[TileTrack]) -> list[TrueShape]:
-    """Every object of a tile that is large enough, as the track sees it that sees it move faster."""
+    """Return every object of a tile that is large enough, from the track that sees it move faster."""
     shapes = []
     for source in tile.sources:
         seen = [_seen(tile, track, source) for track in tracks]
@@ -90,7 +91,7 @@ def _seen(tile: Tile, track: TileTrack, source: object) -> TrueShape | None:
 
 
 def shape_metrics(errors: Sequence[Sequence[ShapeError]], rounds: int = 500) -> dict[str, Interval]:
-    """Medians over all objects with 95 % intervals over tiles; errors: of each tile. Empty where there are none."""
+    """Return medians over all objects with 95 % intervals over tiles. errors: of each tile; empty without any."""
     if not any(errors):
         return {}
 

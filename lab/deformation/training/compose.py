@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from lab.deformation.training.dataset import CENTRE_STEPS, NOTHING, TileCache
 from lab.deformation.training.disturbances import Disturbed, disturbance, fractal, smoothed, thinned
-from lab.deformation.training.motion_shapes import bowl, draw_shape, log_uniform
+from lab.deformation.training.motion_shapes import bowl, draw_shape
 from lab.deformation.training.real_noise import draw_real, known_cells
+from lab.simulation.seeds import log_uniform
 from lab.simulation.tiles import CELLS
 from ml.deformation.features.channels import STILL_WITHIN_MM_YR, TrackCells, cell_noise_of
-from ml.deformation.features.overwrap import YEARS
 from ml.deformation.features.surroundings import surroundings
 from ml.deformation.filters.baseline import background_and_noise
 from ml.deformation.gridding.cells import CELL_M, distance_to_points_m
@@ -27,6 +27,7 @@ from ml.simulation.velocity.nuisance import HALF_WAVE_MM, Nuisance
 QUIET_MM_YR = 10.0  # tiles in which nothing is faster lend their errors: faster motion leaves holes and spread behind
 MOVING_MM_YR = 1.5
 WEAK_MM_YR, STRONG_MM_YR = (1.3, 7.0), (5.0, 60.0)
+YEARS = 5.0  # of a national product's release
 GONE_MM_YR = 110.0  # along the line of sight: faster ground loses its points
 
 
@@ -34,7 +35,7 @@ GONE_MM_YR = 110.0  # along the line of sight: faster ground loses its points
 class Recipe:
     """Shares of what a sample holds: nothing, its own tile's motion, another's, or weak bowls (the rest).
 
-    crop: cells on a side. despiked: which of the cached grids. offset_mm_yr: standard deviation of what the background
+    crop: cells on a side. offset_mm_yr: standard deviation of what the background
     of a product misses of a place's own. blocks: share of the tracks that get one more unwrapping error: most
     false alarms are such errors.
     heightless: share of the samples whose points have no heights; heights: whether this one's do. disturbed: share of
@@ -47,7 +48,6 @@ class Recipe:
     own: float = 0.2
     another: float = 0.12
     crop: int = 96
-    despiked: bool = True
     offset_mm_yr: float = 0.3
     blocks: float = 0.2
     heightless: float = 0.25
@@ -64,7 +64,7 @@ class Recipe:
 class Sample(NamedTuple):
     """tracks: as a detector gets them; rate: (rows, cols), of the track that sees most, mm/yr; kind: uint8.
 
-    wrong: cells of unwrapping errors in any track, as far as they were laid over it here.
+    wrong: cells of unwrapping errors in any track, as far as they were added here.
     """
 
     tracks: list[TrackCells]
@@ -96,7 +96,7 @@ class Motion(NamedTuple):
 class TilePool(NamedTuple):
     """A cache, the tiles that lend their errors, and those that hold motion; of each kind in turn, empty ones left out.
 
-    movable: what may be laid over another tile: all but slides, which belong to their slope.
+    movable: motion that may be put into another tile: all but slides, which belong to their slope.
     """
 
     cache: TileCache
@@ -106,7 +106,7 @@ class TilePool(NamedTuple):
 
 
 def tile_pool(cache: TileCache, first: int, last: int) -> TilePool:
-    """Tiles first to last of a cache, sorted by what they are good for."""
+    """Sort tiles first to last of a cache by what they are good for."""
     if first >= last:
         raise ValueError("there are too few tiles: raise `tiles`")
     fastest = np.array([np.abs(cache.truth[i].astype(np.float32)).max() for i in range(first, last)])
@@ -140,12 +140,12 @@ def sample(rng: np.random.Generator, pool: TilePool, n_tracks: int, recipe: Reci
         motion = _another(rng, pool, order)
     else:
         motion = weak_motion(rng, pool.cache, number, order)
-    tracks = laid_over(rng, pool.cache, number, order, motion, recipe)
+    tracks = superimposed(rng, pool.cache, number, order, motion, recipe)
     return finish(rng, disturbed(rng, tracks, recipe), motion, recipe)
 
 
 def disturbed(rng: np.random.Generator, tracks: list[Drawn], recipe: Recipe) -> list[Drawn]:
-    """Tracks with errors of other makes, with fewer points, or filtered in space, as the recipe has it."""
+    """Add errors of other makes to tracks, thin or filter them in space, as the recipe has it."""
     if not recipe.disturbed:
         return tracks
     done: list[Drawn] = []
@@ -170,7 +170,7 @@ def disturbed(rng: np.random.Generator, tracks: list[Drawn], recipe: Recipe) -> 
 
 
 def still(n_tracks: int) -> Motion:
-    """Nothing moves."""
+    """Return motion of nothing."""
     zero = np.zeros((n_tracks, CELLS, CELLS), dtype=np.float32)
     return Motion(zero, zero, np.full((CELLS, CELLS), NOTHING, dtype=np.uint8))
 
@@ -182,7 +182,7 @@ def _own_tracks(cache: TileCache, number: int, order: NDArray[np.intp], recipe: 
             each[number, t].astype(np.float32) for each in (cache.released, cache.released_raw, cache.mad)
         )
         height = _height(cache, number, t, recipe)
-        tracks.append(_drawn(released if recipe.despiked else raw, cache.n_points[number, t], mad, raw, height))
+        tracks.append(_drawn(released, cache.n_points[number, t], mad, raw, height))
     return tracks
 
 
@@ -190,10 +190,10 @@ def _height(cache: TileCache, number: int, track: int, recipe: Recipe) -> Float3
     return cache.height[number, track].astype(np.float32) if recipe.heights else None
 
 
-def laid_over(
+def superimposed(
     rng: np.random.Generator, cache: TileCache, number: int, order: NDArray[np.intp], motion: Motion, recipe: Recipe
 ) -> list[Drawn]:
-    """Tracks of a still tile with motion in them: errors of either sign, a little stronger or weaker."""
+    """Return tracks of a still tile with motion in them: errors of either sign, a little stronger or weaker."""
     tracks = []
     for at_points, t in zip(motion.at_points, order, strict=True):
         factor = 1.0 if cache.block[number, t] else rng.uniform(0.85, 1.2)
@@ -202,7 +202,7 @@ def laid_over(
         added = at_points + off
         added = np.where(np.abs(at_points) > GONE_MM_YR, np.float32(np.nan), added)
         raw = cache.errors_raw[number, t].astype(np.float32) * signed + added
-        velocity = cache.errors[number, t].astype(np.float32) * signed + added if recipe.despiked else raw
+        velocity = cache.errors[number, t].astype(np.float32) * signed + added
         points = np.where(np.isnan(velocity), 0, cache.n_points[number, t])
         mad = cache.mad[number, t].astype(np.float32) * np.float32(factor)
         drawn = _drawn(velocity, points, mad, raw, _height(cache, number, int(t), recipe))
@@ -219,7 +219,7 @@ def _drawn(velocity: Float32, n_points: NDArray[Any], mad: Float32, raw: Float32
 
 
 def _another(rng: np.random.Generator, pool: TilePool, order: NDArray[np.intp]) -> Motion:
-    """The motion of another tile, turned, slower or faster."""
+    """Return the motion of another tile, turned, slower or faster."""
     number = int(rng.choice(pool.movable))
     truth = pool.cache.truth[number][order].astype(np.float32)
     turned = _turn(np.concatenate([truth, pool.cache.kind[number][None].astype(np.float32)]), int(rng.integers(8)))
@@ -234,18 +234,15 @@ def weak_motion(
     order: NDArray[np.intp],
     one: tuple[float, float] | None = None,
 ) -> Motion:
-    """Motion of some shape where a tile has points. one: a bowl of this rate and radius, m."""
+    """Draw motion of some shape where a tile has points. one: a bowl of this rate and radius, m."""
     seen = np.argwhere(cache.n_points[number, order[0], 8:-8, 8:-8] > 0) + 8
     return shapes_at(rng, seen, cache.centre[number][order].astype(np.float32) / CENTRE_STEPS, one)
 
 
 def shapes_at(
-    rng: np.random.Generator,
-    seen: NDArray[np.intp],
-    centre: Float32,
-    one: tuple[float, float] | None = None,
+    rng: np.random.Generator, seen: NDArray[np.intp], centre: Float32, one: tuple[float, float] | None = None
 ) -> Motion:
-    """One shape or two, mostly around the least that can be detected.
+    """Draw one shape or two, mostly around the least that can be detected.
 
     seen: (k, 2), cells with points; centre: (tracks, 2, CELLS, CELLS), east and south of the cell's middle, of what its
     rate speaks for, cells; one: a bowl of this rate, mm/yr, and radius, m.
@@ -269,7 +266,7 @@ def shapes_at(
 
 
 def _on_real_ground(rng: np.random.Generator, n_tracks: int, recipe: Recipe) -> Sample:
-    """The errors of a real place, with motion in half of the samples."""
+    """Draw a sample with the errors of a real place, and motion in half of the samples."""
     drawn = draw_real(rng, recipe.places, n_tracks)
     centre = np.zeros((n_tracks, 2, CELLS, CELLS), dtype=np.float32)
     motion = still(n_tracks) if rng.random() < 0.5 else shapes_at(rng, known_cells(drawn), centre)
@@ -282,7 +279,7 @@ def _on_real_ground(rng: np.random.Generator, n_tracks: int, recipe: Recipe) -> 
 
 
 def unwrapping_error(rng: np.random.Generator, cache: TileCache, number: int, track: int) -> Float32:
-    """An area off by whole half waves (`simulation.velocity.nuisance`), on the cells of a track, mm/yr."""
+    """Draw an area off by whole half waves (`simulation.velocity.nuisance`), on the cells of a track, mm/yr."""
     seen = np.argwhere(cache.n_points[number, track] > 0)
     east, south = cache.centre[number, track].astype(np.float32) / CENTRE_STEPS
     row, col = seen[rng.integers(len(seen))]
@@ -301,7 +298,7 @@ _ROW, _COL = np.mgrid[:CELLS, :CELLS].astype(np.float32)
 
 
 def _turn(planes: NDArray[Any], way: int) -> NDArray[Any]:
-    """One of the eight ways in which a square comes to lie on itself."""
+    """Turn planes in one of the eight ways in which a square comes to lie on itself."""
     planes = planes[..., ::-1] if way >= 4 else planes
     return np.rot90(planes, way % 4, axes=(-2, -1))
 
@@ -341,7 +338,7 @@ def finish(rng: np.random.Generator, tracks: list[Drawn], motion: Motion, recipe
 
 
 def _sea(rng: np.random.Generator, rate_mm_yr: Float32, seen: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """What lies beyond a coast around cells that are seen, mostly such as move; all (rows, cols).
+    """Draw what lies beyond a coast around cells with points, mostly moving ones; all (rows, cols).
 
     Islands, villages, a town among woods: most products that people bring are smaller than a tile.
     """
@@ -358,7 +355,7 @@ def _sea(rng: np.random.Generator, rate_mm_yr: Float32, seen: NDArray[np.bool_])
 
 
 def _edge(rng: np.random.Generator, size: int) -> NDArray[np.bool_]:
-    """What lies beyond a straight edge: up to half of a square."""
+    """Draw what lies beyond a straight edge: up to half of a square."""
     turn = rng.uniform(0, 2 * math.pi)
     row, col = np.mgrid[:size, :size] - size / 2
     return np.asarray(row * math.sin(turn) + col * math.cos(turn) > rng.uniform(0, 0.6) * size)

@@ -1,6 +1,6 @@
 """Training tiles simulated ahead, gridded and on disk, with what was put in and what is wrong kept apart.
 
-So that the motion of one tile can be laid over the errors of another, at any strength: some thousand tiles become many
+So that the motion of one tile can be added to the errors of another, at any strength: some thousand tiles become many
 millions. One `.npy` an array, memory-mapped; `done.npy` records which tiles are simulated, so that a cut run goes on.
 """
 
@@ -77,7 +77,7 @@ LAYOUT: dict[str, tuple[tuple[int, ...], type[np.generic]]] = {
 
 
 def training_config(rng: np.random.Generator) -> TileConfig:
-    """What a training tile is drawn with: as the nation, with rare kinds, or with more noise and fewer points."""
+    """Draw the configuration of a training tile: as the nation, with rare kinds, or noisier with fewer points."""
     nuisance = Nuisance(block_share=BLOCK_SHARE)
     chance = rng.random()
     if chance < RARE_SHARE:
@@ -95,7 +95,7 @@ def training_config(rng: np.random.Generator) -> TileConfig:
 
 
 def training_tile(number: int, purpose: Purpose = Purpose.TRAINING) -> Tile:
-    """Tile `number` of the training set, or of another purpose drawn in the same way."""
+    """Make tile `number` of the training set, or of another purpose drawn in the same way."""
     config_rng, tile_rng = generator(purpose, NAME, number).spawn(2)
     return make_tile(tile_rng, training_config(config_rng))
 
@@ -115,14 +115,14 @@ def fill(folder: Path, tiles: int, purpose: Purpose = Purpose.TRAINING) -> TileC
 
 
 def opened(folder: Path) -> TileCache:
-    """The tiles of a folder that are made already, without a gap, from the first on."""
+    """Open the tiles of a folder that are made already, without a gap, from the first on."""
     done = np.load(folder / "done.npy", mmap_mode="r")
     made = int(np.argmin(done)) if not done.all() else done.size
     return TileCache(*(np.load(folder / f"{name}.npy", mmap_mode="r")[:made] for name in LAYOUT))
 
 
 def tile_arrays(tile: Tile) -> dict[str, NDArray[np.generic]]:
-    """One tile's share of each array of the cache."""
+    """Return one tile's share of each array of the cache."""
     arrays = {name: np.zeros(shape, kind) for name, (shape, kind) in LAYOUT.items()}
     strongest = np.zeros((CELLS, CELLS), dtype=np.float32)
     arrays["kind"][:] = NOTHING

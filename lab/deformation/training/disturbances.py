@@ -1,4 +1,4 @@
-"""What looks like motion and is none, laid over the errors of simulated tiles in training, group by group.
+"""Errors that resemble motion, added to those of simulated tiles in training, group by group.
 
 The tiles' own errors are of one make. These are of others, so that a network learns what errors have in common rather
 than one law of them. A group can be left out, so that transfer to it can be measured.
@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from lab.deformation.training.motion_shapes import log_uniform
+from lab.simulation.seeds import log_uniform
 from ml.deformation.gridding.points import Float32
 from ml.simulation.velocity.nuisance import HALF_WAVE_MM
 
@@ -30,7 +30,7 @@ class Disturbed(NamedTuple):
 
 
 def disturbance(rng: np.random.Generator, height_m: Float32, without: frozenset[str] = frozenset()) -> Disturbed:
-    """Errors of some groups on a track's cells. height: (rows, cols), NaN unknown. without: groups left out."""
+    """Draw errors of some groups on a track's cells. height: (rows, cols), NaN unknown. without: groups left out."""
     total = Disturbed(np.zeros_like(height_m), np.zeros(height_m.shape, dtype=bool))
     for name, draw in GROUPS.items():
         if rng.random() < FREQUENT and name not in without:
@@ -42,7 +42,7 @@ def disturbance(rng: np.random.Generator, height_m: Float32, without: frozenset[
 def fractal(
     rng: np.random.Generator, shape: tuple[int, int], exponent: float, stretch: float = 1.0, turn: float = 0.0
 ) -> Float32:
-    """A Gaussian field of variance 1 whose spectrum falls with that power; stretched along a direction."""
+    """Draw a Gaussian field of variance 1 whose spectrum falls with that power; stretched along a direction."""
     rows, cols = 2 * shape[0], 2 * shape[1]  # a part of a larger one: its edges do not fit together
     down, right = np.fft.fftfreq(rows)[:, None], np.fft.rfftfreq(cols)[None]
     along = down * math.cos(turn) + right * math.sin(turn)
@@ -55,7 +55,7 @@ def fractal(
 
 
 def _patches(rng: np.random.Generator, height_m: Float32) -> Disturbed:
-    """Land cover whose phase drifts: fields, parcels, wetlands; up to 1.6 mm/yr."""
+    """Draw land cover whose phase drifts: fields, parcels, wetlands; up to 1.6 mm/yr."""
     shape = height_m.shape
     if rng.random() < 0.5:
         field = fractal(rng, shape, -log_uniform(rng, 1.5, 4.0), log_uniform(rng, 1, 4), rng.uniform(0, math.pi))
@@ -75,7 +75,7 @@ def _patches(rng: np.random.Generator, height_m: Float32) -> Disturbed:
 
 
 def _turbulence(rng: np.random.Generator, height_m: Float32) -> Disturbed:
-    """Delay of any spectrum, stretched, and stronger in one part than in another."""
+    """Draw delay of any spectrum, stretched, and stronger in one part than in another."""
     exponent, stretch = -rng.uniform(2.2, 4.2), log_uniform(rng, 1, 6)
     field = fractal(rng, height_m.shape, exponent, stretch, rng.uniform(0, math.pi))
     lag = int(KNEE_CELLS)
@@ -86,7 +86,7 @@ def _turbulence(rng: np.random.Generator, height_m: Float32) -> Disturbed:
 
 
 def _stratified(rng: np.random.Generator, height_m: Float32) -> Disturbed:
-    """A delay with height that changes from valley to valley and is no straight line."""
+    """Draw a delay with height that changes from valley to valley and is no straight line."""
     known = np.isfinite(height_m)
     if not known.any():
         return _none_wrong(np.zeros_like(height_m))
@@ -96,7 +96,7 @@ def _stratified(rng: np.random.Generator, height_m: Float32) -> Disturbed:
 
 
 def _regions(rng: np.random.Generator, height_m: Float32) -> Disturbed:
-    """An area of any outline that is off by whole cycles over half a year to eight years."""
+    """Draw an area of any outline that is off by whole cycles over half a year to eight years."""
     shape = height_m.shape
     field = fractal(rng, shape, -rng.uniform(2.2, 4.0), log_uniform(rng, 1, 6), rng.uniform(0, math.pi))
     labels, _ = ndimage.label(field > np.quantile(field, 1 - log_uniform(rng, 0.003, 0.15)))
@@ -110,7 +110,7 @@ def _regions(rng: np.random.Generator, height_m: Float32) -> Disturbed:
 
 
 def _seams(rng: np.random.Generator, height_m: Float32) -> Disturbed:
-    """Frames that meet with a step at any angle, and what is left of the orbits."""
+    """Draw frames that meet with a step at any angle, and what is left of the orbits."""
     rows, cols = height_m.shape
     down, right = np.mgrid[:rows, :cols].astype(np.float32) / rows - 0.5
     turn = rng.uniform(0, 2 * math.pi)
@@ -121,7 +121,7 @@ def _seams(rng: np.random.Generator, height_m: Float32) -> Disturbed:
 
 
 def _smoothed_noise(rng: np.random.Generator, height_m: Float32) -> Disturbed:
-    """Noise that neighbours share, as processors leave it that filter in space."""
+    """Draw noise that neighbours share, as processors leave it that filter in space."""
     noise = ndimage.gaussian_filter(rng.standard_normal(height_m.shape, dtype=np.float32), rng.uniform(0.5, 2.5))
     return _none_wrong(noise / noise.std() * rng.uniform(0.1, 0.4))
 
@@ -137,7 +137,7 @@ GROUPS: dict[str, Callable[[np.random.Generator, Float32], Disturbed]] = {
 
 
 def thinned(rng: np.random.Generator, shape: tuple[int, int]) -> NDArray[np.bool_]:
-    """Cells that lose their points: single ones, or whole stretches as under forest and snow."""
+    """Draw cells that lose their points: single ones, or whole stretches as under forest and snow."""
     part = rng.uniform(0.1, 0.75)
     if rng.random() < 0.4:
         return np.asarray(rng.random(shape) < part)
@@ -146,7 +146,7 @@ def thinned(rng: np.random.Generator, shape: tuple[int, int]) -> NDArray[np.bool
 
 
 def smoothed(rng: np.random.Generator, velocity: Float32) -> Float32:
-    """Rates after a filter of 50–200 m, NaN where there were none."""
+    """Return rates after a filter of 50–200 m, NaN where there were none."""
     sigma, known = rng.uniform(0.5, 2.0), np.isfinite(velocity)
     total = ndimage.gaussian_filter(np.where(known, velocity, 0), sigma)
     share = ndimage.gaussian_filter(known.astype(np.float32), sigma)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import numpy as np
 from scipy.special import erf, expit
 
+from lab.simulation.seeds import log_uniform
 from ml.deformation.gridding.points import Float32
 
 Share = Callable[[Float32, Float32], Float32]  # (down, right) from the middle, cells -> share of the peak, 0-1
@@ -15,7 +16,7 @@ SMALLEST_CELLS, LARGEST_CELLS = 2.0, 30.0
 
 
 def bowl(radius: float, aspect: float = 1.0, flatness: float = 1.0, turn: float = 0.0) -> Share:
-    """exp(−s^flatness) of the squared elliptical distance s; radius in cells, aspect: of its narrow way to its long."""
+    """Return exp(−s^flatness) of the squared elliptical distance s. radius: cells; aspect: narrow way to long way."""
 
     def share(down: Float32, right: Float32) -> Float32:
         along, across = _turned(down / radius, right / radius, turn)
@@ -26,13 +27,9 @@ def bowl(radius: float, aspect: float = 1.0, flatness: float = 1.0, turn: float 
 
 
 def draw_shape(rng: np.random.Generator) -> Share:
-    """One of all shapes, of a radius between SMALLEST_CELLS and LARGEST_CELLS."""
+    """Draw one of all shapes, of a radius between SMALLEST_CELLS and LARGEST_CELLS."""
     draw = _DRAWS[int(rng.choice(len(_DRAWS), p=_SHARES))]
     return draw(rng, log_uniform(rng, SMALLEST_CELLS, LARGEST_CELLS), rng.uniform(0, math.pi))
-
-
-def log_uniform(rng: np.random.Generator, low: float, high: float) -> float:
-    return math.exp(rng.uniform(math.log(low), math.log(high)))
 
 
 def _round_bowl(rng: np.random.Generator, radius: float, turn: float) -> Share:
@@ -44,7 +41,7 @@ def _any_bowl(rng: np.random.Generator, radius: float, turn: float) -> Share:
 
 
 def _panels(rng: np.random.Generator, radius: float, turn: float) -> Share:
-    """One panel or a row of some, each with edges of its own width."""
+    """Draw one panel or a row of some, each with edges of its own width."""
     n, gap = int(rng.integers(1, 4)), rng.uniform(1.0, 1.6)
     width, length = radius * rng.uniform(0.3, 0.7), radius * rng.uniform(0.8, 2.0)
     edge = max(0.7, width * rng.uniform(0.15, 0.6))
@@ -62,7 +59,7 @@ def _panels(rng: np.random.Generator, radius: float, turn: float) -> Share:
 
 
 def _half_dome(rng: np.random.Generator, radius: float, turn: float) -> Share:
-    """A bowl that ends at a fault."""
+    """Draw a bowl that ends at a fault."""
     whole = bowl(radius, rng.uniform(0.5, 1.0), rng.uniform(0.8, 2.0), turn)
     fault, at, width = rng.uniform(0, 2 * math.pi), rng.uniform(-0.5, 0.4) * radius, rng.uniform(0.3, 1.5)
 
@@ -74,7 +71,7 @@ def _half_dome(rng: np.random.Generator, radius: float, turn: float) -> Share:
 
 
 def _lobe(rng: np.random.Generator, radius: float, turn: float) -> Share:
-    """A slide: fast at its foot or its head, with sharp flanks."""
+    """Draw a slide: fast at its foot or its head, with sharp flanks."""
     aspect, lean, edge = rng.uniform(0.25, 0.7), rng.uniform(-0.8, 0.8), rng.uniform(0.3, 1.2)
 
     def share(down: Float32, right: Float32) -> Float32:
@@ -96,7 +93,7 @@ def _ring(rng: np.random.Generator, radius: float, turn: float) -> Share:
 
 
 def _line(rng: np.random.Generator, radius: float, turn: float) -> Share:
-    """Ground over a tunnel, a dyke or a fault that creeps; it may bend."""
+    """Draw ground over a tunnel, a dyke or a fault that creeps; it may bend."""
     width, bend = rng.uniform(0.8, 3.0), rng.uniform(-0.3, 0.3)
     length = max(radius, 3 * width)
 
@@ -109,7 +106,7 @@ def _line(rng: np.random.Generator, radius: float, turn: float) -> Share:
 
 
 def _nested(rng: np.random.Generator, radius: float, turn: float) -> Share:
-    """A sharp core in a wide slow rim."""
+    """Draw a sharp core in a wide slow rim."""
     rim = bowl(radius, rng.uniform(0.6, 1.0), rng.uniform(0.7, 2.0), turn)
     core = bowl(max(1.5, radius * rng.uniform(0.12, 0.4)), rng.uniform(0.5, 1.0), rng.uniform(1.0, 3.0), turn)
     part, down_by, right_by = rng.uniform(0.2, 0.5), *(rng.uniform(-0.3, 0.3, 2) * radius)
@@ -131,5 +128,5 @@ def _turned(down: Float32, right: Float32, turn: float) -> tuple[Float32, Float3
 
 
 def _between(at: Float32, half: float | Float32, edge: float) -> Float32:
-    """1 within ± half, 0 beyond, over an edge."""
+    """Return 1 within ± half, 0 beyond, over an edge."""
     return np.asarray(0.5 * (erf((at + half) / edge) - erf((at - half) / edge)), dtype=np.float32)

@@ -16,7 +16,7 @@ PLANES = ("velocity_mm_yr", "n_points", "mad_mm_yr", "raw_mm_yr", "height_m")
 
 @lru_cache(maxsize=1)
 def real_tracks(names: Sequence[str]) -> list[list[Float32]]:
-    """Of each place, its tracks on common cells, each (PLANES, rows, cols), NaN unknown. InputError: files missing."""
+    """Read the tracks of each place on common cells, each (PLANES, rows, cols), NaN unknown. InputError: no files."""
     return [_on_common_cells(name) for name in names]
 
 
@@ -40,7 +40,7 @@ def _on_common_cells(name: str) -> list[Float32]:
 
 
 def draw_real(rng: np.random.Generator, names: Sequence[str], n_tracks: int) -> list[Float32]:
-    """Tracks of one place somewhere on a tile, (PLANES, CELLS, CELLS) each, of either sign.
+    """Draw tracks of one place somewhere on a tile, (PLANES, CELLS, CELLS) each, of either sign.
 
     A place of one track is used twice where two are wanted: its errors are then those of both.
     """
@@ -59,11 +59,11 @@ def draw_real(rng: np.random.Generator, names: Sequence[str], n_tracks: int) -> 
 
 
 def _part(first: int, size: int) -> tuple[slice, slice]:
-    """Where on the tile, and which part of a place that begins at a cell, or before the tile does."""
+    """Return where on the tile, and which part of a place that begins at a cell, or before the tile does."""
     last = min(CELLS, first + size)
     return slice(max(0, first), last), slice(max(0, -first), last - first)
 
 
 def known_cells(tracks: Sequence[Float32]) -> NDArray[np.intp]:
-    """(k, 2): rows and columns of the first track's cells with points."""
+    """Return rows and columns of the first track's cells with points, (k, 2)."""
     return np.argwhere(np.isfinite(tracks[0][0]))

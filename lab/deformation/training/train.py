@@ -1,8 +1,7 @@
-"""How the deformation network is trained: `python -m ml train deformation`."""
+"""Training of the deformation network: `python -m ml train deformation`."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -20,16 +19,15 @@ from lab.deformation.training.compose import (
     TilePool,
     disturbed,
     finish,
-    laid_over,
     sample,
     still,
+    superimposed,
     tile_pool,
     weak_motion,
 )
 from lab.deformation.training.dataset import HELD_BACK, NOTHING, fill
 from lab.training import Batch, TrainingRecipe, TrainingTask
-from ml.deformation.features.channels import CHANNELS, channels, phases, shown
-from ml.deformation.features.overwrap import GAINS
+from ml.deformation.features.channels import CHANNELS, channels
 from ml.deformation.kinds import KINDS
 from ml.networks.deformation_unet import THRESHOLDS_MM_YR, DeformationUnet
 from ml.runtime.checkpoints import Card
@@ -41,28 +39,20 @@ WEAK = {"3mm_800m": (3.0, 800.0), "3mm_2000m": (3.0, 2000.0), "4mm_300m": (4.0, 
 
 @dataclass(frozen=True)
 class Settings:
-    """Everything --config may change. fill: a name in FILLS; widths, means: of the network; channels: how many of them
-    it sees; wrapped: whether it sees wrapped phase, each sample at one of the gains, in place of rates; beside: gains
-    at which wrapped phase stands beside the other channels; without: groups of disturbances that are left out; places:
-    real still ground (`injected.places`) that lends its errors; start: file of weights that training begins with, of a
-    network with the same channels or fewer, empty for none.
+    """Everything --config may change.
+
+    widths, means: of the network. places: real still ground (`injected.places`) that lends its errors. start: file of
+    weights that training begins with, of a network with the same channels or fewer; empty for none.
     """
 
     tiles: int = 3_000
     batch: int = 8
     both_share: float = 0.4
     widths: tuple[int, ...] = (64, 96, 128, 160)
-    channels: int = CHANNELS
     means: bool = True
-    fill: str = "none"
-    despiked: bool = True
-    wrapped: bool = False
-    beside: tuple[int, ...] = ()
-    without: tuple[str, ...] = ()
     places: tuple[str, ...] = ()
     start: str = ""
     learning_rate: float = 1.5e-3
-    name: str = SHIPPED
 
 
 class DeformationTrainingTask(TrainingTask):
@@ -70,35 +60,26 @@ class DeformationTrainingTask(TrainingTask):
 
     def __init__(self, pool: TilePool, held_back: TilePool, settings: Settings) -> None:
         self.pool, self.held_back, self.settings = pool, held_back, settings
-        self.recipe = Recipe(
-            despiked=settings.despiked, without=frozenset(settings.without), places=tuple(settings.places)
-        )
+        self.recipe = Recipe(places=tuple(settings.places))
 
     def batch(self, rng: np.random.Generator) -> Batch:
+        """Draw a batch of one track or of two."""
         n_tracks = 2 if rng.random() < self.settings.both_share else 1
         n = self.settings.batch if n_tracks == 1 else max(1, self.settings.batch * 3 // 4)
-        return self._as_batch([sample(rng, self.pool, n_tracks, self.recipe) for _ in range(n)], rng)
-
-    def _as_batch(self, samples: list[Sample], rng: np.random.Generator) -> Batch:
-        gains = rng.choice(GAINS, len(samples)).tolist() if self.settings.wrapped else [None] * len(samples)
-        batch = as_batch(samples, self.settings.fill, gains)
-        own = batch["image"][:, : self.settings.channels]
-        if self.settings.beside:
-            wrapped = torch.cat([phases(one.tracks, self.settings.beside) for one in samples])
-            own = torch.cat([own, wrapped], dim=1)
-        return batch | {"image": own}
+        return as_batch([sample(rng, self.pool, n_tracks, self.recipe) for _ in range(n)])
 
     def loss(self, network: nn.Module, batch: Batch, progress: float) -> Tensor:
+        """Return the loss of a batch."""
         out = network(batch["image"], int(batch["tracks"]))
         return loss_of(out.float(), batch)
 
     def validate(self, network: nn.Module) -> dict[str, float]:
-        """Loss, and the shares of weak bowls detected at 0.05 false alarms a tile, by the highest logit alone."""
+        """Return the loss, and shares of weak bowls detected at 0.05 false alarms a tile by the highest logit."""
         rng, device = np.random.default_rng(7), next(network.parameters()).device
         losses = []
         for _ in range(6):
             samples = [sample(rng, self.held_back, 1, self.recipe) for _ in range(16)]
-            batch = self._as_batch(samples, rng)
+            batch = as_batch(samples)
             losses.append(float(loss_of(_answer(network, batch, device), batch)))
         figures = {"loss_held_back": float(np.mean(losses))}
         return figures | self._weak(network, device, 0.0, "") | self._weak(network, device, 1.0, "disturbed_")
@@ -117,20 +98,22 @@ class DeformationTrainingTask(TrainingTask):
     def _highest(
         self, network: nn.Module, device: torch.device, bowl: tuple[float, float] | None, n: int, recipe: Recipe
     ) -> NDArray[np.float32]:
-        """Highest logits of the first two thresholds on n tiles, (n, 2)."""
+        """Return the highest logits of the first two thresholds on n tiles, (n, 2)."""
         rng = np.random.default_rng(8)
         rows = []
         for _ in range(n // 16):
-            batch = self._as_batch([self._with_bowl(rng, bowl, recipe) for _ in range(16)], rng)
+            batch = as_batch([self._with_bowl(rng, bowl, recipe) for _ in range(16)])
             out = _answer(network, batch, device)[:, :2].masked_fill(~batch["reached"][:, None], -20)
             rows.append(out.amax(dim=(2, 3)).numpy())
         return np.concatenate(rows)
 
     def _with_bowl(self, rng: np.random.Generator, one: tuple[float, float] | None, recipe: Recipe) -> Sample:
-        """One track of a quiet tile, with that bowl in it or nothing."""
+        """Draw one track of a quiet tile, with that bowl in it or nothing."""
         order, number, cache = rng.permutation(2)[:1], int(rng.choice(self.held_back.quiet)), self.held_back.cache
         motion = weak_motion(rng, cache, number, order, one) if one else still(1)
-        return finish(rng, disturbed(rng, laid_over(rng, cache, number, order, motion, recipe), recipe), motion, recipe)
+        return finish(
+            rng, disturbed(rng, superimposed(rng, cache, number, order, motion, recipe), recipe), motion, recipe
+        )
 
 
 def _answer(network: nn.Module, batch: Batch, device: torch.device) -> Tensor:
@@ -139,11 +122,10 @@ def _answer(network: nn.Module, batch: Batch, device: torch.device) -> Tensor:
     return out.float().cpu()
 
 
-def as_batch(samples: list[Sample], way: str, gains: Sequence[float | None]) -> dict[str, Tensor]:
-    """Samples of equal size and number of tracks as tensors. way: a name in FILLS; gains: of each, None unwrapped."""
-    images = [channels(one.tracks, shown(one.tracks, way, gain)) for one, gain in zip(samples, gains, strict=True)]
+def as_batch(samples: list[Sample]) -> dict[str, Tensor]:
+    """Return samples of equal size and number of tracks as tensors."""
     return {
-        "image": torch.cat(images),
+        "image": torch.cat([channels(one.tracks) for one in samples]),
         "tracks": torch.tensor(len(samples[0].tracks)),
         "rate": torch.from_numpy(np.stack([one.rate_mm_yr for one in samples])),
         "kind": torch.from_numpy(np.stack([one.kind for one in samples]).astype(np.int64)),
@@ -153,7 +135,7 @@ def as_batch(samples: list[Sample], way: str, gains: Sequence[float | None]) -> 
 
 
 def loss_of(out: Tensor, batch: Batch) -> Tensor:
-    """Cross-entropy of the thresholds and the kinds, overlap of what moves, and the rate; out: (n, c, rows, cols).
+    """Return cross-entropy of thresholds and kinds, overlap of what moves, and the rate. out: (n, c, rows, cols).
 
     Small objects count more per cell, so that the many cells of large ones do not drown them; so do
     unwrapping errors, else they would be taken for small objects.
@@ -179,24 +161,23 @@ def loss_of(out: Tensor, batch: Batch) -> Tensor:
 
 
 def _more_if_small(cells: Tensor) -> Tensor:
-    """By how much more each of some cells (n, rows, cols; 1 or 0) counts than one of many."""
+    """Return by how much more each of some cells (n, rows, cols; 1 or 0) counts than one of many."""
     area = cells.sum(dim=(1, 2), keepdim=True)
     return cells * ((400 / area.clamp_min(1)).sqrt().clamp(1, 6) - 1)
 
 
 def prepare(settings: Settings, folder: Path, seed: int) -> tuple[nn.Module, TrainingTask, Card]:
-    """Tiles simulated where they are missing, and everything that the loop needs."""
+    """Simulate tiles where they are missing; returns everything that the loop needs."""
     cache = fill(folder, settings.tiles)
     kept = settings.tiles - max(1, round(settings.tiles * HELD_BACK))
     task = DeformationTrainingTask(tile_pool(cache, 0, kept), tile_pool(cache, kept, settings.tiles), settings)
     arguments: dict[str, Any] = {
-        "channels": settings.channels + len(settings.beside),
+        "channels": CHANNELS,
         "widths": list(settings.widths),
         "kinds": len(KINDS),
         "means": settings.means,
     }
-    input_settings = {name: getattr(settings, name) for name in ("fill", "despiked", "wrapped", "beside")}
-    card = Card("deformation", settings.name, "1", arguments, input_settings)
+    card = Card("deformation", SHIPPED, "1", arguments, {})
     network = DeformationUnet(**arguments)
     if settings.start:
         begin_with(network, load_file(settings.start))
@@ -215,11 +196,4 @@ def begin_with(network: DeformationUnet, weights: dict[str, Tensor]) -> None:
     network.load_state_dict(own)
 
 
-def finish_training(network: nn.Module, task: TrainingTask) -> dict[str, Any]:
-    """Ablation models are kept at half precision; thresholds come later (`calibration`)."""
-    if isinstance(task, DeformationTrainingTask) and task.settings.name != SHIPPED:
-        network.half()
-    return {}
-
-
-RECIPE = TrainingRecipe(Settings, prepare, minutes=40.0, learning_rate=1.5e-3, finish=finish_training)
+RECIPE = TrainingRecipe(Settings, prepare, minutes=40.0, learning_rate=1.5e-3)

@@ -1,4 +1,4 @@
-"""Detectors of wide motion on the same cells of 1 km: what each draws at any threshold of its score."""
+"""Detectors of wide motion on the same cells of 1 km: the regions that each draws at any threshold of its score."""
 
 from collections.abc import Callable
 from functools import cache
@@ -9,18 +9,17 @@ from numpy.typing import NDArray
 from rasterio.features import geometry_mask
 
 from ingest.readers.records import Reference
-from ml.deformation.filters.baseline import MatchedFilterConfig, background_and_noise, matched_filter
+from ml.deformation.filters.baseline import MatchedFilterConfig, matched_filter
 from ml.deformation.gridding.cells import VelocityGrid
 from ml.deformation.gridding.points import Float32, PointCloud
-from ml.deformation.wide.cells import WideCells, smoothed, wide_cells
+from ml.deformation.wide.cells import WideCells, wide_cells
 from ml.deformation.wide.regions import SMALLEST_M2, Bowl, draw_regions
 from ml.deformation.wide.search import fit_wide
 from ml.rasters.regions import regions
 
-LOWEST = 3.5  # lowest score at which the wide look reports bowls
-STILL_WITHIN_MM_YR = 5.0
+LOWEST = 3.5  # lowest score at which the search of long wavelengths reports bowls
 SCALES_M = (2_500.0, 5_000.0, 10_000.0, 20_000.0)
-LEAVE = 0.5  # of the threshold, at which an outline of the baseline methods ends
+LEAVE = 0.5  # of the threshold, at which an outline of the baseline method ends
 
 
 class Found(NamedTuple):
@@ -33,37 +32,27 @@ class Found(NamedTuple):
 At = Callable[[float], list[Found]]
 
 
-def wide(points: PointCloud, reference: Reference) -> tuple[WideCells, At]:
-    """The wide look."""
-    look = fit_wide(points, reference, significant=LOWEST)
+def wide(points: PointCloud) -> tuple[WideCells, At]:
+    """Run the search of long wavelengths that is served."""
+    search = fit_wide(points, Reference.GNSS, significant=LOWEST)
 
     def at(threshold: float) -> list[Found]:
-        return drawn(tuple(bowl for bowl in look.bowls if bowl.score >= threshold))
+        return drawn(tuple(bowl for bowl in search.bowls if bowl.score >= threshold))
 
     @cache
     def drawn(bowls: tuple[Bowl, ...]) -> list[Found]:
-        regions = draw_regions(bowls, look.cells, look.still, look.beside)
-        shape, transform = look.cells.rate_mm_yr.shape, look.cells.transform
+        regions = draw_regions(bowls, search.cells, search.still, search.beside)
+        shape, transform = search.cells.rate_mm_yr.shape, search.cells.transform
         return [
             Found(geometry_mask([region.outline], shape, transform, invert=True), region.peak_mm_yr)
             for region in regions
         ]
 
-    return look.cells, at
+    return search.cells, at
 
 
-def plain_threshold(points: PointCloud, reference: Reference) -> tuple[WideCells, At]:
-    """Smoothed rates, against zero where the product is absolute, else against its background."""
-    cells = wide_cells(points)
-    rate = smoothed(cells.rate_mm_yr, cells.cell_km)
-    rate[~cells.known] = np.nan
-    if reference is Reference.LOCAL:
-        rate -= np.float32(background_and_noise(cells.rate_mm_yr, STILL_WITHIN_MM_YR)[0])
-    return cells, _by_score(np.abs(rate), rate, cells)
-
-
-def gaussian_filter(points: PointCloud, reference: Reference) -> tuple[WideCells, At]:
-    """The matched filter of the service at wide scales; it takes its own background, whatever the reference."""
+def gaussian_filter(points: PointCloud) -> tuple[WideCells, At]:
+    """Run the matched filter of the service at wide scales, against its own background."""
     cells = wide_cells(points)
     grid = VelocityGrid(cells.rate_mm_yr, cells.n_points, cells.transform, points.epsg)
     config = MatchedFilterConfig(scales_m=SCALES_M, score_at_half=10.0, score_width=1.0, reach_m=1_500.0)
@@ -90,8 +79,4 @@ def _by_score(score: Float32, rate: Float32, cells: WideCells) -> At:
     return at
 
 
-METHODS: dict[str, Callable[[PointCloud, Reference], tuple[WideCells, At]]] = {
-    "wide": wide,
-    "matched-filter": gaussian_filter,
-    "threshold": plain_threshold,
-}
+METHODS: dict[str, Callable[[PointCloud], tuple[WideCells, At]]] = {"wide": wide, "matched-filter": gaussian_filter}

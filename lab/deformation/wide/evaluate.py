@@ -13,7 +13,6 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ingest.readers.records import Reference
 from lab.benchmark import Benchmark, over_seeds
 from lab.deformation.wide.detectors import METHODS, At, Found
 from lab.deformation.wide.scenes import DIAMETERS_KM, RATES_MM_YR, Bowl, Noise, bowl_scene, still_scene
@@ -29,7 +28,7 @@ MOST_FALSE = 0.1  # per 10,000 km²
 DRAWN_MM_YR = 2.0
 MATCHING_IOU = 0.2
 LEAST_SHARED = 0.3  # points of another frame to cells of a region, that it may confirm it
-AS_SHIPPED = "wide-shipped"  # the wide look with the threshold of the service
+AS_SHIPPED = "wide-shipped"  # the search that is served, with its own threshold
 
 
 class Still(NamedTuple):
@@ -51,8 +50,9 @@ class Moving(NamedTuple):
 
 
 def measure_still(noise: Noise, method: str, number: int) -> Still:
+    """Count false regions of a method in a still scene."""
     scene = still_scene(noise, noise.frames[number])
-    cells, at = _run(method)(scene.points, noise.reference)
+    cells, at = _run(method)(scene.points)
     km2 = np.count_nonzero(cells.known) * cells.cell_km**2
     beside = [] if noise is Noise.SIMULATED else [still_scene(noise, one) for one in noise.frames if one != scene.frame]
 
@@ -66,7 +66,7 @@ def measure_still(noise: Noise, method: str, number: int) -> Still:
 
 
 def _confirms(points: PointCloud, cells: WideCells, mask: NDArray[np.bool_]) -> bool:
-    """Whether an overlapping frame, which has errors of its own, shows half of the same motion or more."""
+    """Return whether an overlapping frame, which has errors of its own, shows half of the same motion or more."""
     rows, cols = mask.shape
     col, row = (np.floor(each).astype(np.int64) for each in ~cells.transform @ (points.x, points.y))
     inside = (row >= 0) & (row < rows) & (col >= 0) & (col < cols)
@@ -78,9 +78,10 @@ def _confirms(points: PointCloud, cells: WideCells, mask: NDArray[np.bool_]) -> 
 
 
 def measure_bowl(noise: Noise, method: str, number: int) -> Moving:
+    """Measure a method on a scene with a bowl."""
     scene = bowl_scene(noise, number)
     assert scene.bowl is not None  # noqa: S101 (each has one)
-    cells, at = _run(method)(scene.points, noise.reference)
+    cells, at = _run(method)(scene.points)
     rate = _rate_on(cells, scene.bowl)
     best = [_best(at, threshold, rate) for threshold in THRESHOLDS]
     found = np.array([overlap >= MATCHING_IOU for overlap, _ in best], dtype=np.float64)
@@ -89,12 +90,12 @@ def measure_bowl(noise: Noise, method: str, number: int) -> Moving:
     return Moving(scene.frame, case, found, overlap, ratio / scene.bowl.peak_mm_yr)
 
 
-def _run(method: str) -> Callable[[PointCloud, Reference], tuple[WideCells, At]]:
+def _run(method: str) -> Callable[[PointCloud], tuple[WideCells, At]]:
     return METHODS["wide" if method == AS_SHIPPED else method]
 
 
 def _rate_on(cells: WideCells, bowl: Bowl) -> Float64:
-    """True rate of each cell (rows, cols); 0 where it is unknown."""
+    """Return the true rate of each cell (rows, cols); 0 where it is unknown."""
     rows, cols = cells.rate_mm_yr.shape
     col, row = np.meshgrid(np.arange(cols) + 0.5, np.arange(rows) + 0.5)
     x, y = (np.asarray(each, dtype=np.float64) for each in cells.transform @ (col, row))
@@ -102,7 +103,7 @@ def _rate_on(cells: WideCells, bowl: Bowl) -> Float64:
 
 
 def _best(at: At, threshold: float, rate: Float64) -> tuple[float, float]:
-    """Largest IoU, on known cells, of a region of the bowl's sign with the ground that moves by 2 mm/yr; its peak."""
+    """Return the largest IoU, on known cells, of a region of the bowl's sign with ground at 2 mm/yr, and its peak."""
     truth = rate <= -DRAWN_MM_YR
 
     def iou(found: Found) -> float:
@@ -114,7 +115,7 @@ def _best(at: At, threshold: float, rate: Float64) -> tuple[float, float]:
 
 
 def evaluate(noise: Noise, method: str, size: int) -> dict[str, Interval]:
-    """All figures of a method; `false_alarms_per_10000km2` and all shares at thresholds tuned on the other frames."""
+    """Return all figures of a method; false alarms and all shares at thresholds tuned on the other frames."""
     stills = over_seeds(partial(measure_still, noise, method), len(noise.frames), processes=1)
     bowls = over_seeds(partial(measure_bowl, noise, method), size, processes=1)
     threshold: dict[str, int] = {}
@@ -142,7 +143,7 @@ def evaluate(noise: Noise, method: str, size: int) -> dict[str, Interval]:
 
 
 def _tuned(stills: list[Still]) -> int:
-    """The lowest threshold from which on there are few enough false alarms; the highest where there is none."""
+    """Return the lowest threshold from which on there are few enough false alarms; the highest where there is none."""
     false = sum(one.false for one in stills) / sum(one.km2 for one in stills) * 1e4
     above = np.flatnonzero(false > MOST_FALSE)
     return min(int(above[-1]) + 1 if above.size else 0, len(THRESHOLDS) - 1)
@@ -154,7 +155,7 @@ def _shipped() -> int:
 
 @cache
 def truth_sha256(noise: Noise, size: int) -> str:
-    """The hash of all rates and bowls."""
+    """Return the hash of all rates and bowls."""
     digest = hashlib.sha256(f"{VERSION} {size}".encode())
     for scene in [still_scene(noise, frame) for frame in noise.frames] + [bowl_scene(noise, n) for n in range(size)]:
         for array in (scene.points.x, scene.points.y, scene.points.velocity_mm_yr):

@@ -1,12 +1,10 @@
-"""Scenes of the benchmarks of wide motion: noise of four real frames, or simulated, and one bowl in each.
+"""Scenes of the benchmark of wide motion: noise of four real frames, or simulated, and one bowl in each.
 
-The frames: North Anatolian fault, Sentinel-1, LiCSBAS, cells of 1 km, 41-45 % known. What a product that is calibrated
-with GNSS has left of their errors: plates and orbits go, as a quadratic surface; below it stations every 50 km, the
-grid of the model that EGMS is calibrated with, hold the rates with 0.5 mm/yr each, and errors between them stay.
-`Noise.LONG_WAVE` lays waves of more than about 10 km of these errors under cells that scatter as little as those of
-EGMS; `SCALED` the same, reduced to 1 mm/yr, about what such products are stated to differ from stations by; `WHOLE`
-leaves everything in that the frames have (scatter, unwrapping errors, bias of vegetation); `UNCORRECTED` is the frame
-as it was released.
+The frames: North Anatolian fault, Sentinel-1, LiCSBAS, cells of 1 km, 41-45 % known. `Noise.LONG_WAVE` is what is left
+of their errors in a product that is calibrated with GNSS: plates and orbits go, as a quadratic surface; below it
+stations every 50 km, the grid of the model that EGMS is calibrated with, hold the rates with 0.5 mm/yr each, and errors
+between them stay. Waves of more than about 10 km are kept, under cells that scatter as little as those of EGMS.
+`Noise.SIMULATED` needs no real data.
 """
 
 from __future__ import annotations
@@ -22,12 +20,11 @@ from scipy.spatial import cKDTree
 from scipy.spatial.distance import cdist
 
 from ingest.errors import InputError
-from ingest.readers.records import Reference
+from lab.deformation.injected.places import smooth_fit
 from lab.real_data import folder
 from lab.simulation.seeds import Purpose, generator
 from ml.deformation.gridding.points import Float32, Float64, PointCloud, project
 from ml.deformation.wide.noise import WideNoise
-from ml.statistics.robust import MAD_TO_SIGMA
 
 FRAMES = ("014A_04939_131313", "094D_04913_101213", "087A_04904_121313", "167D_04884_131212")
 FOLDS = (FRAMES[:2], FRAMES[2:])  # thresholds are tuned on one pair and reported on the other
@@ -38,33 +35,27 @@ RATES_MM_YR = (-5.0, -7.5, -10.0)
 CASES = tuple((diameter, rate) for diameter in DIAMETERS_KM for rate in RATES_MM_YR)
 LARGEST_ASPECT, FLATTEST = 2.0, 4.0
 LEAST_KNOWN = 0.3  # of a bowl's outline
-SMOOTHED_KM, SCATTER_MM_YR, SCALED_MM_YR = 5.0, 0.5, 1.0
+SMOOTHED_KM, SCATTER_MM_YR = 5.0, 0.5
 STATION_KM, STATION_MM_YR, AROUND_STATION_KM, FEWEST_AROUND = 50.0, 0.5, 5.0, 8
-HUBER, ROUNDS = 1.345, 20
 SIDE_CELLS, SIMULATED_KNOWN = 240, 0.45
 EPSG = 32636
 
 
 class Noise(StrEnum):
-    """What lies under the bowls of a benchmark."""
+    """Noise under the bowls of a benchmark."""
 
     LONG_WAVE = "deformation-wide"
-    SCALED = "deformation-wide-scaled"
-    WHOLE = "deformation-wide-whole"
-    UNCORRECTED = "deformation-wide-uncorrected"
     SIMULATED = "deformation-wide-simulated"
 
     @property
     def folds(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Return the two pairs of frames: one tunes, the other is reported."""
         return SIMULATED_FOLDS if self is Noise.SIMULATED else FOLDS
 
     @property
     def frames(self) -> tuple[str, ...]:
+        """Return the names of all frames."""
         return self.folds[0] + self.folds[1]
-
-    @property
-    def reference(self) -> Reference:
-        return Reference.LOCAL if self is Noise.UNCORRECTED else Reference.GNSS
 
 
 class Bowl(NamedTuple):
@@ -79,7 +70,7 @@ class Bowl(NamedTuple):
     peak_mm_yr: float
 
     def rate_mm_yr(self, x_m: Float64, y_m: Float64) -> Float64:
-        """At places (n,), mm/yr."""
+        """Return the rate at places (n,), mm/yr."""
         east, north = (x_m - self.x_m) / 1000, (y_m - self.y_m) / 1000
         along = east * np.cos(self.way_rad) + north * np.sin(self.way_rad)
         across = north * np.cos(self.way_rad) - east * np.sin(self.way_rad)
@@ -97,12 +88,12 @@ class Scene(NamedTuple):
 
 
 def still_scene(noise: Noise, frame: str) -> Scene:
-    """A frame and nothing but its noise."""
+    """Return a frame and nothing but its noise."""
     return Scene(frame, _frame(noise, frame), None)
 
 
 def bowl_scene(noise: Noise, number: int) -> Scene:
-    """Scene `number`: frames and cases in turn, the bowl's place and form by chance."""
+    """Make scene `number`: frames and cases in turn, the bowl's place and form by chance."""
     frame = noise.frames[number % len(noise.frames)]
     points, rng = _frame(noise, frame), generator(Purpose.BENCHMARK, noise, number)
     diameter, peak = CASES[number // len(noise.frames) % len(CASES)]
@@ -123,24 +114,19 @@ def _frame(noise: Noise, frame: str) -> PointCloud:
     if noise is Noise.SIMULATED:
         return _simulated(SIMULATED.index(frame))
     points = _released(frame)
-    if noise is Noise.UNCORRECTED:
-        return points
     x, y = points.x / 1000, points.y / 1000
     rng = generator(Purpose.BENCHMARK, frame, 0)
-    error = points.velocity_mm_yr - _quadratic(x, y, points.velocity_mm_yr.astype(np.float64))
-    if noise in {Noise.LONG_WAVE, Noise.SCALED}:
-        tree = cKDTree(np.stack([x, y], axis=1))
-        around = tree.query_ball_point(tree.data, SMOOTHED_KM)
-        error = np.array([np.median(error[near]) for near in around])
-        if noise is Noise.SCALED:
-            error *= SCALED_MM_YR / (MAD_TO_SIGMA * np.median(np.abs(error)))
-        error += rng.normal(0, SCATTER_MM_YR, x.size)
+    error = points.velocity_mm_yr - smooth_fit(points.x, points.y, points.velocity_mm_yr.astype(np.float64), degree=2)
+    tree = cKDTree(np.stack([x, y], axis=1))
+    around = tree.query_ball_point(tree.data, SMOOTHED_KM)
+    error = np.array([np.median(error[near]) for near in around])
+    error += rng.normal(0, SCATTER_MM_YR, x.size)
     left = np.round(error - _held_by_stations(x, y, error, rng), 2)
     return points._replace(velocity_mm_yr=left.astype(np.float32))
 
 
 def _released(frame: str) -> PointCloud:
-    """Known and unmasked cells of a frame. InputError where its files are missing."""
+    """Read the known and unmasked cells of a frame. InputError where its files are missing."""
     path = folder() / "velocity_real" / "north_anatolia_licsbas" / frame
     if not path.is_dir():
         raise InputError(path, "there is no such frame", "Fetch the real data")
@@ -152,21 +138,8 @@ def _released(frame: str) -> PointCloud:
     return project(longitude, latitude, rate[known].astype(np.float32), epsg=EPSG)
 
 
-def _quadratic(x_km: Float64, y_km: Float64, rate: Float64) -> Float64:
-    """A quadratic surface by Huber's weights, at each cell (n,)."""
-    east, north = ((each - each.mean()) / 100 for each in (x_km, y_km))
-    terms = np.stack([east**i * north**j for i in range(3) for j in range(3 - i)], axis=1)
-    weight = np.ones_like(rate)
-    for _ in range(ROUNDS):
-        root = np.sqrt(weight)
-        fitted: Float64 = terms @ np.linalg.lstsq(terms * root[:, None], rate * root, rcond=None)[0]
-        away = np.abs(rate - fitted)
-        weight = 1 / np.maximum(1, away / (HUBER * MAD_TO_SIGMA * np.median(away)))
-    return fitted
-
-
 def _held_by_stations(x_km: Float64, y_km: Float64, error: Float64, rng: np.random.Generator) -> Float64:
-    """What stations correct of the errors (n,): their differences to the rates around them, interpolated (kriging)."""
+    """Return what stations correct of the errors (n,): differences to the rates around, interpolated (kriging)."""
     grids = [np.arange(each.min() + STATION_KM / 2, each.max(), STATION_KM) for each in (x_km, y_km)]
     stations = np.stack([each.ravel() for each in np.meshgrid(*grids)], axis=1)
     stations += rng.uniform(-0.3, 0.3, stations.shape) * STATION_KM
@@ -186,7 +159,7 @@ def _held_by_stations(x_km: Float64, y_km: Float64, error: Float64, rng: np.rand
 
 
 def _simulated(number: int) -> PointCloud:
-    """Long waves of a drawn strength and exponent, gaps in patches, a seam of two frames, wild cells."""
+    """Simulate long waves of a drawn strength and exponent, gaps in patches, a seam of two frames, wild cells."""
     rng = generator(Purpose.BENCHMARK, "deformation-wide-noise", number)
     noise = WideNoise(0.5, rng.uniform(0.3, 1.2), rng.uniform(2.4, 3.2))
     rate = field(noise, SIDE_CELLS, rng) + rng.normal(0, SCATTER_MM_YR, (SIDE_CELLS, SIDE_CELLS))
@@ -201,7 +174,7 @@ def _simulated(number: int) -> PointCloud:
 
 
 def field(noise: WideNoise, side_cells: int, rng: np.random.Generator, cell_km: float = 1.0) -> Float32:
-    """(cells, cells) of long waves, mm/yr, cut out of a torus twice as wide."""
+    """Draw long waves (cells, cells), mm/yr, cut out of a torus twice as wide."""
     size = 2 * side_cells
     frequency = np.hypot(np.fft.fftfreq(size, cell_km)[:, None], np.fft.rfftfreq(size, cell_km))
     waves = np.fft.rfft2(rng.standard_normal((size, size))) * np.sqrt(noise.power(frequency)) / cell_km

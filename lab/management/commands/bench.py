@@ -8,29 +8,23 @@ from django.core.management.base import BaseCommand, CommandParser
 
 from monitor.operations.database.rights import as_owner
 
-NAMES = (
-    "coherence",
-    "deformation",
-    "drip",
-    "faults",
-    "ingest",
-    "load",
-    "mail",
-    "offsets",
-    "tiles",
-)
+NAMES = ("coherence", "faults", "ingest", "load", "offsets", "tiles")
 
 
 class Command(BaseCommand):
+    """Command that measures speed."""
+
     help = "Measure speed: median ratio to a control, both in the same run."
 
     def add_arguments(self, parser: CommandParser) -> None:
+        """Declare the benchmark, its output and its size."""
         parser.add_argument("name", choices=NAMES)
         parser.add_argument("--json", type=Path, metavar="OUT")
         parser.add_argument("--points", type=int, help="how many points (load)")
         parser.add_argument("--rounds", type=int, help="how often each fault is made, or each measurement taken")
 
     def handle(self, *args, **options) -> None:
+        """Measure, write and print."""
         wanted = ("points", "rounds")
         chosen = {name: options[name] for name in wanted if options[name]}
         module = import_module(f"lab.speed.{options['name']}")

@@ -20,9 +20,12 @@ SIMULATED_KINDS = {Kind.SUBSIDENCE, Kind.UPLIFT, Kind.SURFACE_CHANGE, Kind.GLACI
 
 
 class Command(BaseCommand):
+    """Command that checks a running service."""
+
     help = "Check a running service from outside; exit code 1 and one line where something is wrong."
 
     def add_arguments(self, parser: CommandParser) -> None:
+        """Declare the address, the patience and whether alerts must be there."""
         parser.add_argument("--url", required=True)
         parser.add_argument(
             "--patience",
@@ -35,6 +38,7 @@ class Command(BaseCommand):
         parser.add_argument("--require-alerts", choices=["yes", "no"], default="no")
 
     def handle(self, *args, **options) -> None:
+        """Wait for all jobs, check the pages, print the first alert's address."""
         site, patience = Site(options["url"]), options["patience"]
         self._wait("the web server", lambda: (not self._answers(site),), patience)
         self._wait("the jobs", self._unfinished, patience)
@@ -67,7 +71,7 @@ class Command(BaseCommand):
         self.stdout.write(first)
 
     def _wait(self, what: str, unfinished: Callable[[], tuple[int, ...]], patience: float) -> None:
-        """Until nothing is left; CommandError where what is left stays the same for `patience` seconds."""
+        """Wait until nothing is left; CommandError where what is left stays the same for `patience` seconds."""
         before, deadline = None, 0.0
         while any(left := unfinished()):
             if left != before:
@@ -77,7 +81,7 @@ class Command(BaseCommand):
             time.sleep(1)
 
     def _unfinished(self) -> tuple[int, ...]:
-        """Counts of products and pairs without finished runs, predictions not searched, and glaciers not followed."""
+        """Count products and pairs without finished runs, predictions not searched, and glaciers not followed."""
         due = [inputs_due(task=task, method=method) for task, method in settings.SCHEDULED_METHODS.items()]
         glaciers = predictions_unmeasured(), glaciers_stale()
         return tuple(rows.count() for rows in (*due, runs_unfinished(), predictions_unscanned(), *glaciers))

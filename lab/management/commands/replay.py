@@ -14,15 +14,19 @@ from lab.replay.scenario import FOLDER, Scenario, scenarios
 
 
 class Command(BaseCommand):
+    """Command that plays histories."""
+
     help = "Play scenarios product by product, as if live; prints each that took other steps than its file states."
 
     def add_arguments(self, parser) -> None:
+        """Declare which scenarios are played and where counts are written."""
         parser.add_argument("--suite", action="store_true", help="all scenarios")
         parser.add_argument("--only", default="", metavar="NAME", help="one scenario, with its steps")
         parser.add_argument("--folder", type=Path, default=FOLDER, help="of the scenarios' files")
         parser.add_argument("--json", type=Path, metavar="R.json", help="write counts and the failed ones there")
 
     def handle(self, *args, **options) -> None:
+        """Play, print and write; CommandError where a scenario took other steps."""
         try:
             chosen = [one for one in scenarios(options["folder"]) if options["only"] in {"", one.name}]
         except ValueError as fault:
@@ -44,7 +48,7 @@ class Command(BaseCommand):
 
 
 def summary(played: list[Played]) -> dict[str, object]:
-    """Counts, and what each failed scenario led to."""
+    """Return counts, and what each failed scenario led to."""
     failed = [one for one in played if not one.passed]
     return {
         "scenarios": len(played),

@@ -15,11 +15,15 @@ truth nine times in ten.
 
 
 def page() -> str:
+    """Return the document."""
     return HEADER + table()
 
 
 class Command(BaseCommand):
+    """Command that prints the document."""
+
     help = "prints the table of sentences in tests/docs/sentences.md"
 
     def handle(self, *args: object, **options: object) -> None:
+        """Print it."""
         self.stdout.write(page(), ending="")

@@ -7,9 +7,6 @@ on.
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
-from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,18 +15,19 @@ from numpy.typing import NDArray
 
 from lab.simulation.memory_maps import held
 from lab.simulation.sar.pairs import SarPair
-from lab.simulation.sar.recipes import training_pair
 from lab.simulation.seeds import Purpose, generator
 
 NAMES = ("log_power", "dx_px", "dy_px", "gamma", "sample_gamma", "looks")
 EARLIER = "earlier"  # beside them where there is a history
-PIECE = 16  # scenes that a process makes at a time
+PIECE = 16  # scenes that are made at a time
 
 
 class PairCache(NamedTuple):
-    """Read-only arrays: log_power (n, 2, rows, cols) natural logarithms; dx_px, dy_px, gamma, sample_gamma
-    (n, rows, cols); looks (n,); earlier (n, images, rows, cols) natural logarithms of power, or None. float16 but
-    looks; a shift of 20 px is kept to 0.008 px, one below 1 px to 0.0003.
+    """Read-only arrays of n pairs.
+
+    log_power (n, 2, rows, cols) natural logarithms; dx_px, dy_px, gamma, sample_gamma (n, rows, cols); looks (n,);
+    earlier (n, images, rows, cols) natural logarithms of power, or None. float16 but looks; a shift of 20 px is kept to
+    0.008 px, one below 1 px to 0.0003.
     """
 
     log_power: NDArray[np.float16]
@@ -44,10 +42,9 @@ class PairCache(NamedTuple):
 def fill(
     folder: Path,
     pairs: int,
-    size: int = 128,
-    name: str = "sar-pairs",
-    processes: int = 2,
-    recipe: Callable[[np.random.Generator, int], SarPair] = training_pair,
+    size: int,
+    name: str,
+    recipe: Callable[[np.random.Generator, int], SarPair],
     earlier: int = 0,
 ) -> PairCache:
     """Make what is missing of so many training pairs; the same folder, name and recipe always hold the same pairs.
@@ -61,29 +58,19 @@ def fill(
         held(folder, array, shapes.get(array, (pairs, size, size)), np.float32 if array == "looks" else np.float16)
     done = held(folder, "done", (pairs,), np.uint8)
     pieces = [at for at in range(0, pairs, PIECE) if not done[at : at + PIECE].all()]
-    work = partial(_make, folder, size, name, pairs, recipe)
-    if processes < 2 or len(pieces) < 2:
-        for first in pieces:
-            work(first)
-    else:
-        with ProcessPoolExecutor(processes, get_context("spawn")) as pool:
-            list(pool.map(work, pieces))
+    for first in pieces:
+        _make(folder, size, name, pairs, recipe, first)
     return opened(folder)
 
 
 def opened(folder: Path) -> PairCache:
-    """The arrays of a folder that fill has made."""
+    """Open the arrays of a folder that fill has made."""
     names = (*NAMES, EARLIER) if (folder / f"{EARLIER}.npy").exists() else NAMES
     return PairCache(*(np.load(folder / f"{array}.npy", mmap_mode="r") for array in names))
 
 
 def _make(
-    folder: Path,
-    size: int,
-    name: str,
-    pairs: int,
-    recipe: Callable[[np.random.Generator, int], SarPair],
-    first: int,
+    folder: Path, size: int, name: str, pairs: int, recipe: Callable[[np.random.Generator, int], SarPair], first: int
 ) -> None:
     names = [name for name in (*NAMES, EARLIER, "done") if (folder / f"{name}.npy").exists()]
     arrays = {array: np.lib.format.open_memmap(folder / f"{array}.npy", "r+") for array in names}

@@ -1,6 +1,6 @@
-"""What a tracker says of a glacier, pair by pair: 6 and 12 days that overlap, images that are missing, wrong matches.
+"""Velocities of a glacier, pair by pair: 6 and 12 days that overlap, missing images, wrong matches.
 
-Simulated where the tracker ends, as in lab.simulation.sar.glaciers, with errors counted in pixels of 10 m: those of the
+Simulated where the tracker ends: speeds of cells along a glacier, with errors counted in pixels of 10 m: those of the
 network at gamma 0.5 to 0.9 (docs/models/offsets.md), more of them and fewer values the farther the ground moved.
 """
 
@@ -11,11 +11,13 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from lab.simulation.sar.glaciers import CELL_KM2, YEAR_DAYS, season
+from lab.simulation.seeds import log_uniform
 
 Floats = NDArray[np.float64]
 
 POSTING_M = 10.0
+CELL_KM2 = 0.05
+YEAR_DAYS = 365.25
 SHORT_DAYS, LONG_DAYS = 6, 12
 NODE_SIGMA_PX = 0.05
 OF_THE_WAY = 0.01  # error by shear and turning within a cell, which sigma does not hold
@@ -47,15 +49,15 @@ class GlacierPairs(NamedTuple):
 
 
 def simulate_glacier_pairs(rng: np.random.Generator, surges: bool) -> GlacierPairs:
-    """One glacier over 4 to 7 years, each day's motion known; a surge peaks at 0.5 to 30 m/day."""
+    """Simulate one glacier over 4 to 7 years, each day's motion known; a surge peaks at 0.5 to 30 m/day."""
     years = float(rng.uniform(4, 7))
     day = np.arange(0, years * YEAR_DAYS) + 0.5
     cells = int(rng.integers(8, 20))
-    peak, factor = _log_uniform(rng, PEAK_M_DAY), _log_uniform(rng, FACTOR)
-    base = float(np.clip(peak / factor, 0.02, 2.0)) if surges else _log_uniform(rng, QUIET_M_DAY)
+    peak, factor = log_uniform(rng, *PEAK_M_DAY), log_uniform(rng, *FACTOR)
+    base = float(np.clip(peak / factor, 0.02, 2.0)) if surges else log_uniform(rng, *QUIET_M_DAY)
     profile = base * (0.4 + 0.9 * np.sin(np.pi * (np.arange(cells) + 0.5) / cells))
     trend = 1 + rng.normal(0, 0.03) * (day / YEAR_DAYS)
-    speed = season(rng, day)[:, None] * profile * np.maximum(trend, 0.2)[:, None]
+    speed = _season(rng, day)[:, None] * profile * np.maximum(trend, 0.2)[:, None]
     onset = end = None
     if surges:
         shape, where = _surge(rng, day, cells)
@@ -66,15 +68,22 @@ def simulate_glacier_pairs(rng: np.random.Generator, surges: bool) -> GlacierPai
     return _tracked(rng, speed, years, onset, end)
 
 
-def _log_uniform(rng: np.random.Generator, between: tuple[float, float]) -> float:
-    return float(np.exp(rng.uniform(*np.log(between))))
+def _season(rng: np.random.Generator, day: Floats) -> Floats:
+    """Return the factor of every day: a yearly wave and a speed-up in early summer that differs from year to year."""
+    wave = 1 + rng.uniform(0, 0.3) * np.cos(2 * np.pi * (day / YEAR_DAYS - rng.uniform()))
+    start, width, height = rng.uniform(150, 190), rng.uniform(10, 35), rng.uniform(0, 0.8)
+    for year in range(int(day[-1] / YEAR_DAYS) + 1):
+        strength = height * rng.uniform(0.5, 1.5)
+        wave += strength * np.exp(-0.5 * ((day - year * YEAR_DAYS - start - rng.normal(0, 10)) / width) ** 2)
+    return np.asarray(wave)
 
 
 def _surge(rng: np.random.Generator, day: Floats, cells: int) -> tuple[Floats, Floats]:
-    """Share of the rise on each day in each cell, (days, cells), reached later the farther the front has to run; and
-    how much of it each cell takes part in, (cells,).
+    """Draw the share of the rise on each day in each cell, (days, cells), and of each cell in it, (cells,).
+
+    The rise is reached later the farther the front has to run.
     """
-    rise, hold, fall = _log_uniform(rng, (12, 250)), rng.uniform(30, 400), rng.uniform(20, 150)
+    rise, hold, fall = log_uniform(rng, 12, 250), rng.uniform(30, 400), rng.uniform(20, 150)
     begin = rng.uniform(0.75 * YEAR_DAYS, max(day[-1] - rise - hold, YEAR_DAYS))
     middle, reach = rng.uniform(0.2, 0.8) * cells, rng.uniform(6, 16)
     away = np.abs(np.arange(cells) - middle)
@@ -85,7 +94,7 @@ def _surge(rng: np.random.Generator, day: Floats, cells: int) -> tuple[Floats, F
 
 
 def _dates(rng: np.random.Generator, days: int) -> NDArray[np.intp]:
-    """Days of images: every 12, for up to two years every 6; some are missing, and in some series months of them."""
+    """Draw days of images: every 12, for up to two years every 6; some are missing, sometimes months of them."""
     dates = np.arange(0, days, SHORT_DAYS)
     first, length = rng.uniform(0, days), rng.uniform(0, 2 * YEAR_DAYS)
     both = (dates >= first) & (dates < first + length)
@@ -99,7 +108,7 @@ def _dates(rng: np.random.Generator, days: int) -> NDArray[np.intp]:
 def _tracked(
     rng: np.random.Generator, speed: Floats, years: float, onset: float | None, end: float | None
 ) -> GlacierPairs:
-    """Means between dates as a tracker sees them: noise, errors of whole pairs, wrong matches, cells without value."""
+    """Return means between dates as a tracker sees them: noise, errors of whole pairs, wrong matches, gaps."""
     way = np.vstack([np.zeros(speed.shape[1]), np.cumsum(speed, axis=0)])
     dates = _dates(rng, speed.shape[0])
     spans = [(a, b) for b in dates for a in (b - LONG_DAYS, b - SHORT_DAYS) if a in dates]
@@ -119,15 +128,25 @@ def _tracked(
     melt = rng.uniform(0, 0.5) * np.exp(-0.5 * (((last[:, None] % YEAR_DAYS) - 200) / 30) ** 2)
     lost = (rng.random(shape) < 0.05 + melt + 0.15 * far) | (rng.random((days.size, 1)) < 0.08)
     east, north = (np.where(lost, np.nan, part) for part in (east, north))
-    told = sigma * np.exp(rng.normal(0, 0.2, (days.size, 1)))
+    stated_sigma = sigma * np.exp(rng.normal(0, 0.2, (days.size, 1)))
     return GlacierPairs(
-        first.astype(float), last.astype(float), east, north, told, CELL_KM2, years, onset, end, float(speed.max())
+        first.astype(float),
+        last.astype(float),
+        east,
+        north,
+        stated_sigma,
+        CELL_KM2,
+        years,
+        onset,
+        end,
+        float(speed.max()),
     )
 
 
 def _wrong(rng: np.random.Generator, shape: tuple[int, ...]) -> tuple[Floats, Floats]:
-    """East and north of wrong matches, m/day, NaN elsewhere: single cells, and in a hundredth of the pairs a third of
-    the glacier by one and the same vector.
+    """Draw east and north of wrong matches, m/day, NaN elsewhere.
+
+    They are single cells, and in a hundredth of the pairs a third of the glacier by one and the same vector.
     """
     pairs, cells = shape
     single = rng.random(shape) < 0.01

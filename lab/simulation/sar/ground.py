@@ -1,4 +1,4 @@
-"""What lies on the ground and how it looks to a radar: cover, texture, relief, water, roads, towns, seasons.
+"""Ground as a radar sees it: cover, texture, relief, water, roads, towns, seasons.
 
 Everything is drawn on the fine grid (rows, cols) that repeats itself; lengths are in pixels of the image.
 """
@@ -40,7 +40,7 @@ class Ground(NamedTuple):
 
 @dataclass(frozen=True)
 class Likely:
-    """How often what is drawn, 0-1, and the ranges that are drawn from. One value of it is one kind of landscape."""
+    """Chances of what is drawn, 0-1, and ranges. One value of it is one kind of landscape."""
 
     texture_shape: tuple[float, float] = (1.0, 20.0)  # of the K-distribution, drawn in logarithms
     texture_px: tuple[float, float] = (1.0, 12.0)
@@ -61,19 +61,19 @@ class Likely:
 
 
 def no_points() -> Points:
-    """Ground without a single stable scatterer."""
+    """Return ground without a single stable scatterer."""
     none = np.zeros(0, dtype=np.float32)
     return Points(none, none, none, none)
 
 
 def even(shape: tuple[int, int], gamma: float) -> Ground:
-    """Ground without any structure."""
+    """Return ground without any structure."""
     ones = np.ones((2, *shape), dtype=np.float32)
     return Ground(ones, np.full(shape, gamma, dtype=np.float32), None, no_points())
 
 
 def smooth_field(rng: np.random.Generator, shape: tuple[int, int], length: tuple[float, float]) -> Float32:
-    """A Gaussian field of zero mean and unit variance whose correlation falls to 1/e^0.5 over length (rows, cols)."""
+    """Draw a Gaussian field of unit variance whose correlation falls to 1/e^0.5 over length (rows, cols)."""
     rows, cols = (np.exp(-0.5 * (np.pi * fft.fftfreq(n) * reach) ** 2) for n, reach in zip(shape, length, strict=True))
     return _coloured(rng, shape, (rows[:, None] * cols[: shape[1] // 2 + 1]).astype(np.float32))
 
@@ -81,7 +81,7 @@ def smooth_field(rng: np.random.Generator, shape: tuple[int, int], length: tuple
 def power_law_field(
     rng: np.random.Generator, shape: tuple[int, int], slope: float, fine: tuple[int, int], longest_px: float = 1e9
 ) -> Float32:
-    """A Gaussian field of unit variance with a 2-D power spectrum k^slope, flat beyond the longest wavelength."""
+    """Draw a Gaussian field of unit variance with a 2-D power spectrum k^slope, flat beyond the longest wavelength."""
     rows = fft.fftfreq(shape[0]) * fine[0]
     cols = fft.rfftfreq(shape[1]) * fine[1]
     squared = rows[:, None] ** 2 + cols**2
@@ -97,7 +97,7 @@ def _coloured(rng: np.random.Generator, shape: tuple[int, int], amplitude: Float
 
 
 def gamma_texture(normal: Float32, shape: float) -> Float32:
-    """A gamma-distributed power of unit mean from a normal field (Wilson and Hilferty 1931, by table)."""
+    """Return a gamma-distributed power of unit mean from a normal field (Wilson and Hilferty 1931, by table)."""
     at = np.linspace(-5, 5, 513)
     power = np.maximum(1 - 1 / (9 * shape) + at / (3 * np.sqrt(shape)), 0.02) ** 3
     density = np.exp(-(at**2) / 2)
@@ -127,7 +127,7 @@ def structured(rng: np.random.Generator, size: tuple[int, int], system: System, 
 
 
 def with_noise(ground: Ground, noise_db: float) -> Ground:
-    """Thermal noise, against the mean power: it adds to the power of both dates and takes from their coherence."""
+    """Add thermal noise, against the mean power: it adds to the power of both dates and takes from their coherence."""
     mean = float(ground.power.mean())
     noise = np.float32(10 ** (noise_db / 10) * mean)
     power = ground.power + noise
@@ -143,7 +143,7 @@ def _log_uniform(rng: np.random.Generator, ends: tuple[float, float]) -> float:
 def _parcels(
     rng: np.random.Generator, y: Float32, x: Float32, size: tuple[int, int], likely: Likely
 ) -> tuple[Float32, Float32]:
-    """Level in dB and gamma: parcels with straight edges, and a slow change of gamma over all."""
+    """Draw level in dB and gamma: parcels with straight edges, and a slow change of gamma over all."""
     n = int(rng.integers(*likely.parcels))
     seeds = rng.uniform(0, 1, (n, 2)) * size
     stretch = rng.uniform(0.5, 2.0)
@@ -164,7 +164,7 @@ def _parcels(
 def _relief(
     rng: np.random.Generator, shape: tuple[int, int], system: System, likely: Likely
 ) -> tuple[Float32, Float32 | None]:
-    """Brightness in dB of slopes toward the radar (which looks along the columns); layover in fine cells, or none."""
+    """Draw the brightness in dB of slopes toward the radar (along the columns); layover in fine cells, or none."""
     if rng.random() >= likely.relief:
         return np.zeros(shape, dtype=np.float32), None
     fine = system.fine
@@ -213,7 +213,7 @@ def _town(
     gamma: Float32,
     likely: Likely,
 ) -> Points:
-    """Blocks of clutter that decorrelates, in which stable point scatterers stand where houses do."""
+    """Draw blocks of clutter that decorrelates, in which stable point scatterers stand where houses do."""
     if rng.random() >= likely.town:
         return no_points()
     reach = rng.uniform(10, 40)
@@ -245,7 +245,7 @@ def _season(
     gamma: Float32,
     likely: Likely,
 ) -> None:
-    """Vegetation, snow or moisture: part of the ground is brighter or darker at the second date, less coherent."""
+    """Draw vegetation, snow or moisture: part of the ground differs at the second date and is less coherent."""
     if rng.random() < likely.change:
         reach = rng.uniform(8, 40)
         where = smooth_field(rng, shape, (reach * fine[0], reach * fine[1])) > rng.uniform(-0.5, 1.5)

@@ -13,14 +13,7 @@ import numpy as np
 from scipy import ndimage
 
 from lab.simulation.sar import motion
-from lab.simulation.sar.ground import (
-    Ground,
-    Likely,
-    gamma_texture,
-    power_law_field,
-    smooth_field,
-    structured,
-)
+from lab.simulation.sar.ground import Ground, Likely, gamma_texture, power_law_field, smooth_field, structured
 from lab.simulation.sar.pairs import SarPair, padded, simulate_pair
 from lab.simulation.sar.recipes import FARTHEST_PX, GAIN_DB, any_system, even_ground
 from lab.simulation.sar.system import Float32, System
@@ -32,19 +25,19 @@ Size = tuple[int, int]
 
 
 def sampled_system(rng: np.random.Generator) -> System:
-    """Pixels of 0.7 to 1.1 resolutions, power taken at one point of each: its band is folded."""
+    """Draw pixels of 0.7 to 1.1 resolutions, power taken at one point of each: its band is folded."""
     rows, cols = rng.uniform(0.9, 1.45, 2).tolist()
     return System(10.0, (rows, cols), int(rng.choice([1, 1, 2, 4])), float(rng.uniform(0, 0.7)), sampled=True)
 
 
 def single_look(rng: np.random.Generator) -> System:
-    """One look, as detected from a complex image on its own grid or on a finer one."""
+    """Draw one look, as detected from a complex image on its own grid or on a finer one."""
     rows, cols = rng.uniform(1.1, 2.4, 2).tolist()
     return System(10.0, (rows, cols), 1, 0.0, sampled=bool(rng.random() < 0.5))
 
 
 def hard_pair(rng: np.random.Generator, size: int) -> SarPair:
-    """One scene; kinds as often as SHARES says."""
+    """Draw one scene; kinds as often as SHARES says."""
     return MAKERS[int(rng.choice(len(MAKERS), p=SHARES))](rng, size)
 
 
@@ -53,21 +46,21 @@ def _folded(rng: np.random.Generator, size: int) -> SarPair:
 
 
 def _long_pixels(rng: np.random.Generator, size: int) -> SarPair:
-    """Motion that is the same in metres is several times smaller in pixels along the longer side."""
+    """Draw motion that is the same in metres and several times smaller in pixels along the longer side."""
     narrow = np.ones((2, 1, 1), dtype=np.float32)
     narrow[int(rng.integers(2))] = rng.uniform(0.15, 0.5)
     return _moved(rng, size, single_look(rng), narrow)
 
 
 def _moved(rng: np.random.Generator, size: int, system: System, by: Float32 | None = None) -> SarPair:
-    """Even or structured ground, half of the time under one shift; by: factors on dx and dy."""
+    """Draw even or structured ground, half of the time under one shift. by: factors on dx and dy."""
     ground = _even(rng, system, size) if rng.random() < 0.6 else structured(rng, padded(size), system, TRACKED)
     field = _varying(rng, size, system) if rng.random() < 0.4 else np.zeros_like(ground.power)
     return _pair(rng, system, ground, field if by is None else field * by)
 
 
 def _changed(rng: np.random.Generator, size: int) -> SarPair:
-    """Snow, melt, rain: the level of the second image differs slowly, patches have another texture and cohere less."""
+    """Draw snow, melt or rain: the second image differs slowly, patches have another texture and cohere less."""
     system = _any(rng)
     ground = structured(rng, padded(size), system, TRACKED)
     shape, fine = ground.gamma.shape, system.fine
@@ -88,7 +81,7 @@ def _town(rng: np.random.Generator, size: int) -> SarPair:
 
 
 def _distorted(rng: np.random.Generator, size: int) -> SarPair:
-    """Streaks that move rows alone, a ramp of the orbit, and offsets in range that follow the terrain."""
+    """Draw streaks that move rows alone, a ramp of the orbit, and offsets in range that follow the terrain."""
     system = _any(rng)
     y, x = motion.grid(padded(size), system.fine)
     ground = structured(rng, padded(size), system, TRACKED) if rng.random() < 0.5 else _even(rng, system, size)
@@ -106,7 +99,7 @@ def _distorted(rng: np.random.Generator, size: int) -> SarPair:
 
 
 def _front(rng: np.random.Generator, size: int) -> SarPair:
-    """Ice that ends, at a wavy line: open water or broken ice beyond it coheres with nothing and drifts."""
+    """Draw ice that ends at a wavy line: open water or broken ice beyond it coheres with nothing and drifts."""
     system = _any(rng)
     y, x = motion.grid(padded(size), system.fine)
     ground = structured(rng, padded(size), system, TRACKED) if rng.random() < 0.5 else _even(rng, system, size)
@@ -129,7 +122,7 @@ def _front(rng: np.random.Generator, size: int) -> SarPair:
 
 
 def _crevasses(rng: np.random.Generator, size: int) -> SarPair:
-    """Bright lines at nearly even distances, which move as the ice does and outlive its speckle."""
+    """Draw bright lines at nearly even distances, which move as the ice does and outlive its speckle."""
     system = _any(rng)
     y, x = motion.grid(padded(size), system.fine)
     ground = _even(rng, system, size, (0.1, 0.9))
@@ -166,7 +159,7 @@ def _even(rng: np.random.Generator, system: System, size: int, gamma: tuple[floa
 
 
 def _field(rng: np.random.Generator, size: int, system: System) -> Float32:
-    """Motion that varies, half of the time; else none, before the shift of all that `_pair` adds."""
+    """Draw motion that varies, half of the time; else none, before the shift of all that `_pair` adds."""
     return _varying(rng, size, system) if rng.random() < 0.5 else motion.zero(rng, padded(size), system.fine)
 
 

@@ -14,7 +14,7 @@ Floats = NDArray[np.floating]
 
 
 def grid(size: tuple[int, int], fine: tuple[int, int]) -> tuple[Float32, Float32]:
-    """Row and column of every fine cell's middle, px."""
+    """Return row and column of every fine cell's middle, px."""
     rows, cols = (
         ((np.arange(n * cells) + 0.5) / cells).astype(np.float32) for n, cells in zip(size, fine, strict=True)
     )
@@ -23,25 +23,25 @@ def grid(size: tuple[int, int], fine: tuple[int, int]) -> tuple[Float32, Float32
 
 
 def zero(rng: np.random.Generator, size: tuple[int, int], fine: tuple[int, int]) -> Float32:
-    """Nothing moves."""
+    """Return a field in which nothing moves."""
     return np.zeros((2, size[0] * fine[0], size[1] * fine[1]), dtype=np.float32)
 
 
 def constant(rng: np.random.Generator, size: tuple[int, int], fine: tuple[int, int]) -> Float32:
-    """All moves alike, within 3 px."""
+    """Draw one shift of everything, within 3 px."""
     shift = rng.uniform(-3, 3, (2, 1, 1)).astype(np.float32)
     return np.asarray(zero(rng, size, fine) + shift)
 
 
 def fractional(rng: np.random.Generator, size: tuple[int, int], fine: tuple[int, int]) -> Float32:
-    """Fractional Brownian surfaces, Hurst 0.3-0.8, variance 0.5 px^2 on each axis."""
+    """Draw fractional Brownian surfaces, Hurst 0.3-0.8, variance 0.5 px^2 on each axis."""
     shape = size[0] * fine[0], size[1] * fine[1]
     slope = -2 * float(rng.uniform(0.3, 0.8)) - 2
     return np.stack([power_law_field(rng, shape, slope, fine) for _ in "xy"]) * np.float32(np.sqrt(0.5))
 
 
 def glacier(rng: np.random.Generator, size: tuple[int, int], fine: tuple[int, int]) -> Float32:
-    """A tongue that bends, fastest in its middle (a quartic profile), shear margins, up to 20 px, with a front."""
+    """Draw a tongue that bends, fastest in its middle (a quartic profile), shear margins, up to 20 px, with a front."""
     y, x = grid(size, fine)
     angle, speed = rng.uniform(0, 2 * np.pi), float(np.exp(rng.uniform(np.log(1), np.log(20))))
     along = (x - size[1] / 2) * np.cos(angle) + (y - size[0] / 2) * np.sin(angle)
@@ -57,7 +57,7 @@ def glacier(rng: np.random.Generator, size: tuple[int, int], fine: tuple[int, in
 
 
 def landslide(rng: np.random.Generator, size: tuple[int, int], fine: tuple[int, int]) -> Float32:
-    """An ellipse with sharp edges that moves along its long axis, 0.5-6 px."""
+    """Draw an ellipse with sharp edges that moves along its long axis, 0.5-6 px."""
     y, x = grid(size, fine)
     angle, aspect = rng.uniform(0, 2 * np.pi), rng.uniform(1.5, 4)
     at = rng.uniform(0.35, 0.65, 2) * size
@@ -70,7 +70,7 @@ def landslide(rng: np.random.Generator, size: tuple[int, int], fine: tuple[int, 
 
 
 def fault(rng: np.random.Generator, size: tuple[int, int], fine: tuple[int, int]) -> Float32:
-    """A step across a line through the middle, 0.5-4 px along it, half to each side."""
+    """Draw a step across a line through the middle, 0.5-4 px along it, half to each side."""
     y, x = grid(size, fine)
     angle, slip = rng.uniform(0, np.pi), rng.uniform(0.5, 4)
     across = -(x - size[1] / 2) * np.sin(angle) + (y - size[0] / 2) * np.cos(angle)
@@ -79,7 +79,7 @@ def fault(rng: np.random.Generator, size: tuple[int, int], fine: tuple[int, int]
 
 
 def bowl(rng: np.random.Generator, size: tuple[int, int], fine: tuple[int, int]) -> Float32:
-    """Ground drawn toward the middle of a sinking bowl: the horizontal part, up to 3 px."""
+    """Draw ground drawn toward the middle of a sinking bowl: the horizontal part, up to 3 px."""
     y, x = grid(size, fine)
     at = rng.uniform(0.35, 0.65, 2) * size
     radius = rng.uniform(0.12, 0.3) * min(size)
@@ -89,14 +89,14 @@ def bowl(rng: np.random.Generator, size: tuple[int, int], fine: tuple[int, int])
 
 
 def step(size: tuple[int, int], fine: tuple[int, int], height_px: float, along_rows: bool) -> Float32:
-    """One half still, the other moved in dx and dy: for the width of the response. along_rows: the edge is a row."""
+    """Return one half still, the other moved in dx and dy: for the width of the response. along_rows: edge is a row."""
     y, x = grid(size, fine)
     moved = (y > size[0] / 2) if along_rows else (x > size[1] / 2)
     return np.stack([moved * np.float32(height_px)] * 2).astype(np.float32)
 
 
 def wavy(rng: np.random.Generator, size: tuple[int, int], fine: tuple[int, int]) -> Float32:
-    """Slow distortion of an image against the other, as orbits and terrain leave it: 0.1-0.5 px."""
+    """Draw slow distortion of an image against the other, as orbits and terrain leave it: 0.1-0.5 px."""
     shape = size[0] * fine[0], size[1] * fine[1]
     reach = tuple(60.0 * cells for cells in fine)
     fields = [smooth_field(rng, shape, (reach[0], reach[1])) for _ in "xy"]

@@ -11,13 +11,12 @@ import numpy as np
 from lab.simulation.sar.ground import Ground, Points, power_law_field, smooth_field
 from lab.simulation.sar.system import Float32, System
 
-CHIP_PX = 100
 # Geocoding widens what 22 m and 5 m of the radar leave: looks and lag-1 of the real chips require this.
 OPERA = System(posting_m=30.0, resolution_px=(0.85, 0.5), looks=4, uneven=0.3)
 
 
 def open_land(rng: np.random.Generator, size: tuple[int, int]) -> Ground:
-    """Hills, fields, scattered houses and trees, as a 30 m image shows them; gamma as over 12 dry or wet days."""
+    """Draw hills, fields, scattered houses and trees, as a 30 m image shows them; gamma as over 12 dry or wet days."""
     fine = OPERA.fine
     shape = size[0] * fine[0], size[1] * fine[1]
     level = _relief(rng, shape, fine) + _cover(rng, shape, fine)
@@ -31,7 +30,7 @@ def open_land(rng: np.random.Generator, size: tuple[int, int]) -> Ground:
 
 
 def _relief(rng: np.random.Generator, shape: tuple[int, int], fine: tuple[int, int]) -> Float32:
-    """Brightness (natural log of power) of slopes: ridges on all scales, drawn out along the flight's direction."""
+    """Draw brightness (natural log of power) of slopes: ridges on all scales, longer along the flight's direction."""
     stretch = float(rng.uniform(1.2, 2.0))
     long = max(1, round(fine[0] / stretch)), fine[1]
     slopes = power_law_field(rng, shape, float(rng.uniform(-3.2, -2.2)), long, rng.uniform(30, 150))
@@ -39,7 +38,7 @@ def _relief(rng: np.random.Generator, shape: tuple[int, int], fine: tuple[int, i
 
 
 def _cover(rng: np.random.Generator, shape: tuple[int, int], fine: tuple[int, int]) -> Float32:
-    """Patches of bare, wooded and built land with edges."""
+    """Draw patches of bare, wooded and built land with edges."""
     level = np.zeros(shape, dtype=np.float32)
     for _ in range(int(rng.integers(1, 4))):
         reach = float(np.exp(rng.uniform(np.log(3), np.log(60))))
@@ -49,7 +48,7 @@ def _cover(rng: np.random.Generator, shape: tuple[int, int], fine: tuple[int, in
 
 
 def _scattered(rng: np.random.Generator, shape: tuple[int, int], fine: tuple[int, int], power: Float32) -> Points:
-    """Houses, masts and lone trees: few, mostly in groups, stable; they make the tail of bright pixels."""
+    """Draw houses, masts and lone trees: few, mostly in groups, stable; they make the tail of bright pixels."""
     built = smooth_field(rng, shape, (8.0 * fine[0], 8.0 * fine[1])) > rng.uniform(0.5, 2.0)
     share = np.where(built, rng.uniform(0.05, 0.3), rng.uniform(0.001, 0.02)) / (fine[0] * fine[1])
     cells = np.flatnonzero(rng.random(shape) < share)

@@ -33,12 +33,14 @@ SAMPLE_WINDOW_PX = 5  # of the complex sample coherence
 
 
 class SarPair(NamedTuple):
-    """power: (2, rows, cols), linear. dx_px, dy_px: (rows, cols): what stands at (x, y) of the reference stands at
-    (x + dx, y + dy) in the secondary. gamma: coherence of what a pixel of the reference holds. sample_gamma: the
-    complex sample coherence over SAMPLE_WINDOW_PX squared and all looks of the same pair without its motion, or None.
-    looks: equivalent ones, as a product states them. mean_power: what the power of both images is on average over
-    speckle where the reference shows it, (2, rows, cols), or None. earlier: power of earlier images of the place as the
-    reference lies, (n, rows, cols), or None.
+    """Two images with their truth. power: (2, rows, cols), linear.
+
+    dx_px, dy_px: (rows, cols): what stands at (x, y) of the reference stands at (x + dx, y + dy) in the secondary.
+    gamma: coherence of what a pixel of the reference holds. sample_gamma: the complex sample coherence over
+    SAMPLE_WINDOW_PX squared and all looks of the same pair without its motion, or None. looks: equivalent ones, as a
+    product states them. mean_power: the power of both images on average over speckle where the reference shows it,
+    (2, rows, cols), or None. earlier: power of earlier images of the place as the reference lies, (n, rows, cols), or
+    None.
     """
 
     power: Float32
@@ -52,12 +54,12 @@ class SarPair(NamedTuple):
 
 
 def padded(size: int) -> tuple[int, int]:
-    """Rows and columns of the ground that images of so many pixels need."""
+    """Return rows and columns of the ground that images of so many pixels need."""
     return size + 2 * MARGIN_PX, size + 2 * MARGIN_PX
 
 
 def inner(values: Float32) -> Float32:
-    """(..., rows, cols) without its margin."""
+    """Return values (..., rows, cols) without their margin."""
     return np.ascontiguousarray(values[..., MARGIN_PX:-MARGIN_PX, MARGIN_PX:-MARGIN_PX])
 
 
@@ -103,13 +105,13 @@ def simulate_pair(
 
 
 def decorrelated(rng: np.random.Generator, field: Complex, gamma: Float32) -> Complex:
-    """Scatterers some days later: gamma u + sqrt(1 - gamma^2) u'. field: (looks, rows, cols); gamma: (rows, cols)."""
+    """Draw scatterers some days later: gamma u + sqrt(1 - gamma^2) u'. field: (looks, rows, cols)."""
     kept, fresh = gamma.astype(np.float32), np.sqrt(1 - gamma.astype(np.float32) ** 2)
     return np.asarray(kept * field + fresh * scatterers(rng, field.shape), dtype=np.complex64)
 
 
 def _points(rng: np.random.Generator, ground: Ground, looks: int) -> tuple[Complex, Complex]:
-    """Amplitudes (looks, n) of the stable points at both dates: one strength, another phase in every look."""
+    """Draw amplitudes (looks, n) of the stable points at both dates: one strength, another phase in every look."""
     points = ground.points
     strength = np.sqrt(points.power)
     turn = np.exp(2j * np.pi * rng.random((looks, points.power.size))).astype(np.complex64)
@@ -120,7 +122,7 @@ def _points(rng: np.random.Generator, ground: Ground, looks: int) -> tuple[Compl
 
 
 class _Standing:
-    """Where all scatterers of a ground stand in one image, moved by half of cells, and how they look there."""
+    """Positions of all scatterers of a ground in one image, moved by half of cells."""
 
     def __init__(self, system: System, ground: Ground, cells: Float32, half: float, common: Pair) -> None:
         self.system, self.shape = system, ground.gamma.shape
@@ -133,7 +135,7 @@ class _Standing:
         self.points = Spread(_point_positions(ground, cells, half, common), self.shape)
 
     def imaged(self, field: Complex, stands: Complex) -> Complex:
-        """Complex looks of scatterers (looks, rows, cols) and points (looks, n)."""
+        """Return complex looks of scatterers (looks, rows, cols) and points (looks, n)."""
         if self.shift is not None:
             spectrum = gridded_spectrum(field, self.shift)
         else:
@@ -144,7 +146,7 @@ class _Standing:
 
 
 def imaged_at(system: System, field: Complex, ground: Ground, moved_px: Float32, registration_px: Pair) -> Complex:
-    """Complex looks of scatterers (looks, rows, cols) that have moved; moved_px: (2, rows, cols), dx and dy."""
+    """Return complex looks of scatterers (looks, rows, cols) that have moved. moved_px: (2, rows, cols), dx and dy."""
     cells = moved_px[::-1] * np.array(system.fine, dtype=np.float32)[:, None, None]
     nothing = np.zeros((system.looks, 0), dtype=np.complex64)
     flat = ground._replace(points=no_points())
@@ -157,7 +159,7 @@ def _uniform(cells: Float32) -> bool:
 
 
 def _positions(ground: Ground, cells: Float32, half: float, common: Pair) -> Places:
-    """Where every scatterer of the grid stands in an image, fine cells."""
+    """Return where every scatterer of the grid stands in an image, fine cells."""
     shape = ground.gamma.shape
     rows = np.arange(shape[0], dtype=np.float32)[:, None] + np.float32(half) * cells[0] + np.float32(common[0])
     cols = np.arange(shape[1], dtype=np.float32)[None] + np.float32(half) * cells[1] + np.float32(common[1])
@@ -167,7 +169,7 @@ def _positions(ground: Ground, cells: Float32, half: float, common: Pair) -> Pla
 
 
 def _point_positions(ground: Ground, cells: Float32, half: float, common: Pair) -> Places:
-    """A point moves as the cell that holds it."""
+    """Return where points stand: each moves as the cell that holds it."""
     shape, points = ground.gamma.shape, ground.points
     row, col = points.rows.astype(np.int64) % shape[0], points.cols.astype(np.int64) % shape[1]
     rows = points.rows + np.float32(half) * cells[0][row, col] + np.float32(common[0])
@@ -178,9 +180,10 @@ def _point_positions(ground: Ground, cells: Float32, half: float, common: Pair) 
 
 
 def _truth(system: System, ground: Ground, cells: Float32, common: Pair) -> tuple[Float32, ...]:
-    """dx, dy, gamma and mean power of what each pixel of the reference holds, under the response to a point.
+    """Return dx, dy, gamma and mean power of what each pixel of the reference holds, under the point response.
 
-    Side lobes count: a strong house is coherent also in the water beside it."""
+    Side lobes count: a strong house is coherent also in the water beside it.
+    """
     shape, points = ground.gamma.shape, ground.points
     places = [_positions(ground, cells, -0.5, common), _point_positions(ground, cells, -0.5, common)]
     cell = [
@@ -211,7 +214,7 @@ def _truth(system: System, ground: Ground, cells: Float32, common: Pair) -> tupl
 
 
 def sample_coherence(first: Complex, second: Complex, system: System, window: int = SAMPLE_WINDOW_PX) -> Float32:
-    """|sum s1 s2*| over sqrt(sum |s1|^2 sum |s2|^2), all looks, (rows, cols) of pixels; window in pixels."""
+    """Return |sum s1 s2*| over sqrt(sum |s1|^2 sum |s2|^2), all looks, (rows, cols) of pixels. window: pixels."""
     powers = system.look_powers()
     size = [window * n for n in system.fine]
 

@@ -1,4 +1,4 @@
-"""Which pairs are drawn for what: training, the frozen benchmarks, the checks. One generator in, one pair out."""
+"""Recipes of pairs for training, the frozen benchmarks, the checks. One generator in, one pair out."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ KINDS = tuple(motion.MOTIONS)
 
 
 def any_system(rng: np.random.Generator) -> System:
-    """GRDH half of the time; else pixels of 0.3 to 1 resolution on each axis and 1 to 8 looks."""
+    """Draw GRDH half of the time; else pixels of 0.3 to 1 resolution on each axis and 1 to 8 looks."""
     if rng.random() < 0.5:
         return GRDH
     rows, cols = (1 / rng.uniform(0.3, 1.0, 2)).tolist()
@@ -31,7 +31,7 @@ def any_system(rng: np.random.Generator) -> System:
 
 
 def even_ground(system: System, size: int, gamma: float) -> Ground:
-    """Ground without structure for images of size px."""
+    """Return ground without structure for images of size px."""
     return even(_cells(system, size), gamma)
 
 
@@ -45,13 +45,13 @@ def _shift(rng: np.random.Generator, farthest_px: float) -> Float32:
 
 
 def constant_shift(rng: np.random.Generator, gamma: float, size: int = 160) -> SarPair:
-    """GRDH, even ground, one shift within FARTHEST_PX on each axis."""
+    """Draw a pair of GRDH, even ground, one shift within FARTHEST_PX on each axis."""
     field = np.zeros((2, *_cells(GRDH, size)), dtype=np.float32) + _shift(rng, FARTHEST_PX)
     return simulate_pair(rng, GRDH, even_ground(GRDH, size, gamma), field)
 
 
 def moving(rng: np.random.Generator, kind: str, size: int = 256, likely: Likely = COVER_OFFSETS) -> SarPair:
-    """Any system, structured ground, one kind of motion over a misregistration that varies slowly."""
+    """Draw a pair of any system, structured ground, one kind of motion over a slowly varying misregistration."""
     system = any_system(rng)
     whole, fine = padded(size), system.fine
     ground = structured(rng, whole, system, likely)
@@ -66,7 +66,7 @@ def moving(rng: np.random.Generator, kind: str, size: int = 256, likely: Likely 
 def stepped(
     rng: np.random.Generator, along_rows: bool, size: int = 160, height_px: float = 0.5, gamma: float = 0.9
 ) -> SarPair:
-    """GRDH, even ground, a step across the middle: for the width of a method's response."""
+    """Draw a pair of GRDH, even ground, a step across the middle: for the width of a method's response."""
     field = motion.step(padded(size), GRDH.fine, height_px, along_rows)
     return simulate_pair(rng, GRDH, even_ground(GRDH, size, gamma), field)
 
@@ -74,29 +74,30 @@ def stepped(
 def homogeneous(
     rng: np.random.Generator, gamma: float, misregistration_px: float, size: int = 112, sample: bool = False
 ) -> SarPair:
-    """Any system, even ground; misregistered by so much in a random direction. sample: its sample coherence too."""
+    """Draw a pair of any system and even ground, misregistered by so much. sample: its sample coherence too."""
     system = any_system(rng)
-    angle = rng.uniform(0, 2 * np.pi)
-    way = np.array([np.cos(angle), np.sin(angle)], dtype=np.float32)[:, None, None] * np.float32(misregistration_px)
-    field = np.zeros((2, *_cells(system, size)), dtype=np.float32) + way
-    gain = float(rng.uniform(-GAIN_DB, GAIN_DB))
-    return simulate_pair(rng, system, even_ground(system, size, gamma), field, gain, sample)
+    return _misregistered(rng, system, even_ground(system, size, gamma), misregistration_px, sample)
 
 
 def structured_pair(
     rng: np.random.Generator, misregistration_px: float, size: int = 128, sample: bool = False
 ) -> SarPair:
-    """Any system or RTC (one in five), structured ground, misregistered by so much in a random direction."""
+    """Draw a pair of any system or RTC (one in five) and structured ground, misregistered by so much."""
     system = RTC if rng.random() < 0.2 else any_system(rng)
     ground = structured(rng, padded(size), system, Likely(layover=0.0))
+    return _misregistered(rng, system, ground, misregistration_px, sample)
+
+
+def _misregistered(rng: np.random.Generator, system: System, ground: Ground, by_px: float, sample: bool) -> SarPair:
+    """Draw a pair at rest, misregistered by so much in a random direction."""
     angle = rng.uniform(0, 2 * np.pi)
-    way = np.array([np.cos(angle), np.sin(angle)], dtype=np.float32)[:, None, None] * np.float32(misregistration_px)
+    way = np.array([np.cos(angle), np.sin(angle)], dtype=np.float32)[:, None, None] * np.float32(by_px)
     field = np.zeros((2, *ground.gamma.shape), dtype=np.float32) + way
     return simulate_pair(rng, system, ground, field, float(rng.uniform(-GAIN_DB, GAIN_DB)), sample)
 
 
 def gamma_step(rng: np.random.Generator, size: int = 112) -> SarPair:
-    """GRDH, gamma 0.9 left of the middle and 0.2 right of it."""
+    """Draw a pair of GRDH, gamma 0.9 left of the middle and 0.2 right of it."""
     rows, cols = _cells(GRDH, size)
     gamma = np.where(np.arange(cols) < cols / 2, 0.9, 0.2).astype(np.float32)
     ground = even((rows, cols), 0.0)._replace(gamma=np.broadcast_to(gamma, (rows, cols)).copy())
@@ -104,7 +105,7 @@ def gamma_step(rng: np.random.Generator, size: int = 112) -> SarPair:
 
 
 def training_pair(rng: np.random.Generator, size: int = 128, rtc_share: float = 0.05, sample: bool = True) -> SarPair:
-    """What networks train on: every kind of motion and ground, misregistration, gain, both truths of coherence."""
+    """Draw a training pair: every kind of motion and ground, misregistration, gain, both truths of coherence."""
     system = RTC if rng.random() < rtc_share else any_system(rng)
     whole, fine = padded(size), system.fine
     if rng.random() < 0.15:
@@ -121,7 +122,7 @@ def training_pair(rng: np.random.Generator, size: int = 128, rtc_share: float = 
 
 
 def fingerprint(name: str, recipe: Recipe, settings: object, purpose: Purpose = Purpose.BENCHMARK) -> str:
-    """A hash of a benchmark: its name, its settings, what the first three scenes hold, what they drew.
+    """Return a hash of a benchmark: its name, its settings, the first three scenes and what they drew.
 
     Truth enters by its means to three decimals and the generator's next bytes: the last bits of a Fourier transform may
     differ between machines, the scenes do not.

@@ -1,4 +1,4 @@
-"""Series of images of one place: ground that loses its coherence once, a glacier, a slope that fails, a mine.
+"""Series of images of one place: ground that loses its coherence once.
 
 Scatterers live through all dates: from each date to the next they decorrelate by that step's gamma and stand where
 motion has brought them.
@@ -6,13 +6,11 @@ motion has brought them.
 
 from __future__ import annotations
 
-import dataclasses
 from typing import NamedTuple
 
 import numpy as np
 
-from lab.simulation.sar import motion
-from lab.simulation.sar.ground import Ground, Likely, no_points, smooth_field, structured
+from lab.simulation.sar.ground import Ground, Likely, smooth_field, structured
 from lab.simulation.sar.pairs import decorrelated, imaged_at, inner, padded
 from lab.simulation.sar.system import GRDH, Float32, System, detected, scatterers, to_pixels
 
@@ -21,8 +19,10 @@ EVENT_FROM, EVENT_TO = 0.7, 0.2
 
 
 class ImageSeries(NamedTuple):
-    """power: (dates, rows, cols), linear. Truth of each step: gamma of the scatterers, dx_px, dy_px where they stand in
-    the first image, (dates - 1, rows, cols). event: (rows, cols), where something happened; step: at which step first.
+    """A series of images with its truth. power: (dates, rows, cols), linear.
+
+    gamma of the scatterers, and dx_px, dy_px where they stand in the first image, of each step, (dates - 1, rows,
+    cols). event: (rows, cols), where something happened; step: at which step first.
     """
 
     power: Float32
@@ -36,7 +36,7 @@ class ImageSeries(NamedTuple):
 def image_series(
     rng: np.random.Generator, system: System, ground: Ground, gamma: Float32, moved_px: Float32
 ) -> tuple[Float32, Float32]:
-    """Power (dates, rows, cols) and gamma (dates - 1, rows, cols) of ground whose scatterers live on.
+    """Return power (dates, rows, cols) and gamma (dates - 1, rows, cols) of ground whose scatterers live on.
 
     gamma: (dates - 1, fine rows, fine cols); moved_px: (dates, 2, fine rows, fine cols), dx and dy since the first.
     """
@@ -54,7 +54,7 @@ def image_series(
 
 
 def change_series(rng: np.random.Generator, predecessors: int, size: int = 128, after: int = 0) -> ImageSeries:
-    """GRDH images of structured ground at rest: so many ordinary steps and one more, then the fall over 30 x 30 px.
+    """Draw GRDH images of structured ground at rest: ordinary steps, then the fall over 30 x 30 px.
 
     after: ordinary steps that follow, over the new ground, which is as steady as the old one was.
 
@@ -80,45 +80,3 @@ def change_series(rng: np.random.Generator, predecessors: int, size: int = 128, 
     )
     still = np.zeros((steps, size, size), dtype=np.float32)
     return ImageSeries(images, truth, still, still, inner(place.astype(np.float32)), event)
-
-
-def open_pit(rng: np.random.Generator, dates: int, digs_from: int, size: int = 192) -> ImageSeries:
-    """A pit in which, from one date on, a part is dug at every step (a fresh bench each time); nothing moves."""
-    whole = padded(size)
-    ground = _calm(rng, whole)
-    y, x = motion.grid(whole, GRDH.fine)
-    at, radius = rng.uniform(0.4, 0.6, 2) * whole, rng.uniform(0.1, 0.2) * size
-    reach, angle = np.hypot(y - at[0], x - at[1]) / radius, np.arctan2(y - at[0], x - at[1])
-    gamma = np.repeat(np.minimum(ground.gamma, 0.85)[None], dates - 1, axis=0)
-    for step in range(digs_from, dates - 1):
-        bench = (reach < 1) & (np.cos(angle - step) > 0.2)
-        gamma[step][bench] = 0.05
-    still = np.zeros((dates, 2, *whole), dtype=np.float32)
-    images, truth = image_series(rng, GRDH, ground, gamma, still)
-    nothing = np.zeros((dates - 1, size, size), dtype=np.float32)
-    return ImageSeries(images, truth, nothing, nothing, inner((reach < 1).astype(np.float32)), digs_from)
-
-
-def _calm(rng: np.random.Generator, whole: tuple[int, int]) -> Ground:
-    likely = dataclasses.replace(Likely(), gamma=(0.6, 0.9), layover=0.0, town=0.0, change=0.0, water=0.0)
-    return structured(rng, whole, GRDH, likely)._replace(points=no_points())
-
-
-def _moving(
-    rng: np.random.Generator,
-    ground: Ground,
-    profile: Float32,
-    speed: np.ndarray[tuple[int], np.dtype[np.float64]],
-    step: int,
-    size: int,
-    lost_at: int | None = None,
-) -> ImageSeries:
-    """Scatterers that move along profile (2, rows, cols) by speed (steps,) px a step; lost_at: when it fails."""
-    body = np.hypot(*profile) > 0.02
-    gamma = np.repeat(ground.gamma[None], speed.size, axis=0)
-    if lost_at is not None:
-        gamma[lost_at][body] = 0.0
-    since = np.concatenate([[0.0], np.cumsum(speed)])[:, None, None, None] * profile[None]
-    images, truth = image_series(rng, GRDH, ground, gamma, since.astype(np.float32))
-    by_step = inner(to_pixels((speed[:, None, None, None] * profile[None]).astype(np.float32), GRDH.fine))
-    return ImageSeries(images, truth, by_step[:, 0], by_step[:, 1], inner(body.astype(np.float32)), step)

@@ -1,4 +1,4 @@
-"""How the radar sees scatterers: they stand anywhere, the system limits their band, and only then it detects.
+"""Imaging of scatterers by a radar: they stand anywhere, the system limits their band, and only then it detects.
 
 Scatterers are placed by a non-uniform Fourier transform of type 1 (Kaiser-Bessel, 6 cells wide, on a grid at least
 twice as fine as the band needs; Fessler and Sutton 2003): their complex field is exact to about 1e-5, wherever they
@@ -40,18 +40,18 @@ class System:
 
     @property
     def fine(self) -> tuple[int, int]:
-        """Cells a pixel: the grid of scatterers is at least twice as fine as the resolution."""
+        """Return cells a pixel: the grid of scatterers is at least twice as fine as the resolution."""
         rows, cols = (max(1, int(np.ceil(2 / size - 1e-9))) for size in self.resolution_px)
         return rows, cols
 
     def look_powers(self) -> Float32:
-        """Shares of the looks (looks,), with sum 1; a weighted range spectrum makes the outer ones weak."""
+        """Return the shares of the looks (looks,), with sum 1; a weighted range spectrum makes the outer ones weak."""
         weights = 1 - self.uneven * np.abs(np.linspace(-1, 1, self.looks)) if self.looks > 1 else np.ones(1)
         return np.asarray(weights / weights.sum(), dtype=np.float32)
 
     @property
     def equivalent_looks(self) -> float:
-        """Mean squared over variance of a pixel on even ground: looks, their powers, and cells a pixel averages."""
+        """Return mean squared over variance of a pixel on even ground: looks, their powers, cells a pixel averages."""
         gain = 1.0
         for n, size in () if self.sampled else zip(self.fine, self.resolution_px, strict=True):
             band = _band(4096, n * size)
@@ -66,21 +66,21 @@ RTC = System(posting_m=30.0, resolution_px=(22 / 30, 0.5), looks=3, uneven=0.3)
 
 
 class Places(NamedTuple):
-    """Where scatterers stand: (n,) rows and cols in fine cells, anywhere on a grid that repeats itself."""
+    """Positions of scatterers: (n,) rows and cols in fine cells, anywhere on a grid that repeats itself."""
 
     rows: Float32
     cols: Float32
 
 
 def scatterers(rng: np.random.Generator, shape: tuple[int, ...]) -> Complex:
-    """Circular Gaussian reflectivity of unit power."""
+    """Draw circular Gaussian reflectivity of unit power."""
     parts = rng.standard_normal((*shape, 2), dtype=np.float32)
     parts *= np.float32(np.sqrt(0.5))
     return np.asarray(parts.view(np.complex64)[..., 0])
 
 
 def gridded_spectrum(field: Complex, shift: tuple[float, float]) -> Complex:
-    """Spectrum (looks, rows, cols) of scatterers on the grid itself, all shifted by (rows, cols) cells, exactly."""
+    """Return the spectrum (looks, rows, cols) of scatterers on the grid, all shifted by (rows, cols) cells."""
     rows, cols = (
         np.exp(-2j * np.pi * by * fft.fftfreq(n)).astype(np.complex64)
         for by, n in zip(shift, field.shape[1:], strict=True)
@@ -102,7 +102,7 @@ class Spread:
         self._matrix = sparse.csc_array((weights, cells, starts), shape=(shape[0] * shape[1], n))
 
     def spectrum(self, amplitudes: Complex) -> Complex:
-        """Spectrum (looks, rows, cols) of scatterers (looks, n); right within a quarter of the sampling rate."""
+        """Return the spectrum (looks, rows, cols) of scatterers (looks, n); right within a quarter of the rate."""
         looks, n = amplitudes.shape
         values = np.ascontiguousarray(amplitudes.T).view(np.float32).reshape(n, 2 * looks)
         grid = (self._matrix @ values).view(np.complex64).reshape(*self.shape, looks)
@@ -111,7 +111,7 @@ class Spread:
 
 
 def _around(at: Float32, size: int) -> tuple[Ints, Float32]:
-    """The WIDTH cells around each place, (n, WIDTH), and how much of it each takes."""
+    """Return the WIDTH cells around each place, (n, WIDTH), and how much of it each takes."""
     whole = np.floor(at)
     first = whole.astype(np.int32) - np.int32(WIDTH // 2 - 1)
     place = (at - whole) * np.float32(TABLE_ROWS)
@@ -123,7 +123,7 @@ def _around(at: Float32, size: int) -> tuple[Ints, Float32]:
 
 
 def _table() -> Float32:
-    """(TABLE_ROWS + 2, WIDTH): weights of the cells around a place, by where it stands between two of them."""
+    """Return (TABLE_ROWS + 2, WIDTH): weights of the cells around a place, by where it stands between two of them."""
     between = np.arange(TABLE_ROWS + 2)[:, None] / TABLE_ROWS
     distance = (np.arange(WIDTH) - (WIDTH // 2 - 1) - between) * 2 / WIDTH
     return (np.i0(SHAPE * np.sqrt(np.maximum(1 - distance**2, 0))) / np.i0(SHAPE)).astype(np.float32)
@@ -134,14 +134,14 @@ _TABLE = _table()
 
 
 def _spreading(n: int) -> Float32:
-    """Fourier transform of the kernel at the frequencies of a grid of n cells; large outside the band that counts."""
+    """Return the Fourier transform of the kernel at the frequencies of a grid of n cells; large outside the band."""
     inside = SHAPE**2 - (np.pi * WIDTH * fft.fftfreq(n)) ** 2
     root = np.sqrt(np.maximum(inside, 1e-6))
     return np.asarray(np.maximum(WIDTH * np.sinh(root) / (root * np.i0(SHAPE)), 1e-4), dtype=np.float32)
 
 
 def complex_looks(spectrum: Complex, system: System) -> Complex:
-    """The complex images (looks, rows, cols) on the fine grid, of unit power for scatterers of unit power."""
+    """Return the complex images (looks, rows, cols) on the fine grid, of unit power for unit scatterers."""
     rows, cols = (
         _band(n, fine * size)
         for n, fine, size in zip(spectrum.shape[1:], system.fine, system.resolution_px, strict=True)
@@ -159,7 +159,7 @@ def _band(n: int, resolution_cells: float) -> Float32:
 
 
 def seen(values: NDArray[np.floating], system: System) -> Float32:
-    """What the cells of a pixel's surroundings are worth to it: values (..., rows, cols) under the response |h|^2."""
+    """Weight the cells around each pixel by the response |h|^2. values: (..., rows, cols)."""
     rows, cols = values.shape[-2:]
     parts = [
         fft.fft(np.abs(fft.ifft(_band(n, fine * size))) ** 2).real
@@ -170,7 +170,7 @@ def seen(values: NDArray[np.floating], system: System) -> Float32:
 
 
 def detected(images: Complex, system: System) -> Float32:
-    """Power (rows, cols) of pixels: detected look by look, added, averaged over the cells of each pixel or sampled."""
+    """Return the power (rows, cols) of pixels: detected look by look, added, averaged over cells or sampled."""
     power = np.einsum("l,lrc->rc", system.look_powers(), images.real**2 + images.imag**2)
     if system.sampled:
         rows, cols = system.fine
@@ -179,7 +179,7 @@ def detected(images: Complex, system: System) -> Float32:
 
 
 def to_pixels(values: NDArray[np.floating], fine: tuple[int, int]) -> Float32:
-    """Mean over the cells of each pixel, (..., rows, cols)."""
+    """Average over the cells of each pixel, (..., rows, cols)."""
     rows, cols = values.shape[-2] // fine[0], values.shape[-1] // fine[1]
     shape = (*values.shape[:-2], rows, fine[0], cols, fine[1])
     return np.asarray(values.reshape(shape).mean(axis=(-3, -1)), dtype=np.float32)

@@ -14,7 +14,7 @@ LOADERS, RESTARTS, CHILDREN, WORKERS, SENDERS = 150, 30, 60, 15, 100
 
 
 def run(rounds: int | None = None) -> dict[str, Any]:
-    """rounds: how often each fault is made; by default, 455 faults in all."""
+    """Make every fault. rounds: how often each is made; by default, 455 faults in all."""
     results = [
         *loads.measure(loaders=rounds or LOADERS, restarts=rounds or RESTARTS),
         *runs.measure(children=rounds or CHILDREN, workers=rounds or WORKERS),

@@ -15,15 +15,15 @@ from django.db import OperationalError, connection
 from ingest.models import MeasurementPoint, Product, PyramidCell
 from ingest.products.partitions import POINTS, SERIES
 from ingest.products.services import product_delete, product_load
-from lab.speed.faults.processes import Forked, row, wait_until_alone
-from lab.speed.measure import seconds
+from lab.speed.faults.processes import Forked, wait_until_alone
+from lab.speed.measure import figure, seconds
 from lab.speed.simulated import write_egms_csv
 
 FILE_POINTS = 5_000
 
 
 def measure(*, loaders: int, restarts: int) -> list[dict[str, Any]]:
-    """The loader killed at random moments, and PostgreSQL restarted (mode immediate) while the loader copies."""
+    """Kill the loader at random moments, and restart PostgreSQL (mode immediate) while the loader copies."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "EGMS_L2b_117_0227_IW2_VV_2019_2023_1.csv"
         write_egms_csv(path, FILE_POINTS)
@@ -46,7 +46,7 @@ def measure(*, loaders: int, restarts: int) -> list[dict[str, Any]]:
 
 
 def what_is_partial() -> list[str]:
-    """Every sign of a product that is not wholly there; nothing where all is well."""
+    """Return every sign of a product that is not wholly there; none where all is well."""
     products = {product.pk: product for product in Product.objects.all()}
     wanted = {f"{table}_p{pk}" for table in (POINTS, SERIES) for pk in products}
     with connection.cursor() as cursor:
@@ -68,7 +68,7 @@ def what_is_partial() -> list[str]:
 def _many(
     what: str, wait: Callable[[Forked], bool], fault: Callable[[Forked], None], path: Path, rounds: int
 ) -> dict[str, Any]:
-    """wait: until the moment of the fault; False where it was missed, and the load is begun again."""
+    """Make a fault many times. wait: until its moment; False where it was missed, and the load is begun again."""
     partial, interrupted, made = 0, 0, 0
     while made < rounds:
         loader = _load(path)
@@ -79,7 +79,7 @@ def _many(
             partial += bool(what_is_partial())
         _forget()
     summary = f"partial products, {what} {rounds} times ({interrupted} in mid-load)"
-    return row(summary, partial, "products", rounds)
+    return figure(summary, "products", partial, rounds)
 
 
 def _load(path: Path) -> Forked:

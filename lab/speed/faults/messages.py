@@ -9,18 +9,21 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import date, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from django.conf import settings
+from django.contrib.gis.geos import MultiPolygon, Polygon
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from lab.speed.faults.processes import Forked, lasting, row, wait_until_alone
-from lab.speed.mail import made_alert, make_readers
+from detection.kinds import Kind
+from detection.models import Alert, AlertTransition
+from lab.speed.faults.processes import Forked, lasting, wait_until_alone
+from lab.speed.measure import figure
 from lab.speed.sink import sink
 from monitor.models.messages import Endpoint, OutgoingMessage
 from monitor.models.subscriptions import DEFAULT_CHANNEL, Subscription
@@ -30,6 +33,8 @@ from monitor.notifications.push.devices import PUSH
 from monitor.notifications.push.keys import public_key, to_text
 from monitor.notifications.webhook.signature import secret_new
 from monitor.subscribers.subscriptions.endpoints import WEBHOOK
+from monitor.subscribers.subscriptions.services import to_geos
+from monitor.wording import regions
 
 SHORT_LEASE = timedelta(seconds=3)
 MAIL_SECONDS = 0.5  # EMAIL_TIMEOUT: three times this must fit into the lease of a message
@@ -40,15 +45,15 @@ State = OutgoingMessage.State
 
 
 def measure(*, senders: int) -> list[dict[str, Any]]:
-    """Of each channel: senders killed one after the other while messages go to a server; then what is left is sent."""
+    """Kill senders of each channel one after the other while messages go to a server; then send what is left."""
     return [line for channel in PREPARE for line in _measured(channel, senders)]
 
 
 def _measured(channel: str, senders: int) -> list[dict[str, Any]]:
-    alert, news = made_alert()
+    alert, news = _made_alert()
     what, readers, rng = SUNK[channel], A_KILL * (senders + 4), np.random.default_rng(3)
     try:
-        make_readers(readers)
+        _make_readers(readers)
         with (
             tempfile.TemporaryDirectory() as folder,
             lasting(LEASE, SHORT_LEASE),
@@ -71,9 +76,44 @@ def _measured(channel: str, senders: int) -> list[dict[str, Any]]:
     if max(in_hand) > most or doubled > sum(in_hand):
         raise RuntimeError(f"{doubled} {what} were sent twice; killed senders had {in_hand} in hand")
     return [
-        row(f"{what} lost of {readers:,}, sender killed {senders} times", readers - len(copies), what, senders),
-        row(f"{what} sent twice; a sender had {max(in_hand)} in hand at most", doubled, what, senders),
+        figure(f"{what} lost of {readers:,}, sender killed {senders} times", what, readers - len(copies), senders),
+        figure(f"{what} sent twice; a sender had {max(in_hand)} in hand at most", what, doubled, senders),
     ]
+
+
+def _made_alert() -> tuple[Alert, AlertTransition]:
+    alert = Alert.objects.create(
+        area=MultiPolygon(Polygon.from_bbox((7.0, 51.4, 7.1, 51.5)), srid=4326),
+        kind=Kind.SUBSIDENCE,
+        severity="moderate",
+        component="up",
+        area_m2=7e7,
+        rate_mm_yr=-14.0,
+        peak_rate_mm_yr=-15.0,
+        rate_sigma_mm_yr=1.0,
+        first_motion=date(2020, 1, 3),
+        last_motion=date(2024, 12, 25),
+    )
+    return alert, AlertTransition.objects.create(alert=alert, to_state="first", reason="made for a benchmark")
+
+
+def _make_readers(readers: int) -> None:
+    """Subscribe so many readers to the alert's place."""
+    here, since = regions.circle(7.05, 51.45, 2000), timezone.now() - timedelta(days=1)
+    outline = to_geos(here)
+    Subscription.objects.bulk_create(
+        Subscription(
+            email=f"reader{n}@example.org",
+            region=outline,
+            label=here.label,
+            kinds=[k.value for k in Kind],
+            lowest_severity="minor",
+            unreviewed=True,
+            frequency="at-once",
+            confirmed_at=since,
+        )
+        for n in range(readers)
+    )
 
 
 def _mail_prepare(port: int, readers: int) -> None:
@@ -120,8 +160,7 @@ PREPARE: dict[str, Callable[[int, int], None]] = {
 
 
 def _kill_while_sending(rng: np.random.Generator) -> int:
-    """A sender has some messages to send, and sends some of them before it is killed: it dies at its work. How many it
-    had in hand."""
+    """Kill a sender that has sent some of its messages and still has others. Returns how many it had in hand."""
     due = list(_unsent().filter(attempts=0).values_list("pk", flat=True)[:A_KILL])
     OutgoingMessage.objects.filter(pk__in=due).update(next_try_at=timezone.now())
     held, unsent = _in_hand(), _unsent().count()
@@ -140,7 +179,7 @@ def _kill_while_sending(rng: np.random.Generator) -> int:
 
 
 def _in_hand() -> set[tuple[int, int]]:
-    """What senders had claimed, and at which attempt."""
+    """Return the messages that senders had claimed, and at which attempt."""
     return set(OutgoingMessage.objects.filter(state=State.SENDING).values_list("pk", "attempts"))
 
 

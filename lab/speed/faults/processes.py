@@ -36,30 +36,31 @@ class Forked:
                 os._exit(code)
 
     def poll(self) -> int | None:
-        """The exit code, minus the signal where it was killed; None while it runs."""
+        """Return the exit code, minus the signal where it was killed; None while it runs."""
         if self._code is None:
             pid, status = os.waitpid(self.pid, os.WNOHANG)
             self._code = os.waitstatus_to_exitcode(status) if pid else None
         return self._code
 
     def wait(self) -> int:
+        """Wait for its end; returns the exit code."""
         while (code := self.poll()) is None:
             time.sleep(0.01)
         return code
 
     def send(self, number: int) -> None:
-        """A signal to the process alone."""
+        """Send a signal to the process alone."""
         os.kill(self.pid, number)
 
     def kill(self) -> int:
-        """SIGKILL to the whole group; the exit code."""
+        """Send SIGKILL to the whole group; returns the exit code."""
         if self.poll() is None:
             os.killpg(self.pid, signal.SIGKILL)
         return self.wait()
 
 
 def wait_until_alone() -> None:
-    """PostgreSQL notices that a client is dead at its next word to it; until then its transaction is not undone."""
+    """Wait until PostgreSQL has noticed that all other clients are dead and has undone their transactions."""
     connection.close()
     while _others():
         time.sleep(0.05)
@@ -73,16 +74,10 @@ def _others() -> int:
 
 @contextmanager
 def lasting(lease: Lease[Any], duration: timedelta) -> Iterator[None]:
-    """A lease that ends sooner, here and in whatever is forked meanwhile."""
+    """Let a lease end sooner, here and in whatever is forked meanwhile."""
     before = lease.duration
     object.__setattr__(lease, "duration", duration)
     try:
         yield
     finally:
         object.__setattr__(lease, "duration", before)
-
-
-def row(what: str, value: int, unit: str, n: int) -> dict[str, Any]:
-    """A line of the report: what is counted has no control."""
-    nothing = dict.fromkeys(("control", "ratio", "low", "high"))
-    return {"what": what, "value": value, "unit": unit, "n": n} | nothing

@@ -19,7 +19,8 @@ from django.utils import timezone
 from ingest.models import Product
 from ingest.products.services import field_publish, product_delete
 from ingest.readers.records import Component, Direction, FieldHeader, VelocityField
-from lab.speed.faults.processes import Forked, lasting, row
+from lab.speed.faults.processes import Forked, lasting
+from lab.speed.measure import figure
 from lab.speed.simulated import DATES, made_batch
 from ml import queue, selectors, services, tasks
 from ml.models import ModelVersion, Prediction, Run
@@ -32,7 +33,7 @@ MOST_SECONDS = 300.0  # for anything that is waited for
 
 
 def measure(*, children: int, workers: int) -> list[dict[str, Any]]:
-    """The child of a worker's pool killed in the middle of a run, then workers with all that they have started."""
+    """Kill the child of a worker's pool in the middle of a run, then workers with all that they have started."""
     product = _made_product()
     try:
         undisturbed = min(_apart(_new_run(product)) for _ in range(2))
@@ -66,7 +67,7 @@ def _killed(
             worker.kill()
     wrong = sum(not _is_done_once(run) for run in runs)
     when = f"{whom} killed {times} times ({in_mid_run} in mid-run)"
-    return row(f"runs lost, doubled or damaged, {when}", wrong, "runs", times)
+    return figure(f"runs lost, doubled or damaged, {when}", "runs", wrong, times)
 
 
 def _worker() -> Forked:
@@ -82,7 +83,7 @@ def _kill_child(worker: Forked) -> None:
 
 
 def _return_lost() -> int:
-    """As the schedule does: runs whose lease is over go back to the queue and are announced. How many are not done."""
+    """Requeue and announce runs whose lease is over, as the schedule does. Returns how many are not done."""
     queue.runs_requeue_expired()
     _announce(selectors.runs_to_announce(queued_before=timezone.now() - SHORT_LEASE))
     return Run.objects.filter(state__in=Run.UNSETTLED).count()
@@ -129,14 +130,14 @@ def _made_product() -> Product:
 
 
 def _apart(run: Run) -> float:
-    """How long a run takes, s. Not in this process: what is forked from one that computed with torch hangs in torch."""
+    """Return how long a run takes, s. Not in this process: a fork of one that computed with torch hangs in torch."""
     Forked(lambda: services.run_execute(run_id=run.pk)).wait()
     run.refresh_from_db()
     return run.seconds
 
 
 def _new_run(product: Product) -> Run:
-    """One more: each has a version of the method of its own."""
+    """Queue one more run; each has a version of the method of its own."""
     current = services.model_version_current(method=METHOD)
     version = ModelVersion.objects.create(
         task=current.task, method=METHOD, version=f"faults {Run.objects.count()}", parameters=current.parameters

@@ -8,12 +8,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ml.deformation.features.overwrap import overwrapped
 from ml.deformation.features.surroundings import FOR_THRESHOLDS, PLANES
 from ml.deformation.filters.baseline import cell_noise
 from ml.deformation.filters.still import still_ground
 from ml.deformation.gridding.cells import RobustGrid
-from ml.deformation.gridding.interpolation import FILLS
 from ml.deformation.gridding.points import Float32
 
 OWN = 7  # channels before those of the surroundings
@@ -74,27 +72,10 @@ def cell_noise_of(velocity: Float32) -> float:
     return usable_noise(cell_noise(velocity))
 
 
-def shown(tracks: list[TrackCells], way: str = "none", gain: float | None = None) -> list[Float32] | None:
-    """Return the first channel of each track: rates with gaps filled, or their phase; None for the rates as they are.
-
-    way: how gaps are filled, a name in FILLS; gain: of the phase.
-    """
-    if way == "none" and gain is None:
-        return None
-    filled = [FILLS[way](track.velocity_mm_yr) for track in tracks]
-    return filled if gain is None else [overwrapped(each, gain) for each in filled]
-
-
-def phases(tracks: Sequence[TrackCells], gains: Sequence[int]) -> Tensor:
-    """Return the rates' phase at each gain, (tracks, gains, rows, cols) float32, 0 where unknown."""
-    planes = [[overwrapped(FILLS["none"](track.velocity_mm_yr), gain) for gain in gains] for track in tracks]
-    return torch.from_numpy(np.asarray(planes, dtype=np.float32))
-
-
-def channels(tracks: list[TrackCells], filled: list[Float32] | None = None) -> Tensor:
+def channels(tracks: list[TrackCells]) -> Tensor:
     """Build the input channels of one or more tracks, (tracks, CHANNELS, rows, cols) float32.
 
-    The channels: rate (0 where unknown, or as filled), weight of the plain mean, known, points, spread, distance; rate
+    The channels: rate (0 where unknown), weight of the plain mean, known, points, spread, distance; rate
     of points not despiked; planes of `surroundings`, but FOR_THRESHOLDS. A network of fewer channels takes the first of
     them.
     """
@@ -104,7 +85,7 @@ def channels(tracks: list[TrackCells], filled: list[Float32] | None = None) -> T
         velocity, count, mad, distance = (torch.from_numpy(np.asarray(each, dtype=np.float32)) for each in track[:4])
         raw = velocity if track.raw_mm_yr is None else torch.from_numpy(track.raw_mm_yr)
         known, planes = velocity.isfinite(), shown[number]
-        planes[0] = velocity.where(known, 0) if filled is None else torch.from_numpy(filled[number])
+        planes[0] = velocity.where(known, 0)
         planes[1] = count / (count + 1)
         planes[2] = known
         planes[3] = count.log1p() / 3

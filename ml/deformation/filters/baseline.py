@@ -47,7 +47,7 @@ class MatchedFilterConfig:
 
 @dataclass(frozen=True)
 class ThresholdConfig:
-    """Settings of the velocity threshold."""
+    """Settings of the threshold on velocities, the simplest detector."""
 
     rate_mm_yr: float = 4.5
     width_mm_yr: float = 1.0

@@ -16,7 +16,7 @@ from ml.statistics.robust import MAD_TO_SIGMA
 
 @dataclass(frozen=True)
 class AdaConfig:
-    """Settings of active areas.
+    """Settings of the detector of active deformation areas (ADA).
 
     sigmas: a point is active beyond so many standard deviations of the map; fewest: active points of one sign within
     influence_m, itself included. quality_at_half: quality index (see `active_areas`) where probability is one half.
@@ -32,7 +32,7 @@ class AdaConfig:
 
 @dataclass(frozen=True)
 class GetisOrdConfig:
-    """Settings of Gi*.
+    """Settings of the detector of hot and cold spots by Getis and Ord's Gi*.
 
     band_m: neighbours are the cells within this distance; z_at_half: |Gi*| where probability is one half.
     """
@@ -117,7 +117,7 @@ def getis_ord(grid: VelocityGrid, config: GetisOrdConfig | None = None) -> Defor
 
     Gi* = (Σ w·x − x̄·Σ w) / (s·√((n·Σ w² − (Σ w)²)/(n − 1))) over the n cells that have a rate, with their mean x̄ and
     standard deviation s. Rates of one product are correlated in space, so |Gi*| of still ground is far beyond that of
-    a normal variable: z_at_half is tuned, not looked up.
+    a normal variable: z_at_half is tuned, not taken from a table.
     """
     config = config or GetisOrdConfig()
     background, sigma = background_and_noise(grid.velocity_mm_yr, config.still_within_mm_yr)

@@ -17,7 +17,7 @@ MOST_DATES = 120  # tried for the interval of a change
 
 @dataclass(frozen=True)
 class SearchConfig:
-    """Settings of the search.
+    """Settings of the search for changes of a series' motion.
 
     critical_rate, critical_step: twice the log of the likelihood ratio that a change needs. most: changes.
 

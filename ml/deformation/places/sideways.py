@@ -101,7 +101,7 @@ def down_the_slope(
 
 
 def sideways(tracks: Sequence[SortedPoints], area: Outline, half: Outline) -> Sideways:
-    """Measure motion along the ground between the sides from which two tracks look."""
+    """Measure motion along the ground between the sides from which two tracks observe."""
     pair = _opposite([track for track in tracks if track.rates_within(area).size >= FEWEST_CELLS])
     if pair is None:
         return Sideways()

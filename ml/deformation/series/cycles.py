@@ -2,7 +2,7 @@
 
 Steps are taken for errors only where everything about them says so (`CycleConfig`): what is left alone costs a false
 alarm, what is wrongly removed hides a landslide. Series with gaps (snow) are joined across them by unwrapping, and may
-be wrong by a cycle from one season to the next; national services look for seasons whose slope departs from the line of
+be wrong by a cycle from one season to the next; national services search seasons whose slope departs from the line of
 all years and whose edge is a step (NORCE, insar-norway-ml). Least squares of a step at the gap beside line and season
 weighs both; the choice must be clearly better than every other choice of one or two gaps.
 """

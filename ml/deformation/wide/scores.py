@@ -198,7 +198,7 @@ class Scores:
         return float((bowl * self.weighted).sum()) / information, information**-0.5
 
     def take_out(self, shape: Shape, row: int, col: int, amplitude_mm_yr: float) -> None:
-        """Look at the data without this bowl from now on."""
+        """Leave this bowl out of the data from now on."""
         _, solved, weighted = self._at(shape, row, col)
         self.left = self.left - np.float32(amplitude_mm_yr) * solved
         self.weighted = self.weighted - np.float32(amplitude_mm_yr) * weighted

@@ -18,7 +18,7 @@ class Command(BaseCommand):
     help = "Run a method on one product or pair, or on every one that is ready and that it has not seen."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Add the arguments."""
+        """Declare the method, its task and the product, pair or run."""
         parser.add_argument("method", choices=[*METHODS, *(name for name in TASK_OF_NETWORK if name not in METHODS)])
         parser.add_argument("--task", choices=list(Task.values), help="where several have a method of that name")
         which = parser.add_mutually_exclusive_group()
@@ -27,7 +27,7 @@ class Command(BaseCommand):
         which.add_argument("--repeat", type=int, metavar="RUN", help="do a finished run again and compare; exit code 1")
 
     def handle(self, *args, **options) -> None:
-        """Run the command."""
+        """Queue runs of a method, or compute one at once."""
         method = options["method"]
         options["task"] = options["task"] or TASK_OF_NETWORK.get(method)
         method = method_of(options["task"], method) if options["task"] else method

@@ -176,7 +176,7 @@ def _decimals(values: Floats, decimals: int) -> pa.Array:
 
 
 def _tenths(series_mm: np.ndarray[tuple[int, ...], np.dtype[np.float32]]) -> list[pa.Array]:
-    """Format each date's column with one decimal, looked up in a table of all values that occur."""
+    """Format each date's column with one decimal, taken from a table of all values that occur."""
     tenths = np.rint(series_mm.T * 10).astype(np.int32)  # (dates, n)
     lowest = int(tenths.min(initial=0))
     words = pa.array([f"{value / 10:.1f}" for value in range(lowest, int(tenths.max(initial=0)) + 1)])

@@ -1,4 +1,4 @@
-"""Errors that look like motion: atmospheric delay, ramps, seams, unwrapping, warm buildings. mm/yr, one track.
+"""Errors that resemble motion: atmospheric delay, ramps, seams, unwrapping, warm buildings. mm/yr, one track.
 
 Ranges are those of the project's science notes (section 1) where these give them; the others are choices, marked so.
 """

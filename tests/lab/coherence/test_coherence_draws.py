@@ -1,4 +1,4 @@
-"""What the network of coherence is trained on: real texture, what processors do to images, a history before a pair."""
+"""Training pairs of coherence: real texture, what processors do to images, a history before a pair."""
 
 import dataclasses
 
@@ -8,7 +8,7 @@ import pytest
 from ingest.errors import InputError
 from lab import real_data
 from lab.coherence.training import textures, validate
-from lab.coherence.training.processing import laid_on_map, measured_looks
+from lab.coherence.training.processing import measured_looks, resampled_on_map
 from lab.coherence.training.scenes import textured, textured_pair, with_unseen
 from lab.coherence.training.task import CoherenceSettings, CoherenceTrainingTask, begin_with, independent
 from lab.simulation.sar.cache import fill
@@ -57,13 +57,8 @@ def test_a_drawn_texture_is_as_wide_as_asked_and_made_of_what_was_cut(cut):
     assert drawn.shape == (300, 310)
     assert np.isfinite(drawn).all()
     assert cut[0].min() ** 1.2 <= drawn.min() < 1 < drawn.max() <= cut[0].max() ** 1.2
-
-
-def test_a_mixed_texture_is_that_of_no_place(cut):
     other = np.ascontiguousarray(cut[0][::-1] ** 0.5)
-    shape, fine = (160, 160), (1, 1)
-    mixed = textures.drawn(seeded("mixed"), (cut[0], other), shape, fine, mixed_share=1.0)
-    plain = textures.drawn(seeded("mixed"), (cut[0], other), shape, fine)
+    mixed, plain = (textures.drawn(seeded("mixed"), (cut[0], other), (160, 160), (1, 1), share) for share in (1, 0))
     assert np.isfinite(mixed).all()
     assert 0.3 < np.median(mixed) < 3
     assert np.corrcoef(np.log(mixed).ravel(), np.log(plain).ravel())[0, 1] < 0.97
@@ -78,13 +73,6 @@ def test_edges_that_power_does_not_show_are_in_the_coherence_alone():
     assert (ground.gamma == ground.gamma[0, 0]).all()  # what was handed over stays as it was
     assert sum(one.gamma.std() > 0.05 for one in unseen) >= 6
     assert sum(float(np.median(one.gamma)) == pytest.approx(0.7) for one in unseen) >= 4
-
-
-def test_bright_ground_stands_out_of_its_surroundings(cut):
-    level = np.ones((60, 60), dtype=np.float32)
-    level[30, 30] = 50.0
-    found = textures.brighter(level, 6.0, (1, 1))
-    assert np.argwhere(found).tolist() == [[30, 30]]
 
 
 def test_textured_ground_shows_the_texture_and_keeps_coherence_a_coherence(cut):
@@ -102,13 +90,12 @@ def test_a_missing_stack_is_named_with_its_remedy(tmp_path, monkeypatch):
 
 
 @pytest.mark.realdata
-def test_places_that_teach_and_places_that_are_kept_share_no_pixel(real_data, tmp_path, monkeypatch):
+def test_places_that_teach_and_places_that_are_kept_share_no_pixel(real_data, monkeypatch):
     monkeypatch.setenv("GROUND_MOTION_DATA", str(real_data))
     west, east = textures.TAUGHT["lely west"], textures.KEPT["lely east"]
     assert west.columns.stop == east.columns.start
     assert not {cut.place for cut in textures.TAUGHT.values()} & {"marais2"}
-    textures.write(tmp_path / "textures.npz", textures.TAUGHT)
-    read = textures.read(tmp_path / "textures.npz")
+    read = textures.textures_of(textures.TAUGHT)
     assert len(read) == sum(cut.weight for cut in textures.TAUGHT.values())
     assert all(abs(np.median(texture) - 1) < 0.01 for texture in read)
 
@@ -127,19 +114,19 @@ def test_looks_are_measured_beside_a_known_mean():
 def test_a_map_holds_the_same_ground_and_interpolation_raises_the_looks():
     pair = homogeneous(seeded("map"), 0.6, 0.0, size=160, sample=True)
     pair = pair._replace(gamma=np.linspace(0.2, 0.9, 160, dtype=np.float32)[:, None] * np.ones((1, 160), np.float32))
-    laid = [laid_on_map(seeded("map", scene), pair, 128) for scene in range(8)]
-    assert {one.power.shape for one in laid} == {(2, 128, 128)}
-    for one in laid:
+    onto = [resampled_on_map(seeded("map", scene), pair, 128) for scene in range(8)]
+    assert {one.power.shape for one in onto} == {(2, 128, 128)}
+    for one in onto:
         assert one.power.mean() == pytest.approx(pair.power.mean(), rel=0.15)
         assert one.power.min() > 0
         assert np.corrcoef(one.gamma.mean(axis=1), np.arange(128))[0, 1] > 0.95
-    assert np.mean([one.looks for one in laid]) > pair.looks
+    assert np.mean([one.looks for one in onto]) > pair.looks
 
 
 def test_a_shift_keeps_its_size_on_the_map(monkeypatch):
     monkeypatch.setattr("lab.coherence.training.processing.STEP", (2.0, 2.0))
     pair = homogeneous(seeded("turned"), 0.9, 1.0, size=160, sample=True)
-    laid = laid_on_map(seeded("turned", 1), pair, 64)
+    laid = resampled_on_map(seeded("turned", 1), pair, 64)
     length = np.hypot(laid.dx_px, laid.dy_px)
     assert length.mean() == pytest.approx(np.hypot(pair.dx_px, pair.dy_px).mean() / 2, rel=0.02)
     assert facts_of([torch.from_numpy(laid.power)], laid.looks).shift_px == pytest.approx(
@@ -197,7 +184,7 @@ def test_the_temporal_mean_cancels_texture_in_what_the_network_sees():
     assert float(freed[:, :4].var()) < 0.5 * float(seen[:, :4].var())  # the level, pixel by pixel
 
 
-def test_gaps_of_a_history_are_told_and_spoil_nothing():
+def test_gaps_of_a_history_are_marked_and_spoil_nothing():
     pair = earlier_pair(2)
     earlier = torch.log(torch.from_numpy(pair.earlier))
     earlier[:, :20] = torch.nan
@@ -236,8 +223,8 @@ def test_a_network_without_a_place_for_a_history_refuses_one():
 
 
 def test_batches_mix_both_grounds_and_show_histories_to_some_steps(tmp_path, cut):
-    simulated = fill(tmp_path / "simulated", 2, 64, "draws", 1, lambda rng, size: textured_pair(rng, size, cut))
-    before = fill(tmp_path / "history", 2, 64, "draws", 1, lambda rng, size: textured_pair(rng, size, cut, 4), 4)
+    simulated = fill(tmp_path / "simulated", 2, 64, "draws", lambda rng, size: textured_pair(rng, size, cut))
+    before = fill(tmp_path / "history", 2, 64, "draws", lambda rng, size: textured_pair(rng, size, cut, 4), 4)
     assert simulated.earlier is None
     assert before.earlier.shape == (2, 4, 64, 64)
     settings = CoherenceSettings(size=64, batch=4, with_history=0.5)
@@ -272,7 +259,7 @@ def test_a_network_is_judged_with_a_history_only_where_it_has_a_place_for_one():
 
 
 @pytest.mark.realdata
-def test_averaged_pairs_are_told_more_looks_than_they_had(real_data, monkeypatch):
+def test_averaged_pairs_have_more_looks_than_before(real_data, monkeypatch):
     monkeypatch.setenv("GROUND_MOTION_DATA", str(real_data))
     fine, coarse = validate.kept_pair(1), validate.averaged_pair(1)
     assert coarse.power.shape == (2, 64, 64)

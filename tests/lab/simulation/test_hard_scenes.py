@@ -16,10 +16,6 @@ def pairs(kind: str, number: int = 3, size: int = 64):
     return [KINDS[kind](generator(Purpose.TEST, f"hard-{kind}", scene), size) for scene in range(number)]
 
 
-def test_the_shares_are_of_all():
-    assert sum(hard_scenes.SHARES) == pytest.approx(1)
-
-
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_kind_is_whole(kind):
     for pair in pairs(kind):

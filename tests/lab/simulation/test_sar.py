@@ -5,10 +5,11 @@ import pytest
 from scipy import ndimage, stats
 
 from lab.simulation.sar import motion
+from lab.simulation.sar.cache import fill, opened
 from lab.simulation.sar.ground import Likely, Points, even, gamma_texture, smooth_field, structured
 from lab.simulation.sar.pairs import MARGIN_PX, imaged_at, padded, simulate_pair
 from lab.simulation.sar.recipes import even_ground, moving, training_pair
-from lab.simulation.sar.series import change_series, open_pit
+from lab.simulation.sar.series import change_series
 from lab.simulation.sar.system import BAND, GRDH, RTC, Places, Spread, System, detected, scatterers
 from lab.simulation.seeds import Purpose, generator
 
@@ -192,12 +193,6 @@ def test_a_moving_pair_shows_its_motion_at_its_truth():
     assert moved > max(0.6, as_is)
 
 
-def test_the_same_generator_gives_the_same_pair_and_another_scene_another():
-    first, again, other = (training_pair(rng_of(scene), 48) for scene in (5, 5, 6))
-    np.testing.assert_array_equal(first.power, again.power)
-    assert not np.array_equal(first.power, other.power)
-
-
 # ---- series ----
 
 
@@ -210,7 +205,22 @@ def test_the_fall_of_coherence_is_where_and_when_it_should_be():
     assert series.gamma[-2][event].mean() > 0.45
 
 
-def test_a_mine_digs_and_loses_coherence():
-    pit = open_pit(rng_of(3), 6, digs_from=3, size=64)
-    assert pit.gamma[:3][:, pit.event > 0.5].min() > 0.3
-    assert pit.gamma[3:][:, pit.event > 0.5].min() < 0.1
+# ---- files ----
+
+
+def test_a_cache_holds_the_pairs_of_training_and_goes_on_where_it_stopped(tmp_path):
+    cache = fill(tmp_path, 3, 32, "sar-pairs", training_pair)
+    pair = training_pair(generator(Purpose.TRAINING, "sar-pairs", 1), 32)
+    np.testing.assert_allclose(cache.log_power[1], np.log(pair.power), atol=0.01)
+    np.testing.assert_allclose(cache.dx_px[1], pair.dx_px, atol=0.01)
+    np.testing.assert_allclose(cache.sample_gamma[1], pair.sample_gamma, atol=1e-3)
+    done = np.lib.format.open_memmap(tmp_path / "done.npy", "r+")
+    done[:] = 0
+    held = np.lib.format.open_memmap(tmp_path / "gamma.npy", "r+")
+    held[:] = -1
+    fill(tmp_path, 3, 32, "sar-pairs", training_pair)
+    assert (opened(tmp_path).gamma >= 0).all()
+    with pytest.raises(ValueError, match="read-only"):
+        opened(tmp_path).gamma[0] = 0
+    with pytest.raises(ValueError, match="name another folder"):
+        fill(tmp_path, 3, 48, "sar-pairs", training_pair)

@@ -136,7 +136,7 @@ def test_training_pairs_cover_one_look_and_thirty_metres():
 
 
 def test_a_few_steps_teach_something(tmp_path):
-    cache = fill(tmp_path / "pairs", 3, 64, "test-coherence", processes=1, recipe=coherence_pair)
+    cache = fill(tmp_path / "pairs", 3, 64, "test-coherence", coherence_pair)
     task = CoherenceTrainingTask([cache], CoherenceSettings(size=64, batch=3, pooled=0.3))
     batch = task.batch(np.random.default_rng(1))
     assert batch["half"].shape[1:] == (INPUTS, 32, 32)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from lab.deformation.measures.benchmark_tiles import CELLS, NATIONAL, bowl_in, cloud, still_tile
+from lab.deformation.measures.benchmark_tiles import BOWLS, NATIONAL, bowl_in, cloud, still_tile
 from lab.deformation.measures.scoring import detects_bowl, score_tile, truth_of
 from lab.simulation.seeds import Purpose, generator
 from lab.simulation.tiles import with_sources
@@ -105,9 +105,9 @@ def bowls_and_false_alarms(method: str, tiles: int = 12) -> tuple[int, int]:
     bowls = alarms = 0
     for number in range(tiles):
         still = still_tile(NATIONAL, number, Purpose.TEST)
-        tile = bowl_in(still, CELLS[WEAK_BOWL], generator(Purpose.TEST, f"{NATIONAL} {WEAK_BOWL}", number))
+        tile = bowl_in(still, BOWLS[WEAK_BOWL], generator(Purpose.TEST, f"{NATIONAL} {WEAK_BOWL}", number))
         result, nothing = (detect_tracks([cloud(one.tracks[0])], method) for one in (tile, still))
-        bowls += detects_bowl(result, tile, tile.tracks[:1], CELLS[WEAK_BOWL].radius_m)
+        bowls += detects_bowl(result, tile, tile.tracks[:1], BOWLS[WEAK_BOWL].radius_m)
         alarms += score_tile(nothing, still, still.tracks[:1], truth_of(still, still.tracks[:1])).false_alarms
     return bowls, alarms
 
