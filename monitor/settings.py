@@ -112,7 +112,6 @@ MIDDLEWARE = [
 
 ROOT_URLCONF = "monitor.urls"
 WSGI_APPLICATION = "monitor.wsgi.application"
-ASGI_APPLICATION = "monitor.asgi.application"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 TEMPLATES = [

@@ -12,7 +12,7 @@ from django.utils import timezone
 from monitor.models.messages import Notification, OutgoingMessage
 from monitor.models.subscriptions import Subscription
 from monitor.notifications.gathering import duplicates_withdraw
-from monitor.notifications.outbox import message_key
+from monitor.notifications.outbox import message_about, message_key
 from monitor.notifications.selectors import notifications_waiting
 from monitor.subscribers.subscriptions.often import awake, signs_due
 from monitor.subscribers.subscriptions.selectors import subscriptions_active
@@ -94,16 +94,8 @@ def signs_of_life_queue(*, now: datetime | None = None) -> int:
     with transaction.atomic():
         due = list(signs_due(now=now).values_list("pk", "email", "channel"))
         addresses = sorted({(email, channel) for _, email, channel in due})
-        messages = [
-            OutgoingMessage(
-                channel=channel,
-                kind=OutgoingMessage.Kind.SIGN,
-                key=message_key("sign", f"{now:%Y%m%d}", email),
-                address=email,
-                next_try_at=timezone.now(),
-            )
-            for email, channel in addresses
-        ]
+        kind, day = OutgoingMessage.Kind.SIGN, f"{now:%Y%m%d}"
+        messages = [message_about(kind, day, email, channel=channel) for email, channel in addresses]
         OutgoingMessage.objects.bulk_create(messages, batch_size=2000, ignore_conflicts=True)
         signs_due(now=now).filter(pk__in=[pk for pk, *_ in due]).update(last_sign_at=now)
     return len(messages)

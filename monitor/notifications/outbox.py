@@ -9,6 +9,7 @@ import hashlib
 import logging
 from datetime import timedelta
 from itertools import takewhile
+from typing import Any
 
 from django.db import connection, transaction
 from django.db.models import F, QuerySet
@@ -59,6 +60,11 @@ _MARK_SENT = """
 def message_key(kind: str, about: object, address: str) -> str:
     """Return the key of a message: the same news for the same address is always the same message."""
     return f"{kind}:{about}:{hashlib.sha256(address.encode()).hexdigest()[:32]}"
+
+
+def message_about(kind: str, about: object, address: str, **more: Any) -> OutgoingMessage:
+    """Return an unsaved message that is due now, with its key."""
+    return OutgoingMessage.due(kind, message_key(kind, about, address), address, **more)
 
 
 def message_claim(*, message: OutgoingMessage) -> bool:

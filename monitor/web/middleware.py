@@ -14,7 +14,7 @@ from django.views.defaults import server_error
 from ingest.errors import FULL_DISK_ERRNOS, StorageFailed
 from monitor.web.deadlines import clock_of
 from monitor.web.places import Busy, place_take
-from monitor.web.request_limits import request_kind, seconds_charge, seconds_to_wait, visitor_network
+from monitor.web.request_limits import network_of, request_kind, seconds_charge, seconds_to_wait
 from monitor.wording.refusals import as_problem, problem
 
 logger = logging.getLogger(__name__)
@@ -93,8 +93,7 @@ class LimitRequests:
         kind = request_kind(method=request.method or "", path=request.path, content_type=request.content_type or "")
         if not kind:
             return self.get_response(request)
-        remote, forwarded = request.META.get("REMOTE_ADDR", ""), request.META.get("HTTP_X_FORWARDED_FOR", "")
-        network = visitor_network(remote_address=remote, forwarded_for=forwarded)
+        network = network_of(request)
         wait = seconds_to_wait(kind=kind, network=network)
         if wait:
             return _later(request, 429, "too many requests came from your network", wait)

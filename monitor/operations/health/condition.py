@@ -10,7 +10,7 @@ class Wrong(Exception):
     """A condition that does not hold: one plain sentence, without secrets and addresses."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Condition:
     """Something that holds in a healthy service.
 

@@ -26,7 +26,7 @@ from monitor.subscribers.accounts.selectors import read_invitation
 from monitor.subscribers.subscriptions import limits
 from monitor.web.accounts import sign_in
 from monitor.web.guards import superusers_only
-from monitor.web.request_limits import visitor_network
+from monitor.web.request_limits import network_of
 from monitor.web.throttle import browser_remember, failure_count, refuse_while_paused
 from monitor.wording.refusals import Refusal
 
@@ -173,8 +173,7 @@ def password_forgotten(request: HttpRequest) -> HttpResponse:
     """Send a link to a new password. The answer is the same whether there is such an account or not."""
     form = AddressForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
-        remote, forwarded = request.META.get("REMOTE_ADDR", ""), request.META.get("HTTP_X_FORWARDED_FOR", "")
-        if limits.allowed_for_connection(ip=visitor_network(remote_address=remote, forwarded_for=forwarded)):
+        if limits.allowed_for_connection(ip=network_of(request)):
             services.password_link_request(email=form.cleaned_data["email"])
         return HttpResponseRedirect(f"{request.path}?sent=yes")
     return render(request, "self_service/accounts/forgotten.html", {"form": form}, status=422 if form.errors else 200)
@@ -211,7 +210,7 @@ class NewPassword(PasswordResetConfirmView):
     def form_valid(self, form: SetPasswordForm) -> HttpResponse:
         """Remember the browser: whoever reads the owner's mail is the owner."""
         response = super().form_valid(form)
-        browser_remember(response, self.user.get_username())  # whoever reads the owner's mail is the owner
+        browser_remember(response, self.user.get_username())
         return response
 
 

@@ -25,7 +25,7 @@ from monitor.subscribers.subscriptions import limits, places, selectors
 from monitor.subscribers.subscriptions import services as subscriptions
 from monitor.subscribers.subscriptions.often import Quiet
 from monitor.subscribers.subscriptions.rules import Wanted
-from monitor.web.request_limits import visitor_network
+from monitor.web.request_limits import network_of
 from monitor.wording import regions
 from monitor.wording.cards.filters import alert_or_404
 from monitor.wording.dates import day_words
@@ -168,9 +168,7 @@ def _keep(request: HttpRequest, **choice: Any) -> HttpResponse:
 
 
 def _within_limits(request: HttpRequest) -> bool:
-    forwarded = request.headers.get("X-Forwarded-For", "")
-    ip = visitor_network(remote_address=request.META.get("REMOTE_ADDR", ""), forwarded_for=forwarded)
-    return limits.allowed_for_connection(ip=ip)
+    return limits.allowed_for_connection(ip=network_of(request))
 
 
 def _page(request: HttpRequest, form: places.WhereForm, status: int = 200, with_past: bool = False) -> HttpResponse:
