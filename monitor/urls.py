@@ -35,8 +35,7 @@ from monitor.self_service.accounts import views as account_pages
 from monitor.self_service.subscriptions import links as subscription_links
 from monitor.self_service.subscriptions import views as subscriptions
 from monitor.subscribers.accounts import sessions
-from monitor.web import accounts, well_known
-from monitor.web.languages import views as languages
+from monitor.web import accounts, languages, well_known
 
 handler500 = "monitor.web.middleware.answer_fault"
 urlpatterns = [

@@ -16,6 +16,7 @@ from typing import Any
 from django.conf import settings
 from django.db import DatabaseError, connections
 from django.http import Http404, HttpRequest, HttpResponseBase
+from django.utils.deprecation import MiddlewareMixin
 
 logger = logging.getLogger(__name__)
 
@@ -50,7 +51,7 @@ REPLAYED = POSITION.format("CASE WHEN pg_is_in_recovery() THEN pg_last_wal_repla
 
 
 class Follower:
-    """Return whether the replica follows closely enough; one for all threads of a process."""
+    """Check of whether the replica follows closely enough; one object for all threads of a process."""
 
     def __init__(self) -> None:
         self._usable, self._check_at = False, 0.0
@@ -115,15 +116,11 @@ def from_replica() -> Iterator[None]:
         connections["default"] = primary
 
 
-class ReadReplica:
-    """Middleware, the last one: calls a view that may read from the replica with it."""
+class ReadReplica(MiddlewareMixin):
+    """The last middleware: it calls a view that may read from the replica with it."""
 
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
-        self.get_response = get_response
-
-    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+    def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
         """Remember in a cookie that a browser has sent something."""
-        response = self.get_response(request)
         if request.method not in SAFE:
             response.set_cookie(  # type: ignore[attr-defined]
                 WROTE,

@@ -13,7 +13,7 @@ from monitor.models.subscriptions import DEFAULT_CHANNEL, Subscription
 from monitor.notifications.digests import last_moment
 from monitor.notifications.gathering import AUTOMATIC, HOLD, MANY_PLACES, Pace, paces
 from monitor.subscribers.subscriptions.often import Quiet, quiet_ends
-from monitor.subscribers.subscriptions.rules import Wish, step_of, wants
+from monitor.subscribers.subscriptions.rules import Wanted, step_of, wants
 from monitor.subscribers.subscriptions.selectors import steps_in
 from monitor.wording.cards.cards import alert_cards
 from monitor.wording.cards.steps import what_happened
@@ -34,7 +34,7 @@ class Replay(NamedTuple):
         return max(0, len(self.steps) - SHOWN)
 
 
-def replay(*, region: GEOSGeometry, wish: Wish, frequency: str, quiet: Quiet | None = None) -> Replay:
+def replay(*, region: GEOSGeometry, wish: Wanted, frequency: str, quiet: Quiet | None = None) -> Replay:
     """Return what such a subscription would have brought. What was rejected later is left out."""
     past = steps_in(region=region, years=PREVIEW_YEARS).exclude(alert__state=State.REJECTED)
     past = past.order_by("-created_at", "-id")
@@ -78,7 +78,10 @@ MOST = 300
 
 
 def news_of(*, email: str) -> dict[str, Any]:
-    """rows: each step once, the newest first, with the regions that it lies in; more: whether there are others."""
+    """Return the news of a person for a page.
+
+    rows: each step once, the newest first, with the regions that it lies in; more: whether there are others.
+    """
     brought = (
         Notification.objects.filter(subscription__email=email, withdrawn_at=None)
         .select_related("subscription", "transition__alert", "transition__update", "transition__review")
