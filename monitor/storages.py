@@ -64,7 +64,7 @@ class StaticFiles(CompressedStaticFilesStorage):
 
 
 class DashFiles(FileSystemFinder):
-    """The scripts of Dash and plotly.js, which the pages of the workbench load below dash/component/."""
+    """Finder of the scripts of Dash and plotly.js, which the workbench loads below dash/component/."""
 
     FOLDERS = ("dash/dcc", "dash/html", "dash/dash_table", "dash/deps", "dash/dash-renderer", "plotly/package_data")
 
@@ -83,4 +83,5 @@ class DashFiles(FileSystemFinder):
         return []
 
     def list(self, ignore_patterns: Any) -> Iterator[Any]:
+        """Yield the files, without those of Python."""
         return super().list([*(ignore_patterns or []), "*.py", "*.pyc"])

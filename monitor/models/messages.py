@@ -198,7 +198,7 @@ class ChannelPause(models.Model):
 
 
 class Announcement(models.Model):
-    """A transition whose messages have been queued: that is done once."""
+    """Record that the messages of a transition have been queued, which is done once."""
 
     transition = models.OneToOneField(AlertTransition, models.CASCADE, related_name="announcement")
     n_notifications = models.PositiveIntegerField(default=0)

@@ -20,7 +20,7 @@ BATCH = 2000
 
 
 class Reader(NamedTuple):
-    """A subscription, as far as queueing needs it."""
+    """Subscription with the fields that queueing needs."""
 
     subscription: int
     email: str

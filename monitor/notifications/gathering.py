@@ -46,7 +46,7 @@ class Pace(NamedTuple):
 
 
 class Item(NamedTuple):
-    """A notification that waits, as far as gathering needs it."""
+    """Waiting notification with the fields that gathering needs."""
 
     pk: int
     email: str
@@ -153,7 +153,7 @@ MOST = 0.5  # share of the alerts
 
 
 class Burst(StrEnum):
-    """What most of the news has in common."""
+    """Common reason of much news."""
 
     NEW_DATA = "new-data"
     NEW_MODEL = "new-model"

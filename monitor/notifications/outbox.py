@@ -174,7 +174,7 @@ def message_retry(*, message: OutgoingMessage, error: str) -> None:
 
 
 def message_bounce(*, message: OutgoingMessage, error: str) -> None:
-    """There is no such address: not tried again; after three in a row its subscriptions are paused."""
+    """Give up a message whose address does not exist; after three in a row its subscriptions are paused."""
     logger.warning("%s was refused: %s", message, error)
     LEASE.settle(message, State.FAILED, error=error[:LONGEST_ERROR])
     active = subscriptions.subscriptions_active().filter(email=message.address, channel=message.channel)
@@ -261,5 +261,5 @@ def _is_still_needed(message: OutgoingMessage) -> bool:
 
 
 def _is_overtaken(transition: AlertTransition) -> bool:
-    """Motion is reported as long as nobody has rejected it, and a correction as long as the rejection stands."""
+    """Return whether news no longer holds: of motion once it is rejected, a correction once that is taken back."""
     return (transition.to_state == AlertState.REJECTED) != (transition.alert.state == AlertState.REJECTED)

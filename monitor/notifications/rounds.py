@@ -59,11 +59,9 @@ def channel_resume(*, channel: str) -> None:
 
 
 def channels_paused() -> dict[str, datetime]:
-    """Channels through which nothing got in the last round, each with the time of its next attempt."""
+    """Return the channels through which nothing got in the last round, each with the time of its next attempt."""
     return dict(ChannelPause.objects.values_list("channel", "next_try_at"))
 
-
-logger = logging.getLogger(__name__)
 
 MOST_TROUBLES = 3  # in a row, or as many addresses that are refused: then a channel is paused
 BATCH = 200

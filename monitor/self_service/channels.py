@@ -1,4 +1,4 @@
-"""A page of a subscriber: other ways than mail to hear of news. Behind the same signed link as their subscriptions."""
+"""Pages of a subscriber's devices and webhooks, behind the signed link of their subscriptions; mails of the demo."""
 
 from functools import cache
 from typing import Any
@@ -26,7 +26,7 @@ LONGEST_URL = 500
 @private_page
 @require_http_methods(PAGE_OR_DEED)
 def ways(request: HttpRequest, token: str) -> HttpResponse:
-    """Devices and webhooks of one person. A secret is shown once, in the answer to the form that made it."""
+    """Show and change devices and webhooks of one person. A secret is shown once, in the answer that made it."""
     email = owner_of(token)
     if request.method != "POST":
         return _page(request, token, email)
@@ -47,7 +47,7 @@ def _act(request: HttpRequest, email: str) -> dict[str, Any]:
 
 
 def act_on_webhooks(request: HttpRequest, **owner: Any) -> dict[str, Any]:
-    """Do what the form wants; what the next page shows once. Nonsense changes nothing. owner: as endpoints know it."""
+    """Do what the form wants; return what the next page shows once. Nonsense changes nothing. owner: of endpoints."""
     deed = request.POST.get("deed", "")
     if deed == "webhook-add":
         return _webhook_add(request.POST.get("url", "").strip(), **owner)
@@ -96,7 +96,7 @@ def _page(request: HttpRequest, token: str, email: str, status: int = 200, **sho
 
 
 def webhooks_listed(**owner: Any) -> list[tuple[Endpoint, tuple[str, str], list[tuple[OutgoingMessage, str]]]]:
-    """Each with its badge and its last messages."""
+    """Return the webhooks of an owner, each with its badge and its last messages."""
     hooks = endpoints.endpoints_of(channel=endpoints.WEBHOOK, **owner)
     return [(hook, _state(hook), _deliveries(hook)) for hook in hooks]
 

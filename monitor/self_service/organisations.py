@@ -11,7 +11,7 @@ from django.views.decorators.http import require_GET, require_http_methods
 from monitor.models.subscriptions import Membership, Organisation, Subscription
 from monitor.self_service import channels
 from monitor.self_service.subscriptions.forms import ChoiceForm, EmailForm
-from monitor.self_service.subscriptions.links import PAGE_OR_DEED, owner_of, private_page
+from monitor.self_service.subscriptions.links import PAGE_OR_DEED, download, owner_of, private_page
 from monitor.self_service.subscriptions.views import DEFAULTS, where_config
 from monitor.subscribers.organisations import services
 from monitor.subscribers.organisations.names import LONGEST_TITLE
@@ -90,7 +90,7 @@ def place_change(request: HttpRequest, token: str, organisation: int, subscripti
 @private_page
 @require_http_methods(PAGE_OR_DEED)
 def organisation_ways(request: HttpRequest, token: str, organisation: int) -> HttpResponse:
-    """Webhooks of an organisation: they go on whoever of its members pauses or leaves."""
+    """Show and change the webhooks of an organisation, which go on whoever of its members pauses or leaves."""
     mine = member_of(token, organisation, as_owner=True)
     shown: dict[str, Any] = {}
     if request.method == "POST":
@@ -114,16 +114,13 @@ def organisation_ways(request: HttpRequest, token: str, organisation: int) -> Ht
 def organisation_export(request: HttpRequest, token: str, organisation: int) -> JsonResponse:
     """Export everything that is held of an organisation."""
     mine = member_of(token, organisation, as_owner=True)
-    content = services.organisation_exported(organisation=mine.organisation)
-    response = JsonResponse(content, json_dumps_params={"indent": 2})
-    response["Content-Disposition"] = 'attachment; filename="ground-motion-organisation.json"'
-    return response
+    return download(services.organisation_exported(organisation=mine.organisation), "ground-motion-organisation.json")
 
 
 @private_page
 @require_http_methods(PAGE_OR_DEED)
 def join(request: HttpRequest, token: str) -> HttpResponse:
-    """Mail scanners open links: opening this one accepts nothing."""
+    """Ask whether a person joins. Mail scanners open links, so a GET accepts nothing."""
     asked = Membership.objects.filter(pk=tokens.read_join(token, members.INVITED_FOR), left_at=None)
     membership = asked.select_related("organisation", "invited_by").first()
     if membership is None:
@@ -205,16 +202,10 @@ def _page(request: HttpRequest, token: str, mine: Membership, status: int = 200,
 
 
 def _place(request: HttpRequest, token: str, organisation: Organisation, shared: Subscription | None) -> HttpResponse:
-    form_class = ChangeForm if shared else ChoiceForm
-    status = 200
-    if request.method != "POST":
-        form = form_class(initial=_as_it_is(shared) if shared else DEFAULTS)
-    elif "search" in request.POST:
-        form = places.searched(form_class, request.POST)
-    else:
-        form, status = form_class(request.POST, request.FILES), 422
-        if form.is_valid() and _keep(form, organisation, shared):
-            return redirect("organisation", token=token, organisation=organisation.pk)
+    form_class, initial = (ChangeForm, _as_it_is(shared)) if shared else (ChoiceForm, DEFAULTS)
+    form, status = places.form_of(form_class, request, initial)
+    if form.is_valid() and _keep(form, organisation, shared):
+        return redirect("organisation", token=token, organisation=organisation.pk)
     context = {
         "token": token,
         "organisation": organisation,
@@ -226,7 +217,7 @@ def _place(request: HttpRequest, token: str, organisation: Organisation, shared:
 
 
 def _keep(form: ChoiceForm, organisation: Organisation, shared: Subscription | None) -> bool:
-    """Return whether that was possible; if not, the form says why."""
+    """Save the place of a form; return False where that is refused, and the form says why."""
     wanted = form.choice() | {name: form.cleaned_data[name] for name in ("name", "sites")}
     try:
         if shared:

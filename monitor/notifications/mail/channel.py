@@ -21,7 +21,7 @@ SERVICE_CLOSES = 421
 
 
 class Channel(base.Channel):
-    """Composes a mail and hands it to Django's mail backend: a server, or files on a machine without one."""
+    """Channel of mails, by Django's mail backend: a server, or files on a machine without one."""
 
     def __init__(self) -> None:
         self.server = get_connection()

@@ -56,7 +56,7 @@ def map_of(alert: Alert, card: AlertCard) -> MIMEImage | None:
 
 
 class Composer:
-    """Composes the mails of one round. The words about an alert are made once for all its readers of a language."""
+    """Composer of one round's mails. The words about an alert are made once for all its readers of a language."""
 
     def __init__(self) -> None:
         self._cards: dict[tuple[object, ...], AlertCard] = {}

@@ -67,7 +67,7 @@ class Letter(EmailMultiAlternatives):
     draft: Draft
 
     def message(self) -> Message:
-        """As Django makes it, headers and parts alike; with a line that is too long, made by Django itself."""
+        """Return the mail as Django makes it; Django makes it itself if a line is too long."""
         bodies = [part.replace("\n", "\r\n").encode() for part in (self.body, self.alternatives[0].content)]
         if any(len(line) > RFC5322_EMAIL_LINE_LENGTH_LIMIT for body in bodies for line in body.split(b"\r\n")):
             return super().message()
@@ -83,7 +83,7 @@ class Letter(EmailMultiAlternatives):
 
 
 class Encoded(Message):
-    """The headers of one reader, and the bytes of the whole mail."""
+    """Headers of one reader, and the bytes of the whole mail."""
 
     content: bytes
 
@@ -108,5 +108,5 @@ class Drafts(dict[Hashable, Draft]):
 
 
 def _filled(parts: list[str], words: Mapping[str, str]) -> str:
-    """parts: literals and names of blanks in turn."""
+    """Return a text with its blanks filled. parts: literals and names of blanks in turn."""
     return "".join(words[part] if index % 2 else part for index, part in enumerate(parts))

@@ -56,7 +56,7 @@ class AlertNews(NamedTuple):
 
 
 class RegionNews(NamedTuple):
-    """What is new in the region of a subscription. unseen: what would not be noticed there."""
+    """News in the region of a subscription. unseen: what would not be noticed there."""
 
     subscription: Subscription
     items: Sequence[AlertNews]
@@ -64,7 +64,7 @@ class RegionNews(NamedTuple):
 
 
 class Part(NamedTuple):
-    """The same as it is shown; of many places the most important ones, and how many there are of a kind."""
+    """News of a region as shown: of many places the most important ones, and how many there are of a kind."""
 
     label: str
     unseen: str

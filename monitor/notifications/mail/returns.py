@@ -31,7 +31,7 @@ PASSING = re.compile(r"4\.|5\.2\.2\b")  # given up after days, or a mailbox that
 
 
 class Report(NamedTuple):
-    """What a report says of a mail that was not delivered. about_reader: else it is about this service, as 5.7.1 is."""
+    """Report of a mail that was not delivered. about_reader: else it is about this service, as 5.7.1 is."""
 
     code: str
     about_reader: bool

@@ -23,7 +23,7 @@ GONE = (404, 410)
 
 
 class Channel(base.Channel):
-    """Encrypts a message for its device; the request runs beside others, each device with one in hand."""
+    """Channel of encrypted messages; requests run beside others, each device with one in hand."""
 
     one_server = False
 

@@ -22,7 +22,7 @@ GONE = (410,)
 
 
 class Channel(base.Channel):
-    """Composes the body; the request runs beside others, each server with one in hand."""
+    """Channel of signed messages; requests run beside others, each server with one in hand."""
 
     one_server = False
 

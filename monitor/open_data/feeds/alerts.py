@@ -33,7 +33,7 @@ class GeoAtom(PlainAtom):
     """Atom 1.0 with GeoRSS Simple and categories with their schemes."""
 
     def root_attributes(self) -> dict[str, str]:
-        """Declare the namespace of GeoRSS."""
+        """Return the attributes of the feed, with the namespace of GeoRSS."""
         return {**super().root_attributes(), "xmlns:georss": "http://www.georss.org/georss"}
 
     def add_item_elements(self, handler, item: dict[str, Any]) -> None:

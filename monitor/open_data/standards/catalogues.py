@@ -73,7 +73,7 @@ REFUSED = {"description": "What is wrong, and what to do", "content": {PROBLEM: 
 
 
 class Catalogue(NamedTuple):
-    """stac: its version, where the collections are those of a STAC catalogue; else empty."""
+    """Catalogue of collections. stac: its version, where the collections are those of a STAC catalogue; else empty."""
 
     name: str
     title: str
@@ -112,7 +112,7 @@ CATALOGUES = {
 
 
 def describe(catalogue: Catalogue, server: str) -> dict[str, Any]:
-    """server: address of the site, with its last slash."""
+    """Return the OpenAPI description of a catalogue. server: address of the site, with its last slash."""
     paths = {
         "/": _get("landing", "Landing page", LINKED),
         "/conformance": _get("conformance", "Which standards are followed", CONFORMANCE),

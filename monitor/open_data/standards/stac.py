@@ -1,12 +1,11 @@
 """Collections of the STAC catalogue: velocity fields, radar images, and what models made of them."""
 
-from django.contrib.gis.db.models import Extent as BoundsOf
-from django.db.models import Max, Min, Q, QuerySet
+from django.db.models import Q, QuerySet
 
 from ingest.models import Product, Scene
 from ingest.products.selectors import last_date, products
 from ml.models import ModelVersion, Prediction, Run
-from monitor.open_data.standards.collections import Extent, Rows
+from monitor.open_data.standards.collections import Extent, Rows, extent_of
 from monitor.open_data.standards.ground import extent_of_products, products_wanted
 from monitor.open_data.standards.queries import Filter, Query
 from monitor.open_data.standards.stac_items import (
@@ -65,10 +64,7 @@ class RadarImages(Rows):
 
     def extent(self) -> Extent:
         """Return the extent of all images."""
-        whole = Scene.objects.ready().aggregate(
-            box=BoundsOf("footprint"), first=Min("acquired_at"), last=Max("acquired_at")
-        )
-        return Extent(whole["box"], whole["first"], whole["last"])
+        return extent_of(Scene.objects.ready(), "footprint", "acquired_at", "acquired_at")
 
 
 def _predictions() -> QuerySet[Prediction]:
@@ -112,12 +108,8 @@ class Predictions(Rows):
         """Return the extent of all results."""
         found = _predictions().select_related(None)
         of_products = extent_of_products(Product.objects.filter(runs__prediction__in=found))
-        whole = found.aggregate(
-            box=BoundsOf("run__pair__footprint"),
-            first=Min("run__pair__reference__acquired_at"),
-            last=Max("run__pair__secondary__acquired_at"),
-        )
-        return _both(of_products, Extent(whole["box"], whole["first"], whole["last"]))
+        moments = ("run__pair__reference__acquired_at", "run__pair__secondary__acquired_at")
+        return _both(of_products, extent_of(found, "run__pair__footprint", *moments))
 
 
 def _both(one: Extent, other: Extent) -> Extent:

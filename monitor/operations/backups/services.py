@@ -170,7 +170,7 @@ def _refuse_newer(folder: Path, manifest: Manifest) -> None:
 
 
 def _refuse_other_key(folder: Path, manifest: Manifest) -> None:
-    """With another key every link in mails that were sent would be dead."""
+    """Refuse another secret key, with which the links in mails that were sent would be dead."""
     if "SECRET_KEY" in os.environ and (folder / SECRET_KEY).read_text() != settings.SECRET_KEY:
         raise Unusable(f"SECRET_KEY is not that of the backup; set it to what {folder / SECRET_KEY} holds, or unset it")
 

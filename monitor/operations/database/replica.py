@@ -51,7 +51,7 @@ REPLAYED = POSITION.format("CASE WHEN pg_is_in_recovery() THEN pg_last_wal_repla
 
 
 class Follower:
-    """Check of whether the replica follows closely enough; one object for all threads of a process."""
+    """State of the replica: whether it follows closely enough; one object for all threads of a process."""
 
     def __init__(self) -> None:
         self._usable, self._check_at = False, 0.0
@@ -68,7 +68,7 @@ class Follower:
         return self._usable
 
     def distrust(self) -> None:
-        """Use it no more until it has been checked again."""
+        """Stop using the replica until it has been checked again."""
         self._usable, self._check_at = False, time.monotonic() + RETRY_SECONDS
 
     def _check(self) -> None:

@@ -7,7 +7,7 @@ from ingest.errors import one_line
 
 
 class Wrong(Exception):
-    """A condition that does not hold: one plain sentence, without secrets and addresses."""
+    """Fault of a condition that does not hold: one plain sentence, without secrets and addresses."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Condition:
 
 @dataclass(frozen=True)
 class Report:
-    """Examined condition: what is wrong, or else what holds."""
+    """Report of an examined condition: what is wrong, or else what holds."""
 
     condition: Condition
     detail: str = ""

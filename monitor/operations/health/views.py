@@ -37,7 +37,7 @@ def readyz(request: HttpRequest) -> JsonResponse:
 @require_safe
 @never_cache
 def metrics(request: HttpRequest) -> HttpResponse:
-    """For Prometheus, with METRICS_TOKEN as bearer token; without that setting there is no such page."""
+    """Return the metrics for Prometheus, if METRICS_TOKEN is set and given as bearer token."""
     if not settings.METRICS_TOKEN:
         raise Http404("This service offers no metrics.")
     if not constant_time_compare(request.headers.get("Authorization", ""), f"Bearer {settings.METRICS_TOKEN}"):

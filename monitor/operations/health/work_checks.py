@@ -92,7 +92,7 @@ def new_data() -> str:
 
 
 def _without_addresses(text: str) -> str:
-    """Mail servers quote the reader's address, which is nobody else's business."""
+    """Hide addresses in a text: mail servers quote that of the reader, which is nobody else's business."""
     return one_line(ADDRESS.sub("(address)", text))
 
 

@@ -84,7 +84,7 @@ OPEN = ("waiting", "running", "failed")
 
 
 class JobChoice(NamedTuple):
-    """kind: of KINDS; group: of GROUPS, or empty for what is not over."""
+    """Chosen part of the jobs. kind: of KINDS; group: of GROUPS, or empty for what is not over."""
 
     kind: str
     group: str

@@ -31,21 +31,20 @@ from monitor.web.throttle import browser_remember, failure_count, refuse_while_p
 from monitor.wording.refusals import Refusal
 
 
-class InvitationForm(forms.Form):
-    """Form of an invitation: the address and the role."""
-
-    email = forms.EmailField(max_length=254)
-    role = forms.ChoiceField(choices=Invitation.Role.choices)
-
-
 class AddressForm(forms.Form):
     """Form with an address alone."""
 
     email = forms.EmailField(max_length=254)
 
 
+class InvitationForm(AddressForm):
+    """Form of an invitation: the address and the role."""
+
+    role = forms.ChoiceField(choices=Invitation.Role.choices)
+
+
 class AcceptForm(BaseUserCreationForm):
-    """The name and the password that somebody chooses who was invited."""
+    """Form of the name and the password that an invited person chooses."""
 
     class Meta:
         model = User
@@ -60,7 +59,7 @@ class AcceptForm(BaseUserCreationForm):
 
 
 class OwnPasswordForm(PasswordChangeForm):
-    """Wrong old passwords count as wrong ones at the sign-in do: a stolen session cannot guess here."""
+    """Form of the own password. Wrong old ones count as they do at the sign-in: a stolen session cannot guess here."""
 
     def __init__(self, *args, request, **kwargs) -> None:
         self.request = request
@@ -180,7 +179,7 @@ def password_forgotten(request: HttpRequest) -> HttpResponse:
 
 
 class OwnPassword(PasswordChangeView):
-    """The own password; all other sessions end."""
+    """Page of the own password; a change ends all other sessions."""
 
     template_name = "web/site/password.html"
     form_class = OwnPasswordForm

@@ -1,4 +1,4 @@
-"""The forms of the subscription pages: what, how often, and to whom. Where: `places`."""
+"""Forms of the subscription pages: what, how often, and to whom. The form of the place is in `places`."""
 
 from typing import Any
 
@@ -96,4 +96,4 @@ class EmailForm(forms.Form):
 
 
 class SubscribeForm(EmailForm, ChoiceForm):
-    """The whole page; the address comes last."""
+    """Form of the whole page; the address comes last."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import wraps
+from typing import Any
 from zoneinfo import available_timezones
 
 from django.conf import settings
@@ -46,7 +47,7 @@ def private_page(view: Callable[..., HttpResponse]) -> Callable[..., HttpRespons
 @private_page
 @require_http_methods(PAGE_OR_DEED)
 def confirm(request: HttpRequest, token: str) -> HttpResponse:
-    """Mail scanners open links: opening this one confirms nothing."""
+    """Confirm a subscription. Mail scanners open links, so a GET confirms nothing."""
     subscription = Subscription.objects.filter(pk=tokens.read_confirm(token), ended_at=None).first()
     if subscription is None:
         raise tokens.Expired("it was deleted in the meantime")
@@ -120,16 +121,11 @@ def move(request: HttpRequest, token: str, subscription: int) -> HttpResponse:
     if mine is None:
         raise tokens.Expired("it was ended in the meantime, or is shared")
     as_it_is = DEFAULTS | {"where": places.KEEP, "name": mine.name}
-    if request.method != "POST":
-        form, status = places.MoveForm(initial=as_it_is), 200
-    elif "search" in request.POST:
-        form, status = places.searched(places.MoveForm, request.POST), 200
-    else:
-        form, status = places.MoveForm(request.POST, request.FILES), 422
-        if form.is_valid():
-            wanted = {name: form.cleaned_data[name] for name in ("name", "region", "sites")}
-            subscriptions.subscription_move(subscription=mine, **wanted)
-            return redirect("subscription-manage", token=token)
+    form, status = places.form_of(places.MoveForm, request, as_it_is)
+    if form.is_valid():
+        wanted = {name: form.cleaned_data[name] for name in ("name", "region", "sites")}
+        subscriptions.subscription_move(subscription=mine, **wanted)
+        return redirect("subscription-manage", token=token)
     context = {"subscription": mine, "token": token, "form": form, "where_config": where_config(form, mine.region)}
     return render(request, "self_service/subscriptions/where.html", context, status=status)
 
@@ -137,7 +133,7 @@ def move(request: HttpRequest, token: str, subscription: int) -> HttpResponse:
 @private_page
 @require_GET
 def news(request: HttpRequest, token: str) -> HttpResponse:
-    """List all that the subscriptions of one person have brought, the newest first: where a summary leads."""
+    """List what the subscriptions of one person have brought, the newest first; a summary links to this page."""
     email = owner_of(token)
     return render(request, "self_service/subscriptions/news.html", {"token": token, **news_of(email=email)})
 
@@ -146,8 +142,13 @@ def news(request: HttpRequest, token: str) -> HttpResponse:
 @require_GET
 def export(request: HttpRequest, token: str) -> JsonResponse:
     """Export everything that is held of a person."""
-    response = JsonResponse(subscriptions.person_export(email=owner_of(token)), json_dumps_params={"indent": 2})
-    response["Content-Disposition"] = 'attachment; filename="ground-motion-subscriptions.json"'
+    return download(subscriptions.person_export(email=owner_of(token)), "ground-motion-subscriptions.json")
+
+
+def download(content: dict[str, Any], name: str) -> JsonResponse:
+    """Return a JSON file to save."""
+    response = JsonResponse(content, json_dumps_params={"indent": 2})
+    response["Content-Disposition"] = f'attachment; filename="{name}"'
     return response
 
 

@@ -144,7 +144,7 @@ def _quiet(form: ChoiceForm) -> Quiet | None:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def subscription_link(request: HttpRequest) -> HttpResponse:
-    """For people who lost their link: it is sent to the address, whether we hold anything of it or not."""
+    """Send the link to its owner again. The answer is the same whether anything is held of the address or not."""
     form = EmailForm(request.POST if request.method == "POST" else None)
     if not form.is_valid():
         status = 422 if form.is_bound else 200
@@ -193,7 +193,7 @@ def where_config(form: places.WhereForm, kept: GEOSGeometry | None = None) -> di
 
 
 def _outline(form: places.WhereForm) -> dict[str, Any] | None:
-    """Of the administrative region that is filled in, for the map."""
+    """Return the outline of the administrative region that is filled in, for the map."""
     chosen = form.chosen_region() if form["where"].value() == "region" else None
     if chosen is None:
         return None

@@ -34,14 +34,14 @@ NOWHERE = "::"  # a connection without an address, for example over a Unix socke
 
 
 class AccountAdapter(DefaultAccountAdapter):
-    """Nobody signs up; sessions and limits know the network of a visitor, not the address."""
+    """Adapter of accounts: nobody signs up; sessions and limits know the network of a visitor, not the address."""
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         """Return False: accounts come from invitations."""
         return False
 
     def add_message(self, *args, **kwargs) -> None:
-        """Do nothing: the pages themselves say what happened."""
+        """Add no message: the pages themselves say what happened."""
 
     def get_client_ip(self, request: HttpRequest) -> str:
         """Return the address of the visitor, behind the proxies."""
@@ -55,7 +55,7 @@ class AccountAdapter(DefaultAccountAdapter):
 
 
 class FactorAdapter(DefaultMFAAdapter):
-    """Secrets are kept encrypted with a key made of SECRET_KEY."""
+    """Adapter of second factors, whose secrets are encrypted with a key made of SECRET_KEY."""
 
     def get_totp_label(self, user: User) -> str:
         """Return the name of the account in an authenticator app."""
@@ -71,7 +71,7 @@ class FactorAdapter(DefaultMFAAdapter):
 
 
 class Throttled:
-    """A form for a code: wrong ones count as wrong passwords do, and a code of the app works once."""
+    """Form for a code: wrong ones count as wrong passwords do, and a code of the app works once."""
 
     def clean_code(self) -> str:
         """Refuse a code while the account is paused, and one that was used already."""
@@ -111,7 +111,7 @@ def sessions_end(*, user: User, but: str | None = None) -> None:
 
 
 def other_sessions_end(sender: type, request: HttpRequest, user: User, **kwargs: object) -> None:
-    """After a second factor was set up: sessions that began with a password alone end."""
+    """End the other sessions of an account that has set up a second factor: they began with a password alone."""
     sessions_end(user=user, but=request.session.session_key)
 
 

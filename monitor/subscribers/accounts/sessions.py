@@ -90,7 +90,7 @@ def session_list(request: HttpRequest) -> HttpResponse:
 
 
 class SignOut(LogoutView):
-    """Signing out; the browser forgets the pages that it kept."""
+    """Page that signs out; the browser forgets the pages that it kept."""
 
     def post(self, request: HttpRequest, *args, **kwargs) -> HttpResponse:
         """Make the browser forget the pages that it kept."""

@@ -17,11 +17,11 @@ _MEMBERSHIP = "membership"
 
 
 class Expired(ValueError):
-    """The link was right once."""
+    """Fault of a link that was right once."""
 
 
 class Wrong(ValueError):
-    """The link was never ours, or somebody changed it."""
+    """Fault of a link that was never ours, or that somebody changed."""
 
 
 def confirm_token(subscription_id: int) -> str:
