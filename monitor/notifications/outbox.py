@@ -15,9 +15,7 @@ from django.db import connection, transaction
 from django.db.models import F, QuerySet
 from django.utils import timezone
 
-from detection.models import AlertTransition
 from detection.reviews.visits import visits_coming
-from detection.rules.lifecycle import State as AlertState
 from ingest.leases import Lease
 from monitor.models.messages import Endpoint, OutgoingMessage
 from monitor.models.subscriptions import Subscription
@@ -83,10 +81,7 @@ def message_claim(*, message: OutgoingMessage) -> bool:
 
 
 def message_is_held(*, message: OutgoingMessage, seconds: float) -> bool:
-    """Return whether this sender holds the lease of a message for `seconds` more.
-
-    While it does, no other process sends the message.
-    """
+    """Return whether this sender holds the lease of a message for `seconds` more; until then no other one sends it."""
     with connection.cursor() as cursor:
         held = [message.pk, State.SENDING, message.attempts, timedelta(seconds=seconds)]
         cursor.execute(_IS_HELD, held)
@@ -183,9 +178,7 @@ def message_bounce(*, message: OutgoingMessage, error: str) -> None:
 
 
 def message_return(*, message_id: int, error: str, passing: bool = False) -> bool:
-    """Record that a sent message came back, as if it had been refused at once.
-
-    Return False if it is not known as sent, so that a report which comes twice counts once.
+    """Record that a sent message came back. Return False if it is not known as sent: a second report counts nothing.
 
     passing: the address may take mails again, as a mailbox that is full: only many of these pause it.
     """
@@ -205,9 +198,8 @@ def message_return(*, message_id: int, error: str, passing: bool = False) -> boo
 def _failed_in_a_row(message: OutgoingMessage) -> int:
     """Return how many of the last messages to the same address failed for a reason that lasts.
 
-    This is at most as many as pause the address, and that many if none has arrived for long, whatever the reasons.
-
-    Not the counter of refusals: a relay takes every message, which sets that to nought.
+    At most as many as pause the address; that many if none has arrived for long, whatever the reasons. The counter of
+    refusals would not do: a relay takes every message, which sets it to nought.
     """
     finished = OutgoingMessage.objects.filter(
         address=message.address, channel=message.channel, state__in=[State.SENT, State.FAILED]
@@ -256,10 +248,5 @@ def _is_still_needed(message: OutgoingMessage) -> bool:
         return message.account is not None and bool(visits_coming(visitor=message.account))
     if message.endpoint:
         return endpoints.is_still_needed(message=message, endpoint=message.endpoint)
-    message.news = [one for one in message.news if not _is_overtaken(one.transition)]
+    message.news = [one for one in message.news if not endpoints.is_overtaken(one.transition)]
     return bool(message.news)
-
-
-def _is_overtaken(transition: AlertTransition) -> bool:
-    """Return whether news no longer holds: of motion once it is rejected, a correction once that is taken back."""
-    return (transition.to_state == AlertState.REJECTED) != (transition.alert.state == AlertState.REJECTED)

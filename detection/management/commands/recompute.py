@@ -29,10 +29,8 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         """Add the arguments."""
         parser.add_argument("codes", nargs="*", metavar="CODE")
-        parser.add_argument("--random", type=int, metavar="N", help="a table of so many public alerts, drawn at random")
-        parser.add_argument(
-            "--seed", type=int, default=0, help="of the choice: the same alerts while none comes or goes"
-        )
+        parser.add_argument("--random", type=int, metavar="N", help="a table of so many random public alerts")
+        parser.add_argument("--seed", type=int, default=0, help="seed of the random choice")
         parser.add_argument("--json", action="store_true", help="one line of JSON for each alert")
 
     def handle(self, *args, **options) -> None:

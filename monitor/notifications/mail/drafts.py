@@ -6,12 +6,14 @@ from email.message import Message
 from email.mime.image import MIMEImage
 from email.utils import formatdate
 from html import escape
+from typing import Any, TypeVar
 
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
 from django.core.mail.message import RFC5322_EMAIL_LINE_LENGTH_LIMIT, forbid_multi_line_headers
 
-MOST_DRAFTS = 256  # of some 50 kB
+Made = TypeVar("Made")
+MOST_KEPT = 256  # drafts of some 50 kB, or maps of some 15 kB
 # Private use, so that no text holds a blank; and not ASCII, so that a body with one is not declared as 7bit
 BLANK, BLANKS = "\ue000{}\ue001", re.compile("\ue000([a-z0-9]+)\ue001")
 
@@ -95,13 +97,13 @@ class Encoded(Message):
         return self.content if linesep == "\r\n" else self.content.replace(b"\r\n", linesep.encode())
 
 
-class Drafts(dict[Hashable, Draft]):
-    """Drafts by what they say and in which language; the oldest are forgotten."""
+class Kept(dict[Hashable, Any]):
+    """Drafts, maps and words by what they depend on; the oldest are forgotten."""
 
-    def get_or_make(self, about: Hashable, make: Callable[[], Draft]) -> Draft:
-        """Return the draft about something, made if it is not known yet."""
+    def get_or_make(self, about: Hashable, make: Callable[[], Made]) -> Made:
+        """Return what is kept about something, made if it is not known yet."""
         if about not in self:
-            while len(self) >= MOST_DRAFTS:
+            while len(self) >= MOST_KEPT:
                 del self[next(iter(self))]
             self[about] = make()
         return self[about]

@@ -18,30 +18,26 @@ from django.db import DatabaseError, connections
 from django.http import Http404, HttpRequest, HttpResponseBase
 from django.utils.deprecation import MiddlewareMixin
 
+from monitor.web.guards import READING
+from monitor.web.middleware import PUBLIC_DATA
+
 logger = logging.getLogger(__name__)
 
 REPLICA = "replica"  # the name of its connections
 WROTE = "wrote"  # the cookie of a browser that has sent something
-SAFE = ("GET", "HEAD", "OPTIONS")
 PUBLIC = (
+    *PUBLIC_DATA,
     "/about/",
-    "/alerts",
-    "/api/",
-    "/cap",
+    "/alerts/",
     "/charts/",
     "/embed/",
     "/events/",
     "/glaciers/",
-    "/ogc/",
     "/places",
     "/products/",
-    "/rasters",
     "/reading/",
     "/record/",
     "/regions/",
-    "/stac/",
-    "/tilejson/",
-    "/tiles/",
 )
 CHECK_SECONDS = 1.0
 RETRY_SECONDS = 10.0  # where it did not answer
@@ -121,7 +117,7 @@ class ReadReplica(MiddlewareMixin):
 
     def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
         """Remember in a cookie that a browser has sent something."""
-        if request.method not in SAFE:
+        if request.method not in READING:
             response.set_cookie(  # type: ignore[attr-defined]
                 WROTE,
                 "1",
@@ -155,4 +151,4 @@ def may_be_a_little_old(request: HttpRequest) -> bool:
     """Return whether the answer is for anybody, and not for somebody who has just sent something."""
     known = {settings.SESSION_COOKIE_NAME, WROTE} & set(request.COOKIES)
     public = request.path == "/" or request.path.startswith(PUBLIC)
-    return request.method in SAFE and public and not known and "Authorization" not in request.headers
+    return request.method in READING and public and not known and "Authorization" not in request.headers

@@ -44,8 +44,9 @@ class AccountAdapter(DefaultAccountAdapter):
         """Add no message: the pages themselves say what happened."""
 
     def get_client_ip(self, request: HttpRequest) -> str:
-        """Return the address of the visitor, behind the proxies."""
-        return coarse_address(client_address(request) or NOWHERE)
+        """Return the network of the visitor, behind the proxies: of IPv4 the address without its last part."""
+        address = client_address(request) or NOWHERE
+        return f"{address.rpartition('.')[0]}.0" if "." in address else address
 
     def post_login(self, request: HttpRequest, user: User, **kwargs) -> HttpResponse:
         """Remember the browser that signed in."""
@@ -113,11 +114,6 @@ def sessions_end(*, user: User, but: str | None = None) -> None:
 def other_sessions_end(sender: type, request: HttpRequest, user: User, **kwargs: object) -> None:
     """End the other sessions of an account that has set up a second factor: they began with a password alone."""
     sessions_end(user=user, but=request.session.session_key)
-
-
-def coarse_address(address: str) -> str:
-    """Return the network in which an address lies: of IPv4 without its last part."""
-    return f"{address.rpartition('.')[0]}.0" if "." in address else address
 
 
 def _first_use(authenticator: Authenticator, code: str) -> bool:

@@ -123,7 +123,7 @@ def news_queue(*, news: AlertTransition) -> int:
         ready, kind = ready.filter(pk__in=informed.exclude(endpoint=None).values("endpoint")), Kind.CORRECTION
     else:
         readers = subscriptions.subscriptions_matching(transition=news).order_by()
-        shared = subscriptions.shared_matching(transition=news).order_by()
+        shared = subscriptions.subscriptions_matching(transition=news, shared=True).order_by()
         of_person = Q(organisation=None, email__in=readers.values("email"))
         ready, kind = ready.filter(of_person | Q(organisation__in=shared.values("organisation"))), Kind.ALERT
     at_limit = _at_hourly_limit(ready, now) if kind == Kind.ALERT else set()
@@ -163,10 +163,12 @@ def is_still_needed(*, message: OutgoingMessage, endpoint: Endpoint) -> bool:
         return subscriptions.subscriptions_active().filter(email=message.address).exists()
     if message.transition is None:
         return True
-    rejected = message.transition.alert.state == AlertState.REJECTED
-    if (message.transition.to_state == AlertState.REJECTED) != rejected:
-        return False
-    return bool(labels_of(message))
+    return not is_overtaken(message.transition) and bool(labels_of(message))
+
+
+def is_overtaken(transition: AlertTransition) -> bool:
+    """Return whether news no longer holds: of motion once it is rejected, a correction once that is taken back."""
+    return (transition.to_state == AlertState.REJECTED) != (transition.alert.state == AlertState.REJECTED)
 
 
 def labels_of(message: OutgoingMessage) -> list[str]:

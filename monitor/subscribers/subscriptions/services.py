@@ -21,7 +21,7 @@ from monitor.models.messages import Endpoint, Notification, OutgoingMessage
 from monitor.models.subscriptions import Asset, Membership, Subscription
 from monitor.subscribers.subscriptions import endpoints, limits, members, selectors
 from monitor.subscribers.subscriptions.assets import SiteArea, assets_replace, sites_now
-from monitor.subscribers.subscriptions.often import morning_of
+from monitor.subscribers.subscriptions.often import RESUMED, morning_of
 from monitor.subscribers.subscriptions.tokens import CONFIRM_FOR, feed_addresses
 from monitor.wording import regions
 from monitor.wording.figures import whole
@@ -135,13 +135,6 @@ def address_pause(*, email: str) -> int:
     return active.update(paused_at=timezone.now(), pause_reason=Subscription.PauseReason.BOUNCED)
 
 
-def subscription_resume(*, subscription: Subscription) -> None:
-    """Resume a subscription; what happened while it was paused is not sent."""
-    Subscription.objects.filter(pk=subscription.pk).update(
-        paused_at=None, paused_until=None, pause_reason="", bounces=0
-    )
-
-
 def subscription_set_frequency(*, subscription: Subscription, frequency: str) -> None:
     """Change how often mails come. Raises ValueError for an unknown frequency."""
     Subscription.objects.filter(pk=subscription.pk).update(frequency=Subscription.Frequency(frequency))
@@ -188,10 +181,7 @@ def time_zone_known(name: str) -> str:
 
 
 def change(*, email: str, pk: str, deed: str, until: str = "") -> str:
-    """Change one subscription on the page of its owner; nonsense changes nothing.
-
-    Return what the page has to say of it: "test-sent", "test-limit" or nothing.
-    """
+    """Change a subscription; nonsense changes nothing. Return what its page reports: test-sent, test-limit or ""."""
     mine = Subscription.objects.filter(email=email, ended_at=None, pk=number_or_none(pk)).first()
     if mine is None:
         return ""
@@ -201,8 +191,8 @@ def change(*, email: str, pk: str, deed: str, until: str = "") -> str:
         return "test-sent" if mine.confirmed_at and test_request(subscription=mine) else "test-limit"
     elif deed in ("sign", "no-sign"):
         Subscription.objects.filter(pk=mine.pk).update(sign_of_life=deed == "sign")
-    elif deed == "resume":
-        subscription_resume(subscription=mine)
+    elif deed == "resume":  # what happened while it was paused is not sent
+        Subscription.objects.filter(pk=mine.pk).update(**RESUMED)
     elif deed == "stop":
         subscriptions_end(ids=[mine.pk])
     elif deed in Subscription.Frequency.values and mine.shared_id is None:

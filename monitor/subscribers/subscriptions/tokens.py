@@ -93,11 +93,6 @@ def feeds_close(*, subscription: Subscription) -> None:
     Subscription.objects.filter(pk=subscription.pk).update(feed_key=None)
 
 
-def subscription_of_feed(*, key: str) -> Subscription | None:
-    """Return the subscription of these feeds, even if it has ended."""
-    return Subscription.objects.filter(feed_key=key).first()
-
-
 def feed_addresses(*, subscription: Subscription) -> dict[str, str]:
     """Return the feeds by the names of their addresses; none if their owner wants none."""
     key = subscription.feed_key
