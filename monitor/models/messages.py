@@ -13,10 +13,7 @@ from monitor.web.roles import ADMINISTRATORS, OPERATORS, PUBLISHERS, VIEWERS
 
 
 class Endpoint(models.Model):
-    """An address that a person added to their subscriptions: a program that takes webhooks, or a browser of theirs.
-
-    Nothing but tests goes there before it has answered one.
-    """
+    """Address of a program or a browser that a person added; only tests go there before it has answered one."""
 
     class EndReason(models.TextChoices):
         FAILING = "failing", "it took nothing for a week"

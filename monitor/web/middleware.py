@@ -85,10 +85,7 @@ def known_methods(get_response: GetResponse) -> GetResponse:
 
 
 class LimitRequests:
-    """Middleware that limits costly requests: 503 if no place is free, 429 if a network's seconds are used up.
-
-    See `monitor.web.places` and `monitor.web.request_limits`.
-    """
+    """Middleware that limits costly requests: 503 if no place is free, 429 if a network's seconds are used up."""
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response

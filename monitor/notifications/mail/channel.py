@@ -63,9 +63,7 @@ class Channel(base.Channel):
 def _refusal(code: int, answer: bytes | str) -> Later | Refused | Never:
     """Return what an answer of the server about one mail means.
 
-    Only an address that does not exist is refused for good.
-
-    Other codes from 500 on are often about this service, not about the reader: "554 relay access denied".
+    Only an address that does not exist is refused for good: other codes from 500 on are often about this service.
     """
     text = answer.decode(errors="replace") if isinstance(answer, bytes) else answer
     reason = f"{code} {text}"

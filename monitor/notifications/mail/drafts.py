@@ -24,10 +24,7 @@ def blank(name: str) -> str:
 
 
 class Draft:
-    """A mail to many readers. Its subject is the same for all of them; text and HTML may have blanks.
-
-    picture: lies within the HTML.
-    """
+    """Mail to many readers with one subject; text and HTML may have blanks. picture: lies within the HTML."""
 
     def __init__(self, *, subject: str, text: str, html: str, picture: MIMEImage | None = None) -> None:
         self.subject, self.picture = subject, picture

@@ -105,7 +105,8 @@ class Products(Rows):
 
     def rows(self, query: Query) -> QuerySet[Product]:
         """Return the velocity fields that fit the query."""
-        return products_wanted(products(), query).filter(**query.filters)
+        component = {name: query.filters[name] for name in query.filters if name == "component"}
+        return products_wanted(products(), query).filter(**component)
 
     def extent(self) -> Extent:
         """Return the extent of all velocity fields."""

@@ -3,10 +3,10 @@
 from django.db.models import Q, QuerySet
 
 from ingest.models import Product, Scene
-from ingest.products.selectors import last_date, products
+from ingest.products.selectors import last_date
 from ml.models import ModelVersion, Prediction, Run
 from monitor.open_data.standards.collections import Extent, Rows, extent_of
-from monitor.open_data.standards.ground import extent_of_products, products_wanted
+from monitor.open_data.standards.ground import Products, extent_of_products
 from monitor.open_data.standards.queries import Filter, Query
 from monitor.open_data.standards.stac_items import (
     COG,
@@ -25,23 +25,15 @@ def _named(name: str) -> Filter:
     return Filter("the name once more, as some clients give it", (name,))
 
 
-class VelocityFields(Rows):
+class VelocityFields(Products):
     """Velocity fields as STAC items."""
 
-    known, feature_of = staticmethod(products), staticmethod(of_product)
+    feature_of = staticmethod(of_product)
     name = VELOCITY_FIELDS
     title = "Velocity fields"
     description = "Data sets of measurement points: velocities and, where there are any, series of displacements."
     filters = {"collections": _named(VELOCITY_FIELDS)}
     items = {"item_assets": {"points": {"type": GEOJSON, "roles": ["data"]}}}
-
-    def rows(self, query: Query) -> QuerySet[Product]:
-        """Return the velocity fields that fit the query."""
-        return products_wanted(products(), query)
-
-    def extent(self) -> Extent:
-        """Return the extent of all velocity fields."""
-        return extent_of_products(products())
 
 
 class RadarImages(Rows):

@@ -131,10 +131,7 @@ def workers() -> str:
 
 
 def backup() -> str:
-    """Return the age of the last backup in words. Raises Wrong if it is too old.
-
-    A site without any backup by manage.py passes, because it may use other tools.
-    """
+    """Check the age of the last backup. A site without any by manage.py passes, because it may use other tools."""
     age = sign_ages().get(BACKUP)
     if age is None:
         return "manage.py backup has made none yet"
