@@ -7,14 +7,14 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.clickjacking import xframe_options_sameorigin
-from django.views.decorators.http import require_GET, require_http_methods, require_safe
+from django.views.decorators.http import require_GET, require_safe
 
 from monitor.models.messages import Endpoint, OutgoingMessage
 from monitor.notifications.mail import files
 from monitor.notifications.push.devices import PUSH, browser_key, device_add
 from monitor.notifications.webhook.signature import secret_new, secret_rotate
 from monitor.paths import SITE_DIR
-from monitor.self_service.subscriptions.links import PAGE_OR_DEED, owner_of, private_page
+from monitor.self_service.subscriptions.links import owner_of, private_page
 from monitor.subscribers.subscriptions import endpoints, selectors
 from monitor.web.guards import demo_only
 from monitor.web.outgoing import outward
@@ -24,7 +24,6 @@ LONGEST_URL = 500
 
 
 @private_page
-@require_http_methods(PAGE_OR_DEED)
 def ways(request: HttpRequest, token: str) -> HttpResponse:
     """Show and change devices and webhooks of one person. A secret is shown once, in the answer that made it."""
     email = owner_of(token)

@@ -6,12 +6,12 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.views.decorators.http import require_GET, require_http_methods
+from django.views.decorators.http import require_GET
 
 from monitor.models.subscriptions import Membership, Organisation, Subscription
 from monitor.self_service import channels
 from monitor.self_service.subscriptions.forms import ChoiceForm, EmailForm
-from monitor.self_service.subscriptions.links import PAGE_OR_DEED, download, owner_of, private_page
+from monitor.self_service.subscriptions.links import download, owner_of, private_page
 from monitor.self_service.subscriptions.views import DEFAULTS, where_config
 from monitor.subscribers.organisations import services
 from monitor.subscribers.organisations.names import LONGEST_TITLE
@@ -27,7 +27,6 @@ class ChangeForm(places.MoveForm, ChoiceForm):
 
 
 @private_page
-@require_http_methods(PAGE_OR_DEED)
 def organisation_list(request: HttpRequest, token: str) -> HttpResponse:
     """List the organisations of a person, with a form to found another one."""
     email = owner_of(token)
@@ -47,7 +46,6 @@ def organisation_list(request: HttpRequest, token: str) -> HttpResponse:
 
 
 @private_page
-@require_http_methods(PAGE_OR_DEED)
 def organisation_page(request: HttpRequest, token: str, organisation: int) -> HttpResponse:
     """Show what an organisation follows, who belongs to it, and what its reader may do there."""
     mine = member_of(token, organisation)
@@ -69,7 +67,6 @@ def organisation_page(request: HttpRequest, token: str, organisation: int) -> Ht
 
 
 @private_page
-@require_http_methods(PAGE_OR_DEED)
 def place_add(request: HttpRequest, token: str, organisation: int) -> HttpResponse:
     """Add a place for everybody: the form of subscribing, without an address."""
     mine = member_of(token, organisation, as_owner=True)
@@ -77,7 +74,6 @@ def place_add(request: HttpRequest, token: str, organisation: int) -> HttpRespon
 
 
 @private_page
-@require_http_methods(PAGE_OR_DEED)
 def place_change(request: HttpRequest, token: str, organisation: int, subscription: int) -> HttpResponse:
     """Change where, what and how often, of a place that there is: for everybody."""
     mine = member_of(token, organisation, as_owner=True)
@@ -88,7 +84,6 @@ def place_change(request: HttpRequest, token: str, organisation: int, subscripti
 
 
 @private_page
-@require_http_methods(PAGE_OR_DEED)
 def organisation_ways(request: HttpRequest, token: str, organisation: int) -> HttpResponse:
     """Show and change the webhooks of an organisation, which go on whoever of its members pauses or leaves."""
     mine = member_of(token, organisation, as_owner=True)
@@ -118,7 +113,6 @@ def organisation_export(request: HttpRequest, token: str, organisation: int) -> 
 
 
 @private_page
-@require_http_methods(PAGE_OR_DEED)
 def join(request: HttpRequest, token: str) -> HttpResponse:
     """Ask whether a person joins. Mail scanners open links, so a GET accepts nothing."""
     asked = Membership.objects.filter(pk=tokens.read_join(token, members.INVITED_FOR), left_at=None)

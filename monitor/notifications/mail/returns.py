@@ -67,8 +67,8 @@ def report_of(mail: Message) -> Report | None:
             continue
         texts = [str(fields.get(name, "")) for name in ("Status", "Diagnostic-Code")]
         codes = [code for text in texts for code in CODE.findall(text)]
-        telling = [code for code in codes if NO_SUCH_ADDRESS.match(code) or OUT_OF_REACH.match(code)]
-        return Report((telling or codes or ["5.0.0"])[0], bool(telling))
+        of_reader = [code for code in codes if NO_SUCH_ADDRESS.match(code) or OUT_OF_REACH.match(code)]
+        return Report((of_reader or codes or ["5.0.0"])[0], bool(of_reader))
     return None
 
 

@@ -23,11 +23,13 @@ from monitor.subscribers.subscriptions import services as subscriptions
 from monitor.subscribers.subscriptions.members import memberships_of
 from monitor.wording.refusals import Refusal
 
-PAGE_OR_DEED = ["GET", "HEAD", "POST"]
-
 
 def private_page(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
-    """Wrap a page for one person: it is never cached or listed by search engines, and a bad link gets a clear page."""
+    """Wrap a page for one person, to read or to act on.
+
+    It is never cached or listed by search engines, and a bad link gets a clear page.
+    """
+    view = require_http_methods(["GET", "HEAD", "POST"])(view)
 
     @never_cache
     @wraps(view)
@@ -45,7 +47,6 @@ def private_page(view: Callable[..., HttpResponse]) -> Callable[..., HttpRespons
 
 
 @private_page
-@require_http_methods(PAGE_OR_DEED)
 def confirm(request: HttpRequest, token: str) -> HttpResponse:
     """Confirm a subscription. Mail scanners open links, so a GET confirms nothing."""
     subscription = Subscription.objects.filter(pk=tokens.read_confirm(token), ended_at=None).first()
@@ -63,7 +64,6 @@ def confirm(request: HttpRequest, token: str) -> HttpResponse:
 
 @csrf_exempt  # RFC 8058: the mail program posts, without our cookie; the signed link is what allows it
 @private_page
-@require_http_methods(PAGE_OR_DEED)
 def stop(request: HttpRequest, token: str) -> HttpResponse:
     """Unsubscribe: a GET shows a button, a POST acts. It may come twice, and long after everything was deleted."""
     ids = tokens.read_stop(token)
@@ -74,7 +74,6 @@ def stop(request: HttpRequest, token: str) -> HttpResponse:
 
 
 @private_page
-@require_http_methods(PAGE_OR_DEED)
 def manage(request: HttpRequest, token: str) -> HttpResponse:
     """Show everything of one person, and act on it."""
     email = owner_of(token)
@@ -114,7 +113,6 @@ def manage(request: HttpRequest, token: str) -> HttpResponse:
 
 
 @private_page
-@require_http_methods(PAGE_OR_DEED)
 def move(request: HttpRequest, token: str, subscription: int) -> HttpResponse:
     """Move or rename one of a person's subscriptions."""
     mine = selectors.subscriptions_of(email=owner_of(token)).filter(pk=subscription, ended_at=None, shared=None).first()
@@ -163,7 +161,6 @@ def owner_of(token: str) -> str:
 
 
 @private_page
-@require_http_methods(PAGE_OR_DEED)
 def feeds(request: HttpRequest, token: str, subscription: int) -> HttpResponse:
     """Show the feeds of a subscription; its owner makes, renews and takes away their links."""
     mine = selectors.subscriptions_of(email=owner_of(token)).filter(pk=subscription, ended_at=None).first()

@@ -44,10 +44,13 @@ def replay(*, region: GEOSGeometry, wish: Wanted, frequency: str, quiet: Quiet |
 
 def rows_of(steps: Sequence[AlertTransition]) -> list[dict[str, Any]]:
     """Return the newest steps for a list with links."""
-    shown = steps[:SHOWN]
-    alerts = {one.alert_id: one.alert for one in shown}
+    return _rows(steps[:SHOWN])
+
+
+def _rows(steps: Sequence[AlertTransition]) -> list[dict[str, Any]]:
+    alerts = {one.alert_id: one.alert for one in steps}
     cards = dict(zip(alerts, alert_cards(alerts.values()), strict=True))
-    return [{"card": cards[one.alert_id], "at": one.created_at, "happened": what_happened(one)} for one in shown]
+    return [{"card": cards[one.alert_id], "at": one.created_at, "happened": what_happened(one)} for one in steps]
 
 
 def _mails(steps: Sequence[AlertTransition], frequency: str, quiet: Quiet | None) -> int:
@@ -92,15 +95,8 @@ def news_of(*, email: str) -> dict[str, Any]:
     for one in brought[: 2 * MOST]:
         steps.setdefault(one.transition_id, []).append(one)
     shown = list(steps.values())[:MOST]
-    alerts = {each[0].transition.alert_id: each[0].transition.alert for each in shown}
-    cards = dict(zip(alerts, alert_cards(alerts.values()), strict=True))
     rows = [
-        {
-            "card": cards[each[0].transition.alert_id],
-            "at": each[0].transition.created_at,
-            "happened": what_happened(each[0].transition),
-            "regions": list(dict.fromkeys(one.subscription.label for one in each)),
-        }
-        for each in shown
+        row | {"regions": list(dict.fromkeys(one.subscription.label for one in each))}
+        for row, each in zip(_rows([each[0].transition for each in shown]), shown, strict=True)
     ]
     return {"rows": rows, "more": len(steps) > MOST, "most": MOST}
