@@ -17,6 +17,7 @@ from monitor.subscribers.organisations import services
 from monitor.subscribers.organisations.names import LONGEST_TITLE
 from monitor.subscribers.subscriptions import members, places, tokens
 from monitor.subscribers.subscriptions import services as subscriptions
+from monitor.subscribers.subscriptions.rules import WISH
 from monitor.wording.refusals import Refusal, number_or_none
 
 OWNERS_MAY = {"invite", "remove", "share", "end", "rename", "dissolve"}
@@ -225,5 +226,4 @@ def _keep(form: ChoiceForm, organisation: Organisation, shared: Subscription | N
 
 
 def _as_it_is(shared: Subscription) -> dict[str, Any]:
-    fields = ("name", "kinds", "lowest_severity", "unreviewed", "updates", "least_exposure", "frequency")
-    return DEFAULTS | {"where": places.KEEP} | {name: getattr(shared, name) for name in fields}
+    return DEFAULTS | {"where": places.KEEP} | {name: getattr(shared, name) for name in ("name", *WISH)}

@@ -18,6 +18,7 @@ from monitor.subscribers.subscriptions import selectors as subscriptions
 from monitor.subscribers.subscriptions.assets import SiteArea, assets_replace
 from monitor.subscribers.subscriptions.endpoints import endpoints_exported
 from monitor.subscribers.subscriptions.members import invitations, members, memberships_of, owners
+from monitor.subscribers.subscriptions.rules import WISH
 from monitor.subscribers.subscriptions.services import (
     LONGEST_NAME,
     email_normal,
@@ -35,10 +36,7 @@ MOST_MEMBERS = 50  # the invited included
 MOST_SHARED = 20
 MOST_OWNED = 3
 MOST_INVITATIONS = 20  # of one organisation in a day
-FOLLOWED = (
-    *("region", "label", "n_assets", "kinds", "lowest_severity", "unreviewed"),
-    *("updates", "least_exposure", "frequency"),
-)
+FOLLOWED = ("region", "label", "n_assets", *WISH)
 READER = ("language", "time_zone", "quiet_from", "quiet_until")
 
 

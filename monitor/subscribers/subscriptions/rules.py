@@ -21,6 +21,9 @@ class Wanted(NamedTuple):
     least_exposure: int = 0
 
 
+WISH = (*Wanted._fields, "frequency")  # fields of a subscription that its owner chooses
+
+
 class Step(NamedTuple):
     """A step of an alert's life, with the fields that subscription filters use."""
 

@@ -22,6 +22,7 @@ from monitor.models.subscriptions import Asset, Membership, Subscription
 from monitor.subscribers.subscriptions import endpoints, limits, members, selectors
 from monitor.subscribers.subscriptions.assets import SiteArea, assets_replace, sites_now
 from monitor.subscribers.subscriptions.often import RESUMED, morning_of
+from monitor.subscribers.subscriptions.rules import WISH
 from monitor.subscribers.subscriptions.tokens import CONFIRM_FOR, feed_addresses
 from monitor.wording import regions
 from monitor.wording.figures import whole
@@ -315,12 +316,7 @@ def exported(one: Subscription) -> dict[str, Any]:
         "label": one.label,
         "region": one.region.json,
         "sites": list(Asset.objects.filter(subscription=one.source).values(*SITE_FIELDS)),
-        "kinds": one.kinds,
-        "lowest_severity": one.lowest_severity,
-        "unreviewed": one.unreviewed,
-        "updates": one.updates,
-        "least_exposure": one.least_exposure,
-        "frequency": one.frequency,
+        **{name: getattr(one, name) for name in WISH},
         "created": one.created_at,
         "ended": one.ended_at,
     }
