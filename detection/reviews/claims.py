@@ -47,7 +47,7 @@ def claim_take(*, alert: Alert, holder: AbstractBaseUser) -> Claim:
 
 
 def claim_renew(*, alert: Alert, holder: AbstractBaseUser) -> Claim | None:
-    """Hold it for longer, where nobody has taken it since; None where it is held no more."""
+    """Hold it for longer, where nobody has taken it since. Return None if it is held no more."""
     with alone(alert) as now:
         if not Claim.objects.filter(alert=alert, holder=holder).update(until=_ends(now)):
             return None

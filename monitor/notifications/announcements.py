@@ -29,7 +29,7 @@ class Reader(NamedTuple):
 
 
 def transition_announce(*, transition_id: int) -> Announcement | None:
-    """Queue the messages of one transition; None where that has been done. All of it or nothing, in their order."""
+    """Queue the messages of one transition. Return None if that has been done. All of it or nothing, in their order."""
     with locked(Lock.ANNOUNCING):
         announcement, created = Announcement.objects.get_or_create(transition_id=transition_id)
         if not created:

@@ -48,7 +48,7 @@ def last_moment(*, frequency: str, now: datetime, zone: str = "UTC") -> datetime
 
 
 def digests_queue(*, now: datetime | None = None) -> int:
-    """Queue a message for every address whose digest is due and that has news; how many were queued."""
+    """Queue a message for every address whose digest is due and that has news; return how many were queued."""
     now = now or timezone.now()
     clocks = subscriptions_active().order_by().values_list("frequency", "time_zone").distinct()
     return sum(_digests_of(frequency, zone, now) for frequency, zone in sorted(clocks))
@@ -71,7 +71,7 @@ def _digests_of(frequency: str, zone: str, now: datetime) -> int:
 
 
 def _digest_queue(reader: Reader, moment: datetime, now: datetime) -> bool:
-    """Queue the digest of one address; False if it was queued already, and later news waits for the next one."""
+    """Queue the digest of one address. Return False if it was queued already, and later news waits for the next one."""
     with transaction.atomic():
         message, created = OutgoingMessage.objects.get_or_create(
             key=message_key("digest", f"{reader.frequency}:{moment:%Y%m%d%H}", reader.email),
@@ -89,7 +89,7 @@ def _digest_queue(reader: Reader, moment: datetime, now: datetime) -> bool:
 
 
 def signs_of_life_queue(*, now: datetime | None = None) -> int:
-    """Queue a message for every address that has heard nothing for a quarter and wants to know; how many."""
+    """Queue a message for every address that has heard nothing for a quarter and wants to know; return how many."""
     now = now or timezone.now()
     with transaction.atomic():
         due = list(signs_due(now=now).values_list("pk", "email", "channel"))

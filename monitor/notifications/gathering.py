@@ -64,7 +64,7 @@ def paces() -> dict[str, Pace]:
 
 
 def messages_gather(*, now: datetime | None = None) -> int:
-    """Queue one message for every address whose news has been gathered long enough; how many were queued."""
+    """Queue one message for every address whose news has been gathered long enough; return how many were queued."""
     now, queued = now or timezone.now(), 0
     for channel, pace in paces().items():
         if not _of_addresses_due(channel, pace, now).exists():

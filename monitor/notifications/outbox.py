@@ -217,12 +217,12 @@ def _pause_refused(active: QuerySet[Subscription]) -> None:
 
 
 def messages_retry(*, messages: QuerySet[OutgoingMessage]) -> int:
-    """Send failed and delayed messages in the next round; how many. What was withdrawn stays so."""
+    """Send failed and delayed messages in the next round; return how many. What was withdrawn stays so."""
     return LEASE.retry(messages.exclude(state=State.WITHDRAWN), next_try_at=timezone.now())
 
 
 def messages_cancel(*, messages: QuerySet[OutgoingMessage], by: str) -> int:
-    """Withdraw waiting messages; how many. One that is being sent cannot be called back."""
+    """Withdraw waiting messages; return how many. One that is being sent cannot be called back."""
     return LEASE.cancel(messages.filter(state=State.QUEUED), error=f"Cancelled by {by}.")
 
 

@@ -91,7 +91,7 @@ def messages_send(*, seconds: float | None = None, of: int = 1, beside: bool = F
 
 
 def messages_help(*, share: int, of: int, seconds: float | None = None) -> int:
-    """Send a share of what is due on channels with one server, beside the process that has share 0; how many."""
+    """Send a share of what is due on channels with one server, beside the process that has share 0; return how many."""
     deadline = None if seconds is None else time.monotonic() + seconds
     names = filter(_has_one_server, sorted(selectors.channels_due(now=timezone.now())))
     return sum(_send(name, deadline, share, of) for name in names)

@@ -80,7 +80,7 @@ def _recipients(mail: Message) -> Iterator[Message]:
 
 
 def return_take(*, content: bytes, recipient: str = "") -> str:
-    """Take in a mail that came to a return address; what became of it, in a few words without any address.
+    """Take in a mail that came to a return address; return what became of it, in a few words without any address.
 
     recipient: as the mail server names it; without one the mail's own headers are read.
     """

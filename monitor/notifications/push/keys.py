@@ -23,7 +23,7 @@ ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551  # of
 
 
 def key_make(*, path: Path) -> bool:
-    """Make a key, readable by its owner only; False where there is one."""
+    """Make a key, readable by its owner only. Return False if there is one."""
     if path.exists():
         return False
     path.parent.mkdir(parents=True, exist_ok=True)

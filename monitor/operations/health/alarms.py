@@ -73,7 +73,7 @@ def alarms_mail(*, to: list[str]) -> None:
 
 
 def news_mail(*, news: News, to: list[str]) -> bool:
-    """Send one mail; False where there is nobody to send it to, or it cannot be sent now."""
+    """Send one mail. Return False if there is nobody to send it to, or it cannot be sent now."""
     words = {"groups": [(title, with_remedies(rows)) for title, rows in zip(TITLES, news, strict=True)]}
     text = render_to_string("operations/health/alarm_mail.txt", words | {"public_url": settings.PUBLIC_URL})
     try:

@@ -96,7 +96,7 @@ class CodeAgainForm(Throttled, ReauthenticateForm):
 
 
 def factor_reset(*, user: User, actor: str) -> int:
-    """Take the second factor from an account that lost it, and end its sessions; how many means there were."""
+    """Take the second factor from an account that lost it, and end its sessions; return how many means it had."""
     with transaction.atomic():
         n_removed, _ = Authenticator.objects.filter(user=user).delete()
         AuditEntry.objects.create(actor=actor, action="second factor reset", subject=user.get_username()[:40])

@@ -100,7 +100,7 @@ class SignOut(LogoutView):
 
 
 def sessions_forget() -> int:
-    """Delete what is kept of sessions that have ended by themselves; how many."""
+    """Delete what is kept of sessions that have ended by themselves; return how many."""
     over = timezone.now() - timedelta(seconds=settings.SESSION_COOKIE_AGE)
     return UserSession.objects.filter(last_seen_at__lt=over).delete()[0]
 

@@ -131,7 +131,7 @@ def test_request(*, subscription: Subscription) -> OutgoingMessage | None:
 
 
 def address_pause(*, email: str) -> int:
-    """Pause every subscription of an address whose mails came back; how many were paused."""
+    """Pause every subscription of an address whose mails came back; return how many were paused."""
     active = selectors.subscriptions_active().filter(email=email_normal(email))
     return active.update(paused_at=timezone.now(), pause_reason=Subscription.PauseReason.BOUNCED)
 
@@ -218,7 +218,7 @@ def subscriptions_end(*, ids: Sequence[int]) -> int:
 
 
 def link_request(*, email: str) -> OutgoingMessage | None:
-    """Queue a mail with the link to all that is held of an address; None where it had too many such mails today."""
+    """Queue a mail with the link to all that is held of an address. Return None if it had too many such mails today."""
     email = email_normal(email)
     if not limits.allowed_for_address(email=email):
         return None
