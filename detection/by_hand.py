@@ -53,7 +53,7 @@ def area_m2_of(area: MultiPolygon) -> float:
 
 
 def as_json(value: Any) -> Any:
-    """Areas as GeoJSON, all else as it is."""
+    """Return areas as GeoJSON, and other values unchanged."""
     return json.loads(value.geojson) if isinstance(value, GEOSGeometry) else value
 
 

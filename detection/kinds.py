@@ -67,7 +67,7 @@ class Mark(NamedTuple):
 
     @property
     def classes(self) -> str:
-        """Classes of static/css/mark.css."""
+        """Return the classes of static/css/mark.css."""
         return f"mark--{self.shape} tone--{self.colour}"
 
 

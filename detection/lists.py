@@ -24,7 +24,7 @@ class Period(NamedTuple):
 
 
 class Order(StrEnum):
-    """Of lists. Changed, found: the latest first."""
+    """Order of a list. Changed, found: the latest first."""
 
     STRONGEST = "strongest"
     CHANGED = "changed"
@@ -67,7 +67,7 @@ def alerts_matching(
     moving: Period = ALL_TIME,
     order: Order = Order.CHANGED,
 ) -> QuerySet[Alert]:
-    """Public alerts that fit every filter given. They touch the area; among: their rows."""
+    """Return public alerts that fit every filter given. They touch the area; among: their rows."""
     alerts = alerts_within(area=area, among=among, found=found, moving=moving)
     alerts = alerts.filter(state__in=[state] if state else PUBLIC_STATES)
     if kind:
@@ -107,13 +107,13 @@ def alerts_within(
 
 
 def alert_counts(*, alerts: QuerySet[Alert]) -> list[AlertCount]:
-    """How many there are of each kind, state and severity, in one query."""
+    """Count alerts of each kind, state and severity, in one query."""
     groups = alerts.values_list("kind", "state", "severity").annotate(n=Count("pk")).order_by()
     return [AlertCount(*group) for group in groups]
 
 
 def monthly_counts(*, among: Sequence[int], until: date, n_months: int = 12) -> list[Month]:
-    """How many of these alerts there were in each of the last months, up to that of `until`; in one query."""
+    """Count these alerts in each of the last months, up to that of `until`, in one query."""
     steps = AlertTransition.objects.filter(alert__in=_rows(among)).exclude(alert__state__in=NEVER_WERE)
     months = steps.annotate(month=TruncMonth("created_at", tzinfo=UTC)).order_by()
     rows = months.values_list("month", "from_state", "to_state").annotate(n=Count("pk"))
@@ -128,7 +128,7 @@ def monthly_counts(*, among: Sequence[int], until: date, n_months: int = 12) -> 
 
 
 def _rows(numbers: Sequence[int]) -> RawSQL:
-    """Many rows as one parameter."""
+    """Return many rows as one parameter."""
     return RawSQL("SELECT unnest(%s::bigint[])", [list(numbers)])
 
 

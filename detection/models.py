@@ -55,7 +55,7 @@ def _choices(values) -> list[tuple[str, str]]:
 
 
 class Scan(models.Model):
-    """A prediction that has been searched for areas: once, with these thresholds."""
+    """Search of a prediction for areas, once, with these thresholds."""
 
     prediction = models.OneToOneField(Prediction, models.CASCADE, related_name="scan")
     thresholds = models.JSONField()

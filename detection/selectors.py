@@ -29,7 +29,7 @@ _SAME_TILE = {name: OuterRef(name) for name in ("source_format", "tile", "compon
 
 
 def predictions_unscanned() -> QuerySet[Prediction]:
-    """Finished predictions that could hold areas, that nobody has searched, and that need not wait for another.
+    """Return finished predictions that could hold areas, are not searched, and need not wait for another.
 
     A change of coherence waits for the offsets of its pair: ground that moved by metres has lost its coherence too.
     """
@@ -110,7 +110,7 @@ def scans_beside(*, alert: Alert) -> list[Scan]:
 
 
 def detection_of(*, alert: Alert, number: int) -> Detection | None:
-    """One detection of an alert, with its run."""
+    """Return one detection of an alert, with its run."""
     return alert.detections.select_related("scan__prediction__run__product").filter(pk=number).first()
 
 
@@ -133,7 +133,7 @@ def alert_by_code(*, code: str) -> Alert:
 def alerts_touching(
     *, area: MultiPolygon, family: Family, extent: str, during: tuple[date, date] | None = None
 ) -> QuerySet[Alert]:
-    """Alerts of a family and extent whose area meets this one; of merged ones those that a person called duplicates.
+    """Return alerts of a family and extent whose area meets this one; of merged ones those called duplicates.
 
     during: and whose dates meet these: what goes on from one pair to the next is one event.
     """
@@ -146,7 +146,7 @@ def alerts_touching(
 
 
 def alerts_overtaken(*, alert: Alert, family: Family) -> list[Alert]:
-    """Unreviewed alerts on the place of this one that none of the latest runs shows any more."""
+    """Return unreviewed alerts on the place of this one that none of the latest runs shows any more."""
     beside = (
         alerts_touching(area=alert.area, family=family, extent=alert.extent)
         .filter(state__in=UNREVIEWED_STATES)
@@ -159,7 +159,7 @@ def alerts_overtaken(*, alert: Alert, family: Family) -> list[Alert]:
 def alerts_missed(
     *, views: Iterable[str], seen: Product | ScenePair, family: Family, found: Iterable[int]
 ) -> QuerySet[Alert]:
-    """Followed alerts on ground that was seen, which one of these views has shown before; without those found.
+    """Return followed alerts on ground that was seen, which a view has shown before; without those found.
 
     Events that are over do not wake, and surges are followed by the series of their glacier.
     """
@@ -205,7 +205,7 @@ def alerts_to_review(*, states: Iterable[str] = tuple(UNREVIEWED_STATES)) -> Que
 
 
 def strongest_first(alerts: QuerySet[Alert], *before: str) -> QuerySet[Alert]:
-    """By severity, what stands on it, speed, or how much the surface changed; `before` comes first."""
+    """Order alerts by severity, exposure, speed, or how much the surface changed; `before` comes first."""
     grades = [When(severity=grade, then=Value(rank)) for rank, grade in enumerate(reversed(Severity))]
     return alerts.annotate(grade=Case(*grades, output_field=IntegerField())).order_by(
         *before,
@@ -265,9 +265,9 @@ Tilt = tuple[float, float, float]
 
 
 def steepest_tilts(*, alerts: Sequence[Alert]) -> dict[int, Tilt]:
-    """By the alert's row: mm a year per m, and its 90 % interval; none where it was not measured.
+    """Return the steepest measured tilt by the alert's row: mm a year per m, with its 90 % interval.
 
-    Of the detections that gave the alert its rates. Their places stay in the database: outlines weigh a lot.
+    Only detections that gave the alert its rates count. Their outlines are large and are not read from the database.
     """
     columns = {f"every_{name}": _at_every_place(name) for name in OF_PLACES}
     rows = Detection.objects.filter(

@@ -5,8 +5,8 @@ that is lost, or delivered twice, costs a minute or nothing.
 """
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import kombu
@@ -16,7 +16,7 @@ from kombu.exceptions import KombuError
 
 RABBITMQ = ("amqp://", "amqps://")
 ANSWER_SECONDS = 5.0  # that the server may take to confirm a message
-AWAY = (KombuError, redis.RedisError, AMQPError, OSError)  # what `version` and `messages_waiting` raise
+AWAY = (KombuError, redis.RedisError, AMQPError, OSError)  # what `version` raises
 
 
 def broker_url(environment: Mapping[str, str] | None = None) -> str:
@@ -55,15 +55,6 @@ def version(url: str, *, seconds: float) -> str:
         if is_rabbitmq(url):
             return f"RabbitMQ {channel.connection.server_properties['version']}"
         return f"Redis {channel.client.info('server')['redis_version']}"
-
-
-def messages_waiting(url: str, queues: Iterable[str], *, seconds: float) -> int:
-    """Return how many messages of existing queues no worker has taken yet. Raises AWAY."""
-    waiting = 0
-    for queue in queues:
-        with _channel(url, seconds) as channel, suppress(channel.connection.client.channel_errors):
-            waiting += channel.queue_declare(queue, passive=True).message_count
-    return waiting
 
 
 @contextmanager

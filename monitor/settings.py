@@ -93,9 +93,9 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
-    "monitor.web.typed_text.CleanTypedText",
+    "monitor.web.middleware.CleanTypedText",
     "django.contrib.sessions.middleware.SessionMiddleware",
-    "monitor.web.languages.choice.follow_language",
+    "monitor.web.languages.follow_language",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
@@ -112,7 +112,6 @@ MIDDLEWARE = [
 
 ROOT_URLCONF = "monitor.urls"
 WSGI_APPLICATION = "monitor.wsgi.application"
-ASGI_APPLICATION = "monitor.asgi.application"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 TEMPLATES = [
@@ -121,7 +120,7 @@ TEMPLATES = [
         "DIRS": [SITE_DIR / "templates"],
         "APP_DIRS": True,
         "OPTIONS": {
-            "libraries": {"languages": "monitor.web.languages.tags", "words": "monitor.web.tags"},
+            "libraries": {"languages": "monitor.web.tags", "words": "monitor.web.tags"},
             "context_processors": [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",

@@ -64,7 +64,7 @@ class StaticFiles(CompressedStaticFilesStorage):
 
 
 class DashFiles(FileSystemFinder):
-    """The scripts of Dash and plotly.js, which the pages of the workbench load below dash/component/."""
+    """Finder of the scripts of Dash and plotly.js, which the workbench loads below dash/component/."""
 
     FOLDERS = ("dash/dcc", "dash/html", "dash/dash_table", "dash/deps", "dash/dash-renderer", "plotly/package_data")
 

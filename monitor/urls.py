@@ -35,10 +35,16 @@ from monitor.self_service.accounts import views as account_pages
 from monitor.self_service.subscriptions import links as subscription_links
 from monitor.self_service.subscriptions import views as subscriptions
 from monitor.subscribers.accounts import sessions
-from monitor.web import accounts, well_known
-from monitor.web.languages import views as languages
+from monitor.web import accounts, languages, well_known
 
 handler500 = "monitor.web.middleware.answer_fault"
+of_organisation = [
+    path("", organisations.organisation_page, name="organisation"),
+    path("add/", organisations.place_add, name="organisation-add"),
+    path("<int:subscription>/", organisations.place_change, name="organisation-place"),
+    path("ways/", organisations.organisation_ways, name="organisation-ways"),
+    path("export.json", organisations.organisation_export, name="organisation-export"),
+]
 urlpatterns = [
     path("", map.map_view, name="map"),
     path("about/", map.about, name="about"),
@@ -112,31 +118,7 @@ urlpatterns = [
     path("subscriptions/<str:token>/ways/", channels.ways, name="subscription-ways"),
     path("service-worker.js", channels.service_worker, name="service-worker"),
     path("subscriptions/<str:token>/organisations/", organisations.organisation_list, name="organisation-list"),
-    path(
-        "subscriptions/<str:token>/organisations/<int:organisation>/",
-        organisations.organisation_page,
-        name="organisation",
-    ),
-    path(
-        "subscriptions/<str:token>/organisations/<int:organisation>/add/",
-        organisations.place_add,
-        name="organisation-add",
-    ),
-    path(
-        "subscriptions/<str:token>/organisations/<int:organisation>/<int:subscription>/",
-        organisations.place_change,
-        name="organisation-place",
-    ),
-    path(
-        "subscriptions/<str:token>/organisations/<int:organisation>/ways/",
-        organisations.organisation_ways,
-        name="organisation-ways",
-    ),
-    path(
-        "subscriptions/<str:token>/organisations/<int:organisation>/export.json",
-        organisations.organisation_export,
-        name="organisation-export",
-    ),
+    path("subscriptions/<str:token>/organisations/<int:organisation>/", include(of_organisation)),
     path("subscribe/join/<str:token>/", organisations.join, name="organisation-join"),
     path("demo/mail/", channels.mail_list, name="demo-mail-list"),
     path("demo/mail/<str:name>/", channels.mail_page, name="demo-mail"),

@@ -37,7 +37,7 @@ def surroundings_at(*, area: GEOSGeometry, simulated: bool) -> Surroundings:
 
 
 def shape_of(area: GEOSGeometry) -> tuple[float, float]:
-    """Longer over shorter side of the smallest rectangle around an area, and the diameter of its circle, metres."""
+    """Return longer over shorter side of the smallest rectangle around an area, and its circle's diameter, metres."""
     shape = from_wkb(bytes(area.wkb))
     project = transformer(4326, utm_epsg(area.centroid.x, area.centroid.y))
     flat = transform_geometry(shape, project.transform, interleaved=False)
@@ -150,7 +150,7 @@ def measured_in(detection: Detection) -> Product | ScenePair:
 
 
 def view_of_detection(detection: Detection) -> str:
-    """Name the view with which a detection's figures are compared: the same track by the same processor."""
+    """Return the view with which a detection's figures are compared: the same track by the same processor."""
     return _view_of(measured_in(detection))
 
 
@@ -171,7 +171,7 @@ def _view_of(seen: Product | ScenePair) -> str:
 
 
 def data_span(detection: Detection) -> tuple[date, date]:
-    """First and last date of the data that show it."""
+    """Return the first and last date of the data that show it."""
     seen = detection.scan.prediction.run.input
     if isinstance(seen, ScenePair):
         return seen.reference.acquired_at.date(), seen.secondary.acquired_at.date()
@@ -179,12 +179,12 @@ def data_span(detection: Detection) -> tuple[date, date]:
 
 
 def data_end(seen: Product | ScenePair) -> date:
-    """Last date of the data."""
+    """Return the last date of the data."""
     return seen.secondary.acquired_at.date() if isinstance(seen, ScenePair) else seen.dates[-1]
 
 
 def event_span(detection: Detection) -> tuple[date, date] | None:
-    """First and last day of a kind that happens once, a surface change or a surge; None for lasting motion."""
+    """Return first and last day of a kind that happens once, a surface change or a surge; None for lasting motion."""
     if not row_of(detection.kind).event:
         return None
     first, last = data_span(detection)

@@ -60,7 +60,7 @@ def alert_motion_refresh(*, alert: Alert, detections: Sequence[Detection]) -> Al
 
 
 def _series_products(alert: Alert, detections: Sequence[Detection]) -> list[Product]:
-    """Those with series that measure what the alert's rate does: the detections' own first, the longest of them."""
+    """Return products whose series measure what the alert's rate does: its detections' first, then by length."""
     if family(alert.kind) is not Family.VELOCITY:
         return []
     runs = [detection.scan.prediction.run for detection in detections]
@@ -148,7 +148,7 @@ def evidence_complete(*, alert: Alert) -> AlertMethods:
     basis, kept = _basis(alert, products, methods), AlertMethods.objects.filter(alert=alert).first()
     values: dict[str, Any] = {"compared_at": begun}
     if kept is None or (kept.basis != basis and not any(one.points_deleted_at for one in products)):
-        looks = _looks(alert, [one for one in products if not one.points_deleted_at], methods)
+        looks = _method_results(alert, [one for one in products if not one.points_deleted_at], methods)
         values |= {"basis": basis, "looks": looks}
     return AlertMethods.objects.update_or_create(alert=alert, defaults=values)[0]
 
@@ -161,7 +161,7 @@ def _motion_begin(alert: Alert, current: Sequence[Detection]) -> None:
 
 
 def _products(current: Sequence[Detection]) -> list[Product]:
-    """Every product that the runs behind an alert saw, once."""
+    """Return each product that the runs behind an alert saw."""
     seen = {product.pk: product for one in current for product in products_of(run=one.scan.prediction.run)}
     return [seen[number] for number in sorted(seen)]
 
@@ -171,8 +171,8 @@ def _basis(alert: Alert, products: Sequence[Product], methods: Sequence[str]) ->
     return hashlib.sha256(" ".join(made_from).encode() + bytes(alert.area.wkb)).hexdigest()
 
 
-def _looks(alert: Alert, products: Sequence[Product], methods: Sequence[str]) -> list[dict[str, Any]]:
-    """Of the ground around an alert, on the same points and rates as the search of its place saw."""
+def _method_results(alert: Alert, products: Sequence[Product], methods: Sequence[str]) -> list[dict[str, Any]]:
+    """Return the results of methods on the ground around an alert, with the points and rates that its search saw."""
     geographic = from_wkb(bytes(alert.area.wkb))
     epsg = utm_epsg(geographic.centroid.x, geographic.centroid.y)
     place = transform(geographic, transformer(4326, epsg).transform, interleaved=False)

@@ -60,14 +60,14 @@ NEWS_DAYS = 180  # a surge that was over longer ago, counted back from the last 
 
 
 class Measured(NamedTuple):
-    """ground: that the errors are estimated on; samples: by the row of the glacier, velocities of its cells."""
+    """Velocities of one pair. ground: where errors are estimated; samples: of the cells, by the row of the glacier."""
 
     ground: StableGround | None
     samples: dict[int, GroundMotion]
 
 
 class Sampled(NamedTuple):
-    """The samples that a series of a glacier is made of, oldest first, and its cells."""
+    """Samples of a glacier's series, oldest first, and its cells."""
 
     glacier: Glacier
     cells: Cells
@@ -184,7 +184,7 @@ def _surge_end_where_over(alert: Alert, observations: Sequence[SurgeObservation]
 
 
 def surges_in(sampled: Sampled) -> list[Detection]:
-    """Every detection that a series leads to, not yet saved."""
+    """Return the detections that a series leads to, not yet saved."""
     merged, chosen = _merged(sampled)
     if not merged:
         return []

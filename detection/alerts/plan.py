@@ -44,7 +44,7 @@ class Facts(NamedTuple):
 
 
 def next_step(facts: Facts) -> Step | None:
-    """Plan the step that current detections require; None where nothing is to be reported, or not yet."""
+    """Plan the step that current detections require. Return None if nothing is to be reported, or not yet."""
     state, source = facts.state, facts.source
     if state is State.FINISHED:
         to = after_sighting(State.FIRST, facts.n_views_in_run)

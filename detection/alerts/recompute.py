@@ -33,21 +33,21 @@ WITH_INPUT = ("scan", "run__model_version", "run__pair__reference", "run__pair__
 
 
 class Done(NamedTuple):
-    """Results of a run that was done again. samples: by the row of the glacier, packed as `cells` says."""
+    """Results of a repeated run. samples: by the row of the glacier, packed as `cells` says."""
 
     detections: list[Detection]
     samples: dict[int, bytes]
 
 
 class Series(NamedTuple):
-    """The offsets that a surge was found in, oldest first."""
+    """Offsets in which a surge was found, oldest first."""
 
     glacier: Glacier
     predictions: list[Prediction]
 
 
 class Reruns:
-    """Runs that are done once each, however many alerts stand on them. again: does one, or raises NotRepeatable."""
+    """Runs that are repeated once each, for all of their alerts. again: repeats a run, or raises NotRepeatable."""
 
     def __init__(self, again: Again) -> None:
         self.again = again
@@ -55,7 +55,7 @@ class Reruns:
         self._surges: dict[tuple[int, ...], list[Detection]] = {}
 
     def detections(self, stored: Detection) -> list[Detection]:
-        """Everything that is found in the run of a stored detection now; of a surge, in its series."""
+        """Return what is found in the run of a stored detection now; of a surge, in its series."""
         if stored.kind != Kind.GLACIER_SURGE:
             return self._of(stored.scan.prediction).detections
         series = series_of(stored)
@@ -172,7 +172,7 @@ class Difference(NamedTuple):
 
 
 class Missing(NamedTuple):
-    """Why an alert cannot be found again, in a sentence and in a few words."""
+    """Reason why an alert cannot be found again, in a sentence and in a few words."""
 
     reason: str
     brief: str
@@ -194,20 +194,20 @@ class Recomputation(NamedTuple):
 
     @property
     def verdict(self) -> str:
-        """In a few words: the same, different, or what is missing for it."""
+        """Return the outcome in a few words: the same, different, or what is missing."""
         if self.missing:
             return "; ".join(dict.fromkeys(one.brief for one in self.missing))
         return "the same" if self.outcome is Outcome.SAME else "different"
 
 
 class Recomputer:
-    """Finds alerts again; a run that serves several alerts is done once. again: does a run again, or NotRepeatable."""
+    """Repetition of the search for alerts; a run of several alerts is repeated once. again: repeats a run."""
 
     def __init__(self, again: Again) -> None:
         self.reruns = Reruns(again)
 
     def recompute(self, alert: Alert) -> Recomputation:
-        """Do the runs that the alert stands on again, search them and compare, in a transaction that cannot write."""
+        """Repeat the runs of an alert, search them and compare, in a transaction that cannot write."""
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute("SET TRANSACTION READ ONLY")
             return self._recompute(alert)
@@ -249,13 +249,13 @@ def _twin(stored: Detection, found: Sequence[Detection]) -> Detection | None:
 
 
 def overlap(one: BaseGeometry, other: BaseGeometry) -> float:
-    """Intersection over union of two areas, 0-1."""
+    """Return the intersection over union of two areas, 0-1."""
     union = one.union(other).area
     return float(one.intersection(other).area / union) if union > 0 else 0.0
 
 
 def _not_standing(alert: Alert, stored: Sequence[Detection]) -> Iterator[Missing]:
-    """Why an alert cannot be found again whatever is stored of its runs."""
+    """Return why an alert cannot be found again, whatever is stored of its runs."""
     if not stored and alert.source == Source.PERSON:
         yield Missing("a person drew it: no run shows it", "drawn by a person")
     elif not stored:
@@ -344,5 +344,5 @@ def _scans(detections: Sequence[Detection]) -> list[Scan]:
 
 
 def _shape(*areas: Any) -> MultiPolygon:
-    """One area, or the union of several, as the database keeps them."""
+    """Return one area, or the union of several, as the database stores them."""
     return unary_union([from_wkb(bytes(area.wkb)) for area in areas])

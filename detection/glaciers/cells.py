@@ -21,7 +21,7 @@ MOST_CELLS = 2000  # larger glaciers have larger cells
 
 
 class Cells(NamedTuple):
-    """number: (rows, cols) of the grid, -1 off the ice; transform: its upper left corner, metres of UTM zone `epsg`."""
+    """Cells of a glacier. number: (rows, cols) of the grid, -1 off the ice; transform: of its corner, metres."""
 
     epsg: int
     transform: Affine
@@ -35,7 +35,7 @@ class Cells(NamedTuple):
 
     @property
     def km2(self) -> float:
-        """Of one cell."""
+        """Return the area of one cell."""
         return float(self.transform.a) ** 2 / 1e6
 
     def of_points(self, epsg: int, x_m: Floats, y_m: Floats) -> NDArray[np.intp]:
@@ -66,7 +66,7 @@ def cells_of(outline: BaseGeometry) -> Cells:
 
 
 def pack(motion: GroundMotion) -> bytes:
-    """East, north and sigma of every cell as float32, one after the other."""
+    """Return east, north and sigma of every cell as float32, one after the other."""
     return np.stack(motion).astype("<f4").tobytes()
 
 

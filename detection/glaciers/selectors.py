@@ -18,7 +18,7 @@ POLARISATIONS = ("VV", "HH", "VH", "HV")  # ice is brighter where both are alike
 
 
 def ice_share(*, area: MultiPolygon, simulated: bool) -> float:
-    """How much of an area lies on glaciers whose outlines are loaded, 0-1."""
+    """Return the share of an area that lies on glaciers whose outlines are loaded, 0-1."""
     outlines = glaciers_with_outlines().filter(outline__intersects=area, layer__simulated=simulated)
     shapes = [from_wkb(bytes(outline.wkb)) for outline in outlines.values_list("outline", flat=True)]
     own = from_wkb(bytes(area.wkb))
@@ -31,12 +31,12 @@ def glaciers_with_outlines() -> QuerySet[Glacier]:
 
 
 def glaciers_in(*, pair: ScenePair) -> QuerySet[Glacier]:
-    """Glaciers that a pair shows any part of."""
+    """Return the glaciers of which a pair shows any part."""
     return glaciers_with_outlines().filter(outline__intersects=pair.footprint, layer__simulated=pair.simulated)
 
 
 def predictions_unmeasured() -> QuerySet[Prediction]:
-    """Offsets that have been searched and in which the glaciers that are loaded now have not been measured."""
+    """Return searched offsets in which the glaciers that are loaded now have not been measured."""
     newest = ContextLayer.objects.filter(kind=ContextKind.GLACIERS).aggregate(at=Max("loaded_at"))["at"]
     offsets = predictions_finished().filter(run__model_version__task=ModelVersion.Task.OFFSETS, scan__isnull=False)
     if newest is None:
@@ -69,7 +69,7 @@ def samples_by_view(*, glacier: Glacier) -> dict[str, list[GlacierSample]]:
 
 
 def surges_living(*, glacier: Glacier) -> list[Alert]:
-    """Alerts of surges of a glacier that are not over; an alert on the border of two is of the one that holds it."""
+    """Return alerts of surges of a glacier that are not over; on a border, the inner point of the alert decides."""
     living = Alert.objects.filter(
         kind=Kind.GLACIER_SURGE,
         state__in=LIVING,
@@ -85,7 +85,7 @@ def glaciers_stale() -> QuerySet[GlacierMotion]:
 
 
 def motions_known() -> QuerySet[GlacierMotion]:
-    """Glaciers of which a speed is known: those that surge first, then the fastest."""
+    """Return glaciers of which a speed is known: those that surge first, then the fastest."""
     surging = Case(When(state=GlacierMotion.State.SURGING, then=0), default=1)
     known = GlacierMotion.objects.filter(speed_m_day__isnull=False, glacier__shown=True)
     return known.select_related("glacier__layer").order_by(surging, "-speed_m_day", "id")
@@ -100,7 +100,7 @@ def motion_of(*, ident: str) -> GlacierMotion | None:
 
 
 def motions_touching(*, area: MultiPolygon, simulated: bool) -> list[GlacierMotion]:
-    """Of the glaciers that an area touches."""
+    """Return the motion of the glaciers that an area touches."""
     motions = GlacierMotion.objects.filter(
         glacier__outline__intersects=area, glacier__shown=True, glacier__layer__simulated=simulated
     )

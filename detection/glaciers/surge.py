@@ -30,7 +30,7 @@ class PairSample(NamedTuple):
 
 
 class GlacierView(NamedTuple):
-    """A series from one track, and what was found in it. speed, sigma, usual: (steps,), of all cells together."""
+    """Series from one track, and what was found in it. speed, sigma, usual: (steps,), of all cells together."""
 
     series: SpeedSeries
     speed_m_day: Floats
@@ -40,7 +40,7 @@ class GlacierView(NamedTuple):
 
 
 def day_number(day: dt.date) -> float:
-    """Days since 1970."""
+    """Return the days since 1970."""
     return float((day - EPOCH).days)
 
 
@@ -50,7 +50,7 @@ def day_of(number: float) -> dt.date:
 
 
 def view_of(samples: list[PairSample], cell_km2: float) -> GlacierView:
-    """Turn pairs into a series of steps and apply the rule. At least one sample, all of the same cells."""
+    """Build a series of steps from pairs and apply the rule. At least one sample, all of the same cells."""
     stacked = (np.stack([getattr(one.motion, name) for one in samples]) for name in GroundMotion._fields)
     first, last = (np.array([day_number(getattr(one, name)) for one in samples]) for name in ("first", "last"))
     series = velocity_series(PairVelocities(first, last, *stacked))
@@ -65,7 +65,7 @@ def _enough(series: SpeedSeries) -> bool:
 
 
 def mean_speed(series: SpeedSeries, cells: NDArray[np.bool_]) -> tuple[Floats, Floats]:
-    """Mean speed of some cells and its error, (steps,) m/day; NaN where fewer than a quarter of them are known.
+    """Return the mean speed of some cells and its error, (steps,) m/day; NaN where fewer than a quarter are known.
 
     The error is that of one cell: a pair's own error is common to all of them.
     """
@@ -79,7 +79,7 @@ def mean_speed(series: SpeedSeries, cells: NDArray[np.bool_]) -> tuple[Floats, F
 
 
 def bearing_of(series: SpeedSeries, step: int, cells: NDArray[np.bool_]) -> float:
-    """Toward where some cells moved in a step, degrees clockwise from true north."""
+    """Return where some cells moved in a step, degrees clockwise from true north."""
     known = cells & np.isfinite(series.east_m_day[step])
     east, north = series.east_m_day[step, known].mean(), series.north_m_day[step, known].mean()
     return float(np.degrees(np.arctan2(east, north)) % 360)

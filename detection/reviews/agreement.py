@@ -22,7 +22,7 @@ DECIDED = (*JUDGED, Verdict.DUPLICATE.value)
 
 
 class Agreement(NamedTuple):
-    """Of the second opinions on verdicts of one kind, how many agreed; share with its 95 % interval, 0-1."""
+    """Agreement of second opinions on verdicts of one kind; share with its 95 % interval, 0-1."""
 
     verdict: str
     agreed: int
@@ -31,7 +31,7 @@ class Agreement(NamedTuple):
 
 
 class Waiting(NamedTuple):
-    """How long cases of one severity took: half, and nine of ten, were decided within this time."""
+    """Time within which half, and nine of ten, cases of one severity were decided."""
 
     severity: str
     decided: int
@@ -108,7 +108,7 @@ def time_to_review(*, since: datetime, simulated: bool) -> list[Waiting]:
 
 
 def oldest_waiting(*, simulated: bool) -> tuple[int, datetime | None]:
-    """How many cases wait, and since when the oldest does."""
+    """Return how many cases wait, and since when the oldest does."""
     waiting = Alert.objects.filter(state__in=list(UNREVIEWED_STATES), simulated=simulated)
     return waiting.count(), waiting.aggregate(first=Min("created_at"))["first"]
 

@@ -27,7 +27,7 @@ NEAR_DEGREES = 0.5
 
 
 class Skipped(NamedTuple):
-    """A case that a batch left as it is. holder: who holds it; empty where something has changed since it was shown."""
+    """Case that a batch left unchanged. holder: who holds it; empty where something has changed since it was shown."""
 
     alert: Alert
     holder: str = ""
@@ -43,7 +43,7 @@ class Batch(NamedTuple):
 
 
 def cases_similar(*, alert: Alert) -> list[Alert]:
-    """Other cases of its kind that wait: found in the same product, pair or burst, or near by in the same week.
+    """Return other waiting cases of its kind: of the same product, pair or burst, or near by in the same week.
 
     The nearest first.
     """

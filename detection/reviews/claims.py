@@ -17,11 +17,11 @@ from detection.reviews.audit import audit_write
 
 
 class Overtaken(ValueError):
-    """The alert is no longer what the person saw: somebody, or new data, was quicker."""
+    """Conflict: the alert has changed since the person saw it, by somebody else or by new data."""
 
 
 class Claimed(ValueError):
-    """Somebody else holds the alert now; .claim says who, and until when."""
+    """Conflict: somebody else holds the alert; .claim says who, and until when."""
 
     def __init__(self, claim: Claim) -> None:
         super().__init__(f"alert {claim.alert.code} is held by {claim.holder.get_username()}")
@@ -47,7 +47,7 @@ def claim_take(*, alert: Alert, holder: AbstractBaseUser) -> Claim:
 
 
 def claim_renew(*, alert: Alert, holder: AbstractBaseUser) -> Claim | None:
-    """Hold it for longer, where nobody has taken it since; None where it is held no more."""
+    """Hold it for longer, where nobody has taken it since. Return None if it is held no more."""
     with alone(alert) as now:
         if not Claim.objects.filter(alert=alert, holder=holder).update(until=_ends(now)):
             return None

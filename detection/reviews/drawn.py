@@ -40,7 +40,7 @@ EARLIEST = date(1900, 1, 1)
 
 
 class PlaceTaken(ValueError):
-    """Living alerts lie where one was drawn; .alerts says which, the nearest first."""
+    """Conflict: living alerts lie where one was drawn; .alerts says which, the nearest first."""
 
     def __init__(self, alerts: list[Alert]) -> None:
         super().__init__(", ".join(alert.code for alert in alerts))
@@ -111,7 +111,7 @@ def alert_draw(*, drawn: Drawn, by: AbstractBaseUser, known: Collection[str] = (
 
 
 def living_near(outline: BaseGeometry) -> list[Alert]:
-    """Living alerts within 250 metres of an outline in degrees, the nearest first."""
+    """Return living alerts within 250 metres of an outline in degrees, the nearest first."""
     west, south, east, north = outline.buffer(SAME_PLACE_M / 30_000).bounds  # wide enough up to 74° north and south
     box = Polygon.from_bbox((west, south, east, north))
     alerts = Alert.objects.filter(state__in=LIVING, area__bboverlaps=box)

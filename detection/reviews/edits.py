@@ -33,7 +33,7 @@ REASON, TAKEN_BACK = "changed by a specialist", "a specialist's change was taken
 
 
 def kinds_open(kind: str) -> list[Kind]:
-    """Kinds that a person may give an alert of this one: measured alike, and as lasting."""
+    """Return kinds that a person may give an alert of this one: measured alike, and as lasting."""
     row = row_of(kind)
     return [one for one, other in KINDS.items() if (other.family, other.event) == (row.family, row.event)]
 
@@ -127,7 +127,7 @@ def may_take_back_edit(*, edit: AlertEdit) -> bool:
 
 
 def texts_of(given: Mapping[str, str]) -> dict[str, str]:
-    """Public texts by language, without empty ones. Raises Unfit."""
+    """Return public texts by language, without empty ones. Raises Unfit."""
     texts = {code: given.get(code, "").strip() for code, _name in settings.LANGUAGES}
     if any(len(text) > LONGEST_TEXT for text in texts.values()):
         raise Unfit(_("A public text has at most %(most)s characters.") % {"most": LONGEST_TEXT})

@@ -75,7 +75,7 @@ def labels_write(*, path: Path) -> int:
 
 
 def label_rows() -> Iterator[dict[str, Any]]:
-    """Rows of SCHEMA, alert by alert."""
+    """Yield the rows of SCHEMA, alert by alert."""
     run = "scan__prediction__run"
     for review in judgements(source=Source.PERSON):
         yield _of_review(review) | _of_outline(review) | {"found_by": Source.PERSON.value}

@@ -20,7 +20,7 @@ SUFFIXES = {"image/jpeg": ".jpg", "image/png": ".png", "application/pdf": ".pdf"
 
 
 class Given(NamedTuple):
-    """A file as a person sent it."""
+    """File as a person sent it."""
 
     name: str
     content: bytes

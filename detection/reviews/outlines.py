@@ -43,7 +43,7 @@ def outline_of(text: str, near: BaseGeometry | None = None) -> MultiPolygon:
 
 
 def distance_m(one: BaseGeometry, other: BaseGeometry) -> float:
-    """Metres between two areas in degrees, 0 where they touch; nearest as degrees have it."""
+    """Return metres between two areas in degrees, 0 where they touch; nearest as degrees have it."""
     here, there = nearest_points(one, other)
     return float(_GEOD.inv(here.x, here.y, there.x, there.y)[2])
 

@@ -39,7 +39,7 @@ class Wanted(NamedTuple):
 
 
 def cases_wanted(*, wanted: Wanted, person: AbstractBaseUser, now: datetime) -> QuerySet[Alert]:
-    """Cases that fit; without a state those that wait for a verdict, or for a visit.
+    """Return cases that fit; without a state those that wait for a verdict, or for a visit.
 
     mine: held by the person; free: held by nobody else; given: to this account; proposed: of any state, those where
     something waits for a second person; visit: of living ones, those where it is due, or planned for later.
@@ -69,12 +69,12 @@ def cases_wanted(*, wanted: Wanted, person: AbstractBaseUser, now: datetime) -> 
 
 
 def rows_proposed() -> set[int]:
-    """Alerts of which something waits for a second person, by their row."""
+    """Return the rows of alerts of which something waits for a second person."""
     return set(Proposal.objects.filter(outcome=Proposal.Outcome.WAITING).values_list("alert", flat=True))
 
 
 def in_order(*, cases: QuerySet[Alert], now: datetime) -> list[int]:
-    """Their rows, the most urgent first, those with a planned visit last; in one query that reads no outlines.
+    """Return rows of cases, the most urgent first, those with a planned visit last, in a query without outlines.
 
     Of equal ones, those first that the query has first.
     """
@@ -96,7 +96,7 @@ def in_order(*, cases: QuerySet[Alert], now: datetime) -> list[int]:
 
 
 def alerts_near(*, alert: Alert) -> list[Alert]:
-    """Other alerts within ten kilometres, the nearest first, with `away_m`: metres between the outlines."""
+    """Return other alerts within ten kilometres, the nearest first, with `away_m`: metres between the outlines."""
     reach = NEAR_M / 111_000
     wide = reach / max(0.05, math.cos(math.radians(alert.area.centroid.y)))
     west, south, east, north = alert.area.extent

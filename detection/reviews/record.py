@@ -16,7 +16,7 @@ JUDGED = (Verdict.CONFIRM.value, Verdict.REJECT.value)
 
 
 class Precision(NamedTuple):
-    """Of the alerts of one group: how many were confirmed, of how many judged; share with its 95 % interval, 0-1."""
+    """Confirmed and judged alerts of one group; share with its 95 % interval, 0-1."""
 
     group: str
     confirmed: int
@@ -46,7 +46,7 @@ def judgements(*, source: Source = Source.COMPUTER) -> QuerySet[Review]:
 
 
 def n_unjudged(*, simulated: bool) -> int:
-    """How many alerts nobody has judged yet."""
+    """Return how many alerts nobody has judged yet."""
     return Alert.objects.filter(simulated=simulated, state__in=[state.value for state in UNREVIEWED_STATES]).count()
 
 

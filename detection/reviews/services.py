@@ -157,7 +157,7 @@ def _after(review: Review, before: State, publisher: AbstractBaseUser | None = N
 
 
 def may_go_on_as(alert: Alert, other: Alert) -> None:
-    """ValueError where an alert cannot be the same place as another one."""
+    """Raise ValueError unless an alert can be the same place as another one."""
     if other.pk == alert.pk:
         raise ValueError("an alert is no duplicate of itself")
     if other.state in {State.MERGED, State.REJECTED}:

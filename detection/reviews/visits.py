@@ -34,7 +34,7 @@ class Plan(NamedTuple):
 
 
 def visits_open() -> QuerySet[FieldVisit]:
-    """Visits without a result, the first first; what was planned by a verdict that was taken back is not."""
+    """Return visits without a result, the earliest first, without those planned by a withdrawn verdict."""
     return FieldVisit.objects.filter(result="", review__taken_back_by=None).select_related("review__alert", "visitor")
 
 
@@ -127,6 +127,6 @@ def visit_report(
 
 
 def results_that_judge(*, state: str) -> list[Result]:
-    """Results that can become a verdict on an alert in this state."""
+    """Return results that can become a verdict on an alert in this state."""
     possible = verdicts_open(State(state))
     return [result for result, (verdict, _reason) in VERDICTS.items() if verdict in possible]

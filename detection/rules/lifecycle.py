@@ -116,7 +116,7 @@ def after_observation(life: ViewLife | None, observation: Observation) -> ViewLi
 
 
 def required_rest(sigma_mm_yr: float | None) -> timedelta:
-    """How long the data must show rest: a year where the rate's error is half of the leaving level.
+    """Return how long the data must show rest: a year where the rate's error is half of the leaving level.
 
     The error of a rate falls with the 1.5th power of the time: quieter data need less, noisier more, within bounds.
     None: of pairs of images, a year, so that a winter of snow ends nothing.
@@ -154,7 +154,7 @@ def at_rest(views: Mapping[str, ViewLife], proof: Proof) -> date | None:
 
 
 def series_rest(at_rest_since: date | None, until: date, sigma_mm_yr: float | None) -> date | None:
-    """Since when the series rest, where that is long enough by the end of the data; else None."""
+    """Return since when the series rest, where that is long enough by the end of the data; else None."""
     long_enough = at_rest_since is not None and until - at_rest_since >= required_rest(sigma_mm_yr)
     return at_rest_since if long_enough else None
 

@@ -23,7 +23,7 @@ AGE_DAYS, AGED_MOST = 30, 2.0
 def priority(
     *, severity: Severity, exposure_weight: int | None, state: State, score: float | None, days_waiting: int
 ) -> float:
-    """How urgent a case is, 0.3 to 24.
+    """Return how urgent a case is, 0.3 to 24.
 
     exposure_weight: 0 to 2, None where it was not counted; score: the highest of its detections, 0-1; days_waiting:
     whole days since it was found. Without a score it counts as the least certain.

@@ -82,7 +82,7 @@ def severity_of_change(area_m2: float) -> Severity:
 
 
 def exposure_points(exposure: Exposure) -> int:
-    """0 where nothing is known to be there, 1 for anything, 2 for much."""
+    """Return 0 where nothing is known to be there, 1 for anything, 2 for much."""
     steps = ((exposure.buildings, BUILDINGS), (exposure.people, PEOPLE))
     lengths = ((exposure.main_road_km, MAIN_ROAD_KM), (exposure.railway_km, RAILWAY_KM))
     known = [(value, limits) for value, limits in (*steps, *lengths) if value is not None]

@@ -102,7 +102,7 @@ def common_view(reported: Figures, now: Figures) -> str:
 
 
 def may_report(found: Iterable[Change], since_report: timedelta) -> bool:
-    """At most one update a month; a higher grade does not wait."""
+    """Return whether an update may be reported: at most one a month; a higher grade does not wait."""
     found = tuple(found)
     rises = any(
         one.cause == Cause.SEVERITY and GRADES.index(str(one.after)) > GRADES.index(str(one.before)) for one in found
@@ -132,7 +132,7 @@ def reported_by_step(now: Figures, changed: Iterable[Change]) -> Figures:
 
 
 def as_json(figures: Figures) -> dict[str, Any]:
-    """Dates in ISO 8601."""
+    """Return dates in ISO 8601, and other values unchanged."""
     series = {name: day.isoformat() if day else None for name, day in figures.series._asdict().items()}
     views = {name: seen._asdict() | {"until": seen.until.isoformat()} for name, seen in figures.views.items()}
     return figures._asdict() | {"views": views, "series": series, "shares": dict(figures.shares)}

@@ -21,7 +21,7 @@ class Verdict(StrEnum):
 
 
 class Reason(NamedTuple):
-    """In English, as rows keep it; translated where it is shown."""
+    """Reasons in English, as rows keep them; translated where they are shown."""
 
     label: str
     sentence: str
@@ -85,7 +85,7 @@ _VISITED_IN = frozenset({State.FIRST, State.PROVISIONAL, State.CONFIRMED})
 
 
 def verdicts_open(state: State) -> list[Verdict]:
-    """Verdicts that are possible in this state. What is over is not judged: it wakes up, or its end is taken back."""
+    """Return the verdicts that are possible in this state; none of an alert that is over."""
     if state in {State.FINISHED, State.MERGED}:
         return []
     verdicts = [verdict for verdict, target in STATE_AFTER.items() if target is not state and may_become(state, target)]

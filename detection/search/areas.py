@@ -56,14 +56,14 @@ class Search(NamedTuple):
 
 
 class View(NamedTuple):
-    """A product, and its points in an area and around it."""
+    """Product with its points in an area and around it."""
 
     product: Product
     points: SortedPoints
 
 
 def search(prediction: Prediction, thresholds: Any = None) -> list[Detection]:
-    """Everything that a prediction shows, strongest first, without scan and alert."""
+    """Return what a prediction shows, strongest first, without scan and alert."""
     way = SEARCHES[prediction.run.model_version.task]
     with opened_bands(prediction) if way.by_parts else nullcontext(read_prediction(prediction)) as raster:
         return way.find(prediction, raster, thresholds or way.thresholds)
@@ -101,7 +101,7 @@ def _points_within(products: Sequence[Product], place: MultiPolygon) -> int:
 
 
 def _from_region(prediction: Prediction, feature: Mapping[str, Any]) -> Detection:
-    """Wide motion that the run found beside the areas; its rates are against the product's reference."""
+    """Return a region of motion that the run found; its rates are against the product's reference."""
     product, geometry, figures = prediction.run.product, shape(feature["geometry"]), feature["properties"]
     place, area_m2 = to_django(geometry), area_of(geometry)
     rate, peak, sigma = (figures[name] for name in ("rate_mm_yr", "peak_rate_mm_yr", "peak_rate_sigma_mm_yr"))
@@ -242,7 +242,7 @@ def _of_series(product: Product, place: MultiPolygon) -> dict[str, Any]:
 
 
 def _rate_sigma(between: float, product: Product, place: MultiPolygon) -> float:
-    """One standard deviation of an area's rate, mm/yr: over the ground (`between`), and of its mean series in time."""
+    """Return one standard deviation of an area's rate, mm/yr: over the ground (`between`), and of its mean series."""
     series = ingest_selectors.area_series(product=product, area=place)
     fit = fit_series(series.dates, series.mean_mm) if series else None
     return math.hypot(between, fit.rate_sigma_mm_yr if fit else 0.0)

@@ -11,7 +11,7 @@ UNKNOWN_PLACE = Surroundings()
 
 
 class Evidence(NamedTuple):
-    """One area in one product. component: los, up or east; direction: ascending, descending or empty; rates mm/yr.
+    """Evidence of one area in one product. component: los, up or east; direction: of the pass, or empty; rates mm/yr.
 
     shares: class of a network -> its share in what the area may be, 0-1; empty where the method knows the sign only.
     """
@@ -67,7 +67,7 @@ def classify(evidence: Sequence[Evidence], place: Surroundings = UNKNOWN_PLACE) 
 
 
 def mean_shares(shares: Sequence[Mapping[str, float]]) -> dict[str, float]:
-    """Mean share of each class over several detections of an area; empty where no network classified any."""
+    """Return the mean share of each class over detections of an area; empty where no network classified any."""
     known = [each for each in shares if each]
     return {name: sum(each.get(name, 0.0) for each in known) / len(known) for name in KIND_OF_CLASS} if known else {}
 

@@ -18,7 +18,7 @@ BANDS = {ModelVersion.Task.COHERENCE_CHANGE: "change_sigma", ModelVersion.Task.O
 
 
 def known_share(*, prediction: Prediction, area: MultiPolygon) -> float:
-    """Share of an area's cells for which the result of a pair has a value, 0-1; 0 where it lies outside."""
+    """Return the share of an area's cells with a value in a pair's result, 0-1; 0 where it lies outside."""
     with opened_prediction(prediction) as raster:
         on_map = transform(from_wkb(bytes(area.wkb)), transformer(4326, raster.epsg).transform, interleaved=False)
         part = _around(on_map, raster)

@@ -24,7 +24,7 @@ _GEOD = Geod(ellps="WGS84")
 
 
 class Band(Protocol):
-    """A band in memory, or one of which only what is asked for is read."""
+    """Band in memory, or one of which only the windows asked for are read."""
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -34,7 +34,7 @@ class Band(Protocol):
 
 
 class ChangeThresholds(NamedTuple):
-    """Robust z-scores, both of a loss; least_drop is of coherence, 0-1, the weather's share already removed.
+    """Thresholds of a loss: robust z-scores; least_drop: of coherence, 0-1, without the share of the weather.
 
     least_certain: median loss over area_sigma, with one false alarm in twenty: a parcel of which the estimate was
     always sure, and suddenly is not, has lost nothing.
@@ -51,7 +51,7 @@ class ChangeThresholds(NamedTuple):
 
 
 class MotionThresholds(NamedTuple):
-    """Length of the offset in its standard deviations; least_px: no patch is slower; agreement: of directions, 0-1.
+    """Thresholds of an offset: its length in standard deviations; least_px; agreement: of directions, 0-1.
 
     fewest_nodes: nodes whose windows overlap share their faults; a patch is wider than one window of 24 px.
     """
@@ -69,7 +69,7 @@ CONFIRMED_SHARE = 0.5  # of a patch's cells
 
 
 class Patch(NamedTuple):
-    """One area in the raster's system. score: 1 - 1/z^2, a bound on its certainty whatever the noise (Chebyshev).
+    """Area in the raster's system. score: 1 - 1/z^2, a bound on its certainty whatever the noise (Chebyshev).
 
     figures: the columns of `detection.models.AreaFigures` that this kind of measurement fills.
     """
@@ -179,7 +179,7 @@ def moving_patches(
 
 
 def bearing(polygon: Any, epsg: int, dx: float, dy: float) -> float:
-    """Degrees clockwise from true north of a step of dx to the right and dy down on a north-up grid, at a polygon."""
+    """Return degrees clockwise from north of a step of dx right and dy down on a north-up grid, at a polygon."""
     at, length = polygon.centroid, math.hypot(dx, dy)
     further = (at.x + 1000 * dx / length, at.y - 1000 * dy / length)
     to_geographic = transformer(epsg, 4326).transform

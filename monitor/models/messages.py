@@ -1,7 +1,10 @@
 """Tables of messages: the outbox, its channels and endpoints, and the CAP messages that were issued."""
 
+from typing import Any
+
 from django.conf import settings
 from django.contrib.gis.db import models
+from django.utils import timezone
 from django.utils.translation import pgettext_lazy
 
 from detection.models import AlertTransition
@@ -10,10 +13,7 @@ from monitor.web.roles import ADMINISTRATORS, OPERATORS, PUBLISHERS, VIEWERS
 
 
 class Endpoint(models.Model):
-    """An address that a person added to their subscriptions: a program that takes webhooks, or a browser of theirs.
-
-    Nothing but tests goes there before it has answered one.
-    """
+    """Address of a program or a browser that a person added; only tests go there before it has answered one."""
 
     class EndReason(models.TextChoices):
         FAILING = "failing", "it took nothing for a week"
@@ -120,9 +120,7 @@ class OutgoingMessage(models.Model):
     error = models.CharField(max_length=300, blank=True)
 
     news: list["Notification"]  # what it reports, as monitor.notifications.selectors reads it
-    labels: list[str] | None = (
-        None  # of the subscriptions that it is for, as monitor.subscribers.subscriptions.endpoints reads them
-    )
+    labels: list[str] | None = None  # of its subscriptions, as monitor.subscribers.subscriptions.endpoints reads them
 
     class Meta:
         ordering = ["id"]
@@ -136,9 +134,21 @@ class OutgoingMessage(models.Model):
             models.Index(fields=["next_try_at"], condition=models.Q(state="failed"), name="outgoingmessage_failed"),
         ]
 
+    @classmethod
+    def due(cls, kind: str, key: str, address: str, **more: Any) -> "OutgoingMessage":
+        """Return an unsaved message that is to be delivered at once, unless `next_try_at` is given."""
+        return cls(kind=kind, key=key, address=address, **{"next_try_at": timezone.now(), **more})
+
+    @classmethod
+    def queue(cls, kind: str, key: str, address: str, **more: Any) -> "OutgoingMessage":
+        """Save such a message, so that the next round delivers it."""
+        message = cls.due(kind, key, address, **more)
+        message.save(force_insert=True)
+        return message
+
     @property
     def server(self) -> Endpoint | None:
-        """Return where it goes, unless that is the mailbox of `address`."""
+        """Return the endpoint that it goes to; None if it goes to the mailbox of `address`."""
         return self.endpoint if self.channel != DEFAULT_CHANNEL else None
 
     def __str__(self) -> str:
@@ -154,9 +164,7 @@ class Notification(models.Model):
     withdrawn_at = models.DateTimeField(null=True, help_text="it was overtaken before it was sent")
     created_at = models.DateTimeField(auto_now_add=True)
 
-    sites: dict[int, str] | None = (
-        None  # those concerned, of a list, as monitor.subscribers.subscriptions.assets reads them
-    )
+    sites: dict[int, str] | None = None  # those concerned, as monitor.subscribers.subscriptions.assets reads them
 
     class Meta:
         ordering = ["id"]
@@ -187,7 +195,7 @@ class ChannelPause(models.Model):
 
 
 class Announcement(models.Model):
-    """A transition whose messages have been queued: that is done once."""
+    """Record that the messages of a transition have been queued, which is done once."""
 
     transition = models.OneToOneField(AlertTransition, models.CASCADE, related_name="announcement")
     n_notifications = models.PositiveIntegerField(default=0)

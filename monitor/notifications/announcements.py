@@ -14,7 +14,7 @@ from monitor.models.messages import Announcement, Notification, OutgoingMessage
 from monitor.models.subscriptions import Subscription
 from monitor.notifications import selectors
 from monitor.notifications.gathering import messages_gather
-from monitor.notifications.outbox import message_key
+from monitor.notifications.outbox import message_about
 from monitor.subscribers.subscriptions import endpoints
 from monitor.subscribers.subscriptions.selectors import subscriptions_matching
 
@@ -22,7 +22,7 @@ BATCH = 2000
 
 
 class Reader(NamedTuple):
-    """A subscription, as far as queueing needs it."""
+    """Subscription with the fields that queueing needs."""
 
     subscription: int
     email: str
@@ -39,7 +39,7 @@ def transitions_announce() -> None:
 
 
 def transition_announce(*, transition_id: int) -> Announcement | None:
-    """Queue the messages of one transition; None where that has been done. All of it or nothing, in their order."""
+    """Queue the messages of one transition. Return None if that has been done. All of it or nothing, in their order."""
     with locked(Lock.ANNOUNCING):
         announcement, created = Announcement.objects.get_or_create(transition_id=transition_id)
         if not created:
@@ -75,21 +75,13 @@ def _queue(news: AlertTransition, kind: str, readers: list[Reader]) -> None:
     A notification waits for a digest, or is gathered with others; where the channel does not gather, every address that
     hears at once gets a message.
     """
-    now = timezone.now()
     at_once = [
         reader
         for reader in readers
         if reader.frequency == Subscription.Frequency.AT_ONCE and reader.channel not in settings.GATHERING
     ]
     messages = {
-        (channel, email): OutgoingMessage(
-            channel=channel,
-            kind=kind,
-            key=message_key(kind, news.pk, email),
-            address=email,
-            transition=news,
-            next_try_at=now,
-        )
+        (channel, email): message_about(kind, news.pk, email, channel=channel, transition=news)
         for channel, email in sorted({(reader.channel, reader.email) for reader in at_once})
     }
     OutgoingMessage.objects.bulk_create(messages.values(), batch_size=BATCH)
@@ -102,7 +94,7 @@ def _queue(news: AlertTransition, kind: str, readers: list[Reader]) -> None:
 
 
 def _unsent(news: AlertTransition) -> QuerySet[Notification]:
-    """Earlier news of the same alert that has not been sent yet."""
+    """Return earlier news of the same alert that has not been sent yet."""
     return Notification.objects.filter(
         Q(message=None) | Q(message__state=OutgoingMessage.State.QUEUED),
         transition__alert=news.alert_id,

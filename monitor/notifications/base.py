@@ -14,19 +14,19 @@ from monitor.web.outgoing import outward
 
 @dataclass(frozen=True)
 class Delivered:
-    """The receiver has the message."""
+    """Outcome: the receiver has the message."""
 
 
 @dataclass(frozen=True)
 class Later:
-    """The channel cannot take messages now, whichever they are; this one is tried again."""
+    """Outcome: the channel cannot take messages now, whichever they are; this one is tried again."""
 
     reason: str
 
 
 @dataclass(frozen=True)
 class Refused:
-    """This message was refused, which may pass: it is tried again, not before `retry_after` where that is known.
+    """Outcome: this message was refused, which may pass: it is tried again, not before `retry_after` if that is known.
 
     Where one server takes all messages and refuses all of them, the channel is at fault.
     """
@@ -37,7 +37,7 @@ class Refused:
 
 @dataclass(frozen=True)
 class Never:
-    """There is no such address; the message is not tried again, and the address is paused after some of these."""
+    """Outcome: there is no such address; it is not tried again, and the address is paused after some of these."""
 
     reason: str
 
@@ -47,13 +47,13 @@ Outcome = Delivered | Later | Refused | Never
 
 @dataclass(frozen=True)
 class InHand:
-    """The rest of a delivery, ready to run beside others in a thread of its own: it touches no database."""
+    """Rest of a delivery, ready to run beside others in a thread of its own: it touches no database."""
 
     finish: Callable[[], Outcome]
 
 
 class Channel(Protocol):
-    """Carries messages to their addresses. One is made for each sender of a round, and closed at the end of it.
+    """Carrier of messages to their addresses; made for each sender of a round, and closed at the end of it.
 
     one_server: whether one server takes all messages, so that several senders share them; otherwise every address is
     a server of its own (`Endpoint`), and one sender has `at_once` deliveries in hand.
@@ -90,7 +90,7 @@ def channel_open(*, name: str) -> Channel:
 
 
 def deliver(*, url: str, body: bytes, headers: dict[str, str], seconds: float, gone_by: Container[int]) -> Outcome:
-    """Post a message to an endpoint and return the outcome. gone_by: answers that mean that the endpoint is gone."""
+    """Deliver one message, which `selectors.messages_to_deliver` has read with its `news`, or begin to."""
     try:
         answer = outward.post(url=url, body=body, headers=headers, seconds=seconds)
     except outward.Unreachable as fault:

@@ -12,7 +12,7 @@ from django.utils import timezone
 from monitor.models.messages import Notification, OutgoingMessage
 from monitor.models.subscriptions import Subscription
 from monitor.notifications.gathering import duplicates_withdraw
-from monitor.notifications.outbox import message_key
+from monitor.notifications.outbox import message_about, message_key
 from monitor.notifications.selectors import notifications_waiting
 from monitor.subscribers.subscriptions.often import awake, signs_due, subscriptions_resume_due
 from monitor.subscribers.subscriptions.selectors import subscriptions_active
@@ -55,7 +55,7 @@ def due_queue() -> None:
 
 
 def digests_queue(*, now: datetime | None = None) -> int:
-    """Queue a message for every address whose digest is due and that has news; how many were queued."""
+    """Queue a message for every address whose digest is due and that has news; return how many were queued."""
     now = now or timezone.now()
     clocks = subscriptions_active().order_by().values_list("frequency", "time_zone").distinct()
     return sum(_digests_of(frequency, zone, now) for frequency, zone in sorted(clocks))
@@ -78,7 +78,7 @@ def _digests_of(frequency: str, zone: str, now: datetime) -> int:
 
 
 def _digest_queue(reader: Reader, moment: datetime, now: datetime) -> bool:
-    """Queue the digest of one address; False if it was queued already, and later news waits for the next one."""
+    """Queue the digest of one address. Return False if it was queued already, and later news waits for the next one."""
     with transaction.atomic():
         message, created = OutgoingMessage.objects.get_or_create(
             key=message_key("digest", f"{reader.frequency}:{moment:%Y%m%d%H}", reader.email),
@@ -96,21 +96,13 @@ def _digest_queue(reader: Reader, moment: datetime, now: datetime) -> bool:
 
 
 def signs_of_life_queue(*, now: datetime | None = None) -> int:
-    """Queue a message for every address that has heard nothing for a quarter and wants to know; how many."""
+    """Queue a message for every address that has heard nothing for a quarter and wants to know; return how many."""
     now = now or timezone.now()
     with transaction.atomic():
         due = list(signs_due(now=now).values_list("pk", "email", "channel"))
         addresses = sorted({(email, channel) for _, email, channel in due})
-        messages = [
-            OutgoingMessage(
-                channel=channel,
-                kind=OutgoingMessage.Kind.SIGN,
-                key=message_key("sign", f"{now:%Y%m%d}", email),
-                address=email,
-                next_try_at=timezone.now(),
-            )
-            for email, channel in addresses
-        ]
+        kind, day = OutgoingMessage.Kind.SIGN, f"{now:%Y%m%d}"
+        messages = [message_about(kind, day, email, channel=channel) for email, channel in addresses]
         OutgoingMessage.objects.bulk_create(messages, batch_size=2000, ignore_conflicts=True)
         signs_due(now=now).filter(pk__in=[pk for pk, *_ in due]).update(last_sign_at=now)
     return len(messages)

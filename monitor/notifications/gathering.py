@@ -22,7 +22,7 @@ from ingest.locks import Lock, locked
 from ml.models import Run
 from monitor.models.messages import Notification, OutgoingMessage
 from monitor.models.subscriptions import Subscription
-from monitor.notifications.outbox import message_key
+from monitor.notifications.outbox import message_about
 from monitor.notifications.selectors import notifications_waiting
 from monitor.subscribers.subscriptions.often import awake
 from monitor.subscribers.subscriptions.selectors import subscriptions_active
@@ -46,7 +46,7 @@ class Pace(NamedTuple):
 
 
 class Item(NamedTuple):
-    """A notification that waits, as far as gathering needs it."""
+    """Waiting notification with the fields that gathering needs."""
 
     pk: int
     email: str
@@ -64,7 +64,7 @@ def paces() -> dict[str, Pace]:
 
 
 def messages_gather(*, now: datetime | None = None) -> int:
-    """Queue one message for every address whose news has been gathered long enough; how many were queued."""
+    """Queue one message for every address whose news has been gathered long enough; return how many were queued."""
     now, queued = now or timezone.now(), 0
     for channel, pace in paces().items():
         if not _of_addresses_due(channel, pace, now).exists():
@@ -129,7 +129,7 @@ def _queue(channel: str, pace: Pace, now: datetime) -> int:
     for item in map(Item._make, rows):
         by_address[item.email].append(item)
     made = OutgoingMessage.objects.bulk_create(
-        (_message(channel, items, now) for items in by_address.values()), batch_size=BATCH
+        (_message(channel, items) for items in by_address.values()), batch_size=BATCH
     )
     pairs = [(item.pk, message.pk) for message, items in zip(made, by_address.values(), strict=True) for item in items]
     if pairs:
@@ -138,28 +138,22 @@ def _queue(channel: str, pace: Pace, now: datetime) -> int:
     return len(made)
 
 
-def _message(channel: str, items: list[Item], now: datetime) -> OutgoingMessage:
+def _message(channel: str, items: list[Item]) -> OutgoingMessage:
     """Make one message of these items: one step of one alert by itself, more in a list, many in a summary."""
-    address, transitions = items[0].email, {item.transition for item in items}
+    transitions = {item.transition for item in items}
     if len(transitions) == 1:
         kind = Kind.CORRECTION if items[0].to_state == AlertState.REJECTED else Kind.ALERT
     else:
         kind = Kind.SUMMARY if len({item.alert for item in items}) > MANY_PLACES else Kind.DIGEST
-    return OutgoingMessage(
-        channel=channel,
-        kind=kind,
-        key=message_key(kind, f"from:{items[0].pk}", address),
-        address=address,
-        transition_id=items[0].transition if len(transitions) == 1 else None,
-        next_try_at=timezone.now(),
-    )
+    only = items[0].transition if len(transitions) == 1 else None
+    return message_about(kind, f"from:{items[0].pk}", items[0].email, channel=channel, transition_id=only)
 
 
 MOST = 0.5  # share of the alerts
 
 
 class Burst(StrEnum):
-    """What most of the news has in common."""
+    """Common reason of much news."""
 
     NEW_DATA = "new-data"
     NEW_MODEL = "new-model"

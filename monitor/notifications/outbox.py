@@ -9,14 +9,13 @@ import hashlib
 import logging
 from datetime import timedelta
 from itertools import takewhile
+from typing import Any
 
 from django.db import connection, transaction
 from django.db.models import F, QuerySet
 from django.utils import timezone
 
-from detection.models import AlertTransition
 from detection.reviews.visits import visits_coming
-from detection.rules.lifecycle import State as AlertState
 from ingest.leases import Lease
 from monitor.models.messages import Endpoint, OutgoingMessage
 from monitor.models.subscriptions import Subscription
@@ -61,6 +60,11 @@ def message_key(kind: str, about: object, address: str) -> str:
     return f"{kind}:{about}:{hashlib.sha256(address.encode()).hexdigest()[:32]}"
 
 
+def message_about(kind: str, about: object, address: str, **more: Any) -> OutgoingMessage:
+    """Return an unsaved message that is due now, with its key."""
+    return OutgoingMessage.due(kind, message_key(kind, about, address), address, **more)
+
+
 def message_claim(*, message: OutgoingMessage) -> bool:
     """Take a message for this sender; False where another one was quicker, or it was withdrawn or put off meanwhile.
 
@@ -77,10 +81,7 @@ def message_claim(*, message: OutgoingMessage) -> bool:
 
 
 def message_is_held(*, message: OutgoingMessage, seconds: float) -> bool:
-    """Return whether this sender holds the lease of a message for `seconds` more.
-
-    While it does, no other process sends the message.
-    """
+    """Return whether this sender holds the lease of a message for `seconds` more; until then no other one sends it."""
     with connection.cursor() as cursor:
         held = [message.pk, State.SENDING, message.attempts, timedelta(seconds=seconds)]
         cursor.execute(_IS_HELD, held)
@@ -168,7 +169,7 @@ def message_retry(*, message: OutgoingMessage, error: str) -> None:
 
 
 def message_bounce(*, message: OutgoingMessage, error: str) -> None:
-    """There is no such address: not tried again; after three in a row its subscriptions are paused."""
+    """Give up a message whose address does not exist; after three in a row its subscriptions are paused."""
     logger.warning("%s was refused: %s", message, error)
     LEASE.settle(message, State.FAILED, error=error[:LONGEST_ERROR])
     active = subscriptions.subscriptions_active().filter(email=message.address, channel=message.channel)
@@ -177,9 +178,7 @@ def message_bounce(*, message: OutgoingMessage, error: str) -> None:
 
 
 def message_return(*, message_id: int, error: str, passing: bool = False) -> bool:
-    """Record that a sent message came back, as if it had been refused at once.
-
-    Return False if it is not known as sent, so that a report which comes twice counts once.
+    """Record that a sent message came back. Return False if it is not known as sent: a second report counts nothing.
 
     passing: the address may take mails again, as a mailbox that is full: only many of these pause it.
     """
@@ -199,9 +198,8 @@ def message_return(*, message_id: int, error: str, passing: bool = False) -> boo
 def _failed_in_a_row(message: OutgoingMessage) -> int:
     """Return how many of the last messages to the same address failed for a reason that lasts.
 
-    This is at most as many as pause the address, and that many if none has arrived for long, whatever the reasons.
-
-    Not the counter of refusals: a relay takes every message, which sets that to nought.
+    At most as many as pause the address; that many if none has arrived for long, whatever the reasons. The counter of
+    refusals would not do: a relay takes every message, which sets it to nought.
     """
     finished = OutgoingMessage.objects.filter(
         address=message.address, channel=message.channel, state__in=[State.SENT, State.FAILED]
@@ -219,12 +217,12 @@ def _pause_refused(active: QuerySet[Subscription]) -> None:
 
 
 def messages_retry(*, messages: QuerySet[OutgoingMessage]) -> int:
-    """Send failed and delayed messages in the next round; how many. What was withdrawn stays so."""
+    """Send failed and delayed messages in the next round; return how many. What was withdrawn stays so."""
     return LEASE.retry(messages.exclude(state=State.WITHDRAWN), next_try_at=timezone.now())
 
 
 def messages_cancel(*, messages: QuerySet[OutgoingMessage], by: str) -> int:
-    """Withdraw waiting messages; how many. One that is being sent cannot be called back."""
+    """Withdraw waiting messages; return how many. One that is being sent cannot be called back."""
     return LEASE.cancel(messages.filter(state=State.QUEUED), error=f"Cancelled by {by}.")
 
 
@@ -250,10 +248,5 @@ def _is_still_needed(message: OutgoingMessage) -> bool:
         return message.account is not None and bool(visits_coming(visitor=message.account))
     if message.endpoint:
         return endpoints.is_still_needed(message=message, endpoint=message.endpoint)
-    message.news = [one for one in message.news if not _is_overtaken(one.transition)]
+    message.news = [one for one in message.news if not endpoints.is_overtaken(one.transition)]
     return bool(message.news)
-
-
-def _is_overtaken(transition: AlertTransition) -> bool:
-    """Motion is reported as long as nobody has rejected it, and a correction as long as the rejection stands."""
-    return (transition.to_state == AlertState.REJECTED) != (transition.alert.state == AlertState.REJECTED)

@@ -6,7 +6,7 @@ Every channel has rounds of its own, one at a time: none waits for another.
 import logging
 import time
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from django.db import connection, transaction
 from django.db.models import QuerySet
@@ -58,13 +58,6 @@ def channel_resume(*, channel: str) -> None:
     logger.info("messages get through on the channel %s again", channel)
 
 
-def channels_paused() -> dict[str, datetime]:
-    """Channels through which nothing got in the last round, each with the time of its next attempt."""
-    return dict(ChannelPause.objects.values_list("channel", "next_try_at"))
-
-
-logger = logging.getLogger(__name__)
-
 MOST_TROUBLES = 3  # in a row, or as many addresses that are refused: then a channel is paused
 BATCH = 200
 FRESH_SECONDS = 2.0  # what was read of alerts and subscriptions is read again after this
@@ -98,7 +91,7 @@ def messages_send(*, seconds: float | None = None, of: int = 1, beside: bool = F
 
 
 def messages_help(*, share: int, of: int, seconds: float | None = None) -> int:
-    """Send a share of what is due on channels with one server, beside the process that has share 0; how many."""
+    """Send a share of what is due on channels with one server, beside the process that has share 0; return how many."""
     deadline = None if seconds is None else time.monotonic() + seconds
     names = filter(_has_one_server, sorted(selectors.channels_due(now=timezone.now())))
     return sum(_send(name, deadline, share, of) for name in names)
@@ -139,7 +132,7 @@ class _Round:
         self.channel: Channel | None = None
         self.troubles = 0  # in a row
         self.refused: set[str] = set()  # addresses in a row
-        next_try_at = channels_paused().get(name)
+        next_try_at = ChannelPause.objects.filter(channel=name).values_list("next_try_at", flat=True).first()
         self.paused = next_try_at is not None
         self.left_alone = next_try_at is not None and next_try_at > timezone.now()
         self.pool: ThreadPoolExecutor | None = None
@@ -161,10 +154,7 @@ class _Round:
         return self.sent
 
     def _next_batch(self, deadline: float | None) -> list[OutgoingMessage]:
-        """Return the next messages that are due, as long as there is time.
-
-        Those that become due while deliveries are in hand are among them.
-        """
+        """Return the next messages that are due, also while deliveries are in hand, as long as there is time."""
         while not self.left_alone and not _is_over(deadline):
             if batch := list(self._due()[:BATCH]):
                 self._read_ahead(batch)

@@ -46,7 +46,7 @@ def messages_due(*, now: datetime) -> QuerySet[OutgoingMessage]:
 
 
 def messages_to_deliver(*, now: datetime) -> QuerySet[OutgoingMessage]:
-    """Messages that are due, with all that their words need; `news` are their notifications of active subscriptions."""
+    """Return due messages with what their words need; `news`: their notifications of active subscriptions."""
     news = (
         Notification.objects.filter(withdrawn_at=None, subscription__in=subscriptions_active())
         .select_related("subscription", "transition__alert", "transition__update")

@@ -1,4 +1,4 @@
-"""A page of a subscriber: other ways than mail to hear of news. Behind the same signed link as their subscriptions."""
+"""Pages of a subscriber's devices and webhooks, behind the signed link of their subscriptions; mails of the demo."""
 
 from functools import cache
 from typing import Any
@@ -7,14 +7,14 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.clickjacking import xframe_options_sameorigin
-from django.views.decorators.http import require_GET, require_http_methods, require_safe
+from django.views.decorators.http import require_GET, require_safe
 
 from monitor.models.messages import Endpoint, OutgoingMessage
 from monitor.notifications.mail import files
 from monitor.notifications.push.devices import PUSH, browser_key, device_add
 from monitor.notifications.webhook.signature import secret_new, secret_rotate
 from monitor.paths import SITE_DIR
-from monitor.self_service.subscriptions.links import PAGE_OR_DEED, owner_of, private_page
+from monitor.self_service.subscriptions.links import owner_of, private_page
 from monitor.subscribers.subscriptions import endpoints, selectors
 from monitor.web.guards import demo_only
 from monitor.web.outgoing import outward
@@ -24,9 +24,8 @@ LONGEST_URL = 500
 
 
 @private_page
-@require_http_methods(PAGE_OR_DEED)
 def ways(request: HttpRequest, token: str) -> HttpResponse:
-    """Devices and webhooks of one person. A secret is shown once, in the answer to the form that made it."""
+    """Show and change devices and webhooks of one person. A secret is shown once, in the answer that made it."""
     email = owner_of(token)
     if request.method != "POST":
         return _page(request, token, email)
@@ -47,7 +46,7 @@ def _act(request: HttpRequest, email: str) -> dict[str, Any]:
 
 
 def act_on_webhooks(request: HttpRequest, **owner: Any) -> dict[str, Any]:
-    """Do what the form wants; what the next page shows once. Nonsense changes nothing. owner: as endpoints know it."""
+    """Do what the form wants; return what the next page shows once. Nonsense changes nothing. owner: of endpoints."""
     deed = request.POST.get("deed", "")
     if deed == "webhook-add":
         return _webhook_add(request.POST.get("url", "").strip(), **owner)
@@ -96,7 +95,7 @@ def _page(request: HttpRequest, token: str, email: str, status: int = 200, **sho
 
 
 def webhooks_listed(**owner: Any) -> list[tuple[Endpoint, tuple[str, str], list[tuple[OutgoingMessage, str]]]]:
-    """Each with its badge and its last messages."""
+    """Return the webhooks of an owner, each with its badge and its last messages."""
     hooks = endpoints.endpoints_of(channel=endpoints.WEBHOOK, **owner)
     return [(hook, _state(hook), _deliveries(hook)) for hook in hooks]
 

@@ -6,17 +6,18 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.views.decorators.http import require_GET, require_http_methods
+from django.views.decorators.http import require_GET
 
 from monitor.models.subscriptions import Membership, Organisation, Subscription
 from monitor.self_service import channels
 from monitor.self_service.subscriptions.forms import ChoiceForm, EmailForm
-from monitor.self_service.subscriptions.links import PAGE_OR_DEED, owner_of, private_page
+from monitor.self_service.subscriptions.links import download, owner_of, private_page
 from monitor.self_service.subscriptions.views import DEFAULTS, where_config
 from monitor.subscribers.organisations import services
 from monitor.subscribers.organisations.names import LONGEST_TITLE
 from monitor.subscribers.subscriptions import members, places, tokens
 from monitor.subscribers.subscriptions import services as subscriptions
+from monitor.subscribers.subscriptions.rules import WISH
 from monitor.wording.refusals import Refusal, number_or_none
 
 OWNERS_MAY = {"invite", "remove", "share", "end", "rename", "dissolve"}
@@ -27,7 +28,6 @@ class ChangeForm(places.MoveForm, ChoiceForm):
 
 
 @private_page
-@require_http_methods(PAGE_OR_DEED)
 def organisation_list(request: HttpRequest, token: str) -> HttpResponse:
     """List the organisations of a person, with a form to found another one."""
     email = owner_of(token)
@@ -47,7 +47,6 @@ def organisation_list(request: HttpRequest, token: str) -> HttpResponse:
 
 
 @private_page
-@require_http_methods(PAGE_OR_DEED)
 def organisation_page(request: HttpRequest, token: str, organisation: int) -> HttpResponse:
     """Show what an organisation follows, who belongs to it, and what its reader may do there."""
     mine = member_of(token, organisation)
@@ -69,7 +68,6 @@ def organisation_page(request: HttpRequest, token: str, organisation: int) -> Ht
 
 
 @private_page
-@require_http_methods(PAGE_OR_DEED)
 def place_add(request: HttpRequest, token: str, organisation: int) -> HttpResponse:
     """Add a place for everybody: the form of subscribing, without an address."""
     mine = member_of(token, organisation, as_owner=True)
@@ -77,7 +75,6 @@ def place_add(request: HttpRequest, token: str, organisation: int) -> HttpRespon
 
 
 @private_page
-@require_http_methods(PAGE_OR_DEED)
 def place_change(request: HttpRequest, token: str, organisation: int, subscription: int) -> HttpResponse:
     """Change where, what and how often, of a place that there is: for everybody."""
     mine = member_of(token, organisation, as_owner=True)
@@ -88,9 +85,8 @@ def place_change(request: HttpRequest, token: str, organisation: int, subscripti
 
 
 @private_page
-@require_http_methods(PAGE_OR_DEED)
 def organisation_ways(request: HttpRequest, token: str, organisation: int) -> HttpResponse:
-    """Webhooks of an organisation: they go on whoever of its members pauses or leaves."""
+    """Show and change the webhooks of an organisation, which go on whoever of its members pauses or leaves."""
     mine = member_of(token, organisation, as_owner=True)
     shown: dict[str, Any] = {}
     if request.method == "POST":
@@ -114,16 +110,12 @@ def organisation_ways(request: HttpRequest, token: str, organisation: int) -> Ht
 def organisation_export(request: HttpRequest, token: str, organisation: int) -> JsonResponse:
     """Export everything that is held of an organisation."""
     mine = member_of(token, organisation, as_owner=True)
-    content = services.organisation_exported(organisation=mine.organisation)
-    response = JsonResponse(content, json_dumps_params={"indent": 2})
-    response["Content-Disposition"] = 'attachment; filename="ground-motion-organisation.json"'
-    return response
+    return download(services.organisation_exported(organisation=mine.organisation), "ground-motion-organisation.json")
 
 
 @private_page
-@require_http_methods(PAGE_OR_DEED)
 def join(request: HttpRequest, token: str) -> HttpResponse:
-    """Mail scanners open links: opening this one accepts nothing."""
+    """Ask whether a person joins. Mail scanners open links, so a GET accepts nothing."""
     asked = Membership.objects.filter(pk=tokens.read_join(token, members.INVITED_FOR), left_at=None)
     membership = asked.select_related("organisation", "invited_by").first()
     if membership is None:
@@ -205,16 +197,10 @@ def _page(request: HttpRequest, token: str, mine: Membership, status: int = 200,
 
 
 def _place(request: HttpRequest, token: str, organisation: Organisation, shared: Subscription | None) -> HttpResponse:
-    form_class = ChangeForm if shared else ChoiceForm
-    status = 200
-    if request.method != "POST":
-        form = form_class(initial=_as_it_is(shared) if shared else DEFAULTS)
-    elif "search" in request.POST:
-        form = places.searched(form_class, request.POST)
-    else:
-        form, status = form_class(request.POST, request.FILES), 422
-        if form.is_valid() and _keep(form, organisation, shared):
-            return redirect("organisation", token=token, organisation=organisation.pk)
+    form_class, initial = (ChangeForm, _as_it_is(shared)) if shared else (ChoiceForm, DEFAULTS)
+    form, status = places.form_of(form_class, request, initial)
+    if form.is_valid() and _keep(form, organisation, shared):
+        return redirect("organisation", token=token, organisation=organisation.pk)
     context = {
         "token": token,
         "organisation": organisation,
@@ -226,7 +212,7 @@ def _place(request: HttpRequest, token: str, organisation: Organisation, shared:
 
 
 def _keep(form: ChoiceForm, organisation: Organisation, shared: Subscription | None) -> bool:
-    """Return whether that was possible; if not, the form says why."""
+    """Save the place of a form; return False where that is refused, and the form says why."""
     wanted = form.choice() | {name: form.cleaned_data[name] for name in ("name", "sites")}
     try:
         if shared:
@@ -240,5 +226,4 @@ def _keep(form: ChoiceForm, organisation: Organisation, shared: Subscription | N
 
 
 def _as_it_is(shared: Subscription) -> dict[str, Any]:
-    fields = ("name", "kinds", "lowest_severity", "unreviewed", "updates", "least_exposure", "frequency")
-    return DEFAULTS | {"where": places.KEEP} | {name: getattr(shared, name) for name in fields}
+    return DEFAULTS | {"where": places.KEEP} | {name: getattr(shared, name) for name in ("name", *WISH)}

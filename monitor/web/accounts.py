@@ -15,7 +15,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from monitor.web.guards import User, may_administrate, may_view_work, second_factor_missing
-from monitor.web.request_limits import visitor_network
+from monitor.web.request_limits import network_of
 
 
 class SignIn(LoginView):
@@ -63,8 +63,7 @@ def locked_out(request: HttpRequest, response: object, credentials: Mapping[str,
 
 def client_address(request: HttpRequest) -> str | None:
     """Return the address whose attempts are counted; for IPv6 the network."""
-    remote, forwarded = request.META.get("REMOTE_ADDR", ""), request.META.get("HTTP_X_FORWARDED_FOR", "")
-    return visitor_network(remote_address=remote, forwarded_for=forwarded).partition("/")[0] or None
+    return network_of(request).partition("/")[0] or None
 
 
 class AdminSite(admin.AdminSite):

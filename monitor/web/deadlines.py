@@ -30,10 +30,7 @@ Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 
 class Clock:
-    """Time that the site has computed for one request.
-
-    what: method and path; most_seconds: limit without a pause.
-    """
+    """Time that the site has computed for one request. what: method and path; most_seconds: limit without a pause."""
 
     def __init__(self, what: str) -> None:
         self.what = what

@@ -1,20 +1,24 @@
-"""Middleware: headers of whole parts of the site, limits, and answers of an overloaded site."""
+"""Middleware: headers of whole parts of the site, limits, typed text, and answers of an overloaded site."""
 
 import logging
 import sys
 import weakref
 from collections.abc import Callable
+from typing import Any
 
 from django.db import OperationalError
-from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseNotAllowed
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, HttpResponseNotAllowed, QueryDict
+from django.http.request import UnreadablePostError
 from django.middleware.http import ConditionalGetMiddleware
 from django.shortcuts import render
+from django.utils.deprecation import MiddlewareMixin
 from django.views.defaults import server_error
 
 from ingest.errors import FULL_DISK_ERRNOS, StorageFailed
+from ingest.text import plain_text
 from monitor.web.deadlines import clock_of
 from monitor.web.places import Busy, place_take
-from monitor.web.request_limits import request_kind, seconds_charge, seconds_to_wait, visitor_network
+from monitor.web.request_limits import network_of, request_kind, seconds_charge, seconds_to_wait
 from monitor.wording.refusals import as_problem, problem
 
 logger = logging.getLogger(__name__)
@@ -43,6 +47,7 @@ DISK_SECONDS = 300  # somebody has to free space
 UPLOAD_SECONDS = 600.0  # as in docker/nginx: a large file may be stored while its sender waits
 TAKE_PLACES_THEMSELVES = ("workbench",)  # only for figures that are not cached (monitor.pages.desk.samples)
 
+UNKNOWN = "\N{REPLACEMENT CHARACTER}"
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 
 
@@ -80,10 +85,7 @@ def known_methods(get_response: GetResponse) -> GetResponse:
 
 
 class LimitRequests:
-    """Middleware that limits costly requests: 503 if no place is free, 429 if a network's seconds are used up.
-
-    See `monitor.web.places` and `monitor.web.request_limits`.
-    """
+    """Middleware that limits costly requests: 503 if no place is free, 429 if a network's seconds are used up."""
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
@@ -93,8 +95,7 @@ class LimitRequests:
         kind = request_kind(method=request.method or "", path=request.path, content_type=request.content_type or "")
         if not kind:
             return self.get_response(request)
-        remote, forwarded = request.META.get("REMOTE_ADDR", ""), request.META.get("HTTP_X_FORWARDED_FOR", "")
-        network = visitor_network(remote_address=remote, forwarded_for=forwarded)
+        network = network_of(request)
         wait = seconds_to_wait(kind=kind, network=network)
         if wait:
             return _later(request, 429, "too many requests came from your network", wait)
@@ -124,15 +125,8 @@ class LimitRequests:
         return response
 
 
-class AnswerBusy:
+class AnswerBusy(MiddlewareMixin):
     """Middleware that answers 503 if the database took too long, or it or the object store is away."""
-
-    def __init__(self, get_response: GetResponse) -> None:
-        self.get_response = get_response
-
-    def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        """Answer the request."""
-        return self.get_response(request)
 
     def process_exception(self, request: HttpRequest, fault: Exception) -> HttpResponseBase | None:
         """Answer 503 to a fault of the database or of the storage; None for any other."""
@@ -143,6 +137,39 @@ class AnswerBusy:
             return None
         logger.error("the database did not answer %s: %s", request.path, fault)
         return _later(request, 503, "the service is very busy and could not answer in time", BUSY_SECONDS)
+
+
+class CleanTypedText(MiddlewareMixin):
+    """Middleware that gives views plain text from forms and addresses; 404 if a path contains anything else.
+
+    In an address, unwanted characters are replaced, not removed, because a filter must not become empty.
+    """
+
+    def process_request(self, request: HttpRequest) -> None:
+        """Clean the cookies."""
+        request.COOKIES = {name: plain_text(value) for name, value in request.COOKIES.items()}
+
+    def process_view(
+        self, request: HttpRequest, view: Callable[..., HttpResponseBase], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> None:
+        """Clean the fields of the address and of the form."""
+        if any(isinstance(part, str) and plain_text(part) != part for part in kwargs.values()):
+            raise Http404("No address holds such characters.")
+        request.GET = cleaned(request.GET, UNKNOWN)
+        if request.method == "POST" and not getattr(view, "csrf_exempt", False):  # those read their bodies themselves
+            try:
+                request.POST = cleaned(request.POST)
+            except UnreadablePostError:
+                return  # the view handles a body that was cut off
+
+
+def cleaned(given: QueryDict, instead: str = "") -> QueryDict:
+    """Return fields as plain text. Passwords stay as typed, because they are never shown."""
+    fields = QueryDict(mutable=True, encoding=given.encoding)
+    for name, values in given.lists():
+        typed = values if "password" in name else [plain_text(value, instead) for value in values]
+        fields.setlist(plain_text(name, instead), typed)
+    return fields
 
 
 def answer_fault(request: HttpRequest) -> HttpResponseBase:

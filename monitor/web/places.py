@@ -42,7 +42,7 @@ _of_kind = {kind: threading.BoundedSemaphore(n) for kind, n in EACH_PROCESS.item
 
 
 class Busy(Exception):
-    """No place is free; the request may be repeated in a moment."""
+    """Refusal because no place is free; the request may be repeated in a moment."""
 
 
 @contextlib.contextmanager

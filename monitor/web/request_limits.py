@@ -14,6 +14,7 @@ from typing import Any
 from django.conf import settings
 from django.core.cache import cache
 from django.db.backends.signals import connection_created
+from django.http import HttpRequest
 from django.utils.crypto import salted_hmac
 
 WINDOW_SECONDS = 60
@@ -86,16 +87,20 @@ def _limit(connection: Any, **kwargs: Any) -> None:
         cursor.execute("SELECT set_config('statement_timeout', %s, false)", [milliseconds])
 
 
-def visitor_address(*, remote_address: str, forwarded_for: str) -> str:
-    """Return the n-th address from the right in X-Forwarded-For behind n proxies of ours; others can be made up."""
-    hops = [hop.strip() for hop in forwarded_for.split(",") if hop.strip()]
-    trusted = settings.PROXIES
-    return hops[-trusted] if trusted and len(hops) >= trusted else remote_address
+def network_of(request: HttpRequest) -> str:
+    """Return the network that a request comes from."""
+    forwarded = request.META.get("HTTP_X_FORWARDED_FOR", "")
+    return visitor_network(remote_address=request.META.get("REMOTE_ADDR", ""), forwarded_for=forwarded)
 
 
 def visitor_network(*, remote_address: str, forwarded_for: str) -> str:
-    """Return whose request it is; for IPv6 the network: whoever has one has all of its addresses."""
-    visitor = visitor_address(remote_address=remote_address, forwarded_for=forwarded_for)
+    """Return the address of a visitor; for IPv6 the network, because whoever has one has all of its addresses.
+
+    Behind n proxies of ours it is the n-th address from the right in X-Forwarded-For; others can be made up.
+    """
+    hops = [hop.strip() for hop in forwarded_for.split(",") if hop.strip()]
+    trusted = settings.PROXIES
+    visitor = hops[-trusted] if trusted and len(hops) >= trusted else remote_address
     try:
         address = ip_address(visitor)
     except ValueError:

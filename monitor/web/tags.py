@@ -1,15 +1,54 @@
-"""Template tags and filters: what a word of the field means on hover, words to stress, and style sheets."""
+"""Template tags: addresses in a language, clock times, words of the glossary, style sheets, words to stress."""
+
+from datetime import UTC, datetime
+from typing import Any
 
 from django import template
+from django.conf import settings
+from django.http import HttpRequest
 from django.templatetags.static import static
 from django.urls import reverse
+from django.utils import translation
+from django.utils.formats import date_format
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import pgettext
 
+from monitor.web.languages import words_version
 from monitor.wording.glossary import BY_NAME
 
 register = template.Library()
+
+
+@register.simple_tag
+def words_address() -> str:
+    """Return the address of the words of the scripts; empty in English, which they contain."""
+    language = translation.get_language() or settings.LANGUAGE_CODE
+    return "" if language == settings.LANGUAGE_CODE else reverse("words", args=[language, words_version(language)])
+
+
+@register.simple_tag
+def languages_spoken() -> list[tuple[str, str]]:
+    """Return the codes of the languages, each with the name that it has in itself."""
+    return settings.LANGUAGES
+
+
+@register.simple_tag(takes_context=True)
+def in_language(context: dict[str, Any], language: str = "") -> str:
+    """Return path and query of this page in a language; without one, in the reader's own."""
+    request: HttpRequest = context["request"]
+    query = request.GET.copy()
+    query.pop("language", None)
+    if language:
+        query["language"] = language
+    return f"{request.path}?{query.urlencode()}" if query else request.path
+
+
+@register.simple_tag
+def clock(at: datetime, short: bool = False) -> SafeString:
+    """Return a day and the time of day in UTC, which `times.js` converts to the reader's time zone."""
+    shown = date_format(at.astimezone(UTC), "SHORT_DATETIME_FORMAT" if short else "DATETIME_FORMAT")
+    return format_html('<time class="clock" datetime="{}">{} UTC</time>', at.isoformat(), shown)
 
 
 @register.simple_tag

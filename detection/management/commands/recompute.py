@@ -29,8 +29,8 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         """Add the arguments."""
         parser.add_argument("codes", nargs="*", metavar="CODE")
-        parser.add_argument("--random", type=int, metavar="N", help="a table of so many public alerts, drawn at random")
-        parser.add_argument("--seed", type=int, default=0, help="of the draw: the same alerts while none comes or goes")
+        parser.add_argument("--random", type=int, metavar="N", help="a table of so many random public alerts")
+        parser.add_argument("--seed", type=int, default=0, help="seed of the random choice")
         parser.add_argument("--json", action="store_true", help="one line of JSON for each alert")
 
     def handle(self, *args, **options) -> None:
@@ -39,7 +39,7 @@ class Command(BaseCommand):
         if options["random"]:
             alerts += drawn(options["random"], options["seed"])
         if not alerts:
-            raise CommandError("name an alert by its code, or draw some with --random", returncode=2)
+            raise CommandError("name an alert by its code, or choose some with --random", returncode=2)
         as_table = bool(options["random"]) and not options["json"]
         if as_table:
             self.stdout.write(ROW.format("code", "family", "kind", "IoU", "figures that differ", "verdict"))
@@ -62,9 +62,9 @@ class Command(BaseCommand):
 
 
 def drawn(n: int, seed: int) -> list[Alert]:
-    """So many public alerts, at random; the same ones for a seed."""
+    """Return so many public alerts, at random; the same ones for a seed."""
     alerts = list(Alert.objects.filter(state__in=PUBLIC_STATES).order_by("id"))
-    return random.Random(seed).sample(alerts, min(n, len(alerts)))  # noqa: S311 - a draw, no secret
+    return random.Random(seed).sample(alerts, min(n, len(alerts)))  # noqa: S311 - no secret
 
 
 def _shown(alert: Alert, done: Recomputation, as_table: bool, as_json: bool) -> str:

@@ -21,7 +21,7 @@ SERVICE_CLOSES = 421
 
 
 class Channel(base.Channel):
-    """Composes a mail and hands it to Django's mail backend: a server, or files on a machine without one."""
+    """Channel of mails, by Django's mail backend: a server, or files on a machine without one."""
 
     def __init__(self) -> None:
         self.server = get_connection()
@@ -63,9 +63,7 @@ class Channel(base.Channel):
 def _refusal(code: int, answer: bytes | str) -> Later | Refused | Never:
     """Return what an answer of the server about one mail means.
 
-    Only an address that does not exist is refused for good.
-
-    Other codes from 500 on are often about this service, not about the reader: "554 relay access denied".
+    Only an address that does not exist is refused for good: other codes from 500 on are often about this service.
     """
     text = answer.decode(errors="replace") if isinstance(answer, bytes) else answer
     reason = f"{code} {text}"

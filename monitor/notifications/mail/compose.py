@@ -3,7 +3,6 @@
 import logging
 from collections import defaultdict
 from collections.abc import Sequence
-from datetime import datetime
 from email.mime.image import MIMEImage
 from threading import Lock
 from zoneinfo import ZoneInfo
@@ -25,7 +24,7 @@ from monitor.models.messages import Notification, OutgoingMessage
 from monitor.models.subscriptions import Subscription
 from monitor.notifications.gathering import MANY_PLACES, Burst, burst_of
 from monitor.notifications.mail import letters, returns
-from monitor.notifications.mail.drafts import Draft, Drafts
+from monitor.notifications.mail.drafts import Draft, Kept
 from monitor.subscribers.subscriptions.assets import sites_of_news
 from monitor.subscribers.subscriptions.members import manage_token_of
 from monitor.subscribers.subscriptions.often import subscriptions_silent
@@ -34,35 +33,27 @@ from monitor.wording.cards.cards import AlertCard, alert_cards
 
 logger = logging.getLogger(__name__)
 DIGESTS = {OutgoingMessage.Kind.DIGEST, OutgoingMessage.Kind.SUMMARY}
-MOST_MAPS = 256  # of some 15 kB
-_maps: dict[tuple[int, datetime], MIMEImage] = {}
+_maps = Kept()
 _drawing = Lock()
 
 
 def map_of(alert: Alert, card: AlertCard) -> MIMEImage | None:
     """Return the map of an alert, drawn once for all its readers; None if it cannot be drawn."""
-    key = (alert.pk, alert.updated_at)
     with _drawing:
-        if key not in _maps:
-            try:
-                drawn = letters.map_part(alert=alert, card=card)
-            except Exception:
-                logger.exception("the map of alert %s could not be drawn", alert.code)
-                return None
-            while len(_maps) >= MOST_MAPS:
-                del _maps[next(iter(_maps))]
-            _maps[key] = drawn
-        return _maps[key]
+        try:
+            return _maps.get_or_make((alert.pk, alert.updated_at), lambda: letters.map_part(alert=alert, card=card))
+        except Exception:
+            logger.exception("the map of alert %s could not be drawn", alert.code)
+            return None
 
 
 class Composer:
-    """Composes the mails of one round. The words about an alert are made once for all its readers of a language."""
+    """Composer of one round's mails. The words about an alert are made once for all its readers of a language."""
 
     def __init__(self) -> None:
         self._cards: dict[tuple[object, ...], AlertCard] = {}
-        self._unseen: dict[tuple[int, str | None], str] = {}
-        self._bursts: dict[frozenset[int], Burst | None] = {}
-        self._drafts = Drafts()
+        self._unseen, self._bursts = Kept(), Kept()
+        self._drafts = Kept()
         self._visibilities: dict[int, Visibility | None] = {}
 
     def read_ahead(self, messages: Sequence[OutgoingMessage]) -> None:
@@ -178,10 +169,8 @@ class Composer:
     def _burst(self, news: list[Notification]) -> Burst | None:
         """Return why much news comes at once; worked out once for all who hear of the same."""
         steps = frozenset(one.transition_id for one in news)
-        if steps not in self._bursts:
-            many = len({one.transition.alert_id for one in news}) > MANY_PLACES
-            self._bursts[steps] = burst_of(news=news) if many else None
-        return self._bursts[steps]
+        many = len({one.transition.alert_id for one in news}) > MANY_PLACES
+        return self._bursts.get_or_make(steps, lambda: burst_of(news=news)) if many else None
 
     def _card(self, alert: Alert) -> AlertCard:
         self._make_cards([alert])
@@ -189,10 +178,8 @@ class Composer:
 
     def unseen_around(self, alert: Alert) -> str:
         """Return what would not be detected around an alert; worked out once."""
-        key = (alert.pk, translation.get_language())
-        if key not in self._unseen:
-            self._unseen[key] = visibility_around(alert.area)
-        return self._unseen[key]
+        about = (alert.pk, translation.get_language())
+        return self._unseen.get_or_make(about, lambda: visibility_around(alert.area))
 
     def _make_cards(self, alerts: list[Alert]) -> None:
         new = {_version(alert): alert for alert in alerts if _version(alert) not in self._cards}

@@ -6,12 +6,14 @@ from email.message import Message
 from email.mime.image import MIMEImage
 from email.utils import formatdate
 from html import escape
+from typing import Any, TypeVar
 
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
 from django.core.mail.message import RFC5322_EMAIL_LINE_LENGTH_LIMIT, forbid_multi_line_headers
 
-MOST_DRAFTS = 256  # of some 50 kB
+Made = TypeVar("Made")
+MOST_KEPT = 256  # drafts of some 50 kB, or maps of some 15 kB
 # Private use, so that no text holds a blank; and not ASCII, so that a body with one is not declared as 7bit
 BLANK, BLANKS = "\ue000{}\ue001", re.compile("\ue000([a-z0-9]+)\ue001")
 
@@ -22,10 +24,7 @@ def blank(name: str) -> str:
 
 
 class Draft:
-    """A mail to many readers. Its subject is the same for all of them; text and HTML may have blanks.
-
-    picture: lies within the HTML.
-    """
+    """Mail to many readers with one subject; text and HTML may have blanks. picture: lies within the HTML."""
 
     def __init__(self, *, subject: str, text: str, html: str, picture: MIMEImage | None = None) -> None:
         self.subject, self.picture = subject, picture
@@ -67,7 +66,7 @@ class Letter(EmailMultiAlternatives):
     draft: Draft
 
     def message(self) -> Message:
-        """As Django makes it, headers and parts alike; with a line that is too long, made by Django itself."""
+        """Return the mail as Django makes it; Django makes it itself if a line is too long."""
         bodies = [part.replace("\n", "\r\n").encode() for part in (self.body, self.alternatives[0].content)]
         if any(len(line) > RFC5322_EMAIL_LINE_LENGTH_LIMIT for body in bodies for line in body.split(b"\r\n")):
             return super().message()
@@ -83,7 +82,7 @@ class Letter(EmailMultiAlternatives):
 
 
 class Encoded(Message):
-    """The headers of one reader, and the bytes of the whole mail."""
+    """Headers of one reader, and the bytes of the whole mail."""
 
     content: bytes
 
@@ -95,18 +94,18 @@ class Encoded(Message):
         return self.content if linesep == "\r\n" else self.content.replace(b"\r\n", linesep.encode())
 
 
-class Drafts(dict[Hashable, Draft]):
-    """Drafts by what they say and in which language; the oldest are forgotten."""
+class Kept(dict[Hashable, Any]):
+    """Drafts, maps and words by what they depend on; the oldest are forgotten."""
 
-    def get_or_make(self, about: Hashable, make: Callable[[], Draft]) -> Draft:
-        """Return the draft about something, made if it is not known yet."""
+    def get_or_make(self, about: Hashable, make: Callable[[], Made]) -> Made:
+        """Return what is kept about something, made if it is not known yet."""
         if about not in self:
-            while len(self) >= MOST_DRAFTS:
+            while len(self) >= MOST_KEPT:
                 del self[next(iter(self))]
             self[about] = make()
         return self[about]
 
 
 def _filled(parts: list[str], words: Mapping[str, str]) -> str:
-    """parts: literals and names of blanks in turn."""
+    """Return a text with its blanks filled. parts: literals and names of blanks in turn."""
     return "".join(words[part] if index % 2 else part for index, part in enumerate(parts))

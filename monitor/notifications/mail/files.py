@@ -31,7 +31,7 @@ class KeptMail(NamedTuple):
 
 
 class EmailBackend(BaseEmailBackend):
-    """Writes into settings.EMAIL_FILE_PATH; the same mail, sent again, replaces its file."""
+    """Backend that writes into settings.EMAIL_FILE_PATH; the same mail, sent again, replaces its file."""
 
     def send_messages(self, email_messages: Sequence[EmailMessage]) -> int:
         """Write each mail to its file."""
@@ -79,7 +79,7 @@ def read_mail(path: Path) -> KeptMail:
 
 
 def _part(message: Parsed, kind: str) -> str:
-    """Text or HTML; pictures of the mail stand in the HTML itself, where mail programs look for parts."""
+    """Return text or HTML; pictures are put into the HTML itself, where mail programs look for parts."""
     body = message.get_body((kind,))
     content = body.get_content() if body else ""
     for part in message.walk():

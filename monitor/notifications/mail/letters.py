@@ -56,7 +56,7 @@ class AlertNews(NamedTuple):
 
 
 class RegionNews(NamedTuple):
-    """What is new in the region of a subscription. unseen: what would not be noticed there."""
+    """News in the region of a subscription. unseen: what would not be noticed there."""
 
     subscription: Subscription
     items: Sequence[AlertNews]
@@ -64,7 +64,7 @@ class RegionNews(NamedTuple):
 
 
 class Part(NamedTuple):
-    """The same as it is shown; of many places the most important ones, and how many there are of a kind."""
+    """News of a region as shown: of many places the most important ones, and how many there are of a kind."""
 
     label: str
     unseen: str
@@ -167,10 +167,7 @@ def correction_draft(*, card: AlertCard, transition: AlertTransition) -> Draft:
 
 
 def digest_draft(*, places: Sequence[RegionNews], burst: Burst | None = None, sites: Sequence[str] = ()) -> Draft:
-    """Describe what is new since the last digest, by region, for `digest_to_reader`.
-
-    Many places become a summary with a link to all of them.
-    """
+    """Describe what is new since the last digest, by region. Many places become a summary that links to all of them."""
     cards = {news.card.code: news.card for place in places for news in place.items}
     many = len(cards) > MANY_PLACES
     context = {
@@ -205,10 +202,7 @@ def to_reader(
 def digest_to_reader(
     draft: Draft, *, key: str, places: Sequence[RegionNews], readers: Sequence[Subscription] = ()
 ) -> EmailMultiAlternatives:
-    """Return the digest of one reader.
-
-    readers: the subscriptions that brought it, including those whose places stand under another one.
-    """
+    """Return the digest of one reader. readers: the subscriptions that brought it, also those without a part of it."""
     subscriptions = list(readers) or [place.subscription for place in places]
     words = {f"place{n}": capfirst(place.subscription.label) for n, place in enumerate(places)}
     words["news"] = absolute("subscription-news", tokens.manage_token(subscriptions[0].pk))
@@ -224,7 +218,7 @@ def _part(label: str, place: RegionNews, many: bool) -> Part:
 def _item(news: AlertNews) -> tuple[AlertCard, str, str, str, str]:
     happened = " ".join(what_happened(one) for one in news.steps)
     also = _("It also lies here: %(regions)s.") % {"regions": listed(news.also)} if news.also else ""
-    return news.card, _title(news.card), happened, _to(news.card), also
+    return news.card, _title(news.card), happened, settings.PUBLIC_URL + news.card.url, also
 
 
 def absolute(name: str, *args: object) -> str:
@@ -253,10 +247,6 @@ def _label(subscription: Subscription) -> str:
     return _("%(place)s (%(organisation)s)") % {"place": subscription.label, "organisation": subscription.name}
 
 
-def _to(card: AlertCard) -> str:
-    return settings.PUBLIC_URL + card.url
-
-
 def map_part(*, alert: Alert, card: AlertCard) -> MIMEImage:
     """Draw the surroundings of an alert as a picture within a mail, so that reading it requests nothing from a host."""
     part = MIMEImage(plan_png(mail_plan(alert, card)), "png")
@@ -269,7 +259,7 @@ def _of_alert(card: AlertCard, transition: AlertTransition) -> dict[str, Any]:
     return {
         "card": card,
         "what_happened": what_happened(transition),
-        "alert_url": _to(card),
+        "alert_url": settings.PUBLIC_URL + card.url,
         "simulated": card.simulated,
     }
 

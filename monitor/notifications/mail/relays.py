@@ -22,7 +22,7 @@ def addresses() -> list[URLPattern | URLResolver]:
 
 
 def listen() -> None:
-    """Hear what relays report."""
+    """Connect the receiver of what relays report."""
     if "anymail" in settings.INSTALLED_APPS:
         from anymail.signals import tracking
 

@@ -31,7 +31,7 @@ PASSING = re.compile(r"4\.|5\.2\.2\b")  # given up after days, or a mailbox that
 
 
 class Report(NamedTuple):
-    """What a report says of a mail that was not delivered. about_reader: else it is about this service, as 5.7.1 is."""
+    """Report of a mail that was not delivered. about_reader: else it is about this service, as 5.7.1 is."""
 
     code: str
     about_reader: bool
@@ -67,8 +67,8 @@ def report_of(mail: Message) -> Report | None:
             continue
         texts = [str(fields.get(name, "")) for name in ("Status", "Diagnostic-Code")]
         codes = [code for text in texts for code in CODE.findall(text)]
-        telling = [code for code in codes if NO_SUCH_ADDRESS.match(code) or OUT_OF_REACH.match(code)]
-        return Report((telling or codes or ["5.0.0"])[0], bool(telling))
+        of_reader = [code for code in codes if NO_SUCH_ADDRESS.match(code) or OUT_OF_REACH.match(code)]
+        return Report((of_reader or codes or ["5.0.0"])[0], bool(of_reader))
     return None
 
 
@@ -80,7 +80,7 @@ def _recipients(mail: Message) -> Iterator[Message]:
 
 
 def return_take(*, content: bytes, recipient: str = "") -> str:
-    """Take in a mail that came to a return address; what became of it, in a few words without any address.
+    """Take in a mail that came to a return address; return what became of it, in a few words without any address.
 
     recipient: as the mail server names it; without one the mail's own headers are read.
     """

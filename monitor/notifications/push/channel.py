@@ -23,7 +23,7 @@ GONE = (404, 410)
 
 
 class Channel(base.Channel):
-    """Encrypts a message for its device; the request runs beside others, each device with one in hand."""
+    """Channel of encrypted messages; requests run beside others, each device with one in hand."""
 
     one_server = False
 
@@ -51,10 +51,7 @@ class Channel(base.Channel):
 
 
 def _topic(message: OutgoingMessage, secret: bytes) -> str:
-    """Return the topic of a message; a later one with the same topic replaces it if no device has taken it yet.
-
-    The push service learns nothing from it.
-    """
+    """Return a secret topic; a later message with the same one replaces this one if no device has taken it yet."""
     about = message.transition.alert.code if message.transition else message.kind
     return to_text(hashlib.sha256(secret + about.encode()).digest())[:32]
 
@@ -64,10 +61,7 @@ LONGEST_TITLE, LONGEST_SENTENCE = 160, 400  # letters
 
 
 def payload(message: OutgoingMessage, cards: KeptCards) -> bytes:
-    """Return what a device shows, as JSON for its service worker, without an address or a region of a person.
-
-    message: as `selectors.messages_to_deliver` reads it.
-    """
+    """Return what a device shows, as JSON for its service worker, without an address or a region of a person."""
     with translation.override(message.language):
         if message.transition is None:
             summary = message.kind == OutgoingMessage.Kind.SUMMARY

@@ -23,7 +23,7 @@ ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551  # of
 
 
 def key_make(*, path: Path) -> bool:
-    """Make a key, readable by its owner only; False where there is one."""
+    """Make a key, readable by its owner only. Return False if there is one."""
     if path.exists():
         return False
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -64,7 +64,7 @@ def authorization(*, url: str, now: float) -> str:
 
 
 def to_text(raw: bytes) -> str:
-    """base64url without padding, as everything of Web Push is written."""
+    """Encode bytes as base64url without padding, as everything in Web Push is written."""
     return urlsafe_b64encode(raw).rstrip(b"=").decode()
 
 
@@ -74,7 +74,6 @@ def from_text(text: str) -> bytes:
 
 
 RECORD_BYTES = 4096
-LONGEST = 3993  # bytes of a message, so that it is one record
 LAST_RECORD = b"\x02"
 
 

@@ -22,19 +22,19 @@ GONE = (410,)
 
 
 class Channel(base.Channel):
-    """Composes the body; the request runs beside others, each server with one in hand."""
+    """Channel of signed messages; requests run beside others, each server with one in hand."""
 
     one_server = False
 
     def __init__(self) -> None:
         self.at_once = settings.WEBHOOKS_AT_ONCE
-        self.compose = Composer()
+        self.cards = KeptCards()
 
     def deliver(self, message: OutgoingMessage) -> Outcome | InHand:
         """Sign the message; the request runs in a thread."""
         if message.endpoint is None:
             return Never("The endpoint was deleted.")
-        body = json.dumps(self.compose(message), ensure_ascii=False, separators=(",", ":")).encode()
+        body = json.dumps(payload(message, self.cards), ensure_ascii=False, separators=(",", ":")).encode()
         signed = headers(
             secrets_=secrets_of(endpoint=message.endpoint),
             message_id=endpoints.message_id(message),
@@ -48,33 +48,27 @@ class Channel(base.Channel):
 FIGURES = ("rate_mm_yr", "rate_sigma_mm_yr", "peak_rate_mm_yr", "speed_m_day", "speed_sigma_m_day", "area_m2")
 
 
-class Composer:
-    """Composes the bodies of one round. The words about an alert are made once for all its readers of a language."""
-
-    def __init__(self) -> None:
-        self.card = KeptCards()
-
-    def __call__(self, message: OutgoingMessage) -> dict[str, Any]:
-        """Return type, timestamp and data. message: as `selectors.messages_to_deliver` reads it."""
-        with translation.override(message.language):
-            if message.transition is None:
-                data: dict[str, Any] = {"language": message.language, "site": settings.PUBLIC_URL}
-                return {"type": "test", "timestamp": message.created_at.isoformat(), "data": data}
-            step = message.transition
-            card = self.card(step.alert)
-            return {
-                "type": f"alert.{step.to_state if step.changes_state else 'updated'}",
-                "timestamp": step.created_at.isoformat(),
-                "data": {
-                    "language": message.language,
-                    "subscriptions": labels_of(message),
-                    "title": alert_title(card),
-                    "changes": [str(sentence) for sentence in update_sentences(step)],
-                    "from_state": step.from_state,
-                    "to_state": step.to_state,
-                    "alert": _facts(step, card),
-                },
-            }
+def payload(message: OutgoingMessage, cards: KeptCards) -> dict[str, Any]:
+    """Return type, timestamp and data. message: as `selectors.messages_to_deliver` reads it."""
+    with translation.override(message.language):
+        if message.transition is None:
+            data: dict[str, Any] = {"language": message.language, "site": settings.PUBLIC_URL}
+            return {"type": "test", "timestamp": message.created_at.isoformat(), "data": data}
+        step = message.transition
+        card = cards(step.alert)
+        return {
+            "type": f"alert.{step.to_state if step.changes_state else 'updated'}",
+            "timestamp": step.created_at.isoformat(),
+            "data": {
+                "language": message.language,
+                "subscriptions": labels_of(message),
+                "title": alert_title(card),
+                "changes": [str(sentence) for sentence in update_sentences(step)],
+                "from_state": step.from_state,
+                "to_state": step.to_state,
+                "alert": _facts(step, card),
+            },
+        }
 
 
 def _facts(step: AlertTransition, card: AlertCard) -> dict[str, Any]:

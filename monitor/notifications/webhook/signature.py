@@ -14,12 +14,12 @@ PREFIX = "whsec_"
 
 
 def secret_new() -> str:
-    """32 random bytes."""
+    """Return a secret of 32 random bytes."""
     return PREFIX + base64.b64encode(secrets.token_bytes(32)).decode()
 
 
 def sign(*, secret: str, message_id: str, timestamp: int, body: bytes) -> str:
-    """'v1,…': HMAC-SHA256 of id, time (seconds since 1970) and body. secret: whsec_ and base64."""
+    """Return 'v1,…': HMAC-SHA256 of id, time (seconds since 1970) and body. secret: whsec_ and base64."""
     key = base64.b64decode(secret.removeprefix(PREFIX))
     signed = f"{message_id}.{timestamp}.".encode() + body
     return "v1," + base64.b64encode(hmac.digest(key, signed, "sha256")).decode()

@@ -9,10 +9,8 @@ from ninja import Path, Query, Router
 from pydantic.fields import FieldInfo
 
 from detection import kinds
-from detection.models import Alert
 from detection.rules import lifecycle
 from detection.rules import severity as severities
-from detection.selectors import alert_by_code
 from ingest.models import MeasurementPoint, Product, ScenePair
 from ingest.products.selectors import products
 from ml.models import Run
@@ -32,7 +30,7 @@ from monitor.open_data.api.schemas import (
     ProductPage,
     RasterLayerOut,
 )
-from monitor.wording.cards.filters import alerts_requested
+from monitor.wording.cards.filters import alert_or_404, alerts_requested
 from monitor.wording.refusals import BIGGEST_KEY, area_of, moment
 
 router = Router()
@@ -86,7 +84,7 @@ def alerts(
 @router.get("/alerts/{code}", response={200: AlertDetail, **MISSING}, tags=["alerts"], summary="One place")
 def alert(request: HttpRequest, code: str) -> Any:
     """Return an alert with its outline."""
-    return rows.alert_detail_row(_alert(code))
+    return rows.alert_detail_row(alert_or_404(code))
 
 
 @router.get(
@@ -97,7 +95,7 @@ def alert(request: HttpRequest, code: str) -> Any:
 )
 def alert_detections(request: HttpRequest, code: str, limit: Limit = 50, offset: Offset = 0) -> Any:
     """Return detections, each one area in one run, the newest first."""
-    detections = _alert(code).detections.select_related("scan__prediction__run__model_version").order_by("-id")
+    detections = alert_or_404(code).detections.select_related("scan__prediction__run__model_version").order_by("-id")
     return rows.page(request, detections, limit, offset, rows.detection_row)
 
 
@@ -106,7 +104,7 @@ def alert_detections(request: HttpRequest, code: str, limit: Limit = 50, offset:
 )
 def alert_series(request: HttpRequest, code: str) -> Any:
     """Return the mean of the measurement points in the area, for each data set that covers it."""
-    return alert_body(_alert(code))
+    return alert_body(alert_or_404(code))
 
 
 @router.get("/products", response={200: ProductPage, **BAD}, tags=["data"], summary="Data sets: velocity fields")
@@ -177,13 +175,6 @@ def raster_layers(request: HttpRequest) -> Any:
         }
         for layer, groups in rasters_available()
     ]
-
-
-def _alert(code: str) -> Alert:
-    try:
-        return alert_by_code(code=code)
-    except Alert.DoesNotExist as fault:
-        raise Http404("There is no alert with this code.") from fault
 
 
 def _pairs():

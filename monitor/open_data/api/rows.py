@@ -5,13 +5,14 @@ from typing import Any
 from django.db.models import QuerySet
 from django.http import HttpRequest, QueryDict
 from django.urls import reverse
+from ninja import Schema
 
-from detection.models import Alert, AlertTransition, AreaFigures, Detection
+from detection.models import Alert, AlertTransition, Detection
 from ingest.models import Product, ScenePair
 from ml.models import Run
 from monitor.maps.map.series import product_summary
 from monitor.maps.rasters.catalogue import raster_group
-from monitor.open_data.api.schemas import Figures, MotionOut
+from monitor.open_data.api.schemas import AlertOut, DetectionOut, Figures, MotionOut, PairOut, PredictionOut, ProductOut
 from monitor.wording.cards.cards import AlertCard, alert_card, alert_cards, alert_geometry
 from monitor.wording.cards.steps import update_sentences
 from monitor.wording.states import step_reason
@@ -43,41 +44,25 @@ def _with(query: QueryDict, name: str, value: int) -> str:
 
 def alert_row(alert: Alert, card: AlertCard) -> dict[str, Any]:
     """Return an alert as the list has it."""
-    words = (
-        "code",
-        "url",
-        "kind",
-        "kind_label",
-        "place",
-        "state",
-        "state_label",
-        "state_meaning",
-        "severity",
-        "severity_label",
-        "severity_meaning",
-        "exposure",
-        "sentence",
-        "sentences",
-        "source",
-        "simulated",
-        "longitude",
-        "latitude",
-        "first_seen",
-        "updated",
-    )
-    return {name: getattr(card, name) for name in words} | {
-        **_figures(alert),
-        "component": alert.component,
-        "bbox": _box(alert.area.extent),
-        "first_motion": alert.first_motion,
-        "last_motion": alert.last_motion,
-        "motion": _motion(alert),
+    motion = getattr(alert, "motion", None)  # read with the card
+    own = {"bbox": _box(alert.area.extent), "motion": _filled(MotionOut, motion) if motion else None}
+    return _filled(AlertOut, card, alert, **_filled(Figures, alert), **own)
+
+
+def _filled(schema: type[Schema], *sources: object, **own: Any) -> dict[str, Any]:
+    """Return the fields of a schema: `own`, and the others from the first source that has such an attribute."""
+    return {
+        name: own[name] if name in own else getattr(next(one for one in sources if hasattr(one, name)), name)
+        for name in schema.model_fields
     }
 
 
 def alert_detail_row(alert: Alert) -> dict[str, Any]:
     """Return an alert with its outline and history."""
-    return alert_row(alert, alert_card(alert)) | {
+    card = alert_card(alert)
+    return alert_row(alert, card) | {
+        "state_meaning": card.state_meaning,
+        "severity_meaning": card.severity_meaning,
         "area": alert_geometry(alert),
         "history": [_step_row(one) for one in alert.transitions.select_related("update", "alert")],
     }
@@ -98,90 +83,43 @@ def detection_row(detection: Detection) -> dict[str, Any]:
     """Return a detection, from its scan, prediction, run and model version."""
     prediction = detection.scan.prediction
     run = prediction.run
-    return {
-        **_figures(detection),
-        "id": detection.pk,
-        "kind": detection.kind,
-        "score": detection.score,
-        "places": detection.places,
-        "reasons": detection.reasons,
-        "n_points": detection.n_points,
-        "task": run.model_version.task,
-        "method": run.model_version.method,
-        "version": run.model_version.version,
-        "product_id": run.product_id,
-        "pair_id": run.pair_id,
+    own = {
         "prediction_id": prediction.pk,
         "raster_url": reverse("prediction-raster", args=[prediction.pk]),
         "run_finished_at": run.finished_at,
     }
+    return _filled(DetectionOut, detection, run.model_version, run, **own)
 
 
 def product_row(product: Product) -> dict[str, Any]:
     """Return a velocity field."""
-    same = (
-        "source_format",
-        "level",
-        "direction",
-        "release",
-        "posting_m",
-        "n_points",
-        "licence",
-        "file_name",
-        "file_sha256",
-        "loaded_at",
-    )
-    return {
-        **product_summary(product),
-        **{name: getattr(product, name) for name in same},
+    own = {
         "superseded_by": product.superseded_by_id,
-        "n_dates": product.n_dates,
         "first_date": product.dates[0],
         "last_date": product.dates[-1],
         "bbox": _box(product.footprint.extent),
     }
+    return _filled(ProductOut, product, **product_summary(product), **own)
 
 
 def pair_row(pair: ScenePair) -> dict[str, Any]:
     """Return a pair, from both scenes and the finished runs in `pair.finished_runs`."""
     reference, secondary = pair.reference, pair.secondary
-    same = ("platform", "track", "direction", "burst", "polarisation", "posting_m")
-    return {name: getattr(reference, name) for name in same} | {
-        "id": pair.pk,
+    own = {
         "reference_at": reference.acquired_at,
         "secondary_at": secondary.acquired_at,
-        "temporal_baseline_days": pair.temporal_baseline_days,
         "bbox": _box(pair.footprint.extent),
-        "simulated": pair.simulated,
         "predictions": [_prediction_row(run, pair) for run in pair.finished_runs],
     }
+    return _filled(PairOut, pair, reference, **own)
 
 
 def _prediction_row(run: Run, pair: ScenePair) -> dict[str, Any]:
     prediction, version = run.prediction, run.model_version
     prediction.run, run.pair = run, pair  # known already: not to be read again
     layer, group = raster_group(prediction) or (None, None)
-    return {
-        "id": prediction.pk,
-        "task": version.task,
-        "method": version.method,
-        "version": version.version,
-        "raster_url": reverse("prediction-raster", args=[prediction.pk]),
-        "raster_sha256": prediction.raster_sha256,
-        "statistics": prediction.statistics,
-        "layer": layer,
-        "group": group,
-        "created_at": prediction.created_at,
-    }
-
-
-def _motion(alert: Alert) -> dict[str, Any] | None:
-    motion = getattr(alert, "motion", None)  # read with the card
-    return {name: getattr(motion, name) for name in MotionOut.model_fields} if motion else None
-
-
-def _figures(area: AreaFigures) -> dict[str, Any]:
-    return {name: getattr(area, name) for name in Figures.model_fields}
+    url = reverse("prediction-raster", args=[prediction.pk])
+    return _filled(PredictionOut, prediction, version, raster_url=url, layer=layer, group=group)
 
 
 def _box(extent: tuple[float, float, float, float]) -> list[float]:

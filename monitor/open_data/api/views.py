@@ -19,7 +19,7 @@ from monitor.wording.refusals import PROBLEM, Refusal, problem
 
 
 class Standard(NamedTuple):
-    """A way to read the data by an open standard."""
+    """Open standard by which the data can be read."""
 
     purpose: str
     name: str

@@ -3,12 +3,14 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple
+from urllib.parse import urlsplit
 from xml.etree.ElementTree import Element, SubElement, tostring
 
 from defusedxml.ElementTree import fromstring
-from django.contrib.gis.geos import MultiPolygon
+from django.conf import settings
 
 from ingest.text import plain_text
+from monitor.models.messages import CapMessage
 
 NAMESPACE = "urn:oasis:names:tc:emergency:cap:1.2"
 # of CAP's severities the lower ones: slow motion is no extraordinary threat, and nobody has measured a damage
@@ -17,7 +19,7 @@ CERTAINTIES = {"first": "Possible", "provisional": "Likely", "rejected": "Unlike
 
 
 class Words(NamedTuple):
-    """What a message says in one language."""
+    """Words of a message in one language."""
 
     language: str
     event: str
@@ -29,54 +31,39 @@ class Words(NamedTuple):
     note: str
 
 
-class Content(NamedTuple):
-    """What a message says. parameters: further facts by name; area: EPSG:4326; words: of each language."""
-
-    sender: str
-    identifier: str
-    sent: datetime
-    message_type: str
-    references: str
-    incident: str
-    simulated: bool
-    kind: str
-    state: str
-    severity: str
-    over: bool
-    web: str
-    parameters: Sequence[tuple[str, str]]
-    area: MultiPolygon
-    words: Sequence[Words]
-
-
 def moment(at: datetime) -> str:
     """Format a moment as CAP requires: UTC is -00:00."""
     return f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%S}-00:00"
 
 
-def reference(sender: str, identifier: str, sent: datetime) -> str:
+def sender() -> str:
+    """Return the host of this service, which no other service has."""
+    return urlsplit(settings.PUBLIC_URL).hostname or "localhost"
+
+
+def reference(message: CapMessage) -> str:
     """Return how CAP refers to a message."""
-    return f"{sender},{identifier},{moment(sent)}"
+    return f"{sender()},{message.identifier},{moment(message.sent_at)}"
 
 
-def compose(content: Content) -> str:
-    """Write the message as XML, with one `info` for each language."""
-    alert = Element("alert", {"xmlns": NAMESPACE})
+def compose(message: CapMessage, every: Sequence[Words], parameters: Sequence[tuple[str, str]]) -> str:
+    """Write a message as XML, with one `info` for each language. parameters: further facts by name."""
+    root = Element("alert", {"xmlns": NAMESPACE})
     head = {
-        "identifier": content.identifier,
-        "sender": content.sender,
-        "sent": moment(content.sent),
-        "status": "Test" if content.simulated else "Actual",
-        "msgType": content.message_type,
+        "identifier": message.identifier,
+        "sender": sender(),
+        "sent": moment(message.sent_at),
+        "status": "Test" if message.alert.simulated else "Actual",
+        "msgType": message.message_type,
         "scope": "Public",
-        "note": "\n".join(words.note for words in content.words),
-        "references": content.references,
-        "incidents": content.incident,
+        "note": "\n".join(words.note for words in every),
+        "references": message.references,
+        "incidents": message.alert.code,
     }
-    _add(alert, head)
-    for words in content.words:
-        _add_info(SubElement(alert, "info"), content, words)
-    return f"<?xml version='1.0' encoding='UTF-8'?>\n{tostring(alert, encoding='unicode')}"
+    _add(root, head)
+    for words in every:
+        _add_info(SubElement(root, "info"), message, words, parameters)
+    return f"<?xml version='1.0' encoding='UTF-8'?>\n{tostring(root, encoding='unicode')}"
 
 
 def headline(xml: str, language: str) -> str:
@@ -86,31 +73,32 @@ def headline(xml: str, language: str) -> str:
     return found.get(language, infos[0]).findtext(f"{{{NAMESPACE}}}headline") or ""
 
 
-def _add_info(info: Element, content: Content, words: Words) -> None:
+def _add_info(info: Element, message: CapMessage, words: Words, parameters: Sequence[tuple[str, str]]) -> None:
+    alert, over = message.alert, message.message_type == CapMessage.Type.CANCEL
     first = {
         "language": words.language,
         "category": "Geo",
         "event": words.event,
-        "responseType": "None" if content.over else "Monitor",
-        "urgency": "Past" if content.over else "Unknown",
-        "severity": SEVERITIES[content.severity],
-        "certainty": CERTAINTIES.get(content.state, "Observed"),
+        "responseType": "None" if over else "Monitor",
+        "urgency": "Past" if over else "Unknown",
+        "severity": SEVERITIES[alert.severity],
+        "certainty": CERTAINTIES.get(message.transition.to_state, "Observed"),
     }
     _add(info, first)
-    _add_named(info, "eventCode", "kind", content.kind)
+    _add_named(info, "eventCode", "kind", alert.kind)
     rest = {
         "senderName": "Ground Motion Monitor",
         "headline": words.headline,
         "description": words.description,
         "instruction": words.instruction,
-        "web": content.web,
+        "web": settings.PUBLIC_URL + alert.get_absolute_url(),
     }
     _add(info, rest)
-    for name, value in [*content.parameters, ("severity_meaning", words.severity_meaning)]:
+    for name, value in [*parameters, ("severity_meaning", words.severity_meaning)]:
         _add_named(info, "parameter", name, value)
     area = SubElement(info, "area")
     _add(area, {"areaDesc": words.place})
-    for part in content.area:
+    for part in alert.area:
         SubElement(area, "polygon").text = " ".join(f"{y:.5f},{x:.5f}" for x, y in part.exterior_ring.coords)
 
 

@@ -1,7 +1,6 @@
 """Issuing a message after each step of an alert's life."""
 
 import secrets
-from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.db import transaction as database
@@ -12,7 +11,7 @@ from django.utils.translation import gettext as _
 from detection.models import Alert, AlertTransition
 from detection.rules.lifecycle import State
 from monitor.models.messages import CapMessage
-from monitor.open_data.cap.document import Content, Words, compose, reference
+from monitor.open_data.cap.document import Words, compose, reference
 from monitor.wording.cards.cards import alert_card, alert_title
 from monitor.wording.cards.steps import update_sentences
 
@@ -39,39 +38,21 @@ def transitions_due() -> QuerySet[AlertTransition]:
 @database.atomic
 def message_issue(*, transition: AlertTransition) -> CapMessage:
     """Write the message of a step. A place that wakes up after its end begins with a new Alert."""
-    alert, now = transition.alert, timezone.now()
-    standing = _standing(alert)
-    over = transition.to_state in OVER
-    message_type = Type.CANCEL if over else Type.UPDATE if standing else Type.ALERT
-    references = " ".join(reference(sender(), one.identifier, one.sent_at) for one in standing)
+    alert, standing = transition.alert, _standing(transition.alert)
     words = [_words(transition, language) for language, _name in settings.LANGUAGES]
-    content = Content(
-        sender=sender(),
-        identifier=f"{alert.code}-{secrets.token_hex(8)}",
-        sent=now,
-        message_type=message_type,
-        references=references,
-        incident=alert.code,
-        simulated=alert.simulated,
-        kind=alert.kind,
-        state=transition.to_state,
-        severity=alert.severity,
-        over=over,
-        web=settings.PUBLIC_URL + alert.get_absolute_url(),
-        parameters=_parameters(alert),
-        area=alert.area,
-        words=words,
-    )
-    return CapMessage.objects.create(
+    follows = Type.UPDATE if standing else Type.ALERT
+    message = CapMessage(
         transition=transition,
         alert=alert,
-        identifier=content.identifier,
-        message_type=message_type,
-        references=references,
+        identifier=f"{alert.code}-{secrets.token_hex(8)}",
+        message_type=Type.CANCEL if transition.to_state in OVER else follows,
+        references=" ".join(map(reference, standing)),
         headline=words[0].headline,
-        sent_at=now,
-        xml=compose(content),
+        sent_at=timezone.now(),
     )
+    message.xml = compose(message, words, _parameters(alert))
+    message.save()
+    return message
 
 
 def _words(transition: AlertTransition, language: str) -> Words:
@@ -104,11 +85,6 @@ def _note(alert: Alert) -> str:
         )
     simulated = _("Simulated data: no real place.")
     return f"{simulated} {no_warning}" if alert.simulated else no_warning
-
-
-def sender() -> str:
-    """Return the host of this service, which no other service has."""
-    return urlsplit(settings.PUBLIC_URL).hostname or "localhost"
 
 
 def _standing(alert: Alert) -> list[CapMessage]:

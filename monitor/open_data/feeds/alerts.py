@@ -3,7 +3,7 @@
 import uuid
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 
 from django.contrib.gis.geos import MultiPolygon
 from django.db.models import Count, Exists, Max, OuterRef
@@ -33,7 +33,7 @@ class GeoAtom(PlainAtom):
     """Atom 1.0 with GeoRSS Simple and categories with their schemes."""
 
     def root_attributes(self) -> dict[str, str]:
-        """Declare the namespace of GeoRSS."""
+        """Return the attributes of the feed, with the namespace of GeoRSS."""
         return {**super().root_attributes(), "xmlns:georss": "http://www.georss.org/georss"}
 
     def add_item_elements(self, handler, item: dict[str, Any]) -> None:
@@ -94,39 +94,25 @@ def largest_ring(area: MultiPolygon) -> str:
     return " ".join(f"{y:.5f} {x:.5f}" for x, y in ring.coords)
 
 
-class ListState(NamedTuple):
-    """Figures that change with the content of a list of alerts."""
-
-    n_alerts: int
-    alerts_changed_at: datetime | None
-    newest_message: int | None
-    message_sent_at: datetime | None
-    n_layers: int
-    layers_loaded_at: datetime | None
-    code: str
-
-
-def _list_state(request: HttpRequest) -> ListState:
-    """Return the current figures, which are queried once for each request."""
-    state: ListState | None = getattr(request, "list_state", None)
+def _list_state(request: HttpRequest) -> list[dict[str, Any]]:
+    """Return figures that change with the content of a list of alerts, queried once for each request."""
+    state: list[dict[str, Any]] | None = getattr(request, "list_state", None)
     if state is None:
-        alerts = Alert.objects.aggregate(n=Count("id"), last=Max("updated_at"))
-        messages = CapMessage.objects.aggregate(newest=Max("id"), last=Max("sent_at"))
-        layers = ContextLayer.objects.aggregate(n=Count("id"), last=Max("loaded_at"))
-        state = ListState(*alerts.values(), *messages.values(), *layers.values(), code_version())
+        tables = ((Alert, "updated_at"), (CapMessage, "sent_at"), (ContextLayer, "loaded_at"))
+        state = [
+            model.objects.aggregate(n=Count("id"), newest=Max("id"), last=Max(changed)) for model, changed in tables
+        ]
         request.list_state = state  # type: ignore[attr-defined]
     return state
 
 
 def _last_change(request: HttpRequest) -> datetime | None:
-    state = _list_state(request)
-    known = (state.alerts_changed_at, state.message_sent_at, state.layers_loaded_at)
-    return max((moment for moment in known if moment), default=None)
+    return max((table["last"] for table in _list_state(request) if table["last"]), default=None)
 
 
 def _etag(request: HttpRequest) -> str:
     """Return the ETag of the list at this address, which includes the host because links to alerts contain it."""
-    whole_list = f"{request.build_absolute_uri()} {_list_state(request)}"
+    whole_list = f"{request.build_absolute_uri()} {_list_state(request)} {code_version()}"
     return f'"{uuid.uuid5(uuid.NAMESPACE_URL, whole_list).hex}"'
 
 

@@ -15,7 +15,6 @@ from monitor.models.messages import CapMessage
 from monitor.models.subscriptions import Subscription
 from monitor.open_data.feeds.calendar import calendar_of
 from monitor.open_data.feeds.subscription import Entry, entries_of, subscription_atom, subscription_cap
-from monitor.subscribers.subscriptions import tokens
 
 KEEP_SECONDS = 300
 
@@ -28,7 +27,7 @@ def _private_feed(make: Make) -> Callable[[HttpRequest, str], HttpResponseBase]:
     @require_safe
     @wraps(make)
     def feed(request: HttpRequest, token: str) -> HttpResponseBase:
-        subscription = tokens.subscription_of_feed(key=token)
+        subscription = Subscription.objects.filter(feed_key=token).first()
         if subscription is None:
             raise Http404("There is no such feed.")
         if subscription.ended_at:

@@ -1,6 +1,6 @@
 """Catalogues: what is on the ground, for maps of others, and the data behind it, for analysts; with their OpenAPI."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from monitor.open_data.standards.collections import Collection
@@ -18,62 +18,44 @@ STAC_CLASSES = tuple(
     f"https://api.stacspec.org/v1.0.0/{name}" for name in ("core", "collections", "ogcapi-features", "item-search")
 )
 OPENAPI = "application/vnd.oai.openapi+json;version=3.0"
-BOX = {"type": "array", "items": {"type": "number"}, "minItems": 4, "maxItems": 6}
-LINK = {
-    "type": "object",
-    "required": ["rel", "href"],
-    "properties": {name: {"type": "string"} for name in ("rel", "type", "href", "title")},
-}
-LINKS = {"type": "array", "items": LINK}
-FEATURE = {
-    "type": "object",
-    "required": ["type", "id", "geometry", "properties"],
-    "properties": {
-        "type": {"type": "string", "enum": ["Feature"]},
-        "id": {"type": "string"},
-        "geometry": {"type": "object"},
-        "properties": {"type": "object"},
-        "links": LINKS,
-    },
-}
-FEATURES = {
-    "type": "object",
-    "required": ["type", "features", "links", "numberReturned"],
-    "properties": {
-        "type": {"type": "string", "enum": ["FeatureCollection"]},
-        "features": {"type": "array", "items": FEATURE},
-        "links": LINKS,
-        "numberReturned": {"type": "integer"},
-        "numberMatched": {"type": "integer"},
-    },
-}
-LISTED = {
-    "type": "object",
-    "required": ["links", "collections"],
-    "properties": {"links": LINKS, "collections": {"type": "array", "items": {"type": "object"}}},
-}
-CONFORMANCE = {
-    "type": "object",
-    "required": ["conformsTo"],
-    "properties": {"conformsTo": {"type": "array", "items": {"type": "string"}}},
-}
-LINKED = {"type": "object", "required": ["links"], "properties": {"links": LINKS}}
-FAULT = {
-    "type": "object",
-    "required": ["title", "status", "detail"],
-    "properties": {
-        "title": {"type": "string"},
-        "status": {"type": "integer"},
-        "detail": {"type": "string"},
-        "error": {"type": "string"},
-        "remedy": {"type": "string"},
-    },
-}
+TEXT, INTEGER = {"type": "string"}, {"type": "integer"}
+
+
+def _list_of(items: dict[str, Any], **limits: int) -> dict[str, Any]:
+    return {"type": "array", "items": items, **limits}
+
+
+def _object(required: Sequence[str], **properties: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "object", "required": [*required], "properties": properties}
+
+
+BOX = _list_of({"type": "number"}, minItems=4, maxItems=6)
+LINKS = _list_of(_object(("rel", "href"), rel=TEXT, type=TEXT, href=TEXT, title=TEXT))
+FEATURE = _object(
+    ("type", "id", "geometry", "properties"),
+    type=TEXT | {"enum": ["Feature"]},
+    id=TEXT,
+    geometry={"type": "object"},
+    properties={"type": "object"},
+    links=LINKS,
+)
+FEATURES = _object(
+    ("type", "features", "links", "numberReturned"),
+    type=TEXT | {"enum": ["FeatureCollection"]},
+    features=_list_of(FEATURE),
+    links=LINKS,
+    numberReturned=INTEGER,
+    numberMatched=INTEGER,
+)
+LISTED = _object(("links", "collections"), links=LINKS, collections=_list_of({"type": "object"}))
+CONFORMANCE = _object(("conformsTo",), conformsTo=_list_of(TEXT))
+LINKED = _object(("links",), links=LINKS)
+FAULT = _object(("title", "status", "detail"), title=TEXT, status=INTEGER, detail=TEXT, error=TEXT, remedy=TEXT)
 REFUSED = {"description": "What is wrong, and what to do", "content": {PROBLEM: {"schema": FAULT}}}
 
 
 class Catalogue(NamedTuple):
-    """stac: its version, where the collections are those of a STAC catalogue; else empty."""
+    """Catalogue of collections. stac: its version, where the collections are those of a STAC catalogue; else empty."""
 
     name: str
     title: str
@@ -112,7 +94,7 @@ CATALOGUES = {
 
 
 def describe(catalogue: Catalogue, server: str) -> dict[str, Any]:
-    """server: address of the site, with its last slash."""
+    """Return the OpenAPI description of a catalogue. server: address of the site, with its last slash."""
     paths = {
         "/": _get("landing", "Landing page", LINKED),
         "/conformance": _get("conformance", "Which standards are followed", CONFORMANCE),
@@ -121,8 +103,7 @@ def describe(catalogue: Catalogue, server: str) -> dict[str, Any]:
     for one in catalogue.collections.values():
         paths |= _paths(one)
     if catalogue.stac:
-        text = {"type": "string"}
-        wanted = [_parameter(name, words, text) for name, words in PARAMETERS.items()]
+        wanted = [_parameter(name, words, TEXT) for name, words in PARAMETERS.items()]
         common = _common(MOST, FEW)
         paths["/search"] = _get("search", "Items of any collection", FEATURES, common + wanted, GEOJSON, ("400",))
     return {
@@ -136,7 +117,7 @@ def describe(catalogue: Catalogue, server: str) -> dict[str, Any]:
 
 def _paths(one: Collection) -> dict[str, Any]:
     own = f"/collections/{one.name}"
-    ident = {"name": "featureId", "in": "path", "required": True, "schema": {"type": "string"}}
+    ident = {"name": "featureId", "in": "path", "required": True, "schema": TEXT}
     return {
         own: _get(one.name, one.title, LINKED),
         f"{own}/items": _get(f"{one.name}-items", one.description, FEATURES, _parameters(one), GEOJSON, ("400",)),
@@ -166,8 +147,8 @@ def _common(most: int, few: int) -> list[dict[str, Any]]:
     return [
         _limit(most, few),
         _parameter("bbox", "west,south,east,north in degrees", BOX) | {"style": "form", "explode": False},
-        _parameter("datetime", "a moment, or first/last; .. is open", {"type": "string"}),
-        _parameter("after", "where the next part begins: as in the link with rel=next", {"type": "string"}),
+        _parameter("datetime", "a moment, or first/last; .. is open", TEXT),
+        _parameter("after", "where the next part begins: as in the link with rel=next", TEXT),
     ]
 
 
@@ -177,7 +158,7 @@ def _limit(most: int, few: int) -> dict[str, Any]:
 
 
 def _schema(allowed: Filter) -> dict[str, Any]:
-    return {"type": "string", "enum": [*allowed.values]} if allowed.values else {"type": "integer", "minimum": 0}
+    return TEXT | {"enum": [*allowed.values]} if allowed.values else INTEGER | {"minimum": 0}
 
 
 def _parameter(name: str, description: str, schema: dict[str, Any]) -> dict[str, Any]:

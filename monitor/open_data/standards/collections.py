@@ -5,8 +5,9 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any, ClassVar, NamedTuple
 
+from django.contrib.gis.db.models import Extent as BoundsOf
 from django.contrib.gis.geos import GEOSGeometry
-from django.db.models import QuerySet
+from django.db.models import Max, Min, QuerySet
 
 from monitor.open_data.standards.queries import FEW, Filter, Query
 from monitor.wording.places import Bounds
@@ -22,6 +23,11 @@ class Extent(NamedTuple):
     bounds: Bounds | None = None
     first: date | datetime | None = None
     last: date | datetime | None = None
+
+
+def extent_of(rows: QuerySet, area: str, first: Any, last: Any) -> Extent:
+    """Return the extent of rows. area, first, last: their fields, or expressions."""
+    return Extent(**rows.aggregate(bounds=BoundsOf(area), first=Min(first), last=Max(last)))
 
 
 class Part(NamedTuple):

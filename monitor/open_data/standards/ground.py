@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from django.contrib.gis.db.models import Extent as BoundsOf
-from django.db.models import Max, Min, QuerySet
+from django.db.models import QuerySet
 from django.urls import reverse
 
 from detection.glaciers.selectors import motion_of, motions_known
@@ -17,7 +17,7 @@ from ingest.models import Product
 from ingest.products.selectors import last_date, products
 from ingest.readers.records import Component
 from monitor.open_data.api.rows import product_row
-from monitor.open_data.standards.collections import Extent, Feature, Rows, geojson
+from monitor.open_data.standards.collections import Extent, Feature, Rows, extent_of, geojson
 from monitor.open_data.standards.queries import Filter, Query
 from monitor.pages.glaciers.views import ident_of
 from monitor.wording.cards.cards import alert_cards
@@ -84,8 +84,7 @@ class Alerts(Rows):
 
     def extent(self) -> Extent:
         """Return the extent of all public alerts."""
-        whole = alerts_public().aggregate(box=BoundsOf("area"), first=Min("first_motion"), last=Max("last_motion"))
-        return Extent(whole["box"], whole["first"], whole["last"])
+        return extent_of(alerts_public(), "area", "first_motion", "last_motion")
 
 
 def product_feature(row: Product) -> Feature:
@@ -106,7 +105,8 @@ class Products(Rows):
 
     def rows(self, query: Query) -> QuerySet[Product]:
         """Return the velocity fields that fit the query."""
-        return products_wanted(products(), query).filter(**query.filters)
+        component = {name: query.filters[name] for name in query.filters if name == "component"}
+        return products_wanted(products(), query).filter(**component)
 
     def extent(self) -> Extent:
         """Return the extent of all velocity fields."""
@@ -125,8 +125,7 @@ def products_wanted(rows: QuerySet[Product], query: Query) -> QuerySet[Product]:
 
 def extent_of_products(rows: QuerySet[Product]) -> Extent:
     """Return the extent of velocity fields."""
-    whole = rows.aggregate(box=BoundsOf("footprint"), first=Min("dates__0"), last=Max(last_date("dates")))
-    return Extent(whole["box"], whole["first"], whole["last"])
+    return extent_of(rows, "footprint", "dates__0", last_date("dates"))
 
 
 def glacier_feature(motion: GlacierMotion) -> Feature:

@@ -1,13 +1,12 @@
 """Collections of the STAC catalogue: velocity fields, radar images, and what models made of them."""
 
-from django.contrib.gis.db.models import Extent as BoundsOf
-from django.db.models import Max, Min, Q, QuerySet
+from django.db.models import Q, QuerySet
 
 from ingest.models import Product, Scene
-from ingest.products.selectors import last_date, products
+from ingest.products.selectors import last_date
 from ml.models import ModelVersion, Prediction, Run
-from monitor.open_data.standards.collections import Extent, Rows
-from monitor.open_data.standards.ground import extent_of_products, products_wanted
+from monitor.open_data.standards.collections import Extent, Rows, extent_of
+from monitor.open_data.standards.ground import Products, extent_of_products
 from monitor.open_data.standards.queries import Filter, Query
 from monitor.open_data.standards.stac_items import (
     COG,
@@ -26,23 +25,15 @@ def _named(name: str) -> Filter:
     return Filter("the name once more, as some clients give it", (name,))
 
 
-class VelocityFields(Rows):
+class VelocityFields(Products):
     """Velocity fields as STAC items."""
 
-    known, feature_of = staticmethod(products), staticmethod(of_product)
+    feature_of = staticmethod(of_product)
     name = VELOCITY_FIELDS
     title = "Velocity fields"
     description = "Data sets of measurement points: velocities and, where there are any, series of displacements."
     filters = {"collections": _named(VELOCITY_FIELDS)}
     items = {"item_assets": {"points": {"type": GEOJSON, "roles": ["data"]}}}
-
-    def rows(self, query: Query) -> QuerySet[Product]:
-        """Return the velocity fields that fit the query."""
-        return products_wanted(products(), query)
-
-    def extent(self) -> Extent:
-        """Return the extent of all velocity fields."""
-        return extent_of_products(products())
 
 
 class RadarImages(Rows):
@@ -65,10 +56,7 @@ class RadarImages(Rows):
 
     def extent(self) -> Extent:
         """Return the extent of all images."""
-        whole = Scene.objects.ready().aggregate(
-            box=BoundsOf("footprint"), first=Min("acquired_at"), last=Max("acquired_at")
-        )
-        return Extent(whole["box"], whole["first"], whole["last"])
+        return extent_of(Scene.objects.ready(), "footprint", "acquired_at", "acquired_at")
 
 
 def _predictions() -> QuerySet[Prediction]:
@@ -112,12 +100,8 @@ class Predictions(Rows):
         """Return the extent of all results."""
         found = _predictions().select_related(None)
         of_products = extent_of_products(Product.objects.filter(runs__prediction__in=found))
-        whole = found.aggregate(
-            box=BoundsOf("run__pair__footprint"),
-            first=Min("run__pair__reference__acquired_at"),
-            last=Max("run__pair__secondary__acquired_at"),
-        )
-        return _both(of_products, Extent(whole["box"], whole["first"], whole["last"]))
+        moments = ("run__pair__reference__acquired_at", "run__pair__secondary__acquired_at")
+        return _both(of_products, extent_of(found, "run__pair__footprint", *moments))
 
 
 def _both(one: Extent, other: Extent) -> Extent:

@@ -1,9 +1,10 @@
 """TileJSON 3.0 of every layer of tiles that the map shows, and the list of them."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from django.contrib.gis.db.models import Extent
+from django.db.models import QuerySet
 from django.http import HttpRequest, JsonResponse
 from django.urls import reverse
 from django.views.decorators.http import require_safe
@@ -23,6 +24,7 @@ from monitor.wording.refusals import Missing, refusals_as_json
 Document = dict[str, Any]
 # beyond these zooms a client enlarges tiles, as our map does
 DEEPEST_POINTS, DEEPEST_CONTEXT, DEEPEST_GROUND, DEEPEST_RASTER = 17, 13, 14, 14
+XYZ = "{z}/{x}/{y}.mvt"
 GROUND = "What is loaded, under the maps of this site."
 SIMULATED = "Simulated data: nothing in it is a real place."
 POINT_FIELDS = {
@@ -90,45 +92,27 @@ def _of_points(layer: Layer) -> Document:
     shown = Product.objects.filter(pk__in=layer_products(layer=layer))
     minus, plus = both_directions(layer.component)
     described = f"{layer.description} Minus: {minus}; plus: {plus}."
-    depths = {"minzoom": 0, "maxzoom": DEEPEST_POINTS}
-    return {
-        "name": layer.label,
-        **_source(shown.values_list("attribution", "simulated").distinct(), described),
-        "tiles": [f"/tiles/points/{layer.name}/{{z}}/{{x}}/{{y}}.mvt"],
-        "bounds": _rounded(shown.aggregate(box=Extent("footprint"))["box"]),
-        **depths,
-        "vector_layers": [
-            {"id": "points", "description": described, "fields": POINT_FIELDS, **depths},
-            {"id": "sample", "fields": SAMPLE_FIELDS, **depths},
-        ],
-    }
+    points = {"id": "points", "description": described, "fields": POINT_FIELDS}
+    layers = [points, {"id": "sample", "fields": SAMPLE_FIELDS}]
+    bounds = {"bounds": _rounded(shown.aggregate(box=Extent("footprint"))["box"])}
+    return bounds | _of_vectors(layer.label, f"points/{layer.name}/{XYZ}", shown, described, DEEPEST_POINTS, layers)
 
 
 def _of_context(overlay: Overlay) -> Document:
-    sources = ContextLayer.objects.filter(kind=overlay.kind).values_list("attribution", "simulated").distinct()
-    depths = {"minzoom": 0, "maxzoom": DEEPEST_CONTEXT}
-    fields = dict.fromkeys(overlay.columns, "")
-    return {
-        "name": overlay.label,
-        **_source(sources, overlay.label if overlay is not TRUTH else SIMULATED),
-        "tiles": [f"/tiles/context/{overlay.kind}/{{z}}/{{x}}/{{y}}.mvt"],
-        **depths,
-        "vector_layers": [{"id": "context", "fields": fields, **depths}],
-    }
+    rows = ContextLayer.objects.filter(kind=overlay.kind)
+    described = overlay.label if overlay is not TRUTH else SIMULATED
+    layers = [{"id": "context", "fields": dict.fromkeys(overlay.columns, "")}]
+    return _of_vectors(overlay.label, f"context/{overlay.kind}/{XYZ}", rows, described, DEEPEST_CONTEXT, layers)
 
 
 def _base() -> dict[str, Document]:
     """Return the layers under the maps that are loaded."""
     known: dict[str, Document] = {}
     if version := ground_version():
-        depths = {"minzoom": 0, "maxzoom": DEEPEST_GROUND}
-        known["ground"] = {
-            "name": "Land, waters, roads and places",
-            **_source(ContextLayer.objects.filter(kind__in=KINDS).values_list("attribution", "simulated"), GROUND),
-            "tiles": [f"/tiles/ground/{{z}}/{{x}}/{{y}}.mvt?v={version}"],
-            **depths,
-            "vector_layers": [{"id": one.name, "fields": _fields(one.columns), **depths} for one in GROUND_LAYERS],
-        }
+        rows = ContextLayer.objects.filter(kind__in=KINDS)
+        layers = [{"id": one.name, "fields": _fields(one.columns)} for one in GROUND_LAYERS]
+        name = "Land, waters, roads and places"
+        known["ground"] = _of_vectors(name, f"ground/{XYZ}?v={version}", rows, GROUND, DEEPEST_GROUND, layers)
     if (finest := heights_zoom()) is not None:
         known["heights"] = {
             "name": "Heights of the ground",
@@ -158,12 +142,19 @@ def _of_raster(layer: RasterLayer, group: RasterGroup) -> Document:
     }
 
 
-def _source(rows: Iterable[tuple[str, bool]], described: str) -> dict[str, str]:
-    """Return who made the data, and whether any are simulated. rows: attribution, simulated."""
-    listed = list(rows)
-    attribution = "; ".join(sorted({credit for credit, _ in listed if credit}))
+def _of_vectors(name: str, path: str, rows: QuerySet, described: str, deepest: int, layers: list[Document]) -> Document:
+    """Return the TileJSON of vector tiles, with who made the data of these rows, and whether any are simulated."""
+    depths = {"minzoom": 0, "maxzoom": deepest}
+    listed = list(rows.values_list("attribution", "simulated").distinct())
     made_up = any(simulated for _, simulated in listed)
-    return {"attribution": attribution, "description": f"{described} {SIMULATED}" if made_up else described}
+    return {
+        "name": name,
+        "attribution": "; ".join(sorted({credit for credit, _ in listed if credit})),
+        "description": f"{described} {SIMULATED}" if made_up else described,
+        "tiles": [f"/tiles/{path}"],
+        **depths,
+        "vector_layers": [layer | depths for layer in layers],
+    }
 
 
 def _rounded(bounds: Sequence[float]) -> list[float]:

@@ -3,85 +3,26 @@
 from typing import Any
 
 from django.http import HttpRequest, JsonResponse
-from django.urls import path
+from django.urls import path, reverse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_safe
 
-from monitor.open_data.standards import documents
-from monitor.open_data.standards.catalogues import CATALOGUES, OPENAPI, describe
-from monitor.open_data.standards.collections import Collection
+from monitor.open_data.standards.catalogues import CATALOGUES, OPENAPI, Catalogue, describe
+from monitor.open_data.standards.collections import Collection, Feature
 from monitor.open_data.standards.queries import read_query
-from monitor.open_data.standards.search import parameters_of, posted
+from monitor.open_data.standards.search import Found, parameters_of, posted
 from monitor.open_data.standards.search import search as find
-from monitor.open_data.standards.stac_items import GEOJSON
+from monitor.open_data.standards.stac_items import GEOJSON, JSON, stamp
 from monitor.wording.refusals import Missing, refusals_as_json
 
-
-@require_safe
-def landing(request: HttpRequest, catalogue: str) -> JsonResponse:
-    """Return the landing page."""
-    return JsonResponse(documents.landing(request, CATALOGUES[catalogue]))
+CRS84 = "http://www.opengis.net/def/crs/OGC/1.3/CRS84"
+WORLD = (-180.0, -90.0, 180.0, 90.0)  # of a collection that holds nothing yet
+Document = dict[str, Any]
 
 
-@require_safe
-def description(request: HttpRequest, catalogue: str) -> JsonResponse:
-    """Return the OpenAPI description."""
-    return JsonResponse(describe(CATALOGUES[catalogue], request.build_absolute_uri("/")), content_type=OPENAPI)
-
-
-@require_safe
-def conformance(request: HttpRequest, catalogue: str) -> JsonResponse:
-    """Return the standards that are followed."""
-    return JsonResponse(documents.conformance(CATALOGUES[catalogue]))
-
-
-@require_safe
-def collections(request: HttpRequest, catalogue: str) -> JsonResponse:
-    """Return the collections."""
-    return JsonResponse(documents.collections(request, CATALOGUES[catalogue]))
-
-
-@require_safe
-@refusals_as_json
-def collection(request: HttpRequest, catalogue: str, name: str) -> JsonResponse:
-    """Return one collection."""
-    return JsonResponse(documents.collection(request, CATALOGUES[catalogue], _collection(catalogue, name)))
-
-
-@require_safe
-@refusals_as_json
-def items(request: HttpRequest, catalogue: str, name: str) -> JsonResponse:
-    """Return a page of features."""
-    one = _collection(catalogue, name)
-    part = one.part(read_query(request.GET, one.filters, one.most, one.few))
-    return JsonResponse(documents.page(request, CATALOGUES[catalogue], one, part), content_type=GEOJSON)
-
-
-@require_safe
-@refusals_as_json
-def item(request: HttpRequest, catalogue: str, name: str, ident: str) -> JsonResponse:
-    """Return one feature."""
-    one = _collection(catalogue, name)
-    feature = one.feature(ident)
-    if feature is None:
-        raise Missing("There is no such feature.", f"Ask for some of {one.title[0].lower()}{one.title[1:]} first.")
-    return JsonResponse(documents.item(request, CATALOGUES[catalogue], one, feature), content_type=GEOJSON)
-
-
-@csrf_exempt  # it changes nothing
-@require_http_methods(["GET", "HEAD", "POST"])
-@refusals_as_json
-def search(request: HttpRequest, catalogue: str) -> JsonResponse:
-    """Return the items of a STAC catalogue that fit an address, or a JSON body."""
-    chosen = CATALOGUES[catalogue]
-    body = posted(request.body) if request.method == "POST" else None
-    found, after = find(chosen.collections, request.GET if body is None else parameters_of(body))
-    return JsonResponse(documents.search_page(request, chosen, found, after, body), content_type=GEOJSON)
-
-
-def routes(catalogue: str) -> tuple[list[Any], str]:
+def routes(name: str) -> tuple[list[Any], str]:
     """Return the addresses of a catalogue, for `include`."""
-    own = {"catalogue": catalogue}
+    own = {"catalogue": CATALOGUES[name]}
     patterns = [
         path("", landing, own, name="landing"),
         path("api", description, own, name="description"),
@@ -91,14 +32,188 @@ def routes(catalogue: str) -> tuple[list[Any], str]:
         path("collections/<str:name>/items", items, own, name="items"),
         path("collections/<str:name>/items/<path:ident>", item, own, name="item"),
     ]
-    if CATALOGUES[catalogue].stac:
+    if CATALOGUES[name].stac:
         patterns.append(path("search", search, own, name="search"))
-    return patterns, catalogue
+    return patterns, name
 
 
-def _collection(catalogue: str, name: str) -> Collection:
+@require_safe
+def landing(request: HttpRequest, catalogue: Catalogue) -> JsonResponse:
+    """Return the landing page."""
+    own = _address(request, catalogue, "landing")
+    links = [
+        _link("root", own),
+        _link("self", own),
+        _link("service-desc", _address(request, catalogue, "description"), OPENAPI, "What can be asked for"),
+        _link("service-doc", request.build_absolute_uri(reverse("api-page")), "text/html", "The same for people"),
+        _link("conformance", _address(request, catalogue, "conformance"), JSON, "Which standards it follows"),
+        _link("data", _address(request, catalogue, "collections"), JSON, "Collections"),
+    ]
+    whole = {"title": catalogue.title, "description": catalogue.description, "links": links}
+    if not catalogue.stac:
+        return JsonResponse(whole)
+    by_address = _link("search", _address(request, catalogue, "search"), GEOJSON, "Items of any collection")
+    links += [by_address | {"method": method} for method in ("GET", "POST")]
+    links += [
+        _link("child", _address(request, catalogue, "collection", name), JSON, one.title)
+        for name, one in catalogue.collections.items()
+    ]
+    stac = {"type": "Catalog", "stac_version": catalogue.stac, "id": "ground-motion-monitor"}
+    return JsonResponse(stac | whole | {"conformsTo": catalogue.conforms_to})
+
+
+@require_safe
+def description(request: HttpRequest, catalogue: Catalogue) -> JsonResponse:
+    """Return the OpenAPI description."""
+    return JsonResponse(describe(catalogue, request.build_absolute_uri("/")), content_type=OPENAPI)
+
+
+@require_safe
+def conformance(request: HttpRequest, catalogue: Catalogue) -> JsonResponse:
+    """Return the standards that are followed."""
+    return JsonResponse({"conformsTo": catalogue.conforms_to})
+
+
+@require_safe
+def collections(request: HttpRequest, catalogue: Catalogue) -> JsonResponse:
+    """Return the collections."""
+    links = [_root(request, catalogue), _link("self", _address(request, catalogue, "collections"))]
+    every = [_described(request, catalogue, one) for one in catalogue.collections.values()]
+    return JsonResponse({"links": links, "collections": every})
+
+
+@require_safe
+@refusals_as_json
+def collection(request: HttpRequest, catalogue: Catalogue, name: str) -> JsonResponse:
+    """Return one collection."""
+    return JsonResponse(_described(request, catalogue, _collection(catalogue, name)))
+
+
+@require_safe
+@refusals_as_json
+def items(request: HttpRequest, catalogue: Catalogue, name: str) -> JsonResponse:
+    """Return a page of features of a collection."""
+    one = _collection(catalogue, name)
+    part = one.part(read_query(request.GET, one.filters, one.most, one.few))
+    links = [
+        _root(request, catalogue),
+        _link("self", request.build_absolute_uri(), GEOJSON),
+        _link("collection", _address(request, catalogue, "collection", one.name)),
+    ]
+    found = [(one, feature) for feature in part.features]
+    matched = {} if part.matched is None else {"numberMatched": part.matched}
+    page = _listed(request, catalogue, found, part.after, links) | matched
+    return JsonResponse(page, content_type=GEOJSON)
+
+
+@require_safe
+@refusals_as_json
+def item(request: HttpRequest, catalogue: Catalogue, name: str, ident: str) -> JsonResponse:
+    """Return one feature."""
+    one = _collection(catalogue, name)
+    feature = one.feature(ident)
+    if feature is None:
+        raise Missing("There is no such feature.", f"Ask for some of {one.title[0].lower()}{one.title[1:]} first.")
+    whole = _with_addresses(request, catalogue, one, feature)
+    if not catalogue.stac:
+        links = [
+            _root(request, catalogue),
+            _link("self", _address(request, catalogue, "item", one.name, feature["id"]), GEOJSON),
+            _link("collection", _address(request, catalogue, "collection", one.name)),
+        ]
+        whole |= {"links": links + whole.get("links", [])}
+    return JsonResponse(whole, content_type=GEOJSON)
+
+
+@csrf_exempt  # it changes nothing
+@require_http_methods(["GET", "HEAD", "POST"])
+@refusals_as_json
+def search(request: HttpRequest, catalogue: Catalogue) -> JsonResponse:
+    """Return the items of a STAC catalogue that fit an address, or a JSON body.
+
+    The next part of a posted search is asked for in the same way.
+    """
+    body = posted(request.body) if request.method == "POST" else None
+    found, after = find(catalogue.collections, request.GET if body is None else parameters_of(body))
+    links = [_root(request, catalogue), _link("self", request.build_absolute_uri(), GEOJSON)]
+    if body is not None and after:
+        following = _link("next", request.build_absolute_uri(), GEOJSON, "The next part")
+        links.append(following | {"method": "POST", "body": body | {"after": after}, "merge": False})
+        after = ""
+    return JsonResponse(_listed(request, catalogue, found, after, links), content_type=GEOJSON)
+
+
+def _collection(catalogue: Catalogue, name: str) -> Collection:
     """Return the collection with this name. Raises Missing."""
-    known = CATALOGUES[catalogue].collections
-    if name in known:
-        return known[name]
-    raise Missing("There is no such collection.", f"There are {', '.join(known)}.")
+    if name in catalogue.collections:
+        return catalogue.collections[name]
+    raise Missing("There is no such collection.", f"There are {', '.join(catalogue.collections)}.")
+
+
+def _described(request: HttpRequest, catalogue: Catalogue, one: Collection) -> Document:
+    own = _address(request, catalogue, "collection", one.name)
+    links = [
+        _root(request, catalogue),
+        _link("parent", _address(request, catalogue, "landing")),
+        _link("self", own),
+        _link("items", _address(request, catalogue, "items", one.name), GEOJSON, one.title),
+        _link("license", request.build_absolute_uri(reverse("product-list")), "text/html", "Sources and licences"),
+    ]
+    extent = one.extent()
+    interval = [stamp(at) if at else None for at in (extent.first, extent.last)]
+    where = {"bbox": [extent.bounds or WORLD], "crs": CRS84}
+    whole = {
+        "id": one.name,
+        "title": one.title,
+        "description": one.description,
+        "extent": {"spatial": where, "temporal": {"interval": [interval]}},
+        "links": links,
+    }
+    if catalogue.stac:
+        stac = {"type": "Collection", "stac_version": catalogue.stac, "stac_extensions": [], "license": "other"}
+        return stac | whole | one.items
+    return whole | {"itemType": "feature", "crs": [CRS84]}
+
+
+def _listed(request: HttpRequest, catalogue: Catalogue, found: Found, after: str, links: list[Document]) -> Document:
+    if after:
+        query = request.GET.copy()
+        query["after"] = after
+        following = request.build_absolute_uri(f"{request.path}?{query.urlencode()}")
+        links = [*links, _link("next", following, GEOJSON, "The next part")]
+    features = [_with_addresses(request, catalogue, one, feature) for one, feature in found]
+    return {"type": "FeatureCollection", "numberReturned": len(features), "features": features, "links": links}
+
+
+def _with_addresses(request: HttpRequest, catalogue: Catalogue, one: Collection, feature: Feature) -> Feature:
+    """Return a feature whose addresses name the host; a STAC item also gets the links that it needs."""
+    properties = feature["properties"]
+    if "url" in properties:
+        feature = feature | {"properties": properties | {"url": request.build_absolute_uri(properties["url"])}}
+    links = [link | {"href": request.build_absolute_uri(link["href"])} for link in feature.get("links", [])]
+    if not catalogue.stac:
+        return feature | {"links": links} if links else feature
+    own = _address(request, catalogue, "collection", one.name)
+    links = [
+        _root(request, catalogue),
+        _link("self", _address(request, catalogue, "item", one.name, feature["id"]), GEOJSON),
+        _link("parent", own),
+        _link("collection", own),
+        *links,
+    ]
+    assets = {
+        name: asset | {"href": request.build_absolute_uri(asset["href"])} for name, asset in feature["assets"].items()
+    }
+    return feature | {"collection": one.name, "links": links, "assets": assets}
+
+
+def _root(request: HttpRequest, catalogue: Catalogue) -> Document:
+    return _link("root", _address(request, catalogue, "landing"))
+
+
+def _address(request: HttpRequest, catalogue: Catalogue, name: str, *parts: str) -> str:
+    return request.build_absolute_uri(reverse(f"{catalogue.name}:{name}", args=parts))
+
+
+def _link(rel: str, href: str, media_type: str = JSON, title: str = "") -> Document:
+    return {"rel": rel, "type": media_type, "href": href} | ({"title": title} if title else {})

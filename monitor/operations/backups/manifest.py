@@ -16,7 +16,7 @@ CHUNK = 1 << 20
 
 
 class Unusable(Exception):
-    """A backup that cannot be made or restored; one sentence with the remedy."""
+    """Fault of a backup that cannot be made or restored; one sentence with the remedy."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class Manifest:
-    """files: path inside the folder -> entry; missing: rasters that rows name and that were not there."""
+    """Content of a backup. files: by path in the folder; missing: rasters that rows name and that were not there."""
 
     made_at: str
     code_version: str
@@ -71,7 +71,7 @@ def check(folder: Path, manifest: Manifest) -> None:
 
 
 def entry_of(source: IO[bytes], target: IO[bytes] | None = None) -> Entry:
-    """Size and SHA-256 of what is read to its end, and copied to `target`."""
+    """Return size and SHA-256 of what is read to its end, and copied to `target`."""
     digest, size = hashlib.sha256(), 0
     while chunk := source.read(CHUNK):
         digest.update(chunk)

@@ -33,10 +33,10 @@ WAIT_SECONDS, RETRY_SECONDS = 1800.0, 1.0
 SERIES, SERIES_TIME = "????-??-??T??????Z", "%Y-%m-%dT%H%M%SZ"  # names of the folders
 
 
-def backup_make(*, folder: Path, wait_seconds: float = WAIT_SECONDS) -> Manifest:
+def backup_make(*, folder: Path) -> Manifest:
     """Copy everything into a folder, readable by its owner only. Raises Unusable; then its last backup is unharmed."""
     before = _own_folder(folder)
-    with _nothing_is_deleted(wait_seconds), _snapshot() as snapshot:
+    with _nothing_is_deleted(), _snapshot() as snapshot:
         migrations = sorted(f"{app}.{name}" for app, name in MigrationRecorder(connection).applied_migrations())
         files, missing = _rasters_copy(folder, before)
         database = f"database-{datetime.now(UTC):%Y%m%dT%H%M%S%f}.dump"
@@ -56,10 +56,7 @@ def backup_make(*, folder: Path, wait_seconds: float = WAIT_SECONDS) -> Manifest
 
 
 def backup_add(*, series: Path, keep: int) -> tuple[Path, Manifest]:
-    """Add a backup to a series and delete all but the newest `keep`. Raises Unusable, leaving all backups intact.
-
-    Returns the folder of the new backup, below that of the series, and its list.
-    """
+    """Add a backup to a series, delete all but the newest `keep`; return its folder and its list. Raises Unusable."""
     before = series_folders(series)
     name = f"{datetime.now(UTC):{SERIES_TIME}}"
     unfinished = series / f".{name}"  # renamed when the backup is complete
@@ -109,9 +106,9 @@ def _own_folder(folder: Path) -> dict[str, Entry]:
 
 
 @contextmanager
-def _nothing_is_deleted(wait_seconds: float) -> Iterator[None]:
+def _nothing_is_deleted() -> Iterator[None]:
     """Hold off manage.py prune, after the one that may be at it."""
-    ends_at = time.monotonic() + wait_seconds
+    ends_at = time.monotonic() + WAIT_SECONDS
     while True:
         with try_locked(Lock.RETENTION) as alone:
             if alone:
@@ -170,7 +167,7 @@ def _refuse_newer(folder: Path, manifest: Manifest) -> None:
 
 
 def _refuse_other_key(folder: Path, manifest: Manifest) -> None:
-    """With another key every link in mails that were sent would be dead."""
+    """Refuse another secret key, with which the links in mails that were sent would be dead."""
     if "SECRET_KEY" in os.environ and (folder / SECRET_KEY).read_text() != settings.SECRET_KEY:
         raise Unusable(f"SECRET_KEY is not that of the backup; set it to what {folder / SECRET_KEY} holds, or unset it")
 

@@ -16,31 +16,28 @@ from typing import Any
 from django.conf import settings
 from django.db import DatabaseError, connections
 from django.http import Http404, HttpRequest, HttpResponseBase
+from django.utils.deprecation import MiddlewareMixin
+
+from monitor.web.guards import READING
+from monitor.web.middleware import PUBLIC_DATA
 
 logger = logging.getLogger(__name__)
 
 REPLICA = "replica"  # the name of its connections
 WROTE = "wrote"  # the cookie of a browser that has sent something
-SAFE = ("GET", "HEAD", "OPTIONS")
 PUBLIC = (
+    *PUBLIC_DATA,
     "/about/",
-    "/alerts",
-    "/api/",
-    "/cap",
+    "/alerts/",
     "/charts/",
     "/embed/",
     "/events/",
     "/glaciers/",
-    "/ogc/",
     "/places",
     "/products/",
-    "/rasters",
     "/reading/",
     "/record/",
     "/regions/",
-    "/stac/",
-    "/tilejson/",
-    "/tiles/",
 )
 CHECK_SECONDS = 1.0
 RETRY_SECONDS = 10.0  # where it did not answer
@@ -50,7 +47,7 @@ REPLAYED = POSITION.format("CASE WHEN pg_is_in_recovery() THEN pg_last_wal_repla
 
 
 class Follower:
-    """Return whether the replica follows closely enough; one for all threads of a process."""
+    """State of the replica: whether it follows closely enough; one object for all threads of a process."""
 
     def __init__(self) -> None:
         self._usable, self._check_at = False, 0.0
@@ -67,7 +64,7 @@ class Follower:
         return self._usable
 
     def distrust(self) -> None:
-        """Use it no more until it has been checked again."""
+        """Stop using the replica until it has been checked again."""
         self._usable, self._check_at = False, time.monotonic() + RETRY_SECONDS
 
     def _check(self) -> None:
@@ -115,16 +112,12 @@ def from_replica() -> Iterator[None]:
         connections["default"] = primary
 
 
-class ReadReplica:
-    """Middleware, the last one: calls a view that may read from the replica with it."""
+class ReadReplica(MiddlewareMixin):
+    """The last middleware: it calls a view that may read from the replica with it."""
 
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
-        self.get_response = get_response
-
-    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+    def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
         """Remember in a cookie that a browser has sent something."""
-        response = self.get_response(request)
-        if request.method not in SAFE:
+        if request.method not in READING:
             response.set_cookie(  # type: ignore[attr-defined]
                 WROTE,
                 "1",
@@ -158,4 +151,4 @@ def may_be_a_little_old(request: HttpRequest) -> bool:
     """Return whether the answer is for anybody, and not for somebody who has just sent something."""
     known = {settings.SESSION_COOKIE_NAME, WROTE} & set(request.COOKIES)
     public = request.path == "/" or request.path.startswith(PUBLIC)
-    return request.method in SAFE and public and not known and "Authorization" not in request.headers
+    return request.method in READING and public and not known and "Authorization" not in request.headers

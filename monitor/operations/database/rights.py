@@ -55,7 +55,7 @@ FUNCTIONS = {
 
 
 class Policy(NamedTuple):
-    """Which rows of a table a role's verb reaches; of rows that are added, all."""
+    """Policy: which rows of a table a role's verb reaches; of rows that are added, all."""
 
     table: str
     role: str
@@ -93,7 +93,7 @@ def rights_settle() -> None:
 
 
 def _tables(cursor) -> list[str]:
-    """Ours, without the partitions: nobody needs a right to them, for they are read through their parents."""
+    """Return our tables without partitions, which are read through their parents and need no right."""
     cursor.execute(
         "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p')"
         " AND NOT relispartition AND relowner = current_user::regrole ORDER BY relname"

@@ -44,7 +44,7 @@ def alarms_open() -> QuerySet[Alarm]:
 
 
 def recipients() -> list[str]:
-    """ADMIN_EMAILS, and administrators who have an address in their account."""
+    """Return ADMIN_EMAILS, and the addresses of administrators' accounts."""
     accounts = get_user_model().objects.filter(Q(groups__name=ADMINISTRATORS) | Q(is_superuser=True), is_active=True)
     own = accounts.exclude(email="").values_list("email", flat=True)
     return list(dict.fromkeys(address.lower() for address in (*settings.ADMIN_EMAILS, *own)))
@@ -73,7 +73,7 @@ def alarms_mail(*, to: list[str]) -> None:
 
 
 def news_mail(*, news: News, to: list[str]) -> bool:
-    """Send one mail; False where there is nobody to send it to, or it cannot be sent now."""
+    """Send one mail. Return False if there is nobody to send it to, or it cannot be sent now."""
     words = {"groups": [(title, with_remedies(rows)) for title, rows in zip(TITLES, news, strict=True)]}
     text = render_to_string("operations/health/alarm_mail.txt", words | {"public_url": settings.PUBLIC_URL})
     try:
@@ -84,7 +84,7 @@ def news_mail(*, news: News, to: list[str]) -> bool:
 
 
 def with_remedies(alarms: Iterable[Alarm]) -> list[tuple[Alarm, str]]:
-    """Alarms, each with what to do, for pages and mails."""
+    """Return alarms, each with what to do, for pages and mails."""
     remedies = {condition.name: condition.remedy for condition in CONDITIONS}
     return [(alarm, remedies.get(alarm.condition, "")) for alarm in alarms]
 

@@ -7,10 +7,10 @@ from ingest.errors import one_line
 
 
 class Wrong(Exception):
-    """A condition that does not hold: one plain sentence, without secrets and addresses."""
+    """Fault of a condition that does not hold: one plain sentence, without secrets and addresses."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Condition:
     """Something that holds in a healthy service.
 
@@ -28,7 +28,7 @@ class Condition:
 
 @dataclass(frozen=True)
 class Report:
-    """Examined condition: what is wrong, or else what holds."""
+    """Report of an examined condition: what is wrong, or else what holds."""
 
     condition: Condition
     detail: str = ""

@@ -27,7 +27,7 @@ def metrics_text() -> bytes:
 
 
 class ServiceCollector(Collector):
-    """What is waiting, what failed, who lives, how much disk is left."""
+    """Collector of what is waiting, what failed, who lives, and how much disk is left."""
 
     def describe(self) -> list[Metric]:
         """Return nothing, so that the values are not read when the collector is registered."""

@@ -77,10 +77,7 @@ def failures() -> dict[str, QuerySet]:
 
 
 def messages_given_up(*, attempts: int) -> QuerySet[OutgoingMessage]:
-    """Return messages that failed lately after more than so many attempts, the last one first.
-
-    Refused ones are not among them: their readers are gone.
-    """
+    """Return messages that failed lately after more than so many attempts; refused ones, with fewer, are left out."""
     lately = Now() - timedelta(days=FAILED_DAYS)
     failed = OutgoingMessage.objects.filter(
         channel=DEFAULT_CHANNEL, state=State.FAILED, attempts__gt=attempts, next_try_at__gte=lately

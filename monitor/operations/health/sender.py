@@ -68,7 +68,7 @@ def _answers(name: str, kind: str) -> list[str]:
 
 
 def _records(name: str, version: str) -> list[str]:
-    """Texts of a name that begin with a version, such as v=spf1."""
+    """Return the texts of a name that begin with a version, such as v=spf1."""
     start = re.compile(re.escape(version) + r"(\s|;|$)", re.IGNORECASE)
     return [text for text in _answers(name, "TXT") if start.match(text)]
 
@@ -145,7 +145,7 @@ def returns() -> str:
 
 
 def _tags(text: str) -> dict[str, str]:
-    """Tags of a record: "v=DKIM1; k=rsa; p=…"."""
+    """Return the tags of a record: "v=DKIM1; k=rsa; p=…"."""
     parts = (part.partition("=") for part in text.split(";"))
     return {name.strip().lower(): value.strip() for name, _, value in parts if name.strip()}
 

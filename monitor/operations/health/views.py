@@ -30,14 +30,18 @@ def healthz(request: HttpRequest) -> HttpResponse:
 def readyz(request: HttpRequest) -> JsonResponse:
     """Return whether database, migrations and broker are right, and 503 where one is not. Public: no details."""
     reports = _examined(int(time.monotonic() / KEEP_SECONDS))
-    wrong = {report.condition.name: _for_strangers(report) for report in reports if report.wrong}
+    wrong = {
+        report.condition.name: "it could not be checked" if report.unexpected else report.wrong
+        for report in reports
+        if report.wrong
+    }
     return JsonResponse({"ready": not wrong, "wrong": wrong}, status=503 if wrong else 200)
 
 
 @require_safe
 @never_cache
 def metrics(request: HttpRequest) -> HttpResponse:
-    """For Prometheus, with METRICS_TOKEN as bearer token; without that setting there is no such page."""
+    """Return the metrics for Prometheus, if METRICS_TOKEN is set and given as bearer token."""
     if not settings.METRICS_TOKEN:
         raise Http404("This service offers no metrics.")
     if not constant_time_compare(request.headers.get("Authorization", ""), f"Bearer {settings.METRICS_TOKEN}"):
@@ -49,7 +53,3 @@ def metrics(request: HttpRequest) -> HttpResponse:
 def _examined(moment: int) -> list[Report]:
     """Examine what the site needs; once a moment, so that a visitor who asks all the time costs nothing."""
     return examine(condition for condition in CONDITIONS if condition.site_needs)
-
-
-def _for_strangers(report: Report) -> str:
-    return "it could not be checked" if report.unexpected else report.wrong

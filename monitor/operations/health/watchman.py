@@ -24,7 +24,7 @@ MOST_SECONDS = 60.0
 
 
 class Watchman(threading.Thread):
-    """everything: whether this machine is examined as well, and mails go out without a database."""
+    """Thread that examines the service. everything: also this machine, and with mails even without a database."""
 
     def __init__(self, *, everything: bool) -> None:
         super().__init__(name="watchman", daemon=True)

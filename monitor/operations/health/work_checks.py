@@ -92,7 +92,7 @@ def new_data() -> str:
 
 
 def _without_addresses(text: str) -> str:
-    """Mail servers quote the reader's address, which is nobody else's business."""
+    """Hide addresses in a text: mail servers quote that of the reader, which is nobody else's business."""
     return one_line(ADDRESS.sub("(address)", text))
 
 
@@ -131,10 +131,7 @@ def workers() -> str:
 
 
 def backup() -> str:
-    """Return the age of the last backup in words. Raises Wrong if it is too old.
-
-    A site without any backup by manage.py passes, because it may use other tools.
-    """
+    """Check the age of the last backup. A site without any by manage.py passes, because it may use other tools."""
     age = sign_ages().get(BACKUP)
     if age is None:
         return "manage.py backup has made none yet"

@@ -60,7 +60,7 @@ def _row(kind: JobKind, name: str, job: Any, now: datetime) -> dict[str, Any]:
 
 
 def job_retry(*, kind: str, pk: int, by: AbstractBaseUser) -> bool:
-    """Put a failed, cancelled or delayed job back into its queue; False where it is none of these."""
+    """Put a failed, cancelled or delayed job back into its queue. Return False if it is none of these."""
     with transaction.atomic():
         changed = KINDS[kind].retry(KINDS[kind].model._default_manager.filter(pk=pk)) == 1
         if changed:
@@ -69,7 +69,7 @@ def job_retry(*, kind: str, pk: int, by: AbstractBaseUser) -> bool:
 
 
 def job_cancel(*, kind: str, pk: int, by: AbstractBaseUser) -> bool:
-    """End a waiting or running job; False where it is neither, or its kind cannot be ended."""
+    """End a waiting or running job. Return False if it is neither, or its kind cannot be ended."""
     cancel = KINDS[kind].cancel
     if cancel is None:
         return False
@@ -84,7 +84,7 @@ OPEN = ("waiting", "running", "failed")
 
 
 class JobChoice(NamedTuple):
-    """kind: of KINDS; group: of GROUPS, or empty for what is not over."""
+    """Chosen part of the jobs. kind: of KINDS; group: of GROUPS, or empty for what is not over."""
 
     kind: str
     group: str

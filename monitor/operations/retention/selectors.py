@@ -1,12 +1,11 @@
-"""Data that is over, kind by kind, and the room it takes. Everything that somebody still needs is left out."""
+"""Data that is over, kind by kind. Everything that somebody still needs is left out."""
 
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 
 from django.conf import settings
 from django.core.files.storage import storages
-from django.db import connection
 from django.db.models import Exists, F, OuterRef, Q, QuerySet, Window
 from django.db.models.functions import RowNumber
 from django.utils import timezone
@@ -15,9 +14,7 @@ from detection.glaciers.selectors import predictions_unmeasured
 from detection.models import Detection, GlacierSample
 from detection.rules.lifecycle import State as AlertState
 from ingest.models import IngestJob, Product, Scene, SceneDownload, ScenePair
-from ingest.products.partitions import POINTS, SERIES
 from ingest.products.releases import releases_older_than
-from ingest.sources.client.quota import folder_bytes
 from ingest.storage import Entry, raster_entries, raster_storage, rasters_named
 from ingest.storage.inputs import input_store
 from ml.models import ModelVersion, Prediction, Run
@@ -68,7 +65,7 @@ def images_over() -> QuerySet[Scene]:
 
 
 def pairs_over() -> QuerySet[ScenePair]:
-    """Pairs of which an image is deleted and no result is left."""
+    """Return pairs of which an image is deleted and no result is left."""
     gone = Q(reference__state=Scene.State.DELETED) | Q(secondary__state=Scene.State.DELETED)
     results = Run.objects.filter(Q(prediction__isnull=False) | Q(state__in=Run.UNSETTLED), pair=OuterRef("pk"))
     return ScenePair.objects.filter(gone, events=None).exclude(Exists(results)).order_by("id")
@@ -83,7 +80,7 @@ def scene_rows_over() -> QuerySet[Scene]:
 
 
 def releases_over() -> Iterator[tuple[Product, bool]]:
-    """Superseded releases that may go. True: only their points, because alerts were detected in them.
+    """Yield superseded releases that may go. True: only their points, because alerts were detected in them.
 
     An alert that no later release of the tile shows keeps the whole release: its page draws the series of it.
     """
@@ -121,7 +118,7 @@ def downloads_over() -> QuerySet[SceneDownload]:
 
 
 def orphans() -> Iterator[tuple[str, int]]:
-    """Files in the raster storage that no row names, with their bytes; young ones may be on their way to a row."""
+    """Yield files in the raster storage that no row names, with their bytes; young ones may get one yet."""
     oldest_kept = timezone.now() - ORPHAN_AFTER
     old = sorted(entry for entry in raster_entries() if entry.modified < oldest_kept)
     for start in range(0, len(old), BATCH):
@@ -131,7 +128,7 @@ def orphans() -> Iterator[tuple[str, int]]:
 
 
 def inputs_without_row() -> Iterator[Entry]:
-    """Given files in the object store that no job or download names, left a day ago."""
+    """Yield given files in the object store that no job or download names, left a day ago."""
     if (store := input_store()) is None:
         return
     oldest_kept = timezone.now() - ORPHAN_AFTER
@@ -152,45 +149,3 @@ def uploads_unfinished() -> Iterator[Callable[[], object]]:
 
 def _before(days: float) -> datetime:
     return timezone.now() - timedelta(days=days)
-
-
-OUTBOX = ("monitor_outgoingmessage", "monitor_notification")
-PYRAMID = "ingest_pyramidcell"
-RASTER_KINDS = {"scene": "images", "change": "changes of releases", "elevation": "elevation"}  # by how names begin
-
-
-def sizes() -> dict[str, int]:
-    """Return bytes by kind of data, from two queries of the catalogue and each folder; no table or file is read."""
-    tables, database = _table_bytes()
-    return {
-        "database": database,
-        "of which points": tables.get(POINTS, 0),
-        "of which series": tables.get(SERIES, 0),
-        "of which pyramid": tables.get(PYRAMID, 0),
-        "of which outbox": sum(tables.get(name, 0) for name in OUTBOX),
-        **_raster_bytes(),
-        "uploads": folder_bytes(Path(settings.UPLOAD_DIR)),
-        "downloads": folder_bytes(Path(settings.ACQUIRE_FOLDER)),
-    }
-
-
-def _table_bytes() -> tuple[dict[str, int], int]:
-    """Return bytes by table, partitions under their parent, and of the database."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT coalesce(parent.relname, child.relname), sum(pg_total_relation_size(child.oid))"
-            " FROM pg_class child LEFT JOIN pg_inherits i ON i.inhrelid = child.oid"
-            " LEFT JOIN pg_class parent ON parent.oid = i.inhparent"
-            " WHERE child.relkind = 'r' AND child.relnamespace = 'public'::regnamespace GROUP BY 1"
-        )
-        tables = {name: int(size) for name, size in cursor.fetchall()}
-        cursor.execute("SELECT pg_database_size(current_database())")
-        (database,) = cursor.fetchone()
-    return tables, database
-
-
-def _raster_bytes() -> dict[str, int]:
-    taken = dict.fromkeys([*RASTER_KINDS.values(), "predictions"], 0)
-    for entry in raster_entries():
-        taken[RASTER_KINDS.get(entry.name.split("_")[0], "predictions")] += entry.size_bytes
-    return taken

@@ -31,7 +31,7 @@ IMAGE_DELETED = "Its image was deleted because it is older than this service kee
 
 
 class Busy(RuntimeError):
-    """Somebody else deletes, or makes a backup."""
+    """Conflict: somebody else deletes, or makes a backup."""
 
 
 class Over(NamedTuple):
@@ -42,7 +42,7 @@ class Over(NamedTuple):
 
 
 class Kind(NamedTuple):
-    """name and why: in words; due: what may go now."""
+    """Kind of data that may go. name and why: in words; due: what may go now."""
 
     name: str
     why: str
@@ -50,7 +50,7 @@ class Kind(NamedTuple):
 
 
 class Pruned(NamedTuple):
-    """What became of a kind: how many were deleted, or would be, and their bytes."""
+    """Outcome of a kind: how many were deleted, or would be, and their bytes."""
 
     kind: Kind
     n: int

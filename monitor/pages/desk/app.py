@@ -9,7 +9,7 @@ from django.utils import translation
 from flask import Response
 
 from monitor.pages.desk import sheets
-from monitor.web.languages.choice import asked_language
+from monitor.web.languages import asked_language
 
 BASE = "/workbench/"
 PARTS = "{%app_entry%}{%config%}{%scripts%}{%renderer%}"  # of Dash's page, which stand in ours

@@ -92,12 +92,7 @@ def visits_remind() -> int:
         due = list(wished.exclude(visitor__email="").select_for_update(of=("self",)))
         visitors = {visit.visitor_id: visit.visitor for visit in due}
         for visitor in visitors.values():
-            OutgoingMessage.objects.create(
-                kind=OutgoingMessage.Kind.VISITS,
-                key=f"visits:{max(visit.pk for visit in due if visit.visitor_id == visitor.pk)}",
-                address=visitor.email,
-                account=visitor,
-                next_try_at=timezone.now(),
-            )
+            last = max(visit.pk for visit in due if visit.visitor_id == visitor.pk)
+            OutgoingMessage.queue(OutgoingMessage.Kind.VISITS, f"visits:{last}", visitor.email, account=visitor)
         FieldVisit.objects.filter(pk__in=[visit.pk for visit in due]).update(reminded_at=timezone.now())
     return len(visitors)

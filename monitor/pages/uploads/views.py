@@ -25,7 +25,7 @@ from ingest.storage.inputs import input_put
 from monitor.pages.uploads.forms import FileForm, job_row, plain_reason, state_words
 from monitor.pages.uploads.resumable import MAPPING_FIELD, NO_ROOM, PrivateFolderHandler, in_words, too_much
 from monitor.web.guards import loaders_only
-from monitor.web.typed_text import cleaned
+from monitor.web.middleware import cleaned
 from monitor.wording.refusals import number_or_none
 
 logger = logging.getLogger(__name__)

@@ -26,16 +26,9 @@ from monitor.subscribers.accounts.selectors import read_invitation
 from monitor.subscribers.subscriptions import limits
 from monitor.web.accounts import sign_in
 from monitor.web.guards import superusers_only
-from monitor.web.request_limits import visitor_network
+from monitor.web.request_limits import network_of
 from monitor.web.throttle import browser_remember, failure_count, refuse_while_paused
 from monitor.wording.refusals import Refusal
-
-
-class InvitationForm(forms.Form):
-    """Form of an invitation: the address and the role."""
-
-    email = forms.EmailField(max_length=254)
-    role = forms.ChoiceField(choices=Invitation.Role.choices)
 
 
 class AddressForm(forms.Form):
@@ -44,8 +37,14 @@ class AddressForm(forms.Form):
     email = forms.EmailField(max_length=254)
 
 
+class InvitationForm(AddressForm):
+    """Form of an invitation: the address and the role."""
+
+    role = forms.ChoiceField(choices=Invitation.Role.choices)
+
+
 class AcceptForm(BaseUserCreationForm):
-    """The name and the password that somebody chooses who was invited."""
+    """Form of the name and the password that an invited person chooses."""
 
     class Meta:
         model = User
@@ -60,7 +59,7 @@ class AcceptForm(BaseUserCreationForm):
 
 
 class OwnPasswordForm(PasswordChangeForm):
-    """Wrong old passwords count as wrong ones at the sign-in do: a stolen session cannot guess here."""
+    """Form of the own password. Wrong old ones count as they do at the sign-in: a stolen session cannot guess here."""
 
     def __init__(self, *args, request, **kwargs) -> None:
         self.request = request
@@ -173,15 +172,14 @@ def password_forgotten(request: HttpRequest) -> HttpResponse:
     """Send a link to a new password. The answer is the same whether there is such an account or not."""
     form = AddressForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
-        remote, forwarded = request.META.get("REMOTE_ADDR", ""), request.META.get("HTTP_X_FORWARDED_FOR", "")
-        if limits.allowed_for_connection(ip=visitor_network(remote_address=remote, forwarded_for=forwarded)):
+        if limits.allowed_for_connection(ip=network_of(request)):
             services.password_link_request(email=form.cleaned_data["email"])
         return HttpResponseRedirect(f"{request.path}?sent=yes")
     return render(request, "self_service/accounts/forgotten.html", {"form": form}, status=422 if form.errors else 200)
 
 
 class OwnPassword(PasswordChangeView):
-    """The own password; all other sessions end."""
+    """Page of the own password; a change ends all other sessions."""
 
     template_name = "web/site/password.html"
     form_class = OwnPasswordForm
@@ -211,7 +209,7 @@ class NewPassword(PasswordResetConfirmView):
     def form_valid(self, form: SetPasswordForm) -> HttpResponse:
         """Remember the browser: whoever reads the owner's mail is the owner."""
         response = super().form_valid(form)
-        browser_remember(response, self.user.get_username())  # whoever reads the owner's mail is the owner
+        browser_remember(response, self.user.get_username())
         return response
 
 

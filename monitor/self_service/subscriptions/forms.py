@@ -1,4 +1,4 @@
-"""The forms of the subscription pages: what, how often, and to whom. Where: `places`."""
+"""Forms of the subscription pages: what, how often, and to whom. The form of the place is in `places`."""
 
 from typing import Any
 
@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy
 from detection.kinds import KIND_LABELS
 from monitor.models.subscriptions import Subscription
 from monitor.subscribers.subscriptions.places import WhereForm
+from monitor.subscribers.subscriptions.rules import WISH
 
 SEVERITY_WORDS = [
     ("minor", gettext_lazy("Any motion")),
@@ -75,8 +76,7 @@ class ChoiceForm(WhereForm):
 
     def choice(self) -> dict[str, Any]:
         """Return the choices, by the names of the services' parameters."""
-        names = ("region", "kinds", "lowest_severity", "unreviewed", "updates", "least_exposure", "frequency")
-        return {name: self.cleaned_data[name] for name in names}
+        return {name: self.cleaned_data[name] for name in ("region", *WISH)}
 
     def often(self) -> dict[str, Any]:
         """Return when messages may come, by the names of the services' parameters."""
@@ -96,4 +96,4 @@ class EmailForm(forms.Form):
 
 
 class SubscribeForm(EmailForm, ChoiceForm):
-    """The whole page; the address comes last."""
+    """Form of the whole page; the address comes last."""

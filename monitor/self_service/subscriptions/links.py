@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import wraps
+from typing import Any
 from zoneinfo import available_timezones
 
 from django.conf import settings
@@ -22,11 +23,13 @@ from monitor.subscribers.subscriptions import services as subscriptions
 from monitor.subscribers.subscriptions.members import memberships_of
 from monitor.wording.refusals import Refusal
 
-PAGE_OR_DEED = ["GET", "HEAD", "POST"]
-
 
 def private_page(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
-    """Wrap a page for one person: it is never cached or listed by search engines, and a bad link gets a clear page."""
+    """Wrap a page for one person, to read or to act on.
+
+    It is never cached or listed by search engines, and a bad link gets a clear page.
+    """
+    view = require_http_methods(["GET", "HEAD", "POST"])(view)
 
     @never_cache
     @wraps(view)
@@ -44,9 +47,8 @@ def private_page(view: Callable[..., HttpResponse]) -> Callable[..., HttpRespons
 
 
 @private_page
-@require_http_methods(PAGE_OR_DEED)
 def confirm(request: HttpRequest, token: str) -> HttpResponse:
-    """Mail scanners open links: opening this one confirms nothing."""
+    """Confirm a subscription. Mail scanners open links, so a GET confirms nothing."""
     subscription = Subscription.objects.filter(pk=tokens.read_confirm(token), ended_at=None).first()
     if subscription is None:
         raise tokens.Expired("it was deleted in the meantime")
@@ -62,7 +64,6 @@ def confirm(request: HttpRequest, token: str) -> HttpResponse:
 
 @csrf_exempt  # RFC 8058: the mail program posts, without our cookie; the signed link is what allows it
 @private_page
-@require_http_methods(PAGE_OR_DEED)
 def stop(request: HttpRequest, token: str) -> HttpResponse:
     """Unsubscribe: a GET shows a button, a POST acts. It may come twice, and long after everything was deleted."""
     ids = tokens.read_stop(token)
@@ -73,7 +74,6 @@ def stop(request: HttpRequest, token: str) -> HttpResponse:
 
 
 @private_page
-@require_http_methods(PAGE_OR_DEED)
 def manage(request: HttpRequest, token: str) -> HttpResponse:
     """Show everything of one person, and act on it."""
     email = owner_of(token)
@@ -113,23 +113,17 @@ def manage(request: HttpRequest, token: str) -> HttpResponse:
 
 
 @private_page
-@require_http_methods(PAGE_OR_DEED)
 def move(request: HttpRequest, token: str, subscription: int) -> HttpResponse:
     """Move or rename one of a person's subscriptions."""
     mine = selectors.subscriptions_of(email=owner_of(token)).filter(pk=subscription, ended_at=None, shared=None).first()
     if mine is None:
         raise tokens.Expired("it was ended in the meantime, or is shared")
     as_it_is = DEFAULTS | {"where": places.KEEP, "name": mine.name}
-    if request.method != "POST":
-        form, status = places.MoveForm(initial=as_it_is), 200
-    elif "search" in request.POST:
-        form, status = places.searched(places.MoveForm, request.POST), 200
-    else:
-        form, status = places.MoveForm(request.POST, request.FILES), 422
-        if form.is_valid():
-            wanted = {name: form.cleaned_data[name] for name in ("name", "region", "sites")}
-            subscriptions.subscription_move(subscription=mine, **wanted)
-            return redirect("subscription-manage", token=token)
+    form, status = places.form_of(places.MoveForm, request, as_it_is)
+    if form.is_valid():
+        wanted = {name: form.cleaned_data[name] for name in ("name", "region", "sites")}
+        subscriptions.subscription_move(subscription=mine, **wanted)
+        return redirect("subscription-manage", token=token)
     context = {"subscription": mine, "token": token, "form": form, "where_config": where_config(form, mine.region)}
     return render(request, "self_service/subscriptions/where.html", context, status=status)
 
@@ -137,7 +131,7 @@ def move(request: HttpRequest, token: str, subscription: int) -> HttpResponse:
 @private_page
 @require_GET
 def news(request: HttpRequest, token: str) -> HttpResponse:
-    """List all that the subscriptions of one person have brought, the newest first: where a summary leads."""
+    """List what the subscriptions of one person have brought, the newest first; a summary links to this page."""
     email = owner_of(token)
     return render(request, "self_service/subscriptions/news.html", {"token": token, **news_of(email=email)})
 
@@ -146,8 +140,13 @@ def news(request: HttpRequest, token: str) -> HttpResponse:
 @require_GET
 def export(request: HttpRequest, token: str) -> JsonResponse:
     """Export everything that is held of a person."""
-    response = JsonResponse(subscriptions.person_export(email=owner_of(token)), json_dumps_params={"indent": 2})
-    response["Content-Disposition"] = 'attachment; filename="ground-motion-subscriptions.json"'
+    return download(subscriptions.person_export(email=owner_of(token)), "ground-motion-subscriptions.json")
+
+
+def download(content: dict[str, Any], name: str) -> JsonResponse:
+    """Return a JSON file to save."""
+    response = JsonResponse(content, json_dumps_params={"indent": 2})
+    response["Content-Disposition"] = f'attachment; filename="{name}"'
     return response
 
 
@@ -162,7 +161,6 @@ def owner_of(token: str) -> str:
 
 
 @private_page
-@require_http_methods(PAGE_OR_DEED)
 def feeds(request: HttpRequest, token: str, subscription: int) -> HttpResponse:
     """Show the feeds of a subscription; its owner makes, renews and takes away their links."""
     mine = selectors.subscriptions_of(email=owner_of(token)).filter(pk=subscription, ended_at=None).first()

@@ -13,7 +13,7 @@ from monitor.models.subscriptions import DEFAULT_CHANNEL, Subscription
 from monitor.notifications.digests import last_moment
 from monitor.notifications.gathering import AUTOMATIC, HOLD, MANY_PLACES, Pace, paces
 from monitor.subscribers.subscriptions.often import Quiet, quiet_ends
-from monitor.subscribers.subscriptions.rules import Wish, step_of, wants
+from monitor.subscribers.subscriptions.rules import Wanted, step_of, wants
 from monitor.subscribers.subscriptions.selectors import steps_in
 from monitor.wording.cards.cards import alert_cards
 from monitor.wording.cards.steps import what_happened
@@ -34,7 +34,7 @@ class Replay(NamedTuple):
         return max(0, len(self.steps) - SHOWN)
 
 
-def replay(*, region: GEOSGeometry, wish: Wish, frequency: str, quiet: Quiet | None = None) -> Replay:
+def replay(*, region: GEOSGeometry, wish: Wanted, frequency: str, quiet: Quiet | None = None) -> Replay:
     """Return what such a subscription would have brought. What was rejected later is left out."""
     past = steps_in(region=region, years=PREVIEW_YEARS).exclude(alert__state=State.REJECTED)
     past = past.order_by("-created_at", "-id")
@@ -44,10 +44,13 @@ def replay(*, region: GEOSGeometry, wish: Wish, frequency: str, quiet: Quiet | N
 
 def rows_of(steps: Sequence[AlertTransition]) -> list[dict[str, Any]]:
     """Return the newest steps for a list with links."""
-    shown = steps[:SHOWN]
-    alerts = {one.alert_id: one.alert for one in shown}
+    return _rows(steps[:SHOWN])
+
+
+def _rows(steps: Sequence[AlertTransition]) -> list[dict[str, Any]]:
+    alerts = {one.alert_id: one.alert for one in steps}
     cards = dict(zip(alerts, alert_cards(alerts.values()), strict=True))
-    return [{"card": cards[one.alert_id], "at": one.created_at, "happened": what_happened(one)} for one in shown]
+    return [{"card": cards[one.alert_id], "at": one.created_at, "happened": what_happened(one)} for one in steps]
 
 
 def _mails(steps: Sequence[AlertTransition], frequency: str, quiet: Quiet | None) -> int:
@@ -78,7 +81,10 @@ MOST = 300
 
 
 def news_of(*, email: str) -> dict[str, Any]:
-    """rows: each step once, the newest first, with the regions that it lies in; more: whether there are others."""
+    """Return the news of a person for a page.
+
+    rows: each step once, the newest first, with the regions that it lies in; more: whether there are others.
+    """
     brought = (
         Notification.objects.filter(subscription__email=email, withdrawn_at=None)
         .select_related("subscription", "transition__alert", "transition__update", "transition__review")
@@ -89,15 +95,8 @@ def news_of(*, email: str) -> dict[str, Any]:
     for one in brought[: 2 * MOST]:
         steps.setdefault(one.transition_id, []).append(one)
     shown = list(steps.values())[:MOST]
-    alerts = {each[0].transition.alert_id: each[0].transition.alert for each in shown}
-    cards = dict(zip(alerts, alert_cards(alerts.values()), strict=True))
     rows = [
-        {
-            "card": cards[each[0].transition.alert_id],
-            "at": each[0].transition.created_at,
-            "happened": what_happened(each[0].transition),
-            "regions": list(dict.fromkeys(one.subscription.label for one in each)),
-        }
-        for each in shown
+        row | {"regions": list(dict.fromkeys(one.subscription.label for one in each))}
+        for row, each in zip(_rows([each[0].transition for each in shown]), shown, strict=True)
     ]
     return {"rows": rows, "more": len(steps) > MOST, "most": MOST}

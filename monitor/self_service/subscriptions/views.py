@@ -25,7 +25,7 @@ from monitor.subscribers.subscriptions import limits, places, selectors
 from monitor.subscribers.subscriptions import services as subscriptions
 from monitor.subscribers.subscriptions.often import Quiet
 from monitor.subscribers.subscriptions.rules import Wanted
-from monitor.web.request_limits import visitor_network
+from monitor.web.request_limits import network_of
 from monitor.wording import regions
 from monitor.wording.cards.filters import alert_or_404
 from monitor.wording.dates import day_words
@@ -144,7 +144,7 @@ def _quiet(form: ChoiceForm) -> Quiet | None:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def subscription_link(request: HttpRequest) -> HttpResponse:
-    """For people who lost their link: it is sent to the address, whether we hold anything of it or not."""
+    """Send the link to its owner again. The answer is the same whether anything is held of the address or not."""
     form = EmailForm(request.POST if request.method == "POST" else None)
     if not form.is_valid():
         status = 422 if form.is_bound else 200
@@ -168,9 +168,7 @@ def _keep(request: HttpRequest, **choice: Any) -> HttpResponse:
 
 
 def _within_limits(request: HttpRequest) -> bool:
-    forwarded = request.headers.get("X-Forwarded-For", "")
-    ip = visitor_network(remote_address=request.META.get("REMOTE_ADDR", ""), forwarded_for=forwarded)
-    return limits.allowed_for_connection(ip=ip)
+    return limits.allowed_for_connection(ip=network_of(request))
 
 
 def _page(request: HttpRequest, form: places.WhereForm, status: int = 200, with_past: bool = False) -> HttpResponse:
@@ -195,7 +193,7 @@ def where_config(form: places.WhereForm, kept: GEOSGeometry | None = None) -> di
 
 
 def _outline(form: places.WhereForm) -> dict[str, Any] | None:
-    """Of the administrative region that is filled in, for the map."""
+    """Return the outline of the administrative region that is filled in, for the map."""
     chosen = form.chosen_region() if form["where"].value() == "region" else None
     if chosen is None:
         return None

@@ -34,18 +34,19 @@ NOWHERE = "::"  # a connection without an address, for example over a Unix socke
 
 
 class AccountAdapter(DefaultAccountAdapter):
-    """Nobody signs up; sessions and limits know the network of a visitor, not the address."""
+    """Adapter of accounts: nobody signs up; sessions and limits know the network of a visitor, not the address."""
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         """Return False: accounts come from invitations."""
         return False
 
     def add_message(self, *args, **kwargs) -> None:
-        """Do nothing: the pages themselves say what happened."""
+        """Add no message: the pages themselves say what happened."""
 
     def get_client_ip(self, request: HttpRequest) -> str:
-        """Return the address of the visitor, behind the proxies."""
-        return coarse_address(client_address(request) or NOWHERE)
+        """Return the network of the visitor, behind the proxies: of IPv4 the address without its last part."""
+        address = client_address(request) or NOWHERE
+        return f"{address.rpartition('.')[0]}.0" if "." in address else address
 
     def post_login(self, request: HttpRequest, user: User, **kwargs) -> HttpResponse:
         """Remember the browser that signed in."""
@@ -55,7 +56,7 @@ class AccountAdapter(DefaultAccountAdapter):
 
 
 class FactorAdapter(DefaultMFAAdapter):
-    """Secrets are kept encrypted with a key made of SECRET_KEY."""
+    """Adapter of second factors, whose secrets are encrypted with a key made of SECRET_KEY."""
 
     def get_totp_label(self, user: User) -> str:
         """Return the name of the account in an authenticator app."""
@@ -71,7 +72,7 @@ class FactorAdapter(DefaultMFAAdapter):
 
 
 class Throttled:
-    """A form for a code: wrong ones count as wrong passwords do, and a code of the app works once."""
+    """Form for a code: wrong ones count as wrong passwords do, and a code of the app works once."""
 
     def clean_code(self) -> str:
         """Refuse a code while the account is paused, and one that was used already."""
@@ -95,7 +96,7 @@ class CodeAgainForm(Throttled, ReauthenticateForm):
 
 
 def factor_reset(*, user: User, actor: str) -> int:
-    """Take the second factor from an account that lost it, and end its sessions; how many means there were."""
+    """Take the second factor from an account that lost it, and end its sessions; return how many means it had."""
     with transaction.atomic():
         n_removed, _ = Authenticator.objects.filter(user=user).delete()
         AuditEntry.objects.create(actor=actor, action="second factor reset", subject=user.get_username()[:40])
@@ -111,13 +112,8 @@ def sessions_end(*, user: User, but: str | None = None) -> None:
 
 
 def other_sessions_end(sender: type, request: HttpRequest, user: User, **kwargs: object) -> None:
-    """After a second factor was set up: sessions that began with a password alone end."""
+    """End the other sessions of an account that has set up a second factor: they began with a password alone."""
     sessions_end(user=user, but=request.session.session_key)
-
-
-def coarse_address(address: str) -> str:
-    """Return the network in which an address lies: of IPv4 without its last part."""
-    return f"{address.rpartition('.')[0]}.0" if "." in address else address
 
 
 def _first_use(authenticator: Authenticator, code: str) -> bool:

@@ -10,15 +10,10 @@ from django.utils import timezone
 from django.utils.translation import pgettext
 
 from monitor.models.messages import Invitation
-from monitor.web.roles import ADMINISTRATORS, OPERATORS, PUBLISH, PUBLISHERS, REVIEW, VIEWERS
+from monitor.web.roles import PUBLISH, REVIEW
 
 BACKEND = "django.contrib.auth.backends.ModelBackend"
-ROLE_WORDS = [
-    (ADMINISTRATORS, Invitation.Role.ADMINISTRATOR.label),
-    (PUBLISHERS, Invitation.Role.PUBLISHER.label),
-    (OPERATORS, Invitation.Role.OPERATOR.label),
-    (VIEWERS, Invitation.Role.VIEWER.label),
-]
+ROLE_WORDS = Invitation.Role.choices[::-1]  # names of groups and words, the role with most rights first
 
 
 def accounts_listed() -> QuerySet[User]:

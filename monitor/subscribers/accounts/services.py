@@ -19,6 +19,7 @@ from monitor.subscribers.subscriptions.limits import allowed_for_address
 from monitor.wording.refusals import Refusal
 
 KEEP_INVITATIONS = timedelta(days=30)
+Kind = OutgoingMessage.Kind
 
 
 def invitation_send(*, email: str, role: str, invited_by: User) -> Invitation:
@@ -29,19 +30,13 @@ def invitation_send(*, email: str, role: str, invited_by: User) -> Invitation:
     with transaction.atomic():
         selectors.invitations_open().filter(email=email).update(withdrawn_at=timezone.now())
         invitation = Invitation.objects.create(email=email, role=Invitation.Role(role), invited_by=invited_by)
-        OutgoingMessage.objects.create(
-            kind=OutgoingMessage.Kind.INVITATION,
-            key=f"invitation:{invitation.pk}",
-            address=email,
-            invitation=invitation,
-            next_try_at=timezone.now(),
-        )
+        OutgoingMessage.queue(Kind.INVITATION, f"invitation:{invitation.pk}", email, invitation=invitation)
         _audit(invited_by.get_username(), "invited", f"invitation {invitation.pk}", detail=invitation.role)
     return invitation
 
 
 def invitation_withdraw(*, invitation: Invitation, actor: User) -> None:
-    """Its link opens nothing from now on."""
+    """Withdraw an invitation, so that its link opens nothing from now on."""
     if selectors.invitations_open().filter(pk=invitation.pk).update(withdrawn_at=timezone.now()):
         _audit(actor.get_username(), "invitation withdrawn", f"invitation {invitation.pk}")
 
@@ -77,17 +72,11 @@ def password_link_request(*, email: str) -> None:
         return
     for account in selectors.accounts_of(email=email).filter(is_active=True):
         if account.has_usable_password():
-            OutgoingMessage.objects.create(
-                kind=OutgoingMessage.Kind.RESET,
-                key=f"password:{uuid4()}",
-                address=account.email,
-                account=account,
-                next_try_at=timezone.now(),
-            )
+            OutgoingMessage.queue(Kind.RESET, f"password:{uuid4()}", account.email, account=account)
 
 
 def invitations_forget() -> int:
-    """Delete invitations that are over; how many."""
+    """Delete invitations that are over; return how many."""
     return Invitation.objects.filter(created_at__lt=timezone.now() - KEEP_INVITATIONS).delete()[0]
 
 

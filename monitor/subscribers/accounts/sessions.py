@@ -90,7 +90,7 @@ def session_list(request: HttpRequest) -> HttpResponse:
 
 
 class SignOut(LogoutView):
-    """Signing out; the browser forgets the pages that it kept."""
+    """Page that signs out; the browser forgets the pages that it kept."""
 
     def post(self, request: HttpRequest, *args, **kwargs) -> HttpResponse:
         """Make the browser forget the pages that it kept."""
@@ -100,7 +100,7 @@ class SignOut(LogoutView):
 
 
 def sessions_forget() -> int:
-    """Delete what is kept of sessions that have ended by themselves; how many."""
+    """Delete what is kept of sessions that have ended by themselves; return how many."""
     over = timezone.now() - timedelta(seconds=settings.SESSION_COOKIE_AGE)
     return UserSession.objects.filter(last_seen_at__lt=over).delete()[0]
 

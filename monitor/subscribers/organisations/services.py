@@ -18,15 +18,15 @@ from monitor.subscribers.subscriptions import selectors as subscriptions
 from monitor.subscribers.subscriptions.assets import SiteArea, assets_replace
 from monitor.subscribers.subscriptions.endpoints import endpoints_exported
 from monitor.subscribers.subscriptions.members import invitations, members, memberships_of, owners
+from monitor.subscribers.subscriptions.rules import WISH
 from monitor.subscribers.subscriptions.services import (
-    LONGEST_LABEL,
     LONGEST_NAME,
     email_normal,
     exported,
+    place_of,
     subscription_move,
     subscriptions_end,
     time_zone_known,
-    to_geos,
 )
 from monitor.wording.figures import whole
 from monitor.wording.refusals import Refusal
@@ -36,10 +36,7 @@ MOST_MEMBERS = 50  # the invited included
 MOST_SHARED = 20
 MOST_OWNED = 3
 MOST_INVITATIONS = 20  # of one organisation in a day
-FOLLOWED = (
-    *("region", "label", "n_assets", "kinds", "lowest_severity", "unreviewed"),
-    *("updates", "least_exposure", "frequency"),
-)
+FOLLOWED = ("region", "label", "n_assets", *WISH)
 READER = ("language", "time_zone", "quiet_from", "quiet_until")
 
 
@@ -88,21 +85,13 @@ def member_invite(*, owner: Membership, email: str) -> None:
             raise Refusal(_("This address declined. Let the person write to you first."))
         if members(organisation=organisation).count() + invitations(organisation=organisation).count() >= MOST_MEMBERS:
             raise Refusal(_("An organisation has %(number)s members at most.") % {"number": whole(MOST_MEMBERS)})
-        enough = Refusal(_("Daily limit reached. Try again tomorrow."))
-        if not limits.allowed_for_organisation(organisation=organisation.pk, most=MOST_INVITATIONS):
-            raise enough
-        if not limits.allowed_for_address(email=email):
-            raise enough
+        may_invite = limits.allowed_for_organisation(organisation=organisation.pk, most=MOST_INVITATIONS)
+        if not (may_invite and limits.allowed_for_address(email=email)):
+            raise Refusal(_("Daily limit reached. Try again tomorrow."))
         if known:
             known.delete()  # somebody who left is asked like anybody else
         invited = Membership.objects.create(organisation=organisation, email=email, invited_by=owner)
-        OutgoingMessage.objects.create(
-            kind=OutgoingMessage.Kind.MEMBERSHIP,
-            key=f"membership:{uuid4()}",
-            address=email,
-            membership=invited,
-            next_try_at=timezone.now(),
-        )
+        OutgoingMessage.queue(OutgoingMessage.Kind.MEMBERSHIP, f"membership:{uuid4()}", email, membership=invited)
 
 
 def invitation_accept(*, membership: Membership, time_zone: str = "") -> None:
@@ -131,7 +120,7 @@ def member_leave(*, membership: Membership) -> None:
 
 
 def member_remove(*, organisation: Organisation, pk: int) -> None:
-    """By an owner: somebody who is no owner leaves, or an invitation is withdrawn. Nonsense changes nothing."""
+    """Remove a member who is no owner, or withdraw an invitation. Nonsense changes nothing."""
     with _alone(organisation) as mine:
         invitations(organisation=mine).filter(pk=pk).delete()
         gone = members(organisation=mine).filter(pk=pk, role=Membership.Role.MEMBER)
@@ -153,7 +142,7 @@ def ownership_give_up(*, membership: Membership) -> None:
 
 
 def mails_set(*, membership: Membership, wanted: bool) -> None:
-    """Return whether a member gets the mails of all that the organisation watches, now and later."""
+    """Set whether a member gets the mails of all that the organisation watches, now and later."""
     with _alone(membership.organisation) as organisation:
         members(organisation=organisation).filter(pk=membership.pk).update(wants_mails=wanted)
         if wanted:
@@ -168,15 +157,8 @@ def shared_add(
     with _alone(organisation) as mine:
         if mine.subscriptions.filter(ended_at=None).count() >= MOST_SHARED:
             raise Refusal(_("An organisation has %(number)s places at most.") % {"number": whole(MOST_SHARED)})
-        added = Subscription.objects.create(
-            organisation=mine,
-            region=to_geos(region),
-            label=region.label[:LONGEST_LABEL],
-            name=one_line(name)[:LONGEST_NAME],
-            n_assets=len(sites),
-            confirmed_at=timezone.now(),
-            **wish,
-        )
+        named = {"name": one_line(name)[:LONGEST_NAME], "confirmed_at": timezone.now(), **wish}
+        added = Subscription.objects.create(organisation=mine, **place_of(region, sites), **named)
         assets_replace(subscription=added, sites=sites)
         seats_settle(organisation=mine)
     return added
@@ -185,7 +167,7 @@ def shared_add(
 def shared_change(
     *, shared: Subscription, region: Region | None, name: str, sites: Sequence[SiteArea] = (), **wish: Any
 ) -> None:
-    """Change the wish, the name, and the region if one is given: for everybody."""
+    """Change the wish, the name, and the region if one is given, for every member."""
     with _alone(shared.organisation) as mine:
         subscription_move(subscription=shared, name=name, region=region, sites=sites)
         Subscription.objects.filter(pk=shared.pk).update(**wish)
@@ -251,7 +233,7 @@ def _seats_again(organisation: Organisation, email: str) -> None:
 
 
 def _reads(emails: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """In which language and at which hours people read, by their newest subscription."""
+    """Return in which language and at which hours people read, by their newest subscription."""
     rows = Subscription.objects.filter(email__in=emails).order_by("email", "-id").distinct("email")
     return {row["email"]: {field: row[field] for field in READER} for row in rows.values("email", *READER)}
 

@@ -61,7 +61,7 @@ def assets_concerned(*, alerts: Iterable[int], subscriptions: Iterable[int]) -> 
 
 
 def sites_now(subscription: Subscription) -> str:
-    """Which sites of a list lie in ground that moves, of the kinds that are wanted; empty where it is no list."""
+    """Return which sites of a list lie in ground that moves, of the wanted kinds; empty where it is no list."""
     if not subscription.n_assets:
         return ""
     states = [State.CONFIRMED.value, *([State.FIRST.value, State.PROVISIONAL.value] * subscription.unreviewed)]
@@ -72,7 +72,7 @@ def sites_now(subscription: Subscription) -> str:
 
 
 def sites_sentence(names: Sequence[str], subscription: Subscription) -> str:
-    """'12 of your 340 sites lie in moving ground: Dam, Mill and 10 more.' names: of those concerned."""
+    """Return '12 of your 340 sites lie in moving ground: Dam, Mill and 10 more.' names: of those concerned."""
     n, of = len(names), subscription.n_assets
     if of == 1:
         one = _("Your site %(name)s lies in moving ground.") % {"name": names[0]} if n else ""
@@ -97,7 +97,7 @@ def concerned_read(*, news: Sequence[Notification]) -> None:
 
 
 def sites_of_news(news: Sequence[Notification]) -> list[str]:
-    """Which sites a mail is about, a sentence for each list of sites."""
+    """Return which sites a mail is about, a sentence for each list of sites."""
     if any(one.sites is None for one in news):
         concerned_read(news=news)
     lists: dict[int, Subscription] = {}
@@ -122,7 +122,7 @@ def sites_of_news(news: Sequence[Notification]) -> list[str]:
 
 
 def _named(names: Sequence[str]) -> str:
-    """'Dam, Mill and 10 more'."""
+    """Return 'Dam, Mill and 10 more'."""
     more = len(names) - MOST_NAMED
     rest = [ngettext("%(n)s more", "%(n)s more", more) % {"n": whole(more)}] if more > 0 else []
     return listed([*names[:MOST_NAMED], *rest])

@@ -98,15 +98,13 @@ def _check_queue(endpoint: Endpoint) -> None:
         failures=0, failing_since=None, next_try_at=None, ended_at=None, end_reason=""
     )
     OutgoingMessage.objects.filter(endpoint=endpoint, kind=Kind.CHECK, state=State.QUEUED).update(state=State.WITHDRAWN)
-    OutgoingMessage.objects.create(
-        channel=endpoint.channel,
-        kind=Kind.CHECK,
-        key=endpoint_key(Kind.CHECK, uuid4().hex[:12], endpoint),
-        address=endpoint.email,
-        language=endpoint.language,
-        endpoint=endpoint,
-        next_try_at=timezone.now(),
-    )
+    _message(endpoint, Kind.CHECK, uuid4().hex[:12]).save()
+
+
+def _message(endpoint: Endpoint, kind: str, about: object, **more: Any) -> OutgoingMessage:
+    """Return an unsaved message to an endpoint, in the language of its owner."""
+    own = {"channel": endpoint.channel, "language": endpoint.language, "endpoint": endpoint, **more}
+    return OutgoingMessage.due(kind, endpoint_key(kind, about, endpoint), endpoint.email, **own)
 
 
 def news_queue(*, news: AlertTransition) -> int:
@@ -125,7 +123,7 @@ def news_queue(*, news: AlertTransition) -> int:
         ready, kind = ready.filter(pk__in=informed.exclude(endpoint=None).values("endpoint")), Kind.CORRECTION
     else:
         readers = subscriptions.subscriptions_matching(transition=news).order_by()
-        shared = subscriptions.shared_matching(transition=news).order_by()
+        shared = subscriptions.subscriptions_matching(transition=news, shared=True).order_by()
         of_person = Q(organisation=None, email__in=readers.values("email"))
         ready, kind = ready.filter(of_person | Q(organisation__in=shared.values("organisation"))), Kind.ALERT
     at_limit = _at_hourly_limit(ready, now) if kind == Kind.ALERT else set()
@@ -135,18 +133,10 @@ def news_queue(*, news: AlertTransition) -> int:
 
 def _news(endpoint: Endpoint, news: AlertTransition, kind: str, now: datetime) -> OutgoingMessage:
     """Return the message of a transition; a summary is the same for all of an hour."""
-    summary = kind == Kind.SUMMARY
-    ready_at = now + SUM_UP_AFTER if summary else now
-    return OutgoingMessage(
-        channel=endpoint.channel,
-        kind=kind,
-        key=endpoint_key(kind, f"{now:%Y%m%d%H}" if summary else news.pk, endpoint),
-        address=endpoint.email,
-        language=endpoint.language,
-        transition=None if summary else news,
-        endpoint=endpoint,
-        next_try_at=max(ready_at, endpoint.next_try_at or now),
-    )
+    held_until = endpoint.next_try_at or now
+    if kind == Kind.SUMMARY:
+        return _message(endpoint, kind, f"{now:%Y%m%d%H}", next_try_at=max(now + SUM_UP_AFTER, held_until))
+    return _message(endpoint, kind, news.pk, transition=news, next_try_at=max(now, held_until))
 
 
 def _at_hourly_limit(endpoints: QuerySet[Endpoint], now: datetime) -> set[int]:
@@ -173,10 +163,12 @@ def is_still_needed(*, message: OutgoingMessage, endpoint: Endpoint) -> bool:
         return subscriptions.subscriptions_active().filter(email=message.address).exists()
     if message.transition is None:
         return True
-    rejected = message.transition.alert.state == AlertState.REJECTED
-    if (message.transition.to_state == AlertState.REJECTED) != rejected:
-        return False
-    return bool(labels_of(message))
+    return not is_overtaken(message.transition) and bool(labels_of(message))
+
+
+def is_overtaken(transition: AlertTransition) -> bool:
+    """Return whether news no longer holds: of motion once it is rejected, a correction once that is taken back."""
+    return (transition.to_state == AlertState.REJECTED) != (transition.alert.state == AlertState.REJECTED)
 
 
 def labels_of(message: OutgoingMessage) -> list[str]:
@@ -261,14 +253,8 @@ def _end(endpoint: Endpoint, reason: str) -> None:
         return
     about = f"{endpoint.ended_at:%Y%m%d%H%M%S}"
     for number, address in enumerate(_owners(endpoint)):
-        OutgoingMessage.objects.create(
-            kind=Kind.ENDED,
-            key=endpoint_key(Kind.ENDED, f"{about}:{number}" if number else about, endpoint),
-            address=address,
-            language=endpoint.language,
-            endpoint=endpoint,
-            next_try_at=endpoint.ended_at,
-        )
+        key = endpoint_key(Kind.ENDED, f"{about}:{number}" if number else about, endpoint)
+        OutgoingMessage.queue(Kind.ENDED, key, address, language=endpoint.language, endpoint=endpoint)
 
 
 def _owners(endpoint: Endpoint) -> list[str]:

@@ -25,7 +25,7 @@ WIDE_NETWORK_BITS = 48  # of IPv6: what one customer of a provider is given at m
 
 
 def allowed_for_address(*, email: str) -> bool:
-    """Count one mail to this mailbox and its domain; False where either has had its share today."""
+    """Count one mail to this mailbox and its domain. Return False if either has had its share today."""
     mailbox, domain = mailbox_of(email), domain_of(email)
     if not _count(f"address {mailbox}", settings.MAIL_LIMIT_PER_ADDRESS):
         return False
@@ -33,7 +33,7 @@ def allowed_for_address(*, email: str) -> bool:
 
 
 def allowed_for_connection(*, ip: str) -> bool:
-    """Count one request from this connection and in all; False where either is used up.
+    """Count one request from this connection and in all. Return False if either is used up.
 
     Requests of one connection that are over its limit do not count for the others.
     """
@@ -54,7 +54,7 @@ def allowed_for_endpoints(*, email: str, organisation: int | None = None) -> boo
 
 
 def allowed_for_organisation(*, organisation: int, most: int) -> bool:
-    """Count one invitation by an organisation; False where it invited enough today."""
+    """Count one invitation by an organisation. Return False if it invited enough today."""
     return _count(f"organisation {organisation}", most)
 
 

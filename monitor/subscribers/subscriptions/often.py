@@ -14,6 +14,7 @@ from monitor.models.subscriptions import Subscription
 from monitor.subscribers.subscriptions.selectors import subscriptions_active
 
 QUARTER = timedelta(days=91)
+RESUMED = {"paused_at": None, "paused_until": None, "pause_reason": "", "bounces": 0}  # fields of no pause
 
 
 class Quiet(NamedTuple):
@@ -74,9 +75,9 @@ def morning_of(*, day: date, zone: str) -> datetime:
 
 
 def subscriptions_resume_due(*, now: datetime | None = None) -> int:
-    """End the pauses whose day has come; how many."""
+    """End the pauses whose day has come; return how many."""
     due = Subscription.objects.filter(paused_until__lte=now or timezone.now())
-    return due.update(paused_at=None, paused_until=None, pause_reason="", bounces=0)
+    return due.update(**RESUMED)
 
 
 def subscriptions_silent(*, now: datetime) -> QuerySet[Subscription]:

@@ -4,7 +4,8 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from django import forms
-from django.http import QueryDict
+from django.core.files.uploadedfile import UploadedFile
+from django.http import HttpRequest, QueryDict
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -38,7 +39,7 @@ MOST_REGIONS = 8
 
 
 class Offer(NamedTuple):
-    """Something to choose from what a search found. value: "latitude,longitude", or the mark and a region."""
+    """Search result to choose. value: "latitude,longitude", or the mark and a region."""
 
     value: str
     name: str
@@ -46,7 +47,7 @@ class Offer(NamedTuple):
 
 
 class Chosen(NamedTuple):
-    """A region; of a list of sites also the sites."""
+    """Chosen region; of a list of sites also the sites."""
 
     region: regions.Region
     sites: Sequence[assets.SiteArea] = ()
@@ -164,19 +165,22 @@ class WhereForm(forms.Form):
         return Chosen(regions.drawn(cleaned["drawn"]))
 
     def _boundary(self, cleaned: dict[str, Any]) -> Chosen:
-        file = cleaned.get("boundary")
-        if file is None:
-            raise Refusal(_file_fault(self, "boundary") or _("Choose a file with a boundary."))
-        given_files.check_size(file.size, given_files.MOST_BYTES, file.name)
+        file = self._file(cleaned, "boundary", given_files.MOST_BYTES, _("Choose a file with a boundary."))
         return Chosen(given_files.boundary(content=file.read(), name=file.name))
 
     def _sites(self, cleaned: dict[str, Any]) -> Chosen:
-        file = cleaned.get("sites")
-        if file is None:
-            raise Refusal(_file_fault(self, "sites") or _("Choose a table (CSV) with your sites."))
-        given_files.check_size(file.size, given_files.MOST_BYTES_OF_SITES, file.name)
+        none = _("Choose a table (CSV) with your sites.")
+        file = self._file(cleaned, "sites", given_files.MOST_BYTES_OF_SITES, none)
         radius_m = self._distance(cleaned)
         return Chosen(*given_files.sites_read(content=file.read(), name=file.name, radius_m=radius_m))
+
+    def _file(self, cleaned: dict[str, Any], field: str, most_bytes: int, none: str) -> UploadedFile:
+        """Return the file of a field. Raises Refusal, also with the fault of the field: it is shown with the place."""
+        file = cleaned.get(field)
+        if file is None:
+            raise Refusal(" ".join(self.errors.pop(field, [])) or none)
+        given_files.check_size(file.size, most_bytes, file.name)
+        return file
 
 
 class MoveForm(WhereForm):
@@ -193,6 +197,15 @@ WHERE: dict[str, Callable[[Any, dict[str, Any]], Chosen | None]] = {
     "boundary": WhereForm._boundary,
     "sites": WhereForm._sites,
 }
+
+
+def form_of(form_class: type[WhereForm], request: HttpRequest, initial: dict[str, Any]) -> tuple[WhereForm, int]:
+    """Return the form of a page and the status of its answer; a POST of the search button only searches."""
+    if request.method != "POST":
+        return form_class(initial=initial), 200
+    if "search" in request.POST:
+        return searched(form_class, request.POST), 200
+    return form_class(request.POST, request.FILES), 422
 
 
 def searched(form_class: type[WhereForm], data: QueryDict) -> WhereForm:
@@ -224,9 +237,3 @@ def _position(value: str) -> tuple[float, float] | None:
     except ValueError:
         return None
     return longitude, latitude
-
-
-def _file_fault(form: forms.Form, name: str) -> str:
-    """Return the fault of a file field, which is then shown with the place."""
-    faults = form.errors.pop(name, None)
-    return " ".join(faults) if faults else ""

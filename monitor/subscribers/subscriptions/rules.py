@@ -1,27 +1,18 @@
 """Filter of a subscription: which steps of alerts it wants. One function decides, of news as of the preview."""
 
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from detection.models import AlertTransition
 from detection.rules.lifecycle import State
 from detection.rules.severity import Severity
+from monitor.models.subscriptions import Subscription
 
 SEVERITIES = [step.value for step in Severity]  # from the lowest
 NEWS = [State.FIRST.value, State.PROVISIONAL.value, State.CONFIRMED.value, State.FINISHED.value]
 
 
-class Wish(Protocol):
-    """What somebody wants, by the names that a subscription has for it."""
-
-    kinds: list[str]
-    lowest_severity: str
-    unreviewed: bool
-    updates: bool
-    least_exposure: int
-
-
 class Wanted(NamedTuple):
-    """A wish by itself: read from a row, or chosen in a form."""
+    """What somebody wants, by the names that a subscription has for it: read from a row, or chosen in a form."""
 
     kinds: list[str]
     lowest_severity: str
@@ -30,8 +21,11 @@ class Wanted(NamedTuple):
     least_exposure: int = 0
 
 
+WISH = (*Wanted._fields, "frequency")  # fields of a subscription that its owner chooses
+
+
 class Step(NamedTuple):
-    """A step of an alert's life, as far as wishes speak of it."""
+    """A step of an alert's life, with the fields that subscription filters use."""
 
     kinds: frozenset[str]
     severities: frozenset[str]
@@ -42,9 +36,10 @@ class Step(NamedTuple):
 
 
 def step_of(transition: AlertTransition) -> Step:
-    """Of a kind or severity that has changed, the one before counts too: whoever heard of it hears that it is another.
+    """Return what subscription filters use of a step.
 
-    transition: with its alert; its update, its review and the alert's exposure are read where they are not at hand.
+    A kind or severity before its change counts too, so that readers of the old one hear of the new one. transition:
+    with its alert; its update, its review and the alert's exposure are read if they are not there yet.
     """
     alert, exposure = transition.alert, getattr(transition.alert, "exposure", None)
     known = [value for value in (exposure.people, exposure.buildings) if value is not None] if exposure else []
@@ -58,7 +53,7 @@ def step_of(transition: AlertTransition) -> Step:
     )
 
 
-def wants(wish: Wish, step: Step) -> bool:
+def wants(wish: Wanted | Subscription, step: Step) -> bool:
     """Return whether this step is reported to whoever has this wish, if it lies in their region."""
     return (
         step.news

@@ -29,17 +29,9 @@ def subscriptions_of(*, email: str) -> QuerySet[Subscription]:
     return Subscription.objects.filter(email=email)
 
 
-def subscriptions_matching(*, transition: AlertTransition) -> QuerySet[Subscription]:
-    """Return whose region meets the alert of this step, if they want to hear of it."""
-    return _matching(subscriptions_active(), transition)
-
-
-def shared_matching(*, transition: AlertTransition) -> QuerySet[Subscription]:
-    """Return the subscriptions of organisations that match this step."""
-    return _matching(subscriptions_shared(), transition)
-
-
-def _matching(some: QuerySet[Subscription], transition: AlertTransition) -> QuerySet[Subscription]:
+def subscriptions_matching(*, transition: AlertTransition, shared: bool = False) -> QuerySet[Subscription]:
+    """Return active or shared subscriptions whose region meets the alert of this step, and that want to hear of it."""
+    some = subscriptions_shared() if shared else subscriptions_active()
     there = some.filter(confirmed_at__lt=transition.created_at, region__intersects=transition.alert.area)
     step = step_of(transition)
     wishes = there.values_list("pk", *Wanted._fields)

@@ -21,7 +21,8 @@ from monitor.models.messages import Endpoint, Notification, OutgoingMessage
 from monitor.models.subscriptions import Asset, Membership, Subscription
 from monitor.subscribers.subscriptions import endpoints, limits, members, selectors
 from monitor.subscribers.subscriptions.assets import SiteArea, assets_replace, sites_now
-from monitor.subscribers.subscriptions.often import morning_of
+from monitor.subscribers.subscriptions.often import RESUMED, morning_of
+from monitor.subscribers.subscriptions.rules import WISH
 from monitor.subscribers.subscriptions.tokens import CONFIRM_FOR, feed_addresses
 from monitor.wording import regions
 from monitor.wording.figures import whole
@@ -38,6 +39,8 @@ KEEP_LETTERS = timedelta(days=7)
 KEEP_NEWS = timedelta(days=2 * 365)
 LONGEST_LABEL = 200
 LONGEST_NAME = 80
+State, Kind = OutgoingMessage.State, OutgoingMessage.Kind
+LETTERS = {Kind.CONFIRM, Kind.LINK, Kind.INVITATION, Kind.MEMBERSHIP, Kind.RESET, Kind.TEST, Kind.CHECK, Kind.ENDED}
 SITE_FIELDS = ("name", "latitude", "longitude", "radius_m")
 LEAST = {  # severity from which on something is sent
     "minor": gettext_lazy("Of any importance."),
@@ -51,23 +54,15 @@ def subscription_request(
     email: str,
     region: Region,
     kinds: Sequence[str],
-    lowest_severity: str,
-    unreviewed: bool,
-    frequency: str,
-    updates: bool = True,
-    least_exposure: int = 0,
-    quiet_from: int | None = None,
-    quiet_until: int | None = None,
-    sign_of_life: bool = False,
     time_zone: str = "",
     name: str = "",
     sites: Sequence[SiteArea] = (),
+    **wish: Any,
 ) -> Subscription | None:
     """Keep a request, in the language of the page, and queue a mail to confirm it.
 
-    Return None if the address had too many such mails today.
-
-    Known and unknown addresses take the same way: nobody can find out who is subscribed.
+    Return None if the address had too many such mails today. Known and unknown addresses are treated alike, so that
+    nobody can find out who is subscribed. wish: other fields of the subscription, from lowest_severity to sign_of_life.
     """
     email = email_normal(email)
     if not limits.allowed_for_address(email=email):
@@ -75,44 +70,31 @@ def subscription_request(
     with transaction.atomic():
         wanted = Subscription.objects.create(
             email=email,
-            region=to_geos(region),
-            label=region.label[:LONGEST_LABEL],
             name=one_line(name)[:LONGEST_NAME],
-            n_assets=len(sites),
             kinds=sorted(kinds),
-            lowest_severity=lowest_severity,
-            unreviewed=unreviewed,
-            updates=updates,
-            least_exposure=least_exposure,
-            quiet_from=quiet_from,
-            quiet_until=quiet_until,
-            sign_of_life=sign_of_life,
-            frequency=frequency,
             time_zone=time_zone_known(time_zone),
+            **place_of(region, sites),
+            **wish,
         )
         assets_replace(subscription=wanted, sites=sites)
-        OutgoingMessage.objects.create(
-            kind=OutgoingMessage.Kind.CONFIRM,
-            key=f"confirm:{wanted.pk}",
-            address=email,
-            subscription=wanted,
-            next_try_at=timezone.now(),
-        )
+        OutgoingMessage.queue(Kind.CONFIRM, f"confirm:{wanted.pk}", email, subscription=wanted)
     return wanted
 
 
+def place_of(region: Region, sites: Sequence[SiteArea]) -> dict[str, Any]:
+    """Return the fields of a subscription that say where it is."""
+    return {"region": to_geos(region), "label": region.label[:LONGEST_LABEL], "n_assets": len(sites)}
+
+
 def demo_subscription_make() -> Subscription:
-    """Somebody in the simulated region who has confirmed, so that the demo has a mail to show."""
-    region = regions.circle(*DEMO_PLACE, FARTHEST_M)
+    """Make a confirmed subscription to the simulated region, so that the demo has a mail to show."""
     subscription, _ = Subscription.objects.get_or_create(
         email=DEMO_ADDRESS,
         defaults={
-            "region": to_geos(region),
-            "label": region.label,
+            **place_of(regions.circle(*DEMO_PLACE, FARTHEST_M), ()),
             "kinds": sorted(KIND_LABELS),
             "lowest_severity": "minor",
             "unreviewed": True,
-            "updates": True,
             "frequency": Subscription.Frequency.AT_ONCE,
             "confirmed_at": timezone.now(),
         },
@@ -144,27 +126,14 @@ def test_request(*, subscription: Subscription) -> OutgoingMessage | None:
     """Queue a message that shows its owner that messages arrive; None where the address had too many mails today."""
     if not limits.allowed_for_address(email=subscription.email):
         return None
-    return OutgoingMessage.objects.create(
-        channel=subscription.channel,
-        kind=OutgoingMessage.Kind.TEST,
-        key=f"test:{uuid4()}",
-        address=subscription.email,
-        subscription=subscription,
-        next_try_at=timezone.now(),
-    )
+    about = {"channel": subscription.channel, "subscription": subscription}
+    return OutgoingMessage.queue(Kind.TEST, f"test:{uuid4()}", subscription.email, **about)
 
 
 def address_pause(*, email: str) -> int:
-    """Pause every subscription of an address whose mails came back; how many were paused."""
+    """Pause every subscription of an address whose mails came back; return how many were paused."""
     active = selectors.subscriptions_active().filter(email=email_normal(email))
     return active.update(paused_at=timezone.now(), pause_reason=Subscription.PauseReason.BOUNCED)
-
-
-def subscription_resume(*, subscription: Subscription) -> None:
-    """Resume a subscription; what happened while it was paused is not sent."""
-    Subscription.objects.filter(pk=subscription.pk).update(
-        paused_at=None, paused_until=None, pause_reason="", bounces=0
-    )
 
 
 def subscription_set_frequency(*, subscription: Subscription, frequency: str) -> None:
@@ -180,7 +149,7 @@ def subscription_move(
         mine = Subscription.objects.select_for_update().filter(pk=subscription.pk, ended_at=None)
         if not mine.update(name=one_line(name)[:LONGEST_NAME]) or region is None:
             return
-        mine.update(region=to_geos(region), label=region.label[:LONGEST_LABEL], n_assets=len(sites))
+        mine.update(**place_of(region, sites))
         assets_replace(subscription=subscription, sites=sites)
 
 
@@ -199,7 +168,7 @@ def reader_set(*, email: str, language: str, time_zone: str, quiet: tuple[int, i
 
 
 def quiet_hours(start: str, end: str) -> tuple[int, int] | None:
-    """Two hours of the day as a form sends them; None where they are not two different hours."""
+    """Return two hours of the day as a form sends them; None unless they are two different hours."""
     hours = [int(text) for text in (start, end) if text in HOURS]
     return (hours[0], hours[1]) if len(hours) == 2 and hours[0] != hours[1] else None
 
@@ -213,10 +182,7 @@ def time_zone_known(name: str) -> str:
 
 
 def change(*, email: str, pk: str, deed: str, until: str = "") -> str:
-    """Change one subscription on the page of its owner; nonsense changes nothing.
-
-    Return what the page has to say of it: "test-sent", "test-limit" or nothing.
-    """
+    """Change a subscription; nonsense changes nothing. Return what its page reports: test-sent, test-limit or ""."""
     mine = Subscription.objects.filter(email=email, ended_at=None, pk=number_or_none(pk)).first()
     if mine is None:
         return ""
@@ -226,8 +192,8 @@ def change(*, email: str, pk: str, deed: str, until: str = "") -> str:
         return "test-sent" if mine.confirmed_at and test_request(subscription=mine) else "test-limit"
     elif deed in ("sign", "no-sign"):
         Subscription.objects.filter(pk=mine.pk).update(sign_of_life=deed == "sign")
-    elif deed == "resume":
-        subscription_resume(subscription=mine)
+    elif deed == "resume":  # what happened while it was paused is not sent
+        Subscription.objects.filter(pk=mine.pk).update(**RESUMED)
     elif deed == "stop":
         subscriptions_end(ids=[mine.pk])
     elif deed in Subscription.Frequency.values and mine.shared_id is None:
@@ -244,22 +210,19 @@ def _day_to_come(text: str) -> date | None:
 
 
 def subscriptions_end(*, ids: Sequence[int]) -> int:
-    """Stop for good; how many were still alive. What waits for them is withdrawn."""
-    ended = Subscription.objects.filter(pk__in=ids, ended_at=None).update(ended_at=timezone.now())
-    Notification.objects.filter(subscription__in=ids, message=None, withdrawn_at=None).update(
-        withdrawn_at=timezone.now()
-    )
+    """End subscriptions for good and withdraw what waits for them; return how many were still alive."""
+    now = timezone.now()
+    ended = Subscription.objects.filter(pk__in=ids, ended_at=None).update(ended_at=now)
+    Notification.objects.filter(subscription__in=ids, message=None, withdrawn_at=None).update(withdrawn_at=now)
     return ended
 
 
 def link_request(*, email: str) -> OutgoingMessage | None:
-    """Queue a mail with the link to all that is held of an address; None where it had too many such mails today."""
+    """Queue a mail with the link to all that is held of an address. Return None if it had too many such mails today."""
     email = email_normal(email)
     if not limits.allowed_for_address(email=email):
         return None
-    return OutgoingMessage.objects.create(
-        kind=OutgoingMessage.Kind.LINK, key=f"link:{uuid4()}", address=email, next_try_at=timezone.now()
-    )
+    return OutgoingMessage.queue(Kind.LINK, f"link:{uuid4()}", email)
 
 
 def person_export(*, email: str) -> dict[str, Any]:
@@ -293,16 +256,13 @@ def purge() -> None:
     ended = Subscription.objects.filter(ended_at__lt=now - KEEP_ENDED).exclude(pk__in=members.seats_kept().values("pk"))
     emails = list(ended.filter(organisation=None).order_by().values_list("email", flat=True).distinct())
     Subscription.objects.filter(pk__in=list(ended.values_list("pk", flat=True))).delete()
-    finished = OutgoingMessage.objects.exclude(state__in=[OutgoingMessage.State.QUEUED, OutgoingMessage.State.SENDING])
+    finished = OutgoingMessage.objects.exclude(state__in=[State.QUEUED, State.SENDING])
     gone = set(emails)
     for held in (Subscription, Membership):
         gone -= set(held.objects.filter(email__in=emails).values_list("email", flat=True))
     finished.filter(address__in=gone).delete()
     Endpoint.objects.filter(email__in=gone).delete()
-    kinds = OutgoingMessage.Kind
-    letters = [kinds.CONFIRM, kinds.LINK, kinds.INVITATION, kinds.MEMBERSHIP, kinds.RESET, kinds.TEST]
-    letters += [kinds.CHECK, kinds.ENDED]
-    finished.filter(kind__in=letters, created_at__lt=now - KEEP_LETTERS).delete()
+    finished.filter(kind__in=LETTERS, created_at__lt=now - KEEP_LETTERS).delete()
     Notification.objects.filter(created_at__lt=now - KEEP_NEWS).delete()
     finished.filter(created_at__lt=now - KEEP_NEWS).delete()
     limits.counts_forget()
@@ -324,7 +284,7 @@ def described(one: Subscription) -> dict[str, Any]:
             _("Also what changes later.") if one.updates else _("Without what changes later."),
             *_exposure_words(one.least_exposure),
         ],
-        "n_sent": one.notifications.filter(message__state=OutgoingMessage.State.SENT).count(),
+        "n_sent": one.notifications.filter(message__state=State.SENT).count(),
     }
 
 
@@ -356,12 +316,7 @@ def exported(one: Subscription) -> dict[str, Any]:
         "label": one.label,
         "region": one.region.json,
         "sites": list(Asset.objects.filter(subscription=one.source).values(*SITE_FIELDS)),
-        "kinds": one.kinds,
-        "lowest_severity": one.lowest_severity,
-        "unreviewed": one.unreviewed,
-        "updates": one.updates,
-        "least_exposure": one.least_exposure,
-        "frequency": one.frequency,
+        **{name: getattr(one, name) for name in WISH},
         "created": one.created_at,
         "ended": one.ended_at,
     }

@@ -17,11 +17,11 @@ _MEMBERSHIP = "membership"
 
 
 class Expired(ValueError):
-    """The link was right once."""
+    """Fault of a link that was right once."""
 
 
 class Wrong(ValueError):
-    """The link was never ours, or somebody changed it."""
+    """Fault of a link that was never ours, or that somebody changed."""
 
 
 def confirm_token(subscription_id: int) -> str:
@@ -91,11 +91,6 @@ def feeds_open(*, subscription: Subscription) -> None:
 def feeds_close(*, subscription: Subscription) -> None:
     """Take the links away."""
     Subscription.objects.filter(pk=subscription.pk).update(feed_key=None)
-
-
-def subscription_of_feed(*, key: str) -> Subscription | None:
-    """Return the subscription of these feeds, even if it has ended."""
-    return Subscription.objects.filter(feed_key=key).first()
 
 
 def feed_addresses(*, subscription: Subscription) -> dict[str, str]:

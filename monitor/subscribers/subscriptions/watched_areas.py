@@ -18,7 +18,7 @@ WORLD = box(-180, -90, 180, 90)
 
 
 def watched_areas() -> list[Polygon]:
-    """Coarse boxes around ACQUIRE_AREA and the regions of confirmed subscriptions, in degrees."""
+    """Return coarse boxes around ACQUIRE_AREA and the regions of confirmed subscriptions, in degrees."""
     areas: list[BaseGeometry] = []
     if settings.ACQUIRE_AREA:
         try:

@@ -15,7 +15,7 @@ TLS_RECORD_BYTES = 16 * 1024
 
 
 class Deadline:
-    """The moment, `seconds` from its creation, at which a conversation ends.
+    """Moment, `seconds` from its creation, at which a conversation ends.
 
     After it, all methods but `limit` raise TimeoutError.
     """

@@ -33,7 +33,7 @@ class Answer(NamedTuple):
 
 
 class Unreachable(OSError):
-    """No answer came; the text says why, without the address."""
+    """Fault of a server that gave no answer; the text says why, without the address."""
 
 
 def url_fault(url: str) -> str:

@@ -14,12 +14,12 @@ NOWHERE = "Nothing is watched: no subscription is confirmed. Name an --area, or 
 
 
 class Command(BaseCommand):
-    """Search for images of areas and fetch them."""
+    """Command that searches for images of areas and fetches them."""
 
     help = "Search ASF or a STAC catalogue for new images, fetch them, and queue them for loading."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Declare the options."""
+        """Add where, how far back and how much is searched, and what is done with it."""
         parser.add_argument("--source", choices=("asf", "stac"), default=settings.ACQUIRE_SOURCE or None)
         parser.add_argument("--days", type=float, default=settings.ACQUIRE_DAYS, help="how far back to look")
         parser.add_argument("--area", metavar="WKT|W,S,E,N", help="in place of the areas that are watched")
@@ -43,11 +43,11 @@ class Command(BaseCommand):
             )
         except SourceError as fault:
             raise CommandError(str(fault)) from fault
-        self._tell(search)
+        self._report(search)
         if not options["dry_run"]:
             self._fetch(search, retry=options["retry_failed"])
 
-    def _tell(self, search: services.Search) -> None:
+    def _report(self, search: services.Search) -> None:
         for scene in search.new:
             size = f"{scene.size_bytes / 1e6:,.1f} MB" if scene.size_bytes else "size unknown"
             when = f"{scene.acquired_at:%Y-%m-%d %H:%M}" if scene.acquired_at else "date unknown"

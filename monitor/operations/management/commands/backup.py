@@ -17,13 +17,13 @@ TRY_AGAIN_SECONDS = 3600.0
 
 
 class Command(BaseCommand):
-    """Back up the database, the rasters and the key."""
+    """Command that backs up the database, the rasters and the key."""
 
     requires_system_checks = []  # they would import the whole site
     help = "Copy database, rasters, secret key and .env into a folder; again into the same one copies what is new."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Declare the options."""
+        """Add the folder, and the options of a series of backups."""
         parser.add_argument("folder", type=Path)
         parser.add_argument(
             "--keep",

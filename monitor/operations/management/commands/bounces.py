@@ -12,12 +12,12 @@ TRY_AGAIN = 75  # EX_TEMPFAIL of sysexits.h: the mail server keeps the mail
 
 
 class Command(BaseCommand):
-    """Take in mails that came back."""
+    """Command that takes in mails that came back."""
 
     help = "Take in a mail that came back, from standard input, or all mails of a Maildir; prints no address."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Declare the options."""
+        """Add the options that say where the mails come from."""
         parser.add_argument("--recipient", default="", help="the address that it came to, as the mail server names it")
         parser.add_argument("--maildir", type=Path, help="read the mails in new/, and move them to cur/ as read")
 

@@ -16,7 +16,7 @@ MARK = "Demo"  # a first name by which the command knows its own
 
 
 class Command(BaseCommand):
-    """Make accounts for the demo."""
+    """Command that makes accounts for the demo."""
 
     help = "Make or refresh the two demo accounts; their random passwords stay in var/demo-accounts.json."
 

@@ -1,4 +1,4 @@
-"""manage.py doctor: is everything there that the service needs, and does it all work?"""
+"""manage.py doctor: check that everything which the service needs is there and works."""
 
 import sys
 
@@ -13,13 +13,13 @@ from monitor.operations.health.sender import SENDER
 
 
 class Command(BaseCommand):
-    """Examine the service."""
+    """Command that examines the service."""
 
     help = "Examine the service; exit code 1, and what to do, where something is wrong."
     requires_system_checks = []  # it is to speak where they fail, too
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Declare the options."""
+        """Add the options that examine something else instead."""
         instead = parser.add_mutually_exclusive_group()
         instead.add_argument("--deploy", action="store_true", help="examine the settings of a public site instead")
         instead.add_argument("--dns", action="store_true", help="ask name servers about the sender's domain instead")

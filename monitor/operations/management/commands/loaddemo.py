@@ -28,13 +28,13 @@ from monitor.web.guards import mails_are_shown
 
 
 class Command(BaseCommand):
-    """Load the demo's data."""
+    """Command that loads the demo's data."""
 
     help = "Simulate a small country and load it; does nothing where a simulation is loaded."
     config = NationConfig()  # tests load a smaller one
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Declare the options."""
+        """Add the seed of the simulation."""
         parser.add_argument("--seed", type=int, default=7)
 
     def handle(self, *args, **options) -> None:
@@ -83,7 +83,7 @@ class Command(BaseCommand):
                 self.stdout.write(f"derived product {product.pk} ({product.name}): {product.n_points:,} cells")
 
     def _context(self, nation: Nation, images: tuple[AreaImages, ...], folder: Path) -> None:
-        """Borders, places, heights, the glacier, the mine and what is built: what is found has surroundings."""
+        """Load borders, places, heights, the glacier, the mine and what is built, so that alerts have surroundings."""
         layers = (
             (ContextKind.REGIONS, borders.write_border(nation, folder / "country.geojson")),
             (ContextKind.REGIONS, borders.write_provinces(nation, folder / "provinces.geojson")),

@@ -12,21 +12,21 @@ OURS = {"ingest", "ml", "detection", "monitor"}
 
 
 class WholeMigrationExecutor(MigrationExecutor):
-    """Commits a migration together with the row that says it was applied.
+    """Executor that commits a migration together with the row that says it was applied.
 
     Django writes that row after the commit where indexes or foreign keys come last. Killed in between, the migration
     would be there and be applied again, and fail for ever.
     """
 
     def apply_migration(self, state, migration, fake=False, fake_initial=False):
-        """Report each step that is applied."""
+        """Apply a migration and record it in one transaction, if it may run in one."""
         if not migration.atomic:
             return super().apply_migration(state, migration, fake, fake_initial)
         with transaction.atomic(using=self.connection.alias):
             return super().apply_migration(state, migration, fake, fake_initial)
 
     def unapply_migration(self, state, migration, fake=False):
-        """Report each step that is reverted."""
+        """Revert a migration and record it in one transaction, if it may run in one."""
         if not migration.atomic:
             return super().unapply_migration(state, migration, fake)
         with transaction.atomic(using=self.connection.alias):

@@ -6,12 +6,12 @@ from monitor.subscribers.subscriptions.services import address_pause
 
 
 class Command(BaseCommand):
-    """Pause the subscriptions of an address."""
+    """Command that pauses the subscriptions of an address."""
 
     help = "Pause every subscription of an address; its owner can go on from the page of their subscriptions."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Declare the address."""
+        """Add the address whose subscriptions are paused."""
         parser.add_argument("address")
 
     def handle(self, *args, **options) -> None:

@@ -14,12 +14,12 @@ ASK_SECONDS = 2.0
 
 
 class Command(BaseCommand):
-    """Make the service ready to start."""
+    """Command that makes the service ready to start."""
 
     help = "Apply migrations, collect static files, and make the key for messages to devices."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Declare the options."""
+        """Add the option that only waits for another machine."""
         parser.add_argument(
             "--wait",
             action="store_true",
@@ -27,7 +27,7 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args, **options) -> None:
-        """Do what is missing."""
+        """Apply what is missing, or wait until another machine has done so."""
         if options["wait"]:
             self._wait()
             return

@@ -7,14 +7,14 @@ from monitor.operations.retention import services
 
 
 class Command(BaseCommand):
-    """Delete what is over."""
+    """Command that deletes what is over."""
 
     help = (
         "Delete what is over (KEEP_... in .env.example); what alerts, events, glaciers and unfinished runs need stays."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Declare the options."""
+        """Add the option that deletes nothing."""
         parser.add_argument("--dry-run", action="store_true", help="delete nothing; say what would go")
 
     def handle(self, *args, **options) -> None:

@@ -7,12 +7,12 @@ from monitor.subscribers.accounts.second_factor import factor_reset
 
 
 class Command(BaseCommand):
-    """Remove the second factor of an account."""
+    """Command that removes the second factor of an account."""
 
     help = "Take the second factor from an account and sign it out everywhere; it sets up a new one when it signs in."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Declare the account."""
+        """Add the name of the account."""
         parser.add_argument("name")
 
     def handle(self, *args, **options) -> None:

@@ -10,13 +10,13 @@ from monitor.operations.backups.services import backup_restore
 
 
 class Command(BaseCommand):
-    """Restore a backup."""
+    """Command that restores a backup."""
 
     requires_system_checks = []  # they would import the whole site
     help = "Fill an empty database, the raster storage and the secret key from a backup; migrate."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Declare the folder."""
+        """Add the folder of the backup."""
         parser.add_argument("folder", type=Path)
 
     def handle(self, *args, **options) -> None:

@@ -6,12 +6,12 @@ from monitor.operations.jobs.kinds import KINDS
 
 
 class Command(BaseCommand):
-    """Try work again."""
+    """Command that tries failed work again."""
 
     help = "Try failed jobs again, all of them or those of a kind; or one that failed, was cancelled or is waiting."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Declare the options."""
+        """Add the options that say which jobs are meant."""
         parser.add_argument("kind", nargs="?", choices=list(KINDS))
         which = parser.add_mutually_exclusive_group(required=True)
         which.add_argument("--id", type=int, metavar="N", help="one job of the kind")

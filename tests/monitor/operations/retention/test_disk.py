@@ -14,7 +14,6 @@ from ingest.models import IngestJob, SceneDownload
 from ingest.sources.services import download_claim
 from ml.models import ModelVersion, Prediction, Run
 from ml.services import run_claim, run_execute, runs_queue
-from monitor.operations.retention.selectors import sizes
 from tests.makers import pairs as made
 
 pytestmark = [pytest.mark.django_db, pytest.mark.parametrize("storage_kind", ["disk"])]
@@ -107,13 +106,3 @@ def test_places_say_how_much_is_free_and_how_that_is(small_disk, settings):
     settings.DISK_SPARE_BYTES, settings.DISK_SPARE_PERCENT = 0, 50
     (rasters,) = (place for place in disk_places() if place.name == "rasters")
     assert rasters.spare_bytes == SIZE // 2
-
-
-def test_sizes_name_what_takes_the_room(watched_region, tmp_path, settings):
-    settings.UPLOAD_DIR, settings.ACQUIRE_FOLDER = str(tmp_path / "uploads"), str(tmp_path / "downloads")
-    (tmp_path / "uploads").mkdir()
-    (tmp_path / "uploads" / "a.csv").write_bytes(b"x" * 1234)
-    taken = sizes()
-    assert taken["database"] > taken["of which points"] + taken["of which series"] > 10**6
-    assert taken["predictions"] == sum(one.raster.size for one in Prediction.objects.all())
-    assert (taken["uploads"], taken["downloads"], taken["images"]) == (1234, 0, 0)

@@ -1,16 +1,23 @@
-"""In which language an answer is written, and how its copies are kept apart.
+"""The language of an answer: how it is chosen, how its copies are kept apart, and the words of the scripts in it.
 
 Pages follow the address (`?language=de`), else the reader's choice (a cookie), else the browser, else English. Public
 data and the admin follow their address only, so one copy of an address serves everybody.
 """
 
+import hashlib
 from collections.abc import Callable
+from functools import cache
+from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
+import django
 from django.conf import settings
-from django.http import HttpRequest, HttpResponseBase, QueryDict
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, QueryDict
 from django.utils import translation
-from django.utils.cache import patch_vary_headers
+from django.utils.cache import get_conditional_response, patch_vary_headers
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_POST, require_safe
+from django.views.i18n import JavaScriptCatalog, set_language
 
 from monitor.web.middleware import PUBLIC_DATA
 
@@ -18,12 +25,14 @@ BY_ADDRESS = (*PUBLIC_DATA, "/admin/")
 PAGES_AMONG_DATA = ("/api/v1/",)
 WORDED = ("text/html", "text/plain", "application/json")
 FRAMED = "/embed/"  # by pages of others: no cookie comes with such a request
+KEPT = "public, max-age=31536000, immutable"  # another catalogue has another address
+KEPT_OTHER = "public, max-age=60"  # asked for by a page of another version
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 
 
 def follow_language(get_response: GetResponse) -> GetResponse:
-    """Middleware: the language of each request, with the headers that say so."""
+    """Set the language of each request, and the headers that state it. A middleware."""
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
         asked, by_address = asked_language(request.GET), _by_address(request)
@@ -43,7 +52,7 @@ def follow_language(get_response: GetResponse) -> GetResponse:
 
 
 def asked_language(asked: QueryDict) -> str | None:
-    """The language in an address; None where it names none that we speak."""
+    """Return the language that an address names; None if it names none of ours."""
     try:
         return translation.get_supported_language_variant(asked.get("language", ""))
     except LookupError:
@@ -51,7 +60,7 @@ def asked_language(asked: QueryDict) -> str | None:
 
 
 def _lead_on_in(language: str, response: HttpResponseBase) -> None:
-    """A page of ours that an answer leads on to is asked for in the same language."""
+    """Request the page of this site that an answer redirects to in the same language."""
     address = urlsplit(response.get("Location", ""))
     query = QueryDict(address.query, mutable=True)
     if address.path.startswith("/") and not address.netloc and "language" not in query:
@@ -71,3 +80,33 @@ def _by_address(request: HttpRequest) -> bool:
 
 def _framed(request: HttpRequest) -> bool:
     return request.path.startswith(FRAMED)
+
+
+# A language is no secret and grants nothing: without a token in its form, readers get no cookie before they choose.
+choose_language = csrf_exempt(require_POST(set_language))
+
+
+@require_safe
+def words(request: HttpRequest, language: str, version: str) -> HttpResponse:
+    """Return the catalogue of the scripts in one language, as a script."""
+    if language not in dict(settings.LANGUAGES):
+        raise Http404
+    etag = f'"{words_version(language)}"'
+    with translation.override(language):
+        response = get_conditional_response(request, etag=etag) or JavaScriptCatalog.as_view(packages=["monitor"])(
+            request
+        )
+    response["ETag"] = etag
+    response["Cache-Control"] = KEPT if version == words_version(language) else KEPT_OTHER
+    return response
+
+
+@cache
+def words_version(language: str) -> str:
+    """Return a text that changes with the catalogue and with the code that writes it."""
+    digest = hashlib.sha256(django.__version__.encode())
+    for folder in settings.LOCALE_PATHS:
+        path = Path(folder, language, "LC_MESSAGES", "djangojs.mo")
+        if path.exists():
+            digest.update(path.read_bytes())
+    return digest.hexdigest()[:12]
