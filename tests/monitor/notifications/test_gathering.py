@@ -132,20 +132,6 @@ def test_a_channel_that_does_not_gather_gets_each_step_as_a_message(make_alert, 
     assert OutgoingMessage.objects.filter(channel="hook", kind="alert", state="queued").count() == 3
 
 
-def test_many_readers_are_gathered_in_few_statements(
-    make_alert, make_subscription, start, django_assert_max_num_queries
-):
-    first = make_subscription("p0@example.org")
-    values = {field.attname: getattr(first, field.attname) for field in first._meta.fields if field.name != "id"}
-    Subscription.objects.bulk_create(Subscription(**values | {"email": f"p{n}@example.org"}) for n in range(1, 300))
-    for n in range(2):
-        make_alert(longitude=-12.0 + n / 1000)
-    tasks.announce_transitions()
-    with django_assert_max_num_queries(15):
-        assert gathering.messages_gather(now=start + 6 * MINUTE) == 300
-    assert Notification.objects.filter(message__kind="digest").count() == 600
-
-
 @pytest.mark.parametrize(("versions", "burst"), [(1, Burst.NEW_DATA), (2, Burst.NEW_MODEL)])
 def test_why_much_came_at_once_is_said(versions, burst, make_alert, make_subscription, pair_predictions):
     prediction = Prediction.objects.filter(run__model_version__task="offsets").first()

@@ -14,7 +14,6 @@ from detection.models import AlertTransition
 from detection.rules.lifecycle import State
 from monitor import tasks
 from monitor.models.messages import Announcement, Notification, OutgoingMessage
-from monitor.models.subscriptions import Subscription
 from monitor.notifications import announcements, digests, rounds
 from monitor.subscribers.subscriptions import services as subscriptions
 
@@ -272,13 +271,3 @@ def test_changing_from_daily_to_at_once_loses_nothing(make_alert, make_subscript
     subscriptions.subscription_set_frequency(subscription=subscription, frequency="at-once")
     assert digests.digests_queue() == 0
     assert len(announce_and_send()) == 1
-
-
-def test_many_readers_are_queued_in_few_statements(make_alert, make_subscription, django_assert_max_num_queries):
-    first = make_subscription("p0@example.org")
-    values = {field.attname: getattr(first, field.attname) for field in first._meta.fields if field.name != "id"}
-    Subscription.objects.bulk_create(Subscription(**values | {"email": f"p{n}@example.org"}) for n in range(1, 300))
-    make_alert()
-    with django_assert_max_num_queries(36):
-        tasks.announce_transitions()
-    assert OutgoingMessage.objects.filter(state="queued").count() == 300

@@ -15,7 +15,6 @@ from monitor import tasks
 from monitor.models.messages import Notification
 from monitor.models.subscriptions import Subscription
 from monitor.notifications import digests, rounds
-from monitor.self_service.subscriptions.forms import ChoiceForm
 from monitor.self_service.subscriptions.preview import replay
 from monitor.subscribers.subscriptions.rules import Wanted
 from monitor.wording.updates import change_sentences
@@ -131,12 +130,6 @@ def test_the_preview_counts_updates_where_they_are_wanted(make_alert, make_subsc
     wishes = [Wanted(["subsidence"], "minor", unreviewed=True, updates=one) for one in (True, False)]
     counted = [replay(region=region, wish=wish, frequency="at-once").n_mails for wish in wishes]
     assert counted == [2, 1]
-
-
-def test_the_form_hands_the_wish_on():
-    form = ChoiceForm({"where": "circle", "latitude": "47", "longitude": "-12", "distance": "200"})
-    assert not form.is_valid()
-    assert form.cleaned_data["updates"] is False
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,7 @@ from monitor.subscribers.subscriptions import tokens
 from monitor.subscribers.subscriptions.tokens import feeds_open
 from monitor.tasks import issue_cap_messages
 from monitor.web.roles import OPERATORS
+from tests.makers.people import account, signed_in
 from tests.makers.regions import make_region
 
 pytestmark = pytest.mark.django_db
@@ -31,17 +32,9 @@ FEEDS = ["/alerts.atom", "/alerts.atom?region={slug}", "/cap.atom", "/cap.atom?l
 OWN_FEEDS = ["alerts.atom", "cap.atom"]
 
 
-def signed_in(name: str, *groups: str, **values) -> Client:
-    user = get_user_model().objects.create_user(name, **values)
-    user.groups.set(Group.objects.filter(name__in=groups))
-    client = Client(raise_request_exception=False)
-    client.force_login(user)
-    return client
-
-
 @pytest.fixture
 def operator() -> Client:
-    return signed_in("anna", OPERATORS)
+    return signed_in(account("anna", OPERATORS))
 
 
 def form(alert, **changes) -> dict[str, str]:
@@ -117,7 +110,7 @@ def test_notes_and_forms_of_administrators_are_cleaned_too(operator, make_alert)
     alert = make_alert()
     assert operator.post(f"/review/{alert.code}/notes/", {"note": BAD}).status_code == 302
     assert CaseNote.objects.get().text == CLEAN
-    chief = signed_in("chief", is_staff=True, is_superuser=True)
+    chief = signed_in(account("chief", is_staff=True, is_superuser=True))
     assert chief.post("/admin/auth/group/add/", {"name": f"night {BAD}"}).status_code == 302
     assert Group.objects.filter(name=f"night {CLEAN}").exists()
 

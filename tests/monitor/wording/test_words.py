@@ -3,8 +3,7 @@
 import pytest
 from django.utils import translation
 
-from ml.deformation.filters.still import assumed
-from monitor.wording.figures import area_label, with_uncertainty
+from monitor.wording.figures import with_uncertainty
 from monitor.wording.images import data_set_name
 from monitor.wording.places import coordinates, country_near, place_name
 from monitor.wording.points import reason_sentences
@@ -22,11 +21,6 @@ from monitor.wording.points import reason_sentences
 )
 def test_uncertainty_is_two_standard_deviations_and_never_nothing(rate, sigma, words):
     assert with_uncertainty(rate, sigma) == words
-
-
-def test_areas_have_sizes_that_people_know():
-    assert area_label(116_300_000) == "116 km²"
-    assert area_label(350_000) == "35 hectares"
 
 
 @pytest.mark.parametrize(
@@ -82,15 +76,6 @@ def test_the_reason_of_a_flag_says_that_an_area_jumped():
     *_, jump, _ = reason_sentences("los", reason | {"jump_mm": -14.0, "jump_cycles": 0})
     assert jump.endswith("one jump of 14 mm, first seen on 31 May 2022, not steadily.")
     assert len(reason_sentences("los", reason | {"jump_share": 0.2})) == 3
-
-
-def test_what_was_taken_for_still_is_said_where_little_is():
-    reason = {"n_points": 3, "rate_mm_yr": -8.0, "around_mm_yr": None}
-    assert reason_sentences("los", reason | {"assumes": assumed(0.0)})[-1] == (
-        "Nothing in the product's view stands still: rates are taken against its own zero."
-    )
-    assert "25 %" in reason_sentences("los", reason | {"assumes": assumed(0.25)})[-1]
-    assert assumed(0.9) is assumed(None) is None
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,6 @@
 """Searching for a place: with and without lists of places, on a page and as data; alerts named by what is near."""
 
 import json
-import re
-from datetime import date
 
 import mapbox_vector_tile
 import pytest
@@ -15,6 +13,7 @@ from ingest.context.services import context_load
 from ingest.readers.context.records import ContextKind
 from monitor.wording import surroundings as words
 from monitor.wording.places import countries_named, place_name
+from tests.makers.people import words as text
 
 pytestmark = pytest.mark.django_db
 
@@ -52,11 +51,6 @@ def outlines(tmp_path):
         "1,09/25/2015,47.02,-12,Landslide,Rain,Known_within_5_km,Small\n"
     )
     context_load(path=path)
-
-
-def text(response) -> str:
-    assert response.status_code == 200
-    return re.sub(r"\s+", " ", re.sub(r"<(script|style).*?</\1>|<[^>]+>", " ", response.content.decode(), flags=re.S))
 
 
 # ---- searching ----
@@ -100,6 +94,7 @@ def test_a_country_across_the_date_line_is_shown_by_its_largest_part():
 def test_a_page_without_javascript_leads_to_the_map(visitor, villages):
     page = visitor.get("/places/?q=aldwick")
     content, source = text(page), page.content.decode()
+    assert "Villages: made" in visitor.get("/").content.decode()
     assert "Aldwick 2,300 inhabitants" in content
     assert 'href="/?bbox=-12.06,46.967,-11.94,47.087"' in source
     assert "&lt;b&gt;Bold&lt;/b&gt;" in source
@@ -111,12 +106,6 @@ def test_a_page_without_javascript_leads_to_the_map(visitor, villages):
 def test_anything_may_be_typed(visitor, villages, typed):
     for address in ("/places/", "/places.json"):
         assert visitor.get(address, {"q": typed}).status_code == 200
-
-
-def test_the_map_has_the_field_and_thanks_for_the_names(visitor, villages):
-    page = visitor.get("/").content.decode()
-    assert 'action="/places/"' in page
-    assert "Villages: made" in page
 
 
 # ---- alerts ----
@@ -191,26 +180,6 @@ def test_places_are_named_by_distance_and_direction():
     assert place_name(-99.1, 19.4, near="3 km south of Aldwick") == "3 km south of Aldwick, Mexico"
     assert place_name(-99.1, 19.4, region="Westshore, Mexico") == "Westshore, Mexico, 19.40° N 99.10° W"
     assert place_name(-99.1, 19.4, simulated=True, near="Aldwick", region="X") == "simulated region, Aldwick"
-
-
-@pytest.mark.parametrize(
-    ("figures", "sentence"),
-    [
-        ((543.2, 11.6, 270.0), "about 540 m above sea level. It slopes by about 12°, mostly to the west."),
-        ((12.4, 0.5, None), "about 12 m above sea level. It is nearly flat."),
-        ((-400.0, 30.0, None), "about 400 m below sea level. It slopes by about 30°."),
-    ],
-)
-def test_the_ground_is_described_in_rounded_figures(figures, sentence):
-    assert words.ground_sentence(*figures) == f"The ground lies {sentence}"
-
-
-def test_several_landslides_and_what_has_no_name_are_mentioned_too():
-    assert words.landslide_sentence(2, date(2015, 9, 25), None).startswith(
-        "2 landslides were reported within 5 km. The last one happened on 25 September 2015."
-    )
-    assert words.glacier_sentence([("", "unknown")]) == "On a glacier: a glacier without a name."
-    assert words.mine_sentence(["", ""]) == "It touches the known outline of 2 mines."
 
 
 def test_the_doctor_says_what_is_not_loaded(villages, capsys):

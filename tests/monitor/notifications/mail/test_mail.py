@@ -20,8 +20,8 @@ from ingest.locks import Lock, try_locked
 from monitor import tasks
 from monitor.models.messages import ChannelPause, OutgoingMessage
 from monitor.models.subscriptions import Subscription
-from monitor.notifications import digests, outbox, rounds, selectors
-from monitor.notifications.mail import channel, files, letters
+from monitor.notifications import digests, outbox, rounds
+from monitor.notifications.mail import files, letters
 from monitor.subscribers.subscriptions import services as subscriptions
 from monitor.web.guards import MAIL_FILES_BACKEND
 from tests.waiting import HANG_SECONDS, wait_until
@@ -30,15 +30,10 @@ ROOT = Path(__file__).resolve().parents[4]
 pytestmark = pytest.mark.django_db
 
 
-def people(make_subscription, n: int) -> list[str]:
+def queued(make_alert, make_subscription, n: int = 1) -> list[str]:
     emails = [f"person{index}@example.org" for index in range(n)]
     for email in emails:
         make_subscription(email)
-    return emails
-
-
-def queued(make_alert, make_subscription, n: int = 1) -> list[str]:
-    emails = people(make_subscription, n)
     make_alert()
     tasks.announce_transitions()
     return emails
@@ -98,28 +93,6 @@ def test_a_map_that_cannot_be_drawn_holds_up_no_mail(make_alert, make_subscripti
     queued(make_alert, make_subscription, 1)
     assert rounds.messages_send() == 1
     assert "cid:" not in mail_server.received[0].get_body(("html",)).get_content()
-
-
-def test_the_name_of_a_mail_stays_when_it_is_sent_again(make_alert, make_subscription, mail_server):
-    queued(make_alert, make_subscription)
-    mail_server.on_data = lambda count: "drop" if not mail_server.seen else None
-    mail_server.seen = []
-    names = []
-    compose = channel.Composer.__call__
-
-    def remember(self, message):
-        mail = compose(self, message)
-        names.append(mail.extra_headers["Message-ID"])
-        return mail
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(channel.Composer, "__call__", remember)
-        assert rounds.messages_send() == 0
-        mail_server.seen.append(1)
-        let_time_pass()
-        assert rounds.messages_send() == 1
-    assert len(names) == 2
-    assert len(set(names)) == 1
 
 
 @pytest.mark.parametrize("fault", ["refuses for now", "drops the line after the data", "hangs", "is not there"])
@@ -259,19 +232,6 @@ def test_one_mail_that_gets_through_clears_the_count_of_refusals(make_alert, mak
     assert subscription.bounces == 0
 
 
-def test_a_mail_is_claimed_by_one_sender(make_alert, make_subscription):
-    queued(make_alert, make_subscription)
-    message = OutgoingMessage.objects.get()
-    seen_by_another = OutgoingMessage.objects.get()
-    assert outbox.message_claim(message=message)
-    assert not outbox.message_claim(message=seen_by_another)
-    assert not selectors.messages_due(now=timezone.now()).exists()
-    let_time_pass()
-    (again,) = selectors.messages_due(now=timezone.now())
-    assert outbox.message_claim(message=again)
-    assert again.attempts == 2
-
-
 def test_digests_are_read_in_as_many_queries_however_many_regions_there_are(make_alert, make_subscription, mail_server):
     def selects(readers: range, alerts: int) -> int:
         Subscription.objects.update(ended_at=timezone.now())
@@ -392,15 +352,6 @@ def wait_until_alone() -> None:
 def kept_as_files(settings, tmp_path):
     settings.EMAIL_BACKEND, settings.EMAIL_FILE_PATH = MAIL_FILES_BACKEND, tmp_path / "mail"
     settings.DEMO = True
-
-
-def test_without_a_mail_server_every_mail_is_a_file(make_alert, make_subscription, kept_as_files):
-    emails = queued(make_alert, make_subscription, 2)
-    assert rounds.messages_send() == 2
-    kept = files.mails_kept()
-    assert sorted(mail.to for mail in kept) == emails
-    assert files.mail_kept(name=kept[0].name) == kept[0]
-    assert "sank" in kept[0].text
 
 
 def test_the_demo_shows_its_mails_and_nobody_else_does(client, make_alert, make_subscription, kept_as_files, settings):

@@ -8,10 +8,7 @@ from django.core import mail
 from django.db import OperationalError
 from django.utils import timezone
 
-from ingest.models import Scene
-from monitor.models.messages import OutgoingMessage
 from monitor.models.operations import Alarm, SignOfLife
-from monitor.notifications.outbox import BACK_OFF
 from monitor.notifications.rounds import channel_pause, channel_resume
 from monitor.operations.health import alarms
 from monitor.operations.health.signs import BEAT, queue_sign, sign_give
@@ -75,47 +72,13 @@ def break_disk(settings):
     return lambda: setattr(settings, "UPLOAD_SPARE_BYTES", 0)
 
 
-def break_outbox(settings):
-    late = timezone.now() - timedelta(hours=3)
-    message = OutgoingMessage.objects.create(kind="alert", key="made", address="a@example.org", next_try_at=late)
-    return lambda: message.delete()
-
-
-def break_delivery(settings):
-    message = OutgoingMessage.objects.create(
-        kind="alert",
-        key="made",
-        address="a@example.org",
-        next_try_at=timezone.now(),
-        state="failed",
-        error="454 busy",
-        attempts=len(BACK_OFF) + 1,
-    )
-    return lambda: message.delete()
-
-
 def break_relay(settings):
     channel_pause(channel="mail", reason="554 relay access denied")
     return lambda: channel_resume(channel="mail")
 
 
-def break_supply(settings):
-    settings.ALARM_NO_DATA_DAYS = 3
-    Scene.objects.update(loaded_at=timezone.now() - timedelta(days=4))
-    return lambda: Scene.objects.update(loaded_at=timezone.now())
-
-
-@pytest.mark.parametrize(
-    ("harm", "name"),
-    [
-        (break_disk, "disk"),
-        (break_outbox, "outbox"),
-        (break_delivery, "undelivered messages"),
-        (break_relay, "channels"),
-        (break_supply, "new data"),
-    ],
-)
-def test_each_fault_makes_one_mail_and_its_end_another(harm, name, watchman, clock, settings, pair_predictions):
+@pytest.mark.parametrize(("harm", "name"), [(break_disk, "disk"), (break_relay, "channels")])
+def test_each_fault_makes_one_mail_and_its_end_another(harm, name, watchman, clock, settings):
     heal = harm(settings)
     for _ in range(4):
         watchman.round()

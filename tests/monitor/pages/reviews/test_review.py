@@ -13,7 +13,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from detection.models import Alert, AuditEntry, Claim, Review
+from detection.models import Alert, AuditEntry, Review
 from detection.reviews import services as reviews
 from detection.rules.verdicts import Verdict
 from monitor.models.messages import Notification, OutgoingMessage
@@ -78,9 +78,8 @@ def test_who_asks_for_a_case_gets_there_after_signing_in(visitor, anna, watched_
     path = case(Alert.objects.first())
     redirect = visitor.get(path)
     assert redirect["Location"] == f"/login/?next={path}"
-    assert (
-        visitor.post(redirect["Location"], {"username": "anna", "password": PASSWORD, "next": path})["Location"] == path
-    )
+    answer = visitor.post(redirect["Location"], {"username": "anna", "password": PASSWORD, "next": path})
+    assert answer["Location"] == path
 
 
 def test_the_way_after_signing_in_never_leads_to_another_site(visitor, anna):
@@ -138,11 +137,6 @@ def test_the_session_is_out_of_reach_for_scripts_and_other_sites(visitor, anna):
     assert cookie["samesite"] == "Lax"
 
 
-def test_a_visitor_who_only_reads_gets_no_cookie(visitor):
-    visitor.get("/")
-    assert not visitor.cookies
-
-
 # ---- the queue ----
 
 
@@ -158,15 +152,7 @@ def test_the_queue_lists_what_waits_strongest_first(operator, watched_region):
 def test_a_case_shows_everything_that_speaks_for_it(operator, watched_region):
     alert = Alert.objects.filter(kind="subsidence").first()
     page = words(operator.get(case(alert)))
-    for expected in (
-        "The ground here sank by about",
-        "track 901",
-        "track 902",
-        "score",
-        "Score map",
-        "Trail",
-        "Not motion",
-    ):
+    for expected in ("The ground here sank by about", "track 901", "track 902", "Score map", "Trail", "Not motion"):
         assert expected in page
 
 
@@ -237,22 +223,6 @@ def test_of_two_operators_the_second_reads_who_was_quicker_and_keeps_the_text(op
     assert Review.objects.count() == 1
 
 
-def test_who_holds_a_case_is_visible_to_the_others(operator, anna, watched_region):
-    alert = Alert.objects.first()
-    operator.get(case(alert))
-    ben = signed_in(account("ben", OPERATORS))
-    assert "anna has held this case since" in words(ben.get(case(alert)))
-    assert "anna is looking at it" in words(ben.get("/review/"))
-    assert Claim.objects.get(alert=alert).holder == anna
-
-
-def test_the_next_case_is_one_that_nobody_else_holds(operator, watched_region):
-    first, second, third = re.findall(r'data-case="(\w+)"', operator.get("/review/").content.decode())[:3]
-    signed_in(account("ben", OPERATORS)).get(f"/review/{second}/")
-    alert = by_code(first)
-    assert operator.post(case(alert), verdict(alert))["Location"].startswith(f"/review/{third}/")
-
-
 @pytest.mark.parametrize(
     "wrong", [{"verdict": ""}, {"verdict": "taken-back"}, {"reason_code": ""}, {"reason_code": "visit"}]
 )
@@ -268,15 +238,6 @@ def test_a_note_is_shown_as_text_and_never_as_markup(operator, visitor, watched_
     operator.post(case(alert), verdict(alert, public_note="<img src=x onerror=alert(1)>"))
     for page in (visitor.get(f"/alerts/{alert.code}/"), operator.get(case(alert))):
         assert "<img src=x" not in page.content.decode()
-
-
-def test_a_verdict_without_the_token_of_the_form_is_refused_in_plain_words(anna, watched_region):
-    strict, alert = Client(enforce_csrf_checks=True), Alert.objects.first()
-    strict.force_login(anna)
-    answer = strict.post(case(alert), verdict(alert))
-    assert answer.status_code == 403
-    assert "Please send it again" in words(answer)
-    assert not Review.objects.exists()
 
 
 def queries_of(operator, path: str) -> int:

@@ -8,7 +8,7 @@ from axes.models import AccessAttempt
 from django.contrib.sessions.models import Session
 from django.test import Client
 
-from monitor.subscribers.accounts.sessions import device_in_words, sessions_forget
+from monitor.subscribers.accounts.sessions import sessions_forget
 from monitor.web.roles import OPERATORS
 from tests.monitor.self_service.accounts.people import PASSWORD, account, is_signed_in, sign_in, with_factor
 
@@ -164,16 +164,3 @@ def test_typing_the_password_again_makes_a_new_session_too(otto):
 def test_what_is_kept_of_ended_sessions_is_forgotten(browsers, settings):
     settings.SESSION_COOKIE_AGE = 0
     assert sessions_forget() == 2
-
-
-@pytest.mark.parametrize(
-    ("user_agent", "words"),
-    [
-        (FIREFOX, "Firefox on Linux"),
-        (SAFARI, "Safari on iPhone"),
-        ("", "A browser"),
-        ("curl/8 Windows", "a browser on Windows"),
-    ],
-)
-def test_a_browser_is_named_in_words(user_agent, words):
-    assert device_in_words(user_agent) == words

@@ -12,17 +12,11 @@ from monitor.notifications import rounds
 from monitor.subscribers.organisations import services
 from monitor.subscribers.subscriptions import endpoints, tokens
 from monitor.subscribers.subscriptions import services as subscriptions
-from tests.makers.organisations import WISH, make_organisation, share
+from tests.makers.organisations import WISH, share
 
 pytestmark = pytest.mark.django_db
 OWNER, ANNA, BEN = "owner@example.org", "anna@example.org", "ben@example.org"
 PLACE = WISH | {"where": "circle", "latitude": "47.0", "longitude": "-12.0", "distance": "800"}
-
-
-@pytest.fixture
-def three(make_subscription) -> list[Membership]:
-    make_subscription(OWNER, longitude=-13.0)
-    return make_organisation(OWNER, ANNA, BEN)
 
 
 def address(mine: Membership, name: str = "organisation", *more: object) -> str:

@@ -60,12 +60,6 @@ def test_a_choice_leads_nowhere_else(client):
     assert client.get("/language/").status_code == 405
 
 
-def test_the_interface_says_its_words_in_the_language_of_the_address(client, watched_region):
-    answers = [client.get(f"/api/v1/products?language={code}") for code in ("en", "de")]
-    assert [answer.status_code for answer in answers] == [200, 200]
-    assert [answer["Content-Language"] for answer in answers] == ["en", "de"]
-
-
 def test_where_an_address_leads_on_to_the_language_goes_along(client, make_egms):
     product = product_load(path=make_egms())
     answer = client.get(f"/products/{product.pk}/?language=es")
