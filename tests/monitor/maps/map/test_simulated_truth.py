@@ -28,11 +28,9 @@ def bowl() -> SimulatedTruth:
     )
 
 
-def test_the_map_has_the_switch_only_where_a_simulation_is_loaded(client):
+def test_the_switch_is_there_where_a_simulation_is_loaded_and_off_until_it_is_pressed(client, request):
     assert "Show what was simulated" not in client.get(reverse("map")).content.decode()
-
-
-def test_the_switch_is_off_until_it_is_pressed(client, bowl):
+    request.getfixturevalue("bowl")
     page = " ".join(client.get(reverse("map")).content.decode().split())
     (switch,) = [label for label in re.findall("<label.*?</label>", page) if 'data-context="truth"' in label]
     assert "Show what was simulated" in switch
@@ -85,11 +83,3 @@ def test_the_demos_check_names_what_was_missed_and_what_is_false(make_alert, bow
         f"1 of 1 simulated places have an alert, not: none; alerts where nothing was put in: {elsewhere.code}; "
         "wide regions: none"
     )
-
-
-def test_a_wide_region_names_no_place_and_how_much_of_it_was_put_in_is_counted(make_alert, bowl):
-    square = MultiPolygon(Polygon.from_bbox((-12.1, 46.98, -11.9, 47.02)), srid=4326)
-    region = make_alert(simulated=True, extent="region", reference="gnss", area=square)
-    line = truth.compare()
-    assert "0 of 1 simulated places have an alert" in line
-    assert f"wide regions: {region.code} (20% of it was put in)" in line

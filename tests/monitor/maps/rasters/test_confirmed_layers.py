@@ -3,8 +3,6 @@
 import pytest
 
 from ml.models import Prediction
-from monitor.maps.rasters.layers import RASTER_LAYERS_BY_NAME
-from monitor.wording.images import result_sentences
 from tests.makers import pairs as made_pairs
 from tests.monitor.maps.rasters.test_raster_tiles import colour, shown, tile_of
 
@@ -35,16 +33,3 @@ def test_a_tile_says_how_sure_and_how_many_days_before_the_later_image(client, c
     assert list(shown(client, "change-onset", LONG)[:3, 128, 128]) == colour("change-onset", 12)
     far_out = shown(client, "confirmed-change", LONG, tile_of(made_pairs.LONGITUDE, made_pairs.LATITUDE, 12))
     assert (far_out[3] == 0).sum() > 0  # unconfirmed places have no colour
-
-
-def test_the_main_layer_of_a_change_is_still_the_change(client, confirmed):
-    from monitor.maps.rasters.catalogue import raster_group
-
-    assert raster_group(confirmed[1]) == ("coherence-change", LONG)
-    assert RASTER_LAYERS_BY_NAME["confirmed-change"].needs == "confirmed_share"
-
-
-def test_words_of_what_is_confirmed():
-    assert "on 2.5 % of it" in " ".join(result_sentences("coherence-change", {"confirmed_share": 0.025}, 10, 12))
-    assert "less than 0.1 %" in " ".join(result_sentences("coherence-change", {"confirmed_share": 0.00002}, 10, 12))
-    assert "No change is confirmed" in " ".join(result_sentences("coherence-change", {"confirmed_share": 0.0}, 10, 12))

@@ -2,23 +2,16 @@
 
 import json
 
-import pytest
 from django.core.management import call_command
 
 from detection.kinds import Kind
 from detection.models import Alert, AlertCause
 from ingest.context.services import context_load
 from ingest.readers.context.records import ContextKind
-from monitor.wording.causes import because_sentences
 from tests.ingest.context.conftest import square
 
-DOUBTFUL = {
-    "mining_subsidence": 0.45,
-    "groundwater_subsidence": 0.15,
-    "fill_or_quarry": 0.2,
-    "landslide": 0.15,
-    "uplift": 0.05,
-}
+DOUBTFUL = {"mining_subsidence": 0.45, "groundwater_subsidence": 0.15, "fill_or_quarry": 0.2}
+DOUBTFUL |= {"landslide": 0.15, "uplift": 0.05}
 
 
 def test_a_mine_beside_it_makes_a_doubtful_cause_sure_and_is_named(watched_region, tmp_path, client):
@@ -41,27 +34,3 @@ def test_a_mine_beside_it_makes_a_doubtful_cause_sure_and_is_named(watched_regio
     page = client.get(alert.get_absolute_url()).content.decode()
     assert "It lies inside a known mine that is listed as active. That speaks for: mining, fill or a quarry." in page
     assert AlertCause.objects.get(alert=alert).network_shares == DOUBTFUL
-
-
-@pytest.mark.parametrize(
-    ("fact", "value", "factors", "sentence"),
-    [
-        (
-            "no mine",
-            9_300.0,
-            {"mining_subsidence": 0.6},
-            "The nearest known mine is 9.3 km away. That speaks against: mining.",
-        ),
-        ("landslide", 0.0, {"landslide": 4.0}, "A landslide was reported here. That speaks for: a landslide."),
-        ("slope", 1.2, {"landslide": 0.3}, "It lies on nearly flat ground. That speaks against: a landslide."),
-        (
-            "ice",
-            0.8,
-            {"other": 40.0, "landslide": 0.5},
-            "It lies on a glacier. That speaks for: another cause. That speaks against: a landslide.",
-        ),
-    ],
-)
-def test_facts_in_words(fact, value, factors, sentence):
-    term = {"fact": fact, "value": value, "factors": factors, "detail": ""}
-    assert because_sentences(600.0, 1.1, [term]) == ["It is round, about 600 metres across.", sentence]

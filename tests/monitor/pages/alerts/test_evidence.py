@@ -2,9 +2,6 @@
 
 import re
 
-import pytest
-from django.template.loader import render_to_string
-
 from detection.kinds import Extent
 from detection.models import Detection
 from monitor.pages.alerts.evidence import how_likely
@@ -21,12 +18,3 @@ def test_a_score_that_is_often_right_says_so_and_never_that_it_is_certain():
 def test_a_method_without_such_figures_and_a_wide_region_state_nothing():
     assert how_likely({}, Detection(score=1.0, extent=Extent.LOCAL)) == ""
     assert how_likely(STATED, Detection(score=1.0, extent=Extent.REGION)) == ""
-
-
-@pytest.mark.parametrize(("n_points", "words"), [(1, "LOS, 1 point"), (12_345, "LOS, 12,345 points")])
-def test_a_heading_names_the_data_set_and_counts_its_points(n_points, words):
-    row = {"product_id": 7, "product_name": "Track 901", "component_label": "LOS", "n_points": n_points}
-    page = render_to_string("pages/alerts/_series.html", {"card": {"url": "/alerts/AAAA/"}, "series_summary": [row]})
-    heading = page.partition("<h3>")[2].partition("</h3>")[0]
-    assert heading.strip() == f"Track 901: {words}"
-    assert 'data-product="7"' in page

@@ -13,7 +13,7 @@ from detection.models import Alert, AlertMethods, Detection
 from detection.selectors import detections_current
 from ingest.products.selectors import PointColumns
 from ml.models import Prediction
-from monitor.maps.imaging.evidence import frame_of, fringe_mm_yr, picture, points_on, smoothed, wrapped
+from monitor.maps.imaging.evidence import frame_of, picture, points_on, smoothed
 from monitor.pages.alerts import pictures
 from monitor.pages.alerts.agreement import agreement_rows, agreement_sentence, method_block
 from monitor.pages.alerts.pictures import captions, evidence_png
@@ -34,11 +34,6 @@ def test_a_frame_shows_the_ground_around_and_its_cells_are_means_of_their_points
     assert mean[0, 0] == -4.0  # north-west
     assert mean[-1, -1] == 2.0
     assert np.isfinite(mean).sum() == 2
-
-
-def test_rings_are_of_a_round_figure_and_begin_anew():
-    assert [fringe_mm_yr(peak) for peak in (-0.4, 4.0, -14.0, 70.0)] == [0.2, 1.0, 2.0, 20.0]
-    np.testing.assert_allclose(wrapped(np.array([0.5, 2.5, -1.5], dtype=np.float32), 2.0), [0.25, 0.25, 0.25])
 
 
 def test_scatter_is_averaged_before_rates_become_rings_and_gaps_stay():

@@ -23,11 +23,6 @@ def picture(client, pair, image: str = "reference", **parameters) -> np.ndarray:
     return np.asarray(Image.open(BytesIO(answer.content)))
 
 
-def test_windows_of_the_ratio_fit_together(operator, pair):
-    whole = picture(operator, pair, "ratio")
-    assert (picture(operator, pair, "ratio", row=118, col=30, rows=20, cols=20) == whole[118:138, 30:50]).all()
-
-
 def test_a_picture_of_a_window_shows_that_window_in_the_grey_of_its_value(operator, pair):
     whole = picture(operator, pair)
     assert whole.shape == (made_pairs.ROWS, made_pairs.COLS, 2)

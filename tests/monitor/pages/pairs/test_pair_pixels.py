@@ -1,6 +1,5 @@
 """Greys and colours of radar images represent their values."""
 
-from datetime import datetime
 from io import BytesIO
 
 import numpy as np
@@ -8,7 +7,6 @@ import pytest
 from PIL import Image
 
 from monitor.maps.imaging import pixels as pair_pixels
-from monitor.wording import images as image_sentences
 
 
 def test_known_decibels_have_the_grey_between_black_and_white():
@@ -44,18 +42,3 @@ def test_the_ratio_is_of_means_over_the_known_pixels_around():
     assert ratio[2, 2] == pytest.approx(10 * np.log10((23 + 26) / 24))
     assert np.isnan(ratio[0, 0])
     assert pair_pixels.ratio_db(reference, np.ones((5, 5), dtype=np.float32)) == pytest.approx(0)
-
-
-def test_days_and_looks_in_words():
-    day = lambda text: datetime.fromisoformat(text).date()  # noqa: E731
-    assert image_sentences.two_days(day("2021-11-28"), day("2021-12-10")) == "28 November and 10 December 2021"
-    assert image_sentences.two_days(day("2021-12-28"), day("2022-01-09")) == "28 December 2021 and 9 January 2022"
-    assert image_sentences.apart(1) == "1 day apart"
-    assert image_sentences.look_side("descending", "right") == "to the right of its path, roughly west"
-    assert image_sentences.extent(-119.96, 35.26, -119.93, 35.29) == "35.26° N to 35.29° N, 119.96° W to 119.93° W"
-    assert image_sentences.extent(-0.5, -1, 0.5, 1) == "1.00° S to 1.00° N, 0.50° W to 0.50° E"
-    assert image_sentences.platforms("S1A", "S1B") == "Sentinel-1A, then Sentinel-1B"
-    assert image_sentences.polarisation("VH") == "VH: sent vertically, received horizontally"
-    lost = image_sentences.result_sentences("coherence-change", {"lowest_sigma": -7.1, "weather": -0.04}, 30, 12)
-    assert lost[0].startswith("Where most was lost, the match fell by 7.1 times its usual scatter")
-    assert lost[1].startswith("The image as a whole matched 4.0 percentage points worse")

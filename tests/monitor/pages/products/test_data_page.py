@@ -14,7 +14,6 @@ from ingest.readers.records import Submission
 from ml.models import ModelVersion, Run
 from monitor.maps.map.selectors import layers_available
 from monitor.wording.figures import cell_text
-from monitor.wording.points import change_sentence
 from tests.makers import its_live as made_its_live
 
 pytestmark = pytest.mark.django_db
@@ -97,10 +96,3 @@ def test_ice_has_layers_of_its_own_and_speaks_in_metres(client, tmp_path, make_e
     assert "moved east by about 100" in body["sentence"]
     assert "m a year" in body["sentence"]
     assert (body["dates"], body["displacement_mm"], body["fit_mm"]) == ([], [], None)
-
-
-def test_the_change_is_said_without_figures_that_mean_nothing():
-    sentence = change_sentence("", 0, 3, 0.01, "up")
-    assert sentence.startswith("Since the previous release, 0 points are gone and 3 are new. ")
-    assert sentence.endswith("Where both measure, the usual speed is the same.")
-    assert change_sentence("2019_2023_1", 0, 3, None, "up").endswith("0 points are gone and 3 are new.")

@@ -146,12 +146,3 @@ def test_the_doctor_says_that_nobody_can_agree(anna, settings):
     assert second_person() == "of 2 who propose, 1 may publish"
     settings.SECOND_PERSON_FROM = ""
     assert second_person() == "one person confirms"
-
-
-def test_an_edited_alert_that_nobody_confirmed_says_so(anna, alert):
-    form = {"text_en": "An old quarry.", "expected_state": alert.state, "expected_edit": "0"}
-    anna.post(f"{case(alert)}edit/", form)
-    page = words(Client().get(alert.get_absolute_url()))
-    assert "An old quarry." in page
-    assert "No specialist has confirmed it yet." in page
-    assert "Nobody has" not in page

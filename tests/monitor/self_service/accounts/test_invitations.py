@@ -15,7 +15,8 @@ from monitor.models.messages import Invitation, OutgoingMessage
 from monitor.notifications.rounds import messages_send
 from monitor.subscribers.accounts import services
 from monitor.web.roles import ADMINISTRATORS, OPERATORS
-from tests.monitor.self_service.accounts.people import PASSWORD, account, is_signed_in, sign_in, with_factor
+from tests.makers.people import PASSWORD, account
+from tests.monitor.self_service.accounts.people import is_signed_in, sign_in, with_factor
 
 pytestmark = pytest.mark.django_db
 NEW = "quite another pass phrase"

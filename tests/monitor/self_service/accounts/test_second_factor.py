@@ -14,15 +14,8 @@ from django.urls import NoReverseMatch, reverse
 
 from detection.models import AuditEntry
 from monitor.web.roles import ADMINISTRATORS, OPERATORS, VIEWERS
-from tests.monitor.self_service.accounts.people import (
-    PASSWORD,
-    account,
-    code_of,
-    is_signed_in,
-    recovery_codes_of,
-    sign_in,
-    with_factor,
-)
+from tests.makers.people import PASSWORD, account
+from tests.monitor.self_service.accounts.people import code_of, is_signed_in, recovery_codes_of, sign_in, with_factor
 
 pytestmark = pytest.mark.django_db
 SET_UP = "/second-factor/totp/activate/"

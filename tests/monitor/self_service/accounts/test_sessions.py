@@ -10,7 +10,8 @@ from django.test import Client
 
 from monitor.subscribers.accounts.sessions import sessions_forget
 from monitor.web.roles import OPERATORS
-from tests.monitor.self_service.accounts.people import PASSWORD, account, is_signed_in, sign_in, with_factor
+from tests.makers.people import PASSWORD, account
+from tests.monitor.self_service.accounts.people import is_signed_in, sign_in, with_factor
 
 pytestmark = pytest.mark.django_db
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0"

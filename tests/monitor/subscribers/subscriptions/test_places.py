@@ -96,6 +96,7 @@ def test_a_part_of_a_region_s_name_offers_the_region(visitor):
         ({"place": "Nowhereville"}, "No place of this name was found"),
         ({"place": ""}, "Search for a place"),
         ({"where": "region", "region": "Nowhereville"}, "No region called"),
+        ({"where": "region", "region": ""}, "Type the name"),
         ({"place": "x", "hit": "nan,inf"}, "Latitude must be between"),
         ({"place": "x", "hit": "region:nowhere"}, "Type the name of a region"),
         ({"where": "boundary"}, "Choose a file with a boundary"),
