@@ -3,7 +3,6 @@
 from datetime import date, timedelta
 
 import pytest
-from django.core import mail
 from django.utils import timezone
 
 from detection.alerts import life
@@ -14,20 +13,14 @@ from detection.rules.updates import Cause, Change
 from monitor import tasks
 from monitor.models.messages import Notification
 from monitor.models.subscriptions import Subscription
-from monitor.notifications import digests, rounds
+from monitor.notifications import digests
 from monitor.self_service.subscriptions.preview import replay
 from monitor.subscribers.subscriptions.rules import Wanted
 from monitor.wording.updates import change_sentences
+from tests.monitor.notifications.test_outbox import announce_and_send
 
 pytestmark = pytest.mark.django_db
 FASTER = Change(Cause.RATE, -8.2, -14.1, "mm/yr", "up")
-
-
-def announce_and_send() -> list:
-    before = len(mail.outbox)
-    tasks.announce_transitions()
-    rounds.messages_send()
-    return mail.outbox[before:]
 
 
 def update(alert, *changes) -> AlertUpdate:
@@ -135,13 +128,8 @@ def test_the_preview_counts_updates_where_they_are_wanted(make_alert, make_subsc
 @pytest.mark.parametrize(
     ("kind", "change", "sentence"),
     [
-        ("uplift", Change(Cause.RATE, 4.0, -6.0, "mm/yr", "up"), "rose by about 4.0 mm a year"),
         ("uplift", Change(Cause.RATE, 4.0, -6.0, "mm/yr", "up"), "Now it sinks by about 6.0 mm a year."),
-        (
-            "unknown",
-            Change(Cause.RATE, -4.0, -8.0, "mm/yr", "los"),
-            "moved away from the satellite (down or sideways) by about 4.0 mm",
-        ),
+        ("unknown", Change(Cause.RATE, -4.0, -8.0, "mm/yr", "los"), "moved away from the satellite (down or sideways)"),
         ("moving-ground", Change(Cause.RATE, 0.5, 1.2, "m/day"), "and now by about 1.2 metres a day."),
         ("subsidence", Change(Cause.AREA, 2.1e5, 4.5e5, "m2"), "and now about 45 hectares."),
         ("mining-subsidence", Change(Cause.KIND, "subsidence", "mining-subsidence"), "“Sinking ground, likely mining”"),

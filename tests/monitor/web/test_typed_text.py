@@ -21,25 +21,15 @@ from monitor.models.subscriptions import Organisation
 from monitor.subscribers.subscriptions import tokens
 from monitor.subscribers.subscriptions.tokens import feeds_open
 from monitor.tasks import issue_cap_messages
-from monitor.web.roles import OPERATORS
 from tests.makers.people import account, signed_in
 from tests.makers.regions import make_region
+from tests.monitor.pages.reviews.test_edits import form
 
 pytestmark = pytest.mark.django_db
 BAD = "a\x0bb\x00c\x1b\x7f\x85d\u202ee\u2066f\ufffeg\uffff"
 CLEAN = "a bc de" + "fg"
 FEEDS = ["/alerts.atom", "/alerts.atom?region={slug}", "/cap.atom", "/cap.atom?language=de", "/cap/{code}.xml"]
 OWN_FEEDS = ["alerts.atom", "cap.atom"]
-
-
-@pytest.fixture
-def operator() -> Client:
-    return signed_in(account("anna", OPERATORS))
-
-
-def form(alert, **changes) -> dict[str, str]:
-    plain = {"kind": alert.kind, "severity": alert.severity, "outline_is": "same", "announce": "on"}
-    return plain | {"expected_state": alert.state, "expected_edit": "0"} | changes
 
 
 def test_plain_text_keeps_what_people_write_and_takes_out_what_nothing_can_hold():

@@ -9,11 +9,8 @@ from monitor.wording.exposure import building_tilt_sentence, exposure_rows, expo
     ("figures", "sentence"),
     [
         ((None, None, None, None), ""),
-        ((0, None, None, None), "No building is known on this ground."),
         ((0, 0.0, 0.0, 0.0), "No building, railway or main road is known on this ground."),
         ((None, None, None, 0.0), "Nobody is known to live here."),
-        ((1, 0.0, None, 0.2), "One building stands on this ground."),
-        ((38, None, 1.2, None), "About 38 buildings stand on this ground. 1.2 km of railway crosses this ground."),
         ((None, 0.35, 12.3, None), "12 km of railway and 350 metres of main road cross this ground."),
         (
             (1234, None, 0.96, 5300.0),

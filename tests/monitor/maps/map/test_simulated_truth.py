@@ -8,7 +8,6 @@ from django.core.management import call_command
 from django.urls import reverse
 
 from ingest.models import ContextLayer, Product, Scene, ScenePair, SimulatedTruth
-from lab.checks import truth
 from tests.makers.small_nation import small
 
 pytestmark = pytest.mark.django_db
@@ -73,13 +72,3 @@ def test_the_demo_loads_once_and_everything_in_it_is_simulated(capsys, monkeypat
     assert SimulatedTruth.objects.count() == 13
     call_command("loaddemo")
     assert "already" in capsys.readouterr().out
-
-
-def test_the_demos_check_names_what_was_missed_and_what_is_false(make_alert, bowl):
-    assert "0 of 1 simulated places have an alert, not: Pumped ground" in truth.compare()
-    elsewhere = make_alert(longitude=-11.5, simulated=True)
-    make_alert(simulated=True)
-    assert truth.compare().endswith(
-        f"1 of 1 simulated places have an alert, not: none; alerts where nothing was put in: {elsewhere.code}; "
-        "wide regions: none"
-    )

@@ -52,11 +52,6 @@ def shown(client, layer: str, group: str, place: str = MIDDLE) -> np.ndarray:
     return pixels(answer.content)
 
 
-def test_nothing_loaded_means_no_layers_and_an_empty_tile(client):
-    assert client.get("/rasters.json").json()["layers"] == []
-    assert not shown(client, "coherence", FIRST).any()
-
-
 def test_a_tile_has_the_colour_of_its_value_and_nothing_where_nothing_is_known(client, pair_predictions):
     image = shown(client, "coherence", FIRST)
     assert (image[3] == 255).all()
@@ -266,15 +261,8 @@ def test_a_box_that_is_none_is_refused_with_its_remedy(client, bbox):
     assert set(answer.json()) == {"type", "title", "status", "detail", "error", "remedy"}
 
 
-def test_arrows_of_no_date_are_not_found(client):
-    assert client.get("/rasters/nonsense/arrows.geojson?bbox=0,0,1,1").status_code == 404
-    assert arrows_in(client, group="1999-01-01-12d") == []
-
-
 @pytest.mark.parametrize("begin", FAULTS_OF_READING)
-def test_a_tile_is_refused_for_a_moment_and_never_drawn_empty_and_pages_stay(
-    wire, begin, client, pair_predictions, make_alert
-):
+def test_a_tile_is_refused_and_never_drawn_empty(wire, begin, client, pair_predictions, make_alert):
     address = f"/tiles/rasters/coherence/{FIRST}/{MIDDLE}.png"
     begin(wire)
     answer = client.get(address)

@@ -184,9 +184,7 @@ def test_a_forged_report_changes_nothing(db):
     assert OutgoingMessage.objects.get().state == "sent"
 
 
-def test_the_mail_server_pipes_reports_in_and_no_address_is_printed_or_logged(
-    make_subscription, monkeypatch, capsys, caplog
-):
+def test_reports_are_piped_in_and_no_address_is_logged(make_subscription, monkeypatch, capsys, caplog):
     caplog.set_level(logging.DEBUG)
     make_subscription(READER)
     (pk,) = sent()

@@ -4,18 +4,18 @@ import ssl
 import subprocess
 import sys
 import threading
-from datetime import timedelta
 
 import pytest
 from django.utils import timezone
 
 from monitor import tasks
-from monitor.models.messages import ChannelPause, OutgoingMessage
+from monitor.models.messages import OutgoingMessage
 from monitor.models.operations import Alarm
 from monitor.notifications import outbox, rounds
 from monitor.notifications.mail.server import QUIT_SECONDS
 from monitor.operations.health import alarms
 from monitor.web.outgoing.deadlines import MOST_SECONDS
+from tests.monitor.notifications.mail.test_mail import let_time_pass
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.django_db
@@ -29,13 +29,6 @@ def queued(make_alert, make_subscription):
     tasks.announce_transitions()
 
 
-def let_time_pass() -> None:
-    past = timezone.now() - timedelta(seconds=1)
-    OutgoingMessage.objects.filter(state="queued").update(next_try_at=past)
-    OutgoingMessage.objects.filter(state="sending").update(lease_until=past)
-    ChannelPause.objects.update(next_try_at=past)
-
-
 def was_cut_off(relay, step: str) -> bool:
     """Whether the sender did not wait for the end of the slow answer, now that this is over."""
     wait_until(lambda: relay.waited_for)
@@ -46,9 +39,7 @@ def states() -> list[tuple[str, int]]:
     return list(OutgoingMessage.objects.values_list("state", "attempts"))
 
 
-def test_after_a_yes_that_was_cut_off_the_next_mail_gets_a_connection_of_its_own(
-    make_alert, make_subscription, slow_relay
-):
+def test_after_a_slow_yes_the_next_mail_has_its_own_connection(make_alert, make_subscription, slow_relay):
     for name in ("first", "second"):
         make_subscription(f"{name}@example.org")
     make_alert()

@@ -15,7 +15,6 @@ from django.utils import timezone
 from monitor import tasks
 from monitor.models.messages import Endpoint, OutgoingMessage
 from monitor.notifications import rounds
-from monitor.notifications.push.devices import device_name
 from monitor.notifications.push.keys import encrypt, from_text, key_make, point, private_key, public_key, to_text
 from monitor.subscribers.subscriptions import endpoints, tokens
 
@@ -102,9 +101,7 @@ def test_a_key_is_made_once_and_for_its_owner_only(tmp_path):
 # ---- on the way ----
 
 
-def test_news_reach_a_device_encrypted_and_hold_no_address_and_no_region(
-    make_alert, make_subscription, receiver, settings
-):
+def test_news_on_a_device_hold_no_address_and_no_region(make_alert, make_subscription, receiver, settings):
     device_made(receiver)
     subscription = make_subscription(label="2 km around my house", name="Home")
     alert = make_alert()
@@ -255,13 +252,3 @@ def test_the_script_for_browsers_lies_at_the_root_and_asks_nobody_else(client):
     assert "worker-src 'self'" in script["Content-Security-Policy"]
     assert "importScripts" not in script.content.decode()
     assert "://" not in script.content.decode()
-
-
-@pytest.mark.parametrize(
-    ("agent", "name"),
-    [(PHONE, "Chrome, Android"), ("Mozilla/5.0 (iPhone; CPU iPhone OS 18_1 like Mac OS X) Version/18.1 Safari/604.1",
-      "Safari, iPhone"), ("Mozilla/5.0 (Windows NT 10.0; rv:130.0) Gecko/20100101 Firefox/130.0", "Firefox, Windows"),
-     ("", "")],
-)  # fmt: skip
-def test_a_device_is_named_by_its_browser_and_system(agent, name):
-    assert device_name(agent) == name

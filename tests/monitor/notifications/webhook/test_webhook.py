@@ -209,9 +209,7 @@ def test_a_dead_server_delays_nobody_else(make_alert, make_subscription, receive
     assert sorted(to_webhooks().values_list("state", flat=True)) == ["queued"] * 2 + ["sent"] * 10
 
 
-def test_quick_servers_are_waited_for_one_by_one_and_the_others_beside_each_other(
-    make_alert, make_subscription, receiver, monkeypatch
-):
+def test_quick_servers_are_waited_for_in_turn(make_alert, make_subscription, receiver, monkeypatch):
     """A killed sender then repeats one message of the quick."""
     lock, inside, most = threading.Lock(), [], []
 
@@ -238,9 +236,7 @@ def test_quick_servers_are_waited_for_one_by_one_and_the_others_beside_each_othe
     assert max(most) > 1
 
 
-def test_one_message_that_cannot_be_read_does_not_hold_up_its_batch(
-    make_alert, make_subscription, receiver, monkeypatch
-):
+def test_an_unreadable_message_holds_up_no_other(make_alert, make_subscription, receiver, monkeypatch):
     make_subscription()
     endpoint_made(receiver, "/bad")
     endpoint_made(receiver, "/good")
@@ -411,9 +407,7 @@ def test_an_endpoint_that_leads_inside_by_now_is_not_tested_again(client, make_s
     assert not OutgoingMessage.objects.exists()
 
 
-def test_a_name_is_taken_while_no_resolver_answers_and_looked_up_when_a_message_is_sent(
-    client, make_subscription, settings, monkeypatch
-):
+def test_a_name_is_looked_up_again_when_a_message_is_sent(client, make_subscription, settings, monkeypatch):
     def away(*args: object, **kwargs: object) -> None:
         raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
 

@@ -206,27 +206,6 @@ def test_what_makes_no_sense_is_a_problem_with_its_remedy(client, query):
     assert {"type", "title", "status", "detail", "error", "remedy"} == set(refused.json())
 
 
-@pytest.mark.parametrize(
-    "address",
-    [
-        "/ogc/collections/none",
-        "/ogc/collections/none/items",
-        f"{ALERTS}/ZZZZ",
-        f"{ALERTS}/a/b%00",
-        f"{POINTS}/1.none",
-        f"{POINTS}/nonsense",
-        f"{PRODUCTS}/99999999999999999999",
-        "/stac/collections/predictions/items/1",
-        "/ogc/none",
-    ],
-)
-def test_what_is_not_there_is_a_problem_too(client, address):
-    missing = client.get(address)
-    assert missing.status_code == 404
-    assert missing["Content-Type"] == "application/problem+json"
-    assert missing.json()["remedy"]
-
-
 def test_a_box_may_be_a_point_or_a_line(client, make_alert, make_egms):
     make_alert()  # a square of 0.02 degrees around 12° W 47° N
     product_load(path=make_egms())

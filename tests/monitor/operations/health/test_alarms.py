@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 import pytest
-from django.contrib.auth.models import Group, User
+from django.contrib.auth.models import User
 from django.core import mail
 from django.db import OperationalError
 from django.utils import timezone
@@ -14,6 +14,7 @@ from monitor.operations.health import alarms
 from monitor.operations.health.signs import BEAT, queue_sign, sign_give
 from monitor.operations.health.watchman import Watchman
 from monitor.web.roles import ADMINISTRATORS, OPERATORS
+from tests.makers.people import account
 
 pytestmark = pytest.mark.django_db
 ADDRESS = "night-shift@example.org"
@@ -166,27 +167,18 @@ def test_a_database_that_is_gone_is_reported_without_it(watchman, clock, monkeyp
 
 def test_mails_go_to_administrators_who_have_an_address(watchman, settings):
     settings.ADMIN_EMAILS = [ADDRESS]
-    for name, group, values in (
-        ("chief", ADMINISTRATORS, {}),
-        ("left", ADMINISTRATORS, {"is_active": False}),
-        ("operator", OPERATORS, {}),
-    ):
-        user = User.objects.create_user(name, f"{name}@example.org", **values)
-        user.groups.add(Group.objects.get(name=group))
+    account("chief", ADMINISTRATORS), account("left", ADMINISTRATORS, is_active=False), account("anna", OPERATORS)
     User.objects.create_superuser("root")
     assert alarms.recipients() == [ADDRESS, "chief@example.org"]
 
 
-def test_operators_read_on_the_page_jobs_what_is_wrong(watchman, clock, client):
-    operator = User.objects.create_user("operator")
-    operator.groups.add(Group.objects.get(name=OPERATORS))
-    client.force_login(operator)
-    assert "needs attention" not in client.get("/jobs/").content.decode()
+def test_operators_read_on_the_page_jobs_what_is_wrong(watchman, clock, operator):
+    assert "needs attention" not in operator.get("/jobs/").content.decode()
     fall_silent(BEAT)
     watchman.round()
     clock(15)
     watchman.round()
-    page = client.get("/jobs/").content.decode()
+    page = operator.get("/jobs/").content.decode()
     assert "The service needs attention" in page
     assert "Start beat, or look into its log." in page
 

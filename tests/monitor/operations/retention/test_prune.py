@@ -149,9 +149,7 @@ def with_images() -> list[Scene]:
     return [made.fill_scene(scene, power) for scene in scenes]
 
 
-def test_old_images_go_beyond_the_newest_of_their_track_and_their_rows_follow_their_results(
-    prune, client, admin_user, settings
-):
+def test_old_images_go_and_their_rows_follow_their_results(prune, client, admin_user, settings):
     made.make_dates(n=5)
     scenes = with_images()
     settle(Prediction.objects.all())
@@ -326,9 +324,7 @@ def test_zero_days_keep_for_ever(prune, settings):
     assert prune() == {}
 
 
-def test_every_page_of_an_alert_stands_after_everything_else_is_pruned(
-    prune, watched_region, client, settings, monkeypatch
-):
+def test_every_page_of_an_alert_outlives_pruning(prune, watched_region, client, settings, monkeypatch):
     from detection.models import Alert
 
     settings.KEEP_RELEASES = 0

@@ -70,20 +70,6 @@ def test_pairs_are_chosen_by_track_polarisation_days_and_findings(pair_predictio
     }
 
 
-def test_the_lists_ask_no_more_for_many_than_for_few(operator, pair_predictions, django_assert_max_num_queries):
-    for path in ("/pairs/", "/pairs/images/"):
-        operator.get(path)
-    with django_assert_max_num_queries(20) as few:
-        operator.get("/pairs/")
-    with django_assert_max_num_queries(16) as few_images:
-        operator.get("/pairs/images/")
-    made_pairs.make_dates(first=datetime(2022, 6, 1, tzinfo=UTC), n=12)
-    with django_assert_max_num_queries(len(few)):
-        assert operator.get("/pairs/").content.decode().count("pair-row") >= 13
-    with django_assert_max_num_queries(len(few_images)):
-        operator.get("/pairs/images/")
-
-
 def test_a_long_list_has_pages_that_keep_the_choice(operator):
     for number in range(35):
         refuse(f"bad-{number:02d}.tif", "it is bad. Mend it.", track=44)

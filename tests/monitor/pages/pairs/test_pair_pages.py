@@ -31,9 +31,7 @@ def test_the_page_of_a_pair_says_in_words_what_it_is(operator, pair):
     assert "is resampled once, onto the pixels of the earlier one" in page
 
 
-def test_what_the_models_said_stands_with_units_and_with_the_alerts_that_came_from_it(
-    operator, pair_predictions, make_alert
-):
+def test_results_have_units_and_name_their_alerts(operator, pair_predictions, make_alert):
     coherence, _, offsets = pair_predictions[:3]
     pair = coherence.run.pair
     coherence.statistics = {"looks": 12.34, "known_share": 0.875, "mean_coherence": 0.43}
@@ -59,9 +57,7 @@ def test_what_the_models_said_stands_with_units_and_with_the_alerts_that_came_fr
         ("no_match", "nothing in one image looks like the other within 600 metres, as far as was searched"),
     ],
 )
-def test_a_run_without_any_answer_states_its_reason_and_shows_no_empty_picture(
-    operator, pair_predictions, reason, words
-):
+def test_a_run_without_an_answer_states_its_reason(operator, pair_predictions, reason, words):
     offsets = pair_predictions[2]
     shares = {"reach_px": 60, "no_match_share": 0.3, f"{reason}_share": 0.7} if reason else {}
     offsets.statistics = {"known_share": 0.0, **shares}

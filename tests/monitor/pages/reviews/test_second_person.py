@@ -10,6 +10,7 @@ from monitor.operations.health.condition import Wrong
 from monitor.operations.health.site_checks import second_person
 from monitor.web.roles import OPERATORS, PUBLISHERS, VIEWERS
 from tests.makers.people import account, signed_in, words
+from tests.monitor.pages.reviews.test_review import case
 
 pytestmark = pytest.mark.django_db
 
@@ -35,10 +36,6 @@ def alert(watched_region) -> Alert:
     Alert.objects.filter(pk=alert.pk).update(severity="strong")
     alert.refresh_from_db()
     return alert
-
-
-def case(alert: Alert) -> str:
-    return f"/review/{alert.code}/"
 
 
 def propose(client: Client, alert: Alert) -> Proposal:

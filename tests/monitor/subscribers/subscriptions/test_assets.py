@@ -5,9 +5,7 @@ from datetime import timedelta
 import pytest
 from django.core import mail
 from django.core.files.uploadedfile import SimpleUploadedFile
-from django.db import connection
 from django.test import Client
-from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from detection.alerts.services import alert_transition
@@ -153,16 +151,3 @@ def test_a_list_of_one_site_is_called_by_its_name(make_alert):
     assert assets.sites_now(subscription) == "Your site Dam lies in moving ground."
     Notification.objects.create(transition=AlertTransition.objects.get(), subscription=subscription)
     assert assets.sites_of_news(Notification.objects.all()) == ["Your site Dam is concerned."]
-
-
-@pytest.mark.django_db
-def test_the_sites_of_a_batch_of_mails_are_read_in_one_query(make_alert):
-    make_alert()
-    posted = [post(f"reader{n}@example.org", rows=20) for n in range(5)]
-    step = AlertTransition.objects.get()
-    Notification.objects.bulk_create(Notification(transition=step, subscription=one) for one in posted)
-    news = list(Notification.objects.select_related("subscription", "transition__alert"))
-    with CaptureQueriesContext(connection) as queries:
-        assets.concerned_read(news=news)
-        assert all("12 of your 20 sites" in assets.sites_of_news([one])[0] for one in news)
-    assert len(queries) == 1

@@ -34,28 +34,13 @@ def sentence(trend: Trend, before: float | None, now: float, kind: Kind = Kind.S
 @pytest.mark.parametrize(
     ("trend", "before", "now", "words"),
     [
-        (
-            Trend.FASTER,
-            -3.0,
-            -8.0,
-            "since March 2023. That is faster than before (about 3 mm a year)",
-        ),
-        (
-            Trend.SLOWER,
-            -9.0,
-            -4.0,
-            "since March 2023. That is slower than before (about 9 mm a year)",
-        ),
+        (Trend.FASTER, -3.0, -8.0, "since March 2023. That is faster than before (about 3 mm a year)"),
+        (Trend.SLOWER, -9.0, -4.0, "since March 2023. That is slower than before (about 9 mm a year)"),
         (Trend.SPEEDING, -3.0, -8.0, "It has moved faster and faster: it was about 3 mm a year in March 2023."),
         (Trend.SLOWING, -9.0, -1.5, "It has moved more and more slowly: it was about 9 mm a year in March 2023."),
         (Trend.AT_REST, -9.0, 0.1, "(probably 8.2 to 9.8) until March 2023. Since then it has been at rest."),
         (Trend.BEGAN, 0.2, -8.0, "(probably 6 to 10) since March 2023. Before that it was at rest."),
-        (
-            Trend.REVERSED,
-            -7.0,
-            4.0,
-            "March 2023. Since then it has risen by about 4 mm a year (probably 2 to 6).",
-        ),
+        (Trend.REVERSED, -7.0, 4.0, "March 2023. Since then it has risen by about 4 mm a year (probably 2 to 6)."),
     ],
 )
 def test_each_change_has_its_sentence(trend: Trend, before: float, now: float, words: str):
