@@ -64,20 +64,6 @@ def test_the_reason_of_a_flag_compares_the_points_inside_with_those_around():
     ]
 
 
-def test_the_reason_of_a_flag_says_that_an_area_jumped():
-    reason = {"n_points": 40, "rate_mm_yr": -6.1, "around_mm_yr": None, "jump_share": 0.9, "jump_mm": -27.2}
-    reason |= {"jump_date": "2022-05-31", "jump_cycles": -1, "odd_even_mm_yr": 0.34}
-    *_, jump, halves = reason_sentences("los", reason)
-    assert jump == (
-        "90 % of the points inside made most of their way in one jump of 27 mm, first seen on 31 May 2022, "
-        "a whole number of half wavelengths: it may be an error of processing and no motion."
-    )
-    assert halves == "By themselves, half of the images and the other half give speeds 0.3 mm a year apart."
-    *_, jump, _ = reason_sentences("los", reason | {"jump_mm": -14.0, "jump_cycles": 0})
-    assert jump.endswith("one jump of 14 mm, first seen on 31 May 2022, not steadily.")
-    assert len(reason_sentences("los", reason | {"jump_share": 0.2})) == 3
-
-
 @pytest.mark.parametrize(
     ("name", "french"),
     [

@@ -1,6 +1,5 @@
 """What lies under the maps: the ground that is loaded, its relief, and a base map in one file."""
 
-import gzip
 import io
 import json
 import re
@@ -136,29 +135,6 @@ def test_a_reader_gets_the_tiles_of_the_archive_by_ranges(client, settings, tmp_
     beyond = client.get("/basemap.pmtiles", HTTP_RANGE=f"bytes={size}-")
     assert (beyond.status_code, beyond["Content-Range"]) == (416, f"bytes */{size}")
     assert b"".join(client.get("/basemap.pmtiles").streaming_content) == path.read_bytes()
-
-
-@pytest.mark.parametrize("schema", basemaps.SCHEMAS)
-def test_each_of_thousands_of_tiles_is_found_through_leaf_directories_and_runs(client, settings, tmp_path, schema):
-    settings.BASEMAP_ARCHIVE = str(basemaps.country(tmp_path / "country.pmtiles", schema))
-    assert not fault_of(tmp_path / "country.pmtiles")
-
-    def ranged(offset: int, length: int) -> bytes:
-        return client.get("/basemap.pmtiles", HTTP_RANGE=f"bytes={offset}-{offset + length - 1}").content
-
-    reader, tiles = Reader(ranged), list(basemaps.country_tiles())
-    header = reader.header()
-    assert header["leaf_directory_length"] > 0
-    assert header["addressed_tiles_count"] > header["tile_entries_count"] > 10_000  # runs of equal tiles; many others
-    assert (header["min_zoom"], header["max_zoom"]) == (0, basemaps.FINEST_ZOOM)
-    for number in (0, 1, len(tiles) // 2, len(tiles) - 1):
-        tile = mapbox_vector_tile.decode(gzip.decompress(reader.get(*tiles[number])))
-        (place,) = tile["places" if schema == "protomaps" else "place"]["features"]
-        assert place["properties"]["name"] == f"{basemaps.NAME} {number:05d}"
-    seas = {reader.get(z, x, y) for z, x, y in ((0, 0, 0), (3, 5, 1), (5, 31, 31))}
-    assert len(seas) == 1
-    assert list(mapbox_vector_tile.decode(gzip.decompress(seas.pop()))) == ["water"]
-    assert reader.get(basemaps.FINEST_ZOOM, 0, 0) is None
 
 
 def metadata_at(data: bytes) -> int:

@@ -4,7 +4,6 @@ import math
 
 import mapbox_vector_tile
 import pytest
-from django.contrib.gis.geos import GEOSGeometry
 from django.db import connection
 
 from ingest.models import MeasurementPoint
@@ -12,7 +11,6 @@ from ingest.products.services import product_delete, product_load
 from lab.speed.simulated import load_towns
 from monitor.maps.map import selectors
 from monitor.maps.map.layers import BY_NAME
-from monitor.maps.map.tile_geometry import tile_box
 
 pytestmark = pytest.mark.django_db
 MANY = 120_000
@@ -109,17 +107,6 @@ def test_a_tile_is_of_the_products_that_reach_into_it(client):
     etag = client.get(f"/tiles/points/los/8/{x}/{y}.mvt")["ETag"]
     product_delete(product=far)
     assert client.get(f"/tiles/points/los/8/{x}/{y}.mvt")["ETag"] == etag
-
-
-@pytest.mark.parametrize("tile", [(3, 6, 2), (14, 8509, 5455), (17, 68072, 90000)])
-def test_the_box_of_a_tile_holds_all_that_its_query_reads(tile):
-    width = selectors.WORLD_M / 2 ** tile[0]
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT ST_AsText(ST_Expand(ST_TileEnvelope(%s, %s, %s), %s))", [*tile, width / 64])
-        read = GEOSGeometry(cursor.fetchone()[0], srid=3857)
-    box = tile_box(*tile).transform(3857, clone=True)
-    assert box.contains(read)
-    assert box.area < (1.05 * width) ** 2
 
 
 TILES = ["points/los/{}.mvt", "periods/los/{}.mvt", "context/buildings/{}.mvt", "rasters/velocity/2024/{}.png"]

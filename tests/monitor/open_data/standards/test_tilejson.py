@@ -15,35 +15,16 @@ pytestmark = pytest.mark.django_db
 
 ZOOM = {"type": "integer", "minimum": 0, "maximum": 30}
 TEXT = {"type": "string"}
-RULES = Draft202012Validator(  # what TileJSON 3.0.0 says in section 3 of the keys that are used here
-    {
-        "type": "object",
-        "required": ["tilejson", "tiles"],
-        "properties": {
-            "tilejson": {"const": "3.0.0"},
-            "tiles": {"type": "array", "minItems": 1, "items": {"type": "string", "pattern": "^https?://"}},
-            "vector_layers": {
-                "type": "array",
-                "items": {
-                    "type": "object",
-                    "required": ["id", "fields"],
-                    "properties": {
-                        "id": TEXT,
-                        "fields": {"type": "object", "additionalProperties": TEXT},
-                        "description": TEXT,
-                        "minzoom": ZOOM,
-                        "maxzoom": ZOOM,
-                    },
-                },
-            },
-            "bounds": {"type": "array", "minItems": 4, "maxItems": 4, "items": {"type": "number"}},
-            "minzoom": ZOOM,
-            "maxzoom": ZOOM,
-            "scheme": {"enum": ["xyz", "tms"]},
-        }
-        | dict.fromkeys(("attribution", "description", "legend", "name", "template"), TEXT),
-    }
-)
+FIELDS = {"type": "object", "additionalProperties": TEXT}
+PROPERTIES = {"id": TEXT, "fields": FIELDS, "description": TEXT, "minzoom": ZOOM, "maxzoom": ZOOM}
+ADDRESSES = {"type": "array", "minItems": 1, "items": {"type": "string", "pattern": "^https?://"}}
+BOUNDS = {"type": "array", "minItems": 4, "maxItems": 4, "items": {"type": "number"}}
+KEYS = {"tilejson": {"const": "3.0.0"}, "tiles": ADDRESSES, "bounds": BOUNDS, "scheme": {"enum": ["xyz", "tms"]}}
+LAYERS = {"type": "array", "items": {"type": "object", "required": ["id", "fields"], "properties": PROPERTIES}}
+KEYS |= {"vector_layers": LAYERS, "minzoom": ZOOM, "maxzoom": ZOOM}
+KEYS |= dict.fromkeys(("attribution", "description", "legend", "name", "template"), TEXT)
+# what TileJSON 3.0.0 says in section 3 of the keys that are used here
+RULES = Draft202012Validator({"type": "object", "required": ["tilejson", "tiles"], "properties": KEYS})
 
 
 def layers(client) -> dict[str, dict]:

@@ -3,7 +3,6 @@
 import re
 
 import pytest
-from django.utils import translation
 
 from detection.models import Alert
 from detection.selectors import detections_shown
@@ -45,12 +44,3 @@ def test_a_report_of_an_alert_without_any_run_still_prints(client, make_alert):
     page = client.get(f"/alerts/{alert.code}/report/").content.decode()
     assert '<svg class="plan"' in page
     assert "Simulated data." not in page
-
-
-def test_drawings_keep_the_points_of_numbers_in_other_languages(client, make_alert):
-    code = make_alert().code
-    with translation.override("de"):
-        page = client.get(f"/alerts/{code}/report/").content.decode()
-    drawing = page[page.index("<svg") : page.index("</svg>")]
-    assert "translate(" in drawing
-    assert not re.search(r"(translate\(|[xy]=\")[^\")]*\d,\d", drawing)

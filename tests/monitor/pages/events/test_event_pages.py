@@ -2,7 +2,6 @@
 
 from datetime import UTC, datetime
 
-import numpy as np
 import pytest
 
 from detection.models import AuditEntry
@@ -38,13 +37,6 @@ def test_an_operator_reports_an_event_and_sees_what_the_pair_across_it_shows(ope
     assert "/#" in page  # the map, at the place
     assert AuditEntry.objects.get().action == "event"
     assert "Made slide" in operator.get("/events/").content.decode()
-
-
-def test_without_a_pair_the_page_says_what_is_waited_for(operator):
-    made_pairs.make_scene(datetime(2021, 12, 1, 6, 30, tzinfo=UTC))
-    event = make_event(datetime(2021, 12, 8, tzinfo=UTC))
-    page = operator.get(f"/events/{event.pk}/").content.decode()
-    assert "The last image before the event is of 1 December 2021. None from after it is loaded yet" in page
 
 
 @pytest.mark.parametrize(
@@ -91,13 +83,3 @@ def test_runs_that_all_failed_are_no_results(operator):
     assert "no result: every run failed" in operator.get("/events/").content.decode()
     page = operator.get(f"/events/{event.pk}/").content.decode()
     assert '<p class="reason" lang="en">the reference has the same value (0) everywhere' in page
-
-
-def test_without_a_value_near_the_place_the_page_says_so(operator):
-    made_pairs.make_dates(n=2)
-    event = make_event(datetime(2021, 12, 8, tzinfo=UTC), radius_km=1.0)
-    prediction = event.pairs.get().runs.get(model_version__task="coherence").prediction
-    unknown = made_pairs.full(np.nan)
-    made_pairs.keep(prediction.raster, {"coherence": unknown, "coherence_sigma": unknown}, "unknown.tif")
-    prediction.save()
-    assert "this coherence has no value" in operator.get(f"/events/{event.pk}/").content.decode()

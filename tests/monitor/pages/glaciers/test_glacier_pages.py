@@ -10,15 +10,6 @@ from tests.makers.glaciers import follow, make_glacier, make_motion, make_offset
 pytestmark = pytest.mark.django_db
 
 
-def test_the_list_needs_no_script_and_leads_to_each_glacier(client):
-    assert "No glacier has a series yet" in client.get("/glaciers/").content.decode()
-    make_motion()
-    page = client.get("/glaciers/").content.decode()
-    assert '<a href="/glaciers/MADE-1/">Made Glacier</a>' in page
-    assert "60 ± 10 centimetres a day" in page
-    assert "too few pairs" in page
-
-
 def test_a_surge_is_shown_on_its_page_and_on_that_of_its_alert(client):
     make_glacier()
     make_offsets([0.4] * 9 + [1.4, 2.2, 2.6])
@@ -56,14 +47,3 @@ def test_a_glacier_without_an_identifier_is_found_by_its_row(client):
     motion.glacier.glacier_id = ""
     motion.glacier.save()
     assert client.get(f"/glaciers/{motion.glacier.pk}/").status_code == 200
-
-
-def test_on_the_map_a_glacier_knows_its_page_once_a_pair_has_seen_it(client):
-    tile = "/tiles/context/glaciers/13/3822/2881.mvt"
-    make_glacier(glacier_id="UNSEEN-1")
-    assert b"UNSEEN-1" not in client.get(tile).content
-    assert b"Made Glacier" in client.get(tile).content
-    make_motion()
-    content = client.get(tile).content
-    assert b"MADE-1" in content
-    assert b"UNSEEN-1" not in content

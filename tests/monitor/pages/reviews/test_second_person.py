@@ -110,32 +110,6 @@ def test_only_publishers_answer_and_nobody_their_own(anna, ben, alert):
     assert alert.state != "confirmed"
 
 
-def test_a_change_of_a_confirmed_alert_is_shown_to_the_publisher_before_it_is_public(anna, ben, alert):
-    ben.post(f"{case(alert)}publish/", answer(propose(anna, alert), "publish"))
-    alert.refresh_from_db()
-    assert alert.state == "confirmed"
-    assert "when a second person has agreed" in words(anna.get(f"{case(alert)}edit/"))
-    west, south, east, north = alert.area.extent
-    ring = f"[[[{west}, {south}], [{east}, {south}], [{east}, {north}], [{west}, {south}]]]"
-    form = {"kind": alert.kind, "severity": alert.severity, "outline_is": "drawn", "announce": "on"}
-    form |= {"outline": f'{{"type": "Polygon", "coordinates": {ring}}}', "text_en": "The pit is flooded."}
-    form |= {"expected_state": "confirmed", "expected_edit": "0"}
-    assert anna.post(f"{case(alert)}edit/", form).status_code == 302
-    assert anna.post(f"{case(alert)}edit/", form).status_code == 409
-    assert "waits for a second person already" in words(anna.get(f"{case(alert)}edit/"))
-    anna.post(f"{case(alert)}claim/", {"act": "release"})
-    public = Client()
-    assert "flooded" not in words(public.get(alert.get_absolute_url()))
-    page = ben.get(case(alert))
-    assert page.context["outlines"]["features"][0]["properties"]["role"] == "proposed"
-    assert "anna proposed to change this alert" in words(page)
-    assert "The pit is flooded." in words(page)
-    proposal = Proposal.objects.get(outcome="waiting")
-    assert ben.post(f"{case(alert)}publish/", answer(proposal, "publish")).status_code == 302
-    assert "The pit is flooded." in words(public.get(alert.get_absolute_url()))
-    assert "anna, published by ben" in words(ben.get(case(alert)))
-
-
 def test_the_doctor_says_that_nobody_can_agree(anna, settings):
     with pytest.raises(Wrong, match="no second person"):
         second_person()

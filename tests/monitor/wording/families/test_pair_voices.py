@@ -6,21 +6,8 @@ from types import SimpleNamespace
 import pytest
 
 from monitor.wording.cards.cards import alert_card
-from monitor.wording.dates import days_words
 from monitor.wording.families import voice
 from monitor.wording.figures import speed_words
-
-
-@pytest.mark.parametrize(
-    ("first", "last", "expected"),
-    [
-        (date(2023, 10, 4), date(2023, 10, 16), "between 4 and 16 October 2023"),
-        (date(2023, 9, 28), date(2023, 10, 10), "between 28 September and 10 October 2023"),
-        (date(2023, 12, 27), date(2024, 1, 8), "between 27 December 2023 and 8 January 2024"),
-    ],
-)
-def test_spans_of_days_in_words(first, last, expected):
-    assert days_words(first, last) == expected
 
 
 @pytest.mark.parametrize(

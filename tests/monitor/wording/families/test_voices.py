@@ -111,19 +111,6 @@ def test_the_fastest_part_is_named_where_it_differs():
     )
 
 
-@pytest.mark.parametrize(
-    ("kind", "component", "rates", "label"),
-    [
-        ("subsidence", "los", (-6.3, -17.2), "sinking up to 17 mm/year"),
-        ("uplift", "up", (5.0, 5.5), "rising 5.0 mm/year"),
-        ("unknown", "east", (-5.0, -5.5), "moving west 5.0 mm/year"),
-        ("landslide", "los", (-20.0, -52.0), "moving up to 52 mm/year away from the satellite"),
-    ],
-)
-def test_a_card_names_the_fastest_part_where_it_differs(kind, component, rates, label):
-    assert voice(kind).label(velocity(kind, component, *rates)) == label
-
-
 def test_a_likely_landslide_is_described_as_it_was_measured_and_where_to_look():
     sentence = voice("landslide").sentence(velocity("landslide", "los", 5.0, 6.0))
     assert "moved toward the satellite" in sentence
@@ -141,20 +128,6 @@ def test_one_direction_is_named_as_a_limit():
     few = limits(source("subsidence", posting_m=155.0, n_dates=13))
     assert "Only 13 images" in few
     assert "about 155 metres" in few
-
-
-def test_a_likely_cause_is_named_with_how_likely_it_is_and_what_that_rests_on():
-    def causes(kind: str, **shares: float) -> list[str]:
-        return voice(kind).causes(figures(kind, class_shares=shares))
-
-    meaning, figures_of_causes, ground = causes(
-        "mining-subsidence", mining_subsidence=0.71, groundwater_subsidence=0.22, landslide=0.07
-    )
-    assert "mines" in meaning
-    assert figures_of_causes.endswith("expect, by all that it knows here: mining in 7, pumped groundwater in 2.")
-    assert "simulated ground" in ground
-    assert "not sure enough" in causes("subsidence", uplift=0.5, landslide=0.5)[0]
-    assert causes("subsidence") == []
 
 
 def test_the_fastest_rate_is_reported_with_its_interval_and_separate_places_are_counted():
