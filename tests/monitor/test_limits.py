@@ -7,7 +7,6 @@ import sys
 import threading
 import time
 
-import psycopg
 import pytest
 from django.core.cache import cache
 from django.core.wsgi import get_wsgi_application
@@ -17,6 +16,7 @@ from django.urls import reverse
 
 from monitor.maps.map import place_search
 from monitor.web import request_limits
+from tests.monitor.test_real_processes import another_connection
 from tests.waiting import HANG_SECONDS, wait_until
 
 LIMITED = ["/api/v1/alerts", "/alerts.geojson", "/alerts.atom", "/alerts/none/report/", "/alerts/none/series.json"]
@@ -206,9 +206,8 @@ def test_after_a_restart_of_the_database_the_next_request_is_answered():
 
 
 def _end(backend: int) -> None:
-    parameters = connection.get_connection_params()
-    address = {name: parameters.get(name) for name in ("dbname", "host", "port", "user", "password")}
-    with psycopg.connect(**{name: value for name, value in address.items() if value}, autocommit=True) as other:
+    with another_connection() as other:
+        other.autocommit = True
         other.execute("SELECT pg_terminate_backend(%s)", [backend])
         while other.execute("SELECT 1 FROM pg_stat_activity WHERE pid = %s", [backend]).fetchone():
             time.sleep(0.01)

@@ -14,8 +14,6 @@ from monitor import tasks
 from monitor.models.messages import Notification
 from monitor.models.subscriptions import Subscription
 from monitor.notifications import digests
-from monitor.self_service.subscriptions.preview import replay
-from monitor.subscribers.subscriptions.rules import Wanted
 from monitor.wording.updates import change_sentences
 from tests.monitor.notifications.test_outbox import announce_and_send
 
@@ -115,14 +113,6 @@ def test_the_page_the_feed_and_the_interface_report_an_update(make_alert, client
     first, last = client.get(f"/api/v1/alerts/{alert.code}").json()["history"]
     assert (first["to_state"], first["changes"]) == ("first", [])
     assert (last["from_state"], last["to_state"], last["changes"][0]["after"]) == ("first", "first", -14.1)
-
-
-def test_the_preview_counts_updates_where_they_are_wanted(make_alert, make_subscription):
-    region = make_subscription().region
-    update(make_alert(), FASTER)
-    wishes = [Wanted(["subsidence"], "minor", unreviewed=True, updates=one) for one in (True, False)]
-    counted = [replay(region=region, wish=wish, frequency="at-once").n_mails for wish in wishes]
-    assert counted == [2, 1]
 
 
 @pytest.mark.parametrize(

@@ -6,10 +6,10 @@ import pytest
 from django.test import Client
 
 from detection.models import Claim, Review
-from detection.reviews.services import alert_review
 from detection.rules.verdicts import Verdict
 from monitor.web.roles import OPERATORS, VIEWERS
 from tests.makers.people import account, signed_in
+from tests.monitor.pages.reviews.test_quality import judge
 
 pytestmark = pytest.mark.django_db
 
@@ -47,15 +47,7 @@ def test_a_viewer_who_reads_a_case_does_not_claim_it(viewer, make_alert):
 def test_a_viewer_reads_a_verdict_but_cannot_take_it_back(viewer, make_alert):
     alert = make_alert()
     otto = account("otto")
-    review = alert_review(
-        alert=alert,
-        verdict=Verdict.CONFIRM,
-        reviewer=otto,
-        expected_state="first",
-        reason_code="plausible",
-        public_note="",
-        internal_note="",
-    )
+    review = judge(alert, Verdict.CONFIRM, otto)
     page = viewer.get(f"/review/{alert.code}/").content.decode()
     assert "otto" in page
     assert forms_that_change(page) == []

@@ -9,7 +9,6 @@ from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
-import psycopg
 import pytest
 from django.core.management import call_command
 from django.db import connection
@@ -23,6 +22,7 @@ from monitor.notifications import outbox, rounds
 from monitor.notifications.mail import files, letters
 from monitor.subscribers.subscriptions import services as subscriptions
 from monitor.web.guards import MAIL_FILES_BACKEND
+from tests.monitor.test_real_processes import another_connection
 from tests.waiting import HANG_SECONDS, wait_until
 
 ROOT = Path(__file__).resolve().parents[4]
@@ -297,9 +297,7 @@ def test_helpers_are_called_for_much_and_not_for_little(make_alert, make_subscri
 @pytest.mark.django_db(transaction=True)
 def test_a_second_round_does_nothing_while_one_is_going_on(make_alert, make_subscription, mail_server):
     queued(make_alert, make_subscription)
-    parameters = connection.get_connection_params()
-    names = ("dbname", "host", "user", "password")
-    with psycopg.connect(**{name: parameters.get(name) for name in names}) as other:
+    with another_connection() as other:
         other.execute("SELECT pg_advisory_lock(%s)", [Lock.SENDING])
         assert rounds.messages_send() == 0
         other.execute("SELECT pg_advisory_unlock(%s)", [Lock.SENDING])

@@ -2,7 +2,6 @@
 
 from datetime import timedelta
 
-import psycopg
 import pytest
 from django.core.management import call_command
 from django.db import connection
@@ -15,6 +14,7 @@ from monitor.models.operations import SignOfLife
 from monitor.notifications.outbox import BACK_OFF
 from monitor.notifications.rounds import channel_pause
 from monitor.operations.health.signs import BACKUP, BEAT, queue_sign, sign_give, signs_forget
+from tests.monitor.test_real_processes import another_connection
 
 pytestmark = pytest.mark.django_db
 
@@ -188,7 +188,7 @@ def test_a_database_that_hangs_or_is_gone(doctor, monkeypatch):
 def test_a_migration_that_is_missing(doctor):
     from django.db.migrations.recorder import MigrationRecorder
 
-    with psycopg.connect(**psycopg_parameters()) as other:
+    with another_connection() as other:
         table = MigrationRecorder.Migration._meta.db_table
         (row,) = other.execute(f"DELETE FROM {table} WHERE app = 'sessions' RETURNING id, name, applied").fetchall()
         other.commit()
@@ -206,8 +206,3 @@ def test_a_broker_or_a_cache_that_is_gone(doctor, settings):
     assert doctor()["broker"].startswith("RabbitMQ does not answer Start it")
     settings.REDIS_URL = "unix:///nowhere/redis.sock"
     assert doctor()["cache"].startswith("the cache does not answer")
-
-
-def psycopg_parameters() -> dict[str, object]:
-    parameters = connection.get_connection_params()
-    return {name: parameters.get(name) for name in ("dbname", "host", "user", "password", "port")}

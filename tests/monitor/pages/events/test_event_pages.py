@@ -10,14 +10,8 @@ from tests.makers import pairs as made_pairs
 from tests.makers.glaciers import make_event
 
 pytestmark = pytest.mark.django_db
-ASKED = {
-    "kind": "landslide",
-    "place": f"{made_pairs.LATITUDE}, {made_pairs.LONGITUDE}",
-    "name": "Made slide",
-    "happened_on": "2021-12-08",
-    "happened_at": "",
-    "radius_km": "2",
-}
+ASKED = {"kind": "landslide", "place": f"{made_pairs.LATITUDE}, {made_pairs.LONGITUDE}", "name": "Made slide"}
+ASKED |= {"happened_on": "2021-12-08", "happened_at": "", "radius_km": "2"}
 
 
 def test_an_operator_reports_an_event_and_sees_what_the_pair_across_it_shows(operator):

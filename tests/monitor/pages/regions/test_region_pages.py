@@ -10,13 +10,8 @@ from tests.makers.people import words as text
 from tests.makers.regions import make_region
 
 pytestmark = pytest.mark.django_db
-WISH = {
-    "where": "region",
-    "distance": "2000",
-    "kinds": ["subsidence"],
-    "lowest_severity": "minor",
-    "frequency": "at-once",
-}
+WISH = {"where": "region", "distance": "2000", "kinds": ["subsidence"], "lowest_severity": "minor"}
+WISH |= {"frequency": "at-once"}
 
 
 def test_the_list_finds_regions_by_name_and_shows_measured_ones_first(client, watched_region):

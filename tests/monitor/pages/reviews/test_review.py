@@ -13,12 +13,12 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from detection.models import Alert, AuditEntry, Review
-from detection.reviews import services as reviews
 from detection.rules.verdicts import Verdict
 from monitor.models.messages import Notification, OutgoingMessage
 from monitor.notifications.announcements import transition_announce
 from monitor.web.roles import ADMINISTRATORS, OPERATORS, PUBLISHERS, VIEWERS
 from tests.makers.people import PASSWORD, account, signed_in, words
+from tests.monitor.pages.reviews.test_quality import judge
 
 pytestmark = pytest.mark.django_db
 
@@ -378,15 +378,7 @@ def test_demo_accounts_are_refused_on_a_public_service_and_take_nobodys_account(
 
 def test_a_verdict_outlives_its_reviewer_in_the_trail(operator, anna, watched_region):
     alert = Alert.objects.first()
-    reviews.alert_review(
-        alert=alert,
-        verdict=Verdict.CONFIRM,
-        reason_code="plausible",
-        public_note="",
-        internal_note="",
-        reviewer=anna,
-        expected_state=alert.state,
-    )
+    judge(alert, Verdict.CONFIRM, anna)
     anna.delete()
     page = words(signed_in(account("ben", OPERATORS)).get(case(alert)))
     assert "an account that is gone" in page

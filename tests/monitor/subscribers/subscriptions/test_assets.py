@@ -21,15 +21,8 @@ from monitor.subscribers.subscriptions import services as subscriptions
 from monitor.subscribers.subscriptions.given_files import sites_read
 from monitor.wording.refusals import Refusal
 
-WISH = {
-    "where": "sites",
-    "distance": "200",
-    "kinds": ["subsidence"],
-    "lowest_severity": "minor",
-    "unreviewed": "on",
-    "frequency": "at-once",
-    "email": "resident@example.org",
-}
+WISH = {"where": "sites", "distance": "200", "kinds": ["subsidence"], "lowest_severity": "minor"}
+WISH |= {"unreviewed": "on", "frequency": "at-once", "email": "resident@example.org"}
 EXPECTED = [("Dam", 47.0, -12.0, 500.0), ("Mill", 46.5, -11.25, 200.0)]
 
 

@@ -12,14 +12,8 @@ from monitor.subscribers.subscriptions import tokens
 
 pytestmark = pytest.mark.django_db
 
-WISH = {
-    "where": "circle",
-    "distance": "800",
-    "kinds": ["subsidence"],
-    "lowest_severity": "minor",
-    "frequency": "at-once",
-    "email": "resident@example.org",
-}
+WISH = {"where": "circle", "distance": "800", "kinds": ["subsidence"], "lowest_severity": "minor"}
+WISH |= {"frequency": "at-once", "email": "resident@example.org"}
 RING = [[-12.1, 46.9], [-11.9, 46.9], [-11.9, 47.1], [-12.1, 47.1], [-12.1, 46.9]]
 
 
