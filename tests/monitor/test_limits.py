@@ -168,15 +168,8 @@ def test_the_cache_keeps_values_while_its_server_runs(settings):
 def _status(address: str) -> int:
     """Return the status of a request as a real server has it handled, between the signals of its ends."""
     statuses: list[int] = []
-    environ = {
-        "REQUEST_METHOD": "GET",
-        "PATH_INFO": address,
-        "SERVER_NAME": "localhost",
-        "SERVER_PORT": "80",
-        "REMOTE_ADDR": "127.0.0.1",
-        "wsgi.input": io.BytesIO(),
-        "wsgi.url_scheme": "http",
-    }
+    environ = {"REQUEST_METHOD": "GET", "PATH_INFO": address, "REMOTE_ADDR": "127.0.0.1", "wsgi.input": io.BytesIO()}
+    environ |= {"SERVER_NAME": "localhost", "SERVER_PORT": "80", "wsgi.url_scheme": "http"}
     answer = get_wsgi_application()(environ, lambda status, headers: statuses.append(int(status.split()[0])))
     b"".join(answer)
     answer.close()

@@ -42,15 +42,8 @@ def test_a_simulated_place_is_never_given_a_country():
 
 
 def test_the_reason_of_a_flag_compares_the_points_inside_with_those_around():
-    reason = {
-        "track": "ascending",
-        "n_points": 1200,
-        "rate_mm_yr": -6.1,
-        "n_around": 800,
-        "around_mm_yr": 0.3,
-        "scatter_mm_yr": 0.9,
-        "beyond": 0.74,
-    }
+    reason = {"track": "ascending", "n_points": 1200, "rate_mm_yr": -6.1, "n_around": 800, "around_mm_yr": 0.3}
+    reason |= {"scatter_mm_yr": 0.9, "beyond": 0.74}
     assert reason_sentences("los", reason) == [
         "1,200 points inside move by 6.1 mm a year (away from the satellite; median).",
         "The 800 points around it move by 0.3 mm a year (toward the satellite); two thirds of them lie within 0.9 mm a "

@@ -188,13 +188,8 @@ def test_of_a_burst_a_device_shows_five_and_one_for_all_others(make_alert, make_
     assert len(receiver.received) == 5
     OutgoingMessage.objects.filter(state="queued").update(next_try_at=timezone.now())
     assert send() == 1
-    assert shown(receiver)[-1] == {
-        "title": "Ground Motion Monitor",
-        "body": "More has changed in your regions.",
-        "url": "/alerts/",
-        "tag": "summary",
-        "lang": "en",
-    }
+    last = shown(receiver)[-1]
+    assert (last["tag"], last["url"], last["body"]) == ("summary", "/alerts/", "More has changed in your regions.")
 
 
 # ---- the page ----

@@ -146,23 +146,11 @@ def geojson_codes(client, query: str) -> set[str]:
 def many_alerts(n: int) -> list[Alert]:
     """Alerts with outlines of some hundred corners, as detectors make them."""
     ring = Point(-12.0, 47.0, srid=4326).buffer(0.02, quadsegs=60)
-    return Alert.objects.bulk_create(
-        Alert(
-            area=MultiPolygon(ring, srid=4326),
-            state="first",
-            kind="uplift" if index % 3 else "subsidence",
-            severity="moderate",
-            component="up",
-            area_m2=3e6,
-            rate_mm_yr=-14.0,
-            peak_rate_mm_yr=-15.0 - index,
-            rate_sigma_mm_yr=1.0,
-            first_motion=date(2020, 1, 3),
-            last_motion=date(2024, 12, 25),
-            simulated=False,
-        )
-        for index in range(n)
-    )
+    figures = {"state": "first", "severity": "moderate", "component": "up", "area_m2": 3e6, "rate_mm_yr": -14.0}
+    figures |= {"first_motion": date(2020, 1, 3), "last_motion": date(2024, 12, 25), "rate_sigma_mm_yr": 1.0}
+    figures |= {"area": MultiPolygon(ring, srid=4326), "simulated": False}
+    kinds = ["subsidence", "uplift", "uplift"] * (n // 3 + 1)
+    return Alert.objects.bulk_create(Alert(kind=kinds[at], peak_rate_mm_yr=-15.0 - at, **figures) for at in range(n))
 
 
 def test_every_answer_of_the_geojson_is_small_and_together_they_hold_every_alert_once(client):

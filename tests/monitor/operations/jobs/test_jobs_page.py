@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from django.contrib.gis.geos import Polygon
 from django.core.management import CommandError, call_command
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
@@ -29,19 +30,9 @@ def make_run(number: int = 1, **values) -> Run:
 
 
 def made_product() -> Product:
-    from django.contrib.gis.geos import Polygon
-
-    known = Product.objects.filter(name="made").first()
-    return known or Product.objects.create(
-        name="made",
-        source_format="made",
-        component="los",
-        file_name="made.csv",
-        file_sha256="a" * 64,
-        n_points=1,
-        footprint=Polygon.from_bbox((10, 60, 11, 61)),
-        dates=[],
-    )
+    values = {"source_format": "made", "component": "los", "file_name": "made.csv", "file_sha256": "a" * 64}
+    values |= {"n_points": 1, "footprint": Polygon.from_bbox((10, 60, 11, 61)), "dates": []}
+    return Product.objects.get_or_create(name="made", defaults=values)[0]
 
 
 def make_message(**values) -> OutgoingMessage:

@@ -113,15 +113,9 @@ def test_what_an_alert_a_glacier_an_event_or_an_unfinished_run_needs_is_kept(pru
     glacier = Glacier.objects.create(layer=layer, position="POINT(-12 47)", surge_in_file="none", surge="none")
     GlacierSample.objects.create(glacier=glacier, prediction=of_task(on_ice, "offsets"), packed=b"")
     pair = of_event[0].run.pair
-    event = GroundEvent.objects.create(
-        kind="earthquake",
-        name="a quake",
-        position="POINT(-12 47)",
-        reported_by="operator",
-        happened_at=pair.reference.acquired_at + DAY,
-        over_at=pair.reference.acquired_at + 2 * DAY,
-    )
-    event.pairs.set([pair])
+    times = {"happened_at": pair.reference.acquired_at + DAY, "over_at": pair.reference.acquired_at + 2 * DAY}
+    place = {"position": "POINT(-12 47)", "reported_by": "operator"}
+    GroundEvent.objects.create(kind="earthquake", name="a quake", **place, **times).pairs.set([pair])
     kept = {shown.pk, of_task(on_ice, "offsets").pk, *(one.pk for one in of_event)}
     kept |= {one.pk for one in unsearched if one.run.model_version.task != "coherence"}
     waiting = Run.objects.create(model_version=ModelVersion.objects.create(task="offsets", method="new"), pair=pair)

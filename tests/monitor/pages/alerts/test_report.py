@@ -31,16 +31,8 @@ def test_a_report_has_the_sentence_map_series_method_hashes_and_address(client, 
 
 
 def test_a_report_of_an_alert_without_any_run_still_prints(client, make_alert):
-    alert = make_alert(
-        kind="surface-change",
-        severity="minor",
-        component="",
-        rate_mm_yr=None,
-        peak_rate_mm_yr=None,
-        change_sigma=-5.0,
-        coherence_before=0.8,
-        coherence_after=0.3,
-    )
+    figures = {"component": "", "rate_mm_yr": None, "peak_rate_mm_yr": None, "change_sigma": -5.0}
+    alert = make_alert(kind="surface-change", **figures, coherence_before=0.8, coherence_after=0.3)
     page = client.get(f"/alerts/{alert.code}/report/").content.decode()
     assert '<svg class="plan"' in page
     assert "Simulated data." not in page

@@ -13,17 +13,9 @@ from tests.monitor.wording.families.test_voices import velocity
 
 
 def motion(trend: Trend, before: float | None, now: float, sigma_days: float = 10.0) -> SimpleNamespace:
-    return SimpleNamespace(
-        trend=trend.value,
-        rate_mm_yr=now,
-        rate_sigma_mm_yr=1.0,
-        before_mm_yr=before,
-        before_sigma_mm_yr=0.5,
-        changed_on=date(2023, 3, 9),
-        changed_sigma_days=sigma_days,
-        season_mm=0.0,
-        season_month=None,
-    )
+    rates = {"rate_mm_yr": now, "rate_sigma_mm_yr": 1.0, "before_mm_yr": before, "before_sigma_mm_yr": 0.5}
+    change = {"changed_on": date(2023, 3, 9), "changed_sigma_days": sigma_days, "season_mm": 0.0, "season_month": None}
+    return SimpleNamespace(trend=trend.value, **rates, **change)
 
 
 def sentence(trend: Trend, before: float | None, now: float, kind: Kind = Kind.SUBSIDENCE, **values) -> str:

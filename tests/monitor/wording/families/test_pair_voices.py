@@ -39,31 +39,16 @@ NO_RATE = {"component": "", "rate_mm_yr": None, "peak_rate_mm_yr": None, "rate_s
 
 @pytest.fixture
 def changed(make_alert):
-    return make_alert(
-        **NO_RATE,
-        kind="surface-change",
-        coherence_before=0.74,
-        coherence_after=0.21,
-        change_sigma=-6.5,
-        first_motion=date(2023, 10, 4),
-        last_motion=date(2023, 10, 16),
-    )
+    figures = {"coherence_before": 0.74, "coherence_after": 0.21, "change_sigma": -6.5}
+    figures |= {"first_motion": date(2023, 10, 4), "last_motion": date(2023, 10, 16)}
+    return make_alert(**NO_RATE, kind="surface-change", **figures)
 
 
 @pytest.fixture
 def moving(make_alert):
-    return make_alert(
-        **NO_RATE,
-        kind="moving-ground",
-        speed_m_day=3.1,
-        peak_speed_m_day=3.5,
-        speed_sigma_m_day=0.15,
-        bearing_deg=118.0,
-        longitude=-11.9,
-        first_motion=date(2023, 9, 22),
-        last_motion=date(2023, 11, 9),
-        severity="strong",
-    )
+    figures = {"speed_m_day": 3.1, "peak_speed_m_day": 3.5, "speed_sigma_m_day": 0.15, "bearing_deg": 118.0}
+    figures |= {"first_motion": date(2023, 9, 22), "last_motion": date(2023, 11, 9)}
+    return make_alert(**NO_RATE, kind="moving-ground", severity="strong", longitude=-11.9, **figures)
 
 
 def test_a_card_says_what_changed_and_what_moves(changed, moving):

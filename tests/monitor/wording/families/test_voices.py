@@ -22,34 +22,14 @@ STYLES = Path(settings.BASE_DIR) / "static/css"
 
 def figures(kind: str, **values) -> SimpleNamespace:
     """Return an alert or a detection with figures of every family."""
-    return SimpleNamespace(
-        **{
-            "kind": kind,
-            "extent": "local",
-            "reference": "",
-            "component": "los",
-            "first_motion": PERIOD[0],
-            "last_motion": PERIOD[1],
-            "class_shares": {},
-            "reasons": [],
-            "rate_mm_yr": -14.0,
-            "peak_rate_mm_yr": -15.0,
-            "peak_low_mm_yr": None,
-            "peak_high_mm_yr": None,
-            "places": [],
-            "rate_sigma_mm_yr": 1.0,
-            "speed_m_day": 3.1,
-            "speed_sigma_m_day": 0.15,
-            "usual_speed_m_day": 0.4,
-            "bearing_deg": 118.0,
-            "onset": date(2023, 9, 20),
-            "onset_sigma_days": 4.0,
-            "coherence_before": 0.74,
-            "coherence_after": 0.21,
-            "change_sigma": -6.5,
-        }
-        | values
-    )
+    made = {"kind": kind, "extent": "local", "reference": "", "component": "los", "class_shares": {}, "reasons": []}
+    made |= {"first_motion": PERIOD[0], "last_motion": PERIOD[1], "places": []}
+    made |= {"rate_mm_yr": -14.0, "rate_sigma_mm_yr": 1.0, "peak_rate_mm_yr": -15.0}
+    made |= {"peak_low_mm_yr": None, "peak_high_mm_yr": None, "usual_speed_m_day": 0.4}
+    made |= {"speed_m_day": 3.1, "speed_sigma_m_day": 0.15, "bearing_deg": 118.0}
+    made |= {"onset": date(2023, 9, 20), "onset_sigma_days": 4.0}
+    made |= {"coherence_before": 0.74, "coherence_after": 0.21, "change_sigma": -6.5}
+    return SimpleNamespace(**made | values)
 
 
 def velocity(kind: str, component: str, rate_mm_yr: float, peak_rate_mm_yr: float, **values) -> SimpleNamespace:
