@@ -95,8 +95,7 @@ def test_the_content_policy_forbids_what_no_page_needs():
 
 
 @pytest.mark.django_db
-def test_text_of_a_user_cannot_leave_the_data_of_a_page(make_alert):
-    alert = make_alert()
+def test_text_of_a_user_cannot_leave_the_data_of_a_page(alert):
     page = Client().get(f"/alerts/{alert.code}/", {"x": "</script><script>"}).content.decode()
     assert "<script>" not in page
     data = re.findall(r'<script[^>]*type="application/json"[^>]*>(.*?)</script>', page, flags=re.S)

@@ -17,19 +17,8 @@ pytestmark = pytest.mark.django_db
 PAGES = ["/", "/alerts/", "/products/", "/about/", "/reading/"]
 
 
-@pytest.mark.parametrize("page", PAGES)
-def test_pages_open_while_nothing_is_loaded(client, page):
-    assert "Ground Motion Monitor" in text(client.get(page))
-
-
-def test_the_list_is_readable_without_javascript(client, watched_region):
-    for page in ("/", "/alerts/"):
-        content = text(client.get(page))
-        assert "Sinking ground" in content
-        assert "Rising ground" in content
-        assert "found in two data sets, not yet reviewed" in content
-        for alert in Alert.objects.all():
-            assert f"/alerts/{alert.code}/" in client.get(page).content.decode()
+def test_pages_open_while_nothing_is_loaded(client):
+    assert {client.get(page).status_code for page in PAGES} == {200}
 
 
 def test_an_alert_says_what_where_how_sure_and_what_now(client, watched_region):
@@ -51,13 +40,12 @@ def test_an_alert_is_found_in_lower_case_and_others_are_not_found(client, watche
     assert {client.get(f"/alerts/{code}/").status_code for code in ("ZZZZ", "nonsense!", "AB")} == {404}
 
 
-@pytest.mark.parametrize("page", PAGES)
-def test_simulated_data_carry_a_banner_on_every_page(client, watched_region, page):
-    assert "simulated" in text(client.get(page)).lower()
+def test_simulated_data_carry_a_banner_on_every_page(client, watched_region):
+    for page in PAGES:
+        assert "simulated" in text(client.get(page)).lower(), page
 
 
-def test_real_data_carry_no_banner_and_name_their_source(client, make_egms):
-    product_load(path=make_egms())
+def test_real_data_carry_no_banner_and_name_their_source(client, product):
     content = text(client.get("/"))
     assert "Simulated data" not in content
     assert "Copernicus" in content
@@ -107,8 +95,7 @@ def test_a_point_gives_its_series_its_fit_and_a_sentence(client, make_egms):
     assert rows[-1] == "2022-01-03,-24.0"
 
 
-def test_a_point_that_does_not_exist_is_not_found(client, make_egms):
-    product = product_load(path=make_egms())
+def test_a_point_that_does_not_exist_is_not_found(client, product):
     assert client.get(f"/api/points/{product.pk}/none/series/").status_code == 404
     assert client.get("/api/points/99999/pt00000003/series/").status_code == 404
 

@@ -9,14 +9,12 @@ from django.contrib.sessions.backends.db import SessionStore
 from django.contrib.sessions.models import Session
 from django.utils import timezone
 
-from ingest.products.services import product_load
 from monitor import tasks
 
 pytestmark = pytest.mark.django_db
 
 
-def test_the_workbench_keeps_no_session(client, make_egms):
-    product = product_load(path=make_egms())
+def test_the_workbench_keeps_no_session(client, product):
     for address in (f"?on={product.pk}", "_dash-layout", "_dash-dependencies"):
         assert client.get(f"/workbench/{address}").status_code == 200
     address = {"id": "address", "property": "search", "value": f"?on={product.pk}"}

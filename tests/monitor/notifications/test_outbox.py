@@ -41,9 +41,7 @@ def test_a_resident_hears_of_a_place_in_the_region_and_a_resident_elsewhere_does
     assert "simulated" not in (letter.subject + letter.body + letter.alternatives[0].content).lower()
 
 
-def test_the_same_news_is_sent_once_however_often_it_is_announced(make_alert, make_subscription):
-    make_subscription()
-    make_alert()
+def test_the_same_news_is_sent_once_however_often_it_is_announced(alert, subscription):
     assert len(announce_and_send()) == 1
     transition = AlertTransition.objects.get()
     assert announcements.transition_announce(transition_id=transition.pk) is None
@@ -90,9 +88,7 @@ def test_several_regions_of_one_person_make_one_mail_that_names_them(make_alert,
 
 
 @pytest.mark.parametrize("rejection_is_announced", [False, True])
-def test_rejected_alert_sends_no_mail(make_alert, make_subscription, rejection_is_announced):
-    make_subscription()
-    alert = make_alert()
+def test_rejected_alert_sends_no_mail(alert, subscription, rejection_is_announced):
     tasks.announce_transitions()
     alert_transition(alert=alert, to=State.REJECTED, reason="a known dump", actor="operator")
     if rejection_is_announced:
@@ -117,16 +113,13 @@ def test_only_who_had_been_notified_gets_a_correction(make_alert, make_subscript
     assert "sank" not in letter.body
 
 
-def test_news_that_is_overtaken_before_it_is_sent_is_not_sent(make_alert, make_subscription):
-    make_subscription()
-    alert = make_alert()
+def test_news_that_is_overtaken_before_it_is_sent_is_not_sent(alert, subscription):
     alert_transition(alert=alert, to=State.PROVISIONAL, reason="seen again")
     (letter,) = announce_and_send()
     assert "found in two data sets" in letter.subject
 
 
-def test_simulated_alerts_say_so_first(make_alert, make_subscription):
-    make_subscription()
+def test_simulated_alerts_say_so_first(make_alert, subscription):
     make_alert(simulated=True)
     (letter,) = announce_and_send()
     assert letter.subject.startswith("[Simulated] ")

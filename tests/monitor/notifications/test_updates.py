@@ -25,9 +25,7 @@ def update(alert, *changes) -> AlertUpdate:
     return life.report(alert, State(alert.state), "changed in a made field", "automatic", changes).update
 
 
-def test_an_update_is_sent_once_and_says_what_changed(make_alert, make_subscription):
-    make_subscription()
-    alert = make_alert()
+def test_an_update_is_sent_once_and_says_what_changed(alert, subscription):
     announce_and_send()
     update(alert, FASTER)
     (letter,) = announce_and_send()
@@ -47,9 +45,7 @@ def test_who_wants_new_alerts_only_hears_of_no_update_and_no_end(make_alert, mak
     assert announce_and_send() == []
 
 
-def test_a_mail_that_still_waits_states_the_newest_figures_and_needs_no_second(make_alert, make_subscription):
-    make_subscription()
-    alert = make_alert()
+def test_a_mail_that_still_waits_states_the_newest_figures_and_needs_no_second(alert, subscription):
     tasks.announce_transitions()
     update(alert, FASTER)
     (letter,) = announce_and_send()
@@ -92,8 +88,7 @@ def test_the_end_of_an_unreviewed_alert_is_no_news_for_who_wants_reviewed_ones(m
     assert "The ground here has come to rest." in letter.body
 
 
-def test_a_place_that_moves_again_is_reported_as_that(make_alert, make_subscription):
-    make_subscription()
+def test_a_place_that_moves_again_is_reported_as_that(make_alert, subscription):
     alert = make_alert(state="finished")
     announce_and_send()
     life.report(alert, State.FIRST, "moves again", "automatic", [Change(Cause.WOKEN, None, None), FASTER])
@@ -102,8 +97,7 @@ def test_a_place_that_moves_again_is_reported_as_that(make_alert, make_subscript
     assert "Now it is about 14 mm a year." in letter.body
 
 
-def test_the_page_the_feed_and_the_interface_report_an_update(make_alert, client):
-    alert = make_alert()
+def test_the_page_the_feed_and_the_interface_report_an_update(alert, client):
     update(alert, FASTER)
     sentence = "Now it is about 14 mm a year."
     page = client.get(alert.get_absolute_url()).content.decode()

@@ -41,8 +41,7 @@ def test_plain_text_keeps_what_people_write_and_takes_out_what_nothing_can_hold(
     assert plain_values({"a\0": ["b\0", ("c\0", 1, None)]}) == {"a": ["b", ("c", 1, None)]}
 
 
-def test_a_public_text_pasted_from_slides_is_kept_clean_and_breaks_no_feed(operator, make_alert):
-    alert = make_alert()
+def test_a_public_text_pasted_from_slides_is_kept_clean_and_breaks_no_feed(operator, alert):
     answer = operator.post(f"/review/{alert.code}/edit/", form(alert, text_en=f"Old quarry. {BAD}"))
     assert answer.status_code == 302
     issue_cap_messages()
@@ -78,8 +77,7 @@ def test_rows_that_were_stored_with_such_characters_break_no_feed(client, make_a
     assert not set(calendar.decode()) & set(stored[1] + "\x1b\x7f\u202e\u2066\ufffe\uffff")
 
 
-def test_a_message_that_was_issued_with_such_characters_can_be_read(client, make_alert):
-    alert = make_alert()
+def test_a_message_that_was_issued_with_such_characters_can_be_read(client, alert):
     issue_cap_messages()
     message = CapMessage.objects.get()
     CapMessage.objects.update(xml=message.xml.replace("<headline>", "<headline>\ufffe"), headline="\ufffe\x0bx")
@@ -96,8 +94,7 @@ def test_names_that_others_are_shown_hold_no_hidden_marks(client, make_subscript
     assert Organisation.objects.get().name == "Waterworks North"
 
 
-def test_notes_and_forms_of_administrators_are_cleaned_too(operator, make_alert):
-    alert = make_alert()
+def test_notes_and_forms_of_administrators_are_cleaned_too(operator, alert):
     assert operator.post(f"/review/{alert.code}/notes/", {"note": BAD}).status_code == 302
     assert CaseNote.objects.get().text == CLEAN
     chief = signed_in(account("chief", is_staff=True, is_superuser=True))
@@ -132,8 +129,7 @@ def test_no_address_with_such_characters_is_an_error(bad):
         assert answer.json()["status"] == answer.status_code
 
 
-def test_a_filter_does_not_become_an_empty_one(make_alert):
-    make_alert()
+def test_a_filter_does_not_become_an_empty_one(alert):
     assert Client().get("/alerts.geojson?kind=%00").status_code == 400
     assert Client().get("/ogc/collections/alerts/items?after=%00").status_code == 400
 

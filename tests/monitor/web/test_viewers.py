@@ -25,8 +25,7 @@ def forms_that_change(page: str) -> list[str]:
     return [form for form in forms if "/logout/" not in form and "/language/" not in form]
 
 
-def test_a_viewer_reads_a_case_but_finds_no_verdict_to_give(viewer, make_alert):
-    alert = make_alert()
+def test_a_viewer_reads_a_case_but_finds_no_verdict_to_give(viewer, alert):
     page = viewer.get(f"/review/{alert.code}/")
     assert page.status_code == 200
     assert forms_that_change(page.content.decode()) == []
@@ -35,8 +34,7 @@ def test_a_viewer_reads_a_case_but_finds_no_verdict_to_give(viewer, make_alert):
     assert not Review.objects.exists()
 
 
-def test_a_viewer_who_reads_a_case_does_not_claim_it(viewer, make_alert):
-    alert = make_alert()
+def test_a_viewer_who_reads_a_case_does_not_claim_it(viewer, alert):
     viewer.get(f"/review/{alert.code}/")
     assert not Claim.objects.exists()
     operator = signed_in(account("otto", OPERATORS))
@@ -44,8 +42,7 @@ def test_a_viewer_who_reads_a_case_does_not_claim_it(viewer, make_alert):
     assert "otto has held this case since" in viewer.get(f"/review/{alert.code}/").content.decode()
 
 
-def test_a_viewer_reads_a_verdict_but_cannot_take_it_back(viewer, make_alert):
-    alert = make_alert()
+def test_a_viewer_reads_a_verdict_but_cannot_take_it_back(viewer, alert):
     otto = account("otto")
     review = judge(alert, Verdict.CONFIRM, otto)
     page = viewer.get(f"/review/{alert.code}/").content.decode()

@@ -103,14 +103,12 @@ def test_anything_may_be_typed(client, villages, typed):
 
 
 # ---- alerts ----
-def test_an_alert_is_named_by_the_nearest_village(client, make_alert, villages):
-    alert = make_alert()
+def test_an_alert_is_named_by_the_nearest_village(client, alert, villages):
     for address in ("/", "/alerts/", f"/alerts/{alert.code}/", "/alerts.geojson", "/api/v1/alerts", "/alerts.atom"):
         assert "3 km south of Aldwick" in client.get(address).content.decode(), address
 
 
-def test_an_alert_says_what_is_here(client, make_alert, villages, outlines):
-    alert = make_alert()
+def test_an_alert_says_what_is_here(client, alert, villages, outlines):
     page = text(client.get(f"/alerts/{alert.code}/"))
     assert "3 km south of Aldwick, in Westshore, Atlantis." in page
     assert "It touches the known outline of a mine: Old Pit." in page
@@ -119,8 +117,7 @@ def test_an_alert_says_what_is_here(client, make_alert, villages, outlines):
     assert "Not loaded" not in page
 
 
-def test_only_operators_hear_what_is_not_loaded(client, make_alert, operator):
-    alert = make_alert()
+def test_only_operators_hear_what_is_not_loaded(client, alert, operator):
     assert "About this place" not in text(client.get(f"/alerts/{alert.code}/"))
     assert "Not loaded: administrative regions, names of places" in text(operator.get(f"/alerts/{alert.code}/"))
 

@@ -7,7 +7,7 @@ import pytest
 from django.db import connection
 
 from ingest.models import MeasurementPoint
-from ingest.products.services import product_delete, product_load
+from ingest.products.services import product_delete
 from lab.speed.simulated import load_towns
 from monitor.maps.map import selectors
 from monitor.maps.map.layers import BY_NAME
@@ -85,8 +85,7 @@ def _densest(product, z: int) -> tuple[int, int]:
         return cursor.fetchone()
 
 
-def test_what_has_not_changed_is_not_sent_again(client, make_egms):
-    product = product_load(path=make_egms())
+def test_what_has_not_changed_is_not_sent_again(client, product):
     point = MeasurementPoint.objects.filter(product=product)[0].position
     x, y = tile_at(point.x, point.y, 12)
     address = f"/tiles/points/los/12/{x}/{y}.mvt"

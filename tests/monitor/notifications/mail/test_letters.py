@@ -201,8 +201,7 @@ def test_a_mail_made_of_a_draft_is_the_one_that_django_makes(written):
             assert one.is_multipart() or one.get_content() == other.get_content()
 
 
-def test_a_line_that_is_too_long_for_mail_servers_is_broken(make_subscription):
-    subscription = make_subscription()
+def test_a_line_that_is_too_long_for_mail_servers_is_broken(subscription):
     subscription.label = "x" * 1100
     mail = letters.test_mail(key="k", subscription=subscription)
     content = mail.message().as_bytes(linesep="\r\n")

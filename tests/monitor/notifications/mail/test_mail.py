@@ -177,9 +177,7 @@ def test_a_relay_that_refuses_everybody_costs_no_mail(answer, make_alert, make_s
     assert not ChannelPause.objects.exists()
 
 
-def test_a_mail_refused_for_its_content_is_no_bounce(make_alert, make_subscription, mail_server):
-    subscription = make_subscription()
-    make_alert()
+def test_a_mail_refused_for_its_content_is_no_bounce(alert, subscription, mail_server):
     tasks.announce_transitions()
     mail_server.on_data = lambda count: "554 5.7.1 looks like spam"
     rounds.messages_send()
@@ -208,8 +206,7 @@ def test_an_address_that_refuses_three_mails_is_paused_and_others_get_theirs(
     assert received_by(mail_server) == ["there@example.org"] * 4
 
 
-def test_an_address_whose_mails_came_back_is_paused_by_hand(make_subscription, capsys):
-    subscription = make_subscription()
+def test_an_address_whose_mails_came_back_is_paused_by_hand(subscription, capsys):
     call_command("pausemails", subscription.email.upper())
     subscription.refresh_from_db()
     assert subscription.pause_reason == "bounced"

@@ -105,9 +105,7 @@ def test_the_longest_name_of_a_return_address_is_short_enough_for_every_server()
     assert len(returns.return_address(2**63 - 1, date(2099, 1, 1)).partition("@")[0]) <= 64
 
 
-def test_mails_go_out_under_the_return_address_and_readers_see_the_sender(make_alert, make_subscription, mail_server):
-    make_subscription()
-    make_alert()
+def test_mails_go_out_under_the_return_address_and_readers_see_the_sender(alert, subscription, mail_server):
     tasks.announce_transitions()
     assert rounds.messages_send() == 1
     (message,) = mail_server.received

@@ -236,8 +236,7 @@ def test_quick_servers_are_waited_for_in_turn(make_alert, make_subscription, rec
     assert max(most) > 1
 
 
-def test_an_unreadable_message_holds_up_no_other(make_alert, make_subscription, receiver, monkeypatch):
-    make_subscription()
+def test_an_unreadable_message_holds_up_no_other(make_alert, subscription, receiver, monkeypatch):
     endpoint_made(receiver, "/bad")
     endpoint_made(receiver, "/good")
     read = endpoints.news_read
@@ -330,8 +329,7 @@ def test_a_new_secret_and_the_one_before_both_sign_for_a_day(receiver):
     assert timedelta(days=1) == BOTH_FOR
 
 
-def test_a_person_takes_their_endpoints_along(make_subscription, receiver):
-    make_subscription()
+def test_a_person_takes_their_endpoints_along(subscription, receiver):
     endpoint = endpoint_made(receiver)
     device = Endpoint.objects.create(channel="push", email=RESIDENT, url=receiver.url, keys={"auth": "of the device"})
     held = subscriptions.person_export(email=RESIDENT)["endpoints"]

@@ -154,8 +154,7 @@ def test_a_subscription_without_news_has_empty_feeds(client, make_feeds):
     assert events(client, subscription) == []
 
 
-def test_links_are_made_renewed_and_taken_away_on_the_page(client, make_subscription):
-    subscription = make_subscription()
+def test_links_are_made_renewed_and_taken_away_on_the_page(client, subscription):
     token = tokens.manage_token(subscription.pk)
     page = f"/subscriptions/{token}/{subscription.pk}/feeds/"
     assert page in client.get(f"/subscriptions/{token}/").content.decode()

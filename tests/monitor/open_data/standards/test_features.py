@@ -206,9 +206,7 @@ def test_what_makes_no_sense_is_a_problem_with_its_remedy(client, query):
     assert {"type", "title", "status", "detail", "error", "remedy"} == set(refused.json())
 
 
-def test_a_box_may_be_a_point_or_a_line(client, make_alert, make_egms):
-    make_alert()  # a square of 0.02 degrees around 12° W 47° N
-    product_load(path=make_egms())
+def test_a_box_may_be_a_point_or_a_line(client, alert, product):
     for box in ("-12,47,-12,47", "-13,47,-11,47", "-12,46,-12,48", "-12.01,47.01,-12.01,47.01"):
         for address in (f"{ALERTS}?bbox={box}", f"/alerts.geojson?bbox={box}", f"/api/v1/alerts?bbox={box}"):
             found = answer(client, address)
@@ -223,8 +221,7 @@ def test_a_box_may_be_a_point_or_a_line(client, make_alert, make_egms):
     assert client.get(f"{ALERTS}?bbox=1,2,1,1").status_code == 400
 
 
-def test_what_has_not_changed_is_not_sent_again_and_other_sites_may_ask(client, make_alert):
-    make_alert()
+def test_what_has_not_changed_is_not_sent_again_and_other_sites_may_ask(client, alert):
     first = client.get(ALERTS)
     assert client.get(ALERTS, headers={"If-None-Match": first["ETag"]}).status_code == 304
     Alert.objects.update(rate_mm_yr=-20.0)

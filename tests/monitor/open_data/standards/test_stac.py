@@ -14,7 +14,6 @@ from stac_validator import utilities
 from stac_validator.validate import StacValidate
 
 from ingest.models import Product, Scene
-from ingest.products.services import product_load
 from ml.models import Prediction, Run
 from tests.makers import pairs as made_pairs
 
@@ -80,8 +79,7 @@ def test_catalogue_and_collections_are_valid_though_empty(client):
         check(answer(client, urlsplit(address).path), StacCollection)
 
 
-def test_every_item_is_valid_and_says_where_its_data_are(client, pair_predictions, make_egms):
-    product_load(path=make_egms())
+def test_every_item_is_valid_and_says_where_its_data_are(client, pair_predictions, product):
     for scene in Scene.objects.all():
         made_pairs.fill_scene(scene, made_pairs.full(0.1))
     counts = {"velocity-fields": 1, "radar-images": Scene.objects.count(), "predictions": len(pair_predictions)}
@@ -110,8 +108,7 @@ def test_a_result_leads_to_its_images_and_states_the_hash_of_its_file(client, pa
     assert {each["properties"]["task"] for each in items(client, "predictions", "?task=offsets")} == {"offsets"}
 
 
-def test_simulated_data_say_so_in_their_titles(client, pair_predictions, make_egms):
-    product_load(path=make_egms())
+def test_simulated_data_say_so_in_their_titles(client, pair_predictions, product):
     assert all(one["properties"]["title"].startswith("Simulated: ") for one in items(client, "radar-images"))
     assert all(one["properties"]["simulated"] for one in items(client, "predictions"))
     assert not items(client, "velocity-fields")[0]["properties"]["simulated"]
@@ -127,8 +124,7 @@ def test_what_is_not_usable_or_not_finished_is_not_listed(client, pair_predictio
     assert client.get(f"/stac/collections/predictions/items/{pair_predictions[0].pk}").status_code == 404
 
 
-def test_items_are_found_by_time_and_place(client, pair_predictions, make_egms):
-    product_load(path=make_egms())
+def test_items_are_found_by_time_and_place(client, pair_predictions, product):
     day = Scene.objects.order_by("acquired_at").first().acquired_at.date()
     assert len(items(client, "radar-images", f"?datetime={day}")) == 1
     assert (
@@ -140,8 +136,7 @@ def test_items_are_found_by_time_and_place(client, pair_predictions, make_egms):
     assert items(client, "velocity-fields", "?datetime=2100-01-01") == []
 
 
-def test_a_search_goes_through_all_collections_page_by_page(client, pair_predictions, make_egms):
-    product_load(path=make_egms())
+def test_a_search_goes_through_all_collections_page_by_page(client, pair_predictions, product):
     address, pages = "/stac/search?limit=4", []
     while address:
         page = answer(client, address)

@@ -44,6 +44,13 @@ def fall_silent(name: str) -> None:
     SignOfLife.objects.filter(name=name).update(seen_at=timezone.now() - timedelta(minutes=30))
 
 
+def rounds(watchman: Watchman, clock, n: int = 2, minutes: float = 15) -> None:
+    """Let the watchman go round, with some minutes after each round."""
+    for _ in range(n):
+        watchman.round()
+        clock(minutes)
+
+
 def subjects() -> list[str]:
     return [one.subject.removeprefix("Ground Motion Monitor ") for one in mail.outbox]
 
@@ -55,16 +62,12 @@ def test_a_stopped_beat_makes_one_mail_and_its_end_another(watchman, clock):
     watchman.round()
     assert subjects() == []  # what comes and goes is nobody's business
     clock(1)
-    for _ in range(20):
-        watchman.round()
-        clock(1)
+    rounds(watchman, clock, n=20, minutes=1)
     assert subjects() == ["needs attention: beat"]
     assert mail.outbox[0].to == [ADDRESS]
     assert "Start beat, or look into its log." in mail.outbox[0].body
     sign_give(name=BEAT)
-    for _ in range(20):
-        watchman.round()
-        clock(1)
+    rounds(watchman, clock, n=20, minutes=1)
     assert subjects() == ["needs attention: beat", "right again: beat"]
 
 
@@ -81,14 +84,10 @@ def break_relay(settings):
 @pytest.mark.parametrize(("harm", "name"), [(break_disk, "disk"), (break_relay, "channels")])
 def test_each_fault_makes_one_mail_and_its_end_another(harm, name, watchman, clock, settings):
     heal = harm(settings)
-    for _ in range(4):
-        watchman.round()
-        clock(10)
+    rounds(watchman, clock, n=4, minutes=10)
     assert subjects() == [f"needs attention: {name}"]
     heal()
-    for _ in range(4):
-        watchman.round()
-        clock(10)
+    rounds(watchman, clock, n=4, minutes=10)
     assert subjects() == [f"needs attention: {name}", f"right again: {name}"]
 
 
@@ -116,9 +115,7 @@ def test_three_faults_at_once_make_one_mail(watchman, clock, settings):
     fall_silent(BEAT)
     fall_silent(queue_sign("mail"))
     break_disk(settings)
-    watchman.round()
-    clock(15)
-    watchman.round()
+    rounds(watchman, clock)
     assert subjects() == ["needs attention: queue mail, beat, disk"]
 
 
@@ -175,9 +172,7 @@ def test_mails_go_to_administrators_who_have_an_address(watchman, settings):
 def test_operators_read_on_the_page_jobs_what_is_wrong(watchman, clock, operator):
     assert "needs attention" not in operator.get("/jobs/").content.decode()
     fall_silent(BEAT)
-    watchman.round()
-    clock(15)
-    watchman.round()
+    rounds(watchman, clock)
     page = operator.get("/jobs/").content.decode()
     assert "The service needs attention" in page
     assert "Start beat, or look into its log." in page
@@ -187,14 +182,10 @@ def test_alarms_end_although_the_clock_is_set_back(watchman, clock):
     fall_silent(BEAT)
     watchman.round()
     clock(-60)
-    watchman.round()
-    clock(15)
-    watchman.round()
+    rounds(watchman, clock)
     assert subjects() == ["needs attention: beat"]
     sign_give(name=BEAT)
     watchman.round()
     clock(-60)
-    watchman.round()
-    clock(15)
-    watchman.round()
+    rounds(watchman, clock)
     assert subjects() == ["needs attention: beat", "right again: beat"]

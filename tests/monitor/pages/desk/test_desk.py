@@ -13,7 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from ingest.models import MeasurementPoint, Product
-from ingest.products.services import product_load, product_points_delete
+from ingest.products.services import product_points_delete
 from lab.speed.simulated import load_towns
 from monitor.pages.desk import samples
 from monitor.pages.desk.attributes import BY_NAME
@@ -144,8 +144,7 @@ def test_the_second_answer_reads_no_points():
         assert not any("ingest_measurementpoint" in query["sql"] for query in queries)
 
 
-def test_while_other_sheets_are_computed_a_visitor_is_told_and_nothing_piles_up(make_egms, monkeypatch):
-    product = product_load(path=make_egms())
+def test_while_other_sheets_are_computed_a_visitor_is_told_and_nothing_piles_up(product, monkeypatch):
     taken = [places.place_take("workbench") for _ in range(places.EACH_PROCESS["workbench"])]
     monkeypatch.setattr(places, "WAIT_SECONDS", 0.01)
     with CaptureQueriesContext(connection) as queries:
@@ -157,8 +156,7 @@ def test_while_other_sheets_are_computed_a_visitor_is_told_and_nothing_piles_up(
     assert "All 12 points." in texts(drawn(sheet_body(f"?on={product.pk}")))
 
 
-def test_attributes_of_the_table_and_of_the_series_go_together(make_egms):
-    product = product_load(path=make_egms())
+def test_attributes_of_the_table_and_of_the_series_go_together(product):
     with_series = load_towns(points=400, n_dates=150)
     for one, n, x, y in (
         (product, 12, "height", "velocity"),
@@ -230,8 +228,7 @@ def test_a_release_is_compared_with_its_follower_first():
     assert samples.partners_of(Product.objects.get(pk=new.pk)) == [old, other]
 
 
-def test_series_become_groups_with_numbers_and_members(make_egms):
-    product = product_load(path=make_egms())
+def test_series_become_groups_with_numbers_and_members(product):
     answer = drawn(sheet_body(f"?on={product.pk}&tab=groups&k=3"))
     shapes, members = figure(answer, "shapes"), figure(answer, "members")
     assert sum(trace.get("name", "").startswith("Group") for trace in shapes["data"]) == 3
@@ -240,8 +237,7 @@ def test_series_become_groups_with_numbers_and_members(make_egms):
     assert sum(int(row[2]) for row in rows if row[0] == "Group" and row[1].isdigit()) == 12
 
 
-def test_chosen_points_become_series_and_their_ground_goes_to_the_map(make_egms):
-    product = product_load(path=make_egms())
+def test_chosen_points_become_series_and_their_ground_goes_to_the_map(product):
     box = {"range": {"x": [7.2, 7.1], "y": [51.5, 51.6]}}
     answer = drawn(chosen_body(f"?on={product.pk}", ["pt00000003", "pt00000001", "nonsense"], **box))
     assert [line["name"] for line in figure(answer, "series")["data"]] == ["pt00000003", "pt00000001"]
@@ -252,8 +248,7 @@ def test_chosen_points_become_series_and_their_ground_goes_to_the_map(make_egms)
     assert shown.fragment.endswith("/51.5500/7.1500")
 
 
-def test_every_chart_has_sentences_and_a_table_with_its_figures(make_egms):
-    product = product_load(path=make_egms())
+def test_every_chart_has_sentences_and_a_table_with_its_figures(product):
     load_towns(points=500, n_dates=150), load_towns(points=500, track=998)
     towns = Product.objects.exclude(pk=product.pk).order_by("pk").first()
     bodies = [sheet_body(f"?on={towns.pk}&tab={tab}") for tab in ("points", "cross", "compare", "groups", "benchmarks")]
@@ -270,8 +265,7 @@ def test_every_chart_has_sentences_and_a_table_with_its_figures(make_egms):
     assert drawn_charts == 10
 
 
-def test_without_a_mouse_points_are_chosen_from_a_list_and_ground_from_a_table(make_egms):
-    product = product_load(path=make_egms())
+def test_without_a_mouse_points_are_chosen_from_a_list_and_ground_from_a_table(product):
     answer = drawn(sheet_body(f"?on={product.pk}"))
     options = next(node["props"]["options"] for node in nodes(answer) if node["props"].get("id") == "listed")
     assert len(options) == 12
@@ -288,8 +282,7 @@ def test_without_a_mouse_points_are_chosen_from_a_list_and_ground_from_a_table(m
     assert 12 <= sum(counts) <= 14, "one on an edge is in two parts"
 
 
-def test_a_lasso_becomes_an_area_that_the_page_opens_with(client, make_egms):
-    product = product_load(path=make_egms())
+def test_a_lasso_becomes_an_area_that_the_page_opens_with(client, product):
     west, south, east, north = product.footprint.extent
     turn = np.linspace(0, 2 * np.pi, 300, endpoint=False)
     x = (west + east) / 2 + (east - west) * np.cos(turn)
@@ -363,8 +356,7 @@ def test_a_wrong_address_is_explained_by_page_and_sheet(client, query):
     assert refusal.remedy in said
 
 
-def test_the_page_has_the_policy_of_the_site(client, make_egms):
-    product_load(path=make_egms())
+def test_the_page_has_the_policy_of_the_site(client, product):
     answer = client.get("/workbench/")
     policy, page = answer["Content-Security-Policy"], answer.content.decode()
     nonce = policy.split("'nonce-")[1].split("'")[0]
@@ -375,8 +367,7 @@ def test_the_page_has_the_policy_of_the_site(client, make_egms):
     assert scripts.count("<script") == scripts.count(f'<script nonce="{nonce}"')
 
 
-def test_old_addresses_lead_to_the_desk_of_their_data_set(client, make_egms):
-    product = product_load(path=make_egms())
+def test_old_addresses_lead_to_the_desk_of_their_data_set(client, product):
     for address in (f"/workbench/{product.pk}/", reverse("product-analysis", args=[product.pk])):
         page = client.get(address, follow=True)
         assert page.redirect_chain[-1][0] == f"/workbench/?on={product.pk}"
@@ -384,8 +375,7 @@ def test_old_addresses_lead_to_the_desk_of_their_data_set(client, make_egms):
         assert client.get(address.replace(str(product.pk), "99999")).status_code == 404
 
 
-def test_a_product_whose_points_are_deleted_has_no_desk(client, make_egms):
-    product = product_load(path=make_egms())
+def test_a_product_whose_points_are_deleted_has_no_desk(client, product):
     product_points_delete(product=product)
     assert client.get(f"/products/{product.pk}/").status_code == 404
     assert client.get(f"/workbench/?on={product.pk}").status_code == 404

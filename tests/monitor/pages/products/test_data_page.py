@@ -75,8 +75,7 @@ def test_who_loaded_it_is_for_operators_only(client, operator, make_egms):
     assert "somebody.else" in operator.get(reverse("product-list")).content.decode()
 
 
-def test_operators_see_what_searched_a_product_and_how_far_it_is(client, operator, make_egms):
-    product = product_load(path=make_egms())
+def test_operators_see_what_searched_a_product_and_how_far_it_is(client, operator, product):
     version = ModelVersion.objects.create(task="deformation", method="model", version="1", weights_sha256="ab" * 32)
     Run.objects.create(model_version=version, product=product, state="running", share_done=0.4)
     page = reverse("product-list")

@@ -259,8 +259,7 @@ def codes_listed(client, query: str = "") -> list[str]:
     return re.findall(r'data-case="(\w+)"', client.get(f"/review/{query}").content.decode())
 
 
-def test_a_case_that_somebody_holds_has_no_form_for_others_and_refuses_their_verdict(operator, make_alert):
-    alert = make_alert()
+def test_a_case_that_somebody_holds_has_no_form_for_others_and_refuses_their_verdict(operator, alert):
     operator.get(case(alert))
     ben = signed_in(account("ben", OPERATORS))
     assert 'name="verdict"' not in ben.get(case(alert)).content.decode()
@@ -306,8 +305,7 @@ def test_a_case_is_assigned_to_operators_only_and_by_operators_only(operator, ma
     assert not AuditEntry.objects.exists()
 
 
-def test_neighbours_are_listed_with_their_distance_the_nearest_first(operator, make_alert):
-    alert = make_alert()
+def test_neighbours_are_listed_with_their_distance_the_nearest_first(operator, make_alert, alert):
     make_alert(longitude=-12.0, latitude=47.07)
     touching = make_alert(longitude=-11.985)
     make_alert(longitude=-12.0, latitude=47.2)  # 20 km

@@ -1,6 +1,7 @@
 """How long a session lasts, and who ends it."""
 
 import time
+from collections.abc import Callable
 
 import pytest
 from allauth.usersessions.models import UserSession
@@ -32,26 +33,21 @@ def browsers(otto) -> list[Client]:
     return clients
 
 
-class Clock:
-    """The time as the limits of sessions see it."""
-
-    def __init__(self, monkeypatch) -> None:
-        self.now = time.time()
-        monkeypatch.setattr("monitor.subscribers.accounts.sessions.time.time", lambda: self.now)
-
-    def forward(self, hours: float) -> None:
-        """Let hours go by."""
-        self.now += 3600 * hours
-
-
 @pytest.fixture
-def clock(monkeypatch) -> Clock:
-    return Clock(monkeypatch)
+def clock(monkeypatch) -> Callable[[float], None]:
+    """Let hours go by for the limits of sessions."""
+    now = [time.time()]
+    monkeypatch.setattr("monitor.subscribers.accounts.sessions.time.time", lambda: now[0])
+
+    def forward(hours: float) -> None:
+        now[0] += 3600 * hours
+
+    return forward
 
 
 def test_a_session_ends_after_two_hours_without_a_click(browsers, clock):
     assert is_signed_in(browsers[0])
-    clock.forward(2.1)
+    clock(2.1)
     assert not is_signed_in(browsers[0])
     assert browsers[0].get("/review/")["Location"].startswith("/login/")
 
@@ -59,8 +55,8 @@ def test_a_session_ends_after_two_hours_without_a_click(browsers, clock):
 def test_a_session_in_use_ends_after_twelve_hours(browsers, clock):
     for _ in range(12):
         assert is_signed_in(browsers[0])
-        clock.forward(1)
-    clock.forward(0.1)
+        clock(1)
+    clock(0.1)
     assert not is_signed_in(browsers[0])
 
 

@@ -86,8 +86,7 @@ def post(email: str = "resident@example.org", rows: int = 340) -> Subscription:
 
 
 @pytest.mark.django_db
-def test_the_page_names_the_sites_in_moving_ground_and_everything_goes_with_the_person(make_alert):
-    make_alert()
+def test_the_page_names_the_sites_in_moving_ground_and_everything_goes_with_the_person(alert):
     subscription = post()
     subscriptions.subscription_confirm(subscription=subscription)
     assert subscription.label == "340 sites of a list"
@@ -112,8 +111,7 @@ def test_the_page_names_the_sites_in_moving_ground_and_everything_goes_with_the_
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("frequency", ["at-once", "daily"])
-def test_a_mail_says_how_many_of_the_sites_are_concerned_and_names_them(make_alert, frequency):
-    alert = make_alert()
+def test_a_mail_says_how_many_of_the_sites_are_concerned_and_names_them(alert, frequency):
     ours, other = post(), post("neighbour@example.org", rows=20)
     Subscription.objects.update(confirmed_at=timezone.now(), frequency=frequency)
     mail.outbox.clear()
@@ -136,8 +134,7 @@ def test_a_mail_says_how_many_of_the_sites_are_concerned_and_names_them(make_ale
 
 
 @pytest.mark.django_db
-def test_a_list_of_one_site_is_called_by_its_name(make_alert):
-    make_alert()
+def test_a_list_of_one_site_is_called_by_its_name(alert):
     table = SimpleUploadedFile("sites.csv", b"name,lat,lon\nDam,47,-12\n")
     Client().post("/subscribe/", WISH | {"sites": table, "email": "one@example.org"})
     subscription = Subscription.objects.get()

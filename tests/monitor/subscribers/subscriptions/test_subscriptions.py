@@ -245,8 +245,7 @@ def test_everything_of_a_person_can_be_taken_away_and_deleted(client, make_subsc
     assert client.get(f"/subscriptions/{token}/").status_code == 410
 
 
-def test_one_click_unsubscribes_without_a_cookie_and_a_look_does_not(make_subscription):
-    subscription = make_subscription()
+def test_one_click_unsubscribes_without_a_cookie_and_a_look_does_not(subscription):
     strict = Client(enforce_csrf_checks=True)
     url = f"/subscribe/stop/{tokens.stop_token([subscription.pk])}/"
     assert "Stop these mails?" in strict.get(url).content.decode()

@@ -4,8 +4,6 @@ import pytest
 from django.conf import settings
 from django.test import Client
 
-from ingest.products.services import product_load
-
 GERMAN = {"Accept-Language": "de-AT,de;q=0.9,en;q=0.5"}
 
 
@@ -60,8 +58,7 @@ def test_a_choice_leads_nowhere_else(client):
     assert client.get("/language/").status_code == 405
 
 
-def test_where_an_address_leads_on_to_the_language_goes_along(client, make_egms):
-    product = product_load(path=make_egms())
+def test_where_an_address_leads_on_to_the_language_goes_along(client, product):
     answer = client.get(f"/products/{product.pk}/?language=es")
     assert answer["Location"] == f"/workbench/?on={product.pk}&language=es"
     assert "language" not in client.get(f"/products/{product.pk}/")["Location"]
