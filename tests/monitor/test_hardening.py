@@ -115,8 +115,7 @@ def test_no_script_writes_markup():
 
 
 @pytest.mark.django_db
-def test_fields_of_passwords_hide_and_let_managers_paste():
-    client = Client()
+def test_fields_of_passwords_hide_and_let_managers_paste(client):
     client.force_login(User.objects.create_user("otto", password=PASSWORD))
     pages = [Client().get("/login/"), client.get("/password/"), client.get("/password/again/")]
     for page in pages:
@@ -187,8 +186,7 @@ def test_documents_state_how_soon_libraries_are_updated():
 
 
 @pytest.mark.django_db
-def test_refused_access_is_logged(caplog):
-    client = Client()
+def test_refused_access_is_logged(caplog, client):
     client.force_login(User.objects.create_user("karl"))
     with caplog.at_level(logging.WARNING, logger="django.request"):
         client.get("/review/")

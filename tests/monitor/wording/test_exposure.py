@@ -2,7 +2,7 @@
 
 import pytest
 
-from monitor.wording.exposure import building_tilt_sentence, exposure_rows, exposure_sentence
+from monitor.wording.exposure import building_tilt_sentence, exposure_sentence
 
 
 @pytest.mark.parametrize(
@@ -23,17 +23,6 @@ from monitor.wording.exposure import building_tilt_sentence, exposure_rows, expo
 )
 def test_the_sentence(figures, sentence):
     assert exposure_sentence(*figures) == sentence
-
-
-def test_rows_distinguish_none_from_not_known():
-    rows = dict(exposure_rows(0, None, 0.002, 1.0, None))
-    assert rows == {
-        "Buildings": "none",
-        "Railways": "1.0 km",
-        "Main roads": "not known here",
-        "Other roads": "none",
-        "People who live here": "not known here",
-    }
 
 
 def test_a_tilt_is_reported_where_it_reaches_what_walls_allow_and_something_is_built():

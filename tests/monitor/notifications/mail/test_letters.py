@@ -23,7 +23,7 @@ from monitor.maps.map.plans import mail_plan
 from monitor.models.messages import Endpoint
 from monitor.models.subscriptions import Membership, Organisation
 from monitor.notifications.gathering import Burst
-from monitor.notifications.mail import compose, letters
+from monitor.notifications.mail import letters
 from monitor.notifications.mail.letters import AlertNews, RegionNews
 from monitor.wording.cards.cards import alert_card
 
@@ -175,14 +175,6 @@ def test_every_mail_has_colours_for_the_dark_and_the_words_that_matter(written):
     assert UNSEEN in written["digest"].body
     assert UNSEEN in written["confirm"].body
     assert "SIMULATED DATA" in written["correction"].body
-
-
-def test_what_is_not_seen_around_an_alert_is_worked_out_once_for_all_its_readers(make_alert, monkeypatch):
-    asked, alert = [], make_alert()
-    monkeypatch.setattr(compose, "visibility_around", lambda area: asked.append(area) or UNSEEN)
-    composer = compose.Composer()
-    assert {composer.unseen_around(alert) for _ in range(3)} == {UNSEEN}
-    assert len(asked) == 1
 
 
 def test_a_mail_made_of_a_draft_is_the_one_that_django_makes(written):

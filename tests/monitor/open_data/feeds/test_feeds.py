@@ -148,12 +148,6 @@ def test_what_has_not_changed_is_not_sent_again(client, make_alert, make_feeds, 
     assert again["ETag"] != first["ETag"]
 
 
-def test_a_subscription_without_news_has_empty_feeds(client, make_feeds):
-    subscription = make_feeds()
-    assert {name: client.get(address(subscription, name)).status_code for name in ALL} == dict.fromkeys(ALL, 200)
-    assert events(client, subscription) == []
-
-
 def test_links_are_made_renewed_and_taken_away_on_the_page(client, subscription):
     token = tokens.manage_token(subscription.pk)
     page = f"/subscriptions/{token}/{subscription.pk}/feeds/"

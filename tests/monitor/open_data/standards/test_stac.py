@@ -155,16 +155,6 @@ def test_a_search_goes_through_all_collections_page_by_page(client, pair_predict
     )
 
 
-def test_ids_are_found_page_by_page_and_narrowed_by_the_other_parameters(client, pair_predictions):
-    ids = [str(scene.pk) for scene in Scene.objects.order_by("pk")]
-    wanted = f"/stac/search?collections=radar-images&ids={','.join(reversed(ids))}"
-    first = answer(client, f"{wanted}&limit=2")
-    (following,) = [link["href"] for link in first["links"] if link["rel"] == "next"]
-    second = answer(client, following.removeprefix("http://testserver"))
-    assert [one["id"] for page in (first, second) for one in page["features"]] == ids
-    assert answer(client, f"{wanted}&bbox=0,0,1,1")["features"] == []
-
-
 def test_a_search_by_ids_costs_as_many_queries_for_one_as_for_a_thousand(client, pair_predictions):
     def n_queries(ids: list[str]) -> int:
         with CaptureQueriesContext(connection) as queries:

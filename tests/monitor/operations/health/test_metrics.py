@@ -71,10 +71,6 @@ def test_each_fault_shows_in_its_gauge(metrics, settings):
     assert ill['disk_free_bytes{place="uploads"}'] < ill['disk_spare_bytes{place="uploads"}']
 
 
-def test_the_age_of_the_newest_data(metrics, pair_predictions):
-    assert metrics()['newest_data_age_seconds{kind="scene"}'] < 3600
-
-
 def test_metrics_without_a_database(metrics, monkeypatch):
     def gone(*args, **kwargs):
         from django.db import OperationalError

@@ -63,26 +63,25 @@ def alert(watched_region) -> Alert:
 
 
 @pytest.mark.django_db
-def test_every_run_that_saw_an_alert_has_its_pictures(alert):
-    visitor = Client()
-    page = visitor.get(f"/alerts/{alert.code}/").content.decode()
+def test_every_run_that_saw_an_alert_has_its_pictures(alert, client):
+    page = client.get(f"/alerts/{alert.code}/").content.decode()
     detection = detections_current(alert=alert)[0]
     address = f"/alerts/{alert.code}/detections/{detection.pk}"
     for name in ("score", "points-1", "rings-1", "points-2", "rings-2"):  # both tracks were looked at together
         assert f"{address}/{name}.png" in page
-        answer = visitor.get(f"{address}/{name}.png")
+        answer = client.get(f"{address}/{name}.png")
         shown = pixels(answer.content)
         assert max(shown.shape) == 480
         assert len(np.unique(shown.reshape(-1, 3), axis=0)) > 4
-        assert visitor.get(f"{address}/{name}.png", headers={"if-none-match": answer["ETag"]}).status_code == 304
-    assert visitor.get(f"{address}/points-3.png").status_code == 404
+        assert client.get(f"{address}/{name}.png", headers={"if-none-match": answer["ETag"]}).status_code == 304
+    assert client.get(f"{address}/points-3.png").status_code == 404
     assert detection.scan.prediction.raster_sha256 in page
     assert "docs/models/matched-filter.md" in page
     assert f"manage.py recompute {alert.code}" in page
     other = Alert.objects.exclude(pk=alert.pk).first().detections.first()
-    assert visitor.get(f"/alerts/{alert.code}/detections/{other.pk}/score.png").status_code == 404
+    assert client.get(f"/alerts/{alert.code}/detections/{other.pk}/score.png").status_code == 404
     Prediction.objects.filter(pk=detection.scan.prediction_id).update(raster="gone.tif", raster_sha256="0")
-    assert visitor.get(f"{address}/score.png").status_code == 404
+    assert client.get(f"{address}/score.png").status_code == 404
 
 
 @pytest.mark.django_db

@@ -68,8 +68,8 @@ def test_an_operator_signs_in_reaches_the_queue_and_signs_out(client, anna):
     assert client.get("/review/").status_code == 302
 
 
-def test_who_asks_for_a_case_gets_there_after_signing_in(client, anna, watched_region):
-    path = case(Alert.objects.first())
+def test_who_asks_for_a_case_gets_there_after_signing_in(client, anna, alert):
+    path = case(alert)
     redirect = client.get(path)
     assert redirect["Location"] == f"/login/?next={path}"
     answer = client.post(redirect["Location"], {"username": "anna", "password": PASSWORD, "next": path})
@@ -165,8 +165,7 @@ def test_after_a_verdict_the_next_case_opens_and_the_public_reads_the_note(opera
     assert "ranger" not in page
 
 
-def test_a_rejected_alert_leaves_the_list_and_is_found_where_asked_for(operator, client, watched_region):
-    alert = Alert.objects.first()
+def test_a_rejected_alert_leaves_the_list_and_is_found_where_asked_for(operator, client, alert):
     operator.post(case(alert), verdict(alert))
     address = f"/alerts/{alert.code}/"
     assert address not in client.get("/alerts/").content.decode()
@@ -194,8 +193,7 @@ def by_code(code: str) -> Alert:
     return next(alert for alert in Alert.objects.all() if alert.code == code)
 
 
-def test_a_verdict_is_taken_back_from_the_trail(operator, client, watched_region):
-    alert = Alert.objects.first()
+def test_a_verdict_is_taken_back_from_the_trail(operator, client, alert):
     operator.post(case(alert), verdict(alert))
     operator.post(f"{case(alert)}undo/", {"review": Review.objects.get().pk})
     page = words(client.get(f"/alerts/{alert.code}/"))
@@ -205,8 +203,7 @@ def test_a_verdict_is_taken_back_from_the_trail(operator, client, watched_region
     assert [entry.action for entry in AuditEntry.objects.all()] == ["review.taken-back", "review.reject"]
 
 
-def test_of_two_operators_the_second_reads_who_was_quicker_and_keeps_the_text(operator, watched_region):
-    alert = Alert.objects.first()
+def test_of_two_operators_the_second_reads_who_was_quicker_and_keeps_the_text(operator, alert):
     form = verdict(alert, public_note="My own words.")
     signed_in(account("ben", OPERATORS)).post(case(alert), verdict(alert, verdict="confirm", reason_code="plausible"))
     answer = operator.post(case(alert), form)
@@ -220,15 +217,13 @@ def test_of_two_operators_the_second_reads_who_was_quicker_and_keeps_the_text(op
 @pytest.mark.parametrize(
     "wrong", [{"verdict": ""}, {"verdict": "taken-back"}, {"reason_code": ""}, {"reason_code": "visit"}]
 )
-def test_a_form_without_a_fitting_reason_is_given_back_with_its_text(operator, watched_region, wrong):
-    alert = Alert.objects.first()
+def test_a_form_without_a_fitting_reason_is_given_back_with_its_text(operator, alert, wrong):
     answer = operator.post(case(alert), verdict(alert, **wrong))
     assert answer.status_code == 400
     assert not Review.objects.exists()
 
 
-def test_a_note_is_shown_as_text_and_never_as_markup(operator, client, watched_region):
-    alert = Alert.objects.first()
+def test_a_note_is_shown_as_text_and_never_as_markup(operator, client, alert):
     operator.post(case(alert), verdict(alert, public_note="<img src=x onerror=alert(1)>"))
     for page in (client.get(f"/alerts/{alert.code}/"), operator.get(case(alert))):
         assert "<img src=x" not in page.content.decode()
@@ -374,8 +369,7 @@ def test_demo_accounts_are_refused_on_a_public_service_and_take_nobodys_account(
         call_command("demoaccounts")
 
 
-def test_a_verdict_outlives_its_reviewer_in_the_trail(operator, anna, watched_region):
-    alert = Alert.objects.first()
+def test_a_verdict_outlives_its_reviewer_in_the_trail(operator, anna, alert):
     judge(alert, Verdict.CONFIRM, anna)
     anna.delete()
     page = words(signed_in(account("ben", OPERATORS)).get(case(alert)))

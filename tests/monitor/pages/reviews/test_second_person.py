@@ -31,11 +31,8 @@ def ben() -> Client:
 
 
 @pytest.fixture
-def alert(watched_region) -> Alert:
-    alert = Alert.objects.first()
-    Alert.objects.filter(pk=alert.pk).update(severity="strong")
-    alert.refresh_from_db()
-    return alert
+def alert(make_alert) -> Alert:
+    return make_alert(severity="strong")
 
 
 def propose(client: Client, alert: Alert) -> Proposal:

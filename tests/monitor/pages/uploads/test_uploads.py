@@ -175,12 +175,11 @@ def test_the_page_says_what_became_of_each_file(operator, product):
     assert [job["state"] for job in answer["jobs"]] == ["running", "rejected", "loaded"]
 
 
-def test_the_public_reads_nothing_of_it(operator, make_egms):
+def test_the_public_reads_nothing_of_it(operator, make_egms, client):
     product_load(path=make_egms())
     send(operator, file("secret plan.csv"))
-    visitor = Client()
     for name in ("product-list", "map", "api-1:product_list", "about"):
-        page = visitor.get(reverse(name)).content.decode()
+        page = client.get(reverse(name)).content.decode()
         assert "secret plan" not in page
         assert "Add data" not in page
     assert "Add data" in operator.get(reverse("product-list")).content.decode()

@@ -135,8 +135,7 @@ def test_signing_out_ends_the_session_on_the_server_and_empties_the_browser(brow
     assert not is_signed_in(thief)
 
 
-def test_signing_in_makes_a_new_session(otto):
-    client = Client()
+def test_signing_in_makes_a_new_session(otto, client):
     client.get("/accounts/join/nonsense/")
     session = client.session
     session["kept"] = "before"
@@ -146,8 +145,7 @@ def test_signing_in_makes_a_new_session(otto):
     assert client.cookies["sessionid"].value != before
 
 
-def test_typing_the_password_again_makes_a_new_session_too(otto):
-    client = Client()
+def test_typing_the_password_again_makes_a_new_session_too(otto, client):
     sign_in(client, "otto")
     before = client.cookies["sessionid"].value
     client.post("/password/again/", {"password": PASSWORD, "next": "/sessions/"})
