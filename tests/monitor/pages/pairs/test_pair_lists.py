@@ -4,11 +4,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from detection.models import Detection, Scan
 from ingest.models import Scene
 from monitor.pages.pairs import selectors as pair_selectors
 from monitor.pages.pairs.selectors import ImageChoice, PairChoice
 from tests.makers import pairs as made_pairs
+from tests.monitor.pages.pairs.test_pair_pages import found_in
 
 pytestmark = pytest.mark.django_db
 
@@ -59,11 +59,7 @@ def test_pairs_are_chosen_by_track_polarisation_days_and_findings(pair_predictio
     assert chosen(polarisation="VH") == {vh.pk}
     assert chosen(track=12) == chosen(days=6) == chosen(detected=True) == set()
     assert chosen(image=first.reference_id) == {first.pk}
-    alert = make_alert()
-    scan = Scan.objects.create(prediction=pair_predictions[4], thresholds={})
-    Detection.objects.create(
-        scan=scan, alert=alert, area=alert.area, area_m2=1, kind="surface-change", score=1, n_points=1
-    )
+    found_in(pair_predictions[4], make_alert)
     assert chosen(detected=True) == {second.pk}
     assert {s.pk for s in pair_selectors.images_matching(wanted=ImageChoice("paired"))} == {
         s.pk for s in Scene.objects.all()

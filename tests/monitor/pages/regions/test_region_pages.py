@@ -92,3 +92,6 @@ def test_mails_about_a_region_reach_as_far_as_its_border(client):
     one = Subscription.objects.get()
     assert one.label == "Westshore"
     assert one.region.equals(MultiPolygon(Polygon.from_bbox((-12.1, 46.9, -11.9, 47.1)), srid=4326))
+    make_region("Continent", (-30, 0, 30, 60))
+    refused = client.post("/subscribe/", WISH | {"region": "continent", "email": "resident@example.org"})
+    assert (refused.status_code, "200,000 km²" in refused.content.decode()) == (422, True)
