@@ -127,8 +127,6 @@ def test_simulated_alerts_say_so_first(make_alert, subscription):
     assert "Simulated data." in letter.alternatives[0].content
 
 
-# ---- digests ----
-
 MONDAY = datetime(2026, 3, 2, 6, 30, tzinfo=UTC)
 
 

@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from detection.alerts import life
 from detection.alerts.services import alert_transition
-from detection.models import AlertUpdate
+from detection.models import AlertRelation, AlertUpdate
 from detection.rules.lifecycle import State
 from detection.rules.updates import Cause, Change
 from monitor import tasks
@@ -127,8 +127,6 @@ def test_every_change_has_words(kind, change, sentence):
 
 
 def test_pages_of_two_alerts_of_one_place_name_each_other(make_alert, client):
-    from detection.models import AlertRelation
-
     whole, part = make_alert(), make_alert(longitude=-12.1)
     AlertRelation.objects.create(alert=part, other=whole, relation="split-from")
     assert f"/alerts/{whole.code}/" in client.get(part.get_absolute_url()).content.decode()

@@ -7,6 +7,7 @@ import json
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from django.contrib.gis.geos import Polygon
 
 from ingest.models import MeasurementPoint
 from ingest.products.services import product_load
@@ -179,8 +180,6 @@ def test_more_points_than_can_be_read_are_refused_and_not_read(client, product, 
 
 
 def test_a_large_area_is_averaged_over_an_even_sample(product, ends):
-    from django.contrib.gis.geos import Polygon
-
     area = Polygon.from_bbox(tuple(map(float, box(ends).split(","))))
     area.srid = 4326
     some = selectors.points_in(product=product, area=area, most=5)

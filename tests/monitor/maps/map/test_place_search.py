@@ -11,6 +11,7 @@ from ingest.context.coordinates import parse_position
 from ingest.context.services import context_load
 from ingest.readers.context.records import ContextKind
 from monitor.wording import surroundings as words
+from monitor.wording.cards.whereabouts import place_names
 from monitor.wording.places import countries_named, place_name
 from tests.makers.people import words as text
 
@@ -47,7 +48,6 @@ def outlines(tmp_path):
     context_load(path=path)
 
 
-# ---- searching ----
 @pytest.mark.parametrize(
     ("typed", "longitude", "latitude"),
     [
@@ -102,7 +102,6 @@ def test_anything_may_be_typed(client, villages, typed):
         assert client.get(address, {"q": typed}).status_code == 200
 
 
-# ---- alerts ----
 def test_an_alert_is_named_by_the_nearest_village(client, alert, villages):
     for address in ("/", "/alerts/", f"/alerts/{alert.code}/", "/alerts.geojson", "/api/v1/alerts", "/alerts.atom"):
         assert "3 km south of Aldwick" in client.get(address).content.decode(), address
@@ -123,14 +122,11 @@ def test_only_operators_hear_what_is_not_loaded(client, alert, operator):
 
 
 def test_the_list_looks_places_up_all_at_once(client, make_alert, villages, django_assert_max_num_queries):
-    from monitor.wording.cards.whereabouts import place_names
-
     alerts = [make_alert(longitude=-12 + n / 10) for n in range(20)]
     with django_assert_max_num_queries(3):
         assert len(place_names(alerts)) == 20
 
 
-# ---- on the map ----
 @pytest.mark.parametrize("kind", ["regions", "glaciers", "mines", "landslides"])
 def test_what_is_known_is_drawn_far_out_and_close_by(client, outlines, kind):
     for z, x, y in ((0, 0, 0), (10, 477, 360)):
@@ -156,7 +152,6 @@ def test_tiles_that_do_not_exist_are_not_found(client):
         assert client.get(f"/tiles/context/{address}.mvt").status_code == 404
 
 
-# ---- words ----
 def test_places_are_named_by_distance_and_direction():
     assert words.near_words("Aldwick", 3003, 180) == "3 km south of Aldwick"
     assert words.near_words("Aldwick", 400, 180) == "Aldwick"

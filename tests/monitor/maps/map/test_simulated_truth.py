@@ -5,6 +5,7 @@ from django.contrib.gis.geos import MultiPolygon, Polygon
 from django.core.management import call_command
 
 from ingest.models import ContextLayer, Product, Scene, ScenePair, SimulatedTruth
+from monitor.operations.management.commands.loaddemo import Command
 from tests.makers.small_nation import small
 
 pytestmark = pytest.mark.django_db
@@ -39,8 +40,6 @@ def test_a_false_alert_is_called_one_and_one_of_real_data_is_compared_with_nothi
 
 
 def test_the_demo_loads_once_and_everything_in_it_is_simulated(capsys, monkeypatch):
-    from monitor.operations.management.commands.loaddemo import Command
-
     monkeypatch.setattr(Command, "config", small())
     call_command("loaddemo")
     lines = capsys.readouterr().out.splitlines()

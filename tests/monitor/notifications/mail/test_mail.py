@@ -2,6 +2,7 @@
 
 import re
 import signal
+import socket
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -119,8 +120,6 @@ def test_a_mail_survives_a_server_that(fault, make_alert, make_subscription, mai
 
 def closed_or_silent(silent: bool):
     """Yield a port that takes connections and never answers; closed, one where nobody listens."""
-    import socket
-
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
     if silent:
@@ -309,9 +308,6 @@ def wait_until_alone() -> None:
             return alone
 
     wait_until(free)
-
-
-# ---- mails as files ----
 
 
 @pytest.fixture

@@ -206,9 +206,6 @@ def test_a_maildir_is_read_once(db, tmp_path, capsys):
     assert [path.name for path in (tmp_path / "cur").iterdir()] == ["1.host:2,S"]
 
 
-# ---- relays ----
-
-
 def postmark(password: str, recipient: str, kind: str = "HardBounce") -> int:
     """Return a bounce as Postmark reports it."""
     from anymail.webhooks.postmark import PostmarkTrackingWebhookView

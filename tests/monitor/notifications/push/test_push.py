@@ -65,9 +65,6 @@ def shown(receiver) -> list[dict[str, str]]:
     return [json.loads(read(body)) for _, _, body in receiver.received]
 
 
-# ---- the encryption ----
-
-
 def test_a_message_is_encrypted_as_the_example_of_rfc_8291():
     body = encrypt(
         plain=b"When I grow up, I want to be a watermelon",
@@ -96,9 +93,6 @@ def test_a_key_is_made_once_and_for_its_owner_only(tmp_path):
     assert not key_make(path=path)
     assert path.stat().st_mode & 0o777 == 0o600
     assert len(from_text(public_key(path.read_text()))) == 65
-
-
-# ---- on the way ----
 
 
 def test_news_on_a_device_hold_no_address_and_no_region(make_alert, make_subscription, receiver, settings):
@@ -190,9 +184,6 @@ def test_of_a_burst_a_device_shows_five_and_one_for_all_others(make_alert, make_
     assert send() == 1
     last = shown(receiver)[-1]
     assert (last["tag"], last["url"], last["body"]) == ("summary", "/alerts/", "More has changed in your regions.")
-
-
-# ---- the page ----
 
 
 def ways_of(subscription) -> str:

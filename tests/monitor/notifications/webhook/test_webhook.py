@@ -340,9 +340,6 @@ def test_a_person_takes_their_endpoints_along(subscription, receiver):
     assert not Endpoint.objects.exists()
 
 
-# ---- the page ----
-
-
 def ways_of(subscription) -> str:
     return f"/subscriptions/{tokens.manage_token(subscription.pk)}/ways/"
 
@@ -427,9 +424,6 @@ def test_a_person_has_ten_webhooks_at_most_and_fifty_tests_a_day(client, make_su
     answer = client.post(page, {"deed": "test", "endpoint": Endpoint.objects.first().pk})
     assert answer.status_code == 422
     assert "Try again tomorrow" in answer.content.decode()
-
-
-# ---- the way out ----
 
 
 @pytest.mark.parametrize(

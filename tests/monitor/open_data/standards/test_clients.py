@@ -8,7 +8,6 @@ from pystac_client.stac_api_io import StacApiIO
 
 @pytest.mark.django_db(transaction=True)
 def test_owslib_and_pystac_client_read_the_catalogues(request, live_server, product, alert):
-
     features = Features(f"{live_server.url}/ogc/")
     assert features.feature_collections() == ["alerts", "points", "products", "glaciers"]
     described = features.api()

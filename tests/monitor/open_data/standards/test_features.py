@@ -9,6 +9,7 @@ from django.test.utils import CaptureQueriesContext
 
 from detection.models import Alert, GlacierMotion
 from ingest.models import MeasurementPoint, Product
+from ingest.products.selectors import points_behind
 from ingest.products.services import product_load
 from tests.makers import glaciers as made_glaciers
 
@@ -125,8 +126,6 @@ def test_points_are_paged_by_their_key_through_all_products(client, two_tracks):
 
 
 def test_a_page_of_points_reads_the_index_behind_its_key_and_no_row_more(two_tracks):
-    from ingest.products.selectors import points_behind
-
     wanted = {"product_id": two_tracks[0].pk, "pid": "pt00000003", "boxes": [], "most": 4}
     with CaptureQueriesContext(connection) as asked:
         assert [row["pid"] for row in points_behind(**wanted)] == [f"pt{index:08d}" for index in range(4, 8)]

@@ -5,10 +5,12 @@ from datetime import timedelta
 import pytest
 from django.core.management import call_command
 from django.db import connection
+from django.db.migrations.recorder import MigrationRecorder
 from django.utils import timezone
 
-from ingest.models import IngestJob, StepFailure
+from ingest.models import IngestJob, Scene, StepFailure
 from ml.models import Run
+from monitor.celery import app
 from monitor.models.messages import OutgoingMessage
 from monitor.models.operations import SignOfLife
 from monitor.notifications.outbox import BACK_OFF
@@ -130,8 +132,6 @@ def test_a_queue_whose_worker_hangs(doctor):
 
 
 def test_a_queue_without_a_worker(doctor, monkeypatch):
-    from monitor.celery import app
-
     answers = {"worker@here": [{"name": "ingest"}, {"name": "cpu"}]}
     monkeypatch.setattr(type(app.control.inspect()), "active_queues", lambda self: answers)
     assert doctor()["workers"].startswith("no worker answers for mail, housekeeping Start a worker")
@@ -169,8 +169,6 @@ def test_work_that_waits_although_no_worker_is_busy(doctor):
 
 
 def test_no_new_data(doctor, settings, pair_predictions):
-    from ingest.models import Scene
-
     settings.ALARM_NO_DATA_DAYS = 12
     assert doctor() == {}
     Scene.objects.update(loaded_at=timezone.now() - timedelta(days=13))
@@ -186,8 +184,6 @@ def test_a_database_that_hangs_or_is_gone(doctor, monkeypatch):
 
 
 def test_a_migration_that_is_missing(doctor):
-    from django.db.migrations.recorder import MigrationRecorder
-
     with another_connection() as other:
         table = MigrationRecorder.Migration._meta.db_table
         (row,) = other.execute(f"DELETE FROM {table} WHERE app = 'sessions' RETURNING id, name, applied").fetchall()

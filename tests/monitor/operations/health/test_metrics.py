@@ -6,6 +6,7 @@ import sys
 from datetime import timedelta
 
 import pytest
+from django.db import OperationalError
 from django.test import Client
 from django.utils import timezone
 
@@ -73,8 +74,6 @@ def test_each_fault_shows_in_its_gauge(metrics, settings):
 
 def test_metrics_without_a_database(metrics, monkeypatch):
     def gone(*args, **kwargs):
-        from django.db import OperationalError
-
         raise OperationalError("gone")
 
     monkeypatch.setattr("monitor.operations.health.selectors.longest_waits", gone)

@@ -13,7 +13,7 @@ from django.db.models import Count
 from django.urls import reverse
 from django.utils import timezone
 
-from detection.models import Detection, GlacierSample, Scan
+from detection.models import Alert, Detection, GlacierSample, Scan
 from ingest.models import (
     ContextLayer,
     Glacier,
@@ -319,8 +319,6 @@ def test_zero_days_keep_for_ever(prune, settings):
 
 
 def test_every_page_of_an_alert_outlives_pruning(prune, watched_region, client, settings, monkeypatch):
-    from detection.models import Alert
-
     settings.KEEP_RELEASES = 0
     addresses = [alert.get_absolute_url() for alert in Alert.objects.all()]
     addresses += [f"{address}series.json" for address in addresses]

@@ -37,9 +37,6 @@ def verdict(alert: Alert, **changes) -> dict[str, str]:
     } | changes
 
 
-# ---- signing in ----
-
-
 def test_the_roles_exist_without_anybody_making_them():
     rights = {group.name: set(group.permissions.values_list("codename", flat=True)) for group in Group.objects.all()}
     assert rights[OPERATORS] == {"view_review", "add_review", "add_ingestjob"}
@@ -129,9 +126,6 @@ def test_the_session_is_out_of_reach_for_scripts_and_other_sites(client, anna):
     cookie = client.cookies["sessionid"]
     assert cookie["httponly"]
     assert cookie["samesite"] == "Lax"
-
-
-# ---- the queue ----
 
 
 def test_the_queue_lists_what_waits_strongest_first(operator, watched_region):
@@ -247,9 +241,6 @@ def test_queue_and_case_take_as_many_queries_for_many_cases_as_for_few(operator,
     assert before[0] <= 25
 
 
-# ---- holding, assigning, filtering ----
-
-
 def codes_listed(client, query: str = "") -> list[str]:
     return re.findall(r'data-case="(\w+)"', client.get(f"/review/{query}").content.decode())
 
@@ -339,9 +330,6 @@ def test_nobody_is_sent_a_second_mail_for_a_duplicate_or_its_way_back(operator, 
     assert transition_announce(transition_id=merged.pk).n_notifications == 0
     assert transition_announce(transition_id=back.pk).n_notifications == 1  # whose mail was withdrawn
     assert Notification.objects.get(transition=back).subscription == subscriptions[1]
-
-
-# ---- accounts of the demo ----
 
 
 def test_demo_accounts_are_made_once_and_kept_for_their_owner_only(settings, tmp_path, capsys):

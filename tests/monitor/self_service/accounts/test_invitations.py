@@ -190,9 +190,6 @@ def test_nobody_shuts_the_own_account_out(superuser, root):
     assert User.objects.get(pk=root.pk).is_active
 
 
-# ---- a new password by mail ----
-
-
 def ask(email: str, client: Client | None = None, **more):
     return (client or Client()).post("/password/forgotten/", {"email": email}, **more)
 

@@ -1,6 +1,7 @@
 """Regions that people subscribe to: sizes, outlines, and what is refused."""
 
 import json
+import math
 
 import pytest
 
@@ -38,16 +39,12 @@ def test_heights_in_an_outline_are_left_out(make_subscription):
 
 
 def test_a_region_has_at_most_five_hundred_corners():
-    import math
-
     ring = [[math.cos(n * math.tau / 600), math.sin(n * math.tau / 600)] for n in range(600)]
     with pytest.raises(Refusal, match="601 corners; 500 are allowed"):
         regions.drawn(json.dumps({"type": "Polygon", "coordinates": [[*ring, ring[0]]]}))
 
 
 def test_a_circle_has_the_size_that_was_requested():
-    import math
-
     outline, label = regions.circle(-12.0, 46.99, 2000)
     assert area_of(outline) == pytest.approx(math.pi * 2000**2, rel=0.01)
     assert label == "2 km around 46.99° N 12.00° W"
@@ -55,8 +52,6 @@ def test_a_circle_has_the_size_that_was_requested():
 
 
 def test_a_circle_across_the_date_line_lies_on_both_sides():
-    import math
-
     outline, _ = regions.circle(179.99, -17.0, 20_000)
     assert len(outline.geoms) == 2
     assert outline.bounds[0] == -180

@@ -8,6 +8,8 @@ from django.core import mail, signing
 from django.test import Client
 from django.utils import timezone
 
+from detection.alerts.services import alert_transition
+from detection.rules.lifecycle import State
 from monitor.models.messages import OutgoingMessage
 from monitor.models.operations import RequestCount
 from monitor.models.subscriptions import Subscription
@@ -95,9 +97,6 @@ def test_a_refusal_says_in_plain_words_what_is_wrong(client, change, message):
     assert answer.status_code == 422
     assert message in answer.content.decode()
     assert Subscription.objects.count() == 0
-
-
-# ---- links ----
 
 
 def test_an_altered_link_is_not_found_and_an_old_one_is_gone(client, monkeypatch):
@@ -198,9 +197,6 @@ def test_a_made_up_forwarding_header_does_not_change_who_asks(settings):
     assert who("198.51.100.1, 203.0.113.9") == "203.0.113.9"
     assert who("") == "10.0.0.1"
     assert who("2001:db8:1:2:3::4") == who("2001:db8:1:2:ffff::1") == "2001:db8:1:2::/64"
-
-
-# ---- the page of one's own ----
 
 
 def test_pause_go_on_change_and_end(client):
@@ -306,9 +302,6 @@ def test_one_address_has_at_most_twenty_regions(client, make_subscription, setti
     assert "may follow 20 regions at most" in answer.content.decode()
 
 
-# ---- from an alert, and before subscribing ----
-
-
 def test_one_field_on_the_page_of_an_alert_is_enough(client, make_alert):
     alert = make_alert(kind="uplift", rate_mm_yr=9.0, peak_rate_mm_yr=9.0)
     assert f"/alerts/{alert.code}/subscribe/" in client.get(f"/alerts/{alert.code}/").content.decode()
@@ -326,9 +319,6 @@ def test_one_field_on_the_page_of_an_alert_is_enough(client, make_alert):
 
 
 def test_the_preview_counts_what_would_have_come(client, make_alert):
-    from detection.alerts.services import alert_transition
-    from detection.rules.lifecycle import State
-
     alert = make_alert()
     alert_transition(alert=alert, to=State.CONFIRMED, reason="seen in the field")
     make_alert(longitude=-13.0)
