@@ -1,5 +1,6 @@
 """Pictures of what each run saw of an alert, and the table of everything that looked at its ground."""
 
+import re
 from io import BytesIO
 
 import numpy as np
@@ -9,6 +10,7 @@ from django.utils import timezone
 from PIL import Image
 from shapely.geometry import MultiPolygon, box
 
+from detection.kinds import Extent
 from detection.models import Alert, AlertMethods, Detection
 from detection.selectors import detections_current
 from ingest.products.selectors import PointColumns
@@ -16,6 +18,7 @@ from ml.models import Prediction
 from monitor.maps.imaging.evidence import frame_of, picture, points_on, smoothed
 from monitor.pages.alerts import pictures
 from monitor.pages.alerts.agreement import agreement_rows, agreement_sentence, method_block
+from monitor.pages.alerts.evidence import how_likely
 from monitor.pages.alerts.pictures import captions, evidence_png
 
 SQUARE = MultiPolygon([box(1_000.0, 1_000.0, 2_000.0, 1_500.0)])
@@ -142,3 +145,17 @@ def test_ground_that_sinks_is_brown_also_where_hardly_any_point_stands_beside_it
         shown = pixels(evidence_png(detection, "points-1"))
         middle = shown[shown.shape[0] // 2, shown.shape[1] // 2]
         assert middle[0] > middle[2] + 50
+
+
+STATED = {"settings": {"reliability": {"1": {"offset": 1.0, "slope": 1.2}, "2": {"offset": 0.0, "slope": 1.0}}}}
+
+
+def test_a_score_that_is_often_right_says_so_and_never_that_it_is_certain():
+    lines = [how_likely(STATED, Detection(score=score, extent=Extent.LOCAL)) for score in (0.5, 0.99, 1.0)]
+    shares = [int(re.search(r"about (\d+) move", line)[1]) for line in lines]
+    assert shares[0] < 5 < shares[1] <= shares[2] == 99
+
+
+def test_a_method_without_such_figures_and_a_wide_region_state_nothing():
+    assert how_likely({}, Detection(score=1.0, extent=Extent.LOCAL)) == ""
+    assert how_likely(STATED, Detection(score=1.0, extent=Extent.REGION)) == ""

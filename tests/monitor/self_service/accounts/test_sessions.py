@@ -1,14 +1,20 @@
-"""How long a session lasts, and who ends it."""
+"""How long a session lasts, who ends it, and that reading makes none."""
 
+import json
 import time
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 from allauth.usersessions.models import UserSession
 from axes.models import AccessAttempt
+from django.conf import settings
+from django.contrib.sessions.backends.db import SessionStore
 from django.contrib.sessions.models import Session
 from django.test import Client
+from django.utils import timezone
 
+from monitor import tasks
 from monitor.subscribers.accounts.sessions import sessions_forget
 from monitor.web.roles import OPERATORS
 from tests.makers.people import PASSWORD, account
@@ -159,3 +165,24 @@ def test_typing_the_password_again_makes_a_new_session_too(otto, client):
 def test_what_is_kept_of_ended_sessions_is_forgotten(browsers, settings):
     settings.SESSION_COOKIE_AGE = 0
     assert sessions_forget() == 2
+
+
+def test_the_workbench_keeps_no_session(client, product):
+    for address in (f"?on={product.pk}", "_dash-layout", "_dash-dependencies"):
+        assert client.get(f"/workbench/{address}").status_code == 200
+    address = {"id": "address", "property": "search", "value": f"?on={product.pk}"}
+    body = json.dumps({"output": "sheet.children", "inputs": [address]})
+    answer = client.post("/workbench/_dash-update-component", body, content_type="application/json")
+    assert answer.status_code == 200
+    assert settings.SESSION_COOKIE_NAME not in client.cookies
+    assert not Session.objects.exists()
+
+
+def test_expired_sessions_are_deleted_and_others_stay():
+    for days in (-1, 1):
+        session = SessionStore()
+        session["user"] = days
+        session.save()
+        Session.objects.filter(pk=session.session_key).update(expire_date=timezone.now() + timedelta(days=days))
+    tasks.clear_sessions()
+    assert [one.get_decoded()["user"] for one in Session.objects.all()] == [1]
