@@ -3,11 +3,49 @@
 from collections.abc import Callable, Iterator
 
 import pytest
+from django.contrib.auth.models import User
+from django.test import Client
 
+from detection.models import Alert
+from ingest.models import Product
+from ingest.products.services import product_load
 from ml.models import Prediction
 from monitor.beat import GuardedScheduler
 from monitor.celery import app
+from monitor.models.subscriptions import Subscription
+from monitor.web.roles import OPERATORS
 from tests.makers import pairs as made_pairs
+from tests.makers.people import account, signed_in
+
+
+@pytest.fixture
+def anna(db) -> User:
+    """Return the account of an operator."""
+    return account("anna", OPERATORS)
+
+
+@pytest.fixture
+def operator(anna) -> Client:
+    """Return a client in which the operator is signed in."""
+    return signed_in(anna)
+
+
+@pytest.fixture
+def alert(make_alert) -> Alert:
+    """Return an alert of sinking ground at 12° W 47° N."""
+    return make_alert()
+
+
+@pytest.fixture
+def subscription(make_subscription) -> Subscription:
+    """Return a resident's subscription to everything around that place."""
+    return make_subscription()
+
+
+@pytest.fixture
+def product(make_egms) -> Product:
+    """Return a loaded product of twelve points."""
+    return product_load(path=make_egms())
 
 
 @pytest.fixture

@@ -93,8 +93,7 @@ def test_the_content_policy_forbids_what_no_page_needs():
 
 
 @pytest.mark.django_db
-def test_text_of_a_user_cannot_leave_the_data_of_a_page(make_alert):
-    alert = make_alert()
+def test_text_of_a_user_cannot_leave_the_data_of_a_page(alert):
     page = Client().get(f"/alerts/{alert.code}/", {"x": "</script><script>"}).content.decode()
     assert "<script>" not in page
     data = re.findall(r'<script[^>]*type="application/json"[^>]*>(.*?)</script>', page, flags=re.S)
@@ -114,8 +113,7 @@ def test_no_script_writes_markup():
 
 
 @pytest.mark.django_db
-def test_fields_of_passwords_hide_and_let_managers_paste():
-    client = Client()
+def test_fields_of_passwords_hide_and_let_managers_paste(client):
     client.force_login(User.objects.create_user("otto", password=PASSWORD))
     pages = [Client().get("/login/"), client.get("/password/"), client.get("/password/again/")]
     for page in pages:
@@ -186,8 +184,7 @@ def test_documents_state_how_soon_libraries_are_updated():
 
 
 @pytest.mark.django_db
-def test_refused_access_is_logged(caplog):
-    client = Client()
+def test_refused_access_is_logged(caplog, client):
     client.force_login(User.objects.create_user("karl"))
     with caplog.at_level(logging.WARNING, logger="django.request"):
         client.get("/review/")

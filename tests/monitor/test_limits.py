@@ -7,7 +7,6 @@ import sys
 import threading
 import time
 
-import psycopg
 import pytest
 from django.core.cache import cache
 from django.core.wsgi import get_wsgi_application
@@ -17,33 +16,14 @@ from django.urls import reverse
 
 from monitor.maps.map import place_search
 from monitor.web import request_limits
+from tests.monitor.test_real_processes import another_connection
 from tests.waiting import HANG_SECONDS, wait_until
 
-LIMITED = [
-    "/api/v1/alerts",
-    "/alerts.geojson",
-    "/alerts.atom",
-    "/alerts/none/report/",
-    "/alerts/none/series.json",
-    "/ogc/",
-    "/places.json?q=x",
-    "/record/alerts.csv",
-    "/regions/none/report/",
-    "/stac/",
-    "/workbench/1/",
-    "/rasters/1.tif",
-    "/charts/near.json",
-]
-POSTED = [
-    "/login/",
-    "/password/forgotten/",
-    "/accounts/join/",
-    "/subscribe/",
-    "/subscribe/preview.json",
-    "/subscriptions/none/1/where/",
-    "/subscriptions/none/organisations/1/add/",
-    "/review/none/notes/",
-]
+LIMITED = ["/api/v1/alerts", "/alerts.geojson", "/alerts.atom", "/alerts/none/report/", "/alerts/none/series.json"]
+LIMITED += ["/ogc/", "/places.json?q=x", "/record/alerts.csv", "/regions/none/report/", "/stac/", "/workbench/1/"]
+LIMITED += ["/rasters/1.tif", "/charts/near.json", "/cap.atom", "/feeds/none/alerts.atom"]
+POSTED = ["/login/", "/password/forgotten/", "/accounts/join/", "/subscribe/", "/subscribe/preview.json"]
+POSTED += ["/subscriptions/none/1/where/", "/subscriptions/none/organisations/1/add/", "/review/none/notes/"]
 VERY_LITTLE = 0.001  # second, which every answer takes
 
 
@@ -188,15 +168,8 @@ def test_the_cache_keeps_values_while_its_server_runs(settings):
 def _status(address: str) -> int:
     """Return the status of a request as a real server has it handled, between the signals of its ends."""
     statuses: list[int] = []
-    environ = {
-        "REQUEST_METHOD": "GET",
-        "PATH_INFO": address,
-        "SERVER_NAME": "localhost",
-        "SERVER_PORT": "80",
-        "REMOTE_ADDR": "127.0.0.1",
-        "wsgi.input": io.BytesIO(),
-        "wsgi.url_scheme": "http",
-    }
+    environ = {"REQUEST_METHOD": "GET", "PATH_INFO": address, "REMOTE_ADDR": "127.0.0.1", "wsgi.input": io.BytesIO()}
+    environ |= {"SERVER_NAME": "localhost", "SERVER_PORT": "80", "wsgi.url_scheme": "http"}
     answer = get_wsgi_application()(environ, lambda status, headers: statuses.append(int(status.split()[0])))
     b"".join(answer)
     answer.close()
@@ -226,9 +199,8 @@ def test_after_a_restart_of_the_database_the_next_request_is_answered():
 
 
 def _end(backend: int) -> None:
-    parameters = connection.get_connection_params()
-    address = {name: parameters.get(name) for name in ("dbname", "host", "port", "user", "password")}
-    with psycopg.connect(**{name: value for name, value in address.items() if value}, autocommit=True) as other:
+    with another_connection() as other:
+        other.autocommit = True
         other.execute("SELECT pg_terminate_backend(%s)", [backend])
         while other.execute("SELECT 1 FROM pg_stat_activity WHERE pid = %s", [backend]).fetchone():
             time.sleep(0.01)

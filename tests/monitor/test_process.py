@@ -25,6 +25,7 @@ from monitor.operations.health.process import beat_sign
 from monitor.operations.health.signs import sign_ages
 from monitor.operations.management.commands import prepare
 from monitor.schedule import BEAT_SCHEDULE, TASK_ROUTES
+from tests.monitor.test_real_processes import another_connection
 from tests.waiting import HANG_SECONDS
 
 SENT = re.compile(r"send_task\(\s*\"([\w.]+)\"")
@@ -48,15 +49,7 @@ def test_every_scheduled_message_expires_before_the_next_one_comes(make_schedule
 
 @pytest.mark.django_db(transaction=True)
 def test_of_two_beats_one_stays_silent(make_scheduler):
-    import psycopg
-
-    parameters = connection.get_connection_params()
-    with psycopg.connect(
-        dbname=parameters["dbname"],
-        host=parameters.get("host"),
-        user=parameters.get("user"),
-        password=parameters.get("password"),
-    ) as other:
+    with another_connection() as other:
         other.execute("SELECT pg_advisory_lock(%s)", [Lock.BEAT])
         scheduler = make_scheduler(lazy=True)
         with CaptureQueriesContext(connection) as queries:

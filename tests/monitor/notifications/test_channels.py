@@ -60,15 +60,6 @@ def test_every_message_goes_by_its_own_channel(queued, channels):
     assert [channel.n_closed for channel in channels.values()] == [1, 1]
 
 
-def test_one_address_on_two_channels_hears_of_the_same_news_on_both(make_alert, make_subscription, channels):
-    for name in channels:
-        make_subscription("resident@example.org", channel=name)
-    make_alert()
-    tasks.announce_transitions()
-    assert rounds.messages_send() == 2
-    assert {channel.addresses[0] for channel in channels.values()} == {"resident@example.org"}
-
-
 def test_a_channel_in_trouble_is_left_alone_and_the_others_go_on(queued, channels):
     channels["signs"].answer = Later("the line is busy")
     assert rounds.messages_send() == 5

@@ -21,32 +21,15 @@ from monitor.models.subscriptions import Organisation
 from monitor.subscribers.subscriptions import tokens
 from monitor.subscribers.subscriptions.tokens import feeds_open
 from monitor.tasks import issue_cap_messages
-from monitor.web.roles import OPERATORS
+from tests.makers.people import account, signed_in
 from tests.makers.regions import make_region
+from tests.monitor.pages.reviews.test_edits import form
 
 pytestmark = pytest.mark.django_db
 BAD = "a\x0bb\x00c\x1b\x7f\x85d\u202ee\u2066f\ufffeg\uffff"
 CLEAN = "a bc de" + "fg"
 FEEDS = ["/alerts.atom", "/alerts.atom?region={slug}", "/cap.atom", "/cap.atom?language=de", "/cap/{code}.xml"]
 OWN_FEEDS = ["alerts.atom", "cap.atom"]
-
-
-def signed_in(name: str, *groups: str, **values) -> Client:
-    user = get_user_model().objects.create_user(name, **values)
-    user.groups.set(Group.objects.filter(name__in=groups))
-    client = Client(raise_request_exception=False)
-    client.force_login(user)
-    return client
-
-
-@pytest.fixture
-def operator() -> Client:
-    return signed_in("anna", OPERATORS)
-
-
-def form(alert, **changes) -> dict[str, str]:
-    plain = {"kind": alert.kind, "severity": alert.severity, "outline_is": "same", "announce": "on"}
-    return plain | {"expected_state": alert.state, "expected_edit": "0"} | changes
 
 
 def test_plain_text_keeps_what_people_write_and_takes_out_what_nothing_can_hold():
@@ -58,8 +41,7 @@ def test_plain_text_keeps_what_people_write_and_takes_out_what_nothing_can_hold(
     assert plain_values({"a\0": ["b\0", ("c\0", 1, None)]}) == {"a": ["b", ("c", 1, None)]}
 
 
-def test_a_public_text_pasted_from_slides_is_kept_clean_and_breaks_no_feed(operator, make_alert):
-    alert = make_alert()
+def test_a_public_text_pasted_from_slides_is_kept_clean_and_breaks_no_feed(operator, alert):
     answer = operator.post(f"/review/{alert.code}/edit/", form(alert, text_en=f"Old quarry. {BAD}"))
     assert answer.status_code == 302
     issue_cap_messages()
@@ -95,8 +77,7 @@ def test_rows_that_were_stored_with_such_characters_break_no_feed(client, make_a
     assert not set(calendar.decode()) & set(stored[1] + "\x1b\x7f\u202e\u2066\ufffe\uffff")
 
 
-def test_a_message_that_was_issued_with_such_characters_can_be_read(client, make_alert):
-    alert = make_alert()
+def test_a_message_that_was_issued_with_such_characters_can_be_read(client, alert):
     issue_cap_messages()
     message = CapMessage.objects.get()
     CapMessage.objects.update(xml=message.xml.replace("<headline>", "<headline>\ufffe"), headline="\ufffe\x0bx")
@@ -113,11 +94,10 @@ def test_names_that_others_are_shown_hold_no_hidden_marks(client, make_subscript
     assert Organisation.objects.get().name == "Waterworks North"
 
 
-def test_notes_and_forms_of_administrators_are_cleaned_too(operator, make_alert):
-    alert = make_alert()
+def test_notes_and_forms_of_administrators_are_cleaned_too(operator, alert):
     assert operator.post(f"/review/{alert.code}/notes/", {"note": BAD}).status_code == 302
     assert CaseNote.objects.get().text == CLEAN
-    chief = signed_in("chief", is_staff=True, is_superuser=True)
+    chief = signed_in(account("chief", is_staff=True, is_superuser=True))
     assert chief.post("/admin/auth/group/add/", {"name": f"night {BAD}"}).status_code == 302
     assert Group.objects.filter(name=f"night {CLEAN}").exists()
 
@@ -149,8 +129,7 @@ def test_no_address_with_such_characters_is_an_error(bad):
         assert answer.json()["status"] == answer.status_code
 
 
-def test_a_filter_does_not_become_an_empty_one(make_alert):
-    make_alert()
+def test_a_filter_does_not_become_an_empty_one(alert):
     assert Client().get("/alerts.geojson?kind=%00").status_code == 400
     assert Client().get("/ogc/collections/alerts/items?after=%00").status_code == 400
 

@@ -3,29 +3,20 @@
 import re
 
 import pytest
-from django.contrib.auth import get_user_model
-from django.contrib.auth.models import Group
 from django.test import Client
 
 from detection.models import Claim, Review
-from detection.reviews.services import alert_review
 from detection.rules.verdicts import Verdict
 from monitor.web.roles import OPERATORS, VIEWERS
+from tests.makers.people import account, signed_in
+from tests.monitor.pages.reviews.test_quality import judge
 
 pytestmark = pytest.mark.django_db
 
 
-def signed_in(name: str, group: str) -> Client:
-    user = get_user_model().objects.create_user(name)
-    user.groups.add(Group.objects.get(name=group))
-    client = Client()
-    client.force_login(user)
-    return client
-
-
 @pytest.fixture
 def viewer() -> Client:
-    return signed_in("vera", VIEWERS)
+    return signed_in(account("vera", VIEWERS))
 
 
 def forms_that_change(page: str) -> list[str]:
@@ -34,8 +25,7 @@ def forms_that_change(page: str) -> list[str]:
     return [form for form in forms if "/logout/" not in form and "/language/" not in form]
 
 
-def test_a_viewer_reads_a_case_but_finds_no_verdict_to_give(viewer, make_alert):
-    alert = make_alert()
+def test_a_viewer_reads_a_case_but_finds_no_verdict_to_give(viewer, alert):
     page = viewer.get(f"/review/{alert.code}/")
     assert page.status_code == 200
     assert forms_that_change(page.content.decode()) == []
@@ -44,27 +34,17 @@ def test_a_viewer_reads_a_case_but_finds_no_verdict_to_give(viewer, make_alert):
     assert not Review.objects.exists()
 
 
-def test_a_viewer_who_reads_a_case_does_not_claim_it(viewer, make_alert):
-    alert = make_alert()
+def test_a_viewer_who_reads_a_case_does_not_claim_it(viewer, alert):
     viewer.get(f"/review/{alert.code}/")
     assert not Claim.objects.exists()
-    operator = signed_in("otto", OPERATORS)
+    operator = signed_in(account("otto", OPERATORS))
     operator.get(f"/review/{alert.code}/")
     assert "otto has held this case since" in viewer.get(f"/review/{alert.code}/").content.decode()
 
 
-def test_a_viewer_reads_a_verdict_but_cannot_take_it_back(viewer, make_alert):
-    alert = make_alert()
-    otto = get_user_model().objects.create_user("otto")
-    review = alert_review(
-        alert=alert,
-        verdict=Verdict.CONFIRM,
-        reviewer=otto,
-        expected_state="first",
-        reason_code="plausible",
-        public_note="",
-        internal_note="",
-    )
+def test_a_viewer_reads_a_verdict_but_cannot_take_it_back(viewer, alert):
+    otto = account("otto")
+    review = judge(alert, Verdict.CONFIRM, otto)
     page = viewer.get(f"/review/{alert.code}/").content.decode()
     assert "otto" in page
     assert forms_that_change(page) == []

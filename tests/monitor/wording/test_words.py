@@ -1,10 +1,12 @@
 """What people read: plain, with units, never more certain than the data."""
 
 import pytest
+from django.template import Context, Template
 from django.utils import translation
 
-from ml.deformation.filters.still import assumed
-from monitor.wording.figures import area_label, with_uncertainty
+from monitor.wording.exposure import building_tilt_sentence, exposure_sentence
+from monitor.wording.figures import with_uncertainty
+from monitor.wording.glossary import GLOSSARY
 from monitor.wording.images import data_set_name
 from monitor.wording.places import coordinates, country_near, place_name
 from monitor.wording.points import reason_sentences
@@ -22,11 +24,6 @@ from monitor.wording.points import reason_sentences
 )
 def test_uncertainty_is_two_standard_deviations_and_never_nothing(rate, sigma, words):
     assert with_uncertainty(rate, sigma) == words
-
-
-def test_areas_have_sizes_that_people_know():
-    assert area_label(116_300_000) == "116 km²"
-    assert area_label(350_000) == "35 hectares"
 
 
 @pytest.mark.parametrize(
@@ -48,15 +45,8 @@ def test_a_simulated_place_is_never_given_a_country():
 
 
 def test_the_reason_of_a_flag_compares_the_points_inside_with_those_around():
-    reason = {
-        "track": "ascending",
-        "n_points": 1200,
-        "rate_mm_yr": -6.1,
-        "n_around": 800,
-        "around_mm_yr": 0.3,
-        "scatter_mm_yr": 0.9,
-        "beyond": 0.74,
-    }
+    reason = {"track": "ascending", "n_points": 1200, "rate_mm_yr": -6.1, "n_around": 800, "around_mm_yr": 0.3}
+    reason |= {"scatter_mm_yr": 0.9, "beyond": 0.74}
     assert reason_sentences("los", reason) == [
         "1,200 points inside move by 6.1 mm a year (away from the satellite; median).",
         "The 800 points around it move by 0.3 mm a year (toward the satellite); two thirds of them lie within 0.9 mm a "
@@ -70,29 +60,6 @@ def test_the_reason_of_a_flag_compares_the_points_inside_with_those_around():
     ]
 
 
-def test_the_reason_of_a_flag_says_that_an_area_jumped():
-    reason = {"n_points": 40, "rate_mm_yr": -6.1, "around_mm_yr": None, "jump_share": 0.9, "jump_mm": -27.2}
-    reason |= {"jump_date": "2022-05-31", "jump_cycles": -1, "odd_even_mm_yr": 0.34}
-    *_, jump, halves = reason_sentences("los", reason)
-    assert jump == (
-        "90 % of the points inside made most of their way in one jump of 27 mm, first seen on 31 May 2022, "
-        "a whole number of half wavelengths: it may be an error of processing and no motion."
-    )
-    assert halves == "By themselves, half of the images and the other half give speeds 0.3 mm a year apart."
-    *_, jump, _ = reason_sentences("los", reason | {"jump_mm": -14.0, "jump_cycles": 0})
-    assert jump.endswith("one jump of 14 mm, first seen on 31 May 2022, not steadily.")
-    assert len(reason_sentences("los", reason | {"jump_share": 0.2})) == 3
-
-
-def test_what_was_taken_for_still_is_said_where_little_is():
-    reason = {"n_points": 3, "rate_mm_yr": -8.0, "around_mm_yr": None}
-    assert reason_sentences("los", reason | {"assumes": assumed(0.0)})[-1] == (
-        "Nothing in the product's view stands still: rates are taken against its own zero."
-    )
-    assert "25 %" in reason_sentences("los", reason | {"assumes": assumed(0.25)})[-1]
-    assert assumed(0.9) is assumed(None) is None
-
-
 @pytest.mark.parametrize(
     ("name", "french"),
     [
@@ -104,3 +71,52 @@ def test_the_name_of_a_data_set_keeps_its_codes_and_speaks_the_readers_language(
     assert data_set_name(name) == name
     with translation.override("fr"):
         assert data_set_name(name) == french
+
+
+@pytest.mark.parametrize(
+    ("figures", "sentence"),
+    [
+        ((None, None, None, None), ""),
+        ((0, 0.0, 0.0, 0.0), "No building, railway or main road is known on this ground."),
+        ((None, None, None, 0.0), "Nobody is known to live here."),
+        ((None, 0.35, 12.3, None), "12 km of railway and 350 metres of main road cross this ground."),
+        (
+            (1234, None, 0.96, 5300.0),
+            "About 1,200 buildings stand on this ground. 960 metres of railway crosses this ground. About 5,300 people "
+            "live here.",
+        ),
+        ((None, None, None, 1.0), "One person lives here."),
+        ((9, None, None, 30.4), "9 buildings stand on this ground. About 30 people live here."),
+    ],
+)
+def test_the_sentence(figures, sentence):
+    assert exposure_sentence(*figures) == sentence
+
+
+def test_a_tilt_is_reported_where_it_reaches_what_walls_allow_and_something_is_built():
+    steep, slight = (0.6, 0.4, 0.9), (0.25, 0.15, 0.4)  # mm a year per m; 0.2 reaches 1 in 500 in ten years
+    assert building_tilt_sentence(steep, 12, None) == (
+        "Where it tilts most, one end of a house ten metres long moves by about 6 mm a year (probably 4 to 9) more "
+        "than the other. A rule of thumb allows walls 20 mm in all (1 in 500)."
+    )
+    assert "Whether houses stand there is not known" in building_tilt_sentence(steep, None, None)
+    assert building_tilt_sentence(steep, 0, 3.0) != ""
+    for figures in ((steep, 0, None), (steep, 0, 0.0), (slight, 12, None), (None, 12, None)):
+        assert building_tilt_sentence(*figures) == ""
+
+
+def rendered(tag: str) -> str:
+    return Template("{% load words %}" + tag).render(Context())
+
+
+def test_every_word_has_an_address_of_its_own_and_they_are_sorted():
+    assert len({term.slug for term in GLOSSARY}) == len(GLOSSARY)
+    assert [term.key for term in GLOSSARY] == sorted((term.key for term in GLOSSARY), key=str.lower)
+    assert all(term.meaning.endswith(".") for term in GLOSSARY)
+
+
+def test_a_word_on_a_page_says_what_it_means():
+    shown = rendered('{% term "line of sight" as line %}<a {{ line }}>along the line</a>')
+    assert 'href="/reading/#line-of-sight"' in shown
+    assert "slanted line" in shown
+    assert ">along the line</a>" in shown

@@ -7,6 +7,7 @@ import json
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from django.contrib.gis.geos import Polygon
 
 from ingest.models import MeasurementPoint
 from ingest.products.services import product_load
@@ -109,10 +110,8 @@ def test_the_profile_shows_where_it_moves_and_how_it_grew(client, product, ends)
 
 
 def test_the_same_place_from_other_directions_is_the_nearest_point_of_each(client, product, ends, make_egms):
-    name, header = (
-        "EGMS_L2b_044_0351_IW1_VV_2020_2024_1.zip",
-        "<BURST><track>44</track><burst_id>0351</burst_id></BURST>",
-    )
+    name = "EGMS_L2b_044_0351_IW1_VV_2020_2024_1.zip"
+    header = "<BURST><track>44</track><burst_id>0351</burst_id></BURST>"
     other = product_load(path=make_egms(name, xml=header, los=(0.62, -0.10, 0.78)))
     at = ends[0]
     found = body(client, f"/charts/near.json?at={at.x + 0.0001},{at.y}")["points"]
@@ -181,8 +180,6 @@ def test_more_points_than_can_be_read_are_refused_and_not_read(client, product, 
 
 
 def test_a_large_area_is_averaged_over_an_even_sample(product, ends):
-    from django.contrib.gis.geos import Polygon
-
     area = Polygon.from_bbox(tuple(map(float, box(ends).split(","))))
     area.srid = 4326
     some = selectors.points_in(product=product, area=area, most=5)

@@ -3,14 +3,12 @@
 import re
 from io import BytesIO
 
-import pytest
 from PIL import Image
 from shapely.geometry import LineString, box
 
 from detection.kinds import KINDS
 from monitor.maps.imaging import plan_pictures as pictures
 from monitor.maps.imaging.plans import FLATTEST, Mark, Name, Plan, drawn, frame_around, scale_of
-from monitor.maps.map.plans import LAYERS
 
 OUTLINE = box(7.0, 51.40, 7.05, 51.43)
 
@@ -55,12 +53,6 @@ def test_names_are_written_with_their_own_letters_or_not_at_all():
     assert pictures.plan_png(made_plan([Name(100, 100, "金沢市", "start")])) == without
     for name in ("Zürich", "Łódź", "Αθήνα", "Київ", "Córdoba"):
         assert pictures.plan_png(made_plan([Name(100, 100, name, "start")])) != without
-
-
-@pytest.mark.parametrize("css", [*(layer[0] for layer in LAYERS), "land", "border", "region", "inner"])
-def test_every_shape_of_a_plan_has_a_style_of_known_colours(css):
-    style = pictures._style(css)
-    assert all(pictures.colour(token) for token in (style.line, style.fill) if token)
 
 
 def test_every_kind_has_its_colour_and_pages_have_the_same_shapes():

@@ -14,30 +14,14 @@ from tests.ingest.sources import replay
 
 pytestmark = pytest.mark.django_db
 TYPED = "Hauptstraße 5 Aldwick"
-NOMINATIM = [  # as Nominatim 4 answers with format=jsonv2
-    {
-        "display_name": "5, Hauptstraße, Aldwick, Westshore, 12345, Atlantis",
-        "lon": "-12.0012",
-        "lat": "47.0034",
-        "boundingbox": ["47.00335", "47.00345", "-12.00125", "-12.00115"],
-    },
-    {
-        "display_name": "<b>Hauptstraße</b>, Aldwick, Atlantis",
-        "lon": "-12.0",
-        "lat": "47.0",
-        "boundingbox": ["46.9", "47.1", "-12.1", "-11.9"],
-    },
-]
-PHOTON = {
-    "type": "FeatureCollection",
-    "features": [
-        {
-            "geometry": {"type": "Point", "coordinates": [-12.0012, 47.0034]},
-            "properties": {"street": "Hauptstraße", "housenumber": "5", "postcode": "12345"}
-            | {"city": "Aldwick", "country": "Atlantis"},
-        }
-    ],
-}
+HOUSE = {"display_name": "5, Hauptstraße, Aldwick, Westshore, 12345, Atlantis", "lon": "-12.0012", "lat": "47.0034"}
+HOUSE |= {"boundingbox": ["47.00335", "47.00345", "-12.00125", "-12.00115"]}
+STREET = {"display_name": "<b>Hauptstraße</b>, Aldwick, Atlantis", "lon": "-12.0", "lat": "47.0"}
+STREET |= {"boundingbox": ["46.9", "47.1", "-12.1", "-11.9"]}
+NOMINATIM = [HOUSE, STREET]  # as Nominatim 4 answers with format=jsonv2
+FOUND = {"street": "Hauptstraße", "housenumber": "5", "postcode": "12345", "city": "Aldwick", "country": "Atlantis"}
+FEATURE = {"geometry": {"type": "Point", "coordinates": [-12.0012, 47.0034]}, "properties": FOUND}
+PHOTON = {"type": "FeatureCollection", "features": [FEATURE]}
 
 
 @pytest.fixture

@@ -1,27 +1,21 @@
 """Searching for a place: with and without lists of places, on a page and as data; alerts named by what is near."""
 
 import json
-import re
-from datetime import date
 
 import mapbox_vector_tile
 import pytest
 from django.core.management import call_command
-from django.test import Client
 from django.utils import translation
 
 from ingest.context.coordinates import parse_position
 from ingest.context.services import context_load
 from ingest.readers.context.records import ContextKind
 from monitor.wording import surroundings as words
+from monitor.wording.cards.whereabouts import place_names
 from monitor.wording.places import countries_named, place_name
+from tests.makers.people import words as text
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def visitor() -> Client:
-    return Client()
 
 
 @pytest.fixture
@@ -54,12 +48,6 @@ def outlines(tmp_path):
     context_load(path=path)
 
 
-def text(response) -> str:
-    assert response.status_code == 200
-    return re.sub(r"\s+", " ", re.sub(r"<(script|style).*?</\1>|<[^>]+>", " ", response.content.decode(), flags=re.S))
-
-
-# ---- searching ----
 @pytest.mark.parametrize(
     ("typed", "longitude", "latitude"),
     [
@@ -79,16 +67,16 @@ def test_what_is_no_coordinate_is_not_taken_for_one(typed):
     assert parse_position(typed) is None
 
 
-def test_without_a_list_of_places_countries_and_coordinates_are_found_and_it_says_so(visitor):
-    answer = visitor.get("/places.json?q=mexi").json()
+def test_without_a_list_of_places_countries_and_coordinates_are_found_and_it_says_so(client):
+    answer = client.get("/places.json?q=mexi").json()
     assert [hit["name"] for hit in answer["hits"]] == ["Mexico"]
     assert "No list of places is loaded" in answer["note"]
-    assert "data-context" not in visitor.get("/").content.decode()  # no overlay is offered either
-    (hit,) = visitor.get("/places.json", {"q": "19.4, -99.1"}).json()["hits"]
+    assert "data-context" not in client.get("/").content.decode()  # no overlay is offered either
+    (hit,) = client.get("/places.json", {"q": "19.4, -99.1"}).json()["hits"]
     west, south, east, north = hit["bounds"]
     assert west < -99.1 < east
     assert south < 19.4 < north
-    page = text(visitor.get("/places/?q=nowhere+at+all"))
+    page = text(client.get("/places/?q=nowhere+at+all"))
     assert "No place of this name was found. No list of places is loaded" in page
 
 
@@ -97,38 +85,30 @@ def test_a_country_across_the_date_line_is_shown_by_its_largest_part():
     assert 160 < west < east < 180
 
 
-def test_a_page_without_javascript_leads_to_the_map(visitor, villages):
-    page = visitor.get("/places/?q=aldwick")
+def test_a_page_without_javascript_leads_to_the_map(client, villages):
+    page = client.get("/places/?q=aldwick")
     content, source = text(page), page.content.decode()
+    assert "Villages: made" in client.get("/").content.decode()
     assert "Aldwick 2,300 inhabitants" in content
     assert 'href="/?bbox=-12.06,46.967,-11.94,47.087"' in source
     assert "&lt;b&gt;Bold&lt;/b&gt;" in source
     assert "<b>Bold" not in source
-    assert visitor.get("/?bbox=-12.06,46.967,-11.94,47.087").status_code == 200
+    assert client.get("/?bbox=-12.06,46.967,-11.94,47.087").status_code == 200
 
 
 @pytest.mark.parametrize("typed", ["'", "\\", "%", "a:*", "& | !", "\x00", "x" * 5000, "<script>", "ß", "🏔", "((("])
-def test_anything_may_be_typed(visitor, villages, typed):
+def test_anything_may_be_typed(client, villages, typed):
     for address in ("/places/", "/places.json"):
-        assert visitor.get(address, {"q": typed}).status_code == 200
+        assert client.get(address, {"q": typed}).status_code == 200
 
 
-def test_the_map_has_the_field_and_thanks_for_the_names(visitor, villages):
-    page = visitor.get("/").content.decode()
-    assert 'action="/places/"' in page
-    assert "Villages: made" in page
-
-
-# ---- alerts ----
-def test_an_alert_is_named_by_the_nearest_village(visitor, make_alert, villages):
-    alert = make_alert()
+def test_an_alert_is_named_by_the_nearest_village(client, alert, villages):
     for address in ("/", "/alerts/", f"/alerts/{alert.code}/", "/alerts.geojson", "/api/v1/alerts", "/alerts.atom"):
-        assert "3 km south of Aldwick" in visitor.get(address).content.decode(), address
+        assert "3 km south of Aldwick" in client.get(address).content.decode(), address
 
 
-def test_an_alert_says_what_is_here(visitor, make_alert, villages, outlines):
-    alert = make_alert()
-    page = text(visitor.get(f"/alerts/{alert.code}/"))
+def test_an_alert_says_what_is_here(client, alert, villages, outlines):
+    page = text(client.get(f"/alerts/{alert.code}/"))
     assert "3 km south of Aldwick, in Westshore, Atlantis." in page
     assert "It touches the known outline of a mine: Old Pit." in page
     assert "On a glacier: Whitefall, which is known to surge." in page
@@ -136,52 +116,42 @@ def test_an_alert_says_what_is_here(visitor, make_alert, villages, outlines):
     assert "Not loaded" not in page
 
 
-def test_only_operators_hear_what_is_not_loaded(visitor, make_alert, django_user_model):
-    from django.contrib.auth.models import Group
-
-    alert = make_alert()
-    assert "About this place" not in text(visitor.get(f"/alerts/{alert.code}/"))
-    operator = django_user_model.objects.create_user("operator")
-    operator.groups.add(Group.objects.get(name="operators"))
-    visitor.force_login(operator)
-    assert "Not loaded: administrative regions, names of places" in text(visitor.get(f"/alerts/{alert.code}/"))
+def test_only_operators_hear_what_is_not_loaded(client, alert, operator):
+    assert "About this place" not in text(client.get(f"/alerts/{alert.code}/"))
+    assert "Not loaded: administrative regions, names of places" in text(operator.get(f"/alerts/{alert.code}/"))
 
 
-def test_the_list_looks_places_up_all_at_once(visitor, make_alert, villages, django_assert_max_num_queries):
-    from monitor.wording.cards.whereabouts import place_names
-
+def test_the_list_looks_places_up_all_at_once(client, make_alert, villages, django_assert_max_num_queries):
     alerts = [make_alert(longitude=-12 + n / 10) for n in range(20)]
     with django_assert_max_num_queries(3):
         assert len(place_names(alerts)) == 20
 
 
-# ---- on the map ----
 @pytest.mark.parametrize("kind", ["regions", "glaciers", "mines", "landslides"])
-def test_what_is_known_is_drawn_far_out_and_close_by(visitor, outlines, kind):
+def test_what_is_known_is_drawn_far_out_and_close_by(client, outlines, kind):
     for z, x, y in ((0, 0, 0), (10, 477, 360)):
-        answer = visitor.get(f"/tiles/context/{kind}/{z}/{x}/{y}.mvt")
+        answer = client.get(f"/tiles/context/{kind}/{z}/{x}/{y}.mvt")
         assert answer.status_code == 200
         features = mapbox_vector_tile.decode(answer.content)["context"]["features"]
         assert len(features) == 1
-    assert f'data-context="{kind}"' in visitor.get("/").content.decode()
+    assert f'data-context="{kind}"' in client.get("/").content.decode()
 
 
-def test_a_region_around_the_pole_does_not_break_a_tile(visitor, tmp_path):
+def test_a_region_around_the_pole_does_not_break_a_tile(client, tmp_path):
     ring = [[-180, -90], [180, -90], [180, -60], [-180, -60], [-180, -90]]
     shape = {"type": "Polygon", "coordinates": [ring]}
     feature = {"type": "Feature", "properties": {"name": "South"}, "geometry": shape}
     path = tmp_path / "south.geojson"
     path.write_text(json.dumps({"type": "FeatureCollection", "features": [feature]}))
     context_load(path=path, kind=ContextKind.REGIONS)
-    assert mapbox_vector_tile.decode(visitor.get("/tiles/context/regions/0/0/0.mvt").content)["context"]["features"]
+    assert mapbox_vector_tile.decode(client.get("/tiles/context/regions/0/0/0.mvt").content)["context"]["features"]
 
 
-def test_tiles_that_do_not_exist_are_not_found(visitor):
+def test_tiles_that_do_not_exist_are_not_found(client):
     for address in ("houses/0/0/0", "mines/0/1/0", "mines/40/0/0"):
-        assert visitor.get(f"/tiles/context/{address}.mvt").status_code == 404
+        assert client.get(f"/tiles/context/{address}.mvt").status_code == 404
 
 
-# ---- words ----
 def test_places_are_named_by_distance_and_direction():
     assert words.near_words("Aldwick", 3003, 180) == "3 km south of Aldwick"
     assert words.near_words("Aldwick", 400, 180) == "Aldwick"
@@ -191,26 +161,6 @@ def test_places_are_named_by_distance_and_direction():
     assert place_name(-99.1, 19.4, near="3 km south of Aldwick") == "3 km south of Aldwick, Mexico"
     assert place_name(-99.1, 19.4, region="Westshore, Mexico") == "Westshore, Mexico, 19.40° N 99.10° W"
     assert place_name(-99.1, 19.4, simulated=True, near="Aldwick", region="X") == "simulated region, Aldwick"
-
-
-@pytest.mark.parametrize(
-    ("figures", "sentence"),
-    [
-        ((543.2, 11.6, 270.0), "about 540 m above sea level. It slopes by about 12°, mostly to the west."),
-        ((12.4, 0.5, None), "about 12 m above sea level. It is nearly flat."),
-        ((-400.0, 30.0, None), "about 400 m below sea level. It slopes by about 30°."),
-    ],
-)
-def test_the_ground_is_described_in_rounded_figures(figures, sentence):
-    assert words.ground_sentence(*figures) == f"The ground lies {sentence}"
-
-
-def test_several_landslides_and_what_has_no_name_are_mentioned_too():
-    assert words.landslide_sentence(2, date(2015, 9, 25), None).startswith(
-        "2 landslides were reported within 5 km. The last one happened on 25 September 2015."
-    )
-    assert words.glacier_sentence([("", "unknown")]) == "On a glacier: a glacier without a name."
-    assert words.mine_sentence(["", ""]) == "It touches the known outline of 2 mines."
 
 
 def test_the_doctor_says_what_is_not_loaded(villages, capsys):

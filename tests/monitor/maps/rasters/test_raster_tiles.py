@@ -11,7 +11,7 @@ from rasterio.io import MemoryFile
 
 from ml.models import Prediction, Run
 from monitor.maps.imaging import drawing as rasters
-from monitor.maps.rasters.catalogue import evidence_raster, pair_label, raster_group
+from monitor.maps.rasters.catalogue import evidence_raster
 from monitor.maps.rasters.layers import RASTER_LAYERS, RASTER_LAYERS_BY_NAME
 from tests.makers import pairs as made_pairs
 from tests.makers.wire import FAULTS_OF_READING
@@ -50,11 +50,6 @@ def shown(client, layer: str, group: str, place: str = MIDDLE) -> np.ndarray:
     assert answer.status_code == 200
     assert answer["Content-Type"] == "image/png"
     return pixels(answer.content)
-
-
-def test_nothing_loaded_means_no_layers_and_an_empty_tile(client):
-    assert client.get("/rasters.json").json()["layers"] == []
-    assert not shown(client, "coherence", FIRST).any()
 
 
 def test_a_tile_has_the_colour_of_its_value_and_nothing_where_nothing_is_known(client, pair_predictions):
@@ -153,16 +148,6 @@ def test_dates_come_in_order_with_words_and_bounds(client, pair_predictions, dja
     assert layers["speed"]["arrows"] is True
 
 
-def test_a_pair_over_the_turn_of_the_year_names_both_years():
-    reference, secondary = datetime(2021, 12, 25, tzinfo=UTC).date(), datetime(2022, 1, 6, tzinfo=UTC).date()
-    assert pair_label(reference, secondary, 12) == "6 Jan 2022 (12 days since 25 Dec 2021)"
-
-
-def test_a_prediction_knows_where_it_is_shown(client, pair_predictions):
-    shown_in = [(layer, FIRST) for layer in ("coherence", "coherence-change", "speed")]
-    assert [raster_group(one) for one in pair_predictions[:3]] == shown_in
-
-
 def test_a_small_map_shows_the_newest_finding_and_says_what_its_colours_mean(pair_predictions):
     evidence = evidence_raster(pair_predictions[2:5])
     assert (evidence["layer"], evidence["group"], evidence["arrows"]) == ("coherence-change", SECOND, False)
@@ -171,21 +156,13 @@ def test_a_small_map_shows_the_newest_finding_and_says_what_its_colours_mean(pai
     assert evidence_raster([]) is None
 
 
-@pytest.mark.parametrize(
-    "address",
-    [
-        "nonsense/2021-12-13-12d/1/0/0",
-        "coherence/2021-12-13/1/0/0",
-        "coherence/2021-13-45-12d/1/0/0",
-        "coherence/2021-12-13-12d/1/5/0",
-        "coherence/2021-12-13-12d/60/0/0",
-        "coherence/%00/1/0/0",
-        "probability/0000/9/1/1",
-        "probability/2021-12-13-12d/9/1/1",
-        "radar/99/9/1/1",
-        "coherence/２０２１-12-13-12d/1/0/0",
-    ],
-)
+NOWHERE = ["nonsense/2021-12-13-12d/1/0/0", "coherence/2021-12-13/1/0/0", "coherence/2021-13-45-12d/1/0/0"]
+NOWHERE += ["coherence/2021-12-13-12d/1/5/0", "coherence/2021-12-13-12d/60/0/0", "coherence/%00/1/0/0"]
+NOWHERE += ["probability/0000/9/1/1", "probability/2021-12-13-12d/9/1/1", "radar/99/9/1/1"]
+NOWHERE += ["coherence/２０２１-12-13-12d/1/0/0"]
+
+
+@pytest.mark.parametrize("address", NOWHERE)
 def test_a_tile_that_cannot_be_is_not_found(client, address):
     assert client.get(f"/tiles/rasters/{address}.png").status_code == 404
 
@@ -284,15 +261,8 @@ def test_a_box_that_is_none_is_refused_with_its_remedy(client, bbox):
     assert set(answer.json()) == {"type", "title", "status", "detail", "error", "remedy"}
 
 
-def test_arrows_of_no_date_are_not_found(client):
-    assert client.get("/rasters/nonsense/arrows.geojson?bbox=0,0,1,1").status_code == 404
-    assert arrows_in(client, group="1999-01-01-12d") == []
-
-
 @pytest.mark.parametrize("begin", FAULTS_OF_READING)
-def test_a_tile_is_refused_for_a_moment_and_never_drawn_empty_and_pages_stay(
-    wire, begin, client, pair_predictions, make_alert
-):
+def test_a_tile_is_refused_and_never_drawn_empty(wire, begin, client, pair_predictions, make_alert):
     address = f"/tiles/rasters/coherence/{FIRST}/{MIDDLE}.png"
     begin(wire)
     answer = client.get(address)
@@ -306,3 +276,28 @@ def test_a_tile_is_refused_for_a_moment_and_never_drawn_empty_and_pages_stay(
     answer = client.get(address)
     assert answer.status_code == 200
     assert list(pixels(answer.content)[:3, 128, 128]) == colour("coherence", 0.8)
+
+
+LONG, SHORT = "2021-12-25-24d", "2021-12-13-12d"
+
+
+@pytest.fixture
+def confirmed() -> list[Prediction]:
+    """Make a pair of 12 days without and one of 24 days with a change that was first seen on 13 December."""
+    return made_pairs.make_confirmed()
+
+
+def test_only_dates_with_a_confirmed_change_are_offered(client, confirmed):
+    layers = {
+        layer["name"]: [one["key"] for one in layer["groups"]] for layer in client.get("/rasters.json").json()["layers"]
+    }
+    assert layers["coherence-change"] == [SHORT, LONG]
+    assert layers["confirmed-change"] == layers["change-onset"] == [LONG]
+    assert not shown(client, "confirmed-change", SHORT).any()
+
+
+def test_a_tile_says_how_sure_and_how_many_days_before_the_later_image(client, confirmed):
+    assert list(shown(client, "confirmed-change", LONG)[:3, 128, 128]) == colour("confirmed-change", 96)
+    assert list(shown(client, "change-onset", LONG)[:3, 128, 128]) == colour("change-onset", 12)
+    far_out = shown(client, "confirmed-change", LONG, tile_of(made_pairs.LONGITUDE, made_pairs.LATITUDE, 12))
+    assert (far_out[3] == 0).sum() > 0  # unconfirmed places have no colour

@@ -23,7 +23,7 @@ from monitor.maps.map.plans import mail_plan
 from monitor.models.messages import Endpoint
 from monitor.models.subscriptions import Membership, Organisation
 from monitor.notifications.gathering import Burst
-from monitor.notifications.mail import compose, letters
+from monitor.notifications.mail import letters
 from monitor.notifications.mail.letters import AlertNews, RegionNews
 from monitor.wording.cards.cards import alert_card
 
@@ -177,14 +177,6 @@ def test_every_mail_has_colours_for_the_dark_and_the_words_that_matter(written):
     assert "SIMULATED DATA" in written["correction"].body
 
 
-def test_what_is_not_seen_around_an_alert_is_worked_out_once_for_all_its_readers(make_alert, monkeypatch):
-    asked, alert = [], make_alert()
-    monkeypatch.setattr(compose, "visibility_around", lambda area: asked.append(area) or UNSEEN)
-    composer = compose.Composer()
-    assert {composer.unseen_around(alert) for _ in range(3)} == {UNSEEN}
-    assert len(asked) == 1
-
-
 def test_a_mail_made_of_a_draft_is_the_one_that_django_makes(written):
     for name, mail in written.items():
         mail.extra_headers["Date"] = "Mon, 23 Nov 2026 01:02:03 -0000"
@@ -201,8 +193,7 @@ def test_a_mail_made_of_a_draft_is_the_one_that_django_makes(written):
             assert one.is_multipart() or one.get_content() == other.get_content()
 
 
-def test_a_line_that_is_too_long_for_mail_servers_is_broken(make_subscription):
-    subscription = make_subscription()
+def test_a_line_that_is_too_long_for_mail_servers_is_broken(subscription):
     subscription.label = "x" * 1100
     mail = letters.test_mail(key="k", subscription=subscription)
     content = mail.message().as_bytes(linesep="\r\n")

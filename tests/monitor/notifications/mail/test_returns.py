@@ -105,9 +105,7 @@ def test_the_longest_name_of_a_return_address_is_short_enough_for_every_server()
     assert len(returns.return_address(2**63 - 1, date(2099, 1, 1)).partition("@")[0]) <= 64
 
 
-def test_mails_go_out_under_the_return_address_and_readers_see_the_sender(make_alert, make_subscription, mail_server):
-    make_subscription()
-    make_alert()
+def test_mails_go_out_under_the_return_address_and_readers_see_the_sender(alert, subscription, mail_server):
     tasks.announce_transitions()
     assert rounds.messages_send() == 1
     (message,) = mail_server.received
@@ -184,9 +182,7 @@ def test_a_forged_report_changes_nothing(db):
     assert OutgoingMessage.objects.get().state == "sent"
 
 
-def test_the_mail_server_pipes_reports_in_and_no_address_is_printed_or_logged(
-    make_subscription, monkeypatch, capsys, caplog
-):
+def test_reports_are_piped_in_and_no_address_is_logged(make_subscription, monkeypatch, capsys, caplog):
     caplog.set_level(logging.DEBUG)
     make_subscription(READER)
     (pk,) = sent()
@@ -208,9 +204,6 @@ def test_a_maildir_is_read_once(db, tmp_path, capsys):
     call_command("bounces", maildir=tmp_path)
     assert capsys.readouterr().out == f"message {pk} came back: 5.1.1\n"
     assert [path.name for path in (tmp_path / "cur").iterdir()] == ["1.host:2,S"]
-
-
-# ---- relays ----
 
 
 def postmark(password: str, recipient: str, kind: str = "HardBounce") -> int:

@@ -4,18 +4,18 @@ import ssl
 import subprocess
 import sys
 import threading
-from datetime import timedelta
 
 import pytest
 from django.utils import timezone
 
 from monitor import tasks
-from monitor.models.messages import ChannelPause, OutgoingMessage
+from monitor.models.messages import OutgoingMessage
 from monitor.models.operations import Alarm
 from monitor.notifications import outbox, rounds
 from monitor.notifications.mail.server import QUIT_SECONDS
 from monitor.operations.health import alarms
 from monitor.web.outgoing.deadlines import MOST_SECONDS
+from tests.monitor.notifications.mail.test_mail import let_time_pass
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.django_db
@@ -29,13 +29,6 @@ def queued(make_alert, make_subscription):
     tasks.announce_transitions()
 
 
-def let_time_pass() -> None:
-    past = timezone.now() - timedelta(seconds=1)
-    OutgoingMessage.objects.filter(state="queued").update(next_try_at=past)
-    OutgoingMessage.objects.filter(state="sending").update(lease_until=past)
-    ChannelPause.objects.update(next_try_at=past)
-
-
 def was_cut_off(relay, step: str) -> bool:
     """Whether the sender did not wait for the end of the slow answer, now that this is over."""
     wait_until(lambda: relay.waited_for)
@@ -46,30 +39,7 @@ def states() -> list[tuple[str, int]]:
     return list(OutgoingMessage.objects.values_list("state", "attempts"))
 
 
-@pytest.mark.parametrize("step", ["greeting", "EHLO", "MAIL", "RCPT", "DATA"])
-def test_a_relay_that_drips_before_it_has_the_mail_delays_it_and_gets_it_once(step, queued, slow_relay):
-    slow_relay.slow_at = step
-    assert rounds.messages_send() == 0
-    assert was_cut_off(slow_relay, step)
-    assert states() == [("queued", 1)]
-    slow_relay.slow_at = ""
-    let_time_pass()
-    assert rounds.messages_send() == 1
-    assert (states(), len(slow_relay.mails)) == ([("sent", 2)], 1)
-
-
-def test_a_relay_that_drips_its_yes_has_the_mail_and_gets_it_no_second_time(queued, slow_relay):
-    slow_relay.slow_at = "end"
-    assert rounds.messages_send() == 1
-    assert was_cut_off(slow_relay, "end")
-    let_time_pass()
-    assert rounds.messages_send() == 0
-    assert (states(), len(slow_relay.mails)) == ([("sent", 1)], 1)
-
-
-def test_after_a_yes_that_was_cut_off_the_next_mail_gets_a_connection_of_its_own(
-    make_alert, make_subscription, slow_relay
-):
+def test_after_a_slow_yes_the_next_mail_has_its_own_connection(make_alert, make_subscription, slow_relay):
     for name in ("first", "second"):
         make_subscription(f"{name}@example.org")
     make_alert()
@@ -91,30 +61,13 @@ def test_a_relay_that_says_nothing_after_a_mail_may_get_it_again_under_the_same_
     assert (len(names), len(set(names))) == (2, 1)
 
 
-def test_a_relay_that_drips_its_goodbye_holds_nobody(queued, slow_relay):
-    slow_relay.slow_at = "QUIT"
-    assert rounds.messages_send() == 1
-    assert was_cut_off(slow_relay, "QUIT")
-    assert states() == [("sent", 1)]
-
-
 @pytest.fixture
 def tls(slow_relay, settings, tmp_path, monkeypatch):
     """Serve the relay under TLS from the first byte, with a certificate that is trusted here."""
     made, names = tmp_path / "certificate.pem", "subjectAltName=DNS:localhost"
-    command = [
-        "openssl",
-        "req",
-        "-x509",
-        "-newkey",
-        "ec",
-        "-pkeyopt",
-        "ec_paramgen_curve:P-256",
-        "-nodes",
-        "-days",
-        "2",
-    ]
-    command += ["-subj", "/CN=localhost", "-addext", names, "-keyout", made.with_suffix(".key"), "-out", made]
+    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
+    command += ["-days", "2", "-subj", "/CN=localhost", "-addext", names]
+    command += ["-keyout", made.with_suffix(".key"), "-out", made]
     subprocess.run(command, check=True, capture_output=True)
     slow_relay.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     slow_relay.tls.load_cert_chain(made, made.with_suffix(".key"))
@@ -122,21 +75,33 @@ def tls(slow_relay, settings, tmp_path, monkeypatch):
     settings.EMAIL_USE_SSL = True
 
 
-@pytest.mark.parametrize("step", ["handshake", "greeting", "RCPT"])
-def test_the_same_holds_under_tls(step, queued, slow_relay, tls):
+BEFORE = [("plain", step) for step in ("greeting", "EHLO", "MAIL", "RCPT", "DATA")]
+BEFORE += [("tls", step) for step in ("handshake", "greeting", "RCPT")]
+
+
+@pytest.mark.parametrize(("line", "step"), BEFORE)
+def test_a_relay_that_drips_before_it_has_the_mail_delays_it_and_gets_it_once(line, step, queued, slow_relay, request):
+    if line == "tls":
+        request.getfixturevalue("tls")
     slow_relay.slow_at = step
     assert rounds.messages_send() == 0
     assert was_cut_off(slow_relay, step)
+    assert states() == [("queued", 1)]
     slow_relay.slow_at = ""
     let_time_pass()
     assert rounds.messages_send() == 1
     assert (states(), len(slow_relay.mails)) == ([("sent", 2)], 1)
 
 
-def test_a_yes_that_drips_under_tls_is_a_yes(queued, slow_relay, tls):
-    slow_relay.slow_at = "end"
+@pytest.mark.parametrize(("line", "step"), [("plain", "end"), ("tls", "end"), ("plain", "QUIT")])
+def test_a_relay_that_drips_its_yes_or_goodbye_has_the_mail_and_gets_it_once(line, step, queued, slow_relay, request):
+    if line == "tls":
+        request.getfixturevalue("tls")
+    slow_relay.slow_at = step
     assert rounds.messages_send() == 1
-    assert was_cut_off(slow_relay, "end")
+    assert was_cut_off(slow_relay, step)
+    let_time_pass()
+    assert rounds.messages_send() == 0
     assert (states(), len(slow_relay.mails)) == ([("sent", 1)], 1)
 
 

@@ -18,8 +18,6 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from ingest.products.services import product_load
-
 pytestmark = pytest.mark.django_db
 EXAMPLES = int(os.environ.get("CONTRACT_EXAMPLES", "4"))
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
@@ -28,10 +26,8 @@ QUIET = [HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too
 
 @pytest.mark.parametrize("description", ["/api/v1/openapi.json", "/ogc/api", "/stac/api"])
 def test_no_request_gets_more_or_less_than_the_description_promises(
-    description, pair_predictions, make_egms, make_alert, open_connection
+    description, pair_predictions, product, alert, open_connection
 ):
-    product_load(path=make_egms())
-    make_alert()
     described = schemathesis.openapi.from_wsgi(description, get_wsgi_application())
     n_operations = 0
     for found in described.get_all_operations():

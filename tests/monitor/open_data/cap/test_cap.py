@@ -42,8 +42,7 @@ def texts(client, address: str) -> dict[str, str]:
     return {element.tag.removeprefix(CAP): element.text for element in message.iter()}
 
 
-def test_a_life_is_alert_update_and_cancel_and_begins_anew(client, make_alert, oasis):
-    alert = make_alert()
+def test_a_life_is_alert_update_and_cancel_and_begins_anew(client, alert, oasis):
     issue_cap_messages()
     for state in ("provisional", "provisional", "finished", "first", "rejected"):
         step(alert, state)
@@ -85,8 +84,7 @@ def test_simulated_alerts_are_tests_and_keep_the_schema_whatever_the_name(client
     assert oasis.is_valid(CapMessage.objects.get().xml)
 
 
-def test_an_issued_message_never_changes_and_none_is_issued_twice(client, make_alert):
-    alert = make_alert()
+def test_an_issued_message_never_changes_and_none_is_issued_twice(client, alert):
     issue_cap_messages()
     before = client.get(f"/cap/{alert.code}.xml").content
     Alert.objects.update(rate_mm_yr=-99.0)

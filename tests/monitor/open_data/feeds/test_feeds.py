@@ -131,14 +131,6 @@ def test_feeds_are_in_the_language_of_the_reader_and_hold_no_address(client, mak
     assert b"Zu Hause\\, am Berg" in answers["alerts.ics"].content
 
 
-def test_a_message_issued_after_its_step_reaches_readers_who_have_the_feed_already(client, make_alert, make_feeds):
-    subscription, _ = make_feeds(), make_alert()
-    first = client.get(address(subscription, "alerts.atom"))
-    issue_cap_messages()
-    again = client.get(address(subscription, "alerts.atom"), headers={"If-None-Match": first["ETag"]})
-    assert (again.status_code, b"application/cap+xml" in again.content) == (200, True)
-
-
 @pytest.mark.parametrize("name", ALL)
 def test_what_has_not_changed_is_not_sent_again(client, make_alert, make_feeds, name):
     subscription, alert = make_feeds(), make_alert()
@@ -156,14 +148,7 @@ def test_what_has_not_changed_is_not_sent_again(client, make_alert, make_feeds, 
     assert again["ETag"] != first["ETag"]
 
 
-def test_a_subscription_without_news_has_empty_feeds(client, make_feeds):
-    subscription = make_feeds()
-    assert {name: client.get(address(subscription, name)).status_code for name in ALL} == dict.fromkeys(ALL, 200)
-    assert events(client, subscription) == []
-
-
-def test_links_are_made_renewed_and_taken_away_on_the_page(client, make_subscription):
-    subscription = make_subscription()
+def test_links_are_made_renewed_and_taken_away_on_the_page(client, subscription):
     token = tokens.manage_token(subscription.pk)
     page = f"/subscriptions/{token}/{subscription.pk}/feeds/"
     assert page in client.get(f"/subscriptions/{token}/").content.decode()
@@ -201,9 +186,3 @@ def test_feeds_end_with_their_subscription_and_go_with_their_person(client, make
     assert {client.get(address(subscription, name)).status_code for name in ALL} == {410}
     subscriptions.person_delete(email=RESIDENT)
     assert {client.get(address(subscription, name)).status_code for name in ALL} == {404}
-
-
-def test_too_many_requests_have_to_wait(client, make_feeds, settings):
-    settings.WORK_SECONDS_PER_MINUTE = 0.001
-    subscription = make_feeds()
-    assert [client.get(address(subscription)).status_code for _ in range(3)][-1] == 429

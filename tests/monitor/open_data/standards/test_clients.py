@@ -5,14 +5,9 @@ from owslib.ogcapi.features import Features
 from pystac_client import Client
 from pystac_client.stac_api_io import StacApiIO
 
-from ingest.products.services import product_load
-
 
 @pytest.mark.django_db(transaction=True)
-def test_owslib_and_pystac_client_read_the_catalogues(request, live_server, make_egms, make_alert):
-    product = product_load(path=make_egms())
-    alert = make_alert()
-
+def test_owslib_and_pystac_client_read_the_catalogues(request, live_server, product, alert):
     features = Features(f"{live_server.url}/ogc/")
     assert features.feature_collections() == ["alerts", "points", "products", "glaciers"]
     described = features.api()

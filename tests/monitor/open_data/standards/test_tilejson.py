@@ -9,41 +9,21 @@ from django.contrib.gis.geos import MultiPolygon, Point
 from jsonschema import Draft202012Validator
 
 from ingest.models import ContextLayer, Mine, Place
-from ingest.products.services import product_load
 
 pytestmark = pytest.mark.django_db
 
 ZOOM = {"type": "integer", "minimum": 0, "maximum": 30}
 TEXT = {"type": "string"}
-RULES = Draft202012Validator(  # what TileJSON 3.0.0 says in section 3 of the keys that are used here
-    {
-        "type": "object",
-        "required": ["tilejson", "tiles"],
-        "properties": {
-            "tilejson": {"const": "3.0.0"},
-            "tiles": {"type": "array", "minItems": 1, "items": {"type": "string", "pattern": "^https?://"}},
-            "vector_layers": {
-                "type": "array",
-                "items": {
-                    "type": "object",
-                    "required": ["id", "fields"],
-                    "properties": {
-                        "id": TEXT,
-                        "fields": {"type": "object", "additionalProperties": TEXT},
-                        "description": TEXT,
-                        "minzoom": ZOOM,
-                        "maxzoom": ZOOM,
-                    },
-                },
-            },
-            "bounds": {"type": "array", "minItems": 4, "maxItems": 4, "items": {"type": "number"}},
-            "minzoom": ZOOM,
-            "maxzoom": ZOOM,
-            "scheme": {"enum": ["xyz", "tms"]},
-        }
-        | dict.fromkeys(("attribution", "description", "legend", "name", "template"), TEXT),
-    }
-)
+FIELDS = {"type": "object", "additionalProperties": TEXT}
+PROPERTIES = {"id": TEXT, "fields": FIELDS, "description": TEXT, "minzoom": ZOOM, "maxzoom": ZOOM}
+ADDRESSES = {"type": "array", "minItems": 1, "items": {"type": "string", "pattern": "^https?://"}}
+BOUNDS = {"type": "array", "minItems": 4, "maxItems": 4, "items": {"type": "number"}}
+KEYS = {"tilejson": {"const": "3.0.0"}, "tiles": ADDRESSES, "bounds": BOUNDS, "scheme": {"enum": ["xyz", "tms"]}}
+LAYERS = {"type": "array", "items": {"type": "object", "required": ["id", "fields"], "properties": PROPERTIES}}
+KEYS |= {"vector_layers": LAYERS, "minzoom": ZOOM, "maxzoom": ZOOM}
+KEYS |= dict.fromkeys(("attribution", "description", "legend", "name", "template"), TEXT)
+# what TileJSON 3.0.0 says in section 3 of the keys that are used here
+RULES = Draft202012Validator({"type": "object", "required": ["tilejson", "tiles"], "properties": KEYS})
 
 
 def layers(client) -> dict[str, dict]:
@@ -58,8 +38,7 @@ def tile_of(document: dict, z: int, x: int, y: int) -> str:
     return template.removeprefix("http://testserver").format(z=z, x=x, y=y)
 
 
-def test_every_layer_is_listed_and_its_tiles_are_there(client, make_egms, pair_predictions):
-    product_load(path=make_egms())
+def test_every_layer_is_listed_and_its_tiles_are_there(client, product, pair_predictions):
     listed = layers(client)
     assert "/tilejson/points/los.json" in listed
     assert len([address for address in listed if "/rasters/" in address]) > 3
@@ -73,8 +52,7 @@ def test_every_layer_is_listed_and_its_tiles_are_there(client, make_egms, pair_p
         assert ("Simulated" in document["description"]) == ("/rasters/" in address)
 
 
-def test_fields_are_those_of_the_tiles_and_bounds_those_of_the_points(client, make_egms):
-    product = product_load(path=make_egms())
+def test_fields_are_those_of_the_tiles_and_bounds_those_of_the_points(client, product):
     document = client.get("/tilejson/points/los.json").json()
     assert document["bounds"] == pytest.approx(product.footprint.extent, abs=1e-5)
     west, south, east, north = document["bounds"]
@@ -100,8 +78,7 @@ def test_the_base_map_is_a_layer_too_once_something_of_it_is_loaded(client):
     assert "Simulated" in document["description"]
 
 
-def test_every_document_keeps_the_rules_of_tilejson(client, make_egms, pair_predictions):
-    product_load(path=make_egms())
+def test_every_document_keeps_the_rules_of_tilejson(client, product, pair_predictions):
     layer = ContextLayer.objects.create(kind="mines", name="made", file_sha256="0" * 64)
     here = Point(11, 47, srid=4326)
     Mine.objects.create(layer=layer, position=here, outline=MultiPolygon(here.buffer(0.01), srid=4326))

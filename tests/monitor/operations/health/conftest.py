@@ -1,5 +1,6 @@
 """A service that is well, until a test breaks something of it."""
 
+from functools import partial
 from itertools import pairwise
 
 import pytest
@@ -22,23 +23,24 @@ def healthy(db, monkeypatch, push_key, site):
     monkeypatch.setattr("monitor.operations.management.commands.doctor.CONDITIONS", kept)
 
 
+def doctor_asked(capsys, *options: str) -> dict[str, str]:
+    """Ask the doctor: name of what is wrong -> sentence and remedy. Its exit code is 1 exactly where something is."""
+    try:
+        call_command("doctor", *options)
+        code = 0
+    except SystemExit as end:
+        code = end.code
+    lines = capsys.readouterr().out.splitlines()
+    reported = {
+        line.split(": ", 1)[0].split(maxsplit=1)[1]: f"{line.split(': ', 1)[1]} {remedy.strip()}"
+        for line, remedy in pairwise(lines)
+        if line.startswith("WRONG")
+    }
+    assert code == (1 if reported else 0)
+    return reported
+
+
 @pytest.fixture
 def doctor(healthy, capsys):
-    """Ask the doctor: name of what is wrong -> sentence and remedy. Its exit code is 1 exactly where something is."""
-
-    def ask() -> dict[str, str]:
-        try:
-            call_command("doctor")
-            code = 0
-        except SystemExit as end:
-            code = end.code
-        lines = capsys.readouterr().out.splitlines()
-        reported = {
-            line.split(": ", 1)[0].split(maxsplit=1)[1]: f"{line.split(': ', 1)[1]} {remedy.strip()}"
-            for line, remedy in pairwise(lines)
-            if line.startswith("WRONG")
-        }
-        assert code == (1 if reported else 0)
-        return reported
-
-    return ask
+    """Return a function that asks the doctor of a healthy service."""
+    return partial(doctor_asked, capsys)

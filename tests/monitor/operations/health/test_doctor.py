@@ -2,19 +2,21 @@
 
 from datetime import timedelta
 
-import psycopg
 import pytest
 from django.core.management import call_command
 from django.db import connection
+from django.db.migrations.recorder import MigrationRecorder
 from django.utils import timezone
 
-from ingest.models import IngestJob, StepFailure
+from ingest.models import IngestJob, Scene, StepFailure
 from ml.models import Run
+from monitor.celery import app
 from monitor.models.messages import OutgoingMessage
 from monitor.models.operations import SignOfLife
 from monitor.notifications.outbox import BACK_OFF
 from monitor.notifications.rounds import channel_pause
 from monitor.operations.health.signs import BACKUP, BEAT, queue_sign, sign_give, signs_forget
+from tests.monitor.test_real_processes import another_connection
 
 pytestmark = pytest.mark.django_db
 
@@ -33,12 +35,67 @@ def test_of_a_healthy_service_nothing_is_wrong(doctor):
     assert doctor() == {}
 
 
-def test_a_stopped_beat(doctor):
-    age(BEAT, minutes=5)
-    assert doctor() == {
-        "beat": "no sign of life for 5 minutes Start beat, or look into its log."
-        " Until then nothing is fetched, loaded, searched or sent."
-    }
+def request_hung() -> None:
+    sign_give(name="web process ended: POST /subscribe/preview.json")
+    age("web process ended: POST /subscribe/preview.json", minutes=5)
+
+
+def outbox_grows() -> None:
+    late = timezone.now() - timedelta(minutes=90)
+    make_message(next_try_at=late, error="451 <reader@example.org> greylisted")
+    make_message(key="to come", next_try_at=timezone.now() + timedelta(hours=1))
+
+
+def work_failed() -> None:
+    now = timezone.now()
+    IngestJob.objects.create(source="upload", state="failed", error="the disk is full", finished_at=now)
+    Run.objects.filter(pk=Run.objects.first().pk).update(state="failed", error="old", finished_at=now - timedelta(8))
+
+
+def step_failed() -> None:
+    failed = {"state": "failed", "cause": "disk", "error": "the raster is missing"}
+    StepFailure.objects.create(step="search", subject_id=1, subject="made", **failed)
+
+
+def worker_lost() -> None:
+    lost = timezone.now() - timedelta(minutes=6)
+    Run.objects.filter(pk=Run.objects.first().pk).update(state="running", lease_until=lost)
+
+
+def relay_refuses() -> None:
+    channel_pause(channel="mail", reason="554 5.7.1 <reader@example.org>: relay access denied")
+
+
+@pytest.mark.parametrize(
+    ("harm", "name", "words"),
+    [
+        (lambda: age(BEAT, minutes=5), "beat", "no sign of life for 5 minutes Start beat, or look into its log. Until"),
+        (lambda: age(BEAT, hours=-1), "beat", "Start beat"),  # a clock that was set back
+        (
+            request_hung,
+            "requests",
+            "ended 5 minutes ago, because a request hung: POST /subscribe/preview.json Look",
+        ),
+        (outbox_grows, "outbox", "2 messages wait, the oldest for 90 minutes; the last reason: 451 <(address)>"),
+        (
+            relay_refuses,
+            "channels",
+            "nothing gets through by mail: 554 5.7.1 <(address)>: relay access denied Mend",
+        ),
+        (
+            work_failed,
+            "failed work",
+            "failed in the last 7 days (files: 1); the last reason: the disk is full",
+        ),
+        (step_failed, "failed work", "(steps: 1); the last reason: the raster is missing"),
+        (worker_lost, "stuck work", "work has lost its worker and nobody takes it up (runs: 1)"),
+    ],
+)
+def test_each_fault_is_reported_alone_with_its_remedy(doctor, pair_predictions, harm, name, words):
+    harm()
+    reported = doctor()
+    assert list(reported) == [name]
+    assert words in reported[name]
 
 
 def test_a_backup_that_is_days_old(doctor):
@@ -66,14 +123,6 @@ def test_a_site_that_does_not_answer_or_not_with_a_page(doctor, site, settings):
     assert doctor()["web"].startswith("no web process answers at 127.0.0.1:1 Start the web process")
 
 
-def test_a_web_process_that_was_ended_for_a_request_that_hung(doctor):
-    sign_give(name="web process ended: POST /subscribe/preview.json")
-    age("web process ended: POST /subscribe/preview.json", minutes=5)
-    assert doctor()["requests"].startswith(
-        "a web process was ended 5 minutes ago, because a request hung: POST /subscribe/preview.json Look into the log"
-    )
-
-
 def test_a_queue_whose_worker_hangs(doctor):
     age(queue_sign("mail"), minutes=4)
     age(queue_sign("cpu"), minutes=14)  # which may be a long run
@@ -83,16 +132,9 @@ def test_a_queue_whose_worker_hangs(doctor):
 
 
 def test_a_queue_without_a_worker(doctor, monkeypatch):
-    from monitor.celery import app
-
     answers = {"worker@here": [{"name": "ingest"}, {"name": "cpu"}]}
     monkeypatch.setattr(type(app.control.inspect()), "active_queues", lambda self: answers)
     assert doctor()["workers"].startswith("no worker answers for mail, housekeeping Start a worker")
-
-
-def test_a_clock_that_was_set_back_hides_no_stopped_beat(doctor):
-    age(BEAT, hours=-1)
-    assert "beat" in doctor()
 
 
 def test_a_disk_that_is_nearly_full(doctor, settings):
@@ -103,23 +145,6 @@ def test_a_disk_that_is_nearly_full(doctor, settings):
     assert "Free the disk (manage.py prune" in reported["disk"]
 
 
-def test_an_outbox_that_grows(doctor):
-    late = timezone.now() - timedelta(minutes=90)
-    make_message(next_try_at=late, error="451 <reader@example.org> greylisted")
-    make_message(key="to come", next_try_at=timezone.now() + timedelta(hours=1))
-    reported = doctor()
-    assert list(reported) == ["outbox"]
-    assert reported["outbox"].startswith("2 messages wait, the oldest for 90 minutes; the last reason: 451 <(address)>")
-    assert "EMAIL_URL" in reported["outbox"]
-
-
-def test_a_mail_server_that_refuses_everybody(doctor):
-    channel_pause(channel="mail", reason="554 5.7.1 <reader@example.org>: relay access denied")
-    assert doctor()["channels"].startswith(
-        "nothing gets through by mail: 554 5.7.1 <(address)>: relay access denied Mend what the mail server says"
-    )
-
-
 def test_messages_that_were_given_up(doctor):
     make_message(state="failed", attempts=1, error="550 5.1.1 no such user")  # its reader is gone: nobody's fault
     assert doctor() == {}
@@ -127,34 +152,10 @@ def test_messages_that_were_given_up(doctor):
     assert doctor()["undelivered messages"].startswith("1 messages were given up in the last 7 days")
 
 
-def test_work_that_has_failed(doctor, pair_predictions):
-    now = timezone.now()
-    IngestJob.objects.create(source="upload", state="failed", error="the disk is full", finished_at=now)
-    Run.objects.filter(pk=Run.objects.first().pk).update(state="failed", error="old", finished_at=now - timedelta(8))
-    reported = doctor()
-    assert list(reported) == ["failed work"]
-    assert reported["failed work"].startswith(
-        "work has failed in the last 7 days (files: 1); the last reason: the disk is full"
-    )
-
-
-def test_a_step_after_a_run_that_has_failed(doctor):
-    StepFailure.objects.create(
-        step="search", subject_id=1, subject="made", state="failed", cause="disk", error="the raster is missing"
-    )
-    assert "(steps: 1); the last reason: the raster is missing" in doctor()["failed work"]
-
-
 def test_work_that_waits_for_its_time_is_not_stuck(doctor):
     IngestJob.objects.create(source="upload", next_try_at=timezone.now() + timedelta(minutes=20))
     IngestJob.objects.update(created_at=timezone.now() - timedelta(hours=3))
     assert doctor() == {}
-
-
-def test_work_that_lost_its_worker(doctor, pair_predictions):
-    lost = timezone.now() - timedelta(minutes=6)
-    Run.objects.filter(pk=Run.objects.first().pk).update(state="running", lease_until=lost)
-    assert doctor()["stuck work"].startswith("work has lost its worker and nobody takes it up (runs: 1)")
 
 
 def test_work_that_waits_although_no_worker_is_busy(doctor):
@@ -168,8 +169,6 @@ def test_work_that_waits_although_no_worker_is_busy(doctor):
 
 
 def test_no_new_data(doctor, settings, pair_predictions):
-    from ingest.models import Scene
-
     settings.ALARM_NO_DATA_DAYS = 12
     assert doctor() == {}
     Scene.objects.update(loaded_at=timezone.now() - timedelta(days=13))
@@ -185,9 +184,7 @@ def test_a_database_that_hangs_or_is_gone(doctor, monkeypatch):
 
 
 def test_a_migration_that_is_missing(doctor):
-    from django.db.migrations.recorder import MigrationRecorder
-
-    with psycopg.connect(**psycopg_parameters()) as other:
+    with another_connection() as other:
         table = MigrationRecorder.Migration._meta.db_table
         (row,) = other.execute(f"DELETE FROM {table} WHERE app = 'sessions' RETURNING id, name, applied").fetchall()
         other.commit()
@@ -198,18 +195,10 @@ def test_a_migration_that_is_missing(doctor):
     assert reported.startswith("the database is not migrated: sessions.0001_initial Run manage.py prepare")
 
 
-def test_a_broker_that_is_gone(doctor, settings):
+def test_a_broker_or_a_cache_that_is_gone(doctor, settings):
     settings.CELERY_BROKER_URL = "redis+socket:///nowhere/redis.sock"
     assert doctor()["broker"].startswith("Redis does not answer Start it")
     settings.CELERY_BROKER_URL = "amqp://guest:secret@127.0.0.1:1//"
     assert doctor()["broker"].startswith("RabbitMQ does not answer Start it")
-
-
-def test_a_cache_that_is_gone(doctor, settings):
     settings.REDIS_URL = "unix:///nowhere/redis.sock"
     assert doctor()["cache"].startswith("the cache does not answer")
-
-
-def psycopg_parameters() -> dict[str, object]:
-    parameters = connection.get_connection_params()
-    return {name: parameters.get(name) for name in ("dbname", "host", "user", "password", "port")}

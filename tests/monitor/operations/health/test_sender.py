@@ -3,18 +3,17 @@
 import base64
 import socket
 import threading
-from itertools import pairwise
 
 import dns.message
 import dns.rrset
 import pytest
-from django.core.management import call_command
 from dns.flags import QR
 from dns.rcode import NXDOMAIN
 from dns.resolver import Resolver
 
 from monitor.operations.health import sender
 from monitor.operations.health.conditions import CONDITIONS
+from tests.monitor.operations.health.conftest import doctor_asked
 
 KEY = base64.b64encode(b"k" * 294).decode()  # as long as a key of 2048 bits
 RIGHT = {
@@ -73,22 +72,8 @@ def _answer(query: dns.message.Message, rows: dict) -> dns.message.Message | Non
     return answer
 
 
-def doctor(capsys) -> dict[str, str]:
-    """Return what is wrong: name -> sentence and remedy."""
-    try:
-        call_command("doctor", "--dns")
-        code = 0
-    except SystemExit as end:
-        code = end.code
-    lines = capsys.readouterr().out.splitlines()
-    wrong = [(line, remedy.strip()) for line, remedy in pairwise(lines) if line.startswith("WRONG")]
-    reported = {line.split(": ", 1)[0].split(maxsplit=1)[1]: f"{line.split(': ', 1)[1]} {rest}" for line, rest in wrong}
-    assert code == (1 if reported else 0)
-    return reported
-
-
 def test_a_domain_that_is_right_needs_nothing(names, capsys):
-    assert doctor(capsys) == {}
+    assert doctor_asked(capsys, "--dns") == {}
 
 
 @pytest.mark.parametrize(
@@ -111,7 +96,7 @@ def test_a_domain_that_is_right_needs_nothing(names, capsys):
 )
 def test_each_fault_is_named_with_its_remedy(condition, name, texts, words, names, capsys):
     names[name, "TXT"] = texts
-    reported = doctor(capsys)
+    reported = doctor_asked(capsys, "--dns")
     assert list(reported) == [condition]
     assert words in reported[condition]
     assert "ublish" in reported[condition]
@@ -120,20 +105,20 @@ def test_each_fault_is_named_with_its_remedy(condition, name, texts, words, name
 def test_a_host_that_takes_no_mail_and_settings_that_are_not_set(names, capsys, settings):
     del names["motion.example.org", "MX"]
     settings.DKIM_SELECTOR = ""
-    reported = doctor(capsys)
+    reported = doctor_asked(capsys, "--dns")
     assert "takes no mail" in reported["returned mails"]
     assert "DKIM_SELECTOR is not set" in reported["DKIM"]
     settings.BOUNCE_ADDRESS = ""
-    assert "BOUNCE_ADDRESS is not set" in doctor(capsys)["returned mails"]
+    assert "BOUNCE_ADDRESS is not set" in doctor_asked(capsys, "--dns")["returned mails"]
     settings.DEFAULT_FROM_EMAIL = "Monitor <no-reply@localhost>"
-    assert "is an address of no domain" in doctor(capsys)["SPF"]
+    assert "is an address of no domain" in doctor_asked(capsys, "--dns")["SPF"]
 
 
 def test_a_return_address_elsewhere_makes_spf_useless(names, capsys, settings):
     settings.BOUNCE_ADDRESS = "bounce@relay.example.net"
     names["relay.example.net", "TXT"] = ["v=spf1 mx -all"]
     names["relay.example.net", "A"] = ["192.0.2.1"]
-    assert "DMARC ignores SPF" in doctor(capsys)["SPF"]
+    assert "DMARC ignores SPF" in doctor_asked(capsys, "--dns")["SPF"]
 
 
 def test_name_servers_are_asked_on_request_only(monkeypatch, capsys):

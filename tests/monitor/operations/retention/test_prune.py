@@ -13,7 +13,7 @@ from django.db.models import Count
 from django.urls import reverse
 from django.utils import timezone
 
-from detection.models import Detection, GlacierSample, Scan
+from detection.models import Alert, Detection, GlacierSample, Scan
 from ingest.models import (
     ContextLayer,
     Glacier,
@@ -113,15 +113,9 @@ def test_what_an_alert_a_glacier_an_event_or_an_unfinished_run_needs_is_kept(pru
     glacier = Glacier.objects.create(layer=layer, position="POINT(-12 47)", surge_in_file="none", surge="none")
     GlacierSample.objects.create(glacier=glacier, prediction=of_task(on_ice, "offsets"), packed=b"")
     pair = of_event[0].run.pair
-    event = GroundEvent.objects.create(
-        kind="earthquake",
-        name="a quake",
-        position="POINT(-12 47)",
-        reported_by="operator",
-        happened_at=pair.reference.acquired_at + DAY,
-        over_at=pair.reference.acquired_at + 2 * DAY,
-    )
-    event.pairs.set([pair])
+    times = {"happened_at": pair.reference.acquired_at + DAY, "over_at": pair.reference.acquired_at + 2 * DAY}
+    place = {"position": "POINT(-12 47)", "reported_by": "operator"}
+    GroundEvent.objects.create(kind="earthquake", name="a quake", **place, **times).pairs.set([pair])
     kept = {shown.pk, of_task(on_ice, "offsets").pk, *(one.pk for one in of_event)}
     kept |= {one.pk for one in unsearched if one.run.model_version.task != "coherence"}
     waiting = Run.objects.create(model_version=ModelVersion.objects.create(task="offsets", method="new"), pair=pair)
@@ -149,9 +143,7 @@ def with_images() -> list[Scene]:
     return [made.fill_scene(scene, power) for scene in scenes]
 
 
-def test_old_images_go_beyond_the_newest_of_their_track_and_their_rows_follow_their_results(
-    prune, client, admin_user, settings
-):
+def test_old_images_go_and_their_rows_follow_their_results(prune, client, admin_user, settings):
     made.make_dates(n=5)
     scenes = with_images()
     settle(Prediction.objects.all())
@@ -326,11 +318,7 @@ def test_zero_days_keep_for_ever(prune, settings):
     assert prune() == {}
 
 
-def test_every_page_of_an_alert_stands_after_everything_else_is_pruned(
-    prune, watched_region, client, settings, monkeypatch
-):
-    from detection.models import Alert
-
+def test_every_page_of_an_alert_outlives_pruning(prune, watched_region, client, settings, monkeypatch):
     settings.KEEP_RELEASES = 0
     addresses = [alert.get_absolute_url() for alert in Alert.objects.all()]
     addresses += [f"{address}series.json" for address in addresses]

@@ -1,5 +1,6 @@
 """Pictures of what each run saw of an alert, and the table of everything that looked at its ground."""
 
+import re
 from io import BytesIO
 
 import numpy as np
@@ -9,13 +10,15 @@ from django.utils import timezone
 from PIL import Image
 from shapely.geometry import MultiPolygon, box
 
+from detection.kinds import Extent
 from detection.models import Alert, AlertMethods, Detection
 from detection.selectors import detections_current
 from ingest.products.selectors import PointColumns
 from ml.models import Prediction
-from monitor.maps.imaging.evidence import frame_of, fringe_mm_yr, picture, points_on, smoothed, wrapped
+from monitor.maps.imaging.evidence import frame_of, picture, points_on, smoothed
 from monitor.pages.alerts import pictures
 from monitor.pages.alerts.blocks import agreement_rows, agreement_sentence, method_block
+from monitor.pages.alerts.evidence import how_likely
 from monitor.pages.alerts.pictures import captions, evidence_png
 
 SQUARE = MultiPolygon([box(1_000.0, 1_000.0, 2_000.0, 1_500.0)])
@@ -34,11 +37,6 @@ def test_a_frame_shows_the_ground_around_and_its_cells_are_means_of_their_points
     assert mean[0, 0] == -4.0  # north-west
     assert mean[-1, -1] == 2.0
     assert np.isfinite(mean).sum() == 2
-
-
-def test_rings_are_of_a_round_figure_and_begin_anew():
-    assert [fringe_mm_yr(peak) for peak in (-0.4, 4.0, -14.0, 70.0)] == [0.2, 1.0, 2.0, 20.0]
-    np.testing.assert_allclose(wrapped(np.array([0.5, 2.5, -1.5], dtype=np.float32), 2.0), [0.25, 0.25, 0.25])
 
 
 def test_scatter_is_averaged_before_rates_become_rings_and_gaps_stay():
@@ -68,26 +66,25 @@ def alert(watched_region) -> Alert:
 
 
 @pytest.mark.django_db
-def test_every_run_that_saw_an_alert_has_its_pictures(alert):
-    visitor = Client()
-    page = visitor.get(f"/alerts/{alert.code}/").content.decode()
+def test_every_run_that_saw_an_alert_has_its_pictures(alert, client):
+    page = client.get(f"/alerts/{alert.code}/").content.decode()
     detection = detections_current(alert=alert)[0]
     address = f"/alerts/{alert.code}/detections/{detection.pk}"
     for name in ("score", "points-1", "rings-1", "points-2", "rings-2"):  # both tracks were looked at together
         assert f"{address}/{name}.png" in page
-        answer = visitor.get(f"{address}/{name}.png")
+        answer = client.get(f"{address}/{name}.png")
         shown = pixels(answer.content)
         assert max(shown.shape) == 480
         assert len(np.unique(shown.reshape(-1, 3), axis=0)) > 4
-        assert visitor.get(f"{address}/{name}.png", headers={"if-none-match": answer["ETag"]}).status_code == 304
-    assert visitor.get(f"{address}/points-3.png").status_code == 404
+        assert client.get(f"{address}/{name}.png", headers={"if-none-match": answer["ETag"]}).status_code == 304
+    assert client.get(f"{address}/points-3.png").status_code == 404
     assert detection.scan.prediction.raster_sha256 in page
     assert "docs/models/matched-filter.md" in page
     assert f"manage.py recompute {alert.code}" in page
     other = Alert.objects.exclude(pk=alert.pk).first().detections.first()
-    assert visitor.get(f"/alerts/{alert.code}/detections/{other.pk}/score.png").status_code == 404
+    assert client.get(f"/alerts/{alert.code}/detections/{other.pk}/score.png").status_code == 404
     Prediction.objects.filter(pk=detection.scan.prediction_id).update(raster="gone.tif", raster_sha256="0")
-    assert visitor.get(f"{address}/score.png").status_code == 404
+    assert client.get(f"{address}/score.png").status_code == 404
 
 
 @pytest.mark.django_db
@@ -148,3 +145,17 @@ def test_ground_that_sinks_is_brown_also_where_hardly_any_point_stands_beside_it
         shown = pixels(evidence_png(detection, "points-1"))
         middle = shown[shown.shape[0] // 2, shown.shape[1] // 2]
         assert middle[0] > middle[2] + 50
+
+
+STATED = {"settings": {"reliability": {"1": {"offset": 1.0, "slope": 1.2}, "2": {"offset": 0.0, "slope": 1.0}}}}
+
+
+def test_a_score_that_is_often_right_says_so_and_never_that_it_is_certain():
+    lines = [how_likely(STATED, Detection(score=score, extent=Extent.LOCAL)) for score in (0.5, 0.99, 1.0)]
+    shares = [int(re.search(r"about (\d+) move", line)[1]) for line in lines]
+    assert shares[0] < 5 < shares[1] <= shares[2] == 99
+
+
+def test_a_method_without_such_figures_and_a_wide_region_state_nothing():
+    assert how_likely({}, Detection(score=1.0, extent=Extent.LOCAL)) == ""
+    assert how_likely(STATED, Detection(score=1.0, extent=Extent.REGION)) == ""

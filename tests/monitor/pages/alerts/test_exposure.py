@@ -1,4 +1,4 @@
-"""What stands on an alert reaches its severity, its page, its mails, the lists and the interface for programs."""
+"""What stands on an alert and beside it reaches its severity, its cause, its page, its mails and lists."""
 
 import json
 
@@ -6,12 +6,14 @@ import pytest
 from django.core.management import call_command
 from django.template.loader import render_to_string
 
-from detection.models import Alert, AlertExposure
+from detection.kinds import Kind
+from detection.models import Alert, AlertCause, AlertExposure
 from detection.selectors import alerts_public
 from ingest.context.services import context_load, layer_delete
 from ingest.models import ContextLayer
 from ingest.readers.context.records import ContextKind
 from monitor.wording.cards.cards import alert_card
+from tests.ingest.context.conftest import square
 
 
 @pytest.fixture
@@ -61,3 +63,29 @@ def test_without_the_layer_nothing_is_said_and_nothing_raised(hamlet, client):
     assert AlertExposure.objects.get(alert=hamlet).buildings is None
     assert alert_card(hamlet).exposure_sentence == ""
     assert "What stands here" not in client.get(hamlet.get_absolute_url()).content.decode()
+
+
+DOUBTFUL = {"mining_subsidence": 0.45, "groundwater_subsidence": 0.15, "fill_or_quarry": 0.2}
+DOUBTFUL |= {"landslide": 0.15, "uplift": 0.05}
+
+
+def test_a_mine_beside_it_makes_a_doubtful_cause_sure_and_is_named(watched_region, tmp_path, client):
+    alert = Alert.objects.filter(kind=Kind.SUBSIDENCE, extent="local").first()
+    alert.detections.update(class_shares=DOUBTFUL)
+    call_command("surroundings")
+    alert.refresh_from_db()
+    assert (alert.kind, alert.class_shares) == (Kind.SUBSIDENCE, DOUBTFUL)
+    assert AlertCause.objects.get(alert=alert).terms == []
+    inside = alert.area.point_on_surface
+    outline = {"type": "Polygon", "coordinates": [square(inside.x, inside.y, 0.01)]}
+    mine = {"type": "Feature", "properties": {"name": "Old Pit", "state": "active"}, "geometry": outline}
+    path = tmp_path / "mines.geojson"
+    path.write_text(json.dumps({"type": "FeatureCollection", "features": [mine]}))
+    context_load(path=path, kind=ContextKind.MINES, simulated=True)
+    call_command("surroundings")
+    alert.refresh_from_db()
+    assert alert.kind == Kind.MINING
+    assert alert.class_shares["mining_subsidence"] > 0.6
+    page = client.get(alert.get_absolute_url()).content.decode()
+    assert "It lies inside a known mine that is listed as active. That speaks for: mining, fill or a quarry." in page
+    assert AlertCause.objects.get(alert=alert).network_shares == DOUBTFUL

@@ -61,16 +61,6 @@ def test_the_time_of_motion_is_a_filter_of_lists_and_feeds(client, four):
     assert client.get("/alerts.atom?moving_from=soon").status_code == 400
 
 
-def test_the_page_of_a_region_has_every_filter_of_the_list_with_its_region_chosen(client, four):
-    region = make_region()
-    page = client.get(f"/regions/{region.slug}/").content.decode()
-    named = set(re.findall(r'<(?:select|input)[^>]* name="(\w+)"', page))
-    assert {"kind", "state", "severity", "moving_from", "found_to", "bbox", "sort"} <= named
-    assert f'name="region" value="{region.slug}"' in page
-    assert "Any kind (2)" in page
-    assert f'href="/cap.atom?region={region.slug}"' in page
-
-
 def test_lists_are_sorted(client, four):
     made = {name: alert.code for name, alert in four.items()}
     assert codes(client, "")[0] == made["strong"]

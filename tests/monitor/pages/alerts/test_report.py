@@ -1,11 +1,15 @@
-"""The report of an alert: everything on paper, nothing that needs a script."""
+"""The report of an alert, and the kinds that a network names."""
 
 import re
+from pathlib import Path
 
 import pytest
-from django.utils import translation
+from django.conf import settings
+from django.urls import reverse
 
+from detection.kinds import KINDS
 from detection.models import Alert
+from detection.rules.lifecycle import State
 from detection.selectors import detections_shown
 from monitor.wording.cards.cards import alert_card
 
@@ -32,25 +36,38 @@ def test_a_report_has_the_sentence_map_series_method_hashes_and_address(client, 
 
 
 def test_a_report_of_an_alert_without_any_run_still_prints(client, make_alert):
-    alert = make_alert(
-        kind="surface-change",
-        severity="minor",
-        component="",
-        rate_mm_yr=None,
-        peak_rate_mm_yr=None,
-        change_sigma=-5.0,
-        coherence_before=0.8,
-        coherence_after=0.3,
-    )
+    figures = {"component": "", "rate_mm_yr": None, "peak_rate_mm_yr": None, "change_sigma": -5.0}
+    alert = make_alert(kind="surface-change", **figures, coherence_before=0.8, coherence_after=0.3)
     page = client.get(f"/alerts/{alert.code}/report/").content.decode()
     assert '<svg class="plan"' in page
     assert "Simulated data." not in page
 
 
-def test_drawings_keep_the_points_of_numbers_in_other_languages(client, make_alert):
-    code = make_alert().code
-    with translation.override("de"):
-        page = client.get(f"/alerts/{code}/report/").content.decode()
-    drawing = page[page.index("<svg") : page.index("</svg>")]
-    assert "translate(" in drawing
-    assert not re.search(r"(translate\(|[xy]=\")[^\")]*\d,\d", drawing)
+def test_the_page_says_what_it_may_be_and_how_likely_that_is(client, make_alert):
+    shares = {"mining_subsidence": 0.7, "groundwater_subsidence": 0.3}
+    alert = make_alert(kind="mining-subsidence", class_shares=shares)
+    page = client.get(alert.get_absolute_url()).content.decode()
+    assert "Sinking ground, likely mining" in page
+    assert "mining in 7, pumped groundwater in 3" in page
+    by_sign = client.get(make_alert(kind="subsidence").get_absolute_url()).content.decode()
+    assert "Possible cause" not in by_sign
+
+
+def test_a_merged_alert_stands_in_no_list_and_keeps_its_page(client, make_alert):
+    gone = make_alert(state="merged")
+    assert gone.code not in client.get(reverse("alert-list")).content.decode()
+    assert "followed under another alert" in client.get(gone.get_absolute_url()).content.decode()
+
+
+def test_every_state_has_a_mark():
+    style = (Path(settings.BASE_DIR) / "static/css/mark.css").read_text()
+    plain = {State.FIRST}  # the mark as it is
+    assert [state for state in set(State) - plain if f".mark--{state}" not in style] == []
+
+
+def test_legend_and_about_page_have_a_row_for_every_kind(client):
+    legend, about = (client.get(reverse(name)).content.decode() for name in ("map", "about"))
+    for row in KINDS.values():
+        assert f"<li>{row.short}</li>" in legend
+        assert f'<li class="mark {row.mark.classes}"' in legend
+        assert str(row.meaning) in about

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from monitor.pages.desk.differences import Cells, cells_of_points, difference, picture
-from monitor.pages.desk.relations import BANDS, MOST_SINGLE, density, ranks, relation, robust_line
+from monitor.pages.desk.relations import BANDS, MOST_SINGLE, density, relation, robust_line
 from monitor.pages.desk.series import fitted, group
 
 DATES = [date(2019, 1, 1) + timedelta(days=12 * n) for n in range(100)]
@@ -22,15 +22,6 @@ def test_a_robust_line_is_not_moved_by_a_fifth_of_outliers():
     assert slope == pytest.approx(-0.7, abs=0.02)
     assert intercept == pytest.approx(3, abs=0.15)
     assert np.polyfit(x, y, 1)[1] > 10  # least squares is moved
-
-
-def test_the_line_of_few_points_is_the_median_of_all_slopes():
-    slope, _ = robust_line(np.array([0.0, 1.0, 2.0]), np.array([0.0, 1.0, 5.0]))
-    assert slope == 2.5  # of 1, 4 and 2.5
-
-
-def test_equal_values_share_their_rank():
-    assert ranks(np.array([7.0, 3.0, 7.0, 9.0])).tolist() == [2.5, 1.0, 2.5, 4.0]
 
 
 def test_a_bent_relation_has_a_rank_correlation_of_one():
@@ -149,14 +140,3 @@ def test_series_that_miss_too_many_dates_are_left_out_and_too_few_are_no_groups(
     assert group(series, 3).n_left_out == 4
     assert group(series[:6], 3) is None
     assert group(np.empty((0, 0), np.float32), 3) is None
-
-
-def test_the_same_series_have_the_same_groups_every_time():
-    series, _ = three_kinds()
-    first, second = group(series, 4), group(series, 4)
-    assert [one.members.tolist() for one in first.groups] == [one.members.tolist() for one in second.groups]
-
-
-def test_series_that_are_all_alike_still_become_groups():
-    found = group(np.zeros((20, YEARS.size), np.float32), 3)
-    assert sum(one.members.size for one in found.groups) == 20

@@ -1,27 +1,17 @@
 """Event response, as operators see it: the report of an event, what it waits for, results near the place."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
-import numpy as np
 import pytest
-from django.contrib.auth import get_user_model
 
 from detection.models import AuditEntry
 from ml.models import GroundEvent
-from monitor.maps.imaging.event_figures import NearCoherence, NearMotion
-from monitor.pages.events.words import coherence_near, motion_near, waiting_sentence
 from tests.makers import pairs as made_pairs
 from tests.makers.glaciers import make_event
 
 pytestmark = pytest.mark.django_db
-ASKED = {
-    "kind": "landslide",
-    "place": f"{made_pairs.LATITUDE}, {made_pairs.LONGITUDE}",
-    "name": "Made slide",
-    "happened_on": "2021-12-08",
-    "happened_at": "",
-    "radius_km": "2",
-}
+ASKED = {"kind": "landslide", "place": f"{made_pairs.LATITUDE}, {made_pairs.LONGITUDE}", "name": "Made slide"}
+ASKED |= {"happened_on": "2021-12-08", "happened_at": "", "radius_km": "2"}
 
 
 def test_an_operator_reports_an_event_and_sees_what_the_pair_across_it_shows(operator):
@@ -41,13 +31,6 @@ def test_an_operator_reports_an_event_and_sees_what_the_pair_across_it_shows(ope
     assert "/#" in page  # the map, at the place
     assert AuditEntry.objects.get().action == "event"
     assert "Made slide" in operator.get("/events/").content.decode()
-
-
-def test_without_a_pair_the_page_says_what_is_waited_for(operator):
-    made_pairs.make_scene(datetime(2021, 12, 1, 6, 30, tzinfo=UTC))
-    event = make_event(datetime(2021, 12, 8, tzinfo=UTC))
-    page = operator.get(f"/events/{event.pk}/").content.decode()
-    assert "The last image before the event is of 1 December 2021. None from after it is loaded yet" in page
 
 
 @pytest.mark.parametrize(
@@ -94,39 +77,3 @@ def test_runs_that_all_failed_are_no_results(operator):
     assert "no result: every run failed" in operator.get("/events/").content.decode()
     page = operator.get(f"/events/{event.pk}/").content.decode()
     assert '<p class="reason" lang="en">the reference has the same value (0) everywhere' in page
-
-
-def test_strangers_are_asked_to_sign_in_and_others_are_refused(client):
-    event = make_event()
-    assert client.get("/events/").status_code == 302
-    assert client.get(f"/events/{event.pk}/").status_code == 302
-    client.force_login(get_user_model().objects.create_user("somebody"))
-    assert client.get("/events/").status_code == 403
-    assert client.post("/events/", ASKED).status_code == 403
-
-
-def test_figures_become_sentences():
-    still = NearMotion(known=0.9, share=0.0, fastest_m=None, sigma_m=1.0, bearing_deg=0.0)
-    assert motion_near(still, 10) == (
-        "Within 10 km nothing moved clearly: motion of less than about 5.0 m would not show."
-    )
-    moved = NearMotion(known=0.9, share=0.004, fastest_m=12.3, sigma_m=0.6, bearing_deg=182.0)
-    assert "less than 1 % of the measurements moved clearly" in motion_near(moved, 10)
-    assert motion_near(moved, 10).endswith("by about 12 m (± 1.2 m) to the south.")
-    assert "have no value" in motion_near(None, 10)
-    near_words = coherence_near(NearCoherence(1.0, 0.62, 0.1, 0.09), 5)
-    assert "match to 62 %" in near_words
-    assert "Single values are uncertain by ± 9 percentage points." in near_words
-    day = datetime(2024, 5, 1, tzinfo=UTC)
-    assert "No radar image of this place is loaded." in waiting_sentence(None, None, [6, 12])
-    assert "6 or 12 days apart" in waiting_sentence(day, day + timedelta(days=30), [6, 12])
-
-
-def test_without_a_value_near_the_place_the_page_says_so(operator):
-    made_pairs.make_dates(n=2)
-    event = make_event(datetime(2021, 12, 8, tzinfo=UTC), radius_km=1.0)
-    prediction = event.pairs.get().runs.get(model_version__task="coherence").prediction
-    unknown = made_pairs.full(np.nan)
-    made_pairs.keep(prediction.raster, {"coherence": unknown, "coherence_sigma": unknown}, "unknown.tif")
-    prediction.save()
-    assert "this coherence has no value" in operator.get(f"/events/{event.pk}/").content.decode()

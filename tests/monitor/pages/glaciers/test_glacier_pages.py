@@ -1,24 +1,13 @@
 """Pages of glaciers: the list, one glacier with its series and surges, the table to download."""
 
 import csv
-from datetime import date, timedelta
 from io import StringIO
 
 import pytest
 
-from monitor.wording.glaciers import error_sentence, moment_words, season_sentence, verdict
 from tests.makers.glaciers import follow, make_glacier, make_motion, make_offsets
 
 pytestmark = pytest.mark.django_db
-
-
-def test_the_list_needs_no_script_and_leads_to_each_glacier(client):
-    assert "No glacier has a series yet" in client.get("/glaciers/").content.decode()
-    make_motion()
-    page = client.get("/glaciers/").content.decode()
-    assert '<a href="/glaciers/MADE-1/">Made Glacier</a>' in page
-    assert "60 ± 10 centimetres a day" in page
-    assert "too few pairs" in page
 
 
 def test_a_surge_is_shown_on_its_page_and_on_that_of_its_alert(client):
@@ -58,29 +47,3 @@ def test_a_glacier_without_an_identifier_is_found_by_its_row(client):
     motion.glacier.glacier_id = ""
     motion.glacier.save()
     assert client.get(f"/glaciers/{motion.glacier.pk}/").status_code == 200
-
-
-def test_words_of_a_glacier():
-    sentence = verdict("steady", 0.3, 0.05, 0.28, date(2023, 12, 14), 20)
-    assert sentence.startswith("This glacier moves as it usually does: by 30 ± 10 centimetres a day")
-    assert "from one pair" in verdict("short", 0.3, 0.05, 0.3, date(2023, 12, 14), 1)
-    assert moment_words({"day": "2023-10-10", "sigma_days": 3.4}) == "10 October 2023 ± 7 days"
-    assert moment_words(None) == "not over yet"
-    days = [date(2020, 1, 10) + timedelta(days=30 * n) for n in range(30)]
-    summer = [0.5 if day.month == 6 else 0.2 for day in days]
-    assert "fastest in June (50 centimetres a day)" in season_sentence(days, summer)
-    assert season_sentence(days, [0.2] * 30).startswith("No seasonal change shows")
-    assert season_sentence(days[:12], summer[:12]) == ""
-    assert "slowest quarter" in error_sentence("slowest", 0.1)
-    assert error_sentence("nothing", None) == ""
-
-
-def test_on_the_map_a_glacier_knows_its_page_once_a_pair_has_seen_it(client):
-    tile = "/tiles/context/glaciers/13/3822/2881.mvt"
-    make_glacier(glacier_id="UNSEEN-1")
-    assert b"UNSEEN-1" not in client.get(tile).content
-    assert b"Made Glacier" in client.get(tile).content
-    make_motion()
-    content = client.get(tile).content
-    assert b"MADE-1" in content
-    assert b"UNSEEN-1" not in content

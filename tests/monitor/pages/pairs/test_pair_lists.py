@@ -4,11 +4,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from detection.models import Detection, Scan
 from ingest.models import Scene
 from monitor.pages.pairs import selectors as pair_selectors
 from monitor.pages.pairs.selectors import ImageChoice, PairChoice
 from tests.makers import pairs as made_pairs
+from tests.monitor.pages.pairs.test_pair_pages import found_in
 
 pytestmark = pytest.mark.django_db
 
@@ -33,16 +33,9 @@ def test_refused_images_and_those_in_no_pair_say_why(operator, pair):
     refuse("empty.tif", "the file is empty. Download or export it again.")
     refuse("odd.tif", "odd.tif: it does not state its track. Add --track 117.", track=44, acquired_at=DAY)
     page = operator.get("/pairs/images/").content.decode()
-    for words in (
-        "<strong>3</strong> usable images",
-        "<strong>2</strong> not usable",
-        "<strong>1</strong> in no pair",
-        "Day not known",
-        "the file is empty. Download or export it again.",
-        "In no pair: the nearest image",
-        "Type its track on the page “Add data”",
-        "in 1 pair",
-    ):
+    for words in ("<strong>3</strong> usable images", "<strong>2</strong> not usable", "<strong>1</strong> in no pair"):
+        assert words in page
+    for words in ("the file is empty.", "In no pair: the nearest image", "Type its track on the page “Add data”"):
         assert words in page
     assert "--track" not in page
     assert "odd.tif: its" not in page
@@ -66,29 +59,11 @@ def test_pairs_are_chosen_by_track_polarisation_days_and_findings(pair_predictio
     assert chosen(polarisation="VH") == {vh.pk}
     assert chosen(track=12) == chosen(days=6) == chosen(detected=True) == set()
     assert chosen(image=first.reference_id) == {first.pk}
-    alert = make_alert()
-    scan = Scan.objects.create(prediction=pair_predictions[4], thresholds={})
-    Detection.objects.create(
-        scan=scan, alert=alert, area=alert.area, area_m2=1, kind="surface-change", score=1, n_points=1
-    )
+    found_in(pair_predictions[4], make_alert)
     assert chosen(detected=True) == {second.pk}
     assert {s.pk for s in pair_selectors.images_matching(wanted=ImageChoice("paired"))} == {
         s.pk for s in Scene.objects.all()
     }
-
-
-def test_the_lists_ask_no_more_for_many_than_for_few(operator, pair_predictions, django_assert_max_num_queries):
-    for path in ("/pairs/", "/pairs/images/"):
-        operator.get(path)
-    with django_assert_max_num_queries(20) as few:
-        operator.get("/pairs/")
-    with django_assert_max_num_queries(16) as few_images:
-        operator.get("/pairs/images/")
-    made_pairs.make_dates(first=datetime(2022, 6, 1, tzinfo=UTC), n=12)
-    with django_assert_max_num_queries(len(few)):
-        assert operator.get("/pairs/").content.decode().count("pair-row") >= 13
-    with django_assert_max_num_queries(len(few_images)):
-        operator.get("/pairs/images/")
 
 
 def test_a_long_list_has_pages_that_keep_the_choice(operator):
@@ -99,8 +74,3 @@ def test_a_long_list_has_pages_that_keep_the_choice(operator):
     assert 'href="?track=44&amp;page=2"' in page
     assert operator.get("/pairs/images/?track=44&page=2").content.decode().count("it is bad") == 5
     assert operator.get("/pairs/images/?track=x&page=-7&state=%00").status_code == 200
-
-
-def test_empty_lists_say_what_to_do(operator):
-    assert "No radar image is loaded yet." in operator.get("/pairs/").content.decode()
-    assert "No radar image is loaded yet." in operator.get("/pairs/images/").content.decode()

@@ -1,82 +1,51 @@
 """The operators' pages of pairs: what they say, and who sees them."""
 
 import pytest
-from django.contrib.auth import get_user_model
 from django.urls import reverse
 
-from detection.models import Detection, Scan
+from detection.models import Alert, Detection, Scan
 from ml.models import ModelVersion, Run
 
 pytestmark = pytest.mark.django_db
 
 
-@pytest.mark.parametrize("path", ["", "images/", "{pair}/", "{pair}/image/reference.png", "{pair}/runs/1.png"])
-def test_only_operators_see_images_and_pairs(client, pair, path):
-    address = f"/pairs/{path.format(pair=pair.pk)}"
-    assert client.get(address)["Location"].startswith("/login/?next=/pairs/")
-    client.force_login(get_user_model().objects.create_user("somebody"))
-    assert client.get(address).status_code == 403
-    assert client.post(address).status_code == 405
+def found_in(prediction, make_alert) -> Alert:
+    """Make an alert of a change that was seen in this result."""
+    figures = {"kind": "surface-change", "coherence_before": 0.8, "coherence_after": 0.2, "change_sigma": -5.0}
+    alert = make_alert(**figures)
+    scan = Scan.objects.create(prediction=prediction, thresholds={})
+    figures |= {"area": alert.area, "area_m2": 1e5, "score": 0.9, "n_points": 12}
+    Detection.objects.create(scan=scan, alert=alert, **figures)
+    return alert
 
 
 def test_the_page_of_a_pair_says_in_words_what_it_is(operator, pair):
     page = operator.get(f"/pairs/{pair.pk}/").content.decode()
     assert "Radar images of 1 and 13 December 2021, 12 days apart" in page
-    for words in (
-        "Sentinel-1A, mode IW",
-        "track 901 ascending, burst 901-0001-IW1",
-        "to the right of its path, roughly east",
-        "VV: sent vertically, received vertically",
-        "40 metres each; 8.0 × 6.4 km, 200 × 160 pixels",
-        "nothing is resampled",
-        "simulated images",
-        pair.reference.file_sha256,
-        "pairscenes --out",
-        "No model has compared these two images yet.",
-        "image/reference.png?side=800",
-        "image/secondary.png?side=800",
-    ):
+    for words in ("track 901 ascending, burst 901-0001-IW1", "8.0 × 6.4 km, 200 × 160 pixels", "nothing is resampled"):
         assert words in page
-    assert "style=" not in page
-    assert "<script>" not in page
+    for words in ("simulated images", pair.reference.file_sha256, "No model has compared", "image/secondary.png"):
+        assert words in page
     type(pair).objects.filter(pk=pair.pk).update(resampled=True)
     page = operator.get(f"/pairs/{pair.pk}/").content.decode()
     assert "is resampled once, onto the pixels of the earlier one" in page
 
 
-def test_what_the_models_said_stands_with_units_and_with_the_alerts_that_came_from_it(
-    operator, pair_predictions, make_alert
-):
+def test_results_have_units_and_name_their_alerts(operator, pair_predictions, make_alert):
     coherence, _, offsets = pair_predictions[:3]
     pair = coherence.run.pair
     coherence.statistics = {"looks": 12.34, "known_share": 0.875, "mean_coherence": 0.43}
-    offsets.statistics = {
-        "median_length_px": 0.21,
-        "largest_length_px": 2.83,
-        "median_dx_px": -0.1,
-        "median_dy_px": 0.2,
-        "known_share": 1,
-    }
+    offsets.statistics = {"median_length_px": 0.21, "largest_length_px": 2.83, "known_share": 1}
+    offsets.statistics |= {"median_dx_px": -0.1, "median_dy_px": 0.2}
     coherence.save()
     offsets.save()
-    alert = make_alert(kind="surface-change", coherence_before=0.8, coherence_after=0.2, change_sigma=-5.0)
-    scan = Scan.objects.create(prediction=pair_predictions[1], thresholds={})
-    figures = {"area": alert.area, "area_m2": 1e5, "kind": alert.kind, "score": 0.9, "n_points": 12}
-    Detection.objects.create(scan=scan, alert=alert, **figures)
+    alert = found_in(pair_predictions[1], make_alert)
     page = operator.get(f"/pairs/{pair.pk}/").content.decode()
-    for words in (
-        "The two images match to 43 % on average",
-        "about 12 independent looks",
-        "It has values for 88 % of the image.",
-        "Half of the measurements lie within 2.1 metres of where they were",
-        "the farthest is 28 metres away (2.4 metres a day)",
-        "the second image is shifted against the first: 1.0 metres to the west and 2.0 metres to the south.",
-        f"{alert.code}: Changed surface",
-        f"/rasters/{coherence.pk}.tif",
-        f"/pairs/{pair.pk}/runs/{coherence.run_id}.png",
-        "?raster=coherence&amp;date=2021-12-13-12d#",
-        "By made coherence, version 1, on cpu",
-    ):
+    for words in ("match to 43 % on average", "about 12 independent looks", "values for 88 % of the image"):
+        assert words in page
+    for words in ("within 2.1 metres", "28 metres away (2.4 metres a day)", "1.0 metres to the west and 2.0 metres to"):
+        assert words in page
+    for words in (f"{alert.code}: Changed", f"/rasters/{coherence.pk}.tif", f"{pair.pk}/runs/{coherence.run_id}.png"):
         assert words in page
 
 
@@ -85,14 +54,10 @@ def test_what_the_models_said_stands_with_units_and_with_the_alerts_that_came_fr
     [
         ("", "nothing in the two images could be matched"),
         ("beyond_reach", "the ground moved farther than was searched, 600 metres"),
-        ("no_texture", "the images show no texture that could be recognised"),
-        ("too_few_pixels", "the two images show too little ground in common"),
         ("no_match", "nothing in one image looks like the other within 600 metres, as far as was searched"),
     ],
 )
-def test_a_run_without_any_answer_states_its_reason_and_shows_no_empty_picture(
-    operator, pair_predictions, reason, words
-):
+def test_a_run_without_an_answer_states_its_reason(operator, pair_predictions, reason, words):
     offsets = pair_predictions[2]
     shares = {"reach_px": 60, "no_match_share": 0.3, f"{reason}_share": 0.7} if reason else {}
     offsets.statistics = {"known_share": 0.0, **shares}
@@ -126,20 +91,7 @@ def test_ways_lead_from_the_data_page_to_the_pairs_for_operators_only(client, op
 
 
 def test_the_evidence_of_an_alert_leads_operators_to_its_pair(client, operator, pair_predictions, make_alert):
-    alert = make_alert(kind="surface-change", coherence_before=0.8, coherence_after=0.2, change_sigma=-5.0)
-    scan = Scan.objects.create(prediction=pair_predictions[1], thresholds={})
-    Detection.objects.create(
-        scan=scan,
-        alert=alert,
-        area=alert.area,
-        area_m2=1e5,
-        kind=alert.kind,
-        score=0.9,
-        n_points=12,
-        coherence_before=0.8,
-        coherence_after=0.2,
-        change_sigma=-5.0,
-    )
+    alert = found_in(pair_predictions[1], make_alert)
     link = f'href="/pairs/{pair_predictions[1].run.pair_id}/"'
     assert link not in client.get(f"/alerts/{alert.code}/").content.decode()
     assert link in operator.get(f"/alerts/{alert.code}/").content.decode()

@@ -14,7 +14,6 @@ from ingest.readers.records import Submission
 from ml.models import ModelVersion, Run
 from monitor.maps.map.selectors import layers_available
 from monitor.wording.figures import cell_text
-from monitor.wording.points import change_sentence
 from tests.makers import its_live as made_its_live
 
 pytestmark = pytest.mark.django_db
@@ -76,8 +75,7 @@ def test_who_loaded_it_is_for_operators_only(client, operator, make_egms):
     assert "somebody.else" in operator.get(reverse("product-list")).content.decode()
 
 
-def test_operators_see_what_searched_a_product_and_how_far_it_is(client, operator, make_egms):
-    product = product_load(path=make_egms())
+def test_operators_see_what_searched_a_product_and_how_far_it_is(client, operator, product):
     version = ModelVersion.objects.create(task="deformation", method="model", version="1", weights_sha256="ab" * 32)
     Run.objects.create(model_version=version, product=product, state="running", share_done=0.4)
     page = reverse("product-list")
@@ -97,10 +95,3 @@ def test_ice_has_layers_of_its_own_and_speaks_in_metres(client, tmp_path, make_e
     assert "moved east by about 100" in body["sentence"]
     assert "m a year" in body["sentence"]
     assert (body["dates"], body["displacement_mm"], body["fit_mm"]) == ([], [], None)
-
-
-def test_the_change_is_said_without_figures_that_mean_nothing():
-    sentence = change_sentence("", 0, 3, 0.01, "up")
-    assert sentence.startswith("Since the previous release, 0 points are gone and 3 are new. ")
-    assert sentence.endswith("Where both measure, the usual speed is the same.")
-    assert change_sentence("2019_2023_1", 0, 3, None, "up").endswith("0 points are gone and 3 are new.")

@@ -9,7 +9,6 @@ from django.test import Client
 from detection.models import Alert
 from detection.reviews.services import alert_review
 from detection.rules.verdicts import Verdict
-from monitor.pages.record.views import interval_words
 from tests.makers.people import account, words
 
 pytestmark = pytest.mark.django_db
@@ -63,7 +62,3 @@ def test_the_record_says_that_nothing_was_judged_and_is_linked_from_every_page(m
     assert "1 alert is waiting for a specialist" in read
     assert 'href="/record/"' in Client().get("/about/").content.decode().split("<main")[1]
     assert 'href="/record/"' in Client().get("/alerts/").content.decode().split("<footer")[1]
-
-
-def test_an_interval_is_said_of_a_hundred_alerts():
-    assert interval_words(0.714, 0.928) == "of 100 such alerts 71 to 93 were right"

@@ -15,11 +15,6 @@ from tests.makers.people import account, signed_in
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def alert(watched_region) -> Alert:
-    return Alert.objects.first()
-
-
 def outline(alert: Alert) -> str:
     west, south, east, north = alert.area.extent
     ring = [[west, south], [east, south], [east, north], [west, north], [west, south]]
@@ -31,7 +26,7 @@ def form(alert: Alert, **changes) -> dict[str, str]:
     return plain | {"expected_state": alert.state, "expected_edit": "0"} | changes
 
 
-def test_what_an_operator_changes_stands_on_the_page_in_the_feed_and_in_cap(operator, alert):
+def test_what_an_operator_changes_stands_on_the_page_in_the_feed_and_in_cap(operator, alert, client):
     for step in transitions_due():
         message_issue(transition=step)
     wanted = form(
@@ -42,13 +37,12 @@ def test_what_an_operator_changes_stands_on_the_page_in_the_feed_and_in_cap(oper
     assert "Changed by hand" in operator.get(f"/review/{alert.code}/").content.decode()
     for step in transitions_due():
         message_issue(transition=step)
-    public = Client()
-    page = public.get(alert.get_absolute_url()).content.decode()
+    page = client.get(alert.get_absolute_url()).content.decode()
     assert "Old quarry &lt;b&gt;." in page
     assert "Sliding slope" in page
     assert "anna" not in page
-    assert "Bruch." in public.get(alert.get_absolute_url(), headers={"Accept-Language": "de"}).content.decode()
-    features = public.get("/alerts.geojson").json()["features"]
+    assert "Bruch." in client.get(alert.get_absolute_url(), headers={"Accept-Language": "de"}).content.decode()
+    features = client.get("/alerts.geojson").json()["features"]
     shown = next(one for one in features if one["id"] == alert.pk)
     assert len(shown["geometry"]["coordinates"][0][0]) == 5
     cap = CapMessage.objects.filter(alert=alert).first()
@@ -58,7 +52,7 @@ def test_what_an_operator_changes_stands_on_the_page_in_the_feed_and_in_cap(oper
     assert cap.xml.count("<polygon>") == 4  # one in each language
     edit = alert.edits.get()
     assert operator.post(f"/review/{alert.code}/edit/undo/", {"edit": edit.pk}).status_code == 302
-    assert "Old quarry" not in public.get(alert.get_absolute_url()).content.decode()
+    assert "Old quarry" not in client.get(alert.get_absolute_url()).content.decode()
 
 
 def test_what_cannot_be_taken_comes_back_with_a_reason_and_what_was_written(operator, alert):

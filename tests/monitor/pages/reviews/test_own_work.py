@@ -32,27 +32,26 @@ def form(**more) -> dict:
     return plain | {"seen_on": "2026-05-03", "text_en": "Cracks in the <road>.", "text_de": "Risse."} | more
 
 
-def test_everybody_reads_that_a_person_reported_it_and_nobody_reads_a_figure(operator):
+def test_everybody_reads_that_a_person_reported_it_and_nobody_reads_a_figure(operator, client):
     answer = operator.post("/review/draw/", form())
     alert = Alert.objects.get()
     assert answer.headers["Location"] == f"/review/{alert.code}/"
     assert operator.get(f"/review/{alert.code}/").status_code == 200
-    public = Client()
-    page = public.get(alert.get_absolute_url())
+    page = client.get(alert.get_absolute_url())
     read = words(page)
     assert "A specialist reported that the ground moves here; it was seen on 3 May 2026." in read
     assert "Cracks in the &lt;road&gt;." in read
     assert "People who live or work there have reported the motion." in read
     for invented in ("computer detected", "mm/year", "latest run", "How the ground moved", "anna"):
         assert invented not in read
-    assert "Risse." in words(public.get(alert.get_absolute_url(), headers={"Accept-Language": "de"}))
-    assert "reported by a specialist" in words(public.get("/alerts/"))
-    assert public.get(f"{alert.get_absolute_url()}report/").status_code == 200
-    feature = public.get("/alerts.geojson").json()["features"][0]["properties"]
+    assert "Risse." in words(client.get(alert.get_absolute_url(), headers={"Accept-Language": "de"}))
+    assert "reported by a specialist" in words(client.get("/alerts/"))
+    assert client.get(f"{alert.get_absolute_url()}report/").status_code == 200
+    feature = client.get("/alerts.geojson").json()["features"][0]["properties"]
     assert (feature["source"], feature["rate_label"]) == ("person", "reported by a specialist")
-    row = public.get(f"/api/v1/alerts/{alert.code}").json()
+    row = client.get(f"/api/v1/alerts/{alert.code}").json()
     assert (row["source"], row["rate_mm_yr"], row["motion"]) == ("person", None, None)
-    assert "A specialist reported" in public.get("/alerts.atom").content.decode()
+    assert "A specialist reported" in client.get("/alerts.atom").content.decode()
     assert what_happened(alert.transitions.get()) == "A specialist reported this place in your region."
     (due,) = transitions_due()
     xml = message_issue(transition=due).xml

@@ -9,24 +9,18 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group
 from django.core.management import CommandError, call_command
 from django.db import connection
-from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from detection.models import Alert, AuditEntry, Claim, Review
-from detection.reviews import services as reviews
+from detection.models import Alert, AuditEntry, Review
 from detection.rules.verdicts import Verdict
 from monitor.models.messages import Notification, OutgoingMessage
 from monitor.notifications.announcements import transition_announce
 from monitor.web.roles import ADMINISTRATORS, OPERATORS, PUBLISHERS, VIEWERS
 from tests.makers.people import PASSWORD, account, signed_in, words
+from tests.monitor.pages.reviews.test_quality import judge
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def visitor() -> Client:
-    return Client()
 
 
 def case(alert: Alert) -> str:
@@ -41,9 +35,6 @@ def verdict(alert: Alert, **changes) -> dict[str, str]:
         "internal_note": "ask the ranger",
         "expected_state": alert.state,
     } | changes
-
-
-# ---- signing in ----
 
 
 def test_the_roles_exist_without_anybody_making_them():
@@ -62,30 +53,29 @@ def test_a_password_is_kept_as_argon2(anna, settings):
     assert anna.password.startswith("argon2$")
 
 
-def test_an_operator_signs_in_reaches_the_queue_and_signs_out(visitor, anna):
-    assert "Sign in" in words(visitor.get("/"))
-    answer = visitor.post("/login/", {"username": "anna", "password": PASSWORD})
+def test_an_operator_signs_in_reaches_the_queue_and_signs_out(client, anna):
+    assert "Sign in" in words(client.get("/"))
+    answer = client.post("/login/", {"username": "anna", "password": PASSWORD})
     assert answer["Location"] == "/review/"
-    page = words(visitor.get("/review/"))
+    page = words(client.get("/review/"))
     assert "anna" in page
     assert "Sign out" in page
-    assert visitor.get("/logout/").status_code == 405
-    assert visitor.post("/logout/").status_code == 302
-    assert visitor.get("/review/").status_code == 302
+    assert client.get("/logout/").status_code == 405
+    assert client.post("/logout/").status_code == 302
+    assert client.get("/review/").status_code == 302
 
 
-def test_who_asks_for_a_case_gets_there_after_signing_in(visitor, anna, watched_region):
-    path = case(Alert.objects.first())
-    redirect = visitor.get(path)
+def test_who_asks_for_a_case_gets_there_after_signing_in(client, anna, alert):
+    path = case(alert)
+    redirect = client.get(path)
     assert redirect["Location"] == f"/login/?next={path}"
-    assert (
-        visitor.post(redirect["Location"], {"username": "anna", "password": PASSWORD, "next": path})["Location"] == path
-    )
+    answer = client.post(redirect["Location"], {"username": "anna", "password": PASSWORD, "next": path})
+    assert answer["Location"] == path
 
 
-def test_the_way_after_signing_in_never_leads_to_another_site(visitor, anna):
+def test_the_way_after_signing_in_never_leads_to_another_site(client, anna):
     sent = {"username": "anna", "password": PASSWORD, "next": "https://example.org/"}
-    assert visitor.post("/login/", sent)["Location"] == "/review/"
+    assert client.post("/login/", sent)["Location"] == "/review/"
 
 
 def test_an_account_without_the_role_is_refused_in_plain_words():
@@ -94,24 +84,24 @@ def test_an_account_without_the_role_is_refused_in_plain_words():
     assert "Your account may not review alerts" in words(answer)
 
 
-def test_five_wrong_passwords_bring_a_pause_even_for_the_right_one(visitor, anna):
+def test_five_wrong_passwords_bring_a_pause_even_for_the_right_one(client, anna):
     for _ in range(4):
-        assert visitor.post("/login/", {"username": "anna", "password": "wrong"}).status_code == 200
-    assert visitor.post("/login/", {"username": "anna", "password": "wrong"}).status_code == 429
-    answer = visitor.post("/login/", {"username": "anna", "password": PASSWORD})
+        assert client.post("/login/", {"username": "anna", "password": "wrong"}).status_code == 200
+    assert client.post("/login/", {"username": "anna", "password": "wrong"}).status_code == 429
+    answer = client.post("/login/", {"username": "anna", "password": PASSWORD})
     assert answer.status_code == 429
     assert "quarter of an hour" in words(answer)
-    elsewhere = visitor.post("/login/", {"username": "anna", "password": PASSWORD}, REMOTE_ADDR="192.0.2.7")
+    elsewhere = client.post("/login/", {"username": "anna", "password": PASSWORD}, REMOTE_ADDR="192.0.2.7")
     assert elsewhere.status_code == 302
 
 
-def test_behind_a_proxy_of_ours_the_visitor_is_counted_and_not_the_proxy(visitor, anna, settings):
+def test_behind_a_proxy_of_ours_the_visitor_is_counted_and_not_the_proxy(client, anna, settings):
     settings.PROXIES = 1
     wrong, right = ({"username": "anna", "password": word} for word in ("wrong", PASSWORD))
-    for forged in range(5):  # what a visitor puts before the proxy's own word does not count
-        visitor.post("/login/", wrong, HTTP_X_FORWARDED_FOR=f"10.0.0.{forged}, 192.0.2.1")
-    assert visitor.post("/login/", right, HTTP_X_FORWARDED_FOR="192.0.2.1").status_code == 429
-    assert visitor.post("/login/", right, HTTP_X_FORWARDED_FOR="192.0.2.2").status_code == 302
+    for forged in range(5):  # what a client puts before the proxy's own word does not count
+        client.post("/login/", wrong, HTTP_X_FORWARDED_FOR=f"10.0.0.{forged}, 192.0.2.1")
+    assert client.post("/login/", right, HTTP_X_FORWARDED_FOR="192.0.2.1").status_code == 429
+    assert client.post("/login/", right, HTTP_X_FORWARDED_FOR="192.0.2.2").status_code == 302
 
 
 def test_a_reviewer_changes_the_password_to_a_good_one(operator, anna):
@@ -124,26 +114,18 @@ def test_a_reviewer_changes_the_password_to_a_good_one(operator, anna):
     assert anna.check_password(new)
 
 
-def test_the_administration_uses_the_same_door(visitor, anna):
-    answer = visitor.get("/admin/", follow=True)
+def test_the_administration_uses_the_same_door(client, anna):
+    answer = client.get("/admin/", follow=True)
     assert answer.redirect_chain[-1][0] == "/login/?next=/admin/"
     assert signed_in(anna).get("/admin/", follow=True).status_code == 403
     assert signed_in(account("chief", ADMINISTRATORS, is_staff=True)).get("/admin/").status_code == 200
 
 
-def test_the_session_is_out_of_reach_for_scripts_and_other_sites(visitor, anna):
-    visitor.post("/login/", {"username": "anna", "password": PASSWORD})
-    cookie = visitor.cookies["sessionid"]
+def test_the_session_is_out_of_reach_for_scripts_and_other_sites(client, anna):
+    client.post("/login/", {"username": "anna", "password": PASSWORD})
+    cookie = client.cookies["sessionid"]
     assert cookie["httponly"]
     assert cookie["samesite"] == "Lax"
-
-
-def test_a_visitor_who_only_reads_gets_no_cookie(visitor):
-    visitor.get("/")
-    assert not visitor.cookies
-
-
-# ---- the queue ----
 
 
 def test_the_queue_lists_what_waits_strongest_first(operator, watched_region):
@@ -158,25 +140,17 @@ def test_the_queue_lists_what_waits_strongest_first(operator, watched_region):
 def test_a_case_shows_everything_that_speaks_for_it(operator, watched_region):
     alert = Alert.objects.filter(kind="subsidence").first()
     page = words(operator.get(case(alert)))
-    for expected in (
-        "The ground here sank by about",
-        "track 901",
-        "track 902",
-        "score",
-        "Score map",
-        "Trail",
-        "Not motion",
-    ):
+    for expected in ("The ground here sank by about", "track 901", "track 902", "Score map", "Trail", "Not motion"):
         assert expected in page
 
 
-def test_after_a_verdict_the_next_case_opens_and_the_public_reads_the_note(operator, visitor, watched_region):
+def test_after_a_verdict_the_next_case_opens_and_the_public_reads_the_note(operator, client, watched_region):
     alert = Alert.objects.first()
     answer = operator.post(case(alert), verdict(alert))
     assert re.fullmatch(rf"/review/\w+/\?after={alert.code}", answer["Location"])
     assert case(alert) not in answer["Location"]
     assert f"{alert.code} recorded: vegetation or snow" in words(operator.get(answer["Location"]))
-    page = words(visitor.get(f"/alerts/{alert.code}/"))
+    page = words(client.get(f"/alerts/{alert.code}/"))
     assert "What a specialist says" in page
     assert "This is not motion of the ground (vegetation or snow)" in page
     assert "Deep snow until May." in page
@@ -185,20 +159,19 @@ def test_after_a_verdict_the_next_case_opens_and_the_public_reads_the_note(opera
     assert "ranger" not in page
 
 
-def test_a_rejected_alert_leaves_the_list_and_is_found_where_asked_for(operator, visitor, watched_region):
-    alert = Alert.objects.first()
+def test_a_rejected_alert_leaves_the_list_and_is_found_where_asked_for(operator, client, alert):
     operator.post(case(alert), verdict(alert))
     address = f"/alerts/{alert.code}/"
-    assert address not in visitor.get("/alerts/").content.decode()
-    assert address in visitor.get("/alerts/?state=rejected").content.decode()
-    assert visitor.get(address).status_code == 200
-    assert "Nothing needs to be done" in words(visitor.get(address))
+    assert address not in client.get("/alerts/").content.decode()
+    assert address in client.get("/alerts/?state=rejected").content.decode()
+    assert client.get(address).status_code == 200
+    assert "Nothing needs to be done" in words(client.get(address))
 
 
-def test_a_planned_visit_is_public_and_the_case_goes_to_the_end_of_the_queue(operator, visitor, watched_region):
+def test_a_planned_visit_is_public_and_the_case_goes_to_the_end_of_the_queue(operator, client, watched_region):
     alert = by_code(code_of_first(operator))
     operator.post(case(alert), verdict(alert, verdict="field-visit", reason_code="visit", public_note="In June."))
-    page = words(visitor.get(f"/alerts/{alert.code}/"))
+    page = words(client.get(f"/alerts/{alert.code}/"))
     assert "A visit on site is planned" in page
     assert "In June." in page
     assert "not yet reviewed" in page
@@ -214,19 +187,17 @@ def by_code(code: str) -> Alert:
     return next(alert for alert in Alert.objects.all() if alert.code == code)
 
 
-def test_a_verdict_is_taken_back_from_the_trail(operator, visitor, watched_region):
-    alert = Alert.objects.first()
+def test_a_verdict_is_taken_back_from_the_trail(operator, client, alert):
     operator.post(case(alert), verdict(alert))
     operator.post(f"{case(alert)}undo/", {"review": Review.objects.get().pk})
-    page = words(visitor.get(f"/alerts/{alert.code}/"))
+    page = words(client.get(f"/alerts/{alert.code}/"))
     assert "What a specialist says" not in page
     assert "Deep snow" not in page
     assert "taken back" in words(operator.get(case(alert)))
     assert [entry.action for entry in AuditEntry.objects.all()] == ["review.taken-back", "review.reject"]
 
 
-def test_of_two_operators_the_second_reads_who_was_quicker_and_keeps_the_text(operator, watched_region):
-    alert = Alert.objects.first()
+def test_of_two_operators_the_second_reads_who_was_quicker_and_keeps_the_text(operator, alert):
     form = verdict(alert, public_note="My own words.")
     signed_in(account("ben", OPERATORS)).post(case(alert), verdict(alert, verdict="confirm", reason_code="plausible"))
     answer = operator.post(case(alert), form)
@@ -237,46 +208,19 @@ def test_of_two_operators_the_second_reads_who_was_quicker_and_keeps_the_text(op
     assert Review.objects.count() == 1
 
 
-def test_who_holds_a_case_is_visible_to_the_others(operator, anna, watched_region):
-    alert = Alert.objects.first()
-    operator.get(case(alert))
-    ben = signed_in(account("ben", OPERATORS))
-    assert "anna has held this case since" in words(ben.get(case(alert)))
-    assert "anna is looking at it" in words(ben.get("/review/"))
-    assert Claim.objects.get(alert=alert).holder == anna
-
-
-def test_the_next_case_is_one_that_nobody_else_holds(operator, watched_region):
-    first, second, third = re.findall(r'data-case="(\w+)"', operator.get("/review/").content.decode())[:3]
-    signed_in(account("ben", OPERATORS)).get(f"/review/{second}/")
-    alert = by_code(first)
-    assert operator.post(case(alert), verdict(alert))["Location"].startswith(f"/review/{third}/")
-
-
 @pytest.mark.parametrize(
     "wrong", [{"verdict": ""}, {"verdict": "taken-back"}, {"reason_code": ""}, {"reason_code": "visit"}]
 )
-def test_a_form_without_a_fitting_reason_is_given_back_with_its_text(operator, watched_region, wrong):
-    alert = Alert.objects.first()
+def test_a_form_without_a_fitting_reason_is_given_back_with_its_text(operator, alert, wrong):
     answer = operator.post(case(alert), verdict(alert, **wrong))
     assert answer.status_code == 400
     assert not Review.objects.exists()
 
 
-def test_a_note_is_shown_as_text_and_never_as_markup(operator, visitor, watched_region):
-    alert = Alert.objects.first()
+def test_a_note_is_shown_as_text_and_never_as_markup(operator, client, alert):
     operator.post(case(alert), verdict(alert, public_note="<img src=x onerror=alert(1)>"))
-    for page in (visitor.get(f"/alerts/{alert.code}/"), operator.get(case(alert))):
+    for page in (client.get(f"/alerts/{alert.code}/"), operator.get(case(alert))):
         assert "<img src=x" not in page.content.decode()
-
-
-def test_a_verdict_without_the_token_of_the_form_is_refused_in_plain_words(anna, watched_region):
-    strict, alert = Client(enforce_csrf_checks=True), Alert.objects.first()
-    strict.force_login(anna)
-    answer = strict.post(case(alert), verdict(alert))
-    assert answer.status_code == 403
-    assert "Please send it again" in words(answer)
-    assert not Review.objects.exists()
 
 
 def queries_of(operator, path: str) -> int:
@@ -297,15 +241,11 @@ def test_queue_and_case_take_as_many_queries_for_many_cases_as_for_few(operator,
     assert before[0] <= 25
 
 
-# ---- holding, assigning, filtering ----
-
-
 def codes_listed(client, query: str = "") -> list[str]:
     return re.findall(r'data-case="(\w+)"', client.get(f"/review/{query}").content.decode())
 
 
-def test_a_case_that_somebody_holds_has_no_form_for_others_and_refuses_their_verdict(operator, make_alert):
-    alert = make_alert()
+def test_a_case_that_somebody_holds_has_no_form_for_others_and_refuses_their_verdict(operator, alert):
     operator.get(case(alert))
     ben = signed_in(account("ben", OPERATORS))
     assert 'name="verdict"' not in ben.get(case(alert)).content.decode()
@@ -351,8 +291,7 @@ def test_a_case_is_assigned_to_operators_only_and_by_operators_only(operator, ma
     assert not AuditEntry.objects.exists()
 
 
-def test_neighbours_are_listed_with_their_distance_the_nearest_first(operator, make_alert):
-    alert = make_alert()
+def test_neighbours_are_listed_with_their_distance_the_nearest_first(operator, make_alert, alert):
     make_alert(longitude=-12.0, latitude=47.07)
     touching = make_alert(longitude=-11.985)
     make_alert(longitude=-12.0, latitude=47.2)  # 20 km
@@ -361,12 +300,12 @@ def test_neighbours_are_listed_with_their_distance_the_nearest_first(operator, m
     assert found[0]["card"].code == touching.code
 
 
-def test_a_duplicate_names_the_other_on_its_public_page_and_leaves_the_queue(operator, visitor, make_alert):
+def test_a_duplicate_names_the_other_on_its_public_page_and_leaves_the_queue(operator, client, make_alert):
     alert, other = make_alert(), make_alert(longitude=-11.99)
     form = verdict(alert, verdict="duplicate", reason_code="same-place", public_note="")
     assert operator.post(case(alert), form | {"other": "nonsense"}).status_code == 400
     assert operator.post(case(alert), form | {"other": other.code.lower()}).status_code == 302
-    page = words(visitor.get(f"/alerts/{alert.code}/"))
+    page = words(client.get(f"/alerts/{alert.code}/"))
     assert other.code in page
     assert "part of another alert" in page
     assert alert.code not in codes_listed(operator)
@@ -391,9 +330,6 @@ def test_nobody_is_sent_a_second_mail_for_a_duplicate_or_its_way_back(operator, 
     assert transition_announce(transition_id=merged.pk).n_notifications == 0
     assert transition_announce(transition_id=back.pk).n_notifications == 1  # whose mail was withdrawn
     assert Notification.objects.get(transition=back).subscription == subscriptions[1]
-
-
-# ---- accounts of the demo ----
 
 
 def test_demo_accounts_are_made_once_and_kept_for_their_owner_only(settings, tmp_path, capsys):
@@ -421,30 +357,8 @@ def test_demo_accounts_are_refused_on_a_public_service_and_take_nobodys_account(
         call_command("demoaccounts")
 
 
-@pytest.mark.django_db(transaction=True)
-def test_the_demos_own_check_leaves_the_public_state_as_it_was(live_server, watched_region, settings, tmp_path):
-    from lab.checks import review
-    from lab.checks.site import Site
-
-    settings.DEMO_ACCOUNTS_FILE = tmp_path / "accounts.json"
-    call_command("demoaccounts")
-    before = dict(Alert.objects.values_list("pk", "state"))
-    assert "was rejected with a note, shown, and taken back" in review.check(Site(live_server.url))
-    assert dict(Alert.objects.values_list("pk", "state")) == before
-    assert Review.objects.count() == 2
-
-
-def test_a_verdict_outlives_its_reviewer_in_the_trail(operator, anna, watched_region):
-    alert = Alert.objects.first()
-    reviews.alert_review(
-        alert=alert,
-        verdict=Verdict.CONFIRM,
-        reason_code="plausible",
-        public_note="",
-        internal_note="",
-        reviewer=anna,
-        expected_state=alert.state,
-    )
+def test_a_verdict_outlives_its_reviewer_in_the_trail(operator, anna, alert):
+    judge(alert, Verdict.CONFIRM, anna)
     anna.delete()
     page = words(signed_in(account("ben", OPERATORS)).get(case(alert)))
     assert "an account that is gone" in page

@@ -10,6 +10,7 @@ from monitor.operations.health.condition import Wrong
 from monitor.operations.health.site_checks import second_person
 from monitor.web.roles import OPERATORS, PUBLISHERS, VIEWERS
 from tests.makers.people import account, signed_in, words
+from tests.monitor.pages.reviews.test_review import case
 
 pytestmark = pytest.mark.django_db
 
@@ -30,15 +31,8 @@ def ben() -> Client:
 
 
 @pytest.fixture
-def alert(watched_region) -> Alert:
-    alert = Alert.objects.first()
-    Alert.objects.filter(pk=alert.pk).update(severity="strong")
-    alert.refresh_from_db()
-    return alert
-
-
-def case(alert: Alert) -> str:
-    return f"/review/{alert.code}/"
+def alert(make_alert) -> Alert:
+    return make_alert(severity="strong")
 
 
 def propose(client: Client, alert: Alert) -> Proposal:
@@ -113,32 +107,6 @@ def test_only_publishers_answer_and_nobody_their_own(anna, ben, alert):
     assert alert.state != "confirmed"
 
 
-def test_a_change_of_a_confirmed_alert_is_shown_to_the_publisher_before_it_is_public(anna, ben, alert):
-    ben.post(f"{case(alert)}publish/", answer(propose(anna, alert), "publish"))
-    alert.refresh_from_db()
-    assert alert.state == "confirmed"
-    assert "when a second person has agreed" in words(anna.get(f"{case(alert)}edit/"))
-    west, south, east, north = alert.area.extent
-    ring = f"[[[{west}, {south}], [{east}, {south}], [{east}, {north}], [{west}, {south}]]]"
-    form = {"kind": alert.kind, "severity": alert.severity, "outline_is": "drawn", "announce": "on"}
-    form |= {"outline": f'{{"type": "Polygon", "coordinates": {ring}}}', "text_en": "The pit is flooded."}
-    form |= {"expected_state": "confirmed", "expected_edit": "0"}
-    assert anna.post(f"{case(alert)}edit/", form).status_code == 302
-    assert anna.post(f"{case(alert)}edit/", form).status_code == 409
-    assert "waits for a second person already" in words(anna.get(f"{case(alert)}edit/"))
-    anna.post(f"{case(alert)}claim/", {"act": "release"})
-    public = Client()
-    assert "flooded" not in words(public.get(alert.get_absolute_url()))
-    page = ben.get(case(alert))
-    assert page.context["outlines"]["features"][0]["properties"]["role"] == "proposed"
-    assert "anna proposed to change this alert" in words(page)
-    assert "The pit is flooded." in words(page)
-    proposal = Proposal.objects.get(outcome="waiting")
-    assert ben.post(f"{case(alert)}publish/", answer(proposal, "publish")).status_code == 302
-    assert "The pit is flooded." in words(public.get(alert.get_absolute_url()))
-    assert "anna, published by ben" in words(ben.get(case(alert)))
-
-
 def test_the_doctor_says_that_nobody_can_agree(anna, settings):
     with pytest.raises(Wrong, match="no second person"):
         second_person()
@@ -146,12 +114,3 @@ def test_the_doctor_says_that_nobody_can_agree(anna, settings):
     assert second_person() == "of 2 who propose, 1 may publish"
     settings.SECOND_PERSON_FROM = ""
     assert second_person() == "one person confirms"
-
-
-def test_an_edited_alert_that_nobody_confirmed_says_so(anna, alert):
-    form = {"text_en": "An old quarry.", "expected_state": alert.state, "expected_edit": "0"}
-    anna.post(f"{case(alert)}edit/", form)
-    page = words(Client().get(alert.get_absolute_url()))
-    assert "An old quarry." in page
-    assert "No specialist has confirmed it yet." in page
-    assert "Nobody has" not in page

@@ -160,8 +160,7 @@ def test_an_empty_or_invalid_form_is_explained(operator, folder):
     assert lying(folder) == []
 
 
-def test_the_page_says_what_became_of_each_file(operator, make_egms):
-    product = product_load(path=make_egms())
+def test_the_page_says_what_became_of_each_file(operator, product):
     common = {"source": UPLOAD, "given_by": "anna"}
     loaded = IngestJob.objects.create(original_name="good.zip", state=State.LOADED, points_done=12, **common)
     loaded.products.add(product)
@@ -176,27 +175,14 @@ def test_the_page_says_what_became_of_each_file(operator, make_egms):
     assert [job["state"] for job in answer["jobs"]] == ["running", "rejected", "loaded"]
 
 
-def test_the_public_reads_nothing_of_it(operator, make_egms):
+def test_the_public_reads_nothing_of_it(operator, make_egms, client):
     product_load(path=make_egms())
     send(operator, file("secret plan.csv"))
-    visitor = Client()
     for name in ("product-list", "map", "api-1:product_list", "about"):
-        page = visitor.get(reverse(name)).content.decode()
+        page = client.get(reverse(name)).content.decode()
         assert "secret plan" not in page
         assert "Add data" not in page
     assert "Add data" in operator.get(reverse("product-list")).content.decode()
-
-
-def test_a_remedy_for_the_command_line_is_given_in_the_words_of_the_page(operator, folder):
-    job = stored(folder, State.REJECTED, error="v.tif: its unit is not declared. Add --unit mm/yr|m/yr.")
-    page = operator.get(reverse("uploads")).content.decode()
-    assert "Choose its unit below and try again." in page
-    assert "--unit" not in page
-    again = reverse("upload-again", args=[job.pk])
-    assert operator.post(again, {"source_format": "auto"}).status_code == 409
-    assert operator.post(again, {"unit": "m/yr", "positive": "up"}).status_code == 302
-    job.refresh_from_db()
-    assert (job.state, job.unit, job.attempts) == (State.QUEUED, "m/yr", 0)
 
 
 def test_a_failed_file_is_tried_again_as_it_is_and_one_that_is_gone_is_not(operator, folder):

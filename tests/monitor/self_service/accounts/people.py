@@ -4,17 +4,10 @@ from allauth.mfa.models import Authenticator
 from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
 from allauth.mfa.totp.internal import auth
 from allauth.mfa.totp.internal.auth import TOTP, format_hotp_value, generate_totp_secret, hotp_value
-from django.contrib.auth.models import Group, User
+from django.contrib.auth.models import User
 from django.test import Client
 
-PASSWORD = "a long enough pass phrase"
-
-
-def account(name: str, group: str | None = None, **more) -> User:
-    user = User.objects.create_user(name, f"{name}@example.org", PASSWORD, **more)
-    if group:
-        user.groups.add(Group.objects.get(name=group))
-    return user
+from tests.makers.people import PASSWORD
 
 
 def with_factor(user: User) -> str:

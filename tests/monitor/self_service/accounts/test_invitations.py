@@ -15,7 +15,8 @@ from monitor.models.messages import Invitation, OutgoingMessage
 from monitor.notifications.rounds import messages_send
 from monitor.subscribers.accounts import services
 from monitor.web.roles import ADMINISTRATORS, OPERATORS
-from tests.monitor.self_service.accounts.people import PASSWORD, account, is_signed_in, sign_in, with_factor
+from tests.makers.people import PASSWORD, account
+from tests.monitor.self_service.accounts.people import is_signed_in, sign_in, with_factor
 
 pytestmark = pytest.mark.django_db
 NEW = "quite another pass phrase"
@@ -187,9 +188,6 @@ def test_a_deactivated_account_is_signed_out_and_stays_out(superuser):
 def test_nobody_shuts_the_own_account_out(superuser, root):
     superuser.post(f"/accounts/{root.pk}/", {"deed": "deactivate"})
     assert User.objects.get(pk=root.pk).is_active
-
-
-# ---- a new password by mail ----
 
 
 def ask(email: str, client: Client | None = None, **more):

@@ -14,15 +14,8 @@ from django.urls import NoReverseMatch, reverse
 
 from detection.models import AuditEntry
 from monitor.web.roles import ADMINISTRATORS, OPERATORS, VIEWERS
-from tests.monitor.self_service.accounts.people import (
-    PASSWORD,
-    account,
-    code_of,
-    is_signed_in,
-    recovery_codes_of,
-    sign_in,
-    with_factor,
-)
+from tests.makers.people import PASSWORD, account
+from tests.monitor.self_service.accounts.people import code_of, is_signed_in, recovery_codes_of, sign_in, with_factor
 
 pytestmark = pytest.mark.django_db
 SET_UP = "/second-factor/totp/activate/"
@@ -54,8 +47,7 @@ def activate(client: Client) -> str:
     return secret
 
 
-def test_an_operator_sets_it_up_before_the_first_page_of_the_role(otto):
-    client = Client()
+def test_an_operator_sets_it_up_before_the_first_page_of_the_role(otto, client):
     assert sign_in(client, "otto")["Location"] == SET_UP
     assert client.get("/review/")["Location"] == SET_UP
     activate(client)
@@ -64,9 +56,8 @@ def test_an_operator_sets_it_up_before_the_first_page_of_the_role(otto):
 
 
 @pytest.mark.parametrize("more", [{"is_staff": True}, {"is_staff": True, "is_superuser": True}])
-def test_djangos_admin_waits_for_it_too(more):
+def test_djangos_admin_waits_for_it_too(more, client):
     account("ada", ADMINISTRATORS, **more)
-    client = Client()
     sign_in(client, "ada")
     assert client.get("/admin/")["Location"].startswith("/admin/login/")
     assert client.get("/admin/", follow=True).redirect_chain[-1][0] == SET_UP
@@ -74,31 +65,15 @@ def test_djangos_admin_waits_for_it_too(more):
     assert client.get("/admin/").status_code == 200
 
 
-def test_what_the_role_reads_on_public_pages_waits_too(otto):
-    client = Client()
-    sign_in(client, "otto")
-    assert 'href="/review/"' not in client.get("/").content.decode()
-    activate(client)
-    assert 'href="/review/"' in client.get("/").content.decode()
-
-
-def test_viewers_need_none_and_may_have_one():
+def test_viewers_need_none_and_may_have_one(client):
     account("vera", VIEWERS)
-    client = Client()
     assert sign_in(client, "vera")["Location"] == "/review/"
     assert client.get("/review/").status_code == 200
     activate(client)
 
 
-def test_a_demo_needs_none(otto, settings):
-    settings.MFA_REQUIRED = False
-    client = Client()
-    assert sign_in(client, "otto")["Location"] == "/review/"
-
-
-def test_a_password_alone_no_longer_signs_in(otto):
+def test_a_password_alone_no_longer_signs_in(otto, client):
     secret = with_factor(otto)
-    client = Client()
     assert sign_in(client, "otto")["Location"] == SECOND_STEP
     assert not is_signed_in(client)
     assert client.get("/review/")["Location"].startswith("/login/")
@@ -121,18 +96,16 @@ def test_a_code_works_once_also_in_another_browser(otto, monkeypatch, kind):
     assert len(recovery_codes_of(otto)) == (9 if kind == "recovery" else 10)
 
 
-def test_a_code_of_another_half_minute_is_refused(otto):
+def test_a_code_of_another_half_minute_is_refused(otto, client):
     secret = with_factor(otto)
-    client = Client()
     sign_in(client, "otto")
     for step in (-3, -2, 2, 3):
         client.post(SECOND_STEP, {"code": code_of(secret, step)})
     assert not is_signed_in(client)
 
 
-def test_five_wrong_codes_bring_the_pause_of_wrong_passwords(otto):
+def test_five_wrong_codes_bring_the_pause_of_wrong_passwords(otto, client):
     secret = with_factor(otto)
-    client = Client()
     sign_in(client, "otto")
     answers = [client.post(SECOND_STEP, {"code": f"00000{number}"}).status_code for number in range(5)]
     assert answers == [200] * 4 + [429]
@@ -162,9 +135,8 @@ def test_setting_it_up_ends_sessions_that_began_with_a_password_alone(otto, djan
     assert not is_signed_in(elsewhere)
 
 
-def test_what_changes_the_factor_asks_for_the_password_again(otto):
+def test_what_changes_the_factor_asks_for_the_password_again(otto, client):
     with_factor(otto)
-    client = Client()
     client.force_login(otto)
     for page in ("totp/deactivate/", "recovery-codes/generate/"):
         answer = client.get(f"/second-factor/{page}")
@@ -185,16 +157,17 @@ def test_the_secret_does_not_lie_readable_in_the_database(otto):
     assert secret not in kept
 
 
-def test_a_factor_outlives_a_change_of_the_secret_key(otto, settings):
+def test_a_factor_outlives_a_change_of_the_secret_key(otto, settings, client):
     secret = with_factor(otto)
     settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = "another key" * 5, [settings.SECRET_KEY]
-    client = Client()
     sign_in(client, "otto")
     client.post(SECOND_STEP, {"code": code_of(secret)})
     assert is_signed_in(client)
 
 
 def test_a_lost_factor_is_reset_on_the_server_and_written_down(otto, capsys):
+    with pytest.raises(CommandError, match="there is no account 'nobody'"):
+        call_command("resetfactor", "nobody")
     with_factor(otto)
     call_command("resetfactor", "otto")
     assert "removed from otto: 2" in capsys.readouterr().out
@@ -202,13 +175,7 @@ def test_a_lost_factor_is_reset_on_the_server_and_written_down(otto, capsys):
     assert sign_in(Client(), "otto")["Location"] == SET_UP
 
 
-def test_resetting_the_factor_of_nobody_says_so():
-    with pytest.raises(CommandError, match="there is no account 'nobody'"):
-        call_command("resetfactor", "nobody")
-
-
-def test_the_picture_to_scan_comes_from_no_other_host(otto):
-    client = Client()
+def test_the_picture_to_scan_comes_from_no_other_host(otto, client):
     sign_in(client, "otto")
     answer = client.get(SET_UP)
     assert 'src="data:image/svg+xml;base64,' in answer.content.decode()
@@ -222,9 +189,8 @@ def test_nobody_can_sign_up(name):
     assert Client().get("/accounts/signup/").status_code == 404
 
 
-def test_secrets_and_sessions_are_not_shown_in_djangos_admin():
+def test_secrets_and_sessions_are_not_shown_in_djangos_admin(client):
     account("root", is_staff=True, is_superuser=True)
-    client = Client()
     sign_in(client, "root")
     activate(client)
     page = client.get("/admin/").content.decode()

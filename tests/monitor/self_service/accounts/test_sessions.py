@@ -1,16 +1,24 @@
-"""How long a session lasts, and who ends it."""
+"""How long a session lasts, who ends it, and that reading makes none."""
 
+import json
 import time
+from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 from allauth.usersessions.models import UserSession
 from axes.models import AccessAttempt
+from django.conf import settings
+from django.contrib.sessions.backends.db import SessionStore
 from django.contrib.sessions.models import Session
 from django.test import Client
+from django.utils import timezone
 
-from monitor.subscribers.accounts.sessions import device_in_words, sessions_forget
+from monitor import tasks
+from monitor.subscribers.accounts.sessions import sessions_forget
 from monitor.web.roles import OPERATORS
-from tests.monitor.self_service.accounts.people import PASSWORD, account, is_signed_in, sign_in, with_factor
+from tests.makers.people import PASSWORD, account
+from tests.monitor.self_service.accounts.people import is_signed_in, sign_in, with_factor
 
 pytestmark = pytest.mark.django_db
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0"
@@ -31,26 +39,21 @@ def browsers(otto) -> list[Client]:
     return clients
 
 
-class Clock:
-    """The time as the limits of sessions see it."""
-
-    def __init__(self, monkeypatch) -> None:
-        self.now = time.time()
-        monkeypatch.setattr("monitor.subscribers.accounts.sessions.time.time", lambda: self.now)
-
-    def forward(self, hours: float) -> None:
-        """Let hours go by."""
-        self.now += 3600 * hours
-
-
 @pytest.fixture
-def clock(monkeypatch) -> Clock:
-    return Clock(monkeypatch)
+def clock(monkeypatch) -> Callable[[float], None]:
+    """Let hours go by for the limits of sessions."""
+    now = [time.time()]
+    monkeypatch.setattr("monitor.subscribers.accounts.sessions.time.time", lambda: now[0])
+
+    def forward(hours: float) -> None:
+        now[0] += 3600 * hours
+
+    return forward
 
 
 def test_a_session_ends_after_two_hours_without_a_click(browsers, clock):
     assert is_signed_in(browsers[0])
-    clock.forward(2.1)
+    clock(2.1)
     assert not is_signed_in(browsers[0])
     assert browsers[0].get("/review/")["Location"].startswith("/login/")
 
@@ -58,8 +61,8 @@ def test_a_session_ends_after_two_hours_without_a_click(browsers, clock):
 def test_a_session_in_use_ends_after_twelve_hours(browsers, clock):
     for _ in range(12):
         assert is_signed_in(browsers[0])
-        clock.forward(1)
-    clock.forward(0.1)
+        clock(1)
+    clock(0.1)
     assert not is_signed_in(browsers[0])
 
 
@@ -138,8 +141,7 @@ def test_signing_out_ends_the_session_on_the_server_and_empties_the_browser(brow
     assert not is_signed_in(thief)
 
 
-def test_signing_in_makes_a_new_session(otto):
-    client = Client()
+def test_signing_in_makes_a_new_session(otto, client):
     client.get("/accounts/join/nonsense/")
     session = client.session
     session["kept"] = "before"
@@ -149,8 +151,7 @@ def test_signing_in_makes_a_new_session(otto):
     assert client.cookies["sessionid"].value != before
 
 
-def test_typing_the_password_again_makes_a_new_session_too(otto):
-    client = Client()
+def test_typing_the_password_again_makes_a_new_session_too(otto, client):
     sign_in(client, "otto")
     before = client.cookies["sessionid"].value
     client.post("/password/again/", {"password": PASSWORD, "next": "/sessions/"})
@@ -166,14 +167,22 @@ def test_what_is_kept_of_ended_sessions_is_forgotten(browsers, settings):
     assert sessions_forget() == 2
 
 
-@pytest.mark.parametrize(
-    ("user_agent", "words"),
-    [
-        (FIREFOX, "Firefox on Linux"),
-        (SAFARI, "Safari on iPhone"),
-        ("", "A browser"),
-        ("curl/8 Windows", "a browser on Windows"),
-    ],
-)
-def test_a_browser_is_named_in_words(user_agent, words):
-    assert device_in_words(user_agent) == words
+def test_the_workbench_keeps_no_session(client, product):
+    for address in (f"?on={product.pk}", "_dash-layout", "_dash-dependencies"):
+        assert client.get(f"/workbench/{address}").status_code == 200
+    address = {"id": "address", "property": "search", "value": f"?on={product.pk}"}
+    body = json.dumps({"output": "sheet.children", "inputs": [address]})
+    answer = client.post("/workbench/_dash-update-component", body, content_type="application/json")
+    assert answer.status_code == 200
+    assert settings.SESSION_COOKIE_NAME not in client.cookies
+    assert not Session.objects.exists()
+
+
+def test_expired_sessions_are_deleted_and_others_stay():
+    for days in (-1, 1):
+        session = SessionStore()
+        session["user"] = days
+        session.save()
+        Session.objects.filter(pk=session.session_key).update(expire_date=timezone.now() + timedelta(days=days))
+    tasks.clear_sessions()
+    assert [one.get_decoded()["user"] for one in Session.objects.all()] == [1]

@@ -6,17 +6,14 @@ import pytest
 from django.apps import apps
 from django.contrib import admin
 from django.core import mail
-from django.db import connection
-from django.test.utils import CaptureQueriesContext
 from django.utils import timezone, translation
 
 from detection.alerts.services import alert_transition
-from detection.models import AlertTransition
 from detection.rules.lifecycle import State
 from monitor import tasks
 from monitor.models.messages import OutgoingMessage
 from monitor.models.subscriptions import Membership, Organisation, Subscription
-from monitor.notifications import announcements, digests, rounds
+from monitor.notifications import digests, rounds
 from monitor.subscribers.organisations import services
 from monitor.subscribers.subscriptions import members
 from monitor.subscribers.subscriptions import services as subscriptions
@@ -24,7 +21,7 @@ from monitor.subscribers.subscriptions.assets import SiteArea
 from monitor.subscribers.subscriptions.watched_areas import watched_areas
 from monitor.wording import regions
 from monitor.wording.refusals import Refusal
-from tests.makers.organisations import WISH, make_member, make_organisation, share
+from tests.makers.organisations import WISH, make_organisation, share
 
 pytestmark = pytest.mark.django_db
 OWNER, ANNA, BEN = "owner@example.org", "anna@example.org", "ben@example.org"
@@ -39,13 +36,6 @@ def announce_and_send() -> dict[str, list]:
     for one in mail.outbox[before:]:
         sent.setdefault(one.to[0], []).append(one)
     return sent
-
-
-@pytest.fixture
-def three(make_subscription) -> list[Membership]:
-    """Return an owner, who also watches a place far away alone, and two members."""
-    make_subscription(OWNER, longitude=-13.0)
-    return make_organisation(OWNER, ANNA, BEN)
 
 
 def test_each_member_gets_one_mail_in_their_own_language_and_whoever_left_gets_none(three, make_alert):
@@ -139,27 +129,6 @@ def test_a_list_of_sites_is_kept_once_and_named_in_every_mail(three, make_alert)
     sent = announce_and_send()
     assert set(sent) == {OWNER, ANNA, BEN}
     assert all("Dam" in letter.body for letters in sent.values() for letter in letters)
-
-
-def test_thirty_members_are_queued_and_sent_in_as_many_statements_as_three(three, make_alert):
-    owner, *_ = three
-    share(owner)
-    make_alert()
-    few = statements_to_queue()
-    for n in range(27):
-        make_member(owner, f"member{n}@example.org")
-    make_alert(longitude=-12.001)
-    assert statements_to_queue() == few
-    assert sorted(announce_and_send()) == sorted(one.email for one in members.members(organisation=owner.organisation))
-
-
-def statements_to_queue() -> int:
-    with CaptureQueriesContext(
-        connection,
-    ) as queries:
-        for pk in AlertTransition.objects.filter(announcement=None).values_list("pk", flat=True):
-            announcements.transition_announce(transition_id=pk)
-    return len(queries)
 
 
 def test_nothing_comes_before_the_invited_person_agrees(three, make_alert, client):

@@ -12,48 +12,15 @@ from monitor.notifications import rounds
 from monitor.subscribers.organisations import services
 from monitor.subscribers.subscriptions import endpoints, tokens
 from monitor.subscribers.subscriptions import services as subscriptions
-from tests.makers.organisations import WISH, make_organisation, share
+from tests.makers.organisations import WISH, share
 
 pytestmark = pytest.mark.django_db
 OWNER, ANNA, BEN = "owner@example.org", "anna@example.org", "ben@example.org"
 PLACE = WISH | {"where": "circle", "latitude": "47.0", "longitude": "-12.0", "distance": "800"}
 
 
-@pytest.fixture
-def three(make_subscription) -> list[Membership]:
-    make_subscription(OWNER, longitude=-13.0)
-    return make_organisation(OWNER, ANNA, BEN)
-
-
 def address(mine: Membership, name: str = "organisation", *more: object) -> str:
     return reverse(name, args=[tokens.member_token(mine.pk), mine.organisation_id, *more])
-
-
-def test_a_subscriber_founds_one_adds_a_place_and_invites(client, make_subscription):
-    token = tokens.manage_token(make_subscription(OWNER).pk)
-    founding = reverse("organisation-list", args=[token])
-    assert client.post(founding, {"name": "see www.example"}).status_code == 422
-    page = client.post(founding, {"name": "Aldwick Waterworks"}, follow=True)
-    assert "Aldwick Waterworks" in page.content.decode()
-    organisation = Organisation.objects.get()
-    add = reverse("organisation-add", args=[token, organisation.pk])
-    assert client.get(add).status_code == 200
-    assert client.post(add, PLACE | {"latitude": ""}).status_code == 422
-    page = client.post(add, PLACE | {"name": "Reservoir"}, follow=True).content.decode()
-    assert "Reservoir" in page
-    assert "mails come to you" in page
-    place = organisation.subscriptions.get()
-    change = reverse("organisation-place", args=[token, organisation.pk, place.pk])
-    assert "As it is" in client.get(change).content.decode()
-    client.post(change, PLACE | {"where": "keep", "frequency": "weekly", "name": "Lake"})
-    place.refresh_from_db()
-    assert (place.frequency, place.name, place.label) == ("weekly", "Lake", "800 m around 47.00° N 12.00° W")
-    own = reverse("organisation", args=[token, organisation.pk])
-    page = client.post(own, {"deed": "invite", "email": ANNA}, follow=True).content.decode()
-    assert "The invitation is on its way." in page
-    assert ANNA in page
-    assert client.post(own, {"deed": "invite", "email": "nonsense"}).status_code == 422
-    assert client.post(own, {"deed": "leave"}).status_code == 422
 
 
 def test_members_see_the_owners_address_and_no_other(three, client):

@@ -5,9 +5,7 @@ from datetime import timedelta
 import pytest
 from django.core import mail
 from django.core.files.uploadedfile import SimpleUploadedFile
-from django.db import connection
 from django.test import Client
-from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from detection.alerts.services import alert_transition
@@ -23,15 +21,8 @@ from monitor.subscribers.subscriptions import services as subscriptions
 from monitor.subscribers.subscriptions.given_files import sites_read
 from monitor.wording.refusals import Refusal
 
-WISH = {
-    "where": "sites",
-    "distance": "200",
-    "kinds": ["subsidence"],
-    "lowest_severity": "minor",
-    "unreviewed": "on",
-    "frequency": "at-once",
-    "email": "resident@example.org",
-}
+WISH = {"where": "sites", "distance": "200", "kinds": ["subsidence"], "lowest_severity": "minor"}
+WISH |= {"unreviewed": "on", "frequency": "at-once", "email": "resident@example.org"}
 EXPECTED = [("Dam", 47.0, -12.0, 500.0), ("Mill", 46.5, -11.25, 200.0)]
 
 
@@ -95,8 +86,7 @@ def post(email: str = "resident@example.org", rows: int = 340) -> Subscription:
 
 
 @pytest.mark.django_db
-def test_the_page_names_the_sites_in_moving_ground_and_everything_goes_with_the_person(make_alert):
-    make_alert()
+def test_the_page_names_the_sites_in_moving_ground_and_everything_goes_with_the_person(alert):
     subscription = post()
     subscriptions.subscription_confirm(subscription=subscription)
     assert subscription.label == "340 sites of a list"
@@ -121,8 +111,7 @@ def test_the_page_names_the_sites_in_moving_ground_and_everything_goes_with_the_
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("frequency", ["at-once", "daily"])
-def test_a_mail_says_how_many_of_the_sites_are_concerned_and_names_them(make_alert, frequency):
-    alert = make_alert()
+def test_a_mail_says_how_many_of_the_sites_are_concerned_and_names_them(alert, frequency):
     ours, other = post(), post("neighbour@example.org", rows=20)
     Subscription.objects.update(confirmed_at=timezone.now(), frequency=frequency)
     mail.outbox.clear()
@@ -145,24 +134,10 @@ def test_a_mail_says_how_many_of_the_sites_are_concerned_and_names_them(make_ale
 
 
 @pytest.mark.django_db
-def test_a_list_of_one_site_is_called_by_its_name(make_alert):
-    make_alert()
+def test_a_list_of_one_site_is_called_by_its_name(alert):
     table = SimpleUploadedFile("sites.csv", b"name,lat,lon\nDam,47,-12\n")
     Client().post("/subscribe/", WISH | {"sites": table, "email": "one@example.org"})
     subscription = Subscription.objects.get()
     assert assets.sites_now(subscription) == "Your site Dam lies in moving ground."
     Notification.objects.create(transition=AlertTransition.objects.get(), subscription=subscription)
     assert assets.sites_of_news(Notification.objects.all()) == ["Your site Dam is concerned."]
-
-
-@pytest.mark.django_db
-def test_the_sites_of_a_batch_of_mails_are_read_in_one_query(make_alert):
-    make_alert()
-    posted = [post(f"reader{n}@example.org", rows=20) for n in range(5)]
-    step = AlertTransition.objects.get()
-    Notification.objects.bulk_create(Notification(transition=step, subscription=one) for one in posted)
-    news = list(Notification.objects.select_related("subscription", "transition__alert"))
-    with CaptureQueriesContext(connection) as queries:
-        assets.concerned_read(news=news)
-        assert all("12 of your 20 sites" in assets.sites_of_news([one])[0] for one in news)
-    assert len(queries) == 1

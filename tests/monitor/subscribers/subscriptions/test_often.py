@@ -10,7 +10,7 @@ from django.utils import timezone
 from monitor import tasks
 from monitor.models.messages import OutgoingMessage
 from monitor.models.subscriptions import Subscription
-from monitor.notifications import digests, gathering, rounds, selectors
+from monitor.notifications import announcements, digests, gathering, rounds, selectors
 from monitor.subscribers.subscriptions import often, services, tokens
 
 pytestmark = pytest.mark.django_db
@@ -21,18 +21,11 @@ def auckland(hour: int) -> datetime:
     return datetime(2030, 3, 5, hour, 30, tzinfo=ZoneInfo("Pacific/Auckland")).astimezone(UTC)
 
 
-@pytest.mark.parametrize(("start", "end", "quiet"), [(22, 7, [*range(7), 22, 23]), (1, 3, [1, 2]), (0, 23, range(23))])
-def test_quiet_hours_may_go_over_midnight(start, end, quiet):
-    assert [hour for hour in range(24) if often.is_quiet(hour, start, end)] == list(quiet)
-
-
 def test_news_of_the_night_comes_in_the_morning_of_its_reader(make_alert, make_subscription):
     make_subscription(**NIGHT)
     make_subscription("awake@example.org")
     make_alert()
     OutgoingMessage.objects.all().delete()
-    from monitor.notifications import announcements
-
     announcements.transition_announce(transition_id=make_alert().transitions.get().pk)
     assert gathering.messages_gather(now=auckland(23)) == 1
     assert gathering.messages_gather(now=auckland(6)) == 0
@@ -51,14 +44,6 @@ def test_a_mail_that_was_delayed_into_the_night_waits_for_the_morning(make_alert
     assert [selectors.messages_due(now=auckland(hour) + tomorrow).count() for hour in (6, 7)] == [1, 2]
     held = OutgoingMessage.objects.filter(often.is_held(now=auckland(23)))
     assert [one.address for one in held] == ["resident@example.org"]  # and nobody is alarmed that it is late
-
-
-@pytest.mark.parametrize(
-    ("hour", "free"), [(12, "05 12:30"), (21, "05 21:30"), (22, "06 07:00"), (2, "05 07:00"), (7, "05 07:30")]
-)
-def test_quiet_hours_end_in_the_morning(hour, free):
-    ends = often.quiet_ends(auckland(hour), often.Quiet("Pacific/Auckland", 22, 7))
-    assert f"{ends.astimezone(ZoneInfo('Pacific/Auckland')):%d %H:%M}" == free
 
 
 def test_a_digest_comes_at_six_by_the_readers_clock_and_not_in_quiet_hours(make_alert, make_subscription):

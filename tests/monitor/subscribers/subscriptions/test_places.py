@@ -4,7 +4,6 @@ import json
 import re
 
 import pytest
-from django.test import Client
 
 from ingest.context.services import context_load
 from ingest.readers.context.records import ContextKind
@@ -13,20 +12,9 @@ from monitor.subscribers.subscriptions import tokens
 
 pytestmark = pytest.mark.django_db
 
-WISH = {
-    "where": "circle",
-    "distance": "800",
-    "kinds": ["subsidence"],
-    "lowest_severity": "minor",
-    "frequency": "at-once",
-    "email": "resident@example.org",
-}
+WISH = {"where": "circle", "distance": "800", "kinds": ["subsidence"], "lowest_severity": "minor"}
+WISH |= {"frequency": "at-once", "email": "resident@example.org"}
 RING = [[-12.1, 46.9], [-11.9, 46.9], [-11.9, 47.1], [-12.1, 47.1], [-12.1, 46.9]]
-
-
-@pytest.fixture
-def visitor() -> Client:
-    return Client()
 
 
 @pytest.fixture(autouse=True)
@@ -50,27 +38,27 @@ def offered(response) -> list[str]:
     return re.findall(r'name="hit" value="([^"]+)"', response.content.decode())
 
 
-def test_a_name_that_only_one_place_has_is_enough(visitor):
-    assert visitor.post("/subscribe/", WISH | {"place": "aldwick"}).status_code == 302
+def test_a_name_that_only_one_place_has_is_enough(client):
+    assert client.post("/subscribe/", WISH | {"place": "aldwick"}).status_code == 302
     subscription = Subscription.objects.get()
     assert subscription.label == "800 m around Aldwick"
     assert subscription.region.centroid.coords == pytest.approx((-12, 47.027), abs=1e-4)
 
 
-def test_of_several_places_one_is_chosen_from_a_list(visitor):
-    answer = visitor.post("/subscribe/", WISH | {"place": "Newton"})
+def test_of_several_places_one_is_chosen_from_a_list(client):
+    answer = client.post("/subscribe/", WISH | {"place": "Newton"})
     assert answer.status_code == 422
     assert "Choose which of these places you mean." in answer.content.decode()
     values = offered(answer)
     assert "20 inhabitants, 46.60° N 12.50° W" not in answer.content.decode()  # their inhabitants distinguish them
     assert values == ["46.60000,-12.50000", "46.50000,-12.00000"]  # the most people first
-    visitor.post("/subscribe/", WISH | {"place": "Newton", "hit": values[1]})
+    client.post("/subscribe/", WISH | {"place": "Newton", "hit": values[1]})
     assert Subscription.objects.get().label == "800 m around Newton"
     assert Subscription.objects.get().region.centroid.y == pytest.approx(46.5, abs=1e-3)
 
 
-def test_the_button_searches_and_keeps_what_was_filled_in(visitor):
-    answer = visitor.post("/subscribe/", WISH | {"place": "Westshore", "search": "1", "frequency": "weekly"})
+def test_the_button_searches_and_keeps_what_was_filled_in(client):
+    answer = client.post("/subscribe/", WISH | {"place": "Westshore", "search": "1", "frequency": "weekly"})
     page = answer.content.decode()
     assert answer.status_code == 200
     assert "Please look at this" not in page
@@ -78,15 +66,15 @@ def test_the_button_searches_and_keeps_what_was_filled_in(visitor):
     assert value.startswith("region:")
     assert re.search(r'value="weekly"\s+checked', page)
     assert "resident@example.org" in page
-    visitor.post("/subscribe/", WISH | {"place": "Westshore", "hit": value})
+    client.post("/subscribe/", WISH | {"place": "Westshore", "hit": value})
     assert Subscription.objects.get().label == "Westshore"
 
 
-def test_a_part_of_a_region_s_name_offers_the_region(visitor):
-    answer = visitor.post("/subscribe/", WISH | {"where": "region", "region": "west"})
+def test_a_part_of_a_region_s_name_offers_the_region(client):
+    answer = client.post("/subscribe/", WISH | {"where": "region", "region": "west"})
     assert "No region is called exactly so" in answer.content.decode()
     (value,) = offered(answer)
-    assert visitor.post("/subscribe/", WISH | {"where": "region", "region": "west", "hit": value}).status_code == 302
+    assert client.post("/subscribe/", WISH | {"where": "region", "region": "west", "hit": value}).status_code == 302
     assert Subscription.objects.get().label == "Westshore"
 
 
@@ -96,36 +84,37 @@ def test_a_part_of_a_region_s_name_offers_the_region(visitor):
         ({"place": "Nowhereville"}, "No place of this name was found"),
         ({"place": ""}, "Search for a place"),
         ({"where": "region", "region": "Nowhereville"}, "No region called"),
+        ({"where": "region", "region": ""}, "Type the name"),
         ({"place": "x", "hit": "nan,inf"}, "Latitude must be between"),
         ({"place": "x", "hit": "region:nowhere"}, "Type the name of a region"),
         ({"where": "boundary"}, "Choose a file with a boundary"),
         ({"where": "sites"}, "Choose a table"),
     ],
 )
-def test_a_place_that_is_not_found_is_said_so(visitor, change, message):
-    answer = visitor.post("/subscribe/", WISH | change)
+def test_a_place_that_is_not_found_is_said_so(client, change, message):
+    answer = client.post("/subscribe/", WISH | change)
     assert answer.status_code == 422
     assert message in answer.content.decode()
     assert not Subscription.objects.exists()
 
 
-def test_nobody_writes_their_own_words_into_the_mail_of_somebody_else(visitor):
+def test_nobody_writes_their_own_words_into_the_mail_of_somebody_else(client):
     at = {"latitude": "47.5", "longitude": "-12"}
-    visitor.post("/subscribe/", WISH | at | {"place": "Buy this at evil.example", "name": "evil.example"})
+    client.post("/subscribe/", WISH | at | {"place": "Buy this at evil.example", "name": "evil.example"})
     assert Subscription.objects.get().label == "800 m around 47.50° N 12.00° W"
 
 
-def test_a_place_and_its_name_are_changed_by_the_owner_alone(visitor, make_subscription):
+def test_a_place_and_its_name_are_changed_by_the_owner_alone(client, make_subscription):
     mine, theirs = make_subscription("resident@example.org"), make_subscription("neighbour@example.org")
     page = f"/subscriptions/{tokens.manage_token(mine.pk)}/{mine.pk}/where/"
-    assert "It looks here now" in visitor.get(page).content.decode()
+    assert "It looks here now" in client.get(page).content.decode()
     before = mine.region
-    visitor.post(page, {"where": "keep", "name": "Mill"})
+    client.post(page, {"where": "keep", "name": "Mill"})
     mine.refresh_from_db()
     assert (mine.name, mine.region) == ("Mill", before)
-    assert visitor.post(page, {"where": "circle", "place": "Newton", "name": "Mill"}).status_code == 422
-    assert visitor.post(page, {"where": "circle", "place": "Aldwick", "distance": "200"}).status_code == 302
+    assert client.post(page, {"where": "circle", "place": "Newton", "name": "Mill"}).status_code == 422
+    assert client.post(page, {"where": "circle", "place": "Aldwick", "distance": "200"}).status_code == 302
     mine.refresh_from_db()
     assert (mine.name, mine.label) == ("", "200 m around Aldwick")
     for pk in (theirs.pk, 999_999):
-        assert visitor.post(f"/subscriptions/{tokens.manage_token(mine.pk)}/{pk}/where/", {}).status_code == 410
+        assert client.post(f"/subscriptions/{tokens.manage_token(mine.pk)}/{pk}/where/", {}).status_code == 410

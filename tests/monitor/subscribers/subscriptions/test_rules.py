@@ -56,8 +56,7 @@ def test_least_exposure_leaves_out_empty_ground_and_keeps_what_nobody_has_counte
     assert len({one.alert_id for one in past.steps}) == 2
 
 
-def test_the_preview_counts_mails_as_they_are_gathered(make_alert, make_subscription, settings):
-    subscription = make_subscription()
+def test_the_preview_counts_mails_as_they_are_gathered(make_alert, subscription, settings):
     start = timezone.now() - timedelta(days=20)
     for minutes in (0, 1, 2, 30, 50, 60 * 24 * 3):
         alert = make_alert(longitude=-12.0 + minutes / 1e6)

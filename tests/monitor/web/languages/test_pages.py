@@ -1,10 +1,13 @@
-"""What a page says of its language, and how a reader changes it."""
+"""What a page says of its language, how a reader changes it, and the words of the scripts."""
 
 import re
 
 import pytest
+from django.conf import settings
 from django.test import Client
 from django.utils import translation
+from monitor.web.languages.tags import words_address
+from monitor.web.languages.views import words_version
 
 from monitor.web.tags import saying
 
@@ -47,3 +50,99 @@ def test_french_puts_a_space_before_a_colon():
     assert saying("Landslide", "Aldwick") == "Landslide: Aldwick"
     with translation.override("fr"):
         assert saying("Landslide", "Aldwick") == "Landslide\N{NO-BREAK SPACE}: Aldwick"
+
+
+def address(language: str) -> str:
+    with translation.override(language):
+        return words_address()
+
+
+@pytest.mark.parametrize("language", [code for code, _ in settings.LANGUAGES if code != "en"])
+def test_words_are_a_script_in_the_language_of_their_address(language):
+    answer = Client().get(address(language), headers={"Accept-Language": "ja"})
+    assert answer["Content-Type"].startswith("text/javascript")
+    assert "immutable" in answer["Cache-Control"]
+    assert "Accept-Language" not in answer.get("Vary", "")
+    assert "eval(" not in answer.content.decode()
+    again = Client().get(address(language), headers={"If-None-Match": answer["ETag"]})
+    assert again.status_code == 304
+
+
+@pytest.mark.django_db
+def test_a_page_of_another_version_gets_todays_words_for_a_minute():
+    answer = Client().get("/words/de/0123456789ab.js")
+    assert (answer.status_code, answer["Cache-Control"]) == (200, "public, max-age=60")
+    assert Client().get("/words/xx/0123456789ab.js").status_code == 404
+
+
+def test_another_catalogue_has_another_address(tmp_path, settings):
+    before = words_version("de")
+    folder = tmp_path / "de" / "LC_MESSAGES"
+    folder.mkdir(parents=True)
+    (folder / "djangojs.mo").write_bytes(b"another")
+    settings.LOCALE_PATHS = [tmp_path]
+    words_version.cache_clear()
+    try:
+        assert words_version("de") != before
+    finally:
+        words_version.cache_clear()
+
+
+GERMAN = {"Accept-Language": "de-AT,de;q=0.9,en;q=0.5"}
+
+
+@pytest.fixture
+def client(db) -> Client:
+    return Client()
+
+
+def language(answer) -> str:
+    return answer["Content-Language"]
+
+
+def test_a_page_follows_the_browser(client):
+    assert language(client.get("/about/")) == "en"
+    assert language(client.get("/about/", headers=GERMAN)) == "de"
+    assert language(client.get("/about/", headers={"Accept-Language": "ja"})) == "en"
+
+
+def test_a_choice_wins_over_the_browser_and_the_address_over_both(client):
+    client.cookies[settings.LANGUAGE_COOKIE_NAME] = "fr"
+    assert language(client.get("/about/", headers=GERMAN)) == "fr"
+    assert language(client.get("/about/?language=es", headers=GERMAN)) == "es"
+    assert language(client.get("/about/?language=klingon", headers=GERMAN)) == "fr"
+    assert language(client.get("/about/", headers=GERMAN)) == "fr"  # the address stands for one request
+
+
+def test_copies_of_a_page_are_kept_apart(client):
+    varies = client.get("/about/")["Vary"]
+    assert {"Accept-Language", "Cookie"} <= set(varies.split(", "))
+    assert "Accept-Language" not in client.get("/about/?language=de").get("Vary", "")
+
+
+@pytest.mark.parametrize("path", ["/alerts.geojson", "/alerts.atom", "/api/v1/alerts", "/tiles/ground/0/0/0.mvt"])
+def test_public_data_follow_their_address_only(client, path):
+    client.cookies[settings.LANGUAGE_COOKIE_NAME] = "fr"
+    answer = client.get(path, headers=GERMAN)
+    assert answer.get("Content-Language", "en") == "en"
+    assert "Accept-Language" not in answer.get("Vary", "")
+
+
+def test_a_choice_is_kept_in_a_cookie_that_grants_nothing(client):
+    answer = Client(enforce_csrf_checks=True).post("/language/", {"language": "de", "next": "/about/?a=1#limits"})
+    assert answer["Location"] == "/about/?a=1#limits"
+    cookie = answer.cookies[settings.LANGUAGE_COOKIE_NAME]
+    assert (cookie.value, cookie["samesite"], cookie["httponly"]) == ("de", "Lax", True)
+
+
+def test_a_choice_leads_nowhere_else(client):
+    answer = client.post("/language/", {"language": "de", "next": "https://elsewhere.example/"})
+    assert answer["Location"] == "/"
+    assert settings.LANGUAGE_COOKIE_NAME not in client.post("/language/", {"language": "xx"}).cookies
+    assert client.get("/language/").status_code == 405
+
+
+def test_where_an_address_leads_on_to_the_language_goes_along(client, product):
+    answer = client.get(f"/products/{product.pk}/?language=es")
+    assert answer["Location"] == f"/workbench/?on={product.pk}&language=es"
+    assert "language" not in client.get(f"/products/{product.pk}/")["Location"]

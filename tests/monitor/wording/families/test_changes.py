@@ -8,22 +8,14 @@ import pytest
 from detection.kinds import Kind
 from ml.deformation.motion.series import Trend
 from monitor.wording.families import voice
-from monitor.wording.families.changes import change_rows, motion_of, season_sentence
+from monitor.wording.families.changes import motion_of, season_sentence
 from tests.monitor.wording.families.test_voices import velocity
 
 
 def motion(trend: Trend, before: float | None, now: float, sigma_days: float = 10.0) -> SimpleNamespace:
-    return SimpleNamespace(
-        trend=trend.value,
-        rate_mm_yr=now,
-        rate_sigma_mm_yr=1.0,
-        before_mm_yr=before,
-        before_sigma_mm_yr=0.5,
-        changed_on=date(2023, 3, 9),
-        changed_sigma_days=sigma_days,
-        season_mm=0.0,
-        season_month=None,
-    )
+    rates = {"rate_mm_yr": now, "rate_sigma_mm_yr": 1.0, "before_mm_yr": before, "before_sigma_mm_yr": 0.5}
+    change = {"changed_on": date(2023, 3, 9), "changed_sigma_days": sigma_days, "season_mm": 0.0, "season_month": None}
+    return SimpleNamespace(trend=trend.value, **rates, **change)
 
 
 def sentence(trend: Trend, before: float | None, now: float, kind: Kind = Kind.SUBSIDENCE, **values) -> str:
@@ -34,47 +26,13 @@ def sentence(trend: Trend, before: float | None, now: float, kind: Kind = Kind.S
 @pytest.mark.parametrize(
     ("trend", "before", "now", "words"),
     [
-        (
-            Trend.FASTER,
-            -3.0,
-            -8.0,
-            "has sunk by about 8 mm a year (probably 6 to 10) since March 2023. That is faster than "
-            "before (about 3 mm a year).",
-        ),
-        (
-            Trend.SLOWER,
-            -9.0,
-            -4.0,
-            "has sunk by about 4 mm a year (probably 2 to 6) since March 2023. That is slower than "
-            "before (about 9 mm a year).",
-        ),
-        (
-            Trend.SPEEDING,
-            -3.0,
-            -8.0,
-            "sank by about 8 mm a year (probably 6 to 10) at the end of the data. It has moved faster and faster: it "
-            "was about 3 mm a year in March 2023.",
-        ),
+        (Trend.FASTER, -3.0, -8.0, "since March 2023. That is faster than before (about 3 mm a year)"),
+        (Trend.SLOWER, -9.0, -4.0, "since March 2023. That is slower than before (about 9 mm a year)"),
+        (Trend.SPEEDING, -3.0, -8.0, "It has moved faster and faster: it was about 3 mm a year in March 2023."),
         (Trend.SLOWING, -9.0, -1.5, "It has moved more and more slowly: it was about 9 mm a year in March 2023."),
-        (
-            Trend.AT_REST,
-            -9.0,
-            0.1,
-            "sank by about 9.0 mm a year (probably 8.2 to 9.8) until March 2023. Since then it has been at rest.",
-        ),
-        (
-            Trend.BEGAN,
-            0.2,
-            -8.0,
-            "has sunk by about 8 mm a year (probably 6 to 10) since March 2023. Before that it was at rest.",
-        ),
-        (
-            Trend.REVERSED,
-            -7.0,
-            4.0,
-            "sank by about 7.0 mm a year (probably 6.2 to 7.8) until March 2023. Since then it has risen by about 4 mm "
-            "a year (probably 2 to 6).",
-        ),
+        (Trend.AT_REST, -9.0, 0.1, "(probably 8.2 to 9.8) until March 2023. Since then it has been at rest."),
+        (Trend.BEGAN, 0.2, -8.0, "(probably 6 to 10) since March 2023. Before that it was at rest."),
+        (Trend.REVERSED, -7.0, 4.0, "March 2023. Since then it has risen by about 4 mm a year (probably 2 to 6)."),
     ],
 )
 def test_each_change_has_its_sentence(trend: Trend, before: float, now: float, words: str):
@@ -93,24 +51,8 @@ def test_without_a_change_the_sentence_names_the_period_of_the_data():
     assert motion_of(velocity(Kind.SUBSIDENCE, "up", -6.0, -7.0)) is None
 
 
-def test_the_label_of_ground_at_rest_says_so():
-    alert = velocity(Kind.SUBSIDENCE, "up", -6.0, -7.0, motion=motion(Trend.AT_REST, -9.0, 0.1))
-    assert voice(Kind.SUBSIDENCE).label(alert) == "at rest since March 2023; before that: sinking 6.0 mm/year"
-
-
 @pytest.mark.parametrize(("season_mm", "n_sentences"), [(0.1, 0), (4.0, 1)])
 def test_a_season_is_worth_a_word_from_half_a_millimetre_on(season_mm: float, n_sentences: int):
     one = motion(Trend.STEADY, None, -8.0)
     one.season_mm, one.season_month = season_mm, 10
     assert len(season_sentence(one)) == n_sentences
-
-
-def test_every_sort_of_change_has_a_row():
-    days = {"day": "2023-03-09", "first": "2023-02-01", "last": "2023-04-01", "sigma": 0.5}
-    changes = [{"kind": kind, "size": -7.0, **days} for kind in ("rate", "curve", "step", "unwrapping")]
-    rows = change_rows("up", {"changes": changes})
-    between = "1 February 2023 and 1 April 2023"
-    assert [row["between"] for row in rows] == [between, "", between, between]
-    assert rows[1]["when"] == "All the time"  # a speed that changes evenly does so on no day
-    assert len({row["what"] for row in rows}) == 4
-    assert "error of processing" in rows[-1]["what"]
