@@ -16,19 +16,23 @@ from ml.models import GroundEvent, Run
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture(params=["model", "multi-kernel"])
+@pytest.fixture
 def watched_images(request, simulated_scenes, filled_once) -> None:
+    """Images searched by one tracker: the network, or the parameter of a test."""
+    tracker = getattr(request, "param", "model")
+
     def watch() -> None:
         for path in simulated_scenes:
             scenes_load(path=path)
         pairs_make(baselines_days=[12])
-        for method in ("guarnieri-prati", "robust-z", request.param):
-            for run in ml_services.runs_queue(method=method, task="offsets" if method == request.param else None):
+        for method in ("guarnieri-prati", "robust-z", tracker):
+            for run in ml_services.runs_queue(method=method, task="offsets" if method == tracker else None):
                 ml_services.run_execute(run_id=run.pk)
 
-    filled_once(f"images, {request.param}", watch)
+    filled_once(f"images, {tracker}", watch)
 
 
+@pytest.mark.parametrize("watched_images", ["model", "multi-kernel"], indirect=True)
 def test_one_alert_for_what_changed_and_one_for_what_moves(watched_images, capsys):
     call_command("detect")
     assert "5 areas" in capsys.readouterr().out

@@ -24,6 +24,15 @@ def region(tmp_path_factory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="module")
+def by_network(region, tmp_path_factory) -> tuple[Path, Path]:
+    """Raster and outlines of that region by the default method, the network."""
+    folder = tmp_path_factory.mktemp("network")
+    raster, outlines = folder / "p.tif", folder / "a.geojson"
+    assert main(["deformation", str(region / "points.csv"), "--out", str(raster), "--areas", str(outlines)]) == 0
+    return raster, outlines
+
+
 def test_linear_algebra_runs_in_one_thread_a_call():
     """It is set before numpy is loaded; else two threads that solve small matrices wait for four of OpenBLAS."""
     code = "import ml, os, sys; print(os.environ['OPENBLAS_NUM_THREADS'], 'numpy' in sys.modules)"
@@ -81,11 +90,9 @@ def test_every_simulated_motion_is_found_and_nothing_else(region, tmp_path):
         assert area["properties"]["n_points"] > 5
 
 
-def test_the_network_finds_every_motion_and_invents_nothing(region, tmp_path):
-    """The default; also the slide of 17 hectares, which two tracks see very differently."""
-    outlines = tmp_path / "a.geojson"
-    arguments = ["--out", str(tmp_path / "p.tif"), "--areas", str(outlines)]
-    assert main(["deformation", str(region / "points.csv"), *arguments]) == 0
+def test_the_network_finds_every_motion_and_invents_nothing(region, by_network):
+    """Also the slide of 17 hectares, which two tracks see very differently."""
+    outlines = by_network[1]
     truths = json.loads((region / "truth.geojson").read_text())["features"]
     areas = json.loads(outlines.read_text())["features"]
     assert all(any(overlap(area, truth) for truth in truths) for area in areas)
@@ -229,7 +236,7 @@ def test_ustica_raises_at_most_two_areas(real_data, tmp_path):
     assert opened <= 2
 
 
-def test_two_files_of_one_region_are_looked_at_together_track_by_track(region, tmp_path):
+def test_two_files_of_one_region_are_searched_together_track_by_track(region, by_network, tmp_path):
     """The table of both tracks, cut into one file for each, gives what the whole gives."""
     header, *rows = (region / "points.csv").read_text().splitlines()
     los_east = header.split(",").index("los_east")
@@ -238,10 +245,9 @@ def test_two_files_of_one_region_are_looked_at_together_track_by_track(region, t
         kept = [row for row in rows if (float(row.split(",")[los_east]) < 0) == west]
         files.append(tmp_path / name)
         files[-1].write_text("\n".join([header, *kept]) + "\n")
-    whole, parts, areas = tmp_path / "whole.tif", tmp_path / "parts.tif", tmp_path / "a.geojson"
-    assert main(["deformation", str(region / "points.csv"), "--out", str(whole)]) == 0
+    parts, areas = tmp_path / "parts.tif", tmp_path / "a.geojson"
     assert main(["deformation", *map(str, files), "--out", str(parts), "--areas", str(areas)]) == 0
-    with rasterio.open(whole) as one, rasterio.open(parts) as other:
+    with rasterio.open(by_network[0]) as one, rasterio.open(parts) as other:
         np.testing.assert_array_equal(one.read(), other.read())
         assert other.tags()["input_name"] == "asc.csv, desc.csv"
     features = [area["properties"] for area in json.loads(areas.read_text())["features"]]
@@ -253,10 +259,8 @@ def test_two_files_of_one_region_are_looked_at_together_track_by_track(region, t
         assert all(reason["beyond"] > 0.3 for reason in reasons)  # the edge of a small one is drawn too wide
 
 
-def test_the_network_names_kinds_and_traces_its_weights(region, tmp_path):
-    raster = tmp_path / "p.tif"
-    assert main(["deformation", str(region / "points.csv"), "--out", str(raster), "--method", "model"]) == 0
-    with rasterio.open(raster) as opened:
+def test_the_network_names_kinds_and_traces_its_weights(by_network):
+    with rasterio.open(by_network[0]) as opened:
         assert opened.descriptions == ("probability", *KINDS, "rate_mm_yr", "smallest_rate_mm_yr")
         assert [opened.tags(band)["units"] for band in range(1, 8)] == ["1"] * 6 + ["mm/yr"]
         assert opened.tags()["weights_sha256"] == file_sha256(WEIGHTS / "deformation.safetensors")
