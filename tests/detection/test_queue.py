@@ -22,13 +22,7 @@ USUAL = {
 
 
 @pytest.mark.parametrize(
-    "change",
-    [
-        {"severity": Severity.STRONG},
-        {"exposure_weight": 2},
-        {"score": 0.9},
-        {"days_waiting": 6},
-    ],
+    "change", [{"severity": Severity.STRONG}, {"exposure_weight": 2}, {"score": 0.9}, {"days_waiting": 6}]
 )
 def test_each_factor_alone_brings_a_case_forward(change):
     assert priority(**USUAL | change) > priority(**USUAL)

@@ -25,7 +25,7 @@ ENGLISH = re.compile(
 )
 NAMES = re.compile(
     r"Ground Motion Monitor|Natural Earth|Mid Isle|Aldwick|English|E-Mail|\S*[_/@=]\S*|\b[A-Z0-9]{4}\b|© .*"
-    r"|Digital Ground Motion|European Ground Motion Service|Kansas",
+    r"|Digital Ground Motion|European Ground Motion Service|Kansas"
 )
 MONTHS = "Januar|Februar|März|April|Mai|Juni|Juli|August|September|Oktober|November|Dezember"
 GERMAN_DAY = re.compile(rf"\d{{1,2}}\. ({MONTHS})")

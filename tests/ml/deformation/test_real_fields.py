@@ -64,13 +64,7 @@ def test_still_ground_raises_nothing(areas_of, name, mapping):
     assert areas_of(name, mapping=mapping) == []
 
 
-@pytest.mark.parametrize(
-    ("name", "fastest_mm_yr"),
-    [
-        ("Maoxian_SBAS.csv", -28.5),
-        ("Maoxian_PS.csv", -26.3),
-    ],
-)
+@pytest.mark.parametrize(("name", "fastest_mm_yr"), [("Maoxian_SBAS.csv", -28.5), ("Maoxian_PS.csv", -26.3)])
 def test_both_processings_of_maoxian_show_its_slope_once_and_as_large_as_it_is(areas_of, name, fastest_mm_yr):
     (area,) = areas_of(f"maoxian_slope/{name}", mapping=STAMPS)
     assert area.away_m(103.662, 32.080) < 50

@@ -5,15 +5,7 @@ import pytest
 from pyproj import Transformer
 
 from ml.glaciers.series import PairVelocities, velocity_series
-from ml.offsets.motion import (
-    GroundMotion,
-    Nodes,
-    PixelScale,
-    against_stable,
-    ground_motion,
-    into_cells,
-    stable_ground,
-)
+from ml.offsets.motion import GroundMotion, Nodes, PixelScale, against_stable, ground_motion, into_cells, stable_ground
 
 UTM_29 = 32629
 
