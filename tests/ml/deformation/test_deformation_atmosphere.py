@@ -168,10 +168,3 @@ def test_scores_are_those_of_whole_inverses_in_double_precision(strength, monkey
             (plainly(squares, row, col, one, spectrum) for one in atmosphere.STRENGTHS), key=lambda both: both[0]
         )[1]
         assert np.abs(score[:, row : row + atmosphere.BLOCK, col : col + atmosphere.BLOCK] - expected).max() < 2e-3
-
-
-@pytest.mark.parametrize("cell_m", [150.0, 250.0, 1000.0])
-def test_wider_cells_have_scores_too(cell_m):
-    score = standing_out(*still(13), None, cell_m)[RADII]
-    assert np.isfinite(score).all()
-    assert 0.5 < score.std() < 1.5

@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-from ml.deformation import METHODS, VERSIONS
 from ml.deformation.gridding.cells import grid_robust
 from ml.deformation.gridding.points import PointCloud
 from ml.deformation.infer import detect_deformation, flagged_areas
@@ -30,11 +29,6 @@ def with_bowl(points: PointCloud, rate_mm_yr: float, radius_m: float) -> PointCl
 
 def areas(points: PointCloud):
     return [area for area, _ in flagged_areas(detect_deformation(points, "whitening"), [points])]
-
-
-def test_it_is_a_method_with_a_version():
-    assert "whitening" in METHODS
-    assert VERSIONS["whitening"]
 
 
 @pytest.mark.parametrize("delay_mm_yr", [0.0, 0.5])

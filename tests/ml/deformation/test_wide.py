@@ -11,7 +11,7 @@ from shapely.geometry import shape as geometry_of
 from ingest.readers.records import Reference
 from ml.__main__ import main
 from ml.deformation.gridding.points import PointCloud
-from ml.deformation.wide.cells import WideCells, stable_level, wide_cells
+from ml.deformation.wide.cells import wide_cells
 from ml.deformation.wide.noise import WideNoise, noise_of
 from ml.deformation.wide.scores import Scores, Shape
 from ml.deformation.wide.search import PRIORS, ReferredRegion, Track, find_wide_regions, wide_regions
@@ -176,14 +176,6 @@ def test_two_tracks_that_show_one_region_report_it_once():
 def test_few_cells_show_nothing():
     east, north = plane(7, 1.0)
     assert find_wide_regions(Track(points_of(east, north, np.full((7, 7), -20.0), 1000.0), Reference.GNSS)) == []
-
-
-def test_stable_level_is_the_plain_and_not_the_bowl():
-    east, north = plane(60, 1.0)
-    rate = 1.5 + bowl(east, north, (30, 30), 14, -20) + np.random.default_rng(0).normal(0, 0.3, east.shape)
-    cells = wide_cells(points_of(east, north, rate, 1000.0))
-    assert isinstance(cells, WideCells)
-    assert stable_level(cells, 0.3) == pytest.approx(1.5, abs=0.5)
 
 
 def test_large_scenes_are_looked_at_in_wider_cells():

@@ -12,12 +12,12 @@ from lab.offsets.evaluate import width_px
 from lab.simulation.sar.recipes import stepped
 from lab.simulation.seeds import Purpose, generator
 from ml.networks.box_mean import box_mean
-from ml.networks.cc_res_siamnet import LAGS, NODE_PX, REACH_WEIGHTS, STRIP_ROWS, Alike, CCResSiamNet, correlated
+from ml.networks.cc_res_siamnet import LAGS, NODE_PX, STRIP_ROWS, CCResSiamNet, correlated
 from ml.offsets import coarse, network
 from ml.offsets.baseline import Offsets
 from ml.offsets.infer import track_offsets
 from ml.offsets.regrid import at_posting
-from ml.offsets.resampling import gathered, in_parts, surroundings, whole
+from ml.offsets.resampling import gathered, in_parts, whole
 from ml.offsets.texture import texture
 from ml.rasters.imagery import ImagePair, PairSource
 from ml.runtime.device import precision
@@ -70,11 +70,6 @@ def test_what_is_unknown_stays_unknown_between_pixels():
     assert float(moved[40:, 40:56].std()) < 1e-6
 
 
-def test_surroundings_of_even_ground_are_its_own_shift():
-    shift = torch.full((2, 9, 9), 3.0)
-    assert torch.equal(surroundings(shift), shift)
-
-
 # ---- what the network sees ----
 
 
@@ -108,13 +103,6 @@ def test_correlation_is_the_mean_of_products():
     assert torch.allclose(correlated(first, second), torch.cat(wanted, dim=1), atol=1e-6)
 
 
-def test_features_are_correlated_at_the_lag_at_which_they_agree():
-    first = torch.randn(1, 1, 32, 32, generator=torch.Generator().manual_seed(2))
-    second = first.roll((1, -1), (2, 3))  # stands one row lower, one column to the left
-    tracked = correlated(first, second).mean(dim=(2, 3))[0]
-    assert LAGS[int(tracked.argmax())] == (1, -1)
-
-
 def test_an_answer_hears_nothing_beyond_its_window_and_what_its_layers_see_around_it():
     torch.manual_seed(0)
     siamnet = CCResSiamNet(nodes=16).eval()
@@ -132,15 +120,6 @@ def test_an_answer_hears_nothing_beyond_its_window_and_what_its_layers_see_aroun
     three = siamnet(other, beyond, beyond, known)
     torch.testing.assert_close(one.near[0, :, 10, 10], three.near[0, :, 10, 10])
     assert not torch.allclose(one.own[0, :, 10, 10], three.own[0, :, 10, 10])
-
-
-def test_attention_is_the_mean_of_the_window_where_all_nodes_are_alike():
-    torch.manual_seed(0)
-    alike, own = Alike(6, 4), torch.randn(1, 6, 12, 12)
-    tracked = alike(torch.ones(1, 6, 12, 12), own)[0, :, 5, 5]
-    weights = torch.tensor(REACH_WEIGHTS)
-    value = torch.relu(alike.value(own))[0, :, 3:8, 3:8]
-    torch.testing.assert_close(tracked, (value * weights * weights[:, None]).sum(dim=(1, 2)) / 16)
 
 
 # ---- the whole way ----
@@ -175,15 +154,6 @@ def test_where_the_search_finds_nothing_in_reach_nothing_is_known(monkeypatch):
     known = network.answered(pair_of(0.0, 0.0, size=256).source(), random_tracker(), 6).known
     assert bool((known[:8, :8] > 0).all())  # three nodes of the search, of 16 px, beyond the one
     assert float(known[8:].max()) == float(known[:, 8:].max()) == 0
-
-
-@pytest.mark.parametrize(("dx", "dy", "search"), [(5.0, -4.0, 6), (-19.0, 12.0, 24), (40.0, -33.0, 64)])
-def test_the_coarse_start_is_within_a_pixel_even_of_large_motion(dx, dy, search):
-    pair = pair_of(0.0, 0.0, gamma=0.8, size=320)
-    moved = np.roll(pair.secondary, (round(dy), round(dx)), (0, 1))
-    log = torch.from_numpy(np.log(np.stack([pair.reference, moved])))
-    tracked = coarse.filled(coarse.coarse(texture(log), search))[:, 5:-5, 5:-5]
-    assert float((tracked - torch.tensor([dx, dy])[:, None, None]).abs().mean()) < 0.5
 
 
 def test_where_nothing_matches_neighbours_speak():
@@ -263,14 +233,6 @@ def test_a_step_of_half_a_pixel_is_blurred_no_more_than_the_model_card_states(ga
     assert width_px(mean, 4) < widest_px
     assert mean[:8] == pytest.approx(0, abs=0.15)  # neither side is drawn to the other
     assert mean[-8:] == pytest.approx(1, abs=0.15)
-
-
-def test_motion_of_many_pixels_is_followed_where_the_search_allows_it():
-    pair = pair_of(0.25, 0.0, gamma=0.8, size=256)
-    pair = pair._replace(secondary=np.roll(pair.secondary, (-17, 20), (0, 1)))
-    bands = track_offsets(pair, "model", CPU, search=24).bands
-    assert float(np.nanmedian(bands["dx_px"])) == pytest.approx(20.25, abs=0.05)
-    assert float(np.nanmedian(bands["dy_px"])) == pytest.approx(-17, abs=0.05)
 
 
 def test_bfloat16_changes_offsets_by_less_than_a_hundredth_of_a_pixel():

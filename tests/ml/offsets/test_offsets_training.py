@@ -10,12 +10,11 @@ import torch
 from lab.offsets import real_chips
 from lab.offsets.dataset import make_scene, prepared
 from lab.offsets.recipe import RECIPE
-from lab.offsets.training_task import Settings, bias_of, cut, likely_answer, likely_coarse, likely_start, turned
+from lab.offsets.training_task import Settings, bias_of, cut, turned
 from lab.simulation.seeds import Purpose
 from ml.__main__ import main
 from ml.networks.box_mean import box_mean
 from ml.offsets import network
-from ml.offsets.resampling import in_parts
 from ml.offsets.texture import texture
 from ml.runtime.checkpoints import WEIGHTS, read_card
 from tests.makers.offset_pairs import pair_of
@@ -64,25 +63,6 @@ def test_a_crop_is_gathered_near_its_truth_and_its_target_is_what_is_left():
             assert peak_of(*crop.texture) == tuple(int(part.mean()) for part in crop.target)
             return
     pytest.fail("no start of five was the same everywhere")
-
-
-def test_some_starts_are_answers_to_a_part_of_a_pixel_and_some_are_coarse():
-    truth = torch.zeros(2, 14, 14) + 0.3
-    starts = [likely_start(np.random.default_rng(seed), truth) for seed in range(60)]
-    coarse_ones = sum(torch.equal(start, start.round()) for start in starts)
-    assert 0.2 < coarse_ones / len(starts) < 0.6
-    answers = torch.stack([likely_answer(np.random.default_rng(seed), truth) for seed in range(40)])
-    assert torch.equal(answers, in_parts(answers))
-    assert 0.4 < float((answers - 0.3).std()) < 0.6
-
-
-def test_a_coarse_start_is_whole_and_often_a_whole_pixel_off_but_seldom_more_than_two():
-    truth = torch.zeros(2, 14, 14) + 0.3
-    starts = torch.stack([likely_coarse(np.random.default_rng(seed), truth) for seed in range(40)])
-    assert torch.equal(starts, starts.round())
-    off = (starts - 0.3).abs()
-    assert 0.4 < float((off < 1).float().mean()) < 0.8
-    assert 0.9 < float((off < 2.5).float().mean()) < 1.0
 
 
 # ---- training data ----

@@ -4,10 +4,8 @@ import argparse
 import hashlib
 import io
 import json
-import os
 import xml.etree.ElementTree as ET
 import zipfile
-from pathlib import Path
 
 import numpy as np
 import pyarrow.csv
@@ -19,7 +17,6 @@ from lab import simulate_command
 from lab.simulation import region_files as region_files
 from lab.simulation.region_files import write_region
 from ml.simulation.files.egms import csv_bytes
-from ml.simulation.velocity.region import simulate_region
 
 REAL_RELEASE = [
     "pid",
@@ -80,21 +77,14 @@ def test_the_columns_are_those_of_the_2020_2024_release(table, region):
 
 
 @pytest.mark.realdata
-def test_the_columns_are_those_of_a_real_file(table):
-    data = Path(os.environ.get("GROUND_MOTION_DATA", "../shared/data"))
-    real = sorted(data.glob("**/EGMS_L2b_*_2020_2024_*.zip"))
+def test_the_columns_are_those_of_a_real_file(table, real_data):
+    real = sorted(real_data.glob("**/EGMS_L2b_*_2020_2024_*.zip"))
     if not real:
         pytest.skip("no EGMS L2b zip of the 2020–2024 release in GROUND_MOTION_DATA")
     with zipfile.ZipFile(real[0]) as archive, archive.open(f"{real[0].stem}.csv") as lines:
         columns = lines.readline().decode().strip().split(",")
     assert columns[: len(REAL_RELEASE)] == table.column_names[: len(REAL_RELEASE)]
     assert all(len(name) == 8 and name.isdigit() for name in columns[len(REAL_RELEASE) :])
-
-
-def test_both_tracks_stand_in_one_file_under_distinct_pids(table, region):
-    assert table.num_rows == sum(len(track) for track in region.tracks)
-    assert len(table["pid"].unique()) == table.num_rows
-    assert sorted(table["los_east"].unique().to_pylist()) == [-0.62, 0.59]
 
 
 def test_what_is_written_is_what_was_simulated(table, region):
@@ -156,9 +146,17 @@ def test_the_elevation_model_is_in_metres_on_the_grid_of_the_points(folder, regi
     assert height_m == pytest.approx(track.height_m[:500], abs=10)  # the points carry 2 m of their own noise
 
 
-def test_the_same_seed_gives_the_same_bytes(folder, tmp_path):
-    write_region(simulate_region(7), tmp_path)
-    assert _hashes(tmp_path) == _hashes(folder)
+def test_the_command_gives_the_same_bytes_for_the_same_seed_and_prints_what_is_in_them(folder, tmp_path, capsys):
+    command = argparse.Namespace(what="velocity", seed=-3, out=tmp_path / "new" / "region")
+    with pytest.raises(ValueError, match="seed -3"):
+        simulate_command.run(command)
+    assert not command.out.exists()
+    command.seed = 7
+    assert simulate_command.run(command) == 0
+    assert _hashes(command.out) == _hashes(folder)
+    printed = capsys.readouterr().out
+    assert "track 901 (ascending)" in printed
+    assert "landslide" in printed
 
 
 def test_another_seed_gives_other_bytes(folder, region_at_rest, tmp_path):
@@ -192,22 +190,3 @@ def test_a_file_in_place_of_the_folder_is_named_with_the_remedy(region_at_rest, 
 def test_tracks_with_different_dates_do_not_share_a_csv(region, region_at_rest):
     with pytest.raises(ValueError, match="different dates"):
         csv_bytes([region.tracks[0], region_at_rest.tracks[0]])
-
-
-def test_the_command_writes_a_region_and_prints_what_is_in_it(tmp_path, capsys):
-    parser = argparse.ArgumentParser()
-    simulate_command.add_arguments(parser)
-    assert (
-        simulate_command.run(parser.parse_args(["velocity", "--seed", "4", "--out", str(tmp_path / "new" / "region")]))
-        == 0
-    )
-    printed = capsys.readouterr().out
-    assert "track 901 (ascending)" in printed
-    assert "landslide" in printed
-    assert (tmp_path / "new" / "region" / "points.csv").exists()
-
-
-def test_the_command_refuses_a_negative_seed_before_it_writes(tmp_path):
-    with pytest.raises(ValueError, match="seed -3"):
-        simulate_command.run(argparse.Namespace(what="velocity", seed=-3, out=tmp_path / "region"))
-    assert not (tmp_path / "region").exists()
