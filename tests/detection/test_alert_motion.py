@@ -1,6 +1,7 @@
 """An alert says since when its ground moves, and when it came to rest, from the series of its points."""
 
 from datetime import date
+from functools import partial
 
 import numpy as np
 import pytest
@@ -9,30 +10,22 @@ from detection.alerts.evidence import alert_motion_refresh
 from detection.models import Alert, AlertMotion
 from detection.selectors import detections_current
 from monitor.wording.cards.cards import alert_card
-from tests.detection.test_series_evidence import detections_of
-from tests.ml.deformation.test_series_product import DAYS, FIRST, with_a_jump
+from tests.makers.watching import watch
+from tests.ml.deformation.test_series_product import DAYS, FIRST, YEARS, with_motion
 
 pytestmark = pytest.mark.django_db
 
 
-def with_rest(table: dict[str, list]) -> None:
+def rest(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """Ground within 350 m sinks by 25 mm a year until the middle of the dates; everything drifts by -3 mm a year."""
-    with_a_jump(table, jump_mm=0.0)
-    days = [name for name in table if name.isdigit()]
-    x = np.array(table["easting"]) - 4_601_000.0
-    y = np.array(table["northing"]) - 1_741_000.0
-    years, half = DAYS / 365.25, DAYS[-1] / 2 / 365.25
-    motion = np.outer(np.where(np.hypot(x, y) < 350, -25.0, 0.0), np.minimum(years, half)) - 3 * years
-    series = np.array([table[day] for day in days]).T + motion
-    table["mean_velocity"] = list(np.round(np.polyfit(years, series.T, 1)[0], 1))
-    for day, values in zip(days, series.T, strict=True):
-        table[day] = list(np.round(values, 1))
+    sinks = np.minimum(YEARS, YEARS[-1] / 2)
+    return np.outer(np.where(np.hypot(x, y) < 350, -25.0, 0.0), sinks) - 3 * YEARS
 
 
 @pytest.fixture
 def alert(make_egms) -> Alert:
-    (detection,) = detections_of(make_egms(n=1_200, change=with_rest))
-    return detection.alert
+    watch(make_egms(n=1_200, change=partial(with_motion, motion=rest)))
+    return Alert.objects.get()
 
 
 def test_ground_that_came_to_rest_is_dated_against_its_surroundings(alert: Alert):

@@ -3,7 +3,6 @@
 from datetime import timedelta
 
 import pytest
-from django.contrib.auth import get_user_model
 from django.utils import timezone
 
 from detection.models import Alert, AlertExposure
@@ -41,11 +40,11 @@ def test_no_minor_case_waits_for_ever_behind_moderate_ones_and_none_overtakes_a_
 
 
 @pytest.mark.django_db
-def test_the_queue_is_in_that_order_in_one_query(make_alert, django_assert_num_queries):
-    now, person = timezone.now(), get_user_model().objects.create_user("anna")
+def test_the_queue_is_in_that_order_in_one_query(make_alert, anna, django_assert_num_queries):
+    now = timezone.now()
     old, strong, built, plain = (make_alert(severity=one) for one in ("moderate", "strong", "moderate", "moderate"))
     Alert.objects.filter(pk=old.pk).update(created_at=now - timedelta(days=45))
     AlertExposure.objects.create(alert=built, weight=2)
     with django_assert_num_queries(1):
-        found = in_order(cases=cases_wanted(wanted=Wanted(), person=person, now=now), now=now)
+        found = in_order(cases=cases_wanted(wanted=Wanted(), person=anna, now=now), now=now)
     assert found == [old.pk, strong.pk, built.pk, plain.pk]  # 2.5 of age; twice the severity, twice the exposure

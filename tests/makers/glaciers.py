@@ -5,15 +5,14 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 from django.contrib.gis.geos import MultiPolygon, Point, Polygon
 
-from detection import selectors
 from detection.alerts import glaciers as glacier_services
-from detection.alerts import services
 from detection.glaciers import selectors as glacier_selectors
 from detection.models import GlacierMotion
 from ingest.models import ContextLayer, Glacier
 from ml.events import event_report
 from ml.models import GroundEvent
 from tests.makers import pairs as made_pairs
+from tests.makers.watching import search_all
 
 FIRST = datetime(2020, 1, 1, 6, 30, tzinfo=UTC)
 STEP = timedelta(days=made_pairs.DAYS)
@@ -62,8 +61,7 @@ def make_offsets(speeds_m_day: list[float], noise_px: float = 0.05, seed: int = 
 
 
 def follow() -> GlacierMotion:
-    for prediction in selectors.predictions_unscanned():
-        services.prediction_scan(prediction=prediction)
+    search_all()
     for prediction in glacier_selectors.predictions_unmeasured():
         glacier_services.glaciers_measure(prediction=prediction)
     for motion in glacier_selectors.glaciers_stale():
