@@ -41,10 +41,7 @@ def safes() -> Iterator[Hostile]:
 
 
 def _text(body: str) -> Change:
-    def change(name: str, held: bytes, trap: Trap) -> bytes:
-        return body.replace("{canary}", str(trap.canary)).replace("{port}", str(trap.port)).encode()
-
-    return change
+    return lambda name, held, trap: trap.named_in(body).encode()
 
 
 def _replaced(old: bytes, new: bytes) -> Change:

@@ -57,9 +57,10 @@ def _changed(suffix: str, change: Callable[[bytes], bytes]) -> Callable[[Path, T
 
 def _system(where: str) -> Callable[[Path, Trap], object]:
     def make(path: Path, trap: Trap) -> None:
-        grid = where.format(canary=trap.canary, port=trap.port)
         base = 'GEOGCS["a",DATUM["a",SPHEROID["Bessel",6377397.155,299.1528128],EXTENSION["PROJ4_GRIDS","{}"]],'
-        _made(path.parent, base.format(grid) + 'PRIMEM["Greenwich",0],UNIT["degree",0.0174532925199433]]')
+        _made(
+            path.parent, base.format(trap.named_in(where)) + 'PRIMEM["Greenwich",0],UNIT["degree",0.0174532925199433]]'
+        )
 
     return make
 

@@ -6,12 +6,13 @@ import zipfile
 from pathlib import Path
 
 import numpy as np
-import rasterio
 import shapefile
 from affine import Affine
 from pyproj import CRS
 from shapely import to_wkb
 from shapely.geometry.base import BaseGeometry
+
+from tests.makers.geotiff import write
 
 SCHEMA = """
 CREATE TABLE gpkg_spatial_ref_sys (srs_name TEXT, srs_id INTEGER PRIMARY KEY, organization TEXT,
@@ -61,16 +62,5 @@ def geofabrik(path: Path, layers: dict[str, list[tuple[str, list]]]) -> Path:
 
 def people(path: Path, count: np.ndarray, **changes) -> Path:
     """Write people per cell: by default cells of 0.001 degrees from 10° E, 50° N to the south-east, nodata -99999."""
-    profile = {
-        "driver": "GTiff",
-        "dtype": "float32",
-        "count": 1,
-        "height": count.shape[0],
-        "width": count.shape[1],
-        "crs": "EPSG:4326",
-        "transform": Affine(0.001, 0, 10.0, 0, -0.001, 50.0),
-        "nodata": -99999.0,
-    } | changes
-    with rasterio.open(path, "w", **profile) as raster:
-        raster.write(count.astype(np.float32), 1)
-    return path
+    place = {"transform": Affine(0.001, 0, 10.0, 0, -0.001, 50.0), "nodata": -99999.0}
+    return write(path, count.astype(np.float32), **place | changes)
