@@ -57,10 +57,9 @@ def _changed(suffix: str, change: Callable[[bytes], bytes]) -> Callable[[Path, T
 
 def _system(where: str) -> Callable[[Path, Trap], object]:
     def make(path: Path, trap: Trap) -> None:
-        base = 'GEOGCS["a",DATUM["a",SPHEROID["Bessel",6377397.155,299.1528128],EXTENSION["PROJ4_GRIDS","{}"]],'
-        _made(
-            path.parent, base.format(trap.named_in(where)) + 'PRIMEM["Greenwich",0],UNIT["degree",0.0174532925199433]]'
-        )
+        grid = f'EXTENSION["PROJ4_GRIDS","{trap.named_in(where)}"]'
+        base = f'GEOGCS["a",DATUM["a",SPHEROID["Bessel",6377397.155,299.1528128],{grid}],PRIMEM["Greenwich",0],'
+        _made(path.parent, base + 'UNIT["degree",0.0174532925199433]]')
 
     return make
 
