@@ -16,6 +16,7 @@ from shapely.geometry import Point, shape
 from lab import simulate_command
 from lab.simulation import region_files as region_files
 from lab.simulation.region_files import write_region
+from ml.simulation.files.context import write_heights
 from ml.simulation.files.egms import csv_bytes
 
 REAL_RELEASE = (
@@ -169,3 +170,9 @@ def test_a_file_in_place_of_the_folder_is_named_with_the_remedy(region_at_rest, 
 def test_tracks_with_different_dates_do_not_share_a_csv(region, region_at_rest):
     with pytest.raises(ValueError, match="different dates"):
         csv_bytes([region.tracks[0], region_at_rest.tracks[0]])
+
+
+def test_heights_are_those_of_the_terrain(region, tmp_path):
+    with rasterio.open(write_heights(region, tmp_path / "heights.tif")) as raster:
+        np.testing.assert_array_equal(raster.read(1), region.terrain.height_m)
+        assert raster.tags()["SIMULATED"] == "yes"
