@@ -9,9 +9,7 @@ from pathlib import Path
 
 from tests.makers import licsbas
 from tests.makers.hostile import EGMS, L3, VRT, Hostile, Trap, foreign_rasters, hdf5s, plain_tiff, tiffs
-from tests.makers.hostile_safe import safes
-from tests.makers.hostile_shapefiles import point_files
-from tests.makers.hostile_sizes import sizes
+from tests.makers.hostile_products import point_files, safes, sizes
 
 COLUMNS = (
     "pid,easting,northing,height,rmse,mean_velocity,mean_velocity_std,los_east,los_north,los_up,latitude,longitude"

@@ -1,7 +1,5 @@
 """Tiles: points, errors with their stated statistics, truth, and files that our own reader takes back."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from scipy.spatial import cKDTree
@@ -92,13 +90,6 @@ def test_points_are_as_dense_as_the_real_service_states_and_none_stand_in_forest
             km2 = (still.land_cover == cover).sum() * (CELL_M / 1000) ** 2
             assert floor < (track.cover == cover).sum() / km2 < 1.25 * floor
         assert not (track.cover == LandCover.FOREST).any()
-
-
-def test_two_tracks_look_from_opposite_sides_with_vectors_of_length_one(still):
-    ascending, descending = (track.geometry.los for track in still.tracks)
-    assert ascending.east < 0 < descending.east
-    for los in (ascending, descending):
-        assert np.hypot(np.hypot(los.east, los.north), los.up) == pytest.approx(1, abs=0.01)
 
 
 def test_the_noise_of_a_tile_has_the_semivariance_of_ustica():
@@ -232,11 +223,3 @@ def test_truth_is_drawn_where_the_line_of_sight_moves_by_two_mm_and_names_kind_p
     assert truth.source.kind == "groundwater_subsidence"
     assert truth.peak_mm_yr == pytest.approx(peak, rel=0.02)
     assert truth.mask.sum() * CELL_M**2 == pytest.approx(np.pi * 1000**2 * np.log(abs(peak) / 2), rel=0.03)
-
-
-def test_a_tile_that_moves_elsewhere_has_other_truth_and_the_same_config():
-    config = TileConfig(signal_share=1.0)
-    tiles = [make_tile(rng(scene), config) for scene in range(30, 36)]
-    kinds = {source.kind for tile in tiles for source in tile.sources}
-    assert len(kinds) > 2
-    assert replace(tiles[0], sources=()).config == config
