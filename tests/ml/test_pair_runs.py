@@ -32,6 +32,14 @@ def pairs(make_rtc) -> list[ScenePair]:
     return list(ScenePair.objects.order_by("secondary__acquired_at"))
 
 
+@pytest.fixture
+def five_pairs(pairs, make_rtc) -> list[ScenePair]:
+    """And one more, twelve days later."""
+    scenes_load(path=make_rtc("20211231"))
+    pairs_make(baselines_days=[12])
+    return list(ScenePair.objects.order_by("secondary__acquired_at"))
+
+
 def execute(method: str) -> list[Run]:
     return [services.run_execute(run_id=run.pk) for run in services.runs_queue(method=method)]
 
@@ -123,8 +131,7 @@ def test_change_is_found_in_the_coherence_of_the_scatterers_where_a_raster_holds
     assert np.nanmedian(bands["area_sigma"]) == pytest.approx(0.1 * area_share("guarnieri-prati"))
 
 
-def test_changes_of_earlier_pairs_of_the_ground_that_overlap_or_meet_in_time_count(pairs, make_rtc):
-    scenes_load(path=make_rtc("20211231"))
+def test_changes_of_earlier_pairs_of_the_ground_that_overlap_or_meet_in_time_count(five_pairs):
     pairs_make(baselines_days=[12, 24])
     execute("guarnieri-prati")
     runs = execute("robust-z")
@@ -136,9 +143,7 @@ def test_changes_of_earlier_pairs_of_the_ground_that_overlap_or_meet_in_time_cou
     assert [one.run for one in selectors.changes_beside(pair=dates["1219-1231"].pair)] == [dates["1207-1219"]]
 
 
-def test_a_change_waits_for_the_changes_that_it_is_compared_with_whichever_worker_is_first(pairs, make_rtc):
-    scenes_load(path=make_rtc("20211231"))
-    pairs_make(baselines_days=[12])
+def test_a_change_waits_for_the_changes_that_it_is_compared_with_whichever_worker_is_first(five_pairs):
     execute("guarnieri-prati")
     first, second = services.runs_queue(method="robust-z")
     assert selectors.runs_to_announce(queued_before=timezone.now()) == [first]
@@ -153,9 +158,7 @@ def test_a_change_waits_for_the_changes_that_it_is_compared_with_whichever_worke
 
 
 @pytest.mark.parametrize("why", ["its run failed", "its image is deleted"])
-def test_a_predecessor_that_will_never_be_known_is_not_waited_for(pairs, make_rtc, why):
-    scenes_load(path=make_rtc("20211231"))
-    pairs_make(baselines_days=[12])
+def test_a_predecessor_that_will_never_be_known_is_not_waited_for(five_pairs, why):
     first, *others = services.runs_queue(method="guarnieri-prati")
     for run in others:
         services.run_execute(run_id=run.pk)

@@ -77,12 +77,17 @@ def at_once(run: Run) -> None:
     Run.objects.filter(pk=run.pk).update(next_try_at=None)
 
 
+def working(run: Run, monkeypatch, work) -> None:
+    """What its task does instead."""
+    task = run.model_version.task
+    monkeypatch.setitem(services.JOBS, task, services.JOBS[task]._replace(work=work))
+
+
 def failing(run: Run, monkeypatch, fault: Exception) -> None:
     def fail(*_):
         raise fault
 
-    task = run.model_version.task
-    monkeypatch.setitem(services.JOBS, task, services.JOBS[task]._replace(work=fail))
+    working(run, monkeypatch, fail)
 
 
 def test_a_run_whose_worker_died_returns_and_fails_after_ten_deaths(run):
@@ -153,7 +158,7 @@ def test_a_disk_that_is_full_for_hours_fails_no_run(run, monkeypatch):
     assert "RASTER_DIR" in run.error
     assert "free space" in run.error
     assert waits == [1, 2, 4, 8, 16, *[30] * 7]
-    monkeypatch.setitem(services.JOBS, run.model_version.task, job)
+    working(run, monkeypatch, job.work)
     at_once(run)
     services.run_execute(run_id=run.pk)
     run.refresh_from_db()
@@ -227,7 +232,7 @@ def test_a_worker_that_lost_its_run_does_not_overwrite_the_new_owner(run, monkey
         Run.objects.filter(pk=run.pk).update(attempts=2)  # the lease ran out, somebody else claimed it
         return job.work(*args)
 
-    monkeypatch.setitem(services.JOBS, run.model_version.task, job._replace(work=overtaken))
+    working(run, monkeypatch, overtaken)
     services.run_execute(run_id=run.pk)
     run.refresh_from_db()
     assert run.state == Run.State.RUNNING
@@ -302,7 +307,7 @@ def test_how_far_a_run_is_stands_in_its_row(run, monkeypatch):
         return job.work(*args)
 
     monkeypatch.setattr(services, "heartbeat", beating)
-    monkeypatch.setitem(services.JOBS, run.model_version.task, job._replace(work=work))
+    working(run, monkeypatch, work)
     services.run_execute(run_id=run.pk)
     assert seen == [0.25, 0.5]
     assert Run.objects.get(pk=run.pk).share_done == 1.0
@@ -345,8 +350,7 @@ def test_another_method_at_the_same_version_does_not_count_as_seen(product):
 
 
 def test_a_run_gives_way_to_an_urgent_one_and_goes_on_where_it_was(run, monkeypatch):
-    task, made = run.model_version.task, []
-    work = services.JOBS[task].work
+    work, made = services.JOBS[run.model_version.task].work, []
     version = ModelVersion.objects.create(task="deformation", method="model", version="1", weights_sha256="a" * 64)
     urgent = services.run_queue(subject=run.product, version=version)
 
@@ -358,7 +362,7 @@ def test_a_run_gives_way_to_an_urgent_one_and_goes_on_where_it_was(run, monkeypa
         pieces.each("two", {"first": 1, "second": 2}, piece)
         return work(run, device, pieces)
 
-    monkeypatch.setitem(services.JOBS, task, services.JOBS[task]._replace(work=in_two_pieces))
+    working(run, monkeypatch, in_two_pieces)
     with monkeypatch.context() as waiting:
         waiting.setattr(services, "runs_urgent", lambda: Run.objects.filter(pk__in=[urgent.pk] * len(made)))
         services.run_execute(run_id=run.pk)

@@ -154,16 +154,12 @@ def test_one_that_helps_leaves_as_soon_as_the_run_is_not_shared_any_more(shared,
 
 def test_a_worker_with_other_code_weights_or_arithmetic_does_not_join(shared, staged, monkeypatch):
     made, _ = staged
-    with monkeypatch.context() as other:
-        other.setattr(services, "code_version", lambda: "another")
-        assert joining.run_join() is None
-    with monkeypatch.context() as other:
-        other.setattr(services, "numerics", lambda device: ["more threads"])
-        assert joining.run_join() is None
-    with monkeypatch.context() as other:
-        other.setattr(services, "card_of", lambda *_: "residual_unet")
-        other.setattr(services, "read_card", lambda name: ModelVersion(weights_sha256="f" * 64))
-        assert joining.run_join() is None
+    weights = {"card_of": "residual_unet", "read_card": ModelVersion(weights_sha256="f" * 64)}
+    for difference in ({"code_version": "another"}, {"numerics": ["more threads"]}, weights):
+        with monkeypatch.context() as other:
+            for name, answer in difference.items():
+                other.setattr(services, name, lambda *_, answer=answer: answer)
+            assert joining.run_join() is None
     assert made == []
     joining.run_join()
     assert made == [0, 1, 2, 3, 4, 5]

@@ -61,10 +61,10 @@ def differ(one: np.ndarray, other: np.ndarray) -> float:
 
 
 def test_no_cell_knows_how_the_ground_was_cut(network):
-    ground = grid(430, 350)
+    ground = grid(330, 270)
     whole, _ = predict(network, [ground], config=NetworkConfig(core_cells=10_000))
     assert np.nanstd(whole.probability) > 0.05  # there is something to differ in
-    for core in (64, 208):
+    for core in (64, 144):
         cut, _ = predict(network, [ground], config=NetworkConfig(core_cells=core))
         assert differ(whole.probability, cut.probability) <= 1e-3
         assert differ(whole.class_probability, cut.class_probability) <= 1e-3
@@ -90,7 +90,7 @@ def test_a_product_that_begins_elsewhere_gives_the_same_for_the_same_ground(netw
 
 
 def test_where_a_second_track_ends_the_first_goes_on_alone_whatever_the_cut(network):
-    ground, second = grid(300, 400), grid(300, 120, seed=1)  # the second sees the western 12 km only
+    ground, second = grid(180, 400), grid(180, 120, seed=1)  # the second sees the western 12 km only
     alone, _ = predict(network, [ground])
     both, lattice = predict(network, [ground, second], config=NetworkConfig(core_cells=64))
     other, _ = predict(network, [ground, second], config=NetworkConfig(core_cells=160))

@@ -155,16 +155,11 @@ def test_still_scenes_stay_silent(noise):
     assert regions == []
 
 
-def test_ramp_without_a_reference_is_no_motion():
-    east, north = plane(120, 1.0)
-    rate = 0.05 * east - 3 + noise_field(QUIET, 120, 1.0, 7)
-    assert find_wide_regions(Track(points_of(east, north, rate, 1000.0), Reference.LOCAL)) == []
-
-
-def test_seam_between_two_frames_is_no_bowl():
+def test_neither_a_ramp_without_a_reference_nor_a_seam_between_two_frames_is_motion():
     east, north = plane(100, 1.0)
-    rate = np.where(east > 50, 0.7, -0.7) + noise_field(QUIET, 100, 1.0, 8)
-    for reference in Reference:
+    noise = noise_field(QUIET, 100, 1.0, 8)
+    ramp, seam = 0.05 * east - 3 + noise, np.where(east > 50, 0.7, -0.7) + noise
+    for rate, reference in ((ramp, Reference.LOCAL), *((seam, reference) for reference in Reference)):
         assert find_wide_regions(Track(points_of(east, north, rate, 1000.0), reference)) == []
 
 
@@ -180,7 +175,7 @@ def test_few_cells_show_nothing():
 
 def test_large_scenes_are_looked_at_in_wider_cells():
     rng = np.random.default_rng(0)
-    x, y = rng.uniform(0, 400_000, (2, 600_000))
+    x, y = rng.uniform(0, 400_000, (2, 300_000))
     cells = wide_cells(PointCloud(x, y, np.zeros(x.size, dtype=np.float32), 3035))
     assert cells.cell_km == 2.0
 
