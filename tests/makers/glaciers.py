@@ -45,17 +45,10 @@ def make_offsets(speeds_m_day: list[float], noise_px: float = 0.05, seed: int = 
     for i, speed in enumerate(speeds_m_day):
         along = speed * made_pairs.DAYS / made_pairs.POSTING_M / np.sqrt(2)
         noise = noise_px * rng.normal(size=(2, *ice.shape))
-        bands = {
-            "dx_px": np.where(ice, along, 0.0) + 0.4 + noise[0],  # an overall shift of 0.4 px
-            "dy_px": np.where(ice, -along, 0.0) + noise[1],
-            "sigma_dx_px": np.full(ice.shape, noise_px),
-            "sigma_dy_px": np.full(ice.shape, noise_px),
-            "quality": np.full(ice.shape, 0.9),
-        }
+        right = np.where(ice, along, 0.0) + 0.4 + noise[0]  # an overall shift of 0.4 px
+        bands = made_pairs.offsets_of(right, np.where(ice, -along, 0.0) + noise[1], noise_px)
         pair = made_pairs.make_pair(scenes[i], scenes[i + 1])
-        made = made_pairs.make_prediction(
-            pair, "offsets", {name: one.astype(np.float32) for name, one in bands.items()}
-        )
+        made = made_pairs.make_prediction(pair, "offsets", bands)
         made.statistics = {f"median_{name}": float(np.median(bands[name])) for name in ("dx_px", "dy_px")}
         made.save(update_fields=["statistics"])
 
@@ -73,25 +66,11 @@ def make_motion(speeds_m_day: tuple[float, ...] = (0.5, 0.6)) -> GlacierMotion:
     """A followed glacier with a pair for each speed, without a raster behind it that is read again."""
     glacier = make_glacier()
     days = [(FIRST + i * STEP).date().isoformat() for i in range(len(speeds_m_day) + 1)]
-    view = {
-        "name": "track 901 ascending",
-        "start": days[:-1],
-        "end": days[1:],
-        "speed_m_day": list(speeds_m_day),
-        "sigma_m_day": [0.05] * len(speeds_m_day),
-        "usual_m_day": [None] * len(speeds_m_day),
-        "surges": [],
-    }
-    return GlacierMotion.objects.create(
-        glacier=glacier,
-        stale=False,
-        n_pairs=len(speeds_m_day),
-        last_day=days[-1],
-        speed_m_day=speeds_m_day[-1],
-        sigma_m_day=0.05,
-        usual_m_day=0.55,
-        views=[view],
-    )
+    n = len(speeds_m_day)
+    view = {"name": "track 901 ascending", "start": days[:-1], "end": days[1:], "speed_m_day": list(speeds_m_day)}
+    view |= {"sigma_m_day": [0.05] * n, "usual_m_day": [None] * n, "surges": []}
+    newest = {"last_day": days[-1], "speed_m_day": speeds_m_day[-1], "sigma_m_day": 0.05, "usual_m_day": 0.55}
+    return GlacierMotion.objects.create(glacier=glacier, stale=False, n_pairs=n, views=[view], **newest)
 
 
 def make_event(day: datetime = FIRST, **values) -> GroundEvent:

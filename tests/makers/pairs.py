@@ -124,6 +124,12 @@ def full(value: float) -> np.ndarray:
     return np.full((ROWS, COLS), value, dtype=np.float32)
 
 
+def offsets_of(dx_px: np.ndarray, dy_px: np.ndarray, sigma_px: float) -> dict[str, np.ndarray]:
+    """Bands of offsets, all equally sure."""
+    sigmas = {"sigma_dx_px": full(sigma_px), "sigma_dy_px": full(sigma_px), "quality": full(0.9)}
+    return {"dx_px": dx_px.astype(np.float32), "dy_px": dy_px.astype(np.float32)} | sigmas
+
+
 def bump() -> np.ndarray:
     """0 at the edges to 1 in the middle, (rows, cols)."""
     row, col = np.mgrid[0:ROWS, 0:COLS]
@@ -157,14 +163,7 @@ def make_dates(first: datetime = datetime(2021, 12, 1, 6, 30, tzinfo=UTC), n: in
         coherence = full(0.8) - 0.6 * hill * (i % 2)
         coherence[:, : COLS // 8] = np.nan  # nothing is known in the west
         still = hill < 0.3
-        noise = full(SIGMA_PX)
-        offsets = {
-            "dx_px": np.where(still, 0.05, MOVED_PX[0]),
-            "dy_px": np.where(still, 0.05, MOVED_PX[1]),
-            "sigma_dx_px": noise,
-            "sigma_dy_px": noise,
-            "quality": full(0.9),
-        }
+        offsets = offsets_of(*(np.where(still, 0.05, moved) for moved in MOVED_PX), SIGMA_PX)
         change = {"change_sigma": -5 * hill * (i % 2), "coherence_before": full(0.8), "coherence_after": coherence}
         both = coherence, full(0.05), coherence + np.float32(SCATTERERS_ABOVE), full(0.08)
         by_task = {"coherence": dict(zip(COHERENCES, both, strict=True))}
