@@ -23,7 +23,8 @@ def write(path: Path, values, crs="EPSG:4326", transform: Affine | None = DEGREE
     path.parent.mkdir(parents=True, exist_ok=True)
     with rasterio.open(path, "w", **profile) as raster:
         raster.write(values)
-        raster.update_tags(**tags or {})
+        if tags:
+            raster.update_tags(**tags)
         if unit:
             raster.units = (unit,) * values.shape[0]
         if scale is not None:
