@@ -37,15 +37,9 @@ def test_a_second_track_is_looked_at_with_the_first_its_word_counts_and_it_is_re
 @pytest.fixture
 def make_product(db):
     def make(number: int, east: float = 0.0, **values) -> Product:
-        figures = {
-            "component": "los",
-            "direction": "ascending",
-            "dates": [date(2020, 1, 1), date(2024, 1, 1)],
-            "footprint": Polygon.from_bbox((12 + east, 47, 13 + east, 48)),
-            "n_points": 10,
-            "file_sha256": f"{number:064}",
-            "simulated": False,
-        }
+        figures = {"component": "los", "direction": "ascending", "dates": [date(2020, 1, 1), date(2024, 1, 1)]}
+        figures |= {"n_points": 10, "file_sha256": f"{number:064}", "simulated": False}
+        figures |= {"footprint": Polygon.from_bbox((12 + east, 47, 13 + east, 48))}
         return Product.objects.create(name=f"product {number}", track=number, **figures | values)
 
     return make

@@ -56,13 +56,8 @@ def longest_alert(watched_region, django_user_model) -> Alert:
     note = "The houses on the slope crack from the ground up, and so does the road above them. " * 12
     for verdict, reason in (("confirm", "plausible"), *[("field-visit", "field-visit")] * 4):
         step = alert.transitions.create(from_state=alert.state, to_state="confirmed", reason="judged")
-        alert.reviews.create(
-            verdict=verdict,
-            reason_code=reason,
-            public_note=note[:1000],
-            reviewer=expert,
-            transition=step if verdict == "confirm" else None,
-        )
+        said = {"verdict": verdict, "reason_code": reason, "public_note": note[:1000], "reviewer": expert}
+        alert.reviews.create(transition=step if verdict == "confirm" else None, **said)
     Alert.objects.filter(pk=alert.pk).update(state="confirmed")
     return alert
 

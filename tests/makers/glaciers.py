@@ -25,15 +25,9 @@ def make_glacier(width_deg: float = 0.02, **values) -> Glacier:
     )
     x, y, half = made_pairs.LONGITUDE, made_pairs.LATITUDE, width_deg / 2
     square = Polygon.from_bbox((x - half, y - half, x + half, y + half))
-    return Glacier.objects.create(
-        layer=layer,
-        glacier_id=values.get("glacier_id", "MADE-1"),
-        name="Made Glacier",
-        position=square.centroid,
-        outline=MultiPolygon(square, srid=4326),
-        surge_in_file="unknown",
-        surge="unknown",
-    )
+    named = {"glacier_id": values.get("glacier_id", "MADE-1"), "name": "Made Glacier"}
+    place = {"position": square.centroid, "outline": MultiPolygon(square, srid=4326)}
+    return Glacier.objects.create(layer=layer, surge_in_file="unknown", surge="unknown", **named, **place)
 
 
 def make_offsets(speeds_m_day: list[float], noise_px: float = 0.05, seed: int = 3) -> None:

@@ -42,27 +42,14 @@ def make_scene(day: datetime, polarisation: str = "VV", burst: str = "901-0001-I
     """A scene without a file of its own: pairs only need its place."""
     (x, y), factor = corner(), CELL_M / POSTING_M
     bounds = transform_bounds(EPSG, 4326, x, y - ROWS * CELL_M, x + COLS * CELL_M, y)
-    return Scene.objects.create(
-        name=f"simulated scene {day:%Y-%m-%d} {polarisation} {burst}",
-        source_format="made",
-        platform="S1A",
-        track=901,
-        direction="ascending",
-        mode="IW",
-        burst=burst,
-        polarisation=polarisation,
-        backscatter="gamma0",
-        acquired_at=day,
-        epsg=EPSG,
-        posting_m=POSTING_M,
-        grid=[POSTING_M, 0, x, 0, -POSTING_M, y],
-        rows=int(ROWS * factor),
-        cols=int(COLS * factor),
-        footprint=Polygon.from_bbox(bounds),
-        simulated=True,
-        file_name="made.tif",
-        file_sha256=f"{day:%Y%m%d}{polarisation}{burst}".ljust(64, "0"),
-    )
+    seen = {"platform": "S1A", "track": 901, "direction": "ascending", "mode": "IW", "acquired_at": day}
+    seen |= {"burst": burst, "polarisation": polarisation, "backscatter": "gamma0", "simulated": True}
+    grid = {"epsg": EPSG, "posting_m": POSTING_M, "grid": [POSTING_M, 0, x, 0, -POSTING_M, y]}
+    grid |= {"rows": int(ROWS * factor), "cols": int(COLS * factor), "footprint": Polygon.from_bbox(bounds)}
+    sha256 = f"{day:%Y%m%d}{polarisation}{burst}".ljust(64, "0")
+    file = {"source_format": "made", "file_name": "made.tif", "file_sha256": sha256}
+    name = f"simulated scene {day:%Y-%m-%d} {polarisation} {burst}"
+    return Scene.objects.create(name=name, **seen, **grid, **file)
 
 
 def write_power(path: Path, power: np.ndarray, cell_m: float = CELL_M) -> Path:
@@ -87,16 +74,8 @@ def give_image(scene: Scene, image: Path) -> Scene:
 
 def make_pair(reference: Scene, secondary: Scene) -> ScenePair:
     days = (secondary.acquired_at - reference.acquired_at).days
-    return ScenePair.objects.create(
-        reference=reference,
-        secondary=secondary,
-        temporal_baseline_days=days,
-        footprint=reference.footprint,
-        epsg=reference.epsg,
-        grid=reference.grid,
-        rows=reference.rows,
-        cols=reference.cols,
-    )
+    place = {name: getattr(reference, name) for name in ("footprint", "epsg", "grid", "rows", "cols")}
+    return ScenePair.objects.create(reference=reference, secondary=secondary, temporal_baseline_days=days, **place)
 
 
 def make_prediction(pair: ScenePair, task: str, bands: dict[str, np.ndarray]) -> Prediction:

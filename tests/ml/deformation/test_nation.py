@@ -32,14 +32,8 @@ def network() -> DeformationNetwork:
             gain = 0.1 if name.startswith("head") else 1.6
             weights.copy_(torch.randn(weights.shape, generator=generator) * (gain / fan**0.5))
     even = {"fine": 0.0, "agreed": 1e3, "gap": 1.3863}
-    card = Card(
-        "deformation",
-        "random",
-        "0",
-        {"channels": CHANNELS, "widths": list(WIDTHS)},
-        {"calibration": {"1": even, "2": even}},
-    )
-    return DeformationNetwork(card, module)
+    shape, calibration = {"channels": CHANNELS, "widths": list(WIDTHS)}, {"calibration": {"1": even, "2": even}}
+    return DeformationNetwork(Card("deformation", "random", "0", shape, calibration), module)
 
 
 def grid(rows: int, cols: int, seed: int = 0, west: float = 4_600_000.0, north: float = 1_741_000.0) -> RobustGrid:

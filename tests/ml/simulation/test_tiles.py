@@ -27,14 +27,8 @@ from ml.simulation.velocity.nuisance import (
     warm_buildings,
 )
 
-CALM = Nuisance()._replace(
-    turbulence_mm2_yr2=Range(0, 0),
-    stratified_mm_yr_km=Range(0, 0),
-    ramp_mm_yr=Range(0, 0),
-    seam_share=0.0,
-    block_share=0.0,
-    warm_share=0.0,
-)
+NONE = dict.fromkeys(("turbulence_mm2_yr2", "stratified_mm_yr_km", "ramp_mm_yr"), Range(0, 0))
+CALM = Nuisance()._replace(seam_share=0.0, block_share=0.0, warm_share=0.0, **NONE)
 
 
 def rng(scene: int = 0) -> np.random.Generator:
