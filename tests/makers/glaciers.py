@@ -69,6 +69,6 @@ def make_motion(speeds_m_day: tuple[float, ...] = (0.5, 0.6)) -> GlacierMotion:
 
 def make_event(day: datetime = FIRST, **values) -> GroundEvent:
     """An event of one day in the middle of the made rasters."""
-    at = Point(made_pairs.LONGITUDE, made_pairs.LATITUDE, srid=4326)
-    wish = {"kind": "landslide", "name": "Made slide", "radius_km": 2.0, "reported_by": "operator"} | values
-    return event_report(position=at, between=(day, day + timedelta(days=1)), **wish)
+    wish = {"kind": "landslide", "name": "Made slide", "radius_km": 2.0, "reported_by": "operator"}
+    wish |= {"position": Point(made_pairs.LONGITUDE, made_pairs.LATITUDE, srid=4326)}
+    return event_report(**wish | {"between": (day, day + timedelta(days=1))} | values)
