@@ -240,9 +240,6 @@ def test_a_case_is_given_to_a_colleague_once_and_the_audit_says_so(alert, anna, 
     assert [(one.actor, one.detail) for one in AuditEntry.objects.all()] == [("ben", "ben to -"), ("anna", "- to ben")]
 
 
-# ---- duplicates ----
-
-
 def test_a_duplicate_ends_names_the_other_and_comes_back_when_that_is_taken_back(make_alert, anna):
     alert, other = make_alert(), make_alert(state="confirmed")
     review = say(alert, Verdict.DUPLICATE, anna, other=other)

@@ -46,7 +46,6 @@ def every() -> list[Hostile]:
     return [one for part in parts for one in part()]
 
 
-# ---- zip ----
 def zips() -> Iterator[Hostile]:
     good = f"{HEADER}\n{ROW}\n"
     plain: dict[str, list[tuple[str, str | bytes]]] = {
@@ -149,7 +148,6 @@ def _zip_comment(path: Path, trap: Trap) -> None:
         archive.comment = inner
 
 
-# ---- tables ----
 def tables() -> Iterator[Hostile]:
     bodies: dict[str, str | bytes] = {
         "nul bytes": f"{HEADER}\n{ROW}\n".encode().replace(b"p1", b"p\0\0"),
@@ -212,7 +210,6 @@ def _endless(start: bytes, size: int) -> Callable[[Path, Trap], object]:
     return make
 
 
-# ---- XML inside a zip ----
 def xmls() -> Iterator[Hostile]:
     lol = "".join(f'<!ENTITY l{i} "{f"&l{i - 1};" * 10}">' for i in range(1, 10))
     bodies = {
@@ -238,7 +235,6 @@ def _xml(body: str) -> Callable[[Path, Trap], object]:
     return make
 
 
-# ---- noise and things that are two things ----
 def noise() -> Iterator[Hostile]:
     for what, magic in MAGICS.items():
         for ending in ENDINGS:

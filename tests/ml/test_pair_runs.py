@@ -90,7 +90,8 @@ def test_offsets_of_a_pair_that_shows_a_glacier_reach_farther_and_its_own_reach_
 
 
 def test_a_run_keeps_the_reach_that_it_used_and_repeats_with_it(pairs, glacier):
-    (run,) = [services.run_execute(run_id=one.pk) for one in services.runs_queue(method="ncc")][:1]
+    run = services.runs_queue(method="ncc")[0]
+    services.run_execute(run_id=run.pk)
     run.refresh_from_db()
     assert run.parameters == {"reach_m_day": 50.0, "search_px": 20, "reach_px": 20}  # 12 days, 30 m
     assert run.prediction.statistics["reach_px"] == 20

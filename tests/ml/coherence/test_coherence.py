@@ -110,9 +110,6 @@ def test_a_box_mean_ignores_what_is_unknown():
     assert float(mean[0, 4, 4]) == pytest.approx(1.0)
 
 
-# ---- posterior mean ----
-
-
 def test_on_even_ground_nothing_beats_the_posterior_mean_and_its_sigma_is_honest():
     """Science: 0.113 (floor), 0.154 and 0.143 over 64 cells of 4 looks, coherence uniform in 0-1."""
     errors = {"guarnieri-prati": [], "pearson": [], "posterior-mean": []}
@@ -132,9 +129,6 @@ def test_on_even_ground_nothing_beats_the_posterior_mean_and_its_sigma_is_honest
     assert rmse["posterior-mean"] == pytest.approx(0.105, abs=0.015)
     assert rmse["posterior-mean"] < 0.85 * rmse["pearson"] < rmse["guarnieri-prati"]
     assert 0.6 <= float(np.mean(within)) <= 0.78
-
-
-# ---- change ----
 
 
 def past(n: int = 6, level: float = 0.75, spread: float = 0.05) -> tuple[np.ndarray, np.ndarray]:

@@ -97,9 +97,6 @@ def test_lag_by_lag_answers_as_batched_ffts_do_holes_and_edges_included(size):
             torch.testing.assert_close(one, other, atol=1e-4, rtol=0)
 
 
-# ---- whitened correlation ----
-
-
 @pytest.mark.parametrize(("dx", "dy"), [(2.0, -3.0), (0.5, 0.25), (-1.3, 0.7)])
 def test_whitened_correlation_brings_a_shift_back_where_pixels_are_finer_than_the_resolution(dx, dy):
     rng = generator(Purpose.TEST, "whitened", 1)
@@ -131,9 +128,6 @@ def test_noise_is_unknown_to_every_method(method):
     power = images(0.0, 0.0, gamma=0.0).numpy()
     tracked = track_offsets(ImagePair(power[0], power[1], Affine.identity(), None), method, torch.device("cpu"))
     assert tracked.statistics["known_share"] < 0.02
-
-
-# ---- consensus and filter ----
 
 
 def test_the_smallest_kernel_that_agrees_is_taken():

@@ -26,9 +26,6 @@ from tests.makers.offset_pairs import pair_of
 CPU = torch.device("cpu")
 
 
-# ---- whole pixels ----
-
-
 @pytest.mark.parametrize("offset", [0.45, -0.55, 1.46, 0.0])
 def test_ground_that_moves_alike_is_gathered_alike_even_near_half_a_pixel(offset):
     noise = 0.1 * box_mean(torch.randn(2, 40, 40, generator=torch.Generator().manual_seed(0)), 3)
@@ -68,9 +65,6 @@ def test_what_is_unknown_stays_unknown_between_pixels():
     moved = gathered(image, torch.full((2, 8, 8), 0.25))
     assert torch.equal(moved == 0, image == 0)
     assert float(moved[40:, 40:56].std()) < 1e-6
-
-
-# ---- what the network sees ----
 
 
 def test_texture_does_not_know_the_gain_and_leaves_holes_at_zero():
@@ -120,9 +114,6 @@ def test_an_answer_hears_nothing_beyond_its_window_and_what_its_layers_see_aroun
     three = siamnet(other, beyond, beyond, known)
     torch.testing.assert_close(one.near[0, :, 10, 10], three.near[0, :, 10, 10])
     assert not torch.allclose(one.own[0, :, 10, 10], three.own[0, :, 10, 10])
-
-
-# ---- the whole way ----
 
 
 def random_tracker(**changes) -> network.Tracker:
@@ -189,9 +180,6 @@ def test_sigma_is_widened_where_errors_are_wider_than_it():
         assert np.mean(np.abs(errors / stretched)[part] < 1) == pytest.approx(0.6827, abs=0.025)
 
 
-# ---- the shipped weights ----
-
-
 @pytest.mark.parametrize("method", ["model", "model-32px"])
 @pytest.mark.parametrize(("dx", "dy"), [(0.5, -0.25), (-1.3, 0.7)])
 def test_a_shift_comes_back_with_its_sign_and_is_not_drawn_to_whole_pixels(dx, dy, method):
@@ -251,9 +239,6 @@ def test_float32_can_be_asked_for_and_a_run_records_it(monkeypatch):
     assert result.tags["precision"] == result.parameters["precision"] == "float32"
     assert np.array_equal(result.bands["dx_px"], exact.dx_px.numpy(), equal_nan=True)
     assert "precision" not in track_offsets(pair, "ncc", CPU).parameters
-
-
-# ---- pairs that cannot be tracked ----
 
 
 def refused(pair: ImagePair | PairSource, match: str) -> None:

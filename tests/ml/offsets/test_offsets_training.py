@@ -65,9 +65,6 @@ def test_a_crop_is_gathered_near_its_truth_and_its_target_is_what_is_left():
     pytest.fail("no start of five was the same everywhere")
 
 
-# ---- training data ----
-
-
 def test_what_is_wrong_with_a_whole_crop_costs_and_noise_of_its_windows_does_not():
     rng = torch.Generator().manual_seed(0)
     sigma, target, known = 0.1, torch.zeros(4, 2, 14, 14), torch.ones(4, 1, 14, 14)

@@ -176,9 +176,6 @@ def test_a_reach_that_cannot_be_used_is_refused_in_one_line(tmp_path, capsys, fl
     assert message in capsys.readouterr().err
 
 
-# ---- real images ----
-
-
 @pytest.mark.realdata
 def test_real_chips_moved_by_40_pixels_are_known_where_they_are_known_unmoved(real_data):
     """Three places, dates never trained on, side by side; parts of a pixel by the project's own resampling."""
