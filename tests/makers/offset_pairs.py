@@ -1,5 +1,7 @@
 """Pairs of images of ground that moves alike."""
 
+from functools import cache
+
 import numpy as np
 from affine import Affine
 
@@ -10,6 +12,7 @@ from lab.simulation.seeds import Purpose, generator
 from ml.rasters.imagery import ImagePair
 
 
+@cache
 def pair_of(dx: float, dy: float, gamma: float = 0.9, size: int = 160, scene: int = 1) -> ImagePair:
     rng = generator(Purpose.TEST, "offsets-network", scene)
     field = np.zeros((2, *padded(size)), dtype=np.float32) + np.array([dx, dy], dtype=np.float32)[:, None, None]

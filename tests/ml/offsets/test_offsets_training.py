@@ -30,10 +30,15 @@ def peak_of(reference: torch.Tensor, secondary: torch.Tensor) -> tuple[int, int]
     return (col + cols // 2) % cols - cols // 2, (row + rows // 2) % rows - rows // 2
 
 
+def seen(dx: float, dy: float) -> tuple[torch.Tensor, torch.Tensor]:
+    """What the network sees of a pair, and how it moved, (2, 160, 160) each."""
+    pair = pair_of(dx, dy)
+    moved = torch.tensor([dx, dy])[:, None, None].expand(2, 160, 160)
+    return texture(torch.from_numpy(np.log(np.stack([pair.reference, pair.secondary])))), moved
+
+
 def test_a_search_ends_near_the_truth_where_there_is_one_and_anywhere_where_there_is_none():
-    pair = pair_of(3.0, -2.0)
-    images = texture(torch.from_numpy(np.log(np.stack([pair.reference, pair.secondary]))))
-    truth = torch.tensor([3.0, -2.0])[:, None, None].expand(2, 160, 160)
+    images, truth = seen(3.0, -2.0)
     for seed in range(4):
         tracked = cut(np.random.default_rng(seed), images, truth, 96, 6)
         assert tracked.known.shape == (1, 12, 12)
@@ -46,19 +51,13 @@ def test_a_search_ends_near_the_truth_where_there_is_one_and_anywhere_where_ther
 
 @pytest.mark.parametrize("seed", range(6))
 def test_turning_a_pair_turns_its_truth(seed):
-    pair = pair_of(3.0, -2.0)
-    log = torch.from_numpy(np.log(np.stack([pair.reference, pair.secondary])))
-    truth = torch.tensor([3.0, -2.0])[:, None, None].expand(2, 160, 160)
-    images, shift = turned(np.random.default_rng(seed), texture(log), truth)
+    images, shift = turned(np.random.default_rng(seed), *seen(3.0, -2.0))
     assert peak_of(*images) == (round(float(shift[0].mean())), round(float(shift[1].mean())))
 
 
 def test_a_crop_is_gathered_near_its_truth_and_its_target_is_what_is_left():
-    pair = pair_of(1.0, -1.0)
-    log = torch.from_numpy(np.log(np.stack([pair.reference, pair.secondary])))
-    truth = torch.tensor([1.0, -1.0])[:, None, None].expand(2, 160, 160)
     for seed in range(5):
-        crop = cut(np.random.default_rng(seed), texture(log), truth, 96)
+        crop = cut(np.random.default_rng(seed), *seen(1.0, -1.0), 96)
         if float(crop.beyond.abs().max()) == 0 and float(crop.target.std(dim=(1, 2)).max()) == 0:
             assert peak_of(*crop.texture) == tuple(int(part.mean()) for part in crop.target)
             return
