@@ -10,13 +10,14 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from http.client import HTTPConnection
+from http.server import ThreadingHTTPServer
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
 from lab.speed import drip
-from tests.makers.echo import EchoServer, echoing
+from tests.makers.echo import echoing
 from tests.waiting import wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -51,7 +52,7 @@ class Proxy(NamedTuple):
 
 
 @pytest.fixture
-def echo() -> Iterator[EchoServer]:
+def echo() -> Iterator[ThreadingHTTPServer]:
     with echoing() as server:
         yield server
 

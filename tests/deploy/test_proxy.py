@@ -15,7 +15,6 @@ from urllib.parse import urlsplit, urlunsplit
 
 import numpy as np
 import pytest
-from django.contrib.auth.models import Group, User
 from django.db import connection
 
 from ingest.models import MeasurementPoint
@@ -23,6 +22,7 @@ from ingest.products.services import product_load
 from lab.speed import drip
 from monitor.web.roles import OPERATORS
 from tests.makers.echo import echoing
+from tests.makers.people import account
 from tests.waiting import wait_until
 
 TOKEN = "MTk4NA:1vLr9x:s3cret-of-a-subscriber"
@@ -31,9 +31,7 @@ SECONDS = 4.0
 
 @pytest.fixture
 def operator_session(transactional_db) -> str:
-    operator = User.objects.create_user("sends-slowly")
-    operator.groups.add(Group.objects.get(name=OPERATORS))
-    return drip.session_of(operator)
+    return drip.session_of(account("sends-slowly", OPERATORS))
 
 
 @pytest.fixture

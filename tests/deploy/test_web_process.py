@@ -25,6 +25,7 @@ from lab.speed import drip
 from monitor.gunicorn import child_exit, threads
 from monitor.models.operations import SignOfLife
 from monitor.web.ended import PREFIX
+from tests.fixtures.storage import fill_up, small_file_system
 from tests.waiting import HANG_SECONDS, wait_until
 
 TOKEN = "a" * 32
@@ -218,14 +219,8 @@ def test_without_systemd_the_service_ends_when_it_does_not_answer(serve, transac
 @pytest.fixture
 def small_disk(tmp_path) -> Iterator[Path]:
     """A file system of 8 MB."""
-    folder = tmp_path / "small"
-    folder.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", folder]
-    mounted = subprocess.run(command, capture_output=True, text=True, check=False)
-    if mounted.returncode:
-        pytest.skip(f"no file system can be mounted here: {mounted.stderr.strip()}")
-    yield folder
-    subprocess.run(["umount", "-l", folder], check=True)
+    with small_file_system(tmp_path / "small", "size=8m") as folder:
+        yield folder
 
 
 def test_where_the_disk_of_temporary_files_is_full_visitors_are_told(serve, transactional_db, small_disk):
@@ -233,9 +228,7 @@ def test_where_the_disk_of_temporary_files_is_full_visitors_are_told(serve, tran
     kind = "multipart/form-data; boundary=edge"
     with serve(TMPDIR=str(small_disk)) as served:
         assert status_of(served.post("/subscribe/", form, kind)) == 422
-        with contextlib.suppress(OSError), (small_disk / "ballast").open("wb", buffering=0) as ballast:
-            while True:
-                ballast.write(bytes(2**16))
+        fill_up(small_disk / "ballast")
         told = answer(served.post("/subscribe/", form, kind))
         assert told.startswith(b"HTTP/1.1 507 ")
         assert b"Retry-After: 300" in told

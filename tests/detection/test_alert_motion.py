@@ -1,38 +1,31 @@
-"""An alert says since when its ground moves, and when it came to rest, from the series of its points."""
+"""Since when the ground of an alert moves, from the series of its points, whose unwrapping errors do not count."""
 
 from datetime import date
+from functools import partial
 
 import numpy as np
 import pytest
 
 from detection.alerts.evidence import alert_motion_refresh
-from detection.models import Alert, AlertMotion
+from detection.models import Alert, AlertMotion, Detection
 from detection.selectors import detections_current
 from monitor.wording.cards.cards import alert_card
-from tests.detection.test_series_evidence import detections_of
-from tests.ml.deformation.test_series_product import DAYS, FIRST, with_a_jump
+from tests.makers.watching import watch
+from tests.ml.deformation.test_series_product import DAYS, FIRST, YEARS, with_a_jump, with_motion
 
 pytestmark = pytest.mark.django_db
 
 
-def with_rest(table: dict[str, list]) -> None:
+def rest(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """Ground within 350 m sinks by 25 mm a year until the middle of the dates; everything drifts by -3 mm a year."""
-    with_a_jump(table, jump_mm=0.0)
-    days = [name for name in table if name.isdigit()]
-    x = np.array(table["easting"]) - 4_601_000.0
-    y = np.array(table["northing"]) - 1_741_000.0
-    years, half = DAYS / 365.25, DAYS[-1] / 2 / 365.25
-    motion = np.outer(np.where(np.hypot(x, y) < 350, -25.0, 0.0), np.minimum(years, half)) - 3 * years
-    series = np.array([table[day] for day in days]).T + motion
-    table["mean_velocity"] = list(np.round(np.polyfit(years, series.T, 1)[0], 1))
-    for day, values in zip(days, series.T, strict=True):
-        table[day] = list(np.round(values, 1))
+    sinks = np.minimum(YEARS, YEARS[-1] / 2)
+    return np.outer(np.where(np.hypot(x, y) < 350, -25.0, 0.0), sinks) - 3 * YEARS
 
 
 @pytest.fixture
 def alert(make_egms) -> Alert:
-    (detection,) = detections_of(make_egms(n=1_200, change=with_rest))
-    return detection.alert
+    watch(make_egms(n=1_200, change=partial(with_motion, motion=rest)))
+    return Alert.objects.get()
 
 
 def test_ground_that_came_to_rest_is_dated_against_its_surroundings(alert: Alert):
@@ -64,3 +57,27 @@ def test_its_page_shows_the_change_as_a_sentence_a_table_and_a_chart(alert: Aler
     assert "The ground has not moved against the ground around it since" in page
     assert "The speed changed by 2" in page
     assert 'id="motion-chart"' in page
+
+
+def test_a_detection_says_that_the_ground_slid_at_once(make_egms):
+    watch(make_egms(n=1_200, change=partial(with_a_jump, jump_mm=-18.0)))
+    (detection,) = Detection.objects.all()
+    (reason,) = detection.reasons
+    assert reason["jump_share"] > 0.7
+    assert reason["jump_mm"] == pytest.approx(-18, abs=1)
+    assert reason["jump_date"] == "2022-06-09"  # the first image after day 876
+    assert reason["jump_cycles"] == 0
+    assert reason["odd_even_mm_yr"] < 0.3
+
+
+def test_an_unwrapping_error_beside_motion_does_not_change_what_is_measured_of_it(make_egms):
+    """A quarter of the moving ground has an unwrapping error as well."""
+
+    def motion(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        wrong = 27.733 * np.outer((x > 0) & (y > 0) & (np.hypot(x, y) < 400), YEARS > 2.4)
+        return wrong + np.outer(np.where(np.hypot(x, y) < 400, -8.0, 0.0), YEARS)
+
+    watch(make_egms(n=1_200, change=partial(with_motion, motion=motion)))
+    (detection,) = Detection.objects.all()
+    assert detection.rate_mm_yr == pytest.approx(-8, abs=0.8)
+    assert detection.reasons[0]["rate_mm_yr"] == pytest.approx(-8, abs=0.3)

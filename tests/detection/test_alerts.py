@@ -11,27 +11,15 @@ from detection.rules.lifecycle import State
 from ingest.locks import Lock
 from ingest.products.services import product_load
 from ml import services as ml_services
+from tests.makers.watching import run_all, watch
 
 pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def tracks(simulated_tracks) -> list:
-    return simulated_tracks
-
-
-def watch(path) -> Scan:
-    product_load(path=path)
-    (run,) = ml_services.runs_queue(method="matched-filter")
-    ml_services.run_execute(run_id=run.pk)
-    (prediction,) = selectors.predictions_unscanned()
-    return services.prediction_scan(prediction=prediction)
-
-
-@pytest.fixture
-def first_scan(filled_once, tracks) -> Scan:
+def first_scan(filled_once, simulated_tracks) -> Scan:
     """The first track watched."""
-    filled_once("first track", lambda: watch(tracks[0]))
+    filled_once("first track", lambda: watch(simulated_tracks[0]))
     return Scan.objects.get()
 
 
@@ -56,19 +44,19 @@ def test_every_detection_is_measured_on_the_points_of_its_product(first_scan):
         assert {place[name]["type"] for name in ("motion", "half", "core")} == {"MultiPolygon"}
 
 
-def test_the_second_track_joins_the_same_alerts_and_makes_them_provisional(first_scan, tracks):
+def test_the_second_track_joins_the_same_alerts_and_makes_them_provisional(first_scan, simulated_tracks):
     first = first_scan.n_detections
     codes = {alert.code for alert in Alert.objects.all()}
-    second = watch(tracks[1]).n_detections
-    assert Detection.objects.count() == first + second
+    (second,) = watch(simulated_tracks[1])
+    assert Detection.objects.count() == first + second.n_detections
     provisional = Alert.objects.filter(state=State.PROVISIONAL)
     assert provisional.count() >= 3
     assert {alert.code for alert in provisional} <= codes
     assert AlertTransition.objects.filter(to_state="provisional").count() == provisional.count()
 
 
-def test_two_directions_distinguish_sinking_rising_and_sideways(first_scan, tracks):
-    watch(tracks[1])
+def test_two_directions_distinguish_sinking_rising_and_sideways(first_scan, simulated_tracks):
+    watch(simulated_tracks[1])
     kinds = sorted(alert.kind for alert in Alert.objects.filter(state=State.PROVISIONAL))
     assert kinds == ["subsidence", "subsidence", "unknown", "uplift"]  # mine, groundwater, landslide, mine water
 
@@ -91,11 +79,11 @@ def test_replaying_the_same_product_raises_no_new_alert_and_no_new_transition(fi
     assert (Alert.objects.count(), AlertTransition.objects.count()) == (alerts, transitions)
 
 
-def test_a_rejected_place_stays_quiet_when_it_is_seen_again(first_scan, tracks):
+def test_a_rejected_place_stays_quiet_when_it_is_seen_again(first_scan, simulated_tracks):
     for alert in Alert.objects.all():
         services.alert_transition(alert=alert, to=State.REJECTED, reason="a known dump", actor="operator")
     known = {alert.pk for alert in Alert.objects.all()}
-    watch(tracks[1])
+    watch(simulated_tracks[1])
     assert set(Alert.objects.filter(pk__in=known).values_list("state", flat=True)) == {"rejected"}
     assert not set(selectors.alerts_public().values_list("pk", flat=True)) & known
 
@@ -130,16 +118,14 @@ def test_predictions_are_searched_side_by_side_and_merged_one_after_the_other(ma
 
 
 def test_still_ground_opens_no_alert(make_egms):
-    assert watch(make_egms(n=100, velocity_mm_yr=0.2)).n_detections == 0
+    assert [scan.n_detections for scan in watch(make_egms(n=100, velocity_mm_yr=0.2))] == [0]
     assert Alert.objects.count() == 0
 
 
-def test_a_prediction_that_cannot_be_read_does_not_hold_up_the_others(tracks):
-    for path in tracks:
+def test_a_prediction_that_cannot_be_read_does_not_hold_up_the_others(simulated_tracks):
+    for path in simulated_tracks:
         product_load(path=path)
-    first, second = ml_services.runs_queue(method="matched-filter")
-    for run in (first, second):
-        ml_services.run_execute(run_id=run.pk)
+    first, second = run_all("matched-filter")
     first.prediction.raster.storage.delete(first.prediction.raster.name)
     tasks.scan_finished_predictions()
     assert list(selectors.predictions_unscanned()) == [first.prediction]

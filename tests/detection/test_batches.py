@@ -3,25 +3,15 @@
 from datetime import timedelta
 
 import pytest
-from django.contrib.auth import get_user_model
 from django.utils import timezone
 
 from detection.models import Alert, AuditEntry, ReviewBatch
 from detection.reviews.batches import batch_review, batch_take_back, cases_similar, may_take_back_batch
 from detection.reviews.claims import claim_take
-from detection.reviews.services import alert_review
 from detection.rules.verdicts import Verdict
+from tests.makers.reviews import say
 
 pytestmark = pytest.mark.django_db
-
-
-def person(name: str):
-    return get_user_model().objects.create_user(name)
-
-
-@pytest.fixture
-def anna():
-    return person("anna")
 
 
 def decide(alerts, by, verdict=Verdict.REJECT, reason="surface", **more):
@@ -51,9 +41,9 @@ def test_one_act_decides_all_and_one_act_takes_all_back(make_alert, anna):
     assert AuditEntry.objects.filter(action="batch.taken-back").count() == 1
 
 
-def test_what_another_holds_or_has_changed_is_named_and_left_as_it_is(make_alert, anna):
+def test_what_another_holds_or_has_changed_is_named_and_left_as_it_is(make_alert, anna, ben):
     free, held, changed = (make_alert(longitude=place) for place in (1.0, 1.1, 1.2))
-    claim_take(alert=held, holder=person("ben"))
+    claim_take(alert=held, holder=ben)
     Alert.objects.filter(pk=changed.pk).update(state="confirmed")
     batch = decide([free, held, changed], anna)
     assert batch.done == [free]
@@ -62,9 +52,9 @@ def test_what_another_holds_or_has_changed_is_named_and_left_as_it_is(make_alert
     assert not held.reviews.exists()
 
 
-def test_an_act_that_decides_nothing_leaves_nothing(make_alert, anna):
+def test_an_act_that_decides_nothing_leaves_nothing(make_alert, anna, ben):
     held = make_alert(longitude=1.0)
-    claim_take(alert=held, holder=person("ben"))
+    claim_take(alert=held, holder=ben)
     assert decide([held], anna).row is None
     for wrong in ({"verdict": Verdict.DUPLICATE, "reason": "same-place"}, {"public_note": "x" * 1001}):
         with pytest.raises(ValueError, match=r"at once|shorten"):
@@ -77,8 +67,7 @@ def test_a_verdict_that_life_went_on_from_stays_when_the_others_are_taken_back(m
     first, second = make_alert(longitude=1.0), make_alert(longitude=1.1)
     batch = decide([first, second], anna)
     second.refresh_from_db()
-    later = {"verdict": Verdict.CONFIRM, "reason_code": "plausible", "public_note": "", "internal_note": ""}
-    alert_review(alert=second, reviewer=anna, expected_state="rejected", **later)
+    say(second, Verdict.CONFIRM, anna)
     undone = batch_take_back(batch=batch.row, reviewer=anna)
     assert undone.done == [first]
     assert [one.alert for one in undone.skipped] == [second]

@@ -6,9 +6,7 @@ from datetime import date
 import numpy as np
 import pytest
 
-from detection import selectors
 from detection.alerts import glaciers as glacier_services
-from detection.alerts import services
 from detection.glaciers import selectors as glacier_selectors
 from detection.models import Alert, GlacierMotion
 from ingest.context.services import context_load
@@ -16,11 +14,11 @@ from ingest.models import ScenePair
 from ingest.readers.context.records import ContextKind
 from ingest.scenes.pairs import pairs_make
 from ingest.scenes.services import scenes_load
-from ml import services as ml_services
 from ml.simulation.files import nation as nation_files
 from ml.simulation.nation import GLACIER, NationConfig, simulate_nation
 from ml.simulation.nation_scenes import SURGE_M_DAY, simulate_glacier_images
 from tests.makers.small_nation import small
+from tests.makers.watching import run_all, search_all
 
 pytestmark = pytest.mark.django_db
 SIZE = {"pixels": 128, "sparse_pairs": 6, "dense_dates": 8}
@@ -42,10 +40,8 @@ def test_the_surge_of_the_demo_nation_is_found_on_its_day(glacier_files, tracker
         scenes_load(path=path)
     context_load(path=outline, kind=ContextKind.GLACIERS, simulated=True)
     pairs_make(baselines_days=[12])
-    for run in ml_services.runs_queue(method=tracker, task="offsets"):
-        ml_services.run_execute(run_id=run.pk)
-    for prediction in selectors.predictions_unscanned():
-        services.prediction_scan(prediction=prediction)
+    run_all(tracker, "offsets")
+    search_all()
     assert not Alert.objects.exists()  # that ice flows is no news
     for prediction in glacier_selectors.predictions_unmeasured():
         glacier_services.glaciers_measure(prediction=prediction)

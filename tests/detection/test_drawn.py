@@ -5,30 +5,24 @@ from datetime import date
 
 import pyarrow.parquet as pq
 import pytest
-from django.contrib.auth import get_user_model
 from shapely import from_wkb
 
 from detection.alerts.recompute import Recomputer
 from detection.models import Alert, AlertLife, AuditEntry
 from detection.reviews.drawn import Drawn, PlaceTaken, alert_draw
-from detection.reviews.edits import alert_edit, last_edit
 from detection.reviews.labels import labels_write
 from detection.reviews.outlines import Unfit
 from detection.reviews.proposals import proposal_waiting
 from detection.reviews.record import judgements
-from detection.reviews.services import alert_review, may_take_back, review_publish
+from detection.reviews.services import may_take_back, review_publish
 from detection.rules.verdicts import Verdict
 from lab.replay.machine import Machine, clock_at
 from lab.replay.places import square
 from lab.replay.scenario import Event, Found, Measure
+from tests.makers.reviews import edit, say
 
 pytestmark = pytest.mark.django_db
 TODAY = date(2021, 6, 1)
-
-
-@pytest.fixture
-def anna():
-    return get_user_model().objects.create_user("anna")
 
 
 def outline(x_km: float = 0.0, size_m: float = 800.0) -> str:
@@ -123,22 +117,17 @@ def test_data_that_do_not_show_it_do_not_end_it(anna):
 def test_it_can_be_edited_but_not_made_what_was_never_computed(anna):
     alert = draw(anna)
 
-    def edit(**wanted):
-        return alert_edit(
-            alert=alert, editor=anna, wanted=wanted, expected_state=alert.state, expected_edit=last_edit(alert)
-        )
-
     with pytest.raises(Unfit):
-        edit(area="")
-    assert edit(kind="landslide", severity="moderate", texts={"en": "Slope."}) is not None
+        edit(alert, anna, area="")
+    assert edit(alert, anna, kind="landslide", severity="moderate", texts={"en": "Slope."}) is not None
     alert.refresh_from_db()
     assert (alert.kind, alert.by_hand.texts) == ("landslide", {"en": "Slope."})
 
 
 def test_it_is_a_label_of_a_person_and_no_merit_or_fault_of_the_computer(anna, tmp_path):
     alert, other = draw(anna), draw(anna, outline=outline(x_km=5.0))
-    rejected = {"verdict": Verdict.REJECT, "reason_code": "construction", "public_note": "", "internal_note": ""}
-    alert_review(alert=other, reviewer=anna, expected_state="confirmed", **rejected)
+    other.refresh_from_db()
+    say(other, Verdict.REJECT, anna, "construction")
     assert not judgements()
     assert labels_write(path=tmp_path / "labels.parquet") == 2
     rows = {row["alert"]: row for row in pq.read_table(tmp_path / "labels.parquet").to_pylist()}
@@ -149,12 +138,11 @@ def test_it_is_a_label_of_a_person_and_no_merit_or_fault_of_the_computer(anna, t
     assert rows[other.code]["verdict"] == "reject"
 
 
-def test_where_a_second_person_has_to_agree_the_confirmation_is_proposed(anna, settings, tmp_path):
+def test_where_a_second_person_has_to_agree_the_confirmation_is_proposed(anna, ben, settings, tmp_path):
     settings.SECOND_PERSON_FROM = "moderate"
     alert = draw(anna, reason="told")
     assert (alert.state, alert.is_measured, alert.source) == ("first", False, "person")
     assert labels_write(path=tmp_path / "labels.parquet") == 0
-    ben = get_user_model().objects.create_user("ben")
     review_publish(proposal=proposal_waiting(alert=alert), publisher=ben, expected_state="first")
     alert.refresh_from_db()
     assert alert.state == "confirmed"

@@ -5,9 +5,7 @@ import pytest
 from django.utils import timezone
 from shapely import box
 
-from detection import selectors
 from detection.alerts import glaciers as glacier_services
-from detection.alerts import services
 from detection.glaciers import selectors as glacier_selectors
 from detection.glaciers.cells import cells_of, pack, unpack
 from detection.glaciers.surge import FEWEST_STEPS, slides
@@ -17,6 +15,7 @@ from ml.offsets.motion import GroundMotion
 from ml.stored import read_prediction
 from tests.makers import pairs as made_pairs
 from tests.makers.glaciers import FIRST, STEP, follow, make_glacier, make_offsets
+from tests.makers.watching import search_all
 
 pytestmark = pytest.mark.django_db
 
@@ -71,16 +70,14 @@ def test_a_surge_that_was_over_long_ago_is_history_and_no_alert(monkeypatch):
 
 def test_without_outlines_moving_ice_is_moving_ground():
     make_offsets([2.0])
-    for prediction in selectors.predictions_unscanned():
-        services.prediction_scan(prediction=prediction)
+    search_all()
     assert Alert.objects.get().kind == "moving-ground"
     assert not glacier_selectors.predictions_unmeasured().exists()
 
 
 def test_outlines_that_come_later_measure_what_was_there_before():
     make_offsets([0.5])
-    for prediction in selectors.predictions_unscanned():
-        services.prediction_scan(prediction=prediction)
+    search_all()
     make_glacier()
     assert follow().n_pairs == 1
     assert not glacier_selectors.predictions_unmeasured().exists()
@@ -88,22 +85,12 @@ def test_outlines_that_come_later_measure_what_was_there_before():
     assert glacier_selectors.predictions_unmeasured().count() == 1
 
 
-def test_a_glacier_too_small_to_surge_is_not_followed():
-    make_glacier(width_deg=0.004)
+@pytest.mark.parametrize(("width_deg", "simulated"), [(0.004, True), (0.02, False)])
+def test_a_glacier_too_small_to_surge_and_a_real_one_in_simulated_pairs_are_not_followed(width_deg, simulated):
+    make_glacier(width_deg=width_deg)
+    ContextLayer.objects.update(simulated=simulated)
     make_offsets([0.5])
-    for prediction in selectors.predictions_unscanned():
-        services.prediction_scan(prediction=prediction)
-    for prediction in glacier_selectors.predictions_unmeasured():
-        assert glacier_services.glaciers_measure(prediction=prediction).n_glaciers == 1
-    assert not GlacierSample.objects.exists()
-
-
-def test_real_glaciers_are_not_measured_in_simulated_pairs():
-    make_glacier()
-    ContextLayer.objects.update(simulated=False)
-    make_offsets([0.5])
-    for prediction in selectors.predictions_unscanned():
-        services.prediction_scan(prediction=prediction)
+    search_all()
     for prediction in glacier_selectors.predictions_unmeasured():
         glacier_services.glaciers_measure(prediction=prediction)
     assert not GlacierSample.objects.exists()

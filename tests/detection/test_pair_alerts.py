@@ -1,5 +1,7 @@
 """From simulated images to alerts: the event that was put in, once, and nothing else."""
 
+from datetime import timedelta
+
 import pytest
 from django.core.management import call_command
 
@@ -8,27 +10,20 @@ from detection.alerts import services
 from detection.models import Alert
 from detection.rules.lifecycle import State
 from ingest.models import ScenePair
-from ingest.scenes.pairs import pairs_make
-from ingest.scenes.services import scenes_load
-from ml import services as ml_services
 from ml.models import GroundEvent, Run
+from tests.makers.watching import search_all, watch_images
 
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture(params=["model", "multi-kernel"])
+@pytest.fixture
 def watched_images(request, simulated_scenes, filled_once) -> None:
-    def watch() -> None:
-        for path in simulated_scenes:
-            scenes_load(path=path)
-        pairs_make(baselines_days=[12])
-        for method in ("guarnieri-prati", "robust-z", request.param):
-            for run in ml_services.runs_queue(method=method, task="offsets" if method == request.param else None):
-                ml_services.run_execute(run_id=run.pk)
-
-    filled_once(f"images, {request.param}", watch)
+    """Images searched by one tracker: the network, or the parameter of a test."""
+    tracker = getattr(request, "param", "model")
+    filled_once(f"images, {tracker}", lambda: watch_images(*simulated_scenes, tracker=tracker))
 
 
+@pytest.mark.parametrize("watched_images", ["model", "multi-kernel"], indirect=True)
 def test_one_alert_for_what_changed_and_one_for_what_moves(watched_images, capsys):
     call_command("detect")
     assert "5 areas" in capsys.readouterr().out
@@ -65,8 +60,7 @@ def test_a_change_waits_for_the_offsets_of_its_pair(watched_images):
     urgent = in_turn[-1].run.pair
     across_an_event(urgent)
     assert selectors.predictions_in_turn()[0].run.pair == urgent
-    for prediction in selectors.predictions_unscanned():
-        services.prediction_scan(prediction=prediction)
+    search_all()
     left = {prediction.run for prediction in selectors.predictions_unscanned()}
     assert left == set(of_change) - {of_change[0]}
 
@@ -81,8 +75,6 @@ def test_searching_again_raises_no_second_alert(watched_images):
 
 def test_a_later_change_at_the_same_place_is_another_event(watched_images):
     """A surface changes once; when it changes again, that is news of its own."""
-    from datetime import timedelta
-
     call_command("detect")
     first = Alert.objects.get(kind="surface-change")
     (detection,) = first.detections.all()
@@ -97,11 +89,7 @@ def test_a_later_change_at_the_same_place_is_another_event(watched_images):
 @pytest.mark.parametrize(("tracker", "polarisations"), [("model", "V?"), ("multi-kernel", "VV")])
 def test_real_land_without_known_events_raises_no_alert(real_data, tracker, polarisations):
     """The land burst whose fields change most: 22 dates, 22 pairs of each polarisation."""
-    for path in sorted((real_data / "opera_rtc_10sgd").glob(f"*-292324-IW2_*_{polarisations}.tif")):
-        scenes_load(path=path)
-    pairs_make(baselines_days=[6, 12])
-    for method in ("guarnieri-prati", "robust-z", tracker):
-        for run in ml_services.runs_queue(method=method, task="offsets" if method == tracker else None):
-            ml_services.run_execute(run_id=run.pk)
+    images = sorted((real_data / "opera_rtc_10sgd").glob(f"*-292324-IW2_*_{polarisations}.tif"))
+    watch_images(*images, tracker=tracker, baselines_days=(6, 12))
     call_command("detect")
     assert Alert.objects.count() == 0

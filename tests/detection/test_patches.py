@@ -3,11 +3,15 @@
 import numpy as np
 import pytest
 from affine import Affine
+from django.contrib.gis.geos import MultiPolygon, Polygon
 from pyproj import Transformer
 from shapely import box
 
 from detection.kinds import Kind
+from detection.search.known import known_share
 from detection.search.patches import MotionThresholds, bearing, changed_patches, moving_patches
+from tests.makers import pairs as made_pairs
+from tests.makers.glaciers import FIRST, STEP
 
 GRID = Affine(30, 0, 500_000, 0, -30, 5_200_000)
 NODES = Affine(240, 0, 500_000, 0, -240, 5_200_000)
@@ -130,3 +134,22 @@ def test_bearings_are_clockwise_from_true_north(dx, dy, degrees):
     x, y = Transformer.from_crs(4326, EPSG, always_xy=True).transform(-9.0, 47.0)  # the zone's middle meridian
     square = box(x - 100, y - 100, x + 100, y + 100)
     assert bearing(square, EPSG, dx, dy) == pytest.approx(degrees, abs=0.1)
+
+
+def square(longitude: float, side_deg: float = 0.01) -> MultiPolygon:
+    half, latitude = side_deg / 2, made_pairs.LATITUDE
+    box = longitude - half, latitude - half, longitude + half, latitude + half
+    return MultiPolygon(Polygon.from_bbox(box), srid=4326)
+
+
+@pytest.mark.django_db
+def test_a_pair_shows_what_it_has_values_for():
+    change = made_pairs.full(0.0)
+    change[:, : made_pairs.COLS // 2] = np.nan  # nothing is known in the west
+    pair = made_pairs.make_pair(made_pairs.make_scene(FIRST), made_pairs.make_scene(FIRST + STEP))
+    prediction = made_pairs.make_prediction(pair, "coherence-change", {"change_sigma": change})
+    middle = made_pairs.LONGITUDE
+    shares = [known_share(prediction=prediction, area=square(middle + east)) for east in (-0.02, 0.0, 0.02, 1.0)]
+    assert shares[0] == 0.0
+    assert shares[1] == pytest.approx(0.5, abs=0.05)
+    assert shares[2:] == [1.0, 0.0]

@@ -12,9 +12,6 @@ from detection.management.commands.recompute import drawn
 from detection.models import Alert, Detection
 from detection.selectors import detections_current
 from ingest.models import Product
-from ingest.scenes.pairs import pairs_make
-from ingest.scenes.services import scenes_load
-from ml import services as ml_services
 from ml.models import Prediction, Run
 from ml.rasters.results import RasterResult
 from ml.repetition import run_again
@@ -23,6 +20,7 @@ from ml.selectors import products_of
 from ml.stored import read_prediction
 from tests.makers import pairs as made_pairs
 from tests.makers.glaciers import FIRST, STEP, follow, make_glacier, make_offsets
+from tests.makers.watching import watch_images
 
 pytestmark = pytest.mark.django_db
 
@@ -106,14 +104,9 @@ def test_an_unknown_code_is_an_error(db):
         call_command("recompute", "0000")
 
 
-def test_alerts_from_images_come_out_the_same_whatever_came_since(simulated_scenes, capsys):
+def test_alerts_from_images_come_out_the_same_whatever_came_since(simulated_scenes, filled_once, capsys):
     """A change of coherence is compared with the pairs that were there, not with those that came later."""
-    for path in simulated_scenes:
-        scenes_load(path=path)
-    pairs_make(baselines_days=[12])
-    for method, task in (("guarnieri-prati", None), ("robust-z", None), ("multi-kernel", "offsets")):
-        for run in ml_services.runs_queue(method=method, task=task):
-            ml_services.run_execute(run_id=run.pk)
+    filled_once("images, multi-kernel", lambda: watch_images(*simulated_scenes, tracker="multi-kernel"))
     call_command("detect")
     changed, moving = Alert.objects.get(kind="surface-change"), Alert.objects.get(kind="moving-ground")
     recomputer = Recomputer(lambda run: run_again(run=run))

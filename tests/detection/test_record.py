@@ -4,54 +4,33 @@ import json
 
 import pyarrow.parquet as pq
 import pytest
-from django.contrib.auth import get_user_model
 from django.core.management import call_command
 from scipy.stats import beta
 from shapely import from_wkb
 
 from detection.models import Alert, AlertTransition
 from detection.reviews.record import judgements, n_unjudged, precision
-from detection.reviews.services import alert_review, review_take_back
-from detection.rules.verdicts import REASONS, Verdict
+from detection.reviews.services import review_take_back
+from detection.rules.verdicts import Verdict
 from ingest.errors import InputError
 from ingest.readers.tables import geoparquet
 from ml.statistics.intervals import jeffreys
+from tests.makers.reviews import say
 
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def anna():
-    return get_user_model().objects.create_user("anna-the-reviewer")
-
-
-@pytest.fixture
-def judge(anna):
-    def judge(alert: Alert, verdict: Verdict):
-        return alert_review(
-            alert=alert,
-            verdict=verdict,
-            reason_code=next(iter(REASONS[verdict])),
-            public_note="",
-            internal_note="",
-            reviewer=anna,
-            expected_state=alert.state,
-        )
-
-    return judge
-
-
-def test_the_last_standing_verdict_counts_once_and_one_taken_back_does_not(make_alert, judge, anna):
+def test_the_last_standing_verdict_counts_once_and_one_taken_back_does_not(make_alert, anna):
     alerts = [make_alert(longitude=place, kind="subsidence" if place < 2 else "uplift") for place in range(5)]
-    judge(alerts[0], Verdict.CONFIRM)
-    judge(alerts[0], Verdict.REJECT)  # thought better of
-    judge(alerts[1], Verdict.CONFIRM)
-    review_take_back(review=judge(alerts[2], Verdict.CONFIRM), reviewer=anna)
-    judge(alerts[3], Verdict.FIELD_VISIT)
+    say(alerts[0], Verdict.CONFIRM, anna)
+    say(alerts[0], Verdict.REJECT, anna)  # thought better of
+    say(alerts[1], Verdict.CONFIRM, anna)
+    review_take_back(review=say(alerts[2], Verdict.CONFIRM, anna), reviewer=anna)
+    say(alerts[3], Verdict.FIELD_VISIT, anna)
     AlertTransition.objects.create(alert=alerts[4], from_state="first", to_state="provisional", reason="seen again")
     Alert.objects.filter(pk=alerts[4].pk).update(state="provisional")
     alerts[4].refresh_from_db()
-    judge(alerts[4], Verdict.CONFIRM)
+    say(alerts[4], Verdict.CONFIRM, anna)
     standing = list(judgements())
     said = {review.alert_id: (review.verdict, review.found_as) for review in standing}
     assert said == {
@@ -74,10 +53,10 @@ def test_the_interval_of_a_share_is_that_of_jeffreys(right, judged):
     assert share.high == pytest.approx(high if right < judged else 1.0)
 
 
-def test_labels_can_be_traced_and_carry_no_name(watched_region, judge, tmp_path, capsys):
+def test_labels_can_be_traced_and_carry_no_name(watched_region, anna, tmp_path, capsys):
     first, second = Alert.objects.filter(extent="local").order_by("id")[:2]
-    judge(first, Verdict.CONFIRM)
-    judge(second, Verdict.REJECT)
+    say(first, Verdict.CONFIRM, anna)
+    say(second, Verdict.REJECT, anna)
     path = tmp_path / "labels.parquet"
     call_command("labels", path)
     table = pq.read_table(path)

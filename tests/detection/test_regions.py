@@ -3,13 +3,11 @@
 import numpy as np
 import pytest
 
-from detection import selectors
-from detection.alerts import services
 from detection.kinds import Extent
 from detection.models import Alert
 from ingest.products.services import product_load
 from ingest.readers.records import Declaration, Submission
-from ml import services as ml_services
+from tests.makers.watching import watch
 
 pytestmark = pytest.mark.django_db
 EAST_M, NORTH_M = 4_300_000, 3_000_000
@@ -32,19 +30,10 @@ def sinking_plain(folder, reference: str, seed: int = 1):
     return product_load(path=table, submission=Submission(declared=Declaration(mapping=mapping)))
 
 
-def watch(product) -> None:
-    (run,) = ml_services.runs_queue(method="matched-filter")
-    ml_services.run_execute(run_id=run.pk)
-    (prediction,) = selectors.predictions_unscanned()
-    services.prediction_scan(prediction=prediction)
-    assert prediction.run.product == product
-
-
 @pytest.mark.parametrize("reference", ["gnss", "local"])
 def test_sinking_plain_is_one_region_and_the_fast_place_in_it_its_own_alert(tmp_path, client, reference):
-    product = sinking_plain(tmp_path, reference)
-    assert product.reference == reference
-    watch(product)
+    assert sinking_plain(tmp_path, reference).reference == reference
+    watch()
     region = Alert.objects.get(extent=Extent.REGION)
     places = Alert.objects.filter(extent=Extent.LOCAL)
     assert any(abs(place.peak_rate_mm_yr) > 40 for place in places)
@@ -61,9 +50,11 @@ def test_sinking_plain_is_one_region_and_the_fast_place_in_it_its_own_alert(tmp_
 
 
 def test_places_and_regions_keep_their_alerts_when_the_plain_is_seen_again(tmp_path):
-    watch(sinking_plain(tmp_path, "gnss"))
+    sinking_plain(tmp_path, "gnss")
+    watch()
     before = {(alert.pk, alert.extent) for alert in Alert.objects.all()}
-    watch(sinking_plain(tmp_path, "gnss", seed=2))
+    sinking_plain(tmp_path, "gnss", seed=2)
+    watch()
     assert {(alert.pk, alert.extent) for alert in Alert.objects.all()} >= before
     region = Alert.objects.get(extent=Extent.REGION)
     assert region.detections.count() == 2

@@ -1,11 +1,9 @@
 """Verdicts: one wins, everything can be taken back, and the audit is kept by the database itself."""
 
 from datetime import timedelta
-from threading import Barrier, Thread
+from functools import partial
 
 import pytest
-from django.contrib.auth import get_user_model
-from django.contrib.gis.geos import MultiPolygon, Polygon
 from django.db import DatabaseError, connection, transaction
 from django.utils import timezone
 
@@ -16,20 +14,20 @@ from detection.reviews import claims
 from detection.reviews import services as reviews
 from detection.rules.lifecycle import State, may_become
 from detection.rules.verdicts import REASONS, STATE_AFTER, Verdict, verdicts_open
-from tests.waiting import HANG_SECONDS
+from tests.makers.people import account
+from tests.makers.reviews import at_the_same_moment, say
 
 pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def make_alert():
-    def make(state="provisional", severity="moderate", peak_rate_mm_yr=-20.0, **more) -> Alert:
-        square = MultiPolygon(Polygon(((10, 50), (10.02, 50), (10.02, 50.02), (10, 50.02), (10, 50))), srid=4326)
-        figures = {"area": square, "area_m2": 3e6, "rate_mm_yr": -15.0, "component": "los", "kind": "subsidence"}
-        days = {"first_motion": "2020-01-01", "last_motion": "2024-01-01"}
-        return Alert.objects.create(
-            state=state, severity=severity, peak_rate_mm_yr=peak_rate_mm_yr, **(figures | days | more)
-        )
+def make_alert(make_alert):
+    """A provisional alert, before whatever happens to it."""
+
+    def make(state="provisional", **more) -> Alert:
+        alert = make_alert(state=state, **more)
+        alert.transitions.all().delete()
+        return alert
 
     return make
 
@@ -39,46 +37,21 @@ def alert(make_alert) -> Alert:
     return make_alert()
 
 
-@pytest.fixture
-def anna():
-    return get_user_model().objects.create_user("anna")
-
-
-@pytest.fixture
-def ben():
-    return get_user_model().objects.create_user("ben")
-
-
-def say(alert, verdict, reviewer, reason="", **changes) -> Review:
-    fields = {
-        "alert": alert,
-        "verdict": verdict,
-        "reason_code": reason or next(iter(REASONS[verdict])),
-        "public_note": "",
-        "internal_note": "",
-        "reviewer": reviewer,
-        "expected_state": alert.state,
-    }
-    return reviews.alert_review(**(fields | changes))
-
-
-def test_a_verdict_changes_the_state_and_leaves_three_rows(alert, anna):
+def test_a_verdict_changes_state_and_date_leaves_three_rows_and_never_names_the_reviewer(alert, anna):
+    before = alert.updated_at
     review = say(alert, Verdict.REJECT, anna, "surface", public_note="Snow until May.", internal_note="see winter 2021")
     alert.refresh_from_db()
     assert alert.state == "rejected"
+    assert alert.updated_at > before
     step = alert.transitions.get()
     assert (step.from_state, step.to_state, step.actor) == ("provisional", "rejected", "a specialist")
+    assert "anna" not in step.reason
     assert review.transition == step
     assert (review.public_note, review.internal_note, review.reviewer) == ("Snow until May.", "see winter 2021", anna)
     entry = AuditEntry.objects.get()
     assert (entry.actor, entry.action, entry.subject) == ("anna", "review.reject", alert.code)
     assert (entry.before, entry.after) == ("provisional", "rejected")
     assert "Snow until May." in entry.detail
-
-
-def test_the_public_transition_never_names_the_reviewer(alert, anna):
-    say(alert, Verdict.CONFIRM, anna)
-    assert "anna" not in str(AlertTransition.objects.values_list("actor", "reason"))
 
 
 def test_without_a_note_the_sentence_of_the_reason_is_published(alert, anna):
@@ -95,13 +68,6 @@ def test_a_visit_is_recorded_and_leaves_the_state(alert, anna):
     assert selectors.reviews_standing(alert=alert) == [review]
 
 
-def test_a_verdict_dates_the_alert_anew(alert, anna):
-    before = alert.updated_at
-    say(alert, Verdict.CONFIRM, anna)
-    alert.refresh_from_db()
-    assert alert.updated_at > before
-
-
 @pytest.mark.parametrize("verdict", [Verdict.CONFIRM, Verdict.REJECT, Verdict.FIELD_VISIT])
 def test_every_verdict_can_be_taken_back_with_an_audit_row_of_its_own(alert, anna, ben, verdict):
     review = say(alert, verdict, anna)
@@ -110,6 +76,8 @@ def test_every_verdict_can_be_taken_back_with_an_audit_row_of_its_own(alert, ann
     assert alert.state == "provisional"
     assert back.takes_back == review
     assert selectors.reviews_standing(alert=alert) == []
+    with pytest.raises(ValueError, match="no longer"):
+        reviews.review_take_back(review=review, reviewer=anna)
     entry = AuditEntry.objects.first()
     assert (entry.actor, entry.action, entry.after) == ("ben", "review.taken-back", "provisional")
     assert AuditEntry.objects.count() == 2
@@ -129,13 +97,6 @@ def test_a_row_of_verdicts_is_taken_back_one_by_one_from_the_last(alert, anna):
     assert alert.state == "provisional"
 
 
-def test_what_was_taken_back_is_not_taken_back_again(alert, anna):
-    review = say(alert, Verdict.FIELD_VISIT, anna)
-    reviews.review_take_back(review=review, reviewer=anna)
-    with pytest.raises(ValueError, match="no longer"):
-        reviews.review_take_back(review=review, reviewer=anna)
-
-
 def test_whoever_saw_an_older_state_is_refused_and_changes_nothing(alert, anna, ben):
     seen_by_ben = Alert.objects.get(pk=alert.pk)
     say(alert, Verdict.CONFIRM, anna)
@@ -148,25 +109,9 @@ def test_whoever_saw_an_older_state_is_refused_and_changes_nothing(alert, anna, 
 
 @pytest.mark.django_db(transaction=True)
 def test_of_two_who_answer_at_the_same_moment_one_wins_and_one_is_refused(alert, anna, ben):
-    outcomes, together = [], Barrier(2)
-
-    def answer(verdict, reviewer):
-        mine = Alert.objects.get(pk=alert.pk)
-        together.wait(timeout=HANG_SECONDS)
-        try:
-            outcomes.append(say(mine, verdict, reviewer).verdict)
-        except reviews.Overtaken:
-            outcomes.append("overtaken")
-        finally:
-            connection.close()
-
-    people = [Thread(target=answer, args=pair) for pair in ((Verdict.CONFIRM, anna), (Verdict.REJECT, ben))]
-    for person in people:
-        person.start()
-    for person in people:
-        person.join(timeout=HANG_SECONDS)
+    answers = ((Verdict.CONFIRM, anna), (Verdict.REJECT, ben))
+    outcomes = at_the_same_moment(*(partial(say, Alert.objects.get(pk=alert.pk), *answer) for answer in answers))
     assert outcomes.count("overtaken") == 1
-    assert len(outcomes) == 2
     assert Review.objects.count() == AuditEntry.objects.count() == 1
 
 
@@ -213,20 +158,14 @@ def test_the_database_refuses_to_change_delete_or_empty_the_audit(alert, anna, o
     assert AuditEntry.objects.get().actor == "anna"
 
 
-def test_the_audit_outlives_the_alert_and_the_account(alert, anna):
-    code = alert.code
-    say(alert, Verdict.REJECT, anna)
-    alert.delete()
-    anna.delete()
-    entry = AuditEntry.objects.get()
-    assert (entry.actor, entry.subject) == ("anna", code)
-
-
-def test_a_review_outlives_the_account_of_its_reviewer(alert, anna):
-    review = say(alert, Verdict.REJECT, anna)
+def test_a_review_outlives_its_reviewers_account_and_the_audit_the_alert_too(alert, anna):
+    code, review = alert.code, say(alert, Verdict.REJECT, anna)
     anna.delete()
     review.refresh_from_db()
     assert review.reviewer is None
+    alert.delete()
+    entry = AuditEntry.objects.get()
+    assert (entry.actor, entry.subject) == ("anna", code)
 
 
 def test_the_queue_begins_with_the_strongest_and_ends_where_a_visit_is_planned(make_alert, anna):
@@ -286,27 +225,11 @@ def test_a_claim_is_renewed_while_nobody_has_taken_it_and_lost_afterwards(alert,
 
 @pytest.mark.django_db(transaction=True)
 def test_of_two_who_open_a_case_at_the_same_moment_one_holds_it_and_both_know_who(alert, anna, ben):
-    seen, together = [], Barrier(2)
-
-    def take(person):
-        together.wait(timeout=HANG_SECONDS)
-        try:
-            seen.append(claims.claim_take(alert=alert, holder=person).holder)
-        finally:
-            connection.close()
-
     for expired in (False, True):  # a case that nobody held, and one whose time is over
         if expired:
-            Claim.objects.update(until=timezone.now() - timedelta(seconds=1), holder=anna)
-            Claim.objects.update(holder=get_user_model().objects.create_user("carl"))
-        people = [Thread(target=take, args=(person,)) for person in (anna, ben)]
-        for person in people:
-            person.start()
-        for person in people:
-            person.join(timeout=HANG_SECONDS)
-        assert len(seen) == 2
-        assert {Claim.objects.get().holder} == set(seen)
-        seen.clear()
+            Claim.objects.update(until=timezone.now() - timedelta(seconds=1), holder=account("carl"))
+        taken = at_the_same_moment(*(partial(claims.claim_take, alert=alert, holder=one) for one in (anna, ben)))
+        assert {Claim.objects.get().holder} == {claim.holder for claim in taken}
 
 
 def test_a_case_is_given_to_a_colleague_once_and_the_audit_says_so(alert, anna, ben):
@@ -315,9 +238,6 @@ def test_a_case_is_given_to_a_colleague_once_and_the_audit_says_so(alert, anna, 
     claims.assign(alert=alert, assignee=None, by=ben)
     assert not Assignment.objects.exists()
     assert [(one.actor, one.detail) for one in AuditEntry.objects.all()] == [("ben", "ben to -"), ("anna", "- to ben")]
-
-
-# ---- duplicates ----
 
 
 def test_a_duplicate_ends_names_the_other_and_comes_back_when_that_is_taken_back(make_alert, anna):

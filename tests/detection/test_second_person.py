@@ -1,23 +1,22 @@
 """A second person publishes: nothing is public before, nobody answers their own, of two answers one counts."""
 
 import json
-from threading import Barrier, Thread
+from functools import partial
 
 import pytest
-from django.contrib.auth import get_user_model
 from django.contrib.gis.geos import MultiPolygon
-from django.db import connection
 
 from detection.models import Alert, AuditEntry, Proposal, Review, SecondLook
 from detection.reviews import services as reviews
 from detection.reviews.agreement import agreement
 from detection.reviews.claims import Claimed, Overtaken, claim_take
-from detection.reviews.edits import alert_edit, edit_publish, edit_take_back, last_edit
+from detection.reviews.edits import edit_publish, edit_take_back
 from detection.reviews.proposals import needs_second, proposal_decline, proposal_waiting, proposal_withdraw
 from detection.reviews.record import judgements
-from detection.rules.verdicts import REASONS, Verdict
+from detection.rules.verdicts import Verdict
 from detection.selectors import reviews_standing
-from tests.waiting import HANG_SECONDS
+from tests.makers.people import account
+from tests.makers.reviews import at_the_same_moment, edit, say
 
 pytestmark = pytest.mark.django_db
 
@@ -29,24 +28,13 @@ def two_highest_levels(settings):
 
 @pytest.fixture
 def people():
-    return [get_user_model().objects.create_user(name) for name in ("anna", "ben", "carl")]
-
-
-def say(alert, verdict, reviewer):
-    fields = {"reason_code": next(iter(REASONS[verdict])), "public_note": "", "internal_note": ""}
-    return reviews.alert_review(alert=alert, verdict=verdict, reviewer=reviewer, expected_state=alert.state, **fields)
+    return [account(name) for name in ("anna", "ben", "carl")]
 
 
 def publish(proposal, publisher, **changes):
     seen = {"expected_state": proposal.alert.state} | changes
     services = reviews.review_publish if proposal.change is None else edit_publish
     return services(proposal=proposal, publisher=publisher, **seen)
-
-
-def edit(alert, editor, **wanted):
-    alert.refresh_from_db()
-    seen = {"expected_state": alert.state, "expected_edit": last_edit(alert)}
-    return alert_edit(alert=alert, editor=editor, wanted=wanted, **seen)
 
 
 @pytest.mark.parametrize("severity", ["moderate", "strong"])
@@ -179,22 +167,8 @@ def test_a_change_of_what_is_published_waits_too_and_names_both_in_the_audit(mak
 @pytest.mark.django_db(transaction=True)
 def test_of_two_publishers_at_the_same_moment_one_publishes(make_alert, people):
     anna, ben, carl = people
-    proposal, outcomes, together = say(make_alert(), Verdict.CONFIRM, anna), [], Barrier(2)
-
-    def answer(publisher):
-        mine = Proposal.objects.select_related("alert").get(pk=proposal.pk)
-        together.wait(timeout=HANG_SECONDS)
-        try:
-            outcomes.append(publish(mine, publisher).verdict)
-        except Overtaken:
-            outcomes.append("overtaken")
-        finally:
-            connection.close()
-
-    threads = [Thread(target=answer, args=(one,)) for one in (ben, carl)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(timeout=HANG_SECONDS)
-    assert sorted(outcomes) == ["confirm", "overtaken"]
+    proposal = say(make_alert(), Verdict.CONFIRM, anna)
+    seen = [Proposal.objects.select_related("alert").get(pk=proposal.pk) for _ in range(2)]
+    outcomes = at_the_same_moment(*(partial(publish, *both) for both in zip(seen, (ben, carl), strict=True)))
+    assert outcomes.count("overtaken") == 1
     assert Review.objects.count() == SecondLook.objects.count() == 1

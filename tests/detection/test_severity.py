@@ -55,33 +55,19 @@ def test_motion_of_metres_is_never_minor_and_strong_under_a_village():
 
 @given(figures, figures, maybe, maybe, st.booleans(), exposures, figures, st.integers(0, 6))
 def test_more_of_anything_never_makes_it_less(peak, area_ha, sigma, tilt, accelerates, exposure, more, which):
-    least = severity(
-        peak, area_ha * 1e4, sigma_mm_yr=sigma, tilt_mm_m_yr=tilt, accelerates=accelerates, exposure=exposure
-    )
-    grown = {"peak": peak, "area": area_ha, "tilt": tilt or 0.0, "sigma": sigma, "faster": accelerates, "on": exposure}
+    known = {"peak_rate_mm_yr": peak, "area_m2": area_ha * 1e4, "sigma_mm_yr": sigma, "tilt_mm_m_yr": tilt}
+    known |= {"accelerates": accelerates, "exposure": exposure}
+    people, railway_km = ((value or 0.0) + more for value in (exposure.people, exposure.railway_km))
     change = [
-        {"peak": peak + more},
-        {"area": area_ha + more},
-        {"tilt": (tilt or 0.0) + more},
-        {"sigma": None if sigma is None else max(0.0, sigma - more)},
-        {"faster": True},
-        {"on": exposure._replace(buildings=(exposure.buildings or 0) + round(more))},
-        {
-            "on": exposure._replace(
-                people=(exposure.people or 0.0) + more, railway_km=(exposure.railway_km or 0.0) + more
-            )
-        },
+        {"peak_rate_mm_yr": peak + more},
+        {"area_m2": (area_ha + more) * 1e4},
+        {"tilt_mm_m_yr": (tilt or 0.0) + more},
+        {"sigma_mm_yr": None if sigma is None else max(0.0, sigma - more)},
+        {"accelerates": True},
+        {"exposure": exposure._replace(buildings=(exposure.buildings or 0) + round(more))},
+        {"exposure": exposure._replace(people=people, railway_km=railway_km)},
     ][which]
-    grown |= change
-    now = severity(
-        grown["peak"],
-        grown["area"] * 1e4,
-        sigma_mm_yr=grown["sigma"],
-        tilt_mm_m_yr=grown["tilt"],
-        accelerates=grown["faster"],
-        exposure=grown["on"],
-    )
-    assert RANKS.index(now) >= RANKS.index(least)
+    assert RANKS.index(severity(**known | change)) >= RANKS.index(severity(**known))
 
 
 @given(figures, figures, maybe, exposures)

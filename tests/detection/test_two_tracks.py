@@ -6,31 +6,20 @@ import pytest
 from django.contrib.gis.geos import Polygon
 
 from detection import selectors
-from detection.alerts import services
 from detection.models import Alert
 from detection.rules.lifecycle import State
 from ingest.models import Product
-from ingest.products.services import product_load
-from ml import services as ml_services
 from ml.models import Run
 from ml.repetition import run_repeat
 from ml.selectors import companions_of
 from monitor.wording.points import agreement_sentences
+from tests.makers.watching import watch
 
 pytestmark = pytest.mark.django_db
 
 
-def watch(path) -> Run:
-    product_load(path=path)
-    (run,) = ml_services.runs_queue(method="matched-filter")
-    ml_services.run_execute(run_id=run.pk)
-    run.refresh_from_db()
-    services.prediction_scan(prediction=run.prediction)
-    return run
-
-
 def test_a_second_track_is_looked_at_with_the_first_its_word_counts_and_it_is_repeated_so(simulated_tracks):
-    alone, together = (watch(path) for path in simulated_tracks)
+    alone, together = (watch(path)[0].prediction.run for path in simulated_tracks)
     assert list(alone.companions.all()) == []
     assert list(together.companions.all()) == [alone.product]
     assert together.input_sha256 not in {alone.product.file_sha256, together.product.file_sha256}
@@ -48,15 +37,9 @@ def test_a_second_track_is_looked_at_with_the_first_its_word_counts_and_it_is_re
 @pytest.fixture
 def make_product(db):
     def make(number: int, east: float = 0.0, **values) -> Product:
-        figures = {
-            "component": "los",
-            "direction": "ascending",
-            "dates": [date(2020, 1, 1), date(2024, 1, 1)],
-            "footprint": Polygon.from_bbox((12 + east, 47, 13 + east, 48)),
-            "n_points": 10,
-            "file_sha256": f"{number:064}",
-            "simulated": False,
-        }
+        figures = {"component": "los", "direction": "ascending", "dates": [date(2020, 1, 1), date(2024, 1, 1)]}
+        figures |= {"n_points": 10, "file_sha256": f"{number:064}", "simulated": False}
+        figures |= {"footprint": Polygon.from_bbox((12 + east, 47, 13 + east, 48))}
         return Product.objects.create(name=f"product {number}", track=number, **figures | values)
 
     return make

@@ -3,7 +3,6 @@
 from datetime import timedelta
 
 import pytest
-from django.contrib.auth import get_user_model
 from django.utils import timezone
 
 from detection import selectors
@@ -16,15 +15,6 @@ from detection.reviews.services import Overtaken, review_take_back
 from detection.reviews.visits import Plan, results_that_judge, visit_of, visit_plan, visit_report, visits_coming
 
 pytestmark = pytest.mark.django_db
-
-
-def person(name: str):
-    return get_user_model().objects.create_user(name)
-
-
-@pytest.fixture
-def anna():
-    return person("anna")
 
 
 @pytest.fixture
@@ -73,8 +63,8 @@ def test_a_result_becomes_a_verdict_in_one_step(alert, anna, result, state):
     assert results_that_judge(state="confirmed") == ["nothing"]
 
 
-def test_a_step_that_cannot_be_taken_whole_leaves_nothing(alert, anna):
-    visit, ben = plan(alert, anna), person("ben")
+def test_a_step_that_cannot_be_taken_whole_leaves_nothing(alert, anna, ben):
+    visit = plan(alert, anna)
     claim_take(alert=alert, holder=ben)
     with pytest.raises(Claimed):
         visit_report(visit=visit, by=anna, result="seen", text="Cracks.", judge=True, expected_state="first")

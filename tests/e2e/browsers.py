@@ -6,20 +6,13 @@ import re
 from playwright.sync_api import Page, expect
 
 from monitor.notifications.push.keys import public_key
+from tests.makers.people import PASSWORD
 from tests.monitor.notifications.push.test_push import BROWSER_KEY, SECRET
 
 CHROMIUM = "/usr/bin/chromium"
-FLAGS = [
-    "--no-sandbox",
-    "--use-gl=angle",
-    "--use-angle=swiftshader",
-    "--enable-unsafe-swiftshader",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
+DRAWING = ["--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
+SILENT = ["--disable-quic", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
+FLAGS = ["--no-sandbox", "--no-first-run", *DRAWING, *SILENT]
 SIZES = {"desktop": {"width": 1440, "height": 900}, "phone": {"width": 390, "height": 844}}
 READY_MS = 120_000  # expectations poll, so this is a ceiling against hanging and no wait
 
@@ -34,6 +27,20 @@ def watch(page: Page, faults: list[str]) -> None:
 
 def foreign(url: str) -> bool:
     return not re.match(r"(http://(localhost|127\.0\.0\.1)[:/]|blob:|data:)", url)
+
+
+def sign_in(page: Page, to: str = "/review/", name: str = "anna") -> None:
+    """Sign in an account of `people.account` on the way to a page."""
+    page.goto(f"/login/?next={to}")
+    page.get_by_label("Name").fill(name)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+    expect(page).to_have_url(re.compile(rf"{to}$"))
+
+
+def link_in(message, name: str) -> str:
+    """The link of this name in the text of a mail."""
+    return re.search(rf"https?://\S+/{name}/\S+", message.get_body(("plain",)).get_content())[0]
 
 
 def fits(page: Page) -> bool:

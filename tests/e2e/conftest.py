@@ -3,11 +3,14 @@
 from collections.abc import Callable, Iterator
 
 import pytest
+from django.contrib.auth.models import User
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from ml.models import Prediction
+from monitor.web.roles import OPERATORS
 from tests.e2e.browsers import CHROMIUM, FLAGS, READY_MS, SIZES, watch
 from tests.makers import pairs as made_pairs
+from tests.makers.people import account
 
 expect.set_options(timeout=READY_MS)
 
@@ -42,6 +45,11 @@ def open_page(browser, live_server) -> Iterator[Callable[..., Page]]:
 def page(request, open_page) -> Page:
     """A page of either size."""
     return open_page(request.param)
+
+
+@pytest.fixture
+def operator(transactional_db) -> User:
+    return account("anna", OPERATORS)
 
 
 @pytest.fixture

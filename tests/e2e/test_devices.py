@@ -5,18 +5,12 @@ import json
 import pytest
 from playwright.sync_api import Page, expect
 
-from monitor import tasks
-from monitor.notifications import rounds
 from monitor.subscribers.subscriptions import tokens
 from tests.e2e.browsers import push_service
+from tests.e2e.test_subscribe import deliver
 from tests.monitor.notifications.push.test_push import read
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
-
-
-def send() -> None:
-    tasks.announce_transitions()
-    rounds.messages_send()
 
 
 def notified(page: Page, url: str, body: bytes) -> dict:
@@ -52,9 +46,9 @@ def test_a_phone_shows_messages_after_a_click_and_until_it_is_removed(
     page.goto(ways)
     page.get_by_role("button", name="Show messages on this device").click()
     expect(page.get_by_text("waiting for its first answer")).to_be_visible()
-    send()  # a test: before the device has taken it, no news go there
+    deliver()  # a test: before the device has taken it, no news go there
     alert = make_alert()
-    send()
+    deliver()
     test, news = (read(body) for _, _, body in receiver.received)
     assert json.loads(test)["body"] == "Messages of this site reach this device."
     shown = notified(page, live_server.url, news)

@@ -6,31 +6,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 import rasterio
-from django.contrib.auth import get_user_model
-from django.contrib.auth.models import Group
 from playwright.sync_api import Page, expect
 
-from monitor.web.roles import OPERATORS
-from tests.e2e.browsers import SIZES, fits, wait_for_map
+from tests.e2e.browsers import SIZES, fits, sign_in, wait_for_map
 from tests.makers import pairs as made_pairs
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
-PASSWORD = "a long enough pass phrase"
 PLACE = f"{made_pairs.LATITUDE}, {made_pairs.LONGITUDE}"
 
 
-@pytest.fixture
-def operator(transactional_db) -> None:
-    user = get_user_model().objects.create_user("anna", password=PASSWORD)
-    user.groups.add(Group.objects.get(name=OPERATORS))
-
-
-def sign_in(page: Page) -> None:
-    """From the front page to the events, as an operator goes."""
-    page.goto("/login/")
-    page.get_by_label("Name").fill("anna")
-    page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Sign in").click()
+def open_events(page: Page) -> None:
+    """From the queue to the events, as an operator goes."""
+    sign_in(page)
     page.get_by_role("link", name="Events").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Something happened")
 
@@ -44,8 +31,8 @@ def report(page: Page, **fields: str) -> None:
     page.get_by_role("button", name="Find the pairs that span it").click()
 
 
-def test_a_place_and_a_date_bring_what_the_pair_across_it_shows(page, operator, pair_predictions):
-    sign_in(page)
+def test_a_place_and_a_date_bring_what_the_pair_across_it_shows_and_its_files(page, operator, pair_predictions):
+    open_events(page)
     assert fits(page)
     report(page)
     expect(page.get_by_role("heading", level=1)).to_have_text("Landslide: Made slide")
@@ -57,16 +44,7 @@ def test_a_place_and_a_date_bring_what_the_pair_across_it_shows(page, operator, 
         expect(picture).to_have_js_property("complete", True)
         assert picture.evaluate("image => image.naturalWidth") > 0
     assert fits(page)
-    page.get_by_role("link", name="Show the place on the map").click()
-    wait_for_map(page)
-    assert re.search(r"#[\d.]+/47(\.\d+)?/-12(\.\d+)?$|#[\d.]+/46\.99\d*/-1[12]\.\d+$", page.url)
-
-
-def test_the_results_can_be_taken_away(page, operator, pair_predictions):
-    sign_in(page)
-    report(page)
-    bands = {}
-    links = page.get_by_role("link", name="Download (GeoTIFF)")
+    bands, links = {}, page.get_by_role("link", name="Download (GeoTIFF)")
     expect(links).to_have_count(2)
     for link in links.all():
         with page.expect_download() as download:
@@ -75,13 +53,16 @@ def test_the_results_can_be_taken_away(page, operator, pair_predictions):
             bands |= dict(zip(raster.descriptions, raster.read(), strict=True))
     assert np.nanmax(bands["dx_px"]) == made_pairs.MOVED_PX[0]
     assert np.nanmedian(bands["coherence"]) == pytest.approx(0.8)
+    page.get_by_role("link", name="Show the place on the map").click()
+    wait_for_map(page)
+    assert re.search(r"#[\d.]+/47(\.\d+)?/-12(\.\d+)?$|#[\d.]+/46\.99\d*/-1[12]\.\d+$", page.url)
 
 
 @pytest.mark.parametrize("size", SIZES)
 def test_what_is_wrong_stands_beside_its_field_and_what_was_typed_stays(browser, live_server, operator, size):
     context = browser.new_context(viewport=SIZES[size], base_url=live_server.url)
     page = context.new_page()  # not one of `open_page`: the answer that says what is wrong is a 422
-    sign_in(page)
+    open_events(page)
     report(page, place="Nowhere at all", radius="0")
     expect(page.get_by_role("alert")).to_contain_text("see the marked fields")
     expect(page.get_by_text("No place of this name is known.")).to_be_visible()
@@ -93,7 +74,7 @@ def test_what_is_wrong_stands_beside_its_field_and_what_was_typed_stays(browser,
 
 
 def test_while_no_pair_spans_it_the_page_says_what_is_waited_for_and_the_list_keeps_it(page, operator):
-    sign_in(page)
+    open_events(page)
     expect(page.get_by_text("No event reported yet.")).to_be_visible()
     report(page)
     expect(page.locator(".verdict")).to_have_text("No radar image of this place is loaded.")

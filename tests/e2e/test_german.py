@@ -13,7 +13,7 @@ from ingest.readers.context.records import ContextKind
 from monitor import tasks
 from monitor.models.subscriptions import Subscription
 from monitor.notifications import rounds
-from tests.e2e.browsers import wait_for_map
+from tests.e2e.browsers import link_in, wait_for_map
 from tests.makers.regions import make_region
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -25,7 +25,7 @@ ENGLISH = re.compile(
 )
 NAMES = re.compile(
     r"Ground Motion Monitor|Natural Earth|Mid Isle|Aldwick|English|E-Mail|\S*[_/@=]\S*|\b[A-Z0-9]{4}\b|© .*"
-    r"|Digital Ground Motion|European Ground Motion Service|Kansas",
+    r"|Digital Ground Motion|European Ground Motion Service|Kansas"
 )
 MONTHS = "Januar|Februar|März|April|Mai|Juni|Juli|August|September|Oktober|November|Dezember"
 GERMAN_DAY = re.compile(rf"\d{{1,2}}\. ({MONTHS})")
@@ -52,10 +52,6 @@ def read(page: Page) -> list[str]:
 def read_mail(message) -> list[str]:
     text = re.sub(r"https?://\S+", "", message.get_body(("plain",)).get_content())
     return [f"mail: {line}" for line in [*english_in(message["Subject"]), *english_in(text)]]
-
-
-def link_in(message, name: str) -> str:
-    return re.search(rf"https?://\S+/{name}/\S+", message.get_body(("plain",)).get_content())[0]
 
 
 @pytest.fixture

@@ -8,12 +8,11 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from detection import selectors
-from detection.alerts import services
 from detection.models import Alert, GlacierMotion
 from tests.e2e.browsers import fits, wait_for_map
 from tests.makers import pairs as made_pairs
 from tests.makers.glaciers import follow, make_glacier, make_motion, make_offsets
+from tests.makers.watching import search_all
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 QUIET, SURGE = [0.4] * 9, [1.4, 2.2, 2.6]
@@ -27,7 +26,7 @@ def surging(transactional_db) -> GlacierMotion:
     return follow()
 
 
-def test_the_list_says_how_fast_and_leads_to_the_glacier(page, surging):
+def test_from_the_list_to_a_surge_its_series_and_figures_the_map_and_back(page, surging):
     page.goto("/glaciers/")
     row = page.get_by_role("row", name="Made Glacier")
     expect(row).to_contain_text("surging")
@@ -36,10 +35,6 @@ def test_the_list_says_how_fast_and_leads_to_the_glacier(page, surging):
     assert fits(page)
     row.get_by_role("link", name="Made Glacier").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Made Glacier")
-
-
-def test_a_glacier_tells_its_surge_and_draws_its_series(page, surging):
-    page.goto("/glaciers/MADE-1/")
     expect(page.locator(".verdict")).to_contain_text(re.compile(r"^This glacier is surging: .* 2\.[56] ± 0\.1 metres"))
     surges = page.get_by_role("region", name="Surges")
     expect(surges).to_contain_text(re.compile(r"\b(1[0-9]|2[0-9]|30) April 2020 ± \d+ days?"))
@@ -53,11 +48,6 @@ def test_a_glacier_tells_its_surge_and_draws_its_series(page, surging):
     expect(readout).to_contain_text(re.compile(r"2020: 2\.[56]\d m a day"))
     page.mouse.move(box["x"] + 60, box["y"] + box["height"] / 2)
     expect(readout).to_contain_text(re.compile(r"2020: 0\.[34]\d m a day"))
-    assert fits(page)
-
-
-def test_the_figures_fold_out_by_keyboard_and_can_be_taken_away(page, surging):
-    page.goto("/glaciers/MADE-1/")
     figures = page.get_by_role("region", name="Speeds, track 901 ascending")
     expect(figures).to_be_hidden()
     page.get_by_text("The figures as a table").focus()
@@ -71,10 +61,6 @@ def test_the_figures_fold_out_by_keyboard_and_can_be_taken_away(page, surging):
         page.get_by_role("link", name="Download the series (CSV)").click()
     speeds = [float(row["speed_m_day"]) for row in csv.DictReader(StringIO(Path(download.value.path()).read_text()))]
     assert speeds == pytest.approx([*QUIET, *SURGE], abs=0.06)
-
-
-def test_from_its_page_to_the_map_and_back_by_a_click_on_the_ice(page, surging):
-    page.goto("/glaciers/MADE-1/")
     page.get_by_role("link", name="Show speed and arrows on the map").click()
     wait_for_map(page)
     expect(page.locator("#legend")).to_contain_text("Speed of fast motion, 24 May 2020")
@@ -110,8 +96,7 @@ def press_ice(page) -> None:
 
 def test_ground_without_an_outline_has_its_series_on_the_page_of_its_alert(page, transactional_db):
     make_offsets([1.5, 2.0, 2.5])
-    for prediction in selectors.predictions_unscanned():
-        services.prediction_scan(prediction=prediction)
+    search_all()
     page.goto(Alert.objects.get(kind="moving-ground").get_absolute_url())
     plot = page.locator("[data-series] canvas")
     expect(plot).to_be_visible()

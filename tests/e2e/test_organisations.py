@@ -6,7 +6,8 @@ from playwright.sync_api import Page, expect
 from detection.alerts.services import alert_transition
 from detection.rules.lifecycle import State
 from monitor.subscribers.subscriptions import tokens
-from tests.e2e.test_subscribe import deliver, draw_around, link_in
+from tests.e2e.browsers import link_in
+from tests.e2e.test_subscribe import deliver, draw_around
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 

@@ -5,18 +5,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from django.contrib.auth import get_user_model
-from django.contrib.auth.models import Group
 from playwright.sync_api import Page, expect
 
 from ingest.models import Scene
-from monitor.web.roles import OPERATORS
-from tests.e2e.browsers import SIZES, fits
+from tests.e2e.browsers import SIZES, fits, sign_in
 from tests.makers import pairs as made_pairs
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
-PASSWORD = "a long enough pass phrase"
 FINE_M = 2.5  # pixels so small that the whole image is more than a picture holds
 ROWS, COLS = 2560, 3200
 DARK, BRIGHT = "dark", "bright"
@@ -33,10 +29,8 @@ def speckle(tmp_path_factory) -> list[Path]:
 
 
 @pytest.fixture
-def pair(pair_predictions, speckle):
+def pair(operator, pair_predictions, speckle):
     """A pair of speckle: dark in the earlier image, bright in the later one."""
-    user = get_user_model().objects.create_user("anna", password=PASSWORD)
-    user.groups.add(Group.objects.get(name=OPERATORS))
     pair = pair_predictions[0].run.pair
     fine = {"rows": ROWS, "cols": COLS, "grid": list(made_pairs.raster_transform(FINE_M))[:6]}
     Scene.objects.filter(pk__in=[pair.reference_id, pair.secondary_id]).update(posting_m=FINE_M, **fine)
@@ -49,10 +43,7 @@ def pair(pair_predictions, speckle):
 
 
 def open_pair(page: Page, pair) -> None:
-    page.goto(f"/login/?next=/pairs/{pair.pk}/")
-    page.get_by_label("Name").fill("anna")
-    page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Sign in").click()
+    sign_in(page, f"/pairs/{pair.pk}/")
     expect(page.get_by_role("heading", level=1)).to_have_text("Radar images of 1 and 13 December 2021, 12 days apart")
 
 
@@ -79,9 +70,7 @@ def shows(page: Page, share: float, grey: str) -> None:
     )
 
 
-@pytest.mark.parametrize("size", SIZES)
-def test_the_line_between_the_images_moves_by_hand_and_by_key(open_page, pair, size):
-    page = open_page(size)
+def test_the_line_between_the_images_moves_by_hand_and_by_key(page, pair):
     open_pair(page, pair)
     ready(page, "reference secondary")
     shows(page, 0.3, DARK)
@@ -131,9 +120,7 @@ def test_the_flicker_starts_only_by_hand_and_stops(open_page, pair, size):
     expect(button).to_contain_text("Start")
 
 
-@pytest.mark.parametrize("size", SIZES)
-def test_a_closer_look_fetches_a_finer_window(open_page, pair, size):
-    page = open_page(size)
+def test_a_closer_look_fetches_a_finer_window(page, pair):
     open_pair(page, pair)
     ready(page, "reference secondary")
     expect(page.locator("#picture-status")).to_contain_text("The whole image")
@@ -150,10 +137,14 @@ def test_a_closer_look_fetches_a_finer_window(open_page, pair, size):
     expect(page.locator("#picture-status")).to_contain_text("The whole image")
 
 
-def test_keys_zoom_and_move_the_picture(open_page, pair):
+def test_keys_zoom_and_move_the_picture_and_the_wheel_does_once_it_has_the_focus(open_page, pair):
     page = open_page("desktop")
     open_pair(page, pair)
     ready(page, "reference secondary")
+    page.locator("#picture").scroll_into_view_if_needed()
+    page.locator("#picture").hover()
+    page.mouse.wheel(0, -100)
+    expect(page.locator("#picture-status")).to_contain_text("The whole image")
     page.locator("#picture").focus()
     window = re.compile(r"/image/reference\.png\?row=\d+")
     with page.expect_response(window) as first:
@@ -167,24 +158,11 @@ def test_keys_zoom_and_move_the_picture(open_page, pair):
     page.keyboard.press("0")
     expect(page.locator("#picture-status")).to_contain_text("The whole image")
     expect(page.get_by_role("button", name="Zoom out")).to_be_disabled()
-
-
-def test_the_wheel_scrolls_the_page_until_the_picture_has_the_focus(open_page, pair):
-    page = open_page("desktop")
-    open_pair(page, pair)
-    ready(page, "reference secondary")
-    page.locator("#picture").scroll_into_view_if_needed()
-    page.locator("#picture").hover()
-    page.mouse.wheel(0, -100)
-    expect(page.locator("#picture-status")).to_contain_text("The whole image")
-    page.locator("#picture").click()
     page.mouse.wheel(0, -300)
     expect(page.locator("#picture-status")).to_contain_text("A part of the image")
 
 
-@pytest.mark.parametrize("size", SIZES)
-def test_difference_and_results_say_what_their_colours_mean(open_page, pair, size):
-    page = open_page(size)
+def test_difference_and_results_say_what_their_colours_mean(page, pair):
     open_pair(page, pair)
     choose(page, "Difference")
     ready(page, "ratio")
@@ -213,9 +191,7 @@ def test_without_javascript_the_images_stand_side_by_side(open_page, pair):
     expect(page.get_by_text("Red: brighter in the second image")).to_be_visible()
 
 
-@pytest.mark.parametrize("size", SIZES)
-def test_the_lists_fit_the_screen_and_lead_to_the_pair(open_page, pair, size):
-    page = open_page(size)
+def test_the_lists_fit_the_screen_and_lead_to_the_pair(page, pair):
     open_pair(page, pair)
     page.get_by_role("link", name="Images", exact=True).click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Radar images")

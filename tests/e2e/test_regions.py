@@ -1,8 +1,6 @@
 """A municipality in a browser: it puts the widget on its own site and prints reports."""
 
 import re
-from http.server import BaseHTTPRequestHandler, HTTPServer
-from threading import Thread
 
 import pytest
 from playwright.sync_api import expect
@@ -10,6 +8,7 @@ from playwright.sync_api import expect
 from detection.models import Alert
 from ingest.models import AdministrativeRegion, ContextLayer
 from tests.e2e.browsers import fits
+from tests.makers.echo import Quiet, serving
 from tests.makers.regions import make_region
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -19,22 +18,12 @@ pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 def town_site():
     """Another site, on another port: it serves whatever HTML it is given."""
 
-    class Site(BaseHTTPRequestHandler):
+    class Site(Quiet):
         def do_GET(self):
-            self.send_response(200 if self.path == "/" else 204)
-            self.send_header("Content-Type", "text/html")
-            self.end_headers()
-            if self.path == "/":
-                self.wfile.write(f"<!doctype html><title>Town</title>{server.line}".encode())
+            self.answer(200, f"<!doctype html><title>Town</title>{server.line}".encode(), Content_Type="text/html")
 
-        def log_message(self, *args):
-            pass
-
-    server = HTTPServer(("127.0.0.1", 0), Site)
-    Thread(target=server.serve_forever, daemon=True).start()
-    yield server
-    server.shutdown()
-    server.server_close()
+    with serving(Site) as server:
+        yield server
 
 
 def test_a_town_frames_its_region_and_prints_a_report(page, live_server, watched_region, town_site):
@@ -67,13 +56,8 @@ def longest_alert(watched_region, django_user_model) -> Alert:
     note = "The houses on the slope crack from the ground up, and so does the road above them. " * 12
     for verdict, reason in (("confirm", "plausible"), *[("field-visit", "field-visit")] * 4):
         step = alert.transitions.create(from_state=alert.state, to_state="confirmed", reason="judged")
-        alert.reviews.create(
-            verdict=verdict,
-            reason_code=reason,
-            public_note=note[:1000],
-            reviewer=expert,
-            transition=step if verdict == "confirm" else None,
-        )
+        said = {"verdict": verdict, "reason_code": reason, "public_note": note[:1000], "reviewer": expert}
+        alert.reviews.create(transition=step if verdict == "confirm" else None, **said)
     Alert.objects.filter(pk=alert.pk).update(state="confirmed")
     return alert
 

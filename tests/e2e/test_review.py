@@ -4,33 +4,21 @@ import json
 import re
 
 import pytest
-from django.contrib.auth import get_user_model
-from django.contrib.auth.models import Group
+from django.contrib.auth.models import User
 from playwright.sync_api import Page, expect
 
 from detection.models import Alert, AuditEntry
 from monitor.open_data.cap.services import message_issue, transitions_due
 from monitor.web.roles import OPERATORS, PUBLISHERS
-from tests.e2e.browsers import SIZES, fits, wait_for_map
+from tests.e2e.browsers import SIZES, fits, sign_in, wait_for_map
+from tests.makers.people import account
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
-PASSWORD = "a long enough pass phrase"
-
 
 @pytest.fixture
-def operator(watched_region):
-    user = get_user_model().objects.create_user("anna", password=PASSWORD)
-    user.groups.add(Group.objects.get(name=OPERATORS))
-    return user
-
-
-def sign_in(page: Page, name: str = "anna") -> None:
-    page.goto("/login/")
-    page.get_by_label("Name").fill(name)
-    page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Sign in").click()
-    expect(page).to_have_url(re.compile("/review/$"))
+def operator(watched_region) -> User:
+    return account("anna", OPERATORS)
 
 
 def first_case(page: Page) -> str:
@@ -65,8 +53,7 @@ def test_an_operator_rejects_an_alert_with_a_note_and_the_public_reads_it(open_p
 
 
 def test_two_operators_share_the_queue_by_keys_alone(open_page, operator):
-    ben = get_user_model().objects.create_user("ben", password=PASSWORD)
-    ben.groups.add(Group.objects.get(name=OPERATORS))
+    account("ben", OPERATORS)
     page, other = open_page("desktop"), open_page("desktop", has_touch=True)
     other.set_viewport_size({"width": 1024, "height": 768})  # a tablet in the field
     sign_in(page)
@@ -77,7 +64,7 @@ def test_two_operators_share_the_queue_by_keys_alone(open_page, operator):
     expect(page).to_have_url(re.compile(f"/review/{code}/$"))
     wait_for_map(page)
 
-    sign_in(other, "ben")
+    sign_in(other, name="ben")
     wait_for_map(other)
     expect(other.locator(f"[data-case={code}] .held")).to_contain_text("anna")
     other.keyboard.press("j")
@@ -171,8 +158,7 @@ def test_an_operator_draws_the_outline_anew_a_second_person_publishes_and_page_a
     open_page, operator, settings
 ):
     settings.SECOND_PERSON_FROM = "minor"
-    ben = get_user_model().objects.create_user("ben", password=PASSWORD)
-    ben.groups.add(Group.objects.get(name=PUBLISHERS))
+    account("ben", PUBLISHERS)
     page, other = open_page("desktop"), open_page("desktop")
     sign_in(page)
     code = first_case(page)
@@ -190,7 +176,7 @@ def test_an_operator_draws_the_outline_anew_a_second_person_publishes_and_page_a
         message_issue(transition=step)
     page.goto(f"/review/{code}/")
     wait_for_map(page)
-    sign_in(other, "ben")
+    sign_in(other, name="ben")
     expect(other.locator(f"[data-case={code}] .held")).to_contain_text("anna")
     page.keyboard.press("c")
     page.keyboard.press("1")

@@ -13,19 +13,13 @@ pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 @pytest.fixture
 def alert(make_alert):
     outline = MultiPolygon(Polygon.from_bbox((-12.02, 46.98, -11.98, 47.02)), srid=4326)
-    SimulatedTruth.objects.create(
-        kind="groundwater_subsidence",
-        title="Pumped ground",
-        description="sinks by up to 19 mm a year",
-        rate_mm_yr=-19.0,
-        rate_along="up",
-        size_m=4800.0,
-        outline=outline,
-    )
+    words = {"title": "Pumped ground", "description": "sinks by up to 19 mm a year", "kind": "groundwater_subsidence"}
+    figures = {"rate_mm_yr": -19.0, "rate_along": "up", "size_m": 4800.0}
+    SimulatedTruth.objects.create(outline=outline, **words, **figures)
     return make_alert(simulated=True)
 
 
-def test_nothing_is_shown_of_the_truth_until_the_switch_is_pressed(page, live_server, alert):
+def test_nothing_is_shown_of_the_truth_until_the_switch_is_pressed_or_a_page_folds_it_out(page, live_server, alert):
     urls = []
     page.on("request", lambda sent: urls.append(sent.url) if "/tiles/context/truth/" in sent.url else None)
     page.goto(f"{live_server.url}/#11/47/-12")
@@ -41,9 +35,6 @@ def test_nothing_is_shown_of_the_truth_until_the_switch_is_pressed(page, live_se
     page.reload()
     wait_for_map(page)
     expect(switch).to_be_checked()
-
-
-def test_an_alerts_page_folds_out_what_was_put_in(page, live_server, alert):
     page.goto(f"{live_server.url}/alerts/{alert.code}/")
     put_in = page.get_by_text("sinks by up to 19 mm a year")
     expect(put_in).to_be_hidden()

@@ -13,7 +13,7 @@ from monitor import tasks
 from monitor.models.subscriptions import Subscription
 from monitor.notifications import rounds
 from monitor.subscribers.subscriptions import tokens
-from tests.e2e.browsers import push_service, wait_for_map
+from tests.e2e.browsers import link_in, push_service, wait_for_map
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -28,10 +28,6 @@ def draw_around(page: Page) -> None:
         page.mouse.move(x + right, y + down)
         page.mouse.click(x + right, y + down)
     expect(page.locator("#drawn")).not_to_have_value("")
-
-
-def link_in(message, name: str) -> str:
-    return re.search(rf"https?://\S+/{name}/\S+", message.get_body(("plain",)).get_content())[0]
 
 
 def deliver() -> None:

@@ -10,8 +10,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import rasterio
 from affine import Affine
+
+from tests.fixtures.storage import small_file_system
+from tests.makers.geotiff import write
 
 ROOT = Path(__file__).resolve().parents[2]
 SIDE = 600  # pixels: 360,000 points take 92 MB
@@ -50,12 +52,8 @@ def servers_folder() -> Iterator[Path]:
     """A file system of 400 MB (an empty cluster takes 100) that the owner of the cluster can reach."""
     folder = Path(tempfile.mkdtemp(prefix="gm-disk-"))
     folder.chmod(0o755)
-    command = ["mount", "-t", "tmpfs", "-o", "size=400m,mode=755", "tmpfs", folder]
-    mounted = subprocess.run(command, capture_output=True, text=True, check=False)
-    if mounted.returncode:
-        pytest.skip(f"no file system can be mounted here: {mounted.stderr.strip()}")
-    yield folder
-    subprocess.run(["umount", "-l", folder], check=True)
+    with small_file_system(folder, "size=400m,mode=755"):
+        yield folder
     folder.rmdir()
 
 
@@ -76,10 +74,8 @@ def leave(folder: Path, left_bytes: int) -> None:
 def test_nothing_stays_of_a_load_that_the_disk_has_no_room_for_and_it_is_done_once_there_is(
     own_servers, servers_folder, tmp_path
 ):
-    path = tmp_path / "velocity.tif"
-    profile = {"driver": "GTiff", "dtype": "float32", "count": 1, "width": SIDE, "height": SIDE, "crs": "EPSG:32633"}
-    with rasterio.open(path, "w", transform=Affine(30, 0, 4e5, 0, -30, 5e6), **profile) as raster:
-        raster.write(np.random.default_rng(1).normal(size=(SIDE, SIDE)).astype(np.float32), 1)
+    values = np.random.default_rng(1).normal(size=(SIDE, SIDE)).astype(np.float32)
+    path = write(tmp_path / "velocity.tif", values, "EPSG:32633", Affine(30, 0, 4e5, 0, -30, 5e6))
     environment = own_servers | {"DISK_SPARE_BYTES": "0", "TEST_SETTINGS": '{"DISK_SPARE_PERCENT": 0}'}
 
     def run(*command: str, **changed: str) -> str:

@@ -1,7 +1,6 @@
 """A disk that is really full: nothing is kept in part, the work waits and says why, and is done once there is room."""
 
 import contextlib
-import subprocess
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,11 +9,8 @@ import numpy as np
 import pytest
 import rasterio
 from affine import Affine
-from django.contrib.auth import get_user_model
-from django.contrib.auth.models import Group
 from django.core.files.storage import storages
 from django.core.files.uploadedfile import SimpleUploadedFile
-from django.test import Client
 from django.urls import reverse
 
 from ingest.jobs import services as jobs
@@ -28,6 +24,8 @@ from ml import services as ml_services
 from ml.models import Prediction, Run
 from ml.queue import runs_retry
 from monitor.web.roles import OPERATORS
+from tests.fixtures.storage import fill_up, small_file_system
+from tests.makers.people import account, signed_in
 
 pytestmark = pytest.mark.parametrize("storage_kind", ["disk"])
 PLACES = ["rasters", "temporary files"]
@@ -41,9 +39,7 @@ class SmallDisk:
 
     def fill(self, left_bytes: int = 0) -> None:
         """Put something in the way, so that no more than this is left."""
-        with contextlib.suppress(OSError), self._ballast.open("wb", buffering=0) as stream:
-            while True:
-                stream.write(bytes(2**16))
+        fill_up(self._ballast)
         with self._ballast.open("r+b") as stream:
             stream.truncate(self._ballast.stat().st_size - left_bytes)
 
@@ -56,15 +52,9 @@ class SmallDisk:
 
 @pytest.fixture
 def small_disk(tmp_path, settings) -> Iterator[SmallDisk]:
-    folder = tmp_path / "small"
-    folder.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", "size=64m", "tmpfs", folder]
-    mounted = subprocess.run(command, capture_output=True, text=True, check=False)
-    if mounted.returncode:
-        pytest.skip(f"no file system can be mounted here: {mounted.stderr.strip()}")
     settings.DISK_SPARE_BYTES = settings.DISK_SPARE_PERCENT = settings.UPLOAD_SPARE_BYTES = 0
-    yield SmallDisk(folder)
-    subprocess.run(["umount", "-l", folder], check=True)
+    with small_file_system(tmp_path / "small", "size=64m") as folder:
+        yield SmallDisk(folder)
 
 
 @pytest.fixture(params=PLACES)
@@ -140,10 +130,7 @@ def test_an_upload_onto_a_disk_that_fills_up_meanwhile_keeps_nothing_and_says_so
 ):
     settings.UPLOAD_DIR = str(small_disk.folder / "uploads")
     monkeypatch.setattr("monitor.pages.uploads.views.too_much", lambda content_length: "")
-    user = get_user_model().objects.create_user("olga")
-    user.groups.add(Group.objects.get(name=OPERATORS))
-    client = Client()
-    client.force_login(user)
+    client = signed_in(account("olga", OPERATORS))
 
     def send():
         body = {"files": [SimpleUploadedFile("a.csv", b"x" * size)], "whole": "yes"}

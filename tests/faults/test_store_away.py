@@ -7,12 +7,10 @@ from datetime import timedelta
 
 import numpy as np
 import pytest
-from django.contrib.auth import get_user_model
-from django.contrib.auth.models import Group
+from django.contrib.auth.models import User
 from django.contrib.gis.geos import MultiPolygon, Polygon
 from django.core.files.storage import storages
 from django.core.files.uploadedfile import SimpleUploadedFile
-from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
@@ -35,6 +33,7 @@ from monitor.operations.backups import manifest, services
 from monitor.operations.retention.services import KINDS
 from monitor.web.roles import OPERATORS
 from tests.makers import streetmap
+from tests.makers.people import account, signed_in
 from tests.makers.wire import FAULTS_OF_READING, FAULTS_OF_WRITING, be_full, be_slow, refuse, with_the_rest
 
 AREA = MultiPolygon(Polygon.from_bbox((10.0, 49.99, 10.01, 50.0)), srid=4326)
@@ -62,12 +61,9 @@ def sweep(begin, monkeypatch) -> None:
 
 def send(name: str, content: bytes):
     """As an operator, through the page."""
-    user, _ = get_user_model().objects.get_or_create(username="olga")
-    user.groups.add(Group.objects.get(name=OPERATORS))
-    client = Client()
-    client.force_login(user)
+    user = User.objects.filter(username="olga").first() or account("olga", OPERATORS)
     body = {"files": [SimpleUploadedFile(name, content)], "whole": "yes"}
-    return client.post(reverse("uploads"), body, headers={"Accept": "application/json"})
+    return signed_in(user).post(reverse("uploads"), body, headers={"Accept": "application/json"})
 
 
 @pytest.mark.django_db

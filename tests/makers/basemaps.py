@@ -34,11 +34,7 @@ _LAYERS = {
         "earth": [("all", {"kind": "earth"})],
         "landuse": [("wood", {"kind": "forest"})],
         "water": [("lakes", {"kind": "lake"}), ("river", {"kind": "river"})],
-        "roads": [
-            ("motorway", {"kind": "highway"}),
-            ("lane", {"kind": "minor_road"}),
-            ("rail", {"kind": "rail"}),
-        ],
+        "roads": [("motorway", {"kind": "highway"}), ("lane", {"kind": "minor_road"}), ("rail", {"kind": "rail"})],
         "buildings": [("house", {"kind": "building"})],
         "boundaries": [("border", {"kind": "country"})],
         "places": [("place", {"kind": "locality", "population": 5000})],

@@ -10,6 +10,7 @@ from pyproj import Transformer
 
 from ingest.readers.records import Component
 from tests.makers import geotiff
+from tests.makers.generic import csv_text
 from tests.makers.sources import SINKS, Source
 
 DATES = ["20200103", "20200715", "20210103", "20210715", "20220103"]
@@ -41,11 +42,6 @@ def egms_table(
         table |= {name: [value] * n for name, value in zip(("los_east", "los_north", "los_up"), los, strict=True)}
     table |= {"mean_velocity": [velocity_mm_yr] * n, "mean_velocity_std": [0.1] * n}
     return table | {day: [round(velocity_mm_yr * year, 1)] * n for day, year in zip(DATES, years, strict=True)}
-
-
-def csv_text(table: dict[str, list], delimiter: str = ",") -> str:
-    rows = zip(*table.values(), strict=True)
-    return "\n".join([delimiter.join(table), *(delimiter.join(str(value) for value in row) for row in rows)]) + "\n"
 
 
 def table(name: str) -> Callable[[Path], Path]:

@@ -87,12 +87,13 @@ def _points(table: dict[str, list], epsg: int) -> tuple[list, dict[str, list]]:
     return places, {name: values for name, values in table.items() if name not in {"LON", "LAT"}}
 
 
-def blob(point: shapely.Point | None, srs_id: int = 4326, envelope: int = 0) -> bytes:
+def blob(geometry: shapely.Geometry | None, srs_id: int = 4326, envelope: int = 0) -> bytes:
     """A GeoPackage geometry: header, perhaps an envelope, well-known binary."""
-    if point is None:
+    if geometry is None:
         return struct.pack("<2sBBi", b"GP", 0, 0b10001, srs_id) + shapely.to_wkb(shapely.Point())
-    box = struct.pack("<4d", point.x, point.x, point.y, point.y) if envelope else b""
-    return struct.pack("<2sBBi", b"GP", 0, 1 | envelope << 1, srs_id) + box + shapely.to_wkb(point, byte_order=1)
+    west, south, east, north = geometry.bounds
+    box = struct.pack("<4d", west, east, south, north) if envelope else b""
+    return struct.pack("<2sBBi", b"GP", 0, 1 | envelope << 1, srs_id) + box + shapely.to_wkb(geometry, byte_order=1)
 
 
 def _shp(path: Path, table: dict[str, list], epsg: int = 4326) -> Path:
@@ -108,6 +109,18 @@ def _shp_zip(path: Path, table: dict[str, list], epsg: int = 4326) -> Path:
 
 def _gpkg(path: Path, table: dict[str, list], epsg: int = 4326, layers: tuple[str, ...] = ("points",)) -> Path:
     places, table = _points(table, epsg)
+    rows = [dict(zip(table, row, strict=True)) for row in zip(*table.values(), strict=True)]
+    tables = {layer: ("POINT", list(zip(rows, places, strict=True))) for layer in layers}
+    return gpkg(path, tables, epsg, envelopes=True)
+
+
+def gpkg(
+    path: Path,
+    tables: dict[str, tuple[str, list[tuple[dict[str, object], shapely.Geometry]]]],
+    epsg: int = 4326,
+    envelopes: bool = False,
+) -> Path:
+    """Write a GeoPackage; tables: name -> (geometry type, [(columns, geometry)]). envelopes: of every second row."""
     path.unlink(missing_ok=True)
     file = sqlite3.connect(path)
     file.executescript("""
@@ -119,19 +132,14 @@ def _gpkg(path: Path, table: dict[str, list], epsg: int = 4326, layers: tuple[st
             srs_id INTEGER, z TINYINT, m TINYINT);
     """)
     file.execute("INSERT INTO gpkg_spatial_ref_sys VALUES ('one', ?, 'EPSG', ?, 'undefined', NULL)", [epsg, epsg])
-    for layer in layers:
+    for layer, (kind, rows) in tables.items():
         file.execute("INSERT INTO gpkg_contents VALUES (?, 'features', ?, ?)", [layer, layer, epsg])
-        file.execute("INSERT INTO gpkg_geometry_columns VALUES (?, 'geom', 'POINT', ?, 0, 0)", [layer, epsg])
-        columns = ", ".join(f'"{name}"' for name in table)
-        file.execute(f'CREATE TABLE "{layer}" (fid INTEGER PRIMARY KEY, geom POINT, {columns})')
-        marks = ", ".join("?" * (len(table) + 1))
-        file.executemany(
-            f'INSERT INTO "{layer}" (geom, {columns}) VALUES ({marks})',
-            [
-                (blob(place, epsg, index % 2), *row)
-                for index, (place, row) in enumerate(zip(places, zip(*table.values(), strict=True), strict=True))
-            ],
-        )
+        file.execute("INSERT INTO gpkg_geometry_columns VALUES (?, 'geom', ?, ?, 0, 0)", [layer, kind, epsg])
+        columns = "".join(f', "{name}"' for name in rows[0][0])
+        file.execute(f'CREATE TABLE "{layer}" (fid INTEGER PRIMARY KEY, geom {kind}{columns})')
+        for index, (row, geometry) in enumerate(rows):
+            values = [blob(geometry, epsg, envelopes * (index % 2)), *row.values()]
+            file.execute(f'INSERT INTO "{layer}" VALUES (NULL{", ?" * len(values)})', values)
     file.commit()
     file.close()
     return path

@@ -14,28 +14,27 @@ DEGREES = Affine(0.001, 0, -99.2, 0, -0.001, 19.5)
 
 
 def write(path: Path, values, crs="EPSG:4326", transform: Affine | None = DEGREES, **options) -> Path:
-    """One image. values: (rows, cols) or (bands, rows, cols); tags, scale and offset as options."""
+    """One image. values: (rows, cols) or (bands, rows, cols); tags, scale, offset and unit as options."""
     values = np.atleast_3d(np.asarray(values).T).T
-    tags, scale, offset = options.pop("tags", {}), options.pop("scale", None), options.pop("offset", None)
-    profile = (
-        {
-            "driver": "GTiff",
-            "dtype": str(values.dtype),
-            "count": values.shape[0],
-            "height": values.shape[1],
-            "width": values.shape[2],
-            "crs": crs,
-        }
-        | ({"transform": transform} if transform else {})
-        | options
-    )
+    tags, scale, offset, unit = (options.pop(name, None) for name in ("tags", "scale", "offset", "unit"))
+    profile = {"driver": "GTiff", "dtype": str(values.dtype), "crs": crs}
+    profile |= dict(zip(("count", "height", "width"), values.shape, strict=True))
+    profile |= ({"transform": transform} if transform else {}) | options
     path.parent.mkdir(parents=True, exist_ok=True)
     with rasterio.open(path, "w", **profile) as raster:
         raster.write(values)
-        raster.update_tags(**tags)
+        if tags:
+            raster.update_tags(**tags)
+        if unit:
+            raster.units = (unit,) * values.shape[0]
         if scale is not None:
             raster.scales, raster.offsets = (scale,) * values.shape[0], (offset,) * values.shape[0]
     return path
+
+
+def write_bands(path: Path, values, count: int = 1, dtype: str = "float32", **options) -> Path:
+    """One image whose bands all hold the same values, (rows, cols)."""
+    return write(path, np.stack([np.asarray(values, dtype=dtype)] * count), **options)
 
 
 def make(folder: Path, value: float = -20.0, name: str = "velocity.tif", dtype: str = "float32", **options) -> Path:
@@ -54,15 +53,8 @@ def make_vx_vy(folder: Path, vx: float = 0.4, vy: float = 0.0, name: str = "2018
 
 
 def source(unit: str, positive: str, value: float, component: Component, technique=Technique.INSAR) -> Source:
-    return Source(
-        "geotiff",
-        partial(make, value=value),
-        component,
-        SINKS,
-        technique,
-        Declaration(unit=unit, positive=positive),
-        series=False,
-    )
+    declared = Declaration(unit=unit, positive=positive)
+    return Source("geotiff", partial(make, value=value), component, SINKS, technique, declared, series=False)
 
 
 SOURCES = [

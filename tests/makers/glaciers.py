@@ -5,15 +5,14 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 from django.contrib.gis.geos import MultiPolygon, Point, Polygon
 
-from detection import selectors
 from detection.alerts import glaciers as glacier_services
-from detection.alerts import services
 from detection.glaciers import selectors as glacier_selectors
 from detection.models import GlacierMotion
 from ingest.models import ContextLayer, Glacier
 from ml.events import event_report
 from ml.models import GroundEvent
 from tests.makers import pairs as made_pairs
+from tests.makers.watching import search_all
 
 FIRST = datetime(2020, 1, 1, 6, 30, tzinfo=UTC)
 STEP = timedelta(days=made_pairs.DAYS)
@@ -26,15 +25,9 @@ def make_glacier(width_deg: float = 0.02, **values) -> Glacier:
     )
     x, y, half = made_pairs.LONGITUDE, made_pairs.LATITUDE, width_deg / 2
     square = Polygon.from_bbox((x - half, y - half, x + half, y + half))
-    return Glacier.objects.create(
-        layer=layer,
-        glacier_id=values.get("glacier_id", "MADE-1"),
-        name="Made Glacier",
-        position=square.centroid,
-        outline=MultiPolygon(square, srid=4326),
-        surge_in_file="unknown",
-        surge="unknown",
-    )
+    named = {"glacier_id": values.get("glacier_id", "MADE-1"), "name": "Made Glacier"}
+    place = {"position": square.centroid, "outline": MultiPolygon(square, srid=4326)}
+    return Glacier.objects.create(layer=layer, surge_in_file="unknown", surge="unknown", **named, **place)
 
 
 def make_offsets(speeds_m_day: list[float], noise_px: float = 0.05, seed: int = 3) -> None:
@@ -46,24 +39,16 @@ def make_offsets(speeds_m_day: list[float], noise_px: float = 0.05, seed: int = 
     for i, speed in enumerate(speeds_m_day):
         along = speed * made_pairs.DAYS / made_pairs.POSTING_M / np.sqrt(2)
         noise = noise_px * rng.normal(size=(2, *ice.shape))
-        bands = {
-            "dx_px": np.where(ice, along, 0.0) + 0.4 + noise[0],  # an overall shift of 0.4 px
-            "dy_px": np.where(ice, -along, 0.0) + noise[1],
-            "sigma_dx_px": np.full(ice.shape, noise_px),
-            "sigma_dy_px": np.full(ice.shape, noise_px),
-            "quality": np.full(ice.shape, 0.9),
-        }
+        right = np.where(ice, along, 0.0) + 0.4 + noise[0]  # an overall shift of 0.4 px
+        bands = made_pairs.offsets_of(right, np.where(ice, -along, 0.0) + noise[1], noise_px)
         pair = made_pairs.make_pair(scenes[i], scenes[i + 1])
-        made = made_pairs.make_prediction(
-            pair, "offsets", {name: one.astype(np.float32) for name, one in bands.items()}
-        )
+        made = made_pairs.make_prediction(pair, "offsets", bands)
         made.statistics = {f"median_{name}": float(np.median(bands[name])) for name in ("dx_px", "dy_px")}
         made.save(update_fields=["statistics"])
 
 
 def follow() -> GlacierMotion:
-    for prediction in selectors.predictions_unscanned():
-        services.prediction_scan(prediction=prediction)
+    search_all()
     for prediction in glacier_selectors.predictions_unmeasured():
         glacier_services.glaciers_measure(prediction=prediction)
     for motion in glacier_selectors.glaciers_stale():
@@ -75,29 +60,15 @@ def make_motion(speeds_m_day: tuple[float, ...] = (0.5, 0.6)) -> GlacierMotion:
     """A followed glacier with a pair for each speed, without a raster behind it that is read again."""
     glacier = make_glacier()
     days = [(FIRST + i * STEP).date().isoformat() for i in range(len(speeds_m_day) + 1)]
-    view = {
-        "name": "track 901 ascending",
-        "start": days[:-1],
-        "end": days[1:],
-        "speed_m_day": list(speeds_m_day),
-        "sigma_m_day": [0.05] * len(speeds_m_day),
-        "usual_m_day": [None] * len(speeds_m_day),
-        "surges": [],
-    }
-    return GlacierMotion.objects.create(
-        glacier=glacier,
-        stale=False,
-        n_pairs=len(speeds_m_day),
-        last_day=days[-1],
-        speed_m_day=speeds_m_day[-1],
-        sigma_m_day=0.05,
-        usual_m_day=0.55,
-        views=[view],
-    )
+    n = len(speeds_m_day)
+    view = {"name": "track 901 ascending", "start": days[:-1], "end": days[1:], "speed_m_day": list(speeds_m_day)}
+    view |= {"sigma_m_day": [0.05] * n, "usual_m_day": [None] * n, "surges": []}
+    newest = {"last_day": days[-1], "speed_m_day": speeds_m_day[-1], "sigma_m_day": 0.05, "usual_m_day": 0.55}
+    return GlacierMotion.objects.create(glacier=glacier, stale=False, n_pairs=n, views=[view], **newest)
 
 
 def make_event(day: datetime = FIRST, **values) -> GroundEvent:
     """An event of one day in the middle of the made rasters."""
-    at = Point(made_pairs.LONGITUDE, made_pairs.LATITUDE, srid=4326)
-    wish = {"kind": "landslide", "name": "Made slide", "radius_km": 2.0, "reported_by": "operator"} | values
-    return event_report(position=at, between=(day, day + timedelta(days=1)), **wish)
+    wish = {"kind": "landslide", "name": "Made slide", "radius_km": 2.0, "reported_by": "operator"}
+    wish |= {"position": Point(made_pairs.LONGITUDE, made_pairs.LATITUDE, srid=4326)}
+    return event_report(**wish | {"between": (day, day + timedelta(days=1))} | values)

@@ -15,10 +15,15 @@ import numpy as np
 import rasterio
 from affine import Affine
 
+from tests.makers import geotiff, licsbas
+
 CANARY = b"CANARY-7f3a91c2-never-to-be-seen"
 EGMS = "EGMS_L2b_117_0227_IW2_VV_2020_2024_1"
 L3 = "EGMS_L3_E45N17_100km_U_2020_2024_1.tif"
 RTC = "OPERA_L2_RTC-S1_T137-292320-IW2_20211119T015900Z_20250830T120333Z_S1A_30_v1.0_VV.tif"
+
+
+PLACE = {"crs": "EPSG:32633", "transform": Affine(30, 0, 4e5, 0, -30, 5e6)}
 
 
 class Trap(NamedTuple):
@@ -27,6 +32,10 @@ class Trap(NamedTuple):
     folder: Path
     canary: Path
     port: int
+
+    def named_in(self, text: str) -> str:
+        """Return the text with the canary and the port in the place of {canary} and {port}."""
+        return text.replace("{canary}", str(self.canary)).replace("{port}", str(self.port))
 
 
 class Hostile(NamedTuple):
@@ -85,7 +94,7 @@ def _vrt(source: Callable[[Trap], str]) -> Callable[[Path, Trap], object]:
 
 
 def _text(text: str) -> Callable[[Path, Trap], object]:
-    return lambda path, trap: path.write_text(text.format(port=trap.port, canary=trap.canary))
+    return lambda path, trap: path.write_text(trap.named_in(text))
 
 
 # ---- TIFF ----
@@ -126,45 +135,20 @@ def _entries(raw: bytes, count: int) -> bytes:
     return raw[:at] + struct.pack("<H", count) + raw[at + 2 :]
 
 
-def plain_tiff(path: Path, **changes) -> None:
-    profile = {
-        "driver": "GTiff",
-        "dtype": "float32",
-        "count": 1,
-        "width": 8,
-        "height": 8,
-        "crs": "EPSG:32633",
-        "transform": Affine(30, 0, 4e5, 0, -30, 5e6),
-    } | changes
-    with rasterio.open(path, "w", **profile) as raster:
-        raster.write(np.ones((profile["height"], profile["width"]), dtype=np.float32), 1)
+def plain_tiff(path: Path, **changes) -> Path:
+    return geotiff.write(path, np.ones((8, 8), dtype=np.float32), **PLACE | changes)
 
 
 def _patched(patch: Callable[[bytes], bytes]) -> Callable[[Path, Trap], object]:
-    def make(path: Path, trap: Trap) -> None:
-        plain_tiff(path)
-        path.write_bytes(patch(path.read_bytes()))
-
-    return make
+    return lambda path, trap: path.write_bytes(patch(plain_tiff(path).read_bytes()))
 
 
 def sparse_tiff(width: int, height: int, block: int = 512) -> Callable[[Path, Trap], object]:
     """Declares width x height float32 values and holds none of them."""
 
     def make(path: Path, trap: Trap) -> None:
-        profile = {
-            "driver": "GTiff",
-            "dtype": "float32",
-            "count": 1,
-            "width": width,
-            "height": height,
-            "crs": "EPSG:32633",
-            "transform": Affine(30, 0, 4e5, 0, -30, 5e6),
-            "SPARSE_OK": True,
-            "BIGTIFF": "YES",
-            "tiled": height > 1,
-            "compress": "deflate",
-        }
+        profile = {"driver": "GTiff", "dtype": "float32", "count": 1, "width": width, "height": height} | PLACE
+        profile |= {"SPARSE_OK": True, "BIGTIFF": "YES", "tiled": height > 1, "compress": "deflate"}
         if height > 1:
             side = 8192 if width > 100_000 else block
             profile |= {"blockxsize": side, "blockysize": side}
@@ -180,7 +164,7 @@ def _crs(text: str) -> Callable[[Path, Trap], object]:
     """A reference system that leads to a file or a host, as far as the format can hold it, and as a tag."""
 
     def make(path: Path, trap: Trap) -> None:
-        wanted = text.format(port=trap.port, canary=trap.canary)
+        wanted = trap.named_in(text)
         plain_tiff(path, crs=wanted)
         with rasterio.open(path, "r+") as raster:
             raster.update_tags(PROJ=wanted, SRS=wanted)
@@ -228,26 +212,10 @@ def hdf5s() -> Iterator[Hostile]:
 
 def _hdf5(trick: Callable[[h5py.File, Trap], object]) -> Callable[[Path, Trap], object]:
     def make(path: Path, trap: Trap) -> None:
-        with h5py.File(path, "w") as file:
-            licsbas(file)
+        with h5py.File(licsbas.make(path.parent).rename(path), "a") as file:
             trick(file, trap)
 
     return make
-
-
-def licsbas(file: h5py.File) -> None:
-    velocity = np.full((4, 5), 3.0, dtype=np.float32)
-    content = {
-        "imdates": np.array([20200101, 20200701, 20210101]),
-        "vel": velocity,
-        "cum": np.zeros((3, 4, 5), np.float32),
-        "corner_lat": 19.5,
-        "corner_lon": -99.2,
-        "post_lat": -0.001,
-        "post_lon": 0.001,
-    }
-    for key, value in content.items():
-        file[key] = value
 
 
 def _put(group: h5py.Group, name: str, what: object) -> None:
@@ -290,9 +258,4 @@ def _netcdf3(path: Path, trap: Trap) -> None:
 
 
 def _cut_hdf5(at: int) -> Callable[[Path, Trap], object]:
-    def make(path: Path, trap: Trap) -> None:
-        with h5py.File(path, "w") as file:
-            licsbas(file)
-        path.write_bytes(path.read_bytes()[:at])
-
-    return make
+    return lambda path, trap: path.write_bytes(licsbas.make(path.parent).read_bytes()[:at])

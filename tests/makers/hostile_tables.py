@@ -7,12 +7,9 @@ import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import h5py
-
-from tests.makers.hostile import EGMS, L3, VRT, Hostile, Trap, foreign_rasters, hdf5s, licsbas, plain_tiff, tiffs
-from tests.makers.hostile_safe import safes
-from tests.makers.hostile_shapefiles import point_files
-from tests.makers.hostile_sizes import sizes
+from tests.makers import licsbas
+from tests.makers.hostile import EGMS, L3, VRT, Hostile, Trap, foreign_rasters, hdf5s, plain_tiff, tiffs
+from tests.makers.hostile_products import point_files, safes, sizes
 
 COLUMNS = (
     "pid,easting,northing,height,rmse,mean_velocity,mean_velocity_std,los_east,los_north,los_up,latitude,longitude"
@@ -49,7 +46,6 @@ def every() -> list[Hostile]:
     return [one for part in parts for one in part()]
 
 
-# ---- zip ----
 def zips() -> Iterator[Hostile]:
     good = f"{HEADER}\n{ROW}\n"
     plain: dict[str, list[tuple[str, str | bytes]]] = {
@@ -66,13 +62,8 @@ def zips() -> Iterator[Hostile]:
     }
     for what, members in plain.items():
         yield Hostile(f"zip with {what}", f"{EGMS}.zip", _zip(members))
-    for where in (
-        "../../escaped.csv",
-        "/tmp/escaped.csv",
-        "..\\..\\escaped.csv",
-        "C:\\escaped.csv",
-        "a/../../../e.csv",
-    ):
+    outside = ("../../escaped.csv", "/tmp/escaped.csv", "..\\..\\escaped.csv", "C:\\escaped.csv", "a/../../../e.csv")
+    for where in outside:
         yield Hostile(f"zip leading to {where}", f"{EGMS}.zip", _zip([(where, good)]), harmless=True)
         yield Hostile(f"zip leading to {where} and more", f"{EGMS}.zip", _zip([(where, good), ("a.csv", good)]))
     yield Hostile("zip bomb", f"{EGMS}.zip", _zip([("a.csv", b"0" * 100_000_000)]))
@@ -157,7 +148,6 @@ def _zip_comment(path: Path, trap: Trap) -> None:
         archive.comment = inner
 
 
-# ---- tables ----
 def tables() -> Iterator[Hostile]:
     bodies: dict[str, str | bytes] = {
         "nul bytes": f"{HEADER}\n{ROW}\n".encode().replace(b"p1", b"p\0\0"),
@@ -220,7 +210,6 @@ def _endless(start: bytes, size: int) -> Callable[[Path, Trap], object]:
     return make
 
 
-# ---- XML inside a zip ----
 def xmls() -> Iterator[Hostile]:
     lol = "".join(f'<!ENTITY l{i} "{f"&l{i - 1};" * 10}">' for i in range(1, 10))
     bodies = {
@@ -241,23 +230,17 @@ def xmls() -> Iterator[Hostile]:
 
 def _xml(body: str) -> Callable[[Path, Trap], object]:
     def make(path: Path, trap: Trap) -> None:
-        text = body.replace("{canary}", str(trap.canary)).replace("{port}", str(trap.port))
-        path.write_bytes(_zip_bytes([("a.csv", f"{HEADER}\n{ROW}\n"), ("a.xml", text)]))
+        path.write_bytes(_zip_bytes([("a.csv", f"{HEADER}\n{ROW}\n"), ("a.xml", trap.named_in(body))]))
 
     return make
 
 
-# ---- noise and things that are two things ----
 def noise() -> Iterator[Hostile]:
     for what, magic in MAGICS.items():
         for ending in ENDINGS:
-            for seed in (1, 2):
-                name = (
-                    f"noise{ending}"
-                    if seed == 1
-                    else {".tif": L3, ".zip": f"{EGMS}.zip", ".csv": f"{EGMS}.csv"}.get(ending)
-                )
-                yield Hostile(f"noise {what} {ending} {seed}", name or f"cum{ending}", _noise(magic, seed))
+            known = {".tif": L3, ".zip": f"{EGMS}.zip", ".csv": f"{EGMS}.csv"}.get(ending, f"cum{ending}")
+            for seed, name in ((1, f"noise{ending}"), (2, known)):
+                yield Hostile(f"noise {what} {ending} {seed}", name, _noise(magic, seed))
 
 
 def _noise(magic: bytes, seed: int) -> Callable[[Path, Trap], object]:
@@ -266,20 +249,10 @@ def _noise(magic: bytes, seed: int) -> Callable[[Path, Trap], object]:
 
 def polyglots() -> Iterator[Hostile]:
     def glued(first: str, second: str) -> Callable[[Path, Trap], object]:
-        def make(path: Path, trap: Trap) -> None:
-            path.write_bytes(_piece(first, trap) + _piece(second, trap))
+        return lambda path, trap: path.write_bytes(_piece(first, trap) + _piece(second, trap))
 
-        return make
-
-    for first, second in (
-        ("tiff", "zip"),
-        ("csv", "zip"),
-        ("vrt", "tiff"),
-        ("vrt", "zip"),
-        ("hdf5", "vrt"),
-        ("vrt", "hdf5"),
-        ("zip", "vrt"),
-    ):
+    before = (("tiff", "zip"), ("csv", "zip"), ("vrt", "tiff"), ("vrt", "zip"))
+    for first, second in (*before, ("hdf5", "vrt"), ("vrt", "hdf5"), ("zip", "vrt")):
         for ending in ENDINGS:
             # a table before a zip is read as the zip that it also is; a GeoTIFF with a zip behind it is a GeoTIFF
             yield Hostile(f"{first} and {second} as {ending}", f"{EGMS}{ending}", glued(first, second), harmless=True)
@@ -292,10 +265,5 @@ def _piece(kind: str, trap: Trap) -> bytes:
         return VRT.format(source=trap.canary).encode()
     if kind == "zip":
         return _zip_bytes([("a.csv", f"{HEADER}\n{ROW}\n")])
-    path = trap.folder / f"piece.{kind}"
-    if kind == "tiff":
-        plain_tiff(path)
-    else:
-        with h5py.File(path, "w") as file:
-            licsbas(file)
+    path = plain_tiff(trap.folder / "piece.tif") if kind == "tiff" else licsbas.make(trap.folder)
     return path.read_bytes()

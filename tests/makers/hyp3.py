@@ -67,9 +67,5 @@ def zipped(root: Path) -> Path:
 
 SOURCES = [
     Source("hyp3", partial(make, layers=(layer,)), component, SINKS)
-    for layer, component in (
-        ("unw_phase", Component.LOS),
-        ("los_disp", Component.LOS),
-        ("vert_disp", Component.UP),
-    )
+    for layer, component in (("unw_phase", Component.LOS), ("los_disp", Component.LOS), ("vert_disp", Component.UP))
 ]

@@ -3,6 +3,7 @@
 Every interferogram has its own constant on top, as real ones have: only what takes a reference finds the motion.
 """
 
+from collections.abc import Iterator
 from datetime import date
 
 import numpy as np
@@ -30,6 +31,15 @@ def phase(first: date, second: date, velocity_mm_yr: float, wavelength_m: float,
     values = (2 * np.pi * fringes + constant).astype(np.float32)
     values[0] = 0
     return values
+
+
+def stack(
+    velocity_mm_yr: float, wavelength_m: float, pairs=PAIRS, change=lambda values, number: values
+) -> Iterator[tuple[date, date, np.ndarray]]:
+    """The dates and phases of some pairs. change(values, number) may damage the phases of one."""
+    for number, (first, second) in enumerate(pairs):
+        constant = CONSTANTS[number % len(CONSTANTS)]
+        yield first, second, change(phase(first, second, velocity_mm_yr, wavelength_m, constant), number)
 
 
 def coherence(top: float = 1.0) -> np.ndarray:

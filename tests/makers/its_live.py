@@ -73,6 +73,4 @@ def make(
     return path
 
 
-SOURCES = [
-    Source("its-live", partial(make, vx=100), Component.EAST, FLOWS, Technique.TRACKING, series=False),
-]
+SOURCES = [Source("its-live", partial(make, vx=100), Component.EAST, FLOWS, Technique.TRACKING, series=False)]

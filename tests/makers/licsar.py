@@ -25,10 +25,8 @@ def make(
     **profile,
 ) -> Path:
     """A frame of a few pairs. change(values, number) may damage the phases of a pair."""
-    for number, (first, second) in enumerate(pairs):
+    for first, second, values in ground.stack(velocity_mm_yr, WAVELENGTH_M, pairs, change):
         pair = f"{first:%Y%m%d}_{second:%Y%m%d}"
-        constant = ground.CONSTANTS[number % len(ground.CONSTANTS)]
-        values = change(ground.phase(first, second, velocity_mm_yr, WAVELENGTH_M, constant), number)
         write(folder / name / inside / pair / f"{pair}.geo.unw.tif", values, **profile)
         if "cc" in layers:
             coherence = ground.coherence(255).astype(np.uint8)

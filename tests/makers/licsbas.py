@@ -13,13 +13,16 @@ FRAME = "014A_04939_131313"
 ASCENDING = {"E": -0.6, "N": -0.1, "U": 0.794}
 
 
-def make(folder: Path) -> Path:
-    """mm and mm/yr, plus is toward."""
+def make(folder: Path, velocity_mm_yr: float = SINKS, leave_out: tuple[str, ...] = (), **replace) -> Path:
+    """4 x 5 pixels that move by velocity x time, mm and mm/yr, plus is toward."""
+    velocity = np.full((4, 5), velocity_mm_yr, dtype=np.float32)
+    cum = np.array([0.0, 0.5, 1.0], dtype=np.float32)[:, None, None] * velocity
+    content = {"imdates": np.array([20200101, 20200701, 20210101], dtype=np.int32), "cum": cum, "vel": velocity}
+    content |= {"corner_lat": 19.5, "corner_lon": -99.2, "post_lat": -0.001, "post_lon": 0.001, "refarea": "0:1/0:1"}
     with h5py.File(folder / "cum.h5", "w") as file:
-        file["imdates"] = np.array([20200101, 20210101])
-        file["cum"] = np.array([0.0, 366 / 365.25])[:, None, None] * np.full((4, 5), SINKS, dtype=np.float32)
-        file["vel"] = np.full((4, 5), SINKS, dtype=np.float32)
-        file["corner_lat"], file["corner_lon"], file["post_lat"], file["post_lon"] = 19.5, -99.2, -0.001, 0.001
+        for key, value in (content | replace).items():
+            if key not in leave_out:
+                file[key] = value
     return folder / "cum.h5"
 
 

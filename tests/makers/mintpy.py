@@ -14,34 +14,17 @@ YEARS = np.array([0, 182, 366, 547, 731]) / 365.25
 INCIDENCE, AZIMUTH = 39.0, 99.0  # Sentinel-1, ascending, to the right: (-0.62, -0.10, 0.78)
 HE5 = "HDFEOS/GRIDS/timeseries"
 
-DEGREES = {
-    "X_FIRST": "-99.2",
-    "Y_FIRST": "19.5",
-    "X_STEP": "0.001",
-    "Y_STEP": "-0.001",
-    "X_UNIT": "degrees",
-    "Y_UNIT": "degrees",
-}
-METRES = {
-    "X_FIRST": "480000.0",
-    "Y_FIRST": "2155000.0",
-    "X_STEP": "80.0",
-    "Y_STEP": "-80.0",
-    "X_UNIT": "meters",
-    "Y_UNIT": "meters",
-    "EPSG": "32614",
-}
-COMMON = {
-    "ORBIT_DIRECTION": "ASCENDING",
-    "HEADING": "-9.0",
-    "ANTENNA_SIDE": "-1",
-    "WAVELENGTH": "0.05546576",
-    "REF_LAT": "19.4985",
-    "REF_LON": "-99.1985",
-    "LENGTH": str(ROWS),
-    "WIDTH": str(COLS),
-    "trackNumber": "5",
-}
+
+def placed(x: str, y: str, step: str, unit: str) -> dict[str, str]:
+    """Attributes of a grid that begins at x, y and goes on to the south-east."""
+    place = {"X_FIRST": x, "Y_FIRST": y, "X_STEP": step, "Y_STEP": f"-{step}"}
+    return place | {"X_UNIT": unit, "Y_UNIT": unit}
+
+
+DEGREES = placed("-99.2", "19.5", "0.001", "degrees")
+METRES = placed("480000.0", "2155000.0", "80.0", "meters") | {"EPSG": "32614"}
+COMMON = {"ORBIT_DIRECTION": "ASCENDING", "HEADING": "-9.0", "ANTENNA_SIDE": "-1", "WAVELENGTH": "0.05546576"}
+COMMON |= {"REF_LAT": "19.4985", "REF_LON": "-99.1985", "LENGTH": str(ROWS), "WIDTH": str(COLS), "trackNumber": "5"}
 
 
 def attributes(**change: str | None) -> dict[str, str]:

@@ -50,27 +50,22 @@ def make(
     reference, secondary = moment(pair[0]), moment(pair[1])
     years = (secondary - reference).days / 365.25
     shape = (ROWS, COLS)
-    true = np.full(shape, velocity_m_yr * years, dtype=np.float32)
-    made = {
-        "displacement": true + np.float32(IONOSPHERE_M + TIDE_M),
-        "short_wavelength_displacement": np.full(shape, 0.5, dtype=np.float32),
-        "recommended_mask": np.ones(shape, dtype=np.uint8),
-        "water_mask": np.ones(shape, dtype=np.uint8),
-        "temporal_coherence": np.full(shape, 0.8, dtype=np.float32),
-        "connected_component_labels": np.ones(shape, dtype=np.uint16),
-        "x": WEST + POSTING * (np.arange(COLS) + 0.5),
-        "y": NORTH - POSTING * (np.arange(ROWS) + 0.5),
-        "spatial_ref": 0,
-        "reference_time": np.zeros(1),
-        "time": np.zeros(1),
-        "corrections/ionospheric_delay": np.full(shape, IONOSPHERE_M, dtype=np.float32),
-        "corrections/solid_earth_tide": np.full(shape, TIDE_M, dtype=np.float32),
-        "identification/frame_id": int(named.get("frame", FRAME)),
-        "identification/reference_datetime": np.bytes_(f"{reference:%Y-%m-%d %H:%M:%S.%f}"),
-        "identification/secondary_datetime": np.bytes_(f"{secondary:%Y-%m-%d %H:%M:%S.%f}"),
-        "identification/track_number": 42,
-        "identification/orbit_pass_direction": np.bytes_("Ascending"),
-    } | (content or {})
+    moved = velocity_m_yr * years + IONOSPHERE_M + TIDE_M
+    values = {"displacement": moved, "short_wavelength_displacement": 0.5, "temporal_coherence": 0.8}
+    values |= {"corrections/ionospheric_delay": IONOSPHERE_M, "corrections/solid_earth_tide": TIDE_M}
+    made: dict = {name: np.full(shape, value, dtype=np.float32) for name, value in values.items()}
+    made |= {name: np.ones(shape, dtype=np.uint8) for name in ("recommended_mask", "water_mask")}
+    made |= {"connected_component_labels": np.ones(shape, dtype=np.uint16), "spatial_ref": 0}
+    made |= {"x": WEST + POSTING * (np.arange(COLS) + 0.5), "y": NORTH - POSTING * (np.arange(ROWS) + 0.5)}
+    made |= {"reference_time": np.zeros(1), "time": np.zeros(1)}
+    identified = {
+        "frame_id": int(named.get("frame", FRAME)),
+        "reference_datetime": np.bytes_(f"{reference:%Y-%m-%d %H:%M:%S.%f}"),
+        "secondary_datetime": np.bytes_(f"{secondary:%Y-%m-%d %H:%M:%S.%f}"),
+        "track_number": 42,
+        "orbit_pass_direction": np.bytes_("Ascending"),
+    }
+    made |= {f"identification/{name}": value for name, value in identified.items()} | (content or {})
     path = folder / (name or file_name(*pair, **named))
     with h5py.File(path, "w") as file:
         for key, value in made.items():

@@ -6,14 +6,8 @@ from monitor.subscribers.organisations import services
 from monitor.subscribers.subscriptions.assets import SiteArea
 from monitor.wording import regions
 
-WISH = {
-    "kinds": sorted(KIND_LABELS),
-    "lowest_severity": "minor",
-    "unreviewed": True,
-    "updates": True,
-    "least_exposure": 0,
-    "frequency": "at-once",
-}
+WISH = {"kinds": sorted(KIND_LABELS), "lowest_severity": "minor", "unreviewed": True}
+WISH |= {"updates": True, "least_exposure": 0, "frequency": "at-once"}
 
 
 def make_organisation(owner: str, *emails: str, name: str = "Aldwick Waterworks") -> list[Membership]:

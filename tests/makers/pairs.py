@@ -42,27 +42,14 @@ def make_scene(day: datetime, polarisation: str = "VV", burst: str = "901-0001-I
     """A scene without a file of its own: pairs only need its place."""
     (x, y), factor = corner(), CELL_M / POSTING_M
     bounds = transform_bounds(EPSG, 4326, x, y - ROWS * CELL_M, x + COLS * CELL_M, y)
-    return Scene.objects.create(
-        name=f"simulated scene {day:%Y-%m-%d} {polarisation} {burst}",
-        source_format="made",
-        platform="S1A",
-        track=901,
-        direction="ascending",
-        mode="IW",
-        burst=burst,
-        polarisation=polarisation,
-        backscatter="gamma0",
-        acquired_at=day,
-        epsg=EPSG,
-        posting_m=POSTING_M,
-        grid=[POSTING_M, 0, x, 0, -POSTING_M, y],
-        rows=int(ROWS * factor),
-        cols=int(COLS * factor),
-        footprint=Polygon.from_bbox(bounds),
-        simulated=True,
-        file_name="made.tif",
-        file_sha256=f"{day:%Y%m%d}{polarisation}{burst}".ljust(64, "0"),
-    )
+    seen = {"platform": "S1A", "track": 901, "direction": "ascending", "mode": "IW", "acquired_at": day}
+    seen |= {"burst": burst, "polarisation": polarisation, "backscatter": "gamma0", "simulated": True}
+    grid = {"epsg": EPSG, "posting_m": POSTING_M, "grid": [POSTING_M, 0, x, 0, -POSTING_M, y]}
+    grid |= {"rows": int(ROWS * factor), "cols": int(COLS * factor), "footprint": Polygon.from_bbox(bounds)}
+    sha256 = f"{day:%Y%m%d}{polarisation}{burst}".ljust(64, "0")
+    file = {"source_format": "made", "file_name": "made.tif", "file_sha256": sha256}
+    name = f"simulated scene {day:%Y-%m-%d} {polarisation} {burst}"
+    return Scene.objects.create(name=name, **seen, **grid, **file)
 
 
 def write_power(path: Path, power: np.ndarray, cell_m: float = CELL_M) -> Path:
@@ -87,16 +74,8 @@ def give_image(scene: Scene, image: Path) -> Scene:
 
 def make_pair(reference: Scene, secondary: Scene) -> ScenePair:
     days = (secondary.acquired_at - reference.acquired_at).days
-    return ScenePair.objects.create(
-        reference=reference,
-        secondary=secondary,
-        temporal_baseline_days=days,
-        footprint=reference.footprint,
-        epsg=reference.epsg,
-        grid=reference.grid,
-        rows=reference.rows,
-        cols=reference.cols,
-    )
+    place = {name: getattr(reference, name) for name in ("footprint", "epsg", "grid", "rows", "cols")}
+    return ScenePair.objects.create(reference=reference, secondary=secondary, temporal_baseline_days=days, **place)
 
 
 def make_prediction(pair: ScenePair, task: str, bands: dict[str, np.ndarray]) -> Prediction:
@@ -122,6 +101,12 @@ def keep(field, bands: dict[str, np.ndarray], name: str) -> None:
 
 def full(value: float) -> np.ndarray:
     return np.full((ROWS, COLS), value, dtype=np.float32)
+
+
+def offsets_of(dx_px: np.ndarray, dy_px: np.ndarray, sigma_px: float) -> dict[str, np.ndarray]:
+    """Bands of offsets, all equally sure."""
+    sigmas = {"sigma_dx_px": full(sigma_px), "sigma_dy_px": full(sigma_px), "quality": full(0.9)}
+    return {"dx_px": dx_px.astype(np.float32), "dy_px": dy_px.astype(np.float32)} | sigmas
 
 
 def bump() -> np.ndarray:
@@ -157,14 +142,7 @@ def make_dates(first: datetime = datetime(2021, 12, 1, 6, 30, tzinfo=UTC), n: in
         coherence = full(0.8) - 0.6 * hill * (i % 2)
         coherence[:, : COLS // 8] = np.nan  # nothing is known in the west
         still = hill < 0.3
-        noise = full(SIGMA_PX)
-        offsets = {
-            "dx_px": np.where(still, 0.05, MOVED_PX[0]),
-            "dy_px": np.where(still, 0.05, MOVED_PX[1]),
-            "sigma_dx_px": noise,
-            "sigma_dy_px": noise,
-            "quality": full(0.9),
-        }
+        offsets = offsets_of(*(np.where(still, 0.05, moved) for moved in MOVED_PX), SIGMA_PX)
         change = {"change_sigma": -5 * hill * (i % 2), "coherence_before": full(0.8), "coherence_after": coherence}
         both = coherence, full(0.05), coherence + np.float32(SCATTERERS_ABOVE), full(0.08)
         by_task = {"coherence": dict(zip(COHERENCES, both, strict=True))}

@@ -21,18 +21,11 @@ def make(
     **profile,
 ) -> Path:
     """A few pairs with coherence. tags replace; those of value '' are left out."""
-    for number, (first, second) in enumerate(pairs):
-        written = {
-            "FIRST_DATE": first.isoformat(),
-            "SECOND_DATE": second.isoformat(),
-            "DATA_UNITS": "RADIANS",
-            "WAVELENGTH_METRES": str(WAVELENGTH_M),
-            "INSAR_PROCESSOR": processor,
-        } | (tags or {})
+    known = {"DATA_UNITS": "RADIANS", "WAVELENGTH_METRES": str(WAVELENGTH_M), "INSAR_PROCESSOR": processor}
+    for first, second, values in ground.stack(velocity_mm_yr, WAVELENGTH_M, pairs, change):
+        written = {"FIRST_DATE": first.isoformat(), "SECOND_DATE": second.isoformat()} | known | (tags or {})
         written = {key: value for key, value in written.items() if value}
         stem = f"{first:%Y%m%d}-{second:%Y%m%d}_VV_8rlks"
-        constant = ground.CONSTANTS[number % len(ground.CONSTANTS)]
-        values = change(ground.phase(first, second, velocity_mm_yr, WAVELENGTH_M, constant), number)
         write(folder / name / f"{stem}_eqa_unw.tif", values, nodata=0, tags=written, **profile)
         coherence = ground.coherence().astype("float32")
         write(folder / name / f"{stem}_flat_eqa_cc.tif", coherence, nodata=0, tags=written, **profile)

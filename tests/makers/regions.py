@@ -16,22 +16,13 @@ def make_region(
     simulated: bool = False,
     **values,
 ) -> AdministrativeRegion:
-    layer, _ = ContextLayer.objects.get_or_create(
-        kind="regions",
-        name="made",
-        defaults={"file_name": "made.geojson", "file_sha256": "5" * 64, "simulated": simulated},
-    )
+    file = {"file_name": "made.geojson", "file_sha256": "5" * 64, "simulated": simulated}
+    layer, _ = ContextLayer.objects.get_or_create(kind="regions", name="made", defaults=file)
     box = Polygon.from_bbox(bounds)
     box.srid = 4326
-    region = AdministrativeRegion.objects.create(
-        layer=layer,
-        name=name,
-        search_name=search_key(name),
-        level=level,
-        outline=MultiPolygon(box, srid=4326),
-        view=box,
-        **values,
-    )
+    named = {"name": name, "search_name": search_key(name), "level": level}
+    outline = MultiPolygon(box, srid=4326)
+    region = AdministrativeRegion.objects.create(layer=layer, outline=outline, view=box, **named, **values)
     slugs_give(AdministrativeRegion)
     region.refresh_from_db()
     return region

@@ -32,15 +32,9 @@ def make() -> str:
         pairs.fill_scene(scene, np.full((pairs.ROWS, pairs.COLS), 0.1))
     get_user_model().objects.create_user("somebody", password="a long password of somebody")
     demo_subscription_make()
-    figures = {
-        "area": MultiPolygon(Polygon.from_bbox((-12.01, 46.99, -11.99, 47.01)), srid=4326),
-        "area_m2": 3.4e6,
-        "kind": "moving-ground",
-        "speed_m_day": 1.0,
-        "peak_speed_m_day": 1.5,
-        "speed_sigma_m_day": 0.1,
-        "bearing_deg": 90.0,
-    }
+    area = MultiPolygon(Polygon.from_bbox((-12.01, 46.99, -11.99, 47.01)), srid=4326)
+    figures = {"area": area, "area_m2": 3.4e6, "kind": "moving-ground", "speed_m_day": 1.0, "peak_speed_m_day": 1.5}
+    figures |= {"speed_sigma_m_day": 0.1, "bearing_deg": 90.0}
     days = {"first_motion": datetime(2021, 12, 1, tzinfo=UTC).date(), "last_motion": datetime(2021, 12, 13, tzinfo=UTC)}
     alert = Alert.objects.create(severity="moderate", simulated=True, **days, **figures)
     prediction = Prediction.objects.filter(run__model_version__task="offsets").first()

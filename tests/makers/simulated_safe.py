@@ -12,9 +12,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
-import rasterio
 from pyproj import Transformer
 from rasterio.control import GroundControlPoint
+
+from tests.makers.geotiff import write_bands
 
 FIRST_LINE = datetime(2024, 5, 1, 5, 26, 53, 799379, tzinfo=UTC)
 TO_EARTH, TO_DEGREES = (
@@ -189,25 +190,13 @@ def write_measurement(path: Path, recipe: Recipe, polarisation: str) -> None:
     digital = (recipe.digital or {}).get(polarisation)
     if digital is None:
         digital = random_digital(flight.lines, flight.pixels, seed=len(recipe.stem(polarisation)))
-    path.parent.mkdir(parents=True, exist_ok=True)
     line, pixel, longitude, latitude, height, _ = grid_points(recipe)
     points = [
         GroundControlPoint(row, col, x, y, z)
         for row, col, x, y, z in zip(*(a.ravel() for a in (line, pixel, longitude, latitude, height)), strict=True)
     ]
-    profile = {
-        "driver": "GTiff",
-        "dtype": "uint16",
-        "count": 1,
-        "height": digital.shape[0],
-        "width": digital.shape[1],
-        "gcps": points,
-        "crs": "EPSG:4326",
-        "blockysize": 1,
-    } | recipe.tiff
-    with rasterio.open(path, "w", **profile) as raster:
-        for band in range(1, profile["count"] + 1):
-            raster.write(digital.astype(profile["dtype"]), band)
+    options = {"dtype": "uint16", "crs": "EPSG:4326", "transform": None, "gcps": points, "blockysize": 1} | recipe.tiff
+    write_bands(path, digital, **options)
 
 
 def grid_points(recipe: Recipe) -> tuple[np.ndarray, ...]:

@@ -1,43 +1,15 @@
 """Extracts of OpenStreetMap as GeoPackage and in Geofabrik's zip, made without GDAL; a raster of people."""
 
-import sqlite3
-import struct
 import zipfile
 from pathlib import Path
 
 import numpy as np
-import rasterio
 import shapefile
 from affine import Affine
 from pyproj import CRS
-from shapely import to_wkb
-from shapely.geometry.base import BaseGeometry
 
-SCHEMA = """
-CREATE TABLE gpkg_spatial_ref_sys (srs_name TEXT, srs_id INTEGER PRIMARY KEY, organization TEXT,
-    organization_coordsys_id INTEGER, definition TEXT);
-CREATE TABLE gpkg_contents (table_name TEXT PRIMARY KEY, data_type TEXT, identifier TEXT, srs_id INTEGER);
-CREATE TABLE gpkg_geometry_columns (table_name TEXT, column_name TEXT, geometry_type_name TEXT, srs_id INTEGER,
-    z INTEGER, m INTEGER);
-INSERT INTO gpkg_spatial_ref_sys VALUES ('WGS 84', 4326, 'EPSG', 4326, '');
-"""
-
-
-def gpkg(path: Path, tables: dict[str, tuple[str, list[tuple[dict[str, str | None], BaseGeometry]]]]) -> Path:
-    """Write a GeoPackage; tables: name -> (geometry type, [(columns, geometry in degrees)])."""
-    with sqlite3.connect(path) as file:
-        file.executescript(SCHEMA)
-        for name, (kind, rows) in tables.items():
-            columns = list(rows[0][0])
-            file.execute("INSERT INTO gpkg_contents VALUES (?, 'features', ?, 4326)", [name, name])
-            file.execute("INSERT INTO gpkg_geometry_columns VALUES (?, 'geom', ?, 4326, 0, 0)", [name, kind])
-            named = "".join(f', "{column}" TEXT' for column in columns)
-            file.execute(f'CREATE TABLE "{name}" (fid INTEGER PRIMARY KEY, geom BLOB{named})')
-            for values, geometry in rows:
-                blob = b"GP\0\1" + struct.pack("<i", 4326) + to_wkb(geometry)
-                file.execute(f'INSERT INTO "{name}" VALUES (NULL, ?{", ?" * len(columns)})', [blob, *values.values()])
-    file.close()
-    return path
+from tests.makers.generic import gpkg as gpkg
+from tests.makers.geotiff import write
 
 
 def geofabrik(path: Path, layers: dict[str, list[tuple[str, list]]]) -> Path:
@@ -61,16 +33,5 @@ def geofabrik(path: Path, layers: dict[str, list[tuple[str, list]]]) -> Path:
 
 def people(path: Path, count: np.ndarray, **changes) -> Path:
     """Write people per cell: by default cells of 0.001 degrees from 10° E, 50° N to the south-east, nodata -99999."""
-    profile = {
-        "driver": "GTiff",
-        "dtype": "float32",
-        "count": 1,
-        "height": count.shape[0],
-        "width": count.shape[1],
-        "crs": "EPSG:4326",
-        "transform": Affine(0.001, 0, 10.0, 0, -0.001, 50.0),
-        "nodata": -99999.0,
-    } | changes
-    with rasterio.open(path, "w", **profile) as raster:
-        raster.write(count.astype(np.float32), 1)
-    return path
+    place = {"transform": Affine(0.001, 0, 10.0, 0, -0.001, 50.0), "nodata": -99999.0}
+    return write(path, count.astype(np.float32), **place | changes)

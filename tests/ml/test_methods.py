@@ -1,8 +1,6 @@
 """`model` means the shipped network of a task, on every command line and whatever it is stored as."""
 
 import json
-from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -20,6 +18,7 @@ from ml.deformation import infer as deformation
 from ml.jobs import JOBS
 from ml.offsets import infer as offsets
 from ml.runtime.methods import MODEL, SHIPPED, method_of
+from tests.makers.geotiff import write
 
 INFER = {"deformation": deformation, "coherence": coherence, "offsets": offsets}
 
@@ -56,66 +55,43 @@ def test_every_benchmark_accepts_model(task, tmp_path, monkeypatch):
     assert json.loads(written.read_text())["method"] == SHIPPED[task].method
 
 
-PLACE = {"crs": "EPSG:32614", "transform": Affine(100, 0, 480_000, 0, -100, 2_150_000)}
-
-
-def raster_of(path: Path, values: np.ndarray) -> str:
-    height, width = values.shape
-    shape = {"count": 1, "height": height, "width": width, "dtype": "float32"}
-    with rasterio.open(path, "w", driver="GTiff", **shape, **PLACE) as raster:
-        raster.write(values.astype(np.float32), 1)
-    return str(path)
-
-
 @pytest.fixture(scope="module")
-def images(tmp_path_factory):
+def inputs(tmp_path_factory):
+    """Of each task, files and how they are read."""
     folder, pair = tmp_path_factory.mktemp("pair"), homogeneous(generator(Purpose.TEST, "methods", 1), 0.7, 0.0)
-    return [raster_of(folder / f"{i}.tif", pair.power[i, :128, :128]) for i in (0, 1)]
+    values = [*pair.power[:, :128, :128], np.random.default_rng(3).normal(0, 1, (40, 40))]
+    place = {"crs": "EPSG:32614", "transform": Affine(100, 0, 480_000, 0, -100, 2_150_000)}
+    *images, velocity = (
+        str(write(folder / f"{n}.tif", one.astype(np.float32), **place)) for n, one in enumerate(values)
+    )
+    return {
+        "coherence": images,
+        "offsets": images,
+        "deformation": [velocity, "--unit", "mm/yr", "--positive", "toward"],
+    }
 
 
-@pytest.mark.parametrize("task", ["coherence", "offsets"])
-def test_a_pair_is_run_with_the_shipped_network_by_any_of_its_names(task, images, tmp_path):
+@pytest.mark.parametrize("task", SHIPPED)
+def test_a_file_is_run_with_the_shipped_network_by_any_of_its_names(task, inputs, tmp_path):
     results = []
     for name in (MODEL, SHIPPED[task].name):
         out = tmp_path / f"{name}.tif"
-        assert main([task, *images, "--out", str(out), "--method", name]) == 0
+        assert main([task, *inputs[task], "--out", str(out), "--method", name]) == 0
         with rasterio.open(out) as raster:
             assert raster.tags()["method"] == SHIPPED[task].method
             results.append(raster.read(1))
     np.testing.assert_array_equal(*results)
 
 
-def test_a_product_is_run_with_the_shipped_network_by_any_of_its_names(tmp_path):
-    velocity = raster_of(tmp_path / "velocity.tif", np.random.default_rng(3).normal(0, 1, (40, 40)))
-    options = ["--unit", "mm/yr", "--positive", "toward"]
-    tags = []
-    for name in (MODEL, "deformation-unet"):
-        out = tmp_path / f"{name}.tif"
-        assert main(["deformation", velocity, "--out", str(out), "--method", name, *options]) == 0
-        with rasterio.open(out) as raster:
-            tags.append(raster.tags())
-    assert tags[0]["method"] == "model"
-    assert tags[0]["weights_sha256"] == tags[1]["weights_sha256"]
-
-
 @pytest.mark.django_db
-@pytest.mark.parametrize("name", [MODEL, "residual-unet"])
-def test_manage_run_takes_model_for_coherence(monkeypatch, name):
-    queued = []
-    monkeypatch.setattr(services, "runs_queue", lambda **which: queued.append(SimpleNamespace(**which)) or [])
-    call_command("run", name, "--task", "coherence")
-    assert queued[0].method == "residual-unet"
-    assert queued[0].task == "coherence"
-
-
-@pytest.mark.django_db
-def test_manage_run_knows_networks_by_their_own_names(monkeypatch):
+def test_manage_run_knows_networks_by_their_own_names_and_as_model_of_a_task(monkeypatch):
     queued = []
     monkeypatch.setattr(
         services, "runs_queue", lambda **which: queued.append((which["method"], str(which["task"]))) or []
     )
-    for shipped in SHIPPED.values():
+    for task, shipped in SHIPPED.items():
         call_command("run", shipped.name)
-    assert queued == [(shipped.method, task) for task, shipped in SHIPPED.items()]
+        call_command("run", MODEL, "--task", task)
+    assert queued == [(shipped.method, task) for task, shipped in SHIPPED.items() for _ in "ab"]
     with pytest.raises(CommandError, match="--task"):
         call_command("run", MODEL)

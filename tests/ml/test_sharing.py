@@ -18,11 +18,11 @@ from ingest.products.services import product_load
 from ingest.scenes.pairs import pairs_make
 from ingest.scenes.services import scenes_load
 from ml import joining, queue, selectors, services, sharing, tasks
-from ml.events import event_report
 from ml.models import ModelVersion, PieceClaim, Prediction, Run
 from ml.sharing import Claims
 from ml.stored import read_prediction
 from tests.makers import object_store as storage
+from tests.makers.glaciers import make_event
 from tests.waiting import HANG_SECONDS
 
 PLACES = {str(number): number for number in range(6)}
@@ -154,16 +154,12 @@ def test_one_that_helps_leaves_as_soon_as_the_run_is_not_shared_any_more(shared,
 
 def test_a_worker_with_other_code_weights_or_arithmetic_does_not_join(shared, staged, monkeypatch):
     made, _ = staged
-    with monkeypatch.context() as other:
-        other.setattr(services, "code_version", lambda: "another")
-        assert joining.run_join() is None
-    with monkeypatch.context() as other:
-        other.setattr(services, "numerics", lambda device: ["more threads"])
-        assert joining.run_join() is None
-    with monkeypatch.context() as other:
-        other.setattr(services, "card_of", lambda *_: "residual_unet")
-        other.setattr(services, "read_card", lambda name: ModelVersion(weights_sha256="f" * 64))
-        assert joining.run_join() is None
+    weights = {"card_of": "residual_unet", "read_card": ModelVersion(weights_sha256="f" * 64)}
+    for difference in ({"code_version": "another"}, {"numerics": ["more threads"]}, weights):
+        with monkeypatch.context() as other:
+            for name, answer in difference.items():
+                other.setattr(services, name, lambda *_, answer=answer: answer)
+            assert joining.run_join() is None
     assert made == []
     joining.run_join()
     assert made == [0, 1, 2, 3, 4, 5]
@@ -242,14 +238,7 @@ def test_an_event_comes_first_and_then_the_oldest(pair):
     alive = {"state": "running", "shared_key": "a", "lease_until": Now() + queue.LEASE.duration}
     Run.objects.update(**alive)
     assert list(selectors.runs_shared()) == runs
-    event = event_report(
-        kind="landslide",
-        name="made",
-        position=pair.footprint.centroid,
-        radius_km=5,
-        between=(pair.secondary.acquired_at - timedelta(days=2), pair.secondary.acquired_at - timedelta(days=1)),
-        reported_by="anna",
-    )
+    event = make_event(pair.secondary.acquired_at - timedelta(days=2), position=pair.footprint.centroid)
     assert list(event.pairs.all()) == [pair]
     assert all(run.urgent for run in selectors.runs_shared())
 

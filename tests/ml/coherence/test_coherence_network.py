@@ -8,7 +8,7 @@ import torch
 from affine import Affine
 
 from lab.coherence.evaluate import errors, estimated, make_structured
-from lab.coherence.training.scenes import coherence_pair, drawn_system
+from lab.coherence.training.scenes import coherence_pair
 from lab.coherence.training.task import CoherenceSettings, CoherenceTrainingTask
 from lab.simulation.sar.cache import fill
 from lab.simulation.sar.pairs import SarPair
@@ -18,11 +18,11 @@ from lab.training import Schedule, train
 from ml.coherence import NETWORK, TRUTHS, infer, network
 from ml.coherence import features as of_features
 from ml.coherence.change import of_scatterers
-from ml.coherence.features import DETAILS, FACTS, INPUTS, features
+from ml.coherence.features import DETAILS, INPUTS, features
 from ml.coherence.infer import estimate_coherence
 from ml.coherence.network import OUTPUTS, registered, shipped, untrained
-from ml.coherence.registration import facts_of, moved, shift_of
-from ml.rasters.imagery import ImagePair, high_pass
+from ml.coherence.registration import facts_of, moved
+from ml.rasters.imagery import ImagePair
 
 CPU = torch.device("cpu")
 SMALL = {"widths": (16, 16), "blocks": (1, 1)}
@@ -58,15 +58,6 @@ def test_images_that_share_nothing_are_left_where_they_are():
     assert all(facts_of([pair]).shift_px == (0.0, 0.0) for pair in pairs)
 
 
-def test_shifts_of_several_pixels_have_the_sign_of_the_offsets():
-    rng = np.random.default_rng(4)
-    image = rng.gamma(4, 0.25, (100, 100)).astype(np.float32)
-    both = torch.from_numpy(np.stack([image[10:90, 10:90], image[7:87, 12:92]]))  # what was at (r, c) is at (r+3, c-2)
-    estimate, _, score = shift_of(torch.nan_to_num(high_pass(both, 15)))
-    assert estimate == pytest.approx((3, -2), abs=0.1)
-    assert score > 20
-
-
 def test_a_moved_image_holds_the_same_ground_and_nothing_beyond_its_edge():
     rows = torch.arange(40.0)[:, None] + torch.zeros(1, 40)
     wave = 2 + torch.sin(rows / 3)
@@ -74,21 +65,6 @@ def test_a_moved_image_holds_the_same_ground_and_nothing_beyond_its_edge():
     assert torch.allclose(estimate[5:30, 5:], 2 + torch.sin((rows + 0.5) / 3)[5:30, 5:], atol=2e-3)
     assert torch.isnan(estimate[:, :3]).all()
     assert torch.isnan(estimate[-2:]).all()
-
-
-def test_features_do_not_know_which_image_came_first(pair):
-    power = torch.from_numpy(pair.power)
-    facts = facts_of([power], 4.45)._replace(shift_px=(0.0, 0.0))
-    row = torch.tensor([facts.row()])
-    one = features(registered(power, facts)[None], row)
-    turned = facts._replace(level=facts.level[::-1])
-    other = features(registered(power.flip(0), turned)[None], row)
-    assert one.half.shape == (1, INPUTS, 64, 64)
-    assert one.detail.shape == (1, DETAILS, 128, 128)
-    # Guarnieri and Prati's moments hold the images one by one, in an order that cancels in their product
-    assert torch.allclose(one.half, other.half, atol=1e-4)
-    assert torch.allclose(one.detail, other.detail, atol=1e-4)
-    assert len(facts.row()) == FACTS
 
 
 def test_what_is_made_in_strips_is_the_whole(pair, monkeypatch):
@@ -109,13 +85,6 @@ def test_what_is_made_in_strips_is_the_whole(pair, monkeypatch):
             torch.testing.assert_close(values, all_values[within], rtol=0, atol=1e-6, equal_nan=True)
 
 
-def test_facts_turn_with_the_image():
-    facts = facts_of([torch.rand(2, 64, 48) + 0.1])._replace(lags=(0.1, 0.2, 0.3, 0.4), shift_px=(1.0, 0.5))
-    assert facts.transposed().lags == (0.3, 0.4, 0.1, 0.2)
-    assert facts.transposed().shift_px == (0.5, 1.0)
-    assert facts.transposed().transposed() == facts
-
-
 def test_a_pixel_depends_on_nothing_beyond_the_halo():
     torch.manual_seed(1)
     small = untrained(SMALL).eval()
@@ -127,12 +96,6 @@ def test_a_pixel_depends_on_nothing_beyond_the_halo():
     assert before.shape == (1, OUTPUTS, size, size)
     assert torch.allclose(before[..., size // 2 :, :], after[..., size // 2 :, :], atol=1e-6)
     assert not torch.allclose(before[..., : size // 4, :], after[..., : size // 4, :], atol=1e-3)
-
-
-def test_training_pairs_cover_one_look_and_thirty_metres():
-    systems = [drawn_system(generator(Purpose.TEST, "systems", scene)) for scene in range(200)]
-    assert {system.posting_m for system in systems} == {10.0, 30.0}
-    assert {system.looks for system in systems} == set(range(1, 9))
 
 
 def test_a_few_steps_teach_something(tmp_path):

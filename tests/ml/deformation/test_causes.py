@@ -8,7 +8,7 @@ import pytest
 from affine import Affine
 from shapely import Point
 
-from lab.deformation.causes import Sample, fit, fit_all, macro_f1, network_itself, samples_of, softmax
+from lab.deformation.causes import Sample, fit, fit_all, macro_f1, samples_of, softmax
 from ml.deformation.places.causes import (
     FEATURES,
     NAME,
@@ -83,16 +83,6 @@ def test_regression_recovers_classes_that_a_line_divides():
     chances = softmax(features[400:] @ table[:, :-1].T + table[:, -1])
     assert macro_f1(kinds[400:], chances.argmax(axis=1)) > 0.9
     np.testing.assert_allclose(chances.sum(axis=1), 1)
-
-
-def test_without_samples_of_their_own_areas_are_named_as_the_network_does():
-    """The prior is the mean of the logs of its shares in core and rim, whatever features are standardised by."""
-    rng = np.random.default_rng(4)
-    mean, scale = rng.normal(size=len(FEATURES)), rng.uniform(0.5, 2, len(FEATURES))
-    table = network_itself(mean, scale)
-    raw = rng.normal(size=len(FEATURES))
-    scores = table[:, :-1] @ ((raw - mean) / scale) + table[:, -1]
-    np.testing.assert_allclose(scores, (raw[: len(KINDS)] + raw[len(KINDS) : 2 * len(KINDS)]) / 2)
 
 
 @pytest.fixture

@@ -5,13 +5,11 @@ import pytest
 from affine import Affine
 
 from ingest.geometry import utm_epsg
-from ml.deformation import METHODS
-from ml.deformation.filters.baseline import background_and_noise, matched_filter, threshold
+from ml.deformation.filters.baseline import background_and_noise, threshold
 from ml.deformation.filters.hotspots import GetisOrdConfig, active_areas, getis_ord
-from ml.deformation.gridding.cells import VelocityGrid, assign_cells, cell_mean, grid_median
-from ml.deformation.gridding.despike import despike
+from ml.deformation.gridding.cells import VelocityGrid, grid_median
 from ml.deformation.gridding.points import PointCloud, project
-from ml.deformation.infer import WEIGHTS, detect_deformation, flagged_areas, parameters, strongest
+from ml.deformation.infer import detect_deformation, flagged_areas, strongest
 from ml.rasters.areas import Area
 
 SIDE_M = 8000.0
@@ -78,26 +76,6 @@ def test_spikes_of_single_points_raise_nothing():
     assert areas(points._replace(velocity_mm_yr=spiked)) == []
 
 
-def test_despiking_replaces_a_spike_and_keeps_a_lonely_point():
-    x = np.array([0.0, 10, 20, 30, 40, 5000])
-    cloud = PointCloud(x, np.zeros(6), np.array([1, 1, 50, 1, 1, -7], dtype=np.float32), 3035)
-    assert despike(cloud) == pytest.approx([1, 1, 1, 1, 1, -7])
-
-
-def test_the_grid_holds_the_median_of_each_cell_and_aligns_with_whole_hundreds():
-    x = np.array([4_600_010.0, 4_600_050, 4_600_090, 4_600_150])
-    cloud = PointCloud(x, np.full(4, 1_740_020.0), np.array([1, 2, 9, 5], dtype=np.float32), 3035)
-    grid = grid_median(cloud)
-    assert grid.velocity_mm_yr.tolist() == [[2.0, 5.0]]
-    assert grid.n_points.tolist() == [[3, 1]]
-    assert (grid.transform.c, grid.transform.f) == (4_600_000, 1_740_100)
-
-
-def test_a_wider_posting_makes_a_wider_cell():
-    cloud = field(n=100)._replace(posting_m=155.0)
-    assert grid_median(cloud).cell_m == 155
-
-
 def test_cells_given_by_their_corners_fill_one_cell_each_though_rounding_moves_them():
     row, col = (part.ravel().astype(np.float64) for part in np.mgrid[0:40, 0:40])
     moved = np.random.default_rng(4).uniform(-0.01, 0.01, (2, row.size))
@@ -105,11 +83,6 @@ def test_cells_given_by_their_corners_fill_one_cell_each_though_rounding_moves_t
     grid = grid_median(PointCloud(x, y, np.zeros(row.size, np.float32), 32614, 450.0))
     assert grid.n_points.shape == (40, 40)
     assert (grid.n_points == 1).all()
-
-
-def test_cell_means_put_north_on_top():
-    cells = assign_cells(np.array([50.0, 50.0]), np.array([50.0, 150.0]), 100.0)
-    assert cell_mean(cells, np.array([1.0, 2.0])).tolist() == [[2.0], [1.0]]
 
 
 def test_the_threshold_sees_what_is_fast_and_nothing_else():
@@ -153,12 +126,6 @@ def test_every_baseline_finds_a_fast_bowl_with_its_sign_and_nothing_on_still_gro
         assert {area.kind for area in areas(with_bowl(field(), rate), method)} == {kind}
 
 
-@pytest.mark.parametrize("method", sorted(set(METHODS) - set(WEIGHTS)))
-def test_every_method_names_its_constants_for_the_record(method):
-    assert parameters(method)
-    assert all(isinstance(value, float | int | tuple) for value in parameters(method).values())
-
-
 def test_noise_is_measured_between_neighbours_so_that_motion_is_not_noise():
     quiet = grid_median(field())
     moving = grid_median(with_bowl(field(), -50.0, 1500.0))
@@ -187,15 +154,6 @@ def test_the_local_utm_zone_is_chosen():
     assert (cloud.x[0], cloud.y[0]) == pytest.approx((500_000, 0), abs=1e-3)  # the central meridian of zone 14
 
     assert cloud.epsg == 32614
-
-
-def test_the_matched_filter_is_the_same_whatever_field_lies_beside():
-    """A far bowl changes neither the background nor the noise of still ground enough to raise anything there."""
-    grid = grid_median(with_bowl(field(), -80.0, 300.0))
-    maps = matched_filter(grid)
-    rows, cols = np.nonzero(np.nan_to_num(maps.probability) > 0.5)
-    x, y = grid.transform @ (cols + 0.5, rows + 0.5)
-    assert np.hypot(x - 4_604_000, y - 1_744_000).max() < 1400
 
 
 def test_ground_that_nothing_measured_is_not_flagged_by_what_lies_around_it():

@@ -2,16 +2,12 @@
 
 import numpy as np
 import pytest
-import torch
 from affine import Affine
 
 from ml.deformation.features import surroundings as around
 from ml.deformation.features.atmosphere import RADII_CELLS
 from ml.deformation.features.channels import (
-    CHANNELS,
     TrackCells,
-    background_of,
-    channels,
     grid_noise,
     noise_scale,
 )
@@ -27,7 +23,7 @@ from ml.deformation.features.surroundings import (
 )
 from ml.deformation.filters.baseline import cell_noise
 from ml.deformation.filters.still import StillGround, still_ground
-from ml.deformation.gridding.cells import Cells, RobustGrid, cell_median, distance_to_points_m, grid_robust
+from ml.deformation.gridding.cells import Cells, cell_median, distance_to_points_m, grid_robust
 from ml.deformation.gridding.despike import median_of, neighbours
 from ml.deformation.gridding.noise import point_noise
 from ml.deformation.gridding.points import PointCloud
@@ -118,23 +114,6 @@ def track_of(velocity: np.ndarray) -> TrackCells:
     )
 
 
-def test_unknown_cells_are_marked_and_hold_no_rate():
-    image = channels([track_of(np.array([[2.0, np.nan]]))])
-    assert image.shape == (1, CHANNELS, 1, 2)
-    assert image[0, 0].tolist() == [[2.0, 0.0]]
-    assert image[0, 1].tolist() == [[0.5, 0.0]]  # n / (n + 1)
-    assert image[0, 2].tolist() == [[1.0, 0.0]]
-    assert bool(torch.isfinite(image).all())
-
-
-def test_the_background_of_a_product_is_that_of_its_still_ground():
-    velocity = np.full((40, 40), -60.0, dtype=np.float32)
-    velocity[:, :10] = 1.2 + np.random.default_rng(0).normal(0, 0.1, (40, 10))
-    count = np.ones((40, 40), dtype=np.int32)
-    grid = RobustGrid(velocity, count, velocity * 0, Affine(100, 0, 0, 0, -100, 0), 3035)
-    assert background_of(grid) == pytest.approx(1.2, abs=0.05)
-
-
 def test_a_noisy_product_is_looked_at_in_larger_units_and_a_slope_is_no_noise():
     rng = np.random.default_rng(0)
     x, y = (part.ravel() + 50.0 for part in np.meshgrid(np.arange(60) * 100.0, np.arange(60) * 100.0))
@@ -213,14 +192,6 @@ def test_stratified_delay_follows_height_and_a_slope_is_shown():
     assert float(np.corrcoef(above[inner], height[inner])[0, 1]) > 0.9
     assert not above[~known].any()
     assert not relief(0.01 * height, np.full_like(height, np.nan), 100.0).any()
-
-
-def test_relief_does_not_change_when_a_map_is_turned():
-    rng = np.random.default_rng(2)
-    height = np.where(rng.random((40, 50)) < 0.6, rng.normal(0, 40, (40, 50)), np.nan).astype(np.float32)
-    rate = rng.normal(0, 1, (40, 50)).astype(np.float32)
-    turned = relief(np.rot90(rate), np.rot90(height), 100.0)
-    np.testing.assert_allclose(turned, np.rot90(relief(rate, height, 100.0), axes=(1, 2)), atol=1e-5)
 
 
 def test_a_weak_wide_bowl_stands_out_of_its_surroundings_and_a_constant_does_not():

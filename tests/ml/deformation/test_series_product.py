@@ -1,5 +1,6 @@
 """Series in files and in the database: detectors see rates without unwrapping errors."""
 
+from collections.abc import Callable
 from datetime import date, timedelta
 from functools import partial
 
@@ -24,18 +25,23 @@ from tests.makers.egms import DATES
 
 FIRST = date(2020, 1, 3)
 DAYS = np.arange(0, 5 * 365, 12)
+YEARS = DAYS / 365.25
 SIDE_M = 2_000.0
 
 
 def with_a_jump(table: dict[str, list], jump_mm: float) -> None:
-    """Points all over 4 km² with white noise; those within 350 m of the middle jump in the third year."""
+    """Points within 350 m of the middle jump in the third year."""
+    with_motion(table, lambda x, y: jump_mm * np.outer(np.hypot(x, y) < 350, DAYS > 2.4 * 365))
+
+
+def with_motion(table: dict[str, list], motion: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> None:
+    """Points all over 4 km² with white noise. motion: x, y from the middle, (n,) m each -> (n, dates) mm."""
     n, rng = len(table["pid"]), np.random.default_rng(2)
     x, y = rng.uniform(0, SIDE_M, (2, n))
     easting, northing = 4_600_000.0 + x, 1_740_000.0 + y
     longitude, latitude = transformer(3035, 4326).transform(easting, northing)
-    inside = np.hypot(x - SIDE_M / 2, y - SIDE_M / 2) < 350
-    series = rng.normal(0, 3, (n, DAYS.size)) + jump_mm * np.outer(inside, DAYS > 2.4 * 365)
-    rate = np.polyfit(DAYS / 365.25, series.T, 1)[0]
+    series = rng.normal(0, 3, (n, DAYS.size)) + motion(x - SIDE_M / 2, y - SIDE_M / 2)
+    rate = np.polyfit(YEARS, series.T, 1)[0]
     for day in DATES:
         del table[day]
     table |= {"easting": list(easting), "northing": list(northing), "mean_velocity": list(np.round(rate, 1))}
@@ -93,7 +99,7 @@ def test_series_come_in_the_order_of_the_points(egms):
     blocks = list(selectors.product_series(product=product, at_once=500))
     assert [len(block) for block in blocks] == [500, 500, 200]
     points = selectors.product_points(product=product)
-    rate = np.polyfit(DAYS / 365.25, np.concatenate(blocks).T, 1)[0]
+    rate = np.polyfit(YEARS, np.concatenate(blocks).T, 1)[0]
     np.testing.assert_allclose(rate, points.velocity_mm_yr, atol=0.06)
 
 

@@ -8,16 +8,7 @@ from hypothesis import strategies as st
 
 from detection.kinds import Kind
 from detection.search.classify import Evidence, classify
-from ml.deformation.places.context import (
-    FILL,
-    GROUNDWATER,
-    LANDSLIDE,
-    MINING,
-    UPLIFT,
-    Surroundings,
-    terms_of,
-    weigh,
-)
+from ml.deformation.places.context import FILL, GROUNDWATER, LANDSLIDE, MINING, UPLIFT, Surroundings, terms_of, weigh
 from ml.rasters.areas import KINDS
 
 DOUBTFUL = {MINING: 0.45, GROUNDWATER: 0.15, FILL: 0.2, LANDSLIDE: 0.15, UPLIFT: 0.05}

@@ -11,7 +11,7 @@ from shapely.geometry import shape as geometry_of
 from ingest.readers.records import Reference
 from ml.__main__ import main
 from ml.deformation.gridding.points import PointCloud
-from ml.deformation.wide.cells import WideCells, stable_level, wide_cells
+from ml.deformation.wide.cells import wide_cells
 from ml.deformation.wide.noise import WideNoise, noise_of
 from ml.deformation.wide.scores import Scores, Shape
 from ml.deformation.wide.search import PRIORS, ReferredRegion, Track, find_wide_regions, wide_regions
@@ -155,16 +155,11 @@ def test_still_scenes_stay_silent(noise):
     assert regions == []
 
 
-def test_ramp_without_a_reference_is_no_motion():
-    east, north = plane(120, 1.0)
-    rate = 0.05 * east - 3 + noise_field(QUIET, 120, 1.0, 7)
-    assert find_wide_regions(Track(points_of(east, north, rate, 1000.0), Reference.LOCAL)) == []
-
-
-def test_seam_between_two_frames_is_no_bowl():
+def test_neither_a_ramp_without_a_reference_nor_a_seam_between_two_frames_is_motion():
     east, north = plane(100, 1.0)
-    rate = np.where(east > 50, 0.7, -0.7) + noise_field(QUIET, 100, 1.0, 8)
-    for reference in Reference:
+    noise = noise_field(QUIET, 100, 1.0, 8)
+    ramp, seam = 0.05 * east - 3 + noise, np.where(east > 50, 0.7, -0.7) + noise
+    for rate, reference in ((ramp, Reference.LOCAL), *((seam, reference) for reference in Reference)):
         assert find_wide_regions(Track(points_of(east, north, rate, 1000.0), reference)) == []
 
 
@@ -178,17 +173,9 @@ def test_few_cells_show_nothing():
     assert find_wide_regions(Track(points_of(east, north, np.full((7, 7), -20.0), 1000.0), Reference.GNSS)) == []
 
 
-def test_stable_level_is_the_plain_and_not_the_bowl():
-    east, north = plane(60, 1.0)
-    rate = 1.5 + bowl(east, north, (30, 30), 14, -20) + np.random.default_rng(0).normal(0, 0.3, east.shape)
-    cells = wide_cells(points_of(east, north, rate, 1000.0))
-    assert isinstance(cells, WideCells)
-    assert stable_level(cells, 0.3) == pytest.approx(1.5, abs=0.5)
-
-
 def test_large_scenes_are_looked_at_in_wider_cells():
     rng = np.random.default_rng(0)
-    x, y = rng.uniform(0, 400_000, (2, 600_000))
+    x, y = rng.uniform(0, 400_000, (2, 300_000))
     cells = wide_cells(PointCloud(x, y, np.zeros(x.size, dtype=np.float32), 3035))
     assert cells.cell_km == 2.0
 

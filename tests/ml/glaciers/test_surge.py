@@ -27,17 +27,10 @@ def test_a_surge_is_found_with_its_onset_and_its_end():
     assert result.cells.all()
 
 
-def test_wrong_matches_in_a_third_of_a_surging_glacier_move_neither_onset_nor_peak():
+@pytest.mark.parametrize("wrong", [np.s_[85:87, :3], np.s_[85]], ids=["a third of a glacier", "one whole pair"])
+def test_wrong_matches_move_neither_onset_nor_peak(wrong):
     day, speed, sigma = glacier(rise=0.8)
-    speed[85:87, :3] = 40.0
-    (result,) = surges(day, speed, sigma, cell_km2=0.05)
-    assert result.onset.day == pytest.approx(900, abs=12)
-    assert result.peak_m_day == pytest.approx(1.3, abs=0.15)
-
-
-def test_one_pair_that_is_wrong_everywhere_is_no_peak():
-    day, speed, sigma = glacier(rise=0.8)
-    speed[85] = 40.0
+    speed[wrong] = 40.0
     (result,) = surges(day, speed, sigma, cell_km2=0.05)
     assert result.onset.day == pytest.approx(900, abs=12)
     assert result.peak_m_day == pytest.approx(1.3, abs=0.15)

@@ -10,7 +10,7 @@ from lab.simulation.sar.pairs import padded, simulate_pair
 from lab.simulation.sar.recipes import constant_shift, even_ground
 from lab.simulation.sar.system import GRDH
 from lab.simulation.seeds import Purpose, generator
-from ml.offsets.baseline import chance_peak, grid_of_nodes, track
+from ml.offsets.baseline import grid_of_nodes, track
 from ml.offsets.consensus import agrees_with_neighbours, consensus
 from ml.offsets.correlate import correlate
 from ml.offsets.infer import track_offsets
@@ -71,13 +71,6 @@ def test_holes_in_the_images_are_holes_in_the_result():
     assert float(tracked.dx_px[12:].nanmedian()) == pytest.approx(1.0, abs=0.04)
 
 
-def test_a_single_window_keeps_more_outliers_than_many_that_must_agree():
-    power = images(0.4, 0.2, gamma=0.6)
-    single, many = track(power, kernels=(32,)), track(power)
-    wrong = [float(((o.dx_px - 0.4).abs() > 0.5).float().sum() / torch.isfinite(o.dx_px).sum()) for o in (single, many)]
-    assert wrong[1] <= wrong[0]
-
-
 def test_the_raster_of_a_pair_is_scaled_by_the_posting():
     power = images(1.0, 0.0, size=96).numpy()
     pair = ImagePair(power[0], power[1], Affine(30, 0, 500, 0, -30, 900), 32611)
@@ -104,9 +97,6 @@ def test_lag_by_lag_answers_as_batched_ffts_do_holes_and_edges_included(size):
             torch.testing.assert_close(one, other, atol=1e-4, rtol=0)
 
 
-# ---- whitened correlation ----
-
-
 @pytest.mark.parametrize(("dx", "dy"), [(2.0, -3.0), (0.5, 0.25), (-1.3, 0.7)])
 def test_whitened_correlation_brings_a_shift_back_where_pixels_are_finer_than_the_resolution(dx, dy):
     rng = generator(Purpose.TEST, "whitened", 1)
@@ -116,13 +106,6 @@ def test_whitened_correlation_brings_a_shift_back_where_pixels_are_finer_than_th
     assert float(np.nanmedian(bands["dx_px"])) == pytest.approx(dx, abs=0.04)
     assert float(np.nanmedian(bands["dy_px"])) == pytest.approx(dy, abs=0.04)
     assert np.isfinite(bands["dx_px"][3:-3, 3:-3]).all()
-
-
-def test_where_a_pixel_is_a_resolution_wide_whitening_is_drawn_to_whole_pixels():
-    """A known limit (docs/models/multi-kernel.md): aliased frequencies are strengthened too."""
-    power = images(0.25, 0.25).numpy()
-    bands = track_offsets(ImagePair(power[0], power[1], Affine.identity(), None), "whitened", torch.device("cpu")).bands
-    assert 0.1 < float(np.nanmedian(bands["dx_px"])) < 0.24
 
 
 def test_on_oversampled_images_whitening_comes_near_the_bound_and_plain_correlation_does_not():
@@ -147,9 +130,6 @@ def test_noise_is_unknown_to_every_method(method):
     assert tracked.statistics["known_share"] < 0.02
 
 
-# ---- consensus and filter ----
-
-
 def test_the_smallest_kernel_that_agrees_is_taken():
     values = torch.tensor([[5.0], [1.02], [1.0], [0.99]])
     offset, _, share = consensus(values, torch.ones(4, 1, dtype=torch.bool))
@@ -170,7 +150,3 @@ def test_an_offset_that_contradicts_its_neighbours_is_dropped_and_an_edge_is_not
     assert not bool(kept[4, 4])
     assert bool(kept[0, 0])
     assert int(kept.sum()) == 80
-
-
-def test_the_chance_of_a_match_falls_with_the_size_of_the_window():
-    assert chance_peak(16, 6, 2.0) > chance_peak(32, 6, 2.0) > chance_peak(64, 6, 2.0) > 0.05

@@ -12,21 +12,18 @@ from lab.offsets.evaluate import width_px
 from lab.simulation.sar.recipes import stepped
 from lab.simulation.seeds import Purpose, generator
 from ml.networks.box_mean import box_mean
-from ml.networks.cc_res_siamnet import LAGS, NODE_PX, REACH_WEIGHTS, STRIP_ROWS, Alike, CCResSiamNet, correlated
+from ml.networks.cc_res_siamnet import LAGS, NODE_PX, STRIP_ROWS, CCResSiamNet, correlated
 from ml.offsets import coarse, network
 from ml.offsets.baseline import Offsets
 from ml.offsets.infer import track_offsets
 from ml.offsets.regrid import at_posting
-from ml.offsets.resampling import gathered, in_parts, surroundings, whole
+from ml.offsets.resampling import gathered, in_parts, whole
 from ml.offsets.texture import texture
 from ml.rasters.imagery import ImagePair, PairSource
 from ml.runtime.device import precision
 from tests.makers.offset_pairs import pair_of
 
 CPU = torch.device("cpu")
-
-
-# ---- whole pixels ----
 
 
 @pytest.mark.parametrize("offset", [0.45, -0.55, 1.46, 0.0])
@@ -70,14 +67,6 @@ def test_what_is_unknown_stays_unknown_between_pixels():
     assert float(moved[40:, 40:56].std()) < 1e-6
 
 
-def test_surroundings_of_even_ground_are_its_own_shift():
-    shift = torch.full((2, 9, 9), 3.0)
-    assert torch.equal(surroundings(shift), shift)
-
-
-# ---- what the network sees ----
-
-
 def test_texture_does_not_know_the_gain_and_leaves_holes_at_zero():
     log = torch.randn(1, 60, 60, generator=torch.Generator().manual_seed(1))
     log[0, 20:40, 20:40] = torch.nan
@@ -108,13 +97,6 @@ def test_correlation_is_the_mean_of_products():
     assert torch.allclose(correlated(first, second), torch.cat(wanted, dim=1), atol=1e-6)
 
 
-def test_features_are_correlated_at_the_lag_at_which_they_agree():
-    first = torch.randn(1, 1, 32, 32, generator=torch.Generator().manual_seed(2))
-    second = first.roll((1, -1), (2, 3))  # stands one row lower, one column to the left
-    tracked = correlated(first, second).mean(dim=(2, 3))[0]
-    assert LAGS[int(tracked.argmax())] == (1, -1)
-
-
 def test_an_answer_hears_nothing_beyond_its_window_and_what_its_layers_see_around_it():
     torch.manual_seed(0)
     siamnet = CCResSiamNet(nodes=16).eval()
@@ -132,18 +114,6 @@ def test_an_answer_hears_nothing_beyond_its_window_and_what_its_layers_see_aroun
     three = siamnet(other, beyond, beyond, known)
     torch.testing.assert_close(one.near[0, :, 10, 10], three.near[0, :, 10, 10])
     assert not torch.allclose(one.own[0, :, 10, 10], three.own[0, :, 10, 10])
-
-
-def test_attention_is_the_mean_of_the_window_where_all_nodes_are_alike():
-    torch.manual_seed(0)
-    alike, own = Alike(6, 4), torch.randn(1, 6, 12, 12)
-    tracked = alike(torch.ones(1, 6, 12, 12), own)[0, :, 5, 5]
-    weights = torch.tensor(REACH_WEIGHTS)
-    value = torch.relu(alike.value(own))[0, :, 3:8, 3:8]
-    torch.testing.assert_close(tracked, (value * weights * weights[:, None]).sum(dim=(1, 2)) / 16)
-
-
-# ---- the whole way ----
 
 
 def random_tracker(**changes) -> network.Tracker:
@@ -177,15 +147,6 @@ def test_where_the_search_finds_nothing_in_reach_nothing_is_known(monkeypatch):
     assert float(known[8:].max()) == float(known[:, 8:].max()) == 0
 
 
-@pytest.mark.parametrize(("dx", "dy", "search"), [(5.0, -4.0, 6), (-19.0, 12.0, 24), (40.0, -33.0, 64)])
-def test_the_coarse_start_is_within_a_pixel_even_of_large_motion(dx, dy, search):
-    pair = pair_of(0.0, 0.0, gamma=0.8, size=320)
-    moved = np.roll(pair.secondary, (round(dy), round(dx)), (0, 1))
-    log = torch.from_numpy(np.log(np.stack([pair.reference, moved])))
-    tracked = coarse.filled(coarse.coarse(texture(log), search))[:, 5:-5, 5:-5]
-    assert float((tracked - torch.tensor([dx, dy])[:, None, None]).abs().mean()) < 0.5
-
-
 def test_where_nothing_matches_neighbours_speak():
     offset = torch.full((2, 12, 12), 2.0)
     offset[:, 4:8, 4:8] = torch.nan
@@ -217,9 +178,6 @@ def test_sigma_is_widened_where_errors_are_wider_than_it():
     )
     for part in (local_scatter > 0.2, local_scatter < -0.2, cell < 0.2, cell > 0.2):
         assert np.mean(np.abs(errors / stretched)[part] < 1) == pytest.approx(0.6827, abs=0.025)
-
-
-# ---- the shipped weights ----
 
 
 @pytest.mark.parametrize("method", ["model", "model-32px"])
@@ -265,14 +223,6 @@ def test_a_step_of_half_a_pixel_is_blurred_no_more_than_the_model_card_states(ga
     assert mean[-8:] == pytest.approx(1, abs=0.15)
 
 
-def test_motion_of_many_pixels_is_followed_where_the_search_allows_it():
-    pair = pair_of(0.25, 0.0, gamma=0.8, size=256)
-    pair = pair._replace(secondary=np.roll(pair.secondary, (-17, 20), (0, 1)))
-    bands = track_offsets(pair, "model", CPU, search=24).bands
-    assert float(np.nanmedian(bands["dx_px"])) == pytest.approx(20.25, abs=0.05)
-    assert float(np.nanmedian(bands["dy_px"])) == pytest.approx(-17, abs=0.05)
-
-
 def test_bfloat16_changes_offsets_by_less_than_a_hundredth_of_a_pixel():
     source = pair_of(0.4, 0.1, gamma=0.8).source()
     tracker = network.shipped(CPU)
@@ -289,9 +239,6 @@ def test_float32_can_be_asked_for_and_a_run_records_it(monkeypatch):
     assert result.tags["precision"] == result.parameters["precision"] == "float32"
     assert np.array_equal(result.bands["dx_px"], exact.dx_px.numpy(), equal_nan=True)
     assert "precision" not in track_offsets(pair, "ncc", CPU).parameters
-
-
-# ---- pairs that cannot be tracked ----
 
 
 def refused(pair: ImagePair | PairSource, match: str) -> None:

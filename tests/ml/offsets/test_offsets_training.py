@@ -10,12 +10,11 @@ import torch
 from lab.offsets import real_chips
 from lab.offsets.dataset import make_scene, prepared
 from lab.offsets.recipe import RECIPE
-from lab.offsets.training_task import Settings, bias_of, cut, likely_answer, likely_coarse, likely_start, turned
+from lab.offsets.training_task import Settings, bias_of, cut, turned
 from lab.simulation.seeds import Purpose
 from ml.__main__ import main
 from ml.networks.box_mean import box_mean
 from ml.offsets import network
-from ml.offsets.resampling import in_parts
 from ml.offsets.texture import texture
 from ml.runtime.checkpoints import WEIGHTS, read_card
 from tests.makers.offset_pairs import pair_of
@@ -31,10 +30,15 @@ def peak_of(reference: torch.Tensor, secondary: torch.Tensor) -> tuple[int, int]
     return (col + cols // 2) % cols - cols // 2, (row + rows // 2) % rows - rows // 2
 
 
+def seen(dx: float, dy: float) -> tuple[torch.Tensor, torch.Tensor]:
+    """What the network sees of a pair, and how it moved, (2, 160, 160) each."""
+    pair = pair_of(dx, dy)
+    moved = torch.tensor([dx, dy])[:, None, None].expand(2, 160, 160)
+    return texture(torch.from_numpy(np.log(np.stack([pair.reference, pair.secondary])))), moved
+
+
 def test_a_search_ends_near_the_truth_where_there_is_one_and_anywhere_where_there_is_none():
-    pair = pair_of(3.0, -2.0)
-    images = texture(torch.from_numpy(np.log(np.stack([pair.reference, pair.secondary]))))
-    truth = torch.tensor([3.0, -2.0])[:, None, None].expand(2, 160, 160)
+    images, truth = seen(3.0, -2.0)
     for seed in range(4):
         tracked = cut(np.random.default_rng(seed), images, truth, 96, 6)
         assert tracked.known.shape == (1, 12, 12)
@@ -47,45 +51,17 @@ def test_a_search_ends_near_the_truth_where_there_is_one_and_anywhere_where_ther
 
 @pytest.mark.parametrize("seed", range(6))
 def test_turning_a_pair_turns_its_truth(seed):
-    pair = pair_of(3.0, -2.0)
-    log = torch.from_numpy(np.log(np.stack([pair.reference, pair.secondary])))
-    truth = torch.tensor([3.0, -2.0])[:, None, None].expand(2, 160, 160)
-    images, shift = turned(np.random.default_rng(seed), texture(log), truth)
+    images, shift = turned(np.random.default_rng(seed), *seen(3.0, -2.0))
     assert peak_of(*images) == (round(float(shift[0].mean())), round(float(shift[1].mean())))
 
 
 def test_a_crop_is_gathered_near_its_truth_and_its_target_is_what_is_left():
-    pair = pair_of(1.0, -1.0)
-    log = torch.from_numpy(np.log(np.stack([pair.reference, pair.secondary])))
-    truth = torch.tensor([1.0, -1.0])[:, None, None].expand(2, 160, 160)
     for seed in range(5):
-        crop = cut(np.random.default_rng(seed), texture(log), truth, 96)
+        crop = cut(np.random.default_rng(seed), *seen(1.0, -1.0), 96)
         if float(crop.beyond.abs().max()) == 0 and float(crop.target.std(dim=(1, 2)).max()) == 0:
             assert peak_of(*crop.texture) == tuple(int(part.mean()) for part in crop.target)
             return
     pytest.fail("no start of five was the same everywhere")
-
-
-def test_some_starts_are_answers_to_a_part_of_a_pixel_and_some_are_coarse():
-    truth = torch.zeros(2, 14, 14) + 0.3
-    starts = [likely_start(np.random.default_rng(seed), truth) for seed in range(60)]
-    coarse_ones = sum(torch.equal(start, start.round()) for start in starts)
-    assert 0.2 < coarse_ones / len(starts) < 0.6
-    answers = torch.stack([likely_answer(np.random.default_rng(seed), truth) for seed in range(40)])
-    assert torch.equal(answers, in_parts(answers))
-    assert 0.4 < float((answers - 0.3).std()) < 0.6
-
-
-def test_a_coarse_start_is_whole_and_often_a_whole_pixel_off_but_seldom_more_than_two():
-    truth = torch.zeros(2, 14, 14) + 0.3
-    starts = torch.stack([likely_coarse(np.random.default_rng(seed), truth) for seed in range(40)])
-    assert torch.equal(starts, starts.round())
-    off = (starts - 0.3).abs()
-    assert 0.4 < float((off < 1).float().mean()) < 0.8
-    assert 0.9 < float((off < 2.5).float().mean()) < 1.0
-
-
-# ---- training data ----
 
 
 def test_what_is_wrong_with_a_whole_crop_costs_and_noise_of_its_windows_does_not():

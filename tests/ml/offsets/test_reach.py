@@ -16,14 +16,14 @@ from lab.simulation.sar.system import GRDH, Float32
 from lab.simulation.seeds import Purpose, generator
 from ml.__main__ import main
 from ml.offsets import coarse
-from ml.offsets.blocks import in_memory, of_source
+from ml.offsets.blocks import of_source
 from ml.offsets.coarse import Reason
-from ml.offsets.correlate import correlate
 from ml.offsets.infer import reach_px, track_offsets
 from ml.offsets.motion import PixelScale
 from ml.rasters.control_points import resampled_to_one_grid
-from ml.rasters.imagery import ImagePair, high_pass
+from ml.rasters.imagery import ImagePair
 from ml.rasters.windows import Window
+from tests.makers.geotiff import write
 
 CPU = torch.device("cpu")
 FAR = (31.3, -24.6)  # px, 40 together
@@ -128,34 +128,12 @@ def test_each_reason_is_distinguished_from_the_others():
 
 
 def test_nothing_is_found_in_noise_however_far_is_searched():
-    for gamma, scene in ((0.0, 1), (0.0, 2)):
+    for scene in (1, 2):
         field = np.zeros((2, *padded(384)), dtype=np.float32)
-        result = track_offsets(on_pixels(made(field, gamma, 384, scene).power), "model", CPU)
+        result = track_offsets(on_pixels(made(field, 0.0, 384, scene).power), "model", CPU)
         assert result.statistics["known_share"] == 0
         assert result.statistics["no_match_share"] > 0.9
         assert "no match" in result.note
-
-
-def test_a_window_is_compared_where_its_start_says():
-    power = torch.from_numpy(made(np.zeros((2, *padded(160)), dtype=np.float32), 0.9, 160).power)
-    reference, secondary = high_pass(power)
-    moved = torch.roll(secondary, (9, -14), (0, 1))
-    at = torch.tensor([60, 80, 100]), torch.tensor([60, 90, 100])
-    start = torch.tensor([[-14.0], [9.0]]).expand(2, 3)
-    there = correlate(reference, moved, *at, 32, 4, start)
-    here = correlate(reference, secondary, *at, 32, 4)
-    torch.testing.assert_close(there.dx_px, here.dx_px - 14)
-    torch.testing.assert_close(there.dy_px, here.dy_px + 9)
-    assert bool(there.known.all())
-
-
-def test_texture_in_memory_is_padded_as_a_file_is():
-    images = torch.ones(2, 100, 70)
-    textures = in_memory(images)
-    assert textures.shape == (100, 70)
-    outer = textures.read(coarse.Window(-10, 50, 130, 40))
-    assert outer.shape == (2, 130, 40)
-    assert float(outer.sum()) == 2 * 100 * 20
 
 
 @pytest.mark.parametrize(("m_day", "days", "posting_m", "wanted"), [(50, 12, 10, 60), (5, 12, 10, 6), (50, 12, 3, 128)])
@@ -164,15 +142,10 @@ def test_the_reach_follows_from_metres_a_day(m_day, days, posting_m, wanted):
 
 
 def written(folder: Path, pair: ImagePair, epsg: int | None = 32633) -> list[str]:
-    paths = []
-    for name in ("reference", "secondary"):
-        profile = {"driver": "GTiff", "count": 1, "dtype": "float32", "height": 192, "width": 192}
-        if epsg:
-            profile |= {"crs": f"EPSG:{epsg}", "transform": Affine(10, 0, 5e5, 0, -10, 8e6)}
-        with rasterio.open(folder / f"{name}.tif", "w", **profile) as raster:
-            raster.write(getattr(pair, name)[:192, :192], 1)
-        paths.append(str(folder / f"{name}.tif"))
-    return [*paths, "--out", str(folder / "o.tif")]
+    place = {"crs": f"EPSG:{epsg}", "transform": Affine(10, 0, 5e5, 0, -10, 8e6)}
+    place = place if epsg else dict.fromkeys(place)
+    paths = [write(folder / f"{n}.tif", image[:192, :192], **place) for n, image in enumerate(pair[:2])]
+    return [*map(str, paths), "--out", str(folder / "o.tif")]
 
 
 def test_the_command_takes_metres_a_day_and_says_why_nothing_is_known(tmp_path, capsys):
@@ -201,9 +174,6 @@ def test_the_command_takes_metres_a_day_and_says_why_nothing_is_known(tmp_path, 
 def test_a_reach_that_cannot_be_used_is_refused_in_one_line(tmp_path, capsys, flags, message):
     assert main(["offsets", *written(tmp_path, apart(0, 0, size=192), epsg=None), *flags]) == 2
     assert message in capsys.readouterr().err
-
-
-# ---- real images ----
 
 
 @pytest.mark.realdata

@@ -16,6 +16,7 @@ from ml.rasters import control_points
 from ml.rasters.control_points import has_control_points, in_pieces, resampled_to_one_grid
 from ml.rasters.pieces import Pieces
 from ml.rasters.windows import Window
+from tests.makers.geotiff import write
 
 EPSG, POSTING_M, SIZE = 32633, 20.0, 256
 WEST, NORTH = 500_000.0, 5_000_000.0
@@ -30,11 +31,7 @@ def written(path, power, upside_down: bool, points: int = 25, east_m: float = 0.
     for row, col in cells:
         x, y = to_degrees(WEST + east_m + POSTING_M * col, NORTH - POSTING_M * row)
         held.append(GroundControlPoint(SIZE - row if upside_down else row, col, x, y))
-    profile = {"driver": "GTiff", "width": SIZE, "height": SIZE, "count": 1, "dtype": "float32"}
-    profile |= {"gcps": held, "crs": CRS.from_epsg(4326)}
-    with rasterio.open(path, "w", **profile) as raster:
-        raster.write(power[::-1] if upside_down else power, 1)
-    return path
+    return write(path, power[::-1] if upside_down else power, CRS.from_epsg(4326), None, gcps=held)
 
 
 @pytest.fixture
@@ -82,16 +79,10 @@ def test_the_command_lays_both_says_so_and_tracks_them(swaths, tmp_path, capsys)
 
 
 def test_images_on_a_map_are_left_as_they_are(tmp_path, swaths):
-    on_map = tmp_path / "map.tif"
-    profile = {"driver": "GTiff", "width": 4, "height": 4, "count": 1, "dtype": "float32", "crs": f"EPSG:{EPSG}"}
-    with rasterio.open(on_map, "w", transform=from_origin(WEST, NORTH, POSTING_M, POSTING_M), **profile) as raster:
-        raster.write(np.ones((4, 4), dtype=np.float32), 1)
-    assert [has_control_points(path) for path in (on_map, tmp_path / "none.tif", *swaths[0])] == [
-        False,
-        False,
-        True,
-        True,
-    ]
+    place = from_origin(WEST, NORTH, POSTING_M, POSTING_M)
+    on_map = write(tmp_path / "map.tif", np.ones((4, 4), dtype=np.float32), f"EPSG:{EPSG}", place)
+    placed = [has_control_points(path) for path in (on_map, tmp_path / "none.tif", *swaths[0])]
+    assert placed == [False, False, True, True]
 
 
 @pytest.mark.parametrize(

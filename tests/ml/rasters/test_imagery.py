@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
-import rasterio
 from affine import Affine
 
 from ml.rasters.imagery import open_pair
 from ml.rasters.windows import Window
+from tests.makers.geotiff import write
 
 NODATA = -99.0
 
@@ -18,11 +18,8 @@ NODATA = -99.0
 def test_a_window_of_any_height_is_linear_power_and_nan_where_nothing_is_known(tmp_path, scale, linear):
     values = np.random.default_rng(1).gamma(4, 0.25, (2, 203, 31)).astype(np.float32)
     values[0, 60:70, 3:9], values[1, 130:, 20] = NODATA, 0.0
-    paths = tmp_path / "reference.tif", tmp_path / "secondary.tif"
-    grid = {"width": 31, "height": 203, "count": 1, "transform": Affine(10, 0, 5e5, 0, -10, 5e6), "crs": "EPSG:32632"}
-    for path, image in zip(paths, values, strict=True):
-        with rasterio.open(path, "w", driver="GTiff", dtype="float32", nodata=NODATA, **grid) as raster:
-            raster.write(image, 1)
+    grid = {"crs": "EPSG:32632", "transform": Affine(10, 0, 5e5, 0, -10, 5e6), "nodata": NODATA}
+    paths = [write(tmp_path / f"{n}.tif", image, **grid) for n, image in enumerate(values)]
     read = open_pair(*paths, scale).read(Window(2, 1, 197, 29))
     inner = values[:, 2:199, 1:30]
     power = linear(np.where(inner == NODATA, np.float32(np.nan), inner))

@@ -7,6 +7,7 @@ import rasterio
 from ml.__main__ import main
 from ml.coherence import VERSIONS
 from ml.rasters.pieces import Folder
+from tests.makers.geotiff import write
 
 
 @pytest.fixture(scope="module")
@@ -102,12 +103,7 @@ def test_what_cannot_be_used_ends_with_2_and_one_line(tmp_path, capsys, argument
     names = {name: tmp_path / f"{name}.tif" for name in (*made, "missing", "out", "text")}
     names["nowhere"] = tmp_path / "no" / "folder.tif"
     for name, values in made.items():
-        profile = {"driver": "GTiff", "count": 1, "dtype": "float32", "crs": "EPSG:32611"}
-        size = {"height": values.shape[0], "width": values.shape[1]}
-        with rasterio.open(
-            names[name], "w", transform=rasterio.Affine(10, 0, 0, 0, -10, 0), **profile, **size
-        ) as raster:
-            raster.write(values.astype(np.float32), 1)
+        write(names[name], values.astype(np.float32), "EPSG:32611", rasterio.Affine(10, 0, 0, 0, -10, 0))
     names["text"].write_text("not a raster")
     assert main([part.format(**names) for part in arguments]) == 2
     lines = capsys.readouterr().err.strip().splitlines()
@@ -140,9 +136,7 @@ def test_rasters_without_a_place_are_plain_pixel_grids(tmp_path, recwarn):
     rng = np.random.default_rng(1)
     for name in ("reference.tif", "secondary.tif"):
         with pytest.warns(rasterio.errors.NotGeoreferencedWarning):
-            raster = rasterio.open(tmp_path / name, "w", driver="GTiff", count=1, dtype="float32", height=40, width=40)
-        with raster:
-            raster.write(rng.gamma(4, 0.1, (40, 40)).astype(np.float32), 1)
+            write(tmp_path / name, rng.gamma(4, 0.1, (40, 40)).astype(np.float32), None, None)
     assert run("offsets", tmp_path) == 0
     with rasterio.open(tmp_path / "offsets.tif") as raster:
         assert raster.crs is None

@@ -3,30 +3,16 @@
 import numpy as np
 import pytest
 import torch
-from affine import Affine
 
 from ml.coherence.infer import estimate_coherence
 from ml.offsets.infer import track_offsets
 from ml.rasters import tiling
-from ml.rasters.imagery import ImagePair
 from ml.rasters.tiling import over_tiles, tiles
 from ml.rasters.windows import Window
 from ml.runtime.ahead import AT_ONCE
+from tests.makers.offset_pairs import speckle
 
 CPU = torch.device("cpu")
-
-
-def made_pair(rows: int = 330, cols: int = 270) -> ImagePair:
-    """Speckle that both images share to a part, moved by a pixel, with a hole and a border."""
-    rng = np.random.default_rng(3)
-    fields = rng.standard_normal((2, 2, rows + 1, cols + 1))
-    first, second = (fields[0] + 1j * fields[1])[:, :, :]
-    second = 0.9 * np.roll(first, 1, axis=1) + 0.43 * second
-    images = [(np.abs(image) ** 2)[:rows, :cols].astype(np.float32) for image in (first, second)]
-    for image in images:
-        image[100:130, 90:140] = np.nan
-        image[:, -20:] = np.nan
-    return ImagePair(*images, Affine(10, 0, 500_000, 0, -10, 5_000_000), 32632)
 
 
 def test_tiles_cover_every_pixel_once_and_begin_at_whole_postings():
@@ -41,7 +27,7 @@ def test_tiles_cover_every_pixel_once_and_begin_at_whole_postings():
 
 @pytest.mark.parametrize("core", [96, 128, 200])
 def test_offsets_and_coherence_do_not_know_where_tiles_end(core, monkeypatch):
-    pair = made_pair()
+    pair = speckle()
     whole = track_offsets(pair, "multi-kernel", CPU).bands | estimate_coherence(pair, "guarnieri-prati", CPU).bands
     monkeypatch.setattr(tiling.over_tiles, "__defaults__", (1, core, None, AT_ONCE))
     cut = track_offsets(pair, "multi-kernel", CPU).bands | estimate_coherence(pair, "guarnieri-prati", CPU).bands
@@ -52,7 +38,7 @@ def test_offsets_and_coherence_do_not_know_where_tiles_end(core, monkeypatch):
 
 
 def test_a_tile_in_which_nothing_is_known_is_not_worked_on():
-    pair = made_pair()
+    pair = speckle()
     for image in pair[:2]:
         image[:, 128:] = np.nan
     worked = []
@@ -70,7 +56,7 @@ def test_a_large_pair_is_sampled_and_not_read_wholly(monkeypatch):
     monkeypatch.setattr(tiling, "CORE_PX", 64)
     monkeypatch.setattr(tiling, "SAMPLE_PX", 32)
     read: list[Window] = []
-    source = made_pair().source()
+    source = speckle().source()
     pieces = tiling.samples(source._replace(read=lambda at: read.append(at) or source.read(at)))
     assert len(read) == tiling.SAMPLES
     assert all((at.rows, at.cols) == (32, 32) for at in read)

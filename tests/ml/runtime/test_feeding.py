@@ -7,7 +7,6 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from affine import Affine
 
 from ml.coherence.infer import estimate_coherence
 from ml.deformation.gridding.points import PointCloud
@@ -18,6 +17,7 @@ from ml.rasters.imagery import ImagePair
 from ml.rasters.windows import Window
 from ml.runtime.ahead import AT_ONCE, Feed, fed
 from ml.runtime.feeding import feed_of, may_hold, window_px
+from tests.makers.offset_pairs import speckle
 from tests.waiting import HANG_SECONDS
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")
@@ -97,17 +97,7 @@ def test_a_gpu_answers_for_larger_windows(gib, side, monkeypatch):
 
 @pytest.fixture
 def pair() -> ImagePair:
-    """Speckle that both images share, and lose in a quarter; moved by two pixels; a hole and a border."""
-    rng = np.random.default_rng(7)
-    shared, fresh = (rng.standard_normal((4, 330, 270)).cumsum(axis=1) for _ in range(2))
-    shared, fresh = (np.diff(part, axis=1, prepend=0) for part in (shared, fresh))
-    fresh[:, :165, :135] *= 3
-    first, second = (shared**2).mean(axis=0), (np.roll(0.9 * shared + 0.4 * fresh, 2, axis=2) ** 2).mean(axis=0)
-    images = [image.astype(np.float32) for image in (first, second)]
-    for image in images:
-        image[100:130, 90:140] = np.nan
-        image[:, -20:] = np.nan
-    return ImagePair(images[0], images[1], Affine(10, 0, 500_000, 0, -10, 5_000_000), 32632)
+    return speckle()
 
 
 def bands_of(pair: ImagePair, device: torch.device) -> dict[str, np.ndarray]:

@@ -19,11 +19,6 @@ def test_vertical_motion_seen_from_both_tracks_decomposes_back_to_the_truth():
     assert east == pytest.approx(0, abs=1e-9)
 
 
-def test_ground_that_sinks_moves_away_from_both_satellites():
-    sinking = Motion(np.zeros(1), np.zeros(1), np.array([-10.0]))
-    assert all(project_to_los_mm_yr(sinking, track.los)[0] < 0 for track in (ASCENDING, DESCENDING))
-
-
 def test_ground_that_moves_west_comes_closer_to_the_ascending_satellite_only():
     westward = Motion(np.array([-10.0]), np.zeros(1), np.zeros(1))
     assert project_to_los_mm_yr(westward, ASCENDING.los)[0] > 0

@@ -1,4 +1,4 @@
-"""The newer forward models against closed forms, and that every source is drawn within its stated ranges."""
+"""The forward models against closed forms, and that every source is drawn within its stated ranges."""
 
 import math
 
@@ -7,13 +7,17 @@ import pytest
 
 from lab.simulation.seeds import Purpose, generator
 from lab.simulation.sources import DRAWS, Site
-from lab.simulation.tiles import CELL_M, TileConfig, make_tile, with_sources
+from lab.simulation.tiles import TileConfig, make_tile, with_sources
 from ml.simulation.ground.deformation import (
+    Downslope,
     Ellipse,
     Panel,
+    SlideBody,
     Tunnel,
     groundwater_bowl,
+    landslide,
     longwall_mining,
+    mine_water_dome,
     mine_water_half_dome,
     mogi,
     mogi_volume_m3_yr,
@@ -147,10 +151,64 @@ def test_a_landslides_rate_on_each_track_is_the_geometry_of_its_slope_and_the_li
         assert truth.rate_mm_yr[row, col] == pytest.approx(expected, abs=0.05 * abs(expected) + 0.02)
 
 
-def test_a_tiles_truth_holds_the_volume_of_its_bowl_to_one_percent(hills):
-    from ml.simulation.ground.sources import GroundwaterSubsidence
+@pytest.mark.parametrize("bearing_deg", [0.0, 35.0])
+def test_the_volume_lost_over_a_panel_is_full_subsidence_times_its_area(bearing_deg):
+    motion = longwall_mining(EAST_M, NORTH_M, Panel(600.0, 400.0, bearing_deg), 30.0, influence_m=250.0)
+    volume = motion.up_mm_yr.sum() * POSTING_M**2
+    assert volume == pytest.approx(-30.0 * 600.0 * 400.0, rel=1e-3)
 
-    bowl = GroundwaterSubsidence(Offset(200.0, -300.0), Ellipse(800.0, 500.0, 20.0), -20.0, flatness=1.0)
-    moving = with_sources(hills, (bowl,))
-    volume = moving.motions[0].up_mm_yr.sum() * CELL_M**2
-    assert volume == pytest.approx(-20.0 * math.pi * 800.0 * 500.0, rel=0.01)
+
+def test_mining_drift_is_r_over_root_two_pi_times_the_tilt():
+    influence_m = 250.0
+    motion = longwall_mining(EAST_M, NORTH_M, Panel(700.0, 400.0, 50.0), 30.0, influence_m)
+    tilt_north, tilt_east = np.gradient(-motion.up_mm_yr, POSTING_M)
+    factor_m = influence_m / math.sqrt(2 * math.pi)
+    inner = (slice(2, -2), slice(2, -2))
+    assert motion.east_mm_yr[inner] == pytest.approx(factor_m * tilt_east[inner], abs=0.02)
+    assert motion.north_mm_yr[inner] == pytest.approx(factor_m * tilt_north[inner], abs=0.02)
+
+
+@pytest.mark.parametrize(("model", "peak_mm_yr"), [(groundwater_bowl, -10.0), (mine_water_dome, 7.0)])
+def test_a_bowl_and_a_dome_are_vertical_and_strongest_in_the_middle(model, peak_mm_yr):
+    motion = model(EAST_M, NORTH_M, Ellipse(1_000.0, 800.0, 30.0), peak_mm_yr)
+    assert model(ORIGIN, ORIGIN, Ellipse(1_000.0, 800.0, 30.0), peak_mm_yr).up_mm_yr[0] == peak_mm_yr
+    assert np.abs(motion.up_mm_yr).max() <= abs(peak_mm_yr)
+    assert not motion.east_mm_yr.any()
+    assert not motion.north_mm_yr.any()
+
+
+def test_a_groundwater_bowl_falls_to_one_part_in_e_on_its_ellipse_along_the_bearing():
+    east_m, north_m = np.array([1_000.0, 0.0]), np.array([0.0, 800.0])
+    motion = groundwater_bowl(east_m, north_m, Ellipse(1_000.0, 800.0, bearing_deg=90.0), -10.0)
+    assert motion.up_mm_yr == pytest.approx(-10.0 / math.e)
+
+
+def test_a_dome_ends_at_its_edge():
+    outside = mine_water_dome(np.array([1_001.0]), ORIGIN, Ellipse(1_000.0, 1_000.0, 0.0), 7.0)
+    assert outside.up_mm_yr[0] == 0
+
+
+def _slope_facing_east(shape: tuple[int, ...], angle_deg: float) -> Downslope:
+    ones = np.ones(shape)
+    angle = math.radians(angle_deg)
+    return Downslope(ones * math.cos(angle), ones * 0.0, ones * -math.sin(angle))
+
+
+def test_a_landslide_moves_down_its_slope_at_the_given_speed():
+    body = SlideBody(600.0, 300.0, 90.0, edge_m=20.0)
+    motion = landslide(ORIGIN, ORIGIN, body, _slope_facing_east((1,), 20.0), 25.0)
+    assert np.hypot(motion.east_mm_yr, motion.up_mm_yr)[0] == pytest.approx(25.0)
+    assert motion.up_mm_yr[0] / motion.east_mm_yr[0] == pytest.approx(-math.tan(math.radians(20.0)))
+
+
+def test_a_landslide_has_sharp_edges_and_keeps_to_its_outline():
+    across_m = np.array([0.0, 125.0, 155.0])  # centre, just inside the edge, outside; the slide runs to the east
+    body = SlideBody(600.0, 300.0, 90.0, edge_m=20.0)
+    motion = landslide(np.zeros(3), across_m, body, _slope_facing_east((3,), 20.0), 25.0)
+    assert motion.speed_mm_yr() == pytest.approx([25.0, 25.0, 0.0])
+
+
+def test_a_landslide_does_not_climb():
+    body = SlideBody(600.0, 300.0, 90.0, edge_m=20.0)
+    with pytest.raises(ValueError, match="positive speed"):
+        landslide(ORIGIN, ORIGIN, body, _slope_facing_east((1,), 20.0), -25.0)

@@ -1,0 +1,15 @@
+"""The two people of most tests of reviews."""
+
+import pytest
+
+from tests.makers.people import account
+
+
+@pytest.fixture
+def anna(db):
+    return account("anna")
+
+
+@pytest.fixture
+def ben(db):
+    return account("ben")

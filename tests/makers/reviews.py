@@ -1,0 +1,50 @@
+"""What people at a review desk do in tests: verdicts, edits, and several answers at the same moment."""
+
+from collections.abc import Callable
+from threading import Barrier, Thread
+
+from django.contrib.auth.models import User
+from django.db import connection
+
+from detection.models import Alert, AlertEdit, Proposal, Review
+from detection.reviews.claims import Overtaken
+from detection.reviews.edits import alert_edit, last_edit
+from detection.reviews.services import alert_review
+from detection.rules.verdicts import REASONS, Verdict
+from tests.waiting import HANG_SECONDS
+
+
+def say(alert: Alert, verdict: Verdict, reviewer: User, reason: str = "", **changes) -> Review | Proposal:
+    """Answer a case with the first reason of a verdict, or another one."""
+    fields = {"public_note": "", "internal_note": "", "expected_state": alert.state}
+    fields |= {"reason_code": reason or next(iter(REASONS[verdict]))}
+    return alert_review(alert=alert, verdict=verdict, reviewer=reviewer, **fields | changes)
+
+
+def edit(alert: Alert, editor: User, announce: bool = True, **wanted) -> AlertEdit | Proposal | None:
+    """Change an alert as somebody does who sees its newest state."""
+    alert.refresh_from_db()
+    seen = {"expected_state": alert.state, "expected_edit": last_edit(alert), "announce": announce}
+    return alert_edit(alert=alert, editor=editor, wanted=wanted, **seen)
+
+
+def at_the_same_moment(*calls: Callable[[], object]) -> list[object]:
+    """Return what the calls return, each in a thread of its own; "overtaken" for those that come too late."""
+    outcomes, together = [], Barrier(len(calls))
+
+    def answer(call: Callable[[], object]) -> None:
+        together.wait(timeout=HANG_SECONDS)
+        try:
+            outcomes.append(call())
+        except Overtaken:
+            outcomes.append("overtaken")
+        finally:
+            connection.close()
+
+    threads = [Thread(target=answer, args=(call,)) for call in calls]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=HANG_SECONDS)
+    assert len(outcomes) == len(calls)
+    return outcomes
