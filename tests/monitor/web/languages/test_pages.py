@@ -6,8 +6,8 @@ import pytest
 from django.conf import settings
 from django.test import Client
 from django.utils import translation
-from monitor.web.languages.tags import words_address
-from monitor.web.languages.views import words_version
+from monitor.web.tags import words_address
+from monitor.web.languages import words_version
 
 from monitor.web.tags import saying
 
