@@ -408,8 +408,8 @@ if env("EMAIL_URL", default=""):
     if _server["EMAIL_BACKEND"] == "django.core.mail.backends.smtp.EmailBackend":
         _server["EMAIL_BACKEND"] = "monitor.notifications.mail.server.EmailBackend"
     vars().update(_server)
-# Seconds to connect and sign in, and again for a mail. At most 60: no sender may outlast the lease of its message (five
-# minutes), so that no other process sends the same mail.
+# Seconds to connect and sign in, and again for a mail: no sender may outlast the lease of its message (five minutes),
+# so that no other process sends the same mail.
 EMAIL_TIMEOUT = 30.0
 BOUNCE_ADDRESS = env("BOUNCE_ADDRESS", default="")  # empty: mails come back to DEFAULT_FROM_EMAIL
 DKIM_SELECTOR = env("DKIM_SELECTOR", default="")  # of the key that mails are signed with, for the doctor
