@@ -10,6 +10,7 @@ from typing import Protocol, runtime_checkable
 
 from ingest.errors import InputError
 from ingest.readers import hdf5, raster
+from ingest.readers.files import MAX_MEMBERS
 from ingest.readers.images import earth_engine, hyp3_rtc, opera_rtc
 from ingest.readers.images import geotiff as image_geotiff
 from ingest.readers.images.scenes import ParsedName, SceneFile
@@ -137,7 +138,7 @@ def _refuse_odd_zip(path: Path) -> None:
             members = len(archive.infolist())
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, UnicodeError) as fault:
         raise InputError(path, f"its list of files cannot be read ({fault})", "Download it again") from fault
-    if members > text_table.MAX_MEMBERS:
+    if members > MAX_MEMBERS:
         raise InputError(path, f"the zip holds {members:,} files", "Give one product per zip")
 
 

@@ -1,20 +1,37 @@
 """Folders and sizes of given files, looked at before anything is read; zips that are unpacked for a while."""
 
+import lzma
 import os
 import shutil
+import struct
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 
 from ingest.errors import InputError
-from ingest.readers.tables import text_table
 
 MAX_RATIO = 10_000  # declared bytes to bytes of the file; a sparse image of a small island stays far below
+MAX_UNPACKED_BYTES = 60 * 2**30  # of a table in a zip; a whole burst of 300 dates is about 3 GB
+MAX_PACKED_RATIO = 200  # digits pack about 1:5; far more is a bomb
+MAX_MEMBERS = 1000  # of a zip
 MAX_IMAGE_BYTES = 4 * 2**30  # of an image in a zip
 MOST_LOOKED_AT = 10_000  # names in a folder
+
+CONTAINER_FAULTS = (
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    EOFError,
+    NotImplementedError,
+    RuntimeError,
+    struct.error,
+    OSError,
+    UnicodeDecodeError,
+)
 
 
 def refuse_hollow(path: Path, declares: str, declared_bytes: float) -> None:
@@ -37,9 +54,28 @@ def names_in_zip(path: Path) -> list[str]:
     """Return the names in a zip; none where it cannot be read. Never raises."""
     try:
         with zipfile.ZipFile(path) as archive:
-            return archive.namelist()[: text_table.MAX_MEMBERS]
-    except text_table.CONTAINER_FAULTS:
+            return archive.namelist()[:MAX_MEMBERS]
+    except CONTAINER_FAULTS:
         return []
+
+
+def zip_member(path: Path, archive: zipfile.ZipFile, suffix: str) -> zipfile.ZipInfo:
+    """Return the only member with a suffix, once its declared size, ratio and kind are found harmless."""
+    if len(archive.infolist()) > MAX_MEMBERS:
+        raise InputError(path, f"the zip holds {len(archive.infolist())} files", "Give one product per zip")
+    members = [info for info in archive.infolist() if info.filename.lower().endswith(suffix)]
+    if len(members) != 1:
+        raise InputError(
+            path, f"the zip holds {len(members)} {suffix} files where one is expected", "Give one product per zip"
+        )
+    info = members[0]
+    if info.file_size > MAX_UNPACKED_BYTES or info.file_size > MAX_PACKED_RATIO * max(info.compress_size, 1):
+        raise InputError(
+            path, f"{info.filename} would unpack to {info.file_size:,} bytes", "Check where this file comes from"
+        )
+    if info.flag_bits & 0x1:
+        raise InputError(path, f"{info.filename} is encrypted", "Give the zip as it was downloaded")
+    return info
 
 
 @contextmanager
@@ -50,13 +86,13 @@ def unpacked(path: Path, endings: Sequence[str]) -> Iterator[Path]:
             with zipfile.ZipFile(path) as archive:
                 for ending in endings:
                     _unpack(path, archive, ending, Path(folder))
-        except text_table.CONTAINER_FAULTS as fault:
+        except CONTAINER_FAULTS as fault:
             raise InputError(path, f"the file is damaged ({fault})", "Download it again") from fault
         yield Path(folder)
 
 
 def _unpack(path: Path, archive: zipfile.ZipFile, ending: str, folder: Path) -> None:
-    info = text_table.zip_member(path, archive, ending)
+    info = zip_member(path, archive, ending)
     if info.file_size > MAX_IMAGE_BYTES:
         problem = f"{info.filename} would unpack to {info.file_size:,} bytes"
         raise InputError(path, problem, "Unpack it, and give the folder")

@@ -3,12 +3,9 @@
 Columns are matched by name, never by position; nothing is unpacked before its declared size was looked at.
 """
 
-import lzma
 import os
 import re
-import struct
 import zipfile
-import zlib
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -23,10 +20,8 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 
 from ingest.errors import InputError
+from ingest.readers.files import CONTAINER_FAULTS, zip_member
 
-MAX_UNPACKED_BYTES = 60 * 2**30  # a whole burst of 300 dates is about 3 GB
-MAX_RATIO = 200  # digits pack about 1:5; far more is a bomb
-MAX_MEMBERS = 1000
 SUFFIXES = frozenset({".zip", ".csv"})
 MAX_SIDE_BYTES = 16 * 2**20
 MAX_HEADER_BYTES = 2**20
@@ -35,19 +30,6 @@ BLOCK_BYTES = 4 * 2**20  # of text; what fits a cache is parsed fastest
 MAX_LINE_BYTES = 16 * 2**20
 PARSERS = min(4, os.cpu_count() or 1)
 DATE_NAME = re.compile(r"[12]\d{7}")
-
-
-CONTAINER_FAULTS = (
-    zipfile.BadZipFile,
-    zlib.error,
-    lzma.LZMAError,
-    EOFError,
-    NotImplementedError,
-    RuntimeError,
-    struct.error,
-    OSError,
-    UnicodeDecodeError,
-)
 
 
 @contextmanager
@@ -62,25 +44,6 @@ def csv_stream(path: Path) -> Iterator[IO[bytes]]:
                 yield stream
     except CONTAINER_FAULTS as fault:
         raise InputError(path, f"the file is damaged ({fault})", "Download it again") from fault
-
-
-def zip_member(path: Path, archive: zipfile.ZipFile, suffix: str) -> zipfile.ZipInfo:
-    """Return the only member with a suffix, once its declared size, ratio and kind are found harmless."""
-    if len(archive.infolist()) > MAX_MEMBERS:
-        raise InputError(path, f"the zip holds {len(archive.infolist())} files", "Give one product per zip")
-    members = [info for info in archive.infolist() if info.filename.lower().endswith(suffix)]
-    if len(members) != 1:
-        raise InputError(
-            path, f"the zip holds {len(members)} {suffix} files where one is expected", "Give one product per zip"
-        )
-    info = members[0]
-    if info.file_size > MAX_UNPACKED_BYTES or info.file_size > MAX_RATIO * max(info.compress_size, 1):
-        raise InputError(
-            path, f"{info.filename} would unpack to {info.file_size:,} bytes", "Check where this file comes from"
-        )
-    if info.flag_bits & 0x1:
-        raise InputError(path, f"{info.filename} is encrypted", "Give the zip as it was downloaded")
-    return info
 
 
 def refuse_cut_off(path: Path) -> None:

@@ -11,7 +11,7 @@ from itertools import islice
 from pathlib import Path, PurePosixPath
 
 from ingest.errors import InputError
-from ingest.readers.tables.text_table import CONTAINER_FAULTS
+from ingest.readers.files import CONTAINER_FAULTS
 from ingest.vectors.packages import member_name
 
 # ESA, Sentinel-1 Product Specification, S1-RS-MDA-52-7441, 4.2
