@@ -6,6 +6,7 @@ import torch
 
 from lab.deformation.calibration import Setting, counts, enter_at, network_views
 from lab.deformation.measures.benchmark_tiles import NATIONAL, field_tile, still_tile
+from lab.deformation.training import train
 from lab.deformation.training.compose import Recipe, sample, still, superimposed, tile_pool, weak_motion
 from lab.deformation.training.dataset import NOTHING, fill, opened, tile_arrays
 from lab.deformation.training.train import DeformationTrainingTask, Settings, as_batch, loss_of
@@ -169,7 +170,8 @@ def test_a_network_learns_from_a_handful_of_samples(pool):
     assert losses[-1] < 0.6 * losses[0]
 
 
-def test_the_command_trains_and_writes_weights_with_their_card(tmp_path):
+def test_the_command_trains_and_writes_weights_with_their_card(tmp_path, monkeypatch):
+    monkeypatch.setattr(train, "WEAK_TILES", 16)
     config = tmp_path / "c.json"
     config.write_text('{"widths": [8, 8, 8, 8], "tiles": 6, "batch": 2}')
     options = ["--config", str(config), "--out", str(tmp_path), "--minutes", "5", "--steps", "2"]

@@ -34,6 +34,7 @@ from ml.runtime.checkpoints import Card
 from ml.runtime.device import low_precision
 
 SHIPPED = "deformation"
+WEAK_TILES = 96  # of validation, for each weak bowl
 WEAK = {"3mm_800m": (3.0, 800.0), "3mm_2000m": (3.0, 2000.0), "4mm_300m": (4.0, 300.0)}
 
 
@@ -84,14 +85,12 @@ class DeformationTrainingTask(TrainingTask):
         figures = {"loss_held_back": float(np.mean(losses))}
         return figures | self._weak(network, device, 0.0, "") | self._weak(network, device, 1.0, "disturbed_")
 
-    def _weak(
-        self, network: nn.Module, device: torch.device, disturbances: float, label: str, n: int = 96
-    ) -> dict[str, float]:
+    def _weak(self, network: nn.Module, device: torch.device, disturbances: float, label: str) -> dict[str, float]:
         recipe = replace(self.recipe, blocks=0.0, disturbed=disturbances, without=frozenset({"regions"}), places=())
-        limit = np.quantile(self._highest(network, device, None, 2 * n, recipe), 0.95, axis=0)
+        limit = np.quantile(self._highest(network, device, None, 2 * WEAK_TILES, recipe), 0.95, axis=0)
         shares_detected: dict[str, float] = {}
         for name, bowl in WEAK.items():
-            shares = (self._highest(network, device, bowl, n, recipe) > limit).mean(axis=0)
+            shares = (self._highest(network, device, bowl, WEAK_TILES, recipe) > limit).mean(axis=0)
             shares_detected |= {f"{label}found_{name}": float(shares[1]), f"{label}found_{name}_low": float(shares[0])}
         return shares_detected
 
