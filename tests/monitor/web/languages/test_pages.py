@@ -6,10 +6,9 @@ import pytest
 from django.conf import settings
 from django.test import Client
 from django.utils import translation
-from monitor.web.tags import words_address
-from monitor.web.languages import words_version
 
-from monitor.web.tags import saying
+from monitor.web.languages import words_version
+from monitor.web.tags import saying, words_address
 
 pytestmark = pytest.mark.django_db
 
