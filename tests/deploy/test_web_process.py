@@ -229,9 +229,9 @@ def test_where_the_disk_of_temporary_files_is_full_visitors_are_told(serve, tran
     with serve(TMPDIR=str(small_disk)) as served:
         assert status_of(served.post("/subscribe/", form, kind)) == 422
         fill_up(small_disk / "ballast")
-        told = answer(served.post("/subscribe/", form, kind))
-        assert told.startswith(b"HTTP/1.1 507 ")
-        assert b"Retry-After: 300" in told
-        assert b"has no room left" in told
+        reply = answer(served.post("/subscribe/", form, kind))
+        assert reply.startswith(b"HTTP/1.1 507 ")
+        assert b"Retry-After: 300" in reply
+        assert b"has no room left" in reply
         (small_disk / "ballast").unlink()
         assert status_of(served.post("/subscribe/", form, kind)) == 422

@@ -36,7 +36,7 @@ def in_shell(code: str) -> list[str | Path]:
     return [sys.executable, ROOT / "manage.py", "shell", "--verbosity", "0", "-c", code]
 
 
-def tell(site: dict[str, str], code: str) -> str:
+def outcome_of(site: dict[str, str], code: str) -> str:
     return subprocess.run(in_shell(code), env=site, stdout=subprocess.PIPE, text=True, check=True).stdout.strip()
 
 
@@ -69,7 +69,7 @@ LOADED = "from ingest.models import IngestJob as J; print(*sorted(J.objects.valu
 
 
 def wait_for(site: dict[str, str], code: str, answer: str) -> None:
-    wait_until(lambda: tell(site, code) == answer)
+    wait_until(lambda: outcome_of(site, code) == answer)
 
 
 def kill(pid: int, number: int = signal.SIGKILL) -> None:
@@ -86,11 +86,11 @@ def test_files_are_loaded_after_rabbitmq_came_back_empty_and_after_a_worker_was_
 ):
     """F2, F3 and F5: its messages are gone, two beats run, and the worker dies with what it was sent."""
     with running(own_servers, tmp_path, "worker", "mail-worker", "beat", "beat") as (worker, *_):
-        tell(own_servers, QUEUE.format(path=str(make_egms(n=12))))
+        outcome_of(own_servers, QUEUE.format(path=str(make_egms(n=12))))
         wait_for(own_servers, LOADED, "loaded")
         kill_rabbitmq(own_servers)
         services("start", own_servers)
-        tell(own_servers, QUEUE.format(path=str(make_egms(n=13))))
+        outcome_of(own_servers, QUEUE.format(path=str(make_egms(n=13))))
         os.killpg(worker.pid, signal.SIGKILL)
         with running(own_servers, tmp_path, "worker"):
             wait_for(own_servers, LOADED, "loaded loaded")
@@ -99,8 +99,8 @@ def test_files_are_loaded_after_rabbitmq_came_back_empty_and_after_a_worker_was_
 def test_a_file_is_loaded_although_rabbitmq_was_away_when_everything_started(own_servers, tmp_path, make_egms):
     kill_rabbitmq(own_servers)
     with running(own_servers, tmp_path, "worker", "mail-worker", "beat") as started:
-        tell(own_servers, QUEUE.format(path=str(make_egms(n=12))))
-        assert tell(own_servers, LOADED) == "queued"
+        outcome_of(own_servers, QUEUE.format(path=str(make_egms(n=12))))
+        assert outcome_of(own_servers, LOADED) == "queued"
         services("start", own_servers)
         wait_for(own_servers, LOADED, "loaded")
         assert [process.poll() for process in started] == [None] * 3
@@ -118,14 +118,14 @@ def test_a_worker_goes_on_when_rabbitmq_is_tired_of_waiting_and_when_its_connect
     services("rabbitmqctl", own_servers, "eval", IMPATIENT)
     with running(own_servers, tmp_path, "worker", "mail-worker", "beat") as (worker, *_):
         log = tmp_path / "0.worker.log"
-        tell(own_servers, QUEUE.format(path=str(make_egms(n=12))))
+        outcome_of(own_servers, QUEUE.format(path=str(make_egms(n=12))))
         wait_until(lambda: "delivery acknowledgement on channel" in log.read_text())
         wait_for(own_servers, LOADED, "loaded")
-        tell(own_servers, QUEUE.format(path=str(make_egms(n=13))))
+        outcome_of(own_servers, QUEUE.format(path=str(make_egms(n=13))))
         services("rabbitmqctl", own_servers, "close_all_connections", "cut")
         wait_for(own_servers, LOADED, "loaded loaded")
         assert worker.poll() is None
-    assert tell(own_servers, WHOLE) == "2 []"
+    assert outcome_of(own_servers, WHOLE) == "2 []"
 
 
 WHOLE = """
@@ -138,14 +138,14 @@ STATE = "from ingest.models import IngestJob as J; print(J.objects.get().state)"
 
 def test_a_file_is_loaded_once_although_pgbouncer_is_killed_while_it_is_read(own_servers, tmp_path, make_egms):
     with running(own_servers, tmp_path, "worker", "mail-worker", "beat") as started:
-        tell(own_servers, QUEUE.format(path=str(make_egms(n=20_000))))
+        outcome_of(own_servers, QUEUE.format(path=str(make_egms(n=20_000))))
         log = tmp_path / "0.worker.log"
         wait_until(lambda: re.search(r"ingest\.tasks\.execute_job\S* received", log.read_text()))
         kill(int((sockets(own_servers) / "pgbouncer.pid").read_text()))
         services("start", own_servers)
         wait_for(own_servers, STATE, "loaded")
         assert [process.poll() for process in started] == [None] * 3
-    assert tell(own_servers, WHOLE) == "1 []"
+    assert outcome_of(own_servers, WHOLE) == "1 []"
 
 
 READER = """
@@ -185,12 +185,13 @@ def test_a_replica_is_read_follows_and_may_lag_or_go_away_while_pages_are_read(o
     with reader:
         wait_until(lambda: asked() == "200 replica")
         assert (
-            tell(site, "from monitor.operations.health import site_checks; print(site_checks.replica())") == "follows"
+            outcome_of(site, "from monitor.operations.health import site_checks; print(site_checks.replica())")
+            == "follows"
         )
         postmaster = psutil.Process(replica_pid(site))
         (replaying,) = [child for child in postmaster.children() if "startup" in " ".join(child.cmdline())]
         replaying.suspend()
-        tell(site, SOMETHING)
+        outcome_of(site, SOMETHING)
         wait_until(lambda: asked() == "200 default")
         replaying.resume()
         wait_until(lambda: asked() == "200 replica")

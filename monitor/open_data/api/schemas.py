@@ -67,7 +67,7 @@ class MotionOut(Answer):
     accelerating_since: date | None
     at_rest_since: date | None
     moving_since: date | None = Field(
-        description="null where it moved from the first date on, or the series cannot tell"
+        description="null where it moved from the first date on, or the series does not show it"
     )
     season_mm: float = Field(description="half of the way from lowest to highest, 0 where no season is sure")
     season_month: int | None

@@ -84,7 +84,7 @@ def provenance(detection: Detection) -> dict[str, Any]:
     thresholds = series.rule if series else detection.scan.thresholds
     region = detection.extent == Extent.REGION
     return {
-        "method": _("wide look, without learning") if region else method_name(version.method),
+        "method": _("search of wide areas, without learning") if region else method_name(version.method),
         # Translators: %(version)s is the version of a model, %(device)s is "cpu" or "cuda"
         "run_version": _("%(version)s, code %(code)s, on %(device)s")
         % {"version": version, "code": run.code_version, "device": run.device},
