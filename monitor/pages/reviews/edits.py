@@ -132,8 +132,8 @@ def wanted_of(request: HttpRequest) -> dict[str, Any]:
 
 
 def choices(kinds: list[Any], kind: str, severity: str) -> dict[str, Any]:
-    """Return kinds and grades as a form offers them."""
-    grades = voice(kind)
+    """Return kinds and grades as a form offers them; an unknown kind has the grades of the first."""
+    grades = voice(kind if kind in kinds else kinds[0])
     return {
         "kinds": [(one.value, row_of(one).label, one == kind) for one in kinds],
         "severities": [(one.value, grades.severity(one).label, one == severity) for one in reversed(Severity)],

@@ -62,6 +62,7 @@ def test_what_cannot_be_taken_comes_back_with_a_reason_and_what_was_written(oper
     assert answer.status_code == 400
     assert "no GeoJSON of a polygon" in page
     assert "Une carrière." in page
+    assert operator.post(f"/review/{alert.code}/edit/", form(alert, kind="unheard-of")).status_code == 400
     late = operator.post(f"/review/{alert.code}/edit/", form(alert, expected_edit="7"))
     assert late.status_code == 409
     assert not alert.edits.exists()
