@@ -15,7 +15,11 @@ def reverse(table):
         table[name] = table.pop(name)
 
 
-@pytest.mark.parametrize("options", [{}, {"old_names": True}, {"change": reverse}, {"delimiter": ";"}], ids=str)
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"old_names": True}, {"change": reverse}, {"delimiter": ";"}],
+    ids=["plain", "old names", "reversed", "semicolons"],
+)
 def test_names_order_and_delimiters_of_every_release_give_the_same_records(make_egms, options):
     batch = points(make_egms(velocity_mm_yr=5.0, **options))
     assert (batch.pid[0], batch.height_m[0], batch.rmse_mm[0]) == (b"pt00000000", 12.5, 1.5)
