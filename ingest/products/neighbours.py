@@ -49,7 +49,7 @@ def groups_of(parts: Sequence[Part]) -> list[list[Part]]:
 
 
 def full_at(n_points: int) -> int:
-    """Return the number of points from which a part is merged no more. n_points: of all parts together."""
+    """Return the number of points at which a part is full and no longer merged. n_points: of all parts together."""
     return max(LEAST_FULL, -(-n_points // MOST_FULL))
 
 

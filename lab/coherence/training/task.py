@@ -335,7 +335,7 @@ def finish(network: nn.Module, task: Any, truths: Sequence[str] = TRUTHS) -> dic
 
 
 def stretch(rows: Float32) -> tuple[float, float]:
-    """Fit factor and power of sigma, small and large ones alike. rows: (pixels, 2), error and sigma."""
+    """Fit the factor and power that calibrate small and large sigmas. rows: (pixels, 2), error and sigma."""
     parts = np.array_split(rows[np.argsort(rows[:, 1])], SIGMA_PARTS)
     reported = np.log([np.median(part[:, 1]) for part in parts])
     measured = np.log([np.quantile(np.abs(part[:, 0]), 0.68) for part in parts])
