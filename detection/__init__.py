@@ -1,1 +1,1 @@
-"""Predictions become flagged areas, flagged areas become alerts."""
+"""Detection: flagged areas in predictions, and alerts from flagged areas."""

@@ -1,4 +1,4 @@
-"""Alerts with their history, read-only; their state changes only by a transition. Reviews and the audit likewise."""
+"""Read-only admin pages of alerts, their history, reviews and the audit. States change only by transitions."""
 
 from django.contrib import admin
 

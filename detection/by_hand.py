@@ -1,4 +1,4 @@
-"""Columns that people have set: later searches keep them, and computed values are remembered beside them."""
+"""Columns of alerts set by people: later searches keep them and store the computed values separately."""
 
 import copy
 import json
@@ -16,7 +16,7 @@ COLUMNS = ("kind", "severity", "area")  # of an alert, which a search and a pers
 
 
 def by_hand_of(alert: Alert) -> SetByHand | None:
-    """Return what people have set of an alert; None where nobody has set anything yet."""
+    """Return the columns of an alert that people have set; None if there are none."""
     return SetByHand.objects.filter(alert=alert).first()
 
 

@@ -1,6 +1,6 @@
-"""The one table of kinds of alerts. Pages, legend, filters, mails, marks and interfaces are rendered from its rows.
+"""Table of the kinds of alerts, from which pages, legend, filters, mails, marks and interfaces are rendered.
 
-A new kind is a value of `Kind` and a row of `KINDS`; CONTRIBUTING.md says what else it needs.
+A new kind needs a value of `Kind`, a row of `KINDS` and the steps in CONTRIBUTING.md.
 """
 
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Lists of alerts: what they are filtered and ordered by, how many there are of each, and how many there were."""
+"""Lists of alerts: filters, order, and counts by kind, state, severity and month."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -42,7 +42,7 @@ class AlertCount(NamedTuple):
 
 
 class Month(NamedTuple):
-    """Alerts of one month. found, finished: in it; living: at its end. Those that were no motion are not counted."""
+    """Counts of alerts in one month. found, finished: during it; living: at its end. False alarms are not counted."""
 
     first_day: date
     found: int
@@ -133,7 +133,7 @@ def _rows(numbers: Sequence[int]) -> RawSQL:
 
 
 def _months_before(day: date, back: int) -> date:
-    """Return the first day of the month so many before that of a day."""
+    """Return the first day of the month that lies the given number of months before a day's month."""
     year, month = divmod(12 * day.year + day.month - 1 - back, 12)
     return date(year, month + 1, 1)
 

@@ -1,6 +1,6 @@
-"""Detection: one area in one run. Alert: what people follow, through all its detections.
+"""Detection: one area in one run. Alert: a moving place that people follow, with all its detections.
 
-Transition: a step of its life; updates and relations are in `detection.tables.alerts`.
+Transition: a step of an alert's life; updates and relations are in `detection.tables.alerts`.
 Review: a specialist's verdict. Claim: who is reviewing an alert now. AuditEntry: who did what, kept for ever.
 AlertMotion: since when an alert moves, and whether faster than before.
 GlacierScan, GlacierSample, GlacierMotion: pairs measured for glaciers, one glacier in one pair, and its time series.

@@ -24,7 +24,7 @@ RUN = "scan__prediction__run"
 WITH_RUN = (f"{RUN}__product", f"{RUN}__pair__reference", f"{RUN}__pair__secondary", f"{RUN}__model_version")
 PUBLIC_STATES = [State.FIRST, State.PROVISIONAL, State.CONFIRMED, State.FINISHED]
 UNREVIEWED_STATES = [State.FIRST, State.PROVISIONAL]
-FOLLOWED_STATES = [*LIVING, State.FINISHED]  # finished ones may wake up
+FOLLOWED_STATES = [*LIVING, State.FINISHED]  # finished ones may resume
 _SAME_TILE = {name: OuterRef(name) for name in ("source_format", "tile", "component", "simulated")}
 
 

@@ -34,7 +34,7 @@ FULL_RATIO = 2  # room for so many unpacked copies is left: then a fault was not
 
 @contextmanager
 def open_tiff(source: Path | str, session: Session = NO_SESSION, **options: str | float) -> Iterator[DatasetReader]:
-    """Open a GeoTIFF with that one driver: a VRT in its place is refused. Raises rasterio.errors.RasterioIOError.
+    """Open a GeoTIFF with its own driver only, so that a VRT is refused. Raises rasterio.errors.RasterioIOError.
 
     session, options: of GDAL, where the source is an object in a store.
     """

@@ -54,7 +54,7 @@ def merge_points() -> None:
 
 @shared_task(ignore_result=True)
 def execute_job(job_id: int) -> None:
-    """Carry out one job, then announce the next: as many run at a time as the settings allow."""
+    """Carry out one job, then announce as many waiting jobs as the settings let run at once."""
     if jobs.job_execute(job_id=job_id) is not None:
         for job in jobs.jobs_to_announce(queued_longer_than=timedelta())[: settings.INGEST_JOBS_AT_ONCE]:
             jobs.job_announce(job_id=job.pk)
@@ -62,7 +62,7 @@ def execute_job(job_id: int) -> None:
 
 @stage
 def announce_jobs() -> None:
-    """Return jobs whose worker died, and announce every waiting job to the broker."""
+    """Requeue jobs whose worker died, and announce every waiting job to the broker."""
     jobs.jobs_requeue_expired()
     for job in jobs.jobs_to_announce(queued_longer_than=ANNOUNCE_AGAIN_AFTER)[:MOST_ANNOUNCED]:
         jobs.job_announce(job_id=job.pk)

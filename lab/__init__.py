@@ -1,1 +1,1 @@
-"""The laboratory: training, benchmarks of accuracy and speed, replays. No part of the installed product."""
+"""Training, benchmarks of accuracy and speed, and replays; not part of the installed product."""

@@ -1,4 +1,4 @@
-"""Benchmarks: frozen scenes with a known truth, the figures that a method reaches on them, and processes to measure."""
+"""Benchmarks: frozen scenes with a known truth, the scores of methods on them, and parallel measurement."""
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
@@ -18,10 +18,10 @@ T = TypeVar("T")
 
 
 class Benchmark(NamedTuple):
-    """A benchmark. size: of how many tiles, pairs or glaciers (`of`) its published figures are.
+    """Benchmark. size: the number of tiles, pairs or glaciers (named in `of`) behind its published figures.
 
-    methods: name -> version. evaluate: method and size to metric name -> interval. truth_sha256: size to the hash of
-    what is generated; its scenes come from seeds that training never draws (lab.simulation.seeds).
+    methods: name -> version. evaluate: (method, size) -> {metric: interval}. truth_sha256: size -> hash of the
+    generated truth. Its scenes use seeds that training never uses (lab.simulation.seeds).
     """
 
     name: str
@@ -35,12 +35,12 @@ class Benchmark(NamedTuple):
 
 
 def scenes_sha256(version: str, size: int, digests: Sequence[bytes]) -> str:
-    """Return one hash of a benchmark's scenes, from the digest of each."""
+    """Return one hash for all scenes of a benchmark, from their digests."""
     return hashlib.sha256(f"{version} {size}".encode() + b"".join(digests)).hexdigest()
 
 
 def over_seeds(measure: Callable[[int], T], n: int, first: int = 0, processes: int = 2) -> list[T]:
-    """Return measure(seed) for n seeds from `first` on, in order. Spawned: torch's threads do not survive a fork."""
+    """Return measure(seed) for n seeds from `first` on, in order. Processes are spawned: torch breaks on fork."""
     if n <= processes or processes == 1:
         return [measure(seed) for seed in range(first, first + n)]
     with ProcessPoolExecutor(processes, get_context("spawn"), torch.set_num_threads, (1,)) as pool:

@@ -109,7 +109,7 @@ def _interval(interval: Mapping[str, float | None] | None, digits: int, bounds: 
 
 
 def _number(value: float | None, digits: int) -> str:
-    """Format a number: digits after the point, none from 100 on."""
+    """Format a number with the given digits after the point, none from 100 on."""
     if value is None or value != value:
         return NO_VALUE
     return f"{value:,.{digits if abs(value) < WHOLE_FROM else 0}f}"

@@ -33,7 +33,7 @@ def write(
     more: Mapping[str, Mapping[str, object]] | None = None,
     **about: object,
 ) -> None:
-    """Write and print method -> metric -> interval; what is no number becomes null.
+    """Write and print method -> metric -> interval; NaN becomes null.
 
     module: whose command it was. weights: shipped networks and the names of their cards. more: of methods, what stands
     beside their metrics. about: what else the file says, weights_sha256 of other networks too.
@@ -59,7 +59,7 @@ def show(label: str, values: Mapping[str, Interval]) -> None:
 
 
 def plain(values: Mapping[str, Interval]) -> dict[str, dict[str, float | None]]:
-    """Return metric -> interval as JSON holds it, null for what is no number."""
+    """Return metric -> interval for JSON, with null for NaN."""
     return {
         name: {part: value if math.isfinite(value) else None for part, value in interval._asdict().items()}
         for name, interval in values.items()

@@ -1,4 +1,4 @@
-"""One loop that trains every network: bounded in time, goes on where it was cut, the same batches for the same seed."""
+"""Training loop of all networks: limited in time, resumable, with the same batches for the same seed."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class TrainingRecipe(NamedTuple):
 
 @dataclass(frozen=True)
 class Schedule:
-    """minutes: computing time in all, resumed parts included; steps: ends earlier where it is given."""
+    """Length of a training. minutes: total computing time over all resumed parts; steps: upper limit, if given."""
 
     minutes: float
     steps: int | None = None
@@ -62,13 +62,13 @@ class Schedule:
     learning_rate: float = 2e-3
     weight_decay: float = 1e-4
     largest_gradient: float = 1.0
-    averaged_steps: float = 200.0  # over about so many steps the weights that are kept are averaged
+    averaged_steps: float = 200.0  # steps over which the kept weights are averaged, about
     checkpoint_s: float = 60.0
     validate_s: float = 300.0
 
 
 class Trained(NamedTuple):
-    """weights: the averaged ones; figures: of the last validation."""
+    """Result of a training. weights: averaged over steps; figures: of the last validation."""
 
     weights: dict[str, Tensor]
     seconds: float
@@ -84,7 +84,7 @@ def train(
     device: torch.device,
     report: Callable[[str], None] = print,
 ) -> Trained:
-    """Train until the time or the steps are over. folder: of checkpoint.pt and log.jsonl, from which it goes on."""
+    """Train until the time or the steps are used up. folder: of checkpoint.pt, from which it resumes, and log.jsonl."""
     network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     follow = get_ema_multi_avg_fn(1 - 1 / schedule.averaged_steps)  # type: ignore[no-untyped-call]
     averaged = AveragedModel(network, multi_avg_fn=follow)
@@ -160,7 +160,7 @@ def _step(
     progress: float,
     device: torch.device,
 ) -> float:
-    """Take a step; returns the loss, NaN where its gradient is not finite and nothing was learnt from it."""
+    """Take a step and return the loss; NaN if the gradient is not finite, and then the weights stay unchanged."""
     network.train()
     for group in optimiser.param_groups:
         group["lr"] = schedule.learning_rate * learning_rate_at(progress)
@@ -192,7 +192,7 @@ def _note(
 
 @dataclass
 class _State:
-    """State that a cut run needs to go on."""
+    """State from which an interrupted run continues."""
 
     network: nn.Module
     averaged: AveragedModel

@@ -37,7 +37,7 @@ def surroundings_at(*, area: GEOSGeometry, simulated: bool) -> Surroundings:
 
 
 def shape_of(area: GEOSGeometry) -> tuple[float, float]:
-    """Return longer over shorter side of the smallest rectangle around an area, and its circle's diameter, metres."""
+    """Return the side ratio of the smallest rectangle around an area, and the diameter of the circle around it, m."""
     shape = from_wkb(bytes(area.wkb))
     project = transformer(4326, utm_epsg(area.centroid.x, area.centroid.y))
     flat = transform_geometry(shape, project.transform, interleaved=False)
@@ -46,7 +46,7 @@ def shape_of(area: GEOSGeometry) -> tuple[float, float]:
 
 
 def cause_refresh(*, alert: Alert, detections: Sequence[Detection]) -> None:
-    """Keep what spoke for the kind of an alert; nothing where no network named a cause."""
+    """Save the evidence for an alert's kind; nothing if no network named a cause."""
     shares = mean_shares([detection.class_shares for detection in detections])
     if family(alert.kind) is not Family.VELOCITY or alert.extent != Extent.LOCAL or not shares:
         AlertCause.objects.filter(alert=alert).delete()
@@ -72,7 +72,7 @@ def exposure_at(*, area: GEOSGeometry, simulated: bool) -> Exposure:
 
 
 def exposure_refresh(*, alert: Alert) -> AlertExposure:
-    """Count what stands on an alert's ground now, in place of what was counted before."""
+    """Recount what stands on an alert's ground, replacing the earlier count."""
     exposed = exposed_in(area=alert.area, simulated=alert.simulated)
     values = {name: getattr(exposed, name) for name in COLUMNS} | {
         "weight": exposure_points(_for_severity(exposed)),
@@ -129,9 +129,9 @@ def describe(detections: Sequence[Detection]) -> dict[str, Any]:
 
 
 def independent_views(detection: Detection) -> set[Hashable]:
-    """Return what must differ for a second sighting to count: the track of a field, the later image of a pair.
+    """Return the independent views: tracks for velocity fields, later images for pairs.
 
-    A run on two tracks together counts twice where each of them shows the motion by itself.
+    A run on two tracks together counts twice if each of them shows the motion by itself.
     """
     seen = detection.scan.prediction.run.input
     if isinstance(seen, ScenePair):
@@ -150,7 +150,7 @@ def measured_in(detection: Detection) -> Product | ScenePair:
 
 
 def view_of_detection(detection: Detection) -> str:
-    """Return the view with which a detection's figures are compared: the same track by the same processor."""
+    """Return the name of a detection's view, its track and processor; figures are compared within one view only."""
     return _view_of(measured_in(detection))
 
 
@@ -171,7 +171,7 @@ def _view_of(seen: Product | ScenePair) -> str:
 
 
 def data_span(detection: Detection) -> tuple[date, date]:
-    """Return the first and last date of the data that show it."""
+    """Return the first and last date of the data behind a detection."""
     seen = detection.scan.prediction.run.input
     if isinstance(seen, ScenePair):
         return seen.reference.acquired_at.date(), seen.secondary.acquired_at.date()
@@ -221,7 +221,7 @@ def _of_velocity(detections: Sequence[Detection], area_m2: float, ground: Ground
 
 
 def _accelerates(detections: Sequence[Detection]) -> bool:
-    """Return whether the series of the detections' alert, where it was examined before, accelerates."""
+    """Return whether the alert's series, if examined before, accelerates."""
     alerts = {detection.alert_id for detection in detections if detection.alert_id}
     return AlertMotion.objects.filter(alert__in=alerts, accelerating_since__isnull=False).exists()
 
@@ -260,7 +260,7 @@ BY_SURROUNDINGS = ("kind", "class_shares", "severity")
 
 
 def alert_recount(*, alert: Alert) -> bool:
-    """Bring an alert up to the layers that are loaded; whether its kind or severity changed."""
+    """Update an alert from the loaded layers; return whether its kind or severity changed."""
     with locked(Lock.ALERTS):
         alert.refresh_from_db()
         exposure_refresh(alert=alert)

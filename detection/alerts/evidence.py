@@ -1,6 +1,6 @@
-"""Evidence beside the search: time series of the alert, and what other methods say of its ground.
+"""Evidence besides the search: the alert's time series, and results of other methods on its ground.
 
-Both may be computed after the alert, so that no search waits for them.
+Both are computed after the alert, so that no search waits for them.
 """
 
 import hashlib
@@ -38,9 +38,9 @@ DIGITS = 2
 
 
 def alert_motion_refresh(*, alert: Alert, detections: Sequence[Detection]) -> AlertMotion | None:
-    """Bring the motion of an alert up to its current detections; no row where no product has a series of its area.
+    """Update an alert's motion from its current detections; no row is kept if no product has a series of its area.
 
-    Done again on the same data it changes nothing. What was found stays where the points have been deleted since.
+    Repeating it on the same data changes nothing. Earlier results stay where the points have since been deleted.
     """
     products = _series_products(alert, detections)
     kept = [product for product in products if not product.points_deleted_at]
@@ -60,7 +60,7 @@ def alert_motion_refresh(*, alert: Alert, detections: Sequence[Detection]) -> Al
 
 
 def _series_products(alert: Alert, detections: Sequence[Detection]) -> list[Product]:
-    """Return products whose series measure what the alert's rate does: its detections' first, then by length."""
+    """Return products whose series measure the component of the alert's rate: its detections' first, then by length."""
     if family(alert.kind) is not Family.VELOCITY:
         return []
     runs = [detection.scan.prediction.run for detection in detections]
@@ -122,7 +122,7 @@ def _columns(product: Product, motion: SeriesMotion) -> dict[str, Any]:
 
 
 def _as_json(product: Product, motion: SeriesMotion) -> dict[str, Any]:
-    """Return what a chart draws: the series against the ground around it, its curve, and every change."""
+    """Return the data of a chart: the series against the ground around it, its curve, and every change."""
     return {
         "dates": [day.isoformat() for day in product.dates],
         "displacement_mm": [None if np.isnan(one) else round(float(one), DIGITS) for one in motion.values_mm],
@@ -135,9 +135,9 @@ def _as_json(product: Product, motion: SeriesMotion) -> dict[str, Any]:
 
 
 def evidence_complete(*, alert: Alert) -> AlertMethods:
-    """Bring what other methods say of an alert up to its current detections; and its motion, where it has none yet.
+    """Update other methods' results for an alert from its current detections, and its motion if it has none yet.
 
-    Done again on the same data it changes nothing but the time. What was found stays where points have been deleted.
+    Repeating it on the same data changes only the time. Earlier results stay where points have been deleted.
     """
     begun, current = timezone.now(), list(detections_current(alert=alert))
     if not AlertMotion.objects.filter(alert=alert).exists():

@@ -1,4 +1,4 @@
-"""Glaciers: what each pair measured of them, the series that it makes, and the alert where one surges."""
+"""Glaciers: their velocities in each pair, the series made of these, and the alert of a surge."""
 
 import logging
 from collections.abc import Iterator, Sequence
@@ -60,7 +60,7 @@ NEWS_DAYS = 180  # a surge that was over longer ago, counted back from the last 
 
 
 class Measured(NamedTuple):
-    """Velocities of one pair. ground: where errors are estimated; samples: of the cells, by the row of the glacier."""
+    """Velocities from one pair. ground: where errors are estimated; samples: packed velocities by glacier row."""
 
     ground: StableGround | None
     samples: dict[int, GroundMotion]
@@ -82,7 +82,7 @@ class SurgeObservation(NamedTuple):
 
 
 def glaciers_measure(*, prediction: Prediction) -> GlacierScan:
-    """Keep what a pair's offsets say of every glacier that it shows; what it makes of them is worked out later."""
+    """Save the velocities of every glacier in a pair's offsets; motion and surges are computed later."""
     pair, raster, now = prediction.run.pair, read_prediction(prediction), timezone.now()
     glaciers = list(selectors.glaciers_in(pair=pair))
     ground, samples = measured(raster, pair, glaciers)
@@ -164,7 +164,7 @@ def glacier_follow(*, motion: GlacierMotion) -> GlacierMotion:
 
 
 def _surge_end_where_over(alert: Alert, observations: Sequence[SurgeObservation]) -> None:
-    """Examine each track's whole series of a surge again, and finish the alert of a surge that is over."""
+    """Examine each track's series again, and finish the alert of a surge that has ended."""
     begin, end = day_number(alert.first_motion), day_number(alert.last_motion)
     for view, run in observations:
         (name,) = views_of_run(run)
@@ -184,7 +184,7 @@ def _surge_end_where_over(alert: Alert, observations: Sequence[SurgeObservation]
 
 
 def surges_in(sampled: Sampled) -> list[Detection]:
-    """Return the detections that a series leads to, not yet saved."""
+    """Return the surge detections of a series, not yet saved."""
     merged, chosen = _merged(sampled)
     if not merged:
         return []

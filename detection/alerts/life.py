@@ -154,26 +154,26 @@ def since_report(alert: Alert) -> timedelta:
 
 
 def is_newer(alert: Alert, until: date) -> bool:
-    """Return whether data end later than all that any view has shown of an alert."""
+    """Return whether data end later than everything that any view has shown of an alert."""
     return all(
         until > max(one.moved_until, one.rest_until or one.moved_until) for one in _views(life_of(alert)).values()
     )
 
 
 def view_note(alert: Alert, view: str, seen: ViewLife) -> None:
-    """Replace the memory of a view, where all of its data were examined again."""
+    """Replace the memory of a view after all of its data were examined again."""
     life = life_of(alert)
     AlertLife.objects.filter(pk=life.pk).update(views=_stored(_views(life) | {view: seen}))
 
 
 def moved_until(alert: Alert, view: str) -> date | None:
-    """Return the last date on which a view showed an alert; None for one that never did."""
+    """Return the last date on which a view showed an alert; None if it never did."""
     seen = _views(life_of(alert)).get(view)
     return seen.moved_until if seen else None
 
 
 def observation_note(alert: Alert, view: str, until: date, found: Sequence[Detection]) -> bool:
-    """Remember what a run on data until a date shows of an alert; return whether that ends a rest."""
+    """Record whether a run on data until a date shows an alert moving; return whether that ends a rest."""
     life = life_of(alert)
     views, observation = _views(life), Observation(until, any(_moves(one) for one in found))
     again, after = (
@@ -187,16 +187,16 @@ def observation_note(alert: Alert, view: str, until: date, found: Sequence[Detec
 
 
 def series_resumed(alert: Alert) -> bool:
-    """Return whether series that had ended an alert show now that its ground moves again."""
+    """Return whether the series that had ended an alert now show renewed motion."""
     rested = updates.from_json(life_of(alert).told).series.at_rest_since
     return lifecycle.series_moves_again(rested, _series_of(alert))
 
 
 def rest_of(alert: Alert, until: date, noise_mm_yr: float) -> tuple[date, Change] | None:
-    """Return since when an alert is at rest, or over, for long enough, with the change to report; else None.
+    """Return the start of an alert's rest, or end, with the change to report; None if it has not lasted long enough.
 
-    until: last date of the newest data; noise_mm_yr: one standard deviation of its rates, which counts where it is
-    larger than it was.
+    until: last date of the newest data; noise_mm_yr: one standard deviation of its rates, which counts if it is larger
+    than before.
     """
     life = life_of(alert)
     reported = updates.from_json(life.told)

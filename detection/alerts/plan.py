@@ -1,4 +1,4 @@
-"""Plan of an alert's life: what a search means for it. Pure: shapes and figures in, steps out; no row is touched."""
+"""Plan of an alert's next step from the results of a search. Pure: shapes and figures in, steps out; no database."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -20,7 +20,7 @@ EVENT_WORDS: dict[str, str] = {Kind.SURFACE_CHANGE: "change of the surface", Kin
 
 
 class Step(NamedTuple):
-    """One planned change of an alert: to another state, or, with `to` its state of now, an update of its figures."""
+    """Planned change of an alert: to another state, or, if `to` is its present state, an update of its figures."""
 
     to: State
     reason: str
@@ -68,9 +68,9 @@ def end_step(kind: str, state: State, rest: tuple[date, Change], source: str) ->
 
 
 def best_match(area: BaseGeometry, known: Iterable[tuple[BaseGeometry, State]]) -> int | None:
-    """Return the position of the alert that shares most with an area, at least a tenth of the smaller of both.
+    """Return the index of the alert that overlaps an area most, by at least a tenth of the smaller of both.
 
-    Finished alerts are matched only where no other one is.
+    Finished alerts are matched only if no other one overlaps.
     """
     shared = []
     for number, (outline, state) in enumerate(known):
@@ -81,7 +81,7 @@ def best_match(area: BaseGeometry, known: Iterable[tuple[BaseGeometry, State]]) 
 
 
 def is_taken_over(outline: BaseGeometry, by: BaseGeometry) -> bool:
-    """Return whether most of one outline lies inside another."""
+    """Return whether at least INSIDE_SHARE of one outline lies inside another."""
     return bool(outline.intersection(by).area >= INSIDE_SHARE * outline.area)
 
 

@@ -1,4 +1,4 @@
-"""Recomputation: an alert is found again from its stored runs and compared with its columns. Nothing is written."""
+"""Recomputation of an alert from its stored runs, compared with its columns. Nothing is written."""
 
 import copy
 import math
@@ -55,7 +55,7 @@ class Reruns:
         self._surges: dict[tuple[int, ...], list[Detection]] = {}
 
     def detections(self, stored: Detection) -> list[Detection]:
-        """Return what is found in the run of a stored detection now; of a surge, in its series."""
+        """Return the detections of a repeated run; for a surge, those of its series."""
         if stored.kind != Kind.GLACIER_SURGE:
             return self._of(stored.scan.prediction).detections
         series = series_of(stored)
@@ -164,7 +164,7 @@ class Outcome(StrEnum):
 
 
 class Difference(NamedTuple):
-    """A figure of the alert, or of one of its detections, as it is stored and as it came out now."""
+    """Figure of an alert, or of one of its detections, as stored and as recomputed."""
 
     name: str
     stored: Any
@@ -181,8 +181,8 @@ class Missing(NamedTuple):
 class Recomputation(NamedTuple):
     """Outcome of a recomputation, with all differences.
 
-    iou: intersection over union of both outlines, 0-1, None where something is missing for it; runs: code and inputs;
-    notes: what differs on this machine and made no difference by itself.
+    iou: intersection over union of both outlines, 0-1, None if one is missing; runs: code and inputs;
+    notes: differences of this machine that alone do not change the outcome.
     """
 
     outcome: Outcome
@@ -255,7 +255,7 @@ def overlap(one: BaseGeometry, other: BaseGeometry) -> float:
 
 
 def _not_standing(alert: Alert, stored: Sequence[Detection]) -> Iterator[Missing]:
-    """Return why an alert cannot be found again, whatever is stored of its runs."""
+    """Return why an alert cannot be recomputed, regardless of its stored runs."""
     if not stored and alert.source == Source.PERSON:
         yield Missing("a person drew it: no run shows it", "drawn by a person")
     elif not stored:
@@ -328,7 +328,7 @@ def _of_detection(stored: Detection, again: Detection | None) -> Iterator[Differ
 
 
 def _alike(name: str, stored: Any, again: Any) -> bool:
-    """Return whether two figures are equal within rounding, and anything else is equal."""
+    """Return whether two values are equal, numbers within rounding."""
     if not (isinstance(stored, int | float) and isinstance(again, int | float)):
         return bool(_plain(stored) == _plain(again))
     absolute = next((step for end, step in ROUNDING.items() if name.endswith(end)), 0.0)

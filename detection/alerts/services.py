@@ -1,4 +1,4 @@
-"""The life of an alert: a search is planned (`plan`), applied in one transaction here, and reported (`life`)."""
+"""Application of search results to alerts, in one transaction: steps are planned in `plan` and reported in `life`."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -129,7 +129,7 @@ def _same_place(detection: Detection) -> Alert | None:
 
 
 def _advance(alert: Alert, run: Run, found: Sequence[Detection]) -> None:
-    """Bring an alert up to everything known of its place after a run that shows it, and take the step that is due."""
+    """Update an alert after a run that shows it, and take the step that is due."""
     newer, ends = life.is_newer(alert, data_end(run.input)), views_of_run(run)
     shown = sorted({view_of_detection(one) for one in found})
     resumed = [life.observation_note(alert, view, ends[view], found) for view in shown]
@@ -161,7 +161,7 @@ def _facts(alert: Alert, current: Sequence[Detection], run: Run | None) -> plan.
 
 
 def _end_step(alert: Alert, run: Run) -> plan.Step | None:
-    """Plan the end of a living alert that is over by the data of a run; None for one that is not."""
+    """Plan the end of a living alert if a run's data show that it is over; else return None."""
     noise = run.prediction.statistics.get("rate_sigma_mm_yr", 0.0)
     rest = life.rest_of(alert, data_end(run.input), noise) if alert.state in LIVING else None
     return plan.end_step(alert.kind, State(alert.state), rest, str(run.input)) if rest else None
@@ -231,7 +231,7 @@ def _take_over(alert: Alert) -> None:
 
 
 def _advance_missed(run: Run, touched: Iterable[int], found: Sequence[Detection]) -> None:
-    """Record that a run did not find what its track had shown before, and finish what has rested for long enough."""
+    """Record that a run did not find alerts that its track had shown, and finish those at rest for long enough."""
     views, seen = views_of_run(run), run.input
     for alert in alerts_missed(views=views, seen=seen, family=FAMILY_OF[run.model_version.task], found=touched):
         moves_elsewhere = any(one.extent == alert.extent and one.area.intersects(alert.area) for one in found)
@@ -243,7 +243,7 @@ def _advance_missed(run: Run, touched: Iterable[int], found: Sequence[Detection]
 
 
 def _shows_afterwards(run: Run, alert: Alert) -> bool:
-    """Return whether a run's data show an alert's ground; for pairs, after all data in which the alert was seen."""
+    """Return whether a run covers an alert's ground; a pair must not begin before the alert's last motion."""
     if run.product:
         return points_count_within(product=run.product, area=alert.area) >= DEFAULT_THRESHOLDS.fewest_points
     if run.pair.reference.acquired_at.date() < alert.last_motion:

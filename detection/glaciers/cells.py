@@ -71,6 +71,6 @@ def pack(motion: GroundMotion) -> bytes:
 
 
 def unpack(packed: bytes, cells: int) -> GroundMotion | None:
-    """Unpack what `pack` made; None where it has another number of cells (the outline was replaced)."""
+    """Unpack the result of `pack`; None if the number of cells differs because the outline was replaced."""
     values = np.frombuffer(packed, "<f4").astype(np.float64)
     return GroundMotion(*values.reshape(3, cells)) if values.size == 3 * cells else None

@@ -1,4 +1,4 @@
-"""How fast ground that has no outline of its own went, pair by pair: from what was found of it in each pair."""
+"""Velocity series of moving ground without an outline of its own, from its detections in each pair."""
 
 import math
 from collections.abc import Iterable

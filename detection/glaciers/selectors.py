@@ -1,4 +1,4 @@
-"""Reading glaciers and what pairs say of them."""
+"""Selectors of glaciers and their measurements."""
 
 from collections import defaultdict
 
@@ -69,7 +69,7 @@ def samples_by_view(*, glacier: Glacier) -> dict[str, list[GlacierSample]]:
 
 
 def surges_living(*, glacier: Glacier) -> list[Alert]:
-    """Return alerts of surges of a glacier that are not over; on a border, the inner point of the alert decides."""
+    """Return a glacier's surge alerts that have not ended, those whose inner point lies on it."""
     living = Alert.objects.filter(
         kind=Kind.GLACIER_SURGE,
         state__in=LIVING,
@@ -85,7 +85,7 @@ def glaciers_stale() -> QuerySet[GlacierMotion]:
 
 
 def motions_known() -> QuerySet[GlacierMotion]:
-    """Return glaciers of which a speed is known: those that surge first, then the fastest."""
+    """Return glaciers with a known speed: surging ones first, then by speed."""
     surging = Case(When(state=GlacierMotion.State.SURGING, then=0), default=1)
     known = GlacierMotion.objects.filter(speed_m_day__isnull=False, glacier__shown=True)
     return known.select_related("glacier__layer").order_by(surging, "-speed_m_day", "id")

@@ -1,4 +1,4 @@
-"""Figures of a glacier's series that pages and alerts need, and which moving ground is a slide. Pure."""
+"""Figures of a glacier's series for pages and alerts, and the test for slides. Pure."""
 
 import datetime as dt
 import math
@@ -30,7 +30,7 @@ class PairSample(NamedTuple):
 
 
 class GlacierView(NamedTuple):
-    """Series from one track, and what was found in it. speed, sigma, usual: (steps,), of all cells together."""
+    """Series from one track, and the surges found in it. speed, sigma, usual: (steps,), of all cells together."""
 
     series: SpeedSeries
     speed_m_day: Floats
@@ -79,7 +79,7 @@ def mean_speed(series: SpeedSeries, cells: NDArray[np.bool_]) -> tuple[Floats, F
 
 
 def bearing_of(series: SpeedSeries, step: int, cells: NDArray[np.bool_]) -> float:
-    """Return where some cells moved in a step, degrees clockwise from true north."""
+    """Return the direction in which cells moved in a step, degrees clockwise from true north."""
     known = cells & np.isfinite(series.east_m_day[step])
     east, north = series.east_m_day[step, known].mean(), series.north_m_day[step, known].mean()
     return float(np.degrees(np.arctan2(east, north)) % 360)
@@ -123,7 +123,7 @@ def _numbers(values: Floats) -> list[float | None]:
 
 
 def slides(slope_deg: float, aspect_deg: float | None, bearing_deg: float) -> bool:
-    """Return whether ground that moves is a slide: on a slope, and down it."""
+    """Return whether moving ground is a slide: on a slope, and moving down it."""
     if not slope_deg >= STEEP_DEG or aspect_deg is None:
         return False
     return abs((bearing_deg - aspect_deg + 180) % 360 - 180) <= DOWNHILL_DEG

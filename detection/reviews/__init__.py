@@ -1,1 +1,1 @@
-"""Reviews: what specialists say of alerts, and the work around it."""
+"""Reviews: verdicts of specialists on alerts, and the work around them."""

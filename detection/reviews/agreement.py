@@ -1,4 +1,4 @@
-"""How far reviewers agree with each other, and how long cases wait for their verdict."""
+"""Agreement between reviewers, and how long cases wait for a verdict."""
 
 from collections import Counter
 from datetime import datetime, timedelta
@@ -45,9 +45,9 @@ def verdict_standing(*, alert: Alert) -> Review | None:
 
 
 def second_look_record(*, alert: Alert, reviewer: AbstractBaseUser, agrees: bool) -> SecondLook:
-    """Keep whether another person agrees with the verdict that stands; a later word of the same person replaces it.
+    """Save whether another person agrees with the standing verdict, replacing that person's earlier opinion.
 
-    ValueError where no verdict stands, or it is the person's own.
+    ValueError if no verdict stands, or it is the person's own.
     """
     review = verdict_standing(alert=alert)
     if review is None:
@@ -63,8 +63,8 @@ def second_look_record(*, alert: Alert, reviewer: AbstractBaseUser, agrees: bool
 def agreement() -> list[Agreement]:
     """Return how often second opinions agreed, by kind of opinion.
 
-    Disagreement is a verdict that another person took back or reversed, or a confirmation that one did not publish.
-    One opinion counts for each verdict and person; their own second thoughts do not count.
+    A verdict taken back or reversed by another person, or a declined confirmation, counts as disagreement.
+    Each person counts once for each verdict; changes to one's own verdict do not count.
     """
     opinions: dict[tuple[int, int | None], tuple[str, bool]] = {}
     reviews = Review.objects.filter(verdict__in=JUDGED).order_by("alert_id", "id")

@@ -1,4 +1,4 @@
-"""The audit: who did what. Rows are only added; the database refuses anything else."""
+"""Audit log of who did what. Rows are only added; the database refuses changes and deletion."""
 
 from django.contrib.auth.base_user import AbstractBaseUser
 

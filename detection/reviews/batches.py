@@ -1,7 +1,6 @@
-"""Similar cases decided in one act, and taken back in one.
+"""Batches: one verdict on several similar cases, which can be taken back together.
 
-Each case is decided whole or not at all: what somebody else holds, or what has changed since it was shown, is named and
-left as it is.
+Cases that somebody else holds, or that have changed since they were shown, are reported and stay as they are.
 """
 
 from collections.abc import Mapping
@@ -43,9 +42,9 @@ class Batch(NamedTuple):
 
 
 def cases_similar(*, alert: Alert) -> list[Alert]:
-    """Return other waiting cases of its kind: of the same product, pair or burst, or near by in the same week.
+    """Return other waiting cases of the same kind from the same product, pair or burst, or near by in the same week.
 
-    The nearest first.
+    The nearest come first.
     """
     same_data = Q()
     for source in (f"{RUN}__product", f"{RUN}__pair", f"{RUN}__pair__reference__burst"):
@@ -120,7 +119,7 @@ def batch_take_back(*, batch: ReviewBatch, reviewer: AbstractBaseUser) -> Batch:
 
 
 def may_take_back_batch(*, batch: ReviewBatch) -> bool:
-    """Return whether any of its verdicts can still be taken back."""
+    """Return whether any verdict of a batch can still be taken back."""
     reviews = batch.reviews.select_related("alert", "transition")
     return any(may_take_back(review=review, alert=review.alert) for review in reviews)
 

@@ -1,6 +1,6 @@
-"""Claims and assignments: one person at a time holds a case, until it is let go or its time is over.
+"""Claims and assignments: one person at a time holds a case, until they release it or the claim expires.
 
-Every step locks the alert's row, so that of two who open a case at one moment one holds it and the other sees who does.
+Every step locks the alert's row, so that of two people who open a case at the same moment only one gets it.
 """
 
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ class Overtaken(ValueError):
 
 
 class Claimed(ValueError):
-    """Conflict: somebody else holds the alert; .claim says who, and until when."""
+    """Conflict: somebody else holds the alert; `claim` holds who, and until when."""
 
     def __init__(self, claim: Claim) -> None:
         super().__init__(f"alert {claim.alert.code} is held by {claim.holder.get_username()}")
@@ -29,7 +29,7 @@ class Claimed(ValueError):
 
 
 def claim_take(*, alert: Alert, holder: AbstractBaseUser) -> Claim:
-    """Hold an alert, unless somebody else does; returns the claim that counts now. One alert a person."""
+    """Claim an alert unless somebody else holds it; return the claim in force. A person holds one alert at a time."""
     Claim.objects.filter(holder=holder).exclude(alert=alert).delete()
     with alone(alert) as now:
         claim = Claim.objects.select_related("holder").filter(alert=alert).first()
@@ -47,7 +47,7 @@ def claim_take(*, alert: Alert, holder: AbstractBaseUser) -> Claim:
 
 
 def claim_renew(*, alert: Alert, holder: AbstractBaseUser) -> Claim | None:
-    """Hold it for longer, where nobody has taken it since. Return None if it is held no more."""
+    """Extend a claim; return None if it is gone, because it was released or somebody else has the alert."""
     with alone(alert) as now:
         if not Claim.objects.filter(alert=alert, holder=holder).update(until=_ends(now)):
             return None
@@ -55,7 +55,7 @@ def claim_renew(*, alert: Alert, holder: AbstractBaseUser) -> Claim | None:
 
 
 def claim_release(*, alert: Alert, holder: AbstractBaseUser) -> None:
-    """Let it go; what somebody else holds stays."""
+    """Release one's own claim on an alert; others' claims stay."""
     Claim.objects.filter(alert=alert, holder=holder).delete()
 
 
@@ -72,7 +72,7 @@ def unclaimed(*, alert: Alert, person: AbstractBaseUser) -> None:
 
 
 def assign(*, alert: Alert, assignee: AbstractBaseUser | None, by: AbstractBaseUser) -> None:
-    """Give a case to somebody, or to nobody; written into the audit where that changes something."""
+    """Assign a case to a person, or to nobody; a change is written to the audit."""
     with alone(alert):
         known = Assignment.objects.select_related("assignee").filter(alert=alert).first()
         before, after = (one.get_username() if one else "" for one in (known and known.assignee, assignee))

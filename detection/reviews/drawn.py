@@ -1,6 +1,6 @@
-"""Alerts that a person draws because the computer missed the place. They begin confirmed, and belong to no run.
+"""Alerts drawn by a person at places that the search missed. They begin confirmed, and belong to no run.
 
-Where a second person has to agree (`proposals`), they begin unreviewed, and their confirmation is proposed.
+If a second person has to agree (`proposals`), they begin unreviewed, and their confirmation is proposed.
 """
 
 from collections.abc import Collection, Mapping
@@ -40,7 +40,7 @@ EARLIEST = date(1900, 1, 1)
 
 
 class PlaceTaken(ValueError):
-    """Conflict: living alerts lie where one was drawn; .alerts says which, the nearest first."""
+    """Conflict: living alerts lie where one was drawn; `alerts` lists them, the nearest first."""
 
     def __init__(self, alerts: list[Alert]) -> None:
         super().__init__(", ".join(alert.code for alert in alerts))
@@ -64,12 +64,12 @@ class Drawn(NamedTuple):
 
 
 def alert_draw(*, drawn: Drawn, by: AbstractBaseUser, known: Collection[str] = ()) -> Alert:
-    """Open a confirmed alert whose source is a person, in one transaction; what the person set, later searches leave.
+    """Open a confirmed alert drawn by a person, in one transaction. Later searches keep what the person has set.
 
-    One whose importance asks for a second person is unreviewed, with the confirmation proposed.
+    If its severity requires a second person, the alert is unreviewed and its confirmation proposed.
 
-    known: codes of living alerts near by that the person has seen and means no other place than. PlaceTaken where
-    there are others, so that a place is not followed twice; Unfit for what cannot be taken.
+    known: codes of nearby living alerts that the person has checked to be other places. Raises PlaceTaken for further
+    ones, so that no place is followed twice, and Unfit for invalid input.
     """
     outline, texts = _checked(drawn), texts_of(drawn.texts)
     area = to_django(outline)
@@ -139,7 +139,7 @@ def _checked(drawn: Drawn) -> BaseGeometry:
 
 
 def _is_simulated(area: MultiPolygon) -> bool:
-    """Return whether only simulated data see this ground; where no data do, whether there are no others."""
+    """Return whether only simulated data cover this ground; without any data there, whether all data are simulated."""
     here = Product.objects.filter(footprint__intersects=area)
     seen = set(here.values_list("simulated", flat=True)) or set(Product.objects.values_list("simulated", flat=True))
     return seen == {True}

@@ -33,13 +33,13 @@ REASON, TAKEN_BACK = "changed by a specialist", "a specialist's change was taken
 
 
 def kinds_open(kind: str) -> list[Kind]:
-    """Return kinds that a person may give an alert of this one: measured alike, and as lasting."""
+    """Return the kinds to which a person may change an alert of this kind: same family, and equally lasting or not."""
     row = row_of(kind)
     return [one for one, other in KINDS.items() if (other.family, other.event) == (row.family, row.event)]
 
 
 def last_edit(alert: Alert) -> int:
-    """Return the number of the last act on an alert, by which a form detects that another person was quicker."""
+    """Return the number of the last edit of an alert, by which a form detects a concurrent edit."""
     return alert.edits.values_list("pk", flat=True).last() or 0
 
 
@@ -52,7 +52,7 @@ def alert_edit(
     expected_edit: int,
     announce: bool = True,
 ) -> AlertEdit | Proposal | None:
-    """Set columns of an alert for good; None where nothing changes. What a second person has to agree to is proposed.
+    """Set an alert's columns permanently, or propose this if a second person must agree; None if nothing changes.
 
     wanted: of kind, severity, area (GeoJSON text), texts (by language); empty: as computed. announce: whether a
     change of the text alone is reported; all else always is. Overtaken where somebody was quicker, Claimed where
@@ -108,7 +108,7 @@ def edit_publish(*, proposal: Proposal, publisher: AbstractBaseUser, expected_st
 
 
 def edit_take_back(*, edit: AlertEdit, editor: AbstractBaseUser) -> AlertEdit:
-    """Undo an act: what it set is as before it. ValueError where it was undone, or somebody went on from it."""
+    """Undo an edit. ValueError if it was undone already, or a later edit builds on it."""
     with transaction.atomic():
         alert = edit.alert
         _locked(alert, editor)
@@ -119,7 +119,7 @@ def edit_take_back(*, edit: AlertEdit, editor: AbstractBaseUser) -> AlertEdit:
 
 
 def may_take_back_edit(*, edit: AlertEdit) -> bool:
-    """Return whether an act still stands, and no later one that stands changed the same."""
+    """Return whether an edit still stands and no later one has changed the same columns."""
     if edit.takes_back_id or AlertEdit.objects.filter(takes_back=edit).exists():
         return False
     later = AlertEdit.objects.filter(alert=edit.alert, pk__gt=edit.pk, takes_back=None, taken_back_by=None)
@@ -135,7 +135,7 @@ def texts_of(given: Mapping[str, str]) -> dict[str, str]:
 
 
 def _locked(alert: Alert, person: AbstractBaseUser) -> None:
-    """Hold the alert's row until the end of the transaction, and bring the object up to it. Raises Claimed."""
+    """Lock the alert's row until the end of the transaction, and refresh the object. Raises Claimed."""
     Alert.objects.select_for_update().get(pk=alert.pk)
     alert.refresh_from_db()
     unclaimed(alert=alert, person=person)
@@ -146,7 +146,7 @@ def _values(set_by_hand: SetByHand) -> dict[str, Any]:
 
 
 def _checked(alert: Alert, set_by_hand: SetByHand, wanted: Mapping[str, Any]) -> dict[str, Any]:
-    """Return wanted values as rows keep them: empty where they equal the computed ones."""
+    """Return the wanted values as they are stored: empty if they equal the computed ones."""
     checked: dict[str, Any] = {}
     computed = set_by_hand.computed
     if "kind" in wanted:

@@ -1,4 +1,4 @@
-"""Verdicts as labels to train with: GeoParquet, one row for each detection of each alert that was judged.
+"""Verdicts as training labels in GeoParquet: one row for each detection of each judged alert.
 
 An alert that a person drew has one more row: the outline as it was drawn (found_by: person), without figures or a run.
 No names, no notes. GeoParquet 1.1 (OGC): geometry as WKB, longitude and latitude (OGC:CRS84).
@@ -59,7 +59,7 @@ SCHEMA = pa.schema(
 
 
 def labels_write(*, path: Path) -> int:
-    """Write every label there is, wholly or not at all; returns how many rows."""
+    """Write all labels atomically; return the number of rows."""
     rows = list(label_rows())
     bounds = [from_wkb(row["geometry"]).bounds for row in rows]
     column: dict[str, Any] = {"encoding": "WKB", "geometry_types": ["MultiPolygon"]}

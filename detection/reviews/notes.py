@@ -1,4 +1,4 @@
-"""Private notes on an alert, with photos and documents. What a file is, its content says; photos lose all metadata."""
+"""Private notes on an alert, with photos and documents. File types come from the content; photos lose all metadata."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -27,7 +27,7 @@ class Given(NamedTuple):
 
 
 def note_add(*, alert: Alert, author: AbstractBaseUser, text: str, files: Sequence[Given]) -> CaseNote:
-    """Keep a note and its files, all or nothing. Raises Unfit."""
+    """Save a note and all its files, or nothing. Raises Unfit."""
     text = text.strip()
     if not text and not files:
         raise Unfit(_("Write a note or choose a file."))

@@ -23,7 +23,7 @@ _GEOD = Geod(ellps="WGS84")
 
 
 class Unfit(ValueError):
-    """Input of a person that cannot be accepted; the message says why, in their language."""
+    """Error: a person's input cannot be accepted; the message gives the reason in their language."""
 
 
 def outline_of(text: str, near: BaseGeometry | None = None) -> MultiPolygon:
@@ -43,7 +43,7 @@ def outline_of(text: str, near: BaseGeometry | None = None) -> MultiPolygon:
 
 
 def distance_m(one: BaseGeometry, other: BaseGeometry) -> float:
-    """Return metres between two areas in degrees, 0 where they touch; nearest as degrees have it."""
+    """Return the distance of two areas in degrees, m, 0 if they touch; nearest points are found in degrees."""
     here, there = nearest_points(one, other)
     return float(_GEOD.inv(here.x, here.y, there.x, there.y)[2])
 

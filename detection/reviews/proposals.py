@@ -1,8 +1,8 @@
-"""Proposals: where the setting SECOND_PERSON_FROM says so, a confirmation is public only once a second person agrees.
+"""Proposals: from severity SECOND_PERSON_FROM on, a confirmation is public only once a second person agrees.
 
-Alerts of that importance and above: a person proposes to confirm one, or to change what is published of it; another one
-publishes or declines that. Every step locks the alert's row, so that of two who answer at one moment one is refused.
-Publishing itself is `services.review_publish` and `edits.edit_publish`.
+One person proposes to confirm an alert, or to change its published columns; another publishes or declines the proposal.
+Every step locks the alert's row, so that of two simultaneous answers one is refused. Publishing itself is done by
+`services.review_publish` and `edits.edit_publish`.
 """
 
 from typing import Any
@@ -24,10 +24,10 @@ Outcome = Proposal.Outcome
 
 
 def needs_second(*, alert: Alert, severity: str = "") -> bool:
-    """Return whether one person alone may not confirm this alert, nor change it once it is confirmed.
+    """Return whether a second person must agree to the confirmation of this alert, or to changes once it is confirmed.
 
-    severity: that it is to have. The gravest of this, what it has and what the computer says counts: nobody gets round
-    the rule by lowering it first.
+    severity: the proposed one. The highest of the proposed, present and computed severity counts, so that nobody can
+    avoid the rule by lowering it first.
     """
     if not settings.SECOND_PERSON_FROM:
         return False
@@ -45,7 +45,7 @@ def proposal_waiting(*, alert: Alert) -> Proposal | None:
 
 
 def proposal_make(*, alert: Alert, proposer: AbstractBaseUser, **said: Any) -> Proposal:
-    """Keep what waits for a second person, of an alert whose row is locked. ValueError where something waits already.
+    """Save a proposal for an alert whose row is locked. ValueError if another one is waiting.
 
     said: columns of Proposal.
     """
@@ -58,7 +58,7 @@ def proposal_make(*, alert: Alert, proposer: AbstractBaseUser, **said: Any) -> P
 
 
 def proposal_decline(*, proposal: Proposal, publisher: AbstractBaseUser, answer: str) -> None:
-    """Give it back to the queue, and say why. ValueError without a reason, or for one's own."""
+    """Decline a proposal; its alert returns to the queue. ValueError without a reason, or for one's own proposal."""
     if not answer.strip() or len(answer) > LONGEST_ANSWER:
         raise ValueError(f"say why in at most {LONGEST_ANSWER} characters")
     with alone(proposal.alert):
@@ -68,7 +68,7 @@ def proposal_decline(*, proposal: Proposal, publisher: AbstractBaseUser, answer:
 
 
 def proposal_withdraw(*, proposal: Proposal, proposer: AbstractBaseUser) -> None:
-    """Take back one's own before it was answered."""
+    """Withdraw one's own proposal before it is answered."""
     if proposal.proposer_id != proposer.pk:
         raise ValueError("only who proposed it withdraws it")
     with alone(proposal.alert):
@@ -78,14 +78,14 @@ def proposal_withdraw(*, proposal: Proposal, proposer: AbstractBaseUser) -> None
 
 
 def proposal_answer(*, proposal: Proposal, publisher: AbstractBaseUser, outcome: Outcome, answer: str = "") -> None:
-    """Close a proposal of somebody else, of an alert whose row is locked. Overtaken where it was closed before."""
+    """Close another person's proposal for an alert whose row is locked. Overtaken if it is closed already."""
     if proposal.proposer_id == publisher.pk:
         raise ValueError("whoever proposed it does not answer it")
     _close(proposal, publisher, outcome, answer)
 
 
 def proposal_overtake(*, alert: Alert, by: AbstractBaseUser) -> None:
-    """End what waits, because the alert became another one. Its row is locked."""
+    """Close a waiting proposal because its alert has changed. The alert's row must be locked."""
     if proposal := proposal_waiting(alert=alert):
         _close(proposal, by, Outcome.OVERTAKEN)
         _audit(proposal, by, "proposal.overtaken")

@@ -1,4 +1,4 @@
-"""The review queue: which cases wait, in the order of `detection.rules.queue`, and what is near one of them."""
+"""Review queue: waiting cases in the order of `detection.rules.queue`, and the alerts near a case."""
 
 import math
 from collections.abc import Sequence
@@ -39,10 +39,10 @@ class Wanted(NamedTuple):
 
 
 def cases_wanted(*, wanted: Wanted, person: AbstractBaseUser, now: datetime) -> QuerySet[Alert]:
-    """Return cases that fit; without a state those that wait for a verdict, or for a visit.
+    """Return cases that match the filters; without a state, those that wait for a verdict or a visit.
 
-    mine: held by the person; free: held by nobody else; given: to this account; proposed: of any state, those where
-    something waits for a second person; visit: of living ones, those where it is due, or planned for later.
+    mine: held by the person; free: held by nobody else; given: assigned to this account; proposed: with a proposal
+    waiting, in any state; visit: living ones whose visit is due, or planned for later.
     """
     proposed = Proposal.objects.filter(outcome=Proposal.Outcome.WAITING).values("alert")
     states = State if wanted.proposed else LIVING if wanted.visit else UNREVIEWED_STATES
@@ -69,14 +69,14 @@ def cases_wanted(*, wanted: Wanted, person: AbstractBaseUser, now: datetime) -> 
 
 
 def rows_proposed() -> set[int]:
-    """Return the rows of alerts of which something waits for a second person."""
+    """Return the rows of alerts with a proposal that waits for a second person."""
     return set(Proposal.objects.filter(outcome=Proposal.Outcome.WAITING).values_list("alert", flat=True))
 
 
 def in_order(*, cases: QuerySet[Alert], now: datetime) -> list[int]:
     """Return rows of cases, the most urgent first, those with a planned visit last, in a query without outlines.
 
-    Of equal ones, those first that the query has first.
+    Equally urgent cases keep the order of the query.
     """
     score = Detection.objects.filter(alert=OuterRef("pk")).order_by("-score").values("score")[:1]
     names = ("pk", "severity", "exposure__weight", "state", "score", "created_at", "visit_planned")

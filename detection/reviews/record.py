@@ -1,4 +1,4 @@
-"""Verdicts that stand, and how often the computer was right: for the public record and for training."""
+"""Standing verdicts, and the precision of detection, for the public record and for training."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -27,8 +27,7 @@ class Precision(NamedTuple):
 def judgements(*, source: Source = Source.COMPUTER) -> QuerySet[Review]:
     """Return the standing verdict on each alert of a source, latest first, without verdicts taken back.
 
-    That a person drew an alert counts as a verdict once it is confirmed. found_as: the state without review that the
-    alert was in before.
+    A drawn alert counts as judged once it is confirmed. found_as: the alert's state before any review.
     """
     verdicts = JUDGED if source is Source.COMPUTER else (*JUDGED, Verdict.DRAWN.value)
     standing = Review.objects.filter(verdict__in=verdicts, taken_back_by=None, alert__source=source)
@@ -51,7 +50,7 @@ def n_unjudged(*, simulated: bool) -> int:
 
 
 def precision(reviews: Iterable[Review], group_of: Callable[[Review], str]) -> list[Precision]:
-    """Return the share that was right in each group, the largest group first."""
+    """Return the share of confirmed alerts in each group, the largest group first."""
     judged: Counter[str] = Counter()
     confirmed: Counter[str] = Counter()
     for review in reviews:

@@ -1,4 +1,4 @@
-"""Verdicts on alerts, and taking them back. Each is written into the audit."""
+"""Services that record verdicts on alerts and take them back. Each step is written to the audit."""
 
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.db import transaction
@@ -29,7 +29,7 @@ def alert_review(
     expected_state: str,
     other: Alert | None = None,
 ) -> Review | Proposal:
-    """Record what a specialist says. Without a note the sentence of the reason is published.
+    """Record a specialist's verdict. Without a note, the sentence of the reason is published.
 
     A confirmation that a second person has to agree to is only proposed (`proposals`). other: of a duplicate, the alert
     that goes on. Overtaken where the alert is no longer in expected_state, Claimed where somebody else holds it;
@@ -80,7 +80,7 @@ def review_publish(*, proposal: Proposal, publisher: AbstractBaseUser, expected_
 
 
 def review_take_back(*, review: Review, reviewer: AbstractBaseUser) -> Review:
-    """Undo a verdict: the alert returns to the state before it. ValueError where it was undone, or life went on."""
+    """Undo a verdict and restore the alert's earlier state. ValueError if undone already, or its state has changed."""
     alert = review.alert
     with transaction.atomic():
         before = _locked(alert, review.transition.to_state if review.transition else alert.state, reviewer)
@@ -116,7 +116,7 @@ def may_take_back(*, review: Review, alert: Alert) -> bool:
 
 
 def _locked(alert: Alert, expected_state: str, person: AbstractBaseUser) -> State:
-    """Hold the alert's row until the end of the transaction, and bring the object up to it."""
+    """Lock the alert's row until the end of the transaction, and refresh the object."""
     locked = Alert.objects.select_for_update().values_list("state", "severity")
     alert.state, alert.severity = locked.get(pk=alert.pk)
     if alert.state != expected_state:
@@ -126,7 +126,7 @@ def _locked(alert: Alert, expected_state: str, person: AbstractBaseUser) -> Stat
 
 
 def _record(review: Review, before: State, publisher: AbstractBaseUser | None = None) -> Review:
-    """Take the step that a verdict asks for, and keep both."""
+    """Change the alert's state as a verdict requires, and save both."""
     alert, other, to = review.alert, review.other, STATE_AFTER.get(Verdict(review.verdict))
     why = f"the same place as alert {other.code}" if other else review.reason.label
     review.transition = alert_transition(alert=alert, to=to, reason=why, actor=SPECIALIST) if to else None
@@ -138,7 +138,7 @@ def _record(review: Review, before: State, publisher: AbstractBaseUser | None = 
 
 
 def _after(review: Review, before: State, publisher: AbstractBaseUser | None = None) -> None:
-    """Apply what follows every verdict: a new date, a free alert, an audit row."""
+    """Finish a verdict: set the alert's date, release its claim, and write to the audit."""
     alert, undone, actor = review.alert, review.takes_back, publisher or review.reviewer
     alert.updated_at = timezone.now()
     alert.save(update_fields=["updated_at"])
@@ -157,7 +157,7 @@ def _after(review: Review, before: State, publisher: AbstractBaseUser | None = N
 
 
 def may_go_on_as(alert: Alert, other: Alert) -> None:
-    """Raise ValueError unless an alert can be the same place as another one."""
+    """Raise ValueError unless an alert can be a duplicate of another one."""
     if other.pk == alert.pk:
         raise ValueError("an alert is no duplicate of itself")
     if other.state in {State.MERGED, State.REJECTED}:

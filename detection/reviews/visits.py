@@ -59,9 +59,9 @@ def visit_plan(
     public_note: str = "",
     internal_note: str = "",
 ) -> FieldVisit:
-    """Record the verdict that a visit is planned, and the plan, in one transaction; an earlier plan makes way.
+    """Plan a visit and record the verdict that one is planned, in one transaction; it replaces an earlier plan.
 
-    Unfit for a day that is over or too far ahead; what `alert_review` raises.
+    Raises Unfit for a day in the past or too far ahead, and as `alert_review` does.
     """
     today = timezone.now().date()
     if not today <= plan.day <= today + LONGEST_AHEAD:
@@ -94,10 +94,10 @@ def visit_report(
     judge: bool = False,
     expected_state: str = "",
 ) -> FieldVisit:
-    """Record what was seen, as a private note with its files; with judge the verdict of VERDICTS, too. All or nothing.
+    """Record a visit's result, with a private note, files and, if `judge`, the verdict in VERDICTS. All or nothing.
 
-    Overtaken where the visit has a result, or was planned anew; Unfit for what cannot be taken; with judge what
-    `alert_review` raises.
+    Raises Overtaken if the visit has a result or was planned anew, Unfit for invalid input, and, if `judge`, as
+    `alert_review` does.
     """
     if result not in RESULTS:
         raise Unfit(_("Please choose what was seen."))

@@ -49,7 +49,7 @@ def levels_loaded() -> list[int]:
 
 
 def regions_around(*, region: AdministrativeRegion) -> list[AdministrativeRegion]:
-    """Return larger units that hold a point inside it, the largest first; simulated ones around simulated ones only."""
+    """Return the larger units around a region, the largest first; a simulated region gets simulated units only."""
     return list(
         AdministrativeRegion.objects.filter(
             outline__intersects=region.outline.point_on_surface,

@@ -30,7 +30,7 @@ class Spacing(NamedTuple):
 
 
 class SlopeAspect(NamedTuple):
-    """(rows, cols): slope 0 flat, 90 upright; aspect the way down, clockwise from true north, NaN on the flat."""
+    """Slope (0 flat) and aspect (way down, clockwise from true north, NaN on flat ground), (rows, cols), degrees."""
 
     slope_deg: Float32
     aspect_deg: Float32

@@ -1,4 +1,4 @@
-"""Two directions of view become up and east on a grid, as EGMS makes its Ortho product.
+"""Decomposition of two viewing directions into up and east on a grid, as in EGMS's Ortho product.
 
 Points of one direction that fall into a cell are averaged; where both directions see the cell, their velocities and
 their series are solved for up and east with no motion to the north (EGMS algorithm document; `ingest.geometry`).

@@ -1,4 +1,4 @@
-"""Up and east, derived where an ascending and a descending track see the same ground and nobody published them.
+"""Up and east products, derived where ascending and descending tracks overlap and none is published.
 
 Tiles of 100 km on the products' own grid, as EGMS cuts its Ortho product. A derived product is known by the files it
 was made from: when they change, it is made again and the old one goes.
@@ -94,7 +94,7 @@ class Tile(NamedTuple):
 
     @property
     def key(self) -> str:
-        """What the derived products are known by: their method and the files that went in."""
+        """Identifier of the derived products, from their method and input files."""
         inputs = sorted(product.file_sha256 for product in self.products)
         return hashlib.sha256("\n".join([METHOD, self.name, *inputs]).encode()).hexdigest()
 
@@ -106,9 +106,9 @@ class Tile(NamedTuple):
 
 
 def derived_make(*, settled_before: datetime | None = None) -> list[Product]:
-    """Make what is missing where products came or went, and remove what was made from those that are no longer shown.
+    """Make missing derived products where products came or went, and remove those with inputs that are no longer shown.
 
-    settled_before: leave out tiles of which a product came later, because its neighbours may be on their way.
+    settled_before: skip tiles with a product loaded later than this, because more may be arriving.
     """
     changed = list(_products_changed())
     if not changed:
@@ -182,7 +182,7 @@ def _named_in(places: set[TilePlace] | None) -> Q:
 
 
 def tile_derive(*, tile: Tile) -> list[Product]:
-    """Make the up and the east product of a tile; nothing where the two directions share no cell."""
+    """Make the up and the east product of a tile; nothing if the two directions share no cell."""
     made = []
     with locked(content_key(tile.key)), connection.cursor() as cursor:
         if not DerivedTile.objects.get_or_create(key=tile.key, defaults={"name": tile.name})[1]:

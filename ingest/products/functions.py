@@ -1,8 +1,8 @@
 """Functions of the database that make, attach and drop the tables of a product, with the rights of the tables' owner.
 
-Nobody who loads a file owns a table. Whoever begins a product may put rows into its two tables until they are attached,
-which happens in the same transaction; after that nobody may, and the tables of another product are out of reach.
-Parts are merged from numbers: nothing that a caller gives becomes a name or SQL.
+Roles that load files own no tables. A role that begins a product may insert rows into its two tables until they are
+attached in the same transaction, and never into the tables of another product. Parts are merged by number: no text from
+a caller becomes a name or SQL.
 """
 
 from collections.abc import Callable, Sequence
@@ -40,7 +40,7 @@ def _function(head: str, body: str, options: str = "") -> str:
 
 
 def _filled(sql: str, **variables: str) -> str:
-    """Carry out SQL in which names in capitals stand for the texts of expressions."""
+    """Return a statement that executes `sql` after replacing each name in capitals by the text of its expression."""
     expression = f"$sql${sql}$sql$"
     for name, value in variables.items():
         expression = f"replace({expression}, '{name}', {value})"
@@ -57,7 +57,7 @@ def _for_others(statement: str) -> str:
 
 
 def _of_parts(sql: str) -> str:
-    """Return a statement about a merged part, a source copied into it, and the ids of its products."""
+    """Return a statement with variables for a merged part, a source copied into it, and its products' ids."""
     variables = {"MERGED": "merged::text", "SOURCE": "source::text", "MEMBERS": "members", "PRODUCT": "product::text"}
     return _filled(sql, **{name: value for name, value in variables.items() if name in sql})
 
@@ -205,7 +205,7 @@ def parts_sweep() -> int:
 
 
 def releases_order(source_format: str, tile: str, component: str, simulated: bool) -> None:
-    """Let every release of a tile point at the next: by name, having series, last image, and that it came later."""
+    """Link every release of a tile to the next, ordered by name, presence of series, last image and loading time."""
     _call("ingest_releases_settle", source_format, tile, component, simulated)
 
 

@@ -1,4 +1,4 @@
-"""Points on a grid of cells: which cell, and what its points say together."""
+"""Points on a grid of cells: the cell of each point, and statistics of each cell's points."""
 
 from typing import NamedTuple
 

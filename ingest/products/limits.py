@@ -1,4 +1,4 @@
-"""Limits of a product: so many points, no more than its file can hold, and no more room than the database has."""
+"""Limits of a product: the number of points, the capacity of its file, and the free space of the database."""
 
 import time
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ CHECK_SECONDS = 0.5
 
 
 def fields_check(*, path: Path, fields: Sequence[VelocityField]) -> None:
-    """Look at the declared sizes of fields before a point is read.
+    """Check the declared sizes of fields before reading any point.
 
     Raises InputError for too many points, DiskFull where the database has no room for them now.
     """

@@ -14,7 +14,7 @@ _BITS = 16  # of each coordinate on the curve: half a kilometre
 
 
 class Part(NamedTuple):
-    """A partition. kind: of its products, what the map draws apart; longitude, latitude: of their middle, degrees."""
+    """Partition. kind: of its products; the map separates kinds; longitude, latitude: of their middle, degrees."""
 
     number: int
     n_points: int
@@ -26,8 +26,8 @@ class Part(NamedTuple):
 def groups_of(parts: Sequence[Part]) -> list[list[Part]]:
     """Return groups of parts, each of which is to become one.
 
-    A part is full at a 64th of all points, or four million if that is more, and stays as it is. Of fewer than 96 others
-    nothing is merged. Where there is no group, there are fewer than 160 parts (of less than 10^11 points).
+    A part is full, and no longer merged, at a 64th of all points or four million, whichever is more. Fewer than 96
+    other parts are not merged. If no group is returned, there are fewer than 160 parts (below 10^11 points).
     """
     full = full_at(sum(part.n_points for part in parts))
     loose = sorted((part for part in parts if part.n_points < full), key=_place)
@@ -49,7 +49,7 @@ def groups_of(parts: Sequence[Part]) -> list[list[Part]]:
 
 
 def full_at(n_points: int) -> int:
-    """Return the number of points from which a part is merged no more. n_points: of all parts together."""
+    """Return the number of points at which a part is full and no longer merged. n_points: of all parts together."""
     return max(LEAST_FULL, -(-n_points // MOST_FULL))
 
 
@@ -67,7 +67,7 @@ def _without_largest(group: Sequence[Part]) -> list[Part]:
 
 
 def _place(part: Part) -> tuple[str, int, int]:
-    """Return a part's place on Morton's curve, so that neighbours in the order are neighbours on the ground."""
+    """Return a part's position on the Morton curve, so that parts close in order are close on the ground."""
     x, y = (part.longitude + 180) / 360, (part.latitude + 90) / 180
     column, row = (min(max(int(share * 2**_BITS), 0), 2**_BITS - 1) for share in (x, y))
     place = sum((column >> bit & 1) << 2 * bit | (row >> bit & 1) << 2 * bit + 1 for bit in range(_BITS))

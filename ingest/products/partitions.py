@@ -76,7 +76,7 @@ def attach_merged(part: str, products: str) -> str:
 
 
 def copy_points(source: str, part: str, order: str = "") -> str:
-    """Copy all points of one part into another, as they lie or in an order."""
+    """Copy all points of one part into another, in stored order or sorted."""
     columns = f"product_id, {POINT_COLUMNS}"
     return f"INSERT INTO {POINTS}_p{part} ({columns}) SELECT {columns} FROM {POINTS}_p{source} {order}"  # noqa: S608
 
@@ -97,7 +97,7 @@ def index(part: int | str) -> str:
 
 
 def attach(part: int | str, products: int | str, constraint: str = "whole_product") -> str:
-    """Make indexed tables partitions. constraint: that which says that they hold these products and no others."""
+    """Attach indexed tables as partitions. constraint: the CHECK that they hold only these products."""
     return "".join(
         f"ALTER TABLE {table} ATTACH PARTITION {table}_p{part} FOR VALUES IN ({products});"
         f"ALTER TABLE {table}_p{part} DROP CONSTRAINT {constraint};"

@@ -1,4 +1,4 @@
-"""The partitions that points and series lie in, and merging those of neighbours (docs/decisions/0010)."""
+"""Partitions of points and series, and the merging of neighbouring ones (docs/decisions/0010)."""
 
 import logging
 import time
@@ -33,7 +33,7 @@ class Merged(NamedTuple):
 
 
 def parts() -> list[Part]:
-    """Return all parts with points, and what decides on their merging."""
+    """Return all parts with points, with the facts that decide on their merging."""
     middle = {
         axis: Func(Centroid("footprint"), function=f"ST_{axis.upper()}", output_field=FloatField()) for axis in "xy"
     }
@@ -51,9 +51,9 @@ def parts() -> list[Part]:
 
 
 def parts_merge() -> Merged | None:
-    """Merge one group of small parts that are neighbours; None where there is none, or it cannot be done now.
+    """Merge one group of small neighbouring parts; None if there is none, or it cannot be done now.
 
-    Readers see the same rows all the time. What a process left behind that died in between is dropped first.
+    Readers see the same rows throughout. Leftovers of a process that died while merging are dropped first.
     """
     lock = Held(Lock.PARTS)
     try:
@@ -126,7 +126,7 @@ def _bytes(numbers: list[int]) -> int:
 
 
 def _swap(merged: int, numbers: list[int]) -> bool:
-    """Put a merged part into place, between the readers and between the backups; False where they leave no gap."""
+    """Exchange a merged part for its sources; False if readers or a backup leave no gap for it."""
     for pause in (*PAUSES_SECONDS, None):
         try:
             with try_locked(Lock.RETENTION) as nobody_copies:

@@ -71,7 +71,7 @@ def last_date(dates: str) -> Func:
 
 
 def scenes_by_ground() -> QuerySet[Scene]:
-    """Return images so ordered that those of one place and track stand together, from old to new."""
+    """Return images grouped by place and track, each group from old to new."""
     return Scene.objects.ready().order_by("source_format", "simulated", "track", "burst", "acquired_at", "polarisation")
 
 
@@ -95,7 +95,7 @@ def product_points(*, product: Product, area: GEOSGeometry | None = None, most: 
 def usual_velocity_std(*, product: Product) -> float | None:
     """Return the median of the stated standard deviations of the rates, mm/yr; None where none is stated.
 
-    Of a large product, from an even sample: all of it need not be read.
+    For a large product it is computed from an even sample.
     """
     source, condition = rows_sampled(product=product, n_points=product.n_points, most=STD_SAMPLED)
     sql = f"""
@@ -111,8 +111,8 @@ def usual_velocity_std(*, product: Product) -> float | None:
 def rows_sampled(*, product: Product, n_points: int, most: int) -> tuple[str, str]:
     """Return what to read FROM and the condition to get about `most` of a product's n_points; all of fewer.
 
-    Whole pages of the table, for neighbours come together and few pages; where its part holds so much else that more
-    would be read than the product has, an even sample by an index.
+    It samples whole pages of the table, so that few pages are read. If the part holds so many other products that this
+    would read more rows than the product has, it takes an even sample by an index.
     """
     if n_points > most and part_points(product=product) * most <= product.n_points * n_points:
         return f"{POINTS} TABLESAMPLE SYSTEM ({100 * most / n_points!r}) REPEATABLE (0)", "true"

@@ -22,7 +22,7 @@ _TOLERANCE = 1e-3  # of a pixel
 
 @dataclass(frozen=True, kw_only=True)
 class Grid:
-    """x, y: centre of the first pixel; dx, dy: to the next column and row; degrees in EPSG:4326, else metres."""
+    """Pixel grid. x, y: centre of the first pixel; dx, dy: column, row steps; degrees in EPSG:4326, else metres."""
 
     x: float
     dx: float

@@ -1,4 +1,4 @@
-"""A zip of a layer: everything is checked before anything is unpacked."""
+"""Zip files that hold one layer. The whole archive is checked before anything is unpacked."""
 
 import lzma
 import re

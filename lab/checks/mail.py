@@ -22,7 +22,7 @@ CHOICE = {"where": "circle", "distance": "2000", "lowest_severity": "minor", "un
 
 
 def check(site: Site) -> str:
-    """Go through a subscription as a visitor would. CommandError where a step fails; one line of what was tried."""
+    """Go through a subscription as a visitor would; return a one-line summary. Raises CommandError if a step fails."""
     if not mails_are_shown():
         return "mails: not tried, they leave this machine"
     alerts = json.loads(site.get("alerts.geojson"))["features"]

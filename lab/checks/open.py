@@ -15,7 +15,7 @@ MOST_ZOOM, TILES_ACROSS = 14, 2
 
 
 def check(site: Site) -> str:
-    """Fetch them all; raises CommandError where one does not answer or does not read."""
+    """Fetch all open data. Raises CommandError if a request fails or an answer cannot be parsed."""
     entries = fromstring(site.get("alerts.atom")).findall(f"{ATOM}entry")
     features = _json(site, "alerts.geojson")["features"]
     if len(entries) != min(len(features), 100):

@@ -7,9 +7,9 @@ from ingest.models import SimulatedTruth
 
 
 def compare() -> str:
-    """Compare in one line: places with an alert and without, false alerts, how much of each region was simulated.
+    """Return one line: places with and without an alert, false alerts, and the simulated share of each region.
 
-    The alert of a wide region names no place in it.
+    The alert of a wide region does not count for the places inside it.
     """
     put_in, every = list(SimulatedTruth.objects.order_by("id")), Alert.objects.order_by("id")
     alerts, regions = every.filter(extent=Extent.LOCAL), every.filter(extent=Extent.REGION)

@@ -1,4 +1,4 @@
-"""An operator sends a file that is no data; a worker reads it, and the page says so in one line."""
+"""Check that an operator's upload of a file without data is refused with one line on the page."""
 
 import json
 import re

@@ -1,7 +1,7 @@
-"""Frozen benchmarks of coherence estimators: even ground of one coherence, and ground with everything on it.
+"""Frozen benchmarks of coherence estimators: ground of one coherence, and ground with every kind of structure.
 
-The truth is the coherence of what a pixel holds (lab.simulation.sar.pairs). Each classical method runs with the window
-that was best for it on pairs of validation; `resolution_px` shows what that costs.
+The truth is the coherence of a pixel's scatterers (lab.simulation.sar.pairs). Each classical method runs with the
+window that was best for it on validation pairs; `resolution_px` shows the resolution lost by it.
 """
 
 import hashlib
@@ -109,7 +109,7 @@ STATISTICS: dict[str, Callable[[Float64], float]] = {
 
 
 def _step_responses(name: str, methods: Sequence[str], scene: int) -> list[Float64]:
-    """Return (cols, 1) of each method: share of the fall from STEP_FROM to STEP_TO, column by column."""
+    """Return each method's share of the fall from STEP_FROM to STEP_TO by column, (cols, 1)."""
     pair, ground = gamma_step(generator(Purpose.BENCHMARK, STEP, scene)), GROUNDS[name]
     bands = [estimated(method, pair, ground.window(method))["coherence"] for method in methods]
     lines = [np.mean(band[EDGE_PX:-EDGE_PX], axis=0) for band in bands]
@@ -117,7 +117,7 @@ def _step_responses(name: str, methods: Sequence[str], scene: int) -> list[Float
 
 
 def step_width(cols: int, rows: Float64) -> float:
-    """Return the width of 10 to 90 % of the fall between the estimates well left and well right of the step."""
+    """Return the width over which the estimate falls from 90 to 10 % between its levels left and right of the step."""
     line = rows.reshape(-1, cols).mean(axis=0)
     quarter = cols // 4
     left, right = line[EDGE_PX:quarter].mean(), line[-quarter:-EDGE_PX].mean()
@@ -128,7 +128,7 @@ def step_width(cols: int, rows: Float64) -> float:
 
 
 def compared(name: str, methods: Sequence[str], pairs: int) -> list[dict[str, Interval]]:
-    """Measure methods on so many pairs of a benchmark, each made once: metric name -> interval over pairs, of each."""
+    """Measure methods on the same pairs of a benchmark. Returns metric name -> interval over pairs, for each method."""
     straight = over_seeds(partial(errors_of, name, methods, 0.0), pairs)
     shifted = over_seeds(partial(errors_of, name, methods, MISREGISTRATION_PX), pairs)
     steps = over_seeds(partial(_step_responses, name, methods), max(6, pairs // 5))
@@ -143,18 +143,18 @@ def compared(name: str, methods: Sequence[str], pairs: int) -> list[dict[str, In
 
 
 def evaluate(name: str, method: str, pairs: int) -> dict[str, Interval]:
-    """Measure a method on so many pairs of a benchmark. Returns metric name -> interval over pairs."""
+    """Measure a method on the given number of pairs of a benchmark. Returns metric name -> interval over pairs."""
     return compared(name, [method], pairs)[0]
 
 
 def even_sha256(pairs: int) -> str:
-    """Return a hash of what the pairs are."""
+    """Return a hash of the benchmark's pairs."""
     settings = VERSION, pairs, EVERY_PX, EDGE_PX, MISREGISTRATION_PX, GOLDEN
     return fingerprint(HOMOGENEOUS, partial(homogeneous, gamma=0.5, misregistration_px=0.0), settings)
 
 
 def structured_sha256(pairs: int) -> str:
-    """Return a hash of what the pairs are."""
+    """Return a hash of the benchmark's pairs."""
     settings = VERSION, pairs, EVERY_PX, EDGE_PX, MISREGISTRATION_PX
     prints = [
         fingerprint(STRUCTURED, partial(structured_pair, misregistration_px=shift), settings)

@@ -1,4 +1,4 @@
-"""`python -m lab.deformation.calibration`: the thresholds of areas, from tiles that no benchmark holds.
+"""`python -m lab.deformation.calibration`: set the thresholds of areas, on tiles that no benchmark uses.
 
 For each use of the weights (one track, two) the score at which areas begin is read off at ALARMS false alarms per
 1,000 km², and at as many on still tiles with an error of another make each (`disturbances` of training, in turn); the
@@ -69,7 +69,7 @@ class TrackScores(NamedTuple):
 
 
 def bands_at(view: TrackScores, setting: Setting) -> DeformationResult:
-    """Return the view as a result in which areas begin at one half and end at a fifth."""
+    """Return the scores as a result in which areas begin at a probability of one half and end at one fifth."""
     scores = {**setting._asdict(), "gap": GAP}
     logit = calibrated(torch.from_numpy(view.logits), scores, torch.from_numpy(view.standing))
     p, unknown = torch.sigmoid(logit).numpy(), np.isnan(view.result.maps.probability)
@@ -93,7 +93,7 @@ def _view(tracks: Sequence[TileTrack], logits: Float32, rate: Float32, standing:
 
 
 def network_views(network: DeformationNetwork, tile: Tile, choices: Sequence[Sequence[int]]) -> list[TrackScores]:
-    """Run the shipped network on some choices of a tile's tracks."""
+    """Run the shipped network on several selections of a tile's tracks."""
     grids = [grid_robust(cloud(track), workers=1) for track in tile.tracks]
     views = []
     for choice in choices:
@@ -171,7 +171,7 @@ def shipped_on_bowls(folder: Path, settings: Sequence[Setting], number: int) -> 
 
 
 def enter_at(enters: Sequence[float], alarms: NDArray[np.float64], wanted: float = ALARMS) -> float:
-    """Return where false alarms per 1,000 km² (n,), falling with `enters`, pass `wanted`; log-interpolated."""
+    """Return the entry score at which false alarms per 1,000 km² (n,) fall to `wanted`; log-interpolated."""
     rates = np.log(np.maximum(np.maximum.accumulate(alarms[::-1])[::-1], 0.02))
     if rates[-1] > np.log(wanted):
         return float(enters[-1])
@@ -179,7 +179,7 @@ def enter_at(enters: Sequence[float], alarms: NDArray[np.float64], wanted: float
 
 
 def alarm_rates(detected: Float64, n_tiles: int) -> Float64:
-    """Return false alarms per 1,000 km². detected: (…, columns of `counts`), sums over so many tiles."""
+    """Return false alarms per 1,000 km². detected: (…, columns of `counts`), sums over the tiles."""
     return detected[..., 0] / n_tiles / (SIDE_M / 1000) ** 2 * 1000
 
 

@@ -1,8 +1,8 @@
-"""`python -m lab.deformation.causes`: fit what names an area as a whole to the network's weights; a few minutes.
+"""`python -m lab.deformation.causes`: fit the classifier of an area's cause to the network's outputs; a few minutes.
 
-On validation tiles that nothing else uses, as the nation's but with five sources, on every other one of kinds that are
-rare there and with a mine that is worked under sinking ground: each track by itself and both together, with the heights
-of their points and without: where the slope is unknown, other things must show a slide.
+It uses validation tiles of its own, with five sources each; every other tile holds rare kinds and an active mine under
+sinking ground. Samples are taken from each track alone and both together, with and without the heights of points,
+because a slide must also be recognised where the slope is unknown.
 Writes the coefficients beside the weights (see `ml.deformation.places.causes`) with their own figures from
 cross-validation over tiles, and prints these.
 """
@@ -60,7 +60,7 @@ class Sample(NamedTuple):
 
 
 def causes_tile(number: int) -> Tile:
-    """Make a validation tile in which much moves; every other one holds rare kinds only, half of these in hills."""
+    """Make a validation tile with many sources; every other one holds rare kinds only, half of these in hills."""
     config, rng = CONFIGS[NATIONAL]._replace(signal_share=1.0, second_share=1.0, most_sources=5), _generator(number)
     if number % 4 == 1:
         config = config._replace(kinds=RARE_KINDS)
@@ -81,7 +81,7 @@ def _wide_fill(rng: np.random.Generator) -> Source:
 
 
 def _worked_panel(rng: np.random.Generator) -> Source:
-    """Draw a panel by itself, slow or so fast that its middle has no points."""
+    """Draw a single panel, either slow or so fast that no points remain in its middle."""
     at = rng.uniform(1_500, MINE_WITHIN_M), rng.uniform(-MINE_WITHIN_M, MINE_WITHIN_M)
     panel = Panel(_log_uniform(rng, 500, 2_500), rng.uniform(150, 1_200), rng.uniform(0, 180))
     return MiningSubsidence(Offset(*at), panel, _log_uniform(rng, 6, 800), rng.uniform(150, 600))
@@ -109,7 +109,7 @@ def _worked_mine(rng: np.random.Generator, tile: Tile) -> tuple[Source, ...]:
 
 
 def samples_of(folder: Path, number: int) -> list[Sample]:
-    """Return the areas that a network draws in one tile on something that moves."""
+    """Return a sample for each area that the network detects on moving ground in one tile."""
     network, tile = DeformationNetwork.load("deformation", folder), causes_tile(number)
     clouds = [cloud(track) for track in tile.tracks]
     blind = [points._replace(height_m=np.full(points.x.size, np.nan, dtype=np.float32)) for points in clouds]
@@ -154,7 +154,7 @@ def true_kind(tile: Tile, tracks: list[TileTrack], area: Area) -> int | None:
 
 
 def network_itself(mean: Float64, scale: Float64) -> Float64:
-    """Return the table, as `fit` gives it, that names by the network's shares alone: mean logs in core and rim."""
+    """Return coefficients, shaped as from `fit`, that use only the network's mean log shares in core and rim."""
     table = np.zeros((len(KINDS), len(FEATURES) + 1))
     for kind in range(len(KINDS)):
         for column in (kind, len(KINDS) + kind):
@@ -166,8 +166,8 @@ def network_itself(mean: Float64, scale: Float64) -> Float64:
 def fit(features: Float64, kinds: NDArray[np.int64], prior: Float64) -> Float64:
     """Fit a multinomial logistic regression, (kinds, features + 1), last column the bias; ridge toward `prior`.
 
-    features: (n, features), standardised. Every kind counts alike, however many samples there are of it: how often a
-    cause is met differs from country to country.
+    features: (n, features), standardised. Every kind has the same total weight, because the frequency of causes
+    differs between countries.
     """
     design, wanted = np.column_stack([features, np.ones(len(features))]), np.eye(len(KINDS))[kinds]
     weight = (1 / wanted.sum(axis=0).clip(1))[kinds]
@@ -202,7 +202,7 @@ def macro_f1(true: NDArray[np.int64], named: NDArray[np.int64]) -> float:
 
 
 def crossed(features: Float64, kinds: NDArray[np.int64], tiles: NDArray[np.int64], prior: Float64) -> dict[str, float]:
-    """Return figures from cross-validation: macro-F1 of all areas, of the sure ones, share of the others."""
+    """Return cross-validated figures: macro-F1 of all areas and of the sure ones, and the share of unsure areas."""
     chances = np.zeros((len(kinds), len(KINDS)))
     for fold in range(FOLDS):
         left_out = tiles // 2 % FOLDS == fold

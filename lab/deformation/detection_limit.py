@@ -1,9 +1,9 @@
-"""`python -m lab.deformation.detection_limit`: the map of smallest rates against bowls that were found or missed.
+"""`python -m lab.deformation.detection_limit`: compare the map of detectable rates with bowls found and missed.
 
-Bowls of 800 m are put at random places, with random rates, into still tiles, two of three as the benchmarks' and one
-with errors of another make. The network is run on one track and on both. The constants of the map are fitted to some
-seeds (--fit) and the figures reported on others: the rate at which half, and nine of ten bowls are found, over what the
-map states.
+Bowls of 800 m with random rates are put at random places into tiles without motion; one tile in three has errors of
+another kind than the benchmarks'. The network runs on one track and on both. The map's constants are fitted on some
+seeds (--fit); on others the rates at which half and nine tenths of the bowls are found are reported, as multiples of
+the map's rate.
 """
 
 import argparse
@@ -48,7 +48,7 @@ FITTED_FROM, REPORTED_FROM = 40_000, 50_000  # numbers of tiles; no other use ha
 
 
 class Bowl(NamedTuple):
-    """One bowl as some tracks saw it. rate: in units of the network's scale; parts: `Components` there, (tracks, 3)."""
+    """Bowl as observed by one or more tracks. rate: in the network's units; parts: its `Components`, (tracks, 3)."""
 
     rate_mm_yr: float
     found: bool
@@ -56,7 +56,7 @@ class Bowl(NamedTuple):
 
 
 def bowls_on(number: int) -> list[Bowl]:
-    """Return the bowls of one tile, each by the first track alone and by both."""
+    """Return the bowls of one tile, each as observed by the first track alone and by both."""
     tile = disturbed_tile(number) if number % 3 == 2 else still_tile(NATIONAL, number, Purpose.VALIDATION)
     moving, rates = _with_bowls(tile, generator(Purpose.VALIDATION, NAME, number))
     grids = [grid_robust(cloud(track), workers=1) for track in moving.tracks]
@@ -109,7 +109,7 @@ def _looked_at(
 
 
 def stated(bowls: Sequence[Bowl], constants: LimitConstants = CONSTANTS) -> Float64:
-    """Return the map's rate at each bowl's place, mm/yr, (n,), NaN where it states that none is found."""
+    """Return the map's rate at each bowl, mm/yr, (n,); NaN where no rate is detectable."""
     limit = np.full(len(bowls), np.nan)
     for n in (1, 2):
         own = [number for number, bowl in enumerate(bowls) if len(bowl.parts) == n]
@@ -119,7 +119,7 @@ def stated(bowls: Sequence[Bowl], constants: LimitConstants = CONSTANTS) -> Floa
 
 
 def fit(bowls: Sequence[Bowl]) -> LimitConstants:
-    """Fit the likeliest constants; log-odds of a found bowl are linear in the logarithm of its rate over the map's."""
+    """Fit constants by maximum likelihood: log-odds of detection are linear in the log of a bowl's relative rate."""
 
     def loss(parameters: Float64) -> float:
         log_rate, covered, delay, log_tracks, log_steepness = parameters
@@ -141,7 +141,7 @@ def _loss(bowls: Sequence[Bowl], limit: Float64, steepness: float, at_limit: flo
 
 
 def factors(bowls: Sequence[Bowl], limit: Float64) -> tuple[float, float]:
-    """Return the rates at which nine of ten bowls and half of them are found, over the map's."""
+    """Return the rates at which nine tenths and half of the bowls are found, as multiples of the map's."""
 
     def loss(parameters: Float64) -> float:
         return _loss(bowls, limit, float(np.exp(parameters[0])), float(parameters[1]))

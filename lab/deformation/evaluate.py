@@ -1,6 +1,6 @@
 """Every figure of a detector on the frozen benchmarks, with its 95 % interval from a bootstrap over tiles.
 
-Names that begin with `both_` are of the two tracks together (the surer one stands in each cell), all others of the
+Names that begin with `both_` are of the two tracks together (each cell takes the higher probability), all others of the
 ascending track alone. What each figure means: docs/benchmarks.md.
 """
 
@@ -27,7 +27,7 @@ from ml.statistics.intervals import Interval, bootstrap
 
 VERSION = "1"
 SIZES = {NATIONAL: 1_000, SHIFTED: 400}
-TILES_PER_BOWL_TILE = 5  # of every so many tiles, one more is drawn for the bowls of the table
+TILES_PER_BOWL_TILE = 5  # one tile more for the table's bowls per this many
 ROUNDS = 1_000
 TILE_KM2 = (SIDE_M / 1000) ** 2
 FROZEN_SHA256: dict[str, dict[int, str]] = {  # benchmark -> size -> hash of its truth
@@ -57,7 +57,7 @@ class BowlScores(NamedTuple):
 
 
 def views(tile: Tile, configs: Sequence[Config]) -> list[tuple[DeformationResult, DeformationResult]]:
-    """Return the results of each configuration on the first track and on both tracks."""
+    """Return each configuration's results, on the first track and on both tracks."""
     points = [cloud(track) for track in tile.tracks]
     return [(detect_all_with(points[:1], config), detect_all_with(points, config)) for config in configs]
 
@@ -71,7 +71,7 @@ def measure_field(name: str, configs: Sequence[Config], purpose: Purpose, number
 
 
 class _Drawn:
-    """Truth of some tracks of a tile, against which results are scored as people see them: redrawn on the points."""
+    """Truth of one or more tracks of a tile; scores results with outlines redrawn on the points, as served."""
 
     def __init__(self, tile: Tile, tracks: Sequence[TileTrack]) -> None:
         self.tile, self.tracks = tile, tracks
@@ -95,7 +95,7 @@ def measure_bowls(name: str, configs: Sequence[Config], purpose: Purpose, number
 
 
 class Scores(NamedTuple):
-    """Everything that was counted on the tiles and on the still tiles with the bowls of the table."""
+    """Counts on the tiles of the benchmark, and on the still tiles with the table's bowls."""
 
     fields: list[FieldScores]
     bowls: list[BowlScores]
@@ -104,7 +104,7 @@ class Scores(NamedTuple):
 def measure(
     name: str, configs: Sequence[Config], size: int, purpose: Purpose = Purpose.BENCHMARK, processes: int = 2
 ) -> Scores:
-    """Run each configuration on so many tiles and on a fifth as many for each bowl."""
+    """Run each configuration on the given number of tiles and on a fifth as many for each bowl."""
     fields = over_seeds(partial(measure_field, name, configs, purpose), size, processes=processes)
     bowls = over_seeds(partial(measure_bowls, name, configs, purpose), _bowl_tiles(size), processes=processes)
     return Scores(fields, bowls)
@@ -118,7 +118,7 @@ def figures_of(scores: Scores, i: int) -> dict[str, Interval]:
 
 
 def gains(scores: Scores, i: int, over: int) -> dict[str, Interval]:
-    """Return by how much configuration i finds more of each bowl than another on the same tiles, paired."""
+    """Return the paired gain of configuration i over another in the share of each bowl found, on the same tiles."""
     detected: dict[str, Interval] = {}
     for prefix, of in (("", "one"), ("both_", "both")):
         more = np.stack([getattr(bowl, of)[i] - getattr(bowl, of)[over] for bowl in scores.bowls])
@@ -222,7 +222,7 @@ def evaluate(name: str, method: str, size: int) -> dict[str, Interval]:
 
 @cache
 def truth_sha256(name: str, size: int) -> str:
-    """Return the hash of everything that the tiles of a benchmark hold, which are drawn again for it."""
+    """Make the tiles of a benchmark again and return the hash of their content."""
     fields = over_seeds(partial(_field_digest, name), size)
     bowls = over_seeds(partial(_bowl_digest, name), _bowl_tiles(size))
     return scenes_sha256(VERSION, size, [*fields, *bowls])

@@ -26,7 +26,7 @@ def make_glacier(scene: int) -> GlacierPairs:
 
 
 def _detected(glacier: GlacierPairs, until_day: float = np.inf) -> tuple[Surge, ...]:
-    """Return what the rule finds in the pairs that have ended by then."""
+    """Return the surges that the rule finds in the pairs that end by a day."""
     seen = glacier.end_day <= until_day
     pairs = PairVelocities(*(part[seen] for part in glacier[:5]))
     if not seen.any():
@@ -59,7 +59,7 @@ def outcome(detected: tuple[Surge, ...], onset_day: float | None, over_day: floa
 def newly_false(
     detected: tuple[Surge, ...], onset_day: float | None, over_day: float | None, known: list[float]
 ) -> None:
-    """Add the onsets of false alarms to those that are known, those that run on counted once."""
+    """Add the onsets of new false alarms to the known ones; continuing alarms count once."""
     for one in detected:
         if not is_true(one, onset_day, over_day) and all(abs(one.onset.day - day) > 4 * EARLY_DAYS for day in known):
             known.append(one.onset.day)
@@ -81,7 +81,7 @@ def share(rows: Float64) -> float:
 
 
 def _followed(glacier: GlacierPairs) -> Float64:
-    """Return (2,): false alarms of a check after every image, those that run on counted once; years."""
+    """Return (2,): false alarms when checking after every image, continuing ones counted once; and years."""
     false: list[float] = []
     for day in np.unique(glacier.end_day):
         newly_false(_detected(glacier, day), glacier.onset_day, glacier.over_day, false)

@@ -1,4 +1,4 @@
-"""`python -m lab.motion.evaluate`: false changes of the trend on steady series, and what is found of real ones.
+"""`python -m lab.motion.evaluate`: measure false changes on steady series, and the detection of simulated ones.
 
 Critical values of the search were set on series of the purpose VALIDATION; published figures are of BENCHMARK.
 """
@@ -30,7 +30,7 @@ Metrics = dict[str, dict[str, Interval]]
 
 
 class Outcome(NamedTuple):
-    """expected: the right trend; other: a wrong one; late_days: error of its date; held: by its interval, 0 or 1."""
+    """Result for a series. expected: right trend; other: wrong one; late_days: date error; held: in interval, 0-1."""
 
     expected: bool
     other: bool
@@ -70,7 +70,7 @@ def outcome(series: SimulatedSeries, expected: Trend) -> Outcome:
 def found_changes(
     purpose: Purpose, motion: str, noise: str, size: float, every: int, draws: int
 ) -> dict[str, Interval]:
-    """Measure what is found of changes of one size: the right trend, another one, the date of those found."""
+    """Measure the detection of changes of one size: share with the right trend, share with another one, date errors."""
     name = f"motion {motion} {noise} {size:g} {every}"
     made = [changing(generator(purpose, name, n), motion, noise, size, every) for n in range(draws)]
     rows = [outcome(one, EXPECTED[motion]) for one in made]

@@ -1,4 +1,4 @@
-"""Simulated displacement series: dates, noise of many makes, and ground that changes its motion once or never.
+"""Simulated displacement series: dates, many kinds of noise, and motion that changes once or never.
 
 Of the noises only `white` and `coloured` are of the family that the search assumes. The drifting one has a spectrum of
 1/frequency, the season's height differs from year to year, wild values follow Student's t, and unwrapping errors are
@@ -22,7 +22,7 @@ NOISE_MM = (1.0, 4.0)  # standard deviation of one date, uniform
 
 
 class SimulatedSeries(NamedTuple):
-    """days: (dates,); values_mm: (dates,); changed_day: when the motion changed, None where it never did."""
+    """Simulated series. days, values_mm: (dates,); changed_day: when the motion changed, None if it never did."""
 
     days: Float64
     values_mm: Float64
@@ -87,7 +87,7 @@ NOISES: dict[str, Noise] = {
 
 
 def dates(rng: Rng, every: int, winter: bool) -> Float64:
-    """Draw days since the first, up to a tenth missing; in snow country half a year of each."""
+    """Draw acquisition days since the first, up to a tenth missing; with `winter`, each snow season is missing too."""
     days = np.arange(0, YEARS * DAYS_PER_YEAR, every)
     if winter:
         of_year = (days + rng.uniform(0, DAYS_PER_YEAR)) % DAYS_PER_YEAR

@@ -82,7 +82,7 @@ def averaged(
 
 
 def _neighbour(values: Float64, row: int, col: int) -> Float64:
-    """Return (n, rows, cols): values of the node so many rows below and columns to the right; NaN beyond."""
+    """Return values (n, rows, cols) shifted by `row` rows and `col` columns; NaN beyond the edge."""
     rows, cols = values.shape[1:]
     wide = np.pad(values, ((0, 0), (abs(row),) * 2, (abs(col),) * 2), constant_values=np.nan)
     return wide[:, abs(row) + row :, abs(col) + col :][:, :rows, :cols]

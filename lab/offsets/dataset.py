@@ -62,7 +62,7 @@ def make_hard_scene(scene: int, size: int = SIZE_PX) -> SarPair:
 
 
 def _even(rng: np.random.Generator, size: int) -> SarPair:
-    """Draw even ground of any coherence under one shift, mostly GRDH: what a pixel's speckle alone can show."""
+    """Draw even ground of any coherence under one shift, mostly GRDH, where only speckle carries information."""
     gamma = float(rng.uniform(0.0, 0.98) if rng.random() < 0.2 else rng.uniform(0.35, 0.97))
     if rng.random() < 0.6:
         return constant_shift(rng, gamma, size)
@@ -73,7 +73,7 @@ def _even(rng: np.random.Generator, size: int) -> SarPair:
 
 
 def _varied(rng: np.random.Generator, size: int) -> SarPair:
-    """Draw even ground whose motion varies: speckle alone must show where it changes."""
+    """Draw even ground whose motion varies, so that only speckle shows where it changes."""
     system = any_system(rng)
     ground = even_ground(system, size, float(rng.uniform(0.4, 0.97)))
     field = motion.MOTIONS[UNLIKE[int(rng.integers(len(UNLIKE)))]](rng, padded(size), system.fine)

@@ -31,7 +31,7 @@ SEARCH_CONSTANT_PX, SEARCH_FIELDS_PX = 6, 24
 POSTING_PX = 8
 EDGE_NODES = 4  # 32 px: half of the widest window
 OUTLIER_PX = 1.0
-STEP_SHARE, STEP_POSTING_PX, STEP_SIZE_PX = 5, 4, 160  # one step pair for so many pairs, at least four
+STEP_SHARE, STEP_POSTING_PX, STEP_SIZE_PX = 5, 4, 160  # pairs per step pair, at least four step pairs
 UNKNOWN_WIDTH = np.nan
 SLOW_PX = 0.3  # "small motion"
 SUREST_PERCENT = 85  # of the nodes: about what multi-kernel correlation knows
@@ -136,7 +136,7 @@ def _bias(rows: Float64) -> float:
 
 
 def _within(times: float, rows: Float64) -> float:
-    """Return how many errors lie within so many standard deviations."""
+    """Return the share of errors that lie within `times` standard deviations."""
     held = known(rows)
     return float((np.abs(held[:, :2]) <= times * held[:, 2:4]).mean()) if len(held) else np.nan
 
@@ -150,7 +150,7 @@ def _mean(values: Float64) -> float:
 
 
 def _surest(share: float, rows: Float64) -> Float64:
-    """Return the known nodes of least sigma that make up a share of all nodes, or all that are known."""
+    """Return the known nodes with the smallest sigma, up to a share of all nodes."""
     held = known(rows)
     count = min(len(held), round(share * len(rows)))
     order = np.argsort(np.hypot(held[:, AT.sigma_x], held[:, AT.sigma_y]), kind="stable")
@@ -207,7 +207,7 @@ def _median_line(lines: Float32) -> Float64:
 
 
 def width_px(profile: Float64, posting: float, low: float = 0.1, high: float = 0.9) -> float:
-    """Return over how many pixels a rising response goes from low to high. profile: (positions,), NaN unknown."""
+    """Return the width in pixels over which a response rises from low to high. profile: (positions,), NaN unknown."""
     at = np.flatnonzero(np.isfinite(profile))
     if at.size < 4:
         return UNKNOWN_WIDTH
@@ -233,7 +233,7 @@ def resolutions(methods: Sequence[str], pairs: int, gamma: float = 0.9) -> dict[
 
 
 def compare_constant(methods: Sequence[str], pairs: int) -> Compared:
-    """Measure methods on so many pairs at each coherence. Returns method -> metric name -> interval over pairs."""
+    """Measure methods on a number of pairs at each coherence. Returns method -> metric name -> interval over pairs."""
     measured = {gamma: over_seeds(partial(_constant_errors, methods, gamma), pairs) for gamma in GAMMAS}
     widths = {gamma: resolutions(methods, pairs, gamma) for gamma in GAMMAS}
     return {
@@ -262,7 +262,7 @@ def _constant_metrics(by_gamma: dict[float, list[Float64]], width: dict[float, I
 
 
 def compare_fields(methods: Sequence[str], pairs: int) -> Compared:
-    """Measure methods on so many pairs, kinds of motion in turn. Returns method -> metric name -> interval."""
+    """Measure methods on a number of pairs, kinds of motion in turn. Returns method -> metric name -> interval."""
     measured, widths = over_seeds(partial(_field_errors, methods), pairs), resolutions(methods, pairs)
     return {
         method: {
@@ -275,7 +275,7 @@ def compare_fields(methods: Sequence[str], pairs: int) -> Compared:
 
 
 def constant_sha256(pairs: int) -> str:
-    """Return a hash of what the pairs are."""
+    """Return a hash of the benchmark's pairs."""
     settings = VERSION, pairs, SEARCH_CONSTANT_PX
     prints = [
         fingerprint(f"{CONSTANT}-{round(100 * gamma)}", partial(constant_shift, gamma=gamma), settings)
@@ -285,7 +285,7 @@ def constant_sha256(pairs: int) -> str:
 
 
 def fields_sha256(pairs: int) -> str:
-    """Return a hash of what the pairs are."""
+    """Return a hash of the benchmark's pairs."""
     settings = VERSION, pairs, SEARCH_FIELDS_PX, KINDS
     prints = [fingerprint(FIELDS, partial(moving, kind=kind), settings) for kind in ("glacier", "landslide")]
     return hashlib.sha256("".join(prints).encode()).hexdigest()

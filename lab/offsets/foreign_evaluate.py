@@ -50,7 +50,7 @@ def measure(methods: Sequence[str], job: int) -> dict[str, Float64]:
 
 
 def compare(methods: Sequence[str], size: int) -> Compared:
-    """Measure methods on so many pairs of each family. Returns method -> metric name -> interval over pairs."""
+    """Measure methods on a number of pairs of each family. Returns method -> metric name -> interval over pairs."""
     measured = over_seeds(partial(measure, methods), size * len(NAMES))
     return {method: _of_families([pair[method] for pair in measured]) for method in methods}
 

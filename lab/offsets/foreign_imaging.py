@@ -1,4 +1,4 @@
-"""Pairs of images of a scene that is given as functions of the place: made otherwise than training pairs are.
+"""Image pairs of a scene given as functions of position, simulated differently from training pairs.
 
 Scatterers stand on a grid of a quarter of a pixel, each a little off it, move and fall into the nearest cell; a Kaiser
 window limits their band. Training pairs are made by ml.simulation.sar, which shares no code with this.
@@ -37,7 +37,7 @@ class Scene(NamedTuple):
 
 
 def imaged(rng: np.random.Generator, scene: Scene, size: int) -> SarPair:
-    """Image a scene twice, in so many pixels squared, with its truth; gamma is that of the scatterers."""
+    """Image a scene twice, on a square of pixels, with its truth; gamma is that of the scatterers."""
     cells = (size + 2 * MARGIN_PX) * FINE
     row, col = np.mgrid[:cells, :cells].astype(np.float64)
     row, col = row + rng.uniform(0, 1, row.shape), col + rng.uniform(0, 1, col.shape)

@@ -1,4 +1,4 @@
-"""Real OPERA RTC-S1 chips with imposed shifts: what real decorrelation does, for training and for a test.
+"""Real OPERA RTC-S1 chips with imposed shifts, for training and testing under real decorrelation.
 
 A shift is imposed by a band-limited kernel (a phase in the Fourier domain of the mirrored logarithm). For training
 both dates are moved, so that neither is the one that was resampled, and the shift that the chips have by themselves is
@@ -39,7 +39,7 @@ OWN_SEARCH_PX, LEAST_NODES = 3, 30  # of the shift that chips have by themselves
 
 
 class ChipPair(NamedTuple):
-    """log_power: (2, rows, cols), natural logarithms, NaN unknown. place: burst; days between the dates."""
+    """Pair of chips. log_power: (2, rows, cols), natural logarithms, NaN unknown. place: burst; days: between dates."""
 
     place: str
     polarisation: str

@@ -30,7 +30,7 @@ from ml.statistics.intervals import Float64, Interval, bootstrap_over
 
 NAME, VERSION = "offsets-real", "1"
 PAIRS = 60
-SEA_SHARE = 4  # one pair of the sea for so many of land
+SEA_SHARE = 4  # land pairs per sea pair
 FARTHEST_PX = 2.0
 SEARCH_PX, POSTING_PX = 6, 8
 EDGE_NODES = 2  # 16 px: half of the smallest window
@@ -102,7 +102,7 @@ def _unknown(rows: Float64) -> float:
 
 
 def compare(methods: Sequence[str], pairs: int) -> Compared:
-    """Measure methods on so many land pairs. InputError where the chips are missing."""
+    """Measure methods on the given number of land pairs. InputError where the chips are missing."""
     cases(sea=False)
     land, still = (over_seeds(partial(_rows, methods, shifted, False), pairs) for shifted in (True, False))
     sea = over_seeds(partial(_rows, methods, False, True), max(2, pairs // SEA_SHARE))

@@ -1,4 +1,4 @@
-"""Training of the offsets network: crops of prepared scenes, a start that is wrong as a coarse search is wrong."""
+"""Training of the offsets network on crops of prepared scenes, with initial offsets as wrong as a coarse search's."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ STRAY_PX = 12.0  # largest target offset of images with nothing in common
 SEARCHES_PX = (6, 24)
 NEAR_WEIGHT = 0.5  # of the narrow windows' answers in the loss
 TEMPER = 0.25  # of the likelihood: Seitzer et al. 2022 (arXiv:2203.09168), so that what is hard is learnt too
-SPREADS = 3.0  # errors beyond so many sigmas count less
+SPREADS = 3.0  # sigmas, beyond which errors count less
 BIAS_WEIGHT = 0.1  # of what is wrong with all of a crop
 WINDOW_NODES = 16  # nodes that share a window of 32 px
 GAMMAS = (0.5, 0.7, 0.9)
@@ -70,7 +70,7 @@ class Settings:
 
 
 class Crop(NamedTuple):
-    """texture: (2, px, px), secondary gathered; known: (1, nodes, nodes); all else (2, nodes, nodes).
+    """Training crop. texture: (2, px, px), secondary gathered; known: (1, nodes, nodes); all else (2, nodes, nodes).
 
     target: relative to frame, the mean of the start around each node.
     """
@@ -102,10 +102,10 @@ def loss_of(answer: Tensor, target: Tensor, known: Tensor, progress: float) -> T
 
 
 def bias_of(answer: Tensor, target: Tensor, known: Tensor) -> Tensor:
-    """Return Huber's loss of each crop's mean error, over what it is when windows err by themselves.
+    """Return Huber's loss of each crop's mean error, divided by its value for independent errors of windows.
 
-    A window's answer is best when it is drawn to its start, the more the less it shows; the choice of windows averages
-    these answers, and what they are drawn by does not average out.
+    A single window errs least if its estimate is biased toward the initial offset where the images show little. When
+    windows are averaged, this bias does not average out, so it is penalised here.
     """
     error = answer[:, :2] - target.clamp(-FARTHEST_PX, FARTHEST_PX)
     weight = known * torch.exp(-2 * answer[:, 2:].detach())
@@ -139,8 +139,8 @@ def likely_start(rng: np.random.Generator, truth: Tensor) -> Tensor:
 def likely_answer(rng: np.random.Generator, truth: Tensor) -> Tensor:
     """Draw parts of pixels (2, nodes, nodes) near the truth, wrong as the network's first answer is wrong.
 
-    All of a neighbourhood is off by more than an answer would be: a start must not hold more information than the
-    images do, else what is learnt is to smooth it where they hold little (a prior bias).
+    The whole neighbourhood is off by more than a real estimate would be. If the start held more information than the
+    images, the network would learn to smooth it where they show little (a prior bias).
     """
     size = int(rng.choice([1, 3, 5, 9]))
     noise = box_mean(torch.from_numpy(rng.standard_normal(truth.shape).astype(np.float32)), size) * size
@@ -190,9 +190,9 @@ def cut(rng: np.random.Generator, images: Tensor, truth: Tensor, size: int, sear
 
 
 def _searched(rng: np.random.Generator, images: Tensor, search: int) -> Tensor:
-    """Return where a search ends, which finds what is highest even where there is no match.
+    """Return the offset at which a search ends; it takes the highest correlation even where there is no match.
 
-    Whole pixels, as the first time; or parts, as smooth as answers' surroundings are that stand in where none is sure.
+    Whole pixels, as in the first pass; or fractions, as smooth as the neighbours that replace unsure estimates.
     """
     nodes = coarse.on_nodes(coarse.coarse(images, search))
     if rng.random() < 0.5:
@@ -225,7 +225,7 @@ class OffsetTrainingTask:
         self._validation: list[tuple[float, Crop]] | None = None
 
     def batch(self, rng: np.random.Generator) -> Batch:
-        """Draw the fields of so many crops, stacked: see Crop."""
+        """Draw crops and stack their fields: see Crop."""
         crops = []
         for _ in range(self.settings.batch):
             source, kind = self.scenes, rng.random()

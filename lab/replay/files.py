@@ -1,4 +1,4 @@
-"""Scenarios that go through everything: files are read, networks run, rasters are searched, alerts follow."""
+"""Scenarios played through the whole service: files are read, networks run, rasters searched, alerts made."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -38,7 +38,7 @@ class Workshop:
         self.last: Path | None = None
 
     def take_in(self, event: Event) -> None:
-        """Take a file in and do everything that is due; the same file twice is refused, as in the service."""
+        """Ingest a file and run all due tasks; the same file is refused a second time, as in the service."""
         if event.measure is Measure.FIELD:
             self._field(event)
         else:

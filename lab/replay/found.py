@@ -1,4 +1,4 @@
-"""Results of a search as a scenario states them."""
+"""Search results as stated in a scenario."""
 
 from collections.abc import Sequence
 

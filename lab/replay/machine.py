@@ -1,4 +1,4 @@
-"""Plays a scenario through the services of the stage, on days of its own, and says which steps each alert took."""
+"""Player of scenarios: runs one through the services on simulated days and returns the steps of each alert."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -28,7 +28,7 @@ from ml.models import ModelVersion, Prediction, Run
 
 
 class Played(NamedTuple):
-    """alerts: the steps of each, in the order in which they were opened."""
+    """Result of a scenario. alerts: the steps of each, in the order in which they were opened."""
 
     scenario: Scenario
     alerts: tuple[tuple[str, ...], ...]
@@ -62,7 +62,7 @@ def _label(step: AlertTransition) -> str:
 
 
 class Machine:
-    """The service in small: data come in, are searched and released anew; people judge; days go by."""
+    """Miniature of the service: data are ingested, searched and released again, people review, days pass."""
 
     def __init__(self, workshop: files.Workshop | None = None) -> None:
         self.numbers = count(1)
@@ -164,7 +164,7 @@ class Machine:
 
 
 def goes_on_as(alert: Alert) -> Alert | None:
-    """Return the oldest alert of which this one can be a duplicate."""
+    """Return the oldest alert that this one can duplicate."""
     for other in Alert.objects.order_by("pk"):
         with suppress(ValueError):
             may_go_on_as(alert, other)
@@ -174,7 +174,7 @@ def goes_on_as(alert: Alert) -> Alert | None:
 
 @contextmanager
 def clock_at(day: date) -> Iterator[None]:
-    """Let the service take a day's noon for now."""
+    """Set the service's clock to noon of a day."""
     moment = datetime.combine(day, time(12), UTC)
     with patch.object(timezone, "now", lambda: moment):
         yield

@@ -21,7 +21,7 @@ RELEASE_DAYS, REPEAT_DAYS = 180, 12  # from one product, one image, to the next
 
 
 class Measure(StrEnum):
-    """Kind of data that comes in, by the key that lists its values."""
+    """Kind of incoming data, named by the key of its values."""
 
     VELOCITY = "rates"  # mm/yr
     CHANGE = "changes"  # by how many standard deviations a pair's coherence changed, negative: lost
@@ -100,7 +100,7 @@ class Event:
 
 @dataclass(frozen=True, kw_only=True)
 class Scenario:
-    """alerts: of each, in the order in which they were opened, its steps; 'update: rate' where the state stays."""
+    """Scenario. alerts: the steps of each, in order of opening; 'update: rate' if the state stays."""
 
     name: str
     about: str

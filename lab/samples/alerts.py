@@ -25,7 +25,7 @@ def region(kind: Kind, component: str, rate: float, reference: str) -> Alert:
 
 
 def changing(trend: Trend, before: float, now: float, days: float = 10.0, **more: Any) -> Alert:
-    """Make an alert whose series changes its rate, dated to so many days (one standard deviation)."""
+    """Make an alert whose series changes its rate, dated with an error in days (one standard deviation)."""
     rate = before if trend in (Trend.AT_REST, Trend.REVERSED) else now
     alert = velocity(Kind.SUBSIDENCE if rate < 0 else Kind.UPLIFT, "up", rate, **more)
     AlertMotion(

@@ -1,4 +1,4 @@
-"""Arrays on disk that are filled piece by piece, and stay as they are when a run is cut."""
+"""Arrays on disk that are filled piece by piece and survive an interrupted run."""
 
 from pathlib import Path
 

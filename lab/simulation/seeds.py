@@ -1,7 +1,7 @@
-"""Seeds of random numbers, so that no benchmark can be seen by training.
+"""Random seeds that keep training and benchmark scenes apart.
 
-Every generator that makes scenes is seeded with a sequence that begins with one of these numbers; a benchmark adds its
-own name's number and the scene's. Training, tests and the demonstration have numbers of their own.
+The seed of every scene is a sequence: the number of its `Purpose`, a hash of the benchmark's or training set's name,
+and the number of the scene. Training, benchmarks, tests and the demonstration have different purposes.
 """
 
 import zlib
@@ -28,5 +28,5 @@ def generator(purpose: Purpose, name: str, scene: int) -> np.random.Generator:
 
 
 def log_uniform(rng: np.random.Generator, low: float, high: float) -> float:
-    """Draw a value evenly in its logarithm."""
+    """Draw a value whose logarithm is uniformly distributed."""
     return float(np.exp(rng.uniform(np.log(low), np.log(high))))

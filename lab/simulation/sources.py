@@ -1,4 +1,4 @@
-"""Sources with everything about them drawn: the ranges are those of the project's science notes, section 1.
+"""Sources with random parameters, in the ranges of the project's science notes, section 1.
 
 Rates and sizes are drawn evenly in their logarithm, since small and slow is common and large and fast is rare.
 """

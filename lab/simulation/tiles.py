@@ -1,7 +1,7 @@
-"""Tiles of 100 km² with everything in them: what training and the frozen benchmarks of velocity fields are made of.
+"""Simulated tiles of 100 km² for training and the frozen benchmarks of velocity fields.
 
-One ground truth, seen by two tracks, each with points and errors of its own. A tile is drawn in a few tenths of a
-second: rates only; series and files on request (lab.simulation.tile_files).
+Each has one ground truth observed by two tracks, each with points and errors of its own. A tile takes a few tenths of a
+second and holds rates only; series and files are made on request (lab.simulation.tile_files).
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ SEA_LONGITUDE_DEG, SEA_LATITUDE_DEG = 10.0, 58.4  # open Skagerrak: nobody lives
 
 
 class TileConfig(NamedTuple):
-    """Everything that shapes a tile besides its generator.
+    """Parameters of a tile besides its random generator.
 
     signal_share: of the tiles hold one source or several (second_share of these hold most_sources). kinds: names in
     DRAWS. Shares of land cover are of the tile's area; open land is the rest. relief_m: standard deviation of height.
@@ -172,7 +172,7 @@ def _seen_moving(track: TileTrack, sources: tuple[Source, ...], tile: Tile) -> T
 
 @lru_cache(maxsize=1)
 def tile_frame() -> LocalFrame:
-    """Return where every tile lies: its middle, on whole kilometres of EPSG:3035."""
+    """Return the common frame of all tiles, whose middle lies on whole kilometres of EPSG:3035."""
     return frame_at(SEA_LONGITUDE_DEG, SEA_LATITUDE_DEG)
 
 

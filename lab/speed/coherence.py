@@ -1,4 +1,4 @@
-"""Coherence of a whole pair through tiles with their halo: the network and the classical estimators in turn."""
+"""Speed of coherence estimation on a whole pair, in tiles with margins: network and classical estimators in turn."""
 
 from functools import partial
 from typing import Any

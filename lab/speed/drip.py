@@ -1,4 +1,4 @@
-"""Visitors who send drop by drop, and the servers that they visit: the web process as in Procfile, behind nginx."""
+"""Slow visitors who send requests byte by byte, and the servers under test: the web process behind nginx."""
 
 import contextlib
 import http.client
@@ -49,7 +49,7 @@ def upload(session: str) -> bytes:
 
 @contextlib.contextmanager
 def dripping(port: int, starts: Sequence[bytes]) -> Iterator[Mapping[str, int]]:
-    """Run one visitor per start: it is sent at once, then a byte now and then; who is cut off comes again."""
+    """Run one slow visitor per request start: it sends that at once, then single bytes, and reconnects when cut off."""
     stop, counts = threading.Event(), {"drops": 0, "cut off": 0}
     threads = [threading.Thread(target=_drip, args=(port, start, stop, counts), daemon=True) for start in starts]
     for thread in threads:

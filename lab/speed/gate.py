@@ -1,7 +1,7 @@
-"""scripts/bench gate FILE…: new results beside the committed ones. Exit code 1 where something got worse.
+"""scripts/bench gate FILE…: compare new results with the committed ones. Exit code 1 if a figure got worse.
 
-Compared are ratios to a control and figures of accuracy, never absolute times. Worse means that the two intervals do
-not meet: the best that the new one allows is worse than the worst that the committed one allows.
+Ratios to a control and figures of accuracy are compared, never absolute times. A figure got worse if the two intervals
+do not overlap: the best end of the new one is worse than the worst end of the committed one.
 """
 
 import argparse
@@ -20,7 +20,7 @@ MORE = {"auc", "f1", "found", "iou", "objects", "pd", "precision", "recall", "sk
 
 
 class Figure(NamedTuple):
-    """Value and interval, and how far from perfect its ends are: 0, or minus infinity where more is always better."""
+    """Value with its interval, and the distances of its ends from perfect; minus infinity if more is always better."""
 
     value: float
     low: float
@@ -42,12 +42,12 @@ class Worse(NamedTuple):
 
 
 def figures(content: Mapping[str, Any]) -> dict[str, Figure]:
-    """Return name -> figure of all that has an interval and a better side; the rest is not judged."""
+    """Return name -> figure for all figures with an interval and a known better direction."""
     return {name: figure for name, part, side in _parts(content) if (figure := _figure(part, side))}
 
 
 def _parts(content: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any], str]]:
-    """Yield name, value with interval, and what decides on the better side: a unit for a ratio, else a name."""
+    """Yield name, value with interval, and the key to the better direction: a unit for a ratio, else a name."""
     if "results" not in content:
         for result in results_of(content):
             for name, part in result.metrics.items():

@@ -1,4 +1,4 @@
-"""Points into PostGIS against PostgreSQL's own server-side binary COPY; a CSV all the way; memory."""
+"""Speed of loading points into PostGIS against PostgreSQL's server-side binary COPY; of a whole CSV; and memory."""
 
 import math
 import os
@@ -52,7 +52,7 @@ def run() -> dict[str, Any]:
 
 
 def field_of(points: int, n_dates: int) -> VelocityField:
-    """Return points in batches that are made beforehand and used again, so that their making costs nothing."""
+    """Return points in batches that are made beforehand and reused, so that making them takes no time."""
     kinds = [made_batch(min(CHUNK, points), seed=seed) for seed in range(4)]
     kinds = [replace(one, displacement_mm=one.displacement_mm[:, :n_dates].copy()) for one in kinds]
     ids = [numbered(first, min(CHUNK, points - first)) for first in range(0, points, CHUNK)]

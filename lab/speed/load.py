@@ -1,6 +1,6 @@
-"""Fifty people who pan and click on ten million points, and ten tabs with the workbench, through proxy and gunicorn.
+"""Load test: fifty visitors who pan and click on ten million points, and ten workbench tabs, via proxy and gunicorn.
 
-Visitors, proxy, web processes and database share one machine: on two cores the visitors take a part of them.
+Visitors, proxy, web processes and database share one machine, so on two cores the visitors slow the service down.
 """
 
 import json
@@ -32,7 +32,7 @@ MEMORY_EVERY_SECONDS = 1.0
 
 
 def run(points: int = POINTS) -> dict[str, Any]:
-    """Measure visitors of a product of so many points."""
+    """Measure visitors of a product with a given number of points."""
     call_command("collectstatic", verbosity=0, interactive=False)
     product = load_towns(points=points, n_dates=DATES)
     pids, longitudes, latitudes, _ = points_sampled(product=product, most=SAMPLE)
@@ -73,7 +73,7 @@ def _alerts(places: list[tuple[str, float, float]]) -> list[Alert]:
 
 
 def _visit(port: int, folder: Path, town: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return what every request took, as locust reports it."""
+    """Return the response times of all requests, as reported by locust."""
     given, report = folder / "town.json", folder / "report"
     given.write_text(json.dumps(town))
     command = [sys.executable, "-m", "locust", "--locustfile", str(Path(__file__).with_name("visitors.py"))]
@@ -85,7 +85,7 @@ def _visit(port: int, folder: Path, town: dict[str, Any]) -> list[dict[str, Any]
 
 
 class MemoryWatch(threading.Thread):
-    """Watch of the most that any web process holds: its own memory and its share of what it shares."""
+    """Thread that records the largest memory of any web process: private memory plus its share of shared memory."""
 
     def __init__(self, port: int) -> None:
         super().__init__(daemon=True)

@@ -1,4 +1,4 @@
-"""Made points for benchmarks: clustered like towns, with 300 dates."""
+"""Simulated points for speed benchmarks: clustered like towns, with 300 dates."""
 
 from collections.abc import Iterator
 from datetime import date, timedelta
@@ -61,7 +61,7 @@ def load_towns(
     squeeze: float = 1.0,
     first_seed: int = 0,
 ) -> Product:
-    """Load a product of so many points, as if it came from a file; with two dates its series are short, too.
+    """Load a product with the given number of points, as if from a file; with two dates its series are short, too.
 
     shift: degrees east and north of where the towns are; squeeze: how much nearer to each other they are.
     """
@@ -87,7 +87,7 @@ def load_towns(
 
 
 def numbered(first: int, n: int) -> np.ndarray:
-    """Return the ids of n points, bench000000042 and so on, made of digits at once: it must not be what is measured."""
+    """Return the ids of n points, such as bench000000042, fast enough not to affect the measurement."""
     number = np.arange(first, first + n)[:, None]
     digits = (number // 10 ** np.arange(8, -1, -1) % 10 + ord("0")).astype(np.uint8)
     letters = np.broadcast_to(np.frombuffer(b"bench", dtype=np.uint8), (n, 5))

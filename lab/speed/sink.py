@@ -1,4 +1,4 @@
-"""python -m lab.speed.sink mails|webhooks|pushes [FILE]: a server that takes all and keeps the ids in FILE."""
+"""python -m lab.speed.sink mails|webhooks|pushes [FILE]: a server that accepts all messages and logs their ids."""
 
 import asyncio
 import contextlib
@@ -44,14 +44,14 @@ TAKES = {"mails": take_mails, "webhooks": take_webhooks, "pushes": take_webhooks
 
 
 def keep(named: re.Match[bytes] | None) -> None:
-    """Keep the id of what a server has promised to deliver, before it says so."""
+    """Write the id of a message before acknowledging it."""
     if len(sys.argv) > 2 and named:
         with Path(sys.argv[2]).open("ab") as stream:
             stream.write(named[1] + b"\n")
 
 
 async def converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Serve one sender: one that is killed says no goodbye, and a message that did not end was not taken."""
+    """Serve one sender, which may be killed; an incomplete message is not accepted."""
     with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
         await TAKES[sys.argv[1]](reader, writer)
     writer.close()

@@ -135,7 +135,7 @@ def card_shipped() -> Card:
 
 @lru_cache(maxsize=2)
 def shipped(device: torch.device) -> CoherenceNetwork:
-    """Load the shipped network. InputError where its files are missing or spoilt."""
+    """Load the shipped network. Raises InputError if its files are missing or damaged."""
     card = card_shipped()
     unet = untrained(card.network)
     load(card, unet)

@@ -1,4 +1,4 @@
-"""Deformation in a velocity field: points become a grid, a grid becomes probability and rate, per pixel."""
+"""Detection of deformation in velocity fields: points are gridded, and each cell gets a probability and a rate."""
 
 VERSIONS = {  # of every method; raise when the numbers change
     "matched-filter": "3",

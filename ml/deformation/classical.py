@@ -1,6 +1,6 @@
-"""The methods without learning, run by their configurations; and what they say of a place that another one flagged.
+"""Methods without learning, and their results at places that another method flagged.
 
-Nothing here imports torch, so that every floor above may use it.
+Nothing here imports torch, so that every layer above may use it.
 """
 
 from collections.abc import Sequence
@@ -38,10 +38,10 @@ AROUND_M = 3_000.0  # of ground that is wider, on each side of it
 
 
 class MethodResult(NamedTuple):
-    """Result of one method at a place. score: its highest probability inside, 0-1, which only orders its own results.
+    """Result of one method at a place. score: its highest probability inside, 0-1, comparable within one method only.
 
-    share: of the place, that the areas it flags cover, 0-1; 0: it does not flag it. peak_rate_mm_yr: of the fastest of
-    these areas, sign as the product's; None without one.
+    share: of the place covered by the areas it flags, 0-1. peak_rate_mm_yr: of the fastest of these areas, sign as the
+    product's; None without one.
     """
 
     method: str
@@ -52,7 +52,7 @@ class MethodResult(NamedTuple):
 
 
 def classical_maps(points: PointCloud, config: ClassicalConfig) -> tuple[DeformationMaps, VelocityGrid]:
-    """Return the maps of one track by the method of a configuration, and the grid that they lie on."""
+    """Return one track's maps by the method of a configuration, with their grid."""
     if isinstance(config, ThresholdConfig):
         grid = grid_median(points)
         return threshold(grid, config), grid
@@ -66,7 +66,7 @@ def classical_maps(points: PointCloud, config: ClassicalConfig) -> tuple[Deforma
 
 
 def ground_around(place: Polygon | MultiPolygon) -> tuple[float, float, float, float]:
-    """Return west, south, east, north of the ground that the methods read to judge a place; as the place, m."""
+    """Return west, south, east, north of the ground that the methods need around a place; m, in the place's system."""
     west, south, east, north = place.bounds
     half = max(TILE_M, max(east - west, north - south) + 2 * AROUND_M) / 2
     x, y = (west + east) / 2, (south + north) / 2

@@ -1,8 +1,8 @@
-"""The smallest rate that would be found at each place: from the points there, the delay around and the tracks.
+"""Smallest detectable rate at each place, from the points there, the delay around it and the tracks.
 
-For a bowl of RADIUS_M: the less of it holds points, and the more means of its size differ on the ground around, which
-is atmospheric delay above all, the faster it has to move. Law and constants are fitted to bowls that the network
-found or missed (`lab.deformation.detection_limit`); the points' scatter added nothing to these two.
+It holds for a bowl of RADIUS_M. The bowl has to move the faster, the smaller the share covered by points, and the more
+means of its size differ on the ground around, mainly by atmospheric delay. The law and its constants are fitted to
+bowls that the network found or missed (`lab.deformation.detection_limit`); the scatter of points did not improve it.
 """
 
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ RADIUS_M = 800.0  # rate · exp(−(r / RADIUS_M)²)
 SQUARE_M = 400.0  # places are that far apart
 AROUND_SQUARES = 25  # side of the blocks in which delay is measured: 10 km, far wider than a bowl
 STRIP_SQUARES = 128  # rows that are summed at a time: a nation's planes need not be in memory together
-WIDER = 3.0  # means of a bowl's size are compared with means of so many times its size
+WIDER = 3.0  # windows of a bowl's size are compared with ones this many times wider
 LEAST_WEIGHT = 0.4  # of a square's points, for it to count as covered: a cell of n points weighs n / (n + 1)
 FASTEST_MM_YR = 10.0  # a rate beyond counts as so much
 LIKELY_DELAY_MM_YR = (0.1, 2.0)  # beyond what was simulated, no better or worse is promised
@@ -32,8 +32,8 @@ HIGHEST_MM_YR = 50.0  # beyond, no rate is stated
 class LimitConstants(NamedTuple):
     """Fitted constants of the detection limit.
 
-    rate: at which nine of ten bowls are found that are covered wholly, with the typical delay, mm/yr; exponents of the
-    share that is covered (negative), of the delay, and of tracks: limits add up as their powers of −tracks.
+    rate: at which nine tenths of fully covered bowls are found under typical delay, mm/yr; exponents of the covered
+    share (negative), of the delay, and of tracks: limits of several tracks add up as their powers of −tracks.
     """
 
     rate_mm_yr: float
@@ -59,7 +59,7 @@ class Components(NamedTuple):
 def smallest_rate(
     velocities: Sequence[Float32], n_points: Sequence[NDArray[np.integer]], cell_m: float, scale: float = 1.0
 ) -> Float32:
-    """Return the line-of-sight rate, mm/yr, from which on nine of ten bowls are found, (rows, cols); NaN: none is.
+    """Return the line-of-sight rate at which nine tenths of bowls are found, mm/yr, (rows, cols); NaN: not detectable.
 
     velocities: of each track, (rows, cols), against its background, in units of `scale` mm/yr as the network sees them,
     NaN unknown, all on the same cells; n_points: in each cell.
@@ -103,7 +103,7 @@ def components(velocity: Float32, n_points: NDArray[np.integer], cell_m: float) 
 
 
 def _squares(velocity: Float32, n_points: NDArray[np.integer], size: int) -> tuple[Float64, ...]:
-    """Sum over squares of so many cells: weights, rates times weight, points."""
+    """Return sums over squares of size x size cells: of weights, of rates times weights, and of points."""
     known = np.isfinite(velocity)
     weight = np.where(known, n_points / (n_points + np.float32(1)), 0).astype(np.float32)
     rate = np.where(known, np.clip(velocity, -FASTEST_MM_YR, FASTEST_MM_YR), 0).astype(np.float32)
@@ -113,7 +113,7 @@ def _squares(velocity: Float32, n_points: NDArray[np.integer], size: int) -> tup
 
 
 def _blocks(values: NDArray[np.number], size: int, beyond: float) -> NDArray[np.number]:
-    """Cut whole squares of so many values, (rows, size, cols, size). beyond: the value that fills the last ones."""
+    """Split values into squares, (rows, size, cols, size). beyond: the value that pads the last row and column."""
     rows, cols = (-(-n // size) for n in values.shape)
     margins = [(0, n * size - whole) for n, whole in zip((rows, cols), values.shape, strict=True)]
     return np.pad(values, margins, constant_values=beyond).reshape(rows, size, cols, size)
@@ -125,7 +125,7 @@ def _mean(total: Float64, weights: Float64, sigma: float) -> Float64:
 
 
 def _around(difference: Float64) -> Float64:
-    """Return the robust standard deviation of differences by block, of all where a block holds few; of their shape."""
+    """Return the robust standard deviation of differences by block, or of all if a block holds few; in their shape."""
     rows, cols = difference.shape
     blocks = _blocks(difference, AROUND_SQUARES, np.nan).transpose(0, 2, 1, 3)
     flat = blocks.reshape(-1, AROUND_SQUARES**2)

@@ -1,8 +1,8 @@
-"""Motion that is evident from the rates alone: faster than any error of a product is, whatever a network makes of it.
+"""Motion that is evident from the rates alone because it exceeds the errors of products, regardless of the network.
 
-What delay and land cover leave in a rate stays below EVIDENT_MM_YR. Only whole cycles do not: half a wavelength over
-the years of a product, 14 mm/yr over two. Where they were undone in the series, little faster than EVIDENT_MM_YR is
-left but motion; elsewhere motion is evident only above BEYOND_CYCLES_MM_YR.
+Errors from delay and land cover stay below EVIDENT_MM_YR. Unwrapping errors can exceed it: half a wavelength over the
+years of a product, 14 mm/yr over two. If they were corrected in the series, rates above EVIDENT_MM_YR are almost always
+motion; otherwise motion is evident only above BEYOND_CYCLES_MM_YR.
 """
 
 from collections.abc import Sequence
@@ -22,11 +22,10 @@ LN4 = 1.3863  # from a fifth to one half, in logits
 
 
 def evident(tracks: Sequence[TrackCells]) -> tuple[Float32, Float32]:
-    """Return the probability that a cell moves evidently and its rate, mm/yr, (rows, cols) each.
+    """Return the probability that a cell moves evidently, and its rate, mm/yr, (rows, cols) each.
 
-    Both are of the track that shows most.
-
-    One half at the limit, a fifth at ENDS of it, 0 below and where fewer than FEWEST_CELLS or FEWEST_POINTS are around.
+    Both come from the track with the strongest motion. The probability is one half at the limit, a fifth at ENDS of it,
+    and 0 below or with fewer than FEWEST_CELLS or FEWEST_POINTS around.
     """
     views = [_of_track(track) for track in tracks]
     surest = np.argmax([probability for probability, _ in views], axis=0)[None]

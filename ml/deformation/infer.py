@@ -1,4 +1,4 @@
-"""One interface for every detector: points in, maps on a grid out."""
+"""Common interface of all detectors: points in, maps on a grid out."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -36,9 +36,9 @@ WEIGHTS = {"model": "deformation"}  # networks, and the names of their cards
 class DeformationResult(NamedTuple):
     """Maps (rows, cols) with their place on the ground. kinds: name -> probability, of a method that names kinds.
 
-    reliability: what the probability's decision score is worth, of a method for which that was measured. still_share:
-    of the cells that stand still, 0 where the product's zero is taken for still; None of a method that does not ask.
-    smallest_rate_mm_yr: that would be found (`detection_limit`), of the network.
+    reliability: calibration of the decision score, for methods where it was measured. still_share: share of still
+    cells, 0 if the product's zero is assumed to be still; None for methods that do not estimate it.
+    smallest_rate_mm_yr: smallest detectable rate (`detection_limit`), of the network only.
     """
 
     maps: DeformationMaps
@@ -61,7 +61,7 @@ class DeformationResult(NamedTuple):
         return tuple("mm/yr" if name.endswith("mm_yr") else "1" for name in self.bands())
 
     def statistics(self) -> dict[str, float]:
-        """Return the figures worth knowing without opening the raster."""
+        """Return the summary figures stored beside the raster."""
         probability = np.nan_to_num(self.maps.probability)
         smallest = self.smallest_rate_mm_yr
         limit = None if smallest is None else smallest[np.isfinite(smallest)]
@@ -169,9 +169,9 @@ def on_grids(
 
 
 def flagged_areas(result: DeformationResult, tracks: Sequence[PointCloud]) -> list[tuple[Area, int]]:
-    """Return the areas of a result that enough points stand in, with the number of points, strongest first.
+    """Return the areas of a result that hold enough points, with their number, strongest first.
 
-    Where a result flags something, the points show how far it reaches and how fast it moves (`ml.deformation.places`).
+    Extent and rate of each area are then measured on the points (`ml.deformation.places`).
     """
     areas = areas_in(result.bands(), result.transform)
     held = [sorted_points(track) for track in tracks] if areas else []
@@ -187,7 +187,7 @@ def flagged_areas(result: DeformationResult, tracks: Sequence[PointCloud]) -> li
 
 
 def strongest(results: list[DeformationResult]) -> DeformationResult:
-    """Lay the results of several tracks over each other; where they overlap the higher probability stands.
+    """Merge the results of several tracks; where they overlap, the higher probability counts.
 
     All must share one projected system and cell size; transforms differ by whole cells.
     """

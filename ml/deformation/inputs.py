@@ -1,4 +1,4 @@
-"""Files become point clouds, one per track, for `python -m ml deformation`."""
+"""Reading of files into point clouds, one per track, for `python -m ml deformation`."""
 
 from collections.abc import Sequence
 from pathlib import Path

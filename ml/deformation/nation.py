@@ -1,8 +1,8 @@
-"""The network over a nation: window by window, without seams between windows.
+"""Inference of the network over a nation, window by window, without seams.
 
-Windows begin at whole multiples of the network's stride, counted from the plane's origin, and reach beyond what they
-answer for by as far as the network sees. Which tracks count in a cell is decided by the distance to their points, not
-by what happens to lie in a window. So a cell's answer depends neither on the cut nor on where a product begins.
+Windows begin at whole multiples of the network's stride, counted from the plane's origin, and have margins as wide as
+its receptive field. The tracks used in a cell depend on the distance to their points, not on the window. So a cell's
+result depends neither on the windows nor on where a product begins.
 """
 
 from __future__ import annotations
@@ -129,7 +129,7 @@ def _one_ahead(
 
 
 def windows(tracks: Sequence[TrackCells], halo: int, stride: int, core_cells: int) -> Iterator[Window]:
-    """Yield every window in which there is ground to answer for, once for each choice of tracks that counts in it."""
+    """Yield every window that contains ground to map, once for each combination of tracks used in it."""
     rows, cols = tracks[0].velocity_mm_yr.shape
     halo, step = (-(-size // stride) * stride for size in (halo, core_cells))
     for row in range(0, rows, step):
@@ -145,7 +145,7 @@ def windows(tracks: Sequence[TrackCells], halo: int, stride: int, core_cells: in
 
 
 def _choice(tracks: Sequence[TrackCells], core: tuple[slice, slice]) -> np.ndarray:
-    """Return which tracks count in each cell, one bit for each; 0 where there is no value."""
+    """Return the tracks used in each cell as bits; 0 where there is no value."""
     code = np.zeros(tracks[0].distance_m[core].shape, dtype=np.int64)
     for number, track in enumerate(tracks):
         code |= (track.distance_m[core] <= JOINT_M).astype(np.int64) << number
@@ -158,12 +158,12 @@ def _tracks_of(code: int, n: int) -> tuple[int, ...]:
 
 
 def _alike(window: Window) -> tuple[int, tuple[int, int], tuple[int, ...]]:
-    """Return the key of windows that run together: of one row, for their surroundings are filled from the north."""
+    """Return the key by which windows are batched: those of one row, because surroundings are filled from the north."""
     return window.core[0].start, window.shape, window.tracks
 
 
 def _lay(maps: NetworkMaps, values: NetworkMaps, window: Window, tracks: Sequence[TrackCells]) -> None:
-    """Put a window's answers where its tracks are those that count."""
+    """Write a window's results to the cells whose tracks are those of the window."""
     inner = _within(window.core, window.read)
     here = _choice(tracks, window.core) == sum(1 << number for number in window.tracks)
     for whole, part in zip(maps, values, strict=True):
@@ -177,13 +177,13 @@ def _read(network: DeformationNetwork, out: Tensor, window: Window, tracks: Sequ
 
 
 def _within(inner: tuple[slice, slice], outer: tuple[slice, slice]) -> tuple[slice, slice]:
-    """Return where rows and columns lie in others that hold them."""
+    """Return slices of rows and columns relative to an enclosing window."""
     rows, cols = (slice(i.start - o.start, i.stop - o.start) for i, o in zip(inner, outer, strict=True))
     return rows, cols
 
 
 class _Runner:
-    """The network on a device; where its memory does not do, fewer windows at a time, and at last the CPU."""
+    """Runs the network on a device; if memory runs out, with fewer windows at a time, and finally on the CPU."""
 
     def __init__(self, network: DeformationNetwork, device: torch.device, config: NetworkConfig) -> None:
         self.network, self.device, self.config = network, device, config

@@ -1,7 +1,7 @@
-"""The trained network in service: tracks on a common lattice in, maps out, a block of any size at a time.
+"""The trained network in service: tracks on a common lattice in, maps out, in blocks of any size.
 
-A block's result is that of the whole product wherever halo_cells of the product lie around it (or the product ends) and
-its first row and column are whole multiples of `stride` on the lattice: the lattice of `on_lattice` begins there.
+A block's result equals that of the whole product if it has a margin of halo_cells (or the product ends) and its first
+row and column are whole multiples of `stride` on the lattice, as those of `on_lattice` are.
 """
 
 from __future__ import annotations
@@ -167,7 +167,7 @@ def predict_block(
 
 
 def within_measured(rate_mm_yr: Float32, tracks: Sequence[TrackCells]) -> Float32:
-    """Limit the rate to the range that any track measured there; NaN stays.
+    """Limit the rate to the range of rates measured around each cell by any track; NaN stays.
 
     That is the range of a cell's neighbourhood of 3 x 3 where half of it is known, else of all within MEASURED_CELLS,
     and 0. The network's own rate overshoots six times at the edge of fast ground and falls short in its middle.
@@ -200,10 +200,7 @@ def predict_logits(network: DeformationNetwork, tracks: Sequence[TrackCells]) ->
 
 
 def standing(tracks: Sequence[TrackCells]) -> Float32:
-    """Return by how many deviations a bowl stands out, and `unusual`, the most of any track, (2, rows, cols).
-
-    The first is against the delay.
-    """
+    """Return a bowl's significance against the delay, and `unusual`: the highest of all tracks, (2, rows, cols)."""
     most = np.zeros((FOR_THRESHOLDS, *tracks[0].velocity_mm_yr.shape), dtype=np.float32)
     for track in tracks:
         if track.around is not None:
@@ -228,7 +225,7 @@ def _rate_of(out: torch.Tensor) -> torch.Tensor:
 def read_out(card: Card, out: torch.Tensor, tracks: Sequence[TrackCells], reach: np.ndarray) -> NetworkMaps:
     """Convert the network's channels (thresholds + kinds + 1, rows, cols) to maps; evident motion counts without them.
 
-    reach: where there are values.
+    reach: mask of the cells that get values.
     """
     n = len(THRESHOLDS_MM_YR)
     settings = card.settings["calibration"][str(min(len(tracks), 2))]

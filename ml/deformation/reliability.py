@@ -1,7 +1,7 @@
-"""Probability that a place moves by its score: how often such scores are right, at the base rate of a nation.
+"""Calibrated probability that a place moves, from its decision score and a nation's base rate.
 
-The decision score of a detector says where areas begin and end. How likely motion is also depends on how rare motion
-is: the score's odds are fitted on samples of which half move (Platt), and shifted to the base rate.
+A detector's decision score defines the extent of areas. The probability of motion also depends on how rare motion is:
+the score's odds are fitted on samples of which half move (Platt), and shifted to the base rate.
 """
 
 import math
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ml.deformation.gridding.points import Float32, Float64
 
-PLACE_CELLS = 10  # a place is a square of so many cells: 1 km² of 100 m cells
+PLACE_CELLS = 10  # side of the square that is one place: 1 km² of 100 m cells
 BASE_RATE = 0.005  # share of a nation's places with points in which ground moves by 2 mm/yr or more: an assumption
 MOVING_MM_YR = 2.0
 LARGEST_LOGIT = 12.0  # of a score; beyond, samples of any likely size hold no false alarm
@@ -28,7 +28,7 @@ class Reliability(NamedTuple):
     def probability(self, score: float | NDArray[np.floating], base_rate: float = BASE_RATE) -> NDArray[np.floating]:
         """Return the probability that a place moves.
 
-        Of a place with that highest score (0-1), by MOVING_MM_YR or more. base_rate: share that does.
+        score: the place's highest, 0-1. Motion means MOVING_MM_YR or more; base_rate: share of places with such motion.
         """
         prior = math.log(base_rate / (1 - base_rate))
         odds = self.offset + self.slope * _logit(score) + prior
@@ -36,7 +36,7 @@ class Reliability(NamedTuple):
 
 
 def reliability_of(settings: Mapping[str, Any], tracks: int) -> Reliability | None:
-    """Return what a card states for one track, or for several; None where it states nothing."""
+    """Return a card's reliability for one track or for several; None if the card has none."""
     stated = settings.get("reliability")
     return Reliability(**stated[str(min(tracks, 2))]) if stated else None
 

@@ -1,6 +1,6 @@
-"""The whitening filter alone as a detector: how far a bowl stands out of atmospheric delay, and a threshold on it.
+"""The whitening filter alone as a detector: a threshold on a bowl's significance against atmospheric delay.
 
-Nothing is learnt. What the network has of it, and its noise model: `features.atmosphere`.
+Nothing is learnt. The network's version of it and the noise model are in `features.atmosphere`.
 """
 
 from collections.abc import Iterator
@@ -39,7 +39,7 @@ class WhiteningConfig:
 
 
 def whitening(points: PointCloud, grid: RobustGrid, config: WhiteningConfig | None = None) -> DeformationMaps:
-    """Flag where a bowl of any radius stands out of the delay and the ground itself moves, on the cells of grid.
+    """Flag cells where a bowl of any radius exceeds the delay and the ground itself moves, on the cells of grid.
 
     grid: of the same points. The rate is the weighted mean under the narrowest Gaussian that has enough cells under
     it; a cell is flagged within reach_m of a measurement only.

@@ -1,4 +1,4 @@
-"""Many kernels become one offset with its uncertainty, and what contradicts its neighbours is dropped.
+"""Combination of many kernels' offsets into one with its uncertainty, and removal of those that neighbours contradict.
 
 The rule over kernels follows Jung and co-workers' multi-kernel offset tracking as Kim, Jung, Lu 2025 use it
 (doi 10.1016/j.rse.2024.114577); the filter is autoRIFT's normalised displacement coherence (Lei et al. 2021).

@@ -1,8 +1,8 @@
-"""Normalised cross-correlation on a regular grid of nodes, lag by lag: what windows share is computed once.
+"""Normalised cross-correlation on a regular grid of nodes, lag by lag, with sums shared between windows.
 
 The product of the images at one lag is averaged over CELL_PX squares, and every window of every kernel is a sum of
 such squares. So the cost is that of the lags, whatever the kernels; beyond FARTHEST_PX batched FFTs are cheaper
-(ml.offsets.correlate, whose answer this is, to rounding).
+(ml.offsets.correlate, which gives the same result to rounding).
 """
 
 from __future__ import annotations

@@ -56,26 +56,26 @@ class Team(Protocol):
     """The workers that make the pieces of one computation. That two make the same one costs time and nothing else."""
 
     def share(self, missing: int) -> bool:
-        """Return whether others take part from now on, where so many pieces of a stage are missing."""
+        """Return whether other workers take part from now on, given the number of missing pieces of a stage."""
 
     def take(self, name: str) -> bool:
-        """Have a piece in hand; False where somebody else has."""
+        """Claim a piece; return False if another worker has it."""
 
 
 class Alone:
-    """Stand-in for other workers where there are none."""
+    """Team of a single worker."""
 
     def share(self, missing: int) -> bool:
-        """Return False: nobody takes part."""
+        """Return False: there are no other workers."""
         return False
 
     def take(self, name: str) -> bool:
-        """Return True: nobody else has the piece."""
+        """Return True: no other worker can have the piece."""
         return True
 
 
 class Memory:
-    """Pieces of a computation that is small, or nobody will come back to."""
+    """Store in memory, for computations that are small or will not be resumed."""
 
     def __init__(self) -> None:
         self._pieces: dict[str, Arrays] = {}
@@ -212,7 +212,7 @@ class Pieces:
         self._shared = self._shared or self._team.share(len(missing))
 
         def taken() -> Iterator[str]:
-            """Yield pieces that are in hand now, until others have all that are missing."""
+            """Yield pieces claimed by this worker, until other workers have all the missing ones."""
             nonlocal missing
             while missing:
                 report_progress(1 - len(missing) / len(names))

@@ -182,7 +182,7 @@ class Notification(models.Model):
 
 
 class ChannelPause(models.Model):
-    """A channel that takes nothing: one message is tried from time to time until one gets through."""
+    """Pause of a channel that accepts no messages. One message is tried at intervals until delivery works again."""
 
     channel = models.CharField(max_length=20, unique=True, help_text="a name in settings.CHANNELS")
     reason = models.CharField(max_length=300)

@@ -101,7 +101,7 @@ NOT_RUN = {
 
 
 def method_name(method: str) -> str:
-    """Return the name of a method within a sentence; for a new one the name in the code."""
+    """Return the name of a method for use in a sentence; the name in the code if it has no wording yet."""
     return str(METHODS.get(method, method.replace("-", " ")))
 
 

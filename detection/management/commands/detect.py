@@ -1,4 +1,4 @@
-"""manage.py detect: turn finished predictions into alerts, now, in this process."""
+"""manage.py detect: turn finished predictions into alerts at once, in this process."""
 
 from django.core.management.base import BaseCommand
 

@@ -1,4 +1,4 @@
-"""manage.py labels OUT.parquet: what specialists said of alerts, as labels to train with."""
+"""manage.py labels OUT.parquet: export specialists' verdicts on alerts as training labels."""
 
 from pathlib import Path
 

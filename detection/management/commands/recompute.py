@@ -62,7 +62,7 @@ class Command(BaseCommand):
 
 
 def drawn(n: int, seed: int) -> list[Alert]:
-    """Return so many public alerts, at random; the same ones for a seed."""
+    """Return a random sample of public alerts, the same for the same seed."""
     alerts = list(Alert.objects.filter(state__in=PUBLIC_STATES).order_by("id"))
     return random.Random(seed).sample(alerts, min(n, len(alerts)))  # noqa: S311 - no secret
 

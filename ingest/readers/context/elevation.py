@@ -29,7 +29,7 @@ COPERNICUS = (
 
 
 class ElevationGrid(NamedTuple):
-    """(rows, cols) float32 metres, NaN unknown, on a north-up grid. epsg: of its reference system."""
+    """Heights, (rows, cols) float32 metres, NaN unknown, on a north-up grid. epsg: of its reference system."""
 
     height_m: NDArray[np.float32]
     transform: Affine

@@ -38,7 +38,7 @@ class Surge(StrEnum):
 
 
 class RegionRecord(NamedTuple):
-    """level: 0 a country, 1 a province or state, 2 what lies below. code: official, empty where the file has none."""
+    """Region of a file. level: 0 country, 1 province or state, 2 below. code: official, empty if the file has none."""
 
     name: str
     country: str
@@ -58,7 +58,7 @@ class PlaceRecord(NamedTuple):
 
 
 class GlacierRecord(NamedTuple):
-    """glacier_id: RGI's; glims_id: GLIMS's; outline None where the file holds positions only.
+    """Glacier of a file. glacier_id: RGI's; glims_id: GLIMS's; outline: None if the file holds positions only.
 
     reach_m_day: the fastest motion to look for, m/day, where the file states it.
     """
@@ -84,7 +84,7 @@ class MineRecord(NamedTuple):
 
 
 class LandslideRecord(NamedTuple):
-    """accuracy_m: error of the position; None where the catalogue does not know."""
+    """Landslide of a catalogue. accuracy_m: error of the position; None if unknown."""
 
     event_id: str
     happened_on: date | None

@@ -1,10 +1,10 @@
-"""A plain GeoTIFF of radar amplitude: what it states is read from it and its name, the rest is declared.
+"""Reader of plain GeoTIFF radar images: metadata come from the file and its name, the rest must be declared.
 
-Scale and track are always declared, but for the scale of names that end with _db as pyroSAR's do. Time, satellite and
-polarisation may stand in the name: that of a Sentinel-1 product, a time as YYYYMMDDTHHMMSS, a word VV, VH, HH or HV; or
-pyroSAR's own, `S1A__IW___A_20150309T173017_VV_grd_mli_geo_norm_db.tif`: satellite and mode in four letters each, A or D
-for the direction, start, polarisation, steps of the processing (pyroSAR documentation, "file naming").
-Sentinel-1 is assumed where the direction is worked out from time and place.
+The operator always declares the track, and the scale unless the name ends with _db, as pyroSAR's names do. Time,
+satellite and polarisation may be in the name: a Sentinel-1 product name, a time as YYYYMMDDTHHMMSS, or the word VV, VH,
+HH or HV. pyroSAR's names are `S1A__IW___A_20150309T173017_VV_grd_mli_geo_norm_db.tif`: satellite and mode in four
+letters each, A or D for the direction, start, polarisation, processing steps (pyroSAR documentation, "file naming").
+If the direction has to be derived from time and place, the satellite is assumed to be Sentinel-1.
 """
 
 import re

@@ -40,7 +40,7 @@ class Lattice(NamedTuple):
 
 
 class Spacing(NamedTuple):
-    """posting_m: of cells, None for scattered points; epsg: the system that the cells are aligned with, if known."""
+    """Spacing of points. posting_m: of cells, None for scattered points; epsg: system of the cells, if known."""
 
     posting_m: float | None
     epsg: int | None

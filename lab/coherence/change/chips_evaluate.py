@@ -1,9 +1,9 @@
-"""`change-real`: how many cells of real ground without known events are confirmed as changed, on a date.
+"""`change-real`: the share of cells confirmed as changed per date on real ground without known events.
 
-Every series of chips at hand (three places of land, one of sea, both polarisations, 22 dates) was known when the
-rule of confirmation was made, and the sea when the search for shifts was. So the thresholds are chosen anew here by a
-rule that needs no eye, and each place of land is judged with those chosen without it: over the other places no more
-than MOST_SHARE of the cells a date, and then as many events as possible found in simulated series of validation.
+All chips available (three places on land, one at sea, both polarisations, 22 dates) were known when the confirmation
+rule was designed. The thresholds are therefore chosen again here by a fixed rule, and each place on land is judged with
+thresholds chosen without it: at most MOST_SHARE of the cells per date confirmed over the other places, then as many
+events as possible found in simulated validation series.
 """
 
 import hashlib
@@ -35,7 +35,7 @@ Shares = Mapping[date, float]
 
 
 class Judged(NamedTuple):
-    """shares: by thresholds, of each series (polarisation) of a place; land: or the sea."""
+    """Result for one place. shares: confirmed, by thresholds, for each series (polarisation); land: else sea."""
 
     shares: Mapping[tuple[float, float], list[Shares]]
     land: bool
@@ -48,7 +48,7 @@ def series_of(place: str, method: str) -> list[list[Evidence]]:
 
 
 def judged(place: str, method: str) -> Judged:
-    """Return what every pair of thresholds confirms of a place."""
+    """Return the share of a place's cells that each pair of thresholds confirms."""
     series = series_of(place, method)
     shares: dict[tuple[float, float], list[Shares]] = {
         (high, low): [real_chips.shares_by_date(evidence, high, low) for evidence in series] for high, low in THRESHOLDS
@@ -57,16 +57,16 @@ def judged(place: str, method: str) -> Judged:
 
 
 def validation(method: str, scene: int) -> Float64:
-    """Return the outcome (thresholds, 4) of a simulated series of validation, as of `change-confirmed`."""
+    """Return the outcome (thresholds, 4) of a simulated validation series, measured as in `change-confirmed`."""
     series = confirm_evaluate.make_series(scene, Purpose.VALIDATION)
     evidence = confirm_evaluate.evidence_of(method, series)
     return np.array([confirm_evaluate.outcome(confirmed(evidence, *both), series) for both in THRESHOLDS])
 
 
 def chosen(places: Sequence[Judged], found: Float64) -> tuple[float, float]:
-    """Choose the thresholds that find most events in validation, of those that confirm little enough over the places.
+    """Choose the thresholds that find most events among those that confirm at most MOST_SHARE over the places.
 
-    found: (thresholds,), share of events found. Where none confirms little enough: the strictest.
+    found: (thresholds,), share of validation events found. If none qualifies, the strictest are chosen.
     """
     series = [[one for place in places for one in place.shares[both]] for both in THRESHOLDS]
     mean = [by_date(shares).mean() for shares in series]
@@ -75,13 +75,13 @@ def chosen(places: Sequence[Judged], found: Float64) -> tuple[float, float]:
 
 
 def by_date(series: Sequence[Shares]) -> Float64:
-    """Return the mean over series, of each date: weather is common to all of them."""
+    """Return the mean over series for each date, since all series share a date's weather."""
     dates = sorted({day for one in series for day in one})
     return np.array([np.mean([one[day] for one in series if day in one]) for day in dates])
 
 
 def evaluate(method: str, places: int) -> dict[str, Interval]:
-    """Judge a method on so many places of land, and on the sea. Returns metric name -> interval over dates."""
+    """Measure a method on a number of places on land, and on the sea. Returns metric name -> interval over dates."""
     names = [*real_chips.chips(folder(CHIPS), POLARISATIONS[0])]
     by_place = {name: judged(name, method) for name in names}
     land = {name: one for name, one in by_place.items() if one.land}

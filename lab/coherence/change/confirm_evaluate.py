@@ -37,13 +37,13 @@ def make_series(scene: int, purpose: Purpose = Purpose.BENCHMARK) -> ImageSeries
 
 
 def make_quiet(scene: int, purpose: Purpose) -> Float32:
-    """Make the power (dates, rows, cols) of as many images as in make_series, in which nothing happens."""
+    """Make a series without an event: power (dates, rows, cols), with as many images as make_series."""
     series = change_series(generator(purpose, f"{NAME}-quiet", scene), PREDECESSORS + AFTER + 1)
     return series.power[: series.step + 1]
 
 
 def evidence_of(method: str, series: ImageSeries) -> list[Evidence]:
-    """Return the change of every pair that has predecessors enough, over one step and over two."""
+    """Return the change of every pair that has enough predecessors, over one step and over two."""
     return evidence_by(partial(estimates_of, method), series.power)
 
 
@@ -78,7 +78,7 @@ def _outcome(method: str, scene: int) -> tuple[float, float, float, float]:
 
 
 def evaluate(method: str, series: int) -> dict[str, Interval]:
-    """Measure a method on so many series. Returns metric name -> interval over series."""
+    """Measure a method on the given number of series. Returns metric name -> interval over series."""
     table = np.array(over_seeds(partial(_outcome, method), series))
     names = ("confirmed_share", "found_share", "right_onset_share", "false_confirmed_share")
     return {name: bootstrap(table[:, index]) for index, name in enumerate(names)}

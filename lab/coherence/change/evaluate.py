@@ -67,7 +67,7 @@ def _outcome(method: str, scene: int) -> tuple[float, float]:
 
 
 def evaluate(method: str, series: int) -> dict[str, Interval]:
-    """Measure a method on so many series. Returns metric name -> interval over series."""
+    """Measure a method on the given number of series. Returns metric name -> interval over series."""
     table = np.array(over_seeds(partial(_outcome, method), series))
     return {"auc_change": bootstrap(table[:, 0]), "false_alarm_share": bootstrap(table[:, 1])}
 

@@ -1,4 +1,4 @@
-"""Events judged at thresholds set on series in which nothing happens, all simulated and of validation.
+"""Detection of simulated events at thresholds set on simulated series without events, all for validation.
 
 To choose between networks: the service needs events confirmed within three acquisitions, not coherence alone. Neither
 the events nor the quiet series are those of the benchmark `change-confirmed`.
@@ -19,7 +19,7 @@ from ml.statistics.intervals import Float64, Interval, bootstrap
 
 
 def quiet(estimates: Estimates, size: int) -> Judged:
-    """Return what each pair of thresholds confirms in so many series without an event."""
+    """Return the share of cells that each pair of thresholds confirms in series without an event."""
     series = [
         confirm_evaluate.evidence_by(estimates, confirm_evaluate.make_quiet(scene, Purpose.VALIDATION))
         for scene in range(size)

@@ -1,7 +1,7 @@
-"""Changes that a method finds in real OPERA RTC-S1 chips, truth unknown.
+"""Changes that a method finds in real OPERA RTC-S1 chips, whose truth is unknown.
 
-What must hold all the same: the sea keeps no coherence, land loses it with the days between two images, and of ground
-without events hardly a cell is confirmed as changed.
+Three properties must hold nevertheless: the sea keeps no coherence, land loses coherence with the days between two
+images, and hardly any cell is confirmed as changed on ground without events.
 """
 
 from __future__ import annotations

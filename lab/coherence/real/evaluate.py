@@ -65,7 +65,7 @@ class Block(NamedTuple):
 
 @lru_cache(maxsize=2)
 def real_pair(averaged: int = 1) -> RealPair:
-    """Read the pair, so many pixels averaged on each axis. InputError where it is missing."""
+    """Read the pair and average its pixels on each axis. Raises InputError if it is missing."""
     at = folder("pairs_real", "morocco_s1")
     if not (at / TRUTH).is_file():
         raise InputError(at, f"{TRUTH} is missing", "Set GROUND_MOTION_DATA to the folder of real data")
@@ -80,7 +80,7 @@ def real_pair(averaged: int = 1) -> RealPair:
 
 
 def averaged_by(by: int, values: Float32) -> Float32:
-    """Average by x by px of values (..., rows, cols); what fills no whole one is left out."""
+    """Average values (..., rows, cols) over squares of `by` pixels; incomplete squares are left out."""
     rows, cols = values.shape[-2] // by, values.shape[-1] // by
     cut = values[..., : rows * by, : cols * by]
     return np.asarray(cut.reshape(*values.shape[:-2], rows, by, cols, by).mean(axis=(-3, -1)), dtype=np.float32)
@@ -95,7 +95,7 @@ def answers(pair: RealPair, method: str, window: int = WINDOW_PX) -> tuple[Float
 
 
 def blocks_of(pair: RealPair, coherence: Float32, sigma: Float32) -> list[Block]:
-    """Return the rows of every block of which enough is known, away from edges and gaps."""
+    """Return the rows of every block with enough known pixels, away from edges and gaps."""
     known = np.isfinite(pair.truth) & np.isfinite(pair.images.reference) & np.isfinite(pair.images.secondary)
     inner = ndimage.binary_erosion(known, iterations=EDGE_PX // pair.averaged)
     values = np.stack([coherence, sigma, pair.truth], axis=-1).astype(np.float64)
@@ -167,7 +167,7 @@ def tuned(tried: dict[int, list[Block]], score: Statistic) -> list[int]:
 
 
 def tried_windows(method: str, pair: RealPair) -> dict[int, list[Block]]:
-    """Return the blocks of a method with every window; the network has none to choose."""
+    """Return the blocks of a method for every window; the network has no window to choose."""
     windows = (WINDOW_PX,) if method.startswith(NETWORK) else WINDOWS
     return {window: blocks_of(pair, *answers(pair, method, window)) for window in windows}
 
@@ -190,7 +190,7 @@ def measured(tried: dict[int, list[Block]], n: int) -> dict[str, Interval]:
 
 
 def evaluate(method: str, blocks: int) -> dict[str, Interval]:
-    """Measure a method on so many blocks. Returns metric name -> interval over blocks, of a block over its parts."""
+    """Measure a method on a number of blocks. Returns metric name -> interval over blocks, or over parts of one."""
     metrics = measured(tried_windows(method, real_pair()), blocks)
     variants = {
         "estimated": real_pair()._replace(looks=None),

@@ -1,6 +1,6 @@
-"""`python -m lab.coherence.training.calibrate [TRUTH ...]`: sigma of the shipped network, on validation.
+"""`python -m lab.coherence.training.calibrate [TRUTH ...]`: calibrate the shipped network's sigma on validation pairs.
 
-Of the truths that are named, else of all.
+Without a TRUTH, all are calibrated.
 """
 
 import dataclasses
@@ -14,7 +14,7 @@ from ml.runtime.checkpoints import WEIGHTS, load, write_card
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Measure sigma and errors, write the card, leave the weights. ValueError for a truth that does not exist."""
+    """Measure sigma and errors and write the card; weights stay unchanged. Raises ValueError for an unknown truth."""
     if unknown := set(arguments) - set(TRUTHS):
         raise ValueError(f"there is no truth {', '.join(sorted(unknown))}; choose of {', '.join(TRUTHS)}")
     card = card_shipped()

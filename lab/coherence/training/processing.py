@@ -1,6 +1,6 @@
-"""Processing of detected images before anybody sees them: pixels averaged, resampled on a map, smoothed.
+"""Simulation of a processor's steps on detected images: averaging pixels, resampling to a map grid, smoothing.
 
-The number of looks that is left is measured on the pair itself: power over its known mean.
+The number of looks that remains is measured on the pair itself, from power over its known mean.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ STEP = (0.7, 1.5)  # pixels of the image a pixel of the map
 TURN_RAD = 0.25
 AMPLITUDE_SHARE = 0.4  # interpolated as amplitude
 CUBIC_SHARE = 0.6
-LOOKS_PX = 16  # looks are measured in squares of so many px
+LOOKS_PX = 16  # side of the squares in which looks are measured
 BRIGHTEST = 6.0  # against the mean: what is farther is a single scatterer
 
 
@@ -54,7 +54,7 @@ def measured_looks(power: Float32, mean: Float32) -> float:
 
 
 def _grid(steps: np.ndarray[tuple[int], np.dtype[np.float64]], turn: float, wide: int, size: int) -> torch.Tensor:
-    """Return where pixels of the map lie in an image `wide` px square, as grid_sample takes it; mirrored beyond it."""
+    """Return positions of the map's pixels in an image `wide` px square, for grid_sample; mirrored beyond its edge."""
     along = np.arange(size) - (size - 1) / 2
     y, x = np.meshgrid(along * steps[0], along * steps[1], indexing="ij")
     turned = x * np.cos(turn) - y * np.sin(turn), x * np.sin(turn) + y * np.cos(turn)

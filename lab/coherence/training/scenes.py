@@ -1,4 +1,4 @@
-"""Training pairs of the coherence network: every kind of ground and system, with both truths."""
+"""Training pairs of the coherence network, on all kinds of ground and radar systems, with both kinds of truth."""
 
 from __future__ import annotations
 
@@ -140,7 +140,7 @@ def _averaging(rng: np.random.Generator) -> System:
 
 
 def _earlier_gamma(rng: np.random.Generator, ground: Ground, images: int) -> list[Float32]:
-    """Return gamma of earlier images with the reference: from date to date as the pair's own, to a part that stays."""
+    """Return gamma of earlier images with the reference; it falls per date as the pair's own does, to a stable part."""
     stays = np.float32(rng.uniform(0, 0.5))
     return [ground.gamma * (stays + (1 - stays) * ground.gamma ** np.float32(date)) for date in range(images)]
 
@@ -190,7 +190,7 @@ def _of_any(rng: np.random.Generator) -> System:
 def ground_of(
     rng: np.random.Generator, size: int, system: System, city_share: float = CITY_SHARE, unseen_share: float = 0.0
 ) -> Ground:
-    """Draw simulated ground of any kind: even, open land, a city, or everything at once; with_unseen or not."""
+    """Draw simulated ground of any kind: even, open land, a city or a mixture, with or without `with_unseen`."""
     ground = _ground_of(rng, size, system, city_share)
     return with_unseen(rng, ground, system.fine) if unseen_share and rng.random() < unseen_share else ground
 
@@ -209,7 +209,7 @@ def _ground_of(rng: np.random.Generator, size: int, system: System, city_share: 
 def city(rng: np.random.Generator, size: int, system: System) -> Ground:
     """Draw blocks between streets over structured ground: scatterers of every strength in clutter that decorrelates.
 
-    Most of them are stable; some, bright as they are, are others at the second date (vehicles, cranes, works).
+    Most scatterers are stable; some bright ones are replaced at the second date (vehicles, cranes, building sites).
     """
     ground = structured(rng, padded(size), system, NO_TOWN)
     fine, shape = system.fine, ground.gamma.shape

@@ -1,6 +1,6 @@
-"""Training of the coherence network on pairs simulated ahead, or made coarser, each with facts of its own.
+"""Training of the coherence network on pairs simulated ahead, some of them averaged to coarser pixels.
 
-Part of the pairs have simulated ground, part real texture (textures), of which some have a history.
+Some pairs show simulated ground, others real texture (textures); some of the latter have a history of earlier images.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ class CoherenceSettings:
 
 
 class Sample(NamedTuple):
-    """log_power, truth, past: (2, rows, cols); facts: of Facts.row(); past None without a history."""
+    """Training sample. log_power, truth, past: (2, rows, cols); facts: of Facts.row(); past None without a history."""
 
     log_power: Tensor
     truth: Tensor
@@ -126,7 +126,7 @@ class CoherenceTrainingTask:
         return batch
 
     def _place(self, rng: np.random.Generator, history: bool, pooled: bool) -> Place:
-        """Draw a pair: of a history, or of one of the grounds; often of a single look where it is pooled."""
+        """Choose a prepared pair, with a history or of one kind of ground; often a single look if it is pooled."""
         if history:
             return self.with_history[int(rng.integers(len(self.with_history)))]
         ground = int(rng.random() < self.settings.textured_share) if self.grounds[1] else 0
@@ -150,7 +150,7 @@ class CoherenceTrainingTask:
         return Sample(images, torch.from_numpy(_turned(truth.astype(np.float32), flips)), facts.row(), past)
 
     def _past(self, rng: np.random.Generator, place: Place, flips: np.ndarray[Any, Any]) -> Tensor:
-        """Return what two or more of the earlier images show together."""
+        """Return the features of two or more earlier images combined."""
         earlier = self.caches[place[0]].earlier
         if earlier is None:
             raise ValueError(f"the pairs of chunk {place[0]} have no history")
@@ -158,7 +158,7 @@ class CoherenceTrainingTask:
         return temporal(torch.from_numpy(_turned(images, flips)))
 
     def _of_place(self, place: Place) -> tuple[Float16, Float16, Facts]:
-        """Return a prepared pair, kept once it was worked out: facts cost as much as a step."""
+        """Return a prepared pair from a cache, since computing its facts takes as long as a training step."""
         if place not in self.kept:
             self.kept[place] = self._prepared(place, (1, 1))
         return self.kept[place]
@@ -175,7 +175,7 @@ class CoherenceTrainingTask:
         return registered(images, facts).numpy().astype(np.float16), truth.astype(np.float16), facts
 
     def loss(self, network: nn.Module, batch: Batch, progress: float) -> Tensor:
-        """Return the loss: the mean follows the square error alone, sigma the likelihood of the errors left."""
+        """Return the loss: squared error for the mean, and likelihood of the remaining errors for sigma."""
         first, second = estimates(network(batch["half"], batch["detail"], batch.get("optional")))
         gamma, sample = batch["truth"].unbind(1)
         return _loss(first, gamma) + self.settings.sample_weight * _loss(second, sample)
@@ -224,7 +224,7 @@ class CoherenceTrainingTask:
 
 
 def independent(lags: Sequence[float], pool: tuple[int, int]) -> float:
-    """Return the number of independent pixels that a mean over pool (rows, cols) is worth. lags: of Facts."""
+    """Return the number of independent pixels in a mean over pool (rows, cols). lags: as in Facts."""
     worth = 1.0
     for n, (one, two) in zip(pool, (lags[:2], lags[2:]), strict=True):
         shared = sum((1 - lag / n) * rho for lag, rho in ((1, one), (2, two)) if lag < n)
@@ -233,9 +233,9 @@ def independent(lags: Sequence[float], pool: tuple[int, int]) -> float:
 
 
 def _stated_looks(rng: np.random.Generator, looks: float, pool: tuple[int, int], gain: float) -> float:
-    """Draw the number of looks as products state it: nearly right, wrong, or that of averaged pixels.
+    """Draw the number of looks that a product states: nearly right, wrong, or that before pixels were averaged.
 
-    looks: before pixels were averaged; gain: of how many independent ones a mean is worth.
+    looks: before pixels were averaged; gain: the number of independent pixels in a mean.
     """
     wrong = rng.random() < WRONG_SHARE
     extra = float(rng.uniform(-MOST_WRONG, MOST_WRONG) if wrong else rng.normal(0, LOOKS_SPREAD))
@@ -267,13 +267,13 @@ def _pooled(values: Float32, pool: tuple[int, int]) -> Float32:
 
 
 def _turned(values: Float32, flips: np.ndarray[Any, Any]) -> Float32:
-    """Lay (n, rows, cols) down in one of the eight ways."""
+    """Turn or mirror (n, rows, cols) in one of the eight ways of a square."""
     values = values[:, :: 1 - 2 * flips[0], :: 1 - 2 * flips[1]]
     return np.ascontiguousarray(values.transpose(0, 2, 1) if flips[2] else values)
 
 
 def _blanked(rng: np.random.Generator, images: Tensor) -> None:
-    """Blank part of an image, as beyond a coast or a swath's edge."""
+    """Blank part of an image, as at a coast or a swath's edge."""
     rows, cols = images.shape[-2:]
     row, col = (int(rng.integers(0, size)) for size in (rows, cols))
     images[int(rng.integers(2)), row : row + rows // 3, col : col + cols // 3] = torch.nan
@@ -292,7 +292,7 @@ def _errors(ready: CoherenceNetwork, scene: SarPair, facts: Facts) -> dict[str, 
 
 
 def prepare(settings: CoherenceSettings, cache: Path, seed: int) -> tuple[nn.Module, CoherenceTrainingTask, Card]:
-    """Simulate what is missing, make the network. InputError without the real data that textures are cut from."""
+    """Simulate missing pairs and make the network. Raises InputError without the real data for textures."""
     cut = textures.textures_of(textures.TAUGHT) if settings.textured or settings.history else ()
     unseen = settings.unseen_share
     real = partial(textured_pair, textures=cut, mixed_share=settings.mixed_share, unseen_share=unseen)
@@ -316,7 +316,7 @@ def prepare(settings: CoherenceSettings, cache: Path, seed: int) -> tuple[nn.Mod
 
 
 def begin_with(network: nn.Module, folder: Path) -> None:
-    """Put the weights of a folder into a network; what they do not have stays as it is. InputError as of load."""
+    """Load a folder's weights into a network; parameters missing there keep their values. Raises InputError as load."""
     card = read_card(NAME, folder)
     begun = untrained(card.network)
     load(card, begun, folder)
@@ -324,7 +324,7 @@ def begin_with(network: nn.Module, folder: Path) -> None:
 
 
 def finish(network: nn.Module, task: Any, truths: Sequence[str] = TRUTHS) -> dict[str, Any]:
-    """Return how the sigma of each truth must be stretched for 68 % of the errors of validation to lie within it."""
+    """Return the stretch of each truth's sigma with which it covers 68 % of the validation errors."""
     settings: dict[str, Any] = {}
     errors = task.errors(network)
     for truth in truths:
@@ -335,7 +335,7 @@ def finish(network: nn.Module, task: Any, truths: Sequence[str] = TRUTHS) -> dic
 
 
 def stretch(rows: Float32) -> tuple[float, float]:
-    """Fit factor and power of sigma, small and large ones alike. rows: (pixels, 2), error and sigma."""
+    """Fit the factor and power that calibrate small and large sigmas. rows: (pixels, 2), error and sigma."""
     parts = np.array_split(rows[np.argsort(rows[:, 1])], SIGMA_PARTS)
     reported = np.log([np.median(part[:, 1]) for part in parts])
     measured = np.log([np.quantile(np.abs(part[:, 0]), 0.68) for part in parts])

@@ -1,8 +1,8 @@
 """Real backscatter for the simulator of training pairs.
 
-Temporal means of five single-look images of a place (`pairs_real/speckle_stacks`), what speckle is left in them taken
-off where a place is even (Lee 1980). Speckle of a known coherence is drawn anew on them. Places of TAUGHT teach, those
-of KEPT are for validation; no place on which a real benchmark is reported is among them.
+Textures are temporal means of five single-look images of a place (`pairs_real/speckle_stacks`), with the remaining
+speckle removed where the ground is even (Lee 1980). Speckle of a known coherence is then simulated on them. Places of
+TAUGHT are for training, those of KEPT for validation; none of them is used by a benchmark on real data.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from lab.simulation.sar.system import Float32
 
 
 class Cut(NamedTuple):
-    """Columns of a place that are used, how many of its dates lie on each other, how often it is drawn."""
+    """Part of a place used as texture: its columns, the number of coregistered dates, and its weight in sampling."""
 
     place: str
     columns: slice
@@ -69,7 +69,7 @@ def despeckled(power: Float32, speckle: float) -> Float32:
 
 
 def textures_of(cuts: Mapping[str, Cut]) -> tuple[Float32, ...]:
-    """Return the textures of places, each as often as its weight. InputError where an image is missing."""
+    """Return the textures of places, each repeated by its weight. Raises InputError if an image is missing."""
     return tuple(texture for cut in cuts.values() for texture in [texture_of(cut)] * cut.weight)
 
 
@@ -82,8 +82,8 @@ def drawn(
 ) -> Float32:
     """Draw power (rows, cols) on a fine grid, median about 1: a texture moved, turned, flipped, stretched.
 
-    fine: cells a pixel; what is wider than a texture is its mirror image. mixed_share: of draws that are the weighted
-    geometric mean of two such textures: ground that no place has.
+    fine: cells per pixel; textures are mirrored to fill a wider area. mixed_share: share of results that are the
+    weighted geometric mean of two such textures, as ground found at no place.
     """
     power = _moved(rng, textures[int(rng.integers(len(textures)))], shape, fine)
     if mixed_share and rng.random() < mixed_share:
@@ -107,7 +107,7 @@ def _moved(rng: np.random.Generator, texture: Float32, shape: tuple[int, int], f
 
 
 def brighter(power: Float32, by_db: float, fine: tuple[int, int]) -> Bools:
-    """Return where power (rows, cols) exceeds the geometric mean of the 15 px around by so many decibels."""
+    """Return where power (rows, cols) exceeds the geometric mean of the 15 px around by the given decibels."""
     level = np.log(power)
     around = ndimage.uniform_filter(level, [15 * cells for cells in fine], mode="wrap")
     return np.asarray(level - around > by_db * np.log(10) / 10)

@@ -1,8 +1,8 @@
-"""`python -m lab.coherence.training.validate FOLDER …`: networks side by side.
+"""`python -m lab.coherence.training.validate FOLDER …`: compare networks on validation pairs.
 
-On pairs of validation, to choose between them: simulated ground, and real texture of places that teach nothing
-(textures.KEPT): as it is, 2 x 2 px averaged, its looks not given, and with four earlier images, which a network without
-a place for them does not see. Change and events (events.judged): simulated series.
+The pairs show simulated ground, and real texture of places not trained on (textures.KEPT): as it is, averaged over
+2 x 2 px, without stated looks, and with four earlier images (ignored by networks without that input). Change and events
+(events.judged) are measured on simulated series.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class Case(NamedTuple):
 
 
 def kept_pair(scene: int, earlier: int = 0) -> SarPair:
-    """Make a pair on real texture of places that teach nothing."""
+    """Make a pair on real texture of places not used for training."""
     return textured_pair(generator(Purpose.VALIDATION, SEED, scene), 128, textures_of(KEPT), earlier)
 
 
@@ -104,7 +104,7 @@ STATISTICS: dict[str, Callable[[Float64], float]] = {
 
 
 def opened(folder: Path) -> CoherenceNetwork:
-    """Load the network of a folder. InputError where its files are missing or spoilt."""
+    """Load the network of a folder. Raises InputError if its files are missing or damaged."""
     card = read_card(NAME, folder)
     unet = untrained(card.network)
     load(card, unet, folder)

@@ -48,12 +48,12 @@ class TileFigures(NamedTuple):
 
 
 def _job(number: int) -> tuple[str, int]:
-    """Return family and tile of a job: families take turns, so that two processes end at the same time."""
+    """Return the family and tile of a job. Families alternate, so that two processes end at the same time."""
     return NAMES[number % len(NAMES)], number // len(NAMES)
 
 
 def _bowls_of(family: str, number: int, purpose: Purpose) -> dict[str, Tile]:
-    """Return the tiles with bowls: every second tile, beginning with the first, is used once more for them."""
+    """Return the tiles used again for bowls: every second one, beginning with the first."""
     return bowl_tiles(family, number, purpose) if number % 2 == 0 else {}
 
 
@@ -80,7 +80,7 @@ def measure_tile(configs: Sequence[Config], purpose: Purpose, job: int) -> TileF
 def measure(
     configs: Sequence[Config], size: int, purpose: Purpose = Purpose.BENCHMARK, processes: int = 2
 ) -> list[TileFigures]:
-    """Run each configuration on so many tiles of each family, on half as many with each bowl in turn."""
+    """Run each configuration on the given number of tiles of each family, on half as many with each bowl in turn."""
     return over_seeds(partial(measure_tile, configs, purpose), size * len(NAMES), processes=processes)
 
 
@@ -98,7 +98,7 @@ def figures_of(tiles: Sequence[TileFigures], i: int) -> Metrics:
 
 
 def gains(tiles: Sequence[TileFigures], i: int, over: int) -> Metrics:
-    """Return by how much configuration i finds more of each bowl than another on the same tiles, paired."""
+    """Return the paired gain of configuration i over another in the share of each bowl found, on the same tiles."""
     held = np.stack([tile.detected for tile in tiles if np.isfinite(tile.detected).all()])
     return {key: bootstrap(held[:, i, j] - held[:, over, j]) for j, key in enumerate(BOWLS)}
 
@@ -124,7 +124,7 @@ def evaluate(method: str, size: int) -> Metrics:
 
 @cache
 def truth_sha256(size: int) -> str:
-    """Return the hash of everything that the tiles hold, which are drawn again for it."""
+    """Make the tiles again and return the hash of their content."""
     return scenes_sha256(VERSION, size, over_seeds(_digest, size * len(NAMES)))
 
 

@@ -1,4 +1,4 @@
-"""The families of `deformation-foreign`: their names, how their tiles are drawn, and what is foreign about them."""
+"""The families of `deformation-foreign`: names, how their tiles are drawn, and how they differ from training."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ Configure = Callable[[np.random.Generator], TileConfig]
 
 
 class Family(NamedTuple):
-    """configure: draws a tile's configuration; disturb: adds errors to the still tile.
+    """Family of tiles. configure: draws a tile's configuration; disturb: adds errors to the still tile.
 
-    process: what is done to a tile when all that moves is in it. scaled: rates of the table's bowls grow as the
-    errors of a short series do. fewest_points: of the first track, within a bowl's radius.
+    process: applied to the tile once all motion is in it. scaled: the rates of the table's bowls grow as the errors
+    of a short series do. fewest_points: of the first track, within a bowl's radius.
     """
 
     configure: Configure
@@ -49,7 +49,7 @@ def _without(**settings: Range) -> Configure:
 
 
 def _of_span(config: TileConfig, years: float) -> TileConfig:
-    """Return the same errors of phase in a series of another span: rates err as 1 / span."""
+    """Return the configuration with rate errors scaled to another span: the same phase errors, divided by the span."""
     return config._replace(years=years, nuisance=config.nuisance._replace(factor=NATIONAL_YEARS / years))
 
 

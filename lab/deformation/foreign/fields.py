@@ -1,4 +1,4 @@
-"""Mathematics of errors that no training draw contains: waves, parcels, streams, irregular regions. Pure arrays.
+"""Mathematics of error patterns absent from training: waves, parcels, streams, irregular regions. Pure arrays.
 
 Positions are metres from the south-west corner of a square tile of SIDE_M; rasters have row 0 in the north.
 """
@@ -43,7 +43,7 @@ class Waves(NamedTuple):
         return float((self.amplitude**2 / 2 * (1 - np.cos(turned * lag_m))).sum(axis=1).mean())
 
     def stretched(self, bearing_deg: float, stretch: float) -> Waves:
-        """Return the field drawn out along a bearing: structures become `stretch` times as long as wide, areas stay."""
+        """Return the field stretched along a bearing: structures become `stretch` times as long as wide."""
         sin, cos = math.sin(math.radians(bearing_deg)), math.cos(math.radians(bearing_deg))
         along = (self.east_rad_m * sin + self.north_rad_m * cos) / math.sqrt(stretch)
         across = (self.east_rad_m * cos - self.north_rad_m * sin) * math.sqrt(stretch)
@@ -104,7 +104,7 @@ def _cuts(rng: np.random.Generator, narrowest_m: float, widest_m: float) -> Floa
 
 
 def streams(height_m: NDArray[np.float32], fewest_cells: int) -> BoolMap:
-    """Return the cells that at least so many others drain through, each down its steepest way, (rows, cols).
+    """Return the cells through which at least the given number of others drain, by steepest descent, (rows, cols).
 
     O'Callaghan and Mark 1984; pits are not filled: water ends there.
     """
@@ -125,7 +125,7 @@ def streams(height_m: NDArray[np.float32], fewest_cells: int) -> BoolMap:
 
 
 def grown(cost: Floats, start: tuple[int, int], cells: int) -> BoolMap:
-    """Grow a connected region of so many cells from one over the cheapest neighbours; inf is never entered."""
+    """Grow a connected region of the given size from one cell over the cheapest neighbours; inf is never entered."""
     region = np.zeros(cost.shape, dtype=bool)
     edge = [(0.0, *start)]
     seen = {start}
@@ -163,7 +163,7 @@ def fault_cost(rng: np.random.Generator, start: tuple[int, int]) -> Floats:
 
 
 def slope_of_step(step_mm: float, at_share: float, years: float) -> float:
-    """Return the rate that least squares fit to a series even but for one step, mm/yr: 6 A f (1 − f) / T.
+    """Return the rate that least squares fits to a constant series with one step, mm/yr: 6 A f (1 − f) / T.
 
     at_share: when, as a share f of the span T; dates are even and many.
     """

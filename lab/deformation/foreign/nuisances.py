@@ -1,7 +1,7 @@
-"""The families of `deformation-foreign` in which nothing moves: errors, densities and processors of other make.
+"""The families of `deformation-foreign` without motion: out-of-distribution errors, densities and processors.
 
-Every function changes a still tile. Ranges are those of the literature named beside them, or choices, marked so; none
-was chosen by what a detector does with it. Rates are mm/yr along the line of sight, + toward the satellite.
+Every function changes a tile without motion. Ranges come from the literature cited beside them or are marked as
+choices; none was chosen by the results of a detector. Rates are mm/yr along the line of sight, + toward the satellite.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from ml.simulation.velocity.nuisance import Errors
 C_BAND_CYCLE_MM, L_BAND_CYCLE_MM = 27.73, 118.0  # half the wavelengths of 55.466 and 236 mm
 AT_M = 1_250.0  # where the strength of turbulence is stated, as the national benchmark does
 TURBULENCE_MM2_YR2 = (0.02, 0.15)  # semivariance there: the national benchmark's, so that only the structure is new
-STREAKS = 8.0  # of the ionosphere: so many times as long as wide, a choice
+STREAKS = 8.0  # length over width of the ionosphere's streaks, a choice
 SLOPES = (-3.4, -2.6)  # of 2-D power; Hanssen 2001: −8/3 to −11/3 with knees where conditions set them
 
 Change = Callable[[np.random.Generator, Tile], Tile]
@@ -181,7 +181,7 @@ def whole_cycles(rng: np.random.Generator, tile: Tile, track: TileTrack, cycle_m
 
 
 def unwrapping(rng: np.random.Generator, tile: Tile) -> Tile:
-    """Put one region of half of the tracks off by whole cycles.
+    """Shift one region of half of the tracks by whole cycles.
 
     A choice: five per 1,000 km², where a national product has 0.3, so that the family can be measured at all.
     """
@@ -282,14 +282,14 @@ def long_wave(rng: np.random.Generator, tile: Tile) -> Tile:
 
 
 def untouched(rng: np.random.Generator, tile: Tile) -> Tile:
-    """Return the tile as it is: only its configuration is out of the distribution."""
+    """Return the tile unchanged; only its configuration is out of distribution."""
     return tile
 
 
 def smoothed(rng: np.random.Generator, tile: Tile) -> Tile:
-    """Process as others do: means on a lattice of 30–100 m, then a Gaussian filter 50–200 m wide (half maximum).
+    """Smooth as other processors do: means on a lattice of 30–100 m, then a Gaussian filter 50–200 m wide (FWHM).
 
-    Ground motion in the tile is smoothed as its errors are, as the processor would.
+    Ground motion is smoothed together with the errors, as a processor would.
     """
     pitch_m, width_m = rng.uniform(30, 100), rng.uniform(50, 200)
     return _each_track(tile, lambda track: _on_lattice(track, tile, pitch_m, width_m))

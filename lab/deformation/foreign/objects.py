@@ -1,7 +1,7 @@
-"""Moving ground of `deformation-foreign`: shapes that are no Gaussians and no shapes of the simulator's sources.
+"""Moving ground of `deformation-foreign`: neither Gaussians nor shapes of the simulator's sources.
 
-Every class answers `ml.simulation.ground.sources.Source`; its kind is the nearest of the simulator's, so that kinds can
-be scored. Rates are mm/yr, + up; offsets are metres from the frame's origin, true east and north. Ranges: science
+Every class implements `ml.simulation.ground.sources.Source`; its kind is the nearest of the simulator's, so that kinds
+can be scored. Rates are mm/yr, + up; offsets are metres from the frame's origin, true east and north. Ranges: science
 notes, section 1, where they give them, else choices.
 """
 

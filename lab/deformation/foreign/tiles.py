@@ -1,6 +1,6 @@
-"""The tiles of `deformation-foreign`, each named by its family, what it is drawn for and its number.
+"""The tiles of `deformation-foreign`, each identified by its family, its purpose and its number.
 
-A change that changes a tile is a new version of the benchmark. Nothing may be tuned here: no training, no validation.
+Any change to a tile makes a new version of the benchmark. These tiles are for neither training nor validation.
 """
 
 import hashlib
@@ -30,7 +30,7 @@ def _unprocessed(family: str, number: int, purpose: Purpose) -> Tile:
 
 
 def _processed(tile: Tile, family: str, number: int, purpose: Purpose) -> Tile:
-    """Apply a tile's processor, which is the same whatever moves in it."""
+    """Apply a tile's processor, which does not depend on the motion in it."""
     return FAMILIES[family].process(generator(purpose, f"{NAME} {family} processor", number), tile)
 
 

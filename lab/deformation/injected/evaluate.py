@@ -38,7 +38,7 @@ BY_PLACE = ("pd_3mm_800m", "pd_4mm_300m", "pd_3mm_2000m")
 
 
 class Entrant(NamedTuple):
-    """A method as it runs in each place. raised: place -> by how many logits of its score a network's threshold is."""
+    """Method with its configuration for each place. raised: logits added to a network's threshold, by place."""
 
     method: str
     configs: Mapping[str, Config]
@@ -51,7 +51,7 @@ class Entrant(NamedTuple):
 
 
 def entrant(method: str, processes: int = 2) -> Entrant:
-    """Return a method as it is measured; TUNED: the shipped network at thresholds tuned as those of the other methods.
+    """Return the entrant for a method; TUNED is the shipped network with thresholds tuned like the other methods'.
 
     InputError without the real data.
     """
@@ -63,14 +63,14 @@ def entrant(method: str, processes: int = 2) -> Entrant:
 
 
 class MethodScores(NamedTuple):
-    """Scores of one method on a scene, on its first track or on all: the still field, and each shape in turn."""
+    """Scores of one method on a scene, on one track or all: without motion, and with each shape in turn."""
 
     still: Still
     found: list[Found]
 
 
 class SceneScores(NamedTuple):
-    """Views of every entrant. both: as `one`; None in a place of one track."""
+    """Scores of every entrant on one scene. one: with the first track; both: with two, None where there is only one."""
 
     one: list[MethodScores]
     both: list[MethodScores] | None
@@ -99,7 +99,7 @@ def measure_scene(entrants: Sequence[Entrant], number: int) -> SceneScores:
 
 
 def _with_shapes(still: Scene) -> tuple[dict[str, Motion], dict[str, Scene]]:
-    """Return the motion of each shape that fits into a scene, and the scene with it."""
+    """Return each shape's motion that fits into a scene, with the scene that contains it."""
     motions = {key: motion for key in SHAPES if (motion := motion_in(still, key)) is not None}
     return motions, {key: with_motion(still, motion) for key, motion in motions.items()}
 
@@ -118,7 +118,7 @@ def figures_of(scores: Sequence[SceneScores], i: int) -> dict[str, Interval]:
 
 
 def gains(scores: Sequence[SceneScores], i: int, over: int) -> dict[str, Interval]:
-    """Return by how much method i finds more of each shape than another in the same scenes: paired, over kilometres."""
+    """Return the paired gain of method i over another in the share of each shape found; intervals over kilometres."""
     more: dict[str, Interval] = {}
     for prefix, pairs in (
         ("", [(one.one[i], one.one[over]) for one in scores]),
@@ -133,7 +133,7 @@ def gains(scores: Sequence[SceneScores], i: int, over: int) -> dict[str, Interva
 
 
 def _metrics(views: Sequence[MethodScores]) -> dict[str, Interval]:
-    """Return figures of one method: false alarms, shares of each shape found, and how well those are drawn."""
+    """Return the figures of one method: false alarms, share of each shape found, and accuracy of outlines."""
     found = [one for view in views for one in view.found]
     stills = [view.still for view in views]
     metrics = _alarms(stills) | _shares(found, SHAPES)
@@ -173,9 +173,9 @@ def _over_ground(values: Sequence[tuple[Block, float]], statistic: Callable[[Flo
 
 
 def _alarms(stills: Sequence[Still]) -> dict[str, Interval]:
-    """Return false alarms per 1,000 km² of all copies, their count on the fields as they are, and the real ground.
+    """Return false alarms per 1,000 km² over all copies, their number on unchanged fields, and the area of real ground.
 
-    The upper bound is never below what as much real ground could show: Poisson's, each kilometre counted once.
+    The upper bound is at least the Poisson bound of the real ground, with each kilometre counted once.
     """
     alarms: Counter[Block] = Counter()
     copies_km2: Counter[Block] = Counter()
@@ -204,7 +204,7 @@ def evaluate(method: str, size: int) -> dict[str, Interval]:
 
 
 def truth_sha256(size: int) -> str:
-    """Return the hash of all points, heights, rates and series of so many scenes with every shape."""
+    """Return the hash of all points, heights, rates and series of the scenes with every shape."""
     return scenes_sha256(VERSION, size, over_seeds(_scene_digest, size))
 
 

@@ -1,6 +1,6 @@
-"""Real still ground under GROUND_MOTION_DATA: what is left of each place's rates after a smooth fit is real noise.
+"""Real noise from still ground under GROUND_MOTION_DATA: the residuals of each place's rates after a smooth fit.
 
-`deformation-injected` adds known motion to it; training may take it as noise, place by place, as `folds` allows.
+`deformation-injected` adds known motion to it; training may use it as noise at the places that `folds` allows.
 """
 
 from functools import lru_cache
@@ -19,11 +19,11 @@ from ml.statistics.robust import MAD_TO_SIGMA
 MAPPINGS = Path(__file__).parent / "mappings"
 SMOOTH_M = 6_000.0  # the polynomial that is removed has one degree for so much width of a place
 ROUNDS = 20  # of the robust fit
-HUBER = 1.345  # residuals beyond so many standard deviations count less
+HUBER = 1.345  # standard deviations, beyond which residuals count less
 
 
 class StillPlace(NamedTuple):
-    """Ground that is still, or nearly. pattern: of its files under the folder, one for each track; mapping: or none."""
+    """Place with little or no motion. pattern: of its files, one per track; mapping: column mapping, if needed."""
 
     name: str
     pattern: str
@@ -72,13 +72,13 @@ def folds() -> list[Fold]:
 
 
 def residual_field(place: StillPlace) -> tuple[PointCloud, ...]:
-    """Return the points of each track with the rates that are left, mm/yr; see `residual_tracks`."""
+    """Return the points of each track with their residual rates, mm/yr; see `residual_tracks`."""
     return tuple(track.points for track in residual_tracks(place))
 
 
 @lru_cache(maxsize=len(PLACES))
 def residual_tracks(place: StillPlace) -> tuple[RealTrack, ...]:
-    """Read every track of a place after the smooth fit. InputError where its files are missing or spoilt."""
+    """Read every track of a place and remove the smooth fit. Raises InputError if files are missing or damaged."""
     files = sorted(folder().glob(place.pattern))
     if not files:
         raise InputError(folder() / place.pattern, "there is no such file", "Fetch the real data of this place")
@@ -106,7 +106,7 @@ def _read(path: Path, declared: Declaration) -> RealTrack:
 
 
 def _residual(track: RealTrack) -> RealTrack:
-    """Return what the smooth fit leaves, to 0.01 mm/yr; of the series, what its rate leaves."""
+    """Return the residuals of the smooth fit, to 0.01 mm/yr, and the series with the same rate removed."""
     points = track.points
     rate = points.velocity_mm_yr.astype(np.float64)
     left = np.round(rate - smooth_fit(points.x, points.y, rate), 2)
@@ -120,8 +120,8 @@ def _residual(track: RealTrack) -> RealTrack:
 def smooth_fit(x: Float64, y: Float64, rate_mm_yr: Float64, degree: int | None = None) -> Float64:
     """Fit a polynomial of the place by Huber's weights; returns it at each point (n,), mm/yr.
 
-    Its degree, where none is given, is the width in SMOOTH_M: 0 of a block of houses, a plane of a few kilometres.
-    Delay and stratification that vary within some kilometres stay, for they are noise.
+    The default degree is the place's width in SMOOTH_M: 0 for a block of houses, 1 (a plane) for a few kilometres.
+    Delay and stratification that vary within some kilometres stay, because they are noise.
     """
     span_m = max(float(np.ptp(x)), float(np.ptp(y)))
     degree = round(span_m / SMOOTH_M) if degree is None else degree

@@ -1,8 +1,8 @@
 """The scenes of `deformation-injected`: real still fields, as they are or turned, with motion of known shape added.
 
-Scenes go through the places in turn. The first ones of each place are the fields as they are, one for each track; all
-later ones are turned by any angle, mirrored, of either sign, and thinned. Such copies are not independent of each
-other: `Scene.ground` leads back to the real place, so that intervals can be drawn over pieces of real ground.
+Scenes alternate between the places. The first ones of each place are the unchanged fields, one for each track; all
+later ones are rotated, mirrored, thinned and of either sign. Such copies are not independent of each other, so
+`Scene.ground` gives the real position, by which intervals are computed over pieces of real ground.
 """
 
 import hashlib
@@ -26,7 +26,7 @@ TRIES = 2_000
 
 
 class Shape(NamedTuple):
-    """Motion along the line of sight: its fastest rate, its radius, and whether it is a bowl, cut off or with a core.
+    """Shape of motion along the line of sight: its peak rate, its radius, and its form.
 
     bowl: rate · exp(−(r / radius)²); half-dome: the same on one side of a straight fault, nothing beyond; nested: two
     thirds of the rate in a core of a quarter of the radius, the rest over the whole.
@@ -77,12 +77,12 @@ class FieldTurn(NamedTuple):
     kept: float = 1.0
 
     def seen(self, x: Float64, y: Float64) -> tuple[Float64, Float64]:
-        """Return where real ground lies in the scene."""
+        """Convert positions on real ground to positions in the scene."""
         east, north = _turned(x - self.x, y - self.y, self.turn_rad)
         return self.x + (-east if self.mirrored else east), self.y + north
 
     def ground(self, x: Float64, y: Float64) -> tuple[Float64, Float64]:
-        """Return which real ground a place of the scene is."""
+        """Convert positions in the scene to positions on real ground."""
         east = x - self.x
         east, north = _turned(-east if self.mirrored else east, y - self.y, -self.turn_rad)
         return self.x + east, self.y + north
@@ -108,12 +108,12 @@ class Scene(NamedTuple):
 
 
 def scene(number: int, purpose: Purpose = Purpose.BENCHMARK) -> Scene:
-    """Make the scene of a number, of the places in turn."""
+    """Make the scene with this number; places take turns."""
     return scene_of(PLACES[number % len(PLACES)].name, number // len(PLACES), purpose)
 
 
 def scene_of(name: str, number: int, purpose: Purpose = Purpose.BENCHMARK) -> Scene:
-    """Make a scene of one place, from 0; the first AS_THEY_ARE are the real field."""
+    """Make a scene of one place, numbered from 0; the first AS_THEY_ARE are the unchanged field."""
     tracks = residual_tracks(place(name))
     tracks = tracks[number % len(tracks) :] + tracks[: number % len(tracks)]
     x, y = (np.concatenate([getattr(track.points, axis) for track in tracks]) for axis in ("x", "y"))
@@ -144,8 +144,8 @@ def _as_seen(track: RealTrack, view: FieldTurn, rng: np.random.Generator) -> Rea
 def motion_in(still: Scene, key: str, purpose: Purpose = Purpose.BENCHMARK) -> Motion | None:
     """Draw a shape of SHAPES somewhere in a scene; None where the field is narrower than it.
 
-    FEWEST_POINTS of the first track lie within its radius, one within half of it and REACH_M: on an island the middle
-    of a wide bowl is on land, most of it may not be. None also where no place of TRIES is such.
+    FEWEST_POINTS of the first track must lie within its radius, and one within half of it and REACH_M, so that on an
+    island the middle of a wide bowl is on land. Returns None also if TRIES random places do not meet this.
     """
     shape = SHAPES[key]
     rng = generator(purpose, f"{NAME} {still.place} {key}", still.number)

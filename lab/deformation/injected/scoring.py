@@ -23,7 +23,7 @@ Block = tuple[str, int, int]  # place, and which kilometre of it from the west a
 
 
 class Still(NamedTuple):
-    """Counts of one still scene: false alarms, and square kilometres near points, each by its real ground."""
+    """Counts of one scene without motion: false alarms, and area near points (km²), both by block of real ground."""
 
     place: str
     as_it_is: bool
@@ -46,7 +46,7 @@ class Found(NamedTuple):
 
 
 def score_still(result: DeformationResult, scene: Scene, tracks: Sequence[PointCloud]) -> Still:
-    """Score a scene without motion: every area is a false alarm; one that is drawn in pieces is one."""
+    """Score a scene without motion: every area is a false alarm, counted once even if drawn in pieces."""
     areas = {area.region: area for area, _ in flagged_areas(result, tracks)}
     alarms = Counter(_block_of(scene, *_middle(area)) for area in areas.values())
     return Still(scene.place, scene.as_it_is, alarms, ground_of(scene, tracks))
@@ -55,7 +55,7 @@ def score_still(result: DeformationResult, scene: Scene, tracks: Sequence[PointC
 def score_motion(
     key: str, result: DeformationResult, scene: Scene, tracks: Sequence[PointCloud], motion: Motion
 ) -> Found:
-    """Score whether and how well a shape is found. scene: the still one or that with the motion."""
+    """Score whether and how well a shape is found. scene: with or without the motion."""
     heart = Point(motion.x, motion.y).buffer(max(motion.shape.radius_m / 2, CELL_M))
     areas = [area for area, _ in flagged_areas(result, tracks) if np.sign(area.rate_mm_yr) == motion.sign]
     meeting = [area for area in areas if area.polygon.intersects(heart)]
@@ -74,7 +74,7 @@ def score_motion(
 
 
 def _peak(points: PointCloud, motion: Motion) -> float:
-    """Return the NTH_FASTEST point's own motion, mm/yr."""
+    """Return the motion of the NTH_FASTEST point, mm/yr."""
     here = np.sort(np.abs(motion.rate_mm_yr(points.x, points.y)))
     return motion.sign * float(here[-NTH_FASTEST])
 
@@ -98,7 +98,7 @@ def around(tracks: Sequence[PointCloud]) -> Lattice:
 
 
 def ground_of(scene: Scene, tracks: Sequence[PointCloud]) -> dict[Block, float]:
-    """Return square kilometres of a scene within reach of a point, by the real ground they lie on."""
+    """Return the area of a scene within reach of a point, km², by block of real ground."""
     known, transform = around(tracks)
     x, y = (at[known] for at in middles(transform, known.shape))
     blocks = np.floor(np.column_stack(scene.view.ground(x, y)) / BLOCK_M).astype(int)

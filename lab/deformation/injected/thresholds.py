@@ -1,8 +1,8 @@
-"""Thresholds tuned on the places that a fold may see: of the methods without learning, and of a network on request.
+"""Thresholds tuned on the training places of a fold, for methods without learning and optionally for a network.
 
-Each has the lowest threshold at which it flags nothing on turned and thinned copies of the training places' still
-fields: there is so little real ground that one area there is more than all methods are allowed. NOISY places are left
-out: rates of half a year would put the matched filter's threshold at twice what others need.
+Each method gets the lowest threshold at which it flags nothing on rotated and thinned copies of the training places'
+fields without motion: there is so little real ground that one flagged area exceeds the allowed false alarm rate. NOISY
+places are left out: rates from half a year would double the matched filter's threshold.
 """
 
 from collections.abc import Callable, Sequence
@@ -32,7 +32,7 @@ WIDTHS = {"score_at_half": "score_width", "quality_at_half": "quality_width", "z
 NOISY = frozenset({"amsterdam"})
 COPIES = 20  # scenes of each training place
 TRIED = np.linspace(0.4, 2.5, 43)  # of the shipped threshold
-RAISED = np.linspace(-4.0, 4.0, 41)  # a network's: by so many logits of its score
+RAISED = np.linspace(-4.0, 4.0, 41)  # logits added to a network's threshold
 
 Results = list[DeformationResult]
 Tried = Callable[[Sequence[PointCloud], int], Results]
@@ -40,7 +40,7 @@ T = TypeVar("T")
 
 
 def results(points: Sequence[PointCloud], configs: Sequence[Config], threshold: str) -> list[DeformationResult]:
-    """Run each configuration on some tracks together. They differ in `threshold`: one run mostly serves for all."""
+    """Run each configuration on the tracks together. They differ only in `threshold`, so one run mostly serves all."""
     if threshold not in WIDTHS:
         return [strongest([detect_with(each, config) for each in points]) for config in configs]
     lowest = min(configs, key=lambda config: float(getattr(config, threshold)))
@@ -50,7 +50,7 @@ def results(points: Sequence[PointCloud], configs: Sequence[Config], threshold: 
 
 
 def raised(result: DeformationResult, by: float) -> DeformationResult:
-    """Return the result at a threshold that lies `by` widths of the logistic curve higher."""
+    """Return the result at a threshold that is `by` logits higher."""
 
     def lower(p: Float32) -> Float32:
         return np.asarray(p / (p + (1 - p) * np.float32(np.exp(by))), dtype=np.float32)
@@ -64,7 +64,7 @@ def raised(result: DeformationResult, by: float) -> DeformationResult:
 
 
 def tuned(method: str, fold: Fold, copies: int = COPIES, processes: int = 2) -> Config:
-    """Return a method of THRESHOLDS with the lowest threshold of TRIED from which on it flags nothing."""
+    """Return a method of THRESHOLDS with the lowest threshold of TRIED at and above which it flags nothing."""
     base, threshold = CONFIGS[method](), THRESHOLDS[method]
     values = [{threshold: float(part * getattr(base, threshold))} for part in TRIED]
     configs = [replace(base, **value) for value in values]  # type: ignore[arg-type]
@@ -77,12 +77,12 @@ def tuned_by_place(method: str, processes: int = 2) -> dict[str, Config]:
 
 
 def raised_by(fold: Fold, copies: int = COPIES, processes: int = 2) -> float:
-    """Return by how many logits the shipped network's threshold is raised: the least of RAISED that flags nothing."""
+    """Return the least of RAISED, in logits, that must be added to the network's threshold so that it flags nothing."""
     return float(RAISED[_least_quiet(_by_raising, len(RAISED), fold, copies, processes)])
 
 
 def raised_by_place(processes: int = 2) -> dict[str, float]:
-    """Return by how many logits thresholds are raised in each place, tuned without it."""
+    """Return the logits added to the network's threshold by place, tuned on the other places."""
     return _by_place(lambda fold: raised_by(fold, processes=processes))
 
 
@@ -100,9 +100,9 @@ def _by_raising(tracks: Sequence[PointCloud], first: int) -> Results:
 
 
 def _least_quiet(tried: Tried, n: int, fold: Fold, copies: int, processes: int) -> int:
-    """Return from which of n trials on no copy of the training places has anything flagged; the last if none.
+    """Return the first of n trials from which on nothing is flagged on the training places' copies; the last if none.
 
-    tried: a scene's tracks and the first trial to its result at that one and at all later ones.
+    tried: (tracks of a scene, first trial) -> results of that trial and all later ones.
     """
     names = [name for name in fold.training if name not in NOISY]
     lowest = over_seeds(partial(_lowest_quiet, tried, n, names), copies, processes=processes)
@@ -123,7 +123,7 @@ def _lowest_quiet(tried: Tried, n: int, names: Sequence[str], number: int) -> in
 
 
 def _flags(result: DeformationResult, points: PointCloud) -> bool:
-    """Return whether any area holds enough points; how it is drawn does not matter here."""
+    """Return whether any flagged area holds enough points, regardless of its outline."""
     held = SortedPoints(points.x, points.y, points.velocity_mm_yr)
     return any(
         count_within(area.polygon, [held]) >= DEFAULT_THRESHOLDS.fewest_points

@@ -1,7 +1,7 @@
 """The tiles of the frozen benchmarks of velocity fields: `deformation-national` and `deformation-shifted`.
 
-A tile is named by its benchmark, what it is drawn for and its number; nothing else decides what is in it. A change of
-the simulator that changes a tile is a new version of the benchmark.
+Benchmark, purpose and number alone define a tile. A change of the simulator that changes a tile makes a new version of
+the benchmark.
 """
 
 import hashlib
@@ -58,12 +58,12 @@ def field_tile(name: str, number: int, purpose: Purpose = Purpose.BENCHMARK) -> 
 
 
 def still_tile(name: str, number: int, purpose: Purpose = Purpose.BENCHMARK) -> Tile:
-    """Make a tile in which nothing moves yet, for the bowls of the table."""
+    """Make a tile without motion, to which the table's bowls are added."""
     return make_tile(generator(purpose, f"{name} still", number), CONFIGS[name]._replace(signal_share=0.0))
 
 
 def bowl_in(tile: Tile, cell: TableBowl, rng: np.random.Generator, fewest_points: int = FEWEST_POINTS) -> Tile:
-    """Put one vertical bowl of that rate along the first line of sight into a tile, where enough points see it.
+    """Add a vertical bowl with the table's rate along the first line of sight to a tile, where it has enough points.
 
     ValueError where no place of a thousand has fewest_points.
     """

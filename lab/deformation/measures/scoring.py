@@ -36,7 +36,7 @@ class LabelledArea(NamedTuple):
 
 
 class Truth(NamedTuple):
-    """All that moves in a view. objects: what can be detected (enough cells and points); hidden: what cannot.
+    """All motion in a view. objects: detectable sources (enough cells and points); hidden: the others.
 
     rate_mm_yr: of every cell, along the line of sight that sees it move faster.
     """
@@ -48,7 +48,7 @@ class Truth(NamedTuple):
 
 
 class ShapeError(NamedTuple):
-    """ratio: estimated over true peak; within: the true peak lies in the 90 % interval; iou_half: of known cells."""
+    """Error of a shape. ratio: estimated over true peak; within: true peak in 90 % interval; iou_half: known cells."""
 
     ratio: float
     within: bool
@@ -85,7 +85,7 @@ class TileScore(NamedTuple):
 
 
 def truth_of(tile: Tile, tracks: Sequence[TileTrack]) -> Truth:
-    """Return what these tracks could see of a tile."""
+    """Return the true motion in a tile, as these tracks could detect it."""
     points = np.zeros((CELLS, CELLS), dtype=np.int64)
     for track in tracks:
         row, col = tile.terrain.cell_of(track.x_m, track.y_m)
@@ -140,7 +140,7 @@ def on_tile(result: DeformationResult, tile: Tile) -> dict[str, Float32]:
 
 
 def areas_of(bands: dict[str, Float32], tile: Tile, tracks: Sequence[TileTrack]) -> list[LabelledArea]:
-    """Return the cells of every area that `flagged_areas` would draw: as large, and with as many points."""
+    """Return the cells of every area that meets the size and point limits of `flagged_areas`."""
     x, y = (np.concatenate([getattr(track, axis) for track in tracks]) for axis in ("x_m", "y_m"))
     row, col = tile.terrain.cell_of(x, y)
     points = np.bincount(row * CELLS + col, minlength=CELLS * CELLS).reshape(CELLS, CELLS)
@@ -155,7 +155,7 @@ def areas_of(bands: dict[str, Float32], tile: Tile, tracks: Sequence[TileTrack])
 
 
 def drawn_on(tile: Tile, areas: Sequence[Area]) -> list[LabelledArea]:
-    """Return the cells of areas as people see them: those whose middle lies inside."""
+    """Return the cells of areas as served: those whose middle lies inside the outline."""
     x, y = middles(tile.transform, (CELLS, CELLS))
     labelled = []
     for area in areas:
@@ -208,7 +208,7 @@ def score_tile(
 
 
 def matched(areas: list[LabelledArea], objects: list[LabelledArea]) -> dict[int, tuple[int, float]]:
-    """Match area -> (object, IoU), each once, best overlaps first: IoU ≥ 0.3, or the area's middle is inside."""
+    """Match each area to at most one object and its IoU, best first: IoU ≥ 0.3, or the area's middle inside."""
     candidates = []
     for i, area in enumerate(areas):
         row, col = (round(float(at.mean())) for at in np.nonzero(area.mask))

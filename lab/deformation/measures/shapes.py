@@ -1,7 +1,7 @@
 """Errors of measured places against the truth: peak rate, its interval, and the outline of half the peak.
 
-For any benchmark whose truth is known on a grid: `true_shape` and `best_error` of one object, `shape_metrics` over
-tiles. Only objects of a radius of SMALLEST_M or more count, and only those that an area was drawn on.
+Any benchmark with a gridded truth can use it: `true_shape` and `best_error` for one object, `shape_metrics` of tiles.
+Only detected objects with a radius of SMALLEST_M or more count.
 """
 
 from collections.abc import Callable, Sequence
@@ -91,7 +91,7 @@ def _seen(tile: Tile, track: TileTrack, source: object) -> TrueShape | None:
 
 
 def shape_metrics(errors: Sequence[Sequence[ShapeError]], rounds: int = 500) -> dict[str, Interval]:
-    """Return medians over all objects with 95 % intervals over tiles. errors: of each tile; empty without any."""
+    """Return the median errors over all objects, with 95 % intervals over tiles. errors: by tile, may be empty."""
     if not any(errors):
         return {}
 

@@ -1,4 +1,4 @@
-"""Training samples made on the fly: the motion of one cached tile, or a weak bowl, over the errors of another."""
+"""Training samples composed on the fly: motion of one cached tile, or a weak bowl, added to the errors of another."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ GONE_MM_YR = 110.0  # along the line of sight: faster ground loses its points
 
 @dataclass(frozen=True)
 class Recipe:
-    """Shares of what a sample holds: nothing, its own tile's motion, another's, or weak bowls (the rest).
+    """Shares of samples by their motion: none, that of their own tile, that of another, or weak bowls (the rest).
 
-    crop: cells on a side. offset_mm_yr: standard deviation of what the background
-    of a product misses of a place's own. blocks: share of the tracks that get one more unwrapping error: most
+    crop: cells on a side. offset_mm_yr: standard deviation of the difference between a place's own background
+    and the product's. blocks: share of the tracks that get one more unwrapping error, since most
     false alarms are such errors.
     heightless: share of the samples whose points have no heights; heights: whether this one's do. disturbed: share of
     the samples with `disturbances`, thinned and filtered: of the tracks that lose cells and whose rates are filtered in
@@ -62,7 +62,7 @@ class Recipe:
 
 
 class Sample(NamedTuple):
-    """tracks: as a detector gets them; rate: (rows, cols), of the track that sees most, mm/yr; kind: uint8.
+    """Training sample. tracks: as a detector gets them; rate: (rows, cols), of the fastest track, mm/yr; kind: uint8.
 
     wrong: cells of unwrapping errors in any track, as far as they were added here.
     """
@@ -86,7 +86,7 @@ class Drawn(NamedTuple):
 
 
 class Motion(NamedTuple):
-    """at_points: (tracks, rows, cols), where each cell's points stand; of_cells: the same at the cells' middles."""
+    """Motion of a sample. at_points: (tracks, rows, cols), at each cell's points; of_cells: at the cells' middles."""
 
     at_points: Float32
     of_cells: Float32
@@ -94,7 +94,7 @@ class Motion(NamedTuple):
 
 
 class TilePool(NamedTuple):
-    """A cache, the tiles that lend their errors, and those that hold motion; of each kind in turn, empty ones left out.
+    """Cache with the tiles used for their errors, and those used for their motion, by kind without empty kinds.
 
     movable: motion that may be put into another tile: all but slides, which belong to their slope.
     """
@@ -106,7 +106,7 @@ class TilePool(NamedTuple):
 
 
 def tile_pool(cache: TileCache, first: int, last: int) -> TilePool:
-    """Sort tiles first to last of a cache by what they are good for."""
+    """Sort the tiles first to last of a cache into those used for errors and those used for motion."""
     if first >= last:
         raise ValueError("there are too few tiles: raise `tiles`")
     fastest = np.array([np.abs(cache.truth[i].astype(np.float32)).max() for i in range(first, last)])
@@ -121,7 +121,7 @@ def tile_pool(cache: TileCache, first: int, last: int) -> TilePool:
 
 
 def sample(rng: np.random.Generator, pool: TilePool, n_tracks: int, recipe: Recipe) -> Sample:
-    """Draw one sample seen by one track (either) or both (in either order)."""
+    """Compose one training sample, observed by one track (either) or both (in either order)."""
     if recipe.places and rng.random() < recipe.real:
         return _on_real_ground(rng, n_tracks, recipe)
     order = rng.permutation(2)[:n_tracks]
@@ -145,7 +145,7 @@ def sample(rng: np.random.Generator, pool: TilePool, n_tracks: int, recipe: Reci
 
 
 def disturbed(rng: np.random.Generator, tracks: list[Drawn], recipe: Recipe) -> list[Drawn]:
-    """Add errors of other makes to tracks, thin or filter them in space, as the recipe has it."""
+    """Add errors of other kinds to tracks, and thin or filter them in space, as the recipe says."""
     if not recipe.disturbed:
         return tracks
     done: list[Drawn] = []
@@ -170,7 +170,7 @@ def disturbed(rng: np.random.Generator, tracks: list[Drawn], recipe: Recipe) -> 
 
 
 def still(n_tracks: int) -> Motion:
-    """Return motion of nothing."""
+    """Return a motion of zero everywhere."""
     zero = np.zeros((n_tracks, CELLS, CELLS), dtype=np.float32)
     return Motion(zero, zero, np.full((CELLS, CELLS), NOTHING, dtype=np.uint8))
 
@@ -244,8 +244,8 @@ def shapes_at(
 ) -> Motion:
     """Draw one shape or two, mostly around the least that can be detected.
 
-    seen: (k, 2), cells with points; centre: (tracks, 2, CELLS, CELLS), east and south of the cell's middle, of what its
-    rate speaks for, cells; one: a bowl of this rate, mm/yr, and radius, m.
+    seen: (k, 2), cells with points; centre: (tracks, 2, CELLS, CELLS), position of the cell's points east and south of
+    its middle, cells; one: a bowl of this rate, mm/yr, and radius, m.
     """
     motion = still(len(centre))
     if not len(seen):
@@ -304,7 +304,7 @@ def _turn(planes: NDArray[Any], way: int) -> NDArray[Any]:
 
 
 def finish(rng: np.random.Generator, tracks: list[Drawn], motion: Motion, recipe: Recipe) -> Sample:
-    """Turn all alike, cut a part out, sometimes blank an edge, and measure distances."""
+    """Turn all planes alike, crop them, sometimes blank an edge, and compute distances to points."""
     way = int(rng.integers(8))
     at = rng.integers(0, CELLS - recipe.crop + 1, 2)
     window = (..., slice(at[0], at[0] + recipe.crop), slice(at[1], at[1] + recipe.crop))

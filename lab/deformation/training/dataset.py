@@ -1,7 +1,8 @@
-"""Training tiles simulated ahead, gridded and on disk, with what was put in and what is wrong kept apart.
+"""Training tiles simulated ahead, gridded and stored on disk with motion and errors separate.
 
-So that the motion of one tile can be added to the errors of another, at any strength: some thousand tiles become many
-millions. One `.npy` an array, memory-mapped; `done.npy` records which tiles are simulated, so that a cut run goes on.
+The motion of one tile can therefore be added to the errors of another at any strength: some thousand tiles give many
+millions of samples. Each array is a memory-mapped `.npy`; `done.npy` records the finished tiles, so that an interrupted
+run continues.
 """
 
 from __future__ import annotations
@@ -101,7 +102,7 @@ def training_tile(number: int, purpose: Purpose = Purpose.TRAINING) -> Tile:
 
 
 def fill(folder: Path, tiles: int, purpose: Purpose = Purpose.TRAINING) -> TileCache:
-    """Make what is missing of so many tiles; the same folder always holds the same. ValueError for another number."""
+    """Simulate the tiles that the folder lacks, reproducibly. Raises ValueError if it was made for another number."""
     folder.mkdir(parents=True, exist_ok=True)
     arrays = {name: held(folder, name, (tiles, *shape), kind) for name, (shape, kind) in LAYOUT.items()}
     done = held(folder, "done", (tiles,), np.uint8)
@@ -115,7 +116,7 @@ def fill(folder: Path, tiles: int, purpose: Purpose = Purpose.TRAINING) -> TileC
 
 
 def opened(folder: Path) -> TileCache:
-    """Open the tiles of a folder that are made already, without a gap, from the first on."""
+    """Open the finished tiles of a folder, from the first one up to the first gap."""
     done = np.load(folder / "done.npy", mmap_mode="r")
     made = int(np.argmin(done)) if not done.all() else done.size
     return TileCache(*(np.load(folder / f"{name}.npy", mmap_mode="r")[:made] for name in LAYOUT))

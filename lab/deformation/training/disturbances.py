@@ -1,7 +1,7 @@
 """Errors that resemble motion, added to those of simulated tiles in training, group by group.
 
-The tiles' own errors are of one make. These are of others, so that a network learns what errors have in common rather
-than one law of them. A group can be left out, so that transfer to it can be measured.
+The tiles' own errors follow one model. These follow others, so that a network learns what all errors share. A group can
+be left out to measure how well a network generalises to it.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ KNEE_CELLS = 12.5  # where the strength of turbulence is stated
 
 
 class Disturbed(NamedTuple):
-    """(rows, cols): what is added to the rates, mm/yr, and where that is an unwrapping error."""
+    """Disturbance, (rows, cols): errors added to the rates, mm/yr, and where these are unwrapping errors."""
 
     rate_mm_yr: Float32
     wrong: NDArray[np.bool_]

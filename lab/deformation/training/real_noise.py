@@ -1,4 +1,4 @@
-"""Errors of real still ground as training tracks: what a smooth fit leaves of a place's rates, on cells of a tile."""
+"""Errors of real still ground as training tracks: residual rates of a place after a smooth fit, on a tile's cells."""
 
 from collections.abc import Sequence
 from functools import lru_cache

@@ -160,7 +160,7 @@ def loss_of(out: Tensor, batch: Batch) -> Tensor:
 
 
 def _more_if_small(cells: Tensor) -> Tensor:
-    """Return by how much more each of some cells (n, rows, cols; 1 or 0) counts than one of many."""
+    """Return extra weights for the given cells (n, rows, cols; 1 or 0); larger in small objects."""
     area = cells.sum(dim=(1, 2), keepdim=True)
     return cells * ((400 / area.clamp_min(1)).sqrt().clamp(1, 6) - 1)
 

@@ -1,8 +1,8 @@
-"""Benchmarks of wide motion: bowls of 10-50 km that are found, and false alarms per 10,000 km².
+"""Benchmarks of wide motion: share of bowls of 10-50 km found, and false alarms per 10,000 km².
 
-A region in a still scene that an overlapping frame shows too, with errors of its own, is no false alarm: it moves, or
-has a bias that is not noise. Every method's threshold is tuned on the still scenes of one pair of frames, to 0.1 false
-alarms per 10,000 km², and counted on the bowls and still scenes of the other pair; and the other way round.
+A region in a scene without a bowl is no false alarm if an overlapping frame with independent errors shows it too: then
+it moves, or has a bias that is not noise. Every method's threshold is tuned to 0.1 false alarms per 10,000 km² on the
+scenes without bowls of one pair of frames, and applied to the scenes of the other pair; and vice versa.
 """
 
 import hashlib
@@ -32,7 +32,7 @@ AS_SHIPPED = "wide-shipped"  # the search that is served, with its own threshold
 
 
 class Still(NamedTuple):
-    """false: (thresholds,), regions in a still scene that no other frame confirms; km2: of its known cells."""
+    """Scene without motion. false: (thresholds,), regions that no other frame confirms; km2: of its known cells."""
 
     frame: str
     false: Float64
@@ -115,7 +115,7 @@ def _best(at: At, threshold: float, rate: Float64) -> tuple[float, float]:
 
 
 def evaluate(noise: Noise, method: str, size: int) -> dict[str, Interval]:
-    """Return all figures of a method; false alarms and all shares at thresholds tuned on the other frames."""
+    """Return all figures of a method, at thresholds tuned on the other frames."""
     stills = over_seeds(partial(measure_still, noise, method), len(noise.frames), processes=1)
     bowls = over_seeds(partial(measure_bowl, noise, method), size, processes=1)
     threshold: dict[str, int] = {}

@@ -88,7 +88,7 @@ class Scene(NamedTuple):
 
 
 def still_scene(noise: Noise, frame: str) -> Scene:
-    """Return a frame and nothing but its noise."""
+    """Return a frame with its noise only."""
     return Scene(frame, _frame(noise, frame), None)
 
 
@@ -139,7 +139,7 @@ def _released(frame: str) -> PointCloud:
 
 
 def _held_by_stations(x_km: Float64, y_km: Float64, error: Float64, rng: np.random.Generator) -> Float64:
-    """Return what stations correct of the errors (n,): differences to the rates around, interpolated (kriging)."""
+    """Return the part of errors (n,) that stations correct: differences to rates around, interpolated (kriging)."""
     grids = [np.arange(each.min() + STATION_KM / 2, each.max(), STATION_KM) for each in (x_km, y_km)]
     stations = np.stack([each.ravel() for each in np.meshgrid(*grids)], axis=1)
     stations += rng.uniform(-0.3, 0.3, stations.shape) * STATION_KM

@@ -48,7 +48,7 @@ class Command(BaseCommand):
 
 
 def summary(played: list[Played]) -> dict[str, object]:
-    """Return counts, and what each failed scenario led to."""
+    """Return counts, and the actual steps of each failed scenario."""
     failed = [one for one in played if not one.passed]
     return {
         "scenarios": len(played),

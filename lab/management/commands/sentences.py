@@ -25,5 +25,5 @@ class Command(BaseCommand):
     help = "prints the table of sentences in tests/docs/sentences.md"
 
     def handle(self, *args: object, **options: object) -> None:
-        """Print it."""
+        """Print the document."""
         self.stdout.write(page(), ending="")

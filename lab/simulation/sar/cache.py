@@ -47,7 +47,7 @@ def fill(
     recipe: Callable[[np.random.Generator, int], SarPair],
     earlier: int = 0,
 ) -> PairCache:
-    """Make what is missing of so many training pairs; the same folder, name and recipe always hold the same pairs.
+    """Simulate the training pairs that the folder lacks; folder, name and recipe define the pairs.
 
     earlier: images before each pair that the recipe makes. ValueError where the folder holds pairs of another number
     or size.

@@ -30,7 +30,7 @@ TENTH = 0.1
 
 
 class GlacierPairs(NamedTuple):
-    """start, end: (pairs,), days, by the last day; east, north, sigma: (pairs, cells), m/day, NaN unknown.
+    """Velocities of pairs. start, end: (pairs,), days, by end; east, north, sigma: (pairs, cells), m/day, NaN unknown.
 
     onset_day, over_day: the first and last day on which the mean rise of the ice that surges exceeds a tenth of its
     height, or None; peak_m_day: the highest speed, with or without a surge.

@@ -27,7 +27,7 @@ class Points(NamedTuple):
 
 
 class Ground(NamedTuple):
-    """power: (2, rows, cols) of both dates, thermal noise included; gamma: (rows, cols) of the scatterers, likewise.
+    """Ground. power: (2, rows, cols), both dates; gamma: (rows, cols), of the scatterers; thermal noise included.
 
     relief_cols: how far each cell appears toward the radar because it stands high, fine cells; None for flat ground.
     """
@@ -40,7 +40,7 @@ class Ground(NamedTuple):
 
 @dataclass(frozen=True)
 class Likely:
-    """Chances of what is drawn, 0-1, and ranges. One value of it is one kind of landscape."""
+    """Probabilities, 0-1, and ranges of all that is drawn; each instance is one kind of landscape."""
 
     texture_shape: tuple[float, float] = (1.0, 20.0)  # of the K-distribution, drawn in logarithms
     texture_px: tuple[float, float] = (1.0, 12.0)
@@ -105,7 +105,7 @@ def gamma_texture(normal: Float32, shape: float) -> Float32:
 
 
 def structured(rng: np.random.Generator, size: tuple[int, int], system: System, likely: Likely) -> Ground:
-    """Draw ground for images of so many pixels (rows, cols), margins included."""
+    """Draw ground for images of a size in pixels (rows, cols), margins included."""
     fine = system.fine
     shape = size[0] * fine[0], size[1] * fine[1]
     rows, cols = (((np.arange(n) + 0.5) / cells).astype(np.float32) for n, cells in zip(shape, fine, strict=True))

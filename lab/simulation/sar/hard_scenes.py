@@ -1,4 +1,4 @@
-"""Scenes on which offset tracking fails or is wrong about its sigma: what training mixes in, beside ml...recipes.
+"""Scenes on which offset tracking fails or misstates its sigma, mixed into the training pairs of `recipes`.
 
 Kinds: images whose intensity is sampled below its band; single looks whose pixels are longer than wide; ground whose
 texture changes (snow, melt); towns of strong points; distortion of the image (azimuth streaks of the ionosphere, orbit

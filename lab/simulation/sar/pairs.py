@@ -1,4 +1,4 @@
-"""Pairs of images with their exact truth: scatterers are moved and decorrelate; only then they are imaged.
+"""Image pairs with their exact truth: scatterers move and decorrelate before they are imaged.
 
 Each scatterer stands half of its displacement before its middle position in the reference and half after it in the
 secondary; a random part of a pixel moves both, so that no sample of either image is special.
@@ -54,7 +54,7 @@ class SarPair(NamedTuple):
 
 
 def padded(size: int) -> tuple[int, int]:
-    """Return rows and columns of the ground that images of so many pixels need."""
+    """Return rows and columns of the ground that images of this size need."""
     return size + 2 * MARGIN_PX, size + 2 * MARGIN_PX
 
 

@@ -122,7 +122,7 @@ def training_pair(rng: np.random.Generator, size: int = 128, rtc_share: float = 
 
 
 def fingerprint(name: str, recipe: Recipe, settings: object, purpose: Purpose = Purpose.BENCHMARK) -> str:
-    """Return a hash of a benchmark: its name, its settings, the first three scenes and what they drew.
+    """Return a hash of a benchmark: its name, its settings, and the first three scenes.
 
     Truth enters by its means to three decimals and the generator's next bytes: the last bits of a Fourier transform may
     differ between machines, the scenes do not.

@@ -1,4 +1,4 @@
-"""Imaging of scatterers by a radar: they stand anywhere, the system limits their band, and only then it detects.
+"""Imaging of scatterers at any position by a radar: the system limits their band before detection.
 
 Scatterers are placed by a non-uniform Fourier transform of type 1 (Kaiser-Bessel, 6 cells wide, on a grid at least
 twice as fine as the band needs; Fessler and Sutton 2003): their complex field is exact to about 1e-5, wherever they

@@ -1,4 +1,4 @@
-"""Processes and servers killed in the middle of their work: nothing is ever there in part, lost, or done twice.
+"""Fault injection: processes and servers are killed during work, and nothing may be partial, lost or done twice.
 
 Each fault is a real one: SIGKILL of whoever loads a file, computes a run or sends messages, or PostgreSQL restarted in
 mode immediate, as a power cut would. It works on the private cluster of this checkout only: scripts/services brings it

@@ -1,4 +1,4 @@
-"""Files that are being loaded: no product may ever be there in part, nor its tables or its pyramid."""
+"""Faults while files are loaded: no product, table or pyramid may be left incomplete."""
 
 import signal
 import subprocess
@@ -46,7 +46,7 @@ def measure(*, loaders: int, restarts: int) -> list[dict[str, Any]]:
 
 
 def what_is_partial() -> list[str]:
-    """Return every sign of a product that is not wholly there; none where all is well."""
+    """Return every sign of an incomplete product; empty if there is none."""
     products = {product.pk: product for product in Product.objects.all()}
     wanted = {f"{table}_p{pk}" for table in (POINTS, SERIES) for pk in products}
     with connection.cursor() as cursor:
@@ -68,7 +68,7 @@ def what_is_partial() -> list[str]:
 def _many(
     what: str, wait: Callable[[Forked], bool], fault: Callable[[Forked], None], path: Path, rounds: int
 ) -> dict[str, Any]:
-    """Make a fault many times. wait: until its moment; False where it was missed, and the load is begun again."""
+    """Cause a fault many times. wait: waits for its moment; False if that was missed, and the load starts again."""
     partial, interrupted, made = 0, 0, 0
     while made < rounds:
         loader = _load(path)

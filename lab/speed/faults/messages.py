@@ -1,4 +1,4 @@
-"""Messages that are being sent: none may be lost, and none is sent twice but what a killed sender had in hand.
+"""Faults while messages are sent: none may be lost, and only those that a killed sender was sending may arrive twice.
 
 That is one mail for each process that is killed (MAIL_SENDERS of them at once here), and one webhook or message to a
 device where servers are quick.
@@ -98,7 +98,7 @@ def _made_alert() -> tuple[Alert, AlertTransition]:
 
 
 def _make_readers(readers: int) -> None:
-    """Subscribe so many readers to the alert's place."""
+    """Subscribe a number of readers to the alert's place."""
     here, since = regions.circle(7.05, 51.45, 2000), timezone.now() - timedelta(days=1)
     outline = to_geos(here)
     Subscription.objects.bulk_create(

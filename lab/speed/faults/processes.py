@@ -1,4 +1,4 @@
-"""Processes that may be killed, forked from this one; and leases that end soon after."""
+"""Forked processes that may be killed, and leases that expire soon afterwards."""
 
 import os
 import signal
@@ -74,7 +74,7 @@ def _others() -> int:
 
 @contextmanager
 def lasting(lease: Lease[Any], duration: timedelta) -> Iterator[None]:
-    """Let a lease end sooner, here and in whatever is forked meanwhile."""
+    """Shorten a lease, in this process and in those forked meanwhile."""
     before = lease.duration
     object.__setattr__(lease, "duration", duration)
     try:

@@ -1,4 +1,4 @@
-"""Runs that a real worker computes: each is done once and its raster is whole, whoever was killed meanwhile."""
+"""Faults during runs of a real worker: each run must be done once, with a complete raster."""
 
 import hashlib
 import os
@@ -48,7 +48,7 @@ def measure(*, children: int, workers: int) -> list[dict[str, Any]]:
 def _killed(
     product: Product, whom: str, times: int, undisturbed: float, kill: Callable[[Forked], object]
 ) -> dict[str, Any]:
-    """Kill somebody in the first attempt of every run; the second is left alone."""
+    """Kill a process in the first attempt of every run, but not in the second."""
     rng, in_mid_run = np.random.default_rng(5), 0
     runs = [_new_run(product) for _ in range(times)]
     with lasting(queue.LEASE, SHORT_LEASE):

@@ -1,12 +1,12 @@
 """Score of a bowl at each place against atmospheric delay: a matched filter in coloured noise (whitening).
 
-Atmospheric delay left in a rate is strong at long wavelengths, as slow wide motion is, and differs tenfold between
-places. In a window of some kilometres its strength and its spectrum are those that make the rates likeliest (restricted
-likelihood); a plane and a slope with height go free; then a bowl of each radius is fitted at each place and given in
-its own standard deviations. Radii are counted in cells, so that a product of wide cells is searched for wide bowls.
+Residual atmospheric delay is strong at long wavelengths, like slow wide motion, and differs tenfold between places. In
+a window of some kilometres its strength and spectrum are fitted by restricted maximum likelihood, with a plane and a
+slope with height as free terms. A bowl of each radius is then fitted at each place and expressed in its own standard
+deviations. Radii are counted in cells, so that a product of wide cells is searched for wide bowls.
 
-A bowl that fills much of a window passes for strong delay, and hides behind it. Therefore a likelihood ratio as well:
-windows where a bowl may be are fitted again with weaker delay and the bowl (generalised likelihood ratio test).
+A bowl that fills much of a window would be fitted as strong delay. Windows that may contain one are therefore fitted
+again with weaker delay and the bowl (generalised likelihood ratio test).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from scipy.linalg import lapack
 
 from ml.deformation.gridding.points import Float32, Float64
 
-SQUARE_CELLS = 8  # rates are averaged over squares of so many cells
+SQUARE_CELLS = 8  # side of the squares over which rates are averaged
 BLOCK, MARGIN = 4, 6  # squares on a side that are answered together, and around them that are read
 ALIGN_CELLS = BLOCK * SQUARE_CELLS  # where a map begins, counted in cells, must be whole multiples of it
 RADII_CELLS = (7.0, 12.0, 20.0, 35.0)
@@ -67,7 +67,7 @@ def standing_out(
     own: slice = slice(None),
     noise_mm_yr: float = CELL_NOISE_MM_YR,
 ) -> Float32:
-    """Compute how far a bowl at each place stands out of the atmosphere, (PLANES, rows, cols).
+    """Compute the significance of a bowl at each place against the atmosphere, (PLANES, rows, cols).
 
     The planes: amplitude of a bowl of RADII_CELLS at each place over its standard deviation, + as the rate; the delay's
     strength as its index in STRENGTHS, from FIRST_STRENGTH; and the likelihood ratio of the likeliest bowl of any
@@ -137,7 +137,7 @@ def _of_block(squares: Squares, row: int, col: int, square_m: float, variance: f
 
 
 def _left(known: Float64) -> Float64:
-    """Return what a plain fit of the free terms leaves of the rate, mm/yr, (n,). known: (k + 1, n)."""
+    """Return the residual rate after a least-squares fit of the free terms, mm/yr, (n,). known: (k + 1, n)."""
     *free, rate = known
     terms = np.stack(free, axis=1)
     return np.asarray(rate - terms @ np.linalg.lstsq(terms, rate, rcond=None)[0])

@@ -40,12 +40,12 @@ class TrackCells(NamedTuple):
 
 
 def background_of(grid: RobustGrid) -> float:
-    """Return the rate that counts as still in a whole product, mm/yr: measured once, not block by block."""
+    """Return the rate of still ground in a whole product, mm/yr; it is measured once, not block by block."""
     return still_ground(grid.velocity_mm_yr, grid_noise(grid), STILL_WITHIN_MM_YR).rate_mm_yr
 
 
 def grid_noise(grid: RobustGrid) -> float:
-    """Return the standard deviation of a cell's rate, mm/yr: as cells show it, less where points or dates show motion.
+    """Return the standard deviation of a cell's rate, mm/yr: from cells, or a lower one stated by points or series.
 
     0 where it is unknown.
     """
@@ -54,10 +54,9 @@ def grid_noise(grid: RobustGrid) -> float:
 
 
 def noise_scale(noises_mm_yr: Sequence[float]) -> float:
-    """Return how many times noisier a product is than a network bears, 1 at least. noises: `grid_noise` of each.
+    """Return the ratio of a product's noise to what the network allows, at least 1. noises: `grid_noise` of each.
 
-    A product of a few months errs by more than the 2 mm/yr at which motion is drawn; its rates are given in units
-    so much larger.
+    Rates from a few months have errors above the 2 mm/yr at which motion is outlined; they are divided by this factor.
     """
     return max(1.0, *(noise / BEARABLE_NOISE_MM_YR for noise in noises_mm_yr))
 

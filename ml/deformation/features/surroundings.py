@@ -1,9 +1,9 @@
-"""Motion of a cell's surroundings against wider ones, by which weak, wide motion stands out of long-wave delay.
+"""Motion of a cell's surroundings against wider ones, which separates weak, wide motion from long-wave delay.
 
-Means over windows of points whose rates go with height no more, less the mean over three times the window; and the same
-in units of how much such differences scatter there. Atmospheric delay differs tenfold in strength between products.
-At last, how far a bowl at the place would stand out of the delay (`atmosphere.py`), and whether its mean rates are
-unusual there (`unusual.py`).
+The planes are means over windows, after removal of the trend with height, minus the mean over three times the window;
+the same divided by the local scatter of such differences, because atmospheric delay differs tenfold between products;
+the significance of a bowl at the place against the delay (`atmosphere.py`); and how unusual mean rates are there
+(`unusual.py`).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Unusual motion: means of rates beside what such means are like on still ground."""
+"""Unusual motion: mean rates compared with those expected on still ground."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,7 @@ ABSOLUTE_TO_SIGMA = 1.2533  # mean absolute value of a normal distribution to it
 
 
 def unusual(velocity: Float32, n_points: NDArray[np.integer]) -> Float32:
-    """Return the largest mean rate in any window of WINDOWS_CELLS over its limit, (rows, cols); 0 where unknown.
+    """Return the largest ratio of a window's mean rate to its limit over WINDOWS_CELLS, (rows, cols); 0 where unknown.
 
     The limit is LEAST_MM_YR, or SPREADS of the spread within SPREAD_CELLS where that is more. velocity: (rows, cols),
     mm/yr against the product's background, NaN unknown.

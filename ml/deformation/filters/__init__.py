@@ -1,1 +1,1 @@
-"""Filters and statistics without learning: the matched filter, what stands still, hotspots."""
+"""Filters and statistics without learning: the matched filter, still ground, hotspots."""

@@ -1,7 +1,7 @@
 """Detectors without learning: a plain threshold, and a robust matched filter on several scales.
 
-Two more stand in `hotspots`; all of them are run by `classical`. The matched filter is what a network must beat. Where
-it stands and what sets its constants: docs/models/matched-filter.md. Nothing here imports torch.
+Two more are in `hotspots`; all of them are run by `classical`. The matched filter is the baseline method that a network
+must beat; docs/models/matched-filter.md gives its results and constants. Nothing here imports torch.
 """
 
 from dataclasses import dataclass
@@ -54,7 +54,7 @@ class ThresholdConfig:
 
 
 def threshold(grid: VelocityGrid, config: ThresholdConfig | None = None) -> DeformationMaps:
-    """Flag each cell by its own rate alone: the baseline of the baselines."""
+    """Flag each cell by its own rate alone, the simplest baseline method."""
     config = config or ThresholdConfig()
     background, sigma = background_and_noise(grid.velocity_mm_yr, config.rate_mm_yr / 2)
     rate = grid.velocity_mm_yr - np.float32(background)
@@ -63,7 +63,7 @@ def threshold(grid: VelocityGrid, config: ThresholdConfig | None = None) -> Defo
 
 
 def matched_filter(grid: VelocityGrid, config: MatchedFilterConfig | None = None) -> DeformationMaps:
-    """Flag where the weighted mean rate under a Gaussian stands out of the noise on any scale.
+    """Flag cells where the weighted mean rate under a Gaussian exceeds the noise on any scale.
 
     The score on one scale is the mean rate over its standard error: white noise of the cells (measured between
     neighbours, so that motion does not count as noise) and a correlated part, made wider where the scores of still
@@ -100,8 +100,8 @@ def matched_filter(grid: VelocityGrid, config: MatchedFilterConfig | None = None
 def background_and_noise(velocity_mm_yr: Float32, still_within_mm_yr: float) -> tuple[float, float]:
     """Return the rate that counts as still and the standard deviation of a cell, from its neighbours; both mm/yr.
 
-    Still is the median of the cells near zero: in a plain that sinks as a whole, its usual rate, and places in it stand
-    out of that. The network has `still_ground`.
+    The still rate is the median of the cells near zero; in a plain that sinks as a whole it is the plain's rate, so
+    places in it are compared with that. The network uses `still_ground` instead.
     """
     noise = _neighbour_noise(velocity_mm_yr)
     values = velocity_mm_yr[np.isfinite(velocity_mm_yr)]

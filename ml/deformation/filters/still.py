@@ -1,4 +1,4 @@
-"""Still ground of a product, also where little of its view stands still."""
+"""Still ground of a product, also if little of it stands still."""
 
 from typing import NamedTuple
 
@@ -28,9 +28,9 @@ class StillGround(NamedTuple):
 def still_ground(velocity_mm_yr: Float32, noise_mm_yr: float, within_mm_yr: float) -> StillGround:
     """Estimate the rate of still ground from cells (rows, cols), NaN unknown.
 
-    Still is the median of the cells near zero (a product's reference is never far from it), so that a scene of which
-    most sinks keeps its zero. Where these do not stand together as still ground does, it is the level at which most
-    cells stand, the less likely the farther it is from zero; and zero itself where no LEAST_STILL of the cells do.
+    It is the median of the cells near zero, because a product's reference is never far from it; so a scene of which
+    most sinks keeps its zero. If fewer than MOSTLY_STILL of the cells share it, it is the commonest rate, with rates
+    far from zero weighted less; and zero itself if fewer than LEAST_STILL of the cells share that.
     """
     values = velocity_mm_yr[np.isfinite(velocity_mm_yr)]
     near = values[np.abs(values) <= max(within_mm_yr, 3 * noise_mm_yr)]
@@ -53,7 +53,7 @@ def still_ground(velocity_mm_yr: Float32, noise_mm_yr: float, within_mm_yr: floa
 
 
 def assumed(still_share: float | None) -> str | None:
-    """Return a sentence on the reference that rates are taken against, where little ground is still; else None."""
+    """Return a sentence on the assumed reference of the rates if little ground is still; else None."""
     if still_share is None or still_share >= MOSTLY_STILL:
         return None
     if not still_share:

@@ -1,1 +1,1 @@
-"""Points to cells: single wild points put right, medians of cells, gaps filled."""
+"""Gridding of points: removal of single outliers, medians of cells, and filling of gaps."""

@@ -1,4 +1,4 @@
-"""Scattered points become a north-up grid of cells."""
+"""Gridding of scattered points on north-up cells."""
 
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
@@ -139,9 +139,9 @@ def cell_median(cells: Cells, values: Float32) -> tuple[Float32, NDArray[np.int3
 
 
 def _rank(values: Float32) -> NDArray[np.uint32]:
-    """Return whole numbers that ascend as the values do.
+    """Return integers in the same order as the values.
 
-    The bits of floats do so once those below zero are turned over.
+    The bits of floats have this order once those of negative values are inverted.
     """
     bits = np.where(np.isnan(values), np.float32(np.nan), values).astype(np.float32).view(np.uint32)
     return bits ^ np.where(bits & SIGN, ~np.uint32(0), SIGN)

@@ -1,4 +1,4 @@
-"""Spikes go first: one wild point among still neighbours is an unwrapping error, not motion."""
+"""Removal of spikes: a single outlier among still neighbours is an unwrapping error, not motion."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,7 +46,7 @@ def median_of(values: Float32, index: NDArray[np.intp]) -> Float32:
 
 
 def _medians(values: Float32) -> Float32:
-    """Return the median of each row, (m, k), of what is no NaN."""
+    """Return the median of each row, (m, k), ignoring NaN."""
     ordered = np.sort(values, axis=1)  # NaN last
     count = np.isfinite(ordered).sum(axis=1)[:, None]
     low, high = (np.take_along_axis(ordered, np.maximum(at, 0), axis=1)[:, 0] for at in ((count - 1) // 2, count // 2))

@@ -1,7 +1,7 @@
-"""Error of a cell's rate where all of the ground may move: differences between cells are then motion, too.
+"""Error of a cell's rate on ground that may all move, where differences between cells include motion.
 
-Motion is no noise to the dates of a series, nor to neighbours that a slope of the rates is taken from. Where neither
-is known, the differences between cells count (`baseline.cell_noise`).
+It is taken from the residuals of series, or from a plane through neighbouring points, which both exclude motion. If
+neither is available, differences between cells are used (`baseline.cell_noise`).
 """
 
 import numpy as np

@@ -1,1 +1,1 @@
-"""When the trend of one displacement series changed: piecewise lines, season and steps in noise that is correlated."""
+"""Changes of trend in one displacement series: piecewise lines, season and steps in correlated noise."""

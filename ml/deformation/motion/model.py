@@ -1,4 +1,4 @@
-"""The curve of one series and its likelihood: offset, rate and season, and changes that bend the line or shift it."""
+"""Curve of one series and its likelihood: offset, rate and season, with changes of rate and steps."""
 
 from typing import Literal, NamedTuple
 
@@ -45,7 +45,7 @@ class Fit(NamedTuple):
 
 
 class Candidates(NamedTuple):
-    """Changes that are tried; rows: their curves, (candidates, dates); weighted: (models, candidates, dates)."""
+    """Candidate changes. rows: their curves, (candidates, dates); weighted: (models, candidates, dates)."""
 
     changes: tuple[Change, ...]
     rows: Float64
@@ -73,7 +73,7 @@ def base(days: Float64) -> Float64:
 
 
 def _inflation(rows: Float64) -> float:
-    """Return by how much the variance of the worst coefficient grows because the curves resemble each other."""
+    """Return the largest variance inflation factor of the coefficients, caused by similar curves."""
     normal = rows @ rows.T
     return float((np.diag(np.linalg.inv(normal)) * np.diag(normal)).max())
 

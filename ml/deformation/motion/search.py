@@ -1,7 +1,8 @@
-"""Search for changes of a series, one after the other, each only where its likelihood ratio passes a critical value.
+"""Stepwise search for changes in a series; a change is kept if its likelihood ratio exceeds a critical value.
 
-The ratio compares the likeliest curves with and without a change, each under the noise that suits it best: what passes
-for correlated noise is no change. Critical values come from simulated series without change (docs/models/series.md).
+The ratio compares the likeliest curves with and without a change, each under its likeliest noise model, so that
+correlated noise is not taken for a change. Critical values come from simulated series without change
+(docs/models/series.md).
 """
 
 from dataclasses import dataclass
@@ -60,7 +61,7 @@ def _tried(days: Float64, config: SearchConfig) -> list[Change]:
 
 
 def _possible(days: Float64, kind: Kind, config: SearchConfig) -> Float64:
-    """Return the dates at which such a change may be."""
+    """Return the dates at which a change of this kind is allowed."""
     if kind == "step":
         return days[config.step_dates : days.size - config.step_dates + 1]
     inside = days[config.edge_dates : max(0, days.size - config.edge_dates)]
@@ -86,7 +87,7 @@ def _next(
 
 
 def _refined(series: SeriesLikelihood, changes: tuple[Change, ...], config: SearchConfig) -> tuple[Change, ...]:
-    """Move every change to its likeliest date beside the others, the last one first, twice."""
+    """Move every change to its likeliest date given the others, beginning with the last one, twice."""
     for number in [*reversed(range(len(changes))), *range(len(changes) - 1)]:
         others = changes[:number] + changes[number + 1 :]
         near = _near(series.days, changes[number], others, config)
@@ -96,7 +97,7 @@ def _refined(series: SeriesLikelihood, changes: tuple[Change, ...], config: Sear
 
 
 def _near(days: Float64, change: Change, others: tuple[Change, ...], config: SearchConfig) -> tuple[Change, ...]:
-    """Return the same change on the dates around it."""
+    """Return the change moved to each of the dates around it."""
     possible = _possible(days, change.kind, config)
     reach = 2 * max(1, -(-possible.size // config.tried))
     at = int(np.argmin(np.abs(possible - change.day)))
@@ -105,7 +106,7 @@ def _near(days: Float64, change: Change, others: tuple[Change, ...], config: Sea
 
 
 def _pruned(series: SeriesLikelihood, changes: tuple[Change, ...], config: SearchConfig) -> Fit:
-    """Drop changes that are not significant beside all others, the least one first."""
+    """Drop changes that are not significant given all others, the least significant one first."""
     fit = series.fit(changes)
     while fit.changes:
         without = [series.fit(fit.changes[:i] + fit.changes[i + 1 :]) for i in range(len(fit.changes))]

@@ -1,4 +1,4 @@
-"""Motion of one displacement series: its rate now and before, since when, and whether it came to rest."""
+"""Motion of one displacement series: present and earlier rate, date of the change, and whether it came to rest."""
 
 from collections.abc import Sequence
 from datetime import date, timedelta
@@ -155,7 +155,7 @@ def _without_cycles(days: Float64, values_mm: Float64, half_wave_mm: float | Non
 
 
 def _wild(values_mm: Float64) -> NDArray[np.bool_]:
-    """Flag values far above, or below, both the medians of those before and after: no trend or step makes one."""
+    """Flag outliers: values far above, or far below, the medians both before and after, as no trend or step is."""
     known = np.flatnonzero(np.isfinite(values_mm))
     wild = np.zeros(values_mm.size, dtype=bool)
     if known.size > BESIDE:
@@ -216,7 +216,7 @@ def _described(fit: Fit, days: Float64, changes: tuple[DatedChange, ...], first:
         trends[-1] = EVENLY[trends[-1]]
 
     def since(those: set[Trend]) -> date | None:
-        """Return the date of the first of the last changes that are all of these trends."""
+        """Return the first date of the unbroken run of latest changes that have these trends."""
         number = len(trends)
         while trends[number - 1] in those:
             number -= 1

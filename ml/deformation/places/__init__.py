@@ -1,1 +1,1 @@
-"""Measurement of places in a flagged area: where it moves, how fast at its fastest, and in how many pieces."""
+"""Measurement of places in a flagged area: outlines, peak rates, and separate pieces."""

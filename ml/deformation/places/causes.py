@@ -1,7 +1,7 @@
 """Causes of a measured area by a small logistic regression on the network's shares and shape, core and rim apart.
 
-The network names cells; an area as a whole has what cells do not show: how its core differs from its rim, how large,
-fast, sharp and long it is, how steep the ground under it, and whether two tracks see the same. Coefficients are fitted
+The network classifies cells; a whole area has further features: the difference of core and rim, size, rate, sharpness,
+elongation, slope, and the agreement of two tracks. Coefficients are fitted
 by `python -m lab.deformation.causes` to one set of weights and hold for these only.
 """
 
@@ -79,8 +79,8 @@ class Causes(NamedTuple):
     def shares(self, features: Float64, n_tracks: int, heights: bool = True) -> dict[str, float]:
         """Return the probability of each of KINDS.
 
-        heights: whether those of the points are known: else a slope of 0 is no flat ground, and what was fitted without
-        heights counts, where that was.
+        heights: whether points have heights; else the slope is unknown, not 0, and coefficients fitted without
+        heights are used, if there are any.
         """
         usual = self.coefficients[table_name(n_tracks, True)]
         table = self.coefficients.get(table_name(n_tracks, heights), usual)
@@ -90,13 +90,13 @@ class Causes(NamedTuple):
 
 
 def table_name(n_tracks: int, heights: bool) -> str:
-    """Return the name of the coefficients for so many tracks, with heights or without."""
+    """Return the name of the coefficients for a number of tracks, with or without heights."""
     return f"{min(n_tracks, 2)}" + ("" if heights else WITHOUT_HEIGHTS)
 
 
 @lru_cache(maxsize=4)
 def fitted(folder: Path = WEIGHTS) -> Causes | None:
-    """Read the coefficients of a folder; None where they were fitted to other weights than lie there, or not at all."""
+    """Read the coefficients of a folder; None if they are missing or were fitted to other weights than the folder's."""
     path, card = folder / NAME, folder / "deformation.json"
     if not path.exists() or not card.exists():
         return None
@@ -116,7 +116,7 @@ def causes_for(weights_sha256: str) -> Causes | None:
 def named(
     area: Area, bands: Mapping[str, Float32], transform: Affine, tracks: Sequence[SortedPoints], causes: Causes | None
 ) -> Area:
-    """Name an area's likeliest kind and the share of each; the area is unchanged where nothing was fitted or measured.
+    """Set an area's likeliest kind and the probability of each; unchanged if nothing was fitted or measured.
 
     bands: KINDS among them, (rows, cols) on `transform`.
     """
@@ -131,7 +131,7 @@ def named(
 def core_and_rim(
     area: Area, bands: Mapping[str, Float32], transform: Affine
 ) -> tuple[dict[str, float], dict[str, float]]:
-    """Return the network's shares of KINDS inside the half outline of the strongest place, and in what else moves."""
+    """Return the network's shares of KINDS inside the strongest place's half outline, and in the rest of the area."""
     half = area.places[0].half
     core = shares_in(bands, transform, half)
     rim = shares_in(bands, transform, area.polygon, but=half)
@@ -185,7 +185,7 @@ def shares_in(
 ) -> dict[str, float]:
     """Return the network's share of each kind over the raster's cells in an outline; empty where it shows none there.
 
-    but: an outline whose cells are left out. Cells are chosen, outlines are not cut: those need not be valid for that.
+    but: an outline whose cells are left out. Cells are selected instead of cutting outlines, which may be invalid.
     """
     if where.is_empty:
         return {}

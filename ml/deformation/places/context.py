@@ -1,9 +1,8 @@
-"""Evidence of the surroundings on a cause: a sum of log-odds, one term for each fact that is known.
+"""Evidence for a cause from an area's surroundings: a sum of log-odds, one term for each known fact.
 
-The network's shares are the start; each fact multiplies the odds of the causes that it speaks for or against. What is
-not loaded has no term. Besides the network's causes there is `OTHER`: none of them. Factors of the slope were counted
-on simulated ground; all others are judgements, with their reasons:
-docs/models/kinds.md.
+The network's shares are the prior; each fact multiplies the odds of the causes that it supports or contradicts. Layers
+that are not loaded give no term. `OTHER` means none of the network's causes. Factors of the slope were estimated on
+simulated ground; all others are judgements, explained in docs/models/kinds.md.
 """
 
 import math
@@ -22,7 +21,7 @@ ON_ICE_SHARE = 0.3
 
 
 class Surroundings(NamedTuple):
-    """Facts of an area's place. None: not loaded. inf: loaded, and there is none near.
+    """Facts about an area's place. None: not loaded; inf: loaded, but none is near.
 
     mine_m, slide_m: to the nearest mine's outline, the nearest reported landslide; mine_state: closed, active or empty;
     ice_share: of the area on glaciers, 0-1; line_share: of the area within reach of mapped roads and railways, 0-1;
@@ -51,7 +50,7 @@ class Term(NamedTuple):
 
 
 class Weighed(NamedTuple):
-    """Probability of each cause and of OTHER, adding up to 1; terms: the facts that had a say."""
+    """Probability of each cause and of OTHER, with a sum of 1. terms: the facts used."""
 
     shares: dict[str, float]
     terms: tuple[Term, ...]
@@ -101,14 +100,14 @@ def _mine(place: Surroundings) -> Sequence[Term]:
 
 
 def _landslide(place: Surroundings) -> Sequence[Term]:
-    """Return the terms of slides: where none was reported little follows, as few creeping slopes are reported."""
+    """Return the terms of slides; a missing report counts little, because few creeping slopes are reported."""
     if place.slide_m is None or place.slide_m > NEAR_SLIDE_M:
         return ()
     return (Term("landslide", place.slide_m, {LANDSLIDE: 4.0 if place.slide_m <= AT_SLIDE_M else 1.5}),)
 
 
 def _slope(place: Surroundings) -> Sequence[Term]:
-    """Return the slope's term, by the root of its factor: with heights the network knows the slope already."""
+    """Return the slope's term; it uses the root of the factor if heights have shown the network the slope already."""
     if place.slope_deg is None:
         return ()
     factor = next(factor for least, factor in reversed(SLOPES) if place.slope_deg >= least)
@@ -116,7 +115,7 @@ def _slope(place: Surroundings) -> Sequence[Term]:
 
 
 def _ice(place: Surroundings) -> Sequence[Term]:
-    """Return the terms of ice: what moves on ice is the ice."""
+    """Return the terms of ice: motion on a glacier is that of the ice."""
     if place.ice_share is None or place.ice_share < ON_ICE_SHARE:
         return ()
     return (Term("ice", place.ice_share, {OTHER: 40.0, LANDSLIDE: 0.5}),)

@@ -1,6 +1,6 @@
-"""A flagged area and the points of its tracks become a measured one: outlines, rates, and the places inside.
+"""Measurement of a flagged area on the points of its tracks: outlines, rates, and the places inside.
 
-The detector answers whether something moves and roughly where; here the points say how far it reaches and how fast.
+The detector finds whether and roughly where ground moves; its extent and rate are measured here on the points.
 """
 
 from collections.abc import Sequence
@@ -95,7 +95,7 @@ def _view(area: Area, points: SortedPoints, background_mm_yr: float, sign: float
 
 
 def _fastest(view: View) -> float:
-    """Return the rate that is surely reached, mm/yr, in the area's direction of motion."""
+    """Return a lower bound of the area's fastest rate, mm/yr, in its direction of motion."""
     return float((view.height - view.surface.sigma_mm_yr)[np.isfinite(view.height)].max())
 
 
@@ -139,7 +139,7 @@ def _level(view: View) -> float:
 
 
 def _pieces(view: View, level: float) -> list[BoolMap]:
-    """Return the largest piece, and those farther off that surely stand above the level."""
+    """Return the largest piece, and distant ones that are significantly above the level."""
     gap = round(DEFAULT_THRESHOLDS.joined_m / view.surface.cell_m)
     largest, *others = pieces(view.height >= level, gap)
     sure = view.height - SINGLE_PIECE_SIGMAS * view.surface.sigma_mm_yr
@@ -181,7 +181,7 @@ def _place(view: View, height: Float64, peak: Peak, level: float, sign: float) -
 def _peak_and_tilt(
     view: View, at: tuple[float, float], radius_m: float, otherwise: float, sign: float
 ) -> tuple[PeakRate, Tilt | None]:
-    """Measure peak and tilt from draws of the field, with what the surroundings and the model leave open added."""
+    """Measure peak and tilt from simulated fields, adding the uncertainty of the surroundings and the model."""
     cells = cell_means(view.samples, *at, radius_m)
     rng = np.random.default_rng(0)
     tilt = None

@@ -1,7 +1,7 @@
 """The peak rate of a place from its points, with an interval: kriging and conditional simulation of the maximum.
 
-The highest of many noisy rates stands too high and the top of a smoothed surface too low. Draws of the field that the
-points allow have neither bias: each draw's maximum is one answer, and their spread is the interval. Chilès & Delfiner
+The highest of many noisy rates is biased high and the top of a smoothed surface biased low. Conditional simulations of
+the field have neither bias: the maxima of all simulations give the estimate and its interval. Chilès & Delfiner
 2012, Geostatistics, chapter 7; the covariance is Matérn's with ν = 5/2, its range and sill averaged over by likelihood.
 """
 
@@ -14,7 +14,7 @@ from scipy.spatial.distance import cdist
 from ml.deformation.gridding.points import Float64
 from ml.deformation.places.surface import CORRELATED_M, Samples, square_of
 
-MOST_CELLS = 120  # the points are averaged into so many, so that a place takes milliseconds
+MOST_CELLS = 120  # points are averaged into at most about this many cells, for speed
 RANGES = (0.35, 0.5, 0.7, 1.0, 1.4, 2.0, 3.0)  # of the covariance, in radii
 SILLS = tuple(0.1 * 2.0**j for j in range(8))  # in variances of the cells
 NOISES = (1.0, 1.5, 2.2, 3.2)  # of the cells' standard errors, which tall buildings and heavy tails make too small
@@ -45,7 +45,7 @@ def cell_means(samples: Samples, x: float, y: float, radius_m: float) -> Cells:
 
 
 def field_draws(cells: Cells, radius_m: float, sign: float) -> Float64:
-    """Generate DRAWS fields that the cells' means allow, rates times sign, (cells, DRAWS), mm/yr."""
+    """Simulate DRAWS fields conditional on the cells' means, rates times sign, (cells, DRAWS), mm/yr."""
     rng = np.random.default_rng(SEED)
     rate = sign * cells.rate_mm_yr
     at = np.column_stack([cells.x, cells.y])

@@ -1,4 +1,4 @@
-"""Sideways motion of an area and sharpness of its edge: figures by which causes differ.
+"""Sideways motion of an area and sharpness of its edge, two figures that distinguish causes.
 
 Mined ground is drawn toward the middle of its bowl by about 0.4 radii of influence times its tilt (Knothe-Budryk; B =
 r/sqrt(2 pi)), compacting aquifers and fills go straight down, slopes slide along themselves.
@@ -195,7 +195,7 @@ def edge_width(track: SortedPoints, half: Outline) -> float:
 
 
 def flatness(track: SortedPoints, half: Outline) -> float:
-    """Return the rates' median over their ninth decile inside the half outline: 1 where all of it moves alike."""
+    """Return the ratio of median to ninth decile of the rates inside the half outline; 1 for uniform motion."""
     rates = np.abs(track.rates_within(half))
     if rates.size < FEWEST_POINTS:
         return 0.8

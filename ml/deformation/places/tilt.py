@@ -1,7 +1,7 @@
-"""The steepest tilt of a place: how much more one end of something on it moves than the other, each year.
+"""Steepest tilt of a place: the yearly difference in motion between two ends of an object, per length.
 
 Buildings, pipes and rails are harmed by differences over their length more than by the rate itself (Burland & Wroth
-1974). In every draw of the field that the points allow a plane is fitted around each cell; the steepest is one answer.
+1974). In every conditional simulation of the field a plane is fitted around each cell, and the steepest one is taken.
 """
 
 import numpy as np

@@ -1,7 +1,7 @@
 """Unwrapping errors among steps: whole cycles, half a wavelength of motion each, and nothing else.
 
-Steps are taken for errors only where everything about them says so (`CycleConfig`): what is left alone costs a false
-alarm, what is wrongly removed hides a landslide. Series with gaps (snow) are joined across them by unwrapping, and may
+Steps count as errors only if all criteria are met (`CycleConfig`): an error kept costs a false alarm, but real motion
+removed hides a landslide. Series with gaps (snow) are joined across them by unwrapping, and may
 be wrong by a cycle from one season to the next; national services search seasons whose slope departs from the line of
 all years and whose edge is a step (NORCE, insar-norway-ml). Least squares of a step at the gap beside line and season
 weighs both; the choice must be clearly better than every other choice of one or two gaps.
@@ -80,7 +80,7 @@ def _look_whole(
     half_wave_mm: float,
     config: CycleConfig,
 ) -> NDArray[np.bool_]:
-    """Return whether steps by themselves are whole cycles, (s, most)."""
+    """Return whether each step, considered alone, is a whole number of cycles, (s, most)."""
     size = picked.size_mm / np.float32(half_wave_mm)
     error = np.sqrt(picked.variance) * (noise_mm / half_wave_mm)[:, None]
     cycles = np.rint(size)
@@ -100,7 +100,7 @@ def _calm(
     half_wave_mm: float,
     config: CycleConfig,
 ) -> NDArray[np.bool_]:
-    """Flag series (s,) in which nothing else is wrong, and most seasons are joined as they should be."""
+    """Flag series (s,) without other errors, in which most seasons are joined correctly."""
     calm = robust_sigma(left, series.mask) <= config.scatter * half_wave_mm
     wrong = np.zeros(len(left), dtype=np.int64)
     for gap in gaps.T:

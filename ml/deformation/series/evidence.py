@@ -1,4 +1,4 @@
-"""Evidence of the series inside a flagged area: whether it moved at once, and how far the dates agree."""
+"""Evidence from the series inside a flagged area: sudden steps, and the agreement of odd and even dates."""
 
 from collections.abc import Sequence
 from datetime import date

@@ -1,7 +1,7 @@
-"""Evidence of neighbouring points, and of the whole product, on a step.
+"""Comparison of a series' step with those of neighbouring points and of the whole product.
 
-An unwrapping error is the same whole number of cycles for everything inside its edge. Ground that jumps, at an
-earthquake or in a wet winter, jumps by this much here and by that much there: some of it near a whole cycle by chance.
+An unwrapping error has the same whole number of cycles everywhere inside its edge. Real steps, at an earthquake or in a
+wet winter, vary in size from place to place, and some are near a whole cycle by chance.
 """
 
 from dataclasses import dataclass
@@ -99,7 +99,7 @@ def _of_points(steps: Steps, good: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
 
 def _evidence(steps: Steps, half_wave_mm: float, config: AgreementConfig) -> _Around:
-    """Return what each step by itself counts for."""
+    """Return the contribution of each single step to the sums of `_Around`."""
     size = np.abs(steps.size_mm.astype(np.float64)) / half_wave_mm
     distance = size - np.maximum(np.rint(size), 1)
     odd = np.abs(distance) > config.odd

@@ -1,4 +1,4 @@
-"""Least squares of many series at once, each with dates of its own missing.
+"""Least squares for many series at once, with different missing dates.
 
 A mask is (1, dates) where all series of a block miss the same dates, as most products' do, and (n, dates) otherwise:
 everything here is written once for both, and numpy's broadcasting makes the first the cheap one.
@@ -47,7 +47,7 @@ class Projection(NamedTuple):
     mask: Float32
 
     def residual(self, series_mm: Float32) -> Float32:
-        """Return what the curves leave of series (n, dates), 0 where a date is missing."""
+        """Return the residuals of series (n, dates) after the curves are fitted; 0 where a date is missing."""
         if len(self.basis) == 1:
             fitted: Float32 = (series_mm @ self.basis[0]) @ self.basis[0].T
             return np.asarray((series_mm - fitted) * self.mask, dtype=np.float32)
@@ -86,7 +86,7 @@ def robust_sigma(values: Float32, mask: Float32) -> Float32:
 
 
 def widening(residual: Float32, mask: Float32) -> Float32:
-    """Return by how much related residuals widen a standard error, (n,).
+    """Return the factor by which correlated residuals widen a standard error, (n,).
 
     It is sqrt((1 + r) / (1 - r)) of the lag-one correlation r.
 

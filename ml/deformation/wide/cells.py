@@ -1,4 +1,4 @@
-"""Points become robust cells of 1 km, and the level against which they are measured."""
+"""Gridding of points on robust cells of 1 km, and the level against which their rates are measured."""
 
 from typing import NamedTuple
 
@@ -55,9 +55,9 @@ def wide_cells(points: PointCloud, cell_m: float = CELL_M) -> WideCells:
 def stable_level(cells: WideCells, noise_mm_yr: float) -> float:
     """Return the rate of the part of a scene that counts as still, where no reference is stated; mm/yr.
 
-    A processor refers a scene to ground that it takes for still, so the stable part is what lies near its zero: within
-    5 mm/yr or three times the noise, or else the tenth of the cells nearest to it. Its level is the mode of smoothed
-    rates: a bowl in a plain leaves a tail, not a second summit.
+    A processor's reference is ground assumed to be still, so the stable part has rates near zero: within 5 mm/yr or
+    three times the noise, or else the tenth of the cells nearest to zero. Its level is the mode of smoothed rates, in
+    which a bowl in a plain adds a tail but no second maximum.
     """
     rates = smoothed(cells.rate_mm_yr, cells.cell_km)[cells.known].astype(np.float64)
     away = np.abs(rates)

@@ -44,7 +44,7 @@ class WideNoise(NamedTuple):
 
 
 def noise_of(rate_mm_yr: Float32, cell_km: float) -> WideNoise:
-    """Fit the noise of cells (rows, cols), NaN unknown; what is usual of it where too few cells are known."""
+    """Fit the noise of cells (rows, cols), NaN unknown; typical values if too few cells are known."""
     lags, variances, counts = _second_differences(rate_mm_yr, cell_km)
     if len(lags) < 2:
         white = variances[0] / 6 if len(lags) else 1.0

@@ -1,4 +1,4 @@
-"""Wide bowls and domes out of the scores: one after the other, and what belongs together is one region."""
+"""Wide bowls and domes found in the scores one after the other, and joined to regions."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -69,7 +69,7 @@ class WideRegion(NamedTuple):
 
 
 def find_bowls(scores: Scores, transform: Affine, significant: float = SIGNIFICANT) -> list[Bowl]:
-    """Find the surest shape, subtract it, and repeat until none stands out by `significant`."""
+    """Find the surest shape, subtract it, and repeat until none exceeds `significant`."""
     spreads = {
         shape: _spread(amplitude / sigma, scores.cell_km, shape) for shape, amplitude, sigma in scores.amplitudes()
     }
@@ -101,9 +101,9 @@ def _surest(shape: Shape, amplitude: Float32, sigma: Float32, spread: float) -> 
 
 
 def _spread(score: Float32, cell_km: float, shape: Shape) -> float:
-    """Return how much wider the scores of a shape scatter over a scene than one, by their middle and by their tails.
+    """Return the factor by which a shape's scores scatter more than 1 over a scene, from their centre and their tails.
 
-    Unwrapping errors give tails that a Gaussian has not. What moves may hold much of a scene: hence a limit.
+    Unwrapping errors cause heavier tails than a Gaussian's. It is limited, because motion may fill much of a scene.
     """
     known = np.abs(score[np.isfinite(score)])
     if known.size * cell_km**2 < PLACES_FOR_SPREAD * np.pi * shape.radius_km**2:
@@ -153,7 +153,7 @@ class _Field:
 
 
 def _is_shadow(bowl: Bowl, surer: Sequence[Bowl]) -> bool:
-    """Return whether a bowl is a misfit of a surer one: weaker, of the other sign and at its rim."""
+    """Return whether a bowl is only a residual of a surer one: weaker, of opposite sign and at its rim."""
     return any(
         bowl.peak_mm_yr * other.peak_mm_yr < 0
         and abs(bowl.peak_mm_yr) < SHADOW * abs(other.peak_mm_yr)

@@ -2,8 +2,8 @@
 
 With the covariance A of long waves plus white scatter on the known cells, a bowl b at a place has the amplitude
 b' A^-1 d / b' A^-1 b and the variance 1 / b' A^-1 b. A^-1 d is solved once, by conjugate gradients whose products are
-Fourier transforms; its correlation with each shape gives the numerator at every place. What the shapes learn from the
-gaps (b' A^-1 b) is the variance of that same correlation over simulated noise, by how much of the shape is seen.
+Fourier transforms; its correlation with each shape gives the numerator at every place. The denominator b' A^-1 b, which
+depends on gaps, is the variance of that correlation over simulated noise, as a function of the shape's covered share.
 """
 
 from __future__ import annotations
@@ -143,7 +143,7 @@ class Scores:
         return x
 
     def _robust(self) -> Float32:
-        """Return A^-1 data with cells that stand out of their surroundings given less weight."""
+        """Return A^-1 data with less weight on cells that differ from their surroundings."""
         plain, data = self.white, self.data[None]
         solved = self.solve(data)
         for _ in range(ROUNDS):
@@ -198,7 +198,7 @@ class Scores:
         return float((bowl * self.weighted).sum()) / information, information**-0.5
 
     def take_out(self, shape: Shape, row: int, col: int, amplitude_mm_yr: float) -> None:
-        """Leave this bowl out of the data from now on."""
+        """Subtract this bowl from the data for all later calls."""
         _, solved, weighted = self._at(shape, row, col)
         self.left = self.left - np.float32(amplitude_mm_yr) * solved
         self.weighted = self.weighted - np.float32(amplitude_mm_yr) * weighted
@@ -251,7 +251,7 @@ def _dot(a: Float32, b: Float32) -> Float32:
 
 
 def _by_share(simulated: Float32, share: Float32) -> Float32:
-    """Smooth what a shape learns by the share of it that is covered: means over bins, interpolated."""
+    """Smooth a shape's information as a function of its covered share: means over bins, interpolated."""
     bins = np.digitize(share, SEEN_BINS)
     middles, means = [0.0], [0.0]
     for number in range(1, len(SEEN_BINS)):

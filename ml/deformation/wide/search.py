@@ -1,8 +1,8 @@
 """Long-wavelength search: from a product's points to regions that move over 5-50 km.
 
-With a reference of stations the rates are absolute: no mean and no plane is removed, only as much of either as the
-reference may be off is left free. Without one, rates are taken against the part of the scene that counts as still
-(`cells.stable_level`), and a slope over the scene goes freer, for orbits and plates leave one.
+With a reference from stations the rates are absolute: no mean or plane is removed, but both are free within the errors
+of the reference. Without one, rates are relative to the still part of the scene (`cells.stable_level`), and the slope
+over the scene has a wider prior, because orbits and plate motion leave one.
 """
 
 from collections.abc import Sequence

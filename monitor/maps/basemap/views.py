@@ -21,7 +21,7 @@ MINUTE = "public, max-age=60"
 
 @require_safe
 def description(request: HttpRequest) -> JsonResponse:
-    """Describe what a map can draw; null for what is missing."""
+    """Describe the layers available to a map; null for missing ones."""
     ground, finest = ground_version(), heights_zoom()
     heights = None
     if finest is not None:

@@ -100,7 +100,7 @@ def _polygons(country: dict[str, Any], arcs: list[Line]) -> list[Polygon]:
 
 
 def _flat(ring: Line) -> Line:
-    """Lead a ring around the pole, which does not close on a flat map, along its edge."""
+    """Close a ring around the pole along the edge of the flat map."""
     ring = _unwrapped(ring)
     if abs(ring[0, 0] - ring[-1, 0]) < 180:
         return ring

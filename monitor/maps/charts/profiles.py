@@ -110,7 +110,7 @@ def _along(line: list[tuple[float, float]], points: PointsIn) -> Along:
 def _epochs(
     pairs: list[tuple[PointsIn, Reference]], distance_m: Float64, length_m: float, n_bins: int
 ) -> list[dict[str, Any]]:
-    """Return the usual displacement along the line on a few days, since the first of them: mm."""
+    """Return the median displacement along the line on a few days, relative to the first of them, mm."""
     if not all(part.product.has_series for part, _reference in pairs):
         return []
     dated = [part.product.dates for part, _reference in pairs]

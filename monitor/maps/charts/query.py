@@ -41,7 +41,7 @@ class Period(NamedTuple):
     last: date | None
 
     def holds(self, days: Sequence[date]) -> NDArray[np.bool_]:
-        """Return which days are in it, (dates,)."""
+        """Return which days lie in the period, (dates,)."""
         first, last = self.first or date.min, self.last or date.max
         return np.array([first <= one <= last for one in days], dtype=bool)
 

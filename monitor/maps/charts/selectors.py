@@ -1,4 +1,4 @@
-"""Points for charts, in bounded queries: so many rows at most, and so long at most."""
+"""Points for charts, in queries with limited rows and duration."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -80,7 +80,7 @@ def points_in(*, product: Product, area: GEOSGeometry, most: int, with_series: b
 
 
 def points_in_view(*, product: Product, area: GEOSGeometry, most: int) -> PointsIn:
-    """Return an even sample of the points of a view, however many there are; n_points is how many came."""
+    """Return an even sample of the points in a view; n_points is the size of the sample."""
     shared = product.footprint.intersection(area).area / (product.footprint.area or 1.0)
     return _sample(product, area, int(product.n_points * shared), most, product.has_series)
 

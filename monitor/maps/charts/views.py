@@ -1,4 +1,4 @@
-"""Charts of several points, of areas and along lines, and frames of displacement, as data."""
+"""Views that return data of charts (points, areas, lines) and of frames of displacement."""
 
 from collections.abc import Sequence
 

@@ -15,14 +15,14 @@ MOST_YEARS = 9  # named below a series
 
 
 class Tick(NamedTuple):
-    """A line across the chart, and what it stands for."""
+    """Grid line of a chart with its label."""
 
     at: float
     label: str
 
 
 class Curve(NamedTuple):
-    """Values over time, one a date; None where unknown. low, high: edges of the band around them; line: what fits."""
+    """Values over time, one per date; None where unknown. low, high: edges of the band around them; line: the fit."""
 
     dates: Sequence[date]
     values: Sequence[float | None] = ()

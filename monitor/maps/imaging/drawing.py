@@ -1,4 +1,4 @@
-"""Tiles and arrows out of rasters. Pure: an open raster in, arrays and PNG out; nothing is smoothed or filled in."""
+"""Tiles and arrows from rasters. Pure: an open raster in, arrays and PNG out, without smoothing or filling."""
 
 import math
 from collections.abc import Sequence
@@ -132,7 +132,7 @@ def colour_table(stops: tuple[str, ...]) -> NDArray[np.uint8]:
 
 @lru_cache(maxsize=4)
 def empty_tile(shape: tuple[int, ...] = (TILE_PIXELS, TILE_PIXELS)) -> bytes:
-    """Return a tile, or a picture of so many rows and columns, with nothing on it."""
+    """Return a tile, or a picture of the given rows and columns, that is fully transparent."""
     return png(np.zeros((*shape, 2), np.uint8))
 
 

@@ -1,4 +1,4 @@
-"""Figures of two images across an event near its place, from rasters, for operators. Pure."""
+"""Motion and coherence near an event, from rasters of the image pair across it, for operators. Pure."""
 
 import math
 from typing import NamedTuple
@@ -16,9 +16,9 @@ SIGMAS = 5.0
 
 
 class NearMotion(NamedTuple):
-    """Motion between the two images, against the rest of the window. share: of what is known, that moved clearly.
+    """Motion between the two images, against the rest of the window. share: of known cells that moved significantly.
 
-    fastest_m: 95th percentile of that, its standard deviation, and toward where; None where nothing moved clearly.
+    fastest_m: 95th percentile of these, with its standard deviation and direction; None if nothing moved significantly.
     """
 
     known: float

@@ -27,7 +27,7 @@ RINGS = 3.0  # at least, from the surroundings to the peak: enough to see a shap
 
 
 class Pointer(NamedTuple):
-    """An arrow: where it stands, metres, and toward where it points, degrees clockwise from north."""
+    """Arrow on a picture: its position, metres, and its direction, degrees clockwise from north."""
 
     x_m: float
     y_m: float

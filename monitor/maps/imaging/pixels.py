@@ -1,4 +1,4 @@
-"""Pictures of two radar images in one grey, and of what became brighter or darker. Pure: arrays in, PNG out."""
+"""Pictures of two radar images in a common grey scale, and of their ratio. Pure: arrays in, PNG out."""
 
 import re
 from collections.abc import Mapping, Sequence

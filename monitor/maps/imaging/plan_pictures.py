@@ -14,7 +14,7 @@ from monitor.paths import SITE_DIR
 
 VARIABLES = SITE_DIR / "static" / "css" / "variables.css"
 FONT = SITE_DIR / "static" / "vendor" / "dejavu-fonts-ttf" / "DejaVuSansCondensed.ttf"
-OVERSAMPLING = 2  # drawn so many times as large, then reduced: smooth edges
+OVERSAMPLING = 2  # factor of the drawing, reduced afterwards for smooth edges
 COLOURS = 64
 LARGER = 1.5  # than on a page are letters, which a phone shows half as large
 LETTERS = LARGER * 12.5  # units of the drawing; static/css/drawing.css
@@ -166,6 +166,6 @@ def _font() -> ImageFont.FreeTypeFont:
 
 @lru_cache(maxsize=1024)
 def _can_write(text: str) -> bool:
-    """Return whether the font has every letter; a name of empty boxes says nothing."""
+    """Return whether the font has every letter of a name, which would otherwise show empty boxes."""
     unknown = bytes(_font().getmask("\uffff"))
     return all(letter.isspace() or bytes(_font().getmask(letter)) != unknown for letter in text)

@@ -77,7 +77,7 @@ class Name(NamedTuple):
 
 
 class Scale(NamedTuple):
-    """A bar of so many units, and what it stands for."""
+    """Scale bar: its length in units of the drawing, and its label."""
 
     width: float
     label: str

@@ -46,7 +46,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Hit:
-    """One answer, with what of the map to show: west, south, east, north. page: of a region, else empty.
+    """Search result with the part of the map to show (west, south, east, north). page: of a region, else empty.
 
     at: longitude and latitude of a place or address; None for a region or country.
     """
@@ -100,7 +100,7 @@ def place_search(text: str, *, addresses: bool = False) -> PlaceAnswer:
 
 
 def _distinguished(hits: list[Hit]) -> list[Hit]:
-    """Add the coordinates to answers that would read the same."""
+    """Add coordinates to results with the same text."""
     lines = Counter((hit.name, hit.detail) for hit in hits)
     names = {line[0] for line, n in lines.items() if n > 1}
     return [
@@ -173,7 +173,7 @@ def geocoder_host() -> str:
 
 
 def addresses_named(text: str, most: int) -> tuple[list[Found], str]:
-    """Return what the geocoder has for a text, and a line: whom to thank, or why there is nothing."""
+    """Return the geocoder's results for a text, and a line with its attribution or the reason why there are none."""
     language = (get_language() or "en").split("-")[0]
     asked = json.dumps([settings.GEOCODER_URL, language, most, text.casefold()])
     key = f"geocoder-{hashlib.sha256(asked.encode()).hexdigest()}"

@@ -60,7 +60,7 @@ def map_view(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def reading(request: HttpRequest) -> HttpResponse:
-    """Show the words of the field."""
+    """Show the page that explains technical terms."""
     return render(
         request, "web/site/reading.html", {"glossary": sorted(GLOSSARY, key=lambda term: str(term.name).lower())}
     )

@@ -1,4 +1,4 @@
-"""Answers with content: pictures and tiles, made unless the reader holds them already, and tables as CSV."""
+"""Responses with pictures and tiles, made only if the client has no current copy, and with tables as CSV."""
 
 import csv
 from collections.abc import Callable, Iterable, Sequence
@@ -13,7 +13,7 @@ GONE = gettext_lazy("The file with the result of this run is no longer in the st
 
 
 class ImageGone(LookupError):
-    """File of a picture that is not in the storage any more, or broken. In words."""
+    """Error: a picture's file is missing from the storage or damaged. The message is for readers."""
 
 
 def png_response(
@@ -34,7 +34,7 @@ def etag_of(*parts: object) -> str:
 def unless_held(
     request: HttpRequest, etag: str, make: Callable[[], bytes], content_type: str, cache: str
 ) -> HttpResponseBase:
-    """Answer with content that is made only if the reader does not hold it already."""
+    """Answer with content that is made only if the client has no current copy."""
     response = get_conditional_response(request, etag=etag) or HttpResponse(make(), content_type=content_type)
     response["ETag"] = etag
     response["Cache-Control"] = cache

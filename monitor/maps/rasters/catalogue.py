@@ -250,7 +250,7 @@ def _one_polarisation(images: Sequence[tuple[Scene, datetime | None, Any]]) -> l
 
 
 def images_of(prediction: Prediction) -> InputGrid:
-    """Return the units in which the values of a raster on a pair are counted."""
+    """Return the images of a pair as its raster's grid: posting, steps, days and shift."""
     pair, statistics = prediction.run.pair, prediction.statistics
     shift = statistics.get("median_dx_px", 0.0), statistics.get("median_dy_px", 0.0)
     a, b, _, d, e, _ = pair.reference.grid

@@ -1,6 +1,6 @@
-"""Raster layers of the map: what they are made of, and what their colours mean. The only such table.
+"""Table of the map's raster layers: their sources and the meaning of their colours.
 
-Its words are translated where they are shown.
+Texts are translated where they are shown.
 """
 
 from collections.abc import Callable
@@ -17,13 +17,12 @@ Task = ModelVersion.Task
 
 
 class RasterLayer(NamedTuple):
-    """Raster layer. Values run from low to high, through evenly spaced stops; beyond, the end colours hold.
+    """Raster layer of the map. Its colour stops are evenly spaced from low to high; values beyond get the end colours.
 
-    task: whose predictions it shows; empty for the radar images. bands go into `value` as (bands, rows, cols). words:
-    of low, middle and high values. caption: the colours in words, where no legend stands. overlap: which value counts
-    where several rasters lie over each other, the first one, the highest or the lowest. of_pair: what becomes of the
-    bands, before `value`, with the images that they stand on. needs: only results in whose statistics this figure is
-    above 0 are shown.
+    task: the kind of prediction shown, empty for radar images. value: turns the bands (bands, rows, cols) into the
+    values shown. words: legend texts for low, middle and high. caption: the colours in words, for use without a
+    legend. overlap: the value shown where rasters overlap: first, highest or lowest. of_pair: corrects the bands by
+    the pair's images, before `value`. needs: a statistic that must be above 0 for a result to be shown.
     """
 
     name: str
@@ -64,7 +63,7 @@ def _only(bands: Float32) -> Float32:
 
 
 def _metres_a_day(offsets: Float32, images: InputGrid) -> Float32:
-    """Return motion against the image as a whole, as alerts are found. offsets: (2, rows, cols), px."""
+    """Return motion relative to the overall shift of the images, as in detection. offsets: (2, rows, cols), px."""
     shift = np.array(images.shift_px, dtype=np.float32)[:, None, None]
     return (offsets - shift) * np.float32(images.posting_m / images.days)
 

@@ -59,9 +59,9 @@ def _merged(shown: Float32, values: Float32, overlap: str) -> Float32:
 
 
 def read_source(source: RasterSource, work: Callable[[DatasetReader], Result]) -> Result | None:
-    """Return what `work` reads in a raster; None where the file is gone or broken: a map may have a hole.
+    """Return what `work` reads in a raster; None if the file is missing or damaged, which leaves a hole in the map.
 
-    Raises StorageFailed: such a hole would be kept by browsers, and closes by itself.
+    Raises StorageFailed for temporary failures, because browsers would keep such a hole.
     """
     try:
         with stored_tiff(source.file) as dataset:

@@ -1,4 +1,4 @@
-"""Raster layers for the map: what there is, tiles, and arrows."""
+"""Views of the map's raster layers: catalogue, tiles, and arrows."""
 
 from django.http import FileResponse, Http404, HttpRequest, HttpResponseBase, JsonResponse
 from django.views.decorators.http import require_safe

@@ -1,4 +1,4 @@
-"""Visibility of slow motion: the rate that would be noticed, the share where it would not, the last measurement."""
+"""Visibility of slow motion: the detectable rate, the share of ground where it is not, the last measurement."""
 
 import hashlib
 import math
@@ -133,7 +133,7 @@ def _visibility(region: MultiPolygon | None, predictions: Sequence[Prediction]) 
 
 
 def visibility_sentence(region: MultiPolygon | None) -> str:
-    """Return what lists, mails and subscriptions say of a region; empty where nothing is known of it."""
+    """Return the sentence on a region's visibility for lists, mails and subscriptions; empty if nothing is known."""
     found = visibility_in(region)
     return "" if found is None else visibility_words(found, Scope.COVERED if region is None else Scope.REGION)
 

@@ -94,7 +94,7 @@ def written(path: Path, source: IO[bytes]) -> Entry:
 
 
 def tidy(folder: Path, keep: Iterable[str]) -> None:
-    """Delete what earlier backups left in the folder; only files of the kinds that a backup has."""
+    """Delete the files of earlier backups from the folder, except those named in `keep`; leave all other files."""
     kept = {folder / name for name in keep}
     for path in (*folder.glob("database-*.dump*"), *(folder / RASTERS).glob("*")):
         if path not in kept and path.is_file():

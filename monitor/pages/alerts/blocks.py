@@ -1,4 +1,4 @@
-"""Blocks of an alert's page: its motion, its fastest places, agreement of methods and tracks, and the provenance."""
+"""Blocks of an alert's page: motion, fastest places, agreement of methods and tracks, and provenance."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""What a reader chose of the list of alerts: a form whose values stand in the address, with numbers of alerts."""
+"""Filters of the list of alerts: a form whose values are in the address, with the number of alerts for each value."""
 
 from collections.abc import Iterable, Sequence
 from functools import cached_property
@@ -66,7 +66,7 @@ class Facet(NamedTuple):
 
 
 class ChoiceForm(forms.Form):
-    """Filters and order of the list; everything may be left out, and what makes no sense is named and left out."""
+    """Form of filters and order; all fields are optional, and invalid values are reported and ignored."""
 
     kind = forms.ChoiceField(choices=KINDS, required=False)
     state = forms.ChoiceField(choices=STATES, required=False)
@@ -99,7 +99,7 @@ class ChoiceForm(forms.Form):
 
 
 class Choice:
-    """The filters of one request. Nonsense is left out; `faults` says what."""
+    """The filters of one request. Invalid values are ignored and listed in `faults`."""
 
     def __init__(self, query: Any) -> None:
         self.form = ChoiceForm(query)
@@ -127,7 +127,7 @@ class Choice:
         return alerts_within(**self.where_and_when)
 
     def query(self, for_feeds: bool = False) -> str:
-        """Return the choice as the query string of an address, without what is not chosen."""
+        """Return the chosen filters as the query string of an address."""
         return urlencode(
             {
                 name: self.region.slug if name == "region" and self.region else self.form.data.get(name)
@@ -138,7 +138,7 @@ class Choice:
         )
 
     def facets(self, counts: Sequence[AlertCount]) -> list[Facet]:
-        """Return the three filters that are chosen from lists, with counts given the other two."""
+        """Return the three filters with lists of values; each is counted under the values of the other two."""
         return [
             Facet(
                 name,

@@ -1,4 +1,4 @@
-"""The page of an alert: its card, what it rests on, its limits, its surroundings. For everybody, and for reviewers."""
+"""Context of an alert's page, public or for reviewers: card, evidence, limits and surroundings."""
 
 import math
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Pictures of what a run shows of an alert, and of the two images behind it, made when they are asked for."""
+"""Pictures of a run's results at an alert, and of the two images behind it, made on request."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -58,7 +58,7 @@ PAINT_VERSION = 5  # raise when pictures of the same figures look different
 
 
 class Captioned(NamedTuple):
-    """A picture of a page: which, what it shows, and what its colours mean."""
+    """Picture of a page: its name, its content, and the meaning of its colours."""
 
     name: str
     title: str
@@ -196,7 +196,7 @@ def _is_region(detection: Detection) -> bool:
 def _still_mm_yr(detection: Detection, product: Product) -> float:
     """Return the rate that a product's rates are shown against, mm/yr.
 
-    The ground around a place, where it does not move itself, else what counted as still in the run. Regions: 0.
+    It is that of the ground around a place, or the run's still rate if that ground moves too; 0 for regions.
     """
     if _is_region(detection):
         return 0.0

@@ -1,4 +1,4 @@
-"""One alert on one or two sheets of paper: what its page says, with a map and a chart that need no script."""
+"""Printed report of an alert on one or two pages: the content of its page, with a map and a chart without scripts."""
 
 from collections.abc import Sequence
 from datetime import date

@@ -1,4 +1,4 @@
-"""Alerts: the list that needs no script, one page for each, and the same as data."""
+"""Views of alerts: the list, which works without scripts, the page of each, and both as data."""
 
 from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
@@ -61,7 +61,7 @@ def report(request: HttpRequest, code: str) -> HttpResponse:
 
 @require_safe
 def alert_picture(request: HttpRequest, code: str, detection: int, name: str) -> HttpResponseBase:
-    """Return what one run shows of the alert: its score map, the points, or their rates wrapped."""
+    """Return a picture of a run at the alert: its score map, the points, or their wrapped rates."""
     shown = detection_of(alert=alert_or_404(code), number=detection) if detection <= BIGGEST_KEY else None
     if shown is None or name not in {one.name for one in captions(shown)}:
         raise Http404("There is no such picture of this alert.")

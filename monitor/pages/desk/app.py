@@ -1,4 +1,4 @@
-"""The Dash application of the workbench: one sheet that follows the address, and what is chosen on its map."""
+"""Dash application of the workbench: one sheet, defined by the address, and the points chosen on its map."""
 
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
@@ -41,7 +41,7 @@ def draw_sheet(search: str | None) -> list[Any]:
     State("address", "search"),
 )
 def draw_chosen(clicked: dict | None, selected: dict | None, listed: list[str] | None, search: str | None) -> list[Any]:
-    """Draw the series of what is chosen on the map, and of what is ticked in the list."""
+    """Draw the series of the points chosen on the map or ticked in the list."""
     marks = (selected or {}).get("points") or (clicked or {}).get("points") or []
     pids = [*(listed or []), *(mark["customdata"] for mark in marks if mark.get("customdata"))]
     with _language_of(search or ""):

@@ -58,7 +58,7 @@ def _benchmark(name: str, results: list[Result], labels: Mapping[str, str]) -> B
 
 
 def _labels(path: Path) -> dict[str, str]:
-    """Return what documents call the metrics, without those that several tables call differently."""
+    """Return the labels of metrics in documents, except those with different labels in several tables."""
     if not path.is_file():
         return {}
     said: dict[str, set[str]] = {}
@@ -70,7 +70,7 @@ def _labels(path: Path) -> dict[str, str]:
 
 
 def _speed(content: Mapping[str, Any]) -> tuple[str, list[Result]]:
-    """Read a report of scripts/bench: every row with a control is a value, ours in parts of the control's."""
+    """Read a report of scripts/bench: each row with a control gives the ratio of our value to the control's."""
     values = {
         row["what"]: Value(row["ratio"], row.get("low"), row.get("high"))
         for row in content["results"]

@@ -1,4 +1,4 @@
-"""What a browser may send to the workbench's callbacks; everything else is refused before anything is computed."""
+"""Schemas of valid requests to the workbench's callbacks; all others are refused before any computation."""
 
 from typing import Annotated, Any, Literal
 
@@ -60,7 +60,7 @@ class Selected(BaseModel):
 
 
 class Listed(BaseModel):
-    """Points that are ticked in the list."""
+    """Input value of the list: the points that are ticked."""
 
     id: Literal["listed"]
     property: Literal["value"]

@@ -148,7 +148,7 @@ def compare(view: View, product: Product) -> list[Component]:
 
 
 def second_product(view: View, product: Product) -> Product | None:
-    """Return what a view compares with: the data set it names, else the most alike one."""
+    """Return the data set with which a view compares: the one it names, else the most similar one."""
     partners = samples.partners_of(product)
     return next((one for one in partners if one.pk == view.other), partners[0] if partners else None)
 
@@ -187,7 +187,7 @@ def _differences_table(found: Difference) -> Component:
 
 
 def groups(view: View, product: Product) -> list[Component]:
-    """Draw groups of alike series, and where their members stand."""
+    """Draw groups of similar series, and the positions of their members."""
     if not product.has_series:
         return [fault(_("This data set has velocities only, and no series to compare."), _("Choose another data set."))]
     n_points, places, found = _grouped(view, product)

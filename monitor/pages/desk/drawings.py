@@ -1,4 +1,4 @@
-"""Charts of the workbench: figures become pictures. Their sentences are made elsewhere."""
+"""Charts of the workbench, drawn from figures; their sentences are in `words`."""
 
 from collections.abc import Sequence
 from datetime import date
@@ -40,7 +40,7 @@ def layout(**changes: Any) -> dict[str, Any]:
 
 
 def histogram(values: np.ndarray, unit: str, share: str, marked: float = 0.0) -> go.Figure:
-    """Draw how values are spread, in 80 bars of % of all; a line at the one that is marked."""
+    """Draw the distribution of values in 80 bars, as % of all, with a line at the marked value."""
     low, high = np.percentile(values, [0.25, 99.75])
     room = 0.5 if high - low < 1e-3 else 0.0
     counts, edges = np.histogram(values, bins=80, range=(low - room, high + room))
@@ -130,7 +130,7 @@ def lines(
 
 
 def density(found: Relation, x_title: str, y_title: str, line: str, count: str) -> go.Figure:
-    """Draw how many points stand where, in steps of ten, with the robust line; single points where they are few."""
+    """Draw the density of points in steps of ten, or single points if they are few, with the robust line."""
     figure = go.Figure()
     edges, counts = found.density, found.density.counts
     if found.x.size:

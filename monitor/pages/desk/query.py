@@ -1,4 +1,4 @@
-"""What the address of the workbench says: everything that is shown follows from it. Degrees are EPSG:4326."""
+"""Parsing of the workbench's address, which defines everything that is shown. Degrees are EPSG:4326."""
 
 from typing import Any, NamedTuple
 from urllib.parse import urlencode

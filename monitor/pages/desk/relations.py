@@ -1,4 +1,4 @@
-"""How two attributes of points go together: density, correlation, a robust line; and where on the ground they stand."""
+"""Relation of two attributes of points: density, correlation and a robust line; and the ground in nine parts."""
 
 from typing import Any, NamedTuple
 

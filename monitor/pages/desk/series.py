@@ -1,4 +1,4 @@
-"""Many series at once: attributes that only they know, and groups of alike ones."""
+"""Attributes computed from many series, and groups of similar series."""
 
 from collections.abc import Sequence
 from datetime import date

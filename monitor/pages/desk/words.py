@@ -124,7 +124,7 @@ def beyond(found: Difference) -> str:
 
 
 def views(first: Product, second: Product) -> str:
-    """Return what a difference of these two means."""
+    """Explain the meaning of the difference of two data sets."""
     if first.component != second.component:
         return _("The two measure different directions of motion: their difference is no change over time.")
     if first.direction != second.direction:

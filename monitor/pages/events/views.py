@@ -1,4 +1,4 @@
-"""Event response: an operator reports what happened where; the pairs across it run first and are shown together."""
+"""Views of event response: operators report an event; image pairs across it are processed first and shown together."""
 
 import logging
 from typing import Any

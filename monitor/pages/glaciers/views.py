@@ -1,4 +1,4 @@
-"""How the glaciers move: the list that needs no script, one page for each, and its series as a table."""
+"""Views of the motion of glaciers: the list, which works without scripts, a page for each, and its series as CSV."""
 
 from collections.abc import Sequence
 from datetime import date

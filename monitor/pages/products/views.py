@@ -1,4 +1,4 @@
-"""What is loaded: provenance of every product."""
+"""Views of the loaded data and their provenance."""
 
 from datetime import date
 from itertools import groupby

@@ -1,4 +1,4 @@
-"""How right the alerts were: one public page, and the list behind it as a table."""
+"""Views of the public record: how often alerts were right, and the list of judged alerts as CSV."""
 
 from collections.abc import Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""Similar cases side by side: one verdict on several of them, in one act, and the way back."""
+"""Views of similar cases: one verdict on several of them at once, and undoing it."""
 
 from typing import Any
 

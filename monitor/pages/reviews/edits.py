@@ -1,4 +1,4 @@
-"""Alerts by hand: drawing one that the computer missed, changing one, and private notes with files."""
+"""Views of edits by people: drawing a missed alert, changing one, and private notes with files."""
 
 from datetime import date
 from typing import Any

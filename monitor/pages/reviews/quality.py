@@ -1,4 +1,4 @@
-"""How well reviewing goes, in words: agreement between people, time to a verdict, precision by kind. No names."""
+"""Quality of reviews in words: agreement between people, time to a verdict, precision by kind; no names."""
 
 from collections.abc import Sequence
 from datetime import timedelta

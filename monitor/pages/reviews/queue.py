@@ -1,4 +1,4 @@
-"""The list of cases: filters, what waits in the order of urgency, what was judged lately, and where the keys lead."""
+"""List of cases: filters, waiting cases by urgency, recently judged ones, and the targets of keyboard shortcuts."""
 
 from datetime import datetime
 from functools import cached_property

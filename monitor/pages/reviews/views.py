@@ -1,4 +1,4 @@
-"""The review queue: what waits for a specialist, one case at a time, with its evidence, its trail and the verdict."""
+"""Views of the review queue and of single cases, with evidence, trail and verdict."""
 
 from typing import Any
 from urllib.parse import urlencode
@@ -105,7 +105,7 @@ def review_second_look(request: HttpRequest, code: str) -> HttpResponse:
 @require_POST
 @reviewers_only
 def review_visit(request: HttpRequest, code: str) -> HttpResponse:
-    """Record what was found on site, and on wish the verdict that follows from it."""
+    """Record the result of a visit on site and, if requested, the verdict that follows from it."""
     alert = alert_or_404(code)
     try:
         report_of(request, alert)

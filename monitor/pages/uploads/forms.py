@@ -1,4 +1,4 @@
-"""What a person may declare about the files that they send, and a job as a row of the list."""
+"""Form of a sender's declarations about files, and rows of the list of jobs."""
 
 from pathlib import Path
 from typing import Any
@@ -57,7 +57,7 @@ SOURCE_WORDS = {
 
 
 class FileForm(forms.Form):
-    """What a person may declare about files; the file speaks for itself where a field is empty."""
+    """Form of declarations about files; where a field is empty, the file's own metadata count."""
 
     source_format = forms.ChoiceField(
         required=False,

@@ -115,7 +115,7 @@ def clean_name(name: str) -> str:
 
 
 def too_much(content_length: int) -> str:
-    """Explain before reading why so many bytes cannot be taken; empty where they can."""
+    """Return the reason why an upload of this size is refused, before reading it; empty if it is accepted."""
     if content_length > settings.UPLOAD_MAX_BYTES:
         return _("This is too large: at most %(size)s can be sent at a time.") % {
             "size": in_words(settings.UPLOAD_MAX_BYTES)

@@ -1,4 +1,4 @@
-"""Sending files through the browser, and the state of every file that was given; for operators."""
+"""Views of uploads through the browser, and of the state of every uploaded file; for operators."""
 
 import logging
 import shutil

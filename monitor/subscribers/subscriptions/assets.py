@@ -61,7 +61,7 @@ def assets_concerned(*, alerts: Iterable[int], subscriptions: Iterable[int]) -> 
 
 
 def sites_now(subscription: Subscription) -> str:
-    """Return which sites of a list lie in ground that moves, of the wanted kinds; empty where it is no list."""
+    """Return the sites of a list that lie in moving ground of the wanted kinds; empty if there is no list."""
     if not subscription.n_assets:
         return ""
     states = [State.CONFIRMED.value, *([State.FIRST.value, State.PROVISIONAL.value] * subscription.unreviewed)]

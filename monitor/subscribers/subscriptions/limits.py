@@ -25,7 +25,7 @@ WIDE_NETWORK_BITS = 48  # of IPv6: what one customer of a provider is given at m
 
 
 def allowed_for_address(*, email: str) -> bool:
-    """Count one mail to this mailbox and its domain. Return False if either has had its share today."""
+    """Count one mail to this mailbox and its domain. Return False if either has reached its daily limit."""
     mailbox, domain = mailbox_of(email), domain_of(email)
     if not _count(f"address {mailbox}", settings.MAIL_LIMIT_PER_ADDRESS):
         return False

@@ -1,4 +1,4 @@
-"""Members of organisations, for whoever deals with one person: read, exported, forgotten."""
+"""A person's memberships of organisations: reading, exporting and deleting them."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -33,7 +33,7 @@ def invitations(*, organisation: Organisation) -> QuerySet[Membership]:
 
 
 def manage_token_of(*, email: str) -> str:
-    """Return the token that opens all that is held of an address; empty if nothing is."""
+    """Return the token that opens all data stored about an address; empty if there are none."""
     held = Subscription.objects.filter(email=email).last()
     if held:
         return tokens.manage_token(held.pk)

@@ -1,4 +1,4 @@
-"""Filter of a subscription: which steps of alerts it wants. One function decides, of news as of the preview."""
+"""Filter of a subscription: the steps of alerts that it reports. News and the preview use the same function."""
 
 from typing import NamedTuple
 
@@ -12,7 +12,7 @@ NEWS = [State.FIRST.value, State.PROVISIONAL.value, State.CONFIRMED.value, State
 
 
 class Wanted(NamedTuple):
-    """What somebody wants, by the names that a subscription has for it: read from a row, or chosen in a form."""
+    """Filter values by the field names of a subscription, read from a row or chosen in a form."""
 
     kinds: list[str]
     lowest_severity: str

@@ -1,4 +1,4 @@
-"""Links that only the owner of a mailbox can have: signed, each for one purpose, without an address in them."""
+"""Signed links for the owner of a mailbox, each for one purpose and without an address in it."""
 
 import secrets
 from collections.abc import Iterable
@@ -17,11 +17,11 @@ _MEMBERSHIP = "membership"
 
 
 class Expired(ValueError):
-    """Fault of a link that was right once."""
+    """Error: a link was valid but has expired."""
 
 
 class Wrong(ValueError):
-    """Fault of a link that was never ours, or that somebody changed."""
+    """Error: a link was not made by this site, or was changed."""
 
 
 def confirm_token(subscription_id: int) -> str:

@@ -1,8 +1,8 @@
-"""Areas that are watched, as far as a search service may know.
+"""Watched areas in the coarse form that is sent to search services.
 
-Where people live is nobody's business. Only boxes on a grid of 0.1 degrees (about 10 km) or coarser leave this module,
-joined where they touch: no circle, no outline, no count, no name, no address. Even so a service learns that somebody
-asks about that box; who does not want this gives ACQUIRE_AREA a larger one, into which the subscriptions fall.
+This protects subscribers' places of residence. Only boxes on a grid of 0.1 degrees (about 10 km) or coarser leave this
+module, joined where they touch: no circles, outlines, counts, names or addresses. A service still learns that somebody
+asks about that box; to avoid this, set ACQUIRE_AREA to a larger box that contains the subscriptions.
 """
 
 from django.conf import settings

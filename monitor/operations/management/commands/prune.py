@@ -1,4 +1,4 @@
-"""manage.py prune: delete results, images, releases and rows that are over, as the settings KEEP_... say."""
+"""manage.py prune: delete results, images, releases and rows older than the settings KEEP_... allow."""
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.template.defaultfilters import filesizeformat
@@ -7,7 +7,7 @@ from monitor.operations.retention import services
 
 
 class Command(BaseCommand):
-    """Command that deletes what is over."""
+    """Command that deletes data past their retention period."""
 
     help = (
         "Delete what is over (KEEP_... in .env.example); what alerts, events, glaciers and unfinished runs need stays."
@@ -18,7 +18,7 @@ class Command(BaseCommand):
         parser.add_argument("--dry-run", action="store_true", help="delete nothing; say what would go")
 
     def handle(self, *args, **options) -> None:
-        """Delete, and print how much of what."""
+        """Delete, and print number and size of each kind of data."""
         try:
             pruned = services.prune(dry_run=options["dry_run"])
         except services.Busy as busy:
