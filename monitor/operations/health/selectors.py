@@ -31,7 +31,7 @@ FAILED_DAYS = 7.0  # older failures are history
 
 
 def waiting() -> dict[str, QuerySet]:
-    """Return the rows that are waiting for their turn, each with `since`; what was put off waits from then on."""
+    """Return the waiting rows of each queue by its name; `since`: when the row was added, or its next try is due."""
     due = Greatest("created_at", "next_try_at")  # of the two that there are
     tried = When(attempts__gt=0, then=F("created_at"))
     return {
