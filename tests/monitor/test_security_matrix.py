@@ -119,13 +119,17 @@ def _join_token(owner: Membership, email: str) -> str:
     return tokens.join_token(Membership.objects.get(email=email).pk)
 
 
-def addresses(resolver: URLResolver | None = None, prefix: str = "") -> Iterator[tuple[str, frozenset[str]]]:
+def addresses(
+    resolver: URLResolver | None = None, prefix: str = "", outer: frozenset[str] = frozenset()
+) -> Iterator[tuple[str, frozenset[str]]]:
     """Name, with its namespace, and parameters of every address; only inside a group may one be without a name."""
     for pattern in (resolver or get_resolver()).url_patterns:
+        named = outer | frozenset(pattern.pattern.regex.groupindex)
         if isinstance(pattern, URLResolver):
-            yield from addresses(pattern, f"{prefix}{pattern.namespace}:" if pattern.namespace else prefix)
+            group = f"{prefix}{pattern.namespace}:" if pattern.namespace else prefix
+            yield from addresses(pattern, group, named)
         elif isinstance(pattern, URLPattern) and (pattern.name or not prefix):
-            yield f"{prefix}{pattern.name}", frozenset(pattern.pattern.regex.groupindex)
+            yield f"{prefix}{pattern.name}", named
 
 
 def table() -> dict[str, list[str]]:

@@ -149,7 +149,7 @@ def test_layers_uploads_and_jobs():
     for layer in RASTER_LAYERS:
         texts = (layer.label, layer.unit, *layer.words, layer.description)
         assert whole(*(text for text in (*texts, layer.details, layer.caption) if text and text != "dB"))
-    assert whole(*(text for layer in LAYERS for text in (layer.label, layer.description, layer.negative_word)))
+    assert whole(*(text for layer in LAYERS for text in (layer.label, layer.description)))
     tables = (uploads.UNIT_WORDS, uploads.SIGN_WORDS, uploads.SCALE_WORDS, uploads.STATE_WORDS, uploads.SOURCE_WORDS)
     assert whole(*(text for table in (*tables, jobs.GROUPS, jobs.MESSAGES, ADVICE) for text in table.values()))
     assert whole(*(kind.label for kind in jobs.KINDS.values()))
