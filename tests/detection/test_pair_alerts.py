@@ -85,6 +85,7 @@ def test_a_later_change_at_the_same_place_is_another_event(watched_images):
     assert Alert.objects.filter(kind="surface-change").count() == 2
 
 
+@pytest.mark.long
 @pytest.mark.realdata
 @pytest.mark.parametrize(("tracker", "polarisations"), [("model", "V?"), ("multi-kernel", "VV")])
 def test_real_land_without_known_events_raises_no_alert(real_data, tracker, polarisations):

@@ -216,6 +216,7 @@ def test_the_scheduled_task_queues_every_method_and_the_command_refuses_the_wron
     assert Prediction.objects.get().run.model_version.method == "ncc"
 
 
+@pytest.mark.long
 @pytest.mark.realdata
 def test_real_land_stands_still_and_keeps_its_coherence_and_the_sea_is_unknown(
     real_data, django_capture_on_commit_callbacks

@@ -88,6 +88,7 @@ def test_the_weak_motion_of_donana_is_no_more_than_its_points_show(areas_of, nam
     assert all(fastest_mm_yr < area.properties["peak_rate_mm_yr"] < 0 for area in areas)
 
 
+@pytest.mark.long
 def test_few_areas_of_the_anatolian_frames_contradict_what_overlapping_frames_show(areas_of, real_data):
     """The ascending ones: areas where the other frame has cells too and flags nothing.
 

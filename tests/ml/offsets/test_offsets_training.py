@@ -128,6 +128,7 @@ def test_the_test_place_the_sea_and_later_dates_are_never_trained_on(real_data):
     assert all(pair.days <= 12 for pair in pairs)
 
 
+@pytest.mark.long
 def test_the_recipe_trains_calibrates_and_leaves_weights_that_track(tmp_path, capsys):
     config = tmp_path / "config.json"
     config.write_text(

@@ -200,6 +200,7 @@ def test_real_chips_moved_by_40_pixels_are_known_where_they_are_known_unmoved(re
         assert np.sqrt(np.nanmean((far[name] - shift - still[name])[known] ** 2)) <= 0.1
 
 
+@pytest.mark.long
 @pytest.mark.realdata
 def test_sea_ice_is_resampled_to_one_grid_and_tracked_over_the_whole_overlap(real_data, tmp_path, capsys):
     """Two images in the geometry of their swaths, 4 hours apart; no truth."""
