@@ -216,7 +216,7 @@ def _scores(fine: float, agreed: float = math.inf) -> dict[str, float]:
 
 
 def reliabilities(folder: Path, tiles: int, processes: int) -> dict[str, dict[str, float]]:
-    """Fit how likely motion is at a score of one track and of two, from places of tiles of their own."""
+    """Fit the probability of motion for a score, of one track and of two, on tiles that serve nothing else."""
     parts = over_seeds(partial(shipped_on_places, folder), tiles, RELIABILITY_FIRST, processes)
     both, score, moves = np.concatenate(parts).T
     fitted = (fit(score[both == i], moves[both == i] > 0) for i in (0, 1))

@@ -1,4 +1,4 @@
-"""Training of the coherence network on pairs simulated ahead, some of them averaged to coarser pixels.
+"""Training of the coherence network on pairs that were simulated before, some averaged to coarser pixels.
 
 Some pairs show simulated ground, others real texture (textures); some of the latter have a history of earlier images.
 """

@@ -64,7 +64,7 @@ def raised(result: DeformationResult, by: float) -> DeformationResult:
 
 
 def tuned(method: str, fold: Fold, copies: int = COPIES, processes: int = 2) -> Config:
-    """Return a method of THRESHOLDS with the lowest threshold of TRIED at and above which it flags nothing."""
+    """Return a method with the lowest threshold of TRIED from which on it flags nothing on still fields."""
     base, threshold = CONFIGS[method](), THRESHOLDS[method]
     values = [{threshold: float(part * getattr(base, threshold))} for part in TRIED]
     configs = [replace(base, **value) for value in values]  # type: ignore[arg-type]

@@ -107,7 +107,7 @@ class DeformationTrainingTask(TrainingTask):
         return np.concatenate(rows)
 
     def _with_bowl(self, rng: np.random.Generator, one: tuple[float, float] | None, recipe: Recipe) -> Sample:
-        """Draw one track of a quiet tile, with that bowl in it or nothing."""
+        """Return one track of a tile without motion, with the given bowl added if there is one."""
         order, number, cache = rng.permutation(2)[:1], int(rng.choice(self.held_back.quiet)), self.held_back.cache
         motion = weak_motion(rng, cache, number, order, one) if one else still(1)
         return finish(

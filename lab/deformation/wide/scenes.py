@@ -93,7 +93,7 @@ def still_scene(noise: Noise, frame: str) -> Scene:
 
 
 def bowl_scene(noise: Noise, number: int) -> Scene:
-    """Make scene `number`: frames and cases in turn, the bowl's place and form by chance."""
+    """Make scene `number`: its frame and case follow from the number, place and form of its bowl are random."""
     frame = noise.frames[number % len(noise.frames)]
     points, rng = _frame(noise, frame), generator(Purpose.BENCHMARK, noise, number)
     diameter, peak = CASES[number // len(noise.frames) % len(CASES)]

@@ -1,4 +1,4 @@
-"""Error of a cell's rate on ground that may all move, where differences between cells include motion.
+"""Standard error of a cell's rate where all the ground may move, so that differences between cells include motion.
 
 It is taken from the residuals of series, or from a plane through neighbouring points, which both exclude motion. If
 neither is available, differences between cells are used (`baseline.cell_noise`).

@@ -58,7 +58,7 @@ def middle_half(values: NDArray[Any]) -> str:
 
 
 def where(parts: Sequence[Promise | str], medians: Mapping[int, float]) -> str:
-    """Return where values are lowest and highest; empty for a single part. medians: by part of the ground, mm/yr."""
+    """Return a sentence that names the parts of the ground with the lowest and highest median, mm/yr; empty for one."""
     if len(medians) < 2:
         return ""
     low, high = min(medians, key=lambda at: medians[at]), max(medians, key=lambda at: medians[at])
