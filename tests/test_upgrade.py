@@ -134,7 +134,7 @@ def is_read_by_the_application() -> None:
 
     from detection.lists import alerts_matching
     from detection.selectors import alert_by_code, alerts_to_review, detections_current
-    from ingest.jobs.selectors import jobs_lately
+    from ingest.jobs.services import jobs_lately
     from ingest.models import SceneDownload
     from ml.events import runs_urgent
     from ml.models import GroundEvent, Run

@@ -19,8 +19,7 @@ from detection.search.areas import to_django
 from detection.search.classify import UNKNOWN_PLACE, Evidence, classify, evidence_of, mean_shares
 from detection.selectors import detections_current
 from ingest.areas import area_of
-from ingest.context.exposure import Exposed, exposed_in
-from ingest.context.nearby import nearby
+from ingest.context.exposure import Exposed, exposed_in, nearby
 from ingest.geometry import utm_epsg
 from ingest.locks import Lock, locked
 from ingest.models import Product, ScenePair

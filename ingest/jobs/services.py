@@ -21,7 +21,7 @@ from ingest.disk import database_disk, disk_full
 from ingest.errors import one_line
 from ingest.failures import Cause, cause_of, reason_of
 from ingest.jobs.confine import Ended, Limits, Outcome, run_confined
-from ingest.jobs.environment import job_environment
+from ingest.jobs.given import job_environment
 from ingest.leases import NO_FAULT, Lease, Progress, heartbeat
 from ingest.locks import Lock
 from ingest.models import IngestJob
@@ -305,3 +305,13 @@ def _declared(submission: Submission) -> dict[str, object]:
         "direction": declared.direction or "",
         **dict(zip(("first_day", "last_day"), declared.period or (None, None), strict=True)),
     }
+
+
+def jobs_lately(*, limit: int) -> QuerySet[IngestJob]:
+    """Return the newest jobs with their products and scenes, the newest first."""
+    return IngestJob.objects.prefetch_related("products", "scenes").order_by("-id")[:limit]
+
+
+def is_waiting(*, sha256: str) -> bool:
+    """Return whether the very same file is already waiting or being read."""
+    return IngestJob.objects.filter(sha256=sha256, state__in=IngestJob.UNSETTLED).exists()

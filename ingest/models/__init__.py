@@ -15,13 +15,13 @@ from ingest.models.context import Water as Water
 from ingest.models.jobs import IngestJob as IngestJob
 from ingest.models.jobs import SceneDownload as SceneDownload
 from ingest.models.jobs import StepFailure as StepFailure
+from ingest.models.products import DIRECTIONS as DIRECTIONS
 from ingest.models.products import DerivedTile as DerivedTile
 from ingest.models.products import DisplacementSeries as DisplacementSeries
+from ingest.models.products import FromFile as FromFile
 from ingest.models.products import MeasurementPoint as MeasurementPoint
 from ingest.models.products import Product as Product
 from ingest.models.products import PyramidCell as PyramidCell
 from ingest.models.products import ReleaseChange as ReleaseChange
-from ingest.models.provenance import DIRECTIONS as DIRECTIONS
-from ingest.models.provenance import FromFile as FromFile
 from ingest.models.scenes import Scene as Scene
 from ingest.models.scenes import ScenePair as ScenePair

@@ -3,8 +3,7 @@
 from django.contrib.gis.db import models
 
 from ingest.failures import LABELS
-from ingest.models.products import Product
-from ingest.models.provenance import DIRECTIONS
+from ingest.models.products import DIRECTIONS, Product
 from ingest.models.scenes import Scene
 from ingest.readers.records import Direction
 

@@ -4,7 +4,7 @@ from affine import Affine
 from django.contrib.gis.db import models
 from django.contrib.postgres.fields import ArrayField
 
-from ingest.models.provenance import DIRECTIONS, FromFile
+from ingest.models.products import DIRECTIONS, FromFile
 from ingest.pixel_grids import PixelGrid
 from ingest.storage import raster_storage
 

@@ -22,8 +22,7 @@ from ingest.errors import InputError
 from ingest.geometry import utm_epsg
 from ingest.locks import content_key, locked
 from ingest.models import DerivedTile, Product
-from ingest.products.decomposition import UpEastCells, View, common_dates, decompose_cells
-from ingest.products.lattice import Cells
+from ingest.products.decomposition import Cells, UpEastCells, View, common_dates, decompose_cells
 from ingest.products.selectors import views_in
 from ingest.products.services import field_publish, product_delete
 from ingest.projections import transformer

@@ -14,8 +14,8 @@ from django.db.models import F, QuerySet
 from ingest.geometry import utm_epsg
 from ingest.locks import lock, text_key
 from ingest.models import Product, ReleaseChange
+from ingest.products.decomposition import Cells, cells_around, count_by_cell, median_by_cell
 from ingest.products.functions import releases_order
-from ingest.products.lattice import Cells, cells_around, count_by_cell, median_by_cell
 from ingest.products.selectors import product_points
 from ingest.projections import transformer
 from ingest.rasters import write_cog

@@ -13,9 +13,8 @@ from django.db.models import DateField, F, FloatField, Func, Q, QuerySet
 
 from ingest.models import DisplacementSeries, MeasurementPoint, Product, Scene
 from ingest.products import sampling
-from ingest.products.decomposition import View, on_dates
+from ingest.products.decomposition import Cells, View, on_dates
 from ingest.products.encoding import unpack_series
-from ingest.products.lattice import Cells
 from ingest.products.partitions import POINTS, SERIES
 from ingest.products.parts import part_points
 from ingest.projections import transformer

@@ -22,12 +22,10 @@ from ingest.locks import Lock, locked
 from ingest.models import IngestJob, SceneDownload
 from ingest.readers.records import Declaration, Direction, Submission
 from ingest.sources import configured
-from ingest.sources.client.checksums import Checksum
 from ingest.sources.client.download import Known, TransferCallbacks, Wanted, fetch
 from ingest.sources.client.faults import Hopeless, HostRefused, Later, NoRoom, Stopped
-from ingest.sources.client.quota import folder_bytes, make_way
-from ingest.sources.client.scene import CatalogueScene
-from ingest.sources.queue import LEASE, downloads_due, downloads_processed, is_known
+from ingest.sources.client.scene import CatalogueScene, Checksum
+from ingest.sources.queue import LEASE, downloads_due, downloads_processed, folder_bytes, is_known, make_way
 from ingest.storage.inputs import input_delete, input_put, input_store, is_path
 
 logger = logging.getLogger(__name__)

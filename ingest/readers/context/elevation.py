@@ -1,21 +1,63 @@
 """Elevation tiles: GeoTIFF with one band of metres in a stated reference system, such as the Copernicus DEM's tiles.
 
-Copernicus DEM Product Handbook, 2022: Copernicus_DSM_COG_10_N46_00_E008_00_DEM.tif, EPSG:4326, heights over EGM2008.
+What is checked of every raster of one band stands here too. Copernicus DEM Product Handbook, 2022:
+Copernicus_DSM_COG_10_N46_00_E008_00_DEM.tif, EPSG:4326, heights over EGM2008.
 """
 
 import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+import rasterio
 from affine import Affine
 from numpy.typing import NDArray
-from pyproj import CRS
+from pyproj import CRS, Transformer
+from rasterio.errors import RasterioError
 from rasterio.io import DatasetReader
-from shapely import Polygon
+from shapely import Polygon, box, transform
 
 from ingest.errors import InputError
-from ingest.readers.context.rasters import check_grid, opened, outline
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[DatasetReader]:
+    """Open the raster by the one driver for GeoTIFF; faults become InputError."""
+    try:
+        with rasterio.open(path, driver="GTiff") as raster:
+            yield raster
+    except RasterioError as fault:
+        raise InputError(path, f"it cannot be read as GeoTIFF ({fault})", "Download it again") from fault
+
+
+def check_grid(path: Path, raster: DatasetReader, *, most_pixels: int, smaller: str, of: str, units: set[str]) -> None:
+    """Raise InputError for a grid without a system, turned or too large, several bands, or another unit than these.
+
+    smaller: how to cut it; of: what its values are.
+    """
+    if raster.crs is None:
+        raise InputError(path, "it has no reference system", "Assign one (gdal_edit.py -a_srs EPSG:…)")
+    grid = raster.transform
+    if grid.b or grid.d or grid.a <= 0 or grid.e >= 0:
+        raise InputError(path, f"its grid {tuple(grid)[:6]} is not north-up", "Warp it (gdalwarp)")
+    if raster.width * raster.height > most_pixels:
+        raise InputError(path, f"it declares {raster.width} x {raster.height} pixels", smaller)
+    if raster.count != 1:
+        raise InputError(path, f"it has {raster.count} bands", f"Give one band of {of}")
+    unit = (raster.units[0] or "").strip().lower()
+    if unit not in units:
+        raise InputError(path, f"its values are in {unit[:20]!r}", f"Give {of}")
+
+
+def outline(west: float, south: float, east: float, north: float, crs: CRS | int) -> Polygon:
+    """Return a box of a reference system in degrees, with points between its corners."""
+    project: Callable[..., Any] = Transformer.from_crs(crs, 4326, always_xy=True).transform
+    corners = box(west, south, east, north).segmentize((east - west) / 8)
+    turned: Polygon = transform(corners, project, interleaved=False)
+    return turned
+
 
 MAX_PIXELS = 40_000_000  # a Copernicus tile has 13 million; three float bands of this are half a gigabyte
 LOWEST_M, HIGHEST_M = -1000.0, 9500.0

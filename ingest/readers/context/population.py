@@ -11,7 +11,7 @@ from rasterio.io import DatasetReader
 from shapely import Polygon
 
 from ingest.errors import InputError
-from ingest.readers.context.rasters import check_grid, opened, outline
+from ingest.readers.context.elevation import check_grid, opened, outline
 
 MAX_PIXELS = 2_000_000_000  # a country of a million square kilometres at 100 m has 100 million; read in blocks
 MAX_BLOCK_PIXELS = 40_000_000

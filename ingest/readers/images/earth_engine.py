@@ -14,8 +14,15 @@ import numpy as np
 from ingest.errors import InputError
 from ingest.readers import raster
 from ingest.readers.images import raster as scene_raster
-from ingest.readers.images.scenes import POLARISATIONS, ParsedName, SceneFile, direction_at
-from ingest.readers.images.sentinel1_names import GRANULE, Granule, granules_in
+from ingest.readers.images.scenes import (
+    GRANULE,
+    POLARISATIONS,
+    Granule,
+    ParsedName,
+    SceneFile,
+    direction_at,
+    granules_in,
+)
 from ingest.readers.records import Declaration
 
 NAME = "earth-engine"

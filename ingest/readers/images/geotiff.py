@@ -15,8 +15,16 @@ from typing import NamedTuple, NoReturn
 from ingest.errors import InputError
 from ingest.readers import raster
 from ingest.readers.images import raster as scene_raster
-from ingest.readers.images.scenes import POLARISATIONS, SCALES, ParsedName, SceneFile, direction_at
-from ingest.readers.images.sentinel1_names import TIME, granules_in, time_of
+from ingest.readers.images.scenes import (
+    POLARISATIONS,
+    SCALES,
+    TIME,
+    ParsedName,
+    SceneFile,
+    direction_at,
+    granules_in,
+    time_of,
+)
 from ingest.readers.records import Declaration, Direction
 
 NAME = "geotiff-image"

@@ -16,8 +16,16 @@ from pathlib import Path
 from ingest.errors import InputError
 from ingest.readers import files, raster
 from ingest.readers.images import raster as scene_raster
-from ingest.readers.images.scenes import POLARISATIONS, Block, ParsedName, SceneFile, direction_at
-from ingest.readers.images.sentinel1_names import Granule, granules_in, time_of
+from ingest.readers.images.scenes import (
+    POLARISATIONS,
+    Block,
+    Granule,
+    ParsedName,
+    SceneFile,
+    direction_at,
+    granules_in,
+    time_of,
+)
 from ingest.readers.records import Declaration
 from ingest.readers.tables import text_table
 

@@ -9,8 +9,7 @@ from pathlib import Path
 from ingest.errors import InputError
 from ingest.readers import raster
 from ingest.readers.images import raster as scene_raster
-from ingest.readers.images.scenes import ParsedName, SceneFile, direction_at
-from ingest.readers.images.sentinel1_names import time_of
+from ingest.readers.images.scenes import ParsedName, SceneFile, direction_at, time_of
 from ingest.readers.records import Declaration
 
 NAME = "opera-rtc"

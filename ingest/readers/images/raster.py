@@ -18,8 +18,7 @@ from rasterio.windows import Window
 from ingest.errors import InputError
 from ingest.pixel_grids import PixelGrid
 from ingest.readers import raster
-from ingest.readers.images.placement import Placing, grid_out, middle
-from ingest.readers.images.resampling import places_between, resampled
+from ingest.readers.images.placement import Placing, grid_out, middle, places_between, resampled
 from ingest.readers.images.scenes import SCALES, Block, SceneFile, SceneHeader
 from ingest.readers.records import Float32, Float64
 

@@ -15,10 +15,11 @@ from shapely.errors import ShapelyError
 
 from ingest.readers.records import Direction
 from ingest.sources.client.allow_list import AllowList
-from ingest.sources.client.checksums import Checksum, checksum
 from ingest.sources.client.faults import NotInstalled, SearchFailed, SourceError
 from ingest.sources.client.scene import (
     CatalogueScene,
+    Checksum,
+    checksum,
     direction_of,
     exact_bytes,
     moment_of,

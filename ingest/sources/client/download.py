@@ -22,8 +22,8 @@ from requests.exceptions import ConnectionError as NoConnection
 from requests.exceptions import Timeout
 from urllib3.exceptions import HTTPError as TransferError
 
-from ingest.sources.client.checksums import Checksum, file_checksum
 from ingest.sources.client.faults import Hopeless, HostRefused, Later, Stopped
+from ingest.sources.client.scene import Checksum, file_checksum
 from ingest.sources.client.transport import MOST_REDIRECTS
 
 MOST_DAMAGED = 3

@@ -1,15 +1,78 @@
-"""One image of a search service, and its values and file names in our terms; what is not understood is not stated."""
+"""One image of a search service in our terms, with its checksum, and the coarse areas that a service may learn.
+
+What is not understood is not stated. A person who watches their house draws a circle around it: every area is widened
+to a grid of 0.1 degrees (about 10 km) before it leaves this machine, so that the box has neither the place's middle nor
+its size. Checksums are also multihashes (https://github.com/multiformats/multihash), which STAC's `file:checksum` uses
+(https://github.com/stac-extensions/file): code and length as unsigned varints, then the digest, all in hexadecimal.
+"""
 
 import hashlib
+import math
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
 
-from shapely import MultiPolygon, Polygon
+from shapely import MultiPolygon, Polygon, box, unary_union
+from shapely.geometry.base import BaseGeometry
 
 from ingest.readers.records import Direction
-from ingest.sources.client.checksums import Checksum
+
+LENGTHS_BYTES = {"md5": 16, "sha1": 20, "sha224": 28, "sha256": 32, "sha384": 48, "sha512": 64}
+MULTIHASH_CODES = {0x11: "sha1", 0x12: "sha256", 0x13: "sha512", 0x20: "sha384", 0xD5: "md5", 0x1013: "sha224"}
+MOST_CODES_BYTES = 4
+
+
+class Checksum(NamedTuple):
+    """One checksum; algorithm: a name of LENGTHS_BYTES; hexadecimal: the digest in lower case."""
+
+    algorithm: str
+    hexadecimal: str
+
+
+def checksum(algorithm: str, hexadecimal: str) -> Checksum | None:
+    """Return a usable checksum; None for an unknown algorithm or a digest of the wrong length."""
+    name = algorithm.lower().replace("-", "")
+    digest = _digest(hexadecimal)
+    if name not in LENGTHS_BYTES or digest is None or len(digest) != LENGTHS_BYTES[name]:
+        return None
+    return Checksum(name, digest.hex())
+
+
+def from_multihash(text: str) -> Checksum | None:
+    """Parse STAC's `file:checksum`; None where it is no multihash of a known hash."""
+    raw = _digest(text)
+    code, rest = _varint(raw or b"")
+    length, digest = _varint(rest)
+    if code is None or length is None or length != len(digest) or code not in MULTIHASH_CODES:
+        return None
+    return checksum(MULTIHASH_CODES[code], digest.hex())
+
+
+def file_checksum(path: Path, algorithm: str) -> Checksum:
+    """Compute a file's checksum; one of the weak hashes is used where the catalogue has no other."""
+    with path.open("rb") as stream:
+        made = hashlib.file_digest(stream, lambda: hashlib.new(algorithm, usedforsecurity=False))
+    return Checksum(algorithm, made.hexdigest())
+
+
+def _digest(text: str) -> bytes | None:
+    try:
+        return bytes.fromhex(text.strip()) if text.isascii() else None
+    except ValueError:
+        return None
+
+
+def _varint(raw: bytes) -> tuple[int | None, bytes]:
+    value = 0
+    for place, byte in enumerate(raw[:MOST_CODES_BYTES]):
+        value |= (byte & 0x7F) << (7 * place)
+        if not byte & 0x80:
+            return value, raw[place + 1 :]
+    return None, b""
 
 
 @dataclass(frozen=True)
@@ -108,3 +171,44 @@ def name_of(url: str, scene_id: str, media_type: str = "") -> str:
     suffix = ".tif" if "tiff" in media_type.lower() else ".zip"
     name = safe_name(scene_id)
     return name if name.lower().endswith(KNOWN) else f"{name.removesuffix('.SAFE')}{suffix}"
+
+
+GRIDS_DEG = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 90.0)
+MOST_AREAS = 20
+
+
+def coarse(areas: Iterable[BaseGeometry], most: int = MOST_AREAS) -> list[Polygon]:
+    """Return at most so many boxes on a grid, in degrees, that together hold all areas; coarser if there are more."""
+    parts = [part for area in areas for part in getattr(area, "geoms", [area]) if not part.is_empty]
+    boxes: list[Polygon] = []
+    for grid_deg in GRIDS_DEG:
+        boxes = _joined([_widened(part.bounds, grid_deg) for part in parts])
+        if len(boxes) <= most:
+            break
+    return boxes
+
+
+def _widened(bounds: tuple[float, float, float, float], grid_deg: float) -> Polygon:
+    west, south, east, north = bounds
+    return box(
+        max(-180.0, round(math.floor(west / grid_deg) * grid_deg, 6)),
+        max(-90.0, round(math.floor(south / grid_deg) * grid_deg, 6)),
+        min(180.0, round(_above(east, west, grid_deg), 6)),
+        min(90.0, round(_above(north, south, grid_deg), 6)),
+    )
+
+
+def _above(high: float, low: float, grid_deg: float) -> float:
+    """Return the next line of the grid; a point on a line gets a whole cell."""
+    line = math.ceil(high / grid_deg) * grid_deg
+    return line if line > math.floor(low / grid_deg) * grid_deg else line + grid_deg
+
+
+def _joined(boxes: list[Polygon]) -> list[Polygon]:
+    """Join boxes until no two touch."""
+    while True:
+        together = unary_union(boxes)
+        merged = [box(*part.bounds) for part in getattr(together, "geoms", [together]) if not part.is_empty]
+        if len(merged) == len(boxes):
+            return merged
+        boxes = merged

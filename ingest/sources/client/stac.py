@@ -15,12 +15,12 @@ from shapely.errors import ShapelyError
 from shapely.geometry import shape
 
 from ingest.sources.client.allow_list import AllowList
-from ingest.sources.client.checksums import from_multihash
 from ingest.sources.client.faults import NotInstalled, SearchFailed, SourceError
 from ingest.sources.client.scene import (
     CatalogueScene,
     direction_of,
     exact_bytes,
+    from_multihash,
     moment_of,
     name_of,
     platform_of,

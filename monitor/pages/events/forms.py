@@ -9,7 +9,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from ingest.context.coordinates import parse_position
+from ingest.areas import parse_position
 from monitor.maps.map.place_search import NumberField, place_search
 from monitor.pages.events.words import KIND_WORDS
 from monitor.wording.figures import short

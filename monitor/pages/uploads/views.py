@@ -18,7 +18,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from ingest.errors import DiskFull
 from ingest.formats import SUFFIXES_OF_ONE_FILE
-from ingest.jobs import selectors as job_selectors
+from ingest.jobs import services as job_selectors
 from ingest.jobs.services import UPLOADS, job_queue, job_retry
 from ingest.models import IngestJob
 from ingest.storage.inputs import input_put

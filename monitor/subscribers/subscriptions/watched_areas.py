@@ -11,7 +11,7 @@ from shapely import Polygon, box, from_wkb, from_wkt
 from shapely.errors import ShapelyError
 from shapely.geometry.base import BaseGeometry
 
-from ingest.sources.client.areas import coarse
+from ingest.sources.client.scene import coarse
 from monitor.subscribers.subscriptions.selectors import subscriptions_active, subscriptions_shared
 
 WORLD = box(-180, -90, 180, 90)

@@ -6,7 +6,7 @@ import pytest
 from django.contrib.gis.geos import MultiPolygon, Polygon
 from shapely import LineString
 
-from ingest.context.nearby import nearby
+from ingest.context.exposure import nearby
 from ingest.context.regions import Named, region_by_name, region_by_slug, regions_around, regions_within, slugs
 from ingest.context.services import context_load
 from ingest.context.simulated_truth import truth_in, truth_is_loaded, truth_load

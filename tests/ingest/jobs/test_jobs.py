@@ -16,7 +16,7 @@ from ingest.errors import one_line
 from ingest.jobs import child as job_child
 from ingest.jobs import services as jobs
 from ingest.jobs.confine import Limits
-from ingest.jobs.environment import HARDENED, job_environment
+from ingest.jobs.given import HARDENED, job_environment
 from ingest.models import IngestJob, MeasurementPoint, Product, Scene
 from ingest.products import partitions
 from ingest.products.services import product_delete

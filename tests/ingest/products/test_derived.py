@@ -9,9 +9,8 @@ from django.utils import timezone
 
 from ingest.models import MeasurementPoint, Product
 from ingest.products import derived
-from ingest.products.decomposition import View, decompose_cells, on_dates
+from ingest.products.decomposition import Cells, View, decompose_cells, on_dates
 from ingest.products.derived import derived_make
-from ingest.products.lattice import Cells
 from ingest.products.selectors import point_series
 from ingest.products.services import product_delete, product_load
 from ml.services import runs_queue

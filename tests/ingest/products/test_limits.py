@@ -19,7 +19,6 @@ from ingest.errors import DiskFull, InputError
 from ingest.jobs import services as jobs
 from ingest.jobs.child import job_carry_out
 from ingest.models import IngestJob, Product
-from ingest.products import limits
 from ingest.products.services import product_delete, product_load
 from ingest.readers.records import Declaration, Submission
 from tests.makers.hostile import plain_tiff
@@ -104,8 +103,8 @@ def test_the_size_that_a_database_elsewhere_may_grow_to_is_a_limit_too(make_egms
 
 def test_a_disk_that_fills_up_during_a_load_ends_it_and_nothing_of_it_stays(tmp_path, monkeypatch):
     rooms = iter([10**12, 10**12, *[0] * 1000])
-    monkeypatch.setattr(limits, "database_room_bytes", lambda: next(rooms))
-    monkeypatch.setattr(limits, "CHECK_SECONDS", 0)
+    monkeypatch.setattr("ingest.products.loading.database_room_bytes", lambda: next(rooms))
+    monkeypatch.setattr("ingest.products.loading.CHECK_SECONDS", 0)
     monkeypatch.setattr("ingest.products.loading.BYTES_A_COPY", 1)
     monkeypatch.setattr("ingest.readers.velocity.geotiff.BLOCK_PIXELS", 1)
     copied = []

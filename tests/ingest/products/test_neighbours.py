@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingest.products.neighbours import (
+from ingest.products.parts import (
     FEWEST_LOOSE,
     LEAST_FULL,
     MOST_AT_ONCE,

@@ -10,7 +10,7 @@ from django.db import OperationalError, connection, transaction
 
 from ingest.locks import Lock, try_locked
 from ingest.models import DisplacementSeries, MeasurementPoint, Product
-from ingest.products import functions, neighbours, partitions, parts, pyramid, selectors
+from ingest.products import functions, partitions, parts, pyramid, selectors
 from ingest.products.partitions import POINTS, SERIES
 from ingest.products.services import product_delete, product_load
 from ingest.projections import transformer
@@ -29,7 +29,6 @@ N_POINTS = 40
 @pytest.fixture(autouse=True)
 def few_are_many(monkeypatch):
     """Merging begins with four parts."""
-    monkeypatch.setattr(neighbours, "FEWEST_LOOSE", 4)
     monkeypatch.setattr(parts, "FEWEST_LOOSE", 4)
     monkeypatch.setattr(parts, "PAUSES_SECONDS", ())
 

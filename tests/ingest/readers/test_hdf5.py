@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from ingest.errors import InputError
-from ingest.readers import hdf5, hdf5_heaps
+from ingest.readers import hdf5
 
 
 @pytest.mark.parametrize(
@@ -70,8 +70,8 @@ def texts(path) -> None:
 def test_lists_of_texts_as_the_library_writes_them_are_sound(tmp_path):
     path = tmp_path / "a.h5"
     texts(path)
-    assert path.read_bytes().count(hdf5_heaps.SIGNATURE) > 3
-    assert hdf5_heaps.fault_of(path) == ""
+    assert path.read_bytes().count(hdf5.SIGNATURE) > 3
+    assert hdf5.fault_of(path) == ""
     with hdf5.opened(path) as file:
         assert hdf5.attributes(path, file)["a1"] == "text 1 "
 
@@ -80,7 +80,7 @@ def test_a_list_of_texts_that_would_keep_the_library_busy_for_ever_is_refused(tm
     path = tmp_path / "a.h5"
     texts(path)
     content = bytearray(path.read_bytes())
-    free = content.find(hdf5_heaps.SIGNATURE) + 16
+    free = content.find(hdf5.SIGNATURE) + 16
     content[free : free + 16] = bytes(16)  # index 0 and no size: its successor is itself
     path.write_bytes(content)
     with pytest.raises(InputError, match="does not end"), hdf5.opened(path):
@@ -91,19 +91,19 @@ def test_a_list_of_texts_that_would_keep_the_library_busy_for_ever_is_refused(tm
 def test_five_bytes_of_a_measurement_that_look_like_a_list_of_texts_do_no_harm(tmp_path):
     path = tmp_path / "a.h5"
     with h5py.File(path, "w") as file:
-        file["a"] = np.frombuffer(hdf5_heaps.SIGNATURE * 16, dtype=np.float32)
-    assert hdf5_heaps.fault_of(path) == ""
+        file["a"] = np.frombuffer(hdf5.SIGNATURE * 16, dtype=np.float32)
+    assert hdf5.fault_of(path) == ""
 
 
 def test_a_signature_across_two_blocks_is_found(tmp_path, monkeypatch):
     path = tmp_path / "a.h5"
     texts(path)
     whole = path.read_bytes()
-    places = [at for at in range(len(whole)) if whole.startswith(hdf5_heaps.SIGNATURE, at)]
+    places = [at for at in range(len(whole)) if whole.startswith(hdf5.SIGNATURE, at)]
     for size in (7, 4096, 5000):
-        monkeypatch.setattr(hdf5_heaps, "READ_BYTES", size)
+        monkeypatch.setattr(hdf5, "READ_BYTES", size)
         with path.open("rb") as stream:
-            assert list(hdf5_heaps._signatures(stream)) == places
+            assert list(hdf5._signatures(stream)) == places
 
 
 def test_looking_at_what_is_no_hdf5_finds_nothing_and_does_not_raise(tmp_path):

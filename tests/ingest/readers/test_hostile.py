@@ -16,7 +16,7 @@ from django.db import connection
 from ingest.errors import InputError
 from ingest.formats import SCENE_READERS, open_scenes, open_velocity_fields, recognise
 from ingest.jobs import services as jobs
-from ingest.jobs.environment import HARDENED, job_environment
+from ingest.jobs.given import HARDENED, job_environment
 from ingest.models import IngestJob, Product, Scene
 from ingest.products.services import product_delete
 from ingest.readers.records import Declaration, Submission

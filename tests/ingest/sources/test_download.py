@@ -214,7 +214,7 @@ import os, signal, sys
 from pathlib import Path
 import requests
 from ingest.sources.client.allow_list import AllowList
-from ingest.sources.client.checksums import Checksum
+from ingest.sources.client.scene import Checksum
 from ingest.sources.client.download import Known, TransferCallbacks, Wanted, fetch
 from ingest.sources.client.transport import guard
 

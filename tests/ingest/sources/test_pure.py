@@ -9,20 +9,23 @@ from hypothesis import strategies as st
 from shapely import Point, box
 
 from ingest.readers.records import Direction
-from ingest.sources.client.areas import coarse
-from ingest.sources.client.checksums import Checksum, checksum, file_checksum, from_multihash
 from ingest.sources.client.faults import NoRoom
-from ingest.sources.client.quota import Processed, folder_bytes, make_way
 from ingest.sources.client.scene import (
     LONGEST,
+    Checksum,
+    checksum,
+    coarse,
     direction_of,
     exact_bytes,
+    file_checksum,
+    from_multihash,
     moment_of,
     name_of,
     platform_of,
     safe_name,
     track_of,
 )
+from ingest.sources.queue import Processed, folder_bytes, make_way
 
 DAY = datetime(2026, 11, 20, tzinfo=UTC)
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import requests
 
 from ingest.sources.client.allow_list import AllowList
-from ingest.sources.client.checksums import Checksum
 from ingest.sources.client.download import Fetched, Known, TransferCallbacks, Wanted, fetch
+from ingest.sources.client.scene import Checksum
 from ingest.sources.client.transport import guard
 from tests.ingest.sources import replay
 

@@ -10,8 +10,7 @@ from shapely import box
 from ingest.models import IngestJob, SceneDownload
 from ingest.readers.records import Direction
 from ingest.sources import services
-from ingest.sources.client.checksums import Checksum
-from ingest.sources.client.scene import CatalogueScene
+from ingest.sources.client.scene import CatalogueScene, Checksum
 from tests.ingest.sources import replay
 
 State = SceneDownload.State

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from ingest.geometry import utm_epsg
 from ingest.pixel_grids import PixelGrid
-from ingest.readers.images.scenes import ParsedName, Placing, SceneFile, SceneHeader
+from ingest.readers.images.scenes import ParsedName, Placing, SceneFile, SceneHeader, relative_orbit, time_of
 from ingest.readers.images.sentinel1.container import PRODUCT_NAME, Safe, is_safe, opened, product_name
 from ingest.readers.images.sentinel1.geolocation import GridPoints, grid_over, positions_of
 from ingest.readers.images.sentinel1.image import Image, blocks_of, measured
@@ -28,7 +28,6 @@ from ingest.readers.images.sentinel1.safe import (
     noise_of,
 )
 from ingest.readers.images.sentinel1.terrain import terrain_of
-from ingest.readers.images.sentinel1_names import relative_orbit, time_of
 from ingest.readers.records import Declaration
 
 NAME = "sentinel1-grd"

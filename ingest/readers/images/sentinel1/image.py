@@ -22,8 +22,15 @@ from ingest.pixel_grids import PixelGrid
 from ingest.readers.images.scenes import Block
 from ingest.readers.images.sentinel1.calibration import Noise, Table, Window, sigma0_amplitude
 from ingest.readers.images.sentinel1.container import Safe
-from ingest.readers.images.sentinel1.geolocation import Positions
-from ingest.readers.images.sentinel1.projection import ByPoints, Locator, Piece, pieces_of, resampled, window_of
+from ingest.readers.images.sentinel1.geolocation import (
+    ByPoints,
+    Locator,
+    Piece,
+    Positions,
+    pieces_of,
+    resampled,
+    window_of,
+)
 from ingest.readers.images.sentinel1.safe import Annotation, Manifest
 from ingest.readers.images.sentinel1.terrain import Terrain
 

@@ -11,11 +11,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ingest.readers.images.scenes import REPEAT_ORBITS, relative_orbit
 from ingest.readers.images.sentinel1.calibration import AzimuthBlock, Noise, Table
-from ingest.readers.images.sentinel1.container import MANIFEST, Safe
+from ingest.readers.images.sentinel1.container import MANIFEST, Node, Safe
 from ingest.readers.images.sentinel1.geolocation import GridPoints
-from ingest.readers.images.sentinel1.xml import Node
-from ingest.readers.images.sentinel1_names import REPEAT_ORBITS, relative_orbit
 from ingest.readers.records import Direction, Float64
 
 ANNOTATION = re.compile(r"annotation/(?:s1[a-d]-)?(?:s[1-6]|iw|ew|wv)\d?-(?:[a-z]{3}-)?(?P<pol>[vh]{2})\b.*\.xml")

@@ -28,8 +28,7 @@ from ingest.errors import InputError
 from ingest.pixel_grids import PixelGrid
 from ingest.projections import transformer
 from ingest.readers import raster
-from ingest.readers.images.sentinel1.geolocation import Positions
-from ingest.readers.images.sentinel1.projection import Locator, Piece, Sighting
+from ingest.readers.images.sentinel1.geolocation import Locator, Piece, Positions, Sighting
 from ingest.readers.images.sentinel1.safe import Annotation
 from ingest.readers.records import Float32, Float64
 

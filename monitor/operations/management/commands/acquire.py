@@ -5,8 +5,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from ingest.models import SceneDownload
 from ingest.sources import services
-from ingest.sources.client.areas import coarse
 from ingest.sources.client.faults import SourceError
+from ingest.sources.client.scene import coarse
 from ingest.sources.queue import downloads_retry
 from monitor.subscribers.subscriptions.watched_areas import area_of, watched_areas
 

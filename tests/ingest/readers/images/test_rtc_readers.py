@@ -14,8 +14,7 @@ from ingest.errors import InputError
 from ingest.formats import SCENE_READERS, open_scenes, open_velocity_field, recognise, scene_by_name
 from ingest.readers.images import opera_rtc
 from ingest.readers.images import raster as scene_raster
-from ingest.readers.images.scenes import ParsedName, direction_at
-from ingest.readers.images.sentinel1_names import granules_in, relative_orbit
+from ingest.readers.images.scenes import ParsedName, direction_at, granules_in, relative_orbit
 from ingest.readers.records import Declaration, Direction
 from tests.makers import damage, hostile
 from tests.makers import geotiff as made_geotiff

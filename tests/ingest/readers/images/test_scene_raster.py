@@ -12,8 +12,8 @@ from scipy.ndimage import binary_erosion
 
 from ingest.formats import open_scenes
 from ingest.readers.images import raster as scene_raster
+from ingest.readers.images.placement import resampled
 from ingest.readers.images.raster import SCALES
-from ingest.readers.images.resampling import resampled
 from ingest.readers.records import Declaration
 from tests.makers import rtc as made_rtc
 from tests.makers.rtc import declared, degrees_grid, plain, read

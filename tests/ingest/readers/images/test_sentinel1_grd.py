@@ -10,8 +10,8 @@ from ingest.errors import InputError
 from ingest.formats import open_scenes, recognise
 from ingest.readers import raster
 from ingest.readers.images.scenes import Placing
+from ingest.readers.images.sentinel1 import geolocation
 from ingest.readers.images.sentinel1 import grd as sentinel1_grd
-from ingest.readers.images.sentinel1 import projection
 from ingest.readers.images.sentinel1.calibration import (
     LEAST_POWER,
     Window,
@@ -136,8 +136,8 @@ def test_the_shortcuts_of_the_map_cost_less_than_a_twentieth_of_a_pixel(tmp_path
     annotation = annotation_of(safe, "VV", annotations_of(safe)["VV"])
     positions = positions_of(annotation.points, 32632)
     grid = sentinel1_grd.grid_over(positions, flight.lines, flight.pixels, 32632, 10.0)
-    piece = projection.Piece(1024, 1024, 1024, 1024)
-    sighting = projection.ByPoints(grid, positions)(piece)
+    piece = geolocation.Piece(1024, 1024, 1024, 1024)
+    sighting = geolocation.ByPoints(grid, positions)(piece)
     row, col = np.mgrid[1024:2048:37, 1024:2048:41].astype(float)
     line, pixel = positions.image_of(*raster.centres(grid.transform, row, col))  # every one by itself
     located = sighting.at[:, ::37, ::41] + np.array([sighting.line, sighting.pixel])[:, None, None]
@@ -221,8 +221,8 @@ def test_resampling_keeps_the_mean_power_of_speckle(tmp_path):
     row, col = np.mgrid[0:400, 0:400].astype(np.float32)
     at = np.stack([100 + 0.978 * row + 0.208 * col, 150 - 0.208 * row + 0.978 * col])
     window, seen = Window(0, 0, 700, 700), np.ones((700, 700), dtype=bool)
-    power = projection.resampled(
-        amplitude, seen, window, projection.Sighting(0, 0, at), np.ones((400, 400), dtype=bool)
+    power = geolocation.resampled(
+        amplitude, seen, window, geolocation.Sighting(0, 0, at), np.ones((400, 400), dtype=bool)
     )
     inside = amplitude[100:570, 70:540] ** 2
     assert abs(decibels(power.mean()) - decibels(inside.mean())) < 0.05
@@ -234,7 +234,7 @@ def test_pieces_cover_every_pixel_once_and_make_the_same_image_however_they_are_
     digital[:, :21] = 0
     path = make(tmp_path, digital={"VV": digital}, polarisations=("VV",))
     whole = open_scenes(path)[0].power()
-    monkeypatch.setattr(projection, "PIECE", 64)
+    monkeypatch.setattr(geolocation, "PIECE", 64)
     (scene,) = open_scenes(path)
     times, blocks = np.zeros(whole.shape, dtype=int), list(scene.blocks())
     for row, col, power in blocks:
@@ -274,7 +274,7 @@ def test_what_is_unpacked_is_cleaned_up_even_when_reading_ends_in_the_middle(tmp
     scratch = tmp_path / "scratch"
     scratch.mkdir()
     monkeypatch.setattr("tempfile.tempdir", str(scratch))
-    monkeypatch.setattr(projection, "PIECE", 64)
+    monkeypatch.setattr(geolocation, "PIECE", 64)
     pieces = open_scenes(make(tmp_path, packed=True))[0].blocks()
     next(pieces)
     assert list(scratch.iterdir())

@@ -7,7 +7,7 @@ import pytest
 from django.core.management import call_command
 from django.utils import translation
 
-from ingest.context.coordinates import parse_position
+from ingest.areas import parse_position
 from ingest.context.services import context_load
 from ingest.readers.context.records import ContextKind
 from monitor.wording import surroundings as words
