@@ -8,17 +8,11 @@ from ingest.models import ContextLayer, IngestJob, Product, Scene, SceneDownload
 class ReadOnlyAdmin(admin.ModelAdmin):
     """An admin page that shows everything and changes nothing."""
 
-    def has_add_permission(self, request) -> bool:
-        """Refuse additions."""
+    def refuse(self, request, obj=None) -> bool:
+        """Refuse additions, changes and deletions."""
         return False
 
-    def has_change_permission(self, request, obj=None) -> bool:
-        """Refuse changes."""
-        return False
-
-    def has_delete_permission(self, request, obj=None) -> bool:
-        """Refuse deletions."""
-        return False
+    has_add_permission = has_change_permission = has_delete_permission = refuse
 
 
 @admin.register(Product)

@@ -29,10 +29,7 @@ def area_of(geographic: BaseGeometry) -> float:
 
 
 def disc(longitude: float, latitude: float, distance_m: float, corners: int = _CORNERS) -> MultiPolygon:
-    """Return the outline of all points within a distance of a point.
-
-    Raises UnusableData, whose text is a sentence marked for translation.
-    """
+    """Return the outline of all points within a distance of a point. Raises UnusableData with a translatable text."""
     if not (-180 <= longitude <= 180 and -90 <= latitude <= 90):
         raise UnusableData(gettext_noop("Latitude must be between −90 and 90, longitude between −180 and 180."))
     if not 0 < distance_m <= FARTHEST_M:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from django.conf import settings
 from django.db import OperationalError, connection
 
+from ingest.locks import rows_of
 from ingest.storage import raster_folder
 
 LOCAL_HOSTS = {"", "localhost", "127.0.0.1", "::1"}
@@ -44,10 +45,7 @@ def disk_places() -> list[DiskPlace]:
 
 
 def disk_full(share: float = 1.0) -> str:
-    """Return why no new work may begin, in one sentence with a remedy; empty where there is room enough.
-
-    share: of what is to stay free. Work that has begun may use the rest of it.
-    """
+    """Return why no new work may begin and what to do; empty with room. share: of the spare space, 1 for new work."""
     for place in disk_places():
         if place.free_bytes < share * place.spare_bytes:
             return (
@@ -65,9 +63,8 @@ def database_room_bytes() -> int | None:
         place = _place("database", Path(disk), settings.DISK_SPARE_BYTES)
         room.append(place.free_bytes - place.spare_bytes)
     if settings.DATABASE_MOST_BYTES:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_database_size(current_database())")
-            room.append(settings.DATABASE_MOST_BYTES - cursor.fetchone()[0])
+        size = rows_of("SELECT pg_database_size(current_database())")[0][0]
+        room.append(settings.DATABASE_MOST_BYTES - size)
     return min(room, default=None)
 
 

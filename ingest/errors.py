@@ -53,24 +53,24 @@ class AlreadyLoaded(InputError):
     """The very same file (by SHA-256) is in the database: loading it again would change nothing."""
 
 
-class DiskFull(OSError):
+class _Passing(OSError):
+    number = errno.EIO
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__(self.number, one_line(sentence))
+
+    def __str__(self) -> str:
+        return str(self.strerror)
+
+
+class DiskFull(_Passing):
     """A disk has no room for the work now. Nothing of it was kept, and it can be done once there is room."""
 
-    def __init__(self, sentence: str) -> None:
-        super().__init__(errno.ENOSPC, one_line(sentence))
-
-    def __str__(self) -> str:
-        return str(self.strerror)
+    number = errno.ENOSPC
 
 
-class StorageFailed(OSError):
+class StorageFailed(_Passing):
     """The object store did not do what was wanted. Nothing of the work was kept, and it can be done later."""
-
-    def __init__(self, sentence: str) -> None:
-        super().__init__(errno.EIO, one_line(sentence))
-
-    def __str__(self) -> str:
-        return str(self.strerror)
 
 
 def sentence_of(fault: Exception) -> str:

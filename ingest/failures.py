@@ -69,10 +69,7 @@ class Step(NamedTuple):
 
 
 def next_step(cause: Cause, *, faults: int, cause_before: str, now: datetime) -> Step:
-    """Return when failed work is tried again. faults, cause_before: as the failure before left them.
-
-    Failures of the surroundings and of the work itself are counted apart: a change from one to the other begins anew.
-    """
+    """Return when failed work is tried again. Failures of the surroundings and of the work are counted apart."""
     same_sort = cause_before in MOST_FAULTS and _is_limited(Cause(cause_before)) == _is_limited(cause)
     faults, most = (faults + 1 if same_sort else 1), MOST_FAULTS[cause]
     if most is not None and faults >= most:

@@ -54,10 +54,7 @@ class VelocityReader(Reader, Protocol):
     """A reader of one format of velocity fields."""
 
     def read(self, path: Path, declared: Declaration) -> tuple[VelocityField, ...]:
-        """Read the header of each component; its points follow in batches, in our units and signs.
-
-        Raises InputError for what cannot be used, also from the batches.
-        """
+        """Read the header of each component; its points follow in our units and signs. Both raise InputError."""
 
 
 @runtime_checkable
@@ -111,10 +108,7 @@ KNOWN = (
 
 
 def recognise(path: Path, declared: Declaration | None = None) -> str:
-    """Name the reader for a file or folder by its content. Raises InputError.
-
-    What is declared decides where content cannot: a mapping makes any table generic, a scale any GeoTIFF an image.
-    """
+    """Name the reader for a file or folder by its content and what is declared of it. Raises InputError."""
     if not path.exists():
         raise InputError(path, "there is no such file", "Check the path")
     if path.is_file() and not path.stat().st_size:
@@ -185,10 +179,7 @@ def open_scenes(path: Path, source_format: str = "auto", declared: Declaration |
 
 
 def scene_by_name(path: Path, declared: Declaration | None = None) -> tuple[str, ParsedName] | None:
-    """Return an image's format and what its name states; None for what is no image. Never raises InputError.
-
-    What cannot be recognised (an empty file, half a zip) is an image if it has the name of one.
-    """
+    """Return an image's format and what its name states, also of half a file; None for no image. Never raises."""
     try:
         recognised = recognise(path, declared)
     except InputError:

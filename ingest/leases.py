@@ -53,19 +53,16 @@ class Lease(Generic[Row]):
         return Q(state=self.queued) & (Q(next_try_at=None) | Q(next_try_at__lte=timezone.now()))
 
     def expired(self) -> Q:
-        """Return rows whose worker is dead because its lease ran out.
-
-        A lease that ends later than any can was given before the clock was set back, and nobody has prolonged it since.
-        """
+        """Return rows whose lease ran out (its worker is dead), or ends later than any can (the clock was set back)."""
         return Q(state=self.running) & ~self._lasts()
 
     def alive(self) -> QuerySet[Row]:
         """Return rows that a living worker holds."""
-        return self._rows().filter(self._lasts(), state=self.running)
+        return self.model._default_manager.filter(self._lasts(), state=self.running)
 
     def held(self, row: Row) -> QuerySet[Row]:
         """Return the row, as long as the attempt that read it still owns it."""
-        return self._rows().filter(pk=row.pk, state=self.running, attempts=row.attempts)
+        return self.model._default_manager.filter(pk=row.pk, state=self.running, attempts=row.attempts)
 
     def claim(self, waiting: QuerySet[Row], **values: Any) -> bool:
         """Take the one row of `waiting` for this worker; False where another one has it."""
@@ -85,15 +82,12 @@ class Lease(Generic[Row]):
         return self.held(row).update(state=state, lease_until=None, **values) == 1
 
     def give_back(self, row: Row, error: str, cause: Cause) -> bool:
-        """Return a row to the queue with a growing delay, or fail it where the cause allows no more attempts.
-
-        False where this attempt has lost the row.
-        """
+        """Requeue a row with a growing delay, or fail it after its last attempt; False where this attempt lost it."""
         return self._put_back(self.held(row), row, error, cause)
 
     def return_expired(self, *, error: str) -> int:
         """Give back the rows of dead workers; return how many."""
-        expired = self._rows().filter(self.expired())
+        expired = self.model._default_manager.filter(self.expired())
         return sum(
             self._put_back(expired.filter(pk=row.pk, attempts=row.attempts), row, error, Cause.LOST)
             for row in expired.only("pk", "attempts", "faults", "cause")
@@ -106,10 +100,7 @@ class Lease(Generic[Row]):
         return again.update(state=self.queued, lease_until=None, error="", **values)
 
     def cancel(self, rows: QuerySet[Row], *, error: str, **values: Any) -> int:
-        """End rows that wait or are worked on; a worker sees it at its next sign of life, and drops its result.
-
-        How many.
-        """
+        """End rows that wait or are worked on; how many. A worker sees it at its next sign of life."""
         unfinished = rows.filter(state__in=[self.queued, self.running])
         return unfinished.update(state=self.cancelled, lease_until=None, error=one_line(error), **values)
 
@@ -138,9 +129,6 @@ class Lease(Generic[Row]):
             when = f"tried again at {step.next_try_at:%H:%M:%S} UTC" if step.next_try_at else "given up"
             logger.warning("%s %s: %s (%s, failure %s)", self.model.__name__, row.pk, error, when, step.faults)
         return changed == 1
-
-    def _rows(self) -> QuerySet[Row]:
-        return self.model._default_manager.all()
 
 
 class Progress:

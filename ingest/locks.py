@@ -1,12 +1,13 @@
-"""Advisory locks of the database, by name: what must not be done twice at the same time, by whichever process.
+"""Queries without a model, and advisory locks by name: what must not be done twice at a time, by whichever process.
 
 The numbers are those of the first release, so that an old and a new process exclude each other during an upgrade.
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from enum import IntEnum
+from typing import Any
 
 from django.db import DatabaseError, connection, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -43,6 +44,13 @@ def text_key(text: str) -> int:
 def short_text_key(text: str) -> int:
     """Return a signed 32-bit key of a text, for the second part of a lock of two parts."""
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big", signed=True)
+
+
+def rows_of(statement: str, parameters: Sequence[Any] | Mapping[str, Any] | None = None) -> list[tuple[Any, ...]]:
+    """Return all rows of a query."""
+    with connection.cursor() as cursor:
+        cursor.execute(statement, parameters)
+        return cursor.fetchall()
 
 
 def lock(key: int) -> None:
@@ -100,10 +108,7 @@ class Held:
 
 @contextmanager
 def try_locked(key: Lock, part: int | None = None) -> Iterator[bool]:
-    """Try to take a lock, yield whether it succeeded, and hold it until the block or the process ends.
-
-    part: a second key, for locks of which there are many.
-    """
+    """Yield whether a lock was free, and hold it until the block or the process ends. part: its second key."""
     lock = Held(key, part)
     try:
         yield lock.take()

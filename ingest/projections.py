@@ -18,10 +18,7 @@ def transformer(source: int | str, target: int | str) -> Transformer:
 def web_mercator(
     longitude: NDArray[np.float64], latitude: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Project degrees (EPSG:4326) to metres in EPSG:3857, many times faster than PROJ. longitude: within ±180.
-
-    EPSG guidance note 7-2, method 1024, Popular Visualisation Pseudo Mercator.
-    """
+    """Project degrees within ±180 to EPSG:3857, metres, faster than PROJ (EPSG guidance note 7-2, method 1024)."""
     return SEMI_MAJOR_M * np.radians(longitude), SEMI_MAJOR_M * np.arcsinh(np.tan(np.radians(latitude)))
 
 

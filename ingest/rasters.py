@@ -34,10 +34,7 @@ FULL_RATIO = 2  # room for so many unpacked copies is left: then a fault was not
 
 @contextmanager
 def open_tiff(source: Path | str, session: Session = NO_SESSION, **options: str | float) -> Iterator[DatasetReader]:
-    """Open a GeoTIFF with its own driver only, so that a VRT is refused. Raises rasterio.errors.RasterioIOError.
-
-    session, options: of GDAL, where the source is an object in a store.
-    """
+    """Open a GeoTIFF by its own driver only (a VRT is refused), with GDAL's options. Raises RasterioIOError."""
     with rasterio.Env(session, **PLAIN, **options), rasterio.open(source, driver="GTiff") as dataset:
         yield dataset
 
@@ -168,10 +165,7 @@ def _halvings(shape: tuple[int, int]) -> list[int]:
 
 
 def copy_as_cog(source: Path, path: Path) -> None:
-    """Write a GeoTIFF once more as COG, without overviews: whole or not at all, in the memory of a block.
-
-    Raises OSError (ENOSPC) where the disk is full.
-    """
+    """Write a GeoTIFF once more as COG without overviews, whole or not at all. Raises OSError (ENOSPC)."""
     with open_tiff(source) as raster:
         values = raster.count * raster.height * raster.width
     with _appearing_whole(path, values) as partial, rasterio.Env(GDAL_CACHEMAX=CACHE_MB):

@@ -42,10 +42,7 @@ _LINE_ENDS = re.compile(r"\r\n?")
 
 
 def plain_text(text: str, instead: str = "") -> str:
-    """Return text that every table, feed and page can hold; it may have several lines.
-
-    instead: what replaces a removed character.
-    """
+    """Return text that every table, feed and page can hold. instead: what replaces a removed character."""
     text = _SEPARATORS.sub(" ", _LINE_ENDS.sub("\n", text))
     return _UNWANTED.sub(instead, text)
 

@@ -23,10 +23,7 @@ BLOCK_ROWS = 512
 
 
 def elevation_over(*, area: GEOSGeometry, epsg: int, posting_m: float, path: Path) -> bool:
-    """Write the finest loaded elevation over an area (EPSG:4326) as GeoTIFF; False, and no file, where there is none.
-
-    Metres above whatever the loaded tiles are; NaN unknown.
-    """
+    """Write the finest loaded elevation over an area (EPSG:4326), m, NaN unknown, as GeoTIFF; False without any."""
     tiles = ElevationTile.objects.filter(footprint__intersects=area, layer__simulated=False)
     tiles = list(tiles.order_by("-posting_m", "-pk"))  # the finest is written last
     if not tiles:

@@ -5,7 +5,6 @@ from typing import NamedTuple
 
 import numpy as np
 from django.contrib.gis.geos import GEOSGeometry
-from django.db import connection
 from pyproj import Transformer
 from rasterio.errors import RasterioError
 from rasterio.features import geometry_mask
@@ -14,6 +13,7 @@ from shapely import transform, wkb
 from shapely.geometry.base import BaseGeometry
 
 from ingest.context.selectors import ground_at, kinds_loaded, window_of
+from ingest.locks import rows_of
 from ingest.models import ContextLayer, PopulationTile
 from ingest.readers.context.records import ContextKind, LineClass
 from ingest.storage import stored_tiff
@@ -80,9 +80,7 @@ def _length_km(area: GEOSGeometry, layers: list[int], line_class: LineClass) -> 
 def _most(layers: list[int], statement: str, parameters: list[object]):
     if not layers:
         return None
-    with connection.cursor() as cursor:
-        cursor.execute(statement, parameters)
-        return max((row[0] for row in cursor.fetchall()), default=0)
+    return max((row[0] for row in rows_of(statement, parameters)), default=0)
 
 
 def _people(area: GEOSGeometry, layers: list[int]) -> float | None:
@@ -132,10 +130,10 @@ class Nearby(NamedTuple):
 def nearby(*, area: GEOSGeometry, simulated: bool = False) -> Nearby:
     """Return everything nearby that can explain motion in an area (EPSG:4326)."""
     loaded, asked = kinds_loaded(), [bytes(area.ewkb), simulated]
-    mine = _first(_MINES, asked) if ContextKind.MINES in loaded else None
-    slide = _first(_LANDSLIDES, asked) if ContextKind.LANDSLIDES in loaded else None
-    ice = _first(_ICE, asked) if ContextKind.GLACIERS in loaded else None
-    lines = _first(_LINES, asked) if loaded & {ContextKind.ROADS, ContextKind.RAILWAYS} else None
+    mine = next(iter(rows_of(_MINES, asked)), None) if ContextKind.MINES in loaded else None
+    slide = next(iter(rows_of(_LANDSLIDES, asked)), None) if ContextKind.LANDSLIDES in loaded else None
+    ice = next(iter(rows_of(_ICE, asked)), None) if ContextKind.GLACIERS in loaded else None
+    lines = next(iter(rows_of(_LINES, asked)), None) if loaded & {ContextKind.ROADS, ContextKind.RAILWAYS} else None
     ground = ground_at(area=area, simulated=simulated) if ContextKind.ELEVATION in loaded else None
     return Nearby(
         mine_m=mine[0] if mine and mine[0] <= LISTED_WITHIN_M else None,
@@ -146,12 +144,6 @@ def nearby(*, area: GEOSGeometry, simulated: bool = False) -> Nearby:
         line_share=lines[0] if lines else None,
         in_tunnel=bool(lines and lines[1]),
     )
-
-
-def _first(statement: str, parameters: list[object]) -> tuple | None:
-    with connection.cursor() as cursor:
-        cursor.execute(statement, parameters)
-        return cursor.fetchone()
 
 
 # The nearest by degrees, then the shortest on the ellipsoid.

@@ -6,7 +6,6 @@ from typing import NamedTuple
 import numpy as np
 from django.contrib.gis.geos import GEOSGeometry
 from django.contrib.postgres.search import SearchQuery, SearchVector
-from django.db import connection
 from django.db.models import Case, IntegerField, Q, QuerySet, Value, When
 from pyproj import Geod, Transformer
 from rasterio.errors import RasterioError
@@ -18,6 +17,7 @@ from shapely.geometry.base import BaseGeometry
 
 from ingest.context.terrain import mean_bearing
 from ingest.errors import StorageFailed
+from ingest.locks import rows_of
 from ingest.models import AdministrativeRegion, ContextLayer, ElevationTile, Glacier, Landslide, Mine, Place
 from ingest.readers.context.records import ContextKind
 from ingest.storage import stored_tiff
@@ -54,10 +54,7 @@ class LayerState(NamedTuple):
 
 
 class PlaceMatch(NamedTuple):
-    """One answer to a search; bounds: west, south, east, north, or None.
-
-    detail: where it lies; level: of an administrative region.
-    """
+    """One answer to a search. bounds: west, south, east, north, or None; detail: where it lies."""
 
     name: str
     detail: str
@@ -118,10 +115,7 @@ def kinds_loaded() -> set[ContextKind]:
 
 
 def place_search(*, text: str, limit: int = 8) -> list[PlaceMatch]:
-    """Return places and regions whose name has every word of the text as the beginning of one of its own.
-
-    The very name comes first, then names that begin so, then the others; within each the most people first.
-    """
+    """Return places and regions whose name has words that begin so: exact names first, then the most people."""
     key = search_key(text)[:100]
     if len(key) < 2:
         return []
@@ -171,10 +165,7 @@ def _ground_shown(area: GEOSGeometry, simulated: bool) -> TerrainMeans | None:
 
 
 def ground_at(*, area: GEOSGeometry, simulated: bool = False) -> TerrainMeans | None:
-    """Return mean height, slope and aspect of an area from the finest tile that has any of it; None without one.
-
-    Raises StorageFailed.
-    """
+    """Return the means of the finest elevation tile that has any of an area; None without one. Raises StorageFailed."""
     shape = wkb.loads(bytes(area.wkb))
     tiles = ElevationTile.objects.filter(footprint__intersects=area, layer__simulated=simulated)
     for tile in tiles.order_by("posting_m", "pk"):
@@ -227,11 +218,8 @@ def _nearest(points: Sequence[tuple[int, tuple[float, float, bool]]], layers: li
         FROM unnest(%s::int[], %s::float8[], %s::float8[]) AS target(i, x, y), LATERAL (
             SELECT name, country, position FROM ingest_place WHERE layer_id = ANY(%s)
             ORDER BY position <-> ST_SetSRID(ST_MakePoint(target.x, target.y), 4326) LIMIT 16) AS near"""
-    with connection.cursor() as cursor:
-        cursor.execute(query, [*_parameters(points), layers])
-        rows = cursor.fetchall()
     nearest: dict[int, NearPlace] = {}
-    for index, x, y, name, country, place_x, place_y in rows:
+    for index, x, y, name, country, place_x, place_y in rows_of(query, [*_parameters(points), layers]):
         bearing, _, distance = _GEOD.inv(place_x, place_y, x, y)
         if distance <= FARTHEST_PLACE_M and (index not in nearest or distance < nearest[index].distance_m):
             nearest[index] = NearPlace(name, country, float(distance), float(bearing) % 360)
@@ -248,9 +236,8 @@ def _regions(points: Sequence[tuple[int, tuple[float, float, bool]]], layers: li
           ON region.layer_id = ANY(%s)
           AND ST_Intersects(region.outline, ST_SetSRID(ST_MakePoint(target.x, target.y), 4326))
         ORDER BY target.i, region.level DESC, region.id"""
-    with connection.cursor() as cursor:
-        cursor.execute(query, [*_parameters(points), layers])
-        return {index: (name, country) for index, name, country in cursor.fetchall()}
+    rows = rows_of(query, [*_parameters(points), layers])
+    return {index: (name, country) for index, name, country in rows}
 
 
 def _glaciers_in(area: GEOSGeometry) -> QuerySet[Glacier]:

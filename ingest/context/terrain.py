@@ -19,10 +19,7 @@ _NODES = 17  # of the mesh on which a map projection's stretch and turn are comp
 
 
 class Spacing(NamedTuple):
-    """Size of a pixel on the ground, metres east and south, and the grid's turn clockwise from true north, degrees.
-
-    Each broadcasts to (rows, cols).
-    """
+    """Size of a pixel, metres, and the grid's turn clockwise from north; each broadcasts to (rows, cols)."""
 
     east_m: Float64
     south_m: Float64

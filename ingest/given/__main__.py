@@ -12,10 +12,7 @@ READERS: dict[str, Callable[..., bytes]] = {"boundary": boundaries.read, "sites"
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Run a reader; write one line of JSON, which holds its fault if there is one, then its answer.
-
-    arguments: reader, file, descriptor of the answer, options as JSON.
-    """
+    """Run reader, file, descriptor, options (JSON); write a line of JSON with its fault if any, then its answer."""
     reader, file, descriptor, options = arguments
     head: dict[str, object] = {}
     answer = b""

@@ -13,7 +13,7 @@ from ingest.errors import AlreadyLoaded, InputError, one_line
 from ingest.failures import cause_of, first_line, reason_of
 from ingest.hashing import file_sha256
 from ingest.jobs.arrivals import Loaded, arrival_load
-from ingest.jobs.services import LEASE, job_reject
+from ingest.jobs.services import DECLARED_TEXTS, LEASE, job_reject
 from ingest.leases import NO_FAULT, Overtaken
 from ingest.models import IngestJob, Product, Scene
 from ingest.readers.records import Declaration, Direction, Submission
@@ -54,10 +54,7 @@ class Progress:
 
 
 def job_carry_out(*, job_id: int, attempt: int, folder: Path | None = None) -> None:
-    """Load the file of a job that this attempt owns. Whatever happens is in its row afterwards.
-
-    folder: where copies of files from the object store lie.
-    """
+    """Load the file of a job that this attempt owns; the outcome is in its row. folder: of copies from the store."""
     job = IngestJob.objects.filter(pk=job_id, attempts=attempt, state=IngestJob.State.RUNNING).first()
     if job is None:
         return
@@ -110,15 +107,11 @@ def _submission(job: IngestJob) -> Submission:
     mapping = Path(job.mapping_path) if job.mapping_path else None
     period = (job.first_day, job.last_day) if job.first_day and job.last_day else None
     declared = Declaration(
+        **{name: getattr(job, name) or None for name in DECLARED_TEXTS},
         mapping=mapping,
-        unit=job.unit or None,
-        positive=job.positive or None,
         track=job.track,
         period=period,
-        scale=job.scale or None,
-        polarisation=job.polarisation or None,
         acquired_at=job.acquired_at,
-        platform=job.platform or None,
         direction=Direction(job.direction) if job.direction else None,
     )
     return Submission(

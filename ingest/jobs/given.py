@@ -18,28 +18,9 @@ from django.conf import settings
 from ingest.errors import DiskFull, InputError
 from ingest.jobs.confine import Limits, run_confined
 
-# Drivers that read other files or other hosts by what a file says, as far as rasterio's build has them.
-FOREIGN_DRIVERS = (
-    "VRT",
-    "GTI",
-    "DERIVED",
-    "WMS",
-    "WMTS",
-    "WCS",
-    "HTTP",
-    "STACIT",
-    "STACTA",
-    "PLMOSAIC",
-    "DAAS",
-    "EEDA",
-    "EEDAI",
-    "Zarr",
-    "MBTiles",
-    "MRF",
-)
-
 HARDENED = {
-    "GDAL_SKIP": ",".join(FOREIGN_DRIVERS),
+    # drivers that read other files or other hosts by what a file says, as far as rasterio's build has them
+    "GDAL_SKIP": "VRT,GTI,DERIVED,WMS,WMTS,WCS,HTTP,STACIT,STACTA,PLMOSAIC,DAAS,EEDA,EEDAI,Zarr,MBTiles,MRF",
     "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",  # no .ovr, .aux.xml, .tfw beside the file
     "GDAL_PAM_ENABLED": "NO",
     "GDAL_GEOREF_SOURCES": "INTERNAL",

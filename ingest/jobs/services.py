@@ -39,6 +39,7 @@ INGEST_MEMORY_BYTES = 4 * 2**30  # of address space
 INGEST_FILE_BYTES = 4 * 2**30  # of the largest file that it may write
 INGEST_SECONDS = 2 * 3600  # waiting, and computing
 UPLOADS = "uploads"  # keys of uploads in the object store begin so
+DECLARED_TEXTS = ("unit", "positive", "scale", "polarisation", "platform")  # columns and declarations of one name
 LEASE = Lease(
     model=IngestJob,
     queued=State.QUEUED,
@@ -58,10 +59,7 @@ def job_queue(
     size_bytes: int = 0,
     sha256: str = "",
 ) -> IngestJob:
-    """Make a waiting job for a file, and announce it to the broker once this is committed.
-
-    path: where it lies, or its key in the object store.
-    """
+    """Make a waiting job for a file (its path, or its key in the object store), and announce it once committed."""
     job = IngestJob.objects.create(
         source=source,
         stored_path=str(path),
@@ -190,10 +188,7 @@ def jobs_requeue_expired() -> int:
 
 
 def jobs_retry(*, jobs: QuerySet[IngestJob]) -> int:
-    """Put failed, cancelled and delayed jobs back into the queue, whose file is still there; how many.
-
-    A refused file would be refused again: `job_retry` takes it with other declared values.
-    """
+    """Requeue failed, cancelled and delayed jobs whose file is there; how many. `job_retry` takes refused ones."""
     there = [job.pk for job in jobs.exclude(stored_path="") if input_exists(job.stored_path)]
     return LEASE.retry(jobs.filter(pk__in=there), **NO_FAULT, queued_at=None, finished_at=None, points_done=0)
 
@@ -293,15 +288,11 @@ _SENTENCES: dict[Ended, Callable[[IngestJob, Outcome, Limits], str]] = {
 def _declared(submission: Submission) -> dict[str, object]:
     declared = submission.declared
     return {
+        **{name: getattr(declared, name) or "" for name in DECLARED_TEXTS},
         "source_format": submission.source_format,
-        "unit": declared.unit or "",
-        "positive": declared.positive or "",
         "track": declared.track,
         "mapping_path": str(declared.mapping or ""),
-        "scale": declared.scale or "",
-        "polarisation": declared.polarisation or "",
         "acquired_at": declared.acquired_at,
-        "platform": declared.platform or "",
         "direction": declared.direction or "",
         **dict(zip(("first_day", "last_day"), declared.period or (None, None), strict=True)),
     }

@@ -211,10 +211,7 @@ def _queue(folder: Path, path: Path) -> int:
 
 
 def _put(path: Path, target: Path, note: str = "", kind: str = "") -> None:
-    """Move to a folder under a name that is free there, with the line beside it; never over anything.
-
-    The line is written first. A crash in between is harmless: the same line at the same place is known again.
-    """
+    """Move to a folder under a free name, with the line beside it, which is written first; never over anything."""
     whole = _short(path.name)
     stem, dot, suffix = whole.rpartition(".")
     for count in range(1, 10_000):

@@ -132,10 +132,7 @@ def derived_make(*, settled_before: datetime | None = None) -> list[Product]:
 
 
 def tiles_of_two_directions(places: set[TilePlace] | None = None) -> Iterator[Tile]:
-    """Return tiles with ascending and descending products whose vertical product nobody published.
-
-    places: only there; None: anywhere.
-    """
+    """Return tiles (only at these places) seen from both directions whose vertical product nobody published."""
     candidates = Product.objects.current().filter(_around(places), component=Component.LOS, technique=Technique.INSAR)
     candidates = candidates.exclude(direction="").order_by("source_format", "level", "simulated", "id")
     groups: dict[tuple, list[Product]] = {}

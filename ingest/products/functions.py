@@ -192,10 +192,7 @@ def parts_build(parts: Sequence[int]) -> int:
 
 
 def parts_swap(merged: int, parts: Sequence[int]) -> None:
-    """Put a merged part in the place of those it was copied from.
-
-    An OperationalError (LockNotAvailable) where that would keep readers waiting for longer than a second.
-    """
+    """Put a merged part in its sources' place. OperationalError where readers would wait longer than a second."""
     _call("ingest_parts_swap", merged, list(parts))
 
 

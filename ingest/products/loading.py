@@ -28,10 +28,7 @@ CHECK_SECONDS = 0.5
 
 
 def fields_check(*, path: Path, fields: Sequence[VelocityField]) -> None:
-    """Check the declared sizes of fields before reading any point.
-
-    Raises InputError for too many points, DiskFull where the database has no room for them now.
-    """
+    """Raise InputError for fields that declare too many points, DiskFull where the database has no room for them."""
     expected = max(field.expected_points or 0 for field in fields)
     if expected > settings.INGEST_MOST_POINTS:
         raise _too_many(path, f"it declares {expected:,} points")
@@ -142,10 +139,7 @@ def field_copy(
 def points_copy(
     cursor, *, path: Path, field: VelocityField, product_id: int, progress: Progress = lambda points: None
 ) -> Totals:
-    """Copy points and series into the detached tables of a product id, batch by batch.
-
-    A thread reads and packs the next batch while the database takes this one: that work is outside Python's lock.
-    """
+    """Copy points and series into a new product's tables, while a thread reads and packs the next batch."""
     totals, watch = Totals(), LoadWatch(path, field)
     packed = _packed(path, field, totals)
     points, series = (f"{table}_p{product_id}" for table in (partitions.POINTS, partitions.SERIES))
@@ -276,10 +270,7 @@ Item = TypeVar("Item")
 
 
 def ahead(items: Generator[Item, None, None], depth: int) -> Iterator[Item]:
-    """Yield items that a thread makes, at most `depth` of them in advance; its exceptions are raised here.
-
-    Closing the iterator closes the items in their thread, ends it, and waits for it.
-    """
+    """Yield items that a thread makes, at most `depth` in advance, and its exceptions; closing ends and awaits it."""
     ready: queue.Queue[tuple[Item | None, BaseException | None]] = queue.Queue(depth)
     over = threading.Event()
 

@@ -42,10 +42,7 @@ REST = "autovacuum_enabled = off"  # it gives way to who waits for its lock, but
 
 
 def create_detached(product_id: int | str) -> str:
-    """Return SQL of two tables shaped like the parents; the CHECK spares the scan when they are attached.
-
-    They are not made LIKE the parents: that would lock those until the end of the transaction.
-    """
+    """Return SQL of two tables like the parents (LIKE would lock those); the CHECK spares the scan when attached."""
     return "".join(
         f"CREATE TABLE {table}_p{product_id} ({columns},"
         f" CONSTRAINT whole_product CHECK (product_id = {product_id}));"

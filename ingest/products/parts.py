@@ -11,11 +11,11 @@ from typing import NamedTuple
 
 import psycopg
 from django.contrib.gis.db.models.functions import Centroid
-from django.db import OperationalError, connection
+from django.db import OperationalError
 from django.db.models import FloatField, Func
 
 from ingest.disk import database_room_bytes
-from ingest.locks import Held, Lock, try_locked
+from ingest.locks import Held, Lock, rows_of, try_locked
 from ingest.models import Product
 from ingest.products import functions
 from ingest.products.partitions import PARTS, POINTS, SERIES
@@ -113,7 +113,7 @@ def parts() -> list[Part]:
     columns = loaded.values_list("id", "n_points", "component", "direction", "x", "y")
     products = {row[0]: row[1:] for row in columns.iterator()}
     known = []
-    for number, _, ids in _catalogue():
+    for number, _, ids in rows_of(PARTS):
         if held := [products[pk] for pk in ids if pk in products]:
             n_points = sum(row[0] for row in held)
             _, component, direction, _, _ = max(held)
@@ -150,30 +150,20 @@ def part_points(*, product: Product) -> int:
     sql = f"""
         SELECT reltuples FROM pg_class
         WHERE oid = (SELECT tableoid FROM {POINTS} WHERE product_id = %s ORDER BY product_id, pid LIMIT 1)"""  # noqa: S608
-    with connection.cursor() as cursor:
-        cursor.execute(sql, [product.pk])
-        row = cursor.fetchone()
-    return max(int(row[0]), 0) if row else 0
+    return max((int(points) for (points,) in rows_of(sql, [product.pk])), default=0)
 
 
 def product_bytes(*, product: Product) -> int:
     """Return the size of a product's points, series and indexes, as its share of their part."""
-    for number, _, ids in _catalogue():
+    for number, _, ids in rows_of(PARTS):
         if product.pk in ids:
             held = Product.objects.filter(pk__in=ids, points_deleted_at=None).values_list("n_points", flat=True)
             return round(_bytes([number]) * product.n_points / max(sum(held), product.n_points, 1))
     return 0
 
 
-def _catalogue() -> list[tuple[int, float, list[int]]]:
-    """Return number, about how many points, and product ids of every part."""
-    with connection.cursor() as cursor:
-        cursor.execute(PARTS)
-        return cursor.fetchall()
-
-
 def _enough_loose() -> bool:
-    sizes = [max(int(n_points), 0) for _, n_points, _ in _catalogue()]
+    sizes = [max(int(n_points), 0) for _, n_points, _ in rows_of(PARTS)]
     full = full_at(sum(sizes))
     return sum(size < 1.1 * full for size in sizes) >= FEWEST_LOOSE  # they are counted from a sample
 
@@ -190,11 +180,8 @@ def _may_begin(numbers: list[int]) -> bool:
 
 def _bytes(numbers: list[int]) -> int:
     tables = [f"{table}_p{number:d}" for table in (POINTS, SERIES) for number in numbers]
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT coalesce(sum(pg_total_relation_size(to_regclass(name))), 0) FROM unnest(%s::text[]) name", [tables]
-        )
-        return int(cursor.fetchone()[0])
+    sizes = "SELECT coalesce(sum(pg_total_relation_size(to_regclass(name))), 0) FROM unnest(%s::text[]) name"
+    return int(rows_of(sizes, [tables])[0][0])
 
 
 def _swap(merged: int, numbers: list[int]) -> bool:

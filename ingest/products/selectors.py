@@ -11,6 +11,7 @@ from django.contrib.gis.geos import GEOSGeometry, Polygon
 from django.db import connection, transaction
 from django.db.models import DateField, F, FloatField, Func, Q, QuerySet
 
+from ingest.locks import rows_of
 from ingest.models import DisplacementSeries, MeasurementPoint, Product, Scene
 from ingest.products import sampling
 from ingest.products.decomposition import Cells, View, on_dates
@@ -45,10 +46,7 @@ class PointColumns(NamedTuple):
 
 
 class AreaSeries(NamedTuple):
-    """Mean displacement of the points of an area and their 16th and 84th percentiles; (dates,), mm.
-
-    n_sampled of the area's n_points were averaged.
-    """
+    """Mean and 16th and 84th percentiles, (dates,), mm, of n_sampled of the n_points of an area."""
 
     n_points: int
     n_sampled: int
@@ -75,10 +73,7 @@ def scenes_by_ground() -> QuerySet[Scene]:
 
 
 def product_points(*, product: Product, area: GEOSGeometry | None = None, most: int | None = None) -> PointColumns:
-    """Return every point's position, velocity and height, ordered by id; of an area (EPSG:4326), those in its box.
-
-    most: where about more of them stand there, an even sample that leaves at most so many.
-    """
+    """Return all points, or those in the box of an area (EPSG:4326), by id; of more than `most` an even sample."""
     columns = "ST_X(position), ST_Y(position), velocity_mm_yr::float8, COALESCE(height_m::float8, 'NaN')"
     chosen = f"product_id = {product.pk:d} {_in_box(area)} AND {sampling.condition(_share(product, area, most))}"
     sql = f"SELECT {columns} FROM {POINTS} WHERE {chosen} ORDER BY pid"  # noqa: S608
@@ -92,19 +87,13 @@ def product_points(*, product: Product, area: GEOSGeometry | None = None, most: 
 
 
 def usual_velocity_std(*, product: Product) -> float | None:
-    """Return the median of the stated standard deviations of the rates, mm/yr; None where none is stated.
-
-    For a large product it is computed from an even sample.
-    """
+    """Return the median of the stated errors of rates, mm/yr, of an even sample of many; None where none is stated."""
     source, condition = rows_sampled(product=product, n_points=product.n_points, most=STD_SAMPLED)
     sql = f"""
         SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY velocity_std_mm_yr::float8)
         FROM {source}
         WHERE product_id = {product.pk:d} AND {condition} AND velocity_std_mm_yr <> 'NaN'"""  # noqa: S608
-    with connection.cursor() as cursor:
-        cursor.execute(sql)
-        median: float | None = cursor.fetchone()[0]
-    return median
+    return rows_of(sql)[0][0]
 
 
 def rows_sampled(*, product: Product, n_points: int, most: int) -> tuple[str, str]:
@@ -119,17 +108,12 @@ def rows_sampled(*, product: Product, n_points: int, most: int) -> tuple[str, st
 
 
 def product_series(*, product: Product, area: GEOSGeometry | None = None, at_once: int = 20_000) -> Iterator[Float32]:
-    """Yield every point's series, or those in an area's box, as `product_points` orders them; (at_once, dates).
-
-    mm, NaN where missing.
-    """
+    """Yield series in the order of `product_points`, of all or of an area's box; (at_once, dates), mm, NaN missing."""
     joined = f"{SERIES} JOIN {POINTS} USING (product_id, pid)" if area else SERIES
     chosen = f"SELECT pid, packed FROM {joined} WHERE product_id = {product.pk:d} {_in_box(area)}"  # noqa: S608
     after, parameters = "", [at_once]
     while True:  # block by block: a cursor of the server would not outlive the transaction behind PgBouncer
-        with connection.cursor() as cursor:
-            cursor.execute(f"{chosen} {after} ORDER BY pid LIMIT %s", parameters)
-            rows = cursor.fetchall()
+        rows = rows_of(f"{chosen} {after} ORDER BY pid LIMIT %s", parameters)
         if rows:
             yield unpack_series([bytes(blob) for _, blob in rows], len(product.dates))
         if len(rows) < at_once:
@@ -152,10 +136,7 @@ def _in_box(area: GEOSGeometry | None) -> str:
 
 
 def points_sampled(*, product: Product, most: int) -> tuple[list[str], list[float], list[float], list[float]]:
-    """Return ids, longitudes, latitudes (degrees) and velocities (mm/yr) of all points, or of a sample of `most`.
-
-    The same points every time; a few times as many rows are read, whatever the product's size.
-    """
+    """Return ids, longitudes, latitudes and velocities (mm/yr) of all points, or of a sample, always the same."""
     share = sampling.share_leaving(n_points=product.n_points, most=sampling.SHARES[0] * most)
     sql = f"""
         SELECT pid, ST_X(position), ST_Y(position), velocity_mm_yr FROM {POINTS}
@@ -178,9 +159,7 @@ def views_in(*, product: Product, cells: Cells, epsg: int, dates: Sequence[date]
         FROM {POINTS} p LEFT JOIN {SERIES} s USING (product_id, pid)
         WHERE p.product_id = %s
           AND p.tile_point && ST_Transform(ST_Segmentize(ST_GeomFromText(%s, %s), %s), 3857)"""  # noqa: S608
-    with connection.cursor() as cursor:
-        cursor.execute(sql, [product.pk, edge.wkt, epsg, side * 20])
-        rows = cursor.fetchall()
+    rows = rows_of(sql, [product.pk, edge.wkt, epsg, side * 20])
     numbers = np.array([row[:8] for row in rows], dtype=np.float64).reshape(len(rows), 8)
     x, y = transformer(4326, epsg).transform(numbers[:, 0], numbers[:, 1])
     velocity, std, height = numbers[:, 2:5].T.astype(np.float32)
@@ -229,9 +208,7 @@ def series_within(*, product: Product, area: GEOSGeometry, most: int) -> tuple[i
         SELECT s.packed, count(*) OVER () FROM {POINTS} p JOIN {SERIES} s USING (product_id, pid)
         WHERE p.product_id = %s AND ST_Intersects(p.tile_point, ST_Transform(ST_GeomFromEWKB(%s), 3857))
         ORDER BY md5(p.pid) LIMIT %s"""  # noqa: S608
-    with connection.cursor() as cursor:
-        cursor.execute(sql, [product.pk, bytes(area.ewkb), most])
-        rows = cursor.fetchall()
+    rows = rows_of(sql, [product.pk, bytes(area.ewkb), most])
     return rows[0][1] if rows else 0, unpack_series([bytes(blob) for blob, _ in rows], len(product.dates))
 
 

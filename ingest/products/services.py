@@ -19,6 +19,9 @@ from ingest.readers.records import PLAIN_SUBMISSION, Component, FieldHeader, Sub
 from ingest.storage import delete_files
 
 WAYS = {Component.UP: "vertical", Component.EAST: "east-west", Component.NORTH: "north-south"}
+# columns that have the name and the value of the header's field
+PLACED = ("track", "burst", "polarisation", "tile", "posting_m", "grid_epsg")
+SAME = (*PLACED, "source_format", "level", "release", "has_series", "simulated")
 
 
 def product_load(
@@ -103,27 +106,17 @@ def product_create(
     return Product.objects.create(
         id=product_id,
         name=product_name(header, submission.called or f"{path.parent.name}/{path.stem}"),
-        source_format=header.source_format,
-        level=header.level,
+        **{name: getattr(header, name) for name in SAME},
         component=header.component.value,
         technique=header.technique.value,
-        track=header.track,
         direction=header.direction.value,
-        burst=header.burst,
-        polarisation=header.polarisation,
-        release=header.release,
-        tile=header.tile,
-        posting_m=header.posting_m,
-        grid_epsg=header.grid_epsg,
         dates=list(header.dates),
         reference=header.reference.value,
-        has_series=header.has_series,
         n_points=totals.points,
         n_refused=totals.reasons.total(),
         refused_reasons=dict(totals.reasons),
         refused_rows=[[row.pid, row.reason] for row in totals.listed],
         footprint=Polygon.from_bbox((totals.west, totals.south, totals.east, totals.north)),
-        simulated=header.simulated,
         attribution=submission.attribution or header.attribution,
         licence=submission.licence or header.licence,
         header=header.extras,

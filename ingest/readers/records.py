@@ -30,10 +30,7 @@ UNIT_VECTORS = {Component.UP: (0.0, 0.0, 1.0), Component.EAST: (1.0, 0.0, 0.0), 
 
 
 class Reference(StrEnum):
-    """Zero of a product's rates.
-
-    GNSS: of the stations that it was calibrated with: rates are absolute. LOCAL: of a point or the mean of the scene.
-    """
+    """Zero of a product's rates: GNSS stations (absolute), or LOCAL, a point or the mean of the scene."""
 
     GNSS = "gnss"
     LOCAL = "local"
@@ -190,10 +187,7 @@ class VelocityField:
 
 @dataclass(frozen=True, kw_only=True)
 class Submission:
-    """An empty attribution or licence leaves the file's own. loaded_by: an account, never shown publicly.
-
-    called: what a product is named after where its file states no track; empty: the file and its folder.
-    """
+    """What comes with a file; empty: the file's own. loaded_by: never public; called: name where there's no track."""
 
     source_format: str = "auto"
     declared: Declaration = field(default_factory=Declaration)

@@ -21,10 +21,7 @@ class Slopes:
 
 
 def slope_mm_yr(displacement_mm: Float32, dates: Sequence[date]) -> Float32:
-    """Fit the least-squares slope of each row. displacement_mm: (n, dates), mm, NaN where unknown; gives (n,), mm/yr.
-
-    NaN where fewer than two dates are known. A year has 365.25 days.
-    """
+    """Fit each row's slope, (n,), mm/yr. displacement_mm: (n, dates), NaN unknown; NaN with fewer than two dates."""
     return slopes(displacement_mm, dates).velocity_mm_yr
 
 

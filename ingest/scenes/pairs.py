@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from django.db import connection
 from django.utils import timezone
 
+from ingest.locks import rows_of
 from ingest.models import Scene, ScenePair
 from ingest.pixel_grids import common_grid, footprint_of, same_lattice
 from ingest.scenes.services import geos
@@ -67,10 +67,8 @@ def pairs_make(*, baselines_days: Sequence[int], new_only: bool = False) -> int:
     if new_only and not unpaired:
         return 0
     missing = _OF_NEW if new_only else _MISSING
-    with connection.cursor() as cursor:
-        wanted = {"days": list(baselines_days), "share": LEAST_SHARE, "new": list(unpaired)}
-        cursor.execute(_IN_ORDER.format(missing=missing), wanted)
-        rows = [row[:3] for row in cursor.fetchall()]
+    wanted = {"days": list(baselines_days), "share": LEAST_SHARE, "new": list(unpaired)}
+    rows = [row[:3] for row in rows_of(_IN_ORDER.format(missing=missing), wanted)]
     before = ScenePair.objects.count()
     for start in range(0, len(rows), BATCH):
         _make(rows[start : start + BATCH])
@@ -105,9 +103,8 @@ def _make(rows: Sequence[tuple[int, int, int]]) -> None:
 
 def _say_why_alone(baselines_days: Sequence[int], tracks: list[int] | None) -> None:
     """Write why images have no pair."""
-    with connection.cursor() as cursor:
-        cursor.execute(_ALONE, {"share": LEAST_SHARE, "tracks": tracks})
-        alone = {row.scene: _why(row, baselines_days) for row in map(Alone._make, cursor.fetchall())}
+    rows = rows_of(_ALONE, {"share": LEAST_SHARE, "tracks": tracks})
+    alone = {row.scene: _why(row, baselines_days) for row in map(Alone._make, rows)}
     ready = Scene.objects.ready() if tracks is None else Scene.objects.ready().filter(track__in=tracks)
     changed = [scene for scene in ready.in_bulk(alone).values() if scene.reason != alone[scene.pk]]
     for scene in changed:

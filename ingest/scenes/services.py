@@ -26,6 +26,9 @@ logger = logging.getLogger(__name__)
 
 ELEVATION_POSTING_M = 30.0
 ALIKE = 0.5  # of an image's ground that another one shows whose heights it takes
+# columns that have the name and the value of the header's field
+NAMED = ("source_format", "backscatter", "platform", "look_direction", "mode", "burst", "polarisation")
+SAME = (*NAMED, "track", "absolute_orbit", "acquired_at", "epsg", "posting_m", "rows", "cols", "simulated", "looks")
 
 
 def scenes_load(*, path: Path, submission: Submission = PLAIN_SUBMISSION) -> list[Scene]:
@@ -53,10 +56,7 @@ def scenes_load(*, path: Path, submission: Submission = PLAIN_SUBMISSION) -> lis
 def scene_refuse(
     *, path: Path, fault: InputError, submission: Submission = PLAIN_SUBMISSION, reason: str = ""
 ) -> Scene | None:
-    """Record an image that cannot be used, with what its name states and why; None for what is no image.
-
-    reason: the line to keep, where the fault's own would betray a path. The same file again renews its row.
-    """
+    """Record an unusable image by its name; None for no image. reason: instead of a fault that may hold a path."""
     known = scene_by_name(path, submission.declared)
     if known is None or isinstance(fault, AlreadyLoaded):
         return None
@@ -160,28 +160,13 @@ def _create(path: Path, sha256: str, file: SceneFile, submission: Submission, fo
     header = file.header
     row = Scene(
         name=_name(header),
-        source_format=header.source_format,
-        platform=header.platform,
-        track=header.track,
-        absolute_orbit=header.absolute_orbit,
+        **{name: getattr(header, name) for name in SAME},
         direction=header.direction.value,
-        look_direction=header.look_direction,
-        mode=header.mode,
-        burst=header.burst,
-        polarisation=header.polarisation,
-        backscatter=header.backscatter,
-        acquired_at=header.acquired_at,
-        epsg=header.epsg,
-        posting_m=header.posting_m,
         grid=list(header.transform)[:6],
-        rows=header.rows,
-        cols=header.cols,
         footprint=geos(footprint_of(header.pixel_grid)),
-        simulated=header.simulated,
         attribution=submission.attribution or header.attribution,
         licence=submission.licence or header.licence,
         header=header.extras,
-        looks=header.looks,
         ground=file.ground,
         file_name=path.name,
         file_sha256=sha256,
@@ -202,16 +187,10 @@ def _tags(path: Path, sha256: str, header: SceneHeader) -> dict[str, str]:
     stated = {
         "file_name": path.name,
         "file_sha256": sha256,
-        "source_format": header.source_format,
-        "backscatter": header.backscatter,
-        "platform": header.platform,
+        **{name: getattr(header, name) for name in NAMED},
         "track": str(header.track),
         "absolute_orbit": str(header.absolute_orbit or ""),
         "direction": header.direction.value,
-        "look_direction": header.look_direction,
-        "mode": header.mode,
-        "burst": header.burst,
-        "polarisation": header.polarisation,
         "acquired_at": header.acquired_at.isoformat(),
         "simulated": "yes" if header.simulated else "",
     }

@@ -35,10 +35,7 @@ def folder_bytes(folder: Path) -> int:
 
 
 def make_way(*, must_free_bytes: int, processed: Sequence[Processed]) -> list[Processed]:
-    """Choose the files to delete: loaded ones, the oldest first, then refused ones. Raises NoRoom, choosing none.
-
-    What waits, is being read or is being fetched is not among `processed`, and therefore never deleted.
-    """
+    """Choose processed files to delete, the oldest loaded first, then refused ones. Raises NoRoom, choosing none."""
     chosen: list[Processed] = []
     freed = 0
     for file in sorted(processed, key=lambda file: (not file.loaded, file.since)):

@@ -157,10 +157,7 @@ def downloads_settle() -> int:
 
 
 def room_make(*, needed_bytes: int, besides: int | None = None) -> list[int]:
-    """Delete processed files until so many bytes fit into the quota and on the disk; returns the rows that lost theirs.
-
-    besides: the row that is being fetched; what other workers still have to fetch is counted. Raises NoRoom.
-    """
+    """Delete processed files until the bytes fit besides what others still fetch; returns their rows. Raises NoRoom."""
     folder = Path(settings.ACQUIRE_FOLDER)
     folder.mkdir(parents=True, exist_ok=True)
     downloads_settle()
@@ -297,15 +294,13 @@ def _columns(scene: CatalogueScene) -> dict[str, object]:
     if geometry is not None and geometry.geom_type == "Polygon":
         geometry = MultiPolygon(geometry, srid=4326)
     return {
-        "url": scene.url,
-        "file_name": scene.file_name,
-        "size_bytes": scene.size_bytes,
+        **{
+            name: getattr(scene, name)
+            for name in ("url", "file_name", "size_bytes", "platform", "track", "acquired_at")
+        },
         "checksum_algorithm": scene.checksum.algorithm if scene.checksum else "",
         "checksum": scene.checksum.hexadecimal if scene.checksum else "",
-        "platform": scene.platform,
-        "track": scene.track,
         "direction": scene.direction.value,
         "polarisation": scene.polarisation[:11],
-        "acquired_at": scene.acquired_at,
         "footprint": geometry,
     }

@@ -112,10 +112,7 @@ def raster_entries() -> Iterator[Entry]:
 
 @contextmanager
 def raster_put(path: Path) -> Iterator[str]:
-    """Put a finished file into the storage, under the name that this gives; taken out where the block fails.
-
-    The block commits the row that names it.
-    """
+    """Store a finished file and yield its name, for the block to commit; taken out where that fails."""
     storage = raster_storage()
     with path.open("rb") as stream:
         name = storage.save(path.name, File(stream, name=path.name), max_length=200)

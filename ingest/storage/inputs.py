@@ -51,10 +51,7 @@ def input_path(place: str, folder: Path) -> Path:
 
 
 def input_fetch(place: str, folder: Path) -> None:
-    """Copy what lies in the object store into the folder, a part at a time; its size is looked at first.
-
-    Raises OSError (DiskFull, StorageFailed).
-    """
+    """Copy what lies in the object store into the folder, if it fits. Raises OSError (DiskFull, StorageFailed)."""
     store, there = cast("ObjectStorage", input_store()), _entries(place)
     if not there:
         raise FileNotFoundError(f"{Path(place).name} is no longer in {store.place}")

@@ -60,10 +60,7 @@ def check_is_gpkg(path: Path) -> None:
 
 
 def layers_listed(path: Path) -> list[tuple[Any, ...]]:
-    """Return table, geometry column, geometry type and srs_id of every layer that the file lists.
-
-    Raises InputError, also for a file that lists a layer twice.
-    """
+    """Return table, geometry column, type and srs_id of every layer. Raises InputError, also for doubled layers."""
     with opened(path, SYSTEM_TABLES, seconds=SYSTEM_SECONDS) as connection:
         listed: list[tuple[Any, ...]] = connection.execute(
             "SELECT g.table_name, g.column_name, g.geometry_type_name, g.srs_id FROM gpkg_geometry_columns g"
@@ -108,10 +105,7 @@ def rows_of(
 
 
 def features_of(path: Path, layer: Layer, key: str = "") -> Iterator[tuple[dict[str, Any], BaseGeometry | None]]:
-    """Yield values by lower-case column name and the geometry of every row; None where it is empty.
-
-    key: where there is such a column, only rows that have a value in it.
-    """
+    """Yield each row's values by lower-case name, and geometry or None. key: a column that must have a value."""
     names = [name.lower() for name in layer.names]
     for rows in rows_of(path, layer, layer.names, BATCH_ROWS, key if key in layer.names else ""):
         for geometry, row in zip(geometries(path, layer, [row[0] for row in rows]), rows, strict=True):

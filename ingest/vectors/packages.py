@@ -27,10 +27,7 @@ CHECK_SOURCE = gettext_noop("Check where this file comes from")
 
 @contextmanager
 def unpacked(path: Path, named: re.Pattern[str] | None = None, most_bytes: int = MOST_BYTES) -> Iterator[Path]:
-    """Yield the layer of a zip in a temporary folder; any other file as it is. Raises InputError.
-
-    named: which one, by its name, of a zip that holds several; most_bytes: of all that would be unpacked.
-    """
+    """Yield a zip's layer (of several, the named one) in a temporary folder; any other file as it is. InputError."""
     if path.suffix.lower() != ".zip":
         yield path
         return
@@ -108,10 +105,7 @@ def _unpack(archive: zipfile.ZipFile, info: zipfile.ZipInfo, target: Path) -> No
 
 
 def member_name(path: Path, info: zipfile.ZipInfo) -> PurePosixPath:
-    """Return the name of a member inside its zip. InputError for a name outside it, a link, and what is encrypted.
-
-    path: of the zip, for the message.
-    """
+    """Return a member's name inside its zip. InputError for a name outside it, a link, and what is encrypted."""
     name = PurePosixPath(info.filename.replace("\\", "/"))
     named = {"name": info.filename[:80]}
     if name.is_absolute() or ".." in name.parts:

@@ -61,10 +61,7 @@ def reference_system(path: Path) -> CRS | None:
 
 @contextmanager
 def opened(path: Path, types: Set[int], wanted: str) -> Iterator[shapefile.Reader]:
-    """Open shapes and their table, which must belong together; faults become InputError.
-
-    types: of the shapes that it may hold; wanted: what these are called.
-    """
+    """Open shapes of these types (wanted: in words) and their table, which must belong together; else InputError."""
     table_path = sibling(path, ".dbf")
     if table_path is None:
         raise InputError(path, IS_MISSING, ALL_PARTS, name=f"{path.stem}.dbf")

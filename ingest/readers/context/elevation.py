@@ -33,10 +33,7 @@ def opened(path: Path) -> Iterator[DatasetReader]:
 
 
 def check_grid(path: Path, raster: DatasetReader, *, most_pixels: int, smaller: str, of: str, units: set[str]) -> None:
-    """Raise InputError for a grid without a system, turned or too large, several bands, or another unit than these.
-
-    smaller: how to cut it; of: what its values are.
-    """
+    """Raise InputError for a grid without a system, turned, too large, or not one band of these units."""
     if raster.crs is None:
         raise InputError(path, "it has no reference system", "Assign one (gdal_edit.py -a_srs EPSG:…)")
     grid = raster.transform

@@ -149,10 +149,7 @@ Record = PlacedRecord | BuildingRecord | LineRecord | WaterRecord
 
 @dataclass(frozen=True)
 class ContextFile:
-    """One file: its kind, the name that a newer edition shares, and its rows, read on demand.
-
-    parts: all files that belong to it (a shapefile has several), for the hash. source: the layer itself, unpacked.
-    """
+    """One file: its kind, the name that newer editions share, all its parts, the unpacked layer, its rows on demand."""
 
     kind: ContextKind
     name: str

@@ -66,47 +66,26 @@ def read_buildings(path: Path) -> Iterator[BuildingRecord | Remark]:
 
 def read_roads(path: Path) -> Iterator[LineRecord | Remark]:
     """Read roads for cars. Paths, tracks and what is only planned are left out."""
-    yield from _lines(path, "highway", features.ROADS, _road_class)
+    return _records(path, "highway", features.ROADS, _road_class, _line)
 
 
 def read_railways(path: Path) -> Iterator[LineRecord | Remark]:
     """Read railways and trams in use. What is abandoned or only planned is left out."""
-    yield from _lines(path, "railway", features.RAILWAYS, lambda name: LineClass.RAIL if name in RAILS else None)
-
-
-def _lines(path: Path, key: str, wanted: features.Wanted, class_of: Any) -> Iterator[LineRecord | Remark]:
-    for properties, geometry, line_class in _classified(path, key, wanted, class_of):
-        if isinstance(line_class, Remark):
-            yield line_class
-        else:
-            yield LineRecord(line_class, _tag(properties, "tunnel") in IN_TUNNEL, _as_multi(geometry))
+    return _records(path, "railway", features.RAILWAYS, dict.fromkeys(RAILS, LineClass.RAIL).get, _line)
 
 
 def read_rivers(path: Path) -> Iterator[WaterRecord | Remark]:
     """Read rivers, canals and streams; ditches and drains are left out."""
-    for properties, geometry, water_class in _classified(path, "waterway", features.RIVERS, WATERWAYS.get):
-        if isinstance(water_class, Remark):
-            yield water_class
-        else:
-            yield WaterRecord(water_class, text_of(properties, "name"), _as_multi(geometry))
+    return _records(path, "waterway", features.RIVERS, WATERWAYS.get, _river)
 
 
 def read_lakes(path: Path) -> Iterator[WaterRecord | Remark]:
     """Read lakes, reservoirs and the areas of wide rivers."""
-
-    def class_of(name: str) -> WaterClass | None:
-        return WaterClass.LAKE if name in LAKES else None
-
-    for properties, geometry, water_class in _classified(path, "natural", features.LAKES, class_of):
-        if isinstance(water_class, Remark):
-            yield water_class
-        else:
-            parts = [part for part in get_parts(geometry) if isinstance(part, Polygon)]
-            yield WaterRecord(water_class, text_of(properties, "name"), MultiPolygon(parts))
+    return _records(path, "natural", features.LAKES, dict.fromkeys(LAKES, WaterClass.LAKE).get, _lake)
 
 
-def _classified(path: Path, key: str, wanted: features.Wanted, class_of: Any) -> Iterator[tuple[Any, Any, Any]]:
-    """Yield each feature with the class of its tag, or a remark on why it is left out. InputError: no such tags."""
+def _records(path: Path, key: str, wanted: features.Wanted, class_of: Any, record_of: Any) -> Iterator[Any]:
+    """Yield each feature as a record of its tag's class, or a remark on why it is left out. Raises InputError."""
     checked = False
     for properties, geometry, fault in features.read_features(path, wanted):
         if not checked and not properties.keys() & (TAGS | {key}):
@@ -116,10 +95,24 @@ def _classified(path: Path, key: str, wanted: features.Wanted, class_of: Any) ->
         checked = True
         found = class_of(_tag(properties, key).removesuffix("_link"))
         if geometry is None:
-            found = Remark(fault, refused=True)
+            yield Remark(fault, refused=True)
         elif found is None:
-            found = Remark(f"no {key}: what else the file holds", refused=True)
-        yield properties, geometry, found
+            yield Remark(f"no {key}: what else the file holds", refused=True)
+        else:
+            yield record_of(found, properties, geometry)
+
+
+def _line(line_class: LineClass, properties: dict[str, Any], geometry: BaseGeometry) -> LineRecord:
+    return LineRecord(line_class, _tag(properties, "tunnel") in IN_TUNNEL, _as_multi(geometry))
+
+
+def _river(water_class: WaterClass, properties: dict[str, Any], geometry: BaseGeometry) -> WaterRecord:
+    return WaterRecord(water_class, text_of(properties, "name"), _as_multi(geometry))
+
+
+def _lake(water_class: WaterClass, properties: dict[str, Any], geometry: BaseGeometry) -> WaterRecord:
+    parts = [part for part in get_parts(geometry) if isinstance(part, Polygon)]
+    return WaterRecord(water_class, text_of(properties, "name"), MultiPolygon(parts))
 
 
 def _road_class(name: str) -> LineClass | None:

@@ -43,15 +43,8 @@ def parse_name(path: Path) -> ParsedName:
         granules = []
     if len(granules) != 1:
         return ParsedName()
-    granule, single = granules[0], OF_ONE_BAND.search(path.name)
-    polarisation = single[1].upper() if single else ""
-    return ParsedName(
-        platform=granule.platform,
-        track=granule.track,
-        mode=granule.mode,
-        polarisation=polarisation,
-        acquired_at=granule.start,
-    )
+    single = OF_ONE_BAND.search(path.name)
+    return granules[0].parsed(single[1].upper() if single else "")
 
 
 def recognises(path: Path) -> bool:

@@ -128,15 +128,7 @@ def _from_name(path: Path) -> ParsedName:
         polarisation = words.pop() if len(words) == 1 else ""
         granules = granules_in(path.name)
         if len(granules) == 1:
-            one = granules[0]
-            return ParsedName(
-                platform=one.platform,
-                mode=one.mode,
-                track=one.track,
-                absolute_orbit=one.absolute_orbit,
-                acquired_at=one.start,
-                polarisation=polarisation,
-            )
+            return granules[0].parsed(polarisation)
         times = set(TIME.findall(path.name))
         return ParsedName(acquired_at=time_of(times.pop()) if len(times) == 1 else None, polarisation=polarisation)
     except ValueError as fault:

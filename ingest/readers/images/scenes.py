@@ -157,6 +157,11 @@ class Granule(NamedTuple):
         """The relative orbit; None where unknown."""
         return relative_orbit(self.platform, self.absolute_orbit, self.start)
 
+    def parsed(self, polarisation: str) -> ParsedName:
+        """Return what the name states of an image."""
+        own = {"platform": self.platform, "mode": self.mode, "acquired_at": self.start, "polarisation": polarisation}
+        return ParsedName(**own, track=self.track, absolute_orbit=self.absolute_orbit)
+
 
 def granules_in(text: str) -> list[Granule]:
     """Return all different Sentinel-1 product names in a text, in order. Raises ValueError: no such date."""

@@ -175,10 +175,7 @@ def plain(name: str) -> str:
 
 
 def columns_by_alias(path: Path, names: Sequence[str], in_metres: bool = False) -> dict[str, str]:
-    """Return the file's column of each role. in_metres: x, y are easting and northing, else longitude and latitude.
-
-    Raises InputError where two columns may be the velocity.
-    """
+    """Return the file's column of each role; in_metres: x, y are easting, northing. InputError for two velocities."""
     of_plain: dict[str, str] = {}
     for name in names:
         of_plain.setdefault(plain(name), name)

@@ -33,10 +33,7 @@ class Inverted:
 
 
 def pieces(pairs: NDArray[np.int64], known: NDArray[np.bool_], n_dates: int) -> NDArray[np.int64]:
-    """Return each date's piece of its network, named by its first date: (patterns, dates).
-
-    pairs: (m, 2), indices of dates. known: (patterns, m), which of the pairs a pattern has.
-    """
+    """Name each date's piece of a network by its first date: (patterns, dates). pairs (m, 2); known (patterns, m)."""
     piece = np.broadcast_to(np.arange(n_dates), (known.shape[0], n_dates)).T.copy()  # (dates, patterns)
     while True:
         before = piece.copy()

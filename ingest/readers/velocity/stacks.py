@@ -66,10 +66,7 @@ class Patches:
             pair += np.bincount(patch, one, minlength=n)
 
     def reference(self, mm: float) -> Float64 | None:
-        """Return the mean of each pair over the most stable patch, (pairs,); None where no pixel has every pair.
-
-        mm: what a value of the file is in mm.
-        """
+        """Return each pair's mean over the most stable patch, (pairs,), or None. mm: what a value is in mm."""
         known = self.count >= max(1.0, 0.5 * self.count.max())
         if not self.count.any():
             return None

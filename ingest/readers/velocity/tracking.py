@@ -31,9 +31,6 @@ def north_on_map(epsg: int, longitude: Float64, latitude: Float64) -> NDArray[np
 
 
 def along(component: Component, epsg: int, longitude: Float64, latitude: Float64, vx: Float64, vy: Float64) -> Float64:
-    """Return the eastward or northward part of speeds along map x and y, all (n,), in the same unit.
-
-    The map is taken as conformal (polar stereographic and UTM are): east is a right angle clockwise of north.
-    """
+    """Return the eastward or northward part of speeds along x and y of a conformal map, all (n,), in the same unit."""
     turned = (vx + 1j * vy) * np.conj(north_on_map(epsg, longitude, latitude))  # real: north; imaginary: west
     return np.asarray(turned.real if component is Component.NORTH else -turned.imag, dtype=np.float64)

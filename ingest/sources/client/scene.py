@@ -147,10 +147,7 @@ _STRANGE = re.compile(r"[^A-Za-z0-9._+-]+")
 
 
 def safe_name(text: str, fallback: str = "image") -> str:
-    """Return a base name of plain letters: no folder, no hidden file, nothing of a name that is too long.
-
-    A name that had to be changed keeps its suffix, so that readers that go by names still know it.
-    """
+    """Return a base name of plain letters: no folder, not hidden, not too long, with the suffix that readers go by."""
     base = re.split(r"[/\\]", text)[-1]
     plain = _STRANGE.sub("_", base).strip("._-+ ")
     if not plain:

@@ -37,10 +37,7 @@ MOST_IN_A_FOLDER = 1000
 
 @dataclass(frozen=True)
 class Safe:
-    """One product. path: what was given; name: of the product, without .SAFE; root: its folder, in the zip or on disk.
-
-    files: those of interest, by their names inside the product.
-    """
+    """One product: the path given, its name without .SAFE, its folder in the zip or on disk, its files of interest."""
 
     path: Path
     name: str

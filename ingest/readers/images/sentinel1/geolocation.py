@@ -60,10 +60,7 @@ class GridPoints(NamedTuple):
 
 @dataclass(frozen=True)
 class Positions:
-    """Map positions on an even grid of lines and pixels, bilinear between, going on straight outside.
-
-    line, pixel: of the first node; step_*: between nodes; x, y: (n, m), metres.
-    """
+    """Map positions, metres (n, m), on an even grid of lines and pixels; bilinear, going on straight outside."""
 
     line: float
     pixel: float

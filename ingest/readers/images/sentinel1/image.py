@@ -123,10 +123,7 @@ def _read(image: Image, dataset: DatasetReader, window: Window) -> NDArray[np.ui
 
 @contextmanager
 def _on_disk(image: Image) -> Iterator[Path]:
-    """Yield the measurement as a file, out of a zip for as long as it is read.
-
-    A piece takes some samples of a thousand lines: inside a zip, lines would be inflated again and again, or all kept.
-    """
+    """Yield the measurement as a file, unpacked once: in a zip, lines would be inflated again for every piece."""
     most = 2 * image.annotation.lines * image.annotation.pixels
     with image.safe.unpacked(image.measurement, 2 * most + 2**26) as path:
         yield path

@@ -187,8 +187,7 @@ def calibration_of(safe: Safe, annotation: Annotation) -> Table:
 def noise_of(safe: Safe, annotation: Annotation) -> Noise:
     """Return the noise tables of a polarisation, of old processors too (noiseVectorList). Raises InputError."""
     root = _table_file(safe, annotation, "noise")
-    old = root.element.find("noiseRangeVectorList") is None
-    if old:
+    if root.element.find("noiseRangeVectorList") is None:
         across = _table(root, root.each("noiseVectorList/noiseVector"), "noiseLut")
     else:
         across = _table(root, root.each("noiseRangeVectorList/noiseRangeVector"), "noiseRangeLut")
@@ -268,11 +267,5 @@ def _azimuth_block(node: Node) -> AzimuthBlock:
     line, value = node.numbers("line"), node.numbers("noiseAzimuthLut")
     if line.size != value.size or (np.diff(line) <= 0).any():
         raise node.fault(f"a noiseAzimuthLut has {line.size} lines (perhaps out of order) but {value.size} values")
-    return AzimuthBlock(
-        node.whole("firstAzimuthLine"),
-        node.whole("lastAzimuthLine"),
-        node.whole("firstRangeSample"),
-        node.whole("lastRangeSample"),
-        line,
-        value,
-    )
+    edges = ("firstAzimuthLine", "lastAzimuthLine", "firstRangeSample", "lastRangeSample")
+    return AzimuthBlock(*(node.whole(edge) for edge in edges), line, value)

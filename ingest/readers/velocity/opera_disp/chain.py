@@ -152,10 +152,7 @@ def newest(path: Path, files: Sequence[DispFile]) -> tuple[list[DispFile], int]:
 
 
 def chained(path: Path, files: Sequence[DispFile]) -> tuple[date, ...]:
-    """Return the dates of the series that the files make together, the first reference before all others.
-
-    files: by their second date. Raises InputError where a file builds on a date that no other file reaches.
-    """
+    """Return the series' dates, the first reference first. InputError where a file builds on a date none reaches."""
     dates = [files[0].reference]
     for file in files:
         if file.reference not in dates:

@@ -33,18 +33,8 @@ ATTRIBUTION = "Contains modified Copernicus Sentinel data, processed by NASA/JPL
 LICENCE = "NASA Earth Science data: free and open"
 LEAST_KNOWN = 0.5  # a pixel is a point if it is good in at least this part of the files
 BLOCK_PIXELS = 256  # rows and columns of a block: the file's own chunks, which are unpacked whole
-SIGNS = frozenset(
-    {
-        "displacement",
-        "short_wavelength_displacement",
-        "recommended_mask",
-        "connected_component_labels",
-        "temporal_coherence",
-        "reference_time",
-        "corrections",
-        "identification",
-    }
-)
+SIGNS = {"displacement", "short_wavelength_displacement", "recommended_mask", "connected_component_labels"}
+SIGNS |= {"temporal_coherence", "reference_time", "corrections", "identification"}
 LEAST_SIGNS = 4
 _EPSG_AT_END = re.compile(r'(?:ID|AUTHORITY)\["EPSG",\s*"?(\d{4,6})"?\]\s*\]\s*$')
 
@@ -232,19 +222,6 @@ def _points(
 ) -> PointBatch:
     motion = slopes(displacement, frame.dates)
     hdf5.refuse_too_fast(frame.path, motion.velocity_mm_yr)
-    longitude, latitude = frame.grid.positions(row, col)
-    unknown = np.full(row.size, np.nan, dtype=np.float32)  # the line of sight is in another product, DISP-S1-STATIC
-    return PointBatch(
-        pid=raster.pids(row, col),
-        longitude=longitude,
-        latitude=latitude,
-        height_m=unknown,
-        velocity_mm_yr=motion.velocity_mm_yr,
-        velocity_std_mm_yr=motion.velocity_std_mm_yr,
-        temporal_coherence=coherence,
-        rmse_mm=unknown,
-        los_east=unknown,
-        los_north=unknown,
-        los_up=unknown,
-        displacement_mm=displacement,
-    )
+    known = {"velocity_std_mm_yr": motion.velocity_std_mm_yr, "temporal_coherence": coherence}
+    known["displacement_mm"] = displacement  # the line of sight is in another product, DISP-S1-STATIC
+    return raster.batch(row, col, *frame.grid.positions(row, col), motion.velocity_mm_yr, Component.LOS, **known)
