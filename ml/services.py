@@ -18,9 +18,9 @@ from django.utils import timezone
 from ingest.disk import disk_full
 from ingest.errors import InputError
 from ingest.failures import Cause, cause_of, reason_of
-from ingest.hashing import file_sha256
 from ingest.leases import NO_FAULT, Overtaken, Progress, heartbeat
 from ingest.models import Product, ScenePair
+from ingest.readers.files import file_sha256
 from ingest.storage import raster_put
 from ml import selectors
 from ml.events import runs_urgent

@@ -18,11 +18,10 @@ from ingest.context import terrain
 from ingest.context.regions import slugs_give
 from ingest.errors import AlreadyLoaded, InputError
 from ingest.geometry import METRES_PER_DEGREE
-from ingest.hashing import file_sha256
 from ingest.locks import Lock, lock
 from ingest.models import AdministrativeRegion, ContextLayer, ElevationTile, PopulationTile
 from ingest.rasters import copy_as_cog, write_cog
-from ingest.readers.context import elevation, opened, population
+from ingest.readers.context import elevation, opened
 from ingest.readers.context.records import (
     ContextFile,
     ContextKind,
@@ -36,6 +35,7 @@ from ingest.readers.context.records import (
     Remark,
     WaterRecord,
 )
+from ingest.readers.files import file_sha256
 from ingest.storage import delete_files, save_with_raster
 from ingest.text import plain_values, search_key
 
@@ -288,7 +288,7 @@ def _load_elevation(path: Path, file: ContextFile, layer: ContextLayer) -> None:
 
 
 def _load_population(file: ContextFile, layer: ContextLayer) -> None:
-    people, outline = population.check(file.source), population.footprint(file.source)
+    people, outline = elevation.population_total(file.source), elevation.population_footprint(file.source)
     layer.n_features = 1
     layer.coverage = MultiPolygon(GEOSGeometry(outline.wkb_hex), srid=4326)
     layer.save(update_fields=["n_features", "coverage"])

@@ -1,24 +1,71 @@
-"""Work of the confined process: load the file and write the outcome into the job's row, both or neither."""
+"""Work of the confined process: load the file as what it is and write the outcome into the job's row, or neither."""
 
 import errno
 import logging
 import time
 from pathlib import Path
 from types import TracebackType
+from typing import NamedTuple
 
 from django.db import DataError, connections, transaction
 from django.utils import timezone
 
 from ingest.errors import AlreadyLoaded, InputError, one_line
 from ingest.failures import cause_of, first_line, reason_of
-from ingest.hashing import file_sha256
-from ingest.jobs.arrivals import Loaded, arrival_load
+from ingest.formats import READERS, SCENE_READERS, SUFFIXES, recognise
 from ingest.jobs.services import DECLARED_TEXTS, LEASE, job_reject
 from ingest.leases import NO_FAULT, Overtaken
 from ingest.models import IngestJob, Product, Scene
-from ingest.readers.records import Declaration, Direction, Submission
-from ingest.scenes.services import scene_refuse, scenes_forget
+from ingest.products.loading import Expect, Progress
+from ingest.products.services import products_load
+from ingest.readers.files import file_sha256
+from ingest.readers.records import PLAIN_SUBMISSION, Declaration, Direction, Submission
+from ingest.scenes.services import scene_refuse, scenes_forget, scenes_load
 from ingest.storage.inputs import input_path
+
+
+class Loaded(NamedTuple):
+    """Outcome of a load."""
+
+    products: list[Product]
+    scenes: list[Scene]
+
+    def __str__(self) -> str:
+        lines = [f"scene {scene.pk} ({scene.name}), {scene.rows} x {scene.cols} px" for scene in self.scenes]
+        for product in self.products:
+            refused = f", {product.n_refused:,} rows refused" if product.n_refused else ""
+            dates = f"{product.n_dates} dates" if product.has_series else "no series"
+            lines.append(f"product {product.pk} ({product.name}), {product.n_points:,} points, {dates}{refused}")
+        return "; ".join(lines)
+
+
+def arrival_load(
+    *,
+    path: Path,
+    submission: Submission = PLAIN_SUBMISSION,
+    progress: Progress = lambda points: None,
+    expect: Expect = lambda points: None,
+) -> Loaded:
+    """Load a file or folder as what it is. Raises InputError (AlreadyLoaded); then nothing has changed."""
+    if recognise(path, submission.declared) in SCENE_READERS:
+        return Loaded([], scenes_load(path=path, submission=submission))
+    return Loaded(products_load(path=path, submission=submission, progress=progress, expect=expect), [])
+
+
+def arrivals_in(path: Path) -> list[Path]:
+    """List what is to be loaded for a path: itself, or what a folder that is no product holds. Raises InputError."""
+    if not path.is_dir() or _is_product(path):
+        return [path]
+    inside = sorted(path.iterdir())
+    arrivals = [one for one in inside if (_is_product(one) if one.is_dir() else one.suffix.lower() in SUFFIXES)]
+    if not arrivals:
+        raise InputError(path, "this folder holds no file of a known format", "Give files")
+    return arrivals
+
+
+def _is_product(folder: Path) -> bool:
+    return any(reader.recognises(folder) for reader in READERS.values())
+
 
 logger = logging.getLogger(__name__)
 

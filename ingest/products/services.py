@@ -9,12 +9,12 @@ from django.utils import timezone
 
 from ingest.errors import AlreadyLoaded, InputError
 from ingest.formats import TITLES, open_velocity_fields
-from ingest.hashing import files_sha256
 from ingest.locks import content_key, locked
 from ingest.models import Product, ReleaseChange
 from ingest.products import functions
 from ingest.products.loading import Expect, Progress, Totals, field_copy, fields_check
 from ingest.products.releases import releases_settle
+from ingest.readers.files import files_sha256
 from ingest.readers.records import PLAIN_SUBMISSION, Component, FieldHeader, Submission, VelocityField
 from ingest.storage import delete_files
 

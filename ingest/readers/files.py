@@ -1,5 +1,6 @@
-"""Folders and sizes of given files, looked at before anything is read; zips that are unpacked for a while."""
+"""Folders, sizes and hashes of given files, before anything is read; zips that are unpacked for a while."""
 
+import hashlib
 import lzma
 import os
 import shutil
@@ -98,3 +99,17 @@ def _unpack(path: Path, archive: zipfile.ZipFile, ending: str, folder: Path) -> 
         raise InputError(path, problem, "Unpack it, and give the folder")
     with archive.open(info) as packed, (folder / Path(info.filename).name).open("wb") as target:
         shutil.copyfileobj(packed, target)
+
+
+def file_sha256(path: Path) -> str:
+    """Return the SHA-256 of a file's bytes, in hexadecimal."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def files_sha256(paths: Sequence[Path]) -> str:
+    """Return the SHA-256 of one file; of several, that of their names and hashes, in hexadecimal."""
+    if len(paths) == 1:
+        return file_sha256(paths[0])
+    lines = sorted(f"{path.name} {file_sha256(path)}\n" for path in paths)
+    return hashlib.sha256("".join(lines).encode()).hexdigest()

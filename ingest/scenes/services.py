@@ -10,14 +10,14 @@ from django.utils import timezone
 from shapely import to_wkb
 from shapely.geometry.base import BaseGeometry
 
-from ingest.context.elevation import elevation_over
+from ingest.context.terrain import elevation_over
 from ingest.errors import AlreadyLoaded, InputError
 from ingest.formats import TITLES, open_scenes, scene_by_name
-from ingest.hashing import files_sha256
 from ingest.locks import content_key, locked
 from ingest.models import Scene
 from ingest.pixel_grids import footprint_of
 from ingest.rasters import write_cog_blocks
+from ingest.readers.files import files_sha256
 from ingest.readers.images.scenes import Placing, SceneFile, SceneHeader
 from ingest.readers.records import PLAIN_SUBMISSION, Submission
 from ingest.storage import delete_files, save_with_raster

@@ -15,8 +15,8 @@ from shapely.geometry import mapping
 from tqdm import tqdm
 
 from ingest.errors import InputError
-from ingest.hashing import files_sha256
 from ingest.rasters import write_cog
+from ingest.readers.files import files_sha256
 from ingest.readers.records import Declaration, Reference
 from ml.deformation import VERSIONS
 from ml.deformation.filters.still import assumed

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ingest.projections import transformer
-from ingest.readers.velocity.tracking import north_on_map
+from ingest.readers.raster import north_on_map
 from ml.statistics.robust import MAD_TO_SIGMA
 
 Floats = NDArray[np.float64]

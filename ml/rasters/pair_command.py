@@ -10,8 +10,8 @@ import rasterio
 import torch
 
 from ingest.errors import InputError
-from ingest.hashing import file_sha256
 from ingest.rasters import CACHE_MB
+from ingest.readers.files import file_sha256
 from ml.rasters.control_points import has_control_points, in_pieces, resampled_to_one_grid
 from ml.rasters.imagery import PairSource, open_pair
 from ml.rasters.pieces import Folder, Pieces

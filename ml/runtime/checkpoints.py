@@ -13,7 +13,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from ingest.errors import InputError
-from ingest.hashing import file_sha256
+from ingest.readers.files import file_sha256
 
 WEIGHTS = Path(__file__).parents[1] / "weights"
 

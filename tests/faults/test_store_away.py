@@ -14,10 +14,10 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
 from django.utils import timezone
 
-from ingest.context.elevation import elevation_over
 from ingest.context.exposure import exposed_in
 from ingest.context.selectors import context_at, ground_at
 from ingest.context.services import context_load
+from ingest.context.terrain import elevation_over
 from ingest.errors import StorageFailed
 from ingest.jobs import services as jobs
 from ingest.jobs import watching

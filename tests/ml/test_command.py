@@ -11,8 +11,8 @@ import pytest
 import rasterio
 from shapely.geometry import shape
 
-from ingest.hashing import file_sha256
 from ingest.projections import transformer
+from ingest.readers.files import file_sha256
 from ml.__main__ import COMMANDS, main
 from ml.rasters.areas import KINDS
 from ml.runtime.checkpoints import WEIGHTS

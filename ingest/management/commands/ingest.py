@@ -17,7 +17,7 @@ from tqdm import tqdm
 from ingest.errors import AlreadyLoaded, InputError
 from ingest.failures import Cause, cause_of, reason_of
 from ingest.formats import FORMATS
-from ingest.jobs.arrivals import arrival_load, arrivals_in
+from ingest.jobs.child import arrival_load, arrivals_in
 from ingest.products.derived import derived_make
 from ingest.products.releases import release_changes_make
 from ingest.readers.images.scenes import POLARISATIONS, SCALES

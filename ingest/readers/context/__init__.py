@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from ingest.errors import InputError
-from ingest.readers.context import glaciers, landslides, mines, places, regions, streetmap
+from ingest.readers.context import glaciers, landslides, outlines, places, streetmap
 from ingest.readers.context.outlines import parts_of, property_names
 from ingest.readers.context.records import ContextFile, ContextKind, Record, Remark
 from ingest.readers.context.tables import column_names
@@ -17,10 +17,10 @@ from ingest.vectors.packages import layer_name, unpacked
 Reader = Callable[[Path], Iterator[Record | Remark]]
 OUTLINES, TABLES, RASTERS = {".geojson", ".json", ".shp", ".gpkg"}, {".csv", ".txt", ".tsv"}, {".tif", ".tiff"}
 READERS: dict[ContextKind, tuple[Reader, set[str]]] = {
-    ContextKind.REGIONS: (regions.read, OUTLINES),
+    ContextKind.REGIONS: (outlines.read_regions, OUTLINES),
     ContextKind.PLACES: (places.read, TABLES),
     ContextKind.GLACIERS: (glaciers.read, OUTLINES | {".csv"}),
-    ContextKind.MINES: (mines.read, OUTLINES),
+    ContextKind.MINES: (outlines.read_mines, OUTLINES),
     ContextKind.LANDSLIDES: (landslides.read, {".csv"}),
     ContextKind.BUILDINGS: (streetmap.read_buildings, OUTLINES),
     ContextKind.ROADS: (streetmap.read_roads, OUTLINES),
@@ -35,6 +35,17 @@ STREETMAP: dict[ContextKind, tuple[features.Wanted, re.Pattern[str]]] = {  # and
     ContextKind.RIVERS: (features.RIVERS, re.compile(r"gis_osm_waterways_free_\d+")),
     ContextKind.LAKES: (features.LAKES, re.compile(r"gis_osm_water_a_free_\d+")),
 }
+# what recognises a kind by the names of properties or columns
+OUTLINED: dict[ContextKind, Callable[[set[str]], bool]] = {
+    ContextKind.GLACIERS: glaciers.recognised,
+    ContextKind.MINES: outlines.is_maus,
+    ContextKind.REGIONS: outlines.is_natural_earth,
+}
+LISTED: dict[ContextKind, Callable[[set[str]], bool]] = {
+    ContextKind.GLACIERS: glaciers.recognised,
+    ContextKind.LANDSLIDES: landslides.recognised,
+    ContextKind.PLACES: places.recognised,
+}
 OSM_DUMPS = {".pbf", ".osm", ".bz2"}
 SUFFIXES = OUTLINES | TABLES | RASTERS | {".zip"}
 
@@ -44,13 +55,14 @@ def recognise(path: Path) -> ContextKind:
     suffix = path.suffix.lower()
     if suffix in RASTERS:
         return ContextKind.ELEVATION
-    kind = None
+    if suffix in TABLES and places.is_geonames(path):
+        return ContextKind.PLACES
+    tests, names = {}, set[str]()
     if suffix in OUTLINES:
-        kind = _of_names(property_names(path), (glaciers, mines, regions))
+        tests, names = OUTLINED, property_names(path)
     elif suffix in TABLES:
-        if places.is_geonames(path):
-            return ContextKind.PLACES
-        kind = _of_names(set(column_names(path)), (glaciers, landslides, places))
+        tests, names = LISTED, set(column_names(path))
+    kind = next((kind for kind, fits in tests.items() if fits(names)), None)
     if kind is None:
         kinds = ", ".join(ContextKind)
         raise InputError(path, "its content does not identify the kind of context", f"Name the kind: {kinds}")
@@ -100,17 +112,6 @@ def _named(path: Path, layer: Path) -> Iterator[None]:
         raise InputError(path, fault.problem, fault.remedy) from fault
 
 
-def _of_names(names: set[str], modules: tuple[object, ...]) -> ContextKind | None:
-    kinds = {
-        glaciers: ContextKind.GLACIERS,
-        mines: ContextKind.MINES,
-        regions: ContextKind.REGIONS,
-        landslides: ContextKind.LANDSLIDES,
-        places: ContextKind.PLACES,
-    }
-    return next((kind for module, kind in kinds.items() if module in modules and module.recognised(names)), None)
-
-
 def _credit(layer: Path, kind: ContextKind) -> tuple[str, str]:
     """Return attribution and licence, where the format states them."""
     if kind is ContextKind.PLACES and places.is_geonames(layer):
@@ -126,8 +127,8 @@ def _credit(layer: Path, kind: ContextKind) -> tuple[str, str]:
     if kind is ContextKind.GLACIERS:
         if glaciers.recognised(property_names(layer)):
             return glaciers.RGI_ATTRIBUTION, glaciers.RGI_LICENCE
-    elif kind is ContextKind.MINES and mines.recognised(property_names(layer)):
+    elif kind is ContextKind.MINES and outlines.is_maus(property_names(layer)):
         return "Mines: Maus et al. 2022", "CC BY-SA 4.0"
-    elif kind is ContextKind.REGIONS and regions.recognised(property_names(layer)):
+    elif kind is ContextKind.REGIONS and outlines.is_natural_earth(property_names(layer)):
         return "Regions: Natural Earth", "public domain"
     return "", ""

@@ -1,4 +1,10 @@
-"""Polygons with their properties, mended where they cross themselves. One record at a time."""
+"""Polygons with their properties, mended where they cross themselves; those of mines and of administrative regions.
+
+Mines: such as those of Maus et al. 2022, doi:10.1038/s41597-022-01547-4 (ISO3_CODE, COUNTRY_NAME, AREA); other lists
+may state a NAME, and in STATE or STATUS whether it works. Regions: Natural Earth's admin_0 and admin_1, geoBoundaries,
+NUTS of Eurostat, or any with a property `name`, perhaps `code`, `level` (0 a country, 1 a province, 2 and more what
+lies below) and `country`.
+"""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -6,6 +12,8 @@ from typing import Any, NamedTuple
 
 from shapely import MultiPolygon, Polygon, make_valid
 
+from ingest.errors import InputError
+from ingest.readers.context.records import MineRecord, RegionRecord, Remark
 from ingest.vectors import shapefiles
 from ingest.vectors.features import POLYGONS, read_features
 
@@ -59,3 +67,72 @@ def _polygons(geometry: Any) -> Iterator[Polygon]:
                 yield part
         elif hasattr(part, "geoms"):
             yield from _polygons(part)
+
+
+CLOSED = {"closed", "abandoned", "inactive", "disused", "historic", "past producer", "flooded", "closure"}
+ACTIVE = {"active", "open", "operating", "operational", "producing", "producer", "in operation"}
+MAUS = {"iso3_code", "country_name", "area"}
+
+
+def is_maus(properties: set[str]) -> bool:
+    """Return whether these are the columns of Maus et al."""
+    return properties >= MAUS
+
+
+def read_mines(path: Path) -> Iterator[MineRecord | Remark]:
+    """Read every mine that has an outline; a name is not needed."""
+    for feature in read_outlines(path):
+        if feature.outline is None:
+            yield Remark(feature.fault, refused=True)
+        else:
+            name = text_of(feature.properties, "name", "mine_name", "mine")
+            country = text_of(feature.properties, "country_name", "country")
+            state = state_of(text_of(feature.properties, "state", "status", "operation_status", "op_status"))
+            yield MineRecord(name[:200], country[:100], feature.outline, state)
+
+
+def state_of(text: str) -> str:
+    """Return 'active' or 'closed' for the words that lists of mines use; empty for any other."""
+    word = text.strip().lower()
+    return "closed" if word in CLOSED else "active" if word in ACTIVE else ""
+
+
+NAMES = ("name_en", "name_long", "name", "shapename", "nam", "name_latn", "gen")
+COUNTRIES = ("admin", "country", "sovereignt", "shapegroup", "iso_a2", "cntr_code")
+CODES = ("code", "iso_3166_2", "shapeiso", "nuts_id", "ags", "iso_a3", "iso_a2")
+NO_CODE = "-99"  # of Natural Earth
+
+
+def is_natural_earth(properties: set[str]) -> bool:
+    """Return whether the columns are those of a list of regions; Natural Earth states what its features are."""
+    return "featurecla" in properties and bool(properties & {"admin", "adm0_a3"})
+
+
+def read_regions(path: Path) -> Iterator[RegionRecord | Remark]:
+    """Read every region with a name. InputError where no feature has one."""
+    names = property_names(path)
+    if not names & set(NAMES):
+        listed = ", ".join(sorted(names))[:200] or "none"
+        raise InputError(path, f"its features have no property 'name' (found: {listed})", "Name the regions")
+    for feature in read_outlines(path):
+        name = text_of(feature.properties, *NAMES)
+        if feature.outline is None:
+            yield Remark(feature.fault, refused=True)
+        elif not name:
+            yield Remark("no name", refused=True)
+        else:
+            level = _level(feature.properties)
+            country = name if level == 0 else text_of(feature.properties, *COUNTRIES)
+            code = text_of(feature.properties, *CODES)
+            yield RegionRecord(name[:200], country[:100], level, feature.outline, "" if code == NO_CODE else code[:40])
+
+
+def _level(properties: dict[str, object]) -> int:
+    """Return 0 for Natural Earth's countries, 1 for its provinces; else 'admin_level' or 'level', 1 by default."""
+    feature_class = str(properties.get("featurecla", "")).lower()
+    if feature_class.startswith("admin-0") or "country" in str(properties.get("type", "")).lower():
+        return 0
+    if feature_class.startswith("admin-1"):
+        return 1
+    value = text_of(properties, "admin_level", "level", "levl_code")
+    return int(value) if value.isdigit() and int(value) < 20 else 1

@@ -16,7 +16,7 @@ import pyarrow as pa
 from ingest.errors import InputError
 from ingest.projections import is_metric
 from ingest.readers.records import Component, Declaration, Direction, FieldHeader, PointBatch, Reference, VelocityField
-from ingest.readers.tables import columns, dates, geoparquet, gpkg, mapping, shp, text_table
+from ingest.readers.tables import columns, geoparquet, gpkg, mapping, shp, text_table
 from ingest.readers.tables.columns import Plan, Source
 from ingest.readers.tables.spacing import Spacing, spacing_of
 
@@ -41,7 +41,7 @@ def recognises(path: Path) -> bool:
             role for role in mapping.ALIASES if {mapping.plain(name) for name in names} & set(mapping.ALIASES[role])
         }
         moves = any(mapping.VELOCITY.fullmatch(mapping.plain(name)) for name in names)
-        moves = moves or sum(1 for name in names if dates.NAME.fullmatch(name)) > 1
+        moves = moves or sum(1 for name in names if mapping.DATE_NAME.fullmatch(name)) > 1
     except InputError:
         return False
     return moves and ({"longitude", "latitude"} <= roles or {"easting", "northing"} <= roles)

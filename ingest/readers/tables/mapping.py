@@ -1,13 +1,14 @@
-"""Roles of a table's columns: by the aliases of common exports, or as a mapping file (TOML) names them.
+"""Roles of a table's columns: by the aliases of common exports, or as a mapping file (TOML) names them; their dates.
 
 The aliases: commercial point exports (VEL, V_STDEV, COHERENCE, DYYYYMMDD) and the names that open tools and services
-write (P-SBAS: Vel, Coer, Topo, cosN, cosE, cosU). Units
-and signs are never guessed: a mapping, an option or the column's own name states them.
+write (P-SBAS: Vel, Coer, Topo, cosN, cosE, cosU). Units and signs are never guessed: a mapping, an option or the
+column's own name states them.
 """
 
+import math
 import re
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import date, datetime
 from pathlib import Path
@@ -16,8 +17,69 @@ from typing import Any
 from ingest.errors import InputError
 from ingest.readers.raster import COMPONENT_OF_SIGN, MM_PER_UNIT, TOWARD
 from ingest.readers.records import Declaration, Direction, Reference
-from ingest.readers.tables import dates, text_table
-from ingest.readers.tables.columns import ROLES, Plan, Source, transformer
+from ingest.readers.tables import text_table
+from ingest.readers.tables.columns import FEW_ROWS, PLACE, ROLES, Plan, Source, transformer
+
+DATE_NAME = re.compile(r"(?:d|x|t|dt|ts|disp|date)?_?[12]\d{3}([-_/.]?)\d{2}\1\d{2}", re.IGNORECASE)
+MATLAB_DAYS_BEFORE_YEAR_1 = 366  # its day 1 is the first of January of the year 0
+YEARS = range(1970, 2101)
+_FORMAT_PARTS = {"%Y": r"\d{4}", "%m": r"\d{2}", "%d": r"\d{2}"}
+
+
+NOTATIONS: dict[str, Callable[[float], date]] = {  # of days in a first row
+    "matlab": lambda number: date.fromordinal(math.floor(number) - MATLAB_DAYS_BEFORE_YEAR_1),
+    "yyyymmdd": lambda number: text_table.day_of(f"{number:.0f}"),
+}
+
+
+def dates_by_name(path: Path, names: Sequence[str], pattern: str | None = None) -> dict[str, date]:
+    """Return the columns whose names are dates: DYYYYMMDD, YYYYMMDD, YYYY-MM-DD and the like, or by a pattern."""
+    if pattern is None:
+        return text_table.date_columns(path, names, DATE_NAME)
+    parts = re.split(r"(%.)", pattern)
+    if sorted(parts[1::2]) != ["%Y", "%d", "%m"]:
+        raise InputError(path, f"the date pattern {pattern!r} is none", "Use %Y, %m and %d once each, as in D%Y%m%d")
+    shape = re.compile("".join(_FORMAT_PARTS.get(part, re.escape(part)) for part in parts))
+    columns = text_table.date_columns(path, names, shape, lambda name: datetime.strptime(name, pattern).date())  # noqa: DTZ007
+    if not columns:
+        raise InputError(path, f"no column is called like {pattern!r}", "Correct dates in the mapping")
+    return columns
+
+
+def columns_between(path: Path, names: Sequence[str], ends: Sequence[str]) -> list[str]:
+    """Return the columns from the first to the last of two. Raises InputError."""
+    text_table.require(path, names, ends, "Correct date_columns: it names what the file has not")
+    first, last = (names.index(end) for end in ends)
+    return list(names[first : last + 1])
+
+
+def dates_in_first_row(path: Path, source: Source, names: Sequence[str], notation: str) -> list[date]:
+    """Parse the days that the first row holds in these columns. notation: a key of NOTATIONS. Raises InputError."""
+    first = next(source.batches(dict.fromkeys(names, PLACE), FEW_ROWS), None)
+    if first is None or not first.num_rows:
+        raise InputError(path, "the table has a header and no rows", "Export it again")
+    days = []
+    for name in names:
+        number = first.column(first.schema.get_field_index(name))[0].as_py()
+        try:
+            day = NOTATIONS[notation](float("nan") if number is None else number)
+        except (ValueError, OverflowError):
+            day = None
+        if day is None or day.year not in YEARS:
+            problem = f"the first row holds {number} in column {name!r}, which is no day ({notation})"
+            raise InputError(path, problem, "Name the first and the last date column in date_columns")
+        days.append(day)
+    return days
+
+
+def dates_by_order(path: Path, names: Sequence[str], days: Sequence[date]) -> dict[str, date]:
+    """Pair columns and days in their order. Raises InputError where they do not match."""
+    if len(names) != len(days):
+        problem = f"{len(days)} days are listed for {len(names)} columns"
+        raise InputError(path, problem, "Name the first and the last date column in date_columns")
+    text_table.refuse_disorder(path, days)
+    return dict(zip(names, days, strict=True))
+
 
 MAX_MAPPING_BYTES = 2**20
 MM_PER_LENGTH = {"mm": 1.0, "cm": 10.0, "m": 1000.0}
@@ -130,7 +192,7 @@ def _check_entry(path: Path, name: str, value: Any) -> None:
         "series": MM_PER_LENGTH,
         "positive": TOWARD,
         "look": LOOKS,
-        "date_row": dates.NOTATIONS,
+        "date_row": NOTATIONS,
         "direction": {way.value: way for way in Direction},
         "reference": {way.value: way for way in Reference},
     }
@@ -231,18 +293,18 @@ def _date_columns(path: Path, source: Source, columns: dict[str, str], stated: M
     """Return each date column's day: as listed, by the first row, or by the columns' names."""
     used = set(columns.values())
     if stated.date_row is None and not isinstance(stated.dates, list):
-        named = dates.by_name(path, source.names, stated.dates)
+        named = dates_by_name(path, source.names, stated.dates)
         return {name: day for name, day in named.items() if name not in used}
     if stated.date_row is not None and stated.dates is not None:
         raise InputError(path, "the mapping states both dates and date_row", "Keep one of them")
     if not stated.columns and not stated.date_columns:
         remedy = "Add [columns], so that all others are dates, or the first and the last of these as date_columns"
         raise InputError(path, "the mapping does not state which columns are dates", remedy)
-    names = dates.between(path, source.names, stated.date_columns) if stated.date_columns else source.names
+    names = columns_between(path, source.names, stated.date_columns) if stated.date_columns else source.names
     names = [name for name in names if name not in used]
     if isinstance(stated.dates, list):
-        return dates.by_order(path, names, stated.dates)
-    return dates.by_order(path, names, dates.in_first_row(path, source, names, str(stated.date_row)))
+        return dates_by_order(path, names, stated.dates)
+    return dates_by_order(path, names, dates_in_first_row(path, source, names, str(stated.date_row)))
 
 
 def _unit_and_sign(

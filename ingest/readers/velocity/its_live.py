@@ -20,7 +20,6 @@ from ingest.readers import hdf5, raster
 from ingest.readers.hdf5_grids import metric_crs
 from ingest.readers.records import Component, Declaration, FieldHeader, Float64, PointBatch, Technique, VelocityField
 from ingest.readers.tables import text_table
-from ingest.readers.velocity import tracking
 
 NAME = "its-live"
 TITLE = "ITS_LIVE"
@@ -189,7 +188,7 @@ def _batch(
 ) -> PointBatch:
     longitude, latitude = raster.degrees(path, pair.epsg, *raster.centres(pair.transform, row, col))
     # file: m/yr along map x and y; ours: mm/yr, positive to true east and true north
-    velocity = tracking.along(component, pair.epsg, longitude, latitude, vx * MM_PER_M, vy * MM_PER_M)
+    velocity = raster.true_velocity(component, pair.epsg, longitude, latitude, vx * MM_PER_M, vy * MM_PER_M)
     raster.refuse_too_fast(path, velocity, Technique.TRACKING)
     error = np.where((error >= 0) & (error * MM_PER_M < raster.FASTEST_MM_YR[Technique.TRACKING]), error, np.nan)
     std = (error * MM_PER_M).astype(np.float32)

@@ -18,7 +18,6 @@ from ingest.readers import raster
 from ingest.readers.files import names_in
 from ingest.readers.records import Component, Declaration, FieldHeader, PointBatch, Technique, VelocityField
 from ingest.readers.tables import text_table
-from ingest.readers.velocity import tracking
 
 NAME = "vx-vy"
 TITLE = "Tracked motion"
@@ -97,6 +96,6 @@ def _batches(pair: tuple[Path, Path], factor: float, component: Component) -> It
                 places = raster.degrees(pair[0], epsg, *raster.centres(first.transform, row + top, col))
                 # file: declared unit, along map x and y; ours: mm/yr, positive to true east and true north
                 speeds = (np.asarray(one[row, col] * factor, dtype=np.float64) for one in (vx, vy))
-                velocity = tracking.along(component, epsg, *places, *speeds)
+                velocity = raster.true_velocity(component, epsg, *places, *speeds)
                 raster.refuse_too_fast(pair[0], velocity, Technique.TRACKING)
                 yield raster.batch(row + top, col, *places, velocity.astype(np.float32), component)

@@ -10,7 +10,7 @@ from ingest.context.exposure import nearby
 from ingest.context.regions import Named, region_by_name, region_by_slug, regions_around, regions_within, slugs
 from ingest.context.services import context_load
 from ingest.context.simulated_truth import truth_in, truth_is_loaded, truth_load
-from ingest.readers.context.mines import state_of
+from ingest.readers.context.outlines import state_of
 from ingest.readers.context.records import ContextKind
 from tests.ingest.context.conftest import square
 from tests.ingest.context.test_readers import LANDSLIDES
