@@ -119,7 +119,6 @@ def _chain(fault: BaseException | None) -> Iterator[BaseException]:
 
 
 def _own_cause(fault: BaseException) -> Cause | None:
-    """Return the cause of one exception without its chain; None where it is unknown."""
     text, sqlstate = str(fault).lower(), _sqlstate(fault)
     if isinstance(fault, UnusableData):
         return Cause.INPUT

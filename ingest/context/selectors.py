@@ -246,7 +246,6 @@ def _glaciers_in(area: GEOSGeometry) -> QuerySet[Glacier]:
 
 
 def _landslides_near(area: GEOSGeometry, simulated: bool) -> list[Landslide]:
-    """Return the landslides within 5 km of an area on the ellipsoid."""
     y = area.centroid.y
     degrees = LANDSLIDES_WITHIN_M / 111_000
     reach = degrees / max(0.02, float(np.cos(np.radians(y))))

@@ -172,7 +172,6 @@ def _submission(job: IngestJob) -> Submission:
 
 
 def _already(job: IngestJob, known: AlreadyLoaded) -> None:
-    """Mark a job as done whose file is loaded already."""
     path = Path(job.stored_path)
     same = {"file_sha256": file_sha256(path)} if path.is_file() else {"pk": None}
     try:

@@ -120,7 +120,6 @@ def _computed_seconds(pid: int) -> float:
 
 
 def _kill_group(process: "subprocess.Popen[bytes]") -> None:
-    """Kill the command and whatever it has started."""
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()

@@ -223,7 +223,6 @@ def _put(path: Path, target: Path, note: str = "", kind: str = "") -> None:
 
 
 def _short(name: str) -> str:
-    """Shorten a very long name in its middle, so that it can be extended."""
     raw = os.fsencode(name)
     if len(raw) <= LONGEST_NAME_BYTES:
         return name

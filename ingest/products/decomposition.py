@@ -141,7 +141,6 @@ def common_dates(first: Sequence[date], second: Sequence[date]) -> tuple[date, .
 
 
 def _averaged(cells: Cells, view: View) -> tuple[NDArray[np.int64], View]:
-    """Return the cells with points, in order, and each column's mean over them, without NaN."""
     where = cells.index(view.x, view.y)
     order = np.argsort(where, kind="stable")
     order = order[where[order] >= 0]

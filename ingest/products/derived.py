@@ -155,7 +155,6 @@ def tiles_of_two_directions(places: set[TilePlace] | None = None) -> Iterator[Ti
 
 
 def _products_changed() -> QuerySet[Product]:
-    """Return products that came or were superseded since their place was last derived."""
     came = Q(superseded_by=None, derived_at=None)
     went = Q(superseded_by__isnull=False, derived_at__isnull=False)
     return Product.objects.filter(came | went).exclude(level=LEVEL)

@@ -63,7 +63,6 @@ def _of_parts(sql: str) -> str:
 
 
 def _samples(part: str, of: Callable[[str], str]) -> str:
-    """Return the sample indexes for a number of points."""
     return "".join(
         f"IF points > {least} THEN {of(sampling.create_index(part, share))} END IF;"
         for share, least in sampling.LEAST_POINTS.items()

@@ -102,7 +102,6 @@ def _make(rows: Sequence[tuple[int, int, int]]) -> None:
 
 
 def _say_why_alone(baselines_days: Sequence[int], tracks: list[int] | None) -> None:
-    """Write why images have no pair."""
     rows = rows_of(_ALONE, {"share": LEAST_SHARE, "tracks": tracks})
     alone = {row.scene: _why(row, baselines_days) for row in map(Alone._make, rows)}
     ready = Scene.objects.ready() if tracks is None else Scene.objects.ready().filter(track__in=tracks)

@@ -170,7 +170,6 @@ class ObjectStorage(S3Storage):
 
     @cached_property
     def _session(self) -> AWSSession:
-        """The same keys for GDAL."""
         return AWSSession(self._create_session(), aws_unsigned=False)
 
     @_failing_clearly

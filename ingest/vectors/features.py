@@ -117,7 +117,6 @@ def _geojson(path: Path, wanted: Wanted) -> Iterator[Feature]:
 
 
 def _members(path: Path, wanted: Wanted, content: Any) -> Any:
-    """Return the features of a collection; a single feature or geometry as the only one."""
     kind = content.get("type") if isinstance(content, dict) else None
     if kind == "FeatureCollection":
         return content["features"]
@@ -183,7 +182,6 @@ def _projection(path: Path, crs: CRS) -> Project:
 
 
 def _of_mapping(path: Path, wanted: Wanted, properties: dict[str, Any], geometry: Any, to_degrees: Project) -> Feature:
-    """Return a feature from a geometry written as in GeoJSON."""
     if geometry is None:
         return Feature(properties, None, f"no {_bare(wanted)}")
     if geometry.get("type") not in wanted.types:

@@ -53,7 +53,6 @@ def _geometry(path: Path, placemark: Element) -> dict[str, Any] | None:
 
 
 def _rings(path: Path, polygon: Element) -> list[list[tuple[float, float]]]:
-    """Return the outer ring, then the holes."""
     outer = [_ring(path, part) for part in polygon if _tag(part) == "outerBoundaryIs"]
     return outer[:1] + [_ring(path, part) for part in polygon if _tag(part) == "innerBoundaryIs"]
 

@@ -119,7 +119,6 @@ class Command(BaseCommand):
         return tqdm(unit=" points", unit_scale=True, desc=desc, leave=False, disable=not sys.stderr.isatty())
 
     def _load_apart(self, path: Path, submission: Submission, bar: tqdm) -> None:
-        """Load in a thread, which has a database connection of its own."""
         try:
             self._load(path, submission, bar)
         finally:

@@ -113,7 +113,6 @@ def _named(path: Path, layer: Path) -> Iterator[None]:
 
 
 def _credit(layer: Path, kind: ContextKind) -> tuple[str, str]:
-    """Return attribution and licence, where the format states them."""
     if kind is ContextKind.PLACES and places.is_geonames(layer):
         return places.ATTRIBUTION, places.LICENCE
     if kind in STREETMAP:

@@ -109,7 +109,6 @@ def _granule(path: Path) -> Granule:
 
 
 def _bands(path: Path, raster: scene_raster.Raster) -> dict[str, int]:
-    """Return the number of each polarisation's band."""
     bands = {name: number for number, name in enumerate(raster.bands, start=1) if name in POLARISATIONS}
     if len(bands) < sum(name in POLARISATIONS for name in raster.bands):
         raise InputError(path, f"two of its bands have one name ({', '.join(raster.bands)})", "Export it again")

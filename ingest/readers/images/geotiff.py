@@ -136,7 +136,6 @@ def _from_name(path: Path) -> ParsedName:
 
 
 def _band(path: Path, raster: scene_raster.Raster, from_name: str, declared: Declaration) -> tuple[str, int]:
-    """Return the polarisation that is wanted, and the number of its band."""
     named = [(words[0].upper() if len(words := WORD.findall(name)) == 1 else "") for name in raster.bands]
     if len(raster.bands) == 1:
         polarisation = scene_raster.agreed(path, "polarisation", named[0] or from_name, declared.polarisation)

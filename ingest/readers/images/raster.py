@@ -198,7 +198,6 @@ def _power(path: Path, dataset: DatasetReader, scale: str, band: int, window: Wi
 
 
 def _kept(path: Path, dataset: DatasetReader, scale: str, band: int) -> Iterator[Block]:
-    """Yield pieces on the file's own grid, along its own tiles."""
     tile_rows, tile_cols = dataset.block_shapes[band - 1]
     cols = dataset.width
     if tile_rows * cols > BLOCK_PIXELS:

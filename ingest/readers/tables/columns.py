@@ -347,7 +347,6 @@ def _is_text(pid: bytes) -> bool:
 
 
 def _hold(path: Path, held: dict[str, str], name: str, batch: pa.RecordBatch) -> None:
-    """Check that every row holds the value of the first."""
     values = batch.column(batch.schema.get_field_index(name)).unique().to_pylist()
     distinct = sorted(
         {(value or b"").decode("utf-8", "replace").strip() for value in values} | {held.get(name, "")} - {""}

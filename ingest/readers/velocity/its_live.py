@@ -162,7 +162,6 @@ def _metres(path: Path, file: h5py.File, name: str, block: slice) -> Float64:
 
 
 def _number(path: Path, dataset: h5py.Dataset, key: str, default: float) -> float:
-    """Parse a number among the attributes of a variable. Raises InputError where it is none."""
     value = np.ravel(dataset.attrs.get(key, default))
     if value.size != 1 or value.dtype.kind not in "iuf":
         raise InputError(path, f"attribute {key} of {dataset.name} is not a number", REMEDY)

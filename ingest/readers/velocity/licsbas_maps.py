@@ -82,7 +82,6 @@ def read(path: Path, declared: Declaration) -> tuple[VelocityField, ...]:
 
 
 def _files(path: Path) -> list[tuple[str, Path]]:
-    """Return the layers in a folder, by name. Never raises."""
     named = [(match["layer"], path / name) for name in names_in(path) if (match := LAYER.fullmatch(name))]
     return [(layer, file) for layer, file in named if raster.is_geotiff(file)]
 

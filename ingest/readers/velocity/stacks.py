@@ -208,7 +208,6 @@ def _check_network(stack: Stack) -> None:
 
 
 def _overlap(file: Path, grid: PixelGrid, this: PixelGrid) -> PixelGrid:
-    """Return the common part of two grids that differ by whole pixels."""
     step = ~grid.transform @ this.transform
     col, row = round(step.c), round(step.f)
     same = np.allclose((step.a, step.b, step.d, step.e), (1, 0, 0, 1), atol=1e-4)

@@ -260,7 +260,6 @@ def _beyond(response: requests.Response, wanted: Wanted, known: Known, have: int
 
 
 def _is_right(wanted: Wanted) -> bool:
-    """Return whether the hash is right or, where the catalogue has none, the length."""
     if wanted.checksum is not None:
         return file_checksum(wanted.part, wanted.checksum.algorithm) == wanted.checksum
     return wanted.size_bytes is None or _size(wanted.part) == wanted.size_bytes
@@ -304,7 +303,6 @@ def _wait(cut: Cut, idle: int, callbacks: TransferCallbacks, done: int) -> None:
 
 
 def _retry_after(response: requests.Response, now: datetime) -> float | None:
-    """Parse Retry-After in seconds, whether it is a number or a date."""
     header = response.headers.get("Retry-After", "").strip()
     if header.isdecimal():
         return float(header)

@@ -93,7 +93,6 @@ def _of_photon(rows: Iterable[dict[str, Any]]) -> Iterator[Found]:
 def _found(
     name: list[str], around: list[str], longitude: float, latitude: float, bounds: tuple[float, float, float, float]
 ) -> Found:
-    """Check a position and build the answer; ValueError for an impossible position."""
     if not (abs(longitude) <= 180 and abs(latitude) <= 90):  # false for NaN, too
         raise ValueError("no position")
     west, south, east, north = bounds

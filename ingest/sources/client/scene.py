@@ -202,7 +202,6 @@ def _above(high: float, low: float, grid_deg: float) -> float:
 
 
 def _joined(boxes: list[Polygon]) -> list[Polygon]:
-    """Join boxes until no two touch."""
     while True:
         together = unary_union(boxes)
         merged = [box(*part.bounds) for part in getattr(together, "geoms", [together]) if not part.is_empty]

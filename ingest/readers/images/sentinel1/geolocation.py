@@ -174,7 +174,6 @@ def _at_zero(points: GridPoints, epsg: int) -> tuple[Positions, Float64]:
 
 
 def _dense(points: GridPoints, values: Float64, spline: Callable[..., Any]) -> Float64:
-    """Return values of the grid on the even one."""
     along: Float64 = spline(points.line, values, axis=0)(_even(points.line))
     dense: Float64 = spline(points.pixel, along, axis=1)(_even(points.pixel))
     return dense

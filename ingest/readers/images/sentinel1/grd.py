@@ -136,7 +136,6 @@ def _scene(image: Image, placing: Placing) -> SceneFile:
 
 
 def _widened(grid: PixelGrid, reach_m: float) -> PixelGrid:
-    """Return the grid with so many metres more on every side, on the same lattice."""
     more, posting = math.ceil(reach_m / grid.transform.a), grid.transform.a
     moved = grid.transform.translation(-more * posting, more * posting) @ grid.transform
     return PixelGrid(grid.epsg, moved, grid.rows + 2 * more, grid.cols + 2 * more)

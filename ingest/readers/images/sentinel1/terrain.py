@@ -82,7 +82,6 @@ class ByTerrain:
         return Sighting(first[0], first[1], np.stack(parts))
 
     def _height(self, piece: Piece) -> Float32:
-        """Return metres above the ellipsoid, (rows, cols)."""
         height = np.full((piece.rows, piece.cols), np.nan, dtype=np.float32)
         moved = self.grid.transform @ self.grid.transform.translation(piece.col, piece.row)
         _reproject(self.dataset, height, moved, f"EPSG:{self.grid.epsg}")

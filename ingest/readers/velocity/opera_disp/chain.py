@@ -118,7 +118,6 @@ def _moment(path: Path, what: str, stated: str) -> datetime:
 
 
 def _cf_time(path: Path, file: h5py.File, name: str) -> datetime:
-    """Parse a time of the CF conventions: a number of units since a moment."""
     unit = hdf5.attributes(path, file, name).get("units", "")
     parts = _CF_UNIT.fullmatch(unit.strip())
     if parts is None:
