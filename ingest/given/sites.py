@@ -75,9 +75,8 @@ def read(path: Path, radius_m: float) -> bytes:
         problem = gettext_noop("it has more than %(most)s sites")
         raise InputError(path, problem, gettext_noop("Split it into several subscriptions"), most=MOST_ROWS)
     if not n_rows:
-        raise InputError(
-            path, gettext_noop("it has no rows below its header"), gettext_noop("Add one row for each site")
-        )
+        problem = gettext_noop("it has no rows below its header")
+        raise InputError(path, problem, gettext_noop("Add one row for each site"))
     if faults:
         return json.dumps({"sites": [], "joined": "", "faults": faults}).encode()
     drawn = [(*site, to_wkb(outline, hex=True)) for site, outline in zip(sites, outlines, strict=True)]

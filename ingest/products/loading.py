@@ -207,11 +207,8 @@ def _check(path: Path, batch: PointBatch) -> None:
     beyond = np.abs(batch.latitude) > MAX_MERCATOR_LATITUDE
     if beyond.any() or (np.abs(batch.longitude) > 180).any():
         value = batch.latitude[beyond][0] if beyond.any() else batch.longitude[np.abs(batch.longitude) > 180][0]
-        raise InputError(
-            path,
-            f"a coordinate of {value:.4f} degrees is impossible",
-            "Check whether latitude and longitude are swapped",
-        )
+        problem = f"a coordinate of {value:.4f} degrees is impossible"
+        raise InputError(path, problem, "Check whether latitude and longitude are swapped")
     if (batch.los_east > 0.1).any() and (batch.los_east < -0.1).any():
         raise InputError(path, "it holds points of an ascending and of a descending track", "Give one file per track")
     lengths = np.char.str_len(batch.pid)

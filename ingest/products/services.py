@@ -45,9 +45,8 @@ def products_load(
     """
     fields = open_velocity_fields(path, submission.source_format, submission.declared)
     if not all(field.header.dates for field in fields):
-        raise InputError(
-            path, "the file does not state the period its velocities cover", "Add --period FIRST_DAY/LAST_DAY"
-        )
+        problem = "the file does not state the period its velocities cover"
+        raise InputError(path, problem, "Add --period FIRST_DAY/LAST_DAY")
     sha256 = files_sha256(fields[0].files or (path,))
     expect(sum(field.expected_points or 0 for field in fields))
     with locked(content_key(sha256)), connection.cursor() as cursor:

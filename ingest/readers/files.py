@@ -66,14 +66,12 @@ def zip_member(path: Path, archive: zipfile.ZipFile, suffix: str) -> zipfile.Zip
         raise InputError(path, f"the zip holds {len(archive.infolist())} files", "Give one product per zip")
     members = [info for info in archive.infolist() if info.filename.lower().endswith(suffix)]
     if len(members) != 1:
-        raise InputError(
-            path, f"the zip holds {len(members)} {suffix} files where one is expected", "Give one product per zip"
-        )
+        problem = f"the zip holds {len(members)} {suffix} files where one is expected"
+        raise InputError(path, problem, "Give one product per zip")
     info = members[0]
     if info.file_size > MAX_UNPACKED_BYTES or info.file_size > MAX_PACKED_RATIO * max(info.compress_size, 1):
-        raise InputError(
-            path, f"{info.filename} would unpack to {info.file_size:,} bytes", "Check where this file comes from"
-        )
+        problem = f"{info.filename} would unpack to {info.file_size:,} bytes"
+        raise InputError(path, problem, "Check where this file comes from")
     if info.flag_bits & 0x1:
         raise InputError(path, f"{info.filename} is encrypted", "Give the zip as it was downloaded")
     return info

@@ -85,9 +85,8 @@ def epsg_of(path: Path, dataset: DatasetReader) -> int:
     """Return the number of a GeoTIFF's reference system: only that is passed to the projection library."""
     epsg = dataset.crs.to_epsg()
     if epsg is None:
-        raise InputError(
-            path, "its reference system has no EPSG number", "Warp it to one that has (gdalwarp -t_srs EPSG:…)"
-        )
+        problem = "its reference system has no EPSG number"
+        raise InputError(path, problem, "Warp it to one that has (gdalwarp -t_srs EPSG:…)")
     return int(epsg)
 
 
@@ -96,9 +95,8 @@ def degrees(path: Path, epsg: int, x: Float64, y: Float64) -> tuple[Float64, Flo
     try:
         longitude, latitude = Transformer.from_crs(epsg, 4326, always_xy=True).transform(x, y)
     except ProjError as fault:  # CRSError is one
-        raise InputError(
-            path, f"EPSG:{epsg} cannot be turned into degrees ({fault})", "Warp it to EPSG:4326"
-        ) from fault
+        problem = f"EPSG:{epsg} cannot be turned into degrees ({fault})"
+        raise InputError(path, problem, "Warp it to EPSG:4326") from fault
     for name, value, most in (("latitude", latitude, 90), ("longitude", longitude, 360)):
         beyond = np.isfinite(value) & (np.abs(value) > most)
         if beyond.any():
@@ -138,13 +136,11 @@ def is_metric(crs: CRS) -> bool:
 def mm_per_value(path: Path, declared: Declaration) -> float:
     """Return the factor from the file's values to mm/yr with our sign."""
     if declared.unit not in MM_PER_UNIT:
-        raise InputError(
-            path, f"the unit of its values is not declared ({declared.unit})", f"Add --unit {'|'.join(MM_PER_UNIT)}"
-        )
+        problem = f"the unit of its values is not declared ({declared.unit})"
+        raise InputError(path, problem, f"Add --unit {'|'.join(MM_PER_UNIT)}")
     if declared.positive not in TOWARD:
-        raise InputError(
-            path, f"the sign of its values is not declared ({declared.positive})", f"Add --positive {'|'.join(TOWARD)}"
-        )
+        problem = f"the sign of its values is not declared ({declared.positive})"
+        raise InputError(path, problem, f"Add --positive {'|'.join(TOWARD)}")
     return MM_PER_UNIT[declared.unit] * TOWARD[declared.positive]
 
 

@@ -124,9 +124,8 @@ def _members(path: Path, wanted: Wanted, content: Any) -> Any:
         return [content]
     if kind in wanted.types:
         return [{"geometry": content}]
-    raise InputError(
-        path, gettext_noop("this is not a GeoJSON FeatureCollection"), gettext_noop("Export it as GeoJSON")
-    )
+    problem = gettext_noop("this is not a GeoJSON FeatureCollection")
+    raise InputError(path, problem, gettext_noop("Export it as GeoJSON"))
 
 
 def _declared_crs(path: Path, content: dict[str, Any]) -> CRS:

@@ -109,15 +109,12 @@ def member_name(path: Path, info: zipfile.ZipInfo) -> PurePosixPath:
     name = PurePosixPath(info.filename.replace("\\", "/"))
     named = {"name": info.filename[:80]}
     if name.is_absolute() or ".." in name.parts:
-        raise InputError(
-            path, gettext_noop("it names a file outside itself (%(name)s)"), gettext_noop("Do not use it"), **named
-        )
+        problem = gettext_noop("it names a file outside itself (%(name)s)")
+        raise InputError(path, problem, gettext_noop("Do not use it"), **named)
     if stat.S_ISLNK(info.external_attr >> 16):
-        raise InputError(
-            path, gettext_noop("it holds a link (%(name)s)"), gettext_noop("Give the files themselves"), **named
-        )
+        problem = gettext_noop("it holds a link (%(name)s)")
+        raise InputError(path, problem, gettext_noop("Give the files themselves"), **named)
     if info.flag_bits & 0x1:
-        raise InputError(
-            path, gettext_noop("%(name)s is encrypted"), gettext_noop("Give the zip as it was downloaded"), **named
-        )
+        problem = gettext_noop("%(name)s is encrypted")
+        raise InputError(path, problem, gettext_noop("Give the zip as it was downloaded"), **named)
     return name

@@ -83,9 +83,8 @@ def opened(path: Path, kind: ContextKind | None) -> Iterator[ContextFile]:
             raise InputError(path, "dumps of OpenStreetMap are not read", remedy)
         if layer.suffix.lower() not in SUFFIXES:
             known = ", ".join(sorted(SUFFIXES))
-            raise InputError(
-                path, f"files that end with {layer.suffix or '(none)'} are not read", f"Give one of {known}"
-            )
+            problem = f"files that end with {layer.suffix or '(none)'} are not read"
+            raise InputError(path, problem, f"Give one of {known}")
         chosen = kind or recognise(layer)
         parts = (path,) if layer != path else parts_of(path)
         rows, credit = partial(_rows, path, layer, chosen), _credit(layer, chosen)

@@ -120,9 +120,8 @@ def _checked_epsg(path: Path, raster: DatasetReader) -> int:
 def _check_place(path: Path, raster: DatasetReader, crs: CRS) -> None:
     if not crs.is_geographic:
         if not crs.is_projected:
-            raise InputError(
-                path, f"its reference system {crs.name} is not a map projection", "Warp it (gdalwarp -t_srs EPSG:…)"
-            )
+            problem = f"its reference system {crs.name} is not a map projection"
+            raise InputError(path, problem, "Warp it (gdalwarp -t_srs EPSG:…)")
         return
     bounds = raster.bounds
     if bounds.bottom < -90.01 or bounds.top > 90.01 or bounds.left < -180.01 or bounds.right > 180.01:

@@ -29,18 +29,14 @@ def read_rows(path: Path, needed: Iterable[str] = ()) -> Iterator[Row]:
         names = _names(path, stream.readline())
         missing = [name for name in needed if name not in names]
         if missing:
-            raise InputError(
-                path, f"it has no column {missing[0]!r} (found: {', '.join(names)[:200]})", "Export it again"
-            )
+            problem = f"it has no column {missing[0]!r} (found: {', '.join(names)[:200]})"
+            raise InputError(path, problem, "Export it again")
         for number, fields in enumerate(csv.reader(stream, delimiter=names.delimiter), start=2):
             if not fields:
                 continue
             if len(fields) != len(names):
-                raise InputError(
-                    path,
-                    f"row {number} has {len(fields)} fields and the header {len(names)}",
-                    "Download it again: it may have been cut off",
-                )
+                problem = f"row {number} has {len(fields)} fields and the header {len(names)}"
+                raise InputError(path, problem, "Download it again: it may have been cut off")
             yield {name: field.strip() for name, field in zip(names, fields, strict=True)}
 
 
@@ -71,11 +67,8 @@ def position(path: Path, longitude: str, latitude: str, what: str) -> tuple[floa
     if x is None or y is None:
         return None
     if abs(y) > 90 or abs(x) > 180:
-        raise InputError(
-            path,
-            f"{what}: latitude {y:g}, longitude {x:g} is not a place on Earth",
-            "Check whether latitude and longitude are swapped",
-        )
+        problem = f"{what}: latitude {y:g}, longitude {x:g} is not a place on Earth"
+        raise InputError(path, problem, "Check whether latitude and longitude are swapped")
     return x, y
 
 

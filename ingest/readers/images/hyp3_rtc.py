@@ -75,13 +75,11 @@ def read(path: Path, declared: Declaration) -> tuple[SceneFile, ...]:
     polarisations = sorted({each["layer"] for each in named} & {*POLARISATIONS}, key=POLARISATIONS.index)
     if not polarisations:
         layer = named[0]["layer"]
-        raise InputError(
-            path, f"this is the layer {layer} of a product, not an image", "Give the files ending with VV or VH"
-        )
+        problem = f"this is the layer {layer} of a product, not an image"
+        raise InputError(path, problem, "Give the files ending with VV or VH")
     if declared.polarisation and declared.polarisation not in polarisations:
-        raise InputError(
-            path, f"it holds {', '.join(polarisations)}, not {declared.polarisation}", "Choose one of them"
-        )
+        problem = f"it holds {', '.join(polarisations)}, not {declared.polarisation}"
+        raise InputError(path, problem, "Choose one of them")
     granule = _granule(path, named[0])
     wanted = [declared.polarisation] if declared.polarisation else polarisations
     return tuple(_scene(path, named[0], polarisation, granule, declared) for polarisation in wanted)

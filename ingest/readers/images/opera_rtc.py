@@ -50,18 +50,15 @@ def read(path: Path, declared: Declaration) -> tuple[SceneFile, ...]:
     if named is None:
         raise InputError(path, "its name is not that of an OPERA RTC-S1 image", "Give it the name that it came with")
     if named["layer"] == "mask":
-        raise InputError(
-            path, "this is the layover and shadow mask, not an image", "Give the files ending with VV or VH"
-        )
+        problem = "this is the layover and shadow mask, not an image"
+        raise InputError(path, problem, "Give the files ending with VV or VH")
     raster = scene_raster.look(path, MAX_PIXELS)
     if raster.degrees:
-        raise InputError(
-            path, f"its reference system is EPSG:{raster.own.epsg}, not a projected one", "Download it again"
-        )
+        problem = f"its reference system is EPSG:{raster.own.epsg}, not a projected one"
+        raise InputError(path, problem, "Download it again")
     if len(raster.bands) != 1 or raster.types[0] not in {"float32", "float64"}:
-        raise InputError(
-            path, f"it holds {len(raster.bands)} bands of {raster.types[0]}, not one of floats", "Export it again"
-        )
+        problem = f"it holds {len(raster.bands)} bands of {raster.types[0]}, not one of floats"
+        raise InputError(path, problem, "Export it again")
     try:
         acquired_at = time_of(named["acquired"])
     except ValueError as fault:

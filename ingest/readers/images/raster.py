@@ -169,9 +169,8 @@ def refuse_other_scale(path: Path, values: Float64, scale: str) -> None:
 def agreed(path: Path, what: str, stated: T | None, declared: T | None) -> T | None:
     """Return what a file states or what is declared; None where unknown. Raises InputError where they differ."""
     if stated and declared and stated != declared:
-        raise InputError(
-            path, f"its {what} is {stated}, but {declared} was declared", "Declare what is true, or nothing"
-        )
+        problem = f"its {what} is {stated}, but {declared} was declared"
+        raise InputError(path, problem, "Declare what is true, or nothing")
     return stated or declared or None
 
 

@@ -103,9 +103,8 @@ def source_of(path: Path) -> Source:
         return geoparquet.source(path)
     if suffix in text_table.SUFFIXES:
         return csv_source(path)
-    raise InputError(
-        path, f"a file {suffix or 'without extension'!r} is not a table", f"Give {', '.join(sorted(SUFFIXES))}"
-    )
+    problem = f"a file {suffix or 'without extension'!r} is not a table"
+    raise InputError(path, problem, f"Give {', '.join(sorted(SUFFIXES))}")
 
 
 def csv_source(path: Path) -> Source:

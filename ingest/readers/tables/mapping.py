@@ -345,9 +345,8 @@ def _reference_systems(
     has_degrees = {"longitude", "latitude"} <= set(columns)
     has_metres = {"easting", "northing"} <= set(columns)
     if has_metres and stated.epsg is None and not has_degrees and not source.has_geometry:
-        raise InputError(
-            path, "the reference system of its easting and northing is not declared", "Add epsg to a mapping"
-        )
+        problem = "the reference system of its easting and northing is not declared"
+        raise InputError(path, problem, "Add epsg to a mapping")
     geometry = None
     if source.has_geometry:
         geometry = source.crs or (None if has_metres else stated.epsg)

@@ -171,11 +171,8 @@ def _level_and_component(path: Path, names: list[str]) -> tuple[str, Component]:
         raise InputError(path, "column 'los_east' is missing", REMEDY)
     name = L3_NAME.match(path.name)
     if name is None:
-        raise InputError(
-            path,
-            "an L3 table does not state whether it is vertical or east-west, only its file name does",
-            "Keep the published name, EGMS_L3_E..N.._100km_U|E_..",
-        )
+        problem = "an L3 table does not state whether it is vertical or east-west, only its file name does"
+        raise InputError(path, problem, "Keep the published name, EGMS_L3_E..N.._100km_U|E_..")
     return "L3", Component.UP if name["component"] == "U" else Component.EAST
 
 
@@ -246,8 +243,5 @@ def _check_positions(path: Path, longitude: Float64, latitude: Float64, easting:
     there = _geographic(easting[sample], northing[sample])
     apart_deg = np.hypot(there[0] - longitude[sample], there[1] - latitude[sample])
     if sample.size and not np.nanmax(apart_deg) < 0.005:
-        raise InputError(
-            path,
-            "longitude and latitude do not agree with easting and northing (EPSG:3035)",
-            "Check whether latitude and longitude are swapped, or the table was re-projected",
-        )
+        remedy = "Check whether latitude and longitude are swapped, or the table was re-projected"
+        raise InputError(path, "longitude and latitude do not agree with easting and northing (EPSG:3035)", remedy)

@@ -71,9 +71,8 @@ def read(path: Path, declared: Declaration) -> tuple[SceneFile, ...]:
     safe = opened(path)
     named = PRODUCT_NAME.match(safe.name)
     if named and named["kind"] != "GRD":
-        raise safe.fault(
-            f"this is {KINDS.get(named['kind'], 'a product of type ' + named['kind'])}", "Give a GRD product"
-        )
+        problem = f"this is {KINDS.get(named['kind'], 'a product of type ' + named['kind'])}"
+        raise safe.fault(problem, "Give a GRD product")
     manifest, files = manifest_of(safe), annotations_of(safe)
     wanted = (declared.polarisation or "").upper()
     if wanted and wanted not in files:
