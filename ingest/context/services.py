@@ -21,20 +21,7 @@ from ingest.geometry import METRES_PER_DEGREE
 from ingest.locks import Lock, lock
 from ingest.models import AdministrativeRegion, ContextLayer, ElevationTile, PopulationTile
 from ingest.rasters import copy_as_cog, write_cog
-from ingest.readers.context import elevation, opened
-from ingest.readers.context.records import (
-    ContextFile,
-    ContextKind,
-    GlacierRecord,
-    LandslideRecord,
-    LineRecord,
-    MineRecord,
-    PlaceRecord,
-    Record,
-    RegionRecord,
-    Remark,
-    WaterRecord,
-)
+from ingest.readers.context import elevation, opened, records
 from ingest.readers.files import file_sha256
 from ingest.storage import delete_files, save_with_raster
 from ingest.text import plain_values, search_key
@@ -42,41 +29,41 @@ from ingest.text import plain_values, search_key
 Values = tuple[Any, ...]
 
 
-def _region(record: RegionRecord) -> Values:
+def _region(record: records.RegionRecord) -> Values:
     largest = max(record.outline.geoms, key=lambda part: part.area)
     key = search_key(record.name)[:200]
     named = record.name, key, record.country, record.level, record.code
     return *named, _hex(record.outline), _hex(box(*largest.bounds))
 
 
-def _place(record: PlaceRecord) -> Values:
+def _place(record: records.PlaceRecord) -> Values:
     position = _hex(Point(record.longitude, record.latitude))
     return record.name, search_key(record.name)[:200], record.country, record.population, position
 
 
-def _glacier(record: GlacierRecord) -> Values:
+def _glacier(record: records.GlacierRecord) -> Values:
     outline = _hex(record.outline) if record.outline else None
     position, surge = _hex(Point(record.longitude, record.latitude)), record.surge.value
     named = record.glacier_id, record.glims_id, record.name
     return *named, position, outline, surge, surge, record.of_surge_list, record.reach_m_day, True
 
 
-def _mine(record: MineRecord) -> Values:
+def _mine(record: records.MineRecord) -> Values:
     position = _hex(record.outline.representative_point())
     return record.name, record.country, record.state, position, _hex(record.outline)
 
 
-def _landslide(record: LandslideRecord) -> Values:
+def _landslide(record: records.LandslideRecord) -> Values:
     position = _hex(Point(record.longitude, record.latitude))
     facts = record.landslide_type, record.trigger, record.size, record.near
     return record.event_id, record.happened_on, position, record.accuracy_m, *facts
 
 
-def _line(record: LineRecord) -> Values:
+def _line(record: records.LineRecord) -> Values:
     return record.line_class.value, record.tunnel, _hex(record.line)
 
 
-def _water(record: WaterRecord) -> Values:
+def _water(record: records.WaterRecord) -> Values:
     return record.water_class.value, record.name, _hex(record.shape)
 
 
@@ -85,14 +72,14 @@ def _hex(geometry: BaseGeometry) -> str:
 
 
 # kind of context: table, columns, and a record as their values
-TABLES: dict[ContextKind, tuple[str, tuple[str, ...], Callable[[Any], Values]]] = {
-    ContextKind.REGIONS: (
+TABLES: dict[records.ContextKind, tuple[str, tuple[str, ...], Callable[[Any], Values]]] = {
+    records.ContextKind.REGIONS: (
         "ingest_administrativeregion",
         ("name", "search_name", "country", "level", "code", "outline", "view"),
         _region,
     ),
-    ContextKind.PLACES: ("ingest_place", ("name", "search_name", "country", "population", "position"), _place),
-    ContextKind.GLACIERS: (
+    records.ContextKind.PLACES: ("ingest_place", ("name", "search_name", "country", "population", "position"), _place),
+    records.ContextKind.GLACIERS: (
         "ingest_glacier",
         (
             "glacier_id",
@@ -108,21 +95,21 @@ TABLES: dict[ContextKind, tuple[str, tuple[str, ...], Callable[[Any], Values]]] 
         ),
         _glacier,
     ),
-    ContextKind.MINES: ("ingest_mine", ("name", "country", "state", "position", "outline"), _mine),
-    ContextKind.LANDSLIDES: (
+    records.ContextKind.MINES: ("ingest_mine", ("name", "country", "state", "position", "outline"), _mine),
+    records.ContextKind.LANDSLIDES: (
         "ingest_landslide",
         ("event_id", "happened_on", "position", "accuracy_m", "landslide_type", "trigger", "size", "near"),
         _landslide,
     ),
-    ContextKind.BUILDINGS: (
+    records.ContextKind.BUILDINGS: (
         "ingest_building",
         ("position",),
         lambda record: (_hex(Point(record.longitude, record.latitude)),),
     ),
-    ContextKind.ROADS: ("ingest_transportline", ("line_class", "tunnel", "line"), _line),
-    ContextKind.RAILWAYS: ("ingest_transportline", ("line_class", "tunnel", "line"), _line),
-    ContextKind.RIVERS: ("ingest_water", ("water_class", "name", "shape"), _water),
-    ContextKind.LAKES: ("ingest_water", ("water_class", "name", "shape"), _water),
+    records.ContextKind.ROADS: ("ingest_transportline", ("line_class", "tunnel", "line"), _line),
+    records.ContextKind.RAILWAYS: ("ingest_transportline", ("line_class", "tunnel", "line"), _line),
+    records.ContextKind.RIVERS: ("ingest_water", ("water_class", "name", "shape"), _water),
+    records.ContextKind.LAKES: ("ingest_water", ("water_class", "name", "shape"), _water),
 }
 
 
@@ -146,7 +133,7 @@ _SURGES = """
 def context_load(
     *,
     path: Path,
-    kind: ContextKind | None = None,
+    kind: records.ContextKind | None = None,
     replace: bool = False,
     attribution: str = "",
     licence: str = "",
@@ -155,7 +142,7 @@ def context_load(
 ) -> ContextLayer:
     """Load one file as one layer. Raises InputError (AlreadyLoaded for the same file); then nothing has changed."""
     with opened(path, kind) as file, transaction.atomic(), connection.cursor() as cursor:
-        lock(Lock.CONTEXT_LAYERS + list(ContextKind).index(file.kind))
+        lock(Lock.CONTEXT_LAYERS + list(records.ContextKind).index(file.kind))
         sha256 = parts_sha256(file.parts)
         _make_room(path, file, sha256, replace)
         layer = ContextLayer.objects.create(
@@ -167,15 +154,15 @@ def context_load(
             attribution=(attribution or file.attribution)[:300],
             licence=(licence or file.licence)[:300],
         )
-        if file.kind is ContextKind.ELEVATION:
+        if file.kind is records.ContextKind.ELEVATION:
             _load_elevation(path, file, layer)
-        elif file.kind is ContextKind.POPULATION:
+        elif file.kind is records.ContextKind.POPULATION:
             _load_population(file, layer)
         else:
             _load_rows(cursor, path, file, layer, progress)
-        if file.kind is ContextKind.GLACIERS:
+        if file.kind is records.ContextKind.GLACIERS:
             cursor.execute(_SURGES)
-        if file.kind is ContextKind.REGIONS:
+        if file.kind is records.ContextKind.REGIONS:
             slugs_give(AdministrativeRegion)
         if file.kind in COVERING:
             _cover(cursor, layer)
@@ -195,7 +182,7 @@ def layer_delete(*, layer: ContextLayer) -> None:
     layer.delete()
 
 
-def _make_room(path: Path, file: ContextFile, sha256: str, replace: bool) -> None:
+def _make_room(path: Path, file: records.ContextFile, sha256: str, replace: bool) -> None:
     of_kind = ContextLayer.objects.filter(kind=file.kind)
     same = of_kind.filter(file_sha256=sha256).first()
     if same:
@@ -208,16 +195,16 @@ def _make_room(path: Path, file: ContextFile, sha256: str, replace: bool) -> Non
         layer_delete(layer=older)
 
 
-def _load_rows(cursor, path: Path, file: ContextFile, layer: ContextLayer, progress: Progress) -> None:
+def _load_rows(cursor, path: Path, file: records.ContextFile, layer: ContextLayer, progress: Progress) -> None:
     table, columns, values = TABLES[file.kind]
-    remarks: Counter[Remark] = Counter()
+    remarks: Counter[records.Remark] = Counter()
     copied = 0
     statement = sql.SQL("COPY {} ({}) FROM STDIN").format(
         sql.Identifier(table), sql.SQL(", ").join(map(sql.Identifier, ("layer_id", *columns)))
     )
     with cursor.copy(statement) as copy:
         for record in _counted(file.rows(), progress):
-            if isinstance(record, Remark):
+            if isinstance(record, records.Remark):
                 remarks[record] += 1
                 continue
             copy.write_row((layer.pk, *map(plain_values, values(record))))
@@ -231,7 +218,9 @@ def _load_rows(cursor, path: Path, file: ContextFile, layer: ContextLayer, progr
     layer.save(update_fields=["n_features", "n_refused", "remarks"])
 
 
-def _counted(rows: Iterator[Record | Remark], progress: Progress) -> Iterator[Record | Remark]:
+def _counted(
+    rows: Iterator[records.Record | records.Remark], progress: Progress
+) -> Iterator[records.Record | records.Remark]:
     waiting = 0
     for row in rows:
         yield row
@@ -245,15 +234,15 @@ def _counted(rows: Iterator[Record | Remark], progress: Progress) -> Iterator[Re
 # The file of a country says nothing of the one beside it: a layer is taken as complete near its features, within so
 # many degrees. Railways are far apart.
 COVERING = {
-    ContextKind.BUILDINGS: ("ingest_building", "position", 0.1),
-    ContextKind.ROADS: ("ingest_transportline", "line", 0.1),
-    ContextKind.RAILWAYS: ("ingest_transportline", "line", 0.5),
+    records.ContextKind.BUILDINGS: ("ingest_building", "position", 0.1),
+    records.ContextKind.ROADS: ("ingest_transportline", "line", 0.1),
+    records.ContextKind.RAILWAYS: ("ingest_transportline", "line", 0.5),
 }
 
 
 def _cover(cursor, layer: ContextLayer) -> None:
     """Write down where a layer is taken as complete: squares around its features."""
-    table, column, degrees = COVERING[ContextKind(layer.kind)]
+    table, column, degrees = COVERING[records.ContextKind(layer.kind)]
     statement = sql.SQL("""
         UPDATE ingest_contextlayer SET coverage = (
             SELECT ST_Multi(ST_Union(ST_Expand(node, %(degrees)s))) FROM (
@@ -263,7 +252,7 @@ def _cover(cursor, layer: ContextLayer) -> None:
     cursor.execute(statement, {"degrees": degrees, "layer": layer.pk})
 
 
-def _load_elevation(path: Path, file: ContextFile, layer: ContextLayer) -> None:
+def _load_elevation(path: Path, file: records.ContextFile, layer: ContextLayer) -> None:
     grid = elevation.read(file.source)
     shape = terrain.slope_and_aspect(grid.height_m, grid.transform, CRS.from_epsg(grid.epsg))
     bands = dict(zip(BANDS, (grid.height_m, *shape), strict=True))
@@ -287,7 +276,7 @@ def _load_elevation(path: Path, file: ContextFile, layer: ContextLayer) -> None:
         save_with_raster(row, cog)
 
 
-def _load_population(file: ContextFile, layer: ContextLayer) -> None:
+def _load_population(file: records.ContextFile, layer: ContextLayer) -> None:
     people, outline = elevation.population_total(file.source), elevation.population_footprint(file.source)
     layer.n_features = 1
     layer.coverage = MultiPolygon(GEOSGeometry(outline.wkb_hex), srid=4326)

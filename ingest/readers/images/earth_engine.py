@@ -14,15 +14,7 @@ import numpy as np
 from ingest.errors import InputError
 from ingest.readers import raster
 from ingest.readers.images import raster as scene_raster
-from ingest.readers.images.scenes import (
-    GRANULE,
-    POLARISATIONS,
-    Granule,
-    ParsedName,
-    SceneFile,
-    direction_at,
-    granules_in,
-)
+from ingest.readers.images import scenes
 from ingest.readers.records import Declaration
 
 NAME = "earth-engine"
@@ -35,32 +27,32 @@ ATTRIBUTION = "Contains modified Copernicus Sentinel data, processed by Google E
 LICENCE = "Copernicus Sentinel data terms"
 
 
-def parse_name(path: Path) -> ParsedName:
+def parse_name(path: Path) -> scenes.ParsedName:
     """Return what the name states about an image that cannot be used."""
     try:
-        granules = granules_in(path.name)
+        granules = scenes.granules_in(path.name)
     except ValueError:
         granules = []
     if len(granules) != 1:
-        return ParsedName()
+        return scenes.ParsedName()
     single = OF_ONE_BAND.search(path.name)
     return granules[0].parsed(single[1].upper() if single else "")
 
 
 def recognises(path: Path) -> bool:
     """Recognise an export by a product's name in its own and the collection's names of bands. Never raises."""
-    if not (GRANULE.search(path.name) and raster.is_geotiff(path)):
+    if not (scenes.GRANULE.search(path.name) and raster.is_geotiff(path)):
         return False
     if OF_ONE_BAND.search(path.name):
         return True
     try:
         with scene_raster.opened(path) as dataset:
-            return bool({*POLARISATIONS} & {*dataset.descriptions})
+            return bool({*scenes.POLARISATIONS} & {*dataset.descriptions})
     except InputError:
         return False
 
 
-def read(path: Path, declared: Declaration) -> tuple[SceneFile, ...]:
+def read(path: Path, declared: Declaration) -> tuple[scenes.SceneFile, ...]:
     """Read name, bands and grid; the images follow in blocks. Raises InputError for what cannot be used."""
     granule = _granule(path)
     raster = scene_raster.look(path)
@@ -76,15 +68,20 @@ def read(path: Path, declared: Declaration) -> tuple[SceneFile, ...]:
 
 
 def _scene(
-    path: Path, raster: scene_raster.Raster, granule: Granule, track: int, band: tuple[str, int], declared: Declaration
-) -> SceneFile:
+    path: Path,
+    raster: scene_raster.Raster,
+    granule: scenes.Granule,
+    track: int,
+    band: tuple[str, int],
+    declared: Declaration,
+) -> scenes.SceneFile:
     polarisation, number = band
     scale = declared.scale or _scale(path, number)
     header = raster.header(
         source_format=NAME,
         platform=granule.platform,
         track=track,
-        direction=declared.direction or direction_at(granule.start, raster.longitude),
+        direction=declared.direction or scenes.direction_at(granule.start, raster.longitude),
         mode=granule.mode,
         burst="",
         polarisation=polarisation,
@@ -98,9 +95,9 @@ def _scene(
     return scene_raster.image(path, header, raster, scale, number)
 
 
-def _granule(path: Path) -> Granule:
+def _granule(path: Path) -> scenes.Granule:
     try:
-        granules = granules_in(path.name)
+        granules = scenes.granules_in(path.name)
     except ValueError as fault:
         raise InputError(path, f"its name holds an impossible date ({fault})", "Export it again") from fault
     if len(granules) != 1:
@@ -109,8 +106,8 @@ def _granule(path: Path) -> Granule:
 
 
 def _bands(path: Path, raster: scene_raster.Raster) -> dict[str, int]:
-    bands = {name: number for number, name in enumerate(raster.bands, start=1) if name in POLARISATIONS}
-    if len(bands) < sum(name in POLARISATIONS for name in raster.bands):
+    bands = {name: number for number, name in enumerate(raster.bands, start=1) if name in scenes.POLARISATIONS}
+    if len(bands) < sum(name in scenes.POLARISATIONS for name in raster.bands):
         raise InputError(path, f"two of its bands have one name ({', '.join(raster.bands)})", "Export it again")
     single = OF_ONE_BAND.search(path.name)
     if not bands and single and len(raster.bands) == 1:

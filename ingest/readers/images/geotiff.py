@@ -15,16 +15,7 @@ from typing import NamedTuple, NoReturn
 from ingest.errors import InputError
 from ingest.readers import raster
 from ingest.readers.images import raster as scene_raster
-from ingest.readers.images.scenes import (
-    POLARISATIONS,
-    SCALES,
-    TIME,
-    ParsedName,
-    SceneFile,
-    direction_at,
-    granules_in,
-    time_of,
-)
+from ingest.readers.images import scenes
 from ingest.readers.records import Declaration, Direction
 
 NAME = "geotiff-image"
@@ -40,12 +31,12 @@ ATTRIBUTION = "Radar image; its source is not stated in the file"
 SENTINEL1 = "Contains modified Copernicus Sentinel data"
 
 
-def parse_name(path: Path) -> ParsedName:
+def parse_name(path: Path) -> scenes.ParsedName:
     """Return what the name states about an image that cannot be used."""
     try:
         return _from_name(path)
     except InputError:
-        return ParsedName()
+        return scenes.ParsedName()
 
 
 def recognises(path: Path) -> bool:
@@ -53,7 +44,7 @@ def recognises(path: Path) -> bool:
     return PYROSAR.fullmatch(path.name) is not None and raster.is_geotiff(path)
 
 
-def read(path: Path, declared: Declaration) -> tuple[SceneFile, ...]:
+def read(path: Path, declared: Declaration) -> tuple[scenes.SceneFile, ...]:
     """Read name, bands and grid; the image follows in blocks. Raises InputError where one is unknown."""
     named = _from_name(path)
     raster = scene_raster.look(path)
@@ -65,7 +56,7 @@ def read(path: Path, declared: Declaration) -> tuple[SceneFile, ...]:
         source_format=NAME,
         platform=known.platform,
         track=known.track,
-        direction=known.direction or direction_at(known.acquired_at, raster.longitude),
+        direction=known.direction or scenes.direction_at(known.acquired_at, raster.longitude),
         mode=named.mode,
         burst="",
         polarisation=polarisation,
@@ -89,15 +80,15 @@ class Known(NamedTuple):
     direction: Direction | None
 
 
-def _known(path: Path, named: ParsedName, declared: Declaration) -> Known:
+def _known(path: Path, named: scenes.ParsedName, declared: Declaration) -> Known:
     scale = scene_raster.agreed(path, "scale", named.scale, declared.scale)
     track = scene_raster.agreed(path, "track", named.track, declared.track)
     taken = declared.acquired_at.astimezone(UTC) if declared.acquired_at else None
     acquired_at = scene_raster.agreed(path, "time", named.acquired_at, taken)
     platform = scene_raster.agreed(path, "satellite", named.platform, declared.platform) or ""
     direction = scene_raster.agreed(path, "direction", named.direction, declared.direction)
-    if scale not in SCALES:
-        _ask(path, "the scale of its values", f"--scale {'|'.join(SCALES)}")
+    if scale not in scenes.SCALES:
+        _ask(path, "the scale of its values", f"--scale {'|'.join(scenes.SCALES)}")
     if track is None:
         _ask(path, "its relative orbit", "--track")
     if acquired_at is None:
@@ -111,26 +102,28 @@ def _ask(path: Path, what: str, option: str) -> NoReturn:
     raise InputError(path, f"{what} is neither in its name nor declared", f"Add {option}")
 
 
-def _from_name(path: Path) -> ParsedName:
+def _from_name(path: Path) -> scenes.ParsedName:
     """Return what the name states. Raises InputError for an impossible date."""
     try:
         if named := PYROSAR.fullmatch(path.name):
             direction = Direction.ASCENDING if named["direction"] == "A" else Direction.DESCENDING
-            return ParsedName(
+            return scenes.ParsedName(
                 platform=named["platform"],
                 mode=named["mode"],
                 direction=direction,
-                acquired_at=time_of(named["start"]),
+                acquired_at=scenes.time_of(named["start"]),
                 polarisation=named["polarisation"],
                 scale="db" if named["steps"].lower().endswith("_db") else "",
             )
         words = {word.upper() for word in WORD.findall(path.name)}
         polarisation = words.pop() if len(words) == 1 else ""
-        granules = granules_in(path.name)
+        granules = scenes.granules_in(path.name)
         if len(granules) == 1:
             return granules[0].parsed(polarisation)
-        times = set(TIME.findall(path.name))
-        return ParsedName(acquired_at=time_of(times.pop()) if len(times) == 1 else None, polarisation=polarisation)
+        times = set(scenes.TIME.findall(path.name))
+        return scenes.ParsedName(
+            acquired_at=scenes.time_of(times.pop()) if len(times) == 1 else None, polarisation=polarisation
+        )
     except ValueError as fault:
         raise InputError(path, f"its name holds an impossible date ({fault})", "Give it another name") from fault
 
@@ -139,13 +132,13 @@ def _band(path: Path, raster: scene_raster.Raster, from_name: str, declared: Dec
     named = [(words[0].upper() if len(words := WORD.findall(name)) == 1 else "") for name in raster.bands]
     if len(raster.bands) == 1:
         polarisation = scene_raster.agreed(path, "polarisation", named[0] or from_name, declared.polarisation)
-        if polarisation not in POLARISATIONS:
-            _ask(path, "its polarisation", f"--polarisation {'|'.join(POLARISATIONS)}")
+        if polarisation not in scenes.POLARISATIONS:
+            _ask(path, "its polarisation", f"--polarisation {'|'.join(scenes.POLARISATIONS)}")
         return str(polarisation), 1
     if not declared.polarisation:
         names = ", ".join(name or f"band {number}" for number, name in enumerate(raster.bands, start=1))
         problem = f"it holds {len(raster.bands)} bands, one image is expected: {names}"
-        raise InputError(path, problem, f"Add --polarisation {'|'.join(POLARISATIONS)}, or give one band")
+        raise InputError(path, problem, f"Add --polarisation {'|'.join(scenes.POLARISATIONS)}, or give one band")
     if named.count(declared.polarisation) != 1:
         problem = f"the file does not state which of its {len(raster.bands)} bands is {declared.polarisation}"
         raise InputError(path, problem, "Give one band (gdal_translate -b 1)")

@@ -16,16 +16,7 @@ from pathlib import Path
 from ingest.errors import InputError
 from ingest.readers import files, raster
 from ingest.readers.images import raster as scene_raster
-from ingest.readers.images.scenes import (
-    POLARISATIONS,
-    Block,
-    Granule,
-    ParsedName,
-    SceneFile,
-    direction_at,
-    granules_in,
-    time_of,
-)
+from ingest.readers.images import scenes
 from ingest.readers.records import Declaration
 from ingest.readers.tables import text_table
 
@@ -44,35 +35,37 @@ ATTRIBUTION = "Contains modified Copernicus Sentinel data, processed by ASF HyP3
 LICENCE = "Copernicus Sentinel data terms; HyP3 products are free and open"
 
 
-def parse_name(path: Path) -> ParsedName:
+def parse_name(path: Path) -> scenes.ParsedName:
     """Return what the name states about an image that cannot be used."""
     named = FILE_NAME.fullmatch(path.name) or re.fullmatch(PRODUCT + r"(?:\.zip)?(?P<layer>)", path.name)
     if named is None:
-        return ParsedName()
+        return scenes.ParsedName()
     try:
-        acquired_at = time_of(named["start"])
+        acquired_at = scenes.time_of(named["start"])
     except ValueError:
         acquired_at = None
-    layer = named["layer"] if named["layer"] in POLARISATIONS else ""
-    return ParsedName(platform=named["platform"], mode=named["mode"], polarisation=layer, acquired_at=acquired_at)
+    layer = named["layer"] if named["layer"] in scenes.POLARISATIONS else ""
+    return scenes.ParsedName(
+        platform=named["platform"], mode=named["mode"], polarisation=layer, acquired_at=acquired_at
+    )
 
 
 def recognises(path: Path) -> bool:
     """Recognise a product by the names of its images, in a folder or a zip; a file by its own. Never raises."""
     if path.is_dir():
-        return len({named["product"] for named in _named(path) if named["layer"] in POLARISATIONS}) == 1
+        return len({named["product"] for named in _named(path) if named["layer"] in scenes.POLARISATIONS}) == 1
     if path.suffix.lower() == ".zip":
-        return any(named["layer"] in POLARISATIONS for named in _named(path))
+        return any(named["layer"] in scenes.POLARISATIONS for named in _named(path))
     return FILE_NAME.fullmatch(path.name) is not None and raster.is_geotiff(path)
 
 
-def read(path: Path, declared: Declaration) -> tuple[SceneFile, ...]:
+def read(path: Path, declared: Declaration) -> tuple[scenes.SceneFile, ...]:
     """Read names and headers; the images follow in blocks. Raises InputError for what cannot be used."""
     named = _named(path)
     products = {each["product"] for each in named}
     if len(products) != 1:
         raise InputError(path, f"it holds {len(products)} HyP3 RTC products", "Give one product")
-    polarisations = sorted({each["layer"] for each in named} & {*POLARISATIONS}, key=POLARISATIONS.index)
+    polarisations = sorted({each["layer"] for each in named} & {*scenes.POLARISATIONS}, key=scenes.POLARISATIONS.index)
     if not polarisations:
         layer = named[0]["layer"]
         problem = f"this is the layer {layer} of a product, not an image"
@@ -86,8 +79,8 @@ def read(path: Path, declared: Declaration) -> tuple[SceneFile, ...]:
 
 
 def _scene(
-    path: Path, named: re.Match[str], polarisation: str, granule: Granule | None, declared: Declaration
-) -> SceneFile:
+    path: Path, named: re.Match[str], polarisation: str, granule: scenes.Granule | None, declared: Declaration
+) -> scenes.SceneFile:
     track = scene_raster.agreed(path, "track", granule.track if granule else None, declared.track)
     if track is None:
         problem = "its name does not hold its relative orbit, and no README or log beside it names its granule"
@@ -102,7 +95,7 @@ def _scene(
             source_format=NAME,
             platform=named["platform"],
             track=track,
-            direction=declared.direction or direction_at(acquired_at, raster.longitude),
+            direction=declared.direction or scenes.direction_at(acquired_at, raster.longitude),
             mode=named["mode"],
             burst="",
             polarisation=polarisation,
@@ -114,10 +107,10 @@ def _scene(
             extras=_extras(named, scale, granule),
         )
         scene_raster.refuse_other_scale(file, scene_raster.sample(file), scale)
-    return SceneFile(header=header, blocks=lambda: _blocks(path, polarisation, raster, scale))
+    return scenes.SceneFile(header=header, blocks=lambda: _blocks(path, polarisation, raster, scale))
 
 
-def _extras(named: re.Match[str], scale: str, granule: Granule | None) -> dict[str, str]:
+def _extras(named: re.Match[str], scale: str, granule: scenes.Granule | None) -> dict[str, str]:
     extras = {
         "product": named["product"],
         "scale": scale,
@@ -127,14 +120,14 @@ def _extras(named: re.Match[str], scale: str, granule: Granule | None) -> dict[s
     return extras | ({"granule": granule.name} if granule else {})
 
 
-def _blocks(path: Path, polarisation: str, raster: scene_raster.Raster, scale: str) -> Iterator[Block]:
+def _blocks(path: Path, polarisation: str, raster: scene_raster.Raster, scale: str) -> Iterator[scenes.Block]:
     with _file(path, polarisation) as file:
         yield from scene_raster.blocks(file, raster, scale)
 
 
 def _start(path: Path, named: re.Match[str]) -> datetime:
     try:
-        return time_of(named["start"])
+        return scenes.time_of(named["start"])
     except ValueError as fault:
         raise InputError(path, f"its name holds an impossible date ({fault})", "Download it again") from fault
 
@@ -149,11 +142,11 @@ def _named(path: Path) -> list[re.Match[str]]:
     return [match for name in sorted(names) if (match := FILE_NAME.fullmatch(name))]
 
 
-def _granule(path: Path, named: re.Match[str]) -> Granule | None:
+def _granule(path: Path, named: re.Match[str]) -> scenes.Granule | None:
     """Return the granule that the product's README or log names; None where neither exists or names one."""
     for ending in TEXTS:
         try:
-            granules = granules_in(_text(path, named["product"] + ending))
+            granules = scenes.granules_in(_text(path, named["product"] + ending))
         except ValueError as fault:
             if isinstance(fault, InputError):
                 raise

@@ -20,18 +20,7 @@ from defusedxml.ElementTree import fromstring as parse_xml
 
 from ingest.errors import InputError
 from ingest.projections import transformer
-from ingest.readers import raster
-from ingest.readers.records import (
-    UNIT_VECTORS,
-    Component,
-    Declaration,
-    Direction,
-    FieldHeader,
-    Float64,
-    PointBatch,
-    Reference,
-    VelocityField,
-)
+from ingest.readers import raster, records
 from ingest.readers.tables import text_table
 from ingest.readers.tables.text_table import Table
 from ingest.readers.velocity import geotiff
@@ -73,7 +62,7 @@ def recognises(path: Path) -> bool:
     return is_egms or (re.match(r"EGMS_L(2[ab]|3)_", path.name) is not None and path.suffix.lower() in {".zip", ".csv"})
 
 
-def read(path: Path, declared: Declaration) -> tuple[VelocityField, ...]:
+def read(path: Path, declared: records.Declaration) -> tuple[records.VelocityField, ...]:
     """Read the header of an EGMS file; its points follow in batches. Raises InputError."""
     if path.suffix.lower() in raster.SUFFIXES:
         return (_read_grid(path),)
@@ -86,21 +75,30 @@ def read(path: Path, declared: Declaration) -> tuple[VelocityField, ...]:
         raise InputError(path, problem, "Give an EGMS file with its time series")
     text_table.require(path, table.names, ALWAYS, REMEDY)
     level, component = _level_and_component(path, table.names)
-    if component is Component.LOS:
+    if component is records.Component.LOS:
         text_table.require(path, table.names, (*LOS_VECTOR, "latitude", "longitude"), REMEDY)
     first = next(_batches(path, table, dates, component, block_bytes=HEAD_BYTES), None)
     if first is None:
         raise InputError(path, "the table has a header and no rows", "Download it again")
-    direction = Direction.from_los_east(first.los_east) if component is Component.LOS else Direction.UNKNOWN
+    direction = (
+        records.Direction.from_los_east(first.los_east)
+        if component is records.Component.LOS
+        else records.Direction.UNKNOWN
+    )
     header = _header(path, xml, level, component, tuple(dates.values()), direction)
     expected = int(first.pid.size * max(text_table.table_bytes(path) / HEAD_BYTES, 1))
     batches = partial(_batches, path, table, dates, component)
-    return (VelocityField(header=header, batches=batches, expected_points=expected),)
+    return (records.VelocityField(header=header, batches=batches, expected_points=expected),)
 
 
 def _header(
-    path: Path, xml: dict[str, str], level: str, component: Component, dates: tuple[date, ...], direction: Direction
-) -> FieldHeader:
+    path: Path,
+    xml: dict[str, str],
+    level: str,
+    component: records.Component,
+    dates: tuple[date, ...],
+    direction: records.Direction,
+) -> records.FieldHeader:
     name = L2_NAME.match(path.name) or L3_NAME.match(path.name)
     groups = name.groupdict() if name else {}
     simulated = xml.get("simulated") == "true"
@@ -109,7 +107,7 @@ def _header(
     swath = "" if level == "L3" else xml.get("sub_swath") or groups.get("swath") or ""
     pol = groups.get("pol") or ""
     place = "/".join(part for part in (level, track, burst, swath, pol, component.value) if part)
-    return FieldHeader(
+    return records.FieldHeader(
         source_format=NAME,
         level=level,
         component=component,
@@ -120,7 +118,7 @@ def _header(
         polarisation=pol,
         release=groups.get("release") or "",
         tile=place if burst and (swath or level == "L3") else "",
-        reference=Reference.LOCAL if level == "L2a" else Reference.GNSS,
+        reference=records.Reference.LOCAL if level == "L2a" else records.Reference.GNSS,
         posting_m=L3_POSTING_M if level == "L3" else None,
         grid_epsg=EPSG,
         simulated=simulated,
@@ -130,19 +128,19 @@ def _header(
     )
 
 
-def _read_grid(path: Path) -> VelocityField:
+def _read_grid(path: Path) -> records.VelocityField:
     """Read an L3 grid as GeoTIFF: velocities only, mm/yr, up or east by its name."""
     name = L3_NAME.match(path.name)
     if name is None:
         raise InputError(path, "its name does not state which L3 grid it is", "Keep the published name, EGMS_L3_E..N..")
-    component = Component.UP if name["component"] == "U" else Component.EAST
-    header = _header(path, {}, "L3", component, _period(name["release"]), Direction.UNKNOWN)
+    component = records.Component.UP if name["component"] == "U" else records.Component.EAST
+    header = _header(path, {}, "L3", component, _period(name["release"]), records.Direction.UNKNOWN)
     header = dataclasses.replace(header, has_series=False)
     with raster.opened(path) as dataset:
         if raster.epsg_of(path, dataset) != EPSG:
             problem = f"its reference system is {dataset.crs}, not EPSG:{EPSG}"
             raise InputError(path, problem, "Give the grid as it was published")
-    return geotiff.field(path, Declaration(unit="mm/yr", positive=SIGN_OF_GRID[name["component"]]), header)
+    return geotiff.field(path, records.Declaration(unit="mm/yr", positive=SIGN_OF_GRID[name["component"]]), header)
 
 
 def _period(release: str | None) -> tuple[date, ...]:
@@ -163,22 +161,26 @@ def _xml_header(path: Path) -> dict[str, str]:
     return {child.tag: (child.text or "").strip() for child in root if len(child) == 0}
 
 
-def _level_and_component(path: Path, names: list[str]) -> tuple[str, Component]:
+def _level_and_component(path: Path, names: list[str]) -> tuple[str, records.Component]:
     if "los_east" in names:
         name = L2_NAME.match(path.name)
-        return (name["level"] if name else ("L2a" if "cluster_label" in names else "L2b")), Component.LOS
+        return (name["level"] if name else ("L2a" if "cluster_label" in names else "L2b")), records.Component.LOS
     if "latitude" in names or "track_angle" in names:  # a level 2 table that lost its line of sight
         raise InputError(path, "column 'los_east' is missing", REMEDY)
     name = L3_NAME.match(path.name)
     if name is None:
         problem = "an L3 table does not state whether it is vertical or east-west, only its file name does"
         raise InputError(path, problem, "Keep the published name, EGMS_L3_E..N.._100km_U|E_..")
-    return "L3", Component.UP if name["component"] == "U" else Component.EAST
+    return "L3", records.Component.UP if name["component"] == "U" else records.Component.EAST
 
 
 def _batches(
-    path: Path, table: Table, dates: dict[str, date], component: Component, block_bytes: int = text_table.BLOCK_BYTES
-) -> Iterator[PointBatch]:
+    path: Path,
+    table: Table,
+    dates: dict[str, date],
+    component: records.Component,
+    block_bytes: int = text_table.BLOCK_BYTES,
+) -> Iterator[records.PointBatch]:
     wanted = [name for name in _wanted_columns() if name in table.names]
     types: dict[str, Any] = {"pid": pa.binary()} | {name: pa.float32() for name in (*wanted, *dates)}
     types |= {name: pa.float64() for name in ("latitude", "longitude", "easting", "northing") if name in types}
@@ -191,7 +193,9 @@ def _wanted_columns() -> list[str]:
     return [*aliases, "temporal_coherence", *LOS_VECTOR, "latitude", "longitude", "easting", "northing"]
 
 
-def _batch(path: Path, table: pa.RecordBatch, date_names: list[str], component: Component) -> PointBatch:
+def _batch(
+    path: Path, table: pa.RecordBatch, date_names: list[str], component: records.Component
+) -> records.PointBatch:
     rows = table.num_rows
     names = set(table.schema.names)
 
@@ -210,11 +214,11 @@ def _batch(path: Path, table: pa.RecordBatch, date_names: list[str], component: 
     displacement = np.column_stack([column(name) for name in date_names]).astype(np.float32, copy=False)
     los_east, los_north, los_up = (
         [column(name) for name in LOS_VECTOR]
-        if component is Component.LOS
-        else [np.full(rows, part, dtype=np.float32) for part in UNIT_VECTORS[component]]
+        if component is records.Component.LOS
+        else [np.full(rows, part, dtype=np.float32) for part in records.UNIT_VECTORS[component]]
     )
     pid = np.asarray(table.column("pid").to_pylist(), dtype=np.bytes_)
-    return PointBatch(
+    return records.PointBatch(
         pid=pid,
         longitude=longitude,
         latitude=latitude,
@@ -230,13 +234,19 @@ def _batch(path: Path, table: pa.RecordBatch, date_names: list[str], component: 
     ).only_usable()
 
 
-def _geographic(easting: Float64, northing: Float64) -> tuple[Float64, Float64]:
+def _geographic(easting: records.Float64, northing: records.Float64) -> tuple[records.Float64, records.Float64]:
     longitude, latitude = transformer(EPSG, 4326).transform(easting, northing)
     longitude[~np.isfinite(longitude)] = np.nan
     return longitude, latitude
 
 
-def _check_positions(path: Path, longitude: Float64, latitude: Float64, easting: Float64, northing: Float64) -> None:
+def _check_positions(
+    path: Path,
+    longitude: records.Float64,
+    latitude: records.Float64,
+    easting: records.Float64,
+    northing: records.Float64,
+) -> None:
     """Check that both kinds of coordinates name the same place: this catches a swap and a wrong system."""
     placed = np.isfinite(longitude) & np.isfinite(latitude) & np.isfinite(easting) & np.isfinite(northing)
     sample = np.flatnonzero(placed)[:200]

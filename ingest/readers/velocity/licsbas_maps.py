@@ -17,18 +17,8 @@ from rasterio.io import DatasetReader
 from rasterio.windows import Window
 
 from ingest.errors import InputError
-from ingest.readers import raster
+from ingest.readers import raster, records
 from ingest.readers.files import names_in
-from ingest.readers.records import (
-    Component,
-    Declaration,
-    Direction,
-    FieldHeader,
-    Float32,
-    PointBatch,
-    Technique,
-    VelocityField,
-)
 from ingest.readers.tables.mapping import agreed
 from ingest.readers.velocity.licsbas import unit_vectors
 
@@ -37,7 +27,7 @@ TITLE = "LiCSBAS maps"
 SUFFIXES = frozenset[str]()  # always a folder
 LAYER = re.compile(r"(?:.*[._])?(?P<layer>vel|vstd|mask|hgt|E|N|U)(?:\.mskd)?\.geo\.tiff?")
 FRAME = re.compile(r"(?<!\d)(?P<track>\d{3})(?P<way>[AD])_\d{5}_\d{6}(?!\d)")
-WAYS = {"A": Direction.ASCENDING, "D": Direction.DESCENDING}
+WAYS = {"A": records.Direction.ASCENDING, "D": records.Direction.DESCENDING}
 VECTOR = ("E", "N", "U")
 GOOD = 1.0
 
@@ -48,7 +38,7 @@ def recognises(path: Path) -> bool:
     return "vel" in layers and len(layers) > 1
 
 
-def read(path: Path, declared: Declaration) -> tuple[VelocityField, ...]:
+def read(path: Path, declared: records.Declaration) -> tuple[records.VelocityField, ...]:
     """Read the headers of all layers; good pixels follow in batches. Raises InputError."""
     layers = _layers(path)
     with ExitStack() as stack:
@@ -63,22 +53,24 @@ def read(path: Path, declared: Declaration) -> tuple[VelocityField, ...]:
     if first is None:
         raise InputError(path, "no pixel has a velocity and is good by the mask", "Relax the mask of LiCSBAS")
     frame = FRAME.search(layers["vel"].name) or FRAME.search(path.resolve().name)
-    ways = {"the frame": WAYS[frame["way"]] if frame else None, "E": Direction.from_los_east(first.los_east)}
-    header = FieldHeader(
+    ways = {"the frame": WAYS[frame["way"]] if frame else None, "E": records.Direction.from_los_east(first.los_east)}
+    header = records.FieldHeader(
         source_format=NAME,
         level="velocity",
-        component=Component.LOS,
+        component=records.Component.LOS,
         dates=declared.period or (),
         has_series=False,
         track=agreed(path, "track", {"--track": declared.track, "the frame": int(frame["track"]) if frame else None}),
-        direction=Direction(agreed(path, "direction", ways) or ""),
+        direction=records.Direction(agreed(path, "direction", ways) or ""),
         posting_m=posting,
         grid_epsg=epsg if metric else None,
         attribution="LiCSBAS velocity maps; their source is not stated in the files",
         extras={"layers": ", ".join(layers)} | ({"frame": frame[0]} if frame else {}),
     )
     files = tuple(layers.values())
-    return (VelocityField(header=header, batches=partial(_batches, layers), files=files, expected_points=pixels),)
+    return (
+        records.VelocityField(header=header, batches=partial(_batches, layers), files=files, expected_points=pixels),
+    )
 
 
 def _files(path: Path) -> list[tuple[str, Path]]:
@@ -105,7 +97,7 @@ def _check_grid(path: Path, one: DatasetReader, velocity: DatasetReader) -> None
         raise InputError(path, "it does not lie on the grid of the velocities", "Give the layers of one frame")
 
 
-def _batches(layers: Mapping[str, Path]) -> Iterator[PointBatch]:
+def _batches(layers: Mapping[str, Path]) -> Iterator[records.PointBatch]:
     with ExitStack() as stack:
         maps = {name: stack.enter_context(raster.opened(file)) for name, file in layers.items()}
         height, width = maps["vel"].shape
@@ -117,25 +109,25 @@ def _batches(layers: Mapping[str, Path]) -> Iterator[PointBatch]:
                 yield batch
 
 
-def _block(layers: Mapping[str, Path], maps: Mapping[str, DatasetReader], window: Window) -> PointBatch:
+def _block(layers: Mapping[str, Path], maps: Mapping[str, DatasetReader], window: Window) -> records.PointBatch:
     values = {name: raster.values_of(layers[name], one, window) for name, one in maps.items()}
     good = np.isfinite(values["vel"])
     if "mask" in values:
         good &= values["mask"] == GOOD
     row, col = np.nonzero(good)
 
-    def layer(name: str) -> Float32:
+    def layer(name: str) -> records.Float32:
         if name not in values:
             return np.full(row.size, np.nan, dtype=np.float32)
         return values[name][row, col].astype(np.float32)
 
     # file: mm/yr, positive toward the satellite; ours: the same
     velocity = layer("vel")
-    raster.refuse_too_fast(layers["vel"], velocity, Technique.INSAR)
+    raster.refuse_too_fast(layers["vel"], velocity, records.Technique.INSAR)
     east, north, up = unit_vectors(layers.get("E", layers["vel"]), [layer(part) for part in VECTOR])
     lines: NDArray[np.int64] = row + int(window.row_off)
     epsg = raster.epsg_of(layers["vel"], maps["vel"])
     longitude, latitude = raster.degrees(layers["vel"], epsg, *raster.centres(maps["vel"].transform, lines, col))
     known = {"height_m": layer("hgt"), "velocity_std_mm_yr": layer("vstd")}
     vector = {"los_east": east, "los_north": north, "los_up": up}
-    return raster.batch(lines, col, longitude, latitude, velocity, Component.LOS, **known, **vector)
+    return raster.batch(lines, col, longitude, latitude, velocity, records.Component.LOS, **known, **vector)

@@ -21,17 +21,7 @@ from rasterio.windows import Window
 
 from ingest.errors import InputError
 from ingest.pixel_grids import PixelGrid
-from ingest.readers import raster
-from ingest.readers.records import (
-    UNIT_VECTORS,
-    Component,
-    Direction,
-    FieldHeader,
-    Float32,
-    Float64,
-    PointBatch,
-    VelocityField,
-)
+from ingest.readers import raster, records
 from ingest.readers.slopes import DAYS_PER_YEAR, slope_mm_yr
 from ingest.readers.velocity.interferograms import Inverted, inverted, pieces
 
@@ -50,7 +40,9 @@ class Patches:
         self.count, self.rate, self.rate_squared, self.coherence = (np.zeros(n) for _ in range(4))
         self.phase = np.zeros((pairs, n))
 
-    def add(self, first_row: int, phase: Float32, coherence: Float64 | None, years: Float64) -> None:
+    def add(
+        self, first_row: int, phase: records.Float32, coherence: records.Float64 | None, years: records.Float64
+    ) -> None:
         """Add a block. phase: (pairs, rows, cols), NaN unknown; coherence: (rows, cols); years: (pairs,), signed."""
         row, col = np.nonzero(np.isfinite(phase).all(axis=0))
         values = phase[:, row, col].astype(np.float64)  # (pairs, pixels)
@@ -65,7 +57,7 @@ class Patches:
         for pair, one in zip(self.phase, values, strict=True):
             pair += np.bincount(patch, one, minlength=n)
 
-    def reference(self, mm: float) -> Float64 | None:
+    def reference(self, mm: float) -> records.Float64 | None:
         """Return each pair's mean over the most stable patch, (pairs,), or None. mm: what a value is in mm."""
         known = self.count >= max(1.0, 0.5 * self.count.max())
         if not self.count.any():
@@ -75,7 +67,7 @@ class Patches:
             scatter_mm_yr = np.sqrt(np.maximum(self.rate_squared / self.count - mean**2, 0)) * abs(mm)
             uneven = (scatter_mm_yr + ALIKE_MM_YR) / np.maximum(self.coherence / self.count, 0.01)
         best = int(np.argmin(np.where(known, uneven, np.inf)))
-        chosen: Float64 = self.phase[:, best] / self.count[best]
+        chosen: records.Float64 = self.phase[:, best] / self.count[best]
         return chosen
 
 
@@ -102,7 +94,7 @@ class LookVectors(NamedTuple):
     """Files of the look vectors, from which `vector` makes the unit vectors to the satellite: east, north, up."""
 
     files: tuple[Path, ...]
-    vector: Callable[[list[Float32]], tuple[Float32, Float32, Float32]]
+    vector: Callable[[list[records.Float32]], tuple[records.Float32, records.Float32, records.Float32]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,7 +104,7 @@ class Stack:
     folder: Path
     pairs: tuple[Pair, ...]
     mm: float
-    component: Component = Component.LOS
+    component: records.Component = records.Component.LOS
     look_vectors: LookVectors | None = None
     height: Path | None = None
     referenced: bool = True
@@ -166,16 +158,16 @@ def checked(stack: Stack) -> PixelGrid:
     return grid
 
 
-def direction(stack: Stack, grid: PixelGrid) -> Direction:
+def direction(stack: Stack, grid: PixelGrid) -> records.Direction:
     """Return the flight direction by a row in the middle of the look vectors."""
     if not stack.look_vectors:
-        return Direction.UNKNOWN
+        return records.Direction.UNKNOWN
     with np.errstate(invalid="ignore"):
         east, _, _ = _vectors(stack, grid, slice(grid.rows // 2, grid.rows // 2 + 1))
-    return Direction.from_los_east(east)
+    return records.Direction.from_los_east(east)
 
 
-def batches(stack: Stack, grid: PixelGrid) -> Iterator[PointBatch]:
+def batches(stack: Stack, grid: PixelGrid) -> Iterator[records.PointBatch]:
     """Yield the pixels of a stack as points with series, block by block. Raises InputError."""
     reference = _reference(stack, grid) if stack.referenced else np.zeros(len(stack.pairs))
     for block in _blocks(stack, grid):
@@ -227,21 +219,21 @@ def _blocks(stack: Stack, grid: PixelGrid) -> Iterator[slice]:
         yield slice(first, min(first + lines, grid.rows))
 
 
-def _image(file: Path, grid: PixelGrid, block: slice) -> tuple[Float32, str]:
+def _image(file: Path, grid: PixelGrid, block: slice) -> tuple[records.Float32, str]:
     """Read rows of the common ground from one file: (rows, cols), NaN where missing; and their stored type."""
     with raster.opened(file) as dataset:
         return _values(dataset, grid, block), str(dataset.dtypes[0])
 
 
-def _values(dataset: DatasetReader, grid: PixelGrid, block: slice) -> Float32:
+def _values(dataset: DatasetReader, grid: PixelGrid, block: slice) -> records.Float32:
     corner = ~dataset.transform @ grid.transform
     window = Window(round(corner.c), round(corner.f) + block.start, grid.cols, block.stop - block.start)
     with np.errstate(over="ignore", invalid="ignore"):
-        values: Float32 = dataset.read(1, window=window, masked=True).astype(np.float32).filled(np.nan)
+        values: records.Float32 = dataset.read(1, window=window, masked=True).astype(np.float32).filled(np.nan)
     return np.where(np.isfinite(values), values, np.float32(np.nan))
 
 
-def _phases(stack: Stack, grid: PixelGrid, block: slice) -> Float32:
+def _phases(stack: Stack, grid: PixelGrid, block: slice) -> records.Float32:
     """Read all pairs of a block of rows: (pairs, rows, cols), as in the files; 0 is never a phase."""
     phase = np.empty((len(stack.pairs), block.stop - block.start, grid.cols), np.float32)
     for number, pair in enumerate(stack.pairs):
@@ -255,7 +247,7 @@ def _phases(stack: Stack, grid: PixelGrid, block: slice) -> Float32:
     return phase
 
 
-def _coherence(stack: Stack, grid: PixelGrid, block: slice) -> Float64 | None:
+def _coherence(stack: Stack, grid: PixelGrid, block: slice) -> records.Float64 | None:
     """Average the coherence of a block of rows, 0 to 1, NaN where no map has any; None without maps."""
     total, count = np.zeros((block.stop - block.start, grid.cols)), 0
     for pair in stack.pairs:
@@ -269,7 +261,7 @@ def _coherence(stack: Stack, grid: PixelGrid, block: slice) -> Float64 | None:
     return np.where((mean >= 0) & (mean <= 1), mean, np.nan)
 
 
-def _reference(stack: Stack, grid: PixelGrid) -> Float64:
+def _reference(stack: Stack, grid: PixelGrid) -> records.Float64:
     """Return the reference of each pair, which is subtracted, (pairs,), in the unit of the files."""
     years = np.array([(pair.second - pair.first).days / DAYS_PER_YEAR for pair in stack.pairs])
     patches = Patches(grid.rows, grid.cols, len(stack.pairs))
@@ -282,10 +274,10 @@ def _reference(stack: Stack, grid: PixelGrid) -> Float64:
     return reference
 
 
-def _vectors(stack: Stack, grid: PixelGrid, block: slice) -> tuple[Float32, Float32, Float32]:
+def _vectors(stack: Stack, grid: PixelGrid, block: slice) -> tuple[records.Float32, records.Float32, records.Float32]:
     shape = (block.stop - block.start, grid.cols)
-    if stack.component is not Component.LOS:
-        east, north, up = (np.full(shape, part, np.float32) for part in UNIT_VECTORS[stack.component])
+    if stack.component is not records.Component.LOS:
+        east, north, up = (np.full(shape, part, np.float32) for part in records.UNIT_VECTORS[stack.component])
         return east, north, up
     if not stack.look_vectors:
         unknown = np.full(shape, np.nan, np.float32)
@@ -301,13 +293,13 @@ def _vectors(stack: Stack, grid: PixelGrid, block: slice) -> tuple[Float32, Floa
 
 def _batch(
     stack: Stack, grid: PixelGrid, block: slice, row: NDArray[np.int64], col: NDArray[np.int64], solved: Inverted
-) -> PointBatch:
+) -> records.PointBatch:
     velocity = slope_mm_yr(solved.displacement_mm, stack.dates)
     height = _image(stack.height, grid, block)[0][row, col] if stack.height else np.full(row.size, np.nan, np.float32)
     east, north, up = (part[row, col] for part in _vectors(stack, grid, block))
     row = row + block.start
     longitude, latitude = raster.degrees(stack.folder, grid.epsg, *raster.centres(grid.transform, row, col))
-    batch = PointBatch(
+    batch = records.PointBatch(
         pid=raster.pids(row, col),
         longitude=longitude,
         latitude=latitude,
@@ -330,9 +322,9 @@ def named(folder: Path, pattern: str) -> Path | None:
     return files[0] if len(files) == 1 else None
 
 
-def field(stack: Stack, grid: PixelGrid, header: FieldHeader) -> VelocityField:
+def field(stack: Stack, grid: PixelGrid, header: records.FieldHeader) -> records.VelocityField:
     """Return a stack as a velocity field under the caller's header."""
-    return VelocityField(
+    return records.VelocityField(
         header=header, batches=lambda: batches(stack, grid), files=stack.files, expected_points=grid.rows * grid.cols
     )
 

@@ -14,19 +14,9 @@ from shapely import Polygon
 from shapely.errors import ShapelyError
 
 from ingest.readers.records import Direction
+from ingest.sources.client import scene as catalogue
 from ingest.sources.client.allow_list import AllowList
 from ingest.sources.client.faults import NotInstalled, SearchFailed, SourceError
-from ingest.sources.client.scene import (
-    CatalogueScene,
-    Checksum,
-    checksum,
-    direction_of,
-    exact_bytes,
-    moment_of,
-    name_of,
-    platform_of,
-    track_of,
-)
 from ingest.sources.client.transport import guard
 
 SOURCE = "asf"
@@ -47,7 +37,7 @@ def search(
     most: int,
     allowed: AllowList,
     host: str = CMR_HOST,
-) -> Iterator[CatalogueScene]:
+) -> Iterator[catalogue.CatalogueScene]:
     """Search images over an area, the newest first. host: or http://host:port of a mirror. Raises SourceError."""
     try:
         import asf_search
@@ -104,7 +94,7 @@ def _granules(pages: Iterator[Any]) -> Iterator[Any]:
         raise SearchFailed(f"ASF's answer cannot be understood ({type(fault).__name__}).") from fault
 
 
-def _scenes(granule: Any, product: str, polarisation: str) -> Iterator[CatalogueScene]:
+def _scenes(granule: Any, product: str, polarisation: str) -> Iterator[catalogue.CatalogueScene]:
     """Yield the wanted files of a granule: a GRD's zip, or the image of an RTC in one polarisation."""
     try:
         yield from _files(granule, product, polarisation)
@@ -114,7 +104,7 @@ def _scenes(granule: Any, product: str, polarisation: str) -> Iterator[Catalogue
         ) from fault
 
 
-def _files(granule: Any, product: str, polarisation: str) -> Iterator[CatalogueScene]:
+def _files(granule: Any, product: str, polarisation: str) -> Iterator[catalogue.CatalogueScene]:
     properties, umm = granule.properties, granule.umm
     scene = str(properties["sceneName"] or properties["fileID"])
     packed = {
@@ -129,18 +119,22 @@ def _files(granule: Any, product: str, polarisation: str) -> Iterator[CatalogueS
             continue
         entry = packed.get(last, {})
         held = properties.get("polarization") or ""
-        yield CatalogueScene(
+        yield catalogue.CatalogueScene(
             source=SOURCE,
             scene_id=last.rpartition(".")[0],
             url=url,
-            file_name=name_of(url, scene),
-            size_bytes=exact_bytes(entry.get("SizeInBytes") or (properties.get("bytes") if product == "GRD" else None)),
+            file_name=catalogue.name_of(url, scene),
+            size_bytes=catalogue.exact_bytes(
+                entry.get("SizeInBytes") or (properties.get("bytes") if product == "GRD" else None)
+            ),
             checksum=_checksum(entry, properties.get("md5sum") if product == "GRD" else None),
-            platform=platform_of(properties.get("platform")),
-            track=track_of(properties.get("pathNumber")),
-            direction=direction_of(properties.get("flightDirection") or _attribute(umm, "ASCENDING_DESCENDING")),
+            platform=catalogue.platform_of(properties.get("platform")),
+            track=catalogue.track_of(properties.get("pathNumber")),
+            direction=catalogue.direction_of(
+                properties.get("flightDirection") or _attribute(umm, "ASCENDING_DESCENDING")
+            ),
             polarisation=polarisation if product == "RTC" else held if isinstance(held, str) else "+".join(held),
-            acquired_at=moment_of(properties.get("startTime")),
+            acquired_at=catalogue.moment_of(properties.get("startTime")),
             footprint=Polygon(corners[0]) if corners else None,
         )
 
@@ -152,7 +146,7 @@ def _attribute(umm: Any, name: str) -> str:
     return Direction.UNKNOWN.value
 
 
-def _checksum(entry: Any, md5: object) -> Checksum | None:
+def _checksum(entry: Any, md5: object) -> catalogue.Checksum | None:
     listed = entry.get("Checksum") or {}
-    main = checksum(str(listed.get("Algorithm", "")), str(listed.get("Value", "")))
-    return main or (checksum("md5", md5) if isinstance(md5, str) else None)
+    main = catalogue.checksum(str(listed.get("Algorithm", "")), str(listed.get("Value", "")))
+    return main or (catalogue.checksum("md5", md5) if isinstance(md5, str) else None)

@@ -14,18 +14,9 @@ from shapely import MultiPolygon, Polygon
 from shapely.errors import ShapelyError
 from shapely.geometry import shape
 
+from ingest.sources.client import scene as catalogue
 from ingest.sources.client.allow_list import AllowList
 from ingest.sources.client.faults import NotInstalled, SearchFailed, SourceError
-from ingest.sources.client.scene import (
-    CatalogueScene,
-    direction_of,
-    exact_bytes,
-    from_multihash,
-    moment_of,
-    name_of,
-    platform_of,
-    track_of,
-)
 from ingest.sources.client.transport import Credential, guard
 
 SOURCE = "stac"
@@ -45,7 +36,7 @@ def search(
     most: int,
     allowed: AllowList,
     credentials: tuple[Credential, ...] = (),
-) -> Iterator[CatalogueScene]:
+) -> Iterator[catalogue.CatalogueScene]:
     """Search images over an area's bounding box, as the catalogue orders them. Raises SourceError."""
     try:
         import pystac_client
@@ -93,7 +84,7 @@ def _guarded(kind: type[Any], allowed: AllowList, credentials: tuple[Credential,
     return way
 
 
-def _scenes(item: dict[str, Any], url: str, polarisation: str) -> Iterator[CatalogueScene]:
+def _scenes(item: dict[str, Any], url: str, polarisation: str) -> Iterator[catalogue.CatalogueScene]:
     try:
         yield from _files(item, url, polarisation)
     except (KeyError, TypeError, ValueError, AttributeError, ShapelyError) as fault:
@@ -103,24 +94,26 @@ def _scenes(item: dict[str, Any], url: str, polarisation: str) -> Iterator[Catal
         ) from fault
 
 
-def _files(item: dict[str, Any], url: str, polarisation: str) -> Iterator[CatalogueScene]:
+def _files(item: dict[str, Any], url: str, polarisation: str) -> Iterator[catalogue.CatalogueScene]:
     properties, scene = item["properties"], str(item["id"])
     held = "+".join(properties.get("sar:polarizations") or [])
     for key, asset in _wanted(item["assets"], polarisation):
         address = _address(asset, _own_address(item, url))
         whole = key.lower() in WHOLE or "zip" in str(asset.get("type", ""))
-        yield CatalogueScene(
+        yield catalogue.CatalogueScene(
             source=SOURCE,
             scene_id=scene if whole else f"{scene}_{polarisation}",
             url=address,
-            file_name=name_of(address, scene if whole else f"{scene}_{polarisation}", str(asset.get("type", ""))),
-            size_bytes=exact_bytes(asset.get("file:size")),
-            checksum=from_multihash(str(asset.get("file:checksum", ""))),
-            platform=platform_of(properties.get("platform")),
-            track=track_of(properties.get("sat:relative_orbit")),
-            direction=direction_of(properties.get("sat:orbit_state")),
+            file_name=catalogue.name_of(
+                address, scene if whole else f"{scene}_{polarisation}", str(asset.get("type", ""))
+            ),
+            size_bytes=catalogue.exact_bytes(asset.get("file:size")),
+            checksum=catalogue.from_multihash(str(asset.get("file:checksum", ""))),
+            platform=catalogue.platform_of(properties.get("platform")),
+            track=catalogue.track_of(properties.get("sat:relative_orbit")),
+            direction=catalogue.direction_of(properties.get("sat:orbit_state")),
             polarisation=held if whole else polarisation,
-            acquired_at=moment_of(properties.get("start_datetime") or properties.get("datetime")),
+            acquired_at=catalogue.moment_of(properties.get("start_datetime") or properties.get("datetime")),
             footprint=_footprint(item.get("geometry")),
         )
 

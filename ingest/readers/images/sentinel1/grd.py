@@ -15,18 +15,10 @@ from pathlib import Path
 from ingest.geometry import utm_epsg
 from ingest.pixel_grids import PixelGrid
 from ingest.readers.images.scenes import ParsedName, Placing, SceneFile, SceneHeader, relative_orbit, time_of
+from ingest.readers.images.sentinel1 import safe as contents
 from ingest.readers.images.sentinel1.container import PRODUCT_NAME, Safe, is_safe, opened, product_name
 from ingest.readers.images.sentinel1.geolocation import GridPoints, grid_over, positions_of
 from ingest.readers.images.sentinel1.image import Image, blocks_of, measured
-from ingest.readers.images.sentinel1.safe import (
-    KINDS,
-    Manifest,
-    annotation_of,
-    annotations_of,
-    calibration_of,
-    manifest_of,
-    noise_of,
-)
 from ingest.readers.images.sentinel1.terrain import terrain_of
 from ingest.readers.records import Declaration
 
@@ -71,9 +63,9 @@ def read(path: Path, declared: Declaration) -> tuple[SceneFile, ...]:
     safe = opened(path)
     named = PRODUCT_NAME.match(safe.name)
     if named and named["kind"] != "GRD":
-        problem = f"this is {KINDS.get(named['kind'], 'a product of type ' + named['kind'])}"
+        problem = f"this is {contents.KINDS.get(named['kind'], 'a product of type ' + named['kind'])}"
         raise safe.fault(problem, "Give a GRD product")
-    manifest, files = manifest_of(safe), annotations_of(safe)
+    manifest, files = contents.manifest_of(safe), contents.annotations_of(safe)
     wanted = (declared.polarisation or "").upper()
     if wanted and wanted not in files:
         raise safe.fault(f"it holds no {wanted}, only {' and '.join(sorted(files))}", "Choose one that it has")
@@ -85,8 +77,8 @@ def read(path: Path, declared: Declaration) -> tuple[SceneFile, ...]:
     return tuple(_scene(image, Placing()) for image in images)
 
 
-def _image(safe: Safe, manifest: Manifest, polarisation: str, file: str) -> Image:
-    annotation = annotation_of(safe, polarisation, file)
+def _image(safe: Safe, manifest: contents.Manifest, polarisation: str, file: str) -> Image:
+    annotation = contents.annotation_of(safe, polarisation, file)
     if annotation.absolute_orbit != manifest.absolute_orbit or annotation.platform != manifest.platform:
         raise safe.fault(
             f"its manifest is of orbit {manifest.absolute_orbit} of {manifest.platform}, its annotation of "
@@ -97,7 +89,7 @@ def _image(safe: Safe, manifest: Manifest, polarisation: str, file: str) -> Imag
     if measurement is None:
         remedy = "Copy or download the whole product again, or ask for a polarisation that is there"
         raise safe.fault(f"the measurement for {polarisation} is missing ({places[0]})", remedy)
-    calibration, noise = calibration_of(safe, annotation), noise_of(safe, annotation)
+    calibration, noise = contents.calibration_of(safe, annotation), contents.noise_of(safe, annotation)
     image = Image(safe, manifest, annotation, calibration, noise, measurement)
     if not safe.packed:
         with measured(image):

@@ -20,17 +20,9 @@ from rasterio.windows import Window as RasterWindow
 
 from ingest.pixel_grids import PixelGrid
 from ingest.readers.images.scenes import Block
+from ingest.readers.images.sentinel1 import geolocation
 from ingest.readers.images.sentinel1.calibration import Noise, Table, Window, sigma0_amplitude
 from ingest.readers.images.sentinel1.container import Safe
-from ingest.readers.images.sentinel1.geolocation import (
-    ByPoints,
-    Locator,
-    Piece,
-    Positions,
-    pieces_of,
-    resampled,
-    window_of,
-)
 from ingest.readers.images.sentinel1.safe import Annotation, Manifest
 from ingest.readers.images.sentinel1.terrain import Terrain
 
@@ -57,19 +49,21 @@ class Image:
         return float(max(1, round(max(self.annotation.range_spacing_m, self.annotation.azimuth_spacing_m))))
 
 
-def blocks_of(image: Image, grid: PixelGrid, positions: Positions, terrain: Terrain | None) -> Iterator[Block]:
+def blocks_of(
+    image: Image, grid: PixelGrid, positions: geolocation.Positions, terrain: Terrain | None
+) -> Iterator[Block]:
     """Yield the pieces that hold data, row by row; two threads read ahead. Raises InputError where there are none."""
     lines, pixels, empty = image.annotation.lines, image.annotation.pixels, True
     with ExitStack() as stack:
         path = stack.enter_context(_on_disk(image))
-        free: SimpleQueue[tuple[DatasetReader, Locator]] = SimpleQueue()
+        free: SimpleQueue[tuple[DatasetReader, geolocation.Locator]] = SimpleQueue()
         for _ in range(WORKERS):
-            locator: Locator = ByPoints(grid, positions)
+            locator: geolocation.Locator = geolocation.ByPoints(grid, positions)
             if terrain:
                 locator = stack.enter_context(terrain.locator(grid, positions))
             free.put((stack.enter_context(measured(image, path)), locator))
 
-        def work(piece: Piece) -> Block | None:
+        def work(piece: geolocation.Piece) -> Block | None:
             mine = free.get()
             try:
                 return _block(image, mine[0], mine[1], piece)
@@ -79,7 +73,7 @@ def blocks_of(image: Image, grid: PixelGrid, positions: Positions, terrain: Terr
         pool = ThreadPoolExecutor(WORKERS)
         stack.callback(pool.shutdown, wait=True, cancel_futures=True)
         waiting: deque[Future[Block | None]] = deque()
-        for piece in pieces_of(grid, positions, lines, pixels, terrain.reach_m if terrain else 0.0):
+        for piece in geolocation.pieces_of(grid, positions, lines, pixels, terrain.reach_m if terrain else 0.0):
             waiting.append(pool.submit(work, piece))
             if len(waiting) > WORKERS and (block := waiting.popleft().result()) is not None:
                 empty = False
@@ -92,11 +86,13 @@ def blocks_of(image: Image, grid: PixelGrid, positions: Positions, terrain: Terr
         raise image.safe.fault(f"the image of {image.annotation.polarisation} is empty: nothing but zeros")
 
 
-def _block(image: Image, dataset: DatasetReader, locator: Locator, piece: Piece) -> Block | None:
+def _block(
+    image: Image, dataset: DatasetReader, locator: geolocation.Locator, piece: geolocation.Piece
+) -> Block | None:
     """Compute one piece of the map: find its samples, read, calibrate and resample them."""
     annotation = image.annotation
     sighting = locator(piece)
-    source = sighting and window_of(sighting, annotation.lines, annotation.pixels)
+    source = sighting and geolocation.window_of(sighting, annotation.lines, annotation.pixels)
     if sighting is None or source is None:
         return None
     window, inside = source
@@ -107,7 +103,7 @@ def _block(image: Image, dataset: DatasetReader, locator: Locator, piece: Piece)
         return None
     noise = None if annotation.noise_removed else image.noise.over(window)
     amplitude, seen = sigma0_amplitude(digital, image.calibration.over(window), noise)
-    power = resampled(amplitude, seen, window, sighting, inside)
+    power = geolocation.resampled(amplitude, seen, window, sighting, inside)
     return None if power is None else Block(piece.row, piece.col, power)
 
 
