@@ -58,9 +58,6 @@ def _write_down(step: Step, row: Model, fault: Exception) -> None:
     failure.save()
 
 
-logger = logging.getLogger(__name__)
-
-
 def stage(work: Callable[[], None]) -> Callable[[], None]:
     """Make a Celery task of this name that returns at once while another worker runs it, to free its slot."""
 

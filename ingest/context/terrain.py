@@ -11,7 +11,6 @@ import numpy as np
 import rasterio
 from affine import Affine
 from django.contrib.gis.geos import GEOSGeometry
-from numpy.typing import NDArray
 from pyproj import CRS, Geod, Proj, Transformer
 from rasterio.enums import Resampling
 from rasterio.errors import RasterioError
@@ -20,10 +19,8 @@ from rasterio.vrt import WarpedVRT
 from rasterio.windows import Window
 
 from ingest.models import ElevationTile
+from ingest.readers.records import Float32, Float64
 from ingest.storage import stored_tiff
-
-Float32 = NDArray[np.float32]
-Float64 = NDArray[np.float64]
 
 BLOCK_ROWS = 256
 _GEOD = Geod(ellps="WGS84")

@@ -21,16 +21,7 @@ EXPORT = gettext_noop("Export it as CSV")
 HEADERS = {  # as normalised by search_key; specific names before general ones
     "latitude": ("latitude", "lat", "breite", "breitengrad", "latitud", "geogr breite", "wgs84 lat", "y"),
     "longitude": (
-        "longitude",
-        "lon",
-        "lng",
-        "long",
-        "lange",
-        "langengrad",
-        "longitud",
-        "geogr lange",
-        "wgs84 lon",
-        "x",
+        *("longitude", "lon", "lng", "long", "lange", "langengrad", "longitud", "geogr lange", "wgs84 lon", "x"),
     ),
     "name": (
         *("name", "site", "asset", "site name", "asset name", "standort", "objekt", "bezeichnung", "nom", "lieu"),

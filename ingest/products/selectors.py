@@ -22,18 +22,8 @@ from ingest.projections import transformer
 from ingest.readers.records import Float32, Float64
 
 STD_SAMPLED = 50_000
-POINT_VALUES = (
-    "product_id",
-    "pid",
-    "velocity_mm_yr",
-    "velocity_std_mm_yr",
-    "height_m",
-    "temporal_coherence",
-    "rmse_mm",
-    "los_east",
-    "los_north",
-    "los_up",
-)
+QUALITY = ("velocity_std_mm_yr", "height_m", "temporal_coherence", "rmse_mm")
+POINT_VALUES = ("product_id", "pid", "velocity_mm_yr", *QUALITY, "los_east", "los_north", "los_up")
 
 
 class PointColumns(NamedTuple):

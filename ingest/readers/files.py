@@ -1,19 +1,17 @@
 """Folders, sizes and hashes of given files, before anything is read; zips that are unpacked for a while."""
 
 import hashlib
-import lzma
 import os
 import shutil
-import struct
 import tempfile
 import zipfile
-import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 
 from ingest.errors import InputError
+from ingest.vectors import packages
 
 MAX_RATIO = 10_000  # declared bytes to bytes of the file; a sparse image of a small island stays far below
 MAX_UNPACKED_BYTES = 60 * 2**30  # of a table in a zip; a whole burst of 300 dates is about 3 GB
@@ -22,17 +20,7 @@ MAX_MEMBERS = 1000  # of a zip
 MAX_IMAGE_BYTES = 4 * 2**30  # of an image in a zip
 MOST_LOOKED_AT = 10_000  # names in a folder
 
-CONTAINER_FAULTS = (
-    zipfile.BadZipFile,
-    zlib.error,
-    lzma.LZMAError,
-    EOFError,
-    NotImplementedError,
-    RuntimeError,
-    struct.error,
-    OSError,
-    UnicodeDecodeError,
-)
+CONTAINER_FAULTS = (*packages.FAULTS, RuntimeError, UnicodeDecodeError)
 
 
 def refuse_hollow(path: Path, declares: str, declared_bytes: float) -> None:

@@ -108,14 +108,11 @@ _FAULTS = (
     OSError,
     RuntimeError,
     KeyError,
-    OverflowError,
+    ArithmeticError,
     ValueError,
     TypeError,
     AttributeError,
     MemoryError,
-    RecursionError,
-    NotImplementedError,
-    ZeroDivisionError,
     SystemError,
 )
 

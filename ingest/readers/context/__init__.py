@@ -57,11 +57,9 @@ def recognise(path: Path) -> ContextKind:
         return ContextKind.ELEVATION
     if suffix in TABLES and places.is_geonames(path):
         return ContextKind.PLACES
-    tests, names = {}, set[str]()
-    if suffix in OUTLINES:
-        tests, names = OUTLINED, property_names(path)
-    elif suffix in TABLES:
-        tests, names = LISTED, set(column_names(path))
+    tests, names = (OUTLINED if suffix in OUTLINES else LISTED if suffix in TABLES else {}), set[str]()
+    if tests:
+        names = property_names(path) if suffix in OUTLINES else set(column_names(path))
     kind = next((kind for kind, fits in tests.items() if fits(names)), None)
     if kind is None:
         kinds = ", ".join(ContextKind)

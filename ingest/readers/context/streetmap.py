@@ -21,24 +21,10 @@ from ingest.vectors import features
 ATTRIBUTION, LICENCE = "© OpenStreetMap contributors", "Open Database Licence 1.0 (ODbL)"
 MAIN_ROADS = {"motorway", "trunk", "primary", "secondary"}
 OTHER_ROADS = {"tertiary", "unclassified", "residential", "living_street", "service", "road", "busway"}
-RAILS = {
-    "rail",
-    "light_rail",
-    "subway",
-    "tram",
-    "narrow_gauge",
-    "funicular",
-    "monorail",
-    "preserved",
-    "rack",
-    "miniature",
-}
-WATERWAYS = {
-    "river": WaterClass.RIVER,
-    "canal": WaterClass.RIVER,
-    "stream": WaterClass.STREAM,
-    "tidal_channel": WaterClass.STREAM,
-}
+CITY_RAILS = {"light_rail", "subway", "tram", "monorail"}
+RAILS = {"rail", "narrow_gauge", "funicular", "preserved", "rack", "miniature"} | CITY_RAILS
+RIVERS, STREAMS = {"river", "canal"}, {"stream", "tidal_channel"}
+WATERWAYS = dict.fromkeys(RIVERS, WaterClass.RIVER) | dict.fromkeys(STREAMS, WaterClass.STREAM)
 LAKES = {"water", "reservoir", "riverbank", "lake", "dock", "basin", "river"}
 NO_BUILDINGS = {"", "no", "ruins", "collapsed", "demolished", "proposed", "construction"}
 IN_TUNNEL = {"t", "yes", "true", "1", "flooded"}

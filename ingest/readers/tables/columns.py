@@ -24,20 +24,10 @@ from ingest.readers.slopes import slope_mm_yr
 NUMBER, PLACE, TEXT = pa.float32(), pa.float64(), pa.binary()
 GEOMETRY = (":x:", ":y:")  # what a source calls the two coordinates of its geometries
 PLACES = ("longitude", "latitude", "easting", "northing")
-NUMBERS = (
-    "height",
-    "velocity",
-    "velocity_std",
-    "temporal_coherence",
-    "rmse",
-    "los_east",
-    "los_north",
-    "los_up",
-    "incidence_angle",
-    "track_angle",
-)
-ROLES = ("pid", *PLACES, *NUMBERS)
 LOS_VECTOR = ("los_east", "los_north", "los_up")
+QUALITY = ("velocity_std", "temporal_coherence", "rmse")
+NUMBERS = ("height", "velocity", *QUALITY, *LOS_VECTOR, "incidence_angle", "track_angle")
+ROLES = ("pid", *PLACES, *NUMBERS)
 BATCH_ROWS = 200_000
 BATCH_VALUES = 2_000_000
 FEW_ROWS = 2_000

@@ -24,8 +24,6 @@ DATE_NAME = re.compile(r"(?:d|x|t|dt|ts|disp|date)?_?[12]\d{3}([-_/.]?)\d{2}\1\d
 MATLAB_DAYS_BEFORE_YEAR_1 = 366  # its day 1 is the first of January of the year 0
 YEARS = range(1970, 2101)
 _FORMAT_PARTS = {"%Y": r"\d{4}", "%m": r"\d{2}", "%d": r"\d{2}"}
-
-
 NOTATIONS: dict[str, Callable[[float], date]] = {  # of days in a first row
     "matlab": lambda number: date.fromordinal(math.floor(number) - MATLAB_DAYS_BEFORE_YEAR_1),
     "yyyymmdd": lambda number: text_table.day_of(f"{number:.0f}"),
@@ -94,25 +92,11 @@ ALIASES = {
     "northing": ("northing", "north"),
     "height": ("height", "heightm", "elevation", "elev", "altitude", "topo", "dem", "pntheight", "h", "z"),
     "velocity_std": (
-        "vstdev",
-        "velstd",
-        "velstdev",
-        "velocitystd",
-        "velocitystdev",
-        "meanvelocitystd",
-        "stdev",
-        "vstd",
+        *("vstdev", "velstd", "velstdev", "velocitystd", "velocitystdev", "meanvelocitystd", "stdev", "vstd"),
         "velsd",
     ),
     "temporal_coherence": (
-        "temporalcoherence",
-        "temporalc",
-        "tempcoh",
-        "coherence",
-        "coer",
-        "pntenscoh",
-        "coh",
-        "tcoh",
+        *("temporalcoherence", "temporalc", "tempcoh", "coherence", "coer", "pntenscoh", "coh", "tcoh"),
     ),
     "rmse": ("rmse", "rmsets"),
     "los_east": ("loseast", "lose", "cose", "easgeo"),
@@ -127,8 +111,6 @@ VELOCITY = re.compile(
     r"|velocitym"  # what ten letters leave of velocity_mm_yr and of velocity_m_yr
 )
 _TEXT_LIMITS = {"attribution": 300, "licence": 300, "tile": 80, "release": 30, "dates": 80}
-
-
 LONGEST_WAVE_M = 1.5  # P band
 
 

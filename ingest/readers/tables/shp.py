@@ -21,14 +21,8 @@ from ingest.vectors import shapefiles
 from ingest.vectors.packages import unpacked
 
 SUFFIXES = frozenset({shapefiles.SUFFIX})
-POINT_TYPES = {
-    shapefile.POINT,
-    shapefile.POINTZ,
-    shapefile.POINTM,
-    shapefile.MULTIPOINT,
-    shapefile.MULTIPOINTZ,
-    shapefile.MULTIPOINTM,
-}
+POINT_TYPES = {shapefile.POINT, shapefile.POINTZ, shapefile.POINTM}
+POINT_TYPES |= {shapefile.MULTIPOINT, shapefile.MULTIPOINTZ, shapefile.MULTIPOINTM}
 
 
 def is_shapefile(path: Path) -> bool:

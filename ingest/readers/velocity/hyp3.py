@@ -15,7 +15,7 @@ import numpy as np
 
 from ingest.errors import InputError
 from ingest.readers import files, raster
-from ingest.readers.records import Component, Declaration, FieldHeader, Float32, PointBatch, VelocityField
+from ingest.readers.records import Component, Declaration, Float32, PointBatch, VelocityField
 from ingest.readers.tables import text_table
 from ingest.readers.velocity import stacks
 
@@ -63,20 +63,17 @@ def read(path: Path, declared: Declaration) -> tuple[VelocityField, ...]:
     with _unpacked(path) as folder:
         stack, pol = _stack(path, folder)
         grid = stacks.checked(stack)
-        posting, epsg = stacks.posting_of(grid)
-        header = FieldHeader(
+        header = stacks.header_of(
+            stack,
+            grid,
+            {"layer": _layer_of(stack.pairs[0].phase.name) or ""},
             source_format=NAME,
             level="interferograms" if len(stack.pairs) > 1 else "pair",
-            component=stack.component,
-            dates=stack.dates,
             track=declared.track,
             direction=stacks.direction(stack, grid),
             polarisation=pol,
-            posting_m=posting,
-            grid_epsg=epsg,
             attribution=ATTRIBUTION,
             licence=LICENCE,
-            extras={"pairs": str(len(stack.pairs)), "layer": _layer_of(stack.pairs[0].phase.name) or ""},
         )
     read = stack.files if path.is_dir() else ()
     points = grid.rows * grid.cols

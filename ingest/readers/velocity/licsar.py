@@ -11,7 +11,7 @@ from pathlib import Path
 from ingest.errors import InputError
 from ingest.readers import raster
 from ingest.readers.files import names_in
-from ingest.readers.records import Component, Declaration, Direction, FieldHeader, Float32, VelocityField
+from ingest.readers.records import Declaration, Direction, Float32, VelocityField
 from ingest.readers.tables import text_table
 from ingest.readers.velocity import stacks
 
@@ -37,21 +37,16 @@ def read(path: Path, declared: Declaration) -> tuple[VelocityField, ...]:
     stack = _stack(path)
     grid = stacks.checked(stack)
     frame = _frame(path)
-    track = int(frame["track"]) if frame else declared.track
-    posting, epsg = stacks.posting_of(grid)
-    header = FieldHeader(
+    header = stacks.header_of(
+        stack,
+        grid,
+        {"frame": frame[0]} if frame else {},
         source_format=NAME,
-        level="interferograms",
-        component=Component.LOS,
-        dates=stack.dates,
-        track=track,
+        track=int(frame["track"]) if frame else declared.track,
         direction=WAYS[frame["direction"]] if frame else stacks.direction(stack, grid),
         tile=f"LiCSAR/{frame[0]}" if frame else "",
-        posting_m=posting,
-        grid_epsg=epsg,
         attribution=ATTRIBUTION,
         licence=LICENCE,
-        extras={"pairs": str(len(stack.pairs))} | ({"frame": frame[0]} if frame else {}),
     )
     return (stacks.field(stack, grid, header),)
 

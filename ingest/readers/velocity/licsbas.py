@@ -1,8 +1,7 @@
 """LiCSBAS time series `cum.h5`.
 
 Source: LiCSBAS (Morishita et al. 2020, doi 10.3390/rs12030424). `cum` (dates, rows, cols) mm and `vel` mm/yr are LOS,
-positive toward the satellite, so nothing changes sign here. Pixel (row, col) stands at
-corner + index x post, EPSG:4326.
+positive toward the satellite, so nothing changes sign here. Pixels stand at corner + index x post, EPSG:4326.
 """
 
 from collections.abc import Iterator

@@ -1,9 +1,8 @@
 """A folder of interferograms made by GAMMA and converted by PyRate: `*_unw.tif` (rad) and `*_cc.tif`, with their tags.
 
 Source: PyRate (Geoscience Australia), GeoTIFF metadata of `conv2tif`: FIRST_DATE, SECOND_DATE, DATA_UNITS,
-WAVELENGTH_METRES, INSAR_PROCESSOR, INCIDENCE_DEGREES. GAMMA's phase is plus away from the satellite: Mexico City, which
-sinks, comes out so, and a series made from the same files by other code agrees
-(tests/ingest/readers/velocity/test_pyrate.py).
+WAVELENGTH_METRES, INSAR_PROCESSOR, INCIDENCE_DEGREES. GAMMA's phase is plus away from the satellite, as Mexico City,
+which sinks, and a series made from the same files by other code show (tests/ingest/readers/velocity/test_pyrate.py).
 """
 
 import re
@@ -16,7 +15,7 @@ import numpy as np
 from ingest.errors import InputError
 from ingest.readers import raster
 from ingest.readers.files import names_in
-from ingest.readers.records import Component, Declaration, FieldHeader, VelocityField
+from ingest.readers.records import Declaration, VelocityField
 from ingest.readers.velocity import stacks
 
 NAME = "pyrate"
@@ -39,19 +38,10 @@ def read(path: Path, declared: Declaration) -> tuple[VelocityField, ...]:
     """Look at every interferogram's header; the series are inverted in batches. Raises InputError."""
     stack, tags = _stack(path, declared)
     grid = stacks.checked(stack)
-    posting, epsg = stacks.posting_of(grid)
-    header = FieldHeader(
-        source_format=NAME,
-        level="interferograms",
-        component=Component.LOS,
-        dates=stack.dates,
-        track=declared.track,
-        posting_m=posting,
-        grid_epsg=epsg,
-        attribution="Interferograms by GAMMA; their source is not stated in the files",
-        extras={"pairs": str(len(stack.pairs)), "wavelength_m": f"{stack.wavelength_m:.8f}"}
-        | {name.lower(): tags[name] for name in ("INSAR_PROCESSOR", "INCIDENCE_DEGREES") if name in tags},
-    )
+    stated = {name.lower(): tags[name] for name in ("INSAR_PROCESSOR", "INCIDENCE_DEGREES") if name in tags}
+    extras = {"wavelength_m": f"{stack.wavelength_m:.8f}"} | stated
+    attribution = "Interferograms by GAMMA; their source is not stated in the files"
+    header = stacks.header_of(stack, grid, extras, source_format=NAME, track=declared.track, attribution=attribution)
     return (stacks.field(stack, grid, header),)
 
 

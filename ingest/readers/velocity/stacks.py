@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from affine import Affine
@@ -329,7 +329,14 @@ def field(stack: Stack, grid: PixelGrid, header: records.FieldHeader) -> records
     )
 
 
-def posting_of(grid: PixelGrid) -> tuple[float, int | None]:
-    """Return the spacing in metres for a header, and the EPSG number where the coordinates are metres."""
+def header_of(stack: Stack, grid: PixelGrid, extras: dict[str, str], **known: Any) -> records.FieldHeader:
+    """Return the header of a stack's velocities. known: what only its reader knows."""
     crs = CRS.from_epsg(grid.epsg)
-    return raster.posting_m(grid.transform, crs), grid.epsg if raster.is_metric(crs) else None
+    return records.FieldHeader(
+        component=stack.component,
+        dates=stack.dates,
+        posting_m=raster.posting_m(grid.transform, crs),
+        grid_epsg=grid.epsg if raster.is_metric(crs) else None,
+        extras={"pairs": str(len(stack.pairs))} | extras,
+        **({"level": "interferograms"} | known),
+    )

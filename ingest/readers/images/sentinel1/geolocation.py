@@ -6,9 +6,6 @@ kilometres from point to point. Positions are therefore taken down to height 0, 
 holds, and the lift is put back on, interpolated without overshoot (Fritsch and Carlson 1980, doi:10.1137/0717021).
 At the grid's own points this is exact. Between them the ground is unknown: only an elevation raster can provide it.
 
-The next pass of a track has its points elsewhere, so that its heights between them are wrong in another way. Two images
-that are compared pixel by pixel must be wrong alike: `positions_of` takes the heights of another pass's grid.
-
 What is interpolated is amplitude, by the cubic spline through the samples (Unser 1999, doi:10.1109/79.799930): it keeps
 what a Sentinel-1 GRD holds (some 20 m resolved on pixels of 10 m), where a bilinear kernel would blur every pixel by
 another amount, and rings by far less than power would around bright targets. The mean power of speckle as a GRD has it
@@ -139,8 +136,7 @@ class Positions:
 def positions_of(points: GridPoints, epsg: int, ground: GridPoints | None = None) -> Positions:
     """Compute the grid's points on a map, made dense. epsg: a projected system in metres.
 
-    ground: the grid of the pass whose heights count; its own where none is given. Beyond that
-    grid the values at its edge are used.
+    ground: the grid of the pass whose heights count: two images that are compared must be wrong alike between points.
     """
     at_zero, lift_per_m = _at_zero(points, epsg)
     ground = ground or points
