@@ -29,8 +29,14 @@ class Points(NamedTuple):
 
 def the_batch(path: Path, declared: Declaration | None = None) -> PointBatch:
     """The points of a product that is read in one batch."""
-    (batch,) = open_velocity_field(path, declared=declared).batches()
-    return batch
+    return the_field(path, declared)[1]
+
+
+def the_field(path: Path, declared: Declaration | None = None) -> tuple[FieldHeader, PointBatch]:
+    """Header and points of a product that is read in one batch."""
+    field = open_velocity_field(path, declared=declared)
+    (batch,) = field.batches()
+    return field.header, batch
 
 
 def points(path: Path, declared: Declaration | None = None) -> Points:

@@ -91,13 +91,6 @@ def test_a_shapefile_is_loaded_by_the_confined_process_from_its_zip_or_folder(tm
     assert job.products.get().n_points == 12
 
 
-def test_an_image_is_loaded_by_the_confined_process(make_rtc):
-    job = jobs.job_execute(job_id=queue(make_rtc()).pk)
-    assert job.state == State.LOADED, job.error
-    assert job.scenes.get().polarisation == "VV"
-    assert job.scenes.get().raster.size > 1000
-
-
 def test_a_bad_file_is_refused_with_its_one_line_and_no_path_of_ours(make_egms):
     job = jobs.job_execute(job_id=queue(make_egms(change=lambda table: table.pop("mean_velocity"))).pk)
     assert job.state == State.REJECTED

@@ -21,6 +21,7 @@ from ingest.jobs.child import job_carry_out
 from ingest.models import IngestJob, Product
 from ingest.products.services import product_delete, product_load
 from ingest.readers.records import Declaration, Submission
+from tests.ingest.products.test_loading import tables
 from tests.makers.hostile import plain_tiff
 from tests.makers.sources import every
 
@@ -29,11 +30,6 @@ pytestmark = pytest.mark.django_db
 PERIOD = (date(2019, 1, 1), date(2023, 12, 31))
 UP = Submission(declared=Declaration(unit="mm/yr", positive="up", period=PERIOD))
 SOURCES = {(source.format, source.series): source for source in every()}.values()
-
-
-def tables() -> set[str]:
-    with connection.cursor() as cursor:
-        return {name for name in connection.introspection.table_names(cursor) if name.startswith("ingest_")}
 
 
 def refused(path: Path, message: str, submission: Submission = UP, fault: type[Exception] = InputError) -> None:

@@ -68,14 +68,8 @@ def rtc(base: str, files: dict[str, bytes], name: str = RTC, begins: str = "2023
         | {"Checksum": {"Value": md5(data), "Algorithm": "MD5"}}
         for file, data in files.items()
     ]
-    attributes = {
-        "ASCENDING_DESCENDING": ["DESCENDING"],
-        "BEAM_MODE": ["IW"],
-        "OPERA_BURST_ID": ["T131_279916_IW1"],
-        "PATH_NUMBER": ["131"],
-        "POLARIZATION": ["VV", "VH"],
-        "PROCESSING_TYPE": ["RTC"],
-    }
+    attributes = {"ASCENDING_DESCENDING": ["DESCENDING"], "BEAM_MODE": ["IW"], "POLARIZATION": ["VV", "VH"]}
+    attributes |= {"OPERA_BURST_ID": ["T131_279916_IW1"], "PATH_NUMBER": ["131"], "PROCESSING_TYPE": ["RTC"]}
     urls = [f"{base}/RTC/OPERA-S1/{file}" for file in files]
     return granule(name, "OPERA_L2_RTC-S1_V1", attributes, urls, packed, "Sentinel-1A", begins)
 
@@ -166,13 +160,7 @@ def stac(server: Replay, items: list[dict[str, Any]], page: int = 2) -> str:
         start = int(wanted.get("token", "0"))
         more = start + page < len(items)
         rest = {**wanted, "token": str(start + page)}
-        again = {
-            "rel": "next",
-            "href": f"{root}/search",
-            "method": "POST",
-            "type": "application/geo+json",
-            "body": rest,
-        }
+        again = links[-1] | {"rel": "next", "body": rest}
         found = items[start : start + page]
         return {"type": "FeatureCollection", "features": found, "links": [again] if more else []}, {}
 

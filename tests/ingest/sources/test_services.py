@@ -61,14 +61,6 @@ def test_the_newest_image_is_fetched_first(server):
     assert [row.scene_id for row in fetched()] == ["S1A_9", "S1A_6", "S1A_3"]
 
 
-def test_a_refused_file_says_so_in_its_row_in_the_words_of_its_job(server):
-    row = wanted(server)
-    fetched()
-    settle_job(row, IngestJob.State.REJECTED, "S1A_one.zip: no measurement. Fetch it again.")
-    row.refresh_from_db()
-    assert (row.state, row.error) == (State.FAILED, "S1A_one.zip: no measurement. Fetch it again.")
-
-
 def test_a_real_reader_refuses_what_is_no_image_and_the_row_says_why(server, transactional_db):
     row = wanted(server)
     fetched()

@@ -13,7 +13,7 @@ from ingest.readers.records import Component, Declaration, Direction, Submission
 from ingest.readers.tables import columns
 from ingest.readers.tables.generic import csv_source
 from tests.makers import damage
-from tests.makers.damage import the_batch
+from tests.makers.damage import the_batch, the_field
 from tests.makers.generic import DATES, TOWARD, make, mapping, projected
 
 KINDS = ("csv", "zip", "gpkg", "parquet", "shp", "shp.zip")
@@ -49,9 +49,8 @@ def test_every_kind_of_file_gives_the_same_points(tmp_path, kind):
     ],
 )
 def test_unit_and_sign_are_turned_into_ours(tmp_path, unit, positive, component, factor):
-    field = open_velocity_field(make(tmp_path, velocity=2.0), declared=Declaration(unit=unit, positive=positive))
-    (batch,) = field.batches()
-    assert field.header.component is component
+    header, batch = the_field(make(tmp_path, velocity=2.0), declared=Declaration(unit=unit, positive=positive))
+    assert header.component is component
     assert batch.velocity_mm_yr == pytest.approx(2.0 * factor)
     assert batch.displacement_mm[:, -1] == pytest.approx(4.002 * factor)
     assert batch.velocity_std_mm_yr[0] == pytest.approx(0.4 * abs(factor))
@@ -129,10 +128,9 @@ def test_a_line_of_sight_is_computed_for_a_radar_that_looks_right(tmp_path, head
     def angles(table):
         table["incidence_angle"], table["track_angle"] = [38.5] * 12, [heading] * 12
 
-    field = open_velocity_field(make(tmp_path, change=angles), declared=TOWARD)
-    (batch,) = field.batches()
+    header, batch = the_field(make(tmp_path, change=angles), declared=TOWARD)
     assert (batch.los_east[0], batch.los_north[0], batch.los_up[0]) == pytest.approx(vector, abs=0.015)
-    assert field.header.direction is (Direction.DESCENDING if heading == 190 else Direction.ASCENDING)
+    assert header.direction is (Direction.DESCENDING if heading == 190 else Direction.ASCENDING)
 
 
 @pytest.mark.realdata

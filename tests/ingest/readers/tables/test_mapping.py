@@ -9,7 +9,7 @@ import pytest
 from ingest.errors import InputError
 from ingest.formats import open_velocity_field, recognise
 from ingest.readers.records import Declaration, Direction
-from tests.makers.damage import outcome
+from tests.makers.damage import outcome, the_field
 from tests.makers.generic import DATES, YEARS, csv_text, make, mapping, projected
 
 EXAMPLE = Path(__file__).resolve().parents[4] / "docs/examples/mapping.toml"
@@ -66,10 +66,9 @@ def test_a_mapping_states_another_unit_for_the_series_and_its_own_dates(tmp_path
             table[f"{day[6:]}.{day[4:6]}.{day[:4]}"] = [value / 1000 for value in table.pop(f"D{day}")]
 
     content = 'unit = "mm/yr"\nseries = "m"\npositive = "toward"\ndates = "%d.%m.%Y"\n'
-    field = open_velocity_field(make(tmp_path, change=metres), declared=mapping(tmp_path, content))
-    (batch,) = field.batches()
+    header, batch = the_field(make(tmp_path, change=metres), declared=mapping(tmp_path, content))
     assert batch.displacement_mm[:, -1] == pytest.approx(-40.02)
-    assert field.header.dates[-1] == date(2022, 1, 3)
+    assert header.dates[-1] == date(2022, 1, 3)
 
 
 BAD_MAPPINGS = {
@@ -128,9 +127,8 @@ def declared(folder, text):
     ],
 )
 def test_the_first_row_or_the_mapping_states_the_days(tmp_path, stated, row):
-    field = open_velocity_field(export(tmp_path, row), declared=declared(tmp_path, stated))
-    (batch,) = field.batches()
-    assert field.header.dates == tuple(DAYS)
+    header, batch = the_field(export(tmp_path, row), declared=declared(tmp_path, stated))
+    assert header.dates == tuple(DAYS)
     assert batch.pid.size == 5  # the row of days is no point
     assert batch.refused == ()
     assert batch.velocity_mm_yr == pytest.approx(-20.0)

@@ -9,9 +9,10 @@ from django.core.management import call_command
 from pyproj import CRS, Transformer
 
 from ingest.errors import InputError
-from ingest.formats import open_velocity_field, recognise
+from ingest.formats import recognise
 from ingest.readers.records import Declaration, Direction
 from tests.makers import damage, shapefiles
+from tests.makers.damage import the_field
 from tests.makers.generic import DATES, TOWARD, mapping, table_of
 
 LAEA = "+proj=laea +lat_0=47 +lon_0=11 +x_0=1000 +y_0=2000 +ellps=GRS80 +units=m"  # no EPSG number
@@ -51,11 +52,10 @@ def test_every_type_of_single_points_is_read(tmp_path, shape_type):
 def test_names_cut_to_ten_letters_are_known(tmp_path):
     cut = {"VEL": "mean_veloc", "COHERENCE": "temporal_c", "CODE": "pid"}
     cut |= {f"D{day}": f"d_{day}" for day in DATES}
-    field = open_velocity_field(written(tmp_path / "points.shp", names=cut), declared=TOWARD)
-    (batch,) = field.batches()
+    header, batch = the_field(written(tmp_path / "points.shp", names=cut), declared=TOWARD)
     assert batch.velocity_mm_yr == pytest.approx(-20.0)
     assert batch.temporal_coherence == pytest.approx(0.9)
-    assert field.header.dates == tuple(date(int(day[:4]), int(day[4:6]), int(day[6:])) for day in DATES)
+    assert header.dates == tuple(date(int(day[:4]), int(day[4:6]), int(day[6:])) for day in DATES)
 
 
 def test_points_of_p_sbas_are_centimetres_with_a_line_of_sight(tmp_path):
@@ -66,13 +66,12 @@ def test_points_of_p_sbas_are_centimetres_with_a_line_of_sight(tmp_path):
     given |= {"cosN": [-0.11] * n, "cosE": [0.65] * n, "cosU": [0.752] * n}
     given |= {f"D{day}": table[f"D{day}"] for day in DATES}
     path = shapefiles.write(tmp_path / "points.shp", places, given, shape_type=shapefile.MULTIPOINT)
-    field = open_velocity_field(path, declared=Declaration(unit="cm/yr", positive="toward"))
-    (batch,) = field.batches()
+    header, batch = the_field(path, declared=Declaration(unit="cm/yr", positive="toward"))
     assert batch.pid[3] == b"300003"
     assert batch.velocity_mm_yr == pytest.approx(-20.0)
     assert batch.displacement_mm[:, -1] == pytest.approx(-40.02)
     assert batch.height_m == pytest.approx(99.5)
-    assert field.header.direction is Direction.DESCENDING  # the satellite stands east of the ground
+    assert header.direction is Direction.DESCENDING  # the satellite stands east of the ground
 
 
 @pytest.mark.parametrize(

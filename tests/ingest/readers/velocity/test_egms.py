@@ -8,6 +8,7 @@ from ingest.formats import open_velocity_field
 from ingest.readers.records import Component, Direction
 from tests.makers import damage
 from tests.makers.damage import the_batch as points
+from tests.makers.damage import the_field
 
 
 def reverse(table):
@@ -47,10 +48,9 @@ def test_simulated_data_say_so_in_their_header(make_egms):
 @pytest.mark.parametrize(("letter", "component"), [("U", Component.UP), ("E", Component.EAST)])
 def test_l3_takes_its_component_from_the_name_and_its_position_from_the_grid(make_egms, letter, component):
     path = make_egms(f"EGMS_L3_E46N17_100km_{letter}_2020_2024_1.zip")
-    field = open_velocity_field(path)
-    (batch,) = field.batches()
-    assert field.header.component is component
-    assert field.header.posting_m == 100
+    header, batch = the_field(path)
+    assert header.component is component
+    assert header.posting_m == 100
     assert batch.latitude[0] == pytest.approx(38.69, abs=0.02)
     assert batch.longitude[0] == pytest.approx(13.19, abs=0.02)
 

@@ -9,6 +9,7 @@ from ingest.formats import open_velocity_field, recognise
 from ingest.readers.records import Component, Declaration, Direction
 from tests.makers import damage
 from tests.makers import generic as made_generic
+from tests.makers.damage import the_field
 from tests.makers.insar_norway import make
 
 
@@ -20,9 +21,8 @@ def test_ground_that_goes_away_by_20_mm_a_year_does_so_here(tmp_path):
     assert batch.temporal_coherence[0] == pytest.approx(0.85)
     assert batch.los_up[0] == pytest.approx(0.78)
     assert np.isnan(batch.velocity_std_mm_yr).all()
-    field = open_velocity_field(make(tmp_path, with_series=False))
-    (batch,) = field.batches()
-    assert not field.header.has_series
+    header, batch = the_field(make(tmp_path, with_series=False))
+    assert not header.has_series
     assert batch.displacement_mm.shape == (12, 0)
 
 
@@ -48,11 +48,6 @@ def test_names_are_known_in_any_writing(tmp_path, write):
     assert recognise(path) == "insar-norway"
     (batch,) = open_velocity_field(path).batches()
     assert batch.velocity_mm_yr == pytest.approx(-20.0)
-
-
-def test_other_tables_are_not_taken_for_it(tmp_path, make_egms):
-    assert recognise(make_egms()) == "egms"
-    assert recognise(made_generic.make(tmp_path)) == "generic"
 
 
 @pytest.mark.parametrize(("track", "number"), [("A044", 44), ("044", 44), ("Ascending one", None)])

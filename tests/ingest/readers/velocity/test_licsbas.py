@@ -9,19 +9,18 @@ from ingest.errors import InputError
 from ingest.formats import open_velocity_field, recognise
 from ingest.readers.records import Direction
 from tests.makers import damage, geotiff
-from tests.makers.damage import outcome
+from tests.makers.damage import outcome, the_field
 from tests.makers.licsbas import FRAME, make_maps
 
 
 def test_pixels_stand_where_corner_and_posting_say_and_keep_their_sign(make_licsbas):
-    field = open_velocity_field(make_licsbas(velocity_mm_yr=-20.0))
-    (batch,) = field.batches()
+    header, batch = the_field(make_licsbas(velocity_mm_yr=-20.0))
     last = list(batch.pid).index(b"3_4")
     assert batch.latitude[last] == pytest.approx(19.5 - 3 * 0.001)
     assert batch.longitude[last] == pytest.approx(-99.2 + 4 * 0.001)
     assert batch.velocity_mm_yr[last] == pytest.approx(-20)
     assert batch.displacement_mm[last] == pytest.approx([0, -10, -20])
-    assert [day.isoformat() for day in field.header.dates] == ["2020-01-01", "2020-07-01", "2021-01-01"]
+    assert [day.isoformat() for day in header.dates] == ["2020-01-01", "2020-07-01", "2021-01-01"]
 
 
 def test_line_of_sight_layers_are_used_and_masked_pixels_left_out(make_licsbas):

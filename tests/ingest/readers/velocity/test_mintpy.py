@@ -12,20 +12,19 @@ from ingest.formats import open_velocity_field, recognise
 from ingest.readers.records import Direction
 from ingest.readers.velocity.mintpy.stack import los_vector
 from tests.makers import mintpy as made_mintpy
-from tests.makers.damage import outcome
+from tests.makers.damage import outcome, the_field
 from tests.makers.damage import the_batch as points
 
 
 def test_a_velocity_file_has_its_rates_and_no_series(tmp_path):
     path = made_mintpy.make_velocity(tmp_path, velocity_m_yr=-0.02)
-    field = open_velocity_field(path)
-    (batch,) = field.batches()
+    header, batch = the_field(path)
     assert recognise(path) == "mintpy"
     assert batch.velocity_mm_yr == pytest.approx(-20)
     assert batch.velocity_std_mm_yr == pytest.approx(1)
     assert batch.displacement_mm.shape == (20, 0)
-    assert not field.header.has_series
-    assert field.header.dates == (date(2020, 1, 1), date(2022, 1, 1))
+    assert not header.has_series
+    assert header.dates == (date(2020, 1, 1), date(2022, 1, 1))
 
 
 def test_the_first_pixel_stands_half_a_step_inside_its_corner(tmp_path):
@@ -39,11 +38,10 @@ def test_the_first_pixel_stands_half_a_step_inside_its_corner(tmp_path):
 @pytest.mark.parametrize("change", [{}, {"EPSG": None, "UTM_ZONE": "14N"}])
 def test_metres_are_placed_by_their_reference_system(tmp_path, change):
     path = made_mintpy.make(tmp_path, **(made_mintpy.METRES | change))
-    field = open_velocity_field(path)
-    (batch,) = field.batches()
+    header, batch = the_field(path)
     place = Transformer.from_crs(32614, 4326, always_xy=True).transform(480_040, 2_154_960)
     assert (batch.longitude[0], batch.latitude[0]) == pytest.approx(place)
-    assert (field.header.grid_epsg, field.header.posting_m) == (32614, 80)
+    assert (header.grid_epsg, header.posting_m) == (32614, 80)
 
 
 def test_the_header_says_track_direction_and_reference(tmp_path):
@@ -109,21 +107,19 @@ def test_pixels_without_a_value_are_left_out(tmp_path):
 
 def test_one_file_in_hdf_eos5_holds_all_of_a_product(tmp_path):
     path = made_mintpy.make_he5(tmp_path)
-    field = open_velocity_field(path)
-    (batch,) = field.batches()
+    header, batch = the_field(path)
     assert recognise(path) == "hdfeos5"
     assert batch.velocity_mm_yr == pytest.approx(-20, abs=0.01)
     assert (batch.los_east[0], batch.los_north[0], batch.los_up[0]) == pytest.approx((-0.62, -0.10, 0.78), abs=0.01)
     assert (batch.longitude[0], batch.latitude[0]) == pytest.approx((-99.1995, 19.4995))
-    assert (field.header.track, field.header.extras["mission"]) == (5, "S1")
+    assert (header.track, header.extras["mission"]) == (5, "S1")
     assert batch.temporal_coherence == pytest.approx(0.9)
 
 
 def test_hdf_eos5_in_radar_coordinates_has_the_place_of_each_pixel(tmp_path):
-    field = open_velocity_field(made_mintpy.make_he5(tmp_path, radar=True))
-    (batch,) = field.batches()
+    header, batch = the_field(made_mintpy.make_he5(tmp_path, radar=True))
     assert (batch.longitude[0], batch.latitude[0]) == pytest.approx((-99.1995, 19.4995), abs=1e-5)
-    assert field.header.posting_m is None
+    assert header.posting_m is None
 
 
 def test_files_are_known_by_their_content(tmp_path):

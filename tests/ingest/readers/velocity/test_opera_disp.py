@@ -12,7 +12,7 @@ from ingest.formats import open_velocity_field, recognise
 from ingest.readers.records import Direction
 from ingest.readers.velocity.opera_disp import frame as opera_disp
 from tests.makers import opera_disp as made_opera_disp
-from tests.makers.damage import outcome
+from tests.makers.damage import outcome, the_field
 from tests.makers.damage import the_batch as points
 from tests.makers.opera_disp import PAIRS
 
@@ -30,10 +30,9 @@ def test_ground_that_sinks_20_mm_a_year_does_so_through_all_ministacks(tmp_path)
 
 
 def test_without_corrections_the_displacement_stays_as_it_is_and_the_header_says_so(tmp_path):
-    field = open_velocity_field(made_opera_disp.make_frame(tmp_path, PAIRS[:3], 0.0, leave_out=("corrections",)))
-    (batch,) = field.batches()
+    header, batch = the_field(made_opera_disp.make_frame(tmp_path, PAIRS[:3], 0.0, leave_out=("corrections",)))
     assert batch.displacement_mm[0] == pytest.approx([0, 1, 1, 1], abs=1e-4)  # 4 mm of ionosphere, -3 mm of tide
-    assert field.header.extras["corrections subtracted"].startswith("none")
+    assert header.extras["corrections subtracted"].startswith("none")
 
 
 def test_the_header_says_frame_track_dates_and_files(tmp_path):
