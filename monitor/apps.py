@@ -25,7 +25,6 @@ class MonitorConfig(AppConfig):
         from allauth.account.signals import authentication_step_completed
         from allauth.mfa.signals import authenticator_added
 
-        from monitor.notifications.mail import relays
         from monitor.subscribers.accounts.second_factor import other_sessions_end
         from monitor.subscribers.accounts.sessions import session_renew
         from monitor.web.roles import roles_ensure
@@ -34,7 +33,10 @@ class MonitorConfig(AppConfig):
         post_migrate.connect(roles_ensure, dispatch_uid="roles")
         authenticator_added.connect(other_sessions_end, dispatch_uid="other sessions")
         authentication_step_completed.connect(session_renew, dispatch_uid="session renew")
-        relays.listen()
+        if "anymail" in settings.INSTALLED_APPS:
+            from monitor.notifications.mail import relays  # with it come the alerts and what they need
+
+            relays.listen()
 
 
 class GuardedAdminConfig(AdminConfig):

@@ -32,7 +32,7 @@ class Command(BaseCommand):
     """Command that loads the demo's data."""
 
     help = "Simulate a small country and load it; does nothing where a simulation is loaded."
-    requires_system_checks = ()  # `prepare` goes before it
+    requires_system_checks = []  # `prepare` has made them
     config = NationConfig()  # tests load a smaller one
 
     def add_arguments(self, parser: CommandParser) -> None:
