@@ -43,7 +43,8 @@ def free_port() -> str:
 
 def demo(surroundings, *arguments) -> subprocess.CompletedProcess:
     command = [str(ROOT / "scripts" / "demo"), "--port", free_port(), *arguments]
-    return subprocess.run(command, env=surroundings, capture_output=True, text=True, timeout=2 * HANG_SECONDS, check=False)
+    how = {"capture_output": True, "text": True, "timeout": 2 * HANG_SECONDS}
+    return subprocess.run(command, env=surroundings, **how, check=False)
 
 
 def services(surroundings, verb="status") -> str:
