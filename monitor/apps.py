@@ -1,5 +1,6 @@
 """Django configuration of the application and of its admin."""
 
+import gc
 import logging.config
 
 from celery.signals import setup_logging
@@ -37,6 +38,8 @@ class MonitorConfig(AppConfig):
             from monitor.notifications.mail import relays  # with it come the alerts and what they need
 
             relays.listen()
+        gc.freeze()  # what is imported stays, and the collector need not look through it
+        gc.enable()
 
 
 class GuardedAdminConfig(AdminConfig):
