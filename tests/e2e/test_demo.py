@@ -15,7 +15,7 @@ from tests.fixtures.servers import ADDRESSES
 from tests.waiting import HANG_SECONDS
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-pytestmark = pytest.mark.demo
+pytestmark = [pytest.mark.demo, pytest.mark.long]
 DROPPED = {*ADDRESSES, "GROUND_MOTION_DATABASE", "DJANGO_SETTINGS_MODULE", "POSTGRES_OPTIONS"}
 
 
