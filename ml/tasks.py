@@ -64,6 +64,8 @@ def execute_run(run_id: int) -> None:
     if urgent is not None:
         services.run_execute(run_id=urgent.pk)
     services.run_execute(run_id=run_id)
+    if not selectors.runs_unfinished().exists():  # what this result makes due does not wait for the schedule
+        queue_due_runs.apply_async(expires=CALL_EXPIRES_SECONDS)
 
 
 @shared_task(ignore_result=True)

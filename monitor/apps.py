@@ -1,5 +1,6 @@
 """Django configuration of the application and of its admin."""
 
+import gc
 import logging.config
 
 from celery.signals import setup_logging
@@ -25,7 +26,6 @@ class MonitorConfig(AppConfig):
         from allauth.account.signals import authentication_step_completed
         from allauth.mfa.signals import authenticator_added
 
-        from monitor.notifications.mail import relays
         from monitor.subscribers.accounts.second_factor import other_sessions_end
         from monitor.subscribers.accounts.sessions import session_renew
         from monitor.web.roles import roles_ensure
@@ -34,7 +34,12 @@ class MonitorConfig(AppConfig):
         post_migrate.connect(roles_ensure, dispatch_uid="roles")
         authenticator_added.connect(other_sessions_end, dispatch_uid="other sessions")
         authentication_step_completed.connect(session_renew, dispatch_uid="session renew")
-        relays.listen()
+        if "anymail" in settings.INSTALLED_APPS:
+            from monitor.notifications.mail import relays  # with it come the alerts and what they need
+
+            relays.listen()
+        gc.freeze()  # what is imported stays, and the collector need not look through it
+        gc.enable()
 
 
 class GuardedAdminConfig(AdminConfig):

@@ -5,6 +5,7 @@ was made from: when they change, it is made again and the old one goes.
 """
 
 import hashlib
+import tempfile
 from collections.abc import Iterator
 from datetime import date, datetime
 from functools import partial, reduce
@@ -18,7 +19,6 @@ from django.db import connection, transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from ingest.errors import InputError
 from ingest.geometry import utm_epsg
 from ingest.locks import content_key, locked
 from ingest.models import DerivedTile, Product
@@ -178,19 +178,20 @@ def _named_in(places: set[TilePlace] | None) -> Q:
 
 def tile_derive(*, tile: Tile) -> list[Product]:
     """Make the up and the east product of a tile; nothing if the two directions share no cell."""
-    made = []
-    with locked(content_key(tile.key)), connection.cursor() as cursor:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        locked(content_key(tile.key)),
+        connection.cursor() as cursor,
+    ):
         if not DerivedTile.objects.get_or_create(key=tile.key, defaults={"name": tile.name})[1]:
             return []  # somebody else was faster
-        for component in COMPONENTS:
-            field = VelocityField(
-                header=_header(tile, component), batches=partial(_batches, tile, component), read_ahead=False
-            )
-            try:
-                with transaction.atomic():
-                    product = field_publish(cursor, path=Path(tile.name), sha256=tile.key, field=field)
-            except InputError:  # no cell has both
-                return made
+        bands = _solve(tile, Path(folder))
+        made = []
+        for component in COMPONENTS if bands else ():
+            batches = partial(_batches, tile, bands, component)
+            field = VelocityField(header=_header(tile, component), batches=batches, read_ahead=False)
+            with transaction.atomic():
+                product = field_publish(cursor, path=Path(tile.name), sha256=tile.key, field=field)
             product.derived_from.set(tile.products)
             made.append(product)
     return made
@@ -240,21 +241,31 @@ def _header(tile: Tile, component: Component) -> FieldHeader:
     )
 
 
-def _batches(tile: Tile, component: Component) -> Iterator[PointBatch]:
-    """Yield the tile in bands from north to south, so that memory stays bounded."""
+def _solve(tile: Tile, folder: Path) -> list[tuple[Cells, Path]]:
+    """Solve the tile in bands from north to south; a file for each band, so that memory stays bounded."""
     cells = tile.cells
     lines = int(BAND_M / POSTING_M)
     dates = (_dates(tile.ascending), _dates(tile.descending))
+    bands = []
     for first in range(0, cells.rows, lines):
         band = cells._replace(y0=cells.y0 - first * POSTING_M, rows=lines)
-        views = [
-            _view(products, band, tile.epsg, days)
-            for products, days in zip((tile.ascending, tile.descending), dates, strict=True)
-        ]
-        if all(view.x.size for view in views):
+        views = []
+        for products, days in zip((tile.ascending, tile.descending), dates, strict=True):
+            views.append(_view(products, band, tile.epsg, days))
+            if not views[-1].x.size:
+                break
+        else:
             solved = decompose_cells(band, *views, dates)
             if solved.index.size:
-                yield _batch(tile, band, solved, component)
+                bands.append((band, folder / f"{first}.npz"))
+                np.savez(bands[-1][1], **solved._asdict())
+    return bands
+
+
+def _batches(tile: Tile, bands: list[tuple[Cells, Path]], component: Component) -> Iterator[PointBatch]:
+    for band, path in bands:
+        with np.load(path) as solved:
+            yield _batch(tile, band, UpEastCells(**solved), component)
 
 
 def _view(products: tuple[Product, ...], band: Cells, epsg: int, dates: tuple[date, ...]) -> View:

@@ -15,7 +15,7 @@ from tests.fixtures.servers import ADDRESSES
 from tests.waiting import HANG_SECONDS
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-pytestmark = pytest.mark.demo
+pytestmark = [pytest.mark.demo, pytest.mark.long]
 DROPPED = {*ADDRESSES, "GROUND_MOTION_DATABASE", "DJANGO_SETTINGS_MODULE", "POSTGRES_OPTIONS"}
 
 
@@ -43,7 +43,8 @@ def free_port() -> str:
 
 def demo(surroundings, *arguments) -> subprocess.CompletedProcess:
     command = [str(ROOT / "scripts" / "demo"), "--port", free_port(), *arguments]
-    return subprocess.run(command, env=surroundings, capture_output=True, text=True, timeout=HANG_SECONDS, check=False)
+    how = {"capture_output": True, "text": True, "timeout": 2 * HANG_SECONDS}
+    return subprocess.run(command, env=surroundings, **how, check=False)
 
 
 def services(surroundings, verb="status") -> str:

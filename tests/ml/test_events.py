@@ -86,9 +86,15 @@ def test_runs_of_an_event_go_before_all_others(scenes, monkeypatch):
         done.append(run_id)
         Run.objects.filter(pk=run_id).update(state=Run.State.SUCCEEDED)
 
+    asked = []
     monkeypatch.setattr(services, "run_execute", execute)
+    monkeypatch.setattr(tasks.queue_due_runs, "apply_async", lambda **how: asked.append(len(done)))
     tasks.execute_run(runs["offsets"][0].pk)
     assert done == [runs["offsets"][1].pk, runs["offsets"][0].pk]
     tasks.execute_run(runs["offsets"][2].pk)
     tasks.execute_run(runs["coherence-change"][1].pk)
     assert done[2:] == [runs["coherence"][1].pk, runs["offsets"][2].pk, runs["coherence-change"][1].pk]
+    assert not asked
+    for waiting in runs["coherence"][::2] + runs["coherence-change"][::2]:
+        tasks.execute_run(waiting.pk)
+    assert asked == [9]  # when none is left, what the results make due is looked for at once

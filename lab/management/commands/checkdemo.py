@@ -23,6 +23,7 @@ class Command(BaseCommand):
     """Command that checks a running service."""
 
     help = "Check a running service from outside; exit code 1 and one line where something is wrong."
+    requires_system_checks = []  # `prepare` has made them
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Declare the address, the patience and whether alerts must be there."""

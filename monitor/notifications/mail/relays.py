@@ -23,10 +23,9 @@ def addresses() -> list[URLPattern | URLResolver]:
 
 def listen() -> None:
     """Connect the receiver of what relays report."""
-    if "anymail" in settings.INSTALLED_APPS:
-        from anymail.signals import tracking
+    from anymail.signals import tracking
 
-        tracking.connect(tracked, dispatch_uid="returned mails")
+    tracking.connect(tracked, dispatch_uid="returned mails")
 
 
 def tracked(sender: object, event: Any, **more: object) -> None:

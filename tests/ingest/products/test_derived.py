@@ -99,7 +99,7 @@ def test_a_published_product_takes_the_place_of_ours(two_tracks, make_egms):
 
 
 def test_a_tile_without_a_cell_in_common_is_tried_once(two_tracks, monkeypatch):
-    monkeypatch.setattr(derived, "_batches", lambda tile, component: iter(()))
+    monkeypatch.setattr(derived, "_solve", lambda tile, folder: [])
     assert derived_make() == []
     monkeypatch.undo()
     assert derived_make() == []

@@ -19,6 +19,7 @@ class Command(BaseCommand):
     """Command that makes accounts for the demo."""
 
     help = "Make or refresh the two demo accounts; their random passwords stay in var/demo-accounts.json."
+    requires_system_checks = []  # `prepare` has made them
 
     def handle(self, *args, **options) -> None:
         """Make the accounts that are missing."""

@@ -3,6 +3,7 @@
 import tempfile
 import time
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -31,6 +32,7 @@ class Command(BaseCommand):
     """Command that loads the demo's data."""
 
     help = "Simulate a small country and load it; does nothing where a simulation is loaded."
+    requires_system_checks = []  # `prepare` has made them
     config = NationConfig()  # tests load a smaller one
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -56,8 +58,8 @@ class Command(BaseCommand):
             demo_subscription_make()
         with self._timed("simulated"):
             nation = simulate_nation(options["seed"], self.config)
-            images = simulate_images(nation)
-        with tempfile.TemporaryDirectory() as folder:
+        with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(1) as beside:
+            images = beside.submit(simulate_images, nation)  # on another core while the velocity fields are loaded
             for load in missing:
                 load(nation, images, Path(folder))
 
@@ -67,7 +69,7 @@ class Command(BaseCommand):
         yield
         self.stdout.write(f"{what} in {time.monotonic() - start:.1f} s")
 
-    def _products(self, nation: Nation, images: tuple[AreaImages, ...], folder: Path) -> None:
+    def _products(self, nation: Nation, images: Future[tuple[AreaImages, ...]], folder: Path) -> None:
         with self._timed("velocity fields written"):
             paths = nation_files.write_products(nation, folder / "products")
         with self._timed("velocity fields loaded"):
@@ -82,7 +84,7 @@ class Command(BaseCommand):
             for product in derived_make():
                 self.stdout.write(f"derived product {product.pk} ({product.name}): {product.n_points:,} cells")
 
-    def _context(self, nation: Nation, images: tuple[AreaImages, ...], folder: Path) -> None:
+    def _context(self, nation: Nation, images: Future[tuple[AreaImages, ...]], folder: Path) -> None:
         """Load borders, places, heights, the glacier, the mine and what is built, so that alerts have surroundings."""
         layers = (
             (ContextKind.REGIONS, borders.write_border(nation, folder / "country.geojson")),
@@ -101,15 +103,15 @@ class Command(BaseCommand):
             layer = context_load(path=path, kind=kind, simulated=True, attribution="Simulated data")
             self.stdout.write(f"simulated {layer.kind}: {layer.n_features}")
 
-    def _scenes(self, nation: Nation, images: tuple[AreaImages, ...], folder: Path) -> None:
+    def _scenes(self, nation: Nation, images: Future[tuple[AreaImages, ...]], folder: Path) -> None:
         with self._timed("images written and loaded"):
-            paths = nation_files.write_images(images, folder / "images")
+            paths = nation_files.write_images(images.result(), folder / "images")
             for path in paths:
                 scenes_load(path=path)
         pairs = pairs_make(baselines_days=settings.PAIR_BASELINES_DAYS)
         self.stdout.write(f"{len(paths)} simulated images, {pairs} pairs")
 
-    def _truth(self, nation: Nation, images: tuple[AreaImages, ...], folder: Path) -> None:
+    def _truth(self, nation: Nation, images: Future[tuple[AreaImages, ...]], folder: Path) -> None:
         """Keep the simulated truth for the switch on the map; nothing that detects reads it."""
-        n = truth_load(path=nation_files.write_truth(nation, images, folder / "truth.geojson"))
+        n = truth_load(path=nation_files.write_truth(nation, images.result(), folder / "truth.geojson"))
         self.stdout.write(f"{n} outlines of what was simulated")
