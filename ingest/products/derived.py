@@ -133,7 +133,8 @@ def derived_make(*, settled_before: datetime | None = None) -> list[Product]:
 
 def tiles_of_two_directions(places: set[TilePlace] | None = None) -> Iterator[Tile]:
     """Return tiles (only at these places) seen from both directions whose vertical product nobody published."""
-    candidates = Product.objects.current().filter(_around(places), component=Component.LOS, technique=Technique.INSAR)
+    near = reduce(or_, (Q(footprint__bboverlaps=place.outline) for place in places or ()), Q())
+    candidates = Product.objects.current().filter(near, component=Component.LOS, technique=Technique.INSAR)
     candidates = candidates.exclude(direction="").order_by("source_format", "level", "simulated", "id")
     groups: dict[tuple, list[Product]] = {}
     for product in candidates:
@@ -160,10 +161,6 @@ def _products_changed() -> QuerySet[Product]:
     return Product.objects.filter(came | went).exclude(level=LEVEL)
 
 
-def _around(places: set[TilePlace] | None) -> Q:
-    return reduce(or_, (Q(footprint__bboverlaps=place.outline) for place in places or ()), Q())
-
-
 def _derived_in(places: set[TilePlace] | None) -> Q:
     each = (Q(source_format=one.source_format, grid_epsg=one.epsg, burst=one.burst) for one in places or ())
     return reduce(or_, each, Q())
@@ -178,11 +175,7 @@ def _named_in(places: set[TilePlace] | None) -> Q:
 
 def tile_derive(*, tile: Tile) -> list[Product]:
     """Make the up and the east product of a tile; nothing if the two directions share no cell."""
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        locked(content_key(tile.key)),
-        connection.cursor() as cursor,
-    ):
+    with tempfile.TemporaryDirectory() as folder, locked(content_key(tile.key)), connection.cursor() as cursor:
         if not DerivedTile.objects.get_or_create(key=tile.key, defaults={"name": tile.name})[1]:
             return []  # somebody else was faster
         bands = _solve(tile, Path(folder))

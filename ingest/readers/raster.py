@@ -186,11 +186,7 @@ def batch(
     columns |= dict.fromkeys(("height_m", "velocity_std_mm_yr", "temporal_coherence", "rmse_mm"), unknown)
     columns["displacement_mm"] = np.empty((row.size, 0), dtype=np.float32)
     return PointBatch(
-        pid=pids(row, col),
-        longitude=longitude,
-        latitude=latitude,
-        velocity_mm_yr=velocity_mm_yr,
-        **(columns | known),
+        pid=pids(row, col), longitude=longitude, latitude=latitude, velocity_mm_yr=velocity_mm_yr, **(columns | known)
     ).only_usable()
 
 

@@ -7,7 +7,7 @@ was moved in June 2026. S1D: agrees with the Copernicus Data Space (orbits 4689 
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
@@ -159,8 +159,8 @@ class Granule(NamedTuple):
 
     def parsed(self, polarisation: str) -> ParsedName:
         """Return what the name states of an image."""
-        own = {"platform": self.platform, "mode": self.mode, "acquired_at": self.start, "polarisation": polarisation}
-        return ParsedName(**own, track=self.track, absolute_orbit=self.absolute_orbit)
+        own = ParsedName(platform=self.platform, mode=self.mode, acquired_at=self.start, polarisation=polarisation)
+        return replace(own, track=self.track, absolute_orbit=self.absolute_orbit)
 
 
 def granules_in(text: str) -> list[Granule]:

@@ -262,7 +262,8 @@ class _Rows:
             kinds.append(self._geographic(plan.geometry_crs, self._place(GEOMETRY[0]), self._place(GEOMETRY[1])))
         if {"longitude", "latitude"} <= set(plan.columns):
             degrees = self._place(plan.columns["longitude"]), self._place(plan.columns["latitude"])
-            if not kinds or _may_be_degrees(*degrees):  # beside a geometry, columns X and Y often hold metres
+            beyond = (np.abs(degrees[0]) > 360) | (np.abs(degrees[1]) > 180)
+            if not kinds or not beyond.any():  # beside a geometry, columns X and Y often hold metres
                 kinds.append(degrees)
         if plan.epsg is not None and {"easting", "northing"} <= set(plan.columns):
             metres = self._place(plan.columns["easting"]), self._place(plan.columns["northing"])
@@ -317,10 +318,6 @@ class _Rows:
         else:
             east = north = up = np.full(self.n, np.nan)
         return east.astype(np.float32), north.astype(np.float32), up.astype(np.float32)
-
-
-def _may_be_degrees(longitude: Float64, latitude: Float64) -> bool:
-    return not ((np.abs(longitude) > 360) | (np.abs(latitude) > 180)).any()
 
 
 def printable(content: bytes | str) -> str:

@@ -268,4 +268,5 @@ def _azimuth_block(node: Node) -> AzimuthBlock:
     if line.size != value.size or (np.diff(line) <= 0).any():
         raise node.fault(f"a noiseAzimuthLut has {line.size} lines (perhaps out of order) but {value.size} values")
     edges = ("firstAzimuthLine", "lastAzimuthLine", "firstRangeSample", "lastRangeSample")
-    return AzimuthBlock(*(node.whole(edge) for edge in edges), line, value)
+    top, bottom, left, right = (node.whole(edge) for edge in edges)
+    return AzimuthBlock(top, bottom, left, right, line, value)

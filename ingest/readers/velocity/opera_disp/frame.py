@@ -224,4 +224,5 @@ def _points(
     hdf5.refuse_too_fast(frame.path, motion.velocity_mm_yr)
     known = {"velocity_std_mm_yr": motion.velocity_std_mm_yr, "temporal_coherence": coherence}
     known["displacement_mm"] = displacement  # the line of sight is in another product, DISP-S1-STATIC
-    return raster.batch(row, col, *frame.grid.positions(row, col), motion.velocity_mm_yr, Component.LOS, **known)
+    longitude, latitude = frame.grid.positions(row, col)
+    return raster.batch(row, col, longitude, latitude, motion.velocity_mm_yr, Component.LOS, **known)
