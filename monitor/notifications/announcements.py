@@ -70,11 +70,9 @@ def _readers(news: AlertTransition) -> list[Reader]:
 
 
 def _queue(news: AlertTransition, kind: str, readers: list[Reader]) -> None:
-    """Make one notification per subscription, and the messages of channels that do not gather.
-
-    A notification waits for a digest, or is gathered with others; where the channel does not gather, every address that
-    hears at once gets a message.
-    """
+    """Make one notification per subscription, and the messages of channels that do not gather."""
+    # A notification waits for a digest, or is gathered with others; where the channel does not gather, every address
+    # that hears at once gets a message.
     at_once = [
         reader
         for reader in readers
@@ -104,10 +102,8 @@ def _unsent(news: AlertTransition) -> QuerySet[Notification]:
 
 
 def _withdraw_older(news: AlertTransition, subscriptions: list[int] | None) -> None:
-    """Take back what was not sent yet and is overtaken by this news: for these subscriptions, or for all.
-
-    A new state overtakes the one before, but no update, whose changes are reported as well.
-    """
+    """Take back what was not sent yet and is overtaken by this news: for these subscriptions, or for all."""
+    # A new state overtakes the one before, but no update, whose changes are reported as well.
     unsent = _unsent(news)
     if subscriptions is not None:
         unsent = unsent.filter(subscription__in=subscriptions).exclude(transition__from_state=F("transition__to_state"))

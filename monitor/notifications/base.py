@@ -66,10 +66,8 @@ class Channel(Protocol):
         """Read what the next batch of messages needs, in few queries."""
 
     def deliver(self, message: OutgoingMessage) -> Outcome | InHand:
-        """Deliver one message, which `selectors.messages_to_deliver` has read, with its `news`, or begin to.
-
-        An exception puts off this message alone. Delivering the same `key` again must do no harm.
-        """
+        """Deliver one message with its `news` (`selectors.messages_to_deliver`), or begin to."""
+        # An exception puts off this message alone. Delivering the same `key` again must do no harm.
 
     def close(self) -> None:
         """Let go of connections; called again after every `Later`, and the next message opens them anew."""

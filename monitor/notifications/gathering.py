@@ -160,11 +160,9 @@ class Burst(StrEnum):
 
 
 def burst_of(*, news: Sequence[Notification]) -> Burst | None:
-    """Return why much news comes at once: often the ground has not changed. None if there is no common reason.
-
-    The reason is a new model version if most of these alerts were last detected by one in data that an older one had
-    searched, and new data if most were last detected in data that had not been searched before.
-    """
+    """Return why much news comes at once: often the ground has not changed. None if there is no common reason."""
+    # A new model version: most of these alerts were last detected by one in data that an older one had searched. New
+    # data: most were last detected in data that had not been searched before.
     alerts = {one.transition.alert_id for one in news if one.transition.actor == "automatic"}
     same_input = Q(product=OuterRef("scan__prediction__run__product")) | Q(pair=OuterRef("scan__prediction__run__pair"))
     before = Run.objects.filter(same_input, state=Run.State.SUCCEEDED, pk__lt=OuterRef("scan__prediction__run"))

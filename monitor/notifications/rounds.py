@@ -1,7 +1,4 @@
-"""Rounds: walks through the outbox, message by message, outside transactions.
-
-Every channel has rounds of its own, one at a time: none waits for another.
-"""
+"""Rounds through the outbox, message by message, outside transactions; one at a time for every channel."""
 
 import logging
 import time
@@ -68,11 +65,9 @@ ALONE_SECONDS, IN_TURN_SECONDS = 1.0, 15.0
 
 
 def messages_send(*, seconds: float | None = None, of: int = 1, beside: bool = False) -> int:
-    """Send what is due, for at most so many seconds; how many were sent. A channel whose round goes on is left to it.
-
-    of: processes that share the messages of a channel with one server, this one included (`messages_help`).
-    beside: each channel in a thread of its own, so that none waits for another; else all of them in this one.
-    """
+    """Send what is due, for at most so many seconds; how many were sent. Channels with a round are left to it."""
+    # of: processes that share the messages of a channel with one server, this one included (`messages_help`). beside:
+    # each channel in a thread of its own, so that none waits for another; else all of them in this one.
     deadline = None if seconds is None else time.monotonic() + seconds
     names = selectors.channels_due(now=timezone.now())
     if not beside:

@@ -1,7 +1,4 @@
-"""Base map in one file (PMTiles, version 3), of which browsers fetch the parts that they draw.
-
-Specification: github.com/protomaps/PMTiles, spec v3. Ranges: RFC 9110, section 14.
-"""
+"""Base map in one PMTiles file (github.com/protomaps/PMTiles, spec v3), fetched by ranges (RFC 9110, section 14)."""
 
 import json
 import re

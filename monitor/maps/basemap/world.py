@@ -1,7 +1,4 @@
-"""Vector tiles of the atlas: land, coasts, borders and names of countries, without any other source.
-
-Natural Earth, 1 : 50 million.
-"""
+"""Vector tiles of the atlas: land, coasts, borders and names of countries (Natural Earth, 1 : 50 million)."""
 
 import json
 from collections import defaultdict

@@ -51,10 +51,7 @@ def frame_of(outline: MultiPolygon) -> Frame:
 
 
 def points_on(frame: Frame, x: NDArray[np.float64], y: NDArray[np.float64], values: Float32) -> Float32:
-    """Return the mean of the points in each cell of the frame, NaN where none stands; x, y: m.
-
-    CELLS along the longer side.
-    """
+    """Return the mean of the points (x, y: m) in each cell of the frame, CELLS along the longer side; NaN if none."""
     west, south, east, north = frame.bounds_m
     cell = max(east - west, north - south) / CELLS
     rows, cols = math.ceil((north - south) / cell), math.ceil((east - west) / cell)

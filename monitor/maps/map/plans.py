@@ -82,10 +82,8 @@ def alert_plan(alert: Alert, card: AlertCard, inner: Sequence[dict]) -> Plan:
 
 
 def mail_plan(alert: Alert, card: AlertCard) -> Plan:
-    """Draw the surroundings of an alert for a mail, always as flat; a small outline has a mark on it.
-
-    Where nothing of the ground is loaded, the countries around it are named.
-    """
+    """Draw the surroundings of an alert for a mail, always as flat; a small outline has a mark on it."""
+    # Where nothing of the ground is loaded, the countries around it are named.
     extent, area = alert.area.extent, from_wkb(bytes(alert.area.wkb))
     frame = frame_around(extent, margin=1.5, least_km=LEAST_KM, tallest=FLATTEST)
     context, places = _context(frame, alert.simulated), _places(frame, alert.simulated)

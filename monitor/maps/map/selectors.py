@@ -90,11 +90,8 @@ def tile_fingerprint(*, layer: Layer, products: list[int], z: int, x: int, y: in
 
 
 def points_tile(*, products: list[int], z: int, x: int, y: int) -> bytes:
-    """Return a vector tile of the points of products, below zoom 10 their averages on a grid.
-
-    Where there are more than MOST_POINTS_OF_TILE, it has an even sample, and a layer `sample` that holds how many there
-    are.
-    """
+    """Return a vector tile of the points of products, below zoom 10 their averages on a grid."""
+    # Where there are more than MOST_POINTS_OF_TILE, it has an even sample, and a layer `sample` that holds how many.
     if z < ZOOM_OF_SINGLE_POINTS:
         return read_tile(*tile_query(products=products, z=z, x=x, y=y))
     counts = points_in_tile(products=products, z=z, x=x, y=y)

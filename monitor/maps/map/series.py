@@ -71,10 +71,8 @@ def _fits(product: Product, displacement: Float32) -> tuple[SeriesFit | None, Se
 def motion_of_series(
     product: Product, dates: Sequence[date], displacement: NDArray[np.floating], as_measured: bool = True
 ) -> SeriesMotion | None:
-    """Return the changes that a series of a product shows, (dates,), mm; None for ice and for few dates.
-
-    as_measured: the series of one point, which may jump by whole cycles; of means and differences it does not.
-    """
+    """Return the changes that a series of a product shows, (dates,), mm; None for ice and for few dates."""
+    # as_measured: the series of one point, which may jump by whole cycles; of means and differences it does not.
     if product.technique != Technique.INSAR:
         return None
     cycles = as_measured and has_cycles(product.has_series, product.component, product.technique)

@@ -1,7 +1,4 @@
-"""Table of the map's raster layers: their sources and the meaning of their colours.
-
-Texts are translated where they are shown.
-"""
+"""Table of the map's raster layers, their sources and colours; texts are translated where they are shown."""
 
 from collections.abc import Callable
 from typing import NamedTuple

@@ -140,10 +140,8 @@ class Composer:
         return letters.digest_to_reader(draft, key=message.key, places=places, readers=subscriptions)
 
     def _places(self, news: list[Notification]) -> list[letters.RegionNews]:
-        """Group news by region, each alert once, with all that happened to it since the last digest.
-
-        An alert in several regions stands in the first of them and names the others.
-        """
+        """Group news by region, each alert once, with all that happened to it since the last digest."""
+        # An alert in several regions stands in the first of them and names the others.
         self._make_cards([one.transition.alert for one in news])
         steps: dict[int, dict[int, AlertTransition]] = {}
         regions: dict[int, dict[int, Subscription]] = {}

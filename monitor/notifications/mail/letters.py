@@ -153,11 +153,9 @@ def alert_draft(
     sites: Sequence[str] = (),
     picture: MIMEImage | None = None,
 ) -> Draft:
-    """Describe what is new about one alert, for `to_reader`.
-
-    unseen: what would not be detected around it; that of each reader's own region stands in digests and on the page of
-    the subscription. sites: which of a person's sites it concerns. picture: of `map_part`.
-    """
+    """Describe what is new about one alert, for `to_reader`."""
+    # unseen: what would not be detected around it; that of each reader's own region stands in digests and on the page
+    # of the subscription. sites: which of a person's sites it concerns. picture: of `map_part`.
     return _draft("alert", {"sites": sites, "unseen": unseen, "picture": picture, **_of_alert(card, transition)})
 
 
@@ -185,10 +183,8 @@ def digest_draft(*, places: Sequence[RegionNews], burst: Burst | None = None, si
 def to_reader(
     draft: Draft, *, key: str, subscriptions: Sequence[Subscription], words: dict[str, str] | None = None
 ) -> EmailMultiAlternatives:
-    """Return the mail of one reader. words: what else stands in blanks.
-
-    subscriptions: those that brought it; it names them, and one click ends them all (RFC 8058).
-    """
+    """Return the mail of one reader. words: what else stands in blanks."""
+    # subscriptions: those that brought it; it names them, and one click ends them all (RFC 8058).
     stop_url = absolute("subscribe-stop", tokens.stop_token(one.pk for one in subscriptions))
     headers = {"List-Unsubscribe": f"<{stop_url}>", "List-Unsubscribe-Post": "List-Unsubscribe=One-Click"}
     words = (words or {}) | {

@@ -44,10 +44,8 @@ class Query(NamedTuple):
 
 
 def read_query(parameters: QueryDict, filters: Mapping[str, Filter], most: int, few: int = FEW) -> Query:
-    """Read a query. most: features of an answer; few: where no limit is given.
-
-    Raises Refusal, also for a parameter that is not known: a filter with a typing error would find everything.
-    """
+    """Read a query. most: features of an answer; few: where no limit is given. Raises Refusal."""
+    # A parameter that is not known is refused: a filter with a typing error would find everything.
     refuse_unknown(parameters, [*COMMON, *filters])
     bbox = parameters.get("bbox", "")
     return Query(
@@ -72,10 +70,7 @@ def _value(name: str, text: str, allowed: Filter) -> str:
 
 
 def period(text: str) -> Period | None:
-    """Parse a moment or a period 'first/last', of which one may be '..' or empty. Raises Refusal.
-
-    A day stands for the whole of it. Returns None for an empty text.
-    """
+    """Parse a moment or 'first/last', one of them '..' or empty; a day is the whole of it. Raises Refusal."""
     if not text:
         return None
     first, slash, last = text.partition("/")

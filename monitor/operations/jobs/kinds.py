@@ -1,7 +1,4 @@
-"""The kinds of job, in one table: where their rows are, which states they have, and how they are tried again or ended.
-
-What has an address (messages) shows none: only what it is about.
-"""
+"""The kinds of job, in one table: their rows, states and how they are tried again or ended; no addresses."""
 
 import re
 from collections.abc import Callable

@@ -194,10 +194,7 @@ def _is_region(detection: Detection) -> bool:
 
 
 def _still_mm_yr(detection: Detection, product: Product) -> float:
-    """Return the rate that a product's rates are shown against, mm/yr.
-
-    It is that of the ground around a place, or the run's still rate if that ground moves too; 0 for regions.
-    """
+    """Return the rate of still ground, mm/yr: around a place, or the run's if that ground moves too; 0 for regions."""
     if _is_region(detection):
         return 0.0
     for one in detection.reasons:

@@ -84,10 +84,8 @@ def difference(first: Cells, second: Cells) -> Difference | None:
 def cells_of_points(
     longitude: Float64, latitude: Float64, velocity_mm_yr: Float64, sigma_mm_yr: Float64, zoom: int
 ) -> Cells:
-    """Return means of points, (n,), on the cells of a zoom level.
-
-    Errors of neighbours have much in common, so the sigma of a cell is the mean of its points' and no smaller.
-    """
+    """Return means of points, (n,), on the cells of a zoom level."""
+    # Errors of neighbours have much in common, so the sigma of a cell is the mean of its points' and no smaller.
     across = CELLS * 2**zoom
     column = ((longitude + 180) / 360 * across).astype(np.int64)
     row = ((1 - np.arcsinh(np.tan(np.radians(latitude))) / np.pi) / 2 * across).astype(np.int64)

@@ -121,10 +121,9 @@ def ranks(values: Float64) -> Float64:
 
 
 def robust_line(x: Float64, y: Float64, seed: int = 0) -> tuple[float, float]:
-    """Return slope and intercept after Theil and Sen: the median slope of pairs, at most so many drawn at random.
-
-    Sen 1968, doi 10.1080/01621459.1968.10480934. Up to 29 % of outliers do not move it. NaN where x does not vary.
-    """
+    """Return slope and intercept after Theil and Sen (1968, doi 10.1080/01621459.1968.10480934), or NaN."""
+    # The median slope of pairs, at most so many drawn at random. Up to 29 % of outliers do not move it. NaN where x
+    # does not vary.
     if x.size * (x.size - 1) // 2 <= PAIRS:
         first, second = np.triu_indices(x.size, 1)
     else:

@@ -68,10 +68,8 @@ def fitted(dates: Sequence[date], series_mm: Float32) -> Fitted:
 
 
 def group(series_mm: Float32, k: int, *, by_shape: bool = False, seed: int = 0) -> Groups | None:
-    """Sort series, (n, dates), mm, NaN where missing, by k-means; None where fewer than k can be used.
-
-    by_shape: each series divided by its own scatter, so that slow and fast motion of one form belong together.
-    """
+    """Sort series, (n, dates), mm, NaN where missing, by k-means; None where fewer than k can be used."""
+    # by_shape: each series divided by its own scatter, so that slow and fast motion of one form belong together.
     known = np.isfinite(series_mm)
     used = np.flatnonzero(known.mean(axis=1) >= LEAST_KNOWN) if series_mm.size else np.empty(0, dtype=np.int64)
     if used.size < k:

@@ -128,10 +128,8 @@ def component(request: HttpRequest, resource: str) -> HttpResponse:
 
 
 def _dash_parts(nonce: object) -> SafeString:
-    """Return Dash's scripts, which no visitor can influence, with the nonce of the content security policy.
-
-    Each has the address where it lies, so that the browser need not be redirected.
-    """
+    """Return Dash's scripts, which no visitor can influence, with the nonce of the content security policy."""
+    # Each has the address where it lies, so that the browser need not be redirected.
     page: str = dash_answer().get_data(as_text=True)
     page = SCRIPT.sub(lambda found: f'src="{_lies_at(found[1])}"', page)
     return mark_safe(page.replace("<script", f'<script nonce="{nonce}"'))  # noqa: S308

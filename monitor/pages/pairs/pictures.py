@@ -55,10 +55,8 @@ def pair_png(pair: ScenePair, image: str, piece: Piece) -> bytes:
 
 
 def _ratio(pair: ScenePair, piece: Piece) -> Float32:
-    """Return the ratio of means over RATIO_MEAN_PX pixels, or over as much ground in a coarser picture.
-
-    At full resolution the neighbours of a window count, so that windows fit together.
-    """
+    """Return the ratio of means over RATIO_MEAN_PX pixels, or over as much ground in a coarser picture."""
+    # At full resolution the neighbours of a window count, so that windows fit together.
     factor = piece.shape[1] / piece.cols
     side = 2 * round((RATIO_MEAN_PX * factor - 1) / 2) + 1
     if piece.shape != (piece.rows, piece.cols):

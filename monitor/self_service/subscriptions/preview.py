@@ -81,10 +81,7 @@ MOST = 300
 
 
 def news_of(*, email: str) -> dict[str, Any]:
-    """Return the news of a person for a page.
-
-    rows: each step once, the newest first, with the regions that it lies in; more: whether there are others.
-    """
+    """Return the rows of a person's news, each step once, newest first, with its regions; `more`: there are others."""
     brought = (
         Notification.objects.filter(subscription__email=email, withdrawn_at=None)
         .select_related("subscription", "transition__alert", "transition__update", "transition__review")

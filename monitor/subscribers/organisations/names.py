@@ -48,10 +48,8 @@ def _reads_as_address(title: str) -> bool:
 
 
 def _is_country(before: str, ending: str) -> bool:
-    """Return whether a two-letter word ends an address, as in 'Evil. ru'.
-
-    In names such as 'Co. KG' and 'Dr. No', the word before the dot is short and the word after it has a capital.
-    """
+    """Return whether a two-letter word ends an address, as in 'Evil. ru'."""
+    # In names such as 'Co. KG' and 'Dr. No', the word before the dot is short and the word after it has a capital.
     return ending.islower() or len(before) > _LONGEST_ABBREVIATION
 
 

@@ -182,10 +182,8 @@ def shared_end(*, organisation: Organisation, pk: int) -> None:
 
 
 def seats_settle(*, organisation: Organisation) -> None:
-    """Give every member who wants mails a seat for each place, which follows it; nobody else has one.
-
-    A seat that its member ended stays ended. Within the caller's transaction; as often as one likes.
-    """
+    """Give every member who wants mails a seat for each place, within the caller's transaction; nobody else has one."""
+    # A seat that its member ended stays ended. As often as one likes.
     shared = list(organisation.subscriptions.filter(ended_at=None))
     readers = {one.email: one for one in members(organisation=organisation).filter(wants_mails=True)}
     seats = Subscription.objects.filter(shared__organisation=organisation)

@@ -81,10 +81,8 @@ def endpoint_check(*, endpoint: Endpoint) -> None:
 
 
 def _refuse_sending(endpoint: Endpoint) -> None:
-    """Raise Refusal after too many messages in a day, or if the address leads into a private network.
-
-    An unknown name gets the same message, so that nobody can find out which names a private network knows.
-    """
+    """Raise Refusal after too many messages in a day, or if the address leads into a private network."""
+    # An unknown name gets the same message, so that nobody can find out which names a private network knows.
     if not limits.allowed_for_endpoints(email=endpoint.email, organisation=endpoint.organisation_id):
         raise Refusal(_("Daily limit reached. Try again tomorrow."))
     if not outward.leads_out(endpoint.url):
@@ -108,11 +106,9 @@ def _message(endpoint: Endpoint, kind: str, about: object, **more: Any) -> Outgo
 
 
 def news_queue(*, news: AlertTransition) -> int:
-    """Queue the messages of one transition to endpoints; return how many.
-
-    They come at once, whatever mails wait for; if a channel shows a limited number per hour, one message stands for all
-    others of that hour.
-    """
+    """Queue the messages of one transition to endpoints; return how many."""
+    # They come at once, whatever mails wait for; if a channel shows a limited number per hour, one message stands for
+    # all others of that hour.
     if news.to_state == AlertState.MERGED:
         return 0
     now, ready = timezone.now(), Endpoint.objects.filter(verified_at__isnull=False, ended_at=None)
@@ -179,10 +175,8 @@ def labels_of(message: OutgoingMessage) -> list[str]:
 
 
 def news_read(*, messages: Sequence[OutgoingMessage]) -> None:
-    """Read the steps of messages to endpoints, and whose subscriptions want these steps.
-
-    This takes one query, and one more for each step; a step is shared by all messages about it.
-    """
+    """Read the steps of messages to endpoints, and whose subscriptions want these steps."""
+    # This takes one query, and one more for each step; a step is shared by all messages about it.
     by_step: dict[int, list[OutgoingMessage]] = defaultdict(list)
     for message in messages:
         if message.transition_id:
@@ -223,10 +217,8 @@ def endpoint_answered(*, endpoint: Endpoint, checked: bool) -> None:
 
 
 def endpoint_failed(*, endpoint: Endpoint, gone: bool, retry_after: timedelta | None) -> datetime:
-    """Record that an endpoint took no message; return until when nothing is tried there. Too many failures end it.
-
-    A device that is gone is forgotten: its browser gave the address up, and will never take it again.
-    """
+    """Record that an endpoint took no message; return until when nothing is tried there. Too many failures end it."""
+    # A device that is gone is forgotten: its browser gave the address up, and will never take it again.
     now = timezone.now()
     with transaction.atomic():
         mine = Endpoint.objects.select_for_update().get(pk=endpoint.pk)

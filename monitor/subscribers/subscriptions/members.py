@@ -48,10 +48,8 @@ def seats_kept() -> QuerySet[Subscription]:
 
 
 def person_forget(*, email: str) -> None:
-    """Remove a person from every organisation, within the caller's transaction, which deletes the seats.
-
-    If an organisation has no other owner, its longest member becomes one; without other members it is deleted.
-    """
+    """Remove a person from every organisation, within the caller's transaction, which deletes the seats."""
+    # If an organisation has no other owner, its longest member becomes one; without other members it is deleted.
     for one in memberships_of(email=email):
         others = members(organisation=Organisation.objects.select_for_update().get(pk=one.organisation_id))
         heir = others.exclude(pk=one.pk).first()

@@ -59,11 +59,9 @@ def subscription_request(
     sites: Sequence[SiteArea] = (),
     **wish: Any,
 ) -> Subscription | None:
-    """Keep a request, in the language of the page, and queue a mail to confirm it.
-
-    Return None if the address had too many such mails today. Known and unknown addresses are treated alike, so that
-    nobody can find out who is subscribed. wish: other fields of the subscription, from lowest_severity to sign_of_life.
-    """
+    """Keep a request, in the language of the page, and queue a mail to confirm it; None after too many mails today."""
+    # Known and unknown addresses are treated alike, so that nobody can find out who is subscribed. wish: other fields
+    # of the subscription, from lowest_severity to sign_of_life.
     email = email_normal(email)
     if not limits.allowed_for_address(email=email):
         return None
@@ -154,10 +152,8 @@ def subscription_move(
 
 
 def reader_set(*, email: str, language: str, time_zone: str, quiet: tuple[int, int] | None = None) -> None:
-    """Set in which language, by which clock and at which hours a person reads all their messages.
-
-    An unknown language or clock changes nothing. quiet: from which hour of the day until which no message comes.
-    """
+    """Set in which language, by which clock and at which hours a person reads all their messages."""
+    # An unknown language or clock changes nothing. quiet: from which hour of the day until which no message comes.
     mine = selectors.subscriptions_of(email=email)
     if language in dict(settings.LANGUAGES):
         mine.update(language=language)

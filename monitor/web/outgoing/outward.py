@@ -51,10 +51,8 @@ def url_fault(url: str) -> str:
 
 
 def leads_out(url: str) -> bool:
-    """Return whether messages may be sent to the addresses of a URL's host; each delivery checks them again.
-
-    True if no resolver answers, which says nothing about the address.
-    """
+    """Return whether messages may be sent to the addresses of a URL's host; each delivery checks them again."""
+    # True if no resolver answers, which says nothing about the address.
     parts = urlsplit(url)
     try:
         addresses = Deadline(LOOKUP_SECONDS).addresses(parts.hostname or "", _port(parts))
