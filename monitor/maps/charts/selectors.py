@@ -27,20 +27,16 @@ _COLUMNS = "pid, ST_X(position), ST_Y(position), velocity_mm_yr::float8, coalesc
 
 
 class PointsIn(NamedTuple):
-    """Points of a product in an area.
-
-    n_points of them; the columns hold all or an even sample. Degrees, mm/yr, mm; series_mm: (n, dates), empty without
-    series.
-    """
+    """Points of a product in an area, all or an even sample of them; degrees."""
 
     product: Product
-    n_points: int
+    n_points: int  # in the area
     pids: list[str]
     longitude: Float64
     latitude: Float64
     velocity_mm_yr: Float64
     velocity_std_mm_yr: Float64
-    series_mm: Float32
+    series_mm: Float32  # (n, dates), empty without series
 
 
 class NearPoint(NamedTuple):

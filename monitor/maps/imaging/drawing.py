@@ -39,18 +39,14 @@ class Arrow(NamedTuple):
 
 
 class InputGrid(NamedTuple):
-    """Images of a pair: posting in metres, steps of a pixel in the raster's CRS, days between them.
-
-    last_day: of the later one, counted from 1970-01-01. shift_px: the overall shift between the two, columns and rows;
-    that is no motion, and is removed.
-    """
+    """Images of a pair: posting in metres, steps of a pixel in the raster's CRS, days between them."""
 
     posting_m: float
     column_step: tuple[float, float]
     row_step: tuple[float, float]
     days: int
-    last_day: int
-    shift_px: tuple[float, float] = (0.0, 0.0)
+    last_day: int  # of the later one, counted from 1970-01-01
+    shift_px: tuple[float, float] = (0.0, 0.0)  # overall, columns and rows: no motion, and removed
 
 
 def band_numbers(dataset: DatasetReader, names: Sequence[str]) -> list[int]:

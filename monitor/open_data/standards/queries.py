@@ -29,18 +29,14 @@ class Period(NamedTuple):
 
 
 class Query(NamedTuple):
-    """Parameters of a query.
-
-    after: key of the last feature of the previous page, empty for the first page. area: EPSG:4326. ids: of the wanted
-    `Rows`; empty: all.
-    """
+    """Parameters of a query."""
 
     limit: int
-    after: str
-    area: MultiPolygon | None
+    after: str  # key of the last feature of the previous page, empty for the first page
+    area: MultiPolygon | None  # EPSG:4326
     during: Period | None
     filters: Mapping[str, str]
-    ids: frozenset[str] = frozenset()
+    ids: frozenset[str] = frozenset()  # of the wanted `Rows`; empty: all
 
 
 def read_query(parameters: QueryDict, filters: Mapping[str, Filter], most: int, few: int = FEW) -> Query:

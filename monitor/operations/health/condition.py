@@ -12,18 +12,14 @@ class Wrong(Exception):
 
 @dataclass(frozen=True)
 class Condition:
-    """Something that holds in a healthy service.
-
-    check: what holds, in a few words; raises Wrong where it does not. remedy: what to do then. site_needs: no page is
-    answered without it. alarms: administrators get a mail; else it is for `doctor` alone.
-    """
+    """Something that holds in a healthy service."""
 
     name: str
-    check: Callable[[], str]
-    remedy: str
-    site_needs: bool = False
+    check: Callable[[], str]  # what holds, in a few words; raises Wrong where it does not
+    remedy: str  # what to do then
+    site_needs: bool = False  # no page is answered without it
     needs_database: bool = True
-    alarms: bool = True
+    alarms: bool = True  # administrators get a mail; else it is for `doctor` alone
 
 
 @dataclass(frozen=True)

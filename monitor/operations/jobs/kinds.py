@@ -49,21 +49,18 @@ _ADDRESS = re.compile(r"\S+@\S+")
 
 @dataclass(frozen=True, kw_only=True)
 class JobKind:
-    """Kind of job. states: state of a row -> group; retry, cancel: return how many rows of a queryset they changed.
-
-    may_retry: whether a row that failed or was cancelled can be tried again.
-    """
+    """Kind of job. retry, cancel: return how many rows of a queryset they changed."""
 
     label: str
     model: type[Model]
-    states: dict[str, str]
+    states: dict[str, str]  # of a row -> group
     related: tuple[str, ...] = ()
     title: Callable[[Any], str]
     progress: Callable[[Any], str] = lambda row: ""
     retry: Callable[[QuerySet[Any]], int]
     cancel: Callable[[QuerySet[Any], str], int] | None = None
     may_cancel: tuple[str, ...] = ("waiting", "running")
-    may_retry: Callable[[Any], bool] = lambda row: True
+    may_retry: Callable[[Any], bool] = lambda row: True  # of a row that failed or was cancelled
 
     def rows(self) -> QuerySet[Any]:
         """Return the rows of this kind with what their titles need."""

@@ -22,11 +22,7 @@ class Cells(NamedTuple):
 
 
 class Difference(NamedTuple):
-    """Second minus first where both have a cell, (n,), mm/yr. spread: 1.4826 times the median absolute deviation.
-
-    share_beyond: of the cells that differ from the median by more than two standard deviations of both; NaN where none
-    is stated.
-    """
+    """Second minus first where both have a cell, (n,), mm/yr."""
 
     column: NDArray[np.int64]
     row: NDArray[np.int64]
@@ -35,9 +31,9 @@ class Difference(NamedTuple):
     n_only_first: int
     n_only_second: int
     median_mm_yr: float
-    spread_mm_yr: float
+    spread_mm_yr: float  # 1.4826 times the median absolute deviation
     correlation: float
-    share_beyond: float
+    share_beyond: float  # off the median by more than two standard deviations of both; NaN where none is stated
     usual_sigma_mm_yr: float
 
     @property

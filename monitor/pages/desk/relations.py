@@ -36,32 +36,25 @@ class Band(NamedTuple):
 
 
 class Relation(NamedTuple):
-    """Relation of two attributes. pearson, spearman: -1 to 1, NaN where one does not vary.
-
-    slope, intercept: Theil-Sen; scatter: 1.4826 times the median distance from it, in units of y. x, y: the points
-    themselves where they are few, else empty.
-    """
+    """Relation of two attributes."""
 
     n: int
-    pearson: float
+    pearson: float  # -1 to 1, NaN where one does not vary
     spearman: float
-    slope: float
+    slope: float  # Theil-Sen
     intercept: float
-    scatter: float
+    scatter: float  # 1.4826 times the median distance from the line, in units of y
     density: Density
     bands: list[Band]
-    x: Float64
+    x: Float64  # of the points themselves where they are few, else empty
     y: Float64
 
 
 class Ninths(NamedTuple):
-    """Ground in three by three boxes, row by row from the north-west.
+    """Ground in three by three boxes, row by row from the north-west."""
 
-    place: (n,), the box of each point; boxes: west, south, east, north of each, degrees.
-    """
-
-    place: NDArray[np.int64]
-    boxes: list[tuple[float, float, float, float]]
+    place: NDArray[np.int64]  # (n,), the box of each point
+    boxes: list[tuple[float, float, float, float]]  # west, south, east, north of each, degrees
 
     def medians(self, values: NDArray[Any]) -> dict[int, float]:
         """Return the median by part of the ground, of those with values."""

@@ -33,14 +33,11 @@ class Group(NamedTuple):
 
 
 class Groups(NamedTuple):
-    """Groups, the one that sinks most first. explained: share of the variance that membership explains, 0-1.
+    """Groups of series."""
 
-    n_left_out: series that miss too many dates.
-    """
-
-    groups: list[Group]
-    explained: float
-    n_left_out: int
+    groups: list[Group]  # the one that sinks most first
+    explained: float  # share of the variance that membership explains, 0-1
+    n_left_out: int  # that miss too many dates
 
 
 def fitted(dates: Sequence[date], series_mm: Float32) -> Fitted:
