@@ -79,8 +79,8 @@ class Visibility(NamedTuple):
     """Visibility of motion."""
 
     unseen: float  # share where motion slower than SLOW_MM_YR would not be noticed, 0-1
-    # Rate at which nine of ten places (`ml.deformation.detection_limit`) would be noticed in most of the region; infinite
-    # where too much of it has no points.
+    # Rate at which nine of ten places (`ml.deformation.detection_limit`) would be noticed in most of the region;
+    # infinite where too much of it has no points.
     noticed_mm_yr: float
     last_measured: date
 
