@@ -21,14 +21,7 @@ from ml.selectors import products_of
 from monitor.maps.map import selectors
 from monitor.maps.map.config import map_config
 from monitor.maps.rasters.catalogue import evidence_raster
-from monitor.pages.alerts.blocks import (
-    agreement_rows,
-    agreement_sentence,
-    method_block,
-    motion_rows,
-    places_rows,
-    provenance,
-)
+from monitor.pages.alerts import blocks
 from monitor.pages.alerts.pictures import captions, stretch_of
 from monitor.pages.glaciers.views import glacier_link, series_table
 from monitor.wording.cards.cards import AlertCard, alert_card, alert_feature, exposure_block
@@ -53,7 +46,7 @@ def alert_context(alert: Alert) -> dict[str, Any]:
     sources = [source for detection in detections for source in _sources(detection)]
     stretch, raster = stretch_of(alert), evidence_raster([detection.scan.prediction for detection in detections])
     config = map_config(alert.area.extent)
-    agreement = agreement_rows(alert, detections) if alert.is_measured else []
+    agreement = blocks.agreement_rows(alert, detections) if alert.is_measured else []
     return {
         "card": card,
         "alert_geojson": alert_feature(alert, card),
@@ -67,14 +60,14 @@ def alert_context(alert: Alert) -> dict[str, Any]:
         "evidence": [_evidence(detection, card) for detection in newest_first],
         "evidence_words": card.voice.evidence,
         "agreement": agreement,
-        "agreement_sentence": agreement_sentence(agreement),
-        "methods": method_block(alert, detections),
+        "agreement_sentence": blocks.agreement_sentence(agreement),
+        "methods": blocks.method_block(alert, detections),
         **(_speeds(detections) if card.voice.evidence.series == "speeds" else {}),
         "limits": card.voice.limits(alert, sources),
         "simulated_here": _simulated_here(alert),
         "glaciers": [glacier_link(one) for one in motions_touching(area=alert.area, simulated=alert.simulated)],
-        "motion": motion_rows(alert),
-        "places": places_rows(detections),
+        "motion": blocks.motion_rows(alert),
+        "places": blocks.places_rows(detections),
         "series_summary": [_series_row(**one) for one in selectors.alert_series(alert=alert)],
     }
 
@@ -133,7 +126,7 @@ def _evidence(detection: Detection, card: AlertCard) -> dict[str, Any]:
         "finished_at": run.finished_at,
         "raster_url": reverse("prediction-raster", args=[detection.scan.prediction_id]),
         "raster_label": card.voice.evidence.raster_label,
-        **provenance(detection),
+        **blocks.provenance(detection),
     }
 
 
