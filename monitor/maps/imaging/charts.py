@@ -82,7 +82,8 @@ def series_chart(curve: Curve, height: int = HEIGHT) -> SeriesChart:
         raise ValueError("a chart needs at least one value")
     steps = rounded_steps(min(0.0, *known), max(0.0, *known))
     first, last = curve.dates[0], curve.dates[-1]
-    days = max(1, (last - first).days)
+    days, years = max(1, (last - first).days), range(first.year + 1, last.year + 1)
+    named = years[:: math.ceil(len(years) / MOST_YEARS) or 1]
 
     def x(day: date) -> float:
         return round(LEFT + (WIDTH - LEFT - RIGHT) * (day - first).days / days, 1)
@@ -101,7 +102,7 @@ def series_chart(curve: Curve, height: int = HEIGHT) -> SeriesChart:
         _path(places(curve.line)) if curve.line else "",
         f"{_path(band)}Z" if band else "",
         [x(day) for day in curve.changes if first <= day <= last],
-        [Tick(x(day), f"{day.year}") for day in _new_years(first, last)],
+        [Tick(x(date(year, 1, 1)), f"{year}") for year in named],
         [Tick(y(step), short(step)) for step in steps],
         y(0.0),
         height - BOTTOM,
@@ -137,11 +138,6 @@ def rounded_steps(low: float, high: float) -> list[float]:
     step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= reach / TICKS * (1 - 1e-9))
     first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
     return [round(number * step, 10) for number in range(first, max(last, first + 1) + 1)]
-
-
-def _new_years(first: date, last: date) -> list[date]:
-    years = range(first.year + 1, last.year + 1)
-    return [date(year, 1, 1) for year in years[:: math.ceil(len(years) / MOST_YEARS) or 1]]
 
 
 def _path(places: Sequence[tuple[float, float]]) -> str:

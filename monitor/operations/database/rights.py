@@ -54,6 +54,12 @@ FUNCTIONS = {
 }
 
 
+# without partitions, which are read through their parents and need no right
+OUR_TABLES = """
+    SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p')
+    AND NOT relispartition AND relowner = current_user::regrole ORDER BY relname"""
+
+
 class Policy(NamedTuple):
     """Policy: which rows of a table a role's verb reaches; of rows that are added, all."""
 
@@ -85,20 +91,12 @@ def rights_settle() -> None:
         lock(Lock.RIGHTS)
         cursor.execute(CREATE_FUNCTIONS)
         if roles:
-            tables = _tables(cursor)
+            cursor.execute(OUR_TABLES)
+            tables = [name for (name,) in cursor.fetchall()]
             cursor.execute(sql.SQL(";").join(_grants(connection.settings_dict["NAME"], tables, roles)))
             for policy in POLICIES:
                 if policy.role in roles and policy.table in tables:
                     _limit_rows(cursor, policy, roles[policy.role])
-
-
-def _tables(cursor) -> list[str]:
-    """Return our tables without partitions, which are read through their parents and need no right."""
-    cursor.execute(
-        "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p')"
-        " AND NOT relispartition AND relowner = current_user::regrole ORDER BY relname"
-    )
-    return [name for (name,) in cursor.fetchall()]
 
 
 def _grants(database: str, tables: list[str], roles: dict[str, str]) -> Iterator[sql.Composable]:

@@ -11,7 +11,7 @@ from detection.alerts.describe import data_end
 from detection.glaciers.moving_series import series_of
 from detection.glaciers.selectors import motions_touching
 from detection.kinds import Extent
-from detection.models import Alert, Detection, Review
+from detection.models import Alert, Detection
 from detection.rules.verdicts import Verdict
 from detection.selectors import detections_shown, reviews_standing
 from ingest.context.simulated_truth import truth_in, truth_is_loaded, truth_share
@@ -35,7 +35,15 @@ from monitor.wording.states import VERDICT_HEADINGS, in_language
 
 def alert_page(alert: Alert, with_missing: bool) -> dict[str, Any]:
     """Return the context of the public page. with_missing: name layers that are not loaded, for operators."""
-    reviews = [_review(review) for review in reviews_standing(alert=alert)]
+    reviews = [
+        {
+            "heading": VERDICT_HEADINGS[review.verdict],
+            "reason": "" if review.verdict == Verdict.FIELD_VISIT else in_language(review.reason.label),
+            "note": in_language(review.public_note),
+            "at": review.created_at,
+        }
+        for review in reviews_standing(alert=alert)  # for everybody: without names and internal notes
+    ]
     return alert_context(alert) | surroundings(alert, with_missing) | exposure_block(alert) | {"reviews": reviews}
 
 
@@ -47,6 +55,7 @@ def alert_context(alert: Alert) -> dict[str, Any]:
     stretch, raster = stretch_of(alert), evidence_raster([detection.scan.prediction for detection in detections])
     config = map_config(alert.area.extent)
     agreement = blocks.agreement_rows(alert, detections) if alert.is_measured else []
+    has_truth = alert.simulated and alert.is_measured and truth_is_loaded()
     return {
         "card": card,
         "alert_geojson": alert_feature(alert, card),
@@ -64,21 +73,13 @@ def alert_context(alert: Alert) -> dict[str, Any]:
         "methods": blocks.method_block(alert, detections),
         **(_speeds(detections) if card.voice.evidence.series == "speeds" else {}),
         "limits": card.voice.limits(alert, sources),
-        "simulated_here": _simulated_here(alert),
+        "simulated_here": {"put_in": list(truth_in(area=alert.area)), "share": percent(truth_share(area=alert.area))}
+        if has_truth
+        else None,
         "glaciers": [glacier_link(one) for one in motions_touching(area=alert.area, simulated=alert.simulated)],
         "motion": blocks.motion_rows(alert),
         "places": blocks.places_rows(detections),
         "series_summary": [_series_row(**one) for one in selectors.alert_series(alert=alert)],
-    }
-
-
-def _review(review: Review) -> dict[str, Any]:
-    """Return the verdict of a specialist for everybody: without names and internal notes."""
-    return {
-        "heading": VERDICT_HEADINGS[review.verdict],
-        "reason": "" if review.verdict == Verdict.FIELD_VISIT else in_language(review.reason.label),
-        "note": in_language(review.public_note),
-        "at": review.created_at,
     }
 
 
@@ -96,13 +97,6 @@ def _speeds(detections: Sequence[Detection]) -> dict[str, Any]:
     """Return the speed series of ground without an outline of its own; a glacier's page shows a glacier's."""
     charts = series_of(detections)
     return {"charts": charts, "views": [series_table(view) for view in charts]}
-
-
-def _simulated_here(alert: Alert) -> dict[str, Any] | None:
-    """Return what was simulated at an alert; None for real data and where nothing was detected."""
-    if not (alert.simulated and alert.is_measured and truth_is_loaded()):
-        return None
-    return {"put_in": list(truth_in(area=alert.area)), "share": percent(truth_share(area=alert.area))}
 
 
 def _evidence(detection: Detection, card: AlertCard) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from shapely.geometry import MultiPolygon
 from detection.kinds import Extent
 from detection.models import AreaFigures, Detection
 from ingest.geometry import utm_epsg
-from ingest.models import Product, Scene, ScenePair
+from ingest.models import Product, ScenePair
 from ingest.pixel_grids import PixelGrid
 from ingest.products.selectors import product_points
 from ingest.projections import transformer
@@ -54,16 +54,12 @@ class Captioned(NamedTuple):
     caption: str
 
 
-def may_be_shown(scene: Scene) -> bool:
-    """Return whether an image itself may be shown to everybody: its licence allows it, or it is simulated."""
-    return scene.simulated or scene.licence.startswith(FREE_LICENCE)
-
-
 def pair_captions(detection: Detection) -> Iterator[Captioned]:
     """Yield the available pictures of a detection in a pair of images."""
     pair = detection.scan.prediction.run.pair
     scenes = (pair.reference, pair.secondary)
-    if all(may_be_shown(scene) for scene in scenes) and not missing_images(pair):
+    may_be_shown = all(scene.simulated or scene.licence.startswith(FREE_LICENCE) for scene in scenes)
+    if may_be_shown and not missing_images(pair):
         yield from _image_captions(pair)
     layer = LAYER_OF_TASK[detection.scan.prediction.run.model_version.task]
     measured = _("What the computer measured: %(layer)s") % {"layer": layer.label}

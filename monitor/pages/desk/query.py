@@ -1,5 +1,6 @@
 """Parsing of the workbench's address, which defines everything that is shown. Degrees are EPSG:4326."""
 
+from contextlib import suppress
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
@@ -103,14 +104,8 @@ def map_address(product: Product, view: View) -> str:
     """Return the address of the map on the chosen ground, with its mean series if it is small, or on a product."""
     layer, ground = layer_of(product), view.ground
     said = {"layer": layer.name} if layer else {}
-    if _is_charted(view.area):
-        said["area"] = view.area
+    with suppress(Refusal):  # an area too large for a chart
+        if named_area("area", view.area, LARGEST_AREA_KM2):
+            said["area"] = view.area
     at = map_at(*(ground or product.footprint).extent)
     return f"{reverse('map')}?{urlencode(said, safe=',;')}{at}"
-
-
-def _is_charted(area: str) -> bool:
-    try:
-        return named_area("area", area, LARGEST_AREA_KM2) is not None
-    except Refusal:
-        return False

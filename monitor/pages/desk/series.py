@@ -75,7 +75,8 @@ def group(series_mm: Float32, k: int, *, by_shape: bool = False, seed: int = 0) 
     values -= values.mean(axis=1, keepdims=True)
     compared = values / np.maximum(values.std(axis=1, keepdims=True), 1e-6) if by_shape else values
     compared = compared - compared.mean(axis=0)
-    parts = _principal(compared)
+    left, size, _ = np.linalg.svd(compared, full_matrices=False)
+    parts = left[:, :PARTS] * size[:PARTS]  # (n, parts)
     labels = _best_labels(parts, k, seed)
     centres = np.array([parts[labels == one].mean(axis=0) for one in range(k)])
     total = float((compared**2).sum())
@@ -92,12 +93,6 @@ def _whole(row: Float64) -> Float64:
     """Fill the gaps of a series by straight lines."""
     known = np.flatnonzero(np.isfinite(row))
     return np.interp(np.arange(row.size), known, row[known])
-
-
-def _principal(values: Float64) -> Float64:
-    """Return the first principal components, (n, parts)."""
-    left, size, _ = np.linalg.svd(values, full_matrices=False)
-    return left[:, :PARTS] * size[:PARTS]
 
 
 def _best_labels(parts: Float64, k: int, seed: int) -> NDArray[np.int64]:

@@ -155,9 +155,7 @@ def _origins(results: list[Result]) -> list[Component]:
         of_command = [one for one in results if one.command == command]
         rows = [[one.method, html.Code(one.weights[:8] or "–"), html.Code(one.commit or "–")] for one in of_command]
         note = of_command[0].note
-        listed += [html.P(html.Code(command, className="breaks"))] + (
-            [html.P(note, className="soft")] if note else []
-        )
+        listed += [html.P(html.Code(command, className="breaks"))] + ([html.P(note, className="soft")] if note else [])
         listed.append(
             parts.table(_("Weights and commit of each method"), [_("Method"), _("Weights"), _("Commit")], rows)
         )

@@ -85,22 +85,18 @@ def _pair(event: GroundEvent, pair: ScenePair) -> dict[str, Any]:
     alerts = pair_selectors.alerts_of_runs(pair=pair)
     rows = [row for row in run_rows(pair, runs, alerts) if row["task"] in events.TASKS]
     predictions = {run.pk: run.prediction for run in runs if hasattr(run, "prediction")}
+    for row in rows:
+        if prediction := predictions.get(row.get("id")):  # the result near the place comes first
+            row["sentences"] = [_near(event, pair, prediction), *row.get("sentences", [])]
     days = pair.reference.acquired_at.date(), pair.secondary.acquired_at.date()
     return {
         "url": reverse("pair-detail", args=[pair.pk]),
         "headline": image_words.headline(*days, pair.temporal_baseline_days),
         "piece": f"{image_words.piece(pair.reference)}, {pair.reference.polarisation}",
         "simulated": pair.simulated,
-        "runs": [row | _with_near(event, pair, row, predictions.get(row.get("id"))) for row in rows],
+        "runs": rows,
         "waiting": any(row["state"] in ("queued", "running", "none") for row in rows),
     }
-
-
-def _with_near(
-    event: GroundEvent, pair: ScenePair, row: dict[str, Any], prediction: Prediction | None
-) -> dict[str, list[str]]:
-    """Return the sentences of a row with the result near the place first; nothing where there is no raster."""
-    return {"sentences": [_near(event, pair, prediction), *row.get("sentences", [])]} if prediction else {}
 
 
 def _near(event: GroundEvent, pair: ScenePair, prediction: Prediction) -> str:

@@ -29,7 +29,8 @@ from monitor.wording.states import in_language
 
 def case_evidence(alert: Alert, proposal: Proposal | None) -> dict[str, Any]:
     """Return rasters, overlays, outlines, neighbours and image pairs of a case."""
-    proposed = proposed_area(alert=alert, proposal=proposal) if proposal else None
+    change = (proposal and proposal.change) or {}
+    proposed = from_json(_wanted(alert, change, "area")) if "area" in change else None
     detections, near = detections_shown(alert=alert), alerts_near(alert=alert)
     cards = alert_cards(near)
     return {
@@ -97,11 +98,6 @@ def proposal_panel(request: HttpRequest, alert: Alert, proposal: Proposal) -> di
         "changes": _changes(alert, proposal.change) if proposal.change else [],
         "texts": _texts(proposal.change or {}),
     }
-
-
-def proposed_area(*, alert: Alert, proposal: Proposal) -> MultiPolygon | None:
-    """Return the outline that a change would bring; None where it stays."""
-    return from_json(_wanted(alert, proposal.change, "area")) if "area" in (proposal.change or {}) else None
 
 
 def _wanted(alert: Alert, change: dict[str, Any], name: str) -> Any:

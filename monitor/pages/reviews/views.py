@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from detection import selectors as detections
-from detection.models import Alert, Assignment, Claim, Proposal
+from detection.models import Alert, Assignment, Proposal
 from detection.reviews import services
 from detection.reviews.agreement import second_look_record, verdict_standing
 from detection.reviews.claims import Claimed, Overtaken, assign, claim_release, claim_renew, claim_take
@@ -190,7 +190,8 @@ def _refused(
     """Show the case again, with the reason why nothing was recorded and with what was written."""
     status = 409 if takes_back or isinstance(fault, (Claimed, Overtaken)) else 400
     if isinstance(fault, Claimed):
-        words = _held(fault.claim)
+        words = _("%(name)s holds this case until %(time)s UTC. Yours was not recorded.")
+        words %= {"name": fault.claim.holder, "time": time_format(fault.claim.until, "H:i")}
     elif isinstance(fault, Unfit):
         words = str(fault)
     elif isinstance(fault, Overtaken) and not takes_back:
@@ -315,11 +316,6 @@ def _second_look(request: HttpRequest, alert: Alert) -> dict[str, Any] | None:
         return None
     own = review.second_looks.filter(reviewer=request.user).first()
     return {"heading": VERDICT_HEADINGS[review.verdict], "agrees": own.agrees if own else None}
-
-
-def _held(claim: Claim) -> str:
-    words = _("%(name)s holds this case until %(time)s UTC. Yours was not recorded.")
-    return words % {"name": claim.holder, "time": time_format(claim.until, "H:i")}
 
 
 def _overtaken(alert: Alert) -> str:

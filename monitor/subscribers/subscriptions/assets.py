@@ -33,12 +33,7 @@ def assets_replace(*, subscription: Subscription, sites: Sequence[SiteArea]) -> 
     Asset.objects.bulk_create(
         [
             Asset(
-                subscription=subscription,
-                name=site.name,
-                longitude=site.longitude,
-                latitude=site.latitude,
-                radius_m=site.radius_m,
-                area=GEOSGeometry(memoryview(to_wkb(site.area)), srid=4326),
+                subscription=subscription, **site._asdict() | {"area": GEOSGeometry(to_wkb(site.area, hex=True), 4326)}
             )
             for site in sites
         ],
