@@ -15,7 +15,7 @@ from ingest.readers.records import Float64
 from ml.deformation.motion.series import DatedChange
 from ml.statistics.series import fit_series
 from monitor.maps.charts import selectors
-from monitor.maps.charts.query import Period, PointName, SeriesQuery, geometry_of
+from monitor.maps.charts.query import Period, PointName, SeriesQuery
 from monitor.maps.charts.selectors import PointsIn
 from monitor.maps.map.series import motion_of_series, point_find
 from monitor.wording.images import data_set_name
@@ -87,7 +87,7 @@ def traces_of(query: SeriesQuery) -> tuple[list[Trace], list[PointName]]:
         else:
             traces.append(_of_point(point, reference(point.product)))
     if query.area is not None:
-        area = geometry_of(query.area)
+        area = query.area.geometry
         found = [
             selectors.points_in(product=product, area=area, most=MOST_OF_AREA)
             for product in selectors.products_over(area=area, layer=query.layer)
@@ -186,7 +186,7 @@ def reference_of(product: Product, place: Region | None) -> Reference:
     """Return the ground that everything is measured against; zero where none was chosen. Raises Refusal."""
     if place is None:
         return Reference(0, np.zeros(1), 0.0)
-    points = selectors.points_in(product=product, area=geometry_of(place), most=MOST_OF_REFERENCE)
+    points = selectors.points_in(product=product, area=place.geometry, most=MOST_OF_REFERENCE)
     if not points.n_points:
         raise Refusal(
             _("%(data_set)s has no measurement point in the reference area")

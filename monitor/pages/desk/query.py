@@ -9,7 +9,7 @@ from django.http import QueryDict
 from django.urls import reverse
 
 from ingest.models import Product
-from monitor.maps.charts.query import LARGEST_AREA_KM2, geometry_of, named_area
+from monitor.maps.charts.query import LARGEST_AREA_KM2, named_area
 from monitor.maps.map.config import map_at
 from monitor.maps.map.layers import BY_NAME as LAYERS
 from monitor.maps.map.layers import Layer
@@ -45,7 +45,7 @@ class View(NamedTuple):
         if self.area.count(",") == 3 and ";" not in self.area:
             return area_of(self.area)
         region = named_area("area", self.area, LARGEST_KM2)
-        return geometry_of(region) if region else None
+        return region.geometry if region else None
 
 
 NAMES = {"product": "on", "other": "with", "groups": "k", "way": "by"}  # in the address; the others as they are

@@ -123,7 +123,7 @@ def _past_news(form: ChoiceForm) -> dict[str, Any]:
     """Return what the choice of a valid form would have brought, for the page and for its script."""
     choice = form.choice()
     region, frequency = choice.pop("region"), choice.pop("frequency")
-    outline = subscriptions.to_geos(region)
+    outline = region.geometry
     past = replay(region=outline, wish=Wanted(**choice), frequency=frequency, quiet=_quiet(form))
     more = ngettext("And %(n)s older one.", "And %(n)s older ones.", past.n_more) % {"n": whole(past.n_more)}
     return {

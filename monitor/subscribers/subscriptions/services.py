@@ -7,12 +7,10 @@ from uuid import uuid4
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
-from django.contrib.gis.geos import GEOSGeometry
 from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
-from shapely import to_wkb
 
 from detection.kinds import KIND_LABELS
 from ingest.areas import FARTHEST_M
@@ -81,7 +79,7 @@ def subscription_request(
 
 def place_of(region: Region, sites: Sequence[SiteArea]) -> dict[str, Any]:
     """Return the fields of a subscription that say where it is."""
-    return {"region": to_geos(region), "label": region.label[:LONGEST_LABEL], "n_assets": len(sites)}
+    return {"region": region.geometry, "label": region.label[:LONGEST_LABEL], "n_assets": len(sites)}
 
 
 def demo_subscription_make() -> Subscription:
@@ -298,11 +296,6 @@ def _exposure_words(least: int) -> list[str]:
 def email_normal(email: str) -> str:
     """Return one spelling for one mailbox."""
     return email.strip().lower()
-
-
-def to_geos(region: Region) -> GEOSGeometry:
-    """Return the outline of a region as a geometry of the database."""
-    return GEOSGeometry(memoryview(to_wkb(region.outline)), srid=4326)
 
 
 def exported(one: Subscription) -> dict[str, Any]:
