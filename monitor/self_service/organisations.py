@@ -197,8 +197,10 @@ def _page(request: HttpRequest, token: str, mine: Membership, status: int = 200,
 
 
 def _place(request: HttpRequest, token: str, organisation: Organisation, shared: Subscription | None) -> HttpResponse:
-    form_class, initial = (ChangeForm, _as_it_is(shared)) if shared else (ChoiceForm, DEFAULTS)
-    form, status = places.form_of(form_class, request, initial)
+    initial = DEFAULTS
+    if shared:
+        initial = DEFAULTS | {"where": places.KEEP} | {name: getattr(shared, name) for name in ("name", *WISH)}
+    form, status = places.form_of(ChangeForm if shared else ChoiceForm, request, initial)
     if form.is_valid() and _keep(form, organisation, shared):
         return redirect("organisation", token=token, organisation=organisation.pk)
     context = {
@@ -223,7 +225,3 @@ def _keep(form: ChoiceForm, organisation: Organisation, shared: Subscription | N
         form.add_error(None, refusal.error)
         return False
     return True
-
-
-def _as_it_is(shared: Subscription) -> dict[str, Any]:
-    return DEFAULTS | {"where": places.KEEP} | {name: getattr(shared, name) for name in ("name", *WISH)}

@@ -102,7 +102,10 @@ def picture(
     draw, place = ImageDraw.Draw(image), _onto(frame)
     for one in pointers:
         _point(draw, *place(one.x_m, one.y_m), one.bearing_deg)
-    _draw(draw, outline, place)
+    rings = [ring for polygon in outline.geoms for ring in (polygon.exterior, *polygon.interiors)]
+    for colour, width in ((HALO, 5), (OUTLINE, 2)):
+        for ring in rings:
+            draw.line([place(x, y) for x, y, *_ in ring.coords], fill=colour, width=width, joint="curve")
     out = BytesIO()
     image.save(out, "PNG", optimize=True)
     return out.getvalue()
@@ -112,15 +115,6 @@ def _onto(frame: Frame) -> Callable[[float, float], tuple[float, float]]:
     west, _, east, north = frame.bounds_m
     factor = frame.shape[1] / (east - west)
     return lambda x, y: ((x - west) * factor, (north - y) * factor)
-
-
-def _draw(
-    draw: ImageDraw.ImageDraw, outline: MultiPolygon, place: Callable[[float, float], tuple[float, float]]
-) -> None:
-    rings = [ring for polygon in outline.geoms for ring in (polygon.exterior, *polygon.interiors)]
-    for colour, width in ((HALO, 5), (OUTLINE, 2)):
-        for ring in rings:
-            draw.line([place(x, y) for x, y, *_ in ring.coords], fill=colour, width=width, joint="curve")
 
 
 def _point(draw: ImageDraw.ImageDraw, x: float, y: float, bearing_deg: float) -> None:

@@ -233,7 +233,7 @@ def _form(
         "seen_on": draft.get("seen_on", today),
         "note": draft.get("note", ""),
         "longest_note": LONGEST_PUBLIC_NOTE,
-        "map_config": map_config(map_totals().bounds),
+        "map_config": map_config(map_totals()["bounds"]),
         **choices(KINDS_DRAWN, kind, draft.get("severity", Severity.MODERATE)),
     }
     return render(request, "pages/reviews/draw.html", context, status=status)

@@ -47,7 +47,8 @@ FIELDS = ("reason_code", "public_note", "internal_note")
 @reviewers_only
 def review_queue(request: HttpRequest) -> HttpResponse:
     """Show the list of cases."""
-    context = queue_context(request) | {"map_config": map_config(map_totals().bounds), "recorded": _recorded(request)}
+    config = map_config(map_totals()["bounds"])
+    context = queue_context(request) | {"map_config": config, "recorded": _recorded(request)}
     return render(request, "pages/reviews/queue.html", context)
 
 

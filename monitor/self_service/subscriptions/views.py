@@ -186,7 +186,7 @@ def where_config(form: places.WhereForm, kept: GEOSGeometry | None = None) -> di
     return {
         "region": _outline(form),
         "kept": mapping(from_wkb(bytes(kept.wkb))) if kept else None,
-        "bounds": map_totals().bounds,
+        "bounds": map_totals()["bounds"],
         "alerts_url": urls()["alerts"],
         "farthest_km": FARTHEST_M / 1000,
     }
