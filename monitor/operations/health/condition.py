@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 
 from ingest.errors import one_line
 
@@ -20,6 +21,9 @@ class Condition:
     site_needs: bool = False  # no page is answered without it
     needs_database: bool = True
     alarms: bool = True  # administrators get a mail; else it is for `doctor` alone
+
+
+Setup = partial(Condition, needs_database=False, alarms=False)  # how this machine is set up: for `doctor` alone
 
 
 @dataclass(frozen=True)

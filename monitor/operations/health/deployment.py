@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.core.checks import run_checks
 
-from monitor.operations.health.condition import Condition, Wrong
+from monitor.operations.health.condition import Condition, Setup, Wrong
 from monitor.operations.health.conditions import BACK_UP, CONDITIONS
 from monitor.operations.health.work_checks import backup_exists
 from monitor.web.guards import MAIL_FILES_BACKEND
@@ -141,10 +141,7 @@ _SETTINGS = (
     ("framework", framework, "Run manage.py check --deploy and mend what it says."),
 )
 DEPLOYMENT = (
-    *(
-        Condition(name=name, check=check, remedy=remedy, needs_database=False, alarms=False)
-        for name, check, remedy in _SETTINGS
-    ),
+    *(Setup(*setting) for setting in _SETTINGS),
     *(condition for condition in CONDITIONS if condition.name in ("database", "database role")),
     Condition(name="backup", check=backup_exists, remedy=BACK_UP, alarms=False),
 )

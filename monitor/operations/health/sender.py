@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from django.conf import settings
 
-from monitor.operations.health.condition import Condition, Wrong
+from monitor.operations.health.condition import Setup, Wrong
 
 if TYPE_CHECKING:
     from dns.resolver import Resolver
@@ -146,33 +146,29 @@ def _tags(text: str) -> dict[str, str]:
     return {name.strip().lower(): value.strip() for name, _, value in parts if name.strip()}
 
 
-_CHECKS = (
-    (
+SENDER = (
+    Setup(
         "SPF",
         spf,
         'Publish one TXT record at the domain of BOUNCE_ADDRESS that names what sends, as "v=spf1 mx -all",'
         " or with include: of your relay.",
     ),
-    (
+    Setup(
         "DKIM",
         dkim,
         "Let your mail server or relay sign, publish its public key as TXT at <selector>._domainkey.<domain>,"
         " and set DKIM_SELECTOR to the selector.",
     ),
-    (
+    Setup(
         "DMARC",
         dmarc,
         'Publish a TXT record at _dmarc.<domain>, as "v=DMARC1; p=none; rua=mailto:postmaster@<domain>";'
         " p=quarantine once the reports show that all your mails pass.",
     ),
-    (
+    Setup(
         "returned mails",
         returns,
         "Set BOUNCE_ADDRESS to an address whose host takes mail for it and for anything after a +,"
         " and pipe what comes into manage.py bounces.",
     ),
-)
-SENDER = tuple(
-    Condition(name=name, check=check, remedy=remedy, needs_database=False, alarms=False)
-    for name, check, remedy in _CHECKS
 )

@@ -5,8 +5,8 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
-from django.shortcuts import render
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
@@ -30,7 +30,6 @@ from monitor.pages.events import words
 from monitor.pages.events.forms import EventForm
 from monitor.pages.pairs import selectors as pair_selectors
 from monitor.pages.pairs.rows import run_rows
-from monitor.pages.pairs.views import HIGHEST
 from monitor.web.guards import operators_only
 from monitor.wording import images as image_words
 from monitor.wording import regions
@@ -134,7 +133,4 @@ def event_list(request: HttpRequest) -> HttpResponse:
 @operators_only
 def event_detail(request: HttpRequest, event: int) -> HttpResponse:
     """Show the page of an event."""
-    reported = GroundEvent.objects.filter(pk=event).first() if event <= HIGHEST else None
-    if reported is None:
-        raise Http404("There is no such event.")
-    return render(request, "pages/events/detail.html", event_context(reported))
+    return render(request, "pages/events/detail.html", event_context(get_object_or_404(GroundEvent, pk=event)))

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
-from django.shortcuts import render
+from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -57,9 +57,7 @@ def review_similar(request: HttpRequest, code: str) -> HttpResponse:
 @reviewers_only
 def review_batch(request: HttpRequest, batch: int) -> HttpResponse:
     """Show what one act changed; a POST takes it back."""
-    row = ReviewBatch.objects.filter(pk=batch).first() if batch < 2**63 else None
-    if row is None:
-        raise Http404("There is no such batch.")
+    row = get_object_or_404(ReviewBatch, pk=batch)
     if request.method != "POST":
         return _batch(request, row)
     undone = batches.batch_take_back(batch=row, reviewer=request.user)

@@ -5,8 +5,8 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
-from django.shortcuts import render
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -102,9 +102,7 @@ def review_note(request: HttpRequest, code: str) -> HttpResponse:
 @reviewers_only
 def review_file(request: HttpRequest, code: str, file: int) -> HttpResponse:
     """Return a file as an attachment, so that nothing that a person sent opens inside this site."""
-    kept = CaseFile.objects.filter(note__alert=alert_or_404(code), pk=file).first() if file < 2**63 else None
-    if kept is None:
-        raise Http404("There is no such file.")
+    kept = get_object_or_404(CaseFile, note__alert=alert_or_404(code), pk=file)
     response = HttpResponse(bytes(kept.content), content_type=kept.media_type)
     response["X-Content-Type-Options"] = "nosniff"
     response.headers["Content-Disposition"] = f'attachment; filename="{kept.name.encode("ascii", "replace").decode()}"'
