@@ -103,7 +103,6 @@ def _of_addresses_due(channel: str, pace: Pace, now: datetime) -> QuerySet[Notif
 
 
 def _messages(channel: str) -> QuerySet[OutgoingMessage]:
-    """Return the messages with news that were sent through a channel, or are on their way."""
     return OutgoingMessage.objects.filter(
         channel=channel, kind__in=NEWS, state__in=[State.QUEUED, State.SENDING, State.SENT]
     )

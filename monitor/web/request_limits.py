@@ -79,7 +79,6 @@ def limit_statements() -> None:
 
 
 def _limit(connection: Any, **kwargs: Any) -> None:
-    """Set the limit of a new connection."""
     milliseconds = str(int(1000 * settings.WEB_STATEMENT_TIMEOUT_SECONDS))
     with connection.cursor() as cursor:
         cursor.execute("SELECT set_config('statement_timeout', %s, false)", [milliseconds])

@@ -102,5 +102,4 @@ def duration_words(seconds: float) -> str:
 
 
 def _beginning(first: date, last: date) -> str:
-    """Return the first of two days, with its year only if the last day is of another year."""
     return date_format(first, "MONTH_DAY_FORMAT") if first.year == last.year else day_words(first)

@@ -164,7 +164,6 @@ def missing_sentence(kinds: Sequence[str]) -> str:
 
 
 def _first_ones(parts: Sequence[str]) -> str:
-    """Return a list that is not too long."""
     more = len(parts) - MOST_LISTED
     if more < 2:
         return listed(parts)

@@ -86,7 +86,6 @@ def _world() -> World:
 
 
 def _arcs_of(rings: Any) -> Iterator[int]:
-    """Yield the arcs of a country, however deep its lists are."""
     for one in rings:
         yield from [one] if isinstance(one, int) else _arcs_of(one)
 

@@ -91,7 +91,6 @@ def profile_body(query: ProfileQuery) -> tuple[dict[str, Any], list[dict[str, An
 
 
 def _best_direction(found: list[PointsIn]) -> list[PointsIn]:
-    """Return the parts of the direction with the most points: two directions have no common speed."""
     by_direction: dict[str, list[PointsIn]] = defaultdict(list)
     for one in found:
         by_direction[one.product.direction].append(one)
@@ -139,7 +138,6 @@ def _on_days(points: PointsIn, reference: Reference, days: list[date]) -> Float6
 
 
 def _mean(series: Float64) -> Float64:
-    """Return the mean over the dates, NaN where none is known."""
     known = np.isfinite(series)
     return np.asarray(np.where(known, series, 0.0).sum(axis=1) / np.where(known.any(axis=1), known.sum(axis=1), np.nan))
 

@@ -93,7 +93,6 @@ def place_search(text: str, *, addresses: bool = False) -> PlaceAnswer:
 
 
 def _distinguished(hits: list[Hit]) -> list[Hit]:
-    """Add coordinates to results with the same text."""
     lines = Counter((hit.name, hit.detail) for hit in hits)
     names = {line[0] for line, n in lines.items() if n > 1}
     return [

@@ -109,7 +109,6 @@ def _countries(frame: plans.Frame) -> list[tuple[str, float, float]]:
 
 
 def _ground(frame: plans.Frame, simulated: bool) -> list[plans.Shape]:
-    """Draw land and borders."""
     borders = _shapes(frame, "administrativeregion", "outline", "true", simulated)
     land = [] if simulated else [part for _name, part in countries_in(box(*frame.bounds))]
     return [*plans.drawn(frame, "land", [*land, *borders]), *plans.drawn(frame, "border", borders)]

@@ -124,7 +124,6 @@ def _succeeded(needs: str = "") -> QuerySet[Prediction]:
 
 
 def _groups_of_pairs(needs: str) -> dict[str, list[RasterGroup]]:
-    """Return groups by task."""
     rows = (
         _succeeded(needs)
         .filter(run__pair__isnull=False)

@@ -108,7 +108,6 @@ def visibilities_in(regions: Mapping[int, MultiPolygon]) -> dict[int, Visibility
 
 
 def _latest(here: Q) -> QuerySet[Prediction]:
-    """Return the newest prediction on each current velocity field."""
     return (
         Prediction.objects.filter(
             here,

@@ -193,5 +193,4 @@ class Composer:
 
 
 def _version(alert: Alert) -> tuple[object, ...]:
-    """Return what the card of an alert depends on."""
     return alert.pk, alert.state, alert.updated_at, translation.get_language()

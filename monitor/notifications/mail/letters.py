@@ -229,7 +229,6 @@ def message_id(key: str) -> str:
 
 
 def _title(card: AlertCard) -> str:
-    """Return the heading of an item of a digest."""
     # Translators: kind and place of an alert: "Landslide, 3 km south of Aldwick"
     title = _("Correction: %(kind)s, %(place)s") if card.state == "rejected" else _("%(kind)s, %(place)s")
     return title % {"kind": card.kind_label, "place": card.place}
@@ -273,7 +272,6 @@ def _draft(name: str, context: dict[str, Any], signed: bool = True) -> Draft:
 
 
 def _mail(name: str, key: str, email: str, context: dict[str, Any]) -> EmailMultiAlternatives:
-    """Return a mail that belongs to no subscription."""
     return _draft(name, context, signed=False).mail(to=email, headers=_headers(key), words={})
 
 

@@ -62,7 +62,6 @@ class Keeper(threading.Thread):
         return False
 
     def _end(self) -> None:
-        """Kill every process of the service, so that it is started again."""
         self.server.log.critical("The site has not answered for %.0f s: it is ended.", self.silent_seconds)
         self.server.kill_workers(signal.SIGKILL)
         os._exit(1)

@@ -181,7 +181,6 @@ def agreement_sentence(rows: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _track_row(reason: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the row of one track. reason: as `ml.statistics.reasons` gives it."""
     rate, component = reason["rate_mm_yr"], reason["component"]
     answer = _("shows it by itself") if reason["seen"] else _("not clear by itself")
     moves = "" if rate is None else ", ".join([mm_a_year(figure(rate)), direction(component, rate)])

@@ -238,7 +238,6 @@ def _score_png(detection: Detection, frame: evidence.Frame, epsg: int, outline: 
 
 
 def _on_plane(area: GeoArea) -> tuple[MultiPolygon, int]:
-    """Project an outline in degrees to the UTM zone of its centroid, m."""
     geographic = from_wkb(bytes(area.wkb))
     epsg = utm_epsg(*geographic.centroid.coords[0])
     project = transformer(4326, epsg).transform
@@ -246,7 +245,6 @@ def _on_plane(area: GeoArea) -> tuple[MultiPolygon, int]:
 
 
 def _bounds_deg(frame: evidence.Frame, epsg: int) -> Bounds:
-    """Return the box of degrees around the corners of a frame."""
     west, south, east, north = frame.bounds_m
     x, y = transformer(epsg, 4326).transform([west, east, west, east], [south, south, north, north])
     return min(x), min(y), max(x), max(y)

@@ -90,7 +90,6 @@ def group(series_mm: Float32, k: int, *, by_shape: bool = False, seed: int = 0) 
 
 
 def _whole(row: Float64) -> Float64:
-    """Fill the gaps of a series by straight lines."""
     known = np.flatnonzero(np.isfinite(row))
     return np.interp(np.arange(row.size), known, row[known])
 

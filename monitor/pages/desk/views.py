@@ -59,7 +59,6 @@ def _tabs(view: View) -> list[dict[str, object]]:
 
 
 def _controls(view: View, product: Product | None) -> dict[str, Any]:
-    """Return the choices of the form; the name of each stands in the address."""
     if view.tab == "benchmarks":
         known = benchmarks()
         benchmark = known.get(view.benchmark) or next(iter(known.values()), None)

@@ -102,7 +102,6 @@ def series_table(view: dict[str, Any]) -> dict[str, Any]:
 
 
 def _last_pair(motion: GlacierMotion) -> dict[str, Any]:
-    """Return where the map shows the newest pair, and the error of its speeds."""
     samples = [rows[-1] for rows in samples_by_view(glacier=motion.glacier).values()]
     if not samples:
         return {"speed_url": "", "raster_url": "", "error": ""}

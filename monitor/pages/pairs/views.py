@@ -136,7 +136,6 @@ def _pair_or_404(pair: int) -> ScenePair:
 
 
 def _number(request: HttpRequest, name: str) -> int | None:
-    """Return a number of the address; None for what is no number."""
     return number_or_none(request.GET.get(name, ""), HIGHEST)
 
 

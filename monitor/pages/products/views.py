@@ -72,7 +72,6 @@ def release_change(request: HttpRequest, product: int) -> FileResponse:
 
 
 def _stack(scenes: list[Scene]) -> dict[str, Any]:
-    """Return the row of all images of one piece of one track."""
     first, last = scenes[0], scenes[-1]
     title = (
         _("Simulated images")

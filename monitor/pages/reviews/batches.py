@@ -86,7 +86,6 @@ def _report(request: HttpRequest, batch: batches.Batch, done: str) -> None:
 
 
 def _left(skipped: list[batches.Skipped]) -> str:
-    """Explain which cases were left as they are."""
     others = [one.alert.code for one in skipped if not one.holder]
     sentences = [
         _("%(code)s was left as it is: %(who)s holds it.") % {"code": one.alert.code, "who": one.holder}

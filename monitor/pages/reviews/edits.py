@@ -110,7 +110,6 @@ def review_file(request: HttpRequest, code: str, file: int) -> HttpResponse:
 
 
 def _unchanged(fault: ValueError) -> str:
-    """Return why nothing was changed."""
     if isinstance(fault, Claimed):
         return _("%(who)s holds this case. Nothing was changed.") % {"who": fault.claim.holder.get_username()}
     if isinstance(fault, Overtaken):

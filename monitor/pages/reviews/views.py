@@ -180,7 +180,6 @@ def review_withdraw(request: HttpRequest, code: str) -> HttpResponse:
 
 
 def _done(request: HttpRequest, alert: Alert, words: str) -> HttpResponse:
-    """Confirm an act and return to the case."""
     messages.success(request, words)
     return HttpResponseRedirect(_with_choice(request, reverse("review-case", args=[alert.code])))
 
@@ -205,12 +204,10 @@ def _refused(
 
 
 def _proposal(request: HttpRequest, alert: Alert) -> Proposal | None:
-    """Return the proposal that the form answers, waiting or not."""
     return alert.proposals.filter(pk=number_or_none(request.POST.get("proposal", ""))).first()
 
 
 def _with_choice(request: HttpRequest, path: str, **more: str) -> str:
-    """Return an address with the filters that are chosen."""
     query = urlencode({**QueueChoice(request).chosen, **more})
     return f"{path}?{query}" if query else path
 

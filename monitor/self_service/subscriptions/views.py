@@ -193,7 +193,6 @@ def where_config(form: places.WhereForm, kept: GEOSGeometry | None = None) -> di
 
 
 def _outline(form: places.WhereForm) -> dict[str, Any] | None:
-    """Return the outline of the administrative region that is filled in, for the map."""
     chosen = form.chosen_region() if form["where"].value() == "region" else None
     if chosen is None:
         return None
@@ -204,7 +203,6 @@ def _outline(form: places.WhereForm) -> dict[str, Any] | None:
 
 
 def _prefilled(request: HttpRequest) -> dict[str, Any]:
-    """Return what the address of the page fills in; nonsense is left out."""
     box = _numbers(request.GET.get("bbox", ""), 4)
     if box and box[0] < box[2] and box[1] < box[3]:
         return {"where": "drawn", "drawn": regions.rectangle(*box)}

@@ -60,5 +60,4 @@ def _folded(title: str) -> str:
 
 
 def _alphabets(word: str) -> set[str]:
-    """Return the alphabets of a word, among those whose letters can be mistaken for each other."""
     return {unicodedata.name(letter, "").partition(" ")[0] for letter in word} & _ALPHABETS

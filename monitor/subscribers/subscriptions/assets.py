@@ -117,7 +117,6 @@ def sites_of_news(news: Sequence[Notification]) -> list[str]:
 
 
 def _named(names: Sequence[str]) -> str:
-    """Return 'Dam, Mill and 10 more'."""
     more = len(names) - MOST_NAMED
     rest = [ngettext("%(n)s more", "%(n)s more", more) % {"n": whole(more)}] if more > 0 else []
     return listed([*names[:MOST_NAMED], *rest])

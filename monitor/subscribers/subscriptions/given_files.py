@@ -81,7 +81,6 @@ def _area(wkb: str) -> MultiPolygon:
 
 
 def _faults(faults: list[tuple[int, str, dict[str, str]]], file: str) -> str:
-    """Return a message with the faults of the first rows and the number of further faulty rows."""
     rows = [
         _("Row %(row)s: %(problem)s") % {"row": whole(row), "problem": _(problem) % values if values else _(problem)}
         for row, problem, values in faults[:FAULTS_NAMED]
