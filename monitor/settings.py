@@ -1,7 +1,4 @@
-"""Settings: what a person may set comes from the environment, as .env.example lists it; the rest is fixed here.
-
-Without any variable, the private servers under var/ are used. Each group below has a heading.
-"""
+"""Settings: what a person may set comes from the environment (.env.example); by default, servers of var/ are used."""
 
 import os
 import re

@@ -88,7 +88,7 @@ def channel_open(*, name: str) -> Channel:
 
 
 def deliver(*, url: str, body: bytes, headers: dict[str, str], seconds: float, gone_by: Container[int]) -> Outcome:
-    """Deliver one message, which `selectors.messages_to_deliver` has read with its `news`, or begin to."""
+    """Post a message to a server of its reader. gone_by: the statuses that say that the address is no more."""
     try:
         answer = outward.post(url=url, body=body, headers=headers, seconds=seconds)
     except outward.Unreachable as fault:

@@ -1,9 +1,4 @@
-"""The outbox: what becomes of a message, whichever channel carries it.
-
-A message is claimed by a conditional update and holds a lease; after its channel has delivered it, it is marked as
-sent. A sender that dies in between leaves one claimed message, which is sent when its lease has run out; no other is
-touched.
-"""
+"""The outbox: a message is claimed under a lease, so a sender that dies leaves one message, which is sent after it."""
 
 import hashlib
 import logging

@@ -1,8 +1,4 @@
-"""The language of an answer: how it is chosen, how its copies are kept apart, and the words of the scripts in it.
-
-Pages follow the address (`?language=de`), else the reader's choice (a cookie), else the browser, else English. Public
-data and the admin follow their address only, so one copy of an address serves everybody.
-"""
+"""The language of an answer: that of the address, a cookie or the browser; public data follow their address only."""
 
 import hashlib
 from collections.abc import Callable

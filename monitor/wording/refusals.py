@@ -1,7 +1,4 @@
-"""Refusals: what is wrong and what to do, in words for users and for programs; parameters of addresses, checked.
-
-Errors for programs are application/problem+json (RFC 9457), with `error` and `remedy` beside its own members.
-"""
+"""Refusals: what is wrong and what to do, for users and for programs (RFC 9457); parameters of addresses, checked."""
 
 import math
 import re

@@ -1,7 +1,4 @@
-"""Search for coordinates, loaded places, regions and countries; numbers in forms.
-
-Addresses that only a geocoder knows are asked by this server, not too often, and remembered for a day.
-"""
+"""Search for coordinates, loaded places, regions and countries; what a geocoder answers is kept for a day."""
 
 import hashlib
 import json

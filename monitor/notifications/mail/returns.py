@@ -1,7 +1,4 @@
-"""Mails that come back later: a return address that names the message and is signed, and the reports that it gets.
-
-Reports: RFC 3464; codes: RFC 3463. An answer that is no report, such as "out of office", changes nothing.
-"""
+"""Mails that come back later: a signed return address names the message; reports are read (RFC 3464, RFC 3463)."""
 
 import re
 from collections.abc import Iterator

@@ -1,7 +1,4 @@
-"""Rights in the database: the one table of them, to which the database is brought after every migration.
-
-What is not listed is refused. Row policies, and the functions of `ingest.products.functions`, narrow it to own rows.
-"""
+"""Rights in the database, the one table of them, applied after every migration: what is not listed is refused."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -1,7 +1,4 @@
-"""Checks of the sender's domain for `manage.py doctor --dns`: SPF, DKIM and DMARC, so that receivers trust our mails.
-
-SPF: RFC 7208; DKIM: RFC 6376; DMARC: RFC 7489. Nothing else in the service asks a name server about mail.
-"""
+"""Checks of the sender's domain for `manage.py doctor --dns`: SPF (RFC 7208), DKIM (RFC 6376), DMARC (RFC 7489)."""
 
 import base64
 import binascii

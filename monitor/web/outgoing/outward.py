@@ -1,8 +1,4 @@
-"""One POST over HTTPS to the open internet, to addresses that people gave us, short and without redirects.
-
-The name is resolved once, every address that it leads to is checked, and the connection goes to one of these. The
-answer is read up to the end of its head, and the whole ends in time, however slowly it comes.
-"""
+"""One short POST over HTTPS to an address that people gave us: resolved once, checked to be public, not redirected."""
 
 import http.client
 import socket
