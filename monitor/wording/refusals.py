@@ -160,8 +160,7 @@ def _widened(west: float, south: float, east: float, north: float) -> Bounds:
 
 def number_or_none(text: str, most: int = BIGGEST_KEY) -> int | None:
     """Return a whole number from 0 to `most` from a form or an address; None for any other text."""
-    # Python does not convert more than 4,300 digits, and the database does not compare numbers beyond its columns'
-    # range.
+    # Python converts at most 4,300 digits, and the database compares no numbers beyond its columns' range.
     number = int(text) if text.isascii() and text.isdigit() and len(text) < LONGEST_NUMBER else None
     return None if number is None or number > most else number
 

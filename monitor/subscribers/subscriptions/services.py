@@ -40,6 +40,7 @@ LONGEST_NAME = 80
 State, Kind = OutgoingMessage.State, OutgoingMessage.Kind
 LETTERS = {Kind.CONFIRM, Kind.LINK, Kind.INVITATION, Kind.MEMBERSHIP, Kind.RESET, Kind.TEST, Kind.CHECK, Kind.ENDED}
 SITE_FIELDS = ("name", "latitude", "longitude", "radius_m")
+OWN_FIELDS = ("language", "time_zone", "quiet_from", "quiet_until", "sign_of_life", "paused_until")
 LEAST = {  # severity from which on something is sent
     "minor": gettext_lazy("Of any importance."),
     "moderate": gettext_lazy("Of medium or high importance."),
@@ -314,16 +315,8 @@ def exported(one: Subscription) -> dict[str, Any]:
 def _exported_of_person(one: Subscription) -> dict[str, Any]:
     return exported(one) | {
         "shared": bool(one.shared_id),
-        "language": one.language,
-        "time_zone": one.time_zone,
-        "confirmed": one.confirmed_at,
-        "quiet_from": one.quiet_from,
-        "quiet_until": one.quiet_until,
-        "sign_of_life": one.sign_of_life,
-        "last_sign": one.last_sign_at,
-        "paused": one.paused_at,
-        "paused_until": one.paused_until,
-        "last_digest": one.last_digest_at,
+        **{name: getattr(one, name) for name in OWN_FIELDS},
+        **{name: getattr(one, f"{name}_at") for name in ("confirmed", "paused", "last_sign", "last_digest")},
         "feeds": list(feed_addresses(subscription=one).values()),
         "notifications": [
             {"alert": each.transition.alert.code, "state": each.transition.to_state, "at": each.created_at}
