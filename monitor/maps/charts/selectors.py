@@ -39,13 +39,7 @@ class PointsIn(NamedTuple):
     series_mm: Float32  # (n, dates), empty without series
 
 
-class NearPoint(NamedTuple):
-    """Point near a place."""
-
-    product: Product
-    pid: str
-    longitude: float
-    latitude: float
+Near = tuple[Product, str, float, float]  # a point near a place: product, pid, longitude, latitude
 
 
 @contextmanager
@@ -98,7 +92,7 @@ def _sample(product: Product, area: GEOSGeometry, n_points: int, most: int, with
     return PointsIn(product, max(n_points, len(rows)), [row[0] for row in rows], *numbers, packed)
 
 
-def nearest_points(*, longitude: float, latitude: float, reach_degrees: float) -> list[NearPoint]:
+def nearest_points(*, longitude: float, latitude: float, reach_degrees: float) -> list[Near]:
     """Return the nearest point of every current product within reach on the map, in no order."""
     at = GEOSGeometry(f"SRID=4326;POINT({longitude!r} {latitude!r})")
     sql = f"""
@@ -109,5 +103,5 @@ def nearest_points(*, longitude: float, latitude: float, reach_degrees: float) -
     with connection.cursor() as cursor:
         for product in products_over(area=at.buffer(reach_degrees)):
             cursor.execute(sql, [bytes(at.ewkb), product.pk, reach_degrees * 111_320])
-            found += [NearPoint(product, *row) for row in cursor.fetchall()]
+            found += [(product, *row) for row in cursor.fetchall()]
     return found
