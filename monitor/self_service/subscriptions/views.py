@@ -20,7 +20,7 @@ from monitor.maps.map.selectors import map_totals
 from monitor.maps.rasters.visibility import visibility_sentence
 from monitor.models.subscriptions import Subscription
 from monitor.self_service.subscriptions.forms import HOURS, ChoiceForm, EmailForm, SubscribeForm
-from monitor.self_service.subscriptions.preview import PREVIEW_YEARS, replay, rows_of
+from monitor.self_service.subscriptions.preview import PREVIEW_YEARS, SHOWN, replay, rows_of
 from monitor.subscribers.subscriptions import limits, places, selectors
 from monitor.subscribers.subscriptions import services as subscriptions
 from monitor.subscribers.subscriptions.often import Quiet
@@ -125,12 +125,13 @@ def _past_news(form: ChoiceForm) -> dict[str, Any]:
     region, frequency = choice.pop("region"), choice.pop("frequency")
     outline = region.geometry
     past = replay(region=outline, wish=Wanted(**choice), frequency=frequency, quiet=_quiet(form))
-    more = ngettext("And %(n)s older one.", "And %(n)s older ones.", past.n_more) % {"n": whole(past.n_more)}
+    n_more = len(past.steps) - SHOWN
+    more = ngettext("And %(n)s older one.", "And %(n)s older ones.", max(0, n_more))
     return {
         "label": region.label,
         "n_mails": past.n_mails,
-        "rows": rows_of(past.steps),
-        "more": more if past.n_more else "",
+        "rows": rows_of(past.steps[:SHOWN]),
+        "more": more % {"n": whole(n_more)} if n_more > 0 else "",
         "sentence": preview_sentence(past.n_mails, PREVIEW_YEARS, selectors.records_begin()),
         "unseen": visibility_sentence(outline),
     }
