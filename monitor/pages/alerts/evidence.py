@@ -1,7 +1,7 @@
 """Context of an alert's page, public or for reviewers: card, evidence, limits and surroundings."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from django.urls import reverse
@@ -56,6 +56,7 @@ def alert_context(alert: Alert) -> dict[str, Any]:
     config = map_config(alert.area.extent)
     agreement = blocks.agreement_rows(alert, detections) if alert.is_measured else []
     has_truth = alert.simulated and alert.is_measured and truth_is_loaded()
+    speeds = series_of(detections) if card.voice.evidence.series == "speeds" else None  # a glacier's are on its page
     return {
         "card": card,
         "alert_geojson": alert_feature(alert, card),
@@ -71,7 +72,7 @@ def alert_context(alert: Alert) -> dict[str, Any]:
         "agreement": agreement,
         "agreement_sentence": blocks.agreement_sentence(agreement),
         "methods": blocks.method_block(alert, detections),
-        **(_speeds(detections) if card.voice.evidence.series == "speeds" else {}),
+        **({"charts": speeds, "views": [series_table(view) for view in speeds]} if speeds is not None else {}),
         "limits": card.voice.limits(alert, sources),
         "simulated_here": {"put_in": list(truth_in(area=alert.area)), "share": percent(truth_share(area=alert.area))}
         if has_truth
@@ -91,12 +92,6 @@ def _sources(detection: Detection) -> list[Product | ScenePair]:
     own, *others = products_of(run=run)
     shown = {one["product"] for one in detection.reasons if one.get("seen")}
     return [own, *(one for one in others if one.name in shown)]
-
-
-def _speeds(detections: Sequence[Detection]) -> dict[str, Any]:
-    """Return the speed series of ground without an outline of its own; a glacier's page shows a glacier's."""
-    charts = series_of(detections)
-    return {"charts": charts, "views": [series_table(view) for view in charts]}
 
 
 def _evidence(detection: Detection, card: AlertCard) -> dict[str, Any]:

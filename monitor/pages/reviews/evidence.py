@@ -88,6 +88,7 @@ def proposal_panel(request: HttpRequest, alert: Alert, proposal: Proposal) -> di
     """Return who proposed what and when, and whether the reader may answer."""
     own = proposal.proposer_id == request.user.pk
     said = REASONS[Verdict.CONFIRM].get(proposal.reason_code)
+    texts = (proposal.change or {}).get("texts") or {}
     return {
         "row": proposal,
         "who": str(proposal.proposer or _("an account that is gone")),
@@ -96,7 +97,7 @@ def proposal_panel(request: HttpRequest, alert: Alert, proposal: Proposal) -> di
         "reason": capfirst(in_language(said.label)) if said else "",
         "note": in_language(proposal.public_note),
         "changes": _changes(alert, proposal.change) if proposal.change else [],
-        "texts": _texts(proposal.change or {}),
+        "texts": [(code, name, texts[code]) for code, name in settings.LANGUAGES if code in texts],
     }
 
 
@@ -118,8 +119,3 @@ def _changes(alert: Alert, change: dict[str, Any]) -> list[str]:
     if "texts" in change and not change["texts"]:
         lines.append(_("Public text: removed"))
     return lines
-
-
-def _texts(change: dict[str, Any]) -> list[tuple[str, str, str]]:
-    texts = change.get("texts") or {}
-    return [(code, name, texts[code]) for code, name in settings.LANGUAGES if code in texts]

@@ -243,16 +243,12 @@ def _end(endpoint: Endpoint, reason: str) -> None:
     endpoint.ended_at, endpoint.end_reason = timezone.now(), reason
     if endpoint.channel != WEBHOOK or not endpoint.verified_at:
         return
-    about = f"{endpoint.ended_at:%Y%m%d%H%M%S}"
-    for number, address in enumerate(_owners(endpoint)):
+    about, readers = f"{endpoint.ended_at:%Y%m%d%H%M%S}", [endpoint.email]
+    if endpoint.organisation_id is not None:
+        readers = list(owners(organisation=endpoint.organisation_id).values_list("email", flat=True))
+    for number, address in enumerate(readers):
         key = endpoint_key(Kind.ENDED, f"{about}:{number}" if number else about, endpoint)
         OutgoingMessage.queue(Kind.ENDED, key, address, language=endpoint.language, endpoint=endpoint)
-
-
-def _owners(endpoint: Endpoint) -> list[str]:
-    if endpoint.organisation_id is None:
-        return [endpoint.email]
-    return list(owners(organisation=endpoint.organisation_id).values_list("email", flat=True))
 
 
 def deliveries(*, endpoint: Endpoint) -> QuerySet[OutgoingMessage]:
