@@ -36,18 +36,10 @@ class RasterLayer(NamedTuple):
 
     def as_dict(self) -> dict[str, object]:
         """Return the layer for the map's legend."""
-        low_word, middle_word, high_word = map(str, self.words)
+        own = {name: getattr(self, name) for name in ("name", "low", "high")}
         texts = {name: str(getattr(self, name)) for name in ("label", "unit", "description", "details")}
-        return texts | {
-            "name": self.name,
-            "low_word": low_word,
-            "middle_word": middle_word,
-            "high_word": high_word,
-            "low": self.low,
-            "high": self.high,
-            "colours": list(self.stops),
-            "arrows": self.task == Task.OFFSETS,
-        }
+        words = dict(zip(("low_word", "middle_word", "high_word"), map(str, self.words), strict=True))
+        return own | texts | words | {"colours": list(self.stops), "arrows": self.task == Task.OFFSETS}
 
 
 def _only(bands: Float32) -> Float32:
