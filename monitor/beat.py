@@ -1,7 +1,4 @@
-"""Celery beat that may be started twice: only the one that holds the advisory lock sends tasks.
-
-It writes a sign of life after every tick, so that others notice when it has stopped.
-"""
+"""Celery beat that may be started twice: the one with the advisory lock sends tasks, and signs each tick as alive."""
 
 import logging
 import signal
@@ -82,10 +79,8 @@ class GuardedScheduler(DatabaseScheduler):
 
 @beat_init.connect
 def stop_between_ticks(sender: Any, **kwargs: object) -> None:
-    """Make SIGTERM and SIGINT end beat when its tick is over.
-
-    Celery's own handler saves the schedule at once. If the signal comes in the middle of a statement, that waits for
-    ever: the statement holds the connection, and goes on only when the handler returns.
-    """
+    """Make SIGTERM and SIGINT end beat when its tick is over."""
+    # Celery's own handler saves the schedule at once: in the middle of a statement that would wait for ever, because
+    # the statement holds the connection, and goes on only when the handler returns.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: sender._is_shutdown.set())

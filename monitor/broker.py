@@ -1,8 +1,4 @@
-"""Broker, Redis or RabbitMQ as BROKER_URL says; the only module that knows how the two differ.
-
-A message only wakes a worker. What is to be done, and who does it, stands in tables (`ingest.leases`), so a message
-that is lost, or delivered twice, costs a minute or nothing.
-"""
+"""Broker, Redis or RabbitMQ as BROKER_URL says; messages only wake workers, so losing one costs a minute or nothing."""
 
 import os
 from collections.abc import Iterator, Mapping

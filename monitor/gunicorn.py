@@ -1,7 +1,4 @@
-"""Settings of gunicorn, which serves the site: gunicorn monitor.wsgi --config python:monitor.gunicorn.
-
-A visitor who sends or reads slowly holds a thread, so a public site needs the proxy of docker/nginx in front.
-"""
+"""Settings of gunicorn; a slow visitor holds a thread, so a public site needs the proxy of docker/nginx in front."""
 
 import faulthandler
 import os

@@ -1,8 +1,4 @@
-"""Folders of this copy of the code: its templates and static files, and the folder in which it works.
-
-A checkout has them beside its packages and works in itself. A wheel carries them inside the package `monitor`
-(pyproject.toml), and an installed copy works in the folder that its commands are started in.
-"""
+"""Folders of this copy: a checkout has them beside its packages; a wheel inside, and works where it is started."""
 
 from pathlib import Path
 

@@ -1,7 +1,4 @@
-"""Settings: what a person may set comes from the environment, as .env.example lists it; the rest is fixed here.
-
-Without any variable, the private servers under var/ are used. Each group below has a heading.
-"""
+"""Settings: what a person may set comes from the environment (.env.example); by default, servers of var/ are used."""
 
 import os
 import re
@@ -465,15 +462,8 @@ LOGGING = {
 
 # What tests and benchmarks change in the processes that they start.
 OF_TESTS = {
-    "ALARM_AFTER_MINUTES",
-    "DISK_SPARE_PERCENT",
-    "EMAIL_TIMEOUT",
-    "REPLICA_LAG_SECONDS",
-    "REQUEST_SECONDS",
-    "RUN_BEAT_SECONDS",
-    "RUN_STALL_MINUTES",
-    "WEB_STATEMENT_TIMEOUT_SECONDS",
-    "WORK_SECONDS_PER_MINUTE",
+    *("ALARM_AFTER_MINUTES", "DISK_SPARE_PERCENT", "EMAIL_TIMEOUT", "REPLICA_LAG_SECONDS", "REQUEST_SECONDS"),
+    *("RUN_BEAT_SECONDS", "RUN_STALL_MINUTES", "WEB_STATEMENT_TIMEOUT_SECONDS", "WORK_SECONDS_PER_MINUTE"),
 }
 TEST_SETTINGS = env.json("TEST_SETTINGS", default={})
 if unknown := sorted(TEST_SETTINGS.keys() - OF_TESTS):

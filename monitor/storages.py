@@ -36,10 +36,8 @@ def storages_of(env: environ.Env, var_dir: Path) -> dict[str, dict[str, Any]]:
 
 
 def object_storage(env: environ.Env, bucket: str, prefix: str, endpoint: str, folder: str) -> dict[str, Any]:
-    """Return the settings of one folder of a bucket.
-
-    Keys that are not set are looked for where boto looks: ~/.aws/credentials, AWS_SHARED_CREDENTIALS_FILE.
-    """
+    """Return the settings of one folder of a bucket."""
+    # Keys that are not set are looked for where boto looks: ~/.aws/credentials, AWS_SHARED_CREDENTIALS_FILE.
     os.environ.setdefault("AWS_EC2_METADATA_DISABLED", "true")  # and nowhere on the network
     options = {
         "bucket_name": bucket,
@@ -53,10 +51,7 @@ def object_storage(env: environ.Env, bucket: str, prefix: str, endpoint: str, fo
 
 
 class StaticFiles(CompressedStaticFilesStorage):
-    """WhiteNoise's storage with gzip alone.
-
-    Where brotli happens to be installed, a first start would wait a minute for files that are a tenth smaller.
-    """
+    """WhiteNoise's storage with gzip alone: brotli would cost a first start a minute for a tenth less."""
 
     def create_compressor(self, **kwargs: Any) -> Compressor:
         """Return the compressor, without brotli."""

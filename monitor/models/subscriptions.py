@@ -1,8 +1,4 @@
-"""Tables of subscriptions, and of the organisations that share them.
-
-What an organisation watches is a `Subscription` without an address (`organisation`). Every member who wants mails has a
-seat: a `Subscription` of their own that follows it (`shared`), and that is matched, gathered and sent like any other.
-"""
+"""Tables of subscriptions, and of organisations, whose members have seats that follow a subscription (`shared`)."""
 
 from django.conf import settings
 from django.contrib.gis.db import models

@@ -1,6 +1,6 @@
 """Announcements of transitions of alerts: who is to hear of what. Messages are queued here, and none is sent."""
 
-from typing import NamedTuple
+from typing import Any
 
 from django.conf import settings
 from django.db.models import F, Q, QuerySet
@@ -21,15 +21,6 @@ from monitor.subscribers.subscriptions.selectors import subscriptions_matching
 BATCH = 2000
 
 
-class Reader(NamedTuple):
-    """Subscription with the fields that queueing needs."""
-
-    subscription: int
-    email: str
-    channel: str
-    frequency: str
-
-
 def transitions_announce() -> None:
     """Queue the messages of every new transition; a bad one does not hold up the others."""
     for transition in rows_due(Step.ANNOUNCE, selectors.transitions_unannounced()):
@@ -48,7 +39,7 @@ def transition_announce(*, transition_id: int) -> Announcement | None:
         rejected, merged = news.to_state == State.REJECTED, news.to_state == State.MERGED
         readers = [] if merged else _readers(news)  # a merged place is reported under its other code
         if news.changes_state:
-            _withdraw_older(news, None if rejected or merged else [reader.subscription for reader in readers])
+            _withdraw_older(news, None if rejected or merged else [reader.pk for reader in readers])
         _queue(news, OutgoingMessage.Kind.CORRECTION if rejected else OutgoingMessage.Kind.ALERT, readers)
         endpoints.news_queue(news=news)
         announcement.n_notifications = len(readers)
@@ -56,8 +47,8 @@ def transition_announce(*, transition_id: int) -> Announcement | None:
         return announcement
 
 
-def _readers(news: AlertTransition) -> list[Reader]:
-    """Return the readers who watch the place; for a correction, those who had been notified."""
+def _readers(news: AlertTransition) -> list[Any]:
+    """Return pk, email, channel and frequency of who watches the place; for a correction, of who had been notified."""
     rejected = news.to_state == State.REJECTED
     audience = (
         selectors.subscriptions_notified(transition=news) if rejected else subscriptions_matching(transition=news)
@@ -66,15 +57,13 @@ def _readers(news: AlertTransition) -> list[Reader]:
         audience = audience.exclude(pk__in=selectors.subscriptions_notified(transition=news).values("pk"))
     if not news.changes_state:  # a mail that waits will state the newest figures: nothing changed for its reader
         audience = audience.exclude(pk__in=_unsent(news).values("subscription"))
-    return [Reader(*row) for row in audience.values_list("pk", "email", "channel", "frequency")]
+    return list(audience.values_list("pk", "email", "channel", "frequency", named=True))
 
 
-def _queue(news: AlertTransition, kind: str, readers: list[Reader]) -> None:
-    """Make one notification per subscription, and the messages of channels that do not gather.
-
-    A notification waits for a digest, or is gathered with others; where the channel does not gather, every address that
-    hears at once gets a message.
-    """
+def _queue(news: AlertTransition, kind: str, readers: list[Any]) -> None:
+    """Make one notification per subscription, and the messages of channels that do not gather."""
+    # A notification waits for a digest, or is gathered with others; where the channel does not gather, every address
+    # that hears at once gets a message.
     at_once = [
         reader
         for reader in readers
@@ -87,8 +76,7 @@ def _queue(news: AlertTransition, kind: str, readers: list[Reader]) -> None:
     OutgoingMessage.objects.bulk_create(messages.values(), batch_size=BATCH)
     of_reader = {reader: messages[reader.channel, reader.email] for reader in at_once}
     notifications = [
-        Notification(transition=news, subscription_id=reader.subscription, message=of_reader.get(reader))
-        for reader in readers
+        Notification(transition=news, subscription_id=reader.pk, message=of_reader.get(reader)) for reader in readers
     ]
     Notification.objects.bulk_create(notifications, batch_size=BATCH, ignore_conflicts=True)
 
@@ -104,10 +92,8 @@ def _unsent(news: AlertTransition) -> QuerySet[Notification]:
 
 
 def _withdraw_older(news: AlertTransition, subscriptions: list[int] | None) -> None:
-    """Take back what was not sent yet and is overtaken by this news: for these subscriptions, or for all.
-
-    A new state overtakes the one before, but no update, whose changes are reported as well.
-    """
+    """Take back what was not sent yet and is overtaken by this news: for these subscriptions, or for all."""
+    # A new state overtakes the one before, but no update, whose changes are reported as well.
     unsent = _unsent(news)
     if subscriptions is not None:
         unsent = unsent.filter(subscription__in=subscriptions).exclude(transition__from_state=F("transition__to_state"))

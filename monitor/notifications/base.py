@@ -66,10 +66,8 @@ class Channel(Protocol):
         """Read what the next batch of messages needs, in few queries."""
 
     def deliver(self, message: OutgoingMessage) -> Outcome | InHand:
-        """Deliver one message, which `selectors.messages_to_deliver` has read, with its `news`, or begin to.
-
-        An exception puts off this message alone. Delivering the same `key` again must do no harm.
-        """
+        """Deliver one message with its `news` (`selectors.messages_to_deliver`), or begin to."""
+        # An exception puts off this message alone. Delivering the same `key` again must do no harm.
 
     def close(self) -> None:
         """Let go of connections; called again after every `Later`, and the next message opens them anew."""
@@ -90,7 +88,7 @@ def channel_open(*, name: str) -> Channel:
 
 
 def deliver(*, url: str, body: bytes, headers: dict[str, str], seconds: float, gone_by: Container[int]) -> Outcome:
-    """Deliver one message, which `selectors.messages_to_deliver` has read with its `news`, or begin to."""
+    """Post a message to a server of its reader. gone_by: the statuses that say that the address is no more."""
     try:
         answer = outward.post(url=url, body=body, headers=headers, seconds=seconds)
     except outward.Unreachable as fault:

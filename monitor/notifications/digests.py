@@ -1,7 +1,6 @@
 """Daily, weekly and monthly digests, one message per address; and signs of life after a quarter without news."""
 
 from datetime import UTC, datetime, timedelta
-from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
@@ -20,20 +19,9 @@ from monitor.subscribers.subscriptions.selectors import subscriptions_active
 DIGEST_HOUR = 6  # of the reader's morning
 
 
-class Reader(NamedTuple):
-    """Reader of one digest."""
-
-    email: str
-    channel: str
-    frequency: str
-    time_zone: str
-
-
 def last_moment(*, frequency: str, now: datetime, zone: str = "UTC") -> datetime:
-    """Return when digests of this frequency were last due, for a reader in this time zone.
-
-    They are due each day, each Monday, or each first of a month, at six by the reader's clock; at once: this very hour.
-    """
+    """Return when digests of this frequency were last due, for a reader in this time zone."""
+    # Each day, each Monday, or each first of a month, at six by the reader's clock; at once: this very hour.
     if frequency == Subscription.Frequency.AT_ONCE:
         return now.replace(minute=0, second=0, microsecond=0)
     local = now.astimezone(ZoneInfo(zone))
@@ -71,23 +59,24 @@ def _digests_of(frequency: str, zone: str, now: datetime) -> int:
     news = notifications_waiting().filter(subscription__in=due)
     addresses = news.order_by("subscription__email", "subscription__channel")
     for email, channel in list(addresses.values_list("subscription__email", "subscription__channel").distinct()):
-        queued += _digest_queue(Reader(email, channel, frequency, zone), moment, now)
+        reader = {"email": email, "channel": channel, "frequency": frequency, "time_zone": zone}
+        queued += _digest_queue(reader, moment, now)
     if frequency != Subscription.Frequency.AT_ONCE:
         due.exclude(pk__in=news.values("subscription")).update(last_digest_at=now)
     return queued
 
 
-def _digest_queue(reader: Reader, moment: datetime, now: datetime) -> bool:
+def _digest_queue(reader: dict[str, str], moment: datetime, now: datetime) -> bool:
     """Queue the digest of one address. Return False if it was queued already, and later news waits for the next one."""
     with transaction.atomic():
         message, created = OutgoingMessage.objects.get_or_create(
-            key=message_key("digest", f"{reader.frequency}:{moment:%Y%m%d%H}", reader.email),
-            channel=reader.channel,
-            defaults={"kind": OutgoingMessage.Kind.DIGEST, "address": reader.email, "next_try_at": now},
+            key=message_key("digest", f"{reader['frequency']}:{moment:%Y%m%d%H}", reader["email"]),
+            channel=reader["channel"],
+            defaults={"kind": OutgoingMessage.Kind.DIGEST, "address": reader["email"], "next_try_at": now},
         )
         if not created:
             return False
-        mine = awake(subscriptions=subscriptions_active().filter(**reader._asdict()), now=now)
+        mine = awake(subscriptions=subscriptions_active().filter(**reader), now=now)
         waiting = notifications_waiting().filter(subscription__in=mine)
         duplicates_withdraw(waiting=waiting)
         Notification.objects.filter(pk__in=list(waiting.values_list("pk", flat=True))).update(message=message)

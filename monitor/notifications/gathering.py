@@ -9,11 +9,11 @@ from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.conf import settings
 from django.db import connection
-from django.db.models import Exists, Min, OuterRef, Q, QuerySet
+from django.db.models import Exists, F, Min, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from detection.models import Detection
@@ -43,16 +43,6 @@ class Pace(NamedTuple):
 
     delay: timedelta
     rest: timedelta
-
-
-class Item(NamedTuple):
-    """Waiting notification with the fields that gathering needs."""
-
-    pk: int
-    email: str
-    transition: int
-    alert: int
-    to_state: str
 
 
 def paces() -> dict[str, Pace]:
@@ -113,7 +103,6 @@ def _of_addresses_due(channel: str, pace: Pace, now: datetime) -> QuerySet[Notif
 
 
 def _messages(channel: str) -> QuerySet[OutgoingMessage]:
-    """Return the messages with news that were sent through a channel, or are on their way."""
     return OutgoingMessage.objects.filter(
         channel=channel, kind__in=NEWS, state__in=[State.QUEUED, State.SENDING, State.SENT]
     )
@@ -123,10 +112,10 @@ def _queue(channel: str, pace: Pace, now: datetime) -> int:
     """Queue one message for each address that is due, in few statements however many there are."""
     due = list(_of_addresses_due(channel, pace, now))
     duplicates_withdraw(waiting=_waiting(channel, now).filter(subscription__email__in=due))
-    fields = ("pk", "subscription__email", "transition", "transition__alert", "transition__to_state")
-    rows = _waiting(channel, now).filter(subscription__email__in=due).order_by("pk").values_list(*fields)
-    by_address: dict[str, list[Item]] = defaultdict(list)
-    for item in map(Item._make, rows):
+    fields = {"email": F("subscription__email"), "alert": F("transition__alert"), "state": F("transition__to_state")}
+    rows = _waiting(channel, now).filter(subscription__email__in=due).order_by("pk").annotate(**fields)
+    by_address: dict[str, list[Any]] = defaultdict(list)
+    for item in rows.values_list("pk", "transition", *fields, named=True):
         by_address[item.email].append(item)
     made = OutgoingMessage.objects.bulk_create(
         (_message(channel, items) for items in by_address.values()), batch_size=BATCH
@@ -138,11 +127,11 @@ def _queue(channel: str, pace: Pace, now: datetime) -> int:
     return len(made)
 
 
-def _message(channel: str, items: list[Item]) -> OutgoingMessage:
+def _message(channel: str, items: list[Any]) -> OutgoingMessage:
     """Make one message of these items: one step of one alert by itself, more in a list, many in a summary."""
     transitions = {item.transition for item in items}
     if len(transitions) == 1:
-        kind = Kind.CORRECTION if items[0].to_state == AlertState.REJECTED else Kind.ALERT
+        kind = Kind.CORRECTION if items[0].state == AlertState.REJECTED else Kind.ALERT
     else:
         kind = Kind.SUMMARY if len({item.alert for item in items}) > MANY_PLACES else Kind.DIGEST
     only = items[0].transition if len(transitions) == 1 else None
@@ -160,11 +149,9 @@ class Burst(StrEnum):
 
 
 def burst_of(*, news: Sequence[Notification]) -> Burst | None:
-    """Return why much news comes at once: often the ground has not changed. None if there is no common reason.
-
-    The reason is a new model version if most of these alerts were last detected by one in data that an older one had
-    searched, and new data if most were last detected in data that had not been searched before.
-    """
+    """Return why much news comes at once: often the ground has not changed. None if there is no common reason."""
+    # A new model version: most of these alerts were last detected by one in data that an older one had searched. New
+    # data: most were last detected in data that had not been searched before.
     alerts = {one.transition.alert_id for one in news if one.transition.actor == "automatic"}
     same_input = Q(product=OuterRef("scan__prediction__run__product")) | Q(pair=OuterRef("scan__prediction__run__pair"))
     before = Run.objects.filter(same_input, state=Run.State.SUCCEEDED, pk__lt=OuterRef("scan__prediction__run"))

@@ -1,9 +1,4 @@
-"""The outbox: what becomes of a message, whichever channel carries it.
-
-A message is claimed by a conditional update and holds a lease; after its channel has delivered it, it is marked as
-sent. A sender that dies in between leaves one claimed message, which is sent when its lease has run out; no other is
-touched.
-"""
+"""The outbox: a message is claimed under a lease, so a sender that dies leaves one message, which is sent after it."""
 
 import hashlib
 import logging
@@ -66,11 +61,9 @@ def message_about(kind: str, about: object, address: str, **more: Any) -> Outgoi
 
 
 def message_claim(*, message: OutgoingMessage) -> bool:
-    """Take a message for this sender; False where another one was quicker, or it was withdrawn or put off meanwhile.
-
-    The claim does not wait for the disk: after a crash of the database an unsent message is merely unclaimed again.
-    Only the mark that it was sent has to last, and committing that one writes this one as well.
-    """
+    """Take a message for this sender; False where another one was quicker, or it was withdrawn or put off."""
+    # The claim does not wait for the disk: after a crash of the database an unsent message is merely unclaimed again.
+    # Only the mark that it was sent has to last, and committing that one writes this one as well.
     as_read = (message.pk, message.state, message.attempts, message.next_try_at)
     with connection.cursor() as cursor:
         cursor.execute(_CLAIM, [State.SENDING, LEASE.duration, *as_read])
@@ -95,11 +88,9 @@ def message_mark_sent(*, message: OutgoingMessage) -> None:
 
 
 def message_deliver(*, message: OutgoingMessage, channel: Channel, in_trouble: bool = False) -> Outcome | InHand | None:
-    """Hand one claimed message to its channel and record what became of it; None where it was withdrawn or is faulty.
-
-    message: as `selectors.messages_to_deliver` reads it. in_trouble: the channel took nothing lately, so that its
-    answers say nothing about an address. Of what is still in hand the outcome is recorded later (`message_settle`).
-    """
+    """Hand one claimed message to its channel and record the outcome; None where it was withdrawn or is faulty."""
+    # message: as `selectors.messages_to_deliver` reads it. in_trouble: the channel took nothing lately, so that its
+    # answers say nothing about an address. Of what is still in hand the outcome is recorded later (`message_settle`).
     try:
         outcome = channel.deliver(message) if _is_still_needed(message) else None
     except Exception as fault:  # one bad message does not hold up the others
@@ -178,10 +169,8 @@ def message_bounce(*, message: OutgoingMessage, error: str) -> None:
 
 
 def message_return(*, message_id: int, error: str, passing: bool = False) -> bool:
-    """Record that a sent message came back. Return False if it is not known as sent: a second report counts nothing.
-
-    passing: the address may take mails again, as a mailbox that is full: only many of these pause it.
-    """
+    """Record that a sent message came back. Return False if it is not known as sent: a second report."""
+    # passing: the address may take mails again, as a mailbox that is full: only many of these pause it.
     with transaction.atomic():
         sent = OutgoingMessage.objects.filter(pk=message_id, state=State.SENT)
         reason = (f"{PASSING}{error}" if passing else error)[:LONGEST_ERROR]
@@ -196,11 +185,9 @@ def message_return(*, message_id: int, error: str, passing: bool = False) -> boo
 
 
 def _failed_in_a_row(message: OutgoingMessage) -> int:
-    """Return how many of the last messages to the same address failed for a reason that lasts.
-
-    At most as many as pause the address; that many if none has arrived for long, whatever the reasons. The counter of
-    refusals would not do: a relay takes every message, which sets it to nought.
-    """
+    """Return how many of the last messages to the same address failed for a reason that lasts."""
+    # At most as many as pause the address; that many if none has arrived for long, whatever the reasons. The counter of
+    # refusals would not do: a relay takes every message, which sets it to nought.
     finished = OutgoingMessage.objects.filter(
         address=message.address, channel=message.channel, state__in=[State.SENT, State.FAILED]
     )

@@ -1,7 +1,4 @@
-"""Rounds: walks through the outbox, message by message, outside transactions.
-
-Every channel has rounds of its own, one at a time: none waits for another.
-"""
+"""Rounds through the outbox, message by message, outside transactions; one at a time for every channel."""
 
 import logging
 import time
@@ -16,18 +13,7 @@ from django.utils import timezone
 from ingest.locks import Lock, short_text_key, try_locked
 from monitor.models.messages import ChannelPause, OutgoingMessage
 from monitor.models.subscriptions import DEFAULT_CHANNEL
-from monitor.notifications import selectors
-from monitor.notifications.base import (
-    Channel,
-    Delivered,
-    InHand,
-    Later,
-    Never,
-    Outcome,
-    Refused,
-    channel_class,
-    channel_open,
-)
+from monitor.notifications import base, selectors
 from monitor.notifications.outbox import message_claim, message_deliver, message_put_off, message_settle
 from monitor.subscribers.subscriptions import endpoints
 from monitor.subscribers.subscriptions.assets import concerned_read
@@ -68,11 +54,9 @@ ALONE_SECONDS, IN_TURN_SECONDS = 1.0, 15.0
 
 
 def messages_send(*, seconds: float | None = None, of: int = 1, beside: bool = False) -> int:
-    """Send what is due, for at most so many seconds; how many were sent. A channel whose round goes on is left to it.
-
-    of: processes that share the messages of a channel with one server, this one included (`messages_help`).
-    beside: each channel in a thread of its own, so that none waits for another; else all of them in this one.
-    """
+    """Send what is due, for at most so many seconds; how many were sent. Channels with a round are left to it."""
+    # of: processes that share the messages of a channel with one server, this one included (`messages_help`). beside:
+    # each channel in a thread of its own, so that none waits for another; else all of them in this one.
     deadline = None if seconds is None else time.monotonic() + seconds
     names = selectors.channels_due(now=timezone.now())
     if not beside:
@@ -118,7 +102,7 @@ def _send(name: str, deadline: float | None, share: int, of: int) -> int:
 
 def _has_one_server(name: str) -> bool:
     try:
-        return channel_class(name=name).one_server
+        return base.channel_class(name=name).one_server
     except LookupError:
         return False
 
@@ -129,14 +113,14 @@ class _Round:
     def __init__(self, name: str, share: int, of: int) -> None:
         self.name, self.share, self.of = name, share, of
         self.has_one_server = _has_one_server(name)
-        self.channel: Channel | None = None
+        self.channel: base.Channel | None = None
         self.troubles = 0  # in a row
         self.refused: set[str] = set()  # addresses in a row
         next_try_at = ChannelPause.objects.filter(channel=name).values_list("next_try_at", flat=True).first()
         self.paused = next_try_at is not None
         self.left_alone = next_try_at is not None and next_try_at > timezone.now()
         self.pool: ThreadPoolExecutor | None = None
-        self.in_hand: dict[Future[Outcome], OutgoingMessage] = {}
+        self.in_hand: dict[Future[base.Outcome], OutgoingMessage] = {}
         self.in_turn_until, self.alone_seconds = time.monotonic() + IN_TURN_SECONDS, 0.0
         self.sent = 0
 
@@ -173,7 +157,7 @@ class _Round:
     def _read_ahead(self, batch: list[OutgoingMessage]) -> None:
         """Read what all messages of a batch need, in few queries. If that fails, each of them reads for itself."""
         try:
-            self.channel = self.channel or channel_open(name=self.name)
+            self.channel = self.channel or base.channel_open(name=self.name)
             self.channel.read_ahead(batch)
             concerned_read(news=[one for message in batch for one in message.news])
             if not self.has_one_server:
@@ -208,12 +192,12 @@ class _Round:
     def _deliver(self, message: OutgoingMessage) -> None:
         if self.channel is None:
             try:
-                self.channel = channel_open(name=self.name)
+                self.channel = base.channel_open(name=self.name)
             except LookupError as fault:
                 message_put_off(message=message, error=str(fault))
                 return
         outcome = message_deliver(message=message, channel=self.channel, in_trouble=self.paused)
-        if not isinstance(outcome, InHand):
+        if not isinstance(outcome, base.InHand):
             self._note(message, outcome)
             return
         self.pool = self.pool or ThreadPoolExecutor(self.channel.at_once)
@@ -231,12 +215,12 @@ class _Round:
         for future in done:
             message = self.in_hand.pop(future)
             fault = future.exception()
-            outcome = Refused(f"{type(fault).__name__}: {fault}") if fault else future.result()
+            outcome = base.Refused(f"{type(fault).__name__}: {fault}") if fault else future.result()
             message_settle(message=message, outcome=outcome)
             self._note(message, outcome)
 
-    def _note(self, message: OutgoingMessage, outcome: Outcome | None) -> None:
-        if isinstance(outcome, Delivered):
+    def _note(self, message: OutgoingMessage, outcome: base.Outcome | None) -> None:
+        if isinstance(outcome, base.Delivered):
             self._note_success()
         elif outcome is not None and not message.server:
             self._note_trouble(message.address, outcome)
@@ -249,9 +233,9 @@ class _Round:
             self.paused = False
             channel_resume(channel=self.name)
 
-    def _note_trouble(self, address: str, outcome: Later | Refused | Never) -> None:
+    def _note_trouble(self, address: str, outcome: base.Later | base.Refused | base.Never) -> None:
         """Pause a channel that takes nothing; one that took nothing in the last round either, at once."""
-        if isinstance(outcome, Later):
+        if isinstance(outcome, base.Later):
             self.troubles += 1
             if self.channel:
                 self.channel.close()

@@ -101,7 +101,6 @@ def webhooks_listed(**owner: Any) -> list[tuple[Endpoint, tuple[str, str], list[
 
 
 def _state(endpoint: Endpoint) -> tuple[str, str]:
-    """Return the badge of an endpoint: its style and its words."""
     if endpoint.ended_at:
         return "finished", _("switched off")
     if not endpoint.verified_at:
@@ -110,7 +109,6 @@ def _state(endpoint: Endpoint) -> tuple[str, str]:
 
 
 def _deliveries(endpoint: Endpoint) -> list[tuple[OutgoingMessage, str]]:
-    """Return the last messages, each with its outcome in a word."""
     words = {
         OutgoingMessage.State.QUEUED: _("waiting"),
         OutgoingMessage.State.SENDING: _("on its way"),

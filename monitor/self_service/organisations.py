@@ -20,7 +20,8 @@ from monitor.subscribers.subscriptions import services as subscriptions
 from monitor.subscribers.subscriptions.rules import WISH
 from monitor.wording.refusals import Refusal, number_or_none
 
-OWNERS_MAY = {"invite", "remove", "share", "end", "rename", "dissolve"}
+ABOUT_ONE = {"remove": services.member_remove, "share": services.ownership_share, "end": services.shared_end}
+OWNERS_MAY = {*ABOUT_ONE, "invite", "rename", "dissolve"}
 
 
 class ChangeForm(places.MoveForm, ChoiceForm):
@@ -144,7 +145,7 @@ def member_of(token: str, organisation: int, as_owner: bool = False) -> Membersh
 
 def _act(deed: str, request: HttpRequest, mine: Membership) -> None:
     """Do what the form wants. Nonsense changes nothing. Raises Refusal."""
-    organisation, pk = mine.organisation, number_or_none(request.POST.get("about", "")) or 0
+    organisation = mine.organisation
     if deed in ("mails", "no-mails"):
         services.mails_set(membership=mine, wanted=deed == "mails")
     elif deed == "leave":
@@ -156,12 +157,9 @@ def _act(deed: str, request: HttpRequest, mine: Membership) -> None:
         if not form.is_valid():
             raise Refusal(form.errors["email"][0])
         services.member_invite(owner=mine, email=form.cleaned_data["email"])
-    elif deed == "remove":
-        services.member_remove(organisation=organisation, pk=pk)
-    elif deed == "share":
-        services.ownership_share(organisation=organisation, pk=pk)
-    elif deed == "end":
-        services.shared_end(organisation=organisation, pk=pk)
+    elif deed in ABOUT_ONE:
+        pk = number_or_none(request.POST.get("about", "")) or 0
+        ABOUT_ONE[deed](organisation=organisation, pk=pk)
     elif deed == "rename":
         services.organisation_rename(organisation=organisation, name=request.POST.get("name", ""))
     elif deed == "dissolve":
@@ -197,8 +195,10 @@ def _page(request: HttpRequest, token: str, mine: Membership, status: int = 200,
 
 
 def _place(request: HttpRequest, token: str, organisation: Organisation, shared: Subscription | None) -> HttpResponse:
-    form_class, initial = (ChangeForm, _as_it_is(shared)) if shared else (ChoiceForm, DEFAULTS)
-    form, status = places.form_of(form_class, request, initial)
+    initial = DEFAULTS
+    if shared:
+        initial = DEFAULTS | {"where": places.KEEP} | {name: getattr(shared, name) for name in ("name", *WISH)}
+    form, status = places.form_of(ChangeForm if shared else ChoiceForm, request, initial)
     if form.is_valid() and _keep(form, organisation, shared):
         return redirect("organisation", token=token, organisation=organisation.pk)
     context = {
@@ -223,7 +223,3 @@ def _keep(form: ChoiceForm, organisation: Organisation, shared: Subscription | N
         form.add_error(None, refusal.error)
         return False
     return True
-
-
-def _as_it_is(shared: Subscription) -> dict[str, Any]:
-    return DEFAULTS | {"where": places.KEEP} | {name: getattr(shared, name) for name in ("name", *WISH)}

@@ -1,8 +1,4 @@
-"""The language of an answer: how it is chosen, how its copies are kept apart, and the words of the scripts in it.
-
-Pages follow the address (`?language=de`), else the reader's choice (a cookie), else the browser, else English. Public
-data and the admin follow their address only, so one copy of an address serves everybody.
-"""
+"""The language of an answer: that of the address, a cookie or the browser; public data follow their address only."""
 
 import hashlib
 from collections.abc import Callable
@@ -35,8 +31,13 @@ def follow_language(get_response: GetResponse) -> GetResponse:
     """Set the language of each request, and the headers that state it. A middleware."""
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
-        asked, by_address = asked_language(request.GET), _by_address(request)
-        request.LANGUAGE_CODE = asked or (settings.LANGUAGE_CODE if by_address else _of_the_reader(request))
+        asked, framed = asked_language(request.GET), request.path.startswith(FRAMED)
+        by_address = request.path.startswith(BY_ADDRESS) and request.path not in PAGES_AMONG_DATA
+        if framed:
+            request.COOKIES.pop(settings.LANGUAGE_COOKIE_NAME, None)
+        request.LANGUAGE_CODE = asked or (
+            settings.LANGUAGE_CODE if by_address else translation.get_language_from_request(request)
+        )
         with translation.override(request.LANGUAGE_CODE):
             response = get_response(request)
         if asked and 300 <= response.status_code < 400:
@@ -45,7 +46,7 @@ def follow_language(get_response: GetResponse) -> GetResponse:
         if asked or (worded and not by_address):
             response.headers.setdefault("Content-Language", request.LANGUAGE_CODE)
         if worded and not asked and not by_address:
-            patch_vary_headers(response, ["Accept-Language", *([] if _framed(request) else ["Cookie"])])
+            patch_vary_headers(response, ["Accept-Language", *([] if framed else ["Cookie"])])
         return response
 
     return middleware
@@ -66,20 +67,6 @@ def _lead_on_in(language: str, response: HttpResponseBase) -> None:
     if address.path.startswith("/") and not address.netloc and "language" not in query:
         query["language"] = language
         response["Location"] = urlunsplit(address._replace(query=query.urlencode()))
-
-
-def _of_the_reader(request: HttpRequest) -> str:
-    if _framed(request):
-        request.COOKIES.pop(settings.LANGUAGE_COOKIE_NAME, None)
-    return translation.get_language_from_request(request)
-
-
-def _by_address(request: HttpRequest) -> bool:
-    return request.path.startswith(BY_ADDRESS) and request.path not in PAGES_AMONG_DATA
-
-
-def _framed(request: HttpRequest) -> bool:
-    return request.path.startswith(FRAMED)
 
 
 # A language is no secret and grants nothing: without a token in its form, readers get no cookie before they choose.

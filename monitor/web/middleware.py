@@ -24,16 +24,8 @@ from monitor.wording.refusals import as_problem, problem
 logger = logging.getLogger(__name__)
 
 PUBLIC_DATA = (
-    "/api/",
-    "/alerts.atom",
-    "/alerts.geojson",
-    "/cap.atom",
-    "/cap/",
-    "/ogc/",
-    "/rasters",
-    "/stac/",
-    "/tilejson/",
-    "/tiles/",
+    *("/api/", "/alerts.atom", "/alerts.geojson", "/cap.atom", "/cap/"),
+    *("/ogc/", "/rasters", "/stac/", "/tilejson/", "/tiles/"),
 )
 SEARCHES = ("/stac/search",)  # accept a body
 ANY_ORIGIN = {"Access-Control-Allow-Origin": "*", "Access-Control-Expose-Headers": "ETag, Retry-After"}
@@ -52,10 +44,8 @@ GetResponse = Callable[[HttpRequest], HttpResponseBase]
 
 
 def public_data(get_response: GetResponse) -> GetResponse:
-    """Allow any page to read public data: no cookies go with such a request, so nothing private can be read.
-
-    Every answer has an ETag and is not sent again if it has not changed; errors are explained in words for programs.
-    """
+    """Allow any page to read public data: no cookies go with such a request, so nothing private can be read."""
+    # Every answer has an ETag and is not sent again if it has not changed; errors are explained in words for programs.
     conditional = ConditionalGetMiddleware(get_response)
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
@@ -173,11 +163,9 @@ def cleaned(given: QueryDict, instead: str = "") -> QueryDict:
 
 
 def answer_fault(request: HttpRequest) -> HttpResponseBase:
-    """Answer an exception that no view handled: 507 for a full disk, else 500.
-
-    Django calls this while it handles the exception. A form's body is written to the disk before any view is called,
-    where no middleware sees the error.
-    """
+    """Answer an exception that no view handled: 507 for a full disk, else 500."""
+    # Django calls this while it handles the exception. A form's body is written to the disk before any view is called,
+    # where no middleware sees the error.
     fault = sys.exc_info()[1]
     if isinstance(fault, OSError) and fault.errno in FULL_DISK_ERRNOS:
         logger.error("a disk is full, no answer to %s: %s", request.path, fault)

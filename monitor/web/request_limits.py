@@ -71,17 +71,14 @@ def _key(kind: str, network: str, window: int) -> str:
 
 
 def limit_statements() -> None:
-    """Let every connection that this process opens from now on end statements after WEB_STATEMENT_TIMEOUT_SECONDS.
-
-    Behind DATABASE_POOLER that would limit whoever gets the connection next: there, PgBouncer limits the web's pool.
-    """
+    """Let every connection that this process opens from now on end statements after WEB_STATEMENT_TIMEOUT_SECONDS."""
+    # Behind DATABASE_POOLER that would limit whoever gets the connection next: there, PgBouncer limits the web's pool.
     if settings.DATABASE_POOLER:
         return
     connection_created.connect(_limit, dispatch_uid="statement limits")
 
 
 def _limit(connection: Any, **kwargs: Any) -> None:
-    """Set the limit of a new connection."""
     milliseconds = str(int(1000 * settings.WEB_STATEMENT_TIMEOUT_SECONDS))
     with connection.cursor() as cursor:
         cursor.execute("SELECT set_config('statement_timeout', %s, false)", [milliseconds])
@@ -94,10 +91,8 @@ def network_of(request: HttpRequest) -> str:
 
 
 def visitor_network(*, remote_address: str, forwarded_for: str) -> str:
-    """Return the address of a visitor; for IPv6 the network, because whoever has one has all of its addresses.
-
-    Behind n proxies of ours it is the n-th address from the right in X-Forwarded-For; others can be made up.
-    """
+    """Return the address of a visitor; for IPv6 the network, because whoever has one has all of its addresses."""
+    # Behind n proxies of ours it is the n-th address from the right in X-Forwarded-For; others can be made up.
     hops = [hop.strip() for hop in forwarded_for.split(",") if hop.strip()]
     trusted = settings.PROXIES
     visitor = hops[-trusted] if trusted and len(hops) >= trusted else remote_address

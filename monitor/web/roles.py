@@ -1,7 +1,4 @@
-"""Roles as Django groups that always exist; `guards` says what each of them may do.
-
-Accounts are made by a superuser only: whoever edits accounts could give themselves every right.
-"""
+"""Roles as Django groups that always exist (`guards`); only a superuser makes accounts, which give every right."""
 
 from django.apps import AppConfig, apps
 from django.db.models import Q

@@ -53,10 +53,7 @@ def clock(at: datetime, short: bool = False) -> SafeString:
 
 @register.simple_tag
 def term(name: str) -> SafeString:
-    """Return the attributes of a link to a word of the glossary, whose meaning shows on hover.
-
-    name: the English one. KeyError: the glossary lacks it.
-    """
+    """Return the attributes of a link to a word of the glossary, shown on hover. name: the English one. KeyError."""
     known = BY_NAME[name.lower()]
     address = f"{reverse('reading')}#{known.slug}"
     return format_html('class="term" href="{}" title="{}"', address, known.meaning)

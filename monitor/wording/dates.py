@@ -11,10 +11,7 @@ WITHIN_A_MONTH_OR_TWO, WITHIN_HALF_A_YEAR = 60.0, 180.0  # days
 
 
 class DateWords(NamedTuple):
-    """Names of a date that is known to the month, to a third of a year, or hardly.
-
-    Seasons differ between the hemispheres, so thirds are named early, mid and late.
-    """
+    """Names of a date known to the month, to a third of a year (early, mid, late: seasons differ), or hardly."""
 
     month: str
     thirds: tuple[str, str, str]
@@ -105,5 +102,4 @@ def duration_words(seconds: float) -> str:
 
 
 def _beginning(first: date, last: date) -> str:
-    """Return the first of two days, with its year only if the last day is of another year."""
     return date_format(first, "MONTH_DAY_FORMAT") if first.year == last.year else day_words(first)

@@ -75,10 +75,8 @@ def _crossing(lines: dict[str, str]) -> str:
 def building_tilt_sentence(
     tilt_mm_m_yr: tuple[float, float, float] | None, buildings: int | None, people: float | None
 ) -> str:
-    """Return how much a house tilts, if it surely reaches the allowed tilt in ten years; empty on open ground.
-
-    tilt_mm_m_yr: the steepest, with the ends of its 90 % interval.
-    """
+    """Return how much a house tilts, if it surely reaches the allowed tilt in ten years; empty on open ground."""
+    # tilt_mm_m_yr: the steepest, with the ends of its 90 % interval.
     if tilt_mm_m_yr is None or tilt_mm_m_yr[1] < MODERATE_TILT_MM_M_YR:
         return ""
     known = [number for number in (buildings, people) if number is not None]

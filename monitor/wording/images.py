@@ -174,10 +174,8 @@ def track_of_series(name: str) -> str:
 
 
 def data_set_name(name: str) -> str:
-    """Return the stored name of a data set in the reader's words; names of formats and codes stay.
-
-    name: 'Simulated velocity field, track 901 ascending, burst 0001', 'radar images of 2023-07-11 and 2023-07-23'.
-    """
+    """Return the stored name of a data set in the reader's words; names of formats and codes stay."""
+    # 'Simulated velocity field, track 901 ascending, burst 0001', 'radar images of 2023-07-11 and 2023-07-23'.
     return ", ".join(_part_of_name(part) for part in name.split(", "))
 
 

@@ -21,10 +21,8 @@ NEAR_DEGREES = 1.0  # small islands are missing at this scale
 
 
 def place_name(longitude: float, latitude: float, simulated: bool = False, near: str = "", region: str = "") -> str:
-    """Name a place (degrees, EPSG:4326): 'Mexico, 19.41° N 99.08° W'; a simulated place is never given a country.
-
-    near: '3 km south of Aldwick', which then stands for the coordinates; region: the region and country around it.
-    """
+    """Name a place (degrees, EPSG:4326): 'Mexico, 19.41° N 99.08° W'; a simulated place is never given a country."""
+    # near: '3 km south of Aldwick', which then stands for the coordinates; region: the region and country around it.
     where = near or coordinates(longitude, latitude)
     if simulated:
         # Translators: %(where)s is "3 km south of Aldwick" or "19.41° N 99.08° W"
@@ -58,10 +56,8 @@ def country_near(longitude: float, latitude: float) -> str:
 
 
 def countries_named(text: str, limit: int) -> list[tuple[str, Bounds]]:
-    """Return countries whose words begin with all words of the text, with the bounds of their largest part.
-
-    Those whose name begins with the text come first.
-    """
+    """Return countries whose words begin with all words of the text, with the bounds of their largest part."""
+    # Those whose name begins with the text come first.
     key = search_key(text)
     if len(key) < 2:
         return []
@@ -104,10 +100,8 @@ def _countries() -> tuple[list[str], STRtree]:
 
 
 def atlas_arcs(world: dict[str, Any]) -> list[Line]:
-    """Return the lines of the offline basemap, degrees.
-
-    TopoJSON: each arc is a chain of quantised steps (TopoJSON specification 1.0, section 2.1.2).
-    """
+    """Return the lines of the offline basemap, degrees."""
+    # TopoJSON: each arc is a chain of quantised steps (TopoJSON specification 1.0, section 2.1.2).
     scale, translate = world["transform"]["scale"], world["transform"]["translate"]
     return [np.cumsum(np.asarray(arc, dtype=float), axis=0) * scale + translate for arc in world["arcs"]]
 

@@ -1,7 +1,4 @@
-"""Refusals: what is wrong and what to do, in words for users and for programs; parameters of addresses, checked.
-
-Errors for programs are application/problem+json (RFC 9457), with `error` and `remedy` beside its own members.
-"""
+"""Refusals: what is wrong and what to do, for users and for programs (RFC 9457); parameters of addresses, checked."""
 
 import math
 import re
@@ -162,10 +159,8 @@ def _widened(west: float, south: float, east: float, north: float) -> Bounds:
 
 
 def number_or_none(text: str, most: int = BIGGEST_KEY) -> int | None:
-    """Return a whole number from 0 to `most` from a form or an address; None for any other text.
-
-    Python does not convert more than 4,300 digits, and the database does not compare numbers beyond its columns' range.
-    """
+    """Return a whole number from 0 to `most` from a form or an address; None for any other text."""
+    # Python converts at most 4,300 digits, and the database compares no numbers beyond its columns' range.
     number = int(text) if text.isascii() and text.isdigit() and len(text) < LONGEST_NUMBER else None
     return None if number is None or number > most else number
 

@@ -104,10 +104,7 @@ def glacier_sentence(glaciers: Sequence[tuple[str, str]]) -> str:
 
 
 def landslide_sentence(count: int, last: date | None, accuracy_m: float | None, more: bool = False) -> str:
-    """Return the landslides reported within 5 km. more: there are more than were counted.
-
-    last, accuracy_m: of the latest one.
-    """
+    """Return the landslides reported within 5 km. more: than were counted; last, accuracy_m: of the latest one."""
     if not count:
         return ""
     several = more and count > 1
@@ -167,7 +164,6 @@ def missing_sentence(kinds: Sequence[str]) -> str:
 
 
 def _first_ones(parts: Sequence[str]) -> str:
-    """Return a list that is not too long."""
     more = len(parts) - MOST_LISTED
     if more < 2:
         return listed(parts)

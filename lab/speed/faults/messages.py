@@ -33,7 +33,6 @@ from monitor.notifications.push.devices import PUSH
 from monitor.notifications.push.keys import public_key, to_text
 from monitor.notifications.webhook.signature import secret_new
 from monitor.subscribers.subscriptions.endpoints import WEBHOOK
-from monitor.subscribers.subscriptions.services import to_geos
 from monitor.wording import regions
 
 SHORT_LEASE = timedelta(seconds=3)
@@ -100,7 +99,7 @@ def _made_alert() -> tuple[Alert, AlertTransition]:
 def _make_readers(readers: int) -> None:
     """Subscribe a number of readers to the alert's place."""
     here, since = regions.circle(7.05, 51.45, 2000), timezone.now() - timedelta(days=1)
-    outline = to_geos(here)
+    outline = here.geometry
     Subscription.objects.bulk_create(
         Subscription(
             email=f"reader{n}@example.org",

@@ -1,7 +1,4 @@
-"""Base map in one file (PMTiles, version 3), of which browsers fetch the parts that they draw.
-
-Specification: github.com/protomaps/PMTiles, spec v3. Ranges: RFC 9110, section 14.
-"""
+"""Base map in one PMTiles file (github.com/protomaps/PMTiles, spec v3), fetched by ranges (RFC 9110, section 14)."""
 
 import json
 import re
@@ -45,7 +42,9 @@ def _fault(path: Path, size: int, changed_ns: int) -> str:
             return f"PMTiles version {head[7] if head[7:] else 0} is not read"
         if len(head) < HEADER.size:
             return "this file ends within its header"
-        sections, packed, packed_tiles, tile_type = _header(head)
+        values = HEADER.unpack(head)
+        sections = {name: values[n : n + 2] for n, name in zip(range(1, 9, 2), SECTIONS, strict=True)}
+        packed, packed_tiles, tile_type = values[-3:]  # of directories, of tiles; what tiles are
         missing = max(offset + length for offset, length in sections.values()) - size
         if missing > 0:
             return f"this file is cut off: {missing:,} bytes are missing"
@@ -61,13 +60,6 @@ def _fault(path: Path, size: int, changed_ns: int) -> str:
     if not layers & SCHEMA_SIGNS:
         return "its layers are neither those of Protomaps nor those of OpenMapTiles"
     return ""
-
-
-def _header(head: bytes) -> tuple[dict[str, tuple[int, int]], int, int, int]:
-    """Return each section's place (offset, length), how directories and tiles are packed, and what tiles are."""
-    values = HEADER.unpack(head)
-    sections = {name: (values[n], values[n + 1]) for n, name in zip(range(1, 9, 2), SECTIONS, strict=True)}
-    return sections, *values[-3:]
 
 
 def _read(file: BinaryIO, offset: int, length: int, packed: int) -> bytes:

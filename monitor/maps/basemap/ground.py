@@ -21,10 +21,7 @@ MOST_FEATURES = 20_000  # of a layer in a tile; the same ones every time, evenly
 
 
 class GroundLayer(NamedTuple):
-    """One layer of the tiles. from_zoom: of a row; further out it is left out.
-
-    Names of layers differ, or readers lose one.
-    """
+    """Layer of the tiles. from_zoom: of a row, which is left out further out. Names differ, or readers lose one."""
 
     name: str
     table: str

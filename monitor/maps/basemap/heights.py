@@ -1,7 +1,4 @@
-"""Tiles of loaded heights, from which the browser shades the relief.
-
-Encoding: red · 256 + green + blue / 256 − 32768 metres ("Terrarium", Mapzen; MapLibre style specification, raster-dem).
-"""
+"""Tiles of heights for the relief: red · 256 + green + blue / 256 − 32768 m ("Terrarium"; MapLibre raster-dem)."""
 
 import math
 

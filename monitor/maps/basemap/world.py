@@ -1,7 +1,4 @@
-"""Vector tiles of the atlas: land, coasts, borders and names of countries, without any other source.
-
-Natural Earth, 1 : 50 million.
-"""
+"""Vector tiles of the atlas: land, coasts, borders and names of countries (Natural Earth, 1 : 50 million)."""
 
 import json
 from collections import defaultdict
@@ -89,7 +86,6 @@ def _world() -> World:
 
 
 def _arcs_of(rings: Any) -> Iterator[int]:
-    """Yield the arcs of a country, however deep its lists are."""
     for one in rings:
         yield from [one] if isinstance(one, int) else _arcs_of(one)
 

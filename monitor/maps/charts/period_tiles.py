@@ -35,11 +35,9 @@ _UNFITTED_NOTE = """
 
 
 def period_tile(*, products: list[int], period: Period, z: int, x: int, y: int) -> bytes:
-    """Return a tile of points with the rates of a period, from PERIOD_FROM_ZOOM on.
-
-    `sample` holds how many points there are where the tile shows a part of them; `unfitted`, how many are left out
-    because they have too few dates.
-    """
+    """Return a tile of points with the rates of a period, from PERIOD_FROM_ZOOM on."""
+    # `sample` holds how many points there are where the tile shows a part of them; `unfitted`, how many are left out
+    # because they have too few dates.
     counts = selectors.points_in_tile(products=products, z=z, x=x, y=y)
     n_points = sum(counts.values())
     if not n_points:

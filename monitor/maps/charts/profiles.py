@@ -14,7 +14,7 @@ from ingest.projections import local_system, transformer
 from ingest.readers.records import Float64
 from ml.statistics.profile import Along, along_line, binned
 from monitor.maps.charts import selectors
-from monitor.maps.charts.query import ProfileQuery, geometry_of
+from monitor.maps.charts.query import ProfileQuery
 from monitor.maps.charts.rows import reference_body
 from monitor.maps.charts.selectors import PointsIn
 from monitor.maps.charts.traces import Reference, reference_of
@@ -37,7 +37,7 @@ AVERAGED = 5  # dates around each epoch: one date alone is mostly scatter
 def profile_body(query: ProfileQuery) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """Return the profile, and its points as rows to download. Raises Refusal if no point is near the line."""
     strip = around_line(query.line, query.width_m)
-    area = geometry_of(strip)
+    area = strip.geometry
     found = [
         selectors.points_in(product=product, area=area, most=MOST_SHOWN)
         for product in selectors.products_over(area=area, layer=query.layer)
@@ -91,7 +91,6 @@ def profile_body(query: ProfileQuery) -> tuple[dict[str, Any], list[dict[str, An
 
 
 def _best_direction(found: list[PointsIn]) -> list[PointsIn]:
-    """Return the parts of the direction with the most points: two directions have no common speed."""
     by_direction: dict[str, list[PointsIn]] = defaultdict(list)
     for one in found:
         by_direction[one.product.direction].append(one)
@@ -139,7 +138,6 @@ def _on_days(points: PointsIn, reference: Reference, days: list[date]) -> Float6
 
 
 def _mean(series: Float64) -> Float64:
-    """Return the mean over the dates, NaN where none is known."""
     known = np.isfinite(series)
     return np.asarray(np.where(known, series, 0.0).sum(axis=1) / np.where(known.any(axis=1), known.sum(axis=1), np.nan))
 

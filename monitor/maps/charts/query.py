@@ -10,7 +10,6 @@ from django.contrib.gis.geos import GEOSGeometry
 from django.http import QueryDict
 from django.utils.translation import gettext as _
 from numpy.typing import NDArray
-from shapely import to_wkb
 
 from ingest.areas import area_of
 from monitor.maps.imaging.drawing import EARTH
@@ -130,7 +129,7 @@ def view_query(asked: QueryDict) -> tuple[Layer, GEOSGeometry]:
             _("Zoom in until it is at most %(degrees)s degrees wide and high.")
             % {"degrees": whole(LARGEST_VIEW_DEGREES)},
         )
-    return _layer_needed(asked), geometry_of(regions.drawn(regions.rectangle(*parts[0])))
+    return _layer_needed(asked), regions.drawn(regions.rectangle(*parts[0])).geometry
 
 
 def period_query(asked: QueryDict) -> Period:
@@ -144,11 +143,6 @@ def period_query(asked: QueryDict) -> Period:
 def position_query(asked: QueryDict) -> tuple[float, float]:
     """Return longitude and latitude. Raises Refusal."""
     return _position(asked.get("at", ""), "at", "Give at=longitude,latitude in degrees, for example at=9.18,48.78.")
-
-
-def geometry_of(region: Region) -> GEOSGeometry:
-    """Return the outline of a region."""
-    return GEOSGeometry(memoryview(to_wkb(region.outline)), srid=4326)
 
 
 def _point(text: str) -> PointName:

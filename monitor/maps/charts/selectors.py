@@ -27,29 +27,19 @@ _COLUMNS = "pid, ST_X(position), ST_Y(position), velocity_mm_yr::float8, coalesc
 
 
 class PointsIn(NamedTuple):
-    """Points of a product in an area.
-
-    n_points of them; the columns hold all or an even sample. Degrees, mm/yr, mm; series_mm: (n, dates), empty without
-    series.
-    """
+    """Points of a product in an area, all or an even sample of them; degrees."""
 
     product: Product
-    n_points: int
+    n_points: int  # in the area
     pids: list[str]
     longitude: Float64
     latitude: Float64
     velocity_mm_yr: Float64
     velocity_std_mm_yr: Float64
-    series_mm: Float32
+    series_mm: Float32  # (n, dates), empty without series
 
 
-class NearPoint(NamedTuple):
-    """Point near a place."""
-
-    product: Product
-    pid: str
-    longitude: float
-    latitude: float
+Near = tuple[Product, str, float, float]  # a point near a place: product, pid, longitude, latitude
 
 
 @contextmanager
@@ -102,7 +92,7 @@ def _sample(product: Product, area: GEOSGeometry, n_points: int, most: int, with
     return PointsIn(product, max(n_points, len(rows)), [row[0] for row in rows], *numbers, packed)
 
 
-def nearest_points(*, longitude: float, latitude: float, reach_degrees: float) -> list[NearPoint]:
+def nearest_points(*, longitude: float, latitude: float, reach_degrees: float) -> list[Near]:
     """Return the nearest point of every current product within reach on the map, in no order."""
     at = GEOSGeometry(f"SRID=4326;POINT({longitude!r} {latitude!r})")
     sql = f"""
@@ -113,5 +103,5 @@ def nearest_points(*, longitude: float, latitude: float, reach_degrees: float) -
     with connection.cursor() as cursor:
         for product in products_over(area=at.buffer(reach_degrees)):
             cursor.execute(sql, [bytes(at.ewkb), product.pk, reach_degrees * 111_320])
-            found += [NearPoint(product, *row) for row in cursor.fetchall()]
+            found += [(product, *row) for row in cursor.fetchall()]
     return found

@@ -15,7 +15,7 @@ from ingest.readers.records import Float64
 from ml.deformation.motion.series import DatedChange
 from ml.statistics.series import fit_series
 from monitor.maps.charts import selectors
-from monitor.maps.charts.query import Period, PointName, SeriesQuery, geometry_of
+from monitor.maps.charts.query import Period, PointName, SeriesQuery
 from monitor.maps.charts.selectors import PointsIn
 from monitor.maps.map.series import motion_of_series, point_find
 from monitor.wording.images import data_set_name
@@ -28,23 +28,18 @@ MOST_AREA_TRACES = 4
 
 
 class Trace(NamedTuple):
-    """One line of a chart.
+    """One line of a chart."""
 
-    key: 'PRODUCT/POINT', or 'PRODUCT' of an area. dates, values_mm: (dates,), NaN where missing; low_mm, high_mm: the
-    middle two thirds of an area's points, None for a point. stated_mm_yr ± stated_sigma_mm_yr: as the data set has it,
-    less the reference; of an area the mean of its points, and their scatter.
-    """
-
-    key: str
+    key: str  # 'PRODUCT/POINT', or 'PRODUCT' of an area
     product: Product
     place: GEOSGeometry
     n_points: int
     dates: Sequence[date]
-    values_mm: Float64
-    low_mm: Float64 | None
+    values_mm: Float64  # (dates,), NaN where missing
+    low_mm: Float64 | None  # the middle two thirds of an area's points, None for a point
     high_mm: Float64 | None
-    stated_mm_yr: float
-    stated_sigma_mm_yr: float | None
+    stated_mm_yr: float  # by the data set, less the reference; of an area the mean of its points
+    stated_sigma_mm_yr: float | None  # of an area the scatter of its points
     n_reference: int
 
     @property
@@ -54,19 +49,15 @@ class Trace(NamedTuple):
 
 
 class PeriodFit(NamedTuple):
-    """Fit of a line in a period.
-
-    rate_mm_yr ± sigma_mm_yr: fitted to its dates in the period, or as stated where there are too few. fit_mm: (dates,),
-    NaN outside the period; band_mm: its usual scatter.
-    """
+    """Fit of a line in a period."""
 
     first: date
     last: date
-    rate_mm_yr: float
+    rate_mm_yr: float  # fitted to its dates in the period, or as stated where there are too few
     sigma_mm_yr: float | None
     fitted: bool
-    fit_mm: Float64
-    band_mm: float | None
+    fit_mm: Float64  # (dates,), NaN outside the period
+    band_mm: float | None  # usual scatter
     changes: tuple[DatedChange, ...]
 
 
@@ -96,7 +87,7 @@ def traces_of(query: SeriesQuery) -> tuple[list[Trace], list[PointName]]:
         else:
             traces.append(_of_point(point, reference(point.product)))
     if query.area is not None:
-        area = geometry_of(query.area)
+        area = query.area.geometry
         found = [
             selectors.points_in(product=product, area=area, most=MOST_OF_AREA)
             for product in selectors.products_over(area=area, layer=query.layer)
@@ -195,7 +186,7 @@ def reference_of(product: Product, place: Region | None) -> Reference:
     """Return the ground that everything is measured against; zero where none was chosen. Raises Refusal."""
     if place is None:
         return Reference(0, np.zeros(1), 0.0)
-    points = selectors.points_in(product=product, area=geometry_of(place), most=MOST_OF_REFERENCE)
+    points = selectors.points_in(product=product, area=place.geometry, most=MOST_OF_REFERENCE)
     if not points.n_points:
         raise Refusal(
             _("%(data_set)s has no measurement point in the reference area")

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 from datetime import date
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from monitor.wording.figures import short
 
@@ -12,13 +12,6 @@ LEFT, RIGHT, TOP, BOTTOM = 52, 10, 10, 24
 TICKS = 5
 GAP = 0.3  # between two columns, of their distance
 MOST_YEARS = 9  # named below a series
-
-
-class Tick(NamedTuple):
-    """Grid line of a chart with its label."""
-
-    at: float
-    label: str
 
 
 class Curve(NamedTuple):
@@ -32,57 +25,15 @@ class Curve(NamedTuple):
     changes: Sequence[date] = ()
 
 
-class SeriesChart(NamedTuple):
-    """Paths of dots, line and band, and positions of changes and ticks."""
-
-    width: int
-    height: int
-    dots: str
-    line: str
-    band: str
-    changes: list[float]
-    x_ticks: list[Tick]
-    y_ticks: list[Tick]
-    zero: float
-    base: int
-
-
-class Column(NamedTuple):
-    """One column: the whole, and the part of it that is new."""
-
-    x: float
-    width: float
-    y: float
-    height: float
-    new_y: float
-    new_height: float
-    label: str
-    total: int
-    new: int
-
-    @property
-    def middle(self) -> float:
-        """Return the middle of the column."""
-        return round(self.x + self.width / 2, 1)
-
-
-class ColumnChart(NamedTuple):
-    """Columns and ticks."""
-
-    width: int
-    height: int
-    columns: list[Column]
-    y_ticks: list[Tick]
-
-
-def series_chart(curve: Curve, height: int = HEIGHT) -> SeriesChart:
-    """Draw a series with its fit or band. Raises ValueError where it has no value at all."""
+def series_chart(curve: Curve, height: int = HEIGHT) -> dict[str, Any]:
+    """Return paths of dots, fit and band, and positions of changes and ticks. Raises ValueError without any value."""
     known = [value for part in (curve.values, curve.line, curve.low, curve.high) for value in part if value is not None]
     if not known:
         raise ValueError("a chart needs at least one value")
     steps = rounded_steps(min(0.0, *known), max(0.0, *known))
     first, last = curve.dates[0], curve.dates[-1]
-    days = max(1, (last - first).days)
+    days, years = max(1, (last - first).days), range(first.year + 1, last.year + 1)
+    named = years[:: math.ceil(len(years) / MOST_YEARS) or 1]
 
     def x(day: date) -> float:
         return round(LEFT + (WIDTH - LEFT - RIGHT) * (day - first).days / days, 1)
@@ -94,21 +45,21 @@ def series_chart(curve: Curve, height: int = HEIGHT) -> SeriesChart:
         return [(x(day), y(value)) for day, value in zip(curve.dates, values, strict=True) if value is not None]
 
     band = [*places(curve.low), *reversed(places(curve.high))] if curve.low and curve.high else []
-    return SeriesChart(
-        WIDTH,
-        height,
-        "".join(f"M{px:g} {py:g}h0" for px, py in places(curve.values)) if curve.values else "",
-        _path(places(curve.line)) if curve.line else "",
-        f"{_path(band)}Z" if band else "",
-        [x(day) for day in curve.changes if first <= day <= last],
-        [Tick(x(day), f"{day.year}") for day in _new_years(first, last)],
-        [Tick(y(step), short(step)) for step in steps],
-        y(0.0),
-        height - BOTTOM,
-    )
+    return {
+        "width": WIDTH,
+        "height": height,
+        "dots": "".join(f"M{px:g} {py:g}h0" for px, py in places(curve.values)) if curve.values else "",
+        "line": _path(places(curve.line)) if curve.line else "",
+        "band": f"{_path(band)}Z" if band else "",
+        "changes": [x(day) for day in curve.changes if first <= day <= last],
+        "x_ticks": [{"at": x(date(year, 1, 1)), "label": f"{year}"} for year in named],
+        "y_ticks": [{"at": y(step), "label": short(step)} for step in steps],
+        "zero": y(0.0),
+        "base": height - BOTTOM,
+    }
 
 
-def column_chart(counts: Sequence[tuple[str, int, int]], height: int = HEIGHT) -> ColumnChart:
+def column_chart(counts: Sequence[tuple[str, int, int]], height: int = HEIGHT) -> dict[str, Any]:
     """Draw columns of (label, total, new of these), from zero."""
     steps = [step for step in rounded_steps(0.0, max(1, *(total for _, total, _ in counts))) if step == int(step)]
     pitch = (WIDTH - LEFT - RIGHT) / len(counts)
@@ -119,15 +70,13 @@ def column_chart(counts: Sequence[tuple[str, int, int]], height: int = HEIGHT) -
 
     columns = []
     for number, (label, total, new) in enumerate(counts):
-        part = min(new, total)
-        left = round(LEFT + pitch * (number + GAP / 2), 1)
-        tops = y(total), y(part)
-        columns.append(
-            Column(
-                left, round(pitch * (1 - GAP), 1), tops[0], base - tops[0], tops[1], base - tops[1], label, total, new
-            )
-        )
-    return ColumnChart(WIDTH, height, columns, [Tick(y(step), short(step)) for step in steps])
+        left, width = round(LEFT + pitch * (number + GAP / 2), 1), round(pitch * (1 - GAP), 1)
+        top, new_top = y(total), y(min(new, total))
+        whole = {"x": left, "width": width, "y": top, "height": base - top, "total": total, "label": label}
+        part = {"new_y": new_top, "new_height": base - new_top, "new": new}
+        columns.append(whole | part | {"middle": round(left + width / 2, 1)})
+    ticks = [{"at": y(step), "label": short(step)} for step in steps]
+    return {"width": WIDTH, "height": height, "columns": columns, "y_ticks": ticks}
 
 
 def rounded_steps(low: float, high: float) -> list[float]:
@@ -137,11 +86,6 @@ def rounded_steps(low: float, high: float) -> list[float]:
     step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= reach / TICKS * (1 - 1e-9))
     first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
     return [round(number * step, 10) for number in range(first, max(last, first + 1) + 1)]
-
-
-def _new_years(first: date, last: date) -> list[date]:
-    years = range(first.year + 1, last.year + 1)
-    return [date(year, 1, 1) for year in years[:: math.ceil(len(years) / MOST_YEARS) or 1]]
 
 
 def _path(places: Sequence[tuple[float, float]]) -> str:

@@ -39,18 +39,14 @@ class Arrow(NamedTuple):
 
 
 class InputGrid(NamedTuple):
-    """Images of a pair: posting in metres, steps of a pixel in the raster's CRS, days between them.
-
-    last_day: of the later one, counted from 1970-01-01. shift_px: the overall shift between the two, columns and rows;
-    that is no motion, and is removed.
-    """
+    """Images of a pair: posting in metres, steps of a pixel in the raster's CRS, days between them."""
 
     posting_m: float
     column_step: tuple[float, float]
     row_step: tuple[float, float]
     days: int
-    last_day: int
-    shift_px: tuple[float, float] = (0.0, 0.0)
+    last_day: int  # of the later one, counted from 1970-01-01
+    shift_px: tuple[float, float] = (0.0, 0.0)  # overall, columns and rows: no motion, and removed
 
 
 def band_numbers(dataset: DatasetReader, names: Sequence[str]) -> list[int]:
@@ -137,20 +133,16 @@ def empty_tile(shape: tuple[int, ...] = (TILE_PIXELS, TILE_PIXELS)) -> bytes:
 
 
 def png(pixels: NDArray[np.uint8], level: int = 6) -> bytes:
-    """Return a PNG of grey or colour with opacity as the last channel, (rows, cols, 2 or 4).
-
-    GDAL's own is not safe in threads. level: of compression, 1 quick to 9 small.
-    """
+    """Return a PNG of (rows, cols, 2 or 4), opacity last. level: of compression, 1 quick to 9 small."""
+    # GDAL's own is not safe in threads.
     out = BytesIO()
     Image.fromarray(pixels).save(out, "PNG", compress_level=level)
     return out.getvalue()
 
 
 def arrows(dataset: DatasetReader, grid: InputGrid, bounds: Bounds, most: int) -> list[Arrow]:
-    """Return at most `most` arrows in a box (degrees), on a regular grid that stays in place when the map moves.
-
-    Bands dx_px (to the east), dy_px (down) and their sigmas; unknown cells and those below ARROW_SIGMA are left out.
-    """
+    """Return at most `most` arrows in a box (degrees), on a regular grid that stays in place when the map moves."""
+    # Bands dx_px (to the east), dy_px (down) and their sigmas; unknown cells and those below ARROW_SIGMA are left out.
     window = _window(dataset, bounds)
     if window is None:
         return []

@@ -16,28 +16,22 @@ SIGMAS = 5.0
 
 
 class NearMotion(NamedTuple):
-    """Motion between the two images, against the rest of the window. share: of known cells that moved significantly.
-
-    fastest_m: 95th percentile of these, with its standard deviation and direction; None if nothing moved significantly.
-    """
+    """Motion between the two images, against the rest of the window."""
 
     known: float
-    share: float
-    fastest_m: float | None
-    sigma_m: float
+    share: float  # of known cells that moved significantly
+    fastest_m: float | None  # 95th percentile of these; None if nothing moved significantly
+    sigma_m: float  # of fastest_m
     bearing_deg: float
 
 
 class NearCoherence(NamedTuple):
-    """Coherence near the place. known: share of the cells; sigma: of a cell.
+    """Coherence near the place, 0-1, of what is known."""
 
-    median, lowest: 0-1, of what is known (lowest: 5th percentile).
-    """
-
-    known: float
+    known: float  # share of the cells
     median: float
-    lowest: float
-    sigma: float
+    lowest: float  # 5th percentile
+    sigma: float  # of a cell
 
 
 class Around(NamedTuple):

@@ -51,10 +51,7 @@ def frame_of(outline: MultiPolygon) -> Frame:
 
 
 def points_on(frame: Frame, x: NDArray[np.float64], y: NDArray[np.float64], values: Float32) -> Float32:
-    """Return the mean of the points in each cell of the frame, NaN where none stands; x, y: m.
-
-    CELLS along the longer side.
-    """
+    """Return the mean of the points (x, y: m) in each cell of the frame, CELLS along the longer side; NaN if none."""
     west, south, east, north = frame.bounds_m
     cell = max(east - west, north - south) / CELLS
     rows, cols = math.ceil((north - south) / cell), math.ceil((east - west) / cell)
@@ -105,7 +102,10 @@ def picture(
     draw, place = ImageDraw.Draw(image), _onto(frame)
     for one in pointers:
         _point(draw, *place(one.x_m, one.y_m), one.bearing_deg)
-    _draw(draw, outline, place)
+    rings = [ring for polygon in outline.geoms for ring in (polygon.exterior, *polygon.interiors)]
+    for colour, width in ((HALO, 5), (OUTLINE, 2)):
+        for ring in rings:
+            draw.line([place(x, y) for x, y, *_ in ring.coords], fill=colour, width=width, joint="curve")
     out = BytesIO()
     image.save(out, "PNG", optimize=True)
     return out.getvalue()
@@ -115,15 +115,6 @@ def _onto(frame: Frame) -> Callable[[float, float], tuple[float, float]]:
     west, _, east, north = frame.bounds_m
     factor = frame.shape[1] / (east - west)
     return lambda x, y: ((x - west) * factor, (north - y) * factor)
-
-
-def _draw(
-    draw: ImageDraw.ImageDraw, outline: MultiPolygon, place: Callable[[float, float], tuple[float, float]]
-) -> None:
-    rings = [ring for polygon in outline.geoms for ring in (polygon.exterior, *polygon.interiors)]
-    for colour, width in ((HALO, 5), (OUTLINE, 2)):
-        for ring in rings:
-            draw.line([place(x, y) for x, y, *_ in ring.coords], fill=colour, width=width, joint="curve")
 
 
 def _point(draw: ImageDraw.ImageDraw, x: float, y: float, bearing_deg: float) -> None:

@@ -70,10 +70,7 @@ def grey_png(power: Float32, stretch: Stretch) -> bytes:
 
 
 def ratio_db(reference: Float32, secondary: Float32, side: int = RATIO_MEAN_PX) -> Float32:
-    """Return how much brighter the secondary is, dB, of means over side x side pixels, for speckle.
-
-    Linear power (rows, cols); NaN where either is unknown.
-    """
+    """Return how much brighter the secondary is, dB, of means of linear power over side x side pixels, or NaN."""
     means = [smoothed(np.where(image > 0, image, np.float32(np.nan)), side) for image in (reference, secondary)]
     return decibels(means[1]) - decibels(means[0])
 
@@ -84,11 +81,8 @@ def ratio_png(ratio: Float32) -> bytes:
 
 
 def piece_of(parameters: Mapping[str, str], rows: int, cols: int) -> Piece:
-    """Return the window that ?row=&col=&rows=&cols=&side= names on a grid; all may be left out.
-
-    Raises ValueError, in words, for what is no window of it. side: the longest side of the picture; it is never
-    enlarged.
-    """
+    """Return the window that ?row=&col=&rows=&cols=&side= names on a grid. Raises ValueError, in words."""
+    # All may be left out. side: the longest side of the picture; it is never enlarged.
     row, col = (_number(parameters, name, 0) for name in ("row", "col"))
     if row >= rows or col >= cols:
         raise ValueError(f"row {row} and column {col} lie outside the grid of {rows} x {cols} pixels")

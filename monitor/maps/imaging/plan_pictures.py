@@ -66,7 +66,6 @@ def plan_png(plan: Plan) -> bytes:
 
 @lru_cache(maxsize=1)
 def _colours() -> dict[str, Colour]:
-    """Return the tokens of light pages."""
     light = VARIABLES.read_text().split("@media")[0]
     return {
         name: (int(code[0:2], 16), int(code[2:4], 16), int(code[4:6], 16))
@@ -129,7 +128,6 @@ def _names(draw: ImageDraw.ImageDraw, plan: Plan) -> None:
 
 
 def _mark(draw: ImageDraw.ImageDraw, mark: Mark) -> None:
-    """Draw a disc in the colour of its kind."""
     x, y = mark.x * OVERSAMPLING, mark.y * OVERSAMPLING
     tone = next(one for one in mark.css.split() if one.startswith("tone--"))
     for radius, fill in ((MARK + EDGE, colour("surface")), (MARK, colour(tone.replace("tone--", "kind-")))):
@@ -138,7 +136,6 @@ def _mark(draw: ImageDraw.ImageDraw, mark: Mark) -> None:
 
 
 def _scale(draw: ImageDraw.ImageDraw, plan: Plan) -> None:
-    """Draw the bar with what it stands for, and north."""
     left, y, right = 14 * OVERSAMPLING, plan.scale_y * OVERSAMPLING, (14 + plan.scale.width) * OVERSAMPLING
     bar = [(left, y - 5 * OVERSAMPLING), (left, y), (right, y), (right, y - 5 * OVERSAMPLING)]
     for token, width in (("map-halo", 4), ("text", 1.5)):

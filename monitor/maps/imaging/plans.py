@@ -143,10 +143,8 @@ def names_on(
     most: int,
     size: float = 1.0,
 ) -> list[Name]:
-    """Return names at places (name, longitude, latitude), none over another or over what is taken.
-
-    The first ones come first. size: of letters, as a factor of the usual one.
-    """
+    """Return the first names (name, longitude, latitude) that fit, none over another or over what is taken."""
+    # size: of letters, as a factor of the usual one.
     boxes = [(x - 10, y - 10, x + 10, y + 10) for x, y in taken]
     names: list[Name] = []
     for text, longitude, latitude in places:

@@ -1,7 +1,4 @@
-"""Search for coordinates, loaded places, regions and countries; numbers in forms.
-
-Addresses that only a geocoder knows are asked by this server, not too often, and remembered for a day.
-"""
+"""Search for coordinates, loaded places, regions and countries; what a geocoder answers is kept for a day."""
 
 import hashlib
 import json
@@ -46,31 +43,24 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Hit:
-    """Search result with the part of the map to show (west, south, east, north). page: of a region, else empty.
-
-    at: longitude and latitude of a place or address; None for a region or country.
-    """
+    """Search result with the part of the map to show."""
 
     name: str
     detail: str
-    bounds: tuple[float, float, float, float]
+    bounds: tuple[float, float, float, float]  # west, south, east, north
     url: str
-    page: str = ""
-    at: tuple[float, float] | None = None
+    page: str = ""  # of a region
+    at: tuple[float, float] | None = None  # longitude and latitude of a place or address; None for a region or country
 
 
 @dataclass(frozen=True)
 class PlaceAnswer:
-    """Answer of a search.
-
-    hits, the best first; note: a plain line where something is missing or nothing was found; by: the host of the
-    geocoder whose hits they are, else empty.
-    """
+    """Answer of a search."""
 
     text: str
-    hits: list[Hit]
-    note: str
-    by: str = ""
+    hits: list[Hit]  # the best first
+    note: str  # a plain line where something is missing or nothing was found
+    by: str = ""  # the host of the geocoder whose hits they are
 
 
 def place_search(text: str, *, addresses: bool = False) -> PlaceAnswer:
@@ -100,7 +90,6 @@ def place_search(text: str, *, addresses: bool = False) -> PlaceAnswer:
 
 
 def _distinguished(hits: list[Hit]) -> list[Hit]:
-    """Add coordinates to results with the same text."""
     lines = Counter((hit.name, hit.detail) for hit in hits)
     names = {line[0] for line, n in lines.items() if n > 1}
     return [

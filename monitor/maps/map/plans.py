@@ -13,19 +13,8 @@ from shapely.geometry.base import BaseGeometry
 from detection.kinds import row_of
 from detection.models import Alert
 from ingest.models import AdministrativeRegion, Place
+from monitor.maps.imaging import plans
 from monitor.maps.imaging.plan_pictures import LARGER
-from monitor.maps.imaging.plans import (
-    FLATTEST,
-    Frame,
-    Mark,
-    Plan,
-    Shape,
-    drawn,
-    frame_around,
-    is_small,
-    names_on,
-    scale_of,
-)
 from monitor.wording.cards.cards import AlertCard
 from monitor.wording.figures import whole
 from monitor.wording.places import countries_in
@@ -48,13 +37,13 @@ LAYERS = (  # class of the style, table, column, condition on rows, widest frame
 
 def region_plan(
     region: AdministrativeRegion, alerts: Sequence[Alert], cards: Sequence[AlertCard], numbered: bool
-) -> Plan:
+) -> plans.Plan:
     """Draw a region with marks of these alerts; numbered as they come, else with the symbols of their kinds."""
-    frame = frame_around(region.view.extent)
+    frame = plans.frame_around(region.view.extent)
     outline = _fine(frame, from_wkb(bytes(region.outline.wkb)))
     shapes = [
         *_ground(frame, region.layer.simulated),
-        *drawn(frame, "region", [outline]),
+        *plans.drawn(frame, "region", [outline]),
         *_context(frame, region.layer.simulated),
         *_outlines(frame, alerts),
     ]
@@ -68,84 +57,83 @@ def region_plan(
     return _plan(frame, title, shapes, marks[::-1], region.layer.simulated)  # the strongest lie on top
 
 
-def alert_plan(alert: Alert, card: AlertCard, inner: Sequence[dict]) -> Plan:
+def alert_plan(alert: Alert, card: AlertCard, inner: Sequence[dict]) -> plans.Plan:
     """Draw the surroundings of an alert with its outline. inner: outlines within it, GeoJSON."""
     west, south, east, north = alert.area.extent
-    frame = frame_around((west, south, east, north), margin=1.5, least_km=LEAST_KM)
+    frame = plans.frame_around((west, south, east, north), margin=1.5, least_km=LEAST_KM)
     shapes = [
         *_ground(frame, alert.simulated),
         *_context(frame, alert.simulated),
         *_outlines(frame, [alert], always=True),
-        *drawn(frame, "inner", [shape(geometry) for geometry in inner]),
+        *plans.drawn(frame, "inner", [shape(geometry) for geometry in inner]),
     ]
     return _plan(frame, _("The surroundings of alert %(code)s") % {"code": card.code}, shapes, [], alert.simulated)
 
 
-def mail_plan(alert: Alert, card: AlertCard) -> Plan:
-    """Draw the surroundings of an alert for a mail, always as flat; a small outline has a mark on it.
-
-    Where nothing of the ground is loaded, the countries around it are named.
-    """
+def mail_plan(alert: Alert, card: AlertCard) -> plans.Plan:
+    """Draw the surroundings of an alert for a mail, always as flat; a small outline has a mark on it."""
+    # Where nothing of the ground is loaded, the countries around it are named.
     extent, area = alert.area.extent, from_wkb(bytes(alert.area.wkb))
-    frame = frame_around(extent, margin=1.5, least_km=LEAST_KM, tallest=FLATTEST)
+    frame = plans.frame_around(extent, margin=1.5, least_km=LEAST_KM, tallest=plans.FLATTEST)
     context, places = _context(frame, alert.simulated), _places(frame, alert.simulated)
-    names = names_on(frame, places, [], MOST_NAMES, LARGER)
+    names = plans.names_on(frame, places, [], MOST_NAMES, LARGER)
     if not (context or places or alert.simulated):
-        wide = frame_around(extent, margin=1.5, least_km=COUNTRIES_KM, tallest=FLATTEST)
-        countries = names_on(wide, _countries(wide), [], MOST_NAMES, LARGER)
+        wide = plans.frame_around(extent, margin=1.5, least_km=COUNTRIES_KM, tallest=plans.FLATTEST)
+        countries = plans.names_on(wide, _countries(wide), [], MOST_NAMES, LARGER)
         if countries:
             frame, names = wide, [name._replace(anchor="middle") for name in countries]
     shapes = [*_ground(frame, alert.simulated), *context, *_outlines(frame, [alert], always=True)]
-    marks = [_mark(frame, card, "")] if is_small(frame, area, MARKED_BELOW) else []
-    return Plan(640, frame.height, card.place, shapes, marks, names, scale_of(frame))
+    marks = [_mark(frame, card, "")] if plans.is_small(frame, area, MARKED_BELOW) else []
+    return plans.Plan(640, frame.height, card.place, shapes, marks, names, plans.scale_of(frame))
 
 
-def _plan(frame: Frame, title: str, shapes: list[Shape], marks: list[Mark], simulated: bool) -> Plan:
+def _plan(
+    frame: plans.Frame, title: str, shapes: list[plans.Shape], marks: list[plans.Mark], simulated: bool
+) -> plans.Plan:
     taken = [(mark.x, mark.y) for mark in marks]
-    names = names_on(frame, _places(frame, simulated), taken, MOST_NAMES)
-    return Plan(640, frame.height, title, shapes, marks, names, scale_of(frame))
+    names = plans.names_on(frame, _places(frame, simulated), taken, MOST_NAMES)
+    return plans.Plan(640, frame.height, title, shapes, marks, names, plans.scale_of(frame))
 
 
-def _places(frame: Frame, simulated: bool) -> list[tuple[str, float, float]]:
+def _places(frame: plans.Frame, simulated: bool) -> list[tuple[str, float, float]]:
     """Return names, longitudes and latitudes, the largest first."""
     places = Place.objects.filter(position__within=Polygon.from_bbox(frame.bounds), layer__simulated=simulated)
     return [(place.name, *place.position.coords) for place in places.order_by("-population", "pk")[: 3 * MOST_NAMES]]
 
 
-def _countries(frame: Frame) -> list[tuple[str, float, float]]:
+def _countries(frame: plans.Frame) -> list[tuple[str, float, float]]:
     """Return names, longitudes and latitudes of countries, each once, in the middle of its visible part."""
     parts = sorted(countries_in(box(*frame.bounds)), key=lambda part: part[1].area)
     middles = {name: shape.representative_point() for name, shape in parts}
     return [(name, middle.x, middle.y) for name, middle in reversed(middles.items())]
 
 
-def _ground(frame: Frame, simulated: bool) -> list[Shape]:
-    """Draw land and borders."""
+def _ground(frame: plans.Frame, simulated: bool) -> list[plans.Shape]:
     borders = _shapes(frame, "administrativeregion", "outline", "true", simulated)
     land = [] if simulated else [part for _name, part in countries_in(box(*frame.bounds))]
-    return [*drawn(frame, "land", [*land, *borders]), *drawn(frame, "border", borders)]
+    return [*plans.drawn(frame, "land", [*land, *borders]), *plans.drawn(frame, "border", borders)]
 
 
-def _context(frame: Frame, simulated: bool) -> list[Shape]:
+def _context(frame: plans.Frame, simulated: bool) -> list[plans.Shape]:
     return [
         one
         for css, table, column, condition, widest_km in LAYERS
         if frame.width_km <= widest_km
-        for one in drawn(frame, css, _shapes(frame, table, column, condition, simulated))
+        for one in plans.drawn(frame, css, _shapes(frame, table, column, condition, simulated))
     ]
 
 
-def _outlines(frame: Frame, alerts: Sequence[Alert], always: bool = False) -> list[Shape]:
+def _outlines(frame: plans.Frame, alerts: Sequence[Alert], always: bool = False) -> list[plans.Shape]:
     """Draw outlines of alerts, each in the colour of its kind, where they are more than a speck."""
-    shapes: list[Shape] = []
+    shapes: list[plans.Shape] = []
     for alert in alerts:
         area = from_wkb(bytes(alert.area.wkb))
-        if always or not is_small(frame, area):
-            shapes += drawn(frame, f"area tone--{row_of(alert.kind).mark.colour}", [_fine(frame, area)])
+        if always or not plans.is_small(frame, area):
+            shapes += plans.drawn(frame, f"area tone--{row_of(alert.kind).mark.colour}", [_fine(frame, area)])
     return shapes
 
 
-def _mark(frame: Frame, card: AlertCard, text: str) -> Mark:
+def _mark(frame: plans.Frame, card: AlertCard, text: str) -> plans.Mark:
     x, y = frame.place(card.longitude, card.latitude)
     tone = f"tone--{card.mark.colour} state--{card.state}"
     # Translators: a mark on a drawn map: kind, place, how fast, and the state of the alert
@@ -155,16 +143,16 @@ def _mark(frame: Frame, card: AlertCard, text: str) -> Mark:
         "rate": card.rate_label,
         "state": card.state_label,
     }
-    return Mark(x, y, tone, card.mark.shape, text, title, card.url)
+    return plans.Mark(x, y, tone, card.mark.shape, text, title, card.url)
 
 
-def _fine(frame: Frame, outline: BaseGeometry) -> BaseGeometry:
+def _fine(frame: plans.Frame, outline: BaseGeometry) -> BaseGeometry:
     """Clip an outline and simplify it as far as the drawing shows."""
     clipped = outline if isinstance(outline, MultiPolygon) and outline.is_valid else outline.buffer(0)
     return clipped.intersection(box(*frame.bounds)).simplify(0.5 / frame.y_per_degree)
 
 
-def _shapes(frame: Frame, table: str, column: str, condition: str, simulated: bool) -> list[BaseGeometry]:
+def _shapes(frame: plans.Frame, table: str, column: str, condition: str, simulated: bool) -> list[BaseGeometry]:
     """Return the shapes of a layer that the frame meets, clipped and as fine as the drawing shows."""
     sql = f"""
         SELECT ST_AsBinary(ST_Simplify(ST_ClipByBox2D(feature.{column}, frame.box), %(fine)s))

@@ -1,7 +1,7 @@
 """Queries of the map's pages and tiles."""
 
 from math import log2
-from typing import NamedTuple
+from typing import Any
 
 from django.contrib.gis.db.models import Extent
 from django.db import connection
@@ -54,15 +54,6 @@ _PYRAMID_TILE = f"""
 WORLD_M = 2 * 20037508.342789244
 
 
-class MapTotals(NamedTuple):
-    """Amount of loaded data, and where the map opens."""
-
-    n_products: int
-    n_points: int
-    n_pairs: int
-    bounds: list[float] | None
-
-
 def layer_products(*, layer: Layer, tile: tuple[int, int, int] | None = None) -> list[int]:
     """Return ids of the products of a layer; with a tile (z, x, y), those whose footprint reaches into it."""
     products = layer.products()
@@ -90,11 +81,8 @@ def tile_fingerprint(*, layer: Layer, products: list[int], z: int, x: int, y: in
 
 
 def points_tile(*, products: list[int], z: int, x: int, y: int) -> bytes:
-    """Return a vector tile of the points of products, below zoom 10 their averages on a grid.
-
-    Where there are more than MOST_POINTS_OF_TILE, it has an even sample, and a layer `sample` that holds how many there
-    are.
-    """
+    """Return a vector tile of the points of products, below zoom 10 their averages on a grid."""
+    # Where there are more than MOST_POINTS_OF_TILE, it has an even sample, and a layer `sample` that holds how many.
     if z < ZOOM_OF_SINGLE_POINTS:
         return read_tile(*tile_query(products=products, z=z, x=x, y=y))
     counts = points_in_tile(products=products, z=z, x=x, y=y)
@@ -126,7 +114,7 @@ def points_in_tile(*, products: list[int], z: int, x: int, y: int) -> dict[int, 
         return dict(cursor.fetchall())
 
 
-def map_totals() -> MapTotals:
+def map_totals() -> dict[str, Any]:
     """Return how much is loaded, and where the map opens: at the alerts, else at the data."""
     searched = Product.objects.current().filter(derived_from=None)
     insar = Q(technique=Technique.INSAR)  # ice is shown, and not searched
@@ -135,7 +123,8 @@ def map_totals() -> MapTotals:
     )
     bounds = alerts_public().aggregate(bounds=Extent("area"))["bounds"] or totals["bounds"]
     bounds = bounds or Scene.objects.aggregate(bounds=Extent("footprint"))["bounds"]
-    return MapTotals(totals["n"], totals["points"] or 0, ScenePair.objects.count(), list(bounds) if bounds else None)
+    amounts = {"n_products": totals["n"], "n_points": totals["points"] or 0, "n_pairs": ScenePair.objects.count()}
+    return amounts | {"bounds": list(bounds) if bounds else None}
 
 
 def alert_series(*, alert: Alert) -> list[dict[str, object]]:

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from detection.models import Alert
 from ingest.models import MeasurementPoint, Product
 from ingest.products.selectors import point_get, point_series
-from ingest.readers.records import Float32, Technique
+from ingest.readers.records import Technique
 from ml.deformation.motion.series import DatedChange, SeriesMotion, series_motion
 from ml.deformation.series.product import half_wave_mm, has_cycles
-from ml.statistics.series import SeriesFit, fit_series
+from ml.statistics.series import fit_series
 from monitor.maps.map import selectors
 from monitor.wording.components import both_directions, component_label
 from monitor.wording.families.changes import what_changed
@@ -32,7 +32,8 @@ def point_body(point: MeasurementPoint) -> dict[str, object]:
     """Return a point's displacements with a fit and a sentence. mm; sign as the product's component says."""
     product, displacement = point.product, point_series(point=point)
     dates = product.dates if product.has_series else []
-    fit, motion = _fits(product, displacement)
+    fit = fit_series(dates, displacement) if dates else None
+    motion = motion_of_series(product, dates, displacement) if dates else None
     negative, positive = both_directions(product.component)
     return {
         "product": product_summary(product),
@@ -61,20 +62,11 @@ def point_body(point: MeasurementPoint) -> dict[str, object]:
     }
 
 
-def _fits(product: Product, displacement: Float32) -> tuple[SeriesFit | None, SeriesMotion | None]:
-    """Fit a line with a season, and, for ground with enough dates, one with the changes that the series shows."""
-    if not product.has_series:
-        return None, None
-    return fit_series(product.dates, displacement), motion_of_series(product, product.dates, displacement)
-
-
 def motion_of_series(
     product: Product, dates: Sequence[date], displacement: NDArray[np.floating], as_measured: bool = True
 ) -> SeriesMotion | None:
-    """Return the changes that a series of a product shows, (dates,), mm; None for ice and for few dates.
-
-    as_measured: the series of one point, which may jump by whole cycles; of means and differences it does not.
-    """
+    """Return the changes that a series of a product shows, (dates,), mm; None for ice and for few dates."""
+    # as_measured: the series of one point, which may jump by whole cycles; of means and differences it does not.
     if product.technique != Technique.INSAR:
         return None
     cycles = as_measured and has_cycles(product.has_series, product.component, product.technique)

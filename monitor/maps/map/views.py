@@ -34,7 +34,7 @@ STATES_OF_LEGEND = (State.FIRST, State.PROVISIONAL, State.CONFIRMED)
 def map_view(request: HttpRequest) -> HttpResponse:
     """Show the map."""
     totals = selectors.map_totals()
-    config = map_config(totals.bounds)
+    config = map_config(totals["bounds"])
     alerts = list(alerts_public()[: MOST_CARDS + 1])
     if len(alerts) <= MOST_CARDS:
         n_alerts, n_moving = len(alerts), sum(alert.state != State.FINISHED for alert in alerts)
@@ -48,9 +48,7 @@ def map_view(request: HttpRequest) -> HttpResponse:
         "overlays": overlays_available(),
         "truth": truth_overlay(),
         "default_layer": config["default_layer"],
-        "n_products": totals.n_products,
-        "n_points": totals.n_points,
-        "n_pairs": totals.n_pairs,
+        **totals,
         "map_config": config,
         "kinds": KINDS.values(),
         "states": [(state, STATE_LABELS[state][0]) for state in STATES_OF_LEGEND],

@@ -55,10 +55,8 @@ class RasterSource(NamedTuple):
 
 
 def rasters_available() -> list[tuple[RasterLayer, list[RasterGroup]]]:
-    """Return the layers that have rasters, each with its dates, oldest first.
-
-    One query for scenes, and one for products and for pairs with each figure that their layers need.
-    """
+    """Return the layers that have rasters, each with its dates, oldest first."""
+    # One query for scenes, and one for products and for pairs with each figure that their layers need.
     products = {one.needs: _groups_of_products(one.needs) for one in RASTER_LAYERS if one.task == OF_PRODUCTS}
     pairs = {needs: _groups_of_pairs(needs) for needs in {one.needs for one in RASTER_LAYERS if one.task in OF_PAIRS}}
     scenes = _groups_of_scenes()
@@ -126,7 +124,6 @@ def _succeeded(needs: str = "") -> QuerySet[Prediction]:
 
 
 def _groups_of_pairs(needs: str) -> dict[str, list[RasterGroup]]:
-    """Return groups by task."""
     rows = (
         _succeeded(needs)
         .filter(run__pair__isnull=False)

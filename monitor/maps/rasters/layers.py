@@ -1,7 +1,4 @@
-"""Table of the map's raster layers: their sources and the meaning of their colours.
-
-Texts are translated where they are shown.
-"""
+"""Table of the map's raster layers, their sources and colours; texts are translated where they are shown."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -17,45 +14,32 @@ Task = ModelVersion.Task
 
 
 class RasterLayer(NamedTuple):
-    """Raster layer of the map. Its colour stops are evenly spaced from low to high; values beyond get the end colours.
-
-    task: the kind of prediction shown, empty for radar images. value: turns the bands (bands, rows, cols) into the
-    values shown. words: legend texts for low, middle and high. caption: the colours in words, for use without a
-    legend. overlap: the value shown where rasters overlap: first, highest or lowest. of_pair: corrects the bands by
-    the pair's images, before `value`. needs: a statistic that must be above 0 for a result to be shown.
-    """
+    """Raster layer of the map."""
 
     name: str
     label: str
-    task: str
+    task: str  # the kind of prediction shown, empty for radar images
     bands: tuple[str, ...]
-    value: Callable[[Float32], Float32]
+    value: Callable[[Float32], Float32]  # turns the bands (bands, rows, cols) into the values shown
     unit: str
     low: float
     high: float
-    stops: tuple[str, ...]
-    words: tuple[str, str, str]
+    stops: tuple[str, ...]  # colours evenly spaced from low to high; values beyond get the end colours
+    words: tuple[str, str, str]  # of the legend for low, middle and high
     description: str
     details: str
-    caption: str
-    overlap: str = "first"
+    caption: str  # the colours in words, for use without a legend
+    overlap: str = "first"  # the value shown where rasters overlap: first, highest or lowest
+    # Corrects the bands by the pair's images, before `value`.
     of_pair: Callable[[Float32, InputGrid], Float32] = lambda bands, images: bands
-    needs: str = ""
+    needs: str = ""  # a statistic that must be above 0 for a result to be shown
 
     def as_dict(self) -> dict[str, object]:
         """Return the layer for the map's legend."""
-        low_word, middle_word, high_word = map(str, self.words)
+        own = {name: getattr(self, name) for name in ("name", "low", "high")}
         texts = {name: str(getattr(self, name)) for name in ("label", "unit", "description", "details")}
-        return texts | {
-            "name": self.name,
-            "low_word": low_word,
-            "middle_word": middle_word,
-            "high_word": high_word,
-            "low": self.low,
-            "high": self.high,
-            "colours": list(self.stops),
-            "arrows": self.task == Task.OFFSETS,
-        }
+        words = dict(zip(("low_word", "middle_word", "high_word"), map(str, self.words), strict=True))
+        return own | texts | words | {"colours": list(self.stops), "arrows": self.task == Task.OFFSETS}
 
 
 def _only(bands: Float32) -> Float32:

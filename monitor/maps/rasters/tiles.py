@@ -59,10 +59,8 @@ def _merged(shown: Float32, values: Float32, overlap: str) -> Float32:
 
 
 def read_source(source: RasterSource, work: Callable[[DatasetReader], Result]) -> Result | None:
-    """Return what `work` reads in a raster; None if the file is missing or damaged, which leaves a hole in the map.
-
-    Raises StorageFailed for temporary failures, because browsers would keep such a hole.
-    """
+    """Return what `work` reads in a raster; None if the file is missing or damaged. Raises StorageFailed."""
+    # A missing file leaves a hole in the map; of a temporary failure browsers would keep such a hole.
     try:
         with stored_tiff(source.file) as dataset:
             return work(dataset)

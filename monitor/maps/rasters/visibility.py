@@ -76,13 +76,11 @@ NOTICED = {
 
 
 class Visibility(NamedTuple):
-    """Visibility of motion. unseen: share where motion slower than SLOW_MM_YR would not be noticed, 0-1.
+    """Visibility of motion."""
 
-    noticed_mm_yr: rate from which on nine of ten places (`ml.deformation.detection_limit`) would be noticed in most of
-    the region; infinite where too much of it has no points.
-    """
-
-    unseen: float
+    unseen: float  # share where motion slower than SLOW_MM_YR would not be noticed, 0-1
+    # Rate at which nine of ten places (`ml.deformation.detection_limit`) would be noticed in most of the region;
+    # infinite where too much of it has no points.
     noticed_mm_yr: float
     last_measured: date
 
@@ -110,7 +108,6 @@ def visibilities_in(regions: Mapping[int, MultiPolygon]) -> dict[int, Visibility
 
 
 def _latest(here: Q) -> QuerySet[Prediction]:
-    """Return the newest prediction on each current velocity field."""
     return (
         Prediction.objects.filter(
             here,

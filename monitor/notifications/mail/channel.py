@@ -61,10 +61,8 @@ class Channel(base.Channel):
 
 
 def _refusal(code: int, answer: bytes | str) -> Later | Refused | Never:
-    """Return what an answer of the server about one mail means.
-
-    Only an address that does not exist is refused for good: other codes from 500 on are often about this service.
-    """
+    """Return what an answer of the server about one mail means."""
+    # Only an address that does not exist is refused for good: other codes from 500 on are often about this service.
     text = answer.decode(errors="replace") if isinstance(answer, bytes) else answer
     reason = f"{code} {text}"
     if code == SERVICE_CLOSES:

@@ -132,7 +132,11 @@ class Composer:
         self, message: OutgoingMessage, subscriptions: list[Subscription], sites: list[str]
     ) -> EmailMultiAlternatives:
         places, burst = self._places(message.news), self._burst(message.news)
-        about = tuple((place.unseen, *map(_item_version, place.items)) for place in places)
+        about = tuple(
+            (place.unseen, tuple(step.pk for step in news.steps), news.also, news.card.state, news.card.updated)
+            for place in places
+            for news in place.items
+        )
         draft = self._drafts.get_or_make(
             (about, burst, *sites, translation.get_language(), timezone.get_current_timezone_name()),
             lambda: letters.digest_draft(places=places, burst=burst, sites=sites),
@@ -140,10 +144,8 @@ class Composer:
         return letters.digest_to_reader(draft, key=message.key, places=places, readers=subscriptions)
 
     def _places(self, news: list[Notification]) -> list[letters.RegionNews]:
-        """Group news by region, each alert once, with all that happened to it since the last digest.
-
-        An alert in several regions stands in the first of them and names the others.
-        """
+        """Group news by region, each alert once, with all that happened to it since the last digest."""
+        # An alert in several regions stands in the first of them and names the others.
         self._make_cards([one.transition.alert for one in news])
         steps: dict[int, dict[int, AlertTransition]] = {}
         regions: dict[int, dict[int, Subscription]] = {}
@@ -191,10 +193,4 @@ class Composer:
 
 
 def _version(alert: Alert) -> tuple[object, ...]:
-    """Return what the card of an alert depends on."""
     return alert.pk, alert.state, alert.updated_at, translation.get_language()
-
-
-def _item_version(news: letters.AlertNews) -> tuple[object, ...]:
-    """Return what an item of a digest depends on, besides the language."""
-    return tuple(step.pk for step in news.steps), news.also, news.card.state, news.card.updated

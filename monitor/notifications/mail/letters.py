@@ -153,11 +153,9 @@ def alert_draft(
     sites: Sequence[str] = (),
     picture: MIMEImage | None = None,
 ) -> Draft:
-    """Describe what is new about one alert, for `to_reader`.
-
-    unseen: what would not be detected around it; that of each reader's own region stands in digests and on the page of
-    the subscription. sites: which of a person's sites it concerns. picture: of `map_part`.
-    """
+    """Describe what is new about one alert, for `to_reader`."""
+    # unseen: what would not be detected around it; that of each reader's own region stands in digests and on the page
+    # of the subscription. sites: which of a person's sites it concerns. picture: of `map_part`.
     return _draft("alert", {"sites": sites, "unseen": unseen, "picture": picture, **_of_alert(card, transition)})
 
 
@@ -185,10 +183,8 @@ def digest_draft(*, places: Sequence[RegionNews], burst: Burst | None = None, si
 def to_reader(
     draft: Draft, *, key: str, subscriptions: Sequence[Subscription], words: dict[str, str] | None = None
 ) -> EmailMultiAlternatives:
-    """Return the mail of one reader. words: what else stands in blanks.
-
-    subscriptions: those that brought it; it names them, and one click ends them all (RFC 8058).
-    """
+    """Return the mail of one reader. words: what else stands in blanks."""
+    # subscriptions: those that brought it; it names them, and one click ends them all (RFC 8058).
     stop_url = absolute("subscribe-stop", tokens.stop_token(one.pk for one in subscriptions))
     headers = {"List-Unsubscribe": f"<{stop_url}>", "List-Unsubscribe-Post": "List-Unsubscribe=One-Click"}
     words = (words or {}) | {
@@ -233,7 +229,6 @@ def message_id(key: str) -> str:
 
 
 def _title(card: AlertCard) -> str:
-    """Return the heading of an item of a digest."""
     # Translators: kind and place of an alert: "Landslide, 3 km south of Aldwick"
     title = _("Correction: %(kind)s, %(place)s") if card.state == "rejected" else _("%(kind)s, %(place)s")
     return title % {"kind": card.kind_label, "place": card.place}
@@ -277,7 +272,6 @@ def _draft(name: str, context: dict[str, Any], signed: bool = True) -> Draft:
 
 
 def _mail(name: str, key: str, email: str, context: dict[str, Any]) -> EmailMultiAlternatives:
-    """Return a mail that belongs to no subscription."""
     return _draft(name, context, signed=False).mail(to=email, headers=_headers(key), words={})
 
 

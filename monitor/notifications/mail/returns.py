@@ -1,7 +1,4 @@
-"""Mails that come back later: a return address that names the message and is signed, and the reports that it gets.
-
-Reports: RFC 3464; codes: RFC 3463. An answer that is no report, such as "out of office", changes nothing.
-"""
+"""Mails that come back later: a signed return address names the message; reports are read (RFC 3464, RFC 3463)."""
 
 import re
 from collections.abc import Iterator
@@ -80,10 +77,8 @@ def _recipients(mail: Message) -> Iterator[Message]:
 
 
 def return_take(*, content: bytes, recipient: str = "") -> str:
-    """Take in a mail that came to a return address; return what became of it, in a few words without any address.
-
-    recipient: as the mail server names it; without one the mail's own headers are read.
-    """
+    """Take in a mail that came to a return address; return what became of it, without any address."""
+    # recipient: as the mail server names it; without one the mail's own headers are read.
     mail: EmailMessage = message_from_bytes(content[:MOST_BYTES], policy=policy.default)
     named = [recipient] if recipient else [str(value) for name in RECIPIENTS for value in mail.get_all(name, [])]
     message_id = next((one for one in map(read_return_address, named) if one is not None), None)

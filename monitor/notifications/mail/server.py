@@ -94,12 +94,10 @@ class _Conversation(smtplib.SMTP):
         return super().sendmail(*args, **kwargs)
 
     def data(self, msg: bytes) -> tuple[int, bytes]:
-        """Send a mail whose lines end in CRLF; return code and text of the server's answer.
-
-        An answer that begins with 2 shows that the server has the mail (RFC 5321, 4.2.1), even if the rest does not
-        arrive in time; sent again, the mail would arrive twice. If nothing arrives, the outcome is unknown: the mail is
-        sent again under the same Message-ID, because none may be lost.
-        """
+        """Send a mail whose lines end in CRLF; return code and text of the server's answer."""
+        # An answer that begins with 2 shows that the server has the mail (RFC 5321, 4.2.1), even if the rest does not
+        # arrive in time. If nothing arrives, the mail is sent again under the same Message-ID, because none may be
+        # lost.
         code, answer = self.docmd("data")
         if code != 354:
             raise smtplib.SMTPDataError(code, answer)

@@ -37,23 +37,19 @@ class Channel(base.Channel):
         if device is None:
             return Never("The device was removed.")
         secret = from_text(device.keys["auth"])
+        about = message.transition.alert.code if message.transition else message.kind
         body = encrypt(plain=payload(message, self.cards), browser=from_text(device.keys["p256dh"]), secret=secret)
         headers = {
             "Authorization": authorization(url=device.url, now=time.time()),
             "Content-Encoding": "aes128gcm",
             "Content-Type": "application/octet-stream",
             "TTL": str(KEEP_SECONDS),
-            "Topic": _topic(message, secret),
+            # a later message with the same topic replaces this one if no device has taken it yet
+            "Topic": to_text(hashlib.sha256(secret + about.encode()).digest())[:32],
             "Urgency": "normal",
         }
         sent = {"url": device.url, "body": body, "headers": headers}
         return InHand(partial(base.deliver, **sent, seconds=settings.PUSH_SECONDS, gone_by=GONE))
-
-
-def _topic(message: OutgoingMessage, secret: bytes) -> str:
-    """Return a secret topic; a later message with the same one replaces this one if no device has taken it yet."""
-    about = message.transition.alert.code if message.transition else message.kind
-    return to_text(hashlib.sha256(secret + about.encode()).digest())[:32]
 
 
 SITE = "Ground Motion Monitor"

@@ -1,7 +1,4 @@
-"""Devices of people: browsers that their owners allowed to show messages of this site.
-
-A device is an endpoint whose address and keys its browser gave.
-"""
+"""Devices of people: endpoints whose address and keys a browser gave, with its owner's leave to show messages."""
 
 from collections.abc import Mapping
 
@@ -25,19 +22,12 @@ def browser_key() -> str:
 
 
 def device_add(*, email: str, given: Mapping[str, str], agent: str) -> Endpoint:
-    """Keep a device and send it a first message. Raises Refusal.
-
-    given: url, p256dh and auth, as the browser states them; agent: the browser's User-Agent.
-    """
+    """Keep a device and send it a first message. Raises Refusal. given: url, p256dh, auth; agent: User-Agent."""
     url, keys = given.get("url", ""), {name: given.get(name, "")[:100] for name in ("p256dh", "auth")}
     if not browser_key() or outward.url_fault(url) or len(url) > LONGEST_URL or not _are_keys(keys):
         raise Refusal(_("This browser gave no address that messages can be sent to. Reload the page and try again."))
-    return endpoints.endpoint_add(email=email, channel=PUSH, url=url, keys=keys, name=device_name(agent))
-
-
-def device_name(agent: str) -> str:
-    """Return a name like 'Chrome, Android' for a User-Agent, as far as it says so."""
-    return ", ".join(filter(None, browser_and_system(agent)))
+    name = ", ".join(filter(None, browser_and_system(agent)))  # 'Chrome, Android', as far as it says so
+    return endpoints.endpoint_add(email=email, channel=PUSH, url=url, keys=keys, name=name)
 
 
 def _are_keys(keys: Mapping[str, str]) -> bool:

@@ -85,10 +85,9 @@ def encrypt(
     salt: bytes | None = None,
     sender: ec.EllipticCurvePrivateKey | None = None,
 ) -> bytes:
-    """Encrypt one record of aes128gcm with its header. browser: its public key (p256dh), 65 bytes; secret: `auth`, 16.
-
-    salt and sender are new for each message; they are given by tests alone. Raises ValueError for what is no key.
-    """
+    """Encrypt one record of aes128gcm with its header. Raises ValueError for what is no key."""
+    # browser: its public key (p256dh), 65 bytes; secret: `auth`, 16. salt and sender are new for each message; they are
+    # given by tests alone.
     salt, sender = salt or secrets.token_bytes(16), sender or ec.generate_private_key(CURVE)
     shared = sender.exchange(ec.ECDH(), ec.EllipticCurvePublicKey.from_encoded_point(CURVE, browser))
     mixed = _derive(shared, secret, b"WebPush: info\0" + browser + point(sender), 32)

@@ -16,20 +16,7 @@ from ingest.products.selectors import products
 from ml.models import Run
 from monitor.maps.map.series import alert_body, point_body, point_find
 from monitor.maps.rasters.catalogue import rasters_available
-from monitor.open_data.api import rows
-from monitor.open_data.api.schemas import (
-    AlertDetail,
-    AlertPage,
-    AlertSeries,
-    DetectionPage,
-    Fault,
-    PairOut,
-    PairPage,
-    PointSeries,
-    ProductOut,
-    ProductPage,
-    RasterLayerOut,
-)
+from monitor.open_data.api import rows, schemas
 from monitor.wording.cards.filters import alert_or_404, alerts_requested
 from monitor.wording.refusals import BIGGEST_KEY, area_of, moment
 
@@ -61,11 +48,11 @@ def _one_of(words: Iterable[str]) -> FieldInfo:
 Kind = Annotated[str, _one_of(kinds.Kind)]
 State = Annotated[str, _one_of(lifecycle.State)]
 Severity = Annotated[str, _one_of(severities.Severity)]
-BAD = {400: Fault}
-MISSING = {400: Fault, 404: Fault}
+BAD = {400: schemas.Fault}
+MISSING = {400: schemas.Fault, 404: schemas.Fault}
 
 
-@router.get("/alerts", response={200: AlertPage, **BAD}, tags=["alerts"], summary="Places that move")
+@router.get("/alerts", response={200: schemas.AlertPage, **BAD}, tags=["alerts"], summary="Places that move")
 def alerts(
     request: HttpRequest,
     kind: Kind = "",
@@ -81,7 +68,7 @@ def alerts(
     return rows.alert_page(request, alerts_requested(query), limit, offset)
 
 
-@router.get("/alerts/{code}", response={200: AlertDetail, **MISSING}, tags=["alerts"], summary="One place")
+@router.get("/alerts/{code}", response={200: schemas.AlertDetail, **MISSING}, tags=["alerts"], summary="One place")
 def alert(request: HttpRequest, code: str) -> Any:
     """Return an alert with its outline."""
     return rows.alert_detail_row(alert_or_404(code))
@@ -89,7 +76,7 @@ def alert(request: HttpRequest, code: str) -> Any:
 
 @router.get(
     "/alerts/{code}/detections",
-    response={200: DetectionPage, **MISSING},
+    response={200: schemas.DetectionPage, **MISSING},
     tags=["alerts"],
     summary="The detections behind an alert",
 )
@@ -100,20 +87,27 @@ def alert_detections(request: HttpRequest, code: str, limit: Limit = 50, offset:
 
 
 @router.get(
-    "/alerts/{code}/series", response={200: AlertSeries, **MISSING}, tags=["alerts"], summary="How an area moved"
+    "/alerts/{code}/series",
+    response={200: schemas.AlertSeries, **MISSING},
+    tags=["alerts"],
+    summary="How an area moved",
 )
 def alert_series(request: HttpRequest, code: str) -> Any:
     """Return the mean of the measurement points in the area, for each data set that covers it."""
     return alert_body(alert_or_404(code))
 
 
-@router.get("/products", response={200: ProductPage, **BAD}, tags=["data"], summary="Data sets: velocity fields")
+@router.get(
+    "/products", response={200: schemas.ProductPage, **BAD}, tags=["data"], summary="Data sets: velocity fields"
+)
 def product_list(request: HttpRequest, limit: Limit = 50, offset: Offset = 0) -> Any:
     """Return velocity fields, the last loaded first."""
     return rows.page(request, products(), limit, offset, rows.product_row)
 
 
-@router.get("/products/{product_id}", response={200: ProductOut, **MISSING}, tags=["data"], summary="One data set")
+@router.get(
+    "/products/{product_id}", response={200: schemas.ProductOut, **MISSING}, tags=["data"], summary="One data set"
+)
 def product(request: HttpRequest, product_id: Id) -> Any:
     """Return a velocity field."""
     row = Product.objects.filter(pk=product_id).first()
@@ -124,7 +118,7 @@ def product(request: HttpRequest, product_id: Id) -> Any:
 
 @router.get(
     "/products/{product_id}/points/{pid}/series",
-    response={200: PointSeries, **MISSING},
+    response={200: schemas.PointSeries, **MISSING},
     tags=["data"],
     summary="How a point moved",
 )
@@ -136,7 +130,7 @@ def point(request: HttpRequest, product_id: Id, pid: str) -> Any:
         raise Http404("There is no such point.") from fault
 
 
-@router.get("/pairs", response={200: PairPage, **BAD}, tags=["images"], summary="Pairs of radar images")
+@router.get("/pairs", response={200: schemas.PairPage, **BAD}, tags=["images"], summary="Pairs of radar images")
 def pairs(
     request: HttpRequest,
     track: Annotated[int | None, Query(ge=0, le=32_767, description="relative orbit")] = None,
@@ -155,7 +149,7 @@ def pairs(
     return rows.page(request, found, limit, offset, rows.pair_row)
 
 
-@router.get("/pairs/{pair_id}", response={200: PairOut, **MISSING}, tags=["images"], summary="One pair")
+@router.get("/pairs/{pair_id}", response={200: schemas.PairOut, **MISSING}, tags=["images"], summary="One pair")
 def pair(request: HttpRequest, pair_id: Id) -> Any:
     """Return a pair with the results of models."""
     row = _pairs().filter(pk=pair_id).first()
@@ -164,7 +158,7 @@ def pair(request: HttpRequest, pair_id: Id) -> Any:
     return rows.pair_row(row)
 
 
-@router.get("/rasters", response=list[RasterLayerOut], tags=["images"], summary="Layers of images, as tiles")
+@router.get("/rasters", response=list[schemas.RasterLayerOut], tags=["images"], summary="Layers of images, as tiles")
 def raster_layers(request: HttpRequest) -> Any:
     """Return the layers under the points of the map, with their dates and the meaning of their colours."""
     return [

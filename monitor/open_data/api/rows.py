@@ -3,11 +3,11 @@
 from typing import Any
 
 from django.db.models import QuerySet
-from django.http import HttpRequest, QueryDict
+from django.http import HttpRequest
 from django.urls import reverse
 from ninja import Schema
 
-from detection.models import Alert, AlertTransition, Detection
+from detection.models import Alert, Detection
 from ingest.models import Product, ScenePair
 from ml.models import Run
 from monitor.maps.map.series import product_summary
@@ -32,14 +32,10 @@ def alert_page(request: HttpRequest, alerts: QuerySet[Alert], limit: int, offset
 
 def _part(request: HttpRequest, rows: QuerySet, limit: int, offset: int, items: list[dict[str, Any]]) -> dict[str, Any]:
     count, further = rows.count(), offset + limit
-    following = f"{request.path}?{_with(request.GET, 'offset', further)}" if further < count else None
+    query = request.GET.copy()
+    query["offset"] = str(further)
+    following = f"{request.path}?{query.urlencode()}" if further < count else None
     return {"count": count, "limit": limit, "offset": offset, "next": following, "items": items}
-
-
-def _with(query: QueryDict, name: str, value: int) -> str:
-    changed = query.copy()
-    changed[name] = str(value)
-    return changed.urlencode()
 
 
 def alert_row(alert: Alert, card: AlertCard) -> dict[str, Any]:
@@ -60,23 +56,19 @@ def _filled(schema: type[Schema], *sources: object, **own: Any) -> dict[str, Any
 def alert_detail_row(alert: Alert) -> dict[str, Any]:
     """Return an alert with its outline and history."""
     card = alert_card(alert)
-    return alert_row(alert, card) | {
-        "state_meaning": card.state_meaning,
-        "severity_meaning": card.severity_meaning,
-        "area": alert_geometry(alert),
-        "history": [_step_row(one) for one in alert.transitions.select_related("update", "alert")],
-    }
-
-
-def _step_row(step: AlertTransition) -> dict[str, Any]:
-    return {
-        "at": step.created_at,
-        "from_state": step.from_state,
-        "to_state": step.to_state,
-        "reason": step_reason(step.reason),
-        "changes": step.update.changes if hasattr(step, "update") else [],
-        "sentences": update_sentences(step),
-    }
+    history = [
+        {
+            "at": step.created_at,
+            "from_state": step.from_state,
+            "to_state": step.to_state,
+            "reason": step_reason(step.reason),
+            "changes": step.update.changes if hasattr(step, "update") else [],
+            "sentences": update_sentences(step),
+        }
+        for step in alert.transitions.select_related("update", "alert")
+    ]
+    meanings = {"state_meaning": card.state_meaning, "severity_meaning": card.severity_meaning}
+    return alert_row(alert, card) | meanings | {"area": alert_geometry(alert), "history": history}
 
 
 def detection_row(detection: Detection) -> dict[str, Any]:

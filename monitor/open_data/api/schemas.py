@@ -14,7 +14,6 @@ class Answer(Schema):
     @field_validator("*", mode="before")
     @classmethod
     def _spoken(cls, value: object) -> object:
-        """Translate words of a table when they are sent."""
         return str(value) if isinstance(value, Promise) else value
 
 

@@ -1,7 +1,7 @@
 """The API as a whole: its name, its faults, and the page for people that lists its operations without scripts."""
 
 from inspect import getsource
-from typing import Any, NamedTuple
+from typing import Any
 
 from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse
@@ -17,23 +17,14 @@ from monitor.open_data.api.operations import router
 from monitor.wording.figures import whole
 from monitor.wording.refusals import PROBLEM, Refusal, problem
 
-
-class Standard(NamedTuple):
-    """Open standard by which the data can be read."""
-
-    purpose: str
-    name: str
-    path: str
-
-
 SEE = "The parameters are listed at /api/v1/."
-STANDARDS = (
-    Standard(_("Maps and GIS"), _("OGC API Features 1.0: alerts, points, data sets, glaciers"), "/ogc/"),
-    Standard(_("Analysts"), _("STAC 1.1: velocity fields, radar images, results of models"), "/stac/"),
-    Standard(_("Maps of others"), _("TileJSON 3.0 of every layer of points and images"), "/tilejson/"),
-    Standard(_("Feed readers"), _("Atom with GeoRSS outlines"), "/alerts.atom"),
-    Standard(_("Alerting systems"), _("CAP 1.2: Alert, Update, Cancel"), "/cap.atom"),
-    Standard(_("Maps"), _("GeoJSON of the alerts, 500 at a time"), "/alerts.geojson"),
+STANDARDS = (  # purpose, name, path
+    (_("Maps and GIS"), _("OGC API Features 1.0: alerts, points, data sets, glaciers"), "/ogc/"),
+    (_("Analysts"), _("STAC 1.1: velocity fields, radar images, results of models"), "/stac/"),
+    (_("Maps of others"), _("TileJSON 3.0 of every layer of points and images"), "/tilejson/"),
+    (_("Feed readers"), _("Atom with GeoRSS outlines"), "/alerts.atom"),
+    (_("Alerting systems"), _("CAP 1.2: Alert, Update, Cancel"), "/cap.atom"),
+    (_("Maps"), _("GeoJSON of the alerts, 500 at a time"), "/alerts.geojson"),
 )
 EXAMPLES = (
     "/ogc/collections/alerts/items?kind=subsidence&bbox=-13,46,-11,48",

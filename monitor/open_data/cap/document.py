@@ -103,7 +103,6 @@ def _add_info(info: Element, message: CapMessage, words: Words, parameters: Sequ
 
 
 def _add(parent: Element, children: dict[str, str]) -> None:
-    """Add the children that are not empty."""
     for name, text in children.items():
         if text:
             SubElement(parent, name).text = plain_text(text)

@@ -5,7 +5,6 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
-from django.contrib.gis.geos import MultiPolygon
 from django.db.models import Count, Exists, Max, OuterRef
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.urls import reverse
@@ -63,6 +62,7 @@ def alert_feed(
         labels.append(("severity", card.severity, card.severity_label))
         message = request.build_absolute_uri(reverse("cap-message", args=[alert.code])) if alert.has_message else ""
         description, changed = said(alert, card)
+        ring = max(alert.area, key=lambda polygon: polygon.area).exterior_ring  # GeoRSS holds one polygon
         feed.add_item(
             title=alert_title(card),
             link=request.build_absolute_uri(card.url),
@@ -71,7 +71,7 @@ def alert_feed(
             pubdate=card.first_seen,
             updateddate=changed,
             labels=labels,
-            polygon=largest_ring(alert.area),
+            polygon=" ".join(f"{y:.5f} {x:.5f}" for x, y in ring.coords),
             message=message,
         )
     return feed.response()
@@ -86,12 +86,6 @@ def last_steps(alerts: Sequence[Alert]) -> dict[int, AlertTransition]:
 def entry_id(alert: Alert) -> str:
     """Return an identifier that lasts for an alert's life at any address, and differs between installations."""
     return uuid.uuid5(uuid.NAMESPACE_URL, f"alerts/{alert.code}/{alert.created_at.isoformat()}").urn
-
-
-def largest_ring(area: MultiPolygon) -> str:
-    """Return the outline of the largest part as 'latitude longitude' pairs: GeoRSS holds one polygon."""
-    ring = max(area, key=lambda polygon: polygon.area).exterior_ring
-    return " ".join(f"{y:.5f} {x:.5f}" for x, y in ring.coords)
 
 
 def _list_state(request: HttpRequest) -> list[dict[str, Any]]:

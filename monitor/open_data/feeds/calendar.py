@@ -1,7 +1,4 @@
-"""Subscription as a calendar (iCalendar, RFC 5545).
-
-Each alert lasts from the day it was found to its end or last change, with a day for each change since.
-"""
+"""Subscription as a calendar (iCalendar, RFC 5545): each alert to its end or last change, and a day for each change."""
 
 import uuid
 from collections.abc import Sequence

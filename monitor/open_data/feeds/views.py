@@ -4,7 +4,8 @@ import uuid
 from collections.abc import Callable
 from functools import wraps
 
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import get_object_or_404
 from django.utils import translation
 from django.utils.cache import get_conditional_response
 from django.utils.http import http_date
@@ -27,9 +28,7 @@ def _private_feed(make: Make) -> Callable[[HttpRequest, str], HttpResponseBase]:
     @require_safe
     @wraps(make)
     def feed(request: HttpRequest, token: str) -> HttpResponseBase:
-        subscription = Subscription.objects.filter(feed_key=token).first()
-        if subscription is None:
-            raise Http404("There is no such feed.")
+        subscription = get_object_or_404(Subscription, feed_key=token)
         if subscription.ended_at:
             return _private(HttpResponse("This subscription has ended.\n", content_type="text/plain", status=410))
         with translation.override(subscription.language):

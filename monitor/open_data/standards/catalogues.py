@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from monitor.open_data.standards.collections import Collection
 from monitor.open_data.standards.ground import Alerts, Glaciers, Products
 from monitor.open_data.standards.points import Points
-from monitor.open_data.standards.queries import FEW, Filter
+from monitor.open_data.standards.queries import FEW
 from monitor.open_data.standards.search import MOST, PARAMETERS
 from monitor.open_data.standards.stac import Predictions, RadarImages, VelocityFields
 from monitor.open_data.standards.stac_items import GEOJSON, JSON, STAC
@@ -139,7 +139,10 @@ def _get(
 
 
 def _parameters(one: Collection) -> list[dict[str, Any]]:
-    own = [_parameter(name, each.description, _schema(each)) for name, each in one.filters.items()]
+    own = [
+        _parameter(name, each.description, TEXT | {"enum": [*each.values]} if each.values else INTEGER | {"minimum": 0})
+        for name, each in one.filters.items()
+    ]
     return _common(one.most, one.few) + own
 
 
@@ -155,10 +158,6 @@ def _common(most: int, few: int) -> list[dict[str, Any]]:
 def _limit(most: int, few: int) -> dict[str, Any]:
     schema = {"type": "integer", "minimum": 1, "maximum": most, "default": few}
     return _parameter("limit", "how many at most", schema)
-
-
-def _schema(allowed: Filter) -> dict[str, Any]:
-    return TEXT | {"enum": [*allowed.values]} if allowed.values else INTEGER | {"minimum": 0}
 
 
 def _parameter(name: str, description: str, schema: dict[str, Any]) -> dict[str, Any]:

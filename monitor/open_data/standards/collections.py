@@ -31,14 +31,11 @@ def extent_of(rows: QuerySet, area: str, first: Any, last: Any) -> Extent:
 
 
 class Part(NamedTuple):
-    """Page of features. after: key behind which the next begins, empty at the end.
-
-    matched: how many features fit in all, where that is known without counting points.
-    """
+    """Page of features."""
 
     features: list[Feature]
-    after: str
-    matched: int | None
+    after: str  # key behind which the next begins, empty at the end
+    matched: int | None  # in all, where that is known without counting points
 
 
 class Collection(ABC):

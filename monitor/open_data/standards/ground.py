@@ -23,20 +23,10 @@ from monitor.pages.glaciers.views import ident_of
 from monitor.wording.cards.cards import alert_cards
 
 CARD_WORDS = (
-    "code",
-    "kind",
-    "kind_label",
-    "place",
-    "state",
-    "state_label",
-    "severity",
-    "severity_label",
-    "sentence",
-    "simulated",
-    "url",
-    "first_seen",
-    "updated",
+    *("code", "kind", "kind_label", "place", "state", "state_label", "severity", "severity_label"),
+    *("sentence", "simulated", "url", "first_seen", "updated"),
 )
+MOTION_FIGURES = ("state", "speed_m_day", "sigma_m_day", "usual_m_day", "n_pairs", "last_day")
 FIGURES = (*AREA_FIGURES, "extent", "component", "first_motion", "last_motion")
 
 
@@ -133,12 +123,7 @@ def glacier_feature(motion: GlacierMotion) -> Feature:
     glacier = motion.glacier
     properties = {
         "name": glacier.name,
-        "state": motion.state,
-        "speed_m_day": motion.speed_m_day,
-        "sigma_m_day": motion.sigma_m_day,
-        "usual_m_day": motion.usual_m_day,
-        "n_pairs": motion.n_pairs,
-        "last_day": motion.last_day,
+        **{name: getattr(motion, name) for name in MOTION_FIGURES},
         "surge": glacier.surge,
         "simulated": glacier.layer.simulated,
         "attribution": glacier.layer.attribution,

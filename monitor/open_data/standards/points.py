@@ -15,15 +15,9 @@ from monitor.open_data.standards.queries import Filter, Query
 from monitor.wording.refusals import Refusal, number_or_none
 
 MERCATOR_DEGREES = 85.06  # the index of the points is in Web Mercator
-FIGURES = {
-    "velocity_mm_yr": 2,
-    "velocity_std_mm_yr": 2,
-    "height_m": 2,
-    "temporal_coherence": 2,
-    "rmse_mm": 2,
-    "los_east": 4,
-    "los_north": 4,
-    "los_up": 4,
+FIGURES = {  # with their decimals
+    **dict.fromkeys(("velocity_mm_yr", "velocity_std_mm_yr", "height_m", "temporal_coherence", "rmse_mm"), 2),
+    **dict.fromkeys(("los_east", "los_north", "los_up"), 4),
 }
 
 

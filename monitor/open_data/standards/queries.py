@@ -29,25 +29,19 @@ class Period(NamedTuple):
 
 
 class Query(NamedTuple):
-    """Parameters of a query.
-
-    after: key of the last feature of the previous page, empty for the first page. area: EPSG:4326. ids: of the wanted
-    `Rows`; empty: all.
-    """
+    """Parameters of a query."""
 
     limit: int
-    after: str
-    area: MultiPolygon | None
+    after: str  # key of the last feature of the previous page, empty for the first page
+    area: MultiPolygon | None  # EPSG:4326
     during: Period | None
     filters: Mapping[str, str]
-    ids: frozenset[str] = frozenset()
+    ids: frozenset[str] = frozenset()  # of the wanted `Rows`; empty: all
 
 
 def read_query(parameters: QueryDict, filters: Mapping[str, Filter], most: int, few: int = FEW) -> Query:
-    """Read a query. most: features of an answer; few: where no limit is given.
-
-    Raises Refusal, also for a parameter that is not known: a filter with a typing error would find everything.
-    """
+    """Read a query. most: features of an answer; few: where no limit is given. Raises Refusal."""
+    # A parameter that is not known is refused: a filter with a typing error would find everything.
     refuse_unknown(parameters, [*COMMON, *filters])
     bbox = parameters.get("bbox", "")
     return Query(
@@ -72,10 +66,7 @@ def _value(name: str, text: str, allowed: Filter) -> str:
 
 
 def period(text: str) -> Period | None:
-    """Parse a moment or a period 'first/last', of which one may be '..' or empty. Raises Refusal.
-
-    A day stands for the whole of it. Returns None for an empty text.
-    """
+    """Parse a moment or 'first/last', one of them '..' or empty; a day is the whole of it. Raises Refusal."""
     if not text:
         return None
     first, slash, last = text.partition("/")

@@ -23,7 +23,7 @@ Found = list[tuple[Collection, Feature]]
 def search(known: Mapping[str, Collection], parameters: QueryDict) -> tuple[Found, str]:
     """Return items, collection after collection, and the key of the next part. Raises Refusal."""
     common = parameters.copy()
-    names, idents = (_listed(common.pop(name, [""])[-1]) for name in PARAMETERS)
+    names, idents = ([one for one in common.pop(name, [""])[-1].split(",") if one] for name in PARAMETERS)
     if len(idents) > MOST_IDS:
         raise Refusal(f"{len(idents)} ids were asked for", f"Give at most {MOST_IDS} ids in one search.")
     unknown = [name for name in names if name not in known]
@@ -72,7 +72,3 @@ def _one_after_the_other(chosen: list[Collection], query: Query) -> tuple[Found,
         if part.after:
             return found, f"{one.name}:{part.after}"
     return found, ""
-
-
-def _listed(text: str) -> list[str]:
-    return [part for part in text.split(",") if part]

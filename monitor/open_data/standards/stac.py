@@ -5,20 +5,10 @@ from django.db.models import Q, QuerySet
 from ingest.models import Product, Scene
 from ingest.products.selectors import last_date
 from ml.models import ModelVersion, Prediction, Run
+from monitor.open_data.standards import stac_items
 from monitor.open_data.standards.collections import Extent, Rows, extent_of
 from monitor.open_data.standards.ground import Products, extent_of_products
 from monitor.open_data.standards.queries import Filter, Query
-from monitor.open_data.standards.stac_items import (
-    COG,
-    GEOJSON,
-    PREDICTIONS,
-    RADAR_IMAGES,
-    VELOCITY_FIELDS,
-    at,
-    of_prediction,
-    of_product,
-    of_scene,
-)
 
 
 def _named(name: str) -> Filter:
@@ -28,22 +18,22 @@ def _named(name: str) -> Filter:
 class VelocityFields(Products):
     """Velocity fields as STAC items."""
 
-    feature_of = staticmethod(of_product)
-    name = VELOCITY_FIELDS
+    feature_of = staticmethod(stac_items.of_product)
+    name = stac_items.VELOCITY_FIELDS
     title = "Velocity fields"
     description = "Data sets of measurement points: velocities and, where there are any, series of displacements."
-    filters = {"collections": _named(VELOCITY_FIELDS)}
-    items = {"item_assets": {"points": {"type": GEOJSON, "roles": ["data"]}}}
+    filters = {"collections": _named(stac_items.VELOCITY_FIELDS)}
+    items = {"item_assets": {"points": {"type": stac_items.GEOJSON, "roles": ["data"]}}}
 
 
 class RadarImages(Rows):
     """Usable radar images as STAC items."""
 
-    known, feature_of = staticmethod(Scene.objects.ready), staticmethod(of_scene)
-    name = RADAR_IMAGES
+    known, feature_of = staticmethod(Scene.objects.ready), staticmethod(stac_items.of_scene)
+    name = stac_items.RADAR_IMAGES
     title = "Radar images"
     description = "Calibrated, map-projected radar images in one polarisation each; they are shown, not given out."
-    filters = {"collections": _named(RADAR_IMAGES)}
+    filters = {"collections": _named(stac_items.RADAR_IMAGES)}
 
     def rows(self, query: Query) -> QuerySet[Scene]:
         """Return the images that fit the query."""
@@ -71,15 +61,15 @@ def _predictions() -> QuerySet[Prediction]:
 class Predictions(Rows):
     """Results of models as STAC items."""
 
-    known, feature_of = staticmethod(_predictions), staticmethod(of_prediction)
-    name = PREDICTIONS
+    known, feature_of = staticmethod(_predictions), staticmethod(stac_items.of_prediction)
+    name = stac_items.PREDICTIONS
     title = "Results of models"
     description = "Rasters that models made of velocity fields and of pairs of radar images, with their statistics."
     filters = {
-        "collections": _named(PREDICTIONS),
+        "collections": _named(stac_items.PREDICTIONS),
         "task": Filter("what was computed", tuple(ModelVersion.Task.values)),
     }
-    items = {"item_assets": {"raster": {"type": COG, "roles": ["data"]}}}
+    items = {"item_assets": {"raster": {"type": stac_items.COG, "roles": ["data"]}}}
 
     def rows(self, query: Query) -> QuerySet[Prediction]:
         """Return the results that fit the query."""
@@ -87,14 +77,14 @@ class Predictions(Rows):
         if "task" in query.filters:
             found = found.filter(run__model_version__task=query.filters["task"])
         if query.area is not None:
-            of_product = Q(run__product__footprint__intersects=query.area)
-            found = found.filter(of_product | Q(run__pair__footprint__intersects=query.area))
+            by_product = Q(run__product__footprint__intersects=query.area)
+            found = found.filter(by_product | Q(run__pair__footprint__intersects=query.area))
         if query.during is None:
             return found
         start, end = query.during
-        of_product = Q(run__product__dates__0__lte=end.date(), last__gte=start.date())
-        of_pair = Q(run__pair__reference__acquired_at__lte=end, run__pair__secondary__acquired_at__gte=start)
-        return found.alias(last=last_date("run__product__dates")).filter(of_product | of_pair)
+        by_product = Q(run__product__dates__0__lte=end.date(), last__gte=start.date())
+        by_pair = Q(run__pair__reference__acquired_at__lte=end, run__pair__secondary__acquired_at__gte=start)
+        return found.alias(last=last_date("run__product__dates")).filter(by_product | by_pair)
 
     def extent(self) -> Extent:
         """Return the extent of all results."""
@@ -110,4 +100,6 @@ def _both(one: Extent, other: Extent) -> Extent:
         return Extent()
     sides = list(zip(*(each.bounds for each in known if each.bounds), strict=True))
     bounds = (min(sides[0]), min(sides[1]), max(sides[2]), max(sides[3]))
-    return Extent(bounds, min(at(each.first) for each in known), max(at(each.last) for each in known))
+    return Extent(
+        bounds, min(stac_items.at(each.first) for each in known), max(stac_items.at(each.last) for each in known)
+    )

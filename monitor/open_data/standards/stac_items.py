@@ -18,6 +18,11 @@ FILE, PROJECTION, SATELLITE = (_SCHEMA.format(name) for name in ("file/v2.1.0", 
 COG = "image/tiff; application=geotiff; profile=cloud-optimized"
 GEOJSON, JSON = "application/geo+json", "application/json"
 SHA256 = "1220"  # how a multihash says that a SHA-256 follows
+OF_PRODUCTS = (
+    *("component", "level", "direction", "track", "release", "n_points", "n_dates", "licence", "attribution"),
+    *("file_name", "file_sha256"),
+)
+OF_SCENES = ("platform", "licence", "attribution", "polarisation", "backscatter", "file_sha256")
 
 
 def at(moment: date | datetime | None) -> datetime:
@@ -61,17 +66,7 @@ def of_product(row: Product) -> Feature:
         | _between(row.dates[0], row.dates[-1])
         | {
             "created": stamp(row.loaded_at),
-            "component": row.component,
-            "level": row.level,
-            "direction": row.direction,
-            "track": row.track,
-            "release": row.release,
-            "n_points": row.n_points,
-            "n_dates": row.n_dates,
-            "licence": row.licence,
-            "attribution": row.attribution,
-            "file_name": row.file_name,
-            "file_sha256": row.file_sha256,
+            **{name: getattr(row, name) for name in OF_PRODUCTS},
         }
     )
     points = f"{reverse('ogc:items', args=['points'])}?product={row.pk}"
@@ -92,13 +87,8 @@ def of_scene(row: Scene) -> Feature:
     properties: dict[str, Any] = _titled(row.name, row.simulated) | {
         "datetime": stamp(row.acquired_at),
         "created": stamp(row.loaded_at),
-        "platform": row.platform,
         "gsd": row.posting_m,
-        "licence": row.licence,
-        "attribution": row.attribution,
-        "polarisation": row.polarisation,
-        "backscatter": row.backscatter,
-        "file_sha256": row.file_sha256,
+        **{name: getattr(row, name) for name in OF_SCENES},
         "proj:code": f"EPSG:{row.epsg}",
         "proj:shape": [row.rows, row.cols],
         "proj:transform": row.grid,
@@ -130,10 +120,7 @@ def of_prediction(row: Prediction) -> Feature:
         | between
         | {
             "created": stamp(row.created_at),
-            "task": version.task,
-            "method": version.method,
-            "version": version.version,
-            "weights_sha256": version.weights_sha256,
+            **{name: getattr(version, name) for name in ("task", "method", "version", "weights_sha256")},
             "statistics": row.statistics,
         }
     )

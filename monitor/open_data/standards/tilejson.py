@@ -106,7 +106,6 @@ def _of_context(overlay: Overlay) -> Document:
 
 
 def _base() -> dict[str, Document]:
-    """Return the descriptions of the loaded base map layers."""
     known: dict[str, Document] = {}
     if version := ground_version():
         rows = ContextLayer.objects.filter(kind__in=KINDS)

@@ -129,10 +129,8 @@ def item(request: HttpRequest, catalogue: Catalogue, name: str, ident: str) -> J
 @require_http_methods(["GET", "HEAD", "POST"])
 @refusals_as_json
 def search(request: HttpRequest, catalogue: Catalogue) -> JsonResponse:
-    """Return the items of a STAC catalogue that match the query of an address or of a posted JSON body.
-
-    The link to the next part of a posted search is also a POST.
-    """
+    """Return the items of a STAC catalogue that match the query of an address or of a posted JSON body."""
+    # The link to the next part of a posted search is also a POST.
     body = posted(request.body) if request.method == "POST" else None
     found, after = find(catalogue.collections, request.GET if body is None else parameters_of(body))
     links = [_root(request, catalogue), _link("self", request.build_absolute_uri(), GEOJSON)]

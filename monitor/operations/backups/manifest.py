@@ -3,7 +3,6 @@
 import hashlib
 import json
 import os
-from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from io import BytesIO
 from pathlib import Path
@@ -91,11 +90,3 @@ def written(path: Path, source: IO[bytes]) -> Entry:
         os.fsync(file.fileno())
     part.replace(path)
     return entry
-
-
-def tidy(folder: Path, keep: Iterable[str]) -> None:
-    """Delete the files of earlier backups from the folder, except those named in `keep`; leave all other files."""
-    kept = {folder / name for name in keep}
-    for path in (*folder.glob("database-*.dump*"), *(folder / RASTERS).glob("*")):
-        if path not in kept and path.is_file():
-            path.unlink()

@@ -42,7 +42,6 @@ def _run(program: str, *arguments: str) -> str:
 
 
 def _connection() -> dict[str, str]:
-    """Return the environment of libpq."""
     database = settings.DATABASE_OWNER
     host = database.get("OPTIONS", {}).get("host") or database.get("HOST")
     values = {

@@ -49,7 +49,10 @@ def backup_make(*, folder: Path) -> Manifest:
             files[SETTINGS] = lists.written(folder / SETTINGS, source)
     made = Manifest(datetime.now(UTC).isoformat(), code_version(), migrations, database, files, missing)
     made.write(folder)
-    lists.tidy(folder, files)
+    kept = {folder / name for name in files}
+    for path in (*folder.glob("database-*.dump*"), *(folder / RASTERS).glob("*")):
+        if path not in kept and path.is_file():
+            path.unlink()
     (folder / UNFINISHED).unlink()
     sign_give(name=BACKUP)
     return made

@@ -1,7 +1,4 @@
-"""Rights in the database: the one table of them, to which the database is brought after every migration.
-
-What is not listed is refused. Row policies, and the functions of `ingest.products.functions`, narrow it to own rows.
-"""
+"""Rights in the database, the one table of them, applied after every migration: what is not listed is refused."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -54,6 +51,12 @@ FUNCTIONS = {
 }
 
 
+# without partitions, which are read through their parents and need no right
+OUR_TABLES = """
+    SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p')
+    AND NOT relispartition AND relowner = current_user::regrole ORDER BY relname"""
+
+
 class Policy(NamedTuple):
     """Policy: which rows of a table a role's verb reaches; of rows that are added, all."""
 
@@ -85,20 +88,12 @@ def rights_settle() -> None:
         lock(Lock.RIGHTS)
         cursor.execute(CREATE_FUNCTIONS)
         if roles:
-            tables = _tables(cursor)
+            cursor.execute(OUR_TABLES)
+            tables = [name for (name,) in cursor.fetchall()]
             cursor.execute(sql.SQL(";").join(_grants(connection.settings_dict["NAME"], tables, roles)))
             for policy in POLICIES:
                 if policy.role in roles and policy.table in tables:
                     _limit_rows(cursor, policy, roles[policy.role])
-
-
-def _tables(cursor) -> list[str]:
-    """Return our tables without partitions, which are read through their parents and need no right."""
-    cursor.execute(
-        "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p')"
-        " AND NOT relispartition AND relowner = current_user::regrole ORDER BY relname"
-    )
-    return [name for (name,) in cursor.fetchall()]
 
 
 def _grants(database: str, tables: list[str], roles: dict[str, str]) -> Iterator[sql.Composable]:

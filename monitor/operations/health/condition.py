@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 
 from ingest.errors import one_line
 
@@ -12,18 +13,17 @@ class Wrong(Exception):
 
 @dataclass(frozen=True)
 class Condition:
-    """Something that holds in a healthy service.
-
-    check: what holds, in a few words; raises Wrong where it does not. remedy: what to do then. site_needs: no page is
-    answered without it. alarms: administrators get a mail; else it is for `doctor` alone.
-    """
+    """Something that holds in a healthy service."""
 
     name: str
-    check: Callable[[], str]
-    remedy: str
-    site_needs: bool = False
+    check: Callable[[], str]  # what holds, in a few words; raises Wrong where it does not
+    remedy: str  # what to do then
+    site_needs: bool = False  # no page is answered without it
     needs_database: bool = True
-    alarms: bool = True
+    alarms: bool = True  # administrators get a mail; else it is for `doctor` alone
+
+
+Setup = partial(Condition, needs_database=False, alarms=False)  # how this machine is set up: for `doctor` alone
 
 
 @dataclass(frozen=True)

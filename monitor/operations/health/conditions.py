@@ -3,7 +3,7 @@
 from functools import partial
 
 from monitor.operations.health import site_checks, work_checks
-from monitor.operations.health.condition import Condition
+from monitor.operations.health.condition import Condition, Setup
 from monitor.schedule import QUEUES
 
 START_WORKER = (
@@ -65,19 +65,15 @@ CONDITIONS = (
         " RASTER_STORAGE_URL is set, see whether the object store runs, takes writes and has the same time.",
         needs_database=False,
     ),
-    Condition(
+    Setup(
         "base map",
         site_checks.base_map,
         "Correct BASEMAP to a PMTiles file, or leave it empty: maps then show what is loaded.",
-        needs_database=False,
-        alarms=False,
     ),
-    Condition(
+    Setup(
         "geocoder",
         site_checks.geocoder,
         "Correct GEOCODER_URL and name its host in OUTBOUND_HOSTS, or leave it empty: what is loaded is found.",
-        needs_database=False,
-        alarms=False,
     ),
     Condition(
         "second person",
@@ -85,26 +81,22 @@ CONDITIONS = (
         "Invite a publisher at /accounts/, or leave SECOND_PERSON_FROM empty.",
         alarms=False,
     ),
-    Condition(
+    Setup(
         "push key",
         site_checks.push_key,
         "Run manage.py prepare, which makes one, or set PUSH_PRIVATE_KEY; then restart every process.",
-        needs_database=False,
-        alarms=False,
     ),
-    Condition("GDAL", site_checks.gdal, "Install rasterio anew.", needs_database=False, alarms=False),
+    Setup("GDAL", site_checks.gdal, "Install rasterio anew."),
     Condition(
         "disk",
         work_checks.disk,
         "Free the disk (manage.py prune --dry-run says what may go) or make it larger.",
         needs_database=False,
     ),
-    Condition(
+    Setup(
         "workers",
         work_checks.workers,
         "Start a worker for these queues (Procfile or docker/compose.yml say how).",
-        needs_database=False,
-        alarms=False,
     ),
     Condition(
         "beat",

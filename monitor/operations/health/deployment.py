@@ -7,82 +7,27 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.core.checks import run_checks
 
-from monitor.operations.health.condition import Condition, Wrong
+from monitor.operations.health.condition import Condition, Setup, Wrong
 from monitor.operations.health.conditions import BACK_UP, CONDITIONS
 from monitor.operations.health.work_checks import backup_exists
 from monitor.web.guards import MAIL_FILES_BACKEND
 
 SHORTEST_KEY = 50
 NO_SETTINGS_ANY_MORE = (  # since 0.5.0: what they set is fixed now, or part of another setting
-    "ACQUIRE_ASF_HOST",
-    "ACQUIRE_AT_ONCE",
-    "ACQUIRE_CONNECT_SECONDS",
-    "ACQUIRE_DAYS",
-    "ACQUIRE_FOLDER",
-    "ACQUIRE_MOST_FOUND",
-    "ACQUIRE_READ_SECONDS",
-    "ACQUIRE_SPARE_BYTES",
-    "ACQUIRE_STAC_COLLECTION",
-    "ALARM_AFTER_MINUTES",
-    "BASEMAP_ARCHIVE",
-    "BASEMAP_STYLE_URL",
-    "COHERENCE_CHANGE_METHOD",
-    "COHERENCE_METHOD",
-    "CONN_MAX_AGE",
-    "CSRF_TRUSTED_ORIGINS",
-    "DEFORMATION_METHOD",
-    "DERIVE_AFTER_SECONDS",
-    "DISK_SPARE_PERCENT",
-    "EARTHDATA_LOGIN_HOSTS",
-    "EARTHDATA_PASSWORD",
-    "EARTHDATA_TOKEN_HOSTS",
-    "EARTHDATA_USER",
-    "EMAIL_TIMEOUT",
-    "ENDPOINT_LIMIT_PER_PERSON",
-    "GEOCODER_ATTRIBUTION",
-    "GEOCODER_KIND",
-    "GEOCODER_SECONDS",
-    "HSTS_PRELOAD",
-    "INGEST_CPU_MINUTES",
-    "INGEST_FILE_GB",
-    "INGEST_MEMORY_GB",
-    "INGEST_MINUTES",
-    "INGEST_MOST_POINTS",
-    "INGEST_STALL_MINUTES",
-    "INGEST_WORKERS",
-    "MAIL_GATHER_MINUTES",
-    "MAIL_LIMIT_OVERALL",
-    "MAIL_LIMIT_PER_ADDRESS",
-    "MAIL_LIMIT_PER_DOMAIN",
-    "MAIL_LIMIT_PER_IP",
-    "MAIL_PUBLIC_DOMAINS",
-    "MAIL_REST_MINUTES",
-    "MAIL_SENDERS",
-    "ML_COMPILE",
-    "ML_READERS",
-    "OFFSETS_METHOD",
-    "OFFSETS_REACH_GLACIER_M_DAY",
-    "OFFSETS_REACH_M_DAY",
-    "PUSHES_AT_ONCE",
-    "PUSH_MOST_AN_HOUR",
-    "PUSH_SECONDS",
-    "REPLICA_LAG_SECONDS",
-    "REQUEST_SECONDS",
-    "REVIEW_CLAIM_MINUTES",
-    "RUN_BEAT_SECONDS",
-    "RUN_HOURS",
-    "RUN_STALL_MINUTES",
-    "RUN_WORKERS",
-    "SEARCHES_AT_ONCE",
-    "SESSION_IDLE_MINUTES",
-    "TASK_HOURS",
-    "UPLOAD_KEEP_HOURS",
-    "UPLOAD_SPARE_BYTES",
-    "WATCH_STABLE_SECONDS",
-    "WEBHOOKS_AT_ONCE",
-    "WEBHOOK_SECONDS",
-    "WEB_STATEMENT_TIMEOUT_SECONDS",
-    "WORK_SECONDS_PER_MINUTE",
+    *("ACQUIRE_ASF_HOST", "ACQUIRE_AT_ONCE", "ACQUIRE_CONNECT_SECONDS", "ACQUIRE_DAYS", "ACQUIRE_FOLDER"),
+    *("ACQUIRE_MOST_FOUND", "ACQUIRE_READ_SECONDS", "ACQUIRE_SPARE_BYTES", "ACQUIRE_STAC_COLLECTION"),
+    *("ALARM_AFTER_MINUTES", "BASEMAP_ARCHIVE", "BASEMAP_STYLE_URL", "COHERENCE_CHANGE_METHOD", "COHERENCE_METHOD"),
+    *("CONN_MAX_AGE", "CSRF_TRUSTED_ORIGINS", "DEFORMATION_METHOD", "DERIVE_AFTER_SECONDS", "DISK_SPARE_PERCENT"),
+    *("EARTHDATA_LOGIN_HOSTS", "EARTHDATA_PASSWORD", "EARTHDATA_TOKEN_HOSTS", "EARTHDATA_USER", "EMAIL_TIMEOUT"),
+    *("ENDPOINT_LIMIT_PER_PERSON", "GEOCODER_ATTRIBUTION", "GEOCODER_KIND", "GEOCODER_SECONDS", "HSTS_PRELOAD"),
+    *("INGEST_CPU_MINUTES", "INGEST_FILE_GB", "INGEST_MEMORY_GB", "INGEST_MINUTES", "INGEST_MOST_POINTS"),
+    *("INGEST_STALL_MINUTES", "INGEST_WORKERS", "MAIL_GATHER_MINUTES", "MAIL_LIMIT_OVERALL", "MAIL_LIMIT_PER_ADDRESS"),
+    *("MAIL_LIMIT_PER_DOMAIN", "MAIL_LIMIT_PER_IP", "MAIL_PUBLIC_DOMAINS", "MAIL_REST_MINUTES", "MAIL_SENDERS"),
+    *("ML_COMPILE", "ML_READERS", "OFFSETS_METHOD", "OFFSETS_REACH_GLACIER_M_DAY", "OFFSETS_REACH_M_DAY"),
+    *("PUSHES_AT_ONCE", "PUSH_MOST_AN_HOUR", "PUSH_SECONDS", "REPLICA_LAG_SECONDS", "REQUEST_SECONDS"),
+    *("REVIEW_CLAIM_MINUTES", "RUN_BEAT_SECONDS", "RUN_HOURS", "RUN_STALL_MINUTES", "RUN_WORKERS", "SEARCHES_AT_ONCE"),
+    *("SESSION_IDLE_MINUTES", "TASK_HOURS", "UPLOAD_KEEP_HOURS", "UPLOAD_SPARE_BYTES", "WATCH_STABLE_SECONDS"),
+    *("WEBHOOKS_AT_ONCE", "WEBHOOK_SECONDS", "WEB_STATEMENT_TIMEOUT_SECONDS", "WORK_SECONDS_PER_MINUTE"),
 )
 NOT_PUBLIC = (".localhost", ".local", ".internal", ".invalid", ".test", ".example")
 
@@ -196,10 +141,7 @@ _SETTINGS = (
     ("framework", framework, "Run manage.py check --deploy and mend what it says."),
 )
 DEPLOYMENT = (
-    *(
-        Condition(name=name, check=check, remedy=remedy, needs_database=False, alarms=False)
-        for name, check, remedy in _SETTINGS
-    ),
+    *(Setup(*setting) for setting in _SETTINGS),
     *(condition for condition in CONDITIONS if condition.name in ("database", "database role")),
     Condition(name="backup", check=backup_exists, remedy=BACK_UP, alarms=False),
 )

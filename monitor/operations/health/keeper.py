@@ -23,10 +23,7 @@ REQUEST = "GET /healthz HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"
 
 
 class Keeper(threading.Thread):
-    """Thread that checks whether the site answers, and has the service ended if it does not.
-
-    silent_seconds: time without an answer after which the service is ended. server: gunicorn's arbiter.
-    """
+    """Thread that has the service ended after `silent_seconds` without an answer. server: gunicorn's arbiter."""
 
     def __init__(self, server: Any, *, silent_seconds: float) -> None:
         super().__init__(name="keeper", daemon=True)
@@ -65,7 +62,6 @@ class Keeper(threading.Thread):
         return False
 
     def _end(self) -> None:
-        """Kill every process of the service, so that it is started again."""
         self.server.log.critical("The site has not answered for %.0f s: it is ended.", self.silent_seconds)
         self.server.kill_workers(signal.SIGKILL)
         os._exit(1)

@@ -1,7 +1,4 @@
-"""Checks of the sender's domain for `manage.py doctor --dns`: SPF, DKIM and DMARC, so that receivers trust our mails.
-
-SPF: RFC 7208; DKIM: RFC 6376; DMARC: RFC 7489. Nothing else in the service asks a name server about mail.
-"""
+"""Checks of the sender's domain for `manage.py doctor --dns`: SPF (RFC 7208), DKIM (RFC 6376), DMARC (RFC 7489)."""
 
 import base64
 import binascii
@@ -11,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from django.conf import settings
 
-from monitor.operations.health.condition import Condition, Wrong
+from monitor.operations.health.condition import Setup, Wrong
 
 if TYPE_CHECKING:
     from dns.resolver import Resolver
@@ -84,14 +81,10 @@ def spf() -> str:
         raise Wrong(f"the SPF record of {domain} makes servers look up more than {MOST_LOOKUPS} names: they give up")
     if not any(term in ("-all", "~all") or term.startswith("redirect=") for term in terms):
         raise Wrong(f"the SPF record of {domain} ends in neither -all nor ~all: it forbids nobody")
-    if not _is_aligned(domain, sender_domain()):
-        raise Wrong(f"mails come back to {domain}, and their sender is at {sender_domain()}: DMARC ignores SPF then")
+    sender = sender_domain()  # one must lie in the other (relaxed alignment, RFC 7489, 3.1; no public suffixes)
+    if not (f".{domain}".endswith(f".{sender}") or f".{sender}".endswith(f".{domain}")):
+        raise Wrong(f"mails come back to {domain}, and their sender is at {sender}: DMARC ignores SPF then")
     return records[0]
-
-
-def _is_aligned(one: str, other: str) -> bool:
-    """Return whether one of two domains lies in the other (relaxed alignment, RFC 7489, 3.1; no public suffixes)."""
-    return f".{one}".endswith(f".{other}") or f".{other}".endswith(f".{one}")
 
 
 def dkim() -> str:
@@ -150,33 +143,29 @@ def _tags(text: str) -> dict[str, str]:
     return {name.strip().lower(): value.strip() for name, _, value in parts if name.strip()}
 
 
-_CHECKS = (
-    (
+SENDER = (
+    Setup(
         "SPF",
         spf,
         'Publish one TXT record at the domain of BOUNCE_ADDRESS that names what sends, as "v=spf1 mx -all",'
         " or with include: of your relay.",
     ),
-    (
+    Setup(
         "DKIM",
         dkim,
         "Let your mail server or relay sign, publish its public key as TXT at <selector>._domainkey.<domain>,"
         " and set DKIM_SELECTOR to the selector.",
     ),
-    (
+    Setup(
         "DMARC",
         dmarc,
         'Publish a TXT record at _dmarc.<domain>, as "v=DMARC1; p=none; rua=mailto:postmaster@<domain>";'
         " p=quarantine once the reports show that all your mails pass.",
     ),
-    (
+    Setup(
         "returned mails",
         returns,
         "Set BOUNCE_ADDRESS to an address whose host takes mail for it and for anything after a +,"
         " and pipe what comes into manage.py bounces.",
     ),
-)
-SENDER = tuple(
-    Condition(name=name, check=check, remedy=remedy, needs_database=False, alarms=False)
-    for name, check, remedy in _CHECKS
 )

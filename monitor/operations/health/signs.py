@@ -29,11 +29,7 @@ def signs_forget() -> None:
 
 
 def sign_ages() -> dict[str, float]:
-    """Return the seconds since each sign of life.
-
-    A sign from the future, after the clock was set back, is as old as it is ahead: its process overwrites it within
-    seconds.
-    """
+    """Return the seconds since each sign of life; after the clock was set back, how far a sign is ahead."""
     age = ExpressionWrapper(Now() - F("seen_at"), output_field=DurationField())
     rows = SignOfLife.objects.annotate(age=age).values_list("name", "age")
     return {name: abs(age.total_seconds()) for name, age in rows}

@@ -95,7 +95,6 @@ def migrations() -> str:
 
 @functools.cache
 def _last_migrations() -> frozenset[tuple[str, str]]:
-    """Return the last migration of every app of this code."""
     return frozenset(MigrationLoader(None).graph.leaf_nodes())
 
 

@@ -92,7 +92,6 @@ def new_data() -> str:
 
 
 def _without_addresses(text: str) -> str:
-    """Hide addresses in a text: mail servers quote that of the reader, which is nobody else's business."""
     return one_line(ADDRESS.sub("(address)", text))
 
 

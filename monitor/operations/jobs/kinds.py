@@ -1,7 +1,4 @@
-"""The kinds of job, in one table: where their rows are, which states they have, and how they are tried again or ended.
-
-What has an address (messages) shows none: only what it is about.
-"""
+"""The kinds of job, in one table: their rows, states and how they are tried again or ended; no addresses."""
 
 import re
 from collections.abc import Callable
@@ -50,23 +47,35 @@ MESSAGES = {
 _ADDRESS = re.compile(r"\S+@\S+")
 
 
+GROUP_OF_STATE = {  # of the rows of every kind
+    **dict.fromkeys(("queued", "wanted"), "waiting"),
+    **dict.fromkeys(("running", "fetching", "sending"), "running"),
+    **dict.fromkeys(("cancelled", "withdrawn"), "cancelled"),
+    **dict.fromkeys(("fetched", "loaded", "deleted", "succeeded", "sent"), "done"),
+    "failed": "failed",
+    "rejected": "refused",
+}
+
+
 @dataclass(frozen=True, kw_only=True)
 class JobKind:
-    """Kind of job. states: state of a row -> group; retry, cancel: return how many rows of a queryset they changed.
-
-    may_retry: whether a row that failed or was cancelled can be tried again.
-    """
+    """Kind of job. retry, cancel: return how many rows of a queryset they changed."""
 
     label: str
     model: type[Model]
-    states: dict[str, str]
+
     related: tuple[str, ...] = ()
     title: Callable[[Any], str]
     progress: Callable[[Any], str] = lambda row: ""
     retry: Callable[[QuerySet[Any]], int]
     cancel: Callable[[QuerySet[Any], str], int] | None = None
     may_cancel: tuple[str, ...] = ("waiting", "running")
-    may_retry: Callable[[Any], bool] = lambda row: True
+    may_retry: Callable[[Any], bool] = lambda row: True  # of a row that failed or was cancelled
+
+    @property
+    def states(self) -> dict[str, str]:
+        """Return the group of each state of a row."""
+        return {state.value: GROUP_OF_STATE[state.value] for state in self.model.State}
 
     def rows(self) -> QuerySet[Any]:
         """Return the rows of this kind with what their titles need."""
@@ -104,19 +113,11 @@ _STEPS = {
     StepFailure.Step.ANNOUNCE: gettext_lazy("Messages about an alert"),
     StepFailure.Step.CAP: gettext_lazy("CAP message about an alert"),
 }
-_Job, _Download, _Message = IngestJob.State, SceneDownload.State, OutgoingMessage.State
+
 KINDS = {
     "files": JobKind(
         label=pgettext_lazy("jobs", "Files"),
         model=IngestJob,
-        states={
-            _Job.QUEUED: "waiting",
-            _Job.RUNNING: "running",
-            _Job.FAILED: "failed",
-            _Job.REJECTED: "refused",
-            _Job.CANCELLED: "cancelled",
-            _Job.LOADED: "done",
-        },
         title=lambda job: job.original_name,
         progress=lambda job: _points(job.points_done) if job.points_done else "",
         retry=lambda rows: jobs_retry(jobs=rows),
@@ -126,13 +127,6 @@ KINDS = {
     "runs": JobKind(
         label=pgettext_lazy("jobs", "Computations"),
         model=Run,
-        states={
-            Run.State.QUEUED: "waiting",
-            Run.State.RUNNING: "running",
-            Run.State.FAILED: "failed",
-            Run.State.CANCELLED: "cancelled",
-            Run.State.SUCCEEDED: "done",
-        },
         related=("model_version", "product", "pair__reference", "pair__secondary"),
         title=_run_title,
         progress=lambda run: _share(run.share_done, 1.0) if run.state == Run.State.RUNNING else "",
@@ -142,15 +136,6 @@ KINDS = {
     "downloads": JobKind(
         label=pgettext_lazy("jobs", "Downloads"),
         model=SceneDownload,
-        states={
-            _Download.WANTED: "waiting",
-            _Download.FETCHING: "running",
-            _Download.FETCHED: "done",
-            _Download.FAILED: "failed",
-            _Download.CANCELLED: "cancelled",
-            _Download.LOADED: "done",
-            _Download.DELETED: "done",
-        },
         title=lambda download: download.scene_id,
         progress=lambda download: _share(download.bytes_done, download.size_bytes) if download.bytes_done else "",
         retry=lambda rows: downloads_retry(downloads=rows),
@@ -160,24 +145,16 @@ KINDS = {
     "messages": JobKind(
         label=pgettext_lazy("jobs", "Messages"),
         model=OutgoingMessage,
-        states={
-            _Message.QUEUED: "waiting",
-            _Message.SENDING: "running",
-            _Message.FAILED: "failed",
-            _Message.WITHDRAWN: "cancelled",
-            _Message.SENT: "done",
-        },
         related=("transition__alert",),
         title=_message_title,
         retry=lambda rows: messages_retry(messages=rows),
-        may_retry=lambda message: message.state == _Message.FAILED,
+        may_retry=lambda message: message.state == OutgoingMessage.State.FAILED,
         cancel=lambda rows, by: messages_cancel(messages=rows, by=by),
         may_cancel=("waiting",),
     ),
     "steps": JobKind(
         label=pgettext_lazy("jobs", "Follow-up steps"),
         model=StepFailure,
-        states={StepFailure.State.QUEUED: "waiting", StepFailure.State.FAILED: "failed"},
         title=lambda failure: f"{_STEPS[failure.step]}: {failure.subject}",
         retry=lambda rows: failures_retry(failures=rows),
     ),

@@ -61,7 +61,6 @@ def job_cancel(request: HttpRequest, kind: str, pk: int) -> HttpResponse:
 def _change(
     request: HttpRequest, change: Callable[..., bool], kind: str, pk: int, done: str, refused: str
 ) -> HttpResponse:
-    """Change one job and go back to the list that it stood in."""
     row = KINDS[kind].rows().filter(pk=pk).first() if kind in KINDS else None
     if row is None:
         raise Http404("There is no such job.")

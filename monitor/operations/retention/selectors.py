@@ -80,10 +80,8 @@ def scene_rows_over() -> QuerySet[Scene]:
 
 
 def releases_over() -> Iterator[tuple[Product, bool]]:
-    """Yield superseded releases that may go. True: only their points, because alerts were detected in them.
-
-    An alert that no later release of the tile shows keeps the whole release: its page draws the series of it.
-    """
+    """Yield superseded releases that may go. True: only their points, because alerts were detected in them."""
+    # An alert that no later release of the tile shows keeps the whole release: its page draws the series of it.
     for release, later in releases_older_than(keep=settings.KEEP_RELEASES):
         if release.runs.filter(state__in=Run.UNSETTLED).exists() or release.derived.exists():
             continue

@@ -1,8 +1,4 @@
-"""Deleting what is over: row and file together, one at a time, so that it may be stopped and begun again anywhere.
-
-The row goes first and its file once that is committed: what a crash leaves is a file without a row, and those are swept
-up as well.
-"""
+"""Deleting what is over, one at a time: the row, then its file; a file that a crash leaves is swept up as well."""
 
 import logging
 import time

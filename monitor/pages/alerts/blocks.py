@@ -82,7 +82,8 @@ def provenance(detection: Detection) -> dict[str, Any]:
     run, version = prediction.run, prediction.run.model_version
     series = SurgeSeries.objects.filter(detection=detection).first() if detection.kind == Kind.GLACIER_SURGE else None
     thresholds = series.rule if series else detection.scan.thresholds
-    region = detection.extent == Extent.REGION
+    region, surge = detection.extent == Extent.REGION, detection.kind == Kind.GLACIER_SURGE
+    card = version.method if version.method in OWN_CARDS else version.task.removesuffix("-change")
     return {
         "method": _("search of wide areas, without learning") if region else method_name(version.method),
         # Translators: %(version)s is the version of a model, %(device)s is "cpu" or "cuda"
@@ -93,7 +94,7 @@ def provenance(detection: Detection) -> dict[str, Any]:
         "raster_sha256": prediction.raster_sha256,
         "thresholds": [] if region else [(name.replace("_", " "), value) for name, value in thresholds.items()],
         "series": _series(series) if series else "",
-        "model_cards": _model_cards(detection),
+        "model_cards": [f"docs/models/{name}.md" for name in (card, *(["surges"] if surge else []))],
     }
 
 
@@ -101,14 +102,6 @@ def _series(series: SurgeSeries) -> str:
     n = len(series.predictions)
     pairs = ngettext("%(n)s pair of images of %(glacier)s", "%(n)s pairs of images of %(glacier)s", n)
     return pairs % {"n": n, "glacier": series.glacier}
-
-
-def _model_cards(detection: Detection) -> list[str]:
-    """Return the documents that describe a method: its data, figures and limits."""
-    version = detection.scan.prediction.run.model_version
-    name = version.method if version.method in OWN_CARDS else version.task.removesuffix("-change")
-    names = [name, *(["surges"] if detection.kind == Kind.GLACIER_SURGE else [])]
-    return [f"docs/models/{one}.md" for one in names]
 
 
 def method_block(alert: Alert, detections: Sequence[Detection]) -> dict[str, Any] | None:
@@ -188,7 +181,6 @@ def agreement_sentence(rows: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _track_row(reason: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the row of one track. reason: as `ml.statistics.reasons` gives it."""
     rate, component = reason["rate_mm_yr"], reason["component"]
     answer = _("shows it by itself") if reason["seen"] else _("not clear by itself")
     moves = "" if rate is None else ", ".join([mm_a_year(figure(rate)), direction(component, rate)])

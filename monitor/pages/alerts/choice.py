@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import urlencode
 
 from django import forms
@@ -44,25 +44,6 @@ FACETS = (
 )
 NOT_OF_FEEDS = {"sort"}
 DAY = forms.DateInput(attrs={"type": "date"})
-
-
-class Option(NamedTuple):
-    """One value of a filter, with the number of alerts that it leaves."""
-
-    value: str
-    label: Any
-    n: int
-    chosen: bool
-
-
-class Facet(NamedTuple):
-    """A filter with its values. total: alerts that are left without it."""
-
-    name: str
-    label: Any
-    any_label: Any
-    total: int
-    options: list[Option]
 
 
 class ChoiceForm(forms.Form):
@@ -137,19 +118,17 @@ class Choice:
             safe=",",
         )
 
-    def facets(self, counts: Sequence[AlertCount]) -> list[Facet]:
+    def facets(self, counts: Sequence[AlertCount]) -> list[dict[str, Any]]:
         """Return the three filters with lists of values; each is counted under the values of the other two."""
         return [
-            Facet(
-                name,
-                label,
-                any_label,
-                self.n_alerts(counts, **{name: ""}),
-                [
-                    Option(value, text, self.n_alerts(counts, **{name: value}), self.values.get(name) == value)
-                    for value, text in choices
-                ],
-            )
+            {
+                "name": name,
+                "label": label,
+                "any_label": any_label,
+                "total": self.n_alerts(counts, **{name: ""}),
+                "chosen": self.values.get(name),
+                "options": [(value, text, self.n_alerts(counts, **{name: value})) for value, text in choices],
+            }
             for name, label, any_label, choices in FACETS
         ]
 

@@ -1,7 +1,7 @@
 """Context of an alert's page, public or for reviewers: card, evidence, limits and surroundings."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from django.urls import reverse
@@ -11,7 +11,7 @@ from detection.alerts.describe import data_end
 from detection.glaciers.moving_series import series_of
 from detection.glaciers.selectors import motions_touching
 from detection.kinds import Extent
-from detection.models import Alert, Detection, Review
+from detection.models import Alert, Detection
 from detection.rules.verdicts import Verdict
 from detection.selectors import detections_shown, reviews_standing
 from ingest.context.simulated_truth import truth_in, truth_is_loaded, truth_share
@@ -21,14 +21,7 @@ from ml.selectors import products_of
 from monitor.maps.map import selectors
 from monitor.maps.map.config import map_config
 from monitor.maps.rasters.catalogue import evidence_raster
-from monitor.pages.alerts.blocks import (
-    agreement_rows,
-    agreement_sentence,
-    method_block,
-    motion_rows,
-    places_rows,
-    provenance,
-)
+from monitor.pages.alerts import blocks
 from monitor.pages.alerts.pictures import captions, stretch_of
 from monitor.pages.glaciers.views import glacier_link, series_table
 from monitor.wording.cards.cards import AlertCard, alert_card, alert_feature, exposure_block
@@ -42,7 +35,15 @@ from monitor.wording.states import VERDICT_HEADINGS, in_language
 
 def alert_page(alert: Alert, with_missing: bool) -> dict[str, Any]:
     """Return the context of the public page. with_missing: name layers that are not loaded, for operators."""
-    reviews = [_review(review) for review in reviews_standing(alert=alert)]
+    reviews = [
+        {
+            "heading": VERDICT_HEADINGS[review.verdict],
+            "reason": "" if review.verdict == Verdict.FIELD_VISIT else in_language(review.reason.label),
+            "note": in_language(review.public_note),
+            "at": review.created_at,
+        }
+        for review in reviews_standing(alert=alert)  # for everybody: without names and internal notes
+    ]
     return alert_context(alert) | surroundings(alert, with_missing) | exposure_block(alert) | {"reviews": reviews}
 
 
@@ -53,7 +54,9 @@ def alert_context(alert: Alert) -> dict[str, Any]:
     sources = [source for detection in detections for source in _sources(detection)]
     stretch, raster = stretch_of(alert), evidence_raster([detection.scan.prediction for detection in detections])
     config = map_config(alert.area.extent)
-    agreement = agreement_rows(alert, detections) if alert.is_measured else []
+    agreement = blocks.agreement_rows(alert, detections) if alert.is_measured else []
+    has_truth = alert.simulated and alert.is_measured and truth_is_loaded()
+    speeds = series_of(detections) if card.voice.evidence.series == "speeds" else None  # a glacier's are on its page
     return {
         "card": card,
         "alert_geojson": alert_feature(alert, card),
@@ -67,25 +70,17 @@ def alert_context(alert: Alert) -> dict[str, Any]:
         "evidence": [_evidence(detection, card) for detection in newest_first],
         "evidence_words": card.voice.evidence,
         "agreement": agreement,
-        "agreement_sentence": agreement_sentence(agreement),
-        "methods": method_block(alert, detections),
-        **(_speeds(detections) if card.voice.evidence.series == "speeds" else {}),
+        "agreement_sentence": blocks.agreement_sentence(agreement),
+        "methods": blocks.method_block(alert, detections),
+        **({"charts": speeds, "views": [series_table(view) for view in speeds]} if speeds is not None else {}),
         "limits": card.voice.limits(alert, sources),
-        "simulated_here": _simulated_here(alert),
+        "simulated_here": {"put_in": list(truth_in(area=alert.area)), "share": percent(truth_share(area=alert.area))}
+        if has_truth
+        else None,
         "glaciers": [glacier_link(one) for one in motions_touching(area=alert.area, simulated=alert.simulated)],
-        "motion": motion_rows(alert),
-        "places": places_rows(detections),
+        "motion": blocks.motion_rows(alert),
+        "places": blocks.places_rows(detections),
         "series_summary": [_series_row(**one) for one in selectors.alert_series(alert=alert)],
-    }
-
-
-def _review(review: Review) -> dict[str, Any]:
-    """Return the verdict of a specialist for everybody: without names and internal notes."""
-    return {
-        "heading": VERDICT_HEADINGS[review.verdict],
-        "reason": "" if review.verdict == Verdict.FIELD_VISIT else in_language(review.reason.label),
-        "note": in_language(review.public_note),
-        "at": review.created_at,
     }
 
 
@@ -97,19 +92,6 @@ def _sources(detection: Detection) -> list[Product | ScenePair]:
     own, *others = products_of(run=run)
     shown = {one["product"] for one in detection.reasons if one.get("seen")}
     return [own, *(one for one in others if one.name in shown)]
-
-
-def _speeds(detections: Sequence[Detection]) -> dict[str, Any]:
-    """Return the speed series of ground without an outline of its own; a glacier's page shows a glacier's."""
-    charts = series_of(detections)
-    return {"charts": charts, "views": [series_table(view) for view in charts]}
-
-
-def _simulated_here(alert: Alert) -> dict[str, Any] | None:
-    """Return what was simulated at an alert; None for real data and where nothing was detected."""
-    if not (alert.simulated and alert.is_measured and truth_is_loaded()):
-        return None
-    return {"put_in": list(truth_in(area=alert.area)), "share": percent(truth_share(area=alert.area))}
 
 
 def _evidence(detection: Detection, card: AlertCard) -> dict[str, Any]:
@@ -133,7 +115,7 @@ def _evidence(detection: Detection, card: AlertCard) -> dict[str, Any]:
         "finished_at": run.finished_at,
         "raster_url": reverse("prediction-raster", args=[detection.scan.prediction_id]),
         "raster_label": card.voice.evidence.raster_label,
-        **provenance(detection),
+        **blocks.provenance(detection),
     }
 
 

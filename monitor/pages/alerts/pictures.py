@@ -16,26 +16,15 @@ from shapely.geometry import MultiPolygon
 from detection.kinds import Extent
 from detection.models import AreaFigures, Detection
 from ingest.geometry import utm_epsg
-from ingest.models import Product, Scene, ScenePair
+from ingest.models import Product, ScenePair
 from ingest.pixel_grids import PixelGrid
 from ingest.products.selectors import product_points
 from ingest.projections import transformer
 from ingest.scenes.images import PairImages, read_scene
 from ingest.storage import stored_tiff
 from ml.selectors import products_of
+from monitor.maps.imaging import evidence
 from monitor.maps.imaging.drawing import Bounds, arrows, window_values
-from monitor.maps.imaging.evidence import (
-    PHASE_STOPS,
-    RATE_STOPS,
-    Frame,
-    Pointer,
-    frame_of,
-    fringe_mm_yr,
-    picture,
-    points_on,
-    smoothed,
-    wrapped,
-)
 from monitor.maps.imaging.pixels import RATIO_DB, RATIO_STOPS, common_stretch, decibels, ratio_db
 from monitor.maps.rasters.answers import GONE, ImageGone, etag_of
 from monitor.maps.rasters.catalogue import images_of
@@ -65,16 +54,12 @@ class Captioned(NamedTuple):
     caption: str
 
 
-def may_be_shown(scene: Scene) -> bool:
-    """Return whether an image itself may be shown to everybody: its licence allows it, or it is simulated."""
-    return scene.simulated or scene.licence.startswith(FREE_LICENCE)
-
-
 def pair_captions(detection: Detection) -> Iterator[Captioned]:
     """Yield the available pictures of a detection in a pair of images."""
     pair = detection.scan.prediction.run.pair
     scenes = (pair.reference, pair.secondary)
-    if all(may_be_shown(scene) for scene in scenes) and not missing_images(pair):
+    may_be_shown = all(scene.simulated or scene.licence.startswith(FREE_LICENCE) for scene in scenes)
+    if may_be_shown and not missing_images(pair):
         yield from _image_captions(pair)
     layer = LAYER_OF_TASK[detection.scan.prediction.run.model_version.task]
     measured = _("What the computer measured: %(layer)s") % {"layer": layer.label}
@@ -95,7 +80,7 @@ def _image_captions(pair: ScenePair) -> Iterator[Captioned]:
     )
 
 
-def pair_picture(detection: Detection, name: str, frame: Frame, epsg: int, outline: MultiPolygon) -> bytes:
+def pair_picture(detection: Detection, name: str, frame: evidence.Frame, epsg: int, outline: MultiPolygon) -> bytes:
     """Return the picture of `pair_captions` with this name. Raises ImageGone where a file is gone or broken."""
     pair = detection.scan.prediction.run.pair
     try:
@@ -107,13 +92,13 @@ def pair_picture(detection: Detection, name: str, frame: Frame, epsg: int, outli
     except (FileNotFoundError, RasterioError, ValueError) as fault:
         raise ImageGone(_("A file behind this picture is no longer in the storage, or it is broken.")) from fault
     if name == "difference":
-        return picture(ratio_db(*images), RATIO_STOPS, -RATIO_DB, RATIO_DB, frame, outline)
+        return evidence.picture(ratio_db(*images), RATIO_STOPS, -RATIO_DB, RATIO_DB, frame, outline)
     stretch = common_stretch(images)
     shown = decibels(images.reference if name == "before" else images.secondary)
-    return picture(shown, GREYS, *stretch, frame, outline)
+    return evidence.picture(shown, GREYS, *stretch, frame, outline)
 
 
-def _images(pair: ScenePair, frame: Frame, epsg: int) -> PairImages:
+def _images(pair: ScenePair, frame: evidence.Frame, epsg: int) -> PairImages:
     """Read both images on the frame, linear power."""
     west, _, east, north = frame.bounds_m
     rows, cols = frame.shape
@@ -122,7 +107,7 @@ def _images(pair: ScenePair, frame: Frame, epsg: int) -> PairImages:
     return PairImages(read_scene(pair.reference, grid), read_scene(pair.secondary, grid))
 
 
-def _result(detection: Detection, frame: Frame, epsg: int, outline: MultiPolygon) -> bytes:
+def _result(detection: Detection, frame: evidence.Frame, epsg: int, outline: MultiPolygon) -> bytes:
     prediction = detection.scan.prediction
     layer, images = LAYER_OF_TASK[prediction.run.model_version.task], images_of(prediction)
     with stored_tiff(prediction.raster) as raster:
@@ -131,9 +116,9 @@ def _result(detection: Detection, frame: Frame, epsg: int, outline: MultiPolygon
         if layer is ARROW_LAYER:
             drawn = arrows(raster, images, _bounds_deg(frame, epsg), MOST_ARROWS)
             project = transformer(4326, epsg).transform
-            pointers = [Pointer(*project(one.longitude, one.latitude), one.bearing_deg) for one in drawn]
+            pointers = [evidence.Pointer(*project(one.longitude, one.latitude), one.bearing_deg) for one in drawn]
     values = np.asarray(layer.value(layer.of_pair(bands, images)), dtype=np.float32)
-    return picture(values, layer.stops, layer.low, layer.high, frame, outline, pointers)
+    return evidence.picture(values, layer.stops, layer.low, layer.high, frame, outline, pointers)
 
 
 def captions(detection: Detection) -> list[Captioned]:
@@ -171,7 +156,7 @@ def _of_product(detection: Detection, product: Product, number: int) -> Iterator
     yield Captioned(f"points-{number}", _("What was measured"), shown)
     if _is_region(detection):
         return
-    ring = figure(fringe_mm_yr(detection.peak_rate_mm_yr))
+    ring = figure(evidence.fringe_mm_yr(detection.peak_rate_mm_yr))
     yield Captioned(
         f"rings-{number}",
         _("The same in rings"),
@@ -194,10 +179,7 @@ def _is_region(detection: Detection) -> bool:
 
 
 def _still_mm_yr(detection: Detection, product: Product) -> float:
-    """Return the rate that a product's rates are shown against, mm/yr.
-
-    It is that of the ground around a place, or the run's still rate if that ground moves too; 0 for regions.
-    """
+    """Return the rate of still ground, mm/yr: around a place, or the run's if that ground moves too; 0 for regions."""
     if _is_region(detection):
         return 0.0
     for one in detection.reasons:
@@ -221,7 +203,7 @@ def fingerprint(detection: Detection, name: str) -> str:
 def evidence_png(detection: Detection, name: str) -> bytes:
     """Return the picture of `captions` with this name. Raises ImageGone where the run's raster is gone."""
     outline, epsg = _on_plane(detection.area)
-    frame = frame_of(outline)
+    frame = evidence.frame_of(outline)
     if name == "score":
         return _score_png(detection, frame, epsg, outline)
     if detection.scan.prediction.run.product is None:
@@ -232,34 +214,37 @@ def evidence_png(detection: Detection, name: str) -> bytes:
     area.srid = 4326
     points = product_points(product=product, area=area, most=MOST_POINTS)
     x, y = transformer(4326, epsg).transform(points.longitude, points.latitude)
-    rates = points_on(frame, x, y, points.velocity_mm_yr - np.float32(_still_mm_yr(detection, product)))
+    rates = evidence.points_on(frame, x, y, points.velocity_mm_yr - np.float32(_still_mm_yr(detection, product)))
     if what == "points":
         stretch = stretch_of(detection)
-        return picture(rates, RATE_STOPS, -stretch, stretch, frame, outline)
-    return picture(
-        wrapped(smoothed(rates), fringe_mm_yr(detection.peak_rate_mm_yr)), PHASE_STOPS, 0.0, 1.0, frame, outline
+        return evidence.picture(rates, evidence.RATE_STOPS, -stretch, stretch, frame, outline)
+    return evidence.picture(
+        evidence.wrapped(evidence.smoothed(rates), evidence.fringe_mm_yr(detection.peak_rate_mm_yr)),
+        evidence.PHASE_STOPS,
+        0.0,
+        1.0,
+        frame,
+        outline,
     )
 
 
-def _score_png(detection: Detection, frame: Frame, epsg: int, outline: MultiPolygon) -> bytes:
+def _score_png(detection: Detection, frame: evidence.Frame, epsg: int, outline: MultiPolygon) -> bytes:
     try:
         with stored_tiff(detection.scan.prediction.raster) as raster:
             values = window_values(raster, SCORE.bands, epsg, frame.bounds_m, frame.shape)
     except (FileNotFoundError, RasterioError, ValueError) as fault:
         raise ImageGone(GONE) from fault
-    return picture(SCORE.value(values), SCORE.stops, SCORE.low, SCORE.high, frame, outline)
+    return evidence.picture(SCORE.value(values), SCORE.stops, SCORE.low, SCORE.high, frame, outline)
 
 
 def _on_plane(area: GeoArea) -> tuple[MultiPolygon, int]:
-    """Project an outline in degrees to the UTM zone of its centroid, m."""
     geographic = from_wkb(bytes(area.wkb))
     epsg = utm_epsg(*geographic.centroid.coords[0])
     project = transformer(4326, epsg).transform
     return transform_geometry(geographic, project, interleaved=False), epsg
 
 
-def _bounds_deg(frame: Frame, epsg: int) -> Bounds:
-    """Return the box of degrees around the corners of a frame."""
+def _bounds_deg(frame: evidence.Frame, epsg: int) -> Bounds:
     west, south, east, north = frame.bounds_m
     x, y = transformer(epsg, 4326).transform([west, east, west, east], [south, south, north, north])
     return min(x), min(y), max(x), max(y)

@@ -17,7 +17,6 @@ from monitor.pages.alerts.report import alert_report
 from monitor.web.guards import may_view_work
 from monitor.wording.cards.cards import alert_cards
 from monitor.wording.cards.filters import alert_or_404
-from monitor.wording.refusals import BIGGEST_KEY
 
 ALERTS_ON_A_PAGE = 100
 
@@ -62,7 +61,7 @@ def report(request: HttpRequest, code: str) -> HttpResponse:
 @require_safe
 def alert_picture(request: HttpRequest, code: str, detection: int, name: str) -> HttpResponseBase:
     """Return a picture of a run at the alert: its score map, the points, or their wrapped rates."""
-    shown = detection_of(alert=alert_or_404(code), number=detection) if detection <= BIGGEST_KEY else None
+    shown = detection_of(alert=alert_or_404(code), number=detection)
     if shown is None or name not in {one.name for one in captions(shown)}:
         raise Http404("There is no such picture of this alert.")
     return png_response(request, fingerprint(shown, name), lambda: evidence_png(shown, name))

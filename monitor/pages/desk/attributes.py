@@ -9,15 +9,12 @@ USUAL = ("coherence", "velocity")
 
 
 class Attribute(NamedTuple):
-    """Attribute of a point.
-
-    sql: of the table of points, {longitude} and {latitude} those of the middle of the ground; empty: of series.
-    """
+    """Attribute of a point."""
 
     name: str
     label: str | Promise
     unit: str | Promise
-    sql: str
+    sql: str  # with {longitude} and {latitude} of the middle of the ground; empty: of series
 
 
 _RATE = _("mm/year")

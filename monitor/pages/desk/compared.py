@@ -11,23 +11,9 @@ from django.utils.translation import gettext as _
 from numpy.typing import NDArray
 
 from ingest.models import Product
-from monitor.pages.desk import drawings, samples, words
+from monitor.pages.desk import drawings, parts, samples, words
 from monitor.pages.desk.attributes import BY_NAME, Attribute
 from monitor.pages.desk.differences import Difference, Picture, difference, picture
-from monitor.pages.desk.parts import (
-    PARTS,
-    bands_table,
-    chart,
-    columns,
-    extent,
-    fault,
-    figures_table,
-    ground_table,
-    sentences,
-    series_table,
-    table,
-    values_table,
-)
 from monitor.pages.desk.query import View
 from monitor.pages.desk.relations import Relation, ninths, relation
 from monitor.pages.desk.series import Groups, fitted, group
@@ -42,7 +28,7 @@ def cross(view: View, product: Product) -> list[Component]:
     n_points, n_read, found = _related(view, product, x, y)
     if found is None:
         missing = _("This data set does not state both for any point here, or too few points stand here.")
-        return [fault(missing, _("Choose another attribute, data set or area."))]
+        return [parts.fault(missing, _("Choose another attribute, data set or area."))]
     title_x, title_y = words.titled(x), words.titled(y)
     line = _("robust line: %(slope)s per unit") % {"slope": words.number(found.slope, 3)}
     if found.x.size:
@@ -54,15 +40,15 @@ def cross(view: View, product: Product) -> list[Component]:
         )
     return [
         html.P(words.related(found), className="verdict"),
-        extent(min(n_read, found.n), n_points if n_read < n_points else found.n),
-        chart(
+        parts.extent(min(n_read, found.n), n_points if n_read < n_points else found.n),
+        parts.chart(
             "relation",
             _("%(y)s against %(x)s") % {"y": y.label, "x": x.label},
             drawn,
             drawings.density(found, title_x, title_y, line, _("points")),
-            bands_table(found, title_x, title_y, _("Points")),
+            parts.bands_table(found, title_x, title_y, _("Points")),
         ),
-        figures_table(
+        parts.figures_table(
             _("How the two go together"),
             [
                 [_("Points with both"), whole(found.n)],
@@ -78,8 +64,8 @@ def cross(view: View, product: Product) -> list[Component]:
 def _related(view: View, product: Product, x: Attribute, y: Attribute) -> tuple[int, int, Relation | None]:
     """Return how many points stand there, of how many the attributes were read, and their relation."""
     if x.sql and y.sql:
-        columns = samples.columns_of(product=product, ground=view.ground, attributes=(x, y))
-        return columns.n_points, len(columns.values), relation(*columns.values.T)
+        read = samples.columns_of(product=product, ground=view.ground, attributes=(x, y))
+        return read.n_points, len(read.values), relation(*read.values.T)
     stored = [one for one in (x, y) if one.sql]
     sampled = samples.series_of(product=product, ground=view.ground, attributes=stored)
     made = fitted(product.dates, sampled.series_mm) if len(sampled.series_mm) else None
@@ -96,7 +82,7 @@ def compare(view: View, product: Product) -> list[Component]:
     found, drawn, zoom = _differences(view, product, other)
     if found is None or drawn is None:
         apart = _("The two data sets have no cell in common here.")
-        return [fault(apart, _("Choose another data set or another area."))]
+        return [parts.fault(apart, _("Choose another data set or another area."))]
     unit, change = str(BY_NAME["velocity"].unit), found.change_mm_yr
     reach = max(1.0, float(np.percentile(np.abs(change), 98)))
     row, column = np.nonzero(np.isfinite(drawn.change_mm_yr))
@@ -107,19 +93,19 @@ def compare(view: View, product: Product) -> list[Component]:
     cells = _("Cells of about %(side)s m.") % {"side": whole(round(side_m, -1))}
     head = [_("Cells drawn"), _("16 % are below"), _("Median"), _("84 % are below")]
     caption = _("Second minus first by part of the ground, %(unit)s")
-    parts = [
-        chart(
+    charts = [
+        parts.chart(
             "differences",
             _("Where they differ"),
-            sentences(
+            parts.sentences(
                 _("Second minus first. Blue: the second is more positive; brown: more negative."),
                 cells,
-                words.where(PARTS, ground_parts.medians(shown)),
+                words.where(parts.PARTS, ground_parts.medians(shown)),
             ),
             drawings.cell_map(drawn, reach, unit),
-            values_table((view, product), caption, ground_parts, shown, head, [16, 50, 84]),
+            parts.values_table((view, product), caption, ground_parts, shown, head, [16, 50, 84]),
         ),
-        chart(
+        parts.chart(
             "difference-histogram",
             _("How much they differ"),
             _("Each bar: the share of cells with about this difference. The line marks the median."),
@@ -129,13 +115,13 @@ def compare(view: View, product: Product) -> list[Component]:
     if related:
         titles = [_("First (mm/year)"), _("Second (mm/year)")]
         line = _("robust line: %(slope)s per unit") % {"slope": words.number(related.slope, 3)}
-        parts.append(
-            chart(
+        charts.append(
+            parts.chart(
                 "agreement",
                 _("One against the other"),
                 _("Cells that both see. If both saw the same, all would lie on a line that rises by one per unit."),
                 drawings.density(related, *titles, line, _("cells")),
-                bands_table(related, *titles, _("Cells")),
+                parts.bands_table(related, *titles, _("Cells")),
             )
         )
     return [
@@ -143,7 +129,7 @@ def compare(view: View, product: Product) -> list[Component]:
         html.P(words.beyond(found)),
         html.P(words.views(product, other), className="soft"),
         _differences_table(found),
-        columns(*parts),
+        parts.columns(*charts),
     ]
 
 
@@ -183,16 +169,20 @@ def _differences_table(found: Difference) -> Component:
         [_("Beyond two standard deviations"), beyond],
         [_("Correlation (Pearson)"), words.number(found.correlation)],
     ]
-    return figures_table(_("Second minus first"), rows)
+    return parts.figures_table(_("Second minus first"), rows)
 
 
 def groups(view: View, product: Product) -> list[Component]:
     """Draw groups of similar series, and the positions of their members."""
     if not product.has_series:
-        return [fault(_("This data set has velocities only, and no series to compare."), _("Choose another data set."))]
+        return [
+            parts.fault(
+                _("This data set has velocities only, and no series to compare."), _("Choose another data set.")
+            )
+        ]
     n_points, places, found = _grouped(view, product)
     if found is None:
-        return [fault(_("Too few points with series stand here to form groups."), _("Choose a larger area."))]
+        return [parts.fault(_("Too few points with series stand here to form groups."), _("Choose a larger area."))]
     names = [_("Group %(number)s") % {"number": place + 1} for place in range(len(found.groups))]
     named = list(zip(names, found.groups, strict=True))
     medians = [(name, one.median_mm) for name, one in named]
@@ -213,13 +203,13 @@ def groups(view: View, product: Product) -> list[Component]:
     head = [_("Group"), _("Points"), _("Share"), *figures]
     return [
         html.P(text % {"groups": len(names), "share": percent(found.explained)}, className="verdict"),
-        extent(n_used, max(n_points - found.n_left_out, n_used), left_out if found.n_left_out else ""),
-        table(_("The groups"), head, rows, is_open=True),
-        columns(
-            chart(
+        parts.extent(n_used, max(n_points - found.n_left_out, n_used), left_out if found.n_left_out else ""),
+        parts.table(_("The groups"), head, rows, is_open=True),
+        parts.columns(
+            parts.chart(
                 "shapes",
                 _("How the groups moved"),
-                sentences(
+                parts.sentences(
                     _(
                         "Lines: the median series of each group, relative to its own mean; shaded: the middle two "
                         "thirds."
@@ -227,9 +217,9 @@ def groups(view: View, product: Product) -> list[Component]:
                     words.sides(product),
                 ),
                 drawings.lines(product.dates, medians, "mm", [(one.low_mm, one.high_mm) for one in found.groups]),
-                series_table(product.dates, medians),
+                parts.series_table(product.dates, medians),
             ),
-            chart(
+            parts.chart(
                 "members",
                 _("Where they are"),
                 _("Every group has its colour and its mark. The table counts the points of each by part of ground."),
@@ -257,4 +247,4 @@ def _members_table(sheet: tuple[View, Product], places: NDArray[Any], found: Gro
     def cells(inside: NDArray[np.bool_]) -> list[str]:
         return [whole(int(count)) for count in np.bincount(of_group[inside], minlength=len(names))]
 
-    return ground_table(sheet, _("Points of each group by part of the ground"), ground, names, cells)
+    return parts.ground_table(sheet, _("Points of each group by part of the ground"), ground, names, cells)

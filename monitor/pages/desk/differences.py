@@ -22,11 +22,7 @@ class Cells(NamedTuple):
 
 
 class Difference(NamedTuple):
-    """Second minus first where both have a cell, (n,), mm/yr. spread: 1.4826 times the median absolute deviation.
-
-    share_beyond: of the cells that differ from the median by more than two standard deviations of both; NaN where none
-    is stated.
-    """
+    """Second minus first where both have a cell, (n,), mm/yr."""
 
     column: NDArray[np.int64]
     row: NDArray[np.int64]
@@ -35,9 +31,9 @@ class Difference(NamedTuple):
     n_only_first: int
     n_only_second: int
     median_mm_yr: float
-    spread_mm_yr: float
+    spread_mm_yr: float  # 1.4826 times the median absolute deviation
     correlation: float
-    share_beyond: float
+    share_beyond: float  # off the median by more than two standard deviations of both; NaN where none is stated
     usual_sigma_mm_yr: float
 
     @property
@@ -84,10 +80,8 @@ def difference(first: Cells, second: Cells) -> Difference | None:
 def cells_of_points(
     longitude: Float64, latitude: Float64, velocity_mm_yr: Float64, sigma_mm_yr: Float64, zoom: int
 ) -> Cells:
-    """Return means of points, (n,), on the cells of a zoom level.
-
-    Errors of neighbours have much in common, so the sigma of a cell is the mean of its points' and no smaller.
-    """
+    """Return means of points, (n,), on the cells of a zoom level."""
+    # Errors of neighbours have much in common, so the sigma of a cell is the mean of its points' and no smaller.
     across = CELLS * 2**zoom
     column = ((longitude + 180) / 360 * across).astype(np.int64)
     row = ((1 - np.arcsinh(np.tan(np.radians(latitude))) / np.pi) / 2 * across).astype(np.int64)

@@ -79,7 +79,6 @@ def _bar(unit: str) -> dict[str, Any]:
 
 
 def _as_map(figure: go.Figure, latitudes: np.ndarray) -> go.Figure:
-    """Set the axes so that a degree is as wide as it is high on the ground."""
     stretch = 1 / np.cos(np.radians(float(np.mean(latitudes)) if len(latitudes) else 0.0))
     return figure.update_layout(
         **layout(

@@ -93,10 +93,8 @@ def ground_table(
     head: Sequence[str],
     cells: Callable[[NDArray[np.bool_]], list[str]],
 ) -> Component:
-    """Return what a map draws for nine parts of the ground, each a link to its own sheet. sheet: view and product.
-
-    cells: the figures, under head, of the points for which the array is true.
-    """
+    """Return what a map draws for nine parts of the ground, each a link to its own sheet. sheet: view and product."""
+    # cells: the figures, under head, of the points for which the array is true.
     rows: list[Sequence[object]] = []
     view, product = sheet
     for index, (part, box) in enumerate(zip(PARTS, ground.boxes, strict=True)):

@@ -1,5 +1,6 @@
 """Parsing of the workbench's address, which defines everything that is shown. Degrees are EPSG:4326."""
 
+from contextlib import suppress
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
@@ -8,7 +9,7 @@ from django.http import QueryDict
 from django.urls import reverse
 
 from ingest.models import Product
-from monitor.maps.charts.query import LARGEST_AREA_KM2, geometry_of, named_area
+from monitor.maps.charts.query import LARGEST_AREA_KM2, named_area
 from monitor.maps.map.config import map_at
 from monitor.maps.map.layers import BY_NAME as LAYERS
 from monitor.maps.map.layers import Layer
@@ -44,7 +45,7 @@ class View(NamedTuple):
         if self.area.count(",") == 3 and ";" not in self.area:
             return area_of(self.area)
         region = named_area("area", self.area, LARGEST_KM2)
-        return geometry_of(region) if region else None
+        return region.geometry if region else None
 
 
 NAMES = {"product": "on", "other": "with", "groups": "k", "way": "by"}  # in the address; the others as they are
@@ -103,14 +104,8 @@ def map_address(product: Product, view: View) -> str:
     """Return the address of the map on the chosen ground, with its mean series if it is small, or on a product."""
     layer, ground = layer_of(product), view.ground
     said = {"layer": layer.name} if layer else {}
-    if _is_charted(view.area):
-        said["area"] = view.area
+    with suppress(Refusal):  # an area too large for a chart
+        if named_area("area", view.area, LARGEST_AREA_KM2):
+            said["area"] = view.area
     at = map_at(*(ground or product.footprint).extent)
     return f"{reverse('map')}?{urlencode(said, safe=',;')}{at}"
-
-
-def _is_charted(area: str) -> bool:
-    try:
-        return named_area("area", area, LARGEST_AREA_KM2) is not None
-    except Refusal:
-        return False

@@ -36,32 +36,25 @@ class Band(NamedTuple):
 
 
 class Relation(NamedTuple):
-    """Relation of two attributes. pearson, spearman: -1 to 1, NaN where one does not vary.
-
-    slope, intercept: Theil-Sen; scatter: 1.4826 times the median distance from it, in units of y. x, y: the points
-    themselves where they are few, else empty.
-    """
+    """Relation of two attributes."""
 
     n: int
-    pearson: float
+    pearson: float  # -1 to 1, NaN where one does not vary
     spearman: float
-    slope: float
+    slope: float  # Theil-Sen
     intercept: float
-    scatter: float
+    scatter: float  # 1.4826 times the median distance from the line, in units of y
     density: Density
     bands: list[Band]
-    x: Float64
+    x: Float64  # of the points themselves where they are few, else empty
     y: Float64
 
 
 class Ninths(NamedTuple):
-    """Ground in three by three boxes, row by row from the north-west.
+    """Ground in three by three boxes, row by row from the north-west."""
 
-    place: (n,), the box of each point; boxes: west, south, east, north of each, degrees.
-    """
-
-    place: NDArray[np.int64]
-    boxes: list[tuple[float, float, float, float]]
+    place: NDArray[np.int64]  # (n,), the box of each point
+    boxes: list[tuple[float, float, float, float]]  # west, south, east, north of each, degrees
 
     def medians(self, values: NDArray[Any]) -> dict[int, float]:
         """Return the median by part of the ground, of those with values."""
@@ -121,10 +114,9 @@ def ranks(values: Float64) -> Float64:
 
 
 def robust_line(x: Float64, y: Float64, seed: int = 0) -> tuple[float, float]:
-    """Return slope and intercept after Theil and Sen: the median slope of pairs, at most so many drawn at random.
-
-    Sen 1968, doi 10.1080/01621459.1968.10480934. Up to 29 % of outliers do not move it. NaN where x does not vary.
-    """
+    """Return slope and intercept after Theil and Sen (1968, doi 10.1080/01621459.1968.10480934), or NaN."""
+    # The median slope of pairs, at most so many drawn at random. Up to 29 % of outliers do not move it. NaN where x
+    # does not vary.
     if x.size * (x.size - 1) // 2 <= PAIRS:
         first, second = np.triu_indices(x.size, 1)
     else:

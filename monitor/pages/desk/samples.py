@@ -103,10 +103,8 @@ def partners_of(product: Product) -> list[Product]:
 
 
 def kept(product: Product, about: Sequence[object], make: Callable[[], list[Component]]) -> list[Any]:
-    """Return the figures of a product, cached for a day in each language. Raises Busy if no place is free to draw them.
-
-    They are plain values, so that the cache never holds pickled objects.
-    """
+    """Return the figures of a product, cached for a day in each language. Raises Busy if no place is free."""
+    # They are plain values, so that the cache never holds pickled objects.
     named = sha256(repr([get_language(), *about]).encode()).hexdigest()
     key = f"desk-{code_version()}-{product.pk}-{product.loaded_at:%Y%m%dT%H%M%S.%f}-{named}"
     found: str | None = cache.get(key)
@@ -156,10 +154,8 @@ def _cells_around(ground: GEOSGeometry, side: float) -> tuple[float, float, floa
 def columns_of(
     *, product: Product, ground: GEOSGeometry | None, attributes: Sequence[Attribute], most: int = MOST_BINNED
 ) -> Columns:
-    """Return attributes of the points of an area or a product; of an even sample where there are more than `most`.
-
-    Of a product or a large part of it, whole pages of the table are read: neighbours come together, and few pages.
-    """
+    """Return attributes of the points of an area or a product; of an even sample where there are more than `most`."""
+    # Of a product or a large part of it, whole pages of the table are read: neighbours come together, and few pages.
     n_points = points_about(product=product, ground=ground)
     chosen = ", ".join(f"coalesce(({_sql_of(one, product, ground)})::float8, 'NaN')" for one in attributes)
     if n_points > product.n_points / 8:
@@ -244,11 +240,9 @@ def cells_zoom(ground: GEOSGeometry) -> int:
 
 
 def cells_of(*, product: Product, ground: GEOSGeometry, zoom: int, attributes: Sequence[Attribute]) -> Cells:
-    """Return mean velocities on cells: of the pyramid, or, below its finest level, of points.
-
-    Their sigma is what is stated for the points, and not smaller for their number: neighbours share their errors.
-    attributes: longitude, latitude, velocity, uncertainty.
-    """
+    """Return mean velocities on cells: of the pyramid, or, below its finest level, of points."""
+    # Their sigma is what is stated for the points, and not smaller for their number: neighbours share their errors.
+    # attributes: longitude, latitude, velocity, uncertainty.
     if zoom > FINEST_ZOOM:
         points = columns_of(product=product, ground=ground, attributes=attributes).values
         return cells_of_points(*points.T, zoom)

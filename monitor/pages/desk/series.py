@@ -33,14 +33,11 @@ class Group(NamedTuple):
 
 
 class Groups(NamedTuple):
-    """Groups, the one that sinks most first. explained: share of the variance that membership explains, 0-1.
+    """Groups of series."""
 
-    n_left_out: series that miss too many dates.
-    """
-
-    groups: list[Group]
-    explained: float
-    n_left_out: int
+    groups: list[Group]  # the one that sinks most first
+    explained: float  # share of the variance that membership explains, 0-1
+    n_left_out: int  # that miss too many dates
 
 
 def fitted(dates: Sequence[date], series_mm: Float32) -> Fitted:
@@ -68,10 +65,8 @@ def fitted(dates: Sequence[date], series_mm: Float32) -> Fitted:
 
 
 def group(series_mm: Float32, k: int, *, by_shape: bool = False, seed: int = 0) -> Groups | None:
-    """Sort series, (n, dates), mm, NaN where missing, by k-means; None where fewer than k can be used.
-
-    by_shape: each series divided by its own scatter, so that slow and fast motion of one form belong together.
-    """
+    """Sort series, (n, dates), mm, NaN where missing, by k-means; None where fewer than k can be used."""
+    # by_shape: each series divided by its own scatter, so that slow and fast motion of one form belong together.
     known = np.isfinite(series_mm)
     used = np.flatnonzero(known.mean(axis=1) >= LEAST_KNOWN) if series_mm.size else np.empty(0, dtype=np.int64)
     if used.size < k:
@@ -80,7 +75,8 @@ def group(series_mm: Float32, k: int, *, by_shape: bool = False, seed: int = 0) 
     values -= values.mean(axis=1, keepdims=True)
     compared = values / np.maximum(values.std(axis=1, keepdims=True), 1e-6) if by_shape else values
     compared = compared - compared.mean(axis=0)
-    parts = _principal(compared)
+    left, size, _ = np.linalg.svd(compared, full_matrices=False)
+    parts = left[:, :PARTS] * size[:PARTS]  # (n, parts)
     labels = _best_labels(parts, k, seed)
     centres = np.array([parts[labels == one].mean(axis=0) for one in range(k)])
     total = float((compared**2).sum())
@@ -94,15 +90,8 @@ def group(series_mm: Float32, k: int, *, by_shape: bool = False, seed: int = 0) 
 
 
 def _whole(row: Float64) -> Float64:
-    """Fill the gaps of a series by straight lines."""
     known = np.flatnonzero(np.isfinite(row))
     return np.interp(np.arange(row.size), known, row[known])
-
-
-def _principal(values: Float64) -> Float64:
-    """Return the first principal components, (n, parts)."""
-    left, size, _ = np.linalg.svd(values, full_matrices=False)
-    return left[:, :PARTS] * size[:PARTS]
 
 
 def _best_labels(parts: Float64, k: int, seed: int) -> NDArray[np.int64]:

@@ -12,22 +12,10 @@ from django.utils.translation import gettext_lazy
 
 from ingest.models import Product
 from ingest.readers.records import Float32
-from monitor.pages.desk import drawings, samples, words
+from monitor.pages.desk import drawings, parts, samples, words
 from monitor.pages.desk.attributes import BY_NAME
 from monitor.pages.desk.benchmarks import SPEED, Result, benchmarks
 from monitor.pages.desk.compared import compare, cross, groups, second_product
-from monitor.pages.desk.parts import (
-    PARTS,
-    chart,
-    columns,
-    extent,
-    fault,
-    points_listed,
-    sentences,
-    series_table,
-    table,
-    values_table,
-)
 from monitor.pages.desk.query import View, address, map_address, view_of
 from monitor.pages.desk.relations import ninths
 from monitor.web.places import Busy
@@ -47,20 +35,22 @@ def sheet(search: str) -> list[Any]:
             return _benchmarks(view)
         product = samples.chosen_product(view)
         if product is None:
-            return [fault(_("No data set is loaded for this ground."), _("Choose another data set or another area."))]
+            return [
+                parts.fault(_("No data set is loaded for this ground."), _("Choose another data set or another area."))
+            ]
         about: list[object] = [address(view)]
         if view.tab == "compare":
             other = second_product(view, product)
             if other is None:
                 alone = _("No other data set covers this ground.")
-                return [fault(alone, _("A second release or another track is needed."))]
+                return [parts.fault(alone, _("A second release or another track is needed."))]
             view = view._replace(other=other.pk)
             about += [other.pk, other.loaded_at]
         return samples.kept(product, about, lambda: SHEETS[view.tab](view, product))
     except Refusal as refusal:
-        return [fault(refusal.error, refusal.remedy)]
+        return [parts.fault(refusal.error, refusal.remedy)]
     except Busy:
-        return [fault(str(BUSY))]
+        return [parts.fault(str(BUSY))]
 
 
 def _points(view: View, product: Product) -> list[Component]:
@@ -68,7 +58,7 @@ def _points(view: View, product: Product) -> list[Component]:
     marks = samples.marks_of(product=product, ground=ground)
     if not marks.pid:
         return [
-            fault(
+            parts.fault(
                 _("No measurement point of this data set stands on this ground."),
                 _("That does not mean that the ground is still there. Choose another data set or another area."),
             )
@@ -83,7 +73,7 @@ def _points(view: View, product: Product) -> list[Component]:
         84: _("84 % are below"),
         100: _("Largest"),
     }
-    numbers = table(
+    numbers = parts.table(
         _("Velocities of the points shown, %(unit)s") % {"unit": unit},
         [_("Part"), _("Velocity")],
         [[label, words.number(float(np.percentile(speed, share)), 1)] for share, label in named.items()],
@@ -92,35 +82,35 @@ def _points(view: View, product: Product) -> list[Component]:
     head = [_("Points"), _("Smallest"), _("Median"), _("Largest")]
     caption = _("Velocities by part of the ground, %(unit)s")
     return [
-        extent(len(marks.pid), marks.n_points, words.sides(product)),
-        columns(
-            chart(
+        parts.extent(len(marks.pid), marks.n_points, words.sides(product)),
+        parts.columns(
+            parts.chart(
                 "histogram",
                 _("How fast the points move"),
-                sentences(
+                parts.sentences(
                     _("Each bar: the share of points that move at about this speed. The line marks no motion."),
                     words.middle_half(speed),
                 ),
                 drawings.histogram(speed, unit, _("% of points")),
                 numbers,
             ),
-            chart(
+            parts.chart(
                 "points",
                 _("Where they are"),
-                sentences(
+                parts.sentences(
                     _(
                         "Draw a box or, with the lasso, any shape around points to see their series and to take "
                         "that ground to the map."
                     ),
                     _("Without a mouse, choose points from the list, or a part of the ground from the table."),
-                    words.where(PARTS, ground_parts.medians(speed)),
+                    words.where(parts.PARTS, ground_parts.medians(speed)),
                 ),
                 drawings.point_map(marks, unit),
-                values_table((view, product), caption, ground_parts, speed, head, [0, 50, 100]),
+                parts.values_table((view, product), caption, ground_parts, speed, head, [0, 50, 100]),
                 scrollZoom=True,
             ),
         ),
-        points_listed(marks),
+        parts.points_listed(marks),
         html.Div(id="chosen", className="desk-part", **{"aria-live": "polite"}),
     ]
 
@@ -128,7 +118,7 @@ def _points(view: View, product: Product) -> list[Component]:
 def _benchmarks(view: View) -> list[Component]:
     known = benchmarks()
     if not known:
-        return [fault(_("This installation carries no published figures."))]
+        return [parts.fault(_("This installation carries no published figures."))]
     benchmark = known.get(view.benchmark) or next(iter(known.values()))
     metric = view.metric if view.metric in benchmark.metrics else next(iter(benchmark.metrics))
     if benchmark.name.startswith(SPEED):
@@ -147,12 +137,12 @@ def _benchmarks(view: View) -> list[Component]:
         for name, one in named
     ]
     return [
-        chart(
+        parts.chart(
             "figures",
             _("%(benchmark)s: %(metric)s") % {"benchmark": benchmark.name, "metric": title},
-            sentences(what, words.ends([(name, one.value) for name, one in named])),
+            parts.sentences(what, words.ends([(name, one.value) for name, one in named])),
             drawings.intervals(named, title, marked),
-            table(title, [_("Method"), _("Value"), _("From"), _("To")], rows, is_open=True),
+            parts.table(title, [_("Method"), _("Value"), _("From"), _("To")], rows, is_open=True),
         ),
         html.Section([html.H2(_("How it was measured")), *_origins(benchmark.results)], className="desk-part"),
     ]
@@ -160,14 +150,16 @@ def _benchmarks(view: View) -> list[Component]:
 
 def _origins(results: list[Result]) -> list[Component]:
     """List command, weights and commit behind the figures; methods of one file share a command."""
-    parts: list[Component] = []
+    listed: list[Component] = []
     for command in dict.fromkeys(one.command for one in results):
         of_command = [one for one in results if one.command == command]
         rows = [[one.method, html.Code(one.weights[:8] or "–"), html.Code(one.commit or "–")] for one in of_command]
         note = of_command[0].note
-        parts += [html.P(html.Code(command, className="breaks"))] + ([html.P(note, className="soft")] if note else [])
-        parts.append(table(_("Weights and commit of each method"), [_("Method"), _("Weights"), _("Commit")], rows))
-    return parts
+        listed += [html.P(html.Code(command, className="breaks"))] + ([html.P(note, className="soft")] if note else [])
+        listed.append(
+            parts.table(_("Weights and commit of each method"), [_("Method"), _("Weights"), _("Commit")], rows)
+        )
+    return listed
 
 
 def chosen(pids: list[str], shape: dict | None, search: str) -> list[Any]:
@@ -181,7 +173,7 @@ def chosen(pids: list[str], shape: dict | None, search: str) -> list[Any]:
     try:
         return samples.kept(product, ["chosen", view.area], lambda: _chosen(view, product, [], ""))
     except Busy:
-        return [fault(str(BUSY))]
+        return [parts.fault(str(BUSY))]
 
 
 def _chosen(view: View, product: Product, pids: list[str], area: str) -> list[Component]:
@@ -204,12 +196,14 @@ def _chosen(view: View, product: Product, pids: list[str], area: str) -> list[Co
     head = [_("Point"), _("From the first to the last date, mm"), _("Smallest, mm"), _("Largest, mm")]
     return [
         buttons,
-        chart(
+        parts.chart(
             "series",
             _("How the chosen points moved"),
-            sentences(said, words.moved_most([(pid, figures[0]) for pid, figures in moved]), words.sides(product)),
+            parts.sentences(
+                said, words.moved_most([(pid, figures[0]) for pid, figures in moved]), words.sides(product)
+            ),
             drawings.lines(product.dates, named, "mm"),
-            html.Div([table(_("The chosen points"), head, rows), series_table(product.dates, named)]),
+            html.Div([parts.table(_("The chosen points"), head, rows), parts.series_table(product.dates, named)]),
         ),
     ]
 

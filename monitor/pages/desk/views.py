@@ -59,7 +59,6 @@ def _tabs(view: View) -> list[dict[str, object]]:
 
 
 def _controls(view: View, product: Product | None) -> dict[str, Any]:
-    """Return the choices of the form; the name of each stands in the address."""
     if view.tab == "benchmarks":
         known = benchmarks()
         benchmark = known.get(view.benchmark) or next(iter(known.values()), None)
@@ -128,10 +127,8 @@ def component(request: HttpRequest, resource: str) -> HttpResponse:
 
 
 def _dash_parts(nonce: object) -> SafeString:
-    """Return Dash's scripts, which no visitor can influence, with the nonce of the content security policy.
-
-    Each has the address where it lies, so that the browser need not be redirected.
-    """
+    """Return Dash's scripts, which no visitor can influence, with the nonce of the content security policy."""
+    # Each has the address where it lies, so that the browser need not be redirected.
     page: str = dash_answer().get_data(as_text=True)
     page = SCRIPT.sub(lambda found: f'src="{_lies_at(found[1])}"', page)
     return mark_safe(page.replace("<script", f'<script nonce="{nonce}"'))  # noqa: S308

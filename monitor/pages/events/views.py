@@ -5,8 +5,8 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
-from django.shortcuts import render
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
@@ -30,7 +30,6 @@ from monitor.pages.events import words
 from monitor.pages.events.forms import EventForm
 from monitor.pages.pairs import selectors as pair_selectors
 from monitor.pages.pairs.rows import run_rows
-from monitor.pages.pairs.views import HIGHEST
 from monitor.web.guards import operators_only
 from monitor.wording import images as image_words
 from monitor.wording import regions
@@ -85,22 +84,18 @@ def _pair(event: GroundEvent, pair: ScenePair) -> dict[str, Any]:
     alerts = pair_selectors.alerts_of_runs(pair=pair)
     rows = [row for row in run_rows(pair, runs, alerts) if row["task"] in events.TASKS]
     predictions = {run.pk: run.prediction for run in runs if hasattr(run, "prediction")}
+    for row in rows:
+        if prediction := predictions.get(row.get("id")):  # the result near the place comes first
+            row["sentences"] = [_near(event, pair, prediction), *row.get("sentences", [])]
     days = pair.reference.acquired_at.date(), pair.secondary.acquired_at.date()
     return {
         "url": reverse("pair-detail", args=[pair.pk]),
         "headline": image_words.headline(*days, pair.temporal_baseline_days),
         "piece": f"{image_words.piece(pair.reference)}, {pair.reference.polarisation}",
         "simulated": pair.simulated,
-        "runs": [row | _with_near(event, pair, row, predictions.get(row.get("id"))) for row in rows],
+        "runs": rows,
         "waiting": any(row["state"] in ("queued", "running", "none") for row in rows),
     }
-
-
-def _with_near(
-    event: GroundEvent, pair: ScenePair, row: dict[str, Any], prediction: Prediction | None
-) -> dict[str, list[str]]:
-    """Return the sentences of a row with the result near the place first; nothing where there is no raster."""
-    return {"sentences": [_near(event, pair, prediction), *row.get("sentences", [])]} if prediction else {}
 
 
 def _near(event: GroundEvent, pair: ScenePair, prediction: Prediction) -> str:
@@ -138,7 +133,4 @@ def event_list(request: HttpRequest) -> HttpResponse:
 @operators_only
 def event_detail(request: HttpRequest, event: int) -> HttpResponse:
     """Show the page of an event."""
-    reported = GroundEvent.objects.filter(pk=event).first() if event <= HIGHEST else None
-    if reported is None:
-        raise Http404("There is no such event.")
-    return render(request, "pages/events/detail.html", event_context(reported))
+    return render(request, "pages/events/detail.html", event_context(get_object_or_404(GroundEvent, pk=event)))

@@ -1,6 +1,5 @@
 """Views of the motion of glaciers: the list, which works without scripts, a page for each, and its series as CSV."""
 
-from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
@@ -42,12 +41,6 @@ def glacier_link(motion: GlacierMotion) -> dict[str, str]:
     """Return the name of a glacier and the address of its page."""
     name = motion.glacier.name or _("this glacier")
     return {"name": name, "url": reverse("glacier-detail", args=[ident_of(motion.glacier)])}
-
-
-def glacier_rows(motions: Sequence[GlacierMotion]) -> list[dict[str, Any]]:
-    """Return the rows of one page of the list; names of places cost two queries."""
-    places = area_names([(motion.glacier.outline, motion.glacier.layer.simulated) for motion in motions])
-    return [_row(motion, place) for motion, place in zip(motions, places, strict=True)]
 
 
 def _row(motion: GlacierMotion, place: str) -> dict[str, Any]:
@@ -109,7 +102,6 @@ def series_table(view: dict[str, Any]) -> dict[str, Any]:
 
 
 def _last_pair(motion: GlacierMotion) -> dict[str, Any]:
-    """Return where the map shows the newest pair, and the error of its speeds."""
     samples = [rows[-1] for rows in samples_by_view(glacier=motion.glacier).values()]
     if not samples:
         return {"speed_url": "", "raster_url": "", "error": ""}
@@ -128,7 +120,9 @@ def _last_pair(motion: GlacierMotion) -> dict[str, Any]:
 def glacier_list(request: HttpRequest) -> HttpResponse:
     """Show the glaciers whose motion is known."""
     page = Paginator(glacier_selectors.motions_known(), PER_PAGE).get_page(request.GET.get("page"))
-    context = {"page": page, "glaciers": glacier_rows(list(page)), "query": ""}
+    places = area_names([(motion.glacier.outline, motion.glacier.layer.simulated) for motion in page])
+    rows = [_row(motion, place) for motion, place in zip(page, places, strict=True)]
+    context = {"page": page, "glaciers": rows, "query": ""}
     return render(request, "pages/glaciers/list.html", context)
 
 

@@ -14,18 +14,8 @@ from ingest.scenes.images import read_pair, read_scene
 from ingest.storage import stored_tiff
 from ml.models import Prediction
 from monitor.maps.imaging import drawing as rasters
+from monitor.maps.imaging import pixels
 from monitor.maps.imaging.drawing import Float32
-from monitor.maps.imaging.pixels import (
-    RATIO_DB,
-    RATIO_MEAN_PX,
-    RATIO_STOPS,
-    Piece,
-    Stretch,
-    common_stretch,
-    grey_png,
-    ratio_db,
-    ratio_png,
-)
 from monitor.maps.rasters.answers import GONE, ImageGone, etag_of
 from monitor.maps.rasters.catalogue import images_of
 from monitor.maps.rasters.layers import RasterLayer
@@ -44,35 +34,33 @@ def missing_images(pair: ScenePair) -> list[Scene]:
     return [one for one in scenes if not (one.raster and one.raster.storage.exists(one.raster.name))]
 
 
-def pair_png(pair: ScenePair, image: str, piece: Piece) -> bytes:
+def pair_png(pair: ScenePair, image: str, piece: pixels.Piece) -> bytes:
     """Return a window of one image, or of how they differ. Raises ImageGone."""
     part = pair.pixel_grid.part(*piece[:4])
     with _files_of(pair):
         if image == "ratio":
-            return ratio_png(_ratio(pair, piece))
+            return pixels.ratio_png(_ratio(pair, piece))
         scene = pair.reference if image == "reference" else pair.secondary
-        return grey_png(read_scene(scene, part, piece.shape), pair_stretch(pair))
+        return pixels.grey_png(read_scene(scene, part, piece.shape), pair_stretch(pair))
 
 
-def _ratio(pair: ScenePair, piece: Piece) -> Float32:
-    """Return the ratio of means over RATIO_MEAN_PX pixels, or over as much ground in a coarser picture.
-
-    At full resolution the neighbours of a window count, so that windows fit together.
-    """
+def _ratio(pair: ScenePair, piece: pixels.Piece) -> Float32:
+    """Return the ratio of means over RATIO_MEAN_PX pixels, or over as much ground in a coarser picture."""
+    # At full resolution the neighbours of a window count, so that windows fit together.
     factor = piece.shape[1] / piece.cols
-    side = 2 * round((RATIO_MEAN_PX * factor - 1) / 2) + 1
+    side = 2 * round((pixels.RATIO_MEAN_PX * factor - 1) / 2) + 1
     if piece.shape != (piece.rows, piece.cols):
-        return ratio_db(*read_pair(pair, pair.pixel_grid.part(*piece[:4]), piece.shape), max(1, side))
-    reach = RATIO_MEAN_PX // 2
+        return pixels.ratio_db(*read_pair(pair, pair.pixel_grid.part(*piece[:4]), piece.shape), max(1, side))
+    reach = pixels.RATIO_MEAN_PX // 2
     row, col = max(0, piece.row - reach), max(0, piece.col - reach)
     bottom, right = min(pair.rows, piece.row + piece.rows + reach), min(pair.cols, piece.col + piece.cols + reach)
     around = pair.pixel_grid.part(row, col, bottom - row, right - col)
-    ratio = ratio_db(*read_pair(pair, around))
+    ratio = pixels.ratio_db(*read_pair(pair, around))
     top, left = piece.row - row, piece.col - col
     return ratio[top : top + piece.rows, left : left + piece.cols]
 
 
-def pair_stretch(pair: ScenePair) -> Stretch:
+def pair_stretch(pair: ScenePair) -> pixels.Stretch:
     """Return what is black and white in both images, computed once from an overview of them."""
     key = f"pair-stretch-{etag_of(*_of_files(pair))}"
     stretch = cache.get(key)
@@ -80,12 +68,12 @@ def pair_stretch(pair: ScenePair) -> Stretch:
         grid = pair.pixel_grid
         factor = min(1.0, OVERVIEW_PX / max(grid.rows, grid.cols))
         shape = (max(1, round(grid.rows * factor)), max(1, round(grid.cols * factor)))
-        stretch = tuple(common_stretch(read_pair(pair, grid, shape)))
+        stretch = tuple(pixels.common_stretch(read_pair(pair, grid, shape)))
         cache.set(key, stretch, STRETCH_KEPT_S)
-    return Stretch(*stretch)
+    return pixels.Stretch(*stretch)
 
 
-def run_png(prediction: Prediction, layer: RasterLayer, piece: Piece) -> bytes:
+def run_png(prediction: Prediction, layer: RasterLayer, piece: pixels.Piece) -> bytes:
     """Return what a run detected in a window of the pair's grid. Raises ImageGone."""
     pair = prediction.run.pair
     part: PixelGrid = pair.pixel_grid.part(*piece[:4])
@@ -98,13 +86,13 @@ def run_png(prediction: Prediction, layer: RasterLayer, piece: Piece) -> bytes:
     return rasters.paint(value, layer.stops, layer.low, layer.high)
 
 
-def fingerprint(pair: ScenePair, image: str, piece: Piece) -> str:
+def fingerprint(pair: ScenePair, image: str, piece: pixels.Piece) -> str:
     """Return an ETag that changes with the files and with the way they are painted."""
-    appearance = (PAINT_VERSION, image, piece, RATIO_DB, RATIO_MEAN_PX, RATIO_STOPS)
+    appearance = (PAINT_VERSION, image, piece, pixels.RATIO_DB, pixels.RATIO_MEAN_PX, pixels.RATIO_STOPS)
     return etag_of(*appearance, *_of_files(pair))
 
 
-def run_fingerprint(prediction: Prediction, layer: RasterLayer, piece: Piece) -> str:
+def run_fingerprint(prediction: Prediction, layer: RasterLayer, piece: pixels.Piece) -> str:
     """Return an ETag that changes with the result and with the way it is painted."""
     appearance = (PAINT_VERSION, layer.name, layer.bands, layer.low, layer.high, layer.stops, piece)
     return etag_of(*appearance, prediction.pk, prediction.raster_sha256)

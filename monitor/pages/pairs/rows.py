@@ -32,10 +32,7 @@ WHERE_TO_SAY = "on the page “Add data”, and send the file again"
 
 
 def pair_rows(pairs: Sequence[ScenePair]) -> list[dict[str, Any]]:
-    """Return the rows of one page of the list, with two queries and those for the names of places.
-
-    The runs of the pairs are expected to be prefetched.
-    """
+    """Return the rows of one page of the list, with two queries and those for places; runs are prefetched."""
     alerts = pair_selectors.alerts_counted(pairs=pairs)
     places = area_names([(pair.footprint, pair.simulated) for pair in pairs])
     return [_pair_row(pair, place, alerts[pair.pk]) for pair, place in zip(pairs, places, strict=True)]

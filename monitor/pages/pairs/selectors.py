@@ -113,11 +113,6 @@ def alerts_counted(*, pairs: Sequence[ScenePair]) -> Counter[int]:
     return Counter(pair for pair, _ in detections.values_list(f"{RUN_OF}__pair_id", "alert_id").distinct())
 
 
-def pair_by_number(*, number: int) -> ScenePair | None:
-    """Return the pair with this row, with its images."""
-    return ScenePair.objects.select_related("reference", "secondary").filter(pk=number).first()
-
-
 def runs_of_pair(*, pair: ScenePair) -> list[Run]:
     """Return the runs on a pair with their results, the newest version of a method first."""
     runs = Run.objects.filter(pair=pair).select_related("model_version", "prediction")

@@ -5,7 +5,7 @@ from typing import Any
 from django.core.paginator import Page, Paginator
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
-from django.shortcuts import render
+from django.shortcuts import get_object_or_404, render
 from django.utils.translation import pgettext_lazy
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
@@ -115,7 +115,7 @@ def pair_image(request: HttpRequest, pair: int, image: str) -> HttpResponseBase:
 def pair_run_image(request: HttpRequest, pair: int, run: int) -> HttpResponseBase:
     """Return the result of a run in a window of the pair's common grid."""
     known = _pair_or_404(pair)
-    of_pair = pair_selectors.run_of_pair(pair=known, number=run) if run <= HIGHEST else None
+    of_pair = pair_selectors.run_of_pair(pair=known, number=run)
     if of_pair is None:
         raise Http404("There is no such run on this pair, or it has no result yet.")
     piece, layer = _piece(request, known), LAYER_OF_TASK[of_pair.model_version.task]
@@ -132,14 +132,10 @@ def _piece(request: HttpRequest, pair: ScenePair) -> Piece:
 
 
 def _pair_or_404(pair: int) -> ScenePair:
-    known = pair_selectors.pair_by_number(number=pair) if pair <= HIGHEST else None
-    if known is None:
-        raise Http404("There is no such pair.")
-    return known
+    return get_object_or_404(ScenePair.objects.select_related("reference", "secondary"), pk=pair)
 
 
 def _number(request: HttpRequest, name: str) -> int | None:
-    """Return a number of the address; None for what is no number."""
     return number_or_none(request.GET.get(name, ""), HIGHEST)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -49,7 +49,7 @@ def product_list(request: HttpRequest) -> HttpResponse:
 @require_safe
 def refused_rows(request: HttpRequest, product: int) -> HttpResponse:
     """Return the first thousand rows of a file that were left out, with reasons, as CSV."""
-    loaded = _product_or_404(product)
+    loaded = get_object_or_404(Product, pk=product)
     rows = [("point", "reason"), *((cell_text(pid), cell_text(reason)) for pid, reason in loaded.refused_rows)]
     more = loaded.n_refused - len(loaded.refused_rows)
     if more > 0:
@@ -60,7 +60,7 @@ def refused_rows(request: HttpRequest, product: int) -> HttpResponse:
 @require_safe
 def release_change(request: HttpRequest, product: int) -> FileResponse:
     """Return the change since the previous release per cell as a Cloud-Optimised GeoTIFF."""
-    change = _product_or_404(product).changes_before.order_by("updated_at").last()
+    change = get_object_or_404(Product, pk=product).changes_before.order_by("updated_at").last()
     if change is None or not change.raster.storage.exists(change.raster.name):
         raise Http404("There is no release before this one.")
     return FileResponse(
@@ -71,15 +71,7 @@ def release_change(request: HttpRequest, product: int) -> FileResponse:
     )
 
 
-def _product_or_404(product: int) -> Product:
-    loaded = Product.objects.filter(pk=product).first()
-    if loaded is None:
-        raise Http404("There is no such product.")
-    return loaded
-
-
 def _stack(scenes: list[Scene]) -> dict[str, Any]:
-    """Return the row of all images of one piece of one track."""
     first, last = scenes[0], scenes[-1]
     title = (
         _("Simulated images")

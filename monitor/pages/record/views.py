@@ -63,14 +63,10 @@ def found_words(review: Review) -> str:
     return str(FOUND_AS[review.found_as])
 
 
-def interval_words(low: float, high: float) -> str:
-    """Return the 95 % interval of a share: 'of 100 such alerts 71 to 93 were right'."""
-    # Translators: the ends of an interval, "of 100 such alerts 71 to 93 were right"
-    return _("of 100 such alerts %(low)s to %(high)s were right") % {"low": whole(100 * low), "high": whole(100 * high)}
-
-
 def _row(one: Precision) -> dict[str, Any]:
-    return one._asdict() | {"words": interval_words(one.share.low, one.share.high)}
+    ends = {"low": whole(100 * one.share.low), "high": whole(100 * one.share.high)}
+    # Translators: the ends of an interval, "of 100 such alerts 71 to 93 were right"
+    return one._asdict() | {"words": _("of 100 such alerts %(low)s to %(high)s were right") % ends}
 
 
 @require_safe

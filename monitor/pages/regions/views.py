@@ -126,7 +126,6 @@ def _n(counts: Sequence[AlertCount], states: Any) -> int:
 
 
 def _table(counts: Sequence[AlertCount]) -> list[dict[str, Any]]:
-    """Return the kinds that occur, with their number in each state."""
     rows = []
     for kind, label in KIND_LABELS.items():
         own = [one for one in counts if one.kind == kind]

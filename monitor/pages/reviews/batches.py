@@ -4,23 +4,14 @@ from typing import Any
 
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
-from django.shortcuts import render
+from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods
 
 from detection.models import Alert, ReviewBatch
-from detection.reviews.batches import (
-    MOST,
-    VERDICTS,
-    Batch,
-    Skipped,
-    batch_review,
-    batch_take_back,
-    cases_similar,
-    may_take_back_batch,
-)
+from detection.reviews import batches
 from detection.reviews.services import LONGEST_NOTE
 from detection.rules.verdicts import REASONS, Verdict
 from monitor.maps.map.plans import alert_plan
@@ -42,14 +33,16 @@ def review_similar(request: HttpRequest, code: str) -> HttpResponse:
     if request.method != "POST":
         return _similar(request, alert)
     verdict, _colon, reason = request.POST.get("answer", "").partition(":")
-    if verdict not in VERDICTS or reason not in REASONS[Verdict(verdict)]:
+    if verdict not in batches.VERDICTS or reason not in REASONS[Verdict(verdict)]:
         return _similar(request, alert, _("Please choose a verdict and a reason."))
     cases = _ticked(request)
     if not cases:
         return _similar(request, alert, _("Please tick at least one case."))
     try:
         notes = {name: request.POST.get(name, "") for name in NOTES}
-        batch = batch_review(cases=cases, verdict=Verdict(verdict), reason_code=reason, reviewer=request.user, **notes)
+        batch = batches.batch_review(
+            cases=cases, verdict=Verdict(verdict), reason_code=reason, reviewer=request.user, **notes
+        )
     except ValueError as fault:
         return _similar(request, alert, _("This was not recorded: %(fault)s.") % {"fault": in_language(str(fault))})
     if not batch.done and not batch.proposed:
@@ -64,12 +57,10 @@ def review_similar(request: HttpRequest, code: str) -> HttpResponse:
 @reviewers_only
 def review_batch(request: HttpRequest, batch: int) -> HttpResponse:
     """Show what one act changed; a POST takes it back."""
-    row = ReviewBatch.objects.filter(pk=batch).first() if batch < 2**63 else None
-    if row is None:
-        raise Http404("There is no such batch.")
+    row = get_object_or_404(ReviewBatch, pk=batch)
     if request.method != "POST":
         return _batch(request, row)
-    undone = batch_take_back(batch=row, reviewer=request.user)
+    undone = batches.batch_take_back(batch=row, reviewer=request.user)
     if not undone.done:
         return _batch(request, row, _left(undone.skipped), status=409)
     n = len(undone.done)
@@ -79,12 +70,12 @@ def review_batch(request: HttpRequest, batch: int) -> HttpResponse:
 
 def _ticked(request: HttpRequest) -> dict[int, str]:
     """Return the rows of ticked cases and the state in which each was shown. A tick is 'row:state'."""
-    ticks = [tick.partition(":") for tick in request.POST.getlist("case")[: MOST + 1]]
+    ticks = [tick.partition(":") for tick in request.POST.getlist("case")[: batches.MOST + 1]]
     numbered = [(number_or_none(row), state) for row, _colon, state in ticks]
     return {row: state for row, state in numbered if row is not None}
 
 
-def _report(request: HttpRequest, batch: Batch, done: str) -> None:
+def _report(request: HttpRequest, batch: batches.Batch, done: str) -> None:
     if done:
         messages.success(request, done)
     if batch.proposed:
@@ -94,8 +85,7 @@ def _report(request: HttpRequest, batch: Batch, done: str) -> None:
         messages.warning(request, _left(batch.skipped))
 
 
-def _left(skipped: list[Skipped]) -> str:
-    """Explain which cases were left as they are."""
+def _left(skipped: list[batches.Skipped]) -> str:
     others = [one.alert.code for one in skipped if not one.holder]
     sentences = [
         _("%(code)s was left as it is: %(who)s holds it.") % {"code": one.alert.code, "who": one.holder}
@@ -108,7 +98,7 @@ def _left(skipped: list[Skipped]) -> str:
 
 
 def _similar(request: HttpRequest, alert: Alert, fault: str = "", status: int = 0) -> HttpResponse:
-    alerts = [alert, *cases_similar(alert=alert)]
+    alerts = [alert, *batches.cases_similar(alert=alert)]
     ticked = set(_ticked(request)) if request.method == "POST" else {alert.pk}
     if request.GET.get("tick") == "all":
         ticked = {one.pk for one in alerts}
@@ -120,9 +110,9 @@ def _similar(request: HttpRequest, alert: Alert, fault: str = "", status: int = 
             {"alert": one, "card": card, "ticked": one.pk in ticked, "plan": alert_plan(one, card, [])}
             for one, card in zip(alerts, cards, strict=True)
         ],
-        "full": len(alerts) > MOST,
-        "most": MOST,
-        "answers": [(VERDICT_FORMS[verdict]["title"], _reasons(request, verdict)) for verdict in VERDICTS],
+        "full": len(alerts) > batches.MOST,
+        "most": batches.MOST,
+        "answers": [(VERDICT_FORMS[verdict]["title"], _reasons(request, verdict)) for verdict in batches.VERDICTS],
         "longest_note": LONGEST_NOTE,
         "fault": fault,
         **{name: request.POST.get(name, "") for name in NOTES},
@@ -149,7 +139,7 @@ def _batch(request: HttpRequest, row: ReviewBatch, fault: str = "", status: int 
             {"card": card, "undone": hasattr(review, "taken_back_by")}
             for review, card in zip(reviews, alert_cards([one.alert for one in reviews]), strict=True)
         ],
-        "may_undo": may_take_back_batch(batch=row),
+        "may_undo": batches.may_take_back_batch(batch=row),
         "fault": fault,
     }
     return render(request, "pages/reviews/batch.html", context, status=status)

@@ -5,8 +5,8 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
-from django.shortcuts import render
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -102,9 +102,7 @@ def review_note(request: HttpRequest, code: str) -> HttpResponse:
 @reviewers_only
 def review_file(request: HttpRequest, code: str, file: int) -> HttpResponse:
     """Return a file as an attachment, so that nothing that a person sent opens inside this site."""
-    kept = CaseFile.objects.filter(note__alert=alert_or_404(code), pk=file).first() if file < 2**63 else None
-    if kept is None:
-        raise Http404("There is no such file.")
+    kept = get_object_or_404(CaseFile, note__alert=alert_or_404(code), pk=file)
     response = HttpResponse(bytes(kept.content), content_type=kept.media_type)
     response["X-Content-Type-Options"] = "nosniff"
     response.headers["Content-Disposition"] = f'attachment; filename="{kept.name.encode("ascii", "replace").decode()}"'
@@ -112,7 +110,6 @@ def review_file(request: HttpRequest, code: str, file: int) -> HttpResponse:
 
 
 def _unchanged(fault: ValueError) -> str:
-    """Return why nothing was changed."""
     if isinstance(fault, Claimed):
         return _("%(who)s holds this case. Nothing was changed.") % {"who": fault.claim.holder.get_username()}
     if isinstance(fault, Overtaken):
@@ -233,7 +230,7 @@ def _form(
         "seen_on": draft.get("seen_on", today),
         "note": draft.get("note", ""),
         "longest_note": LONGEST_PUBLIC_NOTE,
-        "map_config": map_config(map_totals().bounds),
+        "map_config": map_config(map_totals()["bounds"]),
         **choices(KINDS_DRAWN, kind, draft.get("severity", Severity.MODERATE)),
     }
     return render(request, "pages/reviews/draw.html", context, status=status)

@@ -29,7 +29,8 @@ from monitor.wording.states import in_language
 
 def case_evidence(alert: Alert, proposal: Proposal | None) -> dict[str, Any]:
     """Return rasters, overlays, outlines, neighbours and image pairs of a case."""
-    proposed = proposed_area(alert=alert, proposal=proposal) if proposal else None
+    change = (proposal and proposal.change) or {}
+    proposed = from_json(_wanted(alert, change, "area")) if "area" in change else None
     detections, near = detections_shown(alert=alert), alerts_near(alert=alert)
     cards = alert_cards(near)
     return {
@@ -87,6 +88,7 @@ def proposal_panel(request: HttpRequest, alert: Alert, proposal: Proposal) -> di
     """Return who proposed what and when, and whether the reader may answer."""
     own = proposal.proposer_id == request.user.pk
     said = REASONS[Verdict.CONFIRM].get(proposal.reason_code)
+    texts = (proposal.change or {}).get("texts") or {}
     return {
         "row": proposal,
         "who": str(proposal.proposer or _("an account that is gone")),
@@ -95,13 +97,8 @@ def proposal_panel(request: HttpRequest, alert: Alert, proposal: Proposal) -> di
         "reason": capfirst(in_language(said.label)) if said else "",
         "note": in_language(proposal.public_note),
         "changes": _changes(alert, proposal.change) if proposal.change else [],
-        "texts": _texts(proposal.change or {}),
+        "texts": [(code, name, texts[code]) for code, name in settings.LANGUAGES if code in texts],
     }
-
-
-def proposed_area(*, alert: Alert, proposal: Proposal) -> MultiPolygon | None:
-    """Return the outline that a change would bring; None where it stays."""
-    return from_json(_wanted(alert, proposal.change, "area")) if "area" in (proposal.change or {}) else None
 
 
 def _wanted(alert: Alert, change: dict[str, Any], name: str) -> Any:
@@ -122,8 +119,3 @@ def _changes(alert: Alert, change: dict[str, Any]) -> list[str]:
     if "texts" in change and not change["texts"]:
         lines.append(_("Public text: removed"))
     return lines
-
-
-def _texts(change: dict[str, Any]) -> list[tuple[str, str, str]]:
-    texts = change.get("texts") or {}
-    return [(code, name, texts[code]) for code, name in settings.LANGUAGES if code in texts]

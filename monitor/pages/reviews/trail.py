@@ -85,7 +85,6 @@ def _proposals(alert: Alert) -> list[dict[str, Any]]:
 
 
 def _visits(alert: Alert) -> list[dict[str, Any]]:
-    """Return the results of visits."""
     reported = FieldVisit.objects.filter(review__alert=alert).exclude(result="").exclude(result=Result.MOVED)
     return [
         {

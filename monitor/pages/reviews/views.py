@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from detection import selectors as detections
-from detection.models import Alert, Assignment, Claim, Proposal
+from detection.models import Alert, Assignment, Proposal
 from detection.reviews import services
 from detection.reviews.agreement import second_look_record, verdict_standing
 from detection.reviews.claims import Claimed, Overtaken, assign, claim_release, claim_renew, claim_take
@@ -47,7 +47,8 @@ FIELDS = ("reason_code", "public_note", "internal_note")
 @reviewers_only
 def review_queue(request: HttpRequest) -> HttpResponse:
     """Show the list of cases."""
-    context = queue_context(request) | {"map_config": map_config(map_totals().bounds), "recorded": _recorded(request)}
+    config = map_config(map_totals()["bounds"])
+    context = queue_context(request) | {"map_config": config, "recorded": _recorded(request)}
     return render(request, "pages/reviews/queue.html", context)
 
 
@@ -179,7 +180,6 @@ def review_withdraw(request: HttpRequest, code: str) -> HttpResponse:
 
 
 def _done(request: HttpRequest, alert: Alert, words: str) -> HttpResponse:
-    """Confirm an act and return to the case."""
     messages.success(request, words)
     return HttpResponseRedirect(_with_choice(request, reverse("review-case", args=[alert.code])))
 
@@ -190,7 +190,8 @@ def _refused(
     """Show the case again, with the reason why nothing was recorded and with what was written."""
     status = 409 if takes_back or isinstance(fault, (Claimed, Overtaken)) else 400
     if isinstance(fault, Claimed):
-        words = _held(fault.claim)
+        words = _("%(name)s holds this case until %(time)s UTC. Yours was not recorded.")
+        words %= {"name": fault.claim.holder, "time": time_format(fault.claim.until, "H:i")}
     elif isinstance(fault, Unfit):
         words = str(fault)
     elif isinstance(fault, Overtaken) and not takes_back:
@@ -203,12 +204,10 @@ def _refused(
 
 
 def _proposal(request: HttpRequest, alert: Alert) -> Proposal | None:
-    """Return the proposal that the form answers, waiting or not."""
     return alert.proposals.filter(pk=number_or_none(request.POST.get("proposal", ""))).first()
 
 
 def _with_choice(request: HttpRequest, path: str, **more: str) -> str:
-    """Return an address with the filters that are chosen."""
     query = urlencode({**QueueChoice(request).chosen, **more})
     return f"{path}?{query}" if query else path
 
@@ -315,11 +314,6 @@ def _second_look(request: HttpRequest, alert: Alert) -> dict[str, Any] | None:
         return None
     own = review.second_looks.filter(reviewer=request.user).first()
     return {"heading": VERDICT_HEADINGS[review.verdict], "agrees": own.agrees if own else None}
-
-
-def _held(claim: Claim) -> str:
-    words = _("%(name)s holds this case until %(time)s UTC. Yours was not recorded.")
-    return words % {"name": claim.holder, "time": time_format(claim.until, "H:i")}
 
 
 def _overtaken(alert: Alert) -> str:

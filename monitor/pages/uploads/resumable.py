@@ -85,7 +85,6 @@ class PrivateFolderHandler(TemporaryFileUploadHandler):
 
     @contextmanager
     def _onto_disk(self) -> Iterator[None]:
-        """End the transfer when the disk is full."""
         try:
             yield
         except OSError as fault:

@@ -6,10 +6,10 @@ from pathlib import Path
 
 from django.conf import settings
 from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.http.multipartparser import MultiPartParserError
 from django.http.request import UnreadablePostError
-from django.shortcuts import render
+from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
@@ -65,9 +65,7 @@ def uploads_jobs(request: HttpRequest) -> HttpResponse:
 @loaders_only
 def upload_again(request: HttpRequest, job: int) -> HttpResponse:
     """Try a file again with a new declaration."""
-    known = IngestJob.objects.filter(pk=job).first()
-    if known is None:
-        raise Http404("There is no such file in the list.")
+    known = get_object_or_404(IngestJob, pk=job)
     form = FileForm(request.POST)
     if not form.is_valid():
         return _page(request, faults=_faults(form), status=400)

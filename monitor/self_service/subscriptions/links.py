@@ -25,10 +25,7 @@ from monitor.wording.refusals import Refusal
 
 
 def private_page(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
-    """Wrap a page for one person, to read or to act on.
-
-    It is never cached or listed by search engines, and a bad link gets a clear page.
-    """
+    """Wrap a page for one person: never cached or listed by search engines; a bad link gets a clear page."""
     view = require_http_methods(["GET", "HEAD", "POST"])(view)
 
     @never_cache

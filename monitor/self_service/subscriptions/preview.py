@@ -28,11 +28,6 @@ class Replay(NamedTuple):
     steps: list[AlertTransition]
     n_mails: int
 
-    @property
-    def n_more(self) -> int:
-        """Return how many steps are not shown."""
-        return max(0, len(self.steps) - SHOWN)
-
 
 def replay(*, region: GEOSGeometry, wish: Wanted, frequency: str, quiet: Quiet | None = None) -> Replay:
     """Return what such a subscription would have brought. What was rejected later is left out."""
@@ -43,11 +38,7 @@ def replay(*, region: GEOSGeometry, wish: Wanted, frequency: str, quiet: Quiet |
 
 
 def rows_of(steps: Sequence[AlertTransition]) -> list[dict[str, Any]]:
-    """Return the newest steps for a list with links."""
-    return _rows(steps[:SHOWN])
-
-
-def _rows(steps: Sequence[AlertTransition]) -> list[dict[str, Any]]:
+    """Return steps for a list with links."""
     alerts = {one.alert_id: one.alert for one in steps}
     cards = dict(zip(alerts, alert_cards(alerts.values()), strict=True))
     return [{"card": cards[one.alert_id], "at": one.created_at, "happened": what_happened(one)} for one in steps]
@@ -81,10 +72,7 @@ MOST = 300
 
 
 def news_of(*, email: str) -> dict[str, Any]:
-    """Return the news of a person for a page.
-
-    rows: each step once, the newest first, with the regions that it lies in; more: whether there are others.
-    """
+    """Return the rows of a person's news, each step once, newest first, with its regions; `more`: there are others."""
     brought = (
         Notification.objects.filter(subscription__email=email, withdrawn_at=None)
         .select_related("subscription", "transition__alert", "transition__update", "transition__review")
@@ -97,6 +85,6 @@ def news_of(*, email: str) -> dict[str, Any]:
     shown = list(steps.values())[:MOST]
     rows = [
         row | {"regions": list(dict.fromkeys(one.subscription.label for one in each))}
-        for row, each in zip(_rows([each[0].transition for each in shown]), shown, strict=True)
+        for row, each in zip(rows_of([each[0].transition for each in shown]), shown, strict=True)
     ]
     return {"rows": rows, "more": len(steps) > MOST, "most": MOST}

@@ -20,7 +20,7 @@ from monitor.maps.map.selectors import map_totals
 from monitor.maps.rasters.visibility import visibility_sentence
 from monitor.models.subscriptions import Subscription
 from monitor.self_service.subscriptions.forms import HOURS, ChoiceForm, EmailForm, SubscribeForm
-from monitor.self_service.subscriptions.preview import PREVIEW_YEARS, replay, rows_of
+from monitor.self_service.subscriptions.preview import PREVIEW_YEARS, SHOWN, replay, rows_of
 from monitor.subscribers.subscriptions import limits, places, selectors
 from monitor.subscribers.subscriptions import services as subscriptions
 from monitor.subscribers.subscriptions.often import Quiet
@@ -123,14 +123,15 @@ def _past_news(form: ChoiceForm) -> dict[str, Any]:
     """Return what the choice of a valid form would have brought, for the page and for its script."""
     choice = form.choice()
     region, frequency = choice.pop("region"), choice.pop("frequency")
-    outline = subscriptions.to_geos(region)
+    outline = region.geometry
     past = replay(region=outline, wish=Wanted(**choice), frequency=frequency, quiet=_quiet(form))
-    more = ngettext("And %(n)s older one.", "And %(n)s older ones.", past.n_more) % {"n": whole(past.n_more)}
+    n_more = len(past.steps) - SHOWN
+    more = ngettext("And %(n)s older one.", "And %(n)s older ones.", max(0, n_more))
     return {
         "label": region.label,
         "n_mails": past.n_mails,
-        "rows": rows_of(past.steps),
-        "more": more if past.n_more else "",
+        "rows": rows_of(past.steps[:SHOWN]),
+        "more": more % {"n": whole(n_more)} if n_more > 0 else "",
         "sentence": preview_sentence(past.n_mails, PREVIEW_YEARS, selectors.records_begin()),
         "unseen": visibility_sentence(outline),
     }
@@ -186,14 +187,13 @@ def where_config(form: places.WhereForm, kept: GEOSGeometry | None = None) -> di
     return {
         "region": _outline(form),
         "kept": mapping(from_wkb(bytes(kept.wkb))) if kept else None,
-        "bounds": map_totals().bounds,
+        "bounds": map_totals()["bounds"],
         "alerts_url": urls()["alerts"],
         "farthest_km": FARTHEST_M / 1000,
     }
 
 
 def _outline(form: places.WhereForm) -> dict[str, Any] | None:
-    """Return the outline of the administrative region that is filled in, for the map."""
     chosen = form.chosen_region() if form["where"].value() == "region" else None
     if chosen is None:
         return None
@@ -204,7 +204,6 @@ def _outline(form: places.WhereForm) -> dict[str, Any] | None:
 
 
 def _prefilled(request: HttpRequest) -> dict[str, Any]:
-    """Return what the address of the page fills in; nonsense is left out."""
     box = _numbers(request.GET.get("bbox", ""), 4)
     if box and box[0] < box[2] and box[1] < box[3]:
         return {"where": "drawn", "drawn": regions.rectangle(*box)}

@@ -1,8 +1,4 @@
-"""The second factor: an app's codes, and recovery codes; django-allauth keeps and checks them.
-
-Here stands what this site adds: who needs one, that wrong codes count as wrong passwords do, that a code works once
-whichever process sees it, and that the secrets lie encrypted in the database.
-"""
+"""The second factor, kept by django-allauth: who needs one, codes that work once, secrets encrypted in the database."""
 
 import base64
 import hashlib

@@ -1,7 +1,4 @@
-"""Life of an account: invited, accepted, deactivated; and the link to a new password.
-
-Whatever changes an account is written to the audit.
-"""
+"""Life of an account, with entries in the audit: invited, accepted, deactivated; the link to a new password."""
 
 from datetime import timedelta
 from uuid import uuid4

@@ -42,17 +42,10 @@ def _reads_as_address(title: str) -> bool:
         or _DOT_ALONE.search(title)
         or _NUMBERS.search(title)
         or _ENDS_AS_ADDRESS.search(folded)
-        or any(_is_country(*found.groups()) for found in _LAST_COUNTRY.finditer(title))
+        # in names such as 'Co. KG' and 'Dr. No', the word before the dot is short and the word after it has a capital
+        or any(end.islower() or len(start) > _LONGEST_ABBREVIATION for start, end in _LAST_COUNTRY.findall(title))
         or any(len(_alphabets(word)) > 1 for word in re.split(r"\W+", title))
     )
-
-
-def _is_country(before: str, ending: str) -> bool:
-    """Return whether a two-letter word ends an address, as in 'Evil. ru'.
-
-    In names such as 'Co. KG' and 'Dr. No', the word before the dot is short and the word after it has a capital.
-    """
-    return ending.islower() or len(before) > _LONGEST_ABBREVIATION
 
 
 def _folded(title: str) -> str:
@@ -62,5 +55,4 @@ def _folded(title: str) -> str:
 
 
 def _alphabets(word: str) -> set[str]:
-    """Return the alphabets of a word, among those whose letters can be mistaken for each other."""
     return {unicodedata.name(letter, "").partition(" ")[0] for letter in word} & _ALPHABETS

@@ -13,21 +13,12 @@ from ingest.errors import one_line
 from monitor.models.messages import OutgoingMessage
 from monitor.models.subscriptions import Membership, Organisation, Subscription, language_of_request
 from monitor.subscribers.organisations.names import title_of
-from monitor.subscribers.subscriptions import limits
+from monitor.subscribers.subscriptions import limits, services
 from monitor.subscribers.subscriptions import selectors as subscriptions
 from monitor.subscribers.subscriptions.assets import SiteArea, assets_replace
 from monitor.subscribers.subscriptions.endpoints import endpoints_exported
 from monitor.subscribers.subscriptions.members import invitations, members, memberships_of, owners
 from monitor.subscribers.subscriptions.rules import WISH
-from monitor.subscribers.subscriptions.services import (
-    LONGEST_NAME,
-    email_normal,
-    exported,
-    place_of,
-    subscription_move,
-    subscriptions_end,
-    time_zone_known,
-)
 from monitor.wording.figures import whole
 from monitor.wording.refusals import Refusal
 from monitor.wording.regions import Region
@@ -75,7 +66,7 @@ def organisation_dissolve(*, organisation: Organisation) -> None:
 
 def member_invite(*, owner: Membership, email: str) -> None:
     """Ask an address to join, by mail. Who declined is not asked again while that is kept. Raises Refusal."""
-    email = email_normal(email)
+    email = services.email_normal(email)
     with _alone(owner.organisation) as organisation:
         _title(organisation.name)  # a stored name may be older than the rule
         known = organisation.memberships.filter(email=email).first()
@@ -98,7 +89,7 @@ def invitation_accept(*, membership: Membership, time_zone: str = "") -> None:
     """Accept an invitation, and read in the language of this page; a second time changes nothing."""
     with _alone(membership.organisation) as organisation:
         asked = invitations(organisation=organisation).filter(pk=membership.pk)
-        zone = time_zone_known(time_zone)
+        zone = services.time_zone_known(time_zone)
         if asked.update(confirmed_at=timezone.now(), language=language_of_request(), time_zone=zone):
             _seats_again(organisation, membership.email)
             seats_settle(organisation=organisation)
@@ -157,8 +148,8 @@ def shared_add(
     with _alone(organisation) as mine:
         if mine.subscriptions.filter(ended_at=None).count() >= MOST_SHARED:
             raise Refusal(_("An organisation has %(number)s places at most.") % {"number": whole(MOST_SHARED)})
-        named = {"name": one_line(name)[:LONGEST_NAME], "confirmed_at": timezone.now(), **wish}
-        added = Subscription.objects.create(organisation=mine, **place_of(region, sites), **named)
+        named = {"name": one_line(name)[: services.LONGEST_NAME], "confirmed_at": timezone.now(), **wish}
+        added = Subscription.objects.create(organisation=mine, **services.place_of(region, sites), **named)
         assets_replace(subscription=added, sites=sites)
         seats_settle(organisation=mine)
     return added
@@ -169,7 +160,7 @@ def shared_change(
 ) -> None:
     """Change the wish, the name, and the region if one is given, for every member."""
     with _alone(shared.organisation) as mine:
-        subscription_move(subscription=shared, name=name, region=region, sites=sites)
+        services.subscription_move(subscription=shared, name=name, region=region, sites=sites)
         Subscription.objects.filter(pk=shared.pk).update(**wish)
         seats_settle(organisation=mine)
 
@@ -177,20 +168,18 @@ def shared_change(
 def shared_end(*, organisation: Organisation, pk: int) -> None:
     """Stop following a place. Nonsense changes nothing."""
     with _alone(organisation) as mine:
-        subscriptions_end(ids=list(mine.subscriptions.filter(pk=pk).values_list("pk", flat=True)))
+        services.subscriptions_end(ids=list(mine.subscriptions.filter(pk=pk).values_list("pk", flat=True)))
         seats_settle(organisation=mine)
 
 
 def seats_settle(*, organisation: Organisation) -> None:
-    """Give every member who wants mails a seat for each place, which follows it; nobody else has one.
-
-    A seat that its member ended stays ended. Within the caller's transaction; as often as one likes.
-    """
+    """Give every member who wants mails a seat for each place, within the caller's transaction; nobody else has one."""
+    # A seat that its member ended stays ended. As often as one likes.
     shared = list(organisation.subscriptions.filter(ended_at=None))
     readers = {one.email: one for one in members(organisation=organisation).filter(wants_mails=True)}
     seats = Subscription.objects.filter(shared__organisation=organisation)
     over = seats.filter(ended_at=None).exclude(email__in=readers, shared__in=shared)
-    subscriptions_end(ids=list(over.values_list("pk", flat=True)))
+    services.subscriptions_end(ids=list(over.values_list("pk", flat=True)))
     for one in shared:
         follows = {field: getattr(one, field) for field in FOLLOWED}
         one.seats.filter(ended_at=None).update(name=organisation.name, **follows)
@@ -219,7 +208,7 @@ def organisation_exported(*, organisation: Organisation) -> dict[str, Any]:
         "members": list(
             organisation.memberships.values("email", "role", "wants_mails", "created_at", "confirmed_at", "left_at")
         ),
-        "subscriptions": [exported(one) for one in organisation.subscriptions.all()],
+        "subscriptions": [services.exported(one) for one in organisation.subscriptions.all()],
         "endpoints": endpoints_exported(organisation=organisation),
     }
 

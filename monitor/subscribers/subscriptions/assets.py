@@ -33,12 +33,7 @@ def assets_replace(*, subscription: Subscription, sites: Sequence[SiteArea]) -> 
     Asset.objects.bulk_create(
         [
             Asset(
-                subscription=subscription,
-                name=site.name,
-                longitude=site.longitude,
-                latitude=site.latitude,
-                radius_m=site.radius_m,
-                area=GEOSGeometry(memoryview(to_wkb(site.area)), srid=4326),
+                subscription=subscription, **site._asdict() | {"area": GEOSGeometry(to_wkb(site.area, hex=True), 4326)}
             )
             for site in sites
         ],
@@ -122,7 +117,6 @@ def sites_of_news(news: Sequence[Notification]) -> list[str]:
 
 
 def _named(names: Sequence[str]) -> str:
-    """Return 'Dam, Mill and 10 more'."""
     more = len(names) - MOST_NAMED
     rest = [ngettext("%(n)s more", "%(n)s more", more) % {"n": whole(more)}] if more > 0 else []
     return listed([*names[:MOST_NAMED], *rest])

@@ -13,7 +13,7 @@ from uuid import uuid4
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, F, Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -81,10 +81,8 @@ def endpoint_check(*, endpoint: Endpoint) -> None:
 
 
 def _refuse_sending(endpoint: Endpoint) -> None:
-    """Raise Refusal after too many messages in a day, or if the address leads into a private network.
-
-    An unknown name gets the same message, so that nobody can find out which names a private network knows.
-    """
+    """Raise Refusal after too many messages in a day, or if the address leads into a private network."""
+    # An unknown name gets the same message, so that nobody can find out which names a private network knows.
     if not limits.allowed_for_endpoints(email=endpoint.email, organisation=endpoint.organisation_id):
         raise Refusal(_("Daily limit reached. Try again tomorrow."))
     if not outward.leads_out(endpoint.url):
@@ -108,11 +106,9 @@ def _message(endpoint: Endpoint, kind: str, about: object, **more: Any) -> Outgo
 
 
 def news_queue(*, news: AlertTransition) -> int:
-    """Queue the messages of one transition to endpoints; return how many.
-
-    They come at once, whatever mails wait for; if a channel shows a limited number per hour, one message stands for all
-    others of that hour.
-    """
+    """Queue the messages of one transition to endpoints; return how many."""
+    # They come at once, whatever mails wait for; if a channel shows a limited number per hour, one message stands for
+    # all others of that hour.
     if news.to_state == AlertState.MERGED:
         return 0
     now, ready = timezone.now(), Endpoint.objects.filter(verified_at__isnull=False, ended_at=None)
@@ -179,10 +175,8 @@ def labels_of(message: OutgoingMessage) -> list[str]:
 
 
 def news_read(*, messages: Sequence[OutgoingMessage]) -> None:
-    """Read the steps of messages to endpoints, and whose subscriptions want these steps.
-
-    This takes one query, and one more for each step; a step is shared by all messages about it.
-    """
+    """Read the steps of messages to endpoints, and whose subscriptions want these steps."""
+    # This takes one query, and one more for each step; a step is shared by all messages about it.
     by_step: dict[int, list[OutgoingMessage]] = defaultdict(list)
     for message in messages:
         if message.transition_id:
@@ -223,10 +217,8 @@ def endpoint_answered(*, endpoint: Endpoint, checked: bool) -> None:
 
 
 def endpoint_failed(*, endpoint: Endpoint, gone: bool, retry_after: timedelta | None) -> datetime:
-    """Record that an endpoint took no message; return until when nothing is tried there. Too many failures end it.
-
-    A device that is gone is forgotten: its browser gave the address up, and will never take it again.
-    """
+    """Record that an endpoint took no message; return until when nothing is tried there. Too many failures end it."""
+    # A device that is gone is forgotten: its browser gave the address up, and will never take it again.
     now = timezone.now()
     with transaction.atomic():
         mine = Endpoint.objects.select_for_update().get(pk=endpoint.pk)
@@ -251,16 +243,12 @@ def _end(endpoint: Endpoint, reason: str) -> None:
     endpoint.ended_at, endpoint.end_reason = timezone.now(), reason
     if endpoint.channel != WEBHOOK or not endpoint.verified_at:
         return
-    about = f"{endpoint.ended_at:%Y%m%d%H%M%S}"
-    for number, address in enumerate(_owners(endpoint)):
+    about, readers = f"{endpoint.ended_at:%Y%m%d%H%M%S}", [endpoint.email]
+    if endpoint.organisation_id is not None:
+        readers = list(owners(organisation=endpoint.organisation_id).values_list("email", flat=True))
+    for number, address in enumerate(readers):
         key = endpoint_key(Kind.ENDED, f"{about}:{number}" if number else about, endpoint)
         OutgoingMessage.queue(Kind.ENDED, key, address, language=endpoint.language, endpoint=endpoint)
-
-
-def _owners(endpoint: Endpoint) -> list[str]:
-    if endpoint.organisation_id is None:
-        return [endpoint.email]
-    return list(owners(organisation=endpoint.organisation_id).values_list("email", flat=True))
 
 
 def deliveries(*, endpoint: Endpoint) -> QuerySet[OutgoingMessage]:
@@ -285,17 +273,6 @@ def delivery_replay(*, endpoint: Endpoint, pk: str) -> None:
 
 def endpoints_exported(**owner: Any) -> Sequence[dict[str, Any]]:
     """Return what is held of somebody's endpoints; secrets are shown once, and not here."""
-    return [
-        {
-            "channel": one.channel,
-            "url": one.url,
-            "name": one.name,
-            "language": one.language,
-            "created": one.created_at,
-            "verified": one.verified_at,
-            "failing_since": one.failing_since,
-            "ended": one.ended_at,
-            "end_reason": one.end_reason,
-        }
-        for one in Endpoint.objects.filter(**owner)
-    ]
+    times = {"created": F("created_at"), "verified": F("verified_at"), "ended": F("ended_at")}
+    mine = Endpoint.objects.filter(**owner)
+    return list(mine.values("channel", "url", "name", "language", "failing_since", "end_reason", **times))

@@ -28,10 +28,8 @@ def boundary(*, content: bytes, name: str) -> regions.Region:
 
 
 def sites_read(*, content: bytes, name: str, radius_m: float) -> tuple[regions.Region, list[SiteArea]]:
-    """Return the sites of a table, as one region and one by one; one faulty row refuses the whole table.
-
-    name: of the file, for messages only; radius_m: for rows without one. Raises Refusal, with row, value and remedy.
-    """
+    """Return the sites of a table, as one region and one by one. Raises Refusal, with row, value and remedy."""
+    # One faulty row refuses the whole table. name: of the file, for messages only; radius_m: for rows without one.
     check_size(len(content), MOST_BYTES_OF_SITES, name)
     read = _read("sites", content, name, radius_m=radius_m)
     if read["faults"]:
@@ -83,7 +81,6 @@ def _area(wkb: str) -> MultiPolygon:
 
 
 def _faults(faults: list[tuple[int, str, dict[str, str]]], file: str) -> str:
-    """Return a message with the faults of the first rows and the number of further faulty rows."""
     rows = [
         _("Row %(row)s: %(problem)s") % {"row": whole(row), "problem": _(problem) % values if values else _(problem)}
         for row, problem, values in faults[:FAULTS_NAMED]

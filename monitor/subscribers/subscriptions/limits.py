@@ -10,16 +10,10 @@ from django.utils.crypto import salted_hmac
 from monitor.models.operations import RequestCount
 
 # Domains whose many mailboxes belong to many people.
-PUBLIC_DOMAINS = (
-    "gmail.com",
-    "outlook.com",
-    "hotmail.com",
-    "live.com",
-    "yahoo.com",
-    "icloud.com",
-    "proton.me",
-    "gmx.net",
-)
+PUBLIC_DOMAINS = {
+    *("gmail.com", "outlook.com", "hotmail.com", "live.com"),
+    *("yahoo.com", "icloud.com", "proton.me", "gmx.net"),
+}
 WIDE_NETWORK_SHARE = 0.1  # of all mails of a day, for whoever has many networks of their own
 WIDE_NETWORK_BITS = 48  # of IPv6: what one customer of a provider is given at most
 
@@ -33,10 +27,8 @@ def allowed_for_address(*, email: str) -> bool:
 
 
 def allowed_for_connection(*, ip: str) -> bool:
-    """Count one request from this connection and in all. Return False if either is used up.
-
-    Requests of one connection that are over its limit do not count for the others.
-    """
+    """Count one request from this connection and in all. Return False if either is used up."""
+    # Requests of one connection that are over its limit do not count for the others.
     if not _count(f"connection {ip}", settings.MAIL_LIMIT_PER_IP):
         return False
     overall = settings.MAIL_LIMIT_OVERALL
@@ -59,10 +51,8 @@ def allowed_for_organisation(*, organisation: int, most: int) -> bool:
 
 
 def mailbox_of(email: str) -> str:
-    """Return one name for all spellings that reach one mailbox, only for counting: no +tag, no dots.
-
-    Some providers deliver a.b@ and ab@ to two people: these two then share a limit.
-    """
+    """Return one name for all spellings that reach one mailbox, only for counting: no +tag, no dots."""
+    # Some providers deliver a.b@ and ab@ to two people: these two then share a limit.
     local = email.strip().lower().rpartition("@")[0]
     return f"{local.partition('+')[0].replace('.', '') or local}@{domain_of(email)}"
 

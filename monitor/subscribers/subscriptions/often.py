@@ -47,10 +47,8 @@ def awake(*, subscriptions: QuerySet[Subscription], now: datetime) -> QuerySet[S
 
 
 def is_held(*, now: datetime) -> Q:
-    """Return the condition for queued messages that have to wait for the end of quiet hours.
-
-    They bring news or a sign of life to a subscription with quiet hours now, or would wake up its owner.
-    """
+    """Return the condition for queued messages that have to wait for the end of quiet hours."""
+    # They bring news or a sign of life to a subscription with quiet hours now, or would wake up its owner.
     asleep = Subscription.objects.filter(_asleep(now))
     news = Notification.objects.filter(message=OuterRef("pk"), withdrawn_at=None, subscription__in=asleep)
     silent = asleep.filter(sign_of_life=True, channel=OuterRef("channel"))

@@ -221,7 +221,6 @@ def searched(form_class: type[WhereForm], data: QueryDict) -> WhereForm:
 
 
 def _offer(hit: Hit) -> Offer | None:
-    """Return the offer of a hit; None for a country of which no outline is loaded."""
     if hit.at:
         return Offer(f"{hit.at[1]:.5f},{hit.at[0]:.5f}", hit.name, hit.detail)
     if hit.page:

@@ -36,11 +36,8 @@ class Step(NamedTuple):
 
 
 def step_of(transition: AlertTransition) -> Step:
-    """Return what subscription filters use of a step.
-
-    A kind or severity before its change counts too, so that readers of the old one hear of the new one. transition:
-    with its alert; its update, its review and the alert's exposure are read if they are not there yet.
-    """
+    """Return what subscription filters use of a step. transition: with its alert; the rest is read if need be."""
+    # A kind or severity before its change counts too, so that readers of the old one hear of the new one.
     alert, exposure = transition.alert, getattr(transition.alert, "exposure", None)
     known = [value for value in (exposure.people, exposure.buildings) if value is not None] if exposure else []
     return Step(

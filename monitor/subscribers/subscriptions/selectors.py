@@ -1,7 +1,4 @@
-"""Reading subscriptions: who is active, who watches a place.
-
-Those of organisations bring no message themselves: their members' seats do, which are subscriptions of people.
-"""
+"""Reading subscriptions; those of organisations bring no message themselves: their members' seats do."""
 
 from datetime import datetime, timedelta
 

@@ -7,12 +7,10 @@ from uuid import uuid4
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
-from django.contrib.gis.geos import GEOSGeometry
 from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
-from shapely import to_wkb
 
 from detection.kinds import KIND_LABELS
 from ingest.areas import FARTHEST_M
@@ -42,6 +40,7 @@ LONGEST_NAME = 80
 State, Kind = OutgoingMessage.State, OutgoingMessage.Kind
 LETTERS = {Kind.CONFIRM, Kind.LINK, Kind.INVITATION, Kind.MEMBERSHIP, Kind.RESET, Kind.TEST, Kind.CHECK, Kind.ENDED}
 SITE_FIELDS = ("name", "latitude", "longitude", "radius_m")
+OWN_FIELDS = ("language", "time_zone", "quiet_from", "quiet_until", "sign_of_life", "paused_until")
 LEAST = {  # severity from which on something is sent
     "minor": gettext_lazy("Of any importance."),
     "moderate": gettext_lazy("Of medium or high importance."),
@@ -59,11 +58,9 @@ def subscription_request(
     sites: Sequence[SiteArea] = (),
     **wish: Any,
 ) -> Subscription | None:
-    """Keep a request, in the language of the page, and queue a mail to confirm it.
-
-    Return None if the address had too many such mails today. Known and unknown addresses are treated alike, so that
-    nobody can find out who is subscribed. wish: other fields of the subscription, from lowest_severity to sign_of_life.
-    """
+    """Keep a request, in the language of the page, and queue a mail to confirm it; None after too many mails today."""
+    # Known and unknown addresses are treated alike, so that nobody can find out who is subscribed. wish: other fields
+    # of the subscription, from lowest_severity to sign_of_life.
     email = email_normal(email)
     if not limits.allowed_for_address(email=email):
         return None
@@ -83,7 +80,7 @@ def subscription_request(
 
 def place_of(region: Region, sites: Sequence[SiteArea]) -> dict[str, Any]:
     """Return the fields of a subscription that say where it is."""
-    return {"region": to_geos(region), "label": region.label[:LONGEST_LABEL], "n_assets": len(sites)}
+    return {"region": region.geometry, "label": region.label[:LONGEST_LABEL], "n_assets": len(sites)}
 
 
 def demo_subscription_make() -> Subscription:
@@ -154,10 +151,8 @@ def subscription_move(
 
 
 def reader_set(*, email: str, language: str, time_zone: str, quiet: tuple[int, int] | None = None) -> None:
-    """Set in which language, by which clock and at which hours a person reads all their messages.
-
-    An unknown language or clock changes nothing. quiet: from which hour of the day until which no message comes.
-    """
+    """Set in which language, by which clock and at which hours a person reads all their messages."""
+    # An unknown language or clock changes nothing. quiet: from which hour of the day until which no message comes.
     mine = selectors.subscriptions_of(email=email)
     if language in dict(settings.LANGUAGES):
         mine.update(language=language)
@@ -304,11 +299,6 @@ def email_normal(email: str) -> str:
     return email.strip().lower()
 
 
-def to_geos(region: Region) -> GEOSGeometry:
-    """Return the outline of a region as a geometry of the database."""
-    return GEOSGeometry(memoryview(to_wkb(region.outline)), srid=4326)
-
-
 def exported(one: Subscription) -> dict[str, Any]:
     """Return what a subscription asks for, in a form that a machine can read."""
     return {
@@ -325,16 +315,8 @@ def exported(one: Subscription) -> dict[str, Any]:
 def _exported_of_person(one: Subscription) -> dict[str, Any]:
     return exported(one) | {
         "shared": bool(one.shared_id),
-        "language": one.language,
-        "time_zone": one.time_zone,
-        "confirmed": one.confirmed_at,
-        "quiet_from": one.quiet_from,
-        "quiet_until": one.quiet_until,
-        "sign_of_life": one.sign_of_life,
-        "last_sign": one.last_sign_at,
-        "paused": one.paused_at,
-        "paused_until": one.paused_until,
-        "last_digest": one.last_digest_at,
+        **{name: getattr(one, name) for name in OWN_FIELDS},
+        **{name: getattr(one, f"{name}_at") for name in ("confirmed", "paused", "last_sign", "last_digest")},
         "feeds": list(feed_addresses(subscription=one).values()),
         "notifications": [
             {"alert": each.transition.alert.code, "state": each.transition.to_state, "at": each.created_at}

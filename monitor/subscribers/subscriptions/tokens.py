@@ -15,13 +15,8 @@ MANAGE_FOR = timedelta(days=90)
 _CONFIRM, _MANAGE, _STOP, _JOIN = "monitor.confirm", "monitor.manage", "monitor.stop", "monitor.join"
 _MEMBERSHIP = "membership"
 
-
-class Expired(ValueError):
-    """Error: a link was valid but has expired."""
-
-
-class Wrong(ValueError):
-    """Error: a link was not made by this site, or was changed."""
+Expired = signing.SignatureExpired  # a link was valid once
+Wrong = signing.BadSignature  # a link was not made by this site, or was changed; base class of the other
 
 
 def confirm_token(subscription_id: int) -> str:
@@ -51,32 +46,23 @@ def stop_token(subscription_ids: Iterable[int]) -> str:
 
 def read_confirm(token: str) -> int:
     """Return the subscription to confirm. Raises Expired after two days, Wrong for anything else."""
-    return _read(token, _CONFIRM, CONFIRM_FOR)
+    return signing.loads(token, salt=_CONFIRM, max_age=CONFIRM_FOR)
 
 
 def read_manage(token: str) -> tuple[int, int]:
     """Return a subscription or else a membership of the person; 0: not of this kind."""
-    held = _read(token, _MANAGE, MANAGE_FOR)
+    held = signing.loads(token, salt=_MANAGE, max_age=MANAGE_FOR)
     return (0, held[1]) if isinstance(held, list) else (held, 0)
 
 
 def read_join(token: str, valid_for: timedelta) -> int:
     """Return the membership to accept. Raises Expired, Wrong."""
-    return _read(token, _JOIN, valid_for)
+    return signing.loads(token, salt=_JOIN, max_age=valid_for)
 
 
 def read_stop(token: str) -> list[int]:
     """Return the subscriptions to end. Raises Wrong."""
-    return _read(token, _STOP, None)
-
-
-def _read(token: str, purpose: str, valid_for: timedelta | None):
-    try:
-        return signing.loads(token, salt=purpose, max_age=valid_for)
-    except signing.SignatureExpired as fault:
-        raise Expired("the link is too old") from fault
-    except signing.BadSignature as fault:
-        raise Wrong("the link is not one of ours") from fault
+    return signing.loads(token, salt=_STOP)
 
 
 KEY_BYTES = 24

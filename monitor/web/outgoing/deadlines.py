@@ -15,10 +15,7 @@ TLS_RECORD_BYTES = 16 * 1024
 
 
 class Deadline:
-    """Moment, `seconds` from its creation, at which a conversation ends.
-
-    After it, all methods but `limit` raise TimeoutError.
-    """
+    """Moment, `seconds` from now, at which a conversation ends: then all but `limit` raise TimeoutError."""
 
     def __init__(self, seconds: float) -> None:
         self.ends = time.monotonic() + seconds
@@ -46,10 +43,8 @@ class Deadline:
             connection.sendall(data[start : start + TLS_RECORD_BYTES])
 
     def connect(self, host: str, port: int, check: Callable[[str], object] = lambda address: None) -> socket.socket:
-        """Resolve a host name once and connect to one of its addresses. Raises OSError if none accepts.
-
-        check: called with every address before the first is contacted; may raise.
-        """
+        """Resolve a host name once and connect to one of its addresses. Raises OSError if none accepts."""
+        # check: called with every address before the first is contacted; may raise.
         addresses = self.addresses(host, port)
         for address in addresses:
             check(address)
@@ -62,10 +57,8 @@ class Deadline:
         raise fault
 
     def addresses(self, host: str, port: int) -> list[str]:
-        """Return the addresses of a host name. Raises socket.gaierror or UnicodeError if it is unknown.
-
-        The lookup has no time limit of its own, so it runs in a thread that is abandoned at the deadline.
-        """
+        """Return the addresses of a host name. Raises socket.gaierror or UnicodeError if it is unknown."""
+        # The lookup has no time limit of its own, so it runs in a thread that is abandoned at the deadline.
         found: Future[list[str]] = Future()
 
         def look_up() -> None:

@@ -1,8 +1,4 @@
-"""One POST over HTTPS to the open internet, to addresses that people gave us, short and without redirects.
-
-The name is resolved once, every address that it leads to is checked, and the connection goes to one of these. The
-answer is read up to the end of its head, and the whole ends in time, however slowly it comes.
-"""
+"""One short POST over HTTPS to an address that people gave us: resolved once, checked to be public, not redirected."""
 
 import http.client
 import socket
@@ -51,10 +47,8 @@ def url_fault(url: str) -> str:
 
 
 def leads_out(url: str) -> bool:
-    """Return whether messages may be sent to the addresses of a URL's host; each delivery checks them again.
-
-    True if no resolver answers, which says nothing about the address.
-    """
+    """Return whether messages may be sent to the addresses of a URL's host; each delivery checks them again."""
+    # True if no resolver answers, which says nothing about the address.
     parts = urlsplit(url)
     try:
         addresses = Deadline(LOOKUP_SECONDS).addresses(parts.hostname or "", _port(parts))

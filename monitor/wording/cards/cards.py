@@ -21,6 +21,7 @@ from monitor.wording.families.changes import is_at_rest
 from monitor.wording.figures import area_label
 from monitor.wording.states import REPORTED_BEFORE, REPORTED_MEANINGS, STATE_LABELS
 
+AS_STORED = ("code", "kind", "state", "severity", "extent", "source", "simulated")
 EXPOSED = ("buildings", "main_road_km", "other_road_km", "railway_km", "people")
 
 
@@ -101,18 +102,15 @@ def _card(alert: Alert, place: str, exposure: AlertExposure | None, tilt: Tilt |
     still = alert.state == State.FINISHED or is_at_rest(alert)
     buildings, roads, _other_roads, railways, people = (getattr(exposure, name, None) for name in EXPOSED)
     return AlertCard(
-        code=alert.code,
+        **{name: getattr(alert, name) for name in AS_STORED},
         url=alert.get_absolute_url(),
-        kind=alert.kind,
         kind_label=str(row.label),
         mark=row.mark,
         place=place,
         area_label=area_label(alert.area_m2),
         rate_label=family_voice.label(alert),
-        state=alert.state,
         state_label=str(state_label),
         state_meaning=str(family_voice.ended if alert.state == State.FINISHED else state_meaning),
-        severity=alert.severity,
         severity_label=str(severity.label),
         severity_meaning=str(severity.meaning),
         exposure=_as_answer(exposure) if exposure else None,
@@ -120,15 +118,12 @@ def _card(alert: Alert, place: str, exposure: AlertExposure | None, tilt: Tilt |
         tilt_sentence="" if still else building_tilt_sentence(tilt, buildings, people),
         cause_sentence=family_voice.cause(alert) if computed_kind else "",
         cause_is_computed=computed_kind,
-        extent=alert.extent,
         region_note=family_voice.region_note(alert),
         sentence=family_voice.sentence(alert),
-        source=alert.source,
         source_sentence=str(REPORTED_BEFORE) if by_person and alert.is_measured else "",
         public_text=by_hand.texts.get(get_language() or "", "") if by_hand else "",
         first_seen=alert.created_at,
         updated=alert.updated_at,
-        simulated=alert.simulated,
         voice=family_voice,
         longitude=round(inside.x, 5),
         latitude=round(inside.y, 5),

@@ -19,10 +19,8 @@ from monitor.wording.refusals import Refusal, area_of, choice, day, moment
 
 
 def alerts_requested(query: Mapping[str, str], newest_first: bool = True) -> QuerySet[Alert]:
-    """Return public alerts by the parameters of an address. Raises Refusal.
-
-    Parameters: kind, state, severity, bbox, region, found_from, found_to, moving_from, moving_to, updated_since.
-    """
+    """Return public alerts by the parameters of an address. Raises Refusal."""
+    # kind, state, severity, bbox, region, found_from, found_to, moving_from, moving_to, updated_since.
     bbox, region = query.get("bbox", ""), query.get("region", "")
     return alerts_matching(
         kind=choice("kind", query.get("kind", ""), list(Kind)),
@@ -69,10 +67,8 @@ KEPT_S = 24 * 3600
 
 
 def alerts_touching(region: AdministrativeRegion) -> list[int]:
-    """Return the rows of the alerts that touch a region, of every state, kept until an alert changes.
-
-    Borders have many corners: the database reads its own, and none is sent to it.
-    """
+    """Return the rows of the alerts that touch a region, of every state, kept until an alert changes."""
+    # Borders have many corners: the database reads its own, and none is sent to it.
     known = Alert.objects.aggregate(n=Count("pk"), newest=Max("pk"), last=Max("updated_at"))
     parts = f"{region.pk} {region.layer.file_sha256} {sorted(known.items())}"
     key = f"alerts-touching-{hashlib.sha256(parts.encode()).hexdigest()}"

@@ -21,7 +21,11 @@ def area_names(areas: Sequence[tuple[GEOSGeometry, bool]]) -> list[str]:
     points = [(point.x, point.y, simulated) for point, simulated in ((a.point_on_surface, s) for a, s in areas)]
     places = whereabouts_of(points=points)
     return [
-        place_name(*point, near=near_of(where), region=region_of(where))
+        place_name(
+            *point,
+            near=near_of(where),
+            region=", ".join(dict.fromkeys(part for part in (where.region, where.country) if part)),
+        )
         for point, where in zip(points, places, strict=True)
     ]
 
@@ -29,11 +33,6 @@ def area_names(areas: Sequence[tuple[GEOSGeometry, bool]]) -> list[str]:
 def near_of(where: Whereabouts) -> str:
     """Return 'distance and direction from the nearest place'; empty where no place is loaded."""
     return words.near_words(*where.near[:1], *where.near[2:]) if where.near else ""
-
-
-def region_of(where: Whereabouts) -> str:
-    """Return the region and the country, without repeating a name."""
-    return ", ".join(dict.fromkeys(part for part in (where.region, where.country) if part))
 
 
 def surroundings(alert: Alert, with_missing: bool) -> dict[str, object]:

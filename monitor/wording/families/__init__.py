@@ -1,7 +1,4 @@
-"""The voice of each family of alerts: `voice(kind)` has everything that pages, mails and feeds say about its alerts.
-
-A kind that differs from its family in words only says so in its row of `detection.kinds.KINDS`.
-"""
+"""The voice of each family of alerts: `voice(kind)` has everything that pages, mails and feeds say about its alerts."""
 
 from detection.kinds import Family, Kind, family
 from monitor.wording.families.motion import MotionVoice, SurgeVoice

@@ -39,10 +39,7 @@ class MotionFigures(Protocol):
 
 
 def motion_of(alert: Any) -> MotionFigures | None:
-    """Return the motion of an alert if its series show a change of the rate, else None.
-
-    None too where the series contradicts the alert's own rate.
-    """
+    """Return the motion of an alert if its series show a change of the rate and agree with the alert's, else None."""
     motion: MotionFigures | None = getattr(alert, "motion", None)
     if motion is None or motion.changed_on is None or motion.trend == Trend.STEADY:
         return None
@@ -62,12 +59,10 @@ def since_change(motion: MotionFigures) -> str:
 
 
 def change_sentences(motion: MotionFigures, component: str, own: Way, least_sigma: float = 0.0) -> list[str]:
-    """Return what the ground did and since when.
-
-    'The ground here has sunk by about 8 mm a year (probably 6 to 10) since March 2023. That is faster than before
-    (about 3 mm a year).' own: how the alert's kind says it; least_sigma: of the alert's rate, which knows what points
-    next to each other differ by.
-    """
+    """Return what the ground did and since when."""
+    # 'The ground here has sunk by about 8 mm a year (probably 6 to 10) since March 2023. That is faster than before
+    # (about 3 mm a year).' own: how the alert's kind says it; least_sigma: of the alert's rate, which knows what points
+    # next to each other differ by.
     now = rate_words(motion.rate_mm_yr, max(motion.rate_sigma_mm_yr, least_sigma))
     before, trend = motion.before_mm_yr or 0.0, Trend(motion.trend)
     if trend in (Trend.AT_REST, Trend.REVERSED):

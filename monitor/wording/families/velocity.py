@@ -221,7 +221,6 @@ def _is_region(alert: AlertFigures) -> bool:
 
 
 def _way(alert: AlertFigures) -> Way:
-    """Return the way that the kind implies, else the measured one."""
     sign = row_of(alert.kind).sign
     return SIGN_WAYS[sign] if sign else way(alert.component, alert.rate_mm_yr)
 

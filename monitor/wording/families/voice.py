@@ -69,17 +69,14 @@ class Severity(NamedTuple):
 
 
 class Evidence(NamedTuple):
-    """Words around a family's detections.
+    """Words around a family's detections."""
 
-    why: what the computer compared; series: what its page draws over time, 'points', 'speeds' or nothing.
-    """
-
-    why: Any
+    why: Any  # what the computer compared
     figure_heading: Any
     count_heading: Any
     counted: Any
     raster_label: Any
-    series: str
+    series: str  # what its page draws over time: 'points', 'speeds' or nothing
 
 
 class Finding(NamedTuple):
@@ -91,14 +88,10 @@ class Finding(NamedTuple):
 
 
 class FamilyVoice(ABC):
-    """Base of the voice of a family of alerts.
-
-    sources: the runs' inputs, products or pairs of images, whichever the family is detected in. ended: what it means
-    that an alert is finished.
-    """
+    """Base of the voice of a family of alerts. sources: the products or pairs of images of the runs."""
 
     evidence: Evidence
-    ended: Any
+    ended: Any  # what it means that an alert is finished
     severities: Mapping[str, Severity]
 
     @abstractmethod

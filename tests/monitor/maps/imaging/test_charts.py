@@ -23,24 +23,24 @@ def test_steps_are_round_few_and_hold_the_values(low, high):
 def test_a_series_falls_where_the_ground_sinks_and_leaves_gaps_out():
     days = [date(2020, 1, 1), date(2021, 1, 1), date(2022, 1, 1)]
     chart = series_chart(Curve(days, [0.0, None, -20.0], [0.0, -10.0, -20.0], changes=[days[1], date(1999, 1, 1)]))
-    dots = [tuple(map(float, one)) for one in re.findall(r"M([\d.]+) ([\d.]+)h0", chart.dots)]
+    dots = [tuple(map(float, one)) for one in re.findall(r"M([\d.]+) ([\d.]+)h0", chart["dots"])]
     assert len(dots) == 2
     assert dots[0][0] < dots[1][0]
     assert dots[0][1] < dots[1][1]  # y grows downward
-    assert dots[0][1] == chart.zero
-    assert len(chart.changes) == 1
-    assert [tick.label for tick in chart.x_ticks] == ["2021", "2022"]
-    assert "−20" in [tick.label for tick in chart.y_ticks]
+    assert dots[0][1] == chart["zero"]
+    assert len(chart["changes"]) == 1
+    assert [tick["label"] for tick in chart["x_ticks"]] == ["2021", "2022"]
+    assert "−20" in [tick["label"] for tick in chart["y_ticks"]]
     with pytest.raises(ValueError, match="at least one value"):
         series_chart(Curve(days, [None, None, None]))
 
 
 def test_a_column_is_as_high_as_its_number():
     chart = column_chart([("Jan", 4, 4), ("Feb", 8, 2), ("Mar", 0, 1)])
-    heights = [column.height for column in chart.columns]
+    heights = [column["height"] for column in chart["columns"]]
     assert heights[1] == pytest.approx(2 * heights[0], abs=0.2)
-    assert heights[2] == chart.columns[2].new_height == 0  # found and gone in the same month
-    assert chart.columns[1].new_height == pytest.approx(heights[1] / 4, abs=0.2)
+    assert heights[2] == chart["columns"][2]["new_height"] == 0  # found and gone in the same month
+    assert chart["columns"][1]["new_height"] == pytest.approx(heights[1] / 4, abs=0.2)
 
 
 def test_a_map_is_true_to_shape_and_scale():

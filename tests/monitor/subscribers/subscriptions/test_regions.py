@@ -6,7 +6,6 @@ import math
 import pytest
 
 from ingest.areas import area_of
-from monitor.subscribers.subscriptions import services as subscriptions
 from monitor.wording import regions
 from monitor.wording.refusals import Refusal
 
@@ -35,7 +34,7 @@ def test_hostile_outlines_are_refused_in_words(kind, coordinates):
 def test_heights_in_an_outline_are_left_out(make_subscription):
     ring = [[-12.1, 46.9, 5], [-11.9, 46.9, 5], [-11.9, 47.1, 5], [-12.1, 46.9, 5]]
     region = regions.drawn(json.dumps({"type": "Polygon", "coordinates": [ring]}))
-    assert make_subscription(region=subscriptions.to_geos(region)).region.hasz is False
+    assert make_subscription(region=region.geometry).region.hasz is False
 
 
 def test_a_region_has_at_most_five_hundred_corners():
