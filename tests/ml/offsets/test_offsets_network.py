@@ -11,37 +11,18 @@ from lab.offsets.calibrate import tables_of
 from lab.offsets.evaluate import width_px
 from lab.simulation.sar.recipes import stepped
 from lab.simulation.seeds import Purpose, generator
-from ml.networks.box_mean import box_mean
 from ml.networks.cc_res_siamnet import LAGS, NODE_PX, STRIP_ROWS, CCResSiamNet, correlated
 from ml.offsets import coarse, network
 from ml.offsets.baseline import Offsets
 from ml.offsets.infer import track_offsets
 from ml.offsets.regrid import at_posting
-from ml.offsets.resampling import gathered, in_parts, whole
+from ml.offsets.resampling import gathered, in_parts
 from ml.offsets.texture import texture
 from ml.rasters.imagery import ImagePair, PairSource
 from ml.runtime.device import precision
 from tests.makers.offset_pairs import pair_of
 
 CPU = torch.device("cpu")
-
-
-@pytest.mark.parametrize("offset", [0.45, -0.55, 1.46, 0.0])
-def test_ground_that_moves_alike_is_gathered_alike_even_near_half_a_pixel(offset):
-    noise = 0.1 * box_mean(torch.randn(2, 40, 40, generator=torch.Generator().manual_seed(0)), 3)
-    shift = whole(offset + noise)
-    assert len(shift[0].unique()) == 1
-    assert float((shift - offset).abs().max()) <= 0.6
-
-
-def test_what_is_gathered_lands_where_the_reference_has_it():
-    image = torch.arange(64 * 64, dtype=torch.float32).reshape(64, 64)
-    shift = torch.zeros(2, 8, 8)
-    shift[0, 2, 3], shift[1, 2, 3] = 2.0, -1.0
-    moved = gathered(image, shift)
-    assert moved[16, 24] == image[15, 26]
-    assert moved[0, 0] == image[0, 0]
-    assert gathered(image, shift + 60)[63, 63] == 0
 
 
 def test_parts_of_a_pixel_are_gathered_as_a_band_limited_image_moves():
@@ -57,14 +38,6 @@ def test_parts_of_a_pixel_are_gathered_as_a_band_limited_image_moves():
     assert torch.equal(in_parts(shift + 0.01), shift)
     wanted = moved_by(0.40625, -1.28125)[16:48, 16:48]
     assert float((gathered(moved_by(0, 0), shift, 16, 16) - wanted).std() / wanted.std()) < 0.06
-
-
-def test_what_is_unknown_stays_unknown_between_pixels():
-    image = torch.ones(64, 64)
-    image[20:24, 30:40] = 0
-    moved = gathered(image, torch.full((2, 8, 8), 0.25))
-    assert torch.equal(moved == 0, image == 0)
-    assert float(moved[40:, 40:56].std()) < 1e-6
 
 
 def test_texture_does_not_know_the_gain_and_leaves_holes_at_zero():
@@ -145,13 +118,6 @@ def test_where_the_search_finds_nothing_in_reach_nothing_is_known(monkeypatch):
     known = network.answered(pair_of(0.0, 0.0, size=256).source(), random_tracker(), 6).known
     assert bool((known[:8, :8] > 0).all())  # three nodes of the search, of 16 px, beyond the one
     assert float(known[8:].max()) == float(known[:, 8:].max()) == 0
-
-
-def test_where_nothing_matches_neighbours_speak():
-    offset = torch.full((2, 12, 12), 2.0)
-    offset[:, 4:8, 4:8] = torch.nan
-    assert torch.equal(coarse.filled(offset), torch.full((2, 12, 12), 2.0))
-    assert torch.equal(coarse.filled(torch.full((2, 4, 4), torch.nan)), torch.zeros(2, 4, 4))
 
 
 @pytest.mark.parametrize("posting", [4, 16, 20])

@@ -32,14 +32,6 @@ def test_what_agrees_is_averaged_and_nothing_over_a_step():
     assert float((offsets[0, :, 4] - truth)[:, :, 2:6].std()) < 0.03
 
 
-def test_an_unknown_neighbour_counts_for_nothing():
-    own, near, known = answers()
-    known[..., 10:] = 0
-    own[:, :2, :, 10:] = 40.0
-    offsets, _ = candidates(own, near, known)
-    assert float(offsets[0, :, 2:, :, :10].abs().max()) < 0.4
-
-
 def test_the_choice_lies_among_its_candidates_and_knows_no_frame():
     own, near, known = answers(step_px=1.0)
     choice = WindowChoice()

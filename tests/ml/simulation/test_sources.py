@@ -17,8 +17,6 @@ from ml.simulation.ground.deformation import (
     groundwater_bowl,
     landslide,
     longwall_mining,
-    mine_water_dome,
-    mine_water_half_dome,
     mogi,
     mogi_volume_m3_yr,
     settling_ground,
@@ -80,19 +78,6 @@ def test_ground_beside_a_tunnel_moves_toward_it_and_settles_0_61_at_the_inflecti
     assert motion.up_mm_yr == pytest.approx([-10.0, -10 * math.exp(-0.5), -10 * math.exp(-0.5)])
     assert motion.north_mm_yr[1] == pytest.approx(-10 * math.exp(-0.5) * i / 25.0)
     assert motion.north_mm_yr[2] == -motion.north_mm_yr[1]
-
-
-def test_a_tunnels_trough_is_a_line_thirty_to_a_hundred_and_fifty_metres_wide():
-    site = Site(Offset(0, 0), terrain=None)
-    for scene in range(50):
-        source = DRAWS["tunnel"](generator(Purpose.TEST, "tunnel", scene), site)
-        assert 6 * 3 <= 6 * source.tunnel.trough_m <= 150
-
-
-def test_half_a_dome_rises_on_one_side_of_its_fault_only():
-    ellipse = Ellipse(3_000.0, 2_000.0, 0.0)  # the fault runs north
-    motion = mine_water_half_dome(np.array([-300.0, 0.0, 300.0]), np.zeros(3), ellipse, 8.0, fault_width_m=40.0)
-    assert motion.up_mm_yr == pytest.approx([0.0, 4.0, 8.0 * (1 - 0.15**2) ** 2], abs=1e-3)
 
 
 def test_made_ground_sinks_evenly_and_ends_sharply():
@@ -166,26 +151,6 @@ def test_mining_drift_is_r_over_root_two_pi_times_the_tilt():
     inner = (slice(2, -2), slice(2, -2))
     assert motion.east_mm_yr[inner] == pytest.approx(factor_m * tilt_east[inner], abs=0.02)
     assert motion.north_mm_yr[inner] == pytest.approx(factor_m * tilt_north[inner], abs=0.02)
-
-
-@pytest.mark.parametrize(("model", "peak_mm_yr"), [(groundwater_bowl, -10.0), (mine_water_dome, 7.0)])
-def test_a_bowl_and_a_dome_are_vertical_and_strongest_in_the_middle(model, peak_mm_yr):
-    motion = model(EAST_M, NORTH_M, Ellipse(1_000.0, 800.0, 30.0), peak_mm_yr)
-    assert model(ORIGIN, ORIGIN, Ellipse(1_000.0, 800.0, 30.0), peak_mm_yr).up_mm_yr[0] == peak_mm_yr
-    assert np.abs(motion.up_mm_yr).max() <= abs(peak_mm_yr)
-    assert not motion.east_mm_yr.any()
-    assert not motion.north_mm_yr.any()
-
-
-def test_a_groundwater_bowl_falls_to_one_part_in_e_on_its_ellipse_along_the_bearing():
-    east_m, north_m = np.array([1_000.0, 0.0]), np.array([0.0, 800.0])
-    motion = groundwater_bowl(east_m, north_m, Ellipse(1_000.0, 800.0, bearing_deg=90.0), -10.0)
-    assert motion.up_mm_yr == pytest.approx(-10.0 / math.e)
-
-
-def test_a_dome_ends_at_its_edge():
-    outside = mine_water_dome(np.array([1_001.0]), ORIGIN, Ellipse(1_000.0, 1_000.0, 0.0), 7.0)
-    assert outside.up_mm_yr[0] == 0
 
 
 def _slope_facing_east(shape: tuple[int, ...], angle_deg: float) -> Downslope:
