@@ -156,14 +156,14 @@ def test_gains_are_paired_and_none_over_itself():
 
 
 def test_a_threshold_is_the_lowest_that_keeps_the_training_places_still(fields, monkeypatch):
-    quiet = thresholds.tuned("matched-filter", Fold("one", ("quiet",), ("flat",)), copies=3, processes=3)
+    quiet = thresholds.tuned("matched-filter", Fold("one", ("quiet",), ("flat",)), copies=3)
     at = fields["quiet"][0].points
     lump = 5 * np.exp(-(((at.x - 402_000) ** 2 + (at.y - 4_002_000) ** 2) / 300**2))
     moving = fields["quiet"][0]._replace(
         points=at._replace(velocity_mm_yr=(at.velocity_mm_yr + lump).astype(np.float32))
     )
     monkeypatch.setattr(scenes, "residual_tracks", lambda place: (moving,))
-    loud = thresholds.tuned("matched-filter", Fold("one", ("quiet",), ("flat",)), copies=3, processes=3)
+    loud = thresholds.tuned("matched-filter", Fold("one", ("quiet",), ("flat",)), copies=3)
     assert quiet.score_at_half < 4.8 < loud.score_at_half
 
 
@@ -172,9 +172,9 @@ def test_a_networks_threshold_is_tuned_in_the_same_way(monkeypatch):
         thresholds, "detect_all_with", lambda tracks, config: detect_all_with(tracks, MatchedFilterConfig())
     )
     fold = Fold("one", ("quiet",), ("flat",))
-    assert thresholds.raised_by(fold, copies=2, processes=2) < 0
+    assert thresholds.raised_by(fold, copies=2) < 0
     monkeypatch.setattr(thresholds, "_flags", lambda result, points: True)
-    assert thresholds.raised_by(fold, copies=2, processes=2) == thresholds.RAISED[-1]
+    assert thresholds.raised_by(fold, copies=2) == thresholds.RAISED[-1]
 
 
 def test_each_place_runs_with_the_threshold_tuned_without_it(monkeypatch):
@@ -199,7 +199,6 @@ def test_the_scenes_of_the_real_places_are_frozen(real_data, monkeypatch):
     """A change of places, readers or scenes that fails here needs a new version of the benchmark and new figures."""
     monkeypatch.undo()
     monkeypatch.setenv("GROUND_MOTION_DATA", str(real_data))
-    monkeypatch.setattr(evaluate, "over_seeds", lambda measure, n: [measure(number) for number in range(n)])
     for size, frozen in evaluate.FROZEN_SHA256.items():
         if size < 100:
             assert evaluate.truth_sha256(size) == frozen

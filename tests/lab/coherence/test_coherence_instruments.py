@@ -32,7 +32,6 @@ CPU = torch.device("cpu")
 
 
 def test_methods_compared_at_once_have_the_figures_of_each_by_itself(monkeypatch, tmp_path, capsys):
-    monkeypatch.setattr(evaluate, "over_seeds", lambda measure, n: [measure(seed) for seed in range(n)])
     written = tmp_path / "both.json"
     monkeypatch.setattr("sys.argv", ["compare", "guarnieri-prati", "pearson", "--size", "2", "--json", str(written)])
     compare.main()
@@ -227,7 +226,6 @@ def test_a_place_is_judged_with_thresholds_chosen_on_the_others(real_data, monke
     monkeypatch.setattr(chips_evaluate, "THRESHOLDS", [(HIGH_SIGMA, LOW_SIGMA), (5.0, 3.0)])
     monkeypatch.setattr(chips_evaluate, "SERIES", 2)
     monkeypatch.setattr(chips_evaluate, "POLARISATIONS", ("VV",))
-    monkeypatch.setattr(chips_evaluate, "over_seeds", lambda measure, n: [measure(seed) for seed in range(n)])
     figures = chips_evaluate.evaluate(NETWORK, 3)
     assert figures["confirmed_share_shipped"].value <= 0.0002
     assert figures["confirmed_share"].value <= 0.0002
