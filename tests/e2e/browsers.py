@@ -48,6 +48,15 @@ def fits(page: Page) -> bool:
     return page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
 
 
+def fits_any_window(page: Page) -> bool:
+    """Return whether nothing is wider than a desktop's window, nor than a phone's; the page keeps its size."""
+    own, fitting = page.viewport_size, "document.documentElement.scrollWidth <= document.documentElement.clientWidth"
+    for size in (*SIZES.values(), own):
+        page.set_viewport_size(size)
+        page.wait_for_function(fitting)
+    return True
+
+
 def wait_for_map(page: Page) -> None:
     """Until the map says, as it does to a screen reader, that it has drawn everything."""
     expect(page.locator(".maplibregl-map")).to_have_attribute("aria-busy", "false")

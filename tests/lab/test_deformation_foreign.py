@@ -7,15 +7,12 @@ import pytest
 
 from lab.deformation.foreign import compare, evaluate
 from lab.deformation.foreign.families import FAMILIES, NUISANCES
-from lab.deformation.foreign.objects import OBJECTS, FaultHalfDome, NestedBowls, PanelRow, Ring, Strip, TunnelLine
+from lab.deformation.foreign.objects import OBJECTS
 from lab.deformation.foreign.tiles import BOWLS, NAME, field_tile
 from lab.deformation.measures.scoring import truth_of
 from lab.simulation.seeds import Purpose
 from ml.__main__ import main
 from ml.deformation.filters.baseline import ThresholdConfig
-from ml.simulation.ground.frame import Offset
-
-HERE = Offset(0.0, 0.0)
 
 
 def tiles_of(family, count=4):
@@ -42,34 +39,6 @@ def test_an_object_moves_as_fast_as_it_says_and_can_be_detected(family):
         seen += len(truth_of(tile, tile.tracks).objects)
         assert np.percentile(motion.speed_mm_yr(), 20) < 1.0  # most of the tile is still
     assert seen >= 3
-
-
-def up(source, east, north):
-    return source.motion_at(np.array(east, dtype=float), np.array(north, dtype=float), None).up_mm_yr
-
-
-def test_shapes_are_those_of_their_names():
-    row = PanelRow(HERE, -20.0, 0.0, 1_500.0, 40.0, (Strip(-200.0, 250.0, 1.0), Strip(200.0, 250.0, 0.5)))
-    first, pillar, second = up(row, [-200, 0, 200], [0, 0, 0])
-    assert (first, second) == pytest.approx((-20.0, -10.0), rel=0.02)
-    assert abs(pillar) < 2
-    drift = row.motion_at(np.array([-320.0, -80.0]), np.zeros(2), None).east_mm_yr
-    assert drift[0] > 1 > -1 > drift[1]  # both edges toward the middle of the panel
-    dome = FaultHalfDome(HERE, 8.0, 0.0, 2_000.0, 1_500.0, 40.0, 0.0)
-    left, right, far = up(dome, [-100, 100, 1_500], [0, 0, 0])
-    assert abs(left) < 0.1 < 7 < right < 8
-    assert abs(far) < 1e-9
-    inside, on, beyond = up(Ring(HERE, -9.0, 1_000.0, 200.0, 90.0, 0.0), [0, 1_000, 2_500], [0, 0, 0])
-    assert on == pytest.approx(-9.0)
-    assert abs(inside) < 0.01 > abs(beyond)
-    line = TunnelLine(HERE, -6.0, (Offset(-2_000, 0), Offset(2_000, 0)), 200.0)
-    assert up(line, [0, 1_900], [0, 0]) == pytest.approx([-6.0, -6.0])
-    assert abs(up(line, [0], [1_000])[0]) < 0.1
-    nested = NestedBowls(HERE, -20.0, -5.0, 2_000.0, Offset(500, 0), 300.0)
-    core, rim, out = up(nested, [500, -500, 2_100], [0, 0, 0])
-    assert core == pytest.approx(-20.0)
-    assert -5 < rim < -4
-    assert out == 0
 
 
 def test_the_truth_of_the_benchmark_is_frozen():

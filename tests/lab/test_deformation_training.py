@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from lab.deformation.calibration import Setting, counts, network_views
-from lab.deformation.measures.benchmark_tiles import NATIONAL, field_tile, still_tile
+from lab.deformation.measures.benchmark_tiles import NATIONAL, still_tile
 from lab.deformation.training import train
 from lab.deformation.training.compose import Recipe, sample, still, superimposed, tile_pool, weak_motion
 from lab.deformation.training.dataset import NOTHING, fill, opened, tile_arrays
@@ -15,7 +14,6 @@ from lab.simulation.tiles import with_sources
 from ml.__main__ import main
 from ml.deformation.features.channels import CHANNELS
 from ml.deformation.kinds import kind_of
-from ml.deformation.network import DeformationNetwork
 from ml.networks.deformation_unet import DeformationUnet
 from ml.rasters.areas import KINDS
 from ml.runtime.checkpoints import read_card
@@ -169,13 +167,3 @@ def test_the_command_trains_and_writes_weights_with_their_card(tmp_path, monkeyp
     card = read_card("deformation", tmp_path)
     assert card.training["steps"] == 2
     assert card.training["settings"]["tiles"] == 6
-
-
-def test_a_higher_threshold_flags_no_more():
-    torch.manual_seed(1)
-    network = DeformationNetwork(read_card("deformation"), DeformationUnet(widths=(8, 8, 8, 8)))
-    tile = field_tile(NATIONAL, 3, Purpose.TEST)
-    (view,) = network_views(network, tile, ([0],))
-    alarms = counts(view, tile, [Setting(enter, enter) for enter in (-9.0, 0.0, 9.0)])
-    assert alarms[2, 0] == 0
-    assert alarms[0, 3] >= alarms[2, 3]

@@ -11,7 +11,7 @@ from lab.offsets.calibrate import tables_of
 from lab.offsets.evaluate import width_px
 from lab.simulation.sar.recipes import stepped
 from lab.simulation.seeds import Purpose, generator
-from ml.networks.cc_res_siamnet import LAGS, NODE_PX, STRIP_ROWS, CCResSiamNet, correlated
+from ml.networks.cc_res_siamnet import NODE_PX, STRIP_ROWS, CCResSiamNet
 from ml.offsets import coarse, network
 from ml.offsets.baseline import Offsets
 from ml.offsets.infer import track_offsets
@@ -60,33 +60,6 @@ def test_the_network_answers_in_strips_as_it_does_at_once():
         in_strips = tracker.network(*given)
     for one, other in zip(at_once, in_strips, strict=True):
         assert torch.allclose(one, other, atol=1e-5)
-
-
-def test_correlation_is_the_mean_of_products():
-    first, second = torch.randn(2, 2, 3, 8, 12, generator=torch.Generator().manual_seed(1))
-    wide = torch.nn.functional.pad(second, (2,) * 4)
-    wanted = [(first * wide[..., 2 + y : 10 + y, 2 + x : 14 + x]) for y, x in LAGS]
-    wanted = [product.unflatten(3, (3, 4)).unflatten(2, (2, 4)).mean(dim=(3, 5)) for product in wanted]
-    assert torch.allclose(correlated(first, second), torch.cat(wanted, dim=1), atol=1e-6)
-
-
-def test_an_answer_hears_nothing_beyond_its_window_and_what_its_layers_see_around_it():
-    torch.manual_seed(0)
-    siamnet = CCResSiamNet(nodes=16).eval()
-    for part in siamnet.parameters():
-        torch.nn.init.normal_(part, std=0.1)
-    images, beyond, known = torch.randn(1, 2, 160, 160), torch.zeros(1, 2, 20, 20), torch.ones(1, 1, 20, 20)
-    other = images.clone()
-    other[..., 84 + 40 :] = torch.randn(1, 2, 160, 36)
-    one, two = (siamnet(seen, beyond, beyond, known) for seen in (images, other))
-    torch.testing.assert_close(one.own[0, :, 10, 10], two.own[0, :, 10, 10])
-    other[..., 84 + 12 :] = other[..., 84 + 12 :] + 1.0
-    assert not torch.allclose(siamnet(other, beyond, beyond, known).own[0, :, 10, 10], one.own[0, :, 10, 10])
-    other[:] = images
-    other[..., 84 + 28 :] = torch.randn(1, 2, 160, 48)  # the narrow windows hear less far
-    three = siamnet(other, beyond, beyond, known)
-    torch.testing.assert_close(one.near[0, :, 10, 10], three.near[0, :, 10, 10])
-    assert not torch.allclose(one.own[0, :, 10, 10], three.own[0, :, 10, 10])
 
 
 def random_tracker(**changes) -> network.Tracker:

@@ -19,9 +19,6 @@ from ml.simulation.velocity.nuisance import (
     Nuisance,
     Range,
     stratified,
-    turbulence_field,
-    unwrapping_block,
-    warm_buildings,
 )
 
 
@@ -103,26 +100,6 @@ def test_the_real_tracks_show_the_semivariance_that_tiles_are_made_with(real_dat
     np.testing.assert_allclose(simulated, np.mean(measured, axis=0), atol=0.07)
 
 
-def test_turbulence_has_its_two_slopes_and_its_semivariance():
-    size, posting_m = 256, 100.0
-    power, gamma = np.zeros((size, size // 2 + 1)), []
-    for scene in range(20):
-        field = turbulence_field(rng(scene), size, posting_m)
-        power += np.abs(np.fft.rfft2(field)) ** 2
-        gamma.append(0.5 * ((field[:, 25:] - field[:, :-25]) ** 2).mean())  # 2.5 km
-        gamma.append(0.5 * ((field[:, 12:] - field[:, :-12]) ** 2).mean())  # 1.2 km
-    k = np.hypot(*np.meshgrid(np.fft.fftfreq(size, posting_m), np.fft.rfftfreq(size, posting_m), indexing="ij"))
-
-    def slope(longest_m, shortest_m):
-        chosen = (k > 1 / longest_m) & (k < 1 / shortest_m)
-        return np.polyfit(np.log(k[chosen]), np.log(power[chosen]), 1)[0]
-
-    assert slope(12_000, 1_600) == pytest.approx(-8 / 3, abs=0.25)
-    assert slope(1_400, 250) == pytest.approx(-11 / 3, abs=0.1)
-    assert np.mean(gamma[1::2]) == pytest.approx((1200 / 1250) ** (5 / 3), rel=0.15)
-    assert np.mean(gamma[0::2]) > np.mean(gamma[1::2])
-
-
 def test_stratified_delay_follows_height_at_half_to_three_mm_per_kilometre(ground):
     low, high = Nuisance().stratified_mm_yr_km
     assert (low, high) == (0.5, 3.0)
@@ -130,22 +107,6 @@ def test_stratified_delay_follows_height_at_half_to_three_mm_per_kilometre(groun
     slope, _ = np.polyfit(ground.height_m / 1000, error, 1)
     assert abs(slope) == pytest.approx(2.0)
     assert error.mean() == pytest.approx(0, abs=1e-9)
-
-
-def test_an_unwrapping_block_is_off_by_whole_half_waves_over_the_span(ground):
-    error = unwrapping_block(rng(5), ground, 500.0, years=5.0)
-    inside = error != 0
-    assert 0 < inside.mean() < 0.2
-    assert np.unique(np.abs(error[inside]))[0] * 5.0 / 28.0 in (1.0, 2.0)
-    assert np.hypot(np.ptp(ground.x_m[inside]), np.ptp(ground.y_m[inside])) < 1.5 * 500
-
-
-def test_tall_buildings_breathe_and_stand_in_built_up_land_only(ground):
-    yearly = warm_buildings(rng(6), ground, Nuisance())
-    built = np.isin(ground.cover, [LandCover.TOWN, LandCover.SUBURB])
-    assert not yearly[~built].any()
-    assert (yearly[built] > 0).mean() == pytest.approx(0.04, abs=0.02)
-    assert yearly.max() <= 10.0
 
 
 def test_the_core_of_an_active_panel_has_no_points_and_its_flanks_have(still):
