@@ -55,12 +55,6 @@ def test_a_run_on_a_pair_leaves_its_raster_and_can_be_traced(pairs):
     assert execute("guarnieri-prati") == []
 
 
-def test_offsets_and_coherence_are_due_on_every_pair_and_products_are_not_pairs(pairs):
-    for task, method in (("coherence", "pearson"), ("offsets", "multi-kernel")):
-        assert list(selectors.inputs_due(task=task, method=method)) == pairs
-    assert not selectors.inputs_due(task="deformation", method="matched-filter").exists()
-
-
 def test_coherence_is_given_the_looks_of_its_product_where_both_images_have_the_same(pairs):
     for pair in pairs[:2]:
         type(pair.reference).objects.filter(pk=pair.reference_id).update(looks=4.4)
