@@ -51,7 +51,10 @@ def test_power_on_even_ground_follows_a_gamma_distribution_of_its_looks():
     assert stats.kstest(power[::3, ::3].ravel(), "gamma", args=(looks, 0, 1 / looks)).statistic < 0.02
 
 
-@pytest.mark.parametrize("system", [GRDH, RTC, System(10.0, (1.2, 3.0), 3, 0.4)])
+SAMPLED = System(10.0, (1.0, 1.0), 2, 0.0, True)
+
+
+@pytest.mark.parametrize("system", [GRDH, RTC, System(10.0, (1.2, 3.0), 3, 0.4), SAMPLED])
 def test_the_looks_that_are_stated_are_the_looks_of_the_images(system):
     ground = even_ground(system, 160, 0.5)
     power = simulate_pair(rng_of(), system, ground, still(ground)).power[0]
