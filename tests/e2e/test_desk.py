@@ -6,15 +6,14 @@ import pytest
 from playwright.sync_api import expect
 
 from detection.models import Alert
-from tests.e2e.browsers import fits_any_window, wait_for_map
+from tests.e2e.browsers import fits, wait_for_map
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 
-def test_a_geologist_takes_ground_from_the_map_to_the_desk_and_back(open_page, watched_region):
-    page = open_page("desktop")
+def test_a_geologist_takes_ground_from_the_map_to_the_desk_and_back(page, live_server, watched_region):
     west, south, east, north = Alert.objects.order_by("peak_rate_mm_yr").first().area.extent
-    page.goto(f"/?layer=ascending#13/{(south + north) / 2:.4f}/{(west + east) / 2:.4f}")
+    page.goto(f"{live_server.url}/?layer=ascending#13/{(south + north) / 2:.4f}/{(west + east) / 2:.4f}")
     wait_for_map(page)
     page.get_by_role("link", name="Open in the workbench").click()
     expect(page).to_have_url(re.compile(r"/workbench/\?.*bbox="))
@@ -22,7 +21,7 @@ def test_a_geologist_takes_ground_from_the_map_to_the_desk_and_back(open_page, w
     expect(page.locator("#histogram .bars path").first).to_be_attached()
     expect(page.locator("#points .scatterlayer path.point").first).to_be_attached()
     expect(page.locator("#series .scatterlayer .trace")).to_have_count(3)
-    assert fits_any_window(page)
+    assert fits(page)
 
     plot = page.locator("#points .nsewdrag").first
     plot.scroll_into_view_if_needed()
@@ -48,7 +47,7 @@ def test_a_geologist_takes_ground_from_the_map_to_the_desk_and_back(open_page, w
     expect(page.locator("#differences image").first).to_be_attached()
     page.get_by_role("link", name="Groups of series").click()
     expect(page.locator("#shapes .scatterlayer .trace").first).to_be_attached()
-    assert fits_any_window(page)
+    assert fits(page)
     page.get_by_role("link", name="Benchmarks").click()
     expect(page.locator("#figures .scatterlayer path.point").first).to_be_attached()
     page.go_back()
