@@ -8,6 +8,7 @@ from playwright.sync_api import Page, expect
 from monitor.notifications.push.keys import public_key
 from tests.makers.people import PASSWORD
 from tests.monitor.notifications.push.test_push import BROWSER_KEY, SECRET
+from tests.waiting import wait_until
 
 CHROMIUM = "/usr/bin/chromium"
 DRAWING = ["--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
@@ -46,6 +47,14 @@ def link_in(message, name: str) -> str:
 def fits(page: Page) -> bool:
     """Whether nothing is wider than the window."""
     return page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+
+
+def fits_any_window(page: Page) -> bool:
+    """Return whether nothing is wider than a desktop's window, nor than a phone's; the page keeps its size."""
+    for size in (*SIZES.values(), page.viewport_size):
+        page.set_viewport_size(size)
+        wait_until(lambda: fits(page))
+    return True
 
 
 def wait_for_map(page: Page) -> None:

@@ -25,7 +25,8 @@ def taken(page: Page, name: str, role: str = "link") -> Path:
     return Path(download.value.path())
 
 
-def test_a_visitor_compares_four_points_an_area_and_a_profile(page, live_server, watched_region, tmp_path):
+def test_a_visitor_compares_four_points_an_area_and_a_profile(open_page, live_server, watched_region):
+    page = open_page("phone")
     sinking = MeasurementPoint.objects.filter(velocity_mm_yr__lt=-12).first()
     others = MeasurementPoint.objects.filter(product=Product.objects.last(), velocity_mm_yr__gt=-1)[:3]
     chosen = "&".join(f"compare={one.product_id}/{one.pid}" for one in (sinking, *others))

@@ -8,7 +8,7 @@ import pytest
 import rasterio
 from playwright.sync_api import Page, expect
 
-from tests.e2e.browsers import SIZES, fits, sign_in, wait_for_map
+from tests.e2e.browsers import SIZES, fits, fits_any_window, sign_in, wait_for_map
 from tests.makers import pairs as made_pairs
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -31,9 +31,10 @@ def report(page: Page, **fields: str) -> None:
     page.get_by_role("button", name="Find the pairs that span it").click()
 
 
-def test_a_place_and_a_date_bring_what_the_pair_across_it_shows_and_its_files(page, operator, pair_predictions):
+def test_a_place_and_a_date_bring_what_the_pair_across_it_shows_and_its_files(open_page, operator, pair_predictions):
+    page = open_page("desktop")
     open_events(page)
-    assert fits(page)
+    assert fits_any_window(page)
     report(page)
     expect(page.get_by_role("heading", level=1)).to_have_text("Landslide: Made slide")
     pair = page.get_by_role("region", name="Radar images of 1 and 13 December 2021, 12 days apart")
@@ -43,7 +44,7 @@ def test_a_place_and_a_date_bring_what_the_pair_across_it_shows_and_its_files(pa
         picture.scroll_into_view_if_needed()
         expect(picture).to_have_js_property("complete", True)
         assert picture.evaluate("image => image.naturalWidth") > 0
-    assert fits(page)
+    assert fits_any_window(page)
     bands, links = {}, page.get_by_role("link", name="Download (GeoTIFF)")
     expect(links).to_have_count(2)
     for link in links.all():
@@ -73,7 +74,8 @@ def test_what_is_wrong_stands_beside_its_field_and_what_was_typed_stays(browser,
     context.close()
 
 
-def test_while_no_pair_spans_it_the_page_says_what_is_waited_for_and_the_list_keeps_it(page, operator):
+def test_while_no_pair_spans_it_the_page_says_what_is_waited_for_and_the_list_keeps_it(open_page, operator):
+    page = open_page("phone")
     open_events(page)
     expect(page.get_by_text("No event reported yet.")).to_be_visible()
     report(page)

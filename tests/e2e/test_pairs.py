@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from ingest.models import Scene
-from tests.e2e.browsers import SIZES, fits, sign_in
+from tests.e2e.browsers import fits, fits_any_window, sign_in
 from tests.makers import pairs as made_pairs
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -94,9 +94,8 @@ def test_the_line_between_the_images_moves_by_hand_and_by_key(page, pair):
     assert fits(page)
 
 
-@pytest.mark.parametrize("size", SIZES)
-def test_the_flicker_starts_only_by_hand_and_stops(open_page, pair, size):
-    page = open_page(size, reduced_motion="reduce")
+def test_the_flicker_starts_only_by_hand_and_stops(open_page, pair):
+    page = open_page("phone", reduced_motion="reduce")
     page.clock.install()
     open_pair(page, pair)
     choose(page, "Flicker")
@@ -162,7 +161,8 @@ def test_keys_zoom_and_move_the_picture_and_the_wheel_does_once_it_has_the_focus
     expect(page.locator("#picture-status")).to_contain_text("A part of the image")
 
 
-def test_difference_and_results_say_what_their_colours_mean(page, pair):
+def test_difference_and_results_say_what_their_colours_mean(open_page, pair):
+    page = open_page("phone")
     open_pair(page, pair)
     choose(page, "Difference")
     ready(page, "ratio")
@@ -191,13 +191,14 @@ def test_without_javascript_the_images_stand_side_by_side(open_page, pair):
     expect(page.get_by_text("Red: brighter in the second image")).to_be_visible()
 
 
-def test_the_lists_fit_the_screen_and_lead_to_the_pair(page, pair):
+def test_the_lists_fit_the_screen_and_lead_to_the_pair(open_page, pair):
+    page = open_page("desktop")
     open_pair(page, pair)
     page.get_by_role("link", name="Images", exact=True).click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Radar images")
     for tab in ("Images", "Pairs"):
         with page.expect_navigation():  # else the old page, or none yet, may be what is measured
             page.get_by_role("navigation", name="Images and pairs").get_by_role("link", name=re.compile(tab)).click()
-        assert fits(page)
+        assert fits_any_window(page)
     page.get_by_role("link", name="1 and 13 December 2021").click()
     expect(page).to_have_url(re.compile(rf"/pairs/{pair.pk}/$"))

@@ -19,10 +19,11 @@ def alert(make_alert):
     return make_alert(simulated=True)
 
 
-def test_nothing_is_shown_of_the_truth_until_the_switch_is_pressed_or_a_page_folds_it_out(page, live_server, alert):
+def test_nothing_is_shown_of_the_truth_until_the_switch_is_pressed_or_a_page_folds_it_out(open_page, alert):
+    page = open_page("phone")
     urls = []
     page.on("request", lambda sent: urls.append(sent.url) if "/tiles/context/truth/" in sent.url else None)
-    page.goto(f"{live_server.url}/#11/47/-12")
+    page.goto("/#11/47/-12")
     wait_for_map(page)
     switch = page.get_by_role("switch", name="Show what was simulated")
     expect(switch).not_to_be_checked()
@@ -35,7 +36,7 @@ def test_nothing_is_shown_of_the_truth_until_the_switch_is_pressed_or_a_page_fol
     page.reload()
     wait_for_map(page)
     expect(switch).to_be_checked()
-    page.goto(f"{live_server.url}/alerts/{alert.code}/")
+    page.goto(f"/alerts/{alert.code}/")
     put_in = page.get_by_text("sinks by up to 19 mm a year")
     expect(put_in).to_be_hidden()
     page.get_by_text("What was simulated here").focus()

@@ -7,16 +7,14 @@ from shapely import Point
 
 from lab.deformation import evaluate
 from lab.deformation.measures.benchmark_tiles import (
-    BOWLS,
     NATIONAL,
     SHIFTED,
-    bowl_in,
     cloud,
     still_tile,
 )
 from lab.deformation.measures.scoring import Truth, areas_of, detects_bowl, drawn_on, on_tile, score_tile, truth_of
 from lab.deformation.measures.shapes import best_error, shape_metrics, true_shapes
-from lab.simulation.seeds import Purpose, generator
+from lab.simulation.seeds import Purpose
 from lab.simulation.tiles import CELL_M, with_sources
 from lab.simulation.tiles import CELLS as SIDE
 from ml.deformation import METHODS
@@ -58,18 +56,6 @@ def test_the_truth_of_a_benchmark_is_frozen(name):
     """A change of the simulator that fails here needs a new version of the benchmark and new figures."""
     (size,) = (size for size in evaluate.FROZEN_SHA256[name] if size < 100)
     assert evaluate.truth_sha256(name, size) == evaluate.FROZEN_SHA256[name][size]
-
-
-def test_a_bowl_of_the_table_has_its_rate_along_the_first_line_of_sight_and_enough_points(still):
-    for key, cell in BOWLS.items():
-        tile = bowl_in(still, cell, generator(Purpose.TEST, key, 0))
-        (bowl,) = tile.sources
-        track = tile.tracks[0]
-        assert abs(bowl.peak_mm_yr * track.geometry.los.up) == pytest.approx(cell.rate_mm_yr)
-        east, north = tile.terrain.frame.to_local(track.x_m, track.y_m)
-        away = np.hypot(east - bowl.centre.east_m, north - bowl.centre.north_m)
-        assert (away < cell.radius_m).sum() >= 30
-        assert np.abs(track.truth_mm_yr) == pytest.approx(cell.rate_mm_yr * np.exp(-((away / cell.radius_m) ** 2)))
 
 
 def test_a_perfect_detector_scores_perfectly(moving):

@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from lab.deformation.calibration import Setting, counts, enter_at, network_views
-from lab.deformation.measures.benchmark_tiles import NATIONAL, field_tile, still_tile
+from lab.deformation.measures.benchmark_tiles import NATIONAL, still_tile
 from lab.deformation.training import train
 from lab.deformation.training.compose import Recipe, sample, still, superimposed, tile_pool, weak_motion
 from lab.deformation.training.dataset import NOTHING, fill, opened, tile_arrays
@@ -15,7 +14,6 @@ from lab.simulation.tiles import with_sources
 from ml.__main__ import main
 from ml.deformation.features.channels import CHANNELS
 from ml.deformation.kinds import kind_of
-from ml.deformation.network import DeformationNetwork
 from ml.networks.deformation_unet import DeformationUnet
 from ml.rasters.areas import KINDS
 from ml.runtime.checkpoints import read_card
@@ -103,16 +101,6 @@ def test_samples_are_what_a_detector_gets(pool):
     np.testing.assert_array_equal(again.rate_mm_yr, one.rate_mm_yr)
 
 
-def test_an_island_holds_points_and_less_than_the_tile_around_it(pool):
-    shares = []
-    for islands in (0.0, 1.0):
-        recipe = Recipe(crop=64, islands=islands, disturbed=0.0)
-        samples = [sample(np.random.default_rng(seed), pool, 1, recipe) for seed in range(12)]
-        shares.append([np.mean(one.tracks[0].n_points > 0) for one in samples])
-    assert min(shares[1]) > 0
-    assert np.mean(shares[1]) < 0.6 * np.mean(shares[0])
-
-
 def batch_of_truth() -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
     """A bowl of uplift, and the answer that is right in every channel."""
     row, col = np.mgrid[:32, :32] - 16.0
@@ -179,18 +167,3 @@ def test_the_command_trains_and_writes_weights_with_their_card(tmp_path, monkeyp
     card = read_card("deformation", tmp_path)
     assert card.training["steps"] == 2
     assert card.training["settings"]["tiles"] == 6
-
-
-def test_the_threshold_is_read_off_where_the_alarms_pass_it():
-    assert enter_at([0.0, 1.0, 2.0], np.array([4.0, 1.0, 0.25]), 0.5) == pytest.approx(1.5)
-    assert enter_at([0.0, 1.0], np.array([9.0, 5.0]), 0.5) == 1.0  # none is high enough: the highest
-
-
-def test_a_higher_threshold_flags_no_more():
-    torch.manual_seed(1)
-    network = DeformationNetwork(read_card("deformation"), DeformationUnet(widths=(8, 8, 8, 8)))
-    tile = field_tile(NATIONAL, 3, Purpose.TEST)
-    (view,) = network_views(network, tile, ([0],))
-    alarms = counts(view, tile, [Setting(enter, enter) for enter in (-9.0, 0.0, 9.0)])
-    assert alarms[2, 0] == 0
-    assert alarms[0, 3] >= alarms[2, 3]

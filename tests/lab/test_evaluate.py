@@ -71,19 +71,6 @@ def test_a_frozen_benchmark_is_still_the_same(benchmark):
     assert measured.truth_sha256(measured.size) == FROZEN[benchmark][1]
 
 
-def test_a_pair_of_the_benchmark_is_the_same_whoever_makes_it_and_holds_its_truth():
-    pair, again = offsets.make_constant(0.9, 3), offsets.make_constant(0.9, 3)
-    np.testing.assert_array_equal(pair.power, again.power)
-    power, shift = pair.power, (pair.dx_px.mean(), pair.dy_px.mean())
-    assert max(map(abs, shift)) <= 1.5
-    assert pair.dx_px.std() < 1e-4
-    first, second = (np.fft.fft2(image - image.mean()) for image in power)
-    peak = np.unravel_index(np.argmax(np.fft.ifft2(second * first.conj()).real), power.shape[1:])
-    half = power.shape[1] // 2
-    written = [(place + half) % power.shape[1] - half for place in peak]
-    assert written == [round(shift[1]), round(shift[0])]
-
-
 def test_an_unknown_node_is_counted_as_unknown_and_not_as_right():
     pair = offsets.make_constant(0.9, 0)
     nothing = np.full((20, 20), np.nan, dtype=np.float32)

@@ -1,6 +1,7 @@
 """`offsets-foreign`: its pairs show what their scenes say, are the same again, and its figures have their names."""
 
 import json
+from functools import cache
 
 import numpy as np
 import pytest
@@ -14,6 +15,14 @@ from lab.simulation.seeds import Purpose, generator
 from ml.__main__ import main
 from ml.offsets.infer import track_offsets
 from ml.rasters.imagery import ImagePair
+
+
+@pytest.fixture(autouse=True, scope="module")
+def made_once():
+    """Every pair of the benchmark is made once for all tests: they read it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(foreign_evaluate, "make_pair", cache(foreign_evaluate.make_pair))
+        yield
 
 
 def drawn(scene: Scene, size: int = 128, number: int = 0):

@@ -7,13 +7,7 @@ from lab.deformation.wide import evaluate as wide_evaluate
 from lab.deformation.wide import scenes
 from lab.deformation.wide.detectors import METHODS
 from lab.deformation.wide.evaluate import MOST_FALSE, THRESHOLDS, Still, measure_bowl, measure_still
-from lab.deformation.wide.scenes import CASES, FRAMES, Bowl, Noise, bowl_scene, still_scene
-
-
-def test_diameter_of_a_bowl_is_that_of_a_tenth_of_its_peak():
-    for order in (2.0, 4.0):
-        bowl = Bowl(0.0, 0.0, 30.0, 1.0, 0.3, order, -8.0)
-        assert bowl.rate_mm_yr(np.array([0.0, 15_000.0]), np.zeros(2)) == pytest.approx([-8.0, -0.8])
+from lab.deformation.wide.scenes import CASES, FRAMES, Noise, bowl_scene, still_scene
 
 
 def test_scenes_are_the_same_every_time_and_hold_every_case_on_every_frame():

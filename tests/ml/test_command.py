@@ -110,20 +110,6 @@ def test_bowls_in_a_city_that_sinks_as_a_whole_are_places_of_one_area(tmp_path):
     assert all(feature["area_m2"] < whole["area_m2"] / 5 for feature in places)
 
 
-def test_the_raster_names_its_bands_units_version_and_input(region, tmp_path):
-    raster = tmp_path / "p.tif"
-    main(["deformation", str(region / "points.csv"), "--out", str(raster), "--method", "threshold"])
-    with rasterio.open(raster) as opened:
-        assert opened.descriptions == ("probability", "subsidence", "uplift", "rate_mm_yr")
-        assert opened.crs.to_epsg() == 3035
-        assert opened.tags(4)["units"] == "mm/yr"
-        assert opened.tags()["model_version"] == "threshold 3"
-        assert len(opened.tags()["input_sha256"]) == 64
-        assert opened.tags(ns="IMAGE_STRUCTURE")["LAYOUT"] == "COG"
-        assert opened.dtypes[0] == "float32"
-        assert np.isnan(opened.nodata)
-
-
 def velocity_raster(path: Path) -> Path:
     values = np.random.default_rng(1).normal(0, 0.001, (60, 60)).astype(np.float32)
     row, col = np.mgrid[:60, :60] - 29.5
@@ -215,10 +201,13 @@ def test_two_files_of_one_region_are_searched_together_track_by_track(region, by
         assert all(reason["beyond"] > 0.3 for reason in reasons)  # the edge of a small one is drawn too wide
 
 
-def test_the_network_names_kinds_and_traces_its_weights(by_network):
+def test_the_raster_names_its_bands_their_units_its_input_and_its_weights(by_network):
     with rasterio.open(by_network[0]) as opened:
         assert opened.descriptions == ("probability", *KINDS, "rate_mm_yr", "smallest_rate_mm_yr")
         assert [opened.tags(band)["units"] for band in range(1, 8)] == ["1"] * 6 + ["mm/yr"]
+        assert (opened.crs.to_epsg(), opened.dtypes[0], len(opened.tags()["input_sha256"])) == (3035, "float32", 64)
+        assert opened.tags(ns="IMAGE_STRUCTURE")["LAYOUT"] == "COG"
+        assert np.isnan(opened.nodata)
         assert opened.tags()["weights_sha256"] == file_sha256(WEIGHTS / "deformation.safetensors")
 
 

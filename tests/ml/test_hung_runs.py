@@ -11,6 +11,7 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
+from ingest.failures import Cause, next_step
 from ingest.products.services import product_delete, product_load
 from ml import queue, services
 from ml.models import Run
@@ -49,16 +50,13 @@ def hang(run: Run, stall_minutes: float) -> "subprocess.Popen[bytes]":
 
 def test_a_run_that_hangs_ends_with_its_process_and_fails_the_third_time(run):
     """Before, its heartbeat prolonged its lease for ever."""
+    Run.objects.filter(pk=run.pk).update(faults=2, cause="stalled")
     assert hang(run, stall_minutes=0.01).wait(HANG_SECONDS) == 1
     run.refresh_from_db()
-    assert (run.state, run.cause, run.faults, run.lease_until) == ("queued", "stalled", 1, None)
+    assert (run.state, run.cause, run.faults, run.lease_until) == ("failed", "stalled", 3, None)
     assert run.error == "It made no progress for 0.01 minutes."
-    assert run.next_try_at > timezone.now() + timedelta(minutes=4)
-
-    Run.objects.filter(pk=run.pk).update(faults=2, next_try_at=None)
-    assert hang(run, stall_minutes=0.01).wait(HANG_SECONDS) == 1
-    run.refresh_from_db()
-    assert (run.state, run.faults, run.attempts) == ("failed", 3, 2)
+    again = next_step(Cause.STALLED, faults=0, cause_before="", now=timezone.now())
+    assert again.next_try_at > timezone.now() + timedelta(minutes=4)
 
 
 def test_cancelling_a_running_run_ends_its_process(run):

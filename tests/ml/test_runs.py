@@ -52,20 +52,6 @@ def test_a_product_is_queued_once_and_its_finished_run_can_be_traced(run, produc
         assert raster.tags()["model_version"] == f"matched-filter {VERSIONS['matched-filter']}"
 
 
-def test_a_run_repeats_exactly(product):
-    version = services.model_version_current(method="matched-filter")
-    first = services.run_queue(subject=product, version=version)
-    services.run_execute(run_id=first.pk)
-    before = Prediction.objects.get(run=first)
-    with stored_tiff(before.raster) as raster:
-        once = raster.read()
-    first.delete()
-    again = services.run_queue(subject=product, version=version)
-    services.run_execute(run_id=again.pk)
-    with stored_tiff(again.prediction.raster) as raster:
-        np.testing.assert_array_equal(raster.read(), once)
-
-
 def test_only_one_worker_gets_a_run(run):
     assert queue.run_claim(run_id=run.pk) is not None
     assert queue.run_claim(run_id=run.pk) is None

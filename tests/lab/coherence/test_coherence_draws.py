@@ -8,12 +8,12 @@ import pytest
 from ingest.errors import InputError
 from lab import real_data
 from lab.coherence.training import textures, validate
-from lab.coherence.training.processing import measured_looks, resampled_on_map
-from lab.coherence.training.scenes import textured, textured_pair, with_unseen
-from lab.coherence.training.task import CoherenceSettings, CoherenceTrainingTask, begin_with, independent
+from lab.coherence.training.processing import resampled_on_map
+from lab.coherence.training.scenes import textured_pair, with_unseen
+from lab.coherence.training.task import CoherenceSettings, CoherenceTrainingTask, begin_with
 from lab.simulation.sar.cache import fill
 from lab.simulation.sar.ground import gamma_texture, smooth_field
-from lab.simulation.sar.pairs import padded, simulate_pair
+from lab.simulation.sar.pairs import simulate_pair
 from lab.simulation.sar.recipes import even_ground, homogeneous
 from lab.simulation.sar.system import GRDH
 from lab.simulation.seeds import Purpose, generator
@@ -43,27 +43,6 @@ def cut():
 # ---- texture ----
 
 
-def test_lee_takes_speckle_off_even_ground_and_leaves_a_bright_scatterer():
-    speckled = seeded("lee").gamma(5, 0.2, (96, 96)).astype(np.float32)
-    speckled[48, 48] = 400.0
-    clean = textures.despeckled(speckled, 0.2)
-    assert clean[:40].std() < 0.3 * speckled[:40].std()
-    assert clean[:40].mean() == pytest.approx(1, abs=0.03)
-    assert clean[48, 48] > 300
-
-
-def test_a_drawn_texture_is_as_wide_as_asked_and_made_of_what_was_cut(cut):
-    drawn = textures.drawn(seeded("drawn"), cut, (300, 310), (2, 2))
-    assert drawn.shape == (300, 310)
-    assert np.isfinite(drawn).all()
-    assert cut[0].min() ** 1.2 <= drawn.min() < 1 < drawn.max() <= cut[0].max() ** 1.2
-    other = np.ascontiguousarray(cut[0][::-1] ** 0.5)
-    mixed, plain = (textures.drawn(seeded("mixed"), (cut[0], other), (160, 160), (1, 1), share) for share in (1, 0))
-    assert np.isfinite(mixed).all()
-    assert 0.3 < np.median(mixed) < 3
-    assert np.corrcoef(np.log(mixed).ravel(), np.log(plain).ravel())[0, 1] < 0.97
-
-
 def test_edges_that_power_does_not_show_are_in_the_coherence_alone():
     ground = even_ground(GRDH, 64, 0.7)
     unseen = [with_unseen(seeded("unseen", scene), ground, GRDH.fine) for scene in range(8)]
@@ -73,14 +52,6 @@ def test_edges_that_power_does_not_show_are_in_the_coherence_alone():
     assert (ground.gamma == ground.gamma[0, 0]).all()  # what was handed over stays as it was
     assert sum(one.gamma.std() > 0.05 for one in unseen) >= 6
     assert sum(float(np.median(one.gamma)) == pytest.approx(0.7) for one in unseen) >= 4
-
-
-def test_textured_ground_shows_the_texture_and_keeps_coherence_a_coherence(cut):
-    for scene in range(6):
-        ground = textured(seeded("ground", scene), 64, GRDH, cut)
-        assert ground.power.shape == (2, *padded(64))
-        assert 0 <= ground.gamma.min() < ground.gamma.max() <= 1
-        assert np.log(ground.power[0]).std() > 0.4
 
 
 def test_a_missing_stack_is_named_with_its_remedy(tmp_path, monkeypatch):
@@ -101,14 +72,6 @@ def test_places_that_teach_and_places_that_are_kept_share_no_pixel(real_data, mo
 
 
 # ---- what processors do ----
-
-
-def test_looks_are_measured_beside_a_known_mean():
-    rng = seeded("looks")
-    mean = np.exp(rng.normal(0, 1, (2, 128, 128))).astype(np.float32)
-    for looks in (1, 3, 8):
-        power = mean * rng.gamma(looks, 1 / looks, mean.shape).astype(np.float32)
-        assert measured_looks(power, mean) == pytest.approx(looks, rel=0.12)
 
 
 def test_a_map_holds_the_same_ground_and_interpolation_raises_the_looks():
@@ -134,12 +97,6 @@ def test_a_shift_keeps_its_size_on_the_map(monkeypatch):
     )
 
 
-def test_pixels_that_share_their_speckle_are_worth_fewer_than_their_number():
-    assert independent((0.0, 0.0, 0.0, 0.0), (2, 4)) == pytest.approx(8)
-    assert independent((0.5, 0.0, 0.0, 0.0), (2, 1)) == pytest.approx(2 / 1.5)
-    assert independent((0.6, 0.2, 0.6, 0.2), (2, 4)) < independent((0.2, 0.0, 0.2, 0.0), (2, 4)) < 8
-
-
 # ---- a history ----
 
 
@@ -160,15 +117,6 @@ def test_earlier_images_show_the_ground_of_the_pair_and_their_own_speckle():
     assert np.corrcoef(logs.mean(axis=0).ravel(), np.log(pair.mean_power[0]).ravel())[0, 1] > 0.9
     ratio = np.log(pair.earlier / pair.mean_power[0])
     assert abs(np.corrcoef(ratio[0].ravel(), np.log(pair.power[0] / pair.mean_power[0]).ravel())[0, 1]) < 0.1
-
-
-def test_a_pair_drawn_with_a_history_is_the_pair_without_it(cut):
-    with_one = simulate_pair(
-        seeded("same"), GRDH, even_ground(GRDH, 32, 0.5), np.zeros((2, 64, 64), np.float32), earlier=[np.ones((64, 64))]
-    )
-    without = simulate_pair(seeded("same"), GRDH, even_ground(GRDH, 32, 0.5), np.zeros((2, 64, 64), np.float32))
-    np.testing.assert_array_equal(with_one.power, without.power)
-    assert without.earlier is None
 
 
 def test_the_temporal_mean_cancels_texture_in_what_the_network_sees():

@@ -13,7 +13,7 @@ from ml.coherence.change import coherence_change, in_season
 from ml.coherence.infer import estimate_coherence
 from ml.coherence.log_ratio import ratio_db
 from ml.coherence.posterior import posterior_mean
-from ml.rasters.imagery import ImagePair, box_mean
+from ml.rasters.imagery import ImagePair
 from ml.rasters.windows import Window
 
 
@@ -99,15 +99,6 @@ def test_a_method_that_does_not_exist_is_named():
     power = speckle(0.7, 5).numpy()
     with pytest.raises(ValueError, match="no method 'magic'"):
         estimate_coherence(ImagePair(power[0], power[1], None, None), "magic", torch.device("cpu"))
-
-
-def test_a_box_mean_ignores_what_is_unknown():
-    values = torch.ones((1, 9, 9))
-    values[0, :, :4] = torch.nan
-    mean = box_mean(values, 3)
-    assert torch.isnan(mean[0, 4, 1])
-    assert float(mean[0, 4, 6]) == 1.0
-    assert float(mean[0, 4, 4]) == pytest.approx(1.0)
 
 
 def test_on_even_ground_nothing_beats_the_posterior_mean_and_its_sigma_is_honest():

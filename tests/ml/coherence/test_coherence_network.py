@@ -18,9 +18,9 @@ from lab.training import Schedule, train
 from ml.coherence import NETWORK, TRUTHS, infer, network
 from ml.coherence import features as of_features
 from ml.coherence.change import of_scatterers
-from ml.coherence.features import DETAILS, INPUTS, features
+from ml.coherence.features import INPUTS, features
 from ml.coherence.infer import estimate_coherence
-from ml.coherence.network import OUTPUTS, registered, shipped, untrained
+from ml.coherence.network import registered, shipped, untrained
 from ml.coherence.registration import facts_of, moved
 from ml.rasters.imagery import ImagePair
 
@@ -83,19 +83,6 @@ def test_what_is_made_in_strips_is_the_whole(pair, monkeypatch):
     for truth, part in shipped(torch.device("cpu")).estimate(power, facts, within=within).items():
         for values, all_values in zip(part, answered[truth], strict=True):
             torch.testing.assert_close(values, all_values[within], rtol=0, atol=1e-6, equal_nan=True)
-
-
-def test_a_pixel_depends_on_nothing_beyond_the_halo():
-    torch.manual_seed(1)
-    small = untrained(SMALL).eval()
-    size = 4 * small.reach_px
-    half, detail = torch.randn(1, INPUTS, size // 2, size // 2), torch.randn(1, DETAILS, size, size)
-    before = small(half, detail)
-    half[:, :, : size // 4 - small.reach_px // 2], detail[:, :, : size // 2 - small.reach_px] = 0.0, 0.0
-    after = small(half, detail)
-    assert before.shape == (1, OUTPUTS, size, size)
-    assert torch.allclose(before[..., size // 2 :, :], after[..., size // 2 :, :], atol=1e-6)
-    assert not torch.allclose(before[..., : size // 4, :], after[..., : size // 4, :], atol=1e-3)
 
 
 def test_a_few_steps_teach_something(tmp_path):

@@ -5,7 +5,7 @@ import pytest
 from affine import Affine
 
 from ingest.geometry import utm_epsg
-from ml.deformation.filters.baseline import background_and_noise, threshold
+from ml.deformation.filters.baseline import background_and_noise
 from ml.deformation.filters.hotspots import GetisOrdConfig, active_areas, getis_ord
 from ml.deformation.gridding.cells import VelocityGrid, grid_median
 from ml.deformation.gridding.points import PointCloud, project
@@ -83,15 +83,6 @@ def test_cells_given_by_their_corners_fill_one_cell_each_though_rounding_moves_t
     grid = grid_median(PointCloud(x, y, np.zeros(row.size, np.float32), 32614, 450.0))
     assert grid.n_points.shape == (40, 40)
     assert (grid.n_points == 1).all()
-
-
-def test_the_threshold_sees_what_is_fast_and_nothing_else():
-    grid = grid_median(with_bowl(field(), -30.0))
-    maps = threshold(grid)
-    flagged = maps.probability > 0.5
-    assert flagged.any()
-    assert (np.abs(maps.rate_mm_yr[flagged]) >= 4.5).all()
-    assert np.median(maps.rate_mm_yr[flagged]) < -10
 
 
 def test_active_points_need_company_of_their_own_sign():

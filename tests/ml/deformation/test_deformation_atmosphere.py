@@ -85,23 +85,6 @@ def test_the_likelihood_ratio_of_still_ground_is_small():
     assert np.mean(np.array(ratio) > 4) < 0.01
 
 
-def test_another_spectrum_is_taken_where_it_is_likelier(monkeypatch):
-    """Delay as smooth as -11/3 at all lengths: with the first spectrum alone it scatters more."""
-    frequency = np.hypot(np.fft.fftfreq(512)[:, None], np.fft.rfftfreq(512))
-    frequency[0, 0] = np.inf
-
-    def smooth(seed):
-        rng = np.random.default_rng(seed)
-        field = np.fft.irfft2(np.fft.rfft2(rng.standard_normal((512, 512))) * frequency ** (-11 / 6))[:SIDE, :SIDE]
-        field *= 1.5 / field.std()
-        return (field + rng.normal(0, 0.3, (SIDE, SIDE))).astype(np.float32)
-
-    rates, count = [smooth(seed) for seed in range(6)], np.full((SIDE, SIDE), 3)
-    estimated = np.stack([standing_out(rate, count, None, 100.0)[RADII] for rate in rates]).std()
-    monkeypatch.setattr(atmosphere, "SPECTRA", atmosphere.SPECTRA[:2])
-    assert estimated < np.stack([standing_out(rate, count, None, 100.0)[RADII] for rate in rates]).std()
-
-
 def test_a_plane_and_what_goes_with_height_do_not_stand_out():
     rate, count = still(3)
     height = (300 * np.sin(ROW / 17) * np.cos(COL / 23)).astype(np.float32)

@@ -2,12 +2,10 @@
 
 import numpy as np
 import pytest
-from affine import Affine
 
 from ml.deformation.features import surroundings as around
 from ml.deformation.features.atmosphere import RADII_CELLS
 from ml.deformation.features.channels import (
-    TrackCells,
     grid_noise,
     noise_scale,
 )
@@ -23,7 +21,7 @@ from ml.deformation.features.surroundings import (
 )
 from ml.deformation.filters.baseline import cell_noise
 from ml.deformation.filters.still import StillGround, still_ground
-from ml.deformation.gridding.cells import Cells, cell_median, distance_to_points_m, grid_robust
+from ml.deformation.gridding.cells import distance_to_points_m, grid_robust
 from ml.deformation.gridding.despike import median_of, neighbours
 from ml.deformation.gridding.noise import point_noise
 from ml.deformation.gridding.points import PointCloud
@@ -43,18 +41,6 @@ def test_a_robust_grid_holds_median_number_spread_and_distance():
     np.testing.assert_array_equal(grid.velocity_mm_yr, [[2, np.nan, np.nan, np.nan, 5]])
     np.testing.assert_array_equal(grid.mad_mm_yr, [[1, np.nan, np.nan, np.nan, 0]])
     np.testing.assert_array_equal(distance_to_points_m(grid.n_points > 0, 100.0), [[0, 100, 200, 100, 0]])
-
-
-def test_medians_of_cells_are_those_of_their_values_one_by_one():
-    rng = np.random.default_rng(5)
-    cell = rng.integers(0, 40, 300)
-    values = rng.normal(0, 5, 300).astype(np.float32)
-    values[:20], values[20:40] = 0.0, -0.0
-    values[cell == 7] = np.nan
-    median, count = cell_median(Cells(cell, (6, 8), Affine.identity()), values)
-    held = [values[cell == number] for number in range(48)]
-    np.testing.assert_array_equal(count.ravel(), [each.size for each in held])
-    np.testing.assert_array_equal(median.ravel(), [np.median(each) if each.size else np.nan for each in held])
 
 
 def test_neighbours_are_those_that_every_distance_would_name(monkeypatch):
@@ -104,14 +90,6 @@ def test_tracks_lie_on_one_lattice_each_minus_its_own_background():
         assert track.n_points.sum() == 2000
     with pytest.raises(ValueError, match="differ"):
         on_lattice([first, second._replace(epsg=25832)])
-
-
-def track_of(velocity: np.ndarray) -> TrackCells:
-    known = np.isfinite(velocity)
-    distance = distance_to_points_m(known, 100.0)
-    return TrackCells(
-        velocity.astype(np.float32), known.astype(np.int32), np.zeros(velocity.shape, np.float32), distance
-    )
 
 
 def test_a_noisy_product_is_looked_at_in_larger_units_and_a_slope_is_no_noise():

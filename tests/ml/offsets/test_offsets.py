@@ -11,7 +11,6 @@ from lab.simulation.sar.recipes import constant_shift, even_ground
 from lab.simulation.sar.system import GRDH
 from lab.simulation.seeds import Purpose, generator
 from ml.offsets.baseline import grid_of_nodes, track
-from ml.offsets.consensus import agrees_with_neighbours, consensus
 from ml.offsets.correlate import correlate
 from ml.offsets.infer import track_offsets
 from ml.offsets.lags import correlate_grid
@@ -128,25 +127,3 @@ def test_noise_is_unknown_to_every_method(method):
     power = images(0.0, 0.0, gamma=0.0).numpy()
     tracked = track_offsets(ImagePair(power[0], power[1], Affine.identity(), None), method, torch.device("cpu"))
     assert tracked.statistics["known_share"] < 0.02
-
-
-def test_the_smallest_kernel_that_agrees_is_taken():
-    values = torch.tensor([[5.0], [1.02], [1.0], [0.99]])
-    offset, _, share = consensus(values, torch.ones(4, 1, dtype=torch.bool))
-    assert float(offset) == pytest.approx(1.02)
-    assert float(share) == 0.75
-
-
-def test_one_kernel_alone_is_no_consensus():
-    known = torch.tensor([[True], [False], [False]])
-    offset, _, _ = consensus(torch.tensor([[1.0], [1.0], [1.0]]), known)
-    assert torch.isnan(offset).all()
-
-
-def test_an_offset_that_contradicts_its_neighbours_is_dropped_and_an_edge_is_not():
-    offset = torch.zeros(2, 9, 9)
-    offset[0, 4, 4] = 3.0
-    kept = agrees_with_neighbours(offset, search=6)
-    assert not bool(kept[4, 4])
-    assert bool(kept[0, 0])
-    assert int(kept.sum()) == 80

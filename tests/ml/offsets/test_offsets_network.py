@@ -11,37 +11,18 @@ from lab.offsets.calibrate import tables_of
 from lab.offsets.evaluate import width_px
 from lab.simulation.sar.recipes import stepped
 from lab.simulation.seeds import Purpose, generator
-from ml.networks.box_mean import box_mean
-from ml.networks.cc_res_siamnet import LAGS, NODE_PX, STRIP_ROWS, CCResSiamNet, correlated
+from ml.networks.cc_res_siamnet import NODE_PX, STRIP_ROWS, CCResSiamNet
 from ml.offsets import coarse, network
 from ml.offsets.baseline import Offsets
 from ml.offsets.infer import track_offsets
 from ml.offsets.regrid import at_posting
-from ml.offsets.resampling import gathered, in_parts, whole
+from ml.offsets.resampling import gathered, in_parts
 from ml.offsets.texture import texture
 from ml.rasters.imagery import ImagePair, PairSource
 from ml.runtime.device import precision
 from tests.makers.offset_pairs import pair_of
 
 CPU = torch.device("cpu")
-
-
-@pytest.mark.parametrize("offset", [0.45, -0.55, 1.46, 0.0])
-def test_ground_that_moves_alike_is_gathered_alike_even_near_half_a_pixel(offset):
-    noise = 0.1 * box_mean(torch.randn(2, 40, 40, generator=torch.Generator().manual_seed(0)), 3)
-    shift = whole(offset + noise)
-    assert len(shift[0].unique()) == 1
-    assert float((shift - offset).abs().max()) <= 0.6
-
-
-def test_what_is_gathered_lands_where_the_reference_has_it():
-    image = torch.arange(64 * 64, dtype=torch.float32).reshape(64, 64)
-    shift = torch.zeros(2, 8, 8)
-    shift[0, 2, 3], shift[1, 2, 3] = 2.0, -1.0
-    moved = gathered(image, shift)
-    assert moved[16, 24] == image[15, 26]
-    assert moved[0, 0] == image[0, 0]
-    assert gathered(image, shift + 60)[63, 63] == 0
 
 
 def test_parts_of_a_pixel_are_gathered_as_a_band_limited_image_moves():
@@ -57,14 +38,6 @@ def test_parts_of_a_pixel_are_gathered_as_a_band_limited_image_moves():
     assert torch.equal(in_parts(shift + 0.01), shift)
     wanted = moved_by(0.40625, -1.28125)[16:48, 16:48]
     assert float((gathered(moved_by(0, 0), shift, 16, 16) - wanted).std() / wanted.std()) < 0.06
-
-
-def test_what_is_unknown_stays_unknown_between_pixels():
-    image = torch.ones(64, 64)
-    image[20:24, 30:40] = 0
-    moved = gathered(image, torch.full((2, 8, 8), 0.25))
-    assert torch.equal(moved == 0, image == 0)
-    assert float(moved[40:, 40:56].std()) < 1e-6
 
 
 def test_texture_does_not_know_the_gain_and_leaves_holes_at_zero():
@@ -87,33 +60,6 @@ def test_the_network_answers_in_strips_as_it_does_at_once():
         in_strips = tracker.network(*given)
     for one, other in zip(at_once, in_strips, strict=True):
         assert torch.allclose(one, other, atol=1e-5)
-
-
-def test_correlation_is_the_mean_of_products():
-    first, second = torch.randn(2, 2, 3, 8, 12, generator=torch.Generator().manual_seed(1))
-    wide = torch.nn.functional.pad(second, (2,) * 4)
-    wanted = [(first * wide[..., 2 + y : 10 + y, 2 + x : 14 + x]) for y, x in LAGS]
-    wanted = [product.unflatten(3, (3, 4)).unflatten(2, (2, 4)).mean(dim=(3, 5)) for product in wanted]
-    assert torch.allclose(correlated(first, second), torch.cat(wanted, dim=1), atol=1e-6)
-
-
-def test_an_answer_hears_nothing_beyond_its_window_and_what_its_layers_see_around_it():
-    torch.manual_seed(0)
-    siamnet = CCResSiamNet(nodes=16).eval()
-    for part in siamnet.parameters():
-        torch.nn.init.normal_(part, std=0.1)
-    images, beyond, known = torch.randn(1, 2, 160, 160), torch.zeros(1, 2, 20, 20), torch.ones(1, 1, 20, 20)
-    other = images.clone()
-    other[..., 84 + 40 :] = torch.randn(1, 2, 160, 36)
-    one, two = (siamnet(seen, beyond, beyond, known) for seen in (images, other))
-    torch.testing.assert_close(one.own[0, :, 10, 10], two.own[0, :, 10, 10])
-    other[..., 84 + 12 :] = other[..., 84 + 12 :] + 1.0
-    assert not torch.allclose(siamnet(other, beyond, beyond, known).own[0, :, 10, 10], one.own[0, :, 10, 10])
-    other[:] = images
-    other[..., 84 + 28 :] = torch.randn(1, 2, 160, 48)  # the narrow windows hear less far
-    three = siamnet(other, beyond, beyond, known)
-    torch.testing.assert_close(one.near[0, :, 10, 10], three.near[0, :, 10, 10])
-    assert not torch.allclose(one.own[0, :, 10, 10], three.own[0, :, 10, 10])
 
 
 def random_tracker(**changes) -> network.Tracker:
@@ -145,13 +91,6 @@ def test_where_the_search_finds_nothing_in_reach_nothing_is_known(monkeypatch):
     known = network.answered(pair_of(0.0, 0.0, size=256).source(), random_tracker(), 6).known
     assert bool((known[:8, :8] > 0).all())  # three nodes of the search, of 16 px, beyond the one
     assert float(known[8:].max()) == float(known[:, 8:].max()) == 0
-
-
-def test_where_nothing_matches_neighbours_speak():
-    offset = torch.full((2, 12, 12), 2.0)
-    offset[:, 4:8, 4:8] = torch.nan
-    assert torch.equal(coarse.filled(offset), torch.full((2, 12, 12), 2.0))
-    assert torch.equal(coarse.filled(torch.full((2, 4, 4), torch.nan)), torch.zeros(2, 4, 4))
 
 
 @pytest.mark.parametrize("posting", [4, 16, 20])

@@ -17,7 +17,6 @@ from lab import simulate_command
 from lab.simulation import region_files as region_files
 from lab.simulation.region_files import write_region
 from ml.simulation.files.context import write_heights
-from ml.simulation.files.egms import csv_bytes
 
 REAL_RELEASE = (
     "pid,mp_type,latitude,longitude,easting,northing,height_ortho,height_ellipse,line,pixel,rmse_ts,"
@@ -77,14 +76,6 @@ def test_what_is_written_is_what_was_simulated(table, region):
     assert table["longitude"].to_numpy() == pytest.approx(longitude, abs=1e-6)
 
 
-def test_displacements_carry_one_decimal_as_in_the_real_file(folder):
-    with (folder / "points.csv").open() as lines:
-        next(lines)
-        displacements = next(lines).rstrip("\n").split(",")[N_COLUMNS:]
-    assert all(len(text.split(".")[1]) == 1 for text in displacements)
-    assert "-0.0" not in displacements
-
-
 @pytest.mark.parametrize(
     ("name", "number", "direction"), [(ZIP_901, "901", "ascending"), (ZIP_902, "902", "descending")]
 )
@@ -139,12 +130,6 @@ def test_the_command_gives_the_same_bytes_for_the_same_seed_and_prints_what_is_i
     assert "landslide" in printed
 
 
-def test_another_seed_gives_other_bytes(folder, region_at_rest, tmp_path):
-    write_region(region_at_rest, tmp_path)
-    here, there = _hashes(folder), _hashes(tmp_path)
-    assert all(here[name] != there[name] for name in here)
-
-
 def test_a_write_that_fails_leaves_the_old_files_and_no_others(folder, region_at_rest, monkeypatch):
     before = _hashes(folder)
 
@@ -165,11 +150,6 @@ def test_a_file_in_place_of_the_folder_is_named_with_the_remedy(region_at_rest, 
     with pytest.raises(ValueError, match=r"cannot write to .*inside.*name a folder"):
         write_region(region_at_rest, taken / "inside")
     assert taken.read_text() == "here"
-
-
-def test_tracks_with_different_dates_do_not_share_a_csv(region, region_at_rest):
-    with pytest.raises(ValueError, match="different dates"):
-        csv_bytes([region.tracks[0], region_at_rest.tracks[0]])
 
 
 def test_heights_are_those_of_the_terrain(region, tmp_path):

@@ -38,13 +38,3 @@ def test_a_step_to_true_north_leaves_the_longitude_as_it_is():
     assert end[0][0] == pytest.approx(start[0][0], abs=2e-4)  # degrees: 15 m, against 280 m along grid north
     assert end[1][0] > start[1][0]
     assert math.degrees(frame.grid_turn_rad) == pytest.approx(16.5, abs=1.0)
-
-
-def test_grid_to_local_and_back_is_the_same_place():
-    frame = frame_at(-12.0, 47.0)
-    easting_m, northing_m = (
-        frame.easting_m + np.array([-4_000.0, 120.0]),
-        frame.northing_m + np.array([900.0, -3_000.0]),
-    )
-    again = frame.to_grid(*frame.to_local(easting_m, northing_m))
-    assert np.stack(again) == pytest.approx(np.stack([easting_m, northing_m]), abs=1e-6)

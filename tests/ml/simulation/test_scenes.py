@@ -50,16 +50,6 @@ def test_what_moves_moves_so_far_and_only_then(series):
     assert series.dy_px[config.moves_from].max() > 0  # … and south, which is down
 
 
-def test_shifting_the_body_back_finds_its_pattern_again(series):
-    config = series.config
-    index = config.moves_from
-    body = series.dx_px[index] != 0
-    shifted = np.roll(series.power[index + 1], (-1, -1), axis=(0, 1))  # it moved by 1.04 and 0.6 px
-    assert correlation(series.power[index], shifted, body) > 2 * max(
-        0.05, correlation(series.power[index], series.power[index + 1], body)
-    )
-
-
 def test_the_changed_surface_loses_its_coherence_once(series):
     config = series.config
     index = config.changed_at - 1

@@ -30,28 +30,6 @@ def test_downslope_points_away_from_the_rise_and_has_length_one():
     assert downslope.up[0] == pytest.approx(-0.5 / np.sqrt(1.25))
 
 
-def test_flat_ground_has_no_downslope():
-    assert not np.any(_plane(0.0, 0.0).downslope_at(np.zeros(1), np.zeros(1)))
-
-
-def test_a_step_down_the_slope_leads_lower(region):
-    terrain = region.terrain
-    east_m, north_m = terrain.cell_centres()
-    inland_m = ndimage.distance_transform_edt(np.isfinite(terrain.height_m)) * terrain.posting_m
-    steep = (np.hypot(terrain.slope_east, terrain.slope_north) > 0.15) & (inland_m > 400)
-    downslope = terrain.downslope_at(east_m[steep], north_m[steep])
-    flat_length = np.hypot(downslope.east, downslope.north)
-    further_m = terrain.frame.to_grid(
-        east_m[steep] + 100 * downslope.east / flat_length, north_m[steep] + 100 * downslope.north / flat_length
-    )
-    row = (terrain.top_m - further_m[1]) / terrain.posting_m - 0.5
-    col = (further_m[0] - terrain.west_m) / terrain.posting_m - 0.5
-    lower_m = ndimage.map_coordinates(np.nan_to_num(terrain.height_m), [row, col], order=1)
-    fall_m = terrain.height_m[steep] - lower_m
-    assert (fall_m > 0).mean() > 0.97
-    assert np.median(fall_m) == pytest.approx(np.median(100 * -downslope.up / flat_length), rel=0.1)
-
-
 def test_rough_terrain_has_the_wanted_spectrum():
     field = fractal_field(np.random.default_rng(0), 256, -3.0)
     power = np.abs(np.fft.fft2(field)) ** 2

@@ -10,7 +10,7 @@ from lab.simulation.tiles import CELL_M, SIDE_M, TileConfig, make_tile, with_sou
 from ml.deformation.gridding.points import project
 from ml.simulation.ground.deformation import Ellipse, Panel
 from ml.simulation.ground.frame import Offset
-from ml.simulation.ground.sources import GroundwaterSubsidence, MiningSubsidence, QuarrySettlement
+from ml.simulation.ground.sources import GroundwaterSubsidence, MiningSubsidence
 from ml.simulation.ground.terrain import LandCover
 from ml.simulation.velocity.noise import velocity_errors
 from ml.simulation.velocity.nuisance import (
@@ -18,17 +18,8 @@ from ml.simulation.velocity.nuisance import (
     Ground,
     Nuisance,
     Range,
-    draw_errors,
-    ramp,
-    seam,
     stratified,
-    turbulence_field,
-    unwrapping_block,
-    warm_buildings,
 )
-
-NONE = dict.fromkeys(("turbulence_mm2_yr2", "stratified_mm_yr_km", "ramp_mm_yr"), Range(0, 0))
-CALM = Nuisance()._replace(seam_share=0.0, block_share=0.0, warm_share=0.0, **NONE)
 
 
 def rng(scene: int = 0) -> np.random.Generator:
@@ -109,26 +100,6 @@ def test_the_real_tracks_show_the_semivariance_that_tiles_are_made_with(real_dat
     np.testing.assert_allclose(simulated, np.mean(measured, axis=0), atol=0.07)
 
 
-def test_turbulence_has_its_two_slopes_and_its_semivariance():
-    size, posting_m = 256, 100.0
-    power, gamma = np.zeros((size, size // 2 + 1)), []
-    for scene in range(20):
-        field = turbulence_field(rng(scene), size, posting_m)
-        power += np.abs(np.fft.rfft2(field)) ** 2
-        gamma.append(0.5 * ((field[:, 25:] - field[:, :-25]) ** 2).mean())  # 2.5 km
-        gamma.append(0.5 * ((field[:, 12:] - field[:, :-12]) ** 2).mean())  # 1.2 km
-    k = np.hypot(*np.meshgrid(np.fft.fftfreq(size, posting_m), np.fft.rfftfreq(size, posting_m), indexing="ij"))
-
-    def slope(longest_m, shortest_m):
-        chosen = (k > 1 / longest_m) & (k < 1 / shortest_m)
-        return np.polyfit(np.log(k[chosen]), np.log(power[chosen]), 1)[0]
-
-    assert slope(12_000, 1_600) == pytest.approx(-8 / 3, abs=0.25)
-    assert slope(1_400, 250) == pytest.approx(-11 / 3, abs=0.1)
-    assert np.mean(gamma[1::2]) == pytest.approx((1200 / 1250) ** (5 / 3), rel=0.15)
-    assert np.mean(gamma[0::2]) > np.mean(gamma[1::2])
-
-
 def test_stratified_delay_follows_height_at_half_to_three_mm_per_kilometre(ground):
     low, high = Nuisance().stratified_mm_yr_km
     assert (low, high) == (0.5, 3.0)
@@ -136,50 +107,6 @@ def test_stratified_delay_follows_height_at_half_to_three_mm_per_kilometre(groun
     slope, _ = np.polyfit(ground.height_m / 1000, error, 1)
     assert abs(slope) == pytest.approx(2.0)
     assert error.mean() == pytest.approx(0, abs=1e-9)
-
-
-def test_a_ramp_is_a_plane(ground):
-    error = ramp(rng(2), ground, Range(1.0, 1.0))
-    design = np.column_stack([np.ones_like(error), ground.x_m, ground.y_m])
-    plane = np.linalg.lstsq(design, error, rcond=None)[0]
-    assert design @ plane == pytest.approx(error, abs=1e-9)
-    assert np.hypot(*plane[1:]) * SIDE_M == pytest.approx(1.0)
-
-
-def test_a_seam_is_one_step_of_its_size(ground):
-    error = seam(rng(1), ground, 1.4)
-    assert sorted(np.unique(error)) == pytest.approx([-0.7, 0.7])
-
-
-def test_an_unwrapping_block_is_off_by_whole_half_waves_over_the_span(ground):
-    error = unwrapping_block(rng(5), ground, 500.0, years=5.0)
-    inside = error != 0
-    assert 0 < inside.mean() < 0.2
-    assert np.unique(np.abs(error[inside]))[0] * 5.0 / 28.0 in (1.0, 2.0)
-    assert np.hypot(np.ptp(ground.x_m[inside]), np.ptp(ground.y_m[inside])) < 1.5 * 500
-
-
-def test_tall_buildings_breathe_and_stand_in_built_up_land_only(ground):
-    yearly = warm_buildings(rng(6), ground, Nuisance())
-    built = np.isin(ground.cover, [LandCover.TOWN, LandCover.SUBURB])
-    assert not yearly[~built].any()
-    assert (yearly[built] > 0).mean() == pytest.approx(0.04, abs=0.02)
-    assert yearly.max() <= 10.0
-
-
-def test_errors_grow_by_their_factor_but_for_whole_cycles(ground):
-    once = draw_errors(rng(11), ground, CALM, 5.0).rate_mm_yr
-    stronger = draw_errors(rng(11), ground, CALM._replace(factor=1.5), 5.0).rate_mm_yr
-    assert stronger == pytest.approx(1.5 * once)
-
-
-def test_seams_and_blocks_are_as_frequent_as_stated():
-    here = Ground(*rng(1).uniform(0, SIDE_M, (2, 50)), np.zeros(50), np.zeros(50, dtype=np.uint8), SIDE_M)
-    quick = CALM._replace(seam_share=0.1, block_share=0.03)
-    small = Ground(here.x_m / 10, here.y_m / 10, here.height_m, here.cover, SIDE_M / 10)
-    kinds = [draw_errors(rng(scene), small, quick, 5.0).kinds for scene in range(600)]
-    assert sum("seam" in one for one in kinds) / 600 == pytest.approx(0.1, abs=0.04)
-    assert sum("block" in one for one in kinds) / 600 == pytest.approx(0.03, abs=0.02)
 
 
 def test_the_core_of_an_active_panel_has_no_points_and_its_flanks_have(still):
@@ -192,14 +119,6 @@ def test_the_core_of_an_active_panel_has_no_points_and_its_flanks_have(still):
         assert speed.max() <= limit
         assert speed.max() > limit / 4
         assert after.x_m.size < before.x_m.size
-
-
-def test_no_point_stands_on_a_quarrys_floor(still):
-    quarry = QuarrySettlement(Offset(0, 0), Ellipse(250, 250, 0), -10.0)
-    moving = with_sources(still, (quarry,))
-    for track in moving.tracks:
-        away = np.hypot(*(np.array(moving.terrain.frame.to_local(track.x_m, track.y_m))))
-        assert away.min() > 150
 
 
 def test_truth_is_drawn_where_the_line_of_sight_moves_by_two_mm_and_names_kind_peak_and_size(still):

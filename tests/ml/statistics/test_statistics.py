@@ -108,10 +108,3 @@ def test_an_area_without_surroundings_has_no_other_values():
     evidence = track_reason("", Point(2_000, 2_000).buffer(520), x[inside], y[inside], velocity[inside]).as_dict()
     assert evidence["n_around"] == 0
     assert evidence["around_mm_yr"] is evidence["scatter_mm_yr"] is evidence["beyond"] is None
-
-
-def test_points_far_away_change_nothing():
-    x, y, velocity = field(-6.0)
-    area = Point(2_000, 2_000).buffer(500)
-    far = np.append(x, x + 50_000), np.append(y, y), np.append(velocity, velocity + 99)
-    assert track_reason("", area, x, y, velocity) == track_reason("", area, *far)
