@@ -50,13 +50,18 @@ class Elsewhere(threading.Thread):
 
 
 def once_per_run(tmp_path_factory: pytest.TempPathFactory, name: str, make: Callable[[Path], str]) -> str:
-    """What `make` returned for the folder `name`, called by whichever worker comes first; the others wait for it."""
+    """What `make` returned for the folder `name`, called by whichever worker comes first; the others wait for it.
+
+    Nothing is kept of a call that returns nothing.
+    """
     base = tmp_path_factory.getbasetemp()
     folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / name
     done = folder.with_suffix(".made")
     with folder.with_suffix(".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not done.exists():
-            folder.mkdir()
-            done.write_text(make(folder))
+            folder.mkdir(exist_ok=True)
+            if not (made := make(folder)):
+                return ""
+            done.write_text(made)
     return done.read_text()

@@ -6,21 +6,19 @@ import os
 import socket
 import ssl
 import subprocess
-import sys
 import time
 import urllib.error
 import urllib.request
 from http.client import HTTPConnection, HTTPSConnection
-from urllib.parse import urlsplit, urlunsplit
 
 import numpy as np
 import pytest
-from django.db import connection
 
 from ingest.models import MeasurementPoint
 from ingest.products.services import product_load
 from lab.speed import drip
 from monitor.web.roles import OPERATORS
+from tests.fixtures.servers import database_url, python
 from tests.makers.echo import echoing
 from tests.makers.people import account
 from tests.waiting import wait_until
@@ -37,8 +35,7 @@ def operator_session(transactional_db) -> str:
 @pytest.fixture
 def web(transactional_db):
     """gunicorn on the database of the tests."""
-    database = urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{connection.settings_dict['NAME']}")
-    with drip.gunicorn(os.environ | {"DATABASE_URL": urlunsplit(database)}) as port:
+    with drip.gunicorn(os.environ | {"DATABASE_URL": database_url()}) as port:
         yield port
 
 
@@ -126,9 +123,7 @@ def test_only_files_may_be_large_and_even_they_have_a_limit(proxied):
 def session_cookie(request) -> str:
     """The name that a session's cookie has, without and with HTTPS."""
     ask = "from django.conf import settings; print(settings.SESSION_COOKIE_NAME)"
-    environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "monitor.settings", "BEHIND_HTTPS": request.param}
-    asked = subprocess.run([sys.executable, "-c", ask], env=environment, check=True, capture_output=True, text=True)
-    return asked.stdout.strip()
+    return python("-c", ask, BEHIND_HTTPS=request.param).stdout.strip()
 
 
 def test_three_files_are_sent_at_once_and_the_fourth_sender_is_told(proxied, echo, session_cookie):

@@ -2,16 +2,15 @@
 
 import ast
 import json
-import os
 import re
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from monitor.operations.health.deployment import NO_SETTINGS_ANY_MORE
+from tests.fixtures.servers import python
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLE = (ROOT / ".env.example").read_text()
@@ -88,8 +87,7 @@ def test_what_is_no_setting_any_more_is_neither_read_nor_listed(name):
 def started(*names: str, **given: str) -> subprocess.CompletedProcess[str]:
     """Print settings in a process with other variables."""
     code = f"import json; from django.conf import settings; print(json.dumps([getattr(settings, n) for n in {names}]))"
-    command, environment = [sys.executable, "-c", code], {**os.environ, "DJANGO_SETTINGS_MODULE": "monitor.settings"}
-    return subprocess.run(command, env=environment | given, cwd=ROOT, capture_output=True, text=True, check=False)
+    return python("-c", code, check=False, **given)
 
 
 @pytest.mark.parametrize(

@@ -2,10 +2,7 @@
 
 import json
 import logging
-import os
 import re
-import subprocess
-import sys
 from datetime import timedelta
 from pathlib import Path
 
@@ -18,6 +15,8 @@ from django.contrib.sessions.backends.db import SessionStore
 from django.core import signing
 from django.test import Client
 from django.utils import timezone
+
+from tests.fixtures.servers import python
 
 ROOT = Path(__file__).resolve().parents[2]
 PASSWORD = "a long enough pass phrase"
@@ -38,18 +37,10 @@ print(json.dumps({
 """
 
 
-def started(script: str, **values: str) -> subprocess.CompletedProcess[str]:
-    """Start a process of a site behind HTTPS."""
-    environment = {**os.environ, "BEHIND_HTTPS": "yes", "DJANGO_SETTINGS_MODULE": "monitor.settings", **values}
-    return subprocess.run([sys.executable, "-c", script], env=environment, cwd=ROOT, capture_output=True, text=True)
-
-
 @pytest.fixture(scope="module")
 def public_site() -> dict:
     """Return the settings and answers of a site behind HTTPS."""
-    done = started(PUBLIC_SITE)
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+    return json.loads(python("-c", PUBLIC_SITE, BEHIND_HTTPS="yes").stdout)
 
 
 def files(pattern: str, *folders: str) -> list[Path]:
@@ -69,7 +60,7 @@ def test_a_public_site_promises_https_for_a_year(public_site):
 
 def test_subdomains_and_the_lists_of_browsers_are_bound_where_that_is_wanted():
     for wish, promised in (("yes", "; includeSubDomains"), ("preload", "; includeSubDomains; preload")):
-        done = started(PUBLIC_SITE, HSTS_SUBDOMAINS=wish)
+        done = python("-c", PUBLIC_SITE, BEHIND_HTTPS="yes", HSTS_SUBDOMAINS=wish)
         assert json.loads(done.stdout)["hsts"] == f"max-age=31536000{promised}"
 
 

@@ -2,8 +2,6 @@
 
 import io
 import os
-import subprocess
-import sys
 import threading
 import time
 
@@ -16,7 +14,7 @@ from django.urls import reverse
 
 from monitor.maps.map import place_search
 from monitor.web import request_limits
-from tests.monitor.test_real_processes import another_connection
+from tests.fixtures.servers import another_connection, python
 from tests.waiting import HANG_SECONDS, wait_until
 
 LIMITED = ["/api/v1/alerts", "/alerts.geojson", "/alerts.atom", "/alerts/none/report/", "/alerts/none/series.json"]
@@ -111,19 +109,8 @@ def test_only_web_processes_end_long_statements():
     of_web = os.environ["DATABASE_URL"]
     if "DATABASE_POOLER" in os.environ:  # there, PgBouncer limits what comes through this name
         of_web = of_web.replace("/ground_motion?", "/ground_motion_web?")
-    assert [_output(web, DATABASE_URL=of_web), _output(others)] == ["('10s',)", "('0',)"]
-
-
-def _output(code: str, **changed: str) -> str:
-    run = subprocess.run(
-        [sys.executable, "-c", code],
-        env=os.environ | changed,
-        check=True,
-        capture_output=True,
-        text=True,
-        timeout=HANG_SECONDS,
-    )
-    return run.stdout.strip().splitlines()[-1]
+    shown = [python("-c", web, DATABASE_URL=of_web), python("-c", others)]
+    assert [one.stdout.splitlines()[-1] for one in shown] == ["('10s',)", "('0',)"]
 
 
 @pytest.mark.django_db

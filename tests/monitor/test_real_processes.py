@@ -14,9 +14,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
-from urllib.parse import urlsplit, urlunsplit
 
-import psycopg
 import pytest
 import redis
 from celery import Celery
@@ -28,6 +26,7 @@ from ingest.models import IngestJob, Product
 from ingest.products.services import product_delete
 from monitor.models.messages import OutgoingMessage
 from monitor.schedule import BEAT_SCHEDULE, STAGE, TASK_ROUTES
+from tests.fixtures.servers import another_connection, database_url
 from tests.waiting import HANG_SECONDS, wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -58,14 +57,12 @@ class Processes:
 
     def start(self, name: str, hostname: str = "") -> "subprocess.Popen[bytes]":
         program, *arguments = shlex.split(COMMANDS[name])
-        database = urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{connection.settings_dict['NAME']}")
-        redis_url = f"unix://{self.folder}/redis.sock"
-        own = {"DATABASE_URL": urlunsplit(database), "REDIS_URL": redis_url, "BROKER_URL": "", "EMAIL_URL": ""}
-        environment = os.environ | own | self.more
+        own = {"DATABASE_URL": database_url(), "REDIS_URL": f"unix://{self.folder}/redis.sock", "BROKER_URL": ""}
+        own |= {"EMAIL_URL": "", "CELERY_SKIP_CHECKS": "1"}
         with (self.folder / f"{name}{hostname}.log").open("wb") as log:
             process = subprocess.Popen(
                 [sys.executable, "-m", program, *arguments],
-                env=environment,
+                env=os.environ | own | self.more,
                 cwd=ROOT,
                 stdout=subprocess.DEVNULL,
                 stderr=log,
@@ -90,12 +87,6 @@ def processes() -> Iterator[Processes]:
     yield running
     running.stop()
     shutil.rmtree(folder)
-
-
-def another_connection() -> psycopg.Connection:
-    own = connection.get_connection_params()
-    names = ("dbname", "host", "user", "password", "port")
-    return psycopg.connect(**{name: own[name] for name in names if own.get(name)})
 
 
 def backends_waiting() -> int:

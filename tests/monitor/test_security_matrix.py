@@ -178,7 +178,7 @@ class People:
 
 
 @pytest.fixture
-def people(watched_region, pair_predictions, make_subscription) -> People:
+def people(alert, product, pair_predictions, make_subscription) -> People:
     made_glaciers.make_motion()
     made_glaciers.make_event()
     make_region("Westshore", simulated=True)

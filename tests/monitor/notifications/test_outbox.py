@@ -1,9 +1,6 @@
 """Who hears of what: news of alerts become mails that wait, each once."""
 
-import subprocess
-import sys
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 from django.core import mail
@@ -16,9 +13,9 @@ from monitor import tasks
 from monitor.models.messages import Announcement, Notification, OutgoingMessage
 from monitor.notifications import announcements, digests, rounds
 from monitor.subscribers.subscriptions import services as subscriptions
+from tests.fixtures.servers import python
 
 pytestmark = pytest.mark.django_db
-ROOT = Path(__file__).resolve().parents[3]
 
 
 def announce_and_send() -> list:
@@ -199,13 +196,8 @@ for moment in sys.stdin.read().splitlines():
 def digests_at(moments: list[str], wrong_clock, environment: dict[str, str]) -> list[int]:
     """How many digests one process queues when its clock shows these moments (UTC), one after the other."""
     script = HOURS.replace("sys.stdin.read()", repr("\n".join(moments)))
-    asked = subprocess.run(
-        [sys.executable, ROOT / "manage.py", "shell", "--verbosity", "0", "-c", script],
-        env=environment | wrong_clock.environment,
-        check=True,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
+    around = environment | wrong_clock.environment
+    asked = python("manage.py", "shell", "--verbosity", "0", "-c", script, around=around)
     return [int(line) for line in asked.stdout.split()]
 
 

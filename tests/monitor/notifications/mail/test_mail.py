@@ -23,7 +23,7 @@ from monitor.notifications import outbox, rounds
 from monitor.notifications.mail import files, letters
 from monitor.subscribers.subscriptions import services as subscriptions
 from monitor.web.guards import MAIL_FILES_BACKEND
-from tests.monitor.test_real_processes import another_connection
+from tests.fixtures.servers import another_connection
 from tests.waiting import HANG_SECONDS, wait_until
 
 ROOT = Path(__file__).resolve().parents[4]

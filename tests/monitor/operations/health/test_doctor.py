@@ -16,7 +16,7 @@ from monitor.models.operations import SignOfLife
 from monitor.notifications.outbox import BACK_OFF
 from monitor.notifications.rounds import channel_pause
 from monitor.operations.health.signs import BACKUP, BEAT, queue_sign, sign_give, signs_forget
-from tests.monitor.test_real_processes import another_connection
+from tests.fixtures.servers import another_connection
 
 pytestmark = pytest.mark.django_db
 

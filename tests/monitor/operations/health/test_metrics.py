@@ -1,8 +1,5 @@
 """Who may read the metrics, and what they show of each fault."""
 
-import os
-import subprocess
-import sys
 from datetime import timedelta
 
 import pytest
@@ -14,7 +11,7 @@ from ingest.models import IngestJob
 from monitor.models.messages import OutgoingMessage
 from monitor.models.operations import Alarm, SignOfLife
 from monitor.operations.health.signs import BEAT
-from tests.waiting import HANG_SECONDS
+from tests.fixtures.servers import python
 
 pytestmark = pytest.mark.django_db
 TOKEN = "made-token"
@@ -89,27 +86,8 @@ def test_requests_are_counted_over_all_web_processes(tmp_path):
         "from django.test import Client\n"
         "print(Client(headers={{'Authorization': 'Bearer made-token'}}).get('{}').content.decode())"
     )
-    environment = os.environ | {
-        "PROMETHEUS_MULTIPROC_DIR": str(tmp_path / "metrics"),
-        "METRICS_TOKEN": TOKEN,
-        "DJANGO_SETTINGS_MODULE": "monitor.settings",
-        "ALLOWED_HOSTS": "testserver",
-    }
-
-    def ask(path: str) -> str:
-        done = subprocess.run(
-            [sys.executable, "-c", code.format(path)],
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=True,
-            timeout=HANG_SECONDS,
-        )
-        return done.stdout
-
-    ask("/healthz")
-    ask("/healthz")
-    counted = ask("/metrics")
+    own = {"PROMETHEUS_MULTIPROC_DIR": str(tmp_path / "metrics"), "METRICS_TOKEN": TOKEN, "ALLOWED_HOSTS": "testserver"}
+    *_, counted = [python("-c", code.format(path), **own).stdout for path in ("/healthz", "/healthz", "/metrics")]
     assert (
         'django_http_responses_total_by_status_view_method_total{method="GET",status="200",view="healthz"} 2.0'
         in counted

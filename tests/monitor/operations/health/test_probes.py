@@ -1,7 +1,5 @@
 """What the probes answer, and what they cost."""
 
-import subprocess
-import sys
 from collections.abc import Iterator
 
 import pytest
@@ -10,7 +8,7 @@ from django.test import Client
 from pytest_django.live_server_helper import LiveServer
 
 from monitor.operations.health import process, views
-from tests.waiting import HANG_SECONDS
+from tests.fixtures.servers import python
 
 
 @pytest.fixture(autouse=True)
@@ -79,4 +77,4 @@ def test_the_health_check_of_a_container_loads_neither_settings_nor_torch():
         "import sys, monitor.operations.health.process;"
         "sys.exit('monitor.settings' in sys.modules or 'torch' in sys.modules)"
     )
-    assert subprocess.run([sys.executable, "-c", code], check=False, timeout=HANG_SECONDS).returncode == 0
+    assert python("-c", code, check=False).returncode == 0
