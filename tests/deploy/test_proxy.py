@@ -1,7 +1,6 @@
 """The proxy as shipped: slow visitors stop nobody; what it passes on, what it keeps back, what it writes down."""
 
 import json
-import math
 import os
 import socket
 import ssl
@@ -19,6 +18,7 @@ from ingest.products.services import product_load
 from lab.speed import drip
 from monitor.web.roles import OPERATORS
 from tests.fixtures.servers import database_url, python
+from tests.makers.basemaps import tile_at
 from tests.makers.echo import echoing
 from tests.makers.people import account
 from tests.waiting import wait_until
@@ -163,8 +163,8 @@ def test_two_periods_are_two_tiles_and_one_period_is_asked_for_once(web, make_eg
 
     product = product_load(path=make_egms(change=bent))
     at = MeasurementPoint.objects.filter(product=product).order_by("pid")[0].position
-    y = (1 - math.asinh(math.tan(math.radians(at.y))) / math.pi) / 2
-    tile = f"/tiles/periods/los/14/{int((at.x + 180) / 360 * 2**14)}/{int(y * 2**14)}.mvt"
+    x, y = tile_at(at.x, at.y, 14)
+    tile = f"/tiles/periods/los/14/{x}/{y}.mvt"
     before, after = f"{tile}?until=2021-02-01", f"{tile}?from=2020-12-31"
     alone = {address: fetch(web, address, Host="localhost")[2] for address in (before, after)}
     assert alone[before] != alone[after]

@@ -5,10 +5,11 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from detection.models import Alert, AuditEntry, ReviewBatch
+from detection.models import Alert, AuditEntry, Detection, ReviewBatch, Scan
 from detection.reviews.batches import batch_review, batch_take_back, cases_similar, may_take_back_batch
 from detection.reviews.claims import claim_take
 from detection.rules.verdicts import Verdict
+from tests.makers.pairs import make_dates
 from tests.makers.reviews import say
 
 pytestmark = pytest.mark.django_db
@@ -74,15 +75,12 @@ def test_a_verdict_that_life_went_on_from_stays_when_the_others_are_taken_back(m
     assert states() == [first.state, "confirmed"]
 
 
-def test_similar_cases_are_of_one_kind_and_near_in_data_or_in_time_and_place(watched_region, make_alert):
-    one = Alert.objects.filter(detections__isnull=False).order_by("pk").first()
-    same_data = Alert.objects.filter(detections__scan=one.detections.first().scan).exclude(pk=one.pk)
-    Alert.objects.update(kind=one.kind, state="first")
-    similar = cases_similar(alert=one)
-    assert set(same_data) <= set(similar)
-    assert one not in similar
-    near = make_alert(longitude=one.area.centroid.x + 0.1, latitude=one.area.centroid.y, kind=one.kind, state="first")
-    Alert.objects.filter(pk=near.pk).update(simulated=one.simulated)
-    assert near in cases_similar(alert=one)
+def test_similar_cases_are_of_one_kind_and_near_in_data_or_in_time_and_place(make_alert):
+    scan = Scan.objects.create(prediction=make_dates(n=2)[0], thresholds={})
+    one, far, other = make_alert(), make_alert(longitude=40.0), make_alert(longitude=40.0, kind="uplift")
+    for alert in (one, far, other):
+        Detection.objects.create(scan=scan, alert=alert, score=0.9, n_points=9, area=alert.area, area_m2=1e6)
+    near = make_alert(longitude=-11.9)
+    assert cases_similar(alert=one) == [near, far]
     Alert.objects.filter(pk=near.pk).update(created_at=timezone.now() - timedelta(days=30))
-    assert near not in cases_similar(alert=one)
+    assert cases_similar(alert=one) == [far]

@@ -23,8 +23,8 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def alert(watched_region) -> Alert:
-    return Alert.objects.first()
+def alert(make_alert) -> Alert:
+    return make_alert()
 
 
 def shifted(alert: Alert, degrees: float = 0.01) -> str:
@@ -50,7 +50,8 @@ def test_an_edit_changes_the_alert_and_is_reported_as_an_update(alert, anna):
     assert (entry.actor, kept["before"]["area"], kept["after"]["kind"]) == ("anna", before, "landslide")
 
 
-def test_later_looks_do_not_overwrite_what_a_person_has_set(alert, anna):
+def test_later_looks_do_not_overwrite_what_a_person_has_set(watched_region, anna):
+    alert = Alert.objects.first()
     outline = shifted(alert)
     edit(alert, anna, kind="landslide", area=outline, severity="strong")
     computed = {"kind": "uplift", "severity": "minor", "area": alert.area.buffer(0.01), "area_m2": 1.0, "rate_mm_yr": 7}
@@ -145,7 +146,8 @@ def test_an_outline_far_from_the_alert_and_a_kind_that_is_measured_in_another_wa
         edit(alert, anna, kind="glacier-surge")
 
 
-def test_an_alert_is_recomputed_against_what_the_computer_said(alert, anna):
+def test_an_alert_is_recomputed_against_what_the_computer_said(watched_region, anna):
+    alert = Alert.objects.first()
     edit(alert, anna, kind="landslide", area=shifted(alert))
     standing = list(detections_current(alert=alert))
     assert not any("superseded" in one.brief for one in _not_standing(as_computed(alert), standing))

@@ -54,14 +54,11 @@ def test_a_verdict_changes_state_and_date_leaves_three_rows_and_never_names_the_
     assert "Snow until May." in entry.detail
 
 
-def test_without_a_note_the_sentence_of_the_reason_is_published(alert, anna):
-    assert say(alert, Verdict.REJECT, anna, "unwrapping").public_note == REASONS[Verdict.REJECT]["unwrapping"].sentence
-
-
 def test_a_visit_is_recorded_and_leaves_the_state(alert, anna):
-    review = say(alert, Verdict.FIELD_VISIT, anna, public_note="In spring.")
+    review = say(alert, Verdict.FIELD_VISIT, anna)
     alert.refresh_from_db()
     assert alert.state == "provisional"
+    assert review.public_note == next(iter(REASONS[Verdict.FIELD_VISIT].values())).sentence  # without an own note
     assert review.transition is None
     assert not alert.transitions.exists()
     assert AuditEntry.objects.get().action == "review.field-visit"
@@ -116,11 +113,17 @@ def test_of_two_who_answer_at_the_same_moment_one_wins_and_one_is_refused(alert,
 
 
 @pytest.mark.parametrize(
-    ("verdict", "reason"), [(Verdict.CONFIRM, "atmosphere"), (Verdict.REJECT, ""), (Verdict.TAKEN_BACK, "taken-back")]
+    ("verdict", "wrong", "why"),
+    [
+        (Verdict.CONFIRM, {"reason_code": "atmosphere"}, "no reason"),
+        (Verdict.REJECT, {"reason_code": ""}, "no reason"),
+        (Verdict.TAKEN_BACK, {"reason_code": "taken-back"}, "no reason"),
+        (Verdict.CONFIRM, {"public_note": "x" * 1001}, "shorten"),
+    ],
 )
-def test_a_reason_that_does_not_fit_the_verdict_is_refused(alert, anna, verdict, reason):
-    with pytest.raises(ValueError, match="no reason"):
-        say(alert, verdict, anna, reason_code=reason)
+def test_what_does_not_fit_the_verdict_is_refused(alert, anna, verdict, wrong, why):
+    with pytest.raises(ValueError, match=why):
+        say(alert, verdict, anna, **wrong)
     assert not Review.objects.exists()
 
 
@@ -130,11 +133,6 @@ def test_a_finished_alert_is_not_judged_any_more(make_alert, anna):
     for verdict in STATE_AFTER:
         with pytest.raises(ValueError, match="cannot be answered"):
             say(done, verdict, anna)
-
-
-def test_a_note_that_is_far_too_long_is_refused(alert, anna):
-    with pytest.raises(ValueError, match="shorten"):
-        say(alert, Verdict.CONFIRM, anna, public_note="x" * 1001)
 
 
 def test_the_way_back_is_allowed_from_every_verdict_to_every_unreviewed_state():

@@ -113,15 +113,11 @@ def test_the_page_the_feed_and_the_interface_report_an_update(alert, client):
     ("kind", "change", "sentence"),
     [
         ("uplift", Change(Cause.RATE, 4.0, -6.0, "mm/yr", "up"), "Now it sinks by about 6.0 mm a year."),
-        ("unknown", Change(Cause.RATE, -4.0, -8.0, "mm/yr", "los"), "moved away from the satellite (down or sideways)"),
         ("moving-ground", Change(Cause.RATE, 0.5, 1.2, "m/day"), "and now by about 1.2 metres a day."),
-        ("subsidence", Change(Cause.AREA, 2.1e5, 4.5e5, "m2"), "and now about 45 hectares."),
-        ("mining-subsidence", Change(Cause.KIND, "subsidence", "mining-subsidence"), "“Sinking ground, likely mining”"),
-        ("subsidence", Change(Cause.ACCELERATION, None, "2025-06-01", "date"), "Since June 2025 it has moved faster"),
         ("subsidence", Change(Cause.FINISHED, -8.0, "2024-03-02", "mm/yr"), "Data after 2 March 2024 show no motion."),
     ],
 )
-def test_every_change_has_words(kind, change, sentence):
+def test_changes_that_the_table_of_sentences_lacks_have_words(kind, change, sentence):
     (words,) = change_sentences(kind, [change._asdict()], date(2025, 11, 3))
     assert sentence in words
 

@@ -147,11 +147,6 @@ def test_a_region_around_the_pole_does_not_break_a_tile(client, tmp_path):
     assert mapbox_vector_tile.decode(client.get("/tiles/context/regions/0/0/0.mvt").content)["context"]["features"]
 
 
-def test_tiles_that_do_not_exist_are_not_found(client):
-    for address in ("houses/0/0/0", "mines/0/1/0", "mines/40/0/0"):
-        assert client.get(f"/tiles/context/{address}.mvt").status_code == 404
-
-
 def test_places_are_named_by_distance_and_direction():
     assert words.near_words("Aldwick", 3003, 180) == "3 km south of Aldwick"
     assert words.near_words("Aldwick", 400, 180) == "Aldwick"

@@ -14,6 +14,7 @@ from monitor.maps.imaging import drawing as rasters
 from monitor.maps.rasters.catalogue import evidence_raster
 from monitor.maps.rasters.layers import RASTER_LAYERS, RASTER_LAYERS_BY_NAME
 from tests.makers import pairs as made_pairs
+from tests.makers.basemaps import tile_at
 from tests.makers.wire import FAULTS_OF_READING
 
 pytestmark = [
@@ -24,8 +25,7 @@ FIRST, SECOND = "2021-12-13-12d", "2021-12-25-12d"
 
 
 def tile_of(longitude: float, latitude: float, zoom: int) -> str:
-    x = int((longitude + 180) / 360 * 2**zoom)
-    y = int((1 - math.asinh(math.tan(math.radians(latitude))) / math.pi) / 2 * 2**zoom)
+    x, y = tile_at(longitude, latitude, zoom)
     return f"{zoom}/{x}/{y}"
 
 
@@ -154,17 +154,6 @@ def test_a_small_map_shows_the_newest_finding_and_says_what_its_colours_mean(pai
     dates = "25 Dec 2021 (12 days since 13 Dec 2021)"
     assert evidence["caption"].startswith(f"Change of coherence, {dates}. Purple: less alike")
     assert evidence_raster([]) is None
-
-
-NOWHERE = ["nonsense/2021-12-13-12d/1/0/0", "coherence/2021-12-13/1/0/0", "coherence/2021-13-45-12d/1/0/0"]
-NOWHERE += ["coherence/2021-12-13-12d/1/5/0", "coherence/2021-12-13-12d/60/0/0", "coherence/%00/1/0/0"]
-NOWHERE += ["probability/0000/9/1/1", "probability/2021-12-13-12d/9/1/1", "radar/99/9/1/1"]
-NOWHERE += ["coherence/２０２１-12-13-12d/1/0/0"]
-
-
-@pytest.mark.parametrize("address", NOWHERE)
-def test_a_tile_that_cannot_be_is_not_found(client, address):
-    assert client.get(f"/tiles/rasters/{address}.png").status_code == 404
 
 
 def test_a_tile_is_sent_once(client, pair_predictions):

@@ -1,7 +1,6 @@
 """Below the room that is to stay free no new work begins, before the disk is full; with room again it goes on."""
 
 import shutil
-import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +13,7 @@ from ingest.models import IngestJob, SceneDownload
 from ingest.sources.services import download_claim
 from ml.models import ModelVersion, Prediction, Run
 from ml.services import run_claim, run_execute, runs_queue
+from tests.fixtures.storage import small_file_system
 from tests.makers import pairs as made
 
 pytestmark = [pytest.mark.django_db, pytest.mark.parametrize("storage_kind", ["disk"])]
@@ -23,17 +23,10 @@ SPARE, SIZE = 16 * 2**20, 64 * 2**20
 @pytest.fixture
 def small_disk(tmp_path, settings, monkeypatch):
     """Mount a file system of 64 MB for the rasters, of which 16 MB are to stay free."""
-    folder = tmp_path / "small"
-    folder.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=64m", "tmpfs", folder], capture_output=True, text=True, check=False
-    )
-    if mounted.returncode:
-        pytest.skip(f"no file system can be mounted here: {mounted.stderr.strip()}")
     settings.DISK_SPARE_BYTES = SPARE
-    monkeypatch.setitem(storages["rasters"].__dict__, "location", str(folder))
-    yield folder
-    subprocess.run(["umount", "-l", folder], check=True)
+    with small_file_system(tmp_path / "small", "size=64m") as folder:
+        monkeypatch.setitem(storages["rasters"].__dict__, "location", str(folder))
+        yield folder
 
 
 def fill(folder: Path, n_bytes: int) -> Path:

@@ -7,9 +7,9 @@ import pytest
 from django.test import Client
 
 from detection.models import Alert
-from detection.reviews.services import alert_review
 from detection.rules.verdicts import Verdict
 from tests.makers.people import account, words
+from tests.makers.reviews import say
 
 pytestmark = pytest.mark.django_db
 
@@ -20,15 +20,8 @@ def judged(make_alert) -> list[Alert]:
     anna = account("anna-the-reviewer")
     alerts = [make_alert(longitude=place / 10, simulated=place == 4) for place in range(6)]
     for alert, right in zip(alerts, (True, True, True, False, True), strict=False):
-        alert_review(
-            alert=alert,
-            verdict=Verdict.CONFIRM if right else Verdict.REJECT,
-            reason_code="plausible" if right else "seasonal",
-            public_note="",
-            internal_note="anna knows",
-            reviewer=anna,
-            expected_state=alert.state,
-        )
+        verdict, reason = (Verdict.CONFIRM, "plausible") if right else (Verdict.REJECT, "seasonal")
+        say(alert, verdict, anna, reason, internal_note="anna knows")
     return alerts
 
 

@@ -123,6 +123,7 @@ def test_a_visit_is_planned_reminded_of_reported_and_becomes_a_verdict(operator,
     plan = {"verdict": "field-visit", "reason_code": "visit", "expected_state": "first", "remind": "on"}
     assert operator.post(page, plan | {"visit_day": today(-1)}).status_code == 400
     assert operator.post(page, plan | {"visit_day": today(), "visitor": str(anna.pk)}).status_code == 302
+    assert "A visit on site is planned" in words(Client().get(alert.get_absolute_url()))
     visit = FieldVisit.objects.get()
     assert (visits_remind(), visits_remind()) == (1, 0)
     messages_send(seconds=5)

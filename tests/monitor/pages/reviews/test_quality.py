@@ -8,10 +8,11 @@ from django.utils import timezone
 
 from detection.models import Alert, AuditEntry, SecondLook
 from detection.reviews.agreement import agreement, second_look_record, time_to_review
-from detection.reviews.services import alert_review, review_take_back
-from detection.rules.verdicts import REASONS, Verdict
+from detection.reviews.services import review_take_back
+from detection.rules.verdicts import Verdict
 from monitor.web.roles import OPERATORS
 from tests.makers.people import account
+from tests.makers.reviews import say
 
 pytestmark = pytest.mark.django_db
 
@@ -23,8 +24,7 @@ def people():
 
 def judge(alert, verdict, reviewer):
     alert.refresh_from_db()
-    fields = {"reason_code": next(iter(REASONS[verdict])), "public_note": "", "internal_note": ""}
-    return alert_review(alert=alert, verdict=verdict, reviewer=reviewer, expected_state=alert.state, **fields)
+    return say(alert, verdict, reviewer)
 
 
 def test_second_looks_and_verdicts_turned_round_by_others_make_the_agreement(make_alert, people):

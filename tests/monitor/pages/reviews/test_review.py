@@ -128,15 +128,6 @@ def test_the_session_is_out_of_reach_for_scripts_and_other_sites(client, anna):
     assert cookie["samesite"] == "Lax"
 
 
-def test_the_queue_lists_what_waits_strongest_first(operator, watched_region):
-    page = operator.get("/review/").content.decode()
-    codes = re.findall(r'data-case="(\w+)"', page)
-    assert set(codes) == {alert.code for alert in Alert.objects.all()}
-    ranks = {"strong": 0, "moderate": 1, "minor": 2}
-    grades = {alert.code: ranks[alert.severity] for alert in Alert.objects.all()}
-    assert [grades[code] for code in codes] == sorted(grades.values())
-
-
 def test_a_case_shows_everything_that_speaks_for_it(operator, watched_region):
     alert = Alert.objects.filter(kind="subsidence").first()
     page = words(operator.get(case(alert)))
@@ -144,8 +135,8 @@ def test_a_case_shows_everything_that_speaks_for_it(operator, watched_region):
         assert expected in page
 
 
-def test_after_a_verdict_the_next_case_opens_and_the_public_reads_the_note(operator, client, watched_region):
-    alert = Alert.objects.first()
+def test_after_a_verdict_the_next_case_opens_and_the_public_reads_the_note(operator, client, make_alert, alert):
+    make_alert(longitude=-13.0)
     answer = operator.post(case(alert), verdict(alert))
     assert re.fullmatch(rf"/review/\w+/\?after={alert.code}", answer["Location"])
     assert case(alert) not in answer["Location"]
@@ -157,30 +148,6 @@ def test_after_a_verdict_the_next_case_opens_and_the_public_reads_the_note(opera
     assert "by a specialist" in page
     assert "anna" not in page
     assert "ranger" not in page
-
-
-def test_a_rejected_alert_leaves_the_list_and_is_found_where_asked_for(operator, client, alert):
-    operator.post(case(alert), verdict(alert))
-    address = f"/alerts/{alert.code}/"
-    assert address not in client.get("/alerts/").content.decode()
-    assert address in client.get("/alerts/?state=rejected").content.decode()
-    assert client.get(address).status_code == 200
-    assert "Nothing needs to be done" in words(client.get(address))
-
-
-def test_a_planned_visit_is_public_and_the_case_goes_to_the_end_of_the_queue(operator, client, watched_region):
-    alert = by_code(code_of_first(operator))
-    operator.post(case(alert), verdict(alert, verdict="field-visit", reason_code="visit", public_note="In June."))
-    page = words(client.get(f"/alerts/{alert.code}/"))
-    assert "A visit on site is planned" in page
-    assert "In June." in page
-    assert "not yet reviewed" in page
-    codes = re.findall(r'data-case="(\w+)"', operator.get("/review/").content.decode())
-    assert codes[-1] == alert.code
-
-
-def code_of_first(operator) -> str:
-    return re.search(r'data-case="(\w+)"', operator.get("/review/").content.decode())[1]
 
 
 def by_code(code: str) -> Alert:

@@ -51,19 +51,6 @@ def moving(make_alert):
     return make_alert(**NO_RATE, kind="moving-ground", severity="strong", longitude=-11.9, **figures)
 
 
-def test_a_card_says_what_changed_and_what_moves(changed, moving):
-    card = alert_card(changed)
-    assert card.kind_label == "Changed surface"
-    assert card.rate_label == "surface changed: match fell from 74 % to 21 %"
-    assert card.severity_label.endswith("change")
-    assert "between 4 and 16 October 2023" in card.sentence
-    card = alert_card(moving)
-    assert card.sentence.startswith(
-        "The ground here moved to the south-east by about 3.1 metres a day (probably 2.9 to 3.3) between 22 September"
-    )
-    assert card.severity_meaning.startswith("More than a metre a day at its fastest, or")
-
-
 def test_lists_and_feeds_have_them_too_and_their_own_pages_no_empty_series(client, changed, moving):
     for path in ("/", "/alerts/", "/alerts.atom", "/alerts.geojson", "/api/v1/alerts"):
         page = client.get(path).content.decode()
