@@ -8,7 +8,7 @@ from monitor.wording.exposure import building_tilt_sentence, exposure_sentence
 from monitor.wording.figures import with_uncertainty
 from monitor.wording.glossary import GLOSSARY
 from monitor.wording.images import data_set_name
-from monitor.wording.places import coordinates, country_near, place_name
+from monitor.wording.places import country_near
 from monitor.wording.points import reason_sentences
 
 
@@ -37,11 +37,6 @@ def test_uncertainty_is_two_standard_deviations_and_never_nothing(rate, sigma, w
 )
 def test_places_are_named_by_their_country(longitude, latitude, country):
     assert country_near(longitude, latitude) == country
-
-
-def test_a_simulated_place_is_never_given_a_country():
-    assert place_name(-99.1, 19.4, simulated=True) == "simulated region, 19.40° N 99.10° W"
-    assert coordinates(151.2, -33.9) == "33.90° S 151.20° E"
 
 
 def test_the_reason_of_a_flag_compares_the_points_inside_with_those_around():

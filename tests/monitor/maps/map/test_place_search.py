@@ -1,7 +1,5 @@
 """Searching for a place: with and without lists of places, on a page and as data; alerts named by what is near."""
 
-import json
-
 import mapbox_vector_tile
 import pytest
 from django.core.management import call_command
@@ -28,18 +26,13 @@ def villages(tmp_path):
 
 
 @pytest.fixture
-def outlines(tmp_path):
+def outlines(tmp_path, load_context):
     """Load a glacier, a mine, a region and a landslide around the made alert."""
     ring = [[-12.1, 46.9], [-11.9, 46.9], [-11.9, 47.1], [-12.1, 47.1], [-12.1, 46.9]]
-    for kind, properties in (
-        ("regions", {"name": "Westshore", "admin": "Atlantis"}),
-        ("mines", {"name": "Old Pit"}),
-        ("glaciers", {"Name": "Whitefall", "RGIId": "RGI60-99.1", "Surging": "3"}),
-    ):
-        feature = {"type": "Feature", "properties": properties, "geometry": {"type": "Polygon", "coordinates": [ring]}}
-        path = tmp_path / f"{kind}.geojson"
-        path.write_text(json.dumps({"type": "FeatureCollection", "features": [feature]}))
-        context_load(path=path, kind=ContextKind(kind))
+    square = {"type": "Polygon", "coordinates": [ring]}
+    load_context("regions", square, name="Westshore", admin="Atlantis")
+    load_context("mines", square, name="Old Pit")
+    load_context("glaciers", square, Name="Whitefall", RGIId="RGI60-99.1", Surging="3")
     path = tmp_path / "slides.csv"
     path.write_text(
         "id,date,latitude,longitude,landslide_type,trigger,location_accuracy,landslide_size\n"
@@ -137,13 +130,9 @@ def test_what_is_known_is_drawn_far_out_and_close_by(client, outlines, kind):
     assert f'data-context="{kind}"' in client.get("/").content.decode()
 
 
-def test_a_region_around_the_pole_does_not_break_a_tile(client, tmp_path):
+def test_a_region_around_the_pole_does_not_break_a_tile(client, load_context):
     ring = [[-180, -90], [180, -90], [180, -60], [-180, -60], [-180, -90]]
-    shape = {"type": "Polygon", "coordinates": [ring]}
-    feature = {"type": "Feature", "properties": {"name": "South"}, "geometry": shape}
-    path = tmp_path / "south.geojson"
-    path.write_text(json.dumps({"type": "FeatureCollection", "features": [feature]}))
-    context_load(path=path, kind=ContextKind.REGIONS)
+    load_context("regions", {"type": "Polygon", "coordinates": [ring]}, name="South")
     assert mapbox_vector_tile.decode(client.get("/tiles/context/regions/0/0/0.mvt").content)["context"]["features"]
 
 
@@ -155,6 +144,7 @@ def test_places_are_named_by_distance_and_direction():
         assert words.near_words("Westshore", 3003, 90) == "3\N{NO-BREAK SPACE}km à l’est de Westshore"
     assert place_name(-99.1, 19.4, near="3 km south of Aldwick") == "3 km south of Aldwick, Mexico"
     assert place_name(-99.1, 19.4, region="Westshore, Mexico") == "Westshore, Mexico, 19.40° N 99.10° W"
+    assert place_name(-99.1, 19.4, simulated=True) == "simulated region, 19.40° N 99.10° W"
     assert place_name(-99.1, 19.4, simulated=True, near="Aldwick", region="X") == "simulated region, Aldwick"
 
 

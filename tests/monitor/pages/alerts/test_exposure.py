@@ -1,7 +1,5 @@
 """What stands on an alert and beside it reaches its severity, its cause, its page, its mails and lists."""
 
-import json
-
 import pytest
 from django.core.management import call_command
 from django.template.loader import render_to_string
@@ -9,7 +7,7 @@ from django.template.loader import render_to_string
 from detection.kinds import Kind
 from detection.models import Alert, AlertCause, AlertExposure
 from detection.selectors import alerts_public
-from ingest.context.services import context_load, layer_delete
+from ingest.context.services import layer_delete
 from ingest.models import ContextLayer
 from ingest.readers.context.records import ContextKind
 from monitor.wording.cards.cards import alert_card
@@ -17,16 +15,13 @@ from tests.ingest.context.conftest import square
 
 
 @pytest.fixture
-def hamlet(watched_region, tmp_path) -> Alert:
+def hamlet(watched_region, load_context) -> Alert:
     """Return a small alert that moves by 20 mm a year, with 60 buildings; the other alerts have none."""
     alert = Alert.objects.filter(area_m2__lt=9e5).first() or pytest.fail("the region has no small alert")
     alert.detections.update(peak_rate_mm_yr=-20.0, rate_sigma_mm_yr=1.0)
     inside = alert.area.point_on_surface
     points = [{"type": "Point", "coordinates": [inside.x + 1e-7 * n, inside.y]} for n in range(60)]
-    features = [{"type": "Feature", "properties": {"building": "yes"}, "geometry": point} for point in points]
-    path = tmp_path / "houses.geojson"
-    path.write_text(json.dumps({"type": "FeatureCollection", "features": features}))
-    context_load(path=path, kind=ContextKind.BUILDINGS, simulated=True, attribution="Simulated data")
+    load_context("buildings", points, simulated=True, building="yes")
     return alert
 
 
@@ -42,10 +37,10 @@ def test_buildings_raise_an_alert_and_are_shown_wherever_it_is(hamlet, client):
     page = client.get(hamlet.get_absolute_url()).content.decode()
     assert sentence in page
     assert page.count("not known here") == 4  # roads of two classes, railways, people
-    assert "houses (buildings, Simulated data), loaded" in page
+    assert "buildings-True (buildings), loaded" in page
     answer = client.get(f"/api/v1/alerts/{hamlet.code}").json()["exposure"]
     assert (answer["buildings"], answer["people"]) == (60, None)
-    assert [source["name"] for source in answer["sources"]] == ["houses"]
+    assert [source["name"] for source in answer["sources"]] == ["buildings-True"]
     mail = {"card": alert_card(hamlet), "what_happened": "", "alert_url": ""}
     assert sentence in render_to_string("notifications/mail/alert.txt", mail)
     assert sentence in render_to_string("notifications/mail/alert.html", mail)
@@ -69,7 +64,7 @@ DOUBTFUL = {"mining_subsidence": 0.45, "groundwater_subsidence": 0.15, "fill_or_
 DOUBTFUL |= {"landslide": 0.15, "uplift": 0.05}
 
 
-def test_a_mine_beside_it_makes_a_doubtful_cause_sure_and_is_named(watched_region, tmp_path, client):
+def test_a_mine_beside_it_makes_a_doubtful_cause_sure_and_is_named(watched_region, load_context, client):
     alert = Alert.objects.filter(kind=Kind.SUBSIDENCE, extent="local").first()
     alert.detections.update(class_shares=DOUBTFUL)
     call_command("surroundings")
@@ -78,10 +73,7 @@ def test_a_mine_beside_it_makes_a_doubtful_cause_sure_and_is_named(watched_regio
     assert AlertCause.objects.get(alert=alert).terms == []
     inside = alert.area.point_on_surface
     outline = {"type": "Polygon", "coordinates": [square(inside.x, inside.y, 0.01)]}
-    mine = {"type": "Feature", "properties": {"name": "Old Pit", "state": "active"}, "geometry": outline}
-    path = tmp_path / "mines.geojson"
-    path.write_text(json.dumps({"type": "FeatureCollection", "features": [mine]}))
-    context_load(path=path, kind=ContextKind.MINES, simulated=True)
+    load_context("mines", outline, simulated=True, name="Old Pit", state="active")
     call_command("surroundings")
     alert.refresh_from_db()
     assert alert.kind == Kind.MINING

@@ -1,6 +1,5 @@
 """A place by its name: found, offered where there are several, named in the subscription, changed later."""
 
-import json
 import re
 
 import pytest
@@ -18,20 +17,13 @@ RING = [[-12.1, 46.9], [-11.9, 46.9], [-11.9, 47.1], [-12.1, 47.1], [-12.1, 46.9
 
 
 @pytest.fixture(autouse=True)
-def gazetteer(tmp_path):
+def gazetteer(tmp_path, load_context):
     """One Aldwick, two Newtons, and the region of Westshore."""
     path = tmp_path / "villages.csv"
     rows = ["Aldwick,47.027,-12,2300", "Newton,46.5,-12,10", "Newton,46.6,-12.5,20"]
     path.write_text("\n".join(["name,latitude,longitude,population", *rows]) + "\n")
     context_load(path=path, kind=ContextKind.PLACES)
-    feature = {
-        "type": "Feature",
-        "properties": {"name": "Westshore", "admin": "Atlantis"},
-        "geometry": {"type": "Polygon", "coordinates": [RING]},
-    }
-    path = tmp_path / "regions.geojson"
-    path.write_text(json.dumps({"type": "FeatureCollection", "features": [feature]}))
-    context_load(path=path, kind=ContextKind.REGIONS)
+    load_context("regions", {"type": "Polygon", "coordinates": [RING]}, name="Westshore", admin="Atlantis")
 
 
 def offered(response) -> list[str]:
