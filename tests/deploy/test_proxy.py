@@ -4,7 +4,6 @@ import json
 import os
 import socket
 import ssl
-import subprocess
 import time
 import urllib.error
 import urllib.request
@@ -17,9 +16,8 @@ from ingest.models import MeasurementPoint
 from ingest.products.services import product_load
 from lab.speed import drip
 from monitor.web.roles import OPERATORS
-from tests.fixtures.servers import database_url, python
+from tests.fixtures.servers import database_url, python, self_signed
 from tests.makers.basemaps import tile_at
-from tests.makers.echo import echoing
 from tests.makers.people import account
 from tests.waiting import wait_until
 
@@ -48,12 +46,6 @@ def test_what_stops_gunicorn_alone_keeps_nobody_waiting_behind_the_proxy(web, op
     assert counts["drops"] > 100
     assert np.percentile(times, 95) <= 1.0
     assert max(times) < drip.PATIENCE_SECONDS
-
-
-@pytest.fixture
-def echo():
-    with echoing() as server:
-        yield server
 
 
 @pytest.fixture
@@ -196,10 +188,8 @@ def test_neither_visitors_nor_signed_links_are_written_down(echo, tmp_path, capf
 
 
 def test_over_https_the_site_is_told_so_and_plain_http_is_led_there(echo, tmp_path):
-    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
-    self_signed = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 1 -subj /CN=localhost"
-    command = ["openssl", *self_signed.split(), "-addext", "subjectAltName=DNS:localhost", "-keyout", key]
-    subprocess.run([*command, "-out", certificate], check=True, capture_output=True)
+    key = tmp_path / "key.pem"
+    certificate = self_signed(tmp_path / "certificate.pem", key)
     https = drip.free_port()
     values = {"TLS_CERTIFICATE": str(certificate), "TLS_KEY": str(key), "HTTPS_LISTEN": f"127.0.0.1:{https}"}
     with drip.proxy(f"127.0.0.1:{echo.server_port}", **values) as http:

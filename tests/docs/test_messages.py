@@ -46,15 +46,11 @@ def test_a_translation_has_the_placeholders_and_the_markup_of_its_sentence(path)
 
 
 @every_catalogue
-def test_nothing_is_guessed_and_nothing_is_kept_that_is_gone(path):
+def test_every_sentence_is_translated_nothing_is_guessed_and_nothing_is_kept_that_is_gone(path):
     catalogue = polib.pofile(str(path))
+    assert [entry.msgid for entry in catalogue.untranslated_entries()] == []
     assert catalogue.fuzzy_entries() == []
     assert catalogue.obsolete_entries() == []
-
-
-@every_catalogue
-def test_every_sentence_is_translated(path):
-    assert [entry.msgid for entry in polib.pofile(str(path)).untranslated_entries()] == []
 
 
 def test_no_text_is_marked_inside_an_f_string():

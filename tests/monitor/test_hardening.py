@@ -17,9 +17,10 @@ from django.test import Client
 from django.utils import timezone
 
 from tests.fixtures.servers import python
+from tests.makers.people import PASSWORD, account
 
 ROOT = Path(__file__).resolve().parents[2]
-PASSWORD = "a long enough pass phrase"
+pytestmark = pytest.mark.django_db
 PUBLIC_SITE = """
 import django, json
 django.setup()
@@ -64,7 +65,6 @@ def test_subdomains_and_the_lists_of_browsers_are_bound_where_that_is_wanted():
         assert json.loads(done.stdout)["hsts"] == f"max-age=31536000{promised}"
 
 
-@pytest.mark.django_db
 @pytest.mark.parametrize("path", ["/about/", "/login/", "/alerts.geojson", "/healthz", "/nothing/"])
 def test_headers_that_every_page_carries(path):
     answer = Client().get(path)
@@ -73,7 +73,6 @@ def test_headers_that_every_page_carries(path):
     assert re.match(r"(text/(html|plain); charset=utf-8|application/(geo\+)?json)", answer["Content-Type"])
 
 
-@pytest.mark.django_db
 def test_the_content_policy_forbids_what_no_page_needs():
     policy = Client().get("/about/")["Content-Security-Policy"]
     for directive in ("object-src 'none'", "base-uri 'none'", "frame-ancestors 'self'", "form-action 'self'"):
@@ -83,7 +82,6 @@ def test_the_content_policy_forbids_what_no_page_needs():
     assert "unsafe" not in scripts
 
 
-@pytest.mark.django_db
 def test_text_of_a_user_cannot_leave_the_data_of_a_page(alert):
     page = Client().get(f"/alerts/{alert.code}/", {"x": "</script><script>"}).content.decode()
     assert "<script>" not in page
@@ -103,9 +101,8 @@ def test_no_script_writes_markup():
     assert [path for path in files("*.js", "static/js") if banned.search(path.read_text())] == []
 
 
-@pytest.mark.django_db
 def test_fields_of_passwords_hide_and_let_managers_paste(client):
-    client.force_login(User.objects.create_user("otto", password=PASSWORD))
+    client.force_login(account("otto"))
     pages = [Client().get("/login/"), client.get("/password/"), client.get("/password/again/")]
     for page in pages:
         fields = re.findall(r'<input[^>]*(?:name|type)="[^"]*password[^>]*>', page.content.decode())
@@ -121,7 +118,6 @@ def test_a_password_may_be_made_of_anything(password):
     validate_password(password)
 
 
-@pytest.mark.django_db
 def test_a_password_is_taken_as_it_is():
     long = " Ä" + "x" * 200 + "y "
     client, user = Client(), User.objects.create_user("otto", password=long)
@@ -132,9 +128,8 @@ def test_a_password_is_taken_as_it_is():
     assert client.post("/login/", {"username": "otto", "password": long}).status_code == 302
 
 
-@pytest.mark.django_db
 def test_a_password_does_not_expire():
-    User.objects.create_user("otto", password=PASSWORD)
+    account("otto")
     User.objects.update(date_joined=timezone.now() - timedelta(days=3000), last_login=timezone.now() - timedelta(2000))
     assert Client().post("/login/", {"username": "otto", "password": PASSWORD}).status_code == 302
 
@@ -144,7 +139,6 @@ def test_an_account_holds_no_hint_and_no_question():
     assert not [name for name in names if re.search("hint|question|answer|birth", name)]
 
 
-@pytest.mark.django_db
 def test_session_tokens_are_long_and_random():
     keys = set()
     for _ in range(20):
@@ -174,7 +168,6 @@ def test_documents_state_how_soon_libraries_are_updated():
     assert re.search(r"known hole is updated within \w+ days", (ROOT / "docs" / "security.md").read_text())
 
 
-@pytest.mark.django_db
 def test_refused_access_is_logged(caplog, client):
     client.force_login(User.objects.create_user("karl"))
     with caplog.at_level(logging.WARNING, logger="django.request"):

@@ -23,9 +23,9 @@ LIMITED += ["/rasters/1.tif", "/charts/near.json", "/cap.atom", "/feeds/none/ale
 POSTED = ["/login/", "/password/forgotten/", "/accounts/join/", "/subscribe/", "/subscribe/preview.json"]
 POSTED += ["/subscriptions/none/1/where/", "/subscriptions/none/organisations/1/add/", "/review/none/notes/"]
 VERY_LITTLE = 0.001  # second, which every answer takes
+pytestmark = pytest.mark.django_db
 
 
-@pytest.mark.django_db
 @pytest.mark.parametrize("address", LIMITED)
 def test_a_network_that_used_up_its_time_learns_when_to_come_back(client, settings, address):
     settings.WORK_SECONDS_PER_MINUTE = VERY_LITTLE
@@ -37,7 +37,6 @@ def test_a_network_that_used_up_its_time_learns_when_to_come_back(client, settin
     assert refused.json()["error"] == "too many requests came from your network"
 
 
-@pytest.mark.django_db
 @pytest.mark.parametrize("address", POSTED)
 def test_what_is_posted_costs_time_too(client, settings, address):
     settings.WORK_SECONDS_PER_MINUTE = VERY_LITTLE
@@ -47,7 +46,6 @@ def test_what_is_posted_costs_time_too(client, settings, address):
     assert client.get(address).status_code != 429
 
 
-@pytest.mark.django_db
 def test_a_limit_counts_the_seconds_that_the_site_worked_and_no_requests(client, settings):
     settings.WORK_SECONDS_PER_MINUTE = 60
     assert {client.get("/places.json?q=x").status_code for _ in range(30)} == {200}
@@ -60,7 +58,6 @@ def test_a_limit_counts_the_seconds_that_the_site_worked_and_no_requests(client,
     assert client.get("/charts/near.json").status_code == 400  # another kind
 
 
-@pytest.mark.django_db
 def test_others_are_answered_meanwhile_and_a_made_up_address_does_not_help(settings):
     settings.WORK_SECONDS_PER_MINUTE = VERY_LITTLE
     for _ in range(3):
@@ -69,14 +66,12 @@ def test_others_are_answered_meanwhile_and_a_made_up_address_does_not_help(setti
     assert Client(REMOTE_ADDR="203.0.113.8").get("/api/v1/alerts").status_code == 200
 
 
-@pytest.mark.django_db
 def test_pages_and_tiles_of_fifty_people_behind_one_address_are_not_limited(client, settings):
     settings.WORK_SECONDS_PER_MINUTE = VERY_LITTLE
     for address in ("/", "/alerts/", "/tiles/points/los/9/1/1.mvt", "/rasters.json"):
         assert {client.get(address).status_code for _ in range(5)} == {200}
 
 
-@pytest.mark.django_db
 def test_a_browser_gets_a_page_that_says_when_to_come_back(client, settings):
     settings.WORK_SECONDS_PER_MINUTE = VERY_LITTLE
     for _ in range(4):
@@ -85,7 +80,6 @@ def test_a_browser_gets_a_page_that_says_when_to_come_back(client, settings):
     assert "Please try again in a moment" in answer.content.decode()
 
 
-@pytest.mark.django_db
 @pytest.mark.parametrize("address", ["/places.json?q=bonn", "/places/?q=bonn"])
 def test_a_statement_that_takes_too_long_becomes_a_503(client, monkeypatch, address):
     def slow(**kwargs) -> list:
@@ -113,7 +107,6 @@ def test_only_web_processes_end_long_statements():
     assert [one.stdout.splitlines()[-1] for one in shown] == ["('10s',)", "('0',)"]
 
 
-@pytest.mark.django_db
 def test_a_cache_that_is_away_breaks_no_page_and_limits_nobody(client, settings, tmp_path):
     settings.WORK_SECONDS_PER_MINUTE = VERY_LITTLE
     settings.CACHES = {

@@ -1,16 +1,11 @@
 """Many names from one address, and one name from many addresses."""
 
 import pytest
-from django.contrib.auth import get_user_model
 from django.test import Client
 
+from tests.makers.people import PASSWORD
+
 pytestmark = pytest.mark.django_db
-PASSWORD = "a long enough pass phrase"
-
-
-@pytest.fixture
-def anna():
-    return get_user_model().objects.create_user("anna", password=PASSWORD)
 
 
 def sign_in(name: str, password: str = "wrong", address: str = "192.0.2.1", client: Client | None = None) -> int:

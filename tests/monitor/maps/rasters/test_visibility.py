@@ -19,6 +19,7 @@ from monitor.maps.rasters.visibility import (
     visibility_sentence,
     visibility_words,
 )
+from tests.makers.organisations import FORM
 
 AWAY = MultiPolygon(Polygon.from_bbox((50, 10, 51, 11)), srid=4326)
 pytestmark = pytest.mark.django_db
@@ -65,9 +66,10 @@ def test_lists_and_subscriptions_say_it(client, limits):
     sentence = visibility_sentence(None)
     assert "% of the ground that our data cover we would not notice ground that moves by less than 10 mm" in sentence
     assert sentence in client.get("/alerts/").content.decode()
-    wish = {"where": "circle", "distance": "800", "kinds": ["uplift"], "lowest_severity": "minor", "frequency": "daily"}
     inside = limits[0].run.product.footprint.centroid
-    answer = client.post("/subscribe/preview.json", wish | {"latitude": inside.y, "longitude": inside.x}).json()
+    answer = client.post(
+        "/subscribe/preview.json", FORM | {"distance": "800", "latitude": inside.y, "longitude": inside.x}
+    ).json()
     assert "of this region we would" in answer["unseen"]
     assert "The last measurement is of" in visibility_around(MultiPolygon(inside.buffer(0.001), srid=4326))
     assert visibility_sentence(AWAY) == ""

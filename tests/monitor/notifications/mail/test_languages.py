@@ -12,11 +12,10 @@ from monitor.notifications import rounds
 from monitor.notifications.mail import compose
 from monitor.subscribers.subscriptions import services, tokens
 from monitor.wording.cards import cards as cards_module
+from tests.makers.organisations import FORM
 
 pytestmark = pytest.mark.django_db
 GERMAN = {"Accept-Language": "de"}
-CHOICE = {"where": "circle", "latitude": "47", "longitude": "-12", "distance": "2000", "kinds": ["mining-subsidence"]}
-CHOICE |= {"lowest_severity": "minor", "frequency": "daily", "email": "anna@example.org"}
 
 
 @pytest.fixture(autouse=True)
@@ -30,7 +29,7 @@ def languages() -> dict[str, str]:
 
 
 def test_a_subscription_speaks_the_language_of_its_page():
-    Client().post("/subscribe/", CHOICE | {"time_zone": "Europe/Berlin"}, headers=GERMAN)
+    Client().post("/subscribe/", FORM | {"email": "anna@example.org", "time_zone": "Europe/Berlin"}, headers=GERMAN)
     wanted = Subscription.objects.get()
     assert (wanted.language, wanted.time_zone) == ("de", "Europe/Berlin")
     with translation.override("fr"):  # whatever the sender speaks

@@ -167,13 +167,8 @@ def test_every_mail_has_colours_for_the_dark_and_the_words_that_matter(written):
     for mail in written.values():
         assert "prefers-color-scheme: dark" in mail.alternatives[0].content
         assert "danger" not in mail.body.lower()
-    text = written["alert"].body
-    assert "Likely cause: mining, as in about 7 of 10 such places." in text
-    assert "About 12 buildings stand on this ground" in text
-    assert "The fastest part sank by up to 30 mm a year" in text
-    assert UNSEEN in text
-    assert UNSEEN in written["digest"].body
-    assert UNSEEN in written["confirm"].body
+    assert "About 12 buildings stand on this ground" in written["alert"].body
+    assert all(UNSEEN in written[name].body for name in ("alert", "digest", "confirm"))
     assert "SIMULATED DATA" in written["correction"].body
 
 

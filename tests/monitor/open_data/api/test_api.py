@@ -113,17 +113,6 @@ def test_alerts_are_filtered_and_come_in_parts(client, watched_region):
     assert codes("bbox=0,0,1,1") == []
 
 
-def test_an_alert_carries_units_in_its_names_and_the_page_s_own_sentence(client, watched_region):
-    alert = Alert.objects.filter(kind="subsidence").first()
-    body = client.get(f"/api/v1/alerts/{alert.code}").json()
-    assert body["rate_mm_yr"] == pytest.approx(alert.rate_mm_yr)
-    assert body["rate_mm_yr"] < 0
-    assert body["speed_m_day"] is None
-    assert body["sentence"] in client.get(body["url"]).content.decode()
-    assert body["area"]["type"] == "MultiPolygon"
-    assert body["simulated"] is True
-
-
 def test_detections_lead_to_their_data(client, watched_region):
     alert = Alert.objects.filter(kind="subsidence").first()
     detections = client.get(f"/api/v1/alerts/{alert.code}/detections").json()["items"]

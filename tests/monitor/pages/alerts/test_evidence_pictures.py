@@ -22,6 +22,7 @@ from monitor.pages.alerts.evidence import how_likely
 from monitor.pages.alerts.pictures import captions, evidence_png
 
 SQUARE = MultiPolygon([box(1_000.0, 1_000.0, 2_000.0, 1_500.0)])
+pytestmark = pytest.mark.django_db
 
 
 def pixels(png: bytes) -> np.ndarray:
@@ -65,7 +66,6 @@ def alert(watched_region) -> Alert:
     return Alert.objects.filter(extent="local", state="provisional").order_by("id").first()
 
 
-@pytest.mark.django_db
 def test_every_run_that_saw_an_alert_has_its_pictures(alert, client):
     page = client.get(f"/alerts/{alert.code}/").content.decode()
     detection = detections_current(alert=alert)[0]
@@ -87,7 +87,6 @@ def test_every_run_that_saw_an_alert_has_its_pictures(alert, client):
     assert client.get(f"{address}/score.png").status_code == 404
 
 
-@pytest.mark.django_db
 def test_every_track_that_shows_the_ground_is_listed_whether_it_flagged_it_or_not(alert):
     (detection, *_) = detections_current(alert=alert)
     both = agreement_rows(alert, [detection])
@@ -102,7 +101,6 @@ def test_every_track_that_shows_the_ground_is_listed_whether_it_flagged_it_or_no
     assert agreement_sentence(rows).startswith(("1 of 2 sets of measurements shows", "None of 2"))
 
 
-@pytest.mark.django_db
 def test_a_wide_region_has_pictures_of_its_points_as_the_data_set_states_them(alert):
     detection = detections_current(alert=alert)[0]
     Detection.objects.filter(pk=detection.pk).update(extent="region", reference="gnss")
@@ -112,7 +110,6 @@ def test_a_wide_region_has_pictures_of_its_points_as_the_data_set_states_them(al
     assert [visitor.get(f"{address}/{name}.png").status_code for name in ("score", "points-2")] == [404, 404]
 
 
-@pytest.mark.django_db
 def test_the_methods_are_counted_in_a_sentence_and_each_has_its_answer(alert):
     detections = list(detections_current(alert=alert))
     assert method_block(alert, detections) is None  # nobody else has looked yet
@@ -128,7 +125,6 @@ def test_the_methods_are_counted_in_a_sentence_and_each_has_its_answer(alert):
     assert [row["answer"] for row in block["rows"][1:]] == ["sees a hint of it, too weak to count", "does not see it"]
 
 
-@pytest.mark.django_db
 def test_ground_that_sinks_is_brown_also_where_hardly_any_point_stands_beside_it(alert, monkeypatch):
     """A town that sinks as a whole has points inside the outline only: it is compared with what stands around it."""
     detection = detections_current(alert=alert)[0]

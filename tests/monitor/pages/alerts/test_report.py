@@ -53,12 +53,6 @@ def test_the_page_says_what_it_may_be_and_how_likely_that_is(client, make_alert)
     assert "Possible cause" not in by_sign
 
 
-def test_a_merged_alert_stands_in_no_list_and_keeps_its_page(client, make_alert):
-    gone = make_alert(state="merged")
-    assert gone.code not in client.get(reverse("alert-list")).content.decode()
-    assert "followed under another alert" in client.get(gone.get_absolute_url()).content.decode()
-
-
 def test_every_state_has_a_mark():
     style = (Path(settings.BASE_DIR) / "static/css/mark.css").read_text()
     plain = {State.FIRST}  # the mark as it is

@@ -25,6 +25,7 @@ from monitor.subscribers.subscriptions.given_files import MOST_BYTES, boundary
 from monitor.wording.refusals import Refusal
 from tests.makers import streetmap
 from tests.makers.hostile_boundaries import hostile_boundaries
+from tests.makers.organisations import FORM
 
 SQUARE = [[-12.02, 46.98], [-11.98, 46.98], [-11.98, 47.02], [-12.02, 47.02], [-12.02, 46.98]]
 POLYGON = {"type": "Polygon", "coordinates": [SQUARE]}
@@ -217,7 +218,7 @@ def test_hostile_boundaries_are_read_or_refused_within_seconds_of_computing(tmp_
 
 @pytest.mark.django_db
 def test_a_boundary_is_subscribed_to_on_the_page():
-    wish = {"where": "boundary", "kinds": ["uplift"], "lowest_severity": "minor", "frequency": "daily"}
+    wish = FORM | {"where": "boundary"}
     visitor, file = Client(), SimpleUploadedFile("home.kml", KML.encode())
     assert (
         visitor.post("/subscribe/preview.json", wish | {"boundary": file}).json()["outline"]["type"] == "MultiPolygon"

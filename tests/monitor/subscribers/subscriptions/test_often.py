@@ -12,6 +12,7 @@ from monitor.models.messages import OutgoingMessage
 from monitor.models.subscriptions import Subscription
 from monitor.notifications import announcements, digests, gathering, rounds, selectors
 from monitor.subscribers.subscriptions import often, services, tokens
+from tests.makers.organisations import FORM
 
 pytestmark = pytest.mark.django_db
 NIGHT = {"quiet_from": 22, "quiet_until": 7, "time_zone": "Pacific/Auckland"}
@@ -133,8 +134,7 @@ def test_a_sign_of_life_comes_each_quarter_that_brought_nothing(make_alert, make
 
 
 def test_the_form_keeps_quiet_hours_and_the_sign_and_the_page_changes_them(client):
-    wish = {"where": "circle", "latitude": "47", "longitude": "-12", "distance": "2000", "kinds": ["subsidence"]}
-    wish |= {"lowest_severity": "minor", "frequency": "monthly", "email": "a@example.org"}
+    wish = FORM | {"frequency": "monthly", "email": "a@example.org"}
     assert client.post("/subscribe/", wish | {"quiet_from": "22"}).status_code == 422
     client.post("/subscribe/", wish | {"quiet_from": "22", "quiet_until": "7", "sign_of_life": "on"})
     one = Subscription.objects.get()

@@ -8,11 +8,11 @@ from ingest.context.services import context_load
 from ingest.readers.context.records import ContextKind
 from monitor.models.subscriptions import Subscription
 from monitor.subscribers.subscriptions import tokens
+from tests.makers.organisations import FORM
 
 pytestmark = pytest.mark.django_db
 
-WISH = {"where": "circle", "distance": "800", "kinds": ["subsidence"], "lowest_severity": "minor"}
-WISH |= {"frequency": "at-once", "email": "resident@example.org"}
+WISH = FORM | {"latitude": "", "longitude": "", "distance": "800", "email": "resident@example.org"}
 RING = [[-12.1, 46.9], [-11.9, 46.9], [-11.9, 47.1], [-12.1, 47.1], [-12.1, 46.9]]
 
 

@@ -18,11 +18,11 @@ from monitor.subscribers.subscriptions import limits, tokens
 from monitor.subscribers.subscriptions import services as subscriptions
 from monitor.web.request_limits import visitor_network
 from monitor.wording import regions
+from tests.makers.organisations import FORM
 
 pytestmark = pytest.mark.django_db
 
-WISH = {"where": "circle", "latitude": "47,00°", "longitude": "-12.0", "distance": "2000", "lowest_severity": "minor"}
-WISH |= {"kinds": ["subsidence", "uplift"], "unreviewed": "on", "frequency": "at-once"}
+WISH = FORM | {"latitude": "47,00°", "kinds": ["subsidence", "uplift"], "unreviewed": "on"}
 RESIDENT = "resident@example.org"
 
 

@@ -67,7 +67,6 @@ def test_words_are_a_script_in_the_language_of_their_address(language):
     assert again.status_code == 304
 
 
-@pytest.mark.django_db
 def test_a_page_of_another_version_gets_todays_words_for_a_minute():
     answer = Client().get("/words/de/0123456789ab.js")
     assert (answer.status_code, answer["Cache-Control"]) == (200, "public, max-age=60")
@@ -88,11 +87,6 @@ def test_another_catalogue_has_another_address(tmp_path, settings):
 
 
 GERMAN = {"Accept-Language": "de-AT,de;q=0.9,en;q=0.5"}
-
-
-@pytest.fixture
-def client(db) -> Client:
-    return Client()
 
 
 def language(answer) -> str:
