@@ -1,4 +1,4 @@
-"""Workers, beats and a broker as the Procfile starts them, as real processes: what one of them does to the others."""
+"""Workers, beats and a broker as the Procfile starts them: what one does to the others; a worker outlives its broker."""
 
 import json
 import os
@@ -14,7 +14,9 @@ from collections.abc import Iterator
 from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
 
+import kombu
 import pytest
 import redis
 from celery import Celery
@@ -24,8 +26,10 @@ from django.utils import timezone
 from ingest.jobs.services import job_queue
 from ingest.models import IngestJob, Product
 from ingest.products.services import product_delete
+from monitor.celery import app
 from monitor.models.messages import OutgoingMessage
 from monitor.schedule import BEAT_SCHEDULE, STAGE, TASK_ROUTES
+from monitor.worker import SteadyConsumer
 from tests.fixtures.servers import another_connection, database_url
 from tests.waiting import HANG_SECONDS, wait_until
 
@@ -229,3 +233,28 @@ def test_a_beat_that_is_stopped_in_the_middle_of_a_statement_ends(processes):
         beat.send_signal(signal.SIGTERM)
         time.sleep(1)
     assert beat.wait(timeout=HANG_SECONDS) == 0
+
+
+def test_a_worker_whose_redis_is_killed_while_it_holds_a_message_connects_again(processes):
+    """kombu 5.7 fails there with an AttributeError, which ended the worker."""
+    connection = kombu.Connection(processes.app.conf.broker_url)
+    taken, channels = [], [connection.default_channel, connection.channel()]  # workers have several
+    for name, channel in zip(("work", "more"), channels, strict=True):
+        kombu.Producer(channel).publish({}, routing_key=name, declare=[kombu.Queue(name)])
+        take = [lambda body, message: taken.append(message)]
+        kombu.Consumer(channel, queues=[kombu.Queue(name)], callbacks=take).consume()
+    wait_until(lambda: connection.drain_events(timeout=5) or len(taken) == 2)
+    with pytest.raises(TimeoutError):
+        connection.drain_events(timeout=0.1)  # they ask for the next one
+    consumer = SteadyConsumer.__new__(SteadyConsumer)
+    conf = SimpleNamespace(
+        worker_cancel_long_running_tasks_on_connection_loss=True, worker_enable_prefetch_count_reduction=False
+    )
+    consumer.connection, consumer.app = connection, SimpleNamespace(conf=conf)
+    processes.server.kill()
+    processes.server.wait()
+    consumer.on_connection_error_after_connected(ConnectionError("gone"))
+    assert consumer.connection is None  # the worker makes a new one
+    for channel in channels:
+        channel.qos._delivered.clear()  # or it would be given back when this process ends
+    assert app.conf.worker_consumer == "monitor.worker:SteadyConsumer"
