@@ -1,4 +1,4 @@
-"""Workers, beats and a broker as the Procfile starts them: what one does to the others; a worker outlives its broker."""
+"""Workers, beats and a broker as the Procfile starts them: what one does to the others, and what a worker outlives."""
 
 import json
 import os

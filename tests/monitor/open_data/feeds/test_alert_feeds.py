@@ -223,7 +223,7 @@ def test_filters_of_the_geojson(client, three):
     assert alert.code in geojson_codes(client, f"bbox={west},{south},{east},{north}")
 
 
-NONSENSE = ["kind=<script>", "state=%00", "severity=9", "bbox=1,2,3", "bbox=nan,1,2,3", "bbox=1e999,0,1,1"]
+NONSENSE = ["kind=<script>", "kind=%00", "state=%00", "severity=9", "bbox=1,2,3", "bbox=nan,1,2,3", "bbox=1e999,0,1,1"]
 NONSENSE += ["bbox=1,1,1,1,1", "bbox=0,5,9,1", "updated_since=yesterday", "updated_since=0001-01-01T00:00:00%2B23:59"]
 NONSENSE += ["updated_since=%00"]
 

@@ -31,19 +31,16 @@ def test_a_ready_site_says_so():
 
 
 @pytest.mark.django_db
-def test_a_site_without_its_database_is_not_ready_and_names_no_secret(monkeypatch):
-    monkeypatch.setitem(connection.settings_dict, "PORT", "1")
+@pytest.mark.parametrize(
+    ("name", "sentence"), [("database", "the database does not answer"), ("broker", "Redis does not answer")]
+)
+def test_a_site_without_its_database_is_not_ready_and_names_no_secret(monkeypatch, settings, name, sentence):
+    if name == "database":
+        monkeypatch.setitem(connection.settings_dict, "PORT", "1")
+    else:
+        settings.CELERY_BROKER_URL = "redis://:secret@localhost:1/0"
     answer = Client().get("/readyz")
-    assert answer.status_code == 503
-    assert answer.json() == {"ready": False, "wrong": {"database": "the database does not answer"}}
-
-
-@pytest.mark.django_db
-def test_a_site_without_its_broker_is_not_ready(settings):
-    settings.CELERY_BROKER_URL = "redis://:secret@localhost:1/0"
-    answer = Client().get("/readyz")
-    assert answer.status_code == 503
-    assert answer.json() == {"ready": False, "wrong": {"broker": "Redis does not answer"}}
+    assert (answer.status_code, answer.json()) == (503, {"ready": False, "wrong": {name: sentence}})
 
 
 @pytest.mark.django_db
