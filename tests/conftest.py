@@ -12,10 +12,9 @@ ROOT = Path(__file__).resolve().parent.parent
 LONG = {"lab", "packaging"}  # folders of tests that scripts/test leaves out
 
 pytest_plugins = [
-    "tests.fixtures.clocks",
     "tests.fixtures.files",
-    "tests.fixtures.gpu",
     "tests.fixtures.language",
+    "tests.fixtures.machine",
     "tests.fixtures.region",
     "tests.fixtures.rows",
     "tests.fixtures.servers",

@@ -38,6 +38,15 @@ print(json.dumps({
 """
 
 
+PROMISE = """
+from django.http import HttpResponse
+from django.middleware.security import SecurityMiddleware
+from django.test import RequestFactory
+answer = SecurityMiddleware(lambda request: HttpResponse())(RequestFactory().get("/", secure=True))
+print(answer["Strict-Transport-Security"])
+"""
+
+
 @pytest.fixture(scope="module")
 def public_site() -> dict:
     """Return the settings and answers of a site behind HTTPS."""
@@ -61,8 +70,8 @@ def test_a_public_site_promises_https_for_a_year(public_site):
 
 def test_subdomains_and_the_lists_of_browsers_are_bound_where_that_is_wanted():
     for wish, promised in (("yes", "; includeSubDomains"), ("preload", "; includeSubDomains; preload")):
-        done = python("-c", PUBLIC_SITE, BEHIND_HTTPS="yes", HSTS_SUBDOMAINS=wish)
-        assert json.loads(done.stdout)["hsts"] == f"max-age=31536000{promised}"
+        done = python("-c", PROMISE, BEHIND_HTTPS="yes", HSTS_SUBDOMAINS=wish)
+        assert done.stdout.strip() == f"max-age=31536000{promised}"
 
 
 @pytest.mark.parametrize("path", ["/about/", "/login/", "/alerts.geojson", "/healthz", "/nothing/"])

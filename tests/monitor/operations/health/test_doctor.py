@@ -1,6 +1,6 @@
 """What the doctor says of each fault, with its remedy and exit code 1."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.core.management import call_command
@@ -9,7 +9,7 @@ from django.db.migrations.recorder import MigrationRecorder
 from django.utils import timezone
 
 from ingest.models import IngestJob, Scene, StepFailure
-from ml.models import Run
+from ml.models import ModelVersion, Run
 from monitor.celery import app
 from monitor.models.messages import OutgoingMessage
 from monitor.models.operations import SignOfLife
@@ -17,6 +17,7 @@ from monitor.notifications.outbox import BACK_OFF
 from monitor.notifications.rounds import channel_pause
 from monitor.operations.health.signs import BACKUP, BEAT, queue_sign, sign_give, signs_forget
 from tests.fixtures.servers import another_connection
+from tests.makers import pairs as made_pairs
 
 pytestmark = pytest.mark.django_db
 
@@ -72,6 +73,14 @@ HUNG = "web process ended: POST /subscribe/preview.json"
 NOT_THE_SERVICES_FAULT = {"state": "failed", "attempts": 1, "error": "550 5.1.1 no such user"}
 
 
+@pytest.fixture
+def a_run(db) -> Run:
+    """Return a run on a pair of images, without any file."""
+    scenes = [made_pairs.make_scene(datetime(2021, 12, day, tzinfo=UTC)) for day in (1, 13)]
+    version = ModelVersion.objects.create(task="offsets", method="made", version="1")
+    return Run.objects.create(model_version=version, pair=made_pairs.make_pair(*scenes), state="succeeded")
+
+
 @pytest.mark.parametrize(
     "harm",
     [
@@ -84,7 +93,7 @@ NOT_THE_SERVICES_FAULT = {"state": "failed", "attempts": 1, "error": "550 5.1.1 
         lambda: images_loaded(days=11),
     ],
 )
-def test_what_is_usual_is_not_reported(doctor, settings, pair_predictions, harm):
+def test_what_is_usual_is_not_reported(doctor, settings, a_run, harm):
     settings.ALARM_NO_DATA_DAYS = 12
     harm()
     assert doctor() == {}
@@ -120,7 +129,7 @@ def test_what_is_usual_is_not_reported(doctor, settings, pair_predictions, harm)
         ),
     ],
 )
-def test_each_fault_is_reported_alone_with_its_remedy(doctor, settings, pair_predictions, harm, name, words):
+def test_each_fault_is_reported_alone_with_its_remedy(doctor, settings, a_run, harm, name, words):
     settings.ALARM_NO_DATA_DAYS = 12
     harm()
     reported = doctor()
