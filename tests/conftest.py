@@ -16,7 +16,6 @@ pytest_plugins = [
     "tests.fixtures.language",
     "tests.fixtures.machine",
     "tests.fixtures.region",
-    "tests.fixtures.rows",
     "tests.fixtures.servers",
     "tests.fixtures.slow_servers",
     "tests.fixtures.storage",

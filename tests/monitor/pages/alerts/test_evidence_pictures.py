@@ -1,4 +1,4 @@
-"""Pictures of what each run saw of an alert, of the two images behind it, and the table of what looked at its ground."""
+"""Pictures of what each run saw of an alert and of the two images behind it; the table of what looked at its ground."""
 
 import re
 from io import BytesIO

@@ -1,4 +1,4 @@
-"""Signing in, roles, the queue as plain forms, and what the public reads of a verdict."""
+"""Signing in, roles, the queue as plain forms, what viewers may do, and what the public reads of a verdict."""
 
 import json
 import re
@@ -9,10 +9,11 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group
 from django.core.management import CommandError, call_command
 from django.db import connection
+from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from detection.models import Alert, AuditEntry, Review
+from detection.models import Alert, AuditEntry, Claim, Review
 from detection.rules.verdicts import Verdict
 from monitor.models.messages import Notification, OutgoingMessage
 from monitor.notifications.announcements import transition_announce
@@ -326,3 +327,48 @@ def test_a_verdict_outlives_its_reviewer_in_the_trail(operator, anna, alert):
     anna.delete()
     page = words(signed_in(account("ben", OPERATORS)).get(case(alert)))
     assert "an account that is gone" in page
+
+
+@pytest.fixture
+def viewer() -> Client:
+    return signed_in(account("vera", VIEWERS))
+
+
+def forms_that_change(page: str) -> list[str]:
+    """Where the forms of a page lead, except the way out and the language of the page."""
+    forms = re.findall(r"<form[^>]*method=\"post\"[^>]*>", page)
+    return [form for form in forms if "/logout/" not in form and "/language/" not in form]
+
+
+def test_a_viewer_reads_a_case_but_finds_no_verdict_to_give(viewer, alert):
+    page = viewer.get(f"/review/{alert.code}/")
+    assert page.status_code == 200
+    assert forms_that_change(page.content.decode()) == []
+    assert "Operators decide them." in page.content.decode()
+    assert viewer.post(f"/review/{alert.code}/", {"verdict": "confirm"}).status_code == 403
+    assert not Review.objects.exists()
+
+
+def test_a_viewer_who_reads_a_case_does_not_claim_it(viewer, alert):
+    viewer.get(f"/review/{alert.code}/")
+    assert not Claim.objects.exists()
+    operator = signed_in(account("otto", OPERATORS))
+    operator.get(f"/review/{alert.code}/")
+    assert "otto has held this case since" in viewer.get(f"/review/{alert.code}/").content.decode()
+
+
+def test_a_viewer_reads_a_verdict_but_cannot_take_it_back(viewer, alert):
+    otto = account("otto")
+    review = judge(alert, Verdict.CONFIRM, otto)
+    page = viewer.get(f"/review/{alert.code}/").content.decode()
+    assert "otto" in page
+    assert forms_that_change(page) == []
+    assert viewer.post(f"/review/{alert.code}/undo/", {"review": review.pk}).status_code == 403
+
+
+@pytest.mark.parametrize("path", ["/review/", "/events/", "/pairs/", "/pairs/images/", "/products/"])
+def test_pages_for_operators_are_read_by_viewers_without_a_button_that_changes(viewer, path):
+    page = viewer.get(path)
+    assert page.status_code == 200
+    assert forms_that_change(page.content.decode()) == []
+    assert "Add data" not in page.content.decode()
