@@ -9,11 +9,14 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 from django.db import connections
+from django.db.models import Model
 
 HANG_SECONDS = 600.0
+Row = TypeVar("Row", bound=Model)
 
 
 def wait_until(holds: Callable[[], object]) -> None:
@@ -22,6 +25,12 @@ def wait_until(holds: Callable[[], object]) -> None:
     while not holds():
         assert time.monotonic() < ends, "waited in vain"
         time.sleep(0.02)
+
+
+def reread(row: Row) -> Row:
+    """Return a row as the database has it now."""
+    row.refresh_from_db()
+    return row
 
 
 class Elsewhere(threading.Thread):

@@ -16,6 +16,7 @@ from detection.reviews.record import judgements
 from detection.rules.verdicts import Verdict
 from detection.selectors import reviews_standing
 from tests.makers.reviews import at_the_same_moment, edit, say
+from tests.waiting import reread
 
 pytestmark = pytest.mark.django_db
 
@@ -35,13 +36,11 @@ def publish(proposal, publisher, **changes):
 def test_a_confirmation_is_public_only_when_a_second_person_agreed(make_alert, anna, ben, severity):
     alert = make_alert(severity=severity)
     proposal = say(alert, Verdict.CONFIRM, anna)
-    alert.refresh_from_db()
-    assert (alert.state, alert.transitions.count(), Review.objects.count()) == ("first", 1, 0)
+    assert (reread(alert).state, alert.transitions.count(), Review.objects.count()) == ("first", 1, 0)
     assert reviews_standing(alert=alert) == []
     assert not judgements().exists()
     review = publish(proposal, ben)
-    alert.refresh_from_db()
-    assert (alert.state, review.reviewer, review.proposal.decided_by) == ("confirmed", anna, ben)
+    assert (reread(alert).state, review.reviewer, review.proposal.decided_by) == ("confirmed", anna, ben)
     assert alert.transitions.last() == review.transition
     assert reviews_standing(alert=alert) == [review]
     assert [(one.actor, one.action) for one in AuditEntry.objects.order_by("id")] == [
@@ -52,8 +51,7 @@ def test_a_confirmation_is_public_only_when_a_second_person_agreed(make_alert, a
     look = SecondLook.objects.get()
     assert (look.review, look.reviewer, look.agrees) == (review, ben, True)
     reviews.review_take_back(review=review, reviewer=ben)  # one person is enough to take trust away
-    alert.refresh_from_db()
-    assert alert.state == "first"
+    assert reread(alert).state == "first"
 
 
 def test_of_minor_alerts_and_without_the_setting_one_person_confirms(make_alert, anna, settings):
@@ -66,13 +64,11 @@ def test_of_minor_alerts_and_without_the_setting_one_person_confirms(make_alert,
 def test_lowering_the_importance_first_does_not_get_round_it(make_alert, anna):
     alert = make_alert(severity="strong")
     edit(alert, anna, severity="minor")
-    alert.refresh_from_db()
-    assert alert.severity == "minor"
+    assert reread(alert).severity == "minor"
     assert needs_second(alert=alert)
     minor = make_alert(severity="minor", state="confirmed", longitude=-11)
     assert isinstance(edit(minor, anna, severity="strong"), Proposal)
-    minor.refresh_from_db()
-    assert minor.severity == "minor"
+    assert reread(minor).severity == "minor"
 
 
 def test_nobody_answers_their_own_and_nothing_is_answered_twice(make_alert, anna, ben, carl):
@@ -137,19 +133,16 @@ def test_a_change_of_what_is_published_waits_too_and_names_both_in_the_audit(mak
     alert = make_alert(state="confirmed")
     before, later = alert.area, MultiPolygon(alert.area[0].buffer(0.005), srid=4326)
     proposal = edit(alert, anna, kind="landslide", area=later.geojson, texts={"en": "An old quarry."})
-    alert.refresh_from_db()
-    assert (alert.kind, alert.area.equals(before), alert.by_hand.texts) == ("subsidence", True, {})
+    assert (reread(alert).kind, alert.area.equals(before), alert.by_hand.texts) == ("subsidence", True, {})
     assert not alert.edits.exists()
     done = publish(proposal, ben)
-    alert.refresh_from_db()
-    assert (alert.kind, alert.area.equals(before)) == ("landslide", False)
+    assert (reread(alert).kind, alert.area.equals(before)) == ("landslide", False)
     assert alert.by_hand.texts == {"en": "An old quarry."}
     assert (done.editor, done.proposal.decided_by, done.transition) == (anna, ben, alert.transitions.last())
     entry = AuditEntry.objects.get(action="edit")
     assert (entry.actor, json.loads(entry.detail)["proposed_by"]) == ("ben", "anna")
     edit_take_back(edit=done, editor=anna)
-    alert.refresh_from_db()
-    assert (alert.kind, alert.area.equals(before)) == ("subsidence", True)
+    assert (reread(alert).kind, alert.area.equals(before)) == ("subsidence", True)
 
 
 @pytest.mark.django_db(transaction=True)

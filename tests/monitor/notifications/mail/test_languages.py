@@ -13,6 +13,7 @@ from monitor.notifications.mail import compose
 from monitor.subscribers.subscriptions import services, tokens
 from monitor.wording.cards import cards as cards_module
 from tests.makers.organisations import FORM
+from tests.waiting import reread
 
 pytestmark = pytest.mark.django_db
 GERMAN = {"Accept-Language": "de"}
@@ -63,11 +64,9 @@ def test_a_reader_changes_the_language_of_all_their_mails(make_subscription):
     path = f"/subscriptions/{tokens.manage_token(one.pk)}/"
     assert 'name="language"' in Client().get(path).content.decode()
     Client().post(path, {"deed": "read", "language": "fr", "time_zone": "Europe/Paris"})
-    other.refresh_from_db()
-    assert (other.language, other.time_zone) == ("fr", "Europe/Paris")
+    assert (reread(other).language, other.time_zone) == ("fr", "Europe/Paris")
     Client().post(path, {"deed": "read", "language": "xx", "time_zone": "Nowhere"})
-    other.refresh_from_db()
-    assert (other.language, other.time_zone) == ("fr", "Europe/Paris")
+    assert (reread(other).language, other.time_zone) == ("fr", "Europe/Paris")
 
 
 def test_a_mail_that_no_subscription_speaks_for_follows_who_asked():

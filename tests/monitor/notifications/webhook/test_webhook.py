@@ -22,6 +22,7 @@ from monitor.notifications.webhook.signature import BOTH_FOR, secret_new, secret
 from monitor.subscribers.subscriptions import endpoints, tokens
 from monitor.subscribers.subscriptions import services as subscriptions
 from monitor.web.outgoing import outward
+from tests.waiting import reread
 
 pytestmark = pytest.mark.django_db
 RESIDENT = "resident@example.org"
@@ -115,8 +116,7 @@ def test_nothing_goes_to_an_address_that_has_not_answered_a_test(make_alert, mak
     receiver.answer = lambda path: (200, {})
     let_time_pass()
     send()
-    endpoint.refresh_from_db()
-    assert endpoint.verified_at is not None
+    assert reread(endpoint).verified_at is not None
     assert {headers["webhook-id"] for _, headers, _ in receiver.received} == {endpoints.message_id(to_webhooks().get())}
     make_alert(longitude=-12.001)
     send()
@@ -145,8 +145,7 @@ def test_a_server_that_asks_for_time_gets_it_for_all_its_messages(hook, make_ale
     make_alert(longitude=-12.002)  # and for those that come later
     tasks.announce_transitions()
     assert all(one.next_try_at > timezone.now() + timedelta(minutes=59) for one in to_webhooks())
-    hook.refresh_from_db()
-    assert (hook.failures, hook.ended_at) == (1, None)
+    assert (reread(hook).failures, hook.ended_at) == (1, None)
 
 
 def test_after_a_week_of_failures_it_is_switched_off_and_one_mail_says_so(hook, receiver, report):
@@ -155,8 +154,7 @@ def test_after_a_week_of_failures_it_is_switched_off_and_one_mail_says_so(hook, 
     Endpoint.objects.update(failing_since=timezone.now() - timedelta(days=7, minutes=1))
     let_time_pass()
     send()
-    hook.refresh_from_db()
-    assert hook.end_reason == "failing"
+    assert reread(hook).end_reason == "failing"
     assert to_webhooks().get().state == "failed"
     report()
     send()
@@ -168,15 +166,13 @@ def test_after_a_week_of_failures_it_is_switched_off_and_one_mail_says_so(hook, 
     receiver.answer = lambda path: (200, {})
     endpoints.endpoint_check(endpoint=hook)  # the owner switches it on again
     send()
-    hook.refresh_from_db()
-    assert (hook.ended_at, hook.failing_since) == (None, None)
+    assert (reread(hook).ended_at, hook.failing_since) == (None, None)
 
 
 def test_gone_is_gone(hook, receiver, report):
     receiver.answer = lambda path: (410, {})
     report()
-    hook.refresh_from_db()
-    assert hook.end_reason == "gone"
+    assert reread(hook).end_reason == "gone"
     assert len(receiver.received) == 1
 
 
@@ -352,8 +348,7 @@ def test_a_person_adds_a_webhook_sees_its_secret_once_and_removes_it(client, mak
     assert "working" in after
     assert "taken" in after
     rotated = client.post(page, {"deed": "secret", "endpoint": endpoint.pk}).content.decode()
-    endpoint.refresh_from_db()
-    assert endpoint.keys["secret"] in rotated
+    assert reread(endpoint).keys["secret"] in rotated
     client.post(page, {"deed": "again", "endpoint": endpoint.pk, "delivery": to_webhooks().get().pk})
     send()
     client.post(page, {"deed": "test", "endpoint": endpoint.pk})

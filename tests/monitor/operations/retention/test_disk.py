@@ -15,6 +15,7 @@ from ml.models import ModelVersion, Prediction, Run
 from ml.services import run_claim, run_execute, runs_queue
 from tests.fixtures.storage import small_file_system
 from tests.makers import pairs as made
+from tests.waiting import reread
 
 pytestmark = [pytest.mark.django_db, pytest.mark.parametrize("storage_kind", ["disk"])]
 SPARE, SIZE = 16 * 2**20, 64 * 2**20
@@ -56,8 +57,7 @@ def test_no_new_work_is_claimed_on_a_disk_that_is_nearly_full_and_it_goes_on_by_
     assert job_claim(job_id=job.pk) is None
     assert download_claim(download_id=download.pk) is None
     for row in (run, job, download):
-        row.refresh_from_db()
-        assert row.attempts == 0
+        assert reread(row).attempts == 0
         assert row.state in ("queued", "wanted")
     filling.unlink()
     assert run_claim(run_id=run.pk).state == Run.State.RUNNING
@@ -80,8 +80,7 @@ def test_what_runs_when_the_room_ends_is_finished(small_disk, monkeypatch):
 
     monkeypatch.setattr("ml.services.run_claim", then_the_disk_fills)
     assert run_execute(run_id=run.pk).pk == run.pk
-    run.refresh_from_db()
-    assert run.state == Run.State.SUCCEEDED
+    assert reread(run).state == Run.State.SUCCEEDED
     assert disk_full()
 
 

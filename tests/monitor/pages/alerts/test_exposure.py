@@ -12,6 +12,7 @@ from ingest.models import ContextLayer
 from ingest.readers.context.records import ContextKind
 from monitor.wording.cards.cards import alert_card
 from tests.ingest.context.conftest import square
+from tests.waiting import reread
 
 
 @pytest.fixture
@@ -30,8 +31,7 @@ def test_buildings_raise_an_alert_and_are_shown_wherever_it_is(hamlet, client):
     assert "What stands here" not in page  # never counted with a layer
     call_command("surroundings")
     call_command("surroundings")
-    hamlet.refresh_from_db()
-    assert hamlet.severity == "strong"
+    assert reread(hamlet).severity == "strong"
     assert AlertExposure.objects.get(alert=hamlet).buildings == 60
     sentence = "About 60 buildings stand on this ground."
     page = client.get(hamlet.get_absolute_url()).content.decode()
@@ -53,8 +53,7 @@ def test_without_the_layer_nothing_is_said_and_nothing_raised(hamlet, client):
     call_command("surroundings")
     layer_delete(layer=ContextLayer.objects.get(kind=ContextKind.BUILDINGS))
     call_command("surroundings")
-    hamlet.refresh_from_db()
-    assert hamlet.severity == "moderate"
+    assert reread(hamlet).severity == "moderate"
     assert AlertExposure.objects.get(alert=hamlet).buildings is None
     assert alert_card(hamlet).exposure_sentence == ""
     assert "What stands here" not in client.get(hamlet.get_absolute_url()).content.decode()
@@ -68,15 +67,13 @@ def test_a_mine_beside_it_makes_a_doubtful_cause_sure_and_is_named(watched_regio
     alert = Alert.objects.filter(kind=Kind.SUBSIDENCE, extent="local").first()
     alert.detections.update(class_shares=DOUBTFUL)
     call_command("surroundings")
-    alert.refresh_from_db()
-    assert (alert.kind, alert.class_shares) == (Kind.SUBSIDENCE, DOUBTFUL)
+    assert (reread(alert).kind, alert.class_shares) == (Kind.SUBSIDENCE, DOUBTFUL)
     assert AlertCause.objects.get(alert=alert).terms == []
     inside = alert.area.point_on_surface
     outline = {"type": "Polygon", "coordinates": [square(inside.x, inside.y, 0.01)]}
     load_context("mines", outline, simulated=True, name="Old Pit", state="active")
     call_command("surroundings")
-    alert.refresh_from_db()
-    assert alert.kind == Kind.MINING
+    assert reread(alert).kind == Kind.MINING
     assert alert.class_shares["mining_subsidence"] > 0.6
     page = client.get(alert.get_absolute_url()).content.decode()
     assert "It lies inside a known mine that is listed as active. That speaks for: mining, fill or a quarry." in page

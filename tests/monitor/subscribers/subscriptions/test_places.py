@@ -9,6 +9,7 @@ from ingest.readers.context.records import ContextKind
 from monitor.models.subscriptions import Subscription
 from monitor.subscribers.subscriptions import tokens
 from tests.makers.organisations import FORM
+from tests.waiting import reread
 
 pytestmark = pytest.mark.django_db
 
@@ -102,11 +103,9 @@ def test_a_place_and_its_name_are_changed_by_the_owner_alone(client, make_subscr
     assert "It looks here now" in client.get(page).content.decode()
     before = mine.region
     client.post(page, {"where": "keep", "name": "Mill"})
-    mine.refresh_from_db()
-    assert (mine.name, mine.region) == ("Mill", before)
+    assert (reread(mine).name, mine.region) == ("Mill", before)
     assert client.post(page, {"where": "circle", "place": "Newton", "name": "Mill"}).status_code == 422
     assert client.post(page, {"where": "circle", "place": "Aldwick", "distance": "200"}).status_code == 302
-    mine.refresh_from_db()
-    assert (mine.name, mine.label) == ("", "200 m around Aldwick")
+    assert (reread(mine).name, mine.label) == ("", "200 m around Aldwick")
     for pk in (theirs.pk, 999_999):
         assert client.post(f"/subscriptions/{tokens.manage_token(mine.pk)}/{pk}/where/", {}).status_code == 410

@@ -23,6 +23,7 @@ from monitor.web.request_limits import visitor_network
 from monitor.wording import regions
 from monitor.wording.refusals import Refusal
 from tests.makers.organisations import FORM
+from tests.waiting import reread
 
 pytestmark = pytest.mark.django_db
 
@@ -56,15 +57,13 @@ def test_a_subscription_begins_when_the_button_behind_the_mailed_link_is_pressed
     assert letter.to == [RESIDENT]
     link = link_in(letter, "be/confirm")
     assert "Is it you who asked?" in client.get(link).content.decode()
-    subscription.refresh_from_db()
-    assert subscription.confirmed_at is None  # a mail scanner has only looked
+    assert reread(subscription).confirmed_at is None  # a mail scanner has only looked
     assert "You will hear from us" in client.post(link).content.decode()
     subscription.refresh_from_db()
     first = subscription.confirmed_at
     assert first is not None
     client.post(link)
-    subscription.refresh_from_db()
-    assert subscription.confirmed_at == first
+    assert reread(subscription).confirmed_at == first
 
 
 def test_the_page_works_from_a_link_of_the_map(client):
@@ -115,8 +114,7 @@ def test_an_altered_link_is_not_found_and_an_old_one_is_gone(client, monkeypatch
     answer = client.post(link)
     assert answer.status_code == 410
     assert "no longer works" in answer.content.decode()
-    subscription.refresh_from_db()
-    assert subscription.confirmed_at is None
+    assert reread(subscription).confirmed_at is None
 
 
 def test_a_link_serves_its_own_purpose_only(client):
@@ -225,8 +223,7 @@ def test_a_neighbour_cannot_touch_what_is_not_theirs(client):
     theirs = confirmed(client, email="neighbour@example.org")
     page = f"/subscriptions/{tokens.manage_token(theirs.pk)}/"
     client.post(page, {"subscription": mine.pk, "deed": "stop"})
-    mine.refresh_from_db()
-    assert mine.ended_at is None
+    assert reread(mine).ended_at is None
     assert RESIDENT not in client.get(page).content.decode()
 
 
@@ -249,14 +246,12 @@ def test_one_click_unsubscribes_without_a_cookie_and_a_look_does_not(subscriptio
     strict = Client(enforce_csrf_checks=True)
     url = f"/subscribe/stop/{tokens.stop_token([subscription.pk])}/"
     assert "Stop these mails?" in strict.get(url).content.decode()
-    subscription.refresh_from_db()
-    assert subscription.ended_at is None
+    assert reread(subscription).ended_at is None
     for _ in range(2):  # and again, which changes nothing
         answer = strict.post(url, {"List-Unsubscribe": "One-Click"})
         assert answer.status_code == 200
         assert "You are unsubscribed" in answer.content.decode()
-    subscription.refresh_from_db()
-    assert subscription.ended_at is not None
+    assert reread(subscription).ended_at is not None
     subscription.delete()
     assert strict.post(url).status_code == 200
 
