@@ -15,9 +15,10 @@ from ingest.readers.context.records import ContextKind
 from ml.models import Prediction
 from monitor.beat import GuardedScheduler
 from monitor.celery import app
-from monitor.models.subscriptions import Subscription
+from monitor.models.subscriptions import Membership, Subscription
 from monitor.web.roles import OPERATORS
 from tests.makers import pairs as made_pairs
+from tests.makers.organisations import make_organisation
 from tests.makers.people import account, signed_in
 
 
@@ -43,6 +44,13 @@ def alert(make_alert) -> Alert:
 def subscription(make_subscription) -> Subscription:
     """Return a resident's subscription to everything around that place."""
     return make_subscription()
+
+
+@pytest.fixture
+def three(make_subscription) -> list[Membership]:
+    """Return the owner of an organisation, who also watches a place far away alone, and two members."""
+    make_subscription("owner@example.org", longitude=-13.0)
+    return make_organisation("owner@example.org", "anna@example.org", "ben@example.org")
 
 
 @pytest.fixture
