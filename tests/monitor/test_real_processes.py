@@ -59,8 +59,8 @@ class Processes:
         except redis.ConnectionError:
             return False
 
-    def start(self, name: str, hostname: str = "") -> "subprocess.Popen[bytes]":
-        program, *arguments = shlex.split(COMMANDS[name])
+    def start(self, name: str, hostname: str = "", more_queues: str = "") -> "subprocess.Popen[bytes]":
+        program, *arguments = shlex.split(COMMANDS[name].replace("--queues ", f"--queues {more_queues}"))
         own = {"DATABASE_URL": database_url(), "REDIS_URL": f"unix://{self.folder}/redis.sock", "BROKER_URL": ""}
         own |= {"EMAIL_URL": "", "CELERY_SKIP_CHECKS": "1"}
         with (self.folder / f"{name}{hostname}.log").open("wb") as log:
@@ -207,8 +207,8 @@ def test_files_are_loaded_after_redis_was_emptied_and_restarted(processes, make_
     jobs = [job_queue(source="watch", path=make_egms(n=12), original_name="a.zip")]
     assert processes.redis.llen("ingest") == 1
     processes.redis.flushall()
-    for name in ("worker", "mail-worker", "beat"):
-        processes.start(name)
+    processes.start("worker", more_queues="housekeeping,")
+    processes.start("beat")
     wait_until(lambda: processes.redis.exists("_kombu.binding.housekeeping"))
     processes.server.kill()
     processes.server.wait()
