@@ -75,7 +75,6 @@ def test_a_folder_has_at_most_sixteen_modules(package):
     assert {folder: n for folder, n in counts.items() if n > MOST_MODULES and folder != package} == {}
 
 
-ROOT = Path(__file__).resolve().parent.parent
 MOST_COLUMNS = 120
 OURS = sorted(
     path

@@ -121,7 +121,6 @@ def test_one_setting_says_what_several_would():
     assert rest == ["https://example.org/v1/", "sentinel-1-rtc", ["https://motion.example.org:8443"]]
 
 
-ROOT = Path(__file__).resolve().parents[2]
 PUBLIC = {
     "PUBLIC_URL": "https://motion.example.org",
     "ALLOWED_HOSTS": "motion.example.org",

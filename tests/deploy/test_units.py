@@ -62,7 +62,6 @@ def queues(command: str) -> set[str]:
     return set(match[1].split(",")) if match else set()
 
 
-ROOT = Path(__file__).resolve().parents[2]
 BLOCKS = runpy.run_path(str(ROOT / "scripts" / "guide"))["blocks"]((ROOT / "docs" / "administrators.md").read_text())
 
 
@@ -85,7 +84,6 @@ def test_every_unit_of_the_guide_exists():
     assert [name for name in units if not (ROOT / "docker" / "systemd" / name).exists()] == []
 
 
-ROOT = Path(__file__).resolve().parents[2]
 SERVICES = yaml.safe_load((ROOT / "docker" / "compose.yml").read_text())["services"]
 LASTING = sorted(set(SERVICES) - {"prepare"})
 SILENT_AT_WORK = {"gpu-worker"}  # one process that answers between its runs only

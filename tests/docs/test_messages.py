@@ -74,7 +74,6 @@ def test_the_catalogues_have_what_the_code_says():
     assert (done.returncode, done.stdout) == (0, "")
 
 
-ROOT = Path(__file__).resolve().parents[4]
 TEMPLATES = sorted((ROOT / "templates").rglob("*.html"))
 SCRIPTS = sorted((ROOT / "static/js").rglob("*.js"))
 NAMES = ("Ground Motion Monitor", "UTC", "SHA-256", "EPSG", "GeoJSON", "CAP", "https://")  # the same in every language
