@@ -12,12 +12,10 @@ ROOT = Path(__file__).resolve().parent.parent
 LONG = {"lab", "packaging"}  # folders of tests that scripts/test leaves out
 
 pytest_plugins = [
-    "tests.fixtures.clocks",
     "tests.fixtures.files",
-    "tests.fixtures.gpu",
     "tests.fixtures.language",
+    "tests.fixtures.machine",
     "tests.fixtures.region",
-    "tests.fixtures.rows",
     "tests.fixtures.servers",
     "tests.fixtures.slow_servers",
     "tests.fixtures.storage",
@@ -39,12 +37,6 @@ def pytest_collection_finish():
     """What is imported stays: looking through it for garbage again and again took a quarter of the time."""
     gc.collect()
     gc.freeze()
-
-
-@pytest.fixture(autouse=True)
-def _news_leaves_at_once(settings):
-    """Who tests how long news is gathered, says so."""
-    settings.GATHERING = {"mail": (0.0, 0.0)}
 
 
 @pytest.fixture(scope="session")
@@ -124,39 +116,18 @@ def quick_sweep():
 
 
 @pytest.fixture(autouse=True)
-def own_cache(settings):
-    """Empty for every test, and in its own process: the private Redis is shared by all of them."""
+def settings_of_tests(settings, tmp_path_factory):
+    """Set what holds for every test; tests about one of these settings change it."""
     from django.core.cache import cache
 
+    settings.GATHERING = {"mail": (0.0, 0.0)}  # news leaves at once
+    # in its own process: the private Redis is shared by all of them
     settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": "tests"}}
     cache.clear()
-
-
-@pytest.fixture(autouse=True)
-def own_places(settings, tmp_path_factory):
-    """Give each worker of pytest its own places, as if it were a machine of its own."""
-    settings.PLACES_DIR = tmp_path_factory.getbasetemp() / "places"
-
-
-@pytest.fixture(autouse=True)
-def no_heartbeat(settings):
-    """A test's transaction hides its run from the heartbeat's connection, which would end the process after a while."""
+    settings.PLACES_DIR = tmp_path_factory.getbasetemp() / "places"  # each worker of pytest as a machine of its own
+    # a test's transaction hides its run from the heartbeat's connection, which would end the process after a while
     settings.RUN_BEAT_SECONDS = 3600.0
-
-
-@pytest.fixture(autouse=True)
-def quick_passwords(settings):
-    """Argon2 is slow on purpose; accounts of tests last for a moment."""
+    # Argon2 is slow on purpose; accounts of tests last for a moment
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher", *settings.PASSWORD_HASHERS]
-
-
-@pytest.fixture(autouse=True)
-def passwords_alone(settings):
-    """Accounts of tests have no second factor; tests about it switch it on."""
     settings.MFA_REQUIRED = False
-
-
-@pytest.fixture(autouse=True)
-def one_file_at_a_time(settings):
-    """A test's transaction is seen by its own connection only, so files are not loaded in threads."""
-    settings.INGEST_WORKERS = 1
+    settings.INGEST_WORKERS = 1  # a test's transaction is seen by its own connection only, so no file has a thread

@@ -1,4 +1,4 @@
-"""What the contracts of pyproject.toml cannot say: they know packages, not their parts."""
+"""What contracts and formatters cannot say: parts of packages, and lines of templates, style sheets and scripts."""
 
 import ast
 from collections import Counter, defaultdict
@@ -73,3 +73,23 @@ def test_a_folder_has_at_most_sixteen_modules(package):
     modules = modules_of(package)
     counts = Counter(folder_of(name, modules) for name, path in modules.items() if path.stat().st_size)
     assert {folder: n for folder, n in counts.items() if n > MOST_MODULES and folder != package} == {}
+
+
+MOST_COLUMNS = 120
+OURS = sorted(
+    path
+    for folder, suffix in (("templates", ".html"), ("static/css", ".css"), ("static/js", ".js"))
+    for path in (ROOT / folder).rglob("*")
+    if path.suffix == suffix
+)
+
+
+@pytest.mark.parametrize("path", OURS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_no_line_is_longer_than_the_formatter_allows_python(path):
+    lines = enumerate(path.read_text(encoding="utf-8").splitlines(), start=1)
+    assert [f"line {number}: {len(line)}" for number, line in lines if len(line) > MOST_COLUMNS] == []
+
+
+@pytest.mark.parametrize("path", [path for path in OURS if path.suffix == ".css"], ids=lambda path: path.name)
+def test_a_style_sheet_has_one_declaration_a_line(path):
+    assert [line for line in path.read_text(encoding="utf-8").splitlines() if line.count(";") > 1] == []

@@ -3,12 +3,11 @@
 import lzma
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from tests.fixtures.servers import ADDRESSES
+from tests.fixtures.servers import ADDRESSES, python
 
 ROOT = Path(__file__).resolve().parent.parent
 DUMP = ROOT / "tests" / "data" / "demo-of-0.4.0.sql.xz"
@@ -52,8 +51,7 @@ def sockets(surroundings: dict[str, str]) -> str:
 
 
 def manage(surroundings: dict[str, str], *arguments: str) -> str:
-    command = [sys.executable, ROOT / "manage.py", *arguments]
-    return subprocess.run(command, env=surroundings, check=True, capture_output=True, text=True).stdout
+    return python("manage.py", *arguments, around=surroundings).stdout
 
 
 @pytest.mark.demo

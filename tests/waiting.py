@@ -9,11 +9,14 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 from django.db import connections
+from django.db.models import Model
 
 HANG_SECONDS = 600.0
+Row = TypeVar("Row", bound=Model)
 
 
 def wait_until(holds: Callable[[], object]) -> None:
@@ -22,6 +25,12 @@ def wait_until(holds: Callable[[], object]) -> None:
     while not holds():
         assert time.monotonic() < ends, "waited in vain"
         time.sleep(0.02)
+
+
+def reread(row: Row) -> Row:
+    """Return a row as the database has it now."""
+    row.refresh_from_db()
+    return row
 
 
 class Elsewhere(threading.Thread):
@@ -50,13 +59,18 @@ class Elsewhere(threading.Thread):
 
 
 def once_per_run(tmp_path_factory: pytest.TempPathFactory, name: str, make: Callable[[Path], str]) -> str:
-    """What `make` returned for the folder `name`, called by whichever worker comes first; the others wait for it."""
+    """What `make` returned for the folder `name`, called by whichever worker comes first; the others wait for it.
+
+    Nothing is kept of a call that returns nothing.
+    """
     base = tmp_path_factory.getbasetemp()
     folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / name
     done = folder.with_suffix(".made")
     with folder.with_suffix(".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not done.exists():
-            folder.mkdir()
-            done.write_text(make(folder))
+            folder.mkdir(exist_ok=True)
+            if not (made := make(folder)):
+                return ""
+            done.write_text(made)
     return done.read_text()

@@ -10,14 +10,13 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from http.client import HTTPConnection
-from http.server import ThreadingHTTPServer
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
 from lab.speed import drip
-from tests.makers.echo import echoing
+from tests.fixtures.servers import self_signed
 from tests.waiting import wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -52,12 +51,6 @@ class Proxy(NamedTuple):
 
 
 @pytest.fixture
-def echo() -> Iterator[ThreadingHTTPServer]:
-    with echoing() as server:
-        yield server
-
-
-@pytest.fixture
 def proxy(echo) -> Iterator[Proxy]:
     """The proxy under the user of its unit, before there is any certificate."""
     http, https = drip.free_port(), drip.free_port()
@@ -84,9 +77,7 @@ def make_lineage(tmp_path):
     def make(name: str) -> Path:
         folder = tmp_path / name
         folder.mkdir(mode=0o700)
-        self_signed = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 1 -subj /CN=localhost"
-        files = ["-keyout", folder / "privkey.pem", "-out", folder / "fullchain.pem"]
-        subprocess.run(["openssl", *self_signed.split(), *files], check=True, capture_output=True)
+        self_signed(folder / "fullchain.pem", folder / "privkey.pem")
         return folder
 
     return make

@@ -1,27 +1,23 @@
 """The proxy as shipped: slow visitors stop nobody; what it passes on, what it keeps back, what it writes down."""
 
 import json
-import math
 import os
 import socket
 import ssl
-import subprocess
-import sys
 import time
 import urllib.error
 import urllib.request
 from http.client import HTTPConnection, HTTPSConnection
-from urllib.parse import urlsplit, urlunsplit
 
 import numpy as np
 import pytest
-from django.db import connection
 
 from ingest.models import MeasurementPoint
 from ingest.products.services import product_load
 from lab.speed import drip
 from monitor.web.roles import OPERATORS
-from tests.makers.echo import echoing
+from tests.fixtures.servers import database_url, python, self_signed
+from tests.makers.basemaps import tile_at
 from tests.makers.people import account
 from tests.waiting import wait_until
 
@@ -37,8 +33,7 @@ def operator_session(transactional_db) -> str:
 @pytest.fixture
 def web(transactional_db):
     """gunicorn on the database of the tests."""
-    database = urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{connection.settings_dict['NAME']}")
-    with drip.gunicorn(os.environ | {"DATABASE_URL": urlunsplit(database)}) as port:
+    with drip.gunicorn(os.environ | {"DATABASE_URL": database_url()}) as port:
         yield port
 
 
@@ -51,12 +46,6 @@ def test_what_stops_gunicorn_alone_keeps_nobody_waiting_behind_the_proxy(web, op
     assert counts["drops"] > 100
     assert np.percentile(times, 95) <= 1.0
     assert max(times) < drip.PATIENCE_SECONDS
-
-
-@pytest.fixture
-def echo():
-    with echoing() as server:
-        yield server
 
 
 @pytest.fixture
@@ -126,9 +115,7 @@ def test_only_files_may_be_large_and_even_they_have_a_limit(proxied):
 def session_cookie(request) -> str:
     """The name that a session's cookie has, without and with HTTPS."""
     ask = "from django.conf import settings; print(settings.SESSION_COOKIE_NAME)"
-    environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "monitor.settings", "BEHIND_HTTPS": request.param}
-    asked = subprocess.run([sys.executable, "-c", ask], env=environment, check=True, capture_output=True, text=True)
-    return asked.stdout.strip()
+    return python("-c", ask, BEHIND_HTTPS=request.param).stdout.strip()
 
 
 def test_three_files_are_sent_at_once_and_the_fourth_sender_is_told(proxied, echo, session_cookie):
@@ -168,8 +155,8 @@ def test_two_periods_are_two_tiles_and_one_period_is_asked_for_once(web, make_eg
 
     product = product_load(path=make_egms(change=bent))
     at = MeasurementPoint.objects.filter(product=product).order_by("pid")[0].position
-    y = (1 - math.asinh(math.tan(math.radians(at.y))) / math.pi) / 2
-    tile = f"/tiles/periods/los/14/{int((at.x + 180) / 360 * 2**14)}/{int(y * 2**14)}.mvt"
+    x, y = tile_at(at.x, at.y, 14)
+    tile = f"/tiles/periods/los/14/{x}/{y}.mvt"
     before, after = f"{tile}?until=2021-02-01", f"{tile}?from=2020-12-31"
     alone = {address: fetch(web, address, Host="localhost")[2] for address in (before, after)}
     assert alone[before] != alone[after]
@@ -201,10 +188,8 @@ def test_neither_visitors_nor_signed_links_are_written_down(echo, tmp_path, capf
 
 
 def test_over_https_the_site_is_told_so_and_plain_http_is_led_there(echo, tmp_path):
-    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
-    self_signed = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 1 -subj /CN=localhost"
-    command = ["openssl", *self_signed.split(), "-addext", "subjectAltName=DNS:localhost", "-keyout", key]
-    subprocess.run([*command, "-out", certificate], check=True, capture_output=True)
+    key = tmp_path / "key.pem"
+    certificate = self_signed(tmp_path / "certificate.pem", key)
     https = drip.free_port()
     values = {"TLS_CERTIFICATE": str(certificate), "TLS_KEY": str(key), "HTTPS_LISTEN": f"127.0.0.1:{https}"}
     with drip.proxy(f"127.0.0.1:{echo.server_port}", **values) as http:

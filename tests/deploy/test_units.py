@@ -1,12 +1,14 @@
-"""The units of docker/systemd, by systemd's own checkers; running them takes a machine that systemd started."""
+"""Units of systemd, the compose file, and the guide for systemd, as text; scripts/image and scripts/guide run them."""
 
 import os
 import re
+import runpy
 import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
+import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 INSTALLED = "/opt/ground-motion-monitor"
@@ -58,3 +60,62 @@ def test_every_process_of_the_procfile_has_a_unit_and_a_word_of_the_image_for_th
 def queues(command: str) -> set[str]:
     match = re.search(r"--queues (\S+)", command)
     return set(match[1].split(",")) if match else set()
+
+
+BLOCKS = runpy.run_path(str(ROOT / "scripts" / "guide"))["blocks"]((ROOT / "docs" / "administrators.md").read_text())
+
+
+@pytest.mark.parametrize("block", BLOCKS)
+def test_the_commands_are_commands(block):
+    read = subprocess.run(["bash", "-n"], input=block, check=False, capture_output=True, text=True)
+    assert (read.returncode, read.stderr) == (0, "")
+
+
+def test_every_setting_of_the_guide_is_described():
+    described = set(re.findall(r"^# (\w+)=", (ROOT / ".env.example").read_text(), re.MULTILINE))
+    settings = {name for block in BLOCKS for name in re.findall(r"^([A-Z_]{5,})=", block, re.MULTILINE)}
+    assert "DATABASE_URL" in settings
+    assert settings - {"REPOSITORY"} <= described
+
+
+def test_every_unit_of_the_guide_exists():
+    units = {name for block in BLOCKS for name in re.findall(r"ground-motion[\w-]*\.(?:target|timer)", block)}
+    assert units
+    assert [name for name in units if not (ROOT / "docker" / "systemd" / name).exists()] == []
+
+
+SERVICES = yaml.safe_load((ROOT / "docker" / "compose.yml").read_text())["services"]
+LASTING = sorted(set(SERVICES) - {"prepare"})
+SILENT_AT_WORK = {"gpu-worker"}  # one process that answers between its runs only
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_a_service_is_confined(name):
+    service = SERVICES[name]
+    assert service["read_only"] is True
+    assert service["cap_drop"] == ["ALL"]
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert service["mem_limit"]
+    assert not service.get("privileged")
+
+
+@pytest.mark.parametrize("name", LASTING)
+def test_a_service_that_fails_is_seen_and_comes_back(name):
+    assert SERVICES[name]["restart"] == "unless-stopped"
+    assert name in SILENT_AT_WORK or SERVICES[name]["healthcheck"]["test"]
+
+
+def test_every_process_of_the_procfile_is_a_service():
+    processes = {line.split(":")[0] for line in (ROOT / "Procfile").read_text().splitlines()}
+    assert processes < set(LASTING)
+
+
+def test_who_owns_the_tables_is_known_to_migrations_and_backups_only():
+    for name in set(SERVICES) - {"db", "prepare", "backup"}:
+        given = SERVICES[name].get("environment", {})
+        assert not [key for key in ("DATABASE_OWNER_URL", "OWNER_PASSWORD", "POSTGRES_PASSWORD") if given.get(key)]
+        assert "env_file" not in SERVICES[name] or "OWNER_PASSWORD" in given  # emptied, whatever .env holds
+
+
+def test_only_the_proxy_is_reached_from_outside():
+    assert [name for name in SERVICES if "ports" in SERVICES[name]] == ["proxy"]

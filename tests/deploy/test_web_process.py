@@ -13,18 +13,16 @@ from collections.abc import Iterator
 from http.client import HTTPConnection, RemoteDisconnected
 from pathlib import Path
 from types import SimpleNamespace
-from urllib.parse import urlsplit, urlunsplit
 
 import psutil
-import psycopg
 import pytest
 from django.conf import settings
-from django.db import connection
 
 from lab.speed import drip
 from monitor.gunicorn import child_exit, threads
 from monitor.models.operations import SignOfLife
 from monitor.web.ended import PREFIX
+from tests.fixtures.servers import another_connection, database_url
 from tests.fixtures.storage import fill_up, small_file_system
 from tests.waiting import HANG_SECONDS, wait_until
 
@@ -61,11 +59,6 @@ class Served:
         head = HEAD.format(path=path, length=len(body), token=TOKEN, content_type=content_type)
         visitor.sendall((head + (body[:sent] if sent else body)).encode())
         return visitor
-
-
-def database_url() -> str:
-    """The database of the tests."""
-    return urlunsplit(urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{connection.settings_dict['NAME']}"))
 
 
 @pytest.fixture
@@ -110,9 +103,7 @@ def hold_accounts(transactional_db):
 
     @contextlib.contextmanager
     def hold() -> Iterator[None]:
-        parameters = connection.get_connection_params()
-        names = ("dbname", "host", "port", "user", "password")
-        with psycopg.connect(**{name: parameters[name] for name in names if parameters.get(name)}) as other:
+        with another_connection() as other:
             other.execute("LOCK TABLE auth_user IN ACCESS EXCLUSIVE MODE")
             yield
 

@@ -1,4 +1,4 @@
-"""The two people of most tests of reviews."""
+"""The people of tests of reviews."""
 
 import pytest
 
@@ -13,3 +13,8 @@ def anna(db):
 @pytest.fixture
 def ben(db):
     return account("ben")
+
+
+@pytest.fixture
+def carl(db):
+    return account("carl")

@@ -5,10 +5,16 @@ from functools import partial
 
 import numpy as np
 import pytest
+from django.utils import timezone
+from shapely import box
 
+from detection.alerts import evidence
 from detection.alerts.evidence import alert_motion_refresh
-from detection.models import Alert, AlertMotion, Detection
-from detection.selectors import detections_current
+from detection.models import Alert, AlertMethods, AlertMotion, Detection
+from detection.search.areas import points_in
+from detection.selectors import alerts_uncompared, detections_current
+from detection.tasks import complete_evidence
+from ingest.models import Product, StepFailure
 from monitor.wording.cards.cards import alert_card
 from tests.makers.watching import watch
 from tests.ml.deformation.test_series_product import DAYS, FIRST, YEARS, with_a_jump, with_motion
@@ -23,12 +29,12 @@ def rest(x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 
 @pytest.fixture
-def alert(make_egms) -> Alert:
-    watch(make_egms(n=1_200, change=partial(with_motion, motion=rest)))
+def alert(make_egms, filled_once) -> Alert:
+    filled_once("ground at rest", lambda: watch(make_egms(n=1_200, change=partial(with_motion, motion=rest))))
     return Alert.objects.get()
 
 
-def test_ground_that_came_to_rest_is_dated_against_its_surroundings(alert: Alert):
+def test_ground_that_came_to_rest_is_dated_against_its_surroundings(alert: Alert, client):
     motion, expected = alert.motion, FIRST.toordinal() + DAYS[-1] / 2
     assert motion.trend == "at rest"
     assert abs(motion.at_rest_since.toordinal() - expected) <= 24
@@ -39,6 +45,13 @@ def test_ground_that_came_to_rest_is_dated_against_its_surroundings(alert: Alert
     sentence = alert_card(alert).sentence
     month = f"{date.fromordinal(motion.at_rest_since.toordinal()):%B %Y}"
     assert f"until {month}. Since then it has been at rest." in sentence
+    page = client.get(alert.get_absolute_url()).content.decode()
+    for shown in (
+        "The ground has not moved against the ground around it since",
+        "The speed changed by 2",
+        "motion-chart",
+    ):
+        assert shown in page
 
 
 def test_done_again_it_is_the_same_row_and_an_alert_without_series_has_none(alert: Alert):
@@ -50,13 +63,6 @@ def test_done_again_it_is_the_same_row_and_an_alert_without_series_has_none(aler
     product.has_series = False
     assert alert_motion_refresh(alert=alert, detections=detections) is None
     assert not AlertMotion.objects.exists()
-
-
-def test_its_page_shows_the_change_as_a_sentence_a_table_and_a_chart(alert: Alert, client):
-    page = client.get(alert.get_absolute_url()).content.decode()
-    assert "The ground has not moved against the ground around it since" in page
-    assert "The speed changed by 2" in page
-    assert 'id="motion-chart"' in page
 
 
 def test_a_detection_says_that_the_ground_slid_at_once(make_egms):
@@ -81,3 +87,36 @@ def test_an_unwrapping_error_beside_motion_does_not_change_what_is_measured_of_i
     (detection,) = Detection.objects.all()
     assert detection.rate_mm_yr == pytest.approx(-8, abs=0.8)
     assert detection.reasons[0]["rate_mm_yr"] == pytest.approx(-8, abs=0.3)
+
+
+def test_every_alert_of_velocity_fields_is_looked_at_once_and_again_when_it_changes(watched_region):
+    motions = AlertMotion.objects.count()
+    AlertMotion.objects.all().delete()  # as in a database that is older than the table
+    assert motions
+    complete_evidence()
+    assert not StepFailure.objects.exists()
+    assert AlertMethods.objects.count() == Alert.objects.count()
+    assert AlertMotion.objects.count() == motions
+    assert not alerts_uncompared().exists()
+    local = AlertMethods.objects.filter(alert__extent="local")
+    assert {look["method"] for row in local for look in row.looks} == {"ada"}  # the matched filter made these alerts
+    assert any(look["share"] > 0.5 and look["score"] > 0.5 for row in local for look in row.looks)
+    alert = local.first().alert
+    alert.save()
+    assert list(alerts_uncompared()) == [alert]
+
+
+def test_a_product_that_does_not_reach_the_place_has_no_points_there(watched_region):
+    assert not points_in(Product.objects.first(), box(300_000, 4_000_000, 310_000, 4_010_000), 32629).x.size
+
+
+def test_done_again_nothing_is_computed_and_deleted_points_take_nothing_away(watched_region, monkeypatch):
+    alert = Alert.objects.filter(extent="local").first()
+    before = evidence.evidence_complete(alert=alert)
+    monkeypatch.setattr(evidence, "results_at", None)
+    after = evidence.evidence_complete(alert=alert)
+    assert (after.looks, after.basis) == (before.looks, before.basis)
+    assert after.compared_at > before.compared_at
+    Product.objects.update(points_deleted_at=timezone.now())
+    AlertMethods.objects.update(basis="older")
+    assert evidence.evidence_complete(alert=alert).looks == before.looks

@@ -20,6 +20,7 @@ from lab.replay.machine import Machine, clock_at
 from lab.replay.places import square
 from lab.replay.scenario import Event, Found, Measure
 from tests.makers.reviews import edit, say
+from tests.waiting import reread
 
 pytestmark = pytest.mark.django_db
 TODAY = date(2021, 6, 1)
@@ -97,8 +98,7 @@ def test_what_the_computer_finds_there_later_joins_it_and_changes_nothing_that_t
     found = Found(value=-20.0, x_km=0.2, size_m=800)
     machine.happen(Event(day=date(2021, 7, 1), measure=Measure.VELOCITY, data=data, areas=(found,)))
     assert Alert.objects.count() == 1
-    alert.refresh_from_db()
-    assert alert.detections.count() == 1
+    assert reread(alert).detections.count() == 1
     assert (alert.source, alert.state, alert.kind, alert.severity) == ("person", "confirmed", "landslide", "strong")
     assert (alert.is_measured, alert.rate_mm_yr, alert.area.wkt) == (True, -20.0, before)
     assert alert.by_hand.computed["kind"] != "landslide"
@@ -109,8 +109,7 @@ def test_data_that_do_not_show_it_do_not_end_it(anna):
     for year in (2022, 2023, 2024, 2025):
         data = date(year - 4, 1, 1), date(year, 5, 1)
         machine.happen(Event(day=date(year, 6, 1), measure=Measure.VELOCITY, data=data, areas=()))
-    alert.refresh_from_db()
-    assert alert.state == "confirmed"
+    assert reread(alert).state == "confirmed"
     assert alert.transitions.count() == 1
 
 
@@ -120,8 +119,7 @@ def test_it_can_be_edited_but_not_made_what_was_never_computed(anna):
     with pytest.raises(Unfit):
         edit(alert, anna, area="")
     assert edit(alert, anna, kind="landslide", severity="moderate", texts={"en": "Slope."}) is not None
-    alert.refresh_from_db()
-    assert (alert.kind, alert.by_hand.texts) == ("landslide", {"en": "Slope."})
+    assert (reread(alert).kind, alert.by_hand.texts) == ("landslide", {"en": "Slope."})
 
 
 def test_it_is_a_label_of_a_person_and_no_merit_or_fault_of_the_computer(anna, tmp_path):
@@ -144,8 +142,7 @@ def test_where_a_second_person_has_to_agree_the_confirmation_is_proposed(anna, b
     assert (alert.state, alert.is_measured, alert.source) == ("first", False, "person")
     assert labels_write(path=tmp_path / "labels.parquet") == 0
     review_publish(proposal=proposal_waiting(alert=alert), publisher=ben, expected_state="first")
-    alert.refresh_from_db()
-    assert alert.state == "confirmed"
+    assert reread(alert).state == "confirmed"
     assert alert.reviews.last().public_note == "People who live or work there have reported the motion."
     assert labels_write(path=tmp_path / "labels.parquet") == 1
     assert draw(anna, outline=outline(x_km=5.0), severity="minor").state == "confirmed"

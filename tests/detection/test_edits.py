@@ -18,13 +18,14 @@ from detection.reviews.outlines import Unfit, outline_of
 from detection.reviews.services import Overtaken
 from detection.selectors import detections_current
 from tests.makers.reviews import edit
+from tests.waiting import reread
 
 pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def alert(watched_region) -> Alert:
-    return Alert.objects.first()
+def alert(make_alert) -> Alert:
+    return make_alert()
 
 
 def shifted(alert: Alert, degrees: float = 0.01) -> str:
@@ -37,8 +38,7 @@ def shifted(alert: Alert, degrees: float = 0.01) -> str:
 def test_an_edit_changes_the_alert_and_is_reported_as_an_update(alert, anna):
     before, outline = as_json(alert.area), shifted(alert)
     edit(alert, anna, kind="landslide", severity="strong", area=outline, texts={"de": "Hang am Bach.", "fr": " "})
-    alert.refresh_from_db()
-    assert (alert.kind, alert.severity) == ("landslide", "strong")
+    assert (reread(alert).kind, alert.severity) == ("landslide", "strong")
     assert alert.area.equals_exact(GEOSGeometry(alert.area.wkt, 4326))
     assert as_json(alert.area) != before
     assert alert.by_hand.texts == {"de": "Hang am Bach."}
@@ -50,7 +50,8 @@ def test_an_edit_changes_the_alert_and_is_reported_as_an_update(alert, anna):
     assert (entry.actor, kept["before"]["area"], kept["after"]["kind"]) == ("anna", before, "landslide")
 
 
-def test_later_looks_do_not_overwrite_what_a_person_has_set(alert, anna):
+def test_later_looks_do_not_overwrite_what_a_person_has_set(watched_region, anna):
+    alert = Alert.objects.first()
     outline = shifted(alert)
     edit(alert, anna, kind="landslide", area=outline, severity="strong")
     computed = {"kind": "uplift", "severity": "minor", "area": alert.area.buffer(0.01), "area_m2": 1.0, "rate_mm_yr": 7}
@@ -59,8 +60,7 @@ def test_later_looks_do_not_overwrite_what_a_person_has_set(alert, anna):
     assert kept["area"].equals(alert.area)
     assert kept["area_m2"] == pytest.approx(alert.area_m2)
     alert_recount(alert=alert)
-    alert.refresh_from_db()
-    assert (alert.kind, alert.severity) == ("landslide", "strong")
+    assert (reread(alert).kind, alert.severity) == ("landslide", "strong")
 
 
 def test_what_is_taken_back_is_what_the_last_look_said(alert, anna):
@@ -68,8 +68,7 @@ def test_what_is_taken_back_is_what_the_last_look_said(alert, anna):
     made = edit(alert, anna, kind="landslide", severity="strong")
     keep_by_hand(alert=alert, columns={"severity": "minor"})
     back = edit_take_back(edit=made, editor=anna)
-    alert.refresh_from_db()
-    assert (alert.kind, alert.severity) == (kind, "minor")
+    assert (reread(alert).kind, alert.severity) == (kind, "minor")
     assert not may_take_back_edit(edit=made)
     assert not may_take_back_edit(edit=back)
     with pytest.raises(ValueError, match="no longer"):
@@ -84,8 +83,7 @@ def test_an_older_edit_is_taken_back_where_no_later_one_changed_the_same(alert, 
     third = edit(alert, anna, kind="uplift")
     assert not may_take_back_edit(edit=first)
     edit_take_back(edit=third, editor=anna)
-    alert.refresh_from_db()
-    assert alert.kind == "landslide"
+    assert reread(alert).kind == "landslide"
 
 
 def test_nothing_is_recorded_where_nothing_changes(alert, anna):
@@ -145,7 +143,8 @@ def test_an_outline_far_from_the_alert_and_a_kind_that_is_measured_in_another_wa
         edit(alert, anna, kind="glacier-surge")
 
 
-def test_an_alert_is_recomputed_against_what_the_computer_said(alert, anna):
+def test_an_alert_is_recomputed_against_what_the_computer_said(watched_region, anna):
+    alert = Alert.objects.first()
     edit(alert, anna, kind="landslide", area=shifted(alert))
     standing = list(detections_current(alert=alert))
     assert not any("superseded" in one.brief for one in _not_standing(as_computed(alert), standing))

@@ -1,4 +1,4 @@
-"""Whatever comes in and whatever people do: no alert is lost or doubled, and no state is impossible."""
+"""Histories lead to the steps that their files state; no alert is lost or doubled, and no state is impossible."""
 
 import json
 from datetime import date, timedelta
@@ -17,9 +17,9 @@ from detection.rules.lifecycle import State, may_become
 from detection.rules.updates import MUTED_FOR
 from detection.rules.verdicts import Verdict, verdicts_open
 from ingest.models import Product, ScenePair
-from lab.replay.machine import Machine, clock_at, goes_on_as
+from lab.replay.machine import Machine, clock_at, goes_on_as, play
 from lab.replay.places import square
-from lab.replay.scenario import DELAY, REPEAT_DAYS, WINDOW, Event, Found, Measure
+from lab.replay.scenario import DELAY, REPEAT_DAYS, WINDOW, Event, Found, Measure, Scenario, scenarios
 
 pytestmark = pytest.mark.django_db
 PLACES = ({"x_km": 0.0, "size_m": 800}, {"x_km": 1.2, "size_m": 800}, {"x_km": 0.6, "size_m": 2400})
@@ -183,3 +183,22 @@ def _nothing_is_impossible() -> None:
     assert AlertUpdate.objects.count() == AlertUpdate.objects.values("transition").distinct().count()
     assert AlertTransition.objects.filter(from_state="").count() == Alert.objects.count()
     assert GlacierSample.objects.count() == GlacierSample.objects.values("prediction").distinct().count()
+
+
+MOST_EVENTS = 12  # the others take seconds each: manage.py replay --suite plays them all
+PLAYED_HERE = {"files-of-a-bowl-that-doubles", "files-with-a-new-reference-point", "a-surge-that-ends"}
+
+
+def is_quick(scenario: Scenario) -> bool:
+    return scenario.name in PLAYED_HERE or (not scenario.files and len(scenario.events) <= MOST_EVENTS)
+
+
+@pytest.mark.parametrize("scenario", list(filter(is_quick, scenarios())), ids=lambda one: one.name)
+def test_a_history_leads_to_its_steps(scenario):
+    assert play(scenario).alerts == scenario.alerts
+
+
+def test_the_suite_is_as_large_as_a_release_asks_for():
+    names = [one.name for one in scenarios()]
+    assert len(names) == len(set(names)) >= 150
+    assert sum(one.anomalous for one in scenarios()) >= 50

@@ -1,4 +1,4 @@
-"""From simulated images to alerts: the event that was put in, once, and nothing else."""
+"""From images, simulated and real, and real velocity fields to alerts: what is there, once, and nothing else."""
 
 from datetime import timedelta
 
@@ -7,11 +7,14 @@ from django.core.management import call_command
 
 from detection import selectors
 from detection.alerts import services
-from detection.models import Alert
+from detection.kinds import Extent, Kind
+from detection.models import Alert, AlertMotion, Detection
 from detection.rules.lifecycle import State
 from ingest.models import ScenePair
 from ml.models import GroundEvent, Run
-from tests.makers.watching import search_all, watch_images
+from monitor.pages.alerts.blocks import places_rows
+from monitor.wording.cards.cards import alert_card
+from tests.makers.watching import search_all, watch, watch_images
 
 pytestmark = pytest.mark.django_db
 
@@ -94,3 +97,26 @@ def test_real_land_without_known_events_raises_no_alert(real_data, tracker, pola
     watch_images(*images, tracker=tracker, baselines_days=(6, 12))
     call_command("detect")
     assert Alert.objects.count() == 0
+
+
+@pytest.mark.realdata
+def test_mexico_city_has_one_alert_with_nested_levels_that_claims_no_change(real_data):
+    """Half a year of images: that it sinks since a date cannot be known."""
+    watch(real_data / "mexicocity_s1" / "cum.h5", method="model")
+    alert = Alert.objects.get(extent=Extent.LOCAL)
+    assert alert.kind == Kind.GROUNDWATER
+    levels = places_rows(list(Detection.objects.filter(alert=alert)))["outlines"]["features"]
+    assert {one["properties"]["level"] for one in levels} == {"half", "core"}
+    card = alert_card(alert)
+    assert card.sentence.startswith("The ground here sank by about ")
+    assert "between January and July 2018" in card.sentence
+    assert "since" not in card.sentence
+    assert not AlertMotion.objects.exclude(trend="steady").exists()
+
+
+@pytest.mark.realdata
+def test_ustica_has_none(real_data):
+    tracks = sorted((real_data / "egms_ustica").glob("EGMS_L2b_*.zip"))
+    assert len(tracks) == 2
+    watch(*tracks, method="model")
+    assert not Alert.objects.exists()

@@ -15,8 +15,8 @@ from detection.reviews.proposals import needs_second, proposal_decline, proposal
 from detection.reviews.record import judgements
 from detection.rules.verdicts import Verdict
 from detection.selectors import reviews_standing
-from tests.makers.people import account
 from tests.makers.reviews import at_the_same_moment, edit, say
+from tests.waiting import reread
 
 pytestmark = pytest.mark.django_db
 
@@ -26,11 +26,6 @@ def two_highest_levels(settings):
     settings.SECOND_PERSON_FROM = "moderate"
 
 
-@pytest.fixture
-def people():
-    return [account(name) for name in ("anna", "ben", "carl")]
-
-
 def publish(proposal, publisher, **changes):
     seen = {"expected_state": proposal.alert.state} | changes
     services = reviews.review_publish if proposal.change is None else edit_publish
@@ -38,17 +33,14 @@ def publish(proposal, publisher, **changes):
 
 
 @pytest.mark.parametrize("severity", ["moderate", "strong"])
-def test_a_confirmation_is_public_only_when_a_second_person_agreed(make_alert, people, severity):
-    anna, ben, _ = people
+def test_a_confirmation_is_public_only_when_a_second_person_agreed(make_alert, anna, ben, severity):
     alert = make_alert(severity=severity)
     proposal = say(alert, Verdict.CONFIRM, anna)
-    alert.refresh_from_db()
-    assert (alert.state, alert.transitions.count(), Review.objects.count()) == ("first", 1, 0)
+    assert (reread(alert).state, alert.transitions.count(), Review.objects.count()) == ("first", 1, 0)
     assert reviews_standing(alert=alert) == []
     assert not judgements().exists()
     review = publish(proposal, ben)
-    alert.refresh_from_db()
-    assert (alert.state, review.reviewer, review.proposal.decided_by) == ("confirmed", anna, ben)
+    assert (reread(alert).state, review.reviewer, review.proposal.decided_by) == ("confirmed", anna, ben)
     assert alert.transitions.last() == review.transition
     assert reviews_standing(alert=alert) == [review]
     assert [(one.actor, one.action) for one in AuditEntry.objects.order_by("id")] == [
@@ -59,31 +51,27 @@ def test_a_confirmation_is_public_only_when_a_second_person_agreed(make_alert, p
     look = SecondLook.objects.get()
     assert (look.review, look.reviewer, look.agrees) == (review, ben, True)
     reviews.review_take_back(review=review, reviewer=ben)  # one person is enough to take trust away
-    alert.refresh_from_db()
-    assert alert.state == "first"
+    assert reread(alert).state == "first"
 
 
-def test_of_minor_alerts_and_without_the_setting_one_person_confirms(make_alert, people, settings):
-    assert say(make_alert(severity="minor"), Verdict.CONFIRM, people[0]).transition
+def test_of_minor_alerts_and_without_the_setting_one_person_confirms(make_alert, anna, settings):
+    assert say(make_alert(severity="minor"), Verdict.CONFIRM, anna).transition
     settings.SECOND_PERSON_FROM = ""
-    assert say(make_alert(severity="strong"), Verdict.CONFIRM, people[0]).transition
+    assert say(make_alert(severity="strong"), Verdict.CONFIRM, anna).transition
     assert not Proposal.objects.exists()
 
 
-def test_lowering_the_importance_first_does_not_get_round_it(make_alert, people):
+def test_lowering_the_importance_first_does_not_get_round_it(make_alert, anna):
     alert = make_alert(severity="strong")
-    edit(alert, people[0], severity="minor")
-    alert.refresh_from_db()
-    assert alert.severity == "minor"
+    edit(alert, anna, severity="minor")
+    assert reread(alert).severity == "minor"
     assert needs_second(alert=alert)
     minor = make_alert(severity="minor", state="confirmed", longitude=-11)
-    assert isinstance(edit(minor, people[0], severity="strong"), Proposal)
-    minor.refresh_from_db()
-    assert minor.severity == "minor"
+    assert isinstance(edit(minor, anna, severity="strong"), Proposal)
+    assert reread(minor).severity == "minor"
 
 
-def test_nobody_answers_their_own_and_nothing_is_answered_twice(make_alert, people):
-    anna, ben, carl = people
+def test_nobody_answers_their_own_and_nothing_is_answered_twice(make_alert, anna, ben, carl):
     alert = make_alert()
     proposal = say(alert, Verdict.CONFIRM, anna)
     with pytest.raises(ValueError, match="whoever proposed it"):
@@ -107,8 +95,7 @@ def test_nobody_answers_their_own_and_nothing_is_answered_twice(make_alert, peop
     assert [one[:3] for one in agreement()] == [("confirm", 0, 1)]
 
 
-def test_what_a_colleague_holds_is_not_answered(make_alert, people):
-    anna, ben, carl = people
+def test_what_a_colleague_holds_is_not_answered(make_alert, anna, ben, carl):
     alert = make_alert()
     proposal = say(alert, Verdict.CONFIRM, anna)
     claim_take(alert=alert, holder=carl)
@@ -119,8 +106,7 @@ def test_what_a_colleague_holds_is_not_answered(make_alert, people):
     assert proposal_waiting(alert=alert) == proposal
 
 
-def test_another_verdict_or_change_ends_what_waits_and_a_late_publisher_is_refused(make_alert, people):
-    anna, ben, carl = people
+def test_another_verdict_or_change_ends_what_waits_and_a_late_publisher_is_refused(make_alert, anna, ben, carl):
     judged, changed = make_alert(), make_alert(longitude=-11)
     first, second = say(judged, Verdict.CONFIRM, anna), say(changed, Verdict.CONFIRM, anna)
     say(judged, Verdict.REJECT, carl)
@@ -131,8 +117,7 @@ def test_another_verdict_or_change_ends_what_waits_and_a_late_publisher_is_refus
     assert set(Proposal.objects.values_list("outcome", flat=True)) == {"overtaken"}
 
 
-def test_whoever_saw_another_state_publishes_nothing(make_alert, people):
-    anna, ben, _ = people
+def test_whoever_saw_another_state_publishes_nothing(make_alert, anna, ben):
     alert = make_alert()
     proposal = say(alert, Verdict.CONFIRM, anna)
     Alert.objects.update(state="provisional")
@@ -144,29 +129,24 @@ def test_whoever_saw_another_state_publishes_nothing(make_alert, people):
     assert proposal_waiting(alert=alert) == proposal
 
 
-def test_a_change_of_what_is_published_waits_too_and_names_both_in_the_audit(make_alert, people):
-    anna, ben, _ = people
+def test_a_change_of_what_is_published_waits_too_and_names_both_in_the_audit(make_alert, anna, ben):
     alert = make_alert(state="confirmed")
     before, later = alert.area, MultiPolygon(alert.area[0].buffer(0.005), srid=4326)
     proposal = edit(alert, anna, kind="landslide", area=later.geojson, texts={"en": "An old quarry."})
-    alert.refresh_from_db()
-    assert (alert.kind, alert.area.equals(before), alert.by_hand.texts) == ("subsidence", True, {})
+    assert (reread(alert).kind, alert.area.equals(before), alert.by_hand.texts) == ("subsidence", True, {})
     assert not alert.edits.exists()
     done = publish(proposal, ben)
-    alert.refresh_from_db()
-    assert (alert.kind, alert.area.equals(before)) == ("landslide", False)
+    assert (reread(alert).kind, alert.area.equals(before)) == ("landslide", False)
     assert alert.by_hand.texts == {"en": "An old quarry."}
     assert (done.editor, done.proposal.decided_by, done.transition) == (anna, ben, alert.transitions.last())
     entry = AuditEntry.objects.get(action="edit")
     assert (entry.actor, json.loads(entry.detail)["proposed_by"]) == ("ben", "anna")
     edit_take_back(edit=done, editor=anna)
-    alert.refresh_from_db()
-    assert (alert.kind, alert.area.equals(before)) == ("subsidence", True)
+    assert (reread(alert).kind, alert.area.equals(before)) == ("subsidence", True)
 
 
 @pytest.mark.django_db(transaction=True)
-def test_of_two_publishers_at_the_same_moment_one_publishes(make_alert, people):
-    anna, ben, carl = people
+def test_of_two_publishers_at_the_same_moment_one_publishes(make_alert, anna, ben, carl):
     proposal = say(make_alert(), Verdict.CONFIRM, anna)
     seen = [Proposal.objects.select_related("alert").get(pk=proposal.pk) for _ in range(2)]
     outcomes = at_the_same_moment(*(partial(publish, *both) for both in zip(seen, (ben, carl), strict=True)))

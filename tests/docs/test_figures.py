@@ -1,8 +1,10 @@
-"""The tables in documents are those that scripts/figures makes from docs/figures."""
+"""Tables in documents are those that scripts/figures makes from docs/figures; figures in sentences are theirs, too."""
 
 import json
 import re
 import subprocess
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -68,70 +70,138 @@ def test_a_result_names_commits_that_are_in_the_repository(path, commits):
     assert not lost, "measure it again (scripts/figures --measure), or take it out"
 
 
-def test_a_table_states_weights_commit_and_command(tmp_path):
-    metrics = {"rmse": {"value": 0.12676, "low": 0.1223, "high": 0.1316}}
-    about = {"method": "model", "weights_sha256": "db59f31e01118f85", "commit": "098323ad9fbe", "metrics": metrics}
+@pytest.fixture
+def keep(tmp_path):
+    """Write a result."""
+
+    def keep(file: str = "r", **content) -> None:
+        usual = {"method": "m", "weights_sha256": None, "commit": "c", "command": "python -m ml evaluate x"}
+        (tmp_path / f"{file}.json").write_text(json.dumps(usual | content))
+
+    return keep
+
+
+def test_a_table_states_weights_commit_and_command(tmp_path, keep):
     command = "python -m ml evaluate coherence --method model --json docs/figures/r.json"
-    (tmp_path / "r.json").write_text(json.dumps(about | {"command": command}))
+    metrics = {"rmse": {"value": 0.12676, "low": 0.1223, "high": 0.1316}}
+    keep(weights_sha256="db59f31e01118f85", commit="098323ad9fbe", metrics=metrics, command=command)
     text = figures.render({"results": ["r"], "metrics": {"rmse": "RMSE"}, "digits": 3}, tmp_path)
     assert "| RMSE | 0.127 (0.122–0.132) |" in text
     assert "Weights db59f31e, commit 098323ad9fbe" in text
     assert "    python -m ml evaluate coherence --method model\n" in text
 
 
-def test_a_changed_result_changes_the_document(tmp_path):
-    written = {"method": "a", "weights_sha256": None, "commit": "c", "command": "python -m ml evaluate x"}
-    path, table = tmp_path / "r.json", {"t": {"results": ["r"], "metrics": ["epe"]}}
-    path.write_text(json.dumps(written | {"metrics": {"epe": {"value": 0.5}}}))
+def test_a_changed_result_changes_the_document(tmp_path, keep):
+    table = {"t": {"results": ["r"], "metrics": ["epe"]}}
+    keep(metrics={"epe": {"value": 0.5}})
     text = figures.renewed("<!-- figures: t -->\n<!-- end -->\n", table, tmp_path)
     assert "0.50" in text
     assert figures.renewed(text, table, tmp_path) == text
-    path.write_text(json.dumps(written | {"metrics": {"epe": {"value": 0.6}}}))
+    keep(metrics={"epe": {"value": 0.6}})
     assert re.sub("0.50", "0.60", text) == figures.renewed(text, table, tmp_path)
 
 
-def test_accuracies_of_a_bench_stand_in_a_column_for_each_case(tmp_path):
+def test_accuracies_of_a_bench_stand_in_a_column_for_each_case(tmp_path, keep):
     lines = [
         {"what": f"{case}: kinds", "value": value, "unit": "macro-F1", "low": 0.8, "high": 0.9, "control": None}
         for case, value in (("one track", 0.8), ("two tracks", 0.87))
     ]
-    content = {"name": "nations", "commit": "c", "note": "ten of them", "results": lines}
-    (tmp_path / "r.json").write_text(json.dumps(content))
-    text = figures.render({"results": ["r"], "kind": "accuracy"}, tmp_path)
+    keep("nations", name="nations", note="ten of them", results=lines)
+    text = figures.render({"results": ["nations"], "kind": "accuracy"}, tmp_path)
     assert "| | one track | two tracks |" in text.replace("|  |", "| |")
     assert "| kinds, macro-F1 | 0.80 (0.80–0.90) | 0.87 (0.80–0.90) |" in text
     assert "* `scripts/bench nations`: commit c; ten of them." in text
 
 
-def test_a_table_shows_what_is_chosen_and_no_interval_without_width(tmp_path):
-    metrics = {
-        "a": {"value": 1, "low": 1, "high": 1},
-        "b": {"value": 134.7, "low": 120.2, "high": 150.1},
-        "c": {"value": 2},
-    }
-    about = {"method": "m", "weights_sha256": None, "commit": "c", "command": "python -m ml evaluate x"}
-    (tmp_path / "r.json").write_text(json.dumps(about | {"metrics": metrics}))
+def test_a_table_shows_what_is_chosen_and_no_interval_without_width(tmp_path, keep):
+    wide = {"value": 134.7, "low": 120.2, "high": 150.1}
+    keep(metrics={"a": {"value": 1, "low": 1, "high": 1}, "b": wide, "c": {"value": 2}})
     table = {"results": ["r"], "metrics": {"a": "first", "b": "second", "c": "third"}, "shown": ["b", "a"]}
     text = figures.render(table, tmp_path)
     assert "| second | 135 (120–150) |\n| first | 1.00 |\n" in text
     assert "third" not in text
 
 
-def test_a_table_of_speeds_leaves_lines_out(tmp_path):
-    lines = [{"what": what, "value": 1, "unit": "s"} for what in ("a tile", "a tile, other median")]
-    (tmp_path / "r.json").write_text(json.dumps({"name": "tiles", "commit": "c", "results": lines}))
-    text = figures.render({"results": ["r"], "kind": "bench", "left_out": ["other median"]}, tmp_path)
+def test_a_table_of_speeds_leaves_lines_out(tmp_path, keep):
+    keep(
+        "tiles",
+        name="tiles",
+        results=[{"what": what, "value": 1, "unit": "s"} for what in ("a tile", "a tile, other median")],
+    )
+    text = figures.render({"results": ["tiles"], "kind": "bench", "left_out": ["other median"]}, tmp_path)
     assert "| a tile | 1 s |" in text
     assert "other median" not in text
 
 
-def test_results_of_different_commands_have_each_their_own(tmp_path):
-    for name, size in (("a", "10"), ("b", "20")):
-        about = {"method": name, "weights_sha256": "b4" * 8 if name == "b" else None, "commit": "c1"}
-        about["metrics"] = {"epe": {"value": 1}}
-        command = f"python -m ml evaluate offsets --method {name} --size {size} --json docs/figures/{name}.json"
-        (tmp_path / f"{name}.json").write_text(json.dumps(about | {"command": command}))
+def test_results_of_different_commands_have_each_their_own(tmp_path, keep):
+    for name, size, weights in (("a", "10", None), ("b", "20", "b4" * 8)):
+        command = f"python -m ml evaluate offsets --method {name} --size {size}"
+        more = {"command": f"{command} --json docs/figures/{name}.json", "metrics": {"epe": {"value": 1}}}
+        keep(name, method=name, weights_sha256=weights, commit="c1", **more)
     text = figures.render({"results": ["a", "b"], "metrics": ["epe"]}, tmp_path)
     assert "Commit c1: a, b (weights b4b4b4b4)." in text
     assert "    python -m ml evaluate offsets --method a --size 10\n" in text
     assert "    python -m ml evaluate offsets --method b --size 20\n" in text
+
+
+ROOT = Path(__file__).resolve().parents[2]
+FOREIGN, INJECTED, CLASSICAL = "deformation-foreign", "deformation-injected", "deformation-national-classical"
+BASELINES = {name: f"coherence-{name}-rivals" for name in ("structured", "homogeneous")}
+SENTENCES = [  # document, result, method (of a bench: the line), digits, metrics
+    ("deformation", FOREIGN, "model", 2, ["false_alarms_per_1000km2", "pd_3mm_800m", "pd_3mm_2000m", "pd_4mm_300m"]),
+    ("deformation", FOREIGN, "matched-filter", 2, ["false_alarms_per_1000km2"]),
+    ("deformation", FOREIGN, "whitening", 2, ["false_alarms_per_1000km2"]),
+    ("deformation", INJECTED, "model", 2, ["pd_3mm_800m", "pd_3mm_2000m", "pd_4mm_300m"]),
+    ("deformation", INJECTED, "whitening", 2, ["pd_3mm_800m"]),
+    ("deformation", INJECTED, "model-tuned", 2, ["pd_3mm_800m"]),
+    ("deformation", "deformation-shifted", "model", 2, ["pd_3mm_800m"]),
+    ("matched-filter", CLASSICAL, "matched-filter", 2, ["object_f1"]),
+    ("matched-filter", CLASSICAL, "threshold", 2, ["object_f1"]),
+    ("matched-filter", CLASSICAL, "ada", 2, ["object_f1"]),
+    ("matched-filter", CLASSICAL, "getis-ord", 2, ["object_f1"]),
+    ("offsets", "offsets-constant-model", None, 3, ["sigma_g50", "sigma_g70", "sigma_g90", "bias_max"]),
+    ("offsets", "offsets-constant-whitened", None, 3, ["sigma_g50", "sigma_g70", "sigma_g90"]),
+    ("offsets", "offsets-fields-model", None, 3, ["epe"]),
+    ("offsets", "offsets-fields-model", None, 2, ["known_share"]),
+    ("offsets", "offsets-fields-whitened", None, 3, ["epe"]),
+    ("offsets", "offsets-foreign", "model", 3, ["epe"]),
+    ("offsets", "offsets-foreign", "model", 2, ["within_95", "noise_known_share"]),
+    (
+        "offsets",
+        "offsets-resolution",
+        "model",
+        2,
+        ["over_rivals_at_equivalent_side_g50", "over_rivals_at_equivalent_side_g70"],
+    ),
+    ("coherence", "coherence-structured-model", None, 3, ["rmse"]),
+    ("coherence", BASELINES["structured"], "posterior-mean", 3, ["rmse"]),
+    ("coherence", "coherence-homogeneous-model", None, 3, ["rmse"]),
+    ("coherence", BASELINES["homogeneous"], "posterior-mean", 3, ["rmse"]),
+    ("coherence", BASELINES["homogeneous"], "posterior-mean", 0, ["resolution_px"]),
+    ("coherence", "change-confirmed-model", None, 2, ["found_share"]),
+    ("coherence", "change-confirmed-model", None, 3, ["false_confirmed_share"]),
+    ("coherence", "change-confirmed-guarnieri-prati", None, 2, ["found_share"]),
+    ("surges", "surges", None, 3, ["recall", "recall_within_3_pairs"]),
+    ("surges", "surges", None, 2, ["false_alarms_per_100_glacier_years"]),
+    ("surges", "surges-fast", None, 2, ["onset_within_one_pair"]),
+    ("kinds", "bench-nations", "one track: objects with an alert", 2, [None]),
+    ("kinds", "bench-nations", "one track: kinds", 2, [None]),
+    ("kinds", "bench-nations", "two tracks: kinds", 2, [None]),
+    ("kinds", "bench-nations", "two tracks: kind groundwater-subsidence", 2, [None]),
+]
+
+
+def measured(result: str, method: str | None, metric: str | None) -> dict[str, Any]:
+    """Return one figure, with its value."""
+    content = json.loads((ROOT / "docs/figures" / f"{result}.json").read_text())
+    if metric is None:
+        return next(line for line in content["results"] if line["what"] == method)
+    return (content["methods"][method] if method else content)["metrics"][metric]
+
+
+@pytest.mark.parametrize(("document", "result", "method", "digits", "metrics"), SENTENCES)
+def test_a_figure_in_a_sentence_is_what_was_measured(document, result, method, digits, metrics):
+    text = (ROOT / "docs/models" / f"{document}.md").read_text()
+    for metric in metrics:
+        value = f"{measured(result, method, metric)['value']:.{digits}f}"
+        assert re.search(rf"(?<![\d.]){re.escape(value)}(?!\d)", text), (metric, value)

@@ -14,6 +14,7 @@ CODE = re.compile(r"`([^`\n]+)`|^ {4,}(\S.*)$", flags=re.MULTILINE)
 LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
 COMMAND = re.compile(r"manage\.py (\w+)")
 OF_DJANGO = {"migrate", "createsuperuser", "check", "axes_reset_username"}  # and of packages
+COMMANDS = {path.stem for path in ROOT.glob("**/management/commands/*.py")} | OF_DJANGO
 OPTION = re.compile(r"\b(scripts/[\w-]+) (--[a-z-]+)")
 WING = re.compile(r"(?:^\d\. |\. )`(\w+)`:", flags=re.MULTILINE)
 MOST_WORDS = 15_000  # of all documents but those in the folders of the code
@@ -21,7 +22,6 @@ MOST_WORDS_AT_FIRST = 20
 SETTING = re.compile(r"`([A-Z]+(?:_[A-Z]+)+)`")
 
 READ_BY_PEOPLE = [path for path in DOCUMENTS if path.parent.name != "weights"]  # a head of the folder's cards
-by_document = pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 
 
 def first_sentence(document: Path) -> str:
@@ -44,28 +44,18 @@ def module_exists(name: str) -> bool:
     return owner.is_file() and re.search(rf"\b{path.name}\b", owner.read_text()) is not None
 
 
-@by_document
-def test_every_path_exists(document):
-    named = [word for word in words(document) if PATH.fullmatch(word)]
-    assert [path for path in named if not any(ROOT.glob(path.rstrip("/")))] == []
-
-
-@by_document
-def test_every_module_exists(document):
-    named = [word for word in words(document) if MODULE.fullmatch(word) and not (ROOT / word).exists()]
-    assert [name for name in named if not module_exists(name)] == []
-
-
-@by_document
-def test_every_link_leads_somewhere(document):
-    links = [link for link in LINK.findall(document.read_text()) if not re.match(r"https?:|mailto:", link)]
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_whatever_a_document_names_exists(document):
+    """Paths, modules, links, commands, and options of scripts, whose words stand in them."""
+    text, named = document.read_text(), words(document)
+    assert [one for one in named if PATH.fullmatch(one) and not any(ROOT.glob(one.rstrip("/")))] == []
+    modules = [one for one in named if MODULE.fullmatch(one) and not (ROOT / one).exists()]
+    assert [one for one in modules if not module_exists(one)] == []
+    links = [link for link in LINK.findall(text) if not re.match(r"https?:|mailto:", link)]
     assert [link for link in links if not (document.parent / link).exists()] == []
-
-
-@by_document
-def test_every_command_exists(document):
-    known = {path.stem for path in ROOT.glob("**/management/commands/*.py")} | OF_DJANGO
-    assert set(COMMAND.findall(document.read_text())) - known == set()
+    assert set(COMMAND.findall(text)) - COMMANDS == set()
+    options = OPTION.findall("\n".join(span or line for span, line in CODE.findall(text)))
+    assert [(path, option) for path, option in options if option not in (ROOT / path).read_text()] == []
 
 
 def test_every_setting_is_read():
@@ -84,13 +74,6 @@ def test_documents_are_short():
 @pytest.mark.parametrize("document", READ_BY_PEOPLE, ids=lambda path: str(path.relative_to(ROOT)))
 def test_the_first_sentence_is_short(document):
     assert len(first_sentence(document).split()) <= MOST_WORDS_AT_FIRST
-
-
-@by_document
-def test_every_option_of_a_script_exists(document):
-    """Words that a script looks for stand in it."""
-    named = OPTION.findall("\n".join(span or line for span, line in CODE.findall(document.read_text())))
-    assert [(path, option) for path, option in named if option not in (ROOT / path).read_text()] == []
 
 
 def test_the_ten_wings_are_folders_of_monitor():

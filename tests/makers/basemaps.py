@@ -86,11 +86,12 @@ def country_tiles(finest: int = FINEST_ZOOM) -> Iterator[tuple[int, int, int]]:
     """Zoom, column and row of the country's tiles; the place of the n-th is called `NAME n`."""
     west, south, east, north = BOX
     for z in range(FROM_ZOOM, finest + 1):
-        (left, top), (right, bottom) = _tile_at(z, west, north), _tile_at(z, east, south)
+        (left, top), (right, bottom) = tile_at(west, north, z), tile_at(east, south, z)
         yield from ((z, x, y) for x in range(left, right + 1) for y in range(top, bottom + 1))
 
 
-def _tile_at(z: int, longitude: float, latitude: float) -> tuple[int, int]:
+def tile_at(longitude: float, latitude: float, z: int) -> tuple[int, int]:
+    """Return column and row of the tile around a place."""
     y = (1 - math.asinh(math.tan(math.radians(latitude))) / math.pi) / 2
     return int((longitude + 180) / 360 * 2**z), int(y * 2**z)
 

@@ -10,6 +10,11 @@ WISH = {"kinds": sorted(KIND_LABELS), "lowest_severity": "minor", "unreviewed": 
 WISH |= {"updates": True, "least_exposure": 0, "frequency": "at-once"}
 
 
+# the form of a subscription, as a browser posts it
+FORM = {"where": "circle", "latitude": "47", "longitude": "-12", "distance": "2000", "kinds": ["subsidence"]}
+FORM |= {"lowest_severity": "minor", "frequency": "at-once"}
+
+
 def make_organisation(owner: str, *emails: str, name: str = "Aldwick Waterworks") -> list[Membership]:
     """The owner, who needs a confirmed subscription, and members who have joined."""
     first = services.organisation_found(email=owner, name=name)

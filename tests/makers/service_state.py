@@ -1,6 +1,6 @@
 """A small service with something of everything, what it holds as hashes, and the stop link of a mail it has sent.
 
-python -m tests.makers.service_state make | content | stop PATH
+python -m tests.makers.service_state make FILE | content | stop PATH
 """
 
 import hashlib
@@ -8,12 +8,16 @@ import json
 import os
 import sys
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import django
 
 
-def make() -> str:
-    """Images, results, an alert with its audit, and a reader who has had a mail; returns the path of its stop link."""
+def make(file: str) -> dict[str, object]:
+    """Points of a file, images, results, an alert with its audit, and a reader who has had a mail.
+
+    Return the path of its stop link and the content of the service.
+    """
     import numpy as np
     from django.contrib.auth import get_user_model
     from django.contrib.gis.geos import MultiPolygon, Polygon
@@ -21,12 +25,14 @@ def make() -> str:
 
     from detection.models import Alert, AlertTransition, AuditEntry, Detection, Scan
     from ingest.models import Scene
+    from ingest.products.services import product_load
     from ml.models import Prediction
     from monitor.notifications import announcements, gathering, rounds
     from monitor.notifications.mail.files import mails_kept
     from monitor.subscribers.subscriptions.services import demo_subscription_make
     from tests.makers import pairs
 
+    product_load(path=Path(file))
     pairs.make_dates()
     for scene in Scene.objects.all():
         pairs.fill_scene(scene, np.full((pairs.ROWS, pairs.COLS), 0.1))
@@ -47,7 +53,8 @@ def make() -> str:
     if rounds.messages_send() != 1:
         raise RuntimeError("no mail was sent")
     (mail,) = mails_kept()
-    return next(word.split("localhost:8000")[1] for word in mail.text.split() if "/subscribe/stop/" in word)
+    link = next(word.split("localhost:8000")[1] for word in mail.text.split() if "/subscribe/stop/" in word)
+    return {"link": link, "content": content()}
 
 
 def content() -> dict[str, object]:
@@ -80,14 +87,22 @@ def content() -> dict[str, object]:
     return {"rows": rows, "sequences": sequences, "rasters": rasters}
 
 
-def stop(path: str) -> dict[str, object]:
-    """What one click on a stop link does, as a mail program makes it."""
-    from django.test import Client
+def stop(path: str) -> list[tuple[int, int]]:
+    """Click on a stop link as a mail program does: where the key is another one, then where it is that of the mail.
+
+    Return the status of each answer, and how many subscriptions are ended then.
+    """
+    from django.conf import settings
+    from django.test import Client, override_settings
 
     from monitor.models.subscriptions import Subscription
 
-    answer = Client(headers={"host": "localhost"}).post(path, {"List-Unsubscribe": "One-Click"})
-    return {"status": answer.status_code, "ended": Subscription.objects.exclude(ended_at=None).count()}
+    found = []
+    for key in ("x" * 60, settings.SECRET_KEY):  # the first as where only database and rasters are copied back
+        with override_settings(SECRET_KEY=key):
+            answer = Client(headers={"host": "localhost"}).post(path, {"List-Unsubscribe": "One-Click"})
+        found.append((answer.status_code, Subscription.objects.exclude(ended_at=None).count()))
+    return found
 
 
 if __name__ == "__main__":

@@ -59,6 +59,8 @@ def give(snapshot: Snapshot) -> None:
             for table in PARTITIONED:
                 _write(cursor, f"{table}_p{pk:d}", snapshot.product_rows[table, pk])
             cursor.execute(partitions.index_and_attach(pk))
+        for table in snapshot.rows:  # another worker's database may have counted less far
+            _count_on(cursor, table)
     for path in snapshot.rasters.iterdir():
         with path.open("rb") as stream:
             raster_put_back(path.name, File(stream))
@@ -72,6 +74,16 @@ def _counts() -> dict[str, int]:
         names = [name for (name,) in cursor.fetchall()]
         cursor.execute(" UNION ALL ".join(f"SELECT '{name}', count(*) FROM \"{name}\"" for name in names))
         return dict(cursor.fetchall())
+
+
+def _count_on(cursor, table: str) -> None:
+    """Let the next row of a table come behind those that it has."""
+    cursor.execute("SELECT attname FROM pg_attribute WHERE attrelid = %s::regclass AND attname = 'id'", [f'"{table}"'])
+    if cursor.fetchone():
+        cursor.execute("SELECT pg_get_serial_sequence(%s, 'id')", [f'"{table}"'])
+        if (sequence := cursor.fetchone()[0]) is not None:
+            newest = f'SELECT greatest(last_value, (SELECT max(id) FROM "{table}")) FROM {sequence}'
+            cursor.execute("SELECT setval(%s, (" + newest + "))", [sequence])
 
 
 def _of_product(table: str, product_id: int) -> str:

@@ -1,5 +1,6 @@
 """What tests of pages, tiles, the interface for programs and the schedule may ask for."""
 
+import json
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -7,14 +8,17 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from detection.models import Alert
+from ingest.context.services import context_load
 from ingest.models import Product
 from ingest.products.services import product_load
+from ingest.readers.context.records import ContextKind
 from ml.models import Prediction
 from monitor.beat import GuardedScheduler
 from monitor.celery import app
-from monitor.models.subscriptions import Subscription
+from monitor.models.subscriptions import Membership, Subscription
 from monitor.web.roles import OPERATORS
 from tests.makers import pairs as made_pairs
+from tests.makers.organisations import make_organisation
 from tests.makers.people import account, signed_in
 
 
@@ -43,6 +47,13 @@ def subscription(make_subscription) -> Subscription:
 
 
 @pytest.fixture
+def three(make_subscription) -> list[Membership]:
+    """Return the owner of an organisation, who also watches a place far away alone, and two members."""
+    make_subscription("owner@example.org", longitude=-13.0)
+    return make_organisation("owner@example.org", "anna@example.org", "ben@example.org")
+
+
+@pytest.fixture
 def product(make_egms) -> Product:
     """Return a loaded product of twelve points."""
     return product_load(path=make_egms())
@@ -52,6 +63,21 @@ def product(make_egms) -> Product:
 def pair_predictions(db) -> list[Prediction]:
     """Three simulated images twelve days apart: coherence, its change and offsets of both pairs, in that order."""
     return made_pairs.make_dates()
+
+
+@pytest.fixture
+def load_context(tmp_path) -> Callable[..., None]:
+    """Load a GeoJSON file of a kind with one geometry, or several of a list, that have these properties."""
+
+    def load(kind: str, geometry: dict | list[dict], simulated: bool = False, name: str = "", **properties) -> None:
+        geometries = geometry if isinstance(geometry, list) else [geometry]
+        properties |= {"name": name} if name else {}
+        features = [{"type": "Feature", "geometry": one, "properties": properties} for one in geometries]
+        path = tmp_path / f"{kind}-{simulated}.geojson"
+        path.write_text(json.dumps({"type": "FeatureCollection", "features": features}))
+        context_load(path=path, kind=ContextKind(kind), simulated=simulated)
+
+    return load
 
 
 @pytest.fixture

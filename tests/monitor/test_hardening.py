@@ -1,13 +1,11 @@
-"""What docs/asvs.csv asks of every page, cookie and password, where no other test shows it."""
+"""What docs/asvs.csv asks of pages, cookies and passwords, where no other test shows it; security.txt, robots.txt."""
 
 import json
 import logging
-import os
 import re
-import subprocess
-import sys
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from urllib.robotparser import RobotFileParser
 
 import pytest
 from django.conf import settings
@@ -19,8 +17,12 @@ from django.core import signing
 from django.test import Client
 from django.utils import timezone
 
+from monitor.web.well_known import FOLLOWED, LEFT_ALONE
+from tests.fixtures.servers import python
+from tests.makers.people import PASSWORD, account
+
 ROOT = Path(__file__).resolve().parents[2]
-PASSWORD = "a long enough pass phrase"
+pytestmark = pytest.mark.django_db
 PUBLIC_SITE = """
 import django, json
 django.setup()
@@ -38,18 +40,19 @@ print(json.dumps({
 """
 
 
-def started(script: str, **values: str) -> subprocess.CompletedProcess[str]:
-    """Start a process of a site behind HTTPS."""
-    environment = {**os.environ, "BEHIND_HTTPS": "yes", "DJANGO_SETTINGS_MODULE": "monitor.settings", **values}
-    return subprocess.run([sys.executable, "-c", script], env=environment, cwd=ROOT, capture_output=True, text=True)
+PROMISE = """
+from django.http import HttpResponse
+from django.middleware.security import SecurityMiddleware
+from django.test import RequestFactory
+answer = SecurityMiddleware(lambda request: HttpResponse())(RequestFactory().get("/", secure=True))
+print(answer["Strict-Transport-Security"])
+"""
 
 
 @pytest.fixture(scope="module")
 def public_site() -> dict:
     """Return the settings and answers of a site behind HTTPS."""
-    done = started(PUBLIC_SITE)
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+    return json.loads(python("-c", PUBLIC_SITE, BEHIND_HTTPS="yes").stdout)
 
 
 def files(pattern: str, *folders: str) -> list[Path]:
@@ -69,11 +72,10 @@ def test_a_public_site_promises_https_for_a_year(public_site):
 
 def test_subdomains_and_the_lists_of_browsers_are_bound_where_that_is_wanted():
     for wish, promised in (("yes", "; includeSubDomains"), ("preload", "; includeSubDomains; preload")):
-        done = started(PUBLIC_SITE, HSTS_SUBDOMAINS=wish)
-        assert json.loads(done.stdout)["hsts"] == f"max-age=31536000{promised}"
+        done = python("-c", PROMISE, BEHIND_HTTPS="yes", HSTS_SUBDOMAINS=wish)
+        assert done.stdout.strip() == f"max-age=31536000{promised}"
 
 
-@pytest.mark.django_db
 @pytest.mark.parametrize("path", ["/about/", "/login/", "/alerts.geojson", "/healthz", "/nothing/"])
 def test_headers_that_every_page_carries(path):
     answer = Client().get(path)
@@ -82,7 +84,6 @@ def test_headers_that_every_page_carries(path):
     assert re.match(r"(text/(html|plain); charset=utf-8|application/(geo\+)?json)", answer["Content-Type"])
 
 
-@pytest.mark.django_db
 def test_the_content_policy_forbids_what_no_page_needs():
     policy = Client().get("/about/")["Content-Security-Policy"]
     for directive in ("object-src 'none'", "base-uri 'none'", "frame-ancestors 'self'", "form-action 'self'"):
@@ -92,7 +93,6 @@ def test_the_content_policy_forbids_what_no_page_needs():
     assert "unsafe" not in scripts
 
 
-@pytest.mark.django_db
 def test_text_of_a_user_cannot_leave_the_data_of_a_page(alert):
     page = Client().get(f"/alerts/{alert.code}/", {"x": "</script><script>"}).content.decode()
     assert "<script>" not in page
@@ -112,9 +112,8 @@ def test_no_script_writes_markup():
     assert [path for path in files("*.js", "static/js") if banned.search(path.read_text())] == []
 
 
-@pytest.mark.django_db
 def test_fields_of_passwords_hide_and_let_managers_paste(client):
-    client.force_login(User.objects.create_user("otto", password=PASSWORD))
+    client.force_login(account("otto"))
     pages = [Client().get("/login/"), client.get("/password/"), client.get("/password/again/")]
     for page in pages:
         fields = re.findall(r'<input[^>]*(?:name|type)="[^"]*password[^>]*>', page.content.decode())
@@ -130,9 +129,8 @@ def test_a_password_may_be_made_of_anything(password):
     validate_password(password)
 
 
-@pytest.mark.django_db
 def test_a_password_is_taken_as_it_is():
-    long = " Ä" + "x" * 200 + "y "
+    long = " Ä\u202e" + "x" * 200 + "\x0by "
     client, user = Client(), User.objects.create_user("otto", password=long)
     assert check_password(long, user.password)
     assert not check_password(long.strip(), user.password)
@@ -141,9 +139,8 @@ def test_a_password_is_taken_as_it_is():
     assert client.post("/login/", {"username": "otto", "password": long}).status_code == 302
 
 
-@pytest.mark.django_db
 def test_a_password_does_not_expire():
-    User.objects.create_user("otto", password=PASSWORD)
+    account("otto")
     User.objects.update(date_joined=timezone.now() - timedelta(days=3000), last_login=timezone.now() - timedelta(2000))
     assert Client().post("/login/", {"username": "otto", "password": PASSWORD}).status_code == 302
 
@@ -153,7 +150,6 @@ def test_an_account_holds_no_hint_and_no_question():
     assert not [name for name in names if re.search("hint|question|answer|birth", name)]
 
 
-@pytest.mark.django_db
 def test_session_tokens_are_long_and_random():
     keys = set()
     for _ in range(20):
@@ -183,9 +179,54 @@ def test_documents_state_how_soon_libraries_are_updated():
     assert re.search(r"known hole is updated within \w+ days", (ROOT / "docs" / "security.md").read_text())
 
 
-@pytest.mark.django_db
 def test_refused_access_is_logged(caplog, client):
     client.force_login(User.objects.create_user("karl"))
     with caplog.at_level(logging.WARNING, logger="django.request"):
         client.get("/review/")
     assert "Forbidden (Permission denied): /review/" in caplog.text
+
+
+SECURITY = "/.well-known/security.txt"
+
+
+def fields(client) -> dict[str, list[str]]:
+    answer = client.get(SECURITY)
+    assert (answer.status_code, answer["Content-Type"]) == (200, "text/plain; charset=utf-8")
+    read: dict[str, list[str]] = {}
+    for line in answer.content.decode().splitlines():
+        name, value = line.split(": ", 1)
+        read.setdefault(name, []).append(value)
+    return read
+
+
+def test_where_nobody_is_named_there_is_no_such_page(client):
+    assert client.get(SECURITY).status_code == 404
+
+
+@pytest.mark.parametrize("years", [0, 3])
+def test_it_names_whom_to_write_and_is_never_out_of_date(client, settings, monkeypatch, years):
+    settings.SECURITY_CONTACT = ["security@motion.example.org", "https://motion.example.org/weakness"]
+    settings.PUBLIC_URL = "https://motion.example.org"
+    now = datetime.now(UTC) + timedelta(days=365 * years)
+    monkeypatch.setattr(timezone, "now", lambda: now)
+    read = fields(client)
+    assert read["Contact"] == ["mailto:security@motion.example.org", "https://motion.example.org/weakness"]
+    assert read["Canonical"] == [f"https://motion.example.org{SECURITY}"]
+    assert read["Preferred-Languages"] == ["en, de, fr, es"]
+    (expires,) = (datetime.fromisoformat(value) for value in read["Expires"])
+    assert now + timedelta(days=90) < expires < now + timedelta(days=365)
+
+
+def test_pages_may_be_found_and_what_is_costly_or_private_is_left_alone(client):
+    text = client.get("/robots.txt").content.decode()
+    robots = RobotFileParser()
+    robots.parse([line for line in text.splitlines() if "*" not in line or line.startswith("User-agent")])
+    for path in ("/", "/about/", "/alerts/", "/alerts/4F7K/", "/regions/bern/", "/glaciers/", "/record/", "/static/a"):
+        assert robots.can_fetch("anybot", path), path
+    for path in (
+        *("/tiles/ground/0/0/0.mvt", "/rasters/1.tif", "/charts/series.json", "/workbench/", "/ogc/", "/api/v1/alerts"),
+        *("/subscriptions/TOKEN/", "/subscribe/stop/TOKEN/", "/feeds/KEY/alerts.atom", "/accounts/join/", "/review/"),
+    ):
+        assert not robots.can_fetch("anybot", path), path
+    rules = {f"Disallow: {path}" for path in LEFT_ALONE} | {f"Allow: {path}" for path in FOLLOWED}
+    assert rules < set(text.splitlines())

@@ -2,8 +2,6 @@
 
 import io
 import os
-import subprocess
-import sys
 import threading
 import time
 
@@ -16,7 +14,7 @@ from django.urls import reverse
 
 from monitor.maps.map import place_search
 from monitor.web import request_limits
-from tests.monitor.test_real_processes import another_connection
+from tests.fixtures.servers import another_connection, python
 from tests.waiting import HANG_SECONDS, wait_until
 
 LIMITED = ["/api/v1/alerts", "/alerts.geojson", "/alerts.atom", "/alerts/none/report/", "/alerts/none/series.json"]
@@ -25,9 +23,9 @@ LIMITED += ["/rasters/1.tif", "/charts/near.json", "/cap.atom", "/feeds/none/ale
 POSTED = ["/login/", "/password/forgotten/", "/accounts/join/", "/subscribe/", "/subscribe/preview.json"]
 POSTED += ["/subscriptions/none/1/where/", "/subscriptions/none/organisations/1/add/", "/review/none/notes/"]
 VERY_LITTLE = 0.001  # second, which every answer takes
+pytestmark = pytest.mark.django_db
 
 
-@pytest.mark.django_db
 @pytest.mark.parametrize("address", LIMITED)
 def test_a_network_that_used_up_its_time_learns_when_to_come_back(client, settings, address):
     settings.WORK_SECONDS_PER_MINUTE = VERY_LITTLE
@@ -39,7 +37,6 @@ def test_a_network_that_used_up_its_time_learns_when_to_come_back(client, settin
     assert refused.json()["error"] == "too many requests came from your network"
 
 
-@pytest.mark.django_db
 @pytest.mark.parametrize("address", POSTED)
 def test_what_is_posted_costs_time_too(client, settings, address):
     settings.WORK_SECONDS_PER_MINUTE = VERY_LITTLE
@@ -49,7 +46,6 @@ def test_what_is_posted_costs_time_too(client, settings, address):
     assert client.get(address).status_code != 429
 
 
-@pytest.mark.django_db
 def test_a_limit_counts_the_seconds_that_the_site_worked_and_no_requests(client, settings):
     settings.WORK_SECONDS_PER_MINUTE = 60
     assert {client.get("/places.json?q=x").status_code for _ in range(30)} == {200}
@@ -62,7 +58,6 @@ def test_a_limit_counts_the_seconds_that_the_site_worked_and_no_requests(client,
     assert client.get("/charts/near.json").status_code == 400  # another kind
 
 
-@pytest.mark.django_db
 def test_others_are_answered_meanwhile_and_a_made_up_address_does_not_help(settings):
     settings.WORK_SECONDS_PER_MINUTE = VERY_LITTLE
     for _ in range(3):
@@ -71,14 +66,12 @@ def test_others_are_answered_meanwhile_and_a_made_up_address_does_not_help(setti
     assert Client(REMOTE_ADDR="203.0.113.8").get("/api/v1/alerts").status_code == 200
 
 
-@pytest.mark.django_db
 def test_pages_and_tiles_of_fifty_people_behind_one_address_are_not_limited(client, settings):
     settings.WORK_SECONDS_PER_MINUTE = VERY_LITTLE
     for address in ("/", "/alerts/", "/tiles/points/los/9/1/1.mvt", "/rasters.json"):
         assert {client.get(address).status_code for _ in range(5)} == {200}
 
 
-@pytest.mark.django_db
 def test_a_browser_gets_a_page_that_says_when_to_come_back(client, settings):
     settings.WORK_SECONDS_PER_MINUTE = VERY_LITTLE
     for _ in range(4):
@@ -87,7 +80,6 @@ def test_a_browser_gets_a_page_that_says_when_to_come_back(client, settings):
     assert "Please try again in a moment" in answer.content.decode()
 
 
-@pytest.mark.django_db
 @pytest.mark.parametrize("address", ["/places.json?q=bonn", "/places/?q=bonn"])
 def test_a_statement_that_takes_too_long_becomes_a_503(client, monkeypatch, address):
     def slow(**kwargs) -> list:
@@ -111,22 +103,10 @@ def test_only_web_processes_end_long_statements():
     of_web = os.environ["DATABASE_URL"]
     if "DATABASE_POOLER" in os.environ:  # there, PgBouncer limits what comes through this name
         of_web = of_web.replace("/ground_motion?", "/ground_motion_web?")
-    assert [_output(web, DATABASE_URL=of_web), _output(others)] == ["('10s',)", "('0',)"]
+    shown = [python("-c", web, DATABASE_URL=of_web), python("-c", others)]
+    assert [one.stdout.splitlines()[-1] for one in shown] == ["('10s',)", "('0',)"]
 
 
-def _output(code: str, **changed: str) -> str:
-    run = subprocess.run(
-        [sys.executable, "-c", code],
-        env=os.environ | changed,
-        check=True,
-        capture_output=True,
-        text=True,
-        timeout=HANG_SECONDS,
-    )
-    return run.stdout.strip().splitlines()[-1]
-
-
-@pytest.mark.django_db
 def test_a_cache_that_is_away_breaks_no_page_and_limits_nobody(client, settings, tmp_path):
     settings.WORK_SECONDS_PER_MINUTE = VERY_LITTLE
     settings.CACHES = {

@@ -1,6 +1,5 @@
 """What a client without a login, and without JavaScript, gets to see."""
 
-import json
 import re
 
 import mapbox_vector_tile
@@ -60,17 +59,6 @@ def test_no_page_allows_eval_or_foreign_hosts(client, watched_region):
         assert not re.search(r"""(src|href)=["'](https?:)?//(?!127\.0\.0\.1)""", source)
 
 
-def test_the_outlines_come_as_geojson(client, watched_region):
-    collection = json.loads(client.get("/alerts.geojson").content)
-    assert len(collection["features"]) == Alert.objects.count()
-    feature = collection["features"][0]
-    longitude, latitude = feature["geometry"]["coordinates"][0][0][0]
-    assert -13 < longitude < -11
-    assert 46 < latitude < 48
-    assert feature["properties"]["simulated"] is True
-    assert feature["properties"]["sentence"].startswith("The ground here")
-
-
 def test_the_series_of_an_area_has_both_tracks_and_its_spread(client, watched_region):
     alert = Alert.objects.filter(kind="subsidence").first()
     body = client.get(f"/alerts/{alert.code}/series.json").json()
@@ -93,11 +81,6 @@ def test_a_point_gives_its_series_its_fit_and_a_sentence(client, make_egms):
     rows = client.get(body["csv_url"]).content.decode().splitlines()
     assert rows[0] == "date,displacement_mm_los"
     assert rows[-1] == "2022-01-03,-24.0"
-
-
-def test_a_point_that_does_not_exist_is_not_found(client, product):
-    assert client.get(f"/api/points/{product.pk}/none/series/").status_code == 404
-    assert client.get("/api/points/99999/pt00000003/series/").status_code == 404
 
 
 def test_a_close_tile_holds_single_points_with_id_and_rate(client, make_egms):
@@ -128,9 +111,28 @@ def test_layers_show_their_direction_only(client, watched_region):
     assert counts["vertical"] == 0
 
 
-@pytest.mark.parametrize("address", ["nonsense/1/0/0", "los/1/5/0", "los/60/0/0"])
-def test_a_tile_that_cannot_be_is_not_found(client, address):
-    assert client.get(f"/tiles/points/{address}.mvt").status_code == 404
+TILES = [f"rasters/{one}/1/0/0.png" for one in ("nonsense/2021-12-13-12d", "coherence/2021-12-13", "coherence/%00")]
+TILES += [
+    f"rasters/coherence/{one}.png"
+    for one in ("2021-13-45-12d/1/0/0", "2021-12-13-12d/1/5/0", "２０２１-12-13-12d/1/0/0")
+]
+TILES += [f"rasters/{one}/9/1/1.png" for one in ("probability/0000", "probability/2021-12-13-12d", "radar/99")]
+TILES += [f"rasters/coherence/2021-12-13-12d/{one}.png" for one in ("60/0/0", "1/5/0")] + ["ground/3/9/0.mvt"]
+TILES += [f"points/{one}.mvt" for one in ("nonsense/1/0/0", "los/1/5/0", "los/60/0/0")]
+TILES += [f"context/{one}.mvt" for one in ("houses/0/0/0", "mines/0/1/0", "mines/40/0/0")]
+NOWHERE = [f"/tiles/{tile}" for tile in TILES]
+NOWHERE += [
+    "/rasters/99999.tif",
+    "/api/points/1/none/series/",
+    "/api/points/99999/pt00000003/series/",
+    "/basemap.pmtiles",
+]
+NOWHERE += [f"/glaciers/{one}/{page}" for one in ("NOBODY", "999999999999", "-1") for page in ("", "series.csv")]
+
+
+@pytest.mark.parametrize("address", NOWHERE)
+def test_what_is_not_there_is_not_found(client, address):
+    assert client.get(address).status_code == 404
 
 
 def test_the_raster_behind_an_alert_can_be_downloaded(client, watched_region):
@@ -138,7 +140,6 @@ def test_the_raster_behind_an_alert_can_be_downloaded(client, watched_region):
     address = re.search(r'href="(/rasters/\d+\.tif)"', page)[1]
     content = b"".join(client.get(address).streaming_content)
     assert content[:4] in (b"II*\0", b"II+\0")
-    assert client.get("/rasters/99999.tif").status_code == 404
 
 
 def test_pages_take_few_queries_however_many_alerts(client, watched_region, django_assert_max_num_queries):

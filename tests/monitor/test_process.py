@@ -1,8 +1,6 @@
 """Processes: what the web imports, who beats, what the schedule sends, and how soon lost work returns."""
 
 import re
-import subprocess
-import sys
 from datetime import timedelta
 
 import pytest
@@ -25,8 +23,7 @@ from monitor.operations.health.process import beat_sign
 from monitor.operations.health.signs import sign_ages
 from monitor.operations.management.commands import prepare
 from monitor.schedule import BEAT_SCHEDULE, TASK_ROUTES
-from tests.monitor.test_real_processes import another_connection
-from tests.waiting import HANG_SECONDS
+from tests.fixtures.servers import another_connection, python
 
 SENT = re.compile(r"send_task\(\s*\"([\w.]+)\"")
 MOST_IDLE = timedelta(seconds=150)
@@ -34,7 +31,7 @@ MOST_IDLE = timedelta(seconds=150)
 
 def test_the_web_process_never_imports_torch():
     code = "import sys, monitor.wsgi, monitor.urls; sys.exit('torch' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], check=False, timeout=HANG_SECONDS).returncode == 0
+    assert python("-c", code, check=False).returncode == 0
 
 
 @pytest.mark.django_db(transaction=True)

@@ -1,4 +1,4 @@
-"""Workers, beats and a broker as the Procfile starts them, as real processes: what one of them does to the others."""
+"""Workers, beats and a broker as the Procfile starts them: what one does to the others, and what a worker outlives."""
 
 import json
 import os
@@ -14,9 +14,9 @@ from collections.abc import Iterator
 from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
-from urllib.parse import urlsplit, urlunsplit
+from types import SimpleNamespace
 
-import psycopg
+import kombu
 import pytest
 import redis
 from celery import Celery
@@ -26,8 +26,11 @@ from django.utils import timezone
 from ingest.jobs.services import job_queue
 from ingest.models import IngestJob, Product
 from ingest.products.services import product_delete
+from monitor.celery import app
 from monitor.models.messages import OutgoingMessage
 from monitor.schedule import BEAT_SCHEDULE, STAGE, TASK_ROUTES
+from monitor.worker import SteadyConsumer
+from tests.fixtures.servers import another_connection, database_url
 from tests.waiting import HANG_SECONDS, wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -56,16 +59,14 @@ class Processes:
         except redis.ConnectionError:
             return False
 
-    def start(self, name: str, hostname: str = "") -> "subprocess.Popen[bytes]":
-        program, *arguments = shlex.split(COMMANDS[name])
-        database = urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{connection.settings_dict['NAME']}")
-        redis_url = f"unix://{self.folder}/redis.sock"
-        own = {"DATABASE_URL": urlunsplit(database), "REDIS_URL": redis_url, "BROKER_URL": "", "EMAIL_URL": ""}
-        environment = os.environ | own | self.more
+    def start(self, name: str, hostname: str = "", more_queues: str = "") -> "subprocess.Popen[bytes]":
+        program, *arguments = shlex.split(COMMANDS[name].replace("--queues ", f"--queues {more_queues}"))
+        own = {"DATABASE_URL": database_url(), "REDIS_URL": f"unix://{self.folder}/redis.sock", "BROKER_URL": ""}
+        own |= {"EMAIL_URL": "", "CELERY_SKIP_CHECKS": "1"}
         with (self.folder / f"{name}{hostname}.log").open("wb") as log:
             process = subprocess.Popen(
                 [sys.executable, "-m", program, *arguments],
-                env=environment,
+                env=os.environ | own | self.more,
                 cwd=ROOT,
                 stdout=subprocess.DEVNULL,
                 stderr=log,
@@ -90,12 +91,6 @@ def processes() -> Iterator[Processes]:
     yield running
     running.stop()
     shutil.rmtree(folder)
-
-
-def another_connection() -> psycopg.Connection:
-    own = connection.get_connection_params()
-    names = ("dbname", "host", "user", "password", "port")
-    return psycopg.connect(**{name: own[name] for name in names if own.get(name)})
 
 
 def backends_waiting() -> int:
@@ -212,8 +207,8 @@ def test_files_are_loaded_after_redis_was_emptied_and_restarted(processes, make_
     jobs = [job_queue(source="watch", path=make_egms(n=12), original_name="a.zip")]
     assert processes.redis.llen("ingest") == 1
     processes.redis.flushall()
-    for name in ("worker", "mail-worker", "beat"):
-        processes.start(name)
+    processes.start("worker", more_queues="housekeeping,")
+    processes.start("beat")
     wait_until(lambda: processes.redis.exists("_kombu.binding.housekeeping"))
     processes.server.kill()
     processes.server.wait()
@@ -238,3 +233,28 @@ def test_a_beat_that_is_stopped_in_the_middle_of_a_statement_ends(processes):
         beat.send_signal(signal.SIGTERM)
         time.sleep(1)
     assert beat.wait(timeout=HANG_SECONDS) == 0
+
+
+def test_a_worker_whose_redis_is_killed_while_it_holds_a_message_connects_again(processes):
+    """kombu 5.7 fails there with an AttributeError, which ended the worker."""
+    connection = kombu.Connection(processes.app.conf.broker_url)
+    taken, channels = [], [connection.default_channel, connection.channel()]  # workers have several
+    for name, channel in zip(("work", "more"), channels, strict=True):
+        kombu.Producer(channel).publish({}, routing_key=name, declare=[kombu.Queue(name)])
+        take = [lambda body, message: taken.append(message)]
+        kombu.Consumer(channel, queues=[kombu.Queue(name)], callbacks=take).consume()
+    wait_until(lambda: connection.drain_events(timeout=5) or len(taken) == 2)
+    with pytest.raises(TimeoutError):
+        connection.drain_events(timeout=0.1)  # they ask for the next one
+    consumer = SteadyConsumer.__new__(SteadyConsumer)
+    conf = SimpleNamespace(
+        worker_cancel_long_running_tasks_on_connection_loss=True, worker_enable_prefetch_count_reduction=False
+    )
+    consumer.connection, consumer.app = connection, SimpleNamespace(conf=conf)
+    processes.server.kill()
+    processes.server.wait()
+    consumer.on_connection_error_after_connected(ConnectionError("gone"))
+    assert consumer.connection is None  # the worker makes a new one
+    for channel in channels:
+        channel.qos._delivered.clear()  # or it would be given back when this process ends
+    assert app.conf.worker_consumer == "monitor.worker:SteadyConsumer"

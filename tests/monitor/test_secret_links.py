@@ -3,10 +3,7 @@
 import io
 import logging
 import logging.config
-import os
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
 
 import pytest
@@ -15,6 +12,7 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from monitor.web.secret_links import SECRET_ADDRESSES, without_secrets
+from tests.fixtures.servers import python
 
 SECRET = "eyJzIjoxfQ:1vM3xQ:dGhpcy1pcy1hLXNlY3JldA_-"
 SECRET_PARAMETERS = {"token", "key", "uidb36", "uidb64"}
@@ -95,12 +93,6 @@ def test_logs_of_workers_are_cleaned_too():
         "import logging, django; django.setup(); from monitor.celery import app; app.log.setup(loglevel='INFO');"
         f"logging.getLogger('some.task').warning('no mail to /subscribe/stop/%s/', '{SECRET}')"
     )
-    worker = subprocess.run(
-        [sys.executable, "-c", code],
-        capture_output=True,
-        text=True,
-        check=True,
-        env=os.environ | {"DJANGO_SETTINGS_MODULE": "monitor.settings"},
-    )
+    worker = python("-c", code)
     assert "/subscribe/stop/[removed]/" in worker.stderr
     assert SECRET not in worker.stderr + worker.stdout

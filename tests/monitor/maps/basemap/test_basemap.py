@@ -1,7 +1,6 @@
 """What lies under the maps: the ground that is loaded, its relief, and a base map in one file."""
 
 import io
-import json
 import re
 
 import mapbox_vector_tile
@@ -15,7 +14,6 @@ from shapely import Point, get_parts
 from shapely.geometry import shape
 
 from ingest.context.services import context_load
-from ingest.readers.context.records import ContextKind
 from monitor.maps.basemap.archive import fault_of
 from monitor.operations.health.condition import Wrong
 from monitor.operations.health.site_checks import base_map
@@ -27,67 +25,51 @@ LINE = {"type": "LineString", "coordinates": [[WEST, NORTH], [WEST + 0.05, NORTH
 SQUARE = {"type": "Polygon", "coordinates": [[[10.0, 49.9], [10.2, 49.9], [10.2, 50.1], [10.0, 50.1], [10.0, 49.9]]]}
 
 
-@pytest.fixture
-def load(tmp_path):
-    """Load one feature of a kind."""
-
-    def load(kind: str, geometry: dict, simulated: bool = False, **properties) -> None:
-        feature = {"type": "Feature", "geometry": geometry, "properties": properties}
-        path = tmp_path / f"{kind}-{simulated}.geojson"
-        path.write_text(json.dumps({"type": "FeatureCollection", "features": [feature]}))
-        context_load(path=path, kind=ContextKind(kind), simulated=simulated)
-
-    return load
-
-
-def tile_at(client, z: int) -> dict:
+def ground_at(client, z: int) -> dict:
     """Return the ground tile around 10.02° E, 49.99° N, decoded."""
-    x = int((10.02 + 180) / 360 * 2**z)
-    y = int((1 - np.arcsinh(np.tan(np.radians(49.99))) / np.pi) / 2 * 2**z)
+    x, y = basemaps.tile_at(10.02, 49.99, z)
     return mapbox_vector_tile.decode(client.get(f"/tiles/ground/{z}/{x}/{y}.mvt").content)
 
 
 def test_where_nothing_is_loaded_there_is_nothing_to_draw(client):
     assert client.get("/basemap.json").json() == {"ground": None, "heights": None, "archive": None}
-    assert client.get("/basemap.pmtiles").status_code == 404
-    assert client.get("/tiles/ground/3/9/0.mvt").status_code == 404  # there is no ninth tile at zoom 3
 
 
-def test_what_is_loaded_is_drawn_from_its_zoom_on(client, load):
-    load("roads", LINE, highway="primary")
-    load("railways", LINE, railway="rail")
-    load("rivers", LINE, waterway="stream", name="Hart")
-    load("lakes", SQUARE, natural="water", name="Mere")
-    assert set(tile_at(client, 7)) == {"lakes"}
-    assert set(tile_at(client, 8)) == {"lakes", "roads"}
-    assert set(tile_at(client, 9)) == {"lakes", "roads", "railways"}
-    near = tile_at(client, 12)
+def test_what_is_loaded_is_drawn_from_its_zoom_on(client, load_context):
+    load_context("roads", LINE, highway="primary")
+    load_context("railways", LINE, railway="rail")
+    load_context("rivers", LINE, waterway="stream", name="Hart")
+    load_context("lakes", SQUARE, natural="water", name="Mere")
+    assert set(ground_at(client, 7)) == {"lakes"}
+    assert set(ground_at(client, 8)) == {"lakes", "roads"}
+    assert set(ground_at(client, 9)) == {"lakes", "roads", "railways"}
+    near = ground_at(client, 12)
     assert {name: layer["features"][0]["properties"] for name, layer in near.items()} == {
         "lakes": {"name": "Mere", "simulated": False},
         "roads": {"line_class": "main", "tunnel": False, "simulated": False},
         "railways": {"tunnel": False, "simulated": False},
         "rivers": {"name": "Hart", "water_class": "stream", "simulated": False},
     }
-    assert tile_at(client, 12)["roads"]["features"][0]["geometry"]["type"] == "LineString"
+    assert ground_at(client, 12)["roads"]["features"][0]["geometry"]["type"] == "LineString"
 
 
-def test_land_is_drawn_for_a_simulated_country_alone_and_a_new_layer_changes_the_address(client, load):
-    load("regions", SQUARE, name="Realia", level=0)
+def test_land_is_drawn_for_a_simulated_country_alone_and_a_new_layer_changes_the_address(client, load_context):
+    load_context("regions", SQUARE, name="Realia", level=0)
     before = client.get("/basemap.json").json()["ground"]
-    assert "land" not in tile_at(client, 6)
-    load("regions", SQUARE, simulated=True, name="Velmark", level=0)
-    assert [one["properties"]["name"] for one in tile_at(client, 6)["land"]["features"]] == ["Velmark"]
+    assert "land" not in ground_at(client, 6)
+    load_context("regions", SQUARE, simulated=True, name="Velmark", level=0)
+    assert [one["properties"]["name"] for one in ground_at(client, 6)["land"]["features"]] == ["Velmark"]
     assert client.get("/basemap.json").json()["ground"] != before
 
 
-def test_only_under_the_address_of_what_is_loaded_a_tile_is_kept_for_a_day(client, load):
+def test_only_under_the_address_of_what_is_loaded_a_tile_is_kept_for_a_day(client, load_context):
     def life(address: str) -> str:
         return client.get(address)["Cache-Control"].partition("max-age=")[2]
 
-    load("lakes", SQUARE, natural="water")
+    load_context("lakes", SQUARE, natural="water")
     known = client.get("/basemap.json").json()["ground"].format(z=3, x=4, y=2)
     assert (life(known), life(known.partition("?")[0]), life(f"{known}0")) == ("86400", "60", "60")
-    load("roads", LINE, highway="primary")
+    load_context("roads", LINE, highway="primary")
     assert life(known) == "60"
 
 
@@ -99,7 +81,7 @@ def test_heights_come_back_out_of_the_colours_of_their_tile(client, tmp_path):
     context_load(path=tmp_path / "dem.tif")
     described = client.get("/basemap.json").json()["heights"]
     assert (described["minzoom"], described["maxzoom"]) == (6, 10)
-    x, y = int((10.2 + 180) / 360 * 2**10), int((1 - np.arcsinh(np.tan(np.radians(49.8))) / np.pi) / 2 * 2**10)
+    x, y = basemaps.tile_at(10.2, 49.8, 10)
     answer = client.get(described["tiles"].format(z=10, x=x, y=y))
     red, green, blue, opacity = np.moveaxis(np.asarray(Image.open(io.BytesIO(answer.content))).astype(float), -1, 0)
     metres = red * 256 + green + blue / 256 - 32768

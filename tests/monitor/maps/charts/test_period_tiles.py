@@ -1,6 +1,5 @@
 """Tiles of a period: the rates on the map are those that a chart of the same points fits to it."""
 
-import math
 from datetime import date
 
 import mapbox_vector_tile
@@ -12,6 +11,7 @@ from ingest.products.services import product_load
 from lab.speed.simulated import load_towns
 from ml.statistics.series import fit_rates, fit_series
 from monitor.maps.charts.period_tiles import MOST_FITTED
+from tests.makers.basemaps import tile_at
 
 pytestmark = pytest.mark.django_db
 
@@ -31,8 +31,8 @@ def product(make_egms):
 
 def tile_of(product, z: int = 14) -> str:
     at = MeasurementPoint.objects.filter(product=product).order_by("pid")[0].position
-    y = (1 - math.asinh(math.tan(math.radians(at.y))) / math.pi) / 2
-    return f"/tiles/periods/los/{z}/{int((at.x + 180) / 360 * 2**z)}/{int(y * 2**z)}.mvt"
+    x, y = tile_at(at.x, at.y, z)
+    return f"/tiles/periods/los/{z}/{x}/{y}.mvt"
 
 
 def layers(content: bytes) -> dict[str, list[dict]]:

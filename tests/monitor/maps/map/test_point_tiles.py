@@ -1,7 +1,5 @@
 """Tiles of points stay small wherever points are dense, and say so; with every zoom more of them are shown."""
 
-import math
-
 import mapbox_vector_tile
 import pytest
 from django.db import connection
@@ -11,14 +9,10 @@ from ingest.products.services import product_delete
 from lab.speed.simulated import load_towns
 from monitor.maps.map import selectors
 from monitor.maps.map.layers import BY_NAME
+from tests.makers.basemaps import tile_at
 
 pytestmark = pytest.mark.django_db
 MANY = 120_000
-
-
-def tile_at(longitude: float, latitude: float, z: int) -> tuple[int, int]:
-    y = (1 - math.asinh(math.tan(math.radians(latitude))) / math.pi) / 2
-    return int((longitude + 180) / 360 * 2**z), int(y * 2**z)
 
 
 def points_of(tile: bytes) -> dict[str, list]:

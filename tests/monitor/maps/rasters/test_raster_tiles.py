@@ -1,19 +1,34 @@
-"""Rasters on the map: tiles, dates and arrows say what the rasters say, and nothing else."""
+"""Rasters on the map say what the rasters say; where slow motion would not be seen, a layer and a sentence do."""
 
 import math
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 import numpy as np
 import pytest
 import rasterio
+from django.contrib.gis.geos import MultiPolygon, Polygon
 from django.core.files.base import ContentFile
 from rasterio.io import MemoryFile
 
+from ingest.rasters import write_cog
+from ingest.storage import save_with_raster
 from ml.models import Prediction, Run
+from ml.stored import read_prediction
 from monitor.maps.imaging import drawing as rasters
 from monitor.maps.rasters.catalogue import evidence_raster
 from monitor.maps.rasters.layers import RASTER_LAYERS, RASTER_LAYERS_BY_NAME
+from monitor.maps.rasters.visibility import (
+    Scope,
+    Visibility,
+    visibilities_in,
+    visibility_around,
+    visibility_in,
+    visibility_sentence,
+    visibility_words,
+)
 from tests.makers import pairs as made_pairs
+from tests.makers.basemaps import tile_at
+from tests.makers.organisations import FORM
 from tests.makers.wire import FAULTS_OF_READING
 
 pytestmark = [
@@ -24,8 +39,7 @@ FIRST, SECOND = "2021-12-13-12d", "2021-12-25-12d"
 
 
 def tile_of(longitude: float, latitude: float, zoom: int) -> str:
-    x = int((longitude + 180) / 360 * 2**zoom)
-    y = int((1 - math.asinh(math.tan(math.radians(latitude))) / math.pi) / 2 * 2**zoom)
+    x, y = tile_at(longitude, latitude, zoom)
     return f"{zoom}/{x}/{y}"
 
 
@@ -154,17 +168,6 @@ def test_a_small_map_shows_the_newest_finding_and_says_what_its_colours_mean(pai
     dates = "25 Dec 2021 (12 days since 13 Dec 2021)"
     assert evidence["caption"].startswith(f"Change of coherence, {dates}. Purple: less alike")
     assert evidence_raster([]) is None
-
-
-NOWHERE = ["nonsense/2021-12-13-12d/1/0/0", "coherence/2021-12-13/1/0/0", "coherence/2021-13-45-12d/1/0/0"]
-NOWHERE += ["coherence/2021-12-13-12d/1/5/0", "coherence/2021-12-13-12d/60/0/0", "coherence/%00/1/0/0"]
-NOWHERE += ["probability/0000/9/1/1", "probability/2021-12-13-12d/9/1/1", "radar/99/9/1/1"]
-NOWHERE += ["coherence/２０２１-12-13-12d/1/0/0"]
-
-
-@pytest.mark.parametrize("address", NOWHERE)
-def test_a_tile_that_cannot_be_is_not_found(client, address):
-    assert client.get(f"/tiles/rasters/{address}.png").status_code == 404
 
 
 def test_a_tile_is_sent_once(client, pair_predictions):
@@ -301,3 +304,75 @@ def test_a_tile_says_how_sure_and_how_many_days_before_the_later_image(client, c
     assert list(shown(client, "change-onset", LONG)[:3, 128, 128]) == colour("change-onset", 12)
     far_out = shown(client, "confirmed-change", LONG, tile_of(made_pairs.LONGITUDE, made_pairs.LATITUDE, 12))
     assert (far_out[3] == 0).sum() > 0  # unconfirmed places have no colour
+
+
+AWAY = MultiPolygon(Polygon.from_bbox((50, 10, 51, 11)), srid=4326)
+
+
+@pytest.fixture
+def limits(watched_region, tmp_path) -> list[Prediction]:
+    """Two tracks: the first sees 4 mm a year in its northern half and nothing south of it, the second 30 mm."""
+    predictions = list(Prediction.objects.order_by("run__product_id"))
+    for prediction, (north, south) in zip(predictions, ((4.0, np.nan), (30.0, 30.0)), strict=True):
+        raster = read_prediction(prediction)
+        half = np.where(np.arange(raster.shape[0])[:, None] < raster.shape[0] // 2, north, south)
+        bands = {"smallest_rate_mm_yr": np.broadcast_to(half, raster.shape).astype(np.float32)}
+        path = tmp_path / "limits.tif"
+        write_cog(path, bands, raster.transform, raster.epsg, ["mm/yr"], {})
+        prediction.statistics["smallest_rate_mm_yr"] = 4.0
+        save_with_raster(prediction, path)
+    return predictions
+
+
+def test_runs_that_do_not_state_what_they_would_see_have_no_layer_and_no_sentence(client, watched_region):
+    names = {layer["name"] for layer in client.get("/rasters.json").json()["layers"]}
+    assert "probability" in names
+    assert "smallest-rate" not in names
+    assert visibility_sentence(None) == ""
+
+
+def test_the_best_view_counts_and_the_date_is_the_last_one(client, limits):
+    layers = {layer["name"]: layer for layer in client.get("/rasters.json").json()["layers"]}
+    assert layers["smallest-rate"]["groups"][0]["n_rasters"] == 2
+    west, south, east, north = limits[0].run.product.footprint.extent
+    middle = (south + north) / 2
+    halves = (((middle + 0.01, north), 0.0, 0.1, 4.0), ((south, middle - 0.01), 0.95, 1.0, 30.0))
+    for edges, least, most, noticed_mm_yr in halves:
+        region = MultiPolygon(Polygon.from_bbox((west + 0.01, edges[0], east - 0.01, edges[1])), srid=4326)
+        seen = visibility_in(region)
+        assert least <= seen.unseen <= most
+        assert seen.noticed_mm_yr == noticed_mm_yr
+        assert seen.last_measured == max(one.run.product.dates[-1] for one in limits)
+        assert visibilities_in({7: region, 8: AWAY}) == {7: seen, 8: None}
+
+
+def test_lists_and_subscriptions_say_it(client, limits):
+    sentence = visibility_sentence(None)
+    assert "% of the ground that our data cover we would not notice ground that moves by less than 10 mm" in sentence
+    assert sentence in client.get("/alerts/").content.decode()
+    inside = limits[0].run.product.footprint.centroid
+    answer = client.post(
+        "/subscribe/preview.json", FORM | {"distance": "800", "latitude": inside.y, "longitude": inside.x}
+    ).json()
+    assert "of this region we would" in answer["unseen"]
+    assert "The last measurement is of" in visibility_around(MultiPolygon(inside.buffer(0.001), srid=4326))
+    assert visibility_sentence(AWAY) == ""
+
+
+@pytest.mark.parametrize(
+    ("unseen", "noticed", "words"),
+    [
+        (
+            0.0,
+            3.6,
+            "notice ground that moves faster than about 4 mm a year over a kilometre and a half. Smaller places",
+        ),
+        (0.12, 3.6, "and in 12 % of it motion of less than 10 mm a year stays hidden."),
+        (0.7, float("inf"), "In 70 % of this region we would not notice ground that moves by less than 10 mm a year"),
+    ],
+)
+def test_a_region_says_what_would_be_noticed_and_where_nothing_would(unseen, noticed, words):
+    sentence = visibility_words(Visibility(unseen, noticed, date(2024, 12, 25)), Scope.REGION)
+    assert words in sentence
+    assert sentence.endswith("The last measurement is of 25 December 2024.")
+    assert ("hidden" in sentence) == (unseen >= 0.01 and noticed < 10)

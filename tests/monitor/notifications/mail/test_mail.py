@@ -23,8 +23,8 @@ from monitor.notifications import outbox, rounds
 from monitor.notifications.mail import files, letters
 from monitor.subscribers.subscriptions import services as subscriptions
 from monitor.web.guards import MAIL_FILES_BACKEND
-from tests.monitor.test_real_processes import another_connection
-from tests.waiting import HANG_SECONDS, wait_until
+from tests.fixtures.servers import another_connection
+from tests.waiting import HANG_SECONDS, reread, wait_until
 
 ROOT = Path(__file__).resolve().parents[4]
 pytestmark = pytest.mark.django_db
@@ -180,8 +180,7 @@ def test_a_mail_refused_for_its_content_is_no_bounce(alert, subscription, mail_s
     tasks.announce_transitions()
     mail_server.on_data = lambda count: "554 5.7.1 looks like spam"
     rounds.messages_send()
-    subscription.refresh_from_db()
-    assert (OutgoingMessage.objects.get().state, subscription.bounces) == ("queued", 0)
+    assert (OutgoingMessage.objects.get().state, reread(subscription).bounces) == ("queued", 0)
     mail_server.on_data = lambda count: None
     let_time_pass()
     assert rounds.messages_send() == 1
@@ -199,16 +198,14 @@ def test_an_address_that_refuses_three_mails_is_paused_and_others_get_theirs(
         make_alert(longitude=-12.0 + n / 1000)
         tasks.announce_transitions()
         rounds.messages_send()
-    gone.refresh_from_db()
-    assert (gone.bounces, gone.pause_reason) == (3, "bounced")
+    assert (reread(gone).bounces, gone.pause_reason) == (3, "bounced")
     assert mail_server.recipients.count("gone@example.org") == 3
     assert received_by(mail_server) == ["there@example.org"] * 4
 
 
 def test_an_address_whose_mails_came_back_is_paused_by_hand(subscription, capsys):
     call_command("pausemails", subscription.email.upper())
-    subscription.refresh_from_db()
-    assert subscription.pause_reason == "bounced"
+    assert reread(subscription).pause_reason == "bounced"
     assert "paused subscriptions: 1" in capsys.readouterr().out
 
 
@@ -217,8 +214,7 @@ def test_one_mail_that_gets_through_clears_the_count_of_refusals(make_alert, mak
     make_alert()
     tasks.announce_transitions()
     rounds.messages_send()
-    subscription.refresh_from_db()
-    assert subscription.bounces == 0
+    assert reread(subscription).bounces == 0
 
 
 @pytest.mark.django_db(transaction=True)

@@ -18,6 +18,7 @@ from monitor import tasks
 from monitor.models.messages import OutgoingMessage
 from monitor.notifications import rounds
 from monitor.notifications.mail import relays, returns
+from tests.waiting import reread
 
 READER = "gone@example.org"
 NO_SUCH_USER = ("5.1.1", "smtp; 550 5.1.1 <gone@example.org>: Recipient address rejected: User unknown")
@@ -141,8 +142,7 @@ def test_a_mail_that_arrived_in_between_begins_the_count_anew(make_subscription)
     first, _arrived, third, fourth = sent(4)
     for pk in (first, third, fourth):
         returns.return_take(content=report(pk))
-    subscription.refresh_from_db()
-    assert (subscription.bounces, subscription.pause_reason) == (2, "")
+    assert (reread(subscription).bounces, subscription.pause_reason) == (2, "")
 
 
 @pytest.mark.parametrize(
@@ -151,8 +151,7 @@ def test_a_mail_that_arrived_in_between_begins_the_count_anew(make_subscription)
 def test_a_report_about_this_service_or_of_a_delay_says_nothing_of_the_reader(code, action, make_subscription):
     subscription, (pk,) = make_subscription(READER), sent()
     returns.return_take(content=report(pk, code, action))
-    subscription.refresh_from_db()
-    assert (subscription.bounces, OutgoingMessage.objects.get().state) == (0, "sent")
+    assert (reread(subscription).bounces, OutgoingMessage.objects.get().state) == (0, "sent")
 
 
 @pytest.mark.parametrize(
@@ -231,8 +230,7 @@ def test_a_relay_reports_by_webhook_what_came_back(make_subscription, settings):
         assert postmark("password", READER.upper()) == 200
     finally:
         tracking.disconnect(relays.tracked)
-    subscription.refresh_from_db()
-    assert subscription.bounces == 1
+    assert reread(subscription).bounces == 1
     assert dict(OutgoingMessage.objects.values_list("pk", "state")) == {older: "sent", newest: "failed"}
 
 

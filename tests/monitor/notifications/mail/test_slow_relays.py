@@ -15,6 +15,7 @@ from monitor.models.operations import Alarm
 from monitor.notifications import outbox, rounds
 from monitor.notifications.mail.server import QUIT_SECONDS
 from monitor.operations.health import alarms
+from tests.fixtures.servers import self_signed
 from tests.monitor.notifications.mail.test_mail import let_time_pass
 from tests.waiting import wait_until
 
@@ -64,11 +65,7 @@ def test_a_relay_that_says_nothing_after_a_mail_may_get_it_again_under_the_same_
 @pytest.fixture
 def tls(slow_relay, settings, tmp_path, monkeypatch):
     """Serve the relay under TLS from the first byte, with a certificate that is trusted here."""
-    made, names = tmp_path / "certificate.pem", "subjectAltName=DNS:localhost"
-    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
-    command += ["-days", "2", "-subj", "/CN=localhost", "-addext", names]
-    command += ["-keyout", made.with_suffix(".key"), "-out", made]
-    subprocess.run(command, check=True, capture_output=True)
+    made = self_signed(tmp_path / "certificate.pem", tmp_path / "certificate.key")
     slow_relay.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     slow_relay.tls.load_cert_chain(made, made.with_suffix(".key"))
     monkeypatch.setenv("SSL_CERT_FILE", str(made))

@@ -12,6 +12,7 @@ from django.db import DatabaseError
 from django.utils import timezone
 
 from detection.alerts.services import alert_transition
+from detection.models import Alert
 from detection.rules.lifecycle import State
 from monitor import tasks
 from monitor.models.messages import Endpoint, OutgoingMessage
@@ -21,6 +22,7 @@ from monitor.notifications.webhook.signature import BOTH_FOR, secret_new, secret
 from monitor.subscribers.subscriptions import endpoints, tokens
 from monitor.subscribers.subscriptions import services as subscriptions
 from monitor.web.outgoing import outward
+from tests.waiting import reread
 
 pytestmark = pytest.mark.django_db
 RESIDENT = "resident@example.org"
@@ -40,6 +42,24 @@ def endpoint_made(receiver, path: str = "/hook", email: str = RESIDENT, verified
 def send() -> int:
     tasks.announce_transitions()
     return rounds.messages_send()
+
+
+@pytest.fixture
+def hook(receiver, make_subscription) -> Endpoint:
+    """Return the webhook of somebody who gets a mail once a week."""
+    make_subscription(frequency="weekly")
+    return endpoint_made(receiver)
+
+
+@pytest.fixture
+def report(make_alert):
+    """Return a function that makes an alert and sends what is due."""
+
+    def report() -> int:
+        make_alert(longitude=-12.0 + Alert.objects.count() / 1000)
+        return send()
+
+    return report
 
 
 def let_time_pass() -> None:
@@ -96,23 +116,19 @@ def test_nothing_goes_to_an_address_that_has_not_answered_a_test(make_alert, mak
     receiver.answer = lambda path: (200, {})
     let_time_pass()
     send()
-    endpoint.refresh_from_db()
-    assert endpoint.verified_at is not None
+    assert reread(endpoint).verified_at is not None
     assert {headers["webhook-id"] for _, headers, _ in receiver.received} == {endpoints.message_id(to_webhooks().get())}
     make_alert(longitude=-12.001)
     send()
     assert json.loads(receiver.received[-1][2])["type"] == "alert.first"
 
 
-def test_what_failed_is_tried_again_with_the_same_id_and_longer_waits(make_alert, make_subscription, receiver):
-    endpoint_made(receiver)
+def test_what_failed_is_tried_again_with_the_same_id_and_longer_waits(hook, make_alert, receiver):
     receiver.answer = lambda path: (503, {})
-    make_subscription()
     make_alert()
     waits = []
     for _ in range(4):
         let_time_pass()
-        OutgoingMessage.objects.exclude(channel="webhook").delete()
         send()
         waits.append(round((to_webhooks().get().next_try_at - timezone.now()).total_seconds()))
     assert waits == [5, 30, 120, 600]
@@ -120,36 +136,27 @@ def test_what_failed_is_tried_again_with_the_same_id_and_longer_waits(make_alert
     assert len({headers["webhook-id"] for _, headers, _ in receiver.received}) == 1
 
 
-def test_a_server_that_asks_for_time_gets_it_for_all_its_messages(make_alert, make_subscription, receiver):
-    endpoint = endpoint_made(receiver)
+def test_a_server_that_asks_for_time_gets_it_for_all_its_messages(hook, make_alert, receiver, report):
     receiver.answer = lambda path: (429, {"Retry-After": "3600"})
-    make_subscription()
     make_alert()
-    make_alert(longitude=-12.001)
-    send()
+    report()
     assert len(receiver.received) == 1
     assert all(one.next_try_at > timezone.now() + timedelta(minutes=59) for one in to_webhooks())
     make_alert(longitude=-12.002)  # and for those that come later
     tasks.announce_transitions()
     assert all(one.next_try_at > timezone.now() + timedelta(minutes=59) for one in to_webhooks())
-    endpoint.refresh_from_db()
-    assert (endpoint.failures, endpoint.ended_at) == (1, None)
+    assert (reread(hook).failures, hook.ended_at) == (1, None)
 
 
-def test_after_a_week_of_failures_it_is_switched_off_and_one_mail_says_so(make_alert, make_subscription, receiver):
-    endpoint = endpoint_made(receiver)
-    make_subscription(frequency="weekly")
+def test_after_a_week_of_failures_it_is_switched_off_and_one_mail_says_so(hook, receiver, report):
     receiver.answer = lambda path: (500, {})
-    make_alert()
-    send()
+    report()
     Endpoint.objects.update(failing_since=timezone.now() - timedelta(days=7, minutes=1))
     let_time_pass()
     send()
-    endpoint.refresh_from_db()
-    assert endpoint.end_reason == "failing"
+    assert reread(hook).end_reason == "failing"
     assert to_webhooks().get().state == "failed"
-    make_alert(longitude=-12.001)
-    send()
+    report()
     send()
     (letter,) = mail.outbox
     assert letter.subject == "Your webhook was switched off"
@@ -157,32 +164,24 @@ def test_after_a_week_of_failures_it_is_switched_off_and_one_mail_says_so(make_a
     assert "/subscriptions/" in letter.body
     assert to_webhooks().count() == 1
     receiver.answer = lambda path: (200, {})
-    endpoints.endpoint_check(endpoint=endpoint)  # the owner switches it on again
+    endpoints.endpoint_check(endpoint=hook)  # the owner switches it on again
     send()
-    endpoint.refresh_from_db()
-    assert (endpoint.ended_at, endpoint.failing_since) == (None, None)
+    assert (reread(hook).ended_at, hook.failing_since) == (None, None)
 
 
-def test_gone_is_gone(make_alert, make_subscription, receiver):
-    endpoint = endpoint_made(receiver)
-    make_subscription(frequency="weekly")
+def test_gone_is_gone(hook, receiver, report):
     receiver.answer = lambda path: (410, {})
-    make_alert()
-    send()
-    endpoint.refresh_from_db()
-    assert endpoint.end_reason == "gone"
+    report()
+    assert reread(hook).end_reason == "gone"
     assert len(receiver.received) == 1
 
 
-def test_one_message_that_is_refused_does_not_hold_up_those_behind_it(make_alert, make_subscription, receiver):
-    endpoint_made(receiver)
-    make_subscription()
+def test_one_message_that_is_refused_does_not_hold_up_those_behind_it(hook, make_alert, receiver, report):
     first = make_alert()
     receiver.answer = lambda path: (400, {}) if first.code.encode() in receiver.received[-1][2] else (204, {})
     send()
-    make_alert(longitude=-12.001)
     let_time_pass()
-    send()
+    report()
     assert sorted(to_webhooks().values_list("state", "attempts")) == [("queued", 2), ("sent", 1)]
 
 
@@ -270,19 +269,14 @@ def test_a_message_names_the_subscriptions_that_want_it_as_their_owner_does(make
     assert json.loads(receiver.received[0][2])["data"]["subscriptions"] == ["Our dams", "In quiet hours"]
 
 
-def test_a_redirect_is_not_followed(make_alert, make_subscription, receiver):
-    endpoint_made(receiver)
+def test_a_redirect_is_not_followed(hook, receiver, report):
     receiver.answer = lambda path: (302, {"Location": f"{receiver.url}/elsewhere"})
-    make_subscription()
-    make_alert()
-    send()
+    report()
     assert [path for path, _, _ in receiver.received] == ["/hook"]
     assert to_webhooks().get().error == "302 Found"
 
 
-def test_a_correction_goes_to_whoever_had_the_news(make_alert, make_subscription, receiver):
-    endpoint_made(receiver)
-    make_subscription()
+def test_a_correction_goes_to_whoever_had_the_news(hook, make_alert, receiver):
     alert = make_alert()
     send()
     endpoint_made(receiver, "/late")
@@ -305,15 +299,13 @@ def test_news_of_a_paused_subscription_stay_here(make_alert, make_subscription, 
     assert to_webhooks().get().state == "withdrawn"
 
 
-def test_a_delivery_can_be_repeated_under_its_id(make_alert, make_subscription, receiver):
-    endpoint, other = endpoint_made(receiver), endpoint_made(receiver, "/other", "other@example.org")
-    make_subscription()
-    make_alert()
-    send()
-    (delivery,) = endpoints.deliveries(endpoint=endpoint)
+def test_a_delivery_can_be_repeated_under_its_id(hook, receiver, report):
+    other = endpoint_made(receiver, "/other", "other@example.org")
+    report()
+    (delivery,) = endpoints.deliveries(endpoint=hook)
     endpoints.delivery_replay(endpoint=other, pk=str(delivery.pk))
     assert rounds.messages_send() == 0
-    endpoints.delivery_replay(endpoint=endpoint, pk=str(delivery.pk))
+    endpoints.delivery_replay(endpoint=hook, pk=str(delivery.pk))
     assert rounds.messages_send() == 1
     assert len({headers["webhook-id"] for _, headers, _ in receiver.received}) == 1
     assert len(receiver.received) == 2
@@ -356,8 +348,7 @@ def test_a_person_adds_a_webhook_sees_its_secret_once_and_removes_it(client, mak
     assert "working" in after
     assert "taken" in after
     rotated = client.post(page, {"deed": "secret", "endpoint": endpoint.pk}).content.decode()
-    endpoint.refresh_from_db()
-    assert endpoint.keys["secret"] in rotated
+    assert reread(endpoint).keys["secret"] in rotated
     client.post(page, {"deed": "again", "endpoint": endpoint.pk, "delivery": to_webhooks().get().pk})
     send()
     client.post(page, {"deed": "test", "endpoint": endpoint.pk})

@@ -1,10 +1,22 @@
 """The interface for programs keeps what its own description promises, and nothing makes it fall over."""
 
+import os
 import re
 from datetime import date
 
 import pytest
+import schemathesis
+from django.core.signals import request_finished, request_started
+from django.core.wsgi import get_wsgi_application
+from django.db import close_old_connections
+from hypothesis import HealthCheck, Phase, given, settings
 from jsonschema import Draft202012Validator
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
 
 from detection.models import Alert
 from ingest.models import MeasurementPoint, Product, ScenePair
@@ -113,17 +125,6 @@ def test_alerts_are_filtered_and_come_in_parts(client, watched_region):
     assert codes("bbox=0,0,1,1") == []
 
 
-def test_an_alert_carries_units_in_its_names_and_the_page_s_own_sentence(client, watched_region):
-    alert = Alert.objects.filter(kind="subsidence").first()
-    body = client.get(f"/api/v1/alerts/{alert.code}").json()
-    assert body["rate_mm_yr"] == pytest.approx(alert.rate_mm_yr)
-    assert body["rate_mm_yr"] < 0
-    assert body["speed_m_day"] is None
-    assert body["sentence"] in client.get(body["url"]).content.decode()
-    assert body["area"]["type"] == "MultiPolygon"
-    assert body["simulated"] is True
-
-
 def test_detections_lead_to_their_data(client, watched_region):
     alert = Alert.objects.filter(kind="subsidence").first()
     detections = client.get(f"/api/v1/alerts/{alert.code}/detections").json()["items"]
@@ -192,3 +193,45 @@ def test_the_description_says_how_a_text_is_written(client, schema, name, good, 
     for text in bad:
         assert not re.fullmatch(pattern, text)
         assert client.get("/api/v1/alerts", {name: text}).status_code == 400
+
+
+EXAMPLES = int(os.environ.get("CONTRACT_EXAMPLES", "4"))  # of each operation; more of them ask longer
+CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
+QUIET = [HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large]
+
+
+@pytest.mark.parametrize("description", ["/api/v1/openapi.json", "/ogc/api", "/stac/api"])
+def test_no_request_gets_more_or_less_than_the_description_promises(
+    description, pair_predictions, product, alert, open_connection
+):
+    described = schemathesis.openapi.from_wsgi(description, get_wsgi_application())
+    n_operations = 0
+    for found in described.get_all_operations():
+        operation = found.ok()
+
+        @settings(
+            max_examples=EXAMPLES,
+            deadline=None,
+            derandomize=True,
+            database=None,
+            phases=[Phase.generate],
+            suppress_health_check=QUIET,
+        )
+        @given(case=operation.as_strategy())
+        def asked(case):
+            case.call_and_validate(checks=CHECKS)
+
+        asked()
+        n_operations += 1
+    assert n_operations >= 10
+
+
+@pytest.fixture
+def open_connection(settings):
+    """No limit of work, and the connection that holds the test's rows stays open from request to request."""
+    settings.WORK_SECONDS_PER_MINUTE = 0
+    for signal in (request_started, request_finished):
+        signal.disconnect(close_old_connections)
+    yield
+    for signal in (request_started, request_finished):
+        signal.connect(close_old_connections)

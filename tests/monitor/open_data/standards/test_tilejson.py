@@ -1,6 +1,5 @@
 """TileJSON leads a map of others to every layer of tiles."""
 
-import math
 from urllib.parse import urlsplit
 
 import mapbox_vector_tile
@@ -9,6 +8,7 @@ from django.contrib.gis.geos import MultiPolygon, Point
 from jsonschema import Draft202012Validator
 
 from ingest.models import ContextLayer, Mine, Place
+from tests.makers.basemaps import tile_at
 
 pytestmark = pytest.mark.django_db
 
@@ -56,10 +56,8 @@ def test_fields_are_those_of_the_tiles_and_bounds_those_of_the_points(client, pr
     document = client.get("/tilejson/points/los.json").json()
     assert document["bounds"] == pytest.approx(product.footprint.extent, abs=1e-5)
     west, south, east, north = document["bounds"]
-    z = 14
-    x = int(((west + east) / 2 + 180) / 360 * 2**z)
-    y = int((1 - math.asinh(math.tan(math.radians((south + north) / 2))) / math.pi) / 2 * 2**z)
-    content = mapbox_vector_tile.decode(client.get(tile_of(document, z, x, y)).content)
+    x, y = tile_at((west + east) / 2, (south + north) / 2, 14)
+    content = mapbox_vector_tile.decode(client.get(tile_of(document, 14, x, y)).content)
     fields = {one["id"]: set(one["fields"]) for one in document["vector_layers"]}
     assert content["points"]["features"][0]["properties"].keys() <= fields["points"]
 

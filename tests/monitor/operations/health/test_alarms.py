@@ -57,17 +57,15 @@ def subjects() -> list[str]:
 
 def test_a_stopped_beat_makes_one_mail_and_its_end_another(watchman, clock):
     fall_silent(BEAT)
-    watchman.round()
-    clock(14)
-    watchman.round()
+    rounds(watchman, clock, minutes=14)
     assert subjects() == []  # what comes and goes is nobody's business
     clock(1)
-    rounds(watchman, clock, n=20, minutes=1)
+    rounds(watchman, clock, n=5, minutes=4)
     assert subjects() == ["needs attention: beat"]
     assert mail.outbox[0].to == [ADDRESS]
     assert "Start beat, or look into its log." in mail.outbox[0].body
     sign_give(name=BEAT)
-    rounds(watchman, clock, n=20, minutes=1)
+    rounds(watchman, clock, n=5, minutes=4)
     assert subjects() == ["needs attention: beat", "right again: beat"]
 
 
@@ -93,14 +91,12 @@ def test_each_fault_makes_one_mail_and_its_end_another(harm, name, watchman, clo
 
 def test_what_lasts_is_reported_once_a_day(watchman, clock):
     fall_silent(BEAT)
-    for _ in range(3 * 24 * 2):
-        watchman.round()
-        clock(30)
+    rounds(watchman, clock, n=3 * 8, minutes=180)
     assert subjects() == ["needs attention: beat"] * 3
 
 
 def test_what_comes_and_goes_is_one_alarm(watchman, clock):
-    for _ in range(60):
+    for _ in range(8):
         fall_silent(BEAT)
         watchman.round()
         clock(16)
@@ -139,9 +135,7 @@ def test_mail_that_cannot_be_sent_is_sent_later_and_shows_elsewhere(watchman, cl
 def test_beat_reports_a_mail_worker_that_has_died(watchman, clock):
     beat = Watchman(everything=False)
     fall_silent(queue_sign("mail"))
-    beat.round()
-    clock(15)
-    beat.round()
+    rounds(beat, clock)
     assert subjects() == ["needs attention: queue mail"]
 
 

@@ -1,6 +1,6 @@
 """What the doctor says of each fault, with its remedy and exit code 1."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.core.management import call_command
@@ -9,14 +9,15 @@ from django.db.migrations.recorder import MigrationRecorder
 from django.utils import timezone
 
 from ingest.models import IngestJob, Scene, StepFailure
-from ml.models import Run
+from ml.models import ModelVersion, Run
 from monitor.celery import app
 from monitor.models.messages import OutgoingMessage
 from monitor.models.operations import SignOfLife
 from monitor.notifications.outbox import BACK_OFF
 from monitor.notifications.rounds import channel_pause
 from monitor.operations.health.signs import BACKUP, BEAT, queue_sign, sign_give, signs_forget
-from tests.monitor.test_real_processes import another_connection
+from tests.fixtures.servers import another_connection
+from tests.makers import pairs as made_pairs
 
 pytestmark = pytest.mark.django_db
 
@@ -31,13 +32,15 @@ def make_message(**values) -> OutgoingMessage:
     )
 
 
-def test_of_a_healthy_service_nothing_is_wrong(doctor):
-    assert doctor() == {}
+def aged(name: str, **span: float) -> None:
+    """Give a sign of life, some time ago."""
+    sign_give(name=name)
+    age(name, **span)
 
 
-def request_hung() -> None:
-    sign_give(name="web process ended: POST /subscribe/preview.json")
-    age("web process ended: POST /subscribe/preview.json", minutes=5)
+def files_wait(hours: float = 3, **values) -> None:
+    IngestJob.objects.create(source="upload", **values)
+    IngestJob.objects.update(created_at=timezone.now() - timedelta(hours=hours))
 
 
 def outbox_grows() -> None:
@@ -62,8 +65,38 @@ def worker_lost() -> None:
     Run.objects.filter(pk=Run.objects.first().pk).update(state="running", lease_until=lost)
 
 
-def relay_refuses() -> None:
-    channel_pause(channel="mail", reason="554 5.7.1 <reader@example.org>: relay access denied")
+def images_loaded(days: float) -> None:
+    Scene.objects.update(loaded_at=timezone.now() - timedelta(days=days))
+
+
+HUNG = "web process ended: POST /subscribe/preview.json"
+NOT_THE_SERVICES_FAULT = {"state": "failed", "attempts": 1, "error": "550 5.1.1 no such user"}
+
+
+@pytest.fixture
+def a_run(db) -> Run:
+    """Return a run on a pair of images, without any file."""
+    scenes = [made_pairs.make_scene(datetime(2021, 12, day, tzinfo=UTC)) for day in (1, 13)]
+    version = ModelVersion.objects.create(task="offsets", method="made", version="1")
+    return Run.objects.create(model_version=version, pair=made_pairs.make_pair(*scenes), state="succeeded")
+
+
+@pytest.mark.parametrize(
+    "harm",
+    [
+        lambda: None,
+        lambda: (aged(BACKUP, hours=47), signs_forget()),
+        lambda: age(queue_sign("cpu"), minutes=14),  # which may be a long run
+        lambda: make_message(**NOT_THE_SERVICES_FAULT),
+        lambda: files_wait(next_try_at=timezone.now() + timedelta(minutes=20)),
+        lambda: (files_wait(), files_wait(state="running", lease_until=timezone.now() + timedelta(seconds=90))),
+        lambda: images_loaded(days=11),
+    ],
+)
+def test_what_is_usual_is_not_reported(doctor, settings, a_run, harm):
+    settings.ALARM_NO_DATA_DAYS = 12
+    harm()
+    assert doctor() == {}
 
 
 @pytest.mark.parametrize(
@@ -72,39 +105,36 @@ def relay_refuses() -> None:
         (lambda: age(BEAT, minutes=5), "beat", "no sign of life for 5 minutes Start beat, or look into its log. Until"),
         (lambda: age(BEAT, hours=-1), "beat", "Start beat"),  # a clock that was set back
         (
-            request_hung,
+            lambda: aged(HUNG, minutes=5),
             "requests",
-            "ended 5 minutes ago, because a request hung: POST /subscribe/preview.json Look",
+            "5 minutes ago, because a request hung: POST /subscribe/preview.json",
         ),
         (outbox_grows, "outbox", "2 messages wait, the oldest for 90 minutes; the last reason: 451 <(address)>"),
         (
-            relay_refuses,
+            lambda: channel_pause(channel="mail", reason="554 5.7.1 <reader@example.org>: relay access denied"),
             "channels",
             "nothing gets through by mail: 554 5.7.1 <(address)>: relay access denied Mend",
         ),
-        (
-            work_failed,
-            "failed work",
-            "failed in the last 7 days (files: 1); the last reason: the disk is full",
-        ),
+        (work_failed, "failed work", "failed in the last 7 days (files: 1); the last reason: the disk is full"),
         (step_failed, "failed work", "(steps: 1); the last reason: the raster is missing"),
         (worker_lost, "stuck work", "work has lost its worker and nobody takes it up (runs: 1)"),
+        (files_wait, "stuck work", "files have been waiting for 3 hours, and no worker has one"),
+        (lambda: age(queue_sign("mail"), minutes=4), "queue mail", "no sign of life for 4 minutes Start the worker of"),
+        (lambda: aged(BACKUP, days=3), "backup", "the last one was made 3 days ago See why manage.py backup fails"),
+        (lambda: images_loaded(days=13), "new data", "nothing new has been loaded for 13 days"),
+        (
+            lambda: make_message(state="failed", attempts=len(BACK_OFF) + 1, error="timed out"),
+            "undelivered messages",
+            "1 messages were given up in the last 7 days",
+        ),
     ],
 )
-def test_each_fault_is_reported_alone_with_its_remedy(doctor, pair_predictions, harm, name, words):
+def test_each_fault_is_reported_alone_with_its_remedy(doctor, settings, a_run, harm, name, words):
+    settings.ALARM_NO_DATA_DAYS = 12
     harm()
     reported = doctor()
     assert list(reported) == [name]
     assert words in reported[name]
-
-
-def test_a_backup_that_is_days_old(doctor):
-    sign_give(name=BACKUP)
-    age(BACKUP, hours=47)
-    signs_forget()
-    assert doctor() == {}
-    age(BACKUP, days=3)
-    assert doctor()["backup"].startswith("the last one was made 3 days ago See why manage.py backup fails")
 
 
 def test_a_public_site_without_any_backup(healthy, capsys):
@@ -123,20 +153,6 @@ def test_a_site_that_does_not_answer_or_not_with_a_page(doctor, site, settings):
     assert doctor()["web"].startswith("no web process answers at 127.0.0.1:1 Start the web process")
 
 
-def test_a_queue_whose_worker_hangs(doctor):
-    age(queue_sign("mail"), minutes=4)
-    age(queue_sign("cpu"), minutes=14)  # which may be a long run
-    reported = doctor()
-    assert list(reported) == ["queue mail"]
-    assert reported["queue mail"].startswith("no sign of life for 4 minutes Start the worker of this queue")
-
-
-def test_a_queue_without_a_worker(doctor, monkeypatch):
-    answers = {"worker@here": [{"name": "ingest"}, {"name": "cpu"}]}
-    monkeypatch.setattr(type(app.control.inspect()), "active_queues", lambda self: answers)
-    assert doctor()["workers"].startswith("no worker answers for mail, housekeeping Start a worker")
-
-
 def test_a_disk_that_is_nearly_full(doctor, settings):
     settings.UPLOAD_SPARE_BYTES = 10**18
     reported = doctor()
@@ -145,34 +161,10 @@ def test_a_disk_that_is_nearly_full(doctor, settings):
     assert "Free the disk (manage.py prune" in reported["disk"]
 
 
-def test_messages_that_were_given_up(doctor):
-    make_message(state="failed", attempts=1, error="550 5.1.1 no such user")  # its reader is gone: nobody's fault
-    assert doctor() == {}
-    make_message(key="other", state="failed", attempts=len(BACK_OFF) + 1, error="timed out")
-    assert doctor()["undelivered messages"].startswith("1 messages were given up in the last 7 days")
-
-
-def test_work_that_waits_for_its_time_is_not_stuck(doctor):
-    IngestJob.objects.create(source="upload", next_try_at=timezone.now() + timedelta(minutes=20))
-    IngestJob.objects.update(created_at=timezone.now() - timedelta(hours=3))
-    assert doctor() == {}
-
-
-def test_work_that_waits_although_no_worker_is_busy(doctor):
-    job = IngestJob.objects.create(source="upload")
-    IngestJob.objects.update(created_at=timezone.now() - timedelta(hours=3))
-    assert doctor()["stuck work"].startswith("files have been waiting for 3 hours, and no worker has one")
-    busy = IngestJob.objects.create(source="upload", state="running")
-    IngestJob.objects.filter(pk=busy.pk).update(lease_until=timezone.now() + timedelta(seconds=90))
-    assert doctor() == {}
-    assert job.state == "queued"
-
-
-def test_no_new_data(doctor, settings, pair_predictions):
-    settings.ALARM_NO_DATA_DAYS = 12
-    assert doctor() == {}
-    Scene.objects.update(loaded_at=timezone.now() - timedelta(days=13))
-    assert doctor()["new data"].startswith("nothing new has been loaded for 13 days")
+def test_a_queue_without_a_worker(doctor, monkeypatch):
+    answers = {"worker@here": [{"name": "ingest"}, {"name": "cpu"}]}
+    monkeypatch.setattr(type(app.control.inspect()), "active_queues", lambda self: answers)
+    assert doctor()["workers"].startswith("no worker answers for mail, housekeeping Start a worker")
 
 
 def test_a_database_that_hangs_or_is_gone(doctor, monkeypatch):

@@ -1,22 +1,21 @@
-"""Who may read the metrics, and what they show of each fault."""
+"""Who may read the metrics and what they show of each fault; what probes answer, and what they cost."""
 
-import os
-import subprocess
-import sys
+from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
-from django.db import OperationalError
+from django.db import OperationalError, connection
 from django.test import Client
 from django.utils import timezone
+from pytest_django.live_server_helper import LiveServer
 
 from ingest.models import IngestJob
 from monitor.models.messages import OutgoingMessage
 from monitor.models.operations import Alarm, SignOfLife
+from monitor.operations.health import process, views
 from monitor.operations.health.signs import BEAT
-from tests.waiting import HANG_SECONDS
+from tests.fixtures.servers import python
 
-pytestmark = pytest.mark.django_db
 TOKEN = "made-token"
 
 
@@ -36,6 +35,7 @@ def metrics(healthy, settings):
     return read
 
 
+@pytest.mark.django_db
 def test_metrics_are_for_nobody_without_a_token_in_the_settings(settings):
     settings.METRICS_TOKEN = ""
     for headers in ({}, {"Authorization": "Bearer "}, {"Authorization": f"Bearer {TOKEN}"}):
@@ -82,35 +82,88 @@ def test_metrics_without_a_database(metrics, monkeypatch):
     assert 'disk_free_bytes{place="rasters"}' in values
 
 
+COUNTED = """
+import multiprocessing, django
+django.setup()
+from django.test import Client
+client = Client(headers={"Authorization": "Bearer made-token"})
+fork = multiprocessing.get_context("fork")
+for _ in range(2):
+    web = fork.Process(target=client.get, args=("/healthz",))
+    web.start()
+    web.join()
+print(client.get("/metrics").content.decode())
+"""
+
+
 def test_requests_are_counted_over_all_web_processes(tmp_path):
     """Two processes, each with one request; a third one reports both."""
+    own = {"PROMETHEUS_MULTIPROC_DIR": str(tmp_path / "metrics"), "METRICS_TOKEN": TOKEN, "ALLOWED_HOSTS": "testserver"}
+    healthz = 'http_responses_total_by_status_view_method_total{method="GET",status="200",view="healthz"} 2.0'
+    assert healthz in python("-c", COUNTED, **own).stdout
+
+
+@pytest.fixture(autouse=True)
+def nothing_kept():
+    """Forget what was found for an earlier test."""
+    views._examined.cache_clear()
+
+
+def test_a_living_process_answers_without_a_database(settings):
+    settings.SECURE_SSL_REDIRECT = True  # probes ask from inside
+    answer = Client().get("/healthz")  # this test may not touch the database
+    assert (answer.status_code, answer.content) == (200, b"alive\n")
+    assert "no-store" in answer["Cache-Control"]
+
+
+@pytest.mark.django_db
+def test_a_ready_site_says_so():
+    answer = Client().get("/readyz")
+    assert (answer.status_code, answer.json()) == (200, {"ready": True, "wrong": {}})
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("name", "sentence"), [("database", "the database does not answer"), ("broker", "Redis does not answer")]
+)
+def test_a_site_without_its_database_is_not_ready_and_names_no_secret(monkeypatch, settings, name, sentence):
+    if name == "database":
+        monkeypatch.setitem(connection.settings_dict, "PORT", "1")
+    else:
+        settings.CELERY_BROKER_URL = "redis://:secret@localhost:1/0"
+    answer = Client().get("/readyz")
+    assert (answer.status_code, answer.json()) == (503, {"ready": False, "wrong": {name: sentence}})
+
+
+@pytest.mark.django_db
+def test_strangers_who_ask_all_the_time_cost_nothing(monkeypatch):
+    examined = []
+    monkeypatch.setattr(views, "examine", lambda conditions: examined.append(1) or [])
+    monkeypatch.setattr(views, "KEEP_SECONDS", 1e9)
+    for _ in range(20):
+        assert Client().get("/readyz").status_code == 200
+    assert len(examined) == 1
+
+
+@pytest.fixture
+def own_server() -> Iterator[LiveServer]:
+    """Start a web server that a test may stop: later tests ask `live_server`."""
+    server = LiveServer("localhost")
+    yield server
+    server.stop()
+
+
+def test_the_health_check_of_a_container_asks_its_web_process(own_server, monkeypatch):
+    monkeypatch.setenv("PORT", str(own_server.thread.port))
+    monkeypatch.setenv("ALLOWED_HOSTS", ".localhost,motion.example.org")
+    assert process.web() == ""
+    own_server.stop()
+    assert process.web().startswith("the web process does not answer")
+
+
+def test_the_health_check_of_a_container_loads_neither_settings_nor_torch():
     code = (
-        "import django; django.setup()\n"
-        "from django.test import Client\n"
-        "print(Client(headers={{'Authorization': 'Bearer made-token'}}).get('{}').content.decode())"
+        "import sys, monitor.operations.health.process;"
+        "sys.exit('monitor.settings' in sys.modules or 'torch' in sys.modules)"
     )
-    environment = os.environ | {
-        "PROMETHEUS_MULTIPROC_DIR": str(tmp_path / "metrics"),
-        "METRICS_TOKEN": TOKEN,
-        "DJANGO_SETTINGS_MODULE": "monitor.settings",
-        "ALLOWED_HOSTS": "testserver",
-    }
-
-    def ask(path: str) -> str:
-        done = subprocess.run(
-            [sys.executable, "-c", code.format(path)],
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=True,
-            timeout=HANG_SECONDS,
-        )
-        return done.stdout
-
-    ask("/healthz")
-    ask("/healthz")
-    counted = ask("/metrics")
-    assert (
-        'django_http_responses_total_by_status_view_method_total{method="GET",status="200",view="healthz"} 2.0'
-        in counted
-    )
+    assert python("-c", code, check=False).returncode == 0

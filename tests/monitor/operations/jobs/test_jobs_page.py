@@ -18,6 +18,7 @@ from monitor.operations.jobs.kinds import GROUPS, KINDS, MESSAGES
 from monitor.operations.jobs.rows import ADVICE
 from monitor.web.roles import VIEWERS
 from tests.makers.people import account, signed_in
+from tests.waiting import reread
 
 pytestmark = pytest.mark.django_db
 SOON = timedelta(minutes=8)
@@ -78,8 +79,7 @@ def test_a_failed_run_is_tried_again_with_a_row_in_the_audit(operator):
     answer = operator.post(f"/jobs/runs/{run.pk}/retry/", {"state": "failed"}, follow=True)
     assert "is tried again" in answer.content.decode()
     assert answer.redirect_chain[0][0] == "/jobs/?kind=runs&state=failed"
-    run.refresh_from_db()
-    assert (run.state, run.faults, run.attempts, run.error) == ("queued", 0, 3, "")
+    assert (reread(run).state, run.faults, run.attempts, run.error) == ("queued", 0, 3, "")
     entry = AuditEntry.objects.get()
     assert (entry.actor, entry.action, entry.subject) == ("anna", "retry a job", f"runs {run.pk}")
 
@@ -87,8 +87,7 @@ def test_a_failed_run_is_tried_again_with_a_row_in_the_audit(operator):
 def test_a_running_run_that_is_cancelled_is_lost_to_its_worker(operator):
     run = make_run(state="running", attempts=1, lease_until=timezone.now() + timedelta(minutes=1))
     operator.post(f"/jobs/runs/{run.pk}/cancel/")
-    run.refresh_from_db()
-    assert (run.state, run.lease_until, run.error) == ("cancelled", None, "Cancelled by anna.")
+    assert (reread(run).state, run.lease_until, run.error) == ("cancelled", None, "Cancelled by anna.")
     assert AuditEntry.objects.get().action == "cancel a job"
     again = operator.post(f"/jobs/runs/{run.pk}/cancel/", follow=True)
     assert "cannot be cancelled any more" in again.content.decode()
@@ -156,8 +155,7 @@ def test_the_command_puts_failed_jobs_back(capsys):
     for model in (OutgoingMessage, StepFailure, SceneDownload):
         assert model.objects.get().state in ("queued", "wanted")
     call_command("retry", "runs", id=waiting.pk)
-    waiting.refresh_from_db()
-    assert waiting.next_try_at is None
+    assert reread(waiting).next_try_at is None
     with pytest.raises(CommandError, match="has not failed"):
         call_command("retry", "runs", id=run.pk)
     with pytest.raises(CommandError, match="name the kind"):

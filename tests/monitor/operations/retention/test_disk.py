@@ -1,7 +1,6 @@
 """Below the room that is to stay free no new work begins, before the disk is full; with room again it goes on."""
 
 import shutil
-import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +13,9 @@ from ingest.models import IngestJob, SceneDownload
 from ingest.sources.services import download_claim
 from ml.models import ModelVersion, Prediction, Run
 from ml.services import run_claim, run_execute, runs_queue
+from tests.fixtures.storage import small_file_system
 from tests.makers import pairs as made
+from tests.waiting import reread
 
 pytestmark = [pytest.mark.django_db, pytest.mark.parametrize("storage_kind", ["disk"])]
 SPARE, SIZE = 16 * 2**20, 64 * 2**20
@@ -23,17 +24,10 @@ SPARE, SIZE = 16 * 2**20, 64 * 2**20
 @pytest.fixture
 def small_disk(tmp_path, settings, monkeypatch):
     """Mount a file system of 64 MB for the rasters, of which 16 MB are to stay free."""
-    folder = tmp_path / "small"
-    folder.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=64m", "tmpfs", folder], capture_output=True, text=True, check=False
-    )
-    if mounted.returncode:
-        pytest.skip(f"no file system can be mounted here: {mounted.stderr.strip()}")
     settings.DISK_SPARE_BYTES = SPARE
-    monkeypatch.setitem(storages["rasters"].__dict__, "location", str(folder))
-    yield folder
-    subprocess.run(["umount", "-l", folder], check=True)
+    with small_file_system(tmp_path / "small", "size=64m") as folder:
+        monkeypatch.setitem(storages["rasters"].__dict__, "location", str(folder))
+        yield folder
 
 
 def fill(folder: Path, n_bytes: int) -> Path:
@@ -63,8 +57,7 @@ def test_no_new_work_is_claimed_on_a_disk_that_is_nearly_full_and_it_goes_on_by_
     assert job_claim(job_id=job.pk) is None
     assert download_claim(download_id=download.pk) is None
     for row in (run, job, download):
-        row.refresh_from_db()
-        assert row.attempts == 0
+        assert reread(row).attempts == 0
         assert row.state in ("queued", "wanted")
     filling.unlink()
     assert run_claim(run_id=run.pk).state == Run.State.RUNNING
@@ -87,8 +80,7 @@ def test_what_runs_when_the_room_ends_is_finished(small_disk, monkeypatch):
 
     monkeypatch.setattr("ml.services.run_claim", then_the_disk_fills)
     assert run_execute(run_id=run.pk).pk == run.pk
-    run.refresh_from_db()
-    assert run.state == Run.State.SUCCEEDED
+    assert reread(run).state == Run.State.SUCCEEDED
     assert disk_full()
 
 

@@ -70,6 +70,14 @@ def settle(predictions) -> None:
         Scan.objects.get_or_create(prediction=one, defaults={"thresholds": {}})
 
 
+def old_results(n: int = 3) -> list[Prediction]:
+    """Make results of pairs of n images, all searched, from long ago."""
+    predictions = made.make_dates(n=n)
+    settle(predictions)
+    aged(Prediction.objects.all())
+    return predictions
+
+
 def seen_in(prediction: Prediction, alert) -> Detection:
     scan, _ = Scan.objects.get_or_create(prediction=prediction, defaults={"thresholds": {}})
     names = ("area", "area_m2", "kind", "rate_mm_yr", "peak_rate_mm_yr", "rate_sigma_mm_yr")
@@ -285,8 +293,7 @@ def test_files_without_a_row_are_swept_up_after_a_day(prune):
 
 @pytest.mark.parametrize("storage_kind", ["disk"])  # an object's age cannot be made up
 def test_a_process_that_dies_between_row_and_file_leaves_a_file_that_the_next_one_takes(prune):
-    settle(predictions := made.make_dates())
-    aged(Prediction.objects.all())
+    predictions = old_results()
     services.prune()  # its commit hooks never run: as if it was killed there
     storage, two_days_ago = raster_storage(), time.time() - 2 * 86400
     assert not Prediction.objects.exists()
@@ -297,9 +304,7 @@ def test_a_process_that_dies_between_row_and_file_leaves_a_file_that_the_next_on
 
 
 def test_a_dry_run_says_what_would_go_and_deletes_nothing():
-    settle(predictions := made.make_dates())
-    aged(Prediction.objects.all())
-    out = StringIO()
+    predictions, out = old_results(), StringIO()
     call_command("prune", "--dry-run", stdout=out)
     text = out.getvalue()
     assert f"{len(predictions)} {RESULTS}" in " ".join(text.split())
@@ -311,10 +316,9 @@ def test_a_dry_run_says_what_would_go_and_deletes_nothing():
 
 def test_zero_days_keep_for_ever(prune, settings):
     settings.KEEP_PREDICTION_RASTERS_DAYS = settings.KEEP_SCENE_DAYS = settings.KEEP_JOB_DAYS = 0
-    made.make_dates(n=5)
+    old_results(n=5)
     with_images()
-    settle(Prediction.objects.all())
-    aged(Prediction.objects.all(), 9999), aged(Scene.objects.all(), 9999)
+    aged(Scene.objects.all(), 9999)
     assert prune() == {}
 
 

@@ -1,4 +1,4 @@
-"""Pictures of what each run saw of an alert, and the table of everything that looked at its ground."""
+"""Pictures of what each run saw of an alert and of the two images behind it; the table of what looked at its ground."""
 
 import re
 from io import BytesIO
@@ -10,9 +10,12 @@ from django.utils import timezone
 from PIL import Image
 from shapely.geometry import MultiPolygon, box
 
+from detection import selectors
+from detection.alerts import services
 from detection.kinds import Extent
 from detection.models import Alert, AlertMethods, Detection
 from detection.selectors import detections_current
+from ingest.models import Scene, ScenePair
 from ingest.products.selectors import PointColumns
 from ml.models import Prediction
 from monitor.maps.imaging.evidence import frame_of, picture, points_on, smoothed
@@ -20,8 +23,11 @@ from monitor.pages.alerts import pictures
 from monitor.pages.alerts.blocks import agreement_rows, agreement_sentence, method_block
 from monitor.pages.alerts.evidence import how_likely
 from monitor.pages.alerts.pictures import captions, evidence_png
+from tests.makers import pairs as made_pairs
+from tests.makers.glaciers import make_offsets
 
 SQUARE = MultiPolygon([box(1_000.0, 1_000.0, 2_000.0, 1_500.0)])
+pytestmark = pytest.mark.django_db
 
 
 def pixels(png: bytes) -> np.ndarray:
@@ -65,7 +71,6 @@ def alert(watched_region) -> Alert:
     return Alert.objects.filter(extent="local", state="provisional").order_by("id").first()
 
 
-@pytest.mark.django_db
 def test_every_run_that_saw_an_alert_has_its_pictures(alert, client):
     page = client.get(f"/alerts/{alert.code}/").content.decode()
     detection = detections_current(alert=alert)[0]
@@ -87,7 +92,6 @@ def test_every_run_that_saw_an_alert_has_its_pictures(alert, client):
     assert client.get(f"{address}/score.png").status_code == 404
 
 
-@pytest.mark.django_db
 def test_every_track_that_shows_the_ground_is_listed_whether_it_flagged_it_or_not(alert):
     (detection, *_) = detections_current(alert=alert)
     both = agreement_rows(alert, [detection])
@@ -102,7 +106,6 @@ def test_every_track_that_shows_the_ground_is_listed_whether_it_flagged_it_or_no
     assert agreement_sentence(rows).startswith(("1 of 2 sets of measurements shows", "None of 2"))
 
 
-@pytest.mark.django_db
 def test_a_wide_region_has_pictures_of_its_points_as_the_data_set_states_them(alert):
     detection = detections_current(alert=alert)[0]
     Detection.objects.filter(pk=detection.pk).update(extent="region", reference="gnss")
@@ -112,7 +115,6 @@ def test_a_wide_region_has_pictures_of_its_points_as_the_data_set_states_them(al
     assert [visitor.get(f"{address}/{name}.png").status_code for name in ("score", "points-2")] == [404, 404]
 
 
-@pytest.mark.django_db
 def test_the_methods_are_counted_in_a_sentence_and_each_has_its_answer(alert):
     detections = list(detections_current(alert=alert))
     assert method_block(alert, detections) is None  # nobody else has looked yet
@@ -128,7 +130,6 @@ def test_the_methods_are_counted_in_a_sentence_and_each_has_its_answer(alert):
     assert [row["answer"] for row in block["rows"][1:]] == ["sees a hint of it, too weak to count", "does not see it"]
 
 
-@pytest.mark.django_db
 def test_ground_that_sinks_is_brown_also_where_hardly_any_point_stands_beside_it(alert, monkeypatch):
     """A town that sinks as a whole has points inside the outline only: it is compared with what stands around it."""
     detection = detections_current(alert=alert)[0]
@@ -159,3 +160,54 @@ def test_a_score_that_is_often_right_says_so_and_never_that_it_is_certain():
 def test_a_method_without_such_figures_and_a_wide_region_state_nothing():
     assert how_likely({}, Detection(score=1.0, extent=Extent.LOCAL)) == ""
     assert how_likely(STATED, Detection(score=1.0, extent=Extent.REGION)) == ""
+
+
+@pytest.fixture
+def moving() -> Alert:
+    """Ground that moves to the north-east between two images; the later one is brighter in the south."""
+    make_offsets([2.0])
+    pair = ScenePair.objects.select_related("reference", "secondary").get()
+    later = made_pairs.full(0.1)
+    later[made_pairs.ROWS // 2 :] *= 10**0.6
+    for scene, power in ((pair.reference, made_pairs.full(0.1)), (pair.secondary, later)):
+        made_pairs.fill_scene(scene, power)
+    grid = list(made_pairs.raster_transform())[:6]
+    size = {"posting_m": made_pairs.CELL_M, "rows": made_pairs.ROWS, "cols": made_pairs.COLS, "grid": grid}
+    Scene.objects.update(**size)
+    for prediction in selectors.predictions_unscanned():
+        services.prediction_scan(prediction=prediction)
+    return Alert.objects.get()
+
+
+def addresses(alert: Alert, names: tuple[str, ...]) -> list[str]:
+    detection = Detection.objects.get(alert=alert)
+    return [f"/alerts/{alert.code}/detections/{detection.pk}/{name}.png" for name in names]
+
+
+def test_both_images_their_difference_and_the_result_are_on_the_page(client, moving):
+    page = client.get(moving.get_absolute_url()).content.decode()
+    shown = {}
+    for name in ("before", "after", "difference", "result"):
+        (address,) = addresses(moving, (name,))
+        assert address in page
+        shown[name] = np.asarray(Image.open(BytesIO(client.get(address).content)).convert("RGB")).astype(int)
+        assert max(shown[name].shape) == 480
+    row, col = shown["after"].shape[0] * 9 // 10, 10  # in the south, beside the outline
+    assert shown["after"][row, col].sum() > shown["before"][row, col].sum()
+    red, _, blue = shown["difference"][row, col]
+    assert red > blue + 50  # brighter
+    assert "Radar image of 1 January 2020" in page
+    assert "Arrows point to where it moves" in page
+    assert "A computer looked for each patch of the earlier radar image in the later one." in page
+
+
+def test_images_whose_licence_is_not_known_are_not_shown(client, moving):
+    Scene.objects.update(simulated=False, licence="")
+    before, result = addresses(moving, ("before", "result"))
+    assert before not in client.get(moving.get_absolute_url()).content.decode()
+    assert [client.get(address).status_code for address in (before, result)] == [404, 200]
+    terms = {"licence": "Copernicus Sentinel data terms", "attribution": "Contains modified Copernicus Sentinel data"}
+    Scene.objects.update(**terms)
+    assert client.get(before).status_code == 200
+    page = client.get(moving.get_absolute_url()).content.decode()
+    assert "Contains modified Copernicus Sentinel data, 2020." in page

@@ -1,17 +1,27 @@
-"""The report of an alert, and the kinds that a network names."""
+"""The report of an alert, kinds that a network names, fastest places, and what stands there."""
 
 import re
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from django.conf import settings
+from django.core.management import call_command
+from django.template.loader import render_to_string
 from django.urls import reverse
 
-from detection.kinds import KINDS
-from detection.models import Alert
+from detection.kinds import KINDS, Kind
+from detection.models import Alert, AlertCause, AlertExposure, Detection
 from detection.rules.lifecycle import State
-from detection.selectors import detections_shown
-from monitor.wording.cards.cards import alert_card
+from detection.selectors import OF_PLACES, alerts_public, detections_shown, steepest_tilts
+from ingest.context.services import layer_delete
+from ingest.models import ContextLayer
+from ingest.readers.context.records import ContextKind
+from monitor.pages.alerts.blocks import places_rows
+from monitor.wording.cards.cards import alert_card, alert_cards
+from monitor.wording.points import tilt_sentence
+from tests.ingest.context.conftest import square as ring_around
+from tests.waiting import reread
 
 pytestmark = pytest.mark.django_db
 
@@ -53,12 +63,6 @@ def test_the_page_says_what_it_may_be_and_how_likely_that_is(client, make_alert)
     assert "Possible cause" not in by_sign
 
 
-def test_a_merged_alert_stands_in_no_list_and_keeps_its_page(client, make_alert):
-    gone = make_alert(state="merged")
-    assert gone.code not in client.get(reverse("alert-list")).content.decode()
-    assert "followed under another alert" in client.get(gone.get_absolute_url()).content.decode()
-
-
 def test_every_state_has_a_mark():
     style = (Path(settings.BASE_DIR) / "static/css/mark.css").read_text()
     plain = {State.FIRST}  # the mark as it is
@@ -71,3 +75,114 @@ def test_legend_and_about_page_have_a_row_for_every_kind(client):
         assert f"<li>{row.short}</li>" in legend
         assert f'<li class="mark {row.mark.classes}"' in legend
         assert str(row.meaning) in about
+
+
+TILT = {"tilt_mm_m_yr": 0.043, "tilt_low_mm_m_yr": 0.031, "tilt_high_mm_m_yr": 0.06}
+
+
+def square(side: float) -> dict:
+    return {"type": "Polygon", "coordinates": [[[0, 0], [side, 0], [side, side], [0, side], [0, 0]]]}
+
+
+def detection(peak: float, **more) -> SimpleNamespace:
+    place = {"peak_rate_mm_yr": peak, "peak_low_mm_yr": 0.8 * peak, "peak_high_mm_yr": 1.2 * peak}
+    place |= {"motion": square(0.01), "half": square(0.006), "core": square(0.003), **more}
+    return SimpleNamespace(peak_rate_mm_yr=peak, places=[place])
+
+
+def test_the_fastest_detection_gives_rows_and_outlines():
+    block = places_rows([detection(-10.0), detection(-30.0, **TILT)])
+    assert block["rows"] == [
+        {"rate": "30 mm a year", "between": "24 to 36", "half": "44 hectares", "core": "11 hectares"}
+    ]
+    assert [one["properties"]["level"] for one in block["outlines"]["features"]] == ["half", "core"]
+    assert "ten metres long moves about 0.4 mm a year more than the other (probably 0.3 to 0.6)" in block["tilt"]
+
+
+def test_without_places_there_is_no_block_and_without_a_tilt_no_sentence():
+    assert places_rows([SimpleNamespace(peak_rate_mm_yr=-5.0, places=[])]) is None
+    assert places_rows([detection(-10.0)])["tilt"] == ""
+    assert "both ends of a building move alike" in tilt_sentence({**TILT, "tilt_mm_m_yr": 0.003})
+
+
+def test_the_steepest_tilt_of_an_alert_is_that_of_the_detection_that_gave_its_rates(watched_region):
+    alerts = list(Alert.objects.all())
+    for one in Detection.objects.all():
+        Detection.objects.filter(pk=one.pk).update(places=[{**TILT, "tilt_mm_m_yr": 0.3 + one.pk}, TILT, {}])
+    tilts = steepest_tilts(alerts=alerts)
+    assert tilts
+    for alert in alerts:
+        own = alert.detections.filter(peak_rate_mm_yr=alert.peak_rate_mm_yr).values_list("pk", flat=True)
+        assert tilts[alert.pk][0] - 0.3 in own
+        assert tilts[alert.pk][1:] == tuple(TILT[name] for name in OF_PLACES[1:])
+    Detection.objects.update(places=[dict.fromkeys(OF_PLACES, 0.5)])
+    card = alert_cards(alerts[:1])[0]
+    assert "one end of a house ten metres long would move by about 5.0 mm a year" in card.tilt_sentence
+    assert card.tilt_sentence in card.sentences
+    alerts[0].state = "finished"
+    assert alert_cards(alerts[:1])[0].tilt_sentence == ""
+
+
+@pytest.fixture
+def hamlet(watched_region, load_context) -> Alert:
+    """Return a small alert that moves by 20 mm a year, with 60 buildings; the other alerts have none."""
+    alert = Alert.objects.filter(area_m2__lt=9e5).first() or pytest.fail("the region has no small alert")
+    alert.detections.update(peak_rate_mm_yr=-20.0, rate_sigma_mm_yr=1.0)
+    inside = alert.area.point_on_surface
+    points = [{"type": "Point", "coordinates": [inside.x + 1e-7 * n, inside.y]} for n in range(60)]
+    load_context("buildings", points, simulated=True, building="yes")
+    return alert
+
+
+def test_buildings_raise_an_alert_and_are_shown_wherever_it_is(hamlet, client):
+    page = client.get(hamlet.get_absolute_url()).content.decode()
+    assert "What stands here" not in page  # never counted with a layer
+    call_command("surroundings")
+    call_command("surroundings")
+    assert reread(hamlet).severity == "strong"
+    assert AlertExposure.objects.get(alert=hamlet).buildings == 60
+    sentence = "About 60 buildings stand on this ground."
+    page = client.get(hamlet.get_absolute_url()).content.decode()
+    assert sentence in page
+    assert page.count("not known here") == 4  # roads of two classes, railways, people
+    assert "buildings-True (buildings), loaded" in page
+    answer = client.get(f"/api/v1/alerts/{hamlet.code}").json()["exposure"]
+    assert (answer["buildings"], answer["people"]) == (60, None)
+    assert [source["name"] for source in answer["sources"]] == ["buildings-True"]
+    mail = {"card": alert_card(hamlet), "what_happened": "", "alert_url": ""}
+    assert sentence in render_to_string("notifications/mail/alert.txt", mail)
+    assert sentence in render_to_string("notifications/mail/alert.html", mail)
+    assert alerts_public().first() == hamlet
+    of_others = [one.buildings for one in AlertExposure.objects.exclude(alert=hamlet)]
+    assert set(of_others) <= {0, None}
+
+
+def test_without_the_layer_nothing_is_said_and_nothing_raised(hamlet, client):
+    call_command("surroundings")
+    layer_delete(layer=ContextLayer.objects.get(kind=ContextKind.BUILDINGS))
+    call_command("surroundings")
+    assert reread(hamlet).severity == "moderate"
+    assert AlertExposure.objects.get(alert=hamlet).buildings is None
+    assert alert_card(hamlet).exposure_sentence == ""
+    assert "What stands here" not in client.get(hamlet.get_absolute_url()).content.decode()
+
+
+DOUBTFUL = {"mining_subsidence": 0.45, "groundwater_subsidence": 0.15, "fill_or_quarry": 0.2}
+DOUBTFUL |= {"landslide": 0.15, "uplift": 0.05}
+
+
+def test_a_mine_beside_it_makes_a_doubtful_cause_sure_and_is_named(watched_region, load_context, client):
+    alert = Alert.objects.filter(kind=Kind.SUBSIDENCE, extent="local").first()
+    alert.detections.update(class_shares=DOUBTFUL)
+    call_command("surroundings")
+    assert (reread(alert).kind, alert.class_shares) == (Kind.SUBSIDENCE, DOUBTFUL)
+    assert AlertCause.objects.get(alert=alert).terms == []
+    inside = alert.area.point_on_surface
+    outline = {"type": "Polygon", "coordinates": [ring_around(inside.x, inside.y, 0.01)]}
+    load_context("mines", outline, simulated=True, name="Old Pit", state="active")
+    call_command("surroundings")
+    assert reread(alert).kind == Kind.MINING
+    assert alert.class_shares["mining_subsidence"] > 0.6
+    page = client.get(alert.get_absolute_url()).content.decode()
+    assert "It lies inside a known mine that is listed as active. That speaks for: mining, fill or a quarry." in page
+    assert AlertCause.objects.get(alert=alert).network_shares == DOUBTFUL

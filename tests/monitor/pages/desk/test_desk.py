@@ -335,9 +335,6 @@ def test_a_malformed_body_is_refused(body):
     answer = post(body)
     assert answer.status_code == 400
     assert b"Traceback" not in answer.content
-
-
-def test_a_form_is_refused():
     assert post(b"output=1", "application/x-www-form-urlencoded").status_code == 400
 
 

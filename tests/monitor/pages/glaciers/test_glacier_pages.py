@@ -36,12 +36,6 @@ def test_the_series_can_be_taken_away(client):
     assert rows[0]["usual_m_day"] == ""
 
 
-@pytest.mark.parametrize("ident", ["NOBODY", "999999999999", "-1"])
-def test_a_glacier_that_is_not_known_is_a_plain_404(client, ident):
-    assert client.get(f"/glaciers/{ident}/").status_code == 404
-    assert client.get(f"/glaciers/{ident}/series.csv").status_code == 404
-
-
 def test_a_glacier_without_an_identifier_is_found_by_its_row(client):
     motion = make_motion()
     motion.glacier.glacier_id = ""

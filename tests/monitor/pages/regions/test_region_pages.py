@@ -6,12 +6,12 @@ import pytest
 from django.contrib.gis.geos import MultiPolygon, Polygon
 
 from monitor.models.subscriptions import Subscription
+from tests.makers.organisations import FORM
 from tests.makers.people import words as text
 from tests.makers.regions import make_region
 
 pytestmark = pytest.mark.django_db
-WISH = {"where": "region", "distance": "2000", "kinds": ["subsidence"], "lowest_severity": "minor"}
-WISH |= {"frequency": "at-once"}
+WISH = FORM | {"where": "region"}
 
 
 def test_the_list_finds_regions_by_name_and_shows_measured_ones_first(client, watched_region):

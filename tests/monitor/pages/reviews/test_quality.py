@@ -1,5 +1,7 @@
-"""Second looks, agreement between reviewers and the time to a verdict."""
+"""Second looks, agreement between reviewers, the time to a verdict, and the public record, without names."""
 
+import csv
+import io
 from datetime import timedelta
 
 import pytest
@@ -8,10 +10,11 @@ from django.utils import timezone
 
 from detection.models import Alert, AuditEntry, SecondLook
 from detection.reviews.agreement import agreement, second_look_record, time_to_review
-from detection.reviews.services import alert_review, review_take_back
-from detection.rules.verdicts import REASONS, Verdict
+from detection.reviews.services import review_take_back
+from detection.rules.verdicts import Verdict
 from monitor.web.roles import OPERATORS
-from tests.makers.people import account
+from tests.makers.people import account, words
+from tests.makers.reviews import say
 
 pytestmark = pytest.mark.django_db
 
@@ -23,8 +26,7 @@ def people():
 
 def judge(alert, verdict, reviewer):
     alert.refresh_from_db()
-    fields = {"reason_code": next(iter(REASONS[verdict])), "public_note": "", "internal_note": ""}
-    return alert_review(alert=alert, verdict=verdict, reviewer=reviewer, expected_state=alert.state, **fields)
+    return say(alert, verdict, reviewer)
 
 
 def test_second_looks_and_verdicts_turned_round_by_others_make_the_agreement(make_alert, people):
@@ -83,3 +85,46 @@ def test_a_colleague_answers_on_the_case_and_the_page_counts_it_without_names(ma
     assert "anna" not in main
     client.force_login(anna)
     assert "Would you have decided the same?" not in client.get(f"/review/{alert.code}/").content.decode()
+
+
+@pytest.fixture
+def judged(make_alert) -> list[Alert]:
+    """Three right, one wrong, one of simulated ground right, and one that waits."""
+    anna = account("anna-the-reviewer")
+    alerts = [make_alert(longitude=place / 10, simulated=place == 4) for place in range(6)]
+    for alert, right in zip(alerts, (True, True, True, False, True), strict=False):
+        verdict, reason = (Verdict.CONFIRM, "plausible") if right else (Verdict.REJECT, "seasonal")
+        say(alert, verdict, anna, reason, internal_note="anna knows")
+    return alerts
+
+
+def test_the_record_counts_what_was_judged_and_simulated_alerts_apart(judged):
+    page = Client().get("/record/")
+    read = words(page)
+    assert "Of the alerts that were judged (4), 3 were right." in read
+    assert "of 100 such alerts 28 to 97 were right" in read
+    assert "1 more alert is not judged yet" in read
+    simulated = read.split("Simulated alerts")[1]
+    assert "Of the alerts that were judged (1), 1 was right." in simulated
+    assert "anna" not in page.content.decode()
+    assert '<script type="module"' not in page.content.decode()
+
+
+def test_the_list_behind_is_a_table_for_everybody(judged):
+    response = Client().get("/record/alerts.csv")
+    rows = {row["alert"]: row for row in csv.DictReader(io.StringIO(response.content.decode()))}
+    assert set(rows) == {alert.code for alert in judged[:5]}
+    assert rows[judged[3].code]["verdict"] == "reject"
+    assert rows[judged[3].code]["reason"] == "seasonal"
+    assert rows[judged[4].code]["simulated"] == "yes"
+    assert rows[judged[0].code]["page"].endswith(f"/alerts/{judged[0].code}/")
+    assert "anna" not in response.content.decode()
+
+
+def test_the_record_says_that_nothing_was_judged_and_is_linked_from_every_page(make_alert):
+    make_alert()
+    read = words(Client().get("/record/"))
+    assert "No alert on real data has been judged yet." in read
+    assert "1 alert is waiting for a specialist" in read
+    assert 'href="/record/"' in Client().get("/about/").content.decode().split("<main")[1]
+    assert 'href="/record/"' in Client().get("/alerts/").content.decode().split("<footer")[1]

@@ -1,4 +1,4 @@
-"""How long a session lasts, who ends it, and that reading makes none."""
+"""How long a session lasts, who ends it, that reading makes none; and that nobody guesses a way into one."""
 
 import json
 import time
@@ -186,3 +186,55 @@ def test_expired_sessions_are_deleted_and_others_stay():
         Session.objects.filter(pk=session.session_key).update(expire_date=timezone.now() + timedelta(days=days))
     tasks.clear_sessions()
     assert [one.get_decoded()["user"] for one in Session.objects.all()] == [1]
+
+
+def guess(name: str, password: str = "wrong", address: str = "192.0.2.1", client: Client | None = None) -> int:
+    sent = {"username": name, "password": password}
+    return (client or Client()).post("/login/", sent, REMOTE_ADDR=address).status_code
+
+
+def test_one_password_cannot_be_tried_for_many_names_from_one_address(anna):
+    answers = [guess(f"name{number}") for number in range(40)]
+    assert answers.count(200) < 20
+    assert guess("anna", PASSWORD) == 429
+    assert guess("anna", PASSWORD, address="192.0.2.2") == 302
+
+
+def test_the_addresses_of_one_network_count_as_one(anna):
+    answers = [guess(f"name{number}", address=f"2001:db8:0:1::{number:x}") for number in range(30)]
+    assert answers.count(200) < 20
+
+
+def test_one_name_cannot_be_tried_from_many_addresses(anna):
+    answers = [guess("anna", address=f"198.51.100.{number}") for number in range(80)]
+    assert answers.count(200) < 50
+    assert guess("anna", PASSWORD, address="203.0.113.9") == 429
+
+
+def test_its_owner_still_signs_in_with_the_usual_browser(anna):
+    usual = Client()
+    assert guess("anna", PASSWORD, client=usual) == 302
+    usual.post("/logout/")
+    for number in range(80):
+        guess("anna", address=f"198.51.100.{number}")
+    for number in range(30):
+        guess(f"name{number}", address="203.0.113.9")
+    assert guess("anna", PASSWORD, address="203.0.113.9", client=usual) == 302
+
+
+def test_a_known_browser_may_not_guess_without_end(anna):
+    usual = Client()
+    guess("anna", PASSWORD, client=usual)
+    usual.post("/logout/")
+    assert [guess("anna", client=usual) for _ in range(6)] == [200] * 4 + [429] * 2
+
+
+def test_a_browser_is_known_to_one_name_only_and_nobody_makes_up_its_cookie(anna):
+    usual = Client()
+    guess("anna", PASSWORD, client=usual)
+    usual.post("/logout/")
+    answers = [guess(f"name{number}", client=usual) for number in range(30)]
+    assert answers.count(200) < 20
+    made_up = Client()
+    made_up.cookies["known_browser"] = "anna"
+    assert guess("anna", PASSWORD, client=made_up) == 429

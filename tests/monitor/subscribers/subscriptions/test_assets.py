@@ -20,10 +20,11 @@ from monitor.subscribers.subscriptions import assets, tokens
 from monitor.subscribers.subscriptions import services as subscriptions
 from monitor.subscribers.subscriptions.given_files import sites_read
 from monitor.wording.refusals import Refusal
+from tests.makers.organisations import FORM
 
-WISH = {"where": "sites", "distance": "200", "kinds": ["subsidence"], "lowest_severity": "minor"}
-WISH |= {"unreviewed": "on", "frequency": "at-once", "email": "resident@example.org"}
+WISH = FORM | {"where": "sites", "distance": "200", "unreviewed": "on", "email": "resident@example.org"}
 EXPECTED = [("Dam", 47.0, -12.0, 500.0), ("Mill", 46.5, -11.25, 200.0)]
+pytestmark = pytest.mark.django_db
 
 
 def read(text: str | bytes) -> list[tuple[str, float, float, float]]:
@@ -85,7 +86,6 @@ def post(email: str = "resident@example.org", rows: int = 340) -> Subscription:
     return Subscription.objects.latest("pk")
 
 
-@pytest.mark.django_db
 def test_the_page_names_the_sites_in_moving_ground_and_everything_goes_with_the_person(alert):
     subscription = post()
     subscriptions.subscription_confirm(subscription=subscription)
@@ -109,7 +109,6 @@ def test_the_page_names_the_sites_in_moving_ground_and_everything_goes_with_the_
     assert not Asset.objects.exists()
 
 
-@pytest.mark.django_db
 @pytest.mark.parametrize("frequency", ["at-once", "daily"])
 def test_a_mail_says_how_many_of_the_sites_are_concerned_and_names_them(alert, frequency):
     ours, other = post(), post("neighbour@example.org", rows=20)
@@ -133,7 +132,6 @@ def test_a_mail_says_how_many_of_the_sites_are_concerned_and_names_them(alert, f
         assert "Far" not in letter.body
 
 
-@pytest.mark.django_db
 def test_a_list_of_one_site_is_called_by_its_name(alert):
     table = SimpleUploadedFile("sites.csv", b"name,lat,lon\nDam,47,-12\n")
     Client().post("/subscribe/", WISH | {"sites": table, "email": "one@example.org"})

@@ -12,6 +12,8 @@ from monitor.models.messages import OutgoingMessage
 from monitor.models.subscriptions import Subscription
 from monitor.notifications import announcements, digests, gathering, rounds, selectors
 from monitor.subscribers.subscriptions import often, services, tokens
+from tests.makers.organisations import FORM
+from tests.waiting import reread
 
 pytestmark = pytest.mark.django_db
 NIGHT = {"quiet_from": 22, "quiet_until": 7, "time_zone": "Pacific/Auckland"}
@@ -83,23 +85,20 @@ def test_a_pause_ends_by_itself_in_the_morning_of_its_day(make_subscription, cli
     day = timezone.now().date() + timedelta(days=9)
     path = f"/subscriptions/{tokens.manage_token(one.pk)}/"
     client.post(path, {"deed": "pause", "subscription": one.pk, "until": day.isoformat()})
-    one.refresh_from_db()
-    assert one.paused_at
+    assert reread(one).paused_at
     ends = datetime(day.year, day.month, day.day, tzinfo=ZoneInfo("Pacific/Auckland"))
     assert one.paused_until == ends
     assert "It goes on by itself on" in client.get(path).content.decode()
     assert often.subscriptions_resume_due(now=ends - timedelta(minutes=1)) == 0
     assert often.subscriptions_resume_due(now=ends) == 1
-    one.refresh_from_db()
-    assert (one.paused_at, one.paused_until) == (None, None)
+    assert (reread(one).paused_at, one.paused_until) == (None, None)
 
 
 @pytest.mark.parametrize("until", ["", "yesterday", "2020-01-01", date(9999, 1, 1).isoformat()])
 def test_a_day_that_is_none_pauses_without_an_end(until, make_subscription):
     one = make_subscription()
     services.change(email=one.email, pk=str(one.pk), deed="pause", until=until)
-    one.refresh_from_db()
-    assert (one.paused_at is not None, one.paused_until) == (True, None)
+    assert (reread(one).paused_at is not None, one.paused_until) == (True, None)
 
 
 def test_a_test_shows_that_mails_arrive_three_times_a_day(make_subscription, client):
@@ -133,8 +132,7 @@ def test_a_sign_of_life_comes_each_quarter_that_brought_nothing(make_alert, make
 
 
 def test_the_form_keeps_quiet_hours_and_the_sign_and_the_page_changes_them(client):
-    wish = {"where": "circle", "latitude": "47", "longitude": "-12", "distance": "2000", "kinds": ["subsidence"]}
-    wish |= {"lowest_severity": "minor", "frequency": "monthly", "email": "a@example.org"}
+    wish = FORM | {"frequency": "monthly", "email": "a@example.org"}
     assert client.post("/subscribe/", wish | {"quiet_from": "22"}).status_code == 422
     client.post("/subscribe/", wish | {"quiet_from": "22", "quiet_until": "7", "sign_of_life": "on"})
     one = Subscription.objects.get()
@@ -144,5 +142,4 @@ def test_the_form_keeps_quiet_hours_and_the_sign_and_the_page_changes_them(clien
     assert 'value="22" selected' in client.get(path).content.decode()
     client.post(path, {"deed": "read", "language": "de", "time_zone": "Europe/Berlin", "quiet_from": "0"})
     client.post(path, {"deed": "no-sign", "subscription": one.pk})
-    one.refresh_from_db()
-    assert (one.quiet_from, one.quiet_until, one.sign_of_life) == (None, None, False)
+    assert (reread(one).quiet_from, one.quiet_until, one.sign_of_life) == (None, None, False)

@@ -1,6 +1,5 @@
 """A place by its name: found, offered where there are several, named in the subscription, changed later."""
 
-import json
 import re
 
 import pytest
@@ -9,29 +8,23 @@ from ingest.context.services import context_load
 from ingest.readers.context.records import ContextKind
 from monitor.models.subscriptions import Subscription
 from monitor.subscribers.subscriptions import tokens
+from tests.makers.organisations import FORM
+from tests.waiting import reread
 
 pytestmark = pytest.mark.django_db
 
-WISH = {"where": "circle", "distance": "800", "kinds": ["subsidence"], "lowest_severity": "minor"}
-WISH |= {"frequency": "at-once", "email": "resident@example.org"}
+WISH = FORM | {"latitude": "", "longitude": "", "distance": "800", "email": "resident@example.org"}
 RING = [[-12.1, 46.9], [-11.9, 46.9], [-11.9, 47.1], [-12.1, 47.1], [-12.1, 46.9]]
 
 
 @pytest.fixture(autouse=True)
-def gazetteer(tmp_path):
+def gazetteer(tmp_path, load_context):
     """One Aldwick, two Newtons, and the region of Westshore."""
     path = tmp_path / "villages.csv"
     rows = ["Aldwick,47.027,-12,2300", "Newton,46.5,-12,10", "Newton,46.6,-12.5,20"]
     path.write_text("\n".join(["name,latitude,longitude,population", *rows]) + "\n")
     context_load(path=path, kind=ContextKind.PLACES)
-    feature = {
-        "type": "Feature",
-        "properties": {"name": "Westshore", "admin": "Atlantis"},
-        "geometry": {"type": "Polygon", "coordinates": [RING]},
-    }
-    path = tmp_path / "regions.geojson"
-    path.write_text(json.dumps({"type": "FeatureCollection", "features": [feature]}))
-    context_load(path=path, kind=ContextKind.REGIONS)
+    load_context("regions", {"type": "Polygon", "coordinates": [RING]}, name="Westshore", admin="Atlantis")
 
 
 def offered(response) -> list[str]:
@@ -110,11 +103,9 @@ def test_a_place_and_its_name_are_changed_by_the_owner_alone(client, make_subscr
     assert "It looks here now" in client.get(page).content.decode()
     before = mine.region
     client.post(page, {"where": "keep", "name": "Mill"})
-    mine.refresh_from_db()
-    assert (mine.name, mine.region) == ("Mill", before)
+    assert (reread(mine).name, mine.region) == ("Mill", before)
     assert client.post(page, {"where": "circle", "place": "Newton", "name": "Mill"}).status_code == 422
     assert client.post(page, {"where": "circle", "place": "Aldwick", "distance": "200"}).status_code == 302
-    mine.refresh_from_db()
-    assert (mine.name, mine.label) == ("", "200 m around Aldwick")
+    assert (reread(mine).name, mine.label) == ("", "200 m around Aldwick")
     for pk in (theirs.pk, 999_999):
         assert client.post(f"/subscriptions/{tokens.manage_token(mine.pk)}/{pk}/where/", {}).status_code == 410

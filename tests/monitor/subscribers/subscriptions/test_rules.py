@@ -12,6 +12,7 @@ from monitor.self_service.subscriptions.preview import replay
 from monitor.subscribers.subscriptions import selectors
 from monitor.subscribers.subscriptions.often import Quiet
 from monitor.subscribers.subscriptions.rules import Wanted
+from tests.makers.organisations import FORM
 
 pytestmark = pytest.mark.django_db
 EVERY = Wanted(["subsidence", "uplift"], "minor", unreviewed=True)
@@ -79,8 +80,7 @@ def test_the_preview_keeps_quiet_hours(make_alert, make_subscription, settings, 
         make_alert(longitude=-12.0 + hour / 1e6).transitions.update(created_at=midnight + timedelta(hours=hour))
     past = replay(region=subscription.region, wish=EVERY, frequency="at-once", quiet=Quiet("UTC", 22, 7))
     assert past.n_mails == 2
-    wish = {"where": "circle", "latitude": "47", "longitude": "-12", "distance": "2000", "kinds": EVERY.kinds}
-    wish |= {"lowest_severity": "minor", "unreviewed": "on", "frequency": "at-once", "updates": "on"}
+    wish = FORM | {"kinds": EVERY.kinds, "unreviewed": "on", "updates": "on"}
     assert client.post("/subscribe/preview.json", wish).json()["mails"] == 4
     night = {"quiet_from": "22", "quiet_until": "7", "time_zone": "UTC"}
     assert client.post("/subscribe/preview.json", wish | night).json()["mails"] == 2
@@ -96,8 +96,7 @@ def test_a_first_load_counts_as_a_summary(make_alert, make_subscription, setting
 
 
 def test_the_list_has_links_with_and_without_a_script(lived, make_subscription, client):
-    wish = {"where": "circle", "latitude": "47", "longitude": "-12", "distance": "2000", "kinds": ["subsidence"]}
-    wish |= {"lowest_severity": "strong", "unreviewed": "on", "frequency": "weekly", "least_exposure": "10"}
+    wish = FORM | {"lowest_severity": "strong", "unreviewed": "on", "frequency": "weekly", "least_exposure": "10"}
     answer = client.post("/subscribe/preview.json", wish).json()
     assert answer["mails"] == 1
     assert len(answer["items"]) == 2

@@ -1,5 +1,7 @@
 """Subscribing: the owner of the mailbox decides, in every step. Three people: resident, neighbour, client."""
 
+import json
+import math
 import re
 from datetime import timedelta
 
@@ -10,6 +12,7 @@ from django.utils import timezone
 
 from detection.alerts.services import alert_transition
 from detection.rules.lifecycle import State
+from ingest.areas import area_of
 from monitor.models.messages import OutgoingMessage
 from monitor.models.operations import RequestCount
 from monitor.models.subscriptions import Subscription
@@ -18,11 +21,13 @@ from monitor.subscribers.subscriptions import limits, tokens
 from monitor.subscribers.subscriptions import services as subscriptions
 from monitor.web.request_limits import visitor_network
 from monitor.wording import regions
+from monitor.wording.refusals import Refusal
+from tests.makers.organisations import FORM
+from tests.waiting import reread
 
 pytestmark = pytest.mark.django_db
 
-WISH = {"where": "circle", "latitude": "47,00°", "longitude": "-12.0", "distance": "2000", "lowest_severity": "minor"}
-WISH |= {"kinds": ["subsidence", "uplift"], "unreviewed": "on", "frequency": "at-once"}
+WISH = FORM | {"latitude": "47,00°", "kinds": ["subsidence", "uplift"], "unreviewed": "on"}
 RESIDENT = "resident@example.org"
 
 
@@ -52,15 +57,13 @@ def test_a_subscription_begins_when_the_button_behind_the_mailed_link_is_pressed
     assert letter.to == [RESIDENT]
     link = link_in(letter, "be/confirm")
     assert "Is it you who asked?" in client.get(link).content.decode()
-    subscription.refresh_from_db()
-    assert subscription.confirmed_at is None  # a mail scanner has only looked
+    assert reread(subscription).confirmed_at is None  # a mail scanner has only looked
     assert "You will hear from us" in client.post(link).content.decode()
     subscription.refresh_from_db()
     first = subscription.confirmed_at
     assert first is not None
     client.post(link)
-    subscription.refresh_from_db()
-    assert subscription.confirmed_at == first
+    assert reread(subscription).confirmed_at == first
 
 
 def test_the_page_works_from_a_link_of_the_map(client):
@@ -111,8 +114,7 @@ def test_an_altered_link_is_not_found_and_an_old_one_is_gone(client, monkeypatch
     answer = client.post(link)
     assert answer.status_code == 410
     assert "no longer works" in answer.content.decode()
-    subscription.refresh_from_db()
-    assert subscription.confirmed_at is None
+    assert reread(subscription).confirmed_at is None
 
 
 def test_a_link_serves_its_own_purpose_only(client):
@@ -221,8 +223,7 @@ def test_a_neighbour_cannot_touch_what_is_not_theirs(client):
     theirs = confirmed(client, email="neighbour@example.org")
     page = f"/subscriptions/{tokens.manage_token(theirs.pk)}/"
     client.post(page, {"subscription": mine.pk, "deed": "stop"})
-    mine.refresh_from_db()
-    assert mine.ended_at is None
+    assert reread(mine).ended_at is None
     assert RESIDENT not in client.get(page).content.decode()
 
 
@@ -245,14 +246,12 @@ def test_one_click_unsubscribes_without_a_cookie_and_a_look_does_not(subscriptio
     strict = Client(enforce_csrf_checks=True)
     url = f"/subscribe/stop/{tokens.stop_token([subscription.pk])}/"
     assert "Stop these mails?" in strict.get(url).content.decode()
-    subscription.refresh_from_db()
-    assert subscription.ended_at is None
+    assert reread(subscription).ended_at is None
     for _ in range(2):  # and again, which changes nothing
         answer = strict.post(url, {"List-Unsubscribe": "One-Click"})
         assert answer.status_code == 200
         assert "You are unsubscribed" in answer.content.decode()
-    subscription.refresh_from_db()
-    assert subscription.ended_at is not None
+    assert reread(subscription).ended_at is not None
     subscription.delete()
     assert strict.post(url).status_code == 200
 
@@ -341,3 +340,54 @@ def test_the_preview_counts_what_would_have_come(client, make_alert):
     assert bad.status_code == 422
     assert "where" in bad.json()["errors"]
     assert client.get("/subscribe/preview.json").status_code == 405
+
+
+def test_lines_that_cross_are_refused_as_such():
+    bow = {"type": "Polygon", "coordinates": [[[0, 0], [1, 1], [1, 0], [0, 1], [0, 0]]]}
+    with pytest.raises(Refusal, match="cross each other"):
+        regions.drawn(json.dumps(bow))
+
+
+HOSTILE = ["[[[0, 0], [NaN, 1], [1, 1], [0, 0]]]", "[[[0, 0], [1e400, 1], [1, 1], [0, 0]]]"]
+HOSTILE += ["[[[0, 0], [1, 1], [0, 0]]]", "[[[0, 0], [0, 0], [0, 0], [0, 0]]]", "[[[0, 0], [1, 0], [2, 0], [0, 0]]]"]
+HOSTILE += ["[[[true, 0], [null, 0], [2, 0], [0, 0]]]", "[[0, 0], [1, 0], [2, 0]]", "[[], []]", '"x"', "null", "{}"]
+HOSTILE += ["7", "[" * 5000 + "]" * 5000, "[[[0, 0], [5, 0], [5, 5], [0, 0]], [[9, 9], [9, 8], [8, 8], [9, 9]]]"]
+
+
+@pytest.mark.parametrize("coordinates", HOSTILE)
+@pytest.mark.parametrize("kind", ["Polygon", "MultiPolygon"])
+def test_hostile_outlines_are_refused_in_words(kind, coordinates):
+    with pytest.raises(Refusal):
+        regions.drawn(f'{{"type": "{kind}", "coordinates": {coordinates}}}')
+
+
+def test_heights_in_an_outline_are_left_out(make_subscription):
+    ring = [[-12.1, 46.9, 5], [-11.9, 46.9, 5], [-11.9, 47.1, 5], [-12.1, 46.9, 5]]
+    region = regions.drawn(json.dumps({"type": "Polygon", "coordinates": [ring]}))
+    assert make_subscription(region=region.geometry).region.hasz is False
+
+
+def test_a_region_has_at_most_five_hundred_corners():
+    ring = [[math.cos(n * math.tau / 600), math.sin(n * math.tau / 600)] for n in range(600)]
+    with pytest.raises(Refusal, match="601 corners; 500 are allowed"):
+        regions.drawn(json.dumps({"type": "Polygon", "coordinates": [[*ring, ring[0]]]}))
+
+
+def test_a_circle_has_the_size_that_was_requested():
+    outline, label = regions.circle(-12.0, 46.99, 2000)
+    assert area_of(outline) == pytest.approx(math.pi * 2000**2, rel=0.01)
+    assert label == "2 km around 46.99° N 12.00° W"
+    assert regions.circle(0, 0, 200).label.startswith("200 m around")
+
+
+def test_a_circle_across_the_date_line_lies_on_both_sides():
+    outline, _ = regions.circle(179.99, -17.0, 20_000)
+    assert len(outline.geoms) == 2
+    assert outline.bounds[0] == -180
+    assert outline.bounds[2] == 180
+    assert area_of(outline) == pytest.approx(math.pi * 20_000**2, rel=0.01)
+
+
+def test_an_area_drawn_on_the_next_copy_of_the_world_is_the_same_area():
+    here, there = regions.rectangle(-12, 46, -11.9, 46.1), regions.rectangle(348, 46, 348.1, 46.1)
+    assert regions.drawn(there).outline.equals_exact(regions.drawn(here).outline, 1e-9)

@@ -25,8 +25,7 @@ from monitor.wording.places import compass, toward
 from monitor.wording.points import agreement_sentences, change_sentence, point_sentence, reason_sentences, tilt_sentence
 from monitor.wording.states import PROPOSE_FORM, STATE_LABELS, VERDICT_FORMS, VERDICT_HEADINGS, in_language, step_reason
 from tests.fixtures.language import left_over
-from tests.monitor.wording.families.test_changes import motion
-from tests.monitor.wording.families.test_voices import figures, source, velocity
+from tests.monitor.wording.families.test_voices import figures, motion, source, velocity
 
 NAMES = ("EGMS", "mm", "ascending")
 pytestmark = pytest.mark.usefixtures("made_up_language")
