@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from ingest.products.pyramid import CELLS
 from ingest.readers.records import Float64
-from monitor.pages.desk.relations import correlation
+from ml.statistics.relations import correlation
 
 MOST_PIXELS = 160  # along a side of the map of differences
 

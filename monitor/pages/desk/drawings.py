@@ -9,10 +9,10 @@ import numpy as np
 import plotly.graph_objects as go
 from django.utils.formats import get_format
 
+from ml.statistics.relations import Relation
 from monitor.pages.desk.attributes import BY_NAME
 from monitor.pages.desk.benchmarks import Value
 from monitor.pages.desk.differences import Picture
-from monitor.pages.desk.relations import Relation
 from monitor.pages.desk.samples import Marks
 
 SOFT, STRONG, ACCENT = "#6b7280", "#111827", "#0b5f73"

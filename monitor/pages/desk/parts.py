@@ -14,10 +14,10 @@ from django.utils.translation import gettext_lazy, ngettext
 from numpy.typing import NDArray
 
 from ingest.models import Product
+from ml.statistics.relations import Ninths, Relation
 from monitor.pages.desk import words
 from monitor.pages.desk.attributes import BY_NAME
 from monitor.pages.desk.query import View, address
-from monitor.pages.desk.relations import Ninths, Relation
 from monitor.pages.desk.samples import Marks
 from monitor.wording.figures import whole
 from monitor.wording.places import COMPASS

@@ -12,12 +12,12 @@ from django.utils.translation import gettext_lazy
 
 from ingest.models import Product
 from ingest.readers.records import Float32
+from ml.statistics.relations import ninths
 from monitor.pages.desk import drawings, parts, samples, words
 from monitor.pages.desk.attributes import BY_NAME
 from monitor.pages.desk.benchmarks import SPEED, Result, benchmarks
 from monitor.pages.desk.compared import compare, cross, groups, second_product
 from monitor.pages.desk.query import View, address, map_address, view_of
-from monitor.pages.desk.relations import ninths
 from monitor.web.places import Busy
 from monitor.wording.figures import whole
 from monitor.wording.refusals import Refusal

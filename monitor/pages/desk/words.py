@@ -11,9 +11,9 @@ from django.utils.translation import ngettext
 from numpy.typing import NDArray
 
 from ingest.models import Product
+from ml.statistics.relations import Relation
 from monitor.pages.desk.attributes import Attribute
 from monitor.pages.desk.differences import Difference
-from monitor.pages.desk.relations import Relation
 from monitor.wording.components import both_directions, component_label
 from monitor.wording.figures import decimal, percent, whole
 from monitor.wording.images import data_set_name

@@ -15,6 +15,7 @@ from django.views.decorators.csrf import csrf_protect
 from django.views.decorators.http import require_http_methods, require_safe
 from rasterio.errors import RasterioError
 
+from detection import pairs as pair_selectors
 from detection.lists import alerts_matching
 from detection.reviews.audit import audit_write
 from detection.search.areas import to_django
@@ -28,7 +29,6 @@ from monitor.maps.imaging.event_figures import Around, near_coherence, near_moti
 from monitor.maps.map.config import map_at
 from monitor.pages.events import words
 from monitor.pages.events.forms import EventForm
-from monitor.pages.pairs import selectors as pair_selectors
 from monitor.pages.pairs.rows import run_rows
 from monitor.web.guards import operators_only
 from monitor.wording import images as image_words

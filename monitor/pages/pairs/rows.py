@@ -8,6 +8,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import pgettext, pgettext_lazy
 
+from detection import pairs as pair_selectors
 from detection.models import Alert
 from ingest.formats import TITLES
 from ingest.models import Scene, ScenePair
@@ -15,7 +16,6 @@ from ml.models import Run
 from monitor.maps.map.config import map_at
 from monitor.maps.rasters.catalogue import day_label, raster_group
 from monitor.maps.rasters.layers import LAYER_OF_TASK, RASTER_LAYERS
-from monitor.pages.pairs import selectors as pair_selectors
 from monitor.wording import images as words
 from monitor.wording.cards.cards import alert_cards
 from monitor.wording.cards.whereabouts import area_names

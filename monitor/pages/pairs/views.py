@@ -10,15 +10,15 @@ from django.utils.translation import pgettext_lazy
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
+from detection import pairs as pair_selectors
+from detection.pairs import ImageChoice, PairChoice
 from ingest.models import ScenePair
 from monitor.maps.imaging.pixels import RATIO_DB, RATIO_MEAN_PX, RATIO_STOPS, RATIO_WORDS, Piece, piece_of
 from monitor.maps.rasters.answers import png_response
 from monitor.maps.rasters.layers import LAYER_OF_TASK
 from monitor.pages.pairs import pictures as pair_pictures
-from monitor.pages.pairs import selectors as pair_selectors
 from monitor.pages.pairs.pictures import IMAGES
 from monitor.pages.pairs.rows import image_rows, neighbour_rows, pair_facts, pair_rows, run_rows, viewer
-from monitor.pages.pairs.selectors import ImageChoice, PairChoice
 from monitor.web.guards import operators_only
 from monitor.wording.images import tracks_in_words
 from monitor.wording.refusals import Refusal, number_or_none, refusals_as_json

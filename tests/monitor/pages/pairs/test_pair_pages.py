@@ -9,14 +9,14 @@ from django.core.files.base import ContentFile
 from django.urls import reverse
 from PIL import Image
 
+from detection import pairs as pair_selectors
 from detection.models import Alert, Detection, Scan
+from detection.pairs import ImageChoice, PairChoice
 from ingest.models import Scene
 from ml.models import ModelVersion, Run
 from monitor.maps.imaging import pixels as pair_pixels
 from monitor.maps.imaging.drawing import colour_table
 from monitor.maps.rasters.layers import RASTER_LAYERS_BY_NAME
-from monitor.pages.pairs import selectors as pair_selectors
-from monitor.pages.pairs.selectors import ImageChoice, PairChoice
 from tests.makers import pairs as made_pairs
 
 pytestmark = pytest.mark.django_db
