@@ -8,6 +8,7 @@ If the direction has to be derived from time and place, the satellite is assumed
 """
 
 import re
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple, NoReturn
@@ -119,7 +120,7 @@ def _from_name(path: Path) -> scenes.ParsedName:
         polarisation = words.pop() if len(words) == 1 else ""
         granules = scenes.granules_in(path.name)
         if len(granules) == 1:
-            return granules[0].parsed(polarisation)
+            return replace(granules[0].parsed(polarisation), absolute_orbit=granules[0].absolute_orbit)
         times = set(scenes.TIME.findall(path.name))
         return scenes.ParsedName(
             acquired_at=scenes.time_of(times.pop()) if len(times) == 1 else None, polarisation=polarisation

@@ -160,7 +160,7 @@ class Granule(NamedTuple):
     def parsed(self, polarisation: str) -> ParsedName:
         """Return what the name states of an image."""
         own = ParsedName(platform=self.platform, mode=self.mode, acquired_at=self.start, polarisation=polarisation)
-        return replace(own, track=self.track, absolute_orbit=self.absolute_orbit)
+        return replace(own, track=self.track)
 
 
 def granules_in(text: str) -> list[Granule]:
