@@ -5,9 +5,8 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from typing import Any, NamedTuple
 
-from django.contrib.gis.geos import GEOSGeometry, MultiPolygon
+from django.contrib.gis.geos import MultiPolygon
 from shapely import MultiPolygon as ShapelyMultiPolygon
-from shapely import to_wkb
 from shapely.geometry import shape
 from shapely.geometry.base import BaseGeometry
 
@@ -24,6 +23,7 @@ from ingest.models import Product
 from ingest.products import selectors as ingest_selectors
 from ingest.projections import transformer
 from ingest.readers.records import Component
+from ingest.scenes.services import geos
 from ml.deformation.filters.still import assumed
 from ml.deformation.places.causes import causes_for, named
 from ml.deformation.places.measure import measure, reach_m
@@ -251,4 +251,4 @@ def _rate_sigma(between: float, product: Product, place: MultiPolygon) -> float:
 def to_django(geometry: BaseGeometry) -> MultiPolygon:
     """Convert a shapely area in degrees to GeoDjango's."""
     parts = geometry if isinstance(geometry, ShapelyMultiPolygon) else ShapelyMultiPolygon([geometry])
-    return GEOSGeometry(memoryview(to_wkb(parts)), srid=4326)
+    return geos(parts)

@@ -5,9 +5,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from django.contrib.gis.geos import GEOSGeometry
 from django.utils.translation import gettext, ngettext
-from shapely import LineString, MultiPolygon, force_2d, get_num_coordinates, make_valid, to_wkb, transform, unary_union
+from shapely import LineString, MultiPolygon, force_2d, get_num_coordinates, make_valid, transform, unary_union
 from shapely.errors import ShapelyError
 from shapely.geometry import shape
 from shapely.geometry.base import BaseGeometry
@@ -29,11 +28,6 @@ class Region(NamedTuple):
 
     outline: MultiPolygon
     label: str
-
-    @property
-    def geometry(self) -> GEOSGeometry:
-        """Return the outline as a geometry of the database, EPSG:4326."""
-        return GEOSGeometry(memoryview(to_wkb(self.outline)), srid=4326)
 
 
 def circle(longitude: float, latitude: float, distance_m: float, name: str = "") -> Region:

@@ -12,6 +12,7 @@ from shapely import LineString
 from ingest.products.decomposition import on_dates
 from ingest.projections import local_system, transformer
 from ingest.readers.records import Float64
+from ingest.scenes.services import geos
 from ml.statistics.profile import Along, along_line, binned
 from monitor.maps.charts import selectors
 from monitor.maps.charts.query import ProfileQuery
@@ -37,7 +38,7 @@ AVERAGED = 5  # dates around each epoch: one date alone is mostly scatter
 def profile_body(query: ProfileQuery) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """Return the profile, and its points as rows to download. Raises Refusal if no point is near the line."""
     strip = around_line(query.line, query.width_m)
-    area = strip.geometry
+    area = geos(strip.outline)
     found = [
         selectors.points_in(product=product, area=area, most=MOST_SHOWN)
         for product in selectors.products_over(area=area, layer=query.layer)

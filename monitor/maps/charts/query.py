@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from numpy.typing import NDArray
 
 from ingest.areas import area_of
+from ingest.scenes.services import geos
 from monitor.maps.imaging.drawing import EARTH
 from monitor.maps.map.layers import BY_NAME, Layer
 from monitor.wording import regions
@@ -129,7 +130,7 @@ def view_query(asked: QueryDict) -> tuple[Layer, GEOSGeometry]:
             _("Zoom in until it is at most %(degrees)s degrees wide and high.")
             % {"degrees": whole(LARGEST_VIEW_DEGREES)},
         )
-    return _layer_needed(asked), regions.drawn(regions.rectangle(*parts[0])).geometry
+    return _layer_needed(asked), geos(regions.drawn(regions.rectangle(*parts[0])).outline)
 
 
 def period_query(asked: QueryDict) -> Period:

@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from ingest.models import MeasurementPoint, Product
 from ingest.products.selectors import point_series
 from ingest.readers.records import Float64
+from ingest.scenes.services import geos
 from ml.deformation.motion.series import DatedChange
 from ml.statistics.series import fit_series
 from monitor.maps.charts import selectors
@@ -87,7 +88,7 @@ def traces_of(query: SeriesQuery) -> tuple[list[Trace], list[PointName]]:
         else:
             traces.append(_of_point(point, reference(point.product)))
     if query.area is not None:
-        area = query.area.geometry
+        area = geos(query.area.outline)
         found = [
             selectors.points_in(product=product, area=area, most=MOST_OF_AREA)
             for product in selectors.products_over(area=area, layer=query.layer)
@@ -186,7 +187,7 @@ def reference_of(product: Product, place: Region | None) -> Reference:
     """Return the ground that everything is measured against; zero where none was chosen. Raises Refusal."""
     if place is None:
         return Reference(0, np.zeros(1), 0.0)
-    points = selectors.points_in(product=product, area=place.geometry, most=MOST_OF_REFERENCE)
+    points = selectors.points_in(product=product, area=geos(place.outline), most=MOST_OF_REFERENCE)
     if not points.n_points:
         raise Refusal(
             _("%(data_set)s has no measurement point in the reference area")

@@ -9,6 +9,7 @@ from django.http import QueryDict
 from django.urls import reverse
 
 from ingest.models import Product
+from ingest.scenes.services import geos
 from monitor.maps.charts.query import LARGEST_AREA_KM2, named_area
 from monitor.maps.map.config import map_at
 from monitor.maps.map.layers import BY_NAME as LAYERS
@@ -45,7 +46,7 @@ class View(NamedTuple):
         if self.area.count(",") == 3 and ";" not in self.area:
             return area_of(self.area)
         region = named_area("area", self.area, LARGEST_KM2)
-        return region.geometry if region else None
+        return geos(region.outline) if region else None
 
 
 NAMES = {"product": "on", "other": "with", "groups": "k", "way": "by"}  # in the address; the others as they are

@@ -15,6 +15,7 @@ from shapely.geometry import mapping
 from detection.kinds import KIND_LABELS, Kind
 from ingest.areas import FARTHEST_M, area_of
 from ingest.context.regions import region_by_name, region_by_slug
+from ingest.scenes.services import geos
 from monitor.maps.map.config import urls
 from monitor.maps.map.selectors import map_totals
 from monitor.maps.rasters.visibility import visibility_sentence
@@ -123,7 +124,7 @@ def _past_news(form: ChoiceForm) -> dict[str, Any]:
     """Return what the choice of a valid form would have brought, for the page and for its script."""
     choice = form.choice()
     region, frequency = choice.pop("region"), choice.pop("frequency")
-    outline = region.geometry
+    outline = geos(region.outline)
     past = replay(region=outline, wish=Wanted(**choice), frequency=frequency, quiet=_quiet(form))
     n_more = len(past.steps) - SHOWN
     more = ngettext("And %(n)s older one.", "And %(n)s older ones.", max(0, n_more))

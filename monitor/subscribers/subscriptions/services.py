@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from detection.kinds import KIND_LABELS
 from ingest.areas import FARTHEST_M
 from ingest.errors import one_line
+from ingest.scenes.services import geos
 from monitor.models.messages import Endpoint, Notification, OutgoingMessage
 from monitor.models.subscriptions import Asset, Membership, Subscription
 from monitor.subscribers.subscriptions import endpoints, limits, members, selectors
@@ -80,7 +81,7 @@ def subscription_request(
 
 def place_of(region: Region, sites: Sequence[SiteArea]) -> dict[str, Any]:
     """Return the fields of a subscription that say where it is."""
-    return {"region": region.geometry, "label": region.label[:LONGEST_LABEL], "n_assets": len(sites)}
+    return {"region": geos(region.outline), "label": region.label[:LONGEST_LABEL], "n_assets": len(sites)}
 
 
 def demo_subscription_make() -> Subscription:

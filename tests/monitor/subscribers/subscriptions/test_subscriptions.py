@@ -13,6 +13,7 @@ from django.utils import timezone
 from detection.alerts.services import alert_transition
 from detection.rules.lifecycle import State
 from ingest.areas import area_of
+from ingest.scenes.services import geos
 from monitor.models.messages import OutgoingMessage
 from monitor.models.operations import RequestCount
 from monitor.models.subscriptions import Subscription
@@ -364,7 +365,7 @@ def test_hostile_outlines_are_refused_in_words(kind, coordinates):
 def test_heights_in_an_outline_are_left_out(make_subscription):
     ring = [[-12.1, 46.9, 5], [-11.9, 46.9, 5], [-11.9, 47.1, 5], [-12.1, 46.9, 5]]
     region = regions.drawn(json.dumps({"type": "Polygon", "coordinates": [ring]}))
-    assert make_subscription(region=region.geometry).region.hasz is False
+    assert make_subscription(region=geos(region.outline)).region.hasz is False
 
 
 def test_a_region_has_at_most_five_hundred_corners():
