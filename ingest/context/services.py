@@ -82,8 +82,16 @@ TABLES: dict[records.ContextKind, tuple[str, tuple[str, ...], Callable[[Any], Va
     records.ContextKind.GLACIERS: (
         "ingest_glacier",
         (
-            *("glacier_id", "glims_id", "name", "position", "outline"),
-            *("surge_in_file", "surge", "of_surge_list", "reach_m_day", "shown"),
+            "glacier_id",
+            "glims_id",
+            "name",
+            "position",
+            "outline",
+            "surge_in_file",
+            "surge",
+            "of_surge_list",
+            "reach_m_day",
+            "shown",
         ),
         _glacier,
     ),

@@ -38,10 +38,20 @@ HARDENED = {
     "MALLOC_ARENA_MAX": "2",  # each arena reserves address space, which is limited
 }
 SECRETS = (
-    *("BROKER_URL", "DATABASE_REPLICA_URL", "DATABASE_OWNER_URL", "DATABASE_READER_URL"),
-    *("EARTHDATA_TOKEN", "EARTHDATA_PASSWORD"),  # the latter of a version before 0.5.0, perhaps still set
-    *("STAC_TOKEN", "RASTER_STORAGE_URL", "S3_ACCESS_KEY_ID", "S3_SECRET_ACCESS_KEY", "AWS_ACCESS_KEY_ID"),
-    *("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_SHARED_CREDENTIALS_FILE"),
+    "BROKER_URL",
+    "DATABASE_REPLICA_URL",
+    "DATABASE_OWNER_URL",
+    "DATABASE_READER_URL",
+    "EARTHDATA_TOKEN",
+    "EARTHDATA_PASSWORD",  # the latter of a version before 0.5.0, perhaps still set
+    "STAC_TOKEN",
+    "RASTER_STORAGE_URL",
+    "S3_ACCESS_KEY_ID",
+    "S3_SECRET_ACCESS_KEY",
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "AWS_SHARED_CREDENTIALS_FILE",
 )
 LEFT_OUT = ("http_proxy", "https_proxy", "all_proxy", "ftp_proxy", "no_proxy")
 

@@ -62,24 +62,16 @@ class TilePlace(NamedTuple):
 class Tile(NamedTuple):
     """A square of 100 km of one source's grid, and the products that see it."""
 
-    source_format: str
+    place: TilePlace
     level: str
     simulated: bool
-    epsg: int
-    east: int
-    north: int
     ascending: tuple[Product, ...]
     descending: tuple[Product, ...]
 
     @property
-    def burst(self) -> str:
-        """The tile's name in the column `burst`."""
-        return f"E{self.east}N{self.north}"
-
-    @property
     def name(self) -> str:
         """The name of a derived tile's inputs."""
-        return f"{self.source_format}/{self.level}/{self.epsg}/{self.burst}"
+        return f"{self.place.source_format}/{self.level}/{self.place.epsg}/{self.place.burst}"
 
     @property
     def products(self) -> tuple[Product, ...]:
@@ -101,7 +93,7 @@ class Tile(NamedTuple):
     def cells(self) -> Cells:
         """The cells of the tile."""
         across = int(TILE_M / POSTING_M)
-        return Cells(self.east * TILE_M, (self.north + 1) * TILE_M, POSTING_M, across, across)
+        return Cells(self.place.east * TILE_M, (self.place.north + 1) * TILE_M, POSTING_M, across, across)
 
 
 def derived_make(*, settled_before: datetime | None = None) -> list[Product]:
@@ -140,8 +132,7 @@ def tiles_of_two_directions(places: set[TilePlace] | None = None) -> Iterator[Ti
     for product in candidates:
         for place in _places(product):
             if places is None or place in places:
-                group = (place.source_format, product.level, product.simulated, *place[1:])
-                groups.setdefault(group, []).append(product)
+                groups.setdefault((place, product.level, product.simulated), []).append(product)
     published = Product.objects.current().filter(component=Component.UP).exclude(level=LEVEL)
     if places is not None:
         published = published.filter(burst__in=[place.burst for place in places])
@@ -151,7 +142,7 @@ def tiles_of_two_directions(places: set[TilePlace] | None = None) -> Iterator[Ti
             tuple(product for product in products if product.direction == way) for way in ("ascending", "descending")
         )
         tile = Tile(*group, ascending, descending)
-        if ascending and descending and (tile.source_format, tile.simulated, tile.burst) not in taken:
+        if ascending and descending and (tile.place.source_format, tile.simulated, tile.place.burst) not in taken:
             yield tile
 
 
@@ -218,15 +209,15 @@ def _header(tile: Tile, component: Component) -> FieldHeader:
     period = (min(product.dates[0] for product in sources), max(product.dates[-1] for product in sources))
     tied = all(product.reference == Reference.GNSS for product in sources)
     return FieldHeader(
-        source_format=tile.source_format,
+        source_format=tile.place.source_format,
         level=LEVEL,
         component=component,
         dates=dates or period,
         has_series=bool(dates),
-        burst=tile.burst,
+        burst=tile.place.burst,
         posting_m=POSTING_M,
         reference=Reference.GNSS if tied else Reference.LOCAL,
-        grid_epsg=tile.epsg,
+        grid_epsg=tile.place.epsg,
         simulated=tile.simulated,
         attribution="; ".join(sorted({product.attribution for product in sources} - {""}))[:300],
         licence="; ".join(sorted({product.licence for product in sources} - {""}))[:300],
@@ -242,12 +233,11 @@ def _solve(tile: Tile, folder: Path) -> list[tuple[Cells, Path]]:
     bands = []
     for first in range(0, cells.rows, lines):
         band = cells._replace(y0=cells.y0 - first * POSTING_M, rows=lines)
-        views = []
-        for products, days in zip((tile.ascending, tile.descending), dates, strict=True):
-            views.append(_view(products, band, tile.epsg, days))
-            if not views[-1].x.size:
-                break
-        else:
+        views = [
+            _view(products, band, tile.place.epsg, days)
+            for products, days in zip((tile.ascending, tile.descending), dates, strict=True)
+        ]
+        if all(view.x.size for view in views):
             solved = decompose_cells(band, *views, dates)
             if solved.index.size:
                 bands.append((band, folder / f"{first}.npz"))
@@ -268,7 +258,7 @@ def _view(products: tuple[Product, ...], band: Cells, epsg: int, dates: tuple[da
 
 def _batch(tile: Tile, band: Cells, solved: UpEastCells, component: Component) -> PointBatch:
     x, y = band.centre(solved.index)
-    longitude, latitude = transformer(tile.epsg, 4326).transform(x, y)
+    longitude, latitude = transformer(tile.place.epsg, 4326).transform(x, y)
     up = component is Component.UP
     return raster.batch(
         *((axis // POSTING_M).astype(np.int64) for axis in (x, y)),

@@ -24,8 +24,16 @@ from monitor.wording.refusals import as_problem, problem
 logger = logging.getLogger(__name__)
 
 PUBLIC_DATA = (
-    *("/api/", "/alerts.atom", "/alerts.geojson", "/cap.atom", "/cap/"),
-    *("/ogc/", "/rasters", "/stac/", "/tilejson/", "/tiles/"),
+    "/api/",
+    "/alerts.atom",
+    "/alerts.geojson",
+    "/cap.atom",
+    "/cap/",
+    "/ogc/",
+    "/rasters",
+    "/stac/",
+    "/tilejson/",
+    "/tiles/",
 )
 SEARCHES = ("/stac/search",)  # accept a body
 ANY_ORIGIN = {"Access-Control-Allow-Origin": "*", "Access-Control-Expose-Headers": "ETag, Retry-After"}

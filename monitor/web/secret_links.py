@@ -5,8 +5,13 @@ import re
 
 # a signed or random part follows; tests/monitor/test_secret_links.py compares this with the addresses there are
 SECRET_ADDRESSES = (
-    *("/subscribe/confirm/", "/subscribe/stop/", "/subscribe/join/", "/subscriptions/", "/feeds/", "/accounts/join/"),
-    *("/password/new/"),
+    "/subscribe/confirm/",
+    "/subscribe/stop/",
+    "/subscribe/join/",
+    "/subscriptions/",
+    "/feeds/",
+    "/accounts/join/",
+    "/password/new/",
 )
 
 _SLASH = "(?:/|%2F)"  # also within the query of another address

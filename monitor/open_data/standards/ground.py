@@ -23,8 +23,19 @@ from monitor.pages.glaciers.views import ident_of
 from monitor.wording.cards.cards import alert_cards
 
 CARD_WORDS = (
-    *("code", "kind", "kind_label", "place", "state", "state_label", "severity", "severity_label"),
-    *("sentence", "simulated", "url", "first_seen", "updated"),
+    "code",
+    "kind",
+    "kind_label",
+    "place",
+    "state",
+    "state_label",
+    "severity",
+    "severity_label",
+    "sentence",
+    "simulated",
+    "url",
+    "first_seen",
+    "updated",
 )
 MOTION_FIGURES = ("state", "speed_m_day", "sigma_m_day", "usual_m_day", "n_pairs", "last_day")
 FIGURES = (*AREA_FIGURES, "extent", "component", "first_motion", "last_motion")

@@ -19,8 +19,17 @@ COG = "image/tiff; application=geotiff; profile=cloud-optimized"
 GEOJSON, JSON = "application/geo+json", "application/json"
 SHA256 = "1220"  # how a multihash says that a SHA-256 follows
 OF_PRODUCTS = (
-    *("component", "level", "direction", "track", "release", "n_points", "n_dates", "licence", "attribution"),
-    *("file_name", "file_sha256"),
+    "component",
+    "level",
+    "direction",
+    "track",
+    "release",
+    "n_points",
+    "n_dates",
+    "licence",
+    "attribution",
+    "file_name",
+    "file_sha256",
 )
 OF_SCENES = ("platform", "licence", "attribution", "polarisation", "backscatter", "file_sha256")
 

@@ -27,8 +27,17 @@ REPLICA = "replica"  # the name of its connections
 WROTE = "wrote"  # the cookie of a browser that has sent something
 PUBLIC = (
     *PUBLIC_DATA,
-    *("/about/", "/alerts/", "/charts/", "/embed/", "/events/", "/glaciers/"),
-    *("/places", "/products/", "/reading/", "/record/", "/regions/"),
+    "/about/",
+    "/alerts/",
+    "/charts/",
+    "/embed/",
+    "/events/",
+    "/glaciers/",
+    "/places",
+    "/products/",
+    "/reading/",
+    "/record/",
+    "/regions/",
 )
 CHECK_SECONDS = 1.0
 RETRY_SECONDS = 10.0  # where it did not answer

@@ -11,12 +11,12 @@ from django.utils.translation import gettext as _
 from numpy.typing import NDArray
 
 from ingest.models import Product
+from ml.statistics.many_series import Groups, fitted, group
 from ml.statistics.relations import Relation, ninths, relation
 from monitor.pages.desk import drawings, parts, samples, words
 from monitor.pages.desk.attributes import BY_NAME, Attribute
 from monitor.pages.desk.differences import Difference, Picture, difference, picture
 from monitor.pages.desk.query import View
-from monitor.pages.desk.series import Groups, fitted, group
 from monitor.wording.figures import percent, whole
 
 PLACE = ("longitude", "latitude")

@@ -28,8 +28,17 @@ from monitor.wording.points import change_sentence
 
 GROUND = attrgetter("source_format", "simulated", "track", "burst")  # of a scene
 AS_STORED = (
-    *("component", "n_points", "n_refused", "refused_reasons", "release", "loaded_by", "loaded_at"),
-    *("attribution", "licence", "simulated", "points_deleted_at"),
+    "component",
+    "n_points",
+    "n_refused",
+    "refused_reasons",
+    "release",
+    "loaded_by",
+    "loaded_at",
+    "attribution",
+    "licence",
+    "simulated",
+    "points_deleted_at",
 )
 
 

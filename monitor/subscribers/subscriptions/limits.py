@@ -11,8 +11,14 @@ from monitor.models.operations import RequestCount
 
 # Domains whose many mailboxes belong to many people.
 PUBLIC_DOMAINS = {
-    *("gmail.com", "outlook.com", "hotmail.com", "live.com"),
-    *("yahoo.com", "icloud.com", "proton.me", "gmx.net"),
+    "gmail.com",
+    "outlook.com",
+    "hotmail.com",
+    "live.com",
+    "yahoo.com",
+    "icloud.com",
+    "proton.me",
+    "gmx.net",
 }
 WIDE_NETWORK_SHARE = 0.1  # of all mails of a day, for whoever has many networks of their own
 WIDE_NETWORK_BITS = 48  # of IPv6: what one customer of a provider is given at most

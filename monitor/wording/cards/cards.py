@@ -175,8 +175,25 @@ class KeptCards:
 
 
 PROPERTIES = (
-    *("code", "url", "kind", "kind_label", "place", "area_label", "rate_label", "state", "state_label", "severity"),
-    *("severity_label", "exposure", "extent", "sentence", "sentences", "source", "simulated", "longitude", "latitude"),
+    "code",
+    "url",
+    "kind",
+    "kind_label",
+    "place",
+    "area_label",
+    "rate_label",
+    "state",
+    "state_label",
+    "severity",
+    "severity_label",
+    "exposure",
+    "extent",
+    "sentence",
+    "sentences",
+    "source",
+    "simulated",
+    "longitude",
+    "latitude",
 )
 
 

@@ -5,9 +5,9 @@ from datetime import date, timedelta
 import numpy as np
 import pytest
 
+from ml.statistics.many_series import fitted, group
 from ml.statistics.relations import BANDS, MOST_SINGLE, density, relation, robust_line
 from monitor.pages.desk.differences import Cells, cells_of_points, difference, picture
-from monitor.pages.desk.series import fitted, group
 
 DATES = [date(2019, 1, 1) + timedelta(days=12 * n) for n in range(100)]
 YEARS = np.array([(day - DATES[0]).days for day in DATES]) / 365.25
