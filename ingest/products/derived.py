@@ -108,9 +108,12 @@ def derived_make(*, settled_before: datetime | None = None) -> list[Product]:
     places = touched if len(touched) <= MOST_PLACES else None
     tiles = list(tiles_of_two_directions(places))
     keys = [tile.key for tile in tiles]
-    for stale in Product.objects.filter(_derived_in(places), level=LEVEL).exclude(file_sha256__in=keys):
+    inside = [Q(source_format=one.source_format, grid_epsg=one.epsg, burst=one.burst) for one in places or ()]
+    for stale in Product.objects.filter(reduce(or_, inside, Q()), level=LEVEL).exclude(file_sha256__in=keys):
         product_delete(product=stale)
-    DerivedTile.objects.filter(_named_in(places)).exclude(key__in=keys).delete()
+    ends = ((f"{one.source_format}/", f"/{one.epsg}/{one.burst}") for one in places or ())
+    named = reduce(or_, (Q(name__startswith=first, name__endswith=last) for first, last in ends), Q())
+    DerivedTile.objects.filter(named).exclude(key__in=keys).delete()
     known = set(DerivedTile.objects.filter(key__in=keys).values_list("key", flat=True))
     due = [tile for tile in tiles if tile.key not in known]
     settled = [tile for tile in due if settled_before is None or tile.loaded_at < settled_before]
@@ -150,18 +153,6 @@ def _products_changed() -> QuerySet[Product]:
     came = Q(superseded_by=None, derived_at=None)
     went = Q(superseded_by__isnull=False, derived_at__isnull=False)
     return Product.objects.filter(came | went).exclude(level=LEVEL)
-
-
-def _derived_in(places: set[TilePlace] | None) -> Q:
-    each = (Q(source_format=one.source_format, grid_epsg=one.epsg, burst=one.burst) for one in places or ())
-    return reduce(or_, each, Q())
-
-
-def _named_in(places: set[TilePlace] | None) -> Q:
-    each = (
-        Q(name__startswith=f"{one.source_format}/", name__endswith=f"/{one.epsg}/{one.burst}") for one in places or ()
-    )
-    return reduce(or_, each, Q())
 
 
 def tile_derive(*, tile: Tile) -> list[Product]:
