@@ -126,7 +126,7 @@ def _in_box(area: GEOSGeometry | None) -> str:
 
 
 def points_sampled(*, product: Product, most: int) -> tuple[list[str], list[float], list[float], list[float]]:
-    """Return ids, longitudes, latitudes and velocities (mm/yr) of all points, or of a sample, always the same."""
+    """Return ids, longitudes, latitudes and velocities (mm/yr) of all points, or of a fixed sample of `most`."""
     share = sampling.share_leaving(n_points=product.n_points, most=sampling.SHARES[0] * most)
     sql = f"""
         SELECT pid, ST_X(position), ST_Y(position), velocity_mm_yr FROM {POINTS}

@@ -318,12 +318,12 @@ def millimetres(metres: Float32) -> Float32:
 
 
 def refuse_too_fast(path: Path, velocity_mm_yr: Float32) -> None:
-    """Raise InputError where ground is faster than any ground: a wrong unit, or a damaged value."""
+    """Raise InputError for an impossibly high velocity: a wrong unit or a damaged value."""
     _refuse_beyond(path, velocity_mm_yr, FASTEST_MM_YR[Technique.INSAR], "velocity of {:.3g} mm/yr")
 
 
 def refuse_too_far(path: Path, displacement_mm: Float32) -> None:
-    """Raise InputError where ground has gone farther than any ground: a wrong unit, or a damaged value."""
+    """Raise InputError for an impossibly large displacement: a wrong unit or a damaged value."""
     _refuse_beyond(path, displacement_mm, FARTHEST_MM, "displacement of {:.3g} mm")
 
 

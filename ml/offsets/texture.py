@@ -1,6 +1,6 @@
-"""Texture of an image for the network: amplitude against its surroundings, in units of their spread.
+"""Texture of an image for the network: amplitude minus the mean of its surroundings, in units of their spread.
 
-Not its logarithm: a detected image just fits its band, a logarithm has overtones beyond it, and these alias.
+The logarithm is not used: a detected image just fits its band, and a logarithm adds harmonics beyond it, which alias.
 """
 
 import math

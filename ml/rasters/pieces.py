@@ -121,9 +121,9 @@ class Checked:
 
 
 class Folder(Checked):
-    """Pieces as files. key: of all that decides what they hold; those of others go, but where another worker has begun.
+    """Pieces stored as files in a folder named by a key. Folders of other keys are deleted, unless `joined`.
 
-    joined: another worker has.
+    key: a hash of everything that determines the pieces; joined: another worker has already begun them.
     """
 
     def __init__(self, path: Path, key: str, joined: bool = False) -> None:

@@ -33,10 +33,10 @@ Places = tuple[Float64, Float64]
 def places_between(
     place: Callable[[Float64, Float64], Places], first: tuple[int, int], shape: tuple[int, int]
 ) -> Places:
-    """Interpolate where a piece's pixels lie, through `place` at every 32nd pixel of that grid.
+    """Compute where a piece's pixels lie on another grid: call `place` for every 32nd pixel, interpolate between.
 
-    place: rows and columns of one grid to those of another. first: row and column of the piece; shape: its size. The
-    nodes are counted from the grid's first pixel, so that every piece gets the same places as the whole.
+    place: maps rows and columns of the piece's grid to those of the other. first: first row and column of the piece;
+    shape: its size. Nodes are counted from the grid's first pixel, so that pieces agree with the whole image.
     """
     nodes, parts = [], []
     for start, size in zip(first, shape, strict=True):

@@ -32,7 +32,7 @@ LICENCE = "Copernicus Sentinel data terms; HyP3 products are free and open"
 
 @dataclass(frozen=True)
 class Layer:
-    """Kind of an image of displacements. mm: what one of its values is in mm of our sign."""
+    """Kind of displacement image. mm: factor from its values to mm with our sign."""
 
     name: str
     component: Component
@@ -113,7 +113,7 @@ def _products(images: list[Path]) -> Products:
 
 
 def _stack(path: Path, folder: Path) -> tuple[stacks.Stack, str]:
-    """Return the pairs of what was given, and the polarisation; folder: where its files lie, or the one file itself."""
+    """Return the pairs of a product, and their polarisations. folder: where its files lie, or its only file."""
     products = _products([folder] if folder.is_file() else _files(folder))
     chosen = next((layer for layer in LAYERS if all(layer.name in problem for problem in products.values())), None)
     if chosen is None or not products:
@@ -151,7 +151,7 @@ def _look_vectors(layers: dict[str, Path]) -> stacks.LookVectors | None:
 
 
 def _from_angles(angles: list[Float32]) -> tuple[Float32, Float32, Float32]:
-    """Return east, north and up from the elevation theta and the direction phi; 0 in both means unknown."""
+    """Return the unit vector east, north, up from the angles theta and phi; 0 in both means unknown."""
     theta, phi = angles
     theta = np.where((theta == 0) & (phi == 0), np.float32(np.nan), theta)
     return np.cos(theta) * np.cos(phi), np.cos(theta) * np.sin(phi), np.sin(theta)
@@ -159,7 +159,7 @@ def _from_angles(angles: list[Float32]) -> tuple[Float32, Float32, Float32]:
 
 @contextmanager
 def _unpacked(path: Path) -> Iterator[Path]:
-    """Yield the folder or file itself, or of a zip the preferred displacement image, look vectors and heights alone."""
+    """Yield the folder or file itself; of a zip, unpack only the best displacement images, look vectors and heights."""
     if path.suffix.lower() != ".zip" or path.is_dir():
         yield path
         return

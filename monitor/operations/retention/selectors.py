@@ -49,7 +49,7 @@ def predictions_over() -> QuerySet[Prediction]:
 
 
 def images_over() -> QuerySet[Scene]:
-    """Return old images beyond the newest of their track whose pairs are done, and that no review needs."""
+    """Return old images that no unfinished run, event or review needs, except the newest of each track."""
     if not settings.KEEP_SCENE_DAYS:
         return Scene.objects.none()
     newest = Window(RowNumber(), partition_by=[F(name) for name in GROUND], order_by=[F("acquired_at").desc(), "-id"])

@@ -43,7 +43,7 @@ ImageOf = Callable[[Float64, Float64, Float64], tuple[Float64, Float64]]
 
 @dataclass(frozen=True)
 class Terrain:
-    """Heights from a raster. offset_m: what is added to them; reach_m: how far places may move by them."""
+    """Heights from a raster. offset_m: added to each height; reach_m: how far heights may move places."""
 
     elevation: Path
     offset_m: float
@@ -89,7 +89,7 @@ class ByTerrain:
 
 
 def terrain_of(annotation: Annotation, elevation: Path, path: Path) -> Terrain | str:
-    """Prepare to place an image by its orbit; or why that cannot be. Raises InputError for a raster of no use."""
+    """Prepare terrain correction by the orbit, or return why it is impossible. InputError for a useless raster."""
     with _opened(elevation) as dataset:
         if find_spec("sarsen") is None:
             return NOT_INSTALLED
@@ -105,7 +105,7 @@ def terrain_of(annotation: Annotation, elevation: Path, path: Path) -> Terrain |
 
 
 def image_of_orbit(annotation: Annotation) -> ImageOf:
-    """Return line and pixel (fractional) of longitudes, latitudes (degrees) and ellipsoidal heights (metres)."""
+    """Return a function from longitude, latitude (degrees) and ellipsoidal height (m) to fractional line and pixel."""
     import xarray as xr
     from sarsen import geocoding
     from sarsen.orbit import OrbitPolyfitInterpolator
