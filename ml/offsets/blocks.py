@@ -28,7 +28,7 @@ class Textures(NamedTuple):
     """Textures of a pair of images of shape (rows, cols).
 
     read: returns a window, which may reach beyond the images, as (2, rows, cols) on the device, 0 unknown and beyond;
-    feed: how many threads read at once.
+    feed: how windows are read ahead.
     """
 
     shape: tuple[int, int]

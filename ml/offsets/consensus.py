@@ -17,7 +17,7 @@ SPREADS = 4.0
 
 
 def consensus(values: torch.Tensor, known: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Choose the smallest kernel that agrees with the rest. values: (kernels, n), px, small to large; known: (kernels, n).
+    """Choose the smallest kernel that agrees with the rest. values (px, small to large) and known: (kernels, n).
 
     Returns the offset (n,), the spread over kernels (n,) as one standard deviation, and the share of kernels that
     agree (n,), 0-1; NaN where fewer than two do.
