@@ -31,7 +31,7 @@ NOTATIONS: dict[str, Callable[[float], date]] = {  # of days in a first row
 
 
 def dates_by_name(path: Path, names: Sequence[str], pattern: str | None = None) -> dict[str, date]:
-    """Return the columns whose names are dates: DYYYYMMDD, YYYYMMDD, YYYY-MM-DD and the like, or by a pattern."""
+    """Return the columns whose names are dates, by a pattern or as DYYYYMMDD, YYYYMMDD, YYYY-MM-DD and the like."""
     if pattern is None:
         return text_table.date_columns(path, names, DATE_NAME)
     parts = re.split(r"(%.)", pattern)
@@ -71,7 +71,7 @@ def dates_in_first_row(path: Path, source: Source, names: Sequence[str], notatio
 
 
 def dates_by_order(path: Path, names: Sequence[str], days: Sequence[date]) -> dict[str, date]:
-    """Pair columns and days in their order. Raises InputError where they do not match."""
+    """Pair columns and days in their order. Raises InputError if their numbers differ or the days are unordered."""
     if len(names) != len(days):
         problem = f"{len(days)} days are listed for {len(names)} columns"
         raise InputError(path, problem, "Name the first and the last date column in date_columns")
@@ -151,7 +151,7 @@ class Mapping:
 
 
 def mapping_of(path: Path | None) -> Mapping:
-    """Read a mapping file; an empty mapping where there is none. Raises InputError naming the mapping."""
+    """Read a mapping file; without a path, return an empty mapping. Raises InputError naming the mapping."""
     if path is None:
         return Mapping()
     try:
@@ -214,12 +214,12 @@ def _is_day(value: Any) -> bool:
 
 
 def plain(name: str) -> str:
-    """Return a column name without case, spaces, underscores and signs."""
+    """Return a column name in lower case, without spaces, underscores and punctuation."""
     return re.sub(r"[\W_]", "", name.lower())
 
 
 def columns_by_alias(path: Path, names: Sequence[str], in_metres: bool = False) -> dict[str, str]:
-    """Return the file's column of each role; in_metres: x, y are easting, northing. InputError for two velocities."""
+    """Return each role's column; in_metres: x and y are easting and northing. InputError for two velocities."""
     of_plain: dict[str, str] = {}
     for name in names:
         of_plain.setdefault(plain(name), name)
@@ -272,7 +272,7 @@ def plan_of(path: Path, source: Source, stated: Mapping, declared: Declaration) 
 
 
 def _date_columns(path: Path, source: Source, columns: dict[str, str], stated: Mapping) -> dict[str, date]:
-    """Return each date column's day: as listed, by the first row, or by the columns' names."""
+    """Return the day of each date column, as the mapping lists it, by the first row, or by the column's name."""
     used = set(columns.values())
     if stated.date_row is None and not isinstance(stated.dates, list):
         named = dates_by_name(path, source.names, stated.dates)
@@ -323,7 +323,7 @@ def agreed(path: Path, what: str, stated: dict[str, Any]) -> Any:
 def _reference_systems(
     path: Path, source: Source, columns: dict[str, str], stated: Mapping
 ) -> tuple[int | None, int | str | None]:
-    """Return the usable systems of easting and northing (EPSG), and of the geometry."""
+    """Return the reference systems of easting and northing (EPSG), and of the geometry. Raises InputError."""
     has_degrees = {"longitude", "latitude"} <= set(columns)
     has_metres = {"easting", "northing"} <= set(columns)
     if has_metres and stated.epsg is None and not has_degrees and not source.has_geometry:

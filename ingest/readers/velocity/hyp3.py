@@ -1,4 +1,4 @@
-"""ASF HyP3 InSAR (GAMMA): the GeoTIFFs of one product or of several, in a folder, a zip, or one file alone.
+"""ASF HyP3 InSAR (GAMMA): GeoTIFFs of one or several products, as a folder, a zip, or a single file.
 
 Source: ASF HyP3 Sentinel-1 InSAR product guide. `los_disp` is m, plus is toward the satellite; `vert_disp` m, plus up;
 `unw_phase` rad, plus is **away**: the opposite of the displacement maps. `lv_theta` is the elevation of the look vector
@@ -50,7 +50,7 @@ Products = dict[str, dict[str, Path]]  # product -> layer -> file
 
 
 def recognises(path: Path) -> bool:
-    """Recognise HyP3 images by their names, in a folder, its folders, or a zip; a file is a GeoTIFF. Never raises."""
+    """Recognise HyP3 images by their names, in a folder or zip, or as a single GeoTIFF. Never raises."""
     if path.is_dir():
         return any(_layer_of(file.name) and raster.is_geotiff(file) for file in _files(path))
     if path.suffix.lower() == ".zip":
@@ -59,7 +59,7 @@ def recognises(path: Path) -> bool:
 
 
 def read(path: Path, declared: Declaration) -> tuple[VelocityField, ...]:
-    """Look at every image's header; a network of pairs is inverted in batches. Raises InputError."""
+    """Read every image's header; the network of pairs is inverted later, in batches. Raises InputError."""
     with _unpacked(path) as folder:
         stack, pol = _stack(path, folder)
         grid = stacks.checked(stack)
@@ -92,7 +92,7 @@ def _layer_of(name: str) -> str | None:
 
 
 def _files(path: Path) -> list[Path]:
-    """Return the files of a folder and of its own folders, sorted. Never raises."""
+    """Return the files of a folder and of its direct subfolders, sorted. Never raises."""
     found: list[Path] = []
     for name in files.names_in(path):
         if FILE_NAME.fullmatch(f"{name}_corr.tif") and (path / name).is_dir():  # a product that was unpacked
