@@ -19,7 +19,7 @@ from ingest.vectors.features import POLYGONS, read_features
 
 
 class Outline(NamedTuple):
-    """Feature of a file. properties: by lower-case name; outline: None if unusable, and fault: why."""
+    """Feature of a file. properties: by lower-case name; outline: None if unusable; fault: why."""
 
     properties: dict[str, Any]
     outline: MultiPolygon | None

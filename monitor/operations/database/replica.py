@@ -139,7 +139,7 @@ class ReadReplica(MiddlewareMixin):
 
 
 def may_be_a_little_old(request: HttpRequest) -> bool:
-    """Return whether the page is public and its visitor neither signed in nor has just sent something."""
+    """Return whether the page is public, and the visitor is not signed in and has not just sent something."""
     known = {settings.SESSION_COOKIE_NAME, WROTE} & set(request.COOKIES)
     public = request.path == "/" or request.path.startswith(PUBLIC)
     return request.method in READING and public and not known and "Authorization" not in request.headers

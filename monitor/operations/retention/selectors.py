@@ -116,7 +116,7 @@ def downloads_over() -> QuerySet[SceneDownload]:
 
 
 def orphans() -> Iterator[tuple[str, int]]:
-    """Yield name and bytes of files in the raster storage that no row names; recent ones may still get a row."""
+    """Yield name and bytes of raster files that no row names, without recent ones, which may still get a row."""
     oldest_kept = timezone.now() - ORPHAN_AFTER
     old = sorted(entry for entry in raster_entries() if entry.modified < oldest_kept)
     for start in range(0, len(old), BATCH):

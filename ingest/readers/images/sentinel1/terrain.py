@@ -164,7 +164,7 @@ class _RangeTable:
 
 
 def _offset_and_top(annotation: Annotation, dataset: DatasetReader) -> tuple[float, float]:
-    """Return the median of ellipsoidal minus raster heights at the grid's points (0 with few), and a top height."""
+    """Return the median of ellipsoidal minus raster heights at the grid's points (0 with few), and a height limit."""
     points = annotation.points
     x, y = transformer(4326, dataset.crs.to_wkt()).transform(points.longitude.ravel(), points.latitude.ravel())
     there = np.isfinite(x) & np.isfinite(y)

@@ -85,7 +85,7 @@ class Command(BaseCommand):
                 self.stdout.write(f"derived product {product.pk} ({product.name}): {product.n_points:,} cells")
 
     def _context(self, nation: Nation, images: Future[tuple[AreaImages, ...]], folder: Path) -> None:
-        """Load simulated borders, places, heights, a glacier, a mine, buildings and roads as context of alerts."""
+        """Load simulated borders, places, heights, a glacier, a mine, buildings, roads and rivers as context."""
         layers = (
             (ContextKind.REGIONS, borders.write_border(nation, folder / "country.geojson")),
             (ContextKind.REGIONS, borders.write_provinces(nation, folder / "provinces.geojson")),
