@@ -23,11 +23,11 @@ from scipy import ndimage
 Float32 = NDArray[np.float32]
 Bools = NDArray[np.bool_]
 HIGH_SIGMA, LOW_SIGMA = 5.0, 2.5
-MOST_RISE = 1.0  # sigma that no pair that spans an event may have won
+MOST_RISE = 1.0  # sigma: if a lowered pair's z rose by more, there was no event
 FEWEST_ACQUISITIONS = 3
-LASTING_IMAGES = 3  # after an event, whose pairs stay low where the ground stays incoherent
+LASTING_IMAGES = 3  # after an event: pairs that begin before then stay low if the ground stays incoherent
 AVERAGED_PX = 5  # window over which z is averaged: less than half of the network's resolution
-NO_COHERENCE = 0.2  # what estimates from detected images do not fall below
+NO_COHERENCE = 0.2  # lower limit of estimates from detected images
 LEAST_WEIGHT = 0.05
 EPOCH = date(1970, 1, 1)
 Span = tuple[date, date]
@@ -224,7 +224,7 @@ def _by_one_image(lowered: Sequence[_Pair], pairs: Sequence[_Pair]) -> Float32:
 
 def _reported(event: Float32, image: Float32, lowered: Sequence[_Pair], high: float, low: float) -> tuple[Bools, Bools]:
     """Return the cells above the low threshold, and those that pass every test; the latter make a patch reported."""
-    rise = reduce(np.maximum, [pair.z for pair in lowered])  # unknown in one is unknown
+    rise = reduce(np.maximum, [pair.z for pair in lowered])  # NaN in one pair is NaN in the result
     weak = (event >= low) & (event >= image) & (rise <= MOST_RISE)
     return weak, weak & (event >= high) & (event**2 - image**2 >= low**2)
 

@@ -22,7 +22,7 @@ FACTS = 10
 INPUTS = 12 + 4 * len(WINDOWS_PX) + 3 + FACTS
 DETAILS = 4
 HISTORY = 4 + 4 * len(WINDOWS_PX) + 2
-STRIP_ROWS, STRIP_MARGIN = 256, 32  # px, fours of them; no window reaches farther than the margin
+STRIP_ROWS, STRIP_MARGIN = 256, 32  # px, multiples of 4; no window reaches beyond the margin
 LARGEST = 8.0  # natural logarithm of power against the image's median
 
 

@@ -21,7 +21,7 @@ from ml.runtime.memory import freed_memory_kept
 from ml.statistics.quantiles import MEDIAN, quantile
 
 WEIGHTS = {NETWORK: network.NAME}  # the card of a method that needs one
-TILE_PX = 1280  # of the network on a CPU: of 2,048 px take as long, with less halo, and more memory
+TILE_PX = 1280  # of the network on a CPU: tiles of 2,048 px have less halo, but take as long and more memory
 AREA_PX = 14  # side of the smallest area in which a change is reported
 
 Bands = dict[str, Float32]

@@ -47,7 +47,7 @@ def posterior_mean(power: torch.Tensor, window: int, speckle: Speckle) -> Cohere
     looks = max(1.0, round(speckle.looks, 1))
     held = torch.minimum(power, brightest(power, looks))
     level = box_mean(held, window)
-    # The window's own mean is used for the unknown one, so each pixel is too near to it: n - 1 cells of n are free.
+    # The window's own mean replaces the unknown one, so each pixel is too close to it: n - 1 cells of n are free.
     cells = max(2.0, window**2 / speckle.pixels_per_cell)
     weights = Weights(power[0])
     for gamma, log in likelihoods(held / level, looks):
@@ -73,7 +73,7 @@ def likelihoods(ratio: torch.Tensor, looks: float) -> Iterator[tuple[float, torc
     root = torch.exp(torch.log(ratio).sum(dim=0) / 2)
     for gamma, row in zip(GRID.tolist(), table, strict=True):
         decorrelated = 1 - gamma**2
-        # - L (i1 + i2) / (1 - g^2) and the growth z of the Bessel function nearly cancel: together, not apart
+        # - L (i1 + i2) / (1 - g^2) and the growth z of the Bessel function nearly cancel, so they are computed together
         quadratic = -looks * (both - 2 * gamma * root) / decorrelated
         bessel = row[index] * (1 - part) + row[index + 1] * part
         yield gamma, quadratic + bessel - looks * math.log(decorrelated)

@@ -17,9 +17,9 @@ SINGLE_KERNEL = (32,)
 SEARCH_PX = 6
 CHANCE_MARGIN = 1.5
 SINGLE_MARGIN = 0.0  # of one window: neighbours must agree anyhow (chosen on validation pairs)
-MOVED_SEARCH_PX = 24  # the range that neighbours agree within a fifth of, where nodes start apart
+MOVED_SEARCH_PX = 24  # search range assumed for agreement with neighbours where nodes have different starts
 CALIBRATION = 1.4  # of the predicted standard deviation, against simulated pairs
-LOCKING_PX = 0.03  # what is left of the draw to whole pixels, as a standard deviation
+LOCKING_PX = 0.03  # remaining pull to whole pixels, as a standard deviation
 
 
 class Offsets(NamedTuple):

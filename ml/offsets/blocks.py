@@ -20,7 +20,7 @@ from ml.runtime.feeding import feed_of, may_hold, on_device, pinned
 
 BLOCK_PX = 1024  # larger ones take as long on a CPU, and two or three times the memory
 ALIGN_PX = 64
-LOADED_PX = 2048  # at once, of a pair that a GPU holds
+LOADED_PX = 2048  # side of the parts in which a pair is loaded onto a GPU
 Read = TypeVar("Read")
 
 

@@ -25,11 +25,11 @@ from ml.offsets.correlate import Peaks, correlate
 from ml.rasters.pieces import Pieces
 from ml.rasters.windows import Window
 
-KERNELS_PX = (32, 64)  # of the image as it is; the smallest that stands out is taken
+KERNELS_PX = (32, 64)  # of the full-size image; the smallest with a match that stands out is used
 NEAR_PX = SEARCH_PX  # what is searched everywhere
 AROUND_PX = 12  # what is searched around a first answer
 SPECKLE_PX = 2.0  # pixels of the halved image that share a cell of speckle, to distinguish a match from chance
-# Above chance, in its standard deviations: at 0 none of 60 pairs of sea or noise had a node, at -0.5 seven.
+# Above chance, in its standard deviations: at 0 none of 60 pairs of sea or noise had a match, at -0.5 seven had.
 MARGIN = 0.0
 STEP = 2  # nodes of the network for one node here
 SQUARE_PX = STEP * NODE_PX
@@ -38,9 +38,9 @@ SPARSE_PX = 64  # between the nodes of the far search
 SPARSE_LOOKS = ((4, 64), (4, 128), (2, 64), (4, 256))  # how much smaller the images are, and px of a window
 SPARSE_MARGIN = 1.0
 SPARSE_SHARE = 0.25  # of the ground around a sparse node that has no match yet
-SPARSE_BLOCKS = 2  # blocks on a side of what is searched in one
-ALIKE_PX, FEWEST_ALIKE = 8.0, 2  # of the eight sparse nodes around one, so many must move alike within so much
-FOLLOWED = 8  # times that matched neighbours say where to search
+SPARSE_BLOCKS = 2  # side, in blocks, of the area that the far search processes at once
+ALIKE_PX, FEWEST_ALIKE = 8.0, 2  # of the eight neighbours of a sparse node, at least two must move like it within 8 px
+FOLLOWED = 8  # repetitions of the search around matched neighbours' offsets
 LEAST_KNOWN = 0.5  # of the pixels around a node
 LEAST_TEXTURE = 0.25  # mean square of texture, which is 1 where the ground has any
 

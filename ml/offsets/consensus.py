@@ -9,7 +9,7 @@ import torch.nn.functional as functional
 
 from ml.statistics.robust import MAD_TO_SIGMA
 
-FLOOR_PX = 0.05  # kernels that agree better than this agree
+FLOOR_PX = 0.05  # smallest difference that counts as a disagreement of kernels
 NEIGHBOURS, FEWEST_NEIGHBOURS = 5, 8
 STRIP_ROWS = 128
 NEAR_SHARE = 0.2  # of the search range

@@ -30,7 +30,7 @@ from ml.runtime.memory import freed_memory_kept
 
 WEIGHTS = dict.fromkeys((NETWORK, ONE_WINDOW), network.NAME)  # networks, and the names of their cards
 UNITS = ("px", "px", "px", "px", "1")
-FLAT = 1e-6  # of the largest value: less range than this is none
+FLAT = 1e-6  # of the largest value: an image with a smaller range is flat
 REASONS = {
     Reason.TOO_FEW_PIXELS: "too few pixels",
     Reason.NO_TEXTURE: "no texture",

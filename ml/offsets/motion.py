@@ -17,7 +17,7 @@ from ml.statistics.robust import MAD_TO_SIGMA
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
-LEAST_NODES = 100  # of stationary ground, to speak for it
+LEAST_NODES = 100  # of stationary ground, else the slowest quarter is used
 QUARTER = 0.25
 
 
@@ -88,7 +88,7 @@ def stable_ground(motion: GroundMotion, stationary: Bools) -> StableGround | Non
     for part in (motion.east_m_day[at], motion.north_m_day[at]):
         middle = float(np.median(part))
         spread = max(MAD_TO_SIGMA * float(np.median(np.abs(part - middle))), 1e-6)
-        own = part[np.abs(part - middle) <= 5 * spread]  # a slide in "stationary" ground is no error
+        own = part[np.abs(part - middle) <= 5 * spread]  # a slide on "stationary" ground is not an error of offsets
         shift.append(middle)
         left += float(np.mean((own - middle) ** 2)) / 2
     return StableGround(shift[0], shift[1], float(np.sqrt(left)), where, int(at.sum()))

@@ -157,7 +157,7 @@ def _answered(source: PairSource, textures: Textures, tracker: Tracker, found: c
     for turn in range(tracker.iterations):
         if turn:
             start = _again(start, answer)
-            del answer  # before there is another: of a frame it fills a quarter of a gigabyte
+            del answer  # before the next is computed: for a frame it takes a quarter of a gigabyte
         answer = _pass(textures, tracker, start, (pieces, f"turn-{turn}"))
         answer[8] *= in_reach
     rows, cols = (max(1, size // NODE_PX) for size in source.shape)

@@ -15,7 +15,7 @@ from ml.networks.box_mean import box_mean
 from ml.networks.cc_res_siamnet import NODE_PX
 
 NEAR_NODES, WIDE_NODES = 5, 31  # surroundings of a node
-PARTS = 32  # of a pixel, that a secondary is interpolated at
+PARTS = 32  # of a pixel, to which shifts are rounded
 TAPS = 8  # of the interpolation, along each axis
 KAISER_BETA = 4.5
 

@@ -10,7 +10,7 @@ from django.conf import settings
 
 from monitor.operations.backups.manifest import Unusable
 
-# Policies name roles, and manage.py migrate makes them for those that are here; the other is PostGIS's own table.
+# Policies name roles: manage.py migrate creates them for this server's roles. The last one is PostGIS's own table.
 NOT_RESTORED = (" POLICY ", " ROW SECURITY ", " spatial_ref_sys ")
 
 

@@ -32,7 +32,7 @@ PUBLIC = (
 )
 CHECK_SECONDS = 1.0
 RETRY_SECONDS = 10.0  # where it did not answer
-POSITION = "SELECT {} - '0/0'::pg_lsn"  # bytes of the log; nothing of a replica that has become a primary
+POSITION = "SELECT {} - '0/0'::pg_lsn"  # bytes of the log; NULL for a replica that has become a primary
 WRITTEN = POSITION.format("pg_current_wal_lsn()")
 REPLAYED = POSITION.format("CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() END")
 
@@ -42,7 +42,7 @@ class Follower:
 
     def __init__(self) -> None:
         self._usable, self._check_at = False, 0.0
-        self._unreplayed: deque[tuple[float, int]] = deque(maxlen=1000)  # when the primary had written so many bytes
+        self._unreplayed: deque[tuple[float, int]] = deque(maxlen=1000)  # time, and bytes written by the primary then
         self._one_checks = threading.Lock()
 
     def usable(self) -> bool:
@@ -128,7 +128,7 @@ class ReadReplica(MiddlewareMixin):
         try:
             with from_replica():
                 response = view(request, *args, **kwargs)
-        except Http404:  # it may be new
+        except Http404:  # the page may be too new for the replica
             return None
         except DatabaseError as fault:
             logger.warning("the replica could not answer %s, the primary does: %s", request.path, fault)

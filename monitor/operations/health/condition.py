@@ -50,5 +50,5 @@ def _examined(condition: Condition) -> Report:
         return Report(condition, detail=condition.check())
     except Wrong as fault:
         return Report(condition, wrong=str(fault))
-    except Exception as fault:  # whatever goes wrong in a check is what we are here to report
+    except Exception as fault:  # any fault of a check has to be reported
         return Report(condition, wrong=one_line(str(fault)) or type(fault).__name__, unexpected=True)

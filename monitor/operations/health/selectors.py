@@ -32,14 +32,14 @@ FAILED_DAYS = 7.0  # older failures are history
 
 def waiting() -> dict[str, QuerySet]:
     """Return the waiting rows of each kind; `since`: when a row was added, or when its next try was due."""
-    due = Greatest("created_at", "next_try_at")  # of the two that there are
+    due = Greatest("created_at", "next_try_at")  # NULL is ignored
     tried = When(attempts__gt=0, then=F("created_at"))
     return {
         "run": Run.objects.filter(state=Run.State.QUEUED).annotate(since=due),
         "file": IngestJob.objects.filter(state=IngestJob.State.QUEUED).annotate(since=due),
         "download": SceneDownload.objects.filter(state=SceneDownload.State.WANTED).annotate(since=due),
         "message": OutgoingMessage.objects.filter(state=State.QUEUED)
-        .exclude(Q(attempts__gt=0) & ~Q(channel=DEFAULT_CHANNEL))  # what a server of a reader's own does not take
+        .exclude(Q(attempts__gt=0) & ~Q(channel=DEFAULT_CHANNEL))  # messages that a subscriber's own server refuses
         .exclude(is_held(now=timezone.now()))
         .annotate(since=Case(tried, default=F("next_try_at"))),
     }

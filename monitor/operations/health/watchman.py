@@ -38,7 +38,7 @@ class Watchman(threading.Thread):
         while True:
             try:
                 self.round()
-            except Exception:  # the next round may see it otherwise, and nobody else would report it
+            except Exception:  # the next round may succeed, and no other thread would report this fault
                 logger.exception("the service could not be examined")
             time.sleep(pause)
 

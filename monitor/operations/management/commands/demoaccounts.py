@@ -12,7 +12,7 @@ from django.core.management.base import BaseCommand, CommandError
 from monitor.web.roles import ADMINISTRATORS, OPERATORS
 
 ACCOUNTS = {"operator": OPERATORS, "administrator": ADMINISTRATORS}
-MARK = "Demo"  # a first name by which the command knows its own
+MARK = "Demo"  # first name by which the command recognises its own accounts
 
 
 class Command(BaseCommand):

@@ -16,7 +16,7 @@ class Command(BaseCommand):
     """Command that examines the service."""
 
     help = "Examine the service; exit code 1, and what to do, where something is wrong."
-    requires_system_checks = []  # it is to speak where they fail, too
+    requires_system_checks = []  # it must report also if they fail
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Add the options that examine the deployment or the sender's domain instead."""

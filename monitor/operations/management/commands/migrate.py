@@ -45,7 +45,7 @@ def refuse_older() -> None:
             )
 
 
-migrate.MigrationExecutor = WholeMigrationExecutor  # the command takes it from no other place
+migrate.MigrationExecutor = WholeMigrationExecutor  # the command offers no other way to replace it
 
 
 class Command(migrate.Command):
@@ -57,5 +57,5 @@ class Command(migrate.Command):
             refuse_older()
             super().handle(*args, **options)
             executor = WholeMigrationExecutor(connection)
-            if not executor.migration_plan(executor.loader.graph.leaf_nodes()):  # rights are to today's tables
+            if not executor.migration_plan(executor.loader.graph.leaf_nodes()):  # rights refer to the newest tables
                 rights_settle()
